@@ -1,0 +1,3 @@
+#include "rankmil/rankmil.h"
+
+int main(void) { return 0; }

@@ -1,0 +1,78 @@
+/* rankmil bag: features, coordinates and labels of one slide, in memory and in HDF5; the cohort table. */
+#ifndef RANKMIL_BAG_H
+#define RANKMIL_BAG_H
+
+#include "encoder.h"
+
+G_BEGIN_DECLS
+
+/* One slide. All arrays are owned by the bag; NULL where absent. */
+typedef struct {
+    char *id;
+    int64_t count;         /* K patches, ≥ 1 */
+    int64_t dim;           /* D floats each; 0 when the file holds only coordinates */
+    RmilPrecision precision;
+    void *features;        /* K × D, float or bfloat16 (uint16_t) as precision says */
+    int64_t *coords;       /* K × 2, level-0 px */
+    float *tissue;         /* K: tissue share */
+    uint8_t *patch_labels; /* K: 1 annotated */
+    /* attributes of /coords; 0 when unknown */
+    double patch_size, patch_size_level0, target_mpp;
+    int64_t slide_width, slide_height;
+    char *source;          /* identity of the encoder and tiling that made it, or NULL */
+    gboolean mapped;       /* features lie in a mapped file */
+} RmilBag;
+
+typedef enum {
+    RMIL_BAG_ALL = 0,
+    RMIL_BAG_NO_FEATURES = 1 /* read everything but the features */
+} RmilBagFlags;
+
+/* Reads rankmil's layout (and the foreign ones); id: NULL for the file's stem. NaN and infinite features are refused
+ * with the patch and column they stand in. Thread-safe (HDF5 is entered by one thread at a time). */
+RMIL_API RmilBag *rmil_bag_read(const char *path, const char *id, RmilPrecision precision, RmilBagFlags flags,
+                                GError **error);
+RMIL_API void rmil_bag_free(RmilBag *bag);
+/* Writes float16 (half = TRUE) or float32 features, chunks ≥ 1 MiB. */
+RMIL_API gboolean rmil_bag_write(const RmilBag *bag, const char *path, gboolean half, GError **error);
+/* Patch labels live in a file of their own, so that annotations can change without touching features:
+ * /patch_labels (K) uint8, /overlap (K) float32. `source` says what made them (annotation, padding, threshold). */
+RMIL_API gboolean rmil_labels_write(const char *path, const uint8_t *labels, const double *shares, int64_t count,
+                                    const char *source, GError **error);
+RMIL_API gboolean rmil_labels_read(const char *path, int64_t count, uint8_t *labels, GError **error);
+/* The `source` text stored in a feature or label file, or NULL when there is none or no such file: the key of resuming. */
+RMIL_API char *rmil_bag_source(const char *path);
+
+/* -- cohort ------------------------------------------------------------------------------------------------------------ */
+typedef enum { RMIL_SPLIT_NONE, RMIL_SPLIT_TRAIN, RMIL_SPLIT_VAL, RMIL_SPLIT_TEST } RmilSplit;
+RMIL_API const char *rmil_split_name(RmilSplit split); /* "", "train", "val", "test" */
+
+typedef struct {
+    char *id;
+    char *slide;           /* absolute path, or NULL */
+    char *features;        /* absolute path, or NULL; one of the two is set */
+    char *annotation;      /* absolute path, or NULL */
+    char *patient;         /* or NULL */
+    int label;             /* 0, 1, …; −1 none */
+    RmilSplit split;
+    double mpp;            /* override, 0 none */
+    int64_t line;          /* in the CSV */
+} RmilCohortRow;
+
+typedef struct {
+    char *path;
+    int64_t count;
+    RmilCohortRow *rows;
+    RmilTable *table;      /* the CSV itself, unknown columns included; row i of it is rows[i] */
+} RmilCohort;
+
+/* Refuses, naming line and column: no slide/features column, both or neither in a row, duplicate or unusable ids
+ * (path separators), labels other than whole numbers ≥ 0, unknown splits, bad mpp, a patient in two splits. */
+RMIL_API RmilCohort *rmil_cohort_read(const char *path, GError **error);
+RMIL_API void rmil_cohort_free(RmilCohort *cohort);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilBag, rmil_bag_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilCohort, rmil_cohort_free)
+
+G_END_DECLS
+#endif

@@ -1,0 +1,94 @@
+/* rankmil base: errors, seeded random numbers, atomic files, parallel loops, CSV tables, progress.
+ *
+ * Conventions of the whole library. Fallible functions return gboolean (FALSE: failed) or a pointer (NULL: failed) and
+ * set *error, whose message names the file, the place and the reason; on failure nothing is half made. The library
+ * never exits, aborts on input, or prints. Unless a function says otherwise: it may be called from several threads as
+ * long as no two of them use the same object at once, strings are UTF-8, and the caller frees what it gets with the
+ * function named. Pixels and patches are counted in int64_t, bytes in size_t. "Level-0 pixels" are pixels of a slide's
+ * finest level, counted from the top-left corner of that level. */
+#ifndef RANKMIL_BASE_H
+#define RANKMIL_BASE_H
+
+#include <glib.h>
+#include <stdint.h>
+
+G_BEGIN_DECLS
+
+#define RMIL_API __attribute__((visibility("default")))
+
+/* -- errors ------------------------------------------------------------------------------------------------------- */
+#define RMIL_ERROR (rmil_error_quark())
+typedef enum {
+    RMIL_ERROR_IO,         /* a file cannot be opened, read, or written */
+    RMIL_ERROR_FORMAT,     /* a file's content is broken or not of the kind expected */
+    RMIL_ERROR_ARGUMENT,   /* an option or argument outside what is accepted */
+    RMIL_ERROR_DATA,       /* well-formed input that cannot be worked with: no tissue, one class only, NaN features */
+    RMIL_ERROR_RESOLUTION, /* a slide's µm per pixel is unknown */
+    RMIL_ERROR_MEMORY      /* a budget or the machine's memory does not suffice */
+} RmilErrorCode;
+RMIL_API GQuark rmil_error_quark(void);
+
+RMIL_API const char *rmil_version(void);
+
+/* -- progress and warnings ---------------------------------------------------------------------------------------- */
+/* What a long function tells its caller. Any member, and the pointer to the whole, may be NULL. The functions may be
+ * called from any thread, but never from two at once. */
+typedef struct {
+    void (*progress)(gpointer user, const char *what, int64_t done, int64_t total);
+    void (*warn)(gpointer user, const char *message);
+    gpointer user;
+} RmilMonitor;
+RMIL_API void rmil_monitor_progress(const RmilMonitor *monitor, const char *what, int64_t done, int64_t total);
+RMIL_API void rmil_monitor_warn(const RmilMonitor *monitor, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* -- random numbers: xoshiro256** seeded by SplitMix64 (Blackman and Vigna) ---------------------------------------- */
+/* The same (seed, stream) gives the same numbers on every machine. Streams are independent: use one per purpose and
+ * index (slide, epoch …) instead of carrying state along. */
+typedef struct {
+    uint64_t s[4];
+} RmilRng;
+RMIL_API void rmil_rng_init(RmilRng *rng, uint64_t seed, uint64_t stream);
+RMIL_API uint64_t rmil_rng_next(RmilRng *rng);
+RMIL_API double rmil_rng_uniform(RmilRng *rng);              /* [0, 1), 53 bits */
+RMIL_API double rmil_rng_normal(RmilRng *rng);               /* mean 0, SD 1 (Box-Muller) */
+RMIL_API int64_t rmil_rng_below(RmilRng *rng, int64_t n);    /* 0 … n−1, unbiased; n ≥ 1 */
+RMIL_API void rmil_rng_shuffle(RmilRng *rng, int64_t *values, int64_t n);
+
+/* -- files that appear whole or not at all ------------------------------------------------------------------------- */
+/* rmil_file_begin returns the name of a temporary file beside `path` (missing parent folders are made, leftovers of
+ * dead processes for the same path are removed); write it, then commit (fsync, rename over `path`, fsync the folder) or
+ * abandon (remove). Both free `temporary`. */
+RMIL_API char *rmil_file_begin(const char *path, GError **error);
+RMIL_API gboolean rmil_file_commit(char *temporary, const char *path, GError **error);
+RMIL_API void rmil_file_abandon(char *temporary);
+RMIL_API gboolean rmil_file_write(const char *path, const void *data, gsize size, GError **error);
+/* Whole file into memory, with a NUL behind it; fails when larger than `limit` bytes. Free with g_free. */
+RMIL_API char *rmil_file_read(const char *path, gsize limit, gsize *size, GError **error);
+
+/* -- parallel loops ------------------------------------------------------------------------------------------------ */
+/* Calls task(i, worker, user) once for every i in 0 … n−1 on `threads` threads (≤ 0: all processors). `worker` is in
+ * 0 … threads−1, never in two calls at once: the index of a thread's own scratch memory. After a failure no further
+ * index is started; the error of the lowest failing index is returned. OpenMP inside a task runs single-threaded. */
+typedef gboolean (*RmilTask)(int64_t index, int worker, gpointer user, GError **error);
+RMIL_API gboolean rmil_parallel(int64_t n, int threads, RmilTask task, gpointer user, GError **error);
+RMIL_API int rmil_threads(int requested); /* requested when ≥ 1, else the number of usable processors */
+
+/* -- CSV tables (RFC 4180, header row, UTF-8 with or without a byte-order mark) -------------------------------------- */
+typedef struct _RmilTable RmilTable;
+RMIL_API RmilTable *rmil_table_read(const char *path, GError **error);
+RMIL_API void rmil_table_free(RmilTable *table);
+RMIL_API int64_t rmil_table_rows(const RmilTable *table);
+RMIL_API int rmil_table_columns(const RmilTable *table);
+RMIL_API const char *rmil_table_name(const RmilTable *table, int column);
+RMIL_API int rmil_table_find(const RmilTable *table, const char *name);          /* column, or −1 */
+RMIL_API int64_t rmil_table_line(const RmilTable *table, int64_t row);           /* line in the file, from 1 */
+RMIL_API const char *rmil_table_cell(const RmilTable *table, int64_t row, int column); /* "" when empty or column −1 */
+/* Parses a cell as a finite number; the error names file, line and column. */
+RMIL_API gboolean rmil_table_number(const RmilTable *table, int64_t row, int column, double *value, GError **error);
+/* Appends one CSV field (quoted when it must be) and the separator or newline that follows. */
+RMIL_API void rmil_csv_append(GString *out, const char *field, char after);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilTable, rmil_table_free)
+
+G_END_DECLS
+#endif

@@ -1,0 +1,36 @@
+/* rankmil encoder: tile pixels -> feature vectors. */
+#ifndef RANKMIL_ENCODER_H
+#define RANKMIL_ENCODER_H
+
+#include "base.h"
+
+G_BEGIN_DECLS
+
+typedef enum { RMIL_FLOAT32, RMIL_BFLOAT16 } RmilPrecision;
+
+typedef struct _RmilEncoder RmilEncoder;
+typedef struct {
+    const char *weights;     /* weight file; NULL for encoders that need none */
+    RmilPrecision precision;
+    int workers;             /* how many threads will call rmil_encoder_run; ≥ 1 */
+} RmilEncoderOptions;
+
+/* "texture" (built in) or "resnet50". Fails on an unknown name, listing those known. */
+RMIL_API RmilEncoder *rmil_encoder_new(const char *name, const RmilEncoderOptions *options, GError **error);
+RMIL_API void rmil_encoder_free(RmilEncoder *encoder);
+RMIL_API const char *const *rmil_encoder_names(void); /* NULL-terminated */
+RMIL_API int rmil_encoder_dim(const RmilEncoder *encoder);
+RMIL_API int rmil_encoder_tile_px(const RmilEncoder *encoder); /* 224 */
+/* A text that changes whenever the features would: name, version, weights' SHA-256, precision. Owned by the encoder. */
+RMIL_API const char *rmil_encoder_identity(const RmilEncoder *encoder);
+RMIL_API int rmil_encoder_batch(const RmilEncoder *encoder); /* tiles per call that it works best with */
+
+/* count tiles, each tile_px × tile_px RGB bytes, one after the other -> count × dim floats. A feature depends only on
+ * its own tile. Thread-safe for distinct `worker` in 0 … workers−1. */
+RMIL_API gboolean rmil_encoder_run(RmilEncoder *encoder, int worker, const uint8_t *rgb, int count, float *features,
+                                   GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilEncoder, rmil_encoder_free)
+
+G_END_DECLS
+#endif

@@ -1,0 +1,82 @@
+/* rankmil mil: models of bags, their training and their files. The mathematics: docs/models.md. */
+#ifndef RANKMIL_MIL_H
+#define RANKMIL_MIL_H
+
+#include "bag.h"
+
+G_BEGIN_DECLS
+
+typedef enum { RMIL_GUIDE_NONE, RMIL_GUIDE_INDUCTION, RMIL_GUIDE_RANK } RmilGuide;
+RMIL_API const char *rmil_guide_name(RmilGuide guide); /* "none", "induction", "rank" */
+
+/* Everything that determines a model's shape and its loss; saved with the model. */
+typedef struct {
+    char model[16];        /* "abmil", "dsmil", "clam-sb", "clam-mb", "hipt" */
+    RmilGuide guide;
+    int64_t dim;           /* D of the features */
+    int64_t hidden;        /* adaptor width: 256 (abmil, dsmil), 512 (clam), 192 (hipt); 0: the model's default */
+    int64_t attention_dim; /* 384 (dsmil), 256 (clam); 0: default */
+    double dropout;        /* 0 */
+    double threshold;      /* T; < 0: none. Paper: 1 */
+    double sigma, margin, lambda; /* rank loss and guide weight: 1, 1, 1 */
+    int64_t rank_sample;   /* 0: all pairs, exactly; N: up to N annotated and N other patches a step */
+    int64_t clam_k;        /* 8 */
+    double clam_bag_weight;/* 0.7 */
+    int64_t region_rows, region_columns; /* hipt: 16 × 16 */
+    int64_t patch_depth, region_depth, heads; /* hipt: 4, 2, 3 */
+} RmilModelConfig;
+
+/* Paper's values for the named model and guide. Fails on unknown names and on guides the model does not take. */
+RMIL_API gboolean rmil_model_config_init(RmilModelConfig *config, const char *model, RmilGuide guide, GError **error);
+RMIL_API const char *const *rmil_model_names(void); /* NULL-terminated */
+
+typedef struct _RmilModel RmilModel;
+RMIL_API RmilModel *rmil_model_new(const RmilModelConfig *config, uint64_t seed, GError **error);
+RMIL_API void rmil_model_free(RmilModel *model);
+RMIL_API const RmilModelConfig *rmil_model_config(const RmilModel *model);
+/* safetensors: tensor names of the released code's state_dict, configuration as metadata. */
+RMIL_API RmilModel *rmil_model_load(const char *path, GError **error);
+RMIL_API gboolean rmil_model_save(const RmilModel *model, const char *path, GError **error);
+
+/* What a model says of one bag. scores and attention are the caller's arrays of K floats, or NULL. */
+typedef struct {
+    double probability; /* of label 1 */
+    double logit;       /* log odds: z for one logit, z_1 − z_0 for two */
+    double loss;        /* slide loss against the bag's label, when label ≥ 0 */
+} RmilPrediction;
+/* Thread-safe: the model is only read. */
+RMIL_API gboolean rmil_model_predict(const RmilModel *model, const RmilBag *bag, int label, RmilPrediction *prediction,
+                                     float *scores, float *attention, GError **error);
+
+/* -- training: the paper's protocol (docs/models.md, Training) --------------------------------------------------------- */
+typedef struct {
+    double learning_rate;  /* 2e-4 */
+    double weight_decay;   /* 1e-5, added to the gradient (L2, not AdamW) */
+    int64_t epochs;        /* at most 200 */
+    int64_t patience;      /* 7 epochs without a better validation loss */
+    int64_t warmup;        /* never stop before epoch 20 */
+    int64_t group;         /* slides per Adam step: 8 */
+    gboolean balanced;     /* class-balanced sampling with replacement (the paper's code); FALSE: shuffle */
+    uint64_t seed;
+    int threads;
+} RmilTrainConfig;
+RMIL_API void rmil_train_config_init(RmilTrainConfig *config);
+
+typedef struct {
+    int64_t epoch;         /* from 1 */
+    double train_loss, train_slide_loss, train_guide_loss, val_loss, val_auroc;
+    gboolean best;
+} RmilEpoch;
+
+/* bags[i] with labels[i]; train and val are index lists into them. Parallel over the bags of a group; the result is the
+ * same bit for bit for any number of threads. checkpoint: path of a file kept while training so that a killed run goes
+ * on to the same result, NULL for none; removed by nobody but the caller. on_epoch may be NULL. history gets RmilEpoch. */
+RMIL_API RmilModel *rmil_train(const RmilModelConfig *model, const RmilTrainConfig *train, const RmilBag *const *bags,
+                               const int *labels, const int64_t *train_set, int64_t train_count,
+                               const int64_t *val_set, int64_t val_count, const char *checkpoint, GArray *history,
+                               const RmilMonitor *monitor, GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilModel, rmil_model_free)
+
+G_END_DECLS
+#endif

@@ -1,0 +1,25 @@
+/* What every room uses and no caller of the library sees. */
+#ifndef RMIL_BASE_PRIVATE_H
+#define RMIL_BASE_PRIVATE_H
+
+#include "rankmil/base.h"
+
+/* Sets *error and gives FALSE, so that a failure is one line: return rmil_fail(error, RMIL_ERROR_FORMAT, "…"). */
+gboolean rmil_fail(GError **error, RmilErrorCode code, const char *format, ...) G_GNUC_PRINTF(3, 4);
+
+/* n × size bytes, 64-byte aligned, zeroed; NULL and *error on overflow or want of memory. Free with rmil_free. */
+void *rmil_alloc(int64_t n, size_t size, GError **error);
+void rmil_free(void *memory);
+
+/* "/a/b/slide.01.tiff" -> "slide.01". Free with g_free. */
+char *rmil_path_stem(const char *path);
+
+/* A function compiled for several processors, the best one picked at load time. Sums declared `omp simd reduction` may
+ * be reordered by the vector width; the order is fixed for one machine. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#define RMIL_CLONES __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
+#else
+#define RMIL_CLONES
+#endif
+
+#endif

@@ -1,0 +1,122 @@
+#include "base-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Temporary names are ".NAME.HOST-PID-COUNTER.part": what a dead process of this host left behind can be told apart
+ * from what another process is writing now. */
+static char *part_prefix(const char *name, GString *host_prefix) {
+    g_string_append_printf(host_prefix, ".%s.%s-", name, g_get_host_name());
+    return host_prefix->str;
+}
+
+static void remove_leftovers(const char *folder, const char *prefix) {
+    GDir *dir = g_dir_open(folder, 0, NULL);
+    if (!dir) return;
+    for (const char *name; (name = g_dir_read_name(dir));) {
+        if (!g_str_has_prefix(name, prefix) || !g_str_has_suffix(name, ".part")) continue;
+        gint64 pid = g_ascii_strtoll(name + strlen(prefix), NULL, 10);
+        if (pid <= 0 || pid == getpid() || kill((pid_t)pid, 0) == 0 || errno != ESRCH) continue;
+        g_autofree char *path = g_build_filename(folder, name, NULL);
+        g_unlink(path);
+    }
+    g_dir_close(dir);
+}
+
+char *rmil_file_begin(const char *path, GError **error) {
+    static gint counter;
+    g_autofree char *folder = g_path_get_dirname(path), *name = g_path_get_basename(path);
+    if (g_mkdir_with_parents(folder, 0777) != 0) {
+        rmil_fail(error, RMIL_ERROR_IO, "%s: cannot make the folder: %s", folder, g_strerror(errno));
+        return NULL;
+    }
+    g_autoptr(GString) prefix = g_string_new(NULL);
+    part_prefix(name, prefix);
+    remove_leftovers(folder, prefix->str);
+    g_autofree char *part = g_strdup_printf("%s%ld-%d.part", prefix->str, (long)getpid(), g_atomic_int_add(&counter, 1));
+    g_autofree char *temporary = g_build_filename(folder, part, NULL);
+    int file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (file < 0) {
+        rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be written: %s", path, g_strerror(errno));
+        return NULL;
+    }
+    close(file);
+    return g_steal_pointer(&temporary);
+}
+
+static gboolean sync_path(const char *path, int flags) {
+    int file = open(path, flags | O_CLOEXEC);
+    if (file < 0) return FALSE;
+    gboolean synced = fsync(file) == 0;
+    int reason = errno;
+    close(file);
+    errno = reason;
+    return synced;
+}
+
+gboolean rmil_file_commit(char *temporary, const char *path, GError **error) {
+    g_autofree char *folder = g_path_get_dirname(path);
+    if (!sync_path(temporary, O_RDONLY) || g_rename(temporary, path) != 0) {
+        int reason = errno;
+        rmil_file_abandon(temporary);
+        return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be written: %s", path, g_strerror(reason));
+    }
+    sync_path(folder, O_RDONLY | O_DIRECTORY); /* some file systems refuse; the rename has happened all the same */
+    g_free(temporary);
+    return TRUE;
+}
+
+void rmil_file_abandon(char *temporary) {
+    if (temporary) g_unlink(temporary);
+    g_free(temporary);
+}
+
+gboolean rmil_file_write(const char *path, const void *data, gsize size, GError **error) {
+    char *temporary = rmil_file_begin(path, error);
+    if (!temporary) return FALSE;
+    int file = open(temporary, O_WRONLY | O_CLOEXEC);
+    gsize written = 0;
+    while (file >= 0 && written < size) {
+        ssize_t n = write(file, (const char *)data + written, size - written);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) break;
+        written += (gsize)n;
+    }
+    int reason = errno;
+    if (file < 0 || written < size || close(file) != 0) {
+        if (file >= 0 && written < size) close(file);
+        else if (file >= 0) reason = errno;
+        rmil_file_abandon(temporary);
+        return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be written: %s", path, g_strerror(reason));
+    }
+    return rmil_file_commit(temporary, path, error);
+}
+
+char *rmil_file_read(const char *path, gsize limit, gsize *size, GError **error) {
+    GStatBuf info;
+    if (g_stat(path, &info) != 0) {
+        rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be opened: %s", path, g_strerror(errno));
+        return NULL;
+    }
+    if (!S_ISREG(info.st_mode)) {
+        rmil_fail(error, RMIL_ERROR_IO, "%s: is not a regular file", path);
+        return NULL;
+    }
+    if ((guint64)info.st_size > limit) {
+        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has %" G_GINT64_FORMAT " bytes, more than the %zu that are accepted", path,
+                  (gint64)info.st_size, limit);
+        return NULL;
+    }
+    char *data = NULL;
+    GError *reason = NULL;
+    if (!g_file_get_contents(path, &data, size, &reason)) {
+        rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be read: %s", path, reason->message);
+        g_clear_error(&reason);
+    }
+    return data;
+}

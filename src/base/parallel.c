@@ -1,0 +1,60 @@
+#include "base-private.h"
+
+/* oneDNN and libgomp read the calling thread's OpenMP setting: one thread inside every worker, so that the order of
+ * operations does not depend on how many processors there are. */
+extern void omp_set_num_threads(int threads);
+
+typedef struct {
+    RmilTask task;
+    gpointer user;
+    int64_t count, next, failed; /* failed: lowest index that failed */
+    GError *error;
+    GMutex lock;
+} Loop;
+
+typedef struct {
+    Loop *loop;
+    int worker;
+} Worker;
+
+static gpointer work(gpointer data) {
+    Worker *worker = data;
+    Loop *loop = worker->loop;
+    omp_set_num_threads(1);
+    g_mutex_lock(&loop->lock);
+    while (!loop->error && loop->next < loop->count) {
+        int64_t index = loop->next++;
+        g_mutex_unlock(&loop->lock);
+        GError *error = NULL;
+        gboolean done = loop->task(index, worker->worker, loop->user, &error);
+        g_mutex_lock(&loop->lock);
+        if (!done && (!loop->error || index < loop->failed)) {
+            g_clear_error(&loop->error);
+            loop->error = error ? error : g_error_new(RMIL_ERROR, RMIL_ERROR_DATA, "task %" G_GINT64_FORMAT " failed", index);
+            loop->failed = index;
+        } else {
+            g_clear_error(&error);
+        }
+    }
+    g_mutex_unlock(&loop->lock);
+    return NULL;
+}
+
+int rmil_threads(int requested) { return requested >= 1 ? requested : (int)g_get_num_processors(); }
+
+gboolean rmil_parallel(int64_t n, int threads, RmilTask task, gpointer user, GError **error) {
+    threads = (int)MIN((int64_t)rmil_threads(threads), n);
+    Loop loop = {.task = task, .user = user, .count = n};
+    g_mutex_init(&loop.lock);
+    g_autofree Worker *workers = g_new(Worker, threads + 1);
+    g_autofree GThread **handles = g_new0(GThread *, threads + 1);
+    for (int i = 0; i < threads; i++) {
+        workers[i] = (Worker){&loop, i};
+        handles[i] = g_thread_new("rankmil", work, &workers[i]);
+    }
+    for (int i = 0; i < threads; i++) g_thread_join(handles[i]);
+    g_mutex_clear(&loop.lock);
+    if (!loop.error) return TRUE;
+    g_propagate_error(error, loop.error);
+    return FALSE;
+}

@@ -1,0 +1,156 @@
+#include "support.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <signal.h>
+
+static void test_rng(void) {
+    RmilRng a, b;
+    rmil_rng_init(&a, 7, 1);
+    rmil_rng_init(&b, 7, 1);
+    double sum = 0, squares = 0;
+    for (int i = 0; i < 10000; i++) {
+        g_assert_cmpuint(rmil_rng_next(&a), ==, rmil_rng_next(&b));
+        double x = rmil_rng_normal(&a);
+        g_assert_cmpfloat(x, ==, rmil_rng_normal(&b));
+        sum += x;
+        squares += x * x;
+    }
+    g_assert_cmpfloat(ABS(sum / 1e4), <, 0.04);
+    g_assert_cmpfloat(ABS(squares / 1e4 - 1), <, 0.06);
+    rmil_rng_init(&b, 7, 2);
+    g_assert_cmpuint(rmil_rng_next(&a), !=, rmil_rng_next(&b));
+    int64_t counts[3] = {0}, order[50];
+    for (int i = 0; i < 30000; i++) counts[rmil_rng_below(&a, 3)]++;
+    for (int i = 0; i < 3; i++) g_assert_cmpint(ABS(counts[i] - 10000), <, 500);
+    for (int i = 0; i < 50; i++) order[i] = i;
+    rmil_rng_shuffle(&a, order, 50);
+    int64_t seen = 0;
+    for (int i = 0; i < 50; i++) seen |= INT64_C(1) << order[i];
+    g_assert_cmpint(seen, ==, (INT64_C(1) << 50) - 1);
+}
+
+static int count_entries(const char *folder) {
+    GDir *dir = g_dir_open(folder, 0, NULL);
+    int n = 0;
+    while (g_dir_read_name(dir)) n++;
+    g_dir_close(dir);
+    return n;
+}
+
+static void test_file_atomic(void) {
+    g_autofree char *folder = test_folder(), *path = g_build_filename(folder, "sub", "x.txt", NULL);
+    g_autofree char *sub = g_path_get_dirname(path);
+    GError *error = NULL;
+    g_assert_true(rmil_file_write(path, "one", 3, &error));
+    /* a leftover of a process that is dead goes away, one of a living process stays */
+    g_autofree char *dead = g_strdup_printf(".x.txt.%s-999999999-0.part", g_get_host_name());
+    g_autofree char *alive = g_strdup_printf(".x.txt.%s-1-0.part", g_get_host_name());
+    g_free(test_file(sub, dead, "half"));
+    g_free(test_file(sub, alive, "half"));
+    g_assert_true(rmil_file_write(path, "two!", 4, &error));
+    g_assert_no_error(error);
+    gsize size;
+    g_autofree char *text = rmil_file_read(path, 100, &size, &error);
+    g_assert_cmpstr(text, ==, "two!");
+    g_assert_cmpint(count_entries(sub), ==, 2);
+    g_assert_null(rmil_file_read(path, 3, &size, &error));
+    test_error(&error, RMIL_ERROR_FORMAT, "4 bytes");
+    g_assert_null(rmil_file_read(sub, 3, &size, &error));
+    test_error(&error, RMIL_ERROR_IO, "regular");
+}
+
+static void test_file_full(void) {
+    g_autofree char *folder = test_folder(), *path = g_build_filename(folder, "x.bin", NULL);
+    g_autofree char *data = g_malloc0(100000);
+    GError *error = NULL;
+    g_assert_true(rmil_file_write(path, "old", 3, &error));
+    signal(SIGXFSZ, SIG_IGN);
+    struct rlimit before, limit = {4096, 0};
+    getrlimit(RLIMIT_FSIZE, &before);
+    limit.rlim_max = before.rlim_max;
+    setrlimit(RLIMIT_FSIZE, &limit);
+    g_assert_false(rmil_file_write(path, data, 100000, &error));
+    setrlimit(RLIMIT_FSIZE, &before);
+    test_error(&error, RMIL_ERROR_IO, "x.bin: cannot be written");
+    gsize size;
+    g_autofree char *text = rmil_file_read(path, 100, &size, &error);
+    g_assert_cmpstr(text, ==, "old");
+    g_assert_cmpint(count_entries(folder), ==, 1);
+}
+
+static gboolean mark(int64_t index, int worker, gpointer user, GError **error) {
+    int *seen = user;
+    seen[index]++;
+    if (index == 70 || index == 71) {
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "at %d", (int)index);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static void test_parallel(void) {
+    for (int threads = 1; threads < 6; threads++) {
+        int seen[100] = {0};
+        GError *error = NULL;
+        g_assert_true(rmil_parallel(70, threads, mark, seen, &error));
+        for (int i = 0; i < 70; i++) g_assert_cmpint(seen[i], ==, 1);
+        g_assert_true(rmil_parallel(0, threads, mark, seen, &error));
+        memset(seen, 0, sizeof seen);
+        g_assert_false(rmil_parallel(100, threads, mark, seen, &error));
+        test_error(&error, RMIL_ERROR_DATA, "at 70");
+        g_assert_cmpint(seen[99], ==, 0);
+    }
+}
+
+static void test_table(void) {
+    g_autofree char *folder = test_folder();
+    g_autofree char *path =
+        test_file(folder, "t.csv", "\xef\xbb\xbfid,note,x\r\na,\"one, \"\"two\"\"\nthree\",1.5\r\n\nb,, 2e3 \nc,z,nan");
+    GError *error = NULL;
+    g_autoptr(RmilTable) table = rmil_table_read(path, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(rmil_table_rows(table), ==, 3);
+    g_assert_cmpint(rmil_table_find(table, "x"), ==, 2);
+    g_assert_cmpstr(rmil_table_cell(table, 0, 1), ==, "one, \"two\"\nthree");
+    g_assert_cmpint(rmil_table_line(table, 1), ==, 5);
+    double x;
+    g_assert_true(rmil_table_number(table, 1, 2, &x, &error));
+    g_assert_cmpfloat(x, ==, 2000);
+    g_assert_false(rmil_table_number(table, 2, 2, &x, &error));
+    test_error(&error, RMIL_ERROR_FORMAT, "t.csv: line 6: x \"nan\"");
+    g_autoptr(GString) out = g_string_new(NULL);
+    rmil_csv_append(out, "a", ',');
+    rmil_csv_append(out, "b \"c\", d", '\n');
+    g_assert_cmpstr(out->str, ==, "a,\"b \"\"c\"\", d\"\n");
+}
+
+static void test_table_bad(void) {
+    const struct {
+        const char *text, *message;
+    } cases[] = {{"", "is empty"},
+                 {"a,b\n1,2\n3\n", "line 3 has 1 fields"},
+                 {"a,b\n\"1,2\n", "line 2: a quote"},
+                 {"a,b\n1,x\"y\n", "line 2: a quote"},
+                 {"a,a\n1,2\n", "two columns"},
+                 {"a\n\xff\n", "line 2 is not UTF-8"}};
+    g_autofree char *folder = test_folder();
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *path = test_file(folder, "bad.csv", cases[i].text);
+        GError *error = NULL;
+        g_assert_null(rmil_table_read(path, &error));
+        test_error(&error, RMIL_ERROR_FORMAT, cases[i].message);
+    }
+}
+
+int main(int argc, char **argv) {
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/base/rng", test_rng);
+    g_test_add_func("/base/file/atomic", test_file_atomic);
+    g_test_add_func("/base/file/full", test_file_full);
+    g_test_add_func("/base/parallel", test_parallel);
+    g_test_add_func("/base/table", test_table);
+    g_test_add_func("/base/table/bad", test_table_bad);
+    return g_test_run();
+}

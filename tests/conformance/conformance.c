@@ -1,0 +1,41 @@
+#include "conformance.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void conformance_case(Conformance *c, gboolean passed, const char *name, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    g_autofree char *detail = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    printf("%s %s: %s\n", passed ? "ok" : "FAIL", name, detail);
+    if (passed) c->passed++;
+    else c->failed++;
+}
+
+static const struct {
+    const char *name;
+    void (*check)(Conformance *, const char *);
+} parts[] = {
+    /* {"otsu", conformance_otsu}, … one line per part, as it is written */
+    {"", NULL},
+};
+
+int main(int argc, char **argv) {
+    Conformance c = {0};
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--weights") == 0 && i + 1 < argc) c.weights = argv[++i];
+        else if (!c.folder && argv[i][0] != '-') c.folder = argv[i];
+        else c.folder = NULL, i = argc;
+    }
+    if (!c.folder) {
+        fprintf(stderr, "usage: conformance DIR [--weights FILE]\n");
+        return 2;
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(parts); i++) {
+        g_autofree char *path = g_build_filename(c.folder, parts[i].name, NULL);
+        if (parts[i].check && g_file_test(path, G_FILE_TEST_EXISTS)) parts[i].check(&c, path);
+    }
+    printf("%d passed, %d failed\n", c.passed, c.failed);
+    return c.failed || !c.passed;
+}
