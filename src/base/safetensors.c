@@ -1,0 +1,241 @@
+#include "safetensors.h"
+
+#include <json-glib/json-glib.h>
+#include <string.h>
+
+#define HEADER_LIMIT ((guint64)16 << 20)
+
+/* A header nests three deep; json-glib recurses, so depth is bounded before it sees the text. */
+static gboolean shallow(const char *text, gsize size) {
+    int depth = 0;
+    gboolean quoted = FALSE;
+    for (gsize i = 0; i < size; i++) {
+        char c = text[i];
+        if (c == '\0') return FALSE;
+        if (quoted) {
+            if (c == '\\') i++;
+            else if (c == '"') quoted = FALSE;
+        } else if (c == '"') {
+            quoted = TRUE;
+        } else if (c == '{' || c == '[') {
+            if (++depth > 4) return FALSE;
+        } else if (c == '}' || c == ']') {
+            depth--;
+        }
+    }
+    return TRUE;
+}
+
+static gboolean whole_number(JsonNode *node, int64_t *value) {
+    if (!node || !JSON_NODE_HOLDS_VALUE(node) || json_node_get_value_type(node) != G_TYPE_INT64) return FALSE;
+    *value = json_node_get_int(node);
+    return *value >= 0;
+}
+
+static gboolean find_dtype(const char *name, RmilDtype *dtype) {
+    for (int i = RMIL_DTYPE_F64; i <= RMIL_DTYPE_BOOL; i++) {
+        *dtype = (RmilDtype)i;
+        if (strcmp(name, rmil_dtype_name(*dtype)) == 0) return TRUE;
+    }
+    return FALSE;
+}
+
+typedef struct {
+    int64_t begin, end;
+} Range;
+
+static gint compare_ranges(gconstpointer a, gconstpointer b) {
+    const Range *x = a, *y = b;
+    if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
+    return (x->end > y->end) - (x->end < y->end);
+}
+
+static JsonArray *array_member(JsonObject *object, const char *name) {
+    JsonNode *node = json_object_get_member(object, name);
+    return node && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
+}
+
+static gboolean read_tensor(RmilTensors *tensors, const char *name, JsonNode *node, const char *data, int64_t bytes,
+                            GArray *ranges, GError **error) {
+    const char *path = rmil_tensors_path(tensors);
+    JsonObject *entry = JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
+    JsonArray *sizes = entry ? array_member(entry, "shape") : NULL;
+    JsonArray *offsets = entry ? array_member(entry, "data_offsets") : NULL;
+    JsonNode *type = entry ? json_object_get_member(entry, "dtype") : NULL;
+    if (!sizes || !offsets || json_array_get_length(offsets) != 2 || !type || !JSON_NODE_HOLDS_VALUE(type) ||
+        json_node_get_value_type(type) != G_TYPE_STRING)
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: tensor \"%s\": dtype, shape or data_offsets are missing", path, name);
+    RmilDtype dtype;
+    if (!find_dtype(json_node_get_string(type), &dtype))
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: tensor \"%s\": numbers of type \"%s\" are not read here", path, name,
+                         json_node_get_string(type));
+    int64_t shape[RMIL_TENSOR_RANK], count;
+    guint rank = json_array_get_length(sizes);
+    gboolean good = rank <= RMIL_TENSOR_RANK;
+    for (guint i = 0; good && i < rank; i++) good = whole_number(json_array_get_element(sizes, i), &shape[i]);
+    if (!good || !rmil_shape_count((int)rank, shape, dtype, &count))
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: tensor \"%s\" has a shape that is not accepted", path, name);
+    Range range;
+    if (!whole_number(json_array_get_element(offsets, 0), &range.begin) ||
+        !whole_number(json_array_get_element(offsets, 1), &range.end) || range.begin > range.end || range.end > bytes)
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: tensor \"%s\" lies outside the file", path, name);
+    if (range.end - range.begin != count * (int64_t)rmil_dtype_size(dtype))
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: tensor \"%s\": its bytes do not fit its shape", path, name);
+    g_array_append_val(ranges, range);
+    return rmil_tensors_add(tensors, name, dtype, (int)rank, shape, data + range.begin, error);
+}
+
+static gboolean read_metadata(RmilTensors *tensors, JsonNode *node, GError **error) {
+    JsonObject *object = JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
+    JsonObjectIter iter;
+    const char *key;
+    JsonNode *value;
+    if (object) json_object_iter_init(&iter, object);
+    while (object && json_object_iter_next(&iter, &key, &value)) {
+        if (!JSON_NODE_HOLDS_VALUE(value) || json_node_get_value_type(value) != G_TYPE_STRING) {
+            object = NULL;
+            break;
+        }
+        rmil_tensors_add_metadata(tensors, key, json_node_get_string(value));
+    }
+    return object || rmil_fail(error, RMIL_ERROR_FORMAT, "%s: __metadata__ is not an object of texts",
+                               rmil_tensors_path(tensors));
+}
+
+static gboolean parse(RmilTensors *tensors, const char *text, gsize size, const char *data, int64_t bytes,
+                      GError **error) {
+    const char *path = rmil_tensors_path(tensors);
+    g_autoptr(JsonParser) parser = json_parser_new_immutable();
+    g_autoptr(GError) reason = NULL;
+    if (!g_utf8_validate(text, (gssize)size, NULL) || !shallow(text, size))
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: the safetensors header is not a header", path);
+    if (!json_parser_load_from_data(parser, text, (gssize)size, &reason))
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: the safetensors header cannot be read: %s", path, reason->message);
+    JsonNode *root = json_parser_get_root(parser);
+    if (!root || !JSON_NODE_HOLDS_OBJECT(root))
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: the safetensors header is not an object", path);
+    g_autoptr(GArray) ranges = g_array_new(FALSE, FALSE, sizeof(Range));
+    JsonObjectIter iter;
+    const char *name;
+    JsonNode *node;
+    json_object_iter_init(&iter, json_node_get_object(root));
+    while (json_object_iter_next(&iter, &name, &node))
+        if (!(strcmp(name, "__metadata__") == 0 ? read_metadata(tensors, node, error)
+                                                : read_tensor(tensors, name, node, data, bytes, ranges, error)))
+            return FALSE;
+    g_array_sort(ranges, compare_ranges);
+    int64_t end = 0;
+    for (guint i = 0; i < ranges->len; i++) {
+        const Range *range = &g_array_index(ranges, Range, i);
+        if (range->begin != end)
+            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: tensors %s at byte %" G_GINT64_FORMAT " of the data", path,
+                             range->begin < end ? "overlap" : "leave a hole", MIN(range->begin, end));
+        end = range->end;
+    }
+    return end == bytes || rmil_fail(error, RMIL_ERROR_FORMAT, "%s: %" G_GINT64_FORMAT " bytes belong to no tensor", path,
+                                     bytes - end);
+}
+
+RmilTensors *rmil_safetensors_read(const char *path, gsize limit, GError **error) {
+    gsize size;
+    char *file = rmil_file_read(path, limit, &size, error);
+    if (!file) return NULL;
+    g_autoptr(RmilTensors) tensors = rmil_tensors_new(path);
+    rmil_tensors_keep(tensors, file, g_free);
+    guint64 header = 0;
+    if (size >= 8) memcpy(&header, file, 8);
+    if (size < 8 || header > HEADER_LIMIT || header > size - 8) {
+        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not a safetensors file, or is cut off in its header", path);
+        return NULL;
+    }
+    if (!parse(tensors, file + 8, header, file + 8 + header, (int64_t)(size - 8 - header), error)) return NULL;
+    return g_steal_pointer(&tensors);
+}
+
+/* -- writing ------------------------------------------------------------------------------------------------------- */
+
+static void append_quoted(GString *json, const char *text) {
+    g_string_append_c(json, '"');
+    for (const char *c = text; *c; c++) {
+        if (*c == '"' || *c == '\\') g_string_append_c(json, '\\');
+        if ((guchar)*c < 0x20) g_string_append_printf(json, "\\u%04x", (guint)*c);
+        else g_string_append_c(json, *c);
+    }
+    g_string_append_c(json, '"');
+}
+
+/* Wide numbers first, so that each tensor is aligned to its own numbers; then by name. */
+static gint compare_tensors(gconstpointer a, gconstpointer b) {
+    const RmilTensor *x = *(const RmilTensor *const *)a, *y = *(const RmilTensor *const *)b;
+    size_t wide = rmil_dtype_size(x->dtype), wider = rmil_dtype_size(y->dtype);
+    return wide != wider ? (wide > wider ? -1 : 1) : strcmp(x->name, y->name);
+}
+
+static gint compare_pairs(gconstpointer a, gconstpointer b) {
+    const char *const *x = *(const char *const *const *)a, *const *y = *(const char *const *const *)b;
+    return strcmp(x[0], y[0]);
+}
+
+static void append_metadata(GString *json, const char *const *metadata) {
+    g_autoptr(GPtrArray) pairs = g_ptr_array_new();
+    for (const char *const *pair = metadata; pair && pair[0]; pair += 2) g_ptr_array_add(pairs, (gpointer)pair);
+    if (!pairs->len) return;
+    g_ptr_array_sort(pairs, compare_pairs);
+    g_string_append(json, "\"__metadata__\":{");
+    for (guint i = 0; i < pairs->len; i++) {
+        const char *const *pair = pairs->pdata[i];
+        if (i) g_string_append_c(json, ',');
+        append_quoted(json, pair[0]);
+        g_string_append_c(json, ':');
+        append_quoted(json, pair[1]);
+    }
+    g_string_append_c(json, '}');
+}
+
+static void append_entry(GString *json, const RmilTensor *tensor, int64_t begin, int64_t end) {
+    if (json->len > 1) g_string_append_c(json, ',');
+    append_quoted(json, tensor->name);
+    g_string_append_printf(json, ":{\"dtype\":\"%s\",\"shape\":[", rmil_dtype_name(tensor->dtype));
+    for (int i = 0; i < tensor->rank; i++)
+        g_string_append_printf(json, "%s%" G_GINT64_FORMAT, i ? "," : "", tensor->shape[i]);
+    g_string_append_printf(json, "],\"data_offsets\":[%" G_GINT64_FORMAT ",%" G_GINT64_FORMAT "]}", begin, end);
+}
+
+gboolean rmil_safetensors_write(const char *path, const RmilTensor *tensors, int64_t count,
+                                const char *const *metadata, GError **error) {
+    g_autoptr(GPtrArray) order = g_ptr_array_new();
+    for (int64_t i = 0; i < count; i++) g_ptr_array_add(order, (gpointer)&tensors[i]);
+    g_ptr_array_sort(order, compare_tensors);
+    g_autoptr(GString) json = g_string_new("{");
+    append_metadata(json, metadata);
+    int64_t total = 0;
+    for (guint i = 0; i < order->len; i++) {
+        const RmilTensor *tensor = order->pdata[i];
+        int64_t entries;
+        if (tensor->rank < 0 || tensor->rank > RMIL_TENSOR_RANK ||
+            !rmil_shape_count(tensor->rank, tensor->shape, tensor->dtype, &entries))
+            return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: tensor \"%s\" has a shape that is not accepted", path,
+                             tensor->name);
+        int64_t bytes = entries * (int64_t)rmil_dtype_size(tensor->dtype);
+        append_entry(json, tensor, total, total + bytes);
+        total += bytes;
+    }
+    g_string_append_c(json, '}');
+    while (json->len % 8) g_string_append_c(json, ' ');
+    gsize size = 8 + json->len + (gsize)total;
+    g_autofree char *file = g_try_malloc(size);
+    if (!file) return rmil_fail(error, RMIL_ERROR_MEMORY, "%s: not enough memory for %zu bytes", path, size);
+    guint64 header = json->len;
+    memcpy(file, &header, 8);
+    memcpy(file + 8, json->str, json->len);
+    char *to = file + 8 + json->len;
+    for (guint i = 0; i < order->len; i++) {
+        const RmilTensor *tensor = order->pdata[i];
+        int64_t entries;
+        rmil_shape_count(tensor->rank, tensor->shape, tensor->dtype, &entries);
+        gsize bytes = (gsize)entries * rmil_dtype_size(tensor->dtype);
+        if (bytes) memcpy(to, tensor->data, bytes);
+        to += bytes;
+    }
+    return rmil_file_write(path, file, size, error);
+}
