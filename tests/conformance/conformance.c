@@ -8,9 +8,10 @@ void conformance_case(Conformance *c, gboolean passed, const char *name, const c
     va_start(arguments, format);
     g_autofree char *detail = g_strdup_vprintf(format, arguments);
     va_end(arguments);
-    printf("%s %s: %s\n", passed ? "ok" : "FAIL", name, detail);
     if (passed) c->passed++;
     else c->failed++;
+    printf("%s %d - %s: %s\n", passed ? "ok" : "not ok", c->passed + c->failed, name, detail); /* TAP */
+    fflush(stdout);
 }
 
 static const struct {
@@ -36,6 +37,6 @@ int main(int argc, char **argv) {
         g_autofree char *path = g_build_filename(c.folder, parts[i].name, NULL);
         if (parts[i].check && g_file_test(path, G_FILE_TEST_EXISTS)) parts[i].check(&c, path);
     }
-    printf("%d passed, %d failed\n", c.passed, c.failed);
-    return c.failed || !c.passed;
+    printf("1..%d\n# %d passed, %d failed\n", c.passed + c.failed, c.passed, c.failed);
+    return c.failed > 0;
 }
