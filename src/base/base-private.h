@@ -14,12 +14,15 @@ void rmil_free(void *memory);
 /* "/a/b/slide.01.tiff" -> "slide.01". Free with g_free. */
 char *rmil_path_stem(const char *path);
 
-/* A function compiled for several processors, the best one picked at load time. Sums declared `omp simd reduction` may
- * be reordered by the vector width; the order is fixed for one machine. */
+/* A function compiled for several processors, the best one picked at load time by what the processor can do (not by its
+ * name: "arch=haswell" would match Intel's Haswell alone). Sums declared `omp simd reduction` may be reordered by the
+ * vector width; the order is fixed for one machine. What such a function calls in its loops must be RMIL_INLINE: a plain
+ * inline function is not inlined into the clones, and the loop stays scalar. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
-#define RMIL_CLONES __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
+#define RMIL_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define RMIL_CLONES
 #endif
+#define RMIL_INLINE static inline __attribute__((always_inline))
 
 #endif
