@@ -1,0 +1,41 @@
+/* Elementwise functions of the models, vectorised. All work in place (y may be x), keep no state and give the same bits
+ * for the same input on one machine. Errors are stated in units that matter to a float32 model: they are those of
+ * rounding. */
+#ifndef RMIL_MIL_ACTIVATION_H
+#define RMIL_MIL_ACTIVATION_H
+
+#include "base/base-private.h"
+
+G_BEGIN_DECLS
+
+/* e^x within 2 ulp for |x| ≤ 87; 0 below, the largest finite power above. To be inlined into vectorised loops. */
+RMIL_INLINE float rmil_exp(float x) {
+    x = x < -87.0f ? -87.0f : x > 88.0f ? 88.0f : x;
+    float n = (x * 1.44269504f + 12582912.0f) - 12582912.0f; /* nearest whole number of ln 2 */
+    float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+    float p = 1.39504892e-3f;
+    p = p * r + 8.36888956e-3f;
+    p = p * r + 4.16662058e-2f;
+    p = p * r + 1.66665188e-1f;
+    p = p * r + 5.00000010e-1f;
+    union {
+        int32_t bits;
+        float value;
+    } power = {.bits = ((int32_t)n + 127) << 23};
+    return (1.0f + (r + r * r * p)) * power.value;
+}
+
+void rmil_sigmoid(const float *x, float *y, int64_t n); /* within 2e-7 relative */
+void rmil_tanh(const float *x, float *y, int64_t n);    /* within 3e-7 relative */
+
+/* GELU(x) = x Φ(x), Φ the normal distribution (PyTorch's default, not the tanh form), within 1e-7 · max(1, |x|). */
+void rmil_gelu(const float *x, float *y, int64_t n);
+/* d[i] *= GELU'(x[i]). */
+void rmil_gelu_backward(const float *x, float *d, int64_t n);
+
+/* Each of the rows of width n, `stride` floats apart, becomes softmax(scale · row). If not NULL, log_sum[row] is
+ * log Σ exp(scale · row). */
+void rmil_softmax_rows(float *x, int64_t rows, int64_t n, int64_t stride, float scale, float *log_sum);
+
+G_END_DECLS
+#endif
