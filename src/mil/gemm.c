@@ -1,0 +1,197 @@
+#include "gemm.h"
+
+#include <dnnl.h>
+#include <string.h>
+
+/* oneDNN takes its number of threads from the calling thread's OpenMP setting; one, so that the order of operations does
+ * not depend on the machine or on what the caller does elsewhere. */
+extern void omp_set_num_threads(int threads);
+extern int omp_get_max_threads(void);
+
+/* Rows that are widened from bfloat16 at once: 256 × 1024 floats are 1 MiB. */
+#define PANEL 256
+
+static gboolean failed(dnnl_status_t status, GError **error) {
+    return rmil_fail(error, RMIL_ERROR_MEMORY, "oneDNN: a matrix product failed (status %d)", (int)status);
+}
+
+gboolean rmil_gemm(gboolean ta, gboolean tb, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda,
+                   const float *b, int64_t ldb, float beta, float *c, int64_t ldc, GError **error) {
+    int before = omp_get_max_threads();
+    omp_set_num_threads(1);
+    dnnl_status_t status = dnnl_sgemm(ta ? 'T' : 'N', tb ? 'T' : 'N', m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+    omp_set_num_threads(before);
+    return status == dnnl_success || failed(status, error);
+}
+
+RMIL_CLONES void rmil_to_bfloat16(const float *x, int64_t n, uint16_t *y) {
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t u;
+        memcpy(&u, &x[i], sizeof u);
+        uint32_t rounded = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
+        y[i] = (uint16_t)((u & 0x7fffffffu) > 0x7f800000u ? (u >> 16) | 0x40u : rounded); /* NaN stays NaN */
+    }
+}
+
+RMIL_CLONES void rmil_from_bfloat16(const uint16_t *x, int64_t n, float *y) {
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t u = (uint32_t)x[i] << 16;
+        memcpy(&y[i], &u, sizeof u);
+    }
+}
+
+/* -- native bfloat16 ------------------------------------------------------------------------------------------------------ */
+gboolean rmil_gemm_bfloat16(void) {
+    const unsigned bits = (unsigned)dnnl_cpu_isa_avx512_core_bf16;
+    return ((unsigned)dnnl_get_effective_cpu_isa() & bits) == bits;
+}
+
+/* One oneDNN object of each kind that a product needs; NULL where not made. */
+typedef struct {
+    dnnl_engine_t engine;
+    dnnl_stream_t stream;
+    dnnl_primitive_desc_t description;
+    dnnl_primitive_t product;
+    dnnl_memory_t memory[3]; /* A, B, C */
+} Matmul;
+
+/* Shape and strides (numbers, not bytes) of one matrix. */
+typedef struct {
+    void *data;
+    dnnl_data_type_t type;
+    int64_t rows, columns, row_stride, column_stride;
+} Matrix;
+
+#if DNNL_VERSION_MAJOR >= 3
+typedef dnnl_memory_desc_t Description;
+static dnnl_status_t describe(Description *d, const Matrix *m) {
+    const dnnl_dims_t dims = {m->rows, m->columns}, strides = {m->row_stride, m->column_stride};
+    return dnnl_memory_desc_create_with_strides(d, 2, dims, m->type, strides);
+}
+static void forget(Description *d) {
+    if (*d) dnnl_memory_desc_destroy(*d);
+}
+static dnnl_status_t describe_product(Matmul *mm, Description *d) {
+    return dnnl_matmul_primitive_desc_create(&mm->description, mm->engine, d[0], d[1], NULL, d[2], NULL);
+}
+static dnnl_status_t wrap(dnnl_memory_t *memory, Description *d, dnnl_engine_t engine, void *data) {
+    return dnnl_memory_create(memory, *d, engine, data);
+}
+#else
+typedef dnnl_memory_desc_t Description;
+static dnnl_status_t describe(Description *d, const Matrix *m) {
+    const dnnl_dims_t dims = {m->rows, m->columns}, strides = {m->row_stride, m->column_stride};
+    return dnnl_memory_desc_init_by_strides(d, 2, dims, m->type, strides);
+}
+static void forget(Description *d) { memset(d, 0, sizeof *d); }
+static dnnl_status_t describe_product(Matmul *mm, Description *d) {
+    dnnl_matmul_desc_t operation;
+    dnnl_status_t status = dnnl_matmul_desc_init(&operation, &d[0], &d[1], NULL, &d[2]);
+    return status != dnnl_success ? status
+                                  : dnnl_primitive_desc_create(&mm->description, &operation, NULL, mm->engine, NULL);
+}
+static dnnl_status_t wrap(dnnl_memory_t *memory, Description *d, dnnl_engine_t engine, void *data) {
+    return dnnl_memory_create(memory, d, engine, data);
+}
+#endif
+
+static dnnl_status_t multiply(Matmul *mm, Description *d, const Matrix *matrices) {
+    dnnl_status_t status = dnnl_engine_create(&mm->engine, dnnl_cpu, 0);
+    if (status == dnnl_success) status = dnnl_stream_create(&mm->stream, mm->engine, dnnl_stream_default_flags);
+    for (int i = 0; i < 3 && status == dnnl_success; i++) {
+        status = describe(&d[i], &matrices[i]);
+        if (status == dnnl_success) status = wrap(&mm->memory[i], &d[i], mm->engine, matrices[i].data);
+    }
+    if (status == dnnl_success) status = describe_product(mm, d);
+    if (status == dnnl_success) status = dnnl_primitive_create(&mm->product, mm->description);
+    if (status != dnnl_success) return status;
+    const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, mm->memory[0]}, {DNNL_ARG_WEIGHTS, mm->memory[1]},
+                                         {DNNL_ARG_DST, mm->memory[2]}};
+    status = dnnl_primitive_execute(mm->product, mm->stream, 3, arguments);
+    return status == dnnl_success ? dnnl_stream_wait(mm->stream) : status;
+}
+
+/* C = A · B. Making the objects costs microseconds (oneDNN keeps the compiled kernels), a product milliseconds. */
+static gboolean product(const Matrix *a, const Matrix *b, const Matrix *c, GError **error) {
+    Matmul mm = {.engine = NULL};
+    Description descriptions[3];
+    const Matrix matrices[3] = {*a, *b, *c};
+    memset(descriptions, 0, sizeof descriptions);
+    int before = omp_get_max_threads();
+    omp_set_num_threads(1);
+    dnnl_status_t status = multiply(&mm, descriptions, matrices);
+    omp_set_num_threads(before);
+    for (int i = 0; i < 3; i++) {
+        if (mm.memory[i]) dnnl_memory_destroy(mm.memory[i]);
+        forget(&descriptions[i]);
+    }
+    if (mm.product) dnnl_primitive_destroy(mm.product);
+    if (mm.description) dnnl_primitive_desc_destroy(mm.description);
+    if (mm.stream) dnnl_stream_destroy(mm.stream);
+    if (mm.engine) dnnl_engine_destroy(mm.engine);
+    return status == dnnl_success || failed(status, error);
+}
+
+static gboolean forward_bfloat16(const RmilFeatures *x, const float *w, int64_t n, float *z, RmilArena *arena,
+                                 GError **error) {
+    uint16_t *narrow = rmil_arena_take(arena, n * x->dim, sizeof *narrow, error);
+    if (!narrow) return FALSE;
+    rmil_to_bfloat16(w, n * x->dim, narrow);
+    Matrix a = {(void *)x->data, dnnl_bf16, x->rows, x->dim, x->dim, 1};
+    Matrix b = {narrow, dnnl_bf16, x->dim, n, 1, x->dim};
+    Matrix c = {z, dnnl_f32, x->rows, n, n, 1};
+    return product(&a, &b, &c, error);
+}
+
+static gboolean backward_bfloat16(const RmilFeatures *x, const float *z, int64_t n, gboolean add, float *g,
+                                  RmilArena *arena, GError **error) {
+    uint16_t *narrow = rmil_arena_take(arena, x->rows * n, sizeof *narrow, error);
+    float *sum = add && narrow ? rmil_arena_floats(arena, n * x->dim, error) : g;
+    if (!narrow || !sum) return FALSE;
+    rmil_to_bfloat16(z, x->rows * n, narrow);
+    Matrix a = {narrow, dnnl_bf16, n, x->rows, 1, n};
+    Matrix b = {(void *)x->data, dnnl_bf16, x->rows, x->dim, x->dim, 1};
+    Matrix c = {sum, dnnl_f32, n, x->dim, x->dim, 1};
+    if (!product(&a, &b, &c, error)) return FALSE;
+    for (int64_t i = 0; add && i < n * x->dim; i++) g[i] += sum[i];
+    return TRUE;
+}
+
+/* -- features in either precision ------------------------------------------------------------------------------------------ */
+/* Without native products: float32 panels, one after the other. */
+static gboolean by_panels(const RmilFeatures *x, const float *w, float *z, int64_t n, gboolean forward, gboolean add,
+                          float *g, RmilArena *arena, GError **error) {
+    const int64_t d = x->dim;
+    float *panel = rmil_arena_floats(arena, MIN(PANEL, x->rows) * d, error);
+    for (int64_t i = 0; panel && i < x->rows; i += PANEL) {
+        int64_t rows = MIN(PANEL, x->rows - i);
+        rmil_from_bfloat16((const uint16_t *)x->data + i * d, rows * d, panel);
+        if (!(forward ? rmil_gemm(FALSE, TRUE, rows, n, d, 1, panel, d, w, d, 0, z + i * n, n, error)
+                      : rmil_gemm(TRUE, FALSE, n, d, rows, 1, z + i * n, n, panel, d, add || i ? 1 : 0, g, d, error)))
+            return FALSE;
+    }
+    return panel != NULL;
+}
+
+gboolean rmil_features_forward(const RmilFeatures *x, const float *w, int64_t n, float *z, RmilArena *arena,
+                               GError **error) {
+    const int64_t d = x->dim;
+    if (x->precision == RMIL_FLOAT32) return rmil_gemm(FALSE, TRUE, x->rows, n, d, 1, x->data, d, w, d, 0, z, n, error);
+    RmilArenaMark mark = rmil_arena_mark(arena);
+    gboolean done = rmil_gemm_bfloat16() ? forward_bfloat16(x, w, n, z, arena, error)
+                                         : by_panels(x, w, z, n, TRUE, FALSE, NULL, arena, error);
+    rmil_arena_release(arena, mark);
+    return done;
+}
+
+gboolean rmil_features_backward(const RmilFeatures *x, const float *z, int64_t n, gboolean add, float *g,
+                                RmilArena *arena, GError **error) {
+    const int64_t d = x->dim;
+    if (x->precision == RMIL_FLOAT32)
+        return rmil_gemm(TRUE, FALSE, n, d, x->rows, 1, z, n, x->data, d, add ? 1 : 0, g, d, error);
+    RmilArenaMark mark = rmil_arena_mark(arena);
+    gboolean done = rmil_gemm_bfloat16() ? backward_bfloat16(x, z, n, add, g, arena, error)
+                                         : by_panels(x, NULL, (float *)z, n, FALSE, add, g, arena, error);
+    rmil_arena_release(arena, mark);
+    return done;
+}

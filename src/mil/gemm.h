@@ -1,0 +1,40 @@
+/* Matrix products, row-major, on the calling thread alone: the same inputs give the same bits whatever runs beside. */
+#ifndef RMIL_MIL_GEMM_H
+#define RMIL_MIL_GEMM_H
+
+#include "model.h"
+
+/* C (m × n) = alpha · op(A) · op(B) + beta · C with op(A) m × k and op(B) k × n. lda, ldb, ldc: floats from row to row of the
+ * arrays as stored (A is k × m when ta). beta = 0 does not read C. Fails only for want of memory. */
+gboolean rmil_gemm(gboolean ta, gboolean tb, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda,
+                   const float *b, int64_t ldb, float beta, float *c, int64_t ldc, GError **error);
+
+/* Rows of a bag's features: rows × dim, in the bag's precision, dim to the next row. */
+typedef struct {
+    const void *data;
+    int64_t rows, dim;
+    RmilPrecision precision;
+} RmilFeatures;
+
+static inline RmilFeatures rmil_features_of(const RmilBag *bag, int64_t first, int64_t rows) {
+    size_t size = bag->precision == RMIL_BFLOAT16 ? sizeof(uint16_t) : sizeof(float);
+    return (RmilFeatures){(const char *)bag->features + (size_t)first * (size_t)bag->dim * size, rows, bag->dim,
+                          bag->precision};
+}
+
+/* Z (rows × n) = X Wᵀ with W n × dim, both dense. bfloat16 X: on processors that multiply bfloat16, W is rounded to
+ * bfloat16 and products are summed in float32; elsewhere X is widened block by block. The arena holds the panels. */
+gboolean rmil_features_forward(const RmilFeatures *x, const float *w, int64_t n, float *z, RmilArena *arena,
+                               GError **error);
+/* G (n × dim) = Zᵀ X + (add ? G : 0) with Z rows × n, dense. */
+gboolean rmil_features_backward(const RmilFeatures *x, const float *z, int64_t n, gboolean add, float *g,
+                                RmilArena *arena, GError **error);
+
+/* Whether products of bfloat16 numbers run natively here. */
+gboolean rmil_gemm_bfloat16(void);
+
+/* y[i] = x[i] as bfloat16, rounded to nearest even, and back. */
+void rmil_to_bfloat16(const float *x, int64_t n, uint16_t *y);
+void rmil_from_bfloat16(const uint16_t *x, int64_t n, float *y);
+
+#endif

@@ -1,0 +1,204 @@
+#include "model.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+
+/* The model table: a new model is its file and a line here (and its name in model.h). */
+static const RmilModelClass *const classes[] = {
+    &rmil_abmil_class,
+};
+
+static const char *const guide_names[] = {"none", "induction", "rank"};
+
+const char *rmil_guide_name(RmilGuide guide) {
+    return (gsize)guide < G_N_ELEMENTS(guide_names) ? guide_names[guide] : "unknown";
+}
+
+const char *const *rmil_model_names(void) {
+    static const char *names[G_N_ELEMENTS(classes) + 1];
+    static gsize done;
+    if (g_once_init_enter(&done)) {
+        for (gsize i = 0; i < G_N_ELEMENTS(classes); i++) names[i] = classes[i]->name;
+        g_once_init_leave(&done, 1);
+    }
+    return names;
+}
+
+const RmilModelClass *rmil_model_class(const char *name, GError **error) {
+    g_autoptr(GString) known = g_string_new(NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS(classes); i++) {
+        if (strcmp(classes[i]->name, name) == 0) return classes[i];
+        g_string_append_printf(known, "%s%s", i ? ", " : "", classes[i]->name);
+    }
+    rmil_fail(error, RMIL_ERROR_ARGUMENT, "unknown model \"%s\"; known are %s", name, known->str);
+    return NULL;
+}
+
+/* -- configuration ---------------------------------------------------------------------------------------------------- */
+gboolean rmil_model_config_init(RmilModelConfig *config, const char *model, RmilGuide guide, GError **error) {
+    const RmilModelClass *class = rmil_model_class(model, error);
+    if (!class) return FALSE;
+    if ((gsize)guide >= G_N_ELEMENTS(guide_names) || !(class->guides & (1u << guide)))
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "model %s does not take the guide \"%s\"", model, rmil_guide_name(guide));
+    *config = (RmilModelConfig){.guide = guide, .threshold = class->thresholds ? 1 : -1, .sigma = 1, .margin = 1,
+                                .lambda = 1, .clam_k = 8, .clam_bag_weight = 0.7};
+    g_strlcpy(config->model, class->name, sizeof config->model);
+    class->defaults(config);
+    return TRUE;
+}
+
+static gboolean check_size(const char *what, int64_t value, int64_t low, int64_t high, GError **error) {
+    if (value >= low && value <= high) return TRUE;
+    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s is %" G_GINT64_FORMAT ", it must be in %" G_GINT64_FORMAT " … %" G_GINT64_FORMAT,
+                     what, value, low, high);
+}
+
+static gboolean check_number(const char *what, double value, double low, double high, GError **error) {
+    if (value >= low && value <= high) return TRUE;
+    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s is %g, it must be in %g … %g", what, value, low, high);
+}
+
+gboolean rmil_model_config_check(const RmilModelConfig *config, GError **error) {
+    const RmilModelClass *class = rmil_model_class(config->model, error);
+    if (!class) return FALSE;
+    if ((gsize)config->guide >= G_N_ELEMENTS(guide_names) || !(class->guides & (1u << config->guide)))
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "model %s does not take the guide \"%s\"", class->name,
+                         rmil_guide_name(config->guide));
+    if (!class->thresholds && config->threshold >= 0)
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "model %s has no attention threshold: leave it out", class->name);
+    return check_size("the feature size", config->dim, 1, 65536, error) &&
+           check_size("the hidden size", config->hidden, 1, 16384, error) &&
+           check_size("the attention size", config->attention_dim, 0, 16384, error) &&
+           check_number("dropout", config->dropout, 0, 0.95, error) &&
+           check_number("the threshold", config->threshold, -G_MAXDOUBLE, 1e9, error) &&
+           check_number("sigma", config->sigma, 1e-6, 1e6, error) &&
+           check_number("the margin", config->margin, -1e6, 1e6, error) &&
+           check_number("lambda", config->lambda, 0, 1e6, error) &&
+           check_size("the number of sampled patches", config->rank_sample, 0, G_MAXINT32, error) &&
+           check_size("CLAM's k", config->clam_k, 1, 65536, error) &&
+           check_number("CLAM's bag weight", config->clam_bag_weight, 0, 1, error) &&
+           check_size("region rows", config->region_rows, 0, 256, error) &&
+           check_size("region columns", config->region_columns, 0, 256, error) &&
+           check_size("patch depth", config->patch_depth, 0, 64, error) &&
+           check_size("region depth", config->region_depth, 0, 64, error) &&
+           check_size("heads", config->heads, 0, 64, error) && (!class->check || class->check(config, error));
+}
+
+/* -- parameters -------------------------------------------------------------------------------------------------------- */
+int rmil_layout_add(RmilLayout *layout, RmilInit init, double scale, int rank, int64_t d0, int64_t d1, int64_t d2,
+                    const char *name, ...) {
+    RmilParameter tensor = {.rank = rank, .shape = {d0, d1, d2}, .count = 1, .offset = layout->count, .init = init,
+                         .scale = scale};
+    va_list arguments;
+    va_start(arguments, name);
+    g_vsnprintf(tensor.name, sizeof tensor.name, name, arguments);
+    va_end(arguments);
+    for (int i = 0; i < rank; i++) tensor.count *= tensor.shape[i];
+    layout->count += (tensor.count + 15) / 16 * 16;
+    g_array_append_val(layout->tensors, tensor);
+    return (int)layout->tensors->len - 1;
+}
+
+int rmil_layout_linear(RmilLayout *layout, const char *name, int64_t out, int64_t in, gboolean bias) {
+    double bound = 1 / sqrt((double)in);
+    int weight = rmil_layout_add(layout, RMIL_INIT_UNIFORM, bound, 2, out, in, 0, "%s.weight", name);
+    if (bias) rmil_layout_add(layout, RMIL_INIT_UNIFORM, bound, 1, out, 0, 0, "%s.bias", name);
+    return weight;
+}
+
+static void draw(const RmilParameter *tensor, uint64_t seed, int index, float *values) {
+    RmilRng rng;
+    rmil_rng_init(&rng, seed, UINT64_C(0x696e6974) << 32 | (uint64_t)index);
+    for (int64_t i = 0; i < tensor->count; i++) {
+        double x = 1;
+        if (tensor->init == RMIL_INIT_UNIFORM) x = 2 * rmil_rng_uniform(&rng) - 1;
+        if (tensor->init == RMIL_INIT_NORMAL) do x = rmil_rng_normal(&rng);
+            while (fabs(x) > 2);
+        values[i] = (float)(tensor->scale * x);
+    }
+}
+
+RmilModel *rmil_model_alloc(const RmilModelConfig *config, GError **error) {
+    RmilModelConfig paper, full = *config;
+    if (!rmil_model_config_init(&paper, config->model, config->guide, error)) return NULL;
+    if (full.hidden == 0) full.hidden = paper.hidden;
+    if (full.attention_dim == 0) full.attention_dim = paper.attention_dim;
+    if (!rmil_model_config_check(&full, error)) return NULL;
+    g_autoptr(RmilModel) model = g_new0(RmilModel, 1);
+    model->config = full;
+    model->class = rmil_model_class(full.model, NULL);
+    model->layout.tensors = g_array_new(FALSE, TRUE, sizeof(RmilParameter));
+    model->class->layout(&model->config, &model->layout);
+    model->parameters = rmil_alloc(model->layout.count, sizeof(float), error);
+    return model->parameters ? g_steal_pointer(&model) : NULL;
+}
+
+RmilModel *rmil_model_new(const RmilModelConfig *config, uint64_t seed, GError **error) {
+    RmilModel *model = rmil_model_alloc(config, error);
+    if (!model) return NULL;
+    for (int i = 0; i < (int)model->layout.tensors->len; i++) {
+        const RmilParameter *tensor = rmil_layout_at(&model->layout, i);
+        draw(tensor, seed, i, model->parameters + tensor->offset);
+    }
+    return model;
+}
+
+void rmil_model_free(RmilModel *model) {
+    if (!model) return;
+    if (model->layout.tensors) g_array_unref(model->layout.tensors);
+    rmil_free(model->parameters);
+    g_free(model);
+}
+
+const RmilModelConfig *rmil_model_config(const RmilModel *model) { return &model->config; }
+
+/* -- one bag ------------------------------------------------------------------------------------------------------------ */
+gboolean rmil_model_step(const RmilModel *model, RmilStep *step, RmilArena *arena, RmilOutcome *outcome, GError **error) {
+    const RmilBag *bag = step->bag;
+    if (!bag->features || bag->count < 1)
+        return rmil_fail(error, RMIL_ERROR_DATA, "%s: has no features", bag->id ? bag->id : "bag");
+    if (bag->dim != model->config.dim)
+        return rmil_fail(error, RMIL_ERROR_DATA, "%s: features have %" G_GINT64_FORMAT " numbers, the model takes %" G_GINT64_FORMAT,
+                         bag->id ? bag->id : "bag", bag->dim, model->config.dim);
+    if (step->label > 1)
+        return rmil_fail(error, RMIL_ERROR_DATA, "%s: label %d; models have the classes 0 and 1", bag->id ? bag->id : "bag",
+                         step->label);
+    step->config = &model->config;
+    step->layout = &model->layout;
+    if (!step->parameters) step->parameters = model->parameters;
+    *outcome = (RmilOutcome){.loss = 0};
+    rmil_arena_reset(arena);
+    return model->class->step(step, arena, outcome, error);
+}
+
+void rmil_model_probability(const RmilModelClass *class, const RmilOutcome *outcome, double *probability, double *logit) {
+    *logit = class->logits == 2 ? outcome->logits[1] - outcome->logits[0] : outcome->logits[0];
+    double e = exp(-fabs(*logit));
+    *probability = *logit >= 0 ? 1 / (1 + e) : e / (1 + e);
+}
+
+gboolean rmil_model_predict(const RmilModel *model, const RmilBag *bag, int label, RmilPrediction *prediction,
+                            float *scores, float *attention, GError **error) {
+    const int rows = model->class->rows;
+    g_autoptr(RmilArena) arena = rmil_arena_new();
+    RmilStep step = {.bag = bag, .label = MAX(label, -1), .scores = scores, .attention = attention};
+    float *all = NULL;
+    if (rows > 1 && (scores || attention)) {
+        all = rmil_alloc(bag->count * 2 * rows, sizeof(float), error);
+        if (!all) return FALSE;
+        step.scores = all;
+        step.attention = all + bag->count * rows;
+    }
+    RmilOutcome outcome;
+    gboolean done = rmil_model_step(model, &step, arena, &outcome, error);
+    if (done) {
+        rmil_model_probability(model->class, &outcome, &prediction->probability, &prediction->logit);
+        prediction->loss = outcome.slide_loss;
+        size_t bytes = (size_t)bag->count * sizeof(float); /* of several rows the caller gets the one of label 1 */
+        if (all && scores) memcpy(scores, step.scores + bag->count, bytes);
+        if (all && attention) memcpy(attention, step.attention + bag->count, bytes);
+    }
+    rmil_free(all);
+    return done;
+}

@@ -1,0 +1,132 @@
+/* What the trainer and the model files need of a model, and what a model file needs of them.
+ *
+ * A model is one file that defines one RmilModelClass, and one line in the table in model.c. Its parameters are one flat
+ * float array; named tensors are windows of it, in the order in which `layout` adds them. One call of `step` does one
+ * bag on one thread, forward and (when asked) backward, in an order of operations that depends on nothing but the bag. */
+#ifndef RMIL_MIL_MODEL_H
+#define RMIL_MIL_MODEL_H
+
+#include "base/base-private.h"
+#include "rankmil/mil.h"
+
+/* -- memory that a step uses and forgets ------------------------------------------------------------------------------ */
+/* Taken memory is 64-byte aligned, NOT zeroed, and lives until the next reset. Blocks are kept between steps, so that
+ * only the first steps ask the system for memory. One arena per thread. */
+typedef struct _RmilArena RmilArena;
+RmilArena *rmil_arena_new(void);
+void rmil_arena_free(RmilArena *arena);
+void rmil_arena_reset(RmilArena *arena);
+void *rmil_arena_take(RmilArena *arena, int64_t n, size_t size, GError **error); /* n × size bytes; NULL on failure */
+static inline float *rmil_arena_floats(RmilArena *arena, int64_t n, GError **error) {
+    return rmil_arena_take(arena, n, sizeof(float), error);
+}
+/* What was taken after the mark is given back: for scratch inside a loop. */
+typedef struct {
+    guint block;
+    size_t used;
+} RmilArenaMark;
+RmilArenaMark rmil_arena_mark(const RmilArena *arena);
+void rmil_arena_release(RmilArena *arena, RmilArenaMark mark);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilArena, rmil_arena_free)
+
+/* -- parameters --------------------------------------------------------------------------------------------------------- */
+typedef enum {
+    RMIL_INIT_UNIFORM, /* uniform in ±scale */
+    RMIL_INIT_CONSTANT,/* every entry is scale */
+    RMIL_INIT_NORMAL   /* mean 0, SD scale, drawn again beyond two SD (PyTorch's trunc_normal_) */
+} RmilInit;
+
+typedef struct {
+    char name[64];     /* as in the released code's state_dict */
+    int rank;          /* 1 … 3 */
+    int64_t shape[3];
+    int64_t count;     /* product of shape */
+    int64_t offset;    /* of the first entry in the flat array; a multiple of 16 floats */
+    RmilInit init;
+    double scale;
+} RmilParameter;
+
+typedef struct {
+    GArray *tensors; /* RmilParameter, one per named tensor */
+    int64_t count;   /* floats in the flat array, padding included (padding is 0 and stays 0) */
+} RmilLayout;
+
+/* Adds one tensor behind those there are and returns its index. `name` may hold printf directives. */
+int rmil_layout_add(RmilLayout *layout, RmilInit init, double scale, int rank, int64_t d0, int64_t d1, int64_t d2,
+                    const char *name, ...) G_GNUC_PRINTF(8, 9);
+/* nn.Linear: NAME.weight (out × in) and, with `bias`, NAME.bias (out), both uniform in ±1/sqrt(in). Returns the index of the
+ * weight; the bias has the next. */
+int rmil_layout_linear(RmilLayout *layout, const char *name, int64_t out, int64_t in, gboolean bias);
+
+/* -- one bag ------------------------------------------------------------------------------------------------------------ */
+/* Inputs, all only read, and the caller's arrays for what comes back. */
+typedef struct {
+    const RmilModelConfig *config;
+    const RmilLayout *layout;
+    const float *parameters;  /* layout->count */
+    const RmilBag *bag;       /* features K × D in bag->precision; dim was checked against config */
+    int label;                /* 0, 1; −1: none, then no loss is computed and no gradient asked for */
+    gboolean train;           /* dropout, pair sampling and CLAM's instance branch act only in training */
+    uint64_t seed, stream;    /* of every random choice of this step (training only); one stream per (epoch, position) */
+    float *gradient;          /* layout->count, OVERWRITTEN with ∂loss/∂parameters (zero-fill what is not touched); NULL:
+                                 forward only */
+    float *scores, *attention;/* rows × K with rows = class->rows, or NULL. hipt: every patch carries its region's value */
+} RmilStep;
+
+typedef struct {
+    double logits[2];  /* [0] alone for classes with one logit */
+    double loss;       /* what `gradient` is the gradient of; 0 without a label */
+    double slide_loss; /* BCE or cross-entropy alone */
+    double guide_loss; /* λ × guide (or CLAM's weighted instance loss), 0 where it does not apply */
+} RmilOutcome;
+
+typedef struct {
+    const char *name;
+    unsigned guides;   /* bit (1 << RmilGuide) for each accepted one; RMIL_GUIDE_NONE included */
+    int logits;        /* 1 (sigmoid) or 2 (softmax) */
+    int rows;          /* rows of scores and attention: 1; clam-mb: one per class */
+    gboolean thresholds; /* takes a threshold T; FALSE: config.threshold must be < 0 */
+    /* Writes the paper's values into config (model, guide and the common defaults are set already, dim is 0). */
+    void (*defaults)(RmilModelConfig *config);
+    /* What the common checks (model.c) leave open; message without file name. May be NULL. */
+    gboolean (*check)(const RmilModelConfig *config, GError **error);
+    /* Adds every tensor; config has passed the checks. Sizes fit: the common checks bound every dimension. */
+    void (*layout)(const RmilModelConfig *config, RmilLayout *layout);
+    /* Sets the sizes in config (dim, hidden, attention_dim, depths …) from tensors as found in a file that has no
+     * configuration (the released code's state_dict); shape gives −1 where there is no such tensor or axis. */
+    void (*infer)(RmilModelConfig *config, int64_t (*shape)(gpointer user, const char *name, int axis), gpointer user);
+    gboolean (*step)(const RmilStep *step, RmilArena *arena, RmilOutcome *outcome, GError **error);
+} RmilModelClass;
+
+extern const RmilModelClass rmil_abmil_class, rmil_dsmil_class, rmil_clam_sb_class, rmil_clam_mb_class, rmil_hipt_class;
+
+struct _RmilModel {
+    RmilModelConfig config;
+    const RmilModelClass *class;
+    RmilLayout layout;
+    float *parameters;
+};
+
+/* Window of tensor `index` in a step's parameters or gradient. */
+static inline const RmilParameter *rmil_layout_at(const RmilLayout *layout, int index) {
+    return &g_array_index(layout->tensors, RmilParameter, index);
+}
+static inline const float *rmil_step_parameter(const RmilStep *step, int index) {
+    return step->parameters + rmil_layout_at(step->layout, index)->offset;
+}
+static inline float *rmil_step_gradient(const RmilStep *step, int index) {
+    return step->gradient + rmil_layout_at(step->layout, index)->offset;
+}
+
+/* Class by name; NULL and *error (listing the names) when unknown. */
+const RmilModelClass *rmil_model_class(const char *name, GError **error);
+/* Every check of a configuration that is about to become a model: common ones, then the class's own. */
+gboolean rmil_model_config_check(const RmilModelConfig *config, GError **error);
+/* A model with undefined (zero) parameters. */
+RmilModel *rmil_model_alloc(const RmilModelConfig *config, GError **error);
+/* Runs the class's step after checking the bag against the model: dimension, K, labels. Resets the arena first. */
+gboolean rmil_model_step(const RmilModel *model, RmilStep *step, RmilArena *arena, RmilOutcome *outcome, GError **error);
+/* Probability of label 1 and log odds from a step's logits. */
+void rmil_model_probability(const RmilModelClass *class, const RmilOutcome *outcome, double *probability, double *logit);
+
+#endif
