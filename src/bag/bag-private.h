@@ -1,0 +1,39 @@
+/* What the files of this room share. */
+#ifndef RMIL_BAG_PRIVATE_H
+#define RMIL_BAG_PRIVATE_H
+
+#include "convert-private.h"
+#include "rankmil/bag.h"
+
+#define RMIL_BAG_COUNT_LIMIT INT64_C(10000000)
+#define RMIL_BAG_DIM_LIMIT INT64_C(65536)
+
+/* One way in which slides' features are stored. `read` fills an empty bag (count, dim, arrays, attributes); the rest is
+ * checked by the caller. A new layout is one file and one line in layout.c. */
+typedef struct {
+    const char *name;
+    gboolean (*match)(RmilHdf5 *file);
+    gboolean (*read)(RmilHdf5 *file, RmilBag *bag, RmilBagFlags flags, GError **error);
+} RmilLayout;
+extern const RmilLayout rmil_layout_native;
+
+const RmilLayout *rmil_layout_find(RmilHdf5 *file, GError **error);
+
+/* Pieces that layouts are put together from. `bag->precision` says what features become. */
+gboolean rmil_layout_features(RmilHdf5 *file, const char *name, RmilBag *bag, RmilBagFlags flags, GError **error);
+gboolean rmil_layout_coords(RmilHdf5 *file, const char *name, RmilBag *bag, GError **error);
+gboolean rmil_layout_vector(RmilHdf5 *file, const char *name, hid_t type, size_t size, int64_t count, gboolean integer,
+                            void **values, GError **error); /* optional: *values stays NULL when it is not there */
+gboolean rmil_layout_count(const RmilHdf5 *file, const char *name, int64_t count, int64_t dim, GError **error);
+/* Which of n decoded values is not finite? Fails, naming patch and column. */
+gboolean rmil_not_finite(const char *path, RmilPrecision precision, const void *values, int64_t first_row, int64_t dim,
+                         int64_t n, GError **error);
+
+/* Counts and sizes that can be written; `path` for the message. */
+gboolean rmil_bag_check(const char *path, int64_t count, int64_t dim, GError **error);
+/* Writes rankmil's layout. rows(user, first, n, raw) gives stored elements (float16 or float32) of rows first … */
+typedef gboolean (*RmilRowSource)(gpointer user, int64_t first, int64_t rows, void *raw, GError **error);
+gboolean rmil_container_write(const RmilBag *meta, const char *path, gboolean half, RmilRowSource source, gpointer user,
+                              GError **error);
+
+#endif

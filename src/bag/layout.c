@@ -1,0 +1,123 @@
+#include "bag-private.h"
+
+#include <math.h>
+
+static const RmilLayout *const layouts[] = {&rmil_layout_native};
+
+const RmilLayout *rmil_layout_find(RmilHdf5 *file, GError **error) {
+    for (gsize i = 0; i < G_N_ELEMENTS(layouts); i++)
+        if (layouts[i]->match(file)) return layouts[i];
+    rmil_fail(error, RMIL_ERROR_FORMAT, "%s: there is no dataset /features or /coords, nor anything else that is known",
+              file->path);
+    return NULL;
+}
+
+gboolean rmil_layout_count(const RmilHdf5 *file, const char *name, int64_t count, int64_t dim, GError **error) {
+    if (count < 1) return rmil_fail(error, RMIL_ERROR_DATA, "%s: /%s holds no patches", file->path, name);
+    if (count > RMIL_BAG_COUNT_LIMIT || dim > RMIL_BAG_DIM_LIMIT)
+        return rmil_fail(error, RMIL_ERROR_FORMAT,
+                         "%s: /%s is %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT ", more than the %" G_GINT64_FORMAT
+                         " × %" G_GINT64_FORMAT " that are accepted",
+                         file->path, name, count, dim, RMIL_BAG_COUNT_LIMIT, RMIL_BAG_DIM_LIMIT);
+    return TRUE;
+}
+
+gboolean rmil_not_finite(const char *path, RmilPrecision precision, const void *values, int64_t first_row, int64_t dim,
+                         int64_t n, GError **error) {
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t bits = precision == RMIL_BFLOAT16 ? (uint32_t)((const uint16_t *)values)[i] << 16
+                                                   : ((const uint32_t *)values)[i];
+        if ((bits & 0x7f800000) != 0x7f800000) continue;
+        return rmil_fail(error, RMIL_ERROR_DATA,
+                         "%s: the feature of patch %" G_GINT64_FORMAT ", column %" G_GINT64_FORMAT " is %s", path,
+                         first_row + i / dim, i % dim, bits & 0x7fffff ? "not a number (NaN)" : "infinite or too large");
+    }
+    return rmil_fail(error, RMIL_ERROR_DATA, "%s: a feature is not a finite number", path);
+}
+
+typedef struct {
+    RmilBag *bag;
+    const RmilDataset *dataset;
+} Decoding;
+
+static gboolean decode_rows(gpointer user, int64_t first, int64_t rows, const void *raw, GError **error) {
+    const Decoding *decoding = user;
+    RmilBag *bag = decoding->bag;
+    RmilElement stored = decoding->dataset->element == RMIL_ELEMENT_F16 ? RMIL_ELEMENT_F16 : RMIL_ELEMENT_F32;
+    void *out = (char *)bag->features + (size_t)(first * bag->dim) * rmil_precision_bytes(bag->precision);
+    if (rmil_decode(stored, raw, bag->precision, out, rows * bag->dim)) return TRUE;
+    return rmil_not_finite(decoding->dataset->file->path, bag->precision, out, first, bag->dim, rows * bag->dim, error);
+}
+
+gboolean rmil_layout_features(RmilHdf5 *file, const char *name, RmilBag *bag, RmilBagFlags flags, GError **error) {
+    g_autoptr(RmilDataset) dataset = rmil_dataset_open(file, name, error);
+    if (!dataset) return FALSE;
+    int rank = dataset->rank;
+    if (rank != 2 && !(rank == 3 && dataset->dims[0] == 1))
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s has %d axes; patches × columns are expected", file->path, name, rank);
+    if (dataset->element == RMIL_ELEMENT_INTEGER)
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s holds whole numbers; float16 or float32 are expected", file->path, name);
+    bag->count = dataset->dims[rank - 2];
+    bag->dim = dataset->dims[rank - 1];
+    if (!rmil_layout_count(file, name, bag->count, bag->dim, error)) return FALSE;
+    if (bag->dim < 1) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s has no columns", file->path, name);
+    if (flags & RMIL_BAG_NO_FEATURES) return TRUE;
+    bag->features = rmil_alloc_features(bag->count, bag->dim * (int64_t)rmil_precision_bytes(bag->precision), error);
+    if (!bag->features) {
+        g_prefix_error(error, "%s: ", file->path);
+        return FALSE;
+    }
+    Decoding decoding = {bag, dataset};
+    return rmil_dataset_rows(dataset, decode_rows, &decoding, error);
+}
+
+gboolean rmil_layout_coords(RmilHdf5 *file, const char *name, RmilBag *bag, GError **error) {
+    g_autoptr(RmilDataset) dataset = rmil_dataset_open(file, name, error);
+    if (!dataset) return FALSE;
+    int rank = dataset->rank;
+    if (!(rank == 2 || (rank == 3 && dataset->dims[0] == 1)) || dataset->dims[rank - 1] != 2)
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s is not patches × 2", file->path, name);
+    if (dataset->element != RMIL_ELEMENT_INTEGER)
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s does not hold whole numbers", file->path, name);
+    int64_t count = dataset->dims[rank - 2];
+    if (bag->count == 0) bag->count = count;
+    if (count != bag->count)
+        return rmil_fail(error, RMIL_ERROR_FORMAT,
+                         "%s: /%s has %" G_GINT64_FORMAT " rows, the features have %" G_GINT64_FORMAT, file->path, name, count, bag->count);
+    if (!rmil_layout_count(file, name, count, 2, error) || !(bag->coords = rmil_alloc(count, 2 * sizeof(int64_t), error)))
+        return FALSE;
+    double width = 0, height = 0;
+    rmil_hdf5_number(dataset->id, "patch_size", &bag->patch_size);
+    rmil_hdf5_number(dataset->id, "patch_size_level0", &bag->patch_size_level0);
+    rmil_hdf5_number(dataset->id, "target_mpp", &bag->target_mpp);
+    rmil_hdf5_number(dataset->id, "slide_width", &width);
+    rmil_hdf5_number(dataset->id, "slide_height", &height);
+    if (fabs(width) < 0x1p40 && fabs(height) < 0x1p40) {
+        bag->slide_width = (int64_t)width;
+        bag->slide_height = (int64_t)height;
+    }
+    return rmil_dataset_read(dataset, H5T_NATIVE_INT64, 2 * count, bag->coords, error);
+}
+
+gboolean rmil_layout_vector(RmilHdf5 *file, const char *name, hid_t type, size_t size, int64_t count, gboolean integer,
+                            void **values, GError **error) {
+    if (!rmil_hdf5_has(file, name)) return TRUE;
+    g_autoptr(RmilDataset) dataset = rmil_dataset_open(file, name, error);
+    if (!dataset) return FALSE;
+    if (integer && dataset->element != RMIL_ELEMENT_INTEGER)
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s does not hold whole numbers", file->path, name);
+    if (!(*values = rmil_alloc(count, size, error))) return FALSE;
+    return rmil_dataset_read(dataset, type, count, *values, error);
+}
+
+/* -- rankmil's own layout, which is also CLAM's ------------------------------------------------------------------------- */
+static gboolean native_match(RmilHdf5 *file) { return rmil_hdf5_has(file, "features") || rmil_hdf5_has(file, "coords"); }
+
+static gboolean native_read(RmilHdf5 *file, RmilBag *bag, RmilBagFlags flags, GError **error) {
+    if (rmil_hdf5_has(file, "features") && !rmil_layout_features(file, "features", bag, flags, error)) return FALSE;
+    if (!rmil_layout_coords(file, "coords", bag, error)) return FALSE;
+    return rmil_layout_vector(file, "tissue", H5T_NATIVE_FLOAT, sizeof(float), bag->count, FALSE, (void **)&bag->tissue, error) &&
+           rmil_layout_vector(file, "patch_labels", H5T_NATIVE_INT8, 1, bag->count, TRUE, (void **)&bag->patch_labels, error);
+}
+
+const RmilLayout rmil_layout_native = {"rankmil", native_match, native_read};
