@@ -141,9 +141,10 @@ static const H5FD_class_t driver_class = {
 
 static void enter_file(RmilHdf5 *file) {
     RMIL_HDF5_SCOPE;
-    g_auto(RmilHid) driver = H5FDregister(&driver_class), access = H5Pcreate(H5P_FILE_ACCESS);
+    g_auto(RmilHid) access = H5Pcreate(H5P_FILE_ACCESS);
     DriverInfo info = {file};
-    if (driver < 0 || access < 0 || H5Pset_driver(access, driver, &info) < 0 ||
+    file->driver = H5FDregister(&driver_class); /* until the file is closed: H5Fclose uses it to its last line */
+    if (file->driver < 0 || access < 0 || H5Pset_driver(access, file->driver, &info) < 0 ||
         H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) < 0)
         return;
     if (!file->writing) {
@@ -157,7 +158,7 @@ static void enter_file(RmilHdf5 *file) {
 RmilHdf5 *rmil_hdf5_open(const char *path, GError **error) {
     g_autoptr(RmilHdf5) file = g_new0(RmilHdf5, 1);
     file->path = g_strdup(path);
-    file->id = H5I_INVALID_HID;
+    file->id = file->driver = H5I_INVALID_HID;
     file->descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not hold us up */
     struct stat info;
     if (file->descriptor < 0 || fstat(file->descriptor, &info) != 0) {
@@ -179,7 +180,7 @@ RmilHdf5 *rmil_hdf5_open(const char *path, GError **error) {
 RmilHdf5 *rmil_hdf5_create(const char *temporary, const char *path, GError **error) {
     g_autoptr(RmilHdf5) file = g_new0(RmilHdf5, 1);
     file->path = g_strdup(path);
-    file->id = H5I_INVALID_HID;
+    file->id = file->driver = H5I_INVALID_HID;
     file->writing = TRUE;
     file->descriptor = open(temporary, O_RDWR | O_CLOEXEC);
     if (file->descriptor < 0) {
@@ -195,11 +196,12 @@ RmilHdf5 *rmil_hdf5_create(const char *temporary, const char *path, GError **err
 
 static gboolean close_file(RmilHdf5 *file) {
     gboolean closed = TRUE;
-    if (file->id >= 0) {
+    if (file->driver >= 0) {
         RMIL_HDF5_SCOPE;
-        closed = H5Fclose(file->id) >= 0;
+        if (file->id >= 0) closed = H5Fclose(file->id) >= 0;
+        H5FDunregister(file->driver);
     }
-    file->id = H5I_INVALID_HID;
+    file->id = file->driver = H5I_INVALID_HID;
     if (file->descriptor >= 0 && close(file->descriptor) != 0 && !file->failed) file->failed = errno;
     file->descriptor = -1;
     return closed && !file->failed;

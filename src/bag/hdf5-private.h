@@ -24,7 +24,7 @@ G_DEFINE_AUTO_CLEANUP_FREE_FUNC(RmilHid, rmil_hid_close, H5I_INVALID_HID)
 /* An open file. `id` is HDF5's, `descriptor` the system's, for reading plain data without the lock. */
 typedef struct {
     char *path; /* as named in messages */
-    hid_t id;
+    hid_t id, driver;
     int descriptor;
     int64_t size;    /* bytes, when opened for reading */
     int failed;      /* errno of the first read or write that failed, 0 none */
