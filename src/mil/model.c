@@ -7,6 +7,7 @@
 /* The model table: a new model is its file and a line here (and its name in model.h). */
 static const RmilModelClass *const classes[] = {
     &rmil_abmil_class,
+    &rmil_dsmil_class,
 };
 
 static const char *const guide_names[] = {"none", "induction", "rank"};

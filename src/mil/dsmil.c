@@ -1,0 +1,255 @@
+/* DS-MIL (docs/models.md, DS-MIL and Fast identities). With R = relu(X W1ᵀ + b1), K × hidden, and F = R W2ᵀ + b2, the instance
+ * logits c, the scores s and the pooled values are all linear in R, so that only vectors meet the large matrices:
+ *   c = R W2ᵀw_i + …;   F_t = W2 R_t + b2;   Q_t = W_q F_t + b_q;   g = W_qᵀ Q_t;   s = R W2ᵀg + b2·g + b_q·Q_t
+ *   f = Σ a_k F_k = W2 Rᵀa + b2 Σa;   P = Σ a_k V_k = W_v f + b_v Σa;   B = LayerNorm(P);   z = ½ (B·w_b + b_b + c_t)
+ * and X enters two products a step: X W1ᵀ and dZᵀ X. */
+#include "attention.h"
+#include "gemm.h"
+#include "guide.h"
+#include "layernorm.h"
+#include "rows.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { W1, B1, W2, B2, WI, BI, WQ, BQ, WV, BV, NORM_WEIGHT, NORM_BIAS, WB, BB };
+
+/* Rows of X and R per block: large enough for the products, small enough to stay near the processor. */
+#define ROWS 1024
+
+static void defaults(RmilModelConfig *config) {
+    config->hidden = 256;
+    config->attention_dim = 384;
+}
+
+static gboolean check(const RmilModelConfig *config, GError **error) {
+    if (config->attention_dim >= 1) return TRUE;
+    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "model dsmil needs an attention size of at least 1");
+}
+
+static void layout(const RmilModelConfig *config, RmilLayout *layout) {
+    const int64_t d = config->dim;
+    rmil_layout_linear(layout, "adaptor.0", config->hidden, d, TRUE);
+    rmil_layout_linear(layout, "adaptor.2", d, config->hidden, TRUE);
+    rmil_layout_linear(layout, "instance_classifier", 1, d, TRUE);
+    rmil_layout_linear(layout, "attention_q", config->attention_dim, d, TRUE);
+    rmil_layout_linear(layout, "attention_v", d, d, TRUE);
+    rmil_layout_add(layout, RMIL_INIT_CONSTANT, 1, 1, d, 0, 0, "feature_norm.weight");
+    rmil_layout_add(layout, RMIL_INIT_CONSTANT, 0, 1, d, 0, 0, "feature_norm.bias");
+    rmil_layout_add(layout, RMIL_INIT_UNIFORM, 1 / sqrt((double)d), 3, 1, 1, d, "bag_classifier.weight");
+    rmil_layout_add(layout, RMIL_INIT_UNIFORM, 1 / sqrt((double)d), 1, 1, 0, 0, "bag_classifier.bias");
+}
+
+static void infer(RmilModelConfig *config, int64_t (*shape)(gpointer, const char *, int), gpointer user) {
+    config->hidden = shape(user, "adaptor.0.weight", 0);
+    config->dim = shape(user, "adaptor.0.weight", 1);
+    config->attention_dim = shape(user, "attention_q.weight", 0);
+}
+
+/* What forward leaves for backward. */
+typedef struct {
+    float *r;                        /* K × hidden */
+    float *c, *s, *soft, *a;         /* K */
+    float *u;                        /* hidden: W2ᵀ g */
+    float *rt, *p;                   /* hidden: R_t, Rᵀ a */
+    float *ft, *g, *f, *pooled, *b;  /* D: F_t, g, f, P, B */
+    float *qt;                       /* attention_dim: Q_t */
+    int64_t top;                     /* t */
+    float keep;                      /* dropout's factor */
+    float mean, rstd;                /* of P */
+    RmilAttention attention;
+} Work;
+
+/* The first of the largest, as PyTorch's max on one thread. */
+static int64_t index_of_max(const float *x, int64_t n) {
+    int64_t best = 0;
+    for (int64_t i = 1; i < n; i++)
+        if (x[i] > x[best]) best = i;
+    return best;
+}
+
+static gboolean take(const RmilStep *step, Work *w, RmilArena *arena, GError **error) {
+    const int64_t k = step->bag->count, d = step->config->dim, n = step->config->hidden;
+    float *columns = rmil_arena_floats(arena, 4 * k, error), *narrow = rmil_arena_floats(arena, 3 * n, error);
+    float *wide = rmil_arena_floats(arena, 5 * d, error);
+    w->r = rmil_arena_floats(arena, k * n, error);
+    w->qt = rmil_arena_floats(arena, step->config->attention_dim, error);
+    if (!columns || !narrow || !wide || !w->r || !w->qt) return FALSE;
+    w->c = columns, w->s = columns + k, w->soft = columns + 2 * k, w->a = columns + 3 * k;
+    w->u = narrow, w->rt = narrow + n, w->p = narrow + 2 * n;
+    w->ft = wide, w->g = wide + d, w->f = wide + 2 * d, w->pooled = wide + 3 * d, w->b = wide + 4 * d;
+    return TRUE;
+}
+
+static gboolean forward(const RmilStep *step, Work *w, RmilArena *arena, RmilOutcome *outcome, GError **error) {
+    const RmilModelConfig *config = step->config;
+    const int64_t k = step->bag->count, d = config->dim, n = config->hidden, q = config->attention_dim;
+    const float *w2 = rmil_step_parameter(step, W2), *b2 = rmil_step_parameter(step, B2);
+    const float *wi = rmil_step_parameter(step, WI), *wb = rmil_step_parameter(step, WB);
+    const float *wq = rmil_step_parameter(step, WQ), *bq = rmil_step_parameter(step, BQ);
+    double *sum = rmil_arena_take(arena, n, sizeof *sum, error);
+    if (!sum || !take(step, w, arena, error)) return FALSE;
+
+    rmil_transposed_vector(w2, d, n, wi, FALSE, w->u); /* for c; below the same memory is for s */
+    float shift = (float)(rmil_dot(b2, wi, d) + (double)rmil_step_parameter(step, BI)[0]);
+    for (int64_t i = 0; i < k; i += ROWS) {
+        RmilFeatures x = rmil_features_of(step->bag, i, MIN(ROWS, k - i));
+        float *r = w->r + i * n;
+        if (!rmil_features_forward(&x, rmil_step_parameter(step, W1), n, r, arena, error)) return FALSE;
+        rmil_rows_relu(r, x.rows, n, rmil_step_parameter(step, B1));
+        w->keep = rmil_dropout(step, 0, i, x.rows, n, r);
+        rmil_rows_dot(r, x.rows, n, w->u, shift, w->c + i);
+    }
+    w->top = index_of_max(w->c, k);
+    memcpy(w->rt, w->r + w->top * n, (size_t)n * sizeof(float));
+    rmil_matrix_vector(w2, d, n, w->rt, b2, 1, w->ft);
+    rmil_matrix_vector(wq, q, d, w->ft, bq, 1, w->qt);
+    rmil_transposed_vector(wq, q, d, w->qt, FALSE, w->g);
+    rmil_transposed_vector(w2, d, n, w->g, FALSE, w->u);
+    shift = (float)(rmil_dot(b2, w->g, d) + rmil_dot(bq, w->qt, q));
+    rmil_rows_dot(w->r, k, n, w->u, shift, w->s);
+    rmil_attention_forward(w->s, k, 1 / sqrt((double)q), config->threshold, w->soft, w->a, &w->attention);
+
+    const float total = (float)w->attention.total;
+    memset(sum, 0, (size_t)n * sizeof *sum);
+    rmil_rows_pool(w->r, k, n, w->a, sum);
+    for (int64_t i = 0; i < n; i++) w->p[i] = (float)sum[i];
+    rmil_matrix_vector(w2, d, n, w->p, b2, total, w->f);
+    rmil_matrix_vector(rmil_step_parameter(step, WV), d, d, w->f, rmil_step_parameter(step, BV), total, w->pooled);
+    rmil_layernorm_forward(w->pooled, d, 1, d, rmil_step_parameter(step, NORM_WEIGHT), rmil_step_parameter(step, NORM_BIAS),
+                           w->b, &w->mean, &w->rstd);
+    double bag = rmil_dot(w->b, wb, d) + (double)rmil_step_parameter(step, BB)[0];
+    outcome->logits[0] = 0.5 * (bag + (double)w->c[w->top]);
+    if (step->scores) memcpy(step->scores, w->s, (size_t)k * sizeof(float));
+    if (step->attention) memcpy(step->attention, w->a, (size_t)k * sizeof(float));
+    return TRUE;
+}
+
+/* One block of dZ = 1[R > 0] ∘ keep (a dpᵀ + ds uᵀ), written over R, after its share of q = Rᵀ ds and ∂b1 = Σ dZ. */
+RMIL_CLONES static void back_block(float *r, int64_t rows, int64_t n, const float *a, const float *ds, const float *dp,
+                                   const float *u, float keep, float *q, float *db) {
+    for (int64_t k = 0; k < rows; k++) {
+        const float ak = keep * a[k], sk = ds[k], uk = keep * ds[k];
+        float *row = r + k * n;
+#pragma omp simd
+        for (int64_t i = 0; i < n; i++) {
+            float d = row[i] > 0.0f ? ak * dp[i] + uk * u[i] : 0.0f;
+            q[i] += sk * row[i];
+            db[i] += d;
+            row[i] = d;
+        }
+    }
+}
+
+/* The way from ∂z to P, through LayerNorm, and on to dp = ∂L/∂p; part (D) and df (D) are scratch, df stays. */
+static void backward_bag(const RmilStep *step, const Work *w, double slope, float *part, float *df, float *dpooled,
+                         float *dp) {
+    const int64_t d = step->config->dim, n = step->config->hidden;
+    const float *wb = rmil_step_parameter(step, WB), half = (float)(0.5 * slope), total = (float)w->attention.total;
+    float *dwb = rmil_step_gradient(step, WB), *dbv = rmil_step_gradient(step, BV);
+    for (int64_t i = 0; i < d; i++) dwb[i] = half * w->b[i], part[i] = half * wb[i];
+    rmil_step_gradient(step, BB)[0] = half;
+    memset(dpooled, 0, (size_t)d * sizeof(float));
+    rmil_layernorm_backward(w->pooled, d, 1, d, rmil_step_parameter(step, NORM_WEIGHT), &w->mean, &w->rstd, part, dpooled,
+                            d, rmil_step_gradient(step, NORM_WEIGHT), rmil_step_gradient(step, NORM_BIAS));
+    rmil_outer(dpooled, d, w->f, d, FALSE, rmil_step_gradient(step, WV));
+    for (int64_t i = 0; i < d; i++) dbv[i] = total * dpooled[i];
+    rmil_transposed_vector(rmil_step_parameter(step, WV), d, d, dpooled, FALSE, df);
+    rmil_transposed_vector(rmil_step_parameter(step, W2), d, n, df, FALSE, dp);
+}
+
+/* The way from q = Rᵀ ds and Σ ds to the query side's parameters and dft = ∂L/∂F_t; dg (D), dqt (attention_dim): scratch,
+ * dg stays. */
+static void backward_query(const RmilStep *step, const Work *w, double slope, const float *q, float total, float *dg,
+                           float *dqt, float *dft) {
+    const int64_t d = step->config->dim, n = step->config->hidden, m = step->config->attention_dim;
+    const float *wq = rmil_step_parameter(step, WQ), *wi = rmil_step_parameter(step, WI);
+    const float half = (float)(0.5 * slope);
+    float *dwq = rmil_step_gradient(step, WQ), *dbq = rmil_step_gradient(step, BQ), *dwi = rmil_step_gradient(step, WI);
+    rmil_matrix_vector(rmil_step_parameter(step, W2), d, n, q, rmil_step_parameter(step, B2), total, dg);
+    rmil_matrix_vector(wq, m, d, dg, rmil_step_parameter(step, BQ), total, dqt);
+    for (int64_t i = 0; i < m; i++) dbq[i] = total * w->qt[i] + dqt[i];
+    rmil_outer(w->qt, m, dg, d, FALSE, dwq);
+    rmil_outer(dqt, m, w->ft, d, TRUE, dwq);
+    rmil_transposed_vector(wq, m, d, dqt, FALSE, dft);
+    for (int64_t i = 0; i < d; i++) dft[i] += half * wi[i], dwi[i] = half * w->ft[i];
+    rmil_step_gradient(step, BI)[0] = half;
+}
+
+/* From ds = ∂L/∂s on. R becomes dZ on the way. */
+static gboolean backward(const RmilStep *step, const Work *w, double slope, const float *ds, const float *df,
+                         const float *dp, RmilArena *arena, GError **error) {
+    const int64_t k = step->bag->count, d = step->config->dim, n = step->config->hidden;
+    float *wide = rmil_arena_floats(arena, 2 * d + step->config->attention_dim, error);
+    float *narrow = rmil_arena_floats(arena, 3 * n, error), *q = narrow, *part = narrow + n;
+    double *sums = rmil_arena_take(arena, 2 * n, sizeof *sums, error);
+    if (!wide || !narrow || !sums) return FALSE;
+    memset(sums, 0, (size_t)(2 * n) * sizeof *sums);
+    for (int64_t i = 0; i < k; i += ROWS) {
+        RmilFeatures x = rmil_features_of(step->bag, i, MIN(ROWS, k - i));
+        float *r = w->r + i * n;
+        memset(part, 0, (size_t)(2 * n) * sizeof *part);
+        back_block(r, x.rows, n, w->a + i, ds + i, dp, w->u, w->keep, part, part + n);
+        for (int64_t j = 0; j < 2 * n; j++) sums[j] += (double)part[j];
+        if (!rmil_features_backward(&x, r, n, i > 0, rmil_step_gradient(step, W1), arena, error)) return FALSE;
+    }
+    double total = 0;
+    for (int64_t i = 0; i < k; i++) total += (double)ds[i];
+    for (int64_t j = 0; j < n; j++) q[j] = (float)sums[j];
+
+    float *dg = wide, *dft = wide + d, *db1 = rmil_step_gradient(step, B1);
+    float *dw2 = rmil_step_gradient(step, W2), *db2 = rmil_step_gradient(step, B2), *dzt = part;
+    backward_query(step, w, slope, q, (float)total, dg, wide + 2 * d, dft);
+    rmil_outer(df, d, w->p, n, FALSE, dw2);
+    rmil_outer(w->g, d, q, n, TRUE, dw2);
+    rmil_outer(dft, d, w->rt, n, TRUE, dw2);
+    for (int64_t i = 0; i < d; i++) db2[i] = (float)w->attention.total * df[i] + (float)total * w->g[i] + dft[i];
+
+    /* what t alone receives comes last, since it needs q: one row of dZ, one outer product */
+    rmil_transposed_vector(rmil_step_parameter(step, W2), d, n, dft, FALSE, dzt);
+    for (int64_t j = 0; j < n; j++) {
+        dzt[j] = w->rt[j] > 0 ? w->keep * dzt[j] : 0;
+        db1[j] = (float)(sums[n + j] + (double)dzt[j]);
+    }
+    RmilFeatures xt = rmil_features_of(step->bag, w->top, 1);
+    return rmil_features_backward(&xt, dzt, n, TRUE, rmil_step_gradient(step, W1), arena, error);
+}
+
+static gboolean step(const RmilStep *step, RmilArena *arena, RmilOutcome *outcome, GError **error) {
+    Work w;
+    if (!forward(step, &w, arena, outcome, error)) return FALSE;
+    if (step->label < 0) return TRUE;
+    const int64_t k = step->bag->count, d = step->config->dim, n = step->config->hidden;
+    double slope;
+    outcome->slide_loss = rmil_bce(outcome->logits[0], step->label, &slope);
+    float *ds = step->gradient ? rmil_arena_floats(arena, 2 * k, error) : NULL, *da = ds ? ds + k : NULL;
+    if (step->gradient && !ds) return FALSE;
+    if (!rmil_guide_rank(step, w.s, step->bag->patch_labels, k, arena, &outcome->guide_loss, ds, error)) return FALSE;
+    outcome->loss = outcome->slide_loss + outcome->guide_loss;
+    if (!step->gradient) return TRUE;
+
+    float *wide = rmil_arena_floats(arena, 3 * d, error), *dp = rmil_arena_floats(arena, n, error);
+    if (!wide || !dp) return FALSE;
+    float *df = wide, *dpooled = wide + d;
+    memset(rmil_step_gradient(step, NORM_WEIGHT), 0, (size_t)d * sizeof(float));
+    memset(rmil_step_gradient(step, NORM_BIAS), 0, (size_t)d * sizeof(float));
+    backward_bag(step, &w, slope, wide + 2 * d, df, dpooled, dp);
+    /* ∂a_k = V_k·∂P = R_k·dp + b2·df + b_v·∂P */
+    double shift = rmil_dot(rmil_step_parameter(step, B2), df, d) + rmil_dot(rmil_step_parameter(step, BV), dpooled, d);
+    rmil_rows_dot(w.r, k, n, dp, (float)shift, da);
+    rmil_attention_backward(&w.attention, w.soft, w.a, da, k, TRUE, ds);
+    return backward(step, &w, slope, ds, df, dp, arena, error);
+}
+
+const RmilModelClass rmil_dsmil_class = {
+    .name = "dsmil",
+    .guides = 1u << RMIL_GUIDE_NONE | 1u << RMIL_GUIDE_RANK,
+    .logits = 1,
+    .rows = 1,
+    .thresholds = TRUE,
+    .defaults = defaults,
+    .check = check,
+    .layout = layout,
+    .infer = infer,
+    .step = step,
+};

@@ -1,0 +1,242 @@
+/* Every model's gradient against finite differences of its loss, on bags small and odd, and what holds for any model. */
+#include "mil/model.h"
+#include "support.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { DIM = 18 };
+
+typedef struct {
+    const char *model;
+    RmilGuide guide;
+    double threshold, margin, dropout;
+    int64_t count;
+    int label, lesion; /* lesion: every lesion-th patch is annotated; 0 none */
+} Case;
+
+/* K patches, row by row on a grid ten wide, with holes. */
+static RmilBag *make_bag(int64_t count, int lesion, uint64_t seed) {
+    RmilBag *bag = g_new0(RmilBag, 1);
+    RmilRng rng;
+    rmil_rng_init(&rng, seed, 1);
+    bag->id = g_strdup("bag");
+    bag->count = count;
+    bag->dim = DIM;
+    bag->precision = RMIL_FLOAT32;
+    bag->patch_size_level0 = 448;
+    float *x = rmil_alloc(count * DIM, sizeof(float), NULL);
+    bag->features = x;
+    bag->coords = rmil_alloc(2 * count, sizeof(int64_t), NULL);
+    bag->patch_labels = rmil_alloc(count, 1, NULL);
+    for (int64_t i = 0, cell = 0; i < count; i++, cell += 1 + (i % 5 == 0)) {
+        for (int j = 0; j < DIM; j++) x[i * DIM + j] = (float)rmil_rng_normal(&rng);
+        bag->coords[2 * i] = 1000 + 448 * (cell % 10);
+        bag->coords[2 * i + 1] = 64 + 448 * (cell / 10);
+        bag->patch_labels[i] = lesion && i % lesion == 0;
+    }
+    return bag;
+}
+
+static void free_bag(RmilBag *bag) {
+    g_free(bag->id);
+    rmil_free(bag->features);
+    rmil_free(bag->coords);
+    rmil_free(bag->patch_labels);
+    g_free(bag);
+}
+
+static RmilModel *make_model(const Case *c, uint64_t seed) {
+    RmilModelConfig config;
+    GError *error = NULL;
+    g_assert_true(rmil_model_config_init(&config, c->model, c->guide, &error));
+    config.dim = DIM;
+    config.hidden = 12;
+    config.threshold = c->threshold;
+    config.margin = c->margin;
+    config.dropout = c->dropout;
+    config.clam_k = 3;
+    if (config.attention_dim) config.attention_dim = 7;
+    if (config.region_rows) {
+        config.region_rows = 3, config.region_columns = 4;
+        config.patch_depth = 2, config.region_depth = 2;
+    }
+    RmilModel *model = rmil_model_new(&config, seed, &error);
+    g_assert_no_error(error);
+    /* away from the start, where layer norms and biases are 1 and 0 */
+    RmilRng rng;
+    rmil_rng_init(&rng, seed, 99);
+    for (guint t = 0; t < model->layout.tensors->len; t++) {
+        const RmilParameter *tensor = rmil_layout_at(&model->layout, (int)t);
+        for (int64_t i = 0; i < tensor->count; i++)
+            model->parameters[tensor->offset + i] += 0.2f * (float)rmil_rng_normal(&rng);
+    }
+    return model;
+}
+
+static double loss_of(const RmilModel *model, const RmilBag *bag, int label, RmilArena *arena, float *gradient) {
+    RmilStep step = {.bag = bag, .label = label, .train = TRUE, .seed = 5, .stream = 3, .gradient = gradient};
+    RmilOutcome outcome;
+    GError *error = NULL;
+    g_assert_true(rmil_model_step(model, &step, arena, &outcome, &error));
+    g_assert_true(isfinite(outcome.loss));
+    g_assert_cmpfloat_with_epsilon(outcome.loss, outcome.slide_loss + outcome.guide_loss, 1e-6);
+    return outcome.loss;
+}
+
+/* The loss's slope along a direction of length 1 in one tensor, by central differences. */
+static double slope(RmilModel *model, const RmilBag *bag, int label, RmilArena *arena, const RmilParameter *tensor,
+                    const double *direction, double h) {
+    float *values = model->parameters + tensor->offset;
+    g_autofree float *before = g_memdup2(values, (gsize)tensor->count * sizeof(float));
+    double loss[2];
+    for (int side = 0; side < 2; side++) {
+        for (int64_t i = 0; i < tensor->count; i++) values[i] = (float)((double)before[i] + (side ? h : -h) * direction[i]);
+        loss[side] = loss_of(model, bag, label, arena, NULL);
+    }
+    memcpy(values, before, (gsize)tensor->count * sizeof(float));
+    return (loss[1] - loss[0]) / (2 * h);
+}
+
+static void check_case(const Case *c) {
+    RmilBag *bag = make_bag(c->count, c->lesion, 7);
+    g_autoptr(RmilModel) model = make_model(c, 11);
+    g_autoptr(RmilArena) arena = rmil_arena_new();
+    g_autofree float *gradient = g_new0(float, model->layout.count);
+    for (int64_t i = 0; i < model->layout.count; i++) gradient[i] = 1e9f; /* must be overwritten */
+    loss_of(model, bag, c->label, arena, gradient);
+    for (guint t = 0; t < model->layout.tensors->len; t++) {
+        const RmilParameter *tensor = rmil_layout_at(&model->layout, (int)t);
+        const float *g = gradient + tensor->offset;
+        g_autofree double *direction = g_new(double, tensor->count);
+        double norm = 0;
+        for (int64_t i = 0; i < tensor->count; i++) norm += (double)g[i] * (double)g[i];
+        norm = sqrt(norm);
+        g_assert_true(isfinite(norm));
+        for (int round = 0; round < 2; round++) { /* along the gradient, and any way */
+            double expected = 0, found = 0, scale = 1 / sqrt((double)tensor->count);
+            for (int64_t i = 0; i < tensor->count; i++)
+                direction[i] = round == 0 && norm > 1e-6 ? (double)g[i] / norm : i * 7 % 5 < 2 ? scale : -scale;
+            for (int64_t i = 0; i < tensor->count; i++) expected += (double)g[i] * direction[i];
+            /* large steps cross kinks (relu, threshold), small ones drown in rounding: any one of three must agree */
+            gboolean agree = FALSE;
+            for (double h = 4e-3; !agree && h > 2e-4; h /= 4) {
+                found = slope(model, bag, c->label, arena, tensor, direction, h);
+                agree = fabs(found - expected) <= 0.01 * norm + 4e-7 / h;
+            }
+            if (!agree) {
+                g_test_message("%s guide %d K %d T %g: %s: %g by differences, %g by the gradient, length %g", c->model,
+                               (int)c->guide, (int)c->count, c->threshold, tensor->name, found, expected, norm);
+                g_test_fail();
+            }
+        }
+    }
+    free_bag(bag);
+}
+
+static void test_gradients(gconstpointer name) {
+    static const int64_t counts[] = {1, 2, 3, 7, 41};
+    RmilModelConfig config;
+    for (int guide = RMIL_GUIDE_NONE; guide <= RMIL_GUIDE_RANK; guide++) {
+        if (!rmil_model_config_init(&config, name, (RmilGuide)guide, NULL)) continue;
+        const gboolean thresholds = config.threshold >= 0;
+        for (gsize i = 0; i < G_N_ELEMENTS(counts); i++) {
+            check_case(&(Case){name, (RmilGuide)guide, thresholds ? 0.8 : -1, 1, 0, counts[i], 1, 3});
+            check_case(&(Case){name, (RmilGuide)guide, -1, 0.5, 0, counts[i], 0, 0});
+        }
+        check_case(&(Case){name, (RmilGuide)guide, -1, 0, 0, 41, 1, 1}); /* all lesion */
+        check_case(&(Case){name, (RmilGuide)guide, -1, 0, 0, 41, 1, 0}); /* none */
+        if (thresholds) check_case(&(Case){name, (RmilGuide)guide, 1e4, 1, 0, 41, 1, 3}); /* no patch survives */
+        if (!g_str_equal(name, "hipt")) check_case(&(Case){name, (RmilGuide)guide, -1, 1, 0.3, 41, 1, 3});
+    }
+}
+
+/* Prediction is the forward pass of training; scores and attention come out whole; equal patches get equal shares. */
+static void test_equal_patches(gconstpointer name) {
+    Case c = {name, RMIL_GUIDE_NONE, -1, 1, 0, 23, 1, 3};
+    RmilBag *bag = make_bag(c.count, c.lesion, 7);
+    float *x = bag->features;
+    for (int64_t i = DIM; i < bag->count * DIM; i++) x[i] = x[i % DIM];
+    g_autoptr(RmilModel) model = make_model(&c, 3);
+    float scores[23], attention[23];
+    RmilPrediction prediction;
+    GError *error = NULL;
+    g_assert_true(rmil_model_predict(model, bag, 1, &prediction, scores, attention, &error));
+    g_assert_true(isfinite(prediction.logit) && prediction.probability >= 0 && prediction.probability <= 1);
+    if (!g_str_equal(name, "hipt"))
+        for (int i = 0; i < 23; i++) {
+            g_assert_cmpfloat_with_epsilon(scores[i], scores[0], 1e-5);
+            g_assert_cmpfloat_with_epsilon(attention[i], 1.0 / 23, 1e-5);
+        }
+    g_autoptr(RmilArena) arena = rmil_arena_new();
+    g_autofree float *gradient = g_new0(float, model->layout.count);
+    loss_of(model, bag, 1, arena, gradient);
+    for (int64_t i = 0; i < model->layout.count; i++) g_assert_true(isfinite(gradient[i]));
+    free_bag(bag);
+}
+
+/* Features so large that scores saturate everything must not make a NaN. */
+static void test_far_scores(gconstpointer name) {
+    for (int guide = RMIL_GUIDE_NONE; guide <= RMIL_GUIDE_RANK; guide++) {
+        RmilModelConfig config;
+        if (!rmil_model_config_init(&config, name, (RmilGuide)guide, NULL)) continue;
+        Case c = {name, (RmilGuide)guide, config.threshold, 1, 0, 37, 1, 3};
+        RmilBag *bag = make_bag(c.count, c.lesion, 7);
+        float *x = bag->features;
+        for (int64_t i = 0; i < bag->count * DIM; i++) x[i] *= 300;
+        g_autoptr(RmilModel) model = make_model(&c, 3);
+        g_autoptr(RmilArena) arena = rmil_arena_new();
+        g_autofree float *gradient = g_new0(float, model->layout.count);
+        loss_of(model, bag, 1, arena, gradient);
+        for (int64_t i = 0; i < model->layout.count; i++) g_assert_true(isfinite(gradient[i]));
+        free_bag(bag);
+    }
+}
+
+/* A bag larger than every block gives the same bits twice, and about the same when its patches come in another order. */
+static void test_large(gconstpointer name) {
+    Case c = {name, RMIL_GUIDE_NONE, -1, 1, 0, 2500, 1, 9};
+    RmilBag *bag = make_bag(c.count, c.lesion, 17);
+    g_autoptr(RmilModel) model = make_model(&c, 5);
+    g_autoptr(RmilArena) arena = rmil_arena_new();
+    gsize bytes = (gsize)model->layout.count * sizeof(float);
+    g_autofree float *first = g_malloc0(bytes), *second = g_malloc0(bytes);
+    double loss = loss_of(model, bag, 1, arena, first);
+    g_assert_cmpfloat(loss_of(model, bag, 1, arena, second), ==, loss);
+    g_assert_true(memcmp(first, second, bytes) == 0);
+    float *x = bag->features;
+    for (int64_t i = 0, j = c.count - 1; i < j; i++, j--) {
+        for (int f = 0; f < DIM; f++) {
+            float swap = x[i * DIM + f];
+            x[i * DIM + f] = x[j * DIM + f];
+            x[j * DIM + f] = swap;
+        }
+        for (int f = 0; f < 2; f++) {
+            int64_t swap = bag->coords[2 * i + f];
+            bag->coords[2 * i + f] = bag->coords[2 * j + f];
+            bag->coords[2 * j + f] = swap;
+        }
+    }
+    g_assert_cmpfloat_with_epsilon(loss_of(model, bag, 1, arena, second), loss, 1e-5);
+    double norm = 0, difference = 0;
+    for (int64_t i = 0; i < model->layout.count; i++) {
+        norm += (double)first[i] * (double)first[i];
+        difference += ((double)first[i] - (double)second[i]) * ((double)first[i] - (double)second[i]);
+    }
+    g_assert_cmpfloat(sqrt(difference / norm), <, 1e-4);
+    free_bag(bag);
+}
+
+int main(int argc, char **argv) {
+    static const struct {
+        const char *what;
+        GTestDataFunc test;
+    } tests[] = {{"gradients", test_gradients}, {"equal", test_equal_patches}, {"far", test_far_scores}, {"large", test_large}};
+    g_test_init(&argc, &argv, NULL);
+    for (const char *const *name = rmil_model_names(); *name; name++)
+        for (gsize i = 0; i < G_N_ELEMENTS(tests); i++) {
+            g_autofree char *path = g_strdup_printf("/mil/%s/%s", *name, tests[i].what);
+            g_test_add_data_func(path, *name, tests[i].test);
+        }
+    return g_test_run();
+}
