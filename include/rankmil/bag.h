@@ -50,7 +50,7 @@ RMIL_API const char *rmil_split_name(RmilSplit split); /* "", "train", "val", "t
 typedef struct {
     char *id;
     char *slide;           /* absolute path, or NULL */
-    char *features;        /* absolute path, or NULL; one of the two is set */
+    char *features;        /* absolute path, or NULL; at least one of the two is set. Both: features train, slide is shown */
     char *annotation;      /* absolute path, or NULL */
     char *patient;         /* or NULL */
     int label;             /* 0, 1, …; −1 none */
@@ -66,7 +66,7 @@ typedef struct {
     RmilTable *table;      /* the CSV itself, unknown columns included; row i of it is rows[i] */
 } RmilCohort;
 
-/* Refuses, naming line and column: no slide/features column, both or neither in a row, duplicate or unusable ids
+/* Refuses, naming line and column: no slide/features column, neither in a row, duplicate or unusable ids
  * (path separators), labels other than whole numbers ≥ 0, unknown splits, bad mpp, a patient in two splits. */
 RMIL_API RmilCohort *rmil_cohort_read(const char *path, GError **error);
 RMIL_API void rmil_cohort_free(RmilCohort *cohort);

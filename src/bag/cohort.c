@@ -84,8 +84,6 @@ static gboolean read_row(RmilCohort *cohort, const Columns *columns, const char 
     row->line = rmil_table_line(cohort->table, i);
 #define CELL(column) rmil_table_cell(cohort->table, i, columns->column)
     gboolean slide = *CELL(slide) != 0, features = *CELL(features) != 0;
-    if (slide && features)
-        return fail_at(cohort, row->line, "slide and features", error, "are both given; one of the two is expected");
     if (!slide && !features)
         return fail_at(cohort, row->line, columns->slide < 0 ? "features" : columns->features < 0 ? "slide" : "slide and features",
                        error, "is empty: a path is expected");

@@ -50,7 +50,6 @@ static void test_bad(void) {
         {"slide\na/x.svs\nb/x.tif\n", "line 3: id \"x\" stands in line 2 already"},
         {"slide,id\na.svs,x/y\n", "line 2: id \"x/y\" cannot name files"},
         {"slide,id\na.svs,..\n", "line 2: id \"..\" cannot name files"},
-        {"slide,features\na.svs,a.h5\n", "line 2: slide and features are both given"},
         {"slide,features\na.svs,\n,\n", "line 3: slide and features is empty"},
         {"slide,label\n,1\n", "line 2: slide is empty"},
         {"slide,split\na.svs,training\n", "line 2: split \"training\" is not train, val, test or empty"},
