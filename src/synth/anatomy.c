@@ -1,0 +1,231 @@
+#include "synth-private.h"
+
+#include <math.h>
+
+/* One lymph node (or piece of one): a warped, bent ellipse. */
+typedef struct {
+    double x, y, a, b, angle, bend, hilum;
+    double fat;     /* how far fat reaches out, in units of the shorter axis */
+    uint32_t seed;
+} Node;
+
+typedef struct {
+    double x, y, r;
+    float squeeze, angle;
+} Blob;
+
+typedef struct {
+    RmilSynthAnatomy *anatomy;
+    Node node[3];
+    int nodes;
+    GArray *follicles, *vessels, *histiocytes, *bleedings; /* Blob */
+    uint32_t seed;
+    float s; /* scale */
+} Maker;
+
+static double between(RmilRng *rng, double low, double high) { return low + (high - low) * rmil_rng_uniform(rng); }
+
+static void place_nodes(Maker *maker, const RmilSynthPlan *plan, RmilRng *rng) {
+    double w = (double)plan->width, h = (double)plan->height;
+    double draw = rmil_rng_uniform(rng);
+    maker->nodes = draw < 0.35 ? 1 : draw < 0.85 ? 2 : 3;
+    gboolean across = maker->nodes == 1 || w * between(rng, 0.7, 1.4) > h;
+    double total = 0, part[3], from = 0;
+    for (int i = 0; i < maker->nodes; i++) total += part[i] = between(rng, 0.7, 1.3);
+    for (int i = 0; i < maker->nodes; i++) {
+        double share = part[i] / total, box_w = across ? w * share : w, box_h = across ? h : h * share;
+        Node *node = &maker->node[i];
+        node->x = (across ? w * from : 0) + box_w * between(rng, 0.47, 0.53);
+        node->y = (across ? 0 : h * from) + box_h * between(rng, 0.46, 0.54);
+        from += share;
+        double rx = 0.5 * box_w * between(rng, 0.70, 0.80), ry = 0.5 * box_h * between(rng, 0.68, 0.8);
+        if (maker->nodes == 1) rx *= 0.96, ry *= 0.92;
+        if (ry > 1.8 * rx) ry = rx * between(rng, 1.5, 1.8);
+        if (rx > 1.8 * ry) rx = ry * between(rng, 1.5, 1.8);
+        node->a = rx;
+        node->b = ry;
+        node->angle = between(rng, -0.3, 0.3);
+        node->bend = between(rng, -0.25, 0.25);
+        node->hilum = between(rng, 0, 2 * G_PI);
+        node->fat = between(rng, -0.1, 0.28);
+        node->seed = (uint32_t)rmil_rng_next(rng);
+    }
+}
+
+/* How deep (px) inside node n the point lies; *along: angle × mean radius. */
+static float node_depth(const Node *n, float s, double x, double y, float *along) {
+    double dx = x - n->x, dy = y - n->y, c = cos(n->angle), sn = sin(n->angle), size = MIN(n->a, n->b);
+    double u = c * dx + sn * dy, v = -sn * dx + c * dy;
+    v += n->bend * (u * u / n->a - 0.35 * n->a) * 0.8;
+    double q = sqrt(u * u / (n->a * n->a) + v * v / (n->b * n->b)), theta = atan2(v, u);
+    double hilum = cos(theta - n->hilum);
+    float fx = (float)(x / (0.55 * size)), fy = (float)(y / (0.55 * size));
+    double warp = 0.15 * rmil_synth_fbm(n->seed, fx, fy, 3) +
+                  0.012 * rmil_synth_fbm(n->seed + 7, (float)x / (60 * s), (float)y / (60 * s), 2);
+    double notch = hilum > 0.86 ? 0.22 * (hilum - 0.86) / 0.14 : 0;
+    *along = (float)(theta * 0.5 * (n->a + n->b));
+    return (float)((1 - q + warp * MIN(1.0, q * 1.5) - notch) * size);
+}
+
+static gboolean blob_at(const GArray *blobs, double x, double y, uint32_t seed, float s, float *distance) {
+    *distance = 1e9F;
+    for (guint i = 0; i < blobs->len; i++) {
+        const Blob *b = &g_array_index(blobs, Blob, i);
+        double dx = x - b->x, dy = y - b->y, reach = 1.7 * b->r;
+        if (dx * dx + dy * dy > reach * reach) continue;
+        float u = (float)(cosf(b->angle) * dx + sinf(b->angle) * dy) * b->squeeze;
+        float v = (float)(-sinf(b->angle) * dx + cosf(b->angle) * dy) / b->squeeze;
+        float r = sqrtf(u * u + v * v) / (float)b->r;
+        float warped = r + 0.22F * rmil_synth_fbm(seed + i * 31, (float)(x / (0.6 * b->r)), (float)(y / (0.6 * b->r)), 2);
+        *distance = MIN(*distance, warped);
+    }
+    return *distance < 1;
+}
+
+/* Blobs at random places of the nodes whose depth lies between two values, not on top of one another. */
+static GArray *scatter(const Maker *maker, RmilRng *rng, int count, double r_low, double r_high, double depth_low,
+                       double depth_high) {
+    const RmilSynthAnatomy *map = maker->anatomy;
+    GArray *blobs = g_array_new(FALSE, FALSE, sizeof(Blob));
+    for (int attempt = 0; attempt < count * 60 && (int)blobs->len < count; attempt++) {
+        int64_t cell = rmil_rng_below(rng, map->width * map->height);
+        Blob blob = {(double)(cell % map->width) * RMIL_SYNTH_CELL, (double)(cell / map->width) * RMIL_SYNTH_CELL,
+                     between(rng, r_low, r_high) * map->scale, (float)between(rng, 0.75, 1.33),
+                     (float)between(rng, 0, G_PI)};
+        double depth = (double)map->depth[cell] / map->scale;
+        if (depth < depth_low || depth > depth_high) continue;
+        gboolean free_place = TRUE;
+        for (guint i = 0; i < blobs->len && free_place; i++) {
+            const Blob *other = &g_array_index(blobs, Blob, i);
+            free_place = hypot(other->x - blob.x, other->y - blob.y) > 1.15 * (other->r + blob.r);
+        }
+        if (free_place) g_array_append_val(blobs, blob);
+    }
+    return blobs;
+}
+
+static RmilSynthKind outside_kind(const Maker *maker, const Node *n, float depth, float fx, float fy) {
+    float s = maker->s;
+    double size = MIN(n->a, n->b);
+    float reach = (float)n->fat + 0.30F * rmil_synth_fbm(n->seed + 11, fx / (420 * s), fy / (420 * s), 3);
+    if (depth < -(float)size * reach) {
+        /* wisps of torn connective tissue right outside */
+        return depth > -26 * s && rmil_synth_fbm(n->seed + 12, fx / (90 * s), fy / (90 * s), 3) > 0.25F ? RMIL_SYNTH_LOOSE
+                                                                                                         : RMIL_SYNTH_GLASS;
+    }
+    float septa = rmil_synth_noise(n->seed + 13, fx / (330 * s), fy / (330 * s), 0, 0);
+    if (fabsf(septa) < 0.045F || depth > -14 * s) return RMIL_SYNTH_LOOSE;
+    return RMIL_SYNTH_FAT;
+}
+
+static RmilSynthKind inside_kind(const Maker *maker, const Node *n, float depth, float along, float fx, float fy) {
+    float s = maker->s, d = depth / s, distance;
+    float thickness = 20 + 14 * rmil_synth_noise(n->seed + 21, along / (260 * s), 3.5F, 0, 0);
+    if (d < thickness) return RMIL_SYNTH_COLLAGEN;
+    if (blob_at(maker->vessels, fx, fy, maker->seed + 1, s, &distance))
+        return distance > 0.62F ? RMIL_SYNTH_WALL : distance > 0.52F ? RMIL_SYNTH_LOOSE
+               : rmil_synth_fbm(n->seed + 22, fx / (70 * s), fy / (70 * s), 2) > -0.1F ? RMIL_SYNTH_BLOOD : RMIL_SYNTH_GLASS;
+    if (distance < 1.25F) return RMIL_SYNTH_LOOSE;
+    float sinus = 16 + 12 * rmil_synth_noise(n->seed + 23, along / (180 * s), 9.5F, 0, 0);
+    if (d < thickness + sinus) return RMIL_SYNTH_SINUS;
+    float trabecula = rmil_synth_fbm(n->seed + 24, fx / (620 * s), fy / (620 * s), 2);
+    if (fabsf(trabecula) < 0.022F && d < 500 + 300 * trabecula) return RMIL_SYNTH_COLLAGEN;
+    if (blob_at(maker->bleedings, fx, fy, maker->seed + 2, s, &distance)) return RMIL_SYNTH_BLOOD;
+    if (blob_at(maker->histiocytes, fx, fy, maker->seed + 3, s, &distance)) return RMIL_SYNTH_HISTIO;
+    if (blob_at(maker->follicles, fx, fy, maker->seed + 4, s, &distance))
+        return distance < 0.66F ? RMIL_SYNTH_CENTRE : RMIL_SYNTH_MANTLE;
+    /* medulla: cords of lymphocytes between sinuses, stronger towards the hilum */
+    float towards = cosf(along / (0.5F * (float)(n->a + n->b)) - (float)n->hilum);
+    float medulla = 0.55F * towards + (d - 420) / 600 + 0.35F * rmil_synth_noise(n->seed + 25, fx / (500 * s), fy / (500 * s), 0, 0);
+    if (medulla > 0.35F) {
+        float cord = rmil_synth_fbm(n->seed + 26, fx / (150 * s), fy / (150 * s), 2);
+        float width = 0.05F + 0.12F * MIN(1.0F, medulla - 0.35F);
+        if (fabsf(cord) < width) return RMIL_SYNTH_SINUS;
+        if (cord > 0.85F && towards > 0.3F) return RMIL_SYNTH_FAT;
+        if (cord < -0.9F) return RMIL_SYNTH_LOOSE;
+    }
+    return RMIL_SYNTH_CORTEX;
+}
+
+static void fill(Maker *maker, gboolean kinds) {
+    RmilSynthAnatomy *map = maker->anatomy;
+    for (int64_t j = 0; j < map->height; j++)
+        for (int64_t i = 0; i < map->width; i++) {
+            int64_t cell = j * map->width + i;
+            double x = ((double)i + 0.5) * RMIL_SYNTH_CELL, y = ((double)j + 0.5) * RMIL_SYNTH_CELL;
+            const Node *best = NULL;
+            for (int k = 0; k < maker->nodes; k++) {
+                float along, depth = node_depth(&maker->node[k], maker->s, x, y, &along);
+                if (best && depth <= map->depth[cell]) continue;
+                best = &maker->node[k];
+                map->depth[cell] = depth;
+                map->island[cell] = along;
+            }
+            if (!kinds) continue;
+            map->kind[cell] = (uint8_t)(map->depth[cell] < 0
+                                  ? outside_kind(maker, best, map->depth[cell], (float)x, (float)y)
+                                  : inside_kind(maker, best, map->depth[cell], map->island[cell], (float)x, (float)y));
+            /* nothing is cut by the picture's edge */
+            double edge = MIN(MIN(x, y), MIN((double)map->width * RMIL_SYNTH_CELL - x, (double)map->height * RMIL_SYNTH_CELL - y));
+            if (edge < 24 + 16 * rmil_synth_noise(maker->seed, (float)x / 90, (float)y / 90, 0, 0))
+                map->kind[cell] = RMIL_SYNTH_GLASS;
+        }
+}
+
+static void find_box(RmilSynthAnatomy *map) {
+    int64_t *box = map->box;
+    box[0] = map->width, box[1] = map->height, box[2] = box[3] = 0;
+    for (int64_t j = 0; j < map->height; j++)
+        for (int64_t i = 0; i < map->width; i++) {
+            if (map->kind[j * map->width + i] == RMIL_SYNTH_GLASS) continue;
+            box[0] = MIN(box[0], i);
+            box[1] = MIN(box[1], j);
+            box[2] = MAX(box[2], i + 1);
+            box[3] = MAX(box[3], j + 1);
+        }
+    for (int k = 0; k < 4; k++) box[k] *= RMIL_SYNTH_CELL;
+}
+
+void rmil_synth_anatomy_free(RmilSynthAnatomy *map) {
+    if (!map) return;
+    rmil_free(map->kind);
+    rmil_free(map->depth);
+    rmil_free(map->island);
+    if (map->lesions) g_array_unref(map->lesions);
+    g_free(map);
+}
+
+RmilSynthAnatomy *rmil_synth_anatomy_new(const RmilSynthOptions *options, const RmilSynthPlan *plan, GError **error) {
+    g_autoptr(RmilSynthAnatomy) map = g_new0(RmilSynthAnatomy, 1);
+    map->width = (plan->width + RMIL_SYNTH_CELL - 1) / RMIL_SYNTH_CELL;
+    map->height = (plan->height + RMIL_SYNTH_CELL - 1) / RMIL_SYNTH_CELL;
+    map->scale = 0.5 / options->mpp;
+    map->kind = rmil_alloc(map->width * map->height, 1, error);
+    map->depth = map->kind ? rmil_alloc(map->width * map->height, sizeof(float), error) : NULL;
+    map->island = map->depth ? rmil_alloc(map->width * map->height, sizeof(float), error) : NULL;
+    if (!map->island) return NULL;
+    map->lesions = g_array_new(FALSE, FALSE, sizeof(RmilSynthLesion));
+    g_array_set_clear_func(map->lesions, rmil_synth_lesion_clear);
+
+    RmilRng rng;
+    rmil_rng_init(&rng, options->seed, plan->stream * 16 + 1);
+    Maker maker = {.anatomy = map, .seed = (uint32_t)rmil_rng_next(&rng), .s = (float)map->scale};
+    place_nodes(&maker, plan, &rng);
+    fill(&maker, FALSE);
+    double inside = 0; /* node area in units of 1000 × 1000 px at 0.5 µm/px */
+    for (int64_t i = 0; i < map->width * map->height; i++) inside += map->depth[i] > 0;
+    inside *= RMIL_SYNTH_CELL * RMIL_SYNTH_CELL / (map->scale * map->scale * 1e6);
+    double reactive = between(&rng, 0.3, 2.4); /* how many follicles this node has */
+    maker.follicles = scatter(&maker, &rng, 1 + (int)(reactive * inside), 90, 210, 150, 520);
+    maker.vessels = scatter(&maker, &rng, 1 + (int)(0.6 * inside), 24, 70, 90, 1e9);
+    maker.histiocytes = scatter(&maker, &rng, 1 + (int)(between(&rng, 0.0, 1.3) * inside), 26, between(&rng, 60, 190), 60, 1e9);
+    maker.bleedings = scatter(&maker, &rng, (int)(between(&rng, 0, 0.35) * inside), 40, 170, 60, 1e9);
+    fill(&maker, TRUE);
+    find_box(map);
+    g_array_unref(maker.follicles);
+    g_array_unref(maker.vessels);
+    g_array_unref(maker.histiocytes);
+    g_array_unref(maker.bleedings);
+    if (plan->label) rmil_synth_lesions_add(map, plan, options->seed);
+    return g_steal_pointer(&map);
+}

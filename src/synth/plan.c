@@ -1,0 +1,116 @@
+#include "synth-private.h"
+
+#include <math.h>
+#include <string.h>
+
+void rmil_synth_options_init(RmilSynthOptions *options) {
+    *options = (RmilSynthOptions){
+        .slides = 40, .width = 5000, .height = 4600, .mpp = 0.5, .positive = 0.4, .test = 0.33, .seed = 1};
+}
+
+gboolean rmil_synth_check(const RmilSynthOptions *o, GError **error) {
+    if (o->slides < 1 || o->slides > 100000)
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "slides: %" G_GINT64_FORMAT " is not in 1 … 100000", o->slides);
+    if (o->width < 512 || o->width > 16384 || o->height < 512 || o->height > 16384)
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT,
+                         "width, height: %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT " is not in 512 … 16384", o->width,
+                         o->height);
+    if (!(o->mpp >= 0.2 && o->mpp <= 1.0))
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "mpp: %g is not in 0.2 … 1 µm", o->mpp);
+    if (!(o->positive >= 0 && o->positive <= 1))
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "positive: %g is not a share, 0 … 1", o->positive);
+    if (!(o->test >= 0 && o->test <= 0.9))
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "test: %g is not a share, 0 … 0.9", o->test);
+    return TRUE;
+}
+
+/* Acklam's rational approximation of the normal quantile, relative error 1e-9. */
+static double normal_quantile(double p) {
+    static const double a[] = {-39.69683028665376, 220.9460984245205, -275.9285104469687,
+                               138.357751867269,   -30.66479806614716, 2.506628277459239};
+    static const double b[] = {-54.47609879822406, 161.5858368580409, -155.6989798598866, 66.80131188771972,
+                               -13.28068155288572};
+    static const double c[] = {-0.007784894002430293, -0.3223964580411365, -2.400758277161838,
+                               -2.549732539343734,    4.374664141464968,   2.938163982698783};
+    static const double d[] = {0.007784695709041462, 0.3224671290700398, 2.445134137142996, 3.754408661907416};
+    if (p > 0.97575) return -normal_quantile(1 - p);
+    if (p < 0.02425) {
+        double q = sqrt(-2 * log(p));
+        return (((((c[0] * q + c[1]) * q + c[2]) * q + c[3]) * q + c[4]) * q + c[5]) /
+               ((((d[0] * q + d[1]) * q + d[2]) * q + d[3]) * q + 1);
+    }
+    double q = p - 0.5, r = q * q;
+    return (((((a[0] * r + a[1]) * r + a[2]) * r + a[3]) * r + a[4]) * r + a[5]) * q /
+           (((((b[0] * r + b[1]) * r + b[2]) * r + b[3]) * r + b[4]) * r + 1);
+}
+
+double rmil_synth_share_quantile(double q) {
+    double share = exp(RMIL_SYNTH_SHARE_MU + RMIL_SYNTH_SHARE_SIGMA * normal_quantile(CLAMP(q, 1e-6, 1 - 1e-6)));
+    return MIN(share, RMIL_SYNTH_SHARE_MAX);
+}
+
+typedef struct {
+    int64_t first, count; /* slides, as positions in the shuffled order */
+    double key;           /* patients are told apart by label and lesion, so that the test set sees all sizes */
+} Patient;
+
+static int by_key(const void *a, const void *b) {
+    double x = ((const Patient *)a)->key, y = ((const Patient *)b)->key;
+    return (x > y) - (x < y);
+}
+
+/* Every k-th patient in order of lesion share goes to the test set: whole patients, both classes, all sizes. */
+static void choose_test(RmilSynthPlan *plans, Patient *patients, int64_t count, const int64_t *order, double share,
+                        RmilRng *rng) {
+    qsort(patients, (size_t)count, sizeof *patients, by_key);
+    double due = 0.25 + 0.5 * rmil_rng_uniform(rng);
+    int before = -1;
+    for (int64_t i = 0; i < count; i++) {
+        int positive = patients[i].key > 0;
+        if (positive != before) due = 0.25 + 0.5 * rmil_rng_uniform(rng);
+        before = positive;
+        due += share * (double)patients[i].count;
+        if (due < 1) continue;
+        due -= (double)patients[i].count;
+        for (int64_t j = 0; j < patients[i].count; j++) plans[order[patients[i].first + j]].test = TRUE;
+    }
+}
+
+RmilSynthPlan *rmil_synth_plan(const RmilSynthOptions *o) {
+    RmilSynthPlan *plans = g_new0(RmilSynthPlan, o->slides);
+    g_autofree int64_t *order = g_new(int64_t, o->slides);
+    g_autofree Patient *patients = g_new0(Patient, o->slides);
+    int64_t positives = (int64_t)llround(o->positive * (double)o->slides);
+    RmilRng rng;
+    rmil_rng_init(&rng, o->seed, 0);
+    for (int64_t i = 0; i < o->slides; i++) order[i] = i;
+    rmil_rng_shuffle(&rng, order, o->slides);
+    for (int64_t i = 0; i < o->slides; i++) {
+        RmilSynthPlan *plan = &plans[i];
+        g_snprintf(plan->id, sizeof plan->id, "slide_%03" G_GINT64_FORMAT, i + 1);
+        plan->stream = (uint64_t)i + 1;
+        double stretch = 0.88 + 0.24 * rmil_rng_uniform(&rng), size = 0.92 + 0.16 * rmil_rng_uniform(&rng);
+        plan->width = (int64_t)((double)o->width * size * stretch) / 16 * 16;
+        plan->height = (int64_t)((double)o->height * size / stretch) / 16 * 16;
+    }
+    /* One share per equal slice of the distribution: even a small cohort follows it. */
+    for (int64_t i = 0; i < positives; i++) {
+        RmilSynthPlan *plan = &plans[order[i]];
+        plan->label = 1;
+        plan->share = rmil_synth_share_quantile(((double)i + rmil_rng_uniform(&rng)) / (double)positives);
+    }
+    rmil_rng_shuffle(&rng, order, o->slides);
+    int64_t count = 0;
+    for (int64_t i = 0; i < o->slides;) {
+        Patient *patient = &patients[count++];
+        patient->first = i;
+        patient->count = i + 1 < o->slides && rmil_rng_uniform(&rng) < 0.12 ? 2 : 1;
+        for (int64_t j = 0; j < patient->count; j++, i++) {
+            RmilSynthPlan *plan = &plans[order[i]];
+            patient->key = MAX(patient->key, plan->share);
+            g_snprintf(plan->patient, sizeof plan->patient, "patient_%03" G_GINT64_FORMAT, count);
+        }
+    }
+    choose_test(plans, patients, count, order, o->test, &rng);
+    return plans;
+}
