@@ -44,6 +44,7 @@ typedef struct {
     int64_t offset;    /* of the first entry in the flat array; a multiple of 16 floats */
     RmilInit init;
     double scale;
+    gboolean unused;   /* lies in files for the released code's sake; nothing reads it, training leaves it alone */
 } RmilParameter;
 
 typedef struct {

@@ -18,8 +18,7 @@ static const struct {
     const char *name;
     void (*check)(Conformance *, const char *);
 } parts[] = {
-    /* {"otsu", conformance_otsu}, … one line per part, as it is written */
-    {"", NULL},
+    {"models", conformance_models},
 };
 
 int main(int argc, char **argv) {

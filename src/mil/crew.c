@@ -1,0 +1,110 @@
+#include "crew.h"
+
+typedef struct {
+    RmilCrew *crew;
+    int worker;
+} Member;
+
+struct _RmilCrew {
+    int threads;
+    GThread **handles; /* threads − 1: worker 0 is the caller */
+    Member *members;
+    GMutex lock;
+    GCond called, finished;
+    guint64 round;     /* counts the loops, so that a sleeping thread knows a new one */
+    gboolean over;
+    int working;       /* threads still in this round */
+    /* the loop of this round */
+    RmilTask task;
+    gpointer user;
+    int64_t count, next, failed;
+    GError *error;
+};
+
+/* Entered and left with the lock held. */
+static void work(RmilCrew *crew, int worker) {
+    while (!crew->error && crew->next < crew->count) {
+        int64_t index = crew->next++;
+        g_mutex_unlock(&crew->lock);
+        GError *error = NULL;
+        gboolean done = crew->task(index, worker, crew->user, &error);
+        g_mutex_lock(&crew->lock);
+        if (!done && (!crew->error || index < crew->failed)) {
+            g_clear_error(&crew->error);
+            crew->error = error;
+            crew->failed = index;
+        } else {
+            g_clear_error(&error);
+        }
+    }
+}
+
+static gpointer serve(gpointer data) {
+    Member *member = data;
+    RmilCrew *crew = member->crew;
+    guint64 seen = 0;
+    g_mutex_lock(&crew->lock);
+    for (;;) {
+        while (!crew->over && crew->round == seen) g_cond_wait(&crew->called, &crew->lock);
+        if (crew->over) break;
+        seen = crew->round;
+        work(crew, member->worker);
+        if (--crew->working == 0) g_cond_signal(&crew->finished);
+    }
+    g_mutex_unlock(&crew->lock);
+    return NULL;
+}
+
+RmilCrew *rmil_crew_new(int threads) {
+    RmilCrew *crew = g_new0(RmilCrew, 1);
+    crew->threads = rmil_threads(threads);
+    crew->handles = g_new0(GThread *, crew->threads);
+    crew->members = g_new0(Member, crew->threads);
+    g_mutex_init(&crew->lock);
+    g_cond_init(&crew->called);
+    g_cond_init(&crew->finished);
+    for (int i = 1; i < crew->threads; i++) {
+        crew->members[i] = (Member){crew, i};
+        crew->handles[i] = g_thread_new("rankmil", serve, &crew->members[i]);
+    }
+    return crew;
+}
+
+void rmil_crew_free(RmilCrew *crew) {
+    if (!crew) return;
+    g_mutex_lock(&crew->lock);
+    crew->over = TRUE;
+    g_cond_broadcast(&crew->called);
+    g_mutex_unlock(&crew->lock);
+    for (int i = 1; i < crew->threads; i++) g_thread_join(crew->handles[i]);
+    g_mutex_clear(&crew->lock);
+    g_cond_clear(&crew->called);
+    g_cond_clear(&crew->finished);
+    g_free(crew->handles);
+    g_free(crew->members);
+    g_free(crew);
+}
+
+int rmil_crew_threads(const RmilCrew *crew) { return crew->threads; }
+
+gboolean rmil_crew_run(RmilCrew *crew, int64_t n, RmilTask task, gpointer user, GError **error) {
+    g_mutex_lock(&crew->lock);
+    crew->task = task;
+    crew->user = user;
+    crew->count = n;
+    crew->next = 0;
+    crew->error = NULL;
+    if (n > 1 && crew->threads > 1) {
+        crew->working = crew->threads - 1;
+        crew->round++;
+        g_cond_broadcast(&crew->called);
+    }
+    work(crew, 0);
+    while (crew->working > 0) g_cond_wait(&crew->finished, &crew->lock);
+    GError *reason = crew->error;
+    crew->error = NULL;
+    g_mutex_unlock(&crew->lock);
+    if (!reason) return TRUE;
+    g_propagate_error(error, reason);
+    return FALSE;
+}

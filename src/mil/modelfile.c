@@ -1,0 +1,154 @@
+#include "modelfile.h"
+
+#include "base/safetensors.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+#define LIMIT ((gsize)1 << 32)
+#define FORMAT "rankmil-model-1"
+
+/* Every number of a configuration. */
+static const struct {
+    const char *name;
+    gboolean whole;
+    size_t offset;
+} fields[] = {
+#define WHOLE(field) {#field, TRUE, offsetof(RmilModelConfig, field)}
+#define REAL(field) {#field, FALSE, offsetof(RmilModelConfig, field)}
+    WHOLE(dim),           WHOLE(hidden),         WHOLE(attention_dim),  REAL(dropout),
+    REAL(threshold),      REAL(sigma),           REAL(margin),          REAL(lambda),
+    WHOLE(rank_sample),   WHOLE(clam_k),         REAL(clam_bag_weight), WHOLE(region_rows),
+    WHOLE(region_columns), WHOLE(patch_depth),   WHOLE(region_depth),   WHOLE(heads),
+};
+
+char **rmil_model_config_text(const RmilModelConfig *config) {
+    GPtrArray *text = g_ptr_array_new();
+    const char *fixed[] = {"format", FORMAT, "model", config->model, "guide", rmil_guide_name(config->guide)};
+    for (gsize i = 0; i < G_N_ELEMENTS(fixed); i++) g_ptr_array_add(text, g_strdup(fixed[i]));
+    for (gsize i = 0; i < G_N_ELEMENTS(fields); i++) {
+        const char *at = (const char *)config + fields[i].offset;
+        char number[G_ASCII_DTOSTR_BUF_SIZE];
+        if (fields[i].whole) g_snprintf(number, sizeof number, "%" G_GINT64_FORMAT, *(const int64_t *)(const void *)at);
+        else g_ascii_dtostr(number, sizeof number, *(const double *)(const void *)at);
+        g_ptr_array_add(text, g_strdup(fields[i].name));
+        g_ptr_array_add(text, g_strdup(number));
+    }
+    g_ptr_array_add(text, NULL);
+    return (char **)g_ptr_array_free(text, FALSE);
+}
+
+gboolean rmil_model_save(const RmilModel *model, const char *path, GError **error) {
+    const RmilLayout *layout = &model->layout;
+    g_autofree RmilTensor *tensors = g_new0(RmilTensor, layout->tensors->len);
+    for (guint i = 0; i < layout->tensors->len; i++) {
+        const RmilParameter *parameter = rmil_layout_at(layout, (int)i);
+        tensors[i] = (RmilTensor){.name = parameter->name, .dtype = RMIL_DTYPE_F32, .rank = parameter->rank,
+                                  .data = model->parameters + parameter->offset};
+        memcpy(tensors[i].shape, parameter->shape, sizeof parameter->shape);
+    }
+    g_auto(GStrv) metadata = rmil_model_config_text(&model->config);
+    return rmil_safetensors_write(path, tensors, layout->tensors->len, (const char *const *)metadata, error);
+}
+
+/* -- reading -------------------------------------------------------------------------------------------------------------- */
+static gboolean read_fields(const RmilTensors *file, RmilModelConfig *config, GError **error) {
+    for (gsize i = 0; i < G_N_ELEMENTS(fields); i++) {
+        const char *text = rmil_tensors_metadata(file, fields[i].name);
+        char *at = (char *)config + fields[i].offset, *end = NULL;
+        if (!text) continue; /* written before there was this setting: the paper's value */
+        double value = g_ascii_strtod(text, &end);
+        if (end == text || *end || !isfinite(value) || (fields[i].whole && (fabs(value) > 1e15 || value != floor(value))))
+            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s \"%s\" is not a number that it can be", fields[i].name, text);
+        if (fields[i].whole) *(int64_t *)(void *)at = (int64_t)value;
+        else *(double *)(void *)at = value;
+    }
+    return TRUE;
+}
+
+static gboolean own_config(const RmilTensors *file, RmilModelConfig *config, GError **error) {
+    const char *name = rmil_tensors_metadata(file, "model"), *guide = rmil_tensors_metadata(file, "guide");
+    for (RmilGuide g = RMIL_GUIDE_NONE; name && guide && g <= RMIL_GUIDE_RANK; g++)
+        if (strcmp(guide, rmil_guide_name(g)) == 0)
+            return rmil_model_config_init(config, name, g, error) && read_fields(file, config, error) &&
+                   rmil_model_config_check(config, error);
+    return rmil_fail(error, RMIL_ERROR_FORMAT, "the metadata name no model and guide");
+}
+
+static int64_t shape_of(gpointer file, const char *name, int axis) {
+    const RmilTensor *tensor = rmil_tensors_find(file, name);
+    return tensor && axis < tensor->rank ? tensor->shape[axis] : -1;
+}
+
+/* NULL when the file holds exactly the tensors that config asks for, else what does not fit. */
+static char *misfit(const RmilTensors *file, const RmilModelConfig *config) {
+    RmilLayout layout = {.tensors = g_array_new(FALSE, TRUE, sizeof(RmilParameter))};
+    char *reason = NULL;
+    rmil_model_class(config->model, NULL)->layout(config, &layout);
+    for (guint i = 0; i < layout.tensors->len && !reason; i++) {
+        const RmilParameter *parameter = rmil_layout_at(&layout, (int)i);
+        const RmilTensor *tensor = rmil_tensors_find(file, parameter->name);
+        if (!tensor) reason = g_strdup_printf("tensor %s is missing", parameter->name);
+        else if (tensor->rank != parameter->rank ||
+                 memcmp(tensor->shape, parameter->shape, (size_t)tensor->rank * sizeof(int64_t)) != 0)
+            reason = g_strdup_printf("tensor %s has another shape than the configuration gives it", parameter->name);
+    }
+    if (!reason && rmil_tensors_count(file) != layout.tensors->len)
+        reason = g_strdup_printf("it holds %" G_GINT64_FORMAT " tensors, the model has %u", rmil_tensors_count(file),
+                                 layout.tensors->len);
+    g_array_unref(layout.tensors);
+    return reason;
+}
+
+/* A state_dict of the released code has no configuration: the model that all its tensors fit. */
+static gboolean foreign_config(RmilTensors *file, RmilModelConfig *config, GError **error) {
+    for (const char *const *name = rmil_model_names(); *name; name++) {
+        if (!rmil_model_config_init(config, *name, RMIL_GUIDE_NONE, error)) return FALSE;
+        rmil_model_class(*name, NULL)->infer(config, shape_of, file);
+        if (!rmil_model_config_check(config, NULL)) continue;
+        g_autofree char *reason = misfit(file, config);
+        if (!reason) return TRUE;
+    }
+    return rmil_fail(error, RMIL_ERROR_FORMAT, "its tensors are not those of a model known here");
+}
+
+static RmilModel *load(RmilTensors *file, GError **error) {
+    RmilModelConfig config;
+    const char *format = rmil_tensors_metadata(file, "format");
+    if (format && g_str_has_prefix(format, "rankmil-") && strcmp(format, FORMAT) != 0) {
+        rmil_fail(error, RMIL_ERROR_FORMAT, "its format is %s; this version reads %s", format, FORMAT);
+        return NULL;
+    }
+    gboolean own = format && strcmp(format, FORMAT) == 0;
+    if (!(own ? own_config(file, &config, error) : foreign_config(file, &config, error))) return NULL;
+    g_autofree char *reason = misfit(file, &config);
+    if (reason) {
+        rmil_fail(error, RMIL_ERROR_FORMAT, "%s", reason);
+        return NULL;
+    }
+    g_autoptr(RmilModel) model = rmil_model_alloc(&config, error);
+    for (guint i = 0; model && i < model->layout.tensors->len; i++) {
+        const RmilParameter *parameter = rmil_layout_at(&model->layout, (int)i);
+        float *values = model->parameters + parameter->offset;
+        rmil_tensor_floats(rmil_tensors_find(file, parameter->name), values);
+        for (int64_t j = 0; j < parameter->count; j++)
+            if (!isfinite(values[j])) {
+                rmil_fail(error, RMIL_ERROR_FORMAT, "tensor %s holds NaN or infinity", parameter->name);
+                return NULL;
+            }
+    }
+    return g_steal_pointer(&model);
+}
+
+RmilModel *rmil_model_load(const char *path, GError **error) {
+    g_autoptr(RmilTensors) file = rmil_safetensors_read(path, LIMIT, error);
+    if (!file) return NULL;
+    GError *reason = NULL;
+    RmilModel *model = load(file, &reason);
+    if (!model) {
+        rmil_fail(error, (RmilErrorCode)reason->code, "%s: %s", path, reason->message);
+        g_clear_error(&reason);
+    }
+    return model;
+}

@@ -1,0 +1,296 @@
+#include "adam.h"
+#include "checkpoint.h"
+#include "crew.h"
+#include "modelfile.h"
+
+#include <math.h>
+#include <string.h>
+
+void rmil_train_config_init(RmilTrainConfig *config) {
+    *config = (RmilTrainConfig){.learning_rate = 2e-4, .weight_decay = 1e-5, .epochs = 200, .patience = 7, .warmup = 20,
+                                .group = 8, .balanced = TRUE};
+}
+
+/* Parameters per task of the update: a few hundred KiB with the gradients of a group. */
+#define CHUNK 8192
+/* Checkpoints may take this share of the time, no more. */
+#define CHECKPOINT_SHARE 0.05
+
+enum { PARAMETERS, BEST, FIRST, SECOND, ARRAYS };
+enum { STREAM_ORDER = 1, STREAM_STEP = 2 };
+
+typedef struct {
+    const RmilTrainConfig *config;
+    const RmilBag *const *bags;
+    const int *labels;
+    RmilModel *model;
+    RmilCrew *crew;
+    RmilArena **arenas; /* one per worker */
+    float *memory;      /* the arrays, then one gradient per bag of a group */
+    float *arrays[ARRAYS], *gradients;
+    int64_t stride;     /* floats per array */
+    RmilTrainState state;
+    /* the bags at hand: a group in training, the whole validation set otherwise */
+    const int64_t *slides;
+    int64_t first, count; /* position of the group in the epoch, and its size */
+    gboolean training;
+    int64_t *order;       /* largest bag first, so that threads end together */
+    RmilOutcome *outcomes;
+} Trainer;
+
+static uint64_t stream(int purpose, int64_t epoch, int64_t position) {
+    return (uint64_t)purpose << 60 | (uint64_t)epoch << 36 | (uint64_t)position;
+}
+
+/* -- one pass over the bags at hand ------------------------------------------------------------------------------------------ */
+static gboolean run_bag(int64_t index, int worker, gpointer user, GError **error) {
+    Trainer *t = user;
+    const int64_t at = t->order[index], slide = t->slides[at];
+    RmilStep step = {.parameters = t->arrays[PARAMETERS], .bag = t->bags[slide], .label = t->labels[slide]};
+    if (t->training) {
+        step.train = TRUE;
+        step.seed = t->config->seed;
+        step.stream = stream(STREAM_STEP, t->state.epoch + 1, t->first + at);
+        step.gradient = t->gradients + at * t->stride;
+    }
+    return rmil_model_step(t->model, &step, t->arenas[worker], &t->outcomes[at], error);
+}
+
+static int larger_bag(gconstpointer a, gconstpointer b, gpointer user) {
+    const Trainer *t = user;
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    int64_t kx = t->bags[t->slides[x]]->count, ky = t->bags[t->slides[y]]->count;
+    return kx != ky ? (kx < ky ? 1 : -1) : (x > y) - (x < y);
+}
+
+static gboolean run_bags(Trainer *t, const int64_t *slides, int64_t first, int64_t count, gboolean training,
+                         GError **error) {
+    t->slides = slides;
+    t->first = first;
+    t->count = count;
+    t->training = training;
+    for (int64_t i = 0; i < count; i++) t->order[i] = i;
+    g_qsort_with_data(t->order, (int)count, sizeof *t->order, larger_bag, t);
+    return rmil_crew_run(t->crew, count, run_bag, t, error);
+}
+
+static gboolean update_chunk(int64_t index, int worker, gpointer user, GError **error) {
+    Trainer *t = user;
+    int64_t from = index * CHUNK, to = MIN(from + CHUNK, t->model->layout.count);
+    for (guint i = 0; i < t->model->layout.tensors->len; i++) {
+        const RmilParameter *tensor = rmil_layout_at(&t->model->layout, (int)i);
+        int64_t low = MAX(from, tensor->offset), high = MIN(to, tensor->offset + tensor->count);
+        if (low < high && !tensor->unused)
+            rmil_adam_update(t->config, t->state.updates, t->gradients + low, t->count, t->stride, high - low,
+                             t->arrays[PARAMETERS] + low, t->arrays[FIRST] + low, t->arrays[SECOND] + low);
+    }
+    return TRUE;
+}
+
+/* -- an epoch ------------------------------------------------------------------------------------------------------------------ */
+/* Positions in the training set, `count` of them: class-balanced with replacement, or each slide once. */
+static void draw_order(const Trainer *t, const int64_t *set, int64_t count, int64_t *slides) {
+    RmilRng rng;
+    rmil_rng_init(&rng, t->config->seed, stream(STREAM_ORDER, t->state.epoch + 1, 0));
+    if (!t->config->balanced) {
+        memcpy(slides, set, (size_t)count * sizeof *set);
+        rmil_rng_shuffle(&rng, slides, count);
+        return;
+    }
+    g_autofree int64_t *by_class = g_new(int64_t, count);
+    int64_t negatives = 0, end = count;
+    for (int64_t i = 0; i < count; i++) {
+        if (t->labels[set[i]] == 0) by_class[negatives++] = set[i];
+        else by_class[--end] = set[i];
+    }
+    for (int64_t i = 0; i < count; i++)
+        slides[i] = rmil_rng_below(&rng, 2) ? by_class[negatives + rmil_rng_below(&rng, count - negatives)]
+                                            : by_class[rmil_rng_below(&rng, negatives)];
+}
+
+static gboolean train_epoch(Trainer *t, const int64_t *set, int64_t count, RmilEpoch *epoch, GError **error) {
+    g_autofree int64_t *slides = g_new(int64_t, count);
+    draw_order(t, set, count, slides);
+    for (int64_t i = 0; i < count; i += t->config->group) {
+        int64_t size = MIN(t->config->group, count - i);
+        if (!run_bags(t, slides + i, i, size, TRUE, error)) return FALSE;
+        for (int64_t j = 0; j < size; j++) {
+            const RmilOutcome *outcome = &t->outcomes[j];
+            if (!isfinite(outcome->loss))
+                return rmil_fail(error, RMIL_ERROR_DATA, "%s: the loss is not a number in epoch %" G_GINT64_FORMAT
+                                 "; a smaller learning rate may help", t->bags[slides[i + j]]->id, t->state.epoch + 1);
+            epoch->train_loss += outcome->loss / (double)count;
+            epoch->train_slide_loss += outcome->slide_loss / (double)count;
+            epoch->train_guide_loss += outcome->guide_loss / (double)count;
+        }
+        t->state.updates++;
+        if (!rmil_crew_run(t->crew, (t->model->layout.count + CHUNK - 1) / CHUNK, update_chunk, t, error)) return FALSE;
+    }
+    return TRUE;
+}
+
+/* Share of (positive, negative) pairs in the right order, ties counted half: sets are small. */
+static double auroc(const Trainer *t, const int64_t *set, int64_t count) {
+    double right = 0, pairs = 0;
+    for (int64_t i = 0; i < count; i++)
+        for (int64_t j = 0; j < count; j++) {
+            if (t->labels[set[i]] == 0 || t->labels[set[j]] != 0) continue;
+            double p, x, y;
+            rmil_model_probability(t->model->class, &t->outcomes[i], &p, &x);
+            rmil_model_probability(t->model->class, &t->outcomes[j], &p, &y);
+            right += x > y ? 1 : x == y ? 0.5 : 0;
+            pairs++;
+        }
+    return pairs > 0 ? right / pairs : NAN;
+}
+
+static gboolean validate(Trainer *t, const int64_t *set, int64_t count, RmilEpoch *epoch, GError **error) {
+    epoch->val_loss = epoch->val_auroc = NAN;
+    if (count == 0) return TRUE;
+    if (!run_bags(t, set, 0, count, FALSE, error)) return FALSE;
+    epoch->val_loss = 0;
+    for (int64_t i = 0; i < count; i++) epoch->val_loss += t->outcomes[i].loss / (double)count;
+    epoch->val_auroc = auroc(t, set, count);
+    return TRUE;
+}
+
+/* -- the run -------------------------------------------------------------------------------------------------------------------- */
+static gboolean check(const RmilTrainConfig *config, const RmilBag *const *bags, const int *labels,
+                      const int64_t *train_set, int64_t train_count, const int64_t *val_set, int64_t val_count,
+                      GError **error) {
+    if (!(config->learning_rate > 0 && config->learning_rate < 1e3))
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "the learning rate must be above 0");
+    if (!(config->weight_decay >= 0 && config->weight_decay < 1e3))
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "the weight decay must not be negative");
+    if (config->epochs < 1 || config->epochs > 1000000 || config->patience < 1 || config->warmup < 0 || config->group < 1 ||
+        config->group > 4096)
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT,
+                         "epochs and patience must be at least 1, warm-up not negative, slides per step 1 … 4096");
+    int64_t of_class[2] = {0};
+    for (int64_t i = 0; i < train_count + val_count; i++) {
+        int64_t slide = i < train_count ? train_set[i] : val_set[i - train_count];
+        if (labels[slide] != 0 && labels[slide] != 1)
+            return rmil_fail(error, RMIL_ERROR_DATA, "%s: label %d; training takes labels 0 and 1", bags[slide]->id, labels[slide]);
+        if (i < train_count) of_class[labels[slide]]++;
+    }
+    for (int c = 0; c < 2; c++)
+        if (of_class[c] == 0)
+            return rmil_fail(error, RMIL_ERROR_DATA, "the training set has no slide with label %d: both classes are needed", c);
+    return TRUE;
+}
+
+/* All that the result depends on, but for the number of epochs: a run may be prolonged. */
+static char *run_key(const Trainer *t, const int64_t *train_set, int64_t train_count, const int64_t *val_set,
+                     int64_t val_count) {
+    const RmilTrainConfig *c = t->config;
+    g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+    g_auto(GStrv) model = rmil_model_config_text(&t->model->config);
+    g_autofree char *text = g_strjoinv("\n", model);
+    g_autofree char *training = g_strdup_printf(
+        "%a %a %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %d %" G_GUINT64_FORMAT " %" G_GINT64_FORMAT,
+        c->learning_rate, c->weight_decay, c->patience, c->warmup, c->group, c->balanced, c->seed, train_count);
+    g_checksum_update(sum, (const guchar *)text, -1);
+    g_checksum_update(sum, (const guchar *)training, -1);
+    for (int64_t i = 0; i < train_count + val_count; i++) {
+        int64_t slide = i < train_count ? train_set[i] : val_set[i - train_count];
+        const RmilBag *bag = t->bags[slide];
+        g_autofree char *line = g_strdup_printf("%s\n%s\n%d %d %" G_GINT64_FORMAT, bag->id ? bag->id : "",
+                                                bag->source ? bag->source : "", t->labels[slide], bag->precision, bag->count);
+        g_checksum_update(sum, (const guchar *)line, -1);
+        if (bag->patch_labels) g_checksum_update(sum, bag->patch_labels, (gssize)bag->count);
+        if (bag->features) g_checksum_update(sum, bag->features, (gssize)(bag->dim * (bag->precision == RMIL_FLOAT32 ? 4 : 2)));
+    }
+    return g_strdup(g_checksum_get_string(sum));
+}
+
+static gboolean prepare(Trainer *t, const RmilModelConfig *config, int64_t val_count, GError **error) {
+    t->model = rmil_model_new(config, t->config->seed, error);
+    if (!t->model) return FALSE;
+    t->stride = t->model->layout.count;
+    t->memory = rmil_alloc((ARRAYS + t->config->group) * t->stride, sizeof(float), error);
+    if (!t->memory) return FALSE;
+    for (int i = 0; i < ARRAYS; i++) t->arrays[i] = t->memory + i * t->stride;
+    t->gradients = t->memory + ARRAYS * t->stride;
+    memcpy(t->arrays[PARAMETERS], t->model->parameters, (size_t)t->stride * sizeof(float));
+    memcpy(t->arrays[BEST], t->model->parameters, (size_t)t->stride * sizeof(float));
+    t->state.best_loss = INFINITY;
+    t->crew = rmil_crew_new(t->config->threads);
+    t->arenas = g_new(RmilArena *, rmil_crew_threads(t->crew));
+    for (int i = 0; i < rmil_crew_threads(t->crew); i++) t->arenas[i] = rmil_arena_new();
+    const int64_t most = MAX(t->config->group, val_count);
+    t->order = g_new(int64_t, most);
+    t->outcomes = g_new(RmilOutcome, most);
+    return TRUE;
+}
+
+static void release(Trainer *t) {
+    for (int i = 0; t->crew && i < rmil_crew_threads(t->crew); i++) rmil_arena_free(t->arenas[i]);
+    g_free(t->arenas);
+    rmil_crew_free(t->crew);
+    g_free(t->order);
+    g_free(t->outcomes);
+    rmil_free(t->memory);
+    rmil_model_free(t->model);
+}
+
+/* Whether training is over after state.epoch epochs. */
+static gboolean over(const Trainer *t) {
+    const RmilTrainConfig *c = t->config;
+    return t->state.epoch >= c->epochs || (t->state.waiting >= c->patience && t->state.epoch >= c->warmup);
+}
+
+static gboolean save(const Trainer *t, const char *path, const char *key, const GArray *history, GError **error) {
+    return rmil_checkpoint_write(path, key, &t->state, history, (const float *const *)t->arrays, t->stride, error);
+}
+
+static gboolean run(Trainer *t, const int64_t *train_set, int64_t train_count, const int64_t *val_set, int64_t val_count,
+                    const char *checkpoint, GArray *history, const RmilMonitor *monitor, GError **error) {
+    g_autofree char *key = checkpoint ? run_key(t, train_set, train_count, val_set, val_count) : NULL;
+    gboolean other = FALSE, saved = FALSE;
+    if (checkpoint) saved = rmil_checkpoint_read(checkpoint, key, &t->state, history, t->arrays, t->stride, &other);
+    if (other) rmil_monitor_warn(monitor, "%s: is a checkpoint of another run, or broken: training starts anew", checkpoint);
+    gint64 last = g_get_monotonic_time(), cost = G_USEC_PER_SEC / 20;
+    while (!over(t)) {
+        RmilEpoch epoch = {.epoch = t->state.epoch + 1};
+        if (!train_epoch(t, train_set, train_count, &epoch, error) || !validate(t, val_set, val_count, &epoch, error))
+            return FALSE;
+        t->state.epoch++;
+        epoch.best = val_count == 0 || epoch.val_loss < t->state.best_loss;
+        t->state.waiting = epoch.best ? 0 : t->state.waiting + 1;
+        if (epoch.best) {
+            if (val_count) t->state.best_loss = epoch.val_loss;
+            memcpy(t->arrays[BEST], t->arrays[PARAMETERS], (size_t)t->stride * sizeof(float));
+        }
+        g_array_append_val(history, epoch);
+        rmil_monitor_progress(monitor, "training", t->state.epoch, t->config->epochs);
+        gint64 now = g_get_monotonic_time();
+        saved = checkpoint && (double)(now - last) * CHECKPOINT_SHARE >= (double)cost;
+        if (saved) {
+            if (!save(t, checkpoint, key, history, error)) return FALSE;
+            last = g_get_monotonic_time();
+            cost = last - now;
+        }
+    }
+    return !checkpoint || saved || save(t, checkpoint, key, history, error);
+}
+
+RmilModel *rmil_train(const RmilModelConfig *model, const RmilTrainConfig *train, const RmilBag *const *bags,
+                      const int *labels, const int64_t *train_set, int64_t train_count, const int64_t *val_set,
+                      int64_t val_count, const char *checkpoint, GArray *history, const RmilMonitor *monitor,
+                      GError **error) {
+    if (!check(train, bags, labels, train_set, train_count, val_set, val_count, error)) return NULL;
+    RmilModelConfig config = *model;
+    if (config.dim == 0) config.dim = bags[train_set[0]]->dim;
+    Trainer t = {.config = train, .bags = bags, .labels = labels};
+    g_autoptr(GArray) own = history ? NULL : g_array_new(FALSE, FALSE, sizeof(RmilEpoch));
+    if (!history) history = own;
+    g_array_set_size(history, 0);
+    RmilModel *result = NULL;
+    if (prepare(&t, &config, val_count, error) &&
+        run(&t, train_set, train_count, val_set, val_count, checkpoint, history, monitor, error)) {
+        memcpy(t.model->parameters, t.arrays[BEST], (size_t)t.stride * sizeof(float));
+        result = g_steal_pointer(&t.model);
+    }
+    release(&t);
+    return result;
+}
