@@ -35,6 +35,25 @@ RMIL_API RmilBag *rmil_bag_read(const char *path, const char *id, RmilPrecision 
 RMIL_API void rmil_bag_free(RmilBag *bag);
 /* Writes float16 (half = TRUE) or float32 features, chunks ≥ 1 MiB. */
 RMIL_API gboolean rmil_bag_write(const RmilBag *bag, const char *path, gboolean half, GError **error);
+
+/* Features that come in batches: bounded memory, any order of batches, and a killed run goes on where it stopped. Rows
+ * are kept in PATH.partial until commit writes the whole file; its bytes are those of rmil_bag_write, however often the
+ * work was interrupted. Only one writer at a time for a path (a second one is refused, where the file system can tell). */
+typedef struct _RmilBagWriter RmilBagWriter;
+/* meta: everything but the features (count, dim ≥ 1, coords, tissue, attributes, source), copied. Batches in PATH.partial
+ * are taken over when it was begun with the same meta and precision; else it starts empty. */
+RMIL_API RmilBagWriter *rmil_bag_writer_begin(const RmilBag *meta, const char *path, gboolean half, GError **error);
+/* Are rows first … first + rows − 1 all there? Ask before making a batch. Thread-safe. */
+RMIL_API gboolean rmil_bag_writer_has(RmilBagWriter *writer, int64_t first, int64_t rows);
+/* rows × dim floats. NaN and infinite values are refused with patch and column. Thread-safe. */
+RMIL_API gboolean rmil_bag_writer_put(RmilBagWriter *writer, int64_t first, int64_t rows, const float *features,
+                                      GError **error);
+/* Writes the file, removes PATH.partial and frees the writer. On failure (rows missing, disk full) PATH.partial stays,
+ * so that the work is not lost; the writer is freed all the same. */
+RMIL_API gboolean rmil_bag_writer_commit(RmilBagWriter *writer, GError **error);
+RMIL_API void rmil_bag_writer_free(RmilBagWriter *writer);    /* PATH.partial stays for a later run */
+RMIL_API void rmil_bag_writer_abandon(RmilBagWriter *writer); /* frees, and removes PATH.partial */
+
 /* Patch labels live in a file of their own, so that annotations can change without touching features:
  * /patch_labels (K) uint8, /overlap (K) float32. `source` says what made them (annotation, padding, threshold). */
 RMIL_API gboolean rmil_labels_write(const char *path, const uint8_t *labels, const double *shares, int64_t count,
@@ -72,6 +91,7 @@ RMIL_API RmilCohort *rmil_cohort_read(const char *path, GError **error);
 RMIL_API void rmil_cohort_free(RmilCohort *cohort);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilBag, rmil_bag_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilBagWriter, rmil_bag_writer_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilCohort, rmil_cohort_free)
 
 G_END_DECLS

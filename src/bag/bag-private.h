@@ -29,6 +29,10 @@ gboolean rmil_layout_count(const RmilHdf5 *file, const char *name, int64_t count
 gboolean rmil_not_finite(const char *path, RmilPrecision precision, const void *values, int64_t first_row, int64_t dim,
                          int64_t n, GError **error);
 
+/* The same for values that were to be stored as float16 (half) or float32. */
+gboolean rmil_not_stored(const char *path, RmilPrecision precision, const void *values, gboolean half, int64_t first_row,
+                         int64_t dim, int64_t n, GError **error);
+
 /* Counts and sizes that can be written; `path` for the message. */
 gboolean rmil_bag_check(const char *path, int64_t count, int64_t dim, GError **error);
 /* Writes rankmil's layout. rows(user, first, n, raw) gives stored elements (float16 or float32) of rows first … */

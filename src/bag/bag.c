@@ -172,12 +172,7 @@ static gboolean bag_rows(gpointer user, int64_t first, int64_t rows, void *raw, 
     int64_t n = rows * bag->dim;
     const char *values = (const char *)bag->features + (size_t)(first * bag->dim) * rmil_precision_bytes(bag->precision);
     if (rmil_encode(bag->precision, values, from->half, raw, n)) return TRUE;
-    float *back = rmil_alloc(n, sizeof(float), error); /* as stored: values that float16 cannot hold count too */
-    if (!back) return FALSE;
-    rmil_decode(from->half ? RMIL_ELEMENT_F16 : RMIL_ELEMENT_F32, raw, RMIL_FLOAT32, back, n);
-    rmil_not_finite(from->path, RMIL_FLOAT32, back, first, bag->dim, n, error);
-    rmil_free(back);
-    return FALSE;
+    return rmil_not_stored(from->path, bag->precision, values, from->half, first, bag->dim, n, error);
 }
 
 gboolean rmil_bag_write(const RmilBag *bag, const char *path, gboolean half, GError **error) {

@@ -1,6 +1,7 @@
 #include "bag-private.h"
 
 #include <math.h>
+#include <string.h>
 
 static const RmilLayout *const layouts[] = {&rmil_layout_native};
 
@@ -22,15 +23,32 @@ gboolean rmil_layout_count(const RmilHdf5 *file, const char *name, int64_t count
     return TRUE;
 }
 
+static gboolean fail_value(const char *path, float value, int64_t row, int64_t column, GError **error) {
+    return rmil_fail(error, RMIL_ERROR_DATA, "%s: the feature of patch %" G_GINT64_FORMAT ", column %" G_GINT64_FORMAT " is %s", path,
+                     row, column, isnan(value) ? "not a number (NaN)" : "infinite or too large");
+}
+
+static float value_at(RmilPrecision precision, const void *values, int64_t i) {
+    uint32_t bits = precision == RMIL_BFLOAT16 ? (uint32_t)((const uint16_t *)values)[i] << 16 : ((const uint32_t *)values)[i];
+    float value;
+    memcpy(&value, &bits, 4);
+    return value;
+}
+
 gboolean rmil_not_finite(const char *path, RmilPrecision precision, const void *values, int64_t first_row, int64_t dim,
                          int64_t n, GError **error) {
     for (int64_t i = 0; i < n; i++) {
-        uint32_t bits = precision == RMIL_BFLOAT16 ? (uint32_t)((const uint16_t *)values)[i] << 16
-                                                   : ((const uint32_t *)values)[i];
-        if ((bits & 0x7f800000) != 0x7f800000) continue;
-        return rmil_fail(error, RMIL_ERROR_DATA,
-                         "%s: the feature of patch %" G_GINT64_FORMAT ", column %" G_GINT64_FORMAT " is %s", path,
-                         first_row + i / dim, i % dim, bits & 0x7fffff ? "not a number (NaN)" : "infinite or too large");
+        float value = value_at(precision, values, i);
+        if (!isfinite(value)) return fail_value(path, value, first_row + i / dim, i % dim, error);
+    }
+    return rmil_fail(error, RMIL_ERROR_DATA, "%s: a feature is not a finite number", path);
+}
+
+gboolean rmil_not_stored(const char *path, RmilPrecision precision, const void *values, gboolean half, int64_t first_row,
+                         int64_t dim, int64_t n, GError **error) {
+    for (int64_t i = 0; i < n; i++) {
+        float value = value_at(precision, values, i);
+        if (!(fabsf(value) < (half ? 65520.0f : INFINITY))) return fail_value(path, value, first_row + i / dim, i % dim, error);
     }
     return rmil_fail(error, RMIL_ERROR_DATA, "%s: a feature is not a finite number", path);
 }

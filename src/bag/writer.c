@@ -1,0 +1,258 @@
+#include "bag-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* PATH.partial: this mark, the SHA-256 of all that must agree, then one record per batch: its header, then its rows as
+ * they will be stored. A record counts when it is whole and its checksum is right; a torn one ends the file. */
+#define MARK "rankmil partial 1\n"
+#define KEY_BYTES 64
+#define HEAD_BYTES ((int64_t)(sizeof MARK - 1 + KEY_BYTES))
+
+typedef struct {
+    int64_t first, rows;
+    uint64_t checksum;
+} Record;
+
+struct _RmilBagWriter {
+    RmilBag *meta;
+    char *path, *partial;
+    gboolean half;
+    int descriptor;
+    int64_t row_bytes, end; /* where the next record goes */
+    int64_t *offsets;       /* count: where each row lies in PATH.partial, 0 not there */
+    GMutex lock;            /* of end and offsets */
+};
+
+static uint64_t checksum(int64_t first, int64_t rows, const void *data, size_t size) {
+    uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ (uint64_t)first ^ (uint64_t)rows << 32, word;
+    for (size_t i = 0; i < size; i += 8) {
+        word = 0;
+        memcpy(&word, (const char *)data + i, MIN(8, size - i));
+        hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+        hash ^= hash >> 29;
+    }
+    return hash;
+}
+
+static char *make_key(const RmilBag *meta, gboolean half) {
+    g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+    g_autofree char *text = g_strdup_printf(
+        "%" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %d %a %a %a %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %d %s", meta->count, meta->dim,
+        half != FALSE, meta->patch_size, meta->patch_size_level0, meta->target_mpp, meta->slide_width, meta->slide_height,
+        (meta->tissue != NULL) + 2 * (meta->patch_labels != NULL), meta->source ? meta->source : "");
+    g_checksum_update(sum, (const guchar *)text, (gssize)strlen(text) + 1);
+    g_checksum_update(sum, (const guchar *)meta->coords, (gssize)meta->count * 16);
+    if (meta->tissue) g_checksum_update(sum, (const guchar *)meta->tissue, (gssize)meta->count * 4);
+    if (meta->patch_labels) g_checksum_update(sum, meta->patch_labels, (gssize)meta->count);
+    return g_strdup(g_checksum_get_string(sum));
+}
+
+static gboolean read_at(int descriptor, void *data, int64_t size, int64_t offset) {
+    while (size > 0) {
+        ssize_t n = pread(descriptor, data, (size_t)size, (off_t)offset);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) {
+            if (n == 0) errno = EIO;
+            return FALSE;
+        }
+        data = (char *)data + n;
+        offset += n;
+        size -= n;
+    }
+    return TRUE;
+}
+
+static gboolean write_at(int descriptor, const void *data, int64_t size, int64_t offset) {
+    while (size > 0) {
+        ssize_t n = pwrite(descriptor, data, (size_t)size, (off_t)offset);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) {
+            if (n == 0) errno = ENOSPC;
+            return FALSE;
+        }
+        data = (const char *)data + n;
+        offset += n;
+        size -= n;
+    }
+    return TRUE;
+}
+
+/* Takes over the good records of an earlier run and cuts off what follows them. */
+static gboolean take_over(RmilBagWriter *writer, const char *key, GError **error) {
+    char head[HEAD_BYTES];
+    struct stat info;
+    g_autofree char *expected = g_strconcat(MARK, key, NULL);
+    if (fstat(writer->descriptor, &info) == 0 && info.st_size >= HEAD_BYTES &&
+        read_at(writer->descriptor, head, HEAD_BYTES, 0) && memcmp(head, expected, HEAD_BYTES) == 0) {
+        writer->end = HEAD_BYTES;
+        Record record;
+        while (info.st_size - writer->end > (int64_t)sizeof record &&
+               read_at(writer->descriptor, &record, sizeof record, writer->end)) {
+            int64_t data = writer->end + (int64_t)sizeof record;
+            if (record.first < 0 || record.rows < 1 || record.rows > writer->meta->count ||
+                record.first > writer->meta->count - record.rows || record.rows > (info.st_size - data) / writer->row_bytes)
+                break;
+            void *rows = rmil_alloc(record.rows, (size_t)writer->row_bytes, error);
+            if (!rows) return FALSE;
+            gboolean good = read_at(writer->descriptor, rows, record.rows * writer->row_bytes, data) &&
+                            checksum(record.first, record.rows, rows, (size_t)(record.rows * writer->row_bytes)) == record.checksum;
+            rmil_free(rows);
+            if (!good) break;
+            for (int64_t i = 0; i < record.rows; i++) writer->offsets[record.first + i] = data + i * writer->row_bytes;
+            writer->end = data + record.rows * writer->row_bytes;
+        }
+    }
+    gboolean fresh = writer->end == 0;
+    if (fresh) writer->end = HEAD_BYTES;
+    if (ftruncate(writer->descriptor, fresh ? 0 : (off_t)writer->end) == 0 &&
+        (!fresh || write_at(writer->descriptor, expected, HEAD_BYTES, 0)))
+        return TRUE;
+    return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be written: %s", writer->partial, g_strerror(errno));
+}
+
+static void *copy(const void *from, int64_t count, size_t size, GError **error) {
+    void *to = rmil_alloc(count, size, error);
+    if (to) memcpy(to, from, (size_t)count * size);
+    return to;
+}
+
+static RmilBag *copy_meta(const RmilBag *meta, GError **error) {
+    g_autoptr(RmilBag) bag = g_new0(RmilBag, 1);
+    bag->count = meta->count;
+    bag->dim = meta->dim;
+    bag->patch_size = meta->patch_size;
+    bag->patch_size_level0 = meta->patch_size_level0;
+    bag->target_mpp = meta->target_mpp;
+    bag->slide_width = meta->slide_width;
+    bag->slide_height = meta->slide_height;
+    bag->source = g_strdup(meta->source);
+    if (!(bag->coords = copy(meta->coords, meta->count, 2 * sizeof(int64_t), error)) ||
+        (meta->tissue && !(bag->tissue = copy(meta->tissue, meta->count, sizeof(float), error))) ||
+        (meta->patch_labels && !(bag->patch_labels = copy(meta->patch_labels, meta->count, 1, error))))
+        return NULL;
+    return g_steal_pointer(&bag);
+}
+
+static gboolean open_partial(RmilBagWriter *writer, GError **error) {
+    g_autofree char *folder = g_path_get_dirname(writer->path);
+    if (g_mkdir_with_parents(folder, 0777) != 0)
+        return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot make the folder: %s", folder, g_strerror(errno));
+    writer->descriptor = open(writer->partial, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (writer->descriptor < 0)
+        return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be written: %s", writer->partial, g_strerror(errno));
+    if (flock(writer->descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        return rmil_fail(error, RMIL_ERROR_IO, "%s: is being written by another process", writer->partial);
+    return TRUE;
+}
+
+RmilBagWriter *rmil_bag_writer_begin(const RmilBag *meta, const char *path, gboolean half, GError **error) {
+    if (!rmil_bag_check(path, meta->count, meta->dim, error)) return NULL;
+    if (meta->dim < 1 || !meta->coords) {
+        rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: cannot be written: columns and coordinates are needed", path);
+        return NULL;
+    }
+    g_autoptr(RmilBagWriter) writer = g_new0(RmilBagWriter, 1);
+    g_mutex_init(&writer->lock);
+    writer->descriptor = -1;
+    writer->path = g_strdup(path);
+    writer->partial = g_strconcat(path, ".partial", NULL);
+    writer->half = half;
+    writer->row_bytes = meta->dim * (half ? 2 : 4);
+    writer->meta = copy_meta(meta, error);
+    writer->offsets = writer->meta ? rmil_alloc(meta->count, sizeof(int64_t), error) : NULL;
+    if (!writer->offsets || !open_partial(writer, error)) return NULL;
+    g_autofree char *key = make_key(meta, half);
+    return take_over(writer, key, error) ? g_steal_pointer(&writer) : NULL;
+}
+
+gboolean rmil_bag_writer_has(RmilBagWriter *writer, int64_t first, int64_t rows) {
+    if (first < 0 || rows < 0 || first > writer->meta->count - rows) return FALSE;
+    g_mutex_lock(&writer->lock);
+    gboolean all = TRUE;
+    for (int64_t i = first; all && i < first + rows; i++) all = writer->offsets[i] != 0;
+    g_mutex_unlock(&writer->lock);
+    return all;
+}
+
+static gboolean append(RmilBagWriter *writer, const Record *record, const char *block, GError **error) {
+    int64_t size = (int64_t)sizeof *record + record->rows * writer->row_bytes;
+    g_mutex_lock(&writer->lock);
+    gboolean done = write_at(writer->descriptor, block, size, writer->end);
+    int reason = errno;
+    if (done) {
+        int64_t data = writer->end + (int64_t)sizeof *record;
+        for (int64_t i = 0; i < record->rows; i++) writer->offsets[record->first + i] = data + i * writer->row_bytes;
+        writer->end += size;
+    }
+    g_mutex_unlock(&writer->lock);
+    return done || rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be written: %s", writer->partial, g_strerror(reason));
+}
+
+gboolean rmil_bag_writer_put(RmilBagWriter *writer, int64_t first, int64_t rows, const float *features, GError **error) {
+    int64_t dim = writer->meta->dim;
+    if (first < 0 || rows < 1 || first > writer->meta->count - rows)
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: rows %" G_GINT64_FORMAT " … %" G_GINT64_FORMAT " are outside 0 … %" G_GINT64_FORMAT,
+                         writer->path, first, first + rows - 1, writer->meta->count - 1);
+    Record record = {first, rows, 0};
+    char *block = rmil_alloc_features(rows + 1, MAX(writer->row_bytes, (int64_t)sizeof record), error);
+    if (!block) return FALSE;
+    char *data = block + sizeof record;
+    gboolean done = rmil_encode(RMIL_FLOAT32, features, writer->half, data, rows * dim);
+    if (done) {
+        record.checksum = checksum(first, rows, data, (size_t)(rows * writer->row_bytes));
+        memcpy(block, &record, sizeof record);
+        done = append(writer, &record, block, error);
+    } else {
+        rmil_not_stored(writer->path, RMIL_FLOAT32, features, writer->half, first, dim, rows * dim, error);
+    }
+    rmil_free(block);
+    return done;
+}
+
+static gboolean partial_rows(gpointer user, int64_t first, int64_t rows, void *raw, GError **error) {
+    const RmilBagWriter *writer = user;
+    char *out = raw;
+    for (int64_t i = 0, run; i < rows; i += run) {
+        int64_t offset = writer->offsets[first + i];
+        for (run = 1; i + run < rows && writer->offsets[first + i + run] == offset + run * writer->row_bytes;) run++;
+        if (!read_at(writer->descriptor, out + i * writer->row_bytes, run * writer->row_bytes, offset))
+            return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be read: %s", writer->partial, g_strerror(errno));
+    }
+    return TRUE;
+}
+
+gboolean rmil_bag_writer_commit(RmilBagWriter *writer, GError **error) {
+    g_autoptr(RmilBagWriter) own = writer;
+    for (int64_t i = 0; i < own->meta->count; i++)
+        if (!own->offsets[i])
+            return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: cannot be completed: the features of patch %" G_GINT64_FORMAT " are missing",
+                             own->path, i);
+    if (!rmil_container_write(own->meta, own->path, own->half, partial_rows, own, error)) return FALSE;
+    g_unlink(own->partial);
+    return TRUE;
+}
+
+void rmil_bag_writer_free(RmilBagWriter *writer) {
+    if (!writer) return;
+    if (writer->descriptor >= 0) {
+        if (writer->end == HEAD_BYTES) g_unlink(writer->partial); /* nothing in it */
+        close(writer->descriptor);
+    }
+    g_mutex_clear(&writer->lock);
+    rmil_bag_free(writer->meta);
+    rmil_free(writer->offsets);
+    g_free(writer->path);
+    g_free(writer->partial);
+    g_free(writer);
+}
+
+void rmil_bag_writer_abandon(RmilBagWriter *writer) {
+    if (writer && writer->descriptor >= 0) g_unlink(writer->partial);
+    rmil_bag_writer_free(writer);
+}
