@@ -8,6 +8,8 @@
 static const RmilModelClass *const classes[] = {
     &rmil_abmil_class,
     &rmil_dsmil_class,
+    &rmil_clam_sb_class,
+    &rmil_clam_mb_class,
 };
 
 static const char *const guide_names[] = {"none", "induction", "rank"};
