@@ -1,0 +1,51 @@
+#include "texture.h"
+
+#include "encoder-private.h"
+
+#include <math.h>
+
+/* Version of the features: changes whenever any of them would. */
+#define VERSION "1"
+
+typedef struct {
+    int workers;
+    TextureScratch **scratch; /* one per worker */
+} Texture;
+
+void rmil_texture_close(gpointer state) {
+    Texture *texture = state;
+    if (!texture) return;
+    for (int i = 0; i < texture->workers; i++) rmil_texture_scratch_free(texture->scratch[i]);
+    g_free(texture->scratch);
+    g_free(texture);
+}
+
+gboolean rmil_texture_open(RmilEncoder *encoder, const RmilEncoderOptions *options, GError **error) {
+    if (options->weights)
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: the encoder texture takes no weights", options->weights);
+    Texture *texture = g_new0(Texture, 1);
+    encoder->state = texture;
+    encoder->dim = rmil_texture_dim;
+    encoder->batch = 16;
+    encoder->identity = g_strdup("texture " VERSION);
+    texture->workers = encoder->workers;
+    texture->scratch = g_new0(TextureScratch *, encoder->workers);
+    for (int i = 0; i < encoder->workers; i++)
+        if (!(texture->scratch[i] = rmil_texture_scratch_new(error))) return FALSE;
+    return TRUE;
+}
+
+gboolean rmil_texture_run(RmilEncoder *encoder, int worker, const uint8_t *rgb, int count, float *features,
+                          GError **error) {
+    Texture *texture = encoder->state;
+    double raw[TEXTURE_MOST];
+    for (int tile = 0; tile < count; tile++) {
+        rmil_texture_raw(texture->scratch[worker], rgb + (size_t)tile * RMIL_TILE_BYTES, raw);
+        float *out = features + (size_t)tile * (size_t)encoder->dim;
+        for (int i = 0; i < encoder->dim; i++) {
+            double z = (raw[i] - (double)rmil_texture_scale[i][0]) / (double)rmil_texture_scale[i][1];
+            out[i] = (float)(z / sqrt(1 + z * z / 16)); /* near z within ±2, never beyond ±4 */
+        }
+    }
+    return TRUE;
+}
