@@ -1,0 +1,99 @@
+#include "slide/slide-private.h"
+
+#include <math.h>
+
+#define TILES_MAX 100000000
+
+void rmil_tile_options_init(RmilTileOptions *options) {
+    *options = (RmilTileOptions){.tile_px = 224, .mpp = 0.5, .min_tissue = 0.05};
+}
+
+static const char *check_options(const RmilTileOptions *options) {
+    if (options->tile_px < 8 || options->tile_px > 8192) return "the tile's side must be 8 … 8192 pixels";
+    if (!(options->mpp >= 0.02 && options->mpp <= 100)) return "the tile's mpp must be 0.02 … 100 µm per pixel";
+    if (!(options->min_tissue >= 0 && options->min_tissue <= 1)) return "the least tissue share must be 0 … 1";
+    return NULL;
+}
+
+/* Overlap of [from, to] with mask pixel i, in mask pixels. */
+static double overlap(double from, double to, int64_t i) {
+    return MAX(0, MIN(to, (double)i + 1) - MAX(from, (double)i));
+}
+
+/* Share of the square of `side` level-0 pixels at (x, y) that is tissue; outside the mask is none. */
+static double tissue_share(const RmilMask *mask, int64_t x, int64_t y, double side) {
+    double left = (double)x / mask->downsample, right = ((double)x + side) / mask->downsample;
+    double top = (double)y / mask->downsample, bottom = ((double)y + side) / mask->downsample;
+    int64_t first_column = MAX(0, (int64_t)floor(left)), last_column = MIN(mask->width - 1, (int64_t)floor(right));
+    int64_t first_row = MAX(0, (int64_t)floor(top)), last_row = MIN(mask->height - 1, (int64_t)floor(bottom));
+    double area = 0;
+    for (int64_t row = first_row; row <= last_row; row++) {
+        const uint8_t *tissue = mask->tissue + row * mask->width;
+        double length = 0;
+        int64_t whole = 0;
+        for (int64_t i = first_column + 1; i < last_column; i++) whole += tissue[i];
+        if (tissue[first_column]) length += overlap(left, right, first_column);
+        if (last_column > first_column && tissue[last_column]) length += overlap(left, right, last_column);
+        area += (length + (double)whole) * overlap(top, bottom, row);
+    }
+    return area / ((right - left) * (bottom - top));
+}
+
+RmilGrid *rmil_grid_new(const RmilSlide *slide, const RmilMask *mask, const RmilTileOptions *options, GError **error) {
+    const RmilSlideInfo *info = &slide->info;
+    const char *wrong = check_options(options);
+    if (!wrong && (fabs((double)mask->width * mask->downsample - (double)info->width) > mask->downsample ||
+                   fabs((double)mask->height * mask->downsample - (double)info->height) > mask->downsample))
+        wrong = "the tissue mask is not this slide's";
+    if (wrong) {
+        rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: %s", slide->name, wrong);
+        return NULL;
+    }
+    g_autoptr(RmilGrid) grid = g_new0(RmilGrid, 1);
+    grid->tile_px = options->tile_px;
+    grid->mpp = info->mpp > 0 ? options->mpp : 0;
+    grid->downsample = info->mpp > 0 ? options->mpp / info->mpp : 1;
+    grid->tile_level0 = options->tile_px * grid->downsample;
+    grid->slide_width = info->width;
+    grid->slide_height = info->height;
+    double columns = ceil((double)info->bounds_width / grid->tile_level0 - 1e-9);
+    double rows = ceil((double)info->bounds_height / grid->tile_level0 - 1e-9);
+    if (!(columns * rows <= TILES_MAX) || grid->tile_level0 < 1) {
+        rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: a grid of %g × %g tiles is too fine", slide->name, columns, rows);
+        return NULL;
+    }
+    g_autoptr(GArray) coords = g_array_new(FALSE, FALSE, sizeof(int64_t)), shares = g_array_new(FALSE, FALSE, sizeof(float));
+    for (int64_t row = 0; row < (int64_t)rows; row++)
+        for (int64_t column = 0; column < (int64_t)columns; column++) {
+            int64_t corner[2] = {info->bounds_x + llround((double)column * grid->tile_level0),
+                                 info->bounds_y + llround((double)row * grid->tile_level0)};
+            double share = tissue_share(mask, corner[0], corner[1], grid->tile_level0);
+            if (share < options->min_tissue - 1e-9) continue;
+            float tissue = (float)MIN(share, 1);
+            g_array_append_vals(coords, corner, 2);
+            g_array_append_val(shares, tissue);
+        }
+    grid->count = shares->len;
+    if (grid->count == 0) {
+        rmil_fail(error, RMIL_ERROR_DATA, "%s: no tile has a tissue share of %g or more", slide->name, options->min_tissue);
+        return NULL;
+    }
+    grid->coords = (int64_t *)(gpointer)g_array_free(g_steal_pointer(&coords), FALSE);
+    grid->tissue = (float *)(gpointer)g_array_free(g_steal_pointer(&shares), FALSE);
+    return g_steal_pointer(&grid);
+}
+
+void rmil_grid_free(RmilGrid *grid) {
+    if (!grid) return;
+    g_free(grid->coords);
+    g_free(grid->tissue);
+    g_free(grid);
+}
+
+gboolean rmil_grid_read(const RmilGrid *grid, RmilSlide *slide, int64_t i, uint8_t *rgb, GError **error) {
+    if (i < 0 || i >= grid->count)
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: there is no tile %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT,
+                         slide->name, i, grid->count);
+    return rmil_slide_read(slide, (double)grid->coords[2 * i], (double)grid->coords[2 * i + 1], grid->downsample,
+                           grid->tile_px, grid->tile_px, rgb, error);
+}

@@ -1,0 +1,144 @@
+/* Plain images through libvips: the header when opened, the pixels when first read, into memory or, when they are many,
+ * into a temporary file that is mapped, so that any number of threads can take rectangles out of them. */
+#include "slide/slide-private.h"
+#include "slide/vips.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define PIXELS_MAX (INT64_C(1) << 33)   /* more is a slide's business */
+#define MEMORY_MAX (INT64_C(256) << 20) /* bytes decoded into memory; above, a temporary file */
+
+typedef int (*Loader)(const char *path, VipsImage **image, ...);
+
+typedef struct {
+    Loader load;
+    VipsImage *pixels;      /* 8-bit RGB; NULL before the first read */
+    const uint8_t *rgb;     /* its rows, without gaps */
+    GError *error;          /* why there are none */
+    GMutex lock;
+} Handle;
+
+/* By the first bytes, not the name: vips' own choice would also try every format that ImageMagick knows. */
+static const struct {
+    const char *name, *magic;
+    gsize size, offset;
+    Loader load;
+} loaders[] = {
+    {"jpeg", "\xff\xd8\xff", 3, 0, vips_jpegload},    {"png", "\x89PNG\r\n\x1a\n", 8, 0, vips_pngload},
+    {"tiff", "II*\0", 4, 0, vips_tiffload},           {"tiff", "MM\0*", 4, 0, vips_tiffload},
+    {"tiff", "II+\0", 4, 0, vips_tiffload},           {"tiff", "MM\0+", 4, 0, vips_tiffload},
+    {"webp", "WEBP", 4, 8, vips_webpload},
+};
+
+static VipsImage *load(const RmilSlide *slide, Loader loader, GError **error) {
+    VipsImage *image = NULL;
+    if (loader(slide->path, &image, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_ERROR, NULL) == 0)
+        return image;
+    g_autofree char *what = g_strdup_printf("%s: cannot be opened as %s image", slide->name, slide->format);
+    rmil_vips_fail(error, RMIL_ERROR_FORMAT, what);
+    return NULL;
+}
+
+static gboolean image_open(RmilSlide *slide, GError **error) {
+    char start[16] = {0};
+    FILE *file = fopen(slide->path, "rb");
+    gsize size = file ? fread(start, 1, sizeof start, file) : 0;
+    if (file) fclose(file);
+    gsize kind = 0;
+    while (kind < G_N_ELEMENTS(loaders) && (size < loaders[kind].offset + loaders[kind].size ||
+           memcmp(start + loaders[kind].offset, loaders[kind].magic, loaders[kind].size) != 0))
+        kind++;
+    if (kind == G_N_ELEMENTS(loaders)) return TRUE;
+    g_free(slide->format);
+    slide->format = g_strdup(loaders[kind].name);
+    g_autoptr(RmilVipsImage) image = load(slide, loaders[kind].load, error);
+    if (!image) return FALSE;
+    int64_t width = vips_image_get_width(image), height = vips_image_get_height(image);
+    VipsBandFormat format = vips_image_get_format(image);
+    if (width * height > PIXELS_MAX)
+        return rmil_fail(error, RMIL_ERROR_FORMAT,
+                         "%s: %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT " pixels are too many for a plain image",
+                         slide->name, width, height);
+    if (vips_image_get_bands(image) > 5 || (format != VIPS_FORMAT_UCHAR && format != VIPS_FORMAT_USHORT))
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not an RGB or gray image of 8 or 16 bits", slide->name);
+    Handle *handle = g_new0(Handle, 1);
+    handle->load = loaders[kind].load;
+    g_mutex_init(&handle->lock);
+    slide->handle = handle;
+    slide->info.plain = TRUE;
+    slide->info.levels = 1;
+    slide->widths[0] = slide->info.bounds_width = width;
+    slide->heights[0] = slide->info.bounds_height = height;
+    slide->downsamples[0] = 1;
+    return TRUE;
+}
+
+/* Any colour space of 8 or 16 bits, transparent or not, to 8-bit RGB over white. */
+static VipsImage *to_rgb(VipsImage *image) {
+    g_autoptr(RmilVipsImage) colour = NULL;
+    VipsImage *flat = NULL;
+    if (vips_image_get_interpretation(image) == VIPS_INTERPRETATION_sRGB) colour = g_object_ref(image);
+    else if (vips_colourspace(image, &colour, VIPS_INTERPRETATION_sRGB, NULL) != 0) return NULL;
+    if (!vips_image_hasalpha(colour)) return g_steal_pointer(&colour);
+    VipsArrayDouble *white = vips_array_double_newv(1, 255.0);
+    int status = vips_flatten(colour, &flat, "background", white, NULL);
+    vips_area_unref(VIPS_AREA(white));
+    return status == 0 ? flat : NULL;
+}
+
+static gboolean decode(RmilSlide *slide, Handle *handle, GError **error) {
+    g_autoptr(RmilVipsImage) image = load(slide, handle->load, error);
+    if (!image) return FALSE;
+    if (vips_image_get_width(image) != slide->info.width || vips_image_get_height(image) != slide->info.height)
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has changed since it was opened", slide->name);
+    g_autofree char *what = g_strdup_printf("%s: cannot be decoded as %s image", slide->name, slide->format);
+    g_autoptr(RmilVipsImage) rgb = to_rgb(image);
+    if (!rgb) return rmil_vips_fail(error, RMIL_ERROR_FORMAT, what);
+    if (vips_image_get_bands(rgb) != 3 || vips_image_get_format(rgb) != VIPS_FORMAT_UCHAR)
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not an RGB or gray image of 8 or 16 bits", slide->name);
+    gboolean small = slide->info.width * slide->info.height * 3 <= MEMORY_MAX;
+    g_autoptr(RmilVipsImage) pixels = small ? vips_image_new_memory() : vips_image_new_temp_file("%s.v");
+    if (!pixels || vips_image_write(rgb, pixels) != 0 || !(handle->rgb = vips_image_get_data(pixels)))
+        return rmil_vips_fail(error, RMIL_ERROR_FORMAT, what);
+    handle->pixels = g_steal_pointer(&pixels);
+    return TRUE;
+}
+
+/* The pixels are complete and never change once they are there. */
+static gboolean ensure_pixels(RmilSlide *slide, GError **error) {
+    Handle *handle = slide->handle;
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&handle->lock);
+    if (!handle->pixels && !handle->error) {
+        decode(slide, handle, &handle->error);
+        vips_thread_shutdown(); /* frees what vips keeps for the calling thread, which is not vips' own */
+    }
+    if (handle->pixels) return TRUE;
+    if (error) *error = g_error_copy(handle->error);
+    return FALSE;
+}
+
+static gboolean image_read(RmilSlide *slide, int64_t x, int64_t y, int level, int64_t width, int64_t height,
+                           uint32_t *argb, GError **error) {
+    if (!ensure_pixels(slide, error)) return FALSE;
+    const Handle *handle = slide->handle;
+    for (int64_t row = 0; row < height; row++) {
+        const uint8_t *rgb = handle->rgb + 3 * ((y + row) * slide->info.width + x);
+        uint32_t *out = argb + row * width;
+        for (int64_t i = 0; i < width; i++)
+            out[i] = 0xff000000u | (uint32_t)rgb[3 * i] << 16 | (uint32_t)rgb[3 * i + 1] << 8 | rgb[3 * i + 2];
+    }
+    return TRUE;
+}
+
+static const char *image_property(RmilSlide *slide, const char *name) { return NULL; }
+
+static void image_close(RmilSlide *slide) {
+    Handle *handle = slide->handle;
+    g_clear_object(&handle->pixels);
+    g_clear_error(&handle->error);
+    g_mutex_clear(&handle->lock);
+    g_free(handle);
+}
+
+const RmilBackend rmil_backend_image = {image_open, image_read, image_property, image_close};

@@ -1,0 +1,87 @@
+#include "slide/resample.h"
+
+#include <math.h>
+#include <string.h>
+
+#define ONE 65536
+
+/* Rounding the running sum keeps the total exact. */
+static void add_box(RmilTaps *taps, int64_t i, double from, double to, int64_t input) {
+    double low = CLAMP(from, 0, (double)input), high = CLAMP(to, 0, (double)input), scale = ONE / (to - from);
+    int32_t first = (int32_t)floor(low), n = 0;
+    uint32_t before = 0;
+    for (int32_t k = first; k < high; k++) {
+        uint32_t sum = (uint32_t)lrint((MIN(high, k + 1.0) - low) * scale);
+        taps->weights[taps->start[i] + n++] = sum - before;
+        before = sum;
+    }
+    taps->first[i] = first;
+    taps->count[i] = n;
+}
+
+static void add_linear(RmilTaps *taps, int64_t i, double centre, int64_t input) {
+    if (centre < 0 || centre > (double)input) return;
+    double place = CLAMP(centre - 0.5, 0, (double)(input - 1));
+    int32_t first = (int32_t)MIN(floor(place), (double)MAX(input - 2, 0));
+    uint32_t second = (uint32_t)lrint((place - first) * ONE);
+    taps->first[i] = first;
+    taps->count[i] = input > 1 ? 2 : 1;
+    taps->weights[taps->start[i]] = ONE - second;
+    if (input > 1) taps->weights[taps->start[i] + 1] = second;
+}
+
+void rmil_taps_init(RmilTaps *taps, double offset, double step, int64_t size, int64_t input) {
+    int32_t most = (int32_t)ceil(step) + 1;
+    taps->size = size;
+    taps->first = g_new0(int32_t, (gsize)size);
+    taps->count = g_new0(int32_t, (gsize)size);
+    taps->start = g_new(int32_t, (gsize)size);
+    taps->weights = g_new(uint32_t, (gsize)size * (gsize)most);
+    for (int64_t i = 0; i < size; i++) {
+        taps->start[i] = (int32_t)(i * most);
+        double from = offset + (double)i * step;
+        if (step < 1) add_linear(taps, i, from + step / 2, input);
+        else add_box(taps, i, from, offset + (double)(i + 1) * step, input);
+    }
+}
+
+void rmil_taps_clear(RmilTaps *taps) {
+    g_free(taps->first);
+    g_free(taps->count);
+    g_free(taps->start);
+    g_free(taps->weights);
+}
+
+RMIL_CLONES static void add_row(uint32_t *restrict sum, const uint8_t *restrict row, uint32_t weight, int64_t n) {
+    for (int64_t i = 0; i < n; i++) sum[i] += weight * row[i];
+}
+
+RMIL_CLONES static void round_row(uint16_t *restrict out, const uint32_t *restrict sum, int64_t n) {
+    for (int64_t i = 0; i < n; i++) out[i] = (uint16_t)((sum[i] + 128) >> 8);
+}
+
+RMIL_CLONES static void across(const uint16_t *restrict row, const RmilTaps *taps, uint32_t *restrict output) {
+    for (int64_t i = 0; i < taps->size; i++) {
+        const uint32_t *weights = taps->weights + taps->start[i];
+        const uint16_t *in = row + 4 * (int64_t)taps->first[i];
+        uint32_t sum[4] = {1u << 23, 1u << 23, 1u << 23, 1u << 23};
+        for (int32_t k = 0; k < taps->count[i]; k++)
+            for (int c = 0; c < 4; c++) sum[c] += weights[k] * in[4 * k + c];
+        uint8_t *out = (uint8_t *)(output + i);
+        for (int c = 0; c < 4; c++) out[c] = (uint8_t)(sum[c] >> 24);
+    }
+}
+
+void rmil_resample(const uint32_t *input, int64_t width, const RmilTaps *x, const RmilTaps *y, uint32_t *output,
+                   int64_t stride, void *scratch) {
+    int64_t n = 4 * width;
+    uint32_t *sum = scratch;
+    uint16_t *row = (uint16_t *)(sum + n);
+    for (int64_t j = 0; j < y->size; j++) {
+        memset(sum, 0, (size_t)n * sizeof *sum);
+        for (int32_t k = 0; k < y->count[j]; k++)
+            add_row(sum, (const uint8_t *)(input + (y->first[j] + k) * width), y->weights[y->start[j] + k], n);
+        round_row(row, sum, n);
+        across(row, x, output + j * stride);
+    }
+}

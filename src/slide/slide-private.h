@@ -1,0 +1,44 @@
+/* What the files of the slide room share: the opened slide and the table of functions of a backend. */
+#ifndef RMIL_SLIDE_PRIVATE_H
+#define RMIL_SLIDE_PRIVATE_H
+
+#include "base/base-private.h"
+#include "rankmil/slide.h"
+
+#define RMIL_SLIDE_LEVELS 64            /* more than any scanner writes */
+#define RMIL_SLIDE_SIDE 10000000        /* level-0 pixels a side that are believed */
+
+typedef struct _RmilBackend RmilBackend;
+
+struct _RmilSlide {
+    char *path, *name;                  /* name: the path as UTF-8, for messages */
+    RmilSlideInfo info;
+    const RmilBackend *backend;
+    gpointer handle;                    /* the backend's own */
+    double downsamples[RMIL_SLIDE_LEVELS];
+    int64_t widths[RMIL_SLIDE_LEVELS], heights[RMIL_SLIDE_LEVELS];
+    uint8_t background[3];
+    char *format, *warning;
+};
+
+struct _RmilBackend {
+    /* TRUE: opened, or (handle still NULL) not a file of this backend. Fills handle, levels, bounds, background, format. */
+    gboolean (*open)(RmilSlide *slide, GError **error);
+    /* width × height premultiplied ARGB words from level-0 (x, y) on; the rectangle lies inside the level, but for the
+     * last pixel that a level's rounded downsample may add. Thread-safe. */
+    gboolean (*read)(RmilSlide *slide, int64_t x, int64_t y, int level, int64_t width, int64_t height, uint32_t *argb,
+                     GError **error);
+    const char *(*property)(RmilSlide *slide, const char *name); /* NULL: unknown */
+    void (*close)(RmilSlide *slide);
+};
+
+extern const RmilBackend rmil_backend_openslide, rmil_backend_image;
+
+/* resolution.c: fills info.mpp, mpp_source and the warning by the rules of rmil_slide_open. */
+gboolean rmil_slide_find_mpp(RmilSlide *slide, double given, GError **error);
+
+/* read.c: as rmil_slide_read, but premultiplied ARGB; alpha is the share of the pixel that lies inside the scan. */
+gboolean rmil_slide_read_argb(RmilSlide *slide, double x, double y, double downsample, int64_t width, int64_t height,
+                              uint32_t *argb, GError **error);
+
+#endif
