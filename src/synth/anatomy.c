@@ -52,7 +52,7 @@ static void place_nodes(Maker *maker, const RmilSynthPlan *plan, RmilRng *rng) {
     }
 }
 
-/* How deep (px) inside node n the point lies; *along: angle × mean radius. */
+/* How deep (px) inside node n the point lies; *along: angle × mean radius, the way along the outline. */
 static float node_depth(const Node *n, float s, double x, double y, float *along) {
     double dx = x - n->x, dy = y - n->y, c = cos(n->angle), sn = sin(n->angle), size = MIN(n->a, n->b);
     double u = c * dx + sn * dy, v = -sn * dx + c * dy;
@@ -60,8 +60,8 @@ static float node_depth(const Node *n, float s, double x, double y, float *along
     double q = sqrt(u * u / (n->a * n->a) + v * v / (n->b * n->b)), theta = atan2(v, u);
     double hilum = cos(theta - n->hilum);
     float fx = (float)(x / (0.55 * size)), fy = (float)(y / (0.55 * size));
-    double warp = 0.15 * rmil_synth_fbm(n->seed, fx, fy, 3) +
-                  0.012 * rmil_synth_fbm(n->seed + 7, (float)x / (60 * s), (float)y / (60 * s), 2);
+    double warp = 0.17 * rmil_synth_fbm(n->seed, fx, fy, 2) +
+                  0.008 * rmil_synth_fbm(n->seed + 7, (float)x / (75 * s), (float)y / (75 * s), 2);
     double notch = hilum > 0.86 ? 0.22 * (hilum - 0.86) / 0.14 : 0;
     *along = (float)(theta * 0.5 * (n->a + n->b));
     return (float)((1 - q + warp * MIN(1.0, q * 1.5) - notch) * size);
@@ -104,72 +104,104 @@ static GArray *scatter(const Maker *maker, RmilRng *rng, int count, double r_low
     return blobs;
 }
 
-static RmilSynthKind outside_kind(const Maker *maker, const Node *n, float depth, float fx, float fy) {
-    float s = maker->s;
-    double size = MIN(n->a, n->b);
-    float reach = (float)n->fat + 0.30F * rmil_synth_fbm(n->seed + 11, fx / (420 * s), fy / (420 * s), 3);
-    if (depth < -(float)size * reach) {
-        /* wisps of torn connective tissue right outside */
-        return depth > -26 * s && rmil_synth_fbm(n->seed + 12, fx / (90 * s), fy / (90 * s), 3) > 0.25F ? RMIL_SYNTH_LOOSE
-                                                                                                         : RMIL_SYNTH_GLASS;
+/* One place of the map: the node it belongs to, where in it, and what it becomes. */
+typedef struct {
+    const Node *node;
+    float x, y, depth, angle;     /* px; px inside; px along the outline */
+    RmilSynthKind kind;
+    float across;
+} Place;
+
+static RmilSynthKind outside_kind(const Maker *maker, Place *p) {
+    const Node *n = p->node;
+    float s = maker->s, size = (float)MIN(n->a, n->b);
+    float reach = (float)n->fat + 0.30F * rmil_synth_fbm(n->seed + 11, p->x / (420 * s), p->y / (420 * s), 3);
+    float septa = rmil_synth_fbm(n->seed + 13, p->x / (360 * s), p->y / (360 * s), 2);
+    if (p->depth < -22 * s) p->across = septa * 260 * s;
+    if (p->depth < -size * reach) { /* wisps of torn connective tissue right outside */
+        float wisp = rmil_synth_fbm(n->seed + 12, p->x / (90 * s), p->y / (90 * s), 3);
+        return p->depth > -20 * s && wisp > 0.25F ? RMIL_SYNTH_LOOSE : RMIL_SYNTH_GLASS;
     }
-    float septa = rmil_synth_noise(n->seed + 13, fx / (330 * s), fy / (330 * s), 0, 0);
-    if (fabsf(septa) < 0.045F || depth > -14 * s) return RMIL_SYNTH_LOOSE;
-    return RMIL_SYNTH_FAT;
+    return fabsf(septa) < 0.05F || p->depth > -14 * s ? RMIL_SYNTH_LOOSE : RMIL_SYNTH_FAT;
 }
 
-static RmilSynthKind inside_kind(const Maker *maker, const Node *n, float depth, float along, float fx, float fy) {
-    float s = maker->s, d = depth / s, distance;
-    float thickness = 20 + 14 * rmil_synth_noise(n->seed + 21, along / (260 * s), 3.5F, 0, 0);
+static RmilSynthKind vessel_kind(const Maker *maker, Place *p, float distance) {
+    p->across = distance * 60 * maker->s;
+    if (distance > 1) return RMIL_SYNTH_LOOSE;
+    if (distance > 0.58F) return RMIL_SYNTH_WALL;
+    float s = maker->s, filled = rmil_synth_fbm(p->node->seed + 22, p->x / (60 * s), p->y / (60 * s), 2);
+    return filled > 0.05F ? RMIL_SYNTH_BLOOD : RMIL_SYNTH_GLASS;
+}
+
+static RmilSynthKind inside_kind(const Maker *maker, Place *p) {
+    const Node *n = p->node;
+    float s = maker->s, d = p->depth / s, x = p->x, y = p->y, distance;
+    float thickness = 20 + 14 * rmil_synth_noise(n->seed + 21, p->angle / (260 * s), 3.5F, 0, 0);
     if (d < thickness) return RMIL_SYNTH_COLLAGEN;
-    if (blob_at(maker->vessels, fx, fy, maker->seed + 1, s, &distance))
-        return distance > 0.62F ? RMIL_SYNTH_WALL : distance > 0.52F ? RMIL_SYNTH_LOOSE
-               : rmil_synth_fbm(n->seed + 22, fx / (70 * s), fy / (70 * s), 2) > -0.1F ? RMIL_SYNTH_BLOOD : RMIL_SYNTH_GLASS;
-    if (distance < 1.25F) return RMIL_SYNTH_LOOSE;
-    float sinus = 16 + 12 * rmil_synth_noise(n->seed + 23, along / (180 * s), 9.5F, 0, 0);
+    blob_at(maker->vessels, x, y, maker->seed + 1, s, &distance);
+    if (distance < 1.2F) return vessel_kind(maker, p, distance);
+    float sinus = 16 + 12 * rmil_synth_noise(n->seed + 23, p->angle / (180 * s), 9.5F, 0, 0);
     if (d < thickness + sinus) return RMIL_SYNTH_SINUS;
-    float trabecula = rmil_synth_fbm(n->seed + 24, fx / (620 * s), fy / (620 * s), 2);
+    float trabecula = rmil_synth_fbm(n->seed + 24, x / (620 * s), y / (620 * s), 2);
+    p->across = trabecula * 500 * s;
     if (fabsf(trabecula) < 0.022F && d < 500 + 300 * trabecula) return RMIL_SYNTH_COLLAGEN;
-    if (blob_at(maker->bleedings, fx, fy, maker->seed + 2, s, &distance)) return RMIL_SYNTH_BLOOD;
-    if (blob_at(maker->histiocytes, fx, fy, maker->seed + 3, s, &distance)) return RMIL_SYNTH_HISTIO;
-    if (blob_at(maker->follicles, fx, fy, maker->seed + 4, s, &distance))
-        return distance < 0.66F ? RMIL_SYNTH_CENTRE : RMIL_SYNTH_MANTLE;
-    /* medulla: cords of lymphocytes between sinuses, stronger towards the hilum */
-    float towards = cosf(along / (0.5F * (float)(n->a + n->b)) - (float)n->hilum);
-    float medulla = 0.55F * towards + (d - 420) / 600 + 0.35F * rmil_synth_noise(n->seed + 25, fx / (500 * s), fy / (500 * s), 0, 0);
-    if (medulla > 0.35F) {
-        float cord = rmil_synth_fbm(n->seed + 26, fx / (150 * s), fy / (150 * s), 2);
-        float width = 0.05F + 0.12F * MIN(1.0F, medulla - 0.35F);
-        if (fabsf(cord) < width) return RMIL_SYNTH_SINUS;
-        if (cord > 0.85F && towards > 0.3F) return RMIL_SYNTH_FAT;
-        if (cord < -0.9F) return RMIL_SYNTH_LOOSE;
+    if (blob_at(maker->bleedings, x, y, maker->seed + 2, s, &distance)) {
+        float seep = rmil_synth_fbm(n->seed + 27, x / (50 * s), y / (50 * s), 2);
+        if (distance < 0.8F + 0.5F * seep) return RMIL_SYNTH_BLOOD;
     }
-    return RMIL_SYNTH_CORTEX;
+    if (blob_at(maker->histiocytes, x, y, maker->seed + 3, s, &distance)) return RMIL_SYNTH_HISTIO;
+    if (blob_at(maker->follicles, x, y, maker->seed + 4, s, &distance))
+        return distance < 0.68F ? RMIL_SYNTH_CENTRE : RMIL_SYNTH_MANTLE;
+    /* medulla: cords of lymphocytes between sinuses, stronger towards the hilum */
+    float towards = cosf(p->angle / (0.5F * (float)(n->a + n->b)) - (float)n->hilum);
+    float medulla = 0.55F * towards + (d - 420) / 600 + 0.35F * rmil_synth_noise(n->seed + 25, x / (500 * s), y / (500 * s), 0, 0);
+    if (medulla < 0.35F) return RMIL_SYNTH_CORTEX;
+    float cord = rmil_synth_fbm(n->seed + 26, x / (150 * s), y / (150 * s), 2);
+    if (fabsf(cord) < 0.05F + 0.12F * MIN(1.0F, medulla - 0.35F)) return RMIL_SYNTH_SINUS;
+    if (cord > 0.85F && towards > 0.3F) return RMIL_SYNTH_FAT;
+    p->across = cord * 120 * s;
+    return cord < -0.9F ? RMIL_SYNTH_LOOSE : RMIL_SYNTH_CORTEX;
 }
 
-static void fill(Maker *maker, gboolean kinds) {
+static Place find_place(const Maker *maker, int64_t i, int64_t j) {
+    double x = ((double)i + 0.5) * RMIL_SYNTH_CELL, y = ((double)j + 0.5) * RMIL_SYNTH_CELL;
+    Place place = {.x = (float)x, .y = (float)y, .depth = -1e9F};
+    for (int k = 0; k < maker->nodes; k++) {
+        float angle, depth = node_depth(&maker->node[k], maker->s, x, y, &angle);
+        if (depth <= place.depth) continue;
+        place.node = &maker->node[k];
+        place.depth = depth;
+        place.angle = angle;
+    }
+    return place;
+}
+
+static void fill_depth(Maker *maker) {
     RmilSynthAnatomy *map = maker->anatomy;
-    for (int64_t j = 0; j < map->height; j++)
-        for (int64_t i = 0; i < map->width; i++) {
-            int64_t cell = j * map->width + i;
-            double x = ((double)i + 0.5) * RMIL_SYNTH_CELL, y = ((double)j + 0.5) * RMIL_SYNTH_CELL;
-            const Node *best = NULL;
-            for (int k = 0; k < maker->nodes; k++) {
-                float along, depth = node_depth(&maker->node[k], maker->s, x, y, &along);
-                if (best && depth <= map->depth[cell]) continue;
-                best = &maker->node[k];
-                map->depth[cell] = depth;
-                map->island[cell] = along;
-            }
-            if (!kinds) continue;
-            map->kind[cell] = (uint8_t)(map->depth[cell] < 0
-                                  ? outside_kind(maker, best, map->depth[cell], (float)x, (float)y)
-                                  : inside_kind(maker, best, map->depth[cell], map->island[cell], (float)x, (float)y));
-            /* nothing is cut by the picture's edge */
-            double edge = MIN(MIN(x, y), MIN((double)map->width * RMIL_SYNTH_CELL - x, (double)map->height * RMIL_SYNTH_CELL - y));
-            if (edge < 24 + 16 * rmil_synth_noise(maker->seed, (float)x / 90, (float)y / 90, 0, 0))
-                map->kind[cell] = RMIL_SYNTH_GLASS;
-        }
+    for (int64_t cell = 0; cell < map->width * map->height; cell++) {
+        Place place = find_place(maker, cell % map->width, cell / map->width);
+        map->depth[cell] = place.depth;
+        map->along[cell] = place.angle;
+    }
+}
+
+static void fill_kinds(Maker *maker) {
+    RmilSynthAnatomy *map = maker->anatomy;
+    float s = maker->s, width = (float)(map->width * RMIL_SYNTH_CELL), height = (float)(map->height * RMIL_SYNTH_CELL);
+    float c = cosf((float)maker->node[0].hilum), sn = sinf((float)maker->node[0].hilum);
+    for (int64_t cell = 0; cell < map->width * map->height; cell++) {
+        Place place = find_place(maker, cell % map->width, cell / map->width);
+        float x = place.x, y = place.y;
+        place.across = place.depth;
+        place.kind = place.depth < 0 ? outside_kind(maker, &place) : inside_kind(maker, &place);
+        if (place.across != place.depth) /* away from the outline fibres turn slowly */
+            map->along[cell] = c * x + sn * y + 190 * s * rmil_synth_noise(maker->seed + 5, x / (420 * s), y / (420 * s), 0, 0);
+        /* nothing is cut by the picture's edge */
+        float edge = MIN(MIN(x, y), MIN(width - x, height - y));
+        if (edge < 24 + 16 * rmil_synth_noise(maker->seed, x / 90, y / 90, 0, 0)) place.kind = RMIL_SYNTH_GLASS;
+        map->kind[cell] = (uint8_t)place.kind;
+        map->across[cell] = place.across;
+    }
 }
 
 static void find_box(RmilSynthAnatomy *map) {
@@ -190,7 +222,8 @@ void rmil_synth_anatomy_free(RmilSynthAnatomy *map) {
     if (!map) return;
     rmil_free(map->kind);
     rmil_free(map->depth);
-    rmil_free(map->island);
+    rmil_free(map->across);
+    rmil_free(map->along);
     if (map->lesions) g_array_unref(map->lesions);
     g_free(map);
 }
@@ -200,10 +233,10 @@ RmilSynthAnatomy *rmil_synth_anatomy_new(const RmilSynthOptions *options, const 
     map->width = (plan->width + RMIL_SYNTH_CELL - 1) / RMIL_SYNTH_CELL;
     map->height = (plan->height + RMIL_SYNTH_CELL - 1) / RMIL_SYNTH_CELL;
     map->scale = 0.5 / options->mpp;
-    map->kind = rmil_alloc(map->width * map->height, 1, error);
-    map->depth = map->kind ? rmil_alloc(map->width * map->height, sizeof(float), error) : NULL;
-    map->island = map->depth ? rmil_alloc(map->width * map->height, sizeof(float), error) : NULL;
-    if (!map->island) return NULL;
+    int64_t cells = map->width * map->height;
+    if (!(map->kind = rmil_alloc(cells, 1, error)) || !(map->depth = rmil_alloc(cells, sizeof(float), error)) ||
+        !(map->across = rmil_alloc(cells, sizeof(float), error)) || !(map->along = rmil_alloc(cells, sizeof(float), error)))
+        return NULL;
     map->lesions = g_array_new(FALSE, FALSE, sizeof(RmilSynthLesion));
     g_array_set_clear_func(map->lesions, rmil_synth_lesion_clear);
 
@@ -211,16 +244,16 @@ RmilSynthAnatomy *rmil_synth_anatomy_new(const RmilSynthOptions *options, const 
     rmil_rng_init(&rng, options->seed, plan->stream * 16 + 1);
     Maker maker = {.anatomy = map, .seed = (uint32_t)rmil_rng_next(&rng), .s = (float)map->scale};
     place_nodes(&maker, plan, &rng);
-    fill(&maker, FALSE);
+    fill_depth(&maker);
     double inside = 0; /* node area in units of 1000 × 1000 px at 0.5 µm/px */
-    for (int64_t i = 0; i < map->width * map->height; i++) inside += map->depth[i] > 0;
+    for (int64_t i = 0; i < cells; i++) inside += map->depth[i] > 0;
     inside *= RMIL_SYNTH_CELL * RMIL_SYNTH_CELL / (map->scale * map->scale * 1e6);
     double reactive = between(&rng, 0.3, 2.4); /* how many follicles this node has */
     maker.follicles = scatter(&maker, &rng, 1 + (int)(reactive * inside), 90, 210, 150, 520);
     maker.vessels = scatter(&maker, &rng, 1 + (int)(0.6 * inside), 24, 70, 90, 1e9);
     maker.histiocytes = scatter(&maker, &rng, 1 + (int)(between(&rng, 0.0, 1.3) * inside), 26, between(&rng, 60, 190), 60, 1e9);
-    maker.bleedings = scatter(&maker, &rng, (int)(between(&rng, 0, 0.35) * inside), 40, 170, 60, 1e9);
-    fill(&maker, TRUE);
+    maker.bleedings = scatter(&maker, &rng, (int)(between(&rng, 0, 0.3) * inside), 40, 170, 60, 1e9);
+    fill_kinds(&maker);
     find_box(map);
     g_array_unref(maker.follicles);
     g_array_unref(maker.vessels);

@@ -114,29 +114,41 @@ static gboolean inside_outline(const RmilSynthOutline *o, double x, double y, do
     return *q < 1;
 }
 
-static void draw(RmilSynthAnatomy *map, const RmilSynthLesion *lesion, uint32_t seed, float nests) {
+/* How the tumour of a slide grows: in nests of some size between septa, with or without glands. */
+typedef struct {
+    uint32_t seed;
+    float nest, septum, gland; /* px; widths as noise levels; gland 2: none */
+} Growth;
+
+static RmilSynthKind tumour_kind(const Growth *g, const RmilSynthOutline *o, float s, float x, float y, float edge, float septum) {
+    if (o->r < 90 * s) return RMIL_SYNTH_TUMOUR;
+    if (fabsf(septum) < g->septum) return RMIL_SYNTH_SEPTUM;
+    float core = rmil_synth_fbm(g->seed + 5, x / (300 * s), y / (300 * s), 2);
+    if (o->r > 420 * s && edge > 0.3F && core > 0.62F) return RMIL_SYNTH_NECROSIS;
+    float lumen = rmil_synth_fbm(g->seed + 6, x / (62 * s), y / (62 * s), 2);
+    return lumen > g->gland ? RMIL_SYNTH_GLASS : RMIL_SYNTH_TUMOUR;
+}
+
+static void draw(RmilSynthAnatomy *map, const RmilSynthLesion *lesion, const Growth *g) {
     const RmilSynthOutline *o = &lesion->truth;
-    double reach = o->r * 3.2;
+    double reach = o->r * 3.2 / RMIL_SYNTH_CELL, cx = o->x / RMIL_SYNTH_CELL, cy = o->y / RMIL_SYNTH_CELL;
     float s = (float)map->scale;
-    int64_t i0 = (int64_t)MAX(0, (o->x - reach) / RMIL_SYNTH_CELL), i1 = (int64_t)MIN((double)map->width - 1, (o->x + reach) / RMIL_SYNTH_CELL);
-    int64_t j0 = (int64_t)MAX(0, (o->y - reach) / RMIL_SYNTH_CELL), j1 = (int64_t)MIN((double)map->height - 1, (o->y + reach) / RMIL_SYNTH_CELL);
-    for (int64_t j = j0; j <= j1; j++)
-        for (int64_t i = i0; i <= i1; i++) {
-            double x = ((double)i + 0.5) * RMIL_SYNTH_CELL, y = ((double)j + 0.5) * RMIL_SYNTH_CELL, q;
-            if (!inside_outline(o, x, y, &q)) continue;
+    for (int64_t j = (int64_t)MAX(0, cy - reach); j <= (int64_t)MIN((double)map->height - 1, cy + reach); j++)
+        for (int64_t i = (int64_t)MAX(0, cx - reach); i <= (int64_t)MIN((double)map->width - 1, cx + reach); i++) {
+            double q, px = ((double)i + 0.5) * RMIL_SYNTH_CELL, py = ((double)j + 0.5) * RMIL_SYNTH_CELL;
+            if (!inside_outline(o, px, py, &q)) continue;
             uint8_t *kind = &map->kind[j * map->width + i];
-            float fx = (float)x, fy = (float)y;
+            float x = (float)px, y = (float)py, edge = 1 - (float)q;
             if (lesion->exclusion) {
-                *kind = rmil_synth_noise(seed, fx / (90 * s), fy / (90 * s), 0, 0) > 0.3F ? RMIL_SYNTH_LOOSE : RMIL_SYNTH_CORTEX;
+                gboolean loose = rmil_synth_noise(g->seed, x / (90 * s), y / (90 * s), 0, 0) > 0.3F;
+                *kind = loose ? RMIL_SYNTH_LOOSE : RMIL_SYNTH_CORTEX;
                 continue;
             }
-            float septum = rmil_synth_fbm(seed, fx / (nests * s), fy / (nests * s), 2), edge = 1 - (float)q;
-            float core = rmil_synth_fbm(seed + 5, fx / (300 * s), fy / (300 * s), 2);
-            gboolean large = o->r > 90 * s;
-            if (large && fabsf(septum) < 0.06F) *kind = RMIL_SYNTH_SEPTUM;
-            else if (large && edge < 0.10F && rmil_synth_noise(seed + 9, fx / (34 * s), fy / (34 * s), 0, 0) > 0.15F) continue;
-            else if (o->r > 420 * s && edge > 0.3F && core > 0.62F) *kind = RMIL_SYNTH_NECROSIS;
-            else *kind = RMIL_SYNTH_TUMOUR;
+            /* lymphocytes of the node lie between the outermost tumour cells */
+            if (o->r > 90 * s && edge < 0.1F && rmil_synth_noise(g->seed + 9, x / (34 * s), y / (34 * s), 0, 0) > 0.15F) continue;
+            float septum = rmil_synth_fbm(g->seed, x / (g->nest * s), y / (g->nest * s), 2);
+            *kind = (uint8_t)tumour_kind(g, o, s, x, y, edge, septum);
+            if (o->r > 90 * s) map->across[j * map->width + i] = septum * g->nest * s;
         }
 }
 
@@ -199,10 +211,12 @@ void rmil_synth_lesions_add(RmilSynthAnatomy *map, const RmilSynthPlan *plan, ui
         g_array_append_val(map->lesions, hole);
     }
     map->share = made / extent;
-    uint32_t noise = (uint32_t)rmil_rng_next(&rng);
-    float nests = (float)(70 + 80 * rmil_rng_uniform(&rng));
-    for (guint i = 0; i < map->lesions->len; i++)
-        draw(map, &g_array_index(map->lesions, RmilSynthLesion, i), noise + i, nests);
+    Growth growth = {.nest = (float)(90 + 90 * rmil_rng_uniform(&rng)), .septum = (float)(0.05 + 0.11 * rmil_rng_uniform(&rng))};
+    growth.gland = rmil_rng_uniform(&rng) < 0.4 ? (float)(0.45 + 0.25 * rmil_rng_uniform(&rng)) : 2;
+    for (guint i = 0; i < map->lesions->len; i++) {
+        growth.seed = (uint32_t)rmil_rng_next(&rng);
+        draw(map, &g_array_index(map->lesions, RmilSynthLesion, i), &growth);
+    }
 }
 
 static void append_annotation(GString *xml, const RmilSynthLesion *lesion, guint number) {

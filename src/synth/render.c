@@ -6,29 +6,6 @@
 #define TILE RMIL_SYNTH_TILE
 #define CELL RMIL_SYNTH_CELL
 
-/* Fibres follow a flow: texture coordinates at the corners of map cells. Dense collagen runs along the node's outline,
- * looser tissue along a slowly turning field. */
-typedef struct {
-    int64_t width, height;
-    float *u, *v;      /* loose */
-} Flow;
-
-static void flow_init(Flow *flow, const RmilSynthAnatomy *map, uint32_t seed, double turn) {
-    float s = (float)map->scale, c = cosf((float)turn), sn = sinf((float)turn);
-    flow->width = map->width + 1;
-    flow->height = map->height + 1;
-    flow->u = g_new(float, flow->width * flow->height);
-    flow->v = g_new(float, flow->width * flow->height);
-    for (int64_t j = 0; j < flow->height; j++)
-        for (int64_t i = 0; i < flow->width; i++) {
-            float x = (float)(i * CELL), y = (float)(j * CELL);
-            float a = 190 * s * rmil_synth_noise(seed, x / (420 * s), y / (420 * s), 0, 0);
-            float b = 190 * s * rmil_synth_noise(seed + 1, x / (420 * s), y / (420 * s), 0, 0);
-            flow->u[j * flow->width + i] = c * x + sn * y + a + 4 * TILE;
-            flow->v[j * flow->width + i] = -sn * x + c * y + b + 4 * TILE;
-        }
-}
-
 static gboolean fibrous(RmilSynthKind kind) {
     return kind == RMIL_SYNTH_COLLAGEN || kind == RMIL_SYNTH_LOOSE || kind == RMIL_SYNTH_SEPTUM || kind == RMIL_SYNTH_WALL;
 }
@@ -36,35 +13,40 @@ static gboolean fibrous(RmilSynthKind kind) {
 typedef struct {
     const RmilSynthAnatomy *map;
     const RmilSynthAtlas *atlas;
-    const Flow *flow;
     uint32_t shift_x, shift_y; /* where this slide cuts the textures */
+    uint32_t seed;
+    gboolean low;              /* grade of the tumour */
 } Painter;
 
-/* Corner values of a field over the cell; where it jumps (other island, the angle's seam) the cell stays flat. */
-static void corners(const float *field, int64_t width, int64_t i, int64_t j, int64_t i1, int64_t j1, float *c) {
-    c[0] = field[j * width + i];
-    c[1] = field[j * width + i1];
-    c[2] = field[j1 * width + i];
-    c[3] = field[j1 * width + i1];
-    for (int k = 1; k < 4; k++)
-        if (fabsf(c[k] - c[0]) > 8 * CELL) c[k] = c[0];
+/* A field of the map as a plane over one cell: its value and its slopes. Fields jump where one structure ends: there the
+ * slope comes from the other side; a lone cell takes the given one. */
+typedef struct {
+    float value, x, y; /* per px */
+} Plane;
+
+static float slope(const float *field, int64_t at, int64_t step, gboolean before, gboolean after, float otherwise) {
+    if (after && fabsf(field[at + step] - field[at]) < 3 * CELL) return (field[at + step] - field[at]) / CELL;
+    if (before && fabsf(field[at] - field[at - step]) < 3 * CELL) return (field[at] - field[at - step]) / CELL;
+    return otherwise;
 }
 
-static float bilinear(const float *c, int x, int y) {
-    float fx = (float)x / CELL, fy = (float)y / CELL, top = c[0] + fx * (c[1] - c[0]), bottom = c[2] + fx * (c[3] - c[2]);
-    return top + fy * (bottom - top);
+static Plane plane_at(const RmilSynthAnatomy *map, const float *field, int64_t i, int64_t j, float slope_x, float slope_y) {
+    int64_t at = j * map->width + i;
+    return (Plane){field[at], slope(field, at, 1, i > 0, i + 1 < map->width, slope_x),
+                   slope(field, at, map->width, j > 0, j + 1 < map->height, slope_y)};
+}
+
+static uint32_t plane_value(const Plane *p, int64_t x, int64_t y) {
+    return (uint32_t)(int32_t)(p->value + p->x * (float)x + p->y * (float)y + 16 * TILE);
 }
 
 static void paint_cell(const Painter *p, RmilSynthCanvas *canvas, int64_t i, int64_t j, gboolean mixed, gboolean fibres) {
     const RmilSynthAnatomy *map = p->map;
     int64_t x0 = i * CELL, y0 = j * CELL, x1 = MIN(x0 + CELL, canvas->width), y1 = MIN(y0 + CELL, canvas->height);
-    float u[4], v[4], along[4], depth[4];
+    Plane along = {0}, across = {0};
     if (fibres) {
-        int64_t i1 = MIN(i + 1, map->width - 1), j1 = MIN(j + 1, map->height - 1);
-        corners(p->flow->u, p->flow->width, i, j, i + 1, j + 1, u);
-        corners(p->flow->v, p->flow->width, i, j, i + 1, j + 1, v);
-        corners(map->island, map->width, i, j, i1, j1, along);
-        corners(map->depth, map->width, i, j, i1, j1, depth);
+        along = plane_at(map, map->along, i, j, 1, 0);
+        across = plane_at(map, map->across, i, j, 0, 1);
     }
     RmilSynthKind kind = map->kind[j * map->width + i];
     for (int64_t y = y0; y < y1; y++)
@@ -75,13 +57,14 @@ static void paint_cell(const Painter *p, RmilSynthCanvas *canvas, int64_t i, int
                 kind = map->kind[cj * map->width + ci];
                 if (kind == RMIL_SYNTH_GLASS) continue;
             }
-            uint32_t tx = (uint32_t)x + p->shift_x, ty = (uint32_t)y + p->shift_y;
+            uint32_t tx = (uint32_t)x, ty = (uint32_t)y;
             if (fibres && fibrous(kind)) {
-                gboolean capsule = kind == RMIL_SYNTH_COLLAGEN || kind == RMIL_SYNTH_WALL;
-                tx = (uint32_t)(int32_t)bilinear(capsule ? along : u, (int)(x - x0), (int)(y - y0)) + p->shift_x;
-                ty = (uint32_t)(int32_t)bilinear(capsule ? depth : v, (int)(x - x0), (int)(y - y0)) + p->shift_y;
+                tx = plane_value(&along, x - x0, y - y0);
+                ty = plane_value(&across, x - x0, y - y0);
             }
-            RmilSynthStainPair pair = p->atlas->texture[kind][(ty & (TILE - 1)) * TILE + (tx & (TILE - 1))];
+            tx = (tx + p->shift_x) & (TILE - 1);
+            ty = (ty + p->shift_y) & (TILE - 1);
+            RmilSynthStainPair pair = p->atlas->texture[kind][ty * TILE + tx];
             canvas->h[y * canvas->width + x] = pair.h;
             canvas->e[y * canvas->width + x] = pair.e;
         }
@@ -125,7 +108,7 @@ typedef struct {
     uint16_t chance;
 } Rule;
 static const Rule rules[] = {
-    {0, RMIL_SYNTH_CORTEX, RMIL_SYNTH_LYMPHOCYTE, 930},  {0, RMIL_SYNTH_MANTLE, RMIL_SYNTH_LYMPHOCYTE, 1000},
+    {0, RMIL_SYNTH_CORTEX, RMIL_SYNTH_LYMPHOCYTE, 850},  {0, RMIL_SYNTH_MANTLE, RMIL_SYNTH_LYMPHOCYTE, 1000},
     {0, RMIL_SYNTH_CENTRE, RMIL_SYNTH_LYMPHOCYTE, 110},  {0, RMIL_SYNTH_SINUS, RMIL_SYNTH_LYMPHOCYTE, 130},
     {0, RMIL_SYNTH_LOOSE, RMIL_SYNTH_LYMPHOCYTE, 14},    {0, RMIL_SYNTH_HISTIO, RMIL_SYNTH_LYMPHOCYTE, 90},
     {0, RMIL_SYNTH_TUMOUR, RMIL_SYNTH_LYMPHOCYTE, 35},   {0, RMIL_SYNTH_SEPTUM, RMIL_SYNTH_LYMPHOCYTE, 120},
@@ -140,34 +123,34 @@ static const Rule rules[] = {
 };
 
 /* The variants of spindle nuclei are ordered by angle: pick the one along the fibres. */
-static int along_fibres(const Painter *p, RmilSynthKind kind, int64_t i, int64_t j, uint32_t draw) {
-    gboolean capsule = kind == RMIL_SYNTH_COLLAGEN || kind == RMIL_SYNTH_WALL;
-    const float *field = capsule ? p->map->depth : p->flow->v;
-    int64_t width = capsule ? p->map->width : p->flow->width, i1 = MIN(i + 1, p->map->width - 1), j1 = MIN(j + 1, p->map->height - 1);
-    float gx = field[j * width + i1] - field[j * width + i], gy = field[j1 * width + i] - field[j * width + i];
-    double angle = atan2(gy, gx) + G_PI / 2 + ((double)(draw & 255) / 255 - 0.5) * 0.7; /* across the gradient */
+static int along_fibres(const Painter *p, int64_t i, int64_t j, uint32_t draw) {
+    Plane across = plane_at(p->map, p->map->across, i, j, 0, 1);
+    double angle = atan2(across.y, across.x) + G_PI / 2 + ((double)(draw & 255) / 255 - 0.5) * 0.7;
     int variant = (int)floor(angle / G_PI * RMIL_SYNTH_VARIANTS);
     return ((variant % RMIL_SYNTH_VARIANTS) + RMIL_SYNTH_VARIANTS) % RMIL_SYNTH_VARIANTS;
 }
 
-static void put_nucleus(const Painter *p, RmilSynthCanvas *canvas, int set, int64_t x, int64_t y, uint32_t seed, gboolean low) {
+static void put_nucleus(const Painter *p, RmilSynthCanvas *canvas, int set, int64_t x, int64_t y) {
     int64_t i = x / CELL, j = y / CELL;
     RmilSynthKind kind = p->map->kind[j * p->map->width + i];
     if (kind == RMIL_SYNTH_GLASS) return;
-    uint32_t draw = rmil_synth_hash(seed, (int32_t)x, (int32_t)y);
+    if (kind == RMIL_SYNTH_FAT && canvas->e[y * canvas->width + x] < 30) return; /* a fat cell's nucleus lies in its wall */
+    uint32_t draw = rmil_synth_hash(p->seed + (uint32_t)set, (int32_t)x, (int32_t)y);
     int chance = (int)(draw % 1000), variant = (int)((draw >> 10) % RMIL_SYNTH_VARIANTS);
+    if (set == 0 && kind == RMIL_SYNTH_CORTEX) /* lymphocytes lie closer here and looser there */
+        chance += (int)(190 * rmil_synth_noise(p->seed, (float)x / (330 * (float)p->map->scale), (float)y / (330 * (float)p->map->scale), 0, 0));
     for (gsize k = 0; k < G_N_ELEMENTS(rules); k++) {
         if (rules[k].set != set || rules[k].kind != kind) continue;
         if ((chance -= rules[k].chance) >= 0) continue;
         RmilSynthSprite sprite = rules[k].sprite;
-        if (sprite == RMIL_SYNTH_CANCER && low) sprite = RMIL_SYNTH_CANCER_LOW;
-        if (sprite == RMIL_SYNTH_SPINDLE) variant = along_fibres(p, kind, i, j, draw >> 17);
+        if (sprite == RMIL_SYNTH_CANCER && p->low) sprite = RMIL_SYNTH_CANCER_LOW;
+        if (sprite == RMIL_SYNTH_SPINDLE) variant = along_fibres(p, i, j, draw >> 17);
         stamp(canvas, &p->atlas->stamp[sprite][variant], x + (int64_t)(draw >> 28 & 3) - 1, y + (int64_t)(draw >> 30) - 1);
         return;
     }
 }
 
-static void put_nuclei(const Painter *p, RmilSynthCanvas *canvas, uint32_t seed, gboolean low) {
+static void put_nuclei(const Painter *p, RmilSynthCanvas *canvas) {
     for (int set = 3; set >= 0; set--) {
         const GArray *points = p->atlas->points[set];
         for (int64_t ty = 0; ty < canvas->height; ty += TILE)
@@ -175,7 +158,7 @@ static void put_nuclei(const Painter *p, RmilSynthCanvas *canvas, uint32_t seed,
                 for (guint k = 0; k < points->len; k++) {
                     RmilSynthPoint point = g_array_index(points, RmilSynthPoint, k);
                     int64_t x = tx + point.x, y = ty + point.y;
-                    if (x < canvas->width && y < canvas->height) put_nucleus(p, canvas, set, x, y, seed + (uint32_t)set, low);
+                    if (x < canvas->width && y < canvas->height) put_nucleus(p, canvas, set, x, y);
                 }
     }
 }
@@ -184,12 +167,8 @@ void rmil_synth_render(RmilSynthCanvas *canvas, const RmilSynthAnatomy *map, con
                        const RmilSynthPlan *plan, uint64_t seed) {
     RmilRng rng;
     rmil_rng_init(&rng, seed, plan->stream * 16 + 3);
-    Flow flow;
-    uint32_t base = (uint32_t)rmil_rng_next(&rng);
-    flow_init(&flow, map, base, G_PI * rmil_rng_uniform(&rng));
-    Painter painter = {map, atlas, &flow, (uint32_t)rmil_rng_below(&rng, TILE), (uint32_t)rmil_rng_below(&rng, TILE)};
+    Painter painter = {map, atlas, (uint32_t)rmil_rng_below(&rng, TILE), (uint32_t)rmil_rng_below(&rng, TILE),
+                       (uint32_t)rmil_rng_next(&rng), rmil_rng_uniform(&rng) < 0.4};
     paint_ground(&painter, canvas);
-    put_nuclei(&painter, canvas, base + 17, rmil_rng_uniform(&rng) < 0.4);
-    g_free(flow.u);
-    g_free(flow.v);
+    put_nuclei(&painter, canvas);
 }

@@ -74,7 +74,7 @@ typedef struct {
     double scale;
     uint8_t *kind;          /* RmilSynthKind */
     float *depth;           /* px inside the node's outline, negative outside */
-    float *island;          /* angle around the node's centre × its radius: the coordinate along the outline */
+    float *across, *along;  /* coordinates (px) of the fibres: across and along the capsule, septum or vessel they are in */
     GArray *lesions;        /* RmilSynthLesion */
     int64_t box[4];         /* tissue: x0, y0, x1, y1 in px */
     double share;           /* made */

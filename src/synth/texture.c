@@ -148,7 +148,7 @@ static RmilSynthStainPair pixel(const Ground *g, RmilSynthKind kind, const Cells
     case RMIL_SYNTH_FAT: return fat(g, cells, x, y);
     case RMIL_SYNTH_CORTEX: return reticulum(g, x, y, 0.30F);
     case RMIL_SYNTH_MANTLE: return reticulum(g, x, y, 0.75F);
-    case RMIL_SYNTH_CENTRE: return reticulum(g, x, y, 0.85F);
+    case RMIL_SYNTH_CENTRE: return reticulum(g, x, y, 0.70F);
     case RMIL_SYNTH_SINUS: return reticulum(g, x, y, -0.40F);
     case RMIL_SYNTH_BLOOD: return blood(g, cells, x, y);
     case RMIL_SYNTH_HISTIO: return sheet(g, cells, x, y, 12, 44, 0.45F);
