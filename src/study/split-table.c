@@ -1,0 +1,94 @@
+#include "split-private.h"
+
+#include <string.h>
+
+#define CELL_LIMIT ((int64_t)1 << 28)
+
+void rmil_split_table_free(RmilSplitTable *table) {
+    if (!table) return;
+    g_strfreev(table->names);
+    g_free(table->splits);
+    g_free(table);
+}
+
+static gboolean read_cell(const RmilTable *csv, const char *path, int64_t row, int column, RmilSplit *split, GError **error) {
+    const char *cell = rmil_table_cell(csv, row, column);
+    for (*split = RMIL_SPLIT_NONE; *split <= RMIL_SPLIT_TEST; (*split)++)
+        if (strcmp(cell, rmil_split_name(*split)) == 0) return TRUE;
+    *split = RMIL_SPLIT_NONE;
+    return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line %" G_GINT64_FORMAT ": %s \"%s\" is not train, val, test or empty", path,
+                     rmil_table_line(csv, row), rmil_table_name(csv, column), cell);
+}
+
+/* Row of the CSV -> row of the cohort. */
+static int64_t *match_rows(const RmilTable *csv, int id, const char *path, const RmilCohort *cohort, GError **error) {
+    int64_t rows = rmil_table_rows(csv);
+    g_autofree int64_t *match = g_new(int64_t, (gsize)rows);
+    g_autofree int64_t *lines = g_new0(int64_t, (gsize)cohort->count);
+    g_autoptr(GHashTable) ids = g_hash_table_new(g_str_hash, g_str_equal);
+    for (int64_t i = 0; i < cohort->count; i++) g_hash_table_insert(ids, cohort->rows[i].id, &cohort->rows[i]);
+    for (int64_t i = 0; i < rows; i++) {
+        const char *cell = rmil_table_cell(csv, i, id);
+        const RmilCohortRow *row = g_hash_table_lookup(ids, cell);
+        int64_t line = rmil_table_line(csv, i);
+        if (!row) {
+            rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line %" G_GINT64_FORMAT ": id \"%s\" is not in %s", path, line, cell, cohort->path);
+            return NULL;
+        }
+        match[i] = row - cohort->rows;
+        if (lines[match[i]]) {
+            rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line %" G_GINT64_FORMAT ": id \"%s\" stands in line %" G_GINT64_FORMAT " already", path,
+                      line, cell, lines[match[i]]);
+            return NULL;
+        }
+        lines[match[i]] = line;
+    }
+    return g_steal_pointer(&match);
+}
+
+static gboolean check_split(const RmilCohort *cohort, const RmilSplit *splits, const char *where, GError **error) {
+    g_autoptr(GHashTable) patients = g_hash_table_new(g_str_hash, g_str_equal);
+    for (int64_t i = 0; i < cohort->count; i++) {
+        const RmilCohortRow *row = &cohort->rows[i];
+        if (splits[i] == RMIL_SPLIT_NONE) continue;
+        if (row->label < 0)
+            return rmil_fail(error, RMIL_ERROR_DATA, "%s: slide \"%s\" is in a set but has no label in %s", where, row->id, cohort->path);
+        if (!row->patient) continue;
+        const RmilSplit *first = g_hash_table_lookup(patients, row->patient);
+        if (first && *first != splits[i])
+            return rmil_fail(error, RMIL_ERROR_DATA, "%s: patient \"%s\" is in two sets, %s and %s", where, row->patient,
+                             rmil_split_name(*first), rmil_split_name(splits[i]));
+        g_hash_table_insert(patients, row->patient, (gpointer)&splits[i]);
+    }
+    return rmil_split_check(cohort, splits, TRUE, TRUE, where, error);
+}
+
+RmilSplitTable *rmil_split_table_read(const char *path, const RmilCohort *cohort, GError **error) {
+    g_autoptr(RmilTable) csv = rmil_table_read(path, error);
+    if (!csv) return NULL;
+    int id = rmil_table_find(csv, "id"), columns = rmil_table_columns(csv);
+    if (id < 0 || columns < 2) {
+        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line 1: the column id and at least one column with a split are needed", path);
+        return NULL;
+    }
+    if ((int64_t)columns * cohort->count > CELL_LIMIT) {
+        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: %d splits of %" G_GINT64_FORMAT " slides are too many", path, columns - 1, cohort->count);
+        return NULL;
+    }
+    g_autofree int64_t *match = match_rows(csv, id, path, cohort, error);
+    if (!match) return NULL;
+    g_autoptr(RmilSplitTable) table = g_new0(RmilSplitTable, 1);
+    table->rows = cohort->count;
+    table->names = g_new0(char *, (gsize)columns);
+    table->splits = g_new0(RmilSplit, (gsize)(columns - 1) * (gsize)cohort->count);
+    for (int column = 0; column < columns; column++) {
+        if (column == id) continue;
+        RmilSplit *splits = table->splits + table->count * cohort->count;
+        for (int64_t i = 0; i < rmil_table_rows(csv); i++)
+            if (!read_cell(csv, path, i, column, &splits[match[i]], error)) return NULL;
+        g_autofree char *where = g_strdup_printf("%s: column %s", path, rmil_table_name(csv, column));
+        if (!check_split(cohort, splits, where, error)) return NULL;
+        table->names[table->count++] = g_strdup(rmil_table_name(csv, column));
+    }
+    return g_steal_pointer(&table);
+}

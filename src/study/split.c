@@ -1,0 +1,218 @@
+#include "split-private.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Streams of random numbers (base.h: one per purpose). */
+enum { STREAM_TEST = 101, STREAM_VAL = 102 };
+
+void rmil_split_options_init(RmilSplitOptions *options) { *options = (RmilSplitOptions){.test = 0.2, .val = 0.2, .seed = 0}; }
+
+static gint compare_ints(gconstpointer a, gconstpointer b) {
+    int x = *(const int *)a, y = *(const int *)b;
+    return (x > y) - (x < y);
+}
+
+GArray *rmil_split_classes(const RmilCohort *cohort) {
+    GArray *all = g_array_new(FALSE, FALSE, sizeof(int)), *classes = g_array_new(FALSE, FALSE, sizeof(int));
+    for (int64_t i = 0; i < cohort->count; i++)
+        if (cohort->rows[i].label >= 0) g_array_append_val(all, cohort->rows[i].label);
+    g_array_sort(all, compare_ints);
+    for (guint i = 0; i < all->len; i++)
+        if (i == 0 || g_array_index(all, int, i) != g_array_index(all, int, i - 1))
+            g_array_append_val(classes, g_array_index(all, int, i));
+    g_array_unref(all);
+    return classes;
+}
+
+static const char *set_name(RmilSplit set) {
+    return set == RMIL_SPLIT_TRAIN ? "training" : set == RMIL_SPLIT_VAL ? "validation" : "test";
+}
+
+gboolean rmil_split_check(const RmilCohort *cohort, const RmilSplit *splits, gboolean need_val, gboolean need_test,
+                          const char *where, GError **error) {
+    g_autoptr(GArray) classes = rmil_split_classes(cohort);
+    for (RmilSplit set = RMIL_SPLIT_TRAIN; set <= RMIL_SPLIT_TEST; set++) {
+        int64_t slides = 0;
+        for (int64_t i = 0; i < cohort->count; i++) slides += splits[i] == set;
+        if (slides == 0 && ((set == RMIL_SPLIT_VAL && !need_val) || (set == RMIL_SPLIT_TEST && !need_test))) continue;
+        for (guint c = 0; c < classes->len; c++) {
+            int label = g_array_index(classes, int, c);
+            int64_t all = 0, here = 0;
+            for (int64_t i = 0; i < cohort->count; i++) {
+                all += cohort->rows[i].label == label;
+                here += splits[i] == set && cohort->rows[i].label == label;
+            }
+            if (here > 0) continue;
+            return rmil_fail(error, RMIL_ERROR_DATA,
+                             "%s: the %s set would have no slide with label %d (the cohort has %" G_GINT64_FORMAT
+                             " such slides; every set needs one, and patients are not divided)%s",
+                             where, set_name(set), label, all,
+                             slides == 0 ? "; leave `split` empty for slides that may be drawn into it" : "");
+        }
+    }
+    return TRUE;
+}
+
+/* -- drawing -------------------------------------------------------------------------------------------------------------- */
+/* A patient, or a slide without one: what is never divided. */
+typedef struct {
+    const char *key;
+    gboolean patient;
+    GArray *rows;   /* int64_t: labelled rows */
+    int64_t *slides;/* per class */
+    RmilSplit set;
+} Unit;
+
+typedef struct {
+    const RmilCohort *cohort;
+    GArray *classes;
+    GPtrArray *units; /* by key */
+} Draw;
+
+static void unit_free(gpointer data) {
+    Unit *unit = data;
+    g_array_unref(unit->rows);
+    g_free(unit->slides);
+    g_free(unit);
+}
+
+static gint compare_units(gconstpointer a, gconstpointer b) {
+    const Unit *x = *(Unit *const *)a, *y = *(Unit *const *)b;
+    int order = strcmp(x->key, y->key);
+    return order ? order : x->patient - y->patient;
+}
+
+static guint class_of(const Draw *draw, int label) {
+    guint c = 0;
+    while (g_array_index(draw->classes, int, c) != label) c++;
+    return c;
+}
+
+static void make_units(Draw *draw) {
+    const RmilCohort *cohort = draw->cohort;
+    g_autoptr(GHashTable) patients = g_hash_table_new(g_str_hash, g_str_equal);
+    for (int64_t i = 0; i < cohort->count; i++) {
+        const RmilCohortRow *row = &cohort->rows[i];
+        if (row->label < 0) continue;
+        Unit *unit = row->patient ? g_hash_table_lookup(patients, row->patient) : NULL;
+        if (!unit) {
+            unit = g_new0(Unit, 1);
+            unit->key = row->patient ? row->patient : row->id;
+            unit->patient = row->patient != NULL;
+            unit->rows = g_array_new(FALSE, FALSE, sizeof(int64_t));
+            unit->slides = g_new0(int64_t, draw->classes->len);
+            g_ptr_array_add(draw->units, unit);
+            if (row->patient) g_hash_table_insert(patients, row->patient, unit);
+        }
+        g_array_append_val(unit->rows, i);
+        unit->slides[class_of(draw, row->label)]++;
+        if (row->split != RMIL_SPLIT_NONE) unit->set = row->split; /* the rest of the patient follows */
+    }
+    g_ptr_array_sort(draw->units, compare_units);
+}
+
+static gboolean names_set(const RmilCohort *cohort, RmilSplit set) {
+    for (int64_t i = 0; i < cohort->count; i++)
+        if (cohort->rows[i].split == set) return TRUE;
+    return FALSE;
+}
+
+/* Whole slides per class: share × slides of the class, rounded so that the sum is right, at least 1. */
+static void make_targets(const int64_t *slides, guint classes, double share, int64_t *targets) {
+    g_autofree double *rest = g_new(double, classes);
+    double all = 0;
+    int64_t left;
+    for (guint c = 0; c < classes; c++) all += (double)slides[c];
+    left = (int64_t)floor(share * all + 0.5);
+    for (guint c = 0; c < classes; c++) {
+        targets[c] = (int64_t)floor(share * (double)slides[c]);
+        rest[c] = share * (double)slides[c] - (double)targets[c];
+        left -= targets[c];
+    }
+    for (; left > 0; left--) {
+        guint most = 0;
+        for (guint c = 1; c < classes; c++)
+            if (rest[c] > rest[most]) most = c;
+        targets[most]++;
+        rest[most] = -1;
+    }
+    for (guint c = 0; c < classes; c++) targets[c] = MAX(1, targets[c]);
+}
+
+static double distance(const int64_t *have, const int64_t *more, const int64_t *targets, guint classes) {
+    double sum = 0;
+    for (guint c = 0; c < classes; c++) {
+        double off = (double)(have[c] + (more ? more[c] : 0) - targets[c]) / (double)targets[c];
+        sum += off * off;
+    }
+    return sum;
+}
+
+/* May this unit leave the pool? Each of its classes must keep `reserve[c]` units there. */
+static gboolean spared(const Unit *unit, const int64_t *pool_units, const int64_t *reserve, guint classes) {
+    for (guint c = 0; c < classes; c++)
+        if (unit->slides[c] > 0 && pool_units[c] <= reserve[c]) return FALSE;
+    return TRUE;
+}
+
+static void draw_set(Draw *draw, RmilSplit set, double share, int sets_after, uint64_t seed, uint64_t stream) {
+    guint classes = draw->classes->len, units = draw->units->len;
+    g_autofree int64_t *slides = g_new0(int64_t, classes), *targets = g_new0(int64_t, classes);
+    g_autofree int64_t *have = g_new0(int64_t, classes), *pool = g_new0(int64_t, classes), *reserve = g_new0(int64_t, classes);
+    g_autofree int64_t *order = g_new0(int64_t, units);
+    g_autofree gboolean *trained = g_new0(gboolean, classes);
+    for (guint u = 0; u < units; u++) {
+        Unit *unit = draw->units->pdata[u];
+        order[u] = u;
+        for (guint c = 0; c < classes; c++) {
+            if (unit->set == RMIL_SPLIT_NONE || unit->set == RMIL_SPLIT_TRAIN || set == RMIL_SPLIT_TEST) slides[c] += unit->slides[c];
+            if (unit->set == RMIL_SPLIT_NONE) pool[c] += unit->slides[c] > 0;
+            if (unit->set == RMIL_SPLIT_TRAIN) trained[c] |= unit->slides[c] > 0;
+        }
+    }
+    for (guint c = 0; c < classes; c++) reserve[c] = sets_after - (trained[c] ? 1 : 0);
+    make_targets(slides, classes, share, targets);
+    RmilRng rng;
+    rmil_rng_init(&rng, seed, stream);
+    rmil_rng_shuffle(&rng, order, units);
+    /* first by closeness; then whatever class the set still lacks, by the first unit that can be spared */
+    for (int pass = 0; pass < 2; pass++)
+        for (guint u = 0; u < units; u++) {
+            Unit *unit = draw->units->pdata[order[u]];
+            if (unit->set != RMIL_SPLIT_NONE || !spared(unit, pool, reserve, classes)) continue;
+            gboolean take = distance(have, unit->slides, targets, classes) < distance(have, NULL, targets, classes);
+            for (guint c = 0; pass == 1 && c < classes; c++) take |= have[c] == 0 && unit->slides[c] > 0;
+            if (!take) continue;
+            unit->set = set;
+            for (guint c = 0; c < classes; c++) {
+                have[c] += unit->slides[c];
+                pool[c] -= unit->slides[c] > 0;
+            }
+        }
+}
+
+gboolean rmil_split_draw(const RmilCohort *cohort, const RmilSplitOptions *options, RmilSplit *splits, GError **error) {
+    if (!(options->test >= 0 && options->test < 1) || !(options->val >= 0 && options->val < 1))
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "the shares of test (%g) and validation (%g) slides must be from 0 to below 1",
+                         options->test, options->val);
+    g_autoptr(GArray) classes = rmil_split_classes(cohort);
+    if (classes->len == 0) return rmil_fail(error, RMIL_ERROR_DATA, "%s: no slide has a label", cohort->path);
+    if (classes->len == 1)
+        return rmil_fail(error, RMIL_ERROR_DATA, "%s: every labelled slide has label %d: a classifier needs two classes", cohort->path,
+                         g_array_index(classes, int, 0));
+    g_autoptr(GPtrArray) units = g_ptr_array_new_with_free_func(unit_free);
+    Draw draw = {cohort, classes, units};
+    make_units(&draw);
+    gboolean draws_test = options->test > 0 && !names_set(cohort, RMIL_SPLIT_TEST);
+    gboolean draws_val = options->val > 0 && !names_set(cohort, RMIL_SPLIT_VAL);
+    if (draws_test) draw_set(&draw, RMIL_SPLIT_TEST, options->test, draws_val ? 2 : 1, 0, STREAM_TEST);
+    if (draws_val) draw_set(&draw, RMIL_SPLIT_VAL, options->val, 1, options->seed, STREAM_VAL);
+    for (int64_t i = 0; i < cohort->count; i++) splits[i] = RMIL_SPLIT_NONE;
+    for (guint u = 0; u < units->len; u++) {
+        const Unit *unit = units->pdata[u];
+        for (guint i = 0; i < unit->rows->len; i++)
+            splits[g_array_index(unit->rows, int64_t, i)] = unit->set == RMIL_SPLIT_NONE ? RMIL_SPLIT_TRAIN : unit->set;
+    }
+    return rmil_split_check(cohort, splits, options->val > 0, options->test > 0, cohort->path, error);
+}
