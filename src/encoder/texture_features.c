@@ -217,8 +217,8 @@ static void put_gradients(TextureScratch *s, const char *group, const uint8_t *p
         for (int k = 0; k < 3; k++) whole[k] += t[k];
     }
     put(s, group, "coherence", level, mean);
-    put(s, group, "coherence-sd", level, sqrt(MAX(squares - mean * mean, 0)));
     if (local) memcpy(add_local(s, "coherence"), coherence, sizeof coherence);
+    else put(s, group, "coherence-sd", level, sqrt(MAX(squares - mean * mean, 0)));
 }
 
 static void put_fine(TextureScratch *s) {
@@ -286,21 +286,21 @@ static void put_bands(TextureScratch *s) {
 
 /* -- sizes of dark and bright spots: openings and closings of H by growing octagons ------------------------------------ */
 
-static double plane_mean(const uint8_t *plane) {
+static double plane_mean(const uint8_t *plane, int side) {
     int32_t sums[CELLS], total = 0;
-    rmil_texture_cells(plane, TEXTURE_SIDE1, sums);
+    rmil_texture_cells(plane, side, sums);
     for (int i = 0; i < CELLS; i++) total += sums[i];
-    return total / (double)(TEXTURE_SIDE1 * TEXTURE_SIDE1);
+    return total / (double)(side * side);
 }
 
 typedef void (*Morphology)(const uint8_t *from, int side, gboolean cross, uint8_t *to);
 
 /* `shrunk` is the plane after `radius` steps of one operation; undoes them by the other. Gives the result's place. */
-static const uint8_t *grow_back(TextureScratch *s, Morphology grow, const uint8_t *shrunk, int radius) {
+static const uint8_t *grow_back(TextureScratch *s, Morphology grow, const uint8_t *shrunk, int side, int radius) {
     const uint8_t *from = shrunk;
     uint8_t *to = s->opened, *other = s->swap;
     for (int step = radius - 1; step >= 0; step--) {
-        grow(from, TEXTURE_SIDE1, step & 1, to);
+        grow(from, side, step & 1, to);
         from = to;
         to = other;
         other = (uint8_t *)from;
@@ -308,28 +308,34 @@ static const uint8_t *grow_back(TextureScratch *s, Morphology grow, const uint8_
     return from;
 }
 
+/* Radii 1, 2, 3 px on level 1, then 2, 3, 4 on level 2 and 3, 4 on level 3: 1, 2, 3, 4, 6, 8, 12, 16 µm. */
 static void put_sizes(TextureScratch *s, const char *name, Morphology shrink, Morphology grow, double sign,
                       double local[2][CELLS]) {
-    const uint8_t *plane = s->planes.plane[TEXTURE_H][1];
-    uint8_t *shrunk = s->eroded, *next = s->energy;
-    double before = plane_mean(plane), at[3][CELLS] = {{0}};
-    for (int radius = 1; radius <= 8; radius++) {
-        shrink(radius == 1 ? plane : shrunk, TEXTURE_SIDE1, (radius - 1) & 1, next);
-        uint8_t *swap = shrunk;
-        shrunk = next;
-        next = swap;
-        if (radius == 5 || radius == 7) continue;
-        const uint8_t *opened = grow_back(s, grow, shrunk, radius);
-        double after = plane_mean(opened);
-        put(s, "h", name, radius, sqrt(MAX(sign * (before - after), 0)));
-        before = after;
-        int keep = radius == 1 ? 0 : radius == 4 ? 1 : radius == 8 ? 2 : -1;
-        if (keep < 0) continue;
-        int32_t sums[CELLS];
-        rmil_texture_cells(opened, TEXTURE_SIDE1, sums);
-        for (int i = 0; i < CELLS; i++) at[keep][i] = sums[i] * CELLS / (double)(TEXTURE_SIDE1 * TEXTURE_SIDE1);
+    static const struct {
+        int first, last;
+    } radii[] = {{1, 3}, {2, 4}, {3, 4}};
+    double before = plane_mean(s->planes.plane[TEXTURE_H][1], TEXTURE_SIDE1), at[3][CELLS] = {{0}};
+    for (int k = 0; k < 3; k++) {
+        int side = TEXTURE_SIDE1 >> k;
+        const uint8_t *shrunk = s->planes.plane[TEXTURE_H][k + 1];
+        for (int radius = 1; radius <= radii[k].last; radius++) {
+            uint8_t *next = radius & 1 ? s->eroded : s->energy;
+            shrink(shrunk, side, (radius - 1) & 1, next);
+            shrunk = next;
+            if (radius < radii[k].first) continue;
+            int size = radius << k;
+            const uint8_t *opened = grow_back(s, grow, shrunk, side, radius);
+            double after = plane_mean(opened, side);
+            put(s, "h", name, size, sqrt(MAX(sign * (before - after), 0)));
+            before = after;
+            int keep = size == 1 ? 0 : size == 4 ? 1 : size == 8 ? 2 : -1;
+            if (keep < 0) continue;
+            int32_t sums[CELLS];
+            rmil_texture_cells(opened, side, sums);
+            for (int i = 0; i < CELLS; i++) at[keep][i] = sums[i] * CELLS / (double)(side * side);
+        }
     }
-    put(s, "h", name, 9, before);
+    put(s, "h", name, 99, before); /* what is larger */
     for (int i = 0; local && i < CELLS; i++) {
         local[0][i] = at[0][i] - at[1][i];
         local[1][i] = at[1][i] - at[2][i];
@@ -378,7 +384,7 @@ static void put_nuclei(TextureScratch *s) {
         total_inside += inside[i];
         total_dark += dark[i];
     }
-    double mean_h = plane_mean(h), mean_e = plane_mean(e), share = total_inside / n;
+    double mean_h = plane_mean(h, TEXTURE_SIDE1), mean_e = plane_mean(e, TEXTURE_SIDE1), share = total_inside / n;
     double darkness = total_inside ? total_dark / (double)total_inside : 0;
     double around = (mean_h - total_dark / n) / MAX(1 - share, 0.01);
     put(s, "nuclei", "threshold", -1, threshold);

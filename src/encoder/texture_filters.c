@@ -2,6 +2,7 @@
 #include "texture.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define ROW (TEXTURE_SIDE + 96) /* a row and its border, with room for a whole vector at its end */
@@ -133,24 +134,29 @@ void rmil_texture_band(const uint16_t *fine, const uint16_t *coarse, int side, i
 
 /* -- local binary patterns ----------------------------------------------------------------------------------------- */
 
+#define ABOVE(neighbour) ((uint8_t)((neighbour) >= threshold ? 255 : 0))
+
 RMIL_CLONES static void patterns_row(const uint8_t *restrict above, const uint8_t *restrict row,
-                                     const uint8_t *restrict below, int side, int margin,
-                                     uint8_t accumulated[10][ROW]) {
-    uint8_t bins[ROW];
+                                     const uint8_t *restrict below, int side, uint8_t margin, uint8_t *restrict bins) {
 #pragma omp simd
     for (int x = 1; x < side - 1; x++) {
-        uint8_t threshold = (uint8_t)(row[x] > 255 - margin ? 255 : row[x] + margin);
-        uint8_t a = above[x - 1] >= threshold, b = above[x] >= threshold, c = above[x + 1] >= threshold;
-        uint8_t d = row[x + 1] >= threshold, e = below[x + 1] >= threshold, f = below[x] >= threshold;
-        uint8_t g = below[x - 1] >= threshold, h = row[x - 1] >= threshold;
+        uint8_t sum = (uint8_t)(row[x] + margin), threshold = sum < margin ? 255 : sum;
+        uint8_t a = ABOVE(above[x - 1]), b = ABOVE(above[x]), c = ABOVE(above[x + 1]), d = ABOVE(row[x + 1]);
+        uint8_t e = ABOVE(below[x + 1]), f = ABOVE(below[x]), g = ABOVE(below[x - 1]), h = ABOVE(row[x - 1]);
+        /* sums of −1s */
         uint8_t ones = (uint8_t)(a + b + c + d + e + f + g + h);
-        uint8_t changes = (uint8_t)((a ^ b) + (b ^ c) + (c ^ d) + (d ^ e) + (e ^ f) + (f ^ g) + (g ^ h) + (h ^ a));
-        bins[x] = changes > 2 ? 9 : ones;
+        uint8_t ab = a ^ b, bc = b ^ c, cd = c ^ d, de = d ^ e, ef = e ^ f, fg = f ^ g, gh = g ^ h, ha = h ^ a;
+        uint8_t changes = (uint8_t)(ab + bc + cd + de + ef + fg + gh + ha);
+        uint8_t uniform = (uint8_t)-ones;
+        bins[x] = (uint8_t)-changes > 2 ? 9 : uniform;
     }
-    for (int bin = 0; bin < 10; bin++) {
-        uint8_t *column = accumulated[bin];
+}
+
+RMIL_CLONES static void count_bins(const uint8_t *restrict bins, int side, uint8_t bin, uint8_t *restrict column) {
 #pragma omp simd
-        for (int x = 1; x < side - 1; x++) column[x] = (uint8_t)(column[x] + (bins[x] == bin));
+    for (int x = 1; x < side - 1; x++) {
+        uint8_t is = bins[x] == bin ? 1 : 0;
+        column[x] = (uint8_t)(column[x] + is);
     }
 }
 
@@ -158,7 +164,9 @@ void rmil_texture_patterns(const uint8_t *plane, int side, int margin, int32_t c
     uint8_t accumulated[10][ROW] = {{0}}; /* at most 222 rows: a byte holds each column's count */
     for (int y = 1; y < side - 1; y++) {
         const uint8_t *row = plane + (size_t)y * (size_t)side;
-        patterns_row(row - side, row, row + side, side, margin, accumulated);
+        uint8_t bins[ROW];
+        patterns_row(row - side, row, row + side, side, (uint8_t)margin, bins);
+        for (int bin = 0; bin < 10; bin++) count_bins(bins, side, (uint8_t)bin, accumulated[bin]);
     }
     for (int bin = 0; bin < 10; bin++) {
         counts[bin] = 0;
@@ -232,7 +240,7 @@ void rmil_texture_tensor(const uint8_t *plane, int side, int64_t tensor[TEXTURE_
 RMIL_CLONES static int32_t difference(const uint8_t *restrict a, const uint8_t *restrict b, int n) {
     int32_t sum = 0;
 #pragma omp simd reduction(+ : sum)
-    for (int x = 0; x < n; x++) sum += a[x] > b[x] ? a[x] - b[x] : b[x] - a[x];
+    for (int x = 0; x < n; x++) sum += abs(a[x] - b[x]);
     return sum;
 }
 
@@ -246,19 +254,22 @@ double rmil_texture_contrast(const uint8_t *plane, int side, int distance) {
     return (double)sum / (2.0 * side * (side - distance));
 }
 
-RMIL_CLONES static int32_t row_sum(const uint8_t *row, int n) {
-    int32_t sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int x = 0; x < n; x++) sum += row[x];
-    return sum;
+RMIL_CLONES static void add_columns(const uint8_t *restrict row, int side, uint16_t *restrict columns) {
+#pragma omp simd
+    for (int x = 0; x < side; x++) columns[x] = (uint16_t)(columns[x] + row[x]);
 }
 
 void rmil_texture_cells(const uint8_t *plane, int side, int32_t sums[TEXTURE_GRID * TEXTURE_GRID]) {
-    memset(sums, 0, sizeof(int32_t) * TEXTURE_GRID * TEXTURE_GRID);
-    int cell = side / TEXTURE_GRID;
-    for (int y = 0; y < side; y++)
-        for (int c = 0; c < TEXTURE_GRID; c++)
-            sums[y / cell * TEXTURE_GRID + c] += row_sum(plane + (size_t)y * (size_t)side + c * cell, cell);
+    int cell = side / TEXTURE_GRID; /* at most 56 rows of bytes: a column's sum fits */
+    for (int cy = 0; cy < TEXTURE_GRID; cy++) {
+        uint16_t columns[ROW] = {0};
+        for (int y = cy * cell; y < (cy + 1) * cell; y++) add_columns(plane + (size_t)y * (size_t)side, side, columns);
+        for (int cx = 0; cx < TEXTURE_GRID; cx++) {
+            int32_t sum = 0;
+            for (int x = cx * cell; x < (cx + 1) * cell; x++) sum += columns[x];
+            sums[cy * TEXTURE_GRID + cx] = sum;
+        }
+    }
 }
 
 /* -- threshold ----------------------------------------------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /* Made by tests/encoder/texture_scale.c: mean and standard deviation of the raw features. */
 #include "texture.h"
 
-const int rmil_texture_dim = 216;
+const int rmil_texture_dim = 219;
 const float rmil_texture_scale[][2] = {
     {7.69244e-01F, 2.34358e-01F}, /* tissue.share */
     {5.83621e+01F, 2.51075e+01F}, /* h.mean */
@@ -83,7 +83,6 @@ const float rmil_texture_scale[][2] = {
     {1.54229e-01F, 1.39115e-01F}, /* h.direction.1 */
     {7.77623e+00F, 7.87685e-01F}, /* h.gradient.1 */
     {2.43378e-01F, 1.13256e-01F}, /* h.coherence.1 */
-    {1.23655e-01F, 5.25636e-02F}, /* h.coherence-sd.1 */
     {1.52157e-01F, 1.27246e-01F}, /* h.direction.2 */
     {8.09926e+00F, 8.19907e-01F}, /* h.gradient.2 */
     {2.63543e-01F, 9.87197e-02F}, /* h.coherence.2 */
@@ -154,17 +153,21 @@ const float rmil_texture_scale[][2] = {
     {2.86968e+00F, 6.51320e-01F}, /* h.opening.1 */
     {2.50641e+00F, 5.58515e-01F}, /* h.opening.2 */
     {2.82816e+00F, 6.57325e-01F}, /* h.opening.3 */
-    {2.41361e+00F, 8.80128e-01F}, /* h.opening.4 */
-    {3.10408e+00F, 1.24542e+00F}, /* h.opening.6 */
-    {2.08013e+00F, 6.04618e-01F}, /* h.opening.8 */
-    {1.21992e+01F, 1.05057e+01F}, /* h.opening.9 */
+    {8.72317e-01F, 1.25147e+00F}, /* h.opening.4 */
+    {3.06690e+00F, 1.12000e+00F}, /* h.opening.6 */
+    {1.87429e+00F, 4.93507e-01F}, /* h.opening.8 */
+    {7.56840e-02F, 2.87571e-01F}, /* h.opening.12 */
+    {1.62082e+00F, 4.67452e-01F}, /* h.opening.16 */
+    {2.26455e+01F, 1.36114e+01F}, /* h.opening.99 */
     {2.71314e+00F, 6.70596e-01F}, /* h.closing.1 */
     {2.61546e+00F, 7.25781e-01F}, /* h.closing.2 */
     {2.99252e+00F, 8.70766e-01F}, /* h.closing.3 */
-    {2.40595e+00F, 7.39261e-01F}, /* h.closing.4 */
-    {3.50040e+00F, 1.02835e+00F}, /* h.closing.6 */
-    {3.20171e+00F, 8.52671e-01F}, /* h.closing.8 */
-    {1.13877e+02F, 5.04299e+01F}, /* h.closing.9 */
+    {2.80976e-01F, 6.25417e-01F}, /* h.closing.4 */
+    {3.35560e+00F, 1.01963e+00F}, /* h.closing.6 */
+    {2.64401e+00F, 7.73816e-01F}, /* h.closing.8 */
+    {8.24024e-01F, 1.03745e+00F}, /* h.closing.12 */
+    {2.78390e+00F, 7.93397e-01F}, /* h.closing.16 */
+    {1.08462e+02F, 4.81671e+01F}, /* h.closing.99 */
     {7.57975e+01F, 2.19361e+01F}, /* nuclei.threshold */
     {6.98336e-01F, 6.34079e-02F}, /* nuclei.separability */
     {4.39074e-01F, 1.04655e-01F}, /* nuclei.share */
@@ -207,12 +210,12 @@ const float rmil_texture_scale[][2] = {
     {6.04409e+00F, 2.35001e+00F}, /* cells-sd.energy5 */
     {9.00126e+00F, 7.81722e+00F}, /* cells-min.energy5 */
     {2.98787e+01F, 9.63646e+00F}, /* cells-max.energy5 */
-    {7.19102e+00F, 3.42636e+00F}, /* cells-sd.small */
-    {1.07258e+01F, 7.84222e+00F}, /* cells-min.small */
-    {3.56951e+01F, 1.13820e+01F}, /* cells-max.small */
-    {6.04606e+00F, 2.39183e+00F}, /* cells-sd.large */
-    {7.04109e+00F, 7.46008e+00F}, /* cells-min.large */
-    {2.88555e+01F, 1.38132e+01F}, /* cells-max.large */
+    {6.29154e+00F, 2.44614e+00F}, /* cells-sd.small */
+    {6.07949e+00F, 6.05445e+00F}, /* cells-min.small */
+    {2.82605e+01F, 1.08424e+01F}, /* cells-max.small */
+    {5.77717e+00F, 2.19580e+00F}, /* cells-sd.large */
+    {6.21911e+00F, 6.41307e+00F}, /* cells-min.large */
+    {2.68359e+01F, 1.11253e+01F}, /* cells-max.large */
     {1.00038e-01F, 3.46481e-02F}, /* cells-sd.share */
     {5.78626e-02F, 6.89083e-02F}, /* cells-min.share */
     {3.92816e-01F, 8.54394e-02F}, /* cells-max.share */
