@@ -47,11 +47,12 @@ RMIL_CLONES void rmil_gelu(const float *x, float *y, int64_t n) {
     for (int64_t i = 0; i < n; i++) y[i] = x[i] * normal_cdf(x[i]);
 }
 
-RMIL_CLONES void rmil_gelu_backward(const float *x, float *d, int64_t n) {
+RMIL_CLONES void rmil_gelu_slope(float *x, float *y, int64_t n) {
 #pragma omp simd
     for (int64_t i = 0; i < n; i++) {
-        float density = 0.398942280f * rmil_exp(-0.5f * x[i] * x[i]);
-        d[i] *= normal_cdf(x[i]) + x[i] * density;
+        float v = x[i], share = normal_cdf(v), density = 0.398942280f * rmil_exp(-0.5f * v * v);
+        y[i] = v * share;
+        x[i] = share + v * density;
     }
 }
 

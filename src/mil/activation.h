@@ -30,8 +30,8 @@ void rmil_tanh(const float *x, float *y, int64_t n);    /* within 3e-7 relative 
 
 /* GELU(x) = x Φ(x), Φ the normal distribution (PyTorch's default, not the tanh form), within 1e-7 · max(1, |x|). */
 void rmil_gelu(const float *x, float *y, int64_t n);
-/* d[i] *= GELU'(x[i]). */
-void rmil_gelu_backward(const float *x, float *d, int64_t n);
+/* y[i] = GELU(x[i]) and x[i] becomes GELU'(x[i]). x and y differ. */
+void rmil_gelu_slope(float *x, float *y, int64_t n);
 
 /* Each of the rows of width n, `stride` floats apart, becomes softmax(scale · row). If not NULL, log_sum[row] is
  * log Σ exp(scale · row). */

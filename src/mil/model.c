@@ -10,6 +10,7 @@ static const RmilModelClass *const classes[] = {
     &rmil_dsmil_class,
     &rmil_clam_sb_class,
     &rmil_clam_mb_class,
+    &rmil_hipt_class,
 };
 
 static const char *const guide_names[] = {"none", "induction", "rank"};

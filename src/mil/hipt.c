@@ -1,0 +1,368 @@
+/* HIPT (docs/models.md, HIPT): transformer blocks over the cells of each region, then over the regions of the slide.
+ * Of the last patch-level block only the CLS row is used, so only that row is computed; empty cells meet no product with
+ * the features. Regions are done a few at a time. What the way back needs of them is kept as long as it fits in KEPT
+ * floats, and made anew for the rest, with the same result to the bit. */
+#include "attention.h"
+#include "gemm.h"
+#include "guide.h"
+#include "layernorm.h"
+#include "regions.h"
+#include "rows.h"
+#include "selfattention.h"
+#include "transformer.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Tensors before the blocks; the others' places follow from the depths. */
+enum { POS, CLS, PROJ, BLOCKS };
+
+/* Rows of X per product, tokens per chunk of regions, floats kept for the way back (512 MiB). */
+#define ROWS 1024
+#define TOKENS 1028
+#define KEPT ((int64_t)1 << 27)
+
+static void defaults(RmilModelConfig *config) {
+    config->hidden = 192;
+    config->region_rows = config->region_columns = 16;
+    config->patch_depth = 4;
+    config->region_depth = 2;
+    config->heads = 3;
+}
+
+static gboolean check(const RmilModelConfig *config, GError **error) {
+    if (config->region_rows < 1 || config->region_columns < 1 || config->patch_depth < 1 || config->region_depth < 1 ||
+        config->heads < 1)
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "model hipt needs region rows and columns, depths and heads of at least 1");
+    if (config->hidden % config->heads != 0)
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "model hipt: the hidden size %" G_GINT64_FORMAT " is not a multiple of the %" G_GINT64_FORMAT " heads",
+                         config->hidden, config->heads);
+    if (config->dropout > 0) return rmil_fail(error, RMIL_ERROR_ARGUMENT, "model hipt takes no dropout");
+    return TRUE;
+}
+
+static void layout(const RmilModelConfig *config, RmilLayout *layout) {
+    const int64_t d = config->hidden;
+    rmil_layout_add(layout, RMIL_INIT_NORMAL, 0.02, 3, 1, config->region_rows * config->region_columns, d, "patch_agg.pos");
+    rmil_layout_add(layout, RMIL_INIT_NORMAL, 0.02, 3, 1, 1, d, "patch_agg.cls");
+    rmil_layout_linear(layout, "patch_agg.proj", d, config->dim, FALSE);
+    for (int side = 0; side < 2; side++) {
+        const char *name = side ? "region_agg" : "patch_agg";
+        for (int64_t i = 0; i < (side ? config->region_depth : config->patch_depth); i++) {
+            g_autofree char *prefix = g_strdup_printf("%s.blocks.%" G_GINT64_FORMAT, name, i);
+            rmil_block_layout(layout, prefix, d);
+        }
+        rmil_layout_add(layout, RMIL_INIT_CONSTANT, 1, 1, d, 0, 0, "%s.norm.weight", name);
+        rmil_layout_add(layout, RMIL_INIT_CONSTANT, 0, 1, d, 0, 0, "%s.norm.bias", name);
+    }
+    rmil_layout_add(layout, RMIL_INIT_NORMAL, 0.02, 1, d, 0, 0, "region_agg.gap.q");
+    rmil_layout_linear(layout, "classifier", 1, d, TRUE);
+}
+
+static int patch_block(int64_t i) { return BLOCKS + (int)i * RMIL_BLOCK_TENSORS; }
+static int patch_norm(const RmilModelConfig *config) { return patch_block(config->patch_depth); }
+static int region_block(const RmilModelConfig *config, int64_t i) { return patch_norm(config) + 2 + (int)i * RMIL_BLOCK_TENSORS; }
+static int region_norm(const RmilModelConfig *config) { return region_block(config, config->region_depth); }
+static int pool_query(const RmilModelConfig *config) { return region_norm(config) + 2; }
+static int head(const RmilModelConfig *config) { return pool_query(config) + 1; }
+
+static int64_t depth(const char *name, int64_t (*shape)(gpointer, const char *, int), gpointer user) {
+    for (int64_t i = 0;; i++) {
+        g_autofree char *tensor = g_strdup_printf("%s.blocks.%" G_GINT64_FORMAT ".norm1.weight", name, i);
+        if (i > 64 || shape(user, tensor, 0) < 0) return i;
+    }
+}
+
+/* The file does not say how cells make rows and columns: a square, where their number is one. */
+static void infer(RmilModelConfig *config, int64_t (*shape)(gpointer, const char *, int), gpointer user) {
+    config->hidden = shape(user, "patch_agg.proj.weight", 0);
+    config->dim = shape(user, "patch_agg.proj.weight", 1);
+    config->patch_depth = depth("patch_agg", shape, user);
+    config->region_depth = depth("region_agg", shape, user);
+    const int64_t cells = shape(user, "patch_agg.pos", 1);
+    if (cells < 1 || cells == config->region_rows * config->region_columns) return;
+    const int64_t side = (int64_t)(sqrt((double)cells) + 0.5);
+    config->region_rows = side * side == cells ? side : 1;
+    config->region_columns = cells / config->region_rows;
+}
+
+typedef struct {
+    const RmilStep *step;
+    RmilRegions regions;
+    int64_t cells, per_chunk, chunks, kept; /* cells of a region; regions of a chunk; chunks, of which `kept` stay in memory */
+    float *projected;                       /* K × d: X projᵀ; on the way back ∂L/∂ of it */
+    float **memory;                         /* chunks: activations; those from `kept` on share one */
+    float *cls, *mean, *rstd;               /* regions × d: CLS rows before the norm, and the norm's numbers */
+    float *vectors;                         /* regions × d: region vectors */
+    RmilBlockScratch scratch;
+    RmilBlockCache *region;                 /* region_depth caches */
+    float *last, *mean2, *rstd2, *tokens;   /* regions × d: before and after the region level's norm */
+    float *s, *soft, *a;                    /* regions */
+    RmilAttention attention;
+    float *pooled;                          /* d */
+} Work;
+
+static RmilBlockShape chunk_shape(const Work *w, int64_t chunk, int64_t block) {
+    const RmilModelConfig *config = w->step->config;
+    return (RmilBlockShape){.sequences = MIN(w->per_chunk, w->regions.count - chunk * w->per_chunk), .length = w->cells + 1,
+                            .width = config->hidden, .heads = config->heads, .first_only = block == config->patch_depth - 1};
+}
+
+static RmilBlockShape region_shape(const Work *w) {
+    return (RmilBlockShape){.sequences = 1, .length = w->regions.count, .width = w->step->config->hidden,
+                            .heads = w->step->config->heads};
+}
+
+static int64_t chunk_floats(const Work *w, int64_t chunk) {
+    int64_t sum = 0;
+    for (int64_t b = 0; b < w->step->config->patch_depth; b++) {
+        RmilBlockShape shape = chunk_shape(w, chunk, b);
+        sum += rmil_block_cache_floats(&shape);
+    }
+    return sum;
+}
+
+static gboolean take_chunks(Work *w, RmilArena *arena, GError **error) {
+    int64_t budget = w->step->gradient ? KEPT : 0;
+    w->memory = rmil_arena_take(arena, w->chunks, sizeof *w->memory, error);
+    if (!w->memory) return FALSE;
+    for (w->kept = 0; w->kept < w->chunks && budget >= chunk_floats(w, w->kept); w->kept++) {
+        w->memory[w->kept] = rmil_arena_floats(arena, chunk_floats(w, w->kept), error);
+        if (!w->memory[w->kept]) return FALSE;
+        budget -= chunk_floats(w, w->kept);
+    }
+    for (int64_t i = w->kept; i < w->chunks; i++) {
+        w->memory[i] = i == w->kept ? rmil_arena_floats(arena, chunk_floats(w, i), error) : w->memory[i - 1];
+        if (!w->memory[i]) return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean take(Work *w, RmilArena *arena, GError **error) {
+    const RmilModelConfig *config = w->step->config;
+    const int64_t d = config->hidden, count = w->regions.count;
+    w->chunks = (count + w->per_chunk - 1) / w->per_chunk;
+    float *wide = rmil_arena_floats(arena, count * (4 * d + 7) + d, error);
+    w->projected = rmil_arena_floats(arena, w->step->bag->count * d, error);
+    w->region = rmil_arena_take(arena, config->region_depth, sizeof *w->region, error);
+    if (!wide || !w->projected || !w->region || !take_chunks(w, arena, error)) return FALSE;
+    w->cls = wide, w->vectors = wide + count * d, w->last = wide + 2 * count * d, w->tokens = wide + 3 * count * d;
+    float *columns = wide + 4 * count * d;
+    w->mean = columns, w->rstd = columns + count, w->mean2 = columns + 2 * count, w->rstd2 = columns + 3 * count;
+    w->s = columns + 4 * count, w->soft = columns + 5 * count, w->a = columns + 6 * count, w->pooled = columns + 7 * count;
+    for (int64_t b = 0; b < config->region_depth; b++) {
+        RmilBlockShape shape = region_shape(w);
+        float *memory = rmil_arena_floats(arena, rmil_block_cache_floats(&shape), error);
+        if (!memory) return FALSE;
+        rmil_block_cache_cut(&shape, memory, &w->region[b]);
+    }
+    /* one scratch for both levels: of the larger of the two shapes in each respect */
+    RmilBlockShape patches = chunk_shape(w, 0, -1), regions = region_shape(w), larger = patches;
+    if (regions.length > patches.sequences * patches.length) larger = regions;
+    if (!rmil_block_scratch_take(&larger, arena, &w->scratch, error)) return FALSE;
+    w->scratch.attention = rmil_arena_floats(arena, MAX(rmil_self_attention_scratch(patches.length, patches.length),
+                                                        rmil_self_attention_scratch(regions.length, regions.length)), error);
+    return w->scratch.attention != NULL;
+}
+
+/* -- forward ------------------------------------------------------------------------------------------------------------ */
+/* Tokens of a chunk's regions: CLS, then every cell's position, plus its patch where there is one. */
+static void fill_tokens(const Work *w, int64_t chunk, int64_t regions, float *x) {
+    const int64_t d = w->step->config->hidden, length = w->cells + 1;
+    const float *pos = rmil_step_parameter(w->step, POS), *cls = rmil_step_parameter(w->step, CLS);
+    for (int64_t i = 0; i < regions; i++) {
+        const int64_t region = chunk * w->per_chunk + i;
+        float *tokens = x + i * length * d;
+        memcpy(tokens, cls, (size_t)d * sizeof(float));
+        memcpy(tokens + d, pos, (size_t)(w->cells * d) * sizeof(float));
+        for (int64_t j = w->regions.first[region]; j < w->regions.first[region + 1]; j++)
+            rmil_rows_add(tokens + (1 + w->regions.cell[j]) * d, 1, d, w->projected + w->regions.patch[j] * d);
+    }
+}
+
+/* Cuts the chunk's memory into one cache per block. */
+static void cut_chunk(const Work *w, int64_t chunk, RmilBlockCache *caches) {
+    float *memory = w->memory[chunk];
+    for (int64_t b = 0; b < w->step->config->patch_depth; b++) {
+        RmilBlockShape shape = chunk_shape(w, chunk, b);
+        rmil_block_cache_cut(&shape, memory, &caches[b]);
+        memory += rmil_block_cache_floats(&shape);
+    }
+}
+
+/* The patch level of one chunk: fills its caches and its rows of w->cls. */
+static gboolean forward_chunk(Work *w, int64_t chunk, RmilBlockCache *caches, GError **error) {
+    const int64_t blocks = w->step->config->patch_depth, d = w->step->config->hidden;
+    cut_chunk(w, chunk, caches);
+    for (int64_t b = 0; b < blocks; b++) {
+        RmilBlockShape shape = chunk_shape(w, chunk, b);
+        float *y = b + 1 < blocks ? caches[b + 1].x : w->cls + chunk * w->per_chunk * d;
+        if (b == 0) fill_tokens(w, chunk, shape.sequences, caches[0].x);
+        if (!rmil_block_forward(w->step, patch_block(b), &shape, &caches[b], &w->scratch, y, error)) return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean forward_regions(Work *w, RmilOutcome *outcome, RmilArena *arena, GError **error) {
+    const RmilModelConfig *config = w->step->config;
+    const int64_t d = config->hidden, count = w->regions.count, blocks = config->region_depth;
+    const int norm = region_norm(config);
+    RmilBlockShape shape = region_shape(w);
+    double *sum = rmil_arena_take(arena, d, sizeof *sum, error);
+    if (!sum) return FALSE;
+    memcpy(w->region[0].x, w->vectors, (size_t)(count * d) * sizeof(float));
+    for (int64_t b = 0; b < blocks; b++)
+        if (!rmil_block_forward(w->step, region_block(config, b), &shape, &w->region[b], &w->scratch,
+                                b + 1 < blocks ? w->region[b + 1].x : w->last, error))
+            return FALSE;
+    rmil_layernorm_forward(w->last, d, count, d, rmil_step_parameter(w->step, norm), rmil_step_parameter(w->step, norm + 1),
+                           w->tokens, w->mean2, w->rstd2);
+    rmil_rows_dot(w->tokens, count, d, rmil_step_parameter(w->step, pool_query(config)), 0, w->s);
+    for (int64_t i = 0; i < count; i++) w->s[i] /= sqrtf((float)d);
+    rmil_attention_forward(w->s, count, 1, -1, w->soft, w->a, &w->attention);
+    memset(sum, 0, (size_t)d * sizeof *sum);
+    rmil_rows_pool(w->tokens, count, d, w->a, sum);
+    for (int64_t i = 0; i < d; i++) w->pooled[i] = (float)sum[i];
+    outcome->logits[0] = rmil_dot(w->pooled, rmil_step_parameter(w->step, head(config)), d) +
+                         (double)rmil_step_parameter(w->step, head(config) + 1)[0];
+    return TRUE;
+}
+
+static gboolean forward(Work *w, RmilOutcome *outcome, RmilArena *arena, GError **error) {
+    const RmilStep *step = w->step;
+    const int64_t k = step->bag->count, d = step->config->hidden;
+    const int norm = patch_norm(step->config);
+    RmilBlockCache *caches = rmil_arena_take(arena, step->config->patch_depth, sizeof *caches, error);
+    if (!caches) return FALSE;
+    for (int64_t i = 0; i < k; i += ROWS) {
+        RmilFeatures x = rmil_features_of(step->bag, i, MIN(ROWS, k - i));
+        if (!rmil_features_forward(&x, rmil_step_parameter(step, PROJ), d, w->projected + i * d, arena, error)) return FALSE;
+    }
+    for (int64_t c = 0; c < w->chunks; c++)
+        if (!forward_chunk(w, c, caches, error)) return FALSE;
+    rmil_layernorm_forward(w->cls, d, w->regions.count, d, rmil_step_parameter(step, norm),
+                           rmil_step_parameter(step, norm + 1), w->vectors, w->mean, w->rstd);
+    if (!forward_regions(w, outcome, arena, error)) return FALSE;
+    for (int64_t r = 0; r < w->regions.count; r++) /* every patch carries its region's value */
+        for (int64_t i = w->regions.first[r]; i < w->regions.first[r + 1]; i++) {
+            if (step->scores) step->scores[w->regions.patch[i]] = w->s[r];
+            if (step->attention) step->attention[w->regions.patch[i]] = w->a[r];
+        }
+    return TRUE;
+}
+
+/* -- backward ----------------------------------------------------------------------------------------------------------- */
+/* From ∂L/∂z and ds (what the guide adds to ∂L/∂s) to dvectors = ∂L/∂ of the region vectors; other: scratch, both regions × d. */
+static gboolean backward_regions(Work *w, double slope, float *ds, float *da, float *dvectors, float *other,
+                                 GError **error) {
+    const RmilStep *step = w->step;
+    const RmilModelConfig *config = step->config;
+    const int64_t d = config->hidden, count = w->regions.count;
+    const int norm = region_norm(config);
+    const float *wc = rmil_step_parameter(step, head(config)), *q = rmil_step_parameter(step, pool_query(config));
+    float *dwc = rmil_step_gradient(step, head(config)), *dq = rmil_step_gradient(step, pool_query(config));
+    const float dz = (float)slope, scale = 1 / sqrtf((float)d);
+    for (int64_t i = 0; i < d; i++) dwc[i] = dz * w->pooled[i];
+    rmil_step_gradient(step, head(config) + 1)[0] = dz;
+    rmil_rows_dot(w->tokens, count, d, wc, 0, da);
+    for (int64_t i = 0; i < count; i++) da[i] *= dz;
+    rmil_attention_backward(&w->attention, w->soft, w->a, da, count, TRUE, ds);
+    for (int64_t r = 0; r < count; r++) { /* ∂L/∂t, and q's gradient */
+        const float pool = dz * w->a[r], direct = scale * ds[r];
+        for (int64_t i = 0; i < d; i++) {
+            other[r * d + i] = pool * wc[i] + direct * q[i];
+            dq[i] += direct * w->tokens[r * d + i];
+        }
+    }
+    memset(dvectors, 0, (size_t)(count * d) * sizeof(float));
+    rmil_layernorm_backward(w->last, d, count, d, rmil_step_parameter(step, norm), w->mean2, w->rstd2, other, dvectors, d,
+                            rmil_step_gradient(step, norm), rmil_step_gradient(step, norm + 1));
+    RmilBlockShape shape = region_shape(w);
+    for (int64_t b = config->region_depth - 1; b >= 0; b--) {
+        if (!rmil_block_backward(step, region_block(config, b), &shape, &w->region[b], &w->scratch, dvectors, other, error))
+            return FALSE;
+        memcpy(dvectors, other, (size_t)(count * d) * sizeof(float));
+    }
+    return TRUE;
+}
+
+/* One chunk, from dcls (its rows of ∂L/∂ before the patch level's norm); dx, dy: chunk's tokens × d. */
+static gboolean backward_chunk(Work *w, int64_t chunk, const float *dcls, RmilBlockCache *caches, float *dx, float *dy,
+                               GError **error) {
+    const int64_t d = w->step->config->hidden, length = w->cells + 1;
+    float *dpos = rmil_step_gradient(w->step, POS), *dtoken = rmil_step_gradient(w->step, CLS);
+    if (chunk < w->kept) cut_chunk(w, chunk, caches);
+    else if (!forward_chunk(w, chunk, caches, error)) return FALSE;
+    const float *from = dcls;
+    for (int64_t b = w->step->config->patch_depth - 1; b >= 0; b--) {
+        RmilBlockShape shape = chunk_shape(w, chunk, b);
+        if (!rmil_block_backward(w->step, patch_block(b), &shape, &caches[b], &w->scratch, from, dx, error)) return FALSE;
+        from = dx;
+        dx = dy;
+        dy = (float *)from;
+    }
+    const int64_t regions = chunk_shape(w, chunk, 0).sequences;
+    for (int64_t i = 0; i < regions; i++) {
+        const float *tokens = from + i * length * d;
+        const int64_t region = chunk * w->per_chunk + i;
+        rmil_rows_add(dtoken, 1, d, tokens);
+        rmil_rows_add(dpos, 1, w->cells * d, tokens + d);
+        for (int64_t j = w->regions.first[region]; j < w->regions.first[region + 1]; j++)
+            memcpy(w->projected + w->regions.patch[j] * d, tokens + (1 + w->regions.cell[j]) * d, (size_t)d * sizeof(float));
+    }
+    return TRUE;
+}
+
+static gboolean backward(Work *w, double slope, float *ds, RmilArena *arena, GError **error) {
+    const RmilStep *step = w->step;
+    const int64_t d = step->config->hidden, k = step->bag->count, count = w->regions.count;
+    const int64_t tokens = MIN(w->per_chunk, count) * (w->cells + 1);
+    const int norm = patch_norm(step->config);
+    float *rows = rmil_arena_floats(arena, count * (2 * d + 1), error), *dcls = rows, *dvectors = rows + count * d;
+    float *dx = rmil_arena_floats(arena, 2 * tokens * d, error);
+    RmilBlockCache *caches = rmil_arena_take(arena, step->config->patch_depth, sizeof *caches, error);
+    if (!rows || !dx || !caches) return FALSE;
+    if (!backward_regions(w, slope, ds, rows + 2 * count * d, dvectors, dcls, error)) return FALSE;
+    memset(dcls, 0, (size_t)(count * d) * sizeof(float));
+    rmil_layernorm_backward(w->cls, d, count, d, rmil_step_parameter(step, norm), w->mean, w->rstd, dvectors, dcls, d,
+                            rmil_step_gradient(step, norm), rmil_step_gradient(step, norm + 1));
+    for (int64_t c = 0; c < w->chunks; c++)
+        if (!backward_chunk(w, c, dcls + c * w->per_chunk * d, caches, dx, dx + tokens * d, error)) return FALSE;
+    for (int64_t i = 0; i < k; i += ROWS) {
+        RmilFeatures x = rmil_features_of(step->bag, i, MIN(ROWS, k - i));
+        if (!rmil_features_backward(&x, w->projected + i * d, d, i > 0, rmil_step_gradient(step, PROJ), arena, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean step(const RmilStep *step, RmilArena *arena, RmilOutcome *outcome, GError **error) {
+    const RmilModelConfig *config = step->config;
+    Work w = {.step = step, .cells = config->region_rows * config->region_columns};
+    w.per_chunk = MAX(1, TOKENS / (w.cells + 1));
+    if (!rmil_regions_group(step->bag, config->region_rows, config->region_columns, arena, &w.regions, error) ||
+        !take(&w, arena, error) || !forward(&w, outcome, arena, error))
+        return FALSE;
+    if (step->label < 0) return TRUE;
+    double slope;
+    outcome->slide_loss = rmil_bce(outcome->logits[0], step->label, &slope);
+    float *ds = step->gradient ? rmil_arena_floats(arena, w.regions.count, error) : NULL;
+    if (step->gradient && !ds) return FALSE;
+    if (!rmil_guide_rank(step, w.s, w.regions.annotated, w.regions.count, arena, &outcome->guide_loss, ds, error)) return FALSE;
+    outcome->loss = outcome->slide_loss + outcome->guide_loss;
+    if (!step->gradient) return TRUE;
+    memset(step->gradient, 0, (size_t)step->layout->count * sizeof(float));
+    return backward(&w, slope, ds, arena, error);
+}
+
+const RmilModelClass rmil_hipt_class = {
+    .name = "hipt",
+    .guides = 1u << RMIL_GUIDE_NONE | 1u << RMIL_GUIDE_RANK,
+    .logits = 1,
+    .rows = 1,
+    .defaults = defaults,
+    .check = check,
+    .layout = layout,
+    .infer = infer,
+    .step = step,
+};
