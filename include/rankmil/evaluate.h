@@ -6,7 +6,12 @@
 
 G_BEGIN_DECLS
 
-/* -- ranking: labels 0/1, scores in any unit; ties count as scikit-learn counts them. NaN when undefined (one class). */
+/* Every function here is pure: no state, callable from any thread, no allocation that outlives it except the curves.
+ * Labels are 0 (negative) or not 0 (positive). A NaN among the scores leaves nothing defined: all results are NaN, curves
+ * are empty. Infinite scores are ordinary scores.
+ *
+ * -- ranking: scores in any unit; ties count as scikit-learn counts them. NaN when undefined: with one class there is no
+ * AUROC, AUPRC or average precision, without positives no sensitivity, without negatives no specificity. */
 typedef struct {
     double auroc, auprc /* trapezoid, the paper's */, average_precision;
     double accuracy, sensitivity, specificity; /* at score > cut */
@@ -17,8 +22,10 @@ RMIL_API void rmil_metrics(const int *labels, const double *scores, int64_t n, d
 typedef struct {
     double x, y, score; /* ROC: false and true positive rate; PR: recall and precision */
 } RmilCurvePoint;
-/* Curves with one point per distinct score (scikit-learn's roc_curve, drop_intermediate=False, and
- * precision_recall_curve). GArray of RmilCurvePoint; free with g_array_unref. */
+/* Curves with one point per distinct score, the case "score ≥ that one is positive" (scikit-learn's roc_curve with
+ * drop_intermediate=False, from (0, 0) to (1, 1), and precision_recall_curve, from recall 1 to recall 0, precision 1);
+ * the point where nothing is positive has score +infinity. Empty with one class. GArray of RmilCurvePoint; free with
+ * g_array_unref. */
 RMIL_API GArray *rmil_roc_curve(const int *labels, const double *scores, int64_t n);
 RMIL_API GArray *rmil_pr_curve(const int *labels, const double *scores, int64_t n);
 
@@ -26,30 +33,37 @@ RMIL_API GArray *rmil_pr_curve(const int *labels, const double *scores, int64_t 
 typedef struct {
     double low, high;
 } RmilInterval;
-/* Percentile bootstrap, stratified by label, `rounds` resamples from `seed`; order of members as in RmilMetrics. */
+/* Percentile bootstrap, stratified by label (each resample has as many positives and negatives as the data), `rounds`
+ * resamples from `seed`, quantiles interpolated linearly; O(n) per round. The same seed gives the same intervals. NaN
+ * where the metric is undefined, or when rounds < 1 or confidence is not inside (0, 1). */
 typedef struct {
     RmilInterval auroc, auprc, average_precision, accuracy, sensitivity, specificity;
 } RmilMetricIntervals;
 RMIL_API void rmil_bootstrap(const int *labels, const double *scores, int64_t n, double cut, double confidence,
                              int64_t rounds, uint64_t seed, RmilMetricIntervals *intervals);
-/* DeLong's variance of one AUROC and its normal interval, clipped to [0, 1]. */
+/* DeLong's variance of one AUROC and its normal interval, clipped to [0, 1]; O(n log n). NaN with fewer than two cases
+ * of a label. A perfect ranking has variance 0 and the interval [1, 1]: use the bootstrap or more cases to say more. */
 RMIL_API void rmil_delong(const int *labels, const double *scores, int64_t n, double confidence, double *variance,
                           RmilInterval *interval);
-/* DeLong's test of two scores of the same cases: z and two-sided p. */
+/* DeLong's test of two scores of the same cases: z (positive when a ranks better) and two-sided p. Equal rankings: 0, 1. */
 RMIL_API void rmil_delong_test(const int *labels, const double *a, const double *b, int64_t n, double *z, double *p);
 
 /* -- significance: SciPy's results --------------------------------------------------------------------------------------- */
-/* mannwhitneyu(x, y, alternative="two-sided", method="auto"): U of x. */
+/* mannwhitneyu(x, y, alternative="two-sided", method="auto"): U of x. Exact when the smaller sample has at most 8 values
+ * and there are no ties, else normal with tie and continuity correction. NaN for an empty sample or a NaN in one. */
 RMIL_API void rmil_mann_whitney(const double *x, int64_t nx, const double *y, int64_t ny, double *u, double *p);
-/* wilcoxon(x, y) paired, two-sided, zero_method="wilcox", mode="auto". */
+/* wilcoxon(x, y), paired, two-sided, zero_method="wilcox", no continuity correction, method="auto" of SciPy 1.13 and
+ * later: w is the smaller rank sum; exact up to 50 pairs without ties and zeros and up to 13 with them (all signs
+ * enumerated), else normal with tie correction. No difference anywhere: w 0, p 1. */
 RMIL_API void rmil_wilcoxon(const double *x, const double *y, int64_t n, double *w, double *p);
-/* Holm's step-down correction: adjusted[i] for p[i]. */
+/* Holm's step-down correction: adjusted[i] for p[i]; NaN stays NaN and does not count as a test. */
 RMIL_API void rmil_holm(const double *p, int64_t n, double *adjusted);
 
 /* -- localisation (paper, "Attention Localization") ---------------------------------------------------------------------- */
 /* For one positive slide: attention and labels of K patches (at least one annotated). IoU and Dice take the top
- * α % of the number of annotated patches, the pointing game the top α % of all patches (at least one patch each; ties
- * by patch order). alphas in percent. */
+ * α % of the number of annotated patches, the pointing game (1: hit, 0: miss) the top α % of all patches; rounded down,
+ * at least one patch each; ties by patch order. alphas in percent. Without an annotated patch all are NaN. Average over
+ * slides. */
 RMIL_API void rmil_localisation(const float *attention, const uint8_t *labels, int64_t k, const double *alphas,
                                 int n_alphas, double *iou, double *dice, double *pointing);
 

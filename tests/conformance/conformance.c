@@ -19,6 +19,7 @@ static const struct {
     void (*check)(Conformance *, const char *);
 } parts[] = {
     {"models", conformance_models},
+    {"stats.json", conformance_stats},
 };
 
 int main(int argc, char **argv) {
