@@ -33,10 +33,11 @@ static void layout(const RmilModelConfig *config, RmilLayout *layout) {
     rmil_layout_linear(layout, "attention_net.attention_a.0", m, n, TRUE);
     rmil_layout_linear(layout, "attention_net.attention_b.0", m, n, TRUE);
     rmil_layout_linear(layout, "attention_net.fc", classes, m, TRUE);
-    rmil_layout_linear(layout, "classifier", 2, n, TRUE);
+    const int head = rmil_layout_linear(layout, "classifier", 2, n, TRUE);
     rmil_layout_linear(layout, "instance_classifiers.0", 2, n, TRUE);
     rmil_layout_linear(layout, "instance_classifiers.1", 2, n, TRUE);
     if (classes == 1) return;
+    for (int i = head; i < head + 2; i++) g_array_index(layout->tensors, RmilParameter, i).unused = TRUE;
     rmil_layout_linear(layout, "bag_classifiers.0", 1, n, TRUE);
     rmil_layout_linear(layout, "bag_classifiers.1", 1, n, TRUE);
 }

@@ -1,7 +1,7 @@
 /* HIPT (docs/models.md, HIPT): transformer blocks over the cells of each region, then over the regions of the slide.
  * Of the last patch-level block only the CLS row is used, so only that row is computed; empty cells meet no product with
  * the features. Regions are done a few at a time. What the way back needs of them is kept as long as it fits in KEPT
- * floats, and made anew for the rest, with the same result to the bit. */
+ * bytes, and made anew for the rest, with the same result to the bit. */
 #include "attention.h"
 #include "gemm.h"
 #include "guide.h"
@@ -17,10 +17,10 @@
 /* Tensors before the blocks; the others' places follow from the depths. */
 enum { POS, CLS, PROJ, BLOCKS };
 
-/* Rows of X per product, tokens per chunk of regions, floats kept for the way back (512 MiB). */
+/* Rows of X per product, tokens per chunk of regions, bytes kept for the way back. */
 #define ROWS 1024
 #define TOKENS 1028
-#define KEPT ((int64_t)1 << 27)
+#define KEPT ((int64_t)512 << 20)
 
 static void defaults(RmilModelConfig *config) {
     config->hidden = 192;
@@ -123,7 +123,7 @@ static int64_t chunk_floats(const Work *w, int64_t chunk) {
 }
 
 static gboolean take_chunks(Work *w, RmilArena *arena, GError **error) {
-    int64_t budget = w->step->gradient ? KEPT : 0;
+    int64_t budget = !w->step->gradient ? 0 : (w->step->keep > 0 ? w->step->keep : KEPT) / (int64_t)sizeof(float);
     w->memory = rmil_arena_take(arena, w->chunks, sizeof *w->memory, error);
     if (!w->memory) return FALSE;
     for (w->kept = 0; w->kept < w->chunks && budget >= chunk_floats(w, w->kept); w->kept++) {

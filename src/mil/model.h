@@ -71,6 +71,8 @@ typedef struct {
     uint64_t seed, stream;    /* of every random choice of this step (training only); one stream per (epoch, position) */
     float *gradient;          /* layout->count, OVERWRITTEN with ∂loss/∂parameters (zero-fill what is not touched); NULL:
                                  forward only */
+    int64_t keep;             /* bytes that a model may keep for its way back before it makes the rest anew, to the same
+                                 bits (hipt); 0: the model's own bound */
     float *scores, *attention;/* rows × K with rows = class->rows, or NULL. hipt: every patch carries its region's value */
 } RmilStep;
 

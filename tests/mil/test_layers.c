@@ -1,5 +1,8 @@
 /* The layers of the models against their definitions in double precision, on odd sizes. */
 #include "mil/activation.h"
+#include "mil/gated.h"
+#include "mil/layernorm.h"
+#include "mil/selfattention.h"
 #include "support.h"
 
 #include <math.h>
@@ -51,9 +54,149 @@ static void test_softmax(void) {
     }
 }
 
+static float *noise(int64_t n, double scale, uint64_t stream) {
+    RmilRng rng;
+    rmil_rng_init(&rng, 1, stream);
+    float *x = g_new(float, n);
+    for (int64_t i = 0; i < n; i++) x[i] = (float)(scale * rmil_rng_normal(&rng));
+    return x;
+}
+
+static void test_layernorm(void) {
+    for (int n = 1; n < 300; n += 37) {
+        enum { ROWS = 5 };
+        const int ld = n + 3;
+        g_autofree float *x = noise(ROWS * ld, 3, 1), *dy = noise(ROWS * n, 1, 2), *w = noise(n, 1, 3), *b = noise(n, 1, 4);
+        g_autofree float *y = g_new(float, ROWS * n), *dx = g_new0(float, ROWS * ld), *dw = g_new0(float, n);
+        g_autofree float *db = g_new0(float, n);
+        g_autofree double *dw_expected = g_new0(double, n), *db_expected = g_new0(double, n);
+        float mean[ROWS], rstd[ROWS];
+        rmil_layernorm_forward(x, ld, ROWS, n, w, b, y, mean, rstd);
+        rmil_layernorm_backward(x, ld, ROWS, n, w, mean, rstd, dy, dx, ld, dw, db);
+        for (int r = 0; r < ROWS; r++) {
+            double m = 0, v = 0, g = 0, gh = 0;
+            for (int i = 0; i < n; i++) m += (double)x[r * ld + i] / n;
+            for (int i = 0; i < n; i++) v += pow((double)x[r * ld + i] - m, 2) / n;
+            const double s = 1 / sqrt(v + 1e-5);
+            for (int i = 0; i < n; i++) {
+                const double h = ((double)x[r * ld + i] - m) * s, d = (double)dy[r * n + i];
+                g_assert_cmpfloat_with_epsilon(y[r * n + i], h * w[i] + b[i], 1e-5);
+                dw_expected[i] += d * h, db_expected[i] += d;
+                g += d * w[i] / n, gh += d * w[i] * h / n;
+            }
+            for (int i = 0; i < n; i++) {
+                const double h = ((double)x[r * ld + i] - m) * s, d = (double)dy[r * n + i];
+                g_assert_cmpfloat_with_epsilon(dx[r * ld + i], s * (d * w[i] - g - h * gh), 2e-5 * MAX(1, s));
+            }
+        }
+        for (int i = 0; i < n; i++) {
+            g_assert_cmpfloat_with_epsilon(dw[i], dw_expected[i], 2e-5);
+            g_assert_cmpfloat_with_epsilon(db[i], db_expected[i], 2e-5);
+        }
+    }
+}
+
+/* Softmax attention of one head in double: out, and the gradients of Σ out ∘ dout. */
+static void attention_reference(const RmilSelfAttention *t, int64_t head, const float *dout, double *out, double *dq,
+                                double *dk, double *dv) {
+    const int64_t w = t->width / t->heads, c = head * w;
+    g_autofree double *p = g_new(double, t->keys), *dp = g_new(double, t->keys);
+    for (int64_t i = 0; i < t->queries; i++) {
+        double sum = 0, inner = 0;
+        for (int64_t j = 0; j < t->keys; j++) {
+            double s = 0;
+            for (int64_t x = c; x < c + w; x++) s += (double)t->q[i * t->ldq + x] * (double)t->k[j * t->ldk + x];
+            sum += p[j] = exp(s / sqrt((double)w));
+        }
+        for (int64_t j = 0; j < t->keys; j++) {
+            p[j] /= sum;
+            dp[j] = 0;
+            for (int64_t x = 0; x < w; x++) {
+                out[i * t->width + c + x] += p[j] * (double)t->v[j * t->ldk + c + x];
+                dp[j] += (double)dout[i * t->width + c + x] * (double)t->v[j * t->ldk + c + x];
+                dv[j * t->width + c + x] += p[j] * (double)dout[i * t->width + c + x];
+            }
+            inner += p[j] * dp[j];
+        }
+        for (int64_t j = 0; j < t->keys; j++) {
+            const double ds = p[j] * (dp[j] - inner) / sqrt((double)w);
+            for (int64_t x = c; x < c + w; x++) {
+                dq[i * t->width + x] += ds * (double)t->k[j * t->ldk + x];
+                dk[j * t->width + x] += ds * (double)t->q[i * t->ldq + x];
+            }
+        }
+    }
+}
+
+/* 700 × 700 goes in strips. */
+static void test_self_attention(void) {
+    static const int64_t sizes[][2] = {{1, 1}, {1, 7}, {5, 5}, {33, 33}, {1, 257}, {700, 700}};
+    enum { HEADS = 2, WIDTH = 10, LDQ = 13, LDK = 25 };
+    for (gsize i = 0; i < G_N_ELEMENTS(sizes); i++) {
+        const int64_t m = sizes[i][0], n = sizes[i][1];
+        g_autofree float *q = noise(m * LDQ, 1, 1), *k = noise(n * LDK, 1, 2), *dout = noise(m * WIDTH, 1, 3);
+        g_autofree float *out = g_new(float, m * WIDTH), *log_sum = g_new(float, m * HEADS), *dq = g_new(float, m * LDQ);
+        g_autofree float *dk = g_new(float, n * LDK), *scratch = g_new(float, rmil_self_attention_scratch(m, n));
+        g_autofree double *expected = g_new0(double, (2 * m + 2 * n) * WIDTH);
+        double *eq = expected + m * WIDTH, *ek = eq + m * WIDTH, *ev = ek + n * WIDTH;
+        RmilSelfAttention t = {.queries = m, .keys = n, .width = WIDTH, .heads = HEADS, .q = q, .k = k, .v = k + WIDTH,
+                               .ldq = LDQ, .ldk = LDK};
+        GError *error = NULL;
+        g_assert_true(rmil_self_attention_forward(&t, out, log_sum, scratch, &error));
+        g_assert_true(rmil_self_attention_backward(&t, out, log_sum, dout, dq, dk, dk + WIDTH, scratch, &error));
+        for (int64_t h = 0; h < HEADS; h++) attention_reference(&t, h, dout, expected, eq, ek, ev);
+        for (int64_t r = 0; r < m * WIDTH; r++) {
+            g_assert_cmpfloat_with_epsilon(out[r], expected[r], 1e-5);
+            g_assert_cmpfloat_with_epsilon(dq[r / WIDTH * LDQ + r % WIDTH], eq[r], 2e-5);
+        }
+        for (int64_t r = 0; r < n * WIDTH; r++) {
+            g_assert_cmpfloat_with_epsilon(dk[r / WIDTH * LDK + r % WIDTH], ek[r], 2e-5);
+            g_assert_cmpfloat_with_epsilon(dk[r / WIDTH * LDK + WIDTH + r % WIDTH], ev[r], 2e-5);
+        }
+    }
+}
+
+static void test_gated(void) {
+    enum { ROWS = 7, M = 11 };
+    for (int classes = 1; classes < 3; classes++) {
+        g_autofree float *u = noise(ROWS * 2 * M, 1, 1), *w = noise(classes * M, 1, 2), *bias = noise(2 * M + 2, 1, 3);
+        g_autofree float *ds = noise(classes * ROWS, 1, 4), *start = g_memdup2(u, ROWS * 2 * M * sizeof(float));
+        float scores[2 * ROWS], dw[2 * M] = {0}, da[M] = {0}, db[M] = {0};
+        double dw_expected[2 * M] = {0}, da_expected[M] = {0}, db_expected[M] = {0};
+        rmil_gated_forward(u, ROWS, M, bias, bias + M);
+        rmil_gated_scores(u, ROWS, M, w, bias + 2 * M, classes, scores, ROWS);
+        rmil_gated_backward(u, ROWS, M, w, classes, ds, ROWS, 1, dw, da, db);
+        for (int k = 0; k < ROWS; k++) {
+            double s[2] = {bias[2 * M], bias[2 * M + 1]};
+            for (int i = 0; i < M; i++) {
+                const double a = tanh((double)start[2 * M * k + i] + (double)bias[i]);
+                const double b = 1 / (1 + exp(-(double)start[2 * M * k + M + i] - (double)bias[M + i]));
+                double d = 0;
+                for (int c = 0; c < classes; c++) {
+                    s[c] += a * b * (double)w[c * M + i];
+                    d += (double)ds[c * ROWS + k] * (double)w[c * M + i];
+                    dw_expected[c * M + i] += (double)ds[c * ROWS + k] * a * b;
+                }
+                g_assert_cmpfloat_with_epsilon(u[2 * M * k + i], d * b * (1 - a * a), 2e-6);
+                g_assert_cmpfloat_with_epsilon(u[2 * M * k + M + i], d * a * b * (1 - b), 2e-6);
+                da_expected[i] += d * b * (1 - a * a), db_expected[i] += d * a * b * (1 - b);
+            }
+            for (int c = 0; c < classes; c++) g_assert_cmpfloat_with_epsilon(scores[c * ROWS + k], s[c], 4e-6);
+        }
+        for (int i = 0; i < classes * M; i++) g_assert_cmpfloat_with_epsilon(dw[i], dw_expected[i], 4e-6);
+        for (int i = 0; i < M; i++) {
+            g_assert_cmpfloat_with_epsilon(da[i], da_expected[i], 4e-6);
+            g_assert_cmpfloat_with_epsilon(db[i], db_expected[i], 4e-6);
+        }
+    }
+}
+
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/mil/activation", test_activation);
     g_test_add_func("/mil/softmax", test_softmax);
+    g_test_add_func("/mil/layernorm", test_layernorm);
+    g_test_add_func("/mil/self-attention", test_self_attention);
+    g_test_add_func("/mil/gated", test_gated);
     return g_test_run();
 }
