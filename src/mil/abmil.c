@@ -6,6 +6,7 @@
 #include "attention.h"
 #include "gemm.h"
 #include "guide.h"
+#include "rows.h"
 
 #include <string.h>
 
@@ -28,44 +29,18 @@ static void infer(RmilModelConfig *config, int64_t (*shape)(gpointer, const char
     config->dim = shape(user, "adaptor.0.weight", 1);
 }
 
-static double dot(const float *x, const float *y, int64_t n) {
-    double sum = 0;
-    for (int64_t i = 0; i < n; i++) sum += (double)x[i] * (double)y[i];
-    return sum;
-}
-
-/* Inverted dropout: an entry stays with probability 1 − p and is then divided by it. The draws depend on the seed, the
- * stream and the row alone. */
-static void dropout(const RmilStep *step, int64_t first, int64_t rows, int64_t n, float *r) {
-    const uint64_t cut = (uint64_t)(step->config->dropout * 65536);
-    const float keep = 65536.0f / (float)(65536 - cut);
+/* R = relu(R + b), then s[k] = R_k·u + shift and t[k] = R_k·v, in one pass. */
+RMIL_CLONES static void relu_dots(float *r, int64_t rows, int64_t n, const float *b, const float *u, const float *v,
+                                  float shift, float *s, float *t) {
     for (int64_t k = 0; k < rows; k++) {
-        RmilRng rng;
-        rmil_rng_init(&rng, step->seed ^ UINT64_C(0x64726f70), step->stream * UINT64_C(0x100000001b3) + (uint64_t)(first + k));
-        for (int64_t i = 0; i < n; i += 4) {
-            uint64_t bits = rmil_rng_next(&rng);
-            for (int64_t j = i; j < MIN(i + 4, n); j++, bits >>= 16) r[k * n + j] = (bits & 0xffff) < cut ? 0 : r[k * n + j] * keep;
-        }
-    }
-}
-
-RMIL_CLONES static void add_relu(float *r, int64_t rows, int64_t n, const float *b) {
-    for (int64_t k = 0; k < rows; k++)
-        for (int64_t i = 0; i < n; i++) {
-            float x = r[k * n + i] + b[i];
-            r[k * n + i] = x > 0 ? x : 0;
-        }
-}
-
-/* s[k] = R_k·u + shift, t[k] = R_k·v. */
-RMIL_CLONES static void two_dots(const float *r, int64_t rows, int64_t n, const float *u, const float *v, float shift,
-                                 float *s, float *t) {
-    for (int64_t k = 0; k < rows; k++) {
-        float x = 0, y = 0;
+        float *row = r + k * n, x = 0, y = 0;
 #pragma omp simd reduction(+ : x, y)
         for (int64_t i = 0; i < n; i++) {
-            x += r[k * n + i] * u[i];
-            y += r[k * n + i] * v[i];
+            float value = row[i] + b[i];
+            value = value > 0 ? value : 0;
+            row[i] = value;
+            x += value * u[i];
+            y += value * v[i];
         }
         s[k] = x + shift;
         t[k] = y;
@@ -93,12 +68,23 @@ RMIL_CLONES static void back_block(const float *r, int64_t rows, int64_t n, cons
     }
 }
 
+/* G (d × n) = dz · w_c pᵀ + wₐ qᵀ */
+RMIL_CLONES static void outer_pair(const float *wc, float dz, const float *wa, int64_t d, const float *p, const float *q,
+                                   int64_t n, float *g) {
+    for (int64_t i = 0; i < d; i++) {
+        const float x = dz * wc[i], y = wa[i];
+#pragma omp simd
+        for (int64_t j = 0; j < n; j++) g[i * n + j] = x * p[j] + y * q[j];
+    }
+}
+
 typedef struct {
     float *u, *v;       /* hidden: W2ᵀ wₐ, W2ᵀ w_c */
     float *r;           /* K × hidden */
     float *s, *t, *soft, *a; /* K */
     RmilAttention attention;
     double slope;       /* ∂L/∂z */
+    float keep;         /* dropout's factor, 1 without */
 } Work;
 
 static gboolean forward(const RmilStep *step, Work *w, RmilArena *arena, RmilOutcome *outcome, GError **error) {
@@ -106,26 +92,30 @@ static gboolean forward(const RmilStep *step, Work *w, RmilArena *arena, RmilOut
     const int64_t k = step->bag->count, d = config->dim, n = config->hidden;
     const float *w2 = rmil_step_parameter(step, W2), *b2 = rmil_step_parameter(step, B2);
     const float *wa = rmil_step_parameter(step, WA), *wc = rmil_step_parameter(step, WC);
-    float *vectors = rmil_arena_floats(arena, 2 * n, error), *columns = rmil_arena_floats(arena, 4 * k, error);
+    float *vectors = rmil_arena_floats(arena, 3 * n, error), *columns = rmil_arena_floats(arena, 4 * k, error);
     int64_t kept = step->gradient ? k : MIN(k, ROWS); /* without a way back one block of R is enough */
     w->r = rmil_arena_floats(arena, kept * n, error);
     if (!vectors || !columns || !w->r) return FALSE;
-    w->u = vectors, w->v = vectors + n;
+    w->u = vectors, w->v = vectors + n, w->keep = 1;
+    float *zero = memset(vectors + 2 * n, 0, (size_t)n * sizeof(float));
     w->s = columns, w->t = columns + k, w->soft = columns + 2 * k, w->a = columns + 3 * k;
-    if (!rmil_gemm(TRUE, FALSE, n, 1, d, 1, w2, n, wa, 1, 0, w->u, 1, error) ||
-        !rmil_gemm(TRUE, FALSE, n, 1, d, 1, w2, n, wc, 1, 0, w->v, 1, error))
-        return FALSE;
-    const float shift = (float)(dot(b2, wa, d) + (double)rmil_step_parameter(step, BA)[0]);
+    rmil_transposed_vector(w2, d, n, wa, FALSE, w->u);
+    rmil_transposed_vector(w2, d, n, wc, FALSE, w->v);
+    const float shift = (float)(rmil_dot(b2, wa, d) + (double)rmil_step_parameter(step, BA)[0]);
     for (int64_t i = 0; i < k; i += ROWS) {
         RmilFeatures x = rmil_features_of(step->bag, i, MIN(ROWS, k - i));
         float *r = w->r + (step->gradient ? i * n : 0);
         if (!rmil_features_forward(&x, rmil_step_parameter(step, W1), n, r, arena, error)) return FALSE;
-        add_relu(r, x.rows, n, rmil_step_parameter(step, B1));
-        if (step->train && config->dropout > 0) dropout(step, i, x.rows, n, r);
-        two_dots(r, x.rows, n, w->u, w->v, shift, w->s + i, w->t + i);
+        const float *bias = rmil_step_parameter(step, B1);
+        if (step->train && config->dropout > 0) { /* stands between relu and the dots, which then find nothing to add */
+            rmil_rows_relu(r, x.rows, n, bias);
+            w->keep = rmil_dropout(step, 0, i, x.rows, n, r);
+            bias = zero;
+        }
+        relu_dots(r, x.rows, n, bias, w->u, w->v, shift, w->s + i, w->t + i);
     }
     rmil_attention_forward(w->s, k, 1, config->threshold, w->soft, w->a, &w->attention);
-    outcome->logits[0] = dot(w->a, w->t, k) + dot(b2, wc, d) * w->attention.total + (double)rmil_step_parameter(step, BC)[0];
+    outcome->logits[0] = rmil_dot(w->a, w->t, k) + rmil_dot(b2, wc, d) * w->attention.total + (double)rmil_step_parameter(step, BC)[0];
     if (step->scores) memcpy(step->scores, w->s, (size_t)k * sizeof(float));
     if (step->attention) memcpy(step->attention, w->a, (size_t)k * sizeof(float));
     return TRUE;
@@ -138,15 +128,13 @@ static gboolean backward(const RmilStep *step, const Work *w, const float *ds, R
     const float *w2 = rmil_step_parameter(step, W2), *b2 = rmil_step_parameter(step, B2);
     const float *wa = rmil_step_parameter(step, WA), *wc = rmil_step_parameter(step, WC);
     const float dz = (float)w->slope;
-    const uint64_t cut = step->train ? (uint64_t)(config->dropout * 65536) : 0;
-    const float keep = 65536.0f / (float)(65536 - cut);
-    float *dr = rmil_arena_floats(arena, MIN(k, ROWS) * n, error), *part = rmil_arena_floats(arena, 5 * n, error);
+    float *dr = rmil_arena_floats(arena, MIN(k, ROWS) * n, error), *part = rmil_arena_floats(arena, 3 * n, error);
     double *sums = rmil_arena_take(arena, 3 * n, sizeof(double), error);
     if (!dr || !part || !sums) return FALSE;
     memset(sums, 0, (size_t)(3 * n) * sizeof *sums);
     for (int64_t i = 0; i < k; i += ROWS) {
         RmilFeatures x = rmil_features_of(step->bag, i, MIN(ROWS, k - i));
-        back_block(w->r + i * n, x.rows, n, w->a + i, ds + i, w->u, w->v, dz, keep, part, part + n, part + 2 * n, dr);
+        back_block(w->r + i * n, x.rows, n, w->a + i, ds + i, w->u, w->v, dz, w->keep, part, part + n, part + 2 * n, dr);
         for (int64_t j = 0; j < 3 * n; j++) sums[j] += (double)part[j];
         if (!rmil_features_backward(&x, dr, n, i > 0, rmil_step_gradient(step, W1), arena, error)) return FALSE;
     }
@@ -155,18 +143,14 @@ static gboolean backward(const RmilStep *step, const Work *w, const float *ds, R
     double total = 0;
     for (int64_t i = 0; i < k; i++) total += (double)ds[i];
 
-    float *dw2 = rmil_step_gradient(step, W2), *db2 = rmil_step_gradient(step, B2);
-    float *dwa = rmil_step_gradient(step, WA), *dwc = rmil_step_gradient(step, WC);
-    /* [dwₐ dw_c] = W2 [q p] + b2 [Σds Σa], dw_c scaled by dz; [∂W2 ∂b2] is the outer product of the same pair */
-    if (!rmil_gemm(FALSE, FALSE, d, 1, n, 1, w2, n, q, 1, 0, dwa, 1, error) ||
-        !rmil_gemm(FALSE, FALSE, d, 1, n, dz, w2, n, p, 1, 0, dwc, 1, error))
-        return FALSE;
-    for (int64_t i = 0; i < d; i++) {
-        dwa[i] += (float)(total * (double)b2[i]);
-        dwc[i] += dz * (float)(w->attention.total * (double)b2[i]);
-        db2[i] = dz * wc[i] * (float)w->attention.total + wa[i] * (float)total;
-        for (int64_t j = 0; j < n; j++) dw2[i * n + j] = dz * wc[i] * p[j] + wa[i] * q[j];
-    }
+    float *db2 = rmil_step_gradient(step, B2), *dwa = rmil_step_gradient(step, WA);
+    float *dwc = rmil_step_gradient(step, WC);
+    const float all = (float)w->attention.total;
+    rmil_matrix_vector(w2, d, n, q, b2, (float)total, dwa); /* ∂wₐ = W2 q + b2 Σds */
+    rmil_matrix_vector(w2, d, n, p, b2, all, dwc);          /* ∂w_c = ∂z (W2 p + b2 Σa) */
+    for (int64_t i = 0; i < d; i++) dwc[i] *= dz;
+    for (int64_t i = 0; i < d; i++) db2[i] = dz * wc[i] * all + wa[i] * (float)total;
+    outer_pair(wc, dz, wa, d, p, q, n, rmil_step_gradient(step, W2));
     rmil_step_gradient(step, BA)[0] = (float)total;
     rmil_step_gradient(step, BC)[0] = dz;
     return TRUE;
@@ -188,7 +172,7 @@ static gboolean step(const RmilStep *step, RmilArena *arena, RmilOutcome *outcom
     outcome->loss = outcome->slide_loss + outcome->guide_loss;
     if (!step->gradient) return TRUE;
     /* H_k·dc = dz (R_k·v + b2·w_c) */
-    const double base = dot(rmil_step_parameter(step, B2), rmil_step_parameter(step, WC), d);
+    const double base = rmil_dot(rmil_step_parameter(step, B2), rmil_step_parameter(step, WC), d);
     for (int64_t i = 0; i < k; i++) da[i] += (float)(w.slope * ((double)w.t[i] + base));
     rmil_attention_backward(&w.attention, w.soft, w.a, da, k, TRUE, ds);
     return backward(step, &w, ds, arena, error);

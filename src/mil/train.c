@@ -116,9 +116,6 @@ static gboolean train_epoch(Trainer *t, const int64_t *set, int64_t count, RmilE
         if (!run_bags(t, slides + i, i, size, TRUE, error)) return FALSE;
         for (int64_t j = 0; j < size; j++) {
             const RmilOutcome *outcome = &t->outcomes[j];
-            if (!isfinite(outcome->loss))
-                return rmil_fail(error, RMIL_ERROR_DATA, "%s: the loss is not a number in epoch %" G_GINT64_FORMAT
-                                 "; a smaller learning rate may help", t->bags[slides[i + j]]->id, t->state.epoch + 1);
             epoch->train_loss += outcome->loss / (double)count;
             epoch->train_slide_loss += outcome->slide_loss / (double)count;
             epoch->train_guide_loss += outcome->guide_loss / (double)count;
@@ -126,6 +123,10 @@ static gboolean train_epoch(Trainer *t, const int64_t *set, int64_t count, RmilE
         t->state.updates++;
         if (!rmil_crew_run(t->crew, (t->model->layout.count + CHUNK - 1) / CHUNK, update_chunk, t, error)) return FALSE;
     }
+    for (int64_t i = 0; i < t->stride; i++) /* relu turns NaN into 0, so that the loss alone does not tell */
+        if (!isfinite(t->arrays[PARAMETERS][i]) || !isfinite(epoch->train_loss))
+            return rmil_fail(error, RMIL_ERROR_DATA, "training left the finite numbers in epoch %" G_GINT64_FORMAT
+                             ": a smaller learning rate may help, or a feature is NaN or infinite", t->state.epoch + 1);
     return TRUE;
 }
 
