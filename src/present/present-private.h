@@ -1,0 +1,72 @@
+/* What the files of this room share: colours, pictures made of pixels and an SVG overlay, text for SVG and HTML. */
+#ifndef RMIL_PRESENT_PRIVATE_H
+#define RMIL_PRESENT_PRIVATE_H
+
+#include "base/base-private.h"
+#include "rankmil/present.h"
+
+/* -- colormap.c -------------------------------------------------------------------------------------------------------- */
+/* Viridis at t, clamped to [0, 1]. */
+void rmil_viridis(double t, uint8_t rgb[3]);
+
+/* -- canvas.c ---------------------------------------------------------------------------------------------------------- */
+/* Pixels below, a drawing in SVG units of one pixel above. */
+typedef struct {
+    int64_t width, height;
+    uint8_t *rgb;  /* height × width × 3, white at first */
+    GString *svg;  /* elements; the <svg> around them is added when written */
+} RmilCanvas;
+RmilCanvas *rmil_canvas_new(int64_t width, int64_t height, GError **error);
+void rmil_canvas_free(RmilCanvas *canvas);
+void rmil_canvas_blit(RmilCanvas *canvas, int64_t x, int64_t y, const uint8_t *rgb, int64_t width, int64_t height);
+/* One line of text with its baseline at y, shortened to `room` px (0: not). anchor: "start", "middle", "end". */
+void rmil_canvas_text(RmilCanvas *canvas, double x, double y, double size, const char *anchor, gboolean bold,
+                      double room, const char *text);
+gboolean rmil_canvas_write(RmilCanvas *canvas, const char *path, GError **error);
+/* The picture file at path, at most max_width wide, as JPEG bytes in base64; *width, *height: its size in px. */
+char *rmil_picture_base64(const char *path, int64_t max_width, int64_t *width, int64_t *height, GError **error);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilCanvas, rmil_canvas_free)
+
+/* -- panel.c: what heat maps and mask previews have in common ------------------------------------------------------------ */
+typedef struct {
+    int64_t x, y, width, height; /* in the picture */
+    double downsample;           /* level-0 px per picture px */
+} RmilPanel;
+/* Panel size for a slide shown with at most max_side px a side, never enlarged. */
+void rmil_panel_size(int64_t slide_width, int64_t slide_height, int64_t max_side, RmilPanel *panel);
+/* The slide in the panel's size: height × width × 3, free with rmil_free. */
+uint8_t *rmil_panel_read(RmilSlide *slide, const RmilPanel *panel, GError **error);
+/* Picture pixels [*from, *to) that the level-0 span (start, start + side) covers: those whose centres lie in it, and
+ * never none, so that neighbouring tiles neither overlap nor part. Clipped to 0 … size. */
+void rmil_panel_span(double start, double side, double downsample, int64_t size, int64_t *from, int64_t *to);
+void rmil_panel_outline(RmilCanvas *canvas, const RmilPanel *panel, const RmilRegion *region, double stroke);
+void rmil_panel_frame(RmilCanvas *canvas, const RmilPanel *panel);
+
+/* Footer: items laid from left to right, wrapped like words. */
+typedef struct {
+    RmilCanvas *canvas; /* NULL: only measures */
+    double left, right, x, y, row, text;
+} RmilFooter;
+void rmil_footer_init(RmilFooter *footer, RmilCanvas *canvas, double left, double right, double top, double text);
+/* Room for an item: where its top left corner goes. */
+void rmil_footer_place(RmilFooter *footer, double width, double *x, double *y);
+double rmil_footer_end(const RmilFooter *footer);
+void rmil_footer_scale_bar(RmilFooter *footer, double mpp, const RmilPanel *panel);
+/* kind: 'o' outline, 't' tissue tint, 'g' tile grid. */
+void rmil_footer_swatch(RmilFooter *footer, char kind, const char *text);
+double rmil_text_width(const char *text, double size); /* an estimate from above */
+
+/* -- order.c ----------------------------------------------------------------------------------------------------------- */
+/* Indices of the finite values, highest first, ties by index; *n: how many. Free with rmil_free. */
+int64_t *rmil_descending(const float *values, int64_t count, int64_t *n, GError **error);
+/* percentiles[i] in [0, 1]: share of the finite values below values[i], ties share the middle of their range; NaN where
+ * values[i] is not finite. */
+gboolean rmil_percentiles(const float *values, int64_t count, float *percentiles, GError **error);
+
+/* -- text -------------------------------------------------------------------------------------------------------------- */
+/* Escaped for XML and HTML, text or attribute; broken UTF-8 and control characters are replaced. Free with g_free. */
+char *rmil_markup(const char *text);
+/* "12345.6" -> "12,346"; free with g_free. */
+char *rmil_thousands(double value);
+
+#endif

@@ -1,0 +1,42 @@
+/* The HTML report: one section per function, each appending to the page. */
+#ifndef RMIL_PRESENT_REPORT_H
+#define RMIL_PRESENT_REPORT_H
+
+#include "run.h"
+
+typedef struct {
+    const RmilRun *run;
+    const RmilRunSummary *summary;
+    GString *out;
+    gboolean tested; /* there are labelled test slides of both classes */
+} RmilReport;
+
+/* -- html.c ---------------------------------------------------------------------------------------------------------------- */
+/* printf whose string arguments are escaped for HTML. */
+void rmil_html(GString *out, const char *format, ...) G_GNUC_PRINTF(2, 3);
+extern const char rmil_html_style[];
+/* "0.941", "–" for NaN; text: at least 16 bytes. */
+const char *rmil_html_metric(double value, char *text);
+/* "0.003", "< 0.001", "–". */
+const char *rmil_html_p(double p, char *text);
+/* "2 h 5 min", "41 s", "0.3 s"; text: at least 32 bytes. */
+const char *rmil_html_seconds(double seconds, char *text);
+/* <div class=scroll><table><caption>…</caption> and its end. The caption is escaped. */
+void rmil_html_table_begin(GString *out, const char *caption);
+void rmil_html_table_end(GString *out);
+/* <figure> with the SVG as an image. */
+void rmil_html_svg(GString *out, const char *svg, const char *alt, const char *caption);
+/* Rows "key | value" of everything in a JSON object, nested keys joined; skip: NULL-terminated top-level members left out. */
+void rmil_html_json_rows(GString *out, JsonNode *object, const char *const *skip);
+
+/* -- sections, in the page's order -------------------------------------------------------------------------------------------- */
+void rmil_report_headline(RmilReport *report);
+gboolean rmil_report_results(RmilReport *report, GError **error);
+gboolean rmil_report_localisation(RmilReport *report, GError **error);
+gboolean rmil_report_heatmaps(RmilReport *report, const RmilMonitor *monitor, GError **error);
+void rmil_report_errors(RmilReport *report);
+void rmil_report_cohort(RmilReport *report);
+gboolean rmil_report_training(RmilReport *report, GError **error);
+void rmil_report_making(RmilReport *report);
+
+#endif

@@ -1,0 +1,373 @@
+#include "run.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define JSON_LIMIT ((gsize)64 << 20)
+
+/* The paper's order; what is not here follows by name. */
+static const struct {
+    const char *name, *title;
+} known[] = {
+    {"abmil", "AB-MIL"},       {"induction", "Attention induction"},
+    {"rank", "Rank induction"}, {"dsmil", "DS-MIL"},
+    {"dsmil-rank", "DS-MIL + rank"}, {"clam-sb", "CLAM-SB"},
+    {"clam-mb", "CLAM-MB"},    {"hipt", "HIPT"},
+    {"hipt-rank", "HIPT + rank"},
+};
+
+static int known_index(const char *name) {
+    int i = 0;
+    while (i < (int)G_N_ELEMENTS(known) && strcmp(known[i].name, name) != 0) i++;
+    return i;
+}
+
+static void free_case(gpointer data) { g_free(((RmilCase *)data)->id); }
+static void free_local(gpointer data) { g_free(((RmilLocal *)data)->id); }
+
+static void free_seed(gpointer data) {
+    RmilSeedRun *seed = data;
+    g_free(seed->folder);
+    g_clear_pointer(&seed->info, json_node_unref);
+    g_array_unref(seed->cases);
+    g_array_unref(seed->epochs);
+    g_array_unref(seed->locals);
+    g_free(seed);
+}
+
+static void free_method(gpointer data) {
+    RmilMethod *method = data;
+    g_free(method->name);
+    g_free(method->title);
+    g_ptr_array_unref(method->seeds);
+    g_free(method);
+}
+
+void rmil_run_free(RmilRun *run) {
+    if (!run) return;
+    g_free(run->folder);
+    g_clear_pointer(&run->info, json_node_unref);
+    g_ptr_array_unref(run->methods);
+    g_ptr_array_unref(run->missing);
+    g_free(run);
+}
+
+G_GNUC_PRINTF(2, 3) static void add_missing(RmilRun *run, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    g_ptr_array_add(run->missing, g_strdup_vprintf(format, arguments));
+    va_end(arguments);
+}
+
+/* -- run.json -------------------------------------------------------------------------------------------------------------- */
+JsonNode *rmil_json_get(JsonNode *object, const char *member) {
+    return object && JSON_NODE_HOLDS_OBJECT(object) ? json_object_get_member(json_node_get_object(object), member) : NULL;
+}
+
+const char *rmil_json_text(JsonNode *object, const char *member) {
+    JsonNode *node = rmil_json_get(object, member);
+    return node && JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_STRING ? json_node_get_string(node)
+                                                                                                  : NULL;
+}
+
+/* json-glib recurses: nesting is bounded before it sees the text. */
+static gboolean too_deep(const char *text) {
+    int depth = 0;
+    gboolean quoted = FALSE;
+    for (const char *p = text; *p; p++) {
+        if (quoted) {
+            if (*p == '\\' && p[1]) p++;
+            else if (*p == '"') quoted = FALSE;
+        } else if (*p == '"') {
+            quoted = TRUE;
+        } else if (*p == '{' || *p == '[') {
+            if (++depth > 32) return TRUE;
+        } else if (*p == '}' || *p == ']') {
+            depth--;
+        }
+    }
+    return FALSE;
+}
+
+static gboolean read_json(const char *path, JsonNode **node, GError **error) {
+    gsize size;
+    g_autofree char *text = rmil_file_read(path, JSON_LIMIT, &size, error);
+    if (!text) return FALSE;
+    if (!g_utf8_validate(text, (gssize)size, NULL))
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not UTF-8 text", path);
+    if (too_deep(text)) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is nested more than 32 deep", path);
+    g_autoptr(JsonParser) parser = json_parser_new_immutable();
+    g_autoptr(GError) reason = NULL;
+    if (!json_parser_load_from_data(parser, text, (gssize)size, &reason))
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not JSON: %s", path, reason->message);
+    JsonNode *root = json_parser_get_root(parser);
+    if (!root || !JSON_NODE_HOLDS_OBJECT(root))
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not a JSON object", path);
+    *node = json_node_ref(root);
+    return TRUE;
+}
+
+/* -- tables ----------------------------------------------------------------------------------------------------------------- */
+/* Columns by name; the error names the first that the file lacks. */
+static gboolean find_columns(const RmilTable *table, const char *path, const char *const *names, int n, int *columns,
+                             GError **error) {
+    for (int i = 0; i < n; i++) {
+        columns[i] = rmil_table_find(table, names[i]);
+        if (columns[i] < 0) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has no column \"%s\"", path, names[i]);
+    }
+    return TRUE;
+}
+
+static gboolean row_fail(GError **error, const RmilTable *table, const char *path, int64_t row, const char *what,
+                         const char *cell) {
+    return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line %" G_GINT64_FORMAT ": %s: \"%s\"", path, rmil_table_line(table, row),
+                     what, cell);
+}
+
+/* An empty cell and "nan" are NaN: a value that does not exist, such as the AUROC of one class. */
+static gboolean number_or_nan(const RmilTable *table, int64_t row, int column, double *value, GError **error) {
+    const char *cell = rmil_table_cell(table, row, column);
+    *value = NAN;
+    if (*cell == '\0' || g_ascii_strcasecmp(cell, "nan") == 0 || g_ascii_strcasecmp(cell, "-nan") == 0) return TRUE;
+    return rmil_table_number(table, row, column, value, error);
+}
+
+static gboolean read_case(const RmilTable *table, const char *path, int64_t row, const int *columns, RmilCase *item,
+                          GError **error) {
+    const char *id = rmil_table_cell(table, row, columns[0]), *split = rmil_table_cell(table, row, columns[1]),
+               *label = rmil_table_cell(table, row, columns[2]);
+    if (*id == '\0') return row_fail(error, table, path, row, "no id", id);
+    item->split = RMIL_SPLIT_NONE;
+    for (int s = RMIL_SPLIT_TRAIN; s <= RMIL_SPLIT_TEST; s++)
+        if (strcmp(split, ((const char *[]){"", "train", "val", "test"})[s]) == 0) item->split = (RmilSplit)s;
+    if (*split && item->split == RMIL_SPLIT_NONE) return row_fail(error, table, path, row, "unknown split", split);
+    if (*label == '\0' || strcmp(label, "-1") == 0) item->label = -1;
+    else if (strcmp(label, "0") == 0 || strcmp(label, "1") == 0) item->label = *label - '0';
+    else return row_fail(error, table, path, row, "label is neither 0 nor 1", label);
+    if (!rmil_table_number(table, row, columns[3], &item->probability, error)) return FALSE;
+    if (item->probability < 0 || item->probability > 1)
+        return row_fail(error, table, path, row, "probability is outside 0 … 1", rmil_table_cell(table, row, columns[3]));
+    item->id = g_strdup(id);
+    return TRUE;
+}
+
+static gboolean read_predictions(const char *path, GArray *cases, GError **error) {
+    static const char *const names[] = {"id", "split", "label", "probability"};
+    g_autoptr(RmilTable) table = rmil_table_read(path, error);
+    int columns[4];
+    if (!table || !find_columns(table, path, names, 4, columns, error)) return FALSE;
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    for (int64_t row = 0; row < rmil_table_rows(table); row++) {
+        RmilCase item;
+        const char *id = rmil_table_cell(table, row, columns[0]);
+        if (!g_hash_table_add(seen, (gpointer)id)) return row_fail(error, table, path, row, "a second line for the id", id);
+        if (!read_case(table, path, row, columns, &item, error)) return FALSE;
+        g_array_append_val(cases, item);
+    }
+    if (cases->len == 0) return rmil_fail(error, RMIL_ERROR_DATA, "%s: has no predictions", path);
+    return TRUE;
+}
+
+static gboolean read_history(const char *path, GArray *epochs, GError **error) {
+    static const char *const names[] = {"epoch", "train_loss", "train_slide_loss", "train_guide_loss", "val_loss", "val_auroc",
+                                        "best"};
+    g_autoptr(RmilTable) table = rmil_table_read(path, error);
+    int columns[7];
+    if (!table || !find_columns(table, path, names, 7, columns, error)) return FALSE;
+    for (int64_t row = 0; row < rmil_table_rows(table); row++) {
+        double value[6];
+        for (int i = 0; i < 6; i++)
+            if (!number_or_nan(table, row, columns[i], &value[i], error)) return FALSE;
+        if (!(value[0] >= 0 && value[0] < 1e9))
+            return row_fail(error, table, path, row, "not an epoch", rmil_table_cell(table, row, columns[0]));
+        const char *best = rmil_table_cell(table, row, columns[6]);
+        RmilEpoch epoch = {(int64_t)value[0], value[1], value[2], value[3], value[4], value[5],
+                           *best && strcmp(best, "0") != 0 && g_ascii_strcasecmp(best, "false") != 0};
+        g_array_append_val(epochs, epoch);
+    }
+    return TRUE;
+}
+
+static gboolean read_localisation(const char *path, GArray *locals, GError **error) {
+    static const char *const names[] = {"id", "alpha", "iou", "dice", "pointing"};
+    g_autoptr(RmilTable) table = rmil_table_read(path, error);
+    int columns[5];
+    if (!table || !find_columns(table, path, names, 5, columns, error)) return FALSE;
+    for (int64_t row = 0; row < rmil_table_rows(table); row++) {
+        RmilLocal item;
+        double *values[] = {&item.alpha, &item.iou, &item.dice, &item.pointing};
+        for (int i = 0; i < 4; i++)
+            if (!rmil_table_number(table, row, columns[i + 1], values[i], error)) return FALSE;
+        item.id = g_strdup(rmil_table_cell(table, row, columns[0]));
+        g_array_append_val(locals, item);
+    }
+    return TRUE;
+}
+
+/* -- folders ----------------------------------------------------------------------------------------------------------------- */
+static RmilSeedRun *read_seed(RmilRun *run, const char *folder, const char *shown, int64_t number, GError **error) {
+    RmilSeedRun *seed = g_new0(RmilSeedRun, 1);
+    seed->seed = number;
+    seed->folder = g_strdup(folder);
+    seed->cases = g_array_new(FALSE, FALSE, sizeof(RmilCase));
+    g_array_set_clear_func(seed->cases, free_case);
+    seed->epochs = g_array_new(FALSE, FALSE, sizeof(RmilEpoch));
+    seed->locals = g_array_new(FALSE, FALSE, sizeof(RmilLocal));
+    g_array_set_clear_func(seed->locals, free_local);
+    g_autofree char *predictions = g_build_filename(folder, "predictions.csv", NULL);
+    g_autofree char *info = g_build_filename(folder, "run.json", NULL);
+    g_autofree char *history = g_build_filename(folder, "history.csv", NULL);
+    g_autofree char *locals = g_build_filename(folder, "localisation.csv", NULL);
+    gboolean good = read_predictions(predictions, seed->cases, error);
+    if (good && g_file_test(info, G_FILE_TEST_EXISTS)) good = read_json(info, &seed->info, error);
+    else if (good) add_missing(run, "%srun.json: the configuration and time of this training.", shown);
+    if (good && g_file_test(history, G_FILE_TEST_EXISTS)) good = read_history(history, seed->epochs, error);
+    else if (good) add_missing(run, "%shistory.csv: how the loss went while training.", shown);
+    if (good && g_file_test(locals, G_FILE_TEST_EXISTS)) good = read_localisation(locals, seed->locals, error);
+    if (good) return seed;
+    free_seed(seed);
+    return NULL;
+}
+
+static RmilMethod *new_method(const char *name) {
+    RmilMethod *method = g_new0(RmilMethod, 1);
+    int index = known_index(name);
+    method->name = g_filename_display_name(name);
+    method->title = g_strdup(index < (int)G_N_ELEMENTS(known) ? known[index].title : method->name);
+    method->style = index % RMIL_FIGURE_STYLES + 1;
+    method->seeds = g_ptr_array_new_with_free_func(free_seed);
+    return method;
+}
+
+static int compare_names(gconstpointer a, gconstpointer b) {
+    const char *x = *(char *const *)a, *y = *(char *const *)b;
+    int i = known_index(x), j = known_index(y);
+    return i != j ? (i > j) - (i < j) : strcmp(x, y);
+}
+
+static int compare_seeds(gconstpointer a, gconstpointer b) {
+    int64_t x = (*(RmilSeedRun *const *)a)->seed, y = (*(RmilSeedRun *const *)b)->seed;
+    return (x > y) - (x < y);
+}
+
+/* Names of the folders in a folder, hidden ones left out. */
+static GPtrArray *list_folders(const char *folder, GError **error) {
+    g_autoptr(GError) reason = NULL;
+    GDir *dir = g_dir_open(folder, 0, &reason);
+    if (!dir) {
+        rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be read: %s", folder, reason->message);
+        return NULL;
+    }
+    GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+    for (const char *name; (name = g_dir_read_name(dir));) {
+        g_autofree char *path = g_build_filename(folder, name, NULL);
+        if (*name != '.' && g_file_test(path, G_FILE_TEST_IS_DIR)) g_ptr_array_add(names, g_strdup(name));
+    }
+    g_dir_close(dir);
+    g_ptr_array_sort(names, compare_names);
+    return names;
+}
+
+static gboolean read_method(RmilRun *run, const char *folder, const char *name, GError **error) {
+    g_autoptr(GPtrArray) numbers = list_folders(folder, error);
+    if (!numbers) return FALSE;
+    RmilMethod *method = new_method(name);
+    for (guint i = 0; i < numbers->len; i++) {
+        const char *number = g_ptr_array_index(numbers, i);
+        char *end;
+        int64_t seed = g_ascii_strtoll(number, &end, 10);
+        g_autofree char *path = g_build_filename(folder, number, NULL);
+        g_autofree char *predictions = g_build_filename(path, "predictions.csv", NULL);
+        g_autofree char *shown = g_strdup_printf("runs/%s/%s/", method->name, number);
+        if (*end) continue; /* not a seed */
+        if (!g_file_test(predictions, G_FILE_TEST_EXISTS)) {
+            add_missing(run, "%spredictions.csv: this training is not finished and is left out.", shown);
+            continue;
+        }
+        RmilSeedRun *one = read_seed(run, path, shown, seed, error);
+        if (!one) {
+            free_method(method);
+            return FALSE;
+        }
+        g_ptr_array_add(method->seeds, one);
+    }
+    g_ptr_array_sort(method->seeds, compare_seeds);
+    if (method->seeds->len) g_ptr_array_add(run->methods, method);
+    else free_method(method);
+    return TRUE;
+}
+
+static gboolean read_many(RmilRun *run, const char *runs, GError **error) {
+    g_autoptr(GPtrArray) names = list_folders(runs, error);
+    if (!names) return FALSE;
+    for (guint i = 0; i < names->len; i++) {
+        g_autofree char *path = g_build_filename(runs, g_ptr_array_index(names, i), NULL);
+        if (!read_method(run, path, g_ptr_array_index(names, i), error)) return FALSE;
+    }
+    if (run->methods->len) return TRUE;
+    return rmil_fail(error, RMIL_ERROR_DATA, "%s: holds no finished training (no METHOD/SEED/predictions.csv)", runs);
+}
+
+/* The method of a lone training run: as its run.json names it. */
+static gboolean read_single(RmilRun *run, GError **error) {
+    RmilSeedRun *seed = read_seed(run, run->folder, "", 0, error);
+    if (!seed) return FALSE;
+    const char *model = rmil_json_text(seed->info, "model"), *guide = rmil_json_text(seed->info, "guide"),
+               *name = rmil_json_text(seed->info, "method");
+    g_autofree char *made = guide && strcmp(guide, "none") != 0
+                                ? (model && strcmp(model, "abmil") != 0 ? g_strdup_printf("%s-%s", model, guide) : g_strdup(guide))
+                                : g_strdup(model ? model : "model");
+    RmilMethod *method = new_method(name ? name : made);
+    JsonNode *number = rmil_json_get(seed->info, "seed");
+    if (number && JSON_NODE_HOLDS_VALUE(number)) seed->seed = json_node_get_int(number);
+    g_ptr_array_add(method->seeds, seed);
+    g_ptr_array_add(run->methods, method);
+    run->single = TRUE;
+    run->info = seed->info ? json_node_ref(seed->info) : NULL;
+    return TRUE;
+}
+
+/* A slide's label must be the same wherever it stands. */
+static gboolean check_labels(const RmilRun *run, GError **error) {
+    g_autoptr(GHashTable) labels = g_hash_table_new(g_str_hash, g_str_equal);
+    for (guint m = 0; m < run->methods->len; m++) {
+        const RmilMethod *method = g_ptr_array_index(run->methods, m);
+        for (guint s = 0; s < method->seeds->len; s++) {
+            const RmilSeedRun *seed = g_ptr_array_index(method->seeds, s);
+            for (guint i = 0; i < seed->cases->len; i++) {
+                const RmilCase *item = &g_array_index(seed->cases, RmilCase, i);
+                gpointer before;
+                if (!g_hash_table_lookup_extended(labels, item->id, NULL, &before))
+                    g_hash_table_insert(labels, item->id, GINT_TO_POINTER(item->label));
+                else if (GPOINTER_TO_INT(before) != item->label)
+                    return rmil_fail(error, RMIL_ERROR_DATA,
+                                     "%s/predictions.csv: slide \"%s\" has label %d, elsewhere in this run folder %d",
+                                     seed->folder, item->id, item->label, GPOINTER_TO_INT(before));
+            }
+        }
+    }
+    return TRUE;
+}
+
+RmilRun *rmil_run_read(const char *folder, GError **error) {
+    g_autoptr(RmilRun) run = g_new0(RmilRun, 1);
+    run->folder = g_strdup(folder);
+    run->methods = g_ptr_array_new_with_free_func(free_method);
+    run->missing = g_ptr_array_new_with_free_func(g_free);
+    g_autofree char *runs = g_build_filename(folder, "runs", NULL);
+    g_autofree char *predictions = g_build_filename(folder, "predictions.csv", NULL);
+    g_autofree char *info = g_build_filename(folder, "run.json", NULL);
+    gboolean good;
+    if (g_file_test(runs, G_FILE_TEST_IS_DIR)) {
+        good = g_file_test(info, G_FILE_TEST_EXISTS) ? read_json(info, &run->info, error) : TRUE;
+        if (good && !run->info) add_missing(run, "run.json: the command, configuration, cohort summary and times.");
+        good = good && read_many(run, runs, error);
+    } else if (g_file_test(predictions, G_FILE_TEST_EXISTS)) {
+        good = read_single(run, error);
+    } else {
+        good = rmil_fail(error, g_file_test(folder, G_FILE_TEST_IS_DIR) ? RMIL_ERROR_DATA : RMIL_ERROR_IO,
+                         "%s: is not a run folder: it has neither runs/ nor predictions.csv", folder);
+    }
+    return good && check_labels(run, error) ? g_steal_pointer(&run) : NULL;
+}

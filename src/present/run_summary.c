@@ -1,0 +1,279 @@
+#include "run.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CUT 0.5
+#define BOOTSTRAP_ROUNDS 2000
+
+const char *const rmil_metric_names[RMIL_N_METRICS] = {"AUROC",    "AUPRC",       "Average precision",
+                                                       "Accuracy", "Sensitivity", "Specificity"};
+
+static void metrics_of(const int *labels, const double *scores, int64_t n, double *values, RmilMetrics *metrics) {
+    rmil_metrics(labels, scores, n, CUT, metrics);
+    const double in_order[] = {metrics->auroc,    metrics->auprc,       metrics->average_precision,
+                               metrics->accuracy, metrics->sensitivity, metrics->specificity};
+    memcpy(values, in_order, sizeof in_order);
+}
+
+/* Mean and SD (n − 1) of the finite among n values, stride apart; NaN where there are too few. */
+static void mean_sd(const double *values, int64_t n, int stride, double *mean, double *sd) {
+    double sum = 0, squares = 0;
+    int64_t count = 0;
+    for (int64_t i = 0; i < n; i++) {
+        double v = values[i * stride];
+        if (isnan(v)) continue;
+        sum += v;
+        count++;
+    }
+    *mean = count ? sum / (double)count : NAN;
+    for (int64_t i = 0; i < n; i++)
+        if (!isnan(values[i * stride])) squares += (values[i * stride] - *mean) * (values[i * stride] - *mean);
+    *sd = count > 1 ? sqrt(squares / (double)(count - 1)) : NAN;
+}
+
+static void free_pooled(gpointer data) { g_free(((RmilPooled *)data)->id); }
+
+/* Every labelled test slide of any seed, with the mean probability of the seeds that tested it. */
+static GArray *pool(const RmilMethod *method) {
+    GArray *pooled = g_array_new(FALSE, FALSE, sizeof(RmilPooled));
+    g_array_set_clear_func(pooled, free_pooled);
+    g_autoptr(GHashTable) index = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GArray) counts = g_array_new(FALSE, TRUE, sizeof(int64_t));
+    for (guint s = 0; s < method->seeds->len; s++) {
+        const RmilSeedRun *seed = g_ptr_array_index(method->seeds, s);
+        for (guint i = 0; i < seed->cases->len; i++) {
+            const RmilCase *item = &g_array_index(seed->cases, RmilCase, i);
+            if (item->split != RMIL_SPLIT_TEST || item->label < 0) continue;
+            gpointer at;
+            if (!g_hash_table_lookup_extended(index, item->id, NULL, &at)) {
+                RmilPooled one = {g_strdup(item->id), item->label, 0};
+                at = GUINT_TO_POINTER(pooled->len);
+                g_hash_table_insert(index, one.id, at);
+                g_array_append_val(pooled, one);
+                g_array_set_size(counts, pooled->len);
+            }
+            g_array_index(pooled, RmilPooled, GPOINTER_TO_UINT(at)).probability += item->probability;
+            g_array_index(counts, int64_t, GPOINTER_TO_UINT(at))++;
+        }
+    }
+    for (guint i = 0; i < pooled->len; i++)
+        g_array_index(pooled, RmilPooled, i).probability /= (double)g_array_index(counts, int64_t, i);
+    return pooled;
+}
+
+static void summarise_pooled(RmilMethodSummary *summary) {
+    int64_t n = summary->pooled->len;
+    g_autofree int *labels = g_new(int, n + 1);
+    g_autofree double *scores = g_new(double, n + 1);
+    for (int64_t i = 0; i < n; i++) {
+        labels[i] = g_array_index(summary->pooled, RmilPooled, i).label;
+        scores[i] = g_array_index(summary->pooled, RmilPooled, i).probability;
+        if (labels[i] == 1) summary->positives++;
+        else summary->negatives++;
+    }
+    for (int i = 0; i < RMIL_N_METRICS; i++) {
+        summary->value[i] = NAN;
+        summary->interval[i] = (RmilInterval){NAN, NAN};
+    }
+    if (n == 0) return;
+    RmilMetrics metrics;
+    metrics_of(labels, scores, n, summary->value, &metrics);
+    if (summary->positives == 0 || summary->negatives == 0) return; /* intervals need both classes */
+    RmilMetricIntervals b;
+    rmil_bootstrap(labels, scores, n, CUT, 0.95, BOOTSTRAP_ROUNDS, 0, &b);
+    const RmilInterval in_order[] = {b.auroc, b.auprc, b.average_precision, b.accuracy, b.sensitivity, b.specificity};
+    memcpy(summary->interval, in_order, sizeof in_order);
+    double variance;
+    rmil_delong(labels, scores, n, 0.95, &variance, &summary->interval[0]);
+}
+
+static void summarise_seeds(RmilMethodSummary *summary) {
+    const RmilMethod *method = summary->method;
+    summary->seeds = method->seeds->len;
+    summary->by_seed = g_new(double, summary->seeds * RMIL_N_METRICS);
+    for (int64_t s = 0; s < summary->seeds; s++) {
+        const RmilSeedRun *seed = g_ptr_array_index(method->seeds, s);
+        g_autofree int *labels = g_new(int, seed->cases->len);
+        g_autofree double *scores = g_new(double, seed->cases->len);
+        int64_t n = 0;
+        for (guint i = 0; i < seed->cases->len; i++) {
+            const RmilCase *item = &g_array_index(seed->cases, RmilCase, i);
+            if (item->split != RMIL_SPLIT_TEST || item->label < 0) continue;
+            labels[n] = item->label;
+            scores[n++] = item->probability;
+        }
+        RmilMetrics metrics;
+        double *values = summary->by_seed + s * RMIL_N_METRICS;
+        for (int i = 0; i < RMIL_N_METRICS; i++) values[i] = NAN;
+        if (n) metrics_of(labels, scores, n, values, &metrics);
+    }
+    for (int i = 0; i < RMIL_N_METRICS; i++)
+        mean_sd(summary->by_seed + i, summary->seeds, RMIL_N_METRICS, &summary->mean[i], &summary->sd[i]);
+}
+
+/* -- comparisons -------------------------------------------------------------------------------------------------------------- */
+static double compare_pooled(const RmilMethodSummary *a, const RmilMethodSummary *b) {
+    g_autoptr(GHashTable) other = g_hash_table_new(g_str_hash, g_str_equal);
+    for (guint i = 0; i < b->pooled->len; i++) {
+        RmilPooled *item = &g_array_index(b->pooled, RmilPooled, i);
+        g_hash_table_insert(other, item->id, item);
+    }
+    g_autofree int *labels = g_new(int, a->pooled->len + 1);
+    g_autofree double *x = g_new(double, a->pooled->len + 1), *y = g_new(double, a->pooled->len + 1);
+    int64_t n = 0, positives = 0;
+    for (guint i = 0; i < a->pooled->len; i++) {
+        const RmilPooled *item = &g_array_index(a->pooled, RmilPooled, i), *match = g_hash_table_lookup(other, item->id);
+        if (!match) continue;
+        labels[n] = item->label;
+        positives += item->label;
+        x[n] = item->probability;
+        y[n++] = match->probability;
+    }
+    double z, p = NAN;
+    if (positives > 0 && positives < n) rmil_delong_test(labels, x, y, n, &z, &p);
+    return p;
+}
+
+static void compare_seeds(const RmilMethodSummary *a, const RmilMethodSummary *b, RmilComparison *comparison) {
+    g_autofree double *x = g_new(double, a->seeds), *y = g_new(double, b->seeds);
+    g_autofree double *px = g_new(double, a->seeds), *py = g_new(double, a->seeds);
+    int64_t nx = 0, ny = 0, pairs = 0;
+    for (int64_t i = 0; i < a->seeds; i++)
+        if (!isnan(a->by_seed[i * RMIL_N_METRICS])) x[nx++] = a->by_seed[i * RMIL_N_METRICS];
+    for (int64_t i = 0; i < b->seeds; i++)
+        if (!isnan(b->by_seed[i * RMIL_N_METRICS])) y[ny++] = b->by_seed[i * RMIL_N_METRICS];
+    for (int64_t i = 0; i < a->seeds; i++)
+        for (int64_t j = 0; j < b->seeds; j++) {
+            const RmilSeedRun *s = g_ptr_array_index(a->method->seeds, i), *t = g_ptr_array_index(b->method->seeds, j);
+            double u = a->by_seed[i * RMIL_N_METRICS], v = b->by_seed[j * RMIL_N_METRICS];
+            if (s->seed != t->seed || isnan(u) || isnan(v)) continue;
+            px[pairs] = u;
+            py[pairs++] = v;
+        }
+    double statistic;
+    comparison->mann_whitney = comparison->wilcoxon = NAN;
+    if (nx >= 2 && ny >= 2) rmil_mann_whitney(x, nx, y, ny, &statistic, &comparison->mann_whitney);
+    if (pairs >= 2) rmil_wilcoxon(px, py, pairs, &statistic, &comparison->wilcoxon);
+}
+
+/* Holm's correction over those comparisons that have a p value. */
+static void correct(RmilComparison *comparisons, int n, gsize p_at, gsize adjusted_at) {
+    g_autofree double *p = g_new(double, n + 1), *adjusted = g_new(double, n + 1);
+    int64_t count = 0;
+    for (int i = 0; i < n; i++) {
+        double value = G_STRUCT_MEMBER(double, &comparisons[i], p_at);
+        if (!isnan(value)) p[count++] = value;
+    }
+    if (count) rmil_holm(p, count, adjusted);
+    count = 0;
+    for (int i = 0; i < n; i++)
+        G_STRUCT_MEMBER(double, &comparisons[i], adjusted_at) =
+            isnan(G_STRUCT_MEMBER(double, &comparisons[i], p_at)) ? NAN : adjusted[count++];
+}
+
+static void compare(RmilRunSummary *summary) {
+    const RmilMethodSummary *a = &summary->methods[summary->reference];
+    summary->comparisons = g_new0(RmilComparison, summary->n);
+    for (int i = 0; i < summary->n; i++) {
+        if (i == summary->reference) continue;
+        const RmilMethodSummary *b = &summary->methods[i];
+        RmilComparison *comparison = &summary->comparisons[summary->n_comparisons++];
+        comparison->other = i;
+        comparison->difference = a->value[0] - b->value[0];
+        comparison->delong = compare_pooled(a, b);
+        compare_seeds(a, b, comparison);
+    }
+    RmilComparison *all = summary->comparisons;
+    int n = summary->n_comparisons;
+    correct(all, n, G_STRUCT_OFFSET(RmilComparison, delong), G_STRUCT_OFFSET(RmilComparison, delong_holm));
+    correct(all, n, G_STRUCT_OFFSET(RmilComparison, mann_whitney), G_STRUCT_OFFSET(RmilComparison, mann_whitney_holm));
+    correct(all, n, G_STRUCT_OFFSET(RmilComparison, wilcoxon), G_STRUCT_OFFSET(RmilComparison, wilcoxon_holm));
+}
+
+/* -- localisation -------------------------------------------------------------------------------------------------------------- */
+static int compare_doubles(gconstpointer a, gconstpointer b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void find_alphas(RmilRunSummary *summary) {
+    g_autoptr(GArray) alphas = g_array_new(FALSE, FALSE, sizeof(double));
+    g_autoptr(GHashTable) slides = g_hash_table_new(g_str_hash, g_str_equal);
+    for (int m = 0; m < summary->n; m++)
+        for (guint s = 0; s < summary->methods[m].method->seeds->len; s++) {
+            const RmilSeedRun *seed = g_ptr_array_index(summary->methods[m].method->seeds, s);
+            for (guint i = 0; i < seed->locals->len; i++) {
+                const RmilLocal *local = &g_array_index(seed->locals, RmilLocal, i);
+                gboolean seen = FALSE;
+                for (guint a = 0; a < alphas->len && !seen; a++) seen = g_array_index(alphas, double, a) == local->alpha;
+                if (!seen && alphas->len < 100) g_array_append_val(alphas, local->alpha);
+                g_hash_table_add(slides, local->id);
+            }
+        }
+    g_array_sort(alphas, compare_doubles);
+    summary->n_alphas = (int)alphas->len;
+    summary->local_slides = g_hash_table_size(slides);
+    summary->alphas = (double *)g_memdup2(alphas->data, alphas->len * sizeof(double));
+}
+
+static RmilLocalSummary localise(const RmilMethod *method, double alpha) {
+    int64_t n = method->seeds->len;
+    g_autofree double *means = g_new(double, 3 * n);
+    for (int64_t s = 0; s < n; s++) {
+        const RmilSeedRun *seed = g_ptr_array_index(method->seeds, s);
+        double sums[3] = {0};
+        int64_t count = 0;
+        for (guint i = 0; i < seed->locals->len; i++) {
+            const RmilLocal *local = &g_array_index(seed->locals, RmilLocal, i);
+            if (local->alpha != alpha) continue;
+            sums[0] += local->iou;
+            sums[1] += local->dice;
+            sums[2] += local->pointing;
+            count++;
+        }
+        for (int i = 0; i < 3; i++) means[3 * s + i] = count ? sums[i] / (double)count : NAN;
+    }
+    RmilLocalSummary local;
+    mean_sd(means, n, 3, &local.iou, &local.iou_sd);
+    mean_sd(means + 1, n, 3, &local.dice, &local.dice_sd);
+    mean_sd(means + 2, n, 3, &local.pointing, &local.pointing_sd);
+    return local;
+}
+
+RmilRunSummary *rmil_run_summarise(const RmilRun *run) {
+    RmilRunSummary *summary = g_new0(RmilRunSummary, 1);
+    summary->run = run;
+    summary->n = (int)run->methods->len;
+    summary->methods = g_new0(RmilMethodSummary, summary->n);
+    for (int i = 0; i < summary->n; i++) {
+        RmilMethodSummary *one = &summary->methods[i];
+        one->method = g_ptr_array_index(run->methods, i);
+        if (strcmp(one->method->name, "rank") == 0) summary->reference = i;
+        one->pooled = pool(one->method);
+        summarise_pooled(one);
+        summarise_seeds(one);
+        summary->repeats = summary->repeats || one->seeds > 1;
+    }
+    compare(summary);
+    find_alphas(summary);
+    summary->locals = g_new(RmilLocalSummary, summary->n * summary->n_alphas + 1);
+    for (int i = 0; i < summary->n; i++)
+        for (int a = 0; a < summary->n_alphas; a++)
+            summary->locals[i * summary->n_alphas + a] = localise(summary->methods[i].method, summary->alphas[a]);
+    return summary;
+}
+
+void rmil_run_summary_free(RmilRunSummary *summary) {
+    if (!summary) return;
+    for (int i = 0; i < summary->n; i++) {
+        g_array_unref(summary->methods[i].pooled);
+        g_free(summary->methods[i].by_seed);
+    }
+    g_free(summary->methods);
+    g_free(summary->comparisons);
+    g_free(summary->alphas);
+    g_free(summary->locals);
+    g_free(summary);
+}

@@ -1,0 +1,252 @@
+#include "fake_run.h"
+#include "rankmil/present.h"
+#include "support.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+#include <vips/vips.h>
+
+static const char *const three[] = {"abmil", "induction", "rank", NULL};
+
+static char *write_report(const char *folder) {
+    g_autofree char *path = g_build_filename(folder, "report.html", NULL);
+    GError *error = NULL;
+    rmil_report_write(folder, path, NULL, &error);
+    g_assert_no_error(error);
+    gsize size;
+    char *page = rmil_file_read(path, (gsize)1 << 28, &size, &error);
+    g_assert_no_error(error);
+    return page;
+}
+
+static void has(const char *page, const char *part) {
+    if (!strstr(page, part)) g_error("the report does not contain \"%s\"", part);
+}
+
+static int count(const char *page, const char *part) {
+    int n = 0;
+    for (const char *p = page; (p = strstr(p, part)); p += strlen(part)) n++;
+    return n;
+}
+
+/* Start and end tags match, attributes are quoted: the page is well-formed but for its void elements. */
+static void check_markup(const char *page) {
+    g_autoptr(GString) xml = g_string_new(NULL);
+    for (const char *p = strstr(page, "<html"); *p;) {
+        gboolean empty = g_str_has_prefix(p, "<meta") || g_str_has_prefix(p, "<img");
+        const char *close = strchr(p + 1, empty ? '>' : '<');
+        if (!close) close = p + strlen(p);
+        g_string_append_len(xml, p, close - p);
+        if (empty) {
+            g_string_append(xml, "/>");
+            p = close + 1;
+            const char *next = strchr(p, '<');
+            g_string_append_len(xml, p, (next ? next : p + strlen(p)) - p);
+            p = next ? next : p + strlen(p);
+        } else {
+            p = close;
+        }
+    }
+    g_autofree char *style = g_strdup(xml->str);
+    const GMarkupParser parser = {0};
+    g_autoptr(GMarkupParseContext) context = g_markup_parse_context_new(&parser, 0, NULL, NULL);
+    g_autoptr(GString) spaced = g_string_new(style);
+    g_string_replace(spaced, "&nbsp;", " ", 0);
+    g_string_replace(spaced, "<details open>", "<details>", 0);
+    GError *error = NULL;
+    g_markup_parse_context_parse(context, spaced->str, (gssize)spaced->len, &error);
+    g_assert_no_error(error);
+    g_assert_true(g_markup_parse_context_end_parse(context, &error));
+}
+
+/* Nothing is fetched from anywhere, every picture says what it shows, every table has a caption. */
+static void check_page(const char *page) {
+    check_markup(page);
+    g_assert_null(strstr(page, "http"));
+    g_assert_null(strstr(page, "<script"));
+    g_assert_null(strstr(page, "url("));
+    g_assert_cmpint(count(page, "src=\""), ==, count(page, "src=\"data:image/"));
+    g_assert_cmpint(count(page, "<img "), ==, count(page, " alt=\""));
+    g_assert_cmpint(count(page, "<table>"), ==, count(page, "<caption>"));
+    g_assert_cmpint(count(page, ">nan"), ==, 0);
+    g_assert_cmpint(count(page, "inf<"), ==, 0);
+}
+
+static void test_whole(void) {
+    g_autofree char *folder = test_folder();
+    FakeRun fake = {.methods = three, .seeds = 3, .slides = 40, .annotated = 10, .pictures = 12, .prefix = "slide_", .message = "/data/x.svs: is cut off"};
+    fake_run_write(folder, &fake);
+    g_autofree char *page = write_report(folder);
+    check_page(page);
+    static const char *const parts[] = {
+        "my cohort", "Made 2026-03-14 10:22", "(16 positive, 24 negative)", "Rank induction", "AB-MIL", "Attention induction", "Sensitivity", "Average precision",
+        "3 seeds, each alone", "DeLong", "Mann-Whitney U", "Holm", "Pointing game", "α = 20", "10 annotated test slides", "/data/x.svs: is cut off", "broken_01", "123456",
+        "learning rate", "rankmil run &apos;data/my cohort.csv&apos; -o out --seeds 3", "Worst errors", "epoch", "70 min 10 s"};
+    for (gsize i = 0; i < G_N_ELEMENTS(parts); i++) has(page, parts[i]);
+    /* eight slides under three methods, six and more of them beside the outline */
+    g_assert_cmpint(count(page, "data:image/jpeg;base64,"), ==, 24);
+    static const char *const figures[] = {"roc", "pr", "auroc", "probabilities", "localisation-iou", "localisation-dice", "localisation-pointing", "history-abmil", "history-rank"};
+    g_assert_cmpint(count(page, "data:image/svg+xml;base64,"), ==, 10);
+    for (gsize i = 0; i < G_N_ELEMENTS(figures); i++)
+        for (int k = 0; k < 3; k++) {
+            g_autofree char *file = g_strconcat(figures[i], ((const char *[]){".svg", ".gp", ".csv"})[k], NULL), *path = g_build_filename(folder, "figures", file, NULL);
+            g_assert_true(g_file_test(path, G_FILE_TEST_IS_REGULAR));
+        }
+    const char *keep = g_getenv("RMIL_KEEP_REPORT");
+    if (keep) g_assert_true(g_file_set_contents(keep, page, -1, NULL));
+    /* the same folder gives the same page */
+    g_autofree char *again = write_report(folder);
+    g_assert_cmpstr(page, ==, again);
+}
+
+static void one_training(const char *method, gboolean annotated, void (*check)(const char *page)) {
+    g_autofree char *folder = test_folder();
+    FakeRun fake = {.methods = three, .seeds = 1, .slides = 25, .annotated = annotated ? 4 : 0, .prefix = "s"};
+    fake_training_write(folder, method, 7, &fake);
+    g_autofree char *page = write_report(folder);
+    check_page(page);
+    check(page);
+}
+
+static void check_plain(const char *page) {
+    has(page, "AB-MIL");
+    has(page, "interval");
+    has(page, "No localisation.csv");
+    has(page, "No heat maps");
+    has(page, "how much the result depends on the seed is not known");
+    g_assert_null(strstr(page, "Mann-Whitney"));
+    g_assert_cmpint(count(page, "data:image/svg+xml"), ==, 5);
+}
+
+static void check_guided(const char *page) {
+    has(page, "Rank induction");
+    has(page, "4 annotated test slides");
+    has(page, "seed 7");
+}
+
+static void test_single(void) {
+    one_training("abmil", FALSE, check_plain);
+    one_training("rank", TRUE, check_guided);
+}
+
+/* Whatever stands in names and messages is shown, not obeyed. */
+static void test_escaping(void) {
+    static const char *const odd[] = {"a'b\"c", "rank", NULL};
+    g_autofree char *folder = test_folder();
+    FakeRun fake = {.methods = odd, .seeds = 2, .slides = 20, .annotated = 3, .prefix = "</td><script>alert(1)&amp;",
+                    .message = "<img src=x onerror=alert(1)> \" ' &"};
+    fake_run_write(folder, &fake);
+    g_autofree char *page = write_report(folder);
+    check_page(page);
+    g_assert_null(strstr(page, "<img src=x"));
+    has(page, "&lt;script&gt;alert(1)&amp;amp;");
+    has(page, "a&apos;b&quot;c");
+}
+
+/* Parts that are not there are named; what is there is shown. */
+static void test_missing_parts(void) {
+    g_autofree char *folder = test_folder();
+    FakeRun fake = {.methods = three, .seeds = 2, .slides = 20, .annotated = 0, .prefix = "s"};
+    fake_run_write(folder, &fake);
+    static const char *const gone[] = {"run.json", "runs/abmil/0/history.csv", "runs/rank/1/predictions.csv", "runs/induction/0/run.json", "runs/induction/1/predictions.csv"};
+    for (gsize i = 0; i < G_N_ELEMENTS(gone); i++) {
+        g_autofree char *path = g_build_filename(folder, gone[i], NULL);
+        g_assert_cmpint(g_unlink(path), ==, 0);
+    }
+    g_autofree char *page = write_report(folder);
+    check_page(page);
+    has(page, "run.json: the command");
+    has(page, "runs/abmil/0/history.csv");
+    has(page, "runs/rank/1/predictions.csv: this training is not finished");
+    has(page, "No localisation.csv");
+}
+
+static void replace(const char *folder, const char *name, const char *text) {
+    g_autofree char *path = g_build_filename(folder, name, NULL);
+    g_assert_true(g_file_set_contents(path, text, -1, NULL));
+}
+
+/* One class only, and no labelled test slide at all: said, not computed. */
+static void test_no_labels(void) {
+    static const char *const texts[] = {"id,split,label,probability,logit\na,train,1,0.9,2\nb,train,0,0.1,-2\nc,test,1,0.5,0\nd,test,1,0.7,1\n",
+                                        "id,split,label,probability,logit\na,,,0.25,-1\n"};
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_autofree char *folder = test_folder();
+        replace(folder, "predictions.csv", texts[i]);
+        g_autofree char *page = write_report(folder);
+        check_page(page);
+        has(page, i == 0 ? "2 positive and 0 negative test slides" : "0 positive and 0 negative test slides");
+    }
+}
+
+static void test_broken(void) {
+    const struct {
+        const char *name, *text, *message;
+        RmilErrorCode code;
+    } cases[] = {
+        {"runs/rank/0/predictions.csv", "id,split,label\n", "rank/0/predictions.csv: has no column \"probability\"", RMIL_ERROR_FORMAT},
+        {"runs/rank/0/predictions.csv", "id,split,label,probability\n", "predictions.csv: has no predictions", RMIL_ERROR_DATA},
+        {"runs/rank/0/predictions.csv", "id,split,label,probability\na,test,1,0.5\nb,test,2,0.5\n", "line 3: label is neither 0 nor 1: \"2\"", RMIL_ERROR_FORMAT},
+        {"runs/rank/0/predictions.csv", "id,split,label,probability\na,test,1,1.5\n", "line 2: probability is outside 0 … 1", RMIL_ERROR_FORMAT},
+        {"runs/rank/0/predictions.csv", "id,split,label,probability\na,tset,1,0.5\n", "line 2: unknown split: \"tset\"", RMIL_ERROR_FORMAT},
+        {"runs/rank/0/predictions.csv", "id,split,label,probability\na,test,1,0.5\na,test,1,0.5\n", "line 3: a second line for the id: \"a\"", RMIL_ERROR_FORMAT},
+        {"runs/rank/0/predictions.csv", "id,split,label,probability\ns001,test,0,0.5\n", "slide \"s001\" has label 0, elsewhere", RMIL_ERROR_DATA},
+        {"runs/rank/0/history.csv", "epoch,train_loss,train_slide_loss,train_guide_loss,val_loss,val_auroc,best\n1,2,x,0,1,1,1\n", "rank/0/history.csv: line 2", RMIL_ERROR_FORMAT},
+        {"runs/rank/0/localisation.csv", "id,alpha,iou,dice\n", "localisation.csv: has no column \"pointing\"", RMIL_ERROR_FORMAT},
+        {"runs/rank/0/run.json", "{\"seed\": ", "rank/0/run.json: is not JSON", RMIL_ERROR_FORMAT},
+        {"run.json", "[1, 2]", "run.json: is not a JSON object", RMIL_ERROR_FORMAT},
+        {"run.json", "{\"a\": \"\xff\"}", "run.json: is not UTF-8", RMIL_ERROR_FORMAT},
+        {"run.json", "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", "run.json: is nested", RMIL_ERROR_FORMAT},
+        {"heatmaps/rank/s001.png", "not a picture", "s001.png: is not a picture", RMIL_ERROR_FORMAT},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *folder = test_folder(), *path = g_build_filename(folder, "report.html", NULL);
+        FakeRun fake = {.methods = three, .seeds = 1, .slides = 10, .annotated = 1, .pictures = 1, .prefix = "s"};
+        fake_run_write(folder, &fake);
+        replace(folder, cases[i].name, cases[i].text);
+        GError *error = NULL;
+        g_assert_false(rmil_report_write(folder, path, NULL, &error));
+        test_error(&error, cases[i].code, cases[i].message);
+        g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
+    }
+}
+
+static void test_not_a_run(void) {
+    g_autofree char *folder = test_folder(), *path = g_build_filename(folder, "report.html", NULL), *none = g_build_filename(folder, "none", NULL);
+    g_autofree char *runs = g_build_filename(folder, "runs", "abmil", "0", NULL);
+    GError *error = NULL;
+    g_assert_false(rmil_report_write(folder, path, NULL, &error));
+    test_error(&error, RMIL_ERROR_DATA, "is not a run folder");
+    g_assert_false(rmil_report_write(none, path, NULL, &error));
+    test_error(&error, RMIL_ERROR_IO, "none: is not a run folder");
+    g_assert_cmpint(g_mkdir_with_parents(runs, 0777), ==, 0);
+    g_assert_false(rmil_report_write(folder, path, NULL, &error));
+    test_error(&error, RMIL_ERROR_DATA, "no finished training");
+}
+
+static void test_without_gnuplot(void) {
+    g_autofree char *folder = test_folder(), *path = g_build_filename(folder, "report.html", NULL), *before = g_strdup(g_getenv("PATH"));
+    FakeRun fake = {.methods = three, .seeds = 1, .slides = 10, .prefix = "s"};
+    fake_run_write(folder, &fake);
+    GError *error = NULL;
+    g_setenv("PATH", folder, TRUE);
+    gboolean written = rmil_report_write(folder, path, NULL, &error);
+    g_setenv("PATH", before, TRUE);
+    g_assert_false(written);
+    test_error(&error, RMIL_ERROR_IO, "gnuplot is needed");
+    g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
+}
+
+int main(int argc, char **argv) {
+    g_test_init(&argc, &argv, NULL);
+    if (VIPS_INIT(argv[0])) return 1;
+    g_test_add_func("/present/report/whole", test_whole);
+    g_test_add_func("/present/report/single", test_single);
+    g_test_add_func("/present/report/escaping", test_escaping);
+    g_test_add_func("/present/report/missing-parts", test_missing_parts);
+    g_test_add_func("/present/report/no-labels", test_no_labels);
+    g_test_add_func("/present/report/broken", test_broken);
+    g_test_add_func("/present/report/not-a-run", test_not_a_run);
+    g_test_add_func("/present/report/without-gnuplot", test_without_gnuplot);
+    return g_test_run();
+}
