@@ -60,7 +60,7 @@ static gboolean check_split(const RmilCohort *cohort, const RmilSplit *splits, c
                              rmil_split_name(*first), rmil_split_name(splits[i]));
         g_hash_table_insert(patients, row->patient, (gpointer)&splits[i]);
     }
-    return rmil_split_check(cohort, splits, TRUE, TRUE, where, error);
+    return rmil_split_check(cohort, splits, RMIL_VALIDATION_ALL, TRUE, where, error);
 }
 
 RmilSplitTable *rmil_split_table_read(const char *path, const RmilCohort *cohort, GError **error) {

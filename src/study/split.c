@@ -29,13 +29,15 @@ static const char *set_name(RmilSplit set) {
     return set == RMIL_SPLIT_TRAIN ? "training" : set == RMIL_SPLIT_VAL ? "validation" : "test";
 }
 
-gboolean rmil_split_check(const RmilCohort *cohort, const RmilSplit *splits, gboolean need_val, gboolean need_test,
+gboolean rmil_split_check(const RmilCohort *cohort, const RmilSplit *splits, RmilValidation val, gboolean need_test,
                           const char *where, GError **error) {
     g_autoptr(GArray) classes = rmil_split_classes(cohort);
     for (RmilSplit set = RMIL_SPLIT_TRAIN; set <= RMIL_SPLIT_TEST; set++) {
         int64_t slides = 0;
         for (int64_t i = 0; i < cohort->count; i++) slides += splits[i] == set;
-        if (slides == 0 && ((set == RMIL_SPLIT_VAL && !need_val) || (set == RMIL_SPLIT_TEST && !need_test))) continue;
+        if (slides == 0 && ((set == RMIL_SPLIT_VAL && val == RMIL_VALIDATION_NONE) || (set == RMIL_SPLIT_TEST && !need_test)))
+            continue;
+        if (slides > 0 && set == RMIL_SPLIT_VAL && val == RMIL_VALIDATION_ANY) continue;
         for (guint c = 0; c < classes->len; c++) {
             int label = g_array_index(classes, int, c);
             int64_t all = 0, here = 0;
@@ -156,7 +158,8 @@ static gboolean spared(const Unit *unit, const int64_t *pool_units, const int64_
     return TRUE;
 }
 
-static void draw_set(Draw *draw, RmilSplit set, double share, int sets_after, uint64_t seed, uint64_t stream) {
+/* sets_after[c]: how many sets that are still to be filled need a unit of class c. */
+static void draw_set(Draw *draw, RmilSplit set, double share, const int64_t *sets_after, uint64_t seed, uint64_t stream) {
     guint classes = draw->classes->len, units = draw->units->len;
     g_autofree int64_t *slides = g_new0(int64_t, classes), *targets = g_new0(int64_t, classes);
     g_autofree int64_t *have = g_new0(int64_t, classes), *pool = g_new0(int64_t, classes), *reserve = g_new0(int64_t, classes);
@@ -171,7 +174,7 @@ static void draw_set(Draw *draw, RmilSplit set, double share, int sets_after, ui
             if (unit->set == RMIL_SPLIT_TRAIN) trained[c] |= unit->slides[c] > 0;
         }
     }
-    for (guint c = 0; c < classes; c++) reserve[c] = sets_after - (trained[c] ? 1 : 0);
+    for (guint c = 0; c < classes; c++) reserve[c] = sets_after[c] - (trained[c] ? 1 : 0);
     make_targets(slides, classes, share, targets);
     RmilRng rng;
     rmil_rng_init(&rng, seed, stream);
@@ -206,13 +209,25 @@ gboolean rmil_split_draw(const RmilCohort *cohort, const RmilSplitOptions *optio
     make_units(&draw);
     gboolean draws_test = options->test > 0 && !names_set(cohort, RMIL_SPLIT_TEST);
     gboolean draws_val = options->val > 0 && !names_set(cohort, RMIL_SPLIT_VAL);
-    if (draws_test) draw_set(&draw, RMIL_SPLIT_TEST, options->test, draws_val ? 2 : 1, 0, STREAM_TEST);
-    if (draws_val) draw_set(&draw, RMIL_SPLIT_VAL, options->val, 1, options->seed, STREAM_VAL);
+    /* A class with fewer than three patients cannot be in all three sets: validation, which only decides when to stop, goes
+     * without it rather than that a patient be divided. */
+    g_autofree int64_t *after_test = g_new0(int64_t, classes->len), *after_val = g_new0(int64_t, classes->len);
+    RmilValidation val = options->val > 0 ? RMIL_VALIDATION_ALL : RMIL_VALIDATION_NONE;
+    for (guint c = 0; c < classes->len; c++) {
+        int64_t patients = 0;
+        for (guint u = 0; u < units->len; u++) patients += ((const Unit *)units->pdata[u])->slides[c] > 0;
+        gboolean rare = draws_test && draws_val && patients < 3;
+        if (rare) val = RMIL_VALIDATION_ANY;
+        after_val[c] = 1;
+        after_test[c] = draws_val && !rare ? 2 : 1;
+    }
+    if (draws_test) draw_set(&draw, RMIL_SPLIT_TEST, options->test, after_test, 0, STREAM_TEST);
+    if (draws_val) draw_set(&draw, RMIL_SPLIT_VAL, options->val, after_val, options->seed, STREAM_VAL);
     for (int64_t i = 0; i < cohort->count; i++) splits[i] = RMIL_SPLIT_NONE;
     for (guint u = 0; u < units->len; u++) {
         const Unit *unit = units->pdata[u];
         for (guint i = 0; i < unit->rows->len; i++)
             splits[g_array_index(unit->rows, int64_t, i)] = unit->set == RMIL_SPLIT_NONE ? RMIL_SPLIT_TRAIN : unit->set;
     }
-    return rmil_split_check(cohort, splits, options->val > 0, options->test > 0, cohort->path, error);
+    return rmil_split_check(cohort, splits, val, options->test > 0, cohort->path, error);
 }

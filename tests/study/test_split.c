@@ -127,14 +127,32 @@ static void test_tiny(void) {
     }
 }
 
+/* Two patients with the rare class: it is in training and test, and validation makes do with the other. */
+static void test_rare(void) {
+    g_autoptr(RmilCohort) cohort = cohort_of("slide,label,patient\na.tif,0,p\nb.tif,1,p\nc.tif,1,p\nd.tif,0,q\ne.tif,1,q\nf.tif,1,q\n"
+                                             "g.tif,0,r\nh.tif,0,r\n");
+    RmilSplit splits[8];
+    GError *error = NULL;
+    for (uint64_t seed = 0; seed < 10; seed++) {
+        g_assert_true(draw(cohort, seed, splits, &error));
+        g_assert_no_error(error);
+        for (int label = 0; label < 2; label++) {
+            g_assert_cmpint(count(cohort, splits, RMIL_SPLIT_TRAIN, label), >=, 1);
+            g_assert_cmpint(count(cohort, splits, RMIL_SPLIT_TEST, label), >=, 1);
+        }
+        g_assert_cmpint(count(cohort, splits, RMIL_SPLIT_VAL, 0), ==, 2);
+        g_assert_cmpint(count(cohort, splits, RMIL_SPLIT_VAL, 1), ==, 0);
+    }
+}
+
 static void test_impossible(void) {
     const struct {
         const char *text, *message;
     } cases[] = {
         {"slide,label\na.svs,1\nb.svs,1\n", "cohort.csv: every labelled slide has label 1"},
         {"slide,label\na.svs,\nb.svs,\n", "cohort.csv: no slide has a label"},
-        {"slide,label\na.svs,0\nb.svs,0\nc.svs,0\nd.svs,1\ne.svs,1\n",
-         "the test set would have no slide with label 1 (the cohort has 2 such slides"},
+        {"slide,label\na.svs,0\nb.svs,0\nc.svs,0\nd.svs,1\n", "no slide with label 1 (the cohort has 1 such slides"},
+        {"slide,label\na.svs,0\nb.svs,0\nc.svs,1\nd.svs,1\n", "the validation set would have no slide"},
         {"slide,label,patient\na.svs,0,\nb.svs,0,\nc.svs,0,\nd.svs,1,p\ne.svs,1,p\nf.svs,1,p\n", "no slide with label 1"},
         {"slide,label,split\na.svs,0,train\nb.svs,1,train\nc.svs,0,test\nd.svs,1,test\n",
          "the validation set would have no slide with label 0 (the cohort has 2 such slides; every set needs one, and patients are not "
@@ -213,6 +231,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/split/patients", test_patients);
     g_test_add_func("/split/given", test_given);
     g_test_add_func("/split/tiny", test_tiny);
+    g_test_add_func("/split/rare", test_rare);
     g_test_add_func("/split/impossible", test_impossible);
     g_test_add_func("/split/table", test_table);
     g_test_add_func("/split/real", test_real);
