@@ -36,8 +36,9 @@ static int choose_level(const RmilSlide *slide, double downsample) {
     return best;
 }
 
-/* OpenSlide starts a region at a whole level-0 pixel, which is a fraction of a level pixel away from where we would start
- * when the downsample is not whole: `offset` counts from where it really starts. */
+/* A region starts at a whole level-0 pixel, which lies a fraction of a level pixel away from where it should when the
+ * downsample is not whole. The nearest such pixel is asked for, `offset` counts from where it really is, and the region
+ * is as much wider as that takes. */
 static Stretch plan_stretch(const Plan *plan, double start, int64_t from, int64_t size, int64_t extent) {
     double scale = plan->slide->downsamples[plan->level];
     double low = (start + (double)from * plan->downsample) / scale;
@@ -46,9 +47,11 @@ static Stretch plan_stretch(const Plan *plan, double start, int64_t from, int64_
     double first = MAX(0, floor(low + 1e-6 - margin)), last = MIN((double)extent, ceil(high - 1e-6 + margin));
     Stretch stretch = {.from = from, .size = size};
     if (last <= first) return stretch;
-    stretch.origin = (int64_t)floor(first * scale + 1e-6);
-    stretch.input = (int64_t)(last - first);
-    stretch.offset = low - (double)stretch.origin / scale;
+    if (first > 0 && round(first * scale) / scale > low - margin + 1e-6) first--;
+    stretch.origin = (int64_t)round(first * scale);
+    double real = (double)stretch.origin / scale;
+    stretch.input = (int64_t)ceil(last - real - 1e-6);
+    stretch.offset = low - real;
     return stretch;
 }
 

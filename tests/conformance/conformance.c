@@ -20,6 +20,7 @@ static const struct {
 } parts[] = {
     {"models", conformance_models},
     {"stats.json", conformance_stats},
+    {"otsu", conformance_otsu},
 };
 
 int main(int argc, char **argv) {
