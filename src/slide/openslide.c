@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* OpenSlide's errors are sticky: after one, the handle answers nothing but that error, in every thread. So a failing
- * read is tried once more on a fresh handle; only what fails there too is the fault of the region asked for. */
+ * read is tried once more on a handle of its own; only what fails there too is the fault of the region asked for. */
 typedef struct {
     openslide_t *current;
     GPtrArray *retired;     /* handles with an error that other threads may still be using */
@@ -63,36 +63,47 @@ static gboolean openslide_backend_open(RmilSlide *slide, GError **error) {
     return TRUE;
 }
 
-static gboolean retry(RmilSlide *slide, openslide_t *failed, int64_t x, int64_t y, int level, int64_t width,
-                      int64_t height, uint32_t *argb, GError **error) {
+typedef struct {
+    int64_t x, y, width, height;
+    int level;
+} Region;
+
+/* NULL, or why it cannot be read; the text belongs to the handle. */
+static const char *try_region(openslide_t *file, const Region *region, uint32_t *argb) {
+    openslide_read_region(file, argb, region->x, region->y, region->level, region->width, region->height);
+    return openslide_get_error(file);
+}
+
+/* `failed` answers nothing but its error, which may come from another region. When the region can be read with a handle
+ * of its own, that one takes the place of `failed`. */
+static gboolean replace_handle(RmilSlide *slide, openslide_t *failed, const Region *region, uint32_t *argb,
+                               GError **error) {
     Handle *handle = slide->handle;
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&handle->lock);
-    openslide_t *fresh = handle->current;
-    if (fresh == failed) {
-        fresh = handle->retired->len < RETIRED_MAX ? openslide_open(slide->path) : NULL;
-        if (fresh) {
-            g_ptr_array_add(handle->retired, failed);
-            g_atomic_pointer_set(&handle->current, fresh);
-        }
+    gboolean more = handle->retired->len < RETIRED_MAX;
+    openslide_t *fresh = more ? openslide_open(slide->path) : NULL;
+    const char *reason = fresh ? try_region(fresh, region, argb) : openslide_get_error(failed);
+    if (fresh && !reason) {
+        g_ptr_array_add(handle->retired, failed);
+        g_atomic_pointer_set(&handle->current, fresh);
+        return TRUE;
     }
-    const char *reason = NULL;
-    if (fresh) {
-        openslide_read_region(fresh, argb, x, y, level, width, height);
-        reason = openslide_get_error(fresh);
-        if (!reason) return TRUE;
-    }
-    return rmil_fail(error, RMIL_ERROR_FORMAT,
-                     "%s: cannot be read at level-0 pixel (%" G_GINT64_FORMAT ", %" G_GINT64_FORMAT "), level %d: %s",
-                     slide->name, x, y, level, reason ? reason : openslide_get_error(failed));
+    rmil_fail(error, RMIL_ERROR_FORMAT,
+              "%s: cannot be read at level-0 pixel (%" G_GINT64_FORMAT ", %" G_GINT64_FORMAT "), level %d: %s",
+              slide->name, region->x, region->y, region->level, reason);
+    if (fresh) openslide_close(fresh);
+    return FALSE;
 }
 
 static gboolean openslide_backend_read(RmilSlide *slide, int64_t x, int64_t y, int level, int64_t width, int64_t height,
                                        uint32_t *argb, GError **error) {
     Handle *handle = slide->handle;
-    openslide_t *file = g_atomic_pointer_get(&handle->current);
-    openslide_read_region(file, argb, x, y, level, width, height);
-    if (G_LIKELY(!openslide_get_error(file))) return TRUE;
-    return retry(slide, file, x, y, level, width, height, argb, error);
+    Region region = {x, y, width, height, level};
+    for (;;) { /* at most RETIRED_MAX times */
+        openslide_t *file = g_atomic_pointer_get(&handle->current);
+        if (G_LIKELY(!try_region(file, &region, argb))) return TRUE;
+        g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&handle->lock);
+        if (handle->current == file) return replace_handle(slide, file, &region, argb, error);
+    }
 }
 
 static void openslide_backend_close(RmilSlide *slide) {

@@ -1,0 +1,223 @@
+/* Opening: what is a slide, what is an image, what is neither; and how large a pixel is. */
+#include "make_slide.h"
+
+#include <glib/gstdio.h>
+#include <math.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void assert_fails(const char *path, RmilErrorCode code, const char *part) {
+    GError *error = NULL;
+    g_assert_null(rmil_slide_open(path, 0, &error));
+    g_assert_true(g_utf8_validate(error->message, -1, NULL));
+    g_assert_null(strchr(error->message, '\n'));
+    g_autofree char *name = g_filename_display_basename(path);
+    g_assert_nonnull(strstr(error->message, name));
+    test_error(&error, code, part);
+}
+
+static void test_neither(void) {
+    g_autofree char *folder = test_folder();
+    g_autofree char *missing = g_build_filename(folder, "none.svs", NULL);
+    assert_fails(missing, RMIL_ERROR_IO, "No such file");
+    assert_fails(folder, RMIL_ERROR_IO, "is a folder");
+    assert_fails("/dev/null", RMIL_ERROR_IO, "regular file");
+    g_autofree char *empty = test_file(folder, "empty.svs", "");
+    assert_fails(empty, RMIL_ERROR_FORMAT, "is empty");
+    g_autofree char *text = test_file(folder, "text.tiff", "II is how a TIFF starts, but this is text\n");
+    assert_fails(text, RMIL_ERROR_FORMAT, "neither a slide");
+    g_autofree char *short_tiff = test_file(folder, "short.tiff", "MM"), *png = test_file(folder, "half.png", "\x89PNG\r\n\x1a\n..");
+    assert_fails(short_tiff, RMIL_ERROR_FORMAT, "neither a slide");
+    assert_fails(png, RMIL_ERROR_FORMAT, "cannot be opened as png");
+    g_autofree char *script = test_file(folder, "odd.svg", "<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>");
+    assert_fails(script, RMIL_ERROR_FORMAT, "neither a slide");
+}
+
+/* The super-user may read everything, so its rights are put down for a moment. */
+static void test_permission(void) {
+    g_autofree char *folder = test_folder(), *path = test_file(folder, "closed.svs", "II*");
+    g_chmod(path, 0);
+    gboolean super = geteuid() == 0;
+    if (super) g_assert_cmpint(seteuid(65534), ==, 0);
+    assert_fails(path, RMIL_ERROR_IO, "Permission denied");
+    if (super) g_assert_cmpint(seteuid(0), ==, 0);
+}
+
+static void test_truncated(void) {
+    g_autofree char *folder = test_folder();
+    g_autoptr(Picture) picture = picture_noise(500, 400, 1);
+    g_autofree char *path = make_slide(folder, "whole.tiff", picture, (SlideForm){.mpp = 0.5, .pyramid = TRUE});
+    g_autofree char *data = NULL;
+    gsize size;
+    g_assert_true(g_file_get_contents(path, &data, &size, NULL));
+    g_autofree char *cut = g_build_filename(folder, "cut.tiff", NULL);
+    /* Wherever it ends: opening or reading says so, or what was cut off were the coarser levels. */
+    for (gsize part = 1; part < 8; part++) {
+        g_assert_true(g_file_set_contents(cut, data, (gssize)(size * part / 8), NULL));
+        GError *error = NULL;
+        g_autoptr(RmilSlide) slide = rmil_slide_open(cut, 0.5, &error);
+        g_autofree uint8_t *rgb = g_malloc(3 * 500 * 400);
+        if (slide && rmil_slide_read(slide, 0, 0, 1, 500, 400, rgb, &error)) {
+            g_assert_cmpuint(part, >, 5);
+            g_assert_true(memcmp(rgb, picture->rgb, 3 * 500 * 400) == 0);
+        } else {
+            test_error(&error, RMIL_ERROR_FORMAT, "cut.tiff");
+        }
+    }
+    g_autofree char *jpeg = make_image(folder, "whole.jpg", picture), *half = g_build_filename(folder, "half.jpg", NULL);
+    g_autofree char *bytes = NULL;
+    g_assert_true(g_file_get_contents(jpeg, &bytes, &size, NULL));
+    g_assert_true(g_file_set_contents(half, bytes, (gssize)(size / 2), NULL));
+    g_autoptr(RmilSlide) image = open_slide(half, 0);
+    GError *error = NULL;
+    uint8_t rgb[3];
+    g_assert_false(rmil_slide_read(image, 0, 0, 1, 1, 1, rgb, &error));
+    test_error(&error, RMIL_ERROR_FORMAT, "half.jpg: cannot be decoded as jpeg");
+    g_assert_false(rmil_slide_read(image, 0, 0, 1, 1, 1, rgb, &error));
+    test_error(&error, RMIL_ERROR_FORMAT, "half.jpg: cannot be decoded as jpeg");
+}
+
+/* What a file is, its content says. */
+static void test_names(void) {
+    g_autofree char *folder = test_folder();
+    g_autoptr(Picture) picture = picture_noise(70, 60, 2);
+    const char *names[] = {"a.png", "b.jpg", "c.webp"};
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autofree char *path = make_image(folder, names[i], picture);
+        g_autofree char *other = g_build_filename(folder, "named[page=1].svs", NULL);
+        g_assert_cmpint(g_rename(path, other), ==, 0);
+        g_autoptr(RmilSlide) slide = open_slide(other, 0);
+        g_assert_true(rmil_slide_info(slide)->plain);
+        g_assert_cmpint(rmil_slide_info(slide)->mpp_source, ==, RMIL_MPP_NONE);
+        g_assert_cmpint(rmil_slide_info(slide)->width, ==, 70);
+    }
+    g_autofree char *slide_path = make_slide(folder, "s.jpg", picture, (SlideForm){.mpp = 0.5});
+    g_autofree char *strange = g_build_filename(folder, "na\xefve \xff.jpg", NULL);
+    g_assert_cmpint(g_rename(slide_path, strange), ==, 0);
+    g_autoptr(RmilSlide) slide = open_slide(strange, 0);
+    g_assert_false(rmil_slide_info(slide)->plain);
+    g_assert_cmpstr(rmil_slide_info(slide)->format, ==, "generic-tiff");
+    g_assert_cmpstr(rmil_slide_path(slide), ==, strange);
+    g_autofree char *lost = g_build_filename(folder, "n\xff.svs", NULL);
+    GError *error = NULL;
+    g_assert_null(rmil_slide_open(lost, 0, &error));
+    g_assert_true(g_utf8_validate(error->message, -1, NULL));
+    test_error(&error, RMIL_ERROR_IO, "No such file");
+}
+
+#define APERIO(keys) "Aperio Image Library v12\n500x400 [0,0 500x400] (64x64) JPEG/RGB Q=90|" keys
+
+static void test_resolution(void) {
+    const struct {
+        double tags;
+        const char *description;
+        double given, mpp;
+        RmilMppSource source;
+        const char *warning;
+    } cases[] = {
+        {0.25, NULL, 0, 0.25, RMIL_MPP_RESOLUTION, NULL},
+        {0.25, NULL, 0.5, 0.5, RMIL_MPP_GIVEN, NULL},
+        {0.25, APERIO("AppMag = 20|MPP = 0.4990"), 0, 0.499, RMIL_MPP_PROPERTY, NULL},
+        {0.25, APERIO("AppMag = 20|MPP = 0.4990"), 1.25, 1.25, RMIL_MPP_GIVEN, NULL},
+        {0.25, APERIO("AppMag = 20|MPP = 499"), 0, 0.25, RMIL_MPP_RESOLUTION, "scanner's mpp of 499"},
+        {0.25, APERIO("AppMag = 20|MPP = -1"), 0, 0.25, RMIL_MPP_RESOLUTION, "scanner's mpp of -1"},
+        {0, APERIO("AppMag = 20|MPP = none"), 0, 0.5, RMIL_MPP_OBJECTIVE, "guessed from the 20× objective"},
+        {0, APERIO("AppMag = 40"), 0, 0.25, RMIL_MPP_OBJECTIVE, "TIFF resolution of 1000 × 1000"},
+        {0, NULL, 0, 0, RMIL_MPP_NONE, "give --mpp"},
+        {0, APERIO("AppMag = 0"), 0, 0, RMIL_MPP_NONE, "give --mpp"},
+        {72 / 25.4, NULL, 0.3, 0.3, RMIL_MPP_GIVEN, NULL},
+    };
+    g_autofree char *folder = test_folder();
+    g_autoptr(Picture) picture = picture_new(80, 70, 0xc080c0);
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *path = make_slide(folder, "mpp.tiff", picture,
+                                           (SlideForm){.mpp = cases[i].tags, .description = cases[i].description});
+        GError *error = NULL;
+        g_autoptr(RmilSlide) slide = rmil_slide_open(path, cases[i].given, &error);
+        if (cases[i].source == RMIL_MPP_NONE) {
+            test_error(&error, RMIL_ERROR_RESOLUTION, cases[i].warning);
+            continue;
+        }
+        g_assert_no_error(error);
+        const RmilSlideInfo *info = rmil_slide_info(slide);
+        g_assert_cmpint(info->mpp_source, ==, cases[i].source);
+        g_assert_cmpfloat_with_epsilon(info->mpp, cases[i].mpp, 1e-6);
+        if (cases[i].warning) g_assert_nonnull(strstr(info->warning, cases[i].warning));
+        else g_assert_null(info->warning);
+    }
+}
+
+static void test_resolution_argument(void) {
+    g_autofree char *folder = test_folder();
+    g_autoptr(Picture) picture = picture_new(80, 70, 0xc080c0);
+    g_autofree char *path = make_image(folder, "plain.png", picture);
+    const double bad[] = {-1, 1e-9, 1e9, INFINITY, NAN};
+    for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
+        GError *error = NULL;
+        g_assert_null(rmil_slide_open(path, bad[i], &error));
+        test_error(&error, RMIL_ERROR_ARGUMENT, "plain.png: mpp");
+    }
+    g_autoptr(RmilSlide) slide = open_slide(path, 0.4);
+    g_assert_cmpfloat(rmil_slide_info(slide)->mpp, ==, 0.4);
+    g_assert_cmpint(rmil_slide_info(slide)->mpp_source, ==, RMIL_MPP_GIVEN);
+}
+
+static void test_bounds(void) {
+    g_autofree char *folder = test_folder();
+    g_autoptr(Picture) picture = picture_noise(320, 192, 3);
+    for (int pyramid = 0; pyramid < 2; pyramid++) {
+        g_autofree char *path = make_leica(folder, "bounds.scn", picture, 100, 60, 800, 640, pyramid);
+        g_autoptr(RmilSlide) slide = open_slide(path, 0);
+        const RmilSlideInfo *info = rmil_slide_info(slide);
+        g_assert_cmpstr(info->format, ==, "leica");
+        g_assert_cmpint(info->width, ==, 800);
+        g_assert_cmpint(info->height, ==, 640);
+        g_assert_cmpint(info->bounds_x, ==, 100);
+        g_assert_cmpint(info->bounds_y, ==, 60);
+        g_assert_cmpint(info->bounds_width, ==, 320);
+        g_assert_cmpint(info->bounds_height, ==, 192);
+        g_assert_cmpint(info->levels, >, pyramid);
+        g_assert_cmpfloat_with_epsilon(info->mpp, 0.25, 1e-6);
+    }
+}
+
+static void test_real(void) {
+    g_autofree char *small = test_shared("data/slides/CMU-1-Small-Region.svs");
+    if (!small) return;
+    g_autoptr(RmilSlide) slide = open_slide(small, 0);
+    g_assert_cmpint(rmil_slide_info(slide)->width, ==, 2220);
+    g_assert_cmpint(rmil_slide_info(slide)->height, ==, 2967);
+    g_assert_cmpfloat(rmil_slide_info(slide)->mpp, ==, 0.499);
+    g_autofree char *boxes = test_shared("data/slides/boxes.tiff");
+    assert_fails(boxes, RMIL_ERROR_RESOLUTION, "give --mpp");
+    g_autoptr(RmilSlide) given = open_slide(boxes, 0.5);
+    g_assert_cmpint(rmil_slide_info(given)->levels, ==, 4);
+    g_autofree char *broken = test_shared("data/slides/broken/broken.svs");
+    g_autofree char *unopenable = test_shared("data/slides/broken/unopenable.tiff");
+    g_autofree char *unreadable = test_shared("data/slides/broken/unreadable.svs");
+    assert_fails(broken, RMIL_ERROR_FORMAT, "neither a slide");
+    assert_fails(unopenable, RMIL_ERROR_FORMAT, "Unsupported TIFF compression: 52479");
+    g_autoptr(RmilSlide) half = open_slide(unreadable, 0);
+    GError *error = NULL;
+    g_assert_null(rmil_mask_new(half, 0, &error));
+    test_error(&error, RMIL_ERROR_FORMAT, "unreadable.svs: cannot be read at level-0 pixel (0, 0)");
+    g_autofree char *plain = test_shared("data/ucsb_breast/ytma10_010704_benign1_ccd.tif");
+    g_autoptr(RmilSlide) image = open_slide(plain, 0);
+    g_assert_true(rmil_slide_info(image)->plain);
+    g_assert_cmpint(rmil_slide_info(image)->width, ==, 896);
+}
+
+int main(int argc, char **argv) {
+    g_test_init(&argc, &argv, NULL);
+    g_log_set_always_fatal(G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL); /* libvips warns of broken files, silently */
+    g_test_add_func("/slide/open/neither", test_neither);
+    g_test_add_func("/slide/open/permission", test_permission);
+    g_test_add_func("/slide/open/truncated", test_truncated);
+    g_test_add_func("/slide/open/names", test_names);
+    g_test_add_func("/slide/open/resolution", test_resolution);
+    g_test_add_func("/slide/open/resolution-argument", test_resolution_argument);
+    g_test_add_func("/slide/open/bounds", test_bounds);
+    g_test_add_func("/slide/open/real", test_real);
+    return g_test_run();
+}
