@@ -136,20 +136,22 @@ static gboolean parse(RmilTensors *tensors, const char *text, gsize size, const 
                                      bytes - end);
 }
 
+gboolean rmil_safetensors_parse(RmilTensors *tensors, const char *file, gsize size, GError **error) {
+    guint64 header = 0;
+    if (size >= 8) memcpy(&header, file, 8);
+    if (size < 8 || header > HEADER_LIMIT || header > size - 8)
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not a safetensors file, or is cut off in its header",
+                         rmil_tensors_path(tensors));
+    return parse(tensors, file + 8, header, file + 8 + header, (int64_t)(size - 8 - header), error);
+}
+
 RmilTensors *rmil_safetensors_read(const char *path, gsize limit, GError **error) {
     gsize size;
     char *file = rmil_file_read(path, limit, &size, error);
     if (!file) return NULL;
     g_autoptr(RmilTensors) tensors = rmil_tensors_new(path);
     rmil_tensors_keep(tensors, file, g_free);
-    guint64 header = 0;
-    if (size >= 8) memcpy(&header, file, 8);
-    if (size < 8 || header > HEADER_LIMIT || header > size - 8) {
-        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not a safetensors file, or is cut off in its header", path);
-        return NULL;
-    }
-    if (!parse(tensors, file + 8, header, file + 8 + header, (int64_t)(size - 8 - header), error)) return NULL;
-    return g_steal_pointer(&tensors);
+    return rmil_safetensors_parse(tensors, file, size, error) ? g_steal_pointer(&tensors) : NULL;
 }
 
 /* -- writing ------------------------------------------------------------------------------------------------------- */

@@ -37,6 +37,8 @@ typedef struct _RmilTensors RmilTensors;
 /* Reads a whole file of at most `limit` bytes. Refuses headers over 16 MiB, other dtypes, overlapping, missing or
  * out-of-range data, ranks above RMIL_TENSOR_RANK. */
 RmilTensors *rmil_safetensors_read(const char *path, gsize limit, GError **error);
+/* The same for a file in memory, into an empty set, which must keep `file`. */
+gboolean rmil_safetensors_parse(RmilTensors *tensors, const char *file, gsize size, GError **error);
 /* The same bytes for the same content, whatever the order of `tensors` and `metadata` (key, value, …, NULL; may be
  * NULL). Names must differ. */
 gboolean rmil_safetensors_write(const char *path, const RmilTensor *tensors, int64_t count,

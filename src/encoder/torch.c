@@ -1,0 +1,266 @@
+/* What torch.save writes: a pickle that describes the tensors, and their storages beside it. */
+#include "pickle.h"
+#include "weights.h"
+
+#include <string.h>
+#include <zip.h>
+
+#define PICKLE_LIMIT ((guint64)64 << 20)
+#define MOST_ENTRIES 65536
+#define DEEPEST 16              /* nested dictionaries */
+#define MOST_VISITS (1 << 20)   /* the same dictionary may be reached in many ways */
+
+typedef struct {
+    RmilTensors *tensors;
+    const Pickle *pickle;
+    const guint8 **storages; /* bytes of each storage of the pickle */
+    int64_t copied;          /* bytes of tensors that do not lie in order in their storage */
+    int64_t copy_limit;
+    int visits;
+    GError **error;
+} Naming;
+
+static gboolean in_order(const PickleTensor *tensor) {
+    int64_t expected = 1;
+    for (int i = tensor->rank - 1; i >= 0; i--) {
+        if (tensor->shape[i] != 1 && tensor->strides[i] != expected) return FALSE;
+        expected *= tensor->shape[i];
+    }
+    return TRUE;
+}
+
+static void gather(const PickleTensor *tensor, const guint8 *storage, size_t size, int64_t count, guint8 *to) {
+    int64_t place[RMIL_TENSOR_RANK] = {0};
+    for (int64_t i = 0; i < count; i++) {
+        int64_t from = tensor->offset;
+        for (int d = 0; d < tensor->rank; d++) from += place[d] * tensor->strides[d];
+        memcpy(to + (size_t)i * size, storage + (size_t)from * size, size);
+        for (int d = tensor->rank - 1; d >= 0 && ++place[d] == tensor->shape[d]; d--) place[d] = 0;
+    }
+}
+
+static gboolean add_tensor(Naming *naming, const char *name, const PickleTensor *tensor) {
+    const PickleStorage *storage = &g_array_index(naming->pickle->storages, PickleStorage, tensor->storage);
+    const guint8 *bytes = naming->storages[tensor->storage];
+    size_t size = rmil_dtype_size(storage->dtype);
+    int64_t count;
+    rmil_shape_count(tensor->rank, tensor->shape, storage->dtype, &count); /* the pickle's reader has checked it */
+    const guint8 *data = count ? bytes + (size_t)tensor->offset * size : NULL;
+    if (count && !in_order(tensor)) {
+        naming->copied += count * (int64_t)size;
+        if (naming->copied > naming->copy_limit)
+            return rmil_fail(naming->error, RMIL_ERROR_FORMAT, "%s: tensors would need more memory than the file has bytes",
+                             rmil_tensors_path(naming->tensors));
+        guint8 *copy = rmil_alloc(count, size, naming->error);
+        if (!copy) return FALSE;
+        rmil_tensors_keep(naming->tensors, copy, rmil_free);
+        gather(tensor, bytes, size, count, copy);
+        data = copy;
+    }
+    return rmil_tensors_add(naming->tensors, name, storage->dtype, tensor->rank, tensor->shape, data, naming->error);
+}
+
+/* Names every tensor that is reached through dictionaries alone. */
+static gboolean add_dict(Naming *naming, const PickleValue *dict, const char *prefix, int depth) {
+    const char *path = rmil_tensors_path(naming->tensors);
+    if (depth > DEEPEST || ++naming->visits > MOST_VISITS)
+        return rmil_fail(naming->error, RMIL_ERROR_FORMAT, "%s: dictionaries are nested too deep", path);
+    for (guint i = 0; dict->items && i + 1 < dict->items->len; i += 2) {
+        const PickleValue *key = rmil_pickle_value(naming->pickle, g_array_index(dict->items, guint32, i));
+        const PickleValue *value = rmil_pickle_value(naming->pickle, g_array_index(dict->items, guint32, i + 1));
+        if (value->kind != PICKLE_DICT && value->kind != PICKLE_TENSOR) continue;
+        if (++naming->visits > MOST_VISITS || (key->kind == PICKLE_TEXT && key->number > 4096))
+            return rmil_fail(naming->error, RMIL_ERROR_FORMAT, "%s: has too many or too long names", path);
+        g_autofree char *name = NULL;
+        if (key->kind == PICKLE_TEXT)
+            name = g_strdup_printf("%s%.*s", prefix, (int)key->number, key->text);
+        else if (key->kind == PICKLE_INT)
+            name = g_strdup_printf("%s%" G_GINT64_FORMAT, prefix, key->number);
+        else
+            continue;
+        if (value->kind == PICKLE_TENSOR) {
+            if (!add_tensor(naming, name, &g_array_index(naming->pickle->tensors, PickleTensor, value->number))) return FALSE;
+        } else {
+            g_autofree char *inner = g_strconcat(name, ".", NULL);
+            if (!add_dict(naming, value, inner, depth + 1)) return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+static gboolean name_tensors(RmilTensors *tensors, const Pickle *pickle, const guint8 **storages, gsize size,
+                             GError **error) {
+    const PickleValue *result = rmil_pickle_value(pickle, pickle->result);
+    if (result->kind != PICKLE_DICT)
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: holds no dictionary of tensors: save the model's state_dict()",
+                         rmil_tensors_path(tensors));
+    Naming naming = {tensors, pickle, storages, 0, (int64_t)size, 0, error};
+    return add_dict(&naming, result, "", 0);
+}
+
+static gboolean storage_bytes(const char *path, const PickleStorage *storage, guint64 have, GError **error) {
+    guint64 need = (guint64)storage->count * rmil_dtype_size(storage->dtype);
+    return have == need || rmil_fail(error, RMIL_ERROR_FORMAT, "%s: storage %s has %" G_GUINT64_FORMAT " bytes where the "
+                                     "pickle says %" G_GUINT64_FORMAT, path, storage->key, have, need);
+}
+
+/* -- zip --------------------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    const char *path;
+    zip_t *archive;
+    char *folder;       /* the one folder that torch.save puts everything in, with its slash */
+    guint64 left;       /* bytes that may still be read: entries cannot hold more than the file */
+    GError **error;
+} Archive;
+
+/* An entry's bytes, freed with the tensors; NULL and *error when it is missing or compressed (PyTorch only stores). */
+static guint8 *read_entry(Archive *archive, RmilTensors *tensors, const char *name, guint64 limit, guint64 *size) {
+    g_autofree char *full = g_strconcat(archive->folder, name, NULL);
+    zip_stat_t info;
+    const zip_uint64_t needed = ZIP_STAT_SIZE | ZIP_STAT_COMP_METHOD;
+    if (zip_stat(archive->archive, full, 0, &info) != 0 || (info.valid & needed) != needed) {
+        rmil_fail(archive->error, RMIL_ERROR_FORMAT, "%s: the archive has no entry %s", archive->path, full);
+        return NULL;
+    }
+    if (info.comp_method != ZIP_CM_STORE) {
+        rmil_fail(archive->error, RMIL_ERROR_FORMAT, "%s: entry %s is compressed, which PyTorch never does: refused",
+                  archive->path, full);
+        return NULL;
+    }
+    if (info.size > limit || info.size > archive->left) {
+        rmil_fail(archive->error, RMIL_ERROR_FORMAT, "%s: entry %s claims %" G_GUINT64_FORMAT " bytes, more than there can be",
+                  archive->path, full, (guint64)info.size);
+        return NULL;
+    }
+    archive->left -= info.size;
+    guint8 *bytes = rmil_alloc((int64_t)info.size, 1, archive->error);
+    if (!bytes) return NULL;
+    rmil_tensors_keep(tensors, bytes, rmil_free);
+    zip_file_t *file = zip_fopen(archive->archive, full, 0);
+    zip_int64_t got = file ? zip_fread(file, bytes, info.size) : -1;
+    guint8 beyond;
+    gboolean whole = got >= 0 && (zip_uint64_t)got == info.size && zip_fread(file, &beyond, 1) == 0; /* checks the CRC */
+    if (file) zip_fclose(file);
+    if (!whole) {
+        rmil_fail(archive->error, RMIL_ERROR_FORMAT, "%s: entry %s is damaged", archive->path, full);
+        return NULL;
+    }
+    *size = info.size;
+    return bytes;
+}
+
+static gboolean find_folder(Archive *archive) {
+    zip_int64_t entries = zip_get_num_entries(archive->archive, 0);
+    for (zip_int64_t i = 0; i < MIN(entries, MOST_ENTRIES); i++) {
+        const char *name = zip_get_name(archive->archive, (zip_uint64_t)i, ZIP_FL_ENC_RAW);
+        if (!name || !g_str_has_suffix(name, "data.pkl")) continue;
+        archive->folder = g_strndup(name, strlen(name) - strlen("data.pkl"));
+        return TRUE;
+    }
+    return rmil_fail(archive->error, RMIL_ERROR_FORMAT, "%s: is a zip archive without data.pkl, not a PyTorch file",
+                     archive->path);
+}
+
+static gboolean read_archive(Archive *archive, RmilTensors *tensors, gsize file_size) {
+    guint64 size;
+    if (!find_folder(archive)) return FALSE;
+    g_autofree char *order_name = g_strconcat(archive->folder, "byteorder", NULL);
+    if (zip_name_locate(archive->archive, order_name, 0) >= 0) {
+        guint8 *order = read_entry(archive, tensors, "byteorder", 16, &size);
+        if (!order) return FALSE;
+        if (size != 6 || memcmp(order, "little", 6) != 0)
+            return rmil_fail(archive->error, RMIL_ERROR_FORMAT, "%s: its numbers are not little-endian", archive->path);
+    }
+    guint8 *bytes = read_entry(archive, tensors, "data.pkl", PICKLE_LIMIT, &size);
+    if (!bytes) return FALSE;
+    gsize used;
+    g_autoptr(Pickle) pickle = rmil_pickle_read(archive->path, bytes, size, &used, archive->error);
+    if (!pickle) return FALSE;
+    guint count = pickle->storages->len;
+    g_autofree const guint8 **storages = g_new0(const guint8 *, count + 1);
+    for (guint i = 0; i < count; i++) {
+        const PickleStorage *storage = &g_array_index(pickle->storages, PickleStorage, i);
+        g_autofree char *name = g_strconcat("data/", storage->key, NULL);
+        storages[i] = read_entry(archive, tensors, name, G_MAXINT64, &size);
+        if (!storages[i] || !storage_bytes(archive->path, storage, size, archive->error)) return FALSE;
+    }
+    return name_tensors(tensors, pickle, storages, file_size, archive->error);
+}
+
+gboolean rmil_torch_zip_read(RmilTensors *tensors, const guint8 *data, gsize size, GError **error) {
+    Archive archive = {.path = rmil_tensors_path(tensors), .left = size, .error = error};
+    zip_error_t reason;
+    zip_error_init(&reason);
+    zip_source_t *source = zip_source_buffer_create(data, size, 0, &reason);
+    if (source && !(archive.archive = zip_open_from_source(source, ZIP_RDONLY, &reason))) zip_source_free(source);
+    gboolean good = archive.archive ? read_archive(&archive, tensors, size)
+                                    : rmil_fail(error, RMIL_ERROR_FORMAT, "%s: the archive cannot be read: %s", archive.path,
+                                                zip_error_strerror(&reason));
+    if (archive.archive) zip_discard(archive.archive);
+    zip_error_fini(&reason);
+    g_free(archive.folder);
+    return good;
+}
+
+/* -- legacy: pickles of a magic number, a version, the writer's machine, the object, and the storages' keys; then each
+ * storage as its count and its numbers ------------------------------------------------------------------------------- */
+
+static int find_storage(const Pickle *pickle, const PickleValue *key) {
+    for (guint i = 0; key->kind == PICKLE_TEXT && i < pickle->storages->len; i++) {
+        const char *known = g_array_index(pickle->storages, PickleStorage, i).key;
+        if (strlen(known) == (gsize)key->number && memcmp(known, key->text, (gsize)key->number) == 0) return (int)i;
+    }
+    return -1;
+}
+
+static gboolean place_storages(const char *path, const Pickle *object, const Pickle *keys, const guint8 *data, gsize size,
+                               const guint8 **storages, GError **error) {
+    const PickleValue *order = rmil_pickle_value(keys, keys->result);
+    for (guint i = 0; order->items && i < order->items->len; i++) {
+        int index = find_storage(object, rmil_pickle_value(keys, g_array_index(order->items, guint32, i)));
+        guint64 count = 0;
+        if (size >= 8) memcpy(&count, data, 8);
+        if (index < 0 || size < 8 || storages[index])
+            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: its list of storages is damaged or cut off", path);
+        const PickleStorage *storage = &g_array_index(object->storages, PickleStorage, index);
+        guint64 width = rmil_dtype_size(storage->dtype);
+        if (count > (size - 8) / width)
+            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: storage %s is cut off", path, storage->key);
+        if (!storage_bytes(path, storage, count * width, error)) return FALSE;
+        storages[index] = data + 8;
+        data += 8 + count * width;
+        size -= 8 + count * width;
+    }
+    for (guint i = 0; i < object->storages->len; i++)
+        if (!storages[i])
+            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: storage %s is missing", path,
+                             g_array_index(object->storages, PickleStorage, i).key);
+    return TRUE;
+}
+
+gboolean rmil_torch_legacy_read(RmilTensors *tensors, const guint8 *data, gsize size, GError **error) {
+    enum { MAGIC, VERSION, MACHINE, OBJECT, KEYS, PICKLES };
+    const char *path = rmil_tensors_path(tensors);
+    Pickle *pickles[PICKLES] = {NULL};
+    gboolean good = TRUE;
+    for (int i = 0; good && i < PICKLES; i++) {
+        gsize used;
+        pickles[i] = rmil_pickle_read(path, data, MIN(size, PICKLE_LIMIT), &used, error);
+        good = pickles[i] != NULL;
+        data += used;
+        size -= used;
+    }
+    if (good) {
+        const PickleValue *version = rmil_pickle_value(pickles[VERSION], pickles[VERSION]->result);
+        if (version->kind != PICKLE_INT || version->number != 1001)
+            good = rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not a PyTorch file of a version that is known", path);
+    }
+    if (good) {
+        g_autofree const guint8 **storages = g_new0(const guint8 *, pickles[OBJECT]->storages->len + 1);
+        good = place_storages(path, pickles[OBJECT], pickles[KEYS], data, size, storages, error) &&
+               name_tensors(tensors, pickles[OBJECT], storages, size, error);
+    }
+    for (int i = 0; i < PICKLES; i++) rmil_pickle_free(pickles[i]);
+    return good;
+}

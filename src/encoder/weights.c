@@ -1,0 +1,50 @@
+#include "weights.h"
+
+#include <string.h>
+
+#define FILE_LIMIT ((gsize)8 << 30)
+
+static const guint8 legacy_start[] = {0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, '.'};
+
+static void digest(const void *data, gsize size, char sha256[65]) {
+    g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
+    for (gsize at = 0; at < size; at += G_MAXSSIZE) g_checksum_update(checksum, (const guchar *)data + at, (gssize)(size - at));
+    g_strlcpy(sha256, g_checksum_get_string(checksum), 65);
+}
+
+/* torchvision names its files NAME-XXXXXXXX.pth after the first digits of their SHA-256. */
+static gboolean check_name(const char *path, const char *sha256, GError **error) {
+    g_autofree char *stem = rmil_path_stem(path);
+    const char *dash = strrchr(stem, '-');
+    if (!g_str_has_suffix(path, ".pth") || !dash || strlen(dash + 1) != 8) return TRUE;
+    for (const char *digit = dash + 1; *digit; digit++)
+        if (!g_ascii_isxdigit(*digit)) return TRUE;
+    return g_ascii_strncasecmp(dash + 1, sha256, 8) == 0 ||
+           rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is damaged or another file: its SHA-256 begins with %.8s, its name says "
+                     "%s", path, sha256, dash + 1);
+}
+
+RmilTensors *rmil_weights_read(const char *path, char sha256[65], GError **error) {
+    gsize size;
+    char *file = rmil_file_read(path, FILE_LIMIT, &size, error);
+    if (!file) return NULL;
+    const guint8 *data = (const guint8 *)file;
+    g_autoptr(RmilTensors) tensors = rmil_tensors_new(path);
+    rmil_tensors_keep(tensors, file, g_free);
+    char hexadecimal[65];
+    digest(file, size, hexadecimal);
+    if (sha256) memcpy(sha256, hexadecimal, 65);
+    if (!check_name(path, hexadecimal, error)) return NULL;
+    gboolean good;
+    guint64 header = 0;
+    if (size >= 9) memcpy(&header, data, 8);
+    if (size >= 4 && memcmp(data, "PK\3\4", 4) == 0)
+        good = rmil_torch_zip_read(tensors, data, size, error);
+    else if (size >= sizeof legacy_start && memcmp(data, legacy_start, sizeof legacy_start) == 0)
+        good = rmil_torch_legacy_read(tensors, data, size, error);
+    else if (size >= 9 && header <= size - 8 && data[8] == '{')
+        good = rmil_safetensors_parse(tensors, file, size, error);
+    else
+        good = rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is neither safetensors nor a file of torch.save", path);
+    return good ? g_steal_pointer(&tensors) : NULL;
+}

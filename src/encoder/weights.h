@@ -1,0 +1,15 @@
+/* Weight files: safetensors, and what torch.save writes (zip since PyTorch 1.6, and the older pickles in a row). */
+#ifndef RMIL_WEIGHTS_H
+#define RMIL_WEIGHTS_H
+
+#include "base/safetensors.h"
+
+/* The kind is told by the content. Tensors in nested dictionaries are named with dots: "state_dict.conv1.weight".
+ * sha256 (65 bytes, or NULL) gets the file's digest in hexadecimal. */
+RmilTensors *rmil_weights_read(const char *path, char sha256[65], GError **error);
+
+/* The two forms of PyTorch's files, from the whole file in memory, which `tensors` keeps. */
+gboolean rmil_torch_zip_read(RmilTensors *tensors, const guint8 *data, gsize size, GError **error);
+gboolean rmil_torch_legacy_read(RmilTensors *tensors, const guint8 *data, gsize size, GError **error);
+
+#endif
