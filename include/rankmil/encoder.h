@@ -15,7 +15,9 @@ typedef struct {
     int workers;             /* how many threads will call rmil_encoder_run; ≥ 1 */
 } RmilEncoderOptions;
 
-/* "texture" (built in) or "resnet50". Fails on an unknown name, listing those known. */
+/* "texture" (built in), "resnet50" (to layer3, 1024 floats) or "resnet50-layer4" (2048). Fails on an unknown name, listing
+ * those known; on weights that are missing, broken, or not of this network; and with RMIL_ERROR_ARGUMENT on bfloat16
+ * where the processor has no fast bfloat16. "texture" ignores the precision. */
 RMIL_API RmilEncoder *rmil_encoder_new(const char *name, const RmilEncoderOptions *options, GError **error);
 RMIL_API void rmil_encoder_free(RmilEncoder *encoder);
 RMIL_API const char *const *rmil_encoder_names(void); /* NULL-terminated */

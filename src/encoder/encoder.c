@@ -5,6 +5,8 @@
 /* A new encoder is a file of its own and one line here. */
 static const RmilEncoderKind kinds[] = {
     {"texture", 0, rmil_texture_open, rmil_texture_run, rmil_texture_close},
+    {"resnet50", 3, rmil_resnet_open, rmil_resnet_encode, rmil_resnet_close},
+    {"resnet50-layer4", 4, rmil_resnet_open, rmil_resnet_encode, rmil_resnet_close},
 };
 
 static const RmilEncoderKind *find_kind(const char *name, GError **error) {

@@ -1,0 +1,55 @@
+/* Convolutions on oneDNN: the one place that knows its interface (versions 2 and 3). A layer is made once, with its
+ * weights in the order the processor likes best, and may then be run by many threads at once: everything that changes is
+ * the caller's. Activations travel from layer to layer in blocked layouts that only the layers know. */
+#ifndef RMIL_CONVOLUTION_H
+#define RMIL_CONVOLUTION_H
+
+#include "base/base-private.h"
+#include "rankmil/encoder.h"
+
+typedef struct _RmilDnn RmilDnn;     /* the processor as oneDNN sees it */
+typedef struct _RmilLayer RmilLayer;
+typedef struct _RmilStream RmilStream; /* one per thread */
+
+RmilDnn *rmil_dnn_new(GError **error);
+void rmil_dnn_free(RmilDnn *dnn); /* after all its layers and streams */
+
+typedef struct {
+    int64_t batch, channels, side; /* of the input */
+    RmilPrecision precision;       /* of activations; sums are float32 */
+} RmilLayerInput;
+
+typedef struct {
+    int64_t channels, kernel, stride, padding; /* channels: of the output */
+    gboolean relu;
+    gboolean sum; /* adds to what the destination holds, before the ReLU */
+} RmilConvolution;
+
+/* from: the layer whose output this one reads, NULL for a plain (batch, channels, side, side) array. weights: (output
+ * channels, input channels, kernel, kernel), bias: (output channels), both float32, copied. With `sum` the destination
+ * is laid out as `onto`'s output. Fails when the processor cannot work in this precision at any speed worth having. */
+RmilLayer *rmil_layer_convolution(RmilDnn *dnn, const RmilLayerInput *input, const RmilLayer *from,
+                                  const RmilConvolution *shape, const float *weights, const float *bias,
+                                  const RmilLayer *onto, GError **error);
+/* 3 × 3 maximum, stride 2, padding 1. */
+RmilLayer *rmil_layer_pool(RmilDnn *dnn, const RmilLayer *from, GError **error);
+/* Back to a plain float32 (batch, channels, side, side) array. */
+RmilLayer *rmil_layer_plain(RmilDnn *dnn, const RmilLayer *from, GError **error);
+void rmil_layer_free(RmilLayer *layer);
+
+void rmil_layer_output(const RmilLayer *layer, RmilLayerInput *output); /* its shape */
+size_t rmil_layer_bytes(const RmilLayer *layer);   /* of the output */
+size_t rmil_layer_scratch(const RmilLayer *layer); /* bytes of working memory */
+const char *rmil_layer_name(const RmilLayer *layer); /* oneDNN's implementation, "jit:avx2" … */
+
+RmilStream *rmil_stream_new(RmilDnn *dnn, GError **error);
+void rmil_stream_free(RmilStream *stream);
+/* Buffers are 64-byte aligned. Runs on the calling thread's own threads: one, inside rmil_parallel. */
+gboolean rmil_layer_run(const RmilLayer *layer, RmilStream *stream, const void *source, void *destination, void *scratch,
+                        GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilDnn, rmil_dnn_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilLayer, rmil_layer_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilStream, rmil_stream_free)
+
+#endif

@@ -1,0 +1,26 @@
+/* ResNet-50 (He et al., CVPR 2016) in torchvision's form: the stride of a bottleneck in its 3 × 3 convolution. */
+#ifndef RMIL_RESNET_H
+#define RMIL_RESNET_H
+
+#include "base/safetensors.h"
+#include "rankmil/encoder.h"
+
+typedef struct {
+    int width;  /* channels of the stem: 64; features: width × 16 after three stages, × 32 after four */
+    int stages; /* 1 … 4: layer1 to layer<stages> */
+    int side;   /* of a tile in pixels: 224 */
+    int batch;  /* tiles that go through together */
+    int workers;
+    RmilPrecision precision;
+} RmilResnetConfig;
+
+typedef struct _RmilResnet RmilResnet;
+/* Tensor names are torchvision's, with or without one prefix ("module.", "state_dict.encoder." …); what the stages do
+ * not need may be missing. Batch norms are folded into the convolutions. */
+RmilResnet *rmil_resnet_new(const RmilTensors *tensors, const RmilResnetConfig *config, GError **error);
+void rmil_resnet_free(RmilResnet *resnet);
+int rmil_resnet_dim(const RmilResnet *resnet);
+/* As rmil_encoder_run. A last group smaller than the batch is filled up with black tiles. */
+gboolean rmil_resnet_run(RmilResnet *resnet, int worker, const uint8_t *rgb, int count, float *features, GError **error);
+
+#endif
