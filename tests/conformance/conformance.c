@@ -21,6 +21,7 @@ static const struct {
     {"models", conformance_models},
     {"stats.json", conformance_stats},
     {"otsu", conformance_otsu},
+    {"encoder", conformance_encoder},
 };
 
 int main(int argc, char **argv) {
