@@ -13,8 +13,8 @@ static gboolean fail(GError **error, RmilErrorCode code, const char *path, const
 
 RmilCanvas *rmil_canvas_new(int64_t width, int64_t height, GError **error) {
     if (width < 1 || height < 1 || width > SIDE_LIMIT || height > SIDE_LIMIT) {
-        rmil_fail(error, RMIL_ERROR_ARGUMENT, "a picture of %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT " px cannot be drawn",
-                  width, height);
+        rmil_fail(error, RMIL_ERROR_ARGUMENT,
+                  "a picture of %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT " px cannot be drawn", width, height);
         return NULL;
     }
     RmilCanvas *canvas = g_new0(RmilCanvas, 1);
@@ -42,9 +42,7 @@ void rmil_canvas_blit(RmilCanvas *canvas, int64_t x, int64_t y, const uint8_t *r
         memcpy(canvas->rgb + ((y + row) * canvas->width + x) * 3, rgb + row * width * 3, (size_t)(width * 3));
 }
 
-double rmil_text_width(const char *text, double size) {
-    return 0.62 * size * (double)g_utf8_strlen(text, -1);
-}
+double rmil_text_width(const char *text, double size) { return 0.62 * size * (double)g_utf8_strlen(text, -1); }
 
 void rmil_canvas_text(RmilCanvas *canvas, double x, double y, double size, const char *anchor, gboolean bold,
                       double room, const char *text) {
@@ -52,13 +50,15 @@ void rmil_canvas_text(RmilCanvas *canvas, double x, double y, double size, const
     glong fits = (glong)(room / ((bold ? 0.68 : 0.62) * size)), length = g_utf8_strlen(valid, -1);
     if (room > 0 && length > MAX(fits, 3)) {
         glong half = (MAX(fits, 3) - 1) / 2;
-        g_autofree char *head = g_utf8_substring(valid, 0, half), *tail = g_utf8_substring(valid, length - half, length);
+        g_autofree char *head = g_utf8_substring(valid, 0, half),
+                        *tail = g_utf8_substring(valid, length - half, length);
         shown = g_strconcat(head, "…", tail, NULL);
     }
     g_autofree char *escaped = rmil_markup(shown ? shown : valid);
     g_string_append_printf(canvas->svg,
-                           "<text x=\"%.1f\" y=\"%.1f\" font-size=\"%.1f\" text-anchor=\"%s\"%s fill=\"#222\">%s</text>\n", x, y,
-                           size, anchor, bold ? " font-weight=\"bold\"" : "", escaped);
+                           "<text x=\"%.1f\" y=\"%.1f\" font-size=\"%.1f\" text-anchor=\"%s\"%s "
+                           "fill=\"#222\">%s</text>\n",
+                           x, y, size, anchor, bold ? " font-weight=\"bold\"" : "", escaped);
 }
 
 /* The overlay as height × width × 4 bytes, colours not multiplied by alpha; free with g_free. */
@@ -114,13 +114,13 @@ gboolean rmil_canvas_write(RmilCanvas *canvas, const char *path, GError **error)
     return rmil_file_commit(temporary, path, error);
 }
 
-char *rmil_picture_base64(const char *path, int64_t max_width, int64_t *width, int64_t *height, GError **error) {
+char *rmil_picture_base64(const char *path, int max_width, int *width, int *height, GError **error) {
     if (!rmil_vips_init(error)) return NULL;
     VipsImage *image = NULL;
     void *data = NULL;
     size_t size = 0;
     char *text = NULL;
-    if (vips_thumbnail(path, &image, (int)max_width, "height", SIDE_LIMIT, "size", VIPS_SIZE_DOWN, NULL) ||
+    if (vips_thumbnail(path, &image, max_width, "height", SIDE_LIMIT, "size", VIPS_SIZE_DOWN, NULL) ||
         vips_jpegsave_buffer(image, &data, &size, "Q", 82, "strip", TRUE, "optimize_coding", TRUE, NULL)) {
         fail(error, RMIL_ERROR_FORMAT, path, "is not a picture that can be read");
     } else {

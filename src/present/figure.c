@@ -3,21 +3,22 @@
 #include <gio/gio.h>
 #include <string.h>
 
-/* Okabe and Ito's colours and a few darker ones, each with a dash pattern of its own: told apart by colour-blind eyes and
- * in gray. In the order of the methods in run.c. */
+/* Okabe and Ito's colours and a few darker ones, each with a dash pattern of its own: told apart by colour-blind eyes
+ * and in gray. In the order of the methods in run.c. */
 static const struct {
     const char *colour, *dash;
     int point;
 } styles[RMIL_FIGURE_STYLES] = {
-    {"#d55e00", "(9,5)", 5},  {"#009e73", "(9,4,2,4)", 9}, {"#0072b2", "solid", 7},
-    {"#cc79a7", "(4,3)", 11}, {"#882255", "(12,4)", 10},   {"#56b4e9", "(2,3)", 4},
-    {"#e69f00", "(14,3,2,3,2,3)", 6}, {"#333333", "(6,2)", 13}, {"#777777", "(1,3)", 12},
+    {"#d55e00", "(9,5)", 5},          {"#009e73", "(9,4,2,4)", 9}, {"#0072b2", "solid", 7},
+    {"#cc79a7", "(4,3)", 11},         {"#882255", "(12,4)", 10},   {"#56b4e9", "(2,3)", 4},
+    {"#e69f00", "(14,3,2,3,2,3)", 6}, {"#333333", "(6,2)", 13},    {"#777777", "(1,3)", 12},
 };
 
 void rmil_figure_head(GString *script, const char *name, const char *what, int width, int height) {
     g_autofree char *quoted = rmil_figure_quote(name);
     g_string_append_printf(script,
-                           "# %s.\n# Made by rankmil from the CSV file of the same name; yours to restyle, then: gnuplot %s.gp\n"
+                           "# %s.\n# Made by rankmil from the CSV file of the same name; yours to restyle, then: "
+                           "gnuplot %s.gp\n"
                            "if (!exists('out')) out = %.*s.svg'\n"
                            "set terminal svg size %d,%d font 'sans-serif,14' background '#ffffff' noenhanced\n"
                            "set output out\n"
@@ -29,7 +30,8 @@ void rmil_figure_head(GString *script, const char *name, const char *what, int w
                            "set key below center Left reverse samplen 3 spacing 1.25 maxcols 1\n",
                            what, name, (int)strlen(quoted) - 1, quoted, width, height);
     for (int i = 0; i < RMIL_FIGURE_STYLES; i++)
-        g_string_append_printf(script, "set linetype %d linecolor '%s' dashtype %s linewidth 2.4 pointtype %d pointsize 0.8\n",
+        g_string_append_printf(script,
+                               "set linetype %d linecolor '%s' dashtype %s linewidth 2.4 pointtype %d pointsize 0.8\n",
                                i + 1, styles[i].colour, styles[i].dash, styles[i].point);
 }
 
@@ -49,7 +51,8 @@ static gboolean write_text(const char *folder, const char *name, const char *suf
 }
 
 /* Lets gnuplot write `file` below folder; script: NAME.gp there. */
-static gboolean run_gnuplot(const char *program, const char *folder, const char *script, const char *file, GError **error) {
+static gboolean run_gnuplot(const char *program, const char *folder, const char *script, const char *file,
+                            GError **error) {
     g_autofree char *quoted = rmil_figure_quote(file), *out = g_strconcat("out=", quoted, NULL), *said = NULL;
     g_autoptr(GSubprocessLauncher) launcher =
         g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_SILENCE | G_SUBPROCESS_FLAGS_STDERR_PIPE);
@@ -68,8 +71,9 @@ static gboolean run_gnuplot(const char *program, const char *folder, const char 
 char *rmil_figure_draw(const char *folder, const char *name, const char *csv, const char *script, GError **error) {
     g_autofree char *program = g_find_program_in_path("gnuplot"), *script_file = g_strconcat(name, ".gp", NULL);
     if (!program) {
-        rmil_fail(error, RMIL_ERROR_IO, "%s/%s: gnuplot is needed to draw the figures and is not installed (Debian: gnuplot-nox)",
-                  folder, script_file);
+        rmil_fail(error, RMIL_ERROR_IO,
+                  "%s/%s: gnuplot is needed to draw the figures and is not installed (Debian: gnuplot-nox)", folder,
+                  script_file);
         return NULL;
     }
     if (!write_text(folder, name, ".csv", csv, error) || !write_text(folder, name, ".gp", script, error)) return NULL;

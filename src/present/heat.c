@@ -70,7 +70,7 @@ static void scale_value(HeatScale *scale, const float *values, int64_t count) {
     for (int i = 0; i <= 4; i++) add_tick(scale, i / 4.0, "%.3g", low + i * (high - low) / 4);
 }
 
-/* -- drawing ------------------------------------------------------------------------------------------------------------- */
+/* -- drawing ------------------------------------------------------------------------------------------------------- */
 /* Gray, lightened, so that dark nuclei do not pass for a colour of the map. */
 static uint8_t ground(const uint8_t rgb[3]) {
     double gray = 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2];
@@ -94,8 +94,7 @@ static gboolean paint(const RmilPanel *panel, uint8_t *rgb, const int64_t *coord
         rmil_panel_span((double)coords[2 * i], side, panel->downsample, panel->width, &x0, &x1);
         rmil_panel_span((double)coords[2 * i + 1], side, panel->downsample, panel->height, &y0, &y1);
         for (int64_t y = y0; y < y1; y++)
-            for (int64_t x = x0; x < x1; x++)
-                heat[y * panel->width + x] = MAX(heat[y * panel->width + x], position[i]);
+            for (int64_t x = x0; x < x1; x++) heat[y * panel->width + x] = MAX(heat[y * panel->width + x], position[i]);
     }
     double sum = 0;
     int64_t covered = 0;
@@ -129,20 +128,23 @@ static void draw_legend(RmilFooter *footer, const HeatScale *scale, const char *
         uint8_t colour[3], rgb[3];
         rmil_viridis(i / 34.0, colour);
         blend(opacity, colour, gray, rgb);
-        g_string_append_printf(svg, "<stop offset=\"%.4f\" stop-color=\"#%02x%02x%02x\"/>", i / 34.0, rgb[0], rgb[1], rgb[2]);
+        g_string_append_printf(svg, "<stop offset=\"%.4f\" stop-color=\"#%02x%02x%02x\"/>", i / 34.0, rgb[0], rgb[1],
+                               rgb[2]);
     }
     g_string_append_printf(svg,
-                           "</linearGradient><rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"url(#heat)\" "
+                           "</linearGradient><rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" "
+                           "fill=\"url(#heat)\" "
                            "stroke=\"#888\"/>\n",
                            bar, y + 1.35 * size, width, 0.7 * size);
     for (int i = 0; i < scale->ticks; i++) {
         double tick = bar + width * scale->at[i];
-        g_string_append_printf(svg, "<path d=\"M%.2f %.2fv%.2f\" stroke=\"#222\"/>\n", tick, y + 2.05 * size, 0.25 * size);
+        g_string_append_printf(svg, "<path d=\"M%.2f %.2fv%.2f\" stroke=\"#222\"/>\n", tick, y + 2.05 * size,
+                               0.25 * size);
         rmil_canvas_text(footer->canvas, tick, y + 3.1 * size, 0.85 * size, "middle", FALSE, 0, scale->text[i]);
     }
 }
 
-/* -- layout -------------------------------------------------------------------------------------------------------------- */
+/* -- layout -------------------------------------------------------------------------------------------------------- */
 /* Everything's place; the same walk measures (canvas NULL) and draws. */
 typedef struct {
     RmilPanel slide, heat;
@@ -187,7 +189,8 @@ static void place(const RmilSlideInfo *info, const RmilHeatOptions *options, Pla
 static void draw_footer(const Places *places, const RmilSlideInfo *info, const HeatScale *scale, const char *label,
                         double opacity, double gray, gboolean outline, RmilCanvas *canvas, double *end) {
     RmilFooter footer;
-    rmil_footer_init(&footer, canvas, places->margin, (double)places->width - places->margin, places->footer, places->text);
+    rmil_footer_init(&footer, canvas, places->margin, (double)places->width - places->margin, places->footer,
+                     places->text);
     draw_legend(&footer, scale, label, opacity, gray);
     rmil_footer_scale_bar(&footer, info->mpp, &places->heat);
     if (outline) rmil_footer_swatch(&footer, 'o', "annotated lesion");
@@ -206,29 +209,35 @@ static void measure(const RmilSlideInfo *info, const RmilHeatOptions *options, P
 void rmil_heat_layout(const RmilSlideInfo *info, const RmilHeatOptions *options, RmilHeatLayout *layout) {
     Places places;
     measure(info, options, &places);
-    *layout = (RmilHeatLayout){.width = places.width, .height = places.height,
-                               .panel_width = places.heat.width, .panel_height = places.heat.height,
-                               .slide_x = places.both ? places.slide.x : -1, .slide_y = places.both ? places.slide.y : -1,
-                               .heat_x = places.heat.x, .heat_y = places.heat.y, .downsample = places.heat.downsample};
+    *layout = (RmilHeatLayout){.width = places.width,
+                               .height = places.height,
+                               .panel_width = places.heat.width,
+                               .panel_height = places.heat.height,
+                               .slide_x = places.both ? places.slide.x : -1,
+                               .slide_y = places.both ? places.slide.y : -1,
+                               .heat_x = places.heat.x,
+                               .heat_y = places.heat.y,
+                               .downsample = places.heat.downsample};
 }
 
-static gboolean check(const RmilHeatOptions *options, const int64_t *coords, int64_t count, double side, const char *path,
-                      GError **error) {
+static gboolean check(const RmilHeatOptions *options, const int64_t *coords, int64_t count, double side,
+                      const char *path, GError **error) {
     if (count < 1 || count > G_MAXINT)
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: %" G_GINT64_FORMAT " tiles cannot be drawn", path, count);
     if (!(side > 0) || !isfinite(side))
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: tiles need a side, not %g level-0 px", path, side);
     if (options->max_side < 16 || options->max_side > 8192)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: the side of a heat map must be 16 … 8192 px, not %" G_GINT64_FORMAT,
-                         path, options->max_side);
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT,
+                         "%s: the side of a heat map must be 16 … 8192 px, not %" G_GINT64_FORMAT, path,
+                         options->max_side);
     if (!(options->opacity >= 0 && options->opacity <= 1))
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: opacity must be 0 … 1, not %g", path, options->opacity);
     return TRUE;
 }
 
 gboolean rmil_heat_write(RmilSlide *slide, const int64_t *coords, const float *values, int64_t count,
-                         double tile_level0, const RmilRegion *region, const RmilHeatOptions *options,
-                         const char *path, GError **error) {
+                         double tile_level0, const RmilRegion *region, const RmilHeatOptions *options, const char *path,
+                         GError **error) {
     if (!check(options, coords, count, tile_level0, path, error)) return FALSE;
     const RmilSlideInfo *info = rmil_slide_info(slide);
     if (region && rmil_region_empty(region)) region = NULL;
@@ -241,9 +250,12 @@ gboolean rmil_heat_write(RmilSlide *slide, const int64_t *coords, const float *v
     HeatScale scale = {.position = rgb ? rmil_alloc(count, sizeof(float), error) : NULL};
     double gray = 255;
     gboolean done = scale.position != NULL;
-    if (done && options->scale == RMIL_HEAT_RELATIVE) scale_relative(&scale, values, count);
-    else if (done && options->scale == RMIL_HEAT_VALUE) scale_value(&scale, values, count);
-    else if (done) done = scale_percentile(&scale, values, count, error);
+    if (done && options->scale == RMIL_HEAT_RELATIVE)
+        scale_relative(&scale, values, count);
+    else if (done && options->scale == RMIL_HEAT_VALUE)
+        scale_value(&scale, values, count);
+    else if (done)
+        done = scale_percentile(&scale, values, count, error);
     if (done && places.both)
         rmil_canvas_blit(canvas, places.slide.x, places.slide.y, rgb, places.slide.width, places.slide.height);
     done = done && paint(&places.heat, rgb, coords, scale.position, count, tile_level0, options->opacity, &gray, error);
@@ -255,7 +267,8 @@ gboolean rmil_heat_write(RmilSlide *slide, const int64_t *coords, const float *v
     const char *label = options->legend ? options->legend : scale.label;
     double text = places.text, stroke = MAX(text / 10, 1.2), room = (double)places.width - 2 * places.margin, end;
     if (options->title)
-        rmil_canvas_text(canvas, places.margin, places.margin + 1.2 * text, 1.25 * text, "start", TRUE, room, options->title);
+        rmil_canvas_text(canvas, places.margin, places.margin + 1.2 * text, 1.25 * text, "start", TRUE, room,
+                         options->title);
     if (places.both) {
         room = (double)places.heat.width;
         rmil_canvas_text(canvas, (double)places.slide.x, places.caption_slide, text, "start", FALSE, room,

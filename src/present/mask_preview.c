@@ -72,11 +72,11 @@ static void draw_footer(RmilCanvas *canvas, const RmilPanel *panel, const RmilSl
     *end = rmil_footer_end(&footer);
 }
 
-gboolean rmil_mask_preview_write(RmilSlide *slide, const RmilMask *mask, const RmilGrid *grid,
-                                 const RmilRegion *region, int64_t max_side, const char *path, GError **error) {
+gboolean rmil_mask_preview_write(RmilSlide *slide, const RmilMask *mask, const RmilGrid *grid, const RmilRegion *region,
+                                 int64_t max_side, const char *path, GError **error) {
     if (max_side < 16 || max_side > 8192)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: the side of a preview must be 16 … 8192 px, not %" G_GINT64_FORMAT,
-                         path, max_side);
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT,
+                         "%s: the side of a preview must be 16 … 8192 px, not %" G_GINT64_FORMAT, path, max_side);
     const RmilSlideInfo *info = rmil_slide_info(slide);
     if (region && rmil_region_empty(region)) region = NULL;
     RmilPanel panel = {.x = 0};

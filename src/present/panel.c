@@ -77,7 +77,7 @@ void rmil_panel_frame(RmilCanvas *canvas, const RmilPanel *panel) {
                            (double)panel->x - 0.5, (double)panel->y - 0.5, panel->width + 1, panel->height + 1);
 }
 
-/* -- footer ------------------------------------------------------------------------------------------------------------ */
+/* -- footer -------------------------------------------------------------------------------------------------------- */
 void rmil_footer_init(RmilFooter *footer, RmilCanvas *canvas, double left, double right, double top, double text) {
     *footer = (RmilFooter){canvas, left, right, left, top, 3.4 * text, text};
 }
@@ -104,15 +104,16 @@ void rmil_footer_scale_bar(RmilFooter *footer, double mpp, const RmilPanel *pane
     if (!(mpp > 0)) return;
     double per_pixel = mpp * panel->downsample;
     double micrometres = round_down(per_pixel * (double)panel->width / 4), length = micrometres / per_pixel;
-    g_autofree char *text = micrometres >= 1000 ? g_strdup_printf("%g mm", micrometres / 1000)
-                                                : g_strdup_printf("%g µm", micrometres);
+    g_autofree char *text =
+        micrometres >= 1000 ? g_strdup_printf("%g mm", micrometres / 1000) : g_strdup_printf("%g µm", micrometres);
     double x, y, size = footer->text;
     rmil_footer_place(footer, MAX(length, rmil_text_width(text, size)), &x, &y);
     if (!footer->canvas) return;
     rmil_canvas_text(footer->canvas, x, y + size, size, "start", FALSE, 0, text);
     g_string_append_printf(footer->canvas->svg,
-                           "<path d=\"M%.2f %.2fv%.2fh%.2fv%.2f\" fill=\"none\" stroke=\"#222\" stroke-width=\"%.1f\"/>\n", x,
-                           y + 1.4 * size, 0.5 * size, length, -0.5 * size, MAX(size / 8, 1.5));
+                           "<path d=\"M%.2f %.2fv%.2fh%.2fv%.2f\" fill=\"none\" stroke=\"#222\" "
+                           "stroke-width=\"%.1f\"/>\n",
+                           x, y + 1.4 * size, 0.5 * size, length, -0.5 * size, MAX(size / 8, 1.5));
 }
 
 void rmil_footer_swatch(RmilFooter *footer, char kind, const char *text) {
@@ -122,7 +123,8 @@ void rmil_footer_swatch(RmilFooter *footer, char kind, const char *text) {
     GString *svg = footer->canvas->svg;
     g_autofree char *box = g_strdup_printf("<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>", x + 2,
                                            y + 0.15 * size, 1.4 * size, 0.9 * size);
-    if (kind == 'o') double_stroke(svg, stroke, box);
+    if (kind == 'o')
+        double_stroke(svg, stroke, box);
     else if (kind == 't')
         g_string_append_printf(svg, "<g fill=\"#c4e6e3\" stroke=\"#58b8b0\">%s</g>\n", box);
     else

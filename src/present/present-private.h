@@ -5,16 +5,16 @@
 #include "base/base-private.h"
 #include "rankmil/present.h"
 
-/* -- colormap.c -------------------------------------------------------------------------------------------------------- */
+/* -- colormap.c ---------------------------------------------------------------------------------------------------- */
 /* Viridis at t, clamped to [0, 1]. */
 void rmil_viridis(double t, uint8_t rgb[3]);
 
-/* -- canvas.c ---------------------------------------------------------------------------------------------------------- */
+/* -- canvas.c ------------------------------------------------------------------------------------------------------ */
 /* Pixels below, a drawing in SVG units of one pixel above. */
 typedef struct {
     int64_t width, height;
-    uint8_t *rgb;  /* height × width × 3, white at first */
-    GString *svg;  /* elements; the <svg> around them is added when written */
+    uint8_t *rgb; /* height × width × 3, white at first */
+    GString *svg; /* elements; the <svg> around them is added when written */
 } RmilCanvas;
 RmilCanvas *rmil_canvas_new(int64_t width, int64_t height, GError **error);
 void rmil_canvas_free(RmilCanvas *canvas);
@@ -24,10 +24,10 @@ void rmil_canvas_text(RmilCanvas *canvas, double x, double y, double size, const
                       double room, const char *text);
 gboolean rmil_canvas_write(RmilCanvas *canvas, const char *path, GError **error);
 /* The picture file at path, at most max_width wide, as JPEG bytes in base64; *width, *height: its size in px. */
-char *rmil_picture_base64(const char *path, int64_t max_width, int64_t *width, int64_t *height, GError **error);
+char *rmil_picture_base64(const char *path, int max_width, int *width, int *height, GError **error);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilCanvas, rmil_canvas_free)
 
-/* -- panel.c: what heat maps and mask previews have in common ------------------------------------------------------------ */
+/* -- panel.c: what heat maps and mask previews have in common ------------------------------------------------------ */
 typedef struct {
     int64_t x, y, width, height; /* in the picture */
     double downsample;           /* level-0 px per picture px */
@@ -56,14 +56,14 @@ void rmil_footer_scale_bar(RmilFooter *footer, double mpp, const RmilPanel *pane
 void rmil_footer_swatch(RmilFooter *footer, char kind, const char *text);
 double rmil_text_width(const char *text, double size); /* an estimate from above */
 
-/* -- order.c ----------------------------------------------------------------------------------------------------------- */
+/* -- order.c ------------------------------------------------------------------------------------------------------- */
 /* Indices of the finite values, highest first, ties by index; *n: how many. Free with rmil_free. */
 int64_t *rmil_descending(const float *values, int64_t count, int64_t *n, GError **error);
 /* percentiles[i] in [0, 1]: share of the finite values below values[i], ties share the middle of their range; NaN where
  * values[i] is not finite. */
 gboolean rmil_percentiles(const float *values, int64_t count, float *percentiles, GError **error);
 
-/* -- text -------------------------------------------------------------------------------------------------------------- */
+/* -- text ---------------------------------------------------------------------------------------------------------- */
 /* Escaped for XML and HTML, text or attribute; broken UTF-8 and control characters are replaced. Free with g_free. */
 char *rmil_markup(const char *text);
 /* "12345.6" -> "12,346"; free with g_free. */

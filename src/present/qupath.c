@@ -28,8 +28,8 @@ static void add_tile(GString *out, double x, double y, double side) {
 gboolean rmil_qupath_write(const int64_t *coords, const float *attention, const float *scores, int64_t count,
                            double tile_level0, const char *path, GError **error) {
     if (count < 1 || !(tile_level0 > 0) || !isfinite(tile_level0))
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: %" G_GINT64_FORMAT " tiles of side %g cannot be written", path, count,
-                         tile_level0);
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: %" G_GINT64_FORMAT " tiles of side %g cannot be written",
+                         path, count, tile_level0);
     float *percentiles = rmil_alloc(count, sizeof *percentiles, error);
     if (!percentiles || !rmil_percentiles(attention, count, percentiles, error)) {
         rmil_free(percentiles);
@@ -51,7 +51,9 @@ gboolean rmil_qupath_write(const int64_t *coords, const float *attention, const 
         gboolean attended = (double)attention[i] > mean, first = TRUE;
         const uint8_t *colour = attended ? high : low;
         add_tile(out, (double)coords[2 * i], (double)coords[2 * i + 1], tile_level0);
-        g_string_append_printf(out, ",\"properties\":{\"objectType\":\"tile\",\"classification\":{\"name\":\"%s\",\"color\":[%d,%d,%d]},\"measurements\":{",
+        g_string_append_printf(out,
+                               ",\"properties\":{\"objectType\":\"tile\",\"classification\":{\"name\":\"%s\",\"color\":"
+                               "[%d,%d,%d]},\"measurements\":{",
                                attended ? "Attended" : "Not attended", colour[0], colour[1], colour[2]);
         add_measurement(out, "Attention", (double)attention[i], &first);
         add_measurement(out, "Attention x mean", (double)attention[i] / mean, &first);

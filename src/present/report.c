@@ -19,16 +19,20 @@ static char *title_of(const RmilRun *run) {
 static GString *head(const RmilRun *run, const char *body) {
     static const struct {
         const char *id, *text;
-    } sections[] = {{"result", "Result"}, {"tests", "Tables and curves"}, {"localisation", "Localisation"}, {"heatmaps", "Heat maps"},
-                    {"errors", "Worst errors"}, {"cohort", "Cohort"}, {"training", "Training"}, {"making", "How it was made"}};
+    } sections[] = {{"result", "Result"},      {"tests", "Tables and curves"}, {"localisation", "Localisation"},
+                    {"heatmaps", "Heat maps"}, {"errors", "Worst errors"},     {"cohort", "Cohort"},
+                    {"training", "Training"},  {"making", "How it was made"}};
     g_autofree char *title = title_of(run);
     const char *created = rmil_json_text(run->info, "created"), *version = rmil_json_text(run->info, "version");
     GString *out = g_string_new(NULL);
     g_string_append(out, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-                                 "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">");
+                         "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">");
     rmil_html(out, "<title>%s – rankmil report</title>\n<style>", title);
     g_string_append(out, rmil_html_style);
-    rmil_html(out, "</style></head><body>\n<header><p class=\"eyebrow\">Slide classification report</p><h1>%s</h1>\n<p class=\"soft\">", title);
+    rmil_html(out,
+              "</style></head><body>\n<header><p class=\"eyebrow\">Slide classification report</p><h1>%s</h1>\n<p "
+              "class=\"soft\">",
+              title);
     if (created) rmil_html(out, "Made %s. ", created);
     rmil_html(out, "rankmil %s.", version ? version : rmil_version());
     g_string_append(out, "</p>\n<nav aria-label=\"Sections\"><ul>");
@@ -50,13 +54,15 @@ gboolean rmil_report_write(const char *folder, const char *path, const RmilMonit
     const RmilMethodSummary *reference = &summary->methods[summary->reference];
     RmilReport report = {run, summary, body, reference->positives > 0 && reference->negatives > 0};
     rmil_report_headline(&report);
-    if (!rmil_report_results(&report, error) || !rmil_report_localisation(&report, error) || !rmil_report_heatmaps(&report, monitor, error))
+    if (!rmil_report_results(&report, error) || !rmil_report_localisation(&report, error) ||
+        !rmil_report_heatmaps(&report, monitor, error))
         return FALSE;
     rmil_report_errors(&report);
     rmil_report_cohort(&report);
     if (!rmil_report_training(&report, error)) return FALSE;
     rmil_report_making(&report);
-    rmil_html(body, "</main>\n<footer>rankmil %s. For research; not a medical device.</footer>\n</body></html>\n", rmil_version());
+    rmil_html(body, "</main>\n<footer>rankmil %s. For research; not a medical device.</footer>\n</body></html>\n",
+              rmil_version());
     g_autoptr(GString) page = head(run, body->str);
     g_string_append_len(page, body->str, (gssize)body->len);
     return rmil_file_write(path, page->str, page->len, error);

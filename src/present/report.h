@@ -11,10 +11,10 @@ typedef struct {
     gboolean tested; /* there are labelled test slides of both classes */
 } RmilReport;
 
-/* -- html.c ---------------------------------------------------------------------------------------------------------------- */
+/* -- html.c -------------------------------------------------------------------------------------------------------- */
 /* printf whose string arguments are escaped for HTML. */
 void rmil_html(GString *out, const char *format, ...) G_GNUC_PRINTF(2, 3);
-extern const char rmil_html_style[];
+extern const char rmil_html_style[]; /* style.c */
 /* "0.941", "–" for NaN; text: at least 16 bytes. */
 const char *rmil_html_metric(double value, char *text);
 /* "0.003", "< 0.001", "–". */
@@ -26,10 +26,11 @@ void rmil_html_table_begin(GString *out, const char *caption);
 void rmil_html_table_end(GString *out);
 /* <figure> with the SVG as an image. */
 void rmil_html_svg(GString *out, const char *svg, const char *alt, const char *caption);
-/* Rows "key | value" of everything in a JSON object, nested keys joined; skip: NULL-terminated top-level members left out. */
+/* Rows "key | value" of everything in a JSON object, nested keys joined; skip: NULL-terminated top-level members left
+ * out. */
 void rmil_html_json_rows(GString *out, JsonNode *object, const char *const *skip);
 
-/* -- sections, in the page's order -------------------------------------------------------------------------------------------- */
+/* -- sections, in the page's order --------------------------------------------------------------------------------- */
 void rmil_report_headline(RmilReport *report);
 gboolean rmil_report_results(RmilReport *report, GError **error);
 gboolean rmil_report_localisation(RmilReport *report, GError **error);

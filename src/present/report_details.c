@@ -3,26 +3,33 @@
 #include <math.h>
 #include <string.h>
 
-/* -- cohort ------------------------------------------------------------------------------------------------------------------------ */
+/* -- cohort
+ * ------------------------------------------------------------------------------------------------------------------------
+ */
 /* Slides by split and label, as the first seed of the first method had them. */
 static void splits_table(RmilReport *report) {
     const RmilMethod *method = g_ptr_array_index(report->run->methods, 0);
     const RmilSeedRun *seed = g_ptr_array_index(method->seeds, 0);
-    int64_t counts[4][3] = {{0}};
+    int counts[4][3] = {{0}};
     for (guint i = 0; i < seed->cases->len; i++) {
         const RmilCase *item = &g_array_index(seed->cases, RmilCase, i);
         counts[item->split][item->label < 0 ? 2 : item->label]++;
     }
-    g_autofree char *caption = g_strdup_printf("Slides with predictions, by set (seed %" G_GINT64_FORMAT ").", seed->seed);
+    g_autofree char *caption =
+        g_strdup_printf("Slides with predictions, by set (seed %" G_GINT64_FORMAT ").", seed->seed);
     rmil_html_table_begin(report->out, report->run->single ? "Slides with predictions, by set." : caption);
-    g_string_append(report->out, "<thead><tr><th scope=\"col\">Set</th><th scope=\"col\" class=\"n\">Positive</th><th scope=\"col\" class=\"n\">Negative</th><th scope=\"col\" "
-                                 "class=\"n\">No label</th><th scope=\"col\" class=\"n\">All</th></tr></thead><tbody>\n");
+    g_string_append(report->out, "<thead><tr><th scope=\"col\">Set</th><th scope=\"col\" class=\"n\">Positive</th><th "
+                                 "scope=\"col\" class=\"n\">Negative</th><th scope=\"col\" "
+                                 "class=\"n\">No label</th><th scope=\"col\" "
+                                 "class=\"n\">All</th></tr></thead><tbody>\n");
     static const char *const names[] = {"not in a set", "training", "validation", "test"};
     static const int order[] = {RMIL_SPLIT_TRAIN, RMIL_SPLIT_VAL, RMIL_SPLIT_TEST, RMIL_SPLIT_NONE};
     for (int i = 0; i < 4; i++) {
-        const int64_t *c = counts[order[i]];
+        const int *c = counts[order[i]];
         if (c[0] + c[1] + c[2] == 0) continue;
-        rmil_html(report->out, "<tr><th scope=\"row\">%s</th><td class=\"n\">%" G_GINT64_FORMAT "</td><td class=\"n\">%" G_GINT64_FORMAT "</td><td class=\"n\">%" G_GINT64_FORMAT "</td><td class=\"n\">%" G_GINT64_FORMAT "</td></tr>\n",
+        rmil_html(report->out,
+                  "<tr><th scope=\"row\">%s</th><td class=\"n\">%d</td><td class=\"n\">%d</td><td "
+                  "class=\"n\">%d</td><td class=\"n\">%d</td></tr>\n",
                   names[order[i]], c[1], c[0], c[2], c[0] + c[1] + c[2]);
     }
     g_string_append(report->out, "</tbody>");
@@ -44,11 +51,12 @@ static void problems_table(RmilReport *report) {
         return;
     }
     rmil_html_table_begin(report->out, "Slides skipped, and other problems.");
-    g_string_append(report->out, "<thead><tr><th scope=\"col\">Slide</th><th scope=\"col\">Stage</th><th scope=\"col\">What happened</th></tr></thead><tbody>\n");
+    g_string_append(report->out, "<thead><tr><th scope=\"col\">Slide</th><th scope=\"col\">Stage</th><th "
+                                 "scope=\"col\">What happened</th></tr></thead><tbody>\n");
     for (guint i = 0; i < MIN(n, 1000u); i++) {
         JsonNode *problem = json_array_get_element(array, i);
-        rmil_html(report->out, "<tr><th scope=\"row\">%s</th><td>%s</td><td>%s</td></tr>\n", member_or(problem, "id", "–"), member_or(problem, "stage", "–"),
-                  member_or(problem, "message", "–"));
+        rmil_html(report->out, "<tr><th scope=\"row\">%s</th><td>%s</td><td>%s</td></tr>\n",
+                  member_or(problem, "id", "–"), member_or(problem, "stage", "–"), member_or(problem, "message", "–"));
     }
     g_string_append(report->out, "</tbody>");
     rmil_html_table_end(report->out);
@@ -75,7 +83,9 @@ void rmil_report_cohort(RmilReport *report) {
     g_string_append(report->out, "</section>\n");
 }
 
-/* -- training -------------------------------------------------------------------------------------------------------------------------- */
+/* -- training
+ * --------------------------------------------------------------------------------------------------------------------------
+ */
 gboolean rmil_report_training(RmilReport *report, GError **error) {
     guint histories = 0;
     for (guint m = 0; m < report->run->methods->len; m++) {
@@ -83,17 +93,21 @@ gboolean rmil_report_training(RmilReport *report, GError **error) {
         const RmilSeedRun *seed = g_ptr_array_index(method->seeds, 0);
         if (seed->epochs->len == 0) continue;
         if (histories++ == 0)
-            g_string_append(report->out, "<section id=\"training\"><h2>Training</h2>\n<p>Loss per slide, and AUROC on the validation slides, after every epoch of the first seed. "
-                                         "The model kept is that of the dashed line, where the validation loss was lowest. A validation loss that rises while the training loss "
-                                         "falls is over-fitting; stopping early guards against it.</p>\n<div class=\"figures\">\n");
+            g_string_append(report->out, "<section id=\"training\"><h2>Training</h2>\n<p>Loss per slide, and AUROC on "
+                                         "the validation slides, after every epoch of the first seed. "
+                                         "The model kept is that at the vertical line, where the validation loss was "
+                                         "lowest. A validation loss that rises while the training loss "
+                                         "falls is over-fitting; stopping early guards against it.</p>\n<div "
+                                         "class=\"figures\">\n");
         g_autofree char *svg = rmil_figure_history(method, report->run->folder, error);
         if (!svg) return FALSE;
         const RmilEpoch *last = &g_array_index(seed->epochs, RmilEpoch, seed->epochs->len - 1), *best = NULL;
         for (guint i = 0; i < seed->epochs->len; i++)
             if (g_array_index(seed->epochs, RmilEpoch, i).best) best = &g_array_index(seed->epochs, RmilEpoch, i);
-        g_autofree char *caption = best ? g_strdup_printf("%s, seed %" G_GINT64_FORMAT ": epoch %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " kept, validation loss %.3f.", method->title, seed->seed,
-                                                          best->epoch, last->epoch, best->val_loss)
-                                        : g_strdup_printf("%s, seed %" G_GINT64_FORMAT ".", method->title, seed->seed);
+        g_autofree char *caption =
+            best ? g_strdup_printf("%s, seed %" G_GINT64_FORMAT ": epoch %d of %d kept, validation loss %.3f.",
+                                   method->title, seed->seed, (int)best->epoch, (int)last->epoch, best->val_loss)
+                 : g_strdup_printf("%s, seed %" G_GINT64_FORMAT ".", method->title, seed->seed);
         g_autofree char *alt = g_strdup_printf("Training history of %s", caption);
         rmil_html_svg(report->out, svg, alt, caption);
     }
@@ -101,7 +115,9 @@ gboolean rmil_report_training(RmilReport *report, GError **error) {
     return TRUE;
 }
 
-/* -- how it was made --------------------------------------------------------------------------------------------------------------------- */
+/* -- how it was made
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
 static void command_line(RmilReport *report) {
     JsonNode *command = rmil_json_get(report->run->info, "command");
     g_autoptr(GString) line = g_string_new(NULL);
@@ -111,16 +127,22 @@ static void command_line(RmilReport *report) {
             JsonNode *word = json_array_get_element(words, i);
             if (!JSON_NODE_HOLDS_VALUE(word) || json_node_get_value_type(word) != G_TYPE_STRING) continue;
             const char *text = json_node_get_string(word);
-            g_autofree char *quoted = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,+@%") == strlen(text) && *text
-                                          ? g_strdup(text) : g_shell_quote(text);
+            g_autofree char *quoted = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./"
+                                                   "=:,+@%") == strlen(text) &&
+                                              *text
+                                          ? g_strdup(text)
+                                          : g_shell_quote(text);
             g_string_append_printf(line, "%s%s", line->len ? " " : "", quoted);
         }
     } else if (rmil_json_text(report->run->info, "command")) {
         g_string_append(line, rmil_json_text(report->run->info, "command"));
     }
     if (line->len == 0) return;
-    rmil_html(report->out, "<h3>To repeat it</h3>\n<pre>%s</pre>\n<p class=\"soft\">The same version, input and seeds give the same files, byte for byte, on any number of "
-                           "threads.</p>\n", line->str);
+    rmil_html(report->out,
+              "<h3>To repeat it</h3>\n<pre>%s</pre>\n<p class=\"soft\">The same version, input and seeds give the same "
+              "files, byte for byte, on any number of "
+              "threads.</p>\n",
+              line->str);
 }
 
 static void timings_table(RmilReport *report) {
@@ -138,10 +160,13 @@ static void timings_table(RmilReport *report) {
         double seconds = json_node_get_double(node);
         char text[32];
         if (strcmp(m->data, "total") != 0) total += seconds;
-        rmil_html(report->out, "<tr><th scope=\"row\">%s</th><td class=\"n\">%s</td></tr>\n", (const char *)m->data, rmil_html_seconds(seconds, text));
+        rmil_html(report->out, "<tr><th scope=\"row\">%s</th><td class=\"n\">%s</td></tr>\n", (const char *)m->data,
+                  rmil_html_seconds(seconds, text));
     }
     char text[32];
-    if (!json_object_has_member(object, "total")) rmil_html(report->out, "<tr><th scope=\"row\">all</th><td class=\"n\">%s</td></tr>\n", rmil_html_seconds(total, text));
+    if (!json_object_has_member(object, "total"))
+        rmil_html(report->out, "<tr><th scope=\"row\">all</th><td class=\"n\">%s</td></tr>\n",
+                  rmil_html_seconds(total, text));
     g_string_append(report->out, "</tbody>");
     rmil_html_table_end(report->out);
 }
@@ -159,12 +184,15 @@ void rmil_report_making(RmilReport *report) {
         if (!seed->info) continue;
         g_autoptr(GString) seeds = g_string_new(NULL);
         for (guint s = 0; s < method->seeds->len; s++)
-            g_string_append_printf(seeds, "%s%" G_GINT64_FORMAT, s ? ", " : "", ((RmilSeedRun *)g_ptr_array_index(method->seeds, s))->seed);
-        rmil_html(report->out, "<details><summary>%s: settings</summary>\n<p>%s %s.</p>\n", method->title, method->seeds->len == 1 ? "Seed" : "Seeds", seeds->str);
+            g_string_append_printf(seeds, "%s%" G_GINT64_FORMAT, s ? ", " : "",
+                                   ((RmilSeedRun *)g_ptr_array_index(method->seeds, s))->seed);
+        rmil_html(report->out, "<details><summary>%s: settings</summary>\n<p>%s %s.</p>\n", method->title,
+                  method->seeds->len == 1 ? "Seed" : "Seeds", seeds->str);
         g_autofree char *caption = g_strdup_printf("run.json of seed %" G_GINT64_FORMAT ".", seed->seed);
         key_table(report, caption, seed->info, NULL);
         g_string_append(report->out, "</details>\n");
     }
-    g_string_append(report->out, "<p class=\"soft\">The figures are in the folder figures/ as SVG, each with its data (CSV) and gnuplot script: change the script and "
+    g_string_append(report->out, "<p class=\"soft\">The figures are in the folder figures/ as SVG, each with its data "
+                                 "(CSV) and gnuplot script: change the script and "
                                  "run <code>gnuplot NAME.gp</code> there.</p></section>\n");
 }

@@ -9,26 +9,33 @@ static const RmilMethodSummary *reference_of(const RmilReport *report) {
 
 static const char *plural(int64_t n, const char *one, const char *many) { return n == 1 ? one : many; }
 
-/* -- what a reader should know first -------------------------------------------------------------------------------------------- */
+/* -- what a reader should know first ------------------------------------------------------------------------------- */
 static void sentence(RmilReport *report) {
     const RmilMethodSummary *best = reference_of(report);
     char value[16], low[16], high[16], p[16], other_value[16];
-    rmil_html(report->out, "<p class=\"lead\">On %" G_GINT64_FORMAT " test slides (%" G_GINT64_FORMAT " positive, %" G_GINT64_FORMAT " negative), <strong>%s</strong> ranks a positive slide above a negative "
-                           "one in %.0f&#8201;%% of all pairs: AUROC <strong>%s</strong>, 95&#8201;%% interval %s to %s.",
-              best->positives + best->negatives, best->positives, best->negatives, best->method->title, 100 * best->value[0],
-              rmil_html_metric(best->value[0], value), rmil_html_metric(best->interval[0].low, low), rmil_html_metric(best->interval[0].high, high));
+    rmil_html(report->out,
+              "<p class=\"lead\">On %d test slides (%d positive, %d negative), <strong>%s</strong> ranks a positive "
+              "slide above a negative "
+              "one in %.0f&#8201;%% of all pairs: AUROC <strong>%s</strong>, 95&#8201;%% interval %s to %s.",
+              best->positives + best->negatives, best->positives, best->negatives, best->method->title,
+              100 * best->value[0], rmil_html_metric(best->value[0], value),
+              rmil_html_metric(best->interval[0].low, low), rmil_html_metric(best->interval[0].high, high));
     for (int i = 0; i < report->summary->n_comparisons; i++) {
         const RmilComparison *comparison = &report->summary->comparisons[i];
         const RmilMethodSummary *other = &report->summary->methods[comparison->other];
         if (strcmp(other->method->name, "abmil") != 0 || isnan(comparison->difference)) continue;
-        rmil_html(report->out, " %s, which sees no annotations, reaches %s (difference %s%.3f, DeLong p %s%s).", other->method->title,
-                  rmil_html_metric(other->value[0], other_value), comparison->difference < 0 ? "−" : "+", fabs(comparison->difference),
+        rmil_html(report->out, " %s, which sees no annotations, reaches %s (difference %s%.3f, DeLong p %s%s).",
+                  other->method->title, rmil_html_metric(other->value[0], other_value),
+                  comparison->difference < 0 ? "−" : "+", fabs(comparison->difference),
                   comparison->delong < 0.001 ? "" : "= ", rmil_html_p(comparison->delong, p));
     }
     const RmilRunSummary *s = report->summary;
     if (s->n_alphas && !isnan(s->locals[s->reference * s->n_alphas].pointing))
-        rmil_html(report->out, " Its most attended %g&#8201;%% of tiles meet the annotated lesion in %.0f&#8201;%% of %" G_GINT64_FORMAT " annotated test %s.", s->alphas[0],
-                  100 * s->locals[s->reference * s->n_alphas].pointing, s->local_slides, plural(s->local_slides, "slide", "slides"));
+        rmil_html(report->out,
+                  " Its most attended %g&#8201;%% of tiles meet the annotated lesion in %.0f&#8201;%% of %d annotated "
+                  "test %s.",
+                  s->alphas[0], 100 * s->locals[s->reference * s->n_alphas].pointing, s->local_slides,
+                  plural(s->local_slides, "slide", "slides"));
     g_string_append(report->out, "</p>\n");
 }
 
@@ -37,12 +44,15 @@ static void cards(RmilReport *report) {
     for (int m = 0; m < report->summary->n; m++) {
         const RmilMethodSummary *one = &report->summary->methods[m];
         char value[16], low[16], high[16], mean[16], sd[16];
-        rmil_html(report->out, "<div class=\"card%s\"><span class=\"name\">%s</span><b>%s</b><span>AUROC, 95&#8201;%% interval %s–%s</span>",
-                  m == report->summary->reference && report->summary->n > 1 ? " ref" : "", one->method->title, rmil_html_metric(one->value[0], value),
-                  rmil_html_metric(one->interval[0].low, low), rmil_html_metric(one->interval[0].high, high));
+        rmil_html(report->out,
+                  "<div class=\"card%s\"><span class=\"name\">%s</span><b>%s</b><span>AUROC, 95&#8201;%% interval "
+                  "%s–%s</span>",
+                  m == report->summary->reference && report->summary->n > 1 ? " ref" : "", one->method->title,
+                  rmil_html_metric(one->value[0], value), rmil_html_metric(one->interval[0].low, low),
+                  rmil_html_metric(one->interval[0].high, high));
         if (one->seeds > 1)
-            rmil_html(report->out, "<span>%" G_GINT64_FORMAT " seeds, each alone: %s ± %s</span>", one->seeds, rmil_html_metric(one->mean[0], mean),
-                      rmil_html_metric(one->sd[0], sd));
+            rmil_html(report->out, "<span>%d seeds, each alone: %s ± %s</span>", one->seeds,
+                      rmil_html_metric(one->mean[0], mean), rmil_html_metric(one->sd[0], sd));
         g_string_append(report->out, "</div>\n");
     }
     g_string_append(report->out, "</div>\n");
@@ -52,19 +62,25 @@ static void cautions(RmilReport *report) {
     const RmilMethodSummary *best = reference_of(report);
     g_autoptr(GString) notes = g_string_new(NULL);
     if (report->tested && MIN(best->positives, best->negatives) < 20)
-        rmil_html(notes, "<p>Only %" G_GINT64_FORMAT " positive and %" G_GINT64_FORMAT " negative test slides: the intervals are wide, and small differences say nothing.</p>", best->positives,
-                  best->negatives);
+        rmil_html(notes,
+                  "<p>Only %d positive and %d negative test slides: the intervals are wide, and small differences say "
+                  "nothing.</p>",
+                  best->positives, best->negatives);
     for (int m = 0; m < report->summary->n; m++) {
         const RmilMethodSummary *one = &report->summary->methods[m];
         if (one->positives != best->positives || one->negatives != best->negatives)
-            rmil_html(notes, "<p>%s was tested on %" G_GINT64_FORMAT " slides, %s on %" G_GINT64_FORMAT ": their values cannot be compared directly.</p>", one->method->title,
-                      one->positives + one->negatives, best->method->title, best->positives + best->negatives);
+            rmil_html(notes, "<p>%s was tested on %d slides, %s on %d: their values cannot be compared directly.</p>",
+                      one->method->title, one->positives + one->negatives, best->method->title,
+                      best->positives + best->negatives);
     }
     if (report->tested && best->seeds == 1)
-        g_string_append(notes, "<p>One training per method: how much the result depends on the seed is not known. Three or more seeds show it.</p>");
+        g_string_append(notes, "<p>One training per method: how much the result depends on the seed is not known. "
+                               "Three or more seeds show it.</p>");
     JsonNode *problems = rmil_json_get(report->run->info, "problems");
     guint n = problems && JSON_NODE_HOLDS_ARRAY(problems) ? json_array_get_length(json_node_get_array(problems)) : 0;
-    if (n) rmil_html(notes, "<p>%u %s met while making this: <a href=\"#cohort\">see Cohort</a>.</p>", n, n == 1 ? "problem was" : "problems were");
+    if (n)
+        rmil_html(notes, "<p>%u %s met while making this: <a href=\"#cohort\">see Cohort</a>.</p>", n,
+                  n == 1 ? "problem was" : "problems were");
     if (notes->len) g_string_append_printf(report->out, "<div class=\"note\" role=\"note\">%s</div>\n", notes->str);
 }
 
@@ -75,13 +91,15 @@ void rmil_report_headline(RmilReport *report) {
         cards(report);
     } else {
         const RmilMethodSummary *best = reference_of(report);
-        rmil_html(report->out, "<p class=\"lead\">There are %" G_GINT64_FORMAT " positive and %" G_GINT64_FORMAT " negative test slides with a label; measures of "
-                               "discrimination need both, so none are given.</p>\n", best->positives, best->negatives);
+        rmil_html(report->out,
+                  "<p class=\"lead\">There are %d positive and %d negative test slides with a label; measures of "
+                  "discrimination need both, so none are given.</p>\n",
+                  best->positives, best->negatives);
     }
     cautions(report);
     if (report->run->missing->len) {
-        rmil_html(report->out, "<details%s><summary>Not in this folder, so not in this report (%u)</summary><ul>\n", report->run->missing->len <= 4 ? " open" : "",
-                  report->run->missing->len);
+        rmil_html(report->out, "<details%s><summary>Not in this folder, so not in this report (%u)</summary><ul>\n",
+                  report->run->missing->len <= 4 ? " open" : "", report->run->missing->len);
         for (guint i = 0; i < report->run->missing->len; i++)
             rmil_html(report->out, "<li>%s</li>\n", (const char *)g_ptr_array_index(report->run->missing, i));
         g_string_append(report->out, "</ul></details>\n");
@@ -89,7 +107,9 @@ void rmil_report_headline(RmilReport *report) {
     g_string_append(report->out, "</section>\n");
 }
 
-/* -- tables ------------------------------------------------------------------------------------------------------------------------- */
+/* -- tables
+ * -------------------------------------------------------------------------------------------------------------------------
+ */
 static void header_row(GString *out, const char *first) {
     rmil_html(out, "<thead><tr><th scope=\"col\">%s</th>", first);
     for (int i = 0; i < RMIL_N_METRICS; i++) rmil_html(out, "<th scope=\"col\">%s</th>", rmil_metric_names[i]);
@@ -110,14 +130,16 @@ static gboolean is_best(const RmilRunSummary *summary, gboolean means, int metri
 static void pooled_table(RmilReport *report) {
     const RmilRunSummary *s = report->summary;
     rmil_html_table_begin(report->out, !s->repeats ? "Test slides; below each value its 95 % interval."
-                                       : "Test slides, probabilities averaged over the seeds; below each value its 95 % interval. The highest in bold.");
+                                                   : "Test slides, probabilities averaged over the seeds; below each "
+                                                     "value its 95 % interval. The highest in bold.");
     header_row(report->out, "Method");
     for (int m = 0; m < s->n; m++) {
         const RmilMethodSummary *one = &s->methods[m];
         rmil_html(report->out, "<tr><th scope=\"row\">%s</th>", one->method->title);
         for (int i = 0; i < RMIL_N_METRICS; i++) {
             char value[16], low[16], high[16];
-            rmil_html(report->out, "<td class=\"%s\">%s<small>%s–%s</small></td>", is_best(s, FALSE, i, m) ? "best" : "value", rmil_html_metric(one->value[i], value),
+            rmil_html(report->out, "<td class=\"%s\">%s<small>%s–%s</small></td>",
+                      is_best(s, FALSE, i, m) ? "best" : "value", rmil_html_metric(one->value[i], value),
                       rmil_html_metric(one->interval[i].low, low), rmil_html_metric(one->interval[i].high, high));
         }
         g_string_append(report->out, "</tr>\n");
@@ -129,14 +151,16 @@ static void pooled_table(RmilReport *report) {
 static void seeds_table(RmilReport *report) {
     const RmilRunSummary *s = report->summary;
     if (!s->repeats) return;
-    rmil_html_table_begin(report->out, "Test slides, every training alone: mean ± standard deviation over the seeds. The highest mean in bold.");
+    rmil_html_table_begin(report->out, "Test slides, every training alone: mean ± standard deviation over the seeds. "
+                                       "The highest mean in bold.");
     header_row(report->out, "Method (seeds)");
     for (int m = 0; m < s->n; m++) {
         const RmilMethodSummary *one = &s->methods[m];
-        rmil_html(report->out, "<tr><th scope=\"row\">%s (%" G_GINT64_FORMAT ")</th>", one->method->title, one->seeds);
+        rmil_html(report->out, "<tr><th scope=\"row\">%s (%d)</th>", one->method->title, one->seeds);
         for (int i = 0; i < RMIL_N_METRICS; i++) {
             char mean[16], sd[16];
-            rmil_html(report->out, "<td class=\"%s\">%s<small>± %s</small></td>", is_best(s, TRUE, i, m) ? "best" : "value", rmil_html_metric(one->mean[i], mean),
+            rmil_html(report->out, "<td class=\"%s\">%s<small>± %s</small></td>",
+                      is_best(s, TRUE, i, m) ? "best" : "value", rmil_html_metric(one->mean[i], mean),
                       rmil_html_metric(one->sd[i], sd));
         }
         g_string_append(report->out, "</tr>\n");
@@ -155,16 +179,22 @@ static void p_cells(GString *out, double p, double adjusted, gboolean many) {
 static void comparison_table(RmilReport *report) {
     const RmilRunSummary *s = report->summary;
     if (s->n_comparisons == 0) return;
-    g_autofree char *caption = g_strdup_printf("%s against each other method: AUROC on the test slides, two-sided p values%s.", reference_of(report)->method->title,
-                                               s->n_comparisons > 1 ? ", below them corrected for the number of comparisons (Holm)" : "");
+    g_autofree char *caption =
+        g_strdup_printf("%s against each other method: AUROC on the test slides, two-sided p values%s.",
+                        reference_of(report)->method->title,
+                        s->n_comparisons > 1 ? ", below them corrected for the number of comparisons (Holm)" : "");
     rmil_html_table_begin(report->out, caption);
-    g_string_append(report->out, "<thead><tr><th scope=\"col\">Compared with</th><th scope=\"col\">Difference</th><th scope=\"col\">DeLong</th>"
-                                 "<th scope=\"col\">Mann-Whitney U</th><th scope=\"col\">Wilcoxon, paired</th></tr></thead><tbody>\n");
+    g_string_append(report->out, "<thead><tr><th scope=\"col\">Compared with</th><th scope=\"col\">Difference</th><th "
+                                 "scope=\"col\">DeLong</th>"
+                                 "<th scope=\"col\">Mann-Whitney U</th><th scope=\"col\">Wilcoxon, "
+                                 "paired</th></tr></thead><tbody>\n");
     for (int i = 0; i < s->n_comparisons; i++) {
         const RmilComparison *c = &s->comparisons[i];
         rmil_html(report->out, "<tr><th scope=\"row\">%s</th>", s->methods[c->other].method->title);
-        if (isnan(c->difference)) g_string_append(report->out, "<td>–</td>");
-        else rmil_html(report->out, "<td>%s%.3f</td>", c->difference < 0 ? "−" : "+", fabs(c->difference));
+        if (isnan(c->difference))
+            g_string_append(report->out, "<td>–</td>");
+        else
+            rmil_html(report->out, "<td>%s%.3f</td>", c->difference < 0 ? "−" : "+", fabs(c->difference));
         gboolean many = s->n_comparisons > 1;
         p_cells(report->out, c->delong, c->delong_holm, many);
         p_cells(report->out, c->mann_whitney, c->mann_whitney_holm, many);
@@ -174,20 +204,27 @@ static void comparison_table(RmilReport *report) {
     g_string_append(report->out, "</tbody>");
     rmil_html_table_end(report->out);
     if (!s->repeats)
-        g_string_append(report->out, "<p class=\"soft\">DeLong’s test asks whether the difference would hold for other slides. The other tests compare "
+        g_string_append(report->out, "<p class=\"soft\">DeLong’s test asks whether the difference would hold for other "
+                                     "slides. The other tests compare "
                                      "repeated trainings, and need at least two seeds.</p>\n");
-    else g_string_append(report->out,
-                    "<p class=\"soft\">DeLong compares the predictions on the same test slides: would the difference hold for other slides? "
-                    "Mann-Whitney U (the paper’s test) and the paired Wilcoxon test compare the AUROCs of the seeds: would it hold for other "
-                    "trainings on these slides? They need at least two seeds, and with fewer than five can hardly reach p&nbsp;&lt;&nbsp;0.05.</p>\n");
+    else
+        g_string_append(report->out, "<p class=\"soft\">DeLong compares the predictions on the same test slides: would "
+                                     "the difference hold for other slides? "
+                                     "Mann-Whitney U (the paper’s test) and the paired Wilcoxon test compare the "
+                                     "AUROCs of the seeds: would it hold for other "
+                                     "trainings on these slides? They need at least two seeds, and with fewer than "
+                                     "five can hardly reach p&nbsp;&lt;&nbsp;0.05.</p>\n");
 }
 
-/* -- figures --------------------------------------------------------------------------------------------------------------------------- */
+/* -- figures
+ * ---------------------------------------------------------------------------------------------------------------------------
+ */
 static char *spoken_values(const RmilRunSummary *s, const char *what, int metric) {
     GString *text = g_string_new(what);
     for (int m = 0; m < s->n; m++) {
         char value[16];
-        g_string_append_printf(text, "%s %s %s", m ? ";" : ":", s->methods[m].method->title, rmil_html_metric(s->methods[m].value[metric], value));
+        g_string_append_printf(text, "%s %s %s", m ? ";" : ":", s->methods[m].method->title,
+                               rmil_html_metric(s->methods[m].value[metric], value));
     }
     return g_string_free(text, FALSE);
 }
@@ -197,12 +234,16 @@ gboolean rmil_report_results(RmilReport *report, GError **error) {
     if (!report->tested) return TRUE;
     g_string_append(report->out, "<section id=\"tests\"><h2>How well the slides are told apart</h2>\n");
     pooled_table(report);
-    rmil_html(report->out, "<p class=\"soft\">%s The interval says how much ", s->repeats
-              ? "The probabilities that the seeds give a test slide are averaged, and each measure is computed once from the averages." : "");
-    g_string_append(report->out,
-                    "it would vary with other test slides: DeLong’s for AUROC, for the others the percentiles of 2,000 resamples of the slides, "
-                    "stratified by label. Accuracy, sensitivity and specificity are at probability &gt; 0.5. AUPRC is the area under the precision-recall "
-                    "points joined by lines, as in the paper; average precision sums them as steps.</p>\n");
+    rmil_html(report->out, "<p class=\"soft\">%s The interval says how much ",
+              s->repeats ? "The probabilities that the seeds give a test slide are averaged, and each measure is "
+                           "computed once from the averages."
+                         : "");
+    g_string_append(report->out, "it would vary with other test slides: DeLong’s for AUROC, for the others the "
+                                 "percentiles of 2,000 resamples of the slides, "
+                                 "stratified by label. Accuracy, sensitivity and specificity are at probability &gt; "
+                                 "0.5. AUPRC is the area under the precision-recall "
+                                 "points joined by lines, as in the paper; average precision sums them as "
+                                 "steps.</p>\n");
     seeds_table(report);
     comparison_table(report);
     g_autofree char *roc = rmil_figure_roc(s, report->run->folder, error);
@@ -213,23 +254,34 @@ gboolean rmil_report_results(RmilReport *report, GError **error) {
     if (!auroc) return FALSE;
     g_autofree char *probabilities = rmil_figure_probabilities(s, report->run->folder, error);
     if (!probabilities) return FALSE;
-    g_autofree char *roc_alt = spoken_values(s, "ROC curves of the test slides, AUROC", 0), *pr_alt = spoken_values(s, "Precision-recall curves of the test slides, AUPRC", 1);
+    g_autofree char *roc_alt = spoken_values(s, "ROC curves of the test slides, AUROC", 0),
+                    *pr_alt = spoken_values(s, "Precision-recall curves of the test slides, AUPRC", 1);
     g_autofree char *auroc_alt = spoken_values(s, "AUROC with interval for each method", 0);
     g_string_append(report->out, "<div class=\"figures two\">\n");
-    rmil_html_svg(report->out, roc, roc_alt, s->repeats ? "ROC curves. Thick: probabilities averaged over the seeds, with the AUROC; thin: each seed." : "ROC curves, with the AUROC. Band: 95 % interval of the curve over 500 resamples of the slides.");
-    rmil_html_svg(report->out, pr, pr_alt, "Precision-recall curves, with the AUPRC. Dotted: the share of positive slides, which guessing reaches.");
+    rmil_html_svg(report->out, roc, roc_alt,
+                  s->repeats ? "ROC curves. Thick: probabilities averaged over the seeds, with the AUROC; thin: each "
+                               "seed."
+                             : "ROC curves, with the AUROC. Band: 95 % interval of the curve over 500 resamples of the "
+                               "slides.");
+    rmil_html_svg(report->out, pr, pr_alt,
+                  "Precision-recall curves, with the AUPRC. Dotted: the share of positive slides, which guessing "
+                  "reaches.");
     rmil_html_svg(report->out, auroc, auroc_alt, "AUROC of each method with its 95 % interval.");
-    rmil_html_svg(report->out, probabilities, "Predicted probability of every test slide, by method and true label", "Predicted probability of every test slide. A clean separation at 0.5 means no errors.");
+    rmil_html_svg(report->out, probabilities, "Predicted probability of every test slide, by method and true label",
+                  "Predicted probability of every test slide. A clean separation at 0.5 means no errors.");
     g_string_append(report->out, "</div></section>\n");
     return TRUE;
 }
 
-/* -- localisation ------------------------------------------------------------------------------------------------------------------------ */
+/* -- localisation
+ * ------------------------------------------------------------------------------------------------------------------------
+ */
 static void localisation_table(RmilReport *report, int what, const char *caption) {
     const RmilRunSummary *s = report->summary;
     rmil_html_table_begin(report->out, caption);
     g_string_append(report->out, "<thead><tr><th scope=\"col\">Method</th>");
-    for (int a = 0; a < s->n_alphas; a++) rmil_html(report->out, "<th scope=\"col\">α = %g&#8201;%%</th>", s->alphas[a]);
+    for (int a = 0; a < s->n_alphas; a++)
+        rmil_html(report->out, "<th scope=\"col\">α = %g&#8201;%%</th>", s->alphas[a]);
     g_string_append(report->out, "</tr></thead><tbody>\n");
     for (int m = 0; m < s->n; m++) {
         rmil_html(report->out, "<tr><th scope=\"row\">%s</th>", s->methods[m].method->title);
@@ -252,26 +304,35 @@ gboolean rmil_report_localisation(RmilReport *report, GError **error) {
     const RmilRunSummary *s = report->summary;
     g_string_append(report->out, "<section id=\"localisation\"><h2>Whether attention finds the lesion</h2>\n");
     if (s->n_alphas == 0) {
-        g_string_append(report->out, "<p>No localisation.csv: no positive test slide has an annotation to compare the attention with.</p></section>\n");
+        g_string_append(report->out, "<p>No localisation.csv: no positive test slide has an annotation to compare the "
+                                     "attention with.</p></section>\n");
         return TRUE;
     }
     static const char *const names[] = {"IoU", "Dice", "Pointing game"};
-    static const char *const captions[] = {"IoU of the top tiles with the annotated ones", "Dice of the top tiles with the annotated ones",
+    static const char *const captions[] = {"IoU of the top tiles with the annotated ones",
+                                           "Dice of the top tiles with the annotated ones",
                                            "Pointing game: share of slides where a top tile is annotated"};
-    rmil_html(report->out, "<p>On %" G_GINT64_FORMAT " annotated positive test %s, the tiles with the highest attention are compared with the tiles that the expert marked. "
-                           "For IoU and Dice, as many tiles are taken as α&#8201;%% of the number of annotated tiles: at 100&#8201;%% a perfect attention reaches 1. "
-                           "For the pointing game, the top α&#8201;%% of all tiles, and a slide counts when at least one of them is annotated.</p>\n",
+    rmil_html(report->out,
+              "<p>On %d annotated positive test %s, the tiles with the highest attention are compared with the tiles "
+              "that the expert marked. "
+              "For IoU and Dice, as many tiles are taken as α&#8201;%% of the number of annotated tiles: at "
+              "100&#8201;%% a perfect attention reaches 1. "
+              "For the pointing game, the top α&#8201;%% of all tiles, and a slide counts when at least one of them is "
+              "annotated.</p>\n",
               s->local_slides, plural(s->local_slides, "slide", "slides"));
     g_string_append(report->out, "<div class=\"figures\">\n");
     for (int what = 0; what < 3; what++) {
         g_autofree char *svg = rmil_figure_localisation(s, what, report->run->folder, error);
         if (!svg) return FALSE;
-        g_autofree char *alt = g_strdup_printf("%s by share of tiles for each method; the values are in the table below", names[what]);
+        g_autofree char *alt =
+            g_strdup_printf("%s by share of tiles for each method; the values are in the table below", names[what]);
         rmil_html_svg(report->out, svg, alt, captions[what]);
     }
     g_string_append(report->out, "</div>\n");
     for (int what = 0; what < 3; what++) {
-        g_autofree char *caption = g_strdup_printf("%s: mean over slides%s.", captions[what], isnan(s->locals[s->reference * s->n_alphas].iou_sd) ? "" : ", then over seeds ± SD");
+        g_autofree char *caption =
+            g_strdup_printf("%s: mean over slides%s.", captions[what],
+                            isnan(s->locals[s->reference * s->n_alphas].iou_sd) ? "" : ", then over seeds ± SD");
         localisation_table(report, what, caption);
     }
     g_string_append(report->out, "</section>\n");

@@ -3,7 +3,9 @@
 #include <math.h>
 #include <string.h>
 
-/* -- heat maps -------------------------------------------------------------------------------------------------------------------- */
+/* -- heat maps
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 #define PICTURE_WIDTH 1000
 
 static char *heat_path(const RmilReport *report, const RmilMethod *method, const char *id) {
@@ -16,7 +18,8 @@ static char *heat_path(const RmilReport *report, const RmilMethod *method, const
 
 static double probability_of(const RmilMethodSummary *summary, const char *id) {
     for (guint i = 0; i < summary->pooled->len; i++)
-        if (strcmp(g_array_index(summary->pooled, RmilPooled, i).id, id) == 0) return g_array_index(summary->pooled, RmilPooled, i).probability;
+        if (strcmp(g_array_index(summary->pooled, RmilPooled, i).id, id) == 0)
+            return g_array_index(summary->pooled, RmilPooled, i).probability;
     return NAN;
 }
 
@@ -32,8 +35,9 @@ static gboolean annotated(const RmilReport *report, const char *id) {
     return FALSE;
 }
 
-/* Slides to show: annotated positive ones first, then other positive, then negative ones (two of those at least, where there
- * are any: a reader wants to see attention on a slide without a lesion too). Pointers into the reference's pooled list. */
+/* Slides to show: annotated positive ones first, then other positive, then negative ones (two of those at least, where
+ * there are any: a reader wants to see attention on a slide without a lesion too). Pointers into the reference's pooled
+ * list. */
 static GPtrArray *choose(const RmilReport *report) {
     const RmilRunSummary *s = report->summary;
     const guint limit = s->n <= 3 ? 8 : 6;
@@ -57,18 +61,25 @@ static GPtrArray *choose(const RmilReport *report) {
     return chosen;
 }
 
-static gboolean add_picture(RmilReport *report, const RmilMethodSummary *method, const RmilPooled *item, GError **error) {
+static gboolean add_picture(RmilReport *report, const RmilMethodSummary *method, const RmilPooled *item,
+                            GError **error) {
     g_autofree char *path = heat_path(report, method->method, item->id);
     if (!path) return TRUE;
-    int64_t width, height;
+    int width, height;
     g_autofree char *data = rmil_picture_base64(path, PICTURE_WIDTH, &width, &height, error);
     if (!data) return FALSE;
     double p = probability_of(method, item->id);
-    rmil_html(report->out, "<figure><img loading=\"lazy\" width=\"%" G_GINT64_FORMAT "\" height=\"%" G_GINT64_FORMAT "\" alt=\"Slide %s beside its attention heat map by %s\" src=\"data:image/jpeg;base64,",
+    rmil_html(report->out,
+              "<figure><img loading=\"lazy\" width=\"%d\" height=\"%d\" alt=\"Slide %s beside its attention heat map "
+              "by %s\" src=\"data:image/jpeg;base64,",
               width, height, item->id, method->method->title);
     g_string_append(report->out, data);
     rmil_html(report->out, "\"><figcaption><strong>%s</strong>", method->method->title);
-    if (!isnan(p)) rmil_html(report->out, ": probability %.2f, %s", p, (p > 0.5) == (item->label == 1) ? "right" : item->label ? "missed" : "false alarm");
+    if (!isnan(p))
+        rmil_html(report->out, ": probability %.2f, %s", p,
+                  (p > 0.5) == (item->label == 1) ? "right"
+                  : item->label                   ? "missed"
+                                                  : "false alarm");
     g_string_append(report->out, "</figcaption></figure>\n");
     return TRUE;
 }
@@ -78,17 +89,22 @@ gboolean rmil_report_heatmaps(RmilReport *report, const RmilMonitor *monitor, GE
     g_autoptr(GPtrArray) chosen = choose(report);
     g_string_append(report->out, "<section id=\"heatmaps\"><h2>Where the models look</h2>\n");
     if (chosen->len == 0) {
-        g_string_append(report->out, "<p>No heat maps: the folder heatmaps/ holds none of a labelled test slide.</p></section>\n");
+        g_string_append(report->out, "<p>No heat maps: the folder heatmaps/ holds none of a labelled test "
+                                     "slide.</p></section>\n");
         return TRUE;
     }
-    g_string_append(report->out,
-                    "<p>Attention of the first seed’s model. On the left of each picture the slide with the annotated lesion outlined, where there is one; on the right the slide in gray under "
-                    "the attention of its tiles. What the colours mean stands under the picture. Attention shows what the score was built from; it does not "
-                    "prove a lesion.</p>\n");
+    g_string_append(report->out, "<p>Attention of the first seed’s model. On the left of each picture the slide with "
+                                 "the annotated lesion outlined, where there is one; on the right the slide in gray "
+                                 "under "
+                                 "the attention of its tiles. What the colours mean stands under the picture. "
+                                 "Attention shows what the score was built from; it does not "
+                                 "prove a lesion.</p>\n");
     for (guint i = 0; i < chosen->len; i++) {
         const RmilPooled *item = g_ptr_array_index(chosen, i);
         rmil_monitor_progress(monitor, "heat maps", i, chosen->len);
-        rmil_html(report->out, "<div class=\"slide\"><h3>%s <span class=\"soft\">%s</span></h3><div class=\"figures two\">\n", item->id, item->label ? "positive" : "negative");
+        rmil_html(report->out,
+                  "<div class=\"slide\"><h3>%s <span class=\"soft\">%s</span></h3><div class=\"figures two\">\n",
+                  item->id, item->label ? "positive" : "negative");
         for (int m = 0; m < s->n; m++)
             if (!add_picture(report, &s->methods[m], item, error)) return FALSE;
         g_string_append(report->out, "</div></div>\n");
@@ -98,7 +114,9 @@ gboolean rmil_report_heatmaps(RmilReport *report, const RmilMonitor *monitor, GE
     return TRUE;
 }
 
-/* -- errors ------------------------------------------------------------------------------------------------------------------------ */
+/* -- errors
+ * ------------------------------------------------------------------------------------------------------------------------
+ */
 static int by_distance(gconstpointer a, gconstpointer b) {
     const RmilPooled *x = *(RmilPooled *const *)a, *y = *(RmilPooled *const *)b;
     double u = fabs(x->label - x->probability), v = fabs(y->label - y->probability);
@@ -109,9 +127,12 @@ static void prediction_row(RmilReport *report, const RmilPooled *item) {
     rmil_html(report->out, "<tr><th scope=\"row\">%s</th><td>%s</td>", item->id, item->label ? "positive" : "negative");
     for (int m = 0; m < report->summary->n; m++) {
         double p = probability_of(&report->summary->methods[m], item->id);
-        if (isnan(p)) g_string_append(report->out, "<td>–</td>");
-        else if ((p > 0.5) == (item->label == 1)) rmil_html(report->out, "<td>%.3f</td>", p);
-        else rmil_html(report->out, "<td class=\"wrong\">%.3f ✗</td>", p);
+        if (isnan(p))
+            g_string_append(report->out, "<td>–</td>");
+        else if ((p > 0.5) == (item->label == 1))
+            rmil_html(report->out, "<td>%.3f</td>", p);
+        else
+            rmil_html(report->out, "<td class=\"wrong\">%.3f ✗</td>", p);
     }
     g_string_append(report->out, "</tr>\n");
 }
@@ -119,7 +140,8 @@ static void prediction_row(RmilReport *report, const RmilPooled *item) {
 static void prediction_table(RmilReport *report, const char *caption, GPtrArray *items, guint from, guint to) {
     rmil_html_table_begin(report->out, caption);
     g_string_append(report->out, "<thead><tr><th scope=\"col\">Slide</th><th scope=\"col\">Label</th>");
-    for (int m = 0; m < report->summary->n; m++) rmil_html(report->out, "<th scope=\"col\">%s</th>", report->summary->methods[m].method->title);
+    for (int m = 0; m < report->summary->n; m++)
+        rmil_html(report->out, "<th scope=\"col\">%s</th>", report->summary->methods[m].method->title);
     g_string_append(report->out, "</tr></thead><tbody>\n");
     for (guint i = from; i < to; i++) prediction_row(report, g_ptr_array_index(items, i));
     g_string_append(report->out, "</tbody>");
@@ -138,12 +160,23 @@ void rmil_report_errors(RmilReport *report) {
     }
     g_ptr_array_sort(items, by_distance);
     guint shown = MIN(items->len, 10), all = MIN(items->len, 300);
-    rmil_html(report->out, "<section id=\"errors\"><h2>Worst errors</h2>\n<p>%s puts %u of %u test slides on the wrong side of 0.5. These are its predictions furthest "
-                           "from the label; they are worth a look at the slide, the scan and the label.</p>\n", best->method->title, wrong, items->len);
-    prediction_table(report, report->summary->repeats ? "Predicted probability, averaged over the seeds; ✗ marks the wrong side of 0.5." : "Predicted probability; ✗ marks the wrong side of 0.5.", items, 0, shown);
+    rmil_html(report->out,
+              "<section id=\"errors\"><h2>Worst errors</h2>\n<p>%s puts %u of %u test slides on the wrong side of 0.5. "
+              "These are its predictions furthest "
+              "from the label; they are worth a look at the slide, the scan and the label.</p>\n",
+              best->method->title, wrong, items->len);
+    prediction_table(report,
+                     report->summary->repeats ? "Predicted probability, averaged over the seeds; ✗ marks the wrong "
+                                                "side of 0.5."
+                                              : "Predicted probability; ✗ marks the wrong side of 0.5.",
+                     items, 0, shown);
     if (items->len > shown) {
-        rmil_html(report->out, "<details><summary>%s test slides</summary>\n", all < items->len ? "The next" : "All other");
-        prediction_table(report, all < items->len ? "Predicted probability; the rest stands in predictions.csv of each run." : "Predicted probability.", items, shown, all);
+        rmil_html(report->out, "<details><summary>%s test slides</summary>\n",
+                  all < items->len ? "The next" : "All other");
+        prediction_table(report,
+                         all < items->len ? "Predicted probability; the rest stands in predictions.csv of each run."
+                                          : "Predicted probability.",
+                         items, shown, all);
         g_string_append(report->out, "</details>\n");
     }
     g_string_append(report->out, "</section>\n");

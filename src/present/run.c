@@ -10,10 +10,14 @@
 static const struct {
     const char *name, *title;
 } known[] = {
-    {"abmil", "AB-MIL"},       {"induction", "Attention induction"},
-    {"rank", "Rank induction"}, {"dsmil", "DS-MIL"},
-    {"dsmil-rank", "DS-MIL + rank"}, {"clam-sb", "CLAM-SB"},
-    {"clam-mb", "CLAM-MB"},    {"hipt", "HIPT"},
+    {"abmil", "AB-MIL"},
+    {"induction", "Attention induction"},
+    {"rank", "Rank induction"},
+    {"dsmil", "DS-MIL"},
+    {"dsmil-rank", "DS-MIL + rank"},
+    {"clam-sb", "CLAM-SB"},
+    {"clam-mb", "CLAM-MB"},
+    {"hipt", "HIPT"},
     {"hipt-rank", "HIPT + rank"},
 };
 
@@ -60,15 +64,17 @@ G_GNUC_PRINTF(2, 3) static void add_missing(RmilRun *run, const char *format, ..
     va_end(arguments);
 }
 
-/* -- run.json -------------------------------------------------------------------------------------------------------------- */
+/* -- run.json ------------------------------------------------------------------------------------------------------ */
 JsonNode *rmil_json_get(JsonNode *object, const char *member) {
-    return object && JSON_NODE_HOLDS_OBJECT(object) ? json_object_get_member(json_node_get_object(object), member) : NULL;
+    return object && JSON_NODE_HOLDS_OBJECT(object) ? json_object_get_member(json_node_get_object(object), member)
+                                                    : NULL;
 }
 
 const char *rmil_json_text(JsonNode *object, const char *member) {
     JsonNode *node = rmil_json_get(object, member);
-    return node && JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_STRING ? json_node_get_string(node)
-                                                                                                  : NULL;
+    return node && JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_STRING
+               ? json_node_get_string(node)
+               : NULL;
 }
 
 /* json-glib recurses: nesting is bounded before it sees the text. */
@@ -77,8 +83,10 @@ static gboolean too_deep(const char *text) {
     gboolean quoted = FALSE;
     for (const char *p = text; *p; p++) {
         if (quoted) {
-            if (*p == '\\' && p[1]) p++;
-            else if (*p == '"') quoted = FALSE;
+            if (*p == '\\' && p[1])
+                p++;
+            else if (*p == '"')
+                quoted = FALSE;
         } else if (*p == '"') {
             quoted = TRUE;
         } else if (*p == '{' || *p == '[') {
@@ -108,7 +116,7 @@ static gboolean read_json(const char *path, JsonNode **node, GError **error) {
     return TRUE;
 }
 
-/* -- tables ----------------------------------------------------------------------------------------------------------------- */
+/* -- tables -------------------------------------------------------------------------------------------------------- */
 /* Columns by name; the error names the first that the file lacks. */
 static gboolean find_columns(const RmilTable *table, const char *path, const char *const *names, int n, int *columns,
                              GError **error) {
@@ -121,8 +129,8 @@ static gboolean find_columns(const RmilTable *table, const char *path, const cha
 
 static gboolean row_fail(GError **error, const RmilTable *table, const char *path, int64_t row, const char *what,
                          const char *cell) {
-    return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line %" G_GINT64_FORMAT ": %s: \"%s\"", path, rmil_table_line(table, row),
-                     what, cell);
+    return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line %" G_GINT64_FORMAT ": %s: \"%s\"", path,
+                     rmil_table_line(table, row), what, cell);
 }
 
 /* An empty cell and "nan" are NaN: a value that does not exist, such as the AUROC of one class. */
@@ -142,12 +150,16 @@ static gboolean read_case(const RmilTable *table, const char *path, int64_t row,
     for (int s = RMIL_SPLIT_TRAIN; s <= RMIL_SPLIT_TEST; s++)
         if (strcmp(split, ((const char *[]){"", "train", "val", "test"})[s]) == 0) item->split = (RmilSplit)s;
     if (*split && item->split == RMIL_SPLIT_NONE) return row_fail(error, table, path, row, "unknown split", split);
-    if (*label == '\0' || strcmp(label, "-1") == 0) item->label = -1;
-    else if (strcmp(label, "0") == 0 || strcmp(label, "1") == 0) item->label = *label - '0';
-    else return row_fail(error, table, path, row, "label is neither 0 nor 1", label);
+    if (*label == '\0' || strcmp(label, "-1") == 0)
+        item->label = -1;
+    else if (strcmp(label, "0") == 0 || strcmp(label, "1") == 0)
+        item->label = *label - '0';
+    else
+        return row_fail(error, table, path, row, "label is neither 0 nor 1", label);
     if (!rmil_table_number(table, row, columns[3], &item->probability, error)) return FALSE;
     if (item->probability < 0 || item->probability > 1)
-        return row_fail(error, table, path, row, "probability is outside 0 … 1", rmil_table_cell(table, row, columns[3]));
+        return row_fail(error, table, path, row, "probability is outside 0 … 1",
+                        rmil_table_cell(table, row, columns[3]));
     item->id = g_strdup(id);
     return TRUE;
 }
@@ -161,7 +173,8 @@ static gboolean read_predictions(const char *path, GArray *cases, GError **error
     for (int64_t row = 0; row < rmil_table_rows(table); row++) {
         RmilCase item;
         const char *id = rmil_table_cell(table, row, columns[0]);
-        if (!g_hash_table_add(seen, (gpointer)id)) return row_fail(error, table, path, row, "a second line for the id", id);
+        if (!g_hash_table_add(seen, (gpointer)id))
+            return row_fail(error, table, path, row, "a second line for the id", id);
         if (!read_case(table, path, row, columns, &item, error)) return FALSE;
         g_array_append_val(cases, item);
     }
@@ -170,8 +183,8 @@ static gboolean read_predictions(const char *path, GArray *cases, GError **error
 }
 
 static gboolean read_history(const char *path, GArray *epochs, GError **error) {
-    static const char *const names[] = {"epoch", "train_loss", "train_slide_loss", "train_guide_loss", "val_loss", "val_auroc",
-                                        "best"};
+    static const char *const names[] = {"epoch",     "train_loss", "train_slide_loss", "train_guide_loss", "val_loss",
+                                        "val_auroc", "best"};
     g_autoptr(RmilTable) table = rmil_table_read(path, error);
     int columns[7];
     if (!table || !find_columns(table, path, names, 7, columns, error)) return FALSE;
@@ -182,7 +195,12 @@ static gboolean read_history(const char *path, GArray *epochs, GError **error) {
         if (!(value[0] >= 0 && value[0] < 1e9))
             return row_fail(error, table, path, row, "not an epoch", rmil_table_cell(table, row, columns[0]));
         const char *best = rmil_table_cell(table, row, columns[6]);
-        RmilEpoch epoch = {(int64_t)value[0], value[1], value[2], value[3], value[4], value[5],
+        RmilEpoch epoch = {(int64_t)value[0],
+                           value[1],
+                           value[2],
+                           value[3],
+                           value[4],
+                           value[5],
                            *best && strcmp(best, "0") != 0 && g_ascii_strcasecmp(best, "false") != 0};
         g_array_append_val(epochs, epoch);
     }
@@ -205,7 +223,7 @@ static gboolean read_localisation(const char *path, GArray *locals, GError **err
     return TRUE;
 }
 
-/* -- folders ----------------------------------------------------------------------------------------------------------------- */
+/* -- folders ------------------------------------------------------------------------------------------------------- */
 static RmilSeedRun *read_seed(RmilRun *run, const char *folder, const char *shown, int64_t number, GError **error) {
     RmilSeedRun *seed = g_new0(RmilSeedRun, 1);
     seed->seed = number;
@@ -220,10 +238,14 @@ static RmilSeedRun *read_seed(RmilRun *run, const char *folder, const char *show
     g_autofree char *history = g_build_filename(folder, "history.csv", NULL);
     g_autofree char *locals = g_build_filename(folder, "localisation.csv", NULL);
     gboolean good = read_predictions(predictions, seed->cases, error);
-    if (good && g_file_test(info, G_FILE_TEST_EXISTS)) good = read_json(info, &seed->info, error);
-    else if (good) add_missing(run, "%srun.json: the configuration and time of this training.", shown);
-    if (good && g_file_test(history, G_FILE_TEST_EXISTS)) good = read_history(history, seed->epochs, error);
-    else if (good) add_missing(run, "%shistory.csv: how the loss went while training.", shown);
+    if (good && g_file_test(info, G_FILE_TEST_EXISTS))
+        good = read_json(info, &seed->info, error);
+    else if (good)
+        add_missing(run, "%srun.json: the configuration and time of this training.", shown);
+    if (good && g_file_test(history, G_FILE_TEST_EXISTS))
+        good = read_history(history, seed->epochs, error);
+    else if (good)
+        add_missing(run, "%shistory.csv: how the loss went while training.", shown);
     if (good && g_file_test(locals, G_FILE_TEST_EXISTS)) good = read_localisation(locals, seed->locals, error);
     if (good) return seed;
     free_seed(seed);
@@ -293,8 +315,10 @@ static gboolean read_method(RmilRun *run, const char *folder, const char *name, 
         g_ptr_array_add(method->seeds, one);
     }
     g_ptr_array_sort(method->seeds, compare_seeds);
-    if (method->seeds->len) g_ptr_array_add(run->methods, method);
-    else free_method(method);
+    if (method->seeds->len)
+        g_ptr_array_add(run->methods, method);
+    else
+        free_method(method);
     return TRUE;
 }
 
@@ -315,9 +339,10 @@ static gboolean read_single(RmilRun *run, GError **error) {
     if (!seed) return FALSE;
     const char *model = rmil_json_text(seed->info, "model"), *guide = rmil_json_text(seed->info, "guide"),
                *name = rmil_json_text(seed->info, "method");
-    g_autofree char *made = guide && strcmp(guide, "none") != 0
-                                ? (model && strcmp(model, "abmil") != 0 ? g_strdup_printf("%s-%s", model, guide) : g_strdup(guide))
-                                : g_strdup(model ? model : "model");
+    g_autofree char *made =
+        guide && strcmp(guide, "none") != 0
+            ? (model && strcmp(model, "abmil") != 0 ? g_strdup_printf("%s-%s", model, guide) : g_strdup(guide))
+            : g_strdup(model ? model : "model");
     RmilMethod *method = new_method(name ? name : made);
     JsonNode *number = rmil_json_get(seed->info, "seed");
     if (number && JSON_NODE_HOLDS_VALUE(number)) seed->seed = json_node_get_int(number);

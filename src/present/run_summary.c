@@ -70,8 +70,10 @@ static void summarise_pooled(RmilMethodSummary *summary) {
     for (int64_t i = 0; i < n; i++) {
         labels[i] = g_array_index(summary->pooled, RmilPooled, i).label;
         scores[i] = g_array_index(summary->pooled, RmilPooled, i).probability;
-        if (labels[i] == 1) summary->positives++;
-        else summary->negatives++;
+        if (labels[i] == 1)
+            summary->positives++;
+        else
+            summary->negatives++;
     }
     for (int i = 0; i < RMIL_N_METRICS; i++) {
         summary->value[i] = NAN;
@@ -91,8 +93,8 @@ static void summarise_pooled(RmilMethodSummary *summary) {
 
 static void summarise_seeds(RmilMethodSummary *summary) {
     const RmilMethod *method = summary->method;
-    summary->seeds = method->seeds->len;
-    summary->by_seed = g_new(double, summary->seeds * RMIL_N_METRICS);
+    summary->seeds = (int)method->seeds->len;
+    summary->by_seed = g_new(double, summary->seeds *RMIL_N_METRICS);
     for (int64_t s = 0; s < summary->seeds; s++) {
         const RmilSeedRun *seed = g_ptr_array_index(method->seeds, s);
         g_autofree int *labels = g_new(int, seed->cases->len);
@@ -113,7 +115,7 @@ static void summarise_seeds(RmilMethodSummary *summary) {
         mean_sd(summary->by_seed + i, summary->seeds, RMIL_N_METRICS, &summary->mean[i], &summary->sd[i]);
 }
 
-/* -- comparisons -------------------------------------------------------------------------------------------------------------- */
+/* -- comparisons --------------------------------------------------------------------------------------------------- */
 static double compare_pooled(const RmilMethodSummary *a, const RmilMethodSummary *b) {
     g_autoptr(GHashTable) other = g_hash_table_new(g_str_hash, g_str_equal);
     for (guint i = 0; i < b->pooled->len; i++) {
@@ -124,7 +126,8 @@ static double compare_pooled(const RmilMethodSummary *a, const RmilMethodSummary
     g_autofree double *x = g_new(double, a->pooled->len + 1), *y = g_new(double, a->pooled->len + 1);
     int64_t n = 0, positives = 0;
     for (guint i = 0; i < a->pooled->len; i++) {
-        const RmilPooled *item = &g_array_index(a->pooled, RmilPooled, i), *match = g_hash_table_lookup(other, item->id);
+        const RmilPooled *item = &g_array_index(a->pooled, RmilPooled, i),
+                         *match = g_hash_table_lookup(other, item->id);
         if (!match) continue;
         labels[n] = item->label;
         positives += item->label;
@@ -192,7 +195,7 @@ static void compare(RmilRunSummary *summary) {
     correct(all, n, G_STRUCT_OFFSET(RmilComparison, wilcoxon), G_STRUCT_OFFSET(RmilComparison, wilcoxon_holm));
 }
 
-/* -- localisation -------------------------------------------------------------------------------------------------------------- */
+/* -- localisation -------------------------------------------------------------------------------------------------- */
 static int compare_doubles(gconstpointer a, gconstpointer b) {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
@@ -207,14 +210,15 @@ static void find_alphas(RmilRunSummary *summary) {
             for (guint i = 0; i < seed->locals->len; i++) {
                 const RmilLocal *local = &g_array_index(seed->locals, RmilLocal, i);
                 gboolean seen = FALSE;
-                for (guint a = 0; a < alphas->len && !seen; a++) seen = g_array_index(alphas, double, a) == local->alpha;
+                for (guint a = 0; a < alphas->len && !seen; a++)
+                    seen = g_array_index(alphas, double, a) == local->alpha;
                 if (!seen && alphas->len < 100) g_array_append_val(alphas, local->alpha);
                 g_hash_table_add(slides, local->id);
             }
         }
     g_array_sort(alphas, compare_doubles);
     summary->n_alphas = (int)alphas->len;
-    summary->local_slides = g_hash_table_size(slides);
+    summary->local_slides = (int)g_hash_table_size(slides);
     summary->alphas = (double *)g_memdup2(alphas->data, alphas->len * sizeof(double));
 }
 

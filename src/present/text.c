@@ -7,12 +7,12 @@ char *rmil_markup(const char *text) {
     g_autofree char *valid = g_utf8_make_valid(text ? text : "", -1);
     GString *out = g_string_new(NULL);
     for (const char *p = valid; *p; p++) switch (*p) {
-            case '&': g_string_append(out, "&amp;"); break;
-            case '<': g_string_append(out, "&lt;"); break;
-            case '>': g_string_append(out, "&gt;"); break;
-            case '"': g_string_append(out, "&quot;"); break;
-            case '\'': g_string_append(out, "&#39;"); break;
-            default: g_string_append_c(out, (guchar)*p < 32 || *p == 127 ? ' ' : *p); /* XML has no control characters */
+        case '&': g_string_append(out, "&amp;"); break;
+        case '<': g_string_append(out, "&lt;"); break;
+        case '>': g_string_append(out, "&gt;"); break;
+        case '"': g_string_append(out, "&quot;"); break;
+        case '\'': g_string_append(out, "&#39;"); break;
+        default: g_string_append_c(out, (guchar)*p < 32 || *p == 127 ? ' ' : *p); /* XML has no control characters */
         }
     return g_string_free(out, FALSE);
 }

@@ -74,22 +74,56 @@ static void check_page(const char *page) {
 
 static void test_whole(void) {
     g_autofree char *folder = test_folder();
-    FakeRun fake = {.methods = three, .seeds = 3, .slides = 40, .annotated = 10, .pictures = 12, .prefix = "slide_", .message = "/data/x.svs: is cut off"};
+    FakeRun fake = {.methods = three,
+                    .seeds = 3,
+                    .slides = 40,
+                    .annotated = 10,
+                    .pictures = 12,
+                    .prefix = "slide_",
+                    .message = "/data/x.svs: is cut off"};
     fake_run_write(folder, &fake);
     g_autofree char *page = write_report(folder);
     check_page(page);
-    static const char *const parts[] = {
-        "my cohort", "Made 2026-03-14 10:22", "(16 positive, 24 negative)", "Rank induction", "AB-MIL", "Attention induction", "Sensitivity", "Average precision",
-        "3 seeds, each alone", "DeLong", "Mann-Whitney U", "Holm", "Pointing game", "α = 20", "10 annotated test slides", "/data/x.svs: is cut off", "broken_01", "123456",
-        "learning rate", "rankmil run &apos;data/my cohort.csv&apos; -o out --seeds 3", "Worst errors", "epoch", "70 min 10 s"};
+    static const char *const parts[] = {"my cohort",
+                                        "Made 2026-03-14 10:22",
+                                        "(16 positive, 24 negative)",
+                                        "Rank induction",
+                                        "AB-MIL",
+                                        "Attention induction",
+                                        "Sensitivity",
+                                        "Average precision",
+                                        "3 seeds, each alone",
+                                        "DeLong",
+                                        "Mann-Whitney U",
+                                        "Holm",
+                                        "Pointing game",
+                                        "α = 20",
+                                        "10 annotated test slides",
+                                        "/data/x.svs: is cut off",
+                                        "broken_01",
+                                        "123456",
+                                        "learning rate",
+                                        "rankmil run &apos;data/my cohort.csv&apos; -o out --seeds 3",
+                                        "Worst errors",
+                                        "epoch",
+                                        "70 min 10 s"};
     for (gsize i = 0; i < G_N_ELEMENTS(parts); i++) has(page, parts[i]);
     /* eight slides under three methods, six and more of them beside the outline */
     g_assert_cmpint(count(page, "data:image/jpeg;base64,"), ==, 24);
-    static const char *const figures[] = {"roc", "pr", "auroc", "probabilities", "localisation-iou", "localisation-dice", "localisation-pointing", "history-abmil", "history-rank"};
+    static const char *const figures[] = {"roc",
+                                          "pr",
+                                          "auroc",
+                                          "probabilities",
+                                          "localisation-iou",
+                                          "localisation-dice",
+                                          "localisation-pointing",
+                                          "history-abmil",
+                                          "history-rank"};
     g_assert_cmpint(count(page, "data:image/svg+xml;base64,"), ==, 10);
     for (gsize i = 0; i < G_N_ELEMENTS(figures); i++)
         for (int k = 0; k < 3; k++) {
-            g_autofree char *file = g_strconcat(figures[i], ((const char *[]){".svg", ".gp", ".csv"})[k], NULL), *path = g_build_filename(folder, "figures", file, NULL);
+            g_autofree char *file = g_strconcat(figures[i], ((const char *[]){".svg", ".gp", ".csv"})[k], NULL),
+                            *path = g_build_filename(folder, "figures", file, NULL);
             g_assert_true(g_file_test(path, G_FILE_TEST_IS_REGULAR));
         }
     const char *keep = g_getenv("RMIL_KEEP_REPORT");
@@ -133,7 +167,11 @@ static void test_single(void) {
 static void test_escaping(void) {
     static const char *const odd[] = {"a'b\"c", "rank", NULL};
     g_autofree char *folder = test_folder();
-    FakeRun fake = {.methods = odd, .seeds = 2, .slides = 20, .annotated = 3, .prefix = "</td><script>alert(1)&amp;",
+    FakeRun fake = {.methods = odd,
+                    .seeds = 2,
+                    .slides = 20,
+                    .annotated = 3,
+                    .prefix = "</td><script>alert(1)&amp;",
                     .message = "<img src=x onerror=alert(1)> \" ' &"};
     fake_run_write(folder, &fake);
     g_autofree char *page = write_report(folder);
@@ -148,7 +186,8 @@ static void test_missing_parts(void) {
     g_autofree char *folder = test_folder();
     FakeRun fake = {.methods = three, .seeds = 2, .slides = 20, .annotated = 0, .prefix = "s"};
     fake_run_write(folder, &fake);
-    static const char *const gone[] = {"run.json", "runs/abmil/0/history.csv", "runs/rank/1/predictions.csv", "runs/induction/0/run.json", "runs/induction/1/predictions.csv"};
+    static const char *const gone[] = {"run.json", "runs/abmil/0/history.csv", "runs/rank/1/predictions.csv",
+                                       "runs/induction/0/run.json", "runs/induction/1/predictions.csv"};
     for (gsize i = 0; i < G_N_ELEMENTS(gone); i++) {
         g_autofree char *path = g_build_filename(folder, gone[i], NULL);
         g_assert_cmpint(g_unlink(path), ==, 0);
@@ -168,7 +207,8 @@ static void replace(const char *folder, const char *name, const char *text) {
 
 /* One class only, and no labelled test slide at all: said, not computed. */
 static void test_no_labels(void) {
-    static const char *const texts[] = {"id,split,label,probability,logit\na,train,1,0.9,2\nb,train,0,0.1,-2\nc,test,1,0.5,0\nd,test,1,0.7,1\n",
+    static const char *const texts[] = {"id,split,label,probability,logit\na,train,1,0.9,2\nb,train,0,0.1,-2\nc,test,1,"
+                                        "0.5,0\nd,test,1,0.7,1\n",
                                         "id,split,label,probability,logit\na,,,0.25,-1\n"};
     for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
         g_autofree char *folder = test_folder();
@@ -184,15 +224,25 @@ static void test_broken(void) {
         const char *name, *text, *message;
         RmilErrorCode code;
     } cases[] = {
-        {"runs/rank/0/predictions.csv", "id,split,label\n", "rank/0/predictions.csv: has no column \"probability\"", RMIL_ERROR_FORMAT},
-        {"runs/rank/0/predictions.csv", "id,split,label,probability\n", "predictions.csv: has no predictions", RMIL_ERROR_DATA},
-        {"runs/rank/0/predictions.csv", "id,split,label,probability\na,test,1,0.5\nb,test,2,0.5\n", "line 3: label is neither 0 nor 1: \"2\"", RMIL_ERROR_FORMAT},
-        {"runs/rank/0/predictions.csv", "id,split,label,probability\na,test,1,1.5\n", "line 2: probability is outside 0 … 1", RMIL_ERROR_FORMAT},
-        {"runs/rank/0/predictions.csv", "id,split,label,probability\na,tset,1,0.5\n", "line 2: unknown split: \"tset\"", RMIL_ERROR_FORMAT},
-        {"runs/rank/0/predictions.csv", "id,split,label,probability\na,test,1,0.5\na,test,1,0.5\n", "line 3: a second line for the id: \"a\"", RMIL_ERROR_FORMAT},
-        {"runs/rank/0/predictions.csv", "id,split,label,probability\ns001,test,0,0.5\n", "slide \"s001\" has label 0, elsewhere", RMIL_ERROR_DATA},
-        {"runs/rank/0/history.csv", "epoch,train_loss,train_slide_loss,train_guide_loss,val_loss,val_auroc,best\n1,2,x,0,1,1,1\n", "rank/0/history.csv: line 2", RMIL_ERROR_FORMAT},
-        {"runs/rank/0/localisation.csv", "id,alpha,iou,dice\n", "localisation.csv: has no column \"pointing\"", RMIL_ERROR_FORMAT},
+        {"runs/rank/0/predictions.csv", "id,split,label\n", "rank/0/predictions.csv: has no column \"probability\"",
+         RMIL_ERROR_FORMAT},
+        {"runs/rank/0/predictions.csv", "id,split,label,probability\n", "predictions.csv: has no predictions",
+         RMIL_ERROR_DATA},
+        {"runs/rank/0/predictions.csv", "id,split,label,probability\na,test,1,0.5\nb,test,2,0.5\n",
+         "line 3: label is neither 0 nor 1: \"2\"", RMIL_ERROR_FORMAT},
+        {"runs/rank/0/predictions.csv", "id,split,label,probability\na,test,1,1.5\n",
+         "line 2: probability is outside 0 … 1", RMIL_ERROR_FORMAT},
+        {"runs/rank/0/predictions.csv", "id,split,label,probability\na,tset,1,0.5\n", "line 2: unknown split: \"tset\"",
+         RMIL_ERROR_FORMAT},
+        {"runs/rank/0/predictions.csv", "id,split,label,probability\na,test,1,0.5\na,test,1,0.5\n",
+         "line 3: a second line for the id: \"a\"", RMIL_ERROR_FORMAT},
+        {"runs/rank/0/predictions.csv", "id,split,label,probability\ns001,test,0,0.5\n",
+         "slide \"s001\" has label 0, elsewhere", RMIL_ERROR_DATA},
+        {"runs/rank/0/history.csv",
+         "epoch,train_loss,train_slide_loss,train_guide_loss,val_loss,val_auroc,best\n1,2,x,0,1,1,1\n",
+         "rank/0/history.csv: line 2", RMIL_ERROR_FORMAT},
+        {"runs/rank/0/localisation.csv", "id,alpha,iou,dice\n", "localisation.csv: has no column \"pointing\"",
+         RMIL_ERROR_FORMAT},
         {"runs/rank/0/run.json", "{\"seed\": ", "rank/0/run.json: is not JSON", RMIL_ERROR_FORMAT},
         {"run.json", "[1, 2]", "run.json: is not a JSON object", RMIL_ERROR_FORMAT},
         {"run.json", "{\"a\": \"\xff\"}", "run.json: is not UTF-8", RMIL_ERROR_FORMAT},
@@ -212,7 +262,8 @@ static void test_broken(void) {
 }
 
 static void test_not_a_run(void) {
-    g_autofree char *folder = test_folder(), *path = g_build_filename(folder, "report.html", NULL), *none = g_build_filename(folder, "none", NULL);
+    g_autofree char *folder = test_folder(), *path = g_build_filename(folder, "report.html", NULL),
+                    *none = g_build_filename(folder, "none", NULL);
     g_autofree char *runs = g_build_filename(folder, "runs", "abmil", "0", NULL);
     GError *error = NULL;
     g_assert_false(rmil_report_write(folder, path, NULL, &error));
@@ -225,7 +276,8 @@ static void test_not_a_run(void) {
 }
 
 static void test_without_gnuplot(void) {
-    g_autofree char *folder = test_folder(), *path = g_build_filename(folder, "report.html", NULL), *before = g_strdup(g_getenv("PATH"));
+    g_autofree char *folder = test_folder(), *path = g_build_filename(folder, "report.html", NULL),
+                    *before = g_strdup(g_getenv("PATH"));
     FakeRun fake = {.methods = three, .seeds = 1, .slides = 10, .prefix = "s"};
     fake_run_write(folder, &fake);
     GError *error = NULL;
