@@ -49,7 +49,7 @@ static gboolean add_tensor(Naming *naming, const char *name, const PickleTensor 
     if (count && !in_order(tensor)) {
         naming->copied += count * (int64_t)size;
         if (naming->copied > naming->copy_limit)
-            return rmil_fail(naming->error, RMIL_ERROR_FORMAT, "%s: tensors would need more memory than the file has bytes",
+            return rmil_fail(naming->error, RMIL_ERROR_FORMAT, "%s: tensors would need several times the memory of the file",
                              rmil_tensors_path(naming->tensors));
         guint8 *copy = rmil_alloc(count, size, naming->error);
         if (!copy) return FALSE;
@@ -94,7 +94,7 @@ static gboolean name_tensors(RmilTensors *tensors, const Pickle *pickle, const g
     if (result->kind != PICKLE_DICT)
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: holds no dictionary of tensors: save the model's state_dict()",
                          rmil_tensors_path(tensors));
-    Naming naming = {tensors, pickle, storages, 0, (int64_t)size, 0, error};
+    Naming naming = {tensors, pickle, storages, 0, 4 * (int64_t)size, 0, error};
     return add_dict(&naming, result, "", 0);
 }
 
@@ -242,6 +242,7 @@ static gboolean place_storages(const char *path, const Pickle *object, const Pic
 gboolean rmil_torch_legacy_read(RmilTensors *tensors, const guint8 *data, gsize size, GError **error) {
     enum { MAGIC, VERSION, MACHINE, OBJECT, KEYS, PICKLES };
     const char *path = rmil_tensors_path(tensors);
+    const gsize whole = size;
     Pickle *pickles[PICKLES] = {NULL};
     gboolean good = TRUE;
     for (int i = 0; good && i < PICKLES; i++) {
@@ -259,7 +260,7 @@ gboolean rmil_torch_legacy_read(RmilTensors *tensors, const guint8 *data, gsize 
     if (good) {
         g_autofree const guint8 **storages = g_new0(const guint8 *, pickles[OBJECT]->storages->len + 1);
         good = place_storages(path, pickles[OBJECT], pickles[KEYS], data, size, storages, error) &&
-               name_tensors(tensors, pickles[OBJECT], storages, size, error);
+               name_tensors(tensors, pickles[OBJECT], storages, whole, error);
     }
     for (int i = 0; i < PICKLES; i++) rmil_pickle_free(pickles[i]);
     return good;
