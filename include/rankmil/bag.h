@@ -58,6 +58,8 @@ RMIL_API void rmil_bag_writer_abandon(RmilBagWriter *writer); /* frees, and remo
  * /patch_labels (K) uint8, /overlap (K) float32. `source` says what made them (annotation, padding, threshold). */
 RMIL_API gboolean rmil_labels_write(const char *path, const uint8_t *labels, const double *shares, int64_t count,
                                     const char *source, GError **error);
+/* Reads such a file, or a NumPy array (.npy; whole numbers, floats or booleans). Anything but `count` values of 0 and 1
+ * is refused. */
 RMIL_API gboolean rmil_labels_read(const char *path, int64_t count, uint8_t *labels, GError **error);
 /* The `source` text stored in a feature or label file, or NULL when there is none or no such file: the key of resuming. */
 RMIL_API char *rmil_bag_source(const char *path);
@@ -90,6 +92,35 @@ typedef struct {
 RMIL_API RmilCohort *rmil_cohort_read(const char *path, GError **error);
 RMIL_API void rmil_cohort_free(RmilCohort *cohort);
 
+/* -- all bags of a cohort ---------------------------------------------------------------------------------------------- */
+typedef struct {
+    RmilPrecision precision;
+    const char *features;  /* folder with ID.h5 for rows that name a slide, not features; or NULL */
+    const char *labels;    /* folder with ID.h5 or ID.npy: patch labels that replace those in the bag; or NULL */
+    int64_t memory;        /* bytes for the bags; 0: no limit */
+    const char *cache;     /* folder for the features that do not fit, converted once and mapped; NULL: too much fails */
+    int threads;
+} RmilBagSetOptions;
+RMIL_API void rmil_bag_set_options_init(RmilBagSetOptions *options); /* float32, no limit, all processors */
+
+typedef struct {
+    int64_t count;         /* rows of the cohort */
+    RmilBag **bags;        /* bags[i] is row i; NULL where it could not be read. Only to be read, by any number of threads */
+    char **errors;         /* why not, or NULL */
+    int64_t loaded;        /* how many are there */
+    int64_t dim;           /* of all of them; a bag of another size than most is an error */
+    int64_t memory_bytes, mapped_bytes;
+} RmilBagSet;
+
+/* Loads every bag once, in parallel. Broken ones are reported in `errors`, the others load. Features beyond the memory
+ * budget lie in files in `cache`, mapped read-only, shared by processes, used again as long as the file they came from
+ * keeps its size and time of change; numbers are the same wherever they lie. Fails when nothing can be loaded, or with
+ * RMIL_ERROR_MEMORY when the budget does not suffice. */
+RMIL_API RmilBagSet *rmil_bag_set_load(const RmilCohort *cohort, const RmilBagSetOptions *options, const RmilMonitor *monitor,
+                                       GError **error);
+RMIL_API void rmil_bag_set_free(RmilBagSet *set);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilBagSet, rmil_bag_set_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilBag, rmil_bag_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilBagWriter, rmil_bag_writer_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilCohort, rmil_cohort_free)

@@ -40,4 +40,11 @@ typedef gboolean (*RmilRowSource)(gpointer user, int64_t first, int64_t rows, vo
 gboolean rmil_container_write(const RmilBag *meta, const char *path, gboolean half, RmilRowSource source, gpointer user,
                               GError **error);
 
+/* NumPy's array files as patch labels: rmil_labels_read. */
+gboolean rmil_npy_match(const char *path);
+gboolean rmil_npy_labels(const char *path, int64_t count, uint8_t *labels, GError **error);
+
+/* As rmil_bag_read, the features mapped from a file in `folder` that is made when there is none of the same origin. */
+RmilBag *rmil_bag_read_mapped(const char *path, const char *id, RmilPrecision precision, const char *folder, GError **error);
+
 #endif

@@ -204,6 +204,7 @@ gboolean rmil_labels_write(const char *path, const uint8_t *labels, const double
 }
 
 gboolean rmil_labels_read(const char *path, int64_t count, uint8_t *labels, GError **error) {
+    if (rmil_npy_match(path)) return rmil_npy_labels(path, count, labels, error);
     g_autoptr(RmilHdf5) file = rmil_hdf5_open(path, error);
     g_autoptr(RmilDataset) dataset = file ? rmil_dataset_open(file, "patch_labels", error) : NULL;
     if (!dataset) return FALSE;

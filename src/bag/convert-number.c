@@ -13,7 +13,7 @@ void *rmil_alloc_features(int64_t rows, int64_t row_bytes, GError **error) {
                   rows, row_bytes);
         return NULL;
     }
-    size_t align = (size_t)bytes >= 2 * HUGE_PAGE ? HUGE_PAGE : 64, size = ((size_t)MAX(bytes, 1) + align - 1) / align * align;
+    size_t align = (size_t)bytes >= 2 * HUGE_PAGE ? HUGE_PAGE : bytes >= 65536 ? 4096 : 64, size = ((size_t)MAX(bytes, 1) + align - 1) / align * align;
     void *memory = aligned_alloc(align, size);
     if (!memory) rmil_fail(error, RMIL_ERROR_MEMORY, "not enough memory for %zu bytes of features", size);
     else if (align == HUGE_PAGE) madvise(memory, size, MADV_HUGEPAGE); /* a hint: a tenth of the page faults */
@@ -131,30 +131,40 @@ F16C static gboolean below(__m256i most, int32_t limit) {
     return all;
 }
 
+/* How many of n elements stand before `out` is aligned to a vector. The loops below then store past the cache: a bag is
+ * larger than it, and lines need not be read before they are overwritten. */
+static int64_t before_aligned(const void *out, size_t element, size_t vector, int64_t n) {
+    return MIN(n, (int64_t)((vector - (uintptr_t)out % vector) % vector / element));
+}
+
 F16C static gboolean half_to_float_f16c(const uint16_t *in, float *out, int64_t n) {
     __m256i most = _mm256_setzero_si256(), size = _mm256_set1_epi32(0x7fffffff);
-    int64_t i = 0;
+    int64_t i = before_aligned(out, sizeof *out, 32, n);
+    gboolean finite = rmil_decode_plain(RMIL_ELEMENT_F16, in, RMIL_FLOAT32, out, i);
     for (; i + 8 <= n; i += 8) {
         __m256 value = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(in + i)));
         most = _mm256_max_epi32(most, _mm256_and_si256(_mm256_castps_si256(value), size));
-        _mm256_storeu_ps(out + i, value);
+        _mm256_stream_ps(out + i, value);
     }
-    return rmil_decode_plain(RMIL_ELEMENT_F16, in + i, RMIL_FLOAT32, out + i, n - i) & below(most, 0x7f800000);
+    _mm_sfence();
+    return finite & rmil_decode_plain(RMIL_ELEMENT_F16, in + i, RMIL_FLOAT32, out + i, n - i) & below(most, 0x7f800000);
 }
 
 F16C static gboolean half_to_bfloat_f16c(const uint16_t *in, uint16_t *out, int64_t n) {
     __m256i most = _mm256_setzero_si256(), size = _mm256_set1_epi32(0x7fffffff);
     __m256i round = _mm256_set1_epi32(0x7fff), one = _mm256_set1_epi32(1);
-    int64_t i = 0;
+    int64_t i = before_aligned(out, sizeof *out, 16, n);
+    gboolean finite = rmil_decode_plain(RMIL_ELEMENT_F16, in, RMIL_BFLOAT16, out, i);
     for (; i + 8 <= n; i += 8) {
         __m256i bits = _mm256_castps_si256(_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(in + i))));
         most = _mm256_max_epi32(most, _mm256_and_si256(bits, size));
         __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), one);
         __m256i shorter = _mm256_srli_epi32(_mm256_add_epi32(bits, _mm256_add_epi32(odd, round)), 16);
         __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(shorter, shorter), 0x08);
-        _mm_storeu_si128((__m128i *)(out + i), _mm256_castsi256_si128(packed));
+        _mm_stream_si128((__m128i *)(out + i), _mm256_castsi256_si128(packed));
     }
-    return rmil_decode_plain(RMIL_ELEMENT_F16, in + i, RMIL_BFLOAT16, out + i, n - i) & below(most, 0x7f800000);
+    _mm_sfence();
+    return finite & rmil_decode_plain(RMIL_ELEMENT_F16, in + i, RMIL_BFLOAT16, out + i, n - i) & below(most, 0x7f800000);
 }
 
 F16C static gboolean float_to_half_f16c(const float *in, uint16_t *out, int64_t n) {

@@ -1,4 +1,4 @@
-#include "hdf5-private.h"
+#include "convert-private.h"
 
 #include <errno.h>
 #include <string.h>
@@ -245,7 +245,7 @@ gboolean rmil_dataset_rows(const RmilDataset *dataset, RmilRowsFunc consume, gpo
     int64_t total = dataset->dims[dataset->rank - 2], bytes = row_bytes(dataset);
     g_autoptr(GArray) extents = plain_extents(dataset);
     int64_t most = extents ? MAX(1, SLICE_BYTES / MAX(1, bytes)) : block_rows(dataset);
-    void *block = rmil_alloc(MIN(most, total), (size_t)bytes, error);
+    void *block = rmil_alloc_features(MIN(most, total), bytes, error);
     if (!block) return FALSE;
     gboolean done = TRUE;
     for (guint i = 0; extents && done && i < extents->len; i++)

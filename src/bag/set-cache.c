@@ -1,0 +1,93 @@
+#include "bag-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A file of features as they lie in memory: HEAD_BYTES (a multiple of every page size in use) that begin with a text
+ * naming what they were made from, then count × dim numbers. */
+#define HEAD_BYTES ((size_t)64 << 10)
+
+static char *make_head(const char *path, const struct stat *info, const RmilBag *bag) {
+    char *head = g_malloc0(HEAD_BYTES);
+    g_snprintf(head, HEAD_BYTES, "rankmil features 1\n%s\n%" G_GINT64_FORMAT " bytes, changed %" G_GINT64_FORMAT ".%09ld\n%" G_GINT64_FORMAT
+               " x %" G_GINT64_FORMAT " %s\n%s\n", path, (gint64)info->st_size, (gint64)info->st_mtim.tv_sec, (long)info->st_mtim.tv_nsec,
+               bag->count, bag->dim, bag->precision == RMIL_BFLOAT16 ? "bfloat16" : "float32", bag->source ? bag->source : "");
+    return head;
+}
+
+static size_t feature_bytes(const RmilBag *bag) {
+    return (size_t)(bag->count * bag->dim) * rmil_precision_bytes(bag->precision);
+}
+
+/* Maps the file into bag->features when it is whole and made from the same; FALSE without an error otherwise. */
+static gboolean map_file(const char *name, const char *head, RmilBag *bag) {
+    int file = open(name, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return FALSE;
+    struct stat info;
+    g_autofree char *found = g_malloc(HEAD_BYTES);
+    gboolean mapped = fstat(file, &info) == 0 && (size_t)info.st_size == HEAD_BYTES + feature_bytes(bag) &&
+                      pread(file, found, HEAD_BYTES, 0) == (ssize_t)HEAD_BYTES && memcmp(found, head, HEAD_BYTES) == 0;
+    if (mapped) {
+        void *features = mmap(NULL, feature_bytes(bag), PROT_READ, MAP_SHARED, file, (off_t)HEAD_BYTES);
+        mapped = features != MAP_FAILED;
+        if (mapped) {
+            bag->features = features;
+            bag->mapped = TRUE;
+        }
+    }
+    close(file);
+    return mapped;
+}
+
+static gboolean write_all(int file, const char *data, size_t size) {
+    while (size > 0) {
+        ssize_t n = write(file, data, size);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) {
+            if (n == 0) errno = ENOSPC;
+            return FALSE;
+        }
+        data += n;
+        size -= (size_t)n;
+    }
+    return TRUE;
+}
+
+static gboolean write_file(const char *name, const char *head, const RmilBag *bag, GError **error) {
+    char *temporary = rmil_file_begin(name, error);
+    if (!temporary) return FALSE;
+    int file = open(temporary, O_WRONLY | O_CLOEXEC);
+    gboolean written = file >= 0 && write_all(file, head, HEAD_BYTES) && write_all(file, bag->features, feature_bytes(bag));
+    int reason = errno;
+    if (file >= 0 && close(file) != 0 && written) {
+        written = FALSE;
+        reason = errno;
+    }
+    if (written) return rmil_file_commit(temporary, name, error);
+    rmil_file_abandon(temporary);
+    return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be written: %s", name, g_strerror(reason));
+}
+
+RmilBag *rmil_bag_read_mapped(const char *path, const char *id, RmilPrecision precision, const char *folder, GError **error) {
+    struct stat info;
+    g_autoptr(RmilBag) bag = rmil_bag_read(path, id, precision, RMIL_BAG_NO_FEATURES, error);
+    if (!bag || bag->dim == 0) return g_steal_pointer(&bag);
+    if (stat(path, &info) != 0) {
+        rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be opened: %s", path, g_strerror(errno));
+        return NULL;
+    }
+    g_autofree char *head = make_head(path, &info, bag);
+    g_autofree char *key = g_strdup_printf("%s %d", path, precision);
+    g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, key, -1);
+    g_autofree char *base = g_strdup_printf("%.24s.features", sum), *name = g_build_filename(folder, base, NULL);
+    if (map_file(name, head, bag)) return g_steal_pointer(&bag);
+    g_autoptr(RmilBag) full = rmil_bag_read(path, id, precision, RMIL_BAG_ALL, error);
+    if (!full || !write_file(name, head, full, error)) return NULL;
+    if (map_file(name, head, bag)) return g_steal_pointer(&bag);
+    rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be mapped: %s", name, g_strerror(errno));
+    return NULL;
+}

@@ -1,0 +1,169 @@
+#include "bag-private.h"
+
+#include <string.h>
+
+void rmil_bag_set_options_init(RmilBagSetOptions *options) { *options = (RmilBagSetOptions){.precision = RMIL_FLOAT32}; }
+
+void rmil_bag_set_free(RmilBagSet *set) {
+    if (!set) return;
+    for (int64_t i = 0; i < set->count; i++) {
+        rmil_bag_free(set->bags[i]);
+        g_free(set->errors[i]);
+    }
+    g_free(set->bags);
+    g_free(set->errors);
+    g_free(set);
+}
+
+typedef struct {
+    const RmilCohort *cohort;
+    const RmilBagSetOptions *options;
+    const RmilMonitor *monitor;
+    RmilBagSet *set;
+    gboolean *mapped; /* which bags lie in files */
+    gboolean measure; /* this pass reads sizes only */
+    int64_t done;
+    GMutex lock;      /* of done and of the monitor */
+} Load;
+
+static char *feature_path(const Load *load, const RmilCohortRow *row) {
+    if (row->features) return g_strdup(row->features);
+    if (!load->options->features) return NULL;
+    g_autofree char *name = g_strconcat(row->id, ".h5", NULL);
+    return g_build_filename(load->options->features, name, NULL);
+}
+
+static gboolean merge_labels(const Load *load, const RmilCohortRow *row, RmilBag *bag, GError **error) {
+    static const char *const endings[] = {".h5", ".npy"};
+    for (gsize i = 0; load->options->labels && i < G_N_ELEMENTS(endings); i++) {
+        g_autofree char *name = g_strconcat(row->id, endings[i], NULL), *path = g_build_filename(load->options->labels, name, NULL);
+        if (!g_file_test(path, G_FILE_TEST_EXISTS)) continue;
+        if (!bag->patch_labels && !(bag->patch_labels = rmil_alloc(bag->count, 1, error))) return FALSE;
+        return rmil_labels_read(path, bag->count, bag->patch_labels, error);
+    }
+    return TRUE;
+}
+
+static RmilBag *load_bag(const Load *load, int64_t i, GError **error) {
+    const RmilCohortRow *row = &load->cohort->rows[i];
+    const RmilBagSetOptions *options = load->options;
+    g_autofree char *path = feature_path(load, row);
+    if (!path) {
+        rmil_fail(error, RMIL_ERROR_DATA, "%s: line %" G_GINT64_FORMAT ": slide \"%s\" has no features", load->cohort->path, row->line, row->id);
+        return NULL;
+    }
+    g_autoptr(RmilBag) bag = load->measure       ? rmil_bag_read(path, row->id, options->precision, RMIL_BAG_NO_FEATURES, error)
+                             : load->mapped[i]   ? rmil_bag_read_mapped(path, row->id, options->precision, options->cache, error)
+                                                 : rmil_bag_read(path, row->id, options->precision, RMIL_BAG_ALL, error);
+    if (!bag) return NULL;
+    if (bag->dim == 0) {
+        rmil_fail(error, RMIL_ERROR_DATA, "%s: holds coordinates but no features", path);
+        return NULL;
+    }
+    return load->measure || merge_labels(load, row, bag, error) ? g_steal_pointer(&bag) : NULL;
+}
+
+static gboolean load_task(int64_t i, int worker, gpointer user, GError **error) {
+    Load *load = user;
+    if (load->set->errors[i]) return TRUE;
+    g_autoptr(GError) reason = NULL;
+    g_clear_pointer(&load->set->bags[i], rmil_bag_free);
+    load->set->bags[i] = load_bag(load, i, &reason);
+    if (!load->set->bags[i]) load->set->errors[i] = g_strdup(reason->message);
+    g_mutex_lock(&load->lock);
+    load->done++;
+    if (!load->measure) rmil_monitor_progress(load->monitor, "bags", load->done, load->set->count);
+    g_mutex_unlock(&load->lock);
+    return TRUE;
+}
+
+/* The dimension that most bags have; of equally frequent ones the first. */
+static int64_t usual_dim(const RmilBagSet *set) {
+    int64_t best = 0, most = 0;
+    for (int64_t i = 0; i < set->count; i++) {
+        int64_t same = 0;
+        for (int64_t j = 0; set->bags[i] && j < set->count; j++) same += set->bags[j] && set->bags[j]->dim == set->bags[i]->dim;
+        if (same <= most) continue;
+        most = same;
+        best = set->bags[i]->dim;
+    }
+    return best;
+}
+
+static void refuse_other_dims(RmilBagSet *set) {
+    set->dim = usual_dim(set);
+    for (int64_t i = 0; i < set->count; i++) {
+        RmilBag *bag = set->bags[i];
+        if (!bag || bag->dim == set->dim) continue;
+        set->errors[i] = g_strdup_printf("%s: has features of size %" G_GINT64_FORMAT ", the others have %" G_GINT64_FORMAT, bag->id, bag->dim, set->dim);
+        g_clear_pointer(&set->bags[i], rmil_bag_free);
+    }
+}
+
+static int64_t feature_bytes(const RmilBag *bag) { return bag->count * bag->dim * (int64_t)rmil_precision_bytes(bag->precision); }
+
+static int64_t other_bytes(const RmilBag *bag) {
+    return bag->count * (int64_t)((bag->coords ? 2 * sizeof(int64_t) : 0) + (bag->tissue ? sizeof(float) : 0) + 1);
+}
+
+/* Decides which bags lie in memory: the first ones in the cohort's order, as many as fit beside what all bags need
+ * besides features and beside the bags in the making while others are converted. */
+static gboolean plan_memory(Load *load, GError **error) {
+    const RmilBagSet *set = load->set;
+    int64_t all = 0, others = 0, largest = 0, budget = load->options->memory;
+    for (int64_t i = 0; i < set->count; i++) {
+        if (!set->bags[i]) continue;
+        all += feature_bytes(set->bags[i]);
+        others += other_bytes(set->bags[i]);
+        largest = MAX(largest, feature_bytes(set->bags[i]));
+    }
+    if (all + others <= budget) return TRUE;
+    int64_t making = largest * MIN(rmil_threads(load->options->threads), set->count), room = budget - others - making;
+    if (!load->options->cache || room < 0)
+        return rmil_fail(error, RMIL_ERROR_MEMORY,
+                         "the bags need %.2f GiB, more than the %.2f GiB that are allowed%s", (double)(all + others) / 0x1p30,
+                         (double)budget / 0x1p30, load->options->cache ? "; even with features in files that is too little" : "");
+    for (int64_t i = 0; i < set->count; i++) {
+        if (!set->bags[i]) continue;
+        int64_t need = feature_bytes(set->bags[i]);
+        load->mapped[i] = need > room;
+        if (!load->mapped[i]) room -= need;
+    }
+    return TRUE;
+}
+
+static gboolean summarise(RmilBagSet *set, const RmilCohort *cohort, GError **error) {
+    const char *first = NULL;
+    refuse_other_dims(set);
+    for (int64_t i = 0; i < set->count; i++) {
+        if (!set->bags[i]) {
+            if (!first) first = set->errors[i];
+            continue;
+        }
+        set->loaded++;
+        set->memory_bytes += other_bytes(set->bags[i]);
+        *(set->bags[i]->mapped ? &set->mapped_bytes : &set->memory_bytes) += feature_bytes(set->bags[i]);
+    }
+    if (set->loaded > 0) return TRUE;
+    return rmil_fail(error, RMIL_ERROR_DATA, "%s: no bag can be loaded; the first: %s", cohort->path, first ? first : "there are none");
+}
+
+RmilBagSet *rmil_bag_set_load(const RmilCohort *cohort, const RmilBagSetOptions *options, const RmilMonitor *monitor, GError **error) {
+    g_autoptr(RmilBagSet) set = g_new0(RmilBagSet, 1);
+    set->count = cohort->count;
+    set->bags = g_new0(RmilBag *, (gsize)cohort->count);
+    set->errors = g_new0(char *, (gsize)cohort->count);
+    g_autofree gboolean *mapped = g_new0(gboolean, (gsize)cohort->count);
+    Load load = {.cohort = cohort, .options = options, .monitor = monitor, .set = set, .mapped = mapped};
+    g_mutex_init(&load.lock);
+    gboolean done = TRUE;
+    if (options->memory > 0) {
+        load.measure = TRUE;
+        done = rmil_parallel(cohort->count, options->threads, load_task, &load, error) && plan_memory(&load, error);
+        load.measure = FALSE;
+        load.done = 0;
+    }
+    done = done && rmil_parallel(cohort->count, options->threads, load_task, &load, error) && summarise(set, cohort, error);
+    g_mutex_clear(&load.lock);
+    return done ? g_steal_pointer(&set) : NULL;
+}
