@@ -1,0 +1,174 @@
+/* Outlines -> region by GEOS: repair, union, difference, padding. Every call has a context of its own, so that threads do
+ * not share anything. */
+#include "annotation-private.h"
+
+#include <geos_c.h>
+#include <math.h>
+
+enum { QUADRANT_SEGMENTS = 16 };
+
+typedef struct {
+    GEOSContextHandle_t geos;
+    const char *path;
+    char *message; /* GEOS's last complaint */
+} Work;
+
+static void note(const char *message, void *user) {
+    Work *work = user;
+    g_free(work->message);
+    work->message = g_strdup(message);
+}
+
+/* Reports what GEOS complained of; consumes nothing. */
+static GEOSGeometry *geos_fail(const Work *work, const char *what, GError **error) {
+    rmil_fail(error, RMIL_ERROR_DATA, "%s: %s fails: %s", work->path, what, work->message ? work->message : "out of memory");
+    return NULL;
+}
+
+static GEOSGeometry *make_ring(const Work *work, const GArray *ring) {
+    const RmilPoint *p = (const RmilPoint *)(const void *)ring->data;
+    const guint n = ring->len;
+    const gboolean closed = p[0].x == p[n - 1].x && p[0].y == p[n - 1].y;
+    const guint count = closed ? n : n + 1;
+    GEOSCoordSequence *sequence = GEOSCoordSeq_create_r(work->geos, MAX(count, 4), 2);
+    if (!sequence) return NULL;
+    for (guint i = 0; i < MAX(count, 4); i++) {
+        RmilPoint at = p[i < n ? i : 0];
+        GEOSCoordSeq_setXY_r(work->geos, sequence, i, at.x, at.y);
+    }
+    return GEOSGeom_createLinearRing_r(work->geos, sequence);
+}
+
+static GEOSGeometry *make_polygon(const Work *work, const RmilShape *shape) {
+    GEOSGeometry *outer = make_ring(work, shape->rings->pdata[0]);
+    const guint holes = shape->rings->len - 1;
+    g_autofree GEOSGeometry **inner = g_new0(GEOSGeometry *, holes + 1);
+    gboolean made = outer != NULL;
+    for (guint i = 0; i < holes && made; i++) made = (inner[i] = make_ring(work, shape->rings->pdata[i + 1])) != NULL;
+    GEOSGeometry *polygon = made ? GEOSGeom_createPolygon_r(work->geos, outer, inner, holes) : NULL;
+    if (!made) {
+        for (guint i = 0; i < holes; i++)
+            if (inner[i]) GEOSGeom_destroy_r(work->geos, inner[i]);
+        if (outer) GEOSGeom_destroy_r(work->geos, outer);
+    }
+    return polygon;
+}
+
+/* Adds copies of all polygons in a geometry. */
+static void collect_polygons(const Work *work, const GEOSGeometry *geometry, GPtrArray *polygons) {
+    if (GEOSGeomTypeId_r(work->geos, geometry) == GEOS_POLYGON) {
+        GEOSGeometry *copy = GEOSisEmpty_r(work->geos, geometry) ? NULL : GEOSGeom_clone_r(work->geos, geometry);
+        if (copy) g_ptr_array_add(polygons, copy);
+        return;
+    }
+    if (GEOSGeomTypeId_r(work->geos, geometry) < GEOS_MULTIPOINT) return;
+    for (int i = 0; i < GEOSGetNumGeometries_r(work->geos, geometry); i++)
+        collect_polygons(work, GEOSGetGeometryN_r(work->geos, geometry, i), polygons);
+}
+
+static gboolean add_repaired(const Work *work, const RmilShape *shape, GPtrArray *parts, GError **error) {
+    GEOSGeometry *polygon = make_polygon(work, shape);
+    if (!polygon) return geos_fail(work, shape->name, error) != NULL;
+    char valid = GEOSisValid_r(work->geos, polygon);
+    if (valid == 1) {
+        g_ptr_array_add(parts, polygon);
+        return TRUE;
+    }
+    GEOSGeometry *repaired = valid == 0 ? GEOSMakeValid_r(work->geos, polygon) : NULL;
+    GEOSGeom_destroy_r(work->geos, polygon);
+    if (!repaired) return geos_fail(work, shape->name, error) != NULL;
+    g_ptr_array_add(parts, repaired);
+    return TRUE;
+}
+
+/* Union of the repaired shapes. Where an outline runs back on itself a repair leaves a line: it has no area, but padding
+ * grows it like the rest. */
+static GEOSGeometry *unite(const Work *work, const GPtrArray *shapes, GError **error) {
+    g_autoptr(GPtrArray) parts = g_ptr_array_new();
+    gboolean good = TRUE;
+    for (guint i = 0; i < shapes->len && good; i++) good = add_repaired(work, shapes->pdata[i], parts, error);
+    if (!good) {
+        for (guint i = 0; i < parts->len; i++) GEOSGeom_destroy_r(work->geos, parts->pdata[i]);
+        return NULL;
+    }
+    if (parts->len == 1) return parts->pdata[0];
+    GEOSGeometry *all = GEOSGeom_createCollection_r(work->geos, GEOS_GEOMETRYCOLLECTION, (GEOSGeometry **)parts->pdata,
+                                                    parts->len);
+    if (!all) return geos_fail(work, "collecting the annotations", error);
+    GEOSGeometry *united = GEOSUnaryUnion_r(work->geos, all);
+    GEOSGeom_destroy_r(work->geos, all);
+    return united ? united : geos_fail(work, "uniting the annotations", error);
+}
+
+static gboolean add_ring(const Work *work, RmilRegion *region, const GEOSGeometry *ring, gboolean hole) {
+    const GEOSCoordSequence *sequence = ring ? GEOSGeom_getCoordSeq_r(work->geos, ring) : NULL;
+    unsigned int n;
+    if (!sequence || !GEOSCoordSeq_getSize_r(work->geos, sequence, &n)) return FALSE;
+    const guint first = region->points->len;
+    g_array_set_size(region->points, first + n);
+    if (!GEOSCoordSeq_copyToBuffer_r(work->geos, sequence, &g_array_index(region->points, RmilPoint, first).x, 0, 0)) return FALSE;
+    rmil_region_add_ring(region, first, hole);
+    return TRUE;
+}
+
+static RmilRegion *to_region(const Work *work, const GEOSGeometry *geometry, GError **error) {
+    g_autoptr(RmilRegion) region = rmil_region_new();
+    g_autoptr(GPtrArray) polygons = g_ptr_array_new();
+    gboolean good = TRUE;
+    collect_polygons(work, geometry, polygons);
+    for (guint i = 0; i < polygons->len; i++) {
+        const GEOSGeometry *polygon = polygons->pdata[i];
+        good = good && add_ring(work, region, GEOSGetExteriorRing_r(work->geos, polygon), FALSE);
+        for (int k = 0; good && k < GEOSGetNumInteriorRings_r(work->geos, polygon); k++)
+            good = add_ring(work, region, GEOSGetInteriorRingN_r(work->geos, polygon, k), TRUE);
+        GEOSGeom_destroy_r(work->geos, polygons->pdata[i]);
+    }
+    if (!good) {
+        geos_fail(work, "reading the annotated region", error);
+        return NULL;
+    }
+    rmil_region_index(region);
+    return g_steal_pointer(&region);
+}
+
+/* Union of the lesions minus union of the exclusions. */
+static GEOSGeometry *subtract(const Work *work, const GPtrArray *lesions, const GPtrArray *exclusions, GError **error) {
+    GEOSGeometry *whole = unite(work, lesions, error);
+    if (!whole || exclusions->len == 0) return whole;
+    GEOSGeometry *cut = unite(work, exclusions, error), *rest = NULL;
+    if (cut && !(rest = GEOSDifference_r(work->geos, whole, cut))) geos_fail(work, "cutting the exclusions out", error);
+    if (cut) GEOSGeom_destroy_r(work->geos, cut);
+    GEOSGeom_destroy_r(work->geos, whole);
+    return rest;
+}
+
+static RmilRegion *build(const Work *work, const GPtrArray *lesions, const GPtrArray *exclusions,
+                         const RmilAnnotationOptions *options, GError **error) {
+    GEOSGeometry *drawn = subtract(work, lesions, exclusions, error), *grown = NULL;
+    g_autoptr(RmilRegion) region = drawn ? to_region(work, drawn, error) : NULL;
+    if (region && !rmil_region_fits(region, work->path, options, error)) g_clear_pointer(&region, rmil_region_free);
+    if (region && options->padding > 0) {
+        g_clear_pointer(&region, rmil_region_free);
+        grown = GEOSBufferWithStyle_r(work->geos, drawn, options->padding, QUADRANT_SEGMENTS, GEOSBUF_CAP_ROUND,
+                                      GEOSBUF_JOIN_ROUND, 5);
+        region = grown ? to_region(work, grown, error) : NULL;
+        if (!grown) geos_fail(work, "padding the annotations", error);
+    }
+    if (grown) GEOSGeom_destroy_r(work->geos, grown);
+    if (drawn) GEOSGeom_destroy_r(work->geos, drawn);
+    return g_steal_pointer(&region);
+}
+
+RmilRegion *rmil_region_build(const char *path, const GPtrArray *lesions, const GPtrArray *exclusions,
+                              const RmilAnnotationOptions *options, GError **error) {
+    if (rmil_outlines_tangled(lesions) || rmil_outlines_tangled(exclusions)) {
+        rmil_fail(error, RMIL_ERROR_DATA, "%s: the outlines cross each other too often to be repaired", path);
+        return NULL;
+    }
+    Work work = {GEOS_init_r(), path, NULL};
+    GEOSContext_setErrorMessageHandler_r(work.geos, note, &work);
+    RmilRegion *region = build(&work, lesions, exclusions, options, error);
+    GEOS_finish_r(work.geos);
+    g_free(work.message);
+    return region;
+}

@@ -1,0 +1,126 @@
+/* Reading a file into a region, and what a region is: rings, and their edges sorted for measuring. */
+#include "annotation-private.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const RmilAnnotationFormat *const formats[] = {
+    &rmil_annotation_asap,
+};
+
+void rmil_annotation_options_init(RmilAnnotationOptions *options) { *options = (RmilAnnotationOptions){0}; }
+
+RmilRegion *rmil_region_new(void) {
+    RmilRegion *region = g_new0(RmilRegion, 1);
+    region->points = g_array_new(FALSE, FALSE, sizeof(RmilPoint));
+    region->rings = g_array_new(FALSE, FALSE, sizeof(RmilRing));
+    region->edges = g_array_new(FALSE, FALSE, sizeof(RmilEdge));
+    return region;
+}
+
+void rmil_region_free(RmilRegion *region) {
+    if (!region) return;
+    g_array_unref(region->points);
+    g_array_unref(region->rings);
+    g_array_unref(region->edges);
+    g_free(region->reach);
+    g_free(region);
+}
+
+void rmil_region_add_ring(RmilRegion *region, int64_t first, gboolean hole) {
+    RmilRing ring = {first, region->points->len - first, hole};
+    const RmilPoint *p = &g_array_index(region->points, RmilPoint, first);
+    double twice = 0; /* twice the signed area, relative to the first point: positions are large, lesions small */
+    for (int64_t i = 0; i + 1 < ring.count; i++)
+        twice += (p[i].x - p[0].x) * (p[i + 1].y - p[0].y) - (p[i + 1].x - p[0].x) * (p[i].y - p[0].y);
+    region->area += (hole ? -0.5 : 0.5) * fabs(twice);
+    double orientation = (twice > 0) == hole ? 1 : -1; /* ∮ y dx is minus the signed area */
+    for (int64_t i = 0; i + 1 < ring.count; i++) {
+        RmilPoint a = p[i], b = p[i + 1];
+        RmilEdge edge = a.x < b.x ? (RmilEdge){a.x, a.y, b.x, b.y, orientation} : (RmilEdge){b.x, b.y, a.x, a.y, -orientation};
+        if (a.x != b.x) g_array_append_val(region->edges, edge);
+    }
+    g_array_append_val(region->rings, ring);
+}
+
+static int compare_edges(const void *a, const void *b) {
+    const RmilEdge *s = a, *t = b;
+    if (s->x0 != t->x0) return s->x0 < t->x0 ? -1 : 1;
+    return (s->y0 > t->y0) - (s->y0 < t->y0);
+}
+
+void rmil_region_index(RmilRegion *region) {
+    RmilEdge *edges = (RmilEdge *)(void *)region->edges->data;
+    const guint n = region->edges->len;
+    qsort(edges, n, sizeof(RmilEdge), compare_edges);
+    region->reach = g_new(double, (gsize)n + 1);
+    for (guint i = 0; i < n; i++) region->reach[i] = MAX(edges[i].x1, i ? region->reach[i - 1] : -INFINITY);
+}
+
+static void shape_free(gpointer data) {
+    RmilShape *shape = data;
+    g_free(shape->name);
+    g_free(shape->group);
+    g_ptr_array_unref(shape->rings);
+    g_free(shape);
+}
+
+static const RmilAnnotationFormat *find_format(const char *path, GError **error) {
+    char head[513] = {0};
+    FILE *file = g_file_test(path, G_FILE_TEST_IS_DIR) ? NULL : fopen(path, "rb");
+    if (!file) {
+        rmil_fail(error, RMIL_ERROR_IO, "%s: annotation cannot be opened: %s", path,
+                  g_file_test(path, G_FILE_TEST_IS_DIR) ? "it is a folder" : g_strerror(errno));
+        return NULL;
+    }
+    size_t size = fread(head, 1, sizeof head - 1, file);
+    fclose(file);
+    for (gsize i = 0; i < G_N_ELEMENTS(formats); i++)
+        if (formats[i]->matches(head, size)) return formats[i];
+    g_autoptr(GString) names = g_string_new(NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS(formats); i++) g_string_append_printf(names, "%s%s", i ? ", " : "", formats[i]->name);
+    rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is %s: annotations are read from %s", path,
+              size ? "no annotation file that is known" : "empty", names->str);
+    return NULL;
+}
+
+gboolean rmil_region_fits(const RmilRegion *region, const char *path, const RmilAnnotationOptions *options, GError **error) {
+    if (options->slide_width <= 0 || options->slide_height <= 0 || region->area <= 0) return TRUE;
+    double inside = rmil_region_box(region, 0, 0, (double)options->slide_width, (double)options->slide_height);
+    if (inside >= 0.5 * region->area) return TRUE;
+    return rmil_fail(error, RMIL_ERROR_DATA,
+                     "%s: %.0f %% of the annotated area lies outside the slide of %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT
+                     " px: is it another slide's, or in other units?",
+                     path, 100 * (1 - inside / region->area), options->slide_width, options->slide_height);
+}
+
+static gboolean check_options(const RmilAnnotationOptions *options, GError **error) {
+    if (options->padding >= 0 && options->padding <= 1e6) return TRUE;
+    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "annotation padding must be between 0 and 1000000 px, not %g",
+                     options->padding);
+}
+
+RmilRegion *rmil_region_read(const char *path, const RmilAnnotationOptions *options, GError **error) {
+    if (!check_options(options, error)) return NULL;
+    const RmilAnnotationFormat *format = find_format(path, error);
+    if (!format) return NULL;
+    g_autoptr(GPtrArray) shapes = g_ptr_array_new_with_free_func(shape_free);
+    g_autoptr(GHashTable) parents = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    g_autoptr(GPtrArray) lesions = g_ptr_array_new(), exclusions = g_ptr_array_new();
+    RmilOutlines outlines = {.path = path, .shapes = shapes, .parents = parents};
+    if (!format->read(&outlines, options, error)) return NULL;
+    if (!rmil_outlines_select(&outlines, options, lesions, exclusions, error)) return NULL;
+    return rmil_region_build(path, lesions, exclusions, options, error);
+}
+
+gboolean rmil_region_empty(const RmilRegion *region) { return region->rings->len == 0; }
+
+double rmil_region_area(const RmilRegion *region) { return region->area; }
+
+void rmil_region_rings(const RmilRegion *region, RmilRingFunc function, gpointer user) {
+    for (guint i = 0; i < region->rings->len; i++) {
+        const RmilRing *ring = &g_array_index(region->rings, RmilRing, i);
+        function(&g_array_index(region->points, RmilPoint, ring->first).x, ring->count, ring->hole, user);
+    }
+}
