@@ -252,7 +252,7 @@ RmilSynthAnatomy *rmil_synth_anatomy_new(const RmilSynthOptions *options, const 
     maker.follicles = scatter(&maker, &rng, 1 + (int)(reactive * inside), 90, 210, 150, 520);
     maker.vessels = scatter(&maker, &rng, 1 + (int)(0.6 * inside), 24, 70, 90, 1e9);
     maker.histiocytes = scatter(&maker, &rng, 1 + (int)(between(&rng, 0.0, 1.3) * inside), 26, between(&rng, 60, 190), 60, 1e9);
-    maker.bleedings = scatter(&maker, &rng, (int)(between(&rng, 0, 0.3) * inside), 40, 170, 60, 1e9);
+    maker.bleedings = scatter(&maker, &rng, (int)(between(&rng, 0, 0.3) * inside), 24, 90, 60, 1e9);
     fill_kinds(&maker);
     find_box(map);
     g_array_unref(maker.follicles);

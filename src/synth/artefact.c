@@ -55,11 +55,11 @@ static void defocus(uint8_t *plane, int64_t width, int64_t height, double cx, do
 void rmil_synth_artefacts_density(RmilSynthCanvas *canvas, const RmilSynthAnatomy *map, const RmilSynthPlan *plan, uint64_t seed) {
     RmilRng rng;
     rmil_rng_init(&rng, seed, plan->stream * 16 + 6);
-    int folds = rmil_rng_uniform(&rng) < 0.35 ? 1 + (int)rmil_rng_below(&rng, 3) : 0;
+    int folds = rmil_rng_uniform(&rng) < 0.25 ? 1 + (int)rmil_rng_below(&rng, 2) : 0;
     for (int i = 0; i < folds; i++) fold(canvas, &rng, map->scale);
-    if (rmil_rng_uniform(&rng) > 0.25) return;
+    if (rmil_rng_uniform(&rng) > 0.15) return;
     double x = between(&rng, 0.2, 0.8) * (double)canvas->width, y = between(&rng, 0.2, 0.8) * (double)canvas->height;
-    double r = between(&rng, 0.06, 0.16) * (double)MIN(canvas->width, canvas->height);
+    double r = between(&rng, 0.05, 0.10) * (double)MIN(canvas->width, canvas->height);
     defocus(canvas->h, canvas->width, canvas->height, x, y, r, 4);
     defocus(canvas->e, canvas->width, canvas->height, x, y, r, 4);
 }
@@ -168,5 +168,5 @@ void rmil_synth_artefacts_light(RmilSynthCanvas *canvas, const RmilSynthAnatomy 
     for (int i = 0; i < specks; i++) speck(canvas, &rng, map->scale);
     int bubbles = rmil_rng_uniform(&rng) < 0.2 ? 1 + (int)rmil_rng_below(&rng, 4) : 0;
     for (int i = 0; i < bubbles; i++) bubble(canvas, &rng, map->scale);
-    if (rmil_rng_uniform(&rng) < 0.3) pen(canvas, map, &rng);
+    if (rmil_rng_uniform(&rng) < 0.25) pen(canvas, map, &rng);
 }

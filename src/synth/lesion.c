@@ -4,7 +4,7 @@
 #include <string.h>
 
 #define DIRECTIONS 128
-#define SMALLEST 36.0 /* px: radius of the smallest annotated lesion, three or four cells across */
+#define SMALLEST 62.0 /* px: radius of the smallest annotated lesion: some twenty tumour cells, 60 µm across */
 
 void rmil_synth_lesion_clear(gpointer data) {
     RmilSynthLesion *lesion = data;
@@ -187,9 +187,12 @@ void rmil_synth_lesions_add(RmilSynthAnatomy *map, const RmilSynthPlan *plan, ui
     double scale = map->scale;
     double extent = (double)(map->box[2] - map->box[0]) * (double)(map->box[3] - map->box[1]);
     double least = G_PI * SMALLEST * SMALLEST * scale * scale, total = MAX(plan->share * extent, least), made = 0;
-    int count = (int)MIN(lesion_count(plan->share, &rng), total / least), tries = 0;
-    while (made < 0.97 * total && tries++ < 12) {
-        double left = total - made, area = count > 1 ? left * (0.35 + 0.4 * rmil_rng_uniform(&rng)) : left;
+    int count = lesion_count(plan->share, &rng), tries = 0;
+    count = MIN(count, (int)(total / least));
+    while (total - made > MAX(0.03 * total, 0.4 * least) && tries++ < 12) {
+        double left = total - made, area = left;
+        double part = 0.35 + 0.4 * rmil_rng_uniform(&rng);
+        if (count > 1) area = MIN(left * part, left - (count - 1) * least);
         area = MAX(area, least);
         count--;
         RmilSynthLesion lesion = {.group = rmil_rng_uniform(&rng) < 0.25};

@@ -5,7 +5,7 @@
 
 void rmil_synth_options_init(RmilSynthOptions *options) {
     *options = (RmilSynthOptions){
-        .slides = 40, .width = 5000, .height = 4600, .mpp = 0.5, .positive = 0.4, .test = 0.33, .seed = 1};
+        .slides = 40, .width = 5400, .height = 5000, .mpp = 0.5, .positive = 0.4, .test = 0.33, .seed = 1};
 }
 
 gboolean rmil_synth_check(const RmilSynthOptions *o, GError **error) {

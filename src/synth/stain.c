@@ -12,13 +12,16 @@ typedef struct {
 } Lab;
 static const Lab laboratories[4] = {
     {1.00, 1.00, {0, 0, 0}, {0, 0, 0}, {245, 244, 246}},
-    {1.16, 0.86, {.05, .01, -.07}, {.05, -.02, -.10}, {242, 241, 242}},
-    {0.84, 1.18, {-.08, .03, .03}, {-.05, .03, .06}, {248, 247, 246}},
-    {1.06, 1.10, {.08, -.05, -.02}, {.04, .02, -.16}, {244, 241, 240}},
+    {1.12, 0.88, {.05, .01, -.06}, {.05, -.02, -.08}, {242, 241, 242}},
+    {0.88, 1.10, {-.06, .03, .03}, {-.04, .03, .05}, {248, 247, 246}},
+    {1.04, 1.06, {.07, -.04, -.02}, {.04, .02, -.12}, {244, 241, 240}},
 };
 
 static void tilt(double out[3], const double stain[3], const double hue[3], RmilRng *rng) {
-    for (int c = 0; c < 3; c++) out[c] = MAX(0.04, stain[c] + hue[c] + 0.018 * rmil_rng_normal(rng));
+    for (int c = 0; c < 3; c++) {
+        double density = stain[c] + hue[c] + 0.018 * rmil_rng_normal(rng);
+        out[c] = MAX(0.04, density);
+    }
 }
 
 gboolean rmil_synth_stain_init(RmilSynthStain *stain, uint64_t seed, uint64_t stream, GError **error) {
@@ -28,7 +31,7 @@ gboolean rmil_synth_stain_init(RmilSynthStain *stain, uint64_t seed, uint64_t st
     double h_vector[3], e_vector[3];
     tilt(h_vector, haematoxylin, lab->h_hue, &rng);
     tilt(e_vector, eosin, lab->e_hue, &rng);
-    double h_strength = lab->h * exp(0.10 * rmil_rng_normal(&rng)), e_strength = lab->e * exp(0.13 * rmil_rng_normal(&rng));
+    double h_strength = lab->h * exp(0.07 * rmil_rng_normal(&rng)), e_strength = lab->e * exp(0.08 * rmil_rng_normal(&rng));
     *stain = (RmilSynthStain){.blur = 1 + (rmil_rng_uniform(&rng) < 0.3)};
     for (int c = 0; c < 3; c++) stain->glass[c] = lab->glass[c] + 1.2 * rmil_rng_normal(&rng);
     stain->table = rmil_alloc(256 * 256, 4, error);
@@ -75,7 +78,10 @@ void rmil_synth_develop(RmilSynthCanvas *canvas, const RmilSynthStain *stain, co
     RmilRng rng;
     rmil_rng_init(&rng, seed, plan->stream * 16 + 5);
     int8_t grain[GRAIN]; /* the camera's noise, reused from a random place in every row */
-    for (int i = 0; i < GRAIN; i++) grain[i] = (int8_t)CLAMP(lround(1.3 * rmil_rng_normal(&rng)), -4, 4);
+    for (int i = 0; i < GRAIN; i++) {
+        long level = lround(1.3 * rmil_rng_normal(&rng));
+        grain[i] = (int8_t)CLAMP(level, -4, 4);
+    }
     double lamp_x = rmil_rng_normal(&rng), lamp_y = rmil_rng_normal(&rng);
     for (int64_t y = 0; y < canvas->height; y++) {
         const uint8_t *h = canvas->h + y * canvas->width, *e = canvas->e + y * canvas->width;

@@ -151,8 +151,8 @@ static RmilSynthStainPair pixel(const Ground *g, RmilSynthKind kind, const Cells
     case RMIL_SYNTH_CENTRE: return reticulum(g, x, y, 0.70F);
     case RMIL_SYNTH_SINUS: return reticulum(g, x, y, -0.40F);
     case RMIL_SYNTH_BLOOD: return blood(g, cells, x, y);
-    case RMIL_SYNTH_HISTIO: return sheet(g, cells, x, y, 12, 44, 0.45F);
-    case RMIL_SYNTH_TUMOUR: return sheet(g, cells, x, y, 23, 38, 0.12F);
+    case RMIL_SYNTH_HISTIO: return sheet(g, cells, x, y, 9, 42, 0.45F);
+    case RMIL_SYNTH_TUMOUR: return sheet(g, cells, x, y, 36, 35, 0.10F);
     case RMIL_SYNTH_NECROSIS: return sheet(g, cells, x, y, 9, 70, 0.1F);
     default: return (RmilSynthStainPair){0, 0};
     }
