@@ -73,12 +73,35 @@ static void key_table(RmilReport *report, const char *caption, JsonNode *object,
     g_string_append(report->out, "</div>\n");
 }
 
+/* {"0.25": 40, "0.5": 2}: slides by resolution. */
+static void resolutions_table(RmilReport *report, JsonNode *mpp) {
+    if (!mpp || !JSON_NODE_HOLDS_OBJECT(mpp) || json_object_get_size(json_node_get_object(mpp)) == 0) return;
+    rmil_html_table_begin(report->out, "Resolution of the scans.");
+    g_string_append(report->out, "<thead><tr><th scope=\"col\">µm per pixel</th><th scope=\"col\" "
+                                 "class=\"n\">Slides</th></tr>"
+                                 "</thead><tbody>\n");
+    g_autoptr(GList) members = json_object_get_members(json_node_get_object(mpp));
+    for (GList *m = members; m; m = m->next) {
+        JsonNode *slides = json_object_get_member(json_node_get_object(mpp), m->data);
+        double count = JSON_NODE_HOLDS_VALUE(slides) && json_node_get_value_type(slides) != G_TYPE_STRING
+                           ? json_node_get_double(slides)
+                           : 0;
+        rmil_html(report->out, "<tr><th scope=\"row\">%s</th><td class=\"n\">%.0f</td></tr>\n", (const char *)m->data,
+                  count);
+    }
+    g_string_append(report->out, "</tbody>");
+    rmil_html_table_end(report->out);
+}
+
 void rmil_report_cohort(RmilReport *report) {
     g_string_append(report->out, "<section id=\"cohort\"><h2>Cohort</h2>\n");
     const char *cohort = rmil_json_text(report->run->info, "cohort");
     if (cohort) rmil_html(report->out, "<p>Table of slides: <code>%s</code></p>\n", cohort);
     splits_table(report);
-    key_table(report, "The cohort.", rmil_json_get(report->run->info, "cohort_summary"), NULL);
+    static const char *const shown_above[] = {"splits", "mpp", NULL};
+    JsonNode *summary = rmil_json_get(report->run->info, "cohort_summary");
+    key_table(report, "The cohort.", summary, shown_above);
+    resolutions_table(report, rmil_json_get(summary, "mpp"));
     problems_table(report);
     g_string_append(report->out, "</section>\n");
 }
@@ -140,8 +163,7 @@ static void command_line(RmilReport *report) {
     if (line->len == 0) return;
     rmil_html(report->out,
               "<h3>To repeat it</h3>\n<pre>%s</pre>\n<p class=\"soft\">The same version, input and seeds give the same "
-              "files, byte for byte, on any number of "
-              "threads.</p>\n",
+              "models and predictions, byte for byte, on any number of threads.</p>\n",
               line->str);
 }
 

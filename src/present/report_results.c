@@ -304,8 +304,8 @@ gboolean rmil_report_localisation(RmilReport *report, GError **error) {
     const RmilRunSummary *s = report->summary;
     g_string_append(report->out, "<section id=\"localisation\"><h2>Whether attention finds the lesion</h2>\n");
     if (s->n_alphas == 0) {
-        g_string_append(report->out, "<p>No localisation.csv: no positive test slide has an annotation to compare the "
-                                     "attention with.</p></section>\n");
+        g_string_append(report->out, "<p>No positive test slide has an annotation to compare the attention with "
+                                     "(no localisation.csv, or none with rows).</p></section>\n");
         return TRUE;
     }
     static const char *const names[] = {"IoU", "Dice", "Pointing game"};

@@ -14,7 +14,7 @@ static const struct {
     {"induction", "Attention induction"},
     {"rank", "Rank induction"},
     {"dsmil", "DS-MIL"},
-    {"dsmil-rank", "DS-MIL + rank"},
+    {"ds-rank", "DS-MIL + rank"},
     {"clam-sb", "CLAM-SB"},
     {"clam-mb", "CLAM-MB"},
     {"hipt", "HIPT"},

@@ -148,7 +148,7 @@ void fake_run_write(const char *folder, const FakeRun *fake) {
                         "131.7, \"label\": 0.6, \"train\": 4210, \"heatmaps\": 20}, "
                         "\"cohort_summary\": {\"slides\": %d, \"patients\": 74, \"annotated slides\": 16, \"tiles\": "
                         "{\"total\": 123456, \"median\": 1411, \"least\": 3, \"most\": 9120}, "
-                        "\"mpp\": {\"0.25 µm/px\": 60, \"0.5 µm/px\": 21}}, \"problems\": [%s]}",
+                        "\"mpp\": {\"0.250\": 60, \"0.500\": 21}, \"splits\": {\"train\": {\"positive\": 16}}}, \"problems\": [%s]}",
                         fake->seeds, fake->slides * 9 / 4, problem);
     save(folder, "run.json", info);
 }

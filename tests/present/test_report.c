@@ -145,7 +145,7 @@ static void one_training(const char *method, gboolean annotated, void (*check)(c
 static void check_plain(const char *page) {
     has(page, "AB-MIL");
     has(page, "interval");
-    has(page, "No localisation.csv");
+    has(page, "no localisation.csv");
     has(page, "No heat maps");
     has(page, "how much the result depends on the seed is not known");
     g_assert_null(strstr(page, "Mann-Whitney"));
@@ -197,7 +197,7 @@ static void test_missing_parts(void) {
     has(page, "run.json: the command");
     has(page, "runs/abmil/0/history.csv");
     has(page, "runs/rank/1/predictions.csv: this training is not finished");
-    has(page, "No localisation.csv");
+    has(page, "no localisation.csv");
 }
 
 static void replace(const char *folder, const char *name, const char *text) {
