@@ -20,7 +20,7 @@ typedef enum {
 } RmilHeatScale;
 
 typedef struct {
-    int64_t max_side;     /* longest side in px of the slide as drawn; never enlarged. 1600 */
+    int64_t max_side;     /* longest side in px of the slide as drawn; never enlarged. 1024 */
     double opacity;       /* of the heat, 0 … 1: 0.7 */
     const char *title;    /* or NULL */
     const char *legend;   /* what the colour means, or NULL: "attention, × mean", "percentile of tiles", "value" */

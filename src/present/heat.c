@@ -14,7 +14,7 @@ typedef struct {
 } HeatScale;
 
 void rmil_heat_options_init(RmilHeatOptions *options) {
-    *options = (RmilHeatOptions){.max_side = 1600, .opacity = 0.7, .scale = RMIL_HEAT_RELATIVE};
+    *options = (RmilHeatOptions){.max_side = 1024, .opacity = 0.7, .scale = RMIL_HEAT_RELATIVE};
 }
 
 G_GNUC_PRINTF(3, 4) static void add_tick(HeatScale *scale, double at, const char *format, ...) {
