@@ -70,13 +70,13 @@ static gboolean add_picture(RmilReport *report, const RmilMethodSummary *method,
     if (!data) return FALSE;
     double p = probability_of(method, item->id);
     rmil_html(report->out,
-              "<figure><img loading=\"lazy\" width=\"%d\" height=\"%d\" alt=\"Slide %s beside its attention heat map "
+              "<figure><img width=\"%d\" height=\"%d\" alt=\"Slide %s beside its attention heat map "
               "by %s\" src=\"data:image/jpeg;base64,",
               width, height, item->id, method->method->title);
     g_string_append(report->out, data);
     rmil_html(report->out, "\"><figcaption><strong>%s</strong>", method->method->title);
     if (!isnan(p))
-        rmil_html(report->out, ": probability %.2f, %s", p,
+        rmil_html(report->out, ": %s %.2f, %s", method->seeds > 1 ? "mean probability of the seeds" : "probability", p,
                   (p > 0.5) == (item->label == 1) ? "right"
                   : item->label                   ? "missed"
                                                   : "false alarm");
