@@ -1,0 +1,60 @@
+/* The stages before training: cohort -> tiles -> features and patch labels, each product a file of its own in the work
+ * folder, made once and made again only when its input or options change. */
+#ifndef RMIL_CLI_WORK_H
+#define RMIL_CLI_WORK_H
+
+#include "cli.h"
+
+typedef struct {
+    Cli *cli;
+    RmilCohort *cohort;
+    gboolean *failed;        /* by row: a stage failed, later ones leave it out */
+    JsonObject *stages;      /* per stage: done, skipped, seconds */
+    /* options */
+    gchar *folder;           /* -o */
+    gdouble mpp, tile_mpp, min_tissue, mask_mpp;
+    gint tile_px;
+    gchar *encoder, *weights;
+    gboolean bfloat16;
+    gchar **lesion, **exclusion;
+    gdouble padding, label_threshold;
+} Work;
+
+void work_init(Work *work, Cli *cli);
+void work_clear(Work *work);
+/* Option tables that point into `work`; free with g_free. */
+GOptionEntry *work_output_entries(Work *work);
+GOptionEntry *work_tile_entries(Work *work);
+GOptionEntry *work_encode_entries(Work *work);
+GOptionEntry *work_label_entries(Work *work);
+/* Checks the options and reads the cohort. */
+gboolean work_open(Work *work, const char *cohort, GError **error);
+
+/* folder/kind/ID.ending; free with g_free. */
+char *work_path(const Work *work, const char *kind, int64_t row, const char *ending);
+/* Where a row's features are or will be, and its patch labels (NULL when it has none of its own). Free with g_free. */
+char *work_features(const Work *work, int64_t row);
+char *work_labels(const Work *work, int64_t row);
+char *work_given_labels(const Work *work, int64_t row); /* what the cohort's patch_labels column names, or NULL */
+const char *work_cell(const Work *work, int64_t row, const char *column);
+/* Row's mpp: the cohort's column, else --mpp, else 0. */
+double work_mpp(const Work *work, int64_t row);
+RmilSlide *work_open_slide(const Work *work, int64_t row, GError **error);
+void work_annotation_options(const Work *work, RmilAnnotationOptions *options);
+/* Bag of coordinates, as tiling left it. */
+RmilGrid *work_grid(const RmilBag *bag);
+void work_stage_done(Work *work, const char *stage, int64_t made, int64_t kept, gint64 since);
+
+/* The stages. They record a row's failure and go on; FALSE only when nothing can go on. */
+gboolean stage_tile(Work *work, GError **error);
+gboolean stage_encode(Work *work, GError **error);
+gboolean stage_label(Work *work, GError **error);
+/* folder/cohort.csv: the rows that came through, with features and patch_labels columns: what `rankmil train` takes. */
+gboolean work_write_cohort(Work *work, GError **error);
+/* How slides become features: what `rankmil predict` must repeat for a new slide. Beside cohort.csv as
+ * preprocessing.json. Unref the object. */
+JsonObject *work_preprocessing(const Work *work);
+JsonObject *work_read_preprocessing(const char *cohort); /* NULL when there is none */
+gboolean work_apply_preprocessing(Work *work, JsonObject *preprocessing, GError **error);
+
+#endif

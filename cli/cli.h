@@ -1,0 +1,72 @@
+/* What the subcommands share: options, progress on stderr, results on stdout, problems and the exit status. */
+#ifndef RMIL_CLI_H
+#define RMIL_CLI_H
+
+#include "rankmil/rankmil.h"
+
+#include <json-glib/json-glib.h>
+
+typedef struct {
+    /* options every command takes */
+    gboolean json, quiet;
+    gint threads;
+    gint64 seed;
+    /* state */
+    const char *name;     /* of the subcommand */
+    JsonObject *result;   /* printed with --json */
+    JsonArray *problems;  /* of {"stage", "id", "message"} */
+    RmilMonitor monitor;
+    GMutex lock;
+    char *shown;          /* what the progress line shows now */
+    gint64 started, printed;
+    int64_t first;
+} Cli;
+
+/* Each command: argv without the program's name, argv[0] is the command. Returns the exit status. */
+int command_check(int argc, char **argv);
+int command_compare(int argc, char **argv);
+int command_encode(int argc, char **argv);
+int command_evaluate(int argc, char **argv);
+int command_label(int argc, char **argv);
+int command_metrics(int argc, char **argv);
+int command_predict(int argc, char **argv);
+int command_report(int argc, char **argv);
+int command_run(int argc, char **argv);
+int command_synth(int argc, char **argv);
+int command_tile(int argc, char **argv);
+int command_train(int argc, char **argv);
+
+typedef struct {
+    const char *arguments;   /* "COHORT -o DIR" */
+    const char *summary;     /* one line */
+    const char *description; /* the rest of the help, or NULL */
+    int least, most;         /* how many arguments remain after options; most < 0: any number */
+} CliUsage;
+
+/* Parses options (groups: NULL-terminated list of option tables); afterwards argv[1 … argc−1] are the arguments.
+ * FALSE: wrong usage, *status is the exit status. The caller ends with cli_done in any other case. */
+gboolean cli_begin(Cli *cli, int *argc, char ***argv, const CliUsage *usage, const GOptionEntry *const *groups,
+                   int *status);
+/* Prints the result (with --json), frees, and returns 0, or 1 when there were problems. */
+int cli_done(Cli *cli);
+/* Reports an error that ends the command; frees it; returns 1. Frees the state like cli_done. */
+int cli_fail(Cli *cli, GError *error);
+/* Wrong usage found after parsing: prints, frees, returns 2. */
+int cli_usage(Cli *cli, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* One slide (or run) failed at one stage; the rest goes on. Frees the error. Thread-safe. */
+void cli_problem(Cli *cli, const char *stage, const char *id, GError *error);
+/* Ends the progress line, so that other output starts on its own. */
+void cli_progress_end(Cli *cli);
+/* A line for people on stdout; nothing with --json or --quiet. */
+void cli_say(Cli *cli, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* JSON object as text, pretty-printed; free with g_free. */
+char *cli_json_text(JsonObject *object);
+gboolean cli_json_write(JsonObject *object, const char *path, GError **error);
+JsonObject *cli_json_read(const char *path, GError **error);
+/* Members with NaN or infinite numbers become null, which JSON has. */
+void cli_json_number(JsonObject *object, const char *name, double value);
+/* Size and modification time of a file as text: part of a product's identity. Free with g_free. */
+char *cli_file_identity(const char *path);
+
+#endif

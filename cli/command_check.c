@@ -1,0 +1,169 @@
+/* rankmil check COHORT: opens everything before hours are spent on it. */
+#include "cli-work.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef struct {
+    Work *work;
+    GMutex lock;
+    int64_t done;
+    double *mpp;      /* by row; 0 plain or none */
+    int64_t *dim;     /* by row; 0 no features */
+} Checking;
+
+/* Reads one pixel block in each corner and the middle: a truncated slide often opens well. */
+static gboolean sample_slide(RmilSlide *slide, GError **error) {
+    const RmilSlideInfo *info = rmil_slide_info(slide);
+    enum { SIDE = 64 };
+    g_autofree uint8_t *pixels = g_malloc(SIDE * SIDE * 3);
+    for (int i = 0; i < 5; i++) {
+        double x = i == 4 ? 0.5 : i % 2, y = i == 4 ? 0.5 : i / 2;
+        double left = (double)info->bounds_x + x * (double)MAX(info->bounds_width - SIDE, 0);
+        double top = (double)info->bounds_y + y * (double)MAX(info->bounds_height - SIDE, 0);
+        if (!rmil_slide_read(slide, left, top, 1, SIDE, SIDE, pixels, error)) return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean check_row(Checking *c, int64_t i, GError **error) {
+    const Work *work = c->work;
+    const RmilCohortRow *row = &work->cohort->rows[i];
+    RmilAnnotationOptions options;
+    work_annotation_options(work, &options);
+    if (row->slide) {
+        g_autoptr(RmilSlide) slide = work_open_slide(work, i, error);
+        if (!slide || !sample_slide(slide, error)) return FALSE;
+        const RmilSlideInfo *info = rmil_slide_info(slide);
+        c->mpp[i] = info->mpp;
+        options.slide_width = info->width;
+        options.slide_height = info->height;
+        if (info->warning) rmil_monitor_warn(&work->cli->monitor, "%s", info->warning);
+    }
+    if (row->features) {
+        g_autoptr(RmilBag) bag = rmil_bag_read(row->features, row->id, RMIL_FLOAT32, RMIL_BAG_ALL, error);
+        if (!bag) return FALSE;
+        c->dim[i] = bag->dim;
+        if (bag->slide_width > 0) {
+            options.slide_width = bag->slide_width;
+            options.slide_height = bag->slide_height;
+        }
+        g_autofree char *labels = work_given_labels(work, i);
+        if (labels) {
+            g_autofree uint8_t *values = g_malloc((gsize)bag->count);
+            if (!rmil_labels_read(labels, bag->count, values, error)) return FALSE;
+        }
+    }
+    if (row->annotation) {
+        g_autoptr(RmilRegion) region = rmil_region_read(row->annotation, &options, error);
+        if (!region) return FALSE;
+        if (row->label == 0 && !rmil_region_empty(region)) {
+            g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "has label 0, but %s outlines a lesion", row->annotation);
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+static gboolean check_task(int64_t i, int worker, gpointer user, GError **unused) {
+    Checking *c = user;
+    GError *error = NULL;
+    if (!check_row(c, i, &error)) {
+        c->work->failed[i] = TRUE;
+        cli_problem(c->work->cli, "check", c->work->cohort->rows[i].id, error);
+    }
+    g_mutex_lock(&c->lock);
+    rmil_monitor_progress(&c->work->cli->monitor, "check: rows", ++c->done, c->work->cohort->count);
+    g_mutex_unlock(&c->lock);
+    return TRUE;
+}
+
+static int compare_double(gconstpointer a, gconstpointer b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* How many slides have which resolution: a mix is worth a look, for tiles are resampled to one. */
+static void report_mpp(Cli *cli, const Checking *c, int64_t n) {
+    g_autofree double *sorted = g_memdup2(c->mpp, (gsize)n * sizeof *c->mpp);
+    qsort(sorted, (gsize)n, sizeof *sorted, compare_double);
+    JsonObject *mix = json_object_new();
+    for (int64_t i = 0, j; i < n; i = j) {
+        for (j = i + 1; j < n && fabs(sorted[j] - sorted[i]) <= 0.005 * sorted[i]; j++) continue;
+        if (sorted[i] <= 0) continue;
+        char name[32];
+        g_snprintf(name, sizeof name, "%.3f", sorted[i]);
+        json_object_set_int_member(mix, name, j - i);
+        cli_say(cli, "mpp %s: %" G_GINT64_FORMAT " slides", name, j - i);
+    }
+    json_object_set_object_member(cli->result, "mpp", mix);
+}
+
+static void report_cohort(Cli *cli, const Work *work) {
+    int64_t labels[3] = {0}, annotated = 0, splits[4] = {0};
+    for (int64_t i = 0; i < work->cohort->count; i++) {
+        const RmilCohortRow *row = &work->cohort->rows[i];
+        labels[row->label < 0 ? 2 : row->label > 0]++;
+        splits[row->split]++;
+        annotated += row->annotation != NULL;
+    }
+    cli_say(cli, "%s: %" G_GINT64_FORMAT " rows: %" G_GINT64_FORMAT " positive (%" G_GINT64_FORMAT " rows with an annotation), %" G_GINT64_FORMAT
+            " negative, %" G_GINT64_FORMAT " without label; train %" G_GINT64_FORMAT ", val %" G_GINT64_FORMAT ", test %" G_GINT64_FORMAT
+            ", to be drawn %" G_GINT64_FORMAT, work->cohort->path, work->cohort->count, labels[1], annotated, labels[0], labels[2],
+            splits[RMIL_SPLIT_TRAIN], splits[RMIL_SPLIT_VAL], splits[RMIL_SPLIT_TEST], splits[RMIL_SPLIT_NONE]);
+    json_object_set_int_member(cli->result, "rows", work->cohort->count);
+    json_object_set_int_member(cli->result, "positive", labels[1]);
+    json_object_set_int_member(cli->result, "negative", labels[0]);
+    json_object_set_int_member(cli->result, "unlabelled", labels[2]);
+    json_object_set_int_member(cli->result, "annotated", annotated);
+    if (labels[0] + labels[1] && (!labels[0] || !labels[1]))
+        cli_problem(cli, "check", NULL, g_error_new(RMIL_ERROR, RMIL_ERROR_DATA, "%s: every label is %d: training needs both classes",
+                                                    work->cohort->path, labels[1] ? 1 : 0));
+}
+
+static void report_dims(Cli *cli, const Checking *c, int64_t n) {
+    int64_t first = -1;
+    for (int64_t i = 0; i < n; i++) {
+        if (!c->dim[i]) continue;
+        if (first < 0) first = i;
+        else if (c->dim[i] != c->dim[first])
+            cli_problem(cli, "check", c->work->cohort->rows[i].id,
+                        g_error_new(RMIL_ERROR, RMIL_ERROR_DATA, "has %" G_GINT64_FORMAT " features a patch, %s has %" G_GINT64_FORMAT, c->dim[i],
+                                    c->work->cohort->rows[first].id, c->dim[first]));
+    }
+}
+
+int command_check(int argc, char **argv) {
+    static const CliUsage usage = {"COHORT", "Opens every slide, annotation and feature file of a cohort and says what is wrong.",
+                                   "Also: labels and splits (in reading the table), patients in two splits, the mix of resolutions,\n"
+                                   "annotations of other slides, lesions on negative slides.", 1, 1};
+    Cli cli;
+    Work work;
+    int status;
+    work_init(&work, &cli);
+    work.folder = g_strdup(".");
+    g_autofree GOptionEntry *tiles = work_tile_entries(&work), *labels = work_label_entries(&work);
+    const GOptionEntry *groups[] = {tiles, labels, NULL};
+    if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) {
+        work_clear(&work);
+        return status;
+    }
+    GError *error = NULL;
+    if (!work_open(&work, argv[1], &error)) {
+        work_clear(&work);
+        return cli_fail(&cli, error);
+    }
+    int64_t n = work.cohort->count;
+    Checking c = {.work = &work, .mpp = g_new0(double, n), .dim = g_new0(int64_t, n)};
+    g_mutex_init(&c.lock);
+    rmil_parallel(n, cli.threads, check_task, &c, NULL);
+    g_mutex_clear(&c.lock);
+    report_cohort(&cli, &work);
+    report_mpp(&cli, &c, n);
+    report_dims(&cli, &c, n);
+    if (!json_array_get_length(cli.problems)) cli_say(&cli, "nothing wrong was found");
+    g_free(c.mpp);
+    g_free(c.dim);
+    work_clear(&work);
+    return cli_done(&cli);
+}

@@ -1,0 +1,217 @@
+#include "cli.h"
+
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* -- progress --------------------------------------------------------------------------------------------------------- */
+static void clear_line(Cli *cli) {
+    if (cli->shown && isatty(STDERR_FILENO)) fputs("\r\033[K", stderr);
+}
+
+static void format_time(double seconds, char text[32]) {
+    int64_t s = (int64_t)(seconds + 0.5);
+    if (s >= 3600) g_snprintf(text, 32, "%d:%02d:%02d", (int)(s / 3600), (int)(s / 60 % 60), (int)(s % 60));
+    else g_snprintf(text, 32, "%d:%02d", (int)(s / 60), (int)(s % 60));
+}
+
+static void show_progress(gpointer user, const char *what, int64_t done, int64_t total) {
+    Cli *cli = user;
+    if (cli->quiet) return;
+    g_mutex_lock(&cli->lock);
+    gint64 now = g_get_monotonic_time();
+    if (!cli->shown || strcmp(cli->shown, what) != 0) {
+        if (cli->shown && isatty(STDERR_FILENO)) fputc('\n', stderr);
+        g_free(cli->shown);
+        cli->shown = g_strdup(what);
+        cli->started = now;
+        cli->printed = 0;
+        cli->first = done;
+    }
+    gboolean terminal = isatty(STDERR_FILENO) != 0, last = done >= total;
+    gint64 pause = terminal ? G_USEC_PER_SEC / 10 : 15 * G_USEC_PER_SEC;
+    if (last || now - cli->printed >= pause) {
+        double seconds = (double)(now - cli->started) / G_USEC_PER_SEC;
+        double rate = seconds > 0 ? (double)(done - cli->first) / seconds : 0;
+        char left[32] = "";
+        format_time(last ? seconds : rate > 0 ? (double)(total - done) / rate : 0, left);
+        if (terminal || last || cli->printed)
+            fprintf(stderr, "%s%-24s %" G_GINT64_FORMAT "/%" G_GINT64_FORMAT "  %.3g/s  %s %s%s", terminal ? "\r" : "",
+                    what, done, total, rate, left, last ? "taken" : rate > 0 ? "left" : "", terminal ? "\033[K" : "\n");
+        cli->printed = now;
+    }
+    g_mutex_unlock(&cli->lock);
+}
+
+void cli_progress_end(Cli *cli) {
+    g_mutex_lock(&cli->lock);
+    if (cli->shown && isatty(STDERR_FILENO)) fputc('\n', stderr);
+    g_clear_pointer(&cli->shown, g_free);
+    g_mutex_unlock(&cli->lock);
+}
+
+static void show_warning(gpointer user, const char *message) {
+    Cli *cli = user;
+    g_mutex_lock(&cli->lock);
+    clear_line(cli);
+    fprintf(stderr, "rankmil: warning: %s\n", message);
+    g_mutex_unlock(&cli->lock);
+}
+
+void cli_say(Cli *cli, const char *format, ...) {
+    if (cli->json || cli->quiet) return;
+    cli_progress_end(cli);
+    va_list arguments;
+    va_start(arguments, format);
+    vfprintf(stdout, format, arguments);
+    va_end(arguments);
+    fputc('\n', stdout);
+    fflush(stdout);
+}
+
+/* -- beginning and end -------------------------------------------------------------------------------------------------- */
+static void free_state(Cli *cli) {
+    cli_progress_end(cli);
+    json_object_unref(cli->result);
+    json_array_unref(cli->problems);
+    g_mutex_clear(&cli->lock);
+}
+
+gboolean cli_begin(Cli *cli, int *argc, char ***argv, const CliUsage *usage, const GOptionEntry *const *groups,
+                   int *status) {
+    const GOptionEntry common[] = {
+        {"threads", 0, 0, G_OPTION_ARG_INT, &cli->threads, "threads to use (default: all processors)", "N"},
+        {"seed", 0, 0, G_OPTION_ARG_INT64, &cli->seed, "seed of every random choice (default: 0)", "S"},
+        {"json", 0, 0, G_OPTION_ARG_NONE, &cli->json, "print the result as JSON on stdout", NULL},
+        {"quiet", 'q', 0, G_OPTION_ARG_NONE, &cli->quiet, "no progress, no tables", NULL},
+        {0},
+    };
+    memset(cli, 0, sizeof *cli);
+    cli->name = (*argv)[0];
+    g_autofree char *program = g_strdup_printf("rankmil %s", cli->name);
+    g_set_prgname(program);
+    g_autoptr(GOptionContext) context = g_option_context_new(usage->arguments);
+    g_option_context_set_summary(context, usage->summary);
+    if (usage->description) g_option_context_set_description(context, usage->description);
+    for (int i = 0; groups && groups[i]; i++) g_option_context_add_main_entries(context, groups[i], NULL);
+    g_option_context_add_main_entries(context, common, NULL);
+    g_autoptr(GError) error = NULL;
+    *status = 2;
+    if (!g_option_context_parse(context, argc, argv, &error)) {
+        fprintf(stderr, "rankmil %s: %s\nSee 'rankmil %s --help'.\n", cli->name, error->message, cli->name);
+        return FALSE;
+    }
+    int arguments = *argc - 1;
+    if (arguments < usage->least || (usage->most >= 0 && arguments > usage->most)) {
+        fprintf(stderr, "usage: rankmil %s %s\nSee 'rankmil %s --help'.\n", cli->name, usage->arguments, cli->name);
+        return FALSE;
+    }
+    if (cli->threads < 0 || cli->threads > 4096) {
+        fprintf(stderr, "rankmil %s: --threads %d is not in 1 … 4096\n", cli->name, cli->threads);
+        return FALSE;
+    }
+    cli->threads = rmil_threads(cli->threads);
+    cli->result = json_object_new();
+    json_object_set_string_member(cli->result, "command", cli->name);
+    json_object_set_string_member(cli->result, "version", rmil_version());
+    cli->problems = json_array_new();
+    g_mutex_init(&cli->lock);
+    cli->monitor = (RmilMonitor){show_progress, show_warning, cli};
+    return TRUE;
+}
+
+int cli_done(Cli *cli) {
+    int status = json_array_get_length(cli->problems) ? 1 : 0;
+    cli_progress_end(cli);
+    if (cli->json) {
+        json_object_set_array_member(cli->result, "problems", json_array_ref(cli->problems));
+        g_autofree char *text = cli_json_text(cli->result);
+        puts(text);
+    } else if (status && json_array_get_length(cli->problems) > 1) {
+        fprintf(stderr, "rankmil: %u problems, each named above; the rest is done\n",
+                json_array_get_length(cli->problems));
+    }
+    if (fflush(stdout) != 0) {
+        fprintf(stderr, "rankmil: stdout: %s\n", g_strerror(errno));
+        status = 1;
+    }
+    free_state(cli);
+    return status;
+}
+
+int cli_fail(Cli *cli, GError *error) {
+    cli_problem(cli, cli->name, NULL, error);
+    return cli_done(cli);
+}
+
+int cli_usage(Cli *cli, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    fprintf(stderr, "rankmil %s: ", cli->name);
+    vfprintf(stderr, format, arguments);
+    fprintf(stderr, "\nSee 'rankmil %s --help'.\n", cli->name);
+    va_end(arguments);
+    free_state(cli);
+    return 2;
+}
+
+void cli_problem(Cli *cli, const char *stage, const char *id, GError *error) {
+    g_mutex_lock(&cli->lock);
+    clear_line(cli);
+    if (id) fprintf(stderr, "rankmil: %s: %s: %s\n", stage, id, error->message);
+    else fprintf(stderr, "rankmil: %s\n", error->message);
+    JsonObject *problem = json_object_new();
+    json_object_set_string_member(problem, "stage", stage);
+    if (id) json_object_set_string_member(problem, "id", id);
+    json_object_set_string_member(problem, "message", error->message);
+    json_array_add_object_element(cli->problems, problem);
+    g_mutex_unlock(&cli->lock);
+    g_error_free(error);
+}
+
+/* -- JSON ----------------------------------------------------------------------------------------------------------------- */
+char *cli_json_text(JsonObject *object) {
+    g_autoptr(JsonNode) node = json_node_new(JSON_NODE_OBJECT);
+    json_node_set_object(node, object);
+    return json_to_string(node, TRUE);
+}
+
+gboolean cli_json_write(JsonObject *object, const char *path, GError **error) {
+    g_autofree char *text = cli_json_text(object);
+    g_autofree char *line = g_strconcat(text, "\n", NULL);
+    return rmil_file_write(path, line, strlen(line), error);
+}
+
+JsonObject *cli_json_read(const char *path, GError **error) {
+    gsize size;
+    g_autofree char *text = rmil_file_read(path, 64 << 20, &size, error);
+    if (!text) return NULL;
+    g_autoptr(JsonParser) parser = json_parser_new();
+    GError *reason = NULL;
+    if (!json_parser_load_from_data(parser, text, (gssize)size, &reason)) {
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_FORMAT, "%s: is not JSON: %s", path, reason->message);
+        g_error_free(reason);
+        return NULL;
+    }
+    JsonNode *root = json_parser_get_root(parser);
+    if (!root || !JSON_NODE_HOLDS_OBJECT(root)) {
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_FORMAT, "%s: does not hold a JSON object", path);
+        return NULL;
+    }
+    return json_object_ref(json_node_get_object(root));
+}
+
+void cli_json_number(JsonObject *object, const char *name, double value) {
+    if (isfinite(value)) json_object_set_double_member(object, name, value);
+    else json_object_set_null_member(object, name);
+}
+
+char *cli_file_identity(const char *path) {
+    GStatBuf info;
+    if (g_stat(path, &info) != 0) return g_strdup("missing");
+    return g_strdup_printf("%" G_GINT64_FORMAT " bytes, modified %" G_GINT64_FORMAT ".%09ld", (gint64)info.st_size,
+                           (gint64)info.st_mtim.tv_sec, (long)info.st_mtim.tv_nsec);
+}

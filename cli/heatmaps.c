@@ -1,0 +1,29 @@
+/* A model's attention over one slide. */
+#include "cli-train.h"
+
+gboolean heat_write(const Work *work, int64_t row, const RmilBag *bag, const RmilModel *model, const char *title,
+                    const char *path, GError **error) {
+    const RmilCohortRow *given = &work->cohort->rows[row];
+    if (!bag->coords || bag->patch_size_level0 <= 0) {
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: its features have no coordinates to draw them at", given->id);
+        return FALSE;
+    }
+    g_autoptr(RmilSlide) slide = work_open_slide(work, row, error);
+    if (!slide) return FALSE;
+    g_autoptr(RmilRegion) region = NULL;
+    if (given->annotation) {
+        RmilAnnotationOptions annotation;
+        work_annotation_options(work, &annotation);
+        if (!(region = rmil_region_read(given->annotation, &annotation, error))) return FALSE;
+    }
+    g_autofree float *attention = g_new(float, bag->count);
+    RmilPrediction prediction;
+    RmilHeatOptions options;
+    if (!rmil_model_predict(model, bag, given->label, &prediction, NULL, attention, error)) return FALSE;
+    rmil_heat_options_init(&options);
+    g_autofree char *text = g_strdup_printf("%s: probability %.3f", title, prediction.probability);
+    options.title = text;
+    options.side_by_side = TRUE;
+    options.scale = RMIL_HEAT_RELATIVE;
+    return rmil_heat_write(slide, bag->coords, attention, bag->count, bag->patch_size_level0, region, &options, path, error);
+}

@@ -1,0 +1,112 @@
+/* encode: tiles -> features/ID.h5. Slides one after the other, the tiles of a slide in parallel: memory stays at one
+ * slide's features, and a cohort of one slide uses all processors too. */
+#include "cli-work.h"
+
+#include <string.h>
+
+typedef struct {
+    Work *work;
+    RmilEncoder *encoder;
+    RmilSlide *slide;
+    const RmilGrid *grid;
+    float *features;
+    uint8_t **pixels; /* by worker: one batch of tiles */
+    int batch;
+    GMutex lock;
+    int64_t done, total; /* tiles of the whole cohort */
+} Encoding;
+
+static gboolean encode_batch(int64_t index, int worker, gpointer user, GError **error) {
+    Encoding *e = user;
+    int64_t first = index * e->batch, count = MIN(e->batch, e->grid->count - first);
+    gsize tile = (gsize)e->grid->tile_px * (gsize)e->grid->tile_px * 3;
+    for (int64_t i = 0; i < count; i++)
+        if (!rmil_grid_read(e->grid, e->slide, first + i, e->pixels[worker] + (gsize)i * tile, error)) return FALSE;
+    if (!rmil_encoder_run(e->encoder, worker, e->pixels[worker], (int)count,
+                          e->features + first * rmil_encoder_dim(e->encoder), error))
+        return FALSE;
+    g_mutex_lock(&e->lock);
+    e->done += count;
+    rmil_monitor_progress(&e->work->cli->monitor, "encode: tiles", e->done, e->total);
+    g_mutex_unlock(&e->lock);
+    return TRUE;
+}
+
+static gboolean encode_slide(Encoding *e, int64_t row, const RmilBag *tiles, const char *source, const char *path, GError **error) {
+    g_autoptr(RmilSlide) slide = work_open_slide(e->work, row, error);
+    if (!slide) return FALSE;
+    g_autoptr(RmilGrid) grid = work_grid(tiles);
+    int dim = rmil_encoder_dim(e->encoder);
+    g_autofree float *features = g_try_malloc_n((gsize)grid->count, (gsize)dim * sizeof(float));
+    if (!features) {
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_MEMORY, "%s: %" G_GINT64_FORMAT " × %d features do not fit in memory",
+                    rmil_slide_path(slide), grid->count, dim);
+        return FALSE;
+    }
+    e->slide = slide;
+    e->grid = grid;
+    e->features = features;
+    if (!rmil_parallel((grid->count + e->batch - 1) / e->batch, e->work->cli->threads, encode_batch, e, error)) return FALSE;
+    RmilBag bag = *tiles;
+    bag.dim = dim;
+    bag.precision = RMIL_FLOAT32;
+    bag.features = features;
+    bag.source = (char *)source;
+    return rmil_bag_write(&bag, path, TRUE, error);
+}
+
+static gboolean encode_row(Encoding *e, int64_t row, const char *identity, gboolean *made, GError **error) {
+    Work *work = e->work;
+    g_autofree char *tiles_path = work_path(work, "tiles", row, "h5"), *path = work_path(work, "features", row, "h5");
+    g_autoptr(RmilBag) tiles = rmil_bag_read(tiles_path, work->cohort->rows[row].id, RMIL_FLOAT32, RMIL_BAG_NO_FEATURES, error);
+    if (!tiles) return FALSE;
+    g_autofree char *source = g_strdup_printf("%s; %s", identity, tiles->source ? tiles->source : "");
+    g_autofree char *have = rmil_bag_source(path);
+    int64_t before = e->done;
+    *made = !(have && strcmp(have, source) == 0);
+    gboolean done = !*made || encode_slide(e, row, tiles, source, path, error);
+    e->done = before + tiles->count;
+    rmil_monitor_progress(&work->cli->monitor, "encode: tiles", e->done, e->total);
+    return done;
+}
+
+gboolean stage_encode(Work *work, GError **error) {
+    gint64 start = g_get_monotonic_time();
+    RmilEncoderOptions options = {.weights = work->weights, .precision = work->bfloat16 ? RMIL_BFLOAT16 : RMIL_FLOAT32,
+                                  .workers = work->cli->threads};
+    int64_t total = 0, count = 0, made = 0, kept = 0;
+    for (int64_t i = 0; i < work->cohort->count; i++) {
+        if (work->failed[i] || work->cohort->rows[i].features) continue;
+        g_autofree char *path = work_path(work, "tiles", i, "h5");
+        g_autoptr(RmilBag) tiles = rmil_bag_read(path, NULL, RMIL_FLOAT32, RMIL_BAG_NO_FEATURES, NULL);
+        total += tiles ? tiles->count : 0;
+        count++;
+    }
+    if (!count) return TRUE;
+    g_autoptr(RmilEncoder) encoder = rmil_encoder_new(work->encoder, &options, error);
+    if (!encoder) return FALSE;
+    Encoding e = {.work = work, .encoder = encoder, .batch = rmil_encoder_batch(encoder), .total = total};
+    g_mutex_init(&e.lock);
+    e.pixels = g_new0(uint8_t *, work->cli->threads);
+    for (int i = 0; i < work->cli->threads; i++)
+        e.pixels[i] = g_malloc((gsize)e.batch * (gsize)work->tile_px * (gsize)work->tile_px * 3);
+    for (int64_t i = 0; i < work->cohort->count; i++) {
+        if (work->failed[i] || work->cohort->rows[i].features) continue;
+        GError *reason = NULL;
+        gboolean new = FALSE;
+        if (encode_row(&e, i, rmil_encoder_identity(encoder), &new, &reason)) {
+            made += new;
+            kept += !new;
+        } else {
+            work->failed[i] = TRUE;
+            cli_problem(work->cli, "encode", work->cohort->rows[i].id, reason);
+        }
+    }
+    for (int i = 0; i < work->cli->threads; i++) g_free(e.pixels[i]);
+    g_free(e.pixels);
+    g_mutex_clear(&e.lock);
+    json_object_set_int_member(work->cli->result, "feature_dim", rmil_encoder_dim(encoder));
+    json_object_set_string_member(work->cli->result, "encoder", rmil_encoder_identity(encoder));
+    work_stage_done(work, "encode", made, kept, start);
+    return TRUE;
+}

@@ -1,0 +1,219 @@
+#include "cli-work.h"
+
+#include <math.h>
+#include <string.h>
+
+void work_init(Work *work, Cli *cli) {
+    RmilTileOptions tile;
+    rmil_tile_options_init(&tile);
+    *work = (Work){.cli = cli, .tile_px = tile.tile_px, .tile_mpp = tile.mpp, .min_tissue = tile.min_tissue,
+                   .mask_mpp = 4, .label_threshold = 0.05};
+}
+
+void work_clear(Work *work) {
+    if (work->cohort) rmil_cohort_free(work->cohort);
+    if (work->stages) json_object_unref(work->stages);
+    g_free(work->failed);
+    g_free(work->folder);
+    g_free(work->encoder);
+    g_free(work->weights);
+    g_strfreev(work->lesion);
+    g_strfreev(work->exclusion);
+}
+
+#define ENTRIES(...) g_memdup2((const GOptionEntry[]){__VA_ARGS__, {0}}, sizeof((const GOptionEntry[]){__VA_ARGS__, {0}}))
+
+GOptionEntry *work_output_entries(Work *work) {
+    return ENTRIES({"output", 'o', 0, G_OPTION_ARG_FILENAME, &work->folder, "work folder", "DIR"});
+}
+
+GOptionEntry *work_tile_entries(Work *work) {
+    return ENTRIES(
+        {"mpp", 0, 0, G_OPTION_ARG_DOUBLE, &work->mpp, "µm per level-0 pixel of every slide (default: what the slide says)", "X"},
+        {"tile-mpp", 0, 0, G_OPTION_ARG_DOUBLE, &work->tile_mpp, "µm per pixel of a tile (default: 0.5, which is 20×)", "X"},
+        {"min-tissue", 0, 0, G_OPTION_ARG_DOUBLE, &work->min_tissue, "least share of tissue in a tile (default: 0.05)", "X"},
+        {"mask-mpp", 0, 0, G_OPTION_ARG_DOUBLE, &work->mask_mpp, "µm per pixel of the tissue mask (default: 4)", "X"});
+}
+
+GOptionEntry *work_encode_entries(Work *work) {
+    return ENTRIES(
+        {"encoder", 0, 0, G_OPTION_ARG_STRING, &work->encoder, "texture (default, built in) or resnet50", "NAME"},
+        {"weights", 0, 0, G_OPTION_ARG_FILENAME, &work->weights, "the encoder's weight file", "FILE"},
+        {"encode-bfloat16", 0, 0, G_OPTION_ARG_NONE, &work->bfloat16, "run the encoder in bfloat16", NULL});
+}
+
+GOptionEntry *work_label_entries(Work *work) {
+    return ENTRIES(
+        {"lesion", 0, 0, G_OPTION_ARG_STRING_ARRAY, &work->lesion, "annotation group or class that is lesion; may be given again", "NAME"},
+        {"exclude", 0, 0, G_OPTION_ARG_STRING_ARRAY, &work->exclusion, "group or class that is cut out; may be given again", "NAME"},
+        {"padding", 0, 0, G_OPTION_ARG_DOUBLE, &work->padding, "grow annotations by so many level-0 pixels (default: 0)", "PX"},
+        {"label-threshold", 0, 0, G_OPTION_ARG_DOUBLE, &work->label_threshold, "a patch is annotated above this share (default: 0.05)", "X"});
+}
+
+static gboolean in_range(const char *name, double value, double low, double high, GError **error) {
+    if (value >= low && value <= high) return TRUE;
+    g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s %g is not in %g … %g", name, value, low, high);
+    return FALSE;
+}
+
+gboolean work_open(Work *work, const char *cohort, GError **error) {
+    if (!work->folder) {
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "-o DIR is missing");
+        return FALSE;
+    }
+    if (!in_range("--mpp", work->mpp, 0, 100, error) || !in_range("--tile-mpp", work->tile_mpp, 0.01, 100, error) ||
+        !in_range("--min-tissue", work->min_tissue, 0, 1, error) || !in_range("--mask-mpp", work->mask_mpp, 0.1, 1000, error) ||
+        !in_range("--padding", work->padding, 0, 1e6, error) ||
+        !in_range("--label-threshold", work->label_threshold, 0, 1, error))
+        return FALSE;
+    if (!work->encoder) work->encoder = g_strdup("texture");
+    work->cohort = rmil_cohort_read(cohort, error);
+    if (!work->cohort) return FALSE;
+    work->failed = g_new0(gboolean, work->cohort->count);
+    work->stages = json_object_new();
+    return TRUE;
+}
+
+char *work_path(const Work *work, const char *kind, int64_t row, const char *ending) {
+    g_autofree char *name = g_strconcat(work->cohort->rows[row].id, ".", ending, NULL);
+    return g_build_filename(work->folder, kind, name, NULL);
+}
+
+const char *work_cell(const Work *work, int64_t row, const char *column) {
+    return rmil_table_cell(work->cohort->table, row, rmil_table_find(work->cohort->table, column));
+}
+
+char *work_features(const Work *work, int64_t row) {
+    const char *given = work->cohort->rows[row].features;
+    return given ? g_strdup(given) : work_path(work, "features", row, "h5");
+}
+
+char *work_labels(const Work *work, int64_t row) {
+    return work->cohort->rows[row].annotation ? work_path(work, "labels", row, "h5") : work_given_labels(work, row);
+}
+
+char *work_given_labels(const Work *work, int64_t row) {
+    const char *given = work_cell(work, row, "patch_labels");
+    if (!*given) return NULL;
+    g_autofree char *folder = g_path_get_dirname(work->cohort->path);
+    return g_canonicalize_filename(given, folder);
+}
+
+double work_mpp(const Work *work, int64_t row) {
+    double given = work->cohort->rows[row].mpp;
+    return given > 0 ? given : work->mpp;
+}
+
+RmilSlide *work_open_slide(const Work *work, int64_t row, GError **error) {
+    return rmil_slide_open(work->cohort->rows[row].slide, work_mpp(work, row), error);
+}
+
+void work_annotation_options(const Work *work, RmilAnnotationOptions *options) {
+    rmil_annotation_options_init(options);
+    if (work->lesion) options->lesion = (const char *const *)work->lesion;
+    if (work->exclusion) options->exclusion = (const char *const *)work->exclusion;
+    options->padding = work->padding;
+}
+
+RmilGrid *work_grid(const RmilBag *bag) {
+    RmilGrid *grid = g_new0(RmilGrid, 1);
+    grid->count = bag->count;
+    grid->coords = g_memdup2(bag->coords, (gsize)bag->count * 2 * sizeof *bag->coords);
+    grid->tissue = g_memdup2(bag->tissue, bag->tissue ? (gsize)bag->count * sizeof *bag->tissue : 0);
+    grid->tile_px = (int)bag->patch_size;
+    grid->tile_level0 = bag->patch_size_level0;
+    grid->downsample = bag->patch_size_level0 / bag->patch_size;
+    grid->mpp = bag->target_mpp;
+    grid->slide_width = bag->slide_width;
+    grid->slide_height = bag->slide_height;
+    return grid;
+}
+
+void work_stage_done(Work *work, const char *stage, int64_t made, int64_t kept, gint64 since) {
+    double seconds = (double)(g_get_monotonic_time() - since) / G_USEC_PER_SEC;
+    JsonObject *object = json_object_new();
+    json_object_set_int_member(object, "made", made);
+    json_object_set_int_member(object, "kept", kept);
+    json_object_set_double_member(object, "seconds", seconds);
+    json_object_set_object_member(work->stages, stage, object);
+    if (kept) cli_say(work->cli, "%-8s %" G_GINT64_FORMAT " made, %" G_GINT64_FORMAT " already there, %.1f s", stage, made, kept, seconds);
+    else cli_say(work->cli, "%-8s %" G_GINT64_FORMAT " made, %.1f s", stage, made, seconds);
+}
+
+gboolean work_write_cohort(Work *work, GError **error) {
+    static const char *const known[] = {"id", "slide", "features", "patch_labels", "label", "split", "annotation", "patient", "mpp"};
+    const RmilTable *table = work->cohort->table;
+    g_autoptr(GString) out = g_string_new(NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS(known); i++) rmil_csv_append(out, known[i], ',');
+    g_autoptr(GPtrArray) extra = g_ptr_array_new();
+    for (int c = 0; c < rmil_table_columns(table); c++) {
+        const char *name = rmil_table_name(table, c);
+        gboolean new = TRUE;
+        for (gsize i = 0; i < G_N_ELEMENTS(known); i++) new = new && strcmp(name, known[i]) != 0;
+        if (!new) continue;
+        g_ptr_array_add(extra, GINT_TO_POINTER(c));
+        rmil_csv_append(out, name, ',');
+    }
+    out->str[out->len - 1] = '\n';
+    for (int64_t i = 0; i < work->cohort->count; i++) {
+        const RmilCohortRow *row = &work->cohort->rows[i];
+        g_autofree char *features = work_features(work, i), *labels = work_labels(work, i);
+        if (work->failed[i] || !g_file_test(features, G_FILE_TEST_EXISTS)) continue;
+        char number[32] = "", mpp[G_ASCII_DTOSTR_BUF_SIZE] = "";
+        if (row->label >= 0) g_snprintf(number, sizeof number, "%d", row->label);
+        if (work_mpp(work, i) > 0) g_ascii_dtostr(mpp, sizeof mpp, work_mpp(work, i));
+        g_autofree char *features_full = g_canonicalize_filename(features, NULL);
+        g_autofree char *labels_full = labels && g_file_test(labels, G_FILE_TEST_EXISTS) ? g_canonicalize_filename(labels, NULL) : NULL;
+        const char *cells[] = {row->id, row->slide ? row->slide : "", features_full, labels_full ? labels_full : "", number,
+                               rmil_split_name(row->split), row->annotation ? row->annotation : "",
+                               row->patient ? row->patient : "", mpp};
+        for (gsize c = 0; c < G_N_ELEMENTS(cells); c++) rmil_csv_append(out, cells[c], ',');
+        for (guint c = 0; c < extra->len; c++) rmil_csv_append(out, rmil_table_cell(table, i, GPOINTER_TO_INT(extra->pdata[c])), ',');
+        out->str[out->len - 1] = '\n';
+    }
+    g_autofree char *path = g_build_filename(work->folder, "cohort.csv", NULL);
+    g_autofree char *how = g_build_filename(work->folder, "preprocessing.json", NULL);
+    g_autoptr(JsonObject) preprocessing = work_preprocessing(work);
+    return cli_json_write(preprocessing, how, error) && rmil_file_write(path, out->str, out->len, error);
+}
+
+/* -- preprocessing.json ------------------------------------------------------------------------------------------------------- */
+JsonObject *work_preprocessing(const Work *work) {
+    JsonObject *o = json_object_new();
+    json_object_set_string_member(o, "encoder", work->encoder);
+    if (work->weights) {
+        g_autofree char *weights = g_canonicalize_filename(work->weights, NULL);
+        json_object_set_string_member(o, "weights", weights);
+    }
+    json_object_set_boolean_member(o, "encode_bfloat16", work->bfloat16);
+    json_object_set_double_member(o, "tile_mpp", work->tile_mpp);
+    json_object_set_double_member(o, "min_tissue", work->min_tissue);
+    json_object_set_double_member(o, "mask_mpp", work->mask_mpp);
+    return o;
+}
+
+JsonObject *work_read_preprocessing(const char *cohort) {
+    g_autofree char *folder = g_path_get_dirname(cohort), *path = g_build_filename(folder, "preprocessing.json", NULL);
+    return cli_json_read(path, NULL);
+}
+
+static double number_member(JsonObject *o, const char *name, double otherwise) {
+    JsonNode *node = json_object_get_member(o, name);
+    return node && JSON_NODE_HOLDS_VALUE(node) ? json_node_get_double(node) : otherwise;
+}
+
+gboolean work_apply_preprocessing(Work *work, JsonObject *o, GError **error) {
+    JsonNode *encoder = json_object_get_member(o, "encoder"), *weights = json_object_get_member(o, "weights");
+    if (!encoder || json_node_get_value_type(encoder) != G_TYPE_STRING) {
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_FORMAT, "run.json: preprocessing names no encoder");
+        return FALSE;
+    }
+    g_free(work->encoder);
+    work->encoder = json_node_dup_string(encoder);
+    if (!work->weights && weights) work->weights = json_node_dup_string(weights);
+    work->bfloat16 = number_member(o, "encode_bfloat16", 0) != 0;
+    work->tile_mpp = number_member(o, "tile_mpp", work->tile_mpp);
+    work->min_tissue = number_member(o, "min_tissue", work->min_tissue);
+    work->mask_mpp = number_member(o, "mask_mpp", work->mask_mpp);
+    return TRUE;
+}
