@@ -1,5 +1,6 @@
-/* encode: tiles -> features/ID.h5. Slides one after the other, the tiles of a slide in parallel: memory stays at one
- * slide's features, and a cohort of one slide uses all processors too. */
+/* encode: tiles -> features/ID.h5. Slides one after the other, the tiles of a slide in parallel: each worker reads a batch
+ * of tiles and encodes it while the others do the same, memory stays at one slide's features, and a killed run goes on at
+ * the batch where it stopped. */
 #include "cli-work.h"
 
 #include <string.h>
@@ -9,8 +10,9 @@ typedef struct {
     RmilEncoder *encoder;
     RmilSlide *slide;
     const RmilGrid *grid;
-    float *features;
+    RmilBagWriter *writer;
     uint8_t **pixels; /* by worker: one batch of tiles */
+    float **features; /* by worker: one batch of features */
     int batch;
     GMutex lock;
     int64_t done, total; /* tiles of the whole cohort */
@@ -20,11 +22,13 @@ static gboolean encode_batch(int64_t index, int worker, gpointer user, GError **
     Encoding *e = user;
     int64_t first = index * e->batch, count = MIN(e->batch, e->grid->count - first);
     gsize tile = (gsize)e->grid->tile_px * (gsize)e->grid->tile_px * 3;
-    for (int64_t i = 0; i < count; i++)
-        if (!rmil_grid_read(e->grid, e->slide, first + i, e->pixels[worker] + (gsize)i * tile, error)) return FALSE;
-    if (!rmil_encoder_run(e->encoder, worker, e->pixels[worker], (int)count,
-                          e->features + first * rmil_encoder_dim(e->encoder), error))
-        return FALSE;
+    if (!rmil_bag_writer_has(e->writer, first, count)) {
+        for (int64_t i = 0; i < count; i++)
+            if (!rmil_grid_read(e->grid, e->slide, first + i, e->pixels[worker] + (gsize)i * tile, error)) return FALSE;
+        if (!rmil_encoder_run(e->encoder, worker, e->pixels[worker], (int)count, e->features[worker], error) ||
+            !rmil_bag_writer_put(e->writer, first, count, e->features[worker], error))
+            return FALSE;
+    }
     g_mutex_lock(&e->lock);
     e->done += count;
     rmil_monitor_progress(&e->work->cli->monitor, "encode: tiles", e->done, e->total);
@@ -35,24 +39,22 @@ static gboolean encode_batch(int64_t index, int worker, gpointer user, GError **
 static gboolean encode_slide(Encoding *e, int64_t row, const RmilBag *tiles, const char *source, const char *path, GError **error) {
     g_autoptr(RmilSlide) slide = work_open_slide(e->work, row, error);
     if (!slide) return FALSE;
-    g_autoptr(RmilGrid) grid = work_grid(tiles);
-    int dim = rmil_encoder_dim(e->encoder);
-    g_autofree float *features = g_try_malloc_n((gsize)grid->count, (gsize)dim * sizeof(float));
-    if (!features) {
-        g_set_error(error, RMIL_ERROR, RMIL_ERROR_MEMORY, "%s: %" G_GINT64_FORMAT " × %d features do not fit in memory",
-                    rmil_slide_path(slide), grid->count, dim);
+    if (tiles->patch_size != e->work->tile_px) {
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "its tiles are %g px a side, the encoder takes %d", tiles->patch_size, e->work->tile_px);
         return FALSE;
     }
+    g_autoptr(RmilGrid) grid = work_grid(tiles);
+    RmilBag meta = *tiles;
+    meta.dim = rmil_encoder_dim(e->encoder);
+    meta.precision = RMIL_FLOAT32;
+    meta.source = (char *)source;
     e->slide = slide;
     e->grid = grid;
-    e->features = features;
-    if (!rmil_parallel((grid->count + e->batch - 1) / e->batch, e->work->cli->threads, encode_batch, e, error)) return FALSE;
-    RmilBag bag = *tiles;
-    bag.dim = dim;
-    bag.precision = RMIL_FLOAT32;
-    bag.features = features;
-    bag.source = (char *)source;
-    return rmil_bag_write(&bag, path, TRUE, error);
+    if (!(e->writer = rmil_bag_writer_begin(&meta, path, TRUE, error))) return FALSE;
+    if (rmil_parallel((grid->count + e->batch - 1) / e->batch, e->work->cli->threads, encode_batch, e, error))
+        return rmil_bag_writer_commit(e->writer, error);
+    rmil_bag_writer_free(e->writer);
+    return FALSE;
 }
 
 static gboolean encode_row(Encoding *e, int64_t row, const char *identity, gboolean *made, GError **error) {
@@ -88,8 +90,11 @@ gboolean stage_encode(Work *work, GError **error) {
     Encoding e = {.work = work, .encoder = encoder, .batch = rmil_encoder_batch(encoder), .total = total};
     g_mutex_init(&e.lock);
     e.pixels = g_new0(uint8_t *, work->cli->threads);
-    for (int i = 0; i < work->cli->threads; i++)
+    e.features = g_new0(float *, work->cli->threads);
+    for (int i = 0; i < work->cli->threads; i++) {
         e.pixels[i] = g_malloc((gsize)e.batch * (gsize)work->tile_px * (gsize)work->tile_px * 3);
+        e.features[i] = g_new(float, (gsize)e.batch * (gsize)rmil_encoder_dim(encoder));
+    }
     for (int64_t i = 0; i < work->cohort->count; i++) {
         if (work->failed[i] || work->cohort->rows[i].features) continue;
         GError *reason = NULL;
@@ -102,8 +107,12 @@ gboolean stage_encode(Work *work, GError **error) {
             cli_problem(work->cli, "encode", work->cohort->rows[i].id, reason);
         }
     }
-    for (int i = 0; i < work->cli->threads; i++) g_free(e.pixels[i]);
+    for (int i = 0; i < work->cli->threads; i++) {
+        g_free(e.pixels[i]);
+        g_free(e.features[i]);
+    }
     g_free(e.pixels);
+    g_free(e.features);
     g_mutex_clear(&e.lock);
     json_object_set_int_member(work->cli->result, "feature_dim", rmil_encoder_dim(encoder));
     json_object_set_string_member(work->cli->result, "encoder", rmil_encoder_identity(encoder));
