@@ -104,38 +104,16 @@ void train_data_clear(TrainData *data) {
 }
 
 /* -- splits ------------------------------------------------------------------------------------------------------------------ */
-static RmilSplit parse_split(const char *text) {
-    for (RmilSplit s = RMIL_SPLIT_NONE; s <= RMIL_SPLIT_TEST; s++)
-        if (strcmp(rmil_split_name(s), text) == 0) return s;
-    return (RmilSplit)-1;
-}
-
+/* Every column of a splits file is a repeat; the number that its name ends in is the seed. */
 static gboolean read_fixed(const TrainData *data, const char *path, GArray *repeats, GError **error) {
-    g_autoptr(RmilTable) table = rmil_table_read(path, error);
+    g_autoptr(RmilSplitTable) table = rmil_split_table_read(path, data->cohort, error);
     if (!table) return FALSE;
-    int id = rmil_table_find(table, "id");
-    if (id < 0 || rmil_table_columns(table) < 2) {
-        g_set_error(error, RMIL_ERROR, RMIL_ERROR_FORMAT, "%s: needs a column \"id\" and at least one column of splits", path);
-        return FALSE;
-    }
-    g_autoptr(GHashTable) rows = g_hash_table_new(g_str_hash, g_str_equal);
-    for (int64_t i = 0; i < data->count; i++) g_hash_table_insert(rows, data->cohort->rows[i].id, GSIZE_TO_POINTER((gsize)i + 1));
-    for (int c = 0; c < rmil_table_columns(table); c++) {
-        if (c == id) continue;
-        const char *name = rmil_table_name(table, c), *digits = name + strlen(name);
+    for (int64_t j = 0; j < table->count; j++) {
+        const char *name = table->names[j], *digits = name + strlen(name);
         while (digits > name && g_ascii_isdigit(digits[-1])) digits--;
-        Repeat repeat = {.seed = *digits ? g_ascii_strtoll(digits, NULL, 10) : (int64_t)repeats->len, .splits = g_new0(RmilSplit, data->count)};
+        Repeat repeat = {.seed = *digits ? g_ascii_strtoll(digits, NULL, 10) : j,
+                         .splits = g_memdup2(table->splits + j * table->rows, (gsize)table->rows * sizeof(RmilSplit))};
         g_array_append_val(repeats, repeat);
-        for (int64_t r = 0; r < rmil_table_rows(table); r++) {
-            gsize row = GPOINTER_TO_SIZE(g_hash_table_lookup(rows, rmil_table_cell(table, r, id)));
-            RmilSplit split = parse_split(rmil_table_cell(table, r, c));
-            if (!row || split == (RmilSplit)-1) {
-                g_set_error(error, RMIL_ERROR, RMIL_ERROR_FORMAT, "%s: line %" G_GINT64_FORMAT ": \"%s\" is %s", path, rmil_table_line(table, r),
-                            row ? rmil_table_cell(table, r, c) : rmil_table_cell(table, r, id), row ? "not train, val or test" : "no id of the cohort");
-                return FALSE;
-            }
-            repeat.splits[row - 1] = data->labels[row - 1] < 0 ? RMIL_SPLIT_NONE : split;
-        }
     }
     return TRUE;
 }

@@ -149,7 +149,7 @@ static gboolean collect(const TrainData *data, const Repeat *repeat, RmilSplit s
         labels[data->labels[i]]++;
         g_array_append_val(rows, i);
     }
-    if (labels[0] && labels[1]) return TRUE;
+    if ((labels[0] && labels[1]) || (split == RMIL_SPLIT_VAL && rows->len)) return TRUE;
     g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "the %s set has %" G_GINT64_FORMAT " slides of label 0 and %" G_GINT64_FORMAT
                 " of label 1: both are needed", name, labels[0], labels[1]);
     return FALSE;
