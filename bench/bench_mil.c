@@ -1,8 +1,8 @@
-/* bench-mil [--methods a,b] [--steps N] [--threads N]: training speed, one Adam step of 8 bags of 10,000 × 1024 at a time, for every
- * method: steps/s, the share of the rate that the same threads reach in AB-MIL's two products alone, and, where
+/* bench-mil [--methods a,b] [--steps N] [--threads N]: AB-MIL's training speed, one Adam step of 8 bags of 10,000 × 1024 at a
+ * time, by guide: steps/s, the share of the rate that the same threads reach in the two products alone, and, where
  * RMIL_PEER_PYTHON names a Python with PyTorch, the ratio to a plain PyTorch of the same model (bench/peers/mil.py), eager
- * and compiled, with pairs sampled as in the paper. Wall time; processor time per thread beside it, which other programs
- * on the machine disturb less. Then the all-pairs rank loss by itself. */
+ * and compiled, with pairs sampled as in the paper. Wall time; processor time beside it, which other programs on the
+ * machine disturb less. Then the all-pairs rank loss by itself. The other models: bench-models. */
 #include "base/base-private.h"
 #include "mil/crew.h"
 #include "mil/gemm.h"
@@ -19,9 +19,9 @@ static const struct {
     const char *name, *model;
     RmilGuide guide;
 } methods[] = {
-    {"abmil", "abmil", RMIL_GUIDE_NONE},     {"rank", "abmil", RMIL_GUIDE_RANK},     {"dsmil", "dsmil", RMIL_GUIDE_NONE},
-    {"ds-rank", "dsmil", RMIL_GUIDE_RANK},   {"clam-sb", "clam-sb", RMIL_GUIDE_NONE}, {"clam-mb", "clam-mb", RMIL_GUIDE_NONE},
-    {"hipt", "hipt", RMIL_GUIDE_NONE},
+    {"abmil", "abmil", RMIL_GUIDE_NONE},
+    {"induction", "abmil", RMIL_GUIDE_INDUCTION},
+    {"rank", "abmil", RMIL_GUIDE_RANK},
 };
 
 typedef struct {
@@ -187,15 +187,14 @@ static gboolean bench(RmilPrecision precision, int threads, int steps, char **ch
     gboolean done = TRUE;
     for (int m = 0; m < (int)G_N_ELEMENTS(methods) && done; m++) {
         if (chosen && !g_strv_contains((const char *const *)chosen, methods[m].name)) continue;
-        int count = strcmp(methods[m].model, "hipt") == 0 ? 1 : steps;
         Seconds own, products = time_products(bags, threads, steps);
-        done = time_training(m, bags, threads, count, &own, error);
+        done = time_training(m, bags, threads, steps, &own, error);
         if (!done) break;
-        printf("  %-8s %8.3f steps/s (processor %7.3f s/step); two products alone %7.3f s/step: share %.0f %% (processor %.0f %%)\n",
+        printf("  %-10s %8.3f steps/s (processor %7.3f s/step); two products alone %7.3f s/step: share %.0f %% (processor %.0f %%)\n",
                methods[m].name, 1 / own.wall, own.cpu, products.wall, 100 * products.wall / own.wall,
                100 * products.cpu / own.cpu);
         fflush(stdout);
-        print_peers(m, bfloat16, threads, count, own);
+        print_peers(m, bfloat16, threads, steps, own);
     }
     for (int i = 0; i < BAGS; i++) {
         g_free(bags[i]->id);
