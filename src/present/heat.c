@@ -265,7 +265,7 @@ gboolean rmil_heat_write(RmilSlide *slide, const int64_t *coords, const float *v
     if (!done) return FALSE;
 
     const char *label = options->legend ? options->legend : scale.label;
-    double text = places.text, stroke = MAX(text / 10, 1.2), room = (double)places.width - 2 * places.margin, end;
+    double text = places.text, stroke = MAX(text / 6, 1.4), room = (double)places.width - 2 * places.margin, end;
     if (options->title)
         rmil_canvas_text(canvas, places.margin, places.margin + 1.2 * text, 1.25 * text, "start", TRUE, room,
                          options->title);

@@ -96,7 +96,7 @@ gboolean rmil_mask_preview_write(RmilSlide *slide, const RmilMask *mask, const R
     if (done) rmil_canvas_blit(canvas, panel.x, panel.y, rgb, panel.width, panel.height);
     rmil_free(rgb);
     if (!done) return FALSE;
-    rmil_panel_outline(canvas, &panel, region, MAX(text / 10, 1.2));
+    rmil_panel_outline(canvas, &panel, region, MAX(text / 6, 1.4));
     rmil_panel_frame(canvas, &panel);
     draw_footer(canvas, &panel, info, grid, region != NULL, (double)width, (double)margin, text, &end);
     return rmil_canvas_write(canvas, path, error);

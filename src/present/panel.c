@@ -52,7 +52,7 @@ static void double_stroke(GString *svg, double stroke, const char *element) {
     g_string_append_printf(svg,
                            "<g fill=\"none\" stroke-linejoin=\"round\"><g stroke=\"#fff\" stroke-width=\"%.2f\">%s</g>"
                            "<g stroke=\"#111\" stroke-width=\"%.2f\">%s</g></g>\n",
-                           stroke * 2.4, element, stroke, element);
+                           stroke * 2.2, element, stroke, element);
 }
 
 void rmil_panel_outline(RmilCanvas *canvas, const RmilPanel *panel, const RmilRegion *region, double stroke) {
