@@ -10,7 +10,6 @@ typedef struct {
     int64_t size;
     int32_t *first, *count, *start;
     uint32_t *weights;
-    int64_t allocated;
 } RmilTaps;
 
 /* Output pixel i of `size` covers offset + i·step … offset + (i + 1)·step of an input axis of `input` pixels: the share
