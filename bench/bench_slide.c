@@ -152,7 +152,7 @@ static void put_level(GByteArray *file, uint32_t side, uint32_t data, uint32_t s
                       gboolean more) {
     uint32_t tiles = (side + 511) / 512 * ((side + 511) / 512), start = file->len, body = start + 2 + 15 * 12 + 4;
     put(file, 15, 2);
-    put_entry(file, 254, 4, 1, reduced);
+    put_entry(file, 254, 4, 1, reduced ? 1 : 0);
     put_entry(file, 256, 4, 1, side);
     put_entry(file, 257, 4, 1, side);
     put_entry(file, 258, 3, 3, body);
