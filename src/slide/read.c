@@ -67,7 +67,7 @@ static gboolean read_block(const Plan *plan, const Stretch *x, const Stretch *y,
                          plan->slide->name, x->input * y->input);
     if (!plan->slide->backend->read(plan->slide, x->origin, y->origin, plan->level, x->input, y->input, input, error))
         return FALSE;
-    g_autofree uint32_t *scratch = g_malloc((gsize)x->input * 24);
+    g_autofree uint32_t *scratch = g_new(uint32_t, (gsize)x->input * 4);
     RmilTaps across, down;
     rmil_taps_init(&across, x->offset, plan->ratio, x->size, x->input);
     rmil_taps_init(&down, y->offset, plan->ratio, y->size, y->input);

@@ -53,20 +53,21 @@ void rmil_taps_clear(RmilTaps *taps) {
 }
 
 /* Up to three rows, which is all that a step below 2 takes, in one pass. */
-RMIL_CLONES static void blend_rows(uint16_t *restrict out, const uint8_t *a, uint32_t wa, const uint8_t *b, uint32_t wb,
+RMIL_CLONES static void blend_rows(uint32_t *restrict out, const uint8_t *a, uint32_t wa, const uint8_t *b, uint32_t wb,
                                    const uint8_t *c, uint32_t wc, int64_t n) {
-    for (int64_t i = 0; i < n; i++) out[i] = (uint16_t)((wa * a[i] + wb * b[i] + wc * c[i] + 128) >> 8);
+    for (int64_t i = 0; i < n; i++) out[i] = (wa * a[i] + wb * b[i] + wc * c[i] + 128) >> 8;
 }
 
 RMIL_CLONES static void add_row(uint32_t *restrict sum, const uint8_t *restrict row, uint32_t weight, int64_t n) {
     for (int64_t i = 0; i < n; i++) sum[i] += weight * row[i];
 }
 
-RMIL_CLONES static void round_row(uint16_t *restrict out, const uint32_t *restrict sum, int64_t n) {
-    for (int64_t i = 0; i < n; i++) out[i] = (uint16_t)((sum[i] + 128) >> 8);
+RMIL_CLONES static void round_row(uint32_t *row, int64_t n) {
+    for (int64_t i = 0; i < n; i++) row[i] = (row[i] + 128) >> 8;
 }
 
-static void down(const uint32_t *input, int64_t width, const RmilTaps *y, int64_t j, uint32_t *sum, uint16_t *row) {
+/* Row j of the output, in 1/256, before the horizontal pass. */
+static void down(const uint32_t *input, int64_t width, const RmilTaps *y, int64_t j, uint32_t *row) {
     const uint8_t *first = (const uint8_t *)(input + y->first[j] * width);
     const uint32_t *weights = y->weights + y->start[j];
     int64_t n = 4 * width;
@@ -77,38 +78,35 @@ static void down(const uint32_t *input, int64_t width, const RmilTaps *y, int64_
         const uint8_t *second = count > 1 ? first + n : first, *third = count > 2 ? second + n : first;
         blend_rows(row, first, weights[0], second, count > 1 ? weights[1] : 0, third, count > 2 ? weights[2] : 0, n);
     } else {
-        memset(sum, 0, (size_t)n * sizeof *sum);
-        for (int32_t k = 0; k < count; k++) add_row(sum, first + k * n, weights[k], n);
-        round_row(row, sum, n);
+        memset(row, 0, (size_t)n * sizeof *row);
+        for (int32_t k = 0; k < count; k++) add_row(row, first + k * n, weights[k], n);
+        round_row(row, n);
     }
 }
 
-typedef uint8_t Bytes4 __attribute__((vector_size(4)));
-typedef uint16_t Shorts4 __attribute__((vector_size(8)));
 typedef uint32_t Words4 __attribute__((vector_size(16)));
+typedef uint8_t Bytes16 __attribute__((vector_size(16)));
 
-/* A pixel's four channels are one vector. */
-RMIL_CLONES static void across(const uint16_t *restrict row, const RmilTaps *taps, uint32_t *restrict output) {
+/* A pixel's four channels are one vector; their highest bytes are the result. */
+RMIL_CLONES static void across(const uint32_t *restrict row, const RmilTaps *taps, uint32_t *restrict output) {
+    const Bytes16 highest = G_BYTE_ORDER == G_LITTLE_ENDIAN ? (Bytes16){3, 7, 11, 15} : (Bytes16){0, 4, 8, 12};
     for (int64_t i = 0; i < taps->size; i++) {
         const uint32_t *weights = taps->weights + taps->start[i];
-        const uint16_t *in = row + 4 * (int64_t)taps->first[i];
+        const uint32_t *in = row + 4 * (int64_t)taps->first[i];
         Words4 sum = {1u << 23, 1u << 23, 1u << 23, 1u << 23};
         for (int32_t k = 0; k < taps->count[i]; k++) {
-            Shorts4 pixel;
+            Words4 pixel;
             memcpy(&pixel, in + 4 * k, sizeof pixel);
-            sum += __builtin_convertvector(pixel, Words4) * weights[k];
+            sum += pixel * weights[k];
         }
-        Bytes4 bytes = __builtin_convertvector(sum >> 24, Bytes4);
-        memcpy(output + i, &bytes, sizeof bytes);
+        output[i] = ((Words4)__builtin_shuffle((Bytes16)sum, highest))[0];
     }
 }
 
 void rmil_resample(const uint32_t *input, int64_t width, const RmilTaps *x, const RmilTaps *y, uint32_t *output,
-                   int64_t stride, void *scratch) {
-    uint32_t *sum = scratch;
-    uint16_t *row = (uint16_t *)(sum + 4 * width);
+                   int64_t stride, uint32_t *scratch) {
     for (int64_t j = 0; j < y->size; j++) {
-        down(input, width, y, j, sum, row);
-        across(row, x, output + j * stride);
+        down(input, width, y, j, scratch);
+        across(scratch, x, output + j * stride);
     }
 }

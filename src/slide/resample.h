@@ -10,6 +10,7 @@ typedef struct {
     int64_t size;
     int32_t *first, *count, *start;
     uint32_t *weights;
+    int64_t allocated;
 } RmilTaps;
 
 /* Output pixel i of `size` covers offset + i·step … offset + (i + 1)·step of an input axis of `input` pixels: the share
@@ -17,9 +18,9 @@ typedef struct {
 void rmil_taps_init(RmilTaps *taps, double offset, double step, int64_t size, int64_t input);
 void rmil_taps_clear(RmilTaps *taps);
 
-/* output: y->size rows of x->size pixels, `stride` pixels apart. input: rows of `width` pixels. scratch: 6 · 4 · width
- * bytes. Each channel is rounded once to 1/256 after the vertical pass and once to an integer. */
+/* output: y->size rows of x->size pixels, `stride` pixels apart. input: rows of `width` pixels. scratch: 4 · width
+ * words. Each channel is rounded once to 1/256 after the vertical pass and once to an integer. */
 void rmil_resample(const uint32_t *input, int64_t width, const RmilTaps *x, const RmilTaps *y, uint32_t *output,
-                   int64_t stride, void *scratch);
+                   int64_t stride, uint32_t *scratch);
 
 #endif
