@@ -1,6 +1,9 @@
-/* Encoders: tiles per second, on one thread and on all. */
+/* Encoders: tiles per second, on one thread and on all; ResNet-50 beside PyTorch.
+ *
+ *     RMIL_PEER_PYTHON=python3 bench-encoder WEIGHTS */
 #include "rankmil/rankmil.h"
 
+#include <dnnl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,6 +88,80 @@ static void bench_texture(void) {
            "%d features)\n", one, all, threads, busy, ROUNDS, tiles, rmil_encoder_dim(encoder));
 }
 
+/* -- ResNet-50 ------------------------------------------------------------------------------------------------------ */
+
+#define GFLOP_PER_TILE 6.557 /* multiplications and additions of the convolutions, stem to layer3 */
+
+/* What the processor can do in this precision: oneDNN's own matrix product, one thread, in cache. */
+static double measure_peak(void) {
+    enum { SIZE = 768 };
+    g_autofree float *a = g_new0(float, SIZE * SIZE), *b = g_new0(float, SIZE * SIZE), *c = g_new0(float, SIZE * SIZE);
+    double best = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        double start = cpu_seconds();
+        for (int i = 0; i < 4; i++) dnnl_sgemm('N', 'N', SIZE, SIZE, SIZE, 1, a, SIZE, b, SIZE, 0, c, SIZE);
+        best = MAX(best, 4 * 2.0 * SIZE * SIZE * SIZE * 1e-9 / (cpu_seconds() - start));
+    }
+    return best;
+}
+
+static gboolean measure_peak_task(int64_t i, int worker, gpointer user, GError **error) {
+    *(double *)user = measure_peak();
+    return TRUE;
+}
+
+/* The best rate per processor second that PyTorch reaches, as its script prints it; 0 when it cannot be asked. */
+static double measure_peer(int threads, const char *precision) {
+    const char *python = g_getenv("RMIL_PEER_PYTHON"), *source = g_getenv("RMIL_SOURCE");
+    if (!python) {
+        printf("resnet50: set RMIL_PEER_PYTHON to a Python with PyTorch to compare with it\n");
+        return 0;
+    }
+    g_autofree char *script = g_build_filename(source ? source : ".", "bench", "peers", "resnet50.py", NULL);
+    g_autofree char *count = g_strdup_printf("%d", threads);
+    const char *arguments[] = {python, script, count, precision, NULL};
+    g_autofree char *text = NULL;
+    g_autoptr(GError) error = NULL;
+    if (!g_spawn_sync(NULL, (char **)arguments, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &text, NULL,
+                      NULL, &error)) {
+        printf("resnet50: %s\n", error->message);
+        return 0;
+    }
+    double best = 0;
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    for (char **line = lines; *line; line++) {
+        if (**line) printf("  PyTorch %s %s\n", precision, *line);
+        const char *rate = strstr(*line, "tiles/s, ");
+        if (rate) best = MAX(best, g_ascii_strtod(rate + strlen("tiles/s, "), NULL));
+    }
+    return best;
+}
+
+static void bench_resnet(const char *weights, RmilPrecision precision) {
+    const char *name = precision == RMIL_BFLOAT16 ? "bfloat16" : "float32";
+    int threads = rmil_threads(0), tiles = 8 * threads;
+    RmilEncoderOptions options = {.weights = weights, .precision = precision, .workers = threads};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(RmilEncoder) encoder = rmil_encoder_new("resnet50", &options, &error);
+    if (!encoder) {
+        printf("resnet50 %s: %s\n", name, error->message);
+        return;
+    }
+    g_autofree uint8_t *rgb = g_malloc(TILE_BYTES * (gsize)tiles);
+    g_autofree float *features = g_new(float, (gsize)tiles * (gsize)rmil_encoder_dim(encoder));
+    draw(rgb, tiles);
+    Job job = {encoder, rgb, features, rmil_encoder_batch(encoder)};
+    double busy, one = measure(&job, 8, 1, &busy), busy_all, all = measure(&job, tiles, threads, &busy_all), peak = 0;
+    printf("resnet50 %s: %.2f tiles/s on 1 thread, %.2f on %d; %.2f per processor second (median of %d runs)\n", name, one, all,
+           threads, busy, ROUNDS);
+    rmil_parallel(1, 1, measure_peak_task, &peak, NULL);
+    if (precision == RMIL_FLOAT32)
+        printf("resnet50 %s: %.1f GFLOP/s, %.0f %% of the %.1f that one thread reaches in a matrix product\n", name,
+               busy * GFLOP_PER_TILE, 100 * busy * GFLOP_PER_TILE / peak, peak);
+    double peer = measure_peer(threads, name);
+    if (peer > 0) printf("resnet50 %s: %.2f times PyTorch's best, per processor second\n", name, busy / peer);
+}
+
 static void print_machine(void) {
     g_autofree char *text = NULL;
     g_file_get_contents("/proc/cpuinfo", &text, NULL, NULL);
@@ -94,8 +171,15 @@ static void print_machine(void) {
            rmil_threads(0));
 }
 
-int main(void) {
+int main(int argc, char **argv) {
     print_machine();
     bench_texture();
+    const char *weights = argc > 1 ? argv[1] : g_getenv("RMIL_WEIGHTS");
+    if (weights) {
+        bench_resnet(weights, RMIL_FLOAT32);
+        bench_resnet(weights, RMIL_BFLOAT16);
+    } else {
+        printf("resnet50: name a file of weights (argument, or RMIL_WEIGHTS) to measure it\n");
+    }
     return 0;
 }

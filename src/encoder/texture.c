@@ -5,7 +5,7 @@
 #include <math.h>
 
 /* Version of the features: changes whenever any of them would. */
-#define VERSION "1"
+#define VERSION "2"
 
 typedef struct {
     int workers;
