@@ -21,6 +21,8 @@ typedef struct {
     int64_t slide_width, slide_height;
     char *source;          /* identity of the encoder and tiling that made it, or NULL */
     gboolean mapped;       /* features lie in a mapped file */
+    double coords_um;      /* 0: coords and patch_size_level0 are level-0 px. Above 0: the file gives micrometres, not
+                            * pixels (STAMP); they are in units of this many µm until rmil_bag_set_mpp is told the mpp */
 } RmilBag;
 
 typedef enum {
@@ -28,13 +30,21 @@ typedef enum {
     RMIL_BAG_NO_FEATURES = 1 /* read everything but the features */
 } RmilBagFlags;
 
-/* Reads rankmil's layout (and the foreign ones); id: NULL for the file's stem. NaN and infinite features are refused
+/* Reads rankmil's layout and, as they are, those of CLAM, TRIDENT, STAMP and the paper's code (docs/formats.md); id: NULL
+ * for the file's stem. NaN and infinite features are refused
  * with the patch and column they stand in. Thread-safe (HDF5 is entered by one thread at a time). */
 RMIL_API RmilBag *rmil_bag_read(const char *path, const char *id, RmilPrecision precision, RmilBagFlags flags,
                                 GError **error);
 RMIL_API void rmil_bag_free(RmilBag *bag);
+/* Coordinates given in µm become level-0 pixels of a slide with this many µm per pixel; others stay as they are. */
+RMIL_API void rmil_bag_set_mpp(RmilBag *bag, double mpp);
 /* Writes float16 (half = TRUE) or float32 features, chunks ≥ 1 MiB. */
 RMIL_API gboolean rmil_bag_write(const RmilBag *bag, const char *path, gboolean half, GError **error);
+/* Reads `from` in any known layout and writes `to` as "rankmil", "clam" or "trident" (rmil_bag_layouts), features as
+ * float16 (half) or float32: bit for bit when they were of that type. mpp: of the slide, needed for coordinates in µm. */
+RMIL_API gboolean rmil_bag_convert(const char *from, const char *to, const char *layout, gboolean half, double mpp,
+                                   GError **error);
+RMIL_API const char *const *rmil_bag_layouts(void); /* that can be written; NULL-terminated */
 
 /* Features that come in batches: bounded memory, any order of batches, and a killed run goes on where it stopped. Rows
  * are kept in PATH.partial until commit writes the whole file; its bytes are those of rmil_bag_write, however often the

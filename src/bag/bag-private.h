@@ -8,17 +8,23 @@
 #define RMIL_BAG_COUNT_LIMIT INT64_C(10000000)
 #define RMIL_BAG_DIM_LIMIT INT64_C(65536)
 
-/* One way in which slides' features are stored. `read` fills an empty bag (count, dim, arrays, attributes); the rest is
- * checked by the caller. A new layout is one file and one line in layout.c. */
+/* One way in which slides' features are stored: one file, and one line in layout.c. */
 typedef struct {
     const char *name;
     gboolean (*match)(RmilHdf5 *file);
+    /* Fills an empty bag (count, dim, arrays, attributes); what every layout must satisfy is checked by the caller. */
     gboolean (*read)(RmilHdf5 *file, RmilBag *bag, RmilBagFlags flags, GError **error);
+    gboolean writes;                                        /* /features and /coords: can be written */
+    gboolean (*put_attributes)(hid_t coords, const RmilBag *bag); /* beside rankmil's own, or NULL */
 } RmilLayout;
-extern const RmilLayout rmil_layout_native;
+extern const RmilLayout rmil_layout_native, rmil_layout_clam, rmil_layout_trident, rmil_layout_stamp, rmil_layout_patches;
 
 const RmilLayout *rmil_layout_find(RmilHdf5 *file, GError **error);
+const RmilLayout *rmil_layout_by_name(const char *name); /* among those that can be written; or NULL */
 
+gboolean rmil_layout_native_read(RmilHdf5 *file, RmilBag *bag, RmilBagFlags flags, GError **error);
+/* A numeric attribute of a dataset at the root. */
+gboolean rmil_layout_attribute(RmilHdf5 *file, const char *dataset, const char *name, double *value);
 /* Pieces that layouts are put together from. `bag->precision` says what features become. */
 gboolean rmil_layout_features(RmilHdf5 *file, const char *name, RmilBag *bag, RmilBagFlags flags, GError **error);
 gboolean rmil_layout_coords(RmilHdf5 *file, const char *name, RmilBag *bag, GError **error);
@@ -35,10 +41,11 @@ gboolean rmil_not_stored(const char *path, RmilPrecision precision, const void *
 
 /* Counts and sizes that can be written; `path` for the message. */
 gboolean rmil_bag_check(const char *path, int64_t count, int64_t dim, GError **error);
-/* Writes rankmil's layout. rows(user, first, n, raw) gives stored elements (float16 or float32) of rows first … */
+/* source(user, first, n, raw) gives stored elements (float16 or float32) of rows first … */
 typedef gboolean (*RmilRowSource)(gpointer user, int64_t first, int64_t rows, void *raw, GError **error);
-gboolean rmil_container_write(const RmilBag *meta, const char *path, gboolean half, RmilRowSource source, gpointer user,
-                              GError **error);
+gboolean rmil_container_write(const RmilLayout *layout, const RmilBag *meta, const char *path, gboolean half,
+                              RmilRowSource source, gpointer user, GError **error);
+gboolean rmil_bag_write_layout(const RmilLayout *layout, const RmilBag *bag, const char *path, gboolean half, GError **error);
 
 /* NumPy's array files as patch labels: rmil_labels_read. */
 gboolean rmil_npy_match(const char *path);

@@ -1,6 +1,7 @@
 #include "bag-private.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -40,6 +41,14 @@ static gboolean check_content(const char *path, const RmilBag *bag, GError **err
                              path, i, x, y, bag->slide_width, bag->slide_height);
     }
     return TRUE;
+}
+
+void rmil_bag_set_mpp(RmilBag *bag, double mpp) {
+    if (!(bag->coords_um > 0) || !(mpp > 0)) return;
+    double scale = bag->coords_um / mpp;
+    for (int64_t i = 0; bag->coords && i < 2 * bag->count; i++) bag->coords[i] = llrint((double)bag->coords[i] * scale);
+    bag->patch_size_level0 *= scale;
+    bag->coords_um = 0;
 }
 
 RmilBag *rmil_bag_read(const char *path, const char *id, RmilPrecision precision, RmilBagFlags flags, GError **error) {
@@ -107,7 +116,7 @@ static gboolean put_features(RmilHdf5 *file, int64_t count, int64_t dim, gboolea
     return done;
 }
 
-static void put_coords(RmilHdf5 *file, const RmilBag *bag) {
+static void put_coords(RmilHdf5 *file, const RmilLayout *layout, const RmilBag *bag) {
     RMIL_HDF5_SCOPE;
     int64_t dims[2] = {bag->count, 2};
     g_auto(RmilHid) data = rmil_hdf5_put(file, "coords", H5T_STD_I64LE, H5T_NATIVE_INT64, 2, dims, bag->coords);
@@ -122,6 +131,7 @@ static void put_coords(RmilHdf5 *file, const RmilBag *bag) {
     gboolean done = data >= 0;
     for (gsize i = 0; done && i < G_N_ELEMENTS(attributes); i++)
         if (attributes[i].value > 0) done = rmil_hdf5_put_number(data, attributes[i].name, attributes[i].value);
+    if (done && layout->put_attributes) done = layout->put_attributes(data, bag);
     if (!done && !file->failed) file->failed = EIO;
 }
 
@@ -141,10 +151,13 @@ static gboolean conclude(RmilHdf5 *file, char *temporary, const char *path, gboo
     return FALSE;
 }
 
-gboolean rmil_container_write(const RmilBag *meta, const char *path, gboolean half, RmilRowSource source, gpointer user,
-                              GError **error) {
+gboolean rmil_container_write(const RmilLayout *layout, const RmilBag *meta, const char *path, gboolean half,
+                              RmilRowSource source, gpointer user, GError **error) {
     if (!rmil_bag_check(path, meta->count, meta->dim, error)) return FALSE;
     if (!meta->coords) return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: cannot be written: there are no coordinates", path);
+    if (meta->coords_um > 0)
+        return rmil_fail(error, RMIL_ERROR_RESOLUTION,
+                         "%s: cannot be written: coordinates are in µm, and the slide's µm per pixel is not known", path);
     char *temporary = rmil_file_begin(path, error);
     if (!temporary) return FALSE;
     RmilHdf5 *file = rmil_hdf5_create(temporary, path, error);
@@ -152,7 +165,7 @@ gboolean rmil_container_write(const RmilBag *meta, const char *path, gboolean ha
         rmil_file_abandon(temporary);
         return FALSE;
     }
-    put_coords(file, meta);
+    put_coords(file, layout, meta);
     put_vector(file, "tissue", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, meta->count, meta->tissue);
     put_vector(file, "patch_labels", H5T_STD_U8LE, H5T_NATIVE_UINT8, meta->count, meta->patch_labels);
     if (meta->source && !rmil_hdf5_put_text(file->id, SOURCE_ATTRIBUTE, meta->source) && !file->failed) file->failed = EIO;
@@ -175,11 +188,30 @@ static gboolean bag_rows(gpointer user, int64_t first, int64_t rows, void *raw, 
     return rmil_not_stored(from->path, bag->precision, values, from->half, first, bag->dim, n, error);
 }
 
-gboolean rmil_bag_write(const RmilBag *bag, const char *path, gboolean half, GError **error) {
+gboolean rmil_bag_write_layout(const RmilLayout *layout, const RmilBag *bag, const char *path, gboolean half, GError **error) {
     BagRows rows = {bag, path, half};
     if (bag->dim > 0 && !bag->features)
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: cannot be written: the bag was read without its features", path);
-    return rmil_container_write(bag, path, half, bag_rows, &rows, error);
+    return rmil_container_write(layout, bag, path, half, bag_rows, &rows, error);
+}
+
+gboolean rmil_bag_write(const RmilBag *bag, const char *path, gboolean half, GError **error) {
+    return rmil_bag_write_layout(&rmil_layout_native, bag, path, half, error);
+}
+
+const char *const *rmil_bag_layouts(void) {
+    static const char *const names[] = {"rankmil", "clam", "trident", NULL};
+    return names;
+}
+
+gboolean rmil_bag_convert(const char *from, const char *to, const char *layout, gboolean half, double mpp, GError **error) {
+    const RmilLayout *target = rmil_layout_by_name(layout);
+    if (!target)
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "there is no layout named \"%s\" to write; known are rankmil, clam, trident", layout);
+    g_autoptr(RmilBag) bag = rmil_bag_read(from, NULL, RMIL_FLOAT32, RMIL_BAG_ALL, error);
+    if (!bag) return FALSE;
+    rmil_bag_set_mpp(bag, mpp);
+    return rmil_bag_write_layout(target, bag, to, half, error);
 }
 
 /* -- patch labels ------------------------------------------------------------------------------------------------------- */

@@ -3,7 +3,9 @@
 #include <math.h>
 #include <string.h>
 
-static const RmilLayout *const layouts[] = {&rmil_layout_native};
+/* The first that matches reads the file. */
+static const RmilLayout *const layouts[] = {&rmil_layout_stamp, &rmil_layout_trident, &rmil_layout_clam, &rmil_layout_native,
+                                            &rmil_layout_patches};
 
 const RmilLayout *rmil_layout_find(RmilHdf5 *file, GError **error) {
     for (gsize i = 0; i < G_N_ELEMENTS(layouts); i++)
@@ -11,6 +13,19 @@ const RmilLayout *rmil_layout_find(RmilHdf5 *file, GError **error) {
     rmil_fail(error, RMIL_ERROR_FORMAT, "%s: there is no dataset /features or /coords, nor anything else that is known",
               file->path);
     return NULL;
+}
+
+const RmilLayout *rmil_layout_by_name(const char *name) {
+    for (gsize i = 0; i < G_N_ELEMENTS(layouts); i++)
+        if (layouts[i]->writes && strcmp(layouts[i]->name, name) == 0) return layouts[i];
+    return NULL;
+}
+
+gboolean rmil_layout_attribute(RmilHdf5 *file, const char *dataset, const char *name, double *value) {
+    RMIL_HDF5_SCOPE;
+    if (!rmil_hdf5_has(file, dataset)) return FALSE;
+    g_auto(RmilHid) id = H5Dopen2(file->id, dataset, H5P_DEFAULT);
+    return id >= 0 && rmil_hdf5_number(id, name, value);
 }
 
 gboolean rmil_layout_count(const RmilHdf5 *file, const char *name, int64_t count, int64_t dim, GError **error) {
@@ -71,6 +86,7 @@ gboolean rmil_layout_features(RmilHdf5 *file, const char *name, RmilBag *bag, Rm
     g_autoptr(RmilDataset) dataset = rmil_dataset_open(file, name, error);
     if (!dataset) return FALSE;
     int rank = dataset->rank;
+    if (rank == 1 && dataset->dims[0] == 0) return rmil_layout_count(file, name, 0, 0, error);
     if (rank != 2 && !(rank == 3 && dataset->dims[0] == 1))
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s has %d axes; patches × columns are expected", file->path, name, rank);
     if (dataset->element == RMIL_ELEMENT_INTEGER)
@@ -127,15 +143,3 @@ gboolean rmil_layout_vector(RmilHdf5 *file, const char *name, hid_t type, size_t
     if (!(*values = rmil_alloc(count, size, error))) return FALSE;
     return rmil_dataset_read(dataset, type, count, *values, error);
 }
-
-/* -- rankmil's own layout, which is also CLAM's ------------------------------------------------------------------------- */
-static gboolean native_match(RmilHdf5 *file) { return rmil_hdf5_has(file, "features") || rmil_hdf5_has(file, "coords"); }
-
-static gboolean native_read(RmilHdf5 *file, RmilBag *bag, RmilBagFlags flags, GError **error) {
-    if (rmil_hdf5_has(file, "features") && !rmil_layout_features(file, "features", bag, flags, error)) return FALSE;
-    if (!rmil_layout_coords(file, "coords", bag, error)) return FALSE;
-    return rmil_layout_vector(file, "tissue", H5T_NATIVE_FLOAT, sizeof(float), bag->count, FALSE, (void **)&bag->tissue, error) &&
-           rmil_layout_vector(file, "patch_labels", H5T_NATIVE_INT8, 1, bag->count, TRUE, (void **)&bag->patch_labels, error);
-}
-
-const RmilLayout rmil_layout_native = {"rankmil", native_match, native_read};

@@ -125,6 +125,7 @@ static void *copy(const void *from, int64_t count, size_t size, GError **error) 
 static RmilBag *copy_meta(const RmilBag *meta, GError **error) {
     g_autoptr(RmilBag) bag = g_new0(RmilBag, 1);
     bag->count = meta->count;
+    bag->coords_um = meta->coords_um;
     bag->dim = meta->dim;
     bag->patch_size = meta->patch_size;
     bag->patch_size_level0 = meta->patch_size_level0;
@@ -233,7 +234,7 @@ gboolean rmil_bag_writer_commit(RmilBagWriter *writer, GError **error) {
         if (!own->offsets[i])
             return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: cannot be completed: the features of patch %" G_GINT64_FORMAT " are missing",
                              own->path, i);
-    if (!rmil_container_write(own->meta, own->path, own->half, partial_rows, own, error)) return FALSE;
+    if (!rmil_container_write(&rmil_layout_native, own->meta, own->path, own->half, partial_rows, own, error)) return FALSE;
     g_unlink(own->partial);
     return TRUE;
 }

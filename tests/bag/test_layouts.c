@@ -1,0 +1,340 @@
+/* Feature files as other tools lay them out (tests/bag/layouts.py writes the same with h5py), and broken ones. */
+#include "make.h"
+
+#include <string.h>
+
+typedef struct {
+    char *folder, *path;
+    hid_t file;
+    RmilBag *bag; /* what the files are made from */
+} Fixture;
+
+#define COUNT 50
+#define DIM 24
+
+static void set_up(Fixture *f, gconstpointer data) {
+    f->folder = test_folder();
+    f->path = g_build_filename(f->folder, "slide_1.h5", NULL);
+    f->file = H5Fcreate(f->path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    f->bag = make_bag(COUNT, DIM, RMIL_FLOAT32);
+}
+
+static void tear_down(Fixture *f, gconstpointer data) {
+    rmil_bag_free(f->bag);
+    g_free(f->folder);
+    g_free(f->path);
+}
+
+static hid_t put(Fixture *f, const char *name, hid_t type, hid_t memory, hsize_t rows, hsize_t columns, hsize_t chunk, unsigned gzip,
+                 const void *values) {
+    hsize_t dims[2] = {rows, columns};
+    return make_dataset(f->file, name, type, memory, 2, dims, chunk, gzip, values);
+}
+
+static void put_features(Fixture *f, const char *name, hsize_t chunk, unsigned gzip) {
+    H5Dclose(put(f, name, H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, COUNT, DIM, chunk, gzip, f->bag->features));
+}
+
+static hid_t put_coords(Fixture *f) { return put(f, "coords", H5T_STD_I64LE, H5T_NATIVE_INT64, COUNT, 2, 1, 0, f->bag->coords); }
+
+static RmilBag *read_file(Fixture *f) {
+    GError *error = NULL;
+    if (f->file >= 0) H5Fclose(f->file);
+    f->file = -1;
+    RmilBag *bag = rmil_bag_read(f->path, NULL, RMIL_FLOAT32, RMIL_BAG_ALL, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(bag->count, ==, COUNT);
+    g_assert_cmpint(bag->dim, ==, DIM);
+    g_assert_cmpstr(bag->id, ==, "slide_1");
+    g_assert_true(memcmp(bag->features, f->bag->features, COUNT * DIM * 4) == 0);
+    return bag;
+}
+
+static void test_clam(Fixture *f, gconstpointer data) {
+    put_features(f, "features", 1, 0);
+    hid_t coords = put_coords(f);
+    make_number(coords, "patch_level", 1);
+    make_number(coords, "patch_size", 256);
+    make_number(coords, "downsample", 4);
+    H5Dclose(coords);
+    g_autoptr(RmilBag) bag = read_file(f);
+    g_assert_true(memcmp(bag->coords, f->bag->coords, COUNT * 16) == 0);
+    g_assert_cmpfloat(bag->patch_size, ==, 256);
+    g_assert_cmpfloat(bag->patch_size_level0, ==, 1024);
+}
+
+static void put_trident(Fixture *f) {
+    hid_t coords = put_coords(f);
+    make_number(coords, "patch_size", 224);
+    make_number(coords, "patch_size_level0", 448);
+    make_number(coords, "level0_magnification", 40);
+    make_number(coords, "target_magnification", 20);
+    make_number(coords, "level0_width", 60000);
+    make_number(coords, "level0_height", 50000);
+    make_text(coords, "name", "slide_1");
+    H5Dclose(coords);
+}
+
+static void test_trident(Fixture *f, gconstpointer gzip) {
+    put_features(f, "features", 1, gzip ? 4 : 0);
+    put_trident(f);
+    g_autoptr(RmilBag) bag = read_file(f);
+    g_assert_cmpfloat(bag->patch_size_level0, ==, 448);
+    g_assert_cmpfloat(bag->target_mpp, ==, 0.5);
+    g_assert_cmpint(bag->slide_width, ==, 60000);
+    g_assert_cmpint(bag->slide_height, ==, 50000);
+}
+
+static void test_three_axes(Fixture *f, gconstpointer chunk) {
+    hsize_t dims[3] = {1, COUNT, DIM}, coord_dims[3] = {1, COUNT, 2};
+    H5Dclose(make_dataset(f->file, "features", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, 3, dims, chunk ? 7 : 0, chunk ? 1 : 0, f->bag->features));
+    H5Dclose(make_dataset(f->file, "coords", H5T_STD_I32LE, H5T_NATIVE_INT64, 3, coord_dims, 0, 0, f->bag->coords));
+    g_autoptr(RmilBag) bag = read_file(f);
+    g_assert_true(memcmp(bag->coords, f->bag->coords, COUNT * 16) == 0);
+}
+
+static void test_doubles(Fixture *f, gconstpointer data) {
+    H5Dclose(put(f, "features", H5T_IEEE_F64BE, H5T_NATIVE_FLOAT, COUNT, DIM, 0, 0, f->bag->features));
+    H5Dclose(put_coords(f));
+    g_autoptr(RmilBag) bag = read_file(f);
+}
+
+static void test_stamp(Fixture *f, gconstpointer historic) {
+    double scale = historic ? 224.0 / 256.0 : 1, micrometres[COUNT * 2];
+    for (int i = 0; i < COUNT * 2; i++) micrometres[i] = (double)f->bag->coords[i] * 0.25 * scale;
+    put_features(f, "feats", 0, 0);
+    H5Dclose(put(f, "coords", H5T_IEEE_F32LE, H5T_NATIVE_DOUBLE, COUNT, 2, 0, 0, micrometres));
+    if (historic) {
+        make_number(f->file, "tile_size", 224);
+    } else {
+        make_number(f->file, "tile_size_um", 256);
+        make_number(f->file, "tile_size_px", 224);
+        make_text(f->file, "unit", "um");
+        make_text(f->file, "feat_type", "tile");
+    }
+    g_autoptr(RmilBag) bag = read_file(f);
+    g_assert_cmpfloat(bag->target_mpp, ==, 256.0 / 224.0);
+    g_assert_cmpfloat(bag->coords_um, ==, 0.001);
+    GError *error = NULL;
+    g_autofree char *target = g_build_filename(f->folder, "out.h5", NULL);
+    g_assert_false(rmil_bag_convert(f->path, target, "rankmil", FALSE, 0, &error));
+    test_error(&error, RMIL_ERROR_RESOLUTION, "coordinates are in µm");
+    g_assert_true(rmil_bag_convert(f->path, target, "rankmil", FALSE, 0.25, &error));
+    rmil_bag_set_mpp(bag, 0.25);
+    g_autoptr(RmilBag) out = rmil_bag_read(target, NULL, RMIL_FLOAT32, RMIL_BAG_ALL, &error);
+    g_assert_no_error(error);
+    const RmilBag *both[] = {bag, out};
+    for (int k = 0; k < 2; k++) {
+        g_assert_cmpfloat(both[k]->patch_size_level0, ==, 1024);
+        g_assert_true(memcmp(both[k]->coords, f->bag->coords, COUNT * 16) == 0);
+    }
+}
+
+static void put_patch(hid_t file, int column, int row, hid_t type, const float *feature, int dim, unsigned gzip) {
+    g_autofree char *name = g_strdup_printf("%d_%d", column, row);
+    hsize_t dims[1] = {(hsize_t)dim};
+    hid_t data = make_dataset(file, name, type, H5T_NATIVE_FLOAT, 1, dims, gzip ? dims[0] : 0, gzip, feature);
+    make_number(data, "col", column);
+    make_number(data, "row", row);
+    make_number(data, "x_min", column * 448);
+    make_number(data, "y_min", row * 448);
+    make_number(data, "x_max", column * 448 + 448);
+    make_number(data, "y_max", row * 448 + 440);
+    H5Dclose(data);
+}
+
+static void test_patches(Fixture *f, gconstpointer gzip) {
+    const float *features = f->bag->features;
+    /* names in the order of their bytes: 0_0, 10_0, 1_0, 2_0 … as h5py lists them */
+    int order[COUNT], n = 0;
+    for (int first = 0; first < 10; first++) { /* "10_0" before "1_0": '0' sorts before '_' */
+        for (int second = 0; second < 10; second++)
+            if (first > 0 && first * 10 + second < COUNT) order[n++] = first * 10 + second;
+        order[n++] = first;
+    }
+    g_assert_cmpint(n, ==, COUNT);
+    for (int i = COUNT - 1; i >= 0; i--)
+        put_patch(f->file, order[i], 0, H5T_IEEE_F32LE, features + i * DIM, DIM, gzip ? 4 : 0);
+    g_autoptr(RmilBag) bag = read_file(f);
+    for (int i = 0; i < COUNT; i++) g_assert_cmpint(bag->coords[2 * i], ==, order[i] * 448);
+    g_assert_cmpfloat(bag->patch_size_level0, ==, 448);
+    GError *error = NULL;
+    g_autoptr(RmilBag) bare = rmil_bag_read(f->path, NULL, RMIL_BFLOAT16, RMIL_BAG_NO_FEATURES, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(bare->dim, ==, DIM);
+    g_assert_null(bare->features);
+}
+
+static void test_convert(Fixture *f, gconstpointer data) {
+    H5Fclose(f->file);
+    GError *error = NULL;
+    g_autofree char *other = g_build_filename(f->folder, "made.h5", NULL), *back = g_build_filename(f->folder, "back", "made.h5", NULL);
+    g_free(f->bag->id);
+    f->bag->id = g_strdup("slide_1");
+    for (const char *const *layout = rmil_bag_layouts(); *layout; layout++)
+        for (int half = FALSE; half <= TRUE; half++) {
+            g_assert_true(rmil_bag_write(f->bag, f->path, half, &error));
+            g_assert_true(rmil_bag_convert(f->path, other, *layout, half, 0, &error));
+            g_assert_no_error(error);
+            g_autoptr(RmilBag) there = rmil_bag_read(other, NULL, RMIL_FLOAT32, RMIL_BAG_ALL, &error);
+            compare_bags(there, f->bag);
+            g_assert_true(rmil_bag_convert(other, back, "rankmil", half, 0, &error));
+            g_autofree char *a = NULL, *b = NULL;
+            gsize a_size, b_size;
+            g_assert_true(g_file_get_contents(f->path, &a, &a_size, NULL) && g_file_get_contents(back, &b, &b_size, NULL));
+            g_assert_true(a_size == b_size && memcmp(a, b, a_size) == 0);
+        }
+    g_assert_false(rmil_bag_convert(f->path, other, "stamp", FALSE, 0, &error));
+    test_error(&error, RMIL_ERROR_ARGUMENT, "no layout named \"stamp\" to write; known are rankmil, clam, trident");
+}
+
+/* -- broken files ------------------------------------------------------------------------------------------------------- */
+typedef void (*Breaker)(Fixture *f);
+static void no_datasets(Fixture *f) {}
+static void no_coords(Fixture *f) { put_features(f, "features", 0, 0); }
+static void one_axis(Fixture *f) {
+    hsize_t dims[1] = {COUNT};
+    H5Dclose(make_dataset(f->file, "features", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, 1, dims, 0, 0, f->bag->features));
+}
+static void no_patches(Fixture *f) { H5Dclose(put(f, "features", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, 0, DIM, 0, 0, NULL)); }
+static void integers(Fixture *f) { H5Dclose(put(f, "features", H5T_STD_I64LE, H5T_NATIVE_INT64, COUNT, 2, 0, 0, f->bag->coords)); }
+static void text(Fixture *f) {
+    hid_t type = H5Tcopy(H5T_C_S1);
+    H5Dclose(put(f, "features", type, type, COUNT, 2, 0, 0, f->bag->patch_labels));
+    H5Tclose(type);
+}
+static void too_wide(Fixture *f) { H5Dclose(put(f, "features", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, 1, 70000, 1, 1, NULL)); }
+static void unwritten(Fixture *f) { H5Dclose(put(f, "features", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, 9000000, 60000, 100, 1, NULL)); }
+static void fewer_coords(Fixture *f) {
+    put_features(f, "features", 0, 0);
+    H5Dclose(put(f, "coords", H5T_STD_I64LE, H5T_NATIVE_INT64, COUNT - 1, 2, 0, 0, f->bag->coords));
+}
+static void float_coords(Fixture *f) {
+    put_features(f, "features", 0, 0);
+    H5Dclose(put(f, "coords", H5T_IEEE_F64LE, H5T_NATIVE_INT64, COUNT, 2, 0, 0, f->bag->coords));
+}
+static void outside(Fixture *f) {
+    put_features(f, "features", 0, 0);
+    f->bag->coords[9] = 50000;
+    put_trident(f);
+}
+static void many_labels(Fixture *f) {
+    put_features(f, "features", 0, 0);
+    H5Dclose(put_coords(f));
+    H5Dclose(put(f, "patch_labels", H5T_STD_U8LE, H5T_NATIVE_INT64, COUNT, 2, 0, 0, f->bag->coords));
+}
+static void other_labels(Fixture *f) {
+    hsize_t dims[1] = {COUNT};
+    f->bag->patch_labels[6] = 3;
+    put_features(f, "features", 0, 0);
+    H5Dclose(put_coords(f));
+    H5Dclose(make_dataset(f->file, "patch_labels", H5T_STD_I64LE, H5T_NATIVE_UINT8, 1, dims, 0, 0, f->bag->patch_labels));
+}
+static void linked(Fixture *f) { H5Lcreate_external("/etc/hostname", "/x", f->file, "features", H5P_DEFAULT, H5P_DEFAULT); }
+static void stamp_untold(Fixture *f) {
+    put_features(f, "feats", 0, 0);
+    H5Dclose(put_coords(f));
+}
+static void stamp_slide(Fixture *f) {
+    stamp_untold(f);
+    make_text(f->file, "feat_type", "slide");
+}
+static void uneven_patches(Fixture *f) {
+    put_patch(f->file, 1, 1, H5T_IEEE_F32LE, f->bag->features, DIM, 0);
+    put_patch(f->file, 2, 1, H5T_IEEE_F32LE, f->bag->features, DIM - 1, 0);
+}
+static void placeless_patch(Fixture *f) {
+    put_patch(f->file, 1, 1, H5T_IEEE_F32LE, f->bag->features, DIM, 0);
+    H5Dclose(put(f, "2_1", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, 1, DIM, 0, 0, f->bag->features));
+}
+static void image_patch(Fixture *f) {
+    hsize_t dims[3] = {4, 4, 3};
+    hid_t data = make_dataset(f->file, "0_0", H5T_STD_U8LE, H5T_NATIVE_UINT8, 3, dims, 0, 0, f->bag->coords);
+    make_number(data, "x_min", 0);
+    H5Dclose(data);
+}
+
+static void test_broken(void) {
+    const struct {
+        Breaker make;
+        RmilErrorCode code;
+        const char *message;
+    } cases[] = {
+        {no_datasets, RMIL_ERROR_FORMAT, "there is no dataset /features"},
+        {no_coords, RMIL_ERROR_FORMAT, "there is no dataset /coords"},
+        {one_axis, RMIL_ERROR_FORMAT, "/features has 1 axes"},
+        {no_patches, RMIL_ERROR_DATA, "/features holds no patches"},
+        {integers, RMIL_ERROR_FORMAT, "/features holds whole numbers"},
+        {text, RMIL_ERROR_FORMAT, "/features does not hold numbers"},
+        {too_wide, RMIL_ERROR_FORMAT, "/features is incomplete"},
+        {unwritten, RMIL_ERROR_FORMAT, "/features is incomplete"},
+        {fewer_coords, RMIL_ERROR_FORMAT, "/coords has 49 rows, the features have 50"},
+        {float_coords, RMIL_ERROR_FORMAT, "/coords does not hold whole numbers"},
+        {outside, RMIL_ERROR_FORMAT, "patch 4 at (1802, 50000) lies outside the slide of 60000 × 50000 px"},
+        {many_labels, RMIL_ERROR_FORMAT, "/patch_labels has 100 values, 50 are expected"},
+        {other_labels, RMIL_ERROR_FORMAT, "/patch_labels of patch 6 is 3, not 0 or 1"},
+        {linked, RMIL_ERROR_FORMAT, "there is no dataset /features"},
+        {stamp_untold, RMIL_ERROR_FORMAT, "does not say the size of its tiles"},
+        {stamp_slide, RMIL_ERROR_DATA, "holds features of kind \"slide\""},
+        {uneven_patches, RMIL_ERROR_FORMAT, "/2_1 has 23 columns, the patches before it 24"},
+        {placeless_patch, RMIL_ERROR_FORMAT, "/2_1 has no usable attribute x_min"},
+        {image_patch, RMIL_ERROR_FORMAT, "/0_0 is not one vector of features"},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        Fixture f;
+        set_up(&f, NULL);
+        cases[i].make(&f);
+        H5Fclose(f.file);
+        GError *error = NULL;
+        g_assert_null(rmil_bag_read(f.path, NULL, RMIL_FLOAT32, RMIL_BAG_ALL, &error));
+        g_assert_nonnull(strstr(error->message, "slide_1.h5"));
+        test_error(&error, cases[i].code, cases[i].message);
+        tear_down(&f, NULL);
+    }
+}
+
+/* Cut at any place, a file is refused or gives the same numbers; never anything else. */
+static void test_cut(void) {
+    Fixture f;
+    set_up(&f, NULL);
+    H5Fclose(f.file);
+    GError *error = NULL;
+    g_assert_true(rmil_bag_write(f.bag, f.path, FALSE, &error));
+    g_autofree char *bytes = NULL;
+    gsize size;
+    g_assert_true(g_file_get_contents(f.path, &bytes, &size, NULL));
+    for (gsize cut = 0; cut < size; cut += 97) {
+        g_assert_true(g_file_set_contents(f.path, bytes, (gssize)cut, NULL));
+        g_assert_null(rmil_bag_read(f.path, NULL, RMIL_FLOAT32, RMIL_BAG_ALL, &error));
+        test_error(&error, RMIL_ERROR_FORMAT, "slide_1.h5: ");
+    }
+    g_autofree char *gone = g_build_filename(f.folder, "none.h5", NULL);
+    g_assert_null(rmil_bag_read(gone, NULL, RMIL_FLOAT32, RMIL_BAG_ALL, &error));
+    test_error(&error, RMIL_ERROR_IO, "none.h5: cannot be opened: No such file");
+    g_assert_null(rmil_bag_read(f.folder, NULL, RMIL_FLOAT32, RMIL_BAG_ALL, &error));
+    test_error(&error, RMIL_ERROR_IO, "is not a regular file");
+    tear_down(&f, NULL);
+}
+
+int main(int argc, char **argv) {
+    g_test_init(&argc, &argv, NULL);
+    const struct {
+        const char *name;
+        gconstpointer data;
+        void (*run)(Fixture *, gconstpointer);
+    } cases[] = {{"/layouts/clam", NULL, test_clam},
+                 {"/layouts/trident", NULL, test_trident},
+                 {"/layouts/trident-gzip", "", test_trident},
+                 {"/layouts/three-axes", NULL, test_three_axes},
+                 {"/layouts/three-axes-gzip", "", test_three_axes},
+                 {"/layouts/doubles", NULL, test_doubles},
+                 {"/layouts/stamp", NULL, test_stamp},
+                 {"/layouts/stamp-historic", "", test_stamp},
+                 {"/layouts/patches", NULL, test_patches},
+                 {"/layouts/patches-gzip", "", test_patches},
+                 {"/layouts/convert", NULL, test_convert}};
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) g_test_add(cases[i].name, Fixture, cases[i].data, set_up, cases[i].run, tear_down);
+    g_test_add_func("/layouts/broken", test_broken);
+    g_test_add_func("/layouts/cut", test_cut);
+    return g_test_run();
+}
