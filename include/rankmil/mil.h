@@ -38,7 +38,8 @@ RMIL_API const RmilModelConfig *rmil_model_config(const RmilModel *model);
 RMIL_API RmilModel *rmil_model_load(const char *path, GError **error);
 RMIL_API gboolean rmil_model_save(const RmilModel *model, const char *path, GError **error);
 
-/* What a model says of one bag. scores and attention are the caller's arrays of K floats, or NULL. */
+/* What a model says of one bag. scores (before softmax) and attention (what patches are pooled with) are the caller's
+ * arrays of K floats, or NULL; clam-mb: those of label 1; hipt: every patch carries its region's. */
 typedef struct {
     double probability; /* of label 1 */
     double logit;       /* log odds: z for one logit, z_1 − z_0 for two */
@@ -68,9 +69,13 @@ typedef struct {
     gboolean best;
 } RmilEpoch;
 
-/* bags[i] with labels[i]; train and val are index lists into them. Parallel over the bags of a group; the result is the
- * same bit for bit for any number of threads. checkpoint: path of a file kept while training so that a killed run goes
- * on to the same result, NULL for none; removed by nobody but the caller. on_epoch may be NULL. history gets RmilEpoch. */
+/* bags[i] with labels[i]; train and val are index lists into them (no val: no early stop, the last epoch is kept).
+ * model->dim 0: that of the bags. Parallel over the bags of a group; the result is the same bit for bit for any number
+ * of threads. checkpoint: path of a file kept while training so that a killed run goes on to the same result (also with
+ * more epochs than before), NULL for none; removed by nobody but the caller. One of another run, or a broken one, is
+ * passed over with a warning. history (may be NULL) gets RmilEpoch, epochs of before an interruption included. Fails with
+ * RMIL_ERROR_DATA when the training set lacks a class, sizes differ, or training leaves the finite numbers. The bags
+ * are only read: several runs may share them. */
 RMIL_API RmilModel *rmil_train(const RmilModelConfig *model, const RmilTrainConfig *train, const RmilBag *const *bags,
                                const int *labels, const int64_t *train_set, int64_t train_count,
                                const int64_t *val_set, int64_t val_count, const char *checkpoint, GArray *history,
