@@ -238,6 +238,54 @@ static void test_large(gconstpointer name) {
     free_bag(bag);
 }
 
+/* Patches of one region carry the same score and attention, and regions' attention sums to 1. */
+static void test_regions_spread(void) {
+    Case c = {"hipt", RMIL_GUIDE_NONE, -1, 1, 0, 41, 1, 3};
+    RmilBag *bag = make_bag(c.count, c.lesion, 7);
+    g_autoptr(RmilModel) model = make_model(&c, 3);
+    float scores[41], attention[41], seen[4][4] = {{0}};
+    RmilPrediction prediction;
+    g_assert_true(rmil_model_predict(model, bag, 1, &prediction, scores, attention, NULL));
+    double total = 0;
+    for (int i = 0; i < 41; i++) {
+        int64_t row = (bag->coords[2 * i + 1] - 64) / 448 / 3, column = (bag->coords[2 * i] - 1000) / 448 / 4;
+        float *region = &seen[row][column];
+        if (*region == 0.0f) total += (double)(*region = attention[i]);
+        g_assert_cmpfloat(*region, ==, attention[i]);
+        for (int j = 0; j < i; j++)
+            if (attention[i] == attention[j]) g_assert_cmpfloat(scores[i], ==, scores[j]);
+    }
+    g_assert_cmpfloat_with_epsilon(total, 1, 1e-6);
+    free_bag(bag);
+}
+
+static void refuse(const char *model, RmilGuide guide, void (*change)(RmilModelConfig *), const char *message) {
+    RmilModelConfig config;
+    GError *error = NULL;
+    if (rmil_model_config_init(&config, model, guide, &error)) {
+        config.dim = DIM;
+        change(&config);
+        g_assert_null(rmil_model_new(&config, 1, &error));
+    }
+    test_error(&error, RMIL_ERROR_ARGUMENT, message);
+}
+
+static void with_threshold(RmilModelConfig *config) { config->threshold = 1; }
+static void with_dropout(RmilModelConfig *config) { config->dropout = 0.25; }
+static void with_hidden(RmilModelConfig *config) { config->hidden = 100; }
+static void without_depth(RmilModelConfig *config) { config->patch_depth = 0; }
+
+static void test_refusals(void) {
+    refuse("hipt", RMIL_GUIDE_NONE, with_threshold, "hipt has no attention threshold");
+    refuse("clam-sb", RMIL_GUIDE_NONE, with_threshold, "clam-sb has no attention threshold");
+    refuse("hipt", RMIL_GUIDE_NONE, with_dropout, "hipt takes no dropout");
+    refuse("hipt", RMIL_GUIDE_NONE, with_hidden, "not a multiple of the 3 heads");
+    refuse("hipt", RMIL_GUIDE_RANK, without_depth, "of at least 1");
+    refuse("hipt", RMIL_GUIDE_INDUCTION, with_hidden, "does not take the guide");
+    refuse("dsmil", RMIL_GUIDE_INDUCTION, with_hidden, "does not take the guide");
+    refuse("clam-mb", RMIL_GUIDE_RANK, with_hidden, "does not take the guide");
+}
+
 int main(int argc, char **argv) {
     static const struct {
         const char *what;
@@ -249,5 +297,7 @@ int main(int argc, char **argv) {
             g_autofree char *path = g_strdup_printf("/mil/%s/%s", *name, tests[i].what);
             g_test_add_data_func(path, *name, tests[i].test);
         }
+    g_test_add_func("/mil/hipt/spread", test_regions_spread);
+    g_test_add_func("/mil/refusals", test_refusals);
     return g_test_run();
 }
