@@ -28,7 +28,9 @@ typedef struct {
 } RmilSlideInfo;
 
 /* Opens with OpenSlide, else as a plain image with libvips. mpp > 0 overrides what the file says. Fails with
- * RMIL_ERROR_RESOLUTION for a slide that says nothing of its resolution. A slide may be used by several threads. */
+ * RMIL_ERROR_RESOLUTION for a slide that says nothing believable of its resolution (docs/preprocessing.md has the rules).
+ * A plain image's pixels are decoded at the first read. All functions on an opened slide may be called from several
+ * threads at once. */
 RMIL_API RmilSlide *rmil_slide_open(const char *path, double mpp, GError **error);
 RMIL_API void rmil_slide_free(RmilSlide *slide);
 RMIL_API const RmilSlideInfo *rmil_slide_info(const RmilSlide *slide);
@@ -36,7 +38,8 @@ RMIL_API const char *rmil_slide_path(const RmilSlide *slide);
 
 /* Reads the rectangle that starts at level-0 (x, y) and covers width·downsample × height·downsample level-0 pixels as
  * width × height RGB bytes, row-major; from the nearest finer level, area-resampled. Outside the scan: white (the
- * format's own background where it has one). downsample ≥ 1 is usual; below 1 the pixels are interpolated. */
+ * format's own background where it has one). downsample ≥ 1 is usual; below 1 the pixels are interpolated. Memory
+ * beyond `rgb` stays below 100 MiB for any size. A broken tile fails with its position; other tiles can still be read. */
 RMIL_API gboolean rmil_slide_read(RmilSlide *slide, double x, double y, double downsample, int64_t width,
                                   int64_t height, uint8_t *rgb, GError **error);
 
@@ -48,8 +51,9 @@ typedef struct {
     int lower, upper;       /* the two thresholds; tissue is gray ≤ upper (scikit-image's classes 0 and 1) */
 } RmilMask;
 
-/* mask_mpp: µm per mask pixel, 0 for the default 4. Reads in strips; memory stays near the mask's own size. Fails with
- * RMIL_ERROR_DATA when no tissue is found (fewer than three gray values). */
+/* mask_mpp: µm per mask pixel, 0 for the default 4 (plain images: their own pixels, at most 4096 a side). Reads in
+ * blocks; memory stays near the mask's own size. Fails with RMIL_ERROR_DATA when no tissue is found (fewer than three
+ * gray values). */
 RMIL_API RmilMask *rmil_mask_new(RmilSlide *slide, double mask_mpp, GError **error);
 RMIL_API void rmil_mask_free(RmilMask *mask);
 /* Exactly scikit-image's threshold_multiotsu over a 256-bin histogram of uint8 gray values; thresholds has
