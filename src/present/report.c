@@ -15,6 +15,18 @@ static char *title_of(const RmilRun *run) {
     return g_filename_display_name(name);
 }
 
+/* "2026-03-14T10:22:33.25Z" -> "2026-03-14 10:22 UTC"; anything else as it is. */
+static char *spoken_time(const char *text) {
+    GTimeZone *utc = g_time_zone_new_utc();
+    GDateTime *time = g_date_time_new_from_iso8601(text, utc);
+    GDateTime *universal = time ? g_date_time_to_utc(time) : NULL;
+    char *out = universal ? g_date_time_format(universal, "%Y-%m-%d %H:%M UTC") : g_strdup(text);
+    g_clear_pointer(&universal, g_date_time_unref);
+    g_clear_pointer(&time, g_date_time_unref);
+    g_time_zone_unref(utc);
+    return out;
+}
+
 /* The page's head, with links to those sections that the body has. */
 static GString *head(const RmilRun *run, const char *body) {
     static const struct {
@@ -33,7 +45,10 @@ static GString *head(const RmilRun *run, const char *body) {
               "</style></head><body>\n<header><p class=\"eyebrow\">Slide classification report</p><h1>%s</h1>\n<p "
               "class=\"soft\">",
               title);
-    if (created) rmil_html(out, "Made %s. ", created);
+    if (created) {
+        g_autofree char *when = spoken_time(created);
+        rmil_html(out, "Made %s. ", when);
+    }
     rmil_html(out, "rankmil %s.", version ? version : rmil_version());
     g_string_append(out, "</p>\n<nav aria-label=\"Sections\"><ul>");
     for (gsize i = 0; i < G_N_ELEMENTS(sections); i++) {

@@ -18,7 +18,7 @@ const char rmil_html_style[] =
     "nav{margin:1.2em 0 0;padding:.6em 0;border-top:1px solid var(--line);border-bottom:1px solid var(--line)}"
     "nav ul{display:flex;flex-wrap:wrap;gap:.3em 1.4em;list-style:none;margin:0;padding:0}"
     "a{color:var(--accent)}"
-    ".cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(210px,350px));gap:14px;margin:1.4em 0}"
+    ".cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(210px,340px));gap:14px;margin:1.4em 0}"
     ".card{border:1px solid var(--line);border-radius:8px;padding:14px 16px;background:var(--tint)}"
     ".card.ref{border-color:var(--accent);border-width:2px;background:#fff}"
     ".card b{display:block;font-size:2rem;line-height:1.15;font-variant-numeric:tabular-nums}"

@@ -142,7 +142,7 @@ void fake_run_write(const char *folder, const FakeRun *fake) {
     g_autofree char *info =
         g_strdup_printf("{\"version\": \"0.1.0\", \"command\": [\"rankmil\", \"run\", \"data/my cohort.csv\", \"-o\", "
                         "\"out\", \"--seeds\", \"%d\"], \"cohort\": \"data/my cohort.csv\", "
-                        "\"created\": \"2026-03-14 10:22\", \"config\": {\"encoder\": \"texture\", \"tile_px\": 224, "
+                        "\"created\": \"2026-03-14T10:22:33.25Z\", \"config\": {\"encoder\": \"texture\", \"tile_px\": 224, "
                         "\"tile_mpp\": 0.5, \"min_tissue\": 0.05, \"methods\": [\"abmil\", \"rank\"], "
                         "\"train\": {\"epochs\": 200, \"patience\": 7}}, \"timings\": {\"tile\": 8.4, \"encode\": "
                         "131.7, \"label\": 0.6, \"train\": 4210, \"heatmaps\": 20}, "

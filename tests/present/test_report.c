@@ -85,7 +85,7 @@ static void test_whole(void) {
     g_autofree char *page = write_report(folder);
     check_page(page);
     static const char *const parts[] = {"my cohort",
-                                        "Made 2026-03-14 10:22",
+                                        "Made 2026-03-14 10:22 UTC",
                                         "(16 positive, 24 negative)",
                                         "Rank induction",
                                         "AB-MIL",
