@@ -5,7 +5,7 @@
 /* One lymph node (or piece of one): a warped, bent ellipse. */
 typedef struct {
     double x, y, a, b, angle, bend, hilum;
-    double fat;     /* how far fat reaches out, in units of the shorter axis */
+    double fat; /* how far fat reaches out, in units of the shorter axis */
     uint32_t seed;
 } Node;
 
@@ -76,7 +76,8 @@ static gboolean blob_at(const GArray *blobs, double x, double y, uint32_t seed, 
         float u = (float)(cosf(b->angle) * dx + sinf(b->angle) * dy) * b->squeeze;
         float v = (float)(-sinf(b->angle) * dx + cosf(b->angle) * dy) / b->squeeze;
         float r = sqrtf(u * u + v * v) / (float)b->r;
-        float warped = r + 0.22F * rmil_synth_fbm(seed + i * 31, (float)(x / (0.6 * b->r)), (float)(y / (0.6 * b->r)), 2);
+        float warped = r +
+                       0.22F * rmil_synth_fbm(seed + i * 31, (float)(x / (0.6 * b->r)), (float)(y / (0.6 * b->r)), 2);
         *distance = MIN(*distance, warped);
     }
     return *distance < 1;
@@ -107,7 +108,7 @@ static GArray *scatter(const Maker *maker, RmilRng *rng, int count, double r_low
 /* One place of the map: the node it belongs to, where in it, and what it becomes. */
 typedef struct {
     const Node *node;
-    float x, y, depth, angle;     /* px; px inside; px along the outline */
+    float x, y, depth, angle; /* px; px inside; px along the outline */
     RmilSynthKind kind;
     float across;
 } Place;
@@ -154,7 +155,8 @@ static RmilSynthKind inside_kind(const Maker *maker, Place *p) {
         return distance < 0.68F ? RMIL_SYNTH_CENTRE : RMIL_SYNTH_MANTLE;
     /* medulla: cords of lymphocytes between sinuses, stronger towards the hilum */
     float towards = cosf(p->angle / (0.5F * (float)(n->a + n->b)) - (float)n->hilum);
-    float medulla = 0.55F * towards + (d - 420) / 600 + 0.35F * rmil_synth_noise(n->seed + 25, x / (500 * s), y / (500 * s), 0, 0);
+    float medulla = 0.55F * towards + (d - 420) / 600 +
+                    0.35F * rmil_synth_noise(n->seed + 25, x / (500 * s), y / (500 * s), 0, 0);
     if (medulla < 0.35F) return RMIL_SYNTH_CORTEX;
     float cord = rmil_synth_fbm(n->seed + 26, x / (150 * s), y / (150 * s), 2);
     if (fabsf(cord) < 0.05F + 0.12F * MIN(1.0F, medulla - 0.35F)) return RMIL_SYNTH_SINUS;
@@ -195,7 +197,8 @@ static void fill_kinds(Maker *maker) {
         place.across = place.depth;
         place.kind = place.depth < 0 ? outside_kind(maker, &place) : inside_kind(maker, &place);
         if (place.across != place.depth) /* away from the outline fibres turn slowly */
-            map->along[cell] = c * x + sn * y + 190 * s * rmil_synth_noise(maker->seed + 5, x / (420 * s), y / (420 * s), 0, 0);
+            map->along[cell] = c * x + sn * y +
+                               190 * s * rmil_synth_noise(maker->seed + 5, x / (420 * s), y / (420 * s), 0, 0);
         /* nothing is cut by the picture's edge */
         float edge = MIN(MIN(x, y), MIN(width - x, height - y));
         if (edge < 24 + 16 * rmil_synth_noise(maker->seed, x / 90, y / 90, 0, 0)) place.kind = RMIL_SYNTH_GLASS;
@@ -235,7 +238,8 @@ RmilSynthAnatomy *rmil_synth_anatomy_new(const RmilSynthOptions *options, const 
     map->scale = 0.5 / options->mpp;
     int64_t cells = map->width * map->height;
     if (!(map->kind = rmil_alloc(cells, 1, error)) || !(map->depth = rmil_alloc(cells, sizeof(float), error)) ||
-        !(map->across = rmil_alloc(cells, sizeof(float), error)) || !(map->along = rmil_alloc(cells, sizeof(float), error)))
+        !(map->across = rmil_alloc(cells, sizeof(float), error)) ||
+        !(map->along = rmil_alloc(cells, sizeof(float), error)))
         return NULL;
     map->lesions = g_array_new(FALSE, FALSE, sizeof(RmilSynthLesion));
     g_array_set_clear_func(map->lesions, rmil_synth_lesion_clear);
@@ -251,7 +255,8 @@ RmilSynthAnatomy *rmil_synth_anatomy_new(const RmilSynthOptions *options, const 
     double reactive = between(&rng, 0.3, 2.4); /* how many follicles this node has */
     maker.follicles = scatter(&maker, &rng, 1 + (int)(reactive * inside), 90, 210, 150, 520);
     maker.vessels = scatter(&maker, &rng, 1 + (int)(0.6 * inside), 24, 70, 90, 1e9);
-    maker.histiocytes = scatter(&maker, &rng, 1 + (int)(between(&rng, 0.0, 1.3) * inside), 26, between(&rng, 60, 190), 60, 1e9);
+    maker.histiocytes = scatter(&maker, &rng, 1 + (int)(between(&rng, 0.0, 1.3) * inside), 26, between(&rng, 60, 190),
+                                60, 1e9);
     maker.bleedings = scatter(&maker, &rng, (int)(between(&rng, 0, 0.3) * inside), 24, 90, 60, 1e9);
     fill_kinds(&maker);
     find_box(map);

@@ -26,7 +26,7 @@ gboolean rmil_synth_check(const RmilSynthOptions *o, GError **error) {
 
 /* Acklam's rational approximation of the normal quantile, relative error 1e-9. */
 static double normal_quantile(double p) {
-    static const double a[] = {-39.69683028665376, 220.9460984245205, -275.9285104469687,
+    static const double a[] = {-39.69683028665376, 220.9460984245205,  -275.9285104469687,
                                138.357751867269,   -30.66479806614716, 2.506628277459239};
     static const double b[] = {-54.47609879822406, 161.5858368580409, -155.6989798598866, 66.80131188771972,
                                -13.28068155288572};

@@ -17,8 +17,8 @@ typedef struct {
 } Job;
 
 static char *slide_identity(const RmilSynthOptions *o, const RmilSynthPlan *plan) {
-    return g_strdup_printf("rankmil synth version %d, slide %s of %" G_GINT64_FORMAT ", %" G_GINT64_FORMAT " x %" G_GINT64_FORMAT
-                           " px, mpp %g, positive %g, seed %" G_GUINT64_FORMAT,
+    return g_strdup_printf("rankmil synth version %d, slide %s of %" G_GINT64_FORMAT ", %" G_GINT64_FORMAT
+                           " x %" G_GINT64_FORMAT " px, mpp %g, positive %g, seed %" G_GUINT64_FORMAT,
                            VERSION, plan->id, o->slides, o->width, o->height, o->mpp, o->positive, o->seed);
 }
 
@@ -29,7 +29,8 @@ static char *path_of(const Job *job, const char *kind, const char *id, const cha
 
 static gboolean shared_atlas(Job *job, GError **error) {
     g_mutex_lock(&job->lock);
-    if (!job->atlas) job->atlas = rmil_synth_atlas_new(job->options->seed, 0.5 / job->options->mpp, job->options->threads, error);
+    if (!job->atlas)
+        job->atlas = rmil_synth_atlas_new(job->options->seed, 0.5 / job->options->mpp, job->options->threads, error);
     gboolean there = job->atlas != NULL;
     g_mutex_unlock(&job->lock);
     return there;
@@ -67,15 +68,18 @@ static gboolean make_slide(int64_t index, int worker, gpointer user, GError **er
     if (there) {
         g_autofree char *made_as = rmil_synth_tiff_identity(path);
         if (g_strcmp0(made_as, identity) != 0)
-            return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: is there already, but not made with these options (%s): remove it or choose another folder",
-                             path, made_as ? made_as : "not made by rankmil");
+            return rmil_fail(
+                error, RMIL_ERROR_ARGUMENT,
+                "%s: is there already, but not made with these options (%s): remove it or choose another folder", path,
+                made_as ? made_as : "not made by rankmil");
     }
     if (!there || plan->label) {
         g_autoptr(RmilSynthAnatomy) anatomy = rmil_synth_anatomy_new(job->options, plan, error);
         if (!anatomy) return FALSE;
         job->shares[index] = anatomy->share;
         if (plan->label) {
-            g_autofree char *xml = rmil_synth_asap(anatomy), *annotation = path_of(job, "annotations", plan->id, ".xml");
+            g_autofree char *xml = rmil_synth_asap(anatomy),
+                            *annotation = path_of(job, "annotations", plan->id, ".xml");
             if (!g_file_test(annotation, G_FILE_TEST_EXISTS) || !there)
                 if (!rmil_file_write(annotation, xml, strlen(xml), error)) return FALSE;
         }
@@ -93,7 +97,8 @@ static gboolean write_cohort(const Job *job, GError **error) {
         const RmilSynthPlan *plan = &job->plans[i];
         char share[G_ASCII_DTOSTR_BUF_SIZE];
         g_ascii_formatd(share, sizeof share, "%.6f", job->shares[i]);
-        g_string_append_printf(csv, "%s,slides/%s.tiff,%d,%s,", plan->id, plan->id, plan->label, plan->test ? "test" : "");
+        g_string_append_printf(csv, "%s,slides/%s.tiff,%d,%s,", plan->id, plan->id, plan->label,
+                               plan->test ? "test" : "");
         if (plan->label) g_string_append_printf(csv, "annotations/%s.xml", plan->id);
         g_string_append_printf(csv, ",%s,%s\n", plan->patient, share);
     }
@@ -101,12 +106,14 @@ static gboolean write_cohort(const Job *job, GError **error) {
     return rmil_file_write(path, csv->str, csv->len, error);
 }
 
-gboolean rmil_synth_write(const char *folder, const RmilSynthOptions *options, const RmilMonitor *monitor, GError **error) {
+gboolean rmil_synth_write(const char *folder, const RmilSynthOptions *options, const RmilMonitor *monitor,
+                          GError **error) {
     if (!rmil_synth_check(options, error) || !rmil_synth_tiff_start(error)) return FALSE;
     Job job = {.folder = folder, .options = options, .monitor = monitor, .plans = rmil_synth_plan(options)};
     job.shares = g_new0(double, options->slides);
     g_mutex_init(&job.lock);
-    gboolean done = rmil_parallel(options->slides, options->threads, make_slide, &job, error) && write_cohort(&job, error);
+    gboolean done = rmil_parallel(options->slides, options->threads, make_slide, &job, error) &&
+                    write_cohort(&job, error);
     g_mutex_clear(&job.lock);
     rmil_synth_atlas_free(job.atlas);
     g_free(job.shares);

@@ -7,10 +7,12 @@
 
 /* Periodic noise planes, made once; a texture takes each from its own place, so that no two are alike. */
 typedef enum { L_BROAD, L_PATCH, L_WIDE, L_MEDIUM, L_SMALL, L_FINE, L_SPECK, L_BUNDLE, L_FIBRE, L_CLEFT } Layer;
-static const double layer_size[RMIL_SYNTH_LAYERS][2] = {{120, 150}, {60, 60}, {38, 50}, {24, 24}, {16, 16}, {6, 6}, {2.7, 2.7}, {130, 15}, {70, 5}, {170, 24}};
+static const double layer_size[RMIL_SYNTH_LAYERS][2] = {{120, 150}, {60, 60},   {38, 50},  {24, 24}, {16, 16},
+                                                        {6, 6},     {2.7, 2.7}, {130, 15}, {70, 5},  {170, 24}};
 
 void rmil_synth_atlas_layer(RmilSynthAtlas *atlas, uint64_t seed, double scale, int64_t layer) {
-    int px = MAX(1, (int)lround(TILE / (layer_size[layer][0] * scale))), py = MAX(1, (int)lround(TILE / (layer_size[layer][1] * scale)));
+    int px = MAX(1, (int)lround(TILE / (layer_size[layer][0] * scale))),
+        py = MAX(1, (int)lround(TILE / (layer_size[layer][1] * scale)));
     uint32_t base = rmil_synth_hash((uint32_t)seed, (int32_t)layer, 1234);
     float *plane = atlas->layer[layer];
     for (int y = 0; y < TILE; y++)
@@ -40,12 +42,12 @@ static float smooth(float low, float high, float v) {
 
 /* Cells of about `size` px: jittered points on a periodic grid; distances to the nearest and second nearest. */
 typedef struct {
-    int count;              /* per side */
+    int count; /* per side */
     float size;
     struct {
         float x, y;
         uint32_t id;
-    } *point;               /* count × count */
+    } *point; /* count × count */
 } Cells;
 
 static void cells_init(Cells *c, uint32_t seed, double size) {
@@ -107,7 +109,8 @@ static RmilSynthStainPair reticulum(const Ground *g, float x, float y, float den
 static RmilSynthStainPair sheet(const Ground *g, const Cells *cells, float x, float y, float h, float e, float foam) {
     float first, second;
     uint32_t id;
-    nearest(cells, x + 3 * g->s * grain(g, L_SMALL, 0, x, y), y + 3 * g->s * grain(g, L_SMALL, 1, x, y), &first, &second, &id);
+    nearest(cells, x + 3 * g->s * grain(g, L_SMALL, 0, x, y), y + 3 * g->s * grain(g, L_SMALL, 1, x, y), &first,
+            &second, &id);
     float tint = (float)(id & 255) / 255.F - 0.5F, border = second - first;
     float fine = grain(g, L_FINE, 2, x, y), speck = grain(g, L_SPECK, 3, x, y), broad = grain(g, L_MEDIUM, 4, x, y);
     float vacuole = smooth(0.22F, 0.5F, grain(g, L_FINE, 5, x, y));
@@ -120,7 +123,8 @@ static RmilSynthStainPair sheet(const Ground *g, const Cells *cells, float x, fl
 static RmilSynthStainPair fat(const Ground *g, const Cells *cells, float x, float y) {
     float first, second;
     uint32_t id;
-    nearest(cells, x + 9 * g->s * grain(g, L_PATCH, 0, x, y), y + 9 * g->s * grain(g, L_PATCH, 1, x, y), &first, &second, &id);
+    nearest(cells, x + 9 * g->s * grain(g, L_PATCH, 0, x, y), y + 9 * g->s * grain(g, L_PATCH, 1, x, y), &first,
+            &second, &id);
     float border = second - first, thick = (2.4F + 1.6F * grain(g, L_PATCH, 2, x, y)) * g->s;
     float corner = smooth(0.62F, 0.85F, first / cells->size); /* where three meet there is more */
     float line = smooth(thick * (1 + 3 * corner) + 2 * g->s, thick * (0.4F + 2 * corner), border);
