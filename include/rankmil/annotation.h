@@ -1,4 +1,8 @@
-/* rankmil annotation: experts' outlines -> one region in level-0 pixels; its overlap with tiles; patch labels. */
+/* rankmil annotation: experts' outlines -> one region in level-0 pixels; its overlap with tiles; patch labels.
+ *
+ * Formats, told by content: ASAP XML (Polygon, Spline, Rectangle; others have no area), QuPath GeoJSON (annotations'
+ * Polygon, MultiPolygon, GeometryCollection, with holes), and mask images (PNG, JPEG, TIFF: pixels that are not 0, in JPEG
+ * those ≥ 128, scaled to the slide's size when it is given). docs/annotations.md has the rules in full. */
 #ifndef RANKMIL_ANNOTATION_H
 #define RANKMIL_ANNOTATION_H
 
@@ -6,22 +10,32 @@
 
 G_BEGIN_DECLS
 
+/* Group and class names are compared without regard to case. A group in neither list has the role of the group that it is
+ * part of (ASAP's nested groups; QuPath's "Tumor: Positive" is part of "Tumor"), or is left out. Where no annotation of a
+ * file has a group, all are lesions; where some have, those without are left out. A file whose annotations all are left
+ * out is an error that names its groups; a file without any annotation is an empty region. */
 typedef struct {
-    const char *const *lesion;    /* NULL-terminated group or class names; NULL: "_0", "_1", "Tumor", "Lesion" … */
-    const char *const *exclusion; /* NULL: "_2", "Exclusion" */
+    const char *const *lesion;    /* NULL-terminated group or class names; NULL: "_0", "_1", "Tumor", "Tumour", "Lesion",
+                                   * "Metastasis", "Metastases", "Cancer", "Carcinoma" */
+    const char *const *exclusion; /* NULL: "_2", "Exclusion", "Exclude" */
     double padding;               /* grow the region by this many level-0 px, round joins; 0 */
-    int64_t slide_width, slide_height; /* level 0; > 0: an annotation wholly or mostly outside is refused as another slide's */
+    int64_t slide_width, slide_height; /* level 0; > 0: a region (before padding) with more than half of its area outside is
+                                        * refused as another slide's; masks are scaled to this size. 0: unknown */
 } RmilAnnotationOptions;
 RMIL_API void rmil_annotation_options_init(RmilAnnotationOptions *options);
 
-/* Union of lesions minus union of exclusions; invalid polygons are repaired. Immutable; may be shared by threads. */
+/* Union of lesions minus union of exclusions, then padding; invalid polygons are repaired. Immutable; may be shared by
+ * threads, and any number of regions may be read at once. Errors: IO, FORMAT (not one of the formats, broken, an outline of
+ * fewer than 3 points, positions that are no numbers or beyond 10⁷ px, more than 5 million vertices), DATA (another slide's,
+ * no known group, outlines that cross each other more than 500,000 times), ARGUMENT. */
 typedef struct _RmilRegion RmilRegion;
 RMIL_API RmilRegion *rmil_region_read(const char *path, const RmilAnnotationOptions *options, GError **error);
 RMIL_API void rmil_region_free(RmilRegion *region);
 RMIL_API gboolean rmil_region_empty(const RmilRegion *region);
 RMIL_API double rmil_region_area(const RmilRegion *region); /* level-0 px² */
 
-/* shares[i] (0 … 1): part of the square tile at coords[2i], coords[2i+1] with side tile_level0 that lies inside. */
+/* shares[i] (0 … 1): part of the square tile at coords[2i], coords[2i+1] with side tile_level0 that lies inside; exact but
+ * for rounding (1e-10 from 0 or 1 counts as 0 or 1). Tiles may lie anywhere, in any order; grids are fastest. */
 RMIL_API gboolean rmil_region_overlap(const RmilRegion *region, const int64_t *coords, int64_t count,
                                       double tile_level0, double *shares, GError **error);
 /* labels[i] = 1 when shares[i] > threshold (DESIGN: 0.05). */

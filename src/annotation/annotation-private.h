@@ -43,7 +43,7 @@ typedef struct {
     gboolean (*matches)(const char *head, gsize size);
     gboolean (*read)(RmilOutlines *outlines, const RmilAnnotationOptions *options, GError **error);
 } RmilAnnotationFormat;
-extern const RmilAnnotationFormat rmil_annotation_asap;
+extern const RmilAnnotationFormat rmil_annotation_asap, rmil_annotation_geojson, rmil_annotation_mask;
 
 /* Closed centripetal Catmull-Rom curve through the points (ASAP's spline), as a ring of points on it. */
 GArray *rmil_spline(const GArray *points);

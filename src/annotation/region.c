@@ -7,6 +7,8 @@
 
 static const RmilAnnotationFormat *const formats[] = {
     &rmil_annotation_asap,
+    &rmil_annotation_geojson,
+    &rmil_annotation_mask,
 };
 
 void rmil_annotation_options_init(RmilAnnotationOptions *options) { *options = (RmilAnnotationOptions){0}; }
@@ -53,7 +55,7 @@ static int compare_edges(const void *a, const void *b) {
 void rmil_region_index(RmilRegion *region) {
     RmilEdge *edges = (RmilEdge *)(void *)region->edges->data;
     const guint n = region->edges->len;
-    qsort(edges, n, sizeof(RmilEdge), compare_edges);
+    if (n) qsort(edges, n, sizeof(RmilEdge), compare_edges);
     region->reach = g_new(double, (gsize)n + 1);
     for (guint i = 0; i < n; i++) region->reach[i] = MAX(edges[i].x1, i ? region->reach[i - 1] : -INFINITY);
 }

@@ -1,0 +1,198 @@
+/* Mask images: the region is where pixels are not zero. Read row by row, so memory grows with the outline, not the image.
+ *
+ * The outline runs along pixel edges. Between two rows its horizontal pieces are where exactly one of them is set; each
+ * piece's ends are corners, joined upwards or downwards by the side of a run that begins or ends there. Every corner has
+ * one horizontal and one vertical neighbour, so following them in turn gives the rings. Pixels that meet only at a corner
+ * are not joined: a hole belongs to the area that the run of pixels to its left belongs to. */
+#include "annotation-private.h"
+#include "slide/vips.h"
+
+#include <math.h>
+#include <string.h>
+
+#define MASK_SIDE 1000000
+#define MASK_PIXELS (INT64_C(1) << 33)
+
+enum { NO_CORNER = G_MAXUINT };
+
+typedef struct {
+    int x, y;
+    guint beside, along; /* neighbours: on the same row edge, on the same column edge */
+    guint left;          /* where a run ends: the corner above its beginning; else NO_CORNER */
+    RmilShape *shape;    /* once its ring has been followed */
+} Corner;
+
+typedef struct {
+    int x;
+    guint open; /* the corner where this side of a run began */
+} Side;
+
+typedef struct {
+    GArray *corners; /* Corner */
+    GArray *above, *below; /* Side: the runs' beginnings and ends in turn */
+} Tracer;
+
+static guint add_corner(Tracer *tracer, int x, int y) {
+    Corner corner = {.x = x, .y = y, .left = NO_CORNER};
+    guint index = tracer->corners->len;
+    g_array_append_val(tracer->corners, corner);
+    /* corners come in the order of x: the 2k-th and the next are the ends of one horizontal piece */
+    g_array_index(tracer->corners, Corner, index).beside = index ^ 1;
+    return index;
+}
+
+static void close_side(Tracer *tracer, const Side *side, int y) {
+    guint index = add_corner(tracer, side->x, y);
+    g_array_index(tracer->corners, Corner, index).along = side->open;
+    g_array_index(tracer->corners, Corner, side->open).along = index;
+}
+
+/* Joins the sides above row edge y with those below it. */
+static void join_rows(Tracer *tracer, int y) {
+    guint a = 0, b = 0;
+    while (a < tracer->above->len || b < tracer->below->len) {
+        Side *up = a < tracer->above->len ? &g_array_index(tracer->above, Side, a) : NULL;
+        Side *down = b < tracer->below->len ? &g_array_index(tracer->below, Side, b) : NULL;
+        if (up && down && up->x == down->x && a % 2 == b % 2) { /* the same side goes on */
+            down->open = up->open;
+            a++, b++;
+        } else if (up && (!down || up->x < down->x || (up->x == down->x && a % 2 == 1))) {
+            close_side(tracer, up, y);
+            a++;
+        } else { /* also where a run above begins at the end of one below: corners come from left to right */
+            down->open = add_corner(tracer, down->x, y);
+            if (b % 2) g_array_index(tracer->corners, Corner, down->open).left = g_array_index(tracer->below, Side, b - 1).open;
+            b++;
+        }
+    }
+}
+
+static void scan_row(GArray *sides, const uint8_t *pixels, int width, int bands, int used, int threshold) {
+    gboolean inside = FALSE;
+    g_array_set_size(sides, 0);
+    for (int x = 0; x <= width; x++) {
+        gboolean set = FALSE;
+        for (int b = 0; b < used && x < width; b++) set = set || pixels[(gsize)x * (gsize)bands + (gsize)b] >= threshold;
+        if (set == inside) continue;
+        Side side = {x, 0};
+        g_array_append_val(sides, side);
+        inside = set;
+    }
+}
+
+static gboolean trace_rows(Tracer *tracer, VipsImage *image, VipsRegion *region, const char *path, int threshold,
+                           GError **error) {
+    const int width = image->Xsize, height = image->Ysize, bands = image->Bands;
+    const int used = vips_image_hasalpha(image) ? bands - 1 : bands;
+    for (int y = 0; y <= height; y++) {
+        const VipsRect row = {0, y, width, 1};
+        if (y < height && vips_region_prepare(region, &row) != 0)
+            return rmil_vips_fail(error, RMIL_ERROR_FORMAT, path);
+        const gsize skip = (gsize)(y - region->valid.top) * (gsize)region->bpl;
+        if (y < height) scan_row(tracer->below, region->data + skip, width, bands, used, threshold);
+        else g_array_set_size(tracer->below, 0);
+        join_rows(tracer, y);
+        if (tracer->corners->len > RMIL_ANNOTATION_VERTICES)
+            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: the mask's outline has more than %d corners", path,
+                             RMIL_ANNOTATION_VERTICES);
+        GArray *swap = tracer->above;
+        tracer->above = tracer->below;
+        tracer->below = swap;
+    }
+    return TRUE;
+}
+
+static gboolean trace(Tracer *tracer, VipsImage *image, const char *path, int threshold, GError **error) {
+    VipsRegion *region = vips_region_new(image);
+    gboolean good = trace_rows(tracer, image, region, path, threshold, error);
+    g_object_unref(region);
+    return good;
+}
+
+/* A ring's first corner is its top left one: there a run of pixels begins (an outer ring), or one ends (a hole in the area
+ * of that run, whose ring came earlier). */
+static gboolean add_rings(Tracer *tracer, RmilOutlines *outlines, double scale_x, double scale_y, GError **error) {
+    Corner *corners = (Corner *)(void *)tracer->corners->data;
+    for (guint first = 0; first < tracer->corners->len; first++) {
+        if (corners[first].shape) continue;
+        RmilShape *shape = corners[first].left == NO_CORNER ? rmil_outlines_add_shape(outlines, "the mask", NULL, error)
+                                                            : corners[corners[first].left].shape;
+        if (!shape) return FALSE;
+        GArray *ring = rmil_shape_add_ring(shape);
+        guint at = first;
+        do {
+            guint next = corners[at].beside;
+            if (!rmil_outlines_add_point(outlines, shape, ring, corners[at].x * scale_x, corners[at].y * scale_y, error) ||
+                !rmil_outlines_add_point(outlines, shape, ring, corners[next].x * scale_x, corners[next].y * scale_y, error))
+                return FALSE;
+            corners[at].shape = corners[next].shape = shape;
+            at = corners[next].along;
+        } while (at != first);
+    }
+    return TRUE;
+}
+
+/* A mask may be smaller or larger than the slide, but has its shape. */
+static gboolean find_scale(const VipsImage *image, const char *path, const RmilAnnotationOptions *options, double *scale_x,
+                           double *scale_y, GError **error) {
+    *scale_x = *scale_y = 1;
+    if (options->slide_width <= 0 || options->slide_height <= 0) return TRUE;
+    *scale_x = (double)options->slide_width / image->Xsize;
+    *scale_y = (double)options->slide_height / image->Ysize;
+    /* two pixels, which rounding at each of several halvings may add, or 2 % */
+    double allowed = MAX(0.02, 2.0 / MIN(image->Xsize, image->Ysize));
+    if (fabs(*scale_x / *scale_y - 1) <= allowed) return TRUE;
+    return rmil_fail(error, RMIL_ERROR_DATA,
+                     "%s: a mask of %d × %d pixels does not have the shape of the slide of %" G_GINT64_FORMAT
+                     " × %" G_GINT64_FORMAT " px: is it another slide's?",
+                     path, image->Xsize, image->Ysize, options->slide_width, options->slide_height);
+}
+
+static RmilVipsImage *open_mask(const char *path, gboolean *lossy, GError **error) {
+    if (!rmil_vips_init(error)) return NULL;
+    g_autoptr(RmilVipsImage) image = vips_image_new_from_file(path, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_TRUNCATED, NULL);
+    if (!image) {
+        rmil_vips_fail(error, RMIL_ERROR_FORMAT, path);
+        return NULL;
+    }
+    if (image->BandFmt != VIPS_FORMAT_UCHAR || image->Bands > 4) {
+        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: a mask image has 8 bits and at most 4 channels per pixel", path);
+        return NULL;
+    }
+    if (image->Xsize > MASK_SIDE || image->Ysize > MASK_SIDE || (int64_t)image->Xsize * image->Ysize > MASK_PIXELS) {
+        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: a mask of %d × %d pixels is too large: export it at a higher downsample", path,
+                  image->Xsize, image->Ysize);
+        return NULL;
+    }
+    const char *loader = NULL;
+    *lossy = vips_image_get_string(image, VIPS_META_LOADER, &loader) == 0 && g_str_has_prefix(loader, "jpeg");
+    return g_steal_pointer(&image);
+}
+
+static gboolean mask_read(RmilOutlines *outlines, const RmilAnnotationOptions *options, GError **error) {
+    gboolean lossy;
+    double scale_x, scale_y;
+    g_autoptr(RmilVipsImage) image = open_mask(outlines->path, &lossy, error);
+    if (!image || !find_scale(image, outlines->path, options, &scale_x, &scale_y, error)) return FALSE;
+    Tracer tracer = {g_array_new(FALSE, FALSE, sizeof(Corner)), g_array_new(FALSE, FALSE, sizeof(Side)),
+                     g_array_new(FALSE, FALSE, sizeof(Side))};
+    /* JPEG leaves small values around edges: there a pixel counts from half of white on */
+    gboolean good = trace(&tracer, image, outlines->path, lossy ? 128 : 1, error);
+    good = good && add_rings(&tracer, outlines, scale_x, scale_y, error);
+    g_array_unref(tracer.corners);
+    g_array_unref(tracer.above);
+    g_array_unref(tracer.below);
+    return good;
+}
+
+static gboolean mask_matches(const char *head, gsize size) {
+    static const struct {
+        const char *magic;
+        gsize size;
+    } kinds[] = {{"\x89PNG", 4}, {"\xff\xd8\xff", 3}, {"II*\0", 4}, {"MM\0*", 4}, {"II+\0", 4}, {"MM\0+", 4}};
+    for (gsize i = 0; i < G_N_ELEMENTS(kinds); i++)
+        if (size >= kinds[i].size && memcmp(head, kinds[i].magic, kinds[i].size) == 0) return TRUE;
+    return FALSE;
+}
+
+const RmilAnnotationFormat rmil_annotation_mask = {"mask images (PNG, JPEG, TIFF)", mask_matches, mask_read};
