@@ -27,15 +27,16 @@ gboolean train_configs(const TrainOptions *options, const Method *method, const 
 
 typedef struct {
     RmilCohort *cohort;       /* borrowed */
-    RmilBag **bags;           /* by cohort row; NULL where left out */
+    RmilBagSet *set;
+    RmilBag **bags;           /* the set's: by cohort row; NULL where left out */
     int *labels;              /* by row */
-    int64_t count, loaded, dim;
-    gboolean *failed;         /* by row; borrowed */
+    int64_t count;
     char *fingerprint;        /* SHA-256 over all that training depends on of the data */
 } TrainData;
-/* features[i] and patch_labels[i] (may be NULL) for every row. Rows that cannot be read are reported and left out. */
-gboolean train_data_load(TrainData *data, Cli *cli, RmilCohort *cohort, gboolean *failed, char *const *features,
-                         char *const *patch_labels, const TrainOptions *options, GError **error);
+/* The features of a cohort that names them. Rows that cannot be read are reported and left out. cache: a folder for
+ * features beyond --memory. Clear it after a failure too. */
+gboolean train_data_load(TrainData *data, Cli *cli, RmilCohort *cohort, const TrainOptions *options, const char *cache,
+                         GError **error);
 void train_data_clear(TrainData *data);
 
 /* One way of dividing the cohort and the seed of everything random in its training. */
@@ -56,8 +57,8 @@ gboolean train_run(Cli *cli, const TrainData *data, const Method *method, const 
 gboolean run_apply(const TrainData *data, const RmilModel *model, const Repeat *repeat, int threads, const char *folder,
                    GError **error);
 
-/* One slide's attention as pictures: heat_write makes PATH (PNG) for a row whose bag is loaded. */
-gboolean heat_write(const Work *work, int64_t row, const RmilBag *bag, const RmilModel *model, const char *title,
+/* One slide's attention as a picture, PNG. `work` gives the options for slides and annotations. */
+gboolean heat_write(const Work *work, const RmilCohortRow *row, const RmilBag *bag, const RmilModel *model, const char *title,
                     const char *path, GError **error);
 
 #endif

@@ -35,8 +35,6 @@ char *work_path(const Work *work, const char *kind, int64_t row, const char *end
 /* Where a row's features are or will be, and its patch labels (NULL when it has none of its own). Free with g_free. */
 char *work_features(const Work *work, int64_t row);
 char *work_labels(const Work *work, int64_t row);
-char *work_given_labels(const Work *work, int64_t row); /* what the cohort's patch_labels column names, or NULL */
-const char *work_cell(const Work *work, int64_t row, const char *column);
 /* Row's mpp: the cohort's column, else --mpp, else 0. */
 double work_mpp(const Work *work, int64_t row);
 RmilSlide *work_open_slide(const Work *work, int64_t row, GError **error);

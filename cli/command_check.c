@@ -48,11 +48,8 @@ static gboolean check_row(Checking *c, int64_t i, GError **error) {
             options.slide_width = bag->slide_width;
             options.slide_height = bag->slide_height;
         }
-        g_autofree char *labels = work_given_labels(work, i);
-        if (labels) {
-            g_autofree uint8_t *values = g_malloc((gsize)bag->count);
-            if (!rmil_labels_read(labels, bag->count, values, error)) return FALSE;
-        }
+        g_autofree uint8_t *labels = g_malloc((gsize)bag->count);
+        if (row->patch_labels && !rmil_labels_read(row->patch_labels, bag->count, labels, error)) return FALSE;
     }
     if (row->annotation) {
         g_autoptr(RmilRegion) region = rmil_region_read(row->annotation, &options, error);

@@ -66,26 +66,16 @@ static gboolean apply_to_cohort(Cli *cli, const char *run, const char *cohort_pa
     work.folder = g_strdup(folder);
     gboolean done = model && work_open(&work, cohort_path, error);
     int64_t n = done ? work.cohort->count : 0;
-    g_autofree char **features = g_new0(char *, n + 1), **labels = g_new0(char *, n + 1);
     g_autofree RmilSplit *splits = g_new0(RmilSplit, n + 1);
-    for (int64_t i = 0; done && i < n; i++) {
-        features[i] = work.cohort->rows[i].features;
-        labels[i] = work_given_labels(&work, i);
-        splits[i] = work.cohort->rows[i].label < 0 ? RMIL_SPLIT_NONE : RMIL_SPLIT_TEST;
-        if (features[i]) continue;
-        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: line %" G_GINT64_FORMAT ": %s has no features: run 'rankmil encode' first", cohort_path,
-                    work.cohort->rows[i].line, work.cohort->rows[i].id);
-        done = FALSE;
-    }
-    done = done && train_data_load(&data, cli, work.cohort, work.failed, features, labels, &options, error);
-    if (done && data.dim != rmil_model_config(model)->dim) {
+    for (int64_t i = 0; i < n; i++) splits[i] = work.cohort->rows[i].label < 0 ? RMIL_SPLIT_NONE : RMIL_SPLIT_TEST;
+    done = done && train_data_load(&data, cli, work.cohort, &options, NULL, error);
+    if (done && data.set->dim != rmil_model_config(model)->dim) {
         g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: has %" G_GINT64_FORMAT " features a patch, %s takes %" G_GINT64_FORMAT, cohort_path,
-                    data.dim, model_path, rmil_model_config(model)->dim);
+                    data.set->dim, model_path, rmil_model_config(model)->dim);
         done = FALSE;
     }
     const Repeat repeat = {.splits = splits};
     done = done && run_apply(&data, model, &repeat, cli->threads, folder, error);
-    for (int64_t i = 0; i < n; i++) g_free(labels[i]);
     train_data_clear(&data);
     train_options_clear(&options);
     work_clear(&work);

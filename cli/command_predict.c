@@ -48,7 +48,7 @@ static gboolean predict_row(Work *work, int64_t i, const RmilModel *model, GStri
     RmilPrediction prediction;
     if (!rmil_model_predict(model, bag, -1, &prediction, scores, attention, error) ||
         !write_scores(bag, scores, attention, patches, error) ||
-        (row->slide && !heat_write(work, i, bag, model, row->id, heat, error)))
+        (row->slide && !heat_write(work, row, bag, model, row->id, heat, error)))
         return FALSE;
     rmil_csv_append(table, row->id, ',');
     g_string_append_printf(table, ",,%.9g,%.9g\n", prediction.probability, prediction.logit);

@@ -8,6 +8,7 @@ typedef struct {
     Cli *cli;
     Work *work;
     const TrainOptions *options;
+    RmilCohort *cohort; /* DIR/cohort.csv: the slides that came through the stages */
     TrainData data;
     GPtrArray *methods; /* const Method * */
     GArray *repeats;    /* Repeat */
@@ -80,17 +81,18 @@ typedef struct {
 
 static gboolean heat_slide(const Heating *h, int64_t row, GError **error) {
     const Work *work = h->run->work;
-    const char *id = work->cohort->rows[row].id;
+    const RmilCohortRow *given = &h->run->cohort->rows[row];
+    const char *id = given->id;
     g_autofree char *name = g_strconcat(id, ".png", NULL), *key_name = g_strconcat(id, ".key", NULL);
     g_autofree char *path = g_build_filename(work->folder, "heatmaps", h->method->name, name, NULL);
     g_autofree char *key_path = g_build_filename(work->folder, "heatmaps", h->method->name, key_name, NULL);
     g_autofree char *key = g_strdup_printf("%s %s %s", h->identity, h->run->data.fingerprint,
-                                           work->cohort->rows[row].annotation ? work->cohort->rows[row].annotation : "");
+                                           given->annotation ? given->annotation : "");
     gsize size;
     g_autofree char *have = rmil_file_read(key_path, 4096, &size, NULL);
     if (have && strcmp(have, key) == 0 && g_file_test(path, G_FILE_TEST_EXISTS)) return TRUE;
     g_autofree char *title = g_strdup_printf("%s, %s", id, h->method->name);
-    return heat_write(work, row, h->run->data.bags[row], h->model, title, path, error) &&
+    return heat_write(work, given, h->run->data.bags[row], h->model, title, path, error) &&
            rmil_file_write(key_path, key, strlen(key), error);
 }
 
@@ -98,7 +100,7 @@ static gboolean heat_task(int64_t index, int worker, gpointer user, GError **unu
     Heating *h = user;
     int64_t row = g_array_index(h->rows, int64_t, index);
     GError *error = NULL;
-    if (!heat_slide(h, row, &error)) cli_problem(h->run->cli, "heat map", h->run->work->cohort->rows[row].id, error);
+    if (!heat_slide(h, row, &error)) cli_problem(h->run->cli, "heat map", h->run->cohort->rows[row].id, error);
     g_mutex_lock(&h->lock);
     rmil_monitor_progress(&h->run->cli->monitor, "heat maps", ++h->finished, h->rows->len);
     g_mutex_unlock(&h->lock);
@@ -156,13 +158,13 @@ static JsonObject *summarise_cohort(const Run *run) {
         json_object_set_int_member(set, "unlabelled", counts[s][2]);
         json_object_set_object_member(splits, sets[s], set);
     }
-    json_object_set_int_member(out, "rows", run->data.count);
-    json_object_set_int_member(out, "slides", run->data.loaded);
+    json_object_set_int_member(out, "rows", run->work->cohort->count);
+    json_object_set_int_member(out, "slides", run->data.set->loaded);
     json_object_set_int_member(out, "patients", g_hash_table_size(patients));
     json_object_set_int_member(out, "tiles", tiles);
     json_object_set_int_member(out, "annotated_slides", annotated);
     json_object_set_int_member(out, "annotated_tiles", annotated_patches);
-    json_object_set_int_member(out, "feature_dim", run->data.dim);
+    json_object_set_int_member(out, "feature_dim", run->data.set->dim);
     json_object_set_object_member(out, "splits", splits);
     json_object_set_object_member(out, "mpp", mix);
     return out;
@@ -174,7 +176,7 @@ static gboolean write_run(const Run *run, const char *command, GError **error) {
     g_autofree char *created = g_date_time_format_iso8601(now), *path = g_build_filename(run->work->folder, "run.json", NULL);
     json_object_set_string_member(out, "version", rmil_version());
     json_object_set_string_member(out, "command", command);
-    json_object_set_string_member(out, "cohort", run->data.cohort->path);
+    json_object_set_string_member(out, "cohort", run->work->cohort->path);
     json_object_set_string_member(out, "created", created);
     json_object_set_int_member(out, "threads", run->cli->threads);
     JsonArray *methods = json_array_new(), *seeds = json_array_new();
@@ -197,23 +199,18 @@ static gboolean write_run(const Run *run, const char *command, GError **error) {
 }
 
 /* -- the whole ------------------------------------------------------------------------------------------------------------------ */
+/* The stages, and then their cohort.csv as `rankmil train` would take it. */
 static gboolean prepare(Run *run, gboolean *annotated, GError **error) {
     Work *work = run->work;
-    int64_t n = work->cohort->count;
     if (!stage_tile(work, error) || !stage_label(work, error) || !stage_encode(work, error) || !work_write_cohort(work, error)) return FALSE;
-    g_autofree char **features = g_new0(char *, n), **labels = g_new0(char *, n);
-    for (int64_t i = 0; i < n; i++) {
-        features[i] = work_features(work, i);
-        labels[i] = work_labels(work, i);
-    }
-    gboolean done = train_data_load(&run->data, run->cli, work->cohort, work->failed, features, labels, run->options, error);
-    for (int64_t i = 0; i < n; i++) {
-        g_free(features[i]);
-        g_free(labels[i]);
-        const RmilBag *bag = done ? run->data.bags[i] : NULL;
+    g_autofree char *cohort = g_build_filename(work->folder, "cohort.csv", NULL), *cache = g_build_filename(work->folder, "cache", NULL);
+    run->cohort = rmil_cohort_read(cohort, error);
+    if (!run->cohort || !train_data_load(&run->data, run->cli, run->cohort, run->options, cache, error)) return FALSE;
+    for (int64_t i = 0; i < run->data.count; i++) {
+        const RmilBag *bag = run->data.bags[i];
         for (int64_t k = 0; bag && bag->patch_labels && k < bag->count && !*annotated; k++) *annotated = bag->patch_labels[k];
     }
-    return done;
+    return TRUE;
 }
 
 /* --methods a,b,c; by default AB-MIL and, where anything is annotated, rank induction. */
@@ -285,6 +282,7 @@ int command_run(int argc, char **argv) {
     if (run.repeats) train_repeats_free(run.repeats);
     if (run.preprocessing) json_object_unref(run.preprocessing);
     train_data_clear(&run.data);
+    if (run.cohort) rmil_cohort_free(run.cohort);
     work_clear(&work);
     train_options_clear(&options);
     return done ? cli_done(&cli) : cli_fail(&cli, error);

@@ -1,50 +1,26 @@
 /* rankmil train COHORT -o RUN */
 #include "cli-train.h"
 
-#include <string.h>
-
-static void keep_bags(const TrainData *data, Cli *cli) {
-    json_object_set_int_member(cli->result, "slides", data->count);
-    json_object_set_int_member(cli->result, "loaded", data->loaded);
-    json_object_set_int_member(cli->result, "feature_dim", data->dim);
+static const Repeat *choose_repeat(GArray *repeats, const TrainOptions *options, const Cli *cli, GError **error) {
+    if (!options->splits) return &g_array_index(repeats, Repeat, 0);
+    for (guint i = 0; i < repeats->len; i++)
+        if (g_array_index(repeats, Repeat, i).seed == cli->seed) return &g_array_index(repeats, Repeat, i);
+    g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: no column's name ends in --seed %" G_GINT64_FORMAT, options->splits, cli->seed);
+    return NULL;
 }
 
-static gboolean train(Cli *cli, Work *work, const TrainOptions *options, const Method *method, GError **error) {
-    int64_t n = work->cohort->count;
+static gboolean train(Cli *cli, RmilCohort *cohort, const char *folder, const TrainOptions *options, const Method *method, GError **error) {
     TrainData data;
-    g_autofree char **features = g_new0(char *, n), **labels = g_new0(char *, n);
-    for (int64_t i = 0; i < n; i++) {
-        const RmilCohortRow *row = &work->cohort->rows[i];
-        if (!row->features) {
-            g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: line %" G_GINT64_FORMAT ": %s has no features: run 'rankmil encode' and "
-                        "train on the cohort.csv that it writes", work->cohort->path, row->line, row->id);
-            return FALSE;
-        }
-        features[i] = row->features;
-        labels[i] = work_given_labels(work, i);
-    }
-    gboolean done = train_data_load(&data, cli, work->cohort, work->failed, features, labels, options, error);
-    keep_bags(&data, cli);
+    gboolean made = FALSE;
+    g_autofree char *cache = g_build_filename(folder, "cache", NULL);
+    gboolean done = train_data_load(&data, cli, cohort, options, cache, error);
     GArray *repeats = done ? train_repeats(&data, cli, options, 1, error) : NULL;
-    if (repeats) {
-        const Repeat *repeat = NULL;
-        for (guint i = 0; i < repeats->len; i++)
-            if (repeats->len == 1 || g_array_index(repeats, Repeat, i).seed == cli->seed) repeat = &g_array_index(repeats, Repeat, i);
-        g_autoptr(JsonObject) preprocessing = work_read_preprocessing(work->cohort->path);
-        gboolean made = FALSE;
-        if (!repeat) {
-            g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: no column ends in --seed %" G_GINT64_FORMAT, options->splits, cli->seed);
-            done = FALSE;
-        } else {
-            done = train_run(cli, &data, method, options, repeat, preprocessing, cli->threads, &cli->monitor, work->folder, &made, error);
-        }
-        if (done) cli_say(cli, "%s: %s", work->folder, made ? "trained" : "already trained");
-        json_object_set_boolean_member(cli->result, "made", made);
-        train_repeats_free(repeats);
-    } else {
-        done = FALSE;
-    }
-    for (int64_t i = 0; i < n; i++) g_free(labels[i]);
+    const Repeat *repeat = repeats ? choose_repeat(repeats, options, cli, error) : NULL;
+    g_autoptr(JsonObject) preprocessing = work_read_preprocessing(cohort->path);
+    done = repeat && train_run(cli, &data, method, options, repeat, preprocessing, cli->threads, &cli->monitor, folder, &made, error);
+    if (done) cli_say(cli, "%s: %s", folder, made ? "trained" : "already trained");
+    json_object_set_boolean_member(cli->result, "made", made);
+    if (repeats) train_repeats_free(repeats);
     train_data_clear(&data);
     return done;
 }
@@ -76,7 +52,7 @@ int command_train(int argc, char **argv) {
     GError *error = NULL;
     const char *chosen = model ? model : "abmil";
     const Method *method = method_of(chosen, guide ? guide : g_str_has_prefix(chosen, "clam") ? "none" : "rank", &error);
-    gboolean done = method && work_open(&work, argv[1], &error) && train(&cli, &work, &options, method, &error);
+    gboolean done = method && work_open(&work, argv[1], &error) && train(&cli, work.cohort, work.folder, &options, method, &error);
     work_clear(&work);
     train_options_clear(&options);
     return done ? cli_done(&cli) : cli_fail(&cli, error);

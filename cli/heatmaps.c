@@ -1,14 +1,13 @@
 /* A model's attention over one slide. */
 #include "cli-train.h"
 
-gboolean heat_write(const Work *work, int64_t row, const RmilBag *bag, const RmilModel *model, const char *title,
+gboolean heat_write(const Work *work, const RmilCohortRow *given, const RmilBag *bag, const RmilModel *model, const char *title,
                     const char *path, GError **error) {
-    const RmilCohortRow *given = &work->cohort->rows[row];
     if (!bag->coords || bag->patch_size_level0 <= 0) {
         g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: its features have no coordinates to draw them at", given->id);
         return FALSE;
     }
-    g_autoptr(RmilSlide) slide = work_open_slide(work, row, error);
+    g_autoptr(RmilSlide) slide = rmil_slide_open(given->slide, given->mpp > 0 ? given->mpp : work->mpp, error);
     if (!slide) return FALSE;
     g_autoptr(RmilRegion) region = NULL;
     if (given->annotation) {

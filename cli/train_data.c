@@ -3,102 +3,69 @@
 
 #include <string.h>
 
-typedef struct {
-    TrainData *data;
-    Cli *cli;
-    char *const *features, *const *patch_labels;
-    RmilPrecision precision;
-    char **identities;
-    GMutex lock;
-    int64_t done;
-} Loading;
-
-static gboolean load_bag(Loading *l, int64_t row, GError **error) {
-    const char *id = l->data->cohort->rows[row].id, *labels = l->patch_labels[row];
-    g_autoptr(RmilBag) bag = rmil_bag_read(l->features[row], id, l->precision, RMIL_BAG_ALL, error);
-    if (!bag) return FALSE;
-    g_autofree char *labels_identity = NULL;
-    if (labels) {
-        if (!bag->patch_labels) bag->patch_labels = g_new0(uint8_t, bag->count);
-        if (!rmil_labels_read(labels, bag->count, bag->patch_labels, error)) return FALSE;
-        labels_identity = rmil_bag_source(labels);
+/* "4G", "512M", "1.5T", or bytes. */
+static gboolean parse_size(const char *text, int64_t *bytes, GError **error) {
+    static const char units[] = "KMGT";
+    char *end;
+    double value = g_ascii_strtod(text, &end);
+    const char *unit = *end ? strchr(units, g_ascii_toupper(*end)) : NULL;
+    if (unit) {
+        value *= (double)(INT64_C(1) << (10 * (unit - units + 1)));
+        end++;
     }
-    g_autofree char *file = bag->source ? NULL : cli_file_identity(l->features[row]);
-    l->identities[row] = g_strdup_printf("%s|%d|%s|%s", id, l->data->labels[row], bag->source ? bag->source : file,
-                                         labels_identity ? labels_identity : "");
-    l->data->bags[row] = g_steal_pointer(&bag);
-    return TRUE;
-}
-
-static gboolean load_task(int64_t row, int worker, gpointer user, GError **unused) {
-    Loading *l = user;
-    GError *error = NULL;
-    if (!l->data->failed[row] && !load_bag(l, row, &error)) {
-        l->data->failed[row] = TRUE;
-        cli_problem(l->cli, "load", l->data->cohort->rows[row].id, error);
-    }
-    g_mutex_lock(&l->lock);
-    rmil_monitor_progress(&l->cli->monitor, "load: bags", ++l->done, l->data->count);
-    g_mutex_unlock(&l->lock);
-    return TRUE;
-}
-
-/* All bags must have as many features as most of them have; the others are reported and left out. */
-static void agree_on_dim(TrainData *data, Cli *cli) {
-    int64_t best = 0;
-    for (int64_t i = 0; i < data->count; i++) {
-        int64_t same = 0;
-        for (int64_t j = 0; data->bags[i] && j < data->count; j++) same += data->bags[j] && data->bags[j]->dim == data->bags[i]->dim;
-        if (same > best) {
-            best = same;
-            data->dim = data->bags[i]->dim;
-        }
-    }
-    for (int64_t i = 0; i < data->count; i++) {
-        RmilBag *bag = data->bags[i];
-        if (!bag || bag->dim == data->dim) {
-            data->loaded += bag != NULL;
-            continue;
-        }
-        cli_problem(cli, "load", bag->id,
-                    g_error_new(RMIL_ERROR, RMIL_ERROR_DATA, "has %" G_GINT64_FORMAT " features a patch, the other slides have %" G_GINT64_FORMAT,
-                                bag->dim, data->dim));
-        g_clear_pointer(&data->bags[i], rmil_bag_free);
-        data->failed[i] = TRUE;
-    }
-}
-
-gboolean train_data_load(TrainData *data, Cli *cli, RmilCohort *cohort, gboolean *failed, char *const *features,
-                         char *const *patch_labels, const TrainOptions *options, GError **error) {
-    *data = (TrainData){.cohort = cohort, .count = cohort->count, .failed = failed};
-    data->bags = g_new0(RmilBag *, cohort->count);
-    data->labels = g_new0(int, cohort->count);
-    for (int64_t i = 0; i < cohort->count; i++) data->labels[i] = cohort->rows[i].label;
-    Loading l = {.data = data, .cli = cli, .features = features, .patch_labels = patch_labels,
-                 .precision = g_strcmp0(options->precision, "bfloat16") == 0 ? RMIL_BFLOAT16 : RMIL_FLOAT32};
-    l.identities = g_new0(char *, cohort->count + 1);
-    g_mutex_init(&l.lock);
-    gboolean done = rmil_parallel(cohort->count, cli->threads, load_task, &l, error);
-    g_mutex_clear(&l.lock);
-    agree_on_dim(data, cli);
-    g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
-    for (int64_t i = 0; i < cohort->count; i++) {
-        if (data->bags[i]) g_checksum_update(checksum, (const guchar *)l.identities[i], -1);
-        g_free(l.identities[i]);
-    }
-    g_free(l.identities);
-    data->fingerprint = g_strdup(g_checksum_get_string(checksum));
-    if (done && data->loaded == 0) {
-        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: no slide has features that can be read", cohort->path);
+    if (g_str_has_prefix(end, "iB")) end += 2;
+    if (end == text || *end || !(value >= 1) || value > 1e18) {
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "--memory \"%s\" is not a size such as 4G or 512M", text);
         return FALSE;
     }
-    return done;
+    *bytes = (int64_t)value;
+    return TRUE;
+}
+
+/* What training depends on of a bag: what made its features, its labels, its class. */
+static void add_identity(GChecksum *checksum, const RmilCohortRow *row, const RmilBag *bag) {
+    g_autofree char *file = bag->source ? g_strdup(bag->source) : cli_file_identity(row->features);
+    g_autofree char *text = g_strdup_printf("%s|%d|%s|", row->id, row->label, file);
+    g_checksum_update(checksum, (const guchar *)text, -1);
+    if (bag->patch_labels) g_checksum_update(checksum, bag->patch_labels, (gssize)bag->count);
+}
+
+gboolean train_data_load(TrainData *data, Cli *cli, RmilCohort *cohort, const TrainOptions *options, const char *cache, GError **error) {
+    RmilBagSetOptions load;
+    rmil_bag_set_options_init(&load);
+    load.threads = cli->threads;
+    load.precision = g_strcmp0(options->precision, "bfloat16") == 0 ? RMIL_BFLOAT16 : RMIL_FLOAT32;
+    load.cache = cache;
+    *data = (TrainData){.cohort = cohort, .count = cohort->count};
+    if (options->memory && !parse_size(options->memory, &load.memory, error)) return FALSE;
+    data->labels = g_new0(int, cohort->count);
+    for (int64_t i = 0; i < cohort->count; i++) {
+        const RmilCohortRow *row = &cohort->rows[i];
+        data->labels[i] = row->label;
+        if (row->features) continue;
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: line %" G_GINT64_FORMAT ": %s has no features: run 'rankmil encode' and take the "
+                    "cohort.csv that it writes", cohort->path, row->line, row->id);
+        return FALSE;
+    }
+    data->set = rmil_bag_set_load(cohort, &load, &cli->monitor, error);
+    if (!data->set) return FALSE;
+    g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
+    for (int64_t i = 0; i < cohort->count; i++) {
+        if (data->set->bags[i]) add_identity(checksum, &cohort->rows[i], data->set->bags[i]);
+        else cli_problem(cli, "load", cohort->rows[i].id, g_error_new_literal(RMIL_ERROR, RMIL_ERROR_DATA, data->set->errors[i]));
+    }
+    data->bags = data->set->bags;
+    data->fingerprint = g_strdup(g_checksum_get_string(checksum));
+    json_object_set_int_member(cli->result, "slides", data->count);
+    json_object_set_int_member(cli->result, "loaded", data->set->loaded);
+    json_object_set_int_member(cli->result, "feature_dim", data->set->dim);
+    json_object_set_int_member(cli->result, "memory_bytes", data->set->memory_bytes);
+    json_object_set_int_member(cli->result, "mapped_bytes", data->set->mapped_bytes);
+    return TRUE;
 }
 
 void train_data_clear(TrainData *data) {
-    for (int64_t i = 0; data->bags && i < data->count; i++)
-        if (data->bags[i]) rmil_bag_free(data->bags[i]);
-    g_free(data->bags);
+    if (data->set) rmil_bag_set_free(data->set);
     g_free(data->labels);
     g_free(data->fingerprint);
 }

@@ -161,7 +161,7 @@ gboolean train_run(Cli *cli, const TrainData *data, const Method *method, const 
     RmilModelConfig model_config;
     RmilTrainConfig train_config;
     if (!train_configs(options, method, cli, &model_config, &train_config, error)) return FALSE;
-    model_config.dim = data->dim;
+    model_config.dim = data->set->dim;
     train_config.seed = (uint64_t)repeat->seed;
     train_config.threads = threads;
     g_autoptr(JsonObject) config = config_object(&model_config, &train_config, data, repeat);

@@ -79,24 +79,14 @@ char *work_path(const Work *work, const char *kind, int64_t row, const char *end
     return g_build_filename(work->folder, kind, name, NULL);
 }
 
-const char *work_cell(const Work *work, int64_t row, const char *column) {
-    return rmil_table_cell(work->cohort->table, row, rmil_table_find(work->cohort->table, column));
-}
-
 char *work_features(const Work *work, int64_t row) {
     const char *given = work->cohort->rows[row].features;
     return given ? g_strdup(given) : work_path(work, "features", row, "h5");
 }
 
 char *work_labels(const Work *work, int64_t row) {
-    return work->cohort->rows[row].annotation ? work_path(work, "labels", row, "h5") : work_given_labels(work, row);
-}
-
-char *work_given_labels(const Work *work, int64_t row) {
-    const char *given = work_cell(work, row, "patch_labels");
-    if (!*given) return NULL;
-    g_autofree char *folder = g_path_get_dirname(work->cohort->path);
-    return g_canonicalize_filename(given, folder);
+    const RmilCohortRow *given = &work->cohort->rows[row];
+    return given->annotation ? work_path(work, "labels", row, "h5") : g_strdup(given->patch_labels);
 }
 
 double work_mpp(const Work *work, int64_t row) {

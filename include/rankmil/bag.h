@@ -83,6 +83,7 @@ typedef struct {
     char *slide;           /* absolute path, or NULL */
     char *features;        /* absolute path, or NULL; at least one of the two is set. Both: features train, slide is shown */
     char *annotation;      /* absolute path, or NULL */
+    char *patch_labels;    /* absolute path of a label file (HDF5 or .npy), or NULL */
     char *patient;         /* or NULL */
     int label;             /* 0, 1, …; −1 none */
     RmilSplit split;
@@ -106,7 +107,8 @@ RMIL_API void rmil_cohort_free(RmilCohort *cohort);
 typedef struct {
     RmilPrecision precision;
     const char *features;  /* folder with ID.h5 for rows that name a slide, not features; or NULL */
-    const char *labels;    /* folder with ID.h5 or ID.npy: patch labels that replace those in the bag; or NULL */
+    const char *labels;    /* folder with ID.h5 or ID.npy for rows that name no label file of their own; or NULL. Label files
+                            * replace the labels in the bag */
     int64_t memory;        /* bytes for the bags; 0: no limit */
     const char *cache;     /* folder for the features that do not fit, converted once and mapped; NULL: too much fails */
     int threads;

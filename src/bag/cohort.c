@@ -18,6 +18,7 @@ void rmil_cohort_free(RmilCohort *cohort) {
         g_free(row->slide);
         g_free(row->features);
         g_free(row->annotation);
+        g_free(row->patch_labels);
         g_free(row->patient);
     }
     g_free(cohort->rows);
@@ -27,7 +28,7 @@ void rmil_cohort_free(RmilCohort *cohort) {
 }
 
 typedef struct {
-    int slide, features, id, label, split, annotation, patient, mpp;
+    int slide, features, id, label, split, annotation, patch_labels, patient, mpp;
 } Columns;
 
 static gboolean fail_at(const RmilCohort *cohort, int64_t line, const char *column, GError **error, const char *format, ...)
@@ -90,6 +91,7 @@ static gboolean read_row(RmilCohort *cohort, const Columns *columns, const char 
     row->slide = absolute(folder, CELL(slide));
     row->features = absolute(folder, CELL(features));
     row->annotation = absolute(folder, CELL(annotation));
+    row->patch_labels = absolute(folder, CELL(patch_labels));
     row->patient = *CELL(patient) ? g_strdup(CELL(patient)) : NULL;
     row->id = *CELL(id) ? g_strdup(CELL(id)) : rmil_path_stem(slide ? row->slide : row->features);
     if (!usable_id(row->id))
@@ -127,6 +129,7 @@ RmilCohort *rmil_cohort_read(const char *path, GError **error) {
                        .label = rmil_table_find(table, "label"),
                        .split = rmil_table_find(table, "split"),
                        .annotation = rmil_table_find(table, "annotation"),
+                       .patch_labels = rmil_table_find(table, "patch_labels"),
                        .patient = rmil_table_find(table, "patient"),
                        .mpp = rmil_table_find(table, "mpp")};
     if (columns.slide < 0 && columns.features < 0) {

@@ -33,13 +33,18 @@ static char *feature_path(const Load *load, const RmilCohortRow *row) {
     return g_build_filename(load->options->features, name, NULL);
 }
 
+static gboolean read_labels(const char *path, RmilBag *bag, GError **error) {
+    if (!bag->patch_labels && !(bag->patch_labels = rmil_alloc(bag->count, 1, error))) return FALSE;
+    return rmil_labels_read(path, bag->count, bag->patch_labels, error);
+}
+
 static gboolean merge_labels(const Load *load, const RmilCohortRow *row, RmilBag *bag, GError **error) {
     static const char *const endings[] = {".h5", ".npy"};
+    if (row->patch_labels) return read_labels(row->patch_labels, bag, error);
     for (gsize i = 0; load->options->labels && i < G_N_ELEMENTS(endings); i++) {
         g_autofree char *name = g_strconcat(row->id, endings[i], NULL), *path = g_build_filename(load->options->labels, name, NULL);
         if (!g_file_test(path, G_FILE_TEST_EXISTS)) continue;
-        if (!bag->patch_labels && !(bag->patch_labels = rmil_alloc(bag->count, 1, error))) return FALSE;
-        return rmil_labels_read(path, bag->count, bag->patch_labels, error);
+        return read_labels(path, bag, error);
     }
     return TRUE;
 }

@@ -337,7 +337,7 @@ static void test_bad_features(void) {
     g_free(test_file(folder, "cohort.csv", table->str));
     g_auto(Outcome) o = {0};
     command_run(&o, folder, "train", "cohort.csv", "-o", "run", "--epochs", "2", NULL);
-    command_expect(&o, 1, "bag04: has 24 features a patch, the other slides have 16");
+    command_expect(&o, 1, "bag04: has features of size 24, the others have 16");
     command_expect(&o, 1, "bag09");
     command_expect(&o, 1, "patch 1");
     gsize size;
