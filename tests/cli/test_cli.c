@@ -315,15 +315,26 @@ static void test_bad_tables(void) {
     g_assert_cmpint(count_files(root, "tables/tiles"), ==, 0);
 }
 
-static void write_bag(const char *path, int64_t dim, float bad) {
+/* rmil_bag_write refuses what is not finite, so it is put into the file afterwards, in the place of a number that
+ * stands there once. */
+static void write_bag(const char *path, int64_t dim, gboolean damaged) {
     enum { K = 6 };
+    const float sentinel = 12345.678f, bad = NAN;
     g_autofree float *features = g_new0(float, K * dim);
     for (int64_t i = 0; i < K * dim; i++) features[i] = (float)(i % 7) / 7;
-    features[dim + 2] = bad;
+    if (damaged) features[dim + 2] = sentinel;
     RmilBag bag = {.id = (char *)"x", .count = K, .dim = dim, .precision = RMIL_FLOAT32, .features = features};
     GError *error = NULL;
-    g_assert_true(rmil_bag_write(&bag, path, FALSE, &error));
+    rmil_bag_write(&bag, path, FALSE, &error);
     g_assert_no_error(error);
+    if (!damaged) return;
+    gsize size;
+    g_autofree char *bytes = NULL;
+    g_assert_true(g_file_get_contents(path, &bytes, &size, NULL));
+    char *place = memmem(bytes, size, &sentinel, sizeof sentinel);
+    g_assert_nonnull(place);
+    memcpy(place, &bad, sizeof bad);
+    g_assert_true(g_file_set_contents(path, bytes, (gssize)size, NULL));
 }
 
 static void test_bad_features(void) {
@@ -331,7 +342,7 @@ static void test_bad_features(void) {
     g_autoptr(GString) table = g_string_new("features,label\n");
     for (int i = 0; i < 16; i++) {
         g_autofree char *name = g_strdup_printf("bag%02d.h5", i), *path = g_build_filename(folder, name, NULL);
-        write_bag(path, i == 4 ? 24 : 16, i == 9 ? NAN : 0);
+        write_bag(path, i == 4 ? 24 : 16, i == 9);
         g_string_append_printf(table, "%s,%d\n", name, i % 2);
     }
     g_free(test_file(folder, "cohort.csv", table->str));
