@@ -98,20 +98,19 @@ gboolean rmil_canvas_write(RmilCanvas *canvas, const char *path, GError **error)
             canvas->rgb[i * 3 + c] =
                 (uint8_t)((overlay[i * 4 + c] * alpha + canvas->rgb[i * 3 + c] * (255 - alpha) + 127) / 255);
     }
-    char *temporary = rmil_file_begin(path, error);
-    if (!temporary) return FALSE;
+    /* into memory first: libvips does not say why a file cannot be written, and its messages mix between threads */
     VipsImage *image = vips_image_new_from_memory(canvas->rgb, (size_t)(canvas->width * canvas->height * 3),
                                                   (int)canvas->width, (int)canvas->height, 3, VIPS_FORMAT_UCHAR);
     VipsImage *tagged = NULL;
-    gboolean saved = image && !vips_copy(image, &tagged, "interpretation", VIPS_INTERPRETATION_sRGB, NULL) &&
-                     !vips_pngsave(tagged, temporary, "compression", 6, NULL);
+    void *png = NULL;
+    size_t size = 0;
+    gboolean encoded = image && !vips_copy(image, &tagged, "interpretation", VIPS_INTERPRETATION_sRGB, NULL) &&
+                       !vips_pngsave_buffer(tagged, &png, &size, "compression", 6, NULL);
     g_clear_object(&tagged);
     g_clear_object(&image);
-    if (!saved) {
-        rmil_file_abandon(temporary);
-        return fail(error, RMIL_ERROR_IO, path, "cannot be written");
-    }
-    return rmil_file_commit(temporary, path, error);
+    gboolean saved = encoded ? rmil_file_write(path, png, size, error) : fail(error, RMIL_ERROR_MEMORY, path, "cannot be encoded as PNG");
+    g_free(png);
+    return saved;
 }
 
 char *rmil_picture_base64(const char *path, int max_width, int *width, int *height, GError **error) {

@@ -321,9 +321,11 @@ static void write_bag(const char *path, int64_t dim, gboolean damaged) {
     enum { K = 6 };
     const float sentinel = 12345.678f, bad = NAN;
     g_autofree float *features = g_new0(float, K * dim);
+    int64_t coords[2 * K] = {0};
     for (int64_t i = 0; i < K * dim; i++) features[i] = (float)(i % 7) / 7;
     if (damaged) features[dim + 2] = sentinel;
-    RmilBag bag = {.id = (char *)"x", .count = K, .dim = dim, .precision = RMIL_FLOAT32, .features = features};
+    RmilBag bag = {.id = (char *)"x", .count = K, .dim = dim, .precision = RMIL_FLOAT32, .features = features,
+                   .coords = coords};
     GError *error = NULL;
     rmil_bag_write(&bag, path, FALSE, &error);
     g_assert_no_error(error);
@@ -357,7 +359,7 @@ static void test_bad_features(void) {
     g_assert_nonnull(strstr(predictions, "bag15"));
     g_free(test_file(folder, "one.csv", "features,label\nbag00.h5,0\nbag02.h5,0\nbag06.h5,0\n"));
     command_run(&o, folder, "train", "one.csv", "-o", "one", NULL);
-    command_expect(&o, 1, "label 1");
+    command_expect(&o, 1, "needs two classes");
     command_run(&o, folder, "check", "one.csv", NULL);
     command_expect(&o, 1, "training needs both classes");
     g_free(test_file(folder, "short.csv", "id,label,probability\na,1,0.5\nb,1,0.7\n"));
