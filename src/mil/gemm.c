@@ -158,16 +158,28 @@ static gboolean backward_bfloat16(const RmilFeatures *x, const float *z, int64_t
 }
 
 /* -- features in either precision ------------------------------------------------------------------------------------------ */
-/* Without native products: float32 panels, one after the other. */
+/* Rows whose length is a multiple of a page all start in the same sets of the cache: a product that walks down their
+ * columns then waits for memory. In panels they are 16 floats further apart. */
+static gboolean rows_collide(int64_t d) { return d % 1024 == 0; }
+
+static void copy_panel(const RmilFeatures *x, int64_t first, int64_t rows, int64_t stride, float *panel) {
+    for (int64_t r = 0; r < rows; r++, panel += stride) {
+        const int64_t at = (first + r) * x->dim;
+        if (x->precision == RMIL_FLOAT32) memcpy(panel, (const float *)x->data + at, (size_t)x->dim * sizeof *panel);
+        else rmil_from_bfloat16((const uint16_t *)x->data + at, x->dim, panel);
+    }
+}
+
+/* Through float32 panels, one after the other. */
 static gboolean by_panels(const RmilFeatures *x, const float *w, float *z, int64_t n, gboolean forward, gboolean add,
                           float *g, RmilArena *arena, GError **error) {
-    const int64_t d = x->dim;
-    float *panel = rmil_arena_floats(arena, MIN(PANEL, x->rows) * d, error);
+    const int64_t d = x->dim, stride = rows_collide(d) ? d + 16 : d;
+    float *panel = rmil_arena_floats(arena, MIN(PANEL, x->rows) * stride, error);
     for (int64_t i = 0; panel && i < x->rows; i += PANEL) {
         int64_t rows = MIN(PANEL, x->rows - i);
-        rmil_from_bfloat16((const uint16_t *)x->data + i * d, rows * d, panel);
-        if (!(forward ? rmil_gemm(FALSE, TRUE, rows, n, d, 1, panel, d, w, d, 0, z + i * n, n, error)
-                      : rmil_gemm(TRUE, FALSE, n, d, rows, 1, z + i * n, n, panel, d, add || i ? 1 : 0, g, d, error)))
+        copy_panel(x, i, rows, stride, panel);
+        if (!(forward ? rmil_gemm(FALSE, TRUE, rows, n, d, 1, panel, stride, w, d, 0, z + i * n, n, error)
+                      : rmil_gemm(TRUE, FALSE, n, d, rows, 1, z + i * n, n, panel, stride, add || i ? 1 : 0, g, d, error)))
             return FALSE;
     }
     return panel != NULL;
@@ -187,10 +199,12 @@ gboolean rmil_features_forward(const RmilFeatures *x, const float *w, int64_t n,
 gboolean rmil_features_backward(const RmilFeatures *x, const float *z, int64_t n, gboolean add, float *g,
                                 RmilArena *arena, GError **error) {
     const int64_t d = x->dim;
-    if (x->precision == RMIL_FLOAT32)
+    const gboolean narrow = x->precision == RMIL_BFLOAT16;
+    /* few columns of Z do not hide the wait; with many the copy does not pay */
+    if (!narrow && !(rows_collide(d) && n <= 256 && x->rows > 1))
         return rmil_gemm(TRUE, FALSE, n, d, x->rows, 1, z, n, x->data, d, add ? 1 : 0, g, d, error);
     RmilArenaMark mark = rmil_arena_mark(arena);
-    gboolean done = rmil_gemm_bfloat16() ? backward_bfloat16(x, z, n, add, g, arena, error)
+    gboolean done = narrow && rmil_gemm_bfloat16() ? backward_bfloat16(x, z, n, add, g, arena, error)
                                          : by_panels(x, NULL, (float *)z, n, FALSE, add, g, arena, error);
     rmil_arena_release(arena, mark);
     return done;

@@ -1,6 +1,7 @@
 /* The layers of the models against their definitions in double precision, on odd sizes. */
 #include "mil/activation.h"
 #include "mil/gated.h"
+#include "mil/gemm.h"
 #include "mil/layernorm.h"
 #include "mil/selfattention.h"
 #include "support.h"
@@ -191,6 +192,40 @@ static void test_gated(void) {
     }
 }
 
+/* X Wᵀ and G + Zᵀ X in both precisions, at sizes of which some go through panels; every 37th entry in double. */
+static void test_features(void) {
+    static const int64_t dims[] = {1024, 40}, widths[] = {7, 300};
+    enum { ROWS = 601 };
+    g_autoptr(RmilArena) arena = rmil_arena_new();
+    for (int c = 0; c < 8; c++) {
+        const int64_t d = dims[c & 1], n = widths[c >> 1 & 1];
+        const RmilPrecision precision = c & 4 ? RMIL_BFLOAT16 : RMIL_FLOAT32;
+        g_autofree float *x = noise(ROWS * d, 1, 1), *w = noise(n * d, 1, 2), *z = noise(ROWS * n, 1, 3);
+        g_autofree float *out = g_new(float, ROWS * n), *g = g_new(float, n * d);
+        g_autofree uint16_t *half = g_new(uint16_t, ROWS * d);
+        rmil_to_bfloat16(x, ROWS * d, half);
+        if (precision == RMIL_BFLOAT16) rmil_from_bfloat16(half, ROWS * d, x);
+        const RmilFeatures features = {precision == RMIL_BFLOAT16 ? (const void *)half : x, ROWS, d, precision};
+        /* native products round W and Z, too */
+        const double allowed = precision == RMIL_BFLOAT16 && rmil_gemm_bfloat16() ? 1.0 : 1e-3;
+        GError *error = NULL;
+        rmil_arena_reset(arena);
+        g_assert_true(rmil_features_forward(&features, w, n, out, arena, &error));
+        g_assert_true(rmil_features_backward(&features, z, n, FALSE, g, arena, &error));
+        g_assert_true(rmil_features_backward(&features, z, n, TRUE, g, arena, &error));
+        for (int64_t i = 0; i < ROWS * n; i += 37) {
+            double sum = 0;
+            for (int64_t j = 0; j < d; j++) sum += (double)x[i / n * d + j] * (double)w[i % n * d + j];
+            g_assert_cmpfloat_with_epsilon(out[i], sum, allowed);
+        }
+        for (int64_t i = 0; i < n * d; i += 37) {
+            double sum = 0;
+            for (int64_t j = 0; j < ROWS; j++) sum += 2 * (double)z[j * n + i / d] * (double)x[j * d + i % d];
+            g_assert_cmpfloat_with_epsilon(g[i], sum, 2 * allowed);
+        }
+    }
+}
+
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/mil/activation", test_activation);
@@ -198,5 +233,6 @@ int main(int argc, char **argv) {
     g_test_add_func("/mil/layernorm", test_layernorm);
     g_test_add_func("/mil/self-attention", test_self_attention);
     g_test_add_func("/mil/gated", test_gated);
+    g_test_add_func("/mil/features", test_features);
     return g_test_run();
 }
