@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { TOP_PATCHES = 24 }; /* in the montage */
+
 static gboolean is_hdf5(const char *path) {
     char head[8] = "";
     FILE *file = fopen(path, "rb");
@@ -34,9 +36,22 @@ static gboolean write_scores(const RmilBag *bag, const float *scores, const floa
     return rmil_file_write(path, out->str, out->len, error);
 }
 
+/* Heat map, montage of the most attended tiles, and attention for QuPath. */
+static gboolean draw_row(const Work *work, int64_t i, const RmilBag *bag, const RmilModel *model, const float *scores, const float *attention,
+                         GError **error) {
+    const char *id = work->cohort->rows[i].id;
+    g_autofree char *heat = work_path(work, "heatmaps", i, "png"), *montage = work_path(work, "top-patches", i, "png"),
+                    *table = work_path(work, "top-patches", i, "csv");
+    if (!heat_write(work, &work->cohort->rows[i], bag, model, id, heat, error)) return FALSE;
+    g_autoptr(RmilSlide) slide = work_open_slide(work, i, error);
+    return slide && rmil_patches_write(slide, bag->coords, scores, bag->count, bag->patch_size_level0, MIN(bag->count, TOP_PATCHES),
+                                       bag->patch_size > 0 ? (int64_t)bag->patch_size : work->tile_px, id, montage, table, error);
+}
+
 static gboolean predict_row(Work *work, int64_t i, const RmilModel *model, GString *table, GError **error) {
     const RmilCohortRow *row = &work->cohort->rows[i];
-    g_autofree char *features = work_features(work, i), *heat = work_path(work, "heatmaps", i, "png"), *patches = work_path(work, "patches", i, "csv");
+    g_autofree char *features = work_features(work, i), *patches = work_path(work, "patches", i, "csv"),
+                    *qupath = work_path(work, "qupath", i, "geojson");
     g_autoptr(RmilBag) bag = rmil_bag_read(features, row->id, RMIL_FLOAT32, RMIL_BAG_ALL, error);
     if (!bag) return FALSE;
     if (bag->dim != rmil_model_config(model)->dim) {
@@ -48,7 +63,9 @@ static gboolean predict_row(Work *work, int64_t i, const RmilModel *model, GStri
     RmilPrediction prediction;
     if (!rmil_model_predict(model, bag, -1, &prediction, scores, attention, error) ||
         !write_scores(bag, scores, attention, patches, error) ||
-        (row->slide && !heat_write(work, row, bag, model, row->id, heat, error)))
+        (bag->coords && bag->patch_size_level0 > 0 &&
+         !rmil_qupath_write(bag->coords, attention, scores, bag->count, bag->patch_size_level0, qupath, error)) ||
+        (row->slide && !draw_row(work, i, bag, model, scores, attention, error)))
         return FALSE;
     rmil_csv_append(table, row->id, ',');
     g_string_append_printf(table, ",,%.9g,%.9g\n", prediction.probability, prediction.logit);
@@ -90,8 +107,9 @@ static gboolean predict(Work *work, const char *run, char **inputs, int count, G
 
 int command_predict(int argc, char **argv) {
     static const CliUsage usage = {"RUN SLIDE|FEATURES…", "Applies a trained model to slides or feature files; labels are not needed.",
-                                   "Slides are tiled and encoded as the training slides were. Writes predictions.csv, heatmaps/ID.png\n"
-                                   "and patches/ID.csv into -o DIR (default: RUN/predict).", 2, -1};
+                                   "Slides are tiled and encoded as the training slides were. Writes predictions.csv, heatmaps/ID.png,\n"
+                                   "top-patches/ID.png, patches/ID.csv (scores) and qupath/ID.geojson (drag it onto the slide in QuPath)\n"
+                                   "into -o DIR (default: RUN/predict).", 2, -1};
     Cli cli;
     Work work;
     int status;

@@ -197,6 +197,8 @@ static void test_predict(void) {
     g_assert_cmpstr(rmil_table_cell(run, row, c), ==, rmil_table_cell(own, 0, rmil_table_find(own, "probability")));
     g_assert_cmpint(count_files(root, "predicted/heatmaps"), ==, 1);
     g_assert_cmpint(count_files(root, "predicted/patches"), ==, 1);
+    g_assert_cmpint(count_files(root, "predicted/qupath"), ==, 1);
+    g_assert_cmpint(count_files(root, "predicted/top-patches"), ==, 2);
     g_autofree char *features = g_strdup_printf("run/features/%s.h5", id);
     command_run(&o, root, "predict", "run/runs/rank/0", features, "no-such-slide.svs", "-o", "predicted2", NULL);
     command_expect(&o, 1, "no-such-slide.svs");
