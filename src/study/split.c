@@ -158,6 +158,14 @@ static gboolean spared(const Unit *unit, const int64_t *pool_units, const int64_
     return TRUE;
 }
 
+static void take_unit(Unit *unit, RmilSplit set, int64_t *have, int64_t *pool_units, guint classes) {
+    unit->set = set;
+    for (guint c = 0; c < classes; c++) {
+        have[c] += unit->slides[c];
+        pool_units[c] -= unit->slides[c] > 0;
+    }
+}
+
 /* sets_after[c]: how many sets that are still to be filled need a unit of class c. */
 static void draw_set(Draw *draw, RmilSplit set, double share, const int64_t *sets_after, uint64_t seed, uint64_t stream) {
     guint classes = draw->classes->len, units = draw->units->len;
@@ -179,20 +187,26 @@ static void draw_set(Draw *draw, RmilSplit set, double share, const int64_t *set
     RmilRng rng;
     rmil_rng_init(&rng, seed, stream);
     rmil_rng_shuffle(&rng, order, units);
-    /* first by closeness; then whatever class the set still lacks, by the first unit that can be spared */
-    for (int pass = 0; pass < 2; pass++)
+    for (guint u = 0; u < units; u++) { /* by closeness */
+        Unit *unit = draw->units->pdata[order[u]];
+        if (unit->set == RMIL_SPLIT_NONE && spared(unit, pool, reserve, classes) &&
+            distance(have, unit->slides, targets, classes) < distance(have, NULL, targets, classes))
+            take_unit(unit, set, have, pool, classes);
+    }
+    for (;;) { /* then what the set still lacks: the unit that brings most of it and can be spared, the first in order */
+        Unit *best = NULL;
+        guint most = 0;
         for (guint u = 0; u < units; u++) {
             Unit *unit = draw->units->pdata[order[u]];
-            if (unit->set != RMIL_SPLIT_NONE || !spared(unit, pool, reserve, classes)) continue;
-            gboolean take = distance(have, unit->slides, targets, classes) < distance(have, NULL, targets, classes);
-            for (guint c = 0; pass == 1 && c < classes; c++) take |= have[c] == 0 && unit->slides[c] > 0;
-            if (!take) continue;
-            unit->set = set;
-            for (guint c = 0; c < classes; c++) {
-                have[c] += unit->slides[c];
-                pool[c] -= unit->slides[c] > 0;
-            }
+            guint brings = 0;
+            for (guint c = 0; c < classes; c++) brings += have[c] == 0 && unit->slides[c] > 0;
+            if (brings <= most || unit->set != RMIL_SPLIT_NONE || !spared(unit, pool, reserve, classes)) continue;
+            most = brings;
+            best = unit;
         }
+        if (!best) return;
+        take_unit(best, set, have, pool, classes);
+    }
 }
 
 gboolean rmil_split_draw(const RmilCohort *cohort, const RmilSplitOptions *options, RmilSplit *splits, GError **error) {

@@ -131,7 +131,7 @@ static void test_tiny(void) {
 static void test_rare(void) {
     g_autoptr(RmilCohort) cohort = cohort_of("slide,label,patient\na.tif,0,p\nb.tif,1,p\nc.tif,1,p\nd.tif,0,q\ne.tif,1,q\nf.tif,1,q\n"
                                              "g.tif,0,r\nh.tif,0,r\n");
-    RmilSplit splits[8];
+    RmilSplit splits[18];
     GError *error = NULL;
     for (uint64_t seed = 0; seed < 10; seed++) {
         g_assert_true(draw(cohort, seed, splits, &error));
@@ -142,6 +142,17 @@ static void test_rare(void) {
         }
         g_assert_cmpint(count(cohort, splits, RMIL_SPLIT_VAL, 0), ==, 2);
         g_assert_cmpint(count(cohort, splits, RMIL_SPLIT_VAL, 1), ==, 0);
+    }
+    /* the patient without the rare class is the largest: it must not fill the test set */
+    g_autoptr(GString) text = g_string_new("slide,label,patient\n");
+    for (int i = 0; i < 18; i++) g_string_append_printf(text, "%02d.tif,%d,%c\n", i, i < 12 ? i / 3 % 2 : 0, 'p' + i / 6);
+    g_autoptr(RmilCohort) large = cohort_of(text->str);
+    for (uint64_t seed = 0; seed < 10; seed++) {
+        g_assert_true(draw(large, seed, splits, &error));
+        g_assert_no_error(error);
+        g_assert_cmpint(count(large, splits, RMIL_SPLIT_TEST, 1), ==, 3);
+        g_assert_cmpint(count(large, splits, RMIL_SPLIT_TRAIN, 1), ==, 3);
+        g_assert_cmpint(count(large, splits, RMIL_SPLIT_VAL, 0), ==, 6);
     }
 }
 
