@@ -379,7 +379,7 @@ char *rmil_figure_history(const RmilMethod *method, const char *folder, GError *
     begin(&figure, g_strdelimit(name, "/\\'\"", '_'), "Training of the first seed: loss and AUROC of every epoch", 400,
           500, "epoch,train_loss,train_slide_loss,train_guide_loss,val_loss,val_auroc,best\n");
     int best = 0, last = 1;
-    gboolean guided = FALSE;
+    gboolean guided = FALSE, ranked = FALSE; /* ranked: validation has both classes, its AUROC is defined */
     for (guint i = 0; i < seed->epochs->len; i++) {
         const RmilEpoch *epoch = &g_array_index(seed->epochs, RmilEpoch, i);
         const double values[] = {epoch->train_loss, epoch->train_slide_loss, epoch->train_guide_loss, epoch->val_loss,
@@ -389,6 +389,7 @@ char *rmil_figure_history(const RmilMethod *method, const char *folder, GError *
         g_string_append(figure.csv, epoch->best ? "1\n" : "0\n");
         if (epoch->best) best = (int)epoch->epoch; /* the last of the improvements is the one kept */
         if (epoch->train_guide_loss > 0) guided = TRUE;
+        if (isfinite(epoch->val_auroc)) ranked = TRUE;
         last = MAX(last, (int)epoch->epoch);
     }
     g_string_append_printf(figure.script,
@@ -413,9 +414,14 @@ char *rmil_figure_history(const RmilMethod *method, const char *folder, GError *
     plot(&figure,
          "'%s.csv' skip 1 using 1:5 with lines linecolor '#d55e00' linewidth 2.2 dashtype (9,5) title 'validation'",
          figure.name);
-    g_string_append(figure.script, "\nset origin 0,0\nset size 1,0.42\nset ylabel 'Validation AUROC'\nset yrange "
-                                   "[*<0.45:1.02]\nset ytics 0.2\n"
-                                   "set format x '%g'\nset xlabel 'Epoch'\nunset key\n");
+    g_string_append_printf(figure.script,
+                           "\nset origin 0,0\nset size 1,0.42\nset ylabel 'Validation AUROC'\nset yrange "
+                           "[%s:1.02]\nset ytics 0.2\n"
+                           "set format x '%%g'\nset xlabel 'Epoch'\nunset key\n",
+                           ranked ? "*<0.45" : "0");
+    if (!ranked)
+        g_string_append(figure.script, "set label 2 'undefined: validation has one class' at graph 0.5,graph 0.6 center textcolor "
+                                       "'#444444'\n");
     if (best)
         g_string_append_printf(figure.script, "set label 1 ' epoch kept: %d' at %d,graph 0.1 %s textcolor '#444444'\n",
                                best, best, best * 2 > last ? "right offset -0.5,0" : "left");
