@@ -200,7 +200,7 @@ static void no_patches(Fixture *f) { H5Dclose(put(f, "features", H5T_IEEE_F32LE,
 static void integers(Fixture *f) { H5Dclose(put(f, "features", H5T_STD_I64LE, H5T_NATIVE_INT64, COUNT, 2, 0, 0, f->bag->coords)); }
 static void text(Fixture *f) {
     hid_t type = H5Tcopy(H5T_C_S1);
-    H5Dclose(put(f, "features", type, type, COUNT, 2, 0, 0, f->bag->patch_labels));
+    H5Dclose(put(f, "features", type, type, COUNT, 2, 0, 0, f->bag->features));
     H5Tclose(type);
 }
 static void too_wide(Fixture *f) { H5Dclose(put(f, "features", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, 1, 70000, 1, 1, NULL)); }
