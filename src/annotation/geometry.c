@@ -5,7 +5,7 @@
 #include <geos_c.h>
 #include <math.h>
 
-enum { QUADRANT_SEGMENTS = 16 };
+enum { QUADRANT_SEGMENTS = 16, MANY_VERTICES = 100000, CHUNK = 64 };
 
 typedef struct {
     GEOSContextHandle_t geos;
@@ -142,6 +142,64 @@ static GEOSGeometry *subtract(const Work *work, const GPtrArray *lesions, const 
     return rest;
 }
 
+static GEOSGeometry *buffer(const Work *work, const GEOSGeometry *geometry, double padding) {
+    return GEOSBufferWithStyle_r(work->geos, geometry, padding, QUADRANT_SEGMENTS, GEOSBUF_CAP_ROUND, GEOSBUF_JOIN_ROUND, 5);
+}
+
+/* Adds the grown pieces of a line, CHUNK vertices each. */
+static gboolean grow_line(const Work *work, const GEOSGeometry *line, double padding, GPtrArray *parts) {
+    const GEOSCoordSequence *points = line ? GEOSGeom_getCoordSeq_r(work->geos, line) : NULL;
+    unsigned int n;
+    if (!points || !GEOSCoordSeq_getSize_r(work->geos, points, &n)) return FALSE;
+    g_autofree double *xy = g_new(double, 2 * (gsize)n);
+    if (!GEOSCoordSeq_copyToBuffer_r(work->geos, points, xy, 0, 0)) return FALSE;
+    for (unsigned int first = 0; first + 1 < n; first += CHUNK) {
+        GEOSCoordSequence *some = GEOSCoordSeq_copyFromBuffer_r(work->geos, xy + 2 * first, MIN(CHUNK + 1, n - first), 0, 0);
+        GEOSGeometry *piece = some ? GEOSGeom_createLineString_r(work->geos, some) : NULL;
+        GEOSGeometry *grown = piece ? buffer(work, piece, padding) : NULL;
+        if (piece) GEOSGeom_destroy_r(work->geos, piece);
+        if (!grown) return FALSE;
+        g_ptr_array_add(parts, grown);
+    }
+    return TRUE;
+}
+
+static gboolean grow_parts(const Work *work, const GEOSGeometry *drawn, double padding, GPtrArray *parts) {
+    const int type = GEOSGeomTypeId_r(work->geos, drawn);
+    if (type == GEOS_LINESTRING || type == GEOS_LINEARRING) return grow_line(work, drawn, padding, parts);
+    if (type == GEOS_POLYGON) {
+        gboolean good = GEOSisEmpty_r(work->geos, drawn) == 1 ||
+                        grow_line(work, GEOSGetExteriorRing_r(work->geos, drawn), padding, parts);
+        for (int i = 0; good && i < GEOSGetNumInteriorRings_r(work->geos, drawn); i++)
+            good = grow_line(work, GEOSGetInteriorRingN_r(work->geos, drawn, i), padding, parts);
+        return good;
+    }
+    for (int i = 0; i < GEOSGetNumGeometries_r(work->geos, drawn) && type >= GEOS_MULTIPOINT; i++)
+        if (!grow_parts(work, GEOSGetGeometryN_r(work->geos, drawn, i), padding, parts)) return FALSE;
+    return TRUE;
+}
+
+/* One buffer of a very long outline takes time with the square of its vertices within reach: grown piece by piece, thinned
+ * by a thousandth of the padding, the union with the region itself is the same. */
+static GEOSGeometry *grow_large(const Work *work, const GEOSGeometry *drawn, double padding) {
+    g_autoptr(GPtrArray) parts = g_ptr_array_new();
+    GEOSGeometry *thinned = GEOSSimplify_r(work->geos, drawn, padding / 1000), *grown = NULL;
+    gboolean good = thinned && grow_parts(work, thinned, padding, parts);
+    if (thinned) GEOSGeom_destroy_r(work->geos, thinned);
+    GEOSGeometry *outline = GEOSGeom_createCollection_r(work->geos, GEOS_GEOMETRYCOLLECTION, (GEOSGeometry **)parts->pdata, parts->len);
+    GEOSGeometry *band = outline && good ? GEOSUnaryUnion_r(work->geos, outline) : NULL;
+    if (band) grown = GEOSUnion_r(work->geos, band, drawn);
+    if (outline) GEOSGeom_destroy_r(work->geos, outline);
+    if (band) GEOSGeom_destroy_r(work->geos, band);
+    return grown;
+}
+
+static GEOSGeometry *grow(const Work *work, const GEOSGeometry *drawn, double padding, GError **error) {
+    GEOSGeometry *grown = GEOSGetNumCoordinates_r(work->geos, drawn) > MANY_VERTICES ? grow_large(work, drawn, padding)
+                                                                                     : buffer(work, drawn, padding);
+    return grown ? grown : geos_fail(work, "padding the annotations", error);
+}
+
 static RmilRegion *build(const Work *work, const GPtrArray *lesions, const GPtrArray *exclusions,
                          const RmilAnnotationOptions *options, GError **error) {
     GEOSGeometry *drawn = subtract(work, lesions, exclusions, error), *grown = NULL;
@@ -149,10 +207,8 @@ static RmilRegion *build(const Work *work, const GPtrArray *lesions, const GPtrA
     if (region && !rmil_region_fits(region, work->path, options, error)) g_clear_pointer(&region, rmil_region_free);
     if (region && options->padding > 0) {
         g_clear_pointer(&region, rmil_region_free);
-        grown = GEOSBufferWithStyle_r(work->geos, drawn, options->padding, QUADRANT_SEGMENTS, GEOSBUF_CAP_ROUND,
-                                      GEOSBUF_JOIN_ROUND, 5);
+        grown = grow(work, drawn, options->padding, error);
         region = grown ? to_region(work, grown, error) : NULL;
-        if (!grown) geos_fail(work, "padding the annotations", error);
     }
     if (grown) GEOSGeom_destroy_r(work->geos, grown);
     if (drawn) GEOSGeom_destroy_r(work->geos, drawn);

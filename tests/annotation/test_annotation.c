@@ -404,6 +404,17 @@ static void test_large(void) {
     g_autofree char *path = finish_asap(folder, xml, NULL);
     const double expected = G_PI * (20000.0 * 20000.0 + 200); /* mean of the squared radius: 20 sin adds 20²/2 */
     g_assert_cmpfloat(fabs(area_of(path, NULL) / expected - 1), <, 1e-5);
+    /* padding of so long an outline goes piece by piece: no seams, no holes, radius between the waves' mean and peak */
+    RmilAnnotationOptions options;
+    rmil_annotation_options_init(&options);
+    options.padding = 448;
+    g_autoptr(RmilRegion) region = read_with(path, &options);
+    int seen[3] = {0};
+    rmil_region_rings(region, count_ring, seen);
+    g_assert_cmpint(seen[0], ==, 1);
+    g_assert_cmpint(seen[1], ==, 0);
+    g_assert_cmpfloat(rmil_region_area(region), >, G_PI * 20448 * 20448);
+    g_assert_cmpfloat(rmil_region_area(region), <, G_PI * 20469 * 20469);
 }
 
 /* -- GeoJSON ---------------------------------------------------------------------------------------------------------- */
