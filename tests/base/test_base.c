@@ -100,7 +100,7 @@ static void test_parallel(void) {
         memset(seen, 0, sizeof seen);
         g_assert_false(rmil_parallel(100, threads, mark, seen, &error));
         test_error(&error, RMIL_ERROR_DATA, "at 70");
-        g_assert_cmpint(seen[99], ==, 0);
+        if (threads == 1) g_assert_cmpint(seen[71], ==, 0); /* with more, another may have gone on before this one had failed */
     }
 }
 

@@ -41,5 +41,5 @@ int main(int argc, char **argv) {
         if (parts[i].check && g_file_test(path, G_FILE_TEST_EXISTS)) parts[i].check(&c, path);
     }
     printf("1..%d\n# %d passed, %d failed\n", c.passed + c.failed, c.passed, c.failed);
-    return c.failed > 0;
+    return c.failed || !c.passed; /* a folder without a single case is a wrong folder */
 }
