@@ -18,9 +18,27 @@ typedef struct {
 RMIL_API void rmil_synth_options_init(RmilSynthOptions *options);
 
 /* Writes DIR/cohort.csv, DIR/slides/ID.tiff (pyramidal, tiled, JPEG, with resolution), DIR/annotations/ID.xml (ASAP) for
- * positive slides. The same options give the same bytes. Slides that are there already are kept. */
+ * positive slides; docs/synth.md says how. The same options give the same bytes, on any number of threads. Slides that are
+ * there already are kept when they were made with these options; otherwise RMIL_ERROR_ARGUMENT, and nothing is replaced.
+ * Takes about 5 bytes per pixel and thread. */
 RMIL_API gboolean rmil_synth_write(const char *folder, const RmilSynthOptions *options, const RmilMonitor *monitor,
                                    GError **error);
+
+typedef struct {
+    int64_t train, test;  /* bags: 270, 129, as in Camelyon16 */
+    int64_t train_positive, test_positive; /* 111, 49 */
+    int64_t dim;          /* 1024 */
+    double scale;         /* tiles per bag, 1: as in Camelyon16 (median 5,900); lesions shrink with it, to one tile at least */
+    double difficulty;    /* 1: plain AB-MIL comes near the paper's AUROC; the tumour's features stand out 1/difficulty as far */
+    uint64_t seed;
+    int threads;
+} RmilSynthFeatureOptions;
+RMIL_API void rmil_synth_feature_options_init(RmilSynthFeatureOptions *options);
+
+/* A cohort of feature files without slides, of Camelyon16's size: DIR/cohort.csv and DIR/features/ID.h5 (float16, patch
+ * labels included; 8 GB at scale 1). Same bytes, resuming and refusal as above. */
+RMIL_API gboolean rmil_synth_features_write(const char *folder, const RmilSynthFeatureOptions *options,
+                                            const RmilMonitor *monitor, GError **error);
 
 G_END_DECLS
 #endif

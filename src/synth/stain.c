@@ -13,14 +13,14 @@ typedef struct {
 } Lab;
 static const Lab laboratories[4] = {
     {1.00, 1.00, {0, 0, 0}, {0, 0, 0}, {245, 244, 246}},
-    {1.12, 0.88, {.05, .01, -.06}, {.05, -.02, -.08}, {242, 241, 242}},
-    {0.88, 1.10, {-.06, .03, .03}, {-.04, .03, .05}, {248, 247, 246}},
-    {1.04, 1.06, {.07, -.04, -.02}, {.04, .02, -.12}, {244, 241, 240}},
+    {1.08, 0.92, {.035, .007, -.04}, {.035, -.015, -.055}, {243, 242, 243}},
+    {0.92, 1.07, {-.04, .02, .02}, {-.03, .02, .035}, {247, 246, 246}},
+    {1.03, 1.04, {.05, -.03, -.015}, {.03, .015, -.085}, {244, 242, 242}},
 };
 
 static void tilt(double out[3], const double stain[3], const double hue[3], RmilRng *rng) {
     for (int c = 0; c < 3; c++) {
-        double density = stain[c] + hue[c] + 0.018 * rmil_rng_normal(rng);
+        double density = stain[c] + hue[c] + 0.012 * rmil_rng_normal(rng);
         out[c] = MAX(0.04, density);
     }
 }
@@ -32,8 +32,8 @@ gboolean rmil_synth_stain_init(RmilSynthStain *stain, uint64_t seed, uint64_t st
     double h_vector[3], e_vector[3];
     tilt(h_vector, haematoxylin, lab->h_hue, &rng);
     tilt(e_vector, eosin, lab->e_hue, &rng);
-    double h_strength = lab->h * exp(0.07 * rmil_rng_normal(&rng)),
-           e_strength = lab->e * exp(0.08 * rmil_rng_normal(&rng));
+    double h_strength = lab->h * exp(0.05 * rmil_rng_normal(&rng)),
+           e_strength = lab->e * exp(0.06 * rmil_rng_normal(&rng));
     *stain = (RmilSynthStain){.blur = 1 + (rmil_rng_uniform(&rng) < 0.3)};
     for (int c = 0; c < 3; c++) stain->glass[c] = lab->glass[c] + 1.2 * rmil_rng_normal(&rng);
     stain->table = rmil_alloc(256 * 256, 4, error);
