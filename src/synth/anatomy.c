@@ -254,7 +254,7 @@ RmilSynthAnatomy *rmil_synth_anatomy_new(const RmilSynthOptions *options, const 
     inside *= RMIL_SYNTH_CELL * RMIL_SYNTH_CELL / (map->scale * map->scale * 1e6);
     double reactive = between(&rng, 0.3, 2.4); /* how many follicles this node has */
     maker.follicles = scatter(&maker, &rng, 1 + (int)(reactive * inside), 90, 210, 150, 520);
-    maker.vessels = scatter(&maker, &rng, 1 + (int)(0.6 * inside), 24, 70, 90, 1e9);
+    maker.vessels = scatter(&maker, &rng, 1 + (int)(0.4 * inside), 24, 70, 90, 1e9);
     maker.histiocytes = scatter(&maker, &rng, 1 + (int)(between(&rng, 0.0, 1.3) * inside), 26, between(&rng, 60, 190),
                                 60, 1e9);
     maker.bleedings = scatter(&maker, &rng, (int)(between(&rng, 0, 0.3) * inside), 24, 90, 60, 1e9);

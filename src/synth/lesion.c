@@ -4,7 +4,7 @@
 #include <string.h>
 
 #define DIRECTIONS 128
-#define SMALLEST   62.0 /* px: radius of the smallest annotated lesion: some twenty tumour cells, 60 µm across */
+#define SMALLEST   70.0 /* px: radius of the smallest annotated lesion: some thirty tumour cells, 70 µm across */
 
 void rmil_synth_lesion_clear(gpointer data) {
     RmilSynthLesion *lesion = data;

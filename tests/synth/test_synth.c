@@ -158,7 +158,7 @@ static void test_lesions(void) {
             g_assert_cmpuint(l->polygon->len / 2, <=, 200);
         }
         shares[i] = map->share;
-        least = MAX(least, 1.05 * G_PI * 62 * 62 /
+        least = MAX(least, 1.05 * G_PI * 70 * 70 /
                                ((double)(map->box[2] - map->box[0]) * (double)(map->box[3] - map->box[1])));
         g_assert_cmpfloat(fabs(annotated_share(map) - map->share), <, 0.04 * map->share + 1e-5);
         if (plans[i].share > least) g_assert_cmpfloat(fabs(map->share / plans[i].share - 1), <, 0.15);
