@@ -8,7 +8,7 @@ G_BEGIN_DECLS
 
 typedef struct {
     int64_t slides;       /* 40 */
-    int64_t width, height;/* level-0 px of a typical slide; sizes vary around it */
+    int64_t width, height;/* level-0 px of a typical slide, 5400 × 5000; sizes vary around it */
     double mpp;           /* 0.5 */
     double positive;      /* share of slides with a lesion, 0.4 */
     double test;          /* share of slides in the test set, 0.33 */
