@@ -1,8 +1,8 @@
-/* rankmil study: splits. */
+/* rankmil study: splits, and the record of a study. */
 #ifndef RANKMIL_STUDY_H
 #define RANKMIL_STUDY_H
 
-#include "bag.h"
+#include "mil.h"
 
 G_BEGIN_DECLS
 
@@ -39,7 +39,72 @@ typedef struct {
 RMIL_API RmilSplitTable *rmil_split_table_read(const char *path, const RmilCohort *cohort, GError **error);
 RMIL_API void rmil_split_table_free(RmilSplitTable *table);
 
+/* -- the record of a study ------------------------------------------------------------------------------------------------ */
+/* DIR/study.sqlite, and DIR/shards/I-of-N.sqlite where a study ran in shards: what was planned, and of every run that is done
+ * all numbers (docs/studies.md has the tables). Opening reads all records of the folder as one. Nothing is written; a study
+ * may go on while it is read: what was done at the time of opening is seen. */
+typedef struct _RmilStudy RmilStudy;
+
+/* A run of the plan. The strings belong to the study. */
+typedef struct {
+    const char *key;      /* SHA-256 of all that the result depends on */
+    const char *method;   /* "rank" … */
+    double value;         /* of what the study varies; NaN: nothing varies */
+    const char *split;    /* name of the split where a file fixes them, else "" */
+    int64_t seed;
+    gboolean done;        /* what follows is there only then */
+    int64_t epochs, best_epoch;
+    double seconds;       /* of training */
+    int64_t threads;
+    const char *version;  /* of rankmil that trained it */
+    const char *config;   /* JSON: every setting */
+    const char *model;    /* path of the model file */
+} RmilStudyRun;
+
+typedef struct {
+    const char *slide;    /* id */
+    RmilSplit part;       /* train, val or test; rows that are in no part are not recorded */
+    int label;
+    double probability, logit;
+} RmilStudyPrediction;
+
+/* Of each annotated positive test slide, per share of patches (percent): rmil_localisation, evaluate.h. */
+typedef struct {
+    const char *slide;
+    double alpha, iou, dice, pointing;
+} RmilStudyLocalisation;
+
+/* Of the same slides: mean attention on annotated and on other patches, times K (1: what each patch would get if all
+ * counted the same; NaN where there is no such patch), and the share of all attention that lies on annotated patches. */
+typedef struct {
+    const char *slide;
+    double lesion, elsewhere, lesion_share;
+} RmilStudyAttention;
+
+/* Is there a record in this folder? */
+RMIL_API gboolean rmil_study_exists(const char *folder);
+/* Refuses, naming the file: no record, a broken one, one that a later version wrote, and records of different plans or
+ * cohorts in one folder. */
+RMIL_API RmilStudy *rmil_study_open(const char *folder, GError **error);
+RMIL_API void rmil_study_free(RmilStudy *study);
+/* What the record says of the study: "kind" (comparison, low-data, granularity, annotated-fraction, threshold,
+ * localisation), "title", "plan" (its YAML), "cohort" (path of the table with the features), "fingerprint" (of its data),
+ * "reference" (the method that the others are tested against), "variable" ("", "fraction", "padding", "annotated",
+ * "threshold"), "format", "version". "" when it is not there. */
+RMIL_API const char *rmil_study_value(const RmilStudy *study, const char *name);
+/* The runs of the plan, done or not, in the plan's order: methods, then values, then splits or seeds. */
+RMIL_API int64_t rmil_study_count(const RmilStudy *study);
+RMIL_API int64_t rmil_study_done(const RmilStudy *study);
+RMIL_API const RmilStudyRun *rmil_study_run(const RmilStudy *study, int64_t index);
+/* Rows of a run that is done, in the order of epochs or of the cohort's slides, then of alpha: GArray of RmilEpoch,
+ * RmilStudyPrediction, RmilStudyLocalisation, RmilStudyAttention. Strings belong to the study. Free with g_array_unref. */
+RMIL_API GArray *rmil_study_epochs(RmilStudy *study, int64_t index, GError **error);
+RMIL_API GArray *rmil_study_predictions(RmilStudy *study, int64_t index, GError **error);
+RMIL_API GArray *rmil_study_localisation(RmilStudy *study, int64_t index, GError **error);
+RMIL_API GArray *rmil_study_attention(RmilStudy *study, int64_t index, GError **error);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilSplitTable, rmil_split_table_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilStudy, rmil_study_free)
 
 G_END_DECLS
 #endif

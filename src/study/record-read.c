@@ -1,0 +1,274 @@
+/* The record of a study, read: all records of a folder as one. */
+#include "record.h"
+
+#include "base/base-private.h"
+
+#include <glib/gstdio.h>
+#include <math.h>
+#include <string.h>
+
+typedef struct {
+    char *path;
+    sqlite3 *db;
+} Source;
+
+typedef struct {
+    RmilStudyRun run;
+    const Source *source; /* where it is done, or NULL */
+    int64_t id;           /* there */
+} Entry;
+
+struct _RmilStudy {
+    char *folder;
+    GPtrArray *sources;
+    GHashTable *values;  /* name -> value, both in `strings` */
+    GArray *entries;     /* Entry, in the plan's order */
+    GHashTable *by_key;  /* key -> index + 1 */
+    GStringChunk *strings;
+    int64_t done;
+};
+
+static void source_free(gpointer data) {
+    Source *source = data;
+    sqlite3_close(source->db);
+    g_free(source->path);
+    g_free(source);
+}
+
+void rmil_study_free(RmilStudy *study) {
+    if (!study) return;
+    g_ptr_array_unref(study->sources);
+    g_hash_table_unref(study->values);
+    g_hash_table_unref(study->by_key);
+    g_array_unref(study->entries);
+    g_string_chunk_free(study->strings);
+    g_free(study->folder);
+    g_free(study);
+}
+
+/* -- columns ----------------------------------------------------------------------------------------------------------------- */
+static const char *text_at(RmilStudy *study, sqlite3_stmt *row, int column) {
+    const char *text = (const char *)sqlite3_column_text(row, column);
+    return g_string_chunk_insert_const(study->strings, text && g_utf8_validate(text, -1, NULL) ? text : "");
+}
+
+static double number_at(sqlite3_stmt *row, int column) {
+    return sqlite3_column_type(row, column) == SQLITE_NULL ? NAN : sqlite3_column_double(row, column);
+}
+
+/* -- the files of a folder --------------------------------------------------------------------------------------------------- */
+static int compare_text(gconstpointer a, gconstpointer b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+/* DIR/study.sqlite and DIR/shards/?.sqlite that are there. */
+static GPtrArray *find_records(const char *folder) {
+    GPtrArray *paths = g_ptr_array_new_with_free_func(g_free);
+    g_autofree char *single = g_build_filename(folder, "study.sqlite", NULL), *shards = g_build_filename(folder, "shards", NULL);
+    g_autoptr(GDir) dir = g_dir_open(shards, 0, NULL);
+    for (const char *name; dir && (name = g_dir_read_name(dir));)
+        if (g_str_has_suffix(name, ".sqlite")) g_ptr_array_add(paths, g_build_filename(shards, name, NULL));
+    g_ptr_array_sort(paths, compare_text);
+    if (g_file_test(single, G_FILE_TEST_EXISTS)) g_ptr_array_insert(paths, 0, g_steal_pointer(&single));
+    return paths;
+}
+
+gboolean rmil_study_exists(const char *folder) {
+    g_autoptr(GPtrArray) paths = find_records(folder);
+    return paths->len > 0;
+}
+
+/* Writable where possible, although nothing is written: only so can SQLite undo what a killed process left half done. */
+static Source *open_source(const char *path, GError **error) {
+    Source *source = g_new0(Source, 1);
+    source->path = g_strdup(path);
+    g_autoptr(sqlite3_stmt) statement = NULL;
+    gboolean row = FALSE;
+    if (sqlite3_open_v2(path, &source->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, NULL) != SQLITE_OK) {
+        rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be opened: %s", path, source->db ? sqlite3_errmsg(source->db) : "no memory");
+    } else {
+        sqlite3_busy_timeout(source->db, 60000);
+        statement = rmil_sql_prepare(source->db, path, "PRAGMA user_version", error);
+        if (statement && rmil_sql_step(statement, path, &row, error)) {
+            int format = row ? sqlite3_column_int(statement, 0) : 0;
+            if (format == RMIL_RECORD_FORMAT) return source;
+            rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not the record of a study, or of another version of rankmil (format %d, this one "
+                      "reads %d)", path, format, RMIL_RECORD_FORMAT);
+        }
+    }
+    g_clear_pointer(&statement, sqlite3_finalize);
+    source_free(source);
+    return NULL;
+}
+
+/* -- the plan, which every record holds -------------------------------------------------------------------------------------- */
+static gboolean read_values(RmilStudy *study, const Source *source, gboolean first, GError **error) {
+    static const char *const same[] = {"kind", "plan", "fingerprint", "reference", "variable"};
+    g_autoptr(GHashTable) values = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(sqlite3_stmt) row = rmil_sql_prepare(source->db, source->path, "SELECT name, value FROM study", error);
+    gboolean more = TRUE;
+    while (row && more) {
+        if (!rmil_sql_step(row, source->path, &more, error)) return FALSE;
+        if (more) g_hash_table_insert(values, (gpointer)text_at(study, row, 0), (gpointer)text_at(study, row, 1));
+    }
+    if (!row) return FALSE;
+    for (gsize i = 0; i < G_N_ELEMENTS(same); i++) {
+        const char *here = g_hash_table_lookup(values, same[i]);
+        if (!here) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: does not say its %s: it is broken", source->path, same[i]);
+        if (!first && strcmp(here, rmil_study_value(study, same[i])) != 0)
+            return rmil_fail(error, RMIL_ERROR_DATA, "%s: is of another %s than %s: move it away, or run its shard again with this plan",
+                             source->path, strcmp(same[i], "fingerprint") == 0 ? "cohort" : "plan", ((Source *)study->sources->pdata[0])->path);
+    }
+    if (!first) return TRUE;
+    g_hash_table_unref(study->values);
+    study->values = g_steal_pointer(&values);
+    return TRUE;
+}
+
+static gboolean read_planned(RmilStudy *study, const Source *source, gboolean first, GError **error) {
+    g_autoptr(sqlite3_stmt) row = rmil_sql_prepare(source->db, source->path,
+                                                   "SELECT key, method, value, split, seed FROM planned ORDER BY position", error);
+    guint count = 0;
+    for (gboolean more = TRUE; row && more;) {
+        if (!rmil_sql_step(row, source->path, &more, error)) return FALSE;
+        if (!more) break;
+        count++;
+        Entry entry = {.run = {text_at(study, row, 0), text_at(study, row, 1), number_at(row, 2), text_at(study, row, 3),
+                               sqlite3_column_int64(row, 4)}};
+        if (first) {
+            g_array_append_val(study->entries, entry);
+            g_hash_table_insert(study->by_key, (gpointer)entry.run.key, GUINT_TO_POINTER(study->entries->len));
+        } else if (!g_hash_table_contains(study->by_key, entry.run.key)) {
+            count = G_MAXUINT;
+            break;
+        }
+    }
+    return row && (count == study->entries->len ||
+                   rmil_fail(error, RMIL_ERROR_DATA, "%s: plans other runs than %s: another version or other options made it", source->path,
+                             ((Source *)study->sources->pdata[0])->path));
+}
+
+static gboolean read_done(RmilStudy *study, const Source *source, GError **error) {
+    g_autoptr(sqlite3_stmt) row = rmil_sql_prepare(source->db, source->path, "SELECT run, key, epochs, best_epoch, seconds, threads,"
+                                                   " version, config, model FROM run ORDER BY run", error);
+    for (gboolean more = TRUE; row && more;) {
+        if (!rmil_sql_step(row, source->path, &more, error)) return FALSE;
+        guint at = more ? GPOINTER_TO_UINT(g_hash_table_lookup(study->by_key, text_at(study, row, 1))) : 0;
+        Entry *entry = at ? &g_array_index(study->entries, Entry, at - 1) : NULL;
+        if (!entry || entry->source) continue; /* of an earlier plan, or in two records: the numbers are the same */
+        entry->source = source;
+        entry->id = sqlite3_column_int64(row, 0);
+        RmilStudyRun *run = &entry->run;
+        run->done = TRUE;
+        run->epochs = sqlite3_column_int64(row, 2);
+        run->best_epoch = sqlite3_column_int64(row, 3);
+        run->seconds = number_at(row, 4);
+        run->threads = sqlite3_column_int64(row, 5);
+        run->version = text_at(study, row, 6);
+        run->config = text_at(study, row, 7);
+        g_autofree char *model = g_build_filename(study->folder, text_at(study, row, 8), NULL);
+        run->model = g_string_chunk_insert_const(study->strings, model);
+        study->done++;
+    }
+    return row != NULL;
+}
+
+RmilStudy *rmil_study_open(const char *folder, GError **error) {
+    g_autoptr(GPtrArray) paths = find_records(folder);
+    if (paths->len == 0) {
+        rmil_fail(error, RMIL_ERROR_IO, "%s: has no study.sqlite: it is not the folder of a study", folder);
+        return NULL;
+    }
+    g_autoptr(RmilStudy) study = g_new0(RmilStudy, 1);
+    study->folder = g_strdup(folder);
+    study->sources = g_ptr_array_new_with_free_func(source_free);
+    study->values = g_hash_table_new(g_str_hash, g_str_equal);
+    study->by_key = g_hash_table_new(g_str_hash, g_str_equal);
+    study->entries = g_array_new(FALSE, TRUE, sizeof(Entry));
+    study->strings = g_string_chunk_new(4096);
+    for (guint i = 0; i < paths->len; i++) {
+        Source *source = open_source(paths->pdata[i], error);
+        if (!source) return NULL;
+        g_ptr_array_add(study->sources, source);
+        /* one reading transaction, so that a study that goes on shows one moment */
+        if (!rmil_sql_run(source->db, source->path, "BEGIN", error) || !read_values(study, source, i == 0, error) ||
+            !read_planned(study, source, i == 0, error) || !read_done(study, source, error) ||
+            !rmil_sql_run(source->db, source->path, "COMMIT", error))
+            return NULL;
+    }
+    return g_steal_pointer(&study);
+}
+
+/* -- what it holds ----------------------------------------------------------------------------------------------------------- */
+const char *rmil_study_value(const RmilStudy *study, const char *name) {
+    const char *value = g_hash_table_lookup(study->values, name);
+    return value ? value : "";
+}
+
+int64_t rmil_study_count(const RmilStudy *study) { return study->entries->len; }
+
+int64_t rmil_study_done(const RmilStudy *study) { return study->done; }
+
+const RmilStudyRun *rmil_study_run(const RmilStudy *study, int64_t index) { return &g_array_index(study->entries, Entry, index).run; }
+
+/* Calls `append` with each row of the run's rows in a table. */
+static GArray *read_rows(RmilStudy *study, int64_t index, guint size, const char *sql,
+                         void (*append)(RmilStudy *study, sqlite3_stmt *row, GArray *out), GError **error) {
+    const Entry *entry = &g_array_index(study->entries, Entry, index);
+    if (!entry->source) {
+        rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: run %" G_GINT64_FORMAT " (%s) is not done", study->folder, index, entry->run.method);
+        return NULL;
+    }
+    const char *path = entry->source->path;
+    g_autoptr(sqlite3_stmt) row = rmil_sql_prepare(entry->source->db, path, sql, error);
+    if (!row) return NULL;
+    sqlite3_bind_int64(row, 1, entry->id);
+    g_autoptr(GArray) out = g_array_new(FALSE, TRUE, size);
+    for (gboolean more = TRUE; more;) {
+        if (!rmil_sql_step(row, path, &more, error)) return NULL;
+        if (more) append(study, row, out);
+    }
+    return g_steal_pointer(&out);
+}
+
+static void append_epoch(RmilStudy *study, sqlite3_stmt *row, GArray *out) {
+    RmilEpoch epoch = {sqlite3_column_int64(row, 0), number_at(row, 1), number_at(row, 2), number_at(row, 3), number_at(row, 4),
+                       number_at(row, 5), sqlite3_column_int(row, 6) != 0};
+    g_array_append_val(out, epoch);
+}
+
+static void append_prediction(RmilStudy *study, sqlite3_stmt *row, GArray *out) {
+    RmilStudyPrediction prediction = {text_at(study, row, 0), RMIL_SPLIT_NONE, sqlite3_column_int(row, 2), number_at(row, 3), number_at(row, 4)};
+    const char *part = text_at(study, row, 1);
+    for (RmilSplit split = RMIL_SPLIT_TRAIN; split <= RMIL_SPLIT_TEST; split++)
+        if (strcmp(part, rmil_split_name(split)) == 0) prediction.part = split;
+    g_array_append_val(out, prediction);
+}
+
+static void append_localisation(RmilStudy *study, sqlite3_stmt *row, GArray *out) {
+    RmilStudyLocalisation localisation = {text_at(study, row, 0), number_at(row, 1), number_at(row, 2), number_at(row, 3), number_at(row, 4)};
+    g_array_append_val(out, localisation);
+}
+
+static void append_attention(RmilStudy *study, sqlite3_stmt *row, GArray *out) {
+    RmilStudyAttention attention = {text_at(study, row, 0), number_at(row, 1), number_at(row, 2), number_at(row, 3)};
+    g_array_append_val(out, attention);
+}
+
+GArray *rmil_study_epochs(RmilStudy *study, int64_t index, GError **error) {
+    return read_rows(study, index, sizeof(RmilEpoch), "SELECT epoch, train_loss, slide_loss, guide_loss, val_loss, val_auroc, best"
+                     " FROM epoch WHERE run = ? ORDER BY epoch", append_epoch, error);
+}
+
+GArray *rmil_study_predictions(RmilStudy *study, int64_t index, GError **error) {
+    return read_rows(study, index, sizeof(RmilStudyPrediction), "SELECT slide, part, label, probability, logit"
+                     " FROM prediction WHERE run = ? ORDER BY rowid", append_prediction, error);
+}
+
+GArray *rmil_study_localisation(RmilStudy *study, int64_t index, GError **error) {
+    return read_rows(study, index, sizeof(RmilStudyLocalisation), "SELECT slide, alpha, iou, dice, pointing"
+                     " FROM localisation WHERE run = ? ORDER BY rowid", append_localisation, error);
+}
+
+GArray *rmil_study_attention(RmilStudy *study, int64_t index, GError **error) {
+    return read_rows(study, index, sizeof(RmilStudyAttention), "SELECT slide, lesion, elsewhere, lesion_share"
+                     " FROM attention WHERE run = ? ORDER BY rowid", append_attention, error);
+}
