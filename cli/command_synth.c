@@ -1,30 +1,98 @@
-/* rankmil synth DIR */
+/* rankmil synth DIR: slides, or with --features only their feature files */
 #include "cli.h"
+
+#include <string.h>
+
+#define UNSET G_MININT64
+
+typedef struct {
+    gboolean features;
+    gint64 slides;         /* UNSET: the kind's own number */
+    gchar *precision;
+    RmilSynthOptions pixel;
+    RmilSynthFeatureOptions feature;
+} Options;
+
+/* Options of one kind given for the other are wrong usage, not ignored. NULL: all right. */
+static const char *stray_option(const Options *o) {
+    RmilSynthOptions pixel;
+    RmilSynthFeatureOptions feature;
+    rmil_synth_options_init(&pixel);
+    rmil_synth_feature_options_init(&feature);
+    if (!o->features)
+        return o->feature.scale != feature.scale           ? "--scale"
+             : o->feature.difficulty != feature.difficulty ? "--difficulty"
+             : o->feature.dim != feature.dim               ? "--dim"
+             : o->precision                                ? "--precision"
+                                                           : NULL;
+    return o->pixel.width != pixel.width       ? "--width"
+         : o->pixel.height != pixel.height     ? "--height"
+         : o->pixel.mpp != pixel.mpp           ? "--mpp"
+         : o->pixel.positive != pixel.positive ? "--positive"
+         : o->pixel.test != pixel.test         ? "--test"
+                                               : NULL;
+}
+
+static gboolean make_slides(Cli *cli, Options *o, const char *folder, GError **error) {
+    if (o->slides != UNSET) o->pixel.slides = o->slides;
+    o->pixel.seed = (uint64_t)cli->seed;
+    o->pixel.threads = cli->threads;
+    if (!rmil_synth_write(folder, &o->pixel, &cli->monitor, error)) return FALSE;
+    json_object_set_int_member(cli->result, "slides", o->pixel.slides);
+    cli_say(cli, "%s/cohort.csv: %" G_GINT64_FORMAT " slides", folder, o->pixel.slides);
+    return TRUE;
+}
+
+static gboolean make_features(Cli *cli, Options *o, const char *folder, GError **error) {
+    if (o->slides != UNSET) rmil_synth_feature_options_bags(&o->feature, o->slides);
+    int64_t bags = o->feature.train + o->feature.test;
+    o->feature.half = g_strcmp0(o->precision, "float32") != 0;
+    o->feature.seed = (uint64_t)cli->seed;
+    o->feature.threads = cli->threads;
+    if (!rmil_synth_features_check(&o->feature, error)) return FALSE;
+    int64_t bytes = rmil_synth_features_bytes(&o->feature);
+    cli_say(cli, "%s: %" G_GINT64_FORMAT " feature files, %.3g GB", folder, bags, (double)bytes / 1e9);
+    if (!rmil_synth_features_write(folder, &o->feature, &cli->monitor, error)) return FALSE;
+    json_object_set_int_member(cli->result, "slides", bags);
+    json_object_set_int_member(cli->result, "bytes", bytes);
+    cli_say(cli, "%s/cohort.csv: %" G_GINT64_FORMAT " slides", folder, bags);
+    return TRUE;
+}
 
 int command_synth(int argc, char **argv) {
     static const CliUsage usage = {"DIR", "Makes a small cohort of H&E-like slides whose truth is known.",
                                    "Writes DIR/cohort.csv, DIR/slides/*.tiff and DIR/annotations/*.xml. The same options give the same\n"
-                                   "bytes. The slides are drawn, not photographed: for demos, tests and teaching only.", 1, 1};
+                                   "bytes. The slides are drawn, not photographed: for demos, tests and teaching only.\n\n"
+                                   "With --features: DIR/cohort.csv and DIR/features/*.h5, as large as Camelyon16 by default (399 slides,\n"
+                                   "6.5 GB), for trying methods and machines.", 1, 1};
     Cli cli;
     int status;
-    RmilSynthOptions options;
-    rmil_synth_options_init(&options);
+    Options o = {.slides = UNSET};
+    rmil_synth_options_init(&o.pixel);
+    rmil_synth_feature_options_init(&o.feature);
     const GOptionEntry own[] = {
-        {"slides", 0, 0, G_OPTION_ARG_INT64, &options.slides, "how many (default: 40)", "N"},
-        {"width", 0, 0, G_OPTION_ARG_INT64, &options.width, "level-0 pixels of a typical slide", "PX"},
-        {"height", 0, 0, G_OPTION_ARG_INT64, &options.height, "level-0 pixels of a typical slide", "PX"},
-        {"mpp", 0, 0, G_OPTION_ARG_DOUBLE, &options.mpp, "µm per pixel (default: 0.5)", "X"},
-        {"positive", 0, 0, G_OPTION_ARG_DOUBLE, &options.positive, "share of slides with a lesion", "X"},
-        {"test", 0, 0, G_OPTION_ARG_DOUBLE, &options.test, "share of slides in the test set", "X"},
+        {"slides", 0, 0, G_OPTION_ARG_INT64, &o.slides, "how many (default: 40; with --features 399)", "N"},
+        {"width", 0, 0, G_OPTION_ARG_INT64, &o.pixel.width, "level-0 pixels of a typical slide", "PX"},
+        {"height", 0, 0, G_OPTION_ARG_INT64, &o.pixel.height, "level-0 pixels of a typical slide", "PX"},
+        {"mpp", 0, 0, G_OPTION_ARG_DOUBLE, &o.pixel.mpp, "µm per pixel (default: 0.5)", "X"},
+        {"positive", 0, 0, G_OPTION_ARG_DOUBLE, &o.pixel.positive, "share of slides with a lesion", "X"},
+        {"test", 0, 0, G_OPTION_ARG_DOUBLE, &o.pixel.test, "share of slides in the test set", "X"},
+        {"features", 0, 0, G_OPTION_ARG_NONE, &o.features, "feature files of made-up slides instead of pictures", NULL},
+        {"scale", 0, 0, G_OPTION_ARG_DOUBLE, &o.feature.scale, "features: tiles per slide, 1: as Camelyon16, mean 7,900 (default)", "X"},
+        {"difficulty", 0, 0, G_OPTION_ARG_DOUBLE, &o.feature.difficulty, "features: tumour stands out 1/X as far (default: 1)", "X"},
+        {"dim", 0, 0, G_OPTION_ARG_INT64, &o.feature.dim, "features: numbers per tile (default: 1024)", "N"},
+        {"precision", 0, 0, G_OPTION_ARG_STRING, &o.precision, "features: float16 (default) or float32", "NAME"},
         {0},
     };
     const GOptionEntry *groups[] = {own, NULL};
     if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) return status;
     GError *error = NULL;
-    options.seed = (uint64_t)cli.seed;
-    options.threads = cli.threads;
-    if (!rmil_synth_write(argv[1], &options, &cli.monitor, &error)) return cli_fail(&cli, error);
-    json_object_set_int_member(cli.result, "slides", options.slides);
-    cli_say(&cli, "%s/cohort.csv: %" G_GINT64_FORMAT " slides", argv[1], options.slides);
-    return cli_done(&cli);
+    const char *stray = stray_option(&o);
+    if (stray) status = cli_usage(&cli, "%s does not go with%s --features", stray, o.features ? "" : "out");
+    else if (o.precision && strcmp(o.precision, "float16") != 0 && strcmp(o.precision, "float32") != 0)
+        status = cli_usage(&cli, "--precision is float16 or float32");
+    else if (o.features ? make_features(&cli, &o, argv[1], &error) : make_slides(&cli, &o, argv[1], &error)) status = cli_done(&cli);
+    else status = cli_fail(&cli, error);
+    g_free(o.precision);
+    return status;
 }

@@ -28,15 +28,23 @@ typedef struct {
     int64_t train, test;  /* bags: 270, 129, as in Camelyon16 */
     int64_t train_positive, test_positive; /* 111, 49 */
     int64_t dim;          /* 1024 */
-    double scale;         /* tiles per bag, 1: as in Camelyon16 (median 5,900); lesions shrink with it, to one tile at least */
+    double scale;         /* tiles per bag, 1: as in Camelyon16 (mean 7,900); lesions shrink with it, to half a tile at least */
     double difficulty;    /* 1: plain AB-MIL comes near the paper's AUROC; the tumour's features stand out 1/difficulty as far */
+    gboolean half;        /* TRUE: float16 features, else float32 */
     uint64_t seed;
     int threads;
 } RmilSynthFeatureOptions;
 RMIL_API void rmil_synth_feature_options_init(RmilSynthFeatureOptions *options);
+/* Sets train, test and their positives to `bags` (≥ 1) together, in Camelyon16's proportions. */
+RMIL_API void rmil_synth_feature_options_bags(RmilSynthFeatureOptions *options, int64_t bags);
+/* RMIL_ERROR_ARGUMENT names the option that is out of its bounds. */
+RMIL_API gboolean rmil_synth_features_check(const RmilSynthFeatureOptions *options, GError **error);
+/* How many bytes the files of valid options take; 6.5 GB by default. */
+RMIL_API int64_t rmil_synth_features_bytes(const RmilSynthFeatureOptions *options);
 
-/* A cohort of feature files without slides, of Camelyon16's size: DIR/cohort.csv and DIR/features/ID.h5 (float16, patch
- * labels included; 8 GB at scale 1). Same bytes, resuming and refusal as above. */
+/* A cohort of feature files without slides: DIR/cohort.csv and DIR/features/ID.h5 (rankmil's layout, patch labels included);
+ * docs/synth.md says how they come about. Same bytes, resuming and refusal as above; RMIL_ERROR_IO, before anything is
+ * written, when the disk has no room. One bag per thread is in memory: 140 MB at the most by default. */
 RMIL_API gboolean rmil_synth_features_write(const char *folder, const RmilSynthFeatureOptions *options,
                                             const RmilMonitor *monitor, GError **error);
 

@@ -1,76 +1,42 @@
-#include "synth-private.h"
+#include "features-private.h"
 
 #include "rankmil/bag.h"
 
+#include <errno.h>
+#include <glib/gstdio.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 /* A tile's features: x = max(0, base + mixing · z + noise). The latent z is the prototype of the tile's tissue type, plus
  * what the slide adds to all of its tiles (stain, scanner), plus the tile's own variation; in a lesion, plus a step along
- * the tumour's direction, as long as the tile is covered. Some benign types lie part of the way in that direction, and
- * slides differ in how much of each type they have, so that a bag's mean says little. */
-#define VERSION   1
-#define LATENT    32
-#define TYPES     12
-#define MIMICS    3
-#define SUBTYPES  3
-#define NORMALS   65536 /* noise is read from a table, at a random place for every tile */
-#define STEP      2.1   /* length of the tumour's direction at difficulty 1, in units of the tile's own variation */
-#define TILE_SIDE 448   /* level-0 px: 224 px at 20x of a 40x scan */
-
-/* Camelyon16's training slides: ln of the tissue tiles at 20x, and their share of the bounding box. */
-#define TILES_MU     8.677
-#define TILES_SIGMA  0.85
-#define TISSUE_SHARE 0.19
+ * the tumour's direction, as long as the tile is covered. Some benign types lie part of the way in that direction, so do
+ * foci in a third of the slides of either label, and slides differ in how much of each type they have. */
+#define VERSION  2
+#define LATENT   32
+#define TYPES    12
+#define MIMICS   3
+#define SUBTYPES 3
+#define NORMALS  65536 /* noise is read from a table, at a random place for every tile */
+#define STEP     2.1   /* length of the tumour's direction at difficulty 1, in units of the latent's variation */
+#define LOOKS    0.75F /* how far a benign focus goes in that direction */
+#define COVERED  0.05F /* a tile is labelled when more of it is covered, as annotated tiles are */
 
 typedef struct {
     float prototype[TYPES][LATENT], tumour[SUBTYPES][LATENT];
-    float *base, *mixing, *normal; /* dim; LATENT × dim; NORMALS */
+    float *base, *mixing, *normal; /* dim; LATENT × dim; NORMALS + dim */
 } World;
-
-typedef struct {
-    char id[24];
-    int label;
-    gboolean test;
-    int64_t count;  /* tiles */
-    int64_t lesion; /* of them with tumour */
-} Plan;
 
 typedef struct {
     const char *folder;
     const RmilSynthFeatureOptions *options;
     const RmilMonitor *monitor;
     World world;
-    Plan *plans;
+    RmilSynthBagPlan *plans;
+    int64_t *lesion_tiles; /* by bag, labelled */
     GMutex lock;
     int64_t done;
 } Job;
-
-void rmil_synth_feature_options_init(RmilSynthFeatureOptions *options) {
-    *options = (RmilSynthFeatureOptions){.train = 270,
-                                         .test = 129,
-                                         .train_positive = 111,
-                                         .test_positive = 49,
-                                         .dim = 1024,
-                                         .scale = 1,
-                                         .difficulty = 1,
-                                         .seed = 1};
-}
-
-static gboolean check(const RmilSynthFeatureOptions *o, GError **error) {
-    if (o->train < 0 || o->test < 0 || o->train + o->test < 1 || o->train + o->test > 100000)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "train, test: not in 1 … 100000 bags together");
-    if (o->train_positive < 0 || o->train_positive > o->train || o->test_positive < 0 || o->test_positive > o->test)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "train_positive, test_positive: more than there are bags");
-    if (o->dim < 1 || o->dim > 4096)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "dim: %" G_GINT64_FORMAT " is not in 1 … 4096", o->dim);
-    if (!(o->scale > 0 && o->scale <= 4))
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "scale: %g is not in 0 … 4", o->scale);
-    if (!(o->difficulty >= 0.1 && o->difficulty <= 10))
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "difficulty: %g is not in 0.1 … 10", o->difficulty);
-    return TRUE;
-}
 
 static float normal(RmilRng *rng) { return (float)rmil_rng_normal(rng); }
 
@@ -105,86 +71,7 @@ static gboolean world_init(World *world, const RmilSynthFeatureOptions *o, GErro
     return TRUE;
 }
 
-static void make_plans(Plan *plans, const RmilSynthFeatureOptions *o) {
-    RmilRng rng;
-    rmil_rng_init(&rng, o->seed, 2);
-    int64_t first = 0;
-    for (int set = 0; set < 2; set++) {
-        int64_t count = set ? o->test : o->train, positives = set ? o->test_positive : o->train_positive;
-        g_autofree int64_t *order = g_new(int64_t, count + 1);
-        for (int64_t i = 0; i < count; i++) order[i] = i;
-        rmil_rng_shuffle(&rng, order, count);
-        for (int64_t i = 0; i < count; i++) {
-            Plan *plan = &plans[first + order[i]];
-            g_snprintf(plan->id, sizeof plan->id, "%s_%03" G_GINT64_FORMAT, set ? "test" : "train", order[i] + 1);
-            plan->test = set;
-            plan->label = i < positives;
-            double deviation = rmil_rng_normal(&rng);
-            double tiles = exp(TILES_MU + TILES_SIGMA * CLAMP(deviation, -2.0, 2.0));
-            plan->count = MAX(1, llround(tiles * o->scale));
-            if (!plan->label) continue;
-            double q = ((double)i + rmil_rng_uniform(&rng)) / (double)positives, share = rmil_synth_share_quantile(q);
-            int64_t lesion = llround(share / TISSUE_SHARE * (double)plan->count);
-            plan->lesion = CLAMP(lesion, 1, MAX(1, plan->count * 7 / 10));
-        }
-        first += count;
-    }
-}
-
-/* -- one bag ------------------------------------------------------------------------------------------------------------- */
-typedef struct {
-    float key;
-    int32_t cell;
-} Ranked;
-
-static int by_key(const void *a, const void *b) {
-    const Ranked *p = a, *q = b;
-    return p->key != q->key ? (p->key > q->key) - (p->key < q->key) : (p->cell > q->cell) - (p->cell < q->cell);
-}
-
-/* The `count` cells of a square grid that lie deepest in a warped disc: where the slide has tissue. */
-static int64_t place_tiles(const Plan *plan, RmilRng *rng, int64_t *coords) {
-    int64_t side = (int64_t)ceil(sqrt((double)plan->count / 0.45)) + 1;
-    uint32_t seed = (uint32_t)rmil_rng_next(rng);
-    g_autofree Ranked *cells = g_new(Ranked, side * side);
-    g_autofree uint8_t *taken = g_malloc0((gsize)(side * side));
-    for (int64_t i = 0; i < side * side; i++) {
-        float x = ((float)(i % side) + 0.5F) / (float)side - 0.5F, y = ((float)(i / side) + 0.5F) / (float)side - 0.5F;
-        cells[i] = (Ranked){sqrtf(x * x + y * y) - 0.13F * rmil_synth_fbm(seed, 4 * x, 4 * y, 3), (int32_t)i};
-    }
-    qsort(cells, (size_t)(side * side), sizeof *cells, by_key);
-    for (int64_t i = 0; i < plan->count; i++) taken[cells[i].cell] = 1;
-    for (int64_t i = 0, k = 0; i < side * side; i++) /* row by row, as a grid is read */
-        if (taken[i]) {
-            coords[2 * k] = i % side * TILE_SIDE;
-            coords[2 * k++ + 1] = i / side * TILE_SIDE;
-        }
-    return side * TILE_SIDE;
-}
-
-/* The tiles nearest to one to four centres are tumour; the outermost ones only in part. cover: 0 … 1 per tile. */
-static void place_lesion(const Plan *plan, RmilRng *rng, const int64_t *coords, float *cover, uint8_t *labels) {
-    int foci = 1 + (int)rmil_rng_below(rng, MIN(4, 1 + plan->lesion / 4));
-    int64_t centre[4];
-    for (int f = 0; f < foci; f++) centre[f] = rmil_rng_below(rng, plan->count);
-    g_autofree Ranked *tiles = g_new(Ranked, plan->count);
-    for (int64_t i = 0; i < plan->count; i++) {
-        double nearest = 1e18;
-        for (int f = 0; f < foci; f++)
-            nearest = MIN(nearest, hypot((double)(coords[2 * i] - coords[2 * centre[f]]),
-                                         (double)(coords[2 * i + 1] - coords[2 * centre[f] + 1])));
-        tiles[i] = (Ranked){(float)(nearest * (1 + 0.2 * rmil_rng_uniform(rng))), (int32_t)i};
-    }
-    qsort(tiles, (size_t)plan->count, sizeof *tiles, by_key);
-    int64_t edge = (int64_t)(1.7 * sqrt((double)plan->lesion)) + 1;
-    for (int64_t i = 0; i < plan->lesion; i++) {
-        labels[tiles[i].cell] = 1;
-        gboolean inner = i + edge < plan->lesion;
-        float part = (float)rmil_rng_uniform(rng);
-        cover[tiles[i].cell] = inner ? 1 : 0.15F + 0.85F * part;
-    }
-}
-
+/* -- one bag ----------------------------------------------------------------------------------------------------------------- */
 static int tissue_type(uint32_t seed, const float *taste, float x, float y) {
     int best = 0;
     float most = -1e9F;
@@ -205,69 +92,101 @@ RMIL_CLONES static void mix(const World *world, int64_t dim, const float *z, con
     for (int64_t i = 0; i < dim; i++) x[i] = x[i] > 0 ? x[i] : 0;
 }
 
-static void fill_features(const World *world, const Plan *plan, RmilRng *rng, int64_t dim, const int64_t *coords,
-                          const float *cover, float *features) {
-    uint32_t seed = (uint32_t)rmil_rng_next(rng);
-    const float *tumour = world->tumour[rmil_rng_below(rng, SUBTYPES)];
+typedef struct {
+    int64_t count, side; /* tiles; of the slide, level-0 px */
+    int64_t *coords;
+    float *cover, *benign; /* parts of a tile: tumour, benign look-alike */
+    uint8_t *labels;
+} Place;
+
+static void place_clear(Place *place) {
+    g_free(place->coords);
+    g_free(place->cover);
+    g_free(place->benign);
+    g_free(place->labels);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Place, place_clear)
+
+static Place place_bag(const RmilSynthBagPlan *plan, uint64_t seed) {
+    int64_t count = plan->count;
+    Place place = {.count = count,
+                   .coords = g_new(int64_t, 2 * count),
+                   .cover = g_new0(float, count),
+                   .benign = g_new0(float, count),
+                   .labels = g_new0(uint8_t, count)};
+    RmilRng rng;
+    rmil_rng_init(&rng, seed, 2 * plan->stream);
+    place.side = rmil_synth_place_tissue(count, &rng, place.coords);
+    if (plan->lesion > 0) rmil_synth_place_foci(place.coords, count, plan->lesion, &rng, place.cover);
+    if (plan->benign > 0) rmil_synth_place_foci(place.coords, count, plan->benign, &rng, place.benign);
+    for (int64_t i = 0; i < count; i++) place.labels[i] = place.cover[i] > COVERED;
+    return place;
+}
+
+static void fill_features(const World *world, const RmilSynthBagPlan *plan, uint64_t draw, int64_t dim,
+                          const Place *place, float *features) {
+    RmilRng rng;
+    rmil_rng_init(&rng, draw, 2 * plan->stream + 1);
+    uint32_t seed = (uint32_t)rmil_rng_next(&rng);
+    const float *tumour = world->tumour[rmil_rng_below(&rng, SUBTYPES)],
+                *alike = world->tumour[rmil_rng_below(&rng, SUBTYPES)];
     float slide[LATENT], taste[TYPES];
-    for (int k = 0; k < LATENT; k++) slide[k] = 0.5F * normal(rng);
-    for (int t = 0; t < TYPES; t++) taste[t] = 0.45F * normal(rng) - (t < MIMICS ? 0.35F : 0);
-    for (int64_t i = 0; i < plan->count; i++) {
-        float x = (float)(coords[2 * i] / TILE_SIDE), y = (float)(coords[2 * i + 1] / TILE_SIDE), z[LATENT];
+    for (int k = 0; k < LATENT; k++) slide[k] = 0.5F * normal(&rng);
+    for (int t = 0; t < TYPES; t++) taste[t] = 0.45F * normal(&rng) - (t < MIMICS ? 0.35F : 0);
+    for (int64_t i = 0; i < place->count; i++) {
+        float x = (float)(place->coords[2 * i] / RMIL_SYNTH_TILE_SIDE), z[LATENT];
+        float y = (float)(place->coords[2 * i + 1] / RMIL_SYNTH_TILE_SIDE);
         const float *type = world->prototype[tissue_type(seed, taste, x, y)];
-        for (int k = 0; k < LATENT; k++) {
-            float benign = type[k] + slide[k] + 0.6F * normal(rng);
-            z[k] = benign + cover[i] * (tumour[k] - 0.5F * type[k]);
-        }
-        mix(world, dim, z, world->normal + rmil_rng_below(rng, NORMALS), features + i * dim);
+        float lesion = place->cover[i], benign = (1 - lesion) * LOOKS * place->benign[i];
+        for (int k = 0; k < LATENT; k++)
+            z[k] = type[k] * (1 - 0.5F * lesion) + slide[k] + 0.6F * normal(&rng) + lesion * tumour[k] +
+                   benign * alike[k];
+        mix(world, dim, z, world->normal + rmil_rng_below(&rng, NORMALS), features + i * dim);
     }
 }
 
-static char *identity_of(const RmilSynthFeatureOptions *o, const Plan *plan) {
+static char *identity_of(const RmilSynthFeatureOptions *o, const RmilSynthBagPlan *plan) {
+    char scale[G_ASCII_DTOSTR_BUF_SIZE], difficulty[G_ASCII_DTOSTR_BUF_SIZE];
     return g_strdup_printf("rankmil synth features version %d, %s of %" G_GINT64_FORMAT " + %" G_GINT64_FORMAT
                            ", positive %" G_GINT64_FORMAT " + %" G_GINT64_FORMAT ", %" G_GINT64_FORMAT
-                           " floats, scale %g, difficulty %g, seed %" G_GUINT64_FORMAT,
-                           VERSION, plan->id, o->train, o->test, o->train_positive, o->test_positive, o->dim, o->scale,
-                           o->difficulty, o->seed);
+                           " x float%d, scale %s, difficulty %s, seed %" G_GUINT64_FORMAT,
+                           VERSION, plan->id, o->train, o->test, o->train_positive, o->test_positive, o->dim,
+                           o->half ? 16 : 32, g_ascii_dtostr(scale, sizeof scale, o->scale),
+                           g_ascii_dtostr(difficulty, sizeof difficulty, o->difficulty), o->seed);
 }
 
-static gboolean write_bag(const Job *job, int64_t index, const char *identity, const char *path, GError **error) {
-    const Plan *plan = &job->plans[index];
-    int64_t dim = job->options->dim;
-    RmilRng rng;
-    rmil_rng_init(&rng, job->options->seed, 16 + (uint64_t)index);
-    RmilBag bag = {
-        .count = plan->count, .dim = dim, .patch_size = 224, .patch_size_level0 = TILE_SIDE, .target_mpp = 0.5};
-    g_autofree float *cover = g_new0(float, plan->count);
-    g_autofree uint8_t *labels = g_new0(uint8_t, plan->count);
-    g_autofree int64_t *coords = g_new(int64_t, 2 * plan->count);
-    g_autofree char *source = g_strdup(identity);
-    if (!(bag.features = rmil_alloc(plan->count * dim, sizeof(float), error))) return FALSE;
-    bag.slide_width = bag.slide_height = place_tiles(plan, &rng, coords);
-    if (plan->label) place_lesion(plan, &rng, coords, cover, labels);
-    fill_features(&job->world, plan, &rng, dim, coords, cover, bag.features);
-    bag.coords = coords;
-    bag.patch_labels = labels;
-    bag.source = source;
-    gboolean written = rmil_bag_write(&bag, path, TRUE, error);
+static char *path_of(const Job *job, const RmilSynthBagPlan *plan) {
+    g_autofree char *name = g_strconcat(plan->id, ".h5", NULL);
+    return g_build_filename(job->folder, "features", name, NULL);
+}
+
+static gboolean write_bag(const Job *job, const RmilSynthBagPlan *plan, const Place *place, char *identity,
+                          const char *path, GError **error) {
+    const RmilSynthFeatureOptions *o = job->options;
+    RmilBag bag = {.count = plan->count,
+                   .dim = o->dim,
+                   .coords = place->coords,
+                   .patch_labels = place->labels,
+                   .patch_size = 224,
+                   .patch_size_level0 = RMIL_SYNTH_TILE_SIDE,
+                   .target_mpp = 0.5,
+                   .slide_width = place->side,
+                   .slide_height = place->side,
+                   .source = identity};
+    if (!(bag.features = rmil_alloc(plan->count * o->dim, sizeof(float), error))) return FALSE;
+    fill_features(&job->world, plan, o->seed, o->dim, place, bag.features);
+    gboolean written = rmil_bag_write(&bag, path, o->half, error);
     rmil_free(bag.features);
     return written;
 }
 
 static gboolean make_bag(int64_t index, int worker, gpointer user, GError **error) {
     Job *job = user;
-    const Plan *plan = &job->plans[index];
-    g_autofree char *name = g_strconcat(plan->id, ".h5", NULL),
-                    *path = g_build_filename(job->folder, "features", name, NULL);
-    g_autofree char *identity = identity_of(job->options, plan);
-    if (g_file_test(path, G_FILE_TEST_EXISTS)) {
-        g_autofree char *made_as = rmil_bag_source(path);
-        if (g_strcmp0(made_as, identity) != 0)
-            return rmil_fail(
-                error, RMIL_ERROR_ARGUMENT,
-                "%s: is there already, but not made with these options (%s): remove it or choose another folder", path,
-                made_as ? made_as : "not made by rankmil synth");
-    } else if (!write_bag(job, index, identity, path, error)) return FALSE;
+    const RmilSynthBagPlan *plan = &job->plans[index];
+    g_autofree char *path = path_of(job, plan), *identity = identity_of(job->options, plan);
+    g_auto(Place) place = place_bag(plan, job->options->seed);
+    if (!g_file_test(path, G_FILE_TEST_EXISTS) && !write_bag(job, plan, &place, identity, path, error)) return FALSE;
+    for (int64_t i = 0; i < plan->count; i++) job->lesion_tiles[index] += place.labels[i];
     g_mutex_lock(&job->lock);
     rmil_monitor_progress(job->monitor, "feature files", ++job->done, job->options->train + job->options->test);
     g_mutex_unlock(&job->lock);
@@ -277,27 +196,61 @@ static gboolean make_bag(int64_t index, int worker, gpointer user, GError **erro
 static gboolean write_cohort(const Job *job, GError **error) {
     g_autoptr(GString) csv = g_string_new("id,features,label,split,tiles,lesion_tiles\n");
     for (int64_t i = 0; i < job->options->train + job->options->test; i++) {
-        const Plan *plan = &job->plans[i];
+        const RmilSynthBagPlan *plan = &job->plans[i];
         g_string_append_printf(csv, "%s,features/%s.h5,%d,%s,%" G_GINT64_FORMAT ",%" G_GINT64_FORMAT "\n", plan->id,
-                               plan->id, plan->label, plan->test ? "test" : "", plan->count, plan->lesion);
+                               plan->id, plan->label, plan->test ? "test" : "", plan->count, job->lesion_tiles[i]);
     }
     g_autofree char *path = g_build_filename(job->folder, "cohort.csv", NULL);
     return rmil_file_write(path, csv->str, csv->len, error);
 }
 
+/* Before anything is written: files that are there were made with these options, and the others have room. */
+static gboolean check_folder(const Job *job, GError **error) {
+    int64_t needed = rmil_synth_features_bytes(job->options);
+    for (int64_t i = 0; i < job->options->train + job->options->test; i++) {
+        g_autofree char *path = path_of(job, &job->plans[i]);
+        if (!g_file_test(path, G_FILE_TEST_EXISTS)) continue;
+        g_autofree char *made_as = rmil_bag_source(path), *identity = identity_of(job->options, &job->plans[i]);
+        if (g_strcmp0(made_as, identity) != 0)
+            return rmil_fail(
+                error, RMIL_ERROR_ARGUMENT,
+                "%s: is there already, but not made with these options (%s): remove it or choose another folder", path,
+                made_as ? made_as : "not made by rankmil synth");
+        GStatBuf status;
+        if (g_stat(path, &status) == 0) needed -= status.st_size;
+    }
+    g_autofree char *parent = g_canonicalize_filename(job->folder, NULL);
+    while (!g_file_test(parent, G_FILE_TEST_EXISTS) && strcmp(parent, "/") != 0) {
+        char *up = g_path_get_dirname(parent);
+        g_free(parent);
+        parent = up;
+    }
+    struct statvfs disk;
+    if (statvfs(parent, &disk) != 0)
+        return rmil_fail(error, RMIL_ERROR_IO, "%s: free space: %s", parent, g_strerror(errno));
+    double available = (double)disk.f_bavail * (double)disk.f_frsize;
+    if ((double)needed <= available) return TRUE;
+    return rmil_fail(error, RMIL_ERROR_IO, "%s: needs %.1f GB more, and %.1f GB are free", job->folder,
+                     (double)needed / 1e9, available / 1e9);
+}
+
 gboolean rmil_synth_features_write(const char *folder, const RmilSynthFeatureOptions *options,
                                    const RmilMonitor *monitor, GError **error) {
-    if (!check(options, error)) return FALSE;
+    if (!rmil_synth_features_check(options, error)) return FALSE;
     int64_t bags = options->train + options->test;
-    Job job = {.folder = folder, .options = options, .monitor = monitor, .plans = g_new0(Plan, bags)};
+    Job job = {.folder = folder,
+               .options = options,
+               .monitor = monitor,
+               .plans = rmil_synth_bag_plan(options),
+               .lesion_tiles = g_new0(int64_t, bags)};
     g_mutex_init(&job.lock);
-    make_plans(job.plans, options);
-    gboolean done = world_init(&job.world, options, error) &&
+    gboolean done = check_folder(&job, error) && world_init(&job.world, options, error) &&
                     rmil_parallel(bags, options->threads, make_bag, &job, error) && write_cohort(&job, error);
     g_mutex_clear(&job.lock);
     rmil_free(job.world.base);
     rmil_free(job.world.mixing);
     rmil_free(job.world.normal);
     g_free(job.plans);
+    g_free(job.lesion_tiles);
     return done;
 }

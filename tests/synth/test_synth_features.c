@@ -1,6 +1,7 @@
 #include "rankmil/bag.h"
 #include "rankmil/synth.h"
 #include "support.h"
+#include "synth/features-private.h"
 
 #include <glib/gstdio.h>
 #include <math.h>
@@ -119,6 +120,103 @@ static void test_repeat(void) {
     test_error(&error, RMIL_ERROR_ARGUMENT, "train_001.h5: is there already");
 }
 
+/* -- plan and places ------------------------------------------------------------------------------------------------------- */
+static int by_value(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* A full-size plan has Camelyon16's labels, and its tiles and lesions follow the tables in both sets, for any seed. */
+static void test_plan(void) {
+    RmilSynthFeatureOptions options;
+    rmil_synth_feature_options_init(&options);
+    for (options.seed = 0; options.seed < 3; options.seed++) {
+        g_autofree RmilSynthBagPlan *plans = rmil_synth_bag_plan(&options);
+        double lesions[160], tiles[399];
+        int positives = 0;
+        for (int i = 0; i < 399; i++) {
+            g_assert_cmpint(plans[i].test, ==, i >= 270);
+            g_assert_cmpint(plans[i].label, ==, plans[i].lesion > 0);
+            g_assert_cmpfloat(plans[i].lesion, <=, 0.7 * (double)plans[i].count);
+            g_assert_cmpfloat(plans[i].benign, <=, 0.1 * (double)plans[i].count);
+            tiles[i] = (double)plans[i].count;
+            if (plans[i].label) lesions[positives++] = plans[i].lesion;
+            if (i == 269) g_assert_cmpint(positives, ==, 111);
+        }
+        g_assert_cmpint(positives, ==, 160);
+        qsort(lesions, 160, sizeof *lesions, by_value);
+        qsort(tiles, 399, sizeof *tiles, by_value);
+        for (double q = 0.1; q < 0.85; q += 0.1) { /* above, the share of the slide cuts some lesions */
+            double made = lesions[(int)(q * 160)], table = rmil_synth_lesion_tiles(q);
+            g_assert_cmpfloat(fabs(log(made / table)), <, 0.2);
+            made = tiles[(int)(q * 399)];
+            table = rmil_synth_tissue_tiles(q);
+            g_assert_cmpfloat(fabs(log(made / table)), <, 0.05);
+        }
+    }
+    rmil_synth_feature_options_bags(&options, 40);
+    g_assert_cmpint(options.train, ==, 27);
+    g_assert_cmpint(options.test, ==, 13);
+    g_assert_cmpint(options.train_positive, ==, 11);
+    g_assert_cmpint(options.test_positive, ==, 5);
+}
+
+/* The covered area is the wanted one, in few connected pieces; even the smallest lesion labels a tile. */
+static void test_foci(void) {
+    static const double areas[] = {0.5, 1, 3.2, 40, 300};
+    RmilRng rng;
+    rmil_rng_init(&rng, 5, 0);
+    int64_t coords[2 * 500];
+    g_assert_cmpint(rmil_synth_place_tissue(500, &rng, coords), >=, 23 * 448);
+    for (gsize a = 0; a < G_N_ELEMENTS(areas); a++)
+        for (int repeat = 0; repeat < 20; repeat++) {
+            float cover[500];
+            double sum = 0;
+            int labelled = 0, alone = 0;
+            rmil_synth_place_foci(coords, 500, areas[a], &rng, cover);
+            for (int i = 0; i < 500; i++) {
+                g_assert_cmpfloat(cover[i], >=, 0);
+                g_assert_cmpfloat(cover[i], <=, 1.0001F);
+                sum += (double)cover[i];
+                if (!(cover[i] > 0.05F)) continue;
+                labelled++;
+                gboolean touches = FALSE;
+                for (int j = 0; j < 500; j++)
+                    touches |= j != i && cover[j] > 0 && ABS(coords[2 * j] - coords[2 * i]) <= 448 &&
+                               ABS(coords[2 * j + 1] - coords[2 * i + 1]) <= 448;
+                alone += !touches;
+            }
+            g_assert_cmpfloat(fabs(sum - areas[a]), <, 0.02);
+            g_assert_cmpint(labelled, >=, 1);
+            g_assert_cmpint(labelled, >=, (int)areas[a]);
+            g_assert_cmpint(alone, <=, 8);
+        }
+}
+
+/* -- disk and options ------------------------------------------------------------------------------------------------------ */
+static void test_bytes(void) {
+    g_autofree char *folder = test_folder();
+    RmilSynthFeatureOptions options = tiny();
+    options.half = FALSE;
+    options.dim = 200;
+    GError *error = NULL;
+    g_assert_true(rmil_synth_features_write(folder, &options, NULL, &error));
+    int64_t bytes = 0;
+    for (int i = 1; i <= 15; i++) {
+        g_autofree char *name = i <= 10 ? g_strdup_printf("features/train_%03d.h5", i)
+                                        : g_strdup_printf("features/test_%03d.h5", i - 10);
+        g_autofree char *path = g_build_filename(folder, name, NULL);
+        GStatBuf status;
+        g_assert_cmpint(g_stat(path, &status), ==, 0);
+        bytes += status.st_size;
+    }
+    g_assert_cmpint(bytes, <=, rmil_synth_features_bytes(&options));
+    g_assert_cmpint(bytes, >, rmil_synth_features_bytes(&options) * 6 / 10);
+    if (!g_file_test("/proc/self", G_FILE_TEST_EXISTS)) return;
+    g_assert_false(rmil_synth_features_write("/proc/rankmil", &options, NULL, &error)); /* a file system without room */
+    test_error(&error, RMIL_ERROR_IO, "/proc/rankmil: needs 0.0 GB more");
+}
+
 static void test_options(void) {
     static const struct {
         RmilSynthFeatureOptions options;
@@ -141,6 +239,9 @@ int main(int argc, char **argv) {
     g_test_add_func("/synth/features/content", test_content);
     g_test_add_func("/synth/features/difficulty", test_difficulty);
     g_test_add_func("/synth/features/repeat", test_repeat);
+    g_test_add_func("/synth/features/plan", test_plan);
+    g_test_add_func("/synth/features/foci", test_foci);
+    g_test_add_func("/synth/features/bytes", test_bytes);
     g_test_add_func("/synth/features/options", test_options);
     return g_test_run();
 }

@@ -1,0 +1,100 @@
+#include "features-private.h"
+
+#include <math.h>
+
+#define BENIGN_SHARE 0.35 /* of all bags have foci that look much like tumour */
+#define LARGEST      0.7  /* of a bag's tiles, lesion */
+
+void rmil_synth_feature_options_init(RmilSynthFeatureOptions *options) {
+    *options = (RmilSynthFeatureOptions){.train = 270,
+                                         .test = 129,
+                                         .train_positive = 111,
+                                         .test_positive = 49,
+                                         .dim = 1024,
+                                         .scale = 1,
+                                         .difficulty = 1,
+                                         .half = TRUE,
+                                         .seed = 1};
+}
+
+void rmil_synth_feature_options_bags(RmilSynthFeatureOptions *options, int64_t bags) {
+    RmilSynthFeatureOptions full;
+    rmil_synth_feature_options_init(&full);
+    double share = (double)bags / (double)(full.train + full.test);
+    options->test = llround((double)full.test * share);
+    options->train = bags - options->test;
+    options->train_positive = llround((double)full.train_positive * share);
+    options->test_positive = llround((double)full.test_positive * share);
+}
+
+gboolean rmil_synth_features_check(const RmilSynthFeatureOptions *o, GError **error) {
+    if (o->train < 0 || o->test < 0 || o->train > 100000 || o->test > 100000 || o->train + o->test < 1 ||
+        o->train + o->test > 100000)
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "train, test: not 1 … 100000 bags together");
+    if (o->train_positive < 0 || o->train_positive > o->train || o->test_positive < 0 || o->test_positive > o->test)
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "train_positive, test_positive: more than there are bags");
+    if (o->dim < 1 || o->dim > 4096)
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "dim: %" G_GINT64_FORMAT " is not in 1 … 4096", o->dim);
+    if (!(o->scale >= 0.0001 && o->scale <= 4))
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "scale: %g is not in 0.0001 … 4", o->scale);
+    if (!(o->difficulty >= 0.1 && o->difficulty <= 10))
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "difficulty: %g is not in 0.1 … 10", o->difficulty);
+    return TRUE;
+}
+
+/* values[i] in [0, 1): one from each of `count` equal slices, in random order: even a small cohort follows a distribution. */
+static double *slices(int64_t count, RmilRng *rng) {
+    g_autofree int64_t *order = g_new(int64_t, count + 1);
+    double *values = g_new(double, count + 1);
+    for (int64_t i = 0; i < count; i++) order[i] = i;
+    rmil_rng_shuffle(rng, order, count);
+    for (int64_t i = 0; i < count; i++) values[i] = ((double)order[i] + rmil_rng_uniform(rng)) / (double)count;
+    return values;
+}
+
+/* One class of one set: `count` bags, order[0 … count−1] are their places in the set. */
+static void plan_class(RmilSynthBagPlan *plans, const int64_t *order, int64_t count, int label,
+                       const RmilSynthFeatureOptions *o, RmilRng *rng) {
+    g_autofree double *size = slices(count, rng), *lesion = slices(count, rng), *benign = slices(count, rng);
+    for (int64_t i = 0; i < count; i++) {
+        RmilSynthBagPlan *plan = &plans[order[i]];
+        plan->label = label;
+        plan->count = MAX(1, llround(rmil_synth_tissue_tiles(size[i]) * o->scale));
+        if (label)
+            plan->lesion = CLAMP(rmil_synth_lesion_tiles(lesion[i]) * o->scale, 0.5, LARGEST * (double)plan->count);
+        if (benign[i] < BENIGN_SHARE) /* as large as a lesion, up to the median */
+            plan->benign = MIN(rmil_synth_lesion_tiles(0.5 * benign[i] / BENIGN_SHARE) * o->scale,
+                               0.1 * (double)plan->count);
+    }
+}
+
+RmilSynthBagPlan *rmil_synth_bag_plan(const RmilSynthFeatureOptions *o) {
+    RmilSynthBagPlan *plans = g_new0(RmilSynthBagPlan, o->train + o->test);
+    RmilRng rng;
+    rmil_rng_init(&rng, o->seed, 2);
+    int64_t first = 0;
+    for (int set = 0; set < 2; set++) {
+        int64_t count = set ? o->test : o->train, positives = set ? o->test_positive : o->train_positive;
+        g_autofree int64_t *order = g_new(int64_t, count + 1);
+        for (int64_t i = 0; i < count; i++) {
+            RmilSynthBagPlan *plan = &plans[first + i];
+            g_snprintf(plan->id, sizeof plan->id, "%s_%03" G_GINT64_FORMAT, set ? "test" : "train", i + 1);
+            plan->test = set;
+            plan->stream = 16 + (uint64_t)(first + i);
+            order[i] = first + i;
+        }
+        rmil_rng_shuffle(&rng, order, count);
+        plan_class(plans, order, positives, 1, o, &rng);
+        plan_class(plans, order + positives, count - positives, 0, o, &rng);
+        first += count;
+    }
+    return plans;
+}
+
+int64_t rmil_synth_features_bytes(const RmilSynthFeatureOptions *options) {
+    g_autofree RmilSynthBagPlan *plans = rmil_synth_bag_plan(options);
+    int64_t bytes = 0, tile = options->dim * (options->half ? 2 : 4) + 2 * (int64_t)sizeof(int64_t) + 1;
+    for (int64_t i = 0; i < options->train + options->test; i++)
+        bytes += plans[i].count * tile + 16384; /* HDF5's own part */
+    return bytes;
+}

@@ -1,0 +1,31 @@
+/* How a bag of a cohort without slides is made: plan (labels, numbers of tiles) -> place (tissue and foci on a tile grid)
+ * -> features. */
+#ifndef RMIL_SYNTH_FEATURES_PRIVATE_H
+#define RMIL_SYNTH_FEATURES_PRIVATE_H
+
+#include "synth-private.h"
+
+#define RMIL_SYNTH_TILE_SIDE 448 /* level-0 px: 224 px at 20x of a 40x scan */
+
+/* q in [0, 1] -> tiles: that part of Camelyon16's training slides has fewer (tissue: normal slides; lesions: tumour). */
+double rmil_synth_tissue_tiles(double q);
+double rmil_synth_lesion_tiles(double q);
+
+typedef struct {
+    char id[24];
+    int label;
+    gboolean test;
+    int64_t count; /* tiles */
+    double lesion; /* area with tumour, in tiles; 0 in a negative bag */
+    double benign; /* area that looks much like tumour, but is none; 0 in most bags */
+    uint64_t stream;
+} RmilSynthBagPlan;
+/* options->train + options->test plans; free with g_free. */
+RmilSynthBagPlan *rmil_synth_bag_plan(const RmilSynthFeatureOptions *options);
+
+/* coords (count × 2): the tiles that lie deepest in a warped disc, row by row. Returns the slide's side in level-0 px. */
+int64_t rmil_synth_place_tissue(int64_t count, RmilRng *rng, int64_t *coords);
+/* Connected foci of `area` tiles together: cover[i] becomes the covered part (0 … 1) of tile i. */
+void rmil_synth_place_foci(const int64_t *coords, int64_t count, double area, RmilRng *rng, float *cover);
+
+#endif

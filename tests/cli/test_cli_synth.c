@@ -1,0 +1,56 @@
+/* `rankmil synth`: cohorts without slides, and what is refused. */
+#include "command.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+static void test_features(void) {
+    g_autofree char *folder = test_folder();
+    g_auto(Outcome) o = {0};
+    command_run(&o, folder, "synth", "--features", "c", "--slides", "30", "--scale", "0.01", "--dim", "16", "--precision", "float32",
+                "--seed", "4", NULL);
+    command_expect(&o, 0, "");
+    g_assert_nonnull(strstr(o.out, "c: 30 feature files"));
+    command_run(&o, folder, "check", "c/cohort.csv", NULL);
+    command_expect(&o, 0, "");
+    command_run(&o, folder, "train", "c/cohort.csv", "-o", "run", "--guide", "rank", "--epochs", "2", NULL);
+    command_expect(&o, 0, "");
+    command_shell(&o, folder, "grep -c '^test_.*,test,' run/predictions.csv");
+    g_assert_cmpstr(o.out, ==, "10\n");
+    command_shell(&o, folder, "tail -n +2 run/localisation.csv | cut -d, -f1 | sort -u | wc -l"); /* annotated test slides */
+    g_assert_cmpstr(o.out, ==, "4\n");
+    command_run(&o, folder, "synth", "--features", "c", "--slides", "31", "--scale", "0.01", "--dim", "16", "--json", NULL);
+    command_expect(&o, 1, "is there already, but not made with these options");
+}
+
+static void test_usage(void) {
+    g_autofree char *folder = test_folder();
+    g_auto(Outcome) o = {0};
+    static const struct {
+        const char *arguments, *message;
+        int status;
+    } cases[] = {{"--features --width 900", "--width does not go with --features", 2},
+                 {"--features --positive 0.3", "--positive does not go with --features", 2},
+                 {"--scale 0.5", "--scale does not go without --features", 2},
+                 {"--precision float32", "--precision does not go without --features", 2},
+                 {"--features --precision double", "--precision is float16 or float32", 2},
+                 {"--features --scale 0", "scale: 0 is not in", 1},
+                 {"--features --slides 0", "bags together", 1},
+                 {"--features --slides 2000000", "bags together", 1},
+                 {"--features --difficulty -1", "difficulty: -1", 1},
+                 {"--slides 0", "slides: 0 is not in", 1}};
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *script = g_strdup_printf("\"$RANKMIL\" synth c %s", cases[i].arguments);
+        command_shell(&o, folder, script);
+        command_expect(&o, cases[i].status, cases[i].message);
+    }
+    g_autofree char *made = g_build_filename(folder, "c", NULL);
+    g_assert_false(g_file_test(made, G_FILE_TEST_EXISTS));
+}
+
+int main(int argc, char **argv) {
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/cli/synth/features", test_features);
+    g_test_add_func("/cli/synth/usage", test_usage);
+    return g_test_run();
+}
