@@ -66,7 +66,5 @@ gboolean cli_json_write(JsonObject *object, const char *path, GError **error);
 JsonObject *cli_json_read(const char *path, GError **error);
 /* Members with NaN or infinite numbers become null, which JSON has. */
 void cli_json_number(JsonObject *object, const char *name, double value);
-/* Size and modification time of a file as text: part of a product's identity. Free with g_free. */
-char *cli_file_identity(const char *path);
 
 #endif

@@ -59,25 +59,24 @@ static gboolean apply_to_cohort(Cli *cli, const char *run, const char *cohort_pa
     g_autofree char *model_path = g_build_filename(run, "model.safetensors", NULL);
     g_autoptr(RmilModel) model = rmil_model_load(model_path, error);
     Work work;
-    TrainOptions options;
-    TrainData data = {0};
+    RmilTrainOptions options;
     work_init(&work, cli);
-    train_options_init(&options);
+    rmil_train_options_init(&options);
     work.folder = g_strdup(folder);
     gboolean done = model && work_open(&work, cohort_path, error);
     int64_t n = done ? work.cohort->count : 0;
     g_autofree RmilSplit *splits = g_new0(RmilSplit, n + 1);
     for (int64_t i = 0; i < n; i++) splits[i] = work.cohort->rows[i].label < 0 ? RMIL_SPLIT_NONE : RMIL_SPLIT_TEST;
-    done = done && train_data_load(&data, cli, work.cohort, &options, NULL, error);
-    if (done && data.set->dim != rmil_model_config(model)->dim) {
+    g_autoptr(RmilTrainData) data = done ? train_data_load(cli, work.cohort, &options, NULL, error) : NULL;
+    done = data != NULL;
+    if (done && data->set->dim != rmil_model_config(model)->dim) {
         g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: has %" G_GINT64_FORMAT " features a patch, %s takes %" G_GINT64_FORMAT, cohort_path,
-                    data.set->dim, model_path, rmil_model_config(model)->dim);
+                    data->set->dim, model_path, rmil_model_config(model)->dim);
         done = FALSE;
     }
-    const Repeat repeat = {.splits = splits};
-    done = done && run_apply(&data, model, &repeat, cli->threads, folder, error);
-    train_data_clear(&data);
-    train_options_clear(&options);
+    done = done && run_apply(data, model, splits, cli->threads, folder, error);
+    g_clear_pointer(&data, rmil_train_data_free); /* before its cohort */
+    rmil_train_options_clear(&options);
     work_clear(&work);
     return done;
 }

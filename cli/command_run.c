@@ -7,11 +7,11 @@
 typedef struct {
     Cli *cli;
     Work *work;
-    const TrainOptions *options;
+    const RmilTrainOptions *options;
     RmilCohort *cohort; /* DIR/cohort.csv: the slides that came through the stages */
-    TrainData data;
-    GPtrArray *methods; /* const Method * */
-    GArray *repeats;    /* Repeat */
+    RmilTrainData *data;
+    GPtrArray *methods; /* const RmilTrainMethod * */
+    GArray *repeats;    /* RmilRepeat */
     JsonObject *preprocessing;
     RmilMonitor warnings; /* training of several runs at once: no progress of each */
     int threads;          /* inside each run */
@@ -19,7 +19,7 @@ typedef struct {
     int64_t finished, made, kept;
 } Run;
 
-static char *run_folder(const Run *run, const Method *method, const Repeat *repeat) {
+static char *run_folder(const Run *run, const RmilTrainMethod *method, const RmilRepeat *repeat) {
     g_autofree char *seed = g_strdup_printf("%" G_GINT64_FORMAT, repeat->seed);
     return g_build_filename(run->work->folder, "runs", method->name, seed, NULL);
 }
@@ -27,12 +27,12 @@ static char *run_folder(const Run *run, const Method *method, const Repeat *repe
 /* -- training ---------------------------------------------------------------------------------------------------------------- */
 static gboolean train_task(int64_t index, int worker, gpointer user, GError **unused) {
     Run *run = user;
-    const Method *method = run->methods->pdata[index % run->methods->len];
-    const Repeat *repeat = &g_array_index(run->repeats, Repeat, index / run->methods->len);
+    const RmilTrainMethod *method = run->methods->pdata[index % run->methods->len];
+    const RmilRepeat *repeat = &g_array_index(run->repeats, RmilRepeat, index / run->methods->len);
     g_autofree char *folder = run_folder(run, method, repeat), *name = g_strdup_printf("%s, seed %" G_GINT64_FORMAT, method->name, repeat->seed);
     gboolean made = FALSE;
     GError *error = NULL;
-    gboolean done = train_run(run->cli, &run->data, method, run->options, repeat, run->preprocessing, run->threads, &run->warnings,
+    gboolean done = train_run(run->data, method, run->options, repeat, run->preprocessing, run->threads, &run->warnings,
                               folder, &made, &error);
     if (!done) cli_problem(run->cli, "train", name, error);
     g_mutex_lock(&run->lock);
@@ -58,20 +58,20 @@ static gboolean train_all(Run *run, GError **error) {
 
 /* -- heat maps of the first repeat's test slides -------------------------------------------------------------------------------- */
 /* Test slides with a picture: annotated positives first, then other positives, then negatives, at most `limit`. */
-static GArray *pick_slides(const Run *run, const Repeat *repeat, int64_t limit) {
+static GArray *pick_slides(const Run *run, const RmilRepeat *repeat, int64_t limit) {
     GArray *rows = g_array_new(FALSE, FALSE, sizeof(int64_t));
     for (int class = 0; class < 3; class++)
-        for (int64_t i = 0; i < run->data.count && rows->len < limit; i++) {
-            const RmilCohortRow *row = &run->data.cohort->rows[i];
+        for (int64_t i = 0; i < run->data->count && rows->len < limit; i++) {
+            const RmilCohortRow *row = &run->data->cohort->rows[i];
             int own = row->label == 1 ? (row->annotation ? 0 : 1) : 2;
-            if (own == class && run->data.bags[i] && row->slide && repeat->splits[i] == RMIL_SPLIT_TEST) g_array_append_val(rows, i);
+            if (own == class && run->data->bags[i] && row->slide && repeat->splits[i] == RMIL_SPLIT_TEST) g_array_append_val(rows, i);
         }
     return rows;
 }
 
 typedef struct {
     Run *run;
-    const Method *method;
+    const RmilTrainMethod *method;
     const RmilModel *model;
     char *identity; /* of the model file */
     GArray *rows;
@@ -86,13 +86,13 @@ static gboolean heat_slide(const Heating *h, int64_t row, GError **error) {
     g_autofree char *name = g_strconcat(id, ".png", NULL), *key_name = g_strconcat(id, ".key", NULL);
     g_autofree char *path = g_build_filename(work->folder, "heatmaps", h->method->name, name, NULL);
     g_autofree char *key_path = g_build_filename(work->folder, "heatmaps", h->method->name, key_name, NULL);
-    g_autofree char *key = g_strdup_printf("%s %s %s", h->identity, h->run->data.fingerprint,
+    g_autofree char *key = g_strdup_printf("%s %s %s", h->identity, h->run->data->fingerprint,
                                            given->annotation ? given->annotation : "");
     gsize size;
     g_autofree char *have = rmil_file_read(key_path, 4096, &size, NULL);
     if (have && strcmp(have, key) == 0 && g_file_test(path, G_FILE_TEST_EXISTS)) return TRUE;
     g_autofree char *title = g_strdup_printf("%s, %s", id, h->method->name);
-    return heat_write(work, given, h->run->data.bags[row], h->model, title, path, error) &&
+    return heat_write(work, given, h->run->data->bags[row], h->model, title, path, error) &&
            rmil_file_write(key_path, key, strlen(key), error);
 }
 
@@ -108,11 +108,11 @@ static gboolean heat_task(int64_t index, int worker, gpointer user, GError **unu
 }
 
 static gboolean draw_heatmaps(Run *run, int64_t limit, GError **error) {
-    const Repeat *first = &g_array_index(run->repeats, Repeat, 0);
+    const RmilRepeat *first = &g_array_index(run->repeats, RmilRepeat, 0);
     g_autoptr(GArray) rows = pick_slides(run, first, limit);
     gboolean done = TRUE;
     for (guint m = 0; done && rows->len && m < run->methods->len; m++) {
-        const Method *method = run->methods->pdata[m];
+        const RmilTrainMethod *method = run->methods->pdata[m];
         g_autofree char *folder = run_folder(run, method, first), *path = g_build_filename(folder, "model.safetensors", NULL);
         if (!g_file_test(path, G_FILE_TEST_EXISTS)) continue; /* its training failed and was reported */
         g_autoptr(RmilModel) model = rmil_model_load(path, error);
@@ -131,14 +131,14 @@ static gboolean draw_heatmaps(Run *run, int64_t limit, GError **error) {
 
 /* -- run.json --------------------------------------------------------------------------------------------------------------------- */
 static JsonObject *summarise_cohort(const Run *run) {
-    const Repeat *first = &g_array_index(run->repeats, Repeat, 0);
+    const RmilRepeat *first = &g_array_index(run->repeats, RmilRepeat, 0);
     static const char *const sets[] = {"unused", "train", "val", "test"};
     JsonObject *out = json_object_new(), *splits = json_object_new(), *mix = json_object_new();
     g_autoptr(GHashTable) patients = g_hash_table_new(g_str_hash, g_str_equal);
     int64_t tiles = 0, annotated_patches = 0, annotated = 0, counts[4][3] = {{0}};
-    for (int64_t i = 0; i < run->data.count; i++) {
-        const RmilCohortRow *row = &run->data.cohort->rows[i];
-        const RmilBag *bag = run->data.bags[i];
+    for (int64_t i = 0; i < run->data->count; i++) {
+        const RmilCohortRow *row = &run->data->cohort->rows[i];
+        const RmilBag *bag = run->data->bags[i];
         if (!bag) continue;
         if (row->patient) g_hash_table_add(patients, row->patient);
         tiles += bag->count;
@@ -159,12 +159,12 @@ static JsonObject *summarise_cohort(const Run *run) {
         json_object_set_object_member(splits, sets[s], set);
     }
     json_object_set_int_member(out, "rows", run->work->cohort->count);
-    json_object_set_int_member(out, "slides", run->data.set->loaded);
+    json_object_set_int_member(out, "slides", run->data->set->loaded);
     json_object_set_int_member(out, "patients", g_hash_table_size(patients));
     json_object_set_int_member(out, "tiles", tiles);
     json_object_set_int_member(out, "annotated_slides", annotated);
     json_object_set_int_member(out, "annotated_tiles", annotated_patches);
-    json_object_set_int_member(out, "feature_dim", run->data.set->dim);
+    json_object_set_int_member(out, "feature_dim", run->data->set->dim);
     json_object_set_object_member(out, "splits", splits);
     json_object_set_object_member(out, "mpp", mix);
     return out;
@@ -180,8 +180,8 @@ static gboolean write_run(const Run *run, const char *command, GError **error) {
     json_object_set_string_member(out, "created", created);
     json_object_set_int_member(out, "threads", run->cli->threads);
     JsonArray *methods = json_array_new(), *seeds = json_array_new();
-    for (guint i = 0; i < run->methods->len; i++) json_array_add_string_element(methods, ((const Method *)run->methods->pdata[i])->name);
-    for (guint i = 0; i < run->repeats->len; i++) json_array_add_int_element(seeds, g_array_index(run->repeats, Repeat, i).seed);
+    for (guint i = 0; i < run->methods->len; i++) json_array_add_string_element(methods, ((const RmilTrainMethod *)run->methods->pdata[i])->name);
+    for (guint i = 0; i < run->repeats->len; i++) json_array_add_int_element(seeds, g_array_index(run->repeats, RmilRepeat, i).seed);
     JsonObject *config = json_object_ref(run->preprocessing);
     json_object_set_array_member(out, "methods", methods);
     json_object_set_array_member(out, "seeds", seeds);
@@ -205,9 +205,10 @@ static gboolean prepare(Run *run, gboolean *annotated, GError **error) {
     if (!stage_tile(work, error) || !stage_label(work, error) || !stage_encode(work, error) || !work_write_cohort(work, error)) return FALSE;
     g_autofree char *cohort = g_build_filename(work->folder, "cohort.csv", NULL), *cache = g_build_filename(work->folder, "cache", NULL);
     run->cohort = rmil_cohort_read(cohort, error);
-    if (!run->cohort || !train_data_load(&run->data, run->cli, run->cohort, run->options, cache, error)) return FALSE;
-    for (int64_t i = 0; i < run->data.count; i++) {
-        const RmilBag *bag = run->data.bags[i];
+    run->data = run->cohort ? train_data_load(run->cli, run->cohort, run->options, cache, error) : NULL;
+    if (!run->data) return FALSE;
+    for (int64_t i = 0; i < run->data->count; i++) {
+        const RmilBag *bag = run->data->bags[i];
         for (int64_t k = 0; bag && bag->patch_labels && k < bag->count && !*annotated; k++) *annotated = bag->patch_labels[k];
     }
     return TRUE;
@@ -217,7 +218,7 @@ static gboolean prepare(Run *run, gboolean *annotated, GError **error) {
 static gboolean choose_methods(Run *run, const char *names, gboolean annotated, GError **error) {
     g_auto(GStrv) list = g_strsplit(names ? names : annotated ? "abmil,rank" : "abmil", ",", -1);
     for (int i = 0; list[i]; i++) {
-        const Method *method = method_find(g_strstrip(list[i]), error);
+        const RmilTrainMethod *method = rmil_method_find(g_strstrip(list[i]), error);
         if (!method) return FALSE;
         g_ptr_array_add(run->methods, (gpointer)method);
     }
@@ -230,7 +231,7 @@ static gboolean run_all(Run *run, const char *names, int64_t repeats, int64_t he
     if (!prepare(run, &annotated, error)) return FALSE;
     if (!names && !choose_methods(run, NULL, annotated, error)) return FALSE;
     run->preprocessing = work_preprocessing(run->work);
-    run->repeats = train_repeats(&run->data, run->cli, run->options, repeats, error);
+    run->repeats = train_repeats(run->cli, run->cohort, run->options, repeats, error);
     g_autofree char *report = g_build_filename(run->work->folder, "report.html", NULL);
     if (!run->repeats || !train_all(run, error) || !draw_heatmaps(run, heatmaps, error) || !write_run(run, command, error) ||
         !rmil_report_write(run->work->folder, report, &run->cli->monitor, error))
@@ -247,12 +248,12 @@ int command_run(int argc, char **argv) {
                                    "dsmil, ds-rank, hipt, hipt-rank.", 1, 1};
     Cli cli;
     Work work;
-    TrainOptions options;
+    RmilTrainOptions options;
     int status;
     g_autofree char *methods = NULL, *command = g_strjoinv(" ", argv);
     gint64 repeats = 1, heatmaps = 12;
     work_init(&work, &cli);
-    train_options_init(&options);
+    rmil_train_options_init(&options);
     const GOptionEntry own[] = {
         {"methods", 0, 0, G_OPTION_ARG_STRING, &methods, "what to compare (default: abmil,rank; without annotations abmil)", "A,B,…"},
         {"repeats", 0, 0, G_OPTION_ARG_INT64, &repeats, "Monte-Carlo splits into training and validation (default: 1; the paper: 10)", "N"},
@@ -264,7 +265,7 @@ int command_run(int argc, char **argv) {
     const GOptionEntry *groups[] = {output, own, tiles, encoding, labels, training, NULL};
     if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) {
         work_clear(&work);
-        train_options_clear(&options);
+        rmil_train_options_clear(&options);
         return status;
     }
     Run run = {.cli = &cli, .work = &work, .options = &options, .methods = g_ptr_array_new()};
@@ -279,11 +280,11 @@ int command_run(int argc, char **argv) {
     }
     if (work.stages) json_object_set_object_member(cli.result, "stages", json_object_ref(work.stages));
     g_ptr_array_unref(run.methods);
-    if (run.repeats) train_repeats_free(run.repeats);
+    if (run.repeats) g_array_unref(run.repeats);
     if (run.preprocessing) json_object_unref(run.preprocessing);
-    train_data_clear(&run.data);
+    rmil_train_data_free(run.data);
     if (run.cohort) rmil_cohort_free(run.cohort);
     work_clear(&work);
-    train_options_clear(&options);
+    rmil_train_options_clear(&options);
     return done ? cli_done(&cli) : cli_fail(&cli, error);
 }

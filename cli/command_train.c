@@ -1,27 +1,25 @@
 /* rankmil train COHORT -o RUN */
 #include "cli-train.h"
 
-static const Repeat *choose_repeat(GArray *repeats, const TrainOptions *options, const Cli *cli, GError **error) {
-    if (!options->splits) return &g_array_index(repeats, Repeat, 0);
+static const RmilRepeat *choose_repeat(GArray *repeats, const RmilTrainOptions *options, const Cli *cli, GError **error) {
+    if (!options->splits) return &g_array_index(repeats, RmilRepeat, 0);
     for (guint i = 0; i < repeats->len; i++)
-        if (g_array_index(repeats, Repeat, i).seed == cli->seed) return &g_array_index(repeats, Repeat, i);
+        if (g_array_index(repeats, RmilRepeat, i).seed == cli->seed) return &g_array_index(repeats, RmilRepeat, i);
     g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: no column's name ends in --seed %" G_GINT64_FORMAT, options->splits, cli->seed);
     return NULL;
 }
 
-static gboolean train(Cli *cli, RmilCohort *cohort, const char *folder, const TrainOptions *options, const Method *method, GError **error) {
-    TrainData data;
+static gboolean train(Cli *cli, RmilCohort *cohort, const char *folder, const RmilTrainOptions *options, const RmilTrainMethod *method,
+                      GError **error) {
     gboolean made = FALSE;
     g_autofree char *cache = g_build_filename(folder, "cache", NULL);
-    gboolean done = train_data_load(&data, cli, cohort, options, cache, error);
-    GArray *repeats = done ? train_repeats(&data, cli, options, 1, error) : NULL;
-    const Repeat *repeat = repeats ? choose_repeat(repeats, options, cli, error) : NULL;
+    g_autoptr(RmilTrainData) data = train_data_load(cli, cohort, options, cache, error);
+    g_autoptr(GArray) repeats = data ? train_repeats(cli, cohort, options, 1, error) : NULL;
+    const RmilRepeat *repeat = repeats ? choose_repeat(repeats, options, cli, error) : NULL;
     g_autoptr(JsonObject) preprocessing = work_read_preprocessing(cohort->path);
-    done = repeat && train_run(cli, &data, method, options, repeat, preprocessing, cli->threads, &cli->monitor, folder, &made, error);
+    gboolean done = repeat && train_run(data, method, options, repeat, preprocessing, cli->threads, &cli->monitor, folder, &made, error);
     if (done) cli_say(cli, "%s: %s", folder, made ? "trained" : "already trained");
     json_object_set_boolean_member(cli->result, "made", made);
-    if (repeats) train_repeats_free(repeats);
-    train_data_clear(&data);
     return done;
 }
 
@@ -32,11 +30,11 @@ int command_train(int argc, char **argv) {
                                    "Writes run.json, model.safetensors, history.csv, predictions.csv, localisation.csv.", 1, 1};
     Cli cli;
     Work work;
-    TrainOptions options;
+    RmilTrainOptions options;
     int status;
     g_autofree char *model = NULL, *guide = NULL;
     work_init(&work, &cli);
-    train_options_init(&options);
+    rmil_train_options_init(&options);
     const GOptionEntry own[] = {
         {"model", 0, 0, G_OPTION_ARG_STRING, &model, "abmil (default), dsmil, clam-sb, clam-mb, hipt", "NAME"},
         {"guide", 0, 0, G_OPTION_ARG_STRING, &guide, "none, induction or rank (default: rank where the model takes it)", "NAME"},
@@ -46,14 +44,14 @@ int command_train(int argc, char **argv) {
     const GOptionEntry *groups[] = {output, own, training, NULL};
     if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) {
         work_clear(&work);
-        train_options_clear(&options);
+        rmil_train_options_clear(&options);
         return status;
     }
     GError *error = NULL;
     const char *chosen = model ? model : "abmil";
-    const Method *method = method_of(chosen, guide ? guide : g_str_has_prefix(chosen, "clam") ? "none" : "rank", &error);
+    const RmilTrainMethod *method = rmil_method_of(chosen, guide ? guide : g_str_has_prefix(chosen, "clam") ? "none" : "rank", &error);
     gboolean done = method && work_open(&work, argv[1], &error) && train(&cli, work.cohort, work.folder, &options, method, &error);
     work_clear(&work);
-    train_options_clear(&options);
+    rmil_train_options_clear(&options);
     return done ? cli_done(&cli) : cli_fail(&cli, error);
 }

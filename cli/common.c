@@ -1,7 +1,6 @@
 #include "cli.h"
 
 #include <errno.h>
-#include <glib/gstdio.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -207,11 +206,4 @@ JsonObject *cli_json_read(const char *path, GError **error) {
 void cli_json_number(JsonObject *object, const char *name, double value) {
     if (isfinite(value)) json_object_set_double_member(object, name, value);
     else json_object_set_null_member(object, name);
-}
-
-char *cli_file_identity(const char *path) {
-    GStatBuf info;
-    if (g_stat(path, &info) != 0) return g_strdup("missing");
-    return g_strdup_printf("%" G_GINT64_FORMAT " bytes, modified %" G_GINT64_FORMAT ".%09ld", (gint64)info.st_size,
-                           (gint64)info.st_mtim.tv_sec, (long)info.st_mtim.tv_nsec);
 }

@@ -17,7 +17,7 @@ static void append_list(GString *out, const char *name, gchar **list) {
 }
 
 static char *label_source(const Work *work, int64_t row, const RmilBag *bag) {
-    g_autofree char *annotation = cli_file_identity(work->cohort->rows[row].annotation);
+    g_autofree char *annotation = rmil_file_identity(work->cohort->rows[row].annotation);
     GString *out = g_string_new(NULL);
     g_string_printf(out, "labels 1; %s; padding %g; threshold %g", annotation, work->padding, work->label_threshold);
     append_list(out, "lesion", work->lesion);

@@ -11,7 +11,7 @@ typedef struct {
 } Tiling;
 
 static char *tile_source(const Work *work, int64_t row) {
-    g_autofree char *file = cli_file_identity(work->cohort->rows[row].slide);
+    g_autofree char *file = rmil_file_identity(work->cohort->rows[row].slide);
     char mpp[G_ASCII_DTOSTR_BUF_SIZE];
     return g_strdup_printf("tiles 1; %s; mpp %s; %d px at %g; tissue %g at %g", file,
                            g_ascii_dtostr(mpp, sizeof mpp, work_mpp(work, row)), work->tile_px, work->tile_mpp,

@@ -30,6 +30,15 @@ typedef struct {
 RMIL_API gboolean rmil_model_config_init(RmilModelConfig *config, const char *model, RmilGuide guide, GError **error);
 RMIL_API const char *const *rmil_model_names(void); /* NULL-terminated */
 
+/* What users call a method: a model and what guides its attention. */
+typedef struct {
+    const char *name, *model;
+    RmilGuide guide;
+} RmilTrainMethod;
+/* abmil, induction, rank, clam-sb, clam-mb, dsmil, ds-rank, hipt, hipt-rank; another name's error lists them. */
+RMIL_API const RmilTrainMethod *rmil_method_find(const char *name, GError **error);
+RMIL_API const RmilTrainMethod *rmil_method_of(const char *model, const char *guide, GError **error);
+
 typedef struct _RmilModel RmilModel;
 RMIL_API RmilModel *rmil_model_new(const RmilModelConfig *config, uint64_t seed, GError **error);
 RMIL_API void rmil_model_free(RmilModel *model);

@@ -1,11 +1,43 @@
-/* rankmil study: splits, and the record of a study. */
+/* rankmil study: the options of training, splits, one run, and the record of a study. */
 #ifndef RANKMIL_STUDY_H
 #define RANKMIL_STUDY_H
 
+#include "evaluate.h"
 #include "mil.h"
 
 G_BEGIN_DECLS
 
+/* -- options of training ------------------------------------------------------------------------------------------------------ */
+/* Every option by its name on the command line and in study plans. Numbers that are not set take the model's default. */
+typedef struct {
+    double threshold, sigma, margin, lambda, learning_rate, weight_decay, dropout, test_share, val_share, clam_bag_weight;
+    int64_t rank_sample, epochs, patience, warmup, group, hidden, attention_dim, clam_k;
+    char *sampler, *precision, *memory, *splits; /* owned */
+} RmilTrainOptions;
+
+typedef enum { RMIL_OPTION_NUMBER, RMIL_OPTION_WHOLE, RMIL_OPTION_WORD, RMIL_OPTION_FILE } RmilOptionType; /* double, int64_t, char * */
+/* What an option concerns: one method's training, the data and their division, or the machine (no result depends on it). */
+typedef enum { RMIL_SCOPE_METHOD, RMIL_SCOPE_DATA, RMIL_SCOPE_MACHINE } RmilOptionScope;
+typedef struct {
+    const char *name;
+    RmilOptionType type;
+    RmilOptionScope scope;
+    gsize offset;         /* of its field in RmilTrainOptions */
+    const char *help, *unit;
+} RmilTrainOption;
+RMIL_API const RmilTrainOption *rmil_train_option_table(gsize *count);
+RMIL_API const RmilTrainOption *rmil_train_option_find(const char *name); /* or NULL */
+
+RMIL_API void rmil_train_options_init(RmilTrainOptions *options);
+RMIL_API void rmil_train_options_clear(RmilTrainOptions *options);
+RMIL_API void rmil_train_options_copy(const RmilTrainOptions *from, RmilTrainOptions *to); /* what `to` held is not freed */
+/* Sets one by name; fails on unknown names and on text that is no such number. */
+RMIL_API gboolean rmil_train_options_set(RmilTrainOptions *options, const char *name, const char *text, GError **error);
+/* Fills both configurations for a method, but for dim (the data's), seed and threads. */
+RMIL_API gboolean rmil_train_options_configure(const RmilTrainOptions *options, const RmilTrainMethod *method, RmilModelConfig *model,
+                                               RmilTrainConfig *train, GError **error);
+
+/* -- splits ------------------------------------------------------------------------------------------------------------------- */
 typedef struct {
     double test;  /* share of slides put aside for testing where the cohort names no test set: 0.2; 0: none */
     double val;   /* share of the remaining development slides used for validation: 0.2; 0: none */
@@ -38,6 +70,71 @@ typedef struct {
  * that the file does not name are in no set. */
 RMIL_API RmilSplitTable *rmil_split_table_read(const char *path, const RmilCohort *cohort, GError **error);
 RMIL_API void rmil_split_table_free(RmilSplitTable *table);
+
+/* One way of dividing a cohort and the seed of everything random in its training. */
+typedef struct {
+    char *name;           /* of the split where a file fixes it, else "" */
+    int64_t seed;
+    RmilSplit *splits;    /* by row */
+} RmilRepeat;
+/* GArray of RmilRepeat; free with g_array_unref. read: every column of a split table; its seed is the number that the name
+ * ends in, else its place from 0. draw: rmil_split_draw with the options' shares for each seed. */
+RMIL_API GArray *rmil_repeats_read(const RmilCohort *cohort, const char *path, GError **error);
+RMIL_API GArray *rmil_repeats_draw(const RmilCohort *cohort, const RmilTrainOptions *options, const int64_t *seeds, int64_t count,
+                                   GError **error);
+
+/* -- data and one run --------------------------------------------------------------------------------------------------------- */
+/* The features of a cohort in memory, to be read by any number of runs. */
+typedef struct {
+    const RmilCohort *cohort; /* borrowed */
+    RmilBagSet *set;          /* set->errors tells which bags could not be read */
+    const RmilBag *const *bags; /* the set's, by cohort row; NULL where there is none */
+    int *labels;              /* by row */
+    int64_t count;            /* rows */
+    char *fingerprint;        /* SHA-256 over all that training depends on of the data */
+} RmilTrainData;
+/* Every row must name features. cache: a folder for features beyond the options' memory, or NULL. */
+RMIL_API RmilTrainData *rmil_train_data_load(const RmilCohort *cohort, const RmilTrainOptions *options, const char *cache, int threads,
+                                             const RmilMonitor *monitor, GError **error);
+RMIL_API void rmil_train_data_free(RmilTrainData *data);
+/* Size and time of change of a file as text: part of a product's identity. Free with g_free. */
+RMIL_API char *rmil_file_identity(const char *path);
+
+typedef struct {
+    const RmilTrainData *data;
+    const RmilSplit *splits;  /* by row; rows in no set take no part */
+    RmilModelConfig model;
+    RmilTrainConfig train;
+    const RmilBag *const *bags; /* to train with, where they differ from data's in their patch labels; else NULL */
+    /* what a study varies, and what identifies patch labels that differ from the data's; NULL: nothing */
+    const char *variable;
+    double value;
+    const char *annotations;
+} RmilTrainRun;
+/* JSON of everything that the result depends on: equal texts mean equal results. Free with g_free. */
+RMIL_API char *rmil_train_run_config(const RmilTrainRun *run);
+/* rmil_train with the run's sets. Fails when the training set lacks a class or the validation set is empty. */
+RMIL_API RmilModel *rmil_train_run(const RmilTrainRun *run, const char *checkpoint, GArray *history, const RmilMonitor *monitor,
+                                   GError **error);
+
+/* Shares of patches, in percent, that localisation is measured with (paper, "Attention Localization"). */
+#define RMIL_ALPHAS 7
+RMIL_API const double *rmil_alphas(void);
+/* Mean attention on annotated and on other patches, times K (1: what each patch would get if all counted the same; NaN
+ * where there is no such patch), and the share of all attention that lies on annotated patches. */
+typedef struct {
+    double lesion, elsewhere, lesion_share;
+} RmilAttentionShare;
+/* What a model says of one row. The rest is there when localised: annotated positive slides of the test set. */
+typedef struct {
+    RmilPrediction prediction;
+    gboolean localised;
+    double iou[RMIL_ALPHAS], dice[RMIL_ALPHAS], pointing[RMIL_ALPHAS];
+    RmilAttentionShare attention;
+} RmilApplied;
+/* Fills out[row] for every row that has a bag; patch labels are the data's own. */
+RMIL_API gboolean rmil_train_apply(const RmilTrainData *data, const RmilModel *model, const RmilSplit *splits, int threads,
+                                 RmilApplied *out, GError **error);
 
 /* -- the record of a study ------------------------------------------------------------------------------------------------ */
 /* DIR/study.sqlite, and DIR/shards/I-of-N.sqlite where a study ran in shards: what was planned, and of every run that is done
@@ -74,8 +171,7 @@ typedef struct {
     double alpha, iou, dice, pointing;
 } RmilStudyLocalisation;
 
-/* Of the same slides: mean attention on annotated and on other patches, times K (1: what each patch would get if all
- * counted the same; NaN where there is no such patch), and the share of all attention that lies on annotated patches. */
+/* Of the same slides: RmilAttentionShare. */
 typedef struct {
     const char *slide;
     double lesion, elsewhere, lesion_share;
@@ -104,6 +200,7 @@ RMIL_API GArray *rmil_study_localisation(RmilStudy *study, int64_t index, GError
 RMIL_API GArray *rmil_study_attention(RmilStudy *study, int64_t index, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilSplitTable, rmil_split_table_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilTrainData, rmil_train_data_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilStudy, rmil_study_free)
 
 G_END_DECLS

@@ -1,0 +1,119 @@
+/* The bags of a cohort in memory, and the ways of dividing them. */
+#include "rankmil/study.h"
+
+#include "base/base-private.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+/* "4G", "512M", "1.5T", or bytes. */
+static gboolean parse_size(const char *text, int64_t *bytes, GError **error) {
+    static const char units[] = "KMGT";
+    char *end;
+    double value = g_ascii_strtod(text, &end);
+    const char *unit = *end ? strchr(units, g_ascii_toupper(*end)) : NULL;
+    if (unit) {
+        value *= (double)(INT64_C(1) << (10 * (unit - units + 1)));
+        end++;
+    }
+    if (g_str_has_prefix(end, "iB")) end += 2;
+    if (end == text || *end || !(value >= 1) || value > 1e18)
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--memory \"%s\" is not a size such as 4G or 512M", text);
+    *bytes = (int64_t)value;
+    return TRUE;
+}
+
+char *rmil_file_identity(const char *path) {
+    GStatBuf info;
+    if (g_stat(path, &info) != 0) return g_strdup("missing");
+    return g_strdup_printf("%" G_GINT64_FORMAT " bytes, modified %" G_GINT64_FORMAT ".%09ld", (gint64)info.st_size,
+                           (gint64)info.st_mtim.tv_sec, (long)info.st_mtim.tv_nsec);
+}
+
+/* What training depends on of a bag: what made its features, its labels, its class. */
+static void add_identity(GChecksum *checksum, const RmilCohortRow *row, const RmilBag *bag) {
+    g_autofree char *file = bag->source ? g_strdup(bag->source) : rmil_file_identity(row->features);
+    g_autofree char *text = g_strdup_printf("%s|%d|%s|", row->id, row->label, file);
+    g_checksum_update(checksum, (const guchar *)text, -1);
+    if (bag->patch_labels) g_checksum_update(checksum, bag->patch_labels, (gssize)bag->count);
+}
+
+void rmil_train_data_free(RmilTrainData *data) {
+    if (!data) return;
+    rmil_bag_set_free(data->set);
+    g_free(data->labels);
+    g_free(data->fingerprint);
+    g_free(data);
+}
+
+RmilTrainData *rmil_train_data_load(const RmilCohort *cohort, const RmilTrainOptions *options, const char *cache, int threads,
+                                    const RmilMonitor *monitor, GError **error) {
+    RmilBagSetOptions load;
+    rmil_bag_set_options_init(&load);
+    load.threads = threads;
+    load.precision = g_strcmp0(options->precision, "bfloat16") == 0 ? RMIL_BFLOAT16 : RMIL_FLOAT32;
+    load.cache = cache;
+    if (options->memory && !parse_size(options->memory, &load.memory, error)) return NULL;
+    g_autoptr(RmilTrainData) data = g_new0(RmilTrainData, 1);
+    data->cohort = cohort;
+    data->count = cohort->count;
+    data->labels = g_new0(int, cohort->count);
+    for (int64_t i = 0; i < cohort->count; i++) {
+        const RmilCohortRow *row = &cohort->rows[i];
+        data->labels[i] = row->label;
+        if (row->features) continue;
+        rmil_fail(error, RMIL_ERROR_DATA, "%s: line %" G_GINT64_FORMAT ": %s has no features: run 'rankmil encode' and take the "
+                  "cohort.csv that it writes", cohort->path, row->line, row->id);
+        return NULL;
+    }
+    data->set = rmil_bag_set_load(cohort, &load, monitor, error);
+    if (!data->set) return NULL;
+    data->bags = (const RmilBag *const *)data->set->bags;
+    g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
+    for (int64_t i = 0; i < cohort->count; i++)
+        if (data->bags[i]) add_identity(checksum, &cohort->rows[i], data->bags[i]);
+    data->fingerprint = g_strdup(g_checksum_get_string(checksum));
+    return g_steal_pointer(&data);
+}
+
+/* -- splits ------------------------------------------------------------------------------------------------------------------ */
+static void clear_repeat(gpointer data) {
+    RmilRepeat *repeat = data;
+    g_free(repeat->name);
+    g_free(repeat->splits);
+}
+
+static GArray *repeats_new(void) {
+    GArray *repeats = g_array_new(FALSE, TRUE, sizeof(RmilRepeat));
+    g_array_set_clear_func(repeats, clear_repeat);
+    return repeats;
+}
+
+GArray *rmil_repeats_read(const RmilCohort *cohort, const char *path, GError **error) {
+    g_autoptr(RmilSplitTable) table = rmil_split_table_read(path, cohort, error);
+    if (!table) return NULL;
+    GArray *repeats = repeats_new();
+    for (int64_t j = 0; j < table->count; j++) {
+        const char *name = table->names[j], *digits = name + strlen(name);
+        while (digits > name && g_ascii_isdigit(digits[-1])) digits--;
+        RmilRepeat repeat = {.name = g_strdup(name), .seed = *digits ? g_ascii_strtoll(digits, NULL, 10) : j,
+                             .splits = g_memdup2(table->splits + j * table->rows, (gsize)table->rows * sizeof(RmilSplit))};
+        g_array_append_val(repeats, repeat);
+    }
+    return repeats;
+}
+
+GArray *rmil_repeats_draw(const RmilCohort *cohort, const RmilTrainOptions *options, const int64_t *seeds, int64_t count, GError **error) {
+    g_autoptr(GArray) repeats = repeats_new();
+    for (int64_t r = 0; r < count; r++) {
+        RmilRepeat repeat = {.name = g_strdup(""), .seed = seeds[r], .splits = g_new0(RmilSplit, cohort->count)};
+        g_array_append_val(repeats, repeat);
+        RmilSplitOptions split;
+        rmil_split_options_init(&split);
+        split.test = options->test_share;
+        split.val = options->val_share;
+        split.seed = (uint64_t)repeat.seed;
+        if (!rmil_split_draw(cohort, &split, repeat.splits, error)) return NULL;
+    }
+    return g_steal_pointer(&repeats);
+}

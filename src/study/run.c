@@ -1,0 +1,124 @@
+/* One run: what its result depends on, its training, and what its model says of every slide. */
+#include "rankmil/study.h"
+
+#include "base/base-private.h"
+
+#include <json-glib/json-glib.h>
+#include <math.h>
+
+static const double alphas[RMIL_ALPHAS] = {1, 5, 10, 20, 50, 75, 100}; /* paper, "Attention Localization" */
+
+const double *rmil_alphas(void) { return alphas; }
+
+static void set_text(JsonObject *o, const char *name, const char *value) { json_object_set_string_member(o, name, value); }
+
+/* -- configuration ----------------------------------------------------------------------------------------------------------- */
+char *rmil_train_run_config(const RmilTrainRun *run) {
+    const RmilModelConfig *m = &run->model;
+    const RmilTrainConfig *t = &run->train;
+    const RmilTrainData *data = run->data;
+    g_autoptr(JsonObject) o = json_object_new();
+    set_text(o, "version", rmil_version());
+    set_text(o, "model", m->model);
+    set_text(o, "guide", rmil_guide_name(m->guide));
+    const struct {
+        const char *name;
+        double value;
+    } numbers[] = {{"dim", (double)m->dim}, {"hidden", (double)m->hidden}, {"attention_dim", (double)m->attention_dim},
+                   {"dropout", m->dropout}, {"threshold", m->threshold}, {"sigma", m->sigma}, {"margin", m->margin},
+                   {"lambda", m->lambda}, {"rank_sample", (double)m->rank_sample}, {"clam_k", (double)m->clam_k},
+                   {"clam_bag_weight", m->clam_bag_weight}, {"region_rows", (double)m->region_rows},
+                   {"region_columns", (double)m->region_columns}, {"patch_depth", (double)m->patch_depth},
+                   {"region_depth", (double)m->region_depth}, {"heads", (double)m->heads},
+                   {"learning_rate", t->learning_rate}, {"weight_decay", t->weight_decay}, {"epochs", (double)t->epochs},
+                   {"patience", (double)t->patience}, {"warmup", (double)t->warmup}, {"group", (double)t->group},
+                   {"seed", (double)t->seed}};
+    for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++) json_object_set_double_member(o, numbers[i].name, numbers[i].value);
+    set_text(o, "sampler", t->balanced ? "balanced" : "shuffle");
+    set_text(o, "data", data->fingerprint);
+    for (int64_t i = 0; i < data->count; i++)
+        if (data->bags[i]) {
+            set_text(o, "precision", data->bags[i]->precision == RMIL_BFLOAT16 ? "bfloat16" : "float32");
+            break;
+        }
+    g_autofree char *splits = g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)run->splits,
+                                                          (gsize)data->count * sizeof *run->splits);
+    set_text(o, "splits", splits);
+    if (run->variable) {
+        set_text(o, "variable", run->variable);
+        json_object_set_double_member(o, "value", run->value);
+    }
+    if (run->annotations) set_text(o, "annotations", run->annotations);
+    g_autoptr(JsonNode) node = json_node_new(JSON_NODE_OBJECT);
+    json_node_set_object(node, o);
+    return json_to_string(node, TRUE);
+}
+
+/* -- training ---------------------------------------------------------------------------------------------------------------- */
+static gboolean collect(const RmilTrainRun *run, RmilSplit split, GArray *rows, const char *name, GError **error) {
+    const RmilTrainData *data = run->data;
+    int64_t labels[2] = {0};
+    for (int64_t i = 0; i < data->count; i++) {
+        if (!data->bags[i] || run->splits[i] != split || data->labels[i] < 0) continue;
+        if (data->labels[i] > 1)
+            return rmil_fail(error, RMIL_ERROR_DATA, "%s: label %d: training takes labels 0 and 1", data->cohort->rows[i].id, data->labels[i]);
+        labels[data->labels[i]]++;
+        g_array_append_val(rows, i);
+    }
+    return (labels[0] && labels[1]) || (split == RMIL_SPLIT_VAL && rows->len) ||
+           rmil_fail(error, RMIL_ERROR_DATA, "the %s set has %" G_GINT64_FORMAT " slides of label 0 and %" G_GINT64_FORMAT
+                     " of label 1: both are needed", name, labels[0], labels[1]);
+}
+
+RmilModel *rmil_train_run(const RmilTrainRun *run, const char *checkpoint, GArray *history, const RmilMonitor *monitor, GError **error) {
+    g_autoptr(GArray) train = g_array_new(FALSE, FALSE, sizeof(int64_t));
+    g_autoptr(GArray) val = g_array_new(FALSE, FALSE, sizeof(int64_t));
+    if (!collect(run, RMIL_SPLIT_TRAIN, train, "training", error) || !collect(run, RMIL_SPLIT_VAL, val, "validation", error)) return NULL;
+    return rmil_train(&run->model, &run->train, run->bags ? run->bags : run->data->bags, run->data->labels, (const int64_t *)train->data,
+                      train->len, (const int64_t *)val->data, val->len, checkpoint, history, monitor, error);
+}
+
+/* -- application ------------------------------------------------------------------------------------------------------------- */
+typedef struct {
+    const RmilTrainData *data;
+    const RmilModel *model;
+    const RmilSplit *splits;
+    RmilApplied *out;
+} Applying;
+
+static RmilAttentionShare attention_share(const float *attention, const uint8_t *labels, int64_t count) {
+    double inside = 0, outside = 0;
+    int64_t annotated = 0;
+    for (int64_t i = 0; i < count; i++) {
+        annotated += labels[i] != 0;
+        if (labels[i]) inside += (double)attention[i];
+        else outside += (double)attention[i];
+    }
+    const double k = (double)count, others = (double)(count - annotated);
+    return (RmilAttentionShare){inside * k / (double)annotated, others > 0 ? outside * k / others : NAN,
+                                inside + outside > 0 ? inside / (inside + outside) : NAN};
+}
+
+static gboolean apply_task(int64_t row, int worker, gpointer user, GError **error) {
+    const Applying *a = user;
+    const RmilBag *bag = a->data->bags[row];
+    RmilApplied *out = &a->out[row];
+    out->localised = FALSE;
+    if (!bag) return TRUE;
+    gboolean annotated = FALSE;
+    for (int64_t i = 0; bag->patch_labels && i < bag->count; i++) annotated = annotated || bag->patch_labels[i];
+    out->localised = annotated && a->data->labels[row] == 1 && a->splits[row] == RMIL_SPLIT_TEST;
+    g_autofree float *attention = out->localised ? g_new(float, bag->count) : NULL, *scores = out->localised ? g_new(float, bag->count) : NULL;
+    if (!rmil_model_predict(a->model, bag, a->data->labels[row], &out->prediction, scores, attention, error)) return FALSE;
+    if (!out->localised) return TRUE;
+    /* the order of scores is the order of attention, and stays one where the threshold makes attention equal (0) */
+    rmil_localisation(scores, bag->patch_labels, bag->count, alphas, RMIL_ALPHAS, out->iou, out->dice, out->pointing);
+    out->attention = attention_share(attention, bag->patch_labels, bag->count);
+    return TRUE;
+}
+
+gboolean rmil_train_apply(const RmilTrainData *data, const RmilModel *model, const RmilSplit *splits, int threads, RmilApplied *out,
+                        GError **error) {
+    Applying applying = {data, model, splits, out};
+    return rmil_parallel(data->count, threads, apply_task, &applying, error);
+}
