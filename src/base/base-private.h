@@ -7,6 +7,11 @@
 /* Sets *error and gives FALSE, so that a failure is one line: return rmil_fail(error, RMIL_ERROR_FORMAT, "…"). */
 gboolean rmil_fail(GError **error, RmilErrorCode code, const char *format, ...) G_GNUC_PRINTF(3, 4);
 
+/* OpenMP libraries (oneDNN) read the calling thread's number of threads, some when an operation is planned, some when it runs.
+ * One, so that neither the order of operations nor the load depends on the machine; returns what it was, to be set again. */
+int rmil_openmp_single(void);
+void rmil_openmp_restore(int threads);
+
 /* n × size bytes, 64-byte aligned, zeroed; NULL and *error on overflow or want of memory. Free with rmil_free. */
 void *rmil_alloc(int64_t n, size_t size, GError **error);
 void rmil_free(void *memory);

@@ -1,8 +1,15 @@
 #include "base-private.h"
 
-/* oneDNN and libgomp read the calling thread's OpenMP setting: one thread inside every worker, so that the order of
- * operations does not depend on how many processors there are. */
 extern void omp_set_num_threads(int threads);
+extern int omp_get_max_threads(void);
+
+int rmil_openmp_single(void) {
+    int before = omp_get_max_threads();
+    omp_set_num_threads(1);
+    return before;
+}
+
+void rmil_openmp_restore(int threads) { omp_set_num_threads(threads); }
 
 typedef struct {
     RmilTask task;
@@ -20,7 +27,7 @@ typedef struct {
 static gpointer work(gpointer data) {
     Worker *worker = data;
     Loop *loop = worker->loop;
-    omp_set_num_threads(1);
+    rmil_openmp_single();
     g_mutex_lock(&loop->lock);
     while (!loop->error && loop->next < loop->count) {
         int64_t index = loop->next++;

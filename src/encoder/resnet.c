@@ -192,7 +192,9 @@ RmilResnet *rmil_resnet_new(const RmilTensors *tensors, const RmilResnetConfig *
     resnet->workers = g_new0(Worker, config->workers);
     fill_input_table(resnet);
     Builder builder = {resnet, tensors, prefix, error};
+    int before = rmil_openmp_single(); /* oneDNN fixes a layer's threads when it plans it; the workers are ours */
     gboolean done = (resnet->dnn = rmil_dnn_new(error)) != NULL && add_layers(&builder);
+    rmil_openmp_restore(before);
     for (int i = 0; done && i < config->workers; i++) done = open_worker(resnet, &resnet->workers[i], error);
     if (done) return resnet;
     rmil_resnet_free(resnet);

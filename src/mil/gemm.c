@@ -3,11 +3,6 @@
 #include <dnnl.h>
 #include <string.h>
 
-/* oneDNN takes its number of threads from the calling thread's OpenMP setting; one, so that the order of operations does
- * not depend on the machine or on what the caller does elsewhere. */
-extern void omp_set_num_threads(int threads);
-extern int omp_get_max_threads(void);
-
 /* Rows that are widened from bfloat16 at once: 256 × 1024 floats are 1 MiB. */
 #define PANEL 256
 
@@ -17,10 +12,9 @@ static gboolean failed(dnnl_status_t status, GError **error) {
 
 gboolean rmil_gemm(gboolean ta, gboolean tb, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda,
                    const float *b, int64_t ldb, float beta, float *c, int64_t ldc, GError **error) {
-    int before = omp_get_max_threads();
-    omp_set_num_threads(1);
+    int before = rmil_openmp_single();
     dnnl_status_t status = dnnl_sgemm(ta ? 'T' : 'N', tb ? 'T' : 'N', m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-    omp_set_num_threads(before);
+    rmil_openmp_restore(before);
     return status == dnnl_success || failed(status, error);
 }
 
@@ -117,10 +111,9 @@ static gboolean product(const Matrix *a, const Matrix *b, const Matrix *c, GErro
     Description descriptions[3];
     const Matrix matrices[3] = {*a, *b, *c};
     memset(descriptions, 0, sizeof descriptions);
-    int before = omp_get_max_threads();
-    omp_set_num_threads(1);
+    int before = rmil_openmp_single();
     dnnl_status_t status = multiply(&mm, descriptions, matrices);
-    omp_set_num_threads(before);
+    rmil_openmp_restore(before);
     for (int i = 0; i < 3; i++) {
         if (mm.memory[i]) dnnl_memory_destroy(mm.memory[i]);
         forget(&descriptions[i]);
