@@ -139,7 +139,7 @@ static double measure_peer(int threads, const char *precision) {
 
 static void bench_resnet(const char *weights, RmilPrecision precision) {
     const char *name = precision == RMIL_BFLOAT16 ? "bfloat16" : "float32";
-    int threads = rmil_threads(0), tiles = 8 * threads;
+    int threads = rmil_threads(0), tiles = 24 * threads;
     RmilEncoderOptions options = {.weights = weights, .precision = precision, .workers = threads};
     g_autoptr(GError) error = NULL;
     g_autoptr(RmilEncoder) encoder = rmil_encoder_new("resnet50", &options, &error);
@@ -151,7 +151,7 @@ static void bench_resnet(const char *weights, RmilPrecision precision) {
     g_autofree float *features = g_new(float, (gsize)tiles * (gsize)rmil_encoder_dim(encoder));
     draw(rgb, tiles);
     Job job = {encoder, rgb, features, rmil_encoder_batch(encoder)};
-    double busy, one = measure(&job, 8, 1, &busy), busy_all, all = measure(&job, tiles, threads, &busy_all), peak = 0;
+    double busy, one = measure(&job, 24, 1, &busy), busy_all, all = measure(&job, tiles, threads, &busy_all), peak = 0;
     printf("resnet50 %s: %.2f tiles/s on 1 thread, %.2f on %d; %.2f per processor second (median of %d runs)\n", name, one, all,
            threads, busy, ROUNDS);
     rmil_parallel(1, 1, measure_peak_task, &peak, NULL);

@@ -1,5 +1,7 @@
 #include "convolution.h"
 
+#include "winograd.h"
+
 #include <dnnl.h>
 #include <string.h>
 
@@ -25,6 +27,8 @@ struct _RmilLayer {
     dnnl_primitive_desc_t description;
     dnnl_primitive_t primitive;
     dnnl_memory_t weights, bias; /* of a convolution, else NULL */
+    RmilWinograd *winograd;      /* instead of all of oneDNN's, with the output's layout */
+    OwnedLayout layout;
     RmilLayerInput output;
 };
 
@@ -136,7 +140,7 @@ static dnnl_status_t describe_pool(dnnl_primitive_desc_t *description, dnnl_engi
 static dnnl_data_type_t data_type(RmilPrecision precision) { return precision == RMIL_BFLOAT16 ? dnnl_bf16 : dnnl_f32; }
 
 static Layout layer_layout(const RmilLayer *layer) {
-    return dnnl_primitive_desc_query_md(layer->description, dnnl_query_dst_md, 0);
+    return layer->winograd ? layer->layout : dnnl_primitive_desc_query_md(layer->description, dnnl_query_dst_md, 0);
 }
 
 static OwnedLayout activation_layout(const RmilLayerInput *shape, dnnl_format_tag_t tag) {
@@ -189,8 +193,8 @@ static dnnl_memory_t convert(dnnl_engine_t engine, Layout plain, const float *va
 }
 
 const char *rmil_layer_name(const RmilLayer *layer) {
-    const char *name = NULL;
-    dnnl_primitive_desc_query(layer->description, dnnl_query_impl_info_str, 0, &name);
+    const char *name = "winograd";
+    if (!layer->winograd) dnnl_primitive_desc_query(layer->description, dnnl_query_impl_info_str, 0, &name);
     return name ? name : "";
 }
 
@@ -245,6 +249,29 @@ static gboolean place_weights(RmilLayer *layer, const RmilLayerInput *input, con
     return layer->bias != NULL;
 }
 
+/* Takes Winograd's way where it is one: float32, 3 × 3 at stride 1, after a layer whose channels lie in blocks of 8 or 16
+ * or all together. FALSE with no error: not here. */
+static gboolean place_winograd(RmilLayer *layer, const RmilLayerInput *input, const RmilLayer *from, const RmilConvolution *shape,
+                               const float *weights, const float *bias, GError **error) {
+    if (!from || input->precision != RMIL_FLOAT32 || shape->kernel != 3 || shape->stride != 1 || shape->padding != 1 || shape->sum)
+        return FALSE;
+    const dnnl_format_tag_t tags[] = {dnnl_nChw8c, dnnl_nChw16c, dnnl_nhwc};
+    const int64_t blocks[] = {8, 16, input->channels};
+    for (gsize i = 0; i < G_N_ELEMENTS(tags); i++) {
+        const int64_t block = blocks[i];
+        if (input->channels % block || shape->channels % block || block % 8) continue;
+        OwnedLayout source = activation_layout(input, tags[i]);
+        gboolean fits = source && dnnl_memory_desc_equal(source, layer_layout(from));
+        layout_free(source);
+        if (!fits) continue;
+        if (!(layer->layout = activation_layout(&layer->output, tags[i]))) return good(dnnl_out_of_memory, "a layout", error);
+        layer->winograd = rmil_winograd_new(input->batch, input->channels, shape->channels, input->side, block, weights, bias,
+                                            shape->relu, error);
+        return layer->winograd != NULL;
+    }
+    return FALSE;
+}
+
 RmilLayer *rmil_layer_convolution(RmilDnn *dnn, const RmilLayerInput *input, const RmilLayer *from,
                                   const RmilConvolution *shape, const float *weights, const float *bias,
                                   const RmilLayer *onto, GError **error) {
@@ -252,6 +279,12 @@ RmilLayer *rmil_layer_convolution(RmilDnn *dnn, const RmilLayerInput *input, con
     layer->engine = dnn->engine;
     layer->output = (RmilLayerInput){.batch = input->batch, .channels = shape->channels, .precision = input->precision,
                                      .side = (input->side + 2 * shape->padding - shape->kernel) / shape->stride + 1};
+    GError *failed = NULL;
+    if (place_winograd(layer, input, from, shape, weights, bias, &failed)) return g_steal_pointer(&layer);
+    if (failed) {
+        g_propagate_error(error, failed);
+        return NULL;
+    }
     if (!describe(layer, input, from, shape, onto, error) || !place_weights(layer, input, shape, weights, bias, error) ||
         !good(dnnl_primitive_create(&layer->primitive, layer->description), "making a convolution", error))
         return NULL;
@@ -297,6 +330,8 @@ void rmil_layer_free(RmilLayer *layer) {
     if (layer->description) dnnl_primitive_desc_destroy(layer->description);
     if (layer->weights) dnnl_memory_destroy(layer->weights);
     if (layer->bias) dnnl_memory_destroy(layer->bias);
+    rmil_winograd_free(layer->winograd);
+    layout_free(layer->layout);
     g_free(layer);
 }
 
@@ -305,12 +340,14 @@ void rmil_layer_output(const RmilLayer *layer, RmilLayerInput *output) { *output
 size_t rmil_layer_bytes(const RmilLayer *layer) { return dnnl_memory_desc_get_size(layer_layout(layer)); }
 
 size_t rmil_layer_scratch(const RmilLayer *layer) {
+    if (layer->winograd) return rmil_winograd_scratch(layer->winograd);
     Layout scratch = dnnl_primitive_desc_query_md(layer->description, dnnl_query_scratchpad_md, 0);
     return scratch ? dnnl_memory_desc_get_size(scratch) : 0;
 }
 
 gboolean rmil_layer_run(const RmilLayer *layer, RmilStream *stream, const void *source, void *destination, void *scratch,
                         GError **error) {
+    if (layer->winograd) return rmil_winograd_run(layer->winograd, source, destination, scratch, error);
     Layout source_layout = dnnl_primitive_desc_query_md(layer->description, dnnl_query_src_md, 0);
     Layout scratch_layout = dnnl_primitive_desc_query_md(layer->description, dnnl_query_scratchpad_md, 0);
     dnnl_memory_t from = NULL, to = NULL, work = NULL;
