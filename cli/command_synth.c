@@ -8,7 +8,7 @@
 typedef struct {
     gboolean features;
     gint64 slides;         /* UNSET: the kind's own number */
-    gchar *precision;
+    gchar *precision, *layout;
     RmilSynthOptions pixel;
     RmilSynthFeatureOptions feature;
 } Options;
@@ -30,16 +30,19 @@ static const char *stray_option(const Options *o) {
          : o->pixel.mpp != pixel.mpp           ? "--mpp"
          : o->pixel.positive != pixel.positive ? "--positive"
          : o->pixel.test != pixel.test         ? "--test"
+         : o->layout                           ? "--layout"
                                                : NULL;
 }
 
 static gboolean make_slides(Cli *cli, Options *o, const char *folder, GError **error) {
     if (o->slides != UNSET) o->pixel.slides = o->slides;
+    o->pixel.layout = o->layout;
     o->pixel.seed = (uint64_t)cli->seed;
     o->pixel.threads = cli->threads;
     if (!rmil_synth_write(folder, &o->pixel, &cli->monitor, error)) return FALSE;
     json_object_set_int_member(cli->result, "slides", o->pixel.slides);
-    cli_say(cli, "%s/cohort.csv: %" G_GINT64_FORMAT " slides", folder, o->pixel.slides);
+    gboolean own = !o->layout || strcmp(o->layout, "rankmil") == 0;
+    cli_say(cli, "%s%s: %" G_GINT64_FORMAT " slides", folder, own ? "/cohort.csv" : "", o->pixel.slides);
     return TRUE;
 }
 
@@ -61,10 +64,11 @@ static gboolean make_features(Cli *cli, Options *o, const char *folder, GError *
 
 int command_synth(int argc, char **argv) {
     static const CliUsage usage = {"DIR", "Makes a small cohort of H&E-like slides whose truth is known.",
-                                   "Writes DIR/cohort.csv, DIR/slides/*.tiff and DIR/annotations/*.xml. The same options give the same\n"
-                                   "bytes. The slides are drawn, not photographed: for demos, tests and teaching only.\n\n"
-                                   "With --features: DIR/cohort.csv and DIR/features/*.h5, as large as Camelyon16 by default (399 slides,\n"
-                                   "6.5 GB), for trying methods and machines.", 1, 1};
+                                   "Writes DIR/cohort.csv, DIR/slides/*.tiff and DIR/annotations/*.xml. The same options give\n"
+                                   "the same bytes. The slides are drawn, not photographed: for demos, tests and teaching.\n"
+                                   "--layout: the same slides in the folders of a public data set, without cohort.csv.\n\n"
+                                   "With --features: DIR/cohort.csv and DIR/features/*.h5, as large as Camelyon16 by default\n"
+                                   "(399 slides, 6.5 GB), for trying methods and machines.", 1, 1};
     Cli cli;
     int status;
     Options o = {.slides = UNSET};
@@ -77,9 +81,10 @@ int command_synth(int argc, char **argv) {
         {"mpp", 0, 0, G_OPTION_ARG_DOUBLE, &o.pixel.mpp, "µm per pixel (default: 0.5)", "X"},
         {"positive", 0, 0, G_OPTION_ARG_DOUBLE, &o.pixel.positive, "share of slides with a lesion", "X"},
         {"test", 0, 0, G_OPTION_ARG_DOUBLE, &o.pixel.test, "share of slides in the test set", "X"},
+        {"layout", 0, 0, G_OPTION_ARG_STRING, &o.layout, "folders as of rankmil (default), camelyon16 or digestpath", "NAME"},
         {"features", 0, 0, G_OPTION_ARG_NONE, &o.features, "feature files of made-up slides instead of pictures", NULL},
-        {"scale", 0, 0, G_OPTION_ARG_DOUBLE, &o.feature.scale, "features: tiles per slide, 1: as Camelyon16, mean 7,900 (default)", "X"},
-        {"difficulty", 0, 0, G_OPTION_ARG_DOUBLE, &o.feature.difficulty, "features: tumour stands out 1/X as far (default: 1)", "X"},
+        {"scale", 0, 0, G_OPTION_ARG_DOUBLE, &o.feature.scale, "features: tiles per slide (default: 1, mean 7,900)", "X"},
+        {"difficulty", 0, 0, G_OPTION_ARG_DOUBLE, &o.feature.difficulty, "features: tumour stands out 1/X as far", "X"},
         {"dim", 0, 0, G_OPTION_ARG_INT64, &o.feature.dim, "features: numbers per tile (default: 1024)", "N"},
         {"precision", 0, 0, G_OPTION_ARG_STRING, &o.precision, "features: float16 (default) or float32", "NAME"},
         {0},
@@ -91,8 +96,10 @@ int command_synth(int argc, char **argv) {
     if (stray) status = cli_usage(&cli, "%s does not go with%s --features", stray, o.features ? "" : "out");
     else if (o.precision && strcmp(o.precision, "float16") != 0 && strcmp(o.precision, "float32") != 0)
         status = cli_usage(&cli, "--precision is float16 or float32");
-    else if (o.features ? make_features(&cli, &o, argv[1], &error) : make_slides(&cli, &o, argv[1], &error)) status = cli_done(&cli);
+    else if (o.features ? make_features(&cli, &o, argv[1], &error) : make_slides(&cli, &o, argv[1], &error))
+        status = cli_done(&cli);
     else status = cli_fail(&cli, error);
     g_free(o.precision);
+    g_free(o.layout);
     return status;
 }

@@ -12,13 +12,15 @@ typedef struct {
     double mpp;           /* 0.5 */
     double positive;      /* share of slides with a lesion, 0.4 */
     double test;          /* share of slides in the test set, 0.33 */
+    const char *layout;   /* folders and tables as "rankmil" (NULL), "camelyon16" or "digestpath" have them */
     uint64_t seed;
     int threads;
 } RmilSynthOptions;
 RMIL_API void rmil_synth_options_init(RmilSynthOptions *options);
 
 /* Writes DIR/cohort.csv, DIR/slides/ID.tiff (pyramidal, tiled, JPEG, with resolution), DIR/annotations/ID.xml (ASAP) for
- * positive slides; docs/synth.md says how. The same options give the same bytes, on any number of threads. Slides that are
+ * positive slides; docs/synth.md says how. In the other layouts the same slides lie in the data set's folders, with its kind
+ * of annotation and table, and there is no cohort.csv. The same options give the same bytes, on any number of threads. Slides that are
  * there already are kept when they were made with these options; otherwise RMIL_ERROR_ARGUMENT, and nothing is replaced.
  * Takes about 5 bytes per pixel and thread. */
 RMIL_API gboolean rmil_synth_write(const char *folder, const RmilSynthOptions *options, const RmilMonitor *monitor,

@@ -152,11 +152,35 @@ void rmil_synth_develop(RmilSynthCanvas *canvas, const RmilSynthStain *stain, co
 void rmil_synth_artefacts_light(RmilSynthCanvas *canvas, const RmilSynthAnatomy *anatomy, const RmilSynthPlan *plan,
                                 uint64_t seed);
 /* Once, before there are threads. */
-gboolean rmil_synth_tiff_start(GError **error);
+gboolean rmil_synth_picture_start(GError **error);
 gboolean rmil_synth_tiff_write(const RmilSynthCanvas *canvas, double mpp, const char *identity, const char *path,
                                GError **error);
-/* The identity text in a slide written before; NULL when there is none. Free with g_free. */
-char *rmil_synth_tiff_identity(const char *path);
+/* width × height × bands (3: RGB, 1: gray). */
+gboolean rmil_synth_jpeg_write(const uint8_t *pixels, int64_t width, int64_t height, int bands, const char *identity,
+                               const char *path, GError **error);
+/* The identity text in a picture written before; NULL when there is none. Free with g_free. */
+char *rmil_synth_picture_identity(const char *path);
+
+/* -- folders ------------------------------------------------------------------------------------------------------------------------ */
+typedef struct {
+    const char *name;
+    const char *slides[2][2]; /* folder by set (0 training, 1 test) and label */
+    const char *slide_suffix;
+    const char *truths[2];    /* folder of positive slides' annotations by set */
+    const char *truth_suffix;
+    gboolean jpeg;            /* slides and masks are JPEG; else TIFF and ASAP's XML */
+    void (*rename)(RmilSynthPlan *plans, int64_t count); /* ids and sets as the data set has them; or NULL */
+    /* Last, the table of the cohort; or NULL. */
+    gboolean (*finish)(const char *folder, const RmilSynthPlan *plans, const double *shares, int64_t count,
+                       GError **error);
+} RmilSynthLayout;
+const RmilSynthLayout *rmil_synth_layout(const char *name, GError **error); /* NULL: the first, rankmil's own */
+/* Paths; free with g_free. */
+char *rmil_synth_layout_slide(const RmilSynthLayout *layout, const char *folder, const RmilSynthPlan *plan);
+char *rmil_synth_layout_truth(const RmilSynthLayout *layout, const char *folder, const RmilSynthPlan *plan);
+gboolean rmil_synth_layout_write_truth(const RmilSynthLayout *layout, const RmilSynthAnatomy *anatomy,
+                                       const RmilSynthPlan *plan, const char *identity, const char *path,
+                                       GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilSynthAnatomy, rmil_synth_anatomy_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilSynthAtlas, rmil_synth_atlas_free)

@@ -1,13 +1,12 @@
 #include "synth-private.h"
 
-#include <string.h>
-
 /* Part of every slide's identity: raise it when slides of the same options change. */
 #define VERSION 1
 
 typedef struct {
     const char *folder;
     const RmilSynthOptions *options;
+    const RmilSynthLayout *layout;
     const RmilMonitor *monitor;
     RmilSynthPlan *plans;
     RmilSynthAtlas *atlas; /* made when the first slide needs it */
@@ -20,11 +19,6 @@ static char *slide_identity(const RmilSynthOptions *o, const RmilSynthPlan *plan
     return g_strdup_printf("rankmil synth version %d, slide %s of %" G_GINT64_FORMAT ", %" G_GINT64_FORMAT
                            " x %" G_GINT64_FORMAT " px, mpp %g, positive %g, seed %" G_GUINT64_FORMAT,
                            VERSION, plan->id, o->slides, o->width, o->height, o->mpp, o->positive, o->seed);
-}
-
-static char *path_of(const Job *job, const char *kind, const char *id, const char *suffix) {
-    g_autofree char *name = g_strconcat(id, suffix, NULL);
-    return g_build_filename(job->folder, kind, name, NULL);
 }
 
 static gboolean shared_atlas(Job *job, GError **error) {
@@ -50,7 +44,9 @@ static gboolean draw_slide(Job *job, const RmilSynthPlan *plan, const RmilSynthA
         rmil_synth_artefacts_density(&canvas, anatomy, plan, seed);
         rmil_synth_develop(&canvas, &stain, plan, seed);
         rmil_synth_artefacts_light(&canvas, anatomy, plan, seed);
-        made = rmil_synth_tiff_write(&canvas, job->options->mpp, identity, path, error);
+        made = job->layout->jpeg
+                   ? rmil_synth_jpeg_write(canvas.rgb, canvas.width, canvas.height, 3, identity, path, error)
+                   : rmil_synth_tiff_write(&canvas, job->options->mpp, identity, path, error);
     }
     rmil_synth_stain_clear(&stain);
     rmil_free(canvas.h);
@@ -62,11 +58,11 @@ static gboolean draw_slide(Job *job, const RmilSynthPlan *plan, const RmilSynthA
 static gboolean make_slide(int64_t index, int worker, gpointer user, GError **error) {
     Job *job = user;
     const RmilSynthPlan *plan = &job->plans[index];
-    g_autofree char *path = path_of(job, "slides", plan->id, ".tiff");
+    g_autofree char *path = rmil_synth_layout_slide(job->layout, job->folder, plan);
     g_autofree char *identity = slide_identity(job->options, plan);
     gboolean there = g_file_test(path, G_FILE_TEST_EXISTS);
     if (there) {
-        g_autofree char *made_as = rmil_synth_tiff_identity(path);
+        g_autofree char *made_as = rmil_synth_picture_identity(path);
         if (g_strcmp0(made_as, identity) != 0)
             return rmil_fail(
                 error, RMIL_ERROR_ARGUMENT,
@@ -78,10 +74,9 @@ static gboolean make_slide(int64_t index, int worker, gpointer user, GError **er
         if (!anatomy) return FALSE;
         job->shares[index] = anatomy->share;
         if (plan->label) {
-            g_autofree char *xml = rmil_synth_asap(anatomy),
-                            *annotation = path_of(job, "annotations", plan->id, ".xml");
-            if (!g_file_test(annotation, G_FILE_TEST_EXISTS) || !there)
-                if (!rmil_file_write(annotation, xml, strlen(xml), error)) return FALSE;
+            g_autofree char *truth = rmil_synth_layout_truth(job->layout, job->folder, plan);
+            if (!there || !g_file_test(truth, G_FILE_TEST_EXISTS))
+                if (!rmil_synth_layout_write_truth(job->layout, anatomy, plan, identity, truth, error)) return FALSE;
         }
         if (!there && !draw_slide(job, plan, anatomy, identity, path, error)) return FALSE;
     }
@@ -91,29 +86,17 @@ static gboolean make_slide(int64_t index, int worker, gpointer user, GError **er
     return TRUE;
 }
 
-static gboolean write_cohort(const Job *job, GError **error) {
-    g_autoptr(GString) csv = g_string_new("id,slide,label,split,annotation,patient,lesion_share\n");
-    for (int64_t i = 0; i < job->options->slides; i++) {
-        const RmilSynthPlan *plan = &job->plans[i];
-        char share[G_ASCII_DTOSTR_BUF_SIZE];
-        g_ascii_formatd(share, sizeof share, "%.6f", job->shares[i]);
-        g_string_append_printf(csv, "%s,slides/%s.tiff,%d,%s,", plan->id, plan->id, plan->label,
-                               plan->test ? "test" : "");
-        if (plan->label) g_string_append_printf(csv, "annotations/%s.xml", plan->id);
-        g_string_append_printf(csv, ",%s,%s\n", plan->patient, share);
-    }
-    g_autofree char *path = g_build_filename(job->folder, "cohort.csv", NULL);
-    return rmil_file_write(path, csv->str, csv->len, error);
-}
-
 gboolean rmil_synth_write(const char *folder, const RmilSynthOptions *options, const RmilMonitor *monitor,
                           GError **error) {
-    if (!rmil_synth_check(options, error) || !rmil_synth_tiff_start(error)) return FALSE;
-    Job job = {.folder = folder, .options = options, .monitor = monitor, .plans = rmil_synth_plan(options)};
+    const RmilSynthLayout *layout = rmil_synth_layout(options->layout, error);
+    if (!layout || !rmil_synth_check(options, error) || !rmil_synth_picture_start(error)) return FALSE;
+    Job job = {.folder = folder, .options = options, .layout = layout, .monitor = monitor};
+    job.plans = rmil_synth_plan(options);
     job.shares = g_new0(double, options->slides);
+    if (layout->rename) layout->rename(job.plans, options->slides);
     g_mutex_init(&job.lock);
     gboolean done = rmil_parallel(options->slides, options->threads, make_slide, &job, error) &&
-                    write_cohort(&job, error);
+                    (!layout->finish || layout->finish(folder, job.plans, job.shares, options->slides, error));
     g_mutex_clear(&job.lock);
     rmil_synth_atlas_free(job.atlas);
     g_free(job.shares);

@@ -7,8 +7,8 @@
 static void test_features(void) {
     g_autofree char *folder = test_folder();
     g_auto(Outcome) o = {0};
-    command_run(&o, folder, "synth", "--features", "c", "--slides", "30", "--scale", "0.01", "--dim", "16", "--precision", "float32",
-                "--seed", "4", NULL);
+    command_run(&o, folder, "synth", "--features", "c", "--slides", "30", "--scale", "0.01", "--dim", "16", "--precision",
+                "float32", "--seed", "4", NULL);
     command_expect(&o, 0, "");
     g_assert_nonnull(strstr(o.out, "c: 30 feature files"));
     command_run(&o, folder, "check", "c/cohort.csv", NULL);
@@ -31,6 +31,8 @@ static void test_usage(void) {
         int status;
     } cases[] = {{"--features --width 900", "--width does not go with --features", 2},
                  {"--features --positive 0.3", "--positive does not go with --features", 2},
+                 {"--features --layout camelyon16", "--layout does not go with --features", 2},
+                 {"--layout tcga", "no layout \"tcga\"; there are rankmil, camelyon16, digestpath", 1},
                  {"--scale 0.5", "--scale does not go without --features", 2},
                  {"--precision float32", "--precision does not go without --features", 2},
                  {"--features --precision double", "--precision is float16 or float32", 2},

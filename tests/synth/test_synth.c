@@ -1,3 +1,4 @@
+#include "rankmil/annotation.h"
 #include "support.h"
 #include "synth/synth-private.h"
 
@@ -291,6 +292,75 @@ static void test_write(void) {
     test_error(&error, RMIL_ERROR_ARGUMENT, "slide_001.tiff: is there already");
 }
 
+/* -- the folders of public data sets ---------------------------------------------------------------------------------------- */
+static double region_area(const char *path, const RmilSynthPlan *plan) {
+    RmilAnnotationOptions options;
+    GError *error = NULL;
+    rmil_annotation_options_init(&options);
+    options.slide_width = plan->width;
+    options.slide_height = plan->height;
+    g_autoptr(RmilRegion) region = rmil_region_read(path, &options, &error);
+    g_assert_no_error(error);
+    return rmil_region_area(region);
+}
+
+static RmilSynthPlan *write_layout(const char *folder, const RmilSynthOptions *options) {
+    GError *error = NULL;
+    rmil_synth_write(folder, options, NULL, &error);
+    g_assert_no_error(error);
+    const RmilSynthLayout *layout = rmil_synth_layout(options->layout, &error);
+    RmilSynthPlan *plans = rmil_synth_plan(options);
+    layout->rename(plans, options->slides);
+    for (int64_t i = 0; i < options->slides; i++) {
+        g_autofree char *slide = rmil_synth_layout_slide(layout, folder, &plans[i]),
+                        *truth = rmil_synth_layout_truth(layout, folder, &plans[i]);
+        g_assert_true(g_file_test(slide, G_FILE_TEST_EXISTS));
+        g_assert_cmpint(g_file_test(truth, G_FILE_TEST_EXISTS), ==, plans[i].label);
+    }
+    g_autofree char *cohort = g_build_filename(folder, "cohort.csv", NULL);
+    g_assert_false(g_file_test(cohort, G_FILE_TEST_EXISTS));
+    return plans;
+}
+
+/* Both data sets' folders from one plan: masks and outlines enclose the same area, and a stopped run goes on. */
+static void test_layouts(void) {
+    g_autofree char *camelyon = test_folder(), *digest = test_folder();
+    RmilSynthOptions options = tiny();
+    options.slides = 5;
+    options.positive = 0.6;
+    options.test = 0.4;
+    options.threads = 2;
+    options.layout = "camelyon16";
+    g_autofree RmilSynthPlan *outlined = write_layout(camelyon, &options);
+    g_autofree char *reference = g_build_filename(camelyon, "testing", "reference.csv", NULL),
+                    *first = g_build_filename(camelyon, "training", "tumor", "tumor_001.tif", NULL);
+    char *text = NULL;
+    g_assert_true(g_file_get_contents(reference, &text, NULL, NULL));
+    g_assert_true(g_str_has_prefix(text, "test_001,"));
+    g_free(text);
+    g_assert_true(g_file_test(first, G_FILE_TEST_EXISTS));
+
+    options.layout = "digestpath";
+    g_autofree RmilSynthPlan *masked = write_layout(digest, &options);
+    GError *error = NULL;
+    const RmilSynthLayout *xml = rmil_synth_layout("camelyon16", &error), *jpeg = rmil_synth_layout("digestpath", &error);
+    int compared = 0;
+    for (int64_t i = 0; i < options.slides; i++) {
+        if (!outlined[i].label) continue;
+        g_autofree char *outline = rmil_synth_layout_truth(xml, camelyon, &outlined[i]),
+                        *mask = rmil_synth_layout_truth(jpeg, digest, &masked[i]);
+        double a = region_area(outline, &outlined[i]), b = region_area(mask, &masked[i]);
+        g_assert_cmpfloat(fabs(a / b - 1), <, 0.02);
+        compared++;
+        g_assert_cmpint(g_unlink(mask), ==, 0);
+    }
+    g_assert_cmpint(compared, ==, 3);
+    g_autofree RmilSynthPlan *again = write_layout(digest, &options);
+    options.layout = "elsewhere";
+    g_assert_false(rmil_synth_write(digest, &options, NULL, &error));
+    test_error(&error, RMIL_ERROR_ARGUMENT, "no layout \"elsewhere\"; there are rankmil, camelyon16, digestpath");
+}
+
 static void test_no_place(void) {
     g_autofree char *folder = test_folder(), *file = test_file(folder, "file", "x"),
                     *below = g_build_filename(file, "cohort", NULL);
@@ -321,6 +391,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/synth/options", test_options);
     g_test_add_func("/synth/lesions", test_lesions);
     g_test_add_func("/synth/write", test_write);
+    g_test_add_func("/synth/layouts", test_layouts);
     g_test_add_func("/synth/no-place", test_no_place);
     return g_test_run();
 }

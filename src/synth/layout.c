@@ -1,0 +1,145 @@
+#include "synth-private.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The folders and tables that a cohort is written as: rankmil's own, or those of a public data set, so that what reads
+ * the data set can be tried without it (docs/synth.md). */
+
+/* -- rankmil ------------------------------------------------------------------------------------------------------------ */
+static gboolean write_cohort(const char *folder, const RmilSynthPlan *plans, const double *shares, int64_t count,
+                             GError **error) {
+    g_autoptr(GString) csv = g_string_new("id,slide,label,split,annotation,patient,lesion_share\n");
+    for (int64_t i = 0; i < count; i++) {
+        const RmilSynthPlan *plan = &plans[i];
+        char share[G_ASCII_DTOSTR_BUF_SIZE];
+        g_ascii_formatd(share, sizeof share, "%.6f", shares[i]);
+        g_string_append_printf(csv, "%s,slides/%s.tiff,%d,%s,", plan->id, plan->id, plan->label,
+                               plan->test ? "test" : "");
+        if (plan->label) g_string_append_printf(csv, "annotations/%s.xml", plan->id);
+        g_string_append_printf(csv, ",%s,%s\n", plan->patient, share);
+    }
+    g_autofree char *path = g_build_filename(folder, "cohort.csv", NULL);
+    return rmil_file_write(path, csv->str, csv->len, error);
+}
+
+/* -- Camelyon16, as the challenge gave it out ----------------------------------------------------------------------------- */
+static void name_camelyon16(RmilSynthPlan *plans, int64_t count) {
+    int64_t normal = 0, tumor = 0, test = 0;
+    for (int64_t i = 0; i < count; i++) {
+        RmilSynthPlan *plan = &plans[i];
+        const char *kind = plan->test ? "test" : plan->label ? "tumor" : "normal";
+        int64_t number = plan->test ? ++test : plan->label ? ++tumor : ++normal;
+        g_snprintf(plan->id, sizeof plan->id, "%s_%03" G_GINT64_FORMAT, kind, number);
+    }
+}
+
+/* No header; the data set's own table goes on with the tumour's type and size. */
+static gboolean write_reference(const char *folder, const RmilSynthPlan *plans, const double *shares, int64_t count,
+                                GError **error) {
+    g_autoptr(GString) csv = g_string_new(NULL);
+    for (int64_t i = 0; i < count; i++)
+        if (plans[i].test) g_string_append_printf(csv, "%s,%s\n", plans[i].id, plans[i].label ? "Tumor" : "Normal");
+    g_autofree char *path = g_build_filename(folder, "testing", "reference.csv", NULL);
+    return csv->len == 0 || rmil_file_write(path, csv->str, csv->len, error);
+}
+
+/* -- DigestPath2019: labels are folders, no test set ------------------------------------------------------------------------ */
+static void name_digestpath(RmilSynthPlan *plans, int64_t count) {
+    for (int64_t i = 0; i < count; i++) plans[i].test = FALSE;
+}
+
+static const RmilSynthLayout layouts[] = {
+    {.name = "rankmil",
+     .slides = {{"slides", "slides"}, {"slides", "slides"}},
+     .slide_suffix = ".tiff",
+     .truths = {"annotations", "annotations"},
+     .truth_suffix = ".xml",
+     .finish = write_cohort},
+    {.name = "camelyon16",
+     .slides = {{"training/normal", "training/tumor"}, {"testing/images", "testing/images"}},
+     .slide_suffix = ".tif",
+     .truths = {"training/lesion_annotations", "testing/lesion_annotations"},
+     .truth_suffix = ".xml",
+     .rename = name_camelyon16,
+     .finish = write_reference},
+    {.name = "digestpath",
+     .slides = {{"tissue-train-neg", "tissue-train-pos-v1"}, {"tissue-train-neg", "tissue-train-pos-v1"}},
+     .slide_suffix = ".jpg",
+     .truths = {"tissue-train-pos-v1", "tissue-train-pos-v1"},
+     .truth_suffix = "_mask.jpg",
+     .jpeg = TRUE,
+     .rename = name_digestpath},
+};
+
+const RmilSynthLayout *rmil_synth_layout(const char *name, GError **error) {
+    g_autoptr(GString) known = g_string_new(NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS(layouts); i++) {
+        if (strcmp(layouts[i].name, name ? name : layouts[0].name) == 0) return &layouts[i];
+        g_string_append_printf(known, "%s%s", i ? ", " : "", layouts[i].name);
+    }
+    rmil_fail(error, RMIL_ERROR_ARGUMENT, "there is no layout \"%s\"; there are %s", name, known->str);
+    return NULL;
+}
+
+static char *join(const char *folder, const char *sub, const char *id, const char *suffix) {
+    g_autofree char *name = g_strconcat(id, suffix, NULL);
+    return g_build_filename(folder, sub, name, NULL);
+}
+
+char *rmil_synth_layout_slide(const RmilSynthLayout *layout, const char *folder, const RmilSynthPlan *plan) {
+    return join(folder, layout->slides[plan->test][plan->label], plan->id, layout->slide_suffix);
+}
+
+char *rmil_synth_layout_truth(const RmilSynthLayout *layout, const char *folder, const RmilSynthPlan *plan) {
+    return join(folder, layout->truths[plan->test], plan->id, layout->truth_suffix);
+}
+
+/* -- masks ---------------------------------------------------------------------------------------------------------------- */
+static int by_value(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Pixels whose centre lies inside the polygon (even-odd). */
+static void fill(uint8_t *mask, int64_t width, int64_t height, const GArray *polygon, uint8_t value) {
+    const double *xy = (const double *)(void *)polygon->data;
+    int64_t n = polygon->len / 2;
+    g_autofree double *crossings = g_new(double, n + 1);
+    for (int64_t row = 0; row < height; row++) {
+        double y = (double)row + 0.5;
+        int64_t count = 0;
+        for (int64_t i = 0, j = n - 1; i < n; j = i++) {
+            const double *a = xy + 2 * j, *b = xy + 2 * i;
+            if ((a[1] > y) != (b[1] > y)) crossings[count++] = a[0] + (y - a[1]) / (b[1] - a[1]) * (b[0] - a[0]);
+        }
+        qsort(crossings, (size_t)count, sizeof *crossings, by_value);
+        for (int64_t k = 0; k + 1 < count; k += 2) {
+            int64_t from = MAX(0, (int64_t)ceil(crossings[k] - 0.5));
+            int64_t to = MIN(width, (int64_t)ceil(crossings[k + 1] - 0.5));
+            if (to > from) memset(mask + row * width + from, value, (size_t)(to - from));
+        }
+    }
+}
+
+static gboolean write_mask(const RmilSynthAnatomy *anatomy, const RmilSynthPlan *plan, const char *identity,
+                           const char *path, GError **error) {
+    uint8_t *mask = rmil_alloc(plan->width * plan->height, 1, error);
+    if (!mask) return FALSE;
+    for (guint i = 0; i < anatomy->lesions->len; i++) { /* an exclusion follows the lesion that it is cut out of */
+        const RmilSynthLesion *lesion = &g_array_index(anatomy->lesions, RmilSynthLesion, i);
+        fill(mask, plan->width, plan->height, lesion->polygon, lesion->exclusion ? 0 : 255);
+    }
+    gboolean written = rmil_synth_jpeg_write(mask, plan->width, plan->height, 1, identity, path, error);
+    rmil_free(mask);
+    return written;
+}
+
+gboolean rmil_synth_layout_write_truth(const RmilSynthLayout *layout, const RmilSynthAnatomy *anatomy,
+                                       const RmilSynthPlan *plan, const char *identity, const char *path,
+                                       GError **error) {
+    if (layout->jpeg) return write_mask(anatomy, plan, identity, path, error);
+    g_autofree char *xml = rmil_synth_asap(anatomy);
+    return rmil_file_write(path, xml, strlen(xml), error);
+}
