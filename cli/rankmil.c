@@ -21,6 +21,7 @@ static const struct {
     {"report", "one self-contained HTML file from a run's folder", command_report},
     {"metrics", "metrics of any table of labels and scores", command_metrics},
     {"compare", "Mann-Whitney U between two columns of scores", command_compare},
+    {"convert", "models to and from ONNX and PyTorch", command_convert},
     {"synth", "make a small cohort of H&E-like slides with annotations", command_synth},
 };
 

@@ -43,9 +43,18 @@ typedef struct _RmilModel RmilModel;
 RMIL_API RmilModel *rmil_model_new(const RmilModelConfig *config, uint64_t seed, GError **error);
 RMIL_API void rmil_model_free(RmilModel *model);
 RMIL_API const RmilModelConfig *rmil_model_config(const RmilModel *model);
-/* safetensors: tensor names of the released code's state_dict, configuration as metadata. */
+/* safetensors: tensor names of the released code's state_dict, configuration as metadata. Loading also takes a state_dict of that
+ * code without any configuration, saved by torch.save or as safetensors, alone or inside another dictionary: the model is
+ * found by its tensors, and everything that tensors do not tell is the paper's (no guide, T = 1). */
 RMIL_API RmilModel *rmil_model_load(const char *path, GError **error);
+/* Such a state_dict of a known model: `known` comes from rmil_model_config_init, with threshold, heads, region_rows and
+ * region_columns set as the model was trained; sizes come from the tensors. Files written by rankmil are refused. */
+RMIL_API RmilModel *rmil_model_load_as(const char *path, const RmilModelConfig *known, GError **error);
 RMIL_API gboolean rmil_model_save(const RmilModel *model, const char *path, GError **error);
+/* ONNX, for programs without rankmil. Inputs: "features" (K × D, any K); hipt also "coords" (K × 2, int64, level-0 px) and
+ * "tile_size" (1, float64, level-0 px; patch_size_level0). Outputs: what rmil_model_predict gives, as "probability" (1), "logit" (1),
+ * "attention" (K), "scores" (K). Operator set 17; the configuration is kept as metadata. Fails with ARGUMENT beyond 2 GiB. */
+RMIL_API gboolean rmil_model_onnx_write(const RmilModel *model, const char *path, GError **error);
 
 /* What a model says of one bag. scores (before softmax) and attention (what patches are pooled with) are the caller's
  * arrays of K floats, or NULL; clam-mb: those of label 1; hipt: every patch carries its region's. */

@@ -6,6 +6,7 @@
 #include "attention.h"
 #include "gemm.h"
 #include "guide.h"
+#include "onnx.h"
 #include "rows.h"
 
 #include <string.h>
@@ -178,6 +179,23 @@ static gboolean step(const RmilStep *step, RmilArena *arena, RmilOutcome *outcom
     return backward(step, &w, ds, arena, error);
 }
 
+static void onnx(const RmilModelConfig *config, RmilOnnx *o) {
+    const char *w2 = rmil_onnx_parameter(o, "adaptor.2.weight"), *b2 = rmil_onnx_parameter(o, "adaptor.2.bias");
+    const char *wa = rmil_onnx_parameter(o, "attention_layer.linear.weight"), *ba = rmil_onnx_parameter(o, "attention_layer.linear.bias");
+    const char *wc = rmil_onnx_parameter(o, "classifier.weight"), *bc = rmil_onnx_parameter(o, "classifier.bias");
+    const char *hidden = rmil_onnx_linear(o, rmil_onnx_features(o), rmil_onnx_parameter(o, "adaptor.0.weight"),
+                                          rmil_onnx_parameter(o, "adaptor.0.bias"));
+    const char *r = rmil_onnx_node(o, "Relu", hidden, NULL);
+    const char *u = rmil_onnx_node(o, "MatMul", wa, w2, NULL);
+    const char *shift = rmil_onnx_node(o, "Add", rmil_onnx_node(o, "MatMul", wa, b2, NULL), ba, NULL);
+    const char *s = rmil_onnx_flat(o, rmil_onnx_linear(o, r, u, shift));
+    const char *a = rmil_onnx_attention(o, s, 1, config->threshold);
+    const char *p = rmil_onnx_node(o, "MatMul", rmil_onnx_row(o, a), r, NULL);
+    const char *total = rmil_onnx_node(o, "ReduceSum", a, NULL);
+    const char *pooled = rmil_onnx_linear(o, p, w2, rmil_onnx_node(o, "Mul", b2, total, NULL));
+    rmil_onnx_outputs(o, rmil_onnx_flat(o, rmil_onnx_linear(o, pooled, wc, bc)), s, a);
+}
+
 const RmilModelClass rmil_abmil_class = {
     .name = "abmil",
     .guides = 1u << RMIL_GUIDE_NONE | 1u << RMIL_GUIDE_INDUCTION | 1u << RMIL_GUIDE_RANK,
@@ -188,4 +206,5 @@ const RmilModelClass rmil_abmil_class = {
     .layout = layout,
     .infer = infer,
     .step = step,
+    .onnx = onnx,
 };

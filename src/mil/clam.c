@@ -6,6 +6,7 @@
 #include "gated.h"
 #include "gemm.h"
 #include "guide.h"
+#include "onnx.h"
 #include "rows.h"
 
 #include <string.h>
@@ -260,10 +261,45 @@ static gboolean step(const RmilStep *step, RmilArena *arena, RmilOutcome *outcom
     return !step->gradient || backward(step, &w, arena, error);
 }
 
+/* Row `index` of x (rows × n), as a row. */
+static const char *onnx_row_of(RmilOnnx *o, const char *x, int64_t index) {
+    const char *row = rmil_onnx_node(o, "Gather", x, RMIL_ONNX_WHOLES(o, index), NULL);
+    rmil_onnx_int(o, "axis", 0);
+    return row;
+}
+
+static void onnx(const RmilModelConfig *config, RmilOnnx *o) {
+    const int classes = branches(config);
+    const char *hidden = rmil_onnx_linear(o, rmil_onnx_features(o), rmil_onnx_parameter(o, "adaptor.0.weight"),
+                                          rmil_onnx_parameter(o, "adaptor.0.bias"));
+    const char *h = rmil_onnx_node(o, "Relu", hidden, NULL), *gates[2];
+    for (int i = 0; i < 2; i++) {
+        const char *weight = rmil_onnx_parameter(o, "attention_net.attention_%c.0.weight", 'a' + i);
+        const char *bias = rmil_onnx_parameter(o, "attention_net.attention_%c.0.bias", 'a' + i);
+        gates[i] = rmil_onnx_node(o, i ? "Sigmoid" : "Tanh", rmil_onnx_linear(o, h, weight, bias), NULL);
+    }
+    const char *gated = rmil_onnx_node(o, "Mul", gates[0], gates[1], NULL);
+    const char *s = rmil_onnx_linear(o, gated, rmil_onnx_parameter(o, "attention_net.fc.weight"),
+                                     rmil_onnx_parameter(o, "attention_net.fc.bias"));
+    s = rmil_onnx_node(o, "Transpose", s, NULL);
+    const char *a = rmil_onnx_node(o, "Softmax", s, NULL);
+    rmil_onnx_int(o, "axis", 1);
+    const char *pooled = rmil_onnx_node(o, "MatMul", a, h, NULL), *z[2];
+    const char *both = classes == 2 ? NULL : rmil_onnx_linear(o, pooled, rmil_onnx_parameter(o, "classifier.weight"),
+                                                              rmil_onnx_parameter(o, "classifier.bias"));
+    for (int i = 0; i < 2; i++)
+        z[i] = both ? onnx_row_of(o, rmil_onnx_flat(o, both), i)
+                    : rmil_onnx_flat(o, rmil_onnx_linear(o, onnx_row_of(o, pooled, i),
+                                                         rmil_onnx_parameter(o, "bag_classifiers.%d.weight", i),
+                                                         rmil_onnx_parameter(o, "bag_classifiers.%d.bias", i)));
+    rmil_onnx_outputs(o, rmil_onnx_node(o, "Sub", z[1], z[0], NULL), rmil_onnx_flat(o, onnx_row_of(o, s, classes - 1)),
+                      rmil_onnx_flat(o, onnx_row_of(o, a, classes - 1)));
+}
+
 #define CLAM_CLASS(text, branch_rows)                                                                                \
     {                                                                                                                \
         .name = text, .guides = 1u << RMIL_GUIDE_NONE, .logits = 2, .rows = branch_rows, .defaults = defaults,       \
-        .check = check, .layout = layout, .infer = infer, .step = step,                                              \
+        .check = check, .layout = layout, .infer = infer, .step = step, .onnx = onnx,                              \
     }
 const RmilModelClass rmil_clam_sb_class = CLAM_CLASS("clam-sb", 1);
 const RmilModelClass rmil_clam_mb_class = CLAM_CLASS("clam-mb", 2);

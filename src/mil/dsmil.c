@@ -7,6 +7,7 @@
 #include "gemm.h"
 #include "guide.h"
 #include "layernorm.h"
+#include "onnx.h"
 #include "rows.h"
 
 #include <math.h>
@@ -241,6 +242,38 @@ static gboolean step(const RmilStep *step, RmilArena *arena, RmilOutcome *outcom
     return backward(step, &w, slope, ds, df, dp, arena, error);
 }
 
+static void onnx(const RmilModelConfig *config, RmilOnnx *o) {
+    const char *w2 = rmil_onnx_parameter(o, "adaptor.2.weight"), *b2 = rmil_onnx_parameter(o, "adaptor.2.bias");
+    const char *wi = rmil_onnx_parameter(o, "instance_classifier.weight"), *bi = rmil_onnx_parameter(o, "instance_classifier.bias");
+    const char *wq = rmil_onnx_parameter(o, "attention_q.weight"), *bq = rmil_onnx_parameter(o, "attention_q.bias");
+    const char *wv = rmil_onnx_parameter(o, "attention_v.weight"), *bv = rmil_onnx_parameter(o, "attention_v.bias");
+    const char *wb = rmil_onnx_parameter(o, "bag_classifier.weight"), *bb = rmil_onnx_parameter(o, "bag_classifier.bias");
+    const char *hidden = rmil_onnx_linear(o, rmil_onnx_features(o), rmil_onnx_parameter(o, "adaptor.0.weight"),
+                                          rmil_onnx_parameter(o, "adaptor.0.bias"));
+    const char *r = rmil_onnx_node(o, "Relu", hidden, NULL);
+
+    const char *u = rmil_onnx_node(o, "MatMul", wi, w2, NULL);
+    const char *shift = rmil_onnx_node(o, "Add", rmil_onnx_node(o, "MatMul", wi, b2, NULL), bi, NULL);
+    const char *c = rmil_onnx_flat(o, rmil_onnx_linear(o, r, u, shift));
+    const char *t = rmil_onnx_node(o, "ArgMax", c, NULL); /* the first of the largest */
+    rmil_onnx_int(o, "axis", 0);
+
+    const char *ft = rmil_onnx_linear(o, rmil_onnx_node(o, "Gather", r, t, NULL), w2, b2);
+    const char *qt = rmil_onnx_linear(o, ft, wq, bq), *g = rmil_onnx_node(o, "MatMul", qt, wq, NULL);
+    const char *from_q = rmil_onnx_node(o, "MatMul", qt, bq, NULL), *from_2 = rmil_onnx_node(o, "MatMul", g, b2, NULL);
+    const char *s = rmil_onnx_flat(o, rmil_onnx_linear(o, r, rmil_onnx_node(o, "MatMul", g, w2, NULL),
+                                                       rmil_onnx_node(o, "Add", from_q, from_2, NULL)));
+    const char *a = rmil_onnx_attention(o, s, 1 / sqrt((double)config->attention_dim), config->threshold);
+
+    const char *p = rmil_onnx_node(o, "MatMul", rmil_onnx_row(o, a), r, NULL), *total = rmil_onnx_node(o, "ReduceSum", a, NULL);
+    const char *f = rmil_onnx_linear(o, p, w2, rmil_onnx_node(o, "Mul", b2, total, NULL));
+    const char *pooled = rmil_onnx_linear(o, f, wv, rmil_onnx_node(o, "Mul", bv, total, NULL));
+    const char *bag = rmil_onnx_linear(o, rmil_onnx_norm(o, pooled, "feature_norm"), rmil_onnx_row(o, wb), bb);
+    const char *top = rmil_onnx_node(o, "Gather", c, t, NULL);
+    const char *sum = rmil_onnx_node(o, "Add", rmil_onnx_flat(o, bag), top, NULL);
+    rmil_onnx_outputs(o, rmil_onnx_node(o, "Mul", sum, rmil_onnx_number(o, 0.5), NULL), s, a);
+}
+
 const RmilModelClass rmil_dsmil_class = {
     .name = "dsmil",
     .guides = 1u << RMIL_GUIDE_NONE | 1u << RMIL_GUIDE_RANK,
@@ -252,4 +285,5 @@ const RmilModelClass rmil_dsmil_class = {
     .layout = layout,
     .infer = infer,
     .step = step,
+    .onnx = onnx,
 };

@@ -6,6 +6,7 @@
 #include "gemm.h"
 #include "guide.h"
 #include "layernorm.h"
+#include "onnx.h"
 #include "regions.h"
 #include "rows.h"
 #include "selfattention.h"
@@ -355,6 +356,97 @@ static gboolean step(const RmilStep *step, RmilArena *arena, RmilOutcome *outcom
     return backward(&w, slope, ds, arena, error);
 }
 
+/* -- ONNX ----------------------------------------------------------------------------------------------------------------- */
+static const char *onnx_cast(RmilOnnx *o, const char *x, int64_t type) {
+    const char *y = rmil_onnx_node(o, "Cast", x, NULL);
+    rmil_onnx_int(o, "to", type);
+    return y;
+}
+
+/* Σ over the two coordinates of at (K × 2) times `by`. */
+static const char *onnx_combine(RmilOnnx *o, const char *at, int64_t by_x, int64_t by_y) {
+    const char *terms = rmil_onnx_node(o, "Mul", at, RMIL_ONNX_WHOLES(o, by_x, by_y), NULL);
+    const char *sum = rmil_onnx_node(o, "ReduceSum", terms, RMIL_ONNX_WHOLES(o, 1), NULL);
+    rmil_onnx_int(o, "keepdims", 0);
+    return sum;
+}
+
+/* The regions of regions.c: every patch's region (K, as a number from 0 in the order of the regions), its cell (K), and how many
+ * regions there are (1). */
+static void onnx_regions(const RmilModelConfig *config, RmilOnnx *o, const char **region, const char **cell, const char **count) {
+    enum { WHOLE = 7, DOUBLE = 11, BEYOND = 1 << 20 };
+    const int64_t first = 0;
+    const char *coords, *tile_size;
+    rmil_onnx_places(o, &coords, &tile_size);
+    const char *xy = onnx_cast(o, coords, DOUBLE), *corner = rmil_onnx_node(o, "ReduceMin", xy, NULL);
+    rmil_onnx_ints(o, "axes", 1, &first);
+    const char *steps = rmil_onnx_node(o, "Div", rmil_onnx_node(o, "Sub", xy, corner, NULL), tile_size, NULL);
+    const char *at = onnx_cast(o, rmil_onnx_node(o, "Round", steps, NULL), WHOLE);
+    const char *extent = RMIL_ONNX_WHOLES(o, config->region_columns, config->region_rows);
+    const char *outer = rmil_onnx_node(o, "Div", at, extent, NULL);
+    const char *inner = rmil_onnx_node(o, "Sub", at, rmil_onnx_node(o, "Mul", outer, extent, NULL), NULL);
+    *cell = onnx_combine(o, inner, 1, config->region_columns);
+    const char *different = rmil_onnx_node(o, "Unique", onnx_combine(o, outer, 1, BEYOND), NULL);
+    rmil_onnx_another_output(o);
+    *region = rmil_onnx_another_output(o);
+    *count = rmil_onnx_node(o, "Shape", different, NULL);
+}
+
+static const char *onnx_shape(RmilOnnx *o, const char *count, const char *axis, int64_t width) {
+    const char *shape = rmil_onnx_node(o, "Concat", count, axis, RMIL_ONNX_WHOLES(o, width), NULL);
+    rmil_onnx_int(o, "axis", 0);
+    return shape;
+}
+
+/* x as a matrix of one column. */
+static const char *onnx_column(RmilOnnx *o, const char *x) {
+    return rmil_onnx_node(o, "Reshape", x, RMIL_ONNX_WHOLES(o, -1, 1), NULL);
+}
+
+/* regions × (1 + cells) × hidden: CLS, then every cell's position, plus its patch where there is one. */
+static const char *onnx_tokens(const RmilModelConfig *config, RmilOnnx *o, const char *region, const char *cell, const char *count) {
+    const int64_t cells = config->region_rows * config->region_columns, d = config->hidden;
+    const char *turned = rmil_onnx_node(o, "Transpose", rmil_onnx_parameter(o, "patch_agg.proj.weight"), NULL);
+    const char *projected = rmil_onnx_node(o, "MatMul", rmil_onnx_features(o), turned, NULL);
+    const char *empty = rmil_onnx_node(o, "ConstantOfShape", onnx_shape(o, count, RMIL_ONNX_WHOLES(o, cells), d), NULL);
+    const char *places = rmil_onnx_node(o, "Concat", onnx_column(o, region), onnx_column(o, cell), NULL);
+    rmil_onnx_int(o, "axis", 1);
+    const char *filled = rmil_onnx_node(o, "ScatterND", empty, places, projected, NULL);
+    const char *tokens = rmil_onnx_node(o, "Add", filled, rmil_onnx_parameter(o, "patch_agg.pos"), NULL);
+    const char *cls = rmil_onnx_node(o, "Expand", rmil_onnx_parameter(o, "patch_agg.cls"),
+                                     onnx_shape(o, count, RMIL_ONNX_WHOLES(o, 1), d), NULL);
+    tokens = rmil_onnx_node(o, "Concat", cls, tokens, NULL);
+    rmil_onnx_int(o, "axis", 1);
+    return tokens;
+}
+
+static const char *onnx_blocks(const RmilModelConfig *config, RmilOnnx *o, const char *name, int64_t blocks, gboolean first_only,
+                               const char *x) {
+    for (int64_t i = 0; i < blocks; i++) {
+        g_autofree char *prefix = g_strdup_printf("%s.blocks.%" G_GINT64_FORMAT, name, i);
+        x = rmil_block_onnx(o, prefix, x, config->hidden, config->heads, first_only && i == blocks - 1);
+    }
+    g_autofree char *norm = g_strconcat(name, ".norm", NULL);
+    return rmil_onnx_norm(o, x, norm);
+}
+
+static void onnx(const RmilModelConfig *config, RmilOnnx *o) {
+    const int64_t d = config->hidden;
+    const char *region, *cell, *count;
+    onnx_regions(config, o, &region, &cell, &count);
+    const char *tokens = onnx_tokens(config, o, region, cell, count);
+    const char *vectors = onnx_blocks(config, o, "patch_agg", config->patch_depth, TRUE, tokens);
+    vectors = rmil_onnx_node(o, "Reshape", vectors, RMIL_ONNX_WHOLES(o, 1, -1, d), NULL); /* one sequence of regions */
+    const char *t = onnx_blocks(config, o, "region_agg", config->region_depth, FALSE, vectors);
+    t = rmil_onnx_node(o, "Reshape", t, RMIL_ONNX_WHOLES(o, -1, d), NULL);
+    const char *s = rmil_onnx_node(o, "MatMul", t, rmil_onnx_parameter(o, "region_agg.gap.q"), NULL);
+    s = rmil_onnx_node(o, "Mul", s, rmil_onnx_number(o, 1 / sqrt((double)d)), NULL);
+    const char *a = rmil_onnx_attention(o, s, 1, -1);
+    const char *pooled = rmil_onnx_node(o, "MatMul", rmil_onnx_row(o, a), t, NULL);
+    const char *z = rmil_onnx_linear(o, pooled, rmil_onnx_parameter(o, "classifier.weight"), rmil_onnx_parameter(o, "classifier.bias"));
+    rmil_onnx_outputs(o, rmil_onnx_flat(o, z), rmil_onnx_node(o, "Gather", s, region, NULL), rmil_onnx_node(o, "Gather", a, region, NULL));
+}
+
 const RmilModelClass rmil_hipt_class = {
     .name = "hipt",
     .guides = 1u << RMIL_GUIDE_NONE | 1u << RMIL_GUIDE_RANK,
@@ -365,4 +457,5 @@ const RmilModelClass rmil_hipt_class = {
     .layout = layout,
     .infer = infer,
     .step = step,
+    .onnx = onnx,
 };

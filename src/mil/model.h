@@ -59,6 +59,8 @@ int rmil_layout_add(RmilLayout *layout, RmilInit init, double scale, int rank, i
  * weight; the bias has the next. */
 int rmil_layout_linear(RmilLayout *layout, const char *name, int64_t out, int64_t in, gboolean bias);
 
+typedef struct _RmilOnnx RmilOnnx; /* onnx.h */
+
 /* -- one bag ------------------------------------------------------------------------------------------------------------ */
 /* Inputs, all only read, and the caller's arrays for what comes back. */
 typedef struct {
@@ -99,6 +101,8 @@ typedef struct {
      * configuration (the released code's state_dict); shape gives −1 where there is no such tensor or axis. */
     void (*infer)(RmilModelConfig *config, int64_t (*shape)(gpointer user, const char *name, int axis), gpointer user);
     gboolean (*step)(const RmilStep *step, RmilArena *arena, RmilOutcome *outcome, GError **error);
+    /* The forward pass as an ONNX graph, from rmil_onnx_features to rmil_onnx_outputs. */
+    void (*onnx)(const RmilModelConfig *config, RmilOnnx *onnx);
 } RmilModelClass;
 
 extern const RmilModelClass rmil_abmil_class, rmil_dsmil_class, rmil_clam_sb_class, rmil_clam_mb_class, rmil_hipt_class;

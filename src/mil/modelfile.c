@@ -1,12 +1,11 @@
 #include "modelfile.h"
 
-#include "base/safetensors.h"
+#include "encoder/weights.h"
 
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
 
-#define LIMIT ((gsize)1 << 32)
 #define FORMAT "rankmil-model-1"
 
 /* Every number of a configuration. */
@@ -101,33 +100,59 @@ static char *misfit(const RmilTensors *file, const RmilModelConfig *config) {
     return reason;
 }
 
+/* torch.save({"state_dict": …}), DataParallel's "module." and the like stand before every name. Gives the tensors without
+ * what stands before, which share the file's data; NULL and *error when there are several models. */
+static RmilTensors *without_prefix(RmilTensors *file, GError **error) {
+    static const char *const firsts[] = {"adaptor.0.weight", "patch_agg.cls"}; /* every model has one of them */
+    g_autofree char *prefix = NULL;
+    for (int64_t i = 0; i < rmil_tensors_count(file); i++)
+        for (gsize k = 0; k < G_N_ELEMENTS(firsts); k++) {
+            const char *name = rmil_tensors_at(file, i)->name;
+            if (!g_str_has_suffix(name, firsts[k])) continue;
+            if (prefix) {
+                rmil_fail(error, RMIL_ERROR_FORMAT, "it holds more than one model: %s… and %s", prefix, name);
+                return NULL;
+            }
+            prefix = g_strndup(name, strlen(name) - strlen(firsts[k]));
+        }
+    RmilTensors *inner = rmil_tensors_new(rmil_tensors_path(file));
+    for (int64_t i = 0; i < rmil_tensors_count(file); i++) {
+        const RmilTensor *tensor = rmil_tensors_at(file, i);
+        if (!prefix || !g_str_has_prefix(tensor->name, prefix)) continue;
+        rmil_tensors_add(inner, tensor->name + strlen(prefix), tensor->dtype, tensor->rank, tensor->shape, tensor->data, NULL);
+    }
+    return inner;
+}
+
+/* Sizes from the tensors; all else is what `config` says. */
+static gboolean infer(RmilTensors *file, RmilModelConfig *config, GError **error) {
+    rmil_model_class(config->model, NULL)->infer(config, shape_of, file);
+    g_autofree char *reason = NULL;
+    if (rmil_model_config_check(config, NULL)) reason = misfit(file, config);
+    else reason = g_strdup("tensors that tell its sizes are missing, or the sizes are not possible");
+    return !reason || rmil_fail(error, RMIL_ERROR_FORMAT, "it is not a model %s: %s", config->model, reason);
+}
+
 /* A state_dict of the released code has no configuration: the model that all its tensors fit. */
-static gboolean foreign_config(RmilTensors *file, RmilModelConfig *config, GError **error) {
+static gboolean foreign_config(RmilTensors *file, const RmilModelConfig *known, RmilModelConfig *config, GError **error) {
+    if (known) {
+        *config = *known;
+        return infer(file, config, error);
+    }
     for (const char *const *name = rmil_model_names(); *name; name++) {
         if (!rmil_model_config_init(config, *name, RMIL_GUIDE_NONE, error)) return FALSE;
-        rmil_model_class(*name, NULL)->infer(config, shape_of, file);
-        if (!rmil_model_config_check(config, NULL)) continue;
-        g_autofree char *reason = misfit(file, config);
-        if (!reason) return TRUE;
+        if (infer(file, config, NULL)) return TRUE;
     }
     return rmil_fail(error, RMIL_ERROR_FORMAT, "its tensors are not those of a model known here");
 }
 
-static RmilModel *load(RmilTensors *file, GError **error) {
-    RmilModelConfig config;
-    const char *format = rmil_tensors_metadata(file, "format");
-    if (format && g_str_has_prefix(format, "rankmil-") && strcmp(format, FORMAT) != 0) {
-        rmil_fail(error, RMIL_ERROR_FORMAT, "its format is %s; this version reads %s", format, FORMAT);
-        return NULL;
-    }
-    gboolean own = format && strcmp(format, FORMAT) == 0;
-    if (!(own ? own_config(file, &config, error) : foreign_config(file, &config, error))) return NULL;
-    g_autofree char *reason = misfit(file, &config);
+static RmilModel *fill(RmilTensors *file, const RmilModelConfig *config, GError **error) {
+    g_autofree char *reason = misfit(file, config);
     if (reason) {
         rmil_fail(error, RMIL_ERROR_FORMAT, "%s", reason);
         return NULL;
     }
-    g_autoptr(RmilModel) model = rmil_model_alloc(&config, error);
+    g_autoptr(RmilModel) model = rmil_model_alloc(config, error);
     for (guint i = 0; model && i < model->layout.tensors->len; i++) {
         const RmilParameter *parameter = rmil_layout_at(&model->layout, (int)i);
         float *values = model->parameters + parameter->offset;
@@ -141,14 +166,34 @@ static RmilModel *load(RmilTensors *file, GError **error) {
     return g_steal_pointer(&model);
 }
 
-RmilModel *rmil_model_load(const char *path, GError **error) {
-    g_autoptr(RmilTensors) file = rmil_safetensors_read(path, LIMIT, error);
+static RmilModel *load(RmilTensors *file, const RmilModelConfig *known, GError **error) {
+    RmilModelConfig config;
+    const char *format = rmil_tensors_metadata(file, "format");
+    if (!format || !g_str_has_prefix(format, "rankmil-")) {
+        g_autoptr(RmilTensors) inner = without_prefix(file, error);
+        return inner && foreign_config(inner, known, &config, error) ? fill(inner, &config, error) : NULL;
+    }
+    if (strcmp(format, FORMAT) != 0) {
+        rmil_fail(error, RMIL_ERROR_FORMAT, "its format is %s; this version reads %s", format, FORMAT);
+        return NULL;
+    }
+    if (known) {
+        rmil_fail(error, RMIL_ERROR_ARGUMENT, "it was written by rankmil and holds its configuration, which cannot be given anew");
+        return NULL;
+    }
+    return own_config(file, &config, error) ? fill(file, &config, error) : NULL;
+}
+
+RmilModel *rmil_model_load_as(const char *path, const RmilModelConfig *known, GError **error) {
+    g_autoptr(RmilTensors) file = rmil_weights_read(path, NULL, error);
     if (!file) return NULL;
     GError *reason = NULL;
-    RmilModel *model = load(file, &reason);
+    RmilModel *model = load(file, known, &reason);
     if (!model) {
         rmil_fail(error, (RmilErrorCode)reason->code, "%s: %s", path, reason->message);
         g_clear_error(&reason);
     }
     return model;
 }
+
+RmilModel *rmil_model_load(const char *path, GError **error) { return rmil_model_load_as(path, NULL, error); }

@@ -3,6 +3,7 @@
 #include "activation.h"
 #include "gemm.h"
 #include "layernorm.h"
+#include "onnx.h"
 #include "rows.h"
 #include "selfattention.h"
 
@@ -217,4 +218,69 @@ gboolean rmil_block_backward(const RmilStep *step, int first, const RmilBlockSha
     rmil_layernorm_backward(c->x, d, rows, d, norm, c->mean1, c->rstd1, dh, dx, d, rmil_step_gradient(step, first + NORM1_W),
                             rmil_step_gradient(step, first + NORM1_B));
     return TRUE;
+}
+
+/* -- ONNX ----------------------------------------------------------------------------------------------------------------- */
+/* x · weightᵀ + bias over the last axis of any number of axes. */
+static const char *onnx_linear(RmilOnnx *o, const char *x, const char *weight, const char *bias) {
+    const char *product = rmil_onnx_node(o, "MatMul", x, rmil_onnx_node(o, "Transpose", weight, NULL), NULL);
+    return rmil_onnx_node(o, "Add", product, bias, NULL);
+}
+
+static const char *onnx_first(RmilOnnx *o, const char *x) {
+    const char *one = RMIL_ONNX_WHOLES(o, 1);
+    return rmil_onnx_node(o, "Slice", x, RMIL_ONNX_WHOLES(o, 0), one, one, NULL);
+}
+
+/* sequences × length × width -> sequences × heads × length × width / heads, the last two axes exchanged for keys. */
+static const char *onnx_heads(RmilOnnx *o, const char *x, int64_t width, int64_t heads, gboolean keys) {
+    const int64_t as_they_are[] = {0, 2, 1, 3}, exchanged[] = {0, 2, 3, 1};
+    x = rmil_onnx_node(o, "Reshape", x, RMIL_ONNX_WHOLES(o, 0, 0, heads, width / heads), NULL);
+    const char *y = rmil_onnx_node(o, "Transpose", x, NULL);
+    rmil_onnx_ints(o, "perm", 4, keys ? exchanged : as_they_are);
+    return y;
+}
+
+static void onnx_thirds(RmilOnnx *o, const char *x, const char *thirds[3]) {
+    thirds[0] = rmil_onnx_node(o, "Split", x, NULL);
+    thirds[1] = rmil_onnx_another_output(o);
+    thirds[2] = rmil_onnx_another_output(o);
+    rmil_onnx_int(o, "axis", 0);
+}
+
+static const char *onnx_attention(RmilOnnx *o, const char *prefix, const char *h, const char *asking, int64_t width, int64_t heads) {
+    const int64_t back[] = {0, 2, 1, 3};
+    const char *weights[3], *biases[3], *part[3];
+    onnx_thirds(o, rmil_onnx_parameter(o, "%s.attn.in_proj_weight", prefix), weights);
+    onnx_thirds(o, rmil_onnx_parameter(o, "%s.attn.in_proj_bias", prefix), biases);
+    for (int i = 0; i < 3; i++)
+        part[i] = onnx_heads(o, onnx_linear(o, i == 0 ? asking : h, weights[i], biases[i]), width, heads, i == 1);
+    const char *scores = rmil_onnx_node(o, "MatMul", part[0], part[1], NULL);
+    const double scale = 1 / sqrt((double)width / (double)heads);
+    const char *soft = rmil_onnx_node(o, "Softmax", rmil_onnx_node(o, "Mul", scores, rmil_onnx_number(o, scale), NULL), NULL);
+    rmil_onnx_int(o, "axis", -1);
+    const char *mixed = rmil_onnx_node(o, "Transpose", rmil_onnx_node(o, "MatMul", soft, part[2], NULL), NULL);
+    rmil_onnx_ints(o, "perm", 4, back);
+    mixed = rmil_onnx_node(o, "Reshape", mixed, RMIL_ONNX_WHOLES(o, 0, 0, width), NULL);
+    return onnx_linear(o, mixed, rmil_onnx_parameter(o, "%s.attn.out_proj.weight", prefix),
+                       rmil_onnx_parameter(o, "%s.attn.out_proj.bias", prefix));
+}
+
+/* x (1 + erf(x / √2)) / 2 */
+static const char *onnx_gelu(RmilOnnx *o, const char *x) {
+    const char *erf = rmil_onnx_node(o, "Erf", rmil_onnx_node(o, "Div", x, rmil_onnx_number(o, G_SQRT2), NULL), NULL);
+    const char *both = rmil_onnx_node(o, "Mul", x, rmil_onnx_node(o, "Add", erf, rmil_onnx_number(o, 1), NULL), NULL);
+    return rmil_onnx_node(o, "Mul", both, rmil_onnx_number(o, 0.5), NULL);
+}
+
+const char *rmil_block_onnx(RmilOnnx *o, const char *prefix, const char *x, int64_t width, int64_t heads, gboolean first_only) {
+    g_autofree char *norm1 = g_strconcat(prefix, ".norm1", NULL), *norm2 = g_strconcat(prefix, ".norm2", NULL);
+    const char *h = rmil_onnx_norm(o, x, norm1);
+    const char *mixed = onnx_attention(o, prefix, h, first_only ? onnx_first(o, h) : h, width, heads);
+    const char *x1 = rmil_onnx_node(o, "Add", first_only ? onnx_first(o, x) : x, mixed, NULL);
+    const char *u = onnx_linear(o, rmil_onnx_norm(o, x1, norm2), rmil_onnx_parameter(o, "%s.mlp.fc1.weight", prefix),
+                                rmil_onnx_parameter(o, "%s.mlp.fc1.bias", prefix));
+    const char *y = onnx_linear(o, onnx_gelu(o, u), rmil_onnx_parameter(o, "%s.mlp.fc2.weight", prefix),
+                                rmil_onnx_parameter(o, "%s.mlp.fc2.bias", prefix));
+    return rmil_onnx_node(o, "Add", x1, y, NULL);
 }

@@ -39,6 +39,10 @@ void rmil_block_cache_cut(const RmilBlockShape *shape, float *memory, RmilBlockC
 gboolean rmil_block_scratch_take(const RmilBlockShape *shape, RmilArena *arena, RmilBlockScratch *scratch,
                                  GError **error);
 
+/* The block in an ONNX graph, whose tensors are PREFIX.…: x and the result are sequences × length × width, with first_only
+ * sequences × 1 × width. */
+const char *rmil_block_onnx(RmilOnnx *onnx, const char *prefix, const char *x, int64_t width, int64_t heads, gboolean first_only);
+
 /* `first`: index of the block's first tensor. y: rows of y × width. */
 gboolean rmil_block_forward(const RmilStep *step, int first, const RmilBlockShape *shape, RmilBlockCache *cache,
                             RmilBlockScratch *scratch, float *y, GError **error);

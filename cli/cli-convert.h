@@ -1,0 +1,21 @@
+/* What `rankmil convert` turns into what. */
+#ifndef RMIL_CLI_CONVERT_H
+#define RMIL_CLI_CONVERT_H
+
+#include "cli.h"
+
+/* -- models ------------------------------------------------------------------------------------------------------------------- */
+/* What a PyTorch state_dict does not say of itself. */
+typedef struct {
+    gchar *model, *guide;
+    gdouble threshold; /* NaN: not given */
+    gint64 heads;      /* 0: not given */
+} ConvertModel;
+void convert_model_init(ConvertModel *options);
+void convert_model_clear(ConvertModel *options);
+GOptionEntry *convert_model_entries(ConvertModel *options); /* free with g_free */
+/* A file to be written under this name is a model: .onnx or .safetensors. */
+gboolean convert_is_model(const char *to);
+gboolean convert_model(Cli *cli, const ConvertModel *options, const char *from, const char *to, GError **error);
+
+#endif

@@ -1,0 +1,74 @@
+/* rankmil convert for models: what comes out, and what is said of wrong input. */
+#include "command.h"
+
+#include "rankmil/rankmil.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+static char *folder;
+
+static void make_model(const char *name) {
+    GError *error = NULL;
+    RmilModelConfig config;
+    g_assert_true(rmil_model_config_init(&config, "abmil", RMIL_GUIDE_RANK, &error));
+    config.dim = 8;
+    config.hidden = 5;
+    g_autoptr(RmilModel) model = rmil_model_new(&config, 1, &error);
+    g_autofree char *path = g_build_filename(folder, name, NULL);
+    g_assert_true(rmil_model_save(model, path, &error));
+}
+
+static gboolean exists(const char *name) {
+    g_autofree char *path = g_build_filename(folder, name, NULL);
+    return g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
+static void test_formats(void) {
+    g_auto(Outcome) o = {0};
+    g_autofree char *a = g_build_filename(folder, "m.safetensors", NULL), *b = g_build_filename(folder, "copy.safetensors", NULL),
+                    *first = NULL, *second = NULL;
+    gsize n, m;
+    command_run(&o, folder, "convert", "m.safetensors", "m.onnx", NULL);
+    command_expect(&o, 0, "");
+    g_assert_cmpstr(o.out, ==, "m.onnx: model abmil, guide rank, features of 8 numbers, threshold 1\n");
+    g_assert_true(exists("m.onnx"));
+    command_run(&o, folder, "convert", "m.safetensors", "copy.safetensors", "--json", NULL);
+    command_expect(&o, 0, "");
+    g_assert_nonnull(strstr(o.out, "\"guide\" : \"rank\""));
+    g_assert_true(g_file_get_contents(a, &first, &n, NULL) && g_file_get_contents(b, &second, &m, NULL));
+    g_assert_true(n == m && memcmp(first, second, n) == 0);
+}
+
+static void test_wrong(void) {
+    g_auto(Outcome) o = {0};
+    g_autofree char *text = g_build_filename(folder, "text.pth", NULL);
+    g_assert_true(g_file_set_contents(text, "not a model", -1, NULL));
+    command_run(&o, folder, "convert", "m.safetensors", "x.bin", NULL);
+    command_expect(&o, 2, "x.bin: ");
+    command_run(&o, folder, "convert", "none.pth", "x.onnx", NULL);
+    command_expect(&o, 1, "none.pth");
+    command_run(&o, folder, "convert", "text.pth", "x.onnx", NULL);
+    command_expect(&o, 1, "text.pth: is neither safetensors nor a file of torch.save");
+    command_run(&o, folder, "convert", "m.safetensors", "x.onnx", "--threshold", "2", NULL);
+    command_expect(&o, 1, "need --model NAME");
+    command_run(&o, folder, "convert", "m.safetensors", "x.onnx", "--model", "abmil", "--threshold", "2", NULL);
+    command_expect(&o, 1, "m.safetensors: it was written by rankmil and holds its configuration");
+    command_run(&o, folder, "convert", "m.safetensors", "x.onnx", "--model", "clam-sb", "--guide", "rank", NULL);
+    command_expect(&o, 1, "--guide rank does not go with --model clam-sb");
+    command_run(&o, folder, "convert", "m.safetensors", NULL);
+    command_expect(&o, 2, "");
+    g_assert_false(exists("x.onnx"));
+    g_assert_false(exists("x.bin"));
+}
+
+int main(int argc, char **argv) {
+    g_test_init(&argc, &argv, NULL);
+    folder = test_folder();
+    make_model("m.safetensors");
+    g_test_add_func("/cli/convert-model/formats", test_formats);
+    g_test_add_func("/cli/convert-model/wrong", test_wrong);
+    int status = g_test_run();
+    g_free(folder);
+    return status;
+}

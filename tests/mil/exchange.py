@@ -1,0 +1,268 @@
+"""What other programs make of a model: called by test_exchange.c with a folder that holds model.onnx, model.safetensors and
+expected.safetensors (a bag, and what rankmil says of it).
+
+onnxruntime: probability, logit, attention and scores within 1e-5. PyTorch: the modules below, which are docs/models.md in
+PyTorch, with the same tolerance; RMIL_RELEASED_CODE=DIR takes the classes of a checkout of the paper's code instead. Then the
+state_dict is saved in the forms that PyTorch users have, for rankmil to load. Prints what was done; a package that is not there
+is passed over.
+"""
+import math
+import os
+import sys
+
+import numpy as np
+
+
+def read_safetensors(path):
+    import json
+    kinds = {"F32": np.float32, "F64": np.float64, "I64": np.int64}
+    with open(path, "rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        data = file.read()
+    metadata = header.pop("__metadata__", {})
+    tensors = {name: np.frombuffer(data, kinds[t["dtype"]], math.prod(t["shape"]), t["data_offsets"][0]).reshape(t["shape"])
+               for name, t in header.items()}
+    return tensors, metadata
+
+
+def compare(what, got, expected):
+    got, expected = np.asarray(got, np.float64).reshape(-1), np.asarray(expected, np.float64).reshape(-1)
+    assert got.shape == expected.shape, f"{what}: {got.shape}, not {expected.shape}"
+    scale = max(np.abs(expected).max(), 1e-30 if what == "attention" else 1)
+    worst = np.abs(got - expected).max() / scale
+    assert worst <= 1e-5, f"{what} is off by {worst:.2e}"
+    return worst
+
+
+def check(outputs, expected):
+    probability, logit = expected["numbers"][:2]
+    wanted = {"probability": probability, "logit": logit, "attention": expected["attention"], "scores": expected["scores"]}
+    return max(compare(name, value, wanted[name]) for name, value in outputs.items())
+
+
+# -- onnxruntime ---------------------------------------------------------------------------------------------------------------
+def run_onnx(path, expected):
+    import onnx
+    import onnxruntime
+    onnx.checker.check_model(onnx.load(path), full_check=True)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    given = {"features": expected["features"], "coords": expected["coords"], "tile_size": expected["numbers"][2:3]}
+    names = [output.name for output in session.get_outputs()]
+    values = session.run(names, {i.name: given[i.name] for i in session.get_inputs()})
+    return check(dict(zip(names, values)), expected)
+
+
+# -- PyTorch -------------------------------------------------------------------------------------------------------------------
+def make_modules():
+    import torch
+    from torch import nn
+
+    def attend(scores, threshold):
+        a = torch.softmax(scores, 0)
+        if threshold < 0:
+            return a
+        a = torch.clamp(a - threshold / len(a), min=0)
+        return a / (a.sum() + 1e-8)
+
+    def adaptor(dim, hidden):
+        return nn.Sequential(nn.Linear(dim, hidden), nn.ReLU(), nn.Linear(hidden, dim))
+
+    class ABMIL(nn.Module):
+        def __init__(self, dim, hidden, threshold):
+            super().__init__()
+            self.adaptor, self.classifier, self.threshold = adaptor(dim, hidden), nn.Linear(dim, 1), threshold
+            self.attention_layer = nn.Module()
+            self.attention_layer.linear = nn.Linear(dim, 1)
+
+        def forward(self, x):
+            h = self.adaptor(x)
+            s = self.attention_layer.linear(h)[:, 0]
+            a = attend(s, self.threshold)
+            return self.classifier(a @ h), s, a
+
+    class DSMIL(nn.Module):
+        def __init__(self, dim, hidden, attention, threshold):
+            super().__init__()
+            self.adaptor, self.threshold = adaptor(dim, hidden), threshold
+            self.instance_classifier = nn.Linear(dim, 1)
+            self.attention_q, self.attention_v = nn.Linear(dim, attention), nn.Linear(dim, dim)
+            self.feature_norm, self.bag_classifier = nn.LayerNorm(dim), nn.Conv1d(1, 1, dim)
+
+        def forward(self, x):
+            f = self.adaptor(x)
+            c, q = self.instance_classifier(f)[:, 0], self.attention_q(f)
+            s = q @ q[c.argmax()]
+            a = attend(s / math.sqrt(q.shape[1]), self.threshold)
+            bag = self.bag_classifier(self.feature_norm(a @ self.attention_v(f))[None, None])
+            return 0.5 * (bag.flatten() + c.max()), s, a
+
+    class CLAM(nn.Module):
+        def __init__(self, dim, hidden, attention, branches):
+            super().__init__()
+            self.adaptor = nn.Sequential(nn.Linear(dim, hidden), nn.ReLU())
+            self.attention_net = nn.Module()
+            self.attention_net.attention_a = nn.Sequential(nn.Linear(hidden, attention), nn.Tanh())
+            self.attention_net.attention_b = nn.Sequential(nn.Linear(hidden, attention), nn.Sigmoid())
+            self.attention_net.fc = nn.Linear(attention, branches)
+            self.classifier = nn.Linear(hidden, 2)
+            self.instance_classifiers = nn.ModuleList(nn.Linear(hidden, 2) for _ in range(2))
+            if branches == 2:
+                self.bag_classifiers = nn.ModuleList(nn.Linear(hidden, 1) for _ in range(2))
+
+        def forward(self, x):
+            h, net = self.adaptor(x), self.attention_net
+            s = net.fc(net.attention_a(h) * net.attention_b(h)).T
+            a = torch.softmax(s, 1)
+            m = a @ h
+            z = torch.cat([head(m[i]) for i, head in enumerate(self.bag_classifiers)]) if len(s) == 2 else self.classifier(m[0])
+            return z[1:] - z[:1], s[-1], a[-1]
+
+    class Block(nn.Module):
+        def __init__(self, width, heads):
+            super().__init__()
+            self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+            self.attn = nn.MultiheadAttention(width, heads, batch_first=True)
+            self.mlp = nn.Module()
+            self.mlp.fc1, self.mlp.fc2 = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+
+        def forward(self, x):
+            h = self.norm1(x)
+            x = x + self.attn(h, h, h, need_weights=False)[0]
+            return x + self.mlp.fc2(nn.functional.gelu(self.mlp.fc1(self.norm2(x))))
+
+    class HIPT(nn.Module):
+        def __init__(self, dim, width, cells, depths, heads):
+            super().__init__()
+            self.patch_agg, self.region_agg, self.classifier = nn.Module(), nn.Module(), nn.Linear(width, 1)
+            self.patch_agg.proj = nn.Linear(dim, width, bias=False)
+            self.patch_agg.pos = nn.Parameter(torch.zeros(1, cells, width))
+            self.patch_agg.cls = nn.Parameter(torch.zeros(1, 1, width))
+            self.region_agg.gap = nn.Module()
+            self.region_agg.gap.q = nn.Parameter(torch.zeros(width))
+            for part, depth in zip((self.patch_agg, self.region_agg), depths):
+                part.blocks, part.norm = nn.ModuleList(Block(width, heads) for _ in range(depth)), nn.LayerNorm(width)
+
+        def forward(self, x):  # regions x cells x dim
+            patch, region = self.patch_agg, self.region_agg
+            tokens = torch.cat([patch.cls.expand(len(x), -1, -1), patch.proj(x) + patch.pos], 1)
+            for block in patch.blocks:
+                tokens = block(tokens)
+            t = patch.norm(tokens)[:, 0][None]
+            for block in region.blocks:
+                t = block(t)
+            t = region.norm(t)[0]
+            s = t @ region.gap.q / math.sqrt(t.shape[1])
+            a = torch.softmax(s, 0)
+            return self.classifier(a @ t), s, a
+
+    return ABMIL, DSMIL, CLAM, HIPT
+
+
+def depth_of(state, part):
+    return len({name.split(".")[2] for name in state if name.startswith(part + ".blocks.")})
+
+
+def own_module(name, state, threshold, sizes):
+    ABMIL, DSMIL, CLAM, HIPT = make_modules()
+    first = state["patch_agg.proj.weight" if name == "hipt" else "adaptor.0.weight"]
+    hidden, dim = first.shape
+    if name == "abmil":
+        return ABMIL(dim, hidden, threshold)
+    if name == "dsmil":
+        return DSMIL(dim, hidden, state["attention_q.weight"].shape[0], threshold)
+    if name == "hipt":
+        depths = depth_of(state, "patch_agg"), depth_of(state, "region_agg")
+        return HIPT(dim, hidden, sizes[0] * sizes[1], depths, int(sizes[2]))
+    return CLAM(dim, hidden, state["attention_net.attention_a.0.weight"].shape[0], 2 if name == "clam-mb" else 1)
+
+
+def released_module(name, state, threshold, sizes):
+    """The paper's classes, with an output like ours; None where the sizes are not those that they are fixed to."""
+    sys.path.insert(0, os.environ["RMIL_RELEASED_CODE"])
+    from rank_induction.networks import HIPT, mil
+    import torch
+    threshold = None if threshold < 0 else threshold
+    if name in ("abmil", "dsmil"):
+        hidden, dim = state["adaptor.0.weight"].shape
+        kind = mil.AttentionBasedFeatureMIL if name == "abmil" else mil.DSMIL
+        more = {} if name == "abmil" else {"attn_dim": state["attention_q.weight"].shape[0]}
+        module = kind(dim, hidden, 1, threshold=threshold, return_with="attention_score", **more)
+        call = lambda x: (*module(x), None)
+    elif name == "hipt":
+        width, dim = state["patch_agg.proj.weight"].shape
+        grid = int(sizes[0]), int(sizes[1])
+        module = HIPT.HIPT(dim, grid, width, depth_of(state, "patch_agg"), int(sizes[2]), depth_of(state, "region_agg"), int(sizes[2]), 1)
+        call = lambda x: (*module(x.reshape(len(x), *grid, dim)), None)
+    else:
+        hidden, dim = state["adaptor.0.weight"].shape
+        if hidden != 512:
+            return None, None
+        kind = mil.CLAM_MB if name == "clam-mb" else mil.CLAM_SB
+        module = kind(dim, state["attention_net.attention_a.0.weight"].shape[0])
+        def call(x):
+            z, _, _, s, _ = module(x)
+            return z[0, 1:] - z[0, :1], s[-1], torch.softmax(s[-1], 0)
+    return module, call
+
+
+def as_regions(features, coords, side, rows, columns):
+    """Regions x cells x D with zeros where no patch is, and every patch's region."""
+    at = np.round((coords - coords.min(0)) / side).astype(np.int64)
+    size = np.array([columns, rows])
+    keys, region = np.unique((at // size)[:, ::-1], axis=0, return_inverse=True)
+    cells = np.zeros((len(keys), rows * columns, features.shape[1]), np.float32)
+    cells[region.reshape(-1), (at % size) @ np.array([1, columns])] = features
+    return cells, region.reshape(-1)
+
+
+def run_torch(folder, expected, name):
+    import torch
+    tensors, _ = read_safetensors(os.path.join(folder, "model.safetensors"))
+    state = {key: torch.from_numpy(value.copy()) for key, value in tensors.items()}
+    threshold, sizes = float(expected["numbers"][3]), expected["sizes"]
+    if "RMIL_RELEASED_CODE" in os.environ:
+        module, call = released_module(name, state, threshold, sizes)
+    else:
+        module = call = own_module(name, state, threshold, sizes)
+    if module is None:
+        return None
+    module.load_state_dict(state)
+    module.eval()
+    x, region = expected["features"], slice(None)
+    if name == "hipt":
+        x, region = as_regions(x, expected["coords"], expected["numbers"][2], int(sizes[0]), int(sizes[1]))
+    with torch.no_grad():
+        z, s, a = call(torch.from_numpy(x.copy()))
+    outputs = {"logit": z.numpy(), "scores": s.numpy()[region]}
+    if a is not None:
+        outputs["attention"] = a.numpy()[region]
+    worst = check(outputs, expected)
+    state = module.state_dict()
+    torch.save(state, os.path.join(folder, "state_dict.pth"))
+    torch.save(state, os.path.join(folder, "legacy.pth"), _use_new_zipfile_serialization=False)
+    optimiser = torch.optim.Adam(module.parameters())
+    wrapped = {"module." + key: value for key, value in state.items()}
+    torch.save({"epoch": 3, "model": wrapped, "optimizer": optimiser.state_dict()}, os.path.join(folder, "checkpoint.pth"))
+    from safetensors.torch import save_file
+    save_file(state, os.path.join(folder, "torch.safetensors"), {"format": "pt"})
+    return worst
+
+
+def main():
+    folder = sys.argv[1]
+    expected, metadata = read_safetensors(os.path.join(folder, "expected.safetensors"))
+    done = []
+    try:
+        done.append(f"onnxruntime {run_onnx(os.path.join(folder, 'model.onnx'), expected):.1e}")
+    except ImportError as missing:
+        done.append(f"no {missing.name}")
+    try:
+        worst = run_torch(folder, expected, metadata["model"])
+        if worst is not None:
+            done.append(f"torch {worst:.1e}")
+    except ImportError as missing:
+        done.append(f"no {missing.name}")
+    print(", ".join(done))
+
+
+main()
