@@ -2,10 +2,12 @@
  * dot with a vector or a weighted sum over patches, so that W2 meets only vectors and X enters two products a step:
  *   u = W2ᵀ wₐ, v = W2ᵀ w_c;   s = R u + b2·wₐ + bₐ;   z = Σ a_k (R_k·v) + (b2·w_c) Σa + b_c
  * so the forward pass reads R once, while its block is in the cache, for both dots; the backward pass reads it once for
- *   p = Rᵀ a, q = Rᵀ ds, dZ = 1[R > 0] ∘ (a dz vᵀ + ds uᵀ), ∂b1 = Σ dZ, and ∂W1 = dZᵀ X block by block. */
+ *   p = Rᵀ a, q = Rᵀ ds, dZ = 1[R > 0] ∘ (a dz vᵀ + ds uᵀ), ∂b1 = Σ dZ
+ * and once more, for its signs alone, for ∂W1 = dZᵀ X (masked.h). */
 #include "attention.h"
 #include "gemm.h"
 #include "guide.h"
+#include "masked.h"
 #include "onnx.h"
 #include "rows.h"
 
@@ -48,23 +50,20 @@ RMIL_CLONES static void relu_dots(float *r, int64_t rows, int64_t n, const float
     }
 }
 
-/* One block's share of p, q and ∂b1 (n floats each, overwritten), and dZ (rows × n). keep: dropout's factor. */
-RMIL_CLONES static void back_block(const float *r, int64_t rows, int64_t n, const float *a, const float *ds, const float *u,
-                                   const float *v, float dz, float keep, float *p, float *q, float *b, float *dr) {
+/* One block's share of p, q and ∂b1 (n floats each, overwritten); us and vs: u and v as dZ has them. */
+RMIL_CLONES static void back_block(const float *r, int64_t rows, int64_t n, const float *a, const float *ds, const float *us,
+                                   const float *vs, float *p, float *q, float *b) {
     memset(p, 0, (size_t)n * sizeof *p);
     memset(q, 0, (size_t)n * sizeof *q);
     memset(b, 0, (size_t)n * sizeof *b);
     for (int64_t k = 0; k < rows; k++) {
-        const float ak = a[k], dk = ds[k], av = keep * dz * ak, du = keep * dk;
+        const float ak = a[k], dk = ds[k];
         const float *row = r + k * n;
-        float *out = dr + k * n;
 #pragma omp simd
         for (int64_t i = 0; i < n; i++) {
             p[i] += ak * row[i];
             q[i] += dk * row[i];
-            float d = row[i] > 0 ? av * v[i] + du * u[i] : 0;
-            b[i] += d;
-            out[i] = d;
+            b[i] += row[i] > 0 ? ak * vs[i] + dk * us[i] : 0;
         }
     }
 }
@@ -103,10 +102,12 @@ static gboolean forward(const RmilStep *step, Work *w, RmilArena *arena, RmilOut
     rmil_transposed_vector(w2, d, n, wa, FALSE, w->u);
     rmil_transposed_vector(w2, d, n, wc, FALSE, w->v);
     const float shift = (float)(rmil_dot(b2, wa, d) + (double)rmil_step_parameter(step, BA)[0]);
+    const float *wt = rmil_transposed(rmil_step_parameter(step, W1), n, d, arena, error);
+    if (!wt) return FALSE;
     for (int64_t i = 0; i < k; i += ROWS) {
         RmilFeatures x = rmil_features_of(step->bag, i, MIN(ROWS, k - i));
         float *r = w->r + (step->gradient ? i * n : 0);
-        if (!rmil_features_forward(&x, rmil_step_parameter(step, W1), n, r, arena, error)) return FALSE;
+        if (!rmil_features_forward(&x, wt, n, r, arena, error)) return FALSE;
         const float *bias = rmil_step_parameter(step, B1);
         if (step->train && config->dropout > 0) { /* stands between relu and the dots, which then find nothing to add */
             rmil_rows_relu(r, x.rows, n, bias);
@@ -129,16 +130,18 @@ static gboolean backward(const RmilStep *step, const Work *w, const float *ds, R
     const float *w2 = rmil_step_parameter(step, W2), *b2 = rmil_step_parameter(step, B2);
     const float *wa = rmil_step_parameter(step, WA), *wc = rmil_step_parameter(step, WC);
     const float dz = (float)w->slope;
-    float *dr = rmil_arena_floats(arena, MIN(k, ROWS) * n, error), *part = rmil_arena_floats(arena, 3 * n, error);
+    float *part = rmil_arena_floats(arena, 5 * n, error), *us = part + 3 * n, *vs = part + 4 * n;
     double *sums = rmil_arena_take(arena, 3 * n, sizeof(double), error);
-    if (!dr || !part || !sums) return FALSE;
+    if (!part || !sums) return FALSE;
+    for (int64_t j = 0; j < n; j++) us[j] = w->keep * w->u[j], vs[j] = w->keep * dz * w->v[j];
     memset(sums, 0, (size_t)(3 * n) * sizeof *sums);
     for (int64_t i = 0; i < k; i += ROWS) {
-        RmilFeatures x = rmil_features_of(step->bag, i, MIN(ROWS, k - i));
-        back_block(w->r + i * n, x.rows, n, w->a + i, ds + i, w->u, w->v, dz, w->keep, part, part + n, part + 2 * n, dr);
+        back_block(w->r + i * n, MIN(ROWS, k - i), n, w->a + i, ds + i, us, vs, part, part + n, part + 2 * n);
         for (int64_t j = 0; j < 3 * n; j++) sums[j] += (double)part[j];
-        if (!rmil_features_backward(&x, dr, n, i > 0, rmil_step_gradient(step, W1), arena, error)) return FALSE;
     }
+    const RmilFeatures x = rmil_features_of(step->bag, 0, k);
+    const RmilMaskedTerm terms[] = {{w->a, vs}, {ds, us}};
+    if (!rmil_masked_backward(&x, w->r, n, terms, 2, rmil_step_gradient(step, W1), arena, error)) return FALSE;
     float *p = part, *q = part + n, *db1 = rmil_step_gradient(step, B1);
     for (int64_t j = 0; j < n; j++) p[j] = (float)sums[j], q[j] = (float)sums[n + j], db1[j] = (float)sums[2 * n + j];
     double total = 0;

@@ -91,10 +91,12 @@ static gboolean forward(const RmilStep *step, Work *w, RmilArena *arena, RmilOut
     const int64_t k = step->bag->count, n = step->config->hidden, m = step->config->attention_dim;
     double *sum = rmil_arena_take(arena, n, sizeof *sum, error);
     if (!sum || !take(step, w, arena, error)) return FALSE;
+    const float *wt = rmil_transposed(rmil_step_parameter(step, WH), n, step->config->dim, arena, error);
+    if (!wt) return FALSE;
     for (int64_t i = 0; i < k; i += ROWS) {
         RmilFeatures x = rmil_features_of(step->bag, i, MIN(ROWS, k - i));
         float *h = w->h + i * n, *u = w->gates + (step->gradient ? i * 2 * m : 0);
-        if (!rmil_features_forward(&x, rmil_step_parameter(step, WH), n, h, arena, error)) return FALSE;
+        if (!rmil_features_forward(&x, wt, n, h, arena, error)) return FALSE;
         rmil_rows_relu(h, x.rows, n, rmil_step_parameter(step, BH));
         w->keep = rmil_dropout(step, 0, i, x.rows, n, h);
         if (!rmil_gemm(FALSE, TRUE, x.rows, m, n, 1, h, n, rmil_step_parameter(step, WA), n, 0, u, 2 * m, error) ||

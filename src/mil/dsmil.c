@@ -2,11 +2,12 @@
  * logits c, the scores s and the pooled values are all linear in R, so that only vectors meet the large matrices:
  *   c = R W2ᵀw_i + …;   F_t = W2 R_t + b2;   Q_t = W_q F_t + b_q;   g = W_qᵀ Q_t;   s = R W2ᵀg + b2·g + b_q·Q_t
  *   f = Σ a_k F_k = W2 Rᵀa + b2 Σa;   P = Σ a_k V_k = W_v f + b_v Σa;   B = LayerNorm(P);   z = ½ (B·w_b + b_b + c_t)
- * and X enters two products a step: X W1ᵀ and dZᵀ X. */
+ * and X enters two products a step: X W1ᵀ and, by the signs of R, dZᵀ X (masked.h). */
 #include "attention.h"
 #include "gemm.h"
 #include "guide.h"
 #include "layernorm.h"
+#include "masked.h"
 #include "onnx.h"
 #include "rows.h"
 
@@ -93,10 +94,12 @@ static gboolean forward(const RmilStep *step, Work *w, RmilArena *arena, RmilOut
 
     rmil_transposed_vector(w2, d, n, wi, FALSE, w->u); /* for c; below the same memory is for s */
     float shift = (float)(rmil_dot(b2, wi, d) + (double)rmil_step_parameter(step, BI)[0]);
+    const float *wt = rmil_transposed(rmil_step_parameter(step, W1), n, d, arena, error);
+    if (!wt) return FALSE;
     for (int64_t i = 0; i < k; i += ROWS) {
         RmilFeatures x = rmil_features_of(step->bag, i, MIN(ROWS, k - i));
         float *r = w->r + i * n;
-        if (!rmil_features_forward(&x, rmil_step_parameter(step, W1), n, r, arena, error)) return FALSE;
+        if (!rmil_features_forward(&x, wt, n, r, arena, error)) return FALSE;
         rmil_rows_relu(r, x.rows, n, rmil_step_parameter(step, B1));
         w->keep = rmil_dropout(step, 0, i, x.rows, n, r);
         rmil_rows_dot(r, x.rows, n, w->u, shift, w->c + i);
@@ -126,18 +129,16 @@ static gboolean forward(const RmilStep *step, Work *w, RmilArena *arena, RmilOut
     return TRUE;
 }
 
-/* One block of dZ = 1[R > 0] ∘ keep (a dpᵀ + ds uᵀ), written over R, after its share of q = Rᵀ ds and ∂b1 = Σ dZ. */
-RMIL_CLONES static void back_block(float *r, int64_t rows, int64_t n, const float *a, const float *ds, const float *dp,
-                                   const float *u, float keep, float *q, float *db) {
+/* One block's share of q = Rᵀ ds and of ∂b1 = Σ dZ; dps and us: ∂L/∂p and u as dZ = 1[R > 0] ∘ (a dpsᵀ + ds usᵀ) has them. */
+RMIL_CLONES static void back_block(const float *r, int64_t rows, int64_t n, const float *a, const float *ds, const float *dps,
+                                   const float *us, float *q, float *db) {
     for (int64_t k = 0; k < rows; k++) {
-        const float ak = keep * a[k], sk = ds[k], uk = keep * ds[k];
-        float *row = r + k * n;
+        const float ak = a[k], sk = ds[k];
+        const float *row = r + k * n;
 #pragma omp simd
         for (int64_t i = 0; i < n; i++) {
-            float d = row[i] > 0.0f ? ak * dp[i] + uk * u[i] : 0.0f;
             q[i] += sk * row[i];
-            db[i] += d;
-            row[i] = d;
+            db[i] += row[i] > 0.0f ? ak * dps[i] + sk * us[i] : 0.0f;
         }
     }
 }
@@ -177,23 +178,25 @@ static void backward_query(const RmilStep *step, const Work *w, double slope, co
     rmil_step_gradient(step, BI)[0] = half;
 }
 
-/* From ds = ∂L/∂s on. R becomes dZ on the way. */
+/* From ds = ∂L/∂s on. */
 static gboolean backward(const RmilStep *step, const Work *w, double slope, const float *ds, const float *df,
                          const float *dp, RmilArena *arena, GError **error) {
     const int64_t k = step->bag->count, d = step->config->dim, n = step->config->hidden;
     float *wide = rmil_arena_floats(arena, 2 * d + step->config->attention_dim, error);
-    float *narrow = rmil_arena_floats(arena, 3 * n, error), *q = narrow, *part = narrow + n;
+    float *narrow = rmil_arena_floats(arena, 5 * n, error), *q = narrow, *part = narrow + n;
+    float *dps = narrow + 3 * n, *us = narrow + 4 * n;
     double *sums = rmil_arena_take(arena, 2 * n, sizeof *sums, error);
     if (!wide || !narrow || !sums) return FALSE;
+    for (int64_t j = 0; j < n; j++) dps[j] = w->keep * dp[j], us[j] = w->keep * w->u[j];
     memset(sums, 0, (size_t)(2 * n) * sizeof *sums);
     for (int64_t i = 0; i < k; i += ROWS) {
-        RmilFeatures x = rmil_features_of(step->bag, i, MIN(ROWS, k - i));
-        float *r = w->r + i * n;
         memset(part, 0, (size_t)(2 * n) * sizeof *part);
-        back_block(r, x.rows, n, w->a + i, ds + i, dp, w->u, w->keep, part, part + n);
+        back_block(w->r + i * n, MIN(ROWS, k - i), n, w->a + i, ds + i, dps, us, part, part + n);
         for (int64_t j = 0; j < 2 * n; j++) sums[j] += (double)part[j];
-        if (!rmil_features_backward(&x, r, n, i > 0, rmil_step_gradient(step, W1), arena, error)) return FALSE;
     }
+    const RmilFeatures x = rmil_features_of(step->bag, 0, k);
+    const RmilMaskedTerm terms[] = {{w->a, dps}, {ds, us}};
+    if (!rmil_masked_backward(&x, w->r, n, terms, 2, rmil_step_gradient(step, W1), arena, error)) return FALSE;
     double total = 0;
     for (int64_t i = 0; i < k; i++) total += (double)ds[i];
     for (int64_t j = 0; j < n; j++) q[j] = (float)sums[j];

@@ -125,13 +125,13 @@ static gboolean product(const Matrix *a, const Matrix *b, const Matrix *c, GErro
     return status == dnnl_success || failed(status, error);
 }
 
-static gboolean forward_bfloat16(const RmilFeatures *x, const float *w, int64_t n, float *z, RmilArena *arena,
+static gboolean forward_bfloat16(const RmilFeatures *x, const float *wt, int64_t n, float *z, RmilArena *arena,
                                  GError **error) {
     uint16_t *narrow = rmil_arena_take(arena, n * x->dim, sizeof *narrow, error);
     if (!narrow) return FALSE;
-    rmil_to_bfloat16(w, n * x->dim, narrow);
+    rmil_to_bfloat16(wt, n * x->dim, narrow);
     Matrix a = {(void *)x->data, dnnl_bf16, x->rows, x->dim, x->dim, 1};
-    Matrix b = {narrow, dnnl_bf16, x->dim, n, 1, x->dim};
+    Matrix b = {narrow, dnnl_bf16, x->dim, n, n, 1};
     Matrix c = {z, dnnl_f32, x->rows, n, n, 1};
     return product(&a, &b, &c, error);
 }
@@ -164,27 +164,36 @@ static void copy_panel(const RmilFeatures *x, int64_t first, int64_t rows, int64
 }
 
 /* Through float32 panels, one after the other. */
-static gboolean by_panels(const RmilFeatures *x, const float *w, float *z, int64_t n, gboolean forward, gboolean add,
+static gboolean by_panels(const RmilFeatures *x, const float *wt, float *z, int64_t n, gboolean forward, gboolean add,
                           float *g, RmilArena *arena, GError **error) {
     const int64_t d = x->dim, stride = rows_collide(d) ? d + 16 : d;
     float *panel = rmil_arena_floats(arena, MIN(PANEL, x->rows) * stride, error);
     for (int64_t i = 0; panel && i < x->rows; i += PANEL) {
         int64_t rows = MIN(PANEL, x->rows - i);
         copy_panel(x, i, rows, stride, panel);
-        if (!(forward ? rmil_gemm(FALSE, TRUE, rows, n, d, 1, panel, stride, w, d, 0, z + i * n, n, error)
+        if (!(forward ? rmil_gemm(FALSE, FALSE, rows, n, d, 1, panel, stride, wt, n, 0, z + i * n, n, error)
                       : rmil_gemm(TRUE, FALSE, n, d, rows, 1, z + i * n, n, panel, stride, add || i ? 1 : 0, g, d, error)))
             return FALSE;
     }
     return panel != NULL;
 }
 
-gboolean rmil_features_forward(const RmilFeatures *x, const float *w, int64_t n, float *z, RmilArena *arena,
+float *rmil_transposed(const float *w, int64_t n, int64_t dim, RmilArena *arena, GError **error) {
+    enum { TILE = 32 };
+    float *wt = rmil_arena_floats(arena, n * dim, error);
+    for (int64_t i = 0; wt && i < n; i += TILE)
+        for (int64_t j = 0; j < dim; j++)
+            for (int64_t r = i; r < MIN(i + TILE, n); r++) wt[j * n + r] = w[r * dim + j];
+    return wt;
+}
+
+gboolean rmil_features_forward(const RmilFeatures *x, const float *wt, int64_t n, float *z, RmilArena *arena,
                                GError **error) {
     const int64_t d = x->dim;
-    if (x->precision == RMIL_FLOAT32) return rmil_gemm(FALSE, TRUE, x->rows, n, d, 1, x->data, d, w, d, 0, z, n, error);
+    if (x->precision == RMIL_FLOAT32) return rmil_gemm(FALSE, FALSE, x->rows, n, d, 1, x->data, d, wt, n, 0, z, n, error);
     RmilArenaMark mark = rmil_arena_mark(arena);
-    gboolean done = rmil_gemm_bfloat16() ? forward_bfloat16(x, w, n, z, arena, error)
-                                         : by_panels(x, w, z, n, TRUE, FALSE, NULL, arena, error);
+    gboolean done = rmil_gemm_bfloat16() ? forward_bfloat16(x, wt, n, z, arena, error)
+                                         : by_panels(x, wt, z, n, TRUE, FALSE, NULL, arena, error);
     rmil_arena_release(arena, mark);
     return done;
 }

@@ -16,15 +16,21 @@ typedef struct {
     RmilPrecision precision;
 } RmilFeatures;
 
+static inline RmilFeatures rmil_features_part(const RmilFeatures *x, int64_t first, int64_t rows) {
+    size_t size = x->precision == RMIL_BFLOAT16 ? sizeof(uint16_t) : sizeof(float);
+    return (RmilFeatures){(const char *)x->data + (size_t)first * (size_t)x->dim * size, rows, x->dim, x->precision};
+}
 static inline RmilFeatures rmil_features_of(const RmilBag *bag, int64_t first, int64_t rows) {
-    size_t size = bag->precision == RMIL_BFLOAT16 ? sizeof(uint16_t) : sizeof(float);
-    return (RmilFeatures){(const char *)bag->features + (size_t)first * (size_t)bag->dim * size, rows, bag->dim,
-                          bag->precision};
+    const RmilFeatures all = {bag->features, bag->count, bag->dim, bag->precision};
+    return rmil_features_part(&all, first, rows);
 }
 
-/* Z (rows × n) = X Wᵀ with W n × dim, both dense. bfloat16 X: on processors that multiply bfloat16, W is rounded to
+/* Wᵀ (dim × n) of W (n × dim), in the arena: what rmil_features_forward takes, once per bag; NULL on failure. Products are a
+ * tenth faster with it than with W. */
+float *rmil_transposed(const float *w, int64_t n, int64_t dim, RmilArena *arena, GError **error);
+/* Z (rows × n) = X Wᵀ with Wᵀ dim × n, both dense. bfloat16 X: on processors that multiply bfloat16, W is rounded to
  * bfloat16 and products are summed in float32; elsewhere X is widened block by block. The arena holds the panels. */
-gboolean rmil_features_forward(const RmilFeatures *x, const float *w, int64_t n, float *z, RmilArena *arena,
+gboolean rmil_features_forward(const RmilFeatures *x, const float *wt, int64_t n, float *z, RmilArena *arena,
                                GError **error);
 /* G (n × dim) = Zᵀ X + (add ? G : 0) with Z rows × n, dense. */
 gboolean rmil_features_backward(const RmilFeatures *x, const float *z, int64_t n, gboolean add, float *g,

@@ -235,9 +235,11 @@ static gboolean forward(Work *w, RmilOutcome *outcome, RmilArena *arena, GError 
     const int norm = patch_norm(step->config);
     RmilBlockCache *caches = rmil_arena_take(arena, step->config->patch_depth, sizeof *caches, error);
     if (!caches) return FALSE;
+    const float *wt = rmil_transposed(rmil_step_parameter(step, PROJ), d, step->config->dim, arena, error);
+    if (!wt) return FALSE;
     for (int64_t i = 0; i < k; i += ROWS) {
         RmilFeatures x = rmil_features_of(step->bag, i, MIN(ROWS, k - i));
-        if (!rmil_features_forward(&x, rmil_step_parameter(step, PROJ), d, w->projected + i * d, arena, error)) return FALSE;
+        if (!rmil_features_forward(&x, wt, d, w->projected + i * d, arena, error)) return FALSE;
     }
     for (int64_t c = 0; c < w->chunks; c++)
         if (!forward_chunk(w, c, caches, error)) return FALSE;

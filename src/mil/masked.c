@@ -1,0 +1,166 @@
+/* A product with a matrix of zeros and ones by tables (the method of four Russians). Row i of 1[R > 0]ᵀ diag(weight) X is a sum
+ * over the patches k whose R_ki is positive. Patches are taken in groups of GROUP; of each group all sums of subsets are
+ * tabled once, LANES columns of X wide, and then every i adds the entry of its own subset: one load and one addition where
+ * a matrix product has GROUP multiplications. */
+#include "masked.h"
+
+#include <string.h>
+
+#define GROUP 5
+#define ENTRIES (1 << GROUP)
+#define GROUPS 8               /* tables at once: 16 KiB */
+#define BLOCK (GROUP * GROUPS) /* patches whose bits fit in one word */
+#define LANES 16
+#define FIRST_BIT 6 /* a group's bits, in place, are the offset of its entry in bytes: 64 per entry */
+#define MOST_ROWS (12 * BLOCK)
+#define PANEL_FLOATS (INT64_C(1) << 19)
+/* Below this many rows of G the tables cost more than they save. */
+#define FEW 32
+
+typedef float Lanes __attribute__((vector_size(LANES * sizeof(float)), may_alias));
+G_STATIC_ASSERT(sizeof(Lanes) == 1 << FIRST_BIT && FIRST_BIT + BLOCK <= 64);
+
+/* One panel of patches: their features times weight, by slices of LANES columns, and their masks. */
+typedef struct {
+    int64_t rows, blocks; /* rows: room, a multiple of BLOCK; blocks: in use */
+    int64_t slices;
+    float *values;        /* slices × rows × LANES */
+    uint64_t *bits;       /* blocks × n: bit FIRST_BIT + j is set where R > 0 in patch j of the block */
+    float *row;           /* slices × LANES: a patch that is widened or filled up with zeros */
+    float *tables;        /* GROUPS × ENTRIES × LANES */
+    float *sums;          /* n × LANES */
+} Panel;
+
+RMIL_CLONES static void set_bits(const float *r, int64_t n, int shift, uint64_t *bits) {
+    for (int64_t i = 0; i < n; i++) bits[i] |= (uint64_t)(r[i] > 0.0f) << shift;
+}
+
+/* Puts patch k into place `at`. */
+RMIL_CLONES static void put(Panel *p, const RmilFeatures *x, int64_t k, float weight, int64_t at) {
+    const gboolean wide = x->precision == RMIL_FLOAT32;
+    const float *row = wide ? (const float *)x->data + k * x->dim : p->row;
+    if (!wide) rmil_from_bfloat16((const uint16_t *)x->data + k * x->dim, x->dim, p->row);
+    else if (x->dim % LANES) row = memcpy(p->row, row, (size_t)x->dim * sizeof(float));
+    for (int64_t s = 0; s < p->slices; s++) {
+        float *out = p->values + (s * p->rows + at) * LANES;
+        const float *in = row + s * LANES;
+#pragma omp simd
+        for (int i = 0; i < LANES; i++) out[i] = weight * in[i];
+    }
+}
+
+/* Every sum of a subset of the group's rows. The empty one is Σ 0 · row: a NaN reaches every entry. */
+RMIL_INLINE void fill_table(const float *values, float *table) {
+    const Lanes *in = (const Lanes *)(const void *)values;
+    Lanes *out = (Lanes *)(void *)table, none = in[0] * 0.0f;
+    for (int j = 1; j < GROUP; j++) none += in[j] * 0.0f;
+    out[0] = none;
+    for (int j = 0; j < GROUP; j++)
+        for (int e = 0; e < 1 << j; e++) out[(1 << j) + e] = out[e] + in[j];
+}
+
+/* sums (n × LANES) = one slice of 1[R > 0]ᵀ · values. Two running sums hide the additions' latency. */
+RMIL_CLONES static void sum_slice(const Panel *p, const float *values, int64_t n) {
+    memset(p->sums, 0, (size_t)(n * LANES) * sizeof(float));
+    Lanes *sums = (Lanes *)(void *)p->sums;
+    for (int64_t b = 0; b < p->blocks; b++) {
+        const uint64_t *bits = p->bits + b * n;
+        for (int t = 0; t < GROUPS; t++)
+            fill_table(values + (b * BLOCK + t * GROUP) * LANES, p->tables + t * ENTRIES * LANES);
+        for (int64_t i = 0; i < n; i++) {
+            uint64_t at = bits[i];
+            const char *table = (const char *)p->tables;
+            Lanes even = sums[i], odd = {0};
+            for (int t = 0; t < GROUPS; t += 2) {
+                even += *(const Lanes *)(const void *)(table + (at & ((ENTRIES - 1) << FIRST_BIT)));
+                at >>= GROUP, table += sizeof(Lanes) * ENTRIES;
+                odd += *(const Lanes *)(const void *)(table + (at & ((ENTRIES - 1) << FIRST_BIT)));
+                at >>= GROUP, table += sizeof(Lanes) * ENTRIES;
+            }
+            sums[i] = even + odd;
+        }
+    }
+}
+
+/* G += scale ∘ 1[R > 0]ᵀ · values of the panel. */
+RMIL_CLONES static void add_panel(const Panel *p, const float *scale, int64_t n, int64_t dim, float *g) {
+    for (int64_t s = 0; s < p->slices; s++) {
+        const int64_t width = MIN(LANES, dim - s * LANES);
+        sum_slice(p, p->values + s * p->rows * LANES, n);
+        for (int64_t i = 0; i < n; i++) {
+            float *out = g + i * dim + s * LANES;
+            const float *sum = p->sums + i * LANES;
+            for (int64_t j = 0; j < width; j++) out[j] += scale[i] * sum[j];
+        }
+    }
+}
+
+/* The patches of one term from *next on, as many as the panel holds; blocks are filled up with zeros. */
+static void fill_panel(Panel *p, const RmilFeatures *x, const float *r, int64_t n, const float *weight, int64_t *next) {
+    int64_t at = 0;
+    for (; *next < x->rows && at < p->rows; ++*next) {
+        if (weight[*next] == 0.0f) continue;
+        uint64_t *bits = p->bits + at / BLOCK * n;
+        if (at % BLOCK == 0) memset(bits, 0, (size_t)n * sizeof *bits);
+        set_bits(r + *next * n, n, FIRST_BIT + (int)(at % BLOCK), bits);
+        put(p, x, *next, weight[*next], at++);
+    }
+    p->blocks = (at + BLOCK - 1) / BLOCK;
+    for (int64_t s = 0; s < p->slices; s++)
+        memset(p->values + (s * p->rows + at) * LANES, 0, (size_t)((p->blocks * BLOCK - at) * LANES) * sizeof(float));
+}
+
+static gboolean by_tables(const RmilFeatures *x, const float *r, int64_t n, const RmilMaskedTerm *terms, int count,
+                          float *g, RmilArena *arena, GError **error) {
+    Panel p = {.slices = (x->dim + LANES - 1) / LANES};
+    p.rows = CLAMP(PANEL_FLOATS / (p.slices * LANES), BLOCK, MIN(MOST_ROWS, x->rows + BLOCK - 1)) / BLOCK * BLOCK;
+    p.values = rmil_arena_floats(arena, p.slices * p.rows * LANES, error);
+    p.bits = rmil_arena_take(arena, p.rows / BLOCK * n, sizeof *p.bits, error);
+    p.row = rmil_arena_floats(arena, p.slices * LANES, error);
+    p.tables = rmil_arena_floats(arena, GROUPS * ENTRIES * LANES, error);
+    p.sums = rmil_arena_floats(arena, n * LANES, error);
+    if (!p.values || !p.bits || !p.row || !p.tables || !p.sums) return FALSE;
+    memset(p.row, 0, (size_t)(p.slices * LANES) * sizeof(float));
+    memset(g, 0, (size_t)(n * x->dim) * sizeof *g);
+    for (int t = 0; t < count; t++)
+        for (int64_t next = 0; next < x->rows;) {
+            fill_panel(&p, x, r, n, terms[t].weight, &next);
+            if (p.blocks) add_panel(&p, terms[t].scale, n, x->dim, g);
+        }
+    return TRUE;
+}
+
+/* -- by a matrix product --------------------------------------------------------------------------------------------------- */
+#define ROWS 1024
+
+/* dz (rows × n) += 1[R > 0] ∘ weight scaleᵀ */
+RMIL_CLONES static void add_term(const float *r, int64_t rows, int64_t n, const float *weight, const float *scale, float *dz) {
+    for (int64_t k = 0; k < rows; k++) {
+        const float *row = r + k * n, w = weight[k];
+        float *out = dz + k * n;
+#pragma omp simd
+        for (int64_t i = 0; i < n; i++) out[i] += row[i] > 0.0f ? w * scale[i] : 0.0f;
+    }
+}
+
+static gboolean by_product(const RmilFeatures *x, const float *r, int64_t n, const RmilMaskedTerm *terms, int count,
+                           float *g, RmilArena *arena, GError **error) {
+    float *dz = rmil_arena_floats(arena, MIN(x->rows, ROWS) * n, error);
+    if (!dz) return FALSE;
+    for (int64_t i = 0; i < x->rows; i += ROWS) {
+        const RmilFeatures part = rmil_features_part(x, i, MIN(ROWS, x->rows - i));
+        memset(dz, 0, (size_t)(part.rows * n) * sizeof *dz);
+        for (int t = 0; t < count; t++) add_term(r + i * n, part.rows, n, terms[t].weight + i, terms[t].scale, dz);
+        if (!rmil_features_backward(&part, dz, n, i > 0, g, arena, error)) return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean rmil_masked_backward(const RmilFeatures *x, const float *r, int64_t n, const RmilMaskedTerm *terms, int count,
+                              float *g, RmilArena *arena, GError **error) {
+    const gboolean product = n < FEW || (x->precision == RMIL_BFLOAT16 && rmil_gemm_bfloat16());
+    RmilArenaMark mark = rmil_arena_mark(arena);
+    gboolean done = (product ? by_product : by_tables)(x, r, n, terms, count, g, arena, error);
+    rmil_arena_release(arena, mark);
+    return done;
+}
