@@ -18,4 +18,14 @@ GOptionEntry *convert_model_entries(ConvertModel *options); /* free with g_free 
 gboolean convert_is_model(const char *to);
 gboolean convert_model(Cli *cli, const ConvertModel *options, const char *from, const char *to, GError **error);
 
+/* -- features ----------------------------------------------------------------------------------------------------------------- */
+typedef struct {
+    gchar *layout, *cohort, *precision; /* NULL: not given */
+    gdouble mpp, patch_size;            /* 0: not given */
+} ConvertFeatures;
+void convert_features_clear(ConvertFeatures *options);
+GOptionEntry *convert_features_entries(ConvertFeatures *options); /* free with g_free */
+/* One file or a folder. Files that cannot be converted are reported; FALSE only when nothing can begin. */
+gboolean convert_features(Cli *cli, const ConvertFeatures *options, const char *from, const char *to, GError **error);
+
 #endif

@@ -25,6 +25,7 @@ typedef struct {
 /* Each command: argv without the program's name, argv[0] is the command. Returns the exit status. */
 int command_check(int argc, char **argv);
 int command_compare(int argc, char **argv);
+int command_cohort(int argc, char **argv);
 int command_convert(int argc, char **argv);
 int command_encode(int argc, char **argv);
 int command_evaluate(int argc, char **argv);

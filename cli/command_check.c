@@ -42,7 +42,7 @@ static gboolean check_row(Checking *c, int64_t i, GError **error) {
     }
     if (row->features) {
         g_autoptr(RmilBag) bag = rmil_bag_read(row->features, row->id, RMIL_FLOAT32, RMIL_BAG_ALL, error);
-        if (!bag) return FALSE;
+        if (!bag || ((row->slide || row->annotation) && !rmil_bag_locate(bag, row->slide, work_mpp(work, i), error))) return FALSE;
         c->dim[i] = bag->dim;
         if (bag->slide_width > 0) {
             options.slide_width = bag->slide_width;

@@ -2,25 +2,28 @@
 #include "cli-convert.h"
 
 int command_convert(int argc, char **argv) {
-    static const CliUsage usage = {"IN OUT", "Turns a model into another program's format, or takes another program's.",
-                                   "OUT.onnx: for ONNX runtimes. OUT.safetensors: for rankmil and PyTorch, from a model of rankmil or from a\n"
-                                   "state_dict of the paper's code (.pth or .safetensors). docs/models.md says what the files hold.", 2, 2};
+    static const CliUsage usage = {"IN OUT", "Turns features or a model into another program's format, or takes another program's.",
+                                   "Models: OUT.onnx is for ONNX runtimes; OUT.safetensors for rankmil and PyTorch, from a model of rankmil or\n"
+                                   "from a state_dict of the paper's code (.pth or .safetensors). docs/models.md says what the files hold.\n\n"
+                                   "Features: IN is a feature file of rankmil, CLAM (.h5, .pt), TRIDENT, STAMP or the paper's code, or a folder\n"
+                                   "of such (of CLAM's, the one that holds h5_files and pt_files); OUT is a file, or a folder for one file per\n"
+                                   "slide. Numbers stay the same bit for bit. docs/formats.md has the layouts.", 2, 2};
     Cli cli;
     ConvertModel model;
+    ConvertFeatures features = {0};
     int status;
     convert_model_init(&model);
-    g_autofree GOptionEntry *models = convert_model_entries(&model);
-    const GOptionEntry *groups[] = {models, NULL};
+    g_autofree GOptionEntry *models = convert_model_entries(&model), *layouts = convert_features_entries(&features);
+    const GOptionEntry *groups[] = {layouts, models, NULL};
     if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) {
         convert_model_clear(&model);
+        convert_features_clear(&features);
         return status;
     }
     GError *error = NULL;
-    if (!convert_is_model(argv[2])) {
-        convert_model_clear(&model);
-        return cli_usage(&cli, "%s: the name of a model ends in .onnx or .safetensors", argv[2]);
-    }
-    gboolean done = convert_model(&cli, &model, argv[1], argv[2], &error);
+    gboolean done = convert_is_model(argv[2]) ? convert_model(&cli, &model, argv[1], argv[2], &error)
+                                              : convert_features(&cli, &features, argv[1], argv[2], &error);
     convert_model_clear(&model);
+    convert_features_clear(&features);
     return done ? cli_done(&cli) : cli_fail(&cli, error);
 }

@@ -6,10 +6,12 @@
 
 enum { TOP_PATCHES = 24 }; /* in the montage */
 
-static gboolean is_hdf5(const char *path) {
+/* HDF5, or a PyTorch file. */
+static gboolean holds_features(const char *path) {
     char head[8] = "";
     FILE *file = fopen(path, "rb");
-    gboolean yes = file && fread(head, 1, 8, file) == 8 && memcmp(head, "\x89HDF\r\n\x1a\n", 8) == 0;
+    gboolean read = file && fread(head, 1, 8, file) == 8;
+    gboolean yes = read && (memcmp(head, "\x89HDF\r\n\x1a\n", 8) == 0 || (g_str_has_suffix(path, ".pt") && memcmp(head, "PK\3\4", 4) == 0));
     if (file) fclose(file);
     return yes;
 }
@@ -19,7 +21,7 @@ static gboolean write_inputs(const char *folder, char **inputs, int count, char 
     g_autoptr(GString) out = g_string_new("slide,features\n");
     for (int i = 0; i < count; i++) {
         g_autofree char *full = g_canonicalize_filename(inputs[i], NULL);
-        gboolean features = is_hdf5(full);
+        gboolean features = holds_features(full);
         rmil_csv_append(out, features ? "" : full, ',');
         rmil_csv_append(out, features ? full : "", '\n');
     }
@@ -27,12 +29,16 @@ static gboolean write_inputs(const char *folder, char **inputs, int count, char 
     return rmil_file_write(*path, out->str, out->len, error);
 }
 
+static gboolean has_places(const RmilBag *bag) { return bag->coords && bag->coords_um == 0; }
+
 static gboolean write_scores(const RmilBag *bag, const float *scores, const float *attention, const char *path, GError **error) {
     g_autoptr(GString) out = g_string_new("patch,x,y,score,attention\n");
-    for (int64_t i = 0; i < bag->count; i++)
-        g_string_append_printf(out, "%" G_GINT64_FORMAT ",%" G_GINT64_FORMAT ",%" G_GINT64_FORMAT ",%.9g,%.9g\n", i,
-                               bag->coords ? bag->coords[2 * i] : 0, bag->coords ? bag->coords[2 * i + 1] : 0, (double)scores[i],
-                               (double)attention[i]);
+    for (int64_t i = 0; i < bag->count; i++) {
+        g_string_append_printf(out, "%" G_GINT64_FORMAT, i);
+        if (has_places(bag)) g_string_append_printf(out, ",%" G_GINT64_FORMAT ",%" G_GINT64_FORMAT, bag->coords[2 * i], bag->coords[2 * i + 1]);
+        else g_string_append(out, ",,");
+        g_string_append_printf(out, ",%.9g,%.9g\n", (double)scores[i], (double)attention[i]);
+    }
     return rmil_file_write(path, out->str, out->len, error);
 }
 
@@ -59,11 +65,13 @@ static gboolean predict_row(Work *work, int64_t i, const RmilModel *model, GStri
                     bag->dim, rmil_model_config(model)->dim);
         return FALSE;
     }
+    g_autoptr(GError) placeless = NULL;
+    if (!rmil_bag_locate(bag, row->slide, work_mpp(work, i), &placeless)) rmil_monitor_warn(&work->cli->monitor, "%s", placeless->message);
     g_autofree float *scores = g_new(float, bag->count), *attention = g_new(float, bag->count);
     RmilPrediction prediction;
     if (!rmil_model_predict(model, bag, -1, &prediction, scores, attention, error) ||
         !write_scores(bag, scores, attention, patches, error) ||
-        (bag->coords && bag->patch_size_level0 > 0 &&
+        (has_places(bag) && bag->patch_size_level0 > 0 &&
          !rmil_qupath_write(bag->coords, attention, scores, bag->count, bag->patch_size_level0, qupath, error)) ||
         (row->slide && !draw_row(work, i, bag, model, scores, attention, error)))
         return FALSE;

@@ -3,7 +3,7 @@
 
 gboolean heat_write(const Work *work, const RmilCohortRow *given, const RmilBag *bag, const RmilModel *model, const char *title,
                     const char *path, GError **error) {
-    if (!bag->coords || bag->patch_size_level0 <= 0) {
+    if (!bag->coords || bag->coords_um > 0 || bag->patch_size_level0 <= 0) {
         g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: its features have no coordinates to draw them at", given->id);
         return FALSE;
     }

@@ -21,7 +21,8 @@ static const struct {
     {"report", "one self-contained HTML file from a run's folder", command_report},
     {"metrics", "metrics of any table of labels and scores", command_metrics},
     {"compare", "Mann-Whitney U between two columns of scores", command_compare},
-    {"convert", "models to and from ONNX and PyTorch", command_convert},
+    {"convert", "features and models to and from other programs' files", command_convert},
+    {"cohort", "write the cohort table of a data set from its own folders", command_cohort},
     {"synth", "make a small cohort of H&E-like slides with annotations", command_synth},
 };
 

@@ -34,7 +34,7 @@ static gboolean label_row(Labelling *labelling, int64_t row, int64_t *annotated,
     g_autofree char *tiles = given->features ? g_strdup(given->features) : work_path(work, "tiles", row, "h5");
     g_autofree char *path = work_path(work, "labels", row, "h5");
     g_autoptr(RmilBag) bag = rmil_bag_read(tiles, given->id, RMIL_FLOAT32, RMIL_BAG_NO_FEATURES, error);
-    if (!bag) return FALSE;
+    if (!bag || !rmil_bag_locate(bag, given->slide, work_mpp(work, row), error)) return FALSE;
     if (!bag->coords || bag->patch_size_level0 <= 0) {
         g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA,
                     "%s: has no coordinates or patch_size_level0: its patches cannot be matched with %s", tiles, given->annotation);

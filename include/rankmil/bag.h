@@ -21,6 +21,8 @@ typedef struct {
     int64_t slide_width, slide_height;
     char *source;          /* identity of the encoder and tiling that made it, or NULL */
     gboolean mapped;       /* features lie in a mapped file */
+    gboolean stored_half;  /* the file holds features as float16 */
+    double mpp;            /* µm per level-0 px, where known; 0 */
     double coords_um;      /* 0: coords and patch_size_level0 are level-0 px. Above 0: the file gives micrometres, not
                             * pixels (STAMP); they are in units of this many µm until rmil_bag_set_mpp is told the mpp */
 } RmilBag;
@@ -30,20 +32,24 @@ typedef enum {
     RMIL_BAG_NO_FEATURES = 1 /* read everything but the features */
 } RmilBagFlags;
 
-/* Reads rankmil's layout and, as they are, those of CLAM, TRIDENT, STAMP and the paper's code (docs/formats.md); id: NULL
- * for the file's stem. NaN and infinite features are refused
- * with the patch and column they stand in. Thread-safe (HDF5 is entered by one thread at a time). */
+/* Reads rankmil's layout and, as they are, those of CLAM (.h5 and .pt), TRIDENT, STAMP and the paper's code
+ * (docs/formats.md); id: NULL for the file's stem. A file that does not say the size of its patches gets the spacing of
+ * their grid, where there is one. NaN and infinite features are refused with the patch and column they stand in.
+ * Thread-safe (HDF5 is entered by one thread at a time). */
 RMIL_API RmilBag *rmil_bag_read(const char *path, const char *id, RmilPrecision precision, RmilBagFlags flags,
                                 GError **error);
 RMIL_API void rmil_bag_free(RmilBag *bag);
-/* Coordinates given in µm become level-0 pixels of a slide with this many µm per pixel; others stay as they are. */
+/* Says the slide's µm per level-0 pixel (nothing when ≤ 0): coordinates given in µm become level-0 pixels; others stay. */
 RMIL_API void rmil_bag_set_mpp(RmilBag *bag, double mpp);
+/* The same by the slide's own mpp when `mpp` is not above 0. slide: its path, or NULL. RMIL_ERROR_RESOLUTION when
+ * coordinates are in µm and neither says how many a pixel has; they are left as they are. */
+RMIL_API gboolean rmil_bag_locate(RmilBag *bag, const char *slide, double mpp, GError **error);
 /* Writes float16 (half = TRUE) or float32 features, chunks ≥ 1 MiB. */
 RMIL_API gboolean rmil_bag_write(const RmilBag *bag, const char *path, gboolean half, GError **error);
-/* Reads `from` in any known layout and writes `to` as "rankmil", "clam" or "trident" (rmil_bag_layouts), features as
- * float16 (half) or float32: bit for bit when they were of that type. mpp: of the slide, needed for coordinates in µm. */
-RMIL_API gboolean rmil_bag_convert(const char *from, const char *to, const char *layout, gboolean half, double mpp,
-                                   GError **error);
+/* The same as "rankmil", "clam", "trident" or "stamp" (rmil_bag_layouts); "clam" with a path that ends in .pt writes the
+ * features alone, as a PyTorch tensor. Read and written, float16 and float32 features stay the same bit for bit, as long
+ * as `half` is what `stored_half` said. "stamp" needs the slide's mpp (rmil_bag_set_mpp) where the bag does not imply it. */
+RMIL_API gboolean rmil_bag_write_as(const RmilBag *bag, const char *path, const char *layout, gboolean half, GError **error);
 RMIL_API const char *const *rmil_bag_layouts(void); /* that can be written; NULL-terminated */
 
 /* Features that come in batches: bounded memory, any order of batches, and a killed run goes on where it stopped. Rows
@@ -102,6 +108,19 @@ typedef struct {
  * (path separators), labels other than whole numbers ≥ 0, unknown splits, bad mpp, a patient in two splits. */
 RMIL_API RmilCohort *rmil_cohort_read(const char *path, GError **error);
 RMIL_API void rmil_cohort_free(RmilCohort *cohort);
+
+/* -- the cohort table of a data set's own folders ------------------------------------------------------------------------- */
+typedef struct {
+    int64_t rows, positive, negative, annotated, test;
+    int64_t left_out;      /* slides that the data set itself calls wrong */
+} RmilCohortSummary;
+RMIL_API const char *const *rmil_cohort_layouts(void); /* "camelyon16", "digestpath", "class-folders"; NULL-terminated */
+/* Writes the table of the data set in `folder` to `path` (docs/datasets.md has the layouts), ready for rmil_cohort_read:
+ * labels, official test split, annotations, patients where they are known, a note for slides of which something is known.
+ * What is missing or left out is told to the monitor. positive: for "class-folders", names of the folders that are class 1
+ * (NULL-terminated), or NULL. Archives of annotations are unpacked beside the table. */
+RMIL_API gboolean rmil_cohort_make(const char *layout, const char *folder, const char *path, const char *const *positive,
+                                   RmilCohortSummary *summary, const RmilMonitor *monitor, GError **error);
 
 /* -- all bags of a cohort ---------------------------------------------------------------------------------------------- */
 typedef struct {

@@ -7,6 +7,7 @@
 
 #define RMIL_BAG_COUNT_LIMIT INT64_C(10000000)
 #define RMIL_BAG_DIM_LIMIT INT64_C(65536)
+#define RMIL_SOURCE_ATTRIBUTE "source"
 
 /* One way in which slides' features are stored: one file, and one line in layout.c. */
 typedef struct {
@@ -14,8 +15,12 @@ typedef struct {
     gboolean (*match)(RmilHdf5 *file);
     /* Fills an empty bag (count, dim, arrays, attributes); what every layout must satisfy is checked by the caller. */
     gboolean (*read)(RmilHdf5 *file, RmilBag *bag, RmilBagFlags flags, GError **error);
-    gboolean writes;                                        /* /features and /coords: can be written */
-    gboolean (*put_attributes)(hid_t coords, const RmilBag *bag); /* beside rankmil's own, or NULL */
+    /* writing; all but `writes` may be left out */
+    gboolean writes, micrometres;                                 /* can be written; takes bags whose slide's mpp is not known */
+    const char *features;                                         /* name of the dataset, else "features" */
+    gboolean (*ready)(const char *path, const RmilBag *bag, GError **error); /* is all known that it must say? */
+    gboolean (*put_coords)(RmilHdf5 *file, const RmilBag *bag);   /* instead of rankmil's /coords */
+    gboolean (*put_attributes)(hid_t coords, const RmilBag *bag); /* of /coords, beside rankmil's own */
 } RmilLayout;
 extern const RmilLayout rmil_layout_native, rmil_layout_clam, rmil_layout_trident, rmil_layout_stamp, rmil_layout_patches;
 
@@ -30,7 +35,7 @@ gboolean rmil_layout_features(RmilHdf5 *file, const char *name, RmilBag *bag, Rm
 gboolean rmil_layout_coords(RmilHdf5 *file, const char *name, RmilBag *bag, GError **error);
 gboolean rmil_layout_vector(RmilHdf5 *file, const char *name, hid_t type, size_t size, int64_t count, gboolean integer,
                             void **values, GError **error); /* optional: *values stays NULL when it is not there */
-gboolean rmil_layout_count(const RmilHdf5 *file, const char *name, int64_t count, int64_t dim, GError **error);
+gboolean rmil_layout_count(const char *path, const char *name, int64_t count, int64_t dim, GError **error);
 /* Which of n decoded values is not finite? Fails, naming patch and column. */
 gboolean rmil_not_finite(const char *path, RmilPrecision precision, const void *values, int64_t first_row, int64_t dim,
                          int64_t n, GError **error);
@@ -45,7 +50,18 @@ gboolean rmil_bag_check(const char *path, int64_t count, int64_t dim, GError **e
 typedef gboolean (*RmilRowSource)(gpointer user, int64_t first, int64_t rows, void *raw, GError **error);
 gboolean rmil_container_write(const RmilLayout *layout, const RmilBag *meta, const char *path, gboolean half,
                               RmilRowSource source, gpointer user, GError **error);
-gboolean rmil_bag_write_layout(const RmilLayout *layout, const RmilBag *bag, const char *path, gboolean half, GError **error);
+/* The attributes of /coords that are known. */
+gboolean rmil_container_attributes(hid_t coords, const RmilBag *bag);
+/* One axis of `count` values; nothing for NULL. What fails is remembered in the file. */
+void rmil_container_vector(RmilHdf5 *file, const char *name, hid_t file_type, hid_t memory_type, int64_t count, const void *values);
+/* Ends a file begun with rmil_file_begin and rmil_hdf5_create: all or nothing. */
+gboolean rmil_container_end(RmilHdf5 *file, char *temporary, const char *path, gboolean good, GError **error);
+
+/* 0: the patches lie on no grid. */
+double rmil_bag_grid_spacing(const RmilBag *bag);
+
+/* PyTorch tensors as bags: layout-torch.c. `bag` is empty but for its precision. */
+gboolean rmil_torch_bag_read(const char *path, RmilBag *bag, RmilBagFlags flags, GError **error);
 
 /* NumPy's array files as patch labels: rmil_labels_read. */
 gboolean rmil_npy_match(const char *path);

@@ -67,10 +67,17 @@ gboolean rmil_hdf5_put_number(hid_t object, const char *name, double value) {
     return put(object, name, H5T_STD_I64LE, H5T_NATIVE_INT64, &whole);
 }
 
-/* Of fixed length: variable-length texts need a heap in the file, which h5py reads no better. */
+/* Of fixed length: the file needs no heap. */
 gboolean rmil_hdf5_put_text(hid_t object, const char *name, const char *text) {
     RMIL_HDF5_SCOPE;
     g_auto(RmilHid) type = H5Tcopy(H5T_C_S1);
     if (type < 0 || H5Tset_size(type, strlen(text) + 1) < 0 || H5Tset_cset(type, H5T_CSET_UTF8) < 0) return FALSE;
     return put(object, name, type, type, text);
+}
+
+gboolean rmil_hdf5_put_string(hid_t object, const char *name, const char *text) {
+    RMIL_HDF5_SCOPE;
+    g_auto(RmilHid) type = H5Tcopy(H5T_C_S1);
+    if (type < 0 || H5Tset_size(type, H5T_VARIABLE) < 0 || H5Tset_cset(type, H5T_CSET_UTF8) < 0) return FALSE;
+    return put(object, name, type, type, &text);
 }

@@ -72,6 +72,8 @@ gboolean rmil_hdf5_number(hid_t object, const char *name, double *value);   /* F
 char *rmil_hdf5_text(hid_t object, const char *name);                       /* NULL: not there or not a text */
 gboolean rmil_hdf5_put_number(hid_t object, const char *name, double value); /* int64 when whole, else float64 */
 gboolean rmil_hdf5_put_text(hid_t object, const char *name, const char *text);
+/* Of variable length, which h5py reads as a str and not as bytes: for what other tools read. */
+gboolean rmil_hdf5_put_string(hid_t object, const char *name, const char *text);
 
 /* IEEE half precision, little-endian: what h5py and NumPy call float16. Caller closes it. */
 hid_t rmil_hdf5_half_type(void);

@@ -44,11 +44,12 @@ static gboolean read_place(Reading *reading, hid_t id, const char *name) {
 /* The first patch says D, and with it how much memory all of them take. */
 static gboolean take_dim(Reading *reading, const char *name, int64_t dim, size_t size) {
     RmilBag *bag = reading->bag;
-    if (!rmil_layout_count(reading->file, name, bag->count, dim, &reading->error)) return FALSE;
+    if (!rmil_layout_count(reading->file->path, name, bag->count, dim, &reading->error)) return FALSE;
     if (dim < 1) return rmil_fail(&reading->error, RMIL_ERROR_FORMAT, "%s: /%s has no columns", reading->file->path, name);
     if (bag->count * dim * (int64_t)size / 1100 > reading->file->size) /* no compression shrinks more */
         return rmil_fail(&reading->error, RMIL_ERROR_FORMAT, "%s: has a size that is not plausible", reading->file->path);
     bag->dim = dim;
+    bag->stored_half = size == 2;
     if (reading->flags & RMIL_BAG_NO_FEATURES) return TRUE;
     bag->features = rmil_alloc_features(bag->count, dim * (int64_t)rmil_precision_bytes(bag->precision), &reading->error);
     return bag->features && (reading->row = rmil_alloc(dim, sizeof(float), &reading->error));
@@ -93,7 +94,7 @@ static gboolean patches_read(RmilHdf5 *file, RmilBag *bag, RmilBagFlags flags, G
     H5G_info_t group;
     if (H5Gget_info(file->id, &group) < 0) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: cannot be listed", file->path);
     bag->count = group.nlinks > G_MAXINT32 ? G_MAXINT32 : (int64_t)group.nlinks;
-    if (!rmil_layout_count(file, "", bag->count, 0, error) || !(bag->coords = rmil_alloc(bag->count, 2 * sizeof(int64_t), error)))
+    if (!rmil_layout_count(file->path, "", bag->count, 0, error) || !(bag->coords = rmil_alloc(bag->count, 2 * sizeof(int64_t), error)))
         return FALSE;
     Reading reading = {.file = file, .bag = bag, .flags = flags, .half = rmil_hdf5_half_type()};
     gboolean done = H5Literate(file->id, H5_INDEX_NAME, H5_ITER_INC, NULL, read_patch, &reading) >= 0 && reading.at == bag->count;

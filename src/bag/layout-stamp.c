@@ -44,6 +44,20 @@ static gboolean stamp_coords(RmilHdf5 *file, RmilBag *bag, double unit, GError *
     return done;
 }
 
+/* What rankmil writes beside STAMP's own: with the slide's mpp the coordinates are pixels again. */
+static gboolean add_own(RmilHdf5 *file, RmilBag *bag, GError **error) {
+    double mpp = 0, width = 0, height = 0;
+    if (rmil_hdf5_number(file->id, "slide_mpp", &mpp) && mpp > 0 && mpp < 1000) {
+        rmil_bag_set_mpp(bag, mpp);
+        rmil_layout_attribute(file, "coords", "patch_size_level0", &bag->patch_size_level0);
+        rmil_layout_attribute(file, "coords", "target_mpp", &bag->target_mpp);
+        if (rmil_layout_attribute(file, "coords", "slide_width", &width) && fabs(width) < 0x1p40) bag->slide_width = (int64_t)width;
+        if (rmil_layout_attribute(file, "coords", "slide_height", &height) && fabs(height) < 0x1p40) bag->slide_height = (int64_t)height;
+    }
+    return rmil_layout_vector(file, "tissue", H5T_NATIVE_FLOAT, sizeof(float), bag->count, FALSE, (void **)&bag->tissue, error) &&
+           rmil_layout_vector(file, "patch_labels", H5T_NATIVE_INT8, 1, bag->count, TRUE, (void **)&bag->patch_labels, error);
+}
+
 static gboolean stamp_read(RmilHdf5 *file, RmilBag *bag, RmilBagFlags flags, GError **error) {
     double unit, tile = 0;
     if (!rmil_layout_features(file, "feats", bag, flags, error) || !tile_size(file, bag, &unit, &tile, error) ||
@@ -52,7 +66,40 @@ static gboolean stamp_read(RmilHdf5 *file, RmilBag *bag, RmilBagFlags flags, GEr
     bag->coords_um = NANOMETRE;
     bag->patch_size_level0 = tile / NANOMETRE;
     if (bag->patch_size > 0) bag->target_mpp = tile / bag->patch_size;
+    return add_own(file, bag, error);
+}
+
+/* -- writing: as STAMP 2 does, and what rankmil alone knows beside it ------------------------------------------------------- */
+static double micrometres(const RmilBag *bag) { /* in a unit of the coordinates; 0 not known */
+    if (bag->coords_um > 0) return bag->coords_um;
+    if (bag->mpp > 0) return bag->mpp;
+    return bag->patch_size_level0 > 0 ? bag->target_mpp * bag->patch_size / bag->patch_size_level0 : 0;
+}
+
+static gboolean stamp_ready(const char *path, const RmilBag *bag, GError **error) {
+    if (!(micrometres(bag) > 0))
+        return rmil_fail(error, RMIL_ERROR_RESOLUTION,
+                         "%s: cannot be written: STAMP's coordinates are in µm, and the slide's µm per pixel is not known", path);
+    if (!(bag->patch_size_level0 > 0))
+        return rmil_fail(error, RMIL_ERROR_DATA, "%s: cannot be written: the size of the patches is not known", path);
     return TRUE;
 }
 
-const RmilLayout rmil_layout_stamp = {.name = "stamp", .match = stamp_match, .read = stamp_read};
+static gboolean stamp_put(RmilHdf5 *file, const RmilBag *bag) {
+    RMIL_HDF5_SCOPE;
+    double unit = micrometres(bag);
+    int64_t dims[2] = {bag->count, 2};
+    g_autofree float *places = g_new(float, 2 * bag->count);
+    for (int64_t i = 0; i < 2 * bag->count; i++) places[i] = (float)((double)bag->coords[i] * unit);
+    g_auto(RmilHid) coords = rmil_hdf5_put(file, "coords", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, 2, dims, places);
+    gboolean done = coords >= 0 && rmil_hdf5_put_string(file->id, "stamp_version", "2.0.0") &&
+                    rmil_hdf5_put_string(file->id, "extractor", bag->source ? bag->source : "unknown") &&
+                    rmil_hdf5_put_string(file->id, "unit", "um") && rmil_hdf5_put_string(file->id, "feat_type", "tile") &&
+                    rmil_hdf5_put_number(file->id, "tile_size_um", bag->patch_size_level0 * unit);
+    if (bag->patch_size > 0) done = done && rmil_hdf5_put_number(file->id, "tile_size_px", bag->patch_size);
+    if (bag->coords_um > 0) return done;
+    return done && rmil_hdf5_put_number(file->id, "slide_mpp", unit) && rmil_container_attributes(coords, bag);
+}
+
+const RmilLayout rmil_layout_stamp = {.name = "stamp", .match = stamp_match, .read = stamp_read, .writes = TRUE, .micrometres = TRUE,
+                                      .features = "feats", .ready = stamp_ready, .put_coords = stamp_put};

@@ -35,7 +35,7 @@ static gboolean trident_attributes(hid_t coords, const RmilBag *bag) {
             done = done && rmil_hdf5_put_number(coords, "level0_magnification",
                                                 rint(10 / bag->target_mpp * bag->patch_size_level0 / bag->patch_size));
     }
-    return done && rmil_hdf5_put_text(coords, "name", bag->id ? bag->id : "");
+    return done && rmil_hdf5_put_string(coords, "name", bag->id ? bag->id : "");
 }
 
 const RmilLayout rmil_layout_trident = {

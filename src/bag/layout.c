@@ -28,13 +28,13 @@ gboolean rmil_layout_attribute(RmilHdf5 *file, const char *dataset, const char *
     return id >= 0 && rmil_hdf5_number(id, name, value);
 }
 
-gboolean rmil_layout_count(const RmilHdf5 *file, const char *name, int64_t count, int64_t dim, GError **error) {
-    if (count < 1) return rmil_fail(error, RMIL_ERROR_DATA, "%s: /%s holds no patches", file->path, name);
+gboolean rmil_layout_count(const char *path, const char *name, int64_t count, int64_t dim, GError **error) {
+    if (count < 1) return rmil_fail(error, RMIL_ERROR_DATA, "%s: /%s holds no patches", path, name);
     if (count > RMIL_BAG_COUNT_LIMIT || dim > RMIL_BAG_DIM_LIMIT)
         return rmil_fail(error, RMIL_ERROR_FORMAT,
                          "%s: /%s is %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT ", more than the %" G_GINT64_FORMAT
                          " × %" G_GINT64_FORMAT " that are accepted",
-                         file->path, name, count, dim, RMIL_BAG_COUNT_LIMIT, RMIL_BAG_DIM_LIMIT);
+                         path, name, count, dim, RMIL_BAG_COUNT_LIMIT, RMIL_BAG_DIM_LIMIT);
     return TRUE;
 }
 
@@ -86,14 +86,15 @@ gboolean rmil_layout_features(RmilHdf5 *file, const char *name, RmilBag *bag, Rm
     g_autoptr(RmilDataset) dataset = rmil_dataset_open(file, name, error);
     if (!dataset) return FALSE;
     int rank = dataset->rank;
-    if (rank == 1 && dataset->dims[0] == 0) return rmil_layout_count(file, name, 0, 0, error);
+    if (rank == 1 && dataset->dims[0] == 0) return rmil_layout_count(file->path, name, 0, 0, error);
     if (rank != 2 && !(rank == 3 && dataset->dims[0] == 1))
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s has %d axes; patches × columns are expected", file->path, name, rank);
     if (dataset->element == RMIL_ELEMENT_INTEGER)
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s holds whole numbers; float16 or float32 are expected", file->path, name);
     bag->count = dataset->dims[rank - 2];
     bag->dim = dataset->dims[rank - 1];
-    if (!rmil_layout_count(file, name, bag->count, bag->dim, error)) return FALSE;
+    bag->stored_half = dataset->element == RMIL_ELEMENT_F16;
+    if (!rmil_layout_count(file->path, name, bag->count, bag->dim, error)) return FALSE;
     if (bag->dim < 1) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s has no columns", file->path, name);
     if (flags & RMIL_BAG_NO_FEATURES) return TRUE;
     bag->features = rmil_alloc_features(bag->count, bag->dim * (int64_t)rmil_precision_bytes(bag->precision), error);
@@ -118,7 +119,7 @@ gboolean rmil_layout_coords(RmilHdf5 *file, const char *name, RmilBag *bag, GErr
     if (count != bag->count)
         return rmil_fail(error, RMIL_ERROR_FORMAT,
                          "%s: /%s has %" G_GINT64_FORMAT " rows, the features have %" G_GINT64_FORMAT, file->path, name, count, bag->count);
-    if (!rmil_layout_count(file, name, count, 2, error) || !(bag->coords = rmil_alloc(count, 2 * sizeof(int64_t), error)))
+    if (!rmil_layout_count(file->path, name, count, 2, error) || !(bag->coords = rmil_alloc(count, 2 * sizeof(int64_t), error)))
         return FALSE;
     double width = 0, height = 0;
     rmil_hdf5_number(dataset->id, "patch_size", &bag->patch_size);

@@ -65,7 +65,9 @@ static RmilBag *load_bag(const Load *load, int64_t i, GError **error) {
         rmil_fail(error, RMIL_ERROR_DATA, "%s: holds coordinates but no features", path);
         return NULL;
     }
-    return load->measure || merge_labels(load, row, bag, error) ? g_steal_pointer(&bag) : NULL;
+    if (load->measure) return g_steal_pointer(&bag);
+    rmil_bag_locate(bag, row->slide, row->mpp, NULL); /* training needs no places; who needs them asks for coords_um == 0 */
+    return merge_labels(load, row, bag, error) ? g_steal_pointer(&bag) : NULL;
 }
 
 static gboolean load_task(int64_t i, int worker, gpointer user, GError **error) {

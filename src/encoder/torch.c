@@ -91,10 +91,12 @@ static gboolean add_dict(Naming *naming, const PickleValue *dict, const char *pr
 static gboolean name_tensors(RmilTensors *tensors, const Pickle *pickle, const guint8 **storages, gsize size,
                              GError **error) {
     const PickleValue *result = rmil_pickle_value(pickle, pickle->result);
+    Naming naming = {tensors, pickle, storages, 0, 4 * (int64_t)size, 0, error};
+    if (result->kind == PICKLE_TENSOR)
+        return add_tensor(&naming, "", &g_array_index(pickle->tensors, PickleTensor, result->number));
     if (result->kind != PICKLE_DICT)
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: holds no dictionary of tensors: save the model's state_dict()",
                          rmil_tensors_path(tensors));
-    Naming naming = {tensors, pickle, storages, 0, 4 * (int64_t)size, 0, error};
     return add_dict(&naming, result, "", 0);
 }
 

@@ -1,5 +1,6 @@
 #include "weights.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define FILE_LIMIT ((gsize)8 << 30)
@@ -24,6 +25,33 @@ static gboolean check_name(const char *path, const char *sha256, GError **error)
                      "%s", path, sha256, dash + 1);
 }
 
+static gboolean is_zip(const void *data, gsize size) { return size >= 4 && memcmp(data, "PK\3\4", 4) == 0; }
+
+static gboolean is_legacy(const void *data, gsize size) {
+    return size >= sizeof legacy_start && memcmp(data, legacy_start, sizeof legacy_start) == 0;
+}
+
+gboolean rmil_torch_match(const char *path) {
+    char start[sizeof legacy_start];
+    FILE *file = g_file_test(path, G_FILE_TEST_IS_REGULAR) ? fopen(path, "rbe") : NULL; /* a FIFO would hold us up */
+    gsize got = file ? fread(start, 1, sizeof start, file) : 0;
+    if (file) fclose(file);
+    return is_zip(start, got) || is_legacy(start, got);
+}
+
+RmilTensors *rmil_torch_read(const char *path, GError **error) {
+    gsize size;
+    char *file = rmil_file_read(path, FILE_LIMIT, &size, error);
+    if (!file) return NULL;
+    const guint8 *data = (const guint8 *)file;
+    g_autoptr(RmilTensors) tensors = rmil_tensors_new(path);
+    rmil_tensors_keep(tensors, file, g_free);
+    gboolean good = is_zip(data, size)      ? rmil_torch_zip_read(tensors, data, size, error)
+                    : is_legacy(data, size) ? rmil_torch_legacy_read(tensors, data, size, error)
+                                            : rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not a file of torch.save", path);
+    return good ? g_steal_pointer(&tensors) : NULL;
+}
+
 RmilTensors *rmil_weights_read(const char *path, char sha256[65], GError **error) {
     gsize size;
     char *file = rmil_file_read(path, FILE_LIMIT, &size, error);
@@ -38,13 +66,15 @@ RmilTensors *rmil_weights_read(const char *path, char sha256[65], GError **error
     gboolean good;
     guint64 header = 0;
     if (size >= 9) memcpy(&header, data, 8);
-    if (size >= 4 && memcmp(data, "PK\3\4", 4) == 0)
+    if (is_zip(data, size))
         good = rmil_torch_zip_read(tensors, data, size, error);
-    else if (size >= sizeof legacy_start && memcmp(data, legacy_start, sizeof legacy_start) == 0)
+    else if (is_legacy(data, size))
         good = rmil_torch_legacy_read(tensors, data, size, error);
     else if (size >= 9 && header <= size - 8 && data[8] == '{')
         good = rmil_safetensors_parse(tensors, file, size, error);
     else
         good = rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is neither safetensors nor a file of torch.save", path);
+    if (good && rmil_tensors_find(tensors, ""))
+        good = rmil_fail(error, RMIL_ERROR_FORMAT, "%s: holds one tensor, no dictionary of tensors: save the model's state_dict()", path);
     return good ? g_steal_pointer(&tensors) : NULL;
 }

@@ -8,6 +8,14 @@
  * sha256 (65 bytes, or NULL) gets the file's digest in hexadecimal. */
 RmilTensors *rmil_weights_read(const char *path, char sha256[65], GError **error);
 
+/* Does the file begin as those of torch.save do? FALSE also when it cannot be read. */
+gboolean rmil_torch_match(const char *path);
+/* Anything that torch.save wrote: a dictionary of tensors as above, or one tensor, then named "". */
+RmilTensors *rmil_torch_read(const char *path, GError **error);
+/* One tensor as torch.save(tensor, path) of PyTorch 1.6 and later writes it: torch.load(path, weights_only=True) gives it
+ * back. float32 or float16; the same bytes for the same tensor. */
+gboolean rmil_torch_write(const char *path, const RmilTensor *tensor, GError **error);
+
 /* The two forms of PyTorch's files, from the whole file in memory, which `tensors` keeps. */
 gboolean rmil_torch_zip_read(RmilTensors *tensors, const guint8 *data, gsize size, GError **error);
 gboolean rmil_torch_legacy_read(RmilTensors *tensors, const guint8 *data, gsize size, GError **error);

@@ -1,6 +1,8 @@
 /* Feature files as other tools lay them out (tests/bag/layouts.py writes the same with h5py), and broken ones. */
+#include "encoder/torch_files.h"
 #include "make.h"
 
+#include <math.h>
 #include <string.h>
 
 typedef struct {
@@ -48,6 +50,13 @@ static RmilBag *read_file(Fixture *f) {
     g_assert_cmpstr(bag->id, ==, "slide_1");
     g_assert_true(memcmp(bag->features, f->bag->features, COUNT * DIM * 4) == 0);
     return bag;
+}
+
+static gboolean convert(const char *from, const char *to, const char *layout, double mpp, GError **error) {
+    g_autoptr(RmilBag) bag = rmil_bag_read(from, NULL, RMIL_FLOAT32, RMIL_BAG_ALL, error);
+    if (!bag) return FALSE;
+    rmil_bag_set_mpp(bag, mpp);
+    return rmil_bag_write_as(bag, to, layout, bag->stored_half, error);
 }
 
 static void test_clam(Fixture *f, gconstpointer data) {
@@ -117,9 +126,9 @@ static void test_stamp(Fixture *f, gconstpointer historic) {
     g_assert_cmpfloat(bag->coords_um, ==, 0.001);
     GError *error = NULL;
     g_autofree char *target = g_build_filename(f->folder, "out.h5", NULL);
-    g_assert_false(rmil_bag_convert(f->path, target, "rankmil", FALSE, 0, &error));
+    g_assert_false(convert(f->path, target, "rankmil", 0, &error));
     test_error(&error, RMIL_ERROR_RESOLUTION, "coordinates are in µm");
-    g_assert_true(rmil_bag_convert(f->path, target, "rankmil", FALSE, 0.25, &error));
+    g_assert_true(convert(f->path, target, "rankmil", 0.25, &error));
     rmil_bag_set_mpp(bag, 0.25);
     g_autoptr(RmilBag) out = rmil_bag_read(target, NULL, RMIL_FLOAT32, RMIL_BAG_ALL, &error);
     g_assert_no_error(error);
@@ -165,6 +174,14 @@ static void test_patches(Fixture *f, gconstpointer gzip) {
     g_assert_null(bare->features);
 }
 
+static void assert_same_bytes(const char *path, const char *other) {
+    g_autofree char *a = NULL, *b = NULL;
+    gsize a_size, b_size;
+    g_assert_true(g_file_get_contents(path, &a, &a_size, NULL) && g_file_get_contents(other, &b, &b_size, NULL));
+    g_assert_true(a_size == b_size && memcmp(a, b, a_size) == 0);
+}
+
+/* There and back in every layout: the same bytes. */
 static void test_convert(Fixture *f, gconstpointer data) {
     H5Fclose(f->file);
     GError *error = NULL;
@@ -174,18 +191,66 @@ static void test_convert(Fixture *f, gconstpointer data) {
     for (const char *const *layout = rmil_bag_layouts(); *layout; layout++)
         for (int half = FALSE; half <= TRUE; half++) {
             g_assert_true(rmil_bag_write(f->bag, f->path, half, &error));
-            g_assert_true(rmil_bag_convert(f->path, other, *layout, half, 0, &error));
+            g_assert_true(convert(f->path, other, *layout, 0, &error));
             g_assert_no_error(error);
             g_autoptr(RmilBag) there = rmil_bag_read(other, NULL, RMIL_FLOAT32, RMIL_BAG_ALL, &error);
+            g_assert_no_error(error);
+            g_assert_cmpint(there->stored_half, ==, half);
             compare_bags(there, f->bag);
-            g_assert_true(rmil_bag_convert(other, back, "rankmil", half, 0, &error));
-            g_autofree char *a = NULL, *b = NULL;
-            gsize a_size, b_size;
-            g_assert_true(g_file_get_contents(f->path, &a, &a_size, NULL) && g_file_get_contents(back, &b, &b_size, NULL));
-            g_assert_true(a_size == b_size && memcmp(a, b, a_size) == 0);
+            g_assert_true(convert(other, back, "rankmil", 0, &error));
+            assert_same_bytes(f->path, back);
         }
-    g_assert_false(rmil_bag_convert(f->path, other, "stamp", FALSE, 0, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "no layout named \"stamp\" to write; known are rankmil, clam, trident");
+    g_assert_false(convert(f->path, other, "stump", 0, &error));
+    test_error(&error, RMIL_ERROR_ARGUMENT, "no layout named \"stump\" to write; known are rankmil, clam, trident, stamp");
+}
+
+/* CLAM's pair of a tensor and its coordinates. */
+static void test_pair(Fixture *f, gconstpointer data) {
+    H5Fclose(f->file);
+    GError *error = NULL;
+    g_autofree char *tensor = g_build_filename(f->folder, "clam", "pt_files", "slide_1.pt", NULL),
+                    *coords = g_build_filename(f->folder, "clam", "h5_files", "slide_1.h5", NULL),
+                    *alone = g_build_filename(f->folder, "alone.pt", NULL), *out = g_build_filename(f->folder, "out.h5", NULL);
+    for (int half = FALSE; half <= TRUE; half++) {
+        g_assert_true(rmil_bag_write(f->bag, f->path, half, &error));
+        g_assert_true(convert(f->path, tensor, "clam", 0, &error) && convert(f->path, coords, "clam", 0, &error));
+        g_autoptr(RmilBag) pair = rmil_bag_read(tensor, NULL, RMIL_FLOAT32, RMIL_BAG_ALL, &error);
+        g_assert_no_error(error);
+        g_assert_cmpint(pair->stored_half, ==, half);
+        compare_bags(pair, f->bag);
+        g_assert_true(convert(tensor, out, "rankmil", 0, &error));
+        assert_same_bytes(f->path, out);
+        g_autoptr(RmilBag) bare = rmil_bag_read(tensor, NULL, RMIL_BFLOAT16, RMIL_BAG_NO_FEATURES, &error);
+        g_assert_no_error(error);
+        g_assert_null(bare->features);
+        g_assert_cmpint(bare->dim, ==, DIM);
+    }
+    g_assert_true(convert(f->path, alone, "clam", 0, &error)); /* features alone train, but have no place */
+    g_autoptr(RmilBag) bag = rmil_bag_read(alone, NULL, RMIL_FLOAT32, RMIL_BAG_ALL, &error);
+    g_assert_no_error(error);
+    g_assert_null(bag->coords);
+    g_assert_true(memcmp(bag->features, f->bag->features, COUNT * DIM * 4) == 0);
+    g_assert_false(convert(alone, out, "rankmil", 0, &error));
+    test_error(&error, RMIL_ERROR_ARGUMENT, "there are no coordinates");
+    f->bag->count--;
+    g_assert_true(rmil_bag_write(f->bag, coords, FALSE, &error));
+    f->bag->count++;
+    g_assert_null(rmil_bag_read(tensor, NULL, RMIL_FLOAT32, RMIL_BAG_ALL, &error));
+    test_error(&error, RMIL_ERROR_FORMAT, "slide_1.pt: has 50 patches, the coordinates in ");
+}
+
+/* CLAM's feature files do not say how large a patch is: the grid does. */
+static void test_spacing(Fixture *f, gconstpointer data) {
+    put_features(f, "features", 1, 0);
+    H5Dclose(put_coords(f));
+    g_autoptr(RmilBag) bag = read_file(f);
+    g_assert_cmpfloat(bag->patch_size_level0, ==, 448);
+    for (int i = 0; i < COUNT; i++) f->bag->coords[2 * i] += i * i; /* no grid */
+    f->file = H5Fcreate(f->path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    put_features(f, "features", 1, 0);
+    H5Dclose(put_coords(f));
+    g_autoptr(RmilBag) other = read_file(f);
+    g_assert_cmpfloat(other->patch_size_level0, ==, 0);
 }
 
 /* -- broken files ------------------------------------------------------------------------------------------------------- */
@@ -230,6 +295,11 @@ static void other_labels(Fixture *f) {
     H5Dclose(put_coords(f));
     H5Dclose(make_dataset(f->file, "patch_labels", H5T_STD_I64LE, H5T_NATIVE_UINT8, 1, dims, 0, 0, f->bag->patch_labels));
 }
+static void absurd_coords(Fixture *f) {
+    put_features(f, "features", 0, 0);
+    f->bag->coords[9] = INT64_MIN;
+    H5Dclose(put_coords(f));
+}
 static void linked(Fixture *f) { H5Lcreate_external("/etc/hostname", "/x", f->file, "features", H5P_DEFAULT, H5P_DEFAULT); }
 static void stamp_untold(Fixture *f) {
     put_features(f, "feats", 0, 0);
@@ -271,6 +341,7 @@ static void test_broken(void) {
         {fewer_coords, RMIL_ERROR_FORMAT, "/coords has 49 rows, the features have 50"},
         {float_coords, RMIL_ERROR_FORMAT, "/coords does not hold whole numbers"},
         {outside, RMIL_ERROR_FORMAT, "patch 4 at (1802, 50000) lies outside the slide of 60000 × 50000 px"},
+        {absurd_coords, RMIL_ERROR_FORMAT, "/coords: patch 4 is not at a place on a slide"},
         {many_labels, RMIL_ERROR_FORMAT, "/patch_labels has 100 values, 50 are expected"},
         {other_labels, RMIL_ERROR_FORMAT, "/patch_labels of patch 6 is 3, not 0 or 1"},
         {linked, RMIL_ERROR_FORMAT, "there is no dataset /features"},
@@ -290,6 +361,104 @@ static void test_broken(void) {
         g_assert_nonnull(strstr(error->message, "slide_1.h5"));
         test_error(&error, cases[i].code, cases[i].message);
         tear_down(&f, NULL);
+    }
+}
+
+/* -- PyTorch files --------------------------------------------------------------------------------------------------------- */
+static void write_tensors(const char *path, const GByteArray *pickle, const void *numbers, guint size) {
+    GByteArray *data = g_byte_array_new();
+    g_byte_array_append(data, numbers, size);
+    const char *const names[] = {"archive/data.pkl", "archive/data/0"};
+    GByteArray *const contents[] = {(GByteArray *)pickle, data};
+    g_autoptr(GByteArray) zip = make_zip(names, contents, 2, FALSE);
+    g_assert_true(g_file_set_contents(path, (const char *)zip->data, zip->len, NULL));
+    g_byte_array_unref(data);
+}
+
+static GByteArray *one_tensor(const char *type, int64_t count, int rank, const int64_t *shape) {
+    GByteArray *pickle = g_byte_array_new();
+    int64_t strides[4], stride = 1;
+    for (int i = rank - 1; i >= 0; i--) {
+        strides[i] = stride;
+        stride *= shape[i];
+    }
+    add_byte(pickle, 0x80);
+    add_byte(pickle, 2);
+    add_tensor(pickle, type, "0", count, FALSE, 0, rank, shape, strides);
+    add(pickle, ".");
+    return pickle;
+}
+
+static void refuse_tensor(const char *path, GByteArray *pickle, const float *numbers, const char *message) {
+    GError *error = NULL;
+    write_tensors(path, pickle, numbers, 12 * sizeof *numbers);
+    g_assert_null(rmil_bag_read(path, NULL, RMIL_FLOAT32, RMIL_BAG_ALL, &error));
+    g_assert_nonnull(error);
+    g_assert_nonnull(strstr(error->message, "bad.pt: "));
+    if (!strstr(error->message, message)) g_error("expected \"%s\", got \"%s\"", message, error->message);
+    g_clear_error(&error);
+    g_byte_array_unref(pickle);
+}
+
+static void test_broken_tensors(void) {
+    g_autofree char *folder = test_folder(), *path = g_build_filename(folder, "bad.pt", NULL);
+    const float good[12] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+    float infinite[12];
+    memcpy(infinite, good, sizeof good);
+    infinite[7] = INFINITY;
+    GByteArray *hostile = g_byte_array_new();
+    add(hostile, "cos\nsystem\n(");
+    add_text(hostile, "true");
+    add(hostile, "tR.");
+    refuse_tensor(path, hostile, good, "refers to os.system, which is refused");
+    refuse_tensor(path, one_tensor("FloatStorage", 12, 1, (const int64_t[]){12}), good, "the tensor has 1 axes");
+    refuse_tensor(path, one_tensor("FloatStorage", 12, 3, (const int64_t[]){2, 2, 3}), good, "the tensor has 3 axes");
+    refuse_tensor(path, one_tensor("FloatStorage", 12, 2, (const int64_t[]){0, 3}), good, "holds no patches");
+    refuse_tensor(path, one_tensor("FloatStorage", 12, 2, (const int64_t[]){4, 0}), good, "has no columns");
+    refuse_tensor(path, one_tensor("IntStorage", 12, 2, (const int64_t[]){4, 3}), good, "holds I32; floating-point numbers are expected");
+    refuse_tensor(path, one_tensor("FloatStorage", 12, 2, (const int64_t[]){4, 3}), infinite, "patch 2, column 1 is infinite");
+    refuse_tensor(path, one_tensor("FloatStorage", INT64_C(1) << 40, 2, (const int64_t[]){INT64_C(1) << 30, 1024}), good,
+                  "storage 0 has 48 bytes where the pickle says");
+    GByteArray *empty = g_byte_array_new();
+    begin_dict(empty);
+    end_dict(empty);
+    refuse_tensor(path, empty, good, "is neither a tensor of features nor a dictionary with \"features\"");
+    /* cut anywhere */
+    GError *error = NULL;
+    g_autoptr(GByteArray) pickle = one_tensor("FloatStorage", 12, 2, (const int64_t[]){4, 3});
+    write_tensors(path, pickle, good, sizeof good);
+    g_autofree char *bytes = NULL;
+    gsize size;
+    g_assert_true(g_file_get_contents(path, &bytes, &size, NULL));
+    for (gsize cut = 0; cut < size; cut += 7) {
+        g_assert_true(g_file_set_contents(path, bytes, (gssize)cut, NULL));
+        g_assert_null(rmil_bag_read(path, NULL, RMIL_FLOAT32, RMIL_BAG_ALL, &error));
+        test_error(&error, RMIL_ERROR_FORMAT, "bad.pt: ");
+    }
+}
+
+static void test_dictionary(void) {
+    g_autofree char *folder = test_folder(), *path = g_build_filename(folder, "both.pt", NULL);
+    const float numbers[12] = {1, 2, 3, 4, 5, 6, 7, 8, 0, 448, 896, 448};
+    for (int wrong = FALSE; wrong <= TRUE; wrong++) {
+        g_autoptr(GByteArray) pickle = g_byte_array_new();
+        begin_dict(pickle);
+        add_text(pickle, "feats");
+        add_tensor(pickle, "FloatStorage", "0", 12, FALSE, 0, 2, (const int64_t[]){2, 4}, (const int64_t[]){4, 1});
+        add_text(pickle, "coords");
+        add_tensor(pickle, "FloatStorage", "0", 12, FALSE, 8, 2, wrong ? (const int64_t[]){1, 2} : (const int64_t[]){2, 2}, (const int64_t[]){2, 1});
+        end_dict(pickle);
+        write_tensors(path, pickle, numbers, sizeof numbers);
+        GError *error = NULL;
+        g_autoptr(RmilBag) bag = rmil_bag_read(path, NULL, RMIL_FLOAT32, RMIL_BAG_ALL, &error);
+        if (wrong) {
+            test_error(&error, RMIL_ERROR_FORMAT, "\"coords\" is not patches × 2 for the 2 patches");
+            continue;
+        }
+        g_assert_no_error(error);
+        g_assert_true(memcmp(bag->features, numbers, 32) == 0);
+        const int64_t coords[] = {0, 448, 896, 448};
+        g_assert_true(memcmp(bag->coords, coords, sizeof coords) == 0);
     }
 }
 
@@ -332,9 +501,13 @@ int main(int argc, char **argv) {
                  {"/layouts/stamp-historic", "", test_stamp},
                  {"/layouts/patches", NULL, test_patches},
                  {"/layouts/patches-gzip", "", test_patches},
-                 {"/layouts/convert", NULL, test_convert}};
+                 {"/layouts/convert", NULL, test_convert},
+                 {"/layouts/tensor-and-coordinates", NULL, test_pair},
+                 {"/layouts/spacing", NULL, test_spacing}};
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) g_test_add(cases[i].name, Fixture, cases[i].data, set_up, cases[i].run, tear_down);
     g_test_add_func("/layouts/broken", test_broken);
+    g_test_add_func("/layouts/broken-tensors", test_broken_tensors);
+    g_test_add_func("/layouts/dictionary-of-tensors", test_dictionary);
     g_test_add_func("/layouts/cut", test_cut);
     return g_test_run();
 }

@@ -1,0 +1,174 @@
+#include "draft.h"
+
+#include <string.h>
+
+/* One folder per class, of slides, images or feature files; above them, where somebody has divided the data already, one
+ * folder per set: train, val, test. Beside a slide may lie NAME.xml, NAME.geojson, NAME_mask.png …: its annotation. */
+static const char *const features[] = {".h5", ".hdf5", ".pt", NULL};
+static const char *const annotations[] = {".xml", ".geojson", "_mask.png", "_mask.jpg", "_mask.tif", "_mask.tiff", NULL};
+static const char *const negative_words[] = {"normal", "negative", "neg", "benign", "healthy", "control", "no", "0", NULL};
+
+typedef struct {
+    char *path, *name;
+    RmilSplit split;
+} Class;
+
+static void free_class(gpointer memory) {
+    Class *class = memory;
+    g_free(class->path);
+    g_free(class->name);
+    g_free(class);
+}
+
+static gboolean is_set(const char *name, RmilSplit *split) {
+    static const struct {
+        const char *name;
+        RmilSplit split;
+    } sets[] = {{"train", RMIL_SPLIT_TRAIN}, {"training", RMIL_SPLIT_TRAIN}, {"val", RMIL_SPLIT_VAL}, {"valid", RMIL_SPLIT_VAL},
+                {"validation", RMIL_SPLIT_VAL}, {"test", RMIL_SPLIT_TEST}, {"testing", RMIL_SPLIT_TEST}};
+    for (gsize i = 0; i < G_N_ELEMENTS(sets); i++) {
+        if (g_ascii_strcasecmp(name, sets[i].name) != 0) continue;
+        *split = sets[i].split;
+        return TRUE;
+    }
+    return FALSE;
+}
+
+static void add_classes(GPtrArray *classes, const char *folder, RmilSplit split, gboolean top) {
+    g_autoptr(GPtrArray) folders = rmil_draft_list(folder, NULL);
+    for (guint i = 0; i < folders->len; i++) {
+        g_autofree char *name = g_path_get_basename(folders->pdata[i]);
+        RmilSplit below;
+        if (top && is_set(name, &below)) {
+            add_classes(classes, folders->pdata[i], below, FALSE);
+            continue;
+        }
+        g_autoptr(GPtrArray) slides = rmil_draft_list(folders->pdata[i], rmil_draft_images);
+        g_autoptr(GPtrArray) files = rmil_draft_list(folders->pdata[i], features);
+        if (slides->len + files->len == 0) continue; /* annotations and the like */
+        Class *class = g_new(Class, 1);
+        *class = (Class){g_strdup(folders->pdata[i]), g_steal_pointer(&name), split};
+        g_ptr_array_add(classes, class);
+    }
+}
+
+/* -- which class is 1 ------------------------------------------------------------------------------------------------------- */
+static gint compare_names(gconstpointer a, gconstpointer b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+static GPtrArray *distinct_names(const GPtrArray *classes) {
+    GPtrArray *names = g_ptr_array_new();
+    for (guint i = 0; i < classes->len; i++) {
+        char *name = ((Class *)classes->pdata[i])->name;
+        if (!g_ptr_array_find_with_equal_func(names, name, g_str_equal, NULL)) g_ptr_array_add(names, name);
+    }
+    g_ptr_array_sort(names, compare_names);
+    return names;
+}
+
+static gboolean is_negative(const char *name) {
+    g_autofree char *lower = g_ascii_strdown(name, -1);
+    return g_strv_contains(negative_words, lower);
+}
+
+static char *listed(const GPtrArray *names) {
+    GString *out = g_string_new(NULL);
+    for (guint i = 0; i < names->len; i++) g_string_append_printf(out, "%s%s", i ? ", " : "", (char *)names->pdata[i]);
+    return g_string_free(out, FALSE);
+}
+
+/* The names that mean 1, NULL-terminated; free the array alone. */
+static GPtrArray *choose_positive(const RmilDraft *draft, const GPtrArray *names, GError **error) {
+    g_autoptr(GPtrArray) chosen = g_ptr_array_new();
+    g_autofree char *all = listed(names);
+    for (const char *const *given = draft->positive; given && *given; given++) {
+        if (!g_ptr_array_find_with_equal_func((GPtrArray *)names, *given, g_str_equal, NULL)) {
+            rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: there is no class folder \"%s\"; there are %s", draft->folder, *given, all);
+            return NULL;
+        }
+        g_ptr_array_add(chosen, (gpointer)*given);
+    }
+    if (chosen->len == 0 && names->len != 2) {
+        rmil_fail(error, RMIL_ERROR_DATA, "%s: has %u class folders with slides (%s): say with --positive which of them are class 1",
+                  draft->folder, names->len, names->len ? all : "none");
+        return NULL;
+    }
+    if (chosen->len == 0) { /* the one that does not sound negative; else the second in the alphabet */
+        gboolean second = is_negative(names->pdata[0]) || !is_negative(names->pdata[1]);
+        g_ptr_array_add(chosen, names->pdata[second ? 1 : 0]);
+        rmil_monitor_warn(draft->monitor, "class 1 is \"%s\", class 0 is \"%s\" (--positive chooses otherwise)",
+                          (char *)names->pdata[second ? 1 : 0], (char *)names->pdata[second ? 0 : 1]);
+    }
+    g_ptr_array_add(chosen, NULL);
+    return g_steal_pointer(&chosen);
+}
+
+/* -- slides -------------------------------------------------------------------------------------------------------------------- */
+static char *annotation_of(const char *path) {
+    g_autofree char *folder = g_path_get_dirname(path), *stem = rmil_path_stem(path);
+    for (int i = 0; annotations[i]; i++) {
+        g_autofree char *name = g_strconcat(stem, annotations[i], NULL);
+        char *found = g_build_filename(folder, name, NULL);
+        if (g_file_test(found, G_FILE_TEST_IS_REGULAR)) return found;
+        g_free(found);
+    }
+    return NULL;
+}
+
+static void add_class(RmilDraft *draft, const Class *class, int label) {
+    g_autoptr(GPtrArray) slides = rmil_draft_list(class->path, rmil_draft_images);
+    g_autoptr(GPtrArray) files = rmil_draft_list(class->path, features);
+    g_autoptr(GHashTable) rows = g_hash_table_new(g_str_hash, g_str_equal);
+    for (guint i = 0; i < slides->len; i++) {
+        g_autofree char *id = rmil_path_stem(slides->pdata[i]);
+        if (g_str_has_suffix(id, "_mask")) continue;
+        RmilDraftRow *row = rmil_draft_add(draft, id, slides->pdata[i], label, class->split);
+        row->class = g_strdup(class->name);
+        row->annotation = label == 1 ? annotation_of(slides->pdata[i]) : NULL;
+        g_hash_table_insert(rows, row->id, row);
+    }
+    for (guint i = 0; i < files->len; i++) {
+        g_autofree char *id = rmil_path_stem(files->pdata[i]);
+        RmilDraftRow *row = g_hash_table_lookup(rows, id);
+        if (row && row->features) continue; /* a tensor beside its HDF5 file */
+        if (!row) {
+            row = rmil_draft_add(draft, id, NULL, label, class->split);
+            row->class = g_strdup(class->name);
+            row->annotation = label == 1 ? annotation_of(files->pdata[i]) : NULL;
+            g_hash_table_insert(rows, row->id, row);
+        }
+        row->features = g_strdup(files->pdata[i]);
+    }
+}
+
+/* Slides of one name in several folders: the class, and the set, become part of the id. */
+static void tell_apart(RmilDraft *draft) {
+    g_autoptr(GHashTable) counts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    for (guint i = 0; i < draft->rows->len; i++) {
+        const char *id = ((RmilDraftRow *)draft->rows->pdata[i])->id;
+        g_hash_table_insert(counts, g_strdup(id), GINT_TO_POINTER(GPOINTER_TO_INT(g_hash_table_lookup(counts, id)) + 1));
+    }
+    for (guint i = 0; i < draft->rows->len; i++) {
+        RmilDraftRow *row = draft->rows->pdata[i];
+        if (GPOINTER_TO_INT(g_hash_table_lookup(counts, row->id)) < 2) continue;
+        char *id = row->split ? g_strdup_printf("%s_%s_%s", rmil_split_name(row->split), row->class, row->id)
+                              : g_strdup_printf("%s_%s", row->class, row->id);
+        g_free(row->id);
+        row->id = id;
+    }
+}
+
+static gboolean fill(RmilDraft *draft, GError **error) {
+    g_autoptr(GPtrArray) classes = g_ptr_array_new_with_free_func(free_class);
+    add_classes(classes, draft->folder, RMIL_SPLIT_NONE, TRUE);
+    g_autoptr(GPtrArray) names = distinct_names(classes);
+    g_autoptr(GPtrArray) positive = choose_positive(draft, names, error);
+    if (!positive) return FALSE;
+    for (guint i = 0; i < classes->len; i++) {
+        const Class *class = classes->pdata[i];
+        add_class(draft, class, g_strv_contains((const char *const *)positive->pdata, class->name));
+    }
+    tell_apart(draft);
+    return TRUE;
+}
+
+const RmilDraftLayout rmil_draft_class_folders = {"class-folders", fill};

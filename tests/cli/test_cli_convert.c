@@ -1,0 +1,203 @@
+/* rankmil convert and rankmil cohort as users call them. */
+#include "bag/make.h"
+#include "command.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+static char *at(const char *folder, const char *name) { return g_build_filename(folder, name, NULL); }
+
+static void assert_same_file(const char *folder, const char *a, const char *b) {
+    g_autofree char *pa = at(folder, a), *pb = at(folder, b), *x = NULL, *y = NULL;
+    gsize nx, ny;
+    g_assert_true(g_file_get_contents(pa, &x, &nx, NULL) && g_file_get_contents(pb, &y, &ny, NULL));
+    if (nx != ny || memcmp(x, y, nx) != 0) g_error("%s and %s differ", a, b);
+}
+
+static void write_bag(const char *folder, const char *name, int64_t count, gboolean half) {
+    g_autofree char *path = at(folder, name);
+    g_autoptr(RmilBag) bag = make_bag(count, 16, RMIL_FLOAT32);
+    GError *error = NULL;
+    rmil_bag_write(bag, path, half, &error);
+    g_assert_no_error(error);
+}
+
+static void expect_out(const Outcome *o, const char *part) {
+    if (!strstr(o->out, part)) g_error("expected \"%s\" in\n%s", part, o->out);
+}
+
+/* Folders there and back through every layout, one file broken. */
+static void test_folders(void) {
+    static const char *const layouts[] = {"clam", "trident", "stamp", "rankmil"};
+    g_autofree char *folder = test_folder();
+    g_auto(Outcome) o = {0};
+    write_bag(folder, "in/a.h5", 30, FALSE);
+    write_bag(folder, "in/b.h5", 7, TRUE);
+    for (gsize i = 0; i < G_N_ELEMENTS(layouts); i++) {
+        command_run(&o, folder, "convert", "in", "there", "--to", layouts[i], NULL);
+        command_expect(&o, 0, "");
+        expect_out(&o, "2 of 2 files written as ");
+        command_run(&o, folder, "convert", "there", "back", NULL);
+        command_expect(&o, 0, "");
+        assert_same_file(folder, "in/a.h5", "back/a.h5");
+        assert_same_file(folder, "in/b.h5", "back/b.h5");
+    }
+    /* CLAM's tensors alone find their coordinates */
+    command_run(&o, folder, "convert", "in", "clam", "--to", "clam", NULL);
+    command_run(&o, folder, "convert", "clam/pt_files", "again", NULL);
+    command_expect(&o, 0, "");
+    assert_same_file(folder, "in/a.h5", "again/a.h5");
+    g_autofree char *broken = test_file(folder, "in/c.h5", "no HDF5");
+    command_run(&o, folder, "convert", "in", "three", "--json", NULL);
+    command_expect(&o, 1, "in/c.h5: is not an HDF5 file");
+    expect_out(&o, "\"written\" : 2");
+    assert_same_file(folder, "in/b.h5", "three/b.h5");
+}
+
+static void test_files(void) {
+    g_autofree char *folder = test_folder();
+    g_auto(Outcome) o = {0};
+    write_bag(folder, "a.h5", 30, FALSE);
+    command_run(&o, folder, "convert", "a.h5", "x/a.pt", NULL);
+    command_expect(&o, 0, "");
+    expect_out(&o, "1 of 1 files written as clam to x/a.pt");
+    command_run(&o, folder, "convert", "a.h5", "half.h5", "--precision", "float16", NULL);
+    command_expect(&o, 0, "");
+    command_run(&o, folder, "convert", "half.h5", "whole.h5", "--precision", "float32", NULL);
+    command_expect(&o, 0, "");
+    assert_same_file(folder, "a.h5", "whole.h5"); /* its numbers are halves */
+    /* without coordinates there is nothing to write them from */
+    command_run(&o, folder, "convert", "x/a.pt", "from-tensor.h5", NULL);
+    command_expect(&o, 1, "from-tensor.h5: cannot be written: there are no coordinates");
+    g_autofree char *left = at(folder, "from-tensor.h5");
+    g_assert_false(g_file_test(left, G_FILE_TEST_EXISTS));
+}
+
+static void test_micrometres(void) {
+    g_autofree char *folder = test_folder(), *path = at(folder, "s.h5"), *out = at(folder, "px.h5");
+    const float features[4] = {1, 2, 3, 4}, places[4] = {0, 0, 256, 512};
+    const hsize_t dims[2] = {2, 2};
+    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    H5Dclose(make_dataset(file, "feats", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, 2, dims, 0, 0, features));
+    H5Dclose(make_dataset(file, "coords", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, 2, dims, 0, 0, places));
+    make_number(file, "tile_size_um", 256);
+    make_number(file, "tile_size_px", 224);
+    H5Fclose(file);
+    g_auto(Outcome) o = {0};
+    command_run(&o, folder, "convert", "s.h5", "px.h5", NULL);
+    command_expect(&o, 1, "coordinates are in µm, and the slide's µm per pixel is not known");
+    command_run(&o, folder, "convert", "s.h5", "same.h5", "--to", "stamp", NULL); /* no pixels needed */
+    command_expect(&o, 0, "");
+    g_autofree char *cohort = test_file(folder, "cohort.csv", "features,mpp\ns.h5,0.5\n");
+    for (int way = 0; way < 2; way++) {
+        if (way) command_run(&o, folder, "convert", "same.h5", "px.h5", "--mpp", "0.5", NULL);
+        else command_run(&o, folder, "convert", "s.h5", "px.h5", "--cohort", "cohort.csv", NULL);
+        command_expect(&o, 0, "");
+        GError *error = NULL;
+        g_autoptr(RmilBag) bag = rmil_bag_read(out, NULL, RMIL_FLOAT32, RMIL_BAG_ALL, &error);
+        g_assert_no_error(error);
+        g_assert_cmpint(bag->coords[2], ==, 512);
+        g_assert_cmpint(bag->coords[3], ==, 1024);
+        g_assert_cmpfloat(bag->patch_size_level0, ==, 512);
+        g_assert_true(memcmp(bag->features, features, sizeof features) == 0);
+    }
+}
+
+static void test_wrong(void) {
+    g_autofree char *folder = test_folder();
+    g_auto(Outcome) o = {0};
+    write_bag(folder, "a.h5", 3, FALSE);
+    g_autofree char *empty = at(folder, "empty");
+    g_mkdir(empty, 0777);
+    command_run(&o, folder, "convert", "a.h5", NULL);
+    command_expect(&o, 2, "usage: rankmil convert");
+    command_run(&o, folder, "convert", "a.h5", "b.h5", "--to", "stump", NULL);
+    command_expect(&o, 1, "--to \"stump\" is none of rankmil, clam, trident, stamp");
+    command_run(&o, folder, "convert", "a.h5", "b.pt", "--to", "trident", NULL);
+    command_expect(&o, 1, "b.pt: a .pt file is of CLAM's layout");
+    command_run(&o, folder, "convert", "a.h5", "b.h5", "--precision", "float8", NULL);
+    command_expect(&o, 1, "--precision \"float8\" is neither");
+    command_run(&o, folder, "convert", "a.h5", "a.h5", NULL);
+    command_expect(&o, 1, "a.h5: would be written over itself");
+    command_run(&o, folder, "convert", ".", "a.h5", NULL);
+    command_expect(&o, 1, "a.h5: is a file; a folder is converted into a folder");
+    command_run(&o, folder, "convert", "empty", "out", NULL);
+    command_expect(&o, 1, "empty: holds no feature files");
+    command_run(&o, folder, "convert", "gone.h5", "b.h5", NULL);
+    command_expect(&o, 1, "gone.h5: cannot be opened: No such file");
+    command_run(&o, folder, "cohort", "camelyon", ".", NULL);
+    command_expect(&o, 1, "known are camelyon16, digestpath, class-folders");
+    command_run(&o, folder, "cohort", "camelyon16", "empty", NULL);
+    command_expect(&o, 1, "holds no slides in training/normal");
+}
+
+/* From a data set's folders to the report, nothing edited in between. */
+static void test_to_report(void) {
+    static const char script[] =
+        "set -e\n"
+        "$RANKMIL synth made --slides 12 --width 1500 --height 1300 --positive 0.5 --seed 3 --quiet\n"
+        "mkdir -p c/training/normal c/training/tumor c/training/lesion_annotations c/testing/images c/testing/lesion_annotations\n"
+        "n=0; t=0; e=0\n"
+        "tail -n +2 made/cohort.csv | cut -d, -f1 | while read id; do\n"
+        "  slide=$(ls made/slides/$id.*)\n"
+        "  if [ -f made/annotations/$id.xml ]; then kind=tumor word=Tumor; else kind=normal word=Normal; fi\n"
+        "  if [ $kind = tumor ]; then t=$((t + 1)); i=$t; else n=$((n + 1)); i=$n; fi\n"
+        "  if [ $i -le 2 ]; then\n"
+        "    e=$((e + 1)); name=test_00$e; mv $slide c/testing/images/$name.tif; to=testing\n"
+        "    echo $name,$word,None,None >> c/testing/reference.csv\n"
+        "  else\n"
+        "    name=${kind}_00$i; mv $slide c/training/$kind/$name.tif; to=training\n"
+        "  fi\n"
+        "  if [ $kind = tumor ]; then mv made/annotations/$id.xml c/$to/lesion_annotations/$name.xml; fi\n"
+        "done\n"
+        "$RANKMIL cohort camelyon16 c -o cohort.csv\n"
+        "$RANKMIL check cohort.csv\n"
+        "$RANKMIL run cohort.csv -o run --epochs 2 --quiet\n";
+    g_autofree char *folder = test_folder(), *report = at(folder, "run/report.html");
+    g_auto(Outcome) o = {0};
+    command_shell(&o, folder, script);
+    command_expect(&o, 0, "the whole data set has 159, 111 and 129");
+    expect_out(&o, "nothing wrong was found");
+    g_assert_true(g_file_test(report, G_FILE_TEST_EXISTS));
+}
+
+/* Files of the tools themselves, where there is a Python with h5py and PyTorch. */
+static void test_peers(void) {
+    static const char *const inputs[] = {"trident.h5", "clam.h5", "clam/pt_files/slide.pt", "clam", "legacy.pt", "dictionary.pt",
+                                         "one_bag_axis.h5", "stamp.h5", "patches.h5"};
+    const char *python = g_getenv("RMIL_PEER_PYTHON"), *source = g_getenv("RMIL_SOURCE");
+    if (!python) {
+        g_test_skip("RMIL_PEER_PYTHON names no Python with h5py and PyTorch");
+        return;
+    }
+    g_autofree char *folder = test_folder(), *script = g_build_filename(source, "tests", "bag", "layouts.py", NULL);
+    g_autofree char *write = g_strdup_printf("%s %s write . 200", python, script), *check = g_strdup_printf("%s %s check .", python, script);
+    g_auto(Outcome) o = {0};
+    command_shell(&o, folder, write);
+    command_expect(&o, 0, "");
+    for (gsize i = 0; i < G_N_ELEMENTS(inputs); i++) {
+        command_run(&o, folder, "convert", inputs[i], "out", "--mpp", "0.25", NULL);
+        if (strcmp(inputs[i], "legacy.pt") == 0) command_expect(&o, 1, "there are no coordinates"); /* the tensor alone */
+        else command_expect(&o, 0, "");
+    }
+    command_run(&o, folder, "convert", "trident.h5", "to_clam", "--to", "clam", NULL);
+    command_expect(&o, 0, "");
+    command_run(&o, folder, "convert", "trident.h5", "to_trident", "--to", "trident", NULL);
+    command_expect(&o, 0, "");
+    command_run(&o, folder, "convert", "trident.h5", "to_stamp", "--to", "stamp", NULL);
+    command_expect(&o, 0, "");
+    command_shell(&o, folder, check);
+    command_expect(&o, 0, "");
+    expect_out(&o, "the same");
+}
+
+int main(int argc, char **argv) {
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/cli/convert/folders", test_folders);
+    g_test_add_func("/cli/convert/files", test_files);
+    g_test_add_func("/cli/convert/micrometres", test_micrometres);
+    g_test_add_func("/cli/convert/wrong", test_wrong);
+    g_test_add_func("/cli/convert/peers", test_peers);
+    g_test_add_func("/cli/cohort/to-report", test_to_report);
+    return g_test_run();
+}
