@@ -21,6 +21,11 @@ int command_convert(int argc, char **argv) {
         return status;
     }
     GError *error = NULL;
+    if (!convert_is_model(argv[2]) && (convert_is_model(argv[1]) || g_str_has_suffix(argv[1], ".pth"))) {
+        convert_model_clear(&model);
+        convert_features_clear(&features);
+        return cli_usage(&cli, "%s: the name of a model ends in .onnx or .safetensors", argv[2]);
+    }
     gboolean done = convert_is_model(argv[2]) ? convert_model(&cli, &model, argv[1], argv[2], &error)
                                               : convert_features(&cli, &features, argv[1], argv[2], &error);
     convert_model_clear(&model);
