@@ -132,32 +132,20 @@ static void test_wrong(void) {
 }
 
 /* From a data set's folders to the report, nothing edited in between. */
-static void test_to_report(void) {
-    static const char script[] =
-        "set -e\n"
-        "$RANKMIL synth made --slides 12 --width 1500 --height 1300 --positive 0.5 --seed 3 --quiet\n"
-        "mkdir -p c/training/normal c/training/tumor c/training/lesion_annotations c/testing/images c/testing/lesion_annotations\n"
-        "n=0; t=0; e=0\n"
-        "tail -n +2 made/cohort.csv | cut -d, -f1 | while read id; do\n"
-        "  slide=$(ls made/slides/$id.*)\n"
-        "  if [ -f made/annotations/$id.xml ]; then kind=tumor word=Tumor; else kind=normal word=Normal; fi\n"
-        "  if [ $kind = tumor ]; then t=$((t + 1)); i=$t; else n=$((n + 1)); i=$n; fi\n"
-        "  if [ $i -le 2 ]; then\n"
-        "    e=$((e + 1)); name=test_00$e; mv $slide c/testing/images/$name.tif; to=testing\n"
-        "    echo $name,$word,None,None >> c/testing/reference.csv\n"
-        "  else\n"
-        "    name=${kind}_00$i; mv $slide c/training/$kind/$name.tif; to=training\n"
-        "  fi\n"
-        "  if [ $kind = tumor ]; then mv made/annotations/$id.xml c/$to/lesion_annotations/$name.xml; fi\n"
-        "done\n"
-        "$RANKMIL cohort camelyon16 c -o cohort.csv\n"
-        "$RANKMIL check cohort.csv\n"
-        "$RANKMIL run cohort.csv -o run --epochs 2 --quiet\n";
+static void test_to_report(gconstpointer layout) {
     g_autofree char *folder = test_folder(), *report = at(folder, "run/report.html");
     g_auto(Outcome) o = {0};
-    command_shell(&o, folder, script);
-    command_expect(&o, 0, "the whole data set has 159, 111 and 129");
+    command_run(&o, folder, "synth", "data", "--layout", layout, "--slides", "10", "--width", "1500", "--height", "1300", "--positive", "0.5",
+                "--quiet", NULL);
+    command_expect(&o, 0, "");
+    command_run(&o, folder, "cohort", layout, "data", NULL);
+    command_expect(&o, 0, "");
+    expect_out(&o, "cohort.csv: 10 rows: 5 positive, 5 of them annotated, 5 negative; ");
+    command_run(&o, folder, "check", "cohort.csv", NULL);
+    command_expect(&o, 0, "");
     expect_out(&o, "nothing wrong was found");
+    command_run(&o, folder, "run", "cohort.csv", "-o", "run", "--epochs", "2", "--quiet", NULL);
+    command_expect(&o, 0, "");
     g_assert_true(g_file_test(report, G_FILE_TEST_EXISTS));
 }
 
@@ -198,6 +186,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/cli/convert/micrometres", test_micrometres);
     g_test_add_func("/cli/convert/wrong", test_wrong);
     g_test_add_func("/cli/convert/peers", test_peers);
-    g_test_add_func("/cli/cohort/to-report", test_to_report);
+    g_test_add_data_func("/cli/cohort/camelyon16-to-report", "camelyon16", test_to_report);
+    g_test_add_data_func("/cli/cohort/digestpath-to-report", "digestpath", test_to_report);
     return g_test_run();
 }
