@@ -149,6 +149,47 @@ static void test_to_report(gconstpointer layout) {
     g_assert_true(g_file_test(report, G_FILE_TEST_EXISTS));
 }
 
+/* Training and prediction take foreign files as they are: the same model, to the byte. */
+static void test_train(void) {
+    static const char script[] =
+        "set -e\n"
+        "$RANKMIL synth f --features --slides 14 --scale 0.004 --dim 16 -q\n"
+        "$RANKMIL convert f/features f/clam --to clam -q\n"
+        "$RANKMIL convert f/features f/stamp --to stamp -q\n"
+        "sed 's#features/\\([^,]*\\).h5#clam/pt_files/\\1.pt#' f/cohort.csv > f/clam.csv\n"
+        "sed 's#features/\\([^,]*\\).h5#stamp/\\1.h5#' f/cohort.csv > f/stamp.csv\n"
+        "for c in cohort clam stamp; do $RANKMIL train f/$c.csv -o run-$c --guide rank --epochs 1 -q; done\n"
+        "$RANKMIL predict run-clam f/clam/pt_files/test_001.pt -o predicted -q\n";
+    g_autofree char *folder = test_folder(), *overlay = at(folder, "predicted/qupath/test_001.geojson");
+    g_auto(Outcome) o = {0};
+    command_shell(&o, folder, script);
+    command_expect(&o, 0, "");
+    assert_same_file(folder, "run-cohort/model.safetensors", "run-clam/model.safetensors");
+    assert_same_file(folder, "run-cohort/model.safetensors", "run-stamp/model.safetensors");
+    g_assert_true(g_file_test(overlay, G_FILE_TEST_EXISTS));
+    /* STAMP's own files do not say how many µm a pixel has: told, they have places; untold, a probability all the same */
+    g_autofree char *path = at(folder, "s.h5"), *places = at(folder, "placed/qupath/s.geojson"), *none = at(folder, "placeless/qupath/s.geojson");
+    float features[3 * 16] = {0}, coords[6] = {0, 0, 112, 0, 224, 0};
+    const hsize_t dims[2] = {3, 16}, coord_dims[2] = {3, 2};
+    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    H5Dclose(make_dataset(file, "feats", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, 2, dims, 0, 0, features));
+    H5Dclose(make_dataset(file, "coords", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, 2, coord_dims, 0, 0, coords));
+    make_number(file, "tile_size_um", 112);
+    make_number(file, "tile_size_px", 224);
+    H5Fclose(file);
+    command_run(&o, folder, "predict", "run-clam", "s.h5", "-o", "placed", "--mpp", "0.25", NULL);
+    command_expect(&o, 0, "");
+    expect_out(&o, "probability");
+    g_assert_true(g_file_test(places, G_FILE_TEST_EXISTS));
+    g_autofree char *scores = at(folder, "placed/patches/s.csv"), *text = NULL;
+    g_assert_true(g_file_get_contents(scores, &text, NULL, NULL));
+    g_assert_nonnull(strstr(text, "\n1,448,0,"));
+    command_run(&o, folder, "predict", "run-clam", "s.h5", "-o", "placeless", NULL);
+    command_expect(&o, 0, "s: coordinates are in µm, and the slide's µm per pixel is not known");
+    expect_out(&o, "probability");
+    g_assert_false(g_file_test(none, G_FILE_TEST_EXISTS));
+}
+
 /* Files of the tools themselves, where there is a Python with h5py and PyTorch. */
 static void test_peers(void) {
     static const char *const inputs[] = {"trident.h5", "clam.h5", "clam/pt_files/slide.pt", "clam", "legacy.pt", "dictionary.pt",
@@ -185,6 +226,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/cli/convert/files", test_files);
     g_test_add_func("/cli/convert/micrometres", test_micrometres);
     g_test_add_func("/cli/convert/wrong", test_wrong);
+    g_test_add_func("/cli/convert/train", test_train);
     g_test_add_func("/cli/convert/peers", test_peers);
     g_test_add_data_func("/cli/cohort/camelyon16-to-report", "camelyon16", test_to_report);
     g_test_add_data_func("/cli/cohort/digestpath-to-report", "digestpath", test_to_report);
