@@ -79,17 +79,28 @@ static gboolean write_pair(const Converting *c, const RmilBag *bag, const char *
     return write_bag(c, bag, from, coords, error) && (bag->dim == 0 || write_bag(c, bag, from, tensor, error));
 }
 
+/* Where micrometres are to become pixels, or pixels micrometres: by the cohort's mpp, else --mpp, else what the bag implies,
+ * else what the slide says. */
+static gboolean find_mpp(const Converting *c, const RmilCohortRow *row, RmilBag *bag, GError **error) {
+    gboolean to_stamp = strcmp(c->layout, "stamp") == 0, in_um = bag->coords_um > 0;
+    double mpp = row && row->mpp > 0 ? row->mpp : c->options->mpp;
+    gboolean implied = in_um || (bag->target_mpp > 0 && bag->patch_size > 0 && bag->patch_size_level0 > 0);
+    if (!(mpp > 0) && row && row->slide && (to_stamp ? !implied : in_um)) {
+        g_autoptr(RmilSlide) slide = rmil_slide_open(row->slide, 0, error);
+        if (!slide) return FALSE;
+        mpp = rmil_slide_info(slide)->mpp;
+    }
+    rmil_bag_set_mpp(bag, mpp);
+    return TRUE; /* writing says what is still unknown */
+}
+
 static gboolean convert_file(Converting *c, const char *from, GError **error) {
     g_autofree char *id = stem_of(from);
     const RmilCohortRow *row = find_row(c->cohort, id);
     g_autoptr(RmilBag) bag = rmil_bag_read(from, id, RMIL_FLOAT32, RMIL_BAG_ALL, error);
     if (!bag) return FALSE;
-    gboolean needs = bag->coords_um > 0 && strcmp(c->layout, "stamp") != 0;
-    if (row && (needs || row->mpp > 0) && !rmil_bag_locate(bag, row->slide, row->mpp > 0 ? row->mpp : c->options->mpp, error)) return FALSE;
-    if (!row) rmil_bag_set_mpp(bag, c->options->mpp);
-    if (c->options->patch_size > 0) bag->patch_size_level0 = c->options->patch_size;
-    if (!bag->patch_size && bag->patch_size_level0 > 0 && bag->target_mpp > 0 && bag->mpp > 0)
-        bag->patch_size = bag->patch_size_level0 * bag->mpp / bag->target_mpp;
+    if (!find_mpp(c, row, bag, error)) return FALSE;
+    if (c->options->patch_size > 0 && bag->coords_um == 0) bag->patch_size_level0 = c->options->patch_size;
     if (c->single) return write_bag(c, bag, from, c->target, error);
     if (strcmp(c->layout, "clam") == 0) return write_pair(c, bag, from, error);
     g_autofree char *name = g_strconcat(id, ".h5", NULL), *to = g_build_filename(c->target, name, NULL);
@@ -161,7 +172,7 @@ GOptionEntry *convert_features_entries(ConvertFeatures *o) {
         {"precision", 0, 0, G_OPTION_ARG_STRING, &o->precision, "features as float16 or float32 (default: as they are)", "TYPE"},
         {"mpp", 0, 0, G_OPTION_ARG_DOUBLE, &o->mpp, "µm per level-0 pixel of the slides: for STAMP's coordinates", "X"},
         {"cohort", 0, 0, G_OPTION_ARG_FILENAME, &o->cohort, "table whose mpp column or slides say that for each id", "CSV"},
-        {"patch-size", 0, 0, G_OPTION_ARG_DOUBLE, &o->patch_size, "level-0 pixels of a patch's side, where files do not say it", "PX"},
+        {"patch-size", 0, 0, G_OPTION_ARG_DOUBLE, &o->patch_size, "level-0 pixels of a patch's side, instead of what files say or imply", "PX"},
         {0},
     };
     return g_memdup2(entries, sizeof entries);

@@ -103,6 +103,29 @@ static void test_micrometres(void) {
     }
 }
 
+/* CLAM's features know neither mpp nor patch size: the slide says the one, the grid the other. */
+static void test_by_slide(void) {
+    g_autofree char *folder = test_folder(), *in = at(folder, "in/slide_001.h5"), *out = at(folder, "out/slide_001.h5");
+    g_auto(Outcome) o = {0};
+    command_run(&o, folder, "synth", "made", "--slides", "4", "--width", "900", "--height", "800", "-q", NULL);
+    command_expect(&o, 0, "");
+    g_autoptr(RmilBag) bag = make_bag(30, 8, RMIL_FLOAT32);
+    bag->patch_size = bag->patch_size_level0 = bag->target_mpp = 0;
+    bag->slide_width = bag->slide_height = 0;
+    GError *error = NULL;
+    rmil_bag_write(bag, in, FALSE, &error);
+    g_assert_no_error(error);
+    command_run(&o, folder, "convert", "in", "out", "--to", "stamp", NULL);
+    command_expect(&o, 1, "slide_001.h5: cannot be written: STAMP's coordinates are in µm, and the slide's µm per pixel is not known");
+    command_run(&o, folder, "convert", "in", "out", "--to", "stamp", "--cohort", "made/cohort.csv", NULL);
+    command_expect(&o, 0, "");
+    g_autoptr(RmilBag) stamp = rmil_bag_read(out, NULL, RMIL_FLOAT32, RMIL_BAG_ALL, &error);
+    g_assert_no_error(error);
+    g_assert_cmpfloat(stamp->mpp, ==, 0.5);
+    g_assert_cmpfloat(stamp->patch_size_level0, ==, 448);
+    g_assert_true(memcmp(stamp->coords, bag->coords, 30 * 16) == 0);
+}
+
 static void test_wrong(void) {
     g_autofree char *folder = test_folder();
     g_auto(Outcome) o = {0};
@@ -225,6 +248,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/cli/convert/folders", test_folders);
     g_test_add_func("/cli/convert/files", test_files);
     g_test_add_func("/cli/convert/micrometres", test_micrometres);
+    g_test_add_func("/cli/convert/by-slide", test_by_slide);
     g_test_add_func("/cli/convert/wrong", test_wrong);
     g_test_add_func("/cli/convert/train", test_train);
     g_test_add_func("/cli/convert/peers", test_peers);
