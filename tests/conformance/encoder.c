@@ -32,6 +32,31 @@ static char *find_patch(const char *folder, const char *name) {
     return g_build_filename(folder, "patches", file, NULL);
 }
 
+/* Do the features tell tumour from normal tissue by a linear rule? Each patch is judged by the others: on which side of the
+ * plane halfway between the two classes' means it lies. */
+static void separate(Conformance *c, const RmilTensors *expected, const float *features, int64_t dim, const char *name) {
+    const int64_t count = rmil_tensors_count(expected);
+    int64_t right = 0;
+    for (int64_t left_out = 0; left_out < count; left_out++) {
+        g_autofree double *means = g_new0(double, (gsize)(2 * dim));
+        int64_t sizes[2] = {0, 0};
+        for (int64_t i = 0; i < count; i++) {
+            const int tumour = g_str_has_prefix(rmil_tensors_at(expected, i)->name, "tumor");
+            if (i == left_out) continue;
+            sizes[tumour]++;
+            for (int64_t k = 0; k < dim; k++) means[tumour * dim + k] += (double)features[i * dim + k];
+        }
+        double side = 0;
+        for (int64_t k = 0; k < dim; k++) {
+            const double normal = means[k] / (double)sizes[0], tumour = means[dim + k] / (double)sizes[1];
+            side += ((double)features[left_out * dim + k] - (normal + tumour) / 2) * (tumour - normal);
+        }
+        right += (side > 0) == g_str_has_prefix(rmil_tensors_at(expected, left_out)->name, "tumor");
+    }
+    conformance_case(c, (double)right >= 0.9 * (double)count, name, "%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT
+                     " patches on the right side of the plane that the others give", right, count);
+}
+
 static void check(Conformance *c, const char *folder, const RmilTensors *expected, RmilPrecision precision) {
     GError *error = NULL;
     const char *what = precision == RMIL_BFLOAT16 ? "bfloat16" : "float32";
@@ -80,8 +105,10 @@ static void check(Conformance *c, const char *folder, const RmilTensors *expecte
         }
         double relative = sqrt(difference / norm), cosine = product / sqrt(norm * got_norm);
         if (precision == RMIL_BFLOAT16) conformance_case(c, cosine >= 0.999, name, "cosine %.6f", cosine);
-        else conformance_case(c, relative <= 1e-3, name, "relative L2 %.2e", relative);
+        else conformance_case(c, relative <= 1e-5, name, "relative L2 %.2e", relative);
     }
+    g_autofree char *rule = g_strdup_printf("encoder %s linear rule", what);
+    separate(c, expected, features, dim, rule);
 }
 
 void conformance_encoder(Conformance *c, const char *path) {
