@@ -317,6 +317,48 @@ static void test_mutations(void) {
     g_assert_cmpint(read, <, 15000);
 }
 
+static int by_name(gconstpointer a, gconstpointer b, gpointer tensors) {
+    return strcmp(rmil_tensors_at(tensors, *(const int64_t *)a)->name, rmil_tensors_at(tensors, *(const int64_t *)b)->name);
+}
+
+/* Files that PyTorch itself wrote (save_torch.py). */
+static void test_pytorch(void) {
+    static const char *const files[] = {"zip-float32", "zip-float16", "zip-bfloat16", "legacy-float32", "legacy-float16", "legacy-bfloat16"};
+    if (!g_getenv("RMIL_PEER_PYTHON")) {
+        g_test_skip("RMIL_PEER_PYTHON names no Python with PyTorch");
+        return;
+    }
+    GError *error = NULL;
+    int status;
+    g_autofree char *folder = test_folder(), *script = g_build_filename(g_getenv("RMIL_SOURCE"), "tests", "encoder", "save_torch.py", NULL);
+    char *argv[] = {(char *)g_getenv("RMIL_PEER_PYTHON"), script, folder, NULL};
+    g_assert_true(g_spawn_sync(NULL, argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, &status, &error));
+    g_assert_true(g_spawn_check_wait_status(status, &error));
+    for (gsize f = 0; f < G_N_ELEMENTS(files); f++) {
+        g_autofree char *stem = g_build_filename(folder, files[f], NULL), *pth = g_strconcat(stem, ".pth", NULL),
+                        *raw = g_strconcat(stem, ".raw", NULL);
+        g_autoptr(RmilTensors) tensors = rmil_weights_read(pth, NULL, &error);
+        g_assert_no_error(error);
+        gsize size, used = 0;
+        g_autofree char *expected = rmil_file_read(raw, 1 << 20, &size, &error);
+        g_assert_no_error(error);
+        int64_t order[12];
+        g_assert_cmpint(rmil_tensors_count(tensors), ==, G_N_ELEMENTS(order));
+        for (int64_t i = 0; i < (int64_t)G_N_ELEMENTS(order); i++) order[i] = i;
+        g_qsort_with_data(order, G_N_ELEMENTS(order), sizeof *order, by_name, tensors);
+        for (gsize i = 0; i < G_N_ELEMENTS(order); i++) {
+            const RmilTensor *tensor = rmil_tensors_at(tensors, order[i]);
+            g_autofree float *values = g_new(float, (gsize)tensor->count + 1);
+            const gsize bytes = (gsize)tensor->count * sizeof *values;
+            rmil_tensor_floats(tensor, values);
+            g_assert_cmpuint(used + bytes, <=, size);
+            g_assert_true(memcmp(values, expected + used, bytes) == 0);
+            used += bytes;
+        }
+        g_assert_cmpuint(used, ==, size);
+    }
+}
+
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/weights/zip-and-legacy", test_zip_and_legacy);
@@ -325,5 +367,6 @@ int main(int argc, char **argv) {
     g_test_add_func("/weights/hostile-archives", test_hostile_archives);
     g_test_add_func("/weights/name-digest", test_name_digest);
     g_test_add_func("/weights/mutations", test_mutations);
+    g_test_add_func("/weights/pytorch", test_pytorch);
     return g_test_run();
 }
