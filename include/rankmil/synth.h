@@ -31,7 +31,7 @@ typedef struct {
     int64_t train_positive, test_positive; /* 111, 49 */
     int64_t dim;          /* 1024 */
     double scale;         /* tiles per bag, 1: as in Camelyon16 (mean 7,900); lesions shrink with it, to half a tile at least */
-    double difficulty;    /* 1: plain AB-MIL comes near the paper's AUROC; the tumour's features stand out 1/difficulty as far */
+    double difficulty;    /* 1; the tumour's features stand out 1/difficulty as far (docs/synth.md: what methods make of it) */
     gboolean half;        /* TRUE: float16 features, else float32 */
     uint64_t seed;
     int threads;
