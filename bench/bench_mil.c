@@ -3,7 +3,10 @@
  * that the same threads reach in X W1ᵀ and dZᵀ X alone (above 100 %: a product was spared); and, where RMIL_PEER_PYTHON names a
  * Python with PyTorch, the ratio to a plain PyTorch of the same model (bench/peers/mil.py), eager and compiled, with pairs
  * sampled as in the paper. The programs take their steps in turn, so that what else the machine does meets all of them.
- * Wall time, and processor time, which other programs disturb less. Then the all-pairs rank loss by itself. */
+ * Wall time, and processor time, which other programs disturb less. Then the all-pairs rank loss by itself.
+ * bench-mil --memory DIR [--bags N]: instead, training with bags in mapped files against all in memory (bench_mil.h). */
+#include "bench_mil.h"
+
 #include "base/base-private.h"
 #include "mil/crew.h"
 #include "mil/gemm.h"
@@ -306,17 +309,20 @@ static void bench_pairs(int64_t np, int64_t nn, double most) {
 }
 
 int main(int argc, char **argv) {
-    g_autofree char *only = NULL;
-    int threads = 0, steps = 3;
+    g_autofree char *only = NULL, *memory = NULL;
+    int threads = 0, steps = 3, bags = 400;
     const GOptionEntry entries[] = {{"methods", 0, 0, G_OPTION_ARG_STRING, &only, "methods, separated by commas", "LIST"},
                                     {"steps", 0, 0, G_OPTION_ARG_INT, &steps, "steps to time: medians are shown", "N"},
+                                    {"memory", 0, 0, G_OPTION_ARG_FILENAME, &memory, "measure mapped files, made in DIR", "DIR"},
+                                    {"bags", 0, 0, G_OPTION_ARG_INT, &bags, "with --memory: how many", "N"},
                                     {"threads", 0, 0, G_OPTION_ARG_INT, &threads, "0: all", "N"},
                                     {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL}};
     g_autoptr(GOptionContext) context = g_option_context_new(NULL);
     g_option_context_add_main_entries(context, entries, NULL);
     g_autoptr(GError) error = NULL;
-    if (!g_option_context_parse(context, &argc, &argv, &error) || steps < 1 || steps > MOST) {
-        fprintf(stderr, "bench-mil: %s\n", error ? error->message : "--steps must be 1 … 64");
+    if (!g_option_context_parse(context, &argc, &argv, &error) || steps < 1 || steps > MOST ||
+        bags < 16 || bags > 1000) {
+        fprintf(stderr, "bench-mil: %s\n", error ? error->message : "--steps must be 1 … 64, --bags 16 … 1000");
         return 2;
     }
     g_auto(GStrv) chosen = only ? g_strsplit(only, ",", -1) : NULL;
@@ -325,6 +331,11 @@ int main(int argc, char **argv) {
     uname(&machine);
     printf("%s %s, %u processors, bfloat16 products %s\n", machine.sysname, machine.machine, g_get_num_processors(),
            rmil_gemm_bfloat16() ? "native" : "not native: left out");
+    if (memory) {
+        if (bench_memory(memory, bags, threads, &error)) return 0;
+        fprintf(stderr, "bench-mil: %s\n", error->message);
+        return 1;
+    }
     bench_pairs(1000, 9000, 2);
     bench_pairs(50000, 150000, 60);
     if (!bench(RMIL_FLOAT32, threads, steps, chosen, &error) ||
