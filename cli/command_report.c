@@ -2,7 +2,7 @@
 #include "cli.h"
 
 int command_report(int argc, char **argv) {
-    static const CliUsage usage = {"DIR", "Writes one self-contained HTML file from the folder of a run.", NULL, 1, 1};
+    static const CliUsage usage = {"DIR", "Writes one self-contained HTML file from the folder of a run or a study; of a study also tables/ and figures/.", NULL, 1, 1};
     Cli cli;
     int status;
     g_autofree char *output = NULL;
@@ -11,7 +11,9 @@ int command_report(int argc, char **argv) {
     if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) return status;
     GError *error = NULL;
     g_autofree char *path = output ? g_strdup(output) : g_build_filename(argv[1], "report.html", NULL);
-    if (!rmil_report_write(argv[1], path, &cli.monitor, &error)) return cli_fail(&cli, error);
+    gboolean (*write)(const char *, const char *, const RmilMonitor *, GError **) =
+        rmil_study_exists(argv[1]) ? rmil_study_report_write : rmil_report_write;
+    if (!write(argv[1], path, &cli.monitor, &error)) return cli_fail(&cli, error);
     json_object_set_string_member(cli.result, "report", path);
     cli_say(&cli, "%s", path);
     return cli_done(&cli);

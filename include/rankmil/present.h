@@ -72,5 +72,13 @@ RMIL_API gboolean rmil_patches_write(RmilSlide *slide, const int64_t *coords, co
  * line, when a file is broken. */
 RMIL_API gboolean rmil_report_write(const char *folder, const char *path, const RmilMonitor *monitor, GError **error);
 
+/* The same of a study (study.h): DIR's record, with its shards, becomes one HTML file, and below the folder
+ *   tables/NAME.csv (all digits, with the runs that entered), tables/NAME.tex (booktabs),
+ *   figures/NAME.svg, .pdf, .png with NAME.csv and NAME.gp.
+ * A study that is not finished is reported as far as it is, which the report says. The same folder gives the same bytes. Fails
+ * when nothing is finished or the record is broken; nothing is then written over. docs/report.md: where each number comes
+ * from. */
+RMIL_API gboolean rmil_study_report_write(const char *folder, const char *path, const RmilMonitor *monitor, GError **error);
+
 G_END_DECLS
 #endif

@@ -1,6 +1,7 @@
 #include "run.h"
 
 #include <gio/gio.h>
+#include <math.h>
 #include <string.h>
 
 /* Okabe and Ito's colours and a few darker ones, each with a dash pattern of its own: told apart by colour-blind eyes
@@ -14,25 +15,73 @@ static const struct {
     {"#e69f00", "(14,3,2,3,2,3)", 6}, {"#333333", "(6,2)", 13},    {"#777777", "(1,3)", 12},
 };
 
-void rmil_figure_head(GString *script, const char *name, const char *what, int width, int height) {
+/* Sizes are those of a column of 85 mm that is 480 px wide. The drawing library's usual font is wider than a browser's: letters
+ * are a little smaller there, so that the same text fits. */
+#define PX_TO_CM (8.5 / 480)
+#define PNG_SCALE 3
+
+static void terminals(GString *script, int width, int height) {
+    g_string_append_printf(script,
+                           "if (format eq 'svg') set terminal svg size %d,%d font 'sans-serif,14' background '#ffffff' "
+                           "noenhanced\n",
+                           width, height);
+    g_string_append_printf(script,
+                           "if (format eq 'pdf') set terminal pdfcairo size %.3fcm,%.3fcm font 'sans-serif,6' fontscale 1 "
+                           "linewidth 0.9 pointscale 0.6 dashlength 0.6 background '#ffffff' noenhanced\n",
+                           width * PX_TO_CM, height * PX_TO_CM);
+    g_string_append_printf(script,
+                           "if (format eq 'png') set terminal pngcairo size %d,%d font 'sans-serif,12' fontscale %d "
+                           "linewidth %d pointscale %d dashlength 0.8 background '#ffffff' noenhanced\n",
+                           PNG_SCALE * width, PNG_SCALE * height, PNG_SCALE, PNG_SCALE, PNG_SCALE + 1);
+}
+
+void rmil_figure_begin(RmilFigure *figure, const char *name, const char *what, int width, int height, const char *header) {
+    figure->name = name;
+    figure->csv = g_string_new(header);
+    figure->script = g_string_new(NULL);
+    figure->clauses = 0;
+    GString *script = figure->script;
     g_autofree char *quoted = rmil_figure_quote(name);
     g_string_append_printf(script,
                            "# %s.\n# Made by rankmil from the CSV file of the same name; yours to restyle, then: "
-                           "gnuplot %s.gp\n"
-                           "if (!exists('out')) out = %.*s.svg'\n"
-                           "set terminal svg size %d,%d font 'sans-serif,14' background '#ffffff' noenhanced\n"
-                           "set output out\n"
-                           "set datafile separator comma\n"
-                           "set encoding utf8\n"
-                           "set border 3 linecolor '#888888'\n"
-                           "set tics nomirror out textcolor '#222222'\n"
-                           "set grid linetype 1 linecolor '#e4e4e4' linewidth 1\n"
-                           "set key below center Left reverse samplen 3 spacing 1.25 maxcols 1\n",
-                           what, name, (int)strlen(quoted) - 1, quoted, width, height);
+                           "gnuplot %s.gp\n# PDF: gnuplot -e \"format='pdf'\" %s.gp (or 'png')\n"
+                           "if (!exists('format')) format = 'svg'\n"
+                           "if (!exists('out')) out = %.*s.'.format\n",
+                           what, name, name, (int)strlen(quoted) - 1, quoted);
+    terminals(script, width, height);
+    g_string_append(script, "set output out\n"
+                            "set datafile separator comma\n"
+                            "set encoding utf8\n"
+                            "set border 3 linecolor '#888888'\n"
+                            "set tics nomirror out textcolor '#222222'\n"
+                            "set grid linetype 1 linecolor '#e4e4e4' linewidth 1\n"
+                            "set key below center Left reverse samplen 3 spacing 1.25 maxcols 1\n");
     for (int i = 0; i < RMIL_FIGURE_STYLES; i++)
         g_string_append_printf(script,
                                "set linetype %d linecolor '%s' dashtype %s linewidth 2.4 pointtype %d pointsize 0.8\n",
                                i + 1, styles[i].colour, styles[i].dash, styles[i].point);
+}
+
+void rmil_figure_plot(RmilFigure *figure, const char *format, ...) {
+    g_string_append(figure->script, figure->clauses++ ? ", \\\n     " : "plot ");
+    va_list arguments;
+    va_start(arguments, format);
+    g_string_append_vprintf(figure->script, format, arguments);
+    va_end(arguments);
+}
+
+void rmil_figure_number(GString *csv, double value, char after) {
+    char text[G_ASCII_DTOSTR_BUF_SIZE];
+    if (isnan(value))
+        g_strlcpy(text, "NaN", sizeof text);
+    else
+        g_ascii_formatd(text, sizeof text, "%.6g", value);
+    g_string_append(csv, text);
+    g_string_append_c(csv, after);
+}
+
+void rmil_figure_key_room(GString *script, int rows) {
+    g_string_append_printf(script, "set bmargin %.2f\n", 4.2 + 1.26 * rows);
 }
 
 char *rmil_figure_quote(const char *text) {
@@ -50,17 +99,28 @@ static gboolean write_text(const char *folder, const char *name, const char *suf
     return rmil_file_write(path, text, strlen(text), error);
 }
 
-/* Lets gnuplot write `file` below folder; script: NAME.gp there. */
-static gboolean run_gnuplot(const char *program, const char *folder, const char *script, const char *file,
+/* -- gnuplot ------------------------------------------------------------------------------------------------------- */
+enum { SVG, PDF, PNG, FORMATS };
+static const char *const suffixes[FORMATS] = {".svg", ".pdf", ".png"};
+
+/* Runs the script below folder once for each format, in one process; files: the names it writes to. */
+static gboolean run_gnuplot(const char *program, const char *folder, const char *script, char *const *files,
                             GError **error) {
-    g_autofree char *quoted = rmil_figure_quote(file), *out = g_strconcat("out=", quoted, NULL), *said = NULL;
+    g_autoptr(GString) commands = g_string_new(NULL);
+    g_autofree char *quoted_script = rmil_figure_quote(script);
+    for (int f = 0; f < FORMATS; f++) {
+        g_autofree char *quoted = rmil_figure_quote(files[f]);
+        g_string_append_printf(commands, "reset; format='%s'; out=%s; load %s; set output; ", suffixes[f] + 1, quoted,
+                               quoted_script);
+    }
+    g_autofree char *said = NULL;
     g_autoptr(GSubprocessLauncher) launcher =
         g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_SILENCE | G_SUBPROCESS_FLAGS_STDERR_PIPE);
     g_subprocess_launcher_set_cwd(launcher, folder);
     g_subprocess_launcher_setenv(launcher, "LC_ALL", "C.UTF-8", TRUE);
     g_autoptr(GError) reason = NULL;
     g_autoptr(GSubprocess) process =
-        g_subprocess_launcher_spawn(launcher, &reason, program, "-d", "-e", out, script, NULL);
+        g_subprocess_launcher_spawn(launcher, &reason, program, "-d", "-e", commands->str, NULL);
     if (!process || !g_subprocess_communicate_utf8(process, NULL, NULL, NULL, &said, &reason))
         return rmil_fail(error, RMIL_ERROR_IO, "%s/%s: gnuplot cannot be run: %s", folder, script, reason->message);
     if (g_subprocess_get_successful(process)) return TRUE;
@@ -68,24 +128,56 @@ static gboolean run_gnuplot(const char *program, const char *folder, const char 
                      said && *g_strstrip(said) ? said : "it said nothing");
 }
 
-char *rmil_figure_draw(const char *folder, const char *name, const char *csv, const char *script, GError **error) {
-    g_autofree char *program = g_find_program_in_path("gnuplot"), *script_file = g_strconcat(name, ".gp", NULL);
+/* The drawing library writes the time into a PDF; the same data shall give the same bytes. */
+static gboolean drop_date(const char *path, GError **error) {
+    static const char key[] = "/CreationDate (D:";
+    gsize size;
+    g_autofree char *data = rmil_file_read(path, (gsize)64 << 20, &size, error);
+    if (!data) return FALSE;
+    char *at = memmem(data, size, key, strlen(key));
+    if (!at) return TRUE;
+    for (char *p = at + strlen(key); p < data + size && g_ascii_isdigit(*p); p++) *p = "20000101000000"[MIN(p - at - (gssize)strlen(key), 13)];
+    return g_file_set_contents(path, data, (gssize)size, NULL) ||
+           rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be written", path);
+}
+
+static gboolean draw(const char *program, const char *folder, const char *name, GError **error) {
+    g_autofree char *script = g_strconcat(name, ".gp", NULL);
+    char *paths[FORMATS] = {NULL}, *temporaries[FORMATS] = {NULL}, *files[FORMATS] = {NULL};
+    gboolean good = TRUE;
+    for (int f = 0; f < FORMATS && good; f++) {
+        g_autofree char *file = g_strconcat(name, suffixes[f], NULL);
+        paths[f] = g_build_filename(folder, file, NULL);
+        temporaries[f] = rmil_file_begin(paths[f], error);
+        good = temporaries[f] != NULL;
+        if (good) files[f] = g_path_get_basename(temporaries[f]);
+    }
+    good = good && run_gnuplot(program, folder, script, files, error) && drop_date(temporaries[PDF], error);
+    for (int f = 0; f < FORMATS; f++) {
+        if (temporaries[f] && good)
+            good = rmil_file_commit(temporaries[f], paths[f], error);
+        else if (temporaries[f])
+            rmil_file_abandon(temporaries[f]);
+        g_free(paths[f]);
+        g_free(files[f]);
+    }
+    return good;
+}
+
+char *rmil_figure_end(RmilFigure *figure, const char *folder, GError **error) {
+    g_string_append_c(figure->script, '\n');
+    g_autofree char *csv = g_string_free(figure->csv, FALSE), *script = g_string_free(figure->script, FALSE);
+    g_autofree char *below = g_build_filename(folder, "figures", NULL), *program = g_find_program_in_path("gnuplot");
     if (!program) {
         rmil_fail(error, RMIL_ERROR_IO,
-                  "%s/%s: gnuplot is needed to draw the figures and is not installed (Debian: gnuplot-nox)", folder,
-                  script_file);
+                  "%s/%s.gp: gnuplot is needed to draw the figures and is not installed (Debian: gnuplot-nox)", below,
+                  figure->name);
         return NULL;
     }
-    if (!write_text(folder, name, ".csv", csv, error) || !write_text(folder, name, ".gp", script, error)) return NULL;
-    g_autofree char *svg_file = g_strconcat(name, ".svg", NULL), *path = g_build_filename(folder, svg_file, NULL);
-    char *temporary = rmil_file_begin(path, error);
-    if (!temporary) return NULL;
-    g_autofree char *file = g_path_get_basename(temporary);
-    if (!run_gnuplot(program, folder, script_file, file, error)) {
-        rmil_file_abandon(temporary);
+    if (!write_text(below, figure->name, ".csv", csv, error) || !write_text(below, figure->name, ".gp", script, error) ||
+        !draw(program, below, figure->name, error))
         return NULL;
-    }
-    if (!rmil_file_commit(temporary, path, error)) return NULL;
+    g_autofree char *file = g_strconcat(figure->name, ".svg", NULL), *path = g_build_filename(below, file, NULL);
     gsize size;
     return rmil_file_read(path, (gsize)64 << 20, &size, error);
 }

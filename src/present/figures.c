@@ -2,50 +2,8 @@
 
 #include <math.h>
 #include <stdlib.h>
+
 #include <string.h>
-
-/* A figure's data and script while they are put together. */
-typedef struct {
-    const char *name;
-    GString *csv, *script;
-    int clauses; /* of the plot command so far */
-} Figure;
-
-static void begin(Figure *figure, const char *name, const char *what, int width, int height, const char *header) {
-    figure->name = name;
-    figure->csv = g_string_new(header);
-    figure->script = g_string_new(NULL);
-    figure->clauses = 0;
-    rmil_figure_head(figure->script, name, what, width, height);
-}
-
-static char *end(Figure *figure, const char *folder, GError **error) {
-    g_string_append_c(figure->script, '\n');
-    g_autofree char *below = g_build_filename(folder, "figures", NULL);
-    char *svg = rmil_figure_draw(below, figure->name, figure->csv->str, figure->script->str, error);
-    g_string_free(figure->csv, TRUE);
-    g_string_free(figure->script, TRUE);
-    return svg;
-}
-
-/* Adds one clause to the plot command. */
-G_GNUC_PRINTF(2, 3) static void plot(Figure *figure, const char *format, ...) {
-    g_string_append(figure->script, figure->clauses++ ? ", \\\n     " : "plot ");
-    va_list arguments;
-    va_start(arguments, format);
-    g_string_append_vprintf(figure->script, format, arguments);
-    va_end(arguments);
-}
-
-static void add_number(GString *csv, double value, char after) {
-    char text[G_ASCII_DTOSTR_BUF_SIZE];
-    if (isnan(value))
-        g_strlcpy(text, "NaN", sizeof text);
-    else
-        g_ascii_formatd(text, sizeof text, "%.6g", value);
-    g_string_append(csv, text);
-    g_string_append_c(csv, after);
-}
 
 static void add_series(GString *csv, const RmilMethod *method) {
     g_string_append_printf(csv, "%d,", method->style);
@@ -55,17 +13,10 @@ static void add_series(GString *csv, const RmilMethod *method) {
 /* Rows that belong to the method: an expression for `using`. */
 #define OF_METHOD "column(1) == %d && "
 
-/* The key below the plot has one row per entry: its height in px, and the margin that keeps it clear of the axis'
- * label. */
-#define KEY_ROW 19
-static void key_room(GString *script, int rows) {
-    g_string_append_printf(script, "set bmargin %.2f\n", 4.2 + 1.26 * rows);
-}
-
 /* -- ROC and precision-recall -------------------------------------------------------------------------------------- */
 typedef GArray *(*CurveFunction)(const int *labels, const double *scores, int64_t n);
 
-static void add_curve(Figure *figure, const RmilMethod *method, const char *seed, CurveFunction curve,
+static void add_curve(RmilFigure *figure, const RmilMethod *method, const char *seed, CurveFunction curve,
                       const int *labels, const double *scores, int64_t n) {
     int64_t positives = 0;
     for (int64_t i = 0; i < n; i++) positives += labels[i];
@@ -75,14 +26,14 @@ static void add_curve(Figure *figure, const RmilMethod *method, const char *seed
         const RmilCurvePoint *point = &g_array_index(points, RmilCurvePoint, i);
         add_series(figure->csv, method);
         g_string_append_printf(figure->csv, "%s,", seed);
-        add_number(figure->csv, point->x, ',');
-        add_number(figure->csv, point->y, ',');
+        rmil_figure_number(figure->csv, point->x, ',');
+        rmil_figure_number(figure->csv, point->y, ',');
         g_string_append(figure->csv, "NaN,NaN\n");
     }
     g_string_append_c(figure->csv, '\n'); /* a blank line ends the line drawn */
 }
 
-static void add_curves(Figure *figure, const RmilMethodSummary *summary, CurveFunction curve) {
+static void add_curves(RmilFigure *figure, const RmilMethodSummary *summary, CurveFunction curve) {
     guint most = summary->pooled->len;
     for (gint64 s = 0; s < summary->seeds; s++)
         most = MAX(most, ((RmilSeedRun *)g_ptr_array_index(summary->method->seeds, s))->cases->len);
@@ -136,7 +87,7 @@ static void resample(RmilRng *rng, const GArray *pooled, int label, int64_t n, i
     }
 }
 
-static void add_band(Figure *figure, const RmilMethodSummary *one) {
+static void add_band(RmilFigure *figure, const RmilMethodSummary *one) {
     int64_t n = one->pooled->len;
     g_autofree int *labels = g_new(int, n);
     g_autofree double *scores = g_new(double, n), *rates = g_new(double, BAND_POINTS *BAND_ROUNDS);
@@ -161,20 +112,20 @@ static void add_band(Figure *figure, const RmilMethodSummary *one) {
         qsort(rate, BAND_ROUNDS, sizeof *rate, compare_doubles);
         add_series(figure->csv, one->method);
         g_string_append(figure->csv, "band,");
-        add_number(figure->csv, (double)p / (BAND_POINTS - 1), ',');
+        rmil_figure_number(figure->csv, (double)p / (BAND_POINTS - 1), ',');
         g_string_append(figure->csv, "NaN,");
-        add_number(figure->csv, rate[BAND_ROUNDS * 25 / 1000], ',');
-        add_number(figure->csv, rate[BAND_ROUNDS * 975 / 1000], '\n');
+        rmil_figure_number(figure->csv, rate[BAND_ROUNDS * 25 / 1000], ',');
+        rmil_figure_number(figure->csv, rate[BAND_ROUNDS * 975 / 1000], '\n');
     }
     g_string_append_c(figure->csv, '\n');
 }
 
-static void plot_bands(Figure *figure, const RmilRunSummary *summary) {
+static void plot_bands(RmilFigure *figure, const RmilRunSummary *summary) {
     for (int m = 0; m < summary->n; m++) {
         if (!has_band(summary, m)) continue;
         int style = summary->methods[m].method->style;
         add_band(figure, &summary->methods[m]);
-        plot(figure,
+        rmil_figure_plot(figure,
              "'%s.csv' skip 1 using (" OF_METHOD "strcol(3) eq 'band' ? $4 : NaN):6:7 with filledcurves linetype %d "
                                                  "linewidth 0 fillstyle transparent solid 0.12 noborder notitle",
              figure->name, style, style);
@@ -182,11 +133,11 @@ static void plot_bands(Figure *figure, const RmilRunSummary *summary) {
 }
 
 /* value: which metric stands behind the method's name in the key. */
-static void plot_curves(Figure *figure, const RmilRunSummary *summary, CurveFunction curve, int value) {
+static void plot_curves(RmilFigure *figure, const RmilRunSummary *summary, CurveFunction curve, int value) {
     for (int m = 0; m < summary->n; m++) add_curves(figure, &summary->methods[m], curve);
     for (int m = 0; m < summary->n; m++)
         if (summary->methods[m].seeds > 1 && (summary->n <= 4 || m == summary->reference)) /* more would be a tangle */
-            plot(figure,
+            rmil_figure_plot(figure,
                  "'%s.csv' skip 1 using (" OF_METHOD "strcol(3) ne 'mean' && strcol(3) ne 'band' ? $4 : NaN):5 with "
                                                      "lines linetype %d linewidth 0.5 dashtype solid notitle",
                  figure->name, summary->methods[m].method->style, summary->methods[m].method->style);
@@ -195,43 +146,43 @@ static void plot_curves(Figure *figure, const RmilRunSummary *summary, CurveFunc
         const RmilMethodSummary *one = &summary->methods[m];
         g_autofree char *text = g_strdup_printf("%s %.3f", one->method->title, one->value[value]),
                         *title = rmil_figure_quote(text);
-        plot(figure,
+        rmil_figure_plot(figure,
              "'%s.csv' skip 1 using (" OF_METHOD "strcol(3) eq 'mean' ? $4 : NaN):5 with lines linetype %d title %s",
              figure->name, one->method->style, one->method->style, title);
     }
 }
 
 char *rmil_figure_roc(const RmilRunSummary *summary, const char *folder, GError **error) {
-    Figure figure;
-    begin(&figure, "roc",
+    RmilFigure figure;
+    rmil_figure_begin(&figure, "roc",
           "ROC curves of the test slides: of the mean of the seeds' probabilities (thick) and of each seed (thin)", 440,
-          440 + KEY_ROW * summary->n, "series,method,seed,false_positive_rate,true_positive_rate,low,high\n");
-    key_room(figure.script, summary->n);
+          440 + RMIL_KEY_ROW * summary->n, "series,method,seed,false_positive_rate,true_positive_rate,low,high\n");
+    rmil_figure_key_room(figure.script, summary->n);
     g_string_append(figure.script, "set size ratio 1\nset xrange [0:1]\nset yrange [0:1.005]\nset xtics 0.2\nset ytics "
                                    "0.2\n"
                                    "set xlabel 'False positive rate (1 − specificity)'\nset ylabel 'True positive rate "
                                    "(sensitivity)'\n");
-    plot(&figure, "x with lines linecolor '#aaaaaa' dashtype (2,4) linewidth 1 notitle");
+    rmil_figure_plot(&figure, "x with lines linecolor '#aaaaaa' dashtype (2,4) linewidth 1 notitle");
     plot_bands(&figure, summary);
     plot_curves(&figure, summary, rmil_roc_curve, 0);
-    return end(&figure, folder, error);
+    return rmil_figure_end(&figure, folder, error);
 }
 
 char *rmil_figure_pr(const RmilRunSummary *summary, const char *folder, GError **error) {
     const RmilMethodSummary *reference = &summary->methods[summary->reference];
     double share = (double)reference->positives / (double)MAX(reference->positives + reference->negatives, 1);
-    Figure figure;
-    begin(&figure, "pr",
+    RmilFigure figure;
+    rmil_figure_begin(&figure, "pr",
           "Precision-recall curves of the test slides, as in roc.gp; dotted: the share of positive slides", 440,
-          440 + KEY_ROW * summary->n, "series,method,seed,recall,precision,low,high\n");
-    key_room(figure.script, summary->n);
+          440 + RMIL_KEY_ROW * summary->n, "series,method,seed,recall,precision,low,high\n");
+    rmil_figure_key_room(figure.script, summary->n);
     g_string_append(figure.script, "set size ratio 1\nset xrange [0:1]\nset yrange [0:1.005]\nset xtics 0.2\nset ytics "
                                    "0.2\n"
                                    "set xlabel 'Recall (sensitivity)'\nset ylabel 'Precision (positive predictive "
                                    "value)'\n");
-    plot(&figure, "%.6f with lines linecolor '#aaaaaa' dashtype (2,4) linewidth 1 notitle", share);
+    rmil_figure_plot(&figure, "%.6f with lines linecolor '#aaaaaa' dashtype (2,4) linewidth 1 notitle", share);
     plot_curves(&figure, summary, rmil_pr_curve, 1);
-    return end(&figure, folder, error);
+    return rmil_figure_end(&figure, folder, error);
 }
 
 /* -- one row per method -------------------------------------------------------------------------------------------- */
@@ -249,8 +200,8 @@ static void method_rows(GString *script, const RmilRunSummary *summary) {
 }
 
 char *rmil_figure_auroc(const RmilRunSummary *summary, const char *folder, GError **error) {
-    Figure figure;
-    begin(&figure, "auroc",
+    RmilFigure figure;
+    rmil_figure_begin(&figure, "auroc",
           "AUROC of the test slides: of the mean of the seeds' probabilities with DeLong's 95 % interval, and of each "
           "seed",
           480, 160 + 46 * summary->n, "series,method,row,what,auroc,low,high\n");
@@ -261,9 +212,9 @@ char *rmil_figure_auroc(const RmilRunSummary *summary, const char *folder, GErro
         if (isnan(one->value[0])) continue;
         add_series(figure.csv, one->method);
         g_string_append_printf(figure.csv, "%d,mean,", summary->n - m);
-        add_number(figure.csv, one->value[0], ',');
-        add_number(figure.csv, one->interval[0].low, ',');
-        add_number(figure.csv, one->interval[0].high, '\n');
+        rmil_figure_number(figure.csv, one->value[0], ',');
+        rmil_figure_number(figure.csv, one->interval[0].low, ',');
+        rmil_figure_number(figure.csv, one->interval[0].high, '\n');
         lowest = MIN(lowest, isnan(one->interval[0].low) ? one->value[0] : one->interval[0].low);
         for (int64_t s = 0; s < one->seeds && one->seeds > 1; s++) {
             double auroc = one->by_seed[s * RMIL_N_METRICS];
@@ -272,30 +223,30 @@ char *rmil_figure_auroc(const RmilRunSummary *summary, const char *folder, GErro
             add_series(figure.csv, one->method);
             g_string_append_printf(figure.csv, "%d,%" G_GINT64_FORMAT ",", summary->n - m,
                                    ((RmilSeedRun *)g_ptr_array_index(one->method->seeds, s))->seed);
-            add_number(figure.csv, auroc, ',');
+            rmil_figure_number(figure.csv, auroc, ',');
             g_string_append(figure.csv, "NaN,NaN\n");
             lowest = MIN(lowest, auroc);
         }
     }
     method_rows(figure.script, summary);
-    key_room(figure.script, 1 + repeats);
+    rmil_figure_key_room(figure.script, 1 + repeats);
     g_string_append_printf(figure.script, "set xrange [%.1f:1.01]\nset xlabel 'AUROC, test slides'\n",
                            floor(MAX(lowest - 0.02, 0) * 10) / 10);
-    plot(&figure,
+    rmil_figure_plot(&figure,
          "'auroc.csv' skip 1 using (strcol(4) eq 'mean' ? $5 : NaN):3:6:7 with xerrorbars linecolor '#333333' dashtype "
          "solid linewidth 1.6 "
          "pointtype 13 pointsize 1.3 title '%s 95 %% interval'",
          repeats ? "mean of the seeds," : "estimate and");
     if (repeats)
-        plot(&figure, "'auroc.csv' skip 1 using (strcol(4) ne 'mean' ? $5 : NaN):($3 + 0.24 + 0.04 * (int($0) %% 3 - "
+        rmil_figure_plot(&figure, "'auroc.csv' skip 1 using (strcol(4) ne 'mean' ? $5 : NaN):($3 + 0.24 + 0.04 * (int($0) %% 3 - "
                       "1)) with points "
                       "linecolor '#0072b2' pointtype 6 pointsize 0.6 linewidth 1.4 title 'one seed'");
-    return end(&figure, folder, error);
+    return rmil_figure_end(&figure, folder, error);
 }
 
 char *rmil_figure_probabilities(const RmilRunSummary *summary, const char *folder, GError **error) {
-    Figure figure;
-    begin(&figure, "probabilities", "Predicted probability of every test slide, by its true label", 480,
+    RmilFigure figure;
+    rmil_figure_begin(&figure, "probabilities", "Predicted probability of every test slide, by its true label", 480,
           160 + 46 * summary->n, "series,method,row,id,label,probability\n");
     for (int m = 0; m < summary->n; m++) {
         const RmilMethodSummary *one = &summary->methods[m];
@@ -305,33 +256,33 @@ char *rmil_figure_probabilities(const RmilRunSummary *summary, const char *folde
             g_string_append_printf(figure.csv, "%d,", summary->n - m);
             rmil_csv_append(figure.csv, item->id, ',');
             g_string_append_printf(figure.csv, "%d,", item->label);
-            add_number(figure.csv, item->probability, '\n');
+            rmil_figure_number(figure.csv, item->probability, '\n');
         }
     }
     method_rows(figure.script, summary);
-    key_room(figure.script, 2);
+    rmil_figure_key_room(figure.script, 2);
     g_string_append(figure.script, "set xrange [-0.02:1.02]\nset xlabel 'Predicted probability, test slides'\n"
                                    "set arrow from 0.5,graph 0 to 0.5,graph 1 nohead linecolor '#888888' dashtype "
                                    "(4,4)\n");
-    plot(&figure, "'probabilities.csv' skip 1 using ($5 == 1 ? $6 : NaN):($3 + 0.14 + 0.045 * (int($0) %% 3 - 1)) with "
+    rmil_figure_plot(&figure, "'probabilities.csv' skip 1 using ($5 == 1 ? $6 : NaN):($3 + 0.14 + 0.045 * (int($0) %% 3 - 1)) with "
                   "points pointtype 7 "
                   "pointsize 0.6 linecolor '#8c2d04' title 'positive slide'");
-    plot(&figure, "'probabilities.csv' skip 1 using ($5 == 0 ? $6 : NaN):($3 - 0.14 + 0.045 * (int($0) %% 3 - 1)) with "
+    rmil_figure_plot(&figure, "'probabilities.csv' skip 1 using ($5 == 0 ? $6 : NaN):($3 - 0.14 + 0.045 * (int($0) %% 3 - 1)) with "
                   "points pointtype 4 "
                   "pointsize 0.6 linewidth 1.3 linecolor '#2171b5' title 'negative slide'");
-    return end(&figure, folder, error);
+    return rmil_figure_end(&figure, folder, error);
 }
 
 /* -- localisation -------------------------------------------------------------------------------------------------- */
 char *rmil_figure_localisation(const RmilRunSummary *summary, int what, const char *folder, GError **error) {
     static const char *const names[] = {"localisation-iou", "localisation-dice", "localisation-pointing"};
     static const char *const titles[] = {"IoU", "Dice", "Pointing game"};
-    static const char *const axes[] = {"top tiles, % of the number of annotated tiles",
-                                       "top tiles, % of the number of annotated tiles", "top tiles, % of all tiles"};
-    Figure figure;
-    begin(&figure, names[what],
+    static const char *const axes[] = {"top tiles, % of the annotated number",
+                                       "top tiles, % of the annotated number", "top tiles, % of all tiles"};
+    RmilFigure figure;
+    rmil_figure_begin(&figure, names[what],
           "Localisation of the annotated lesions of test slides by attention: mean over slides, SD over seeds", 400,
-          320 + KEY_ROW * summary->n, "series,method,position,alpha,value,sd\n");
+          320 + RMIL_KEY_ROW * summary->n, "series,method,position,alpha,value,sd\n");
     gboolean repeats = FALSE;
     for (int m = 0; m < summary->n; m++) {
         for (int a = 0; a < summary->n_alphas; a++) {
@@ -342,13 +293,13 @@ char *rmil_figure_localisation(const RmilRunSummary *summary, int what, const ch
             repeats = repeats || !isnan(sd);
             add_series(figure.csv, summary->methods[m].method);
             g_string_append_printf(figure.csv, "%d,", a + 1);
-            add_number(figure.csv, summary->alphas[a], ',');
-            add_number(figure.csv, value, ',');
-            add_number(figure.csv, sd, '\n');
+            rmil_figure_number(figure.csv, summary->alphas[a], ',');
+            rmil_figure_number(figure.csv, value, ',');
+            rmil_figure_number(figure.csv, sd, '\n');
         }
         g_string_append_c(figure.csv, '\n');
     }
-    key_room(figure.script, summary->n);
+    rmil_figure_key_room(figure.script, summary->n);
     g_string_append(figure.script, "set xtics (");
     for (int a = 0; a < summary->n_alphas; a++)
         g_string_append_printf(figure.script, "%s'%g' %d", a ? ", " : "", summary->alphas[a], a + 1);
@@ -360,23 +311,23 @@ char *rmil_figure_localisation(const RmilRunSummary *summary, int what, const ch
         g_autofree char *title = rmil_figure_quote(method->title);
         double shift = 0.06 * (m - (summary->n - 1) / 2.0); /* bars of different methods side by side */
         if (repeats)
-            plot(&figure,
+            rmil_figure_plot(&figure,
                  "'%s.csv' skip 1 using (column(1) == %d ? $3 + %.2f : NaN):5:6 with yerrorbars linetype %d dashtype "
                  "solid linewidth 1 pointsize 0 notitle",
                  figure.name, method->style, shift, method->style);
-        plot(&figure,
+        rmil_figure_plot(&figure,
              "'%s.csv' skip 1 using (column(1) == %d ? $3 + %.2f : NaN):5 with linespoints linetype %d title %s",
              figure.name, method->style, shift, method->style, title);
     }
-    return end(&figure, folder, error);
+    return rmil_figure_end(&figure, folder, error);
 }
 
 /* -- training history ---------------------------------------------------------------------------------------------- */
 char *rmil_figure_history(const RmilMethod *method, const char *folder, GError **error) {
     const RmilSeedRun *seed = g_ptr_array_index(method->seeds, 0);
     g_autofree char *name = g_strdup_printf("history-%s", method->name);
-    Figure figure;
-    begin(&figure, g_strdelimit(name, "/\\'\"", '_'), "Training of the first seed: loss and AUROC of every epoch", 400,
+    RmilFigure figure;
+    rmil_figure_begin(&figure, g_strdelimit(name, "/\\'\"", '_'), "Training of the first seed: loss and AUROC of every epoch", 400,
           500, "epoch,train_loss,train_slide_loss,train_guide_loss,val_loss,val_auroc,best\n");
     int best = 0, last = 1;
     gboolean guided = FALSE, ranked = FALSE; /* ranked: validation has both classes, its AUROC is defined */
@@ -385,7 +336,7 @@ char *rmil_figure_history(const RmilMethod *method, const char *folder, GError *
         const double values[] = {epoch->train_loss, epoch->train_slide_loss, epoch->train_guide_loss, epoch->val_loss,
                                  epoch->val_auroc};
         g_string_append_printf(figure.csv, "%" G_GINT64_FORMAT ",", epoch->epoch);
-        for (gsize v = 0; v < G_N_ELEMENTS(values); v++) add_number(figure.csv, values[v], ',');
+        for (gsize v = 0; v < G_N_ELEMENTS(values); v++) rmil_figure_number(figure.csv, values[v], ',');
         g_string_append(figure.csv, epoch->best ? "1\n" : "0\n");
         if (epoch->best) best = (int)epoch->epoch; /* the last of the improvements is the one kept */
         if (epoch->train_guide_loss > 0) guided = TRUE;
@@ -402,16 +353,16 @@ char *rmil_figure_history(const RmilMethod *method, const char *folder, GError *
                                best, best);
     g_string_append(figure.script, "set origin 0,0.42\nset size 1,0.58\nset ylabel 'Loss'\nset yrange [0:*]\nset "
                                    "format x ''\n");
-    plot(&figure,
+    rmil_figure_plot(&figure,
          "'%s.csv' skip 1 using 1:3 with lines linecolor '#0072b2' dashtype solid linewidth 2.2 title 'training, "
          "slide'",
          figure.name);
     if (guided)
-        plot(&figure,
+        rmil_figure_plot(&figure,
              "'%s.csv' skip 1 using 1:4 with lines linecolor '#56b4e9' linewidth 1.6 dashtype (2,3) title 'training, "
              "guide'",
              figure.name);
-    plot(&figure,
+    rmil_figure_plot(&figure,
          "'%s.csv' skip 1 using 1:5 with lines linecolor '#d55e00' linewidth 2.2 dashtype (9,5) title 'validation'",
          figure.name);
     g_string_append_printf(figure.script,
@@ -426,8 +377,8 @@ char *rmil_figure_history(const RmilMethod *method, const char *folder, GError *
         g_string_append_printf(figure.script, "set label 1 ' epoch kept: %d' at %d,graph 0.1 %s textcolor '#444444'\n",
                                best, best, best * 2 > last ? "right offset -0.5,0" : "left");
     figure.clauses = 0;
-    plot(&figure, "'%s.csv' skip 1 using 1:6 with lines linecolor '#222222' dashtype solid linewidth 2 notitle",
+    rmil_figure_plot(&figure, "'%s.csv' skip 1 using 1:6 with lines linecolor '#222222' dashtype solid linewidth 2 notitle",
          figure.name);
     g_string_append(figure.script, "\nunset multiplot");
-    return end(&figure, folder, error);
+    return rmil_figure_end(&figure, folder, error);
 }

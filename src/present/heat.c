@@ -25,7 +25,19 @@ G_GNUC_PRINTF(3, 4) static void add_tick(HeatScale *scale, double at, const char
     va_end(arguments);
 }
 
-static void scale_relative(HeatScale *scale, const float *values, int64_t count) {
+#define RELATIVE_LOW 0.1
+
+static void relative_ticks(HeatScale *scale, double high) {
+    double range = log(high / RELATIVE_LOW);
+    scale->label = "attention, × mean";
+    add_tick(scale, 0, "≤%g×", RELATIVE_LOW);
+    for (double tick = 1; tick <= high * 1.001 && scale->ticks < MAX_TICKS; tick *= 10)
+        add_tick(scale, log(tick / RELATIVE_LOW) / range, "%g×", tick);
+    if (scale->at[scale->ticks - 1] < 0.85 && scale->ticks < MAX_TICKS) add_tick(scale, 1, "%.0f×", high);
+}
+
+/* Value / mean on a logarithmic scale; high: its upper end, 0: the highest value's, at least 10. */
+static void scale_relative(HeatScale *scale, const float *values, int64_t count, double high) {
     double sum = 0, highest = 0;
     int64_t finite = 0;
     for (int64_t i = 0; i < count; i++) {
@@ -35,16 +47,13 @@ static void scale_relative(HeatScale *scale, const float *values, int64_t count)
         finite++;
     }
     double mean = sum > 0 ? sum / (double)finite : 1;
-    double low = 0.1, high = MAX(highest / mean, 10), range = log(high / low);
+    if (!(high > 0)) high = MAX(highest / mean, 10);
+    double low = RELATIVE_LOW, range = log(high / low);
     for (int64_t i = 0; i < count; i++) {
         double relative = (double)values[i] / mean;
-        scale->position[i] = !isfinite(values[i]) ? NAN : relative > low ? (float)(log(relative / low) / range) : 0;
+        scale->position[i] = !isfinite(values[i]) ? NAN : relative > low ? (float)MIN(log(relative / low) / range, 1) : 0;
     }
-    scale->label = "attention, × mean";
-    add_tick(scale, 0, "≤%g×", low);
-    for (double tick = 1; tick <= high * 1.001 && scale->ticks < MAX_TICKS; tick *= 10)
-        add_tick(scale, log(tick / low) / range, "%g×", tick);
-    if (scale->at[scale->ticks - 1] < 0.85 && scale->ticks < MAX_TICKS) add_tick(scale, 1, "%.0f×", high);
+    relative_ticks(scale, high);
 }
 
 static gboolean scale_percentile(HeatScale *scale, const float *values, int64_t count, GError **error) {
@@ -81,8 +90,9 @@ static void blend(double opacity, const uint8_t colour[3], double below, uint8_t
     for (int c = 0; c < 3; c++) rgb[c] = (uint8_t)(opacity * colour[c] + (1 - opacity) * below + 0.5);
 }
 
-/* rgb: the slide as drawn, in place turned into gray with heat; gives the mean gray under the heat. */
-static gboolean paint(const RmilPanel *panel, uint8_t *rgb, const int64_t *coords, const float *position, int64_t count,
+/* rgb: the slide as drawn, from the level-0 point (left, top), in place turned into gray with heat; gives the mean gray under
+ * the heat. */
+static gboolean paint(const RmilPanel *panel, uint8_t *rgb, double left, double top, const int64_t *coords, const float *position, int64_t count,
                       double side, double opacity, double *mean_gray, GError **error) {
     int64_t pixels = panel->width * panel->height;
     float *heat = rmil_alloc(pixels, sizeof *heat, error);
@@ -91,8 +101,8 @@ static gboolean paint(const RmilPanel *panel, uint8_t *rgb, const int64_t *coord
     for (int64_t i = 0; i < count; i++) {
         if (!(position[i] >= 0)) continue;
         int64_t x0, x1, y0, y1;
-        rmil_panel_span((double)coords[2 * i], side, panel->downsample, panel->width, &x0, &x1);
-        rmil_panel_span((double)coords[2 * i + 1], side, panel->downsample, panel->height, &y0, &y1);
+        rmil_panel_span((double)coords[2 * i] - left, side, panel->downsample, panel->width, &x0, &x1);
+        rmil_panel_span((double)coords[2 * i + 1] - top, side, panel->downsample, panel->height, &y0, &y1);
         for (int64_t y = y0; y < y1; y++)
             for (int64_t x = x0; x < x1; x++) heat[y * panel->width + x] = MAX(heat[y * panel->width + x], position[i]);
     }
@@ -142,6 +152,26 @@ static void draw_legend(RmilFooter *footer, const HeatScale *scale, const char *
                                0.25 * size);
         rmil_canvas_text(footer->canvas, tick, y + 3.1 * size, 0.85 * size, "middle", FALSE, 0, scale->text[i]);
     }
+}
+
+gboolean rmil_heat_paint(uint8_t *rgb, const RmilPanel *panel, double x0, double y0, const int64_t *coords, const float *values,
+                         int64_t count, double side, double high, double *gray, GError **error) {
+    RmilHeatOptions usual;
+    rmil_heat_options_init(&usual);
+    HeatScale scale = {.position = rmil_alloc(count, sizeof(float), error)};
+    if (!scale.position) return FALSE;
+    scale_relative(&scale, values, count, high);
+    gboolean done = paint(panel, rgb, x0, y0, coords, scale.position, count, side, usual.opacity, gray, error);
+    rmil_free(scale.position);
+    return done;
+}
+
+void rmil_heat_legend(RmilFooter *footer, double high, double gray) {
+    RmilHeatOptions usual;
+    rmil_heat_options_init(&usual);
+    HeatScale scale = {.ticks = 0};
+    relative_ticks(&scale, high);
+    draw_legend(footer, &scale, scale.label, usual.opacity, gray);
 }
 
 /* -- layout -------------------------------------------------------------------------------------------------------- */
@@ -251,14 +281,14 @@ gboolean rmil_heat_write(RmilSlide *slide, const int64_t *coords, const float *v
     double gray = 255;
     gboolean done = scale.position != NULL;
     if (done && options->scale == RMIL_HEAT_RELATIVE)
-        scale_relative(&scale, values, count);
+        scale_relative(&scale, values, count, 0);
     else if (done && options->scale == RMIL_HEAT_VALUE)
         scale_value(&scale, values, count);
     else if (done)
         done = scale_percentile(&scale, values, count, error);
     if (done && places.both)
         rmil_canvas_blit(canvas, places.slide.x, places.slide.y, rgb, places.slide.width, places.slide.height);
-    done = done && paint(&places.heat, rgb, coords, scale.position, count, tile_level0, options->opacity, &gray, error);
+    done = done && paint(&places.heat, rgb, 0, 0, coords, scale.position, count, tile_level0, options->opacity, &gray, error);
     if (done) rmil_canvas_blit(canvas, places.heat.x, places.heat.y, rgb, places.heat.width, places.heat.height);
     rmil_free(rgb);
     rmil_free(scale.position);

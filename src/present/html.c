@@ -121,3 +121,23 @@ void rmil_html_json_rows(GString *out, JsonNode *object, const char *const *skip
     }
     if (rows >= ROWS_LIMIT) g_string_append(out, "<tr><th scope=\"row\">…</th><td>more in run.json</td></tr>\n");
 }
+
+/* -- the page ------------------------------------------------------------------------------------------------------ */
+gboolean rmil_html_page_write(const char *path, const char *eyebrow, const char *title, const char *line,
+                              const RmilHtmlSection *sections, const char *body, GError **error) {
+    g_autoptr(GString) out = g_string_new("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+                                          "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">");
+    rmil_html(out, "<title>%s – rankmil report</title>\n<style>", title);
+    g_string_append(out, rmil_html_style);
+    rmil_html(out, "</style></head><body>\n<header><p class=\"eyebrow\">%s</p><h1>%s</h1>\n<p class=\"soft\">%s</p>\n", eyebrow, title,
+              line);
+    g_string_append(out, "<nav aria-label=\"Sections\"><ul>");
+    for (const RmilHtmlSection *s = sections; s->id; s++) {
+        g_autofree char *section = g_strdup_printf("<section id=\"%s\"", s->id);
+        if (strstr(body, section)) rmil_html(out, "<li><a href=\"#%s\">%s</a></li>", s->id, s->text);
+    }
+    g_string_append(out, "</ul></nav></header>\n<main>\n");
+    g_string_append(out, body);
+    rmil_html(out, "</main>\n<footer>rankmil %s. For research; not a medical device.</footer>\n</body></html>\n", rmil_version());
+    return rmil_file_write(path, out->str, out->len, error);
+}

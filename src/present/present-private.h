@@ -56,6 +56,27 @@ void rmil_footer_scale_bar(RmilFooter *footer, double mpp, const RmilPanel *pane
 void rmil_footer_swatch(RmilFooter *footer, char kind, const char *text);
 double rmil_text_width(const char *text, double size); /* an estimate from above */
 
+/* -- heat.c: its colours, for other pictures ------------------------------------------------------------------------ */
+/* rgb: panel->height × width × 3, turned into gray under the colours of values / their mean, on a logarithmic scale from 0.1
+ * to high. The panel's corner is the level-0 point (x0, y0). *gray: mean gray below the colours. */
+gboolean rmil_heat_paint(uint8_t *rgb, const RmilPanel *panel, double x0, double y0, const int64_t *coords, const float *values,
+                         int64_t count, double side, double high, double *gray, GError **error);
+/* The legend of that scale. */
+void rmil_heat_legend(RmilFooter *footer, double high, double gray);
+
+/* -- overlays.c ---------------------------------------------------------------------------------------------------- */
+/* One slide several times in one picture: its annotated patches, then the attention of each method on one scale. */
+typedef struct {
+    const RmilBag *bag;    /* with coords and patch_size_level0 */
+    const uint8_t *labels; /* K: annotated */
+    const char *slide;     /* its file, or NULL: patches on blank ground */
+    int n;
+    float *const *attention; /* n × K */
+    char **titles, **lines;  /* n each: above the panel */
+} RmilOverlays;
+/* A slide file that cannot be opened counts as not there. Writes a PNG. */
+gboolean rmil_overlays_write(const RmilOverlays *overlays, const char *path, GError **error);
+
 /* -- order.c ------------------------------------------------------------------------------------------------------- */
 /* Indices of the finite values, highest first, ties by index; *n: how many. Free with rmil_free. */
 int64_t *rmil_descending(const float *values, int64_t count, int64_t *n, GError **error);

@@ -27,36 +27,12 @@ static char *spoken_time(const char *text) {
     return out;
 }
 
-/* The page's head, with links to those sections that the body has. */
-static GString *head(const RmilRun *run, const char *body) {
-    static const struct {
-        const char *id, *text;
-    } sections[] = {{"result", "Result"},      {"tests", "Tables and curves"}, {"localisation", "Localisation"},
-                    {"heatmaps", "Heat maps"}, {"errors", "Worst errors"},     {"cohort", "Cohort"},
-                    {"training", "Training"},  {"making", "How it was made"}};
-    g_autofree char *title = title_of(run);
+/* "Made 2026-03-14 10:22 UTC. rankmil 1.2.3." */
+static char *made(const RmilRun *run) {
     const char *created = rmil_json_text(run->info, "created"), *version = rmil_json_text(run->info, "version");
-    GString *out = g_string_new(NULL);
-    g_string_append(out, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-                         "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">");
-    rmil_html(out, "<title>%s – rankmil report</title>\n<style>", title);
-    g_string_append(out, rmil_html_style);
-    rmil_html(out,
-              "</style></head><body>\n<header><p class=\"eyebrow\">Slide classification report</p><h1>%s</h1>\n<p "
-              "class=\"soft\">",
-              title);
-    if (created) {
-        g_autofree char *when = spoken_time(created);
-        rmil_html(out, "Made %s. ", when);
-    }
-    rmil_html(out, "rankmil %s.", version ? version : rmil_version());
-    g_string_append(out, "</p>\n<nav aria-label=\"Sections\"><ul>");
-    for (gsize i = 0; i < G_N_ELEMENTS(sections); i++) {
-        g_autofree char *section = g_strdup_printf("<section id=\"%s\"", sections[i].id);
-        if (strstr(body, section)) rmil_html(out, "<li><a href=\"#%s\">%s</a></li>", sections[i].id, sections[i].text);
-    }
-    g_string_append(out, "</ul></nav></header>\n<main>\n");
-    return out;
+    g_autofree char *when = created ? spoken_time(created) : NULL;
+    return g_strdup_printf("%s%s%srankmil %s.", when ? "Made " : "", when ? when : "", when ? ". " : "",
+                           version ? version : rmil_version());
 }
 
 gboolean rmil_report_write(const char *folder, const char *path, const RmilMonitor *monitor, GError **error) {
@@ -76,9 +52,10 @@ gboolean rmil_report_write(const char *folder, const char *path, const RmilMonit
     rmil_report_cohort(&report);
     if (!rmil_report_training(&report, error)) return FALSE;
     rmil_report_making(&report);
-    rmil_html(body, "</main>\n<footer>rankmil %s. For research; not a medical device.</footer>\n</body></html>\n",
-              rmil_version());
-    g_autoptr(GString) page = head(run, body->str);
-    g_string_append_len(page, body->str, (gssize)body->len);
-    return rmil_file_write(path, page->str, page->len, error);
+    static const RmilHtmlSection sections[] = {
+        {"result", "Result"},      {"tests", "Tables and curves"}, {"localisation", "Localisation"},
+        {"heatmaps", "Heat maps"}, {"errors", "Worst errors"},     {"cohort", "Cohort"},
+        {"training", "Training"},  {"making", "How it was made"},  {NULL, NULL}};
+    g_autofree char *title = title_of(run), *line = made(run);
+    return rmil_html_page_write(path, "Slide classification report", title, line, sections, body->str, error);
 }

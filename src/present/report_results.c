@@ -197,8 +197,8 @@ static void comparison_table(RmilReport *report) {
             rmil_html(report->out, "<td>%s%.3f</td>", c->difference < 0 ? "−" : "+", fabs(c->difference));
         gboolean many = s->n_comparisons > 1;
         p_cells(report->out, c->delong, c->delong_holm, many);
-        p_cells(report->out, c->mann_whitney, c->mann_whitney_holm, many);
-        p_cells(report->out, c->wilcoxon, c->wilcoxon_holm, many);
+        p_cells(report->out, c->mann_whitney[0], c->mann_whitney_holm[0], many);
+        p_cells(report->out, c->wilcoxon[0], c->wilcoxon_holm[0], many);
         g_string_append(report->out, "</tr>\n");
     }
     g_string_append(report->out, "</tbody>");

@@ -21,7 +21,7 @@ static const struct {
     {"hipt-rank", "HIPT + rank"},
 };
 
-static int known_index(const char *name) {
+int rmil_method_order(const char *name) {
     int i = 0;
     while (i < (int)G_N_ELEMENTS(known) && strcmp(known[i].name, name) != 0) i++;
     return i;
@@ -29,28 +29,54 @@ static int known_index(const char *name) {
 
 static void free_case(gpointer data) { g_free(((RmilCase *)data)->id); }
 static void free_local(gpointer data) { g_free(((RmilLocal *)data)->id); }
+static void free_attended(gpointer data) { g_free(((RmilAttended *)data)->id); }
 
 static void free_seed(gpointer data) {
     RmilSeedRun *seed = data;
     g_free(seed->folder);
+    g_free(seed->split);
+    g_free(seed->key);
+    g_free(seed->model);
     g_clear_pointer(&seed->info, json_node_unref);
     g_array_unref(seed->cases);
     g_array_unref(seed->epochs);
     g_array_unref(seed->locals);
+    g_array_unref(seed->attentions);
     g_free(seed);
 }
 
-static void free_method(gpointer data) {
-    RmilMethod *method = data;
+RmilSeedRun *rmil_seed_run_new(int64_t number) {
+    RmilSeedRun *seed = g_new0(RmilSeedRun, 1);
+    seed->seed = number;
+    seed->cases = g_array_new(FALSE, FALSE, sizeof(RmilCase));
+    seed->epochs = g_array_new(FALSE, FALSE, sizeof(RmilEpoch));
+    seed->locals = g_array_new(FALSE, FALSE, sizeof(RmilLocal));
+    seed->attentions = g_array_new(FALSE, FALSE, sizeof(RmilAttended));
+    g_array_set_clear_func(seed->cases, free_case);
+    g_array_set_clear_func(seed->locals, free_local);
+    g_array_set_clear_func(seed->attentions, free_attended);
+    return seed;
+}
+
+void rmil_method_free(RmilMethod *method) {
     g_free(method->name);
     g_free(method->title);
     g_ptr_array_unref(method->seeds);
     g_free(method);
 }
 
+RmilRun *rmil_run_new(const char *folder) {
+    RmilRun *run = g_new0(RmilRun, 1);
+    run->folder = g_strdup(folder);
+    run->methods = g_ptr_array_new_with_free_func((GDestroyNotify)rmil_method_free);
+    run->missing = g_ptr_array_new_with_free_func(g_free);
+    return run;
+}
+
 void rmil_run_free(RmilRun *run) {
     if (!run) return;
     g_free(run->folder);
+    g_free(run->reference);
     g_clear_pointer(&run->info, json_node_unref);
     g_ptr_array_unref(run->methods);
     g_ptr_array_unref(run->missing);
@@ -225,14 +251,8 @@ static gboolean read_localisation(const char *path, GArray *locals, GError **err
 
 /* -- folders ------------------------------------------------------------------------------------------------------- */
 static RmilSeedRun *read_seed(RmilRun *run, const char *folder, const char *shown, int64_t number, GError **error) {
-    RmilSeedRun *seed = g_new0(RmilSeedRun, 1);
-    seed->seed = number;
+    RmilSeedRun *seed = rmil_seed_run_new(number);
     seed->folder = g_strdup(folder);
-    seed->cases = g_array_new(FALSE, FALSE, sizeof(RmilCase));
-    g_array_set_clear_func(seed->cases, free_case);
-    seed->epochs = g_array_new(FALSE, FALSE, sizeof(RmilEpoch));
-    seed->locals = g_array_new(FALSE, FALSE, sizeof(RmilLocal));
-    g_array_set_clear_func(seed->locals, free_local);
     g_autofree char *predictions = g_build_filename(folder, "predictions.csv", NULL);
     g_autofree char *info = g_build_filename(folder, "run.json", NULL);
     g_autofree char *history = g_build_filename(folder, "history.csv", NULL);
@@ -252,9 +272,9 @@ static RmilSeedRun *read_seed(RmilRun *run, const char *folder, const char *show
     return NULL;
 }
 
-static RmilMethod *new_method(const char *name) {
+RmilMethod *rmil_method_new(const char *name) {
     RmilMethod *method = g_new0(RmilMethod, 1);
-    int index = known_index(name);
+    int index = rmil_method_order(name);
     method->name = g_filename_display_name(name);
     method->title = g_strdup(index < (int)G_N_ELEMENTS(known) ? known[index].title : method->name);
     method->style = index % RMIL_FIGURE_STYLES + 1;
@@ -264,7 +284,7 @@ static RmilMethod *new_method(const char *name) {
 
 static int compare_names(gconstpointer a, gconstpointer b) {
     const char *x = *(char *const *)a, *y = *(char *const *)b;
-    int i = known_index(x), j = known_index(y);
+    int i = rmil_method_order(x), j = rmil_method_order(y);
     return i != j ? (i > j) - (i < j) : strcmp(x, y);
 }
 
@@ -294,7 +314,7 @@ static GPtrArray *list_folders(const char *folder, GError **error) {
 static gboolean read_method(RmilRun *run, const char *folder, const char *name, GError **error) {
     g_autoptr(GPtrArray) numbers = list_folders(folder, error);
     if (!numbers) return FALSE;
-    RmilMethod *method = new_method(name);
+    RmilMethod *method = rmil_method_new(name);
     for (guint i = 0; i < numbers->len; i++) {
         const char *number = g_ptr_array_index(numbers, i);
         char *end;
@@ -309,7 +329,7 @@ static gboolean read_method(RmilRun *run, const char *folder, const char *name, 
         }
         RmilSeedRun *one = read_seed(run, path, shown, seed, error);
         if (!one) {
-            free_method(method);
+            rmil_method_free(method);
             return FALSE;
         }
         g_ptr_array_add(method->seeds, one);
@@ -318,7 +338,7 @@ static gboolean read_method(RmilRun *run, const char *folder, const char *name, 
     if (method->seeds->len)
         g_ptr_array_add(run->methods, method);
     else
-        free_method(method);
+        rmil_method_free(method);
     return TRUE;
 }
 
@@ -343,7 +363,7 @@ static gboolean read_single(RmilRun *run, GError **error) {
         guide && strcmp(guide, "none") != 0
             ? (model && strcmp(model, "abmil") != 0 ? g_strdup_printf("%s-%s", model, guide) : g_strdup(guide))
             : g_strdup(model ? model : "model");
-    RmilMethod *method = new_method(name ? name : made);
+    RmilMethod *method = rmil_method_new(name ? name : made);
     JsonNode *number = rmil_json_get(seed->info, "seed");
     if (number && JSON_NODE_HOLDS_VALUE(number)) seed->seed = json_node_get_int(number);
     g_ptr_array_add(method->seeds, seed);
@@ -376,10 +396,7 @@ static gboolean check_labels(const RmilRun *run, GError **error) {
 }
 
 RmilRun *rmil_run_read(const char *folder, GError **error) {
-    g_autoptr(RmilRun) run = g_new0(RmilRun, 1);
-    run->folder = g_strdup(folder);
-    run->methods = g_ptr_array_new_with_free_func(free_method);
-    run->missing = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(RmilRun) run = rmil_run_new(folder);
     g_autofree char *runs = g_build_filename(folder, "runs", NULL);
     g_autofree char *predictions = g_build_filename(folder, "predictions.csv", NULL);
     g_autofree char *info = g_build_filename(folder, "run.json", NULL);

@@ -20,13 +20,24 @@ typedef struct {
     double alpha, iou, dice, pointing;
 } RmilLocal;
 
+/* How a model spreads its attention over one annotated slide. */
+typedef struct {
+    char *id;
+    double lesion, elsewhere; /* mean attention × K on annotated and on other patches */
+    double lesion_share;      /* of all attention, on annotated patches */
+} RmilAttended;
+
 typedef struct {
     int64_t seed;
-    char *folder;
-    JsonNode *info; /* run.json's object, or NULL */
-    GArray *cases;  /* RmilCase */
-    GArray *epochs; /* RmilEpoch; empty when there is no history */
-    GArray *locals; /* RmilLocal; empty when no test slide is annotated */
+    char *split;        /* name of its split where a study has several, else NULL */
+    char *key;          /* of the run in a study's record, else NULL */
+    char *folder;       /* of a run folder, else NULL */
+    char *model;        /* model file, or NULL */
+    JsonNode *info;     /* run.json's object, or NULL */
+    GArray *cases;      /* RmilCase */
+    GArray *epochs;     /* RmilEpoch; empty when there is no history */
+    GArray *locals;     /* RmilLocal; empty when no test slide is annotated */
+    GArray *attentions; /* RmilAttended; empty unless a study recorded it */
 } RmilSeedRun;
 
 typedef struct {
@@ -40,10 +51,18 @@ typedef struct {
     char *folder;
     gboolean single;    /* one training run, not a folder of many */
     JsonNode *info;     /* DIR/run.json's object, or NULL */
+    char *reference;    /* name of the method the others are compared with; NULL: "rank" */
     GPtrArray *methods; /* RmilMethod: the known ones in the paper's order, then others by name */
     GPtrArray *missing; /* sentences about what is not there */
 } RmilRun;
 
+/* Empty ones, for those who fill them from elsewhere. new_method: title and style of a known name, else the name itself. */
+RmilRun *rmil_run_new(const char *folder);
+RmilMethod *rmil_method_new(const char *name);
+void rmil_method_free(RmilMethod *method);
+RmilSeedRun *rmil_seed_run_new(int64_t seed);
+/* Place of a method's name in the paper's order; behind all of them when it is not known. */
+int rmil_method_order(const char *name);
 /* Fails when DIR is not a run folder, or a file in it is broken; files that may be absent are listed in missing. */
 RmilRun *rmil_run_read(const char *folder, GError **error);
 void rmil_run_free(RmilRun *run);
@@ -67,6 +86,7 @@ typedef struct {
     const RmilMethod *method;
     GArray *pooled; /* RmilPooled, in the order of the first seed's file */
     int positives, negatives;
+    gboolean same_tests;                   /* every seed tested the same slides */
     double value[RMIL_N_METRICS];          /* of the pooled prediction */
     RmilInterval interval[RMIL_N_METRICS]; /* 95 %: DeLong for AUROC, bootstrap for the others */
     int seeds;
@@ -79,8 +99,10 @@ typedef struct {
     int other;
     double difference;                      /* AUROC of the reference's pooled prediction − the other's */
     double delong, delong_holm;             /* pooled predictions of the slides that both predicted */
-    double mann_whitney, mann_whitney_holm; /* AUROC of the seeds, ≥ 2 each */
-    double wilcoxon, wilcoxon_holm;         /* AUROC of the seeds that both have, ≥ 2 */
+    /* of each metric of the seeds, and corrected over the methods compared */
+    double mann_whitney[RMIL_N_METRICS], mann_whitney_holm[RMIL_N_METRICS]; /* ≥ 2 seeds each */
+    double wilcoxon[RMIL_N_METRICS], wilcoxon_holm[RMIL_N_METRICS];         /* ≥ 2 seeds (and splits) that both have */
+    int pairs;                                                              /* of AUROC, in the Wilcoxon test */
 } RmilComparison;
 
 typedef struct {
@@ -93,7 +115,7 @@ typedef struct {
     int n; /* methods */
     RmilMethodSummary *methods;
     gboolean repeats; /* a method has more than one seed */
-    int reference;    /* "rank" when it is there, else the first */
+    int reference;    /* the run's when it is there, else the first */
     int n_comparisons;
     RmilComparison *comparisons;
     int n_alphas; /* 0: no localisation */
@@ -103,16 +125,34 @@ typedef struct {
 } RmilRunSummary;
 RmilRunSummary *rmil_run_summarise(const RmilRun *run);
 void rmil_run_summary_free(RmilRunSummary *summary);
+/* Mean and SD (n − 1) of those among n values that are numbers, stride apart; NaN where there are too few. */
+void rmil_mean_sd(const double *values, int64_t n, int stride, double *mean, double *sd);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilRunSummary, rmil_run_summary_free)
 
 /* -- figure.c: gnuplot --------------------------------------------------------------------------------------------- */
-/* Writes FOLDER/NAME.csv and NAME.gp and lets gnuplot make NAME.svg, whose text is returned; free with g_free. */
-char *rmil_figure_draw(const char *folder, const char *name, const char *csv, const char *script, GError **error);
-/* The head every script has: terminal of this size, fonts, grid, line styles 1 … */
-void rmil_figure_head(GString *script, const char *name, const char *what, int width, int height);
+enum { RMIL_FIGURE_STYLES = 9 };
+/* A figure's data and script while they are put together. */
+typedef struct {
+    const char *name;
+    GString *csv, *script;
+    int clauses; /* of the plot command so far */
+} RmilFigure;
+/* Script with the head every figure has: terminals for SVG, PDF and PNG of width × height px (a column of 85 mm is
+ * 480 px wide), fonts, grid, line styles 1 … RMIL_FIGURE_STYLES. header: of the CSV. */
+void rmil_figure_begin(RmilFigure *figure, const char *name, const char *what, int width, int height, const char *header);
+/* Adds one clause to the plot command. */
+void rmil_figure_plot(RmilFigure *figure, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* A number of the data, "NaN" when it is not one, and what follows. */
+void rmil_figure_number(GString *csv, double value, char after);
+/* The key below the plot has one row per entry: its height in px, and the margin that keeps it clear of the axis'
+ * label. */
+#define RMIL_KEY_ROW 19
+void rmil_figure_key_room(GString *script, int rows);
+/* Writes FOLDER/figures/NAME.csv, .gp, .svg, .pdf and .png; gives the SVG's text (g_free). Frees the parts of the figure,
+ * also on failure. */
+char *rmil_figure_end(RmilFigure *figure, const char *folder, GError **error);
 /* "'text'" for a script. */
 char *rmil_figure_quote(const char *text);
-enum { RMIL_FIGURE_STYLES = 9 };
 
 /* -- figures.c: each writes its files below DIR/figures and returns the SVG ---------------------------------------- */
 char *rmil_figure_roc(const RmilRunSummary *summary, const char *folder, GError **error);

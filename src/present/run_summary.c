@@ -17,8 +17,7 @@ static void metrics_of(const int *labels, const double *scores, int64_t n, doubl
     memcpy(values, in_order, sizeof in_order);
 }
 
-/* Mean and SD (n − 1) of the finite among n values, stride apart; NaN where there are too few. */
-static void mean_sd(const double *values, int64_t n, int stride, double *mean, double *sd) {
+void rmil_mean_sd(const double *values, int64_t n, int stride, double *mean, double *sd) {
     double sum = 0, squares = 0;
     int64_t count = 0;
     for (int64_t i = 0; i < n; i++) {
@@ -33,10 +32,17 @@ static void mean_sd(const double *values, int64_t n, int stride, double *mean, d
     *sd = count > 1 ? sqrt(squares / (double)(count - 1)) : NAN;
 }
 
+/* Do all seeds test the slides that the pool holds? Each slide then has as many predictions as there are seeds. */
+static gboolean all_tested(const GArray *counts, guint seeds) {
+    for (guint i = 0; i < counts->len; i++)
+        if (g_array_index(counts, int64_t, i) != (int64_t)seeds) return FALSE;
+    return TRUE;
+}
+
 static void free_pooled(gpointer data) { g_free(((RmilPooled *)data)->id); }
 
 /* Every labelled test slide of any seed, with the mean probability of the seeds that tested it. */
-static GArray *pool(const RmilMethod *method) {
+static GArray *pool(const RmilMethod *method, gboolean *same_tests) {
     GArray *pooled = g_array_new(FALSE, FALSE, sizeof(RmilPooled));
     g_array_set_clear_func(pooled, free_pooled);
     g_autoptr(GHashTable) index = g_hash_table_new(g_str_hash, g_str_equal);
@@ -58,6 +64,7 @@ static GArray *pool(const RmilMethod *method) {
             g_array_index(counts, int64_t, GPOINTER_TO_UINT(at))++;
         }
     }
+    *same_tests = all_tested(counts, method->seeds->len);
     for (guint i = 0; i < pooled->len; i++)
         g_array_index(pooled, RmilPooled, i).probability /= (double)g_array_index(counts, int64_t, i);
     return pooled;
@@ -112,7 +119,7 @@ static void summarise_seeds(RmilMethodSummary *summary) {
         if (n) metrics_of(labels, scores, n, values, &metrics);
     }
     for (int i = 0; i < RMIL_N_METRICS; i++)
-        mean_sd(summary->by_seed + i, summary->seeds, RMIL_N_METRICS, &summary->mean[i], &summary->sd[i]);
+        rmil_mean_sd(summary->by_seed + i, summary->seeds, RMIL_N_METRICS, &summary->mean[i], &summary->sd[i]);
 }
 
 /* -- comparisons --------------------------------------------------------------------------------------------------- */
@@ -139,26 +146,40 @@ static double compare_pooled(const RmilMethodSummary *a, const RmilMethodSummary
     return p;
 }
 
-static void compare_seeds(const RmilMethodSummary *a, const RmilMethodSummary *b, RmilComparison *comparison) {
-    g_autofree double *x = g_new(double, a->seeds), *y = g_new(double, b->seeds);
-    g_autofree double *px = g_new(double, a->seeds), *py = g_new(double, a->seeds);
-    int64_t nx = 0, ny = 0, pairs = 0;
-    for (int64_t i = 0; i < a->seeds; i++)
-        if (!isnan(a->by_seed[i * RMIL_N_METRICS])) x[nx++] = a->by_seed[i * RMIL_N_METRICS];
-    for (int64_t i = 0; i < b->seeds; i++)
-        if (!isnan(b->by_seed[i * RMIL_N_METRICS])) y[ny++] = b->by_seed[i * RMIL_N_METRICS];
+/* The values of one metric that are numbers. */
+static int64_t defined(const RmilMethodSummary *method, int metric, double *values) {
+    int64_t n = 0;
+    for (int64_t i = 0; i < method->seeds; i++)
+        if (!isnan(method->by_seed[i * RMIL_N_METRICS + metric])) values[n++] = method->by_seed[i * RMIL_N_METRICS + metric];
+    return n;
+}
+
+/* The same for those trainings that both methods have: same seed, same split. */
+static int64_t paired(const RmilMethodSummary *a, const RmilMethodSummary *b, int metric, double *x, double *y) {
+    int64_t pairs = 0;
     for (int64_t i = 0; i < a->seeds; i++)
         for (int64_t j = 0; j < b->seeds; j++) {
             const RmilSeedRun *s = g_ptr_array_index(a->method->seeds, i), *t = g_ptr_array_index(b->method->seeds, j);
-            double u = a->by_seed[i * RMIL_N_METRICS], v = b->by_seed[j * RMIL_N_METRICS];
-            if (s->seed != t->seed || isnan(u) || isnan(v)) continue;
-            px[pairs] = u;
-            py[pairs++] = v;
+            double u = a->by_seed[i * RMIL_N_METRICS + metric], v = b->by_seed[j * RMIL_N_METRICS + metric];
+            if (s->seed != t->seed || g_strcmp0(s->split, t->split) != 0 || isnan(u) || isnan(v)) continue;
+            x[pairs] = u;
+            y[pairs++] = v;
+            break;
         }
-    double statistic;
-    comparison->mann_whitney = comparison->wilcoxon = NAN;
-    if (nx >= 2 && ny >= 2) rmil_mann_whitney(x, nx, y, ny, &statistic, &comparison->mann_whitney);
-    if (pairs >= 2) rmil_wilcoxon(px, py, pairs, &statistic, &comparison->wilcoxon);
+    return pairs;
+}
+
+static void compare_seeds(const RmilMethodSummary *a, const RmilMethodSummary *b, RmilComparison *comparison) {
+    g_autofree double *x = g_new(double, a->seeds + 1), *y = g_new(double, MAX(a->seeds, b->seeds) + 1);
+    for (int metric = 0; metric < RMIL_N_METRICS; metric++) {
+        double statistic;
+        comparison->mann_whitney[metric] = comparison->wilcoxon[metric] = NAN;
+        int64_t nx = defined(a, metric, x), ny = defined(b, metric, y);
+        if (nx >= 2 && ny >= 2) rmil_mann_whitney(x, nx, y, ny, &statistic, &comparison->mann_whitney[metric]);
+        int64_t pairs = paired(a, b, metric, x, y);
+        if (pairs >= 2) rmil_wilcoxon(x, y, pairs, &statistic, &comparison->wilcoxon[metric]);
+        if (metric == 0) comparison->pairs = (int)pairs;
+    }
 }
 
 /* Holm's correction over those comparisons that have a p value. */
@@ -191,8 +212,12 @@ static void compare(RmilRunSummary *summary) {
     RmilComparison *all = summary->comparisons;
     int n = summary->n_comparisons;
     correct(all, n, G_STRUCT_OFFSET(RmilComparison, delong), G_STRUCT_OFFSET(RmilComparison, delong_holm));
-    correct(all, n, G_STRUCT_OFFSET(RmilComparison, mann_whitney), G_STRUCT_OFFSET(RmilComparison, mann_whitney_holm));
-    correct(all, n, G_STRUCT_OFFSET(RmilComparison, wilcoxon), G_STRUCT_OFFSET(RmilComparison, wilcoxon_holm));
+    for (gsize metric = 0; metric < RMIL_N_METRICS; metric++) {
+        gsize at = metric * sizeof(double);
+        correct(all, n, G_STRUCT_OFFSET(RmilComparison, mann_whitney) + at,
+                G_STRUCT_OFFSET(RmilComparison, mann_whitney_holm) + at);
+        correct(all, n, G_STRUCT_OFFSET(RmilComparison, wilcoxon) + at, G_STRUCT_OFFSET(RmilComparison, wilcoxon_holm) + at);
+    }
 }
 
 /* -- localisation -------------------------------------------------------------------------------------------------- */
@@ -240,9 +265,9 @@ static RmilLocalSummary localise(const RmilMethod *method, double alpha) {
         for (int i = 0; i < 3; i++) means[3 * s + i] = count ? sums[i] / (double)count : NAN;
     }
     RmilLocalSummary local;
-    mean_sd(means, n, 3, &local.iou, &local.iou_sd);
-    mean_sd(means + 1, n, 3, &local.dice, &local.dice_sd);
-    mean_sd(means + 2, n, 3, &local.pointing, &local.pointing_sd);
+    rmil_mean_sd(means, n, 3, &local.iou, &local.iou_sd);
+    rmil_mean_sd(means + 1, n, 3, &local.dice, &local.dice_sd);
+    rmil_mean_sd(means + 2, n, 3, &local.pointing, &local.pointing_sd);
     return local;
 }
 
@@ -254,8 +279,8 @@ RmilRunSummary *rmil_run_summarise(const RmilRun *run) {
     for (int i = 0; i < summary->n; i++) {
         RmilMethodSummary *one = &summary->methods[i];
         one->method = g_ptr_array_index(run->methods, i);
-        if (strcmp(one->method->name, "rank") == 0) summary->reference = i;
-        one->pooled = pool(one->method);
+        if (strcmp(one->method->name, run->reference ? run->reference : "rank") == 0) summary->reference = i;
+        one->pooled = pool(one->method, &one->same_tests);
         summarise_pooled(one);
         summarise_seeds(one);
         summary->repeats = summary->repeats || one->seeds > 1;

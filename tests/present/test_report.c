@@ -1,4 +1,5 @@
 #include "fake_run.h"
+#include "page.h"
 #include "rankmil/present.h"
 #include "support.h"
 
@@ -19,59 +20,6 @@ static char *write_report(const char *folder) {
     return page;
 }
 
-static void has(const char *page, const char *part) {
-    if (!strstr(page, part)) g_error("the report does not contain \"%s\"", part);
-}
-
-static int count(const char *page, const char *part) {
-    int n = 0;
-    for (const char *p = page; (p = strstr(p, part)); p += strlen(part)) n++;
-    return n;
-}
-
-/* Start and end tags match, attributes are quoted: the page is well-formed but for its void elements. */
-static void check_markup(const char *page) {
-    g_autoptr(GString) xml = g_string_new(NULL);
-    for (const char *p = strstr(page, "<html"); *p;) {
-        gboolean empty = g_str_has_prefix(p, "<meta") || g_str_has_prefix(p, "<img");
-        const char *close = strchr(p + 1, empty ? '>' : '<');
-        if (!close) close = p + strlen(p);
-        g_string_append_len(xml, p, close - p);
-        if (empty) {
-            g_string_append(xml, "/>");
-            p = close + 1;
-            const char *next = strchr(p, '<');
-            g_string_append_len(xml, p, (next ? next : p + strlen(p)) - p);
-            p = next ? next : p + strlen(p);
-        } else {
-            p = close;
-        }
-    }
-    g_autofree char *style = g_strdup(xml->str);
-    const GMarkupParser parser = {0};
-    g_autoptr(GMarkupParseContext) context = g_markup_parse_context_new(&parser, 0, NULL, NULL);
-    g_autoptr(GString) spaced = g_string_new(style);
-    g_string_replace(spaced, "&nbsp;", " ", 0);
-    g_string_replace(spaced, "<details open>", "<details>", 0);
-    GError *error = NULL;
-    g_markup_parse_context_parse(context, spaced->str, (gssize)spaced->len, &error);
-    g_assert_no_error(error);
-    g_assert_true(g_markup_parse_context_end_parse(context, &error));
-}
-
-/* Nothing is fetched from anywhere, every picture says what it shows, every table has a caption. */
-static void check_page(const char *page) {
-    check_markup(page);
-    g_assert_null(strstr(page, "http"));
-    g_assert_null(strstr(page, "<script"));
-    g_assert_null(strstr(page, "url("));
-    g_assert_cmpint(count(page, "src=\""), ==, count(page, "src=\"data:image/"));
-    g_assert_cmpint(count(page, "<img "), ==, count(page, " alt=\""));
-    g_assert_cmpint(count(page, "<table>"), ==, count(page, "<caption>"));
-    g_assert_cmpint(count(page, ">nan"), ==, 0);
-    g_assert_cmpint(count(page, "inf<"), ==, 0);
-}
-
 static void test_whole(void) {
     g_autofree char *folder = test_folder();
     FakeRun fake = {.methods = three,
@@ -83,7 +31,7 @@ static void test_whole(void) {
                     .message = "/data/x.svs: is cut off"};
     fake_run_write(folder, &fake);
     g_autofree char *page = write_report(folder);
-    check_page(page);
+    page_check(page);
     static const char *const parts[] = {"my cohort",
                                         "Made 2026-03-14 10:22 UTC",
                                         "(16 positive, 24 negative)",
@@ -107,9 +55,9 @@ static void test_whole(void) {
                                         "Worst errors",
                                         "epoch",
                                         "70 min 10 s"};
-    for (gsize i = 0; i < G_N_ELEMENTS(parts); i++) has(page, parts[i]);
+    for (gsize i = 0; i < G_N_ELEMENTS(parts); i++) page_has(page, parts[i]);
     /* eight slides under three methods, six and more of them beside the outline */
-    g_assert_cmpint(count(page, "data:image/jpeg;base64,"), ==, 24);
+    g_assert_cmpint(page_count(page, "data:image/jpeg;base64,"), ==, 24);
     static const char *const figures[] = {"roc",
                                           "pr",
                                           "auroc",
@@ -119,7 +67,7 @@ static void test_whole(void) {
                                           "localisation-pointing",
                                           "history-abmil",
                                           "history-rank"};
-    g_assert_cmpint(count(page, "data:image/svg+xml;base64,"), ==, 10);
+    g_assert_cmpint(page_count(page, "data:image/svg+xml;base64,"), ==, 10);
     for (gsize i = 0; i < G_N_ELEMENTS(figures); i++)
         for (int k = 0; k < 3; k++) {
             g_autofree char *file = g_strconcat(figures[i], ((const char *[]){".svg", ".gp", ".csv"})[k], NULL),
@@ -138,24 +86,24 @@ static void one_training(const char *method, gboolean annotated, void (*check)(c
     FakeRun fake = {.methods = three, .seeds = 1, .slides = 25, .annotated = annotated ? 4 : 0, .prefix = "s"};
     fake_training_write(folder, method, 7, &fake);
     g_autofree char *page = write_report(folder);
-    check_page(page);
+    page_check(page);
     check(page);
 }
 
 static void check_plain(const char *page) {
-    has(page, "AB-MIL");
-    has(page, "interval");
-    has(page, "no localisation.csv");
-    has(page, "No heat maps");
-    has(page, "how much the result depends on the seed is not known");
+    page_has(page, "AB-MIL");
+    page_has(page, "interval");
+    page_has(page, "no localisation.csv");
+    page_has(page, "No heat maps");
+    page_has(page, "how much the result depends on the seed is not known");
     g_assert_null(strstr(page, "Mann-Whitney"));
-    g_assert_cmpint(count(page, "data:image/svg+xml"), ==, 5);
+    g_assert_cmpint(page_count(page, "data:image/svg+xml"), ==, 5);
 }
 
 static void check_guided(const char *page) {
-    has(page, "Rank induction");
-    has(page, "4 annotated test slides");
-    has(page, "seed 7");
+    page_has(page, "Rank induction");
+    page_has(page, "4 annotated test slides");
+    page_has(page, "seed 7");
 }
 
 static void test_single(void) {
@@ -175,10 +123,10 @@ static void test_escaping(void) {
                     .message = "<img src=x onerror=alert(1)> \" ' &"};
     fake_run_write(folder, &fake);
     g_autofree char *page = write_report(folder);
-    check_page(page);
+    page_check(page);
     g_assert_null(strstr(page, "<img src=x"));
-    has(page, "&lt;script&gt;alert(1)&amp;amp;");
-    has(page, "a&apos;b&quot;c");
+    page_has(page, "&lt;script&gt;alert(1)&amp;amp;");
+    page_has(page, "a&apos;b&quot;c");
 }
 
 /* Parts that are not there are named; what is there is shown. */
@@ -193,11 +141,11 @@ static void test_missing_parts(void) {
         g_assert_cmpint(g_unlink(path), ==, 0);
     }
     g_autofree char *page = write_report(folder);
-    check_page(page);
-    has(page, "run.json: the command");
-    has(page, "runs/abmil/0/history.csv");
-    has(page, "runs/rank/1/predictions.csv: this training is not finished");
-    has(page, "no localisation.csv");
+    page_check(page);
+    page_has(page, "run.json: the command");
+    page_has(page, "runs/abmil/0/history.csv");
+    page_has(page, "runs/rank/1/predictions.csv: this training is not finished");
+    page_has(page, "no localisation.csv");
 }
 
 static void replace(const char *folder, const char *name, const char *text) {
@@ -214,8 +162,8 @@ static void test_no_labels(void) {
         g_autofree char *folder = test_folder();
         replace(folder, "predictions.csv", texts[i]);
         g_autofree char *page = write_report(folder);
-        check_page(page);
-        has(page, i == 0 ? "2 positive and 0 negative test slides" : "0 positive and 0 negative test slides");
+        page_check(page);
+        page_has(page, i == 0 ? "2 positive and 0 negative test slides" : "0 positive and 0 negative test slides");
     }
 }
 

@@ -1,0 +1,57 @@
+#include "page.h"
+#include "support.h"
+
+#include <string.h>
+
+void page_has(const char *page, const char *part) {
+    if (!strstr(page, part)) g_error("the report does not contain \"%s\"", part);
+}
+
+int page_count(const char *page, const char *part) {
+    int n = 0;
+    for (const char *p = page; (p = strstr(p, part)); p += strlen(part)) n++;
+    return n;
+}
+
+/* Start and end tags match, attributes are quoted: the page is well-formed but for its void elements. */
+static void check_markup(const char *page) {
+    g_autoptr(GString) xml = g_string_new(NULL);
+    for (const char *p = strstr(page, "<html"); *p;) {
+        gboolean empty = g_str_has_prefix(p, "<meta") || g_str_has_prefix(p, "<img");
+        const char *close = strchr(p + 1, empty ? '>' : '<');
+        if (!close) close = p + strlen(p);
+        g_string_append_len(xml, p, close - p);
+        if (empty) {
+            g_string_append(xml, "/>");
+            p = close + 1;
+            const char *next = strchr(p, '<');
+            g_string_append_len(xml, p, (next ? next : p + strlen(p)) - p);
+            p = next ? next : p + strlen(p);
+        } else {
+            p = close;
+        }
+    }
+    g_autofree char *style = g_strdup(xml->str);
+    const GMarkupParser parser = {0};
+    g_autoptr(GMarkupParseContext) context = g_markup_parse_context_new(&parser, 0, NULL, NULL);
+    g_autoptr(GString) spaced = g_string_new(style);
+    g_string_replace(spaced, "&nbsp;", " ", 0);
+    g_string_replace(spaced, "<details open>", "<details>", 0);
+    GError *error = NULL;
+    g_markup_parse_context_parse(context, spaced->str, (gssize)spaced->len, &error);
+    g_assert_no_error(error);
+    g_assert_true(g_markup_parse_context_end_parse(context, &error));
+}
+
+void page_check(const char *page) {
+    check_markup(page);
+    g_assert_null(strstr(page, "http:")); /* the colon: pictures in base64 may hold any four letters */
+    g_assert_null(strstr(page, "https:"));
+    g_assert_null(strstr(page, "<script"));
+    g_assert_null(strstr(page, "url("));
+    g_assert_cmpint(page_count(page, "src=\""), ==, page_count(page, "src=\"data:image/"));
+    g_assert_cmpint(page_count(page, "<img "), ==, page_count(page, " alt=\""));
+    g_assert_cmpint(page_count(page, "<table>"), ==, page_count(page, "<caption>"));
+    g_assert_cmpint(page_count(page, ">nan"), ==, 0);
+    g_assert_cmpint(page_count(page, "inf<"), ==, 0);
+}

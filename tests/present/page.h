@@ -1,0 +1,10 @@
+/* Checks of a report's page. */
+#ifndef RMIL_TEST_PAGE_H
+#define RMIL_TEST_PAGE_H
+
+void page_has(const char *page, const char *part);
+int page_count(const char *page, const char *part);
+/* Nothing is fetched from anywhere, every picture says what it shows, every table has a caption. */
+void page_check(const char *page);
+
+#endif
