@@ -158,8 +158,9 @@ static void plot_boxes(RmilFigure *figure, const char *where, double shift, cons
 static char *distribution(const RmilStudyReport *study, const Attended *one, int number, GError **error) {
     g_autofree char *name = g_strdup_printf("attention-%d-distribution", number);
     RmilFigure figure;
+    const int height = 132 + 38 * one->n;
     rmil_figure_begin(&figure, name, "Attention of one slide's patches × their number: 5, 25, 50, 75 and 95 % quantiles in the lesion and elsewhere", 480,
-                      110 + 38 * one->n, "series,method,row,where,patches,q05,q25,q50,q75,q95\n");
+                      height, "series,method,row,where,patches,q05,q25,q50,q75,q95\n");
     gsize longest = 0;
     GString *script = figure.script;
     g_string_append(script, "set ytics (");
@@ -170,11 +171,11 @@ static char *distribution(const RmilStudyReport *study, const Attended *one, int
         add_quantiles(figure.csv, one, m, TRUE);
         add_quantiles(figure.csv, one, m, FALSE);
     }
-    g_string_append_printf(script, ") noenhanced\nset yrange [0.4:%d.6]\nset lmargin %d\nset rmargin 3\nset tmargin 0.6\nset bmargin 5.4\nset grid noytics\n"
+    g_string_append_printf(script, ") noenhanced\nset yrange [0.4:%d.6]\nset lmargin %d\nset rmargin 3\nset tmargin 0.6\nset bmargin at screen %.4f\nset grid noytics\n"
                                    "unset ylabel\nset logscale x\nset xrange [%g:*]\nset xtics 10\nset format x '%%g'\n"
                                    "set arrow from 1,graph 0 to 1,graph 1 nohead linecolor '#888888' dashtype (4,4)\n"
-                                   "set xlabel 'attention, × mean'\nset key below center horizontal maxcols 2\n",
-                           one->n, (int)MIN(longest * 3 / 4 + 2, 24), FLOOR);
+                                   "set xlabel 'attention, × mean'\nset key at screen 0.53, screen %.4f center bottom vertical maxrows 1 samplen 2.4 spacing 1\n",
+                           one->n, (int)MIN(longest * 3 / 4 + 2, 24), 102.0 / height, FLOOR, 6.0 / height);
     plot_boxes(&figure, "lesion", 0.18, "#d55e00", "solid 0.7 border", "lesion");
     plot_boxes(&figure, "elsewhere", -0.18, "#0072b2", "empty border", "elsewhere");
     return rmil_figure_end(&figure, study->folder, error);

@@ -3,14 +3,15 @@
 #include <math.h>
 #include <string.h>
 
-/* What a value of the variable is called, on its own and on an axis. */
+/* What a value of the variable is called, on its own and on an axis; shares are shown in percent. */
 static const struct {
-    const char *variable, *format, *axis;
+    const char *variable, *before, *after, *axis;
+    double scale;
 } variables[] = {
-    {"fraction", "%g %%", "Development slides used (%)"},
-    {"padding", "%g px", "Padding around the annotation (px)"},
-    {"annotated", "%g %%", "Annotated positive slides (%)"},
-    {"threshold", "T = %g", "Attention threshold T"},
+    {"fraction", "", " %", "Development slides used (%)", 100},
+    {"padding", "", " px", "Padding around the annotation (level-0 px)", 1},
+    {"annotated", "", " %", "Annotated positive slides (%)", 100},
+    {"threshold", "T = ", "", "Attention threshold T", 1},
 };
 
 static int variable_index(const char *variable) {
@@ -24,15 +25,18 @@ const char *rmil_study_axis(const RmilStudyReport *study) {
     return i < 0 ? study->variable : variables[i].axis;
 }
 
+static double shown_value(const char *variable, double value) {
+    int i = variable_index(variable);
+    return i < 0 ? value : value * variables[i].scale;
+}
+
 static char *spoken_value(const char *variable, double value) {
     int i = variable_index(variable);
     char number[G_ASCII_DTOSTR_BUF_SIZE];
-    g_ascii_formatd(number, sizeof number, "%g", value);
     if (isnan(value)) return g_strdup("");
+    g_ascii_formatd(number, sizeof number, "%.6g", shown_value(variable, value));
     if (i < 0) return *variable ? g_strdup_printf("%s %s", variable, number) : g_strdup(number);
-    g_auto(GStrv) parts = g_strsplit(variables[i].format, "%g", 2);
-    g_autofree char *after = g_strdup(g_str_has_suffix(parts[1], "%%") ? " %" : parts[1]);
-    return g_strconcat(parts[0], number, after, NULL);
+    return g_strconcat(variables[i].before, number, variables[i].after, NULL);
 }
 
 /* -- one training ---------------------------------------------------------------------------------------------------- */
@@ -117,6 +121,7 @@ static void lay_out(RmilStudyReport *study, const RmilStudy *record) {
         if (!run->done || find_level(study, run->value)) continue;
         RmilLevel *level = &study->levels[study->n_levels++];
         level->value = run->value;
+        level->shown = shown_value(study->variable, run->value);
         level->text = spoken_value(study->variable, run->value);
         level->run = rmil_run_new(study->folder);
         level->run->reference = g_strdup(study->reference);

@@ -35,10 +35,10 @@ typedef struct {
 
 static void place_levels(Curves *curves) {
     const RmilStudyReport *study = curves->study;
-    double range = study->levels[study->n_levels - 1].value - study->levels[0].value;
+    double range = study->levels[study->n_levels - 1].shown - study->levels[0].shown;
     for (int i = 1; i < study->n_levels; i++)
-        if (!(study->levels[i].value - study->levels[i - 1].value >= 0.08 * range)) curves->even = TRUE;
-    for (int i = 0; i < study->n_levels; i++) curves->position[i] = curves->even ? i : study->levels[i].value;
+        if (!(study->levels[i].shown - study->levels[i - 1].shown >= 0.08 * range)) curves->even = TRUE;
+    for (int i = 0; i < study->n_levels; i++) curves->position[i] = curves->even ? i : study->levels[i].shown;
 }
 
 /* metric: a place in rmil_metric_names, or −1 for the attention off the lesion. */
@@ -188,7 +188,7 @@ static void level_axis(const Curves *curves, GString *script) {
     double first = curves->position[0], last = curves->position[study->n_levels - 1], room = (last > first ? last - first : 1) * 0.06;
     g_string_append(script, "set xtics (");
     for (int i = 0; i < study->n_levels; i++)
-        g_string_append_printf(script, "%s'%g' %.6g", i ? ", " : "", study->levels[i].value, curves->position[i]);
+        g_string_append_printf(script, "%s'%.6g' %.6g", i ? ", " : "", study->levels[i].shown, curves->position[i]);
     g_autofree char *axis = rmil_figure_quote(rmil_study_axis(study));
     g_string_append_printf(script, ")\nset xrange [%.6g:%.6g]\nset xlabel %s\n", first - room, last + room, axis);
 }

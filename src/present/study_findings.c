@@ -141,7 +141,7 @@ static void say_annotated(const RmilStudyReport *study, GString *shapes) {
         shape(shapes, steadier == s->n - 1, "the SD over the trainings is smaller than without annotations (%.3f) at %d of %d values.", none->sd[0], steadier,
               s->n - 1);
     for (int i = 1; i < s->n - 1 && gain > 0; i++) {
-        if (study->levels[i].value != 20) continue;
+        if (fabs(study->levels[i].shown - 20) > 1e-6) continue;
         double part = (s->methods[i].mean[0] - none->mean[0]) / gain;
         shape(shapes, part >= 0.5, "with 20 %% of the positive slides annotated, %.0f %% of the whole gain is there (half or more counts as near saturation; "
               "the paper: 67 %%).", 100 * part);

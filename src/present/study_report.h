@@ -8,7 +8,8 @@
 /* -- study_data.c: the record in memory ------------------------------------------------------------------------------ */
 /* One value of what the study varies, with the methods trained at it; a study that varies nothing has one level. */
 typedef struct {
-    double value; /* NaN: nothing varies */
+    double value; /* as in the plan; NaN: nothing varies */
+    double shown; /* as on axes: shares in percent */
     char *text;   /* "20 %", "448 px", "T = 0.5"; "" */
     RmilRun *run; /* its methods that have a finished training, in the paper's order */
     RmilRunSummary *summary;

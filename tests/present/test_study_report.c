@@ -263,7 +263,7 @@ static void test_threshold(void) {
 
 /* Several methods over the data, some trainings missing: said, and the rest is shown. */
 static void test_partial(void) {
-    static const double fractions[] = {20, 60, 100};
+    static const double fractions[] = {0.2, 0.6, 1};
     g_autofree char *folder = test_folder();
     fake_study_write(folder, &(FakeStudy){"low-data", "fraction", three, three_strengths, fractions, 3, 3, 25, 0, .left = 5, .prefix = "<b>&amp;"});
     g_autofree char *page = write_report(folder);
