@@ -18,6 +18,7 @@ typedef struct {
     gboolean bfloat16;
     gchar **lesion, **exclusion;
     gdouble padding, label_threshold;
+    const char *labels;      /* folder of patch labels below `folder`: "labels" */
 } Work;
 
 void work_init(Work *work, Cli *cli);
@@ -49,6 +50,8 @@ gboolean stage_encode(Work *work, GError **error);
 gboolean stage_label(Work *work, GError **error);
 /* folder/cohort.csv: the rows that came through, with features and patch_labels columns: what `rankmil train` takes. */
 gboolean work_write_cohort(Work *work, GError **error);
+/* All stages, and then that cohort.csv read; NULL: failed. Free with rmil_cohort_free. */
+RmilCohort *work_prepare(Work *work, GError **error);
 /* How slides become features: what `rankmil predict` must repeat for a new slide. Beside cohort.csv as
  * preprocessing.json. Unref the object. */
 JsonObject *work_preprocessing(const Work *work);

@@ -34,6 +34,7 @@ int command_metrics(int argc, char **argv);
 int command_predict(int argc, char **argv);
 int command_report(int argc, char **argv);
 int command_run(int argc, char **argv);
+int command_study(int argc, char **argv);
 int command_synth(int argc, char **argv);
 int command_tile(int argc, char **argv);
 int command_train(int argc, char **argv);

@@ -199,12 +199,9 @@ static gboolean write_run(const Run *run, const char *command, GError **error) {
 }
 
 /* -- the whole ------------------------------------------------------------------------------------------------------------------ */
-/* The stages, and then their cohort.csv as `rankmil train` would take it. */
 static gboolean prepare(Run *run, gboolean *annotated, GError **error) {
-    Work *work = run->work;
-    if (!stage_tile(work, error) || !stage_label(work, error) || !stage_encode(work, error) || !work_write_cohort(work, error)) return FALSE;
-    g_autofree char *cohort = g_build_filename(work->folder, "cohort.csv", NULL), *cache = g_build_filename(work->folder, "cache", NULL);
-    run->cohort = rmil_cohort_read(cohort, error);
+    g_autofree char *cache = g_build_filename(run->work->folder, "cache", NULL);
+    run->cohort = work_prepare(run->work, error);
     run->data = run->cohort ? train_data_load(run->cli, run->cohort, run->options, cache, error) : NULL;
     if (!run->data) return FALSE;
     for (int64_t i = 0; i < run->data->count; i++) {

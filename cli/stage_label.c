@@ -32,7 +32,7 @@ static gboolean label_row(Labelling *labelling, int64_t row, int64_t *annotated,
     Work *work = labelling->work;
     const RmilCohortRow *given = &work->cohort->rows[row];
     g_autofree char *tiles = given->features ? g_strdup(given->features) : work_path(work, "tiles", row, "h5");
-    g_autofree char *path = work_path(work, "labels", row, "h5");
+    g_autofree char *path = work_path(work, work->labels, row, "h5");
     g_autoptr(RmilBag) bag = rmil_bag_read(tiles, given->id, RMIL_FLOAT32, RMIL_BAG_NO_FEATURES, error);
     if (!bag || !rmil_bag_locate(bag, given->slide, work_mpp(work, row), error)) return FALSE;
     if (!bag->coords || bag->patch_size_level0 <= 0) {

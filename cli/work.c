@@ -7,7 +7,7 @@ void work_init(Work *work, Cli *cli) {
     RmilTileOptions tile;
     rmil_tile_options_init(&tile);
     *work = (Work){.cli = cli, .tile_px = tile.tile_px, .tile_mpp = tile.mpp, .min_tissue = tile.min_tissue,
-                   .mask_mpp = 4, .label_threshold = 0.05};
+                   .mask_mpp = 4, .label_threshold = 0.05, .labels = "labels"};
 }
 
 void work_clear(Work *work) {
@@ -86,7 +86,7 @@ char *work_features(const Work *work, int64_t row) {
 
 char *work_labels(const Work *work, int64_t row) {
     const RmilCohortRow *given = &work->cohort->rows[row];
-    return given->annotation ? work_path(work, "labels", row, "h5") : g_strdup(given->patch_labels);
+    return given->annotation ? work_path(work, work->labels, row, "h5") : g_strdup(given->patch_labels);
 }
 
 double work_mpp(const Work *work, int64_t row) {
@@ -165,6 +165,12 @@ gboolean work_write_cohort(Work *work, GError **error) {
     g_autofree char *how = g_build_filename(work->folder, "preprocessing.json", NULL);
     g_autoptr(JsonObject) preprocessing = work_preprocessing(work);
     return cli_json_write(preprocessing, how, error) && rmil_file_write(path, out->str, out->len, error);
+}
+
+RmilCohort *work_prepare(Work *work, GError **error) {
+    if (!stage_tile(work, error) || !stage_label(work, error) || !stage_encode(work, error) || !work_write_cohort(work, error)) return NULL;
+    g_autofree char *cohort = g_build_filename(work->folder, "cohort.csv", NULL);
+    return rmil_cohort_read(cohort, error);
 }
 
 /* -- preprocessing.json ------------------------------------------------------------------------------------------------------- */

@@ -136,6 +136,51 @@ typedef struct {
 RMIL_API gboolean rmil_train_apply(const RmilTrainData *data, const RmilModel *model, const RmilSplit *splits, int threads,
                                  RmilApplied *out, GError **error);
 
+/* -- plans --------------------------------------------------------------------------------------------------------------------- */
+/* A plan is a YAML file (docs/studies.md): which study, which methods, seeds or splits, values, settings. */
+typedef struct _RmilStudyPlan RmilStudyPlan;
+/* sets: "KEY=VALUE" strings, NULL-terminated, or NULL: fields and settings that replace the file's. Errors name the file and
+ * line, or the --set, and the reason; every setting is checked with every method that it concerns. */
+RMIL_API RmilStudyPlan *rmil_study_plan_read(const char *path, const char *const *sets, GError **error);
+RMIL_API void rmil_study_plan_free(RmilStudyPlan *plan);
+/* The whole plan as YAML in one fixed form, defaults filled in; reads back as the same plan. Owned by the plan. */
+RMIL_API const char *rmil_study_plan_text(const RmilStudyPlan *plan);
+RMIL_API const char *rmil_study_plan_variable(const RmilStudyPlan *plan); /* as in the record, below */
+RMIL_API const double *rmil_study_plan_values(const RmilStudyPlan *plan, int64_t *count); /* count 0: nothing varies */
+/* `base` with the plan's settings that concern the data: what to load the data with. Clear `options`. */
+RMIL_API gboolean rmil_study_plan_data_options(const RmilStudyPlan *plan, const RmilTrainOptions *base, RmilTrainOptions *options,
+                                               GError **error);
+/* The runs that a plan means for a cohort, in its order, as lines for people ("rank, threshold 0.5, seed 3"). GPtrArray of
+ * strings; free with g_ptr_array_unref. */
+RMIL_API GPtrArray *rmil_study_plan_runs(const RmilStudyPlan *plan, const RmilCohort *cohort, const RmilTrainOptions *base,
+                                         GError **error);
+RMIL_API char *rmil_study_run_title(const char *method, const char *variable, double value, const char *split, int64_t seed);
+
+/* -- running a plan ------------------------------------------------------------------------------------------------------------ */
+typedef struct {
+    const char *folder;   /* DIR: study.sqlite or shards/I-of-N.sqlite, models/, checkpoints/ */
+    int shard, shards;    /* this process makes every shards-th run, from the shard-th (1 …); 0, 0: all runs */
+    int threads;          /* runs at once; a run has more than one when fewer are left */
+    const char *padded;   /* folder with PADDING/ID.h5 (rmil_padding_name): patch labels of outlines that were grown. NULL, or
+                           * no such file: labels grow on the tile grid. Only for granularity */
+} RmilStudyOptions;
+
+typedef struct {
+    int64_t planned;      /* runs of the plan */
+    int64_t share;        /* of which this process's (all, without shards) */
+    int64_t kept, made, left; /* of the share: recorded before, done now, not done */
+    GPtrArray *failures;  /* strings: runs that could not be trained, and why */
+} RmilStudyOutcome;
+/* Does every run of the plan that no record in the folder has. A run that fails is told in the outcome and the others go on;
+ * FALSE when nothing can go on. Each run is recorded in one transaction, checkpoints are kept while it trains: a process that
+ * was killed goes on, and the finished record holds the same numbers as one that was not disturbed, on any number of threads
+ * and shards. Clear the outcome, after a failure too. */
+RMIL_API gboolean rmil_study_execute(const RmilStudyPlan *plan, const RmilTrainData *data, const RmilTrainOptions *base,
+                                     const RmilStudyOptions *options, const RmilMonitor *monitor, RmilStudyOutcome *outcome,
+                                     GError **error);
+RMIL_API void rmil_study_outcome_clear(RmilStudyOutcome *outcome);
+RMIL_API char *rmil_padding_name(double padding); /* "448"; free with g_free */
+
 /* -- the record of a study ------------------------------------------------------------------------------------------------ */
 /* DIR/study.sqlite, and DIR/shards/I-of-N.sqlite where a study ran in shards: what was planned, and of every run that is done
  * all numbers (docs/studies.md has the tables). Opening reads all records of the folder as one. Nothing is written; a study
@@ -201,6 +246,7 @@ RMIL_API GArray *rmil_study_attention(RmilStudy *study, int64_t index, GError **
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilSplitTable, rmil_split_table_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilTrainData, rmil_train_data_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilStudyPlan, rmil_study_plan_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilStudy, rmil_study_free)
 
 G_END_DECLS

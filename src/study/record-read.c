@@ -5,6 +5,7 @@
 
 #include <glib/gstdio.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct {
@@ -59,15 +60,22 @@ static double number_at(sqlite3_stmt *row, int column) {
 /* -- the files of a folder --------------------------------------------------------------------------------------------------- */
 static int compare_text(gconstpointer a, gconstpointer b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
+static void add_record(GPtrArray *paths, char *path) {
+    GStatBuf info;
+    if (g_stat(path, &info) == 0 && S_ISREG(info.st_mode) && info.st_size > 0) g_ptr_array_add(paths, path);
+    else g_free(path); /* empty: a process has only just begun it */
+}
+
 /* DIR/study.sqlite and DIR/shards/?.sqlite that are there. */
 static GPtrArray *find_records(const char *folder) {
     GPtrArray *paths = g_ptr_array_new_with_free_func(g_free);
-    g_autofree char *single = g_build_filename(folder, "study.sqlite", NULL), *shards = g_build_filename(folder, "shards", NULL);
+    g_autofree char *shards = g_build_filename(folder, "shards", NULL);
     g_autoptr(GDir) dir = g_dir_open(shards, 0, NULL);
+    add_record(paths, g_build_filename(folder, "study.sqlite", NULL));
+    const guint shard = paths->len;
     for (const char *name; dir && (name = g_dir_read_name(dir));)
-        if (g_str_has_suffix(name, ".sqlite")) g_ptr_array_add(paths, g_build_filename(shards, name, NULL));
-    g_ptr_array_sort(paths, compare_text);
-    if (g_file_test(single, G_FILE_TEST_EXISTS)) g_ptr_array_insert(paths, 0, g_steal_pointer(&single));
+        if (g_str_has_suffix(name, ".sqlite")) add_record(paths, g_build_filename(shards, name, NULL));
+    qsort(paths->pdata + shard, paths->len - shard, sizeof *paths->pdata, compare_text);
     return paths;
 }
 

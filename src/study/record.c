@@ -150,13 +150,6 @@ RmilRecord *rmil_record_open(const char *path, const RmilRecordStudy *study, con
 }
 
 /* -- runs -------------------------------------------------------------------------------------------------------------------- */
-gboolean rmil_record_has(RmilRecord *record, const char *key, gboolean *has, GError **error) {
-    g_autoptr(sqlite3_stmt) statement = prepare(record, "SELECT 1 FROM run WHERE key = ?", error);
-    if (!statement) return FALSE;
-    sqlite3_bind_text(statement, 1, key, -1, SQLITE_STATIC);
-    return rmil_sql_step(statement, record->path, has, error);
-}
-
 static gboolean add_epochs(RmilRecord *record, int64_t id, const GArray *epochs, GError **error) {
     g_autoptr(sqlite3_stmt) statement = prepare(record, "INSERT INTO epoch VALUES(?, ?, ?, ?, ?, ?, ?, ?)", error);
     for (guint i = 0; statement && i < epochs->len; i++) {

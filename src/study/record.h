@@ -25,8 +25,6 @@ typedef struct _RmilRecord RmilRecord;
  * replaced, and runs that the new plan has too are kept. runs: what is planned (RmilStudyRun), in the plan's order. */
 RmilRecord *rmil_record_open(const char *path, const RmilRecordStudy *study, const RmilStudyRun *runs, int64_t count, GError **error);
 void rmil_record_free(RmilRecord *record);
-/* Is the run with this key recorded? */
-gboolean rmil_record_has(RmilRecord *record, const char *key, gboolean *has, GError **error);
 /* All rows of a run in one transaction: after a crash they are there, all of them, or none is. */
 gboolean rmil_record_add(RmilRecord *record, const RmilRecordRun *run, GError **error);
 

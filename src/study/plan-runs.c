@@ -1,0 +1,69 @@
+/* The runs that a plan means. */
+#include "plan.h"
+
+#include "base/base-private.h"
+
+#include <string.h>
+
+gboolean rmil_study_plan_data_options(const RmilStudyPlan *plan, const RmilTrainOptions *base, RmilTrainOptions *options, GError **error) {
+    return rmil_plan_options(plan, plan->reference, base, options, error); /* what concerns the data is the same for every method */
+}
+
+/* Of a split file the columns whose seeds the plan names, each of which must be there. */
+static gboolean choose_columns(const RmilStudyPlan *plan, GArray *repeats, GError **error) {
+    for (guint s = 0; s < plan->seeds->len; s++) {
+        const int64_t seed = g_array_index(plan->seeds, int64_t, s);
+        gboolean found = FALSE;
+        for (guint i = 0; i < repeats->len; i++) found = found || g_array_index(repeats, RmilRepeat, i).seed == seed;
+        if (!found)
+            return rmil_fail(error, RMIL_ERROR_DATA, "%s: no column's name ends in the seed %" G_GINT64_FORMAT " of the plan", plan->splits,
+                             seed);
+    }
+    for (guint i = repeats->len; i-- > 0;) {
+        gboolean wanted = plan->seeds->len == 0;
+        for (guint s = 0; s < plan->seeds->len; s++)
+            wanted = wanted || g_array_index(repeats, RmilRepeat, i).seed == g_array_index(plan->seeds, int64_t, s);
+        if (!wanted) g_array_remove_index(repeats, i);
+    }
+    return TRUE;
+}
+
+GArray *rmil_plan_repeats(const RmilStudyPlan *plan, const RmilCohort *cohort, const RmilTrainOptions *base, GError **error) {
+    if (plan->splits) {
+        g_autoptr(GArray) repeats = rmil_repeats_read(cohort, plan->splits, error);
+        return repeats && choose_columns(plan, repeats, error) ? g_steal_pointer(&repeats) : NULL;
+    }
+    RmilTrainOptions options;
+    GArray *repeats = NULL;
+    if (rmil_study_plan_data_options(plan, base, &options, error))
+        repeats = rmil_repeats_draw(cohort, &options, (const int64_t *)(void *)plan->seeds->data, plan->seeds->len, error);
+    rmil_train_options_clear(&options);
+    return repeats;
+}
+
+char *rmil_study_run_title(const char *method, const char *variable, double value, const char *split, int64_t seed) {
+    GString *out = g_string_new(method);
+    if (*variable) g_string_append_printf(out, ", %s %g", variable, value);
+    if (*split) g_string_append_printf(out, ", split %s", split);
+    else g_string_append_printf(out, ", seed %" G_GINT64_FORMAT, seed);
+    return g_string_free(out, FALSE);
+}
+
+GPtrArray *rmil_study_plan_runs(const RmilStudyPlan *plan, const RmilCohort *cohort, const RmilTrainOptions *base, GError **error) {
+    g_autoptr(GArray) repeats = rmil_plan_repeats(plan, cohort, base, error);
+    if (!repeats) return NULL;
+    GPtrArray *titles = g_ptr_array_new_with_free_func(g_free);
+    for (guint m = 0; m < plan->methods->len; m++)
+        for (guint v = 0; v < plan->values->len; v++)
+            for (guint r = 0; r < repeats->len; r++) {
+                const RmilRepeat *repeat = &g_array_index(repeats, RmilRepeat, r);
+                g_ptr_array_add(titles, rmil_study_run_title(((const RmilTrainMethod *)plan->methods->pdata[m])->name, plan->variable,
+                                                             g_array_index(plan->values, double, v), repeat->name, repeat->seed));
+            }
+    return titles;
+}
+
+char *rmil_padding_name(double padding) {
+    char text[G_ASCII_DTOSTR_BUF_SIZE];
+    return g_strdup(g_ascii_formatd(text, sizeof text, "%.15g", padding));
+}

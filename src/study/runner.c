@@ -1,0 +1,331 @@
+/* Runs a plan: every run that is not recorded yet, as many at once as there are threads. */
+#include "plan.h"
+#include "record.h"
+#include "vary.h"
+
+#include "base/base-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <math.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+/* One run of the plan. */
+typedef struct {
+    const RmilTrainMethod *method;
+    double value;
+    const RmilRepeat *repeat;
+    RmilTrainRun run;
+    RmilSplit *splits;      /* owned; NULL: the repeat's */
+    gboolean *kept;         /* whose annotation stays, or NULL */
+    const RmilGrown *grown; /* or NULL */
+    char *annotations;      /* owned identity, or NULL */
+    char *config, *key;
+} Job;
+
+typedef struct {
+    const RmilStudyPlan *plan;
+    const RmilTrainData *data;
+    const RmilStudyOptions *options;
+    const RmilMonitor *monitor;
+    RmilMonitor warnings;   /* of several trainings at once: no progress of each */
+    GArray *repeats;        /* RmilRepeat */
+    GPtrArray *grown;       /* RmilGrown, by value; empty: nothing grows */
+    GPtrArray *jobs;        /* Job, in the plan's order */
+    GArray *todo;           /* indices of jobs */
+    RmilRecord *record;
+    GMutex lock;            /* of the record and of what follows */
+    int threads, busy;
+    int64_t waiting;        /* runs that nobody has begun */
+    RmilStudyOutcome *outcome;
+} Runner;
+
+static void job_free(gpointer data) {
+    Job *job = data;
+    g_free(job->splits);
+    g_free(job->kept);
+    g_free(job->annotations);
+    g_free(job->config);
+    g_free(job->key);
+    g_free(job);
+}
+
+/* -- the runs of a plan ------------------------------------------------------------------------------------------------------ */
+static char *mask_identity(const RmilTrainData *data, const gboolean *kept) {
+    g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+    for (int64_t i = 0; i < data->count; i++)
+        if (kept[i]) g_checksum_update(sum, (const guchar *)data->cohort->rows[i].id, (gssize)strlen(data->cohort->rows[i].id) + 1);
+    return g_strdup(g_checksum_get_string(sum));
+}
+
+static Job *job_new(const Runner *runner, const RmilTrainMethod *method, guint v, const RmilRepeat *repeat,
+                    const RmilTrainOptions *options, GError **error) {
+    const RmilTrainData *data = runner->data;
+    const char *variable = runner->plan->variable;
+    Job *job = g_new0(Job, 1);
+    *job = (Job){.method = method, .value = g_array_index(runner->plan->values, double, v), .repeat = repeat,
+                 .run = {.data = data, .splits = repeat->splits}};
+    if (!rmil_train_options_configure(options, method, &job->run.model, &job->run.train, error)) {
+        job_free(job);
+        return NULL;
+    }
+    job->run.model.dim = data->set->dim;
+    job->run.train.seed = (uint64_t)repeat->seed;
+    if (*variable) {
+        job->run.variable = variable;
+        job->run.value = job->value;
+    }
+    if (strcmp(variable, "threshold") == 0) job->run.model.threshold = job->value;
+    if (strcmp(variable, "fraction") == 0) {
+        job->run.splits = job->splits = g_new0(RmilSplit, data->count);
+        rmil_vary_fraction(data, repeat, job->value, job->splits);
+    }
+    if (strcmp(variable, "annotated") == 0) {
+        job->kept = g_new0(gboolean, data->count);
+        rmil_vary_annotated(data, repeat, job->value, job->kept);
+        job->run.annotations = job->annotations = mask_identity(data, job->kept);
+    }
+    if (runner->grown->len) {
+        job->grown = runner->grown->pdata[v];
+        job->run.annotations = job->annotations = g_strdup(job->grown->identity);
+    }
+    job->config = rmil_train_run_config(&job->run);
+    g_autofree char *keyed = g_strdup_printf("%s\n%s\n%s", method->name, repeat->name, job->config);
+    job->key = g_compute_checksum_for_string(G_CHECKSUM_SHA256, keyed, -1);
+    return job;
+}
+
+static gboolean make_jobs(Runner *runner, const RmilTrainOptions *base, GError **error) {
+    const RmilStudyPlan *plan = runner->plan;
+    for (guint v = 0; strcmp(plan->variable, "padding") == 0 && v < plan->values->len; v++) {
+        const double padding = g_array_index(plan->values, double, v);
+        g_autofree char *name = rmil_padding_name(padding);
+        g_autofree char *folder = runner->options->padded ? g_build_filename(runner->options->padded, name, NULL) : NULL;
+        rmil_monitor_progress(runner->monitor, "study: annotations", v, plan->values->len);
+        RmilGrown *grown = rmil_grown_new(runner->data, padding, folder, error);
+        if (!grown) return FALSE;
+        g_ptr_array_add(runner->grown, grown);
+    }
+    for (guint m = 0; m < plan->methods->len; m++) {
+        const RmilTrainMethod *method = plan->methods->pdata[m];
+        RmilTrainOptions options;
+        gboolean done = rmil_plan_options(plan, method, base, &options, error);
+        for (guint v = 0; done && v < plan->values->len; v++)
+            for (guint r = 0; done && r < runner->repeats->len; r++) {
+                Job *job = job_new(runner, method, v, &g_array_index(runner->repeats, RmilRepeat, r), &options, error);
+                done = job != NULL;
+                if (done) g_ptr_array_add(runner->jobs, job);
+            }
+        rmil_train_options_clear(&options);
+        if (!done) return FALSE;
+    }
+    return TRUE;
+}
+
+/* -- one run ----------------------------------------------------------------------------------------------------------------- */
+static char *checkpoint_path(const Runner *runner, const char *key) {
+    g_autofree char *name = g_strdup_printf("%.16s", key);
+    return g_build_filename(runner->options->folder, "checkpoints", name, NULL);
+}
+
+static void append_applied(const Runner *runner, const RmilSplit *splits, const RmilApplied *applied, RmilRecordRun *out) {
+    const RmilTrainData *data = runner->data;
+    for (int64_t i = 0; i < data->count; i++) {
+        if (!data->bags[i] || splits[i] == RMIL_SPLIT_NONE) continue;
+        const char *id = data->cohort->rows[i].id;
+        const RmilApplied *a = &applied[i];
+        RmilStudyPrediction prediction = {id, splits[i], data->labels[i], a->prediction.probability, a->prediction.logit};
+        g_array_append_val(out->predictions, prediction);
+        if (!a->localised) continue;
+        for (int k = 0; k < RMIL_ALPHAS; k++) {
+            RmilStudyLocalisation place = {id, rmil_alphas()[k], a->iou[k], a->dice[k], a->pointing[k]};
+            g_array_append_val(out->localisation, place);
+        }
+        RmilStudyAttention attention = {id, a->attention.lesion, a->attention.elsewhere, a->attention.lesion_share};
+        g_array_append_val(out->attention, attention);
+    }
+}
+
+/* Everything that the record keeps of a model that was trained. */
+static gboolean record_run(Runner *runner, const Job *job, const RmilModel *model, GArray *history, double seconds, GError **error) {
+    const RmilTrainData *data = runner->data;
+    g_autofree RmilApplied *applied = g_new0(RmilApplied, data->count);
+    g_autofree char *name = g_strdup_printf("models/%s-%.16s.safetensors", job->method->name, job->key);
+    g_autofree char *path = g_build_filename(runner->options->folder, name, NULL);
+    if (!rmil_train_apply(data, model, job->run.splits, job->run.train.threads, applied, error) || !rmil_model_save(model, path, error))
+        return FALSE;
+    RmilRecordRun out = {.run = {.key = job->key, .method = job->method->name, .value = job->value, .split = job->repeat->name,
+                                 .seed = job->repeat->seed, .done = TRUE, .epochs = history->len, .seconds = seconds,
+                                 .threads = job->run.train.threads, .version = rmil_version(), .config = job->config, .model = name},
+                         .epochs = history,
+                         .predictions = g_array_new(FALSE, FALSE, sizeof(RmilStudyPrediction)),
+                         .localisation = g_array_new(FALSE, FALSE, sizeof(RmilStudyLocalisation)),
+                         .attention = g_array_new(FALSE, FALSE, sizeof(RmilStudyAttention))};
+    for (guint i = 0; i < history->len; i++) {
+        const RmilEpoch *epoch = &g_array_index(history, RmilEpoch, i);
+        if (epoch->best) out.run.best_epoch = epoch->epoch;
+    }
+    append_applied(runner, job->run.splits, applied, &out);
+    g_mutex_lock(&runner->lock);
+    gboolean done = rmil_record_add(runner->record, &out, error);
+    g_mutex_unlock(&runner->lock);
+    g_array_unref(out.predictions);
+    g_array_unref(out.localisation);
+    g_array_unref(out.attention);
+    return done;
+}
+
+static gboolean do_job(Runner *runner, Job *job, GError **error) {
+    RmilVariant variant = {NULL, NULL};
+    gint64 start = g_get_monotonic_time();
+    if (job->kept || job->grown) {
+        rmil_variant_init(&variant, runner->data, job->run.splits, job->kept, job->grown);
+        job->run.bags = variant.bags;
+    }
+    g_autofree char *checkpoint = checkpoint_path(runner, job->key);
+    g_autoptr(GArray) history = g_array_new(FALSE, FALSE, sizeof(RmilEpoch));
+    g_autoptr(RmilModel) model = rmil_train_run(&job->run, checkpoint, history, &runner->warnings, error);
+    double seconds = (double)(g_get_monotonic_time() - start) / G_USEC_PER_SEC;
+    gboolean done = model && record_run(runner, job, model, history, seconds, error);
+    if (done) g_unlink(checkpoint);
+    job->run.bags = NULL;
+    rmil_variant_clear(&variant);
+    return done;
+}
+
+/* Threads that are free, shared out among the runs that wait: one each, more when fewer runs are left than threads. */
+static int take_threads(Runner *runner) {
+    g_mutex_lock(&runner->lock);
+    int64_t spare = MAX(1, runner->threads - runner->busy);
+    int threads = (int)MAX(1, spare / MAX(1, runner->waiting));
+    runner->busy += threads;
+    runner->waiting--;
+    g_mutex_unlock(&runner->lock);
+    return threads;
+}
+
+static gboolean job_task(int64_t index, int worker, gpointer user, GError **error) {
+    Runner *runner = user;
+    Job *job = runner->jobs->pdata[g_array_index(runner->todo, int64_t, index)];
+    GError *reason = NULL;
+    job->run.train.threads = take_threads(runner);
+    gboolean done = do_job(runner, job, &reason);
+    /* a record that cannot be written ends the study; a run that cannot be trained does not */
+    gboolean fatal = reason && (reason->code == RMIL_ERROR_IO || reason->code == RMIL_ERROR_MEMORY);
+    g_mutex_lock(&runner->lock);
+    runner->busy -= job->run.train.threads;
+    RmilStudyOutcome *outcome = runner->outcome;
+    outcome->made += done;
+    if (!done && !fatal) {
+        g_autofree char *title = rmil_study_run_title(job->method->name, runner->plan->variable, job->value, job->repeat->name,
+                                                      job->repeat->seed);
+        g_ptr_array_add(outcome->failures, g_strdup_printf("%s: %s", title, reason->message));
+    }
+    rmil_monitor_progress(runner->monitor, "study: runs", outcome->kept + outcome->made + outcome->failures->len, outcome->share);
+    g_mutex_unlock(&runner->lock);
+    if (fatal) g_propagate_error(error, reason);
+    else g_clear_error(&reason);
+    return !fatal;
+}
+
+/* -- the study --------------------------------------------------------------------------------------------------------------- */
+/* Only one process at a time for a record; the lock ends with the process, however that ends. */
+static int lock_record(const char *folder, const char *name, GError **error) {
+    g_autofree char *checkpoints = g_build_filename(folder, "checkpoints", NULL), *file = g_strconcat(name, ".lock", NULL);
+    g_autofree char *path = g_build_filename(checkpoints, file, NULL);
+    if (g_mkdir_with_parents(checkpoints, 0777) != 0) {
+        rmil_fail(error, RMIL_ERROR_IO, "%s: cannot make the folder: %s", checkpoints, g_strerror(errno));
+        return -1;
+    }
+    int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (lock < 0) {
+        rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be opened: %s", path, g_strerror(errno));
+        return -1;
+    }
+    if (flock(lock, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return lock; /* not every file system has locks */
+    close(lock);
+    rmil_fail(error, RMIL_ERROR_IO, "%s: another process works on %s in this folder", path, name);
+    return -1;
+}
+
+static char *record_path(const RmilStudyOptions *options, char **name) {
+    if (options->shards == 0) {
+        *name = g_strdup("study");
+        return g_build_filename(options->folder, "study.sqlite", NULL);
+    }
+    *name = g_strdup_printf("%d-of-%d", options->shard, options->shards);
+    g_autofree char *file = g_strconcat(*name, ".sqlite", NULL);
+    return g_build_filename(options->folder, "shards", file, NULL);
+}
+
+/* Opens this process's record with the plan in it, then reads what all records of the folder have. */
+static gboolean open_records(Runner *runner, const char *path, GError **error) {
+    const RmilStudyPlan *plan = runner->plan;
+    g_autofree RmilStudyRun *planned = g_new0(RmilStudyRun, runner->jobs->len);
+    for (guint i = 0; i < runner->jobs->len; i++) {
+        const Job *job = runner->jobs->pdata[i];
+        planned[i] = (RmilStudyRun){.key = job->key, .method = job->method->name, .value = job->value, .split = job->repeat->name,
+                                    .seed = job->repeat->seed};
+    }
+    g_autofree char *folder = g_path_get_dirname(path);
+    g_autofree char *cohort = g_canonicalize_filename(runner->data->cohort->path, NULL);
+    const RmilRecordStudy study = {plan->kind, plan->title, plan->text, cohort, runner->data->fingerprint, plan->reference->name,
+                                   plan->variable};
+    if (g_mkdir_with_parents(folder, 0777) != 0)
+        return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot make the folder: %s", folder, g_strerror(errno));
+    runner->record = rmil_record_open(path, &study, planned, runner->jobs->len, error);
+    g_autoptr(RmilStudy) have = runner->record ? rmil_study_open(runner->options->folder, error) : NULL;
+    if (!have) return FALSE;
+    const RmilStudyOptions *options = runner->options;
+    RmilStudyOutcome *outcome = runner->outcome;
+    outcome->planned = runner->jobs->len;
+    for (int64_t i = 0; i < runner->jobs->len; i++) {
+        const gboolean done = rmil_study_run(have, i)->done, own = options->shards == 0 || i % options->shards == options->shard - 1;
+        outcome->share += own;
+        outcome->kept += own && done;
+        if (own && !done) g_array_append_val(runner->todo, i);
+        if (!done) continue; /* a kill between record and removal leaves a checkpoint */
+        g_autofree char *checkpoint = checkpoint_path(runner, planned[i].key);
+        g_unlink(checkpoint);
+    }
+    return TRUE;
+}
+
+static gboolean run_jobs(Runner *runner, GError **error) {
+    RmilStudyOutcome *outcome = runner->outcome;
+    g_autofree char *models = g_build_filename(runner->options->folder, "models", NULL);
+    if (g_mkdir_with_parents(models, 0777) != 0)
+        return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot make the folder: %s", models, g_strerror(errno));
+    runner->waiting = runner->todo->len;
+    rmil_monitor_progress(runner->monitor, "study: runs", outcome->kept, outcome->share);
+    return rmil_parallel(runner->todo->len, runner->threads, job_task, runner, error);
+}
+
+gboolean rmil_study_execute(const RmilStudyPlan *plan, const RmilTrainData *data, const RmilTrainOptions *base,
+                            const RmilStudyOptions *options, const RmilMonitor *monitor, RmilStudyOutcome *outcome, GError **error) {
+    *outcome = (RmilStudyOutcome){.failures = g_ptr_array_new_with_free_func(g_free)};
+    if (options->shards < 0 || options->shards > 100000 || (options->shards && (options->shard < 1 || options->shard > options->shards)))
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "shard %d of %d: shards are numbered from 1", options->shard, options->shards);
+    g_autofree char *name = NULL, *path = record_path(options, &name);
+    int lock = lock_record(options->folder, name, error);
+    if (lock < 0) return FALSE;
+    g_autoptr(GPtrArray) grown = g_ptr_array_new_with_free_func((GDestroyNotify)rmil_grown_free);
+    g_autoptr(GPtrArray) jobs = g_ptr_array_new_with_free_func(job_free);
+    g_autoptr(GArray) todo = g_array_new(FALSE, FALSE, sizeof(int64_t));
+    g_autoptr(GArray) repeats = rmil_plan_repeats(plan, data->cohort, base, error);
+    Runner runner = {.plan = plan, .data = data, .options = options, .monitor = monitor, .repeats = repeats, .grown = grown, .jobs = jobs,
+                     .todo = todo, .threads = rmil_threads(options->threads), .outcome = outcome};
+    if (monitor) runner.warnings = (RmilMonitor){NULL, monitor->warn, monitor->user};
+    g_mutex_init(&runner.lock);
+    gboolean done = repeats && make_jobs(&runner, base, error) && open_records(&runner, path, error) && run_jobs(&runner, error);
+    outcome->left = outcome->share - outcome->kept - outcome->made;
+    rmil_record_free(runner.record);
+    g_mutex_clear(&runner.lock);
+    close(lock);
+    return done;
+}
+
+void rmil_study_outcome_clear(RmilStudyOutcome *outcome) { g_clear_pointer(&outcome->failures, g_ptr_array_unref); }
