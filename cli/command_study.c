@@ -128,6 +128,8 @@ static gboolean run_study(Study *study, const char *cohort_path, char **argument
         return TRUE;
     }
     if (!work_open(work, cohort_path, error)) return FALSE;
+    g_autoptr(GPtrArray) runs = rmil_study_plan_runs(study->plan, work->cohort, &study->base, error);
+    if (!runs) return FALSE; /* splits that cannot be are found before hours of work */
     g_autoptr(RmilCohort) cohort = work_prepare(work, error);
     if (!cohort) return FALSE;
     if (strcmp(rmil_study_plan_variable(study->plan), "padding") == 0 && !label_padded(study, error)) return FALSE;

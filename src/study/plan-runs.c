@@ -9,20 +9,26 @@ gboolean rmil_study_plan_data_options(const RmilStudyPlan *plan, const RmilTrain
     return rmil_plan_options(plan, plan->reference, base, options, error); /* what concerns the data is the same for every method */
 }
 
-/* Of a split file the columns whose seeds the plan names, each of which must be there. */
+static gboolean has_seed(const GArray *repeats, int64_t seed) {
+    for (guint i = 0; i < repeats->len; i++)
+        if (g_array_index(repeats, RmilRepeat, i).seed == seed) return TRUE;
+    return FALSE;
+}
+
+/* Of a split file as many columns as the plan says, or those whose seeds it lists, each of which must be there. */
 static gboolean choose_columns(const RmilStudyPlan *plan, GArray *repeats, GError **error) {
-    for (guint s = 0; s < plan->seeds->len; s++) {
-        const int64_t seed = g_array_index(plan->seeds, int64_t, s);
-        gboolean found = FALSE;
-        for (guint i = 0; i < repeats->len; i++) found = found || g_array_index(repeats, RmilRepeat, i).seed == seed;
-        if (!found)
-            return rmil_fail(error, RMIL_ERROR_DATA, "%s: no column's name ends in the seed %" G_GINT64_FORMAT " of the plan", plan->splits,
-                             seed);
+    const GArray *seeds = plan->seeds;
+    if (plan->counted) {
+        g_array_set_size(repeats, MIN(repeats->len, seeds->len));
+        return TRUE;
     }
-    for (guint i = repeats->len; i-- > 0;) {
-        gboolean wanted = plan->seeds->len == 0;
-        for (guint s = 0; s < plan->seeds->len; s++)
-            wanted = wanted || g_array_index(repeats, RmilRepeat, i).seed == g_array_index(plan->seeds, int64_t, s);
+    for (guint s = 0; s < seeds->len; s++)
+        if (!has_seed(repeats, g_array_index(seeds, int64_t, s)))
+            return rmil_fail(error, RMIL_ERROR_DATA, "%s: no column's name ends in the seed %" G_GINT64_FORMAT " of the plan", plan->splits,
+                             g_array_index(seeds, int64_t, s));
+    for (guint i = repeats->len; i-- > 0 && seeds->len;) {
+        gboolean wanted = FALSE;
+        for (guint s = 0; s < seeds->len; s++) wanted = wanted || g_array_index(repeats, RmilRepeat, i).seed == g_array_index(seeds, int64_t, s);
         if (!wanted) g_array_remove_index(repeats, i);
     }
     return TRUE;

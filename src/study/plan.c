@@ -142,7 +142,8 @@ static gboolean read_seeds(Reader *reader, const yaml_node_t *node, GError **err
     GArray *seeds = reader->plan->seeds;
     int64_t count;
     g_array_set_size(seeds, 0);
-    if (text_of(node) && whole(text_of(node), &count)) {
+    reader->plan->counted = text_of(node) && whole(text_of(node), &count);
+    if (reader->plan->counted) {
         if (count < 1 || count > MOST_SEEDS) return wrong(reader, node, error, "seeds is not in 1 … %d, or a list of seeds", MOST_SEEDS);
         for (int64_t i = 0; i < count; i++) g_array_append_val(seeds, i);
         return TRUE;
@@ -437,9 +438,10 @@ static char *plan_text(const RmilStudyPlan *plan) {
     for (guint i = 0; i < plan->methods->len; i++)
         g_string_append_printf(out, "%s%s", i ? ", " : "", ((const RmilTrainMethod *)plan->methods->pdata[i])->name);
     g_string_append_printf(out, "]\nreference: %s\n", plan->reference->name);
-    for (guint i = 0; i < plan->seeds->len; i++)
+    for (guint i = 0; i < plan->seeds->len && !plan->counted; i++)
         g_string_append_printf(out, "%s%" G_GINT64_FORMAT, i ? ", " : "seeds: [", g_array_index(plan->seeds, int64_t, i));
-    if (plan->seeds->len) g_string_append(out, "]\n");
+    if (plan->counted) g_string_append_printf(out, "seeds: %u\n", plan->seeds->len);
+    else if (plan->seeds->len) g_string_append(out, "]\n");
     if (plan->splits) append_quoted(out, "splits", plan->splits);
     for (guint i = 0; *plan->variable && i < plan->values->len; i++) {
         g_string_append(out, i ? ", " : "values: [");
@@ -476,8 +478,10 @@ RmilStudyPlan *rmil_study_plan_read(const char *path, const char *const *sets, G
     for (guint i = 0; i < plan->methods->len && !plan->reference; i++)
         if (plan->methods->pdata[i] == rank) plan->reference = rank;
     if (!plan->reference) plan->reference = plan->methods->pdata[0];
-    const gboolean seeds_given = plan->seeds->len > 0 || plan->splits;
-    for (int64_t seed = 0; seed < 10 && !seeds_given; seed++) g_array_append_val(plan->seeds, seed); /* the paper's ten */
+    if (!plan->seeds->len && !plan->splits) { /* the paper's ten */
+        plan->counted = TRUE;
+        for (int64_t seed = 0; seed < 10; seed++) g_array_append_val(plan->seeds, seed);
+    }
     if (!plan->values->len) {
         const double nothing = NAN;
         g_array_append_val(plan->values, nothing);

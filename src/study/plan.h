@@ -18,6 +18,7 @@ struct _RmilStudyPlan {
     const RmilTrainMethod *reference;
     GArray *values;        /* double; one NaN where nothing varies */
     GArray *seeds;         /* int64_t; empty: every split of the file */
+    gboolean counted;      /* seeds were given as a number: of a split file, so many columns from the first on */
     char *splits;          /* absolute path, or NULL */
     GArray *settings;      /* RmilPlanSetting, in the order given */
     char *text;            /* the whole plan in YAML, in one fixed form */
