@@ -51,7 +51,7 @@ static gboolean write_history(const char *folder, const GArray *history, GError 
 gboolean run_apply(const RmilTrainData *data, const RmilModel *model, const RmilSplit *splits, int threads, const char *folder,
                    GError **error) {
     g_autofree RmilApplied *applied = g_new0(RmilApplied, data->count);
-    if (!rmil_train_apply(data, model, splits, threads, applied, error)) return FALSE;
+    if (!rmil_train_apply(data, model, splits, TRUE, threads, applied, error)) return FALSE;
     g_autoptr(GString) out = g_string_new("id,split,label,probability,logit\n");
     g_autoptr(GString) places = g_string_new("id,alpha,iou,dice,pointing\n");
     for (int64_t i = 0; i < data->count; i++) {

@@ -132,9 +132,9 @@ typedef struct {
     double iou[RMIL_ALPHAS], dice[RMIL_ALPHAS], pointing[RMIL_ALPHAS];
     RmilAttentionShare attention;
 } RmilApplied;
-/* Fills out[row] for every row that has a bag; patch labels are the data's own. */
-RMIL_API gboolean rmil_train_apply(const RmilTrainData *data, const RmilModel *model, const RmilSplit *splits, int threads,
-                                 RmilApplied *out, GError **error);
+/* Fills out[row] for every row that has a bag, with all = FALSE only for those in a set; patch labels are the data's own. */
+RMIL_API gboolean rmil_train_apply(const RmilTrainData *data, const RmilModel *model, const RmilSplit *splits, gboolean all,
+                                   int threads, RmilApplied *out, GError **error);
 
 /* -- plans --------------------------------------------------------------------------------------------------------------------- */
 /* A plan is a YAML file (docs/studies.md): which study, which methods, seeds or splits, values, settings. */

@@ -83,6 +83,7 @@ typedef struct {
     const RmilTrainData *data;
     const RmilModel *model;
     const RmilSplit *splits;
+    gboolean all;
     RmilApplied *out;
 } Applying;
 
@@ -104,7 +105,7 @@ static gboolean apply_task(int64_t row, int worker, gpointer user, GError **erro
     const RmilBag *bag = a->data->bags[row];
     RmilApplied *out = &a->out[row];
     out->localised = FALSE;
-    if (!bag) return TRUE;
+    if (!bag || (!a->all && a->splits[row] == RMIL_SPLIT_NONE)) return TRUE;
     gboolean annotated = FALSE;
     for (int64_t i = 0; bag->patch_labels && i < bag->count; i++) annotated = annotated || bag->patch_labels[i];
     out->localised = annotated && a->data->labels[row] == 1 && a->splits[row] == RMIL_SPLIT_TEST;
@@ -117,8 +118,8 @@ static gboolean apply_task(int64_t row, int worker, gpointer user, GError **erro
     return TRUE;
 }
 
-gboolean rmil_train_apply(const RmilTrainData *data, const RmilModel *model, const RmilSplit *splits, int threads, RmilApplied *out,
-                        GError **error) {
-    Applying applying = {data, model, splits, out};
+gboolean rmil_train_apply(const RmilTrainData *data, const RmilModel *model, const RmilSplit *splits, gboolean all, int threads,
+                          RmilApplied *out, GError **error) {
+    Applying applying = {data, model, splits, all, out};
     return rmil_parallel(data->count, threads, apply_task, &applying, error);
 }

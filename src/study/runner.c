@@ -155,7 +155,8 @@ static gboolean record_run(Runner *runner, const Job *job, const RmilModel *mode
     g_autofree RmilApplied *applied = g_new0(RmilApplied, data->count);
     g_autofree char *name = g_strdup_printf("models/%s-%.16s.safetensors", job->method->name, job->key);
     g_autofree char *path = g_build_filename(runner->options->folder, name, NULL);
-    if (!rmil_train_apply(data, model, job->run.splits, job->run.train.threads, applied, error) || !rmil_model_save(model, path, error))
+    if (!rmil_train_apply(data, model, job->run.splits, FALSE, job->run.train.threads, applied, error) ||
+        !rmil_model_save(model, path, error))
         return FALSE;
     RmilRecordRun out = {.run = {.key = job->key, .method = job->method->name, .value = job->value, .split = job->repeat->name,
                                  .seed = job->repeat->seed, .done = TRUE, .epochs = history->len, .seconds = seconds,

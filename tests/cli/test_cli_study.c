@@ -1,0 +1,150 @@
+/* rankmil study as a user starts it: kills, shards, plans by name, wrong input. */
+#include "command.h"
+#include "study/studies.h"
+
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+static const char plan[] = "study: threshold\nmethods: [rank, abmil]\nvalues: [0, 1, 2]\nseeds: 3\nsettings: {epochs: 20, warmup: 20}\n";
+
+static char *make_plan(const char *root) { return test_file(root, "plan.yaml", plan); }
+
+static char *cohort_path(void) { return g_build_filename(studies_cohort(), "cohort.csv", NULL); }
+
+/* Starts the study, and kills it after some microseconds. FALSE: it had ended by then. */
+static gboolean start_and_kill(const char *root, const char *folder, const char *threads, gulong after) {
+    g_autofree char *program = g_build_filename(g_getenv("RMIL_BUILD"), "cli", "rankmil", NULL), *cohort = cohort_path();
+    char *argv[] = {program, (char *)"study", (char *)"plan.yaml", cohort, (char *)"-o", (char *)folder, (char *)"-q",
+                    (char *)"--threads", (char *)threads, NULL};
+    GPid pid;
+    GError *error = NULL;
+    int status;
+    g_assert_true(g_spawn_async(root, argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &pid, &error));
+    g_assert_no_error(error);
+    g_usleep(after);
+    kill(pid, SIGKILL);
+    g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
+    if (WIFSIGNALED(status)) return TRUE;
+    g_assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    return FALSE;
+}
+
+static void test_killed(void) {
+    g_autofree char *root = test_folder(), *file = make_plan(root), *cohort = cohort_path(), *plain = g_build_filename(root, "plain", NULL);
+    g_auto(Outcome) o = {0};
+    command_run(&o, root, "study", "plan.yaml", cohort, "-o", "plain", "--threads", "1", NULL);
+    command_expect(&o, 0, "");
+    RmilRng rng;
+    rmil_rng_init(&rng, 20, 0);
+    int kills = 0, studies = 0;
+    for (; kills < 20 || studies == 0; studies++) {
+        g_autofree char *name = g_strdup_printf("killed-%d", studies), *folder = g_build_filename(root, name, NULL);
+        gboolean killed = TRUE;
+        while (killed && kills < 20) {
+            killed = start_and_kill(root, name, kills % 2 ? "3" : "1", (gulong)(20000 + rmil_rng_below(&rng, 400000)));
+            kills += killed;
+        }
+        command_run(&o, root, "study", "plan.yaml", cohort, "-o", name, NULL);
+        command_expect(&o, 0, "");
+        studies_assert_same(plain, folder);
+    }
+    g_test_message("%d kills in %d studies", kills, studies);
+}
+
+static void test_shards(void) {
+    g_autofree char *root = test_folder(), *file = make_plan(root), *cohort = cohort_path();
+    g_autofree char *whole = g_build_filename(root, "whole", NULL), *shards = g_build_filename(root, "shards", NULL);
+    g_auto(Outcome) o = {0};
+    command_run(&o, root, "study", "plan.yaml", cohort, "-o", "whole", "--set", "epochs=2", "--threads", "2", NULL);
+    command_expect(&o, 0, "");
+    g_assert_nonnull(strstr(o.out, "18 runs made, 0 already there, 0 left"));
+    g_autofree char *named = test_file(root, "cohort", cohort);
+    command_shell(&o, root, "\"$RANKMIL\" study plan.yaml \"$(cat cohort)\" -o shards --set epochs=2 --shard 1/2 &"
+                            "\"$RANKMIL\" study plan.yaml \"$(cat cohort)\" -o shards --set epochs=2 --shard 2/2; s=$?; wait $! && exit $s");
+    command_expect(&o, 0, "");
+    studies_assert_same(whole, shards);
+    command_run(&o, root, "study", "plan.yaml", cohort, "-o", "shards", "--list", NULL);
+    command_expect(&o, 0, "");
+    g_assert_nonnull(strstr(o.out, "done  abmil, threshold 2, seed 2"));
+    g_assert_nonnull(strstr(o.out, "18 done, 0 left"));
+    command_run(&o, root, "study", "plan.yaml", cohort, "-o", "new", "--list", "--json", NULL);
+    command_expect(&o, 0, "");
+    g_assert_nonnull(strstr(o.out, "\"left\" : 18"));
+    g_autofree char *new = g_build_filename(root, "new", NULL);
+    g_assert_false(g_file_test(new, G_FILE_TEST_EXISTS)); /* looking makes nothing */
+}
+
+static void test_granularity(void) {
+    g_autofree char *root = test_folder(), *cohort = cohort_path();
+    g_auto(Outcome) o = {0};
+    command_run(&o, root, "study", "granularity", cohort, "-o", "grown", "--set", "epochs=1", "--set", "seeds=1", NULL);
+    command_expect(&o, 0, "");
+    g_assert_nonnull(strstr(o.out, "12 runs made"));
+}
+
+static void test_slurm(void) {
+    g_autofree char *root = test_folder(), *file = make_plan(root);
+    g_auto(Outcome) o = {0};
+    command_run(&o, root, "study", "plan.yaml", "it's a cohort.csv", "-o", "out", "--slurm", "3", "--set", "seeds=2",
+                "--sbatch=--partition=long --mem=32G", NULL);
+    command_expect(&o, 0, "");
+    /* what it would submit, with an sbatch that shows its arguments; and what a shard would run */
+    g_autofree char *fake = test_file(root, "sbatch", "#!/bin/sh\necho \"sbatch $*\" >&2\necho 7\n");
+    g_assert_cmpint(g_chmod(fake, 0755), ==, 0);
+    command_shell(&o, root, "PATH=\"$PWD:$PATH\" sh out/study.slurm && sh -n out/study.slurm");
+    command_expect(&o, 0, "--dependency=afterany:7 --array=1-3 --requeue --parsable");
+    g_assert_nonnull(strstr(o.err, " --partition=long --mem=32G "));
+    g_assert_nonnull(strstr(o.out, "submitted: stages 7, shards 7, report 7"));
+    command_shell(&o, root, "SLURM_ARRAY_TASK_ID=4 sh out/study.slurm shard");
+    command_expect(&o, 2, "--shard \"4/3\" is not I/N");
+    command_shell(&o, root, "SLURM_ARRAY_TASK_ID=2 sh out/study.slurm shard");
+    command_expect(&o, 1, "it's a cohort.csv");
+}
+
+static void test_wrong(void) {
+    g_autofree char *root = test_folder(), *file = make_plan(root), *cohort = cohort_path();
+    g_autofree char *broken = test_file(root, "broken.yaml", "study: comparison\nmethods: [rank]\nsettings:\n  epochs: x\n");
+    static const struct {
+        const char *arguments, *said;
+        int status;
+    } cases[] = {
+        {"plan.yaml", "usage: rankmil study PLAN COHORT -o DIR", 2},
+        {"plan.yaml C", "-o DIR is missing", 2},
+        {"nothing C -o o", "nothing: is not there, nor a plan of that name", 1},
+        {"broken.yaml C -o o", "broken.yaml: line 4: epochs: \"x\" is not a whole number", 1},
+        {"plan.yaml missing.csv -o o", "missing.csv", 1},
+        {"plan.yaml C -o o --shard 3/2", "--shard \"3/2\"", 2},
+        {"plan.yaml C -o o --shard 1", "--shard \"1\"", 2},
+        {"plan.yaml C -o o --set values=x", "--set values=x: threshold \"x\"", 1},
+        {"plan.yaml C -o o --set splits=missing.csv", "missing.csv: cannot be opened", 1},
+        {"plan.yaml C -o o --slurm=-1", "--slurm is not in", 2},
+        {"plan.yaml C -o o --memory much --set epochs=1", "--memory \"much\" is not a size", 1},
+        {"plan.yaml C -o plan.yaml", "plan.yaml", 1},
+    };
+    g_auto(Outcome) o = {0};
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_auto(GStrv) parts = g_strsplit(cases[i].arguments, "C", 2);
+        g_autofree char *script = parts[1] ? g_strdup_printf("exec \"$RANKMIL\" study %s'%s'%s", parts[0], cohort, parts[1])
+                                           : g_strdup_printf("exec \"$RANKMIL\" study %s", cases[i].arguments);
+        command_shell(&o, root, script);
+        command_expect(&o, cases[i].status, cases[i].said);
+    }
+    /* a folder with a study of another kind, and one of another cohort */
+    command_run(&o, root, "study", "comparison", cohort, "-o", "one", "--set", "methods=abmil", "--set", "reference=abmil", "--set",
+                "seeds=1", "--set", "epochs=1", NULL);
+    command_expect(&o, 0, "");
+    command_run(&o, root, "study", "plan.yaml", cohort, "-o", "one", NULL);
+    command_expect(&o, 1, "study.sqlite: holds runs of another kind of study");
+}
+
+int main(int argc, char **argv) {
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/cli-study/killed", test_killed);
+    g_test_add_func("/cli-study/shards", test_shards);
+    g_test_add_func("/cli-study/granularity", test_granularity);
+    g_test_add_func("/cli-study/slurm", test_slurm);
+    g_test_add_func("/cli-study/wrong", test_wrong);
+    return g_test_run();
+}
