@@ -103,6 +103,26 @@ static void test_slurm(void) {
     command_expect(&o, 1, "it's a cohort.csv");
 }
 
+/* Under a real Slurm, when RMIL_TEST_SLURM is set: it submits jobs, which no test should do unasked. */
+static void test_slurm_real(void) {
+    if (!g_getenv("RMIL_TEST_SLURM")) return g_test_skip("RMIL_TEST_SLURM is not set");
+    g_autofree char *root = test_folder(), *file = make_plan(root), *cohort = cohort_path();
+    g_autofree char *plain = g_build_filename(root, "plain", NULL), *cluster = g_build_filename(root, "cluster", NULL);
+    g_auto(Outcome) o = {0};
+    command_run(&o, root, "study", "plan.yaml", cohort, "-o", "plain", "--set", "epochs=2", NULL);
+    command_expect(&o, 0, "");
+    command_run(&o, root, "study", "plan.yaml", cohort, "-o", "cluster", "--set", "epochs=2", "--slurm", "3", "--sbatch",
+                g_getenv("RMIL_TEST_SLURM"), NULL);
+    command_expect(&o, 0, "");
+    command_shell(&o, root, "sh cluster/study.slurm && for i in $(seq 600); do"
+                            " [ -n \"$(squeue -h --me --name=rankmil-stages,rankmil-study,rankmil-report)\" ] || exit 0; sleep 0.5; done; exit 9");
+    command_expect(&o, 0, "");
+    studies_assert_same(plain, cluster);
+    g_autofree char *shard = g_build_filename(cluster, "shards", "3-of-3.sqlite", NULL), *report = g_build_filename(cluster, "report.html", NULL);
+    g_assert_true(g_file_test(shard, G_FILE_TEST_EXISTS));
+    g_assert_true(g_file_test(report, G_FILE_TEST_EXISTS));
+}
+
 static void test_wrong(void) {
     g_autofree char *root = test_folder(), *file = make_plan(root), *cohort = cohort_path();
     g_autofree char *broken = test_file(root, "broken.yaml", "study: comparison\nmethods: [rank]\nsettings:\n  epochs: x\n");
@@ -145,6 +165,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/cli-study/shards", test_shards);
     g_test_add_func("/cli-study/granularity", test_granularity);
     g_test_add_func("/cli-study/slurm", test_slurm);
+    g_test_add_func("/cli-study/slurm-real", test_slurm_real);
     g_test_add_func("/cli-study/wrong", test_wrong);
     return g_test_run();
 }
