@@ -35,7 +35,7 @@ static void append_arguments(GString *out, char **arguments) {
 
 gboolean study_slurm_write(const char *folder, char **arguments, int64_t shards, const char *sbatch, char **path, GError **error) {
     g_autofree char *full = g_canonicalize_filename(folder, NULL), *program = study_program(), *here = g_get_current_dir();
-    g_autofree char *script = g_build_filename(full, "study.slurm", NULL), *log = g_build_filename(full, "slurm-%x-%A_%a.log", NULL);
+    g_autofree char *script = g_build_filename(full, "study.slurm", NULL), *log = g_build_filename(full, "slurm-%x-%j.log", NULL);
     g_autofree char *quoted_script = g_shell_quote(script), *quoted_program = g_shell_quote(program), *quoted_here = g_shell_quote(here);
     g_autofree char *quoted_folder = g_shell_quote(full), *quoted_log = g_shell_quote(log), *options = g_shell_quote(sbatch);
     g_autoptr(GString) command = g_string_new(quoted_program);
@@ -45,8 +45,8 @@ gboolean study_slurm_write(const char *folder, char **arguments, int64_t shards,
         "#!/bin/sh\n"
         "# Runs a study on a cluster with Slurm:  sh %s\n"
         "# submits three jobs: the stages before training, an array of shards, and the report when all shards have ended.\n"
-        "# Every step goes on where it stopped: submit again after a failure or a time limit. More shards than before do no\n"
-        "# run twice. What sbatch needs on your cluster (partition, time, processors, memory) stands in the next lines.\n"
+        "# Every step goes on where it stopped: submit again after a failure or a time limit, with more or fewer shards if you\n"
+        "# like; no run is made twice. What sbatch needs here (partition, time, processors, memory) stands in the next lines.\n"
         "shards=%" G_GINT64_FORMAT "\n"
         "options=%s\n"
         "\n"
@@ -59,7 +59,8 @@ gboolean study_slurm_write(const char *folder, char **arguments, int64_t shards,
         "    # shellcheck disable=SC2086  # several options in one text\n"
         "    set -- --parsable --output=%s $options\n"
         "    stages=$(sbatch --job-name=rankmil-stages \"$@\" \"$script\" stages)\n"
-        "    array=$(sbatch --job-name=rankmil-study --dependency=\"afterany:${stages%%%%;*}\" --array=\"1-$shards\" --requeue \"$@\" \"$script\" shard)\n"
+        "    array=$(sbatch --job-name=rankmil-study --dependency=\"afterany:${stages%%%%;*}\" --array=\"1-$shards\" --requeue \"$@\""
+        " \"$script\" shard)\n"
         "    report=$(sbatch --job-name=rankmil-report --dependency=\"afterany:${array%%%%;*}\" \"$@\" \"$script\" report)\n"
         "    echo \"submitted: stages ${stages%%%%;*}, shards ${array%%%%;*}, report ${report%%%%;*}\"\n"
         "    ;;\n"
