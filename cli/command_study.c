@@ -113,8 +113,14 @@ static gboolean execute(Study *study, const RmilCohort *cohort, GError **error) 
     json_object_set_int_member(cli->result, "left", outcome.left);
     if (done) cli_say(cli, "study    %" G_GINT64_FORMAT " runs made, %" G_GINT64_FORMAT " already there, %" G_GINT64_FORMAT " left",
                       outcome.made, outcome.kept, outcome.left);
+    const gboolean report = done && study->shards == 0 && outcome.kept + outcome.made > 0;
     rmil_study_outcome_clear(&outcome);
-    return done;
+    if (!report) return done;
+    g_autofree char *path = g_build_filename(study->work->folder, "report.html", NULL);
+    if (!rmil_study_report_write(study->work->folder, path, &cli->monitor, error)) return FALSE;
+    json_object_set_string_member(cli->result, "report", path);
+    cli_say(cli, "report   %s", path);
+    return TRUE;
 }
 
 static gboolean run_study(Study *study, const char *cohort_path, char **arguments, GError **error) {
