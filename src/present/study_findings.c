@@ -16,13 +16,22 @@ static void add_value(GString *out, double mean, double sd) {
     rmil_html(out, "<strong>%s</strong>", text);
 }
 
+/* What a comparison of means says: the trainings are a sample, so a difference below twice its standard error is neither. */
+typedef enum { UNLIKE, LIKE, UNCLEAR } Shape;
+
+static Shape higher(const RmilMethodSummary *a, const RmilMethodSummary *b) {
+    double difference = a->mean[0] - b->mean[0], error = sqrt(a->sd[0] * a->sd[0] / a->seeds + b->sd[0] * b->sd[0] / b->seeds);
+    return !(fabs(difference) > 2 * error) ? UNCLEAR : difference > 0 ? LIKE : UNLIKE;
+}
+
 /* A sentence on whether the paper's shape is there. */
-G_GNUC_PRINTF(3, 4) static void shape(GString *out, gboolean there, const char *format, ...) {
+G_GNUC_PRINTF(3, 4) static void shape(GString *out, Shape there, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     g_autofree char *text = g_strdup_vprintf(format, arguments);
     va_end(arguments);
-    rmil_html(out, "<li class=\"%s\">%s %s</li>\n", there ? "like" : "unlike", there ? "As in the paper:" : "Not as in the paper:", text);
+    static const char *const words[] = {"Not as in the paper:", "As in the paper:", "Too close to tell:"};
+    rmil_html(out, "<li>%s %s</li>\n", words[there], text);
 }
 
 /* -- methods side by side ------------------------------------------------------------------------------------------------ */
@@ -40,14 +49,14 @@ static void rank_methods(const RmilRunSummary *s, int *best, int *second) {
     }
 }
 
-static int significant(const RmilRunSummary *s, int *higher) {
+static int significant(const RmilRunSummary *s, int *above) {
     int n = 0;
-    *higher = 0;
+    *above = 0;
     for (int i = 0; i < s->n_comparisons; i++) {
         const RmilComparison *c = &s->comparisons[i];
         if (!(c->mann_whitney[0] < 0.05)) continue;
         n++;
-        *higher += s->methods[s->reference].mean[0] > s->methods[c->other].mean[0];
+        *above += s->methods[s->reference].mean[0] > s->methods[c->other].mean[0];
     }
     return n;
 }
@@ -55,7 +64,7 @@ static int significant(const RmilRunSummary *s, int *higher) {
 static void say_comparison(const RmilStudyReport *study, GString *out, GString *shapes) {
     const RmilLevel *level = &study->levels[study->n_levels - 1];
     const RmilRunSummary *s = level->summary;
-    int best, second, higher;
+    int best, second, above;
     rank_methods(s, &best, &second);
     if (best < 0) return;
     rmil_html(out, "<p class=\"lead\">%s has the highest mean AUROC%s%s, ", s->methods[best].method->title, *level->text ? " at " : "", level->text);
@@ -65,13 +74,15 @@ static void say_comparison(const RmilStudyReport *study, GString *out, GString *
         add_value(out, s->methods[second].mean[0], s->methods[second].sd[0]);
     }
     g_string_append(out, ".");
-    int reference = rmil_level_reference(study, level), n = significant(s, &higher);
+    int reference = rmil_level_reference(study, level), n = significant(s, &above);
     if (reference >= 0 && s->n_comparisons)
         rmil_html(out, " %s differs significantly from %d of %d others (higher than %d, lower than %d; Mann-Whitney U, P &lt; .05, not corrected).",
-                  s->methods[reference].method->title, n, s->n_comparisons, higher, n - higher);
+                  s->methods[reference].method->title, n, s->n_comparisons, above, n - above);
     g_string_append(out, "</p>\n");
     if (reference < 0 || strcmp(study->reference, "rank") != 0 || study->n_levels > 1) return;
-    shape(shapes, best == reference, "the highest mean AUROC is that of %s.", s->methods[best].method->title);
+    if (second >= 0)
+        shape(shapes, higher(&s->methods[reference], &s->methods[best == reference ? second : best]), "the highest mean AUROC is that of %s.",
+              s->methods[best].method->title);
     int steadier = 0, others = 0;
     for (int m = 0; m < s->n; m++) {
         if (m == reference || isnan(s->methods[m].sd[0]) || isnan(s->methods[reference].sd[0])) continue;
@@ -112,8 +123,9 @@ static void say_levels(const RmilStudyReport *study, GString *shapes) {
 
 static void say_low_data(const RmilStudyReport *study, GString *shapes) {
     if (!reference_everywhere(study)) return;
-    double first = reference_at(study, 0)->mean[0], last = reference_at(study, study->n_levels - 1)->mean[0];
-    shape(shapes, last > first, "with more slides the mean AUROC of %s goes from %.3f (%s) to %.3f (%s).", title_of(study, study->reference), first,
+    const RmilMethodSummary *few = reference_at(study, 0), *all = reference_at(study, study->n_levels - 1);
+    double first = few->mean[0], last = all->mean[0];
+    shape(shapes, higher(all, few), "with more slides the mean AUROC of %s goes from %.3f (%s) to %.3f (%s).", title_of(study, study->reference), first,
           study->levels[0].text, last, study->levels[study->n_levels - 1].text);
 }
 
@@ -133,14 +145,14 @@ static void say_annotated(const RmilStudyReport *study, GString *shapes) {
     const RmilMethodSummary *none = &s->methods[0], *all = &s->methods[s->n - 1];
     double gain = all->mean[0] - none->mean[0];
     if (study->levels[0].value != 0) return;
-    shape(shapes, gain > 0, "annotations change the mean AUROC by %+.3f, from %.3f (none) to %.3f (%s).", gain, none->mean[0], all->mean[0],
+    shape(shapes, higher(all, none), "annotations change the mean AUROC by %+.3f, from %.3f (none) to %.3f (%s).", gain, none->mean[0], all->mean[0],
           study->levels[s->n - 1].text);
     int steadier = 0;
     for (int i = 1; i < s->n; i++) steadier += s->methods[i].sd[0] < none->sd[0];
     if (!isnan(none->sd[0]))
         shape(shapes, steadier == s->n - 1, "the SD over the trainings is smaller than without annotations (%.3f) at %d of %d values.", none->sd[0], steadier,
               s->n - 1);
-    for (int i = 1; i < s->n - 1 && gain > 0; i++) {
+    for (int i = 1; i < s->n - 1 && higher(all, none) == LIKE; i++) {
         if (fabs(study->levels[i].shown - 20) > 1e-6) continue;
         double part = (s->methods[i].mean[0] - none->mean[0]) / gain;
         shape(shapes, part >= 0.5, "with 20 %% of the positive slides annotated, %.0f %% of the whole gain is there (half or more counts as near saturation; "
@@ -153,7 +165,8 @@ static void say_threshold(const RmilStudyReport *study, GString *shapes) {
     int best, second, falls = 0, steps = 0;
     rank_methods(s, &best, &second);
     if (best < 0 || study->levels[0].value != 0) return;
-    shape(shapes, best > 0 && best < s->n - 1, "the mean AUROC is highest at %s (%.3f; at T = 0: %.3f); in the paper between the lowest and the highest threshold.",
+    Shape peak = best == 0 || best == s->n - 1 ? UNLIKE : higher(&s->methods[best], &s->methods[0]);
+    shape(shapes, peak, "the mean AUROC is highest at %s (%.3f; at T = 0: %.3f); in the paper between the lowest and the highest threshold.",
           study->levels[best].text, s->methods[best].mean[0], s->methods[0].mean[0]);
     for (int i = 1; i < s->n; i++) {
         double before = rmil_study_elsewhere(&s->methods[i - 1]).mean, here = rmil_study_elsewhere(&s->methods[i]).mean;
@@ -167,7 +180,7 @@ static void say_threshold(const RmilStudyReport *study, GString *shapes) {
 
 static void say_along(const RmilStudyReport *study, GString *out) {
     const RmilRunSummary *s = study->along_summary;
-    int best, second, higher;
+    int best, second, below; /* below: values that the first is significantly above */
     rank_methods(s, &best, &second);
     if (best < 0) return;
     rmil_html(out, "<p class=\"lead\">The mean AUROC goes from ");
@@ -176,9 +189,9 @@ static void say_along(const RmilStudyReport *study, GString *out) {
     add_value(out, s->methods[s->n - 1].mean[0], s->methods[s->n - 1].sd[0]);
     rmil_html(out, " at %s; it is highest at %s, ", study->levels[s->n - 1].text, study->levels[best].text);
     add_value(out, s->methods[best].mean[0], s->methods[best].sd[0]);
-    int n = significant(s, &higher);
+    int n = significant(s, &below);
     rmil_html(out, ". %d of %d values differ significantly from %s (%d higher, %d lower; Mann-Whitney U, P &lt; .05, not corrected).</p>\n", n,
-              s->n_comparisons, study->levels[0].text, n - higher, higher);
+              s->n_comparisons, study->levels[0].text, n - below, below);
 }
 
 /* -- localisation --------------------------------------------------------------------------------------------------------- */
@@ -222,6 +235,6 @@ void rmil_study_findings(const RmilStudyReport *study, GString *out) {
     if (study->along_summary && strcmp(study->variable, "threshold") == 0) say_threshold(study, shapes);
     if (strcmp(study->kind, "localisation") == 0) say_localisation(study, shapes);
     if (shapes->len)
-        g_string_append_printf(out, "<ul class=\"shapes\">\n%s</ul>\n<p class=\"soft\">These sentences compare means over the trainings as they are; which "
-                                    "differences stand out from the noise of the trainings, the tests say.</p>\n", shapes->str);
+        g_string_append_printf(out, "<ul class=\"shapes\">\n%s</ul>\n<p class=\"soft\">Two means of AUROC are too close to tell when they differ by less than "
+                                    "twice the standard error of their difference over the trainings; the other sentences only count. The tests say more.</p>\n", shapes->str);
 }
