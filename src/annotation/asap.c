@@ -206,6 +206,10 @@ static gboolean asap_read(RmilOutlines *outlines, const RmilAnnotationOptions *o
     g_autofree char *text = rmil_file_read(outlines->path, RMIL_ANNOTATION_BYTES, &size, error);
     if (!text) return FALSE;
     Asap asap = {.outlines = outlines, .points = g_array_new(FALSE, FALSE, sizeof(Vertex))};
+    /* of this thread: what comes from below the reader (a broken character set) would be printed else */
+    const xmlStructuredErrorFunc before = xmlStructuredError;
+    void *const before_user = xmlStructuredErrorContext;
+    xmlSetStructuredErrorFunc(&asap, (xmlStructuredErrorFunc)note);
     asap.reader = xmlReaderForMemory(text, (int)size, NULL, NULL, XML_PARSE_NONET | XML_PARSE_COMPACT);
     gboolean good = asap.reader || rmil_fail(error, RMIL_ERROR_MEMORY, "%s: no memory for reading XML", outlines->path);
     if (good) {
@@ -213,6 +217,7 @@ static gboolean asap_read(RmilOutlines *outlines, const RmilAnnotationOptions *o
         good = read_nodes(&asap, error);
         xmlFreeTextReader(asap.reader);
     }
+    xmlSetStructuredErrorFunc(before_user, before);
     g_array_unref(asap.points);
     g_free(asap.problem);
     return good;

@@ -5,7 +5,8 @@
 #include <geos_c.h>
 #include <math.h>
 
-enum { QUADRANT_SEGMENTS = 16, MANY_VERTICES = 100000, CHUNK = 64 };
+enum { QUADRANT_SEGMENTS = 16, MANY_VERTICES = 2000, FAR_TOO_MANY = 100000, CHUNK = 32 };
+#define FAR_PADDING 1000 /* px */
 
 typedef struct {
     GEOSContextHandle_t geos;
@@ -146,15 +147,50 @@ static GEOSGeometry *buffer(const Work *work, const GEOSGeometry *geometry, doub
     return GEOSBufferWithStyle_r(work->geos, geometry, padding, QUADRANT_SEGMENTS, GEOSBUF_CAP_ROUND, GEOSBUF_JOIN_ROUND, 5);
 }
 
+/* -- growing long outlines ------------------------------------------------------------------------------------------------ */
+/* One buffer of a long outline takes time with the square of its vertices within reach. So the outline is thinned, its notches
+ * are filled, and it is grown piece by piece; the union of the pieces and the region is the grown region, off by less than
+ * OFF px (less for small paddings) beside what GEOS's arcs are off. */
+#define OFF 1.0
+
+static double thinning(double padding) { return MIN(0.25 * OFF, padding / 1000); }
+
+/* A notch may be bridged by a chord of this length: what comes within the padding of the chord is within hypot(padding, chord / 2)
+ * of the nearer of its ends, which are the outline's own, and that is at most 3/4 OFF more than the padding. */
+static double longest_chord(double padding) { return sqrt(8 * padding * MIN(0.75 * OFF, padding / 500)); }
+
+static double turn(const RmilPoint *a, const RmilPoint *b, const RmilPoint *c) {
+    return (b->x - a->x) * (c->y - b->y) - (b->y - a->y) * (c->x - b->x);
+}
+
+/* Leaves out the vertices of a closed ring that lie in notches of the region; returns how many remain. A notch's outline is no
+ * longer than half of the padding, so that its ends alone grow over all of it. */
+static guint fill_notches(RmilPoint *p, guint n, gboolean hole, double padding) {
+    const double chord = longest_chord(padding);
+    g_autofree double *length = g_new0(double, n); /* of the outline up to each vertex that is kept */
+    double twice = 0, along = 0;
+    for (guint i = 0; i + 1 < n; i++) twice += (p[i].x - p[0].x) * (p[i + 1].y - p[0].y) - (p[i + 1].x - p[0].x) * (p[i].y - p[0].y);
+    const double inward = (twice > 0) == hole ? -1 : 1; /* of a turn to the left: the region lies there */
+    RmilPoint before = p[0];
+    guint kept = 0;
+    for (guint i = 0; i < n; i++) {
+        const RmilPoint at = p[i];
+        along += hypot(at.x - before.x, at.y - before.y);
+        while (kept >= 2 && inward * turn(&p[kept - 2], &p[kept - 1], &at) <= 0 && along - length[kept - 2] <= padding / 2 &&
+               hypot(at.x - p[kept - 2].x, at.y - p[kept - 2].y) <= chord)
+            kept--;
+        length[kept] = along;
+        before = at;
+        p[kept++] = at;
+    }
+    return kept;
+}
+
 /* Adds the grown pieces of a line, CHUNK vertices each. */
-static gboolean grow_line(const Work *work, const GEOSGeometry *line, double padding, GPtrArray *parts) {
-    const GEOSCoordSequence *points = line ? GEOSGeom_getCoordSeq_r(work->geos, line) : NULL;
-    unsigned int n;
-    if (!points || !GEOSCoordSeq_getSize_r(work->geos, points, &n)) return FALSE;
-    g_autofree double *xy = g_new(double, 2 * (gsize)n);
-    if (!GEOSCoordSeq_copyToBuffer_r(work->geos, points, xy, 0, 0)) return FALSE;
-    for (unsigned int first = 0; first + 1 < n; first += CHUNK) {
-        GEOSCoordSequence *some = GEOSCoordSeq_copyFromBuffer_r(work->geos, xy + 2 * first, MIN(CHUNK + 1, n - first), 0, 0);
+static gboolean grow_line(const Work *work, const RmilPoint *p, guint n, double padding, GPtrArray *parts) {
+    const guint step = MIN(CHUNK, MAX(n / 2, 1)); /* never a closed ring: GEOS grows its inside by another way */
+    for (guint first = 0; first + 1 < n; first += step) {
+        GEOSCoordSequence *some = GEOSCoordSeq_copyFromBuffer_r(work->geos, &p[first].x, MIN(step + 1, n - first), 0, 0);
         GEOSGeometry *piece = some ? GEOSGeom_createLineString_r(work->geos, some) : NULL;
         GEOSGeometry *grown = piece ? buffer(work, piece, padding) : NULL;
         if (piece) GEOSGeom_destroy_r(work->geos, piece);
@@ -164,14 +200,26 @@ static gboolean grow_line(const Work *work, const GEOSGeometry *line, double pad
     return TRUE;
 }
 
+typedef enum { LINE, OUTER, HOLE } LineKind;
+
+static gboolean grow_curve(const Work *work, const GEOSGeometry *line, LineKind kind, double padding, GPtrArray *parts) {
+    const GEOSCoordSequence *points = line ? GEOSGeom_getCoordSeq_r(work->geos, line) : NULL;
+    unsigned int n;
+    if (!points || !GEOSCoordSeq_getSize_r(work->geos, points, &n)) return FALSE;
+    g_autofree RmilPoint *p = g_new(RmilPoint, (gsize)n + 1);
+    if (!GEOSCoordSeq_copyToBuffer_r(work->geos, points, &p->x, 0, 0)) return FALSE;
+    if (kind != LINE) n = fill_notches(p, n, kind == HOLE, padding);
+    return grow_line(work, p, n, padding, parts);
+}
+
 static gboolean grow_parts(const Work *work, const GEOSGeometry *drawn, double padding, GPtrArray *parts) {
     const int type = GEOSGeomTypeId_r(work->geos, drawn);
-    if (type == GEOS_LINESTRING || type == GEOS_LINEARRING) return grow_line(work, drawn, padding, parts);
+    if (type == GEOS_LINESTRING || type == GEOS_LINEARRING) return grow_curve(work, drawn, LINE, padding, parts);
     if (type == GEOS_POLYGON) {
         gboolean good = GEOSisEmpty_r(work->geos, drawn) == 1 ||
-                        grow_line(work, GEOSGetExteriorRing_r(work->geos, drawn), padding, parts);
+                        grow_curve(work, GEOSGetExteriorRing_r(work->geos, drawn), OUTER, padding, parts);
         for (int i = 0; good && i < GEOSGetNumInteriorRings_r(work->geos, drawn); i++)
-            good = grow_line(work, GEOSGetInteriorRingN_r(work->geos, drawn, i), padding, parts);
+            good = grow_curve(work, GEOSGetInteriorRingN_r(work->geos, drawn, i), HOLE, padding, parts);
         return good;
     }
     for (int i = 0; i < GEOSGetNumGeometries_r(work->geos, drawn) && type >= GEOS_MULTIPOINT; i++)
@@ -179,11 +227,9 @@ static gboolean grow_parts(const Work *work, const GEOSGeometry *drawn, double p
     return TRUE;
 }
 
-/* One buffer of a very long outline takes time with the square of its vertices within reach: grown piece by piece, thinned
- * by a thousandth of the padding, the union with the region itself is the same. */
 static GEOSGeometry *grow_large(const Work *work, const GEOSGeometry *drawn, double padding) {
     g_autoptr(GPtrArray) parts = g_ptr_array_new();
-    GEOSGeometry *thinned = GEOSSimplify_r(work->geos, drawn, padding / 1000), *grown = NULL;
+    GEOSGeometry *thinned = GEOSSimplify_r(work->geos, drawn, thinning(padding)), *grown = NULL;
     gboolean good = thinned && grow_parts(work, thinned, padding, parts);
     if (thinned) GEOSGeom_destroy_r(work->geos, thinned);
     GEOSGeometry *outline = GEOSGeom_createCollection_r(work->geos, GEOS_GEOMETRYCOLLECTION, (GEOSGeometry **)parts->pdata, parts->len);
@@ -194,9 +240,11 @@ static GEOSGeometry *grow_large(const Work *work, const GEOSGeometry *drawn, dou
     return grown;
 }
 
+/* GEOS evens out hollows shallower than 1 % of the padding; with a wide one that can be seen in a tile's share, and who compares
+ * with what GEOS's users have gets the same as long as it takes a bearable time. */
 static GEOSGeometry *grow(const Work *work, const GEOSGeometry *drawn, double padding, GError **error) {
-    GEOSGeometry *grown = GEOSGetNumCoordinates_r(work->geos, drawn) > MANY_VERTICES ? grow_large(work, drawn, padding)
-                                                                                     : buffer(work, drawn, padding);
+    const int most = padding <= FAR_PADDING ? MANY_VERTICES : FAR_TOO_MANY;
+    GEOSGeometry *grown = GEOSGetNumCoordinates_r(work->geos, drawn) > most ? grow_large(work, drawn, padding) : buffer(work, drawn, padding);
     return grown ? grown : geos_fail(work, "padding the annotations", error);
 }
 

@@ -360,6 +360,20 @@ static void test_bad_xml(void) {
     fails(nested, NULL, RMIL_ERROR_FORMAT, "nested more than 32 deep");
 }
 
+/* A character set that breaks off is an error like any other: nothing is printed. */
+static void test_silent(void) {
+    if (!g_test_subprocess()) {
+        g_test_trap_subprocess(NULL, 0, 0);
+        g_test_trap_assert_passed();
+        g_test_trap_assert_stderr_unmatched("*error*");
+        return;
+    }
+    g_autofree char *folder = test_folder(), *path = g_build_filename(folder, "ucs4.xml", NULL);
+    GError *error = NULL;
+    g_assert_true(rmil_file_write(path, "<\0\0\0s", 5, &error));
+    fails(path, NULL, RMIL_ERROR_FORMAT, "is not well-formed XML");
+}
+
 static void test_bad_tile(void) {
     g_autofree char *folder = test_folder();
     g_autoptr(GString) xml = g_string_new(NULL);
@@ -373,6 +387,70 @@ static void test_bad_tile(void) {
         GError *error = NULL;
         g_assert_false(rmil_region_overlap(region, coords, 1, sides[i], &share, &error));
         test_error(&error, RMIL_ERROR_ARGUMENT, "a tile of");
+    }
+}
+
+/* Distance from a point to a ring, and whether the point is in it. */
+static double ring_distance(const double *xy, int n, double x, double y, gboolean *inside) {
+    double least = INFINITY;
+    *inside = FALSE;
+    for (int i = 0, k = n - 1; i < n; k = i++) {
+        const double ax = xy[2 * k], ay = xy[2 * k + 1], dx = xy[2 * i] - ax, dy = xy[2 * i + 1] - ay;
+        const double t = CLAMP(((x - ax) * dx + (y - ay) * dy) / (dx * dx + dy * dy), 0, 1);
+        least = MIN(least, hypot(ax + t * dx - x, ay + t * dy - y));
+        if ((ay > y) != (ay + dy > y) && x < ax + dx * (y - ay) / dy) *inside = !*inside;
+    }
+    return least;
+}
+
+/* A ragged ring with one deep, narrow notch. */
+static void ragged_ring(double *xy, int n, double x, double y, double radius, uint64_t seed) {
+    RmilRng rng;
+    rmil_rng_init(&rng, seed, 0);
+    for (int i = 0; i < n; i++) {
+        const double angle = 2 * G_PI * i / n, r = radius * (i == n / 3 ? 0.3 : 1 + 0.03 * rmil_rng_uniform(&rng));
+        xy[2 * i] = x + r * cos(angle);
+        xy[2 * i + 1] = y + r * sin(angle);
+    }
+}
+
+/* Outlines that are grown in pieces: what is farther than a pixel (and what arcs of chords are off) from the grown edge lies on the
+ * right side of it, in notches, holes and around small outlines too. */
+static void test_ragged(void) {
+    enum { BIG = 3000, HOLE = 500, SMALL = 60, POINTS = 1500 };
+    g_autofree char *folder = test_folder();
+    g_autoptr(GString) xml = g_string_new(NULL);
+    g_autofree double *big = g_new(double, 2 * BIG), *hole = g_new(double, 2 * HOLE), *small = g_new(double, 2 * SMALL);
+    ragged_ring(big, BIG, 4000, 4000, 2500, 1);
+    ragged_ring(hole, HOLE, 4000, 4000, 900, 2);
+    ragged_ring(small, SMALL, 8200, 8100, 40, 3);
+    add_annotation(xml, "Polygon", "_0", big, BIG);
+    add_annotation(xml, "Polygon", "_2", hole, HOLE);
+    add_annotation(xml, "Polygon", "_0", small, SMALL);
+    g_autofree char *path = finish_asap(folder, xml, NULL);
+    const double paddings[] = {30, 448, 1000};
+    for (gsize k = 0; k < G_N_ELEMENTS(paddings); k++) {
+        const double padding = paddings[k], off = 1 + padding * (1 - cos(G_PI / 64)) + 0.01 * padding; /* GEOS's arcs and hollows */
+        RmilAnnotationOptions options;
+        rmil_annotation_options_init(&options);
+        options.padding = padding;
+        g_autoptr(RmilRegion) region = read_with(path, &options);
+        RmilRng rng;
+        rmil_rng_init(&rng, 4, k);
+        int tested[2] = {0};
+        for (int i = 0; i < POINTS; i++) {
+            const int64_t x = rmil_rng_below(&rng, 10000), y = rmil_rng_below(&rng, 10000);
+            const double at_x = (double)x + 0.5, at_y = (double)y + 0.5;
+            gboolean in_big, in_hole, in_small;
+            double edge = ring_distance(big, BIG, at_x, at_y, &in_big);
+            edge = MIN(edge, ring_distance(hole, HOLE, at_x, at_y, &in_hole));
+            edge = MIN(edge, ring_distance(small, SMALL, at_x, at_y, &in_small));
+            const double distance = (in_big && !in_hole) || in_small ? 0 : edge;
+            if (fabs(distance - padding) < off + 1) continue;
+            g_assert_cmpfloat(share_at(region, x, y, 1), ==, distance < padding);
+            tested[distance < padding]++;
+        }
+        g_assert_cmpint(MIN(tested[0], tested[1]), >, POINTS / 10);
     }
 }
 
@@ -602,9 +680,11 @@ int main(int argc, char **argv) {
     g_test_add_func("/annotation/asap/groups", test_groups);
     g_test_add_func("/annotation/extent", test_extent);
     g_test_add_func("/annotation/asap/bad", test_bad_xml);
+    g_test_add_func("/annotation/asap/silent", test_silent);
     g_test_add_func("/annotation/tile/bad", test_bad_tile);
     g_test_add_func("/annotation/tangle", test_tangle);
     g_test_add_func("/annotation/large", test_large);
+    g_test_add_func("/annotation/ragged", test_ragged);
     g_test_add_func("/annotation/geojson", test_geojson);
     g_test_add_func("/annotation/geojson/bad", test_bad_geojson);
     g_test_add_func("/annotation/mask", test_mask);
