@@ -19,6 +19,7 @@ typedef struct {
     gchar **lesion, **exclusion;
     gdouble padding, label_threshold;
     const char *labels;      /* folder of patch labels below `folder`: "labels" */
+    gboolean preview;        /* of labels, as pictures */
 } Work;
 
 void work_init(Work *work, Cli *cli);

@@ -87,13 +87,14 @@ static gboolean predict_row(Work *work, int64_t i, const RmilModel *model, GStri
 }
 
 static gboolean predict(Work *work, const char *run, char **inputs, int count, GError **error) {
-    g_autofree char *model_path = g_build_filename(run, "model.safetensors", NULL), *run_path = g_build_filename(run, "run.json", NULL);
+    const gboolean alone = g_file_test(run, G_FILE_TEST_IS_REGULAR); /* a model file, which does not say how features are made */
+    g_autofree char *folder = alone ? g_path_get_dirname(run) : g_strdup(run), *run_path = g_build_filename(folder, "run.json", NULL);
+    g_autofree char *model_path = alone ? g_strdup(run) : g_build_filename(run, "model.safetensors", NULL), *cohort = NULL;
     g_autoptr(RmilModel) model = rmil_model_load(model_path, error);
     if (!model) return FALSE;
-    g_autoptr(JsonObject) settings = cli_json_read(run_path, error);
+    g_autoptr(JsonObject) settings = alone ? json_object_new() : cli_json_read(run_path, error);
     if (!settings) return FALSE;
-    g_autofree char *cohort = NULL;
-    if (!work->folder) work->folder = g_build_filename(run, "predict", NULL);
+    if (!work->folder) work->folder = g_build_filename(folder, "predict", NULL);
     if (!write_inputs(work->folder, inputs, count, &cohort, error)) return FALSE;
     JsonNode *preprocessing = json_object_get_member(settings, "preprocessing");
     if (preprocessing && JSON_NODE_HOLDS_OBJECT(preprocessing) && !work->encoder &&
@@ -114,10 +115,11 @@ static gboolean predict(Work *work, const char *run, char **inputs, int count, G
 }
 
 int command_predict(int argc, char **argv) {
-    static const CliUsage usage = {"RUN SLIDE|FEATURES…", "Applies a trained model to slides or feature files; labels are not needed.",
+    static const CliUsage usage = {"RUN|MODEL SLIDE|FEATURES…", "Applies a trained model to slides or feature files; labels are not needed.",
                                    "Slides are tiled and encoded as the training slides were. Writes predictions.csv, heatmaps/ID.png,\n"
                                    "top-patches/ID.png, patches/ID.csv (scores) and qupath/ID.geojson (drag it onto the slide in QuPath)\n"
-                                   "into -o DIR (default: RUN/predict).", 2, -1};
+                                   "into -o DIR (default: RUN/predict). MODEL: a model file alone, also one of PyTorch; slides then need\n"
+                                   "the --encoder that it was trained with.", 2, -1};
     Cli cli;
     Work work;
     int status;

@@ -38,6 +38,6 @@ int command_encode(int argc, char **argv) {
 
 int command_label(int argc, char **argv) {
     static const CliUsage usage = {"COHORT -o DIR", "Marks the patches that lie in annotations.",
-                                   "Tiles first where that is not done. Writes DIR/labels/ID.h5.", 1, 1};
+                                   "Tiles first where that is not done. Writes DIR/labels/ID.h5, with --preview also DIR/labels/ID.png.", 1, 1};
     return run_stages(argc, argv, &usage, FALSE, TRUE);
 }

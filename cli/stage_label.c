@@ -1,6 +1,7 @@
-/* label: overlap of patches with annotations -> labels/ID.h5 */
+/* label: overlap of patches with annotations -> labels/ID.h5, and with --preview labels/ID.png */
 #include "cli-work.h"
 
+#include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
 
@@ -28,11 +29,29 @@ static char *label_source(const Work *work, int64_t row, const RmilBag *bag) {
     return g_string_free(out, FALSE);
 }
 
+static RmilRegion *read_region(const Work *work, int64_t row, const RmilBag *bag, double padding, GError **error) {
+    RmilAnnotationOptions options;
+    work_annotation_options(work, &options);
+    options.padding = padding;
+    options.slide_width = bag->slide_width;
+    options.slide_height = bag->slide_height;
+    return rmil_region_read(work->cohort->rows[row].annotation, &options, error);
+}
+
+static gboolean draw_row(const Work *work, int64_t row, const RmilBag *bag, const uint8_t *labels, const char *path, GError **error) {
+    g_autoptr(RmilSlide) slide = work_open_slide(work, row, error);
+    g_autoptr(RmilRegion) drawn = slide ? read_region(work, row, bag, 0, error) : NULL;
+    g_autoptr(RmilRegion) grown = drawn && work->padding > 0 ? read_region(work, row, bag, work->padding, error) : NULL;
+    if (!drawn || (work->padding > 0 && !grown)) return FALSE;
+    return rmil_label_preview_write(slide, bag->coords, labels, bag->count, bag->patch_size_level0, drawn, grown, work->padding, 1024,
+                                    path, error);
+}
+
 static gboolean label_row(Labelling *labelling, int64_t row, int64_t *annotated, gboolean *made, GError **error) {
     Work *work = labelling->work;
     const RmilCohortRow *given = &work->cohort->rows[row];
     g_autofree char *tiles = given->features ? g_strdup(given->features) : work_path(work, "tiles", row, "h5");
-    g_autofree char *path = work_path(work, work->labels, row, "h5");
+    g_autofree char *path = work_path(work, work->labels, row, "h5"), *picture = work_path(work, work->labels, row, "png");
     g_autoptr(RmilBag) bag = rmil_bag_read(tiles, given->id, RMIL_FLOAT32, RMIL_BAG_NO_FEATURES, error);
     if (!bag || !rmil_bag_locate(bag, given->slide, work_mpp(work, row), error)) return FALSE;
     if (!bag->coords || bag->patch_size_level0 <= 0) {
@@ -44,17 +63,16 @@ static gboolean label_row(Labelling *labelling, int64_t row, int64_t *annotated,
     g_autofree char *source = label_source(work, row, bag), *have = rmil_bag_source(path);
     *made = !(have && strcmp(have, source) == 0 && rmil_labels_read(path, bag->count, labels, NULL));
     if (*made) {
-        RmilAnnotationOptions options;
-        work_annotation_options(work, &options);
-        options.slide_width = bag->slide_width;
-        options.slide_height = bag->slide_height;
-        g_autoptr(RmilRegion) region = rmil_region_read(given->annotation, &options, error);
+        g_autoptr(RmilRegion) region = read_region(work, row, bag, work->padding, error);
         if (!region) return FALSE;
         g_autofree double *shares = g_new0(double, bag->count);
         if (!rmil_region_overlap(region, bag->coords, bag->count, bag->patch_size_level0, shares, error)) return FALSE;
         rmil_patch_labels(shares, bag->count, work->label_threshold, labels);
+        g_unlink(picture); /* of labels that are no more */
         if (!rmil_labels_write(path, labels, shares, bag->count, source, error)) return FALSE;
     }
+    if (work->preview && given->slide && !g_file_test(picture, G_FILE_TEST_EXISTS) && !draw_row(work, row, bag, labels, picture, error))
+        return FALSE;
     for (int64_t i = 0; i < bag->count; i++) *annotated += labels[i];
     if (*annotated == 0)
         rmil_monitor_warn(&work->cli->monitor, "%s: no patch of %s lies in this annotation: the slide trains on its label alone",

@@ -1,6 +1,7 @@
 /* tile: tissue mask and tile grid of every slide -> tiles/ID.h5 and masks/ID.png */
 #include "cli-work.h"
 
+#include <glib/gstdio.h>
 #include <string.h>
 
 typedef struct {
@@ -25,11 +26,29 @@ static gboolean write_tiles(const RmilGrid *grid, const char *id, char *source, 
     return rmil_bag_write(&bag, path, FALSE, error);
 }
 
+/* The annotation as drawn, for the picture alone: what is wrong with it is said where patches are labelled. */
+static RmilRegion *outline(const Work *work, int64_t row, const RmilSlideInfo *info) {
+    const char *path = work->cohort->rows[row].annotation;
+    RmilAnnotationOptions options;
+    work_annotation_options(work, &options);
+    options.padding = 0;
+    options.slide_width = info->width;
+    options.slide_height = info->height;
+    return path ? rmil_region_read(path, &options, NULL) : NULL;
+}
+
+/* Is the picture there, and not older than the annotation in it? */
+static gboolean preview_fresh(const char *preview, const char *annotation) {
+    GStatBuf picture, drawn;
+    if (g_stat(preview, &picture) != 0) return FALSE;
+    return !annotation || g_stat(annotation, &drawn) != 0 || picture.st_mtime >= drawn.st_mtime;
+}
+
 static gboolean tile_slide(Tiling *tiling, int64_t row, gboolean *made, int64_t *tiles, GError **error) {
     Work *work = tiling->work;
     g_autofree char *path = work_path(work, "tiles", row, "h5"), *preview = work_path(work, "masks", row, "png");
     g_autofree char *source = tile_source(work, row), *have = rmil_bag_source(path);
-    if (have && strcmp(have, source) == 0 && g_file_test(preview, G_FILE_TEST_EXISTS)) {
+    if (have && strcmp(have, source) == 0 && preview_fresh(preview, work->cohort->rows[row].annotation)) {
         g_autoptr(RmilBag) bag = rmil_bag_read(path, NULL, RMIL_FLOAT32, RMIL_BAG_NO_FEATURES, NULL);
         if (bag) {
             *tiles = bag->count;
@@ -48,7 +67,8 @@ static gboolean tile_slide(Tiling *tiling, int64_t row, gboolean *made, int64_t 
     options.mpp = work->tile_mpp;
     options.min_tissue = work->min_tissue;
     g_autoptr(RmilGrid) grid = rmil_grid_new(slide, mask, &options, error);
-    if (!grid || !rmil_mask_preview_write(slide, mask, grid, NULL, 1024, preview, error) ||
+    g_autoptr(RmilRegion) region = outline(work, row, rmil_slide_info(slide));
+    if (!grid || !rmil_mask_preview_write(slide, mask, grid, region, 1024, preview, error) ||
         !write_tiles(grid, work->cohort->rows[row].id, source, path, error))
         return FALSE;
     *made = TRUE;

@@ -47,6 +47,7 @@ GOptionEntry *work_label_entries(Work *work) {
         {"lesion", 0, 0, G_OPTION_ARG_STRING_ARRAY, &work->lesion, "annotation group or class that is lesion; may be given again", "NAME"},
         {"exclude", 0, 0, G_OPTION_ARG_STRING_ARRAY, &work->exclusion, "group or class that is cut out; may be given again", "NAME"},
         {"padding", 0, 0, G_OPTION_ARG_DOUBLE, &work->padding, "grow annotations by so many level-0 pixels (default: 0)", "PX"},
+        {"preview", 0, 0, G_OPTION_ARG_NONE, &work->preview, "draw outlines and annotated patches on the slide: DIR/labels/ID.png", NULL},
         {"label-threshold", 0, 0, G_OPTION_ARG_DOUBLE, &work->label_threshold, "a patch is annotated above this share (default: 0.05)", "X"});
 }
 

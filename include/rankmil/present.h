@@ -51,6 +51,11 @@ RMIL_API gboolean rmil_heat_write(RmilSlide *slide, const int64_t *coords, const
 RMIL_API gboolean rmil_mask_preview_write(RmilSlide *slide, const RmilMask *mask, const RmilGrid *grid,
                                           const RmilRegion *region, int64_t max_side, const char *path,
                                           GError **error);
+/* What annotations became: the tiles, those with labels[i] = 1 (count entries) tinted, and the region's outline as it was drawn;
+ * grown (NULL when padding is 0): dashed, the region that was asked for the labels. Tile coords: level-0 px. A PNG. */
+RMIL_API gboolean rmil_label_preview_write(RmilSlide *slide, const int64_t *coords, const uint8_t *labels, int64_t count,
+                                           double tile_level0, const RmilRegion *drawn, const RmilRegion *grown, double padding,
+                                           int64_t max_side, const char *path, GError **error);
 
 /* -- attention for other programs --------------------------------------------------------------------------------------------- */
 /* GeoJSON as QuPath (0.4 and later) reads it: each tile an object of type "tile" with the measurements "Attention", "Attention x

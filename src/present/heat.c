@@ -304,10 +304,10 @@ gboolean rmil_heat_write(RmilSlide *slide, const int64_t *coords, const float *v
         rmil_canvas_text(canvas, (double)places.slide.x, places.caption_slide, text, "start", FALSE, room,
                          region ? "Slide and annotated lesion" : "Slide");
         rmil_canvas_text(canvas, (double)places.heat.x, places.caption_heat, text, "start", FALSE, room, label);
-        rmil_panel_outline(canvas, &places.slide, region, stroke);
+        rmil_panel_outline(canvas, &places.slide, region, stroke, FALSE);
         rmil_panel_frame(canvas, &places.slide);
     }
-    rmil_panel_outline(canvas, &places.heat, region, stroke);
+    rmil_panel_outline(canvas, &places.heat, region, stroke, FALSE);
     rmil_panel_frame(canvas, &places.heat);
     draw_footer(&places, info, &scale, label, options->opacity, gray, region != NULL, canvas, &end);
     return rmil_canvas_write(canvas, path, error);

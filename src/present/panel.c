@@ -48,14 +48,15 @@ static void add_ring(const double *xy, int64_t count, gboolean hole, gpointer us
 }
 
 /* White, then dark inside it: seen on any ground. */
-static void double_stroke(GString *svg, double stroke, const char *element) {
+static void double_stroke(GString *svg, double stroke, gboolean dashed, const char *element) {
+    g_autofree char *dashes = dashed ? g_strdup_printf(" stroke-dasharray=\"%.2f\"", 4 * stroke) : g_strdup("");
     g_string_append_printf(svg,
                            "<g fill=\"none\" stroke-linejoin=\"round\"><g stroke=\"#fff\" stroke-width=\"%.2f\">%s</g>"
-                           "<g stroke=\"#111\" stroke-width=\"%.2f\">%s</g></g>\n",
-                           stroke * 2.2, element, stroke, element);
+                           "<g stroke=\"#111\" stroke-width=\"%.2f\"%s>%s</g></g>\n",
+                           stroke * 2.2, element, stroke, dashes, element);
 }
 
-void rmil_panel_outline(RmilCanvas *canvas, const RmilPanel *panel, const RmilRegion *region, double stroke) {
+void rmil_panel_outline(RmilCanvas *canvas, const RmilPanel *panel, const RmilRegion *region, double stroke, gboolean dashed) {
     if (!region) return;
     g_autoptr(GString) path = g_string_new("<path d=\"");
     Outline outline = {panel, path};
@@ -66,7 +67,7 @@ void rmil_panel_outline(RmilCanvas *canvas, const RmilPanel *panel, const RmilRe
                            "<svg x=\"%" G_GINT64_FORMAT "\" y=\"%" G_GINT64_FORMAT "\" width=\"%" G_GINT64_FORMAT
                            "\" height=\"%" G_GINT64_FORMAT "\" overflow=\"hidden\">",
                            panel->x, panel->y, panel->width, panel->height);
-    double_stroke(canvas->svg, stroke, path->str);
+    double_stroke(canvas->svg, stroke, dashed, path->str);
     g_string_append(canvas->svg, "</svg>\n");
 }
 
@@ -123,8 +124,10 @@ void rmil_footer_swatch(RmilFooter *footer, char kind, const char *text) {
     GString *svg = footer->canvas->svg;
     g_autofree char *box = g_strdup_printf("<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>", x + 2,
                                            y + 0.15 * size, 1.4 * size, 0.9 * size);
-    if (kind == 'o')
-        double_stroke(svg, stroke, box);
+    if (kind == 'o' || kind == 'd')
+        double_stroke(svg, stroke, kind == 'd', box);
+    else if (kind == 'l')
+        g_string_append_printf(svg, "<g fill=\"#f5c9a1\" stroke=\"#e67814\">%s</g>\n", box);
     else if (kind == 't')
         g_string_append_printf(svg, "<g fill=\"#c4e6e3\" stroke=\"#58b8b0\">%s</g>\n", box);
     else

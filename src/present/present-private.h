@@ -27,7 +27,7 @@ gboolean rmil_canvas_write(RmilCanvas *canvas, const char *path, GError **error)
 char *rmil_picture_base64(const char *path, int max_width, int *width, int *height, GError **error);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilCanvas, rmil_canvas_free)
 
-/* -- panel.c: what heat maps and mask previews have in common ------------------------------------------------------ */
+/* -- panel.c: what heat maps and previews have in common ------------------------------------------------------ */
 typedef struct {
     int64_t x, y, width, height; /* in the picture */
     double downsample;           /* level-0 px per picture px */
@@ -39,7 +39,8 @@ uint8_t *rmil_panel_read(RmilSlide *slide, const RmilPanel *panel, GError **erro
 /* Picture pixels [*from, *to) that the level-0 span (start, start + side) covers: those whose centres lie in it, and
  * never none, so that neighbouring tiles neither overlap nor part. Clipped to 0 … size. */
 void rmil_panel_span(double start, double side, double downsample, int64_t size, int64_t *from, int64_t *to);
-void rmil_panel_outline(RmilCanvas *canvas, const RmilPanel *panel, const RmilRegion *region, double stroke);
+void rmil_panel_outline(RmilCanvas *canvas, const RmilPanel *panel, const RmilRegion *region, double stroke,
+                        gboolean dashed);
 void rmil_panel_frame(RmilCanvas *canvas, const RmilPanel *panel);
 
 /* Footer: items laid from left to right, wrapped like words. */
@@ -52,7 +53,7 @@ void rmil_footer_init(RmilFooter *footer, RmilCanvas *canvas, double left, doubl
 void rmil_footer_place(RmilFooter *footer, double width, double *x, double *y);
 double rmil_footer_end(const RmilFooter *footer);
 void rmil_footer_scale_bar(RmilFooter *footer, double mpp, const RmilPanel *panel);
-/* kind: 'o' outline, 't' tissue tint, 'g' tile grid. */
+/* kind: 'o' outline, 'd' dashed outline, 't' tissue tint, 'l' tint of labelled tiles, 'g' tile grid. */
 void rmil_footer_swatch(RmilFooter *footer, char kind, const char *text);
 double rmil_text_width(const char *text, double size); /* an estimate from above */
 

@@ -40,10 +40,27 @@ static void test_formats(void) {
     g_assert_true(n == m && memcmp(first, second, n) == 0);
 }
 
+/* A model file without a run predicts for feature files, in the folder that is asked for. */
+static void test_predict(void) {
+    g_auto(Outcome) o = {0};
+    float features[3 * 8];
+    int64_t coords[] = {0, 0, 224, 0, 448, 0};
+    for (int i = 0; i < 24; i++) features[i] = (float)(i % 5) - 1;
+    RmilBag bag = {.id = (char *)"bag", .count = 3, .dim = 8, .features = features, .coords = coords, .patch_size = 224, .patch_size_level0 = 224};
+    g_autofree char *path = g_build_filename(folder, "bag.h5", NULL);
+    GError *error = NULL;
+    g_assert_true(rmil_bag_write(&bag, path, FALSE, &error));
+    command_run(&o, folder, "predict", "m.safetensors", "bag.h5", "-o", "out", NULL);
+    command_expect(&o, 0, "");
+    g_assert_nonnull(strstr(o.out, "bag "));
+    g_assert_true(exists("out/predictions.csv") && exists("out/patches/bag.csv") && exists("out/qupath/bag.geojson"));
+    command_run(&o, folder, "predict", "text.pth", "bag.h5", "-o", "none", NULL);
+    command_expect(&o, 1, "text.pth: is neither safetensors nor");
+    g_assert_false(exists("none"));
+}
+
 static void test_wrong(void) {
     g_auto(Outcome) o = {0};
-    g_autofree char *text = g_build_filename(folder, "text.pth", NULL);
-    g_assert_true(g_file_set_contents(text, "not a model", -1, NULL));
     command_run(&o, folder, "convert", "m.safetensors", "x.bin", NULL);
     command_expect(&o, 2, "x.bin: ");
     command_run(&o, folder, "convert", "none.pth", "x.onnx", NULL);
@@ -66,7 +83,9 @@ int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     folder = test_folder();
     make_model("m.safetensors");
+    g_free(test_file(folder, "text.pth", "not a model"));
     g_test_add_func("/cli/convert-model/formats", test_formats);
+    g_test_add_func("/cli/convert-model/predict", test_predict);
     g_test_add_func("/cli/convert-model/wrong", test_wrong);
     int status = g_test_run();
     g_free(folder);

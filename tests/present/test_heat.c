@@ -268,6 +268,29 @@ static void test_mask_preview(Fixture *f, gconstpointer data) {
     g_free(mask.tissue);
 }
 
+/* Two tiles side by side, the left one annotated: it alone is tinted, under a square outline. */
+static void test_label_preview(Fixture *f, gconstpointer data) {
+    const int64_t coords[] = {COLUMN * SIDE, ROW * SIDE, (COLUMN + 1) * SIDE, ROW * SIDE};
+    const uint8_t labels[] = {1, 0}, none[] = {0, 0};
+    GError *error = NULL;
+    int64_t width, height, differing = 0, right = 0;
+    g_assert_true(rmil_label_preview_write(f->slide, coords, none, 2, SIDE, NULL, NULL, 0, WIDTH, f->path, &error));
+    g_autofree uint8_t *plain = load_png(f->path, &width, &height);
+    g_assert_true(rmil_label_preview_write(f->slide, coords, labels, 2, SIDE, NULL, NULL, 0, WIDTH, f->path, &error));
+    g_autofree uint8_t *tinted = load_png(f->path, &width, &height);
+    const int64_t margin = WIDTH / 60 > 12 ? WIDTH / 60 : 12, x0 = margin + COLUMN * SIDE, y0 = margin + ROW * SIDE;
+    for (int64_t y = 1; y < SIDE; y++)
+        for (int64_t x = 1; x < SIDE; x++) {
+            const int64_t at = ((y0 + y) * width + x0 + x) * 3;
+            differing += tinted[at] > plain[at] || tinted[at + 2] < plain[at + 2]; /* towards orange */
+            right += memcmp(tinted + at + SIDE * 3, plain + at + SIDE * 3, 3) != 0;
+        }
+    g_assert_cmpint(differing, ==, (SIDE - 1) * (SIDE - 1));
+    g_assert_cmpint(right, ==, 0);
+    g_assert_false(rmil_label_preview_write(f->slide, coords, labels, 0, SIDE, NULL, NULL, 0, WIDTH, f->path, &error));
+    test_error(&error, RMIL_ERROR_ARGUMENT, "0 tiles of side");
+}
+
 static void test_refused(Fixture *f, gconstpointer data) {
     RmilHeatOptions options;
     rmil_heat_options_init(&options);
@@ -300,5 +323,6 @@ int main(int argc, char **argv) {
     ADD("/present/heat/same-bytes", test_same_bytes);
     ADD("/present/heat/refused", test_refused);
     ADD("/present/mask-preview", test_mask_preview);
+    ADD("/present/label-preview", test_label_preview);
     return g_test_run();
 }

@@ -1,0 +1,66 @@
+/* rankmil label --preview on a small cohort made by `rankmil synth`. */
+#include "command.h"
+
+#include "rankmil/rankmil.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+static char *root;
+
+/* work/labels/ID.ENDING of the first annotated slide. */
+static char *product(const char *ending) {
+    g_autofree char *path = g_build_filename(root, "cohort", "cohort.csv", NULL);
+    g_autoptr(RmilCohort) cohort = rmil_cohort_read(path, NULL);
+    g_assert_nonnull(cohort);
+    for (int64_t i = 0; i < cohort->count; i++)
+        if (cohort->rows[i].annotation) {
+            g_autofree char *name = g_strconcat(cohort->rows[i].id, ending, NULL);
+            return g_build_filename(root, "work", "labels", name, NULL);
+        }
+    g_assert_not_reached();
+}
+
+static char *contents(const char *path, gsize *size) {
+    char *bytes = NULL;
+    g_assert_true(g_file_get_contents(path, &bytes, size, NULL));
+    return bytes;
+}
+
+static void label(Outcome *o, const char *padding, const char *preview) {
+    command_run(o, root, "label", "cohort/cohort.csv", "-o", "work", "--padding", padding, preview, NULL);
+    command_expect(o, 0, "");
+}
+
+static void test_preview(void) {
+    g_auto(Outcome) o = {0};
+    command_run(&o, root, "synth", "cohort", "--slides", "2", "--width", "1300", "--height", "1100", "--positive", "0.5", "--seed", "3", NULL);
+    command_expect(&o, 0, "");
+    g_autofree char *picture = product(".png"), *labels = product(".h5");
+    label(&o, "0", NULL);
+    g_assert_true(g_file_test(labels, G_FILE_TEST_EXISTS));
+    g_assert_false(g_file_test(picture, G_FILE_TEST_EXISTS)); /* only when asked for */
+    label(&o, "0", "--preview");
+    g_assert_nonnull(strstr(o.out, "already there")); /* the labels are not made again for a picture */
+    gsize plain_size, grown_size, again_size;
+    g_autofree char *plain = contents(picture, &plain_size);
+    g_assert_true(plain_size > 1000 && memcmp(plain, "\x89PNG", 4) == 0);
+    label(&o, "200", "--preview"); /* other labels, another picture */
+    g_autofree char *grown = contents(picture, &grown_size);
+    g_assert_false(plain_size == grown_size && memcmp(plain, grown, plain_size) == 0);
+    g_assert_cmpint(g_unlink(picture), ==, 0);
+    label(&o, "200", "--preview");
+    g_autofree char *again = contents(picture, &again_size);
+    g_assert_true(again_size == grown_size && memcmp(grown, again, grown_size) == 0);
+    label(&o, "0", NULL); /* no picture of labels that are no more */
+    g_assert_false(g_file_test(picture, G_FILE_TEST_EXISTS));
+}
+
+int main(int argc, char **argv) {
+    g_test_init(&argc, &argv, NULL);
+    root = test_folder();
+    g_test_add_func("/cli/label/preview", test_preview);
+    int status = g_test_run();
+    g_free(root);
+    return status;
+}
