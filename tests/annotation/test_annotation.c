@@ -417,13 +417,13 @@ static void ragged_ring(double *xy, int n, double x, double y, double radius, ui
 /* Outlines that are grown in pieces: what is farther than a pixel (and what arcs of chords are off) from the grown edge lies on the
  * right side of it, in notches, holes and around small outlines too. */
 static void test_ragged(void) {
-    enum { BIG = 3000, HOLE = 500, SMALL = 60, POINTS = 1500 };
+    enum { BIG = 3000, HOLE = 500, SMALL = 24, POINTS = 1500 };
     g_autofree char *folder = test_folder();
     g_autoptr(GString) xml = g_string_new(NULL);
     g_autofree double *big = g_new(double, 2 * BIG), *hole = g_new(double, 2 * HOLE), *small = g_new(double, 2 * SMALL);
     ragged_ring(big, BIG, 4000, 4000, 2500, 1);
     ragged_ring(hole, HOLE, 4000, 4000, 900, 2);
-    ragged_ring(small, SMALL, 8200, 8100, 40, 3);
+    ragged_ring(small, SMALL, 8200, 8100, 150, 3);
     add_annotation(xml, "Polygon", "_0", big, BIG);
     add_annotation(xml, "Polygon", "_2", hole, HOLE);
     add_annotation(xml, "Polygon", "_0", small, SMALL);
@@ -439,7 +439,14 @@ static void test_ragged(void) {
         rmil_rng_init(&rng, 4, k);
         int tested[2] = {0};
         for (int i = 0; i < POINTS; i++) {
-            const int64_t x = rmil_rng_below(&rng, 10000), y = rmil_rng_below(&rng, 10000);
+            int64_t x = rmil_rng_below(&rng, 10000), y = rmil_rng_below(&rng, 10000);
+            if (i % 3 == 1) { /* in the notch */
+                const double r = 2500 * (0.35 + 0.6 * rmil_rng_uniform(&rng)), angle = 2 * G_PI * (BIG / 3) / BIG;
+                x = (int64_t)(4000 + r * cos(angle)), y = (int64_t)(4000 + r * sin(angle));
+            } else if (i % 3 == 2) { /* around the small ring */
+                const int64_t reach = (int64_t)padding + 170;
+                x = 8200 - reach + rmil_rng_below(&rng, 2 * reach), y = 8100 - reach + rmil_rng_below(&rng, 2 * reach);
+            }
             const double at_x = (double)x + 0.5, at_y = (double)y + 0.5;
             gboolean in_big, in_hole, in_small;
             double edge = ring_distance(big, BIG, at_x, at_y, &in_big);
