@@ -19,9 +19,9 @@ RMIL_INLINE float rmil_exp(float x) {
     p = p * r + 1.66665188e-1f;
     p = p * r + 5.00000010e-1f;
     union {
-        int32_t bits;
+        uint32_t bits;
         float value;
-    } power = {.bits = ((int32_t)n + 127) << 23};
+    } power = {.bits = (uint32_t)((int32_t)n + 127) << 23}; /* unsigned: a NaN gives some power, and the product stays NaN */
     return (1.0f + (r + r * r * p)) * power.value;
 }
 

@@ -75,7 +75,7 @@ static GPtrArray *find_records(const char *folder) {
     const guint shard = paths->len;
     for (const char *name; dir && (name = g_dir_read_name(dir));)
         if (g_str_has_suffix(name, ".sqlite")) add_record(paths, g_build_filename(shards, name, NULL));
-    qsort(paths->pdata + shard, paths->len - shard, sizeof *paths->pdata, compare_text);
+    if (paths->len > shard) qsort(paths->pdata + shard, paths->len - shard, sizeof *paths->pdata, compare_text);
     return paths;
 }
 

@@ -63,7 +63,7 @@ typedef struct {
 static int64_t cell_of(int64_t x, double size) { return (int64_t)floor((double)x / size); }
 
 /* Two cell numbers as one key; coordinates are bounded far below 2³¹ tiles. */
-static gpointer cell_key(int64_t x, int64_t y) { return GSIZE_TO_POINTER((gsize)(x << 32 ^ (y & 0xffffffff))); }
+static gpointer cell_key(int64_t x, int64_t y) { return GSIZE_TO_POINTER((gsize)x << 32 ^ ((gsize)y & 0xffffffff)); }
 
 static void cells_fill(Cells *cells, const RmilBag *bag) {
     cells->first = g_hash_table_new(NULL, NULL);
