@@ -78,6 +78,10 @@ typedef struct {
     gboolean balanced;     /* class-balanced sampling with replacement (the paper's code); FALSE: shuffle */
     uint64_t seed;
     int threads;
+    /* NULL: `threads` throughout. Else asked before every epoch, by the calling thread, for the number of threads from now on;
+     * `now` is what the run has. The result does not depend on it. */
+    int (*ask_threads)(gpointer ask_user, int now);
+    gpointer ask_user;
 } RmilTrainConfig;
 RMIL_API void rmil_train_config_init(RmilTrainConfig *config);
 

@@ -160,7 +160,7 @@ RMIL_API char *rmil_study_run_title(const char *method, const char *variable, do
 typedef struct {
     const char *folder;   /* DIR: study.sqlite or shards/I-of-N.sqlite, models/, checkpoints/ */
     int shard, shards;    /* this process makes every shards-th run, from the shard-th (1 …); 0, 0: all runs */
-    int threads;          /* runs at once; a run has more than one when fewer are left */
+    int threads;          /* runs at once; when fewer are left, each has more from its next epoch on */
     const char *padded;   /* folder with PADDING/ID.h5 (rmil_padding_name): patch labels of outlines that were grown. NULL, or
                            * no such file: labels grow on the tile grid. Only for granularity */
 } RmilStudyOptions;
@@ -197,7 +197,7 @@ typedef struct {
     gboolean done;        /* what follows is there only then */
     int64_t epochs, best_epoch;
     double seconds;       /* of training */
-    int64_t threads;
+    int64_t threads;      /* the most it had */
     const char *version;  /* of rankmil that trained it */
     const char *config;   /* JSON: every setting */
     const char *model;    /* path of the model file */

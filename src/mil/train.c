@@ -204,6 +204,27 @@ static char *run_key(const Trainer *t, const int64_t *train_set, int64_t train_c
     return g_strdup(g_checksum_get_string(sum));
 }
 
+/* -- the crew ------------------------------------------------------------------------------------------------------------------- */
+static void hire(Trainer *t, int threads) {
+    t->crew = rmil_crew_new(threads);
+    t->arenas = g_new(RmilArena *, rmil_crew_threads(t->crew));
+    for (int i = 0; i < rmil_crew_threads(t->crew); i++) t->arenas[i] = rmil_arena_new();
+}
+
+static void dismiss(Trainer *t) {
+    for (int i = 0; t->crew && i < rmil_crew_threads(t->crew); i++) rmil_arena_free(t->arenas[i]);
+    g_clear_pointer(&t->arenas, g_free);
+    g_clear_pointer(&t->crew, rmil_crew_free);
+}
+
+static void ask_threads(Trainer *t) {
+    if (!t->config->ask_threads) return;
+    const int now = rmil_crew_threads(t->crew), next = rmil_threads(t->config->ask_threads(t->config->ask_user, now));
+    if (next == now) return;
+    dismiss(t);
+    hire(t, next);
+}
+
 static gboolean prepare(Trainer *t, const RmilModelConfig *config, int64_t val_count, GError **error) {
     t->model = rmil_model_new(config, t->config->seed, error);
     if (!t->model) return FALSE;
@@ -215,9 +236,7 @@ static gboolean prepare(Trainer *t, const RmilModelConfig *config, int64_t val_c
     memcpy(t->arrays[PARAMETERS], t->model->parameters, (size_t)t->stride * sizeof(float));
     memcpy(t->arrays[BEST], t->model->parameters, (size_t)t->stride * sizeof(float));
     t->state.best_loss = INFINITY;
-    t->crew = rmil_crew_new(t->config->threads);
-    t->arenas = g_new(RmilArena *, rmil_crew_threads(t->crew));
-    for (int i = 0; i < rmil_crew_threads(t->crew); i++) t->arenas[i] = rmil_arena_new();
+    hire(t, t->config->threads);
     const int64_t most = MAX(t->config->group, val_count);
     t->order = g_new(int64_t, most);
     t->outcomes = g_new(RmilOutcome, most);
@@ -225,9 +244,7 @@ static gboolean prepare(Trainer *t, const RmilModelConfig *config, int64_t val_c
 }
 
 static void release(Trainer *t) {
-    for (int i = 0; t->crew && i < rmil_crew_threads(t->crew); i++) rmil_arena_free(t->arenas[i]);
-    g_free(t->arenas);
-    rmil_crew_free(t->crew);
+    dismiss(t);
     g_free(t->order);
     g_free(t->outcomes);
     rmil_free(t->memory);
@@ -253,6 +270,7 @@ static gboolean run(Trainer *t, const int64_t *train_set, int64_t train_count, c
     gint64 last = g_get_monotonic_time(), cost = G_USEC_PER_SEC / 20;
     while (!over(t)) {
         RmilEpoch epoch = {.epoch = t->state.epoch + 1};
+        ask_threads(t);
         if (!train_epoch(t, train_set, train_count, &epoch, error) || !validate(t, val_set, val_count, &epoch, error))
             return FALSE;
         t->state.epoch++;

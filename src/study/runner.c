@@ -24,9 +24,10 @@ typedef struct {
     const RmilGrown *grown; /* or NULL */
     char *annotations;      /* owned identity, or NULL */
     char *config, *key;
+    struct _Runner *runner;
 } Job;
 
-typedef struct {
+typedef struct _Runner {
     const RmilStudyPlan *plan;
     const RmilTrainData *data;
     const RmilStudyOptions *options;
@@ -39,7 +40,7 @@ typedef struct {
     RmilRecord *record;
     GMutex lock;            /* of the record and of what follows */
     int threads, busy;
-    int64_t waiting;        /* runs that nobody has begun */
+    int64_t waiting, active; /* runs that nobody has begun; that are under way */
     RmilStudyOutcome *outcome;
 } Runner;
 
@@ -197,27 +198,48 @@ static gboolean do_job(Runner *runner, Job *job, GError **error) {
     return done;
 }
 
-/* Threads that are free, shared out among the runs that wait: one each, more when fewer runs are left than threads. */
-static int take_threads(Runner *runner) {
+/* Threads: one per run as long as runs wait. When none waits, those that are free are shared out among the runs under way, each
+ * of which asks before every epoch. */
+static int ask_threads(gpointer user, int now) {
+    Job *job = user;
+    Runner *runner = job->runner;
     g_mutex_lock(&runner->lock);
-    int64_t spare = MAX(1, runner->threads - runner->busy);
-    int threads = (int)MAX(1, spare / MAX(1, runner->waiting));
-    runner->busy += threads;
-    runner->waiting--;
+    const int fair = (int)((runner->threads + runner->active - 1) / runner->active), idle = runner->threads - runner->busy;
+    const int more = runner->waiting == 0 && fair > now ? CLAMP(idle, 0, fair - now) : 0;
+    runner->busy += more;
+    job->run.train.threads += more;
     g_mutex_unlock(&runner->lock);
-    return threads;
+    return now + more;
+}
+
+static void begin(Runner *runner, Job *job) {
+    job->runner = runner;
+    job->run.train.threads = 1;
+    job->run.train.ask_threads = ask_threads;
+    job->run.train.ask_user = job;
+    g_mutex_lock(&runner->lock);
+    runner->waiting--;
+    runner->active++;
+    runner->busy++;
+    g_mutex_unlock(&runner->lock);
+}
+
+/* With the lock held. */
+static void end(Runner *runner, const Job *job) {
+    runner->busy -= job->run.train.threads;
+    runner->active--;
 }
 
 static gboolean job_task(int64_t index, int worker, gpointer user, GError **error) {
     Runner *runner = user;
     Job *job = runner->jobs->pdata[g_array_index(runner->todo, int64_t, index)];
     GError *reason = NULL;
-    job->run.train.threads = take_threads(runner);
+    begin(runner, job);
     gboolean done = do_job(runner, job, &reason);
     /* a record that cannot be written ends the study; a run that cannot be trained does not */
     gboolean fatal = reason && (reason->code == RMIL_ERROR_IO || reason->code == RMIL_ERROR_MEMORY);
     g_mutex_lock(&runner->lock);
-    runner->busy -= job->run.train.threads;
+    end(runner, job);
     RmilStudyOutcome *outcome = runner->outcome;
     outcome->made += done;
     if (!done && !fatal) {

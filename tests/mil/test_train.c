@@ -126,6 +126,33 @@ static void test_threads(gconstpointer name) {
     }
 }
 
+/* 3, 1, 4, 4, 2 … threads: another number from epoch to epoch. */
+static int other_number(gpointer user, int now) {
+    static const int numbers[] = {3, 1, 4, 4, 2};
+    int *asked = user;
+    g_assert_cmpint(now, ==, *asked == 0 ? 2 : numbers[(*asked - 1) % 5]);
+    return numbers[(*asked)++ % 5];
+}
+
+static void test_threads_change(gconstpointer name) {
+    Cohort c;
+    make_cohort(&c, RMIL_FLOAT32);
+    g_autofree char *folder = test_folder();
+    RmilModelConfig config = small_config(name);
+    RmilTrainConfig steady = small_protocol(6, 2), changing = steady;
+    int asked = 0;
+    changing.ask_threads = other_number;
+    changing.ask_user = &asked;
+    GError *error = NULL;
+    g_autoptr(RmilModel) first = train(&c, &config, &steady, NULL, NULL, NULL, &error);
+    g_autoptr(RmilModel) second = train(&c, &config, &changing, NULL, NULL, NULL, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(asked, ==, 6);
+    g_autoptr(GBytes) one = bytes_of(first, folder), two = bytes_of(second, folder);
+    g_assert_true(g_bytes_equal(one, two));
+    free_cohort(&c);
+}
+
 static void count_warning(gpointer user, const char *message) {
     g_assert_nonnull(strstr(message, "training starts anew"));
     ++*(int *)user;
@@ -381,7 +408,7 @@ int main(int argc, char **argv) {
     static const struct {
         const char *what;
         GTestDataFunc test;
-    } tests[] = {{"threads", test_threads}, {"resume", test_resume}, {"learns", test_learns}, {"file", test_roundtrip}};
+    } tests[] = {{"threads", test_threads}, {"threads-change", test_threads_change}, {"resume", test_resume}, {"learns", test_learns}, {"file", test_roundtrip}};
     g_test_init(&argc, &argv, NULL);
     for (const char *const *name = rmil_model_names(); *name; name++)
         for (gsize i = 0; i < G_N_ELEMENTS(tests); i++) {
