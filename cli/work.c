@@ -170,8 +170,17 @@ gboolean work_write_cohort(Work *work, GError **error) {
 
 RmilCohort *work_prepare(Work *work, GError **error) {
     if (!stage_tile(work, error) || !stage_label(work, error) || !stage_encode(work, error) || !work_write_cohort(work, error)) return NULL;
-    g_autofree char *cohort = g_build_filename(work->folder, "cohort.csv", NULL);
-    return rmil_cohort_read(cohort, error);
+    g_autofree char *path = g_build_filename(work->folder, "cohort.csv", NULL);
+    RmilCohort *cohort = rmil_cohort_read(path, error);
+    if (!cohort) return NULL;
+    g_autoptr(GStrvBuilder) left_out = g_strv_builder_new();
+    for (int64_t i = 0, kept = 0; i < work->cohort->count; i++) {
+        const char *id = work->cohort->rows[i].id;
+        if (kept < cohort->count && strcmp(cohort->rows[kept].id, id) == 0) kept++;
+        else g_strv_builder_add(left_out, id);
+    }
+    cohort->left_out = g_strv_builder_end(left_out);
+    return cohort;
 }
 
 /* -- preprocessing.json ------------------------------------------------------------------------------------------------------- */

@@ -102,6 +102,8 @@ typedef struct {
     int64_t count;
     RmilCohortRow *rows;
     RmilTable *table;      /* the CSV itself, unknown columns included; row i of it is rows[i] */
+    char **left_out;       /* ids of slides that stages before left out, which tables of splits may still name; NULL-terminated,
+                            * or NULL: none, as read. Set by who left them out, freed with the cohort (g_strfreev) */
 } RmilCohort;
 
 /* Refuses, naming line and column: no slide/features column, neither in a row, duplicate or unusable ids

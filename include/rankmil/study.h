@@ -65,7 +65,7 @@ typedef struct {
     int64_t rows;         /* of the cohort */
     RmilSplit *splits;    /* count × rows: splits[j × rows + i] is cohort row i in split j */
 } RmilSplitTable;
-/* Refuses, naming line and column: ids that the cohort does not have or that come twice, other words than the three,
+/* Refuses, naming line and column: ids that the cohort neither has nor left out or that come twice, other words than the three,
  * patients in two sets of one split, sets that lack a class, slides in a set that have no label. Slides of the cohort
  * that the file does not name are in no set. */
 RMIL_API RmilSplitTable *rmil_split_table_read(const char *path, const RmilCohort *cohort, GError **error);

@@ -23,6 +23,7 @@ void rmil_cohort_free(RmilCohort *cohort) {
     }
     g_free(cohort->rows);
     g_free(cohort->path);
+    g_strfreev(cohort->left_out);
     rmil_table_free(cohort->table);
     g_free(cohort);
 }

@@ -20,7 +20,7 @@ static gboolean read_cell(const RmilTable *csv, const char *path, int64_t row, i
                      rmil_table_line(csv, row), rmil_table_name(csv, column), cell);
 }
 
-/* Row of the CSV -> row of the cohort. */
+/* Row of the CSV -> row of the cohort; −1 for a slide that was left out. */
 static int64_t *match_rows(const RmilTable *csv, int id, const char *path, const RmilCohort *cohort, GError **error) {
     int64_t rows = rmil_table_rows(csv);
     g_autofree int64_t *match = g_new(int64_t, (gsize)rows);
@@ -31,11 +31,12 @@ static int64_t *match_rows(const RmilTable *csv, int id, const char *path, const
         const char *cell = rmil_table_cell(csv, i, id);
         const RmilCohortRow *row = g_hash_table_lookup(ids, cell);
         int64_t line = rmil_table_line(csv, i);
+        match[i] = row ? row - cohort->rows : -1;
+        if (!row && cohort->left_out && g_strv_contains((const char *const *)cohort->left_out, cell)) continue;
         if (!row) {
             rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line %" G_GINT64_FORMAT ": id \"%s\" is not in %s", path, line, cell, cohort->path);
             return NULL;
         }
-        match[i] = row - cohort->rows;
         if (lines[match[i]]) {
             rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line %" G_GINT64_FORMAT ": id \"%s\" stands in line %" G_GINT64_FORMAT " already", path,
                       line, cell, lines[match[i]]);
@@ -84,8 +85,11 @@ RmilSplitTable *rmil_split_table_read(const char *path, const RmilCohort *cohort
     for (int column = 0; column < columns; column++) {
         if (column == id) continue;
         RmilSplit *splits = table->splits + table->count * cohort->count;
-        for (int64_t i = 0; i < rmil_table_rows(csv); i++)
-            if (!read_cell(csv, path, i, column, &splits[match[i]], error)) return NULL;
+        for (int64_t i = 0; i < rmil_table_rows(csv); i++) {
+            RmilSplit split;
+            if (!read_cell(csv, path, i, column, &split, error)) return NULL;
+            if (match[i] >= 0) splits[match[i]] = split;
+        }
         g_autofree char *where = g_strdup_printf("%s: column %s", path, rmil_table_name(csv, column));
         if (!check_split(cohort, splits, where, error)) return NULL;
         table->names[table->count++] = g_strdup(rmil_table_name(csv, column));

@@ -123,6 +123,36 @@ static void test_slurm_real(void) {
     g_assert_true(g_file_test(report, G_FILE_TEST_EXISTS));
 }
 
+/* A slide that cannot be opened, in a cohort whose divisions a file fixes: it is told and left out, the study goes on. */
+static void test_broken_slide(void) {
+    g_autofree char *root = test_folder(), *path = cohort_path();
+    g_autofree char *plan_file = test_file(root, "plan.yaml", "study: comparison\nmethods: [abmil, rank]\nreference: rank\nsplits: splits.csv\n"
+                                                              "settings: {epochs: 1, warmup: 1}\n");
+    g_autofree char *slide = test_file(root, "broken.svs", "no slide");
+    g_autoptr(GString) table = g_string_new("id,slide,features,label\nbroken,broken.svs,,1\n"), splits = g_string_new("id,fixed\nbroken,train\n");
+    GError *error = NULL;
+    g_autoptr(RmilCohort) cohort = rmil_cohort_read(path, &error);
+    g_assert_no_error(error);
+    for (int64_t i = 0; i < cohort->count; i++) {
+        const RmilCohortRow *row = &cohort->rows[i];
+        g_string_append_printf(table, "%s,,%s,%d\n", row->id, row->features, row->label);
+        g_string_append_printf(splits, "%s,%s\n", row->id, row->split == RMIL_SPLIT_TEST ? "test" : i % 3 ? "train" : "val");
+    }
+    g_autofree char *cohort_file = test_file(root, "cohort.csv", table->str), *split_file = test_file(root, "splits.csv", splits->str);
+    g_auto(Outcome) o = {0};
+    for (int again = 0; again < 2; again++) {
+        command_run(&o, root, "study", "plan.yaml", "cohort.csv", "-o", "study", NULL);
+        command_expect(&o, 1, "broken.svs");
+        g_assert_nonnull(strstr(o.out, again ? "0 runs made, 2 already there, 0 left" : "2 runs made, 0 already there, 0 left"));
+    }
+    /* the report again, from the record alone, elsewhere */
+    command_run(&o, root, "report", "study", "-o", "elsewhere.html", NULL);
+    command_expect(&o, 0, "");
+    g_autofree char *report = g_build_filename(root, "elsewhere.html", NULL), *page = NULL;
+    g_assert_true(g_file_get_contents(report, &page, NULL, NULL));
+    g_assert_nonnull(strstr(page, "Rank induction"));
+}
+
 static void test_wrong(void) {
     g_autofree char *root = test_folder(), *file = make_plan(root), *cohort = cohort_path();
     g_autofree char *broken = test_file(root, "broken.yaml", "study: comparison\nmethods: [rank]\nsettings:\n  epochs: x\n");
@@ -166,6 +196,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/cli-study/granularity", test_granularity);
     g_test_add_func("/cli-study/slurm", test_slurm);
     g_test_add_func("/cli-study/slurm-real", test_slurm_real);
+    g_test_add_func("/cli-study/broken-slide", test_broken_slide);
     g_test_add_func("/cli-study/wrong", test_wrong);
     return g_test_run();
 }

@@ -215,6 +215,17 @@ static void test_table(void) {
         g_assert_null(rmil_split_table_read(bad, cohort, &error));
         test_error(&error, i < 5 ? RMIL_ERROR_FORMAT : RMIL_ERROR_DATA, cases[i].message);
     }
+    /* a slide that was left out may be named; its cells are still read */
+    static const char *const left_out[] = {"x", NULL};
+    cohort->left_out = g_strdupv((char **)left_out);
+    g_autofree char *named = test_file(folder, "named.csv", "id,one\nx,test\na,train\nb,train\nc,val\nd,val\ne,test\nf,test\n");
+    g_autoptr(RmilSplitTable) rest = rmil_split_table_read(named, cohort, &error);
+    g_assert_no_error(error);
+    const RmilSplit without[8] = {1, 1, 2, 2, 3, 3, 0, 0};
+    for (int i = 0; i < 8; i++) g_assert_cmpint(rest->splits[i], ==, without[i]);
+    g_autofree char *wrong = test_file(folder, "wrong.csv", "id,one\nx,dev\na,train\n");
+    g_assert_null(rmil_split_table_read(wrong, cohort, &error));
+    test_error(&error, RMIL_ERROR_FORMAT, "line 2: one \"dev\" is not train");
 }
 
 static void test_real(void) {
