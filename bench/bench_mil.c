@@ -113,8 +113,8 @@ static gboolean products_of_bag(int64_t index, int worker, gpointer user, GError
     float *z = p->z + (int64_t)worker * PATCHES * HIDDEN;
     rmil_arena_reset(p->arenas[worker]);
     const float *wt = rmil_transposed(w, HIDDEN, DIM, p->arenas[worker], error);
-    return wt && rmil_features_forward(&x, wt, HIDDEN, z, p->arenas[worker], error) &&
-           rmil_features_backward(&x, z, HIDDEN, FALSE, g, p->arenas[worker], error);
+    return wt && rmil_features_forward(&x, wt, HIDDEN, z, HIDDEN, p->arenas[worker], error) &&
+           rmil_features_backward(&x, z, HIDDEN, HIDDEN, FALSE, g, p->arenas[worker], error);
 }
 
 /* Seconds for both products of all bags. */

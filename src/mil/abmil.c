@@ -16,7 +16,7 @@
 enum { W1, B1, W2, B2, WA, BA, WC, BC };
 
 /* Rows of X and R per block: large enough for the products, small enough to stay near the processor. */
-#define ROWS 1024
+#define ROWS 512
 
 static void defaults(RmilModelConfig *config) { config->hidden = 256; }
 
@@ -107,11 +107,11 @@ static gboolean forward(const RmilStep *step, Work *w, RmilArena *arena, RmilOut
     for (int64_t i = 0; i < k; i += ROWS) {
         RmilFeatures x = rmil_features_of(step->bag, i, MIN(ROWS, k - i));
         float *r = w->r + (step->gradient ? i * n : 0);
-        if (!rmil_features_forward(&x, wt, n, r, arena, error)) return FALSE;
+        if (!rmil_features_forward(&x, wt, n, r, n, arena, error)) return FALSE;
         const float *bias = rmil_step_parameter(step, B1);
         if (step->train && config->dropout > 0) { /* stands between relu and the dots, which then find nothing to add */
-            rmil_rows_relu(r, x.rows, n, bias);
-            w->keep = rmil_dropout(step, 0, i, x.rows, n, r);
+            rmil_rows_relu(r, n, x.rows, n, bias);
+            w->keep = rmil_dropout(step, 0, i, x.rows, n, r, n);
             bias = zero;
         }
         relu_dots(r, x.rows, n, bias, w->u, w->v, shift, w->s + i, w->t + i);

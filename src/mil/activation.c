@@ -42,17 +42,27 @@ RMIL_INLINE float normal_cdf(float x) {
     return x >= 0.0f ? 1.0f - tail : tail;
 }
 
-RMIL_CLONES void rmil_gelu(const float *x, float *y, int64_t n) {
+RMIL_CLONES void rmil_gelu(float *x, int64_t ld, int64_t rows, int64_t n, const float *b, float *y) {
+    for (int64_t r = 0; r < rows; r++) {
+        float *in = x + r * ld, *out = y + r * ld;
 #pragma omp simd
-    for (int64_t i = 0; i < n; i++) y[i] = x[i] * normal_cdf(x[i]);
+        for (int64_t i = 0; i < n; i++) {
+            const float v = in[i] + b[i];
+            in[i] = v;
+            out[i] = v * normal_cdf(v);
+        }
+    }
 }
 
-RMIL_CLONES void rmil_gelu_slope(float *x, float *y, int64_t n) {
+RMIL_CLONES void rmil_gelu_slope(float *x, int64_t ld, int64_t rows, int64_t n, float *y) {
+    for (int64_t r = 0; r < rows; r++) {
+        float *in = x + r * ld, *out = y + r * ld;
 #pragma omp simd
-    for (int64_t i = 0; i < n; i++) {
-        float v = x[i], share = normal_cdf(v), density = 0.398942280f * rmil_exp(-0.5f * v * v);
-        y[i] = v * share;
-        x[i] = share + v * density;
+        for (int64_t i = 0; i < n; i++) {
+            const float v = in[i], share = normal_cdf(v), density = 0.398942280f * rmil_exp(-0.5f * v * v);
+            out[i] = v * share;
+            in[i] = share + v * density;
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-/* Elementwise functions of the models, vectorised. All work in place (y may be x), keep no state and give the same bits
+/* Elementwise functions of the models, vectorised. Where nothing else is said, y may be x. They keep no state and give the same bits
  * for the same input on one machine. Errors are stated in units that matter to a float32 model: they are those of
  * rounding. */
 #ifndef RMIL_MIL_ACTIVATION_H
@@ -28,10 +28,11 @@ RMIL_INLINE float rmil_exp(float x) {
 void rmil_sigmoid(const float *x, float *y, int64_t n); /* within 2e-7 relative */
 void rmil_tanh(const float *x, float *y, int64_t n);    /* within 3e-7 relative */
 
-/* GELU(x) = x Φ(x), Φ the normal distribution (PyTorch's default, not the tanh form), within 1e-7 · max(1, |x|). */
-void rmil_gelu(const float *x, float *y, int64_t n);
-/* y[i] = GELU(x[i]) and x[i] becomes GELU'(x[i]). x and y differ. */
-void rmil_gelu_slope(float *x, float *y, int64_t n);
+/* x += b, then y = GELU(x) = x Φ(x), Φ the normal distribution (PyTorch's default, not the tanh form), within 1e-7 · max(1, |x|).
+ * x and y: rows × n, ld floats from row to row; b: n. */
+void rmil_gelu(float *x, int64_t ld, int64_t rows, int64_t n, const float *b, float *y);
+/* y = GELU(x) and x becomes GELU'(x); shapes as above. x and y differ. */
+void rmil_gelu_slope(float *x, int64_t ld, int64_t rows, int64_t n, float *y);
 
 /* Each of the rows of width n, `stride` floats apart, becomes softmax(scale · row). If not NULL, log_sum[row] is
  * log Σ exp(scale · row). */

@@ -1,6 +1,6 @@
 /* CLAM, single and multi branch (docs/models.md, CLAM). The gates are not linear, so the products are those of the layers:
- * h = relu(X W_hᵀ), the two gates h W_aᵀ and h W_bᵀ, and for the way back their gradients and ∂L/∂h. All else is done on
- * blocks of rows while they are near the processor. Softmax needs no pass of its own on the way back:
+ * h = relu(X W_hᵀ), the gates h [W_a; W_b]ᵀ, both at once, and for the way back their gradients and ∂L/∂h. All else is done
+ * on blocks of rows while they are near the processor. Softmax needs no pass of its own on the way back:
  *   ds_k = A_k (h_k·dM − M·dM) with M = Σ A_k h_k, so that every block of patches is finished at once. */
 #include "attention.h"
 #include "gated.h"
@@ -13,7 +13,7 @@
 
 enum { WH, BH, WA, BA, WB, BB, WF, BF, WC, BC, INSTANCE, BAG = INSTANCE + 4 };
 
-#define ROWS 1024
+#define ROWS 256
 
 static int branches(const RmilModelConfig *config) { return strcmp(config->model, "clam-mb") == 0 ? 2 : 1; }
 
@@ -52,8 +52,10 @@ static void infer(RmilModelConfig *config, int64_t (*shape)(gpointer, const char
 /* What forward leaves for backward. C: branches. */
 typedef struct {
     int classes;
+    int64_t ldh, ldu;     /* floats from row to row of h and of gates */
     float *h;             /* K × hidden */
     float *gates;         /* K × 2m: [a | b] */
+    float *weights;       /* 2m × hidden: [W_a; W_b], ldh floats from row to row */
     float *s, *soft, *a;  /* C × K; soft is a again */
     float *pooled;        /* C × hidden: M */
     float *slope;         /* C × hidden: ∂L/∂M */
@@ -68,10 +70,15 @@ static gboolean take(const RmilStep *step, Work *w, RmilArena *arena, GError **e
     const int64_t k = step->bag->count, n = step->config->hidden, m = step->config->attention_dim;
     w->classes = branches(step->config);
     float *columns = rmil_arena_floats(arena, 3 * w->classes * k, error);
-    w->h = rmil_arena_floats(arena, k * n, error);
-    w->gates = rmil_arena_floats(arena, (step->gradient ? k : MIN(k, ROWS)) * 2 * m, error);
+    w->ldh = rmil_row_stride(n), w->ldu = rmil_row_stride(2 * m);
+    w->h = rmil_arena_floats(arena, k * w->ldh, error);
+    w->gates = rmil_arena_floats(arena, (step->gradient ? k : MIN(k, ROWS)) * w->ldu, error);
+    w->weights = rmil_arena_floats(arena, 2 * m * w->ldh, error);
     w->pooled = rmil_arena_floats(arena, 2 * w->classes * n, error);
-    if (!columns || !w->h || !w->gates || !w->pooled) return FALSE;
+    if (!columns || !w->h || !w->gates || !w->weights || !w->pooled) return FALSE;
+    for (int64_t i = 0; i < 2 * m; i++)
+        memcpy(w->weights + i * w->ldh, i < m ? rmil_step_parameter(step, WA) + i * n : rmil_step_parameter(step, WB) + (i - m) * n,
+               (size_t)n * sizeof(float));
     w->s = columns, w->soft = columns + w->classes * k, w->a = w->soft + w->classes * k;
     w->slope = w->pooled + w->classes * n;
     return TRUE;
@@ -95,23 +102,21 @@ static gboolean forward(const RmilStep *step, Work *w, RmilArena *arena, RmilOut
     if (!wt) return FALSE;
     for (int64_t i = 0; i < k; i += ROWS) {
         RmilFeatures x = rmil_features_of(step->bag, i, MIN(ROWS, k - i));
-        float *h = w->h + i * n, *u = w->gates + (step->gradient ? i * 2 * m : 0);
-        if (!rmil_features_forward(&x, wt, n, h, arena, error)) return FALSE;
-        rmil_rows_relu(h, x.rows, n, rmil_step_parameter(step, BH));
-        w->keep = rmil_dropout(step, 0, i, x.rows, n, h);
-        if (!rmil_gemm(FALSE, TRUE, x.rows, m, n, 1, h, n, rmil_step_parameter(step, WA), n, 0, u, 2 * m, error) ||
-            !rmil_gemm(FALSE, TRUE, x.rows, m, n, 1, h, n, rmil_step_parameter(step, WB), n, 0, u + m, 2 * m, error))
-            return FALSE;
-        rmil_gated_forward(u, x.rows, m, rmil_step_parameter(step, BA), rmil_step_parameter(step, BB));
-        rmil_dropout(step, 1, i, x.rows, 2 * m, u);
-        rmil_gated_scores(u, x.rows, m, rmil_step_parameter(step, WF), rmil_step_parameter(step, BF), w->classes, w->s + i,
+        float *h = w->h + i * w->ldh, *u = w->gates + (step->gradient ? i * w->ldu : 0);
+        if (!rmil_features_forward(&x, wt, n, h, w->ldh, arena, error)) return FALSE;
+        rmil_rows_relu(h, w->ldh, x.rows, n, rmil_step_parameter(step, BH));
+        w->keep = rmil_dropout(step, 0, i, x.rows, n, h, w->ldh);
+        if (!rmil_gemm(FALSE, TRUE, x.rows, 2 * m, n, 1, h, w->ldh, w->weights, w->ldh, 0, u, w->ldu, error)) return FALSE;
+        rmil_gated_forward(u, w->ldu, x.rows, m, rmil_step_parameter(step, BA), rmil_step_parameter(step, BB));
+        rmil_dropout(step, 1, i, x.rows, 2 * m, u, w->ldu);
+        rmil_gated_scores(u, w->ldu, x.rows, m, rmil_step_parameter(step, WF), rmil_step_parameter(step, BF), w->classes, w->s + i,
                           k);
     }
     for (int c = 0; c < w->classes; c++) {
         RmilAttention attention;
         rmil_attention_forward(w->s + c * k, k, 1, -1, w->soft + c * k, w->a + c * k, &attention);
         memset(sum, 0, (size_t)n * sizeof *sum);
-        rmil_rows_pool(w->h, k, n, w->a + c * k, sum);
+        rmil_rows_pool(w->h, w->ldh, k, n, w->a + c * k, sum);
         for (int64_t i = 0; i < n; i++) w->pooled[c * n + i] = (float)sum[i];
     }
     classify(step, w, outcome->logits);
@@ -149,7 +154,7 @@ static gboolean instance_loss(const RmilStep *step, Work *w, RmilArena *arena, d
     const double share = (1 - step->config->clam_bag_weight) / (double)(2 * w->k);
     for (int64_t i = 0; i < 2 * w->k; i++) {
         double z[2], dz[2];
-        for (int c = 0; c < 2; c++) z[c] = rmil_dot(head + c * n, w->h + w->chosen[i] * n, n) + (double)bias[c];
+        for (int c = 0; c < 2; c++) z[c] = rmil_dot(head + c * n, w->h + w->chosen[i] * w->ldh, n) + (double)bias[c];
         *loss += share * rmil_cross_entropy(z, 2, i < w->k, dz);
         for (int c = 0; c < 2; c++) w->instance[2 * i + c] = (float)(share * dz[c]);
     }
@@ -163,7 +168,7 @@ static void instance_head(const RmilStep *step, const Work *w) {
     float *bias = rmil_step_gradient(step, INSTANCE + 2 * step->label + 1);
     for (int64_t i = 0; i < 2 * w->k; i++) {
         const float *d = w->instance + 2 * i;
-        rmil_outer(d, 2, w->h + w->chosen[i] * n, n, TRUE, head);
+        rmil_outer(d, 2, w->h + w->chosen[i] * w->ldh, n, TRUE, head);
         bias[0] += d[0], bias[1] += d[1];
     }
 }
@@ -174,7 +179,7 @@ static void instance_rows(const RmilStep *step, const Work *w, int64_t first, in
     const float *head = rmil_step_parameter(step, INSTANCE + 2 * MAX(step->label, 0));
     for (int64_t i = 0; i < 2 * w->k; i++) {
         const int64_t row = w->chosen[i] - first;
-        if (row >= 0 && row < rows) rmil_transposed_vector(head, 2, n, w->instance + 2 * i, TRUE, dh + row * n);
+        if (row >= 0 && row < rows) rmil_transposed_vector(head, 2, n, w->instance + 2 * i, TRUE, dh + row * w->ldh);
     }
 }
 
@@ -197,12 +202,12 @@ static void backward_heads(const RmilStep *step, Work *w) {
 }
 
 /* dh becomes dZ = 1[h > 0] ∘ keep (dh + Σ_c A_c dM_c), and its sum is added to db. */
-RMIL_CLONES static void back_relu(const float *h, float *dh, int64_t rows, int64_t n, int classes, const float *a,
+RMIL_CLONES static void back_relu(const float *h, float *dh, int64_t ld, int64_t rows, int64_t n, int classes, const float *a,
                                   int64_t stride, const float *slope, float keep, float *db) {
     const float *slope1 = slope + (classes > 1 ? n : 0);
     for (int64_t k = 0; k < rows; k++) {
-        const float *row = h + k * n, a0 = a[k], a1 = classes > 1 ? a[stride + k] : 0.0f;
-        float *d = dh + k * n;
+        const float *row = h + k * ld, a0 = a[k], a1 = classes > 1 ? a[stride + k] : 0.0f;
+        float *d = dh + k * ld;
 #pragma omp simd
         for (int64_t i = 0; i < n; i++) {
             float v = keep * (d[i] + a0 * slope[i] + a1 * slope1[i]);
@@ -215,9 +220,9 @@ RMIL_CLONES static void back_relu(const float *h, float *dh, int64_t rows, int64
 
 static gboolean backward(const RmilStep *step, Work *w, RmilArena *arena, GError **error) {
     const int64_t k = step->bag->count, n = step->config->hidden, m = step->config->attention_dim;
-    const float *wa = rmil_step_parameter(step, WA), *wb = rmil_step_parameter(step, WB);
-    float *dh = rmil_arena_floats(arena, MIN(k, ROWS) * n, error), *ds = w->soft; /* attention stays in w->a */
-    if (!dh) return FALSE;
+    float *dh = rmil_arena_floats(arena, MIN(k, ROWS) * w->ldh, error), *ds = w->soft; /* attention stays in w->a */
+    float *dweights = rmil_arena_floats(arena, 2 * m * n, error);
+    if (!dh || !dweights) return FALSE;
     memset(step->gradient, 0, (size_t)step->layout->count * sizeof(float));
     backward_heads(step, w);
     instance_head(step, w);
@@ -225,27 +230,27 @@ static gboolean backward(const RmilStep *step, Work *w, RmilArena *arena, GError
     for (int c = 0; c < w->classes; c++) base[c] = rmil_dot(w->pooled + c * n, w->slope + c * n, n);
     for (int64_t i = 0; i < k; i += ROWS) {
         RmilFeatures x = rmil_features_of(step->bag, i, MIN(ROWS, k - i));
-        const float *h = w->h + i * n, more = i > 0;
-        float *u = w->gates + i * 2 * m, *dbf = rmil_step_gradient(step, BF);
+        const float *h = w->h + i * w->ldh, more = i > 0;
+        float *u = w->gates + i * w->ldu, *dbf = rmil_step_gradient(step, BF);
         for (int c = 0; c < w->classes; c++) {
             const float *a = w->a + c * k + i;
             float *d = ds + c * k + i;
             double sum = 0;
-            rmil_rows_dot(h, x.rows, n, w->slope + c * n, (float)-base[c], d);
+            rmil_rows_dot(h, w->ldh, x.rows, n, w->slope + c * n, (float)-base[c], d);
             for (int64_t j = 0; j < x.rows; j++) sum += (double)(d[j] *= a[j]);
             dbf[c] += (float)sum;
         }
-        rmil_gated_backward(u, x.rows, m, rmil_step_parameter(step, WF), w->classes, ds + i, k, w->keep,
+        rmil_gated_backward(u, w->ldu, x.rows, m, rmil_step_parameter(step, WF), w->classes, ds + i, k, w->keep,
                             rmil_step_gradient(step, WF), rmil_step_gradient(step, BA), rmil_step_gradient(step, BB));
-        if (!rmil_gemm(TRUE, FALSE, m, n, x.rows, 1, u, 2 * m, h, n, more, rmil_step_gradient(step, WA), n, error) ||
-            !rmil_gemm(TRUE, FALSE, m, n, x.rows, 1, u + m, 2 * m, h, n, more, rmil_step_gradient(step, WB), n, error) ||
-            !rmil_gemm(FALSE, FALSE, x.rows, n, m, 1, u, 2 * m, wa, n, 0, dh, n, error) ||
-            !rmil_gemm(FALSE, FALSE, x.rows, n, m, 1, u + m, 2 * m, wb, n, 1, dh, n, error))
+        if (!rmil_gemm(TRUE, FALSE, 2 * m, n, x.rows, 1, u, w->ldu, h, w->ldh, more, dweights, n, error) ||
+            !rmil_gemm(FALSE, FALSE, x.rows, n, 2 * m, 1, u, w->ldu, w->weights, w->ldh, 0, dh, w->ldh, error))
             return FALSE;
         instance_rows(step, w, i, x.rows, dh);
-        back_relu(h, dh, x.rows, n, w->classes, w->a + i, k, w->slope, w->keep, rmil_step_gradient(step, BH));
-        if (!rmil_features_backward(&x, dh, n, i > 0, rmil_step_gradient(step, WH), arena, error)) return FALSE;
+        back_relu(h, dh, w->ldh, x.rows, n, w->classes, w->a + i, k, w->slope, w->keep, rmil_step_gradient(step, BH));
+        if (!rmil_features_backward(&x, dh, w->ldh, n, i > 0, rmil_step_gradient(step, WH), arena, error)) return FALSE;
     }
+    memcpy(rmil_step_gradient(step, WA), dweights, (size_t)(m * n) * sizeof(float));
+    memcpy(rmil_step_gradient(step, WB), dweights + m * n, (size_t)(m * n) * sizeof(float));
     return TRUE;
 }
 

@@ -17,7 +17,7 @@
 enum { W1, B1, W2, B2, WI, BI, WQ, BQ, WV, BV, NORM_WEIGHT, NORM_BIAS, WB, BB };
 
 /* Rows of X and R per block: large enough for the products, small enough to stay near the processor. */
-#define ROWS 1024
+#define ROWS 512
 
 static void defaults(RmilModelConfig *config) {
     config->hidden = 256;
@@ -99,10 +99,10 @@ static gboolean forward(const RmilStep *step, Work *w, RmilArena *arena, RmilOut
     for (int64_t i = 0; i < k; i += ROWS) {
         RmilFeatures x = rmil_features_of(step->bag, i, MIN(ROWS, k - i));
         float *r = w->r + i * n;
-        if (!rmil_features_forward(&x, wt, n, r, arena, error)) return FALSE;
-        rmil_rows_relu(r, x.rows, n, rmil_step_parameter(step, B1));
-        w->keep = rmil_dropout(step, 0, i, x.rows, n, r);
-        rmil_rows_dot(r, x.rows, n, w->u, shift, w->c + i);
+        if (!rmil_features_forward(&x, wt, n, r, n, arena, error)) return FALSE;
+        rmil_rows_relu(r, n, x.rows, n, rmil_step_parameter(step, B1));
+        w->keep = rmil_dropout(step, 0, i, x.rows, n, r, n);
+        rmil_rows_dot(r, n, x.rows, n, w->u, shift, w->c + i);
     }
     w->top = index_of_max(w->c, k);
     memcpy(w->rt, w->r + w->top * n, (size_t)n * sizeof(float));
@@ -111,12 +111,12 @@ static gboolean forward(const RmilStep *step, Work *w, RmilArena *arena, RmilOut
     rmil_transposed_vector(wq, q, d, w->qt, FALSE, w->g);
     rmil_transposed_vector(w2, d, n, w->g, FALSE, w->u);
     shift = (float)(rmil_dot(b2, w->g, d) + rmil_dot(bq, w->qt, q));
-    rmil_rows_dot(w->r, k, n, w->u, shift, w->s);
+    rmil_rows_dot(w->r, n, k, n, w->u, shift, w->s);
     rmil_attention_forward(w->s, k, 1 / sqrt((double)q), config->threshold, w->soft, w->a, &w->attention);
 
     const float total = (float)w->attention.total;
     memset(sum, 0, (size_t)n * sizeof *sum);
-    rmil_rows_pool(w->r, k, n, w->a, sum);
+    rmil_rows_pool(w->r, n, k, n, w->a, sum);
     for (int64_t i = 0; i < n; i++) w->p[i] = (float)sum[i];
     rmil_matrix_vector(w2, d, n, w->p, b2, total, w->f);
     rmil_matrix_vector(rmil_step_parameter(step, WV), d, d, w->f, rmil_step_parameter(step, BV), total, w->pooled);
@@ -216,7 +216,7 @@ static gboolean backward(const RmilStep *step, const Work *w, double slope, cons
         db1[j] = (float)(sums[n + j] + (double)dzt[j]);
     }
     RmilFeatures xt = rmil_features_of(step->bag, w->top, 1);
-    return rmil_features_backward(&xt, dzt, n, TRUE, rmil_step_gradient(step, W1), arena, error);
+    return rmil_features_backward(&xt, dzt, n, n, TRUE, rmil_step_gradient(step, W1), arena, error);
 }
 
 static gboolean step(const RmilStep *step, RmilArena *arena, RmilOutcome *outcome, GError **error) {
@@ -240,7 +240,7 @@ static gboolean step(const RmilStep *step, RmilArena *arena, RmilOutcome *outcom
     backward_bag(step, &w, slope, wide + 2 * d, df, dpooled, dp);
     /* ∂a_k = V_k·∂P = R_k·dp + b2·df + b_v·∂P */
     double shift = rmil_dot(rmil_step_parameter(step, B2), df, d) + rmil_dot(rmil_step_parameter(step, BV), dpooled, d);
-    rmil_rows_dot(w.r, k, n, dp, (float)shift, da);
+    rmil_rows_dot(w.r, n, k, n, dp, (float)shift, da);
     rmil_attention_backward(&w.attention, w.soft, w.a, da, k, TRUE, ds);
     return backward(step, &w, slope, ds, df, dp, arena, error);
 }

@@ -2,19 +2,19 @@
 
 #include "activation.h"
 
-void rmil_gated_forward(float *u, int64_t rows, int64_t m, const float *bias_a, const float *bias_b) {
+void rmil_gated_forward(float *u, int64_t ldu, int64_t rows, int64_t m, const float *bias_a, const float *bias_b) {
     for (int64_t k = 0; k < rows; k++) {
-        float *a = u + 2 * m * k, *b = a + m;
+        float *a = u + k * ldu, *b = a + m;
         for (int64_t i = 0; i < m; i++) a[i] += bias_a[i], b[i] += bias_b[i];
         rmil_tanh(a, a, m);
         rmil_sigmoid(b, b, m);
     }
 }
 
-RMIL_CLONES void rmil_gated_scores(const float *u, int64_t rows, int64_t m, const float *w, const float *bias,
+RMIL_CLONES void rmil_gated_scores(const float *u, int64_t ldu, int64_t rows, int64_t m, const float *w, const float *bias,
                                    int classes, float *scores, int64_t stride) {
     for (int64_t k = 0; k < rows; k++) {
-        const float *a = u + 2 * m * k, *b = a + m;
+        const float *a = u + k * ldu, *b = a + m;
         for (int c = 0; c < classes; c++) {
             const float *wc = w + c * m;
             float sum = 0;
@@ -26,13 +26,13 @@ RMIL_CLONES void rmil_gated_scores(const float *u, int64_t rows, int64_t m, cons
 }
 
 /* ∂L/∂(a ∘ b) = Σ_c ds_c w_c is formed in two parts at most: classes beyond the first add theirs to d1. */
-RMIL_CLONES void rmil_gated_backward(float *u, int64_t rows, int64_t m, const float *w, int classes, const float *ds,
+RMIL_CLONES void rmil_gated_backward(float *u, int64_t ldu, int64_t rows, int64_t m, const float *w, int classes, const float *ds,
                                      int64_t stride, float keep, float *dw, float *dbias_a, float *dbias_b) {
     const float undo = 1.0f / keep;
     const float *w1 = w + (classes > 1 ? m : 0);
     float *dw1 = dw + (classes > 1 ? m : 0);
     for (int64_t k = 0; k < rows; k++) {
-        float *restrict a = u + 2 * m * k, *restrict b = a + m;
+        float *restrict a = u + k * ldu, *restrict b = a + m;
         const float d0 = ds[k], d1 = classes > 1 ? ds[stride + k] : 0.0f;
 #pragma omp simd
         for (int64_t i = 0; i < m; i++) {

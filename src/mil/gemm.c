@@ -125,23 +125,28 @@ static gboolean product(const Matrix *a, const Matrix *b, const Matrix *c, GErro
     return status == dnnl_success || failed(status, error);
 }
 
-static gboolean forward_bfloat16(const RmilFeatures *x, const float *wt, int64_t n, float *z, RmilArena *arena,
+/* x (rows × n, ldx floats from row to row) as bfloat16, dense, in the arena. */
+static uint16_t *narrowed(const float *x, int64_t ldx, int64_t rows, int64_t n, RmilArena *arena, GError **error) {
+    uint16_t *narrow = rmil_arena_take(arena, rows * n, sizeof *narrow, error);
+    for (int64_t r = 0; narrow && r < rows; r++) rmil_to_bfloat16(x + r * ldx, n, narrow + r * n);
+    return narrow;
+}
+
+static gboolean forward_bfloat16(const RmilFeatures *x, const float *wt, int64_t n, float *z, int64_t ldz, RmilArena *arena,
                                  GError **error) {
-    uint16_t *narrow = rmil_arena_take(arena, n * x->dim, sizeof *narrow, error);
+    uint16_t *narrow = narrowed(wt, rmil_row_stride(n), x->dim, n, arena, error);
     if (!narrow) return FALSE;
-    rmil_to_bfloat16(wt, n * x->dim, narrow);
     Matrix a = {(void *)x->data, dnnl_bf16, x->rows, x->dim, x->dim, 1};
     Matrix b = {narrow, dnnl_bf16, x->dim, n, n, 1};
-    Matrix c = {z, dnnl_f32, x->rows, n, n, 1};
+    Matrix c = {z, dnnl_f32, x->rows, n, ldz, 1};
     return product(&a, &b, &c, error);
 }
 
-static gboolean backward_bfloat16(const RmilFeatures *x, const float *z, int64_t n, gboolean add, float *g,
+static gboolean backward_bfloat16(const RmilFeatures *x, const float *z, int64_t ldz, int64_t n, gboolean add, float *g,
                                   RmilArena *arena, GError **error) {
-    uint16_t *narrow = rmil_arena_take(arena, x->rows * n, sizeof *narrow, error);
+    uint16_t *narrow = narrowed(z, ldz, x->rows, n, arena, error);
     float *sum = add && narrow ? rmil_arena_floats(arena, n * x->dim, error) : g;
     if (!narrow || !sum) return FALSE;
-    rmil_to_bfloat16(z, x->rows * n, narrow);
     Matrix a = {narrow, dnnl_bf16, n, x->rows, 1, n};
     Matrix b = {(void *)x->data, dnnl_bf16, x->rows, x->dim, x->dim, 1};
     Matrix c = {sum, dnnl_f32, n, x->dim, x->dim, 1};
@@ -151,8 +156,7 @@ static gboolean backward_bfloat16(const RmilFeatures *x, const float *z, int64_t
 }
 
 /* -- features in either precision ------------------------------------------------------------------------------------------ */
-/* Rows whose length is a multiple of a page all start in the same sets of the cache: a product that walks down their
- * columns then waits for memory. In panels they are 16 floats further apart. */
+/* Rows whose length is a multiple of a page all start in the same set of the cache. */
 static gboolean rows_collide(int64_t d) { return d % 1024 == 0; }
 
 static void copy_panel(const RmilFeatures *x, int64_t first, int64_t rows, int64_t stride, float *panel) {
@@ -164,15 +168,15 @@ static void copy_panel(const RmilFeatures *x, int64_t first, int64_t rows, int64
 }
 
 /* Through float32 panels, one after the other. */
-static gboolean by_panels(const RmilFeatures *x, const float *wt, float *z, int64_t n, gboolean forward, gboolean add,
+static gboolean by_panels(const RmilFeatures *x, const float *wt, float *z, int64_t ldz, int64_t n, gboolean forward, gboolean add,
                           float *g, RmilArena *arena, GError **error) {
-    const int64_t d = x->dim, stride = rows_collide(d) ? d + 16 : d;
+    const int64_t d = x->dim, stride = rmil_row_stride(d), ldw = rmil_row_stride(n);
     float *panel = rmil_arena_floats(arena, MIN(PANEL, x->rows) * stride, error);
     for (int64_t i = 0; panel && i < x->rows; i += PANEL) {
         int64_t rows = MIN(PANEL, x->rows - i);
         copy_panel(x, i, rows, stride, panel);
-        if (!(forward ? rmil_gemm(FALSE, FALSE, rows, n, d, 1, panel, stride, wt, n, 0, z + i * n, n, error)
-                      : rmil_gemm(TRUE, FALSE, n, d, rows, 1, z + i * n, n, panel, stride, add || i ? 1 : 0, g, d, error)))
+        if (!(forward ? rmil_gemm(FALSE, FALSE, rows, n, d, 1, panel, stride, wt, ldw, 0, z + i * ldz, ldz, error)
+                      : rmil_gemm(TRUE, FALSE, n, d, rows, 1, z + i * ldz, ldz, panel, stride, add || i ? 1 : 0, g, d, error)))
             return FALSE;
     }
     return panel != NULL;
@@ -180,34 +184,36 @@ static gboolean by_panels(const RmilFeatures *x, const float *wt, float *z, int6
 
 float *rmil_transposed(const float *w, int64_t n, int64_t dim, RmilArena *arena, GError **error) {
     enum { TILE = 32 };
-    float *wt = rmil_arena_floats(arena, n * dim, error);
+    const int64_t ld = rmil_row_stride(n);
+    float *wt = rmil_arena_floats(arena, ld * dim, error);
     for (int64_t i = 0; wt && i < n; i += TILE)
         for (int64_t j = 0; j < dim; j++)
-            for (int64_t r = i; r < MIN(i + TILE, n); r++) wt[j * n + r] = w[r * dim + j];
+            for (int64_t r = i; r < MIN(i + TILE, n); r++) wt[j * ld + r] = w[r * dim + j];
     return wt;
 }
 
-gboolean rmil_features_forward(const RmilFeatures *x, const float *wt, int64_t n, float *z, RmilArena *arena,
+gboolean rmil_features_forward(const RmilFeatures *x, const float *wt, int64_t n, float *z, int64_t ldz, RmilArena *arena,
                                GError **error) {
     const int64_t d = x->dim;
-    if (x->precision == RMIL_FLOAT32) return rmil_gemm(FALSE, FALSE, x->rows, n, d, 1, x->data, d, wt, n, 0, z, n, error);
+    if (x->precision == RMIL_FLOAT32)
+        return rmil_gemm(FALSE, FALSE, x->rows, n, d, 1, x->data, d, wt, rmil_row_stride(n), 0, z, ldz, error);
     RmilArenaMark mark = rmil_arena_mark(arena);
-    gboolean done = rmil_gemm_bfloat16() ? forward_bfloat16(x, wt, n, z, arena, error)
-                                         : by_panels(x, wt, z, n, TRUE, FALSE, NULL, arena, error);
+    gboolean done = rmil_gemm_bfloat16() ? forward_bfloat16(x, wt, n, z, ldz, arena, error)
+                                         : by_panels(x, wt, z, ldz, n, TRUE, FALSE, NULL, arena, error);
     rmil_arena_release(arena, mark);
     return done;
 }
 
-gboolean rmil_features_backward(const RmilFeatures *x, const float *z, int64_t n, gboolean add, float *g,
+gboolean rmil_features_backward(const RmilFeatures *x, const float *z, int64_t ldz, int64_t n, gboolean add, float *g,
                                 RmilArena *arena, GError **error) {
     const int64_t d = x->dim;
     const gboolean narrow = x->precision == RMIL_BFLOAT16;
     /* few columns of Z do not hide the wait; with many the copy does not pay */
     if (!narrow && !(rows_collide(d) && n <= 256 && x->rows > 1))
-        return rmil_gemm(TRUE, FALSE, n, d, x->rows, 1, z, n, x->data, d, add ? 1 : 0, g, d, error);
+        return rmil_gemm(TRUE, FALSE, n, d, x->rows, 1, z, ldz, x->data, d, add ? 1 : 0, g, d, error);
     RmilArenaMark mark = rmil_arena_mark(arena);
-    gboolean done = narrow && rmil_gemm_bfloat16() ? backward_bfloat16(x, z, n, add, g, arena, error)
-                                         : by_panels(x, NULL, (float *)z, n, FALSE, add, g, arena, error);
+    gboolean done = narrow && rmil_gemm_bfloat16() ? backward_bfloat16(x, z, ldz, n, add, g, arena, error)
+                                         : by_panels(x, NULL, (float *)z, ldz, n, FALSE, add, g, arena, error);
     rmil_arena_release(arena, mark);
     return done;
 }

@@ -9,7 +9,6 @@
 #include "onnx.h"
 #include "regions.h"
 #include "rows.h"
-#include "selfattention.h"
 #include "transformer.h"
 
 #include <math.h>
@@ -19,7 +18,7 @@
 enum { POS, CLS, PROJ, BLOCKS };
 
 /* Rows of X per product, tokens per chunk of regions, bytes kept for the way back. */
-#define ROWS 1024
+#define ROWS 512
 #define TOKENS 1028
 #define KEPT ((int64_t)512 << 20)
 
@@ -161,8 +160,8 @@ static gboolean take(Work *w, RmilArena *arena, GError **error) {
     RmilBlockShape patches = chunk_shape(w, 0, -1), regions = region_shape(w), larger = patches;
     if (regions.length > patches.sequences * patches.length) larger = regions;
     if (!rmil_block_scratch_take(&larger, arena, &w->scratch, error)) return FALSE;
-    w->scratch.attention = rmil_arena_floats(arena, MAX(rmil_self_attention_scratch(patches.length, patches.length),
-                                                        rmil_self_attention_scratch(regions.length, regions.length)), error);
+    w->scratch.attention = rmil_arena_floats(arena, MAX(rmil_block_attention_scratch(&patches), rmil_block_attention_scratch(&regions)),
+                                             error);
     return w->scratch.attention != NULL;
 }
 
@@ -218,11 +217,11 @@ static gboolean forward_regions(Work *w, RmilOutcome *outcome, RmilArena *arena,
             return FALSE;
     rmil_layernorm_forward(w->last, d, count, d, rmil_step_parameter(w->step, norm), rmil_step_parameter(w->step, norm + 1),
                            w->tokens, w->mean2, w->rstd2);
-    rmil_rows_dot(w->tokens, count, d, rmil_step_parameter(w->step, pool_query(config)), 0, w->s);
+    rmil_rows_dot(w->tokens, d, count, d, rmil_step_parameter(w->step, pool_query(config)), 0, w->s);
     for (int64_t i = 0; i < count; i++) w->s[i] /= sqrtf((float)d);
     rmil_attention_forward(w->s, count, 1, -1, w->soft, w->a, &w->attention);
     memset(sum, 0, (size_t)d * sizeof *sum);
-    rmil_rows_pool(w->tokens, count, d, w->a, sum);
+    rmil_rows_pool(w->tokens, d, count, d, w->a, sum);
     for (int64_t i = 0; i < d; i++) w->pooled[i] = (float)sum[i];
     outcome->logits[0] = rmil_dot(w->pooled, rmil_step_parameter(w->step, head(config)), d) +
                          (double)rmil_step_parameter(w->step, head(config) + 1)[0];
@@ -239,7 +238,7 @@ static gboolean forward(Work *w, RmilOutcome *outcome, RmilArena *arena, GError 
     if (!wt) return FALSE;
     for (int64_t i = 0; i < k; i += ROWS) {
         RmilFeatures x = rmil_features_of(step->bag, i, MIN(ROWS, k - i));
-        if (!rmil_features_forward(&x, wt, d, w->projected + i * d, arena, error)) return FALSE;
+        if (!rmil_features_forward(&x, wt, d, w->projected + i * d, d, arena, error)) return FALSE;
     }
     for (int64_t c = 0; c < w->chunks; c++)
         if (!forward_chunk(w, c, caches, error)) return FALSE;
@@ -267,7 +266,7 @@ static gboolean backward_regions(Work *w, double slope, float *ds, float *da, fl
     const float dz = (float)slope, scale = 1 / sqrtf((float)d);
     for (int64_t i = 0; i < d; i++) dwc[i] = dz * w->pooled[i];
     rmil_step_gradient(step, head(config) + 1)[0] = dz;
-    rmil_rows_dot(w->tokens, count, d, wc, 0, da);
+    rmil_rows_dot(w->tokens, d, count, d, wc, 0, da);
     for (int64_t i = 0; i < count; i++) da[i] *= dz;
     rmil_attention_backward(&w->attention, w->soft, w->a, da, count, TRUE, ds);
     for (int64_t r = 0; r < count; r++) { /* ∂L/∂t, and q's gradient */
@@ -333,7 +332,7 @@ static gboolean backward(Work *w, double slope, float *ds, RmilArena *arena, GEr
         if (!backward_chunk(w, c, dcls + c * w->per_chunk * d, caches, dx, dx + tokens * d, error)) return FALSE;
     for (int64_t i = 0; i < k; i += ROWS) {
         RmilFeatures x = rmil_features_of(step->bag, i, MIN(ROWS, k - i));
-        if (!rmil_features_backward(&x, w->projected + i * d, d, i > 0, rmil_step_gradient(step, PROJ), arena, error))
+        if (!rmil_features_backward(&x, w->projected + i * d, d, d, i > 0, rmil_step_gradient(step, PROJ), arena, error))
             return FALSE;
     }
     return TRUE;

@@ -151,7 +151,7 @@ static gboolean by_product(const RmilFeatures *x, const float *r, int64_t n, con
         const RmilFeatures part = rmil_features_part(x, i, MIN(ROWS, x->rows - i));
         memset(dz, 0, (size_t)(part.rows * n) * sizeof *dz);
         for (int t = 0; t < count; t++) add_term(r + i * n, part.rows, n, terms[t].weight + i, terms[t].scale, dz);
-        if (!rmil_features_backward(&part, dz, n, i > 0, g, arena, error)) return FALSE;
+        if (!rmil_features_backward(&part, dz, n, n, i > 0, g, arena, error)) return FALSE;
     }
     return TRUE;
 }

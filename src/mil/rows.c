@@ -45,9 +45,9 @@ RMIL_CLONES void rmil_outer(const float *x, int64_t m, const float *y, int64_t n
     }
 }
 
-RMIL_CLONES void rmil_rows_relu(float *x, int64_t rows, int64_t n, const float *b) {
+RMIL_CLONES void rmil_rows_relu(float *x, int64_t ldx, int64_t rows, int64_t n, const float *b) {
     for (int64_t r = 0; r < rows; r++) {
-        float *row = x + r * n;
+        float *row = x + r * ldx;
 #pragma omp simd
         for (int64_t i = 0; i < n; i++) {
             float v = row[i] + b[i];
@@ -64,9 +64,9 @@ RMIL_CLONES void rmil_rows_add(float *x, int64_t rows, int64_t n, const float *b
     }
 }
 
-RMIL_CLONES void rmil_rows_dot(const float *x, int64_t rows, int64_t n, const float *u, float shift, float *out) {
+RMIL_CLONES void rmil_rows_dot(const float *x, int64_t ldx, int64_t rows, int64_t n, const float *u, float shift, float *out) {
     for (int64_t r = 0; r < rows; r++) {
-        const float *row = x + r * n;
+        const float *row = x + r * ldx;
         float sum = 0;
 #pragma omp simd reduction(+ : sum)
         for (int64_t i = 0; i < n; i++) sum += row[i] * u[i];
@@ -74,14 +74,14 @@ RMIL_CLONES void rmil_rows_dot(const float *x, int64_t rows, int64_t n, const fl
     }
 }
 
-RMIL_CLONES void rmil_rows_pool(const float *x, int64_t rows, int64_t n, const float *a, double *sum) {
+RMIL_CLONES void rmil_rows_pool(const float *x, int64_t ldx, int64_t rows, int64_t n, const float *a, double *sum) {
     float part[TILE];
     for (int64_t c = 0; c < n; c += TILE) {
         const int64_t width = MIN(TILE, n - c);
         for (int64_t first = 0; first < rows; first += TILE) {
             memset(part, 0, sizeof part);
             for (int64_t r = first; r < MIN(first + TILE, rows); r++) {
-                const float weight = a[r], *row = x + r * n + c;
+                const float weight = a[r], *row = x + r * ldx + c;
                 if (weight == 0.0f) continue;
 #pragma omp simd
                 for (int64_t i = 0; i < width; i++) part[i] += weight * row[i];
@@ -99,7 +99,8 @@ RMIL_CLONES void rmil_rows_sum(const float *x, int64_t rows, int64_t n, float *g
     }
 }
 
-float rmil_dropout(const RmilStep *step, int site, int64_t first, int64_t rows, int64_t n, float *x) {
+float rmil_dropout(const RmilStep *step, int site, int64_t first, int64_t rows, int64_t n, float *x,
+                   int64_t ldx) {
     const uint64_t cut = step->train ? (uint64_t)(step->config->dropout * 65536) : 0;
     const float keep = 65536.0f / (float)(65536 - cut);
     for (int64_t k = 0; cut && k < rows; k++) {
@@ -109,7 +110,7 @@ float rmil_dropout(const RmilStep *step, int site, int64_t first, int64_t rows, 
         for (int64_t i = 0; i < n; i += 4) {
             uint64_t bits = rmil_rng_next(&rng);
             for (int64_t j = i; j < MIN(i + 4, n); j++, bits >>= 16)
-                x[k * n + j] = (bits & 0xffff) < cut ? 0 : x[k * n + j] * keep;
+                x[k * ldx + j] = (bits & 0xffff) < cut ? 0 : x[k * ldx + j] * keep;
         }
     }
     return keep;

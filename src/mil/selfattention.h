@@ -22,4 +22,22 @@ gboolean rmil_self_attention_forward(const RmilSelfAttention *attention, float *
 gboolean rmil_self_attention_backward(const RmilSelfAttention *attention, const float *out, const float *log_sum,
                                       const float *dout, float *dq, float *dk, float *dv, float *scratch, GError **error);
 
+/* The same for the first token of every sequence alone, with the projections. A key and a value that one query meets need not
+ * be formed: q · (W_k h_j + b_k) = (W_kᵀ q) · h_j + a number that softmax does not see, and Σ p_j (W_v h_j + b_v) = W_v Σ p_j h_j
+ * + b_v. So the weights of keys and values meet vectors, not every token, and b_k has no gradient. */
+typedef struct {
+    int64_t sequences, length, width, heads;
+    const float *w, *b; /* in_proj: 3 width × width and 3 width, of q, k and v */
+    const float *h;     /* sequences × length × width: what is projected */
+} RmilFirstAttention;
+
+/* Floats that the way back needs of forward. */
+int64_t rmil_first_attention_kept(int64_t sequences, int64_t length, int64_t width, int64_t heads);
+/* out: sequences × width. */
+void rmil_first_attention_forward(const RmilFirstAttention *attention, float *out, float *kept);
+static inline int64_t rmil_first_attention_scratch(int64_t length, int64_t width) { return 3 * width + length; }
+/* From dout: dh (as h, overwritten); dw and db (as w and b) are added to. */
+void rmil_first_attention_backward(const RmilFirstAttention *attention, const float *kept, const float *dout, float *dh,
+                                   float *dw, float *db, float *scratch);
+
 #endif

@@ -30,17 +30,18 @@ int rmil_block_layout(RmilLayout *layout, const char *prefix, int64_t d) {
 
 static int64_t rows_in(const RmilBlockShape *s) { return s->sequences * s->length; }
 static int64_t rows_out(const RmilBlockShape *s) { return s->first_only ? s->sequences : rows_in(s); }
-static int64_t queries(const RmilBlockShape *s) { return s->first_only ? 1 : s->length; }
 /* Floats from one row that is asked for to the next, in arrays of all rows. */
 static int64_t stride_of(const RmilBlockShape *s) { return s->first_only ? s->length * s->width : s->width; }
+/* Floats from row to row of the MLP's wide arrays. */
+static int64_t wide_of(const RmilBlockShape *s) { return rmil_row_stride(4 * s->width); }
 
 static int64_t projected_floats(const RmilBlockShape *s) {
-    return s->first_only ? rows_in(s) * 2 * s->width + s->sequences * s->width : rows_in(s) * 3 * s->width;
+    return s->first_only ? rmil_first_attention_kept(s->sequences, s->length, s->width, s->heads) : rows_in(s) * 3 * s->width;
 }
 
 int64_t rmil_block_cache_floats(const RmilBlockShape *s) {
     const int64_t in = rows_in(s), out = rows_out(s), d = s->width;
-    return in * (d + 2) + projected_floats(s) + out * (6 * d + 2 + s->heads);
+    return in * (d + 2) + projected_floats(s) + out * (2 * d + wide_of(s) + 2 + s->heads);
 }
 
 void rmil_block_cache_cut(const RmilBlockShape *s, float *memory, RmilBlockCache *c) {
@@ -50,97 +51,96 @@ void rmil_block_cache_cut(const RmilBlockShape *s, float *memory, RmilBlockCache
     c->mixed = c->projected + projected_floats(s);
     c->x1 = c->mixed + out * d;
     c->u = c->x1 + out * d;
-    c->log_sum = c->u + out * 4 * d;
+    c->log_sum = c->u + out * wide_of(s);
     c->mean1 = c->log_sum + out * s->heads;
     c->rstd1 = c->mean1 + in;
     c->mean2 = c->rstd1 + in;
     c->rstd2 = c->mean2 + out;
 }
 
+int64_t rmil_block_attention_scratch(const RmilBlockShape *s) {
+    return MAX(rmil_self_attention_scratch(s->length, s->length), rmil_first_attention_scratch(s->length, s->width));
+}
+
 gboolean rmil_block_scratch_take(const RmilBlockShape *s, RmilArena *arena, RmilBlockScratch *scratch, GError **error) {
     const int64_t in = rows_in(s), d = s->width;
     gboolean all = TRUE;
     for (int i = 0; i < 3; i++) all = all && (scratch->narrow[i] = rmil_arena_floats(arena, in * d, error));
-    for (int i = 0; i < 2; i++) all = all && (scratch->wide[i] = rmil_arena_floats(arena, in * 4 * d, error));
+    for (int i = 0; i < 2; i++) all = all && (scratch->wide[i] = rmil_arena_floats(arena, in * wide_of(s), error));
     all = all && (scratch->projected = rmil_arena_floats(arena, in * 3 * d, error));
-    return all && (scratch->attention = rmil_arena_floats(arena, rmil_self_attention_scratch(s->length, s->length), error));
+    return all && (scratch->attention = rmil_arena_floats(arena, rmil_block_attention_scratch(s), error));
 }
 
-/* Windows of one sequence in `projected` memory, or in its gradient's. */
-typedef struct {
-    float *q, *k, *v;
-    int64_t ldq, ldk;
-} Windows;
-
-static Windows windows(const RmilBlockShape *s, float *projected, int64_t sequence) {
-    const int64_t d = s->width, row = sequence * s->length;
-    if (!s->first_only) return (Windows){projected + row * 3 * d, projected + row * 3 * d + d, projected + row * 3 * d + 2 * d, 3 * d, 3 * d};
-    return (Windows){projected + rows_in(s) * 2 * d + sequence * d, projected + row * 2 * d, projected + row * 2 * d + d, d, 2 * d};
+/* Of one whole sequence: q, k and v stand side by side in `projected`. */
+static RmilSelfAttention attention_of(const RmilBlockShape *s, const float *projected, int64_t sequence) {
+    const int64_t d = s->width;
+    const float *q = projected + sequence * s->length * 3 * d;
+    return (RmilSelfAttention){.queries = s->length, .keys = s->length, .width = d, .heads = s->heads,
+                               .q = q, .k = q + d, .v = q + 2 * d, .ldq = 3 * d, .ldk = 3 * d};
 }
 
-static RmilSelfAttention attention_of(const RmilBlockShape *s, float *projected, int64_t sequence) {
-    const Windows w = windows(s, projected, sequence);
-    return (RmilSelfAttention){.queries = queries(s), .keys = s->length, .width = s->width, .heads = s->heads,
-                               .q = w.q, .k = w.k, .v = w.v, .ldq = w.ldq, .ldk = w.ldk};
+/* Of all first tokens; h = LayerNorm₁(x). */
+static RmilFirstAttention first_attention(const RmilStep *step, int first, const RmilBlockShape *s, const float *h) {
+    return (RmilFirstAttention){.sequences = s->sequences, .length = s->length, .width = s->width, .heads = s->heads,
+                                .w = rmil_step_parameter(step, first + IN_W), .b = rmil_step_parameter(step, first + IN_B),
+                                .h = h};
 }
 
 /* -- forward ------------------------------------------------------------------------------------------------------------ */
-/* projected = h in_projᵀ + bias, of the rows that are needed. */
-static gboolean project(const RmilBlockShape *s, const float *w, const float *b, const float *h, float *projected,
-                        GError **error) {
-    const int64_t d = s->width, rows = rows_in(s);
-    if (!s->first_only) {
-        if (!rmil_gemm(FALSE, TRUE, rows, 3 * d, d, 1, h, d, w, d, 0, projected, 3 * d, error)) return FALSE;
-        rmil_rows_add(projected, rows, 3 * d, b);
-        return TRUE;
+/* y = x + b, x with `stride` floats from row to row. */
+RMIL_CLONES static void residual(const float *x, int64_t stride, int64_t rows, int64_t n, const float *b, float *y) {
+    for (int64_t r = 0; r < rows; r++) {
+#pragma omp simd
+        for (int64_t i = 0; i < n; i++) y[r * n + i] = x[r * stride + i] + b[i];
     }
-    float *q = projected + rows * 2 * d;
-    if (!rmil_gemm(FALSE, TRUE, rows, 2 * d, d, 1, h, d, w + d * d, d, 0, projected, 2 * d, error) ||
-        !rmil_gemm(FALSE, TRUE, s->sequences, d, d, 1, h, s->length * d, w, d, 0, q, d, error))
-        return FALSE;
-    rmil_rows_add(projected, rows, 2 * d, b + d);
-    rmil_rows_add(q, s->sequences, d, b);
-    return TRUE;
 }
 
-/* y = x + b, x with `stride` floats from row to row. */
-static void residual(const float *x, int64_t stride, int64_t rows, int64_t n, const float *b, float *y) {
-    for (int64_t r = 0; r < rows; r++) memcpy(y + r * n, x + r * stride, (size_t)n * sizeof *y);
-    rmil_rows_add(y, rows, n, b);
+/* c->mixed, of the rows that are needed, from h = LayerNorm₁(x). */
+static gboolean attend(const RmilStep *step, int first, const RmilBlockShape *s, const float *h, RmilBlockCache *c,
+                       float *scratch, GError **error) {
+    const int64_t d = s->width, rows = rows_in(s);
+    if (s->first_only) {
+        const RmilFirstAttention attention = first_attention(step, first, s, h);
+        rmil_first_attention_forward(&attention, c->mixed, c->projected);
+        return TRUE;
+    }
+    if (!rmil_gemm(FALSE, TRUE, rows, 3 * d, d, 1, h, d, rmil_step_parameter(step, first + IN_W), d, 0, c->projected, 3 * d, error))
+        return FALSE;
+    rmil_rows_add(c->projected, rows, 3 * d, rmil_step_parameter(step, first + IN_B));
+    for (int64_t i = 0; i < s->sequences; i++) {
+        const RmilSelfAttention attention = attention_of(s, c->projected, i);
+        if (!rmil_self_attention_forward(&attention, c->mixed + i * s->length * d, c->log_sum + i * s->length * s->heads,
+                                         scratch, error))
+            return FALSE;
+    }
+    return TRUE;
 }
 
 gboolean rmil_block_forward(const RmilStep *step, int first, const RmilBlockShape *s, RmilBlockCache *c,
                             RmilBlockScratch *scratch, float *y, GError **error) {
-    const int64_t d = s->width, rows = rows_in(s), m = rows_out(s), per = queries(s);
+    const int64_t d = s->width, rows = rows_in(s), m = rows_out(s), wide = wide_of(s);
     const float *p[RMIL_BLOCK_TENSORS];
     float *h = scratch->narrow[0], *g = scratch->wide[0];
     for (int i = 0; i < RMIL_BLOCK_TENSORS; i++) p[i] = rmil_step_parameter(step, first + i);
 
     rmil_layernorm_forward(c->x, d, rows, d, p[NORM1_W], p[NORM1_B], h, c->mean1, c->rstd1);
-    if (!project(s, p[IN_W], p[IN_B], h, c->projected, error)) return FALSE;
-    for (int64_t i = 0; i < s->sequences; i++) {
-        RmilSelfAttention attention = attention_of(s, c->projected, i);
-        if (!rmil_self_attention_forward(&attention, c->mixed + i * per * d, c->log_sum + i * per * s->heads,
-                                         scratch->attention, error))
-            return FALSE;
-    }
+    if (!attend(step, first, s, h, c, scratch->attention, error)) return FALSE;
     residual(c->x, stride_of(s), m, d, p[OUT_B], c->x1);
     if (!rmil_gemm(FALSE, TRUE, m, d, d, 1, c->mixed, d, p[OUT_W], d, 1, c->x1, d, error)) return FALSE;
 
     rmil_layernorm_forward(c->x1, d, m, d, p[NORM2_W], p[NORM2_B], h, c->mean2, c->rstd2);
-    if (!rmil_gemm(FALSE, TRUE, m, 4 * d, d, 1, h, d, p[FC1_W], d, 0, c->u, 4 * d, error)) return FALSE;
-    rmil_rows_add(c->u, m, 4 * d, p[FC1_B]);
-    rmil_gelu(c->u, g, m * 4 * d);
+    if (!rmil_gemm(FALSE, TRUE, m, 4 * d, d, 1, h, d, p[FC1_W], d, 0, c->u, wide, error)) return FALSE;
+    rmil_gelu(c->u, wide, m, 4 * d, p[FC1_B], g);
     residual(c->x1, d, m, d, p[FC2_B], y);
-    return rmil_gemm(FALSE, TRUE, m, d, 4 * d, 1, g, 4 * d, p[FC2_W], 4 * d, 1, y, d, error);
+    return rmil_gemm(FALSE, TRUE, m, d, 4 * d, 1, g, wide, p[FC2_W], 4 * d, 1, y, d, error);
 }
 
 /* -- backward ----------------------------------------------------------------------------------------------------------- */
-/* d (rows × n) ∘= slope, and its column sums are added to db. */
-RMIL_CLONES static void times_slope(float *d, const float *slope, int64_t rows, int64_t n, float *db) {
+/* d (rows × n, ld floats from row to row, as slope) ∘= slope, and its column sums are added to db. */
+RMIL_CLONES static void times_slope(float *d, const float *slope, int64_t ld, int64_t rows, int64_t n, float *db) {
     for (int64_t r = 0; r < rows; r++) {
-        float *row = d + r * n;
-        const float *by = slope + r * n;
+        float *row = d + r * ld;
+        const float *by = slope + r * ld;
 #pragma omp simd
         for (int64_t i = 0; i < n; i++) {
             float v = row[i] * by[i];
@@ -153,19 +153,19 @@ RMIL_CLONES static void times_slope(float *d, const float *slope, int64_t rows, 
 /* The MLP's half: from dy to dx1 (both rows of y × width). */
 static gboolean backward_mlp(const RmilStep *step, int first, const RmilBlockShape *s, RmilBlockCache *c,
                              RmilBlockScratch *scratch, const float *dy, float *dx1, GError **error) {
-    const int64_t d = s->width, m = rows_out(s);
+    const int64_t d = s->width, m = rows_out(s), wide = wide_of(s);
     float *g = scratch->wide[0], *du = scratch->wide[1], *h = scratch->narrow[0], *dh = scratch->narrow[1];
     const float *fc1 = rmil_step_parameter(step, first + FC1_W), *fc2 = rmil_step_parameter(step, first + FC2_W);
     const float *norm = rmil_step_parameter(step, first + NORM2_W);
-    rmil_gelu_slope(c->u, g, m * 4 * d); /* u becomes GELU'(u) */
+    rmil_gelu_slope(c->u, wide, m, 4 * d, g); /* u becomes GELU'(u) */
     rmil_rows_sum(dy, m, d, rmil_step_gradient(step, first + FC2_B));
-    if (!rmil_gemm(TRUE, FALSE, d, 4 * d, m, 1, dy, d, g, 4 * d, 1, rmil_step_gradient(step, first + FC2_W), 4 * d, error) ||
-        !rmil_gemm(FALSE, FALSE, m, 4 * d, d, 1, dy, d, fc2, 4 * d, 0, du, 4 * d, error))
+    if (!rmil_gemm(TRUE, FALSE, d, 4 * d, m, 1, dy, d, g, wide, 1, rmil_step_gradient(step, first + FC2_W), 4 * d, error) ||
+        !rmil_gemm(FALSE, FALSE, m, 4 * d, d, 1, dy, d, fc2, 4 * d, 0, du, wide, error))
         return FALSE;
-    times_slope(du, c->u, m, 4 * d, rmil_step_gradient(step, first + FC1_B));
+    times_slope(du, c->u, wide, m, 4 * d, rmil_step_gradient(step, first + FC1_B));
     rmil_layernorm_again(c->x1, d, m, d, norm, rmil_step_parameter(step, first + NORM2_B), c->mean2, c->rstd2, h);
-    if (!rmil_gemm(TRUE, FALSE, 4 * d, d, m, 1, du, 4 * d, h, d, 1, rmil_step_gradient(step, first + FC1_W), d, error) ||
-        !rmil_gemm(FALSE, FALSE, m, d, 4 * d, 1, du, 4 * d, fc1, d, 0, dh, d, error))
+    if (!rmil_gemm(TRUE, FALSE, 4 * d, d, m, 1, du, wide, h, d, 1, rmil_step_gradient(step, first + FC1_W), d, error) ||
+        !rmil_gemm(FALSE, FALSE, m, d, 4 * d, 1, du, wide, fc1, d, 0, dh, d, error))
         return FALSE;
     memcpy(dx1, dy, (size_t)(m * d) * sizeof(float));
     rmil_layernorm_backward(c->x1, d, m, d, norm, c->mean2, c->rstd2, dh, dx1, d, rmil_step_gradient(step, first + NORM2_W),
@@ -173,47 +173,47 @@ static gboolean backward_mlp(const RmilStep *step, int first, const RmilBlockSha
     return TRUE;
 }
 
-/* Gradients of in_proj, and dh = ∂L/∂LayerNorm₁(x), from the projections' gradient and h = LayerNorm₁(x). */
-static gboolean backward_project(const RmilStep *step, int first, const RmilBlockShape *s, const float *dprojected,
-                                 const float *h, float *dh, GError **error) {
+/* From dmixed, of the rows that were needed, to dh = ∂L/∂LayerNorm₁(x) of all rows, in `dh`; adds in_proj's gradients.
+ * h: LayerNorm₁(x). dh may be dmixed: it is written when dmixed has been read. */
+static gboolean attend_backward(const RmilStep *step, int first, const RmilBlockShape *s, const RmilBlockCache *c,
+                                RmilBlockScratch *scratch, const float *h, const float *dmixed, float *dh, GError **error) {
     const int64_t d = s->width, rows = rows_in(s);
-    const float *w = rmil_step_parameter(step, first + IN_W);
     float *dw = rmil_step_gradient(step, first + IN_W), *db = rmil_step_gradient(step, first + IN_B);
-    if (!s->first_only) {
-        rmil_rows_sum(dprojected, rows, 3 * d, db);
-        return rmil_gemm(TRUE, FALSE, 3 * d, d, rows, 1, dprojected, 3 * d, h, d, 1, dw, d, error) &&
-               rmil_gemm(FALSE, FALSE, rows, d, 3 * d, 1, dprojected, 3 * d, w, d, 0, dh, d, error);
+    float *dprojected = scratch->projected;
+    for (int64_t i = 0; i < s->sequences; i++) {
+        const int64_t row = i * s->length;
+        const RmilSelfAttention attention = attention_of(s, c->projected, i);
+        float *dq = dprojected + row * 3 * d;
+        if (!rmil_self_attention_backward(&attention, c->mixed + row * d, c->log_sum + row * s->heads, dmixed + row * d, dq,
+                                          dq + d, dq + 2 * d, scratch->attention, error))
+            return FALSE;
     }
-    const float *dq = dprojected + rows * 2 * d;
-    const int64_t far = s->length * d;
-    rmil_rows_sum(dprojected, rows, 2 * d, db + d);
-    rmil_rows_sum(dq, s->sequences, d, db);
-    return rmil_gemm(TRUE, FALSE, 2 * d, d, rows, 1, dprojected, 2 * d, h, d, 1, dw + d * d, d, error) &&
-           rmil_gemm(TRUE, FALSE, d, d, s->sequences, 1, dq, d, h, far, 1, dw, d, error) &&
-           rmil_gemm(FALSE, FALSE, rows, d, 2 * d, 1, dprojected, 2 * d, w + d * d, d, 0, dh, d, error) &&
-           rmil_gemm(FALSE, FALSE, s->sequences, d, d, 1, dq, d, w, d, 1, dh, far, error);
+    rmil_rows_sum(dprojected, rows, 3 * d, db);
+    return rmil_gemm(TRUE, FALSE, 3 * d, d, rows, 1, dprojected, 3 * d, h, d, 1, dw, d, error) &&
+           rmil_gemm(FALSE, FALSE, rows, d, 3 * d, 1, dprojected, 3 * d, rmil_step_parameter(step, first + IN_W), d, 0, dh, d,
+                     error);
 }
 
 gboolean rmil_block_backward(const RmilStep *step, int first, const RmilBlockShape *s, RmilBlockCache *c,
                              RmilBlockScratch *scratch, const float *dy, float *dx, GError **error) {
-    const int64_t d = s->width, rows = rows_in(s), m = rows_out(s), per = queries(s), stride = stride_of(s);
+    const int64_t d = s->width, rows = rows_in(s), m = rows_out(s), stride = stride_of(s);
     const float *norm = rmil_step_parameter(step, first + NORM1_W);
-    float *dx1 = scratch->narrow[2], *dmixed = scratch->narrow[1], *h = scratch->narrow[0], *dh = scratch->narrow[1];
+    float *dx1 = scratch->narrow[2], *dmixed = scratch->narrow[1], *h = scratch->narrow[0];
+    float *dh = s->first_only ? scratch->projected : dmixed;
     if (!backward_mlp(step, first, s, c, scratch, dy, dx1, error)) return FALSE;
     rmil_rows_sum(dx1, m, d, rmil_step_gradient(step, first + OUT_B));
     if (!rmil_gemm(TRUE, FALSE, d, d, m, 1, dx1, d, c->mixed, d, 1, rmil_step_gradient(step, first + OUT_W), d, error) ||
         !rmil_gemm(FALSE, FALSE, m, d, d, 1, dx1, d, rmil_step_parameter(step, first + OUT_W), d, 0, dmixed, d, error))
         return FALSE;
-    for (int64_t i = 0; i < s->sequences; i++) {
-        RmilSelfAttention attention = attention_of(s, c->projected, i);
-        const Windows w = windows(s, scratch->projected, i);
-        if (!rmil_self_attention_backward(&attention, c->mixed + i * per * d, c->log_sum + i * per * s->heads,
-                                          dmixed + i * per * d, w.q, w.k, w.v, scratch->attention, error))
-            return FALSE;
-    }
     rmil_layernorm_again(c->x, d, rows, d, norm, rmil_step_parameter(step, first + NORM1_B), c->mean1, c->rstd1, h);
-    if (!backward_project(step, first, s, scratch->projected, h, dh, error)) return FALSE;
-    memset(dx, 0, (size_t)(rows * d) * sizeof(float));
+    if (s->first_only) {
+        const RmilFirstAttention attention = first_attention(step, first, s, h);
+        rmil_first_attention_backward(&attention, c->projected, dmixed, dh, rmil_step_gradient(step, first + IN_W),
+                                      rmil_step_gradient(step, first + IN_B), scratch->attention);
+        memset(dx, 0, (size_t)(rows * d) * sizeof(float));
+    } else if (!attend_backward(step, first, s, c, scratch, h, dmixed, dh, error)) {
+        return FALSE;
+    }
     for (int64_t r = 0; r < m; r++) memcpy(dx + r * stride, dx1 + r * d, (size_t)d * sizeof(float));
     rmil_layernorm_backward(c->x, d, rows, d, norm, c->mean1, c->rstd1, dh, dx, d, rmil_step_gradient(step, first + NORM1_W),
                             rmil_step_gradient(step, first + NORM1_B));

@@ -17,11 +17,11 @@ typedef struct {
 typedef struct {
     float *x;                        /* rows × width */
     float *mean1, *rstd1, *mean2, *rstd2;
-    float *projected;                /* q, k, v: rows × 3 width; first_only: k, v: rows × 2 width, then q: sequences × width */
+    float *projected;                /* q, k, v: rows × 3 width; first_only: what first attention keeps */
     float *log_sum;
     float *mixed;                    /* what attention gives: rows of y × width */
     float *x1;                       /* rows of y × width */
-    float *u;                        /* fc1's output: rows of y × 4 width */
+    float *u;                        /* fc1's output: rows of y × 4 width, padded (rmil_row_stride) */
 } RmilBlockCache;
 
 /* Memory that a block needs while it works, shared by all blocks of one shape or smaller. */
@@ -36,6 +36,8 @@ int rmil_block_layout(RmilLayout *layout, const char *prefix, int64_t width);
 int64_t rmil_block_cache_floats(const RmilBlockShape *shape);
 /* Cuts `memory` (rmil_block_cache_floats) into the cache's arrays. */
 void rmil_block_cache_cut(const RmilBlockShape *shape, float *memory, RmilBlockCache *cache);
+/* Floats of scratch->attention. */
+int64_t rmil_block_attention_scratch(const RmilBlockShape *shape);
 gboolean rmil_block_scratch_take(const RmilBlockShape *shape, RmilArena *arena, RmilBlockScratch *scratch,
                                  GError **error);
 

@@ -20,23 +20,24 @@ static void test_activation(void) {
     for (int i = 0; i < N; i++) g_assert_cmpfloat_with_epsilon(y[i] * (1 + exp(-(double)x[i])), 1, 3e-7);
     rmil_tanh(x, y, N);
     for (int i = 0; i < N; i++) g_assert_cmpfloat_with_epsilon(y[i] / tanh(x[i]), 1, 3e-7);
-    rmil_gelu(x, y, N);
+    g_autofree float *bias = g_new0(float, N);
+    rmil_gelu(x, N, 1, N, bias, y);
     for (int i = 0; i < N; i++)
         g_assert_cmpfloat_with_epsilon(y[i], x[i] * normal_cdf(x[i]), 1.5e-7 * MAX(1, fabsf(x[i])));
     g_autofree float *slope = g_memdup2(x, N * sizeof(float));
-    rmil_gelu_slope(slope, y, N);
+    rmil_gelu_slope(slope, N, 1, N, y);
     for (int i = 0; i < N; i++) {
         double density = exp(-0.5 * x[i] * (double)x[i]) / sqrt(2 * G_PI);
         g_assert_cmpfloat_with_epsilon(y[i], x[i] * normal_cdf(x[i]), 1.5e-7 * MAX(1, fabsf(x[i])));
         g_assert_cmpfloat_with_epsilon(slope[i], normal_cdf(x[i]) + x[i] * density, 2e-7);
     }
-    const float far[] = {-1e30f, -200, 200, 1e30f};
+    float far[] = {-1e30f, -200, 200, 1e30f};
     float out[4];
     rmil_sigmoid(far, out, 4);
     g_assert_true(out[0] >= 0 && out[0] < 1e-37f && out[1] >= 0 && out[2] == 1 && out[3] == 1);
     rmil_tanh(far, out, 4);
     g_assert_true(out[0] == -1 && out[1] == -1 && out[2] == 1 && out[3] == 1);
-    rmil_gelu(far, out, 4);
+    rmil_gelu(far, 4, 1, 4, bias, out);
     g_assert_true(fabsf(out[0]) < 1e-6f && fabsf(out[1]) < 1e-30f && out[2] == 200 && out[3] == far[3]);
 }
 
@@ -131,6 +132,75 @@ static void attention_reference(const RmilSelfAttention *t, int64_t head, const 
     }
 }
 
+/* Rows of 3 in a matrix of 5 columns: the bias stays in x, the columns between are left alone. */
+static void test_gelu_rows(void) {
+    float x[10], y[10], slope[10], start[10];
+    const float bias[] = {-1, 0.5f, 2};
+    for (int i = 0; i < 10; i++) start[i] = x[i] = (float)sin(i), y[i] = 7;
+    rmil_gelu(x, 5, 2, 3, bias, y);
+    memcpy(slope, x, sizeof x);
+    for (int i = 0; i < 10; i++) {
+        const int column = i % 5;
+        const double v = column < 3 ? (double)start[i] + (double)bias[column] : (double)start[i];
+        g_assert_cmpfloat_with_epsilon(x[i], v, 1e-6);
+        g_assert_cmpfloat_with_epsilon(y[i], column < 3 ? v * normal_cdf(v) : 7, 1e-6);
+    }
+    rmil_gelu_slope(slope, 5, 2, 3, y);
+    for (int i = 0; i < 10; i++) {
+        const double v = x[i], expected = normal_cdf(v) + v * exp(-0.5 * v * v) / sqrt(2 * G_PI);
+        g_assert_cmpfloat_with_epsilon(slope[i], i % 5 < 3 ? expected : v, 1e-6);
+    }
+}
+
+/* Attention of the first tokens alone against projections and attention of the whole: 3 sequences. */
+static void test_first_attention(void) {
+    static const int64_t lengths[] = {1, 2, 33};
+    enum { HEADS = 2, WIDTH = 10, SEQUENCES = 3, W = 3 * WIDTH };
+    for (gsize c = 0; c < G_N_ELEMENTS(lengths); c++) {
+        const int64_t n = lengths[c], rows = SEQUENCES * n;
+        g_autofree float *h = noise(rows * WIDTH, 1, 1), *w = noise(W * WIDTH, 1, 2), *b = noise(W, 1, 3);
+        g_autofree float *dout = noise(SEQUENCES * WIDTH, 1, 4), *all = g_new(float, rows * W);
+        g_autofree float *kept = g_new(float, rmil_first_attention_kept(SEQUENCES, n, WIDTH, HEADS));
+        g_autofree float *scratch = g_new(float, rmil_first_attention_scratch(n, WIDTH)), *dh = g_new(float, rows * WIDTH);
+        float out[SEQUENCES * WIDTH], dw[W * WIDTH] = {0}, db[W] = {0};
+        const RmilFirstAttention first = {.sequences = SEQUENCES, .length = n, .width = WIDTH, .heads = HEADS, .w = w, .b = b, .h = h};
+        rmil_first_attention_forward(&first, out, kept);
+        rmil_first_attention_backward(&first, kept, dout, dh, dw, db, scratch);
+        for (int64_t r = 0; r < rows * W; r++) {
+            double sum = b[r % W];
+            for (int i = 0; i < WIDTH; i++) sum += (double)h[r / W * WIDTH + i] * (double)w[r % W * WIDTH + i];
+            all[r] = (float)sum;
+        }
+        g_autofree double *expected = g_new0(double, SEQUENCES * WIDTH), *slopes = g_new0(double, rows * W);
+        for (int64_t s = 0; s < SEQUENCES; s++) { /* slopes of q, k and v, each rows × width */
+            const float *q = all + s * n * W;
+            const RmilSelfAttention t = {.queries = 1, .keys = n, .width = WIDTH, .heads = HEADS, .q = q, .k = q + WIDTH,
+                                         .v = q + 2 * WIDTH, .ldq = W, .ldk = W};
+            double *dq = slopes + s * n * WIDTH;
+            for (int64_t a = 0; a < HEADS; a++)
+                attention_reference(&t, a, dout + s * WIDTH, expected + s * WIDTH, dq, dq + rows * WIDTH, dq + 2 * rows * WIDTH);
+        }
+        for (int i = 0; i < SEQUENCES * WIDTH; i++) g_assert_cmpfloat_with_epsilon(out[i], expected[i], 1e-5);
+        for (int64_t i = 0; i < rows * WIDTH; i++) {
+            double sum = 0;
+            for (int64_t o = 0; o < W; o++)
+                sum += slopes[o / WIDTH * rows * WIDTH + i / WIDTH * WIDTH + o % WIDTH] * (double)w[o * WIDTH + i % WIDTH];
+            g_assert_cmpfloat_with_epsilon(dh[i], sum, 3e-5);
+        }
+        for (int64_t o = 0; o < W; o++) {
+            const double *slope = slopes + o / WIDTH * rows * WIDTH + o % WIDTH;
+            double sum = 0;
+            for (int64_t r = 0; r < rows; r++) sum += slope[r * WIDTH];
+            g_assert_cmpfloat_with_epsilon(db[o], sum, 2e-5);
+            for (int i = 0; i < WIDTH; i++) {
+                sum = 0;
+                for (int64_t r = 0; r < rows; r++) sum += slope[r * WIDTH] * (double)h[r * WIDTH + i];
+                g_assert_cmpfloat_with_epsilon(dw[o * WIDTH + i], sum, 5e-5);
+            }
+        }
+    }
+}
+
 /* 700 × 700 goes in strips. */
 static void test_self_attention(void) {
     static const int64_t sizes[][2] = {{1, 1}, {1, 7}, {5, 5}, {33, 33}, {1, 257}, {700, 700}};
@@ -160,28 +230,28 @@ static void test_self_attention(void) {
 }
 
 static void test_gated(void) {
-    enum { ROWS = 7, M = 11 };
+    enum { ROWS = 7, M = 11, LD = 2 * M + 3 };
     for (int classes = 1; classes < 3; classes++) {
-        g_autofree float *u = noise(ROWS * 2 * M, 1, 1), *w = noise(classes * M, 1, 2), *bias = noise(2 * M + 2, 1, 3);
-        g_autofree float *ds = noise(classes * ROWS, 1, 4), *start = g_memdup2(u, ROWS * 2 * M * sizeof(float));
+        g_autofree float *u = noise(ROWS * LD, 1, 1), *w = noise(classes * M, 1, 2), *bias = noise(2 * M + 2, 1, 3);
+        g_autofree float *ds = noise(classes * ROWS, 1, 4), *start = g_memdup2(u, ROWS * LD * sizeof(float));
         float scores[2 * ROWS], dw[2 * M] = {0}, da[M] = {0}, db[M] = {0};
         double dw_expected[2 * M] = {0}, da_expected[M] = {0}, db_expected[M] = {0};
-        rmil_gated_forward(u, ROWS, M, bias, bias + M);
-        rmil_gated_scores(u, ROWS, M, w, bias + 2 * M, classes, scores, ROWS);
-        rmil_gated_backward(u, ROWS, M, w, classes, ds, ROWS, 1, dw, da, db);
+        rmil_gated_forward(u, LD, ROWS, M, bias, bias + M);
+        rmil_gated_scores(u, LD, ROWS, M, w, bias + 2 * M, classes, scores, ROWS);
+        rmil_gated_backward(u, LD, ROWS, M, w, classes, ds, ROWS, 1, dw, da, db);
         for (int k = 0; k < ROWS; k++) {
             double s[2] = {bias[2 * M], bias[2 * M + 1]};
             for (int i = 0; i < M; i++) {
-                const double a = tanh((double)start[2 * M * k + i] + (double)bias[i]);
-                const double b = 1 / (1 + exp(-(double)start[2 * M * k + M + i] - (double)bias[M + i]));
+                const double a = tanh((double)start[LD * k + i] + (double)bias[i]);
+                const double b = 1 / (1 + exp(-(double)start[LD * k + M + i] - (double)bias[M + i]));
                 double d = 0;
                 for (int c = 0; c < classes; c++) {
                     s[c] += a * b * (double)w[c * M + i];
                     d += (double)ds[c * ROWS + k] * (double)w[c * M + i];
                     dw_expected[c * M + i] += (double)ds[c * ROWS + k] * a * b;
                 }
-                g_assert_cmpfloat_with_epsilon(u[2 * M * k + i], d * b * (1 - a * a), 2e-6);
-                g_assert_cmpfloat_with_epsilon(u[2 * M * k + M + i], d * a * b * (1 - b), 2e-6);
+                g_assert_cmpfloat_with_epsilon(u[LD * k + i], d * b * (1 - a * a), 2e-6);
+                g_assert_cmpfloat_with_epsilon(u[LD * k + M + i], d * a * b * (1 - b), 2e-6);
                 da_expected[i] += d * b * (1 - a * a), db_expected[i] += d * a * b * (1 - b);
             }
             for (int c = 0; c < classes; c++) g_assert_cmpfloat_with_epsilon(scores[c * ROWS + k], s[c], 4e-6);
@@ -196,14 +266,14 @@ static void test_gated(void) {
 
 /* X Wᵀ and G + Zᵀ X in both precisions, at sizes of which some go through panels; every 37th entry in double. */
 static void test_features(void) {
-    static const int64_t dims[] = {1024, 40}, widths[] = {7, 300};
+    static const int64_t dims[] = {1024, 40}, widths[] = {7, 256, 300};
     enum { ROWS = 601 };
     g_autoptr(RmilArena) arena = rmil_arena_new();
-    for (int c = 0; c < 8; c++) {
-        const int64_t d = dims[c & 1], n = widths[c >> 1 & 1];
-        const RmilPrecision precision = c & 4 ? RMIL_BFLOAT16 : RMIL_FLOAT32;
-        g_autofree float *x = noise(ROWS * d, 1, 1), *w = noise(n * d, 1, 2), *z = noise(ROWS * n, 1, 3);
-        g_autofree float *out = g_new(float, ROWS * n), *g = g_new(float, n * d);
+    for (int c = 0; c < 12; c++) {
+        const int64_t d = dims[c & 1], n = widths[c % 3], ld = n + 3;
+        const RmilPrecision precision = c >= 6 ? RMIL_BFLOAT16 : RMIL_FLOAT32;
+        g_autofree float *x = noise(ROWS * d, 1, 1), *w = noise(n * d, 1, 2), *z = noise(ROWS * ld, 1, 3);
+        g_autofree float *out = g_new(float, ROWS * ld), *g = g_new(float, n * d);
         g_autofree uint16_t *half = g_new(uint16_t, ROWS * d);
         rmil_to_bfloat16(x, ROWS * d, half);
         if (precision == RMIL_BFLOAT16) rmil_from_bfloat16(half, ROWS * d, x);
@@ -214,17 +284,17 @@ static void test_features(void) {
         rmil_arena_reset(arena);
         const float *wt = rmil_transposed(w, n, d, arena, &error);
         g_assert_nonnull(wt);
-        g_assert_true(rmil_features_forward(&features, wt, n, out, arena, &error));
-        g_assert_true(rmil_features_backward(&features, z, n, FALSE, g, arena, &error));
-        g_assert_true(rmil_features_backward(&features, z, n, TRUE, g, arena, &error));
+        g_assert_true(rmil_features_forward(&features, wt, n, out, ld, arena, &error));
+        g_assert_true(rmil_features_backward(&features, z, ld, n, FALSE, g, arena, &error));
+        g_assert_true(rmil_features_backward(&features, z, ld, n, TRUE, g, arena, &error));
         for (int64_t i = 0; i < ROWS * n; i += 37) {
             double sum = 0;
             for (int64_t j = 0; j < d; j++) sum += (double)x[i / n * d + j] * (double)w[i % n * d + j];
-            g_assert_cmpfloat_with_epsilon(out[i], sum, allowed);
+            g_assert_cmpfloat_with_epsilon(out[i / n * ld + i % n], sum, allowed);
         }
         for (int64_t i = 0; i < n * d; i += 37) {
             double sum = 0;
-            for (int64_t j = 0; j < ROWS; j++) sum += 2 * (double)z[j * n + i / d] * (double)x[j * d + i % d];
+            for (int64_t j = 0; j < ROWS; j++) sum += 2 * (double)z[j * ld + i / d] * (double)x[j * d + i % d];
             g_assert_cmpfloat_with_epsilon(g[i], sum, 2 * allowed);
         }
     }
@@ -281,6 +351,8 @@ int main(int argc, char **argv) {
     g_test_add_func("/mil/layernorm", test_layernorm);
     g_test_add_func("/mil/self-attention", test_self_attention);
     g_test_add_func("/mil/gated", test_gated);
+    g_test_add_func("/mil/gelu-rows", test_gelu_rows);
+    g_test_add_func("/mil/first-attention", test_first_attention);
     g_test_add_func("/mil/features", test_features);
     g_test_add_func("/mil/masked", test_masked);
     return g_test_run();
