@@ -13,8 +13,9 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-/* One run of the plan. */
-typedef struct {
+/* One run of the plan. Runs whose training is the same (a value that does not concern the method, shares that come to the same
+ * slides) are trained once: `twin` leads from the one that is to the others that are to be recorded with it. */
+typedef struct _Job {
     const RmilTrainMethod *method;
     double value;
     const RmilRepeat *repeat;
@@ -24,6 +25,8 @@ typedef struct {
     const RmilGrown *grown; /* or NULL */
     char *annotations;      /* owned identity, or NULL */
     char *config, *key;
+    char *training;         /* SHA-256 of all that the trained model depends on */
+    struct _Job *twin;      /* or NULL */
     struct _Runner *runner;
 } Job;
 
@@ -36,7 +39,7 @@ typedef struct _Runner {
     GArray *repeats;        /* RmilRepeat */
     GPtrArray *grown;       /* RmilGrown, by value; empty: nothing grows */
     GPtrArray *jobs;        /* Job, in the plan's order */
-    GArray *todo;           /* indices of jobs */
+    GArray *todo;           /* indices of jobs, one of each training */
     RmilRecord *record;
     GMutex lock;            /* of the record and of what follows */
     int threads, busy;
@@ -51,6 +54,7 @@ static void job_free(gpointer data) {
     g_free(job->annotations);
     g_free(job->config);
     g_free(job->key);
+    g_free(job->training);
     g_free(job);
 }
 
@@ -75,23 +79,26 @@ static Job *job_new(const Runner *runner, const RmilTrainMethod *method, guint v
     }
     job->run.model.dim = data->set->dim;
     job->run.train.seed = (uint64_t)repeat->seed;
-    if (*variable) {
-        job->run.variable = variable;
-        job->run.value = job->value;
-    }
     if (strcmp(variable, "threshold") == 0) job->run.model.threshold = job->value;
     if (strcmp(variable, "fraction") == 0) {
         job->run.splits = job->splits = g_new0(RmilSplit, data->count);
         rmil_vary_fraction(data, repeat, job->value, job->splits);
     }
-    if (strcmp(variable, "annotated") == 0) {
+    const gboolean guided = job->run.model.guide != RMIL_GUIDE_NONE; /* nothing else in training looks at annotations */
+    if (guided && strcmp(variable, "annotated") == 0) {
         job->kept = g_new0(gboolean, data->count);
         rmil_vary_annotated(data, repeat, job->value, job->kept);
         job->run.annotations = job->annotations = mask_identity(data, job->kept);
     }
-    if (runner->grown->len) {
+    if (guided && runner->grown->len) {
         job->grown = runner->grown->pdata[v];
         job->run.annotations = job->annotations = g_strdup(job->grown->identity);
+    }
+    g_autofree char *training = rmil_train_run_config(&job->run);
+    job->training = g_compute_checksum_for_string(G_CHECKSUM_SHA256, training, -1);
+    if (*variable) {
+        job->run.variable = variable;
+        job->run.value = job->value;
     }
     job->config = rmil_train_run_config(&job->run);
     g_autofree char *keyed = g_strdup_printf("%s\n%s\n%s", method->name, repeat->name, job->config);
@@ -127,8 +134,8 @@ static gboolean make_jobs(Runner *runner, const RmilTrainOptions *base, GError *
 }
 
 /* -- one run ----------------------------------------------------------------------------------------------------------------- */
-static char *checkpoint_path(const Runner *runner, const char *key) {
-    g_autofree char *name = g_strdup_printf("%.16s", key);
+static char *checkpoint_path(const Runner *runner, const Job *job) {
+    g_autofree char *name = g_strdup_printf("%.16s", job->training);
     return g_build_filename(runner->options->folder, "checkpoints", name, NULL);
 }
 
@@ -151,17 +158,14 @@ static void append_applied(const Runner *runner, const RmilSplit *splits, const 
 }
 
 /* Everything that the record keeps of a model that was trained. */
-static gboolean record_run(Runner *runner, const Job *job, const RmilModel *model, GArray *history, double seconds, GError **error) {
-    const RmilTrainData *data = runner->data;
-    g_autofree RmilApplied *applied = g_new0(RmilApplied, data->count);
+static gboolean record_run(Runner *runner, const Job *job, const RmilModel *model, GArray *history, const RmilApplied *applied,
+                           double seconds, int threads, GError **error) {
     g_autofree char *name = g_strdup_printf("models/%s-%.16s.safetensors", job->method->name, job->key);
     g_autofree char *path = g_build_filename(runner->options->folder, name, NULL);
-    if (!rmil_train_apply(data, model, job->run.splits, FALSE, job->run.train.threads, applied, error) ||
-        !rmil_model_save(model, path, error))
-        return FALSE;
+    if (!rmil_model_save(model, path, error)) return FALSE;
     RmilRecordRun out = {.run = {.key = job->key, .method = job->method->name, .value = job->value, .split = job->repeat->name,
                                  .seed = job->repeat->seed, .done = TRUE, .epochs = history->len, .seconds = seconds,
-                                 .threads = job->run.train.threads, .version = rmil_version(), .config = job->config, .model = name},
+                                 .threads = threads, .version = rmil_version(), .config = job->config, .model = name},
                          .epochs = history,
                          .predictions = g_array_new(FALSE, FALSE, sizeof(RmilStudyPrediction)),
                          .localisation = g_array_new(FALSE, FALSE, sizeof(RmilStudyLocalisation)),
@@ -187,11 +191,15 @@ static gboolean do_job(Runner *runner, Job *job, GError **error) {
         rmil_variant_init(&variant, runner->data, job->run.splits, job->kept, job->grown);
         job->run.bags = variant.bags;
     }
-    g_autofree char *checkpoint = checkpoint_path(runner, job->key);
+    g_autofree char *checkpoint = checkpoint_path(runner, job);
     g_autoptr(GArray) history = g_array_new(FALSE, FALSE, sizeof(RmilEpoch));
     g_autoptr(RmilModel) model = rmil_train_run(&job->run, checkpoint, history, &runner->warnings, error);
     double seconds = (double)(g_get_monotonic_time() - start) / G_USEC_PER_SEC;
-    gboolean done = model && record_run(runner, job, model, history, seconds, error);
+    g_autofree RmilApplied *applied = g_new0(RmilApplied, runner->data->count);
+    const int threads = job->run.train.threads;
+    gboolean done = model && rmil_train_apply(runner->data, model, job->run.splits, FALSE, threads, applied, error);
+    for (const Job *twin = job; done && twin; twin = twin->twin)
+        done = record_run(runner, twin, model, history, applied, seconds, threads, error);
     if (done) g_unlink(checkpoint);
     job->run.bags = NULL;
     rmil_variant_clear(&variant);
@@ -241,10 +249,11 @@ static gboolean job_task(int64_t index, int worker, gpointer user, GError **erro
     g_mutex_lock(&runner->lock);
     end(runner, job);
     RmilStudyOutcome *outcome = runner->outcome;
-    outcome->made += done;
-    if (!done && !fatal) {
-        g_autofree char *title = rmil_study_run_title(job->method->name, runner->plan->variable, job->value, job->repeat->name,
-                                                      job->repeat->seed);
+    for (const Job *twin = job; twin; twin = twin->twin) {
+        outcome->made += done;
+        if (done || fatal) continue;
+        g_autofree char *title = rmil_study_run_title(twin->method->name, runner->plan->variable, twin->value, twin->repeat->name,
+                                                      twin->repeat->seed);
         g_ptr_array_add(outcome->failures, g_strdup_printf("%s: %s", title, reason->message));
     }
     rmil_monitor_progress(runner->monitor, "study: runs", outcome->kept + outcome->made + outcome->failures->len, outcome->share);
@@ -284,6 +293,24 @@ static char *record_path(const RmilStudyOptions *options, char **name) {
     return g_build_filename(options->folder, "shards", file, NULL);
 }
 
+/* Puts a run among those to do, or behind one that trains the same. `trainings`: the last of each training so far. */
+static void add_todo(Runner *runner, int64_t index, GHashTable *trainings) {
+    Job *job = runner->jobs->pdata[index], *last = g_hash_table_lookup(trainings, job->training);
+    if (last) last->twin = job;
+    else g_array_append_val(runner->todo, index);
+    g_hash_table_insert(trainings, job->training, job);
+}
+
+/* A kill between record and removal leaves a checkpoint. */
+static void remove_leftovers(const Runner *runner, RmilStudy *have, GHashTable *trainings) {
+    for (int64_t i = 0; i < runner->jobs->len; i++) {
+        const Job *job = runner->jobs->pdata[i];
+        if (!rmil_study_run(have, i)->done || g_hash_table_contains(trainings, job->training)) continue;
+        g_autofree char *checkpoint = checkpoint_path(runner, job);
+        g_unlink(checkpoint);
+    }
+}
+
 /* Opens this process's record with the plan in it, then reads what all records of the folder have. */
 static gboolean open_records(Runner *runner, const char *path, GError **error) {
     const RmilStudyPlan *plan = runner->plan;
@@ -304,16 +331,15 @@ static gboolean open_records(Runner *runner, const char *path, GError **error) {
     if (!have) return FALSE;
     const RmilStudyOptions *options = runner->options;
     RmilStudyOutcome *outcome = runner->outcome;
+    g_autoptr(GHashTable) trainings = g_hash_table_new(g_str_hash, g_str_equal);
     outcome->planned = runner->jobs->len;
     for (int64_t i = 0; i < runner->jobs->len; i++) {
         const gboolean done = rmil_study_run(have, i)->done, own = options->shards == 0 || i % options->shards == options->shard - 1;
         outcome->share += own;
         outcome->kept += own && done;
-        if (own && !done) g_array_append_val(runner->todo, i);
-        if (!done) continue; /* a kill between record and removal leaves a checkpoint */
-        g_autofree char *checkpoint = checkpoint_path(runner, planned[i].key);
-        g_unlink(checkpoint);
+        if (own && !done) add_todo(runner, i, trainings);
     }
+    remove_leftovers(runner, have, trainings);
     return TRUE;
 }
 

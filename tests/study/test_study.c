@@ -244,6 +244,29 @@ static void test_meaning(void) {
     }
 }
 
+/* Runs that train the same are trained once and recorded each: a method without guide, whatever is annotated. */
+static void test_twins(void) {
+    g_autofree char *whole = test_folder(), *parts = test_folder();
+    const char *text = "study: annotated-fraction\nmethods: [abmil, rank]\nvalues: [0, 0.5, 1]\nseeds: [2]\nsettings: {epochs: 3}\n";
+    RmilStudyOutcome outcome = run(text, whole, 0, 0, 3);
+    g_assert_cmpint(outcome.planned, ==, 6);
+    g_assert_cmpint(outcome.made, ==, 6);
+    rmil_study_outcome_clear(&outcome);
+    g_autoptr(RmilStudy) study = open_study(whole);
+    for (int64_t i = 1; i < 3; i++) {
+        assert_same_predictions(study, 0, study, i);
+        g_assert_cmpstr(rmil_study_run(study, i)->key, !=, rmil_study_run(study, 0)->key);
+        g_assert_cmpfloat(rmil_study_run(study, i)->seconds, ==, rmil_study_run(study, 0)->seconds); /* of one training */
+    }
+    /* a twin that another process has to make is trained there, to the same numbers */
+    for (int shard = 1; shard <= 2; shard++) {
+        outcome = run(text, parts, shard, 2, 1);
+        g_assert_cmpint(outcome.made, ==, 3);
+        rmil_study_outcome_clear(&outcome);
+    }
+    studies_assert_same(whole, parts);
+}
+
 /* A run that cannot be trained is told, and the others go on; it is tried again, and made when nothing is in its way. */
 static void test_failure(void) {
     load();
@@ -301,6 +324,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/study/grown", test_grown);
     g_test_add_func("/study/same-on-threads-and-shards", test_same);
     g_test_add_func("/study/meaning", test_meaning);
+    g_test_add_func("/study/twins", test_twins);
     g_test_add_func("/study/failure", test_failure);
     g_test_add_func("/study/lock", test_lock);
     int status = g_test_run();
