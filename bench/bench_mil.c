@@ -151,8 +151,8 @@ static double products_of(const RmilModelConfig *c) {
     const double columns = ceil((double)GRID_WIDTH / (double)c->region_columns);
     const double rows = ceil(ceil((double)PATCHES / GRID_WIDTH) / (double)c->region_rows);
     const double tokens = columns * rows * (cells + 1) / PATCHES; /* per patch */
-    /* of a block: projections 4 n², MLP 8 n², scores and mixing 2 n per pair; of the last one keys and values alone */
-    const double block = 12 * n * n + 2 * n * (cells + 1), last = 2 * n * n;
+    /* of a block: projections 4 n², MLP 8 n², scores and mixing 2 n per pair; of the last one each head's query meets tokens */
+    const double block = 12 * n * n + 2 * n * (cells + 1), last = 2 * n * (double)c->heads;
     const double forward = tokens * ((double)(c->patch_depth - 1) * block + last);
     return (2 * d * n + 3 * forward) / alone;
 }

@@ -1,6 +1,6 @@
 /* anchors DIR [--methods a,b] [--splits 12,36] [--threads N] [--bfloat16] [--margin M] [--shift N]: trains every method on the fixed splits of a
- * folder of bags (cohort.csv, splits_N.csv, anchors.csv with the AUROC that the released PyTorch code reaches) and prints
- * the mean test AUROC beside the anchor's, with the standard error of the mean difference over the splits. */
+ * folder of bags (cohort.csv, splits_N.csv, anchors.csv with the AUROC that the released PyTorch code reaches, if any) and
+ * prints the mean test AUROC beside the anchor's, with the standard error of the mean difference over the splits. */
 #include "rankmil/mil.h"
 
 #include <math.h>
@@ -13,7 +13,7 @@ static const struct {
 } methods[] = {
     {"abmil", "abmil", RMIL_GUIDE_NONE},      {"induction", "abmil", RMIL_GUIDE_INDUCTION}, {"rank", "abmil", RMIL_GUIDE_RANK},
     {"clam-sb", "clam-sb", RMIL_GUIDE_NONE},  {"clam-mb", "clam-mb", RMIL_GUIDE_NONE},      {"dsmil", "dsmil", RMIL_GUIDE_NONE},
-    {"ds-rank", "dsmil", RMIL_GUIDE_RANK},
+    {"ds-rank", "dsmil", RMIL_GUIDE_RANK},    {"hipt", "hipt", RMIL_GUIDE_NONE},            {"hipt-rank", "hipt", RMIL_GUIDE_RANK},
 };
 
 typedef struct {
