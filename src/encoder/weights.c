@@ -39,13 +39,21 @@ gboolean rmil_torch_match(const char *path) {
     return is_zip(start, got) || is_legacy(start, got);
 }
 
+/* No tensors yet, but the whole file, which they keep. */
+static RmilTensors *read_whole(const char *path, char **file, gsize *size, GError **error) {
+    *file = rmil_file_read(path, FILE_LIMIT, size, error);
+    if (!*file) return NULL;
+    RmilTensors *tensors = rmil_tensors_new(path);
+    rmil_tensors_keep(tensors, *file, g_free);
+    return tensors;
+}
+
 RmilTensors *rmil_torch_read(const char *path, GError **error) {
     gsize size;
-    char *file = rmil_file_read(path, FILE_LIMIT, &size, error);
-    if (!file) return NULL;
+    char *file;
+    g_autoptr(RmilTensors) tensors = read_whole(path, &file, &size, error);
+    if (!tensors) return NULL;
     const guint8 *data = (const guint8 *)file;
-    g_autoptr(RmilTensors) tensors = rmil_tensors_new(path);
-    rmil_tensors_keep(tensors, file, g_free);
     gboolean good = is_zip(data, size)      ? rmil_torch_zip_read(tensors, data, size, error)
                     : is_legacy(data, size) ? rmil_torch_legacy_read(tensors, data, size, error)
                                             : rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not a file of torch.save", path);
@@ -54,11 +62,10 @@ RmilTensors *rmil_torch_read(const char *path, GError **error) {
 
 RmilTensors *rmil_weights_read(const char *path, char sha256[65], GError **error) {
     gsize size;
-    char *file = rmil_file_read(path, FILE_LIMIT, &size, error);
-    if (!file) return NULL;
+    char *file;
+    g_autoptr(RmilTensors) tensors = read_whole(path, &file, &size, error);
+    if (!tensors) return NULL;
     const guint8 *data = (const guint8 *)file;
-    g_autoptr(RmilTensors) tensors = rmil_tensors_new(path);
-    rmil_tensors_keep(tensors, file, g_free);
     char hexadecimal[65];
     digest(file, size, hexadecimal);
     if (sha256) memcpy(sha256, hexadecimal, 65);

@@ -186,9 +186,7 @@ static void onnx(const RmilModelConfig *config, RmilOnnx *o) {
     const char *w2 = rmil_onnx_parameter(o, "adaptor.2.weight"), *b2 = rmil_onnx_parameter(o, "adaptor.2.bias");
     const char *wa = rmil_onnx_parameter(o, "attention_layer.linear.weight"), *ba = rmil_onnx_parameter(o, "attention_layer.linear.bias");
     const char *wc = rmil_onnx_parameter(o, "classifier.weight"), *bc = rmil_onnx_parameter(o, "classifier.bias");
-    const char *hidden = rmil_onnx_linear(o, rmil_onnx_features(o), rmil_onnx_parameter(o, "adaptor.0.weight"),
-                                          rmil_onnx_parameter(o, "adaptor.0.bias"));
-    const char *r = rmil_onnx_node(o, "Relu", hidden, NULL);
+    const char *r = rmil_onnx_hidden(o);
     const char *u = rmil_onnx_node(o, "MatMul", wa, w2, NULL);
     const char *shift = rmil_onnx_node(o, "Add", rmil_onnx_node(o, "MatMul", wa, b2, NULL), ba, NULL);
     const char *s = rmil_onnx_flat(o, rmil_onnx_linear(o, r, u, shift));

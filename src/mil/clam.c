@@ -277,9 +277,7 @@ static const char *onnx_row_of(RmilOnnx *o, const char *x, int64_t index) {
 
 static void onnx(const RmilModelConfig *config, RmilOnnx *o) {
     const int classes = branches(config);
-    const char *hidden = rmil_onnx_linear(o, rmil_onnx_features(o), rmil_onnx_parameter(o, "adaptor.0.weight"),
-                                          rmil_onnx_parameter(o, "adaptor.0.bias"));
-    const char *h = rmil_onnx_node(o, "Relu", hidden, NULL), *gates[2];
+    const char *h = rmil_onnx_hidden(o), *gates[2];
     for (int i = 0; i < 2; i++) {
         const char *weight = rmil_onnx_parameter(o, "attention_net.attention_%c.0.weight", 'a' + i);
         const char *bias = rmil_onnx_parameter(o, "attention_net.attention_%c.0.bias", 'a' + i);

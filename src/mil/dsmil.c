@@ -251,9 +251,7 @@ static void onnx(const RmilModelConfig *config, RmilOnnx *o) {
     const char *wq = rmil_onnx_parameter(o, "attention_q.weight"), *bq = rmil_onnx_parameter(o, "attention_q.bias");
     const char *wv = rmil_onnx_parameter(o, "attention_v.weight"), *bv = rmil_onnx_parameter(o, "attention_v.bias");
     const char *wb = rmil_onnx_parameter(o, "bag_classifier.weight"), *bb = rmil_onnx_parameter(o, "bag_classifier.bias");
-    const char *hidden = rmil_onnx_linear(o, rmil_onnx_features(o), rmil_onnx_parameter(o, "adaptor.0.weight"),
-                                          rmil_onnx_parameter(o, "adaptor.0.bias"));
-    const char *r = rmil_onnx_node(o, "Relu", hidden, NULL);
+    const char *r = rmil_onnx_hidden(o);
 
     const char *u = rmil_onnx_node(o, "MatMul", wi, w2, NULL);
     const char *shift = rmil_onnx_node(o, "Add", rmil_onnx_node(o, "MatMul", wi, b2, NULL), bi, NULL);

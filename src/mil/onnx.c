@@ -191,6 +191,11 @@ const char *rmil_onnx_linear(RmilOnnx *onnx, const char *x, const char *weight, 
     return y;
 }
 
+const char *rmil_onnx_hidden(RmilOnnx *onnx) {
+    const char *features = rmil_onnx_features(onnx), *weight = rmil_onnx_parameter(onnx, "adaptor.0.weight");
+    return rmil_onnx_node(onnx, "Relu", rmil_onnx_linear(onnx, features, weight, rmil_onnx_parameter(onnx, "adaptor.0.bias")), NULL);
+}
+
 const char *rmil_onnx_flat(RmilOnnx *onnx, const char *x) {
     return rmil_onnx_node(onnx, "Reshape", x, RMIL_ONNX_WHOLES(onnx, -1), NULL);
 }

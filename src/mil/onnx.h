@@ -29,6 +29,8 @@ void rmil_onnx_float(RmilOnnx *onnx, const char *attribute, double value);
 /* -- what several models have in common --------------------------------------------------------------------------------- */
 /* x (rows × in) Wᵀ + bias. */
 const char *rmil_onnx_linear(RmilOnnx *onnx, const char *x, const char *weight, const char *bias);
+/* relu(features · adaptor.0): where all models but HIPT begin. */
+const char *rmil_onnx_hidden(RmilOnnx *onnx);
 /* x as a list, and as a matrix of one row. */
 const char *rmil_onnx_flat(RmilOnnx *onnx, const char *x);
 const char *rmil_onnx_row(RmilOnnx *onnx, const char *x);
