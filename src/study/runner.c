@@ -1,7 +1,6 @@
 /* Runs a plan: every run that is not recorded yet, as many at once as there are threads. */
-#include "plan.h"
+#include "jobs.h"
 #include "record.h"
-#include "vary.h"
 
 #include "base/base-private.h"
 
@@ -13,128 +12,54 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-/* One run of the plan. Runs whose training is the same (a value that does not concern the method, shares that come to the same
- * slides) are trained once: `twin` leads from the one that is to the others that are to be recorded with it. */
-typedef struct _Job {
-    const RmilTrainMethod *method;
-    double value;
-    const RmilRepeat *repeat;
-    RmilTrainRun run;
-    RmilSplit *splits;      /* owned; NULL: the repeat's */
-    gboolean *kept;         /* whose annotation stays, or NULL */
-    const RmilGrown *grown; /* or NULL */
-    char *annotations;      /* owned identity, or NULL */
-    char *config, *key;
-    char *training;         /* SHA-256 of all that the trained model depends on */
-    struct _Job *twin;      /* or NULL */
-    struct _Runner *runner;
-} Job;
-
 typedef struct _Runner {
     const RmilStudyPlan *plan;
     const RmilTrainData *data;
     const RmilStudyOptions *options;
     const RmilMonitor *monitor;
-    RmilMonitor warnings;   /* of several trainings at once: no progress of each */
-    GArray *repeats;        /* RmilRepeat */
-    GPtrArray *grown;       /* RmilGrown, by value; empty: nothing grows */
-    GPtrArray *jobs;        /* Job, in the plan's order */
+    const RmilJobs *jobs;
     GArray *todo;           /* indices of jobs, one of each training */
     RmilRecord *record;
     GMutex lock;            /* of the record and of what follows */
     int threads, busy;
-    int64_t waiting, active; /* runs that nobody has begun; that are under way */
+    int64_t waiting, active; /* trainings that nobody has begun; that are under way */
+    int64_t ended, epochs;   /* trainings that ended here, and their epochs */
     RmilStudyOutcome *outcome;
 } Runner;
 
-static void job_free(gpointer data) {
-    Job *job = data;
-    g_free(job->splits);
-    g_free(job->kept);
-    g_free(job->annotations);
-    g_free(job->config);
-    g_free(job->key);
-    g_free(job->training);
-    g_free(job);
+/* -- progress, in epochs ------------------------------------------------------------------------------------------------------ */
+/* A training is expected to take as many epochs as those that ended took on average; before, as many as it must. With the lock
+ * held. */
+static void show_progress(const Runner *runner) {
+    const GArray *todo = runner->todo;
+    int64_t done = 0, total = 0;
+    for (guint i = 0; i < todo->len; i++) {
+        const RmilJob *job = rmil_jobs_at(runner->jobs, g_array_index(todo, int64_t, i));
+        const RmilTrainConfig *train = &job->run.train;
+        const int64_t least = MIN(train->epochs, MAX(train->warmup, train->patience + 1));
+        const int64_t expected = runner->ended ? runner->epochs / runner->ended : least;
+        done += job->epochs;
+        total += job->ended ? job->epochs : MAX(expected, job->epochs + 1);
+    }
+    if (todo->len) rmil_monitor_progress(runner->monitor, "study: epochs", done, total);
 }
 
-/* -- the runs of a plan ------------------------------------------------------------------------------------------------------ */
-static char *mask_identity(const RmilTrainData *data, const gboolean *kept) {
-    g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
-    for (int64_t i = 0; i < data->count; i++)
-        if (kept[i]) g_checksum_update(sum, (const guchar *)data->cohort->rows[i].id, (gssize)strlen(data->cohort->rows[i].id) + 1);
-    return g_strdup(g_checksum_get_string(sum));
+static void epoch_done(gpointer user, const char *what, int64_t done, int64_t total) {
+    RmilJob *job = user;
+    Runner *runner = job->runner;
+    g_mutex_lock(&runner->lock);
+    job->epochs = done;
+    show_progress(runner);
+    g_mutex_unlock(&runner->lock);
 }
 
-static Job *job_new(const Runner *runner, const RmilTrainMethod *method, guint v, const RmilRepeat *repeat,
-                    const RmilTrainOptions *options, GError **error) {
-    const RmilTrainData *data = runner->data;
-    const char *variable = runner->plan->variable;
-    Job *job = g_new0(Job, 1);
-    *job = (Job){.method = method, .value = g_array_index(runner->plan->values, double, v), .repeat = repeat,
-                 .run = {.data = data, .splits = repeat->splits}};
-    if (!rmil_train_options_configure(options, method, &job->run.model, &job->run.train, error)) {
-        job_free(job);
-        return NULL;
-    }
-    job->run.model.dim = data->set->dim;
-    job->run.train.seed = (uint64_t)repeat->seed;
-    if (strcmp(variable, "threshold") == 0) job->run.model.threshold = job->value;
-    if (strcmp(variable, "fraction") == 0) {
-        job->run.splits = job->splits = g_new0(RmilSplit, data->count);
-        rmil_vary_fraction(data, repeat, job->value, job->splits);
-    }
-    const gboolean guided = job->run.model.guide != RMIL_GUIDE_NONE; /* nothing else in training looks at annotations */
-    if (guided && strcmp(variable, "annotated") == 0) {
-        job->kept = g_new0(gboolean, data->count);
-        rmil_vary_annotated(data, repeat, job->value, job->kept);
-        job->run.annotations = job->annotations = mask_identity(data, job->kept);
-    }
-    if (guided && runner->grown->len) {
-        job->grown = runner->grown->pdata[v];
-        job->run.annotations = job->annotations = g_strdup(job->grown->identity);
-    }
-    g_autofree char *training = rmil_train_run_config(&job->run);
-    job->training = g_compute_checksum_for_string(G_CHECKSUM_SHA256, training, -1);
-    if (*variable) {
-        job->run.variable = variable;
-        job->run.value = job->value;
-    }
-    job->config = rmil_train_run_config(&job->run);
-    g_autofree char *keyed = g_strdup_printf("%s\n%s\n%s", method->name, repeat->name, job->config);
-    job->key = g_compute_checksum_for_string(G_CHECKSUM_SHA256, keyed, -1);
-    return job;
-}
-
-static gboolean make_jobs(Runner *runner, const RmilTrainOptions *base, GError **error) {
-    const RmilStudyPlan *plan = runner->plan;
-    for (guint v = 0; strcmp(plan->variable, "padding") == 0 && v < plan->values->len; v++) {
-        const double padding = g_array_index(plan->values, double, v);
-        g_autofree char *name = rmil_padding_name(padding);
-        g_autofree char *folder = runner->options->padded ? g_build_filename(runner->options->padded, name, NULL) : NULL;
-        rmil_monitor_progress(runner->monitor, "study: annotations", v, plan->values->len);
-        RmilGrown *grown = rmil_grown_new(runner->data, padding, folder, error);
-        if (!grown) return FALSE;
-        g_ptr_array_add(runner->grown, grown);
-    }
-    for (guint m = 0; m < plan->methods->len; m++) {
-        const RmilTrainMethod *method = plan->methods->pdata[m];
-        RmilTrainOptions options;
-        gboolean done = rmil_plan_options(plan, method, base, &options, error);
-        for (guint v = 0; done && v < plan->values->len; v++)
-            for (guint r = 0; done && r < runner->repeats->len; r++) {
-                Job *job = job_new(runner, method, v, &g_array_index(runner->repeats, RmilRepeat, r), &options, error);
-                done = job != NULL;
-                if (done) g_ptr_array_add(runner->jobs, job);
-            }
-        rmil_train_options_clear(&options);
-        if (!done) return FALSE;
-    }
-    return TRUE;
+static void pass_warning(gpointer user, const char *message) {
+    const Runner *runner = ((const RmilJob *)user)->runner;
+    rmil_monitor_warn(runner->monitor, "%s", message);
 }
 
 /* -- one run ----------------------------------------------------------------------------------------------------------------- */
-static char *checkpoint_path(const Runner *runner, const Job *job) {
+static char *checkpoint_path(const Runner *runner, const RmilJob *job) {
     g_autofree char *name = g_strdup_printf("%.16s", job->training);
     return g_build_filename(runner->options->folder, "checkpoints", name, NULL);
 }
@@ -158,7 +83,7 @@ static void append_applied(const Runner *runner, const RmilSplit *splits, const 
 }
 
 /* Everything that the record keeps of a model that was trained. */
-static gboolean record_run(Runner *runner, const Job *job, const RmilModel *model, GArray *history, const RmilApplied *applied,
+static gboolean record_run(Runner *runner, const RmilJob *job, const RmilModel *model, GArray *history, const RmilApplied *applied,
                            double seconds, int threads, GError **error) {
     g_autofree char *name = g_strdup_printf("models/%s-%.16s.safetensors", job->method->name, job->key);
     g_autofree char *path = g_build_filename(runner->options->folder, name, NULL);
@@ -184,7 +109,7 @@ static gboolean record_run(Runner *runner, const Job *job, const RmilModel *mode
     return done;
 }
 
-static gboolean do_job(Runner *runner, Job *job, GError **error) {
+static gboolean do_job(Runner *runner, RmilJob *job, GError **error) {
     RmilVariant variant = {NULL, NULL};
     gint64 start = g_get_monotonic_time();
     if (job->kept || job->grown) {
@@ -193,12 +118,13 @@ static gboolean do_job(Runner *runner, Job *job, GError **error) {
     }
     g_autofree char *checkpoint = checkpoint_path(runner, job);
     g_autoptr(GArray) history = g_array_new(FALSE, FALSE, sizeof(RmilEpoch));
-    g_autoptr(RmilModel) model = rmil_train_run(&job->run, checkpoint, history, &runner->warnings, error);
+    const RmilMonitor monitor = {epoch_done, pass_warning, job};
+    g_autoptr(RmilModel) model = rmil_train_run(&job->run, checkpoint, history, &monitor, error);
     double seconds = (double)(g_get_monotonic_time() - start) / G_USEC_PER_SEC;
     g_autofree RmilApplied *applied = g_new0(RmilApplied, runner->data->count);
     const int threads = job->run.train.threads;
     gboolean done = model && rmil_train_apply(runner->data, model, job->run.splits, FALSE, threads, applied, error);
-    for (const Job *twin = job; done && twin; twin = twin->twin)
+    for (const RmilJob *twin = job; done && twin; twin = twin->twin)
         done = record_run(runner, twin, model, history, applied, seconds, threads, error);
     if (done) g_unlink(checkpoint);
     job->run.bags = NULL;
@@ -209,7 +135,7 @@ static gboolean do_job(Runner *runner, Job *job, GError **error) {
 /* Threads: one per run as long as runs wait. When none waits, those that are free are shared out among the runs under way, each
  * of which asks before every epoch. */
 static int ask_threads(gpointer user, int now) {
-    Job *job = user;
+    RmilJob *job = user;
     Runner *runner = job->runner;
     g_mutex_lock(&runner->lock);
     const int fair = (int)((runner->threads + runner->active - 1) / runner->active), idle = runner->threads - runner->busy;
@@ -220,7 +146,7 @@ static int ask_threads(gpointer user, int now) {
     return now + more;
 }
 
-static void begin(Runner *runner, Job *job) {
+static void begin(Runner *runner, RmilJob *job) {
     job->runner = runner;
     job->run.train.threads = 1;
     job->run.train.ask_threads = ask_threads;
@@ -233,14 +159,17 @@ static void begin(Runner *runner, Job *job) {
 }
 
 /* With the lock held. */
-static void end(Runner *runner, const Job *job) {
+static void end(Runner *runner, RmilJob *job) {
     runner->busy -= job->run.train.threads;
     runner->active--;
+    runner->ended++;
+    runner->epochs += job->epochs;
+    job->ended = TRUE;
 }
 
 static gboolean job_task(int64_t index, int worker, gpointer user, GError **error) {
     Runner *runner = user;
-    Job *job = runner->jobs->pdata[g_array_index(runner->todo, int64_t, index)];
+    RmilJob *job = rmil_jobs_at(runner->jobs, g_array_index(runner->todo, int64_t, index));
     GError *reason = NULL;
     begin(runner, job);
     gboolean done = do_job(runner, job, &reason);
@@ -249,14 +178,14 @@ static gboolean job_task(int64_t index, int worker, gpointer user, GError **erro
     g_mutex_lock(&runner->lock);
     end(runner, job);
     RmilStudyOutcome *outcome = runner->outcome;
-    for (const Job *twin = job; twin; twin = twin->twin) {
+    for (const RmilJob *twin = job; twin; twin = twin->twin) {
         outcome->made += done;
         if (done || fatal) continue;
         g_autofree char *title = rmil_study_run_title(twin->method->name, runner->plan->variable, twin->value, twin->repeat->name,
                                                       twin->repeat->seed);
         g_ptr_array_add(outcome->failures, g_strdup_printf("%s: %s", title, reason->message));
     }
-    rmil_monitor_progress(runner->monitor, "study: runs", outcome->kept + outcome->made + outcome->failures->len, outcome->share);
+    show_progress(runner);
     g_mutex_unlock(&runner->lock);
     if (fatal) g_propagate_error(error, reason);
     else g_clear_error(&reason);
@@ -295,7 +224,7 @@ static char *record_path(const RmilStudyOptions *options, char **name) {
 
 /* Puts a run among those to do, or behind one that trains the same. `trainings`: the last of each training so far. */
 static void add_todo(Runner *runner, int64_t index, GHashTable *trainings) {
-    Job *job = runner->jobs->pdata[index], *last = g_hash_table_lookup(trainings, job->training);
+    RmilJob *job = rmil_jobs_at(runner->jobs, index), *last = g_hash_table_lookup(trainings, job->training);
     if (last) last->twin = job;
     else g_array_append_val(runner->todo, index);
     g_hash_table_insert(trainings, job->training, job);
@@ -303,8 +232,8 @@ static void add_todo(Runner *runner, int64_t index, GHashTable *trainings) {
 
 /* A kill between record and removal leaves a checkpoint. */
 static void remove_leftovers(const Runner *runner, RmilStudy *have, GHashTable *trainings) {
-    for (int64_t i = 0; i < runner->jobs->len; i++) {
-        const Job *job = runner->jobs->pdata[i];
+    for (int64_t i = 0; i < runner->jobs->list->len; i++) {
+        const RmilJob *job = rmil_jobs_at(runner->jobs, i);
         if (!rmil_study_run(have, i)->done || g_hash_table_contains(trainings, job->training)) continue;
         g_autofree char *checkpoint = checkpoint_path(runner, job);
         g_unlink(checkpoint);
@@ -314,9 +243,9 @@ static void remove_leftovers(const Runner *runner, RmilStudy *have, GHashTable *
 /* Opens this process's record with the plan in it, then reads what all records of the folder have. */
 static gboolean open_records(Runner *runner, const char *path, GError **error) {
     const RmilStudyPlan *plan = runner->plan;
-    g_autofree RmilStudyRun *planned = g_new0(RmilStudyRun, runner->jobs->len);
-    for (guint i = 0; i < runner->jobs->len; i++) {
-        const Job *job = runner->jobs->pdata[i];
+    g_autofree RmilStudyRun *planned = g_new0(RmilStudyRun, runner->jobs->list->len);
+    for (guint i = 0; i < runner->jobs->list->len; i++) {
+        const RmilJob *job = rmil_jobs_at(runner->jobs, i);
         planned[i] = (RmilStudyRun){.key = job->key, .method = job->method->name, .value = job->value, .split = job->repeat->name,
                                     .seed = job->repeat->seed};
     }
@@ -326,14 +255,14 @@ static gboolean open_records(Runner *runner, const char *path, GError **error) {
                                    plan->variable};
     if (g_mkdir_with_parents(folder, 0777) != 0)
         return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot make the folder: %s", folder, g_strerror(errno));
-    runner->record = rmil_record_open(path, &study, planned, runner->jobs->len, error);
+    runner->record = rmil_record_open(path, &study, planned, runner->jobs->list->len, error);
     g_autoptr(RmilStudy) have = runner->record ? rmil_study_open(runner->options->folder, error) : NULL;
     if (!have) return FALSE;
     const RmilStudyOptions *options = runner->options;
     RmilStudyOutcome *outcome = runner->outcome;
     g_autoptr(GHashTable) trainings = g_hash_table_new(g_str_hash, g_str_equal);
-    outcome->planned = runner->jobs->len;
-    for (int64_t i = 0; i < runner->jobs->len; i++) {
+    outcome->planned = runner->jobs->list->len;
+    for (int64_t i = 0; i < outcome->planned; i++) {
         const gboolean done = rmil_study_run(have, i)->done, own = options->shards == 0 || i % options->shards == options->shard - 1;
         outcome->share += own;
         outcome->kept += own && done;
@@ -344,12 +273,10 @@ static gboolean open_records(Runner *runner, const char *path, GError **error) {
 }
 
 static gboolean run_jobs(Runner *runner, GError **error) {
-    RmilStudyOutcome *outcome = runner->outcome;
     g_autofree char *models = g_build_filename(runner->options->folder, "models", NULL);
     if (g_mkdir_with_parents(models, 0777) != 0)
         return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot make the folder: %s", models, g_strerror(errno));
     runner->waiting = runner->todo->len;
-    rmil_monitor_progress(runner->monitor, "study: runs", outcome->kept, outcome->share);
     return rmil_parallel(runner->todo->len, runner->threads, job_task, runner, error);
 }
 
@@ -361,15 +288,12 @@ gboolean rmil_study_execute(const RmilStudyPlan *plan, const RmilTrainData *data
     g_autofree char *name = NULL, *path = record_path(options, &name);
     int lock = lock_record(options->folder, name, error);
     if (lock < 0) return FALSE;
-    g_autoptr(GPtrArray) grown = g_ptr_array_new_with_free_func((GDestroyNotify)rmil_grown_free);
-    g_autoptr(GPtrArray) jobs = g_ptr_array_new_with_free_func(job_free);
+    g_autoptr(RmilJobs) jobs = rmil_jobs_new(plan, data, base, options->padded, monitor, error);
     g_autoptr(GArray) todo = g_array_new(FALSE, FALSE, sizeof(int64_t));
-    g_autoptr(GArray) repeats = rmil_plan_repeats(plan, data->cohort, base, error);
-    Runner runner = {.plan = plan, .data = data, .options = options, .monitor = monitor, .repeats = repeats, .grown = grown, .jobs = jobs,
-                     .todo = todo, .threads = rmil_threads(options->threads), .outcome = outcome};
-    if (monitor) runner.warnings = (RmilMonitor){NULL, monitor->warn, monitor->user};
+    Runner runner = {.plan = plan, .data = data, .options = options, .monitor = monitor, .jobs = jobs, .todo = todo,
+                     .threads = rmil_threads(options->threads), .outcome = outcome};
     g_mutex_init(&runner.lock);
-    gboolean done = repeats && make_jobs(&runner, base, error) && open_records(&runner, path, error) && run_jobs(&runner, error);
+    gboolean done = jobs && open_records(&runner, path, error) && run_jobs(&runner, error);
     outcome->left = outcome->share - outcome->kept - outcome->made;
     rmil_record_free(runner.record);
     g_mutex_clear(&runner.lock);

@@ -12,13 +12,13 @@
  * what the slide adds to all of its tiles (stain, scanner), plus the tile's own variation; in a lesion, plus a step along
  * the tumour's direction, as long as the tile is covered. Some benign types lie part of the way in that direction, so do
  * foci in a third of the slides of either label, and slides differ in how much of each type they have. */
-#define VERSION  2
+#define VERSION  3
 #define LATENT   32
 #define TYPES    12
 #define MIMICS   3
 #define SUBTYPES 3
 #define NORMALS  65536 /* noise is read from a table, at a random place for every tile */
-#define STEP     2.1   /* length of the tumour's direction at difficulty 1, in units of the latent's variation */
+#define STEP     0.95  /* length of the tumour's direction at difficulty 1, in units of the latent's variation */
 #define LOOKS    0.75F /* how far a benign focus goes in that direction */
 #define COVERED  0.05F /* a tile is labelled when more of it is covered, as annotated tiles are */
 

@@ -1,0 +1,41 @@
+/* The runs that a plan means on a cohort's data, each with all that its training and its record depend on. */
+#ifndef RMIL_STUDY_JOBS_H
+#define RMIL_STUDY_JOBS_H
+
+#include "plan.h"
+#include "vary.h"
+
+/* One run of the plan. Runs whose training is the same (a value that does not concern the method, shares that come to the same
+ * slides) are trained once: `twin` leads from the one that is to the others that are to be recorded with it. */
+typedef struct _RmilJob {
+    const RmilTrainMethod *method;
+    double value;
+    const RmilRepeat *repeat;
+    RmilTrainRun run;
+    RmilSplit *splits;      /* owned; NULL: the repeat's */
+    gboolean *kept;         /* whose annotation stays, or NULL */
+    const RmilGrown *grown; /* or NULL */
+    char *annotations;      /* owned identity, or NULL */
+    char *config, *key;
+    char *training;         /* SHA-256 of all that the trained model depends on */
+    struct _RmilJob *twin;      /* or NULL */
+    int64_t epochs;         /* trained so far */
+    gboolean ended;
+    gpointer runner;        /* who does it */
+} RmilJob;
+
+typedef struct {
+    GPtrArray *list;   /* RmilJob, in the plan's order */
+    GArray *repeats;   /* RmilRepeat */
+    GPtrArray *grown;  /* RmilGrown, by value; empty: nothing grows */
+} RmilJobs;
+
+/* padded: the folder of labels whose outlines were grown, one folder for each padding, or NULL. What the jobs refer to (plan,
+ * data) must outlive them. */
+RmilJobs *rmil_jobs_new(const RmilStudyPlan *plan, const RmilTrainData *data, const RmilTrainOptions *base, const char *padded,
+                        const RmilMonitor *monitor, GError **error);
+void rmil_jobs_free(RmilJobs *jobs);
+static inline RmilJob *rmil_jobs_at(const RmilJobs *jobs, int64_t index) { return jobs->list->pdata[index]; }
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilJobs, rmil_jobs_free)
+
+#endif
