@@ -471,7 +471,8 @@ RmilStudyPlan *rmil_study_plan_read(const char *path, const char *const *sets, G
     gboolean found = FALSE;
     for (guint i = 0; i < plan->methods->len; i++) found = found || plan->methods->pdata[i] == plan->reference;
     if (plan->reference && !found) {
-        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: the reference %s is not one of the methods", path, plan->reference->name);
+        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: the reference %s is not one of the methods; name one of them (in a command: --set reference=METHOD)", path,
+                  plan->reference->name);
         return NULL;
     }
     const RmilTrainMethod *rank = rmil_method_find("rank", NULL);
