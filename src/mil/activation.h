@@ -29,7 +29,7 @@ void rmil_sigmoid(const float *x, float *y, int64_t n); /* within 2e-7 relative 
 void rmil_tanh(const float *x, float *y, int64_t n);    /* within 3e-7 relative */
 
 /* x += b, then y = GELU(x) = x Φ(x), Φ the normal distribution (PyTorch's default, not the tanh form), within 1e-7 · max(1, |x|).
- * x and y: rows × n, ld floats from row to row; b: n. */
+ * x and y: rows × n, ld floats from row to row; b: n. x and y differ. */
 void rmil_gelu(float *x, int64_t ld, int64_t rows, int64_t n, const float *b, float *y);
 /* y = GELU(x) and x becomes GELU'(x); shapes as above. x and y differ. */
 void rmil_gelu_slope(float *x, int64_t ld, int64_t rows, int64_t n, float *y);

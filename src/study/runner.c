@@ -59,8 +59,9 @@ static void pass_warning(gpointer user, const char *message) {
 }
 
 /* -- one run ----------------------------------------------------------------------------------------------------------------- */
+/* By the run's key, not by its training: a twin in another shard may be trained at the same time. */
 static char *checkpoint_path(const Runner *runner, const RmilJob *job) {
-    g_autofree char *name = g_strdup_printf("%.16s", job->training);
+    g_autofree char *name = g_strdup_printf("%.16s", job->key);
     return g_build_filename(runner->options->folder, "checkpoints", name, NULL);
 }
 
@@ -230,16 +231,6 @@ static void add_todo(Runner *runner, int64_t index, GHashTable *trainings) {
     g_hash_table_insert(trainings, job->training, job);
 }
 
-/* A kill between record and removal leaves a checkpoint. */
-static void remove_leftovers(const Runner *runner, RmilStudy *have, GHashTable *trainings) {
-    for (int64_t i = 0; i < runner->jobs->list->len; i++) {
-        const RmilJob *job = rmil_jobs_at(runner->jobs, i);
-        if (!rmil_study_run(have, i)->done || g_hash_table_contains(trainings, job->training)) continue;
-        g_autofree char *checkpoint = checkpoint_path(runner, job);
-        g_unlink(checkpoint);
-    }
-}
-
 /* Opens this process's record with the plan in it, then reads what all records of the folder have. */
 static gboolean open_records(Runner *runner, const char *path, GError **error) {
     const RmilStudyPlan *plan = runner->plan;
@@ -267,8 +258,10 @@ static gboolean open_records(Runner *runner, const char *path, GError **error) {
         outcome->share += own;
         outcome->kept += own && done;
         if (own && !done) add_todo(runner, i, trainings);
+        if (!done) continue; /* a kill between record and removal leaves a checkpoint */
+        g_autofree char *checkpoint = checkpoint_path(runner, rmil_jobs_at(runner->jobs, i));
+        g_unlink(checkpoint);
     }
-    remove_leftovers(runner, have, trainings);
     return TRUE;
 }
 

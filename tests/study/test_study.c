@@ -244,11 +244,25 @@ static void test_meaning(void) {
     }
 }
 
+static const char twins[] = "study: annotated-fraction\nmethods: [abmil, rank]\nvalues: [0, 0.5, 1]\nseeds: [2]\nsettings: {epochs: 3}\n";
+
+typedef struct {
+    const char *folder;
+    int shard;
+} Shard;
+
+static gpointer run_shard(gpointer user) {
+    const Shard *shard = user;
+    RmilStudyOutcome outcome = run(twins, shard->folder, shard->shard, 2, 1);
+    g_assert_cmpint(outcome.made, ==, 3);
+    rmil_study_outcome_clear(&outcome);
+    return NULL;
+}
+
 /* Runs that train the same are trained once and recorded each: a method without guide, whatever is annotated. */
 static void test_twins(void) {
     g_autofree char *whole = test_folder(), *parts = test_folder();
-    const char *text = "study: annotated-fraction\nmethods: [abmil, rank]\nvalues: [0, 0.5, 1]\nseeds: [2]\nsettings: {epochs: 3}\n";
-    RmilStudyOutcome outcome = run(text, whole, 0, 0, 3);
+    RmilStudyOutcome outcome = run(twins, whole, 0, 0, 3);
     g_assert_cmpint(outcome.planned, ==, 6);
     g_assert_cmpint(outcome.made, ==, 6);
     rmil_study_outcome_clear(&outcome);
@@ -258,12 +272,11 @@ static void test_twins(void) {
         g_assert_cmpstr(rmil_study_run(study, i)->key, !=, rmil_study_run(study, 0)->key);
         g_assert_cmpfloat(rmil_study_run(study, i)->seconds, ==, rmil_study_run(study, 0)->seconds); /* of one training */
     }
-    /* a twin that another process has to make is trained there, to the same numbers */
-    for (int shard = 1; shard <= 2; shard++) {
-        outcome = run(text, parts, shard, 2, 1);
-        g_assert_cmpint(outcome.made, ==, 3);
-        rmil_study_outcome_clear(&outcome);
-    }
+    /* twins in two shards are trained in both, at once, to the same numbers */
+    Shard shards[2] = {{parts, 1}, {parts, 2}};
+    GThread *second = g_thread_new("shard", run_shard, &shards[1]);
+    run_shard(&shards[0]);
+    g_thread_join(second);
     studies_assert_same(whole, parts);
 }
 
