@@ -112,8 +112,9 @@ static gboolean products_of_bag(int64_t index, int worker, gpointer user, GError
     float *w = p->w + (int64_t)worker * HIDDEN * DIM, *g = p->g + (int64_t)worker * HIDDEN * DIM;
     float *z = p->z + (int64_t)worker * PATCHES * HIDDEN;
     rmil_arena_reset(p->arenas[worker]);
-    const float *wt = rmil_transposed(w, HIDDEN, DIM, p->arenas[worker], error);
-    return wt && rmil_features_forward(&x, wt, HIDDEN, z, HIDDEN, p->arenas[worker], error) &&
+    RmilTransposed wt;
+    return rmil_transpose(w, HIDDEN, DIM, x.precision, p->arenas[worker], &wt, error) &&
+           rmil_features_forward(&x, &wt, HIDDEN, z, HIDDEN, p->arenas[worker], error) &&
            rmil_features_backward(&x, z, HIDDEN, HIDDEN, FALSE, g, p->arenas[worker], error);
 }
 

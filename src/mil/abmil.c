@@ -93,7 +93,8 @@ static gboolean forward(const RmilStep *step, Work *w, RmilArena *arena, RmilOut
     const float *w2 = rmil_step_parameter(step, W2), *b2 = rmil_step_parameter(step, B2);
     const float *wa = rmil_step_parameter(step, WA), *wc = rmil_step_parameter(step, WC);
     float *vectors = rmil_arena_floats(arena, 3 * n, error), *columns = rmil_arena_floats(arena, 4 * k, error);
-    int64_t kept = step->gradient ? k : MIN(k, ROWS); /* without a way back one block of R is enough */
+    const int64_t block = rmil_features_block(step->bag, ROWS);
+    const int64_t kept = step->gradient ? k : MIN(k, block); /* without a way back one block of R is enough */
     w->r = rmil_arena_floats(arena, kept * n, error);
     if (!vectors || !columns || !w->r) return FALSE;
     w->u = vectors, w->v = vectors + n, w->keep = 1;
@@ -102,12 +103,12 @@ static gboolean forward(const RmilStep *step, Work *w, RmilArena *arena, RmilOut
     rmil_transposed_vector(w2, d, n, wa, FALSE, w->u);
     rmil_transposed_vector(w2, d, n, wc, FALSE, w->v);
     const float shift = (float)(rmil_dot(b2, wa, d) + (double)rmil_step_parameter(step, BA)[0]);
-    const float *wt = rmil_transposed(rmil_step_parameter(step, W1), n, d, arena, error);
-    if (!wt) return FALSE;
-    for (int64_t i = 0; i < k; i += ROWS) {
-        RmilFeatures x = rmil_features_of(step->bag, i, MIN(ROWS, k - i));
+    RmilTransposed wt;
+    if (!rmil_transpose(rmil_step_parameter(step, W1), n, d, step->bag->precision, arena, &wt, error)) return FALSE;
+    for (int64_t i = 0; i < k; i += block) {
+        RmilFeatures x = rmil_features_of(step->bag, i, MIN(block, k - i));
         float *r = w->r + (step->gradient ? i * n : 0);
-        if (!rmil_features_forward(&x, wt, n, r, n, arena, error)) return FALSE;
+        if (!rmil_features_forward(&x, &wt, n, r, n, arena, error)) return FALSE;
         const float *bias = rmil_step_parameter(step, B1);
         if (step->train && config->dropout > 0) { /* stands between relu and the dots, which then find nothing to add */
             rmil_rows_relu(r, n, x.rows, n, bias);

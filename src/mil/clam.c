@@ -52,6 +52,7 @@ static void infer(RmilModelConfig *config, int64_t (*shape)(gpointer, const char
 /* What forward leaves for backward. C: branches. */
 typedef struct {
     int classes;
+    int64_t block;        /* rows of X, h and gates at once */
     int64_t ldh, ldu;     /* floats from row to row of h and of gates */
     float *h;             /* K × hidden */
     float *gates;         /* K × 2m: [a | b] */
@@ -69,10 +70,11 @@ typedef struct {
 static gboolean take(const RmilStep *step, Work *w, RmilArena *arena, GError **error) {
     const int64_t k = step->bag->count, n = step->config->hidden, m = step->config->attention_dim;
     w->classes = branches(step->config);
+    w->block = rmil_features_block(step->bag, ROWS);
     float *columns = rmil_arena_floats(arena, 3 * w->classes * k, error);
     w->ldh = rmil_row_stride(n), w->ldu = rmil_row_stride(2 * m);
     w->h = rmil_arena_floats(arena, k * w->ldh, error);
-    w->gates = rmil_arena_floats(arena, (step->gradient ? k : MIN(k, ROWS)) * w->ldu, error);
+    w->gates = rmil_arena_floats(arena, (step->gradient ? k : MIN(k, w->block)) * w->ldu, error);
     w->weights = rmil_arena_floats(arena, 2 * m * w->ldh, error);
     w->pooled = rmil_arena_floats(arena, 2 * w->classes * n, error);
     if (!columns || !w->h || !w->gates || !w->weights || !w->pooled) return FALSE;
@@ -98,12 +100,12 @@ static gboolean forward(const RmilStep *step, Work *w, RmilArena *arena, RmilOut
     const int64_t k = step->bag->count, n = step->config->hidden, m = step->config->attention_dim;
     double *sum = rmil_arena_take(arena, n, sizeof *sum, error);
     if (!sum || !take(step, w, arena, error)) return FALSE;
-    const float *wt = rmil_transposed(rmil_step_parameter(step, WH), n, step->config->dim, arena, error);
-    if (!wt) return FALSE;
-    for (int64_t i = 0; i < k; i += ROWS) {
-        RmilFeatures x = rmil_features_of(step->bag, i, MIN(ROWS, k - i));
+    RmilTransposed wt;
+    if (!rmil_transpose(rmil_step_parameter(step, WH), n, step->config->dim, step->bag->precision, arena, &wt, error)) return FALSE;
+    for (int64_t i = 0; i < k; i += w->block) {
+        RmilFeatures x = rmil_features_of(step->bag, i, MIN(w->block, k - i));
         float *h = w->h + i * w->ldh, *u = w->gates + (step->gradient ? i * w->ldu : 0);
-        if (!rmil_features_forward(&x, wt, n, h, w->ldh, arena, error)) return FALSE;
+        if (!rmil_features_forward(&x, &wt, n, h, w->ldh, arena, error)) return FALSE;
         rmil_rows_relu(h, w->ldh, x.rows, n, rmil_step_parameter(step, BH));
         w->keep = rmil_dropout(step, 0, i, x.rows, n, h, w->ldh);
         if (!rmil_gemm(FALSE, TRUE, x.rows, 2 * m, n, 1, h, w->ldh, w->weights, w->ldh, 0, u, w->ldu, error)) return FALSE;
@@ -220,7 +222,7 @@ RMIL_CLONES static void back_relu(const float *h, float *dh, int64_t ld, int64_t
 
 static gboolean backward(const RmilStep *step, Work *w, RmilArena *arena, GError **error) {
     const int64_t k = step->bag->count, n = step->config->hidden, m = step->config->attention_dim;
-    float *dh = rmil_arena_floats(arena, MIN(k, ROWS) * w->ldh, error), *ds = w->soft; /* attention stays in w->a */
+    float *dh = rmil_arena_floats(arena, MIN(k, w->block) * w->ldh, error), *ds = w->soft; /* attention stays in w->a */
     float *dweights = rmil_arena_floats(arena, 2 * m * n, error);
     if (!dh || !dweights) return FALSE;
     memset(step->gradient, 0, (size_t)step->layout->count * sizeof(float));
@@ -228,8 +230,8 @@ static gboolean backward(const RmilStep *step, Work *w, RmilArena *arena, GError
     instance_head(step, w);
     double base[2];
     for (int c = 0; c < w->classes; c++) base[c] = rmil_dot(w->pooled + c * n, w->slope + c * n, n);
-    for (int64_t i = 0; i < k; i += ROWS) {
-        RmilFeatures x = rmil_features_of(step->bag, i, MIN(ROWS, k - i));
+    for (int64_t i = 0; i < k; i += w->block) {
+        RmilFeatures x = rmil_features_of(step->bag, i, MIN(w->block, k - i));
         const float *h = w->h + i * w->ldh, more = i > 0;
         float *u = w->gates + i * w->ldu, *dbf = rmil_step_gradient(step, BF);
         for (int c = 0; c < w->classes; c++) {

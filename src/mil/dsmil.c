@@ -94,12 +94,13 @@ static gboolean forward(const RmilStep *step, Work *w, RmilArena *arena, RmilOut
 
     rmil_transposed_vector(w2, d, n, wi, FALSE, w->u); /* for c; below the same memory is for s */
     float shift = (float)(rmil_dot(b2, wi, d) + (double)rmil_step_parameter(step, BI)[0]);
-    const float *wt = rmil_transposed(rmil_step_parameter(step, W1), n, d, arena, error);
-    if (!wt) return FALSE;
-    for (int64_t i = 0; i < k; i += ROWS) {
-        RmilFeatures x = rmil_features_of(step->bag, i, MIN(ROWS, k - i));
+    RmilTransposed wt;
+    if (!rmil_transpose(rmil_step_parameter(step, W1), n, d, step->bag->precision, arena, &wt, error)) return FALSE;
+    const int64_t block = rmil_features_block(step->bag, ROWS);
+    for (int64_t i = 0; i < k; i += block) {
+        RmilFeatures x = rmil_features_of(step->bag, i, MIN(block, k - i));
         float *r = w->r + i * n;
-        if (!rmil_features_forward(&x, wt, n, r, n, arena, error)) return FALSE;
+        if (!rmil_features_forward(&x, &wt, n, r, n, arena, error)) return FALSE;
         rmil_rows_relu(r, n, x.rows, n, rmil_step_parameter(step, B1));
         w->keep = rmil_dropout(step, 0, i, x.rows, n, r, n);
         rmil_rows_dot(r, n, x.rows, n, w->u, shift, w->c + i);

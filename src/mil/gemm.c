@@ -44,6 +44,7 @@ gboolean rmil_gemm_bfloat16(void) {
 typedef struct {
     dnnl_engine_t engine;
     dnnl_stream_t stream;
+    dnnl_primitive_attr_t attributes;
     dnnl_primitive_desc_t description;
     dnnl_primitive_t product;
     dnnl_memory_t memory[3]; /* A, B, C */
@@ -66,7 +67,10 @@ static void forget(Description *d) {
     if (*d) dnnl_memory_desc_destroy(*d);
 }
 static dnnl_status_t describe_product(Matmul *mm, Description *d) {
-    return dnnl_matmul_primitive_desc_create(&mm->description, mm->engine, d[0], d[1], NULL, d[2], NULL);
+    return dnnl_matmul_primitive_desc_create(&mm->description, mm->engine, d[0], d[1], NULL, d[2], mm->attributes);
+}
+static dnnl_status_t append_sum(dnnl_post_ops_t operations) {
+    return dnnl_post_ops_append_sum(operations, 1, 0, dnnl_data_type_undef);
 }
 static dnnl_status_t wrap(dnnl_memory_t *memory, Description *d, dnnl_engine_t engine, void *data) {
     return dnnl_memory_create(memory, *d, engine, data);
@@ -82,16 +86,31 @@ static dnnl_status_t describe_product(Matmul *mm, Description *d) {
     dnnl_matmul_desc_t operation;
     dnnl_status_t status = dnnl_matmul_desc_init(&operation, &d[0], &d[1], NULL, &d[2]);
     return status != dnnl_success ? status
-                                  : dnnl_primitive_desc_create(&mm->description, &operation, NULL, mm->engine, NULL);
+                                  : dnnl_primitive_desc_create(&mm->description, &operation, mm->attributes, mm->engine, NULL);
+}
+static dnnl_status_t append_sum(dnnl_post_ops_t operations) {
+    return dnnl_post_ops_append_sum(operations, 1);
 }
 static dnnl_status_t wrap(dnnl_memory_t *memory, Description *d, dnnl_engine_t engine, void *data) {
     return dnnl_memory_create(memory, d, engine, data);
 }
 #endif
 
-static dnnl_status_t multiply(Matmul *mm, Description *d, const Matrix *matrices) {
+/* The product is added to what C holds. */
+static dnnl_status_t add_to_result(Matmul *mm) {
+    dnnl_post_ops_t operations = NULL;
+    dnnl_status_t status = dnnl_primitive_attr_create(&mm->attributes);
+    if (status == dnnl_success) status = dnnl_post_ops_create(&operations);
+    if (status == dnnl_success) status = append_sum(operations);
+    if (status == dnnl_success) status = dnnl_primitive_attr_set_post_ops(mm->attributes, operations);
+    if (operations) dnnl_post_ops_destroy(operations);
+    return status;
+}
+
+static dnnl_status_t multiply(Matmul *mm, Description *d, const Matrix *matrices, gboolean add) {
     dnnl_status_t status = dnnl_engine_create(&mm->engine, dnnl_cpu, 0);
     if (status == dnnl_success) status = dnnl_stream_create(&mm->stream, mm->engine, dnnl_stream_default_flags);
+    if (status == dnnl_success && add) status = add_to_result(mm);
     for (int i = 0; i < 3 && status == dnnl_success; i++) {
         status = describe(&d[i], &matrices[i]);
         if (status == dnnl_success) status = wrap(&mm->memory[i], &d[i], mm->engine, matrices[i].data);
@@ -105,14 +124,14 @@ static dnnl_status_t multiply(Matmul *mm, Description *d, const Matrix *matrices
     return status == dnnl_success ? dnnl_stream_wait(mm->stream) : status;
 }
 
-/* C = A · B. Making the objects costs microseconds (oneDNN keeps the compiled kernels), a product milliseconds. */
-static gboolean product(const Matrix *a, const Matrix *b, const Matrix *c, GError **error) {
+/* C = A · B + (add ? C : 0). Making the objects costs microseconds (oneDNN keeps the compiled kernels), a product milliseconds. */
+static gboolean product(const Matrix *a, const Matrix *b, const Matrix *c, gboolean add, GError **error) {
     Matmul mm = {.engine = NULL};
     Description descriptions[3];
     const Matrix matrices[3] = {*a, *b, *c};
     memset(descriptions, 0, sizeof descriptions);
     int before = rmil_openmp_single();
-    dnnl_status_t status = multiply(&mm, descriptions, matrices);
+    dnnl_status_t status = multiply(&mm, descriptions, matrices, add);
     rmil_openmp_restore(before);
     for (int i = 0; i < 3; i++) {
         if (mm.memory[i]) dnnl_memory_destroy(mm.memory[i]);
@@ -120,6 +139,7 @@ static gboolean product(const Matrix *a, const Matrix *b, const Matrix *c, GErro
     }
     if (mm.product) dnnl_primitive_destroy(mm.product);
     if (mm.description) dnnl_primitive_desc_destroy(mm.description);
+    if (mm.attributes) dnnl_primitive_attr_destroy(mm.attributes);
     if (mm.stream) dnnl_stream_destroy(mm.stream);
     if (mm.engine) dnnl_engine_destroy(mm.engine);
     return status == dnnl_success || failed(status, error);
@@ -132,27 +152,18 @@ static uint16_t *narrowed(const float *x, int64_t ldx, int64_t rows, int64_t n, 
     return narrow;
 }
 
-static gboolean forward_bfloat16(const RmilFeatures *x, const float *wt, int64_t n, float *z, int64_t ldz, RmilArena *arena,
-                                 GError **error) {
-    uint16_t *narrow = narrowed(wt, rmil_row_stride(n), x->dim, n, arena, error);
-    if (!narrow) return FALSE;
-    Matrix a = {(void *)x->data, dnnl_bf16, x->rows, x->dim, x->dim, 1};
-    Matrix b = {narrow, dnnl_bf16, x->dim, n, n, 1};
-    Matrix c = {z, dnnl_f32, x->rows, n, ldz, 1};
-    return product(&a, &b, &c, error);
+static gboolean forward_native(const RmilFeatures *x, const uint16_t *wt, int64_t n, float *z, int64_t ldz, GError **error) {
+    const Matrix a = {(void *)x->data, dnnl_bf16, x->rows, x->dim, x->dim, 1};
+    const Matrix b = {(void *)wt, dnnl_bf16, x->dim, n, n, 1};
+    const Matrix c = {z, dnnl_f32, x->rows, n, ldz, 1};
+    return product(&a, &b, &c, FALSE, error);
 }
 
-static gboolean backward_bfloat16(const RmilFeatures *x, const float *z, int64_t ldz, int64_t n, gboolean add, float *g,
-                                  RmilArena *arena, GError **error) {
-    uint16_t *narrow = narrowed(z, ldz, x->rows, n, arena, error);
-    float *sum = add && narrow ? rmil_arena_floats(arena, n * x->dim, error) : g;
-    if (!narrow || !sum) return FALSE;
-    Matrix a = {narrow, dnnl_bf16, n, x->rows, 1, n};
-    Matrix b = {(void *)x->data, dnnl_bf16, x->rows, x->dim, x->dim, 1};
-    Matrix c = {sum, dnnl_f32, n, x->dim, x->dim, 1};
-    if (!product(&a, &b, &c, error)) return FALSE;
-    for (int64_t i = 0; add && i < n * x->dim; i++) g[i] += sum[i];
-    return TRUE;
+gboolean rmil_features_backward_native(const RmilFeatures *x, const uint16_t *z, int64_t n, gboolean add, float *g, GError **error) {
+    const Matrix a = {(void *)z, dnnl_bf16, n, x->rows, 1, n};
+    const Matrix b = {(void *)x->data, dnnl_bf16, x->rows, x->dim, x->dim, 1};
+    const Matrix c = {g, dnnl_f32, n, x->dim, x->dim, 1};
+    return product(&a, &b, &c, add, error);
 }
 
 /* -- features in either precision ------------------------------------------------------------------------------------------ */
@@ -182,38 +193,46 @@ static gboolean by_panels(const RmilFeatures *x, const float *wt, float *z, int6
     return panel != NULL;
 }
 
-float *rmil_transposed(const float *w, int64_t n, int64_t dim, RmilArena *arena, GError **error) {
+gboolean rmil_transpose(const float *w, int64_t n, int64_t dim, RmilPrecision precision, RmilArena *arena, RmilTransposed *wt,
+                        GError **error) {
     enum { TILE = 32 };
     const int64_t ld = rmil_row_stride(n);
-    float *wt = rmil_arena_floats(arena, ld * dim, error);
-    for (int64_t i = 0; wt && i < n; i += TILE)
+    float *wide = rmil_arena_floats(arena, ld * dim, error);
+    for (int64_t i = 0; wide && i < n; i += TILE)
         for (int64_t j = 0; j < dim; j++)
-            for (int64_t r = i; r < MIN(i + TILE, n); r++) wt[j * ld + r] = w[r * dim + j];
-    return wt;
+            for (int64_t r = i; r < MIN(i + TILE, n); r++) wide[j * ld + r] = w[r * dim + j];
+    *wt = (RmilTransposed){.wide = wide};
+    if (wide && rmil_features_native(precision)) *wt = (RmilTransposed){.narrow = narrowed(wide, ld, dim, n, arena, error)};
+    return wt->wide || wt->narrow;
 }
 
-gboolean rmil_features_forward(const RmilFeatures *x, const float *wt, int64_t n, float *z, int64_t ldz, RmilArena *arena,
+gboolean rmil_features_forward(const RmilFeatures *x, const RmilTransposed *wt, int64_t n, float *z, int64_t ldz, RmilArena *arena,
                                GError **error) {
     const int64_t d = x->dim;
+    if (wt->narrow) return forward_native(x, wt->narrow, n, z, ldz, error);
     if (x->precision == RMIL_FLOAT32)
-        return rmil_gemm(FALSE, FALSE, x->rows, n, d, 1, x->data, d, wt, rmil_row_stride(n), 0, z, ldz, error);
+        return rmil_gemm(FALSE, FALSE, x->rows, n, d, 1, x->data, d, wt->wide, rmil_row_stride(n), 0, z, ldz, error);
     RmilArenaMark mark = rmil_arena_mark(arena);
-    gboolean done = rmil_gemm_bfloat16() ? forward_bfloat16(x, wt, n, z, ldz, arena, error)
-                                         : by_panels(x, wt, z, ldz, n, TRUE, FALSE, NULL, arena, error);
+    gboolean done = by_panels(x, wt->wide, z, ldz, n, TRUE, FALSE, NULL, arena, error);
     rmil_arena_release(arena, mark);
     return done;
+}
+
+static gboolean backward_narrowed(const RmilFeatures *x, const float *z, int64_t ldz, int64_t n, gboolean add, float *g,
+                                  RmilArena *arena, GError **error) {
+    const uint16_t *narrow = narrowed(z, ldz, x->rows, n, arena, error);
+    return narrow && rmil_features_backward_native(x, narrow, n, add, g, error);
 }
 
 gboolean rmil_features_backward(const RmilFeatures *x, const float *z, int64_t ldz, int64_t n, gboolean add, float *g,
                                 RmilArena *arena, GError **error) {
     const int64_t d = x->dim;
-    const gboolean narrow = x->precision == RMIL_BFLOAT16;
     /* few columns of Z do not hide the wait; with many the copy does not pay */
-    if (!narrow && !(rows_collide(d) && n <= 256 && x->rows > 1))
+    if (x->precision == RMIL_FLOAT32 && !(rows_collide(d) && n <= 256 && x->rows > 1))
         return rmil_gemm(TRUE, FALSE, n, d, x->rows, 1, z, ldz, x->data, d, add ? 1 : 0, g, d, error);
     RmilArenaMark mark = rmil_arena_mark(arena);
-    gboolean done = narrow && rmil_gemm_bfloat16() ? backward_bfloat16(x, z, ldz, n, add, g, arena, error)
-                                         : by_panels(x, NULL, (float *)z, ldz, n, FALSE, add, g, arena, error);
+    gboolean done = rmil_features_native(x->precision) ? backward_narrowed(x, z, ldz, n, add, g, arena, error)
+                                                       : by_panels(x, NULL, (float *)z, ldz, n, FALSE, add, g, arena, error);
     rmil_arena_release(arena, mark);
     return done;
 }

@@ -29,20 +29,35 @@ static inline RmilFeatures rmil_features_of(const RmilBag *bag, int64_t first, i
  * start in the same few sets of the cache, and products with them take up to half as long again. */
 static inline int64_t rmil_row_stride(int64_t n) { return n % 128 == 0 ? n + 16 : n; }
 
-/* Wᵀ (dim × n, rmil_row_stride(n) floats from row to row) of W (n × dim), in the arena: what rmil_features_forward takes, once
- * per bag; NULL on failure. Products are a tenth faster with it than with W. */
-float *rmil_transposed(const float *w, int64_t n, int64_t dim, RmilArena *arena, GError **error);
-/* Z (rows × n, ldz floats from row to row) = X Wᵀ with Wᵀ as rmil_transposed gives it. bfloat16 X: on processors that multiply
- * bfloat16, W is rounded to bfloat16 and products are summed in float32; elsewhere X is widened block by block. The arena
- * holds the panels. */
-gboolean rmil_features_forward(const RmilFeatures *x, const float *wt, int64_t n, float *z, int64_t ldz, RmilArena *arena,
+/* Whether products of bfloat16 numbers run natively here. */
+gboolean rmil_gemm_bfloat16(void);
+/* Whether products with features of this precision are such: then the other factor is rounded to bfloat16, and they are summed
+ * in float32. Elsewhere bfloat16 features are widened block by block. */
+static inline gboolean rmil_features_native(RmilPrecision precision) {
+    return precision == RMIL_BFLOAT16 && rmil_gemm_bfloat16();
+}
+/* Rows of features to take at once: `rows`, more in native products, which put the other factor in their own order every time. */
+static inline int64_t rmil_features_block(const RmilBag *bag, int64_t rows) {
+    return rmil_features_native(bag->precision) ? 2048 : rows;
+}
+
+/* Wᵀ (dim × n) of W (n × dim): what rmil_features_forward takes, once per bag. Products are a tenth faster with it than with W. */
+typedef struct {
+    const float *wide;      /* rmil_row_stride(n) floats from row to row */
+    const uint16_t *narrow; /* for native products, dense; wide is NULL then */
+} RmilTransposed;
+
+/* In the arena, for features of the given precision. */
+gboolean rmil_transpose(const float *w, int64_t n, int64_t dim, RmilPrecision precision, RmilArena *arena, RmilTransposed *wt,
+                        GError **error);
+/* Z (rows × n, ldz floats from row to row) = X Wᵀ. The arena holds the panels. */
+gboolean rmil_features_forward(const RmilFeatures *x, const RmilTransposed *wt, int64_t n, float *z, int64_t ldz, RmilArena *arena,
                                GError **error);
 /* G (n × dim, dense) = Zᵀ X + (add ? G : 0) with Z rows × n, ldz floats from row to row. */
 gboolean rmil_features_backward(const RmilFeatures *x, const float *z, int64_t ldz, int64_t n, gboolean add, float *g,
                                 RmilArena *arena, GError **error);
-
-/* Whether products of bfloat16 numbers run natively here. */
-gboolean rmil_gemm_bfloat16(void);
+/* The same natively, with Z in bfloat16, dense. */
+gboolean rmil_features_backward_native(const RmilFeatures *x, const uint16_t *z, int64_t n, gboolean add, float *g, GError **error);
 
 /* y[i] = x[i] as bfloat16, rounded to nearest even, and back. */
 void rmil_to_bfloat16(const float *x, int64_t n, uint16_t *y);

@@ -234,11 +234,12 @@ static gboolean forward(Work *w, RmilOutcome *outcome, RmilArena *arena, GError 
     const int norm = patch_norm(step->config);
     RmilBlockCache *caches = rmil_arena_take(arena, step->config->patch_depth, sizeof *caches, error);
     if (!caches) return FALSE;
-    const float *wt = rmil_transposed(rmil_step_parameter(step, PROJ), d, step->config->dim, arena, error);
-    if (!wt) return FALSE;
-    for (int64_t i = 0; i < k; i += ROWS) {
-        RmilFeatures x = rmil_features_of(step->bag, i, MIN(ROWS, k - i));
-        if (!rmil_features_forward(&x, wt, d, w->projected + i * d, d, arena, error)) return FALSE;
+    const int64_t block = rmil_features_block(step->bag, ROWS);
+    RmilTransposed wt;
+    if (!rmil_transpose(rmil_step_parameter(step, PROJ), d, step->config->dim, step->bag->precision, arena, &wt, error)) return FALSE;
+    for (int64_t i = 0; i < k; i += block) {
+        RmilFeatures x = rmil_features_of(step->bag, i, MIN(block, k - i));
+        if (!rmil_features_forward(&x, &wt, d, w->projected + i * d, d, arena, error)) return FALSE;
     }
     for (int64_t c = 0; c < w->chunks; c++)
         if (!forward_chunk(w, c, caches, error)) return FALSE;
@@ -330,8 +331,9 @@ static gboolean backward(Work *w, double slope, float *ds, RmilArena *arena, GEr
                             rmil_step_gradient(step, norm), rmil_step_gradient(step, norm + 1));
     for (int64_t c = 0; c < w->chunks; c++)
         if (!backward_chunk(w, c, dcls + c * w->per_chunk * d, caches, dx, dx + tokens * d, error)) return FALSE;
-    for (int64_t i = 0; i < k; i += ROWS) {
-        RmilFeatures x = rmil_features_of(step->bag, i, MIN(ROWS, k - i));
+    const int64_t block = rmil_features_block(step->bag, ROWS);
+    for (int64_t i = 0; i < k; i += block) {
+        RmilFeatures x = rmil_features_of(step->bag, i, MIN(block, k - i));
         if (!rmil_features_backward(&x, w->projected + i * d, d, d, i > 0, rmil_step_gradient(step, PROJ), arena, error))
             return FALSE;
     }

@@ -131,34 +131,45 @@ static gboolean by_tables(const RmilFeatures *x, const float *r, int64_t n, cons
 }
 
 /* -- by a matrix product --------------------------------------------------------------------------------------------------- */
-#define ROWS 1024
+#define ROWS 2048
 
-/* dz (rows × n) += 1[R > 0] ∘ weight scaleᵀ */
-RMIL_CLONES static void add_term(const float *r, int64_t rows, int64_t n, const float *weight, const float *scale, float *dz) {
-    for (int64_t k = 0; k < rows; k++) {
-        const float *row = r + k * n, w = weight[k];
-        float *out = dz + k * n;
+/* out += 1[row > 0] ∘ weight scale */
+RMIL_CLONES static void add_term(const float *row, int64_t n, float weight, const float *scale, float *out) {
 #pragma omp simd
-        for (int64_t i = 0; i < n; i++) out[i] += row[i] > 0.0f ? w * scale[i] : 0.0f;
+    for (int64_t i = 0; i < n; i++) out[i] += row[i] > 0.0f ? weight * scale[i] : 0.0f;
+}
+
+/* dZ of the rows from `first` on: into `narrow` where there is one, row by row by way of the one row `dz`, else into `dz`. */
+static void form(const float *r, int64_t first, int64_t rows, int64_t n, const RmilMaskedTerm *terms, int count, float *dz,
+                 uint16_t *narrow) {
+    for (int64_t k = first; k < first + rows; k++) {
+        memset(dz, 0, (size_t)n * sizeof *dz);
+        for (int t = 0; t < count; t++) add_term(r + k * n, n, terms[t].weight[k], terms[t].scale, dz);
+        if (!narrow) dz += n;
+        else rmil_to_bfloat16(dz, n, narrow + (k - first) * n);
     }
 }
 
 static gboolean by_product(const RmilFeatures *x, const float *r, int64_t n, const RmilMaskedTerm *terms, int count,
                            float *g, RmilArena *arena, GError **error) {
-    float *dz = rmil_arena_floats(arena, MIN(x->rows, ROWS) * n, error);
-    if (!dz) return FALSE;
-    for (int64_t i = 0; i < x->rows; i += ROWS) {
-        const RmilFeatures part = rmil_features_part(x, i, MIN(ROWS, x->rows - i));
-        memset(dz, 0, (size_t)(part.rows * n) * sizeof *dz);
-        for (int t = 0; t < count; t++) add_term(r + i * n, part.rows, n, terms[t].weight + i, terms[t].scale, dz);
-        if (!rmil_features_backward(&part, dz, n, n, i > 0, g, arena, error)) return FALSE;
+    const gboolean native = rmil_features_native(x->precision);
+    const int64_t block = MIN(x->rows, ROWS);
+    float *dz = rmil_arena_floats(arena, native ? n : block * n, error);
+    uint16_t *narrow = native && dz ? rmil_arena_take(arena, block * n, sizeof *narrow, error) : NULL;
+    if (!dz || (native && !narrow)) return FALSE;
+    for (int64_t i = 0; i < x->rows; i += block) {
+        const RmilFeatures part = rmil_features_part(x, i, MIN(block, x->rows - i));
+        form(r, i, part.rows, n, terms, count, dz, narrow);
+        if (!(native ? rmil_features_backward_native(&part, narrow, n, i > 0, g, error)
+                     : rmil_features_backward(&part, dz, n, n, i > 0, g, arena, error)))
+            return FALSE;
     }
     return TRUE;
 }
 
 gboolean rmil_masked_backward(const RmilFeatures *x, const float *r, int64_t n, const RmilMaskedTerm *terms, int count,
                               float *g, RmilArena *arena, GError **error) {
-    const gboolean product = n < FEW || (x->precision == RMIL_BFLOAT16 && rmil_gemm_bfloat16());
+    const gboolean product = n < FEW || rmil_features_native(x->precision);
     RmilArenaMark mark = rmil_arena_mark(arena);
     gboolean done = (product ? by_product : by_tables)(x, r, n, terms, count, g, arena, error);
     rmil_arena_release(arena, mark);

@@ -1,6 +1,7 @@
-/* anchors DIR [--methods a,b] [--splits 12,36] [--threads N] [--bfloat16] [--margin M] [--shift N]: trains every method on the fixed splits of a
- * folder of bags (cohort.csv, splits_N.csv, anchors.csv with the AUROC that the released PyTorch code reaches, if any) and
- * prints the mean test AUROC beside the anchor's, with the standard error of the mean difference over the splits. */
+/* anchors DIR [--methods a,b] [--splits 12,36] [--threads N] [--bfloat16] [--margin M] [--shift N] [--region N]: trains every
+ * method on the fixed splits of a folder of bags (cohort.csv, splits_N.csv, anchors.csv with the AUROC that the released PyTorch
+ * code reaches, if any) and prints the mean test AUROC beside the anchor's, with the standard error of the mean difference over
+ * the splits. */
 #include "rankmil/mil.h"
 
 #include <math.h>
@@ -32,6 +33,7 @@ typedef struct {
     RmilTable *splits[2];
     const char *sizes[2];
     double margin;
+    int region; /* rows and columns of HIPT's regions, 0: the paper's */
 } Anchors;
 
 static gboolean fail(GError *error) {
@@ -72,6 +74,7 @@ static gboolean train(int64_t index, int worker, gpointer user, GError **error) 
     protocol.threads = 1;
     if (!rmil_model_config_init(&config, methods[run->method].model, methods[run->method].guide, error)) return FALSE;
     config.margin = a->margin;
+    if (a->region > 0) config.region_rows = config.region_columns = a->region;
     g_autoptr(GArray) history = g_array_new(FALSE, FALSE, sizeof(RmilEpoch));
     g_autoptr(RmilModel) model = rmil_train(&config, &protocol, a->bags, a->labels, sets, counts[0], sets + n, counts[1],
                                             NULL, history, NULL, error);
@@ -114,7 +117,7 @@ static void print(const Run *runs, guint count) {
 
 int main(int argc, char **argv) {
     g_autofree char *only = NULL, *sizes = NULL;
-    int threads = 0, shift = 0;
+    int threads = 0, shift = 0, region = 0;
     double margin = 1;
     gboolean bfloat16 = FALSE;
     const GOptionEntry entries[] = {{"methods", 0, 0, G_OPTION_ARG_STRING, &only, "methods, separated by commas", "LIST"},
@@ -122,6 +125,7 @@ int main(int argc, char **argv) {
                                     {"threads", 0, 0, G_OPTION_ARG_INT, &threads, "runs at once", "N"},
                                     {"margin", 0, 0, G_OPTION_ARG_DOUBLE, &margin, "of the rank loss", "M"},
                                     {"shift", 0, 0, G_OPTION_ARG_INT, &shift, "added to every seed, the splits kept", "N"},
+                                    {"region", 0, 0, G_OPTION_ARG_INT, &region, "rows and columns of HIPT's regions", "N"},
                                     {"bfloat16", 0, 0, G_OPTION_ARG_NONE, &bfloat16, "features in bfloat16", NULL},
                                     {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL}};
     g_autoptr(GOptionContext) context = g_option_context_new("DIR");
@@ -144,7 +148,7 @@ int main(int argc, char **argv) {
                                 RMIL_BAG_ALL, &error);
         if (!bags[i]) return fail(error) + 1;
     }
-    Anchors a = {.cohort = cohort, .bags = bags, .labels = labels, .margin = margin};
+    Anchors a = {.cohort = cohort, .bags = bags, .labels = labels, .margin = margin, .region = region};
     g_autoptr(GArray) runs = g_array_new(FALSE, FALSE, sizeof(Run));
     for (int s = 0; s < 2 && size_list[s]; s++) {
         g_autofree char *name = g_strdup_printf("splits_%s.csv", size_list[s]), *path = g_build_filename(argv[1], name, NULL);
