@@ -11,7 +11,7 @@ G_BEGIN_DECLS
 /* Every option by its name on the command line and in study plans. Numbers that are not set take the model's default. */
 typedef struct {
     double threshold, sigma, margin, lambda, learning_rate, weight_decay, dropout, test_share, val_share, clam_bag_weight;
-    int64_t rank_sample, epochs, patience, warmup, group, hidden, attention_dim, clam_k;
+    int64_t rank_sample, epochs, patience, warmup, group, hidden, attention_dim, clam_k, region_size, patch_depth, region_depth, heads;
     char *sampler, *precision, *memory, *splits; /* owned */
 } RmilTrainOptions;
 

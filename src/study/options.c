@@ -30,6 +30,10 @@ static const RmilTrainOption table[] = {
     OPTION("attention-dim", WHOLE, METHOD, attention_dim, "width of the attention layer (default: the paper's)", "N"),
     OPTION("clam-k", WHOLE, METHOD, clam_k, "CLAM: patches of highest and of lowest attention (default: 8)", "N"),
     OPTION("clam-bag-weight", NUMBER, METHOD, clam_bag_weight, "CLAM: weight of the slide loss (default: 0.7)", "X"),
+    OPTION("region-size", WHOLE, METHOD, region_size, "HIPT: regions of N × N tiles (default: 16)", "N"),
+    OPTION("patch-depth", WHOLE, METHOD, patch_depth, "HIPT: blocks over the tiles of a region (default: 4)", "N"),
+    OPTION("region-depth", WHOLE, METHOD, region_depth, "HIPT: blocks over the regions (default: 2)", "N"),
+    OPTION("heads", WHOLE, METHOD, heads, "HIPT: heads of a block, dividing the hidden layer's width (default: 3)", "N"),
     OPTION("precision", WORD, DATA, precision, "of the features: float32 (default) or bfloat16", "NAME"),
     OPTION("memory", WORD, MACHINE, memory,
            "budget for features in memory, e.g. 4G; more lies in mapped files (default: all in memory)", "SIZE"),
@@ -56,7 +60,8 @@ void rmil_train_options_init(RmilTrainOptions *options) {
     rmil_split_options_init(&split);
     *options = (RmilTrainOptions){.threshold = UNSET, .sigma = UNSET, .margin = NAN, .lambda = UNSET, .dropout = UNSET,
                                   .rank_sample = UNSET_WHOLE, .hidden = UNSET_WHOLE, .attention_dim = UNSET_WHOLE,
-                                  .clam_k = UNSET_WHOLE, .clam_bag_weight = UNSET,
+                                  .clam_k = UNSET_WHOLE, .clam_bag_weight = UNSET, .region_size = UNSET_WHOLE,
+                                  .patch_depth = UNSET_WHOLE, .region_depth = UNSET_WHOLE, .heads = UNSET_WHOLE,
                                   .learning_rate = train.learning_rate, .weight_decay = train.weight_decay,
                                   .epochs = train.epochs, .patience = train.patience, .warmup = train.warmup,
                                   .group = train.group, .test_share = split.test, .val_share = split.val};
@@ -119,6 +124,10 @@ gboolean rmil_train_options_configure(const RmilTrainOptions *o, const RmilTrain
     if (o->attention_dim != UNSET_WHOLE) model->attention_dim = o->attention_dim;
     if (o->clam_k != UNSET_WHOLE) model->clam_k = o->clam_k;
     if (o->clam_bag_weight != UNSET) model->clam_bag_weight = o->clam_bag_weight;
+    if (o->region_size != UNSET_WHOLE) model->region_rows = model->region_columns = o->region_size;
+    if (o->patch_depth != UNSET_WHOLE) model->patch_depth = o->patch_depth;
+    if (o->region_depth != UNSET_WHOLE) model->region_depth = o->region_depth;
+    if (o->heads != UNSET_WHOLE) model->heads = o->heads;
     rmil_train_config_init(train);
     train->learning_rate = o->learning_rate;
     train->weight_decay = o->weight_decay;

@@ -1,3 +1,4 @@
+#include "mil/modelfile.h"
 #include "study/plan.h"
 #include "support.h"
 
@@ -172,6 +173,37 @@ static void test_columns(void) {
     test_error(&error, RMIL_ERROR_DATA, "ends in the seed 6");
 }
 
+/* Model's and protocol's numbers of rank induction, as text. */
+static char *configured(const RmilTrainOptions *options) {
+    RmilModelConfig model;
+    RmilTrainConfig train;
+    GError *error = NULL;
+    g_assert_true(rmil_train_options_configure(options, rmil_method_find("rank", NULL), &model, &train, &error));
+    g_assert_no_error(error);
+    g_auto(GStrv) numbers = rmil_model_config_text(&model);
+    g_autofree char *joined = g_strjoinv(" ", numbers);
+    return g_strdup_printf("%s %g %g %d %d %d %d %d", joined, train.learning_rate, train.weight_decay, (int)train.epochs,
+                           (int)train.patience, (int)train.warmup, (int)train.group, train.balanced);
+}
+
+/* Every setting of a method reaches its training, each its own number alone. */
+static void test_options(void) {
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    gsize count, methods = 0;
+    const RmilTrainOption *table = rmil_train_option_table(&count);
+    for (gsize i = 0; i <= count; i++) { /* the last time nothing is set */
+        RmilTrainOptions options;
+        rmil_train_options_init(&options);
+        if (i < count && table[i].scope != RMIL_SCOPE_METHOD) continue;
+        const char *text = i == count ? NULL : table[i].type == RMIL_OPTION_WORD ? "shuffle" : table[i].type == RMIL_OPTION_WHOLE ? "77" : "0.123";
+        if (text) g_assert_true(rmil_train_options_set(&options, table[i].name, text, NULL));
+        g_assert_true(g_hash_table_add(seen, configured(&options)));
+        rmil_train_options_clear(&options);
+        methods++;
+    }
+    g_assert_cmpuint(methods, >, 20);
+}
+
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/plan/read", test_read);
@@ -180,5 +212,6 @@ int main(int argc, char **argv) {
     g_test_add_func("/plan/wrong", test_wrong);
     g_test_add_func("/plan/shipped", test_shipped);
     g_test_add_func("/plan/columns", test_columns);
+    g_test_add_func("/plan/options", test_options);
     return g_test_run();
 }
