@@ -93,7 +93,7 @@ static gboolean forward(const RmilStep *step, Work *w, RmilArena *arena, RmilOut
     const float *w2 = rmil_step_parameter(step, W2), *b2 = rmil_step_parameter(step, B2);
     const float *wa = rmil_step_parameter(step, WA), *wc = rmil_step_parameter(step, WC);
     float *vectors = rmil_arena_floats(arena, 3 * n, error), *columns = rmil_arena_floats(arena, 4 * k, error);
-    const int64_t block = rmil_features_block(step->bag, ROWS);
+    const int64_t block = rmil_features_block(step->bag->precision, ROWS);
     const int64_t kept = step->gradient ? k : MIN(k, block); /* without a way back one block of R is enough */
     w->r = rmil_arena_floats(arena, kept * n, error);
     if (!vectors || !columns || !w->r) return FALSE;

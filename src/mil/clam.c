@@ -70,7 +70,7 @@ typedef struct {
 static gboolean take(const RmilStep *step, Work *w, RmilArena *arena, GError **error) {
     const int64_t k = step->bag->count, n = step->config->hidden, m = step->config->attention_dim;
     w->classes = branches(step->config);
-    w->block = rmil_features_block(step->bag, ROWS);
+    w->block = rmil_features_block(step->bag->precision, ROWS);
     float *columns = rmil_arena_floats(arena, 3 * w->classes * k, error);
     w->ldh = rmil_row_stride(n), w->ldu = rmil_row_stride(2 * m);
     w->h = rmil_arena_floats(arena, k * w->ldh, error);

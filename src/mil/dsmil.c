@@ -96,7 +96,7 @@ static gboolean forward(const RmilStep *step, Work *w, RmilArena *arena, RmilOut
     float shift = (float)(rmil_dot(b2, wi, d) + (double)rmil_step_parameter(step, BI)[0]);
     RmilTransposed wt;
     if (!rmil_transpose(rmil_step_parameter(step, W1), n, d, step->bag->precision, arena, &wt, error)) return FALSE;
-    const int64_t block = rmil_features_block(step->bag, ROWS);
+    const int64_t block = rmil_features_block(step->bag->precision, ROWS);
     for (int64_t i = 0; i < k; i += block) {
         RmilFeatures x = rmil_features_of(step->bag, i, MIN(block, k - i));
         float *r = w->r + i * n;

@@ -37,8 +37,8 @@ static inline gboolean rmil_features_native(RmilPrecision precision) {
     return precision == RMIL_BFLOAT16 && rmil_gemm_bfloat16();
 }
 /* Rows of features to take at once: `rows`, more in native products, which put the other factor in their own order every time. */
-static inline int64_t rmil_features_block(const RmilBag *bag, int64_t rows) {
-    return rmil_features_native(bag->precision) ? 2048 : rows;
+static inline int64_t rmil_features_block(RmilPrecision precision, int64_t rows) {
+    return rmil_features_native(precision) ? 2048 : rows;
 }
 
 /* Wᵀ (dim × n) of W (n × dim): what rmil_features_forward takes, once per bag. Products are a tenth faster with it than with W. */

@@ -234,7 +234,7 @@ static gboolean forward(Work *w, RmilOutcome *outcome, RmilArena *arena, GError 
     const int norm = patch_norm(step->config);
     RmilBlockCache *caches = rmil_arena_take(arena, step->config->patch_depth, sizeof *caches, error);
     if (!caches) return FALSE;
-    const int64_t block = rmil_features_block(step->bag, ROWS);
+    const int64_t block = rmil_features_block(step->bag->precision, ROWS);
     RmilTransposed wt;
     if (!rmil_transpose(rmil_step_parameter(step, PROJ), d, step->config->dim, step->bag->precision, arena, &wt, error)) return FALSE;
     for (int64_t i = 0; i < k; i += block) {
@@ -331,7 +331,7 @@ static gboolean backward(Work *w, double slope, float *ds, RmilArena *arena, GEr
                             rmil_step_gradient(step, norm), rmil_step_gradient(step, norm + 1));
     for (int64_t c = 0; c < w->chunks; c++)
         if (!backward_chunk(w, c, dcls + c * w->per_chunk * d, caches, dx, dx + tokens * d, error)) return FALSE;
-    const int64_t block = rmil_features_block(step->bag, ROWS);
+    const int64_t block = rmil_features_block(step->bag->precision, ROWS);
     for (int64_t i = 0; i < k; i += block) {
         RmilFeatures x = rmil_features_of(step->bag, i, MIN(block, k - i));
         if (!rmil_features_backward(&x, w->projected + i * d, d, d, i > 0, rmil_step_gradient(step, PROJ), arena, error))

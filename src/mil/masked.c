@@ -131,7 +131,7 @@ static gboolean by_tables(const RmilFeatures *x, const float *r, int64_t n, cons
 }
 
 /* -- by a matrix product --------------------------------------------------------------------------------------------------- */
-#define ROWS 2048
+#define ROWS 1024
 
 /* out += 1[row > 0] ∘ weight scale */
 RMIL_CLONES static void add_term(const float *row, int64_t n, float weight, const float *scale, float *out) {
@@ -153,7 +153,7 @@ static void form(const float *r, int64_t first, int64_t rows, int64_t n, const R
 static gboolean by_product(const RmilFeatures *x, const float *r, int64_t n, const RmilMaskedTerm *terms, int count,
                            float *g, RmilArena *arena, GError **error) {
     const gboolean native = rmil_features_native(x->precision);
-    const int64_t block = MIN(x->rows, ROWS);
+    const int64_t block = MIN(x->rows, rmil_features_block(x->precision, ROWS));
     float *dz = rmil_arena_floats(arena, native ? n : block * n, error);
     uint16_t *narrow = native && dz ? rmil_arena_take(arena, block * n, sizeof *narrow, error) : NULL;
     if (!dz || (native && !narrow)) return FALSE;

@@ -6,9 +6,8 @@
 #include <math.h>
 #include <string.h>
 
-/* −2 and −1: "the model's default", where every number a user may give is allowed. */
-#define UNSET (-2.0)
-#define UNSET_WHOLE (-1)
+/* "The model's default": what nobody can give. Whole numbers; others are NaN. */
+#define UNSET G_MININT64
 
 #define OPTION(name, type, scope, field, help, unit) {name, RMIL_OPTION_##type, RMIL_SCOPE_##scope, offsetof(RmilTrainOptions, field), help, unit}
 
@@ -58,10 +57,10 @@ void rmil_train_options_init(RmilTrainOptions *options) {
     RmilSplitOptions split;
     rmil_train_config_init(&train);
     rmil_split_options_init(&split);
-    *options = (RmilTrainOptions){.threshold = UNSET, .sigma = UNSET, .margin = NAN, .lambda = UNSET, .dropout = UNSET,
-                                  .rank_sample = UNSET_WHOLE, .hidden = UNSET_WHOLE, .attention_dim = UNSET_WHOLE,
-                                  .clam_k = UNSET_WHOLE, .clam_bag_weight = UNSET, .region_size = UNSET_WHOLE,
-                                  .patch_depth = UNSET_WHOLE, .region_depth = UNSET_WHOLE, .heads = UNSET_WHOLE,
+    *options = (RmilTrainOptions){.threshold = NAN, .sigma = NAN, .margin = NAN, .lambda = NAN, .dropout = NAN,
+                                  .rank_sample = UNSET, .hidden = UNSET, .attention_dim = UNSET,
+                                  .clam_k = UNSET, .clam_bag_weight = NAN, .region_size = UNSET,
+                                  .patch_depth = UNSET, .region_depth = UNSET, .heads = UNSET,
                                   .learning_rate = train.learning_rate, .weight_decay = train.weight_decay,
                                   .epochs = train.epochs, .patience = train.patience, .warmup = train.warmup,
                                   .group = train.group, .test_share = split.test, .val_share = split.val};
@@ -114,20 +113,20 @@ gboolean rmil_train_options_configure(const RmilTrainOptions *o, const RmilTrain
                                       GError **error) {
     const char *sampler = o->sampler ? o->sampler : "balanced", *precision = o->precision ? o->precision : "float32";
     if (!rmil_model_config_init(model, method->model, method->guide, error)) return FALSE;
-    if (o->threshold != UNSET) model->threshold = o->threshold;
-    if (o->sigma != UNSET) model->sigma = o->sigma;
+    if (!isnan(o->threshold)) model->threshold = o->threshold;
+    if (!isnan(o->sigma)) model->sigma = o->sigma;
     if (!isnan(o->margin)) model->margin = o->margin;
-    if (o->lambda != UNSET) model->lambda = o->lambda;
-    if (o->dropout != UNSET) model->dropout = o->dropout;
-    if (o->rank_sample != UNSET_WHOLE) model->rank_sample = o->rank_sample;
-    if (o->hidden != UNSET_WHOLE) model->hidden = o->hidden;
-    if (o->attention_dim != UNSET_WHOLE) model->attention_dim = o->attention_dim;
-    if (o->clam_k != UNSET_WHOLE) model->clam_k = o->clam_k;
-    if (o->clam_bag_weight != UNSET) model->clam_bag_weight = o->clam_bag_weight;
-    if (o->region_size != UNSET_WHOLE) model->region_rows = model->region_columns = o->region_size;
-    if (o->patch_depth != UNSET_WHOLE) model->patch_depth = o->patch_depth;
-    if (o->region_depth != UNSET_WHOLE) model->region_depth = o->region_depth;
-    if (o->heads != UNSET_WHOLE) model->heads = o->heads;
+    if (!isnan(o->lambda)) model->lambda = o->lambda;
+    if (!isnan(o->dropout)) model->dropout = o->dropout;
+    if (o->rank_sample != UNSET) model->rank_sample = o->rank_sample;
+    if (o->hidden != UNSET) model->hidden = o->hidden;
+    if (o->attention_dim != UNSET) model->attention_dim = o->attention_dim;
+    if (o->clam_k != UNSET) model->clam_k = o->clam_k;
+    if (!isnan(o->clam_bag_weight)) model->clam_bag_weight = o->clam_bag_weight;
+    if (o->region_size != UNSET) model->region_rows = model->region_columns = o->region_size;
+    if (o->patch_depth != UNSET) model->patch_depth = o->patch_depth;
+    if (o->region_depth != UNSET) model->region_depth = o->region_depth;
+    if (o->heads != UNSET) model->heads = o->heads;
     rmil_train_config_init(train);
     train->learning_rate = o->learning_rate;
     train->weight_decay = o->weight_decay;

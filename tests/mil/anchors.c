@@ -1,4 +1,4 @@
-/* anchors DIR [--methods a,b] [--splits 12,36] [--threads N] [--bfloat16] [--margin M] [--shift N] [--region N]: trains every
+/* anchors DIR [--methods a,b] [--splits 12,36] [--threads N] [--bfloat16] [--margin M] [--shift N] [--region-size N]: trains every
  * method on the fixed splits of a folder of bags (cohort.csv, splits_N.csv, anchors.csv with the AUROC that the released PyTorch
  * code reaches, if any) and prints the mean test AUROC beside the anchor's, with the standard error of the mean difference over
  * the splits. */
@@ -125,7 +125,7 @@ int main(int argc, char **argv) {
                                     {"threads", 0, 0, G_OPTION_ARG_INT, &threads, "runs at once", "N"},
                                     {"margin", 0, 0, G_OPTION_ARG_DOUBLE, &margin, "of the rank loss", "M"},
                                     {"shift", 0, 0, G_OPTION_ARG_INT, &shift, "added to every seed, the splits kept", "N"},
-                                    {"region", 0, 0, G_OPTION_ARG_INT, &region, "rows and columns of HIPT's regions", "N"},
+                                    {"region-size", 0, 0, G_OPTION_ARG_INT, &region, "rows and columns of HIPT's regions", "N"},
                                     {"bfloat16", 0, 0, G_OPTION_ARG_NONE, &bfloat16, "features in bfloat16", NULL},
                                     {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL}};
     g_autoptr(GOptionContext) context = g_option_context_new("DIR");

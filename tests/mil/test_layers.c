@@ -335,9 +335,13 @@ static void test_masked(void) {
         for (int64_t i = 0; i < n * d; i += rows > 1000 ? 37 : 1) {
             double sum = 0;
             for (int64_t k = 0; k < rows; k++) {
-                float dz = a[k] * u[i / d] + b[k] * v[i / d];
-                if (rmil_features_native(features.precision)) round_to_bfloat16(&dz, 1); /* as native products do */
-                if (r[k * n + i / d] > 0) sum += (double)dz * (double)x[k * d + i % d];
+                double dz = (double)a[k] * (double)u[i / d] + (double)b[k] * (double)v[i / d];
+                if (rmil_features_native(features.precision)) { /* native products round it */
+                    float narrow = a[k] * u[i / d] + b[k] * v[i / d];
+                    round_to_bfloat16(&narrow, 1);
+                    dz = (double)narrow;
+                }
+                if (r[k * n + i / d] > 0) sum += dz * (double)x[k * d + i % d];
             }
             g_assert_cmpfloat_with_epsilon(g[i], sum, 1e-3);
         }
