@@ -15,6 +15,8 @@ typedef struct {
     const char *name;     /* of the subcommand */
     JsonObject *result;   /* printed with --json */
     JsonArray *problems;  /* of {"stage", "id", "message"} */
+    JsonArray *warnings;  /* of strings, each once, in the order in which they came */
+    GHashTable *warned;   /* the same as a set */
     RmilMonitor monitor;
     GMutex lock;
     char *shown;          /* what the progress line shows now */

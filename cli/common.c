@@ -55,8 +55,11 @@ void cli_progress_end(Cli *cli) {
 static void show_warning(gpointer user, const char *message) {
     Cli *cli = user;
     g_mutex_lock(&cli->lock);
-    clear_line(cli);
-    fprintf(stderr, "rankmil: warning: %s\n", message);
+    if (g_hash_table_add(cli->warned, g_strdup(message))) { /* said once, however many stages come across it */
+        json_array_add_string_element(cli->warnings, message);
+        clear_line(cli);
+        fprintf(stderr, "rankmil: warning: %s\n", message);
+    }
     g_mutex_unlock(&cli->lock);
 }
 
@@ -76,6 +79,8 @@ static void free_state(Cli *cli) {
     cli_progress_end(cli);
     json_object_unref(cli->result);
     json_array_unref(cli->problems);
+    json_array_unref(cli->warnings);
+    g_hash_table_unref(cli->warned);
     g_mutex_clear(&cli->lock);
 }
 
@@ -117,6 +122,8 @@ gboolean cli_begin(Cli *cli, int *argc, char ***argv, const CliUsage *usage, con
     json_object_set_string_member(cli->result, "command", cli->name);
     json_object_set_string_member(cli->result, "version", rmil_version());
     cli->problems = json_array_new();
+    cli->warnings = json_array_new();
+    cli->warned = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_mutex_init(&cli->lock);
     cli->monitor = (RmilMonitor){show_progress, show_warning, cli};
     return TRUE;
@@ -127,6 +134,7 @@ int cli_done(Cli *cli) {
     cli_progress_end(cli);
     if (cli->json) {
         json_object_set_array_member(cli->result, "problems", json_array_ref(cli->problems));
+        json_object_set_array_member(cli->result, "warnings", json_array_ref(cli->warnings));
         g_autofree char *text = cli_json_text(cli->result);
         puts(text);
     } else if (status && json_array_get_length(cli->problems) > 1) {
