@@ -26,14 +26,18 @@ static gboolean summarise_localisation(Cli *cli, const char *folder, JsonObject 
         counts[k]++;
     }
     JsonArray *rows = json_array_new();
-    if (used) cli_say(cli, "\nlocalisation over %" G_GINT64_FORMAT " annotated positive slides\n  top %%      IoU     Dice  pointing", counts[0]);
+    if (used) cli_say(cli, "\nlocalisation over %" G_GINT64_FORMAT " annotated positive slides\n  top %%      IoU     Dice  pointing (95 %% interval: Wilson)", counts[0]);
     for (int k = 0; k < used; k++) {
         JsonObject *row = json_object_new();
         cli_json_number(row, "alpha", sums[k][0]);
         for (int i = 1; i < 4; i++) cli_json_number(row, names[i], sums[k][i] / (double)counts[k]);
+        const double pointing = sums[k][3] / (double)counts[k];
+        const RmilInterval interval = rmil_wilson(pointing, counts[k], 0.95);
+        cli_json_number(row, "pointing_low", interval.low);
+        cli_json_number(row, "pointing_high", interval.high);
         json_array_add_object_element(rows, row);
-        cli_say(cli, "  %5g   %.4f   %.4f    %.4f", sums[k][0], sums[k][1] / (double)counts[k], sums[k][2] / (double)counts[k],
-                sums[k][3] / (double)counts[k]);
+        cli_say(cli, "  %5g   %.4f   %.4f    %.4f   %.4f to %.4f", sums[k][0], sums[k][1] / (double)counts[k], sums[k][2] / (double)counts[k],
+                pointing, interval.low, interval.high);
     }
     json_object_set_array_member(out, "localisation", rows);
     return TRUE;

@@ -49,8 +49,10 @@ static void add_row(Cli *cli, JsonObject *out, const char *name, double value, R
     cli_json_number(object, "value", value);
     cli_json_number(object, "low", interval.low);
     cli_json_number(object, "high", interval.high);
+    if (interval.method) json_object_set_string_member(object, "interval", interval.method);
     json_object_set_object_member(out, name, object);
-    cli_say(cli, "%-18s %7.4f   %.4f to %.4f", name, value, interval.low, interval.high);
+    if (interval.method) cli_say(cli, "%-18s %7.4f   %.4f to %.4f  %s", name, value, interval.low, interval.high, interval.method);
+    else cli_say(cli, "%-18s %7.4f   no interval", name, value);
 }
 
 JsonObject *scores_metrics(Cli *cli, const Scores *scores, double cut, int64_t rounds) {
@@ -59,13 +61,13 @@ JsonObject *scores_metrics(Cli *cli, const Scores *scores, double cut, int64_t r
     RmilInterval delong;
     double variance;
     rmil_metrics(scores->labels, scores->scores, scores->count, cut, &m);
-    rmil_bootstrap(scores->labels, scores->scores, scores->count, cut, 0.95, rounds, (uint64_t)cli->seed, &i);
+    rmil_metric_intervals(scores->labels, scores->scores, scores->count, cut, 0.95, rounds, (uint64_t)cli->seed, &i);
     rmil_delong(scores->labels, scores->scores, scores->count, 0.95, &variance, &delong);
     JsonObject *out = json_object_new();
     json_object_set_int_member(out, "positives", m.positives);
     json_object_set_int_member(out, "negatives", m.negatives);
-    cli_say(cli, "%" G_GINT64_FORMAT " positive and %" G_GINT64_FORMAT " negative cases; 95 %% intervals: stratified bootstrap, %" G_GINT64_FORMAT " rounds",
-            m.positives, m.negatives, rounds);
+    cli_say(cli, "%" G_GINT64_FORMAT " positive and %" G_GINT64_FORMAT " negative cases; 95 %% intervals, by whom stands behind them (bootstrap: "
+            "stratified, %" G_GINT64_FORMAT " rounds)", m.positives, m.negatives, rounds);
     add_row(cli, out, "auroc", m.auroc, i.auroc);
     add_row(cli, out, "auroc (DeLong)", m.auroc, delong);
     add_row(cli, out, "auprc", m.auprc, i.auprc);

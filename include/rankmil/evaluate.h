@@ -31,21 +31,33 @@ RMIL_API GArray *rmil_pr_curve(const int *labels, const double *scores, int64_t 
 
 /* -- intervals ------------------------------------------------------------------------------------------------------- */
 typedef struct {
-    double low, high;
+    double low, high;   /* NaN when undefined */
+    const char *method; /* who it is by: "Wilson", "DeLong", "Newcombe", "bootstrap"; static; NULL when undefined */
 } RmilInterval;
-/* Percentile bootstrap, stratified by label (each resample has as many positives and negatives as the data), `rounds`
- * resamples from `seed`, quantiles interpolated linearly; O(n) per round. The same seed gives the same intervals. NaN
- * where the metric is undefined, or when rounds < 1 or confidence is not inside (0, 1). */
+/* Wilson's score interval of a share of n cases (J Am Stat Assoc 1927;22:209): 8 of 8 is 0.676 to 1. share: in [0, 1], also a
+ * mean of shares of the same n cases. Undefined with n < 1. */
+RMIL_API RmilInterval rmil_wilson(double share, int64_t n, double confidence);
+/* Newcombe's interval of an AUROC (Stat Med 2006;25:559, method 5): those values from which the estimate is no further than z
+ * of their own standard errors, by Hanley and McNeil's variance. It has a width where the labels are perfectly separated, too:
+ * with 8 and 8 cases, 1 is 0.756 to 1. Undefined without cases of both labels. */
+RMIL_API RmilInterval rmil_newcombe(double auroc, int64_t positives, int64_t negatives, double confidence);
+/* DeLong's variance of one AUROC and its normal interval, clipped to [0, 1]; O(n log n). Where that variance is 0 (perfectly
+ * separated labels, or all scores equal) or undefined (one case of a label), the interval is Newcombe's. */
+RMIL_API void rmil_delong(const int *labels, const double *scores, int64_t n, double confidence, double *variance,
+                          RmilInterval *interval);
+/* Of every metric. Shares (accuracy, sensitivity, specificity): Wilson's. AUROC, AUPRC and average precision: percentile
+ * bootstrap, stratified by label (each resample has as many positives and negatives as the data), `rounds` resamples from
+ * `seed`, quantiles interpolated linearly; O(n) per round. Where all resamples of them agree the bootstrap knows nothing: then
+ * AUROC has Newcombe's interval, AUPRC and average precision Wilson's with the positives as cases (Boyd, Eng and Page 2013, with
+ * the score interval). The same seed gives the same intervals. Undefined where the metric is, or when rounds < 1 or
+ * confidence is not inside (0, 1). */
 typedef struct {
     RmilInterval auroc, auprc, average_precision, accuracy, sensitivity, specificity;
 } RmilMetricIntervals;
-RMIL_API void rmil_bootstrap(const int *labels, const double *scores, int64_t n, double cut, double confidence,
-                             int64_t rounds, uint64_t seed, RmilMetricIntervals *intervals);
-/* DeLong's variance of one AUROC and its normal interval, clipped to [0, 1]; O(n log n). NaN with fewer than two cases
- * of a label. A perfect ranking has variance 0 and the interval [1, 1]: use the bootstrap or more cases to say more. */
-RMIL_API void rmil_delong(const int *labels, const double *scores, int64_t n, double confidence, double *variance,
-                          RmilInterval *interval);
-/* DeLong's test of two scores of the same cases: z (positive when a ranks better) and two-sided p. Equal rankings: 0, 1. */
+RMIL_API void rmil_metric_intervals(const int *labels, const double *scores, int64_t n, double cut, double confidence,
+                                    int64_t rounds, uint64_t seed, RmilMetricIntervals *intervals);
+/* DeLong's test of two scores of the same cases: z (positive when a ranks better) and two-sided p. Equal rankings: 0, 1.
+ * NaN where the variance is 0 though the AUROCs differ (one perfect, one perfectly reversed): the test has no answer there. */
 RMIL_API void rmil_delong_test(const int *labels, const double *a, const double *b, int64_t n, double *z, double *p);
 
 /* -- significance: SciPy's results --------------------------------------------------------------------------------------- */

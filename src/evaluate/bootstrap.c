@@ -1,4 +1,4 @@
-/* Percentile bootstrap, stratified by label. The cases are sorted once; a resample is only a new count of positives and
+/* Intervals of all metrics; those of the ranking by a percentile bootstrap, stratified by label. The cases are sorted once; a resample is only a new count of positives and
  * negatives per distinct score, drawn in O(n) and evaluated in O(n). */
 #include "evaluate-private.h"
 
@@ -6,12 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { METRICS = 6 };
-
-static void metric_values(const RmilMetrics *m, double values[METRICS]) {
-    const double all[METRICS] = {m->auroc, m->auprc, m->average_precision, m->accuracy, m->sensitivity, m->specificity};
-    memcpy(values, all, sizeof all);
-}
+enum { METRICS = 3 }; /* resampled: AUROC, AUPRC, average precision */
 
 /* Linear interpolation between order statistics, as NumPy's default. */
 static double quantile(const double *sorted, int64_t n, double q) {
@@ -25,43 +20,57 @@ static void draw(RmilRng *rng, const int64_t *groups, int64_t n, int64_t *counts
     for (int64_t i = 0; i < n; i++) counts[groups[rmil_rng_below(rng, n)]]++;
 }
 
-void rmil_bootstrap(const int *labels, const double *scores, int64_t n, double cut, double confidence, int64_t rounds,
-                    uint64_t seed, RmilMetricIntervals *intervals) {
-    RmilInterval *members[METRICS] = {&intervals->auroc,    &intervals->auprc,       &intervals->average_precision,
-                                      &intervals->accuracy, &intervals->sensitivity, &intervals->specificity};
-    for (int m = 0; m < METRICS; m++) *members[m] = (RmilInterval){NAN, NAN};
-    RmilRanking ranking;
-    if (n <= 0 || rounds <= 0 || !(confidence > 0 && confidence < 1)) return;
-    if (!rmil_ranking_init(&ranking, labels, scores, n)) return;
-
+/* METRICS × rounds values, each metric's sorted; NULL: no memory. */
+static double *resamples(const RmilRanking *ranking, const int *labels, int64_t n, int64_t above, int64_t rounds, uint64_t seed) {
     /* The groups of the positives, then those of the negatives; counts likewise. */
-    const int64_t p = ranking.positives, groups = ranking.groups, above = rmil_ranking_above(&ranking, cut);
+    const int64_t p = ranking->positives, groups = ranking->groups;
     int64_t *of_case = rmil_alloc(n, sizeof(int64_t), NULL), *counts = rmil_alloc(groups, 2 * sizeof(int64_t), NULL);
-    double *values = rmil_alloc(rounds, METRICS * sizeof(double), NULL); /* METRICS × rounds */
+    double *values = rmil_alloc(rounds, METRICS * sizeof(double), NULL);
     if (of_case && counts && values) {
-        for (int64_t i = 0, pos = 0, neg = p; i < n; i++) of_case[labels[i] ? pos++ : neg++] = ranking.group[i];
+        for (int64_t i = 0, pos = 0, neg = p; i < n; i++) of_case[labels[i] ? pos++ : neg++] = ranking->group[i];
         for (int64_t round = 0; round < rounds; round++) {
             RmilRng rng;
             RmilMetrics metrics;
-            double one[METRICS];
             rmil_rng_init(&rng, seed, (uint64_t)round);
             memset(counts, 0, 2 * (size_t)groups * sizeof *counts);
             draw(&rng, of_case, p, counts);
             draw(&rng, of_case + p, n - p, counts + groups);
             rmil_ranking_metrics(groups, counts, counts + groups, p, n - p, above, &metrics);
-            metric_values(&metrics, one);
+            const double one[METRICS] = {metrics.auroc, metrics.auprc, metrics.average_precision};
             for (int m = 0; m < METRICS; m++) values[m * rounds + round] = one[m];
         }
-        for (int m = 0; m < METRICS; m++) {
-            double *of_metric = values + m * rounds;
-            if (isnan(of_metric[0])) continue; /* undefined in one resample: undefined in all */
-            qsort(of_metric, (size_t)rounds, sizeof(double), rmil_compare_doubles);
-            *members[m] = (RmilInterval){quantile(of_metric, rounds, 0.5 * (1 - confidence)),
-                                         quantile(of_metric, rounds, 0.5 * (1 + confidence))};
-        }
+        for (int m = 0; m < METRICS; m++) qsort(values + m * rounds, (size_t)rounds, sizeof(double), rmil_compare_doubles);
     }
     rmil_free(of_case);
     rmil_free(counts);
+    return values;
+}
+
+static RmilInterval percentiles(const double *sorted, int64_t rounds, double confidence, RmilInterval degenerate) {
+    if (sorted[0] == sorted[rounds - 1] && rounds > 1) return degenerate;
+    return (RmilInterval){quantile(sorted, rounds, 0.5 * (1 - confidence)), quantile(sorted, rounds, 0.5 * (1 + confidence)),
+                          "bootstrap"};
+}
+
+void rmil_metric_intervals(const int *labels, const double *scores, int64_t n, double cut, double confidence, int64_t rounds,
+                           uint64_t seed, RmilMetricIntervals *out) {
+    const RmilInterval none = rmil_interval_undefined;
+    *out = (RmilMetricIntervals){none, none, none, none, none, none};
+    RmilRanking ranking;
+    RmilMetrics metrics;
+    if (n <= 0 || rounds <= 0 || !(confidence > 0 && confidence < 1)) return;
+    if (!rmil_ranking_init(&ranking, labels, scores, n)) return;
+    const int64_t p = ranking.positives, above = rmil_ranking_above(&ranking, cut);
+    rmil_ranking_metrics(ranking.groups, ranking.pos, ranking.neg, p, n - p, above, &metrics);
+    out->accuracy = rmil_wilson(metrics.accuracy, n, confidence);
+    out->sensitivity = rmil_wilson(metrics.sensitivity, p, confidence);
+    out->specificity = rmil_wilson(metrics.specificity, n - p, confidence);
+    double *values = p > 0 && p < n ? resamples(&ranking, labels, n, above, rounds, seed) : NULL;
+    if (values) {
+        out->auroc = percentiles(values, rounds, confidence, rmil_newcombe(metrics.auroc, p, n - p, confidence));
+        out->auprc = percentiles(values + rounds, rounds, confidence, rmil_wilson(metrics.auprc, p, confidence));
+        out->average_precision = percentiles(values + 2 * rounds, rounds, confidence, rmil_wilson(metrics.average_precision, p, confidence));
+    }
     rmil_free(values);
     rmil_ranking_clear(&ranking);
 }

@@ -49,12 +49,14 @@ void rmil_delong(const int *labels, const double *scores, int64_t n, double conf
     int64_t positives;
     double mean, *values = rmil_alloc(n, sizeof(double), NULL);
     *variance = NAN;
-    *interval = (RmilInterval){NAN, NAN};
+    *interval = rmil_interval_undefined;
     if (values && placements(labels, scores, n, values, &positives)) {
         mean_variance(labels, values, n, positives, &mean, variance);
-        if (!isnan(*variance) && confidence > 0 && confidence < 1) {
+        if (*variance > 0 && confidence > 0 && confidence < 1) {
             double reach = rmil_normal_quantile(0.5 * (1 + confidence)) * sqrt(*variance);
-            *interval = (RmilInterval){MAX(mean - reach, 0), MIN(mean + reach, 1)};
+            *interval = (RmilInterval){MAX(mean - reach, 0), MIN(mean + reach, 1), "DeLong"};
+        } else {
+            *interval = rmil_newcombe(mean, positives, n - positives, confidence);
         }
     }
     rmil_free(values);
@@ -70,7 +72,7 @@ void rmil_delong_test(const int *labels, const double *a, const double *b, int64
         for (int64_t i = 0; i < n; i++) of_a[i] -= of_b[i];
         mean_variance(labels, of_a, n, positives, &difference, &variance);
         if (variance > 0) *z = difference / sqrt(variance);
-        else if (variance == 0) *z = difference == 0 ? 0 : copysign(INFINITY, difference);
+        else if (variance == 0 && difference == 0) *z = 0; /* a difference without variance cannot be judged: no p of 0 */
         if (!isnan(*z)) *p = 2 * rmil_normal_upper(fabs(*z));
     }
     rmil_free(of_a);

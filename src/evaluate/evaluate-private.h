@@ -24,6 +24,8 @@ void rmil_ranking_metrics(int64_t groups, const int64_t *pos, const int64_t *neg
 /* How many of the leading groups have score > cut. */
 int64_t rmil_ranking_above(const RmilRanking *ranking, double cut);
 
+extern const RmilInterval rmil_interval_undefined;
+
 double rmil_normal_upper(double z);        /* P(Z > z) */
 double rmil_normal_quantile(double p);     /* z with P(Z ≤ z) = p; 0 < p < 1 */
 int rmil_compare_doubles(const void *a, const void *b); /* ascending, for qsort; no NaN */

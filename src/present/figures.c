@@ -155,7 +155,7 @@ static void plot_curves(RmilFigure *figure, const RmilRunSummary *summary, Curve
 char *rmil_figure_roc(const RmilRunSummary *summary, const char *folder, GError **error) {
     RmilFigure figure;
     rmil_figure_begin(&figure, "roc",
-          "ROC curves of the test slides: of the mean of the seeds' probabilities (thick) and of each seed (thin)", 440,
+          "ROC curves of the test slides: of the pooled predictions (thick) and of each training (thin)", 440,
           440 + RMIL_KEY_ROW * summary->n, "series,method,seed,false_positive_rate,true_positive_rate,low,high\n");
     rmil_figure_key_room(figure.script, summary->n);
     g_string_append(figure.script, "set size ratio 1\nset xrange [0:1]\nset yrange [0:1.005]\nset xtics 0.2\nset ytics "
@@ -202,9 +202,9 @@ static void method_rows(GString *script, const RmilRunSummary *summary) {
 char *rmil_figure_auroc(const RmilRunSummary *summary, const char *folder, GError **error) {
     RmilFigure figure;
     rmil_figure_begin(&figure, "auroc",
-          "AUROC of the test slides: of the mean of the seeds' probabilities with DeLong's 95 % interval, and of each "
-          "seed",
+          "AUROC of the test slides: of the pooled predictions with its 95 % interval, and of each training",
           480, 160 + 46 * summary->n, "series,method,row,what,auroc,low,high\n");
+    const RmilMethodSummary *reference = &summary->methods[summary->reference];
     double lowest = 1;
     gboolean repeats = FALSE;
     for (int m = 0; m < summary->n; m++) {
@@ -235,12 +235,12 @@ char *rmil_figure_auroc(const RmilRunSummary *summary, const char *folder, GErro
     rmil_figure_plot(&figure,
          "'auroc.csv' skip 1 using (strcol(4) eq 'mean' ? $5 : NaN):3:6:7 with xerrorbars linecolor '#333333' dashtype "
          "solid linewidth 1.6 "
-         "pointtype 13 pointsize 1.3 title '%s 95 %% interval'",
-         repeats ? "mean of the seeds," : "estimate and");
+         "pointtype 13 pointsize 1.3 title '%s%s 95 %% interval'",
+         repeats ? rmil_tests_pool(reference) : "estimate", repeats ? "," : " and");
     if (repeats)
         rmil_figure_plot(&figure, "'auroc.csv' skip 1 using (strcol(4) ne 'mean' ? $5 : NaN):($3 + 0.24 + 0.04 * (int($0) %% 3 - "
                       "1)) with points "
-                      "linecolor '#0072b2' pointtype 6 pointsize 0.6 linewidth 1.4 title 'one seed'");
+                      "linecolor '#0072b2' pointtype 6 pointsize 0.6 linewidth 1.4 title 'one %s'", rmil_tests_one(reference));
     return rmil_figure_end(&figure, folder, error);
 }
 
@@ -281,7 +281,7 @@ char *rmil_figure_localisation(const RmilRunSummary *summary, int what, const ch
                                        "top tiles, % of the annotated number", "top tiles, % of all tiles"};
     RmilFigure figure;
     rmil_figure_begin(&figure, names[what],
-          "Localisation of the annotated lesions of test slides by attention: mean over slides, SD over seeds", 400,
+          "Localisation of the annotated lesions of test slides by attention: mean over slides, SD over trainings", 400,
           320 + RMIL_KEY_ROW * summary->n, "series,method,position,alpha,value,sd\n");
     gboolean repeats = FALSE;
     for (int m = 0; m < summary->n; m++) {

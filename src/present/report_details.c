@@ -6,18 +6,30 @@
 /* -- cohort
  * ------------------------------------------------------------------------------------------------------------------------
  */
-/* Slides by split and label, as the first seed of the first method had them. */
-static void splits_table(RmilReport *report) {
-    const RmilMethod *method = g_ptr_array_index(report->run->methods, 0);
-    const RmilSeedRun *seed = g_ptr_array_index(method->seeds, 0);
-    int counts[4][3] = {{0}};
+typedef struct {
+    int labels[4][3]; /* by RmilSplit; negative, positive, without label */
+} SetCounts;
+
+static void count_sets(const RmilSeedRun *seed, SetCounts *counts) {
+    *counts = (SetCounts){0};
     for (guint i = 0; i < seed->cases->len; i++) {
         const RmilCase *item = &g_array_index(seed->cases, RmilCase, i);
-        counts[item->split][item->label < 0 ? 2 : item->label]++;
+        counts->labels[item->split][item->label < 0 ? 2 : item->label]++;
     }
-    g_autofree char *caption =
-        g_strdup_printf("Slides with predictions, by set (seed %" G_GINT64_FORMAT ").", seed->seed);
-    rmil_html_table_begin(report->out, report->run->single ? "Slides with predictions, by set." : caption);
+}
+
+static gboolean same_sets(const RmilSeedRun *a, const RmilSeedRun *b) {
+    if (a->cases->len != b->cases->len) return FALSE;
+    for (guint i = 0; i < a->cases->len; i++)
+        if (g_array_index(a->cases, RmilCase, i).split != g_array_index(b->cases, RmilCase, i).split) return FALSE;
+    return TRUE;
+}
+
+/* Sets of one training: a row a set. */
+static void sets_table(RmilReport *report, const RmilSeedRun *seed, const char *caption) {
+    SetCounts counts;
+    count_sets(seed, &counts);
+    rmil_html_table_begin(report->out, caption);
     g_string_append(report->out, "<thead><tr><th scope=\"col\">Set</th><th scope=\"col\" class=\"n\">Positive</th><th "
                                  "scope=\"col\" class=\"n\">Negative</th><th scope=\"col\" "
                                  "class=\"n\">No label</th><th scope=\"col\" "
@@ -25,7 +37,7 @@ static void splits_table(RmilReport *report) {
     static const char *const names[] = {"not in a set", "training", "validation", "test"};
     static const int order[] = {RMIL_SPLIT_TRAIN, RMIL_SPLIT_VAL, RMIL_SPLIT_TEST, RMIL_SPLIT_NONE};
     for (int i = 0; i < 4; i++) {
-        const int *c = counts[order[i]];
+        const int *c = counts.labels[order[i]];
         if (c[0] + c[1] + c[2] == 0) continue;
         rmil_html(report->out,
                   "<tr><th scope=\"row\">%s</th><td class=\"n\">%d</td><td class=\"n\">%d</td><td "
@@ -34,6 +46,38 @@ static void splits_table(RmilReport *report) {
     }
     g_string_append(report->out, "</tbody>");
     rmil_html_table_end(report->out);
+}
+
+/* Sets of several trainings that differ: a row a training. */
+static void folds_table(RmilReport *report, const RmilMethod *method) {
+    const RmilMethodSummary *reference = &report->summary->methods[report->summary->reference];
+    const gboolean folds = reference->tests == RMIL_TESTS_FOLDS;
+    rmil_html_table_begin(report->out, folds ? "Slides with predictions, by fold and set: positive + negative."
+                                             : "Slides with predictions, by training and set: positive + negative.");
+    rmil_html(report->out, "<thead><tr><th scope=\"col\">%s</th><th scope=\"col\" class=\"n\">training</th><th scope=\"col\" "
+                           "class=\"n\">validation</th><th scope=\"col\" class=\"n\">test</th></tr></thead><tbody>\n",
+              folds ? "Fold" : "Training");
+    for (guint s = 0; s < method->seeds->len; s++) {
+        const RmilSeedRun *seed = g_ptr_array_index(method->seeds, s);
+        g_autofree char *number = g_strdup_printf("seed %" G_GINT64_FORMAT, seed->seed);
+        SetCounts counts;
+        count_sets(seed, &counts);
+        rmil_html(report->out, "<tr><th scope=\"row\">%s</th>", seed->split && *seed->split ? seed->split : number);
+        for (int set = RMIL_SPLIT_TRAIN; set <= RMIL_SPLIT_TEST; set++)
+            rmil_html(report->out, "<td class=\"n\">%d + %d</td>", counts.labels[set][1], counts.labels[set][0]);
+        g_string_append(report->out, "</tr>\n");
+    }
+    g_string_append(report->out, "</tbody>");
+    rmil_html_table_end(report->out);
+}
+
+static void splits_table(RmilReport *report) {
+    const RmilMethod *method = g_ptr_array_index(report->run->methods, 0);
+    const RmilSeedRun *first = g_ptr_array_index(method->seeds, 0);
+    gboolean same = TRUE;
+    for (guint s = 1; s < method->seeds->len; s++) same = same && same_sets(first, g_ptr_array_index(method->seeds, s));
+    if (same) sets_table(report, first, "Slides with predictions, by set.");
+    else folds_table(report, method);
 }
 
 static const char *member_or(JsonNode *object, const char *member, const char *otherwise) {

@@ -7,35 +7,65 @@ static const RmilMethodSummary *reference_of(const RmilReport *report) {
     return &report->summary->methods[report->summary->reference];
 }
 
+/* What the pooled predictions are, in the words of the page; by RmilTests, one training each last. */
+static const struct {
+    const char *caption, *how, *alone, *curves;
+} pooled_words[] = {
+    [RMIL_TESTS_SAME] = {"Test slides, probabilities averaged over the seeds; below each value its 95 % interval. The highest in bold.",
+                         "The probabilities that the seeds give a test slide are averaged, and each measure is computed once from the averages.",
+                         "Test slides, every training alone: mean ± standard deviation over the seeds. The highest mean in bold.",
+                         "ROC curves. Thick: probabilities averaged over the seeds, with the AUROC; thin: each seed."},
+    [RMIL_TESTS_FOLDS] = {"Cross-validation: pooled out-of-fold predictions, every slide once; below each value its 95 % interval. The highest in bold.",
+                          "Each slide has one prediction, by the model of the fold that tested it; these are pooled, and each measure is computed once. "
+                          "The models of the folds may be scaled differently, which the pool counts as errors of ranking; the means of the folds, below, do not.",
+                          "Cross-validation: every fold alone, on its own test slides: mean ± standard deviation over the folds. The highest mean in bold.",
+                          "ROC curves. Thick: the pooled out-of-fold predictions, with the AUROC; thin: each fold."},
+    [RMIL_TESTS_MIXED] = {"Test slides of all trainings, pooled: a slide’s probability is the mean of those that tested it; below each value its 95 % interval. "
+                          "The highest in bold.",
+                          "The trainings have different test slides that overlap. A slide’s probability is the mean of the trainings that tested it, and "
+                          "each measure is computed once from these.",
+                          "Every training alone, on its own test slides: mean ± standard deviation over the trainings. The highest mean in bold.",
+                          "ROC curves. Thick: the pooled predictions, with the AUROC; thin: each training."},
+    {"Test slides; below each value its 95 % interval.", "", "",
+     "ROC curves, with the AUROC. Band: 95 % interval of the curve over 500 resamples of the slides."}};
+
+static RmilTests tests_of(const RmilReport *report) { return report->summary->methods[report->summary->reference].tests; }
+
+/* Which of the words above fit. */
+static gsize pool_kind(const RmilReport *report) { return report->summary->repeats ? (gsize)tests_of(report) : RMIL_TESTS_MIXED + 1; }
+
 static const char *plural(int64_t n, const char *one, const char *many) { return n == 1 ? one : many; }
 
 /* -- what a reader should know first ------------------------------------------------------------------------------- */
 static void sentence(RmilReport *report) {
     const RmilMethodSummary *best = reference_of(report);
     char value[16], low[16], high[16], p[16], other_value[16];
+    g_autofree char *folds = g_strdup_printf("In %d-fold cross-validation over", best->seeds);
     rmil_html(report->out,
-              "<p class=\"lead\">On %d test slides (%d positive, %d negative), <strong>%s</strong> ranks a positive "
+              "<p class=\"lead\">%s %d test slides (%d positive, %d negative), <strong>%s</strong> ranks a positive "
               "slide above a negative "
-              "one in %.0f&#8201;%% of all pairs: AUROC <strong>%s</strong>, 95&#8201;%% interval %s to %s.",
-              best->positives + best->negatives, best->positives, best->negatives, best->method->title,
+              "one in %.0f&#8201;%% of all pairs: AUROC <strong>%s</strong>%s, 95&#8201;%% interval %s to %s.",
+              best->tests == RMIL_TESTS_FOLDS ? folds : "On", best->positives + best->negatives, best->positives, best->negatives, best->method->title,
               100 * best->value[0], rmil_html_metric(best->value[0], value),
-              rmil_html_metric(best->interval[0].low, low), rmil_html_metric(best->interval[0].high, high));
+              best->tests == RMIL_TESTS_FOLDS ? " (pooled out-of-fold predictions)" : "", rmil_html_metric(best->interval[0].low, low), rmil_html_metric(best->interval[0].high, high));
     for (int i = 0; i < report->summary->n_comparisons; i++) {
         const RmilComparison *comparison = &report->summary->comparisons[i];
         const RmilMethodSummary *other = &report->summary->methods[comparison->other];
         if (strcmp(other->method->name, "abmil") != 0 || isnan(comparison->difference)) continue;
-        rmil_html(report->out, " %s, which sees no annotations, reaches %s (difference %s%.3f, DeLong p %s%s).",
+        rmil_html(report->out, " %s, which sees no annotations, reaches %s (difference %s%.3f",
                   other->method->title, rmil_html_metric(other->value[0], other_value),
-                  comparison->difference < 0 ? "−" : "+", fabs(comparison->difference),
-                  comparison->delong < 0.001 ? "" : "= ", rmil_html_p(comparison->delong, p));
+                  comparison->difference < 0 ? "−" : "+", fabs(comparison->difference));
+        if (isnan(comparison->delong)) g_string_append(report->out, ").");
+        else rmil_html(report->out, ", DeLong p %s%s).", comparison->delong < 0.001 ? "" : "= ", rmil_html_p(comparison->delong, p));
     }
     const RmilRunSummary *s = report->summary;
-    if (s->n_alphas && !isnan(s->locals[s->reference * s->n_alphas].pointing))
+    const RmilLocalSummary *local = s->n_alphas ? &s->locals[s->reference * s->n_alphas] : NULL;
+    if (local && !isnan(local->pointing))
         rmil_html(report->out,
                   " Its most attended %g&#8201;%% of tiles meet the annotated lesion in %.0f&#8201;%% of %d annotated "
-                  "test %s.",
-                  s->alphas[0], 100 * s->locals[s->reference * s->n_alphas].pointing, s->local_slides,
-                  plural(s->local_slides, "slide", "slides"));
+                  "test %s (95&#8201;%% interval %.0f to %.0f&#8201;%%).",
+                  s->alphas[0], 100 * local->pointing, s->local_slides, plural(s->local_slides, "slide", "slides"),
+                  100 * local->pointing_interval.low, 100 * local->pointing_interval.high);
     g_string_append(report->out, "</p>\n");
 }
 
@@ -51,7 +81,7 @@ static void cards(RmilReport *report) {
                   rmil_html_metric(one->value[0], value), rmil_html_metric(one->interval[0].low, low),
                   rmil_html_metric(one->interval[0].high, high));
         if (one->seeds > 1)
-            rmil_html(report->out, "<span>%d seeds, each alone: %s ± %s</span>", one->seeds,
+            rmil_html(report->out, "<span>%d %ss, each alone: %s ± %s</span>", one->seeds, rmil_tests_one(one),
                       rmil_html_metric(one->mean[0], mean), rmil_html_metric(one->sd[0], sd));
         g_string_append(report->out, "</div>\n");
     }
@@ -129,9 +159,7 @@ static gboolean is_best(const RmilRunSummary *summary, gboolean means, int metri
 
 static void pooled_table(RmilReport *report) {
     const RmilRunSummary *s = report->summary;
-    rmil_html_table_begin(report->out, !s->repeats ? "Test slides; below each value its 95 % interval."
-                                                   : "Test slides, probabilities averaged over the seeds; below each "
-                                                     "value its 95 % interval. The highest in bold.");
+    rmil_html_table_begin(report->out, pooled_words[pool_kind(report)].caption);
     header_row(report->out, "Method");
     for (int m = 0; m < s->n; m++) {
         const RmilMethodSummary *one = &s->methods[m];
@@ -151,9 +179,9 @@ static void pooled_table(RmilReport *report) {
 static void seeds_table(RmilReport *report) {
     const RmilRunSummary *s = report->summary;
     if (!s->repeats) return;
-    rmil_html_table_begin(report->out, "Test slides, every training alone: mean ± standard deviation over the seeds. "
-                                       "The highest mean in bold.");
-    header_row(report->out, "Method (seeds)");
+    rmil_html_table_begin(report->out, pooled_words[pool_kind(report)].alone);
+    g_autofree char *first = g_strdup_printf("Method (%ss)", rmil_tests_one(reference_of(report)));
+    header_row(report->out, first);
     for (int m = 0; m < s->n; m++) {
         const RmilMethodSummary *one = &s->methods[m];
         rmil_html(report->out, "<tr><th scope=\"row\">%s (%d)</th>", one->method->title, one->seeds);
@@ -203,7 +231,12 @@ static void comparison_table(RmilReport *report) {
     }
     g_string_append(report->out, "</tbody>");
     rmil_html_table_end(report->out);
-    if (!s->repeats)
+    if (s->repeats && tests_of(report) != RMIL_TESTS_SAME)
+        g_string_append(report->out, "<p class=\"soft\">The pooled predictions come from different models, one of each training, so that "
+                                     "DeLong’s test, which compares two models, is left out. Mann-Whitney U (the paper’s test) and the paired "
+                                     "Wilcoxon test compare the AUROCs of the trainings on their own test slides. The trainings share slides, so "
+                                     "their AUROCs are not independent and small p values come too easily.</p>\n");
+    else if (!s->repeats)
         g_string_append(report->out, "<p class=\"soft\">DeLong’s test asks whether the difference would hold for other "
                                      "slides. The other tests compare "
                                      "repeated trainings, and need at least two seeds.</p>\n");
@@ -234,16 +267,11 @@ gboolean rmil_report_results(RmilReport *report, GError **error) {
     if (!report->tested) return TRUE;
     g_string_append(report->out, "<section id=\"tests\"><h2>How well the slides are told apart</h2>\n");
     pooled_table(report);
-    rmil_html(report->out, "<p class=\"soft\">%s The interval says how much ",
-              s->repeats ? "The probabilities that the seeds give a test slide are averaged, and each measure is "
-                           "computed once from the averages."
-                         : "");
-    g_string_append(report->out, "it would vary with other test slides: DeLong’s for AUROC, for the others the "
-                                 "percentiles of 2,000 resamples of the slides, "
-                                 "stratified by label. Accuracy, sensitivity and specificity are at probability &gt; "
-                                 "0.5. AUPRC is the area under the precision-recall "
-                                 "points joined by lines, as in the paper; average precision sums them as "
-                                 "steps.</p>\n");
+    rmil_html(report->out,
+              "<p class=\"soft\">%s The interval says how much a value would vary with other test slides. %s Accuracy, "
+              "sensitivity and specificity are at probability &gt; 0.5. AUPRC is the area under the precision-recall "
+              "points joined by lines, as in the paper; average precision sums them as steps.</p>\n",
+              pooled_words[pool_kind(report)].how, rmil_interval_words);
     seeds_table(report);
     comparison_table(report);
     g_autofree char *roc = rmil_figure_roc(s, report->run->folder, error);
@@ -259,10 +287,7 @@ gboolean rmil_report_results(RmilReport *report, GError **error) {
     g_autofree char *auroc_alt = spoken_values(s, "AUROC with interval for each method", 0);
     g_string_append(report->out, "<div class=\"figures two\">\n");
     rmil_html_svg(report->out, roc, roc_alt,
-                  s->repeats ? "ROC curves. Thick: probabilities averaged over the seeds, with the AUROC; thin: each "
-                               "seed."
-                             : "ROC curves, with the AUROC. Band: 95 % interval of the curve over 500 resamples of the "
-                               "slides.");
+                  pooled_words[pool_kind(report)].curves);
     rmil_html_svg(report->out, pr, pr_alt,
                   "Precision-recall curves, with the AUPRC. Dotted: the share of positive slides, which guessing "
                   "reaches.");
@@ -292,6 +317,8 @@ static void localisation_table(RmilReport *report, int what, const char *caption
             char text[16], spread[16];
             rmil_html(report->out, "<td>%s", rmil_html_metric(value, text));
             if (!isnan(sd)) rmil_html(report->out, "<small>± %s</small>", rmil_html_metric(sd, spread));
+            if (what == 2 && !isnan(value))
+                rmil_html(report->out, "<small>%.3f–%.3f</small>", local->pointing_interval.low, local->pointing_interval.high);
             g_string_append(report->out, "</td>");
         }
         g_string_append(report->out, "</tr>\n");
@@ -331,8 +358,9 @@ gboolean rmil_report_localisation(RmilReport *report, GError **error) {
     g_string_append(report->out, "</div>\n");
     for (int what = 0; what < 3; what++) {
         g_autofree char *caption =
-            g_strdup_printf("%s: mean over slides%s.", captions[what],
-                            isnan(s->locals[s->reference * s->n_alphas].iou_sd) ? "" : ", then over seeds ± SD");
+            g_strdup_printf("%s: mean over slides%s%s.", captions[what],
+                            isnan(s->locals[s->reference * s->n_alphas].iou_sd) ? "" : ", then over trainings ± SD",
+                            what == 2 ? "; below it Wilson’s 95 % interval over the slides" : "");
         localisation_table(report, what, caption);
     }
     g_string_append(report->out, "</section>\n");

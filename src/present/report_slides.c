@@ -165,11 +165,9 @@ void rmil_report_errors(RmilReport *report) {
               "These are its predictions furthest "
               "from the label; they are worth a look at the slide, the scan and the label.</p>\n",
               best->method->title, wrong, items->len);
-    prediction_table(report,
-                     report->summary->repeats ? "Predicted probability, averaged over the seeds; ✗ marks the wrong "
-                                                "side of 0.5."
-                                              : "Predicted probability; ✗ marks the wrong side of 0.5.",
-                     items, 0, shown);
+    g_autofree char *caption = g_strdup_printf("Predicted probability%s%s; ✗ marks the wrong side of 0.5.", report->summary->repeats ? ", " : "",
+                                               report->summary->repeats ? rmil_tests_pool(best) : "");
+    prediction_table(report, caption, items, 0, shown);
     if (items->len > shown) {
         rmil_html(report->out, "<details><summary>%s test slides</summary>\n",
                   all < items->len ? "The next" : "All other");

@@ -75,7 +75,14 @@ const char *rmil_json_text(JsonNode *object, const char *member); /* or NULL */
 enum { RMIL_N_METRICS = 6 };
 extern const char *const rmil_metric_names[RMIL_N_METRICS]; /* AUROC, AUPRC, Average precision, Accuracy, … */
 
-/* A test slide with its label and the mean of its probabilities over the seeds. */
+/* How the test sets of a method's trainings relate, and so what a pool of their predictions is. */
+typedef enum {
+    RMIL_TESTS_SAME,  /* every training tested the same slides: the pool is the mean of the trainings */
+    RMIL_TESTS_FOLDS, /* every slide was tested by exactly one: out-of-fold predictions of cross-validation */
+    RMIL_TESTS_MIXED  /* neither: a slide's value is the mean of those trainings that tested it */
+} RmilTests;
+
+/* A test slide with its label and the mean of its probabilities over the trainings that tested it. */
 typedef struct {
     char *id;
     int label;
@@ -86,9 +93,9 @@ typedef struct {
     const RmilMethod *method;
     GArray *pooled; /* RmilPooled, in the order of the first seed's file */
     int positives, negatives;
-    gboolean same_tests;                   /* every seed tested the same slides */
+    RmilTests tests;
     double value[RMIL_N_METRICS];          /* of the pooled prediction */
-    RmilInterval interval[RMIL_N_METRICS]; /* 95 %: DeLong for AUROC, bootstrap for the others */
+    RmilInterval interval[RMIL_N_METRICS]; /* 95 %: DeLong for AUROC, else rmil_metric_intervals' */
     int seeds;
     double *by_seed;                                 /* seeds × RMIL_N_METRICS */
     double mean[RMIL_N_METRICS], sd[RMIL_N_METRICS]; /* over seeds; sd NaN for one seed */
@@ -108,6 +115,7 @@ typedef struct {
 typedef struct {
     double iou, dice, pointing;          /* mean over slides, then over seeds */
     double iou_sd, dice_sd, pointing_sd; /* over seeds; NaN for one */
+    RmilInterval pointing_interval;      /* 95 %, Wilson's: seeds add no slides */
 } RmilLocalSummary;
 
 typedef struct {
@@ -123,6 +131,11 @@ typedef struct {
     RmilLocalSummary *locals; /* n × n_alphas; NaN where a method has none */
     int local_slides;
 } RmilRunSummary;
+/* "seed", "fold" or "training": what each of the method's trainings is called; "mean of the seeds", … : what its pool is. */
+const char *rmil_tests_one(const RmilMethodSummary *summary);
+const char *rmil_tests_pool(const RmilMethodSummary *summary);
+/* Which interval is whose, in one or two sentences for readers. */
+extern const char rmil_interval_words[];
 RmilRunSummary *rmil_run_summarise(const RmilRun *run);
 void rmil_run_summary_free(RmilRunSummary *summary);
 /* Mean and SD (n − 1) of those among n values that are numbers, stride apart; NaN where there are too few. */

@@ -10,6 +10,11 @@
 const char *const rmil_metric_names[RMIL_N_METRICS] = {"AUROC",    "AUPRC",       "Average precision",
                                                        "Accuracy", "Sensitivity", "Specificity"};
 
+const char rmil_interval_words[] =
+    "95 % intervals: DeLong’s for AUROC; Wilson’s for accuracy, sensitivity and specificity; for AUPRC and average precision the percentiles of "
+    "2,000 resamples of the slides, stratified by label. Where slides are told apart perfectly these have no width: there AUROC has Newcombe’s "
+    "interval, AUPRC and average precision Wilson’s over the positive slides.";
+
 static void metrics_of(const int *labels, const double *scores, int64_t n, double *values, RmilMetrics *metrics) {
     rmil_metrics(labels, scores, n, CUT, metrics);
     const double in_order[] = {metrics->auroc,    metrics->auprc,       metrics->average_precision,
@@ -32,17 +37,29 @@ void rmil_mean_sd(const double *values, int64_t n, int stride, double *mean, dou
     *sd = count > 1 ? sqrt(squares / (double)(count - 1)) : NAN;
 }
 
-/* Do all seeds test the slides that the pool holds? Each slide then has as many predictions as there are seeds. */
-static gboolean all_tested(const GArray *counts, guint seeds) {
-    for (guint i = 0; i < counts->len; i++)
-        if (g_array_index(counts, int64_t, i) != (int64_t)seeds) return FALSE;
-    return TRUE;
+/* counts: how many of the trainings tested each slide of the pool. */
+static RmilTests relate_tests(const GArray *counts, guint trainings) {
+    gboolean same = TRUE, once = TRUE;
+    for (guint i = 0; i < counts->len; i++) {
+        same = same && g_array_index(counts, int64_t, i) == (int64_t)trainings;
+        once = once && g_array_index(counts, int64_t, i) == 1;
+    }
+    return same ? RMIL_TESTS_SAME : once ? RMIL_TESTS_FOLDS : RMIL_TESTS_MIXED;
+}
+
+const char *rmil_tests_one(const RmilMethodSummary *summary) {
+    return (const char *[]){[RMIL_TESTS_SAME] = "seed", [RMIL_TESTS_FOLDS] = "fold", [RMIL_TESTS_MIXED] = "training"}[summary->tests];
+}
+
+const char *rmil_tests_pool(const RmilMethodSummary *summary) {
+    return (const char *[]){[RMIL_TESTS_SAME] = "mean of the seeds", [RMIL_TESTS_FOLDS] = "out-of-fold predictions",
+                            [RMIL_TESTS_MIXED] = "mean of those trainings that tested the slide"}[summary->tests];
 }
 
 static void free_pooled(gpointer data) { g_free(((RmilPooled *)data)->id); }
 
 /* Every labelled test slide of any seed, with the mean probability of the seeds that tested it. */
-static GArray *pool(const RmilMethod *method, gboolean *same_tests) {
+static GArray *pool(const RmilMethod *method, RmilTests *tests) {
     GArray *pooled = g_array_new(FALSE, FALSE, sizeof(RmilPooled));
     g_array_set_clear_func(pooled, free_pooled);
     g_autoptr(GHashTable) index = g_hash_table_new(g_str_hash, g_str_equal);
@@ -64,7 +81,7 @@ static GArray *pool(const RmilMethod *method, gboolean *same_tests) {
             g_array_index(counts, int64_t, GPOINTER_TO_UINT(at))++;
         }
     }
-    *same_tests = all_tested(counts, method->seeds->len);
+    *tests = relate_tests(counts, method->seeds->len);
     for (guint i = 0; i < pooled->len; i++)
         g_array_index(pooled, RmilPooled, i).probability /= (double)g_array_index(counts, int64_t, i);
     return pooled;
@@ -84,14 +101,14 @@ static void summarise_pooled(RmilMethodSummary *summary) {
     }
     for (int i = 0; i < RMIL_N_METRICS; i++) {
         summary->value[i] = NAN;
-        summary->interval[i] = (RmilInterval){NAN, NAN};
+        summary->interval[i] = (RmilInterval){NAN, NAN, NULL};
     }
     if (n == 0) return;
     RmilMetrics metrics;
     metrics_of(labels, scores, n, summary->value, &metrics);
     if (summary->positives == 0 || summary->negatives == 0) return; /* intervals need both classes */
     RmilMetricIntervals b;
-    rmil_bootstrap(labels, scores, n, CUT, 0.95, BOOTSTRAP_ROUNDS, 0, &b);
+    rmil_metric_intervals(labels, scores, n, CUT, 0.95, BOOTSTRAP_ROUNDS, 0, &b);
     const RmilInterval in_order[] = {b.auroc, b.auprc, b.average_precision, b.accuracy, b.sensitivity, b.specificity};
     memcpy(summary->interval, in_order, sizeof in_order);
     double variance;
@@ -206,7 +223,8 @@ static void compare(RmilRunSummary *summary) {
         RmilComparison *comparison = &summary->comparisons[summary->n_comparisons++];
         comparison->other = i;
         comparison->difference = a->value[0] - b->value[0];
-        comparison->delong = compare_pooled(a, b);
+        /* DeLong compares two models on the same slides; a pool of several models' predictions is not one model's */
+        comparison->delong = a->tests == RMIL_TESTS_SAME && b->tests == RMIL_TESTS_SAME ? compare_pooled(a, b) : NAN;
         compare_seeds(a, b, comparison);
     }
     RmilComparison *all = summary->comparisons;
@@ -250,6 +268,7 @@ static void find_alphas(RmilRunSummary *summary) {
 static RmilLocalSummary localise(const RmilMethod *method, double alpha) {
     int64_t n = method->seeds->len;
     g_autofree double *means = g_new(double, 3 * n);
+    g_autoptr(GHashTable) slides = g_hash_table_new(g_str_hash, g_str_equal);
     for (int64_t s = 0; s < n; s++) {
         const RmilSeedRun *seed = g_ptr_array_index(method->seeds, s);
         double sums[3] = {0};
@@ -257,6 +276,7 @@ static RmilLocalSummary localise(const RmilMethod *method, double alpha) {
         for (guint i = 0; i < seed->locals->len; i++) {
             const RmilLocal *local = &g_array_index(seed->locals, RmilLocal, i);
             if (local->alpha != alpha) continue;
+            g_hash_table_add(slides, local->id);
             sums[0] += local->iou;
             sums[1] += local->dice;
             sums[2] += local->pointing;
@@ -268,6 +288,7 @@ static RmilLocalSummary localise(const RmilMethod *method, double alpha) {
     rmil_mean_sd(means, n, 3, &local.iou, &local.iou_sd);
     rmil_mean_sd(means + 1, n, 3, &local.dice, &local.dice_sd);
     rmil_mean_sd(means + 2, n, 3, &local.pointing, &local.pointing_sd);
+    local.pointing_interval = rmil_wilson(local.pointing, g_hash_table_size(slides), 0.95);
     return local;
 }
 
@@ -280,7 +301,7 @@ RmilRunSummary *rmil_run_summarise(const RmilRun *run) {
         RmilMethodSummary *one = &summary->methods[i];
         one->method = g_ptr_array_index(run->methods, i);
         if (strcmp(one->method->name, run->reference ? run->reference : "rank") == 0) summary->reference = i;
-        one->pooled = pool(one->method, &one->same_tests);
+        one->pooled = pool(one->method, &one->tests);
         summarise_pooled(one);
         summarise_seeds(one);
         summary->repeats = summary->repeats || one->seeds > 1;

@@ -69,13 +69,13 @@ static void result_rows(GString *out, const RmilLevel *level, const RmilMethodSu
 }
 
 static void pooled_rows(GString *out, const RmilLevel *level, const RmilMethodSummary *one, int method) {
-    for (int i = 0; i < RMIL_N_METRICS && one->same_tests; i++) {
+    for (int i = 0; i < RMIL_N_METRICS && one->tests != RMIL_TESTS_MIXED; i++) {
         add_place(out, level, one);
         rmil_csv_append(out, rmil_metric_names[i], ',');
         add_number(out, one->value[i], ',');
         add_number(out, one->interval[i].low, ',');
         add_number(out, one->interval[i].high, ',');
-        g_string_append(out, i == 0 ? "DeLong," : "bootstrap,");
+        g_string_append_printf(out, "%s,", one->interval[i].method ? one->interval[i].method : "");
         add_integer(out, one->positives, ',');
         add_integer(out, one->negatives, ',');
         add_runs(out, one, '\n');

@@ -81,7 +81,7 @@ static gboolean add_strips(const RmilStudyReport *study, GString *out, GError **
     }
     const RmilRunSummary *s = study->levels[0].summary;
     gboolean same = TRUE;
-    for (int m = 0; m < s->n; m++) same = same && s->methods[m].same_tests && s->methods[m].positives && s->methods[m].negatives;
+    for (int m = 0; m < s->n; m++) same = same && s->methods[m].tests == RMIL_TESTS_SAME && s->methods[m].positives && s->methods[m].negatives;
     if (same &&
         (!add_figure(out, rmil_figure_roc(s, study->folder, error), "ROC curves of the averaged predictions",
                      "ROC curves of the probabilities averaged over the trainings, with their AUROC.") ||

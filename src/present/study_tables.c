@@ -16,7 +16,7 @@ static void add_tests(GArray *tests, const RmilRunSummary *summary, const char *
     for (int i = 0; i < summary->n_comparisons; i++) {
         const RmilComparison *c = &summary->comparisons[i];
         const RmilMethodSummary *b = &summary->methods[c->other];
-        RmilStudyTest test = {summary, level, c, a->same_tests && b->same_tests && a->pooled->len == b->pooled->len, {0}, {0}, NAN};
+        RmilStudyTest test = {summary, level, c, a->tests == RMIL_TESTS_SAME && b->tests == RMIL_TESTS_SAME && a->pooled->len == b->pooled->len, {0}, {0}, NAN};
         g_array_append_val(tests, test);
     }
 }
@@ -233,9 +233,10 @@ GPtrArray *rmil_study_test_tables(const RmilStudyReport *study) {
 
 /* -- averaged predictions ----------------------------------------------------------------------------------------------------- */
 static void add_pooled(RmilStudyTable *table, const RmilMethodSummary *one, const char *title) {
-    g_autofree char *full = g_strdup_printf("%s (%d slides)", title, one->positives + one->negatives);
+    g_autofree char *full = g_strdup_printf("%s (%d slides%s)", title, one->positives + one->negatives,
+                                            one->tests == RMIL_TESTS_FOLDS ? ", out of fold" : "");
     rmil_study_table_row(table, full);
-    for (int i = 0; i < (int)G_N_ELEMENTS(shown) && one->same_tests; i++) {
+    for (int i = 0; i < (int)G_N_ELEMENTS(shown) && one->tests != RMIL_TESTS_MIXED; i++) {
         double value = one->value[shown[i]];
         const RmilInterval *interval = &one->interval[shown[i]];
         if (isnan(value)) continue;
@@ -249,11 +250,12 @@ GPtrArray *rmil_study_pooled_tables(const RmilStudyReport *study) {
     gboolean any = FALSE, all = TRUE;
     for (int i = 0; i < study->n_levels; i++)
         for (int m = 0; m < study->levels[i].summary->n; m++) {
-            any = any || study->levels[i].summary->methods[m].same_tests;
-            all = all && study->levels[i].summary->methods[m].same_tests;
+            any = any || study->levels[i].summary->methods[m].tests != RMIL_TESTS_MIXED;
+            all = all && study->levels[i].summary->methods[m].tests != RMIL_TESTS_MIXED;
         }
     if (!any) return tables;
-    RmilStudyTable *table = rmil_study_table_new("pooled", "", "Test slides, probabilities averaged over the trainings; in brackets the 95 %% interval.");
+    RmilStudyTable *table = rmil_study_table_new("pooled", "", "Test slides, probabilities averaged over the trainings (out of fold: each "
+                                                 "slide once, by the training that tested it); in brackets the 95 %% interval.");
     for (gsize i = 0; i < G_N_ELEMENTS(shown); i++) rmil_study_table_column(table, rmil_metric_names[shown[i]]);
     for (int i = 0; i < study->n_levels; i++)
         for (int m = 0; m < study->levels[i].summary->n; m++) {
@@ -264,9 +266,8 @@ GPtrArray *rmil_study_pooled_tables(const RmilStudyReport *study) {
                                                          : g_strdup(one->method->title);
             add_pooled(table, one, title);
         }
-    rmil_study_table_note(table, "The interval says how much the value would vary with other test slides: DeLong’s for AUROC, for the others the "
-                          "percentiles of 2,000 resamples of the slides, stratified by label. Accuracy, sensitivity and specificity at probability > "
-                          "0.5.%s", all ? "" : " – where the trainings have different test slides.");
+    rmil_study_table_note(table, "The interval says how much the value would vary with other test slides. %s Accuracy, sensitivity and specificity at "
+                          "probability > 0.5.%s", rmil_interval_words, all ? "" : " – where trainings share some of their test slides, but not all.");
     g_ptr_array_add(tables, table);
     return tables;
 }
@@ -293,11 +294,15 @@ GPtrArray *rmil_study_local_tables(const RmilStudyReport *study) {
                 const RmilLocalSummary *local = &s->locals[m * s->n_alphas + a];
                 double mean = what == 0 ? local->iou : what == 1 ? local->dice : local->pointing;
                 double sd = what == 0 ? local->iou_sd : what == 1 ? local->dice_sd : local->pointing_sd;
-                rmil_study_table_set(table, a, mean, rmil_study_mean_sd(mean, sd));
+                g_autofree char *text = rmil_study_mean_sd(mean, sd);
+                rmil_study_table_set(table, a, mean, what == 2 && !isnan(mean) ? g_strdup_printf("%s [%.3f–%.3f]", text, local->pointing_interval.low,
+                                                                                                 local->pointing_interval.high)
+                                                                               : g_strdup(text));
             }
         }
         for (int a = 0; a < s->n_alphas; a++) rmil_study_table_rank(table, a, FALSE);
-        rmil_study_table_note(table, "Mean over slides, then mean (SD) over the trainings; bold: best, underlined: second best.");
+        rmil_study_table_note(table, "Mean over slides, then mean (SD) over the trainings; bold: best, underlined: second best.%s",
+                              what == 2 ? " In square brackets Wilson’s 95 % interval over the slides." : "");
         g_ptr_array_add(tables, table);
     }
     return tables;

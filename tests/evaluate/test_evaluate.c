@@ -148,16 +148,18 @@ static void test_undefined(void) {
         g_assert_cmpint(curves[i]->len, ==, 0);
         g_array_unref(curves[i]);
     }
-    rmil_bootstrap(ones, scores, 4, 0.5, 0.95, 100, 1, &all);
+    rmil_metric_intervals(ones, scores, 4, 0.5, 0.95, 100, 1, &all);
     g_assert_true(isnan(all.auroc.low) && isnan(all.specificity.high) && !isnan(all.accuracy.low));
-    rmil_bootstrap(labels, broken, 4, 0.5, 0.95, 100, 1, &all);
+    g_assert_null(all.auroc.method);
+    rmil_metric_intervals(labels, broken, 4, 0.5, 0.95, 100, 1, &all);
     g_assert_true(isnan(all.auroc.low) && isnan(all.accuracy.low));
-    rmil_bootstrap(labels, scores, 4, 0.5, 1, 100, 1, &all);
+    rmil_metric_intervals(labels, scores, 4, 0.5, 1, 100, 1, &all);
     g_assert_true(isnan(all.auroc.low));
     rmil_delong(ones, scores, 4, 0.95, &variance, &interval);
     g_assert_true(isnan(variance) && isnan(interval.low));
     rmil_delong(labels + 1, scores + 1, 3, 0.95, &variance, &interval); /* one positive: no variance among them */
-    g_assert_true(isnan(variance) && isnan(interval.low));
+    g_assert_true(isnan(variance));
+    g_assert_cmpstr(interval.method, ==, "Newcombe");
     rmil_delong_test(labels, scores, broken, 4, &z, &p);
     g_assert_true(isnan(z) && isnan(p));
     rmil_mann_whitney(scores, 4, broken, 4, &z, &p);
@@ -197,12 +199,62 @@ static void test_extremes(void) {
     g_assert_cmpfloat(m.auroc, ==, 0);
     rmil_delong(labels, perfect, 4, 0.95, &variance, &interval);
     g_assert_cmpfloat(variance, ==, 0);
-    g_assert_cmpfloat(interval.low, ==, 1);
+    g_assert_cmpstr(interval.method, ==, "Newcombe");
+    g_assert_cmpfloat(interval.low, <, 0.9);
+    g_assert_cmpfloat(interval.high, ==, 1);
     rmil_delong_test(labels, perfect, perfect, 4, &z, &p);
     g_assert_cmpfloat(z, ==, 0);
     g_assert_cmpfloat(p, ==, 1);
     rmil_delong_test(labels, perfect, reversed, 4, &z, &p);
-    g_assert_true(z == INFINITY && p == 0);
+    g_assert_true(isnan(z) && isnan(p)); /* four cases prove nothing with certainty */
+}
+
+/* Wilson: SciPy 1.17, binomtest(k, n).proportion_ci(method="wilson"). Newcombe: the roots of |θ̂ − θ| = z √V(θ) by SciPy's brentq. */
+static void test_intervals(void) {
+    static const struct {
+        double k;
+        int64_t n;
+        double low, high;
+    } shares[] = {{8, 8, 0.6755924351161198, 1}, {0, 5, 0, 0.43448246478317476}, {7, 9, 0.4525889691069889, 0.9367748928821533},
+                  {97, 129, 0.6708487306573387, 0.8184563445581876}};
+    for (gsize i = 0; i < G_N_ELEMENTS(shares); i++) {
+        RmilInterval w = rmil_wilson(shares[i].k / (double)shares[i].n, shares[i].n, 0.95);
+        g_assert_cmpfloat_with_epsilon(w.low, shares[i].low, 1e-12);
+        g_assert_cmpfloat_with_epsilon(w.high, shares[i].high, 1e-12);
+        g_assert_cmpstr(w.method, ==, "Wilson");
+    }
+    static const struct {
+        double auroc;
+        int64_t positives, negatives;
+        double low, high;
+    } areas[] = {{1, 8, 8, 0.7556465610233917, 1}, {1, 3, 20, 0.6661986050197324, 1}, {0.5, 5, 5, 0.205613057289471, 0.794386942710529},
+                 {0.9, 49, 80, 0.8256980963872592, 0.9430621853118086}, {1, 1, 1, 0.20654931437723778, 1}, {0, 4, 4, 0, 0.4177159544165422}};
+    for (gsize i = 0; i < G_N_ELEMENTS(areas); i++) {
+        RmilInterval a = rmil_newcombe(areas[i].auroc, areas[i].positives, areas[i].negatives, 0.95);
+        g_assert_cmpfloat_with_epsilon(a.low, areas[i].low, 1e-9);
+        g_assert_cmpfloat_with_epsilon(a.high, areas[i].high, 1e-9);
+    }
+    g_assert_true(isnan(rmil_wilson(0.5, 0, 0.95).low) && isnan(rmil_wilson(NAN, 4, 0.95).low) && isnan(rmil_wilson(0.5, 4, 1).low));
+    g_assert_true(isnan(rmil_newcombe(1, 0, 4, 0.95).low) && isnan(rmil_newcombe(NAN, 4, 4, 0.95).low));
+}
+
+/* Eight slides told apart perfectly: every interval has a width. */
+static void test_perfect(void) {
+    const int labels[] = {0, 0, 0, 0, 1, 1, 1, 1};
+    const double scores[] = {0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9}, equal[] = {0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5};
+    RmilMetricIntervals i;
+    rmil_metric_intervals(labels, scores, 8, 0.5, 0.95, 500, 0, &i);
+    const RmilInterval *all = &i.auroc;
+    for (int m = 0; m < 6; m++) {
+        g_assert_cmpfloat(all[m].low, <, 0.75);
+        g_assert_cmpfloat(all[m].high, ==, 1);
+        g_assert_cmpstr(all[m].method, ==, m == 0 ? "Newcombe" : "Wilson");
+    }
+    g_assert_cmpfloat_with_epsilon(i.accuracy.low, 0.6755924351161198, 1e-12);
+    g_assert_cmpfloat_with_epsilon(i.sensitivity.low, rmil_wilson(1, 4, 0.95).low, 1e-12);
+    rmil_metric_intervals(labels, equal, 8, 0.4, 0.95, 500, 0, &i);
+    g_assert_cmpstr(i.auroc.method, ==, "Newcombe");
+    g_assert_cmpfloat_with_epsilon(i.auroc.low + i.auroc.high, 1, 1e-9);
 }
 
 /* -- bootstrap and DeLong on simulated slides ------------------------------------------------------------------------ */
@@ -224,10 +276,10 @@ static void test_bootstrap(void) {
     rmil_rng_init(&rng, 5, 0);
     simulate(&rng, N, 1, labels, scores);
     rmil_metrics(labels, scores, N, 0.5, &m);
-    rmil_bootstrap(labels, scores, N, 0.5, 0.95, 2000, 11, &a);
-    rmil_bootstrap(labels, scores, N, 0.5, 0.95, 2000, 11, &b);
+    rmil_metric_intervals(labels, scores, N, 0.5, 0.95, 2000, 11, &a);
+    rmil_metric_intervals(labels, scores, N, 0.5, 0.95, 2000, 11, &b);
     g_assert_cmpint(memcmp(&a, &b, sizeof a), ==, 0);
-    rmil_bootstrap(labels, scores, N, 0.5, 0.5, 2000, 12, &narrow);
+    rmil_metric_intervals(labels, scores, N, 0.5, 0.5, 2000, 12, &narrow);
     const double value[] = {m.auroc, m.auprc, m.average_precision, m.accuracy, m.sensitivity, m.specificity};
     const RmilInterval *wide = &a.auroc, *half = &narrow.auroc;
     for (int i = 0; i < 6; i++) {
@@ -241,7 +293,7 @@ static void test_bootstrap(void) {
     rmil_delong(labels, scores, N, 0.95, &variance, &delong);
     g_assert_cmpfloat(fabs((a.auroc.high - a.auroc.low) / (delong.high - delong.low) - 1), <, 0.1);
     /* one round: both ends are that round's value */
-    rmil_bootstrap(labels, scores, N, 0.5, 0.95, 1, 3, &a);
+    rmil_metric_intervals(labels, scores, N, 0.5, 0.95, 1, 3, &a);
     g_assert_cmpfloat(a.auroc.low, ==, a.auroc.high);
 }
 
@@ -259,7 +311,7 @@ static void test_coverage(void) {
         simulate(&rng, N, 0.8, labels, scores);
         simulate(&rng, N, 0.8, labels, other);
         rmil_delong(labels, scores, N, 0.95, &variance, &delong);
-        rmil_bootstrap(labels, scores, N, 0.5, 0.95, 200, (uint64_t)trial, &all);
+        rmil_metric_intervals(labels, scores, N, 0.5, 0.95, 200, (uint64_t)trial, &all);
         rmil_delong_test(labels, scores, other, N, &z, &p);
         delong_hits += delong.low <= truth && truth <= delong.high;
         bootstrap_hits += all.auroc.low <= truth && truth <= all.auroc.high;
@@ -307,6 +359,8 @@ int main(int argc, char **argv) {
     g_test_add_func("/evaluate/ranking", test_ranking);
     g_test_add_func("/evaluate/undefined", test_undefined);
     g_test_add_func("/evaluate/extremes", test_extremes);
+    g_test_add_func("/evaluate/intervals", test_intervals);
+    g_test_add_func("/evaluate/perfect", test_perfect);
     g_test_add_func("/evaluate/bootstrap", test_bootstrap);
     g_test_add_func("/evaluate/delong", test_delong);
     g_test_add_func("/evaluate/coverage", test_coverage);

@@ -167,6 +167,37 @@ static void test_no_labels(void) {
     }
 }
 
+/* A table of splits with another test set in every column: called cross-validation, with the means of the folds and the pool
+ * of out-of-fold predictions each by its name, all folds in the cohort's table, and no test of two models on the pool. */
+static void test_folds(void) {
+    g_autofree char *folder = test_folder();
+    for (int fold = 0; fold < 3; fold++)
+        for (int m = 0; m < 2; m++) {
+            g_autoptr(GString) csv = g_string_new("id,split,label,probability,logit\n");
+            for (int i = 0; i < 24; i++) {
+                const char *split = i % 3 == fold ? "test" : i % 3 == (fold + 1) % 3 ? "val" : "train";
+                double p = m ? 0.1 + 0.7 * (i / 3 % 2) : 0.3 + 0.01 * i; /* rank separates all, AB-MIL hardly any */
+                g_string_append_printf(csv, "s%02d,%s,%d,%.6f,0\n", i, split, i / 3 % 2, p);
+            }
+            g_autofree char *name = g_strdup_printf("runs/%s/%d/predictions.csv", m ? "rank" : "abmil", fold);
+            g_autofree char *path = g_build_filename(folder, name, NULL), *parent = g_path_get_dirname(path);
+            g_assert_cmpint(g_mkdir_with_parents(parent, 0777), ==, 0);
+            replace(folder, name, csv->str);
+        }
+    g_autofree char *page = write_report(folder);
+    page_check(page);
+    page_has(page, "In 3-fold cross-validation over 24 test slides (12 positive, 12 negative)");
+    page_has(page, "pooled out-of-fold predictions");
+    page_has(page, "3 folds, each alone: 1.000 ± 0.000");
+    page_has(page, "every fold alone, on its own test slides");
+    page_has(page, "DeLong’s test, which compares two models, is left out");
+    page_has(page, "Slides with predictions, by fold and set");
+    g_assert_cmpint(page_count(page, "<td class=\"n\">4 + 4</td>"), ==, 9);
+    page_has(page, "1.000<small>0.832–1.000</small>"); /* Newcombe for AUROC 1 of 12 and 12 */
+    page_has(page, "1.000<small>0.862–1.000</small>"); /* Wilson for 24 of 24 */
+    g_assert_null(strstr(page, "1.000<small>1.000–1.000"));
+}
+
 static void test_broken(void) {
     const struct {
         const char *name, *text, *message;
@@ -245,6 +276,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/present/report/escaping", test_escaping);
     g_test_add_func("/present/report/missing-parts", test_missing_parts);
     g_test_add_func("/present/report/no-labels", test_no_labels);
+    g_test_add_func("/present/report/folds", test_folds);
     g_test_add_func("/present/report/broken", test_broken);
     g_test_add_func("/present/report/not-a-run", test_not_a_run);
     g_test_add_func("/present/report/without-gnuplot", test_without_gnuplot);

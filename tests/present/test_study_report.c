@@ -280,13 +280,14 @@ static void test_partial(void) {
     g_assert_false(exists(folder, "tables/localisation.csv"));
 }
 
-/* Trainings that test different slides cannot be averaged. */
+/* Trainings that test different slides cannot be averaged: each slide once is pooled out of fold, and called so. */
 static void test_own_tests(void) {
     g_autofree char *folder = test_folder();
     fake_study_write(folder, &(FakeStudy){"comparison", "", three, three_strengths, NULL, 0, 2, 25, 0, .own_tests = TRUE, .prefix = "s"});
     g_autofree char *page = write_report(folder);
     page_check(page);
-    g_assert_false(exists(folder, "tables/pooled.csv"));
+    g_assert_true(exists(folder, "tables/pooled.csv"));
+    page_has(page, "slides, out of fold)");
     g_assert_false(exists(folder, "figures/roc.svg"));
     page_has(page, "It needs the same test slides in every training");
     g_autoptr(RmilTable) tests = read_table(folder, "tests.csv");
