@@ -8,6 +8,7 @@ typedef struct {
     int *labels;
     double *scores;
     int64_t count, positives;
+    char *ids; /* of all rows in their order, a line each; where there is no column id, the labels */
 } Scores;
 /* Rows of `split` (NULL: all) that have a label. Fails where one of the classes is missing. */
 gboolean scores_read(const char *path, const char *label_column, const char *score_column, const char *split, Scores *scores,

@@ -13,8 +13,13 @@ RmilTrainData *train_data_load(Cli *cli, const RmilCohort *cohort, const RmilTra
 /* `repeats` Monte-Carlo splits from --seed on, or every column of --splits FILE. */
 GArray *train_repeats(const Cli *cli, const RmilCohort *cohort, const RmilTrainOptions *options, int64_t repeats, GError **error);
 
+/* µm per level-0 pixel of the bag's slide, as its tiles imply it; 0: not known. */
+double train_bag_mpp(const RmilBag *bag);
+/* rmil_train_run_config of such a training; NULL: options that the method does not take. Free with g_free. */
+char *train_config(const RmilTrainData *data, const RmilTrainMethod *method, const RmilTrainOptions *options, const RmilRepeat *repeat,
+                   GError **error);
 /* Trains, predicts and localises into `folder` (run.json, model.safetensors, history.csv, predictions.csv,
- * localisation.csv), or finds that done. preprocessing (may be NULL) is kept in run.json for `rankmil predict`. */
+ * localisation.csv, slides.csv), or finds that done. preprocessing (may be NULL) is kept in run.json for `rankmil predict`. */
 gboolean train_run(const RmilTrainData *data, const RmilTrainMethod *method, const RmilTrainOptions *options,
                    const RmilRepeat *repeat, JsonObject *preprocessing, int threads, const RmilMonitor *monitor,
                    const char *folder, gboolean *made, GError **error);
@@ -22,8 +27,9 @@ gboolean train_run(const RmilTrainData *data, const RmilTrainMethod *method, con
 gboolean run_apply(const RmilTrainData *data, const RmilModel *model, const RmilSplit *splits, int threads, const char *folder,
                    GError **error);
 
-/* One slide's attention as a picture, PNG. `work` gives the options for slides and annotations. */
-gboolean heat_write(const Work *work, const RmilCohortRow *row, const RmilBag *bag, const RmilModel *model, const char *title,
-                    const char *path, GError **error);
+/* The mean attention of `count` models over one slide as a picture, PNG; their mean probability stands in its title. `work` gives
+ * the options for slides and annotations. */
+gboolean heat_write(const Work *work, const RmilCohortRow *row, const RmilBag *bag, const RmilModel *const *models, int64_t count,
+                    const char *title, const char *path, GError **error);
 
 #endif

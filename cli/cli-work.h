@@ -20,6 +20,7 @@ typedef struct {
     gdouble padding, label_threshold;
     const char *labels;      /* folder of patch labels below `folder`: "labels" */
     gboolean preview;        /* of labels, as pictures */
+    RmilLock *lock;          /* of the work folder, or NULL */
 } Work;
 
 void work_init(Work *work, Cli *cli);
@@ -31,6 +32,12 @@ GOptionEntry *work_encode_entries(Work *work);
 GOptionEntry *work_label_entries(Work *work);
 /* Checks the options and reads the cohort. */
 gboolean work_open(Work *work, const char *cohort, GError **error);
+
+/* The same with a cohort made elsewhere, which is the work's from then on, on failure too. */
+gboolean work_adopt(Work *work, RmilCohort *cohort, GError **error);
+/* Keeps other processes out of the work folder until work_clear; fails when one is in it. Also fails, before anything is written,
+ * when the folder holds another cohort's work. */
+gboolean work_lock(Work *work, GError **error);
 
 /* folder/kind/ID.ending; free with g_free. */
 char *work_path(const Work *work, const char *kind, int64_t row, const char *ending);
@@ -44,6 +51,9 @@ void work_annotation_options(const Work *work, RmilAnnotationOptions *options);
 /* Bag of coordinates, as tiling left it. */
 RmilGrid *work_grid(const RmilBag *bag);
 void work_stage_done(Work *work, const char *stage, int64_t made, int64_t kept, gint64 since);
+
+/* Removes a folder and all in it; a link goes, not what it points to. Nothing there: done. */
+gboolean remove_tree(const char *path, GError **error);
 
 /* The stages. They record a row's failure and go on; FALSE only when nothing can go on. */
 gboolean stage_tile(Work *work, GError **error);

@@ -20,6 +20,7 @@ typedef struct {
     RmilMonitor monitor;
     GMutex lock;
     char *shown;          /* what the progress line shows now */
+    char *note;           /* how it goes, behind it */
     gint64 started, printed;
     int64_t first;
 } Cli;

@@ -1,5 +1,6 @@
 /* rankmil evaluate RUN: what a run's predictions are worth; on another cohort with --cohort. */
 #include "cli-metrics.h"
+#include "cli-models.h"
 #include "cli-train.h"
 
 #include <string.h>
@@ -58,57 +59,180 @@ static gboolean evaluate_folder(Cli *cli, const char *folder, double cut, int64_
     return TRUE;
 }
 
-/* The model of `run` on another cohort's features: predictions.csv and localisation.csv in `folder`, all rows "test". */
+/* -- another cohort ---------------------------------------------------------------------------------------------------------- */
+typedef struct {
+    GHashTable *ids, *patients, *digests; /* of what a model has seen in training or validation; digests -> id there */
+    int64_t unknown;                      /* models whose folder does not say */
+} Seen;
+
+static gboolean add_seen(Seen *seen, const char *folder, GError **error) {
+    g_autofree char *path = g_build_filename(folder, "slides.csv", NULL);
+    if (!g_file_test(path, G_FILE_TEST_EXISTS)) {
+        seen->unknown++;
+        return TRUE;
+    }
+    g_autoptr(RmilTable) table = rmil_table_read(path, error);
+    if (!table) return FALSE;
+    const int id = rmil_table_find(table, "id"), split = rmil_table_find(table, "split"), patient = rmil_table_find(table, "patient"),
+              digest = rmil_table_find(table, "digest");
+    for (int64_t r = 0; r < rmil_table_rows(table); r++) {
+        const char *set = rmil_table_cell(table, r, split);
+        if (strcmp(set, "train") != 0 && strcmp(set, "val") != 0) continue;
+        g_hash_table_add(seen->ids, g_strdup(rmil_table_cell(table, r, id)));
+        if (*rmil_table_cell(table, r, patient)) g_hash_table_add(seen->patients, g_strdup(rmil_table_cell(table, r, patient)));
+        g_hash_table_insert(seen->digests, g_strdup(rmil_table_cell(table, r, digest)), g_strdup(rmil_table_cell(table, r, id)));
+    }
+    return TRUE;
+}
+
+static void note_overlap(GString *list, int64_t *count, const char *what) {
+    if (++*count <= 5) g_string_append_printf(list, "%s%s", *count > 1 ? ", " : "", what);
+    else if (*count == 6) g_string_append(list, ", …");
+}
+
+/* External validation on slides that the model was trained on proves nothing: said by content, by patient and by id. */
+static void warn_seen(Cli *cli, const Seen *seen, const RmilTrainData *data) {
+    g_autoptr(GString) same = g_string_new(NULL), patients = g_string_new(NULL), ids = g_string_new(NULL);
+    int64_t n_same = 0, n_patients = 0, n_ids = 0;
+    for (int64_t i = 0; i < data->count; i++) {
+        const RmilCohortRow *row = &data->cohort->rows[i];
+        if (!data->bags[i]) continue;
+        g_autofree char *digest = rmil_bag_digest(data->bags[i]);
+        const char *there = g_hash_table_lookup(seen->digests, digest);
+        g_autofree char *pair = there && strcmp(there, row->id) != 0 ? g_strdup_printf("%s (%s there)", row->id, there) : g_strdup(row->id);
+        if (there) note_overlap(same, &n_same, pair);
+        else if (row->patient && g_hash_table_contains(seen->patients, row->patient)) note_overlap(patients, &n_patients, row->id);
+        else if (g_hash_table_contains(seen->ids, row->id)) note_overlap(ids, &n_ids, row->id);
+    }
+    json_object_set_int_member(cli->result, "slides_seen_in_training", n_same);
+    json_object_set_int_member(cli->result, "patients_seen_in_training", n_patients);
+    const RmilMonitor *monitor = &cli->monitor;
+    if (n_same) rmil_monitor_warn(monitor, "%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " slides are the very slides that the model was trained or validated on, by "
+                                  "their features (%s): the metrics are no external validation", n_same, data->set->loaded, same->str);
+    if (n_patients) rmil_monitor_warn(monitor, "%" G_GINT64_FORMAT " slides are of patients that the model was trained or validated on (%s): the metrics are no "
+                                      "external validation", n_patients, patients->str);
+    if (n_ids) rmil_monitor_warn(monitor, "%" G_GINT64_FORMAT " slides have the id of a slide that the model was trained or validated on, with other features (%s): "
+                                 "look whether they are the same slides", n_ids, ids->str);
+    if (seen->unknown) rmil_monitor_warn(monitor, "the run does not say which slides it was trained on (it was made by version 0.1.0): whether this cohort "
+                                         "holds some of them is not known");
+}
+
+static gboolean check_seen(Cli *cli, const Models *models, const RmilTrainData *data, GError **error) {
+    Seen seen = {.ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
+                 .patients = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
+                 .digests = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free)};
+    gboolean done = TRUE;
+    for (guint i = 0; done && i < models->folders->len; i++) done = add_seen(&seen, models->folders->pdata[i], error);
+    if (done) warn_seen(cli, &seen, data);
+    g_hash_table_unref(seen.ids);
+    g_hash_table_unref(seen.patients);
+    g_hash_table_unref(seen.digests);
+    return done;
+}
+
+/* Each model on the cohort's features: predictions.csv and localisation.csv in `folder` (of several models in runs/METHOD/SEED
+ * below it, so that they are evaluated like a run), all rows "test". */
+static gboolean apply_models(Cli *cli, const Models *models, const RmilTrainData *data, const char *folder, GError **error) {
+    g_autofree RmilSplit *splits = g_new0(RmilSplit, data->count + 1);
+    for (int64_t i = 0; i < data->count; i++) splits[i] = data->labels[i] < 0 ? RMIL_SPLIT_NONE : RMIL_SPLIT_TEST;
+    for (guint m = 0; m < models->list->len; m++) {
+        g_autofree char *name = g_path_get_basename(models->folders->pdata[m]), *above = g_path_get_dirname(models->folders->pdata[m]),
+                        *method = g_path_get_basename(above);
+        g_autofree char *to = models->list->len == 1 ? g_strdup(folder) : g_build_filename(folder, "runs", method, name, NULL);
+        if (!run_apply(data, models->list->pdata[m], splits, cli->threads, to, error)) return FALSE;
+    }
+    return TRUE;
+}
+
 static gboolean apply_to_cohort(Cli *cli, const char *run, const char *cohort_path, const char *folder, GError **error) {
-    g_autofree char *model_path = g_build_filename(run, "model.safetensors", NULL);
-    g_autoptr(RmilModel) model = rmil_model_load(model_path, error);
+    Models models;
+    if (!models_load(&models, run, error)) return FALSE;
     Work work;
     RmilTrainOptions options;
     work_init(&work, cli);
     rmil_train_options_init(&options);
     work.folder = g_strdup(folder);
-    gboolean done = model && work_open(&work, cohort_path, error);
-    int64_t n = done ? work.cohort->count : 0;
-    g_autofree RmilSplit *splits = g_new0(RmilSplit, n + 1);
-    for (int64_t i = 0; i < n; i++) splits[i] = work.cohort->rows[i].label < 0 ? RMIL_SPLIT_NONE : RMIL_SPLIT_TEST;
+    gboolean done = work_open(&work, cohort_path, error);
     g_autoptr(RmilTrainData) data = done ? train_data_load(cli, work.cohort, &options, NULL, error) : NULL;
+    const int64_t dim = rmil_model_config(models.list->pdata[0])->dim;
     done = data != NULL;
-    if (done && data->set->dim != rmil_model_config(model)->dim) {
+    if (done && data->set->dim != dim) {
         g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: has %" G_GINT64_FORMAT " features a patch, %s takes %" G_GINT64_FORMAT, cohort_path,
-                    data->set->dim, model_path, rmil_model_config(model)->dim);
+                    data->set->dim, run, dim);
         done = FALSE;
     }
-    done = done && run_apply(data, model, splits, cli->threads, folder, error);
+    json_object_set_string_member(cli->result, "model", models.title);
+    if (models.list->len > 1) cli_say(cli, "model    %s", models.title);
+    done = done && check_seen(cli, &models, data, error) && apply_models(cli, &models, data, folder, error);
     g_clear_pointer(&data, rmil_train_data_free); /* before its cohort */
     rmil_train_options_clear(&options);
     work_clear(&work);
+    models_clear(&models);
     return done;
 }
 
-static int compare_text(gconstpointer a, gconstpointer b) { return strcmp(*(char *const *)a, *(char *const *)b); }
-
-/* The folder itself when it is one run, else every DIR/runs/METHOD/SEED, in order. */
-static GPtrArray *find_runs(const char *folder) {
-    GPtrArray *runs = g_ptr_array_new_with_free_func(g_free);
-    g_autofree char *single = g_build_filename(folder, "predictions.csv", NULL), *all = g_build_filename(folder, "runs", NULL);
-    GDir *methods = g_file_test(single, G_FILE_TEST_EXISTS) ? NULL : g_dir_open(all, 0, NULL);
-    if (!methods) g_ptr_array_add(runs, g_strdup(folder));
-    for (const char *method; methods && (method = g_dir_read_name(methods));) {
-        g_autofree char *inner = g_build_filename(all, method, NULL);
-        GDir *seeds = g_dir_open(inner, 0, NULL);
-        for (const char *seed; seeds && (seed = g_dir_read_name(seeds));)
-            g_ptr_array_add(runs, g_build_filename(inner, seed, NULL));
-        if (seeds) g_dir_close(seeds);
+/* -- all runs of a folder -------------------------------------------------------------------------------------------------------- */
+/* One method's trainings on the same slides: the mean of their probabilities, as the report quotes it. */
+static gboolean evaluate_mean(Cli *cli, const GPtrArray *folders, const char *method, double cut, int64_t rounds, JsonArray *results, GError **error) {
+    Scores mean = {0};
+    for (guint i = 0; i < folders->len; i++) {
+        g_autofree char *path = g_build_filename(folders->pdata[i], "predictions.csv", NULL);
+        Scores one;
+        if (!scores_read(path, "label", "probability", "test", &one, error)) return FALSE;
+        gboolean same = i == 0 || (one.count == mean.count && strcmp(one.ids, mean.ids) == 0);
+        for (int64_t k = 0; same && i && k < one.count; k++) mean.scores[k] += one.scores[k];
+        if (i == 0) mean = one;
+        else scores_clear(&one);
+        if (!same) { /* folds: each has slides of its own, and the report pools them */
+            scores_clear(&mean);
+            return TRUE;
+        }
     }
-    if (methods) g_dir_close(methods);
-    g_ptr_array_sort(runs, compare_text);
-    return runs;
+    for (int64_t k = 0; k < mean.count; k++) mean.scores[k] /= (double)folders->len;
+    g_autofree char *title = g_strdup_printf("%s, mean of %u models", method, folders->len);
+    cli_say(cli, "%s", title);
+    JsonObject *result = json_object_new();
+    json_object_set_string_member(result, "mean", title);
+    json_object_set_object_member(result, "metrics", scores_metrics(cli, &mean, cut, rounds));
+    json_array_add_object_element(results, result);
+    scores_clear(&mean);
+    return TRUE;
+}
+
+static gboolean evaluate_all(Cli *cli, const char *folder, double cut, int64_t rounds, GError **error) {
+    g_autoptr(GPtrArray) entries = rmil_run_entries(folder, error);
+    if (!entries) return FALSE;
+    JsonArray *results = json_array_new();
+    json_object_set_array_member(cli->result, "runs", results);
+    for (guint i = 0; i < entries->len; i++) {
+        const RmilRunEntry *entry = entries->pdata[i];
+        JsonObject *result = NULL;
+        GError *reason = NULL;
+        if (!entry->done) rmil_monitor_warn(&cli->monitor, "%s: is planned, but not trained, and left out", entry->folder);
+        else if (evaluate_folder(cli, entry->folder, cut, rounds, &result, &reason)) json_array_add_object_element(results, result);
+        else cli_problem(cli, "evaluate", NULL, reason);
+    }
+    for (guint i = 0; i < entries->len; i++) { /* each method once, at its first training */
+        const char *method = ((const RmilRunEntry *)entries->pdata[i])->method;
+        g_autoptr(GPtrArray) folders = g_ptr_array_new();
+        gboolean before = FALSE;
+        for (guint k = 0; k < entries->len; k++) {
+            const RmilRunEntry *entry = entries->pdata[k];
+            if (strcmp(entry->method, method) != 0) continue;
+            before = before || k < i;
+            if (entry->done) g_ptr_array_add(folders, entry->folder);
+        }
+        if (!before && folders->len > 1 && !evaluate_mean(cli, folders, method, cut, rounds, results, error)) return FALSE;
+    }
+    return TRUE;
 }
 
 int command_evaluate(int argc, char **argv) {
     static const CliUsage usage = {"RUN", "Metrics of a run's test slides with 95 % intervals, and localisation.",
-                                   "RUN is one run's folder or the folder of 'rankmil run' with all of them. Writes RUN/metrics.json.\n"
-                                   "With --cohort and -o, the run's model is applied to the features of another cohort first.", 1, 1};
+                                   "RUN is the folder of one training, or of 'rankmil run' with all of them: then also the mean of a method's models,\n"
+                                   "which the report quotes. Writes metrics.json beside each predictions.csv. With --cohort and -o, the model (of\n"
+                                   "several: all of the method that the report quotes) is applied to the features of another cohort first; slides\n"
+                                   "and patients that it was trained on are named.", 1, 1};
     Cli cli;
     int status;
     g_autofree char *cohort = NULL, *output = NULL;
@@ -126,14 +250,7 @@ int command_evaluate(int argc, char **argv) {
     if (!cohort != !output) return cli_usage(&cli, "--cohort and -o go together");
     if (rounds < 1 || rounds > 10000000) return cli_usage(&cli, "--bootstrap %" G_GINT64_FORMAT " is not in 1 … 10000000", rounds);
     GError *error = NULL;
-    if (cohort && !apply_to_cohort(&cli, argv[1], cohort, output, &error)) return cli_fail(&cli, error);
-    g_autoptr(GPtrArray) runs = find_runs(cohort ? output : argv[1]);
-    JsonArray *results = json_array_new();
-    json_object_set_array_member(cli.result, "runs", results);
-    for (guint i = 0; i < runs->len; i++) {
-        JsonObject *result = NULL;
-        if (evaluate_folder(&cli, runs->pdata[i], cut, rounds, &result, &error)) json_array_add_object_element(results, result);
-        else cli_problem(&cli, "evaluate", NULL, g_steal_pointer(&error));
-    }
+    if ((cohort && !apply_to_cohort(&cli, argv[1], cohort, output, &error)) || !evaluate_all(&cli, cohort ? output : argv[1], cut, rounds, &error))
+        return cli_fail(&cli, error);
     return cli_done(&cli);
 }

@@ -14,6 +14,8 @@ gboolean scores_read(const char *path, const char *label_column, const char *sco
         return FALSE;
     }
     int64_t rows = rmil_table_rows(table);
+    const int id = rmil_table_find(table, "id");
+    g_autoptr(GString) ids = g_string_new(NULL);
     *scores = (Scores){.labels = g_new(int, rows), .scores = g_new(double, rows)};
     for (int64_t r = 0; r < rows; r++) {
         const char *cell = rmil_table_cell(table, r, label);
@@ -26,11 +28,13 @@ gboolean scores_read(const char *path, const char *label_column, const char *sco
             scores->labels[scores->count] = cell[0] - '0';
             scores->scores[scores->count++] = value;
             scores->positives += cell[0] - '0';
+            g_string_append_printf(ids, "%s\n", id >= 0 ? rmil_table_cell(table, r, id) : cell);
             continue;
         }
         scores_clear(scores);
         return FALSE;
     }
+    scores->ids = g_string_free(g_steal_pointer(&ids), FALSE);
     if (scores->positives && scores->positives < scores->count) return TRUE;
     g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: %s%s%s%" G_GINT64_FORMAT " cases of label 0 and %" G_GINT64_FORMAT
                 " of label 1: ranking metrics need both", path, split && part >= 0 ? "split " : "", split && part >= 0 ? split : "",
@@ -42,6 +46,7 @@ gboolean scores_read(const char *path, const char *label_column, const char *sco
 void scores_clear(Scores *scores) {
     g_clear_pointer(&scores->labels, g_free);
     g_clear_pointer(&scores->scores, g_free);
+    g_clear_pointer(&scores->ids, g_free);
 }
 
 static void add_row(Cli *cli, JsonObject *out, const char *name, double value, RmilInterval interval) {

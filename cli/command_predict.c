@@ -1,33 +1,11 @@
 /* rankmil predict RUN SLIDE|FEATURES... -o DIR */
+#include "cli-predict.h"
 #include "cli-train.h"
 
-#include <stdio.h>
+#include <math.h>
 #include <string.h>
 
 enum { TOP_PATCHES = 24 }; /* in the montage */
-
-/* HDF5, or a PyTorch file. */
-static gboolean holds_features(const char *path) {
-    char head[8] = "";
-    FILE *file = fopen(path, "rb");
-    gboolean read = file && fread(head, 1, 8, file) == 8;
-    gboolean yes = read && (memcmp(head, "\x89HDF\r\n\x1a\n", 8) == 0 || (g_str_has_suffix(path, ".pt") && memcmp(head, "PK\3\4", 4) == 0));
-    if (file) fclose(file);
-    return yes;
-}
-
-/* The inputs as a cohort, so that they go the way that training slides went. */
-static gboolean write_inputs(const char *folder, char **inputs, int count, char **path, GError **error) {
-    g_autoptr(GString) out = g_string_new("slide,features\n");
-    for (int i = 0; i < count; i++) {
-        g_autofree char *full = g_canonicalize_filename(inputs[i], NULL);
-        gboolean features = holds_features(full);
-        rmil_csv_append(out, features ? "" : full, ',');
-        rmil_csv_append(out, features ? full : "", '\n');
-    }
-    *path = g_build_filename(folder, "inputs.csv", NULL);
-    return rmil_file_write(*path, out->str, out->len, error);
-}
 
 static gboolean has_places(const RmilBag *bag) { return bag->coords && bag->coords_um == 0; }
 
@@ -42,84 +20,145 @@ static gboolean write_scores(const RmilBag *bag, const float *scores, const floa
     return rmil_file_write(path, out->str, out->len, error);
 }
 
-/* Heat map, montage of the most attended tiles, and attention for QuPath. */
-static gboolean draw_row(const Work *work, int64_t i, const RmilBag *bag, const RmilModel *model, const float *scores, const float *attention,
-                         GError **error) {
+typedef struct {
+    Work *work;
+    const Models *models;
+    Predictions table;
+    char *now;          /* date of this call */
+    double low, high;   /* µm per pixel of the slides that the model was trained on; 0: not known */
+} Predict;
+
+/* Heat map, montage of the most attended tiles. */
+static gboolean draw_row(const Predict *p, int64_t i, const RmilBag *bag, const float *scores, GError **error) {
+    const Work *work = p->work;
     const char *id = work->cohort->rows[i].id;
     g_autofree char *heat = work_path(work, "heatmaps", i, "png"), *montage = work_path(work, "top-patches", i, "png"),
-                    *table = work_path(work, "top-patches", i, "csv");
-    if (!heat_write(work, &work->cohort->rows[i], bag, model, id, heat, error)) return FALSE;
+                    *table = work_path(work, "top-patches", i, "csv"), *title = g_strdup_printf("%s, %s", id, p->models->title);
+    if (!heat_write(work, &work->cohort->rows[i], bag, (const RmilModel *const *)p->models->list->pdata, p->models->list->len, title, heat, error))
+        return FALSE;
     g_autoptr(RmilSlide) slide = work_open_slide(work, i, error);
     return slide && rmil_patches_write(slide, bag->coords, scores, bag->count, bag->patch_size_level0, MIN(bag->count, TOP_PATCHES),
                                        bag->patch_size > 0 ? (int64_t)bag->patch_size : work->tile_px, id, montage, table, error);
 }
 
-static gboolean predict_row(Work *work, int64_t i, const RmilModel *model, GString *table, GError **error) {
+/* Says when the slide was scanned at another resolution than those of the training: by more than half as much again. */
+static void compare_mpp(const Predict *p, const RmilCohortRow *row, const RmilBag *bag) {
+    const double mpp = train_bag_mpp(bag), slack = 1.5;
+    if (p->high <= 0 || (mpp >= p->low / slack && mpp <= p->high * slack)) return;
+    if (mpp > 0) rmil_monitor_warn(&p->work->cli->monitor, "%s: has %.3g µm per pixel; the model was trained on slides of %.3g to %.3g: its "
+                                   "probability may mean little here", row->slide ? row->slide : row->features, mpp, p->low, p->high);
+    else if (row->slide) rmil_monitor_warn(&p->work->cli->monitor, "%s: is tiled without a resolution; the model was trained on slides of %.3g to %.3g µm per pixel: give --mpp",
+                                           row->slide, p->low, p->high);
+}
+
+static char *number(double value) {
+    return isfinite(value) ? g_strdup_printf("%.9g", value) : g_strdup("");
+}
+
+static void record(Predict *p, const RmilCohortRow *row, int64_t tiles, const RmilPrediction *prediction, double sd) {
+    PredictionLine line = {.id = g_strdup(row->id), .split = g_strdup(rmil_split_name(row->split)),
+                           .label = row->label >= 0 ? g_strdup_printf("%d", row->label) : g_strdup(""),
+                           .probability = number(prediction->probability), .logit = number(prediction->logit), .sd = number(sd),
+                           .models = g_strdup_printf("%u", p->models->list->len), .model = g_strdup(p->models->title),
+                           .input = g_utf8_make_valid(row->slide ? row->slide : row->features, -1), .created = g_strdup(p->now)};
+    predictions_put(&p->table, line);
+    Cli *cli = p->work->cli;
+    JsonObject *object = json_object_new();
+    json_object_set_string_member(object, "id", row->id);
+    cli_json_number(object, "probability", prediction->probability);
+    cli_json_number(object, "logit", prediction->logit);
+    if (isfinite(sd)) cli_json_number(object, "sd", sd);
+    json_array_add_object_element(json_object_get_array_member(cli->result, "predictions"), object);
+    if (isfinite(sd)) cli_say(cli, "%-32s probability %.4f, SD %.4f  (%" G_GINT64_FORMAT " tiles)", row->id, prediction->probability, sd, tiles);
+    else cli_say(cli, "%-32s probability %.4f  (%" G_GINT64_FORMAT " tiles)", row->id, prediction->probability, tiles);
+}
+
+static gboolean predict_row(Predict *p, int64_t i, GError **error) {
+    Work *work = p->work;
     const RmilCohortRow *row = &work->cohort->rows[i];
+    const RmilModel *const *models = (const RmilModel *const *)p->models->list->pdata;
     g_autofree char *features = work_features(work, i), *patches = work_path(work, "patches", i, "csv"),
                     *qupath = work_path(work, "qupath", i, "geojson");
     g_autoptr(RmilBag) bag = rmil_bag_read(features, row->id, RMIL_FLOAT32, RMIL_BAG_ALL, error);
     if (!bag) return FALSE;
-    if (bag->dim != rmil_model_config(model)->dim) {
+    if (bag->dim != rmil_model_config(models[0])->dim) {
         g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: has %" G_GINT64_FORMAT " features a patch, the model takes %" G_GINT64_FORMAT, features,
-                    bag->dim, rmil_model_config(model)->dim);
+                    bag->dim, rmil_model_config(models[0])->dim);
         return FALSE;
     }
     g_autoptr(GError) placeless = NULL;
     if (!rmil_bag_locate(bag, row->slide, work_mpp(work, i), &placeless)) rmil_monitor_warn(&work->cli->monitor, "%s", placeless->message);
+    compare_mpp(p, row, bag);
     g_autofree float *scores = g_new(float, bag->count), *attention = g_new(float, bag->count);
     RmilPrediction prediction;
-    if (!rmil_model_predict(model, bag, -1, &prediction, scores, attention, error) ||
+    double sd;
+    if (!rmil_ensemble_predict(models, p->models->list->len, bag, -1, &prediction, &sd, scores, attention, error) ||
         !write_scores(bag, scores, attention, patches, error) ||
         (has_places(bag) && bag->patch_size_level0 > 0 &&
          !rmil_qupath_write(bag->coords, attention, scores, bag->count, bag->patch_size_level0, qupath, error)) ||
-        (row->slide && !draw_row(work, i, bag, model, scores, attention, error)))
+        (row->slide && !draw_row(p, i, bag, scores, error)))
         return FALSE;
-    rmil_csv_append(table, row->id, ',');
-    g_string_append_printf(table, ",,%.9g,%.9g\n", prediction.probability, prediction.logit);
-    JsonObject *object = json_object_new();
-    json_object_set_string_member(object, "id", row->id);
-    cli_json_number(object, "probability", prediction.probability);
-    cli_json_number(object, "logit", prediction.logit);
-    json_array_add_object_element(json_object_get_array_member(work->cli->result, "predictions"), object);
-    cli_say(work->cli, "%-32s probability %.4f  (%" G_GINT64_FORMAT " tiles)", row->id, prediction.probability, bag->count);
+    record(p, row, bag->count, &prediction, sd);
+    return TRUE;
+}
+
+/* How the training's slides were made into features, and their resolutions, from its run.json. */
+static gboolean read_settings(Predict *p, GError **error) {
+    JsonObject *info = p->models->info;
+    JsonNode *preprocessing = info ? json_object_get_member(info, "preprocessing") : NULL, *mpp = info ? json_object_get_member(info, "mpp") : NULL;
+    if (mpp && JSON_NODE_HOLDS_OBJECT(mpp)) {
+        p->low = json_object_get_double_member_with_default(json_node_get_object(mpp), "low", 0);
+        p->high = json_object_get_double_member_with_default(json_node_get_object(mpp), "high", 0);
+    }
+    return !preprocessing || !JSON_NODE_HOLDS_OBJECT(preprocessing) || p->work->encoder ||
+           work_apply_preprocessing(p->work, json_node_get_object(preprocessing), error);
+}
+
+static gboolean predict_all(Predict *p, char **inputs, int count, GError **error) {
+    Work *work = p->work;
+    RmilCohort *cohort = predict_inputs(work->cli, &p->table, inputs, count, error);
+    if (!cohort || !read_settings(p, error) || !work_adopt(work, cohort, error)) return FALSE;
+    json_object_set_array_member(work->cli->result, "predictions", json_array_new());
+    if (!stage_tile(work, error) || !stage_encode(work, error)) return FALSE;
+    for (int64_t i = 0; i < work->cohort->count; i++) {
+        GError *reason = NULL;
+        if (work->failed[i] || predict_row(p, i, &reason)) continue;
+        work->failed[i] = TRUE;
+        cli_problem(work->cli, "predict", work->cohort->rows[i].id, reason);
+    }
+    g_autofree char *page = g_build_filename(work->folder, "predictions.html", NULL);
+    if (!predictions_write(&p->table, work->folder, error) || !rmil_predictions_page_write(work->folder, page, error)) return FALSE;
+    json_object_set_string_member(work->cli->result, "page", page);
+    cli_say(work->cli, "page     %s", page);
     return TRUE;
 }
 
 static gboolean predict(Work *work, const char *run, char **inputs, int count, GError **error) {
-    const gboolean alone = g_file_test(run, G_FILE_TEST_IS_REGULAR); /* a model file, which does not say how features are made */
-    g_autofree char *folder = alone ? g_path_get_dirname(run) : g_strdup(run), *run_path = g_build_filename(folder, "run.json", NULL);
-    g_autofree char *model_path = alone ? g_strdup(run) : g_build_filename(run, "model.safetensors", NULL), *cohort = NULL;
-    g_autoptr(RmilModel) model = rmil_model_load(model_path, error);
-    if (!model) return FALSE;
-    g_autoptr(JsonObject) settings = alone ? json_object_new() : cli_json_read(run_path, error);
-    if (!settings) return FALSE;
-    if (!work->folder) work->folder = g_build_filename(folder, "predict", NULL);
-    if (!write_inputs(work->folder, inputs, count, &cohort, error)) return FALSE;
-    JsonNode *preprocessing = json_object_get_member(settings, "preprocessing");
-    if (preprocessing && JSON_NODE_HOLDS_OBJECT(preprocessing) && !work->encoder &&
-        !work_apply_preprocessing(work, json_node_get_object(preprocessing), error))
-        return FALSE;
-    if (!work_open(work, cohort, error)) return FALSE;
-    json_object_set_array_member(work->cli->result, "predictions", json_array_new());
-    if (!stage_tile(work, error) || !stage_encode(work, error)) return FALSE;
-    g_autoptr(GString) table = g_string_new("id,split,label,probability,logit\n");
-    for (int64_t i = 0; i < work->cohort->count; i++) {
-        GError *reason = NULL;
-        if (work->failed[i] || predict_row(work, i, model, table, &reason)) continue;
-        work->failed[i] = TRUE;
-        cli_problem(work->cli, "predict", work->cohort->rows[i].id, reason);
-    }
-    g_autofree char *path = g_build_filename(work->folder, "predictions.csv", NULL);
-    return rmil_file_write(path, table->str, table->len, error);
+    Models models;
+    if (!models_load(&models, run, error)) return FALSE;
+    g_autofree char *beside = models.alone ? g_path_get_dirname(run) : g_strdup(run);
+    g_autoptr(GDateTime) now = g_date_time_new_now_local();
+    if (!work->folder) work->folder = g_build_filename(beside, "predict", NULL);
+    Predict p = {.work = work, .models = &models, .now = g_date_time_format(now, "%Y-%m-%d %H:%M")};
+    json_object_set_string_member(work->cli->result, "model", models.title);
+    if (models.list->len > 1) cli_say(work->cli, "model    %s", models.title);
+    /* calls into one folder add up: one after the other */
+    work->lock = rmil_lock_take(work->folder, ".lock", RMIL_LOCK_WAIT, "rankmil predict", &work->cli->monitor, error);
+    gboolean done = work->lock && predictions_read(&p.table, work->folder, error) && predict_all(&p, inputs, count, error);
+    predictions_clear(&p.table);
+    models_clear(&models);
+    g_free(p.now);
+    return done;
 }
 
 int command_predict(int argc, char **argv) {
-    static const CliUsage usage = {"RUN|MODEL SLIDE|FEATURES…", "Applies a trained model to slides or feature files; labels are not needed.",
-                                   "Slides are tiled and encoded as the training slides were. Writes predictions.csv, heatmaps/ID.png,\n"
-                                   "top-patches/ID.png, patches/ID.csv (scores) and qupath/ID.geojson (drag it onto the slide in QuPath)\n"
-                                   "into -o DIR (default: RUN/predict). MODEL: a model file alone, also one of PyTorch; slides then need\n"
-                                   "the --encoder that it was trained with.", 2, -1};
+    static const CliUsage usage = {"RUN|MODEL SLIDE|FEATURES|FOLDER|COHORT…", "Applies a trained model to slides or feature files; labels are not needed.",
+                                   "RUN: the folder of 'rankmil run', of which all models of the method that its report quotes are taken (mean and\n"
+                                   "SD), or RUN/runs/METHOD, or the folder of one training. MODEL: a model file alone, also one of PyTorch; slides\n"
+                                   "then need the --encoder that it was trained with. Inputs: files, folders, patterns in quotes, tables (.csv).\n"
+                                   "Slides are tiled and encoded as the training slides were. Writes predictions.csv and predictions.html, to which\n"
+                                   "later calls add, heatmaps/ID.png, top-patches/ID.png, patches/ID.csv (scores) and qupath/ID.geojson (drag it\n"
+                                   "onto the slide in QuPath) into -o DIR (default: RUN/predict).", 2, -1};
     Cli cli;
     Work work;
     int status;

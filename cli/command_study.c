@@ -14,6 +14,7 @@ typedef struct {
     gboolean list, prepare;
     gint64 slurm;
     int shard_index, shards;
+    RmilLock *own; /* of this shard */
 } Study;
 
 /* -- plans by name ----------------------------------------------------------------------------------------------------------- */
@@ -123,6 +124,27 @@ static gboolean execute(Study *study, const RmilCohort *cohort, GError **error) 
     return TRUE;
 }
 
+/* A process alone keeps all others out; shards share the folder, each its own shard. */
+static gboolean lock(Study *study, GError **error) {
+    if (!study->shards) return work_lock(study->work, error);
+    const RmilMonitor *monitor = &study->cli->monitor;
+    const char *folder = study->work->folder;
+    g_autofree char *name = g_strdup_printf(".shard-%d-of-%d.lock", study->shard_index, study->shards), *who = g_strdup_printf("rankmil study --shard %d/%d", study->shard_index, study->shards);
+    study->work->lock = rmil_lock_take(folder, ".lock", RMIL_LOCK_SHARED, who, monitor, error);
+    study->own = study->work->lock ? rmil_lock_take(folder, name, RMIL_LOCK_ALONE, who, monitor, error) : NULL;
+    return study->own != NULL;
+}
+
+/* What comes before training; of several shards one after the other, so that the first makes it and the others find it. */
+static RmilCohort *prepare(Study *study, GError **error) {
+    g_autoptr(RmilLock) turn = study->shards ? rmil_lock_take(study->work->folder, ".prepare.lock", RMIL_LOCK_WAIT, "the preparation of another shard",
+                                                              &study->cli->monitor, error) : NULL;
+    if (study->shards && !turn) return NULL;
+    g_autoptr(RmilCohort) cohort = work_prepare(study->work, error);
+    if (!cohort || (strcmp(rmil_study_plan_variable(study->plan), "padding") == 0 && !label_padded(study, error))) return NULL;
+    return g_steal_pointer(&cohort);
+}
+
 static gboolean run_study(Study *study, const char *cohort_path, char **arguments, GError **error) {
     Work *work = study->work;
     if (study->list) return list_runs(study, cohort_path, error);
@@ -133,13 +155,11 @@ static gboolean run_study(Study *study, const char *cohort_path, char **argument
         cli_say(study->cli, "%s: look at its first lines, then submit it with: sh %s", script, script);
         return TRUE;
     }
-    if (!work_open(work, cohort_path, error)) return FALSE;
+    if (!work_open(work, cohort_path, error) || !lock(study, error)) return FALSE;
     g_autoptr(GPtrArray) runs = rmil_study_plan_runs(study->plan, work->cohort, &study->base, error);
     if (!runs) return FALSE; /* splits that cannot be are found before hours of work */
-    g_autoptr(RmilCohort) cohort = work_prepare(work, error);
-    if (!cohort) return FALSE;
-    if (strcmp(rmil_study_plan_variable(study->plan), "padding") == 0 && !label_padded(study, error)) return FALSE;
-    return study->prepare || execute(study, cohort, error);
+    g_autoptr(RmilCohort) cohort = prepare(study, error);
+    return cohort && (study->prepare || execute(study, cohort, error));
 }
 
 /* "2/8" */
@@ -195,6 +215,7 @@ int command_study(int argc, char **argv) {
             status = done ? cli_done(&cli) : cli_fail(&cli, error);
         }
     }
+    rmil_lock_free(study.own);
     rmil_study_plan_free(study.plan);
     rmil_train_options_clear(&study.base);
     g_strfreev(study.sets);

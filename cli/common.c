@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 /* -- progress --------------------------------------------------------------------------------------------------------- */
@@ -17,6 +18,26 @@ static void format_time(double seconds, char text[32]) {
     else g_snprintf(text, 32, "%d:%02d", (int)(s / 60), (int)(s % 60));
 }
 
+/* Columns of the terminal on stderr; 80 where it does not say. */
+static int columns(void) {
+    struct winsize size;
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40 ? size.ws_col : 80;
+}
+
+/* One line that fits the terminal: a longer one would wrap, and not be overwritten by the next. */
+static void print_line(const char *line, gboolean terminal) {
+    g_autofree char *fitting = terminal && g_utf8_strlen(line, -1) >= columns() ? g_utf8_substring(line, 0, columns() - 1) : g_strdup(line);
+    fprintf(stderr, "%s%s%s", terminal ? "\r" : "", fitting, terminal ? "\033[K" : "\n");
+}
+
+static void show_note(gpointer user, const char *text) {
+    Cli *cli = user;
+    g_mutex_lock(&cli->lock);
+    g_free(cli->note);
+    cli->note = g_strdup(text);
+    g_mutex_unlock(&cli->lock);
+}
+
 static void show_progress(gpointer user, const char *what, int64_t done, int64_t total) {
     Cli *cli = user;
     if (cli->quiet) return;
@@ -26,6 +47,7 @@ static void show_progress(gpointer user, const char *what, int64_t done, int64_t
         if (cli->shown && isatty(STDERR_FILENO)) fputc('\n', stderr);
         g_free(cli->shown);
         cli->shown = g_strdup(what);
+        if (cli->started) g_clear_pointer(&cli->note, g_free); /* of what went before */
         cli->started = now;
         cli->printed = 0;
         cli->first = done;
@@ -37,9 +59,9 @@ static void show_progress(gpointer user, const char *what, int64_t done, int64_t
         double rate = seconds > 0 ? (double)(done - cli->first) / seconds : 0;
         char left[32] = "";
         format_time(last ? seconds : rate > 0 ? (double)(total - done) / rate : 0, left);
-        if (terminal || last || cli->printed)
-            fprintf(stderr, "%s%-24s %" G_GINT64_FORMAT "/%" G_GINT64_FORMAT "  %.3g/s  %s %s%s", terminal ? "\r" : "",
-                    what, done, total, rate, left, last ? "taken" : rate > 0 ? "left" : "", terminal ? "\033[K" : "\n");
+        g_autofree char *line = g_strdup_printf("%-16s %" G_GINT64_FORMAT "/%" G_GINT64_FORMAT "  %.3g/s  %s %s%s%s", what, done, total, rate, left,
+                                                last ? "taken" : rate > 0 ? "left" : "", cli->note && !last ? "  " : "", cli->note && !last ? cli->note : "");
+        if (terminal || last || cli->printed) print_line(line, terminal);
         cli->printed = now;
     }
     g_mutex_unlock(&cli->lock);
@@ -81,6 +103,7 @@ static void free_state(Cli *cli) {
     json_array_unref(cli->problems);
     json_array_unref(cli->warnings);
     g_hash_table_unref(cli->warned);
+    g_free(cli->note);
     g_mutex_clear(&cli->lock);
 }
 
@@ -125,7 +148,7 @@ gboolean cli_begin(Cli *cli, int *argc, char ***argv, const CliUsage *usage, con
     cli->warnings = json_array_new();
     cli->warned = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_mutex_init(&cli->lock);
-    cli->monitor = (RmilMonitor){show_progress, show_warning, cli};
+    cli->monitor = (RmilMonitor){show_progress, show_warning, cli, show_note};
     return TRUE;
 }
 

@@ -1,8 +1,8 @@
-/* A model's attention over one slide. */
+/* The attention of a model, or the mean of several, over one slide. */
 #include "cli-train.h"
 
-gboolean heat_write(const Work *work, const RmilCohortRow *given, const RmilBag *bag, const RmilModel *model, const char *title,
-                    const char *path, GError **error) {
+gboolean heat_write(const Work *work, const RmilCohortRow *given, const RmilBag *bag, const RmilModel *const *models, int64_t count,
+                    const char *title, const char *path, GError **error) {
     if (!bag->coords || bag->coords_um > 0 || bag->patch_size_level0 <= 0) {
         g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: its features have no coordinates to draw them at", given->id);
         return FALSE;
@@ -17,10 +17,12 @@ gboolean heat_write(const Work *work, const RmilCohortRow *given, const RmilBag 
     }
     g_autofree float *attention = g_new(float, bag->count);
     RmilPrediction prediction;
+    double sd;
     RmilHeatOptions options;
-    if (!rmil_model_predict(model, bag, given->label, &prediction, NULL, attention, error)) return FALSE;
+    if (!rmil_ensemble_predict(models, count, bag, given->label, &prediction, &sd, NULL, attention, error)) return FALSE;
     rmil_heat_options_init(&options);
-    g_autofree char *text = g_strdup_printf("%s: probability %.3f", title, prediction.probability);
+    g_autofree char *text = count > 1 ? g_strdup_printf("%s: probability %.3f (SD %.3f)", title, prediction.probability, sd)
+                                      : g_strdup_printf("%s: probability %.3f", title, prediction.probability);
     options.title = text;
     options.side_by_side = TRUE;
     options.scale = RMIL_HEAT_RELATIVE;

@@ -1,24 +1,84 @@
 /* One run: trained, applied to every slide, localised; its folder. */
 #include "cli-train.h"
 
+#include <errno.h>
 #include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
 
 /* -- what the run depends on ---------------------------------------------------------------------------------------------- */
-static gboolean is_done(const char *folder, const char *config) {
-    static const char *const products[] = {"model.safetensors", "history.csv", "predictions.csv", "localisation.csv"};
-    for (gsize i = 0; i < G_N_ELEMENTS(products); i++) {
-        g_autofree char *path = g_build_filename(folder, products[i], NULL);
-        if (!g_file_test(path, G_FILE_TEST_EXISTS)) return FALSE;
+static gboolean configure(const RmilTrainData *data, const RmilTrainMethod *method, const RmilTrainOptions *options, const RmilRepeat *repeat,
+                          RmilTrainRun *training, GError **error) {
+    *training = (RmilTrainRun){.data = data, .splits = repeat->splits};
+    if (!rmil_train_options_configure(options, method, &training->model, &training->train, error)) return FALSE;
+    training->model.dim = data->set->dim;
+    training->train.seed = (uint64_t)repeat->seed;
+    return TRUE;
+}
+
+char *train_config(const RmilTrainData *data, const RmilTrainMethod *method, const RmilTrainOptions *options, const RmilRepeat *repeat,
+                   GError **error) {
+    RmilTrainRun training;
+    return configure(data, method, options, repeat, &training, error) ? rmil_train_run_config(&training) : NULL;
+}
+
+static gboolean has_product(const char *folder, const char *name) {
+    g_autofree char *path = g_build_filename(folder, name, NULL);
+    return g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
+static gboolean is_done(const char *folder, const char *config, gboolean *done, GError **error) {
+    static const char *const products[] = {"run.json", "model.safetensors", "history.csv", "predictions.csv", "localisation.csv"};
+    *done = TRUE;
+    for (gsize i = 0; i < G_N_ELEMENTS(products); i++) *done = *done && has_product(folder, products[i]);
+    g_autofree char *have = *done ? rmil_run_config(folder, error) : NULL;
+    if (*done && !have) return FALSE;
+    *done = *done && strcmp(have, config) == 0;
+    return TRUE;
+}
+
+/* A training of other settings or data in the folder is kept, in earlier/KEY below it; its record goes last, so that an interrupted
+ * move is taken up again. */
+static gboolean set_aside(const char *folder, const char *config, const RmilMonitor *monitor, GError **error) {
+    static const char *const products[] = {"metrics.json", "slides.csv", "localisation.csv", "predictions.csv", "history.csv",
+                                           "model.safetensors", "run.json"};
+    g_autofree char *was = has_product(folder, "run.json") ? rmil_run_config(folder, error) : NULL;
+    if (!was) return !has_product(folder, "run.json");
+    if (strcmp(was, config) == 0) return TRUE;
+    g_autofree char *key = rmil_config_key(was), *name = g_strndup(key, 8), *to = g_build_filename(folder, "earlier", name, NULL);
+    g_autofree char *difference = rmil_config_difference(was, config, NULL);
+    if (g_mkdir_with_parents(to, 0777) != 0) {
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_IO, "%s: cannot make the folder: %s", to, g_strerror(errno));
+        return FALSE;
     }
-    g_autofree char *path = g_build_filename(folder, "run.json", NULL);
-    g_autoptr(JsonObject) run = cli_json_read(path, NULL);
-    if (!run || !json_object_has_member(run, "config")) return FALSE;
-    JsonNode *have = json_object_get_member(run, "config");
-    if (!JSON_NODE_HOLDS_OBJECT(have)) return FALSE;
-    g_autofree char *text = cli_json_text(json_node_get_object(have));
-    return strcmp(text, config) == 0;
+    for (gsize i = 0; i < G_N_ELEMENTS(products); i++) {
+        g_autofree char *from = g_build_filename(folder, products[i], NULL), *into = g_build_filename(to, products[i], NULL);
+        if (g_rename(from, into) == 0 || errno == ENOENT) continue;
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_IO, "%s: cannot be moved to %s: %s", from, to, g_strerror(errno));
+        return FALSE;
+    }
+    rmil_monitor_warn(monitor, "%s: held a training that differs (%s): it is kept in %s", folder, difference, to);
+    return TRUE;
+}
+
+/* The record of what is in the folder goes before anything in it changes, and comes back last: whatever interrupts this, run.json
+ * never stands beside another training's files. What was computed from those goes with it. */
+static gboolean begin_anew(const char *folder, const char *checkpoint, GError **error) {
+    static const char *const old[] = {"run.json", "metrics.json"};
+    for (gsize i = 0; i < G_N_ELEMENTS(old); i++) {
+        g_autofree char *path = g_build_filename(folder, old[i], NULL);
+        if (g_unlink(path) != 0 && errno != ENOENT) {
+            g_set_error(error, RMIL_ERROR, RMIL_ERROR_IO, "%s: cannot be removed: %s", path, g_strerror(errno));
+            return FALSE;
+        }
+    }
+    GDir *dir = g_dir_open(folder, 0, NULL); /* checkpoints of other settings are nobody's any more */
+    for (const char *name; dir && (name = g_dir_read_name(dir));) {
+        g_autofree char *path = g_build_filename(folder, name, NULL);
+        if (g_str_has_prefix(name, "checkpoint-") && strcmp(path, checkpoint) != 0) g_unlink(path);
+    }
+    if (dir) g_dir_close(dir);
+    return TRUE;
 }
 
 /* -- products -------------------------------------------------------------------------------------------------------------- */
@@ -75,28 +135,61 @@ gboolean run_apply(const RmilTrainData *data, const RmilModel *model, const Rmil
     return write_text(folder, "predictions.csv", out, error) && write_text(folder, "localisation.csv", places, error);
 }
 
+double train_bag_mpp(const RmilBag *bag) {
+    return bag->patch_size_level0 > 0 && bag->target_mpp > 0 ? bag->target_mpp * bag->patch_size / bag->patch_size_level0 : bag->mpp;
+}
+
+/* {"low", "high"}: between which the resolutions of the slides lie. */
+static JsonObject *mpp_range(const RmilTrainData *data, const RmilSplit *splits) {
+    double low = INFINITY, high = 0;
+    for (int64_t i = 0; i < data->count; i++) {
+        const double mpp = data->bags[i] && splits[i] != RMIL_SPLIT_NONE ? train_bag_mpp(data->bags[i]) : 0;
+        if (mpp > 0) low = MIN(low, mpp);
+        high = MAX(high, mpp);
+    }
+    JsonObject *range = json_object_new();
+    json_object_set_double_member(range, "low", high > 0 ? low : 0);
+    json_object_set_double_member(range, "high", high);
+    return range;
+}
+
+/* slides.csv: which slides and patients the model has seen, by content, for `rankmil evaluate --cohort`. */
+static gboolean write_slides(const RmilTrainData *data, const RmilSplit *splits, const char *folder, GError **error) {
+    g_autoptr(GString) out = g_string_new("id,split,patient,digest\n");
+    for (int64_t i = 0; i < data->count; i++) {
+        if (!data->bags[i]) continue;
+        g_autofree char *digest = rmil_bag_digest(data->bags[i]);
+        rmil_csv_append(out, data->cohort->rows[i].id, ',');
+        rmil_csv_append(out, rmil_split_name(splits[i]), ',');
+        rmil_csv_append(out, data->cohort->rows[i].patient ? data->cohort->rows[i].patient : "", ',');
+        rmil_csv_append(out, digest, '\n');
+    }
+    return write_text(folder, "slides.csv", out, error);
+}
+
 gboolean train_run(const RmilTrainData *data, const RmilTrainMethod *method, const RmilTrainOptions *options, const RmilRepeat *repeat,
                    JsonObject *preprocessing, int threads, const RmilMonitor *monitor, const char *folder, gboolean *made,
                    GError **error) {
-    RmilTrainRun training = {.data = data, .splits = repeat->splits};
-    if (!rmil_train_options_configure(options, method, &training.model, &training.train, error)) return FALSE;
-    training.model.dim = data->set->dim;
-    training.train.seed = (uint64_t)repeat->seed;
+    RmilTrainRun training;
+    if (!configure(data, method, options, repeat, &training, error)) return FALSE;
     training.train.threads = threads;
     g_autofree char *config = rmil_train_run_config(&training);
-    *made = !is_done(folder, config);
-    if (!*made) return TRUE;
+    gboolean there;
+    if (!is_done(folder, config, &there, error)) return FALSE;
+    *made = !there;
+    if (there) return TRUE;
 
     gint64 start = g_get_monotonic_time();
-    g_autofree char *key = g_compute_checksum_for_string(G_CHECKSUM_SHA256, config, -1);
+    g_autofree char *key = rmil_config_key(config);
     g_autofree char *name = g_strdup_printf("checkpoint-%.16s", key), *checkpoint = g_build_filename(folder, name, NULL);
+    if (!set_aside(folder, config, monitor, error) || !begin_anew(folder, checkpoint, error)) return FALSE;
     g_autoptr(GArray) history = g_array_new(FALSE, FALSE, sizeof(RmilEpoch));
     g_autoptr(RmilModel) model = rmil_train_run(&training, checkpoint, history, monitor, error);
     if (!model) return FALSE;
     double seconds = (double)(g_get_monotonic_time() - start) / G_USEC_PER_SEC;
     g_autofree char *model_path = g_build_filename(folder, "model.safetensors", NULL), *run_path = g_build_filename(folder, "run.json", NULL);
     if (!rmil_model_save(model, model_path, error) || !write_history(folder, history, error) ||
-        !run_apply(data, model, repeat->splits, threads, folder, error))
+        !write_slides(data, repeat->splits, folder, error) || !run_apply(data, model, repeat->splits, threads, folder, error))
         return FALSE;
 
     g_autoptr(JsonObject) run = json_object_new();
@@ -107,6 +200,7 @@ gboolean train_run(const RmilTrainData *data, const RmilTrainMethod *method, con
     json_object_set_string_member(run, "version", rmil_version());
     json_object_set_string_member(run, "cohort", data->cohort->path);
     json_object_set_member(run, "config", json_from_string(config, NULL));
+    json_object_set_object_member(run, "mpp", mpp_range(data, repeat->splits));
     if (preprocessing) json_object_set_object_member(run, "preprocessing", json_object_ref(preprocessing));
     JsonObject *timings = json_object_new();
     json_object_set_double_member(timings, "train", seconds);

@@ -19,6 +19,7 @@ void work_clear(Work *work) {
     g_free(work->weights);
     g_strfreev(work->lesion);
     g_strfreev(work->exclusion);
+    rmil_lock_free(work->lock);
 }
 
 #define ENTRIES(...) g_memdup2((const GOptionEntry[]){__VA_ARGS__, {0}}, sizeof((const GOptionEntry[]){__VA_ARGS__, {0}}))
@@ -57,22 +58,65 @@ static gboolean in_range(const char *name, double value, double low, double high
     return FALSE;
 }
 
-gboolean work_open(Work *work, const char *cohort, GError **error) {
+static gboolean check_options(const Work *work, GError **error) {
     if (!work->folder) {
         g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "-o DIR is missing");
         return FALSE;
     }
-    if (!in_range("--mpp", work->mpp, 0, 100, error) || !in_range("--tile-mpp", work->tile_mpp, 0.01, 100, error) ||
-        !in_range("--min-tissue", work->min_tissue, 0, 1, error) || !in_range("--mask-mpp", work->mask_mpp, 0.1, 1000, error) ||
-        !in_range("--padding", work->padding, 0, 1e6, error) ||
-        !in_range("--label-threshold", work->label_threshold, 0, 1, error))
-        return FALSE;
+    return in_range("--mpp", work->mpp, 0, 100, error) && in_range("--tile-mpp", work->tile_mpp, 0.01, 100, error) &&
+           in_range("--min-tissue", work->min_tissue, 0, 1, error) && in_range("--mask-mpp", work->mask_mpp, 0.1, 1000, error) &&
+           in_range("--padding", work->padding, 0, 1e6, error) && in_range("--label-threshold", work->label_threshold, 0, 1, error);
+}
+
+gboolean work_adopt(Work *work, RmilCohort *cohort, GError **error) {
+    work->cohort = cohort;
+    if (!check_options(work, error)) return FALSE;
     if (!work->encoder) work->encoder = g_strdup("texture");
-    work->cohort = rmil_cohort_read(cohort, error);
-    if (!work->cohort) return FALSE;
     work->failed = g_new0(gboolean, work->cohort->count);
     work->stages = json_object_new();
     return TRUE;
+}
+
+gboolean work_open(Work *work, const char *cohort, GError **error) {
+    if (!check_options(work, error)) return FALSE;
+    RmilCohort *read = rmil_cohort_read(cohort, error);
+    return read && work_adopt(work, read, error);
+}
+
+/* DIR/cohort.csv is of the cohort that was worked on before. The table may grow, shrink and move, but an id must stay the same
+ * slide, and some must. */
+static gboolean same_cohort(const Work *work, GError **error) {
+    g_autofree char *path = g_build_filename(work->folder, "cohort.csv", NULL);
+    if (!g_file_test(path, G_FILE_TEST_EXISTS)) return TRUE;
+    g_autofree char *full = g_canonicalize_filename(path, NULL), *given = g_canonicalize_filename(work->cohort->path, NULL);
+    if (strcmp(full, given) == 0) return TRUE;
+    g_autoptr(RmilTable) before = rmil_table_read(path, error);
+    if (!before) return FALSE;
+    const int id = rmil_table_find(before, "id"), slide = rmil_table_find(before, "slide");
+    g_autoptr(GHashTable) slides = g_hash_table_new(g_str_hash, g_str_equal);
+    for (int64_t i = 0; i < rmil_table_rows(before); i++)
+        g_hash_table_insert(slides, (gpointer)rmil_table_cell(before, i, id), (gpointer)rmil_table_cell(before, i, slide));
+    int64_t known = 0;
+    for (int64_t i = 0; i < work->cohort->count; i++) {
+        const RmilCohortRow *row = &work->cohort->rows[i];
+        const char *was = g_hash_table_lookup(slides, row->id);
+        known += was != NULL;
+        if (!was || !*was || !row->slide || strcmp(row->slide, was) == 0) continue;
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: holds the work on another cohort, in which %s is %s, not %s: give another -o DIR, or "
+                    "remove this folder if it is no longer needed", work->folder, row->id, was, row->slide);
+        return FALSE;
+    }
+    if (known || !rmil_table_rows(before)) return TRUE;
+    g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: holds the work on another cohort (%s …), of which %s has no slide: give another -o DIR, or "
+                "remove this folder if it is no longer needed", work->folder, rmil_table_cell(before, 0, id), work->cohort->path);
+    return FALSE;
+}
+
+gboolean work_lock(Work *work, GError **error) {
+    g_autofree char *who = g_strdup_printf("rankmil %s", work->cli->name);
+    if (work->cohort && !same_cohort(work, error)) return FALSE;
+    work->lock = rmil_lock_take(work->folder, ".lock", RMIL_LOCK_ALONE, who, &work->cli->monitor, error);
+    return work->lock != NULL;
 }
 
 char *work_path(const Work *work, const char *kind, int64_t row, const char *ending) {

@@ -39,6 +39,9 @@ typedef enum {
 RMIL_API RmilBag *rmil_bag_read(const char *path, const char *id, RmilPrecision precision, RmilBagFlags flags,
                                 GError **error);
 RMIL_API void rmil_bag_free(RmilBag *bag);
+/* A digest of what the bag holds, to find the same slide under another name: number and size of its features, coordinates, and
+ * up to 64 of its patches' features, rounded to bfloat16, so that it is the same in either precision. Free with g_free. */
+RMIL_API char *rmil_bag_digest(const RmilBag *bag);
 /* Says the slide's µm per level-0 pixel (nothing when ≤ 0): coordinates given in µm become level-0 pixels; others stay. */
 RMIL_API void rmil_bag_set_mpp(RmilBag *bag, double mpp);
 /* The same by the slide's own mpp when `mpp` is not above 0. slide: its path, or NULL. RMIL_ERROR_RESOLUTION when

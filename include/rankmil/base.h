@@ -37,8 +37,10 @@ typedef struct {
     void (*progress)(gpointer user, const char *what, int64_t done, int64_t total);
     void (*warn)(gpointer user, const char *message);
     gpointer user;
+    void (*note)(gpointer user, const char *text); /* how it goes, in numbers: shown beside the progress, replaced by the next */
 } RmilMonitor;
 RMIL_API void rmil_monitor_progress(const RmilMonitor *monitor, const char *what, int64_t done, int64_t total);
+RMIL_API void rmil_monitor_note(const RmilMonitor *monitor, const char *format, ...) G_GNUC_PRINTF(2, 3);
 RMIL_API void rmil_monitor_warn(const RmilMonitor *monitor, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* -- random numbers: xoshiro256** seeded by SplitMix64 (Blackman and Vigna) ---------------------------------------- */
@@ -65,6 +67,21 @@ RMIL_API gboolean rmil_file_write(const char *path, const void *data, gsize size
 /* Whole file into memory, with a NUL behind it; fails when larger than `limit` bytes. Free with g_free. */
 RMIL_API char *rmil_file_read(const char *path, gsize limit, gsize *size, GError **error);
 
+/* -- one process at a time in a folder -------------------------------------------------------------------------------- */
+/* A lock on FOLDER/NAME (made when missing, the folder too), held until it is freed or the process ends, however it ends; it
+ * keeps out other processes and other locks of this one. Where the file system has no locks, a warning says so and the work
+ * goes on. */
+typedef enum {
+    RMIL_LOCK_ALONE,  /* fails when another holds it; the error names the holder */
+    RMIL_LOCK_WAIT,   /* the same, but a warning names the holder and the call waits */
+    RMIL_LOCK_SHARED  /* any number of these at once; fails when one of the others holds it */
+} RmilLockMode;
+typedef struct _RmilLock RmilLock;
+/* what: who takes it, for the other's message: "rankmil run". Free with rmil_lock_free, which removes the file. */
+RMIL_API RmilLock *rmil_lock_take(const char *folder, const char *name, RmilLockMode mode, const char *what,
+                                  const RmilMonitor *monitor, GError **error);
+RMIL_API void rmil_lock_free(RmilLock *lock);
+
 /* -- parallel loops ------------------------------------------------------------------------------------------------ */
 /* Calls task(i, worker, user) once for every i in 0 … n−1 on `threads` threads (≤ 0: all processors). `worker` is in
  * 0 … threads−1, never in two calls at once: the index of a thread's own scratch memory. After a failure no further
@@ -88,6 +105,7 @@ RMIL_API gboolean rmil_table_number(const RmilTable *table, int64_t row, int col
 /* Appends one CSV field (quoted when it must be) and the separator or newline that follows. */
 RMIL_API void rmil_csv_append(GString *out, const char *field, char after);
 
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilLock, rmil_lock_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilTable, rmil_table_free)
 
 G_END_DECLS

@@ -34,8 +34,11 @@ RMIL_API const char *const *rmil_model_names(void); /* NULL-terminated */
 typedef struct {
     const char *name, *model;
     RmilGuide guide;
+    const char *title; /* for readers: "Rank induction" */
 } RmilTrainMethod;
-/* abmil, induction, rank, clam-sb, clam-mb, dsmil, ds-rank, hipt, hipt-rank; another name's error lists them. */
+/* All of them in the paper's order, then its appendix's. */
+RMIL_API const RmilTrainMethod *rmil_methods(gsize *count);
+/* abmil, induction, rank, dsmil, ds-rank, clam-sb, clam-mb, hipt, hipt-rank; another name's error lists them. */
 RMIL_API const RmilTrainMethod *rmil_method_find(const char *name, GError **error);
 RMIL_API const RmilTrainMethod *rmil_method_of(const char *model, const char *guide, GError **error);
 
@@ -66,6 +69,11 @@ typedef struct {
 /* Thread-safe: the model is only read. */
 RMIL_API gboolean rmil_model_predict(const RmilModel *model, const RmilBag *bag, int label, RmilPrediction *prediction,
                                      float *scores, float *attention, GError **error);
+
+/* The mean of what `count` ≥ 1 models say: of their probabilities, scores and attention; logit: of the mean probability; sd: of
+ * the probabilities (n − 1; NaN for one model); loss: NaN, but for one model, whose numbers are those of rmil_model_predict. */
+RMIL_API gboolean rmil_ensemble_predict(const RmilModel *const *models, int64_t count, const RmilBag *bag, int label,
+                                        RmilPrediction *mean, double *sd, float *scores, float *attention, GError **error);
 
 /* -- training: the paper's protocol (docs/models.md, Training) --------------------------------------------------------- */
 typedef struct {

@@ -77,6 +77,10 @@ RMIL_API gboolean rmil_patches_write(RmilSlide *slide, const int64_t *coords, co
  * line, when a file is broken. */
 RMIL_API gboolean rmil_report_write(const char *folder, const char *path, const RmilMonitor *monitor, GError **error);
 
+/* FOLDER/predictions.csv, as `rankmil predict` writes it, as a page: slides by falling probability, each with its model and date and
+ * links, relative to the folder, to its pictures there. Fails, naming file and line, when the table is broken. */
+RMIL_API gboolean rmil_predictions_page_write(const char *folder, const char *path, GError **error);
+
 /* The same of a study (study.h): DIR's record, with its shards, becomes one HTML file, and below the folder
  *   tables/NAME.csv (all digits, with the runs that entered), tables/NAME.tex (booktabs),
  *   figures/NAME.svg, .pdf, .png with NAME.csv and NAME.gp.

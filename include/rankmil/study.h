@@ -136,6 +136,35 @@ typedef struct {
 RMIL_API gboolean rmil_train_apply(const RmilTrainData *data, const RmilModel *model, const RmilSplit *splits, gboolean all,
                                    int threads, RmilApplied *out, GError **error);
 
+/* -- folders of trained runs ----------------------------------------------------------------------------------------------- */
+/* A training of `rankmil run`'s work folder. */
+typedef struct {
+    char *method;  /* "rank" …; of a lone training its folder's name */
+    char *split;   /* name of the split where a file fixes it, else "" */
+    int64_t seed;
+    char *folder;  /* its path: model.safetensors, predictions.csv … */
+    char *key;     /* rmil_config_key of what the plan wants it trained with; NULL: the folder has no plan (version 0.1.0) */
+    gboolean done; /* it is there, and trained with that */
+} RmilRunEntry;
+RMIL_API void rmil_run_entry_free(RmilRunEntry *entry);
+/* The trainings that the work folder's present plan means, done or not, in its order; of DIR/runs/METHOD those of
+ * the method; of a lone training's folder that one.
+ * Other trainings below runs/ are none of them. A folder without a plan is refused (DATA) when trainings of one method differ in
+ * more than seed and sets. GPtrArray of RmilRunEntry; free with g_ptr_array_unref. */
+RMIL_API GPtrArray *rmil_run_entries(const char *folder, GError **error);
+/* The method whose finished trainings the report of a run quotes: "rank" where there are any, else the first in the paper's order.
+ * NULL: none is finished. Belongs to the entries. */
+RMIL_API const char *rmil_run_headline(const GPtrArray *entries);
+/* Folder name of a repeat below runs/METHOD: its seed, or where others have the same the name of its split. Free with g_free. */
+RMIL_API char *rmil_repeat_folder(const GArray *repeats, guint index);
+/* SHA-256 of rmil_train_run_config's text. Free with g_free. */
+RMIL_API char *rmil_config_key(const char *config);
+/* That text of the training in a folder; NULL: not there, or broken. Free with g_free. */
+RMIL_API char *rmil_run_config(const char *folder, GError **error);
+/* "learning_rate 0.01, now 0.0002": what differs, but for the members in `except` (NULL-terminated, or NULL); "": nothing.
+ * Free with g_free. */
+RMIL_API char *rmil_config_difference(const char *was, const char *is, const char *const *except);
+
 /* -- plans --------------------------------------------------------------------------------------------------------------------- */
 /* A plan is a YAML file (docs/studies.md): which study, which methods, seeds or splits, values, settings. */
 typedef struct _RmilStudyPlan RmilStudyPlan;
@@ -246,6 +275,7 @@ RMIL_API GArray *rmil_study_attention(RmilStudy *study, int64_t index, GError **
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilSplitTable, rmil_split_table_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilTrainData, rmil_train_data_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilRunEntry, rmil_run_entry_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilStudyPlan, rmil_study_plan_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilStudy, rmil_study_free)
 

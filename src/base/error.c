@@ -44,12 +44,24 @@ void rmil_monitor_progress(const RmilMonitor *monitor, const char *what, int64_t
     if (monitor && monitor->progress) monitor->progress(monitor->user, what, done, total);
 }
 
+G_GNUC_PRINTF(3, 0)
+static void tell(const RmilMonitor *monitor, void (*function)(gpointer user, const char *text), const char *format, va_list arguments) {
+    g_autofree char *text = g_strdup_vprintf(format, arguments);
+    function(monitor->user, text);
+}
+
+void rmil_monitor_note(const RmilMonitor *monitor, const char *format, ...) {
+    if (!monitor || !monitor->note) return;
+    va_list arguments;
+    va_start(arguments, format);
+    tell(monitor, monitor->note, format, arguments);
+    va_end(arguments);
+}
+
 void rmil_monitor_warn(const RmilMonitor *monitor, const char *format, ...) {
     if (!monitor || !monitor->warn) return;
     va_list arguments;
     va_start(arguments, format);
-    char *message = g_strdup_vprintf(format, arguments);
+    tell(monitor, monitor->warn, format, arguments);
     va_end(arguments);
-    monitor->warn(monitor->user, message);
-    g_free(message);
 }

@@ -2,14 +2,23 @@
 
 #include <string.h>
 
-/* The paper's methods and what its Appendix 3 adds: a new one is a line here. */
+/* The paper's methods, in its order, and what its Appendix 3 adds: a new one is a line here. */
 static const RmilTrainMethod methods[] = {
-    {"abmil", "abmil", RMIL_GUIDE_NONE},       {"induction", "abmil", RMIL_GUIDE_INDUCTION},
-    {"rank", "abmil", RMIL_GUIDE_RANK},        {"clam-sb", "clam-sb", RMIL_GUIDE_NONE},
-    {"clam-mb", "clam-mb", RMIL_GUIDE_NONE},   {"dsmil", "dsmil", RMIL_GUIDE_NONE},
-    {"ds-rank", "dsmil", RMIL_GUIDE_RANK},     {"hipt", "hipt", RMIL_GUIDE_NONE},
-    {"hipt-rank", "hipt", RMIL_GUIDE_RANK},
+    {"abmil", "abmil", RMIL_GUIDE_NONE, "AB-MIL"},
+    {"induction", "abmil", RMIL_GUIDE_INDUCTION, "Attention induction"},
+    {"rank", "abmil", RMIL_GUIDE_RANK, "Rank induction"},
+    {"dsmil", "dsmil", RMIL_GUIDE_NONE, "DS-MIL"},
+    {"ds-rank", "dsmil", RMIL_GUIDE_RANK, "DS-MIL + rank"},
+    {"clam-sb", "clam-sb", RMIL_GUIDE_NONE, "CLAM-SB"},
+    {"clam-mb", "clam-mb", RMIL_GUIDE_NONE, "CLAM-MB"},
+    {"hipt", "hipt", RMIL_GUIDE_NONE, "HIPT"},
+    {"hipt-rank", "hipt", RMIL_GUIDE_RANK, "HIPT + rank"},
 };
+
+const RmilTrainMethod *rmil_methods(gsize *count) {
+    *count = G_N_ELEMENTS(methods);
+    return methods;
+}
 
 const RmilTrainMethod *rmil_method_find(const char *name, GError **error) {
     g_autoptr(GString) known = g_string_new(NULL);

@@ -261,6 +261,16 @@ static gboolean save(const Trainer *t, const char *path, const char *key, const 
     return rmil_checkpoint_write(path, key, &t->state, history, (const float *const *)t->arrays, t->stride, error);
 }
 
+/* Loss, its part for the guide, validation, and the epoch that would be kept: what one looks at while training. */
+static void note_epoch(const Trainer *t, const RmilEpoch *epoch, const RmilMonitor *monitor) {
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_string_printf(text, "epoch %" G_GINT64_FORMAT ", loss %.3f", epoch->epoch, epoch->train_loss);
+    if (epoch->train_guide_loss > 0) g_string_append_printf(text, " (slides %.3f, guide %.3f)", epoch->train_slide_loss, epoch->train_guide_loss);
+    if (isfinite(epoch->val_loss)) g_string_append_printf(text, ", validation %.3f", epoch->val_loss);
+    if (isfinite(epoch->val_auroc)) g_string_append_printf(text, ", AUROC %.3f", epoch->val_auroc);
+    rmil_monitor_note(monitor, "%s, best epoch %" G_GINT64_FORMAT, text->str, epoch->epoch - t->state.waiting);
+}
+
 static gboolean run(Trainer *t, const int64_t *train_set, int64_t train_count, const int64_t *val_set, int64_t val_count,
                     const char *checkpoint, GArray *history, const RmilMonitor *monitor, GError **error) {
     g_autofree char *key = checkpoint ? run_key(t, train_set, train_count, val_set, val_count) : NULL;
@@ -281,6 +291,7 @@ static gboolean run(Trainer *t, const int64_t *train_set, int64_t train_count, c
             memcpy(t->arrays[BEST], t->arrays[PARAMETERS], (size_t)t->stride * sizeof(float));
         }
         g_array_append_val(history, epoch);
+        note_epoch(t, &epoch, monitor);
         rmil_monitor_progress(monitor, "training", t->state.epoch, t->config->epochs);
         gint64 now = g_get_monotonic_time();
         saved = checkpoint && (double)(now - last) * CHECKPOINT_SHARE >= (double)cost;

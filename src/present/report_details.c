@@ -106,6 +106,20 @@ static void problems_table(RmilReport *report) {
     rmil_html_table_end(report->out);
 }
 
+/* What was assumed, enlarged, left out of an outline …: said on the way, and again here. */
+static void warnings_list(RmilReport *report) {
+    JsonNode *warnings = rmil_json_get(report->run->info, "warnings");
+    JsonArray *array = warnings && JSON_NODE_HOLDS_ARRAY(warnings) ? json_node_get_array(warnings) : NULL;
+    const guint n = array ? json_array_get_length(array) : 0;
+    if (n == 0) return;
+    rmil_html(report->out, "<details%s><summary>Said while this was made (%u)</summary><ul>\n", n <= 4 ? " open" : "", n);
+    for (guint i = 0; i < MIN(n, 1000u); i++) {
+        JsonNode *text = json_array_get_element(array, i);
+        if (JSON_NODE_HOLDS_VALUE(text) && json_node_get_value_type(text) == G_TYPE_STRING) rmil_html(report->out, "<li>%s</li>\n", json_node_get_string(text));
+    }
+    g_string_append(report->out, "</ul></details>\n");
+}
+
 static void key_table(RmilReport *report, const char *caption, JsonNode *object, const char *const *skip) {
     if (!object || !JSON_NODE_HOLDS_OBJECT(object) || json_object_get_size(json_node_get_object(object)) == 0) return;
     g_string_append(report->out, "<div class=\"keys\">");
@@ -147,6 +161,7 @@ void rmil_report_cohort(RmilReport *report) {
     key_table(report, "The cohort.", summary, shown_above);
     resolutions_table(report, rmil_json_get(summary, "mpp"));
     problems_table(report);
+    warnings_list(report);
     g_string_append(report->out, "</section>\n");
 }
 
@@ -238,7 +253,7 @@ static void timings_table(RmilReport *report) {
 }
 
 void rmil_report_making(RmilReport *report) {
-    static const char *const shown_elsewhere[] = {"cohort_summary", "problems", "timings", "command", "config", NULL};
+    static const char *const shown_elsewhere[] = {"cohort_summary", "problems", "warnings", "timings", "command", "config", "runs", "heatmaps", NULL};
     g_string_append(report->out, "<section id=\"making\"><h2>How this was made</h2>\n");
     command_line(report);
     timings_table(report);

@@ -76,7 +76,7 @@ static gboolean add_picture(RmilReport *report, const RmilMethodSummary *method,
     g_string_append(report->out, data);
     rmil_html(report->out, "\"><figcaption><strong>%s</strong>", method->method->title);
     if (!isnan(p))
-        rmil_html(report->out, ": %s %.2f, %s", method->seeds > 1 ? "mean probability of the seeds" : "probability", p,
+        rmil_html(report->out, ": %s%s %.3f, %s", method->seeds > 1 ? rmil_tests_pool(method) : "", method->seeds > 1 ? ", probability" : "probability", p,
                   (p > 0.5) == (item->label == 1) ? "right"
                   : item->label                   ? "missed"
                                                   : "false alarm");
@@ -93,8 +93,12 @@ gboolean rmil_report_heatmaps(RmilReport *report, const RmilMonitor *monitor, GE
                                      "slide.</p></section>\n");
         return TRUE;
     }
-    g_string_append(report->out, "<p>Attention of the first seed’s model. On the left of each picture the slide with "
-                                 "the annotated lesion outlined, where there is one; on the right the slide in gray "
+    const gboolean pooled = rmil_json_text(report->run->info, "heatmaps") != NULL; /* version 0.1.0 drew the first seed's */
+    rmil_html(report->out, "<p>%s ",
+              !s->repeats ? "Each picture is of the one model that its method trained."
+              : pooled    ? "Each picture is the mean attention of the same models whose mean probability stands above and below it."
+                          : "Each picture, with the probability above it, is of the first seed’s model; the probability below it is that of all.");
+    g_string_append(report->out, "On the left of each picture the slide with the annotated lesion outlined, where there is one; on the right the slide in gray "
                                  "under "
                                  "the attention of its tiles. What the colours mean stands under the picture. "
                                  "Attention shows what the score was built from; it does not "

@@ -1,30 +1,19 @@
 #include "run.h"
 
+#include "rankmil/study.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define JSON_LIMIT ((gsize)64 << 20)
 
-/* The paper's order; what is not here follows by name. */
-static const struct {
-    const char *name, *title;
-} known[] = {
-    {"abmil", "AB-MIL"},
-    {"induction", "Attention induction"},
-    {"rank", "Rank induction"},
-    {"dsmil", "DS-MIL"},
-    {"ds-rank", "DS-MIL + rank"},
-    {"clam-sb", "CLAM-SB"},
-    {"clam-mb", "CLAM-MB"},
-    {"hipt", "HIPT"},
-    {"hipt-rank", "HIPT + rank"},
-};
-
 int rmil_method_order(const char *name) {
-    int i = 0;
-    while (i < (int)G_N_ELEMENTS(known) && strcmp(known[i].name, name) != 0) i++;
-    return i;
+    gsize count;
+    const RmilTrainMethod *methods = rmil_methods(&count);
+    gsize i = 0;
+    while (i < count && strcmp(methods[i].name, name) != 0) i++;
+    return (int)i;
 }
 
 static void free_case(gpointer data) { g_free(((RmilCase *)data)->id); }
@@ -274,83 +263,64 @@ static RmilSeedRun *read_seed(RmilRun *run, const char *folder, const char *show
 
 RmilMethod *rmil_method_new(const char *name) {
     RmilMethod *method = g_new0(RmilMethod, 1);
+    gsize known;
+    const RmilTrainMethod *methods = rmil_methods(&known);
     int index = rmil_method_order(name);
     method->name = g_filename_display_name(name);
-    method->title = g_strdup(index < (int)G_N_ELEMENTS(known) ? known[index].title : method->name);
+    method->title = g_strdup(index < (int)known ? methods[index].title : method->name);
     method->style = index % RMIL_FIGURE_STYLES + 1;
     method->seeds = g_ptr_array_new_with_free_func(free_seed);
     return method;
 }
 
-static int compare_names(gconstpointer a, gconstpointer b) {
-    const char *x = *(char *const *)a, *y = *(char *const *)b;
-    int i = rmil_method_order(x), j = rmil_method_order(y);
-    return i != j ? (i > j) - (i < j) : strcmp(x, y);
+static int compare_methods(gconstpointer a, gconstpointer b) {
+    const RmilMethod *x = *(RmilMethod *const *)a, *y = *(RmilMethod *const *)b;
+    int i = rmil_method_order(x->name), j = rmil_method_order(y->name);
+    return i != j ? (i > j) - (i < j) : strcmp(x->name, y->name);
 }
 
 static int compare_seeds(gconstpointer a, gconstpointer b) {
-    int64_t x = (*(RmilSeedRun *const *)a)->seed, y = (*(RmilSeedRun *const *)b)->seed;
-    return (x > y) - (x < y);
+    const RmilSeedRun *x = *(RmilSeedRun *const *)a, *y = *(RmilSeedRun *const *)b;
+    return x->seed != y->seed ? (x->seed > y->seed) - (x->seed < y->seed) : g_strcmp0(x->split, y->split);
 }
 
-/* Names of the folders in a folder, hidden ones left out. */
-static GPtrArray *list_folders(const char *folder, GError **error) {
-    g_autoptr(GError) reason = NULL;
-    GDir *dir = g_dir_open(folder, 0, &reason);
-    if (!dir) {
-        rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be read: %s", folder, reason->message);
-        return NULL;
+static RmilMethod *method_of(RmilRun *run, const char *name) {
+    for (guint m = 0; m < run->methods->len; m++) {
+        RmilMethod *method = g_ptr_array_index(run->methods, m);
+        if (strcmp(method->name, name) == 0) return method;
     }
-    GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
-    for (const char *name; (name = g_dir_read_name(dir));) {
-        g_autofree char *path = g_build_filename(folder, name, NULL);
-        if (*name != '.' && g_file_test(path, G_FILE_TEST_IS_DIR)) g_ptr_array_add(names, g_strdup(name));
-    }
-    g_dir_close(dir);
-    g_ptr_array_sort(names, compare_names);
-    return names;
-}
-
-static gboolean read_method(RmilRun *run, const char *folder, const char *name, GError **error) {
-    g_autoptr(GPtrArray) numbers = list_folders(folder, error);
-    if (!numbers) return FALSE;
     RmilMethod *method = rmil_method_new(name);
-    for (guint i = 0; i < numbers->len; i++) {
-        const char *number = g_ptr_array_index(numbers, i);
-        char *end;
-        int64_t seed = g_ascii_strtoll(number, &end, 10);
-        g_autofree char *path = g_build_filename(folder, number, NULL);
-        g_autofree char *predictions = g_build_filename(path, "predictions.csv", NULL);
-        g_autofree char *shown = g_strdup_printf("runs/%s/%s/", method->name, number);
-        if (*end) continue; /* not a seed */
-        if (!g_file_test(predictions, G_FILE_TEST_EXISTS)) {
+    g_ptr_array_add(run->methods, method);
+    return method;
+}
+
+/* "runs/rank/0/" */
+static char *shown_folder(const RmilRun *run, const char *path) {
+    g_autofree char *below = g_filename_display_name(g_str_has_prefix(path, run->folder) ? path + strlen(run->folder) : path);
+    return g_strconcat(below + (*below == '/'), "/", NULL);
+}
+
+/* The trainings of the folder's present plan. */
+static gboolean read_many(RmilRun *run, GError **error) {
+    g_autoptr(GPtrArray) entries = rmil_run_entries(run->folder, error);
+    for (guint i = 0; entries && i < entries->len; i++) {
+        const RmilRunEntry *entry = g_ptr_array_index(entries, i);
+        g_autofree char *shown = shown_folder(run, entry->folder);
+        if (!entry->done) {
             add_missing(run, "%spredictions.csv: this training is not finished and is left out.", shown);
             continue;
         }
-        RmilSeedRun *one = read_seed(run, path, shown, seed, error);
-        if (!one) {
-            rmil_method_free(method);
-            return FALSE;
-        }
-        g_ptr_array_add(method->seeds, one);
+        RmilSeedRun *seed = read_seed(run, entry->folder, shown, entry->seed, error);
+        if (!seed) return FALSE;
+        seed->split = g_strdup(*entry->split ? entry->split : NULL);
+        g_ptr_array_add(method_of(run, entry->method)->seeds, seed);
     }
-    g_ptr_array_sort(method->seeds, compare_seeds);
-    if (method->seeds->len)
-        g_ptr_array_add(run->methods, method);
-    else
-        rmil_method_free(method);
+    if (!entries) return FALSE;
+    if (run->methods->len == 0)
+        return rmil_fail(error, RMIL_ERROR_DATA, "%s/runs: holds no finished training (no METHOD/SEED/predictions.csv)", run->folder);
+    g_ptr_array_sort(run->methods, compare_methods);
+    for (guint m = 0; m < run->methods->len; m++) g_ptr_array_sort(((RmilMethod *)run->methods->pdata[m])->seeds, compare_seeds);
     return TRUE;
-}
-
-static gboolean read_many(RmilRun *run, const char *runs, GError **error) {
-    g_autoptr(GPtrArray) names = list_folders(runs, error);
-    if (!names) return FALSE;
-    for (guint i = 0; i < names->len; i++) {
-        g_autofree char *path = g_build_filename(runs, g_ptr_array_index(names, i), NULL);
-        if (!read_method(run, path, g_ptr_array_index(names, i), error)) return FALSE;
-    }
-    if (run->methods->len) return TRUE;
-    return rmil_fail(error, RMIL_ERROR_DATA, "%s: holds no finished training (no METHOD/SEED/predictions.csv)", runs);
 }
 
 /* The method of a lone training run: as its run.json names it. */
@@ -404,7 +374,7 @@ RmilRun *rmil_run_read(const char *folder, GError **error) {
     if (g_file_test(runs, G_FILE_TEST_IS_DIR)) {
         good = g_file_test(info, G_FILE_TEST_EXISTS) ? read_json(info, &run->info, error) : TRUE;
         if (good && !run->info) add_missing(run, "run.json: the command, configuration, cohort summary and times.");
-        good = good && read_many(run, runs, error);
+        good = good && read_many(run, error);
     } else if (g_file_test(predictions, G_FILE_TEST_EXISTS)) {
         good = read_single(run, error);
     } else {

@@ -53,6 +53,15 @@ static void epoch_done(gpointer user, const char *what, int64_t done, int64_t to
     g_mutex_unlock(&runner->lock);
 }
 
+static void pass_note(gpointer user, const char *text) {
+    const RmilJob *job = user;
+    Runner *runner = job->runner;
+    g_autofree char *title = rmil_study_run_title(job->method->name, runner->plan->variable, job->value, job->repeat->name, job->repeat->seed);
+    g_mutex_lock(&runner->lock);
+    rmil_monitor_note(runner->monitor, "%s: %s", title, text);
+    g_mutex_unlock(&runner->lock);
+}
+
 static void pass_warning(gpointer user, const char *message) {
     const Runner *runner = ((const RmilJob *)user)->runner;
     rmil_monitor_warn(runner->monitor, "%s", message);
@@ -119,7 +128,7 @@ static gboolean do_job(Runner *runner, RmilJob *job, GError **error) {
     }
     g_autofree char *checkpoint = checkpoint_path(runner, job);
     g_autoptr(GArray) history = g_array_new(FALSE, FALSE, sizeof(RmilEpoch));
-    const RmilMonitor monitor = {epoch_done, pass_warning, job};
+    const RmilMonitor monitor = {epoch_done, pass_warning, job, pass_note};
     g_autoptr(RmilModel) model = rmil_train_run(&job->run, checkpoint, history, &monitor, error);
     double seconds = (double)(g_get_monotonic_time() - start) / G_USEC_PER_SEC;
     g_autofree RmilApplied *applied = g_new0(RmilApplied, runner->data->count);

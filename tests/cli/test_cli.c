@@ -102,13 +102,13 @@ static void test_help(void) {
 static void test_run(void) {
     make_run();
     g_autofree char *run = g_build_filename(root, "run", NULL), *rank = g_build_filename(run, "runs", "rank", "1", NULL);
-    static const char *const products[] = {"run.json", "model.safetensors", "history.csv", "predictions.csv", "localisation.csv"};
+    static const char *const products[] = {"run.json", "model.safetensors", "history.csv", "predictions.csv", "localisation.csv", "slides.csv"};
     for (gsize i = 0; i < G_N_ELEMENTS(products); i++) {
         gsize size;
         g_autofree char *text = read_file(rank, products[i], &size);
         g_assert_cmpuint(size, >, 10);
     }
-    g_assert_cmpint(count_files(rank, "."), ==, 5); /* no checkpoint, no leftovers */
+    g_assert_cmpint(count_files(rank, "."), ==, 6); /* no checkpoint, no leftovers */
     g_assert_cmpint(count_files(run, "features"), ==, 10);
     g_auto(Outcome) o = {0};
     command_run(&o, root, "evaluate", "run", "--json", NULL);
@@ -204,7 +204,7 @@ static void test_predict(void) {
     command_expect(&o, 1, "no-such-slide.svs");
     g_assert_nonnull(strstr(o.out, "probability"));
     command_run(&o, root, "predict", "run/runs/none/0", slide, NULL);
-    command_expect(&o, 1, "run/runs/none/0/model.safetensors");
+    command_expect(&o, 1, "run/runs/none/0: there is no such");
 }
 
 /* -- wrong input: one clear message, the rest done, status 1 ---------------------------------------------------------------------- */

@@ -1,0 +1,72 @@
+/* The model, or the models, that a command is to apply: a model file, a training's folder, or the folder of a whole run. */
+#include "cli-models.h"
+
+#include <string.h>
+
+void models_clear(Models *models) {
+    g_clear_pointer(&models->list, g_ptr_array_unref);
+    g_clear_pointer(&models->folders, g_ptr_array_unref);
+    g_clear_pointer(&models->title, g_free);
+    g_clear_pointer(&models->info, json_object_unref);
+}
+
+static gboolean add_model(Models *models, const char *path, const char *folder, GError **error) {
+    RmilModel *model = rmil_model_load(path, error);
+    if (!model) return FALSE;
+    g_ptr_array_add(models->list, model);
+    g_ptr_array_add(models->folders, g_strdup(folder));
+    const int64_t dim = rmil_model_config(model)->dim, first = rmil_model_config(models->list->pdata[0])->dim;
+    if (dim == first) return TRUE;
+    g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: takes %" G_GINT64_FORMAT " features a patch, %s takes %" G_GINT64_FORMAT, path, dim,
+                (const char *)models->folders->pdata[0], first);
+    return FALSE;
+}
+
+static gboolean add_folder(Models *models, const char *folder, GError **error) {
+    g_autofree char *path = g_build_filename(folder, "model.safetensors", NULL);
+    if (!models->info) {
+        g_autofree char *run = g_build_filename(folder, "run.json", NULL);
+        if (!(models->info = cli_json_read(run, error))) return FALSE;
+    }
+    return add_model(models, path, folder, error);
+}
+
+/* All finished trainings of the method that the report of the run quotes. */
+static gboolean add_run(Models *models, const char *folder, GError **error) {
+    g_autoptr(GPtrArray) entries = rmil_run_entries(folder, error);
+    const char *method = entries ? rmil_run_headline(entries) : NULL;
+    if (!entries) return FALSE;
+    for (guint i = 0; method && i < entries->len; i++) {
+        const RmilRunEntry *entry = entries->pdata[i];
+        if (entry->done && strcmp(entry->method, method) == 0 && !add_folder(models, entry->folder, error)) return FALSE;
+    }
+    if (!models->list->len) {
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: holds no finished training", folder);
+        return FALSE;
+    }
+    g_free(models->title);
+    models->title = models->list->len > 1 ? g_strdup_printf("%s, mean of %u models", method, models->list->len) : g_strdup(method);
+    return TRUE;
+}
+
+gboolean models_load(Models *models, const char *run, GError **error) {
+    *models = (Models){.list = g_ptr_array_new_with_free_func((GDestroyNotify)rmil_model_free),
+                       .folders = g_ptr_array_new_with_free_func(g_free)};
+    g_autofree char *own = g_build_filename(run, "model.safetensors", NULL), *full = g_canonicalize_filename(run, NULL);
+    models->title = g_path_get_basename(full);
+    gboolean done;
+    if (!g_file_test(run, G_FILE_TEST_EXISTS)) {
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_IO, "%s: there is no such model file or run folder", run);
+        done = FALSE;
+    } else if (g_file_test(run, G_FILE_TEST_IS_REGULAR)) {
+        g_autofree char *folder = g_path_get_dirname(run);
+        models->alone = TRUE;
+        done = add_model(models, run, folder, error);
+    } else if (g_file_test(own, G_FILE_TEST_EXISTS)) {
+        done = add_folder(models, run, error);
+    } else {
+        done = add_run(models, run, error);
+    }
+    if (!done) models_clear(models);
+    return done;
+}

@@ -1,0 +1,71 @@
+/* FOLDER/predictions.csv of `rankmil predict`: several calls into one folder add up. */
+#include "cli-predict.h"
+
+#include <string.h>
+
+static const struct {
+    const char *name;
+    gsize offset;
+} columns[] = {
+#define COLUMN(name) {#name, G_STRUCT_OFFSET(PredictionLine, name)}
+    COLUMN(id), COLUMN(split), COLUMN(label), COLUMN(probability), COLUMN(logit), COLUMN(sd), COLUMN(models), COLUMN(model), COLUMN(input), COLUMN(created),
+#undef COLUMN
+};
+
+static char **field(PredictionLine *line, gsize column) { return &G_STRUCT_MEMBER(char *, line, columns[column].offset); }
+
+static void free_line(gpointer data) {
+    for (gsize c = 0; c < G_N_ELEMENTS(columns); c++) g_free(*field(data, c));
+    g_free(data);
+}
+
+void predictions_clear(Predictions *predictions) { g_clear_pointer(&predictions->lines, g_ptr_array_unref); }
+
+gboolean predictions_read(Predictions *predictions, const char *folder, GError **error) {
+    *predictions = (Predictions){g_ptr_array_new_with_free_func(free_line)};
+    g_autofree char *path = g_build_filename(folder, "predictions.csv", NULL);
+    if (!g_file_test(path, G_FILE_TEST_EXISTS)) return TRUE;
+    g_autoptr(RmilTable) table = rmil_table_read(path, error);
+    if (!table) return FALSE;
+    if (rmil_table_find(table, "id") < 0 || rmil_table_find(table, "probability") < 0) {
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_FORMAT, "%s: is not a table that 'rankmil predict' wrote (no column id or probability): give another -o DIR",
+                    path);
+        return FALSE;
+    }
+    for (int64_t row = 0; row < rmil_table_rows(table); row++) {
+        PredictionLine line = {0};
+        for (gsize c = 0; c < G_N_ELEMENTS(columns); c++)
+            *field(&line, c) = g_strdup(rmil_table_cell(table, row, rmil_table_find(table, columns[c].name)));
+        predictions_put(predictions, line);
+    }
+    return TRUE;
+}
+
+const char *predictions_input(const Predictions *predictions, const char *id) {
+    for (guint i = 0; i < predictions->lines->len; i++) {
+        const PredictionLine *line = predictions->lines->pdata[i];
+        if (strcmp(line->id, id) == 0) return *line->input ? line->input : NULL; /* version 0.1.0 wrote no input */
+    }
+    return NULL;
+}
+
+void predictions_put(Predictions *predictions, PredictionLine line) {
+    PredictionLine *own = g_memdup2(&line, sizeof line);
+    for (guint i = 0; i < predictions->lines->len; i++)
+        if (strcmp(((PredictionLine *)predictions->lines->pdata[i])->id, line.id) == 0) {
+            free_line(predictions->lines->pdata[i]);
+            predictions->lines->pdata[i] = own;
+            return;
+        }
+    g_ptr_array_add(predictions->lines, own);
+}
+
+gboolean predictions_write(const Predictions *predictions, const char *folder, GError **error) {
+    g_autoptr(GString) out = g_string_new(NULL);
+    for (gsize c = 0; c < G_N_ELEMENTS(columns); c++) rmil_csv_append(out, columns[c].name, c + 1 < G_N_ELEMENTS(columns) ? ',' : '\n');
+    for (guint i = 0; i < predictions->lines->len; i++)
+        for (gsize c = 0; c < G_N_ELEMENTS(columns); c++)
+            rmil_csv_append(out, *field(predictions->lines->pdata[i], c), c + 1 < G_N_ELEMENTS(columns) ? ',' : '\n');
+    g_autofree char *path = g_build_filename(folder, "predictions.csv", NULL);
+    return rmil_file_write(path, out->str, out->len, error);
+}

@@ -1,0 +1,20 @@
+/* What a bag holds in one short text, to find the same slide under another name. */
+#include "convert-private.h"
+#include "bag-private.h"
+
+enum { ROWS = 64 };
+
+char *rmil_bag_digest(const RmilBag *bag) {
+    g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+    g_autofree char *size = g_strdup_printf("%" G_GINT64_FORMAT " %" G_GINT64_FORMAT, bag->count, bag->dim);
+    g_checksum_update(sum, (const guchar *)size, -1);
+    g_autofree uint16_t *row = g_new(uint16_t, (gsize)bag->dim + 1);
+    for (int64_t i = 0; bag->features && i < MIN(bag->count, ROWS); i++) { /* evenly over the bag, its first and last included */
+        const int64_t at = bag->count <= ROWS ? i : i * (bag->count - 1) / (ROWS - 1);
+        const size_t bytes = rmil_precision_bytes(bag->precision);
+        const char *from = (const char *)bag->features + (size_t)(at * bag->dim) * bytes;
+        if (bag->precision == RMIL_FLOAT32) rmil_decode(RMIL_ELEMENT_F32, from, RMIL_BFLOAT16, row, bag->dim);
+        g_checksum_update(sum, bag->precision == RMIL_FLOAT32 ? (const guchar *)row : (const guchar *)from, (gssize)(bag->dim * 2));
+    }
+    return g_strdup(g_checksum_get_string(sum));
+}

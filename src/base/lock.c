@@ -1,0 +1,96 @@
+/* One process at a time in a folder: a lock on a file in it, which the system takes back when the process ends, however it ends. */
+#include "base-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct _RmilLock {
+    int file;
+    char *path;
+    gboolean shared;
+};
+
+void rmil_lock_free(RmilLock *lock) {
+    if (!lock) return;
+    if (!lock->shared) g_unlink(lock->path); /* while it is still held: who opens it anew finds that it is gone */
+    close(lock->file);
+    g_free(lock->path);
+    g_free(lock);
+}
+
+/* What the holder wrote of itself, for the message; "another process" when it wrote nothing. */
+static char *holder(int file) {
+    char text[512];
+    const ssize_t n = pread(file, text, sizeof text - 1, 0);
+    text[n > 0 ? n : 0] = '\0';
+    for (char *p = text; *p; p++)
+        if (g_ascii_iscntrl(*p)) *p = ' ';
+    return g_strdup(*text && g_utf8_validate(text, -1, NULL) ? text : "another process");
+}
+
+static void introduce(int file, const char *what) {
+    g_autoptr(GDateTime) now = g_date_time_new_now_local();
+    g_autofree char *since = g_date_time_format(now, "%Y-%m-%d %H:%M");
+    g_autofree char *text = g_strdup_printf("%s (process %ld on %s, since %s)", what, (long)getpid(), g_get_host_name(), since);
+    if (ftruncate(file, 0) != 0 || pwrite(file, text, strlen(text), 0) < 0) return; /* only the words of a message */
+}
+
+static int try_lock(int file, gboolean shared, gboolean wait) {
+    struct flock how = {.l_type = shared ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET};
+    while (fcntl(file, wait ? F_OFD_SETLKW : F_OFD_SETLK, &how) != 0)
+        if (errno != EINTR) return errno;
+    return 0;
+}
+
+static gboolean still_there(int file, const char *path) {
+    GStatBuf opened, named;
+    return fstat(file, &opened) == 0 && g_stat(path, &named) == 0 && opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
+static gboolean refuse(const char *folder, int file, GError **error) {
+    g_autofree char *who = holder(file);
+    close(file);
+    return rmil_fail(error, RMIL_ERROR_IO, "%s: is in use by %s: start this again when that has ended, or work in another folder", folder, who);
+}
+
+RmilLock *rmil_lock_take(const char *folder, const char *name, RmilLockMode mode, const char *what, const RmilMonitor *monitor,
+                         GError **error) {
+    const gboolean shared = mode == RMIL_LOCK_SHARED;
+    g_autofree char *path = g_build_filename(folder, name, NULL);
+    if (g_mkdir_with_parents(folder, 0777) != 0) {
+        rmil_fail(error, RMIL_ERROR_IO, "%s: cannot make the folder: %s", folder, g_strerror(errno));
+        return NULL;
+    }
+    for (;;) {
+        int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+        if (file < 0) {
+            rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be opened: %s", path, g_strerror(errno));
+            return NULL;
+        }
+        int reason = try_lock(file, shared, FALSE);
+        if ((reason == EAGAIN || reason == EACCES) && mode != RMIL_LOCK_WAIT) {
+            refuse(folder, file, error);
+            return NULL;
+        }
+        if (reason == EAGAIN || reason == EACCES) {
+            g_autofree char *who = holder(file);
+            rmil_monitor_warn(monitor, "%s: is in use by %s: this waits until that has ended", folder, who);
+            reason = try_lock(file, shared, TRUE);
+        }
+        if (reason) /* a file system without locks: work must go on there */
+            rmil_monitor_warn(monitor, "%s: its file system has no locks (%s): nothing stops a second process from working in it at the same time",
+                              folder, g_strerror(reason));
+        if (!reason && !still_there(file, path)) { /* its holder ended, and removed it, in between */
+            close(file);
+            continue;
+        }
+        if (!shared) introduce(file, what);
+        RmilLock *lock = g_new(RmilLock, 1);
+        *lock = (RmilLock){file, g_steal_pointer(&path), shared};
+        return lock;
+    }
+}

@@ -1,0 +1,87 @@
+/* One page of all predictions in a folder of `rankmil predict`: by probability, each with its pictures, model and date. */
+#include "report.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef struct {
+    const RmilTable *table;
+    const char *folder;
+    int columns[8];
+} Listing;
+
+enum { ID, PROBABILITY, SD, MODELS, MODEL, INPUT, CREATED, LABEL, COLUMNS };
+static const char *const names[COLUMNS] = {"id", "probability", "sd", "models", "model", "input", "created", "label"};
+
+static const char *cell(const Listing *listing, int64_t row, int column) { return rmil_table_cell(listing->table, row, listing->columns[column]); }
+
+typedef struct {
+    int64_t row;
+    double probability;
+} Item;
+
+static int compare_items(gconstpointer a, gconstpointer b) {
+    const Item *x = a, *y = b;
+    return x->probability != y->probability ? (x->probability < y->probability) - (x->probability > y->probability) : (x->row > y->row) - (x->row < y->row);
+}
+
+/* A link to a file of the folder, when it is there: relative, so that the folder can be moved whole. */
+static void add_link(GString *out, const Listing *listing, const char *below, const char *id, const char *ending, const char *text) {
+    g_autofree char *file = g_strconcat(id, ending, NULL), *path = g_build_filename(listing->folder, below, file, NULL);
+    if (!g_file_test(path, G_FILE_TEST_IS_REGULAR)) return;
+    g_autofree char *escaped = g_uri_escape_string(file, NULL, FALSE);
+    rmil_html(out, " <a href=\"%s/%s\">%s</a>", below, escaped, text);
+}
+
+static void add_picture(GString *out, const Listing *listing, const char *id) {
+    g_autofree char *file = g_strconcat(id, ".png", NULL), *path = g_build_filename(listing->folder, "heatmaps", file, NULL);
+    if (!g_file_test(path, G_FILE_TEST_IS_REGULAR)) {
+        g_string_append(out, "<p class=\"soft\">No picture: a feature file has no slide to draw on.</p>");
+        return;
+    }
+    g_autofree char *escaped = g_uri_escape_string(file, NULL, FALSE);
+    rmil_html(out, "<a href=\"heatmaps/%s\"><img loading=\"lazy\" src=\"heatmaps/%s\" alt=\"Slide %s beside the attention of the model on it\"></a>", escaped,
+              escaped, id);
+}
+
+static void add_item(GString *out, const Listing *listing, int64_t row) {
+    const char *id = cell(listing, row, ID), *sd = cell(listing, row, SD), *models = cell(listing, row, MODELS), *label = cell(listing, row, LABEL);
+    rmil_html(out, "<div class=\"slide\"><h3>%s</h3><p><strong>probability %.3f</strong>", id, g_ascii_strtod(cell(listing, row, PROBABILITY), NULL));
+    if (*sd) rmil_html(out, " (mean of %s models, SD %.3f)", models, g_ascii_strtod(sd, NULL));
+    if (*label) rmil_html(out, "; label %s", label);
+    rmil_html(out, "<br><span class=\"soft\">%s; by %s; %s</span><br>", cell(listing, row, INPUT), *cell(listing, row, MODEL) ? cell(listing, row, MODEL) : "a model",
+              *cell(listing, row, CREATED) ? cell(listing, row, CREATED) : "date not recorded");
+    add_link(out, listing, "top-patches", id, ".png", "most attended tiles");
+    add_link(out, listing, "patches", id, ".csv", "scores of all tiles");
+    add_link(out, listing, "qupath", id, ".geojson", "overlay for QuPath");
+    g_string_append(out, "</p><figure>");
+    add_picture(out, listing, id);
+    g_string_append(out, "</figure></div>\n");
+}
+
+gboolean rmil_predictions_page_write(const char *folder, const char *path, GError **error) {
+    g_autofree char *file = g_build_filename(folder, "predictions.csv", NULL);
+    g_autoptr(RmilTable) table = rmil_table_read(file, error);
+    if (!table) return FALSE;
+    Listing listing = {.table = table, .folder = folder};
+    for (int c = 0; c < COLUMNS; c++) listing.columns[c] = rmil_table_find(table, names[c]);
+    if (listing.columns[ID] < 0 || listing.columns[PROBABILITY] < 0)
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has no column id or probability", file);
+    g_autoptr(GArray) items = g_array_new(FALSE, FALSE, sizeof(Item));
+    for (int64_t row = 0; row < rmil_table_rows(table); row++) {
+        Item item = {.row = row};
+        if (!rmil_table_number(table, row, listing.columns[PROBABILITY], &item.probability, error)) return FALSE;
+        g_array_append_val(items, item);
+    }
+    g_array_sort(items, compare_items);
+    g_autoptr(GString) body = g_string_new("<section id=\"slides\"><h2>Slides, the most probable first</h2>\n<p class=\"soft\">A probability ranks "
+                                           "slides; it says how likely the label is only as far as the model is calibrated for slides like these. "
+                                           "Colour shows where the model looked, relative to the slide itself: every slide has a brightest tile, also "
+                                           "one without a lesion.</p>\n");
+    for (guint i = 0; i < items->len; i++) add_item(body, &listing, g_array_index(items, Item, i).row);
+    g_string_append(body, "</section>\n");
+    static const RmilHtmlSection sections[] = {{NULL, NULL}};
+    g_autofree char *full = g_canonicalize_filename(folder, NULL), *name = g_filename_display_basename(full);
+    g_autofree char *line = g_strdup_printf("%u predictions. Table: predictions.csv", items->len);
+    return rmil_html_page_write(path, "Predictions", name, line, sections, body->str, error);
+}

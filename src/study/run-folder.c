@@ -1,0 +1,253 @@
+/* Folders of trained runs: which trainings belong to the plan of a work folder, and what a training was made with. */
+#include "rankmil/study.h"
+
+#include "base/base-private.h"
+
+#include <json-glib/json-glib.h>
+#include <string.h>
+
+#define JSON_LIMIT ((gsize)64 << 20)
+
+void rmil_run_entry_free(RmilRunEntry *entry) {
+    if (!entry) return;
+    g_free(entry->method);
+    g_free(entry->split);
+    g_free(entry->folder);
+    g_free(entry->key);
+    g_free(entry);
+}
+
+/* -- names --------------------------------------------------------------------------------------------------------------- */
+char *rmil_repeat_folder(const GArray *repeats, guint index) {
+    const RmilRepeat *own = &g_array_index(repeats, RmilRepeat, index);
+    gboolean alone = TRUE;
+    for (guint i = 0; i < repeats->len; i++) alone = alone && (i == index || g_array_index(repeats, RmilRepeat, i).seed != own->seed);
+    if (alone || !*own->name) return g_strdup_printf("%" G_GINT64_FORMAT, own->seed);
+    /* columns whose names end in the same number: by the whole name, with what a folder's name cannot hold as %XX */
+    g_autofree char *name = g_uri_escape_string(own->name, " ", TRUE);
+    return *name == '.' ? g_strconcat("%2E", name + 1, NULL) : g_steal_pointer(&name);
+}
+
+char *rmil_config_key(const char *config) { return g_compute_checksum_for_string(G_CHECKSUM_SHA256, config, -1); }
+
+/* -- reading ------------------------------------------------------------------------------------------------------------- */
+static JsonObject *read_object(const char *path, GError **error) {
+    gsize size;
+    g_autofree char *text = rmil_file_read(path, JSON_LIMIT, &size, error);
+    if (!text) return NULL;
+    g_autoptr(JsonParser) parser = json_parser_new_immutable();
+    g_autoptr(GError) reason = NULL;
+    JsonNode *root = json_parser_load_from_data(parser, text, (gssize)size, &reason) ? json_parser_get_root(parser) : NULL;
+    if (root && JSON_NODE_HOLDS_OBJECT(root)) return json_object_ref(json_node_get_object(root));
+    rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not a JSON object%s%s", path, reason ? ": " : "", reason ? reason->message : "");
+    return NULL;
+}
+
+static const char *text_of(JsonObject *object, const char *name) {
+    JsonNode *node = json_object_get_member(object, name);
+    return node && JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_STRING ? json_node_get_string(node) : NULL;
+}
+
+static int64_t number_of(JsonObject *object, const char *name) {
+    JsonNode *node = json_object_get_member(object, name);
+    return node && JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_INT64 ? json_node_get_int(node) : 0;
+}
+
+char *rmil_run_config(const char *folder, GError **error) {
+    g_autofree char *path = g_build_filename(folder, "run.json", NULL);
+    g_autoptr(JsonObject) run = read_object(path, error);
+    JsonNode *config = run ? json_object_get_member(run, "config") : NULL;
+    if (!run) return NULL;
+    if (config && JSON_NODE_HOLDS_OBJECT(config)) return json_to_string(config, TRUE);
+    rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has no config: it does not say how the model was trained", path);
+    return NULL;
+}
+
+static gboolean is_file(const char *folder, const char *name) {
+    g_autofree char *path = g_build_filename(folder, name, NULL);
+    return g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
+/* A training is done when its run.json, which is written last, is there and is of this key (NULL: of any). */
+static gboolean is_done(const char *folder, const char *key) {
+    if (!is_file(folder, "predictions.csv")) return FALSE;
+    if (!key) return TRUE;
+    g_autofree char *config = rmil_run_config(folder, NULL), *have = config ? rmil_config_key(config) : NULL;
+    return g_strcmp0(have, key) == 0;
+}
+
+static RmilRunEntry *new_entry(const char *method, const char *split, int64_t seed, const char *folder, const char *key) {
+    RmilRunEntry *entry = g_new0(RmilRunEntry, 1);
+    *entry = (RmilRunEntry){g_strdup(method), g_strdup(split), seed, g_strdup(folder), g_strdup(key), is_done(folder, key)};
+    return entry;
+}
+
+/* The list that `rankmil run` writes: "runs": [{"method", "split", "seed", "folder", "key"}, …]. */
+static gboolean read_list(const char *folder, JsonArray *list, GPtrArray *entries, GError **error) {
+    for (guint i = 0; i < json_array_get_length(list); i++) {
+        JsonNode *node = json_array_get_element(list, i);
+        JsonObject *run = JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
+        const char *method = run ? text_of(run, "method") : NULL, *below = run ? text_of(run, "folder") : NULL,
+                   *key = run ? text_of(run, "key") : NULL;
+        if (!method || !below || !key || g_path_is_absolute(below) || strstr(below, ".."))
+            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s/run.json: runs: entry %u lacks method, folder or key", folder, i + 1);
+        g_autofree char *path = g_build_filename(folder, below, NULL);
+        const char *split = text_of(run, "split");
+        g_ptr_array_add(entries, new_entry(method, split ? split : "", number_of(run, "seed"), path, key));
+    }
+    return TRUE;
+}
+
+static int compare_entries(gconstpointer a, gconstpointer b) {
+    const RmilRunEntry *x = *(RmilRunEntry *const *)a, *y = *(RmilRunEntry *const *)b;
+    int order = strcmp(x->method, y->method);
+    return order ? order : (x->seed > y->seed) - (x->seed < y->seed);
+}
+
+/* FOLDER/SEED of a folder without a list, as version 0.1.0 made it. */
+static gboolean find_seeds(const char *folder, const char *method, GPtrArray *entries, GError **error) {
+    g_autoptr(GError) reason = NULL;
+    GDir *dir = g_dir_open(folder, 0, &reason);
+    if (!dir) return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be read: %s", folder, reason->message);
+    for (const char *name; (name = g_dir_read_name(dir));) {
+        char *end;
+        const int64_t seed = g_ascii_strtoll(name, &end, 10);
+        g_autofree char *path = g_build_filename(folder, name, NULL);
+        if (end != name && !*end && g_file_test(path, G_FILE_TEST_IS_DIR)) g_ptr_array_add(entries, new_entry(method, "", seed, path, NULL));
+    }
+    g_dir_close(dir);
+    return TRUE;
+}
+
+static gboolean find_methods(const char *runs, GPtrArray *entries, GError **error) {
+    g_autoptr(GError) reason = NULL;
+    GDir *dir = g_dir_open(runs, 0, &reason);
+    if (!dir) return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be read: %s", runs, reason->message);
+    gboolean done = TRUE;
+    for (const char *name; done && (name = g_dir_read_name(dir));) {
+        g_autofree char *path = g_build_filename(runs, name, NULL);
+        if (*name != '.' && g_file_test(path, G_FILE_TEST_IS_DIR)) done = find_seeds(path, name, entries, error);
+    }
+    g_dir_close(dir);
+    g_ptr_array_sort(entries, compare_entries);
+    return done;
+}
+
+/* -- what the report quotes -------------------------------------------------------------------------------------------- */
+static gsize order_of(const char *method) {
+    gsize count, i = 0;
+    const RmilTrainMethod *methods = rmil_methods(&count);
+    while (i < count && strcmp(methods[i].name, method) != 0) i++;
+    return i;
+}
+
+const char *rmil_run_headline(const GPtrArray *entries) {
+    const char *first = NULL;
+    for (guint i = 0; i < entries->len; i++) {
+        const RmilRunEntry *entry = entries->pdata[i];
+        if (!entry->done) continue;
+        if (strcmp(entry->method, "rank") == 0) return entry->method;
+        if (!first || order_of(entry->method) < order_of(first)) first = entry->method;
+    }
+    return first;
+}
+
+/* -- two settings -------------------------------------------------------------------------------------------------------- */
+static JsonObject *parse(const char *config, JsonParser *parser) {
+    JsonNode *root = json_parser_load_from_data(parser, config, -1, NULL) ? json_parser_get_root(parser) : NULL;
+    return root && JSON_NODE_HOLDS_OBJECT(root) ? json_node_get_object(root) : NULL;
+}
+
+static char *spoken(JsonNode *node) {
+    if (!node) return g_strdup("none");
+    return JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_DOUBLE ? g_strdup_printf("%.10g", json_node_get_double(node))
+                                                                                          : json_to_string(node, FALSE);
+}
+
+static void describe(GString *out, const char *name, JsonNode *was, JsonNode *is) {
+    static const struct {
+        const char *name, *words;
+    } known[] = {{"data", "other slides, features, labels or annotations"}, {"splits", "other sets"}};
+    const char *words = NULL;
+    for (gsize i = 0; i < G_N_ELEMENTS(known); i++)
+        if (strcmp(known[i].name, name) == 0) words = known[i].words;
+    g_autofree char *a = spoken(was), *b = spoken(is);
+    g_string_append(out, out->len ? ", " : "");
+    if (words) g_string_append(out, words);
+    else g_string_append_printf(out, "%s %s, now %s", name, a, b);
+}
+
+char *rmil_config_difference(const char *was, const char *is, const char *const *except) {
+    g_autoptr(JsonParser) first = json_parser_new(), second = json_parser_new();
+    JsonObject *a = parse(was, first), *b = parse(is, second);
+    GString *out = g_string_new(NULL);
+    if (!a || !b) return g_string_free(g_string_append(out, "not readable"), FALSE);
+    g_autoptr(GList) names = json_object_get_members(b), others = json_object_get_members(a);
+    for (GList *n = names; n; n = n->next) {
+        JsonNode *x = json_object_get_member(a, n->data), *y = json_object_get_member(b, n->data);
+        if (!(except && g_strv_contains(except, n->data)) && !(x && json_node_equal(x, y))) describe(out, n->data, x, y);
+    }
+    for (GList *n = others; n; n = n->next)
+        if (!json_object_has_member(b, n->data) && !(except && g_strv_contains(except, n->data)))
+            describe(out, n->data, json_object_get_member(a, n->data), NULL);
+    return g_string_free(out, FALSE);
+}
+
+/* Without a list nobody says which trainings belong together: those of one method must be of one kind. */
+static gboolean check_mix(const GPtrArray *entries, GError **error) {
+    static const char *const own[] = {"seed", "splits", NULL};
+    g_autofree char *first = NULL;
+    const RmilRunEntry *of = NULL;
+    for (guint i = 0; i < entries->len; i++) {
+        const RmilRunEntry *entry = entries->pdata[i];
+        g_autofree char *config = entry->done && is_file(entry->folder, "run.json") ? rmil_run_config(entry->folder, NULL) : NULL;
+        if (!config) continue;
+        if (!of || strcmp(of->method, entry->method) != 0) {
+            g_free(first);
+            first = g_steal_pointer(&config);
+            of = entry;
+            continue;
+        }
+        g_autofree char *difference = rmil_config_difference(first, config, own);
+        if (*difference)
+            return rmil_fail(error, RMIL_ERROR_DATA, "%s and %s were not trained alike (%s): their results cannot be put together. Give the "
+                             "'rankmil run' command again: it sets aside what does not belong to it", of->folder, entry->folder, difference);
+    }
+    return TRUE;
+}
+
+/* DIR/runs/METHOD: that method's trainings of DIR. */
+static GPtrArray *entries_of_method(const char *folder, GError **error) {
+    g_autofree char *full = g_canonicalize_filename(folder, NULL), *runs = g_path_get_dirname(full), *work = g_path_get_dirname(runs);
+    g_autofree char *method = g_path_get_basename(full), *name = g_path_get_basename(runs);
+    if (strcmp(name, "runs") != 0 || !g_file_test(full, G_FILE_TEST_IS_DIR)) {
+        rmil_fail(error, g_file_test(folder, G_FILE_TEST_IS_DIR) ? RMIL_ERROR_DATA : RMIL_ERROR_IO,
+                  "%s: is not a run folder: it has neither runs/ nor predictions.csv", folder);
+        return NULL;
+    }
+    GPtrArray *entries = rmil_run_entries(work, error);
+    for (guint i = entries ? entries->len : 0; i-- > 0;)
+        if (strcmp(((const RmilRunEntry *)entries->pdata[i])->method, method) != 0) g_ptr_array_remove_index(entries, i);
+    return entries;
+}
+
+GPtrArray *rmil_run_entries(const char *folder, GError **error) {
+    g_autoptr(GPtrArray) entries = g_ptr_array_new_with_free_func((GDestroyNotify)rmil_run_entry_free);
+    g_autofree char *runs = g_build_filename(folder, "runs", NULL), *path = g_build_filename(folder, "run.json", NULL);
+    if (!g_file_test(runs, G_FILE_TEST_IS_DIR)) {
+        if (is_file(folder, "predictions.csv")) { /* one training */
+            g_autofree char *method = g_path_get_basename(folder);
+            g_ptr_array_add(entries, new_entry(method, "", 0, folder, NULL));
+            return g_steal_pointer(&entries);
+        }
+        return entries_of_method(folder, error);
+    }
+    g_autoptr(JsonObject) run = is_file(folder, "run.json") ? read_object(path, error) : NULL;
+    if (!run && is_file(folder, "run.json")) return NULL;
+    JsonNode *list = run ? json_object_get_member(run, "runs") : NULL;
+    const gboolean listed = list && JSON_NODE_HOLDS_ARRAY(list);
+    if (listed ? !read_list(folder, json_node_get_array(list), entries, error)
+               : !find_methods(runs, entries, error) || !check_mix(entries, error))
+        return NULL;
+    return g_steal_pointer(&entries);
+}
