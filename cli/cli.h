@@ -63,6 +63,8 @@ int cli_usage(Cli *cli, const char *format, ...) G_GNUC_PRINTF(2, 3);
 void cli_problem(Cli *cli, const char *stage, const char *id, GError *error);
 /* Ends the progress line, so that other output starts on its own. */
 void cli_progress_end(Cli *cli);
+/* Warnings that an object carries (NULL-terminated, or NULL), each said once however often it comes. */
+void cli_warn_all(Cli *cli, const char *const *warnings);
 /* A line for people on stdout; nothing with --json or --quiet. */
 void cli_say(Cli *cli, const char *format, ...) G_GNUC_PRINTF(2, 3);
 

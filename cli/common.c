@@ -85,6 +85,10 @@ static void show_warning(gpointer user, const char *message) {
     g_mutex_unlock(&cli->lock);
 }
 
+void cli_warn_all(Cli *cli, const char *const *warnings) {
+    for (; warnings && *warnings; warnings++) rmil_monitor_warn(&cli->monitor, "%s", *warnings);
+}
+
 void cli_say(Cli *cli, const char *format, ...) {
     if (cli->json || cli->quiet) return;
     cli_progress_end(cli);
@@ -216,22 +220,8 @@ gboolean cli_json_write(JsonObject *object, const char *path, GError **error) {
 }
 
 JsonObject *cli_json_read(const char *path, GError **error) {
-    gsize size;
-    g_autofree char *text = rmil_file_read(path, 64 << 20, &size, error);
-    if (!text) return NULL;
-    g_autoptr(JsonParser) parser = json_parser_new();
-    GError *reason = NULL;
-    if (!json_parser_load_from_data(parser, text, (gssize)size, &reason)) {
-        g_set_error(error, RMIL_ERROR, RMIL_ERROR_FORMAT, "%s: is not JSON: %s", path, reason->message);
-        g_error_free(reason);
-        return NULL;
-    }
-    JsonNode *root = json_parser_get_root(parser);
-    if (!root || !JSON_NODE_HOLDS_OBJECT(root)) {
-        g_set_error(error, RMIL_ERROR, RMIL_ERROR_FORMAT, "%s: does not hold a JSON object", path);
-        return NULL;
-    }
-    return json_object_ref(json_node_get_object(root));
+    g_autoptr(JsonNode) root = rmil_json_read(path, 64 << 20, error);
+    return root ? json_object_ref(json_node_get_object(root)) : NULL;
 }
 
 void cli_json_number(JsonObject *object, const char *name, double value) {

@@ -82,6 +82,15 @@ RMIL_API RmilLock *rmil_lock_take(const char *folder, const char *name, RmilLock
                                   const RmilMonitor *monitor, GError **error);
 RMIL_API void rmil_lock_free(RmilLock *lock);
 
+/* -- JSON within bounds --------------------------------------------------------------------------------------------- */
+typedef struct _JsonNode JsonNode; /* json-glib's; its header is needed only where nodes are looked into */
+/* A file of at most `limit` bytes that holds one object. UTF-8 with or without a byte-order mark, nested at most 32 deep; NaN,
+ * Infinity and -Infinity, which Python and older QuPath write as bare words, become null. Errors: IO, FORMAT. Free with
+ * json_node_unref. */
+RMIL_API JsonNode *rmil_json_read(const char *path, gsize limit, GError **error);
+/* The same of text in memory, of any kind of value; `where` begins the message. */
+RMIL_API JsonNode *rmil_json_parse(const char *json, gsize size, const char *where, GError **error);
+
 /* -- parallel loops ------------------------------------------------------------------------------------------------ */
 /* Calls task(i, worker, user) once for every i in 0 … n−1 on `threads` threads (≤ 0: all processors). `worker` is in
  * 0 … threads−1, never in two calls at once: the index of a thread's own scratch memory. After a failure no further

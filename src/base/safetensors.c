@@ -5,27 +5,6 @@
 
 #define HEADER_LIMIT ((guint64)16 << 20)
 
-/* A header nests three deep; json-glib recurses, so depth is bounded before it sees the text. */
-static gboolean shallow(const char *text, gsize size) {
-    int depth = 0;
-    gboolean quoted = FALSE;
-    for (gsize i = 0; i < size; i++) {
-        char c = text[i];
-        if (c == '\0') return FALSE;
-        if (quoted) {
-            if (c == '\\') i++;
-            else if (c == '"') quoted = FALSE;
-        } else if (c == '"') {
-            quoted = TRUE;
-        } else if (c == '{' || c == '[') {
-            if (++depth > 4) return FALSE;
-        } else if (c == '}' || c == ']') {
-            depth--;
-        }
-    }
-    return TRUE;
-}
-
 static gboolean whole_number(JsonNode *node, int64_t *value) {
     if (!node || !JSON_NODE_HOLDS_VALUE(node) || json_node_get_value_type(node) != G_TYPE_INT64) return FALSE;
     *value = json_node_get_int(node);
@@ -105,14 +84,10 @@ static gboolean read_metadata(RmilTensors *tensors, JsonNode *node, GError **err
 static gboolean parse(RmilTensors *tensors, const char *text, gsize size, const char *data, int64_t bytes,
                       GError **error) {
     const char *path = rmil_tensors_path(tensors);
-    g_autoptr(JsonParser) parser = json_parser_new_immutable();
-    g_autoptr(GError) reason = NULL;
-    if (!g_utf8_validate(text, (gssize)size, NULL) || !shallow(text, size))
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: the safetensors header is not a header", path);
-    if (!json_parser_load_from_data(parser, text, (gssize)size, &reason))
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: the safetensors header cannot be read: %s", path, reason->message);
-    JsonNode *root = json_parser_get_root(parser);
-    if (!root || !JSON_NODE_HOLDS_OBJECT(root))
+    g_autofree char *where = g_strdup_printf("%s: the safetensors header", path);
+    g_autoptr(JsonNode) root = rmil_json_parse(text, size, where, error);
+    if (!root) return FALSE;
+    if (!JSON_NODE_HOLDS_OBJECT(root))
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: the safetensors header is not an object", path);
     g_autoptr(GArray) ranges = g_array_new(FALSE, FALSE, sizeof(Range));
     JsonObjectIter iter;

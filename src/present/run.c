@@ -92,45 +92,6 @@ const char *rmil_json_text(JsonNode *object, const char *member) {
                : NULL;
 }
 
-/* json-glib recurses: nesting is bounded before it sees the text. */
-static gboolean too_deep(const char *text) {
-    int depth = 0;
-    gboolean quoted = FALSE;
-    for (const char *p = text; *p; p++) {
-        if (quoted) {
-            if (*p == '\\' && p[1])
-                p++;
-            else if (*p == '"')
-                quoted = FALSE;
-        } else if (*p == '"') {
-            quoted = TRUE;
-        } else if (*p == '{' || *p == '[') {
-            if (++depth > 32) return TRUE;
-        } else if (*p == '}' || *p == ']') {
-            depth--;
-        }
-    }
-    return FALSE;
-}
-
-static gboolean read_json(const char *path, JsonNode **node, GError **error) {
-    gsize size;
-    g_autofree char *text = rmil_file_read(path, JSON_LIMIT, &size, error);
-    if (!text) return FALSE;
-    if (!g_utf8_validate(text, (gssize)size, NULL))
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not UTF-8 text", path);
-    if (too_deep(text)) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is nested more than 32 deep", path);
-    g_autoptr(JsonParser) parser = json_parser_new_immutable();
-    g_autoptr(GError) reason = NULL;
-    if (!json_parser_load_from_data(parser, text, (gssize)size, &reason))
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not JSON: %s", path, reason->message);
-    JsonNode *root = json_parser_get_root(parser);
-    if (!root || !JSON_NODE_HOLDS_OBJECT(root))
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not a JSON object", path);
-    *node = json_node_ref(root);
-    return TRUE;
-}
-
 /* -- tables -------------------------------------------------------------------------------------------------------- */
 /* Columns by name; the error names the first that the file lacks. */
 static gboolean find_columns(const RmilTable *table, const char *path, const char *const *names, int n, int *columns,
@@ -248,7 +209,7 @@ static RmilSeedRun *read_seed(RmilRun *run, const char *folder, const char *show
     g_autofree char *locals = g_build_filename(folder, "localisation.csv", NULL);
     gboolean good = read_predictions(predictions, seed->cases, error);
     if (good && g_file_test(info, G_FILE_TEST_EXISTS))
-        good = read_json(info, &seed->info, error);
+        good = (seed->info = rmil_json_read(info, JSON_LIMIT, error)) != NULL;
     else if (good)
         add_missing(run, "%srun.json: the configuration and time of this training.", shown);
     if (good && g_file_test(history, G_FILE_TEST_EXISTS))
@@ -372,7 +333,7 @@ RmilRun *rmil_run_read(const char *folder, GError **error) {
     g_autofree char *info = g_build_filename(folder, "run.json", NULL);
     gboolean good;
     if (g_file_test(runs, G_FILE_TEST_IS_DIR)) {
-        good = g_file_test(info, G_FILE_TEST_EXISTS) ? read_json(info, &run->info, error) : TRUE;
+        good = !g_file_test(info, G_FILE_TEST_EXISTS) || (run->info = rmil_json_read(info, JSON_LIMIT, error)) != NULL;
         if (good && !run->info) add_missing(run, "run.json: the command, configuration, cohort summary and times.");
         good = good && read_many(run, error);
     } else if (g_file_test(predictions, G_FILE_TEST_EXISTS)) {

@@ -1,6 +1,7 @@
 #include "support.h"
 
 #include <glib/gstdio.h>
+#include <json-glib/json-glib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <signal.h>
@@ -144,6 +145,45 @@ static void test_table_bad(void) {
     }
 }
 
+/* JSON as Python and QuPath write it is read; what would exhaust the stack is refused. */
+static void test_json(void) {
+    const struct {
+        const char *text, *message; /* NULL: is read, and holds this as "a": 1 */
+    } cases[] = {
+        {"{\"a\": 1}", NULL},
+        {"\xef\xbb\xbf{\"a\": 1}\r\n", NULL},
+        {"{\"b\": [NaN, -Infinity, Infinity, \"NaN \\\" [[ Infinity\"], \"a\": 1}", NULL},
+        {"", "is not well-formed JSON"},
+        {"{\"a\": 1", "is not well-formed JSON"},
+        {"{\"a\": \"1\\", "is not well-formed JSON"},
+        {"{\"a\": NaNs}", "is not well-formed JSON"},
+        {"[1]", "is JSON, but not an object"},
+        {"{\"a\": \"\xff\"}", "is not UTF-8 text"},
+        {"{\"a\": \"more than eighty bytes are more than eighty bytes, which is more than eighty\"}", "85 bytes, more than the 80"},
+    };
+    g_autofree char *folder = test_folder();
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *path = test_file(folder, "a.json", cases[i].text);
+        GError *error = NULL;
+        g_autoptr(JsonNode) root = rmil_json_read(path, 80, &error);
+        if (!cases[i].message) {
+            g_assert_no_error(error);
+            g_assert_cmpint(json_object_get_int_member(json_node_get_object(root), "a"), ==, 1);
+            continue;
+        }
+        g_assert_null(root);
+        g_assert_nonnull(strstr(error->message, "a.json: "));
+        test_error(&error, RMIL_ERROR_FORMAT, cases[i].message);
+    }
+    for (int depth = 32; depth <= 33; depth++) {
+        g_autofree char *open = g_strnfill((gsize)depth, '['), *shut = g_strnfill((gsize)depth, ']'), *text = g_strconcat(open, shut, NULL);
+        GError *error = NULL;
+        g_autoptr(JsonNode) root = rmil_json_parse(text, strlen(text), "x", &error);
+        g_assert_true((root != NULL) == (depth <= 32));
+        if (!root) test_error(&error, RMIL_ERROR_FORMAT, "x: is nested more than 32 deep");
+    }
+}
+
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/base/rng", test_rng);
@@ -152,5 +192,6 @@ int main(int argc, char **argv) {
     g_test_add_func("/base/parallel", test_parallel);
     g_test_add_func("/base/table", test_table);
     g_test_add_func("/base/table/bad", test_table_bad);
+    g_test_add_func("/base/json", test_json);
     return g_test_run();
 }

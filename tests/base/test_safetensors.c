@@ -116,8 +116,10 @@ static void test_dtypes(void) {
 static void test_broken(void) {
     refused("", 0, "header");
     refused("[1]", 0, "not an object");
-    refused("{\"a\":", 0, "cannot be read");
-    refused("{\"a\":[[[[[[1]]]]]]}", 0, "not a header");
+    refused("{\"a\":", 0, "not well-formed JSON");
+    refused("{\"a\":[[[[[[1]]]]]]}", 0, "missing");
+    g_autofree char *open = g_strnfill(200000, '['), *deep = g_strconcat("{\"a\":", open, NULL);
+    refused(deep, 0, "nested more than 32 deep");
     refused("{\"a\":{}}", 0, "missing");
     refused("{\"a\":{\"dtype\":\"F8_E4M3\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1, "F8_E4M3");
     refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 4, "outside");
