@@ -48,6 +48,8 @@ char *work_labels(const Work *work, int64_t row);
 double work_mpp(const Work *work, int64_t row);
 RmilSlide *work_open_slide(const Work *work, int64_t row, GError **error);
 void work_annotation_options(const Work *work, RmilAnnotationOptions *options);
+/* What is doubtful about a row's annotation: its slide is called negative, and a lesion is outlined. NULL: nothing. g_free. */
+char *work_annotation_doubt(const RmilCohortRow *row, gboolean lesion);
 /* Bag of coordinates, as tiling left it. */
 RmilGrid *work_grid(const RmilBag *bag);
 void work_stage_done(Work *work, const char *stage, int64_t made, int64_t kept, gint64 since);
@@ -66,7 +68,7 @@ RmilCohort *work_prepare(Work *work, GError **error);
 /* How slides become features: what `rankmil predict` must repeat for a new slide. Beside cohort.csv as
  * preprocessing.json. Unref the object. */
 JsonObject *work_preprocessing(const Work *work);
-JsonObject *work_read_preprocessing(const char *cohort); /* NULL when there is none */
+gboolean work_read_preprocessing(const char *cohort, JsonObject **preprocessing, GError **error); /* NULL when there is none */
 gboolean work_apply_preprocessing(Work *work, JsonObject *preprocessing, GError **error);
 
 #endif

@@ -54,8 +54,10 @@ static gboolean check_row(Checking *c, int64_t i, GError **error) {
     if (row->annotation) {
         g_autoptr(RmilRegion) region = rmil_region_read(row->annotation, &options, error);
         if (!region) return FALSE;
-        if (row->label == 0 && !rmil_region_empty(region)) {
-            g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "has label 0, but %s outlines a lesion", row->annotation);
+        cli_warn_all(work->cli, rmil_region_warnings(region));
+        g_autofree char *doubt = work_annotation_doubt(row, !rmil_region_empty(region));
+        if (doubt) {
+            g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s", doubt);
             return FALSE;
         }
     }

@@ -16,8 +16,9 @@ static gboolean train(Cli *cli, RmilCohort *cohort, const char *folder, const Rm
     g_autoptr(RmilTrainData) data = train_data_load(cli, cohort, options, cache, error);
     g_autoptr(GArray) repeats = data ? train_repeats(cli, cohort, options, 1, error) : NULL;
     const RmilRepeat *repeat = repeats ? choose_repeat(repeats, options, cli, error) : NULL;
-    g_autoptr(JsonObject) preprocessing = work_read_preprocessing(cohort->path);
-    gboolean done = repeat && train_run(data, method, options, repeat, preprocessing, cli->threads, &cli->monitor, folder, &made, error);
+    g_autoptr(JsonObject) preprocessing = NULL;
+    gboolean done = repeat && work_read_preprocessing(cohort->path, &preprocessing, error) &&
+                    train_run(data, method, options, repeat, preprocessing, cli->threads, &cli->monitor, folder, &made, error);
     if (done) cli_say(cli, "%s: %s", folder, made ? "trained" : "already trained");
     json_object_set_boolean_member(cli->result, "made", made);
     return done;

@@ -61,10 +61,13 @@ static gboolean label_row(Labelling *labelling, int64_t row, int64_t *annotated,
     }
     g_autofree uint8_t *labels = g_new0(uint8_t, bag->count);
     g_autofree char *source = label_source(work, row, bag), *have = rmil_bag_source(path);
+    gboolean lesion = FALSE;
     *made = !(have && strcmp(have, source) == 0 && rmil_labels_read(path, bag->count, labels, NULL));
     if (*made) {
         g_autoptr(RmilRegion) region = read_region(work, row, bag, work->padding, error);
         if (!region) return FALSE;
+        cli_warn_all(work->cli, rmil_region_warnings(region));
+        lesion = !rmil_region_empty(region);
         g_autofree double *shares = g_new0(double, bag->count);
         if (!rmil_region_overlap(region, bag->coords, bag->count, bag->patch_size_level0, shares, error)) return FALSE;
         rmil_patch_labels(shares, bag->count, work->label_threshold, labels);
@@ -74,6 +77,8 @@ static gboolean label_row(Labelling *labelling, int64_t row, int64_t *annotated,
     if (work->preview && given->slide && !g_file_test(picture, G_FILE_TEST_EXISTS) && !draw_row(work, row, bag, labels, picture, error))
         return FALSE;
     for (int64_t i = 0; i < bag->count; i++) *annotated += labels[i];
+    g_autofree char *doubt = work_annotation_doubt(given, lesion || *annotated > 0);
+    if (doubt) rmil_monitor_warn(&work->cli->monitor, "%s: %s", given->id, doubt);
     if (*annotated == 0)
         rmil_monitor_warn(&work->cli->monitor, "%s: no patch of %s lies in this annotation: the slide trains on its label alone",
                           given->annotation, given->id);

@@ -150,6 +150,11 @@ void work_annotation_options(const Work *work, RmilAnnotationOptions *options) {
     options->padding = work->padding;
 }
 
+char *work_annotation_doubt(const RmilCohortRow *row, gboolean lesion) {
+    if (row->label != 0 || !lesion) return NULL;
+    return g_strdup_printf("has label 0, but %s outlines a lesion: one of the two is wrong", row->annotation);
+}
+
 RmilGrid *work_grid(const RmilBag *bag) {
     RmilGrid *grid = g_new0(RmilGrid, 1);
     grid->count = bag->count;
@@ -242,9 +247,10 @@ JsonObject *work_preprocessing(const Work *work) {
     return o;
 }
 
-JsonObject *work_read_preprocessing(const char *cohort) {
+gboolean work_read_preprocessing(const char *cohort, JsonObject **preprocessing, GError **error) {
     g_autofree char *folder = g_path_get_dirname(cohort), *path = g_build_filename(folder, "preprocessing.json", NULL);
-    return cli_json_read(path, NULL);
+    *preprocessing = NULL;
+    return !g_file_test(path, G_FILE_TEST_EXISTS) || (*preprocessing = cli_json_read(path, error)) != NULL;
 }
 
 static double number_member(JsonObject *o, const char *name, double otherwise) {

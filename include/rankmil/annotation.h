@@ -10,10 +10,11 @@
 
 G_BEGIN_DECLS
 
-/* Group and class names are compared without regard to case. A group in neither list has the role of the group that it is
- * part of (ASAP's nested groups; QuPath's "Tumor: Positive" is part of "Tumor"), or is left out. Where no annotation of a
- * file has a group, all are lesions; where some have, those without are left out. A file whose annotations all are left
- * out is an error that names its groups; a file without any annotation is an empty region. */
+/* Group and class names are compared without regard to case and to blanks around them. A group in neither list has the role
+ * of the group that it is part of (ASAP's nested groups; QuPath's "Tumor: Positive" is part of "Tumor"), or is left out. Where
+ * no annotation of a file has a group, all are lesions; where some have, those without are left out. A file whose annotations
+ * all are left out is an error that names its groups; a file without any annotation is an empty region. An outline of fewer
+ * than 3 points, a point, a line are left out; what was left out stands in the region's warnings. */
 typedef struct {
     const char *const *lesion;    /* NULL-terminated group or class names; NULL: "_0", "_1", "Tumor", "Tumour", "Lesion",
                                    * "Metastasis", "Metastases", "Cancer", "Carcinoma" */
@@ -25,12 +26,14 @@ typedef struct {
 RMIL_API void rmil_annotation_options_init(RmilAnnotationOptions *options);
 
 /* Union of lesions minus union of exclusions, then padding; invalid polygons are repaired. Immutable; may be shared by
- * threads, and any number of regions may be read at once. Errors: IO, FORMAT (not one of the formats, broken, an outline of
- * fewer than 3 points, positions that are no numbers or beyond 10⁷ px, more than 5 million vertices), DATA (another slide's,
+ * threads, and any number of regions may be read at once. Errors: IO, FORMAT (not one of the formats, broken, positions that are no numbers or beyond 10⁷ px, more than 5 million vertices), DATA (another slide's,
  * no known group, outlines that cross each other more than 500,000 times), ARGUMENT. */
 typedef struct _RmilRegion RmilRegion;
 RMIL_API RmilRegion *rmil_region_read(const char *path, const RmilAnnotationOptions *options, GError **error);
 RMIL_API void rmil_region_free(RmilRegion *region);
+/* What whoever reads the file must know: what was left out and why, what was assumed; each names the file. NULL-terminated, of
+ * the region. */
+RMIL_API const char *const *rmil_region_warnings(const RmilRegion *region);
 RMIL_API gboolean rmil_region_empty(const RmilRegion *region);
 RMIL_API double rmil_region_area(const RmilRegion *region); /* level-0 px² */
 

@@ -18,7 +18,9 @@ typedef struct {
 /* One outlined area: rings[0] is its outer ring, the others are holes; rings need not be closed. */
 typedef struct {
     char *name;       /* for messages, e.g. annotation "Annotation 3" */
-    char *group;      /* group or class; NULL: none was given */
+    char *group;      /* group or class, trimmed; NULL: none was given */
+    char *title;      /* what its author named it, or NULL */
+    char *hint;       /* a class that stands where the format does not have it, or NULL */
     GPtrArray *rings; /* of GArray of RmilPoint */
 } RmilShape;
 
@@ -27,14 +29,37 @@ typedef struct {
     GPtrArray *shapes;   /* of RmilShape */
     GHashTable *parents; /* group -> the group that it is part of */
     int64_t vertices;
+    int64_t width, height;   /* level-0 px that the file itself covers (a mask); 0: it does not say */
+    const char *hint_member; /* where the hints stand */
+    GPtrArray *notes;    /* what was left out or assumed */
 } RmilOutlines;
 
+void rmil_outlines_init(RmilOutlines *outlines, const char *path);
+void rmil_outlines_clear(RmilOutlines *outlines);
+/* What a file's user must know, collected and then said in one warning for each reason, which is one of these texts. */
+#define RMIL_NOTE_NO_AREA "left out, for points and lines have no area"
+#define RMIL_NOTE_OBJECT "left out, for only annotations count"
+#define RMIL_NOTE_CLOSED "drawn as a line whose ends meet, taken as an outline"
+#define RMIL_NOTE_FEW_POINTS "left out, for an outline needs at least 3 points that differ"
+#define RMIL_NOTE_GROUP "left out, for their group or class is neither lesion nor exclusion (--lesion and --exclude name others)"
+#define RMIL_NOTE_UNGROUPED "no annotation has a group or class, so all count as lesions, also"
+#define RMIL_NOTE_HINT "no annotation has a class where QuPath writes it; taken for its class is the member"
+#define RMIL_NOTE_COVER "the lesion covers most of the slide (is the mask inverted, or the whole image outlined?)"
+#define RMIL_NOTE_VALUES "holds several labels or colours, which all count as lesion"
+GPtrArray *rmil_notes_new(void);
+void rmil_outlines_note(RmilOutlines *outlines, const char *reason, const char *what);
+/* The same of one outline of a kind that has no area, e.g. Dot of "Tumor". */
+void rmil_outlines_note_kind(RmilOutlines *outlines, const char *reason, const char *kind, const char *group);
+char **rmil_outlines_warnings(const RmilOutlines *outlines); /* free with g_strfreev */
+
 RmilShape *rmil_outlines_add_shape(RmilOutlines *outlines, const char *name, const char *group, GError **error);
+/* `child` is part of `parent`. */
+void rmil_outlines_add_parent(RmilOutlines *outlines, const char *child, const char *parent);
 GArray *rmil_shape_add_ring(RmilShape *shape);
 gboolean rmil_outlines_add_point(RmilOutlines *outlines, const RmilShape *shape, GArray *ring, double x, double y,
                                  GError **error);
 /* Sorts shapes into lesions and exclusions by the options' names (RmilShape, not owned); others are left out. */
-gboolean rmil_outlines_select(const RmilOutlines *outlines, const RmilAnnotationOptions *options, GPtrArray *lesions,
+gboolean rmil_outlines_select(RmilOutlines *outlines, const RmilAnnotationOptions *options, GPtrArray *lesions,
                               GPtrArray *exclusions, GError **error);
 
 /* A format: how to tell it by a file's first bytes (NUL behind them), and how to read it. */
@@ -44,6 +69,10 @@ typedef struct {
     gboolean (*read)(RmilOutlines *outlines, const RmilAnnotationOptions *options, GError **error);
 } RmilAnnotationFormat;
 extern const RmilAnnotationFormat rmil_annotation_asap, rmil_annotation_geojson, rmil_annotation_mask;
+
+/* The bytes of a PNG or TIFF whose pixels are labels shown by a palette, with a palette that shows label k as gray k; NULL: it has
+ * none. Free with g_mapped_file_unref. */
+GMappedFile *rmil_palette_exchange(const char *path);
 
 /* Closed centripetal Catmull-Rom curve through the points (ASAP's spline), as a ring of points on it. */
 GArray *rmil_spline(const GArray *points);
@@ -67,6 +96,7 @@ struct _RmilRegion {
     GArray *edges;          /* RmilEdge, by x0 */
     double *reach;          /* per edge: the largest x1 so far */
     double area;
+    char **warnings;
 };
 
 RmilRegion *rmil_region_new(void);
@@ -75,11 +105,12 @@ void rmil_region_add_ring(RmilRegion *region, int64_t first, gboolean hole);
 void rmil_region_index(RmilRegion *region); /* after the last ring */
 double rmil_region_box(const RmilRegion *region, double x, double y, double width, double height); /* area inside */
 
-/* Outlines of another slide seldom fit: FALSE when most of the area lies off the slide, whose size is in the options. */
-gboolean rmil_region_fits(const RmilRegion *region, const char *path, const RmilAnnotationOptions *options, GError **error);
+/* Outlines of another slide seldom fit: FALSE when most of the area lies off the slide, whose size is in the options. A region
+ * that covers most of the slide is noted. */
+gboolean rmil_region_fits(const RmilRegion *region, RmilOutlines *outlines, const RmilAnnotationOptions *options, GError **error);
 
 /* Union of lesions minus union of exclusions, which must fit the slide, grown by the padding. */
-RmilRegion *rmil_region_build(const char *path, const GPtrArray *lesions, const GPtrArray *exclusions,
+RmilRegion *rmil_region_build(RmilOutlines *outlines, const GPtrArray *lesions, const GPtrArray *exclusions,
                               const RmilAnnotationOptions *options, GError **error);
 
 #endif

@@ -57,7 +57,7 @@ static char *attribute(const Asap *asap, const char *name) {
 /* "None" is ASAP's word for no group. */
 static char *group_attribute(const Asap *asap) {
     char *group = attribute(asap, "PartOfGroup");
-    if (group && (*group == '\0' || strcmp(group, "None") == 0)) g_clear_pointer(&group, g_free);
+    if (group && strcmp(g_strstrip(group), "None") == 0) g_clear_pointer(&group, g_free);
     return group;
 }
 
@@ -71,11 +71,15 @@ static gboolean start_annotation(Asap *asap, GError **error) {
     if (!type || !(g_strv_contains(areas, type) || g_strv_contains(others, type)))
         return fail_at(asap, error, "annotation \"%s\" is of type \"%s\", which ASAP does not have", name ? name : "",
                        type ? type : "");
-    if (g_strv_contains(others, type)) return TRUE;
+    if (g_strv_contains(others, type)) {
+        rmil_outlines_note_kind(asap->outlines, RMIL_NOTE_NO_AREA, type, group);
+        return TRUE;
+    }
     asap->spline = strcmp(type, "Spline") == 0;
     asap->rectangle = strcmp(type, "Rectangle") == 0;
     g_autofree char *label = g_strdup_printf("annotation \"%s\"", name ? name : "");
     asap->shape = rmil_outlines_add_shape(asap->outlines, label, group, error);
+    if (asap->shape) asap->shape->title = g_steal_pointer(&name);
     return asap->shape != NULL;
 }
 
@@ -145,8 +149,7 @@ static gboolean end_annotation(Asap *asap, GError **error) {
 
 static void add_group(Asap *asap) {
     g_autofree char *name = attribute(asap, "Name"), *parent = group_attribute(asap);
-    if (name && parent && g_hash_table_size(asap->outlines->parents) < RMIL_ANNOTATION_SHAPES)
-        g_hash_table_replace(asap->outlines->parents, g_steal_pointer(&name), g_steal_pointer(&parent));
+    rmil_outlines_add_parent(asap->outlines, name, parent);
 }
 
 static gboolean start_element(Asap *asap, GError **error) {

@@ -10,7 +10,7 @@ enum { QUADRANT_SEGMENTS = 16, MANY_VERTICES = 2000, FAR_TOO_MANY = 100000, CHUN
 
 typedef struct {
     GEOSContextHandle_t geos;
-    const char *path;
+    RmilOutlines *outlines;
     char *message; /* GEOS's last complaint */
 } Work;
 
@@ -22,7 +22,7 @@ static void note(const char *message, void *user) {
 
 /* Reports what GEOS complained of; consumes nothing. */
 static GEOSGeometry *geos_fail(const Work *work, const char *what, GError **error) {
-    rmil_fail(error, RMIL_ERROR_DATA, "%s: %s fails: %s", work->path, what, work->message ? work->message : "out of memory");
+    rmil_fail(error, RMIL_ERROR_DATA, "%s: %s fails: %s", work->outlines->path, what, work->message ? work->message : "out of memory");
     return NULL;
 }
 
@@ -252,7 +252,7 @@ static RmilRegion *build(const Work *work, const GPtrArray *lesions, const GPtrA
                          const RmilAnnotationOptions *options, GError **error) {
     GEOSGeometry *drawn = subtract(work, lesions, exclusions, error), *grown = NULL;
     g_autoptr(RmilRegion) region = drawn ? to_region(work, drawn, error) : NULL;
-    if (region && !rmil_region_fits(region, work->path, options, error)) g_clear_pointer(&region, rmil_region_free);
+    if (region && !rmil_region_fits(region, work->outlines, options, error)) g_clear_pointer(&region, rmil_region_free);
     if (region && options->padding > 0) {
         g_clear_pointer(&region, rmil_region_free);
         grown = grow(work, drawn, options->padding, error);
@@ -263,13 +263,13 @@ static RmilRegion *build(const Work *work, const GPtrArray *lesions, const GPtrA
     return g_steal_pointer(&region);
 }
 
-RmilRegion *rmil_region_build(const char *path, const GPtrArray *lesions, const GPtrArray *exclusions,
+RmilRegion *rmil_region_build(RmilOutlines *outlines, const GPtrArray *lesions, const GPtrArray *exclusions,
                               const RmilAnnotationOptions *options, GError **error) {
     if (rmil_outlines_tangled(lesions) || rmil_outlines_tangled(exclusions)) {
-        rmil_fail(error, RMIL_ERROR_DATA, "%s: the outlines cross each other too often to be repaired", path);
+        rmil_fail(error, RMIL_ERROR_DATA, "%s: the outlines cross each other too often to be repaired", outlines->path);
         return NULL;
     }
-    Work work = {GEOS_init_r(), path, NULL};
+    Work work = {GEOS_init_r(), outlines, NULL};
     GEOSContext_setErrorMessageHandler_r(work.geos, note, &work);
     RmilRegion *region = build(&work, lesions, exclusions, options, error);
     GEOS_finish_r(work.geos);

@@ -1,4 +1,5 @@
-/* Mask images: the region is where pixels are not zero. Read row by row, so memory grows with the outline, not the image.
+/* Mask images: the region is where pixels are not zero; transparent ones are, and in an image with a palette the label counts,
+ * not the colour that it is shown in. Read row by row, so memory grows with the outline, not the image.
  *
  * The outline runs along pixel edges. Between two rows its horizontal pieces are where exactly one of them is set; each
  * piece's ends are corners, joined upwards or downwards by the side of a run that begins or ends there. Every corner has
@@ -27,9 +28,19 @@ typedef struct {
     guint open; /* the corner where this side of a run began */
 } Side;
 
+enum { MOST_COLOURS = 8 };
+
+/* Which pixels are lesion. */
+typedef struct {
+    int bands, colours;  /* of a pixel; without alpha, which is the last */
+    int threshold;       /* of any colour */
+    GArray *seen;        /* uint32_t: the lesion's colours, MOST_COLOURS + 1 at most */
+} Rule;
+
 typedef struct {
     GArray *corners; /* Corner */
     GArray *above, *below; /* Side: the runs' beginnings and ends in turn */
+    Rule rule;
 } Tracer;
 
 static guint add_corner(Tracer *tracer, int x, int y) {
@@ -67,12 +78,31 @@ static void join_rows(Tracer *tracer, int y) {
     }
 }
 
-static void scan_row(GArray *sides, const uint8_t *pixels, int width, int bands, int used, int threshold) {
+static void note_colour(Rule *rule, const uint8_t *pixel) {
+    uint32_t colour = 0;
+    for (int b = 0; b < rule->colours; b++) colour = colour << 8 | pixel[b];
+    for (guint i = 0; i < rule->seen->len; i++)
+        if (g_array_index(rule->seen, uint32_t, i) == colour) return;
+    if (rule->seen->len <= MOST_COLOURS) g_array_append_val(rule->seen, colour);
+}
+
+static gboolean is_lesion(const Rule *rule, const uint8_t *pixel) {
+    const gboolean alpha = rule->bands > rule->colours;
+    if (alpha && pixel[rule->colours] == 0) return FALSE;
+    for (int b = 0; b < rule->colours; b++)
+        if (pixel[b] >= rule->threshold) return TRUE;
+    return FALSE;
+}
+
+static void scan_row(Rule *rule, GArray *sides, const uint8_t *pixels, int width) {
+    const gsize bands = (gsize)rule->bands;
     gboolean inside = FALSE;
     g_array_set_size(sides, 0);
     for (int x = 0; x <= width; x++) {
-        gboolean set = FALSE;
-        for (int b = 0; b < used && x < width; b++) set = set || pixels[(gsize)x * (gsize)bands + (gsize)b] >= threshold;
+        const uint8_t *pixel = pixels + (gsize)x * bands;
+        if (x > 0 && x < width && memcmp(pixel, pixel - bands, bands) == 0) continue;
+        const gboolean set = x < width && is_lesion(rule, pixel);
+        if (set) note_colour(rule, pixel);
         if (set == inside) continue;
         Side side = {x, 0};
         g_array_append_val(sides, side);
@@ -80,16 +110,14 @@ static void scan_row(GArray *sides, const uint8_t *pixels, int width, int bands,
     }
 }
 
-static gboolean trace_rows(Tracer *tracer, VipsImage *image, VipsRegion *region, const char *path, int threshold,
-                           GError **error) {
-    const int width = image->Xsize, height = image->Ysize, bands = image->Bands;
-    const int used = vips_image_hasalpha(image) ? bands - 1 : bands;
+static gboolean trace_rows(Tracer *tracer, VipsImage *image, VipsRegion *region, const char *path, GError **error) {
+    const int width = image->Xsize, height = image->Ysize;
     for (int y = 0; y <= height; y++) {
         const VipsRect row = {0, y, width, 1};
         if (y < height && vips_region_prepare(region, &row) != 0)
             return rmil_vips_fail(error, RMIL_ERROR_FORMAT, path);
         const gsize skip = (gsize)(y - region->valid.top) * (gsize)region->bpl;
-        if (y < height) scan_row(tracer->below, region->data + skip, width, bands, used, threshold);
+        if (y < height) scan_row(&tracer->rule, tracer->below, region->data + skip, width);
         else g_array_set_size(tracer->below, 0);
         join_rows(tracer, y);
         if (tracer->corners->len > RMIL_ANNOTATION_VERTICES)
@@ -102,9 +130,9 @@ static gboolean trace_rows(Tracer *tracer, VipsImage *image, VipsRegion *region,
     return TRUE;
 }
 
-static gboolean trace(Tracer *tracer, VipsImage *image, const char *path, int threshold, GError **error) {
+static gboolean trace(Tracer *tracer, VipsImage *image, const char *path, GError **error) {
     VipsRegion *region = vips_region_new(image);
-    gboolean good = trace_rows(tracer, image, region, path, threshold, error);
+    gboolean good = trace_rows(tracer, image, region, path, error);
     g_object_unref(region);
     return good;
 }
@@ -148,40 +176,70 @@ static gboolean find_scale(const VipsImage *image, const char *path, const RmilA
                      path, image->Xsize, image->Ysize, options->slide_width, options->slide_height);
 }
 
-static RmilVipsImage *open_mask(const char *path, gboolean *lossy, GError **error) {
-    if (!rmil_vips_init(error)) return NULL;
-    g_autoptr(RmilVipsImage) image = vips_image_new_from_file(path, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_TRUNCATED, NULL);
-    if (!image) {
-        rmil_vips_fail(error, RMIL_ERROR_FORMAT, path);
-        return NULL;
-    }
-    if (image->BandFmt != VIPS_FORMAT_UCHAR || image->Bands > 4) {
-        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: a mask image has 8 bits and at most 4 channels per pixel", path);
-        return NULL;
-    }
-    if (image->Xsize > MASK_SIDE || image->Ysize > MASK_SIDE || (int64_t)image->Xsize * image->Ysize > MASK_PIXELS) {
-        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: a mask of %d × %d pixels is too large: export it at a higher downsample", path,
-                  image->Xsize, image->Ysize);
-        return NULL;
-    }
-    const char *loader = NULL;
-    *lossy = vips_image_get_string(image, VIPS_META_LOADER, &loader) == 0 && g_str_has_prefix(loader, "jpeg");
-    return g_steal_pointer(&image);
+typedef struct {
+    GMappedFile *labels; /* the file's bytes, where it has a palette: pixels are labels; else NULL */
+    VipsImage *image;
+    gboolean lossy;
+} Mask;
+
+static void mask_clear(Mask *mask) {
+    g_clear_object(&mask->image);
+    g_clear_pointer(&mask->labels, g_mapped_file_unref);
 }
 
-static gboolean mask_read(RmilOutlines *outlines, const RmilAnnotationOptions *options, GError **error) {
-    gboolean lossy;
+static gboolean mask_open(Mask *mask, const char *path, GError **error) {
+    if (!rmil_vips_init(error)) return FALSE;
+    mask->labels = rmil_palette_exchange(path);
+    VipsImage *image = mask->image = mask->labels
+        ? vips_image_new_from_buffer(g_mapped_file_get_contents(mask->labels), g_mapped_file_get_length(mask->labels), "", "access",
+                                     VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_TRUNCATED, NULL)
+        : vips_image_new_from_file(path, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_TRUNCATED, NULL);
+    if (!image) return rmil_vips_fail(error, RMIL_ERROR_FORMAT, path);
+    if (image->BandFmt != VIPS_FORMAT_UCHAR || image->Bands > 4)
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: a mask image has 8 bits and at most 4 channels per pixel", path);
+    if (image->Xsize > MASK_SIDE || image->Ysize > MASK_SIDE || (int64_t)image->Xsize * image->Ysize > MASK_PIXELS)
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: a mask of %d × %d pixels is too large: export it at a higher downsample", path,
+                         image->Xsize, image->Ysize);
+    const char *loader = NULL;
+    mask->lossy = vips_image_get_string(image, VIPS_META_LOADER, &loader) == 0 && g_str_has_prefix(loader, "jpeg");
+    return TRUE;
+}
+
+/* A label image may mean one label only; a few different values are labels, many are blurred edges. */
+static void note_values(const Rule *rule, gboolean labels, RmilOutlines *outlines) {
+    const GArray *seen = rule->seen;
+    if (seen->len < 2 || (seen->len > MOST_COLOURS && !labels)) return;
+    for (guint i = 0; i < seen->len; i++) {
+        const uint32_t colour = g_array_index(seen, uint32_t, i);
+        g_autofree char *name = labels || rule->colours == 1 ? g_strdup_printf("%u", colour & 255) : g_strdup_printf("#%06x", colour);
+        rmil_outlines_note(outlines, RMIL_NOTE_VALUES, name);
+    }
+}
+
+static gboolean read_opened(const Mask *mask, RmilOutlines *outlines, const RmilAnnotationOptions *options, GError **error) {
+    VipsImage *image = mask->image;
     double scale_x, scale_y;
-    g_autoptr(RmilVipsImage) image = open_mask(outlines->path, &lossy, error);
-    if (!image || !find_scale(image, outlines->path, options, &scale_x, &scale_y, error)) return FALSE;
-    Tracer tracer = {g_array_new(FALSE, FALSE, sizeof(Corner)), g_array_new(FALSE, FALSE, sizeof(Side)),
-                     g_array_new(FALSE, FALSE, sizeof(Side))};
+    if (!find_scale(image, outlines->path, options, &scale_x, &scale_y, error)) return FALSE;
+    outlines->width = llrint(scale_x * image->Xsize);
+    outlines->height = llrint(scale_y * image->Ysize);
     /* JPEG leaves small values around edges: there a pixel counts from half of white on */
-    gboolean good = trace(&tracer, image, outlines->path, lossy ? 128 : 1, error);
-    good = good && add_rings(&tracer, outlines, scale_x, scale_y, error);
+    Tracer tracer = {g_array_new(FALSE, FALSE, sizeof(Corner)), g_array_new(FALSE, FALSE, sizeof(Side)),
+                     g_array_new(FALSE, FALSE, sizeof(Side)),
+                     {.bands = image->Bands, .colours = image->Bands - vips_image_hasalpha(image), .threshold = mask->lossy ? 128 : 1,
+                      .seen = g_array_new(FALSE, FALSE, sizeof(uint32_t))}};
+    gboolean good = trace(&tracer, image, outlines->path, error) && add_rings(&tracer, outlines, scale_x, scale_y, error);
+    if (!mask->lossy) note_values(&tracer.rule, mask->labels != NULL, outlines);
     g_array_unref(tracer.corners);
     g_array_unref(tracer.above);
     g_array_unref(tracer.below);
+    g_array_unref(tracer.rule.seen);
+    return good;
+}
+
+static gboolean mask_read(RmilOutlines *outlines, const RmilAnnotationOptions *options, GError **error) {
+    Mask mask = {0};
+    gboolean good = mask_open(&mask, outlines->path, error) && read_opened(&mask, outlines, options, error);
+    mask_clear(&mask);
     return good;
 }
 

@@ -7,6 +7,36 @@
 static const char *const default_lesion[] = {"_0", "_1", "Tumor", "Tumour", "Lesion", "Metastasis", "Metastases", "Cancer", "Carcinoma", NULL};
 static const char *const default_exclusion[] = {"_2", "Exclusion", "Exclude", NULL};
 
+static void shape_free(gpointer data) {
+    RmilShape *shape = data;
+    g_free(shape->name);
+    g_free(shape->group);
+    g_free(shape->title);
+    g_free(shape->hint);
+    g_ptr_array_unref(shape->rings);
+    g_free(shape);
+}
+
+void rmil_outlines_init(RmilOutlines *outlines, const char *path) {
+    *outlines = (RmilOutlines){.path = path,
+                               .shapes = g_ptr_array_new_with_free_func(shape_free),
+                               .parents = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free),
+                               .notes = rmil_notes_new()};
+}
+
+void rmil_outlines_clear(RmilOutlines *outlines) {
+    g_ptr_array_unref(outlines->shapes);
+    g_hash_table_unref(outlines->parents);
+    g_ptr_array_unref(outlines->notes);
+}
+
+/* NULL when nothing but blanks is left. */
+static char *trimmed(const char *text) {
+    char *copy = text ? g_strstrip(g_strdup(text)) : NULL;
+    if (copy && *copy == '\0') g_clear_pointer(&copy, g_free);
+    return copy;
+}
+
 RmilShape *rmil_outlines_add_shape(RmilOutlines *outlines, const char *name, const char *group, GError **error) {
     if (outlines->shapes->len >= RMIL_ANNOTATION_SHAPES) {
         rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has more than %d annotations", outlines->path, RMIL_ANNOTATION_SHAPES);
@@ -14,10 +44,20 @@ RmilShape *rmil_outlines_add_shape(RmilOutlines *outlines, const char *name, con
     }
     RmilShape *shape = g_new0(RmilShape, 1);
     shape->name = g_strdup(name);
-    shape->group = g_strdup(group);
+    shape->group = trimmed(group);
     shape->rings = g_ptr_array_new_with_free_func((GDestroyNotify)g_array_unref);
     g_ptr_array_add(outlines->shapes, shape);
     return shape;
+}
+
+void rmil_outlines_add_parent(RmilOutlines *outlines, const char *child, const char *parent) {
+    char *part = trimmed(child), *whole = trimmed(parent);
+    if (part && whole && g_hash_table_size(outlines->parents) < RMIL_ANNOTATION_SHAPES) {
+        g_hash_table_replace(outlines->parents, part, whole);
+        return;
+    }
+    g_free(part);
+    g_free(whole);
 }
 
 GArray *rmil_shape_add_ring(RmilShape *shape) {
@@ -39,34 +79,69 @@ gboolean rmil_outlines_add_point(RmilOutlines *outlines, const RmilShape *shape,
     return TRUE;
 }
 
-static gboolean listed(const char *const *names, const char *group) {
-    g_autofree char *folded = g_utf8_casefold(group, -1);
-    for (; *names; names++) {
-        g_autofree char *name = g_utf8_casefold(*names, -1);
-        if (strcmp(name, folded) == 0) return TRUE;
-    }
-    return FALSE;
-}
-
+/* -- which are lesions ------------------------------------------------------------------------------------------------------- */
 typedef enum { UNKNOWN, LESION, EXCLUSION } Role;
 
+typedef struct {
+    const RmilOutlines *outlines;
+    const char *const *lesion, *const *exclusion;
+    GHashTable *roles; /* of names: folded name -> Role */
+} Roles;
+
+/* Names are the same whatever their case, blanks around them and way of writing accents. */
+static char *fold(const char *name) {
+    g_autofree char *plain = g_utf8_normalize(name, -1, G_NORMALIZE_ALL_COMPOSE);
+    return g_utf8_casefold(g_strstrip(plain ? plain : (plain = g_strdup(name))), -1);
+}
+
+static gboolean add_roles(Roles *roles, const char *const *names, Role role, GError **error) {
+    for (; *names; names++) {
+        char *name = fold(*names);
+        gpointer other = g_hash_table_lookup(roles->roles, name);
+        g_hash_table_replace(roles->roles, name, GINT_TO_POINTER(role));
+        if (other && GPOINTER_TO_INT(other) != (int)role)
+            return rmil_fail(error, RMIL_ERROR_ARGUMENT, "annotation group \"%s\" is named as lesion and as exclusion", *names);
+    }
+    return TRUE;
+}
+
 /* A group that is in neither list has the role of the group that it is part of. */
-static Role role_of(const RmilOutlines *outlines, const char *group, const char *const *lesion,
-                    const char *const *exclusion) {
+static Role role_of(const Roles *roles, const char *group) {
     for (int depth = 0; group && depth < 32; depth++) {
-        if (listed(exclusion, group)) return EXCLUSION;
-        if (listed(lesion, group)) return LESION;
-        group = g_hash_table_lookup(outlines->parents, group);
+        g_autofree char *name = fold(group);
+        gpointer role = g_hash_table_lookup(roles->roles, name);
+        if (role) return (Role)GPOINTER_TO_INT(role);
+        group = g_hash_table_lookup(roles->outlines->parents, group);
     }
     return UNKNOWN;
 }
 
-static gboolean check_rings(const RmilOutlines *outlines, const RmilShape *shape, GError **error) {
-    for (guint i = 0; i < shape->rings->len; i++) {
-        const GArray *ring = shape->rings->pdata[i];
-        if (ring->len < 3)
-            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: %s has %u points, an outline needs at least 3", outlines->path,
-                             shape->name, ring->len);
+static gboolean same(RmilPoint a, RmilPoint b) { return a.x == b.x && a.y == b.y; }
+
+/* Fewer than three points that differ: a stray click. */
+static gboolean too_few(const GArray *ring) {
+    const RmilPoint *p = (const RmilPoint *)(const void *)ring->data, *other = NULL;
+    for (guint i = 1; i < ring->len; i++) {
+        if (same(p[i], p[0])) continue;
+        if (other && !same(p[i], *other)) return FALSE;
+        other = &p[i];
+    }
+    return TRUE;
+}
+
+/* Takes away holes that are none; FALSE: the shape itself is none. */
+static gboolean has_outline(RmilOutlines *outlines, RmilShape *shape) {
+    const GArray *outer = shape->rings->len ? shape->rings->pdata[0] : NULL;
+    if (!outer || too_few(outer)) {
+        g_autofree char *what = g_strdup_printf("%s with %u", shape->name, outer ? outer->len : 0);
+        rmil_outlines_note(outlines, RMIL_NOTE_FEW_POINTS, what);
+        return FALSE;
+    }
+    for (guint i = shape->rings->len - 1; i > 0; i--) {
+        if (!too_few(shape->rings->pdata[i])) continue;
+        g_autofree char *hole = g_strdup_printf("a hole of %s", shape->name);
+        rmil_outlines_note(outlines, RMIL_NOTE_FEW_POINTS, hole);
+        g_ptr_array_remove_index(shape->rings, i);
     }
     return TRUE;
 }
@@ -87,27 +162,74 @@ static char *group_names(const RmilOutlines *outlines) {
     return g_string_free(names, FALSE);
 }
 
-gboolean rmil_outlines_select(const RmilOutlines *outlines, const RmilAnnotationOptions *options, GPtrArray *lesions,
-                              GPtrArray *exclusions, GError **error) {
-    const char *const *lesion = options->lesion ? options->lesion : default_lesion;
-    const char *const *exclusion = options->exclusion ? options->exclusion : default_exclusion;
-    for (const char *const *name = lesion; *name; name++)
-        if (listed(exclusion, *name))
-            return rmil_fail(error, RMIL_ERROR_ARGUMENT, "annotation group \"%s\" is named as lesion and as exclusion", *name);
-    gboolean grouped = FALSE;
+static gboolean any_grouped(const RmilOutlines *outlines) {
     for (guint i = 0; i < outlines->shapes->len; i++)
-        grouped = grouped || ((RmilShape *)outlines->shapes->pdata[i])->group;
+        if (((RmilShape *)outlines->shapes->pdata[i])->group) return TRUE;
+    return FALSE;
+}
+
+/* Classes that stand elsewhere than the format has them count when at least one is a known name: then they are classes. */
+static gboolean take_hints(RmilOutlines *outlines, const Roles *roles) {
+    gboolean known = FALSE;
+    for (guint i = 0; i < outlines->shapes->len && !known; i++) {
+        const char *hint = ((RmilShape *)outlines->shapes->pdata[i])->hint;
+        known = hint && role_of(roles, hint) != UNKNOWN;
+    }
+    for (guint i = 0; i < outlines->shapes->len && known; i++) {
+        RmilShape *shape = outlines->shapes->pdata[i];
+        shape->group = g_steal_pointer(&shape->hint);
+    }
+    if (known) rmil_outlines_note(outlines, RMIL_NOTE_HINT, outlines->hint_member);
+    return known;
+}
+
+/* ASAP numbers what nobody named. */
+static gboolean named_by_hand(const char *title) {
+    const char *rest = g_str_has_prefix(title, "Annotation ") ? title + strlen("Annotation ") : title;
+    while (g_ascii_isdigit(*rest)) rest++;
+    return *rest != '\0';
+}
+
+/* Without groups everything is lesion: say what is called otherwise. */
+static void note_names(RmilOutlines *outlines, const Roles *roles) {
+    for (guint i = 0; i < outlines->shapes->len; i++) {
+        const RmilShape *shape = outlines->shapes->pdata[i];
+        const char *name = shape->hint ? shape->hint : shape->title;
+        if (!name || !named_by_hand(name) || role_of(roles, name) == LESION) continue;
+        g_autofree char *quoted = g_strdup_printf("\"%.100s\"", name);
+        rmil_outlines_note(outlines, RMIL_NOTE_UNGROUPED, quoted);
+    }
+}
+
+static gboolean sort_shapes(RmilOutlines *outlines, const Roles *roles, GPtrArray *lesions, GPtrArray *exclusions, GError **error) {
+    const gboolean grouped = any_grouped(outlines) || take_hints(outlines, roles);
+    gboolean known = FALSE;
+    if (!grouped) note_names(outlines, roles);
     for (guint i = 0; i < outlines->shapes->len; i++) {
         RmilShape *shape = outlines->shapes->pdata[i];
-        Role role = grouped ? role_of(outlines, shape->group, lesion, exclusion) : LESION;
-        if (role == UNKNOWN) continue;
-        if (!check_rings(outlines, shape, error)) return FALSE;
-        g_ptr_array_add(role == LESION ? lesions : exclusions, shape);
+        Role role = grouped ? role_of(roles, shape->group) : LESION;
+        known = known || role != UNKNOWN;
+        if (role == UNKNOWN) {
+            g_autofree char *group = shape->group ? g_strdup_printf("\"%.100s\"", shape->group) : g_strdup("none");
+            rmil_outlines_note(outlines, RMIL_NOTE_GROUP, group);
+        } else if (has_outline(outlines, shape)) {
+            g_ptr_array_add(role == LESION ? lesions : exclusions, shape);
+        }
     }
-    if (grouped && lesions->len + exclusions->len == 0) {
-        g_autofree char *names = group_names(outlines), *wanted = g_strjoinv(", ", (char **)lesion);
-        return rmil_fail(error, RMIL_ERROR_DATA, "%s: no annotation is in a lesion group: the file has %s, lesions are %s",
-                         outlines->path, names, wanted);
-    }
-    return TRUE;
+    if (!grouped || known) return TRUE;
+    g_autofree char *names = group_names(outlines), *wanted = g_strjoinv(", ", (char **)roles->lesion);
+    return rmil_fail(error, RMIL_ERROR_DATA, "%s: no annotation is in a lesion group: the file has %s, lesions are %s",
+                     outlines->path, names, wanted);
+}
+
+gboolean rmil_outlines_select(RmilOutlines *outlines, const RmilAnnotationOptions *options, GPtrArray *lesions,
+                              GPtrArray *exclusions, GError **error) {
+    Roles roles = {.outlines = outlines,
+                   .lesion = options->lesion ? options->lesion : default_lesion,
+                   .exclusion = options->exclusion ? options->exclusion : default_exclusion,
+                   .roles = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL)};
+    gboolean good = add_roles(&roles, roles.lesion, LESION, error) && add_roles(&roles, roles.exclusion, EXCLUSION, error) &&
+                    sort_shapes(outlines, &roles, lesions, exclusions, error);
+    g_hash_table_unref(roles.roles);
+    return good;
 }

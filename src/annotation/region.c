@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define MOST_OF_SLIDE 0.5 /* lesions seldom cover more: slides have empty glass */
+
 static const RmilAnnotationFormat *const formats[] = {
     &rmil_annotation_asap,
     &rmil_annotation_geojson,
@@ -27,6 +29,7 @@ void rmil_region_free(RmilRegion *region) {
     g_array_unref(region->rings);
     g_array_unref(region->edges);
     g_free(region->reach);
+    g_strfreev(region->warnings);
     g_free(region);
 }
 
@@ -60,14 +63,6 @@ void rmil_region_index(RmilRegion *region) {
     for (guint i = 0; i < n; i++) region->reach[i] = MAX(edges[i].x1, i ? region->reach[i - 1] : -INFINITY);
 }
 
-static void shape_free(gpointer data) {
-    RmilShape *shape = data;
-    g_free(shape->name);
-    g_free(shape->group);
-    g_ptr_array_unref(shape->rings);
-    g_free(shape);
-}
-
 static const RmilAnnotationFormat *find_format(const char *path, GError **error) {
     char head[513] = {0};
     FILE *file = g_file_test(path, G_FILE_TEST_IS_DIR) ? NULL : fopen(path, "rb");
@@ -87,14 +82,19 @@ static const RmilAnnotationFormat *find_format(const char *path, GError **error)
     return NULL;
 }
 
-gboolean rmil_region_fits(const RmilRegion *region, const char *path, const RmilAnnotationOptions *options, GError **error) {
-    if (options->slide_width <= 0 || options->slide_height <= 0 || region->area <= 0) return TRUE;
-    double inside = rmil_region_box(region, 0, 0, (double)options->slide_width, (double)options->slide_height);
+gboolean rmil_region_fits(const RmilRegion *region, RmilOutlines *outlines, const RmilAnnotationOptions *options, GError **error) {
+    const gboolean known = options->slide_width > 0 && options->slide_height > 0;
+    const double width = (double)(known ? options->slide_width : outlines->width);
+    const double height = (double)(known ? options->slide_height : outlines->height);
+    if (!(width > 0 && height > 0) || region->area <= 0) return TRUE;
+    double inside = rmil_region_box(region, 0, 0, width, height);
+    if (inside > MOST_OF_SLIDE * width * height) {
+        g_autofree char *share = g_strdup_printf("%.0f %%", 100 * inside / (width * height));
+        rmil_outlines_note(outlines, RMIL_NOTE_COVER, share);
+    }
     if (inside >= 0.5 * region->area) return TRUE;
-    return rmil_fail(error, RMIL_ERROR_DATA,
-                     "%s: %.0f %% of the annotated area lies outside the slide of %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT
-                     " px: is it another slide's, or in other units?",
-                     path, 100 * (1 - inside / region->area), options->slide_width, options->slide_height);
+    return rmil_fail(error, RMIL_ERROR_DATA, "%s: %.0f %% of the annotated area lies outside the slide of %.0f × %.0f px: is it another "
+                     "slide's, or in other units?", outlines->path, 100 * (1 - inside / region->area), width, height);
 }
 
 static gboolean check_options(const RmilAnnotationOptions *options, GError **error) {
@@ -107,14 +107,18 @@ RmilRegion *rmil_region_read(const char *path, const RmilAnnotationOptions *opti
     if (!check_options(options, error)) return NULL;
     const RmilAnnotationFormat *format = find_format(path, error);
     if (!format) return NULL;
-    g_autoptr(GPtrArray) shapes = g_ptr_array_new_with_free_func(shape_free);
-    g_autoptr(GHashTable) parents = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     g_autoptr(GPtrArray) lesions = g_ptr_array_new(), exclusions = g_ptr_array_new();
-    RmilOutlines outlines = {.path = path, .shapes = shapes, .parents = parents};
-    if (!format->read(&outlines, options, error)) return NULL;
-    if (!rmil_outlines_select(&outlines, options, lesions, exclusions, error)) return NULL;
-    return rmil_region_build(path, lesions, exclusions, options, error);
+    RmilOutlines outlines;
+    RmilRegion *region = NULL;
+    rmil_outlines_init(&outlines, path);
+    if (format->read(&outlines, options, error) && rmil_outlines_select(&outlines, options, lesions, exclusions, error))
+        region = rmil_region_build(&outlines, lesions, exclusions, options, error);
+    if (region) region->warnings = rmil_outlines_warnings(&outlines);
+    rmil_outlines_clear(&outlines);
+    return region;
 }
+
+const char *const *rmil_region_warnings(const RmilRegion *region) { return (const char *const *)region->warnings; }
 
 gboolean rmil_region_empty(const RmilRegion *region) { return region->rings->len == 0; }
 

@@ -56,10 +56,45 @@ static void test_preview(void) {
     g_assert_false(g_file_test(picture, G_FILE_TEST_EXISTS));
 }
 
+#define SQUARE(class, x) "{\"type\":\"Feature\",\"properties\":{\"classification\":{\"name\":\"" class "\"}},\"geometry\":{\"type\":\"Polygon\"," \
+    "\"coordinates\":[[[" x "00,100],[" x "50,100],[" x "50,150],[" x "00,150]]]}}"
+
+static int count(const char *text, const char *part) {
+    int n = 0;
+    for (; (text = strstr(text, part)); text++) n++;
+    return n;
+}
+
+/* What an annotation's file leaves out, and a lesion on a slide that is called negative: said by check, label and run, once. */
+static void test_said(void) {
+    g_auto(Outcome) o = {0};
+    g_autofree char *path = g_build_filename(root, "cohort", "cohort.csv", NULL);
+    g_autoptr(RmilCohort) cohort = rmil_cohort_read(path, NULL);
+    g_assert_nonnull(cohort);
+    g_autofree char *table = g_strdup_printf("id,slide,label,annotation\na,%s,0,a.geojson\nb,%s,1,\n", cohort->rows[0].slide, cohort->rows[1].slide);
+    g_free(test_file(root, "said.csv", table));
+    g_free(test_file(root, "a.geojson", "[" SQUARE("Tumors", "1") "," SQUARE("Tumor", "2") "]"));
+    const char *const commands[][6] = {{"check", "said.csv", "--padding=9"}, {"label", "said.csv", "-o", "said", "--preview", "--padding=9"}};
+    command_run(&o, root, "tile", "said.csv", "-o", "said", NULL);
+    command_expect(&o, 0, "");
+    for (gsize i = 0; i < G_N_ELEMENTS(commands); i++) {
+        const char *const *c = commands[i];
+        command_run(&o, root, c[0], c[1], c[2], c[3], c[4], c[5], NULL);
+        command_expect(&o, i == 0 ? 1 : 0, "a.geojson: left out, for their group or class is neither lesion nor exclusion");
+        g_assert_cmpint(count(o.err, "\"Tumors\""), ==, 1);
+        g_assert_cmpint(count(o.err, "a: has label 0, but "), ==, 1);
+    }
+    command_run(&o, root, "run", "said.csv", "-o", "run", "--json", NULL); /* cannot train on two slides, but says it first */
+    command_expect(&o, 1, "a: has label 0, but ");
+    g_assert_nonnull(strstr(o.err, "\"Tumors\""));
+    g_assert_nonnull(strstr(o.out, "Tumors")); /* in "warnings" */
+}
+
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     root = test_folder();
     g_test_add_func("/cli/label/preview", test_preview);
+    g_test_add_func("/cli/label/said", test_said);
     int status = g_test_run();
     g_free(root);
     return status;
