@@ -32,15 +32,8 @@ char *rmil_config_key(const char *config) { return g_compute_checksum_for_string
 
 /* -- reading ------------------------------------------------------------------------------------------------------------- */
 static JsonObject *read_object(const char *path, GError **error) {
-    gsize size;
-    g_autofree char *text = rmil_file_read(path, JSON_LIMIT, &size, error);
-    if (!text) return NULL;
-    g_autoptr(JsonParser) parser = json_parser_new_immutable();
-    g_autoptr(GError) reason = NULL;
-    JsonNode *root = json_parser_load_from_data(parser, text, (gssize)size, &reason) ? json_parser_get_root(parser) : NULL;
-    if (root && JSON_NODE_HOLDS_OBJECT(root)) return json_object_ref(json_node_get_object(root));
-    rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not a JSON object%s%s", path, reason ? ": " : "", reason ? reason->message : "");
-    return NULL;
+    g_autoptr(JsonNode) root = rmil_json_read(path, JSON_LIMIT, error);
+    return root ? json_object_ref(json_node_get_object(root)) : NULL;
 }
 
 static const char *text_of(JsonObject *object, const char *name) {
