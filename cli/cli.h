@@ -42,17 +42,29 @@ int command_synth(int argc, char **argv);
 int command_tile(int argc, char **argv);
 int command_train(int argc, char **argv);
 
+typedef enum {
+    CLI_THREADS = 1,   /* works on several threads */
+    CLI_SEED = 2,      /* draws random numbers */
+    CLI_RESUMES = 4    /* goes on where it was interrupted, which Ctrl-C then says */
+} CliTraits;
+
 typedef struct {
     const char *arguments;   /* "COHORT -o DIR" */
     const char *summary;     /* one line */
     const char *description; /* the rest of the help, or NULL */
     int least, most;         /* how many arguments remain after options; most < 0: any number */
+    CliTraits traits;
+    const char *examples;    /* command lines, one a line, without "rankmil " */
 } CliUsage;
 
-/* Parses options (groups: NULL-terminated list of option tables); afterwards argv[1 … argc−1] are the arguments.
- * FALSE: wrong usage, *status is the exit status. The caller ends with cli_done in any other case. */
-gboolean cli_begin(Cli *cli, int *argc, char ***argv, const CliUsage *usage, const GOptionEntry *const *groups,
-                   int *status);
+typedef struct {
+    const char *title;           /* of the group in the help: "Tiles" */
+    const GOptionEntry *entries; /* ends with an empty one; NULL: end of the list of groups */
+} CliGroup;
+
+/* Parses options; afterwards argv[1 … argc−1] are the arguments. "--" ends the options. FALSE: wrong usage or --help, *status is
+ * the exit status. The caller ends with cli_done in any other case. */
+gboolean cli_begin(Cli *cli, int *argc, char ***argv, const CliUsage *usage, const CliGroup *groups, int *status);
 /* Prints the result (with --json), frees, and returns 0, or 1 when there were problems. */
 int cli_done(Cli *cli);
 /* Reports an error that ends the command; frees it; returns 1. Frees the state like cli_done. */

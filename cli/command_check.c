@@ -135,14 +135,15 @@ static void report_dims(Cli *cli, const Checking *c, int64_t n) {
 int command_check(int argc, char **argv) {
     static const CliUsage usage = {"COHORT", "Opens every slide, annotation and feature file of a cohort and says what is wrong.",
                                    "Also: labels and splits (in reading the table), patients in two splits, the mix of resolutions,\n"
-                                   "annotations of other slides, lesions on negative slides.", 1, 1};
+                                   "annotations of other slides, lesions on negative slides.", 1, 1, CLI_THREADS,
+                                   "check cohort.csv\ncheck cohort.csv --lesion Tumor --json"};
     Cli cli;
     Work work;
     int status;
     work_init(&work, &cli);
     work.folder = g_strdup(".");
     g_autofree GOptionEntry *tiles = work_tile_entries(&work), *labels = work_label_entries(&work);
-    const GOptionEntry *groups[] = {tiles, labels, NULL};
+    const CliGroup groups[] = {{"Tiles", tiles}, {"Annotations", labels}, {NULL, NULL}};
     if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) {
         work_clear(&work);
         return status;

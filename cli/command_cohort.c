@@ -8,7 +8,8 @@ int command_cohort(int argc, char **argv) {
                                    "                 official test set; slides known to be wrong are left out or noted\n"
                                    "  digestpath     DigestPath 2019: tissue-train-pos-v1 (with masks) and tissue-train-neg\n"
                                    "  class-folders  one folder per class; above them, if you like, train, val, test\n"
-                                   "'rankmil check' and 'rankmil run' take the table as it is.", 2, 2};
+                                   "'rankmil check' and 'rankmil run' take the table as it is.", 2, 2, 0,
+                                   "cohort camelyon16 /data/CAMELYON16 -o cohort.csv\ncohort class-folders slides --positive tumor -o cohort.csv"};
     Cli cli;
     int status;
     g_autofree gchar *output = NULL;
@@ -18,7 +19,7 @@ int command_cohort(int argc, char **argv) {
         {"positive", 0, 0, G_OPTION_ARG_STRING_ARRAY, &positive, "class-folders: a folder that is class 1; may be given again", "NAME"},
         {0},
     };
-    const GOptionEntry *groups[] = {own, NULL};
+    const CliGroup groups[] = {{"The table", own}, {NULL, NULL}};
     if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) return status;
     const char *path = output ? output : "cohort.csv";
     RmilCohortSummary summary;

@@ -36,7 +36,8 @@ static void mean_sd(const GArray *values, double *mean, double *sd) {
 int command_compare(int argc, char **argv) {
     static const CliUsage usage = {"A.csv B.csv", "Mann-Whitney U between two columns of scores, two-sided, as the paper compares methods.",
                                    "Each row is one run. Where both tables have equally many rows, which then are paired (same split,\n"
-                                   "same seed), Wilcoxon's signed-rank test is given beside it.", 2, 2};
+                                   "same seed), Wilcoxon's signed-rank test is given beside it.", 2, 2, 0,
+                                   "compare mine.csv theirs.csv\ncompare runs.csv runs.csv --where-a method=rank --where-b method=abmil"};
     Cli cli;
     int status;
     g_autofree char *column = NULL, *where_a = NULL, *where_b = NULL;
@@ -46,7 +47,7 @@ int command_compare(int argc, char **argv) {
         {"where-b", 0, 0, G_OPTION_ARG_STRING, &where_b, "only B's rows whose column has this value", "COLUMN=VALUE"},
         {0},
     };
-    const GOptionEntry *groups[] = {own, NULL};
+    const CliGroup groups[] = {{"The tables", own}, {NULL, NULL}};
     if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) return status;
     if ((where_a && !strchr(where_a, '=')) || (where_b && !strchr(where_b, '='))) return cli_usage(&cli, "--where-a and --where-b take COLUMN=VALUE");
     g_autoptr(GArray) a = g_array_new(FALSE, FALSE, sizeof(double)), b = g_array_new(FALSE, FALSE, sizeof(double));

@@ -7,14 +7,15 @@ int command_convert(int argc, char **argv) {
                                    "from a state_dict of the paper's code (.pth or .safetensors). docs/models.md says what the files hold.\n\n"
                                    "Features: IN is a feature file of rankmil, CLAM (.h5, .pt), TRIDENT, STAMP or the paper's code, or a folder\n"
                                    "of such (of CLAM's, the one that holds h5_files and pt_files); OUT is a file, or a folder for one file per\n"
-                                   "slide. Numbers stay the same bit for bit. docs/formats.md has the layouts.", 2, 2};
+                                   "slide. Numbers stay the same bit for bit. docs/formats.md has the layouts.", 2, 2, CLI_THREADS,
+                                   "convert results/runs/rank/0/model.safetensors model.onnx\nconvert clam_features/ features/"};
     Cli cli;
     ConvertModel model;
     ConvertFeatures features = {0};
     int status;
     convert_model_init(&model);
     g_autofree GOptionEntry *models = convert_model_entries(&model), *layouts = convert_features_entries(&features);
-    const GOptionEntry *groups[] = {layouts, models, NULL};
+    const CliGroup groups[] = {{"Features", layouts}, {"Models", models}, {NULL, NULL}};
     if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) {
         convert_model_clear(&model);
         convert_features_clear(&features);

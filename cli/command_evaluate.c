@@ -232,7 +232,8 @@ int command_evaluate(int argc, char **argv) {
                                    "RUN is the folder of one training, or of 'rankmil run' with all of them: then also the mean of a method's models,\n"
                                    "which the report quotes. Writes metrics.json beside each predictions.csv. With --cohort and -o, the model (of\n"
                                    "several: all of the method that the report quotes) is applied to the features of another cohort first; slides\n"
-                                   "and patients that it was trained on are named.", 1, 1};
+                                   "and patients that it was trained on are named.", 1, 1, CLI_SEED | CLI_THREADS,
+                                   "evaluate results\nevaluate results --cohort other/cohort.csv -o external"};
     Cli cli;
     int status;
     g_autofree char *cohort = NULL, *output = NULL;
@@ -245,7 +246,7 @@ int command_evaluate(int argc, char **argv) {
         {"bootstrap", 0, 0, G_OPTION_ARG_INT64, &rounds, "rounds of the bootstrap (default: 2000)", "N"},
         {0},
     };
-    const GOptionEntry *groups[] = {own, NULL};
+    const CliGroup groups[] = {{"Evaluation", own}, {NULL, NULL}};
     if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) return status;
     if (!cohort != !output) return cli_usage(&cli, "--cohort and -o go together");
     if (rounds < 1 || rounds > 10000000) return cli_usage(&cli, "--bootstrap %" G_GINT64_FORMAT " is not in 1 … 10000000", rounds);

@@ -85,7 +85,8 @@ JsonObject *scores_metrics(Cli *cli, const Scores *scores, double cut, int64_t r
 
 int command_metrics(int argc, char **argv) {
     static const CliUsage usage = {"PREDICTIONS.csv", "Metrics of any table of labels and scores, with 95 % intervals.",
-                                   "With a column \"split\", only the rows of --split count (default: test, where there are any).", 1, 1};
+                                   "With a column \"split\", only the rows of --split count (default: test, where there are any).", 1, 1, CLI_SEED,
+                                   "metrics predictions.csv\nmetrics scores.csv --label-column truth --score-column score --cut 0.3"};
     Cli cli;
     int status;
     g_autofree char *label = NULL, *score = NULL, *split = NULL;
@@ -99,7 +100,7 @@ int command_metrics(int argc, char **argv) {
         {"bootstrap", 0, 0, G_OPTION_ARG_INT64, &rounds, "rounds of the bootstrap (default: 2000)", "N"},
         {0},
     };
-    const GOptionEntry *groups[] = {own, NULL};
+    const CliGroup groups[] = {{"The table", own}, {NULL, NULL}};
     if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) return status;
     if (rounds < 1 || rounds > 10000000) return cli_usage(&cli, "--bootstrap %" G_GINT64_FORMAT " is not in 1 … 10000000", rounds);
     Scores scores;

@@ -158,13 +158,14 @@ int command_predict(int argc, char **argv) {
                                    "then need the --encoder that it was trained with. Inputs: files, folders, patterns in quotes, tables (.csv).\n"
                                    "Slides are tiled and encoded as the training slides were. Writes predictions.csv and predictions.html, to which\n"
                                    "later calls add, heatmaps/ID.png, top-patches/ID.png, patches/ID.csv (scores) and qupath/ID.geojson (drag it\n"
-                                   "onto the slide in QuPath) into -o DIR (default: RUN/predict).", 2, -1};
+                                   "onto the slide in QuPath) into -o DIR (default: RUN/predict).", 2, -1, CLI_THREADS | CLI_RESUMES,
+                                   "predict results new-slide.svs -o new\npredict results/runs/rank/0 slides/ -o new\npredict results \"scans/2026-*.ndpi\" more.csv -o new"};
     Cli cli;
     Work work;
     int status;
     work_init(&work, &cli);
     g_autofree GOptionEntry *output = work_output_entries(&work), *tiles = work_tile_entries(&work), *encoding = work_encode_entries(&work);
-    const GOptionEntry *groups[] = {output, tiles, encoding, NULL};
+    const CliGroup groups[] = {{"Output", output}, {"Tiles", tiles}, {"Features", encoding}, {NULL, NULL}};
     if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) {
         work_clear(&work);
         return status;

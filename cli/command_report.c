@@ -2,12 +2,13 @@
 #include "cli.h"
 
 int command_report(int argc, char **argv) {
-    static const CliUsage usage = {"DIR", "Writes one self-contained HTML file from the folder of a run or a study; of a study also tables/ and figures/.", NULL, 1, 1};
+    static const CliUsage usage = {"DIR", "Writes one self-contained HTML file from the folder of a run or a study; of a study also tables/ and figures/.", NULL, 1, 1, 0,
+                                   "report results\nreport study -o study.html"};
     Cli cli;
     int status;
     g_autofree char *output = NULL;
     const GOptionEntry own[] = {{"output", 'o', 0, G_OPTION_ARG_FILENAME, &output, "the file (default: DIR/report.html)", "FILE"}, {0}};
-    const GOptionEntry *groups[] = {own, NULL};
+    const CliGroup groups[] = {{"Output", own}, {NULL, NULL}};
     if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) return status;
     GError *error = NULL;
     g_autofree char *path = output ? g_strdup(output) : g_build_filename(argv[1], "report.html", NULL);

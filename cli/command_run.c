@@ -115,6 +115,28 @@ static gboolean choose_methods(Run *run, const char *names, gboolean annotated, 
     return TRUE;
 }
 
+/* What hours of tiling and encoding would not change: options that a method does not take, sets that lack a class, methods that need
+ * annotations where there are none. */
+static gboolean check_early(Run *run, const char *names, int64_t repeats, GError **error) {
+    const RmilCohort *cohort = run->work->cohort;
+    gboolean annotated = FALSE, features = FALSE;
+    for (int64_t i = 0; i < cohort->count; i++) {
+        annotated = annotated || cohort->rows[i].annotation || cohort->rows[i].patch_labels;
+        features = features || cohort->rows[i].features; /* which may hold patch labels */
+    }
+    if (!choose_methods(run, names, annotated || features, error)) return FALSE;
+    for (guint m = 0; m < run->methods->len; m++) {
+        const RmilTrainMethod *method = run->methods->pdata[m];
+        if (!rmil_train_options_check(run->options, method, error)) return FALSE;
+        if (method->guide != RMIL_GUIDE_NONE && !annotated && !features)
+            rmil_monitor_warn(&run->cli->monitor, "%s: no slide has an annotation: %s has nothing to follow, and trains as %s does without a guide",
+                              cohort->path, method->name, method->model);
+    }
+    g_ptr_array_set_size(run->methods, 0);
+    g_autoptr(GArray) divided = train_repeats(run->cli, cohort, run->options, repeats, error);
+    return divided != NULL;
+}
+
 typedef struct {
     char *methods;
     gint64 repeats, heatmaps;
@@ -124,9 +146,9 @@ typedef struct {
 static gboolean run_all(Run *run, const RunOptions *options, GError **error) {
     gboolean annotated = FALSE;
     const char *folder = run->work->folder;
-    if (options->methods && !choose_methods(run, options->methods, FALSE, error)) return FALSE; /* a wrong name is found before hours of work */
-    if (!prepare(run, &annotated, error)) return FALSE;
-    if (!options->methods && !choose_methods(run, NULL, annotated, error)) return FALSE;
+    if (!check_early(run, options->methods, options->repeats, error) || !prepare(run, &annotated, error) ||
+        !choose_methods(run, options->methods, annotated, error))
+        return FALSE;
     run->preprocessing = work_preprocessing(run->work);
     run->repeats = train_repeats(run->cli, run->cohort, run->options, options->repeats, error);
     run->plan = run->repeats ? run_plan(run->data, run->options, run->methods, run->repeats, error) : NULL;
@@ -146,7 +168,8 @@ int command_run(int argc, char **argv) {
                                    "Tiles, labels, encodes, trains, evaluates, draws and reports, skipping what is done: run it again\n"
                                    "after an interruption or with more slides. Trainings of other settings, data or annotations that it\n"
                                    "finds in DIR are set aside in DIR/earlier and not reported. Methods: abmil, induction, rank, clam-sb, clam-mb,\n"
-                                   "dsmil, ds-rank, hipt, hipt-rank.", 1, 1};
+                                   "dsmil, ds-rank, hipt, hipt-rank.", 1, 1, CLI_SEED | CLI_THREADS | CLI_RESUMES,
+                                   "run cohort.csv -o results\nrun cohort.csv -o results --repeats 10 --methods abmil,rank,clam-sb\nrun cohort.csv -o results --encoder resnet50 --weights resnet50.safetensors"};
     Cli cli;
     Work work;
     RmilTrainOptions options;
@@ -164,7 +187,7 @@ int command_run(int argc, char **argv) {
     };
     g_autofree GOptionEntry *output = work_output_entries(&work), *tiles = work_tile_entries(&work), *encoding = work_encode_entries(&work),
                             *labels = work_label_entries(&work), *training = train_entries(&options);
-    const GOptionEntry *groups[] = {output, own, tiles, encoding, labels, training, NULL};
+    const CliGroup groups[] = {{"Output", output}, {"The run", own}, {"Tiles", tiles}, {"Features", encoding}, {"Annotations", labels}, {"Training", training}, {NULL, NULL}};
     if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) {
         work_clear(&work);
         rmil_train_options_clear(&options);

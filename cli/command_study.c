@@ -178,7 +178,8 @@ int command_study(int argc, char **argv) {
                                    "PLAN is a YAML file, or one of comparison, low-data, granularity, annotated-fraction, threshold,\n"
                                    "localisation: the paper's experiments. Slides are tiled, labelled and encoded first, as by\n"
                                    "'rankmil run'. Every run is kept in DIR/study.sqlite as soon as it is done: start the same command\n"
-                                   "again after an interruption. docs/studies.md has plans, shards and clusters.", 2, 2};
+                                   "again after an interruption. docs/studies.md has plans, shards and clusters.", 2, 2, CLI_THREADS | CLI_RESUMES,
+                                   "study comparison cohort.csv -o study\nstudy my-plan.yaml cohort.csv -o study --shard 1/4\nstudy annotated-fraction cohort.csv -o study --set seeds=5"};
     Cli cli;
     Work work;
     Study study = {.cli = &cli, .work = &work};
@@ -199,7 +200,7 @@ int command_study(int argc, char **argv) {
     };
     g_autofree GOptionEntry *output = work_output_entries(&work), *tiles = work_tile_entries(&work), *encoding = work_encode_entries(&work),
                             *labels = work_label_entries(&work);
-    const GOptionEntry *groups[] = {output, own, tiles, encoding, labels, NULL};
+    const CliGroup groups[] = {{"Output", output}, {"The study", own}, {"Tiles", tiles}, {"Features", encoding}, {"Annotations", labels}, {NULL, NULL}};
     gboolean begun = cli_begin(&cli, &argc, &argv, &usage, groups, &status);
     if (begun) {
         GError *error = NULL;

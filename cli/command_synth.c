@@ -68,7 +68,8 @@ int command_synth(int argc, char **argv) {
                                    "the same bytes. The slides are drawn, not photographed: for demos, tests and teaching.\n"
                                    "--layout: the same slides in the folders of a public data set, without cohort.csv.\n\n"
                                    "With --features: DIR/cohort.csv and DIR/features/*.h5, as large as Camelyon16 by default\n"
-                                   "(399 slides, 6.5 GB), for trying methods and machines.", 1, 1};
+                                   "(399 slides, 6.5 GB), for trying methods and machines.", 1, 1, CLI_SEED | CLI_THREADS | CLI_RESUMES,
+                                   "synth demo\nsynth big --features --scale 0.1"};
     Cli cli;
     int status;
     Options o = {.slides = UNSET};
@@ -89,7 +90,7 @@ int command_synth(int argc, char **argv) {
         {"precision", 0, 0, G_OPTION_ARG_STRING, &o.precision, "features: float16 (default) or float32", "NAME"},
         {0},
     };
-    const GOptionEntry *groups[] = {own, NULL};
+    const CliGroup groups[] = {{"The cohort", own}, {NULL, NULL}};
     if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) return status;
     GError *error = NULL;
     const char *stray = stray_option(&o);

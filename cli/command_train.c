@@ -28,7 +28,8 @@ int command_train(int argc, char **argv) {
     static const CliUsage usage = {"COHORT -o RUN", "Trains one model on the features of a cohort.",
                                    "COHORT has a features column: the cohort.csv that 'rankmil encode' writes, or your own.\n"
                                    "Patch labels come from its patch_labels column or from the feature files.\n"
-                                   "Writes run.json, model.safetensors, history.csv, predictions.csv, localisation.csv.", 1, 1};
+                                   "Writes run.json, model.safetensors, history.csv, predictions.csv, localisation.csv.", 1, 1, CLI_SEED | CLI_THREADS | CLI_RESUMES,
+                                   "train results/cohort.csv -o model\ntrain results/cohort.csv -o model --model clam-sb --guide none --learning-rate 1e-4"};
     Cli cli;
     Work work;
     RmilTrainOptions options;
@@ -42,7 +43,7 @@ int command_train(int argc, char **argv) {
         {0},
     };
     g_autofree GOptionEntry *output = work_output_entries(&work), *training = train_entries(&options);
-    const GOptionEntry *groups[] = {output, own, training, NULL};
+    const CliGroup groups[] = {{"Output", output}, {"The model", own}, {"Training", training}, {NULL, NULL}};
     if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) {
         work_clear(&work);
         rmil_train_options_clear(&options);
@@ -51,7 +52,7 @@ int command_train(int argc, char **argv) {
     GError *error = NULL;
     const char *chosen = model ? model : "abmil";
     const RmilTrainMethod *method = rmil_method_of(chosen, guide ? guide : g_str_has_prefix(chosen, "clam") ? "none" : "rank", &error);
-    gboolean done = method && work_open(&work, argv[1], &error) && work_lock(&work, &error) && train(&cli, work.cohort, work.folder, &options, method, &error);
+    gboolean done = method && rmil_train_options_check(&options, method, &error) && work_open(&work, argv[1], &error) && work_lock(&work, &error) && train(&cli, work.cohort, work.folder, &options, method, &error);
     work_clear(&work);
     rmil_train_options_clear(&options);
     return done ? cli_done(&cli) : cli_fail(&cli, error);

@@ -1,7 +1,8 @@
-#include "cli.h"
+#include "cli-help.h"
 
 #include <errno.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -111,40 +112,85 @@ static void free_state(Cli *cli) {
     g_mutex_clear(&cli->lock);
 }
 
-gboolean cli_begin(Cli *cli, int *argc, char ***argv, const CliUsage *usage, const GOptionEntry *const *groups,
-                   int *status) {
-    const GOptionEntry common[] = {
-        {"threads", 0, 0, G_OPTION_ARG_INT, &cli->threads, "threads to use (default: all processors)", "N"},
-        {"seed", 0, 0, G_OPTION_ARG_INT64, &cli->seed, "seed of every random choice (default: 0)", "S"},
+/* -- interruption -------------------------------------------------------------------------------------------------------- */
+/* Only what may be called from a signal handler; the signal then ends the process as it would have. */
+static void interrupted(int number) {
+    static const char words[] = "\nrankmil: interrupted. What is done is kept: give the same command again to go on from there.\n";
+    if (write(STDERR_FILENO, words, sizeof words - 1) < 0) return;
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+static void say_how_to_go_on(void) {
+    const struct sigaction action = {.sa_handler = interrupted, .sa_flags = (int)SA_RESETHAND};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+/* -- options -------------------------------------------------------------------------------------------------------------- */
+/* GOption leaves "--" among the arguments when something before it was one. */
+static void remove_separator(int *argc, char **argv) {
+    for (int i = 1; i < *argc; i++)
+        if (strcmp(argv[i], "--") == 0) {
+            for (int k = i; k < *argc; k++) argv[k] = argv[k + 1];
+            (*argc)--;
+            return;
+        }
+}
+
+static gboolean wrong_usage(const Cli *cli, const char *message) {
+    fprintf(stderr, "rankmil %s: %s\nSee 'rankmil %s --help'.\n", cli->name, message, cli->name);
+    return FALSE;
+}
+
+/* An option that every command takes, though it means nothing to this one, is not passed over in silence. */
+static void warn_meaningless(Cli *cli, CliTraits traits) {
+    if (cli->threads && !(traits & CLI_THREADS)) rmil_monitor_warn(&cli->monitor, "'rankmil %s' works on one thread: --threads means nothing to it", cli->name);
+    if (cli->seed && !(traits & CLI_SEED)) rmil_monitor_warn(&cli->monitor, "'rankmil %s' draws no random numbers: --seed means nothing to it", cli->name);
+}
+
+static gboolean parse(Cli *cli, int *argc, char ***argv, const CliUsage *usage, const CliGroup *groups, int *status) {
+    gboolean help = FALSE;
+    const int hide_threads = usage->traits & CLI_THREADS ? 0 : G_OPTION_FLAG_HIDDEN, hide_seed = usage->traits & CLI_SEED ? 0 : G_OPTION_FLAG_HIDDEN;
+    const GOptionEntry entries[] = {
+        {"threads", 0, hide_threads, G_OPTION_ARG_INT, &cli->threads, "threads to use (default: all processors)", "N"},
+        {"seed", 0, hide_seed, G_OPTION_ARG_INT64, &cli->seed, "seed of every random choice (default: 0)", "S"},
         {"json", 0, 0, G_OPTION_ARG_NONE, &cli->json, "print the result as JSON on stdout", NULL},
         {"quiet", 'q', 0, G_OPTION_ARG_NONE, &cli->quiet, "no progress, no tables", NULL},
+        {"help", 'h', 0, G_OPTION_ARG_NONE, &help, "this text", NULL},
         {0},
     };
-    memset(cli, 0, sizeof *cli);
-    cli->name = (*argv)[0];
-    g_autofree char *program = g_strdup_printf("rankmil %s", cli->name);
-    g_set_prgname(program);
-    g_autoptr(GOptionContext) context = g_option_context_new(usage->arguments);
-    g_option_context_set_summary(context, usage->summary);
-    if (usage->description) g_option_context_set_description(context, usage->description);
-    for (int i = 0; groups && groups[i]; i++) g_option_context_add_main_entries(context, groups[i], NULL);
-    g_option_context_add_main_entries(context, common, NULL);
+    const CliGroup common = {"General", entries};
+    g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+    g_option_context_set_help_enabled(context, FALSE);
+    for (const CliGroup *group = groups; group && group->entries; group++) g_option_context_add_main_entries(context, group->entries, NULL);
+    g_option_context_add_main_entries(context, entries, NULL);
     g_autoptr(GError) error = NULL;
     *status = 2;
-    if (!g_option_context_parse(context, argc, argv, &error)) {
-        fprintf(stderr, "rankmil %s: %s\nSee 'rankmil %s --help'.\n", cli->name, error->message, cli->name);
+    if (!g_option_context_parse(context, argc, argv, &error)) return wrong_usage(cli, error->message);
+    remove_separator(argc, *argv);
+    if (help) {
+        g_autofree char *text = cli_help_text(cli->name, usage, groups, &common);
+        fputs(text, stdout);
+        *status = 0;
         return FALSE;
     }
-    int arguments = *argc - 1;
+    const int arguments = *argc - 1;
     if (arguments < usage->least || (usage->most >= 0 && arguments > usage->most)) {
         fprintf(stderr, "usage: rankmil %s %s\nSee 'rankmil %s --help'.\n", cli->name, usage->arguments, cli->name);
         return FALSE;
     }
-    if (cli->threads < 0 || cli->threads > 4096) {
-        fprintf(stderr, "rankmil %s: --threads %d is not in 1 … 4096\n", cli->name, cli->threads);
-        return FALSE;
-    }
-    cli->threads = rmil_threads(cli->threads);
+    if (cli->threads >= 0 && cli->threads <= 4096) return TRUE;
+    g_autofree char *message = g_strdup_printf("--threads %d is not in 1 … 4096", cli->threads);
+    return wrong_usage(cli, message);
+}
+
+gboolean cli_begin(Cli *cli, int *argc, char ***argv, const CliUsage *usage, const CliGroup *groups, int *status) {
+    memset(cli, 0, sizeof *cli);
+    cli->name = (*argv)[0];
+    g_autofree char *program = g_strdup_printf("rankmil %s", cli->name);
+    g_set_prgname(program);
+    if (!parse(cli, argc, argv, usage, groups, status)) return FALSE;
     cli->result = json_object_new();
     json_object_set_string_member(cli->result, "command", cli->name);
     json_object_set_string_member(cli->result, "version", rmil_version());
@@ -153,6 +199,9 @@ gboolean cli_begin(Cli *cli, int *argc, char ***argv, const CliUsage *usage, con
     cli->warned = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_mutex_init(&cli->lock);
     cli->monitor = (RmilMonitor){show_progress, show_warning, cli, show_note};
+    warn_meaningless(cli, usage->traits);
+    cli->threads = rmil_threads(cli->threads);
+    if (usage->traits & CLI_RESUMES) say_how_to_go_on();
     return TRUE;
 }
 

@@ -31,7 +31,7 @@ static void print_help(FILE *out) {
     fprintf(out, "rankmil %s: slide classifiers whose attention follows experts' annotations\n\n"
                  "usage: rankmil COMMAND [OPTIONS …]\n\n", rmil_version());
     for (gsize i = 0; i < G_N_ELEMENTS(commands); i++) fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
-    fprintf(out, "\n'rankmil COMMAND --help' explains one. Exit status: 0 done, 1 something failed, 2 wrong usage.\n");
+    fprintf(out, "\n'rankmil help COMMAND' explains one. Exit status: 0 done, 1 something failed, 2 wrong usage.\n");
 }
 
 int main(int argc, char **argv) {
@@ -40,6 +40,11 @@ int main(int argc, char **argv) {
     if (argc < 2) {
         print_help(stderr);
         return 2;
+    }
+    if (strcmp(argv[1], "help") == 0 && argc > 2) { /* help COMMAND is COMMAND --help */
+        argv[1] = argv[2];
+        argv[2] = (char *)"--help";
+        argc = 3;
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
         print_help(stdout);

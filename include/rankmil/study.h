@@ -37,6 +37,9 @@ RMIL_API gboolean rmil_train_options_set(RmilTrainOptions *options, const char *
 RMIL_API gboolean rmil_train_options_configure(const RmilTrainOptions *options, const RmilTrainMethod *method, RmilModelConfig *model,
                                                RmilTrainConfig *train, GError **error);
 
+/* Every bound that training would find, before there are data. */
+RMIL_API gboolean rmil_train_options_check(const RmilTrainOptions *options, const RmilTrainMethod *method, GError **error);
+
 /* -- splits ------------------------------------------------------------------------------------------------------------------- */
 typedef struct {
     double test;  /* share of slides put aside for testing where the cohort names no test set: 0.2; 0: none */

@@ -156,9 +156,7 @@ static gboolean validate(Trainer *t, const int64_t *set, int64_t count, RmilEpoc
 }
 
 /* -- the run -------------------------------------------------------------------------------------------------------------------- */
-static gboolean check(const RmilTrainConfig *config, const RmilBag *const *bags, const int *labels,
-                      const int64_t *train_set, int64_t train_count, const int64_t *val_set, int64_t val_count,
-                      GError **error) {
+gboolean rmil_train_config_check(const RmilTrainConfig *config, GError **error) {
     if (!(config->learning_rate > 0 && config->learning_rate < 1e3))
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "the learning rate must be above 0");
     if (!(config->weight_decay >= 0 && config->weight_decay < 1e3))
@@ -167,6 +165,13 @@ static gboolean check(const RmilTrainConfig *config, const RmilBag *const *bags,
         config->group > 4096)
         return rmil_fail(error, RMIL_ERROR_ARGUMENT,
                          "epochs and patience must be at least 1, warm-up not negative, slides per step 1 … 4096");
+    return TRUE;
+}
+
+static gboolean check(const RmilTrainConfig *config, const RmilBag *const *bags, const int *labels,
+                      const int64_t *train_set, int64_t train_count, const int64_t *val_set, int64_t val_count,
+                      GError **error) {
+    if (!rmil_train_config_check(config, error)) return FALSE;
     int64_t of_class[2] = {0};
     for (int64_t i = 0; i < train_count + val_count; i++) {
         int64_t slide = i < train_count ? train_set[i] : val_set[i - train_count];

@@ -2,6 +2,7 @@
 #include "rankmil/study.h"
 
 #include "base/base-private.h"
+#include "mil/model.h"
 
 #include <math.h>
 #include <string.h>
@@ -139,4 +140,12 @@ gboolean rmil_train_options_configure(const RmilTrainOptions *o, const RmilTrain
            argument(strcmp(precision, "float32") == 0 || strcmp(precision, "bfloat16") == 0, error, "--precision is float32 or bfloat16") &&
            argument(o->test_share > 0 && o->test_share < 1 && o->val_share > 0 && o->val_share < 1, error,
                     "--test-share and --val-share lie between 0 and 1");
+}
+
+gboolean rmil_train_options_check(const RmilTrainOptions *options, const RmilTrainMethod *method, GError **error) {
+    RmilModelConfig model;
+    RmilTrainConfig train;
+    if (!rmil_train_options_configure(options, method, &model, &train, error)) return FALSE;
+    model.dim = 1; /* the data's, which nobody knows yet */
+    return rmil_model_config_check(&model, error) && rmil_train_config_check(&train, error);
 }

@@ -381,15 +381,13 @@ static gboolean check_methods(const RmilStudyPlan *plan, GError **error) {
         RmilTrainConfig train;
         g_autoptr(GError) reason = NULL;
         rmil_train_options_init(&base);
-        gboolean right = rmil_plan_options(plan, method, &base, &options, &reason) &&
+        gboolean right = rmil_plan_options(plan, method, &base, &options, &reason) && rmil_train_options_check(&options, method, &reason) &&
                          rmil_train_options_configure(&options, method, &model, &train, &reason);
         if (right && strcmp(plan->variable, "threshold") == 0 && model.threshold < 0)
             right = rmil_fail(&reason, RMIL_ERROR_ARGUMENT, "it has no attention threshold to vary");
-        model.dim = 1024; /* any: the data's is not known yet */
-        g_autoptr(RmilModel) trial = right ? rmil_model_new(&model, 0, &reason) : NULL;
         rmil_train_options_clear(&options);
         rmil_train_options_clear(&base);
-        if (!trial) return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: method %s: %s", plan->path, method->name, reason->message);
+        if (!right) return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: method %s: %s", plan->path, method->name, reason->message);
     }
     return TRUE;
 }

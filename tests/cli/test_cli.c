@@ -85,7 +85,15 @@ static void test_help(void) {
     for (gsize i = 0; i < G_N_ELEMENTS(commands); i++) {
         command_run(&o, folder, commands[i], "--help", NULL);
         command_expect(&o, 0, "");
-        g_assert_nonnull(strstr(o.out, "--threads"));
+        g_assert_nonnull(strstr(o.out, "General"));
+        g_assert_nonnull(strstr(o.out, "Example"));
+        /* options that mean something, and no others */
+        const gboolean alone = strcmp(commands[i], "compare") == 0 || strcmp(commands[i], "report") == 0 || strcmp(commands[i], "metrics") == 0;
+        g_assert_true((strstr(o.out, "--threads") == NULL) == alone);
+        g_autofree char *help = g_steal_pointer(&o.out);
+        command_run(&o, folder, "help", commands[i], NULL);
+        command_expect(&o, 0, "");
+        g_assert_cmpstr(o.out, ==, help);
         command_run(&o, folder, commands[i], "--no-such-option", NULL);
         command_expect(&o, 2, "Unknown option --no-such-option");
         command_run(&o, folder, commands[i], NULL);
@@ -93,6 +101,12 @@ static void test_help(void) {
     }
     command_run(&o, folder, NULL);
     command_expect(&o, 2, "usage: rankmil");
+    command_run(&o, folder, "metrics", "--seed=1", "--", "-odd.csv", NULL); /* "--" ends the options */
+    command_expect(&o, 1, "rankmil: -odd.csv: ");
+    command_run(&o, folder, "compare", "--threads=2", "a", "b", NULL);
+    command_expect(&o, 1, "--threads means nothing to it");
+    command_run(&o, folder, "help", "fly", NULL);
+    command_expect(&o, 2, "no command \"fly\"");
     command_run(&o, folder, "fly", NULL);
     command_expect(&o, 2, "no command \"fly\"");
     g_assert_cmpint(count_files(folder, "."), ==, 0);

@@ -1,0 +1,327 @@
+/* A work folder holds one plan: what `rankmil run` does when it is given again with other options, annotations or slides, what
+ * `predict` and `evaluate` take of it, and two processes in one folder. */
+#include "command.h"
+
+#include "rankmil/rankmil.h"
+
+#include <glib/gstdio.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char *root;
+
+static char *contents(const char *name) {
+    g_autofree char *path = g_build_filename(root, name, NULL);
+    char *text = NULL;
+    GError *error = NULL;
+    g_file_get_contents(path, &text, NULL, &error);
+    g_assert_no_error(error);
+    return text;
+}
+
+static gboolean exists(const char *name) {
+    g_autofree char *path = g_build_filename(root, name, NULL);
+    return g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
+static int entries_in(const char *name) {
+    g_autofree char *path = g_build_filename(root, name, NULL);
+    GDir *dir = g_dir_open(path, 0, NULL);
+    int n = 0;
+    while (dir && g_dir_read_name(dir)) n++;
+    if (dir) g_dir_close(dir);
+    return n;
+}
+
+/* A cell of a table below the root, in the row of an id. */
+static double value_of(const char *name, const char *id, const char *column) {
+    g_autofree char *path = g_build_filename(root, name, NULL);
+    GError *error = NULL;
+    g_autoptr(RmilTable) table = rmil_table_read(path, &error);
+    g_assert_no_error(error);
+    for (int64_t r = 0; r < rmil_table_rows(table); r++)
+        if (strcmp(rmil_table_cell(table, r, rmil_table_find(table, "id")), id) == 0)
+            return g_ascii_strtod(rmil_table_cell(table, r, rmil_table_find(table, column)), NULL);
+    g_error("%s has no %s", name, id);
+}
+
+static RmilCohort *cohort(void) {
+    g_autofree char *path = g_build_filename(root, "cohort", "cohort.csv", NULL);
+    GError *error = NULL;
+    RmilCohort *read = rmil_cohort_read(path, &error);
+    g_assert_no_error(error);
+    return read;
+}
+
+#define RUN(...) command_run(&o, root, "run", "cohort/cohort.csv", "-o", "run", "--epochs", "3", "--heatmaps", "3", "--repeats", "2", __VA_ARGS__, NULL)
+
+static void begin(void) {
+    if (root) return;
+    root = test_folder();
+    g_auto(Outcome) o = {0};
+    command_run(&o, root, "synth", "cohort", "--slides", "10", "--width", "1400", "--height", "1200", "--positive", "0.5", "--seed", "5", NULL);
+    command_expect(&o, 0, "");
+    RUN("-q");
+    command_expect(&o, 0, "");
+}
+
+/* -- one plan ------------------------------------------------------------------------------------------------------------------ */
+/* Another learning rate: the report is of the new trainings alone, the others are named and kept, and come back unchanged. */
+static void test_other_options(void) {
+    begin();
+    g_auto(Outcome) o = {0};
+    g_autofree char *before = contents("run/runs/rank/0/predictions.csv");
+    RUN("--learning-rate", "0.01");
+    command_expect(&o, 0, "learning_rate 0.0002, now 0.01");
+    g_autofree char *other = contents("run/runs/rank/0/predictions.csv"), *page = contents("run/report.html");
+    g_assert_cmpstr(before, !=, other);
+    g_assert_nonnull(strstr(page, "learning_rate 0.0002, now 0.01")); /* in the report, too */
+    g_assert_cmpint(entries_in("run/earlier/rank"), ==, 2);
+    RUN("-q");
+    command_expect(&o, 0, "learning_rate 0.01, now 0.0002");
+    g_autofree char *again = contents("run/runs/rank/0/predictions.csv");
+    g_assert_cmpstr(before, ==, again);
+    RUN("--clean");
+    command_expect(&o, 0, "");
+    g_assert_nonnull(strstr(o.out, "0 made, 4 already there"));
+    g_assert_false(exists("run/earlier"));
+}
+
+/* Fewer seeds than before: the report speaks of those alone. */
+static void test_fewer_seeds(void) {
+    begin();
+    g_auto(Outcome) o = {0};
+    command_run(&o, root, "run", "cohort/cohort.csv", "-o", "run", "--epochs", "3", "--heatmaps", "3", "--methods", "rank", "--json", NULL);
+    command_expect(&o, 0, "rank/1 (not among the methods and seeds of this run)");
+    g_autofree char *page = contents("run/report.html");
+    g_assert_null(strstr(page, "seeds, each alone"));
+    g_assert_null(strstr(page, "AB-MIL"));
+    g_assert_false(exists("run/heatmaps/abmil")); /* pictures of other methods go */
+    command_run(&o, root, "evaluate", "run", "--json", NULL);
+    command_expect(&o, 0, "");
+    g_assert_null(strstr(o.out, "abmil"));
+    RUN("-q");
+    command_expect(&o, 0, "");
+}
+
+/* An annotation that changes is another training of the methods that see annotations. */
+static void test_other_annotation(void) {
+    begin();
+    g_auto(Outcome) o = {0};
+    g_autoptr(RmilCohort) slides = cohort();
+    const char *path = NULL;
+    for (int64_t i = 0; i < slides->count && !path; i++) path = slides->rows[i].annotation;
+    g_autofree char *text = NULL;
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    g_autofree char *shifted = g_strdup(text);
+    for (char *p = strstr(shifted, "X=\""); p; p = strstr(p + 1, "X=\"")) p[3] = '1'; /* another first digit: the outline moves */
+    g_assert_true(g_file_set_contents(path, shifted, -1, NULL));
+    RUN("-q");
+    command_expect(&o, 0, "other slides, features, labels or annotations");
+    g_assert_true(g_file_set_contents(path, text, -1, NULL));
+    RUN("--clean", "-q");
+    command_expect(&o, 0, "");
+}
+
+/* A folder without a list of its runs, as version 0.1.0 made it, whose trainings differ, is no average. */
+static void test_old_mix(void) {
+    begin();
+    g_auto(Outcome) o = {0};
+    g_autofree char *list = contents("run/run.json"), *record = contents("run/runs/rank/1/run.json");
+    g_auto(GStrv) parts = g_strsplit(list, "\"runs\"", 2), settings = g_strsplit(record, "\"dropout\" : 0.0", 2);
+    g_assert_nonnull(parts[1]);
+    g_assert_nonnull(settings[1]);
+    g_autofree char *old = g_strjoinv("\"runs_of_another_version\"", parts), *mixed = g_strjoinv("\"dropout\" : 0.5", settings);
+    g_free(test_file(root, "run/run.json", old));
+    command_run(&o, root, "report", "run", NULL);
+    command_expect(&o, 0, "");
+    g_free(test_file(root, "run/runs/rank/1/run.json", mixed));
+    command_run(&o, root, "report", "run", NULL);
+    command_expect(&o, 1, "were not trained alike (dropout 0, now 0.5");
+    g_free(test_file(root, "run/runs/rank/1/run.json", record));
+    g_free(test_file(root, "run/run.json", list));
+}
+
+/* `train` into a folder that holds another training keeps that one. */
+static void test_train_again(void) {
+    begin();
+    g_auto(Outcome) o = {0};
+    command_run(&o, root, "train", "run/cohort.csv", "-o", "one", "--epochs", "2", NULL);
+    command_expect(&o, 0, "");
+    g_autofree char *before = contents("one/predictions.csv");
+    command_run(&o, root, "evaluate", "one", NULL);
+    command_expect(&o, 0, "");
+    command_run(&o, root, "train", "run/cohort.csv", "-o", "one", "--epochs", "2", "--dropout", "0.5", NULL);
+    command_expect(&o, 0, "held a training that differs (dropout 0, now 0.5)");
+    g_assert_cmpint(entries_in("one/earlier"), ==, 1);
+    g_assert_false(exists("one/metrics.json")); /* of the model before */
+    g_autofree char *earlier = g_build_filename(root, "one", "earlier", NULL);
+    GDir *dir = g_dir_open(earlier, 0, NULL);
+    g_autofree char *kept = g_build_filename("one/earlier", g_dir_read_name(dir), "predictions.csv", NULL), *same = contents(kept);
+    g_dir_close(dir);
+    g_assert_cmpstr(before, ==, same);
+}
+
+/* -- splits -------------------------------------------------------------------------------------------------------------------- */
+/* Columns whose names end in the same number have folders of their own, and another test set each is cross-validation. */
+static void test_folds(void) {
+    begin();
+    g_auto(Outcome) o = {0};
+    g_autoptr(RmilCohort) slides = cohort();
+    g_autoptr(GString) csv = g_string_new("id,a1,b1\n");
+    int seen[2] = {0};
+    for (int64_t i = 0; i < slides->count; i++) {
+        static const char *const sets[2][5] = {{"test", "train", "train", "val", "train"}, {"train", "test", "train", "train", "val"}};
+        const int place = seen[slides->rows[i].label]++ % 5;
+        g_string_append_printf(csv, "%s,%s,%s\n", slides->rows[i].id, sets[0][place], sets[1][place]);
+    }
+    g_free(test_file(root, "splits.csv", csv->str));
+    command_run(&o, root, "run", "cohort/cohort.csv", "-o", "folds", "--epochs", "2", "--splits", "splits.csv", "--methods", "rank", NULL);
+    command_expect(&o, 0, "");
+    g_assert_cmpint(entries_in("folds/runs/rank"), ==, 2);
+    g_assert_true(exists("folds/runs/rank/a1/model.safetensors") && exists("folds/runs/rank/b1/model.safetensors"));
+    g_autofree char *page = contents("folds/report.html");
+    g_assert_nonnull(strstr(page, "In 2-fold cross-validation over 4 test slides"));
+    g_assert_nonnull(strstr(page, "<th scope=\"row\">a1</th>"));
+    g_assert_nonnull(strstr(page, "<th scope=\"row\">b1</th>"));
+}
+
+/* -- one model in picture, table and prediction -------------------------------------------------------------------------------- */
+/* `predict DIR` is what the report quotes: the mean of the headline method's seeds. */
+static void test_predict_run(void) {
+    begin();
+    g_auto(Outcome) o = {0};
+    g_autoptr(RmilCohort) slides = cohort();
+    const char *id = slides->rows[0].id;
+    command_run(&o, root, "predict", "run", slides->rows[0].slide, "-o", "mean", NULL);
+    command_expect(&o, 0, "");
+    g_assert_nonnull(strstr(o.out, "rank, mean of 2 models"));
+    const double a = value_of("run/runs/rank/0/predictions.csv", id, "probability"), b = value_of("run/runs/rank/1/predictions.csv", id, "probability");
+    g_assert_cmpfloat(fabs(a - b), >, 1e-6);
+    g_assert_cmpfloat_with_epsilon(value_of("mean/predictions.csv", id, "probability"), (a + b) / 2, 1e-8);
+    g_assert_cmpfloat_with_epsilon(value_of("mean/predictions.csv", id, "sd"), fabs(a - b) / sqrt(2), 1e-8);
+    g_assert_cmpfloat(value_of("mean/predictions.csv", id, "models"), ==, 2);
+    command_run(&o, root, "predict", "run/runs/abmil", slides->rows[0].slide, "-o", "other", "--json", NULL);
+    command_expect(&o, 0, "");
+    g_assert_nonnull(strstr(o.out, "abmil, mean of 2 models"));
+    /* the report says of its pictures that they are of the same models as the table */
+    g_autofree char *page = contents("run/report.html");
+    g_assert_nonnull(strstr(page, "mean attention of the same models"));
+}
+
+/* Folders, patterns and tables; names that clash; a second call adds; one page lists all. */
+static void test_predict_many(void) {
+    begin();
+    g_auto(Outcome) o = {0};
+    g_autoptr(RmilCohort) slides = cohort();
+    g_autofree char *script = g_strdup_printf("mkdir -p in/x in/y && cp cohort/slides/%s.tiff in/x/s.tiff && cp cohort/slides/%s.tiff in/y/s.tiff && "
+                                              "echo notes > in/x/notes.txt", slides->rows[0].id, slides->rows[1].id);
+    command_shell(&o, root, script);
+    command_expect(&o, 0, "");
+    command_run(&o, root, "predict", "run/runs/rank/0", "in", "gone.svs", "cohort/slides/*_none_*.tiff", "-o", "many", NULL);
+    command_expect(&o, 1, "gone.svs: there is no such file or folder");
+    g_assert_nonnull(strstr(o.err, "no file has a name of this pattern"));
+    g_assert_nonnull(strstr(o.err, "1 file passed over"));
+    g_assert_null(strstr(o.err, "inputs.csv")); /* a file that the user did not write */
+    g_autofree char *first = contents("many/predictions.csv");
+    g_assert_nonnull(strstr(first, "\ns,"));
+    g_assert_nonnull(strstr(first, "\ny-s,"));
+    command_run(&o, root, "predict", "run/runs/rank/0", "cohort/cohort.csv", "-o", "many", "-q", NULL);
+    command_expect(&o, 0, "");
+    g_autofree char *all = contents("many/predictions.csv"), *page = contents("many/predictions.html");
+    g_assert_true(g_str_has_prefix(all, first)); /* what was there stays */
+    for (int64_t i = 0; i < slides->count; i++) {
+        g_autofree char *heading = g_strdup_printf("<h3>%s</h3>", slides->rows[i].id), *picture = g_strdup_printf("src=\"heatmaps/%s.png\"", slides->rows[i].id);
+        g_assert_nonnull(strstr(page, heading));
+        g_assert_nonnull(strstr(page, picture));
+    }
+    g_assert_cmpfloat(value_of("many/predictions.csv", slides->rows[1].id, "probability"), ==, value_of("many/predictions.csv", "y-s", "probability"));
+    /* a slide of another resolution than the training's */
+    command_run(&o, root, "predict", "run", slides->rows[2].slide, "-o", "coarse", "--mpp", "1.5", NULL);
+    command_expect(&o, 0, "the model was trained on slides of 0.5 to 0.5");
+}
+
+/* -- external validation that is none ------------------------------------------------------------------------------------------ */
+static void test_seen(void) {
+    begin();
+    g_auto(Outcome) o = {0};
+    command_run(&o, root, "evaluate", "run", "--cohort", "run/cohort.csv", "-o", "seen", NULL);
+    command_expect(&o, 0, "are the very slides that the model was trained or validated on");
+    g_autofree char *table = contents("run/cohort.csv");
+    g_auto(GStrv) lines = g_strsplit(table, "\n", -1);
+    g_autoptr(GString) renamed = g_string_new(lines[0]);
+    for (int i = 1; lines[i] && *lines[i]; i++) g_string_append_printf(renamed, "\nnew_%s", lines[i]); /* the same slides by other names */
+    g_free(test_file(root, "run/renamed.csv", renamed->str));
+    command_run(&o, root, "evaluate", "run/runs/rank/0", "--cohort", "run/renamed.csv", "-o", "renamed", "--json", NULL);
+    command_expect(&o, 0, " there)");
+    g_assert_nonnull(strstr(o.out, "\"slides_seen_in_training\" : 6"));
+}
+
+/* -- two processes, two cohorts ------------------------------------------------------------------------------------------------ */
+static void test_lock(void) {
+    begin();
+    g_auto(Outcome) o = {0};
+    g_autofree char *folder = g_build_filename(root, "run", NULL);
+    GError *error = NULL;
+    g_autoptr(RmilLock) lock = rmil_lock_take(folder, ".lock", RMIL_LOCK_ALONE, "a test", NULL, &error);
+    g_assert_no_error(error);
+    RUN("-q");
+    command_expect(&o, 1, "run: is in use by a test (process ");
+    command_run(&o, root, "encode", "cohort/cohort.csv", "-o", "run", NULL);
+    command_expect(&o, 1, "is in use by a test");
+    g_clear_pointer(&lock, rmil_lock_free);
+    RUN("-q");
+    command_expect(&o, 0, "");
+    g_assert_false(exists("run/.lock"));
+}
+
+static void test_other_cohort(void) {
+    begin();
+    g_auto(Outcome) o = {0};
+    g_autofree char *before = contents("run/run.json");
+    command_run(&o, root, "synth", "others", "--slides", "8", "--width", "900", "--height", "900", "--seed", "6", "-q", NULL);
+    command_expect(&o, 0, "");
+    command_run(&o, root, "run", "others/cohort.csv", "-o", "run", NULL);
+    command_expect(&o, 1, "run: holds the work on another cohort");
+    g_autofree char *after = contents("run/run.json");
+    g_assert_cmpstr(before, ==, after);
+    g_assert_cmpint(entries_in("run/tiles"), ==, 10);
+}
+
+/* Everything that can be known before tiling. */
+static void test_early(void) {
+    begin();
+    g_auto(Outcome) o = {0};
+    command_run(&o, root, "run", "cohort/cohort.csv", "-o", "early", "--learning-rate", "-1", NULL);
+    command_expect(&o, 1, "learning");
+    g_free(test_file(root, "bad-splits.csv", "id,a\nnobody,train\n"));
+    command_run(&o, root, "run", "cohort/cohort.csv", "-o", "early", "--splits", "bad-splits.csv", NULL);
+    command_expect(&o, 1, "\"nobody\"");
+    g_assert_false(exists("early/tiles"));
+    g_autoptr(RmilCohort) slides = cohort();
+    g_autoptr(GString) csv = g_string_new("slide,label\n");
+    for (int64_t i = 0; i < slides->count; i++) g_string_append_printf(csv, "%s,%d\n", slides->rows[i].slide, slides->rows[i].label);
+    g_free(test_file(root, "plain.csv", csv->str));
+    command_run(&o, root, "run", "plain.csv", "-o", "early", "--methods", "rank", "--epochs", "1", "--heatmaps", "0", NULL);
+    command_expect(&o, 0, "no slide has an annotation: rank has nothing to follow");
+}
+
+int main(int argc, char **argv) {
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/cli/run/other-options", test_other_options);
+    g_test_add_func("/cli/run/fewer-seeds", test_fewer_seeds);
+    g_test_add_func("/cli/run/other-annotation", test_other_annotation);
+    g_test_add_func("/cli/run/old-mix", test_old_mix);
+    g_test_add_func("/cli/run/train-again", test_train_again);
+    g_test_add_func("/cli/run/folds", test_folds);
+    g_test_add_func("/cli/run/predict", test_predict_run);
+    g_test_add_func("/cli/run/predict-many", test_predict_many);
+    g_test_add_func("/cli/run/seen", test_seen);
+    g_test_add_func("/cli/run/lock", test_lock);
+    g_test_add_func("/cli/run/other-cohort", test_other_cohort);
+    g_test_add_func("/cli/run/early", test_early);
+    int status = g_test_run();
+    g_free(root);
+    return status;
+}
