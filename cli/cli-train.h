@@ -10,6 +10,9 @@ GOptionEntry *train_entries(RmilTrainOptions *options);
  * features beyond --memory. */
 RmilTrainData *train_data_load(Cli *cli, const RmilCohort *cohort, const RmilTrainOptions *options, const char *cache,
                                GError **error);
+/* Everything that the table says about training, before hours of work: labels, the classes of every set, splits, slides that stand
+ * in it twice. undivided: NULL, or gets the error of sets that cannot be drawn (a cohort that is too small), instead of `error`. */
+gboolean train_check(Cli *cli, const RmilCohort *cohort, const RmilTrainOptions *options, int64_t repeats, GError **undivided, GError **error);
 /* `repeats` Monte-Carlo splits from --seed on, or every column of --splits FILE. */
 GArray *train_repeats(const Cli *cli, const RmilCohort *cohort, const RmilTrainOptions *options, int64_t repeats, GError **error);
 

@@ -1,5 +1,5 @@
 /* rankmil check COHORT: opens everything before hours are spent on it. */
-#include "cli-work.h"
+#include "cli-train.h"
 
 #include <math.h>
 #include <string.h>
@@ -115,9 +115,17 @@ static void report_cohort(Cli *cli, const Work *work) {
     json_object_set_int_member(cli->result, "negative", labels[0]);
     json_object_set_int_member(cli->result, "unlabelled", labels[2]);
     json_object_set_int_member(cli->result, "annotated", annotated);
-    if (labels[0] + labels[1] && (!labels[0] || !labels[1]))
-        cli_problem(cli, "check", NULL, g_error_new(RMIL_ERROR, RMIL_ERROR_DATA, "%s: every label is %d: training needs both classes",
-                                                    work->cohort->path, labels[1] ? 1 : 0));
+}
+
+/* What training would say of the table. */
+static void report_table(Cli *cli, const RmilCohort *cohort, const RmilTrainOptions *options) {
+    g_autoptr(GArray) classes = rmil_cohort_classes(cohort), twins = rmil_cohort_twins(cohort);
+    g_autoptr(GError) undivided = NULL;
+    GError *error = NULL;
+    gboolean good = classes->len > 0 ? train_check(cli, cohort, options, 1, &undivided, &error)
+                                     : rmil_cohort_check_twins(cohort, twins, NULL, &cli->monitor, &error);
+    if (!good) cli_problem(cli, "check", NULL, error);
+    if (undivided) rmil_monitor_warn(&cli->monitor, "too few slides to train on: %s", undivided->message);
 }
 
 static void report_dims(Cli *cli, const Checking *c, int64_t n) {
@@ -134,23 +142,32 @@ static void report_dims(Cli *cli, const Checking *c, int64_t n) {
 
 int command_check(int argc, char **argv) {
     static const CliUsage usage = {"COHORT", "Opens every slide, annotation and feature file of a cohort and says what is wrong.",
-                                   "Also: labels and splits (in reading the table), patients in two splits, the mix of resolutions,\n"
-                                   "annotations of other slides, lesions on negative slides.", 1, 1, CLI_THREADS,
-                                   "check cohort.csv\ncheck cohort.csv --lesion Tumor --json"};
+                                   "Also: what training would say of the table (labels, classes of every set, splits, columns whose names\n"
+                                   "come near, slides that stand in it twice), patients in two splits, the mix of resolutions, annotations\n"
+                                   "of other slides and what is left out of them, lesions on negative slides.", 1, 1, CLI_THREADS,
+                                   "check cohort.csv\ncheck cohort.csv --lesion Tumor --splits splits.csv"};
     Cli cli;
     Work work;
     int status;
     work_init(&work, &cli);
     work.folder = g_strdup(".");
+    RmilTrainOptions options;
+    rmil_train_options_init(&options);
+    const GOptionEntry own[] = {
+        {"splits", 0, 0, G_OPTION_ARG_FILENAME, &options.splits, rmil_train_option_find("splits")->help, rmil_train_option_find("splits")->unit},
+        {0},
+    };
     g_autofree GOptionEntry *tiles = work_tile_entries(&work), *labels = work_label_entries(&work);
-    const CliGroup groups[] = {{"Tiles", tiles}, {"Annotations", labels}, {NULL, NULL}};
+    const CliGroup groups[] = {{"The table", own}, {"Tiles", tiles}, {"Annotations", labels}, {NULL, NULL}};
     if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) {
         work_clear(&work);
+        rmil_train_options_clear(&options);
         return status;
     }
     GError *error = NULL;
     if (!work_open(&work, argv[1], &error)) {
         work_clear(&work);
+        rmil_train_options_clear(&options);
         return cli_fail(&cli, error);
     }
     int64_t n = work.cohort->count;
@@ -159,11 +176,13 @@ int command_check(int argc, char **argv) {
     rmil_parallel(n, cli.threads, check_task, &c, NULL);
     g_mutex_clear(&c.lock);
     report_cohort(&cli, &work);
+    report_table(&cli, work.cohort, &options);
     report_mpp(&cli, &c, n);
     report_dims(&cli, &c, n);
     if (!json_array_get_length(cli.problems)) cli_say(&cli, "nothing wrong was found");
     g_free(c.mpp);
     g_free(c.dim);
     work_clear(&work);
+    rmil_train_options_clear(&options);
     return cli_done(&cli);
 }

@@ -115,9 +115,9 @@ static gboolean choose_methods(Run *run, const char *names, gboolean annotated, 
     return TRUE;
 }
 
-/* What hours of tiling and encoding would not change: options that a method does not take, sets that lack a class, methods that need
- * annotations where there are none. */
-static gboolean check_early(Run *run, const char *names, int64_t repeats, GError **error) {
+/* What hours of tiling and encoding would not change: options that a method does not take, methods that need annotations where there
+ * are none. */
+static gboolean check_early(Run *run, const char *names, GError **error) {
     const RmilCohort *cohort = run->work->cohort;
     gboolean annotated = FALSE, features = FALSE;
     for (int64_t i = 0; i < cohort->count; i++) {
@@ -132,9 +132,8 @@ static gboolean check_early(Run *run, const char *names, int64_t repeats, GError
             rmil_monitor_warn(&run->cli->monitor, "%s: no slide has an annotation: %s has nothing to follow, and trains as %s does without a guide",
                               cohort->path, method->name, method->model);
     }
-    g_ptr_array_set_size(run->methods, 0);
-    g_autoptr(GArray) divided = train_repeats(run->cli, cohort, run->options, repeats, error);
-    return divided != NULL;
+    g_ptr_array_set_size(run->methods, 0); /* once the features are there, who has patch labels is known */
+    return TRUE;
 }
 
 typedef struct {
@@ -146,7 +145,7 @@ typedef struct {
 static gboolean run_all(Run *run, const RunOptions *options, GError **error) {
     gboolean annotated = FALSE;
     const char *folder = run->work->folder;
-    if (!check_early(run, options->methods, options->repeats, error) || !prepare(run, &annotated, error) ||
+    if (!check_early(run, options->methods, error) || !prepare(run, &annotated, error) ||
         !choose_methods(run, options->methods, annotated, error))
         return FALSE;
     run->preprocessing = work_preprocessing(run->work);
@@ -201,7 +200,8 @@ int command_run(int argc, char **argv) {
         done = FALSE;
     } else {
         run.command = g_strconcat("rankmil ", command, NULL);
-        done = work_open(&work, argv[1], &error) && work_lock(&work, &error) && run_all(&run, &own_options, &error);
+        done = work_open(&work, argv[1], &error) && train_check(&cli, work.cohort, &options, own_options.repeats, NULL, &error) &&
+               work_lock(&work, &error) && run_all(&run, &own_options, &error);
     }
     if (work.stages) json_object_set_object_member(cli.result, "stages", json_object_ref(work.stages));
     g_ptr_array_unref(run.methods);

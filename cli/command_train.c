@@ -52,7 +52,9 @@ int command_train(int argc, char **argv) {
     GError *error = NULL;
     const char *chosen = model ? model : "abmil";
     const RmilTrainMethod *method = rmil_method_of(chosen, guide ? guide : g_str_has_prefix(chosen, "clam") ? "none" : "rank", &error);
-    gboolean done = method && rmil_train_options_check(&options, method, &error) && work_open(&work, argv[1], &error) && work_lock(&work, &error) && train(&cli, work.cohort, work.folder, &options, method, &error);
+    gboolean done = method && rmil_train_options_check(&options, method, &error) && work_open(&work, argv[1], &error) &&
+                    train_check(&cli, work.cohort, &options, 1, NULL, &error) && work_lock(&work, &error) &&
+                    train(&cli, work.cohort, work.folder, &options, method, &error);
     work_clear(&work);
     rmil_train_options_clear(&options);
     return done ? cli_done(&cli) : cli_fail(&cli, error);

@@ -144,6 +144,7 @@ static gboolean plan(Converting *c, const char *from, const char *to, GError **e
         return FALSE;
     }
     if (c->options->cohort && !(c->cohort = rmil_cohort_read(c->options->cohort, error))) return FALSE;
+    if (c->cohort) cli_warn_all(c->cli, (const char *const *)c->cohort->warnings);
     if (folder) return (c->inputs = list_inputs(from, error)) != NULL;
     c->inputs = g_ptr_array_new_with_free_func(g_free);
     g_ptr_array_add(c->inputs, g_strdup(from));

@@ -33,3 +33,12 @@ GArray *train_repeats(const Cli *cli, const RmilCohort *cohort, const RmilTrainO
     for (int64_t i = 0; i < repeats; i++) seeds[i] = cli->seed + i;
     return rmil_repeats_draw(cohort, options, seeds, repeats, error);
 }
+
+gboolean train_check(Cli *cli, const RmilCohort *cohort, const RmilTrainOptions *options, int64_t repeats, GError **undivided, GError **error) {
+    g_autoptr(GArray) twins = rmil_cohort_twins(cohort);
+    if (!rmil_cohort_check_labels(cohort, error) || !rmil_cohort_check_twins(cohort, twins, NULL, &cli->monitor, error)) return FALSE;
+    g_autoptr(GArray) divided = train_repeats(cli, cohort, options, repeats, undivided && !options->splits ? undivided : error);
+    for (guint i = 0; divided && i < divided->len; i++)
+        if (!rmil_cohort_check_twins(cohort, twins, g_array_index(divided, RmilRepeat, i).splits, &cli->monitor, error)) return FALSE;
+    return divided != NULL || (undivided && !options->splits);
+}

@@ -72,6 +72,7 @@ gboolean work_adopt(Work *work, RmilCohort *cohort, GError **error) {
     work->cohort = cohort;
     if (!check_options(work, error)) return FALSE;
     if (!work->encoder) work->encoder = g_strdup("texture");
+    cli_warn_all(work->cli, (const char *const *)cohort->warnings);
     work->failed = g_new0(gboolean, work->cohort->count);
     work->stages = json_object_new();
     return TRUE;
@@ -188,9 +189,7 @@ gboolean work_write_cohort(Work *work, GError **error) {
     g_autoptr(GPtrArray) extra = g_ptr_array_new();
     for (int c = 0; c < rmil_table_columns(table); c++) {
         const char *name = rmil_table_name(table, c);
-        gboolean new = TRUE;
-        for (gsize i = 0; i < G_N_ELEMENTS(known); i++) new = new && strcmp(name, known[i]) != 0;
-        if (!new) continue;
+        if (work->cohort->meaning[c]) continue;
         g_ptr_array_add(extra, GINT_TO_POINTER(c));
         rmil_csv_append(out, name, ',');
     }

@@ -105,14 +105,35 @@ typedef struct {
     int64_t count;
     RmilCohortRow *rows;
     RmilTable *table;      /* the CSV itself, unknown columns included; row i of it is rows[i] */
+    const char **meaning;  /* by column of the table: the name that it is read as ("label" for "Label"), or NULL: it is not used */
+    char **warnings;       /* what whoever reads the table must know: columns whose names come near, …; each names the file; never
+                            * NULL, NULL-terminated */
     char **left_out;       /* ids of slides that stages before left out, which tables of splits may still name; NULL-terminated,
                             * or NULL: none, as read. Set by who left them out, freed with the cohort (g_strfreev) */
 } RmilCohort;
 
-/* Refuses, naming line and column: no slide/features column, neither in a row, duplicate or unusable ids
- * (path separators), labels other than whole numbers ≥ 0, unknown splits, bad mpp, a patient in two splits. */
+/* Columns are found by name; one that differs only in case, blanks, "_" and "-" is taken (and patient_id for patient, slide_path,
+ * features_path), and this is said in `warnings`; one that comes near (lable, case_id) is only said. Paths are relative to the
+ * table's folder; of a table that comes through a pipe, to the current one. Refuses, naming line and column: no slide/features
+ * column, neither in a row, duplicate or unusable ids (path separators), labels other than whole numbers ≥ 0 (1.0 is 1), unknown
+ * splits, bad mpp, a patient in two splits. */
 RMIL_API RmilCohort *rmil_cohort_read(const char *path, GError **error);
 RMIL_API void rmil_cohort_free(RmilCohort *cohort);
+
+/* What the table says about training before any slide is opened. classes: the labels that occur, ascending (int; free with
+ * g_array_unref). check_labels: training takes labels 0 and 1, and both; DATA says what to write instead. */
+RMIL_API GArray *rmil_cohort_classes(const RmilCohort *cohort);
+RMIL_API gboolean rmil_cohort_check_labels(const RmilCohort *cohort, GError **error);
+/* Two rows whose slides, or features, are the same: one file, or the same size and the same bytes in samples spread over both.
+ * Only files of equal sizes are read, 1 MiB of each. twins: GArray of RmilTwins; free with g_array_unref. */
+typedef struct {
+    int64_t first, second; /* rows */
+    const char *what;      /* "slide" or "features" */
+} RmilTwins;
+RMIL_API GArray *rmil_cohort_twins(const RmilCohort *cohort);
+/* Warns of twins; DATA when two are in different sets. splits: by row, or NULL for the table's own. */
+RMIL_API gboolean rmil_cohort_check_twins(const RmilCohort *cohort, const GArray *twins, const RmilSplit *splits, const RmilMonitor *monitor,
+                                          GError **error);
 
 /* -- the cohort table of a data set's own folders ------------------------------------------------------------------------- */
 typedef struct {

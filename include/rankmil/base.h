@@ -100,6 +100,9 @@ RMIL_API gboolean rmil_parallel(int64_t n, int threads, RmilTask task, gpointer 
 RMIL_API int rmil_threads(int requested); /* requested when ≥ 1, else the number of usable processors */
 
 /* -- CSV tables (RFC 4180, header row, UTF-8 with or without a byte-order mark) -------------------------------------- */
+/* As spreadsheets save them: separated by commas, semicolons or tabs (whichever the header has most of; a first line "sep=;"
+ * says it), lines that end with LF, CR LF or CR, rows without anything, empty cells missing or too many at a row's end. Numbers
+ * in a table with semicolons may have a decimal comma. A pipe is read to its end. */
 typedef struct _RmilTable RmilTable;
 RMIL_API RmilTable *rmil_table_read(const char *path, GError **error);
 RMIL_API void rmil_table_free(RmilTable *table);

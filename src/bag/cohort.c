@@ -23,14 +23,15 @@ void rmil_cohort_free(RmilCohort *cohort) {
     }
     g_free(cohort->rows);
     g_free(cohort->path);
+    g_free(cohort->meaning);
+    g_strfreev(cohort->warnings);
     g_strfreev(cohort->left_out);
     rmil_table_free(cohort->table);
     g_free(cohort);
 }
 
-typedef struct {
-    int slide, features, id, label, split, annotation, patch_labels, patient, mpp;
-} Columns;
+typedef enum { SLIDE, FEATURES, ID, LABEL, SPLIT, ANNOTATION, PATCH_LABELS, PATIENT, MPP, COLUMNS } Column;
+static const char *const column_names[] = {"slide", "features", "id", "label", "split", "annotation", "patch_labels", "patient", "mpp", NULL};
 
 static gboolean fail_at(const RmilCohort *cohort, int64_t line, const char *column, GError **error, const char *format, ...)
     G_GNUC_PRINTF(5, 6);
@@ -55,13 +56,56 @@ static gboolean usable_id(const char *id) {
     return TRUE;
 }
 
-static gboolean read_label(const RmilCohort *cohort, RmilCohortRow *row, const char *cell, GError **error) {
+/* -- labels ------------------------------------------------------------------------------------------------------------------- */
+/* A whole number, also as a spreadsheet or pandas writes it: 1.0. */
+static gboolean whole_number(const char *cell, guint64 *number) {
+    const gsize digits = strspn(cell, "0123456789"), point = cell[digits] == '.' || cell[digits] == ',';
+    const gsize zeros = point ? strspn(cell + digits + 1, "0") : 0;
+    g_autofree char *whole = g_strndup(cell, digits);
+    return digits && cell[digits + point + zeros] == '\0' && g_ascii_string_to_unsigned(whole, 10, 0, LABEL_LIMIT, number, NULL);
+}
+
+/* The column's different values, each once: "normal", "tumor". */
+static GPtrArray *different_labels(const RmilCohort *cohort, int column) {
+    GPtrArray *all = g_ptr_array_new();
+    for (int64_t i = 0; i < cohort->count; i++) {
+        const char *cell = rmil_table_cell(cohort->table, i, column);
+        if (*cell && !g_ptr_array_find_with_equal_func(all, cell, g_str_equal, NULL)) g_ptr_array_add(all, (gpointer)cell);
+    }
+    return all;
+}
+
+static gboolean means_negative(const char *label) {
+    static const char *const names[] = {"normal", "negative", "neg", "benign", "healthy", "control", "false", "no", "n", "wt", "absent", NULL};
+    g_autofree char *small = g_ascii_strdown(label, -1);
+    return g_strv_contains(names, small);
+}
+
+/* What to write instead: 0 and 1, and which of two words is the negative one where that is a common word for it. */
+static char *label_advice(const RmilCohort *cohort, int column) {
+    enum { MOST_NAMED = 6 };
+    g_autoptr(GPtrArray) all = different_labels(cohort, column);
+    GString *advice = g_string_new("write 0 for the negative class and 1 for the positive one");
+    if (all->len == 2 && means_negative(all->pdata[0]) != means_negative(all->pdata[1])) {
+        const guint negative = means_negative(all->pdata[0]) ? 0 : 1;
+        g_string_append_printf(advice, ", that is 0 for \"%.40s\" and 1 for \"%.40s\"", (char *)all->pdata[negative], (char *)all->pdata[1 - negative]);
+        return g_string_free(advice, FALSE);
+    }
+    g_string_append(advice, "; the labels here are");
+    for (guint i = 0; i < MIN(all->len, MOST_NAMED); i++) g_string_append_printf(advice, "%s \"%.40s\"", i ? "," : "", (char *)all->pdata[i]);
+    if (all->len > MOST_NAMED) g_string_append(advice, ", …");
+    return g_string_free(advice, FALSE);
+}
+
+static gboolean read_label(const RmilCohort *cohort, RmilCohortRow *row, int64_t i, int column, GError **error) {
+    const char *cell = rmil_table_cell(cohort->table, i, column);
+    guint64 label;
     row->label = -1;
     if (!*cell) return TRUE;
-    guint64 label;
-    if (!g_ascii_string_to_unsigned(cell, 10, 0, LABEL_LIMIT, &label, NULL))
-        return fail_at(cohort, row->line, "label", error,
-                       "\"%s\" is not a class: 0, 1, … (or empty when it is to be predicted)", cell);
+    if (!whole_number(cell, &label)) {
+        g_autofree char *advice = label_advice(cohort, column);
+        return fail_at(cohort, row->line, "label", error, "\"%s\" is not a class: %s (or leave it empty when it is to be predicted)", cell, advice);
+    }
     row->label = (int)label;
     return TRUE;
 }
@@ -81,24 +125,24 @@ static gboolean read_mpp(const RmilCohort *cohort, RmilCohortRow *row, int64_t i
                    rmil_table_cell(cohort->table, i, column));
 }
 
-static gboolean read_row(RmilCohort *cohort, const Columns *columns, const char *folder, int64_t i, GError **error) {
+static gboolean read_row(RmilCohort *cohort, const int *columns, const char *folder, int64_t i, GError **error) {
     RmilCohortRow *row = &cohort->rows[i];
     row->line = rmil_table_line(cohort->table, i);
-#define CELL(column) rmil_table_cell(cohort->table, i, columns->column)
-    gboolean slide = *CELL(slide) != 0, features = *CELL(features) != 0;
+#define CELL(column) rmil_table_cell(cohort->table, i, columns[column])
+    gboolean slide = *CELL(SLIDE) != 0, features = *CELL(FEATURES) != 0;
     if (!slide && !features)
-        return fail_at(cohort, row->line, columns->slide < 0 ? "features" : columns->features < 0 ? "slide" : "slide and features",
+        return fail_at(cohort, row->line, columns[SLIDE] < 0 ? "features" : columns[FEATURES] < 0 ? "slide" : "slide and features",
                        error, "is empty: a path is expected");
-    row->slide = absolute(folder, CELL(slide));
-    row->features = absolute(folder, CELL(features));
-    row->annotation = absolute(folder, CELL(annotation));
-    row->patch_labels = absolute(folder, CELL(patch_labels));
-    row->patient = *CELL(patient) ? g_strdup(CELL(patient)) : NULL;
-    row->id = *CELL(id) ? g_strdup(CELL(id)) : rmil_path_stem(slide ? row->slide : row->features);
+    row->slide = absolute(folder, CELL(SLIDE));
+    row->features = absolute(folder, CELL(FEATURES));
+    row->annotation = absolute(folder, CELL(ANNOTATION));
+    row->patch_labels = absolute(folder, CELL(PATCH_LABELS));
+    row->patient = *CELL(PATIENT) ? g_strdup(CELL(PATIENT)) : NULL;
+    row->id = *CELL(ID) ? g_strdup(CELL(ID)) : rmil_path_stem(slide ? row->slide : row->features);
     if (!usable_id(row->id))
         return fail_at(cohort, row->line, "id", error, "\"%s\" cannot name files: no slashes, at most %d bytes", row->id, ID_LIMIT);
-    return read_label(cohort, row, CELL(label), error) && read_split(cohort, row, CELL(split), error) &&
-           read_mpp(cohort, row, i, columns->mpp, error);
+    return read_label(cohort, row, i, columns[LABEL], error) && read_split(cohort, row, CELL(SPLIT), error) &&
+           read_mpp(cohort, row, i, columns[MPP], error);
 #undef CELL
 }
 
@@ -121,34 +165,46 @@ static gboolean check_unique(const RmilCohort *cohort, GError **error) {
     return TRUE;
 }
 
+/* The folder that paths in the table are relative to. */
+static char *base_folder(const char *path) {
+    g_autofree char *here = g_get_current_dir(), *given = g_path_get_dirname(path);
+    const gboolean pipe = g_str_has_prefix(path, "/dev/") || g_str_has_prefix(path, "/proc/") || !g_file_test(path, G_FILE_TEST_IS_REGULAR);
+    return pipe || strcmp(given, ".") == 0 ? g_steal_pointer(&here) : absolute(here, given);
+}
+
+static char *list_columns(const RmilTable *table) {
+    enum { MOST_NAMED = 12 };
+    GString *names = g_string_new(NULL);
+    for (int c = 0; c < MIN(rmil_table_columns(table), MOST_NAMED); c++)
+        g_string_append_printf(names, "%s\"%.60s\"", c ? ", " : "", rmil_table_name(table, c));
+    if (rmil_table_columns(table) > MOST_NAMED) g_string_append(names, ", …");
+    return g_string_free(names, FALSE);
+}
+
+static gboolean read_columns(RmilCohort *cohort, int *columns, GError **error) {
+    g_autoptr(GPtrArray) warnings = g_ptr_array_new();
+    const gboolean good = rmil_cohort_columns(cohort, column_names, columns, warnings, error);
+    g_ptr_array_add(warnings, NULL);
+    cohort->warnings = (char **)g_ptr_array_steal(warnings, NULL);
+    if (!good || columns[SLIDE] >= 0 || columns[FEATURES] >= 0) return good;
+    g_autofree char *names = list_columns(cohort->table);
+    return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line 1: there is no column named slide or features: the columns are %s", cohort->path, names);
+}
+
 RmilCohort *rmil_cohort_read(const char *path, GError **error) {
-    g_autoptr(RmilTable) table = rmil_table_read(path, error);
-    if (!table) return NULL;
-    Columns columns = {.slide = rmil_table_find(table, "slide"),
-                       .features = rmil_table_find(table, "features"),
-                       .id = rmil_table_find(table, "id"),
-                       .label = rmil_table_find(table, "label"),
-                       .split = rmil_table_find(table, "split"),
-                       .annotation = rmil_table_find(table, "annotation"),
-                       .patch_labels = rmil_table_find(table, "patch_labels"),
-                       .patient = rmil_table_find(table, "patient"),
-                       .mpp = rmil_table_find(table, "mpp")};
-    if (columns.slide < 0 && columns.features < 0) {
-        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line 1: there is no column named slide or features", path);
-        return NULL;
-    }
-    if (rmil_table_rows(table) == 0) {
+    g_autoptr(RmilCohort) cohort = g_new0(RmilCohort, 1);
+    int columns[COLUMNS];
+    cohort->path = g_strdup(path);
+    cohort->table = rmil_table_read(path, error);
+    if (!cohort->table || !read_columns(cohort, columns, error)) return NULL;
+    if (rmil_table_rows(cohort->table) == 0) {
         rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has a header but no rows", path);
         return NULL;
     }
-    g_autofree char *here = g_get_current_dir(), *given = g_path_get_dirname(path);
-    g_autofree char *folder = strcmp(given, ".") == 0 ? g_strdup(here) : absolute(here, given);
-    g_autoptr(RmilCohort) cohort = g_new0(RmilCohort, 1);
-    cohort->path = g_strdup(path);
-    cohort->count = rmil_table_rows(table);
+    g_autofree char *folder = base_folder(path);
+    cohort->count = rmil_table_rows(cohort->table);
     cohort->rows = g_new0(RmilCohortRow, (gsize)cohort->count);
-    cohort->table = g_steal_pointer(&table);
     for (int64_t i = 0; i < cohort->count; i++)
-        if (!read_row(cohort, &columns, folder, i, error)) return NULL;
+        if (!read_row(cohort, columns, folder, i, error)) return NULL;
     return check_unique(cohort, error) ? g_steal_pointer(&cohort) : NULL;
 }

@@ -16,6 +16,9 @@ void rmil_openmp_restore(int threads);
 void *rmil_alloc(int64_t n, size_t size, GError **error);
 void rmil_free(void *memory);
 
+/* Like rmil_file_read, but a pipe is read, too, to its end. */
+char *rmil_stream_read(const char *path, gsize limit, gsize *size, GError **error);
+
 /* "/a/b/slide.01.tiff" -> "slide.01". Free with g_free. */
 char *rmil_path_stem(const char *path);
 

@@ -120,3 +120,26 @@ char *rmil_file_read(const char *path, gsize limit, gsize *size, GError **error)
     }
     return data;
 }
+
+char *rmil_stream_read(const char *path, gsize limit, gsize *size, GError **error) {
+    GStatBuf info;
+    if (g_stat(path, &info) != 0 || !(S_ISFIFO(info.st_mode) || S_ISCHR(info.st_mode) || S_ISSOCK(info.st_mode)))
+        return rmil_file_read(path, limit, size, error);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    g_autoptr(GByteArray) all = g_byte_array_new();
+    ssize_t got = file < 0 ? -1 : 1;
+    while (got > 0 && all->len <= limit) {
+        uint8_t some[1 << 16];
+        do got = read(file, some, sizeof some);
+        while (got < 0 && errno == EINTR);
+        if (got > 0) g_byte_array_append(all, some, (guint)got);
+    }
+    const int reason = errno;
+    if (file >= 0) close(file);
+    if (got < 0) rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be read: %s", path, g_strerror(reason));
+    else if (all->len > limit) rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has more than the %zu bytes that are accepted", path, limit);
+    if (got < 0 || all->len > limit) return NULL;
+    *size = all->len;
+    g_byte_array_append(all, (const guint8 *)"", 1);
+    return (char *)g_byte_array_free(g_steal_pointer(&all), FALSE);
+}

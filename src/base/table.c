@@ -3,12 +3,13 @@
 #include <math.h>
 #include <string.h>
 
-/* RFC 4180. All cells are kept as NUL-terminated strings inside one block of text. */
+/* RFC 4180, and what spreadsheets make of it: semicolons and tabs, line ends of all kinds, rows without anything. All cells are kept as NUL-terminated strings inside one block of text. */
 struct _RmilTable {
     char *path, *text;
     GPtrArray *cells; /* row-major, header first */
     GArray *lines;    /* int64_t: line of each data row */
     int columns;
+    char separator;
 };
 
 #define TABLE_LIMIT ((gsize)1 << 30)
@@ -22,8 +23,13 @@ void rmil_table_free(RmilTable *table) {
     g_free(table);
 }
 
-/* Reads one field starting at *cursor, unquoting in place; returns it and sets *end to what stopped it: ',', '\n' or 0. */
-static char *read_field(char **cursor, char *end, int64_t *line) {
+/* A line ends with LF, CR LF, or CR alone. */
+static gboolean ends_line(const char *at) { return *at == '\n' || *at == '\r'; }
+
+static char *behind_end(char *at) { return at + (at[0] == '\r' && at[1] == '\n' ? 2 : 1); }
+
+/* Reads one field starting at *cursor, unquoting in place; returns it and sets *last when it ends its line. */
+static char *read_field(char separator, char **cursor, gboolean *last, int64_t *line) {
     char *in = *cursor, *out = in, *start = in;
     if (*in == '"') {
         for (in++;; in++) {
@@ -32,54 +38,89 @@ static char *read_field(char **cursor, char *end, int64_t *line) {
                 if (in[1] != '"') break;
                 in++;
             }
-            if (*in == '\n') (*line)++;
+            if (*in == '\n' || (*in == '\r' && in[1] != '\n')) (*line)++;
             *out++ = *in;
         }
         in++;
-        if (*in == '\r' && in[1] == '\n') in++;
-        if (*in != ',' && *in != '\n' && *in != '\0') return NULL;
+        if (*in != separator && !ends_line(in) && *in != '\0') return NULL;
     } else {
-        while (*in != ',' && *in != '\n' && *in != '\0') {
+        while (*in != separator && !ends_line(in) && *in != '\0') {
             if (*in == '"') return NULL;
             in++;
         }
         out = in;
-        if (out > start && *in == '\n' && out[-1] == '\r') out--;
     }
-    *end = *in;
-    *cursor = *in ? in + 1 : in;
+    *last = *in != separator;
+    *cursor = *in == '\0' ? in : *last ? behind_end(in) : in + 1;
     *out = '\0';
     return start;
 }
 
+/* The header's most frequent separator; a first line "sep=;", which Excel writes and understands, says it. */
+static char find_separator(char **text, int64_t *line) {
+    static const char separators[] = {',', ';', '\t'};
+    int64_t counts[G_N_ELEMENTS(separators)] = {0};
+    gsize best = 0;
+    if (g_str_has_prefix(*text, "sep=") && (*text)[4] && ends_line(*text + 5)) {
+        const char said = (*text)[4];
+        *text = behind_end(*text + 5);
+        ++*line;
+        return said;
+    }
+    gboolean quoted = FALSE;
+    const char *at = *text;
+    while (ends_line(at)) at++;
+    for (; *at && (quoted || !ends_line(at)); at++) {
+        quoted ^= *at == '"';
+        for (gsize i = 0; i < G_N_ELEMENTS(separators) && !quoted; i++) counts[i] += *at == separators[i];
+    }
+    for (gsize i = 1; i < G_N_ELEMENTS(separators); i++)
+        if (counts[i] > counts[best]) best = i;
+    return separators[best];
+}
+
+/* Fills up or cuts off empty cells at a row's end, which spreadsheets leave out or add. */
+static gboolean fit_row(RmilTable *table, guint first, int64_t line, GError **error) {
+    const int fields = (int)(table->cells->len - first);
+    int filled = fields, named = table->columns;
+    while (filled > 0 && *(const char *)table->cells->pdata[first + (guint)filled - 1] == '\0') filled--;
+    while (named > 0 && *rmil_table_name(table, named - 1) == '\0') named--;
+    if (filled > table->columns || (fields < table->columns && fields < named))
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line %" G_GINT64_FORMAT " has %d fields, the header has %d", table->path, line, fields,
+                         table->columns);
+    g_ptr_array_set_size(table->cells, (gint)first + MIN(fields, table->columns));
+    for (int i = fields; i < table->columns; i++) g_ptr_array_add(table->cells, (gpointer) "");
+    g_array_append_val(table->lines, line);
+    return TRUE;
+}
+
+/* Reads the fields of one line; FALSE: a quote is wrong. */
+static gboolean read_line(RmilTable *table, char **cursor, int64_t *line, gboolean *blank) {
+    gboolean last = FALSE;
+    *blank = TRUE;
+    while (!last) {
+        char *field = read_field(table->separator, cursor, &last, line);
+        if (!field) return FALSE;
+        g_ptr_array_add(table->cells, g_strstrip(field));
+        *blank = *blank && *(const char *)table->cells->pdata[table->cells->len - 1] == '\0';
+    }
+    ++*line;
+    return TRUE;
+}
+
 static gboolean parse(RmilTable *table, char *text, GError **error) {
     int64_t line = 1;
+    table->separator = find_separator(&text, &line);
     for (char *cursor = text; *cursor;) {
-        if (*cursor == '\n' || (*cursor == '\r' && cursor[1] == '\n')) { /* blank line */
-            cursor += *cursor == '\r' ? 2 : 1;
-            line++;
-            continue;
-        }
-        int64_t first_line = line;
-        int fields = 0;
-        char end = ',';
-        while (end == ',') {
-            char *field = read_field(&cursor, &end, &line);
-            if (!field)
-                return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line %" G_GINT64_FORMAT ": a quote is not closed or stands inside a field",
-                                 table->path, first_line);
-            g_ptr_array_add(table->cells, g_strstrip(field));
-            fields++;
-        }
-        line++;
-        if (table->columns == 0) {
-            table->columns = fields;
-            continue;
-        }
-        if (fields != table->columns)
-            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line %" G_GINT64_FORMAT " has %d fields, the header has %d",
-                             table->path, first_line, fields, table->columns);
-        g_array_append_val(table->lines, first_line);
+        const int64_t first_line = line;
+        const guint first = table->cells->len;
+        gboolean blank;
+        if (!read_line(table, &cursor, &line, &blank))
+            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line %" G_GINT64_FORMAT ": a quote is not closed or stands inside a field",
+                             table->path, first_line);
+        if (blank) g_ptr_array_set_size(table->cells, (gint)first);
+        else if (table->columns == 0) table->columns = (int)table->cells->len;
+        else if (!fit_row(table, first, first_line, error)) return FALSE;
     }
     if (table->columns == 0) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is empty: a header row is needed", table->path);
     for (int i = 0; i < table->columns; i++) {
@@ -90,22 +131,26 @@ static gboolean parse(RmilTable *table, char *text, GError **error) {
     return TRUE;
 }
 
+static gboolean is_text(const char *path, const char *text, gsize size, GError **error) {
+    const char *bad;
+    int64_t line = 1;
+    if (g_str_has_prefix(text, "PK\003\004"))
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is a spreadsheet's workbook, not a table as text: save it as \"CSV UTF-8\"", path);
+    if (g_utf8_validate_len(text, size, &bad)) return TRUE;
+    for (const char *at = text; at < bad; at++) line += *at == '\n' || (*at == '\r' && at[1] != '\n');
+    return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line %" G_GINT64_FORMAT " is not UTF-8 text: save it as \"CSV UTF-8\"", path, line);
+}
+
 RmilTable *rmil_table_read(const char *path, GError **error) {
     gsize size;
-    char *text = rmil_file_read(path, TABLE_LIMIT, &size, error);
+    char *text = rmil_stream_read(path, TABLE_LIMIT, &size, error);
     if (!text) return NULL;
     g_autoptr(RmilTable) table = g_new0(RmilTable, 1);
     table->path = g_strdup(path);
     table->text = text;
     table->cells = g_ptr_array_new();
     table->lines = g_array_new(FALSE, FALSE, sizeof(int64_t));
-    const char *bad;
-    if (!g_utf8_validate_len(text, size, &bad)) {
-        int64_t line = 1;
-        for (const char *at = text; at < bad; at++) line += *at == '\n';
-        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line %" G_GINT64_FORMAT " is not UTF-8 text", path, line);
-        return NULL;
-    }
+    if (!is_text(path, text, size, error)) return NULL;
     if (!parse(table, g_str_has_prefix(text, "\xef\xbb\xbf") ? text + 3 : text, error)) return NULL;
     return g_steal_pointer(&table);
 }
@@ -130,9 +175,12 @@ const char *rmil_table_cell(const RmilTable *table, int64_t row, int column) {
 
 gboolean rmil_table_number(const RmilTable *table, int64_t row, int column, double *value, GError **error) {
     const char *cell = rmil_table_cell(table, row, column);
-    char *end;
-    *value = g_ascii_strtod(cell, &end);
-    if (*cell && *end == '\0' && isfinite(*value)) return TRUE;
+    g_autofree char *text = g_strdup(cell);
+    char *end, *comma = strchr(text, ',');
+    /* whoever separates columns by semicolons writes 0,5 */
+    if (table->separator == ';' && comma && !strchr(text, '.') && !strchr(comma + 1, ',')) *comma = '.';
+    *value = g_ascii_strtod(text, &end);
+    if (*text && *end == '\0' && isfinite(*value)) return TRUE;
     return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line %" G_GINT64_FORMAT ": %s \"%s\" is not a number", table->path,
                      rmil_table_line(table, row), column < 0 ? "value" : rmil_table_name(table, column), cell);
 }

@@ -5,8 +5,6 @@
 #include "base/base-private.h"
 #include "rankmil/study.h"
 
-/* The labels that occur, ascending (int). Free with g_array_unref. */
-GArray *rmil_split_classes(const RmilCohort *cohort);
 /* What the validation set must hold: every class if it has slides at all, at least a slide, every class. */
 typedef enum { RMIL_VALIDATION_NONE, RMIL_VALIDATION_ANY, RMIL_VALIDATION_ALL } RmilValidation;
 /* Does every set that has slides, and each of train, val (as asked), test (need_test), hold every class? `where` begins

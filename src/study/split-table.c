@@ -69,7 +69,13 @@ RmilSplitTable *rmil_split_table_read(const char *path, const RmilCohort *cohort
     if (!csv) return NULL;
     int id = rmil_table_find(csv, "id"), columns = rmil_table_columns(csv);
     if (id < 0 || columns < 2) {
-        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line 1: the column id and at least one column with a split are needed", path);
+        gboolean clam = rmil_table_find(csv, "train") >= 0 && rmil_table_find(csv, "test") >= 0;
+        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line 1: the column id and at least one column with a split are needed%s", path,
+                  clam ? ": CLAM lists ids under train, val and test; here each row is one slide: its id, and train, val or test" : "");
+        return NULL;
+    }
+    if (rmil_table_rows(csv) == 0) {
+        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has a header but no rows", path);
         return NULL;
     }
     if ((int64_t)columns * cohort->count > CELL_LIMIT) {

@@ -8,30 +8,13 @@ enum { STREAM_TEST = 101, STREAM_VAL = 102 };
 
 void rmil_split_options_init(RmilSplitOptions *options) { *options = (RmilSplitOptions){.test = 0.2, .val = 0.2, .seed = 0}; }
 
-static gint compare_ints(gconstpointer a, gconstpointer b) {
-    int x = *(const int *)a, y = *(const int *)b;
-    return (x > y) - (x < y);
-}
-
-GArray *rmil_split_classes(const RmilCohort *cohort) {
-    GArray *all = g_array_new(FALSE, FALSE, sizeof(int)), *classes = g_array_new(FALSE, FALSE, sizeof(int));
-    for (int64_t i = 0; i < cohort->count; i++)
-        if (cohort->rows[i].label >= 0) g_array_append_val(all, cohort->rows[i].label);
-    g_array_sort(all, compare_ints);
-    for (guint i = 0; i < all->len; i++)
-        if (i == 0 || g_array_index(all, int, i) != g_array_index(all, int, i - 1))
-            g_array_append_val(classes, g_array_index(all, int, i));
-    g_array_unref(all);
-    return classes;
-}
-
 static const char *set_name(RmilSplit set) {
     return set == RMIL_SPLIT_TRAIN ? "training" : set == RMIL_SPLIT_VAL ? "validation" : "test";
 }
 
 gboolean rmil_split_check(const RmilCohort *cohort, const RmilSplit *splits, RmilValidation val, gboolean need_test,
                           const char *where, GError **error) {
-    g_autoptr(GArray) classes = rmil_split_classes(cohort);
+    g_autoptr(GArray) classes = rmil_cohort_classes(cohort);
     for (RmilSplit set = RMIL_SPLIT_TRAIN; set <= RMIL_SPLIT_TEST; set++) {
         int64_t slides = 0;
         for (int64_t i = 0; i < cohort->count; i++) slides += splits[i] == set;
@@ -213,7 +196,7 @@ gboolean rmil_split_draw(const RmilCohort *cohort, const RmilSplitOptions *optio
     if (!(options->test >= 0 && options->test < 1) || !(options->val >= 0 && options->val < 1))
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "the shares of test (%g) and validation (%g) slides must be from 0 to below 1",
                          options->test, options->val);
-    g_autoptr(GArray) classes = rmil_split_classes(cohort);
+    g_autoptr(GArray) classes = rmil_cohort_classes(cohort);
     if (classes->len == 0) return rmil_fail(error, RMIL_ERROR_DATA, "%s: no slide has a label", cohort->path);
     if (classes->len == 1)
         return rmil_fail(error, RMIL_ERROR_DATA, "%s: every labelled slide has label %d: a classifier needs two classes", cohort->path,

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
 
 static void test_rng(void) {
     RmilRng a, b;
@@ -127,6 +129,65 @@ static void test_table(void) {
     g_assert_cmpstr(out->str, ==, "a,\"b \"\"c\"\", d\"\n");
 }
 
+/* Tables as spreadsheets save them: all of these are id, x, note with the rows (a, 1.5, u) and (b, 2, ""). */
+static void test_spreadsheets(void) {
+    static const char *const texts[] = {
+        "id,x,note\r\na,1.5,u\r\nb,2,\r\n,,\r\n,,\r\n",    /* rows that were once used */
+        ",,\nid,x,note\n,,,,\na,1.5,u\n\n  , ,\nb,2,\n",
+        "id;x;note\r\na;1,5;u\r\nb;2;\r\n",                  /* a German or French Excel */
+        "id\tx\tnote\na\t1.5\tu\nb\t2\t\n",
+        "sep=;\r\nid;x;note\r\na;1.5;u\r\nb;2;\r\n",
+        "sep=,\nid,x,note\na,1.5,u\nb,2,\n",
+        "id,x,note\ra,1.5,u\rb,2,\r",                        /* an old Mac */
+        "id,x,note,,\na,1.5,u\nb,2,,,\n",                    /* empty cells missing, or too many, at the end */
+        "id,x,note\na,1.5,u,,\nb,2,,\n",
+        "\"id\";\"x\";\"note\"\n\"a\";\"1,5\";\"u\"\n\"b\";\"2\";\n",
+    };
+    g_autofree char *folder = test_folder();
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_autofree char *path = test_file(folder, "t.csv", texts[i]);
+        GError *error = NULL;
+        g_autoptr(RmilTable) table = rmil_table_read(path, &error);
+        double x;
+        g_assert_no_error(error);
+        g_assert_cmpint(rmil_table_rows(table), ==, 2);
+        g_assert_cmpint(rmil_table_find(table, "note"), ==, 2);
+        g_assert_cmpstr(rmil_table_cell(table, 0, 0), ==, "a");
+        g_assert_cmpstr(rmil_table_cell(table, 0, 2), ==, "u");
+        g_assert_cmpstr(rmil_table_cell(table, 1, 0), ==, "b");
+        g_assert_cmpstr(rmil_table_cell(table, 1, 2), ==, "");
+        g_assert_true(rmil_table_number(table, 0, 1, &x, &error));
+        g_assert_cmpfloat(x, ==, 1.5);
+    }
+    /* a comma is no decimal point where it might group digits */
+    g_autofree char *path = test_file(folder, "t.csv", "id,x\na,\"1,5\"\nb,\"one\rtwo\"\nc,3\n");
+    GError *error = NULL;
+    g_autoptr(RmilTable) table = rmil_table_read(path, &error);
+    double x;
+    g_assert_no_error(error);
+    g_assert_false(rmil_table_number(table, 0, 1, &x, &error));
+    test_error(&error, RMIL_ERROR_FORMAT, "\"1,5\" is not a number");
+    g_assert_cmpint(rmil_table_line(table, 2), ==, 5); /* the line end in the quotes counts */
+}
+
+static gpointer write_pipe(gpointer path) {
+    FILE *file = g_fopen(path, "wb");
+    g_assert_true(file && fputs("id,x\na,1\n", file) >= 0 && fclose(file) == 0);
+    return NULL;
+}
+
+/* A pipe is read to its end. */
+static void test_pipe(void) {
+    g_autofree char *folder = test_folder(), *pipe = g_build_filename(folder, "pipe", NULL);
+    g_assert_cmpint(mkfifo(pipe, 0600), ==, 0);
+    GThread *writer = g_thread_new("writer", write_pipe, pipe);
+    GError *error = NULL;
+    g_autoptr(RmilTable) table = rmil_table_read(pipe, &error);
+    g_thread_join(writer);
+    g_assert_no_error(error);
+    g_assert_cmpstr(rmil_table_cell(table, 0, 0), ==, "a");
+}
+
 static void test_table_bad(void) {
     const struct {
         const char *text, *message;
@@ -135,6 +196,10 @@ static void test_table_bad(void) {
                  {"a,b\n\"1,2\n", "line 2: a quote"},
                  {"a,b\n1,x\"y\n", "line 2: a quote"},
                  {"a,a\n1,2\n", "two columns"},
+                 {"a,b\n1,2,3\n", "line 2 has 3 fields"},
+                 {"a;b\n1;2;3\n", "line 2 has 3 fields"},
+                 {"PK\003\004", "is a spreadsheet's workbook"},
+                 {"a\r\xff\r", "line 2 is not UTF-8 text: save it as \"CSV UTF-8\""},
                  {"a\n\xff\n", "line 2 is not UTF-8"}};
     g_autofree char *folder = test_folder();
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -192,6 +257,8 @@ int main(int argc, char **argv) {
     g_test_add_func("/base/parallel", test_parallel);
     g_test_add_func("/base/table", test_table);
     g_test_add_func("/base/table/bad", test_table_bad);
+    g_test_add_func("/base/table/spreadsheets", test_spreadsheets);
+    g_test_add_func("/base/table/pipe", test_pipe);
     g_test_add_func("/base/json", test_json);
     return g_test_run();
 }

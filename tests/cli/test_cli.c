@@ -333,12 +333,12 @@ static void test_bad_tables(void) {
 
 /* rmil_bag_write refuses what is not finite, so it is put into the file afterwards, in the place of a number that
  * stands there once. */
-static void write_bag(const char *path, int64_t dim, gboolean damaged) {
+static void write_bag(const char *path, int number, int64_t dim, gboolean damaged) {
     enum { K = 6 };
     const float sentinel = 12345.678f, bad = NAN;
     g_autofree float *features = g_new0(float, K * dim);
     int64_t coords[2 * K] = {0};
-    for (int64_t i = 0; i < K * dim; i++) features[i] = (float)(i % 7) / 7;
+    for (int64_t i = 0; i < K * dim; i++) features[i] = (float)((i + number) % 17) / 17;
     if (damaged) features[dim + 2] = sentinel;
     RmilBag bag = {.id = (char *)"x", .count = K, .dim = dim, .precision = RMIL_FLOAT32, .features = features,
                    .coords = coords};
@@ -360,7 +360,7 @@ static void test_bad_features(void) {
     g_autoptr(GString) table = g_string_new("features,label\n");
     for (int i = 0; i < 16; i++) {
         g_autofree char *name = g_strdup_printf("bag%02d.h5", i), *path = g_build_filename(folder, name, NULL);
-        write_bag(path, i == 4 ? 24 : 16, i == 9);
+        write_bag(path, i, i == 4 ? 24 : 16, i == 9);
         g_string_append_printf(table, "%s,%d\n", name, i % 2);
     }
     g_free(test_file(folder, "cohort.csv", table->str));
@@ -375,9 +375,9 @@ static void test_bad_features(void) {
     g_assert_nonnull(strstr(predictions, "bag15"));
     g_free(test_file(folder, "one.csv", "features,label\nbag00.h5,0\nbag02.h5,0\nbag06.h5,0\n"));
     command_run(&o, folder, "train", "one.csv", "-o", "one", NULL);
-    command_expect(&o, 1, "needs two classes");
+    command_expect(&o, 1, "every label is 0: training needs both classes");
     command_run(&o, folder, "check", "one.csv", NULL);
-    command_expect(&o, 1, "training needs both classes");
+    command_expect(&o, 1, "every label is 0: training needs both classes");
     g_free(test_file(folder, "short.csv", "id,label,probability\na,1,0.5\nb,1,0.7\n"));
     command_run(&o, folder, "metrics", "short.csv", NULL);
     command_expect(&o, 1, "need both");

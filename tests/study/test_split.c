@@ -202,7 +202,8 @@ static void test_table(void) {
     for (int i = 0; i < 16; i++) g_assert_cmpint(table->splits[i], ==, expected[i]);
     const struct {
         const char *text, *message;
-    } cases[] = {{"id\na\n", "line 1: the column id and at least one"},
+    } cases[] = {{"id,one\n", "bad.csv: has a header but no rows"},
+                 {"id\na\n", "line 1: the column id and at least one"},
                  {"name,one\na,test\n", "line 1: the column id"},
                  {"id,one\na,test\nx,test\n", "line 3: id \"x\" is not in"},
                  {"id,one\na,test\na,test\n", "line 3: id \"a\" stands in line 2 already"},
@@ -213,7 +214,7 @@ static void test_table(void) {
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *bad = test_file(folder, "bad.csv", cases[i].text);
         g_assert_null(rmil_split_table_read(bad, cohort, &error));
-        test_error(&error, i < 5 ? RMIL_ERROR_FORMAT : RMIL_ERROR_DATA, cases[i].message);
+        test_error(&error, i < 6 ? RMIL_ERROR_FORMAT : RMIL_ERROR_DATA, cases[i].message);
     }
     /* a slide that was left out may be named; its cells are still read */
     static const char *const left_out[] = {"x", NULL};

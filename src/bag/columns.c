@@ -1,0 +1,109 @@
+/* Which column of a cohort table means what. A name that differs only in case, blanks, "_" and "-" is taken; one that comes near
+ * (plural, another word, a slip of the fingers) is only said, for it may mean something else. */
+#include "bag-private.h"
+
+#include <string.h>
+
+/* Other words that people use; the first is taken, the rest is only said. All as fold() gives them. */
+static const struct {
+    const char *known, *taken, *said[12];
+} words[] = {
+    {"patient", "patientid", {"case", "caseid", "subject", "subjectid", "participant", "participantid", "donor", "donorid"}},
+    {"label", NULL, {"class", "target", "diagnosis", "groundtruth", "outcome", "labelid", "y"}},
+    {"split", NULL, {"set", "fold", "partition", "subset"}},
+    {"annotation", NULL, {"mask", "outline", "xml", "geojson", "roi", "annotationfile", "annotationpath"}},
+    {"slide", "slidepath", {NULL}},
+    {"features", "featurespath", {NULL}},
+    {"id", NULL, {"slideid", "imageid"}},
+    {"mpp", NULL, {"resolution", "micronsperpixel", "umperpixel", "pixelsize"}},
+};
+
+/* Small letters and digits alone. Free with g_free. */
+static char *fold(const char *name) {
+    g_autofree char *plain = g_utf8_normalize(name, -1, G_NORMALIZE_ALL_COMPOSE), *folded = g_utf8_casefold(plain ? plain : name, -1);
+    GString *out = g_string_new(NULL);
+    for (const char *at = folded; *at; at = g_utf8_next_char(at))
+        if (g_unichar_isalnum(g_utf8_get_char(at))) g_string_append_unichar(out, g_utf8_get_char(at));
+    return g_string_free(out, FALSE);
+}
+
+/* How many letters must be put in, left out, exchanged or swapped with their neighbour (optimal string alignment). */
+static int slips(const char *a, const char *b) {
+    enum { LONGEST = 16 };
+    const int n = (int)strlen(a), m = (int)strlen(b);
+    int cost[LONGEST + 1][LONGEST + 1];
+    if (n > LONGEST || m > LONGEST) return LONGEST;
+    for (int i = 0; i <= n; i++)
+        for (int j = 0; j <= m; j++) {
+            cost[i][j] = i == 0 ? j : j == 0 ? i : MIN(MIN(cost[i - 1][j], cost[i][j - 1]) + 1, cost[i - 1][j - 1] + (a[i - 1] != b[j - 1]));
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) cost[i][j] = MIN(cost[i][j], cost[i - 2][j - 2] + 1);
+        }
+    return cost[n][m];
+}
+
+static gboolean other_word(const char *known, const char *folded, gboolean taken) {
+    for (gsize i = 0; i < G_N_ELEMENTS(words); i++) {
+        if (strcmp(words[i].known, known) != 0) continue;
+        if (taken) return g_strcmp0(words[i].taken, folded) == 0;
+        return g_strv_contains(words[i].said, folded);
+    }
+    return FALSE;
+}
+
+static gboolean same(const char *known, const char *folded) {
+    g_autofree char *wanted = fold(known);
+    return strcmp(wanted, folded) == 0 || other_word(known, folded, TRUE);
+}
+
+/* Close to a known name, but not it. */
+static gboolean near(const char *known, const char *folded) {
+    g_autofree char *wanted = fold(known);
+    const int length = (int)strlen(wanted), off = slips(wanted, folded);
+    return other_word(known, folded, FALSE) || (length > 3 && off <= (length > 6 ? 2 : 1));
+}
+
+/* What a column that is not named exactly so is read as: the known name that it equals but for case, blanks and the like. */
+static gboolean take_column(RmilCohort *cohort, int column, const char *const *known, int *columns, GPtrArray *warnings, GError **error) {
+    const char *name = rmil_table_name(cohort->table, column);
+    g_autofree char *folded = fold(name);
+    for (int k = 0; known[k]; k++) {
+        if (!same(known[k], folded)) continue;
+        const char *other = columns[k] < 0 ? NULL : rmil_table_name(cohort->table, columns[k]);
+        if (other && strcmp(other, known[k]) != 0)
+            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line 1: the columns \"%s\" and \"%s\" could both be %s: name one of them so", cohort->path,
+                             other, name, known[k]);
+        g_ptr_array_add(warnings, other ? g_strdup_printf("%s: column \"%.60s\" is not used: there is a column %s", cohort->path, name, known[k])
+                                        : g_strdup_printf("%s: column \"%.60s\" is taken for %s", cohort->path, name, known[k]));
+        if (!other) {
+            columns[k] = column;
+            cohort->meaning[column] = known[k];
+        }
+        return TRUE;
+    }
+    return TRUE;
+}
+
+static void say_near(const RmilCohort *cohort, int column, const char *const *known, const int *columns, GPtrArray *warnings) {
+    const char *name = rmil_table_name(cohort->table, column);
+    g_autofree char *folded = fold(name);
+    for (int k = 0; known[k]; k++) {
+        if (columns[k] >= 0 || !near(known[k], folded)) continue;
+        g_ptr_array_add(warnings, g_strdup_printf("%s: column \"%.60s\" is not used: if it means what %s means here, name it %s", cohort->path,
+                                                  name, known[k], known[k]));
+        return;
+    }
+}
+
+gboolean rmil_cohort_columns(RmilCohort *cohort, const char *const *known, int *columns, GPtrArray *warnings, GError **error) {
+    const int n = rmil_table_columns(cohort->table);
+    cohort->meaning = g_new0(const char *, (gsize)n + 1);
+    for (int k = 0; known[k]; k++) {
+        columns[k] = rmil_table_find(cohort->table, known[k]);
+        if (columns[k] >= 0) cohort->meaning[columns[k]] = known[k];
+    }
+    for (int c = 0; c < n; c++)
+        if (!cohort->meaning[c] && *rmil_table_name(cohort->table, c) && !take_column(cohort, c, known, columns, warnings, error)) return FALSE;
+    for (int c = 0; c < n; c++)
+        if (!cohort->meaning[c] && *rmil_table_name(cohort->table, c)) say_near(cohort, c, known, columns, warnings);
+    return TRUE;
+}

@@ -1,0 +1,107 @@
+/* What a table says wrong is said by `check`, and by `run` and `train` before they make anything; files from elsewhere do no harm. */
+#include "command.h"
+
+#include "bag/make.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+static char *root;
+
+/* fN.h5, each of another content. */
+static void make_features(void) {
+    for (int i = 0; i < 12; i++) {
+        g_autoptr(RmilBag) bag = make_bag(4, 3, RMIL_FLOAT32);
+        g_autofree char *name = g_strdup_printf("f%d.h5", i), *path = g_build_filename(root, name, NULL);
+        GError *error = NULL;
+        bag->coords[0] = 10000 + i;
+        g_assert_true(rmil_bag_write(bag, path, TRUE, &error));
+        g_assert_no_error(error);
+    }
+}
+
+/* id,features,label,extra of `count` rows with labels in turn. */
+static void make_table(const char *name, int count, const char *labels, const char *more) {
+    g_autoptr(GString) text = g_string_new("id,features,label,split\n");
+    for (int i = 0; i < count; i++) g_string_append_printf(text, "s%d,f%d.h5,%c,\n", i, i, labels[i % (int)strlen(labels)]);
+    g_string_append(text, more);
+    g_free(test_file(root, name, text->str));
+}
+
+/* Status 1 and the message from every command that trains, with nothing made. */
+static void refused(const char *table, const char *splits, const char *message) {
+    static const char *const commands[] = {"check", "train", "run", "study"};
+    g_auto(Outcome) o = {0};
+    for (gsize i = 0; i < G_N_ELEMENTS(commands) - (splits ? 1 : 0); i++) {
+        const char *last = splits ? splits : "--quiet";
+        if (i == 0) command_run(&o, root, "check", table, last, NULL);
+        else if (i == 3) command_run(&o, root, "study", "comparison", table, "-o", "out", last, NULL);
+        else command_run(&o, root, commands[i], table, "-o", "out", last, NULL);
+        command_expect(&o, 1, message);
+        g_autofree char *out = g_build_filename(root, "out", NULL);
+        g_assert_false(g_file_test(out, G_FILE_TEST_EXISTS));
+    }
+}
+
+static void test_refused(void) {
+    make_features();
+    make_table("words.csv", 11, "01", "s11,f11.h5,tumor,\n");
+    refused("words.csv", NULL, "words.csv: line 13: label \"tumor\" is not a class");
+    make_table("two.csv", 12, "12", "");
+    refused("two.csv", NULL, "two.csv: the labels are 1, 2, but training takes labels 0 and 1");
+    make_table("one.csv", 12, "0", "");
+    refused("one.csv", NULL, "one.csv: every label is 0: training needs both classes");
+    make_table("twins.csv", 10, "01", "s10,f10.h5,1,test\ns11,f10.h5,1,train\ns12,f11.h5,0,test\n");
+    refused("twins.csv", NULL, "twins.csv: lines 12 and 13: s10 and s11 have the same features");
+    make_table("good.csv", 12, "01", "");
+    g_free(test_file(root, "header.csv", "id,split_0\n"));
+    refused("good.csv", "--splits=header.csv", "header.csv: has a header but no rows");
+    g_free(test_file(root, "half.csv", "id,split_0\ns0,train\ns1,train\ns2,test\ns3,test\n"));
+    refused("good.csv", "--splits=half.csv", "half.csv: column split_0: the validation set would have no slide");
+    g_free(test_file(root, "clam.csv", ",train,val,test\n0,s0,s1,s2\n"));
+    refused("good.csv", "--splits=clam.csv", "CLAM lists ids under train, val and test");
+}
+
+/* What does no harm is said once: near columns, slides that count twice, a cohort too small to be divided. */
+static void test_said(void) {
+    g_auto(Outcome) o = {0};
+    g_free(test_file(root, "near.csv", "id,features,Label,case_id\na,f0.h5,0.0,p\nb,f1.h5,1.0,p\n"));
+    command_run(&o, root, "check", "near.csv", "--json", NULL);
+    command_expect(&o, 0, "near.csv: column \"Label\" is taken for label");
+    command_expect(&o, 0, "near.csv: column \"case_id\" is not used: if it means what patient means here");
+    command_expect(&o, 0, "too few slides to train on: near.csv: ");
+    g_assert_nonnull(strstr(o.out, "\"positive\" : 1"));
+    make_table("twice.csv", 12, "01", "s12,f0.h5,0,\n");
+    g_free(test_file(root, "sets.csv", "id,a\ns0,train\ns12,train\ns1,train\ns2,val\ns3,val\ns4,test\ns5,test\n"));
+    command_run(&o, root, "check", "twice.csv", "--splits=sets.csv", NULL);
+    command_expect(&o, 0, "s0 and s12 have the same features (same size, same bytes wherever compared): it counts twice");
+    command_shell(&o, root, "cat good.csv | \"$RANKMIL\" check /dev/stdin && mkfifo p && { cat good.csv >p & \"$RANKMIL\" check p; }");
+    command_expect(&o, 0, "");
+    g_assert_nonnull(strstr(o.out, "12 rows: 6 positive"));
+}
+
+/* Another process's run.json and preprocessing.json, nested so deep that reading them would exhaust the stack. */
+static void test_deep(void) {
+    g_auto(Outcome) o = {0};
+    g_autofree char *open = g_strnfill(300000, '['), *shut = g_strnfill(300000, ']'), *deep = g_strconcat("{\"preprocessing\":", open, shut, "}", NULL);
+    command_run(&o, root, "train", "good.csv", "-o", "model", "--epochs=1", "--hidden=6", "--attention-dim=2", "-q", NULL);
+    command_expect(&o, 0, "");
+    g_autofree char *folder = g_build_filename(root, "model", NULL);
+    g_free(test_file(folder, "run.json", deep));
+    command_run(&o, root, "predict", "model", "f0.h5", "-o", "p", NULL);
+    command_expect(&o, 1, "run.json: is nested more than 32 deep");
+    g_free(test_file(root, "preprocessing.json", deep));
+    command_run(&o, root, "train", "good.csv", "-o", "other", "--epochs=1", "--hidden=6", "--attention-dim=2", "-q", NULL);
+    command_expect(&o, 1, "preprocessing.json: is nested more than 32 deep");
+}
+
+int main(int argc, char **argv) {
+    g_test_init(&argc, &argv, NULL);
+    root = test_folder();
+    g_test_add_func("/cli/tables/refused", test_refused);
+    g_test_add_func("/cli/tables/said", test_said);
+    g_test_add_func("/cli/tables/deep", test_deep);
+    int status = g_test_run();
+    g_free(root);
+    return status;
+}
