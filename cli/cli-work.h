@@ -44,6 +44,11 @@ char *work_path(const Work *work, const char *kind, int64_t row, const char *end
 /* Where a row's features are or will be, and its patch labels (NULL when it has none of its own). Free with g_free. */
 char *work_features(const Work *work, int64_t row);
 char *work_labels(const Work *work, int64_t row);
+/* The text that says what a product was made from; NULL: it is to be made, which is said when a product is there that cannot
+ * be read. Free with g_free. */
+char *work_made_from(const Work *work, const char *path);
+/* A product that is there and cannot be read after all: said, and the error freed. Nothing for NULL. */
+void work_made_again(const Work *work, GError *error);
 /* Row's mpp: the cohort's column, else --mpp, else 0. */
 double work_mpp(const Work *work, int64_t row);
 RmilSlide *work_open_slide(const Work *work, int64_t row, GError **error);

@@ -77,6 +77,17 @@ static gboolean check_task(int64_t i, int worker, gpointer user, GError **unused
     return TRUE;
 }
 
+/* Before rows are read, while one process can do it for all. */
+static void examine_features(const Work *work) {
+    g_autoptr(GPtrArray) paths = g_ptr_array_new();
+    for (int64_t i = 0; i < work->cohort->count; i++) {
+        const RmilCohortRow *row = &work->cohort->rows[i];
+        if (row->features) g_ptr_array_add(paths, row->features);
+        if (row->patch_labels) g_ptr_array_add(paths, row->patch_labels);
+    }
+    rmil_bag_examine((const char *const *)paths->pdata, paths->len);
+}
+
 static int compare_double(gconstpointer a, gconstpointer b) {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
@@ -173,6 +184,7 @@ int command_check(int argc, char **argv) {
     int64_t n = work.cohort->count;
     Checking c = {.work = &work, .mpp = g_new0(double, n), .dim = g_new0(int64_t, n)};
     g_mutex_init(&c.lock);
+    examine_features(&work);
     rmil_parallel(n, cli.threads, check_task, &c, NULL);
     g_mutex_clear(&c.lock);
     report_cohort(&cli, &work);

@@ -7,7 +7,9 @@
 
 static gboolean summarise_localisation(Cli *cli, const char *folder, JsonObject *out, GError **error) {
     g_autofree char *path = g_build_filename(folder, "localisation.csv", NULL);
-    if (!g_file_test(path, G_FILE_TEST_EXISTS)) return TRUE;
+    gboolean there;
+    if (!rmil_file_exists(path, &there, error)) return FALSE;
+    if (!there) return TRUE;
     g_autoptr(RmilTable) table = rmil_table_read(path, error);
     if (!table) return FALSE;
     static const char *const names[] = {"alpha", "iou", "dice", "pointing"};
@@ -67,7 +69,9 @@ typedef struct {
 
 static gboolean add_seen(Seen *seen, const char *folder, GError **error) {
     g_autofree char *path = g_build_filename(folder, "slides.csv", NULL);
-    if (!g_file_test(path, G_FILE_TEST_EXISTS)) {
+    gboolean there;
+    if (!rmil_file_exists(path, &there, error)) return FALSE;
+    if (!there) {
         seen->unknown++;
         return TRUE;
     }

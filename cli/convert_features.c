@@ -182,8 +182,9 @@ GOptionEntry *convert_features_entries(ConvertFeatures *o) {
 gboolean convert_features(Cli *cli, const ConvertFeatures *options, const char *from, const char *to, GError **error) {
     Converting c = {.cli = cli, .options = options};
     g_mutex_init(&c.lock);
-    gboolean done = right_options(options, error) && plan(&c, from, to, error) &&
-                    rmil_parallel(c.inputs->len, cli->threads, convert_task, &c, error);
+    gboolean done = right_options(options, error) && plan(&c, from, to, error);
+    if (done) rmil_bag_examine((const char *const *)c.inputs->pdata, c.inputs->len);
+    done = done && rmil_parallel(c.inputs->len, cli->threads, convert_task, &c, error);
     g_mutex_clear(&c.lock);
     json_object_set_int_member(cli->result, "written", c.written);
     if (done) cli_say(cli, "%" G_GINT64_FORMAT " of %u files written as %s to %s", c.written, c.inputs->len, c.layout, to);

@@ -24,7 +24,9 @@ void predictions_clear(Predictions *predictions) { g_clear_pointer(&predictions-
 gboolean predictions_read(Predictions *predictions, const char *folder, GError **error) {
     *predictions = (Predictions){g_ptr_array_new_with_free_func(free_line)};
     g_autofree char *path = g_build_filename(folder, "predictions.csv", NULL);
-    if (!g_file_test(path, G_FILE_TEST_EXISTS)) return TRUE;
+    gboolean there;
+    if (!rmil_file_exists(path, &there, error)) return FALSE;
+    if (!there) return TRUE;
     g_autoptr(RmilTable) table = rmil_table_read(path, error);
     if (!table) return FALSE;
     if (rmil_table_find(table, "id") < 0 || rmil_table_find(table, "probability") < 0) {

@@ -90,7 +90,9 @@ static gboolean load_models(Heating *h, GError **error) {
         const Planned *planned = h->run->plan->pdata[i];
         if (planned->method != h->method) continue;
         g_autofree char *path = g_build_filename(h->run->work->folder, planned->below, "model.safetensors", NULL);
-        if (!g_file_test(path, G_FILE_TEST_EXISTS)) continue; /* its training failed and was reported */
+        gboolean there;
+        if (!rmil_file_exists(path, &there, error)) return FALSE;
+        if (!there) continue; /* its training failed and was reported */
         RmilModel *model = rmil_model_load(path, error);
         if (!model) return FALSE;
         g_ptr_array_add(h->models, model);

@@ -63,7 +63,7 @@ static gboolean encode_row(Encoding *e, int64_t row, const char *identity, gbool
     g_autoptr(RmilBag) tiles = rmil_bag_read(tiles_path, work->cohort->rows[row].id, RMIL_FLOAT32, RMIL_BAG_NO_FEATURES, error);
     if (!tiles) return FALSE;
     g_autofree char *source = g_strdup_printf("%s; %s", identity, tiles->source ? tiles->source : "");
-    g_autofree char *have = rmil_bag_source(path);
+    g_autofree char *have = work_made_from(work, path);
     int64_t before = e->done;
     *made = !(have && strcmp(have, source) == 0);
     gboolean done = !*made || encode_slide(e, row, tiles, source, path, error);

@@ -60,9 +60,11 @@ static gboolean label_row(Labelling *labelling, int64_t row, int64_t *annotated,
         return FALSE;
     }
     g_autofree uint8_t *labels = g_new0(uint8_t, bag->count);
-    g_autofree char *source = label_source(work, row, bag), *have = rmil_bag_source(path);
+    g_autofree char *source = label_source(work, row, bag), *have = work_made_from(work, path);
     gboolean lesion = FALSE;
-    *made = !(have && strcmp(have, source) == 0 && rmil_labels_read(path, bag->count, labels, NULL));
+    GError *unreadable = NULL;
+    *made = !(have && strcmp(have, source) == 0 && rmil_labels_read(path, bag->count, labels, &unreadable));
+    work_made_again(work, unreadable);
     if (*made) {
         g_autoptr(RmilRegion) region = read_region(work, row, bag, work->padding, error);
         if (!region) return FALSE;

@@ -26,34 +26,44 @@ static gboolean write_tiles(const RmilGrid *grid, const char *id, char *source, 
     return rmil_bag_write(&bag, path, FALSE, error);
 }
 
-/* The annotation as drawn, for the picture alone: what is wrong with it is said where patches are labelled. */
-static RmilRegion *outline(const Work *work, int64_t row, const RmilSlideInfo *info) {
+/* The mask and the annotation as drawn. Without an annotation that can be read there is no picture, not one without outlines
+ * that passes for done; what is wrong with it is an error where patches are labelled. */
+static gboolean write_picture(const Work *work, int64_t row, RmilSlide *slide, const RmilMask *mask, const RmilGrid *grid, const char *picture,
+                              GError **error) {
+    const RmilSlideInfo *info = rmil_slide_info(slide);
     const char *path = work->cohort->rows[row].annotation;
+    g_autoptr(GError) reason = NULL;
     RmilAnnotationOptions options;
     work_annotation_options(work, &options);
     options.padding = 0;
     options.slide_width = info->width;
     options.slide_height = info->height;
-    return path ? rmil_region_read(path, &options, NULL) : NULL;
+    g_autoptr(RmilRegion) region = path ? rmil_region_read(path, &options, &reason) : NULL;
+    if (region || !path) return rmil_mask_preview_write(slide, mask, grid, region, 1024, picture, error);
+    g_unlink(picture);
+    rmil_monitor_warn(&work->cli->monitor, "%s: is not drawn, for the annotation cannot be read: %s", picture, reason->message);
+    return TRUE;
 }
 
 /* Is the picture there, and not older than the annotation in it? */
 static gboolean preview_fresh(const char *preview, const char *annotation) {
     GStatBuf picture, drawn;
     if (g_stat(preview, &picture) != 0) return FALSE;
-    return !annotation || g_stat(annotation, &drawn) != 0 || picture.st_mtime >= drawn.st_mtime;
+    return !annotation || (g_stat(annotation, &drawn) == 0 && picture.st_mtime >= drawn.st_mtime);
 }
 
 static gboolean tile_slide(Tiling *tiling, int64_t row, gboolean *made, int64_t *tiles, GError **error) {
     Work *work = tiling->work;
     g_autofree char *path = work_path(work, "tiles", row, "h5"), *preview = work_path(work, "masks", row, "png");
-    g_autofree char *source = tile_source(work, row), *have = rmil_bag_source(path);
+    g_autofree char *source = tile_source(work, row), *have = work_made_from(work, path);
+    GError *unreadable = NULL;
     if (have && strcmp(have, source) == 0 && preview_fresh(preview, work->cohort->rows[row].annotation)) {
-        g_autoptr(RmilBag) bag = rmil_bag_read(path, NULL, RMIL_FLOAT32, RMIL_BAG_NO_FEATURES, NULL);
+        g_autoptr(RmilBag) bag = rmil_bag_read(path, NULL, RMIL_FLOAT32, RMIL_BAG_NO_FEATURES, &unreadable);
         if (bag) {
             *tiles = bag->count;
             return TRUE;
         }
+        work_made_again(work, unreadable);
     }
     g_autoptr(RmilSlide) slide = work_open_slide(work, row, error);
     if (!slide) return FALSE;
@@ -67,8 +77,7 @@ static gboolean tile_slide(Tiling *tiling, int64_t row, gboolean *made, int64_t 
     options.mpp = work->tile_mpp;
     options.min_tissue = work->min_tissue;
     g_autoptr(RmilGrid) grid = rmil_grid_new(slide, mask, &options, error);
-    g_autoptr(RmilRegion) region = outline(work, row, rmil_slide_info(slide));
-    if (!grid || !rmil_mask_preview_write(slide, mask, grid, region, 1024, preview, error) ||
+    if (!grid || !write_picture(work, row, slide, mask, grid, preview, error) ||
         !write_tiles(grid, work->cohort->rows[row].id, source, path, error))
         return FALSE;
     *made = TRUE;

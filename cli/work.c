@@ -88,7 +88,9 @@ gboolean work_open(Work *work, const char *cohort, GError **error) {
  * slide, and some must. */
 static gboolean same_cohort(const Work *work, GError **error) {
     g_autofree char *path = g_build_filename(work->folder, "cohort.csv", NULL);
-    if (!g_file_test(path, G_FILE_TEST_EXISTS)) return TRUE;
+    gboolean there;
+    if (!rmil_file_exists(path, &there, error)) return FALSE;
+    if (!there) return TRUE;
     g_autofree char *full = g_canonicalize_filename(path, NULL), *given = g_canonicalize_filename(work->cohort->path, NULL);
     if (strcmp(full, given) == 0) return TRUE;
     g_autoptr(RmilTable) before = rmil_table_read(path, error);
@@ -170,6 +172,18 @@ RmilGrid *work_grid(const RmilBag *bag) {
     return grid;
 }
 
+void work_made_again(const Work *work, GError *error) {
+    if (error) rmil_monitor_warn(&work->cli->monitor, "%s: it is made again", error->message);
+    g_clear_error(&error);
+}
+
+char *work_made_from(const Work *work, const char *path) {
+    GError *error = NULL;
+    char *source = NULL;
+    if (!rmil_bag_source(path, &source, &error)) work_made_again(work, error);
+    return source;
+}
+
 void work_stage_done(Work *work, const char *stage, int64_t made, int64_t kept, gint64 since) {
     double seconds = (double)(g_get_monotonic_time() - since) / G_USEC_PER_SEC;
     JsonObject *object = json_object_new();
@@ -197,12 +211,15 @@ gboolean work_write_cohort(Work *work, GError **error) {
     for (int64_t i = 0; i < work->cohort->count; i++) {
         const RmilCohortRow *row = &work->cohort->rows[i];
         g_autofree char *features = work_features(work, i), *labels = work_labels(work, i);
-        if (work->failed[i] || !g_file_test(features, G_FILE_TEST_EXISTS)) continue;
+        gboolean there, labelled = FALSE;
+        if (work->failed[i]) continue;
+        if (!rmil_file_exists(features, &there, error) || (labels && !rmil_file_exists(labels, &labelled, error))) return FALSE;
+        if (!there) continue;
         char number[32] = "", mpp[G_ASCII_DTOSTR_BUF_SIZE] = "";
         if (row->label >= 0) g_snprintf(number, sizeof number, "%d", row->label);
         if (work_mpp(work, i) > 0) g_ascii_dtostr(mpp, sizeof mpp, work_mpp(work, i));
         g_autofree char *features_full = g_canonicalize_filename(features, NULL);
-        g_autofree char *labels_full = labels && g_file_test(labels, G_FILE_TEST_EXISTS) ? g_canonicalize_filename(labels, NULL) : NULL;
+        g_autofree char *labels_full = labelled ? g_canonicalize_filename(labels, NULL) : NULL;
         const char *cells[] = {row->id, row->slide ? row->slide : "", features_full, labels_full ? labels_full : "", number,
                                rmil_split_name(row->split), row->annotation ? row->annotation : "",
                                row->patient ? row->patient : "", mpp};
@@ -248,13 +265,21 @@ JsonObject *work_preprocessing(const Work *work) {
 
 gboolean work_read_preprocessing(const char *cohort, JsonObject **preprocessing, GError **error) {
     g_autofree char *folder = g_path_get_dirname(cohort), *path = g_build_filename(folder, "preprocessing.json", NULL);
+    gboolean there;
     *preprocessing = NULL;
-    return !g_file_test(path, G_FILE_TEST_EXISTS) || (*preprocessing = cli_json_read(path, error)) != NULL;
+    return rmil_file_exists(path, &there, error) && (!there || (*preprocessing = cli_json_read(path, error)));
 }
 
-static double number_member(JsonObject *o, const char *name, double otherwise) {
+/* *value stays when there is no such member. */
+static gboolean number_member(JsonObject *o, const char *name, double *value, GError **error) {
     JsonNode *node = json_object_get_member(o, name);
-    return node && JSON_NODE_HOLDS_VALUE(node) ? json_node_get_double(node) : otherwise;
+    if (!node) return TRUE;
+    if (!JSON_NODE_HOLDS_VALUE(node) || json_node_get_value_type(node) == G_TYPE_STRING) {
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_FORMAT, "run.json: %s of its preprocessing is not a number", name);
+        return FALSE;
+    }
+    *value = json_node_get_value_type(node) == G_TYPE_BOOLEAN ? json_node_get_boolean(node) : json_node_get_double(node);
+    return TRUE;
 }
 
 gboolean work_apply_preprocessing(Work *work, JsonObject *o, GError **error) {
@@ -266,9 +291,10 @@ gboolean work_apply_preprocessing(Work *work, JsonObject *o, GError **error) {
     g_free(work->encoder);
     work->encoder = json_node_dup_string(encoder);
     if (!work->weights && weights) work->weights = json_node_dup_string(weights);
-    work->bfloat16 = number_member(o, "encode_bfloat16", 0) != 0;
-    work->tile_mpp = number_member(o, "tile_mpp", work->tile_mpp);
-    work->min_tissue = number_member(o, "min_tissue", work->min_tissue);
-    work->mask_mpp = number_member(o, "mask_mpp", work->mask_mpp);
+    double bfloat16 = 0;
+    if (!number_member(o, "encode_bfloat16", &bfloat16, error) || !number_member(o, "tile_mpp", &work->tile_mpp, error) ||
+        !number_member(o, "min_tissue", &work->min_tissue, error) || !number_member(o, "mask_mpp", &work->mask_mpp, error))
+        return FALSE;
+    work->bfloat16 = bfloat16 != 0;
     return TRUE;
 }

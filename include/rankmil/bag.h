@@ -42,6 +42,11 @@ RMIL_API void rmil_bag_free(RmilBag *bag);
 /* A digest of what the bag holds, to find the same slide under another name: number and size of its features, coordinates, and
  * up to 64 of its patches' features, rounded to bfloat16, so that it is the same in either precision. Free with g_free. */
 RMIL_API char *rmil_bag_digest(const RmilBag *bag);
+/* HDF5 is known to end the process on some damaged files. So a file is looked through by a child process before it is first
+ * read, and refused when the child dies of it. Told of many files at once, one child does for all, and is made while this
+ * process is still small; otherwise there is one for each file. Files that are known already, that are no HDF5, or cannot be
+ * opened, are passed over. The child calls HDF5 and nothing else; a caller's own threads may run on, but may not be in HDF5. */
+RMIL_API void rmil_bag_examine(const char *const *paths, int64_t n);
 /* Says the slide's µm per level-0 pixel (nothing when ≤ 0): coordinates given in µm become level-0 pixels; others stay. */
 RMIL_API void rmil_bag_set_mpp(RmilBag *bag, double mpp);
 /* The same by the slide's own mpp when `mpp` is not above 0. slide: its path, or NULL. RMIL_ERROR_RESOLUTION when
@@ -80,8 +85,9 @@ RMIL_API gboolean rmil_labels_write(const char *path, const uint8_t *labels, con
 /* Reads such a file, or a NumPy array (.npy; whole numbers, floats or booleans). Anything but `count` values of 0 and 1
  * is refused. */
 RMIL_API gboolean rmil_labels_read(const char *path, int64_t count, uint8_t *labels, GError **error);
-/* The `source` text stored in a feature or label file, or NULL when there is none or no such file: the key of resuming. */
-RMIL_API char *rmil_bag_source(const char *path);
+/* *source: the text of that name stored in a feature or label file, NULL when there is none or no such file: the key of
+ * resuming. FALSE: that cannot be told, for there is a file that cannot be read. Free *source with g_free. */
+RMIL_API gboolean rmil_bag_source(const char *path, char **source, GError **error);
 
 /* -- cohort ------------------------------------------------------------------------------------------------------------ */
 typedef enum { RMIL_SPLIT_NONE, RMIL_SPLIT_TRAIN, RMIL_SPLIT_VAL, RMIL_SPLIT_TEST } RmilSplit;

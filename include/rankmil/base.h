@@ -64,6 +64,9 @@ RMIL_API char *rmil_file_begin(const char *path, GError **error);
 RMIL_API gboolean rmil_file_commit(char *temporary, const char *path, GError **error);
 RMIL_API void rmil_file_abandon(char *temporary);
 RMIL_API gboolean rmil_file_write(const char *path, const void *data, gsize size, GError **error);
+/* *there: is there anything of that name? FALSE: that cannot be told (a folder that may not be searched, a failing disk),
+ * which is not to be taken for "no". */
+RMIL_API gboolean rmil_file_exists(const char *path, gboolean *there, GError **error);
 /* Whole file into memory, with a NUL behind it; fails when larger than `limit` bytes. Free with g_free. */
 RMIL_API char *rmil_file_read(const char *path, gsize limit, gsize *size, GError **error);
 

@@ -48,9 +48,13 @@ static gboolean read_hdf5(const char *path, RmilBag *bag, RmilBagFlags flags, GE
     g_autoptr(RmilHdf5) file = rmil_hdf5_open(path, error);
     if (!file) return FALSE;
     const RmilLayout *layout = rmil_layout_find(file, error);
-    if (!layout || !layout->read(file, bag, flags, error)) return FALSE;
-    bag->source = rmil_hdf5_text(file->id, RMIL_SOURCE_ATTRIBUTE);
-    return TRUE;
+    GError *reason = NULL;
+    gboolean read = layout && layout->read(file, bag, flags, &reason);
+    bag->source = rmil_hdf5_text(file, file->id, RMIL_SOURCE_ATTRIBUTE);
+    if (read) return rmil_hdf5_sound(file, error);
+    if (layout && !rmil_hdf5_sound(file, error)) g_clear_error(&reason); /* the cause of the rest */
+    else if (layout) g_propagate_error(error, reason);
+    return FALSE;
 }
 
 RmilBag *rmil_bag_read(const char *path, const char *id, RmilPrecision precision, RmilBagFlags flags, GError **error) {
@@ -63,7 +67,15 @@ RmilBag *rmil_bag_read(const char *path, const char *id, RmilPrecision precision
     return g_steal_pointer(&bag);
 }
 
-char *rmil_bag_source(const char *path) {
-    g_autoptr(RmilHdf5) file = rmil_hdf5_open(path, NULL);
-    return file ? rmil_hdf5_text(file->id, RMIL_SOURCE_ATTRIBUTE) : NULL;
+gboolean rmil_bag_source(const char *path, char **source, GError **error) {
+    gboolean there;
+    *source = NULL;
+    if (!rmil_file_exists(path, &there, error)) return FALSE;
+    if (!there) return TRUE;
+    g_autoptr(RmilHdf5) file = rmil_hdf5_open(path, error);
+    if (!file) return FALSE;
+    g_autofree char *text = rmil_hdf5_text(file, file->id, RMIL_SOURCE_ATTRIBUTE);
+    if (!rmil_hdf5_sound(file, error)) return FALSE;
+    *source = g_steal_pointer(&text);
+    return TRUE;
 }

@@ -5,53 +5,92 @@
 
 #define TEXT_LIMIT ((size_t)1 << 20)
 
-static hid_t open_attribute(hid_t object, const char *name) {
-    return H5Aexists(object, name) > 0 ? H5Aopen(object, name, H5P_DEFAULT) : H5I_INVALID_HID;
+/* An open attribute and what is in it; `id` invalid: there is none. */
+typedef struct {
+    RmilHid id, type;
+    H5T_class_t class;
+    hssize_t count; /* elements */
+} Attribute;
+
+static void attribute_clear(Attribute *attribute) {
+    rmil_hid_close(attribute->type);
+    rmil_hid_close(attribute->id);
 }
 
-static gboolean few_elements(hid_t attribute, hssize_t most) {
-    g_auto(RmilHid) space = H5Aget_space(attribute);
-    hssize_t count = space >= 0 ? H5Sget_simple_extent_npoints(space) : -1;
-    return count >= 1 && count <= most;
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Attribute, attribute_clear)
+
+static Attribute attribute_open(RmilHdf5 *file, hid_t object, const char *name) {
+    Attribute attribute = {.id = H5I_INVALID_HID, .type = H5I_INVALID_HID};
+    htri_t there = rmil_hdf5_attributes_fit(file, object) ? H5Aexists(object, name) : -1;
+    if (there == 0) return attribute;
+    attribute.id = there > 0 ? H5Aopen(object, name, H5P_DEFAULT) : H5I_INVALID_HID;
+    attribute.type = attribute.id >= 0 ? H5Aget_type(attribute.id) : H5I_INVALID_HID;
+    g_auto(RmilHid) space = attribute.id >= 0 ? H5Aget_space(attribute.id) : H5I_INVALID_HID;
+    attribute.class = attribute.type >= 0 ? H5Tget_class(attribute.type) : H5T_NO_CLASS;
+    attribute.count = space >= 0 ? H5Sget_simple_extent_npoints(space) : -1;
+    if (attribute.class != H5T_NO_CLASS && attribute.count >= 0) return attribute;
+    rmil_hdf5_doubt(file, "the attribute %s " RMIL_DAMAGED, name);
+    attribute_clear(&attribute);
+    attribute.id = attribute.type = H5I_INVALID_HID;
+    return attribute;
 }
 
-gboolean rmil_hdf5_number(hid_t object, const char *name, double *value) {
+/* One text; NULL and no doubt: it is not UTF-8. */
+static char *read_text(RmilHdf5 *file, const Attribute *attribute, const char *name) {
+    g_auto(RmilHid) memory = H5Tcopy(H5T_C_S1);
+    g_autofree char *text = NULL;
+    gboolean done;
+    H5Tset_cset(memory, H5Tget_cset(attribute->type));
+    if (H5Tis_variable_str(attribute->type) > 0) {
+        char *own = NULL;
+        H5Tset_size(memory, H5T_VARIABLE);
+        done = H5Aread(attribute->id, memory, &own) >= 0;
+        if (done) text = g_strndup(own ? own : "", TEXT_LIMIT);
+        if (done && own) H5free_memory(own);
+    } else {
+        size_t size = H5Tget_size(attribute->type);
+        if (size > TEXT_LIMIT) return NULL;
+        H5Tset_size(memory, size + 1);
+        text = g_malloc0(size + 2);
+        done = H5Aread(attribute->id, memory, text) >= 0;
+    }
+    if (!done) rmil_hdf5_doubt(file, "the attribute %s " RMIL_DAMAGED, name);
+    return done && g_utf8_validate(text, -1, NULL) ? g_steal_pointer(&text) : NULL;
+}
+
+/* "256": a number that a script stored as text. */
+static gboolean spelled(RmilHdf5 *file, const Attribute *attribute, const char *name, double *value) {
+    g_autofree char *text = read_text(file, attribute, name);
+    char *end = NULL;
+    if (!text || !*g_strstrip(text) || g_ascii_strcasecmp(text, "none") == 0) return FALSE;
+    double number = g_ascii_strtod(text, &end);
+    if (*end) rmil_hdf5_doubt(file, "the attribute %s is \"%.40s\", not a number", name, text);
+    if (*end || !isfinite(number)) return FALSE;
+    *value = number;
+    return TRUE;
+}
+
+gboolean rmil_hdf5_number(RmilHdf5 *file, hid_t object, const char *name, double *value) {
     RMIL_HDF5_SCOPE;
-    g_auto(RmilHid) attribute = open_attribute(object, name);
-    if (attribute < 0 || !few_elements(attribute, 64)) return FALSE;
-    g_auto(RmilHid) type = H5Aget_type(attribute);
-    H5T_class_t class = type >= 0 ? H5Tget_class(type) : H5T_NO_CLASS;
-    if (class != H5T_INTEGER && class != H5T_FLOAT) return FALSE;
+    g_auto(Attribute) attribute = attribute_open(file, object, name);
+    if (attribute.id < 0 || attribute.count == 0) return FALSE;
+    if (attribute.class == H5T_STRING && attribute.count == 1) return spelled(file, &attribute, name, value);
     double values[64] = {0};
-    if (H5Aread(attribute, H5T_NATIVE_DOUBLE, values) < 0 || !isfinite(values[0])) return FALSE;
+    const gboolean number = attribute.class == H5T_INTEGER || attribute.class == H5T_FLOAT;
+    if (!number || attribute.count > 64 || H5Aread(attribute.id, H5T_NATIVE_DOUBLE, values) < 0) {
+        rmil_hdf5_doubt(file, number && attribute.count <= 64 ? "the attribute %s " RMIL_DAMAGED : "the attribute %s is not a number", name);
+        return FALSE;
+    }
+    if (!isfinite(values[0])) return FALSE;
     *value = values[0];
     return TRUE;
 }
 
-char *rmil_hdf5_text(hid_t object, const char *name) {
+char *rmil_hdf5_text(RmilHdf5 *file, hid_t object, const char *name) {
     RMIL_HDF5_SCOPE;
-    g_auto(RmilHid) attribute = open_attribute(object, name);
-    if (attribute < 0 || !few_elements(attribute, 1)) return NULL;
-    g_auto(RmilHid) type = H5Aget_type(attribute);
-    if (type < 0 || H5Tget_class(type) != H5T_STRING) return NULL;
-    g_auto(RmilHid) memory = H5Tcopy(H5T_C_S1);
-    H5Tset_cset(memory, H5Tget_cset(type));
-    char *text = NULL;
-    if (H5Tis_variable_str(type) > 0) {
-        char *own = NULL;
-        H5Tset_size(memory, H5T_VARIABLE);
-        if (H5Aread(attribute, memory, &own) < 0 || !own) return NULL;
-        text = g_strndup(own, TEXT_LIMIT);
-        H5free_memory(own);
-    } else {
-        size_t size = H5Tget_size(type);
-        if (size > TEXT_LIMIT) return NULL;
-        H5Tset_size(memory, size + 1);
-        text = g_malloc0(size + 2);
-        if (H5Aread(attribute, memory, text) < 0) g_clear_pointer(&text, g_free);
-    }
-    if (text && !g_utf8_validate(text, -1, NULL)) g_clear_pointer(&text, g_free);
-    return text;
+    g_auto(Attribute) attribute = attribute_open(file, object, name);
+    if (attribute.id < 0 || attribute.count != 1 || attribute.class != H5T_STRING) return NULL;
+    return read_text(file, &attribute, name);
 }
 
 static gboolean put(hid_t object, const char *name, hid_t file_type, hid_t memory_type, const void *value) {

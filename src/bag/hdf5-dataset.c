@@ -22,16 +22,25 @@ hid_t rmil_hdf5_half_type(void) {
     return type;
 }
 
-static gboolean lies_elsewhere(RmilHdf5 *file, const char *name) {
-    H5L_info_t info;
-    return H5Lget_info(file->id, name, &info, H5P_DEFAULT) < 0 || info.type != H5L_TYPE_HARD;
-}
-
 gboolean rmil_hdf5_has(RmilHdf5 *file, const char *name) {
     RMIL_HDF5_SCOPE;
-    if (H5Lexists(file->id, name, H5P_DEFAULT) <= 0 || lies_elsewhere(file, name)) return FALSE;
-    H5O_info_t info;
-    return H5Oget_info_by_name(file->id, name, &info, H5P_DEFAULT) >= 0 && info.type == H5O_TYPE_DATASET;
+    htri_t there = H5Lexists(file->id, name, H5P_DEFAULT);
+    if (there < 0) rmil_hdf5_doubt(file, "/%s " RMIL_DAMAGED, name);
+    return there > 0;
+}
+
+static gboolean lies_elsewhere(RmilHdf5 *file, const char *name) {
+    H5L_info_t info = {.type = H5L_TYPE_ERROR};
+    if (H5Lget_info(file->id, name, &info, H5P_DEFAULT) < 0) rmil_hdf5_doubt(file, "/%s " RMIL_DAMAGED, name);
+    return info.type != H5L_TYPE_HARD;
+}
+
+hid_t rmil_hdf5_object(RmilHdf5 *file, const char *name) {
+    RMIL_HDF5_SCOPE;
+    if (!rmil_hdf5_has(file, name) || lies_elsewhere(file, name)) return H5I_INVALID_HID;
+    hid_t id = H5Oopen(file->id, name, H5P_DEFAULT);
+    if (id < 0) rmil_hdf5_doubt(file, "/%s " RMIL_DAMAGED, name);
+    return id;
 }
 
 static gboolean element_of(hid_t id, RmilElement *element) {
@@ -83,12 +92,12 @@ RmilDataset *rmil_dataset_open(RmilHdf5 *file, const char *name, GError **error)
     dataset->file = file;
     dataset->name = g_strdup(name);
     dataset->id = H5I_INVALID_HID;
-    if (H5Lexists(file->id, name, H5P_DEFAULT) <= 0) {
-        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: there is no dataset /%s", file->path, name);
+    if (!rmil_hdf5_has(file, name)) {
+        if (rmil_hdf5_sound(file, error)) rmil_fail(error, RMIL_ERROR_FORMAT, "%s: there is no dataset /%s", file->path, name);
         return NULL;
     }
     if (lies_elsewhere(file, name)) {
-        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s is a link, which is not followed", file->path, name);
+        if (rmil_hdf5_sound(file, error)) rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s is a link, which is not followed", file->path, name);
         return NULL;
     }
     dataset->id = H5Dopen2(file->id, name, H5P_DEFAULT);
@@ -96,7 +105,8 @@ RmilDataset *rmil_dataset_open(RmilHdf5 *file, const char *name, GError **error)
     hsize_t dims[H5S_MAX_RANK];
     dataset->rank = space >= 0 ? H5Sget_simple_extent_ndims(space) : -1;
     if (dataset->rank < 0 || H5Sget_simple_extent_dims(space, dims, NULL) < 0) {
-        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s is not a dataset that can be read", file->path, name);
+        if (rmil_hdf5_sound(file, error))
+            rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s is not a dataset that can be read: it is damaged, or of another kind", file->path, name);
         return NULL;
     }
     for (int i = 0; i < dataset->rank; i++) dataset->dims[i] = dims[i] > G_MAXINT64 ? G_MAXINT64 : (int64_t)dims[i];

@@ -21,9 +21,12 @@ typedef struct {
 } DriverInfo;
 
 static GRecMutex hdf5_lock;
+static gboolean alone; /* a child has one thread, and a lock that it took as another one */
+
+void rmil_hdf5_enter_child(void) { alone = TRUE; }
 
 RmilHdf5Scope rmil_hdf5_enter(void) {
-    g_rec_mutex_lock(&hdf5_lock);
+    if (!alone) g_rec_mutex_lock(&hdf5_lock);
     RmilHdf5Scope scope = {0};
     H5Eget_auto2(H5E_DEFAULT, &scope.print, &scope.user);
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
@@ -32,7 +35,7 @@ RmilHdf5Scope rmil_hdf5_enter(void) {
 
 void rmil_hdf5_leave(RmilHdf5Scope *scope) {
     H5Eset_auto2(H5E_DEFAULT, scope->print, scope->user);
-    g_rec_mutex_unlock(&hdf5_lock);
+    if (!alone) g_rec_mutex_unlock(&hdf5_lock);
 }
 
 void rmil_hid_close(RmilHid id) {
@@ -156,10 +159,10 @@ static void enter_file(RmilHdf5 *file) {
     file->id = H5Fcreate(file->path, H5F_ACC_TRUNC, creation, access);
 }
 
-RmilHdf5 *rmil_hdf5_open(const char *path, GError **error) {
+static RmilHdf5 *open_file(const char *path, gboolean examined, GError **error) {
     g_autoptr(RmilHdf5) file = g_new0(RmilHdf5, 1);
     file->path = g_strdup(path);
-    file->id = file->driver = H5I_INVALID_HID;
+    file->id = file->driver = file->looked_at = H5I_INVALID_HID;
     file->descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not hold us up */
     struct stat info;
     if (file->descriptor < 0 || fstat(file->descriptor, &info) != 0) {
@@ -171,12 +174,17 @@ RmilHdf5 *rmil_hdf5_open(const char *path, GError **error) {
         return NULL;
     }
     file->size = info.st_size;
+    if (examined && !rmil_hdf5_passed(path, &info, error)) return NULL;
     enter_file(file);
     if (file->id >= 0) return g_steal_pointer(&file);
     if (file->failed) rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be read: %s", path, g_strerror(file->failed));
     else rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not an HDF5 file, or is damaged or cut short", path);
     return NULL;
 }
+
+RmilHdf5 *rmil_hdf5_open(const char *path, GError **error) { return open_file(path, TRUE, error); }
+
+RmilHdf5 *rmil_hdf5_open_unexamined(const char *path, GError **error) { return open_file(path, FALSE, error); }
 
 RmilHdf5 *rmil_hdf5_create(const char *temporary, const char *path, GError **error) {
     g_autoptr(RmilHdf5) file = g_new0(RmilHdf5, 1);
@@ -193,6 +201,20 @@ RmilHdf5 *rmil_hdf5_create(const char *temporary, const char *path, GError **err
     rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be written: %s", path,
               file->failed ? g_strerror(file->failed) : "HDF5 refuses to make the file");
     return NULL;
+}
+
+void rmil_hdf5_doubt(RmilHdf5 *file, const char *words, ...) {
+    va_list arguments;
+    if (file->doubt) return;
+    va_start(arguments, words);
+    file->doubt = g_strdup_vprintf(words, arguments);
+    va_end(arguments);
+}
+
+gboolean rmil_hdf5_sound(const RmilHdf5 *file, GError **error) {
+    if (!file->doubt && !file->failed) return TRUE;
+    return file->failed ? rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be read: %s", file->path, g_strerror(file->failed))
+                        : rmil_fail(error, RMIL_ERROR_FORMAT, "%s: %s", file->path, file->doubt);
 }
 
 static gboolean close_file(RmilHdf5 *file) {
@@ -220,6 +242,7 @@ gboolean rmil_hdf5_finish(RmilHdf5 *file, GError **error) {
 void rmil_hdf5_free(RmilHdf5 *file) {
     if (!file) return;
     close_file(file);
+    g_free(file->doubt);
     g_free(file->path);
     g_free(file);
 }

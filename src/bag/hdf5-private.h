@@ -5,6 +5,7 @@
 #include "base/base-private.h"
 
 #include <hdf5.h>
+#include <sys/stat.h>
 
 /* HDF5 is commonly built without thread safety: every call of it happens inside such a scope, which holds one lock of
  * the process (recursive) and keeps HDF5 from printing its own errors:  RMIL_HDF5_SCOPE; */
@@ -28,10 +29,24 @@ typedef struct {
     int descriptor;
     int64_t size;    /* bytes, when opened for reading */
     int failed;      /* errno of the first read or write that failed, 0 none */
+    char *doubt;     /* the first question below that had no answer, as a message; NULL: none */
+    hid_t looked_at; /* the object whose attributes were looked at last (HDF5 uses no identifier twice), */
+    gboolean fit;    /* and what was found: rmil_hdf5_attributes_fit */
     gboolean writing;
 } RmilHdf5;
 
+/* Refuses a file that a child process did not survive (hdf5-examine.c). */
 RmilHdf5 *rmil_hdf5_open(const char *path, GError **error);
+RmilHdf5 *rmil_hdf5_open_unexamined(const char *path, GError **error);
+gboolean rmil_hdf5_passed(const char *path, const struct stat *info, GError **error);
+void rmil_hdf5_enter_child(void); /* in a child of a thread that holds the lock: from here on there is none */
+/* What is in a file? Such a question has three answers: yes, no, and "that cannot be told", for the file is damaged or a read
+ * failed. The functions marked "asks" then say no and remember it; nothing that rests on a no is to be given out before this
+ * function said TRUE. FALSE: what could not be told, as an error. */
+gboolean rmil_hdf5_sound(const RmilHdf5 *file, GError **error);
+/* Remembers a missing answer, in words that follow the file's name. */
+void rmil_hdf5_doubt(RmilHdf5 *file, const char *words, ...) G_GNUC_PRINTF(2, 3);
+#define RMIL_DAMAGED "cannot be read: the file is damaged"
 /* Writes into the existing file `temporary`; messages name `path`. HDF5 itself never sees a failed write (it would be
  * left in a state in which closing and exiting can crash): the driver remembers the reason and rmil_hdf5_finish says it. */
 RmilHdf5 *rmil_hdf5_create(const char *temporary, const char *path, GError **error);
@@ -51,7 +66,9 @@ typedef struct {
     RmilElement element;
 } RmilDataset;
 
-gboolean rmil_hdf5_has(RmilHdf5 *file, const char *name);
+gboolean rmil_hdf5_has(RmilHdf5 *file, const char *name); /* asks: is anything of that name at the root? */
+/* Asks: an object at the root by its name, to be closed; invalid: it is not there, or lies behind a link. */
+hid_t rmil_hdf5_object(RmilHdf5 *file, const char *name);
 /* Fails when it is missing, lies in another file, is not numeric, or holds fewer bytes than its size says. */
 RmilDataset *rmil_dataset_open(RmilHdf5 *file, const char *name, GError **error);
 void rmil_dataset_free(RmilDataset *dataset);
@@ -67,9 +84,14 @@ size_t rmil_dataset_width(const RmilDataset *dataset);
 typedef gboolean (*RmilRowsFunc)(gpointer user, int64_t first, int64_t rows, const void *raw, GError **error);
 gboolean rmil_dataset_rows(const RmilDataset *dataset, RmilRowsFunc consume, gpointer user, GError **error);
 
+/* Can HDF5 decode the attributes of an object without leaving its buffers (hdf5-header.c)? To be asked before it does. */
+gboolean rmil_hdf5_attributes_fit(RmilHdf5 *file, hid_t object);
+
 /* -- attributes: numbers (scalars or first elements), text ------------------------------------------------------------- */
-gboolean rmil_hdf5_number(hid_t object, const char *name, double *value);   /* FALSE: not there or not a number */
-char *rmil_hdf5_text(hid_t object, const char *name);                       /* NULL: not there or not a text */
+/* Asks. FALSE: not there, empty, or not a number (NaN). Text that spells a number counts; anything else is a doubt. */
+gboolean rmil_hdf5_number(RmilHdf5 *file, hid_t object, const char *name, double *value);
+/* Asks. NULL: not there or not a text. */
+char *rmil_hdf5_text(RmilHdf5 *file, hid_t object, const char *name);
 gboolean rmil_hdf5_put_number(hid_t object, const char *name, double value); /* int64 when whole, else float64 */
 gboolean rmil_hdf5_put_text(hid_t object, const char *name, const char *text);
 /* Of variable length, which h5py reads as a str and not as bytes: for what other tools read. */

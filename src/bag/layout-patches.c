@@ -25,7 +25,7 @@ static gboolean patches_match(RmilHdf5 *file) {
     RMIL_HDF5_SCOPE;
     g_autofree char *name = NULL;
     double value;
-    H5Literate(file->id, H5_INDEX_NAME, H5_ITER_INC, NULL, first_name, &name);
+    if (H5Literate(file->id, H5_INDEX_NAME, H5_ITER_INC, NULL, first_name, &name) < 0) rmil_hdf5_doubt(file, "the list of what it holds " RMIL_DAMAGED);
     return name && rmil_layout_attribute(file, name, "x_min", &value);
 }
 
@@ -33,7 +33,7 @@ static gboolean read_place(Reading *reading, hid_t id, const char *name) {
     static const char *const names[] = {"x_min", "y_min", "x_max", "y_max"};
     double box[4];
     for (int i = 0; i < 4; i++)
-        if (!rmil_hdf5_number(id, names[i], &box[i]) || fabs(box[i]) > 0x1p40)
+        if (!rmil_hdf5_number(reading->file, id, names[i], &box[i]) || fabs(box[i]) > 0x1p40)
             return rmil_fail(&reading->error, RMIL_ERROR_FORMAT, "%s: /%s has no usable attribute %s", reading->file->path, name, names[i]);
     reading->bag->coords[2 * reading->at] = (int64_t)box[0];
     reading->bag->coords[2 * reading->at + 1] = (int64_t)box[1];

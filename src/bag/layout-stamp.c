@@ -10,14 +10,14 @@
 static gboolean stamp_match(RmilHdf5 *file) { return rmil_hdf5_has(file, "feats"); }
 
 static gboolean tile_size(RmilHdf5 *file, RmilBag *bag, double *unit, double *tile, GError **error) {
-    g_autofree char *kind = rmil_hdf5_text(file->id, "feat_type"), *named = rmil_hdf5_text(file->id, "unit");
+    g_autofree char *kind = rmil_hdf5_text(file, file->id, "feat_type"), *named = rmil_hdf5_text(file, file->id, "unit");
     if (kind && g_strcmp0(kind, "tile") != 0)
         return rmil_fail(error, RMIL_ERROR_DATA, "%s: holds features of kind \"%s\", not one per tile", file->path, kind);
-    rmil_hdf5_number(file->id, "tile_size_px", &bag->patch_size);
+    rmil_hdf5_number(file, file->id, "tile_size_px", &bag->patch_size);
     *unit = 1;
-    if (rmil_hdf5_number(file->id, "tile_size_um", tile) || (g_strcmp0(named, "um") == 0 && rmil_hdf5_number(file->id, "tile_size", tile)))
+    if (rmil_hdf5_number(file, file->id, "tile_size_um", tile) || (g_strcmp0(named, "um") == 0 && rmil_hdf5_number(file, file->id, "tile_size", tile)))
         return TRUE;
-    if (rmil_hdf5_number(file->id, "tile_size", tile) && rint(*tile) == 224) {
+    if (rmil_hdf5_number(file, file->id, "tile_size", tile) && rint(*tile) == 224) {
         *tile = 256;
         *unit = 256.0 / 224.0;
         bag->patch_size = 224;
@@ -47,7 +47,7 @@ static gboolean stamp_coords(RmilHdf5 *file, RmilBag *bag, double unit, GError *
 /* What rankmil writes beside STAMP's own: with the slide's mpp the coordinates are pixels again. */
 static gboolean add_own(RmilHdf5 *file, RmilBag *bag, GError **error) {
     double mpp = 0, width = 0, height = 0;
-    if (rmil_hdf5_number(file->id, "slide_mpp", &mpp) && mpp > 0 && mpp < 1000) {
+    if (rmil_hdf5_number(file, file->id, "slide_mpp", &mpp) && mpp > 0 && mpp < 1000) {
         rmil_bag_set_mpp(bag, mpp);
         rmil_layout_attribute(file, "coords", "patch_size_level0", &bag->patch_size_level0);
         rmil_layout_attribute(file, "coords", "target_mpp", &bag->target_mpp);

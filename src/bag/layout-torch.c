@@ -68,14 +68,17 @@ static gboolean take_coords(const char *path, const RmilTensor *tensor, RmilBag 
 }
 
 /* CLAM's file of coordinates: …/h5_files/ID.h5 for …/pt_files/ID.pt, else ID.h5 in the same folder; NULL: there is none. */
-static char *find_companion(const char *path) {
+static gboolean find_companion(const char *path, char **companion, GError **error) {
     g_autofree char *folder = g_path_get_dirname(path), *stem = rmil_path_stem(path), *name = g_strconcat(stem, ".h5", NULL);
-    char *places[] = {g_build_filename(folder, "..", "h5_files", name, NULL), g_build_filename(folder, name, NULL)}, *found = NULL;
+    char *places[] = {g_build_filename(folder, "..", "h5_files", name, NULL), g_build_filename(folder, name, NULL)};
+    gboolean told = TRUE, there;
+    *companion = NULL;
     for (gsize i = 0; i < G_N_ELEMENTS(places); i++) {
-        if (!found && g_file_test(places[i], G_FILE_TEST_IS_REGULAR) && !rmil_torch_match(places[i])) found = g_steal_pointer(&places[i]);
+        if (told && !*companion && (told = rmil_file_exists(places[i], &there, error)) && there && !rmil_torch_match(places[i]))
+            *companion = g_steal_pointer(&places[i]);
         g_free(places[i]);
     }
-    return found;
+    return told;
 }
 
 static gboolean take_companion(const char *path, const char *companion, RmilBag *bag, GError **error) {
@@ -109,6 +112,6 @@ gboolean rmil_torch_bag_read(const char *path, RmilBag *bag, RmilBagFlags flags,
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is neither a tensor of features nor a dictionary with \"features\"", path);
     if (!take_features(path, features, bag, flags, error)) return FALSE;
     if (coords) return take_coords(path, coords, bag, error);
-    g_autofree char *companion = find_companion(path);
-    return !companion || take_companion(path, companion, bag, error);
+    g_autofree char *companion = NULL;
+    return find_companion(path, &companion, error) && (!companion || take_companion(path, companion, bag, error));
 }

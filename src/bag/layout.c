@@ -8,11 +8,14 @@ static const RmilLayout *const layouts[] = {&rmil_layout_stamp, &rmil_layout_tri
                                             &rmil_layout_patches};
 
 const RmilLayout *rmil_layout_find(RmilHdf5 *file, GError **error) {
-    for (gsize i = 0; i < G_N_ELEMENTS(layouts); i++)
-        if (layouts[i]->match(file)) return layouts[i];
-    rmil_fail(error, RMIL_ERROR_FORMAT, "%s: there is no dataset /features or /coords, nor anything else that is known",
-              file->path);
-    return NULL;
+    const RmilLayout *found = NULL;
+    for (gsize i = 0; i < G_N_ELEMENTS(layouts) && !found; i++)
+        if (layouts[i]->match(file)) found = layouts[i];
+    if (!rmil_hdf5_sound(file, error)) return NULL; /* it may have been another one */
+    if (!found)
+        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: there is no dataset /features or /coords, nor anything else that is known",
+                  file->path);
+    return found;
 }
 
 const RmilLayout *rmil_layout_by_name(const char *name) {
@@ -23,9 +26,8 @@ const RmilLayout *rmil_layout_by_name(const char *name) {
 
 gboolean rmil_layout_attribute(RmilHdf5 *file, const char *dataset, const char *name, double *value) {
     RMIL_HDF5_SCOPE;
-    if (!rmil_hdf5_has(file, dataset)) return FALSE;
-    g_auto(RmilHid) id = H5Dopen2(file->id, dataset, H5P_DEFAULT);
-    return id >= 0 && rmil_hdf5_number(id, name, value);
+    g_auto(RmilHid) id = rmil_hdf5_object(file, dataset);
+    return id >= 0 && rmil_hdf5_number(file, id, name, value);
 }
 
 gboolean rmil_layout_count(const char *path, const char *name, int64_t count, int64_t dim, GError **error) {
@@ -122,11 +124,11 @@ gboolean rmil_layout_coords(RmilHdf5 *file, const char *name, RmilBag *bag, GErr
     if (!rmil_layout_count(file->path, name, count, 2, error) || !(bag->coords = rmil_alloc(count, 2 * sizeof(int64_t), error)))
         return FALSE;
     double width = 0, height = 0;
-    rmil_hdf5_number(dataset->id, "patch_size", &bag->patch_size);
-    rmil_hdf5_number(dataset->id, "patch_size_level0", &bag->patch_size_level0);
-    rmil_hdf5_number(dataset->id, "target_mpp", &bag->target_mpp);
-    rmil_hdf5_number(dataset->id, "slide_width", &width);
-    rmil_hdf5_number(dataset->id, "slide_height", &height);
+    rmil_hdf5_number(file, dataset->id, "patch_size", &bag->patch_size);
+    rmil_hdf5_number(file, dataset->id, "patch_size_level0", &bag->patch_size_level0);
+    rmil_hdf5_number(file, dataset->id, "target_mpp", &bag->target_mpp);
+    rmil_hdf5_number(file, dataset->id, "slide_width", &width);
+    rmil_hdf5_number(file, dataset->id, "slide_height", &height);
     if (fabs(width) < 0x1p40 && fabs(height) < 0x1p40) {
         bag->slide_width = (int64_t)width;
         bag->slide_height = (int64_t)height;

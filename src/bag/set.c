@@ -43,8 +43,9 @@ static gboolean merge_labels(const Load *load, const RmilCohortRow *row, RmilBag
     if (row->patch_labels) return read_labels(row->patch_labels, bag, error);
     for (gsize i = 0; load->options->labels && i < G_N_ELEMENTS(endings); i++) {
         g_autofree char *name = g_strconcat(row->id, endings[i], NULL), *path = g_build_filename(load->options->labels, name, NULL);
-        if (!g_file_test(path, G_FILE_TEST_EXISTS)) continue;
-        return read_labels(path, bag, error);
+        gboolean there;
+        if (!rmil_file_exists(path, &there, error)) return FALSE;
+        if (there) return read_labels(path, bag, error);
     }
     return TRUE;
 }
@@ -155,6 +156,18 @@ static gboolean summarise(RmilBagSet *set, const RmilCohort *cohort, GError **er
     return rmil_fail(error, RMIL_ERROR_DATA, "%s: no bag can be loaded; the first: %s", cohort->path, first ? first : "there are none");
 }
 
+/* Damaged files are found before the bags fill the memory: a child process of a large one is slow to make. */
+static void examine_files(const Load *load) {
+    g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
+    for (int64_t i = 0; i < load->cohort->count; i++) {
+        const RmilCohortRow *row = &load->cohort->rows[i];
+        char *path = feature_path(load, row);
+        if (path) g_ptr_array_add(paths, path);
+        if (row->patch_labels) g_ptr_array_add(paths, g_strdup(row->patch_labels));
+    }
+    rmil_bag_examine((const char *const *)paths->pdata, paths->len);
+}
+
 RmilBagSet *rmil_bag_set_load(const RmilCohort *cohort, const RmilBagSetOptions *options, const RmilMonitor *monitor, GError **error) {
     g_autoptr(RmilBagSet) set = g_new0(RmilBagSet, 1);
     set->count = cohort->count;
@@ -164,6 +177,7 @@ RmilBagSet *rmil_bag_set_load(const RmilCohort *cohort, const RmilBagSetOptions 
     Load load = {.cohort = cohort, .options = options, .monitor = monitor, .set = set, .mapped = mapped};
     g_mutex_init(&load.lock);
     gboolean done = TRUE;
+    examine_files(&load);
     if (options->memory > 0) {
         load.measure = TRUE;
         done = rmil_parallel(cohort->count, options->threads, load_task, &load, error) && plan_memory(&load, error);

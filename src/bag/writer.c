@@ -58,7 +58,7 @@ static gboolean read_at(int descriptor, void *data, int64_t size, int64_t offset
         ssize_t n = pread(descriptor, data, (size_t)size, (off_t)offset);
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) {
-            if (n == 0) errno = EIO;
+            if (n == 0) errno = ENODATA; /* the file ends here */
             return FALSE;
         }
         data = (char *)data + n;
@@ -83,33 +83,42 @@ static gboolean write_at(int descriptor, const void *data, int64_t size, int64_t
     return TRUE;
 }
 
+static gboolean unreadable(const RmilBagWriter *writer, GError **error) {
+    return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be read: %s", writer->partial, g_strerror(errno));
+}
+
+/* A record at `end`, when it is whole; a file of `size` bytes. FALSE: that cannot be told, and the work in it is not to be cut off. */
+static gboolean take_record(RmilBagWriter *writer, int64_t size, gboolean *whole, GError **error) {
+    Record record;
+    int64_t data = writer->end + (int64_t)sizeof record;
+    *whole = FALSE;
+    if (size <= data) return TRUE;
+    if (!read_at(writer->descriptor, &record, sizeof record, writer->end)) return errno == ENODATA || unreadable(writer, error);
+    if (record.first < 0 || record.rows < 1 || record.rows > writer->meta->count || record.first > writer->meta->count - record.rows ||
+        record.rows > (size - data) / writer->row_bytes)
+        return TRUE;
+    int64_t bytes = record.rows * writer->row_bytes;
+    void *rows = rmil_alloc(record.rows, (size_t)writer->row_bytes, error);
+    if (!rows) return FALSE;
+    gboolean read = read_at(writer->descriptor, rows, bytes, data), told = read || errno == ENODATA || unreadable(writer, error);
+    *whole = read && checksum(record.first, record.rows, rows, (size_t)bytes) == record.checksum;
+    rmil_free(rows);
+    for (int64_t i = 0; *whole && i < record.rows; i++) writer->offsets[record.first + i] = data + i * writer->row_bytes;
+    if (*whole) writer->end = data + bytes;
+    return told;
+}
+
 /* Takes over the good records of an earlier run and cuts off what follows them. */
 static gboolean take_over(RmilBagWriter *writer, const char *key, GError **error) {
-    char head[HEAD_BYTES];
+    char head[HEAD_BYTES] = "";
     struct stat info;
     g_autofree char *expected = g_strconcat(MARK, key, NULL);
-    if (fstat(writer->descriptor, &info) == 0 && info.st_size >= HEAD_BYTES &&
-        read_at(writer->descriptor, head, HEAD_BYTES, 0) && memcmp(head, expected, HEAD_BYTES) == 0) {
-        writer->end = HEAD_BYTES;
-        Record record;
-        while (info.st_size - writer->end > (int64_t)sizeof record &&
-               read_at(writer->descriptor, &record, sizeof record, writer->end)) {
-            int64_t data = writer->end + (int64_t)sizeof record;
-            if (record.first < 0 || record.rows < 1 || record.rows > writer->meta->count ||
-                record.first > writer->meta->count - record.rows || record.rows > (info.st_size - data) / writer->row_bytes)
-                break;
-            void *rows = rmil_alloc(record.rows, (size_t)writer->row_bytes, error);
-            if (!rows) return FALSE;
-            gboolean good = read_at(writer->descriptor, rows, record.rows * writer->row_bytes, data) &&
-                            checksum(record.first, record.rows, rows, (size_t)(record.rows * writer->row_bytes)) == record.checksum;
-            rmil_free(rows);
-            if (!good) break;
-            for (int64_t i = 0; i < record.rows; i++) writer->offsets[record.first + i] = data + i * writer->row_bytes;
-            writer->end = data + record.rows * writer->row_bytes;
-        }
-    }
-    gboolean fresh = writer->end == 0;
-    if (fresh) writer->end = HEAD_BYTES;
+    if (fstat(writer->descriptor, &info) != 0) return unreadable(writer, error);
+    if (info.st_size >= HEAD_BYTES && !read_at(writer->descriptor, head, HEAD_BYTES, 0) && errno != ENODATA) return unreadable(writer, error);
+    gboolean fresh = memcmp(head, expected, HEAD_BYTES) != 0;
+    writer->end = HEAD_BYTES;
+    for (gboolean more = !fresh; more;)
+        if (!take_record(writer, info.st_size, &more, error)) return FALSE;
     if (ftruncate(writer->descriptor, fresh ? 0 : (off_t)writer->end) == 0 &&
         (!fresh || write_at(writer->descriptor, expected, HEAD_BYTES, 0)))
         return TRUE;
@@ -223,7 +232,7 @@ static gboolean partial_rows(gpointer user, int64_t first, int64_t rows, void *r
         int64_t offset = writer->offsets[first + i];
         for (run = 1; i + run < rows && writer->offsets[first + i + run] == offset + run * writer->row_bytes;) run++;
         if (!read_at(writer->descriptor, out + i * writer->row_bytes, run * writer->row_bytes, offset))
-            return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be read: %s", writer->partial, g_strerror(errno));
+            return unreadable(writer, error);
     }
     return TRUE;
 }

@@ -97,6 +97,13 @@ gboolean rmil_file_write(const char *path, const void *data, gsize size, GError 
     return rmil_file_commit(temporary, path, error);
 }
 
+gboolean rmil_file_exists(const char *path, gboolean *there, GError **error) {
+    GStatBuf info;
+    *there = g_stat(path, &info) == 0;
+    return *there || errno == ENOENT || errno == ENOTDIR ||
+           rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be opened: %s", path, g_strerror(errno));
+}
+
 char *rmil_file_read(const char *path, gsize limit, gsize *size, GError **error) {
     GStatBuf info;
     if (g_stat(path, &info) != 0) {

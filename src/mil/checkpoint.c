@@ -41,7 +41,8 @@ static const void *raw(const RmilTensors *file, const char *name, RmilDtype dtyp
 gboolean rmil_checkpoint_read(const char *path, const char *key, RmilTrainState *state, GArray *history,
                               float *const arrays[4], int64_t count, gboolean *other) {
     *other = FALSE;
-    if (!g_file_test(path, G_FILE_TEST_EXISTS)) return FALSE;
+    gboolean there;
+    if (rmil_file_exists(path, &there, NULL) && !there) return FALSE;
     *other = TRUE; /* until it proves to be ours */
     g_autoptr(RmilTensors) file = rmil_safetensors_read(path, G_MAXSIZE, NULL);
     if (!file || g_strcmp0(rmil_tensors_metadata(file, "key"), key) != 0) return FALSE;

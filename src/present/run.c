@@ -199,6 +199,13 @@ static gboolean read_localisation(const char *path, GArray *locals, GError **err
     return TRUE;
 }
 
+/* Reads a file of a run where there is one; `missing` says what it would have told, NULL: nothing is missed. */
+static gboolean file_there(RmilRun *run, const char *path, const char *shown, const char *missing, gboolean *there, GError **error) {
+    if (!rmil_file_exists(path, there, error)) return FALSE;
+    if (!*there && missing) add_missing(run, "%s%s", shown, missing);
+    return TRUE;
+}
+
 /* -- folders ------------------------------------------------------------------------------------------------------- */
 static RmilSeedRun *read_seed(RmilRun *run, const char *folder, const char *shown, int64_t number, GError **error) {
     RmilSeedRun *seed = rmil_seed_run_new(number);
@@ -207,17 +214,14 @@ static RmilSeedRun *read_seed(RmilRun *run, const char *folder, const char *show
     g_autofree char *info = g_build_filename(folder, "run.json", NULL);
     g_autofree char *history = g_build_filename(folder, "history.csv", NULL);
     g_autofree char *locals = g_build_filename(folder, "localisation.csv", NULL);
-    gboolean good = read_predictions(predictions, seed->cases, error);
-    if (good && g_file_test(info, G_FILE_TEST_EXISTS))
-        good = (seed->info = rmil_json_read(info, JSON_LIMIT, error)) != NULL;
-    else if (good)
-        add_missing(run, "%srun.json: the configuration and time of this training.", shown);
-    if (good && g_file_test(history, G_FILE_TEST_EXISTS))
-        good = read_history(history, seed->epochs, error);
-    else if (good)
-        add_missing(run, "%shistory.csv: how the loss went while training.", shown);
-    if (good && g_file_test(locals, G_FILE_TEST_EXISTS)) good = read_localisation(locals, seed->locals, error);
-    if (good) return seed;
+    gboolean there;
+    if (read_predictions(predictions, seed->cases, error) &&
+        file_there(run, info, shown, "run.json: the configuration and time of this training.", &there, error) &&
+        (!there || (seed->info = rmil_json_read(info, JSON_LIMIT, error))) &&
+        file_there(run, history, shown, "history.csv: how the loss went while training.", &there, error) &&
+        (!there || read_history(history, seed->epochs, error)) && file_there(run, locals, shown, NULL, &there, error) &&
+        (!there || read_localisation(locals, seed->locals, error)))
+        return seed;
     free_seed(seed);
     return NULL;
 }
@@ -331,12 +335,13 @@ RmilRun *rmil_run_read(const char *folder, GError **error) {
     g_autofree char *runs = g_build_filename(folder, "runs", NULL);
     g_autofree char *predictions = g_build_filename(folder, "predictions.csv", NULL);
     g_autofree char *info = g_build_filename(folder, "run.json", NULL);
-    gboolean good;
-    if (g_file_test(runs, G_FILE_TEST_IS_DIR)) {
-        good = !g_file_test(info, G_FILE_TEST_EXISTS) || (run->info = rmil_json_read(info, JSON_LIMIT, error)) != NULL;
-        if (good && !run->info) add_missing(run, "run.json: the command, configuration, cohort summary and times.");
-        good = good && read_many(run, error);
-    } else if (g_file_test(predictions, G_FILE_TEST_EXISTS)) {
+    gboolean good, many, one;
+    if (!rmil_file_exists(runs, &many, error) || !rmil_file_exists(predictions, &one, error)) return NULL;
+    if (many) {
+        gboolean there;
+        good = file_there(run, info, "", "run.json: the command, configuration, cohort summary and times.", &there, error) &&
+               (!there || (run->info = rmil_json_read(info, JSON_LIMIT, error))) && read_many(run, error);
+    } else if (one) {
         good = read_single(run, error);
     } else {
         good = rmil_fail(error, g_file_test(folder, G_FILE_TEST_IS_DIR) ? RMIL_ERROR_DATA : RMIL_ERROR_IO,

@@ -3,6 +3,7 @@
 
 #include "base/base-private.h"
 
+#include <errno.h>
 #include <glib/gstdio.h>
 #include <math.h>
 #include <stdlib.h>
@@ -60,28 +61,33 @@ static double number_at(sqlite3_stmt *row, int column) {
 /* -- the files of a folder --------------------------------------------------------------------------------------------------- */
 static int compare_text(gconstpointer a, gconstpointer b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
+/* An empty one has only just been begun by a process. One that cannot be looked at stays: opening it says why. */
 static void add_record(GPtrArray *paths, char *path) {
     GStatBuf info;
-    if (g_stat(path, &info) == 0 && S_ISREG(info.st_mode) && info.st_size > 0) g_ptr_array_add(paths, path);
-    else g_free(path); /* empty: a process has only just begun it */
+    const gboolean seen = g_stat(path, &info) == 0;
+    if (seen ? S_ISREG(info.st_mode) && info.st_size > 0 : errno != ENOENT && errno != ENOTDIR) g_ptr_array_add(paths, path);
+    else g_free(path);
 }
 
-/* DIR/study.sqlite and DIR/shards/?.sqlite that are there. */
-static GPtrArray *find_records(const char *folder) {
-    GPtrArray *paths = g_ptr_array_new_with_free_func(g_free);
+/* DIR/study.sqlite and DIR/shards/?.sqlite that are there; NULL: that cannot be told. */
+static GPtrArray *find_records(const char *folder, GError **error) {
+    g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
     g_autofree char *shards = g_build_filename(folder, "shards", NULL);
-    g_autoptr(GDir) dir = g_dir_open(shards, 0, NULL);
+    gboolean there;
+    if (!rmil_file_exists(shards, &there, error)) return NULL;
+    g_autoptr(GDir) dir = there ? g_dir_open(shards, 0, error) : NULL;
+    if (there && !dir) return NULL;
     add_record(paths, g_build_filename(folder, "study.sqlite", NULL));
     const guint shard = paths->len;
     for (const char *name; dir && (name = g_dir_read_name(dir));)
         if (g_str_has_suffix(name, ".sqlite")) add_record(paths, g_build_filename(shards, name, NULL));
     if (paths->len > shard) qsort(paths->pdata + shard, paths->len - shard, sizeof *paths->pdata, compare_text);
-    return paths;
+    return g_steal_pointer(&paths);
 }
 
 gboolean rmil_study_exists(const char *folder) {
-    g_autoptr(GPtrArray) paths = find_records(folder);
-    return paths->len > 0;
+    g_autoptr(GPtrArray) paths = find_records(folder, NULL);
+    return !paths || paths->len > 0;
 }
 
 /* Writable where possible, although nothing is written: only so can SQLite undo what a killed process left half done. */
@@ -180,7 +186,8 @@ static gboolean read_done(RmilStudy *study, const Source *source, GError **error
 }
 
 RmilStudy *rmil_study_open(const char *folder, GError **error) {
-    g_autoptr(GPtrArray) paths = find_records(folder);
+    g_autoptr(GPtrArray) paths = find_records(folder, error);
+    if (!paths) return NULL;
     if (paths->len == 0) {
         rmil_fail(error, RMIL_ERROR_IO, "%s: has no study.sqlite: it is not the folder of a study", folder);
         return NULL;

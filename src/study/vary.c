@@ -121,7 +121,8 @@ RmilGrown *rmil_grown_new(const RmilTrainData *data, double padding, const char 
         const RmilBag *bag = data->bags[i];
         g_autofree char *name = bag ? g_strconcat(bag->id, ".h5", NULL) : NULL;
         g_autofree char *path = bag && folder ? g_build_filename(folder, name, NULL) : NULL;
-        const gboolean file = path && g_file_test(path, G_FILE_TEST_EXISTS);
+        gboolean file = FALSE;
+        if (path && !rmil_file_exists(path, &file, error)) return NULL;
         if (!bag || (!file && !is_annotated(bag))) continue;
         grown->labels[i] = g_new0(uint8_t, bag->count);
         if (!(file ? rmil_labels_read(path, bag->count, grown->labels[i], error) : grow(bag, padding, grown->labels[i], error))) return NULL;

@@ -210,7 +210,8 @@ static gboolean check_folder(const Job *job, GError **error) {
     for (int64_t i = 0; i < job->options->train + job->options->test; i++) {
         g_autofree char *path = path_of(job, &job->plans[i]);
         if (!g_file_test(path, G_FILE_TEST_EXISTS)) continue;
-        g_autofree char *made_as = rmil_bag_source(path), *identity = identity_of(job->options, &job->plans[i]);
+        g_autofree char *made_as = NULL, *identity = identity_of(job->options, &job->plans[i]);
+        if (!rmil_bag_source(path, &made_as, error)) return FALSE;
         if (g_strcmp0(made_as, identity) != 0)
             return rmil_fail(
                 error, RMIL_ERROR_ARGUMENT,

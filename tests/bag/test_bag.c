@@ -18,7 +18,8 @@ static void round_trip(int64_t count, int64_t dim, RmilPrecision precision, gboo
     g_assert_no_error(error);
     g_assert_cmpstr(read->id, ==, "made");
     compare_bags(bag, read);
-    g_autofree char *source = rmil_bag_source(path);
+    g_autofree char *source = NULL;
+    g_assert_true(rmil_bag_source(path, &source, &error));
     g_assert_cmpstr(source, ==, "encoder µ 1");
     g_autoptr(RmilBag) bare = rmil_bag_read(path, "x", precision, RMIL_BAG_NO_FEATURES, &error);
     g_assert_no_error(error);
@@ -46,8 +47,13 @@ static void test_round_trip(void) {
 
 static void test_source(void) {
     g_autofree char *folder = test_folder(), *path = test_file(folder, "x.h5", "no HDF5"), *none = in(folder, "none.h5");
-    g_assert_null(rmil_bag_source(path));
-    g_assert_null(rmil_bag_source(none));
+    char *source = NULL;
+    GError *error = NULL;
+    g_assert_true(rmil_bag_source(none, &source, &error));
+    g_assert_null(source);
+    g_assert_false(rmil_bag_source(path, &source, &error)); /* there, but what it says cannot be told */
+    test_error(&error, RMIL_ERROR_FORMAT, "is not an HDF5 file");
+    g_assert_null(source);
 }
 
 static void test_labels(void) {
@@ -58,7 +64,8 @@ static void test_labels(void) {
     g_assert_true(rmil_labels_write(path, labels, shares, 5, "padding 0", &error));
     g_assert_true(rmil_labels_read(path, 5, read, &error));
     g_assert_true(memcmp(labels, read, 5) == 0);
-    g_autofree char *source = rmil_bag_source(path);
+    g_autofree char *source = NULL;
+    g_assert_true(rmil_bag_source(path, &source, &error));
     g_assert_cmpstr(source, ==, "padding 0");
     g_assert_false(rmil_labels_read(path, 4, read, &error));
     test_error(&error, RMIL_ERROR_FORMAT, "/patch_labels has 5 values, 4 are expected");

@@ -344,7 +344,7 @@ static void test_broken(void) {
         {absurd_coords, RMIL_ERROR_FORMAT, "/coords: patch 4 is not at a place on a slide"},
         {many_labels, RMIL_ERROR_FORMAT, "/patch_labels has 100 values, 50 are expected"},
         {other_labels, RMIL_ERROR_FORMAT, "/patch_labels of patch 6 is 3, not 0 or 1"},
-        {linked, RMIL_ERROR_FORMAT, "there is no dataset /features"},
+        {linked, RMIL_ERROR_FORMAT, "/features is a link, which is not followed"},
         {stamp_untold, RMIL_ERROR_FORMAT, "does not say the size of its tiles"},
         {stamp_slide, RMIL_ERROR_DATA, "holds features of kind \"slide\""},
         {uneven_patches, RMIL_ERROR_FORMAT, "/2_1 has 23 columns, the patches before it 24"},

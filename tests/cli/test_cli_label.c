@@ -5,21 +5,24 @@
 
 #include <glib/gstdio.h>
 #include <string.h>
+#include <utime.h>
 
 static char *root;
 
-/* work/labels/ID.ENDING of the first annotated slide. */
-static char *product(const char *ending) {
+/* The first annotated slide's FOLDER/ID.ENDING in work/. */
+static char *product_in(const char *folder, const char *ending) {
     g_autofree char *path = g_build_filename(root, "cohort", "cohort.csv", NULL);
     g_autoptr(RmilCohort) cohort = rmil_cohort_read(path, NULL);
     g_assert_nonnull(cohort);
     for (int64_t i = 0; i < cohort->count; i++)
         if (cohort->rows[i].annotation) {
             g_autofree char *name = g_strconcat(cohort->rows[i].id, ending, NULL);
-            return g_build_filename(root, "work", "labels", name, NULL);
+            return g_build_filename(root, "work", folder, name, NULL);
         }
     g_assert_not_reached();
 }
+
+static char *product(const char *ending) { return product_in("labels", ending); }
 
 static char *contents(const char *path, gsize *size) {
     char *bytes = NULL;
@@ -89,11 +92,47 @@ static void test_said(void) {
     g_assert_nonnull(strstr(o.out, "Tumors")); /* in "warnings" */
 }
 
+/* A picture of the mask without the outlines, for they could not be read, is not done. */
+static void test_mask_without_outline(void) {
+    g_auto(Outcome) o = {0};
+    g_autofree char *picture = product_in("masks", ".png"), *cohort = g_build_filename(root, "cohort", "cohort.csv", NULL);
+    g_autoptr(RmilCohort) rows = rmil_cohort_read(cohort, NULL);
+    const char *annotation = NULL;
+    for (int64_t i = 0; i < rows->count && !annotation; i++) annotation = rows->rows[i].annotation;
+    gsize size, again_size, outline_size;
+    g_autofree char *outline = contents(annotation, &outline_size);
+    g_autofree char *with = contents(picture, &size);
+    const struct utimbuf long_ago = {1000000000, 1000000000};
+    g_assert_true(g_file_set_contents(annotation, "{", -1, NULL));
+    command_run(&o, root, "tile", "cohort/cohort.csv", "-o", "work", NULL);
+    command_expect(&o, 0, "is not drawn, for the annotation cannot be read");
+    g_assert_false(g_file_test(picture, G_FILE_TEST_EXISTS));
+    g_assert_true(g_file_set_contents(annotation, outline, (gssize)outline_size, NULL));
+    g_assert_cmpint(g_utime(annotation, (struct utimbuf *)&long_ago), ==, 0); /* as if only reading it had failed */
+    command_run(&o, root, "tile", "cohort/cohort.csv", "-o", "work", NULL);
+    command_expect(&o, 0, "");
+    g_autofree char *again = contents(picture, &again_size);
+    g_assert_true(again_size == size && memcmp(with, again, size) == 0);
+}
+
+/* A product that cannot be read is made again, and that is said. */
+static void test_made_again(void) {
+    g_auto(Outcome) o = {0};
+    g_autofree char *labels = product(".h5");
+    g_assert_true(g_file_set_contents(labels, "damaged", -1, NULL));
+    label(&o, "0", NULL);
+    g_assert_nonnull(strstr(o.err, "it is made again"));
+    label(&o, "0", NULL);
+    g_assert_null(strstr(o.err, "it is made again"));
+}
+
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     root = test_folder();
     g_test_add_func("/cli/label/preview", test_preview);
     g_test_add_func("/cli/label/said", test_said);
+    g_test_add_func("/cli/label/mask-without-outline", test_mask_without_outline);
+    g_test_add_func("/cli/label/made-again", test_made_again);
     int status = g_test_run();
     g_free(root);
     return status;
