@@ -32,7 +32,8 @@ typedef enum {
     RMIL_BAG_NO_FEATURES = 1 /* read everything but the features */
 } RmilBagFlags;
 
-/* Reads rankmil's layout and, as they are, those of CLAM (.h5 and .pt), TRIDENT, STAMP and the paper's code
+/* Features may come without coordinates: such bags train and predict (hipt excepted), but have no places to show or label.
+ * Reads rankmil's layout and, as they are, those of CLAM (.h5 and .pt), TRIDENT, STAMP and the paper's code
  * (docs/formats.md); id: NULL for the file's stem. A file that does not say the size of its patches gets the spacing of
  * their grid, where there is one. NaN and infinite features are refused with the patch and column they stand in.
  * Thread-safe (HDF5 is entered by one thread at a time). */

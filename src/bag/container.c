@@ -69,6 +69,7 @@ gboolean rmil_container_attributes(hid_t coords, const RmilBag *bag) {
 static gboolean put_coords(RmilHdf5 *file, const RmilLayout *layout, const RmilBag *bag) {
     RMIL_HDF5_SCOPE;
     int64_t dims[2] = {bag->count, 2};
+    if (!bag->coords) return TRUE;
     if (layout->put_coords) return layout->put_coords(file, bag);
     g_auto(RmilHid) data = rmil_hdf5_put(file, "coords", H5T_STD_I64LE, H5T_NATIVE_INT64, 2, dims, bag->coords);
     return data >= 0 && rmil_container_attributes(data, bag) && (!layout->put_attributes || layout->put_attributes(data, bag));
@@ -92,7 +93,8 @@ gboolean rmil_container_end(RmilHdf5 *file, char *temporary, const char *path, g
 gboolean rmil_container_write(const RmilLayout *layout, const RmilBag *meta, const char *path, gboolean half,
                               RmilRowSource source, gpointer user, GError **error) {
     if (!rmil_bag_check(path, meta->count, meta->dim, error)) return FALSE;
-    if (!meta->coords) return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: cannot be written: there are no coordinates", path);
+    if (!meta->coords && (meta->dim == 0 || layout->micrometres))
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: cannot be written: there are no coordinates", path);
     if (layout->ready && !layout->ready(path, meta, error)) return FALSE;
     if (meta->coords_um > 0 && !layout->micrometres)
         return rmil_fail(error, RMIL_ERROR_RESOLUTION,

@@ -56,12 +56,7 @@ static void look_at_dataset(hid_t id) {
     H5Dget_offset(id);
     if (H5Pget_layout(creation) == H5D_CHUNKED && H5Dget_num_chunks(id, H5S_ALL, &chunks) >= 0 && chunks > 0)
         H5Dget_chunk_info(id, H5S_ALL, chunks - 1, offset, &mask, &address, &bytes);
-    gboolean whole = count <= READ_WHOLE;
-    for (int i = 0; i < H5Pget_nfilters(creation); i++) {
-        size_t parameters = 0;
-        H5Z_filter_t filter = H5Pget_filter2(creation, (unsigned)i, NULL, &parameters, NULL, 0, NULL, NULL);
-        whole = whole || (filter != H5Z_FILTER_DEFLATE && filter != H5Z_FILTER_SHUFFLE && filter != H5Z_FILTER_FLETCHER32);
-    }
+    gboolean whole = count <= READ_WHOLE || !rmil_hdf5_usual_filters(creation);
     g_autofree double *numbers = whole && (class == H5T_INTEGER || class == H5T_FLOAT) ? g_try_new(double, (gsize)count) : NULL;
     if (numbers) H5Dread(id, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, numbers);
 }

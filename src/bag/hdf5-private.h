@@ -74,6 +74,11 @@ RmilDataset *rmil_dataset_open(RmilHdf5 *file, const char *name, GError **error)
 void rmil_dataset_free(RmilDataset *dataset);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilDataset, rmil_dataset_free)
 
+/* Can all filters of a dataset be undone (`creation`: its property list)? Fails with the name of the first that cannot. */
+gboolean rmil_hdf5_filters(const RmilHdf5 *file, const char *dataset, hid_t creation, GError **error);
+
+gboolean rmil_hdf5_usual_filters(hid_t creation); /* gzip, shuffle and checksum alone */
+
 /* The whole of it, converted by HDF5 to a native memory type; `count` values are expected. */
 gboolean rmil_dataset_read(const RmilDataset *dataset, hid_t memory_type, int64_t count, void *values, GError **error);
 

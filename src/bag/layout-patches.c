@@ -69,6 +69,8 @@ static gboolean read_vector(Reading *reading, hid_t id, const char *name) {
         return rmil_fail(&reading->error, RMIL_ERROR_FORMAT, "%s: /%s has %" G_GINT64_FORMAT " columns, the patches before it %" G_GINT64_FORMAT,
                          path, name, dim, bag->dim);
     if (!bag->features) return TRUE;
+    g_auto(RmilHid) creation = H5Dget_create_plist(id);
+    if (!rmil_hdf5_filters(reading->file, name, creation, &reading->error)) return FALSE;
     gboolean half = H5Tget_size(type) == 2;
     if (H5Dread(id, half ? reading->half : H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, reading->row) < 0)
         return rmil_fail(&reading->error, RMIL_ERROR_IO, "%s: /%s cannot be read: its data are damaged", path, name);

@@ -1,6 +1,7 @@
 #include "bag-private.h"
 
 #include <math.h>
+#include <string.h>
 
 /* STAMP (KatherLab/STAMP): /feats (N, D); /coords (N, 2), top-left corners in µm; at the root `tile_size_um` (or
  * `tile_size` with `unit` = "um") and `tile_size_px`. Its oldest files give units of 256 µm / 224 instead. Kept as whole
@@ -9,10 +10,14 @@
 
 static gboolean stamp_match(RmilHdf5 *file) { return rmil_hdf5_has(file, "feats"); }
 
+static gboolean of_tiles(RmilHdf5 *file, GError **error) {
+    g_autofree char *kind = rmil_hdf5_text(file, file->id, "feat_type");
+    return !kind || strcmp(kind, "tile") == 0 ||
+           rmil_fail(error, RMIL_ERROR_DATA, "%s: holds features of kind \"%s\", not one per tile", file->path, kind);
+}
+
 static gboolean tile_size(RmilHdf5 *file, RmilBag *bag, double *unit, double *tile, GError **error) {
-    g_autofree char *kind = rmil_hdf5_text(file, file->id, "feat_type"), *named = rmil_hdf5_text(file, file->id, "unit");
-    if (kind && g_strcmp0(kind, "tile") != 0)
-        return rmil_fail(error, RMIL_ERROR_DATA, "%s: holds features of kind \"%s\", not one per tile", file->path, kind);
+    g_autofree char *named = rmil_hdf5_text(file, file->id, "unit");
     rmil_hdf5_number(file, file->id, "tile_size_px", &bag->patch_size);
     *unit = 1;
     if (rmil_hdf5_number(file, file->id, "tile_size_um", tile) || (g_strcmp0(named, "um") == 0 && rmil_hdf5_number(file, file->id, "tile_size", tile)))
@@ -60,9 +65,9 @@ static gboolean add_own(RmilHdf5 *file, RmilBag *bag, GError **error) {
 
 static gboolean stamp_read(RmilHdf5 *file, RmilBag *bag, RmilBagFlags flags, GError **error) {
     double unit, tile = 0;
-    if (!rmil_layout_features(file, "feats", bag, flags, error) || !tile_size(file, bag, &unit, &tile, error) ||
-        !stamp_coords(file, bag, unit, error))
-        return FALSE;
+    if (!of_tiles(file, error) || !rmil_layout_features(file, "feats", bag, flags, error)) return FALSE;
+    if (!rmil_hdf5_has(file, "coords")) return add_own(file, bag, error); /* then no place needs its unit */
+    if (!tile_size(file, bag, &unit, &tile, error) || !stamp_coords(file, bag, unit, error)) return FALSE;
     bag->coords_um = NANOMETRE;
     bag->patch_size_level0 = tile / NANOMETRE;
     if (bag->patch_size > 0) bag->target_mpp = tile / bag->patch_size;

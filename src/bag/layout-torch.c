@@ -104,12 +104,24 @@ static gboolean take_companion(const char *path, const char *companion, RmilBag 
     return TRUE;
 }
 
+static gboolean no_features(const char *path, const RmilTensors *tensors, GError **error) {
+    static const char advice[] = "save the features as torch.save(features, path), one tensor of patches × columns, or a dictionary of "
+                                 "\"features\" and \"coords\"";
+    const char *inside = rmil_tensors_noted(tensors, "features"), *whole = rmil_tensors_noted(tensors, "");
+    if (inside) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: its \"features\" is %s, not a tensor: %s", path, inside, advice);
+    if (whole && rmil_tensors_count(tensors) == 0)
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: holds %s, which is no tensor, and nothing in it is run: %s", path, whole, advice);
+    return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is neither a tensor of features nor a dictionary with \"features\": %s", path, advice);
+}
+
 gboolean rmil_torch_bag_read(const char *path, RmilBag *bag, RmilBagFlags flags, GError **error) {
     g_autoptr(RmilTensors) tensors = rmil_torch_read(path, error);
     if (!tensors) return FALSE;
     const RmilTensor *features = find_features(tensors), *coords = rmil_tensors_find(tensors, "coords");
-    if (!features)
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is neither a tensor of features nor a dictionary with \"features\"", path);
+    if (!features) return no_features(path, tensors, error);
+    const char *other = coords ? NULL : rmil_tensors_noted(tensors, "coords");
+    if (other)
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: its \"coords\" is %s, not a tensor or NumPy array of patches × 2", path, other);
     if (!take_features(path, features, bag, flags, error)) return FALSE;
     if (coords) return take_coords(path, coords, bag, error);
     g_autofree char *companion = NULL;

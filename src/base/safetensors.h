@@ -49,6 +49,8 @@ const char *rmil_tensors_path(const RmilTensors *tensors);
 int64_t rmil_tensors_count(const RmilTensors *tensors);
 const RmilTensor *rmil_tensors_at(const RmilTensors *tensors, int64_t i);            /* in the order of the names */
 const RmilTensor *rmil_tensors_find(const RmilTensors *tensors, const char *name);   /* NULL: not there */
+/* What stands under a name instead of a tensor ("a list"), "" being the file's whole content; NULL: nothing, or a tensor. */
+const char *rmil_tensors_noted(const RmilTensors *tensors, const char *name);
 const char *rmil_tensors_metadata(const RmilTensors *tensors, const char *key);      /* NULL: not there */
 
 /* A tensor as floats or integers, converted; `values` has tensor->count entries. Integers only from integer dtypes. */
@@ -65,6 +67,7 @@ RmilTensors *rmil_tensors_new(const char *path);
 gboolean rmil_tensors_add(RmilTensors *tensors, const char *name, RmilDtype dtype, int rank, const int64_t *shape,
                           const void *data, GError **error);
 void rmil_tensors_keep(RmilTensors *tensors, gpointer memory, GDestroyNotify release);
+void rmil_tensors_note(RmilTensors *tensors, const char *name, const char *what);
 void rmil_tensors_add_metadata(RmilTensors *tensors, const char *key, const char *value);
 /* Product of a shape; FALSE when a size is negative or the bytes would exceed 2^62. */
 gboolean rmil_shape_count(int rank, const int64_t *shape, RmilDtype dtype, int64_t *count);

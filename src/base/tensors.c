@@ -13,6 +13,7 @@ struct _RmilTensors {
     char *path;
     GPtrArray *ordered; /* RmilTensor, by name */
     GHashTable *metadata;
+    GHashTable *notes; /* name -> what is there instead of a tensor */
     GArray *kept;
 };
 
@@ -38,6 +39,7 @@ RmilTensors *rmil_tensors_new(const char *path) {
     tensors->path = g_strdup(path);
     tensors->ordered = g_ptr_array_new_with_free_func(free_tensor);
     tensors->metadata = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    tensors->notes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     tensors->kept = g_array_new(FALSE, FALSE, sizeof(Kept));
     return tensors;
 }
@@ -46,6 +48,7 @@ void rmil_tensors_free(RmilTensors *tensors) {
     if (!tensors) return;
     g_ptr_array_unref(tensors->ordered);
     g_hash_table_unref(tensors->metadata);
+    g_hash_table_unref(tensors->notes);
     for (guint i = 0; i < tensors->kept->len; i++) {
         const Kept *kept = &g_array_index(tensors->kept, Kept, i);
         kept->release(kept->memory);
@@ -63,6 +66,12 @@ void rmil_tensors_keep(RmilTensors *tensors, gpointer memory, GDestroyNotify rel
 void rmil_tensors_add_metadata(RmilTensors *tensors, const char *key, const char *value) {
     g_hash_table_replace(tensors->metadata, g_strdup(key), g_strdup(value));
 }
+
+void rmil_tensors_note(RmilTensors *tensors, const char *name, const char *what) {
+    g_hash_table_replace(tensors->notes, g_strdup(name), g_strdup(what));
+}
+
+const char *rmil_tensors_noted(const RmilTensors *tensors, const char *name) { return g_hash_table_lookup(tensors->notes, name); }
 
 gboolean rmil_shape_count(int rank, const int64_t *shape, RmilDtype dtype, int64_t *count) {
     const int64_t most = (INT64_C(1) << 62) / (int64_t)rmil_dtype_size(dtype);

@@ -1,6 +1,7 @@
-/* Pickled tensors, read without executing anything. Of Python's pickle language (Lib/pickletools.py) only what PyTorch's
- * torch.save writes for dictionaries of tensors is understood; of callables only the rebuilding of tensors, which is done
- * here. Everything else is refused by its name. Time and memory are linear in the size of the pickle. */
+/* Pickled tensors and NumPy arrays, read without executing anything. Of Python's pickle language (Lib/pickletools.py) only what
+ * torch.save writes is understood; of callables only the rebuilding of tensors and arrays, which is done here. What any other
+ * callable would make is an object without life: its class's name, and its attributes. Time and memory are linear in the
+ * size of the pickle. */
 #ifndef RMIL_PICKLE_H
 #define RMIL_PICKLE_H
 
@@ -12,18 +13,24 @@ typedef enum {
     PICKLE_INT,
     PICKLE_FLOAT,
     PICKLE_TEXT,
+    PICKLE_BYTES,    /* as they lie in the pickle */
+    PICKLE_LATIN,    /* bytes, each as a character of UTF-8: what pickles of protocol 2 do to them */
     PICKLE_SEQUENCE, /* tuple or list */
     PICKLE_DICT,
     PICKLE_GLOBAL,
     PICKLE_STORAGE,
-    PICKLE_TENSOR
+    PICKLE_TENSOR,
+    PICKLE_DTYPE,    /* of NumPy */
+    PICKLE_ARRAY,    /* of NumPy */
+    PICKLE_OBJECT    /* of a class that is not known here, or what an unknown function would return */
 } PickleKind;
 
 typedef struct {
     PickleKind kind;
-    int64_t number;     /* bool, int; which global; index of the storage or tensor; a text's length */
-    const char *text;   /* into the pickle, not terminated */
-    GArray *items;      /* guint32: values of a sequence; keys and values, by turns, of a dict; NULL when empty */
+    int64_t number;     /* bool, int; which global, −1 an unknown one; index of the storage, tensor, array; a text's length */
+    const char *text;   /* into the pickle, not terminated; of unknown globals and objects: "module.name", terminated */
+    GArray *items;      /* guint32: values of a sequence; keys and values, by turns, of a dict, and of an object's attributes; NULL
+                         * when empty */
 } PickleValue;
 
 typedef struct {
@@ -39,10 +46,31 @@ typedef struct {
     int64_t shape[RMIL_TENSOR_RANK], strides[RMIL_TENSOR_RANK];
 } PickleTensor;
 
+/* NumPy's type: kind 'f', 'i', 'u' or 'b' as in "<f4", bytes of a number, and their order. 0 bytes: another type. */
+typedef struct {
+    char kind;
+    guint8 size;
+    gboolean swapped; /* big-endian */
+} PickleDtype;
+
+typedef struct {
+    gboolean set, columns; /* is it complete; do columns lie in order, and not rows */
+    PickleDtype dtype;
+    int rank;
+    int64_t shape[RMIL_TENSOR_RANK];
+    const guint8 *bytes;   /* into the pickle */
+    int64_t size;          /* of them */
+    gboolean latin;
+} PickleArray;
+
 typedef struct {
     GArray *values;   /* PickleValue */
     GArray *storages; /* PickleStorage: each key once */
     GArray *tensors;  /* PickleTensor: within their storage, ranks, sizes and strides checked */
+    GArray *arrays;   /* PickleArray: types, ranks and sizes checked where they are set */
+    GArray *dtypes;   /* PickleDtype */
+    GStringChunk *names;
+    const char *unknown; /* the first name that was not known, or NULL */
     guint32 result;   /* index into values */
 } Pickle;
 
@@ -52,6 +80,8 @@ void rmil_pickle_free(Pickle *pickle);
 static inline const PickleValue *rmil_pickle_value(const Pickle *pickle, guint32 i) {
     return &g_array_index(pickle->values, PickleValue, i);
 }
+/* An array that is set as one of our types (small whole numbers become I64), rows in order; *bytes to be freed with rmil_free. */
+gboolean rmil_pickle_array(const PickleArray *array, const char *where, RmilDtype *dtype, int64_t *count, void **bytes, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Pickle, rmil_pickle_free)
 

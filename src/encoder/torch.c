@@ -5,7 +5,7 @@
 #include <string.h>
 #include <zip.h>
 
-#define PICKLE_LIMIT ((guint64)64 << 20)
+#define PICKLE_LIMIT ((guint64)4 << 30) /* arrays of NumPy lie in it */
 #define MOST_ENTRIES 65536
 #define DEEPEST 16              /* nested dictionaries */
 #define MOST_VISITS (1 << 20)   /* the same dictionary may be reached in many ways */
@@ -39,6 +39,11 @@ static void gather(const PickleTensor *tensor, const guint8 *storage, size_t siz
     }
 }
 
+static gboolean too_much(const Naming *naming) {
+    return rmil_fail(naming->error, RMIL_ERROR_FORMAT, "%s: tensors would need several times the memory of the file",
+                     rmil_tensors_path(naming->tensors));
+}
+
 static gboolean add_tensor(Naming *naming, const char *name, const PickleTensor *tensor) {
     const PickleStorage *storage = &g_array_index(naming->pickle->storages, PickleStorage, tensor->storage);
     const guint8 *bytes = naming->storages[tensor->storage];
@@ -48,9 +53,7 @@ static gboolean add_tensor(Naming *naming, const char *name, const PickleTensor 
     const guint8 *data = count ? bytes + (size_t)tensor->offset * size : NULL;
     if (count && !in_order(tensor)) {
         naming->copied += count * (int64_t)size;
-        if (naming->copied > naming->copy_limit)
-            return rmil_fail(naming->error, RMIL_ERROR_FORMAT, "%s: tensors would need several times the memory of the file",
-                             rmil_tensors_path(naming->tensors));
+        if (naming->copied > naming->copy_limit) return too_much(naming);
         guint8 *copy = rmil_alloc(count, size, naming->error);
         if (!copy) return FALSE;
         rmil_tensors_keep(naming->tensors, copy, rmil_free);
@@ -60,7 +63,57 @@ static gboolean add_tensor(Naming *naming, const char *name, const PickleTensor 
     return rmil_tensors_add(naming->tensors, name, storage->dtype, tensor->rank, tensor->shape, data, naming->error);
 }
 
-/* Names every tensor that is reached through dictionaries alone. */
+static gboolean add_array(Naming *naming, const char *name, const PickleArray *array) {
+    RmilDtype dtype;
+    int64_t count;
+    void *bytes;
+    if (!rmil_pickle_array(array, rmil_tensors_path(naming->tensors), &dtype, &count, &bytes, naming->error)) return FALSE;
+    rmil_tensors_keep(naming->tensors, bytes, rmil_free);
+    naming->copied += count * (int64_t)rmil_dtype_size(dtype) / 2; /* one byte can become a number of eight */
+    if (naming->copied > naming->copy_limit) return too_much(naming);
+    return rmil_tensors_add(naming->tensors, name, dtype, array->rank, array->shape, count ? bytes : NULL, naming->error);
+}
+
+/* What a value is that is neither a tensor nor holds any. */
+static char *describe(const PickleValue *value) {
+    switch (value->kind) {
+    case PICKLE_SEQUENCE: return g_strdup("a list");
+    case PICKLE_TEXT:
+    case PICKLE_LATIN: return g_strdup("a text");
+    case PICKLE_OBJECT: return g_strdup_printf("an object of the kind %s", value->text);
+    case PICKLE_GLOBAL: return value->text ? g_strdup_printf("the name of %s", value->text) : g_strdup("the name of a class");
+    case PICKLE_ARRAY: return g_strdup("a NumPy array of something else than numbers");
+    case PICKLE_NONE: return g_strdup("nothing (None)");
+    default: return g_strdup("a single number");
+    }
+}
+
+static gboolean add_dict(Naming *naming, const PickleValue *dict, const char *prefix, int depth);
+
+static gboolean add_value(Naming *naming, const char *name, const PickleValue *value, int depth) {
+    const Pickle *pickle = naming->pickle;
+    if (value->kind == PICKLE_TENSOR) return add_tensor(naming, name, &g_array_index(pickle->tensors, PickleTensor, value->number));
+    if (value->kind == PICKLE_ARRAY && g_array_index(pickle->arrays, PickleArray, value->number).set)
+        return add_array(naming, name, &g_array_index(pickle->arrays, PickleArray, value->number));
+    const gboolean holds = value->kind == PICKLE_DICT || (value->kind == PICKLE_OBJECT && value->items);
+    if (depth == 0 ? value->kind != PICKLE_DICT : depth == 1 && !holds) {
+        g_autofree char *what = describe(value);
+        rmil_tensors_note(naming->tensors, name, what);
+    }
+    if (!holds) return TRUE;
+    g_autofree char *inner = *name ? g_strconcat(name, ".", NULL) : g_strdup("");
+    return add_dict(naming, value, inner, depth);
+}
+
+/* A module keeps its tensors and its inner modules in dictionaries that no state_dict names. */
+static gboolean is_inner(const PickleValue *object, const PickleValue *key) {
+    static const char *const names[] = {"_parameters", "_buffers", "_modules"};
+    for (gsize i = 0; object->kind == PICKLE_OBJECT && i < G_N_ELEMENTS(names); i++)
+        if (key->kind == PICKLE_TEXT && (gsize)key->number == strlen(names[i]) && memcmp(key->text, names[i], strlen(names[i])) == 0) return TRUE;
+    return FALSE;
+}
+
+/* Names every tensor and array that is reached through dictionaries and objects alone. */
 static gboolean add_dict(Naming *naming, const PickleValue *dict, const char *prefix, int depth) {
     const char *path = rmil_tensors_path(naming->tensors);
     if (depth > DEEPEST || ++naming->visits > MOST_VISITS)
@@ -68,36 +121,26 @@ static gboolean add_dict(Naming *naming, const PickleValue *dict, const char *pr
     for (guint i = 0; dict->items && i + 1 < dict->items->len; i += 2) {
         const PickleValue *key = rmil_pickle_value(naming->pickle, g_array_index(dict->items, guint32, i));
         const PickleValue *value = rmil_pickle_value(naming->pickle, g_array_index(dict->items, guint32, i + 1));
-        if (value->kind != PICKLE_DICT && value->kind != PICKLE_TENSOR) continue;
         if (++naming->visits > MOST_VISITS || (key->kind == PICKLE_TEXT && key->number > 4096))
             return rmil_fail(naming->error, RMIL_ERROR_FORMAT, "%s: has too many or too long names", path);
         g_autofree char *name = NULL;
-        if (key->kind == PICKLE_TEXT)
+        if (is_inner(dict, key))
+            name = g_strndup(prefix, MAX(strlen(prefix), 1) - 1); /* without its dot */
+        else if (key->kind == PICKLE_TEXT)
             name = g_strdup_printf("%s%.*s", prefix, (int)key->number, key->text);
         else if (key->kind == PICKLE_INT)
             name = g_strdup_printf("%s%" G_GINT64_FORMAT, prefix, key->number);
         else
             continue;
-        if (value->kind == PICKLE_TENSOR) {
-            if (!add_tensor(naming, name, &g_array_index(naming->pickle->tensors, PickleTensor, value->number))) return FALSE;
-        } else {
-            g_autofree char *inner = g_strconcat(name, ".", NULL);
-            if (!add_dict(naming, value, inner, depth + 1)) return FALSE;
-        }
+        if (!add_value(naming, name, value, depth + 1)) return FALSE;
     }
     return TRUE;
 }
 
 static gboolean name_tensors(RmilTensors *tensors, const Pickle *pickle, const guint8 **storages, gsize size,
                              GError **error) {
-    const PickleValue *result = rmil_pickle_value(pickle, pickle->result);
     Naming naming = {tensors, pickle, storages, 0, 4 * (int64_t)size, 0, error};
-    if (result->kind == PICKLE_TENSOR)
-        return add_tensor(&naming, "", &g_array_index(pickle->tensors, PickleTensor, result->number));
-    if (result->kind != PICKLE_DICT)
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: holds no dictionary of tensors: save the model's state_dict()",
-                         rmil_tensors_path(tensors));
-    return add_dict(&naming, result, "", 0);
+    return add_value(&naming, "", rmil_pickle_value(pickle, pickle->result), 0);
 }
 
 static gboolean storage_bytes(const char *path, const PickleStorage *storage, guint64 have, GError **error) {

@@ -81,6 +81,9 @@ RmilTensors *rmil_weights_read(const char *path, char sha256[65], GError **error
         good = rmil_safetensors_parse(tensors, file, size, error);
     else
         good = rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is neither safetensors nor a file of torch.save", path);
+    if (good && rmil_tensors_count(tensors) == 0 && rmil_tensors_noted(tensors, ""))
+        good = rmil_fail(error, RMIL_ERROR_FORMAT, "%s: holds %s and no tensors, and nothing in it is run: save the model's state_dict()", path,
+                         rmil_tensors_noted(tensors, ""));
     if (good && rmil_tensors_find(tensors, ""))
         good = rmil_fail(error, RMIL_ERROR_FORMAT, "%s: holds one tensor, no dictionary of tensors: save the model's state_dict()", path);
     return good ? g_steal_pointer(&tensors) : NULL;

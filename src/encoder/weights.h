@@ -10,7 +10,9 @@ RmilTensors *rmil_weights_read(const char *path, char sha256[65], GError **error
 
 /* Does the file begin as those of torch.save do? FALSE also when it cannot be read. */
 gboolean rmil_torch_match(const char *path);
-/* Anything that torch.save wrote: a dictionary of tensors as above, or one tensor, then named "". */
+/* Anything that torch.save wrote: a dictionary of tensors as above, or one tensor, then named "". NumPy's arrays count as
+ * tensors. Whole modules give what their state_dict would; other objects are dictionaries of their attributes: nothing is
+ * run. What stands in the place of tensors is noted (rmil_tensors_noted), at the top and one level below. */
 RmilTensors *rmil_torch_read(const char *path, GError **error);
 /* One tensor as torch.save(tensor, path) of PyTorch 1.6 and later writes it: torch.load(path, weights_only=True) gives it
  * back. float32 or float16; the same bytes for the same tensor. */

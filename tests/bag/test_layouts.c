@@ -102,6 +102,87 @@ static void test_three_axes(Fixture *f, gconstpointer chunk) {
     g_assert_true(memcmp(bag->coords, f->bag->coords, COUNT * 16) == 0);
 }
 
+/* As a tensor in a .pt file may be: features without places. */
+static void test_features_alone(Fixture *f, gconstpointer name) {
+    put_features(f, name, 0, 0);
+    g_autoptr(RmilBag) bag = read_file(f);
+    g_assert_null(bag->coords);
+    g_assert_cmpfloat(bag->patch_size_level0, ==, 0);
+    GError *error = NULL;
+    static const char *const layouts[] = {"rankmil", "clam", "trident"};
+    for (gsize i = 0; i < G_N_ELEMENTS(layouts); i++) {
+        g_autofree char *to = g_build_filename(f->folder, layouts[i], "slide_1.h5", NULL);
+        g_assert_true(rmil_bag_write_as(bag, to, layouts[i], FALSE, &error));
+        g_assert_no_error(error);
+        g_autoptr(RmilBag) again = rmil_bag_read(to, NULL, RMIL_FLOAT32, RMIL_BAG_ALL, &error);
+        g_assert_no_error(error);
+        g_assert_null(again->coords);
+        g_assert_true(memcmp(again->features, f->bag->features, COUNT * DIM * 4) == 0);
+    }
+    g_assert_false(rmil_bag_write_as(bag, f->path, "stamp", FALSE, &error));
+    test_error(&error, RMIL_ERROR_ARGUMENT, "cannot be written: there are no coordinates");
+}
+
+/* -- filters --------------------------------------------------------------------------------------------------------------- */
+static size_t same(unsigned flags, size_t n, const unsigned *parameters, size_t size, size_t *allocated, void **buffer) { return size; }
+
+/* A dataset of one chunk that holds `bytes` as they are, through filter `id`. */
+static void put_filtered(Fixture *f, int id, const void *bytes, size_t size) {
+    hsize_t dims[2] = {COUNT, DIM};
+    const unsigned parameters[] = {4, 0x0105, COUNT * DIM * 4};
+    const H5Z_class2_t filter = {H5Z_CLASS_T_VERS, id, 1, 1, "a test's", NULL, NULL, same}; /* while the file is made */
+    g_assert_true(H5Zregister(&filter) >= 0);
+    hid_t space = H5Screate_simple(2, dims, NULL), creation = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_chunk(creation, 2, dims);
+    g_assert_true(H5Pset_filter(creation, id, H5Z_FLAG_OPTIONAL, 3, parameters) >= 0);
+    hid_t data = H5Dcreate2(f->file, "features", H5T_IEEE_F32LE, space, H5P_DEFAULT, creation, H5P_DEFAULT);
+    g_assert_true(H5Dwrite_chunk(data, H5P_DEFAULT, 0, (hsize_t[]){0, 0}, size, bytes) >= 0);
+    H5Dclose(data);
+    H5Pclose(creation);
+    H5Sclose(space);
+    H5Fclose(f->file);
+    g_assert_true(H5Zunregister(id) >= 0);
+    f->file = H5Fopen(f->path, H5F_ACC_RDWR, H5P_DEFAULT);
+}
+
+/* LZF: literals, and copies of what repeats with a period of `period` bytes. */
+static GByteArray *make_lzf(const guint8 *bytes, size_t size, size_t period) {
+    GByteArray *out = g_byte_array_new();
+    for (size_t at = 0, length; at < size; at += length) {
+        for (length = 0; at >= period && at + length < size && length < 264 && bytes[at + length] == bytes[at + length - period];) length++;
+        if (length < 3) {
+            length = MIN(size - at, 5);
+            add_byte(out, (guint8)(length - 1));
+            g_byte_array_append(out, bytes + at, (guint)length);
+            continue;
+        }
+        const guint8 far = (guint8)((period - 1) >> 8);
+        add_byte(out, (guint8)(MIN(length - 2, 7) << 5 | far));
+        if (length >= 9) add_byte(out, (guint8)(length - 9));
+        add_byte(out, (guint8)((period - 1) & 255));
+    }
+    return out;
+}
+
+static void test_lzf(Fixture *f, gconstpointer period) {
+    const size_t size = COUNT * DIM * 4, step = GPOINTER_TO_SIZE(period);
+    guint8 *bytes = f->bag->features;
+    for (size_t i = 1000; i < 3500; i++) bytes[i] = bytes[i - step]; /* long copies, which overlap where the period is short */
+    g_autoptr(GByteArray) packed = make_lzf(bytes, size, step);
+    g_assert_cmpint(packed->len, <, size);
+    put_filtered(f, 32000, packed->data, packed->len);
+    H5Dclose(put_coords(f));
+    g_autoptr(RmilBag) bag = read_file(f);
+}
+
+static void lzf_cut(Fixture *f) {
+    g_autoptr(GByteArray) packed = make_lzf(f->bag->features, COUNT * DIM * 4, 4);
+    put_filtered(f, 32000, packed->data, packed->len - 3);
+}
+static void lzf_too_far(Fixture *f) { put_filtered(f, 32000, "\0a\x3f\xff" "aaaaaaaaaaaaaaaaaaaaaaaa", 28); }
+static void filtered_zstd(Fixture *f) { put_filtered(f, 32015, f->bag->features, 100); }
+static void filtered_unknown(Fixture *f) { put_filtered(f, 31999, f->bag->features, 100); }
+
 static void test_doubles(Fixture *f, gconstpointer data) {
     H5Dclose(put(f, "features", H5T_IEEE_F64BE, H5T_NATIVE_FLOAT, COUNT, DIM, 0, 0, f->bag->features));
     H5Dclose(put_coords(f));
@@ -230,7 +311,8 @@ static void test_pair(Fixture *f, gconstpointer data) {
     g_assert_no_error(error);
     g_assert_null(bag->coords);
     g_assert_true(memcmp(bag->features, f->bag->features, COUNT * DIM * 4) == 0);
-    g_assert_false(convert(alone, out, "rankmil", 0, &error));
+    g_assert_true(convert(alone, out, "rankmil", 0, &error));
+    g_assert_false(convert(alone, out, "stamp", 0.5, &error));
     test_error(&error, RMIL_ERROR_ARGUMENT, "there are no coordinates");
     f->bag->count--;
     g_assert_true(rmil_bag_write(f->bag, coords, FALSE, &error));
@@ -256,7 +338,6 @@ static void test_spacing(Fixture *f, gconstpointer data) {
 /* -- broken files ------------------------------------------------------------------------------------------------------- */
 typedef void (*Breaker)(Fixture *f);
 static void no_datasets(Fixture *f) {}
-static void no_coords(Fixture *f) { put_features(f, "features", 0, 0); }
 static void one_axis(Fixture *f) {
     hsize_t dims[1] = {COUNT};
     H5Dclose(make_dataset(f->file, "features", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, 1, dims, 0, 0, f->bag->features));
@@ -331,7 +412,10 @@ static void test_broken(void) {
         const char *message;
     } cases[] = {
         {no_datasets, RMIL_ERROR_FORMAT, "there is no dataset /features"},
-        {no_coords, RMIL_ERROR_FORMAT, "there is no dataset /coords"},
+        {lzf_cut, RMIL_ERROR_IO, "/features cannot be read: its data are damaged"},
+        {lzf_too_far, RMIL_ERROR_IO, "/features cannot be read: its data are damaged"},
+        {filtered_zstd, RMIL_ERROR_FORMAT, "/features is compressed with zstd (HDF5 filter 32015), which is not installed here"},
+        {filtered_unknown, RMIL_ERROR_FORMAT, "(HDF5 filter 31999), which is not installed here"},
         {one_axis, RMIL_ERROR_FORMAT, "/features has 1 axes"},
         {no_patches, RMIL_ERROR_DATA, "/features holds no patches"},
         {integers, RMIL_ERROR_FORMAT, "/features holds whole numbers"},
@@ -410,7 +494,7 @@ static void test_broken_tensors(void) {
     add(hostile, "cos\nsystem\n(");
     add_text(hostile, "true");
     add(hostile, "tR.");
-    refuse_tensor(path, hostile, good, "refers to os.system, which is refused");
+    refuse_tensor(path, hostile, good, "holds an object of the kind os.system, which is no tensor, and nothing in it is run: save the features as torch.save(features, path)");
     refuse_tensor(path, one_tensor("FloatStorage", 12, 1, (const int64_t[]){12}), good, "the tensor has 1 axes");
     refuse_tensor(path, one_tensor("FloatStorage", 12, 3, (const int64_t[]){2, 2, 3}), good, "the tensor has 3 axes");
     refuse_tensor(path, one_tensor("FloatStorage", 12, 2, (const int64_t[]){0, 3}), good, "holds no patches");
@@ -423,6 +507,19 @@ static void test_broken_tensors(void) {
     begin_dict(empty);
     end_dict(empty);
     refuse_tensor(path, empty, good, "is neither a tensor of features nor a dictionary with \"features\"");
+    GByteArray *list = g_byte_array_new(); /* [tensor] */
+    add(list, "](");
+    add_tensor(list, "FloatStorage", "0", 12, FALSE, 0, 2, (const int64_t[]){4, 3}, (const int64_t[]){3, 1});
+    add(list, "e.");
+    refuse_tensor(path, list, good, "holds a list, which is no tensor");
+    GByteArray *places = g_byte_array_new(); /* coordinates that are neither a tensor nor an array are not left out in silence */
+    begin_dict(places);
+    add_text(places, "features");
+    add_tensor(places, "FloatStorage", "0", 12, FALSE, 0, 2, (const int64_t[]){4, 3}, (const int64_t[]){3, 1});
+    add_text(places, "coords");
+    add(places, "]");
+    end_dict(places);
+    refuse_tensor(path, places, good, "its \"coords\" is a list");
     /* cut anywhere */
     GError *error = NULL;
     g_autoptr(GByteArray) pickle = one_tensor("FloatStorage", 12, 2, (const int64_t[]){4, 3});
@@ -496,6 +593,11 @@ int main(int argc, char **argv) {
                  {"/layouts/trident-gzip", "", test_trident},
                  {"/layouts/three-axes", NULL, test_three_axes},
                  {"/layouts/three-axes-gzip", "", test_three_axes},
+                 {"/layouts/features-alone", "features", test_features_alone},
+                 {"/layouts/features-alone-stamp", "feats", test_features_alone},
+                 {"/layouts/lzf-1", GSIZE_TO_POINTER(1), test_lzf},
+                 {"/layouts/lzf-4", GSIZE_TO_POINTER(4), test_lzf},
+                 {"/layouts/lzf-960", GSIZE_TO_POINTER(960), test_lzf},
                  {"/layouts/doubles", NULL, test_doubles},
                  {"/layouts/stamp", NULL, test_stamp},
                  {"/layouts/stamp-historic", "", test_stamp},

@@ -93,13 +93,13 @@ static void test_hostile_pickles(void) {
     add(p, "cos\nsystem\n(");
     add_text(p, "true");
     add(p, "tR.");
-    refused_pickle(p, "refers to os.system, which is refused");
+    refused_pickle(p, "holds an object of the kind os.system and no tensors, and nothing in it is run: save the model's state_dict()");
     p = g_byte_array_new(); /* the same by STACK_GLOBAL */
     add_text(p, "builtins");
     add_text(p, "eval");
     add_byte(p, 0x93);
     add(p, ".");
-    refused_pickle(p, "builtins.eval");
+    refused_pickle(p, "holds the name of builtins.eval and no tensors");
     p = g_byte_array_new();
     add(p, "ctorch.nn.modules.container\nSequential\n.");
     refused_pickle(p, "torch.nn.modules.container.Sequential");
@@ -110,7 +110,7 @@ static void test_hostile_pickles(void) {
     for (int i = 0; i < 200000; i++) add(p, "]");
     for (int i = 0; i < 199999; i++) add(p, "a");
     add(p, ".");
-    refused_pickle(p, "no dictionary of tensors");
+    refused_pickle(p, "holds a list and no tensors");
     p = g_byte_array_new(); /* dictionaries in dictionaries */
     for (int i = 0; i < 100; i++) {
         add(p, "}");
@@ -160,11 +160,142 @@ static void test_hostile_pickles(void) {
     refused_pickle(p, "calls a storage");
     p = g_byte_array_new();
     add(p, "NNb.");
-    refused_pickle(p, "not a dict");
+    refused_pickle(p, "something that has none");
     p = g_byte_array_new();
     for (int i = 0; i < 1100000; i++) add_byte(p, 'N');
     add(p, ".");
     refused_pickle(p, "more objects");
+}
+
+/* "A" of size 4 as numpy pickles it: as text in protocol 2, as bytes later. state: shape, order, the numbers. */
+static void add_array(GByteArray *p, const char *module, const char *type, const char *order, gboolean columns, gboolean latin, int rank,
+                      const int64_t *shape, const guint8 *bytes, guint size) {
+    add(p, "c");
+    add(p, module);
+    add(p, "\n_reconstruct\ncnumpy\nndarray\n");
+    add_tuple(p, 1, (const int64_t[]){0});
+    add(p, "c_codecs\nencode\n");
+    add_text(p, "b");
+    add_text(p, "latin1");
+    add(p, "\x86R\x87R("); /* _reconstruct(ndarray, (0,), b"b") */
+    add_number(p, 1);
+    add_tuple(p, rank, shape);
+    add(p, "cnumpy\ndtype\n");
+    add_text(p, type);
+    add(p, "\x89\x88\x87R(");
+    add_number(p, 3);
+    add_text(p, order);
+    add(p, "NNNtb");
+    add_byte(p, columns ? 0x88 : 0x89);
+    if (!latin) {
+        add(p, "B");
+        g_byte_array_append(p, (const guint8 *)&size, 4);
+        g_byte_array_append(p, bytes, size);
+    } else {
+        g_autoptr(GByteArray) text = g_byte_array_new();
+        for (guint i = 0; i < size; i++) {
+            if (bytes[i] >= 0x80) add_byte(text, bytes[i] >> 6 | 0xc0);
+            add_byte(text, bytes[i] >= 0x80 ? (bytes[i] & 0x3f) | 0x80 : bytes[i]);
+        }
+        add(p, "c_codecs\nencode\nX");
+        g_byte_array_append(p, (const guint8 *)&text->len, 4);
+        g_byte_array_append(p, text->data, text->len);
+        add_text(p, "latin1");
+        add(p, "\x86R");
+    }
+    add(p, "tb");
+}
+
+static const guint8 array_bytes[] = {0, 0, 0x80, 0xbf, 0, 0, 0, 0x40, 0, 0, 0x60, 0xc0, 1, 2, 0xff, 0x7e, 0, 0, 0, 0, 0xcd, 0xcc, 0x4c, 0x3e};
+
+static void test_numpy(void) {
+    float values[6], turned[6];
+    memcpy(values, array_bytes, sizeof values);
+    for (int i = 0; i < 6; i++) turned[i] = values[i % 3 * 2 + i / 3];
+    const int64_t shape[] = {2, 3}, places[] = {2, 2};
+    for (int latin = 0; latin < 2; latin++) {
+        g_autoptr(GByteArray) p = g_byte_array_new();
+        begin_dict(p);
+        add_text(p, "rows");
+        add_array(p, latin ? "numpy.core.multiarray" : "numpy._core.multiarray", "f4", "<", FALSE, latin, 2, shape, array_bytes, 24);
+        add_text(p, "columns");
+        add_array(p, "numpy._core.multiarray", "f4", "<", TRUE, latin, 2, shape, array_bytes, 24);
+        add_text(p, "swapped");
+        add_array(p, "numpy._core.multiarray", "i2", ">", FALSE, latin, 2, places, (const guint8[]){0, 1, 1, 0, 0xff, 0xfe, 0x7f, 0xff}, 8);
+        add_text(p, "others");
+        add_array(p, "numpy._core.multiarray", "O8", "|", FALSE, latin, 2, places, array_bytes, 8);
+        end_dict(p);
+        g_autoptr(GByteArray) bytes = zip_of(p, FALSE);
+        GError *error = NULL;
+        g_autoptr(RmilTensors) tensors = read_bytes(bytes, &error);
+        g_assert_no_error(error);
+        g_assert_cmpint(rmil_tensors_count(tensors), ==, 3);
+        check_values(tensors, "rows", values, 6);
+        check_values(tensors, "columns", turned, 6);
+        check_values(tensors, "swapped", (const float[]){1, 256, -2, 32767}, 4);
+        g_assert_cmpstr(rmil_tensors_noted(tensors, "others"), ==, "a NumPy array of something else than numbers");
+    }
+    GByteArray *p = g_byte_array_new();
+    begin_dict(p);
+    add_text(p, "a");
+    add_array(p, "numpy._core.multiarray", "f4", "<", FALSE, TRUE, 2, (const int64_t[]){2, 4}, array_bytes, 24);
+    end_dict(p);
+    refused_pickle(p, "a NumPy array is cut off");
+    p = g_byte_array_new();
+    begin_dict(p);
+    add_text(p, "a");
+    add_array(p, "numpy._core.multiarray", "f4", "<", FALSE, FALSE, 2, (const int64_t[]){INT64_C(1) << 40, INT64_C(1) << 40}, array_bytes, 24);
+    end_dict(p);
+    refused_pickle(p, "a NumPy array is cut off");
+}
+
+/* torch.save(module): the names of its state_dict, from objects of classes that are not known here. */
+static void add_module(GByteArray *p, const char *class, const char *parameters) {
+    add(p, "c");
+    add(p, class);
+    add(p, "\n)\x81}(");
+    add_text(p, "training");
+    add(p, "\x88");
+    add_text(p, "_buffers");
+    add(p, "}");
+    add_text(p, "_non_persistent_buffers_set");
+    add(p, "c__builtin__\nset\n]\x85R");
+    add_text(p, "_parameters");
+    add(p, "}");
+    if (!parameters) return;
+    add_text(p, parameters);
+    add(p, "ctorch._utils\n_rebuild_parameter\n");
+    add_tensor(p, "FloatStorage", "0", N, FALSE, 0, 2, (const int64_t[]){4, 6}, (const int64_t[]){6, 1});
+    add(p, "\x88");
+    add(p, "ccollections\nOrderedDict\n)R\x87Rs");
+}
+
+static void test_whole_module(void) {
+    float values[N];
+    fill(values);
+    GError *error = NULL;
+    g_autoptr(GByteArray) p = g_byte_array_new();
+    add_byte(p, 0x80);
+    add_byte(p, 2);
+    add_module(p, "my.networks\nNet", NULL);
+    add_text(p, "_modules");
+    add(p, "ccollections\nOrderedDict\n)R");
+    add_text(p, "adaptor");
+    add_module(p, "torch.nn.modules.container\nSequential", NULL);
+    add_text(p, "_modules");
+    add(p, "}");
+    add_text(p, "0");
+    add_module(p, "torch.nn.modules.linear\nLinear", "weight");
+    add(p, "ub");  /* the linear layer's state */
+    add(p, "s");   /* into the sequence's modules */
+    add(p, "ub");
+    add(p, "s");
+    add(p, "ub.");
+    g_autoptr(GByteArray) bytes = zip_of(p, FALSE);
+    g_autoptr(RmilTensors) tensors = read_bytes(bytes, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(rmil_tensors_count(tensors), ==, 1);
+    check_values(tensors, "adaptor.0.weight", values, N);
 }
 
 static void test_hostile_tensors(void) {
@@ -363,6 +494,8 @@ int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/weights/zip-and-legacy", test_zip_and_legacy);
     g_test_add_func("/weights/hostile-pickles", test_hostile_pickles);
+    g_test_add_func("/weights/numpy", test_numpy);
+    g_test_add_func("/weights/whole-module", test_whole_module);
     g_test_add_func("/weights/hostile-tensors", test_hostile_tensors);
     g_test_add_func("/weights/hostile-archives", test_hostile_archives);
     g_test_add_func("/weights/name-digest", test_name_digest);
