@@ -35,14 +35,20 @@ RMIL_CLONES void rmil_attention_forward(const float *s, int64_t k, double scale,
         memcpy(a, soft, (size_t)k * sizeof(float));
         return;
     }
-    double cut = threshold / (double)k, sum = 0;
-#pragma omp simd reduction(+ : sum)
+    double cut = threshold / (double)k, sum = 0, most = 0;
+#pragma omp simd reduction(+ : sum) reduction(max : most)
     for (int64_t i = 0; i < k; i++) {
         double p = (double)soft[i] * inverse, over = p - cut;
+        most = p > most ? p : most;
         over = over > 0 ? over : 0;
         soft[i] = (float)p;
         a[i] = (float)over;
         sum += over;
+    }
+    if (most * (double)k - 1 < RMIL_ATTENTION_EVEN && sum < RMIL_ATTENTION_NOTHING) {
+        attention->thresholded = FALSE;
+        memcpy(a, soft, (size_t)k * sizeof(float));
+        return;
     }
     attention->norm = sum + 1e-8;
     attention->total = sum / attention->norm;

@@ -4,12 +4,17 @@
 
 #include "rankmil/mil.h"
 
-/* ã = softmax(scale · s);  â = max(ã − T/K, 0);  a = â / (Σ â + 1e-8).  threshold < 0: a = ã.
+/* Even attention: one patch, or scores that are equal but for rounding, of which none stands out. Where a cut leaves nothing of
+ * it, the cut does not apply. */
+#define RMIL_ATTENTION_EVEN 1e-5    /* K max ã − 1 */
+#define RMIL_ATTENTION_NOTHING 1e-4 /* Σ â */
+
+/* ã = softmax(scale · s);  â = max(ã − T/K, 0);  a = â / (Σ â + 1e-8).  threshold < 0, or ã even and Σ â nothing: a = ã.
  * s, soft (gets ã) and a: K floats, s may not overlap the others. Sums in double. Returns what backward needs. */
 typedef struct {
     double scale, norm; /* norm: Σ â + 1e-8 */
-    gboolean thresholded;
-    double total;       /* Σ a: 1, or a little less; 0 when no patch survives */
+    gboolean thresholded; /* FALSE also where the cut does not apply */
+    double total;       /* Σ a: 1, or a little less; 0 when no patch of an uneven bag survives */
 } RmilAttention;
 void rmil_attention_forward(const float *s, int64_t k, double scale, double threshold, float *soft, float *a,
                             RmilAttention *attention);

@@ -3,6 +3,7 @@
  * library and a generated parser. Everything is written in a fixed order: the same model gives the same bytes. */
 #include "onnx.h"
 
+#include "attention.h"
 #include "modelfile.h"
 
 #include <stdarg.h>
@@ -215,7 +216,10 @@ const char *rmil_onnx_attention(RmilOnnx *onnx, const char *scores, double scale
     const char *rest = rmil_onnx_node(onnx, "Relu", rmil_onnx_node(onnx, "Sub", soft, cut, NULL), NULL);
     const char *sum = rmil_onnx_node(onnx, "ReduceSum", rest, NULL);
     const char *norm = rmil_onnx_node(onnx, "Add", sum, rmil_onnx_number(onnx, 1e-8), NULL);
-    return rmil_onnx_node(onnx, "Div", rest, norm, NULL);
+    const char *most = rmil_onnx_node(onnx, "Mul", rmil_onnx_node(onnx, "ReduceMax", soft, NULL), count, NULL);
+    const char *even = rmil_onnx_node(onnx, "Less", most, rmil_onnx_number(onnx, 1 + RMIL_ATTENTION_EVEN), NULL);
+    const char *nothing = rmil_onnx_node(onnx, "Less", sum, rmil_onnx_number(onnx, RMIL_ATTENTION_NOTHING), NULL);
+    return rmil_onnx_node(onnx, "Where", rmil_onnx_node(onnx, "And", even, nothing, NULL), soft, rmil_onnx_node(onnx, "Div", rest, norm, NULL), NULL);
 }
 
 const char *rmil_onnx_norm(RmilOnnx *onnx, const char *x, const char *name) {

@@ -59,7 +59,8 @@ def make_modules():
 
     def attend(scores, threshold):
         a = torch.softmax(scores, 0)
-        if threshold < 0:
+        left = torch.clamp(a - threshold / len(a), min=0).sum()
+        if threshold < 0 or (len(a) * a.max() < 1 + 1e-5 and left < 1e-4):
             return a
         a = torch.clamp(a - threshold / len(a), min=0)
         return a / (a.sum() + 1e-8)
@@ -181,7 +182,7 @@ def released_module(name, state, threshold, sizes):
     sys.path.insert(0, os.environ["RMIL_RELEASED_CODE"])
     from rank_induction.networks import HIPT, mil
     import torch
-    threshold = None if threshold < 0 else threshold
+    threshold = None if threshold < 0 else threshold  # a bag of one patch has no attention there when it is at least 1
     if name in ("abmil", "dsmil"):
         hidden, dim = state["adaptor.0.weight"].shape
         kind = mil.AttentionBasedFeatureMIL if name == "abmil" else mil.DSMIL

@@ -150,6 +150,7 @@ static void test_gradients(gconstpointer name) {
             check_case(&(Case){name, (RmilGuide)guide, thresholds ? 0.8 : -1, 1, 0, counts[i], 1, 3});
             check_case(&(Case){name, (RmilGuide)guide, -1, 0.5, 0, counts[i], 0, 0});
         }
+        if (thresholds) check_case(&(Case){name, (RmilGuide)guide, 1, 1, 0, 1, 1, 0}); /* one patch */
         check_case(&(Case){name, (RmilGuide)guide, -1, 0, 0, 41, 1, 1}); /* all lesion */
         check_case(&(Case){name, (RmilGuide)guide, -1, 0, 0, 41, 1, 0}); /* none */
         if (thresholds) check_case(&(Case){name, (RmilGuide)guide, 1e4, 1, 0, 41, 1, 3}); /* no patch survives */
@@ -179,6 +180,40 @@ static void test_equal_patches(gconstpointer name) {
     loss_of(model, bag, 1, arena, gradient);
     for (int64_t i = 0; i < model->layout.count; i++) g_assert_true(isfinite(gradient[i]));
     free_bag(bag);
+}
+
+/* One patch, or equal ones: the threshold leaves nothing and does not apply. Everything is as without it, and the value of a lone
+ * patch shows. */
+static void test_threshold_on_even_bags(gconstpointer name) {
+    static const double thresholds[] = {1, 2};
+    static const int64_t counts[] = {1, 2, 23};
+    RmilModelConfig config;
+    GError *error = NULL;
+    g_assert_true(rmil_model_config_init(&config, name, RMIL_GUIDE_NONE, &error));
+    if (config.threshold < 0) return; /* a model without threshold */
+    for (gsize n = 0; n < G_N_ELEMENTS(counts); n++)
+        for (gsize t = 0; t < G_N_ELEMENTS(thresholds); t++) {
+            Case cut = {name, RMIL_GUIDE_NONE, thresholds[t], 1, 0, counts[n], 1, 0}, plain = cut;
+            plain.threshold = -1;
+            RmilBag *bag = make_bag(counts[n], 0, 7);
+            float *x = bag->features;
+            for (int64_t i = DIM; i < bag->count * DIM; i++) x[i] = x[i % DIM];
+            g_autoptr(RmilModel) with = make_model(&cut, 3);
+            g_autoptr(RmilModel) without = make_model(&plain, 3);
+            float attention[23];
+            RmilPrediction a, b, other;
+            g_assert_true(rmil_model_predict(with, bag, -1, &a, NULL, attention, &error) && rmil_model_predict(without, bag, -1, &b, NULL, NULL, &error));
+            g_assert_cmpfloat(a.logit, ==, b.logit);
+            for (int64_t i = 0; i < counts[n]; i++) g_assert_cmpfloat_with_epsilon(attention[i], 1.0 / (double)counts[n], 1e-6);
+            g_autoptr(RmilArena) arena = rmil_arena_new();
+            g_autofree float *first = g_new0(float, with->layout.count), *second = g_new0(float, with->layout.count);
+            g_assert_cmpfloat(loss_of(with, bag, 1, arena, first), ==, loss_of(without, bag, 1, arena, second));
+            g_assert_true(memcmp(first, second, (gsize)with->layout.count * sizeof *first) == 0);
+            for (int64_t i = 0; i < bag->count * DIM; i++) x[i] += 1;
+            g_assert_true(rmil_model_predict(with, bag, -1, &other, NULL, NULL, &error));
+            g_assert_cmpfloat(fabs(other.logit - a.logit), >, 1e-4); /* another patch, another value */
+            free_bag(bag);
+        }
 }
 
 /* Features so large that scores saturate everything must not make a NaN. */
@@ -290,7 +325,7 @@ int main(int argc, char **argv) {
     static const struct {
         const char *what;
         GTestDataFunc test;
-    } tests[] = {{"gradients", test_gradients}, {"equal", test_equal_patches}, {"far", test_far_scores}, {"large", test_large}};
+    } tests[] = {{"gradients", test_gradients}, {"equal", test_equal_patches}, {"even", test_threshold_on_even_bags}, {"far", test_far_scores}, {"large", test_large}};
     g_test_init(&argc, &argv, NULL);
     for (const char *const *name = rmil_model_names(); *name; name++)
         for (gsize i = 0; i < G_N_ELEMENTS(tests); i++) {

@@ -170,11 +170,12 @@ static void test_slide_losses(void) {
 /* -- attention ------------------------------------------------------------------------------------------------------------------ */
 /* Section by section as it is written in docs/models.md, in double. */
 static void attention_reference(const double *s, int k, double scale, double threshold, double *a) {
-    double top = -INFINITY, sum = 0, norm = 1e-8;
+    double top = -INFINITY, sum = 0, norm = 1e-8, most = 0, left = 0;
     for (int i = 0; i < k; i++) top = MAX(top, scale * s[i]);
     for (int i = 0; i < k; i++) sum += a[i] = exp(scale * s[i] - top);
     for (int i = 0; i < k; i++) a[i] /= sum;
-    if (threshold < 0) return;
+    for (int i = 0; i < k; i++) most = MAX(most, a[i]), left += MAX(a[i] - threshold / k, 0);
+    if (threshold < 0 || (k * most < 1 + 1e-5 && left < 1e-4)) return;
     for (int i = 0; i < k; i++) norm += a[i] = MAX(a[i] - threshold / k, 0);
     for (int i = 0; i < k; i++) a[i] /= norm;
 }
@@ -204,7 +205,8 @@ static void test_attention(void) {
                     total += expected[i];
                 }
                 g_assert_cmpfloat_with_epsilon(attention.total, total, 1e-6);
-                if (thresholds[t] > k) g_assert_cmpfloat(attention.total, ==, 0);
+                if (thresholds[t] > k && k > 1) g_assert_cmpfloat(attention.total, ==, 0);
+                if (k == 1) g_assert_cmpfloat(a[0], ==, 1); /* whatever its threshold */
                 rmil_attention_backward(&attention, soft, a, da, k, FALSE, ds);
                 for (int j = 0; j < k && !wide; j++) { /* against differences of the reference */
                     const double h = 1e-6, middle = x[j];
@@ -221,10 +223,36 @@ static void test_attention(void) {
                 }
                 g_assert_cmpfloat(inner, <, 1e-4);
             }
-    /* equal scores at T = 1: every share is exactly 1/K, none survives */
-    float s[7] = {3, 3, 3, 3, 3, 3, 3}, soft[7], a[7];
+}
+
+/* Of equal scores none stands out and the cut leaves nothing: the uncut shares stand, 1/K each, and so does their gradient. */
+static void test_even(void) {
+    static const double thresholds[] = {0.5, 0.9999999, 1, 2, 100};
+    static const int counts[] = {1, 2, 3, 7, 48, 61};
+    for (gsize c = 0; c < G_N_ELEMENTS(counts); c++)
+        for (gsize t = 0; t < G_N_ELEMENTS(thresholds); t++)
+            for (int noisy = 0; noisy < 2; noisy++) {
+                const int k = counts[c];
+                float s[61], soft[61], a[61], ds[61], plain[61];
+                RmilAttention attention, uncut;
+                for (int i = 0; i < k; i++) s[i] = noisy && i % 3 == 1 ? nextafterf(20, 30) : 20; /* as rounding leaves them */
+                rmil_attention_forward(s, k, 1, thresholds[t], soft, a, &attention);
+                for (int i = 0; i < k; i++) g_assert_cmpfloat_with_epsilon(a[i], 1.0 / k, 1e-5 / k);
+                g_assert_cmpfloat_with_epsilon(attention.total, 1, 1e-6);
+                if (thresholds[t] < 0.9) continue; /* the cut leaves half of it, and its gradient is steeper */
+                const float *da = s; /* any numbers */
+                rmil_attention_backward(&attention, soft, a, da, k, FALSE, ds);
+                rmil_attention_forward(s, k, 1, -1, soft, a, &uncut);
+                rmil_attention_backward(&uncut, soft, a, da, k, FALSE, plain);
+                for (int i = 0; i < k; i++) g_assert_cmpfloat(ds[i], ==, plain[i]);
+            }
+    /* one that stands out is no even bag: the cut applies, and may leave nothing */
+    float s[3] = {0, 0, 0.01f}, soft[3], a[3];
     RmilAttention attention;
-    rmil_attention_forward(s, 7, 1, 1, soft, a, &attention);
+    rmil_attention_forward(s, 3, 1, 1, soft, a, &attention);
+    g_assert_cmpfloat(a[0], ==, 0);
+    g_assert_cmpfloat_with_epsilon(a[2], 1, 1e-5);
+    rmil_attention_forward(s, 3, 1, 2, soft, a, &attention);
     g_assert_cmpfloat(attention.total, ==, 0);
 }
 
@@ -236,5 +264,6 @@ int main(int argc, char **argv) {
     g_test_add_func("/mil/guide/sample", test_sample);
     g_test_add_func("/mil/loss/slide", test_slide_losses);
     g_test_add_func("/mil/attention", test_attention);
+    g_test_add_func("/mil/attention/even", test_even);
     return g_test_run();
 }
