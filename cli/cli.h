@@ -5,6 +5,7 @@
 #include "rankmil/rankmil.h"
 
 #include <json-glib/json-glib.h>
+#include <stdio.h>
 
 typedef struct {
     /* options every command takes */
@@ -75,6 +76,11 @@ int cli_usage(Cli *cli, const char *format, ...) G_GNUC_PRINTF(2, 3);
 void cli_problem(Cli *cli, const char *stage, const char *id, GError *error);
 /* Ends the progress line, so that other output starts on its own. */
 void cli_progress_end(Cli *cli);
+/* Prints text, whose control characters but line ends are shown, not obeyed. Everything that is printed goes this way. */
+void cli_print(FILE *to, const char *format, ...) G_GNUC_PRINTF(2, 3);
+void cli_vprint(FILE *to, const char *format, va_list arguments) G_GNUC_PRINTF(2, 0);
+/* A message as one line of bounded length, in UTF-8; free with g_free. */
+char *cli_message(const char *text);
 /* Warnings that an object carries (NULL-terminated, or NULL), each said once however often it comes. */
 void cli_warn_all(Cli *cli, const char *const *warnings);
 /* A line for people on stdout; nothing with --json or --quiet. */

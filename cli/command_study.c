@@ -152,7 +152,8 @@ static gboolean run_study(Study *study, const char *cohort_path, char **argument
         g_autofree char *script = NULL;
         if (!study_slurm_write(work->folder, arguments, study->slurm, study->sbatch ? study->sbatch : "--cpus-per-task=1", &script, error)) return FALSE;
         json_object_set_string_member(study->cli->result, "script", script);
-        cli_say(study->cli, "%s: look at its first lines, then submit it with: sh %s", script, script);
+        g_autofree char *quoted = g_shell_quote(script);
+        cli_say(study->cli, "%s: look at its first lines, then submit it with: sh %s", script, quoted);
         return TRUE;
     }
     if (!work_open(work, cohort_path, error)) return FALSE;

@@ -28,7 +28,9 @@ static int columns(void) {
 /* One line that fits the terminal: a longer one would wrap, and not be overwritten by the next. */
 static void print_line(const char *line, gboolean terminal) {
     g_autofree char *fitting = terminal && g_utf8_strlen(line, -1) >= columns() ? g_utf8_substring(line, 0, columns() - 1) : g_strdup(line);
-    fprintf(stderr, "%s%s%s", terminal ? "\r" : "", fitting, terminal ? "\033[K" : "\n");
+    if (terminal) fputc('\r', stderr);
+    cli_print(stderr, "%s", fitting);
+    fputs(terminal ? "\033[K" : "\n", stderr);
 }
 
 static void show_note(gpointer user, const char *text) {
@@ -77,11 +79,12 @@ void cli_progress_end(Cli *cli) {
 
 static void show_warning(gpointer user, const char *message) {
     Cli *cli = user;
+    g_autofree char *line = cli_message(message);
     g_mutex_lock(&cli->lock);
-    if (g_hash_table_add(cli->warned, g_strdup(message))) { /* said once, however many stages come across it */
-        json_array_add_string_element(cli->warnings, message);
+    if (g_hash_table_add(cli->warned, g_strdup(line))) { /* said once, however many stages come across it */
+        json_array_add_string_element(cli->warnings, line);
         clear_line(cli);
-        fprintf(stderr, "rankmil: warning: %s\n", message);
+        cli_print(stderr, "rankmil: warning: %s\n", line);
     }
     g_mutex_unlock(&cli->lock);
 }
@@ -95,7 +98,7 @@ void cli_say(Cli *cli, const char *format, ...) {
     cli_progress_end(cli);
     va_list arguments;
     va_start(arguments, format);
-    vfprintf(stdout, format, arguments);
+    cli_vprint(stdout, format, arguments);
     va_end(arguments);
     fputc('\n', stdout);
     fflush(stdout);
@@ -139,7 +142,7 @@ static void remove_separator(int *argc, char **argv) {
 }
 
 static gboolean wrong_usage(const Cli *cli, const char *message) {
-    fprintf(stderr, "rankmil %s: %s\nSee 'rankmil %s --help'.\n", cli->name, message, cli->name);
+    cli_print(stderr, "rankmil %s: %s\nSee 'rankmil %s --help'.\n", cli->name, message, cli->name);
     return FALSE;
 }
 
@@ -177,7 +180,7 @@ static gboolean parse(Cli *cli, int *argc, char ***argv, const CliUsage *usage, 
     }
     const int arguments = *argc - 1;
     if (arguments < usage->least || (usage->most >= 0 && arguments > usage->most)) {
-        fprintf(stderr, "usage: rankmil %s %s\nSee 'rankmil %s --help'.\n", cli->name, usage->arguments, cli->name);
+        cli_print(stderr, "usage: rankmil %s %s\nSee 'rankmil %s --help'.\n", cli->name, usage->arguments, cli->name);
         return FALSE;
     }
     if (cli->threads >= 0 && cli->threads <= 4096) return TRUE;
@@ -212,13 +215,13 @@ int cli_done(Cli *cli) {
         json_object_set_array_member(cli->result, "problems", json_array_ref(cli->problems));
         json_object_set_array_member(cli->result, "warnings", json_array_ref(cli->warnings));
         g_autofree char *text = cli_json_text(cli->result);
-        puts(text);
+        cli_print(stdout, "%s\n", text);
     } else if (status && json_array_get_length(cli->problems) > 1) {
-        fprintf(stderr, "rankmil: %u problems, each named above; the rest is done\n",
+        cli_print(stderr, "rankmil: %u problems, each named above; the rest is done\n",
                 json_array_get_length(cli->problems));
     }
     if (fflush(stdout) != 0) {
-        fprintf(stderr, "rankmil: stdout: %s\n", g_strerror(errno));
+        cli_print(stderr, "rankmil: stdout: %s\n", g_strerror(errno));
         status = 1;
     }
     free_state(cli);
@@ -233,23 +236,24 @@ int cli_fail(Cli *cli, GError *error) {
 int cli_usage(Cli *cli, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    fprintf(stderr, "rankmil %s: ", cli->name);
-    vfprintf(stderr, format, arguments);
-    fprintf(stderr, "\nSee 'rankmil %s --help'.\n", cli->name);
+    cli_print(stderr, "rankmil %s: ", cli->name);
+    cli_vprint(stderr, format, arguments);
+    cli_print(stderr, "\nSee 'rankmil %s --help'.\n", cli->name);
     va_end(arguments);
     free_state(cli);
     return 2;
 }
 
 void cli_problem(Cli *cli, const char *stage, const char *id, GError *error) {
+    g_autofree char *message = cli_message(error->message), *name = id ? cli_message(id) : NULL;
     g_mutex_lock(&cli->lock);
     clear_line(cli);
-    if (id) fprintf(stderr, "rankmil: %s: %s: %s\n", stage, id, error->message);
-    else fprintf(stderr, "rankmil: %s\n", error->message);
+    if (name) cli_print(stderr, "rankmil: %s: %s: %s\n", stage, name, message);
+    else cli_print(stderr, "rankmil: %s\n", message);
     JsonObject *problem = json_object_new();
     json_object_set_string_member(problem, "stage", stage);
-    if (id) json_object_set_string_member(problem, "id", id);
-    json_object_set_string_member(problem, "message", error->message);
+    if (name) json_object_set_string_member(problem, "id", name);
+    json_object_set_string_member(problem, "message", message);
     json_array_add_object_element(cli->problems, problem);
     g_mutex_unlock(&cli->lock);
     g_error_free(error);

@@ -56,6 +56,6 @@ int main(int argc, char **argv) {
     }
     for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)
         if (strcmp(argv[1], commands[i].name) == 0) return commands[i].run(argc - 1, argv + 1);
-    fprintf(stderr, "rankmil: there is no command \"%s\"\nSee 'rankmil --help'.\n", argv[1]);
+    cli_print(stderr, "rankmil: there is no command \"%s\"\nSee 'rankmil --help'.\n", argv[1]);
     return 2;
 }

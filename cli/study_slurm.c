@@ -35,7 +35,9 @@ static void append_arguments(GString *out, char **arguments) {
 
 gboolean study_slurm_write(const char *folder, char **arguments, int64_t shards, const char *sbatch, char **path, GError **error) {
     g_autofree char *full = g_canonicalize_filename(folder, NULL), *program = study_program(), *here = g_get_current_dir();
-    g_autofree char *script = g_build_filename(full, "study.slurm", NULL), *log = g_build_filename(full, "slurm-%x-%j.log", NULL);
+    g_auto(GStrv) parts = g_strsplit(full, "%", -1); /* which Slurm would replace in the log's name */
+    g_autofree char *plain = g_strjoinv("%%", parts);
+    g_autofree char *script = g_build_filename(full, "study.slurm", NULL), *log = g_build_filename(plain, "slurm-%x-%j.log", NULL);
     g_autofree char *quoted_script = g_shell_quote(script), *quoted_program = g_shell_quote(program), *quoted_here = g_shell_quote(here);
     g_autofree char *quoted_folder = g_shell_quote(full), *quoted_log = g_shell_quote(log), *options = g_shell_quote(sbatch);
     g_autoptr(GString) command = g_string_new(quoted_program);
@@ -43,7 +45,7 @@ gboolean study_slurm_write(const char *folder, char **arguments, int64_t shards,
     g_autoptr(GString) out = g_string_new(NULL);
     g_string_printf(out,
         "#!/bin/sh\n"
-        "# Runs a study on a cluster with Slurm:  sh %s\n"
+        "# Runs a study on a cluster with Slurm:  sh study.slurm\n"
         "# submits three jobs: the stages before training, an array of shards, and the report when all shards have ended.\n"
         "# Every step goes on where it stopped: submit again after a failure or a time limit, with more or fewer shards if you\n"
         "# like; no run is made twice. What sbatch needs here (partition, time, processors, memory) stands in the next lines.\n"
@@ -68,7 +70,7 @@ gboolean study_slurm_write(const char *folder, char **arguments, int64_t shards,
         "shard) exec %s --shard \"$SLURM_ARRAY_TASK_ID/$shards\" --threads \"$threads\" ;;\n"
         "report) exec %s report %s ;;\n"
         "esac\n",
-        quoted_script, shards, options, quoted_here, quoted_script, quoted_log, command->str, command->str, quoted_program, quoted_folder);
+        shards, options, quoted_here, quoted_script, quoted_log, command->str, command->str, quoted_program, quoted_folder);
     if (!rmil_file_write(script, out->str, out->len, error)) return FALSE;
     *path = g_steal_pointer(&script);
     return TRUE;

@@ -117,7 +117,8 @@ RMIL_API int64_t rmil_table_line(const RmilTable *table, int64_t row);          
 RMIL_API const char *rmil_table_cell(const RmilTable *table, int64_t row, int column); /* "" when empty or column −1 */
 /* Parses a cell as a finite number; the error names file, line and column. */
 RMIL_API gboolean rmil_table_number(const RmilTable *table, int64_t row, int column, double *value, GError **error);
-/* Appends one CSV field (quoted when it must be) and the separator or newline that follows. */
+/* Appends one CSV field (quoted when it must be) and the separator or newline that follows. Before text that a spreadsheet would
+ * run as a formula stands an apostrophe, which rmil_table_read takes off. */
 RMIL_API void rmil_csv_append(GString *out, const char *field, char after);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilLock, rmil_lock_free)

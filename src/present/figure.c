@@ -1,7 +1,9 @@
 #include "run.h"
 
+#include <errno.h>
 #include <gio/gio.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Okabe and Ito's colours and a few darker ones, each with a dash pattern of its own: told apart by colour-blind eyes
@@ -118,27 +120,31 @@ static gboolean run_gnuplot(const char *program, const char *folder, const char 
         g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_SILENCE | G_SUBPROCESS_FLAGS_STDERR_PIPE);
     g_subprocess_launcher_set_cwd(launcher, folder);
     g_subprocess_launcher_setenv(launcher, "LC_ALL", "C.UTF-8", TRUE);
+    g_subprocess_launcher_setenv(launcher, "TZ", "UTC", TRUE); /* stands in a PDF */
     g_autoptr(GError) reason = NULL;
     g_autoptr(GSubprocess) process =
         g_subprocess_launcher_spawn(launcher, &reason, program, "-d", "-e", commands->str, NULL);
     if (!process || !g_subprocess_communicate_utf8(process, NULL, NULL, NULL, &said, &reason))
         return rmil_fail(error, RMIL_ERROR_IO, "%s/%s: gnuplot cannot be run: %s", folder, script, reason->message);
     if (g_subprocess_get_successful(process)) return TRUE;
-    return rmil_fail(error, RMIL_ERROR_IO, "%s/%s: gnuplot failed: %s", folder, script,
-                     said && *g_strstrip(said) ? said : "it said nothing");
+    g_autoptr(GString) reasons = g_string_new(said && *g_strstrip(said) ? said : "it said nothing");
+    for (int f = 0; f < FORMATS; f++) g_string_replace(reasons, files[f], suffixes[f] + 1, 0); /* temporary names mean nothing to anybody */
+    return rmil_fail(error, RMIL_ERROR_IO, "%s/%s: gnuplot failed: %s", folder, script, reasons->str);
 }
 
-/* The drawing library writes the time into a PDF; the same data shall give the same bytes. */
-static gboolean drop_date(const char *path, GError **error) {
-    static const char key[] = "/CreationDate (D:";
-    gsize size;
-    g_autofree char *data = rmil_file_read(path, (gsize)64 << 20, &size, error);
-    if (!data) return FALSE;
-    char *at = memmem(data, size, key, strlen(key));
-    if (!at) return TRUE;
-    for (char *p = at + strlen(key); p < data + size && g_ascii_isdigit(*p); p++) *p = "20000101000000"[MIN(p - at - (gssize)strlen(key), 13)];
-    return g_file_set_contents(path, data, (gssize)size, NULL) ||
-           rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be written", path);
+/* The drawing library writes the time into a PDF; the same data shall give the same bytes. `path`: for the message. */
+static gboolean drop_date(const char *temporary, const char *path, GError **error) {
+    static const char key[] = "/CreationDate (D:", date[] = "20000101000000";
+    gsize size, digits = 0;
+    g_autofree char *data = rmil_file_read(temporary, (gsize)64 << 20, &size, NULL);
+    const char *at = data ? memmem(data, size, key, strlen(key)) : NULL;
+    if (data && !at) return TRUE;
+    if (at) at += strlen(key);
+    while (at && digits < strlen(date) && at + digits < data + size && g_ascii_isdigit(at[digits])) digits++;
+    FILE *file = at ? fopen(temporary, "r+b") : NULL;
+    gboolean good = file && fseek(file, (long)(at - data), SEEK_SET) == 0 && fwrite(date, 1, digits, file) == digits;
+    if (file) good = fclose(file) == 0 && good;
+    return good || rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be written: %s", path, g_strerror(errno));
 }
 
 static gboolean draw(const char *program, const char *folder, const char *name, GError **error) {
@@ -152,7 +158,7 @@ static gboolean draw(const char *program, const char *folder, const char *name, 
         good = temporaries[f] != NULL;
         if (good) files[f] = g_path_get_basename(temporaries[f]);
     }
-    good = good && run_gnuplot(program, folder, script, files, error) && drop_date(temporaries[PDF], error);
+    good = good && run_gnuplot(program, folder, script, files, error) && drop_date(temporaries[PDF], paths[PDF], error);
     for (int f = 0; f < FORMATS; f++) {
         if (temporaries[f] && good)
             good = rmil_file_commit(temporaries[f], paths[f], error);

@@ -170,6 +170,35 @@ static void test_spreadsheets(void) {
     g_assert_cmpint(rmil_table_line(table, 2), ==, 5); /* the line end in the quotes counts */
 }
 
+/* A spreadsheet runs no cell that we write; what is read again is what was written. */
+static void test_formulas(void) {
+    static const struct {
+        const char *field, *written;
+    } cells[] = {
+        {"=1+1", "'=1+1"},           {"=HYPERLINK(\"x\",\"y\")", "\"'=HYPERLINK(\"\"x\"\",\"\"y\"\")\""},
+        {"@SUM(1)", "'@SUM(1)"},     {"+1|'x'!A", "'+1|'x'!A"},
+        {"-2+3", "'-2+3"},           {"'=1", "''=1"},
+        {"-1.5e-3", "-1.5e-3"},      {"+7", "+7"},
+        {"-", "-"},                  {"@home", "@home"},
+        {"-12 A.b", "-12 A.b"},      {"'s", "'s"},
+        {"a=b", "a=b"},              {"-ü", "-ü"},
+    };
+    g_autofree char *folder = test_folder();
+    g_autoptr(GString) out = g_string_new("id,cell\n");
+    for (gsize i = 0; i < G_N_ELEMENTS(cells); i++) {
+        g_autoptr(GString) one = g_string_new(NULL);
+        rmil_csv_append(one, cells[i].field, '\n');
+        g_autofree char *expected = g_strconcat(cells[i].written, "\n", NULL);
+        g_assert_cmpstr(one->str, ==, expected);
+        g_string_append_printf(out, "x,%s", one->str);
+    }
+    g_autofree char *path = test_file(folder, "t.csv", out->str);
+    GError *error = NULL;
+    g_autoptr(RmilTable) table = rmil_table_read(path, &error);
+    g_assert_no_error(error);
+    for (gsize i = 0; i < G_N_ELEMENTS(cells); i++) g_assert_cmpstr(rmil_table_cell(table, (int64_t)i, 1), ==, cells[i].field);
+}
+
 static gpointer write_pipe(gpointer path) {
     FILE *file = g_fopen(path, "wb");
     g_assert_true(file && fputs("id,x\na,1\n", file) >= 0 && fclose(file) == 0);
@@ -258,6 +287,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/base/table", test_table);
     g_test_add_func("/base/table/bad", test_table_bad);
     g_test_add_func("/base/table/spreadsheets", test_spreadsheets);
+    g_test_add_func("/base/table/formulas", test_formulas);
     g_test_add_func("/base/table/pipe", test_pipe);
     g_test_add_func("/base/json", test_json);
     return g_test_run();

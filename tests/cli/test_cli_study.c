@@ -103,6 +103,20 @@ static void test_slurm(void) {
     command_expect(&o, 1, "it's a cohort.csv");
 }
 
+/* A folder's name is never a command, nor one of Slurm's patterns. */
+static void test_slurm_folder(void) {
+    g_autofree char *root = test_folder(), *file = make_plan(root);
+    g_auto(Outcome) o = {0};
+    const char *folder = "50%j `touch injected`\ntouch injected\n$(touch injected)#";
+    command_run(&o, root, "study", "plan.yaml", "cohort.csv", "-o", folder, "--slurm", "2", NULL);
+    command_expect(&o, 0, "");
+    g_autofree char *fake = test_file(root, "sbatch", "#!/bin/sh\nprintf '%s|' \"$@\" >&2\necho 7\n"), *script = g_build_filename(root, folder, "study.slurm", NULL);
+    g_assert_cmpint(g_chmod(fake, 0755), ==, 0);
+    g_autofree char *quoted = g_shell_quote(script), *run = g_strconcat("PATH=\"$PWD:$PATH\" sh ", quoted, "; test ! -e injected", NULL);
+    command_shell(&o, root, run);
+    command_expect(&o, 0, "/50%%j `touch injected`\ntouch injected\n$(touch injected)#/slurm-%x-%j.log|");
+}
+
 /* Under a real Slurm, when RMIL_TEST_SLURM is set: it submits jobs, which no test should do unasked. */
 static void test_slurm_real(void) {
     if (!g_getenv("RMIL_TEST_SLURM")) return g_test_skip("RMIL_TEST_SLURM is not set");
@@ -195,6 +209,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/cli-study/shards", test_shards);
     g_test_add_func("/cli-study/granularity", test_granularity);
     g_test_add_func("/cli-study/slurm", test_slurm);
+    g_test_add_func("/cli-study/slurm-folder", test_slurm_folder);
     g_test_add_func("/cli-study/slurm-real", test_slurm_real);
     g_test_add_func("/cli-study/broken-slide", test_broken_slide);
     g_test_add_func("/cli-study/wrong", test_wrong);

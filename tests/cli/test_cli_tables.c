@@ -95,12 +95,33 @@ static void test_deep(void) {
     command_expect(&o, 1, "preprocessing.json: is nested more than 32 deep");
 }
 
+/* Control characters of files and paths are shown, not obeyed by the terminal; a message is one line of bounded length. */
+static void test_terminal(void) {
+    g_auto(Outcome) o = {0};
+    g_autofree char *metadata = g_strnfill(600000, 'm');
+    g_autofree char *feature = g_strconcat("{\"type\":\"Feature\",\"properties\":{\"name\":\"\\u001b]0;x\\u0007\\u009b\\u202e\\nrankmil: done\"},"
+                                           "\"geometry\":{\"type\":\"", metadata, "\"}}", NULL);
+    g_free(test_file(root, "escape.geojson", feature));
+    g_free(test_file(root, "escape.csv", "id,features,label,annotation\ns,f0.h5,1,escape.geojson\nt,x\033[31m\177.h5,1,\n"));
+    command_run(&o, root, "check", "escape.csv", "-q", NULL);
+    command_expect(&o, 1, "\\u001b]0;x\\u0007\\u009b\\u202e rankmil: done");
+    command_expect(&o, 1, "x\\u001b[31m\\u007f.h5");
+    for (const char *at = o.err; *at; at++) g_assert_true(*at == '\n' || !g_ascii_iscntrl(*at));
+    g_assert_cmpuint(strlen(o.err), <, 10000);
+    g_autofree char *path = g_strdup_printf("id,features,label,annotation,mpp\ns,f0.h5,1,,%s\n", metadata);
+    g_free(test_file(root, "long.csv", path));
+    command_run(&o, root, "check", "long.csv", "--json", NULL);
+    command_expect(&o, 1, "\xe2\x80\xa6 (6");
+    g_assert_cmpuint(strlen(o.err) + strlen(o.out), <, 12000);
+}
+
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     root = test_folder();
     g_test_add_func("/cli/tables/refused", test_refused);
     g_test_add_func("/cli/tables/said", test_said);
     g_test_add_func("/cli/tables/deep", test_deep);
+    g_test_add_func("/cli/tables/terminal", test_terminal);
     int status = g_test_run();
     g_free(root);
     return status;

@@ -238,8 +238,12 @@ static void test_threshold(void) {
     has_figure(folder, "attention-off-lesion");
     char *before[G_N_ELEMENTS(files)];
     for (gsize i = 0; i < G_N_ELEMENTS(files); i++) before[i] = checksum(folder, files[i]);
-    g_usleep(1100000); /* a PDF's date has seconds */
+    g_usleep(1100000); /* a PDF's date has seconds, and a time zone */
+    g_autofree char *zone = g_strdup(g_getenv("TZ"));
+    g_setenv("TZ", "XYZ-05:30", TRUE);
     g_autofree char *again = write_report(folder);
+    if (zone) g_setenv("TZ", zone, TRUE);
+    else g_unsetenv("TZ");
     for (gsize i = 0; i < G_N_ELEMENTS(files); i++) {
         g_autofree char *after = checksum(folder, files[i]);
         g_assert_cmpstr(before[i], ==, after);
