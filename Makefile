@@ -1,16 +1,21 @@
-# rankmil: `make` sets up and builds, `make demo` shows it, `make check` tests it, `make bench` measures it.
+# rankmil: `make` sets up and builds, `make demo` shows it, `make check` tests it, `make bench` measures it,
+# `make install PREFIX=…` installs it there (DESTDIR is respected), `make uninstall PREFIX=…` removes that.
 PREFIX ?= /usr/local
 
-.PHONY: all setup demo check bench install clean
+.PHONY: all configure setup demo check bench install uninstall clean
 
-all: setup
-	@test -f build/build.ninja || meson setup build --prefix=$(PREFIX)
+all: setup configure
 	@ninja -C build
+
+configure: setup
+	@test -f build/build.ninja || meson setup build --prefix=$(PREFIX)
 
 setup:
 	@tools/setup
 
-demo: all
+# Only what the demo needs, to be quick on a bare machine.
+demo: configure
+	@ninja -C build cli/rankmil
 	@tools/demo
 
 check: setup
@@ -19,8 +24,16 @@ check: setup
 bench: all
 	@tools/bench
 
-install: all
-	@meson install -C build
+# PREFIX decides, whatever the build was made for.
+install: setup configure
+	@meson configure build -Dprefix=$(PREFIX)
+	@ninja -C build
+	@meson install -C build --no-rebuild
+
+uninstall: setup configure
+	@meson configure build -Dprefix=$(PREFIX)
+	@ninja -C build
+	@tools/uninstall $(PREFIX)
 
 clean:
 	rm -rf build build-sanitize demo

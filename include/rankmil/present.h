@@ -72,7 +72,8 @@ RMIL_API gboolean rmil_patches_write(RmilSlide *slide, const int64_t *coords, co
 
 /* -- report ------------------------------------------------------------------------------------------------------------------ */
 /* Reads a folder that `rankmil run` filled (or a single training run) and writes one self-contained HTML file, and below the
- * folder figures/NAME.svg with NAME.csv (data) and NAME.gp (gnuplot script; gnuplot is needed) for each figure in it. What is read
+ * folder figures/NAME.svg with NAME.csv (data) and NAME.gp (gnuplot script) for each figure in it; without gnuplot the page has none, and a
+ * warning says so. What is read
  * and what the report says when a part is missing: docs/report.md. The same folder gives the same bytes. Fails, naming file and
  * line, when a file is broken. */
 RMIL_API gboolean rmil_report_write(const char *folder, const char *path, const RmilMonitor *monitor, GError **error);

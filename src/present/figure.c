@@ -1,6 +1,7 @@
 #include "run.h"
 
 #include <errno.h>
+#include <glib/gstdio.h>
 #include <gio/gio.h>
 #include <math.h>
 #include <stdio.h>
@@ -170,19 +171,30 @@ static gboolean draw(const char *program, const char *folder, const char *name, 
     return good;
 }
 
+/* Of other data, where they cannot be drawn anew. */
+static void remove_drawings(const char *folder, const char *name) {
+    for (int f = 0; f < FORMATS; f++) {
+        g_autofree char *file = g_strconcat(name, suffixes[f], NULL), *path = g_build_filename(folder, file, NULL);
+        g_unlink(path);
+    }
+}
+
+void rmil_figures_announce(const char *folder, const RmilMonitor *monitor) {
+    g_autofree char *program = g_find_program_in_path("gnuplot");
+    if (!program)
+        rmil_monitor_warn(monitor, "gnuplot is not installed: the page has no figures; their data and scripts are in %s/figures (Debian: gnuplot-nox)", folder);
+}
+
 char *rmil_figure_end(RmilFigure *figure, const char *folder, GError **error) {
     g_string_append_c(figure->script, '\n');
     g_autofree char *csv = g_string_free(figure->csv, FALSE), *script = g_string_free(figure->script, FALSE);
     g_autofree char *below = g_build_filename(folder, "figures", NULL), *program = g_find_program_in_path("gnuplot");
+    if (!write_text(below, figure->name, ".csv", csv, error) || !write_text(below, figure->name, ".gp", script, error)) return NULL;
     if (!program) {
-        rmil_fail(error, RMIL_ERROR_IO,
-                  "%s/%s.gp: gnuplot is needed to draw the figures and is not installed (Debian: gnuplot-nox)", below,
-                  figure->name);
-        return NULL;
+        remove_drawings(below, figure->name);
+        return g_strdup("");
     }
-    if (!write_text(below, figure->name, ".csv", csv, error) || !write_text(below, figure->name, ".gp", script, error) ||
-        !draw(program, below, figure->name, error))
-        return NULL;
+    if (!draw(program, below, figure->name, error)) return NULL;
     g_autofree char *file = g_strconcat(figure->name, ".svg", NULL), *path = g_build_filename(below, file, NULL);
     gsize size;
     return rmil_file_read(path, (gsize)64 << 20, &size, error);

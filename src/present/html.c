@@ -47,6 +47,10 @@ void rmil_html_table_begin(GString *out, const char *caption) {
 void rmil_html_table_end(GString *out) { g_string_append(out, "</table></div>\n"); }
 
 void rmil_html_svg(GString *out, const char *svg, const char *alt, const char *caption) {
+    if (!*svg) {
+        rmil_html(out, "<figure class=\"plot\"><figcaption>Not drawn, for gnuplot was not installed: %s</figcaption></figure>\n", caption);
+        return;
+    }
     g_autofree char *data = g_base64_encode((const guchar *)svg, strlen(svg));
     rmil_html(out, "<figure class=\"plot\"><img alt=\"%s\" src=\"data:image/svg+xml;base64,", alt);
     g_string_append(out, data);

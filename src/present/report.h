@@ -24,7 +24,7 @@ const char *rmil_html_seconds(double seconds, char *text);
 /* <div class=scroll><table><caption>…</caption> and its end. The caption is escaped. */
 void rmil_html_table_begin(GString *out, const char *caption);
 void rmil_html_table_end(GString *out);
-/* <figure> with the SVG as an image. */
+/* <figure> with the SVG as an image; "": with a word that it could not be drawn. */
 void rmil_html_svg(GString *out, const char *svg, const char *alt, const char *caption);
 /* Rows "key | value" of everything in a JSON object, nested keys joined; skip: NULL-terminated top-level members left
  * out. */

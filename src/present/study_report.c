@@ -155,6 +155,7 @@ gboolean rmil_study_report_write(const char *folder, const char *path, const Rmi
     g_autoptr(RmilStudyReport) study = rmil_study_report_read(folder, error);
     if (!study) return FALSE;
     rmil_monitor_progress(monitor, "statistics", 1, 1);
+    rmil_figures_announce(folder, monitor);
     g_autoptr(GString) body = g_string_new(NULL);
     g_autofree char *tables = g_build_filename(folder, "tables", NULL);
     if (!add_results(study, body, error) || !add_tests(study, body, error) || !add_localisation(study, body, error) ||
