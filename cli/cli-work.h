@@ -18,6 +18,7 @@ typedef struct {
     gboolean bfloat16;
     gchar **lesion, **exclusion;
     gdouble padding, label_threshold;
+    gboolean uncropped;      /* QuPath's files count from level 0, not from the scanned area */
     const char *labels;      /* folder of patch labels below `folder`: "labels" */
     gboolean preview;        /* of labels, as pictures */
     RmilLock *lock;          /* of the work folder, or NULL */
@@ -30,6 +31,7 @@ GOptionEntry *work_output_entries(Work *work);
 GOptionEntry *work_tile_entries(Work *work);
 GOptionEntry *work_encode_entries(Work *work);
 GOptionEntry *work_label_entries(Work *work);
+GOptionEntry *work_crop_entries(Work *work); /* --uncropped, part of the label entries too */
 /* Checks the options and reads the cohort. */
 gboolean work_open(Work *work, const char *cohort, GError **error);
 
@@ -52,9 +54,14 @@ void work_made_again(const Work *work, GError *error);
 /* Row's mpp: the cohort's column, else --mpp, else 0. */
 double work_mpp(const Work *work, int64_t row);
 RmilSlide *work_open_slide(const Work *work, int64_t row, GError **error);
-void work_annotation_options(const Work *work, RmilAnnotationOptions *options);
 /* What is doubtful about a row's annotation: its slide is called negative, and a lesion is outlined. NULL: nothing. g_free. */
 char *work_annotation_doubt(const RmilCohortRow *row, gboolean lesion);
+/* A row's annotation, grown by `padding` level-0 px. slide: the row's, NULL where it is not open; where the annotation may count
+ * from its scanned area, it is opened. bag: its patches, or NULL. What the user should hear of the annotation is said. */
+RmilRegion *work_read_region(const Work *work, const RmilCohortRow *row, RmilSlide *slide, const RmilBag *bag, double padding,
+                             GError **error);
+/* For a `source`: "", or from where an annotation is counted that may count from a scanned area. Free with g_free. */
+char *work_annotation_frame(const Work *work, const RmilCohortRow *row);
 /* Bag of coordinates, as tiling left it. */
 RmilGrid *work_grid(const RmilBag *bag);
 void work_stage_done(Work *work, const char *stage, int64_t made, int64_t kept, gint64 since);

@@ -29,32 +29,25 @@ static gboolean sample_slide(RmilSlide *slide, GError **error) {
 static gboolean check_row(Checking *c, int64_t i, GError **error) {
     const Work *work = c->work;
     const RmilCohortRow *row = &work->cohort->rows[i];
-    RmilAnnotationOptions options;
-    work_annotation_options(work, &options);
+    g_autoptr(RmilSlide) slide = NULL;
+    g_autoptr(RmilBag) bag = NULL;
     if (row->slide) {
-        g_autoptr(RmilSlide) slide = work_open_slide(work, i, error);
+        slide = work_open_slide(work, i, error);
         if (!slide || !sample_slide(slide, error)) return FALSE;
         const RmilSlideInfo *info = rmil_slide_info(slide);
         c->mpp[i] = info->mpp;
-        options.slide_width = info->width;
-        options.slide_height = info->height;
         if (info->warning) rmil_monitor_warn(&work->cli->monitor, "%s", info->warning);
     }
     if (row->features) {
-        g_autoptr(RmilBag) bag = rmil_bag_read(row->features, row->id, RMIL_FLOAT32, RMIL_BAG_ALL, error);
+        bag = rmil_bag_read(row->features, row->id, RMIL_FLOAT32, RMIL_BAG_ALL, error);
         if (!bag || ((row->slide || row->annotation) && !rmil_bag_locate(bag, row->slide, work_mpp(work, i), error))) return FALSE;
         c->dim[i] = bag->dim;
-        if (bag->slide_width > 0) {
-            options.slide_width = bag->slide_width;
-            options.slide_height = bag->slide_height;
-        }
         g_autofree uint8_t *labels = g_malloc((gsize)bag->count);
         if (row->patch_labels && !rmil_labels_read(row->patch_labels, bag->count, labels, error)) return FALSE;
     }
     if (row->annotation) {
-        g_autoptr(RmilRegion) region = rmil_region_read(row->annotation, &options, error);
+        g_autoptr(RmilRegion) region = work_read_region(work, row, slide, bag, work->padding, error);
         if (!region) return FALSE;
-        cli_warn_all(work->cli, rmil_region_warnings(region));
         g_autofree char *doubt = work_annotation_doubt(row, !rmil_region_empty(region));
         if (doubt) {
             g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s", doubt);

@@ -28,17 +28,25 @@ typedef struct {
     double low, high;   /* µm per pixel of the slides that the model was trained on; 0: not known */
 } Predict;
 
-/* Heat map, montage of the most attended tiles. */
-static gboolean draw_row(const Predict *p, int64_t i, const RmilBag *bag, const float *scores, GError **error) {
+/* Attention for QuPath, which shows the scanned area alone; without the slide there is none to be known. */
+static gboolean write_qupath(const Work *work, int64_t i, RmilSlide *slide, const RmilBag *bag, const float *scores, const float *attention,
+                             GError **error) {
+    if (!has_places(bag) || !(bag->patch_size_level0 > 0)) return TRUE;
+    g_autofree char *path = work_path(work, "qupath", i, "geojson");
+    const RmilSlideInfo *info = slide && !work->uncropped ? rmil_slide_info(slide) : NULL;
+    return rmil_qupath_write(bag->coords, attention, scores, bag->count, bag->patch_size_level0, info ? info->bounds_x : 0,
+                             info ? info->bounds_y : 0, path, error);
+}
+
+/* Heat map and montage of the most attended tiles. */
+static gboolean draw_row(const Predict *p, int64_t i, RmilSlide *slide, const RmilBag *bag, const float *scores, GError **error) {
     const Work *work = p->work;
     const char *id = work->cohort->rows[i].id;
     g_autofree char *heat = work_path(work, "heatmaps", i, "png"), *montage = work_path(work, "top-patches", i, "png"),
                     *table = work_path(work, "top-patches", i, "csv"), *title = g_strdup_printf("%s, %s", id, p->models->title);
-    if (!heat_write(work, &work->cohort->rows[i], bag, (const RmilModel *const *)p->models->list->pdata, p->models->list->len, title, heat, error))
-        return FALSE;
-    g_autoptr(RmilSlide) slide = work_open_slide(work, i, error);
-    return slide && rmil_patches_write(slide, bag->coords, scores, bag->count, bag->patch_size_level0, MIN(bag->count, TOP_PATCHES),
-                                       bag->patch_size > 0 ? (int64_t)bag->patch_size : work->tile_px, id, montage, table, error);
+    return heat_write(work, &work->cohort->rows[i], bag, (const RmilModel *const *)p->models->list->pdata, p->models->list->len, title, heat, error) &&
+           rmil_patches_write(slide, bag->coords, scores, bag->count, bag->patch_size_level0, MIN(bag->count, TOP_PATCHES),
+                              bag->patch_size > 0 ? (int64_t)bag->patch_size : work->tile_px, id, montage, table, error);
 }
 
 /* Says when the slide was scanned at another resolution than those of the training: by more than half as much again. */
@@ -77,8 +85,7 @@ static gboolean predict_row(Predict *p, int64_t i, GError **error) {
     Work *work = p->work;
     const RmilCohortRow *row = &work->cohort->rows[i];
     const RmilModel *const *models = (const RmilModel *const *)p->models->list->pdata;
-    g_autofree char *features = work_features(work, i), *patches = work_path(work, "patches", i, "csv"),
-                    *qupath = work_path(work, "qupath", i, "geojson");
+    g_autofree char *features = work_features(work, i), *patches = work_path(work, "patches", i, "csv");
     g_autoptr(RmilBag) bag = rmil_bag_read(features, row->id, RMIL_FLOAT32, RMIL_BAG_ALL, error);
     if (!bag) return FALSE;
     if (bag->dim != rmil_model_config(models[0])->dim) {
@@ -92,11 +99,11 @@ static gboolean predict_row(Predict *p, int64_t i, GError **error) {
     g_autofree float *scores = g_new(float, bag->count), *attention = g_new(float, bag->count);
     RmilPrediction prediction;
     double sd;
+    g_autoptr(RmilSlide) slide = NULL;
     if (!rmil_ensemble_predict(models, p->models->list->len, bag, -1, &prediction, &sd, scores, attention, error) ||
         !write_scores(bag, scores, attention, patches, error) ||
-        (has_places(bag) && bag->patch_size_level0 > 0 &&
-         !rmil_qupath_write(bag->coords, attention, scores, bag->count, bag->patch_size_level0, qupath, error)) ||
-        (row->slide && !draw_row(p, i, bag, scores, error)))
+        (row->slide && !(slide = work_open_slide(work, i, error))) || !write_qupath(work, i, slide, bag, scores, attention, error) ||
+        (slide && !draw_row(p, i, slide, bag, scores, error)))
         return FALSE;
     record(p, row, bag->count, &prediction, sd);
     return TRUE;
@@ -164,8 +171,9 @@ int command_predict(int argc, char **argv) {
     Work work;
     int status;
     work_init(&work, &cli);
-    g_autofree GOptionEntry *output = work_output_entries(&work), *tiles = work_tile_entries(&work), *encoding = work_encode_entries(&work);
-    const CliGroup groups[] = {{"Output", output}, {"Tiles", tiles}, {"Features", encoding}, {NULL, NULL}};
+    g_autofree GOptionEntry *output = work_output_entries(&work), *tiles = work_tile_entries(&work), *encoding = work_encode_entries(&work),
+                            *crop = work_crop_entries(&work);
+    const CliGroup groups[] = {{"Output", output}, {"Tiles", tiles}, {"Features", encoding}, {"Annotations", crop}, {NULL, NULL}};
     if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) {
         work_clear(&work);
         return status;

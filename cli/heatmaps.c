@@ -10,11 +10,7 @@ gboolean heat_write(const Work *work, const RmilCohortRow *given, const RmilBag 
     g_autoptr(RmilSlide) slide = rmil_slide_open(given->slide, given->mpp > 0 ? given->mpp : work->mpp, error);
     if (!slide) return FALSE;
     g_autoptr(RmilRegion) region = NULL;
-    if (given->annotation) {
-        RmilAnnotationOptions annotation;
-        work_annotation_options(work, &annotation);
-        if (!(region = rmil_region_read(given->annotation, &annotation, error))) return FALSE;
-    }
+    if (given->annotation && !(region = work_read_region(work, given, slide, NULL, work->padding, error))) return FALSE;
     g_autofree float *attention = g_new(float, bag->count);
     RmilPrediction prediction;
     double sd;

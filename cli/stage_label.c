@@ -23,25 +23,19 @@ static char *label_source(const Work *work, int64_t row, const RmilBag *bag) {
     g_string_printf(out, "labels 1; %s; padding %g; threshold %g", annotation, work->padding, work->label_threshold);
     append_list(out, "lesion", work->lesion);
     append_list(out, "exclude", work->exclusion);
+    g_autofree char *frame = work_annotation_frame(work, &work->cohort->rows[row]);
+    g_string_append(out, frame);
     g_autofree char *coords = g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)bag->coords,
                                                           (gsize)bag->count * 2 * sizeof *bag->coords);
     g_string_append_printf(out, "; tiles of %g px at %s", bag->patch_size_level0, coords);
     return g_string_free(out, FALSE);
 }
 
-static RmilRegion *read_region(const Work *work, int64_t row, const RmilBag *bag, double padding, GError **error) {
-    RmilAnnotationOptions options;
-    work_annotation_options(work, &options);
-    options.padding = padding;
-    options.slide_width = bag->slide_width;
-    options.slide_height = bag->slide_height;
-    return rmil_region_read(work->cohort->rows[row].annotation, &options, error);
-}
-
 static gboolean draw_row(const Work *work, int64_t row, const RmilBag *bag, const uint8_t *labels, const char *path, GError **error) {
     g_autoptr(RmilSlide) slide = work_open_slide(work, row, error);
-    g_autoptr(RmilRegion) drawn = slide ? read_region(work, row, bag, 0, error) : NULL;
-    g_autoptr(RmilRegion) grown = drawn && work->padding > 0 ? read_region(work, row, bag, work->padding, error) : NULL;
+    const RmilCohortRow *given = &work->cohort->rows[row];
+    g_autoptr(RmilRegion) drawn = slide ? work_read_region(work, given, slide, bag, 0, error) : NULL;
+    g_autoptr(RmilRegion) grown = drawn && work->padding > 0 ? work_read_region(work, given, slide, bag, work->padding, error) : NULL;
     if (!drawn || (work->padding > 0 && !grown)) return FALSE;
     return rmil_label_preview_write(slide, bag->coords, labels, bag->count, bag->patch_size_level0, drawn, grown, work->padding, 1024,
                                     path, error);
@@ -66,9 +60,8 @@ static gboolean label_row(Labelling *labelling, int64_t row, int64_t *annotated,
     *made = !(have && strcmp(have, source) == 0 && rmil_labels_read(path, bag->count, labels, &unreadable));
     work_made_again(work, unreadable);
     if (*made) {
-        g_autoptr(RmilRegion) region = read_region(work, row, bag, work->padding, error);
+        g_autoptr(RmilRegion) region = work_read_region(work, given, NULL, bag, work->padding, error);
         if (!region) return FALSE;
-        cli_warn_all(work->cli, rmil_region_warnings(region));
         lesion = !rmil_region_empty(region);
         g_autofree double *shares = g_new0(double, bag->count);
         if (!rmil_region_overlap(region, bag->coords, bag->count, bag->patch_size_level0, shares, error)) return FALSE;

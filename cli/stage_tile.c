@@ -30,16 +30,10 @@ static gboolean write_tiles(const RmilGrid *grid, const char *id, char *source, 
  * that passes for done; what is wrong with it is an error where patches are labelled. */
 static gboolean write_picture(const Work *work, int64_t row, RmilSlide *slide, const RmilMask *mask, const RmilGrid *grid, const char *picture,
                               GError **error) {
-    const RmilSlideInfo *info = rmil_slide_info(slide);
-    const char *path = work->cohort->rows[row].annotation;
+    const RmilCohortRow *given = &work->cohort->rows[row];
     g_autoptr(GError) reason = NULL;
-    RmilAnnotationOptions options;
-    work_annotation_options(work, &options);
-    options.padding = 0;
-    options.slide_width = info->width;
-    options.slide_height = info->height;
-    g_autoptr(RmilRegion) region = path ? rmil_region_read(path, &options, &reason) : NULL;
-    if (region || !path) return rmil_mask_preview_write(slide, mask, grid, region, 1024, picture, error);
+    g_autoptr(RmilRegion) region = given->annotation ? work_read_region(work, given, slide, NULL, 0, &reason) : NULL;
+    if (region || !given->annotation) return rmil_mask_preview_write(slide, mask, grid, region, 1024, picture, error);
     g_unlink(picture);
     rmil_monitor_warn(&work->cli->monitor, "%s: is not drawn, for the annotation cannot be read: %s", picture, reason->message);
     return TRUE;

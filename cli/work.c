@@ -43,12 +43,19 @@ GOptionEntry *work_encode_entries(Work *work) {
         {"encode-bfloat16", 0, 0, G_OPTION_ARG_NONE, &work->bfloat16, "run the encoder in bfloat16", NULL});
 }
 
+#define CROP_ENTRY \
+    {"uncropped", 0, 0, G_OPTION_ARG_NONE, &work->uncropped, \
+     "GeoJSON and masks count from the corner of level 0, not of the scanned area, which is all that QuPath shows", NULL}
+
+GOptionEntry *work_crop_entries(Work *work) { return ENTRIES(CROP_ENTRY); }
+
 GOptionEntry *work_label_entries(Work *work) {
     return ENTRIES(
         {"lesion", 0, 0, G_OPTION_ARG_STRING_ARRAY, &work->lesion, "annotation group or class that is lesion; may be given again", "NAME"},
         {"exclude", 0, 0, G_OPTION_ARG_STRING_ARRAY, &work->exclusion, "group or class that is cut out; may be given again", "NAME"},
         {"padding", 0, 0, G_OPTION_ARG_DOUBLE, &work->padding, "grow annotations by so many level-0 pixels (default: 0)", "PX"},
         {"preview", 0, 0, G_OPTION_ARG_NONE, &work->preview, "draw outlines and annotated patches on the slide: DIR/labels/ID.png", NULL},
+        CROP_ENTRY,
         {"label-threshold", 0, 0, G_OPTION_ARG_DOUBLE, &work->label_threshold, "a patch is annotated above this share (default: 0.05)", "X"});
 }
 
@@ -146,11 +153,56 @@ RmilSlide *work_open_slide(const Work *work, int64_t row, GError **error) {
     return rmil_slide_open(work->cohort->rows[row].slide, work_mpp(work, row), error);
 }
 
-void work_annotation_options(const Work *work, RmilAnnotationOptions *options) {
-    rmil_annotation_options_init(options);
-    if (work->lesion) options->lesion = (const char *const *)work->lesion;
-    if (work->exclusion) options->exclusion = (const char *const *)work->exclusion;
-    options->padding = work->padding;
+/* The slide of a row for its scanned area alone: its resolution does not matter. NULL: not needed, or not to be had. */
+static RmilSlide *open_for_bounds(const Work *work, const RmilCohortRow *row) {
+    if (!rmil_annotation_cropped(row->annotation)) return NULL;
+    if (!row->slide) {
+        rmil_monitor_warn(&work->cli->monitor, "annotations of rows without a slide count from the corner of level 0; for QuPath's of MIRAX, "
+                                               "Leica and Ventana slides give the slide too, which says where its scanned area begins");
+        return NULL;
+    }
+    g_autoptr(GError) error = NULL;
+    RmilSlide *slide = rmil_slide_open(row->slide, 1, &error);
+    if (!slide)
+        rmil_monitor_warn(&work->cli->monitor, "%s: counts from the corner of level 0, since its slide does not say where the scanned area "
+                                               "begins: %s", row->annotation, error->message);
+    return slide;
+}
+
+static void set_bounds(RmilAnnotationOptions *options, const RmilSlideInfo *info) {
+    options->slide_width = info->width;
+    options->slide_height = info->height;
+    options->bounds_x = info->bounds_x;
+    options->bounds_y = info->bounds_y;
+    options->bounds_width = info->bounds_width;
+    options->bounds_height = info->bounds_height;
+}
+
+RmilRegion *work_read_region(const Work *work, const RmilCohortRow *row, RmilSlide *slide, const RmilBag *bag, double padding,
+                             GError **error) {
+    RmilAnnotationOptions options;
+    rmil_annotation_options_init(&options);
+    if (work->lesion) options.lesion = (const char *const *)work->lesion;
+    if (work->exclusion) options.exclusion = (const char *const *)work->exclusion;
+    options.padding = padding;
+    options.uncropped = work->uncropped;
+    g_autoptr(RmilSlide) opened = slide || work->uncropped ? NULL : open_for_bounds(work, row);
+    if (slide || opened) set_bounds(&options, rmil_slide_info(slide ? slide : opened));
+    if (bag && bag->slide_width > 0) {
+        options.slide_width = bag->slide_width;
+        options.slide_height = bag->slide_height;
+    }
+    RmilRegion *region = rmil_region_read(row->annotation, &options, error);
+    if (region) cli_warn_all(work->cli, rmil_region_warnings(region));
+    return region;
+}
+
+char *work_annotation_frame(const Work *work, const RmilCohortRow *row) {
+    g_autoptr(RmilSlide) slide = work->uncropped ? NULL : open_for_bounds(work, row);
+    const RmilSlideInfo *info = slide ? rmil_slide_info(slide) : NULL;
+    if (!info || (info->bounds_width == info->width && info->bounds_height == info->height)) return g_strdup("");
+    return g_strdup_printf("; scanned area of %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT " px at (%" G_GINT64_FORMAT ", %" G_GINT64_FORMAT ")",
+                           info->bounds_width, info->bounds_height, info->bounds_x, info->bounds_y);
 }
 
 char *work_annotation_doubt(const RmilCohortRow *row, gboolean lesion) {

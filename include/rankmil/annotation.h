@@ -22,6 +22,11 @@ typedef struct {
     double padding;               /* grow the region by this many level-0 px, round joins; 0 */
     int64_t slide_width, slide_height; /* level 0; > 0: a region (before padding) with more than half of its area outside is
                                         * refused as another slide's; masks are scaled to this size. 0: unknown */
+    int64_t bounds_x, bounds_y, bounds_width, bounds_height; /* the scanned area as in RmilSlideInfo; width 0: all of the slide.
+                                        * QuPath shows nothing but this area, and its GeoJSON and masks count from its corner.
+                                        * Outlines that fit into it only when they count from level 0, and masks of the whole
+                                        * slide's shape, are taken as such, with a warning */
+    gboolean uncropped;           /* GeoJSON and masks count from level 0 all the same: exported without cropping */
 } RmilAnnotationOptions;
 RMIL_API void rmil_annotation_options_init(RmilAnnotationOptions *options);
 
@@ -36,6 +41,9 @@ RMIL_API void rmil_region_free(RmilRegion *region);
 RMIL_API const char *const *rmil_region_warnings(const RmilRegion *region);
 RMIL_API gboolean rmil_region_empty(const RmilRegion *region);
 RMIL_API double rmil_region_area(const RmilRegion *region); /* level-0 px² */
+/* Is the file of a format that may count from the corner of the scanned area (GeoJSON, a mask)? ASAP's never do. FALSE also for
+ * a file that cannot be read. */
+RMIL_API gboolean rmil_annotation_cropped(const char *path);
 
 /* shares[i] (0 … 1): part of the square tile at coords[2i], coords[2i+1] with side tile_level0 that lies inside; exact but
  * for rounding (1e-10 from 0 or 1 counts as 0 or 1). Tiles may lie anywhere, in any order; grids are fastest. */

@@ -60,9 +60,10 @@ RMIL_API gboolean rmil_label_preview_write(RmilSlide *slide, const int64_t *coor
 /* -- attention for other programs --------------------------------------------------------------------------------------------- */
 /* GeoJSON as QuPath (0.4 and later) reads it: each tile an object of type "tile" with the measurements "Attention", "Attention x
  * mean" (1: all tiles count the same), "Attention percentile" and, unless scores is NULL, "Score" (before softmax), for QuPath's
- * measurement maps; class "Attended" when its attention is above the mean, else "Not attended". */
+ * measurement maps; class "Attended" when its attention is above the mean, else "Not attended". left, top: the level-0 pixel that
+ * QuPath calls (0, 0): the corner of the slide's scanned area (bounds_x, bounds_y), which is all that QuPath shows. */
 RMIL_API gboolean rmil_qupath_write(const int64_t *coords, const float *attention, const float *scores, int64_t count,
-                                    double tile_level0, const char *path, GError **error);
+                                    double tile_level0, int64_t left, int64_t top, const char *path, GError **error);
 /* The tiles with the highest values, best first (ties: the earlier tile), at most `most` (1 … 200): a PNG with each tile at
  * tile_px (16 … 512) a side over its rank and value, and, unless csv is NULL, a table rank,x,y,side,value in level-0 px.
  * Tiles whose value is not finite are left out. */

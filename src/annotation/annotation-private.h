@@ -29,7 +29,7 @@ typedef struct {
     GPtrArray *shapes;   /* of RmilShape */
     GHashTable *parents; /* group -> the group that it is part of */
     int64_t vertices;
-    int64_t width, height;   /* level-0 px that the file itself covers (a mask); 0: it does not say */
+    int64_t width, height;   /* level-0 px that the file itself covers (a mask of a slide of unknown size); 0: it does not say */
     const char *hint_member; /* where the hints stand */
     GPtrArray *notes;    /* what was left out or assumed */
 } RmilOutlines;
@@ -67,12 +67,24 @@ typedef struct {
     const char *name;
     gboolean (*matches)(const char *head, gsize size);
     gboolean (*read)(RmilOutlines *outlines, const RmilAnnotationOptions *options, GError **error);
+    gboolean cropped; /* may count from the corner of the scanned area */
 } RmilAnnotationFormat;
 extern const RmilAnnotationFormat rmil_annotation_asap, rmil_annotation_geojson, rmil_annotation_mask;
 
 /* The bytes of a PNG or TIFF whose pixels are labels shown by a palette, with a palette that shows label k as gray k; NULL: it has
  * none. Free with g_mapped_file_unref. */
 GMappedFile *rmil_palette_exchange(const char *path);
+/* frame.c: is the scanned area known, and less than the slide? */
+gboolean rmil_has_bounds(const RmilAnnotationOptions *options);
+/* Moves outlines of QuPath's to level-0 pixels; says which reading was taken where that is not certain. */
+void rmil_outlines_place(RmilOutlines *outlines, const RmilAnnotationOptions *options);
+/* Where a mask lies: level-0 position of its corner, level-0 pixels per mask pixel. A mask may be smaller or larger than the
+ * slide or its scanned area, but has the shape of one of them. */
+typedef struct {
+    double x, y, scale_x, scale_y;
+} RmilMaskPlace;
+gboolean rmil_mask_place(RmilOutlines *outlines, const RmilAnnotationOptions *options, int width, int height, RmilMaskPlace *place,
+                         GError **error);
 
 /* Closed centripetal Catmull-Rom curve through the points (ASAP's spline), as a ring of points on it. */
 GArray *rmil_spline(const GArray *points);

@@ -233,4 +233,4 @@ static gboolean asap_matches(const char *head, gsize size) {
     return *head == '<';
 }
 
-const RmilAnnotationFormat rmil_annotation_asap = {"ASAP XML", asap_matches, asap_read};
+const RmilAnnotationFormat rmil_annotation_asap = {"ASAP XML", asap_matches, asap_read, FALSE};

@@ -1,5 +1,5 @@
 /* GeoJSON as QuPath 0.1 to 0.6 writes it: a FeatureCollection (older QuPath: an array of features), each feature a Polygon or
- * MultiPolygon with holes, its class in properties.classification. Coordinates are level-0 pixels. A file of all objects may
+ * MultiPolygon with holes, its class in properties.classification. Coordinates are level-0 pixels from the corner of what QuPath shows. A file of all objects may
  * hold a million cells beside a few annotations: features are looked at one by one, and what is no annotation is not read. */
 #include "annotation-private.h"
 
@@ -291,6 +291,7 @@ static gboolean geojson_read(RmilOutlines *outlines, const RmilAnnotationOptions
     Geojson geojson = {.outlines = outlines, .file = {json, size}};
     gboolean good = read_root(&geojson, error);
     g_free(geojson.name);
+    if (good) rmil_outlines_place(outlines, options);
     return good;
 }
 
@@ -300,4 +301,4 @@ static gboolean geojson_matches(const char *head, gsize size) {
     return *head == '{' || *head == '[';
 }
 
-const RmilAnnotationFormat rmil_annotation_geojson = {"QuPath GeoJSON", geojson_matches, geojson_read};
+const RmilAnnotationFormat rmil_annotation_geojson = {"QuPath GeoJSON", geojson_matches, geojson_read, TRUE};

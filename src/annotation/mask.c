@@ -137,9 +137,14 @@ static gboolean trace(Tracer *tracer, VipsImage *image, const char *path, GError
     return good;
 }
 
+static gboolean add_corner_point(RmilOutlines *outlines, const RmilShape *shape, GArray *ring, const Corner *corner,
+                                 const RmilMaskPlace *place, GError **error) {
+    return rmil_outlines_add_point(outlines, shape, ring, place->x + corner->x * place->scale_x, place->y + corner->y * place->scale_y, error);
+}
+
 /* A ring's first corner is its top left one: there a run of pixels begins (an outer ring), or one ends (a hole in the area
  * of that run, whose ring came earlier). */
-static gboolean add_rings(Tracer *tracer, RmilOutlines *outlines, double scale_x, double scale_y, GError **error) {
+static gboolean add_rings(Tracer *tracer, RmilOutlines *outlines, const RmilMaskPlace *place, GError **error) {
     Corner *corners = (Corner *)(void *)tracer->corners->data;
     for (guint first = 0; first < tracer->corners->len; first++) {
         if (corners[first].shape) continue;
@@ -150,30 +155,14 @@ static gboolean add_rings(Tracer *tracer, RmilOutlines *outlines, double scale_x
         guint at = first;
         do {
             guint next = corners[at].beside;
-            if (!rmil_outlines_add_point(outlines, shape, ring, corners[at].x * scale_x, corners[at].y * scale_y, error) ||
-                !rmil_outlines_add_point(outlines, shape, ring, corners[next].x * scale_x, corners[next].y * scale_y, error))
+            if (!add_corner_point(outlines, shape, ring, &corners[at], place, error) ||
+                !add_corner_point(outlines, shape, ring, &corners[next], place, error))
                 return FALSE;
             corners[at].shape = corners[next].shape = shape;
             at = corners[next].along;
         } while (at != first);
     }
     return TRUE;
-}
-
-/* A mask may be smaller or larger than the slide, but has its shape. */
-static gboolean find_scale(const VipsImage *image, const char *path, const RmilAnnotationOptions *options, double *scale_x,
-                           double *scale_y, GError **error) {
-    *scale_x = *scale_y = 1;
-    if (options->slide_width <= 0 || options->slide_height <= 0) return TRUE;
-    *scale_x = (double)options->slide_width / image->Xsize;
-    *scale_y = (double)options->slide_height / image->Ysize;
-    /* two pixels, which rounding at each of several halvings may add, or 2 % */
-    double allowed = MAX(0.02, 2.0 / MIN(image->Xsize, image->Ysize));
-    if (fabs(*scale_x / *scale_y - 1) <= allowed) return TRUE;
-    return rmil_fail(error, RMIL_ERROR_DATA,
-                     "%s: a mask of %d × %d pixels does not have the shape of the slide of %" G_GINT64_FORMAT
-                     " × %" G_GINT64_FORMAT " px: is it another slide's?",
-                     path, image->Xsize, image->Ysize, options->slide_width, options->slide_height);
 }
 
 typedef struct {
@@ -218,16 +207,16 @@ static void note_values(const Rule *rule, gboolean labels, RmilOutlines *outline
 
 static gboolean read_opened(const Mask *mask, RmilOutlines *outlines, const RmilAnnotationOptions *options, GError **error) {
     VipsImage *image = mask->image;
-    double scale_x, scale_y;
-    if (!find_scale(image, outlines->path, options, &scale_x, &scale_y, error)) return FALSE;
-    outlines->width = llrint(scale_x * image->Xsize);
-    outlines->height = llrint(scale_y * image->Ysize);
+    RmilMaskPlace place;
+    if (!rmil_mask_place(outlines, options, image->Xsize, image->Ysize, &place, error)) return FALSE;
+    outlines->width = image->Xsize;
+    outlines->height = image->Ysize;
     /* JPEG leaves small values around edges: there a pixel counts from half of white on */
     Tracer tracer = {g_array_new(FALSE, FALSE, sizeof(Corner)), g_array_new(FALSE, FALSE, sizeof(Side)),
                      g_array_new(FALSE, FALSE, sizeof(Side)),
                      {.bands = image->Bands, .colours = image->Bands - vips_image_hasalpha(image), .threshold = mask->lossy ? 128 : 1,
                       .seen = g_array_new(FALSE, FALSE, sizeof(uint32_t))}};
-    gboolean good = trace(&tracer, image, outlines->path, error) && add_rings(&tracer, outlines, scale_x, scale_y, error);
+    gboolean good = trace(&tracer, image, outlines->path, error) && add_rings(&tracer, outlines, &place, error);
     if (!mask->lossy) note_values(&tracer.rule, mask->labels != NULL, outlines);
     g_array_unref(tracer.corners);
     g_array_unref(tracer.above);
@@ -253,4 +242,4 @@ static gboolean mask_matches(const char *head, gsize size) {
     return FALSE;
 }
 
-const RmilAnnotationFormat rmil_annotation_mask = {"mask images (PNG, JPEG, TIFF)", mask_matches, mask_read};
+const RmilAnnotationFormat rmil_annotation_mask = {"mask images (PNG, JPEG, TIFF)", mask_matches, mask_read, TRUE};

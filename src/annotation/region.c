@@ -88,8 +88,9 @@ gboolean rmil_region_fits(const RmilRegion *region, RmilOutlines *outlines, cons
     const double height = (double)(known ? options->slide_height : outlines->height);
     if (!(width > 0 && height > 0) || region->area <= 0) return TRUE;
     double inside = rmil_region_box(region, 0, 0, width, height);
-    if (inside > MOST_OF_SLIDE * width * height) {
-        g_autofree char *share = g_strdup_printf("%.0f %%", 100 * inside / (width * height));
+    double scanned = rmil_has_bounds(options) ? (double)options->bounds_width * (double)options->bounds_height : width * height;
+    if (inside > MOST_OF_SLIDE * scanned) {
+        g_autofree char *share = g_strdup_printf("%.0f %%", 100 * inside / scanned);
         rmil_outlines_note(outlines, RMIL_NOTE_COVER, share);
     }
     if (inside >= 0.5 * region->area) return TRUE;
@@ -116,6 +117,11 @@ RmilRegion *rmil_region_read(const char *path, const RmilAnnotationOptions *opti
     if (region) region->warnings = rmil_outlines_warnings(&outlines);
     rmil_outlines_clear(&outlines);
     return region;
+}
+
+gboolean rmil_annotation_cropped(const char *path) {
+    const RmilAnnotationFormat *format = find_format(path, NULL);
+    return format && format->cropped;
 }
 
 const char *const *rmil_region_warnings(const RmilRegion *region) { return (const char *const *)region->warnings; }

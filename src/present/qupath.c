@@ -26,7 +26,7 @@ static void add_tile(GString *out, double x, double y, double side) {
 }
 
 gboolean rmil_qupath_write(const int64_t *coords, const float *attention, const float *scores, int64_t count,
-                           double tile_level0, const char *path, GError **error) {
+                           double tile_level0, int64_t left, int64_t top, const char *path, GError **error) {
     if (count < 1 || !(tile_level0 > 0) || !isfinite(tile_level0))
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: %" G_GINT64_FORMAT " tiles of side %g cannot be written",
                          path, count, tile_level0);
@@ -50,7 +50,7 @@ gboolean rmil_qupath_write(const int64_t *coords, const float *attention, const 
     for (int64_t i = 0; i < count; i++) {
         gboolean attended = (double)attention[i] > mean, first = TRUE;
         const uint8_t *colour = attended ? high : low;
-        add_tile(out, (double)coords[2 * i], (double)coords[2 * i + 1], tile_level0);
+        add_tile(out, (double)(coords[2 * i] - left), (double)(coords[2 * i + 1] - top), tile_level0);
         g_string_append_printf(out,
                                ",\"properties\":{\"objectType\":\"tile\",\"classification\":{\"name\":\"%s\",\"color\":"
                                "[%d,%d,%d]},\"measurements\":{",

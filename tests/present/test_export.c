@@ -11,7 +11,7 @@ static void test_qupath(void) {
     const int64_t coords[] = {0, 0, 224, 0, 448, 1000000};
     const float attention[] = {0.1f, 0.9f, NAN}, scores[] = {-1.5f, 2, 3};
     GError *error = NULL;
-    g_assert_true(rmil_qupath_write(coords, attention, scores, 3, 224.5, path, &error));
+    g_assert_true(rmil_qupath_write(coords, attention, scores, 3, 224.5, 0, 0, path, &error));
     g_assert_no_error(error);
     g_autoptr(JsonParser) parser = json_parser_new();
     g_assert_true(json_parser_load_from_file(parser, path, &error));
@@ -40,7 +40,7 @@ static void test_qupath(void) {
         json_object_get_object_member(json_array_get_object_element(features, 2), "properties"), "measurements");
     g_assert_false(json_object_has_member(third, "Attention"));
     g_assert_true(json_object_has_member(third, "Score"));
-    g_assert_false(rmil_qupath_write(coords, attention, NULL, 0, 224, path, &error));
+    g_assert_false(rmil_qupath_write(coords, attention, NULL, 0, 224, 0, 0, path, &error));
     test_error(&error, RMIL_ERROR_ARGUMENT, "0 tiles");
 }
 

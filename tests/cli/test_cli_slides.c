@@ -1,0 +1,148 @@
+/* Slides as scanners and converters write them, by the command: what is read, and what is said of it. */
+#include "../slide/make_slide.h"
+#include "command.h"
+
+#include "rankmil/rankmil.h"
+
+#include <json-glib/json-glib.h>
+#include <string.h>
+
+/* -- helpers ------------------------------------------------------------------------------------------------------------- */
+/* An H&E-like picture: glass, and a rectangle of tissue with nuclei. */
+static Picture *picture_tissue(int width, int height, int x, int y, int w, int h) {
+    Picture *picture = picture_new(width, height, 0xf0eef2);
+    picture_fill(picture, x, y, w, h, 0xd8a0c8);
+    for (int row = y + 4; row + 8 < y + h; row += 16)
+        for (int column = x + 4; column + 8 < x + w; column += 16) picture_fill(picture, column, row, 8, 8, 0x603080);
+    return picture;
+}
+
+/* A cohort of one row. */
+static void write_cohort(const char *folder, const char *slide, const char *annotation) {
+    g_autofree char *text = g_strdup_printf("slide,label,annotation\n%s,1,%s\n", slide, annotation ? annotation : "");
+    g_autofree char *path = test_file(folder, "c.csv", text);
+}
+
+/* A model of the built-in encoder's features, FOLDER/model.safetensors; its numbers mean nothing. */
+static void write_model(const char *folder) {
+    g_autofree char *path = g_build_filename(folder, "model.safetensors", NULL);
+    RmilModelConfig config;
+    GError *error = NULL;
+    g_assert_true(rmil_model_config_init(&config, "abmil", RMIL_GUIDE_NONE, &error));
+    g_autoptr(RmilEncoder) encoder = rmil_encoder_new("texture", &(RmilEncoderOptions){.workers = 1}, &error);
+    g_assert_no_error(error);
+    config.dim = rmil_encoder_dim(encoder);
+    config.hidden = 8;
+    config.attention_dim = 4;
+    g_autoptr(RmilModel) model = rmil_model_new(&config, 1, &error);
+    g_assert_no_error(error);
+    g_assert_true(rmil_model_save(model, path, &error));
+}
+
+/* A number of --json's result. */
+static int64_t number_of(const Outcome *o, const char *member) {
+    g_autoptr(JsonParser) parser = json_parser_new();
+    g_assert_true(json_parser_load_from_data(parser, o->out, -1, NULL));
+    return json_object_get_int_member_with_default(json_node_get_object(json_parser_get_root(parser)), member, -1);
+}
+
+/* -- the scanned area ------------------------------------------------------------------------------------------------------ */
+/* A Leica slide of 5000 × 4000 px, of which 1792 × 1344 at (1000, 600) were scanned: 4 × 3 tiles of 448 px, all tissue but for
+ * an edge; the annotation is QuPath's and covers the tile in the second column and row. */
+static void make_bounds(const char *folder) {
+    g_autoptr(Picture) picture = picture_tissue(1792, 1344, 30, 30, 1700, 1250);
+    g_autofree char *path = make_leica(folder, "s.scn", picture, 1000, 600, 5000, 4000, FALSE);
+    g_autofree char *outline = test_file(folder, "a.geojson",
+        "{\"type\":\"FeatureCollection\",\"features\":[{\"type\":\"Feature\",\"geometry\":{\"type\":\"Polygon\",\"coordinates\":"
+        "[[[450,450],[890,450],[890,890],[450,890]]]},\"properties\":{\"objectType\":\"annotation\"}}]}");
+    write_cohort(folder, "s.scn", "a.geojson");
+}
+
+static void test_bounds_labels(void) {
+    g_autofree char *folder = test_folder();
+    g_auto(Outcome) o = {0};
+    make_bounds(folder);
+    command_run(&o, folder, "label", "c.csv", "-o", "w", "--preview", "--json", NULL);
+    command_expect(&o, 0, "");
+    g_assert_cmpint(number_of(&o, "annotated_patches"), ==, 1);
+    g_autofree char *path = g_build_filename(folder, "w", "labels", "s.h5", NULL), *tiles = g_build_filename(folder, "w", "tiles", "s.h5", NULL);
+    GError *error = NULL;
+    g_autoptr(RmilBag) bag = rmil_bag_read(tiles, NULL, RMIL_FLOAT32, RMIL_BAG_NO_FEATURES, &error);
+    g_autofree uint8_t *labels = g_malloc0((gsize)bag->count);
+    g_assert_true(rmil_labels_read(path, bag->count, labels, &error));
+    for (int64_t i = 0; i < bag->count; i++)
+        g_assert_cmpint(labels[i], ==, bag->coords[2 * i] == 1448 && bag->coords[2 * i + 1] == 1048);
+    command_run(&o, folder, "check", "c.csv", NULL); /* one reading only fits: nothing to be said */
+    command_expect(&o, 1, "every label is 1");
+    g_assert_null(strstr(o.err, "a.geojson"));
+    /* exported without cropping: the labels are made again */
+    command_run(&o, folder, "label", "c.csv", "-o", "w", "--uncropped", "--json", NULL);
+    command_expect(&o, 0, "no patch of s lies in this annotation");
+    command_run(&o, folder, "label", "c.csv", "-o", "w", "--json", NULL);
+    g_assert_cmpint(number_of(&o, "annotated_patches"), ==, 1);
+}
+
+static void test_bounds_mask(void) {
+    g_autofree char *folder = test_folder();
+    g_auto(Outcome) o = {0};
+    make_bounds(folder);
+    g_autoptr(Picture) area = picture_new(448, 336, 0), whole = picture_new(500, 400, 0);
+    picture_fill(area, 115, 115, 105, 105, 0xffffff);
+    picture_fill(whole, 145, 105, 44, 44, 0xffffff);
+    g_autofree char *area_path = make_image(folder, "area.png", area), *whole_path = make_image(folder, "whole.png", whole);
+    const struct {
+        const char *mask, *said;
+    } cases[] = {{"area.png", "laid on the scanned area"}, {"whole.png", "laid on the whole slide"}};
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        write_cohort(folder, "s.scn", cases[i].mask);
+        command_run(&o, folder, "check", "c.csv", NULL);
+        command_expect(&o, 1, cases[i].said);
+        command_run(&o, folder, "label", "c.csv", "-o", cases[i].mask[0] == 'a' ? "area" : "whole", "--json", NULL);
+        command_expect(&o, 0, cases[i].said);
+        g_assert_cmpint(number_of(&o, "annotated_patches"), ==, 1);
+    }
+}
+
+/* Corners of the tiles in qupath/s.geojson. */
+static void qupath_extent(const char *folder, const char *work, double low[2], double high[2]) {
+    g_autofree char *path = g_build_filename(folder, work, "qupath", "s.geojson", NULL);
+    g_autoptr(JsonParser) parser = json_parser_new();
+    g_assert_true(json_parser_load_from_file(parser, path, NULL));
+    JsonArray *features = json_object_get_array_member(json_node_get_object(json_parser_get_root(parser)), "features");
+    low[0] = low[1] = 1e9;
+    high[0] = high[1] = -1e9;
+    for (guint i = 0; i < json_array_get_length(features); i++) {
+        JsonObject *geometry = json_object_get_object_member(json_array_get_object_element(features, i), "geometry");
+        JsonArray *ring = json_array_get_array_element(json_object_get_array_member(geometry, "coordinates"), 0);
+        for (guint p = 0; p < json_array_get_length(ring); p++)
+            for (guint c = 0; c < 2; c++) {
+                double value = json_array_get_double_element(json_array_get_array_element(ring, p), c);
+                low[c] = MIN(low[c], value);
+                high[c] = MAX(high[c], value);
+            }
+    }
+}
+
+static void test_bounds_overlay(void) {
+    g_autofree char *folder = test_folder();
+    g_auto(Outcome) o = {0};
+    double low[2], high[2];
+    make_bounds(folder);
+    write_model(folder);
+    command_run(&o, folder, "predict", "model.safetensors", "s.scn", "-o", "p", "--encoder", "texture", NULL);
+    command_expect(&o, 0, "");
+    qupath_extent(folder, "p", low, high);
+    g_assert_true(low[0] == 0 && low[1] == 0 && high[0] == 1792 && high[1] == 1344);
+    command_run(&o, folder, "predict", "model.safetensors", "s.scn", "-o", "u", "--encoder", "texture", "--uncropped", NULL);
+    command_expect(&o, 0, "");
+    qupath_extent(folder, "u", low, high);
+    g_assert_true(low[0] == 1000 && low[1] == 600 && high[0] == 2792 && high[1] == 1944);
+}
+
+int main(int argc, char **argv) {
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/cli/slides/bounds/labels", test_bounds_labels);
+    g_test_add_func("/cli/slides/bounds/mask", test_bounds_mask);
+    g_test_add_func("/cli/slides/bounds/overlay", test_bounds_overlay);
+    return g_test_run();
+}
