@@ -53,6 +53,7 @@ char *work_made_from(const Work *work, const char *path);
 void work_made_again(const Work *work, GError *error);
 /* Row's mpp: the cohort's column, else --mpp, else 0. */
 double work_mpp(const Work *work, int64_t row);
+/* Says what the user should hear of the slide. */
 RmilSlide *work_open_slide(const Work *work, int64_t row, GError **error);
 /* What is doubtful about a row's annotation: its slide is called negative, and a lesion is outlined. NULL: nothing. g_free. */
 char *work_annotation_doubt(const RmilCohortRow *row, gboolean lesion);

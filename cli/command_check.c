@@ -34,9 +34,7 @@ static gboolean check_row(Checking *c, int64_t i, GError **error) {
     if (row->slide) {
         slide = work_open_slide(work, i, error);
         if (!slide || !sample_slide(slide, error)) return FALSE;
-        const RmilSlideInfo *info = rmil_slide_info(slide);
-        c->mpp[i] = info->mpp;
-        if (info->warning) rmil_monitor_warn(&work->cli->monitor, "%s", info->warning);
+        c->mpp[i] = rmil_slide_info(slide)->mpp;
     }
     if (row->features) {
         bag = rmil_bag_read(row->features, row->id, RMIL_FLOAT32, RMIL_BAG_ALL, error);

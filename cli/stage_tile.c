@@ -61,8 +61,6 @@ static gboolean tile_slide(Tiling *tiling, int64_t row, gboolean *made, int64_t 
     }
     g_autoptr(RmilSlide) slide = work_open_slide(work, row, error);
     if (!slide) return FALSE;
-    const char *warning = rmil_slide_info(slide)->warning;
-    if (warning) rmil_monitor_warn(&work->cli->monitor, "%s", warning);
     g_autoptr(RmilMask) mask = rmil_mask_new(slide, work->mask_mpp, error);
     if (!mask) return FALSE;
     RmilTileOptions options;

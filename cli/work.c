@@ -150,7 +150,10 @@ double work_mpp(const Work *work, int64_t row) {
 }
 
 RmilSlide *work_open_slide(const Work *work, int64_t row, GError **error) {
-    return rmil_slide_open(work->cohort->rows[row].slide, work_mpp(work, row), error);
+    RmilSlide *slide = rmil_slide_open(work->cohort->rows[row].slide, work_mpp(work, row), error);
+    for (const char *const *said = slide ? rmil_slide_info(slide)->warnings : NULL; said && *said; said++)
+        rmil_monitor_warn(&work->cli->monitor, "%s", *said);
+    return slide;
 }
 
 /* The slide of a row for its scanned area alone: its resolution does not matter. NULL: not needed, or not to be had. */

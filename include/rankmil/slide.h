@@ -24,10 +24,12 @@ typedef struct {
     int levels;
     gboolean plain;                          /* not a slide format that OpenSlide knows */
     const char *format;                      /* OpenSlide's vendor, or vips' loader; owned by the slide */
-    const char *warning;                     /* something the user should hear, or NULL; owned by the slide */
+    const char *const *warnings;             /* what the user should hear, each naming the file; NULL-terminated; owned by the slide */
 } RmilSlideInfo;
 
-/* Opens with OpenSlide, else as a plain image with libvips. mpp > 0 overrides what the file says. Fails with
+/* Opens with OpenSlide, else as a plain image with libvips. What is not the slide itself is refused with the way out: an overview
+ * without the files that hold the pixels (MIRAX, Olympus), formats that OpenSlide does not read. A link is followed where the
+ * slide's other files do not lie beside it. mpp > 0 overrides what the file says. Fails with
  * RMIL_ERROR_RESOLUTION for a slide that says nothing believable of its resolution (docs/preprocessing.md has the rules).
  * A plain image's pixels are decoded at the first read. All functions on an opened slide may be called from several
  * threads at once. */

@@ -33,7 +33,7 @@ static const struct {
 
 static VipsImage *load(const RmilSlide *slide, Loader loader, GError **error) {
     VipsImage *image = NULL;
-    if (loader(slide->path, &image, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_ERROR, NULL) == 0)
+    if (loader(slide->file, &image, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_ERROR, NULL) == 0)
         return image;
     g_autofree char *what = g_strdup_printf("%s: cannot be opened as %s image", slide->name, slide->format);
     rmil_vips_fail(error, RMIL_ERROR_FORMAT, what);
@@ -42,7 +42,7 @@ static VipsImage *load(const RmilSlide *slide, Loader loader, GError **error) {
 
 static gboolean image_open(RmilSlide *slide, GError **error) {
     char start[16] = {0};
-    FILE *file = fopen(slide->path, "rb");
+    FILE *file = fopen(slide->file, "rb");
     gsize size = file ? fread(start, 1, sizeof start, file) : 0;
     if (file) fclose(file);
     gsize kind = 0;

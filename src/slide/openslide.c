@@ -33,10 +33,11 @@ static void read_background(RmilSlide *slide) {
 }
 
 static gboolean openslide_backend_open(RmilSlide *slide, GError **error) {
-    const char *vendor = openslide_detect_vendor(slide->path);
+    const char *vendor = openslide_detect_vendor(slide->file);
     if (!vendor) return TRUE;
+    g_free(slide->format);
     slide->format = g_strdup(vendor);
-    openslide_t *file = openslide_open(slide->path);
+    openslide_t *file = openslide_open(slide->file);
     const char *reason = file ? openslide_get_error(file) : "OpenSlide gives no reason";
     if (reason) {
         rmil_fail(error, RMIL_ERROR_FORMAT, "%s: cannot be opened as a slide (%s): %s", slide->name, vendor, reason);
@@ -80,7 +81,7 @@ static gboolean replace_handle(RmilSlide *slide, openslide_t *failed, const Regi
                                GError **error) {
     Handle *handle = slide->handle;
     gboolean more = handle->retired->len < RETIRED_MAX;
-    openslide_t *fresh = more ? openslide_open(slide->path) : NULL;
+    openslide_t *fresh = more ? openslide_open(slide->file) : NULL;
     const char *reason = fresh ? try_region(fresh, region, argb) : openslide_get_error(failed);
     if (fresh && !reason) {
         g_ptr_array_add(handle->retired, failed);

@@ -16,27 +16,16 @@ static double property_number(RmilSlide *slide, const char *name) {
     return end != text && *g_strchug(end) == '\0' ? value : NAN;
 }
 
-static void warn(RmilSlide *slide, const char *format, ...) G_GNUC_PRINTF(2, 3);
-static void warn(RmilSlide *slide, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    g_autofree char *message = g_strdup_vprintf(format, arguments);
-    va_end(arguments);
-    char *joined = slide->warning ? g_strconcat(slide->warning, "; ", message, NULL) : g_strdup(message);
-    g_free(slide->warning);
-    slide->warning = joined;
-}
-
 /* Takes (x, y) when both are believable; says so when there is something that is not. */
 static gboolean accept(RmilSlide *slide, double x, double y, RmilMppSource source, const char *what) {
     if (isnan(x)) x = y;
     if (isnan(y)) y = x;
     if (isnan(x)) return FALSE;
     if (!(x >= MPP_MIN && x <= MPP_MAX && y >= MPP_MIN && y <= MPP_MAX && MAX(x, y) <= 2 * MIN(x, y))) {
-        warn(slide, "%s of %g × %g µm per pixel is not believable", what, x, y);
+        rmil_slide_warn(slide, "%s of %g × %g µm per pixel is not believable", what, x, y);
         return FALSE;
     }
-    if (MAX(x, y) > 1.02 * MIN(x, y)) warn(slide, "pixels are not square: %g × %g µm", x, y);
+    if (MAX(x, y) > 1.02 * MIN(x, y)) rmil_slide_warn(slide, "pixels are not square: %g × %g µm", x, y);
     slide->info.mpp = (x + y) / 2;
     slide->info.mpp_source = source;
     return TRUE;
@@ -56,6 +45,7 @@ gboolean rmil_slide_find_mpp(RmilSlide *slide, double given, GError **error) {
         slide->info.mpp_source = RMIL_MPP_GIVEN;
         return TRUE;
     }
+    const guint first = slide->warnings->len;
     slide->info.mpp_source = RMIL_MPP_NONE;
     if (slide->info.plain) return TRUE;
     if (accept(slide, property_number(slide, "openslide.mpp-x"), property_number(slide, "openslide.mpp-y"),
@@ -67,10 +57,12 @@ gboolean rmil_slide_find_mpp(RmilSlide *slide, double given, GError **error) {
         return TRUE;
     double power = property_number(slide, "openslide.objective-power");
     if (accept(slide, 10 / power, 10 / power, RMIL_MPP_OBJECTIVE, "the objective power's")) {
-        warn(slide, "resolution guessed from the %g× objective: %g µm per pixel", power, 10 / power);
+        rmil_slide_warn(slide, "resolution guessed from the %g× objective: %g µm per pixel", power, 10 / power);
         return TRUE;
     }
-    return rmil_fail(error, RMIL_ERROR_RESOLUTION,
-                     "%s: does not say its resolution%s%s%s: give --mpp or the cohort's mpp column", slide->name,
-                     slide->warning ? " (" : "", slide->warning ? slide->warning : "", slide->warning ? ")" : "");
+    g_autoptr(GString) said = g_string_new(NULL);
+    for (guint i = first; i < slide->warnings->len; i++)
+        g_string_append_printf(said, "%s%s", said->len ? "; " : " (", (const char *)slide->warnings->pdata[i]);
+    return rmil_fail(error, RMIL_ERROR_RESOLUTION, "%s: does not say its resolution%s%s: give --mpp or the cohort's mpp column", slide->name,
+                     said->str, said->len ? ")" : "");
 }

@@ -12,13 +12,15 @@ typedef struct _RmilBackend RmilBackend;
 
 struct _RmilSlide {
     char *path, *name;                  /* name: the path as UTF-8, for messages */
+    char *file;                         /* what is opened: the path, or what it links to */
     RmilSlideInfo info;
     const RmilBackend *backend;
     gpointer handle;                    /* the backend's own */
     double downsamples[RMIL_SLIDE_LEVELS];
     int64_t widths[RMIL_SLIDE_LEVELS], heights[RMIL_SLIDE_LEVELS];
     uint8_t background[3];
-    char *format, *warning;
+    char *format;
+    GPtrArray *warnings;                /* of char *; NULL behind the last once the slide is open */
 };
 
 struct _RmilBackend {
@@ -34,7 +36,15 @@ struct _RmilBackend {
 
 extern const RmilBackend rmil_backend_openslide, rmil_backend_image;
 
-/* resolution.c: fills info.mpp, mpp_source and the warning by the rules of rmil_slide_open. */
+/* slide.c: something that the user should hear; the file's name is put before it. */
+void rmil_slide_warn(RmilSlide *slide, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* unread.c: no slide that OpenSlide opens. Fails for what is known by its name or first bytes to be a slide, or a part of one,
+ * that cannot be read; else TRUE: it may be a plain image. */
+gboolean rmil_slide_check_unread(RmilSlide *slide, GError **error);
+
+
+/* resolution.c: fills info.mpp, mpp_source and warns by the rules of rmil_slide_open. */
 gboolean rmil_slide_find_mpp(RmilSlide *slide, double given, GError **error);
 
 /* read.c: as rmil_slide_read, but premultiplied ARGB; alpha is the share of the pixel that lies inside the scan. */

@@ -5,18 +5,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 /* The plain reasons first: the libraries below would only say that they do not know the file. */
-static gboolean check_file(const RmilSlide *slide, GError **error) {
+static gboolean check_file(RmilSlide *slide, GError **error) {
     struct stat info;
     if (stat(slide->path, &info) != 0)
         return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be opened: %s", slide->name, g_strerror(errno));
-    if (S_ISDIR(info.st_mode)) return rmil_fail(error, RMIL_ERROR_IO, "%s: is a folder, not a slide", slide->name);
+    if (S_ISDIR(info.st_mode))
+        return rmil_slide_check_unread(slide, error) &&
+               rmil_fail(error, RMIL_ERROR_IO, "%s: is a folder, not a slide: give the slide's own file", slide->name);
     if (!S_ISREG(info.st_mode)) return rmil_fail(error, RMIL_ERROR_IO, "%s: is not a regular file", slide->name);
-    if (info.st_size == 0) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is empty", slide->name);
     int file = open(slide->path, O_RDONLY | O_CLOEXEC);
     if (file < 0) return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be opened: %s", slide->name, g_strerror(errno));
     close(file);
@@ -48,25 +50,66 @@ static gboolean check_levels(RmilSlide *slide, GError **error) {
     return TRUE;
 }
 
+static gboolean open_as(RmilSlide *slide, const RmilBackend *backend, GError **error) {
+    slide->backend = backend;
+    return backend->open(slide, error);
+}
+
+/* Where a slide is several files (MIRAX, Hamamatsu's VMS), a link to one of them lies beside none of the others. */
+static gboolean open_slide(RmilSlide *slide, GError **error) {
+    GError *first = NULL;
+    gboolean good = open_as(slide, &rmil_backend_openslide, &first);
+    g_autofree char *real = slide->handle ? NULL : realpath(slide->path, NULL);
+    if (real && strcmp(real, slide->path) != 0) {
+        g_free(slide->file);
+        slide->file = g_strdup(real);
+        gboolean again = open_as(slide, &rmil_backend_openslide, NULL);
+        if (slide->handle) g_clear_error(&first);
+        good = slide->handle || (good && again);
+    }
+    if (first) g_propagate_error(error, first);
+    return good;
+}
+
+static gboolean open_file(RmilSlide *slide, GError **error) {
+    struct stat info;
+    if (!open_slide(slide, error)) return FALSE;
+    if (slide->handle) return TRUE;
+    if (!rmil_slide_check_unread(slide, error)) return FALSE;
+    if (stat(slide->file, &info) == 0 && info.st_size == 0) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is empty", slide->name);
+    if (!open_as(slide, &rmil_backend_image, error)) return FALSE;
+    return slide->handle || rmil_fail(error, RMIL_ERROR_FORMAT,
+                                      "%s: is neither a slide that OpenSlide knows nor a JPEG, PNG, TIFF or WebP image", slide->name);
+}
+
+void rmil_slide_warn(RmilSlide *slide, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    g_ptr_array_add(slide->warnings, g_strdup_vprintf(format, arguments));
+    va_end(arguments);
+}
+
+static void name_warnings(RmilSlide *slide) {
+    for (guint i = 0; i < slide->warnings->len; i++) {
+        g_autofree char *message = slide->warnings->pdata[i];
+        slide->warnings->pdata[i] = g_strdup_printf("%s: %s", slide->name, message);
+    }
+    g_ptr_array_add(slide->warnings, NULL);
+    slide->info.warnings = (const char *const *)slide->warnings->pdata;
+}
+
 RmilSlide *rmil_slide_open(const char *path, double mpp, GError **error) {
-    const RmilBackend *backends[] = {&rmil_backend_openslide, &rmil_backend_image};
     g_autoptr(RmilSlide) slide = g_new0(RmilSlide, 1);
     slide->path = g_strdup(path);
+    slide->file = g_strdup(path);
     slide->name = g_filename_display_name(path);
+    slide->warnings = g_ptr_array_new_with_free_func(g_free);
     memset(slide->background, 255, sizeof slide->background);
-    if (!rmil_vips_init(error) || !check_file(slide, error)) return NULL;
-    for (gsize i = 0; i < G_N_ELEMENTS(backends) && !slide->handle; i++) {
-        slide->backend = backends[i];
-        if (!slide->backend->open(slide, error)) return NULL;
-    }
-    if (!slide->handle) {
-        rmil_fail(error, RMIL_ERROR_FORMAT,
-                  "%s: is neither a slide that OpenSlide knows nor a JPEG, PNG, TIFF or WebP image", slide->name);
+    if (!rmil_vips_init(error) || !check_file(slide, error) || !open_file(slide, error) || !check_levels(slide, error) ||
+        !rmil_slide_find_mpp(slide, mpp, error))
         return NULL;
-    }
-    if (!check_levels(slide, error) || !rmil_slide_find_mpp(slide, mpp, error)) return NULL;
     slide->info.format = slide->format;
-    slide->info.warning = slide->warning;
+    name_warnings(slide);
     return g_steal_pointer(&slide);
 }
 
@@ -74,9 +117,10 @@ void rmil_slide_free(RmilSlide *slide) {
     if (!slide) return;
     if (slide->handle) slide->backend->close(slide);
     g_free(slide->path);
+    g_free(slide->file);
     g_free(slide->name);
     g_free(slide->format);
-    g_free(slide->warning);
+    g_ptr_array_unref(slide->warnings);
     g_free(slide);
 }
 

@@ -1,5 +1,6 @@
 #include "make_slide.h"
 
+#include <glib/gstdio.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -99,6 +100,53 @@ char *make_leica(const char *folder, const char *name, const Picture *picture, i
         "</scanSettings></image></collection></scn>",
         250 * width, 250 * height, levels->str, 250 * picture->width, 250 * picture->height, 250 * x, 250 * y);
     return make_slide(folder, name, picture, (SlideForm){.mpp = 0.25, .pyramid = pyramid, .description = text});
+}
+
+static void add_int(GByteArray *bytes, guint value) {
+    guint32 little_endian = GUINT32_TO_LE(value);
+    g_byte_array_append(bytes, (const guint8 *)&little_endian, 4);
+}
+
+static void write_part(const char *folder, const char *name, const void *data, gsize size) {
+    g_autofree char *path = g_build_filename(folder, name, NULL);
+    g_assert_true(g_file_set_contents(path, data, (gssize)size, NULL));
+}
+
+char *make_mirax(const char *folder, const char *name, const Picture *picture, int column, int row) {
+    enum { TILE = 256, GRID = 6 };
+    static const char head[] = "01.02F0E1D2C3B4A5968778695A4B3C2D1E0F", ini[] =
+        "[GENERAL]\nSLIDE_VERSION = 01.02\nSLIDE_ID = F0E1D2C3B4A5968778695A4B3C2D1E0F\nIMAGENUMBER_X = 6\nIMAGENUMBER_Y = 6\n"
+        "OBJECTIVE_MAGNIFICATION = 20\nCameraImageDivisionsPerSide = 1\n[HIERARCHICAL]\nHIER_COUNT = 1\nNONHIER_COUNT = 0\n"
+        "INDEXFILE = Index.dat\nHIER_0_NAME = Slide zoom level\nHIER_0_COUNT = 1\nHIER_0_VAL_0 = ZoomLevel_0\n"
+        "HIER_0_VAL_0_SECTION = LAYER_0_LEVEL_0_SECTION\n[DATAFILE]\nFILE_COUNT = 1\nFILE_0 = Data0000.dat\n"
+        "[LAYER_0_LEVEL_0_SECTION]\nOVERLAP_X = 0\nOVERLAP_Y = 0\nMICROMETER_PER_PIXEL_X = 0.5\nMICROMETER_PER_PIXEL_Y = 0.5\n"
+        "IMAGE_FORMAT = JPEG\nIMAGE_FILL_COLOR_BGR = 16777215\nDIGITIZER_WIDTH = 256\nDIGITIZER_HEIGHT = 256\nIMAGE_CONCAT_FACTOR = 0\n";
+    char *path = test_file(folder, name, "");
+    g_autofree char *parts = g_strndup(path, strlen(path) - strlen(".mrxs"));
+    g_assert_cmpint(g_mkdir(parts, 0755), ==, 0);
+    g_autoptr(GByteArray) data = g_byte_array_new(), index = g_byte_array_new();
+    const guint tiles = (guint)(picture->width / TILE * (picture->height / TILE)), n = sizeof head - 1;
+    g_byte_array_append(data, (const guint8 *)head, n);
+    g_byte_array_append(index, (const guint8 *)head, n);
+    const guint pointers[] = {n + 8, n + 8, n + 12, 0, n + 20, tiles, 0}; /* roots; the level's list; its first page; length, next */
+    for (gsize i = 0; i < G_N_ELEMENTS(pointers); i++) add_int(index, pointers[i]);
+    g_autoptr(RmilVipsImage) image = to_vips(picture);
+    for (int y = 0; y < picture->height / TILE; y++)
+        for (int x = 0; x < picture->width / TILE; x++) {
+            g_autoptr(RmilVipsImage) tile = NULL;
+            void *jpeg;
+            size_t size;
+            g_assert_cmpint(vips_extract_area(image, &tile, x * TILE, y * TILE, TILE, TILE, NULL), ==, 0);
+            g_assert_cmpint(vips_jpegsave_buffer(tile, &jpeg, &size, "Q", 95, NULL), ==, 0);
+            const guint entry[] = {(guint)((row + y) * GRID + column + x), data->len, (guint)size, 0};
+            for (gsize i = 0; i < G_N_ELEMENTS(entry); i++) add_int(index, entry[i]);
+            g_byte_array_append(data, jpeg, (guint)size);
+            g_free(jpeg);
+        }
+    write_part(parts, "Slidedat.ini", ini, strlen(ini));
+    write_part(parts, "Data0000.dat", data->data, data->len);
+    write_part(parts, "Index.dat", index->data, index->len);
+    return path;
 }
 
 static uint64_t little(const uint8_t *at, int bytes) {

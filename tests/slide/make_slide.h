@@ -35,6 +35,10 @@ char *make_image(const char *folder, const char *name, const Picture *picture);
 char *make_leica(const char *folder, const char *name, const Picture *picture, int x, int y, int width, int height,
                  gboolean pyramid);
 
+/* A MIRAX slide of one level, mpp 0.5: FOLDER/NAME (empty, as some are) and its folder. The picture, whole tiles of 256 px, lies at tile
+ * (column, row) of 6 × 6 tiles; the rest was not scanned. */
+char *make_mirax(const char *folder, const char *name, const Picture *picture, int column, int row);
+
 /* Overwrites the data of the tile with this index in the TIFF's first directory. */
 void spoil_tile(const char *path, int tile);
 

@@ -143,8 +143,9 @@ static void test_resolution(void) {
         const RmilSlideInfo *info = rmil_slide_info(slide);
         g_assert_cmpint(info->mpp_source, ==, cases[i].source);
         g_assert_cmpfloat_with_epsilon(info->mpp, cases[i].mpp, 1e-6);
-        if (cases[i].warning) g_assert_nonnull(strstr(info->warning, cases[i].warning));
-        else g_assert_null(info->warning);
+        g_autofree char *said = g_strjoinv("\n", (char **)info->warnings);
+        if (cases[i].warning) g_assert_nonnull(strstr(said, cases[i].warning));
+        else g_assert_cmpstr(said, ==, "");
     }
 }
 
@@ -180,6 +181,65 @@ static void test_bounds(void) {
         g_assert_cmpint(info->levels, >, pyramid);
         g_assert_cmpfloat_with_epsilon(info->mpp, 0.25, 1e-6);
     }
+}
+
+/* The .mrxs is a thumbnail, or empty; the pixels are in its folder, which a link does not lie beside. */
+static void test_mirax(void) {
+    g_autofree char *folder = test_folder(), *store = g_build_filename(folder, "store", NULL);
+    g_autoptr(Picture) picture = picture_noise(512, 256, 4);
+    g_assert_cmpint(g_mkdir(store, 0755), ==, 0);
+    g_autofree char *path = make_mirax(store, "a.mrxs", picture, 1, 2), *link = g_build_filename(folder, "b.mrxs", NULL);
+    g_assert_cmpint(symlink("store/a.mrxs", link), ==, 0);
+    const char *const paths[] = {path, link};
+    for (gsize i = 0; i < G_N_ELEMENTS(paths); i++) {
+        g_autoptr(RmilSlide) slide = open_slide(paths[i], 0);
+        const RmilSlideInfo *info = rmil_slide_info(slide);
+        g_assert_cmpstr(info->format, ==, "mirax");
+        g_assert_cmpstr(rmil_slide_path(slide), ==, paths[i]);
+        g_assert_cmpint(info->bounds_x, ==, 256);
+        g_assert_cmpint(info->bounds_y, ==, 512);
+        g_assert_cmpint(info->bounds_width, ==, 512);
+        uint8_t *rgb = g_malloc(512 * 256 * 3);
+        GError *error = NULL;
+        g_assert_true(rmil_slide_read(slide, 256, 512, 1, 512, 256, rgb, &error));
+        g_free(rgb);
+    }
+    g_autofree char *thumbnail = make_image(folder, "lost.jpg", picture), *lost = g_build_filename(folder, "lost.mrxs", NULL);
+    g_assert_cmpint(g_rename(thumbnail, lost), ==, 0);
+    assert_fails(lost, RMIL_ERROR_FORMAT, "lost/, which is not there");
+    g_autofree char *lost_folder = g_build_filename(folder, "lost", NULL), *lost_link = g_build_filename(folder, "to-lost.mrxs", NULL);
+    g_assert_cmpint(symlink("lost.mrxs", lost_link), ==, 0);
+    assert_fails(lost_link, RMIL_ERROR_FORMAT, "lost/, which is not there");
+    g_assert_cmpint(g_mkdir(lost_folder, 0755), ==, 0);
+    assert_fails(lost, RMIL_ERROR_FORMAT, "lacks Slidedat.ini");
+}
+
+/* Formats that are not read, by name and by content, with the way out; never the small picture in them. */
+static void test_unread(void) {
+    g_autofree char *folder = test_folder();
+    g_autoptr(Picture) picture = picture_noise(70, 60, 2);
+    g_autofree char *overview = make_slide(folder, "s.vsi", picture, (SlideForm){.strips = TRUE}), *dicom = NULL;
+    assert_fails(overview, RMIL_ERROR_FORMAT, "an Olympus VSI file");
+    char head[132] = {0};
+    memcpy(head + 128, "DICM", 4);
+    dicom = g_build_filename(folder, "IM0001", NULL);
+    g_assert_true(g_file_set_contents(dicom, head, sizeof head, NULL));
+    assert_fails(dicom, RMIL_ERROR_FORMAT, "a DICOM file, which OpenSlide reads from version 4 on; this is");
+    const struct {
+        const char *name, *text, *part;
+    } cases[] = {
+        {"a.CZI", "x", "Zeiss CZI"},        {"a.svs", "ZISRAWFILE", "Zeiss CZI"},     {"a.isyntax", "x", "Philips iSyntax"},
+        {"a.kfb", "x", "KFB"},              {"a.ets", "SIS", "part of an Olympus"},   {"b.svs", "version https://git-lfs.github.com/", "git lfs pull"},
+        {"a.svs.zip", "PK\3\4", "unpack"}, {"c.svs", "<!DOCTYPE html>", "web page"}, {"a.jp2", "x", "vips tiffsave"},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *path = test_file(folder, cases[i].name, cases[i].text);
+        assert_fails(path, RMIL_ERROR_FORMAT, cases[i].part);
+    }
+    g_autofree char *image = make_image(folder, "p.png", picture), *svs = g_build_filename(folder, "p.svs", NULL);
+    g_assert_cmpint(g_rename(image, svs), ==, 0);
+    g_autoptr(RmilSlide) slide = open_slide(svs, 0);
+    g_assert_nonnull(strstr(rmil_slide_info(slide)->warnings[0], "p.svs: is named .svs, but"));
 }
 
 static void test_real(void) {
@@ -218,6 +278,8 @@ int main(int argc, char **argv) {
     g_test_add_func("/slide/open/resolution", test_resolution);
     g_test_add_func("/slide/open/resolution-argument", test_resolution_argument);
     g_test_add_func("/slide/open/bounds", test_bounds);
+    g_test_add_func("/slide/open/mirax", test_mirax);
+    g_test_add_func("/slide/open/unread", test_unread);
     g_test_add_func("/slide/open/real", test_real);
     return g_test_run();
 }
