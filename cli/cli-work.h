@@ -21,6 +21,7 @@ typedef struct {
     gboolean uncropped;      /* QuPath's files count from level 0, not from the scanned area */
     const char *labels;      /* folder of patch labels below `folder`: "labels" */
     gboolean preview;        /* of labels, as pictures */
+    gboolean trained;        /* the slides meet a model that was trained on slides of unknown resolution */
     RmilLock *lock;          /* of the work folder, or NULL */
 } Work;
 
@@ -63,6 +64,8 @@ RmilRegion *work_read_region(const Work *work, const RmilCohortRow *row, RmilSli
                              GError **error);
 /* For a `source`: "", or from where an annotation is counted that may count from a scanned area. Free with g_free. */
 char *work_annotation_frame(const Work *work, const RmilCohortRow *row);
+/* resolutions.c: warns of slides that differ from the others or are enlarged. mpp: by row, 0 a plain image without, < 0 unknown. */
+void work_say_resolutions(const Work *work, const double *mpp);
 /* Bag of coordinates, as tiling left it. */
 RmilGrid *work_grid(const RmilBag *bag);
 void work_stage_done(Work *work, const char *stage, int64_t made, int64_t kept, gint64 since);

@@ -8,7 +8,7 @@ typedef struct {
     Work *work;
     GMutex lock;
     int64_t done;
-    double *mpp;      /* by row; 0 plain or none */
+    double *mpp;      /* by row; 0 a plain image without, < 0 no slide */
     int64_t *dim;     /* by row; 0 no features */
 } Checking;
 
@@ -174,6 +174,7 @@ int command_check(int argc, char **argv) {
     }
     int64_t n = work.cohort->count;
     Checking c = {.work = &work, .mpp = g_new0(double, n), .dim = g_new0(int64_t, n)};
+    for (int64_t i = 0; i < n; i++) c.mpp[i] = -1;
     g_mutex_init(&c.lock);
     examine_features(&work);
     rmil_parallel(n, cli.threads, check_task, &c, NULL);
@@ -181,6 +182,7 @@ int command_check(int argc, char **argv) {
     report_cohort(&cli, &work);
     report_table(&cli, work.cohort, &options);
     report_mpp(&cli, &c, n);
+    work_say_resolutions(&work, c.mpp);
     report_dims(&cli, &c, n);
     if (!json_array_get_length(cli.problems)) cli_say(&cli, "nothing wrong was found");
     g_free(c.mpp);

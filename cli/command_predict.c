@@ -113,6 +113,7 @@ static gboolean predict_row(Predict *p, int64_t i, GError **error) {
 static gboolean read_settings(Predict *p, GError **error) {
     JsonObject *info = p->models->info;
     JsonNode *preprocessing = info ? json_object_get_member(info, "preprocessing") : NULL, *mpp = info ? json_object_get_member(info, "mpp") : NULL;
+    p->work->trained = !mpp;
     if (mpp && JSON_NODE_HOLDS_OBJECT(mpp)) {
         p->low = json_object_get_double_member_with_default(json_node_get_object(mpp), "low", 0);
         p->high = json_object_get_double_member_with_default(json_node_get_object(mpp), "high", 0);

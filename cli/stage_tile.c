@@ -9,6 +9,7 @@ typedef struct {
     GMutex lock;
     int64_t finished, made, kept, tiles;
     GArray *rows; /* int64_t */
+    double *mpp;  /* of the slide by row of the cohort, 0 a plain image without, < 0 unknown */
 } Tiling;
 
 static char *tile_source(const Work *work, int64_t row) {
@@ -55,6 +56,7 @@ static gboolean tile_slide(Tiling *tiling, int64_t row, gboolean *made, int64_t 
         g_autoptr(RmilBag) bag = rmil_bag_read(path, NULL, RMIL_FLOAT32, RMIL_BAG_NO_FEATURES, &unreadable);
         if (bag) {
             *tiles = bag->count;
+            tiling->mpp[row] = bag->target_mpp > 0 ? bag->target_mpp * bag->patch_size / bag->patch_size_level0 : 0;
             return TRUE;
         }
         work_made_again(work, unreadable);
@@ -74,6 +76,7 @@ static gboolean tile_slide(Tiling *tiling, int64_t row, gboolean *made, int64_t 
         return FALSE;
     *made = TRUE;
     *tiles = grid->count;
+    tiling->mpp[row] = rmil_slide_info(slide)->mpp;
     return TRUE;
 }
 
@@ -101,10 +104,13 @@ gboolean stage_tile(Work *work, GError **error) {
     for (int64_t i = 0; i < work->cohort->count; i++)
         if (!work->failed[i] && !work->cohort->rows[i].features) g_array_append_val(rows, i);
     if (!rows->len) return TRUE;
-    Tiling tiling = {.work = work, .rows = rows};
+    g_autofree double *mpp = g_new(double, work->cohort->count);
+    for (int64_t i = 0; i < work->cohort->count; i++) mpp[i] = -1;
+    Tiling tiling = {.work = work, .rows = rows, .mpp = mpp};
     g_mutex_init(&tiling.lock);
     gboolean done = rmil_parallel(rows->len, work->cli->threads, tile_task, &tiling, error);
     g_mutex_clear(&tiling.lock);
+    work_say_resolutions(work, mpp);
     json_object_set_int_member(work->cli->result, "tiles", tiling.tiles);
     work_stage_done(work, "tile", tiling.made, tiling.kept, start);
     return done;

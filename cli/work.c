@@ -78,6 +78,9 @@ static gboolean check_options(const Work *work, GError **error) {
 gboolean work_adopt(Work *work, RmilCohort *cohort, GError **error) {
     work->cohort = cohort;
     if (!check_options(work, error)) return FALSE;
+    if (work->tile_mpp >= 4)
+        rmil_monitor_warn(&work->cli->monitor, "--tile-mpp is µm per pixel: %g is very coarse. Is it the magnification? 20× has 0.5, 40× has 0.25",
+                          work->tile_mpp);
     if (!work->encoder) work->encoder = g_strdup("texture");
     cli_warn_all(work->cli, (const char *const *)cohort->warnings);
     work->failed = g_new0(gboolean, work->cohort->count);

@@ -12,8 +12,9 @@ typedef enum {
     RMIL_MPP_NONE,       /* a plain image: tiled at its own resolution */
     RMIL_MPP_GIVEN,      /* by the caller: always wins */
     RMIL_MPP_PROPERTY,   /* the scanner's mpp */
-    RMIL_MPP_RESOLUTION, /* TIFF resolution tags */
-    RMIL_MPP_OBJECTIVE   /* 10 / objective power: a guess, with a warning */
+    RMIL_MPP_RESOLUTION, /* TIFF resolution tags, ImageJ's unit */
+    RMIL_MPP_OBJECTIVE,  /* 10 / objective power: a guess, with a warning */
+    RMIL_MPP_OME         /* OME-XML's PhysicalSizeX and Y */
 } RmilMppSource;
 
 typedef struct {

@@ -17,6 +17,9 @@ typedef struct {
     const uint8_t *rgb;     /* its rows, without gaps */
     GError *error;          /* why there are none */
     GMutex lock;
+    char *x_resolution, *y_resolution; /* of TIFF, pixels per cm or in no unit; NULL: none */
+    const char *unit;
+    char *description;
 } Handle;
 
 /* By the first bytes, not the name: vips' own choice would also try every format that ImageMagick knows. */
@@ -38,6 +41,19 @@ static VipsImage *load(const RmilSlide *slide, Loader loader, GError **error) {
     g_autofree char *what = g_strdup_printf("%s: cannot be opened as %s image", slide->name, slide->format);
     rmil_vips_fail(error, RMIL_ERROR_FORMAT, what);
     return NULL;
+}
+
+/* Strips and big-endian tiles, which OpenSlide leaves to us, say as much of themselves as other TIFF files. */
+static void read_tags(Handle *handle, VipsImage *image) {
+    const char *text = NULL;
+    /* vips gives pixels per mm where there is a unit, and the bare number where there is none */
+    gboolean unit = vips_image_get_typeof(image, VIPS_META_RESOLUTION_UNIT) != 0;
+    handle->unit = unit ? "centimeter" : "none";
+    double scale = unit ? 10 : 1;
+    handle->x_resolution = g_strdup_printf("%.17g", vips_image_get_xres(image) * scale);
+    handle->y_resolution = g_strdup_printf("%.17g", vips_image_get_yres(image) * scale);
+    if (vips_image_get_typeof(image, VIPS_META_IMAGEDESCRIPTION) != 0 && vips_image_get_string(image, VIPS_META_IMAGEDESCRIPTION, &text) == 0)
+        handle->description = g_strdup(text);
 }
 
 static gboolean image_open(RmilSlide *slide, GError **error) {
@@ -64,6 +80,7 @@ static gboolean image_open(RmilSlide *slide, GError **error) {
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not an RGB or gray image of 8 or 16 bits", slide->name);
     Handle *handle = g_new0(Handle, 1);
     handle->load = loaders[kind].load;
+    if (handle->load == vips_tiffload) read_tags(handle, image);
     g_mutex_init(&handle->lock);
     slide->handle = handle;
     slide->info.plain = TRUE;
@@ -131,13 +148,22 @@ static gboolean image_read(RmilSlide *slide, int64_t x, int64_t y, int level, in
     return TRUE;
 }
 
-static const char *image_property(RmilSlide *slide, const char *name) { return NULL; }
+static const char *image_property(RmilSlide *slide, const char *name) {
+    const Handle *handle = slide->handle;
+    if (strcmp(name, "tiff.XResolution") == 0) return handle->x_resolution;
+    if (strcmp(name, "tiff.YResolution") == 0) return handle->y_resolution;
+    if (strcmp(name, "tiff.ResolutionUnit") == 0) return handle->unit;
+    return strcmp(name, "tiff.ImageDescription") == 0 ? handle->description : NULL;
+}
 
 static void image_close(RmilSlide *slide) {
     Handle *handle = slide->handle;
     g_clear_object(&handle->pixels);
     g_clear_error(&handle->error);
     g_mutex_clear(&handle->lock);
+    g_free(handle->x_resolution);
+    g_free(handle->y_resolution);
+    g_free(handle->description);
     g_free(handle);
 }
 

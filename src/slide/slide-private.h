@@ -44,6 +44,14 @@ void rmil_slide_warn(RmilSlide *slide, const char *format, ...) G_GNUC_PRINTF(2,
 gboolean rmil_slide_check_unread(RmilSlide *slide, GError **error);
 
 
+/* ome.c: of the first image in OME-XML; FALSE: that is none. */
+typedef struct {
+    double x, y;               /* µm per pixel; NAN: not said */
+    int64_t channels, samples; /* in all, and of the first channel: 3 for RGB */
+} RmilOme;
+gboolean rmil_ome_read(const char *xml, RmilOme *ome);
+double rmil_length_unit(const char *name); /* µm; NAN: no unit of length */
+
 /* resolution.c: fills info.mpp, mpp_source and warns by the rules of rmil_slide_open. */
 gboolean rmil_slide_find_mpp(RmilSlide *slide, double given, GError **error);
 

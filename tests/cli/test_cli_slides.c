@@ -139,10 +139,56 @@ static void test_bounds_overlay(void) {
     g_assert_true(low[0] == 1000 && low[1] == 600 && high[0] == 2792 && high[1] == 1944);
 }
 
+/* -- resolution ------------------------------------------------------------------------------------------------------------- */
+/* What check, tile and predict say of these slides, by `said` in each. */
+static void expect_said(const char *folder, const char *cohort, const char *const *slides, const char *said) {
+    g_auto(Outcome) o = {0};
+    g_autofree char *table = test_file(folder, "c.csv", cohort);
+    command_run(&o, folder, "check", "c.csv", NULL);
+    command_expect(&o, 0, said);
+    command_shell(&o, folder, "rm -rf w p; \"$RANKMIL\" tile c.csv -o w");
+    command_expect(&o, 0, said);
+    g_autoptr(GString) names = g_string_new("\"$RANKMIL\" predict model.safetensors --encoder texture -o p");
+    for (int i = 0; slides && slides[i]; i++) g_string_append_printf(names, " %s", slides[i]);
+    if (!slides) return;
+    command_shell(&o, folder, names->str);
+    command_expect(&o, 0, said);
+}
+
+static void test_resolutions(void) {
+    g_autofree char *folder = test_folder();
+    g_autoptr(Picture) picture = picture_tissue(900, 700, 100, 100, 700, 500);
+    write_model(folder);
+    const struct {
+        const char *name;
+        double mpp;
+        gboolean strips;
+    } slides[] = {{"a.tif", 0.5, FALSE}, {"b.tif", 0.5, FALSE}, {"coarse.tif", 1, FALSE}, {"fine.tif", 0.12, FALSE}, {"plain.tif", 0, TRUE},
+                  {"wrong.tif", 0.05, FALSE}};
+    for (gsize i = 0; i < G_N_ELEMENTS(slides); i++)
+        g_free(make_slide(folder, slides[i].name, picture, (SlideForm){.mpp = slides[i].mpp, .strips = slides[i].strips}));
+    expect_said(folder, "slide,label\na.tif,1\nb.tif,0\ncoarse.tif,0\n", (const char *[]){"a.tif", "coarse.tif", NULL},
+                "1 slide is coarser than the tiles' 0.5 µm per pixel and enlarged to it; leave out or give a larger --tile-mpp: coarse (1 µm)");
+    expect_said(folder, "slide,label\na.tif,1\nb.tif,0\nfine.tif,0\n", (const char *[]){"a.tif", "b.tif", "fine.tif", NULL},
+                "1 slide has 4 or more times the cohort's 0.5 µm per pixel, or a quarter of it or less: fine (0.12 µm)");
+    expect_said(folder, "slide,label\na.tif,1\nb.tif,0\nplain.tif,0\n", (const char *[]){"plain.tif", NULL}, "1 image is without a resolution");
+    expect_said(folder, "slide,label\na.tif,1\nwrong.tif,0\n", (const char *[]){"wrong.tif", NULL},
+                "wrong.tif: the TIFF resolution is 0.05 µm per pixel, which is unusual: a scan at 200×");
+    expect_said(folder, "slide,label,mpp\na.tif,1,0.5\nb.tif,0,20\n", NULL, "b.tif: the given mpp is 20 µm per pixel: is that the magnification?");
+    g_auto(Outcome) o = {0};
+    g_autofree char *table = test_file(folder, "c.csv", "slide,label\na.tif,1\nb.tif,0\n");
+    command_run(&o, folder, "check", "c.csv", NULL);
+    command_expect(&o, 0, "");
+    g_assert_null(strstr(o.err, "warning"));
+    command_run(&o, folder, "check", "c.csv", "--tile-mpp", "20", NULL);
+    command_expect(&o, 0, "Is it the magnification?");
+}
+
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/cli/slides/bounds/labels", test_bounds_labels);
     g_test_add_func("/cli/slides/bounds/mask", test_bounds_mask);
     g_test_add_func("/cli/slides/bounds/overlay", test_bounds_overlay);
+    g_test_add_func("/cli/slides/resolutions", test_resolutions);
     return g_test_run();
 }

@@ -1,0 +1,72 @@
+/* OME-XML, as Bio-Formats and QuPath write it into a TIFF's description: how large a pixel is, and how many channels there are. */
+#include "slide/slide-private.h"
+
+#include <libxml/xmlreader.h>
+#include <math.h>
+#include <string.h>
+
+/* Of lengths in µm. "pixel" and "reference frame" are not among them. */
+static const struct {
+    const char *name;
+    double um;
+} units[] = {
+    {"µm", 1},      {"μm", 1},    {"um", 1},       {"micron", 1},   {"microns", 1}, {"nm", 1e-3},  {"pm", 1e-6},  {"fm", 1e-9},
+    {"am", 1e-12},  {"zm", 1e-15}, {"ym", 1e-18},  {"\u00c5", 1e-4},  {"\u212b", 1e-4},   {"mm", 1e3},   {"cm", 1e4},   {"dm", 1e5},
+    {"m", 1e6},     {"dam", 1e7}, {"hm", 1e8},     {"km", 1e9},     {"Mm", 1e12},   {"Gm", 1e15},  {"Tm", 1e18},  {"Pm", 1e21},
+    {"Em", 1e24},   {"Zm", 1e27}, {"Ym", 1e30},    {"inch", 25400}, {"in", 25400},  {"ft", 304800}, {"yd", 914400}, {"mi", 1.609344e9},
+    {"thou", 25.4}, {"li", 25400.0 / 12}, {"pt", 25400.0 / 72},
+};
+
+double rmil_length_unit(const char *name) {
+    for (gsize i = 0; name && i < G_N_ELEMENTS(units); i++)
+        if (strcmp(units[i].name, name) == 0) return units[i].um;
+    return NAN;
+}
+
+/* µm; the unit is µm where none is given. NAN: none, or no length. */
+static double length(xmlTextReader *reader, const char *name) {
+    g_autofree char *unit_name = g_strconcat(name, "Unit", NULL);
+    xmlChar *text = xmlTextReaderGetAttribute(reader, (const xmlChar *)name);
+    xmlChar *unit = xmlTextReaderGetAttribute(reader, (const xmlChar *)unit_name);
+    char *end = NULL;
+    double value = text ? g_ascii_strtod((const char *)text, &end) : NAN;
+    if (text && (end == (const char *)text || *end != '\0')) value = NAN;
+    value *= unit ? rmil_length_unit((const char *)unit) : 1;
+    xmlFree(text);
+    xmlFree(unit);
+    return value;
+}
+
+static int64_t count(xmlTextReader *reader, const char *name) {
+    xmlChar *text = xmlTextReaderGetAttribute(reader, (const xmlChar *)name);
+    int64_t value = text ? g_ascii_strtoll((const char *)text, NULL, 10) : 0;
+    xmlFree(text);
+    return value;
+}
+
+static void drop(void *user, xmlErrorPtr reason) {}
+
+gboolean rmil_ome_read(const char *xml, RmilOme *ome) {
+    *ome = (RmilOme){NAN, NAN, 0, 0};
+    if (!xml || !strstr(xml, "OME") || !strstr(xml, "Pixels")) return FALSE;
+    xmlTextReader *reader = xmlReaderForMemory(xml, (int)MIN(strlen(xml), G_MAXINT), NULL, NULL,
+                                               XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_HUGE);
+    if (!reader) return FALSE;
+    xmlTextReaderSetStructuredErrorHandler(reader, (xmlStructuredErrorFunc)drop, NULL);
+    gboolean found = FALSE, done = FALSE;
+    while (!done && xmlTextReaderRead(reader) == 1) {
+        const char *name = (const char *)xmlTextReaderConstLocalName(reader);
+        gboolean begins = xmlTextReaderNodeType(reader) == XML_READER_TYPE_ELEMENT;
+        if (begins && !found && strcmp(name, "Pixels") == 0) {
+            found = TRUE;
+            *ome = (RmilOme){length(reader, "PhysicalSizeX"), length(reader, "PhysicalSizeY"), count(reader, "SizeC"), 1};
+        } else if (found && begins && strcmp(name, "Channel") == 0) {
+            ome->samples = MAX(1, count(reader, "SamplesPerPixel"));
+            done = TRUE;
+        } else if (found && strcmp(name, "Pixels") == 0) {
+            done = TRUE;
+        }
+    }
+    xmlFreeTextReader(reader);
+    return found;
+}
