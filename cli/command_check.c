@@ -26,6 +26,16 @@ static gboolean sample_slide(RmilSlide *slide, GError **error) {
     return TRUE;
 }
 
+/* Black, blank, dark and faint slides show in a small thumbnail, where the pyramid makes one cheap. */
+static void look_at_tissue(const Work *work, RmilSlide *slide) {
+    const double mask_mpp = MAX(work->mask_mpp, 32);
+    if (rmil_mask_pixels(slide, mask_mpp) > (INT64_C(1) << 25)) return;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(RmilMask) mask = rmil_mask_new(slide, mask_mpp, &error);
+    if (mask) cli_warn_all(work->cli, (const char *const *)mask->warnings);
+    else rmil_monitor_warn(&work->cli->monitor, "%s", error->message);
+}
+
 static gboolean check_row(Checking *c, int64_t i, GError **error) {
     const Work *work = c->work;
     const RmilCohortRow *row = &work->cohort->rows[i];
@@ -35,6 +45,7 @@ static gboolean check_row(Checking *c, int64_t i, GError **error) {
         slide = work_open_slide(work, i, error);
         if (!slide || !sample_slide(slide, error)) return FALSE;
         c->mpp[i] = rmil_slide_info(slide)->mpp;
+        look_at_tissue(work, slide);
     }
     if (row->features) {
         bag = rmil_bag_read(row->features, row->id, RMIL_FLOAT32, RMIL_BAG_ALL, error);

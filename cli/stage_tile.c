@@ -65,6 +65,7 @@ static gboolean tile_slide(Tiling *tiling, int64_t row, gboolean *made, int64_t 
     if (!slide) return FALSE;
     g_autoptr(RmilMask) mask = rmil_mask_new(slide, work->mask_mpp, error);
     if (!mask) return FALSE;
+    cli_warn_all(work->cli, (const char *const *)mask->warnings);
     RmilTileOptions options;
     rmil_tile_options_init(&options);
     options.tile_px = work->tile_px;

@@ -154,8 +154,7 @@ double work_mpp(const Work *work, int64_t row) {
 
 RmilSlide *work_open_slide(const Work *work, int64_t row, GError **error) {
     RmilSlide *slide = rmil_slide_open(work->cohort->rows[row].slide, work_mpp(work, row), error);
-    for (const char *const *said = slide ? rmil_slide_info(slide)->warnings : NULL; said && *said; said++)
-        rmil_monitor_warn(&work->cli->monitor, "%s", *said);
+    cli_warn_all(work->cli, slide ? rmil_slide_info(slide)->warnings : NULL);
     return slide;
 }
 

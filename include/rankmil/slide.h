@@ -52,13 +52,17 @@ typedef struct {
     double downsample;      /* level-0 px per mask px */
     uint8_t *tissue;        /* height × width, 1 tissue, 0 not */
     int lower, upper;       /* the two thresholds; tissue is gray ≤ upper (scikit-image's classes 0 and 1) */
+    char **warnings;        /* what the user should hear, each naming the slide; NULL-terminated */
 } RmilMask;
 
 /* mask_mpp: µm per mask pixel, 0 for the default 4 (plain images: their own pixels, at most 4096 a side). Reads in
- * blocks; memory stays near the mask's own size. Fails with RMIL_ERROR_DATA when no tissue is found (fewer than three
- * gray values). */
+ * blocks; memory stays near the mask's own size. Areas of pure black without texture count as not scanned, with a warning. Warns of
+ * very dark and very faint slides. Fails with RMIL_ERROR_DATA when no tissue is found (fewer than three gray values, or thresholds
+ * that are apart by noise only: a blank slide). */
 RMIL_API RmilMask *rmil_mask_new(RmilSlide *slide, double mask_mpp, GError **error);
 RMIL_API void rmil_mask_free(RmilMask *mask);
+/* How many pixels of the slide rmil_mask_new decodes. */
+RMIL_API int64_t rmil_mask_pixels(const RmilSlide *slide, double mask_mpp);
 /* Exactly scikit-image's threshold_multiotsu over a 256-bin histogram of uint8 gray values; thresholds has
  * classes − 1 entries. Fails when there are fewer distinct values than classes. */
 RMIL_API gboolean rmil_otsu(const int64_t histogram[256], int classes, int *thresholds, GError **error);

@@ -28,7 +28,7 @@ typedef struct {
     double offset;           /* of output pixel `from` in level pixels from the origin */
 } Stretch;
 
-static int choose_level(const RmilSlide *slide, double downsample) {
+int rmil_slide_level(const RmilSlide *slide, double downsample) {
     int best = 0;
     for (int i = 1; i < slide->info.levels; i++)
         if (slide->downsamples[i] <= downsample * LEVEL_SLACK && slide->downsamples[i] > slide->downsamples[best])
@@ -108,7 +108,7 @@ gboolean rmil_slide_read_argb(RmilSlide *slide, double x, double y, double downs
         return rmil_fail(error, RMIL_ERROR_ARGUMENT,
                          "%s: cannot read %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT " pixels at (%g, %g), downsample %g",
                          slide->name, width, height, x, y, downsample);
-    int level = choose_level(slide, downsample);
+    int level = rmil_slide_level(slide, downsample);
     Plan plan = {slide, x, y, downsample, width, height, level, downsample / slide->downsamples[level], argb};
     if (plan.ratio > REDUCTION_MAX)
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: downsample %g is too much for a slide whose coarsest level is %g",

@@ -55,6 +55,9 @@ double rmil_length_unit(const char *name); /* µm; NAN: no unit of length */
 /* resolution.c: fills info.mpp, mpp_source and warns by the rules of rmil_slide_open. */
 gboolean rmil_slide_find_mpp(RmilSlide *slide, double given, GError **error);
 
+/* read.c: the level that a downsample is read from. */
+int rmil_slide_level(const RmilSlide *slide, double downsample);
+
 /* read.c: as rmil_slide_read, but premultiplied ARGB; alpha is the share of the pixel that lies inside the scan. */
 gboolean rmil_slide_read_argb(RmilSlide *slide, double x, double y, double downsample, int64_t width, int64_t height,
                               uint32_t *argb, GError **error);

@@ -184,11 +184,36 @@ static void test_resolutions(void) {
     command_expect(&o, 0, "Is it the magnification?");
 }
 
+/* -- tissue -------------------------------------------------------------------------------------------------------------------- */
+/* check sees it before tile does; one bad slide does not stop the other. */
+static void test_tissue(void) {
+    g_autofree char *folder = test_folder();
+    g_autoptr(Picture) good = picture_tissue(1600, 1200, 200, 200, 800, 600), blank = picture_new(1600, 1200, 0xf0eef2);
+    g_free(make_slide(folder, "blank.tif", blank, (SlideForm){.mpp = 0.5}));
+    picture_fill(good, 1200, 0, 400, 1200, 0);
+    g_free(make_slide(folder, "black.tif", good, (SlideForm){.mpp = 0.5}));
+    for (int i = 0; i < 3 * good->width * good->height; i++) good->rgb[i] = good->rgb[i] / 16;
+    g_free(make_slide(folder, "dark.tif", good, (SlideForm){.mpp = 0.5}));
+    g_autofree char *table = test_file(folder, "c.csv", "slide,label\nblank.tif,1\nblack.tif,0\ndark.tif,0\n");
+    g_auto(Outcome) o = {0};
+    command_run(&o, folder, "check", "c.csv", NULL);
+    command_expect(&o, 0, "blank.tif: no tissue found");
+    command_expect(&o, 0, "% of it is pure black");
+    command_expect(&o, 0, "dark.tif: is very dark");
+    command_run(&o, folder, "tile", "c.csv", "-o", "w", "--json", NULL);
+    command_expect(&o, 1, "blank.tif: no tissue found");
+    command_expect(&o, 1, "% of it is pure black");
+    command_expect(&o, 1, "dark.tif: is very dark");
+    g_autofree char *tiles = g_build_filename(folder, "w", "tiles", "dark.h5", NULL);
+    g_assert_true(g_file_test(tiles, G_FILE_TEST_EXISTS));
+}
+
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/cli/slides/bounds/labels", test_bounds_labels);
     g_test_add_func("/cli/slides/bounds/mask", test_bounds_mask);
     g_test_add_func("/cli/slides/bounds/overlay", test_bounds_overlay);
     g_test_add_func("/cli/slides/resolutions", test_resolutions);
+    g_test_add_func("/cli/slides/tissue", test_tissue);
     return g_test_run();
 }

@@ -237,6 +237,90 @@ static void test_no_tissue(void) {
     test_error(&error, RMIL_ERROR_ARGUMENT, "not this slide's");
 }
 
+/* Adds noise of ±amount to all pixels, the same to the three channels. */
+static void add_noise(Picture *picture, int amount) {
+    RmilRng rng;
+    rmil_rng_init(&rng, 5, 0);
+    for (int i = 0; i < picture->width * picture->height; i++) {
+        int noise = (int)rmil_rng_below(&rng, 2 * amount + 1) - amount;
+        for (int c = 0; c < 3; c++) picture->rgb[3 * i + c] = (uint8_t)CLAMP(picture->rgb[3 * i + c] + noise, 0, 255);
+    }
+}
+
+static RmilMask *mask_of(const char *folder, const Picture *picture, VipsForeignTiffCompression compression) {
+    g_autofree char *path = make_slide(folder, "m.tiff", picture, (SlideForm){.mpp = 0.25, .compression = compression});
+    g_autoptr(RmilSlide) slide = open_slide(path, 0);
+    GError *error = NULL;
+    RmilMask *mask = rmil_mask_new(slide, 0, &error);
+    g_assert_no_error(error);
+    return mask;
+}
+
+static void expect_warning(const RmilMask *mask, const char *part) {
+    g_autofree char *said = g_strjoinv("\n", mask->warnings);
+    if (part ? !strstr(said, part) || !strstr(said, "m.tiff: ") : *said) g_error("\"%s\", expected \"%s\"", said, part ? part : "");
+}
+
+/* What a converter filled with black is no tissue and has no say in the thresholds; a dark spot is left as it is. */
+static void test_black(void) {
+    const VipsForeignTiffCompression compressions[] = {VIPS_FOREIGN_TIFF_COMPRESSION_NONE, VIPS_FOREIGN_TIFF_COMPRESSION_JPEG};
+    g_autofree char *folder = test_folder();
+    for (gsize k = 0; k < G_N_ELEMENTS(compressions); k++) {
+        g_autoptr(Picture) picture = picture_tissue();
+        add_noise(picture, 5);
+        g_autoptr(RmilMask) whole = mask_of(folder, picture, compressions[k]);
+        expect_warning(whole, NULL);
+        picture_fill(picture, 1530, 0, 518, 1536, 0);
+        picture_fill(picture, 0, 1200, 2048, 336, 0);
+        g_autoptr(RmilMask) mask = mask_of(folder, picture, compressions[k]);
+        expect_warning(mask, "pure black, and is taken as not scanned");
+        g_assert_cmpint(ABS(mask->upper - whole->upper), <=, 10);
+        for (int64_t i = 0; i < mask->width * mask->height; i++)
+            g_assert_cmpint(mask->tissue[i], ==, is_tissue(i % mask->width * 16, i / mask->width * 16));
+        picture_fill(picture, 0, 0, 2048, 1536, GLASS);
+        picture_fill(picture, 448, 448, 896, 448, PALE);
+        picture_fill(picture, 608, 608, 48, 48, 0);
+        add_noise(picture, 5);
+        g_autoptr(RmilMask) spot = mask_of(folder, picture, compressions[k]);
+        expect_warning(spot, NULL);
+        g_assert_cmpint(spot->tissue[39 * spot->width + 39], ==, 1);
+    }
+}
+
+/* Bare glass is no tissue, however its noise is split; very dark and very faint slides are said. */
+static void test_contrast(void) {
+    g_autofree char *folder = test_folder();
+    g_autoptr(Picture) blank = picture_new(2048, 1536, GLASS);
+    add_noise(blank, 9);
+    const char *const names[] = {"blank.tiff", "blank.png"};
+    for (int i = 0; i < 2; i++) {
+        g_autofree char *path = i ? make_image(folder, names[i], blank) : make_slide(folder, names[i], blank, (SlideForm){.mpp = 2});
+        g_autoptr(RmilSlide) slide = open_slide(path, 0);
+        GError *error = NULL;
+        g_autoptr(RmilMask) mask = rmil_mask_new(slide, i ? 0 : 4, &error);
+        if (mask) g_error("%s: thresholds %d and %d", names[i], mask->lower, mask->upper);
+        test_error(&error, RMIL_ERROR_DATA, "no tissue found: it is blank");
+    }
+    g_autoptr(Picture) faint = picture_new(2048, 1536, GLASS);
+    picture_fill(faint, 448, 448, 896, 448, 0xebe9eb);
+    picture_fill(faint, 448, 448, 448, 224, 0xe4e0e4);
+    add_noise(faint, 3);
+    g_autoptr(RmilMask) pale = mask_of(folder, faint, VIPS_FOREIGN_TIFF_COMPRESSION_NONE);
+    expect_warning(pale, "little contrast");
+    g_autoptr(Picture) dark = picture_tissue();
+    add_noise(dark, 5);
+    for (int bits = 10; bits <= 12; bits += 2) {
+        g_autoptr(Picture) upper = picture_tissue(); /* the upper 8 of 16 bits that hold `bits` */
+        for (int i = 0; i < 3 * dark->width * dark->height; i++) upper->rgb[i] = (uint8_t)(dark->rgb[i] >> (16 - bits));
+        g_autofree char *path = make_slide(folder, "m.tiff", upper, (SlideForm){.mpp = 0.25});
+        g_autoptr(RmilSlide) slide = open_slide(path, 0);
+        GError *error = NULL;
+        g_autoptr(RmilMask) mask = rmil_mask_new(slide, 0, &error);
+        if (mask) expect_warning(mask, "m.tiff: is very dark: hardly a gray value is above");
+        else test_error(&error, RMIL_ERROR_DATA, "very dark image");
+    }
+}
+
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/slide/otsu", test_otsu);
@@ -244,6 +328,8 @@ int main(int argc, char **argv) {
     g_test_add_func("/slide/mask/bounds", test_bounds);
     g_test_add_func("/slide/mask/plain", test_plain);
     g_test_add_func("/slide/mask/no-tissue", test_no_tissue);
+    g_test_add_func("/slide/mask/black", test_black);
+    g_test_add_func("/slide/mask/contrast", test_contrast);
     g_test_add_func("/slide/grid", test_grid);
     return g_test_run();
 }
