@@ -71,12 +71,12 @@ static gboolean image_open(RmilSlide *slide, GError **error) {
     g_autoptr(RmilVipsImage) image = load(slide, loaders[kind].load, error);
     if (!image) return FALSE;
     int64_t width = vips_image_get_width(image), height = vips_image_get_height(image);
-    VipsBandFormat format = vips_image_get_format(image);
     if (width * height > PIXELS_MAX)
         return rmil_fail(error, RMIL_ERROR_FORMAT,
                          "%s: %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT " pixels are too many for a plain image",
                          slide->name, width, height);
-    if (vips_image_get_bands(image) > 5 || (format != VIPS_FORMAT_UCHAR && format != VIPS_FORMAT_USHORT))
+    if (!rmil_tiff_check_page(slide, image, TRUE, error)) return FALSE;
+    if (vips_image_get_bands(image) > 5)
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not an RGB or gray image of 8 or 16 bits", slide->name);
     Handle *handle = g_new0(Handle, 1);
     handle->load = loaders[kind].load;

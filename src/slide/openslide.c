@@ -9,6 +9,7 @@ typedef struct {
     openslide_t *current;
     GPtrArray *retired;     /* handles with an error that other threads may still be using */
     GMutex lock;
+    int64_t tiles[RMIL_SLIDE_LEVELS][2]; /* width and height of each level's tiles in the file */
 } Handle;
 
 #define RETIRED_MAX 8 /* a file that fails more often is given up */
@@ -32,17 +33,42 @@ static void read_background(RmilSlide *slide) {
         slide->background[i] = (uint8_t)(g_ascii_xdigit_value(text[2 * i]) * 16 + g_ascii_xdigit_value(text[2 * i + 1]));
 }
 
+static int64_t tile_side(RmilSlide *slide, const char *side, int level) {
+    g_autofree char *name = g_strdup_printf("openslide.level[%d].tile-%s", level, side);
+    return CLAMP(property_integer(slide, name, 256), 16, 4096);
+}
+
+static const char *way_out(const char *reason) {
+    static const struct {
+        const char *part, *way;
+    } ways[] = {
+        {"compression: 34712", " (JPEG 2000): convert it: vips tiffsave IN OUT.tiff --tile --pyramid --compression jpeg, or with QuPath or bfconvert"},
+        {"compression", ": convert it: vips tiffsave IN OUT.tiff --tile --pyramid --compression jpeg, or with QuPath or bfconvert"},
+        {"No such file", ": copy the slide with all of its files"},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(ways); i++)
+        if (strstr(reason, ways[i].part)) return ways[i].way;
+    return ": where it is damaged or cut short, copy it again";
+}
+
 static gboolean openslide_backend_open(RmilSlide *slide, GError **error) {
     const char *vendor = openslide_detect_vendor(slide->file);
     if (!vendor) return TRUE;
+    gboolean tiff = strcmp(vendor, "generic-tiff") == 0;
     g_free(slide->format);
     slide->format = g_strdup(vendor);
     openslide_t *file = openslide_open(slide->file);
     const char *reason = file ? openslide_get_error(file) : "OpenSlide gives no reason";
     if (reason) {
-        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: cannot be opened as a slide (%s): %s", slide->name, vendor, reason);
+        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: cannot be opened as a slide (%s): %s%s", slide->name, vendor, reason, way_out(reason));
         if (file) openslide_close(file);
         return FALSE;
+    }
+    int64_t width, height;
+    openslide_get_level0_dimensions(file, &width, &height);
+    if (tiff && rmil_tiff_level_broken(slide->file, width, height)) { /* libvips reads it */
+        openslide_close(file);
+        return TRUE;
     }
     Handle *handle = g_new0(Handle, 1);
     handle->current = file;
@@ -53,6 +79,8 @@ static gboolean openslide_backend_open(RmilSlide *slide, GError **error) {
     for (int i = 0; i < slide->info.levels; i++) {
         openslide_get_level_dimensions(file, i, &slide->widths[i], &slide->heights[i]);
         slide->downsamples[i] = openslide_get_level_downsample(file, i);
+        handle->tiles[i][0] = tile_side(slide, "width", i);
+        handle->tiles[i][1] = tile_side(slide, "height", i);
     }
     slide->info.bounds_x = property_integer(slide, OPENSLIDE_PROPERTY_NAME_BOUNDS_X, 0);
     slide->info.bounds_y = property_integer(slide, OPENSLIDE_PROPERTY_NAME_BOUNDS_Y, 0);
@@ -61,18 +89,58 @@ static gboolean openslide_backend_open(RmilSlide *slide, GError **error) {
     slide->info.bounds_height = CLAMP(property_integer(slide, OPENSLIDE_PROPERTY_NAME_BOUNDS_HEIGHT, RMIL_SLIDE_SIDE), 0,
                                       RMIL_SLIDE_SIDE);
     read_background(slide);
-    return TRUE;
+    return !tiff || rmil_tiff_check(slide, error);
 }
 
 typedef struct {
     int64_t x, y, width, height;
-    int level;
+    int level;    /* OpenSlide's number */
+    double scale; /* of the level, level-0 px per pixel */
 } Region;
 
 /* NULL, or why it cannot be read; the text belongs to the handle. */
 static const char *try_region(openslide_t *file, const Region *region, uint32_t *argb) {
     openslide_read_region(file, argb, region->x, region->y, region->level, region->width, region->height);
     return openslide_get_error(file);
+}
+
+/* -- which tile is damaged --------------------------------------------------------------------------------------------- */
+/* Level pixels first … end − 1 along an axis that is cut into tiles. */
+typedef struct {
+    int64_t first, end, tile;
+} Axis;
+
+static int64_t tiles_of(const Axis *axis) { return (axis->end - 1) / axis->tile - axis->first / axis->tile + 1; }
+
+static Region region_of(const Axis axes[2], const Region *whole) {
+    return (Region){.x = (int64_t)((double)axes[0].first * whole->scale + 0.5), .y = (int64_t)((double)axes[1].first * whole->scale + 0.5),
+                    .width = axes[0].end - axes[0].first, .height = axes[1].end - axes[1].first, .level = whole->level, .scale = whole->scale};
+}
+
+/* Can it be read with a handle of its own? */
+static gboolean is_sound(const RmilSlide *slide, const Region *region, uint32_t *argb) {
+    openslide_t *file = openslide_open(slide->file);
+    gboolean sound = file && !try_region(file, region, argb);
+    if (file) openslide_close(file);
+    return sound;
+}
+
+/* Level-0 corner of the first damaged tile in a region that cannot be read. */
+static void find_damage(RmilSlide *slide, const Region *region, uint32_t *argb, int64_t corner[2]) {
+    int64_t x = (int64_t)((double)region->x / region->scale + 0.5), y = (int64_t)((double)region->y / region->scale + 0.5);
+    const int64_t *tile = ((Handle *)slide->handle)->tiles[region->level];
+    Axis axes[2] = {{x, x + region->width, tile[0]}, {y, y + region->height, tile[1]}};
+    for (;;) {
+        int longer = tiles_of(&axes[1]) > tiles_of(&axes[0]);
+        Axis *axis = &axes[longer];
+        int64_t n = tiles_of(axis);
+        if (n == 1) break;
+        Axis whole = *axis;
+        axis->end = (whole.first / whole.tile + n / 2) * whole.tile;
+        Region half = region_of(axes, region);
+        if (is_sound(slide, &half, argb)) *axis = (Axis){axis->end, whole.end, whole.tile};
+    }
+    for (int i = 0; i < 2; i++) corner[i] = (int64_t)((double)(axes[i].first / axes[i].tile * axes[i].tile) * region->scale + 0.5);
 }
 
 /* `failed` answers nothing but its error, which may come from another region. When the region can be read with a handle
@@ -88,9 +156,11 @@ static gboolean replace_handle(RmilSlide *slide, openslide_t *failed, const Regi
         g_atomic_pointer_set(&handle->current, fresh);
         return TRUE;
     }
+    int64_t corner[2] = {region->x, region->y};
+    if (fresh) find_damage(slide, region, argb, corner);
     rmil_fail(error, RMIL_ERROR_FORMAT,
               "%s: cannot be read at level-0 pixel (%" G_GINT64_FORMAT ", %" G_GINT64_FORMAT "), level %d: %s",
-              slide->name, region->x, region->y, region->level, reason);
+              slide->name, corner[0], corner[1], region->level, reason);
     if (fresh) openslide_close(fresh);
     return FALSE;
 }
@@ -98,7 +168,7 @@ static gboolean replace_handle(RmilSlide *slide, openslide_t *failed, const Regi
 static gboolean openslide_backend_read(RmilSlide *slide, int64_t x, int64_t y, int level, int64_t width, int64_t height,
                                        uint32_t *argb, GError **error) {
     Handle *handle = slide->handle;
-    Region region = {x, y, width, height, level};
+    Region region = {x, y, width, height, slide->level_of[level], slide->downsamples[level]};
     for (;;) { /* at most RETIRED_MAX times */
         openslide_t *file = g_atomic_pointer_get(&handle->current);
         if (G_LIKELY(!try_region(file, &region, argb))) return TRUE;

@@ -16,6 +16,7 @@ struct _RmilSlide {
     RmilSlideInfo info;
     const RmilBackend *backend;
     gpointer handle;                    /* the backend's own */
+    int level_of[RMIL_SLIDE_LEVELS];    /* the backend's number of a level: not all of its levels are taken */
     double downsamples[RMIL_SLIDE_LEVELS];
     int64_t widths[RMIL_SLIDE_LEVELS], heights[RMIL_SLIDE_LEVELS];
     uint8_t background[3];
@@ -35,6 +36,16 @@ struct _RmilBackend {
 };
 
 extern const RmilBackend rmil_backend_openslide, rmil_backend_image;
+
+/* tiff.c: what vips says of the first page. Fails for pixels that are not of 8 or 16 bits; warns where the page shows a part of the
+ * image alone: one channel of several, one page of several (`pages`). */
+typedef struct _VipsImage VipsImage;
+gboolean rmil_tiff_check_page(RmilSlide *slide, VipsImage *image, gboolean pages, GError **error);
+/* The same for a TIFF file that OpenSlide has opened. What vips cannot read passes. */
+gboolean rmil_tiff_check(RmilSlide *slide, GError **error);
+
+/* Does OpenSlide 3.4 give garbage for the page of this size? */
+gboolean rmil_tiff_level_broken(const char *path, int64_t width, int64_t height);
 
 /* slide.c: something that the user should hear; the file's name is put before it. */
 void rmil_slide_warn(RmilSlide *slide, const char *format, ...) G_GNUC_PRINTF(2, 3);

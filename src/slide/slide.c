@@ -25,6 +25,31 @@ static gboolean check_file(RmilSlide *slide, GError **error) {
     return TRUE;
 }
 
+/* Some files hold a label or an overview where a coarser level should be. Scanners round and pad a little. */
+static gboolean has_shape(const RmilSlide *slide, int level) {
+    double across = (double)slide->widths[0] / (double)slide->widths[level], down = (double)slide->heights[0] / (double)slide->heights[level];
+    return fabs(across / down - 1) <= MAX(0.05, 2.0 / (double)MIN(slide->widths[level], slide->heights[level]));
+}
+
+static void drop_levels(RmilSlide *slide) {
+    int kept = 0;
+    gboolean tiff = g_strcmp0(slide->format, "generic-tiff") == 0;
+    for (int i = 0; i < slide->info.levels; i++) {
+        if (i > 0 && tiff && rmil_tiff_level_broken(slide->file, slide->widths[i], slide->heights[i])) continue;
+        if (!has_shape(slide, i)) {
+            rmil_slide_warn(slide, "level %d of %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT " pixels does not have the shape of level 0 (%" G_GINT64_FORMAT
+                                   " × %" G_GINT64_FORMAT ") and is not used: it may be the label or an overview",
+                            i, slide->widths[i], slide->heights[i], slide->widths[0], slide->heights[0]);
+            continue;
+        }
+        slide->widths[kept] = slide->widths[i];
+        slide->heights[kept] = slide->heights[i];
+        slide->downsamples[kept] = slide->downsamples[i];
+        slide->level_of[kept++] = i;
+    }
+    slide->info.levels = kept;
+}
+
 static gboolean check_levels(RmilSlide *slide, GError **error) {
     RmilSlideInfo *info = &slide->info;
     if (info->levels < 1)
@@ -36,6 +61,7 @@ static gboolean check_levels(RmilSlide *slide, GError **error) {
                              "%s: level %d of %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT " pixels is not believable",
                              slide->name, i, slide->widths[i], slide->heights[i]);
     }
+    drop_levels(slide);
     info->width = slide->widths[0];
     info->height = slide->heights[0];
     int64_t right = MIN(info->width, info->bounds_x + info->bounds_width);

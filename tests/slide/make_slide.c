@@ -155,20 +155,36 @@ static uint64_t little(const uint8_t *at, int bytes) {
     return value;
 }
 
+/* Entry of a tag in a little-endian classic TIFF; NULL: the directory has none. */
+static uint8_t *find_entry(uint8_t *file, int directory, int tag) {
+    g_assert_true(memcmp(file, "II*", 4) == 0);
+    uint64_t at = little(file + 4, 4);
+    for (; directory > 0; directory--) at = little(file + at + 2 + 12 * little(file + at, 2), 4);
+    g_assert_cmpuint(at, >, 0);
+    for (uint64_t i = 0, n = little(file + at, 2); i < n; i++)
+        if (little(file + at + 2 + 12 * i, 2) == (uint64_t)tag) return file + at + 2 + 12 * i;
+    return NULL;
+}
+
+void patch_tag(const char *path, int directory, int tag, int value) {
+    char *data;
+    gsize size;
+    g_assert_true(g_file_get_contents(path, &data, &size, NULL));
+    uint8_t *entry = find_entry((uint8_t *)data, directory, tag);
+    g_assert_nonnull(entry);
+    memcpy(entry + 8, &(guint32){GUINT32_TO_LE((guint32)value)}, little(entry + 2, 2) == 3 ? 2 : 4);
+    g_assert_true(g_file_set_contents(path, data, (gssize)size, NULL));
+    g_free(data);
+}
+
 void spoil_tile(const char *path, int tile) {
     char *data;
     gsize size;
     g_assert_true(g_file_get_contents(path, &data, &size, NULL));
-    uint8_t *file = (uint8_t *)data;
-    g_assert_true(memcmp(file, "II*", 4) == 0);
-    uint64_t at = little(file + 4, 4), offset = 0;
-    for (uint64_t i = 0, n = little(file + at, 2); i < n; i++) {
-        const uint8_t *entry = file + at + 2 + 12 * i;
-        if (little(entry, 2) != 324) continue; /* TileOffsets */
-        uint64_t values = little(entry + 8, 4);
-        g_assert_cmpuint(little(entry + 4, 4), >, (uint64_t)tile);
-        offset = little(file + values + 4 * (uint64_t)tile, 4);
-    }
+    uint8_t *file = (uint8_t *)data, *entry = find_entry(file, 0, 324); /* TileOffsets */
+    g_assert_nonnull(entry);
+    g_assert_cmpuint(little(entry + 4, 4), >, (uint64_t)tile);
+    uint64_t offset = little(file + little(entry + 8, 4) + 4 * (uint64_t)tile, 4);
     g_assert_cmpuint(offset, >, 0);
     memset(file + offset, 0xff, 32);
     g_assert_true(g_file_set_contents(path, data, (gssize)size, NULL));

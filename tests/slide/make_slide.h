@@ -39,6 +39,8 @@ char *make_leica(const char *folder, const char *name, const Picture *picture, i
  * (column, row) of 6 × 6 tiles; the rest was not scanned. */
 char *make_mirax(const char *folder, const char *name, const Picture *picture, int column, int row);
 
+/* Sets a tag of one value in a directory (from 0) of a TIFF. */
+void patch_tag(const char *path, int directory, int tag, int value);
 /* Overwrites the data of the tile with this index in the TIFF's first directory. */
 void spoil_tile(const char *path, int tile);
 

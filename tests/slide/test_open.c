@@ -81,7 +81,7 @@ static void test_truncated(void) {
 /* What a file is, its content says. */
 static void test_names(void) {
     g_autofree char *folder = test_folder();
-    g_autoptr(Picture) picture = picture_noise(70, 60, 2);
+    g_autoptr(Picture) picture = picture_noise(70, 66, 2);
     const char *names[] = {"a.png", "b.jpg", "c.webp"};
     for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
         g_autofree char *path = make_image(folder, names[i], picture);
@@ -335,6 +335,60 @@ static void test_unread(void) {
     g_assert_nonnull(strstr(rmil_slide_info(slide)->warnings[0], "p.svs: is named .svs, but"));
 }
 
+/* A page that is no level of the pyramid, though it says so, is neither read nor counted. */
+static void test_levels(void) {
+    g_autofree char *folder = test_folder();
+    g_autoptr(Picture) picture = picture_noise(1024, 768, 6);
+    g_autofree char *path = make_slide(folder, "levels.tiff", picture, (SlideForm){.mpp = 0.5, .pyramid = TRUE});
+    int levels = 0;
+    {
+        g_autoptr(RmilSlide) whole = open_slide(path, 0);
+        levels = rmil_slide_info(whole)->levels;
+        g_assert_null(rmil_slide_info(whole)->warnings[0]);
+    }
+    patch_tag(path, 1, 257, 128); /* 512 × 384 becomes 512 × 128 */
+    g_autoptr(RmilSlide) slide = open_slide(path, 0);
+    const RmilSlideInfo *info = rmil_slide_info(slide);
+    g_assert_cmpint(info->levels, ==, levels - 1);
+    g_assert_nonnull(strstr(info->warnings[0], "levels.tiff: level 1 of 512 × 128 pixels does not have the shape of level 0 (1024 × 768)"));
+    g_autofree char *single = make_slide(folder, "single.tiff", picture, (SlideForm){.mpp = 0.5});
+    g_autoptr(RmilSlide) alone = open_slide(single, 0);
+    uint8_t a[3 * 64 * 48], b[3 * 64 * 48];
+    GError *error = NULL;
+    for (int downsample = 2; downsample <= 16; downsample *= 2) { /* from level 0, and from those behind the odd one */
+        g_assert_true(rmil_slide_read(slide, 0, 0, downsample, 64, 48, a, &error));
+        g_assert_true(rmil_slide_read(alone, 0, 0, downsample, 64, 48, b, &error));
+        for (int i = 0; i < 64 * 48; i++) assert_pixel(a + 3 * i, b + 3 * i, 3);
+    }
+}
+
+/* What cannot be opened comes with the way out; what is a part of the image is said. */
+static void test_pages(void) {
+    g_autofree char *folder = test_folder();
+    g_autoptr(Picture) picture = picture_noise(200, 160, 7);
+    g_autofree char *path = make_slide(folder, "p.tiff", picture, (SlideForm){.mpp = 0.5});
+    patch_tag(path, 0, 259, 34712);
+    assert_fails(path, RMIL_ERROR_FORMAT, "34712 (JPEG 2000): convert it: vips tiffsave");
+    patch_tag(path, 0, 259, 50002);
+    assert_fails(path, RMIL_ERROR_FORMAT, "50002: convert it: vips tiffsave");
+    g_autoptr(RmilVipsImage) gray = vips_image_new_from_memory(picture->rgb, 160 * 200, 200, 160, 1, VIPS_FORMAT_UCHAR), ome = NULL, pages = NULL;
+    gray->Type = VIPS_INTERPRETATION_B_W;
+    g_assert_cmpint(vips_copy(gray, &ome, NULL), ==, 0);
+    vips_image_set_string(ome, VIPS_META_IMAGEDESCRIPTION, "<OME><Image><Pixels SizeC=\"3\" PhysicalSizeX=\"0.5\"><Channel/></Pixels></Image></OME>");
+    for (int tile = 0; tile < 2; tile++) {
+        g_assert_cmpint(vips_tiffsave(ome, path, "tile", tile, NULL), ==, 0);
+        g_autoptr(RmilSlide) slide = open_slide(path, 0);
+        g_assert_cmpint(rmil_slide_info(slide)->plain, ==, !tile);
+        g_assert_nonnull(strstr(rmil_slide_info(slide)->warnings[0], "p.tiff: its 3 channels lie in pages of their own"));
+    }
+    g_assert_cmpint(vips_copy(gray, &pages, NULL), ==, 0);
+    vips_image_set_int(pages, VIPS_META_PAGE_HEIGHT, 40);
+    g_assert_cmpint(vips_tiffsave(pages, path, NULL), ==, 0);
+    g_autoptr(RmilSlide) slide = open_slide(path, 0);
+    g_assert_cmpint(rmil_slide_info(slide)->height, ==, 40);
+    g_assert_nonnull(strstr(rmil_slide_info(slide)->warnings[0], "p.tiff: has 4 pages, of which the first alone is read"));
+}
+
 static void test_real(void) {
     g_autofree char *small = test_shared("data/slides/CMU-1-Small-Region.svs");
     if (!small) return;
@@ -345,7 +399,7 @@ static void test_real(void) {
     g_autofree char *boxes = test_shared("data/slides/boxes.tiff");
     assert_fails(boxes, RMIL_ERROR_RESOLUTION, "give --mpp");
     g_autoptr(RmilSlide) given = open_slide(boxes, 0.5);
-    g_assert_cmpint(rmil_slide_info(given)->levels, ==, 4);
+    g_assert_cmpint(rmil_slide_info(given)->levels, ==, 2); /* of 4: two are smaller than a tile */
     g_autofree char *broken = test_shared("data/slides/broken/broken.svs");
     g_autofree char *unopenable = test_shared("data/slides/broken/unopenable.tiff");
     g_autofree char *unreadable = test_shared("data/slides/broken/unreadable.svs");
@@ -375,6 +429,8 @@ int main(int argc, char **argv) {
     g_test_add_func("/slide/open/bounds", test_bounds);
     g_test_add_func("/slide/open/mirax", test_mirax);
     g_test_add_func("/slide/open/unread", test_unread);
+    g_test_add_func("/slide/open/levels", test_levels);
+    g_test_add_func("/slide/open/pages", test_pages);
     g_test_add_func("/slide/open/real", test_real);
     return g_test_run();
 }

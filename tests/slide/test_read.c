@@ -121,7 +121,8 @@ static void test_levels(void) {
     g_autoptr(Picture) picture = picture_noise(1024, 768, 5), half = halve(picture), quarter = halve(half);
     g_autofree char *path = make_slide(folder, "levels.tiff", picture, (SlideForm){.mpp = 0.25, .pyramid = TRUE});
     g_autoptr(RmilSlide) slide = open_slide(path, 0);
-    g_assert_cmpint(rmil_slide_info(slide)->levels, ==, 5);
+    g_assert_cmpint(rmil_slide_info(slide)->levels, ==, 4); /* of 5: the last is less high than a tile */
+    check_level(slide, quarter, 0, 0, (Rectangle){0, 0, 16, 64, 48}, 4, 2.01);
     const Rectangle from_half[] = {{0, 0, 2, 512, 384}, {64, 32, 2, 100, 100}, {0, 0, 3, 300, 250},
                                    {33, 7, 3.3, 50, 50}, {-64, -64, 3.9, 160, 120}, {1, 3, 2, 60, 60}};
     const Rectangle from_quarter[] = {{0, 0, 4, 256, 192}, {4, 12, 4, 10, 10}, {102.4, 31, 5.5, 30, 30}};
@@ -138,6 +139,26 @@ static void test_levels(void) {
         rmil_slide_read(odd_slide, 440 - 4 * downsample, 360 - 4 * downsample, downsample, 8, 8, rgb, &error);
         g_assert_no_error(error);
         for (int i = 0; i < 64; i++) assert_pixel(rgb + 3 * i, (uint8_t[]){0x20, 0x40, 0x60}, 0);
+    }
+}
+
+/* What OpenSlide 3.4 gives as garbage, another at every read: pages smaller than a tile that are not JPEG. */
+static void test_small(void) {
+    const VipsForeignTiffCompression compressions[] = {VIPS_FOREIGN_TIFF_COMPRESSION_NONE, VIPS_FOREIGN_TIFF_COMPRESSION_LZW,
+                                                       VIPS_FOREIGN_TIFF_COMPRESSION_JPEG};
+    g_autofree char *folder = test_folder();
+    g_autoptr(Picture) low = picture_noise(60, 300, 3), picture = picture_new(1024, 600, 0x4080c0);
+    for (gsize i = 0; i < G_N_ELEMENTS(compressions); i++) {
+        gboolean jpeg = compressions[i] == VIPS_FOREIGN_TIFF_COMPRESSION_JPEG;
+        g_autofree char *path = make_slide(folder, "low.tiff", low, (SlideForm){.mpp = 0.25, .compression = compressions[i]});
+        g_autofree char *high = make_slide(folder, "high.tiff", picture, (SlideForm){.mpp = 0.25, .pyramid = TRUE, .compression = compressions[i]});
+        g_autoptr(RmilSlide) slide = open_slide(path, 0), pyramid = open_slide(high, 0);
+        uint8_t rgb[3 * 60 * 30];
+        GError *error = NULL;
+        g_assert_cmpfloat_with_epsilon(rmil_slide_info(slide)->mpp, 0.25, 1e-6);
+        if (!jpeg) check(slide, low, 0, 0, (Rectangle){0, 0, 1, 60, 300}, 0);
+        g_assert_true(rmil_slide_read(pyramid, 0, 0, 16, 60, 30, rgb, &error));
+        for (int k = 0; k < 60 * 30; k++) assert_pixel(rgb + 3 * k, (uint8_t[]){0x40, 0x80, 0xc0}, jpeg ? 4 : 0);
     }
 }
 
@@ -199,7 +220,10 @@ static void test_formats(void) {
     g_assert_cmpint(vips_image_write_to_file(complex, path, NULL), ==, 0);
     GError *error = NULL;
     g_assert_null(rmil_slide_open(path, 0, &error));
-    test_error(&error, RMIL_ERROR_FORMAT, "float.tif: is not an RGB or gray image");
+    test_error(&error, RMIL_ERROR_FORMAT, "float.tif: is not an RGB or gray image of 8 or 16 bits, but of 32-bit floating point");
+    g_assert_cmpint(vips_tiffsave(complex, path, "tile", TRUE, NULL), ==, 0);
+    g_assert_null(rmil_slide_open(path, 0.5, &error)); /* OpenSlide opens it, and would fail at the first read */
+    test_error(&error, RMIL_ERROR_FORMAT, "float.tif: is not an RGB or gray image of 8 or 16 bits, but of 32-bit floating point");
 }
 
 typedef struct {
@@ -252,6 +276,12 @@ static void test_spoilt(void) {
         Many many = {slide, rgb, 1};
         g_assert_false(rmil_parallel(64, 4, read_tile, &many, &error));
         test_error(&error, RMIL_ERROR_FORMAT, "spoilt.tiff: cannot be read at level-0 pixel (320, 192)");
+        uint8_t *whole = g_malloc(512 * 512 * 3); /* the tile is named, not the corner of what was asked for */
+        g_assert_false(rmil_slide_read(slide, 0, 0, 1, 512, 512, whole, &error));
+        test_error(&error, RMIL_ERROR_FORMAT, "spoilt.tiff: cannot be read at level-0 pixel (320, 192), level 0");
+        g_assert_false(rmil_slide_read(slide, 100, 70, 1.5, 250, 200, whole, &error));
+        test_error(&error, RMIL_ERROR_FORMAT, "spoilt.tiff: cannot be read at level-0 pixel (320, 192), level 0");
+        g_free(whole);
         check(slide, picture, 0, 0, (Rectangle){0, 0, 1, 64, 64}, 0);
         check(slide, picture, 0, 0, (Rectangle){384, 192, 1, 64, 64}, 0);
     }
@@ -263,6 +293,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/slide/read/exact", test_exact);
     g_test_add_func("/slide/read/sizes", test_sizes);
     g_test_add_func("/slide/read/levels", test_levels);
+    g_test_add_func("/slide/read/small", test_small);
     g_test_add_func("/slide/read/transparent", test_transparent);
     g_test_add_func("/slide/read/arguments", test_arguments);
     g_test_add_func("/slide/read/formats", test_formats);
