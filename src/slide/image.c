@@ -3,18 +3,24 @@
 #include "slide/slide-private.h"
 #include "slide/vips.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define PIXELS_MAX (INT64_C(1) << 33)   /* more is a slide's business */
-#define MEMORY_MAX (INT64_C(256) << 20) /* bytes decoded into memory; above, a temporary file */
+#define MEMORY_MAX ((gsize)256 << 20)   /* bytes decoded into memory; above, a temporary file */
+#define STRIP 64                        /* rows decoded at once */
 
 typedef int (*Loader)(const char *path, VipsImage **image, ...);
 
 typedef struct {
     Loader load;
-    VipsImage *pixels;      /* 8-bit RGB; NULL before the first read */
-    const uint8_t *rgb;     /* its rows, without gaps */
+    uint8_t *rgb;           /* rows of 8-bit RGB without gaps; NULL before the first read */
+    gsize mapped;           /* bytes, when they are a mapped file */
     GError *error;          /* why there are none */
     GMutex lock;
     char *x_resolution, *y_resolution; /* of TIFF, pixels per cm or in no unit; NULL: none */
@@ -104,6 +110,46 @@ static VipsImage *to_rgb(VipsImage *image) {
     return status == 0 ? flat : NULL;
 }
 
+/* A file without a name in the temporary folder, whose space is taken before anything is written: it cannot run full later, and nothing
+ * is left behind whatever happens. */
+static uint8_t *map_temporary(const RmilSlide *slide, gsize size, GError **error) {
+    g_autofree char *path = g_build_filename(g_get_tmp_dir(), "rankmil-XXXXXX", NULL);
+    int file = g_mkstemp_full(path, O_RDWR | O_CLOEXEC, 0600), reason = file < 0 ? errno : 0;
+    void *memory = MAP_FAILED;
+    if (file >= 0) {
+        g_unlink(path);
+        reason = posix_fallocate(file, 0, (off_t)size);
+        if (!reason && (memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0)) == MAP_FAILED) reason = errno;
+        close(file);
+    }
+    if (memory != MAP_FAILED) return memory;
+    rmil_fail(error, RMIL_ERROR_IO, "%s: its %.1f GiB of pixels do not go into the temporary folder %s: %s: set TMPDIR to a folder with space, "
+              "or convert the image to a tiled TIFF, which needs none", slide->name, (double)size / (1 << 30), g_get_tmp_dir(), g_strerror(reason));
+    return NULL;
+}
+
+static void free_pixels(Handle *handle) {
+    if (handle->mapped) munmap(handle->rgb, handle->mapped);
+    else rmil_free(handle->rgb);
+    handle->rgb = NULL;
+}
+
+/* Strip by strip, from top to bottom. */
+static gboolean copy_pixels(VipsImage *image, uint8_t *rgb) {
+    VipsRegion *region = vips_region_new(image);
+    gboolean good = TRUE;
+    for (int y = 0; good && y < image->Ysize; y += STRIP) {
+        const VipsRect strip = {0, y, image->Xsize, MIN(STRIP, image->Ysize - y)};
+        good = vips_region_prepare(region, &strip) == 0;
+        for (int row = y; good && row < y + strip.height; row++) {
+            const gsize skip = (gsize)(row - region->valid.top) * (gsize)region->bpl, width = 3 * (gsize)image->Xsize;
+            memcpy(rgb + (gsize)row * width, region->data + skip, width);
+        }
+    }
+    g_object_unref(region);
+    return good;
+}
+
 static gboolean decode(RmilSlide *slide, Handle *handle, GError **error) {
     g_autoptr(RmilVipsImage) image = load(slide, handle->load, error);
     if (!image) return FALSE;
@@ -114,23 +160,28 @@ static gboolean decode(RmilSlide *slide, Handle *handle, GError **error) {
     if (!rgb) return rmil_vips_fail(error, RMIL_ERROR_FORMAT, what);
     if (vips_image_get_bands(rgb) != 3 || vips_image_get_format(rgb) != VIPS_FORMAT_UCHAR)
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not an RGB or gray image of 8 or 16 bits", slide->name);
-    gboolean small = slide->info.width * slide->info.height * 3 <= MEMORY_MAX;
-    g_autoptr(RmilVipsImage) pixels = small ? vips_image_new_memory() : vips_image_new_temp_file("%s.v");
-    if (!pixels || vips_image_write(rgb, pixels) != 0 || !(handle->rgb = vips_image_get_data(pixels)))
-        return rmil_vips_fail(error, RMIL_ERROR_FORMAT, what);
-    handle->pixels = g_steal_pointer(&pixels);
-    return TRUE;
+    gsize size = (gsize)slide->info.width * (gsize)slide->info.height * 3;
+    gboolean small = size <= MEMORY_MAX;
+    handle->rgb = small ? rmil_alloc((int64_t)size, 1, error) : map_temporary(slide, size, error);
+    if (!handle->rgb) {
+        if (small) g_prefix_error(error, "%s: ", slide->name);
+        return FALSE;
+    }
+    handle->mapped = small ? 0 : size;
+    if (copy_pixels(rgb, handle->rgb)) return TRUE;
+    free_pixels(handle);
+    return rmil_vips_fail(error, RMIL_ERROR_FORMAT, what);
 }
 
 /* The pixels are complete and never change once they are there. */
 static gboolean ensure_pixels(RmilSlide *slide, GError **error) {
     Handle *handle = slide->handle;
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&handle->lock);
-    if (!handle->pixels && !handle->error) {
+    if (!handle->rgb && !handle->error) {
         decode(slide, handle, &handle->error);
         vips_thread_shutdown(); /* frees what vips keeps for the calling thread, which is not vips' own */
     }
-    if (handle->pixels) return TRUE;
+    if (handle->rgb) return TRUE;
     if (error) *error = g_error_copy(handle->error);
     return FALSE;
 }
@@ -158,7 +209,7 @@ static const char *image_property(RmilSlide *slide, const char *name) {
 
 static void image_close(RmilSlide *slide) {
     Handle *handle = slide->handle;
-    g_clear_object(&handle->pixels);
+    if (handle->rgb) free_pixels(handle);
     g_clear_error(&handle->error);
     g_mutex_clear(&handle->lock);
     g_free(handle->x_resolution);

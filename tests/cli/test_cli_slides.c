@@ -208,6 +208,24 @@ static void test_tissue(void) {
     g_assert_true(g_file_test(tiles, G_FILE_TEST_EXISTS));
 }
 
+/* -- surroundings -------------------------------------------------------------------------------------------------------------- */
+/* More than 256 MiB of pixels go into the temporary folder; when that is full or missing, it is to blame, not the image. */
+static void test_temporary(void) {
+    g_autofree char *folder = test_folder();
+    g_autoptr(Picture) picture = picture_new(10000, 9200, 0xd8a0c8);
+    g_free(make_image(folder, "big.png", picture));
+    write_cohort(folder, "big.png", NULL);
+    g_auto(Outcome) o = {0};
+    command_shell(&o, folder, "ulimit -f 20000; mkdir tmp; TMPDIR=$PWD/tmp \"$RANKMIL\" tile c.csv -o w");
+    command_expect(&o, 1, "big.png: its 0.3 GiB of pixels do not go into the temporary folder");
+    command_expect(&o, 1, "set TMPDIR to a folder with space");
+    command_shell(&o, folder, "TMPDIR=$PWD/none \"$RANKMIL\" tile c.csv -o w");
+    command_expect(&o, 1, "none: No such file or directory: set TMPDIR");
+    command_shell(&o, folder, "[ -z \"$(ls -A tmp)\" ] || echo left >&2"); /* nothing is left behind */
+    command_expect(&o, 0, "");
+    g_assert_cmpstr(o.err, ==, "");
+}
+
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/cli/slides/bounds/labels", test_bounds_labels);
@@ -215,5 +233,6 @@ int main(int argc, char **argv) {
     g_test_add_func("/cli/slides/bounds/overlay", test_bounds_overlay);
     g_test_add_func("/cli/slides/resolutions", test_resolutions);
     g_test_add_func("/cli/slides/tissue", test_tissue);
+    g_test_add_func("/cli/slides/temporary", test_temporary);
     return g_test_run();
 }
