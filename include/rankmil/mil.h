@@ -26,6 +26,11 @@ typedef struct {
     int64_t patch_depth, region_depth, heads; /* hipt: 4, 2, 3 */
 } RmilModelConfig;
 
+/* What a guide could learn from a positive slide: nothing is annotated, all is, or some of it, so that there are pairs to rank. Of
+ * patches; of regions for hipt, where a region counts as annotated when one of its patches is. Thread-safe. */
+typedef enum { RMIL_ANNOTATED_NONE, RMIL_ANNOTATED_ALL, RMIL_ANNOTATED_SOME } RmilAnnotated;
+RMIL_API RmilAnnotated rmil_annotated(const RmilModelConfig *config, const RmilBag *bag);
+
 /* Paper's values for the named model and guide. Fails on unknown names and on guides the model does not take. */
 RMIL_API gboolean rmil_model_config_init(RmilModelConfig *config, const char *model, RmilGuide guide, GError **error);
 RMIL_API const char *const *rmil_model_names(void); /* NULL-terminated */

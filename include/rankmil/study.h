@@ -116,7 +116,8 @@ typedef struct {
 } RmilTrainRun;
 /* JSON of everything that the result depends on: equal texts mean equal results. Free with g_free. */
 RMIL_API char *rmil_train_run_config(const RmilTrainRun *run);
-/* rmil_train with the run's sets. Fails when the training set lacks a class or the validation set is empty. */
+/* rmil_train with the run's sets. Fails when the training set lacks a class or the validation set is empty. Warns when the guide finds
+ * nothing to follow in the training set, so that the model is one without a guide. */
 RMIL_API RmilModel *rmil_train_run(const RmilTrainRun *run, const char *checkpoint, GArray *history, const RmilMonitor *monitor,
                                    GError **error);
 

@@ -1,5 +1,7 @@
 #include "guide.h"
 
+#include "regions.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -27,6 +29,19 @@ gboolean rmil_guide_applies(const RmilStep *step, const uint8_t *labels, int64_t
     if (step->config->guide == RMIL_GUIDE_NONE || step->label != 1 || !labels) return FALSE;
     int64_t annotated = count_annotated(labels, count);
     return annotated > 0 && (step->config->guide != RMIL_GUIDE_RANK || annotated < count);
+}
+
+RmilAnnotated rmil_annotated(const RmilModelConfig *config, const RmilBag *bag) {
+    if (!bag->patch_labels) return RMIL_ANNOTATED_NONE;
+    int64_t units = bag->count, annotated = count_annotated(bag->patch_labels, bag->count);
+    g_autoptr(RmilArena) arena = rmil_arena_new();
+    RmilRegions regions;
+    if (strcmp(config->model, "hipt") == 0 &&
+        rmil_regions_group(bag, config->region_rows, config->region_columns, arena, &regions, NULL)) { /* else training says why not */
+        units = regions.count;
+        annotated = count_annotated(regions.annotated, units);
+    }
+    return annotated == 0 ? RMIL_ANNOTATED_NONE : annotated == units ? RMIL_ANNOTATED_ALL : RMIL_ANNOTATED_SOME;
 }
 
 /* The first `take` of n values become a random choice without replacement (a shuffle broken off), in random order. */

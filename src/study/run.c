@@ -70,11 +70,35 @@ static gboolean collect(const RmilTrainRun *run, RmilSplit split, GArray *rows, 
                      " of label 1: both are needed", name, labels[0], labels[1]);
 }
 
+/* A guide speaks only of positive slides with annotated patches, that of pairs of those with other patches too. Where there is none to
+ * learn from, the model is one without a guide under another's name. */
+static void warn_unguided(const RmilTrainRun *run, const RmilBag *const *bags, const GArray *train, const RmilMonitor *monitor) {
+    const RmilModelConfig *model = &run->model;
+    const gboolean pairs = model->guide == RMIL_GUIDE_RANK;
+    int64_t positive = 0, with[RMIL_ANNOTATED_SOME + 1] = {0};
+    if (model->guide == RMIL_GUIDE_NONE) return;
+    for (guint i = 0; i < train->len; i++) {
+        const int64_t row = g_array_index(train, int64_t, i);
+        if (run->data->labels[row] != 1) continue;
+        positive++;
+        with[rmil_annotated(model, bags[row])]++;
+    }
+    if (with[RMIL_ANNOTATED_NONE] == positive)
+        rmil_monitor_warn(monitor, "%s has nothing to follow: none of the %" G_GINT64_FORMAT " positive training slides has an annotated patch. "
+                          "It trains as %s without a guide", pairs ? "rank" : "induction", positive, model->model);
+    else if (pairs && with[RMIL_ANNOTATED_SOME] == 0)
+        rmil_monitor_warn(monitor, "rank has nothing to follow: on all %" G_GINT64_FORMAT " annotated positive training slides every %s is annotated, "
+                          "and there is no other to rank below it. It trains as %s without a guide", with[RMIL_ANNOTATED_ALL],
+                          model->region_rows > 0 ? "region" : "patch", model->model);
+}
+
 RmilModel *rmil_train_run(const RmilTrainRun *run, const char *checkpoint, GArray *history, const RmilMonitor *monitor, GError **error) {
     g_autoptr(GArray) train = g_array_new(FALSE, FALSE, sizeof(int64_t));
     g_autoptr(GArray) val = g_array_new(FALSE, FALSE, sizeof(int64_t));
     if (!collect(run, RMIL_SPLIT_TRAIN, train, "training", error) || !collect(run, RMIL_SPLIT_VAL, val, "validation", error)) return NULL;
-    return rmil_train(&run->model, &run->train, run->bags ? run->bags : run->data->bags, run->data->labels, (const int64_t *)train->data,
+    const RmilBag *const *bags = run->bags ? run->bags : run->data->bags;
+    warn_unguided(run, bags, train, monitor);
+    return rmil_train(&run->model, &run->train, bags, run->data->labels, (const int64_t *)train->data,
                       train->len, (const int64_t *)val->data, val->len, checkpoint, history, monitor, error);
 }
 

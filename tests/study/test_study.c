@@ -308,6 +308,60 @@ static void test_failure(void) {
     g_free(repeat.splits);
 }
 
+/* -- guides with nothing to follow ------------------------------------------------------------------------------------------- */
+static void keep_warning(gpointer user, const char *message) { g_string_append_printf(user, "%s\n", message); }
+
+/* What training says of patch labels that are `label` all over, or 0 but for the first patch where label is 2, or 3 with regions as large as
+ * slides; part NULL: it says nothing. */
+static void check_said(const char *method_name, int label, const char *part) {
+    GError *error = NULL;
+    RmilTrainOptions options;
+    RmilRepeat repeat;
+    repeat_of(2, &repeat);
+    g_autofree RmilBag *copies = g_new0(RmilBag, data->count);
+    g_autofree const RmilBag **bags = g_new0(const RmilBag *, data->count);
+    for (int64_t i = 0; i < data->count; i++) {
+        copies[i] = *data->bags[i];
+        copies[i].patch_labels = label < 0 ? NULL : g_malloc0((gsize)copies[i].count);
+        if (label == 1) memset(copies[i].patch_labels, 1, (gsize)copies[i].count);
+        if (label >= 2) copies[i].patch_labels[0] = 1;
+        bags[i] = &copies[i];
+    }
+    rmil_train_options_init(&options);
+    options.epochs = 1, options.warmup = 1, options.hidden = 6;
+    if (label == 3) options.region_size = 100;
+    RmilTrainRun run = {.data = data, .splits = repeat.splits, .bags = bags};
+    g_assert_true(rmil_train_options_configure(&options, rmil_method_find(method_name, NULL), &run.model, &run.train, &error));
+    run.model.dim = data->set->dim;
+    run.train.threads = 1;
+    g_autoptr(GString) said = g_string_new(NULL);
+    const RmilMonitor monitor = {.warn = keep_warning, .user = said};
+    g_autoptr(GArray) history = g_array_new(FALSE, FALSE, sizeof(RmilEpoch));
+    g_autoptr(RmilModel) model = rmil_train_run(&run, NULL, history, &monitor, &error);
+    g_assert_no_error(error);
+    if (!part) g_assert_cmpstr(said->str, ==, "");
+    else if (!strstr(said->str, part)) g_error("%s: \"%s\" does not contain \"%s\"", method_name, said->str, part);
+    for (int64_t i = 0; i < data->count; i++) g_free(copies[i].patch_labels);
+    g_free(repeat.name);
+    g_free(repeat.splits);
+}
+
+static void test_unguided(void) {
+    load();
+    check_said("abmil", -1, NULL);
+    for (int label = -1; label <= 0; label++) { /* no labels; labels of 0 */
+        check_said("rank", label, "none of the 7 positive training slides has an annotated patch. It trains as abmil without a guide");
+        check_said("induction", label, "induction has nothing to follow: none of the 7");
+        check_said("ds-rank", label, "It trains as dsmil without a guide");
+    }
+    check_said("rank", 1, "on all 7 annotated positive training slides every patch is annotated");
+    check_said("induction", 1, NULL);
+    check_said("hipt-rank", 1, "every region is annotated");
+    check_said("rank", 2, NULL);
+    check_said("hipt-rank", 2, NULL);
+    check_said("hipt-rank", 3, "every region is annotated"); /* there is only one */
+}
+
 static void test_lock(void) {
     g_autofree char *folder = test_folder(), *blocked = g_build_filename(folder, "models", NULL);
     load();
@@ -339,6 +393,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/study/meaning", test_meaning);
     g_test_add_func("/study/twins", test_twins);
     g_test_add_func("/study/failure", test_failure);
+    g_test_add_func("/study/unguided", test_unguided);
     g_test_add_func("/study/lock", test_lock);
     int status = g_test_run();
     rmil_train_data_free(data);
