@@ -14,9 +14,11 @@ typedef struct {
 void convert_model_init(ConvertModel *options);
 void convert_model_clear(ConvertModel *options);
 GOptionEntry *convert_model_entries(ConvertModel *options); /* free with g_free */
-/* A file to be written under this name is a model: .onnx or .safetensors. */
-gboolean convert_is_model(const char *to);
-gboolean convert_model(Cli *cli, const ConvertModel *options, const char *from, const char *to, GError **error);
+/* Told by the names: OUT is .onnx or .safetensors, or IN .safetensors or .pth. */
+gboolean convert_is_model(const char *from, const char *to);
+/* Is OUT a name that a model can have? layout: --to, or NULL. */
+gboolean convert_model_name(const char *to, const char *layout);
+gboolean convert_model(Cli *cli, const ConvertModel *options, const char *layout, const char *from, const char *to, GError **error);
 
 /* -- features ----------------------------------------------------------------------------------------------------------------- */
 typedef struct {

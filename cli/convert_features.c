@@ -169,7 +169,7 @@ void convert_features_clear(ConvertFeatures *options) {
 
 GOptionEntry *convert_features_entries(ConvertFeatures *o) {
     const GOptionEntry entries[] = {
-        {"to", 0, 0, G_OPTION_ARG_STRING, &o->layout, "features as rankmil (default), clam, trident or stamp", "LAYOUT"},
+        {"to", 0, 0, G_OPTION_ARG_STRING, &o->layout, "features as rankmil (default), clam, trident, stamp or paper; a model's weights as paper or clam", "LAYOUT"},
         {"precision", 0, 0, G_OPTION_ARG_STRING, &o->precision, "features as float16 or float32 (default: as they are)", "TYPE"},
         {"mpp", 0, 0, G_OPTION_ARG_DOUBLE, &o->mpp, "µm per level-0 pixel of the slides: for STAMP's coordinates", "X"},
         {"cohort", 0, 0, G_OPTION_ARG_FILENAME, &o->cohort, "table whose mpp column or slides say that for each id", "CSV"},

@@ -22,7 +22,21 @@ GOptionEntry *convert_model_entries(ConvertModel *o) {
     return g_memdup2(entries, sizeof entries);
 }
 
-gboolean convert_is_model(const char *to) { return g_str_has_suffix(to, ".onnx") || g_str_has_suffix(to, ".safetensors"); }
+gboolean convert_is_model(const char *from, const char *to) {
+    return g_str_has_suffix(to, ".onnx") || g_str_has_suffix(to, ".safetensors") || g_str_has_suffix(from, ".safetensors") ||
+           g_str_has_suffix(from, ".pth");
+}
+
+gboolean convert_model_name(const char *to, const char *layout) {
+    return (g_str_has_suffix(to, ".onnx") && !layout) || g_str_has_suffix(to, ".safetensors") || g_str_has_suffix(to, ".pt") ||
+           g_str_has_suffix(to, ".pth");
+}
+
+static gboolean write_model(const RmilModel *model, const char *layout, const char *to, GError **error) {
+    if (g_str_has_suffix(to, ".onnx")) return rmil_model_onnx_write(model, to, error);
+    if (g_str_has_suffix(to, ".safetensors") && !layout) return rmil_model_save(model, to, error);
+    return rmil_model_export(model, to, layout ? layout : "paper", error);
+}
 
 /* What the user says of a state_dict; FALSE in *told when nothing. */
 static gboolean known_config(const ConvertModel *o, RmilModelConfig *config, gboolean *told, GError **error) {
@@ -39,14 +53,12 @@ static gboolean known_config(const ConvertModel *o, RmilModelConfig *config, gbo
     return TRUE;
 }
 
-gboolean convert_model(Cli *cli, const ConvertModel *options, const char *from, const char *to, GError **error) {
+gboolean convert_model(Cli *cli, const ConvertModel *options, const char *layout, const char *from, const char *to, GError **error) {
     RmilModelConfig known;
     gboolean told;
     if (!known_config(options, &known, &told, error)) return FALSE;
     g_autoptr(RmilModel) model = rmil_model_load_as(from, told ? &known : NULL, error);
-    if (!model) return FALSE;
-    const gboolean onnx = g_str_has_suffix(to, ".onnx");
-    if (!(onnx ? rmil_model_onnx_write(model, to, error) : rmil_model_save(model, to, error))) return FALSE;
+    if (!model || !write_model(model, layout, to, error)) return FALSE;
     const RmilModelConfig *config = rmil_model_config(model);
     json_object_set_string_member(cli->result, "model", config->model);
     json_object_set_string_member(cli->result, "guide", rmil_guide_name(config->guide));

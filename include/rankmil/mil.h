@@ -51,6 +51,9 @@ typedef struct _RmilModel RmilModel;
 RMIL_API RmilModel *rmil_model_new(const RmilModelConfig *config, uint64_t seed, GError **error);
 RMIL_API void rmil_model_free(RmilModel *model);
 RMIL_API const RmilModelConfig *rmil_model_config(const RmilModel *model);
+/* Weights alone, for other programs: "paper" under the names of the paper's code, "clam" (clam-sb and clam-mb) under those of CLAM
+ * (mahmoodlab/CLAM). As safetensors where the path ends so, else as torch.save writes a state_dict. */
+RMIL_API gboolean rmil_model_export(const RmilModel *model, const char *path, const char *layout, GError **error);
 /* safetensors: tensor names of the released code's state_dict, configuration as metadata. Loading also takes a state_dict of that
  * code without any configuration, saved by torch.save or as safetensors, alone or inside another dictionary: the model is
  * found by its tensors, and everything that tensors do not tell is the paper's (no guide, T = 1). */

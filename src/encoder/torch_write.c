@@ -1,5 +1,5 @@
-/* What torch.save writes for one tensor: a zip archive, stored without compression, of a pickle that says how to rebuild
- * the tensor and of its numbers. */
+/* What torch.save writes for a tensor or a dictionary of them: a zip archive, stored without compression, of a pickle that says
+ * how to rebuild the tensors and of their numbers. */
 #include "weights.h"
 
 #include <string.h>
@@ -35,28 +35,40 @@ static void put_tuple(GByteArray *out, int n, const int64_t *numbers) {
     put_byte(out, 't');
 }
 
-/* torch._utils._rebuild_tensor_v2(storage "0", 0, shape, strides, False, OrderedDict()) */
-static GByteArray *make_pickle(const RmilTensor *tensor, int64_t count) {
-    GByteArray *out = g_byte_array_new();
+/* torch._utils._rebuild_tensor_v2(storage `index`, 0, shape, strides, False, OrderedDict()) */
+static void put_tensor(GByteArray *out, const RmilTensor *tensor, int64_t index) {
     int64_t strides[RMIL_TENSOR_RANK], stride = 1;
+    char key[24];
+    g_snprintf(key, sizeof key, "%" G_GINT64_FORMAT, index);
     for (int i = tensor->rank - 1; i >= 0; i--) {
         strides[i] = stride;
         stride *= tensor->shape[i];
     }
-    put_byte(out, 0x80);
-    put_byte(out, 2);
     put(out, "ctorch._utils\n_rebuild_tensor_v2\n((");
     put_text(out, "storage");
     put(out, tensor->dtype == RMIL_DTYPE_F16 ? "ctorch\nHalfStorage\n" : "ctorch\nFloatStorage\n");
-    put_text(out, "0");
+    put_text(out, key);
     put_text(out, "cpu");
-    put_number(out, count);
+    put_number(out, stride);
     put(out, "tQ");
     put_number(out, 0);
     put_tuple(out, tensor->rank, tensor->shape);
     put_tuple(out, tensor->rank, strides);
     put_byte(out, 0x89);
-    put(out, "ccollections\nOrderedDict\n)RtR.");
+    put(out, "ccollections\nOrderedDict\n)RtR");
+}
+
+/* The one tensor, or an OrderedDict of all by their names. */
+static GByteArray *make_pickle(const RmilTensor *tensors, int64_t count, gboolean dict) {
+    GByteArray *out = g_byte_array_new();
+    put_byte(out, 0x80);
+    put_byte(out, 2);
+    put(out, dict ? "ccollections\nOrderedDict\n)R(" : "");
+    for (int64_t i = 0; i < count; i++) {
+        if (dict) put_text(out, tensors[i].name);
+        put_tensor(out, &tensors[i], i);
+    }
+    put(out, dict ? "u." : ".");
     return out;
 }
 
@@ -72,12 +84,24 @@ static gboolean add_entry(zip_t *archive, const char *name, const void *data, gs
            zip_file_set_dostime(archive, (zip_uint64_t)index, 0, 1 << 5 | 1, 0) == 0; /* 1980-01-01: the same bytes every day */
 }
 
-static gboolean write_archive(const char *temporary, const char *path, const RmilTensor *tensor, GError **error) {
+static gboolean add_storages(zip_t *archive, const RmilTensor *tensors, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        char name[48];
+        int64_t count;
+        g_snprintf(name, sizeof name, "archive/data/%" G_GINT64_FORMAT, i);
+        rmil_shape_count(tensors[i].rank, tensors[i].shape, tensors[i].dtype, &count);
+        if (!add_entry(archive, name, tensors[i].data, (gsize)count * rmil_dtype_size(tensors[i].dtype))) return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean write_archive(const char *temporary, const char *path, const RmilTensor *tensors, int64_t n, gboolean dict, GError **error) {
     static const char version[] = "3\n", order[] = "little";
     int64_t count;
-    if ((tensor->dtype != RMIL_DTYPE_F32 && tensor->dtype != RMIL_DTYPE_F16) ||
-        !rmil_shape_count(tensor->rank, tensor->shape, tensor->dtype, &count))
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: cannot be written: not a tensor of float32 or float16", path);
+    for (int64_t i = 0; i < n; i++)
+        if ((tensors[i].dtype != RMIL_DTYPE_F32 && tensors[i].dtype != RMIL_DTYPE_F16) ||
+            !rmil_shape_count(tensors[i].rank, tensors[i].shape, tensors[i].dtype, &count))
+            return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: cannot be written: not a tensor of float32 or float16", path);
     int reason;
     zip_t *archive = zip_open(temporary, ZIP_CREATE | ZIP_TRUNCATE, &reason);
     if (!archive) {
@@ -87,10 +111,10 @@ static gboolean write_archive(const char *temporary, const char *path, const Rmi
         zip_error_fini(&words);
         return FALSE;
     }
-    g_autoptr(GByteArray) pickle = make_pickle(tensor, count);
+    g_autoptr(GByteArray) pickle = make_pickle(tensors, n, dict);
     gboolean good = add_entry(archive, "archive/data.pkl", pickle->data, pickle->len) &&
                     add_entry(archive, "archive/byteorder", order, strlen(order)) &&
-                    add_entry(archive, "archive/data/0", tensor->data, (gsize)count * rmil_dtype_size(tensor->dtype)) &&
+                    add_storages(archive, tensors, n) &&
                     add_entry(archive, "archive/version", version, strlen(version));
     if (good && zip_close(archive) == 0) return TRUE;
     rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be written: %s", path, zip_strerror(archive));
@@ -98,10 +122,16 @@ static gboolean write_archive(const char *temporary, const char *path, const Rmi
     return FALSE;
 }
 
-gboolean rmil_torch_write(const char *path, const RmilTensor *tensor, GError **error) {
+static gboolean write_file(const char *path, const RmilTensor *tensors, int64_t n, gboolean dict, GError **error) {
     char *temporary = rmil_file_begin(path, error);
     if (!temporary) return FALSE;
-    if (write_archive(temporary, path, tensor, error)) return rmil_file_commit(temporary, path, error);
+    if (write_archive(temporary, path, tensors, n, dict, error)) return rmil_file_commit(temporary, path, error);
     rmil_file_abandon(temporary);
     return FALSE;
+}
+
+gboolean rmil_torch_write(const char *path, const RmilTensor *tensor, GError **error) { return write_file(path, tensor, 1, FALSE, error); }
+
+gboolean rmil_torch_write_dict(const char *path, const RmilTensor *tensors, int64_t n, GError **error) {
+    return write_file(path, tensors, n, TRUE, error);
 }

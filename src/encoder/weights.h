@@ -17,6 +17,8 @@ RmilTensors *rmil_torch_read(const char *path, GError **error);
 /* One tensor as torch.save(tensor, path) of PyTorch 1.6 and later writes it: torch.load(path, weights_only=True) gives it
  * back. float32 or float16; the same bytes for the same tensor. */
 gboolean rmil_torch_write(const char *path, const RmilTensor *tensor, GError **error);
+/* The same for a dictionary of n tensors by their names: a state_dict. */
+gboolean rmil_torch_write_dict(const char *path, const RmilTensor *tensors, int64_t n, GError **error);
 
 /* The two forms of PyTorch's files, from the whole file in memory, which `tensors` keeps. */
 gboolean rmil_torch_zip_read(RmilTensors *tensors, const guint8 *data, gsize size, GError **error);

@@ -1,5 +1,6 @@
 #include "modelfile.h"
 
+#include "clam-weights.h"
 #include "encoder/weights.h"
 
 #include <math.h>
@@ -38,17 +39,45 @@ char **rmil_model_config_text(const RmilModelConfig *config) {
     return (char **)g_ptr_array_free(text, FALSE);
 }
 
-gboolean rmil_model_save(const RmilModel *model, const char *path, GError **error) {
+/* The tensors to be written, named by the paper's code, or by CLAM; names are the chunk's. Free with g_array_unref. */
+static GArray *list_tensors(const RmilModel *model, gboolean clam, GStringChunk *names) {
     const RmilLayout *layout = &model->layout;
-    g_autofree RmilTensor *tensors = g_new0(RmilTensor, layout->tensors->len);
+    GArray *tensors = g_array_new(FALSE, TRUE, sizeof(RmilTensor));
     for (guint i = 0; i < layout->tensors->len; i++) {
         const RmilParameter *parameter = rmil_layout_at(layout, (int)i);
-        tensors[i] = (RmilTensor){.name = parameter->name, .dtype = RMIL_DTYPE_F32, .rank = parameter->rank,
-                                  .data = model->parameters + parameter->offset};
-        memcpy(tensors[i].shape, parameter->shape, sizeof parameter->shape);
+        g_autofree char *name = clam ? rmil_clam_name(parameter->name, model->config.model) : g_strdup(parameter->name);
+        if (!name) continue;
+        RmilTensor tensor = {.name = g_string_chunk_insert(names, name), .dtype = RMIL_DTYPE_F32, .rank = parameter->rank,
+                             .count = parameter->count, .data = model->parameters + parameter->offset};
+        memcpy(tensor.shape, parameter->shape, sizeof parameter->shape);
+        g_array_append_val(tensors, tensor);
     }
+    return tensors;
+}
+
+gboolean rmil_model_save(const RmilModel *model, const char *path, GError **error) {
+    GStringChunk *names = g_string_chunk_new(1024);
+    g_autoptr(GArray) tensors = list_tensors(model, FALSE, names);
     g_auto(GStrv) metadata = rmil_model_config_text(&model->config);
-    return rmil_safetensors_write(path, tensors, layout->tensors->len, (const char *const *)metadata, error);
+    gboolean done = rmil_safetensors_write(path, (const RmilTensor *)(void *)tensors->data, tensors->len, (const char *const *)metadata, error);
+    g_string_chunk_free(names);
+    return done;
+}
+
+gboolean rmil_model_export(const RmilModel *model, const char *path, const char *layout, GError **error) {
+    const gboolean clam = strcmp(layout, "clam") == 0;
+    if (!clam && strcmp(layout, "paper") != 0)
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "there is no layout of models named \"%s\"; known are paper, clam", layout);
+    if (clam && !g_str_has_prefix(model->config.model, "clam-"))
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: cannot be written: CLAM has no model %s", path, model->config.model);
+    static const char *const pytorch[] = {"format", "pt", NULL};
+    GStringChunk *names = g_string_chunk_new(1024);
+    g_autoptr(GArray) tensors = list_tensors(model, clam, names);
+    const RmilTensor *first = (const RmilTensor *)(void *)tensors->data;
+    gboolean done = g_str_has_suffix(path, ".safetensors") ? rmil_safetensors_write(path, first, tensors->len, pytorch, error)
+                                                           : rmil_torch_write_dict(path, first, tensors->len, error);
+    g_string_chunk_free(names);
+    return done;
 }
 
 /* -- reading -------------------------------------------------------------------------------------------------------------- */
@@ -103,7 +132,7 @@ static char *misfit(const RmilTensors *file, const RmilModelConfig *config) {
 /* torch.save({"state_dict": …}), DataParallel's "module." and the like stand before every name. Gives the tensors without
  * what stands before, which share the file's data; NULL and *error when there are several models. */
 static RmilTensors *without_prefix(RmilTensors *file, GError **error) {
-    static const char *const firsts[] = {"adaptor.0.weight", "patch_agg.cls"}; /* every model has one of them */
+    static const char *const firsts[] = {"adaptor.0.weight", "patch_agg.cls", RMIL_CLAM_FIRST}; /* every model has one of them */
     g_autofree char *prefix = NULL;
     for (int64_t i = 0; i < rmil_tensors_count(file); i++)
         for (gsize k = 0; k < G_N_ELEMENTS(firsts); k++) {
@@ -171,7 +200,10 @@ static RmilModel *load(RmilTensors *file, const RmilModelConfig *known, GError *
     const char *format = rmil_tensors_metadata(file, "format");
     if (!format || !g_str_has_prefix(format, "rankmil-")) {
         g_autoptr(RmilTensors) inner = without_prefix(file, error);
-        return inner && foreign_config(inner, known, &config, error) ? fill(inner, &config, error) : NULL;
+        g_autoptr(RmilTensors) renamed = inner && rmil_clam_match(inner) ? rmil_clam_read(inner, error) : NULL;
+        if (!inner || (rmil_clam_match(inner) && !renamed)) return NULL;
+        RmilTensors *own = renamed ? renamed : inner;
+        return foreign_config(own, known, &config, error) ? fill(own, &config, error) : NULL;
     }
     if (strcmp(format, FORMAT) != 0) {
         rmil_fail(error, RMIL_ERROR_FORMAT, "its format is %s; this version reads %s", format, FORMAT);

@@ -316,6 +316,93 @@ static void test_foreign(void) {
     case_clear(&k);
 }
 
+/* -- CLAM's own weights ------------------------------------------------------------------------------------------------------- */
+/* Weights of a small CLAM under its own names, from a formula (clam_golden.py); inner: "3", or "2" as in models without dropout. */
+static void write_clam(const char *path, int branches, const char *inner, const char *prefix) {
+    enum { D = 3, L = 5, A = 4 };
+    const struct {
+        const char *name;
+        int rank, start;
+        int64_t rows, columns;
+    } layers[] = {{"attention_net.0.weight", 2, 0, L, D},          {"attention_net.0.bias", 1, 100, L, 1},
+                  {"attention_net.N.attention_a.0.weight", 2, 200, A, L}, {"attention_net.N.attention_a.0.bias", 1, 300, A, 1},
+                  {"attention_net.N.attention_b.0.weight", 2, 400, A, L}, {"attention_net.N.attention_b.0.bias", 1, 500, A, 1},
+                  {"attention_net.N.attention_c.weight", 2, 600, branches, A}, {"attention_net.N.attention_c.bias", 1, 700, branches, 1},
+                  {"instance_classifiers.0.weight", 2, 1, 2, L},   {"instance_classifiers.0.bias", 1, 2, 2, 1},
+                  {"instance_classifiers.1.weight", 2, 3, 2, L},   {"instance_classifiers.1.bias", 1, 4, 2, 1},
+                  {branches > 1 ? "classifiers.0.weight" : "classifiers.weight", 2, 800, branches > 1 ? 1 : 2, L},
+                  {branches > 1 ? "classifiers.0.bias" : "classifiers.bias", 1, 900, branches > 1 ? 1 : 2, 1},
+                  {"classifiers.1.weight", 2, 850, 1, L},          {"classifiers.1.bias", 1, 901, 1, 1}};
+    RmilTensor tensors[G_N_ELEMENTS(layers)];
+    const int n = (int)G_N_ELEMENTS(layers) - (branches > 1 ? 0 : 2);
+    for (int i = 0; i < n; i++) {
+        const int64_t count = layers[i].rows * layers[i].columns;
+        float *values = g_new(float, (gsize)count);
+        for (int64_t j = 0; j < count; j++) values[j] = (float)sin((double)(layers[i].start + j));
+        g_autofree char *name = g_strconcat(prefix, layers[i].name, NULL);
+        char *number = strstr(name, ".N.");
+        if (number) number[1] = *inner;
+        tensors[i] = (RmilTensor){.name = g_strdup(name), .dtype = RMIL_DTYPE_F32, .rank = layers[i].rank,
+                                  .shape = {layers[i].rows, layers[i].columns}, .data = values};
+    }
+    const char *metadata[] = {"format", "pt", NULL};
+    GError *error = NULL;
+    g_assert_true(rmil_safetensors_write(path, tensors, n, metadata, &error));
+    for (int i = 0; i < n; i++) {
+        g_free((char *)tensors[i].name);
+        g_free((void *)tensors[i].data);
+    }
+}
+
+static void check_clam(const char *path, const char *model, double golden) {
+    float features[18];
+    RmilBag bag = {.id = (char *)"bag", .count = 6, .dim = 3, .features = features};
+    RmilPrediction prediction;
+    GError *error = NULL;
+    for (int i = 0; i < 18; i++) features[i] = (float)cos(i);
+    g_autoptr(RmilModel) read = rmil_model_load(path, &error);
+    g_assert_no_error(error);
+    g_assert_cmpstr(rmil_model_config(read)->model, ==, model);
+    g_assert_true(rmil_model_predict(read, &bag, -1, &prediction, NULL, NULL, &error));
+    g_assert_cmpfloat_with_epsilon(prediction.logit, golden, 1e-6);
+}
+
+static void test_clam_weights(void) {
+    g_autofree char *folder = test_folder(), *path = g_build_filename(folder, "clam.safetensors", NULL);
+    static const char *const names[] = {"back.pt", "back.pth", "back.safetensors"};
+    for (int branches = 1; branches <= 2; branches++)
+        for (int variant = 0; variant < 3; variant++) {
+            const char *model = branches > 1 ? "clam-mb" : "clam-sb";
+            const double golden = branches > 1 ? -0.170098143 : 1.383852879;
+            GError *error = NULL;
+            write_clam(path, branches, variant == 1 ? "2" : "3", variant == 2 ? "module." : "");
+            check_clam(path, model, golden);
+            g_autoptr(RmilModel) read = rmil_model_load(path, &error);
+            for (gsize i = 0; i < G_N_ELEMENTS(names); i++) { /* and back under CLAM's names */
+                g_autofree char *back = g_build_filename(folder, names[i], NULL);
+                g_assert_true(rmil_model_export(read, back, "clam", &error));
+                g_assert_no_error(error);
+                check_clam(back, model, golden);
+                if (i < 2 || variant) continue;
+                gsize first_size, second_size;
+                g_autofree char *first = NULL, *second = NULL;
+                g_assert_true(g_file_get_contents(path, &first, &first_size, NULL) && g_file_get_contents(back, &second, &second_size, NULL));
+                assert_same(first, first_size, second, second_size);
+            }
+            g_autofree char *ours = g_build_filename(folder, "ours.pth", NULL);
+            g_assert_true(rmil_model_export(read, ours, "paper", &error));
+            check_clam(ours, model, golden);
+        }
+    GError *error = NULL;
+    Case k;
+    make_case(&k, "abmil", 3, FALSE);
+    g_assert_false(rmil_model_export(k.model, path, "clam", &error));
+    test_error(&error, RMIL_ERROR_ARGUMENT, "CLAM has no model abmil");
+    g_assert_false(rmil_model_export(k.model, path, "torch", &error));
+    test_error(&error, RMIL_ERROR_ARGUMENT, "known are paper, clam");
+    case_clear(&k);
+}
+
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     for (const char *const *name = rmil_model_names(); *name; name++) {
@@ -324,5 +411,6 @@ int main(int argc, char **argv) {
         g_test_add_data_func(peer, *name, test_peer);
     }
     g_test_add_func("/exchange/state-dict", test_foreign);
+    g_test_add_func("/exchange/clam-weights", test_clam_weights);
     return g_test_run();
 }

@@ -1,0 +1,63 @@
+/* CLAM's own weights (mahmoodlab/CLAM): what the paper's code calls adaptor.0 is attention_net.0 there, the gates lie in
+ * attention_net.3 (2 in models without dropout), and `classifiers` is one layer in the single branch, one per class in the
+ * multi branch, which has no unused `classifier`. */
+#include "clam-weights.h"
+
+#include <string.h>
+
+static const struct {
+    const char *ours, *theirs; /* up to "weight" and "bias" */
+    gboolean branches;         /* of clam-mb alone; of all others, those of `classifier` are of clam-sb alone */
+} names[] = {{"adaptor.0.", "attention_net.0.", FALSE},
+             {"attention_net.attention_a.0.", "attention_net.3.attention_a.0.", FALSE},
+             {"attention_net.attention_b.0.", "attention_net.3.attention_b.0.", FALSE},
+             {"attention_net.fc.", "attention_net.3.attention_c.", FALSE},
+             {"instance_classifiers.", "instance_classifiers.", FALSE},
+             {"bag_classifiers.", "classifiers.", TRUE},
+             {"classifier.", "classifiers.", FALSE}};
+
+char *rmil_clam_name(const char *ours, const char *model) {
+    const gboolean branches = strcmp(model, "clam-mb") == 0;
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
+        if (g_str_has_prefix(ours, names[i].ours) && !(branches && strcmp(names[i].ours, "classifier.") == 0))
+            return g_strconcat(names[i].theirs, ours + strlen(names[i].ours), NULL);
+    return NULL;
+}
+
+/* Theirs -> ours; NULL: a tensor that CLAM does not have. `branches`: are there classifiers.0 …? */
+static char *our_name(const char *theirs, gboolean branches) {
+    g_autofree char *as_three = g_str_has_prefix(theirs, "attention_net.2.") ? g_strconcat("attention_net.3.", theirs + 16, NULL) : g_strdup(theirs);
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
+        if (g_str_has_prefix(as_three, names[i].theirs) && (branches || !names[i].branches))
+            return g_strconcat(names[i].ours, as_three + strlen(names[i].theirs), NULL);
+    return NULL;
+}
+
+gboolean rmil_clam_match(const RmilTensors *file) { return rmil_tensors_find(file, RMIL_CLAM_FIRST) != NULL; }
+
+/* The layer that only the paper's code has, and does not use. */
+static gboolean add_unused(RmilTensors *own, GError **error) {
+    const RmilTensor *first = rmil_tensors_find(own, "adaptor.0.weight");
+    const int64_t weight[] = {2, first && first->rank == 2 ? first->shape[0] : 0}, bias[] = {2};
+    if (weight[1] > 1 << 20) return rmil_fail(error, RMIL_ERROR_FORMAT, "its layers are too large");
+    void *zeros = rmil_alloc(2 * MAX(weight[1], 1), sizeof(float), error);
+    if (!zeros) return FALSE;
+    rmil_tensors_keep(own, zeros, rmil_free);
+    return rmil_tensors_add(own, "classifier.weight", RMIL_DTYPE_F32, 2, weight, zeros, error) &&
+           rmil_tensors_add(own, "classifier.bias", RMIL_DTYPE_F32, 1, bias, zeros, error);
+}
+
+RmilTensors *rmil_clam_read(const RmilTensors *file, GError **error) {
+    g_autoptr(RmilTensors) own = rmil_tensors_new(rmil_tensors_path(file));
+    const gboolean branches = rmil_tensors_find(file, "classifiers.0.weight") != NULL;
+    for (int64_t i = 0; i < rmil_tensors_count(file); i++) {
+        const RmilTensor *tensor = rmil_tensors_at(file, i);
+        g_autofree char *name = our_name(tensor->name, branches);
+        if (strstr(tensor->name, ".module.")) {
+            rmil_fail(error, RMIL_ERROR_FORMAT, "it is a CLAM model without gates (gate=False), which is not known here");
+            return NULL;
+        }
+        if (!rmil_tensors_add(own, name ? name : tensor->name, tensor->dtype, tensor->rank, tensor->shape, tensor->data, error)) return NULL;
+    }
+    return !branches || add_unused(own, error) ? g_steal_pointer(&own) : NULL;
+}
