@@ -157,7 +157,12 @@ static gboolean run_all(Run *run, const RunOptions *options, GError **error) {
         !train_all(run, error) || !run_heatmaps(run, options->heatmaps, error) || !run_record(run, TRUE, error) ||
         !rmil_report_write(folder, report, &run->cli->monitor, error))
         return FALSE;
+    g_autofree char *summary = rmil_report_summary(folder, error);
+    if (!summary) return FALSE;
     json_object_set_string_member(run->cli->result, "report", report);
+    json_object_set_string_member(run->cli->result, "summary", summary);
+    g_auto(GStrv) lines = g_strsplit(g_strchomp(summary), "\n", -1);
+    for (int i = 0; lines[i]; i++) cli_say(run->cli, "%-8s %s", i ? "" : "result", lines[i]);
     cli_say(run->cli, "report   %s", report);
     return TRUE;
 }

@@ -79,6 +79,10 @@ RMIL_API gboolean rmil_patches_write(RmilSlide *slide, const int64_t *coords, co
  * line, when a file is broken. */
 RMIL_API gboolean rmil_report_write(const char *folder, const char *path, const RmilMonitor *monitor, GError **error);
 
+/* What the report says first, as a few lines of plain text for a terminal: test slides, AUROC of each method with its interval,
+ * differences, whether attention meets the lesions. Free with g_free. Fails as rmil_report_write does. */
+RMIL_API char *rmil_report_summary(const char *folder, GError **error);
+
 /* FOLDER/predictions.csv, as `rankmil predict` writes it, as a page: slides by falling probability, each with its model and date and
  * links, relative to the folder, to its pictures there. Fails, naming file and line, when the table is broken. */
 RMIL_API gboolean rmil_predictions_page_write(const char *folder, const char *path, GError **error);

@@ -1,4 +1,5 @@
 #include "report.h"
+#include "rankmil/present.h"
 
 #include <math.h>
 #include <string.h>
@@ -67,6 +68,40 @@ static void sentence(RmilReport *report) {
                   s->alphas[0], 100 * local->pointing, s->local_slides, plural(s->local_slides, "slide", "slides"),
                   100 * local->pointing_interval.low, 100 * local->pointing_interval.high);
     g_string_append(report->out, "</p>\n");
+}
+
+/* The same in plain lines, for a terminal. */
+static void add_line(GString *out, const RmilRunSummary *s, int m) {
+    const RmilMethodSummary *one = &s->methods[m];
+    char p[16];
+    g_string_append_printf(out, "%s: AUROC %.3f (95 %% interval %.3f to %.3f)", one->method->title, one->value[0], one->interval[0].low, one->interval[0].high);
+    if (one->seeds > 1) g_string_append_printf(out, ", %s", rmil_tests_pool(one));
+    for (int i = 0; i < s->n_comparisons; i++) {
+        const RmilComparison *c = &s->comparisons[i];
+        if (c->other != m || isnan(c->difference)) continue;
+        g_string_append_printf(out, "; %s is %.3f %s", s->methods[s->reference].method->title, fabs(c->difference), c->difference < 0 ? "lower" : "higher");
+        if (!isnan(c->delong)) g_string_append_printf(out, ", DeLong p %s%s", c->delong < 0.001 ? "" : "= ", rmil_html_p(c->delong, p));
+    }
+    g_string_append_c(out, '\n');
+}
+
+char *rmil_report_summary(const char *folder, GError **error) {
+    g_autoptr(RmilRun) run = rmil_run_read(folder, error);
+    if (!run) return NULL;
+    g_autoptr(RmilRunSummary) s = rmil_run_summarise(run);
+    const RmilMethodSummary *best = &s->methods[s->reference];
+    GString *out = g_string_new(NULL);
+    if (!best->positives || !best->negatives)
+        return g_string_free(g_string_append(out, "The labelled test slides are not of both classes: there is nothing to measure\n"), FALSE);
+    g_string_append_printf(out, "%d test slides, %d positive and %d negative\n", best->positives + best->negatives, best->positives, best->negatives);
+    add_line(out, s, s->reference);
+    for (int m = 0; m < s->n; m++)
+        if (m != s->reference) add_line(out, s, m);
+    const RmilLocalSummary *local = s->n_alphas ? &s->locals[s->reference * s->n_alphas] : NULL;
+    if (local && !isnan(local->pointing))
+        g_string_append_printf(out, "Its most attended %g %% of tiles meet the outlined lesion in %.0f %% of %d slides (95 %% interval %.0f to %.0f %%)\n", s->alphas[0],
+                               100 * local->pointing, s->local_slides, 100 * local->pointing_interval.low, 100 * local->pointing_interval.high);
+    return g_string_free(out, FALSE);
 }
 
 static void cards(RmilReport *report) {
