@@ -95,7 +95,8 @@ RMIL_API JsonNode *rmil_json_read(const char *path, gsize limit, GError **error)
 RMIL_API JsonNode *rmil_json_parse(const char *json, gsize size, const char *where, GError **error);
 
 /* -- parallel loops ------------------------------------------------------------------------------------------------ */
-/* Calls task(i, worker, user) once for every i in 0 … n−1 on `threads` threads (≤ 0: all processors). `worker` is in
+/* Calls task(i, worker, user) once for every i in 0 … n−1 on `threads` threads (≤ 0: all processors; fewer where the system gives
+ * no more). `worker` is in
  * 0 … threads−1, never in two calls at once: the index of a thread's own scratch memory. After a failure no further
  * index is started; the error of the lowest failing index is returned. OpenMP inside a task runs single-threaded. */
 typedef gboolean (*RmilTask)(int64_t index, int worker, gpointer user, GError **error);

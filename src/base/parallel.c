@@ -55,11 +55,17 @@ gboolean rmil_parallel(int64_t n, int threads, RmilTask task, gpointer user, GEr
     g_mutex_init(&loop.lock);
     g_autofree Worker *workers = g_new(Worker, threads + 1);
     g_autofree GThread **handles = g_new0(GThread *, threads + 1);
-    for (int i = 0; i < threads; i++) {
-        workers[i] = (Worker){&loop, i};
-        handles[i] = g_thread_new("rankmil", work, &workers[i]);
+    int started = 0; /* fewer than asked for, where the system gives no more: the result does not depend on their number */
+    for (; started < threads; started++) {
+        workers[started] = (Worker){&loop, started};
+        if (!(handles[started] = g_thread_try_new("rankmil", work, &workers[started], NULL))) break;
     }
-    for (int i = 0; i < threads; i++) g_thread_join(handles[i]);
+    if (!started && threads) {
+        int before = rmil_openmp_single();
+        work(&workers[0]);
+        rmil_openmp_restore(before);
+    }
+    for (int i = 0; i < started; i++) g_thread_join(handles[i]);
     g_mutex_clear(&loop.lock);
     if (!loop.error) return TRUE;
     g_propagate_error(error, loop.error);

@@ -65,7 +65,8 @@ RmilCrew *rmil_crew_new(int threads) {
     g_cond_init(&crew->finished);
     for (int i = 1; i < crew->threads; i++) {
         crew->members[i] = (Member){crew, i};
-        crew->handles[i] = g_thread_new("rankmil", serve, &crew->members[i]);
+        crew->handles[i] = g_thread_try_new("rankmil", serve, &crew->members[i], NULL);
+        if (!crew->handles[i]) crew->threads = i; /* the system gives no more: those there are do it */
     }
     return crew;
 }

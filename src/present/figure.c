@@ -2,10 +2,10 @@
 
 #include <errno.h>
 #include <glib/gstdio.h>
-#include <gio/gio.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Okabe and Ito's colours and a few darker ones, each with a dash pattern of its own: told apart by colour-blind eyes
  * and in gray. In the order of the methods in run.c. */
@@ -116,19 +116,18 @@ static gboolean run_gnuplot(const char *program, const char *folder, const char 
         g_string_append_printf(commands, "reset; format='%s'; out=%s; load %s; set output; ", suffixes[f] + 1, quoted,
                                quoted_script);
     }
+    /* not GSubprocess, which needs a thread of GLib's own and ends the process when there is none to be had */
     g_autofree char *said = NULL;
-    g_autoptr(GSubprocessLauncher) launcher =
-        g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_SILENCE | G_SUBPROCESS_FLAGS_STDERR_PIPE);
-    g_subprocess_launcher_set_cwd(launcher, folder);
-    g_subprocess_launcher_setenv(launcher, "LC_ALL", "C.UTF-8", TRUE);
-    g_subprocess_launcher_setenv(launcher, "TZ", "UTC", TRUE); /* stands in a PDF */
     g_autoptr(GError) reason = NULL;
-    g_autoptr(GSubprocess) process =
-        g_subprocess_launcher_spawn(launcher, &reason, program, "-d", "-e", commands->str, NULL);
-    if (!process || !g_subprocess_communicate_utf8(process, NULL, NULL, NULL, &said, &reason))
+    g_auto(GStrv) environment = g_environ_setenv(g_get_environ(), "LC_ALL", "C.UTF-8", TRUE);
+    environment = g_environ_setenv(environment, "TZ", "UTC", TRUE); /* PDFs name the zone */
+    char *arguments[] = {(char *)program, (char *)"-d", (char *)"-e", commands->str, NULL};
+    int status;
+    if (!g_spawn_sync(folder, arguments, environment, G_SPAWN_STDOUT_TO_DEV_NULL, NULL, NULL, NULL, &said, &status, &reason))
         return rmil_fail(error, RMIL_ERROR_IO, "%s/%s: gnuplot cannot be run: %s", folder, script, reason->message);
-    if (g_subprocess_get_successful(process)) return TRUE;
-    g_autoptr(GString) reasons = g_string_new(said && *g_strstrip(said) ? said : "it said nothing");
+    if (g_spawn_check_wait_status(status, NULL)) return TRUE;
+    g_autofree char *valid = g_utf8_make_valid(said ? said : "", -1);
+    g_autoptr(GString) reasons = g_string_new(*g_strstrip(valid) ? valid : "it said nothing");
     for (int f = 0; f < FORMATS; f++) g_string_replace(reasons, files[f], suffixes[f] + 1, 0); /* temporary names mean nothing to anybody */
     return rmil_fail(error, RMIL_ERROR_IO, "%s/%s: gnuplot failed: %s", folder, script, reasons->str);
 }
