@@ -67,7 +67,7 @@ char *work_annotation_frame(const Work *work, const RmilCohortRow *row);
 /* resolutions.c: warns of slides that differ from the others or are enlarged. mpp: by row, 0 a plain image without, < 0 unknown. */
 void work_say_resolutions(const Work *work, const double *mpp);
 /* Bag of coordinates, as tiling left it. */
-RmilGrid *work_grid(const RmilBag *bag);
+RmilGrid *work_grid(const RmilBag *bag, GError **error);
 void work_stage_done(Work *work, const char *stage, int64_t made, int64_t kept, gint64 since);
 
 /* Removes a folder and all in it; a link goes, not what it points to. Nothing there: done. */

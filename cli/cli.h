@@ -63,6 +63,11 @@ typedef struct {
     const GOptionEntry *entries; /* ends with an empty one; NULL: end of the list of groups */
 } CliGroup;
 
+/* memory.c: once, before anything else. */
+void memory_begin(void);
+/* How many of so many threads a limit on address space allows; says when they are fewer. */
+int memory_threads(Cli *cli, int threads);
+
 /* Parses options; afterwards argv[1 … argc−1] are the arguments. "--" ends the options. FALSE: wrong usage or --help, *status is
  * the exit status. The caller ends with cli_done in any other case. */
 gboolean cli_begin(Cli *cli, int *argc, char ***argv, const CliUsage *usage, const CliGroup *groups, int *status);

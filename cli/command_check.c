@@ -51,8 +51,8 @@ static gboolean check_row(Checking *c, int64_t i, GError **error) {
         bag = rmil_bag_read(row->features, row->id, RMIL_FLOAT32, RMIL_BAG_ALL, error);
         if (!bag || ((row->slide || row->annotation) && !rmil_bag_locate(bag, row->slide, work_mpp(work, i), error))) return FALSE;
         c->dim[i] = bag->dim;
-        g_autofree uint8_t *labels = g_malloc((gsize)bag->count);
-        if (row->patch_labels && !rmil_labels_read(row->patch_labels, bag->count, labels, error)) return FALSE;
+        g_autofree uint8_t *labels = rmil_try_new(bag->count, 1, error);
+        if (!labels || (row->patch_labels && !rmil_labels_read(row->patch_labels, bag->count, labels, error))) return FALSE;
     }
     if (row->annotation) {
         g_autoptr(RmilRegion) region = work_read_region(work, row, slide, bag, work->padding, error);

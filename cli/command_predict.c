@@ -96,7 +96,8 @@ static gboolean predict_row(Predict *p, int64_t i, GError **error) {
     g_autoptr(GError) placeless = NULL;
     if (!rmil_bag_locate(bag, row->slide, work_mpp(work, i), &placeless)) rmil_monitor_warn(&work->cli->monitor, "%s", placeless->message);
     compare_mpp(p, row, bag);
-    g_autofree float *scores = g_new(float, bag->count), *attention = g_new(float, bag->count);
+    g_autofree float *scores = rmil_try_new(bag->count, sizeof *scores, error), *attention = scores ? rmil_try_new(bag->count, sizeof *attention, error) : NULL;
+    if (!attention) return FALSE;
     RmilPrediction prediction;
     double sd;
     g_autoptr(RmilSlide) slide = NULL;

@@ -203,7 +203,7 @@ gboolean cli_begin(Cli *cli, int *argc, char ***argv, const CliUsage *usage, con
     g_mutex_init(&cli->lock);
     cli->monitor = (RmilMonitor){show_progress, show_warning, cli, show_note};
     warn_meaningless(cli, usage->traits);
-    cli->threads = rmil_threads(cli->threads);
+    cli->threads = memory_threads(cli, rmil_threads(cli->threads));
     if (usage->traits & CLI_RESUMES) say_how_to_go_on();
     return TRUE;
 }

@@ -11,7 +11,8 @@ gboolean heat_write(const Work *work, const RmilCohortRow *given, const RmilBag 
     if (!slide) return FALSE;
     g_autoptr(RmilRegion) region = NULL;
     if (given->annotation && !(region = work_read_region(work, given, slide, NULL, work->padding, error))) return FALSE;
-    g_autofree float *attention = g_new(float, bag->count);
+    g_autofree float *attention = rmil_try_new(bag->count, sizeof *attention, error);
+    if (!attention) return FALSE;
     RmilPrediction prediction;
     double sd;
     RmilHeatOptions options;

@@ -35,6 +35,7 @@ static void print_help(FILE *out) {
 }
 
 int main(int argc, char **argv) {
+    memory_begin();
     setlocale(LC_CTYPE, "C.UTF-8");
     signal(SIGXFSZ, SIG_IGN); /* a file over the size limit is an error of its write, not the end of the process */
     if (argc < 2) {

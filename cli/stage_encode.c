@@ -43,7 +43,8 @@ static gboolean encode_slide(Encoding *e, int64_t row, const RmilBag *tiles, con
         g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "its tiles are %g px a side, the encoder takes %d", tiles->patch_size, e->work->tile_px);
         return FALSE;
     }
-    g_autoptr(RmilGrid) grid = work_grid(tiles);
+    g_autoptr(RmilGrid) grid = work_grid(tiles, error);
+    if (!grid) return FALSE;
     RmilBag meta = *tiles;
     meta.dim = rmil_encoder_dim(e->encoder);
     meta.precision = RMIL_FLOAT32;
@@ -91,11 +92,11 @@ gboolean stage_encode(Work *work, GError **error) {
     g_mutex_init(&e.lock);
     e.pixels = g_new0(uint8_t *, work->cli->threads);
     e.features = g_new0(float *, work->cli->threads);
-    for (int i = 0; i < work->cli->threads; i++) {
-        e.pixels[i] = g_malloc((gsize)e.batch * (gsize)work->tile_px * (gsize)work->tile_px * 3);
-        e.features[i] = g_new(float, (gsize)e.batch * (gsize)rmil_encoder_dim(encoder));
-    }
-    for (int64_t i = 0; i < work->cohort->count; i++) {
+    gboolean ready = TRUE;
+    for (int i = 0; ready && i < work->cli->threads; i++)
+        ready = (e.pixels[i] = rmil_try_new(e.batch, (gsize)work->tile_px * (gsize)work->tile_px * 3, error)) &&
+                (e.features[i] = rmil_try_new(e.batch, (gsize)rmil_encoder_dim(encoder) * sizeof(float), error));
+    for (int64_t i = 0; ready && i < work->cohort->count; i++) {
         if (work->failed[i] || work->cohort->rows[i].features) continue;
         GError *reason = NULL;
         gboolean new = FALSE;
@@ -116,6 +117,6 @@ gboolean stage_encode(Work *work, GError **error) {
     g_mutex_clear(&e.lock);
     json_object_set_int_member(work->cli->result, "feature_dim", rmil_encoder_dim(encoder));
     json_object_set_string_member(work->cli->result, "encoder", rmil_encoder_identity(encoder));
-    work_stage_done(work, "encode", made, kept, start);
-    return TRUE;
+    if (ready) work_stage_done(work, "encode", made, kept, start);
+    return ready;
 }

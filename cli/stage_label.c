@@ -53,7 +53,8 @@ static gboolean label_row(Labelling *labelling, int64_t row, int64_t *annotated,
                     "%s: has no coordinates or patch_size_level0: its patches cannot be matched with %s", tiles, given->annotation);
         return FALSE;
     }
-    g_autofree uint8_t *labels = g_new0(uint8_t, bag->count);
+    g_autofree uint8_t *labels = rmil_try_new(bag->count, 1, error);
+    if (!labels) return FALSE;
     g_autofree char *source = label_source(work, row, bag), *have = work_made_from(work, path);
     gboolean lesion = FALSE;
     GError *unreadable = NULL;
@@ -63,8 +64,8 @@ static gboolean label_row(Labelling *labelling, int64_t row, int64_t *annotated,
         g_autoptr(RmilRegion) region = work_read_region(work, given, NULL, bag, work->padding, error);
         if (!region) return FALSE;
         lesion = !rmil_region_empty(region);
-        g_autofree double *shares = g_new0(double, bag->count);
-        if (!rmil_region_overlap(region, bag->coords, bag->count, bag->patch_size_level0, shares, error)) return FALSE;
+        g_autofree double *shares = rmil_try_new(bag->count, sizeof *shares, error);
+        if (!shares || !rmil_region_overlap(region, bag->coords, bag->count, bag->patch_size_level0, shares, error)) return FALSE;
         rmil_patch_labels(shares, bag->count, work->label_threshold, labels);
         g_unlink(picture); /* of labels that are no more */
         if (!rmil_labels_write(path, labels, shares, bag->count, source, error)) return FALSE;

@@ -215,18 +215,21 @@ char *work_annotation_doubt(const RmilCohortRow *row, gboolean lesion) {
     return g_strdup_printf("has label 0, but %s outlines a lesion: one of the two is wrong", row->annotation);
 }
 
-RmilGrid *work_grid(const RmilBag *bag) {
-    RmilGrid *grid = g_new0(RmilGrid, 1);
+RmilGrid *work_grid(const RmilBag *bag, GError **error) {
+    g_autoptr(RmilGrid) grid = g_new0(RmilGrid, 1);
     grid->count = bag->count;
-    grid->coords = g_memdup2(bag->coords, (gsize)bag->count * 2 * sizeof *bag->coords);
-    grid->tissue = g_memdup2(bag->tissue, bag->tissue ? (gsize)bag->count * sizeof *bag->tissue : 0);
+    if (!(grid->coords = rmil_try_new(bag->count, 2 * sizeof *bag->coords, error)) ||
+        (bag->tissue && !(grid->tissue = rmil_try_new(bag->count, sizeof *bag->tissue, error))))
+        return NULL;
+    memcpy(grid->coords, bag->coords, (gsize)bag->count * 2 * sizeof *bag->coords);
+    if (bag->tissue) memcpy(grid->tissue, bag->tissue, (gsize)bag->count * sizeof *bag->tissue);
     grid->tile_px = (int)bag->patch_size;
     grid->tile_level0 = bag->patch_size_level0;
     grid->downsample = bag->patch_size_level0 / bag->patch_size;
     grid->mpp = bag->target_mpp;
     grid->slide_width = bag->slide_width;
     grid->slide_height = bag->slide_height;
-    return grid;
+    return g_steal_pointer(&grid);
 }
 
 void work_made_again(const Work *work, GError *error) {

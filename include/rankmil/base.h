@@ -56,6 +56,11 @@ RMIL_API double rmil_rng_normal(RmilRng *rng);               /* mean 0, SD 1 (Bo
 RMIL_API int64_t rmil_rng_below(RmilRng *rng, int64_t n);    /* 0 … n−1, unbiased; n ≥ 1 */
 RMIL_API void rmil_rng_shuffle(RmilRng *rng, int64_t *values, int64_t n);
 
+/* -- memory that grows with the data -------------------------------------------------------------------------------- */
+/* n × size bytes, zeroed, to be freed with g_free; NULL and RMIL_ERROR_MEMORY where there is not so much. GLib's own allocators end the
+ * process instead: they are for what is small whatever the data. */
+RMIL_API void *rmil_try_new(int64_t n, gsize size, GError **error);
+
 /* -- files that appear whole or not at all ------------------------------------------------------------------------- */
 /* rmil_file_begin returns the name of a temporary file beside `path` (missing parent folders are made, leftovers of
  * dead processes for the same path are removed); write it, then commit (fsync, rename over `path`, fsync the folder) or

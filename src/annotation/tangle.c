@@ -45,7 +45,8 @@ gboolean rmil_outlines_tangled(const GPtrArray *shapes) {
     Segment *segments = (Segment *)(void *)all->data;
     qsort(segments, (size_t)n, sizeof(Segment), compare_segments);
     /* A sweep from left to right over the segments that the sweep line may still touch. */
-    g_autofree int64_t *active = g_new(int64_t, (gsize)n);
+    g_autofree int64_t *active = g_try_new(int64_t, (gsize)n);
+    if (!active) return TRUE; /* more than can be told in this memory */
     int64_t count = 0, crossings = 0, comparisons = 0;
     for (int64_t i = 0; i < n && crossings <= MOST_CROSSINGS && comparisons <= MOST_COMPARISONS; i++) {
         int64_t kept = 0;

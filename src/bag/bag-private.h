@@ -57,8 +57,8 @@ void rmil_container_vector(RmilHdf5 *file, const char *name, hid_t file_type, hi
 /* Ends a file begun with rmil_file_begin and rmil_hdf5_create: all or nothing. */
 gboolean rmil_container_end(RmilHdf5 *file, char *temporary, const char *path, gboolean good, GError **error);
 
-/* 0: the patches lie on no grid. */
-double rmil_bag_grid_spacing(const RmilBag *bag);
+/* 0: the patches lie on no grid; −1: failed. */
+double rmil_bag_grid_spacing(const RmilBag *bag, GError **error);
 
 /* PyTorch tensors as bags: layout-torch.c. `bag` is empty but for its precision. */
 gboolean rmil_torch_bag_read(const char *path, RmilBag *bag, RmilBagFlags flags, GError **error);

@@ -94,7 +94,8 @@ static gboolean stamp_put(RmilHdf5 *file, const RmilBag *bag) {
     RMIL_HDF5_SCOPE;
     double unit = micrometres(bag);
     int64_t dims[2] = {bag->count, 2};
-    g_autofree float *places = g_new(float, 2 * bag->count);
+    g_autofree float *places = rmil_try_new(2 * bag->count, sizeof *places, NULL);
+    if (!places) return FALSE;
     for (int64_t i = 0; i < 2 * bag->count; i++) places[i] = (float)((double)bag->coords[i] * unit);
     g_auto(RmilHid) coords = rmil_hdf5_put(file, "coords", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, 2, dims, places);
     gboolean done = coords >= 0 && rmil_hdf5_put_string(file->id, "stamp_version", "2.0.0") &&

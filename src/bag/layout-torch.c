@@ -57,7 +57,8 @@ static gboolean take_coords(const char *path, const RmilTensor *tensor, RmilBag 
                          path, bag->count);
     if (!(bag->coords = rmil_alloc(bag->count, 2 * sizeof(int64_t), error))) return FALSE;
     if (rmil_tensor_integers(tensor, bag->coords)) return TRUE;
-    g_autofree float *places = g_new(float, tensor->count); /* whole numbers as floats: exact up to 2^24 */
+    g_autofree float *places = rmil_try_new(tensor->count, sizeof *places, error); /* whole numbers as floats: exact up to 2^24 */
+    if (!places) return FALSE;
     rmil_tensor_floats(tensor, places);
     for (int64_t i = 0; i < tensor->count; i++) {
         if (!(fabsf(places[i]) <= 0x1p24f) || places[i] != rintf(places[i]))

@@ -44,11 +44,12 @@ static int compare_gaps(const void *a, const void *b) {
 }
 
 /* Tiles without overlap lie as far apart as they are wide: the distance that most neighbours in a row have, when it is
- * that of at least half of them. 0: there is no such grid. */
-double rmil_bag_grid_spacing(const RmilBag *bag) {
+ * that of at least half of them. 0: there is no such grid; −1: failed. */
+double rmil_bag_grid_spacing(const RmilBag *bag, GError **error) {
     enum { FEWEST = 4, LEAST_PX = 16 };
-    g_autofree Place *places = g_new(Place, bag->count);
-    g_autofree int64_t *gaps = g_new(int64_t, bag->count);
+    g_autofree Place *places = rmil_try_new(bag->count, sizeof *places, error);
+    g_autofree int64_t *gaps = rmil_try_new(bag->count, sizeof *gaps, error);
+    if (!places || !gaps) return -1;
     for (int64_t i = 0; i < bag->count; i++) places[i] = (Place){bag->coords[2 * i], bag->coords[2 * i + 1]};
     qsort(places, (size_t)bag->count, sizeof *places, compare_places);
     int64_t n = 0, best = 0, most = 0;

@@ -31,6 +31,12 @@ void *rmil_alloc(int64_t n, size_t size, GError **error) {
     return memory;
 }
 
+void *rmil_try_new(int64_t n, gsize size, GError **error) {
+    void *memory = n < 0 ? NULL : g_try_malloc0_n((gsize)MAX(n, 1), size);
+    if (!memory) rmil_fail(error, RMIL_ERROR_MEMORY, "not enough memory for %" G_GINT64_FORMAT " × %zu bytes", n, size);
+    return memory;
+}
+
 void rmil_free(void *memory) { free(memory); }
 
 char *rmil_path_stem(const char *path) {

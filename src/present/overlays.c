@@ -127,7 +127,9 @@ static gboolean draw_panel(const Layout *layout, RmilCanvas *canvas, int index, 
     gsize bytes = (gsize)(panel.width * panel.height * 3);
     panel.x = GAP + (index % across) * (panel.width + GAP);
     panel.y = GAP + (int64_t)HEAD + (index / across) * (panel.height + (int64_t)HEAD + GAP);
-    g_autofree uint8_t *rgb = g_memdup2(layout->ground, bytes);
+    g_autofree uint8_t *rgb = rmil_try_new((int64_t)bytes, 1, error);
+    if (!rgb) return FALSE;
+    memcpy(rgb, layout->ground, bytes);
     if (index && !rmil_heat_paint(rgb, &panel, layout->x0, layout->y0, o->bag->coords, o->attention[index - 1], o->bag->count, layout->side,
                                   layout->high, gray, error))
         return FALSE;

@@ -71,10 +71,11 @@ static const RmilCohortRow *find_row(const RmilCohort *cohort, const char *id) {
 static gboolean read_labels(Attended *one, GError **error) {
     int64_t count = one->bag->count;
     if (one->row->patch_labels) {
-        one->labels = g_new(uint8_t, count);
-        if (!rmil_labels_read(one->row->patch_labels, count, one->labels, error)) return FALSE;
+        if (!(one->labels = rmil_try_new(count, 1, error)) || !rmil_labels_read(one->row->patch_labels, count, one->labels, error))
+            return FALSE;
     } else if (one->bag->patch_labels) {
-        one->labels = g_memdup2(one->bag->patch_labels, (gsize)count);
+        if (!(one->labels = rmil_try_new(count, 1, error))) return FALSE;
+        memcpy(one->labels, one->bag->patch_labels, (gsize)count);
     } else {
         return rmil_fail(error, RMIL_ERROR_DATA, "%s: has no patch labels", one->row->features);
     }
@@ -85,7 +86,8 @@ static gboolean read_labels(Attended *one, GError **error) {
 static gboolean apply(Attended *one, const RmilMethodSummary *method, const RmilSeedRun *seed, GError **error) {
     g_autoptr(RmilModel) model = rmil_model_load(seed->model, error);
     if (!model) return FALSE;
-    g_autofree float *attention = g_new(float, one->bag->count);
+    g_autofree float *attention = rmil_try_new(one->bag->count, sizeof *attention, error);
+    if (!attention) return FALSE;
     RmilPrediction prediction;
     if (!rmil_model_predict(model, one->bag, 1, &prediction, NULL, attention, error)) return FALSE;
     double on = 0, all = 0;

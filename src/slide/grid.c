@@ -1,6 +1,7 @@
 #include "slide/slide-private.h"
 
 #include <math.h>
+#include <string.h>
 
 #define TILES_MAX 100000000
 
@@ -39,6 +40,17 @@ static double tissue_share(const RmilMask *mask, int64_t x, int64_t y, double si
     return area / ((right - left) * (bottom - top));
 }
 
+/* For twice as many tiles. */
+static gboolean make_room(RmilGrid *grid, int64_t *room, GError **error) {
+    *room = MAX(2 * *room, 1024);
+    int64_t *coords = g_try_renew(int64_t, grid->coords, 2 * (gsize)*room);
+    if (coords) grid->coords = coords;
+    float *tissue = coords ? g_try_renew(float, grid->tissue, (gsize)*room) : NULL;
+    if (!tissue) return rmil_fail(error, RMIL_ERROR_MEMORY, "not enough memory for %" G_GINT64_FORMAT " tiles", *room);
+    grid->tissue = tissue;
+    return TRUE;
+}
+
 RmilGrid *rmil_grid_new(const RmilSlide *slide, const RmilMask *mask, const RmilTileOptions *options, GError **error) {
     const RmilSlideInfo *info = &slide->info;
     const char *wrong = check_options(options);
@@ -62,24 +74,20 @@ RmilGrid *rmil_grid_new(const RmilSlide *slide, const RmilMask *mask, const Rmil
         rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: a grid of %g × %g tiles is too fine", slide->name, columns, rows);
         return NULL;
     }
-    g_autoptr(GArray) coords = g_array_new(FALSE, FALSE, sizeof(int64_t)), shares = g_array_new(FALSE, FALSE, sizeof(float));
-    for (int64_t row = 0; row < (int64_t)rows; row++)
+    for (int64_t row = 0, room = 0; row < (int64_t)rows; row++)
         for (int64_t column = 0; column < (int64_t)columns; column++) {
             int64_t corner[2] = {info->bounds_x + llround((double)column * grid->tile_level0),
                                  info->bounds_y + llround((double)row * grid->tile_level0)};
             double share = tissue_share(mask, corner[0], corner[1], grid->tile_level0);
             if (share < options->min_tissue - 1e-9) continue;
-            float tissue = (float)MIN(share, 1);
-            g_array_append_vals(coords, corner, 2);
-            g_array_append_val(shares, tissue);
+            if (grid->count == room && !make_room(grid, &room, error)) return NULL;
+            memcpy(grid->coords + 2 * grid->count, corner, sizeof corner);
+            grid->tissue[grid->count++] = (float)MIN(share, 1);
         }
-    grid->count = shares->len;
     if (grid->count == 0) {
         rmil_fail(error, RMIL_ERROR_DATA, "%s: no tile has a tissue share of %g or more", slide->name, options->min_tissue);
         return NULL;
     }
-    grid->coords = (int64_t *)(gpointer)g_array_free(g_steal_pointer(&coords), FALSE);
-    grid->tissue = (float *)(gpointer)g_array_free(g_steal_pointer(&shares), FALSE);
     return g_steal_pointer(&grid);
 }
 

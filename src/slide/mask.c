@@ -39,7 +39,8 @@ static gboolean read_gray(RmilSlide *slide, RmilMask *mask, int64_t histogram[25
     right = MAX(right, left + 1);
     bottom = MAX(bottom, top + 1);
     int64_t rows = CLAMP(STRIP / mask->width, 1, mask->height);
-    g_autofree uint32_t *argb = g_new(uint32_t, (gsize)(rows * mask->width));
+    g_autofree uint32_t *argb = rmil_try_new(rows * mask->width, sizeof *argb, error);
+    if (!argb) return FALSE;
     for (int64_t first = 0; first < mask->height; first += rows) {
         int64_t n = MIN(rows, mask->height - first);
         if (!rmil_slide_read_argb(slide, 0, (double)first * scale, scale, mask->width, n, argb, error)) return FALSE;
@@ -147,9 +148,13 @@ static gboolean is_blank(const RmilMask *mask) {
 static gboolean find_thresholds(const RmilSlide *slide, RmilMask *mask, const int64_t histogram[256], gboolean dark, GPtrArray *warnings,
                                 GError **error) {
     int thresholds[2];
-    g_autoptr(GError) reason = NULL;
-    if (!rmil_otsu(histogram, 3, thresholds, &reason))
-        return rmil_fail(error, RMIL_ERROR_DATA, "%s: no tissue found%s: %s", slide->name, dark ? " in a very dark image" : "", reason->message);
+    GError *reason = NULL;
+    if (!rmil_otsu(histogram, 3, thresholds, &reason)) {
+        const char *what = g_error_matches(reason, RMIL_ERROR, RMIL_ERROR_MEMORY) ? "the tissue cannot be searched"
+                           : dark ? "no tissue found in a very dark image" : "no tissue found";
+        g_propagate_prefixed_error(error, reason, "%s: %s: ", slide->name, what);
+        return FALSE;
+    }
     mask->lower = thresholds[0];
     mask->upper = thresholds[1];
     if (dark) return TRUE;

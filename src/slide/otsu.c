@@ -68,7 +68,8 @@ gboolean rmil_otsu(const int64_t histogram[256], int classes, int *thresholds, G
         for (int i = 0; i < classes - 1; i++) thresholds[i] = values[i];
         return TRUE;
     }
-    g_autofree Search *search = g_new0(Search, 1);
+    g_autofree Search *search = rmil_try_new(1, sizeof *search, error);
+    if (!search) return FALSE;
     search->bins = last - first + 1;
     search->cuts = classes - 1;
     float share[BINS];

@@ -61,20 +61,20 @@ static gboolean read_block(const Plan *plan, const Stretch *x, const Stretch *y,
         for (int64_t row = 0; row < y->size; row++) memset(output + row * plan->width, 0, (size_t)x->size * 4);
         return TRUE;
     }
-    g_autofree uint32_t *input = g_try_malloc((gsize)(x->input * y->input) * 4);
+    g_autofree uint32_t *input = g_try_malloc((gsize)(x->input * y->input) * 4), *scratch = rmil_try_new(x->input, 4 * sizeof *scratch, error);
+    if (!scratch) return FALSE;
     if (!input)
         return rmil_fail(error, RMIL_ERROR_MEMORY, "%s: not enough memory for %" G_GINT64_FORMAT " pixels",
                          plan->slide->name, x->input * y->input);
     if (!plan->slide->backend->read(plan->slide, x->origin, y->origin, plan->level, x->input, y->input, input, error))
         return FALSE;
-    g_autofree uint32_t *scratch = g_new(uint32_t, (gsize)x->input * 4);
-    RmilTaps across, down;
-    rmil_taps_init(&across, x->offset, plan->ratio, x->size, x->input);
-    rmil_taps_init(&down, y->offset, plan->ratio, y->size, y->input);
-    rmil_resample(input, x->input, &across, &down, output, plan->width, scratch);
+    RmilTaps across = {0}, down = {0};
+    gboolean good = rmil_taps_init(&across, x->offset, plan->ratio, x->size, x->input, error) &&
+                    rmil_taps_init(&down, y->offset, plan->ratio, y->size, y->input, error);
+    if (good) rmil_resample(input, x->input, &across, &down, output, plan->width, scratch);
     rmil_taps_clear(&across);
     rmil_taps_clear(&down);
-    return TRUE;
+    return good;
 }
 
 /* Level pixels that are output pixels, straight into their place; only whole rows can be read without a copy. */
@@ -85,7 +85,8 @@ static gboolean copy_block(const Plan *plan, const Stretch *x, const Stretch *y,
     uint32_t *output = plan->argb + y->from * plan->width + x->from;
     if (x->size == plan->width)
         return plan->slide->backend->read(plan->slide, left, top, plan->level, x->size, y->size, output, error);
-    g_autofree uint32_t *input = g_new(uint32_t, (gsize)(x->size * y->size));
+    g_autofree uint32_t *input = rmil_try_new(x->size * y->size, sizeof *input, error);
+    if (!input) return FALSE;
     if (!plan->slide->backend->read(plan->slide, left, top, plan->level, x->size, y->size, input, error)) return FALSE;
     for (int64_t row = 0; row < y->size; row++)
         memcpy(output + row * plan->width, input + row * x->size, (size_t)x->size * 4);

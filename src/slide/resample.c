@@ -30,19 +30,20 @@ static void add_linear(RmilTaps *taps, int64_t i, double centre, int64_t input) 
     if (input > 1) taps->weights[taps->start[i] + 1] = second;
 }
 
-void rmil_taps_init(RmilTaps *taps, double offset, double step, int64_t size, int64_t input) {
+gboolean rmil_taps_init(RmilTaps *taps, double offset, double step, int64_t size, int64_t input, GError **error) {
     int32_t most = (int32_t)ceil(step) + 1;
-    taps->size = size;
-    taps->first = g_new0(int32_t, (gsize)size);
-    taps->count = g_new0(int32_t, (gsize)size);
-    taps->start = g_new(int32_t, (gsize)size);
-    taps->weights = g_new(uint32_t, (gsize)size * (gsize)most);
+    *taps = (RmilTaps){.size = size};
+    if (!(taps->first = rmil_try_new(size, sizeof *taps->first, error)) || !(taps->count = rmil_try_new(size, sizeof *taps->count, error)) ||
+        !(taps->start = rmil_try_new(size, sizeof *taps->start, error)) ||
+        !(taps->weights = rmil_try_new(size * most, sizeof *taps->weights, error)))
+        return FALSE;
     for (int64_t i = 0; i < size; i++) {
         taps->start[i] = (int32_t)(i * most);
         double from = offset + (double)i * step;
         if (step < 1) add_linear(taps, i, from + step / 2, input);
         else add_box(taps, i, from, offset + (double)(i + 1) * step, input);
     }
+    return TRUE;
 }
 
 void rmil_taps_clear(RmilTaps *taps) {

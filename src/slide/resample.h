@@ -14,8 +14,9 @@ typedef struct {
 } RmilTaps;
 
 /* Output pixel i of `size` covers offset + i·step … offset + (i + 1)·step of an input axis of `input` pixels: the share
- * of each input pixel in it (what lies outside weighs nothing). For step < 1: linear interpolation at the centre. */
-void rmil_taps_init(RmilTaps *taps, double offset, double step, int64_t size, int64_t input);
+ * of each input pixel in it (what lies outside weighs nothing). For step < 1: linear interpolation at the centre. taps
+ * must be cleared, also after a failure. */
+gboolean rmil_taps_init(RmilTaps *taps, double offset, double step, int64_t size, int64_t input, GError **error);
 void rmil_taps_clear(RmilTaps *taps);
 
 /* output: y->size rows of x->size pixels, `stride` pixels apart. input: rows of `width` pixels. scratch: 4 · width

@@ -133,8 +133,10 @@ static gboolean apply_task(int64_t row, int worker, gpointer user, GError **erro
     gboolean annotated = FALSE;
     for (int64_t i = 0; bag->patch_labels && i < bag->count; i++) annotated = annotated || bag->patch_labels[i];
     out->localised = annotated && a->data->labels[row] == 1 && a->splits[row] == RMIL_SPLIT_TEST;
-    g_autofree float *attention = out->localised ? g_new(float, bag->count) : NULL, *scores = out->localised ? g_new(float, bag->count) : NULL;
-    if (!rmil_model_predict(a->model, bag, a->data->labels[row], &out->prediction, scores, attention, error)) return FALSE;
+    const int64_t kept = out->localised ? bag->count : 0;
+    g_autofree float *attention = rmil_try_new(kept, sizeof *attention, error), *scores = attention ? rmil_try_new(kept, sizeof *scores, error) : NULL;
+    if (!scores) return FALSE;
+    if (!rmil_model_predict(a->model, bag, a->data->labels[row], &out->prediction, kept ? scores : NULL, kept ? attention : NULL, error)) return FALSE;
     if (!out->localised) return TRUE;
     /* the order of scores is the order of attention, and stays one where the threshold makes attention equal (0) */
     rmil_localisation(scores, bag->patch_labels, bag->count, alphas, RMIL_ALPHAS, out->iou, out->dice, out->pointing);

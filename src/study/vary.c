@@ -65,14 +65,15 @@ static int64_t cell_of(int64_t x, double size) { return (int64_t)floor((double)x
 /* Two cell numbers as one key; coordinates are bounded far below 2³¹ tiles. */
 static gpointer cell_key(int64_t x, int64_t y) { return GSIZE_TO_POINTER((gsize)x << 32 ^ ((gsize)y & 0xffffffff)); }
 
-static void cells_fill(Cells *cells, const RmilBag *bag) {
+static gboolean cells_fill(Cells *cells, const RmilBag *bag, GError **error) {
+    if (!(cells->next = rmil_try_new(bag->count, sizeof *cells->next, error))) return FALSE;
     cells->first = g_hash_table_new(NULL, NULL);
-    cells->next = g_new0(int64_t, bag->count);
     for (int64_t i = 0; i < bag->count; i++) {
         gpointer key = cell_key(cell_of(bag->coords[2 * i], bag->patch_size_level0), cell_of(bag->coords[2 * i + 1], bag->patch_size_level0));
         cells->next[i] = (int64_t)GPOINTER_TO_SIZE(g_hash_table_lookup(cells->first, key));
         g_hash_table_insert(cells->first, key, GSIZE_TO_POINTER((gsize)i + 1));
     }
+    return TRUE;
 }
 
 /* Between two squares of one size: 0 when they touch or overlap. */
@@ -100,7 +101,7 @@ static gboolean grow(const RmilBag *bag, double padding, uint8_t *labels, GError
     /* a padding of very many tiles is slower by the grid than by all pairs */
     const gboolean far = padding / bag->patch_size_level0 > sqrt((double)bag->count);
     Cells cells = {NULL, NULL};
-    if (!far) cells_fill(&cells, bag);
+    if (!far && !cells_fill(&cells, bag, error)) return FALSE;
     for (int64_t i = 0; i < bag->count; i++) {
         if (!bag->patch_labels[i]) continue;
         if (!far) grow_around(bag, &cells, i, padding, labels);
@@ -124,7 +125,7 @@ RmilGrown *rmil_grown_new(const RmilTrainData *data, double padding, const char 
         gboolean file = FALSE;
         if (path && !rmil_file_exists(path, &file, error)) return NULL;
         if (!bag || (!file && !is_annotated(bag))) continue;
-        grown->labels[i] = g_new0(uint8_t, bag->count);
+        if (!(grown->labels[i] = rmil_try_new(bag->count, 1, error))) return NULL;
         if (!(file ? rmil_labels_read(path, bag->count, grown->labels[i], error) : grow(bag, padding, grown->labels[i], error))) return NULL;
         g_checksum_update(sum, (const guchar *)bag->id, (gssize)strlen(bag->id) + 1);
         g_checksum_update(sum, grown->labels[i], (gssize)bag->count);
