@@ -32,7 +32,7 @@ RMIL_API void rmil_annotation_options_init(RmilAnnotationOptions *options);
 
 /* Union of lesions minus union of exclusions, then padding; invalid polygons are repaired. Immutable; may be shared by
  * threads, and any number of regions may be read at once. Errors: IO, FORMAT (not one of the formats, broken, positions that are no numbers or beyond 10⁷ px, more than 5 million vertices), DATA (another slide's,
- * no known group, outlines that cross each other more than 500,000 times), ARGUMENT. */
+ * no known group, outlines that cross each other more than 500,000 times or themselves more than 3,000 times), ARGUMENT. */
 typedef struct _RmilRegion RmilRegion;
 RMIL_API RmilRegion *rmil_region_read(const char *path, const RmilAnnotationOptions *options, GError **error);
 RMIL_API void rmil_region_free(RmilRegion *region);

@@ -266,7 +266,8 @@ static RmilRegion *build(const Work *work, const GPtrArray *lesions, const GPtrA
 RmilRegion *rmil_region_build(RmilOutlines *outlines, const GPtrArray *lesions, const GPtrArray *exclusions,
                               const RmilAnnotationOptions *options, GError **error) {
     if (rmil_outlines_tangled(lesions) || rmil_outlines_tangled(exclusions)) {
-        rmil_fail(error, RMIL_ERROR_DATA, "%s: the outlines cross each other too often to be repaired", outlines->path);
+        rmil_fail(error, RMIL_ERROR_DATA, "%s: the outlines cross themselves or each other too often to be repaired in bearable time: draw them "
+                  "again, or simplify them", outlines->path);
         return NULL;
     }
     Work work = {GEOS_init_r(), outlines, NULL};

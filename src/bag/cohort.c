@@ -65,10 +65,12 @@ static gboolean whole_number(const char *cell, guint64 *number) {
     return digits && cell[digits + point + zeros] == '\0' && g_ascii_string_to_unsigned(whole, 10, 0, LABEL_LIMIT, number, NULL);
 }
 
-/* The column's different values, each once: "normal", "tumor". */
+enum { MOST_LABELS = 6 /* that a message names */ };
+
+/* The column's different values, each once: "normal", "tumor"; no more than one above those that a message names. */
 static GPtrArray *different_labels(const RmilCohort *cohort, int column) {
     GPtrArray *all = g_ptr_array_new();
-    for (int64_t i = 0; i < cohort->count; i++) {
+    for (int64_t i = 0; i < cohort->count && all->len <= MOST_LABELS; i++) {
         const char *cell = rmil_table_cell(cohort->table, i, column);
         if (*cell && !g_ptr_array_find_with_equal_func(all, cell, g_str_equal, NULL)) g_ptr_array_add(all, (gpointer)cell);
     }
@@ -83,7 +85,6 @@ static gboolean means_negative(const char *label) {
 
 /* What to write instead: 0 and 1, and which of two words is the negative one where that is a common word for it. */
 static char *label_advice(const RmilCohort *cohort, int column) {
-    enum { MOST_NAMED = 6 };
     g_autoptr(GPtrArray) all = different_labels(cohort, column);
     GString *advice = g_string_new("write 0 for the negative class and 1 for the positive one");
     if (all->len == 2 && means_negative(all->pdata[0]) != means_negative(all->pdata[1])) {
@@ -92,8 +93,8 @@ static char *label_advice(const RmilCohort *cohort, int column) {
         return g_string_free(advice, FALSE);
     }
     g_string_append(advice, "; the labels here are");
-    for (guint i = 0; i < MIN(all->len, MOST_NAMED); i++) g_string_append_printf(advice, "%s \"%.40s\"", i ? "," : "", (char *)all->pdata[i]);
-    if (all->len > MOST_NAMED) g_string_append(advice, ", …");
+    for (guint i = 0; i < MIN(all->len, MOST_LABELS); i++) g_string_append_printf(advice, "%s \"%.40s\"", i ? "," : "", (char *)all->pdata[i]);
+    if (all->len > MOST_LABELS) g_string_append(advice, ", …");
     return g_string_free(advice, FALSE);
 }
 

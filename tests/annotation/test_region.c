@@ -252,18 +252,44 @@ static void test_ragged(void) {
     }
 }
 
-/* Outlines that cross themselves n²/2 times are refused before they cost memory. */
+/* Outlines that cross themselves n²/2 times are refused before they cost time and memory; those that cross now and then are
+ * repaired, and so are many that touch. */
 static void test_tangle(void) {
-    enum { N = 4000 };
+    enum { N = 4000, SOME = 100, MANY = 60 };
     g_autofree char *folder = test_folder();
     g_autoptr(GString) xml = g_string_new(NULL);
-    g_autofree double *xy = g_new(double, 2 * N);
+    g_autofree double *random = g_new(double, 2 * N), *star = g_new(double, 2 * N), *line = g_new(double, 2 * N), *doubled = g_new(double, 4 * SOME);
     RmilRng rng;
     rmil_rng_init(&rng, 1, 0);
-    for (int i = 0; i < 2 * N; i++) xy[i] = 1e5 * rmil_rng_uniform(&rng);
-    outlines_add(xml, "Polygon", "_0", xy, N);
-    g_autofree char *path = outlines_finish(folder, xml, NULL);
-    outlines_fail(path, NULL, RMIL_ERROR_DATA, "cross each other too often");
+    for (int i = 0; i < 2 * N; i++) random[i] = 1e5 * rmil_rng_uniform(&rng);
+    for (int i = 0; i < N; i++) { /* forth and back on one line */
+        line[2 * i] = i % 2 ? 10 * i : 0;
+        line[2 * i + 1] = 5;
+    }
+    for (int i = 0; i < 401; i++) star[2 * i] = 5000 + 4000 * cos(2 * G_PI * i * 200 / 401), star[2 * i + 1] = 5000 + 4000 * sin(2 * G_PI * i * 200 / 401);
+    const struct {
+        const double *xy;
+        int n;
+    } tangled[] = {{random, N}, {random, 300}, {star, 401}, {line, N}};
+    for (gsize i = 0; i < G_N_ELEMENTS(tangled); i++) {
+        outlines_add(xml, "Polygon", "_0", tangled[i].xy, tangled[i].n);
+        g_autofree char *path = outlines_finish(folder, xml, NULL);
+        outlines_fail(path, NULL, RMIL_ERROR_DATA, "cross themselves or each other too often to be repaired in bearable time");
+    }
+    for (int i = 0; i < 30; i++) outlines_add(xml, "Polygon", "_0", random, SOME); /* each bearable, but not so many */
+    g_autofree char *several = outlines_finish(folder, xml, NULL);
+    outlines_fail(several, NULL, RMIL_ERROR_DATA, "too often to be repaired");
+    outlines_add(xml, "Polygon", "_0", random, 50);
+    g_autofree char *some = outlines_finish(folder, xml, NULL);
+    g_assert_cmpfloat(outlines_area(some, NULL), >, 0);
+    for (int i = 0; i < MANY * MANY; i++) outlines_square(xml, "_0", 10 * (i % MANY), 10 * (i / MANY), 10);
+    for (int i = 0; i < 2 * SOME; i++) { /* every point of a circle twice */
+        doubled[2 * i] = 1e4 + 1000 * cos(2 * G_PI * (i / 2) / SOME);
+        doubled[2 * i + 1] = 1e4 + 1000 * sin(2 * G_PI * (i / 2) / SOME);
+    }
+    outlines_add(xml, "Polygon", "_0", doubled, 2 * SOME);
+    g_autofree char *touching = outlines_finish(folder, xml, NULL);
+    g_assert_cmpfloat_with_epsilon(outlines_area(touching, NULL), 100 * MANY * MANY + 500 * SOME * 1000 * sin(2 * G_PI / SOME), 1e-3);
 }
 
 static void test_large(void) {
