@@ -118,10 +118,15 @@ RMIL_CLONES static gboolean bfloat_to_float(const uint16_t *restrict in, uint32_
 
 /* -- F16C: half precision in hardware, eight at a time ------------------------------------------------------------------- */
 #if defined(__x86_64__)
+#include <cpuid.h>
 #include <immintrin.h>
 #define F16C __attribute__((target("avx2,f16c")))
 
-static gboolean have_f16c(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c"); }
+/* clang 14's __builtin_cpu_supports does not know F16C. */
+static gboolean have_f16c(void) {
+    unsigned a, b, c, d;
+    return __builtin_cpu_supports("avx2") && __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
 
 F16C static gboolean below(__m256i most, int32_t limit) {
     int32_t lanes[8];

@@ -88,9 +88,19 @@ static void down(const uint32_t *input, int64_t width, const RmilTaps *y, int64_
 typedef uint32_t Words4 __attribute__((vector_size(16)));
 typedef uint8_t Bytes16 __attribute__((vector_size(16)));
 
+/* The highest byte of each word, in the first word. GCC before 12 does not know the one function, clang not the other. */
+RMIL_INLINE uint32_t highest_bytes(Words4 words) {
+    enum { FIRST = G_BYTE_ORDER == G_LITTLE_ENDIAN ? 3 : 0 };
+#ifdef __clang__
+    return ((Words4)__builtin_shufflevector((Bytes16)words, (Bytes16)words, FIRST, FIRST + 4, FIRST + 8, FIRST + 12, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+                                            0, 0, 0))[0];
+#else
+    return ((Words4)__builtin_shuffle((Bytes16)words, (Bytes16){FIRST, FIRST + 4, FIRST + 8, FIRST + 12}))[0];
+#endif
+}
+
 /* A pixel's four channels are one vector; their highest bytes are the result. */
 RMIL_CLONES static void across(const uint32_t *restrict row, const RmilTaps *taps, uint32_t *restrict output) {
-    const Bytes16 highest = G_BYTE_ORDER == G_LITTLE_ENDIAN ? (Bytes16){3, 7, 11, 15} : (Bytes16){0, 4, 8, 12};
     for (int64_t i = 0; i < taps->size; i++) {
         const uint32_t *weights = taps->weights + taps->start[i];
         const uint32_t *in = row + 4 * (int64_t)taps->first[i];
@@ -100,7 +110,7 @@ RMIL_CLONES static void across(const uint32_t *restrict row, const RmilTaps *tap
             memcpy(&pixel, in + 4 * k, sizeof pixel);
             sum += pixel * weights[k];
         }
-        output[i] = ((Words4)__builtin_shuffle((Bytes16)sum, highest))[0];
+        output[i] = highest_bytes(sum);
     }
 }
 

@@ -145,8 +145,8 @@ static gboolean read_planned(RmilStudy *study, const Source *source, gboolean fi
         if (!rmil_sql_step(row, source->path, &more, error)) return FALSE;
         if (!more) break;
         count++;
-        Entry entry = {.run = {text_at(study, row, 0), text_at(study, row, 1), number_at(row, 2), text_at(study, row, 3),
-                               sqlite3_column_int64(row, 4)}};
+        Entry entry = {.run = {.key = text_at(study, row, 0), .method = text_at(study, row, 1), .value = number_at(row, 2),
+                               .split = text_at(study, row, 3), .seed = sqlite3_column_int64(row, 4)}};
         if (first) {
             g_array_append_val(study->entries, entry);
             g_hash_table_insert(study->by_key, (gpointer)entry.run.key, GUINT_TO_POINTER(study->entries->len));

@@ -29,7 +29,7 @@ static void round_trip(int64_t count, int64_t dim, RmilPrecision precision, gboo
     /* the same bag, the same bytes */
     g_assert_true(rmil_bag_write(read, again, half, &error));
     g_autofree char *a = NULL, *b = NULL;
-    gsize a_size, b_size;
+    gsize a_size = 0, b_size = 0;
     g_assert_true(g_file_get_contents(path, &a, &a_size, NULL) && g_file_get_contents(again, &b, &b_size, NULL));
     g_assert_true(a_size == b_size && memcmp(a, b, a_size) == 0);
 }

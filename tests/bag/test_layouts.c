@@ -257,7 +257,7 @@ static void test_patches(Fixture *f, gconstpointer gzip) {
 
 static void assert_same_bytes(const char *path, const char *other) {
     g_autofree char *a = NULL, *b = NULL;
-    gsize a_size, b_size;
+    gsize a_size = 0, b_size = 0;
     g_assert_true(g_file_get_contents(path, &a, &a_size, NULL) && g_file_get_contents(other, &b, &b_size, NULL));
     g_assert_true(a_size == b_size && memcmp(a, b, a_size) == 0);
 }

@@ -28,7 +28,7 @@ static void test_formats(void) {
     g_auto(Outcome) o = {0};
     g_autofree char *a = g_build_filename(folder, "m.safetensors", NULL), *b = g_build_filename(folder, "copy.safetensors", NULL),
                     *first = NULL, *second = NULL;
-    gsize n, m;
+    gsize n = 0, m = 0;
     command_run(&o, folder, "convert", "m.safetensors", "m.onnx", NULL);
     command_expect(&o, 0, "");
     g_assert_cmpstr(o.out, ==, "m.onnx: model abmil, guide rank, features of 8 numbers, threshold 1\n");
