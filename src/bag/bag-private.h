@@ -70,6 +70,8 @@ gboolean rmil_npy_labels(const char *path, int64_t count, uint8_t *labels, GErro
 /* As rmil_bag_read, the features mapped from a file in `folder` that is made when there is none of the same origin. */
 RmilBag *rmil_bag_read_mapped(const char *path, const char *id, RmilPrecision precision, const char *folder, GError **error);
 
+/* Can an id name files? */
+gboolean rmil_usable_id(const char *id);
 /* The column for each of the cohort's known names (NULL-terminated), or −1. Others whose names come close are taken or said. */
 gboolean rmil_cohort_columns(RmilCohort *cohort, const char *const *known, int *columns, GPtrArray *warnings, GError **error);
 

@@ -48,7 +48,7 @@ static char *absolute(const char *folder, const char *cell) {
     return g_path_is_absolute(cell) ? g_strdup(cell) : g_build_filename(folder, cell, NULL);
 }
 
-static gboolean usable_id(const char *id) {
+gboolean rmil_usable_id(const char *id) {
     gsize length = strlen(id);
     if (length == 0 || length > ID_LIMIT || strcmp(id, ".") == 0 || strcmp(id, "..") == 0) return FALSE;
     for (; *id; id++)
@@ -140,7 +140,7 @@ static gboolean read_row(RmilCohort *cohort, const int *columns, const char *fol
     row->patch_labels = absolute(folder, CELL(PATCH_LABELS));
     row->patient = *CELL(PATIENT) ? g_strdup(CELL(PATIENT)) : NULL;
     row->id = *CELL(ID) ? g_strdup(CELL(ID)) : rmil_path_stem(slide ? row->slide : row->features);
-    if (!usable_id(row->id))
+    if (!rmil_usable_id(row->id))
         return fail_at(cohort, row->line, "id", error, "\"%s\" cannot name files: no slashes, at most %d bytes", row->id, ID_LIMIT);
     return read_label(cohort, row, i, columns[LABEL], error) && read_split(cohort, row, CELL(SPLIT), error) &&
            read_mpp(cohort, row, i, columns[MPP], error);

@@ -57,9 +57,9 @@ static char *key_of(const char *path) {
 }
 
 /* -- annotations: key -> path ---------------------------------------------------------------------------------------------- */
-static void add_annotations(GHashTable *annotations, const char *folder) {
+static void add_annotations(const RmilDraft *draft, GHashTable *annotations, const char *folder) {
     static const char *const xml[] = {".xml", NULL};
-    g_autoptr(GPtrArray) paths = rmil_draft_list(folder, xml);
+    g_autoptr(GPtrArray) paths = rmil_draft_list(draft, folder, xml);
     for (guint i = 0; i < paths->len; i++) {
         char *key = key_of(paths->pdata[i]);
         if (key) g_hash_table_replace(annotations, key, g_strdup(paths->pdata[i]));
@@ -103,12 +103,12 @@ static gboolean find_annotations(RmilDraft *draft, const char *root, GHashTable 
     for (gsize i = 0; i < G_N_ELEMENTS(places); i++) {
         g_autofree char *folder = g_build_filename(root, places[i], NULL), *archive = g_strconcat(folder, ".zip", NULL);
         if (g_file_test(folder, G_FILE_TEST_IS_DIR)) {
-            add_annotations(annotations, folder);
+            add_annotations(draft, annotations, folder);
         } else if (g_file_test(archive, G_FILE_TEST_IS_REGULAR)) {
             g_autofree char *unpacked = g_build_filename(draft->out, "lesion_annotations", NULL);
             rmil_monitor_warn(draft->monitor, "%s: is not unpacked; its outlines are put into %s", archive, unpacked);
             if (!unpack(archive, unpacked, error)) return FALSE;
-            add_annotations(annotations, unpacked);
+            add_annotations(draft, annotations, unpacked);
         }
     }
     return TRUE;
@@ -194,7 +194,7 @@ static gboolean fill_from(Filling *f, const char *root, GError **error) {
     if (!find_annotations(f->draft, root, f->annotations, error) || (reference && !read_reference(reference, f->labels, error))) return FALSE;
     for (gsize i = 0; i < G_N_ELEMENTS(places); i++) {
         g_autofree char *folder = g_build_filename(root, places[i], NULL);
-        g_autoptr(GPtrArray) paths = rmil_draft_list(folder, slides);
+        g_autoptr(GPtrArray) paths = rmil_draft_list(f->draft, folder, slides);
         for (guint k = 0; k < paths->len; k++) {
             g_autofree char *key = key_of(paths->pdata[k]);
             if (!reference && key && g_str_has_prefix(key, "test_"))

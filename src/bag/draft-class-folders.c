@@ -8,6 +8,8 @@ static const char *const features[] = {".h5", ".hdf5", ".pt", NULL};
 static const char *const annotations[] = {".xml", ".geojson", "_mask.png", "_mask.jpg", "_mask.tif", "_mask.tiff", NULL};
 static const char *const negative_words[] = {"normal", "negative", "neg", "benign", "healthy", "control", "no", "0", NULL};
 
+enum { MOST_NAMED = 5 /* folders in a warning */ };
+
 typedef struct {
     char *path, *name;
     RmilSplit split;
@@ -34,22 +36,61 @@ static gboolean is_set(const char *name, RmilSplit *split) {
     return FALSE;
 }
 
-static void add_classes(GPtrArray *classes, const char *folder, RmilSplit split, gboolean top) {
-    g_autoptr(GPtrArray) folders = rmil_draft_list(folder, NULL);
+static gboolean is_negative(const char *name) {
+    g_autofree char *lower = g_ascii_strdown(name, -1);
+    return g_strv_contains(negative_words, lower);
+}
+
+static gboolean holds_slides(const RmilDraft *draft, const char *folder) {
+    g_autoptr(GPtrArray) slides = rmil_draft_list(draft, folder, rmil_draft_images);
+    g_autoptr(GPtrArray) files = rmil_draft_list(draft, folder, features);
+    return slides->len + files->len > 0;
+}
+
+static void add_one(GPtrArray *classes, const char *path, const char *name, RmilSplit split) {
+    Class *class = g_new(Class, 1);
+    *class = (Class){g_strdup(path), g_strdup(name), split};
+    g_ptr_array_add(classes, class);
+}
+
+/* A class's folder. Where it holds none itself, its slides are in folders in it, by patient or as the GDC's client leaves them. */
+static gboolean add_folder(const RmilDraft *draft, GPtrArray *classes, const char *path, RmilSplit split, GError **error) {
+    g_autofree char *name = g_path_get_basename(path);
+    g_autoptr(GPtrArray) inner = rmil_draft_list(draft, path, NULL);
+    g_autoptr(GString) deeper = g_string_new(NULL);
+    const gboolean own = holds_slides(draft, path);
+    int named = 0;
+    if (own) add_one(classes, path, name, split);
+    for (guint i = 0; i < inner->len; i++) {
+        g_autofree char *below = g_path_get_basename(inner->pdata[i]);
+        RmilSplit set = split;
+        if (!holds_slides(draft, inner->pdata[i])) continue;
+        if (named++ < MOST_NAMED) g_string_append_printf(deeper, "%s%s", deeper->len ? ", " : "", below);
+        if (own) continue;
+        if (is_negative(below) && strlen(below) > 1)
+            return rmil_fail(error, RMIL_ERROR_DATA, "%s: classes seem to lie one level deeper, in %s/%s: make a table of each such folder", draft->folder,
+                             name, below);
+        if (split == RMIL_SPLIT_NONE) is_set(below, &set);
+        add_one(classes, inner->pdata[i], name, set);
+    }
+    if (named > MOST_NAMED) g_string_append_printf(deeper, ", … (%d)", named);
+    if (own && deeper->len) rmil_monitor_warn(draft->monitor, "%s: left out are the folders in it that hold images or features, too: %s", path, deeper->str);
+    else if (deeper->len) rmil_monitor_warn(draft->monitor, "%s: holds no slides itself; taken are those of the folders in it (if each is a patient, add "
+                                              "the column patient): %s", path, deeper->str);
+    else if (!own) rmil_monitor_warn(draft->monitor, "%s: left out, for neither it nor the folders in it hold slides or features", path);
+    return TRUE;
+}
+
+static gboolean add_classes(const RmilDraft *draft, GPtrArray *classes, const char *folder, RmilSplit split, gboolean top, GError **error) {
+    g_autoptr(GPtrArray) folders = rmil_draft_list(draft, folder, NULL);
     for (guint i = 0; i < folders->len; i++) {
         g_autofree char *name = g_path_get_basename(folders->pdata[i]);
         RmilSplit below;
-        if (top && is_set(name, &below)) {
-            add_classes(classes, folders->pdata[i], below, FALSE);
-            continue;
-        }
-        g_autoptr(GPtrArray) slides = rmil_draft_list(folders->pdata[i], rmil_draft_images);
-        g_autoptr(GPtrArray) files = rmil_draft_list(folders->pdata[i], features);
-        if (slides->len + files->len == 0) continue; /* annotations and the like */
-        Class *class = g_new(Class, 1);
-        *class = (Class){g_strdup(folders->pdata[i]), g_steal_pointer(&name), split};
-        g_ptr_array_add(classes, class);
+        if (!(top && is_set(name, &below) ? add_classes(draft, classes, folders->pdata[i], below, FALSE, error)
+                                          : add_folder(draft, classes, folders->pdata[i], split, error)))
+            return FALSE;
     }
+    return TRUE;
 }
 
 /* -- which class is 1 ------------------------------------------------------------------------------------------------------- */
@@ -63,11 +104,6 @@ static GPtrArray *distinct_names(const GPtrArray *classes) {
     }
     g_ptr_array_sort(names, compare_names);
     return names;
-}
-
-static gboolean is_negative(const char *name) {
-    g_autofree char *lower = g_ascii_strdown(name, -1);
-    return g_strv_contains(negative_words, lower);
 }
 
 static char *listed(const GPtrArray *names) {
@@ -115,8 +151,8 @@ static char *annotation_of(const char *path) {
 }
 
 static void add_class(RmilDraft *draft, const Class *class, int label) {
-    g_autoptr(GPtrArray) slides = rmil_draft_list(class->path, rmil_draft_images);
-    g_autoptr(GPtrArray) files = rmil_draft_list(class->path, features);
+    g_autoptr(GPtrArray) slides = rmil_draft_list(draft, class->path, rmil_draft_images);
+    g_autoptr(GPtrArray) files = rmil_draft_list(draft, class->path, features);
     g_autoptr(GHashTable) rows = g_hash_table_new(g_str_hash, g_str_equal);
     for (guint i = 0; i < slides->len; i++) {
         g_autofree char *id = rmil_path_stem(slides->pdata[i]);
@@ -140,8 +176,8 @@ static void add_class(RmilDraft *draft, const Class *class, int label) {
     }
 }
 
-/* Slides of one name in several folders: the class, and the set, become part of the id. */
-static void tell_apart(RmilDraft *draft) {
+/* Slides of one name in several folders: the class, and the set, become part of the id; then the folder in the class's. */
+static void tell_apart(RmilDraft *draft, gboolean by_folder) {
     g_autoptr(GHashTable) counts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     for (guint i = 0; i < draft->rows->len; i++) {
         const char *id = ((RmilDraftRow *)draft->rows->pdata[i])->id;
@@ -150,7 +186,9 @@ static void tell_apart(RmilDraft *draft) {
     for (guint i = 0; i < draft->rows->len; i++) {
         RmilDraftRow *row = draft->rows->pdata[i];
         if (GPOINTER_TO_INT(g_hash_table_lookup(counts, row->id)) < 2) continue;
-        char *id = row->split ? g_strdup_printf("%s_%s_%s", rmil_split_name(row->split), row->class, row->id)
+        g_autofree char *folder = g_path_get_dirname(row->slide ? row->slide : row->features), *last = g_path_get_basename(folder);
+        char *id = by_folder  ? g_strdup_printf("%s_%s", last, row->id)
+                   : row->split ? g_strdup_printf("%s_%s_%s", rmil_split_name(row->split), row->class, row->id)
                               : g_strdup_printf("%s_%s", row->class, row->id);
         g_free(row->id);
         row->id = id;
@@ -159,7 +197,7 @@ static void tell_apart(RmilDraft *draft) {
 
 static gboolean fill(RmilDraft *draft, GError **error) {
     g_autoptr(GPtrArray) classes = g_ptr_array_new_with_free_func(free_class);
-    add_classes(classes, draft->folder, RMIL_SPLIT_NONE, TRUE);
+    if (!add_classes(draft, classes, draft->folder, RMIL_SPLIT_NONE, TRUE, error)) return FALSE;
     g_autoptr(GPtrArray) names = distinct_names(classes);
     g_autoptr(GPtrArray) positive = choose_positive(draft, names, error);
     if (!positive) return FALSE;
@@ -167,7 +205,8 @@ static gboolean fill(RmilDraft *draft, GError **error) {
         const Class *class = classes->pdata[i];
         add_class(draft, class, g_strv_contains((const char *const *)positive->pdata, class->name));
     }
-    tell_apart(draft);
+    tell_apart(draft, FALSE);
+    tell_apart(draft, TRUE);
     return TRUE;
 }
 

@@ -32,7 +32,7 @@ static gboolean add_folder(RmilDraft *draft, const char *root, const char *const
     g_autofree char *outer = rmil_draft_find(root, names);
     if (!outer) return rmil_fail(error, RMIL_ERROR_DATA, "%s: there is no folder %s", root, names[0]);
     g_autofree char *inner = rmil_draft_find(outer, names); /* archives unpacked into a folder of their own name */
-    g_autoptr(GPtrArray) paths = rmil_draft_list(inner ? inner : outer, images);
+    g_autoptr(GPtrArray) paths = rmil_draft_list(draft, inner ? inner : outer, images);
     guint before = draft->rows->len;
     for (guint i = 0; i < paths->len; i++) {
         g_autofree char *id = rmil_path_stem(paths->pdata[i]);

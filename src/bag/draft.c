@@ -1,3 +1,4 @@
+#include "bag-private.h"
 #include "draft.h"
 
 #include <string.h>
@@ -39,13 +40,32 @@ static gboolean has_ending(const char *name, const char *const *endings) {
     return FALSE;
 }
 
-GPtrArray *rmil_draft_list(const char *folder, const char *const *endings) {
+/* Why a name cannot stand in a table, or NULL: cells are UTF-8, without blanks around them. */
+static const char *unusable(const char *name) {
+    if (!g_utf8_validate(name, -1, NULL)) return "is not UTF-8";
+    if (g_ascii_isspace(*name) || g_ascii_isspace(name[strlen(name) - 1])) return "begins or ends with a blank";
+    for (; *name; name++)
+        if (*name == '\\' || g_ascii_iscntrl(*name)) return "has a backslash or a control character";
+    return NULL;
+}
+
+GPtrArray *rmil_draft_list(const RmilDraft *draft, const char *folder, const char *const *endings) {
     GPtrArray *paths = g_ptr_array_new_with_free_func(g_free);
-    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    g_autoptr(GError) reason = NULL;
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, &reason);
+    if (!dir && !g_error_matches(reason, G_FILE_ERROR, G_FILE_ERROR_NOENT))
+        rmil_monitor_warn(draft->monitor, "%s: left out, for it cannot be read: %s", folder, reason->message);
     for (const char *name; dir && (name = g_dir_read_name(dir));) {
         if (*name == '.' || (endings && !has_ending(name, endings))) continue;
         g_autofree char *path = g_build_filename(folder, name, NULL);
-        if (g_file_test(path, endings ? G_FILE_TEST_IS_REGULAR : G_FILE_TEST_IS_DIR)) g_ptr_array_add(paths, g_steal_pointer(&path));
+        if (!g_file_test(path, endings ? G_FILE_TEST_IS_REGULAR : G_FILE_TEST_IS_DIR)) continue;
+        const char *problem = unusable(name);
+        if (!problem) {
+            g_ptr_array_add(paths, g_steal_pointer(&path));
+            continue;
+        }
+        g_autofree char *shown = g_utf8_make_valid(path, -1);
+        rmil_monitor_warn(draft->monitor, "%s: left out, for its name %s: rename it", shown, problem);
     }
     g_ptr_array_sort(paths, compare_paths);
     return paths;
@@ -104,6 +124,12 @@ static gboolean check_ids(const RmilDraft *draft, GError **error) {
         if (first)
             return rmil_fail(error, RMIL_ERROR_DATA, "%s and %s would both have the id \"%s\"", first->slide ? first->slide : first->features,
                              row->slide ? row->slide : row->features, row->id);
+        const char *from = row->slide ? row->slide : row->features;
+        if (!rmil_usable_id(row->id)) return rmil_fail(error, RMIL_ERROR_DATA, "%s: would have the id \"%s\", which is too long: rename it", from, row->id);
+        if (!g_utf8_validate(relative(draft, from), -1, NULL)) {
+            g_autofree char *shown = g_utf8_make_valid(draft->folder, -1);
+            return rmil_fail(error, RMIL_ERROR_DATA, "%s: its path is not UTF-8: write the table into this folder, or rename it", shown);
+        }
         g_hash_table_insert(ids, row->id, row);
     }
     return draft->rows->len > 0 || rmil_fail(error, RMIL_ERROR_DATA, "%s: holds no slides", draft->folder);

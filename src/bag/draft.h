@@ -30,8 +30,9 @@ extern const RmilDraftLayout rmil_draft_camelyon16, rmil_draft_digestpath, rmil_
 /* A new row, owned by the draft. Strings are copied. */
 RmilDraftRow *rmil_draft_add(RmilDraft *draft, const char *id, const char *slide, int label, RmilSplit split);
 /* Paths of the regular files of a folder whose names end, in any case, in one of `endings` (NULL-terminated), or of its
- * folders (endings NULL); sorted; hidden ones left out. Empty when there is no such folder. Unref it. */
-GPtrArray *rmil_draft_list(const char *folder, const char *const *endings);
+ * folders (endings NULL); sorted; hidden ones left out. Empty when there is no such folder. A folder that cannot be read, and a
+ * name that cannot stand in a table, are said. Unref it. */
+GPtrArray *rmil_draft_list(const RmilDraft *draft, const char *folder, const char *const *endings);
 /* The first of NULL-terminated paths below `folder` that exists; NULL: none. Free with g_free. */
 char *rmil_draft_find(const char *folder, const char *const *names);
 /* Endings of slides and images. */

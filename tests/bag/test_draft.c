@@ -236,6 +236,50 @@ static void test_sets(Fixture *f, gconstpointer data) {
     check(f, "e", 1, RMIL_SPLIT_TEST, NULL);
 }
 
+/* Slides one level deeper, as the GDC's client leaves them, or by patient: taken and said; what is left out is said. */
+static void test_deeper(Fixture *f, gconstpointer data) {
+    put(f, "cancer/p1/a.svs", "");
+    put(f, "cancer/p1/a.xml", "");
+    put(f, "cancer/p2/a.svs", "");
+    put(f, "cancer/p2/b.svs", "");
+    put(f, "benign/c.svs", "");
+    put(f, "benign/thumbnails/c.png", "");
+    put(f, "notes/x/y/a.svs", "");
+    make_and_read(f, "class-folders", NULL);
+    g_assert_cmpint(f->summary.rows, ==, 4);
+    check(f, "p1_cancer_a", 1, RMIL_SPLIT_NONE, "cancer/p1/a.xml");
+    check(f, "p2_cancer_a", 1, RMIL_SPLIT_NONE, NULL);
+    check(f, "b", 1, RMIL_SPLIT_NONE, NULL);
+    check(f, "c", 0, RMIL_SPLIT_NONE, NULL);
+    g_assert_nonnull(strstr(f->told->str, "/cancer: holds no slides itself; taken are those of the folders in it (if each is a patient, add the column patient): p1, p2"));
+    g_assert_nonnull(strstr(f->told->str, "/benign: left out are the folders in it that hold images or features, too: thumbnails"));
+    g_assert_nonnull(strstr(f->told->str, "/notes: left out, for neither it nor the folders in it hold slides"));
+    put(f, "centre/normal/d.svs", "");
+    g_assert_cmpint(g_unlink(f->table), ==, 0);
+    refuse(f, "class-folders", NULL, RMIL_ERROR_DATA, "classes seem to lie one level deeper, in centre/normal");
+}
+
+/* Names that no table can hold are left out, and said; the table that is written can be read. */
+static void test_odd_names(Fixture *f, gconstpointer data) {
+    put(f, "cancer/ok.svs", "");
+    put(f, "cancer/caf\xe9.svs", "");
+    put(f, "cancer/ a.svs", "");
+    put(f, "cancer/line\nbreak.svs", "");
+    put(f, "benign/\xc3\xbc \xe6\x97\xa5.svs", "");
+    put(f, "benign/comma, \"quote\".svs", "");
+    make_and_read(f, "class-folders", NULL);
+    g_assert_cmpint(f->summary.rows, ==, 3);
+    check(f, "\xc3\xbc \xe6\x97\xa5", 0, RMIL_SPLIT_NONE, NULL);
+    check(f, "comma, \"quote\"", 0, RMIL_SPLIT_NONE, NULL);
+    g_assert_nonnull(strstr(f->told->str, "cancer/caf\xef\xbf\xbd.svs: left out, for its name is not UTF-8: rename it"));
+    g_assert_nonnull(strstr(f->told->str, "cancer/ a.svs: left out, for its name begins or ends with a blank"));
+    g_assert_nonnull(strstr(f->told->str, "break.svs: left out, for its name has a backslash or a control character"));
+    g_autofree char *stem = g_strnfill(220, 'n'), *file = g_strconcat("cancer/", stem, ".svs", NULL);
+    put(f, file, "");
+    g_assert_cmpint(g_unlink(f->table), ==, 0);
+    refuse(f, "class-folders", NULL, RMIL_ERROR_DATA, "which is too long: rename it");
+}
+
 static void test_wrong_folders(Fixture *f, gconstpointer data) {
     refuse(f, "class-folders", NULL, RMIL_ERROR_DATA, "has 0 class folders with slides (none)");
     g_autofree char *gone = g_build_filename(f->root, "gone", NULL);
@@ -253,6 +297,7 @@ int main(int argc, char **argv) {
                  {"/draft/camelyon16-archive", test_archive},      {"/draft/camelyon16-wrong", test_wrong_camelyon16},
                  {"/draft/digestpath", test_digestpath},           {"/draft/digestpath-wrong", test_wrong_digestpath},
                  {"/draft/class-folders", test_class_folders},     {"/draft/class-folders-divided", test_sets},
+                 {"/draft/class-folders-deeper", test_deeper},     {"/draft/odd-names", test_odd_names},
                  {"/draft/class-folders-wrong", test_wrong_folders}};
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) g_test_add(cases[i].name, Fixture, NULL, set_up, cases[i].run, tear_down);
     return g_test_run();
