@@ -94,6 +94,12 @@ static gboolean find_mpp(const Converting *c, const RmilCohortRow *row, RmilBag 
     return TRUE; /* writing says what is still unknown */
 }
 
+/* What the layout has no place for. */
+static void say_left_out(const Converting *c, const RmilBag *bag) {
+    if (strcmp(c->layout, "paper") == 0 && (bag->tissue || bag->source))
+        rmil_monitor_warn(&c->cli->monitor, "the paper's layout has no place for tissue shares and for what made the features: they are left out");
+}
+
 static gboolean convert_file(Converting *c, const char *from, GError **error) {
     g_autofree char *id = stem_of(from);
     const RmilCohortRow *row = find_row(c->cohort, id);
@@ -101,6 +107,7 @@ static gboolean convert_file(Converting *c, const char *from, GError **error) {
     if (!bag) return FALSE;
     if (!find_mpp(c, row, bag, error)) return FALSE;
     if (c->options->patch_size > 0 && bag->coords_um == 0) bag->patch_size_level0 = c->options->patch_size;
+    say_left_out(c, bag);
     if (c->single) return write_bag(c, bag, from, c->target, error);
     if (strcmp(c->layout, "clam") == 0) return write_pair(c, bag, from, error);
     g_autofree char *name = g_strconcat(id, ".h5", NULL), *to = g_build_filename(c->target, name, NULL);

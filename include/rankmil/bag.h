@@ -20,6 +20,9 @@ typedef struct {
     double patch_size, patch_size_level0, target_mpp;
     int64_t slide_width, slide_height;
     char *source;          /* identity of the encoder and tiling that made it, or NULL */
+    /* what other tools' files say beside it, kept so that converting there and back loses nothing */
+    char *extractor;       /* STAMP: name of the encoder, or NULL */
+    double overlap;        /* TRIDENT: of neighbouring patches, in pixels as the encoder saw them; 0 */
     gboolean mapped;       /* features lie in a mapped file */
     gboolean stored_half;  /* the file holds features as float16 */
     double mpp;            /* µm per level-0 px, where known; 0 */
@@ -55,8 +58,9 @@ RMIL_API void rmil_bag_set_mpp(RmilBag *bag, double mpp);
 RMIL_API gboolean rmil_bag_locate(RmilBag *bag, const char *slide, double mpp, GError **error);
 /* Writes float16 (half = TRUE) or float32 features, chunks ≥ 1 MiB. */
 RMIL_API gboolean rmil_bag_write(const RmilBag *bag, const char *path, gboolean half, GError **error);
-/* The same as "rankmil", "clam", "trident" or "stamp" (rmil_bag_layouts); "clam" with a path that ends in .pt writes the
- * features alone, as a PyTorch tensor. Read and written, float16 and float32 features stay the same bit for bit, as long
+/* The same as "rankmil", "clam", "trident", "stamp" or "paper" (rmil_bag_layouts); "clam" with a path that ends in .pt writes the
+ * features alone, as a PyTorch tensor. "paper" names a dataset for each patch after its cell, and puts patch labels, in the order
+ * of those names, into a file of the same name that ends in .npy; tissue and source have no place in it. Read and written, float16 and float32 features stay the same bit for bit, as long
  * as `half` is what `stored_half` said. "stamp" needs the slide's mpp (rmil_bag_set_mpp) where the bag does not imply it. */
 RMIL_API gboolean rmil_bag_write_as(const RmilBag *bag, const char *path, const char *layout, gboolean half, GError **error);
 RMIL_API const char *const *rmil_bag_layouts(void); /* that can be written; NULL-terminated */

@@ -8,6 +8,8 @@
 #define RMIL_BAG_COUNT_LIMIT INT64_C(10000000)
 #define RMIL_BAG_DIM_LIMIT INT64_C(65536)
 #define RMIL_SOURCE_ATTRIBUTE "source"
+#define RMIL_EXTRACTOR_ATTRIBUTE "extractor"
+#define RMIL_EXTRACTOR_UNKNOWN "unknown"
 
 /* One way in which slides' features are stored: one file, and one line in layout.c. */
 typedef struct {
@@ -21,6 +23,9 @@ typedef struct {
     gboolean (*ready)(const char *path, const RmilBag *bag, GError **error); /* is all known that it must say? */
     gboolean (*put_coords)(RmilHdf5 *file, const RmilBag *bag);   /* instead of rankmil's /coords */
     gboolean (*put_attributes)(hid_t coords, const RmilBag *bag); /* of /coords, beside rankmil's own */
+    gboolean names_extractor;                                     /* it puts the extractor's name itself */
+    /* instead of all of the above: a form of its own; rows are those of the bag, half or float32 */
+    gboolean (*write)(const RmilBag *bag, const char *path, gboolean half, GError **error);
 } RmilLayout;
 extern const RmilLayout rmil_layout_native, rmil_layout_clam, rmil_layout_trident, rmil_layout_stamp, rmil_layout_patches;
 
@@ -65,6 +70,7 @@ gboolean rmil_torch_bag_read(const char *path, RmilBag *bag, RmilBagFlags flags,
 
 /* NumPy's array files as patch labels: rmil_labels_read. */
 gboolean rmil_npy_match(const char *path);
+gboolean rmil_npy_write(const char *path, const uint8_t *labels, int64_t count, GError **error);
 gboolean rmil_npy_labels(const char *path, int64_t count, uint8_t *labels, GError **error);
 
 /* As rmil_bag_read, the features mapped from a file in `folder` that is made when there is none of the same origin. */

@@ -14,12 +14,14 @@ void rmil_bag_free(RmilBag *bag) {
     rmil_free(bag->tissue);
     rmil_free(bag->patch_labels);
     g_free(bag->source);
+    g_free(bag->extractor);
     g_free(bag);
 }
 
 /* What every layout must satisfy, whoever wrote the file. */
 static gboolean check_content(const char *path, const RmilBag *bag, GError **error) {
-    if (bag->patch_size < 0 || bag->patch_size_level0 < 0 || bag->target_mpp < 0 || bag->slide_width < 0 || bag->slide_height < 0)
+    if (bag->patch_size < 0 || bag->patch_size_level0 < 0 || bag->target_mpp < 0 || bag->slide_width < 0 || bag->slide_height < 0 ||
+        bag->overlap < 0)
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: an attribute of /coords is negative", path);
     for (int64_t i = 0; bag->patch_labels && i < bag->count; i++)
         if (bag->patch_labels[i] > 1)
@@ -51,6 +53,9 @@ static gboolean read_hdf5(const char *path, RmilBag *bag, RmilBagFlags flags, GE
     GError *reason = NULL;
     gboolean read = layout && layout->read(file, bag, flags, &reason);
     bag->source = rmil_hdf5_text(file, file->id, RMIL_SOURCE_ATTRIBUTE);
+    bag->extractor = rmil_hdf5_text(file, file->id, RMIL_EXTRACTOR_ATTRIBUTE);
+    if (g_strcmp0(bag->extractor, bag->source) == 0 || g_strcmp0(bag->extractor, RMIL_EXTRACTOR_UNKNOWN) == 0)
+        g_clear_pointer(&bag->extractor, g_free); /* what is written where there is no other name */
     if (read) return rmil_hdf5_sound(file, error);
     if (layout && !rmil_hdf5_sound(file, error)) g_clear_error(&reason); /* the cause of the rest */
     else if (layout) g_propagate_error(error, reason);

@@ -55,7 +55,8 @@ gboolean rmil_container_attributes(hid_t coords, const RmilBag *bag) {
     const struct {
         const char *name;
         double value;
-    } attributes[] = {{"patch_size", bag->patch_size},
+    } attributes[] = {{"overlap", bag->overlap},
+                      {"patch_size", bag->patch_size},
                       {"patch_size_level0", bag->patch_size_level0},
                       {"target_mpp", bag->target_mpp},
                       {"slide_width", (double)bag->slide_width},
@@ -110,6 +111,8 @@ gboolean rmil_container_write(const RmilLayout *layout, const RmilBag *meta, con
     rmil_container_vector(file, "tissue", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, meta->count, meta->tissue);
     rmil_container_vector(file, "patch_labels", H5T_STD_U8LE, H5T_NATIVE_UINT8, meta->count, meta->patch_labels);
     if (meta->source && !rmil_hdf5_put_text(file->id, RMIL_SOURCE_ATTRIBUTE, meta->source) && !file->failed) file->failed = EIO;
+    if (meta->extractor && !layout->names_extractor && !rmil_hdf5_put_text(file->id, RMIL_EXTRACTOR_ATTRIBUTE, meta->extractor) && !file->failed)
+        file->failed = EIO;
     gboolean good = meta->dim == 0 || put_features(file, layout->features ? layout->features : "features", meta->count, meta->dim, half, source, user, error);
     return rmil_container_end(file, temporary, path, good, error);
 }
@@ -159,10 +162,11 @@ gboolean rmil_bag_write_as(const RmilBag *bag, const char *path, const char *lay
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "there is no layout named \"%s\" to write; known are %s", layout, known);
     }
     if (target == &rmil_layout_clam && g_str_has_suffix(path, ".pt")) return write_tensor(bag, path, half, error);
-    return write_container(target, bag, path, half, error);
+    if (!target->write) return write_container(target, bag, path, half, error);
+    return rmil_bag_check(path, bag->count, bag->dim, error) && target->write(bag, path, half, error);
 }
 
 const char *const *rmil_bag_layouts(void) {
-    static const char *const names[] = {"rankmil", "clam", "trident", "stamp", NULL};
+    static const char *const names[] = {"rankmil", "clam", "trident", "stamp", "paper", NULL};
     return names;
 }

@@ -1,6 +1,8 @@
 #include "bag-private.h"
 
+#include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The paper's released code: one dataset per patch at the root, named "COL_ROW", a vector of D numbers, with attributes
@@ -107,4 +109,94 @@ static gboolean patches_read(RmilHdf5 *file, RmilBag *bag, RmilBagFlags flags, G
     return done;
 }
 
-const RmilLayout rmil_layout_patches = {.name = "patches", .match = patches_match, .read = patches_read};
+/* -- writing ------------------------------------------------------------------------------------------------------------------- */
+typedef struct {
+    char name[48]; /* COL_ROW */
+    int64_t column, row, patch;
+} Cell;
+
+static int compare_cells(const void *a, const void *b) { return strcmp(((const Cell *)a)->name, ((const Cell *)b)->name); }
+
+/* Every patch's cell in the grid that has a corner at the first column and row of patches, in the order of the names; NULL: two lie in
+ * one. Free with rmil_free. */
+static Cell *list_cells(const RmilBag *bag, const char *path, GError **error) {
+    Cell *cells = rmil_alloc(bag->count, sizeof *cells, error);
+    const double size = bag->patch_size_level0;
+    int64_t first[2] = {G_MAXINT64, G_MAXINT64};
+    for (int64_t i = 0; i < 2 * bag->count; i++) first[i % 2] = MIN(first[i % 2], bag->coords[i]);
+    for (int64_t i = 0; cells && i < bag->count; i++) {
+        int64_t at[2];
+        for (int d = 0; d < 2; d++) /* coordinates are rounded, and so are never quite a multiple */
+            at[d] = llrint(floor((double)first[d] / size)) + llround((double)(bag->coords[2 * i + d] - first[d]) / size);
+        cells[i].column = at[0], cells[i].row = at[1];
+        cells[i].patch = i;
+        g_snprintf(cells[i].name, sizeof cells[i].name, "%" G_GINT64_FORMAT "_%" G_GINT64_FORMAT, cells[i].column, cells[i].row);
+    }
+    if (!cells) return NULL;
+    qsort(cells, (size_t)bag->count, sizeof *cells, compare_cells);
+    for (int64_t i = 1; i < bag->count; i++) {
+        if (strcmp(cells[i].name, cells[i - 1].name) != 0) continue;
+        rmil_fail(error, RMIL_ERROR_DATA, "%s: cannot be written: patches %" G_GINT64_FORMAT " and %" G_GINT64_FORMAT " lie in one cell (%s) of a grid "
+                  "of %g px, after which the paper's code names them", path, cells[i - 1].patch, cells[i].patch,
+                  cells[i].name, size);
+        rmil_free(cells);
+        return NULL;
+    }
+    return cells;
+}
+
+static gboolean put_cell(RmilHdf5 *file, const RmilBag *bag, const Cell *cell, gboolean half, hid_t type, void *row, GError **error) {
+    const int64_t x = bag->coords[2 * cell->patch], y = bag->coords[2 * cell->patch + 1];
+    const double size = bag->patch_size_level0;
+    const struct {
+        const char *name;
+        double value;
+    } places[] = {{"col", (double)cell->column}, {"row", (double)cell->row}, {"x_min", (double)x}, {"y_min", (double)y},
+                  {"x_max", (double)x + size}, {"y_max", (double)y + size}};
+    const char *values = (const char *)bag->features + (size_t)(cell->patch * bag->dim) * rmil_precision_bytes(bag->precision);
+    if (!rmil_encode(bag->precision, values, half, row, bag->dim))
+        return rmil_not_stored(file->path, bag->precision, values, half, cell->patch, bag->dim, bag->dim, error);
+    g_auto(RmilHid) id = rmil_hdf5_put(file, cell->name, type, type, 1, &bag->dim, row);
+    gboolean done = id >= 0;
+    for (gsize i = 0; done && i < G_N_ELEMENTS(places); i++) done = rmil_hdf5_put_number(id, places[i].name, places[i].value);
+    if (!done && !file->failed) file->failed = EIO;
+    return TRUE; /* the file says it when it is finished */
+}
+
+static gboolean put_cells(RmilHdf5 *file, const RmilBag *bag, const Cell *cells, gboolean half, GError **error) {
+    RMIL_HDF5_SCOPE;
+    g_auto(RmilHid) type = half ? rmil_hdf5_half_type() : H5Tcopy(H5T_IEEE_F32LE);
+    void *row = rmil_alloc(bag->dim, sizeof(float), error);
+    gboolean done = row != NULL;
+    for (int64_t i = 0; done && !file->failed && i < bag->count; i++) done = put_cell(file, bag, &cells[i], half, type, row, error);
+    rmil_free(row);
+    return done;
+}
+
+/* Patch labels follow the order of the names. */
+static gboolean write_labels(const RmilBag *bag, const Cell *cells, const char *path, GError **error) {
+    if (!bag->patch_labels) return TRUE;
+    g_autofree char *stem = g_strndup(path, strlen(path) - (g_str_has_suffix(path, ".h5") ? 3 : 0)), *npy = g_strconcat(stem, ".npy", NULL);
+    uint8_t *labels = rmil_alloc(bag->count, 1, error);
+    for (int64_t i = 0; labels && i < bag->count; i++) labels[i] = bag->patch_labels[cells[i].patch];
+    gboolean done = labels && rmil_npy_write(npy, labels, bag->count, error);
+    rmil_free(labels);
+    return done;
+}
+
+static gboolean patches_write(const RmilBag *bag, const char *path, gboolean half, GError **error) {
+    if (!bag->features || !bag->coords || bag->coords_um > 0 || !(bag->patch_size_level0 > 0))
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: cannot be written: the paper's layout needs features, coordinates in pixels and the "
+                         "patches' size (--patch-size)", path);
+    Cell *cells = list_cells(bag, path, error);
+    char *temporary = cells ? rmil_file_begin(path, error) : NULL;
+    RmilHdf5 *file = temporary ? rmil_hdf5_create(temporary, path, error) : NULL;
+    gboolean done = file != NULL;
+    if (!file) rmil_file_abandon(temporary);
+    else done = rmil_container_end(file, temporary, path, put_cells(file, bag, cells, half, error), error);
+    done = done && write_labels(bag, cells, path, error);
+    rmil_free(cells);
+    return done;
+}
+
+const RmilLayout rmil_layout_patches = {.name = "paper", .match = patches_match, .read = patches_read, .writes = TRUE, .write = patches_write};

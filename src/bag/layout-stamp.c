@@ -99,7 +99,7 @@ static gboolean stamp_put(RmilHdf5 *file, const RmilBag *bag) {
     for (int64_t i = 0; i < 2 * bag->count; i++) places[i] = (float)((double)bag->coords[i] * unit);
     g_auto(RmilHid) coords = rmil_hdf5_put(file, "coords", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, 2, dims, places);
     gboolean done = coords >= 0 && rmil_hdf5_put_string(file->id, "stamp_version", "2.0.0") &&
-                    rmil_hdf5_put_string(file->id, "extractor", bag->source ? bag->source : "unknown") &&
+                    rmil_hdf5_put_string(file->id, RMIL_EXTRACTOR_ATTRIBUTE, bag->extractor ? bag->extractor : bag->source ? bag->source : RMIL_EXTRACTOR_UNKNOWN) &&
                     rmil_hdf5_put_string(file->id, "unit", "um") && rmil_hdf5_put_string(file->id, "feat_type", "tile") &&
                     rmil_hdf5_put_number(file->id, "tile_size_um", bag->patch_size_level0 * unit);
     if (bag->patch_size > 0) done = done && rmil_hdf5_put_number(file->id, "tile_size_px", bag->patch_size);
@@ -108,4 +108,4 @@ static gboolean stamp_put(RmilHdf5 *file, const RmilBag *bag) {
 }
 
 const RmilLayout rmil_layout_stamp = {.name = "stamp", .match = stamp_match, .read = stamp_read, .writes = TRUE, .micrometres = TRUE,
-                                      .features = "feats", .ready = stamp_ready, .put_coords = stamp_put};
+                                      .features = "feats", .names_extractor = TRUE, .ready = stamp_ready, .put_coords = stamp_put};

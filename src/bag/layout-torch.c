@@ -95,6 +95,8 @@ static gboolean take_companion(const char *path, const char *companion, RmilBag 
     bag->tissue = g_steal_pointer(&other->tissue);
     bag->patch_labels = g_steal_pointer(&other->patch_labels);
     bag->source = g_steal_pointer(&other->source);
+    bag->extractor = g_steal_pointer(&other->extractor);
+    bag->overlap = other->overlap;
     bag->patch_size = other->patch_size;
     bag->patch_size_level0 = other->patch_size_level0;
     bag->target_mpp = other->target_mpp;

@@ -26,7 +26,7 @@ static gboolean trident_read(RmilHdf5 *file, RmilBag *bag, RmilBagFlags flags, G
 }
 
 static gboolean trident_attributes(hid_t coords, const RmilBag *bag) {
-    gboolean done = rmil_hdf5_put_number(coords, "overlap", 0);
+    gboolean done = bag->overlap > 0 || rmil_hdf5_put_number(coords, "overlap", 0); /* else it is there already */
     if (bag->slide_width > 0) done = done && rmil_hdf5_put_number(coords, "level0_width", (double)bag->slide_width);
     if (bag->slide_height > 0) done = done && rmil_hdf5_put_number(coords, "level0_height", (double)bag->slide_height);
     if (bag->target_mpp > 0) {

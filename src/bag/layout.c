@@ -127,6 +127,7 @@ gboolean rmil_layout_coords(RmilHdf5 *file, const char *name, RmilBag *bag, GErr
     rmil_hdf5_number(file, dataset->id, "patch_size", &bag->patch_size);
     rmil_hdf5_number(file, dataset->id, "patch_size_level0", &bag->patch_size_level0);
     rmil_hdf5_number(file, dataset->id, "target_mpp", &bag->target_mpp);
+    rmil_hdf5_number(file, dataset->id, "overlap", &bag->overlap);
     rmil_hdf5_number(file, dataset->id, "slide_width", &width);
     rmil_hdf5_number(file, dataset->id, "slide_height", &height);
     if (fabs(width) < 0x1p40 && fabs(height) < 0x1p40) {

@@ -84,3 +84,16 @@ gboolean rmil_npy_labels(const char *path, int64_t count, uint8_t *labels, GErro
     }
     return TRUE;
 }
+
+/* Version 1, one axis of uint8; the header ends in a line break and is padded so that the values begin at a multiple of 64. */
+gboolean rmil_npy_write(const char *path, const uint8_t *labels, int64_t count, GError **error) {
+    g_autoptr(GByteArray) out = g_byte_array_new();
+    g_autofree char *text = g_strdup_printf("{'descr': '|u1', 'fortran_order': False, 'shape': (%" G_GINT64_FORMAT ",), }", count);
+    const gsize whole = (10 + strlen(text) + 1 + 63) / 64 * 64;
+    g_autofree char *header = g_strdup_printf("%-*s\n", (int)(whole - 10 - 1), text);
+    const guint8 start[] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (guint8)(whole - 10), (guint8)((whole - 10) >> 8)};
+    g_byte_array_append(out, start, sizeof start);
+    g_byte_array_append(out, (const guint8 *)header, (guint)strlen(header));
+    g_byte_array_append(out, labels, (guint)count);
+    return rmil_file_write(path, out->data, out->len, error);
+}

@@ -271,6 +271,7 @@ static void test_convert(Fixture *f, gconstpointer data) {
     f->bag->id = g_strdup("slide_1");
     for (const char *const *layout = rmil_bag_layouts(); *layout; layout++)
         for (int half = FALSE; half <= TRUE; half++) {
+            if (strcmp(*layout, "paper") == 0) continue; /* which has no place for all of it */
             g_assert_true(rmil_bag_write(f->bag, f->path, half, &error));
             g_assert_true(convert(f->path, other, *layout, 0, &error));
             g_assert_no_error(error);
@@ -282,7 +283,79 @@ static void test_convert(Fixture *f, gconstpointer data) {
             assert_same_bytes(f->path, back);
         }
     g_assert_false(convert(f->path, other, "stump", 0, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "no layout named \"stump\" to write; known are rankmil, clam, trident, stamp");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "no layout named \"stump\" to write; known are rankmil, clam, trident, stamp, paper");
+}
+
+/* The paper's code's files: as they were, from whatever layout they come; patches in the order of their names, labels beside. */
+static void test_to_paper(Fixture *f, gconstpointer half) {
+    H5Fclose(f->file);
+    GError *error = NULL;
+    g_autofree char *other = g_build_filename(f->folder, "made.h5", NULL), *again = g_build_filename(f->folder, "again", "made.h5", NULL),
+                    *npy = g_build_filename(f->folder, "made.npy", NULL);
+    f->bag->patch_size_level0 = 448; /* at x = 10 + 448 i */
+    g_assert_true(rmil_bag_write(f->bag, f->path, half != NULL, &error));
+    g_assert_true(convert(f->path, other, "paper", 0, &error));
+    g_assert_no_error(error);
+    hid_t file = H5Fopen(other, H5F_ACC_RDONLY, H5P_DEFAULT);
+    g_assert_true(H5Lexists(file, "0_0", H5P_DEFAULT) > 0 && H5Lexists(file, "49_0", H5P_DEFAULT) > 0 && H5Lexists(file, "50_0", H5P_DEFAULT) == 0);
+    H5Fclose(file);
+    g_autoptr(RmilBag) read = rmil_bag_read(other, NULL, RMIL_FLOAT32, RMIL_BAG_ALL, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(read->count, ==, COUNT);
+    g_assert_cmpint(read->stored_half, ==, half != NULL);
+    g_assert_cmpfloat(read->patch_size_level0, ==, 448);
+    uint8_t labels[COUNT];
+    g_assert_true(rmil_labels_read(npy, COUNT, labels, &error));
+    for (int i = 0; i < COUNT; i++) { /* "10_0" comes before "2_0" */
+        const int64_t from = (read->coords[2 * i] - 10) / 448;
+        g_assert_cmpint(read->coords[2 * i], ==, f->bag->coords[2 * from]);
+        g_assert_cmpint(read->coords[2 * i + 1], ==, f->bag->coords[2 * from + 1]);
+        g_assert_true(memcmp((float *)read->features + i * DIM, (float *)f->bag->features + from * DIM, DIM * 4) == 0);
+        g_assert_cmpint(labels[i], ==, f->bag->patch_labels[from]);
+    }
+    g_assert_cmpint(read->coords[4], ==, 10 + 448 * 11);
+    g_assert_true(convert(other, again, "paper", 0, &error));
+    assert_same_bytes(other, again);
+    f->bag->coords[2] = 100; /* two patches in a cell have one name */
+    g_assert_false(rmil_bag_write_as(f->bag, again, "paper", FALSE, &error));
+    test_error(&error, RMIL_ERROR_DATA, "patches 0 and 1 lie in one cell (0_0)");
+    f->bag->patch_size_level0 = 0;
+    g_assert_false(rmil_bag_write_as(f->bag, again, "paper", FALSE, &error));
+    test_error(&error, RMIL_ERROR_ARGUMENT, "needs features, coordinates in pixels and the patches' size");
+}
+
+/* What another tool's file says of its own comes back in that tool's layout. */
+static void test_kept(Fixture *f, gconstpointer stamp) {
+    GError *error = NULL;
+    g_autofree char *ours = g_build_filename(f->folder, "ours", "slide_1.h5", NULL), *back = g_build_filename(f->folder, "back", "slide_1.h5", NULL);
+    put_features(f, stamp ? "feats" : "features", 0, 0);
+    hid_t coords = put_coords(f);
+    if (stamp) {
+        make_number(f->file, "tile_size_um", 256);
+        make_number(f->file, "tile_size_px", 224);
+        make_text(f->file, "extractor", "ctranspath");
+    } else {
+        make_number(coords, "patch_size", 224);
+        make_number(coords, "patch_size_level0", 448);
+        make_number(coords, "target_magnification", 20);
+        make_number(coords, "overlap", 112);
+    }
+    H5Dclose(coords);
+    H5Fclose(f->file);
+    f->file = -1;
+    g_assert_true(convert(f->path, ours, "rankmil", 0.5, &error) && convert(ours, back, stamp ? "stamp" : "trident", 0, &error));
+    g_assert_no_error(error);
+    const char *const both[] = {ours, back};
+    for (int i = 0; i < 2; i++) {
+        g_autoptr(RmilBag) bag = rmil_bag_read(both[i], NULL, RMIL_FLOAT32, RMIL_BAG_NO_FEATURES, &error);
+        g_assert_no_error(error);
+        g_assert_cmpstr(bag->extractor, ==, stamp ? "ctranspath" : NULL);
+        g_assert_cmpfloat(bag->overlap, ==, stamp ? 0 : 112);
+        g_assert_null(bag->source);
+    }
+    hid_t file = H5Fopen(back, H5F_ACC_RDONLY, H5P_DEFAULT);
+    g_assert_true(H5Aexists_by_name(file, stamp ? "." : "coords", stamp ? "extractor" : "overlap", H5P_DEFAULT) > 0);
+    H5Fclose(file);
 }
 
 /* CLAM's pair of a tensor and its coordinates. */
@@ -604,6 +677,10 @@ int main(int argc, char **argv) {
                  {"/layouts/patches", NULL, test_patches},
                  {"/layouts/patches-gzip", "", test_patches},
                  {"/layouts/convert", NULL, test_convert},
+                 {"/layouts/to-paper", NULL, test_to_paper},
+                 {"/layouts/to-paper-half", "", test_to_paper},
+                 {"/layouts/kept-trident", NULL, test_kept},
+                 {"/layouts/kept-stamp", "", test_kept},
                  {"/layouts/tensor-and-coordinates", NULL, test_pair},
                  {"/layouts/spacing", NULL, test_spacing}};
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) g_test_add(cases[i].name, Fixture, cases[i].data, set_up, cases[i].run, tear_down);
