@@ -68,6 +68,7 @@ static gboolean encode_row(Encoding *e, int64_t row, const char *identity, gbool
     int64_t before = e->done;
     *made = !(have && strcmp(have, source) == 0);
     gboolean done = !*made || encode_slide(e, row, tiles, source, path, error);
+    if (!*made) rmil_bag_writer_forget(path);
     e->done = before + tiles->count;
     rmil_monitor_progress(&work->cli->monitor, "encode: tiles", e->done, e->total);
     return done;

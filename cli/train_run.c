@@ -61,6 +61,16 @@ static gboolean set_aside(const char *folder, const char *config, const RmilMoni
     return TRUE;
 }
 
+/* All but `kept`, which may be NULL. */
+static void remove_checkpoints(const char *folder, const char *kept) {
+    GDir *dir = g_dir_open(folder, 0, NULL);
+    for (const char *name; dir && (name = g_dir_read_name(dir));) {
+        g_autofree char *path = g_build_filename(folder, name, NULL);
+        if (g_str_has_prefix(name, "checkpoint-") && g_strcmp0(path, kept) != 0) g_unlink(path);
+    }
+    if (dir) g_dir_close(dir);
+}
+
 /* The record of what is in the folder goes before anything in it changes, and comes back last: whatever interrupts this, run.json
  * never stands beside another training's files. What was computed from those goes with it. */
 static gboolean begin_anew(const char *folder, const char *checkpoint, GError **error) {
@@ -72,12 +82,7 @@ static gboolean begin_anew(const char *folder, const char *checkpoint, GError **
             return FALSE;
         }
     }
-    GDir *dir = g_dir_open(folder, 0, NULL); /* checkpoints of other settings are nobody's any more */
-    for (const char *name; dir && (name = g_dir_read_name(dir));) {
-        g_autofree char *path = g_build_filename(folder, name, NULL);
-        if (g_str_has_prefix(name, "checkpoint-") && strcmp(path, checkpoint) != 0) g_unlink(path);
-    }
-    if (dir) g_dir_close(dir);
+    remove_checkpoints(folder, checkpoint); /* those of other settings are nobody's any more */
     return TRUE;
 }
 
@@ -177,7 +182,10 @@ gboolean train_run(const RmilTrainData *data, const RmilTrainMethod *method, con
     gboolean there;
     if (!is_done(folder, config, &there, error)) return FALSE;
     *made = !there;
-    if (there) return TRUE;
+    if (there) {
+        remove_checkpoints(folder, NULL); /* of a process that ended between its record and its checkpoint's removal */
+        return TRUE;
+    }
 
     gint64 start = g_get_monotonic_time();
     g_autofree char *key = rmil_config_key(config);

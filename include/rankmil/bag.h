@@ -81,6 +81,8 @@ RMIL_API gboolean rmil_bag_writer_put(RmilBagWriter *writer, int64_t first, int6
  * so that the work is not lost; the writer is freed all the same. */
 RMIL_API gboolean rmil_bag_writer_commit(RmilBagWriter *writer, GError **error);
 RMIL_API void rmil_bag_writer_free(RmilBagWriter *writer);    /* PATH.partial stays for a later run */
+/* Removes PATH.partial where PATH is complete, unless somebody is writing it: a process may have ended before it did so. */
+RMIL_API void rmil_bag_writer_forget(const char *path);
 RMIL_API void rmil_bag_writer_abandon(RmilBagWriter *writer); /* frees, and removes PATH.partial */
 
 /* Patch labels live in a file of their own, so that annotations can change without touching features:

@@ -153,12 +153,20 @@ static gboolean open_partial(RmilBagWriter *writer, GError **error) {
     g_autofree char *folder = g_path_get_dirname(writer->path);
     if (g_mkdir_with_parents(folder, 0777) != 0)
         return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot make the folder: %s", folder, g_strerror(errno));
-    writer->descriptor = open(writer->partial, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    writer->descriptor = open(writer->partial, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666); /* a link may lead to anybody's file */
     if (writer->descriptor < 0)
         return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be written: %s", writer->partial, g_strerror(errno));
     if (flock(writer->descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
         return rmil_fail(error, RMIL_ERROR_IO, "%s: is being written by another process", writer->partial);
     return TRUE;
+}
+
+void rmil_bag_writer_forget(const char *path) {
+    g_autofree char *partial = g_strconcat(path, ".partial", NULL);
+    int file = open(partial, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (file < 0) return;
+    if (flock(file, LOCK_EX | LOCK_NB) == 0) g_unlink(partial);
+    close(file);
 }
 
 RmilBagWriter *rmil_bag_writer_begin(const RmilBag *meta, const char *path, gboolean half, GError **error) {

@@ -8,45 +8,78 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { NAME_MOST = 120, HOST_MOST = 64, TRIES = 1000 }; /* a whole name has room in 255 bytes */
+
+/* The text, or, where it is longer than that, its beginning and a checksum. */
+static void append_short(GString *out, const char *text, gsize most) {
+    if (strlen(text) <= most) {
+        g_string_append(out, text);
+        return;
+    }
+    g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, -1);
+    g_string_append_len(out, text, (gssize)most - 17);
+    g_string_append_printf(out, "~%.16s", sum);
+}
+
 /* Temporary names are ".NAME.HOST-PID-COUNTER.part": what a dead process of this host left behind can be told apart
  * from what another process is writing now. */
-static char *part_prefix(const char *name, GString *host_prefix) {
-    g_string_append_printf(host_prefix, ".%s.%s-", name, g_get_host_name());
-    return host_prefix->str;
+static char *part_prefix(const char *name) {
+    GString *prefix = g_string_new(".");
+    append_short(prefix, name, NAME_MOST);
+    g_string_append_c(prefix, '.');
+    append_short(prefix, g_get_host_name(), HOST_MOST);
+    g_string_append_c(prefix, '-');
+    return g_string_free(prefix, FALSE);
+}
+
+/* PID-COUNTER.part, also with what libzip appends while it writes; 0: another name. */
+static gint64 part_process(const char *rest) {
+    char *end;
+    gint64 pid = g_ascii_strtoll(rest, &end, 10);
+    if (pid <= 0 || *end != '-') return 0;
+    for (end++; g_ascii_isdigit(*end); end++) continue;
+    return strcmp(end, ".part") == 0 || g_str_has_prefix(end, ".part.") ? pid : 0;
 }
 
 static void remove_leftovers(const char *folder, const char *prefix) {
     GDir *dir = g_dir_open(folder, 0, NULL);
     if (!dir) return;
     for (const char *name; (name = g_dir_read_name(dir));) {
-        if (!g_str_has_prefix(name, prefix) || !g_str_has_suffix(name, ".part")) continue;
-        gint64 pid = g_ascii_strtoll(name + strlen(prefix), NULL, 10);
-        if (pid <= 0 || pid == getpid() || kill((pid_t)pid, 0) == 0 || errno != ESRCH) continue;
+        gint64 pid = g_str_has_prefix(name, prefix) ? part_process(name + strlen(prefix)) : 0;
+        if (pid == 0 || pid == getpid() || kill((pid_t)pid, 0) == 0 || errno != ESRCH) continue;
         g_autofree char *path = g_build_filename(folder, name, NULL);
         g_unlink(path);
     }
     g_dir_close(dir);
 }
 
-char *rmil_file_begin(const char *path, GError **error) {
+/* A new file under a name that nobody has: what is there, a link that somebody planted or another file, is left alone. */
+static char *create_part(const char *folder, const char *prefix) {
     static gint counter;
+    for (int i = 0; i < TRIES; i++) {
+        g_autofree char *part = g_strdup_printf("%s%ld-%d.part", prefix, (long)getpid(), g_atomic_int_add(&counter, 1));
+        g_autofree char *temporary = g_build_filename(folder, part, NULL);
+        int file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+        if (file >= 0) {
+            close(file);
+            return g_steal_pointer(&temporary);
+        }
+        if (errno != EEXIST) break;
+    }
+    return NULL;
+}
+
+char *rmil_file_begin(const char *path, GError **error) {
     g_autofree char *folder = g_path_get_dirname(path), *name = g_path_get_basename(path);
     if (g_mkdir_with_parents(folder, 0777) != 0) {
         rmil_fail(error, RMIL_ERROR_IO, "%s: cannot make the folder: %s", folder, g_strerror(errno));
         return NULL;
     }
-    g_autoptr(GString) prefix = g_string_new(NULL);
-    part_prefix(name, prefix);
-    remove_leftovers(folder, prefix->str);
-    g_autofree char *part = g_strdup_printf("%s%ld-%d.part", prefix->str, (long)getpid(), g_atomic_int_add(&counter, 1));
-    g_autofree char *temporary = g_build_filename(folder, part, NULL);
-    int file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (file < 0) {
-        rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be written: %s", path, g_strerror(errno));
-        return NULL;
-    }
-    close(file);
-    return g_steal_pointer(&temporary);
+    g_autofree char *prefix = part_prefix(name);
+    remove_leftovers(folder, prefix);
+    char *temporary = create_part(folder, prefix);
+    if (!temporary) rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be written: %s", path, g_strerror(errno));
+    return temporary;
 }
 
 static gboolean sync_path(const char *path, int flags) {

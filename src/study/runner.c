@@ -211,7 +211,7 @@ static int lock_record(const char *folder, const char *name, GError **error) {
         rmil_fail(error, RMIL_ERROR_IO, "%s: cannot make the folder: %s", checkpoints, g_strerror(errno));
         return -1;
     }
-    int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    int lock = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (lock < 0) {
         rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be opened: %s", path, g_strerror(errno));
         return -1;

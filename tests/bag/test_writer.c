@@ -207,13 +207,35 @@ static void test_disk_full(Fixture *f, gconstpointer half) {
     finish(f, writer);
 }
 
+/* PATH.partial of a process that ended before it removed it; one that is being written; a link that somebody planted there. */
+static void test_leftover(Fixture *f, gconstpointer half) {
+    RmilBagWriter *writer = begin(f, half);
+    put(f, writer, 0);
+    rmil_bag_writer_forget(f->path);
+    g_assert_true(g_file_test(f->partial, G_FILE_TEST_EXISTS)); /* in use */
+    rmil_bag_writer_free(writer);
+    rmil_bag_writer_forget(f->path);
+    g_assert_false(g_file_test(f->partial, G_FILE_TEST_EXISTS));
+    rmil_bag_writer_forget(f->path);
+    g_autofree char *victim = test_file(f->folder, "victim", "precious");
+    g_assert_cmpint(symlink(victim, f->partial), ==, 0);
+    GError *error = NULL;
+    g_assert_null(rmil_bag_writer_begin(f->bag, f->path, half != NULL, &error));
+    test_error(&error, RMIL_ERROR_IO, "x.h5.partial: cannot be written");
+    rmil_bag_writer_forget(f->path);
+    gsize size;
+    g_autofree char *text = rmil_file_read(victim, 100, &size, &error);
+    g_assert_cmpstr(text, ==, "precious");
+}
+
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     const struct {
         const char *name;
         void (*run)(Fixture *, gconstpointer);
     } cases[] = {{"any-order", test_any_order}, {"killed", test_killed},   {"torn", test_torn},
-                 {"other-source", test_other_source}, {"refused", test_refused}, {"disk-full", test_disk_full}};
+                 {"other-source", test_other_source}, {"refused", test_refused}, {"disk-full", test_disk_full},
+                 {"leftover", test_leftover}};
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++)
         for (int half = FALSE; half <= TRUE; half++) {
             g_autofree char *name = g_strdup_printf("/writer/%s/%s", cases[i].name, half ? "float16" : "float32");

@@ -3,6 +3,7 @@
 #include <glib/gstdio.h>
 #include <json-glib/json-glib.h>
 #include <string.h>
+#include <unistd.h>
 #include <sys/resource.h>
 #include <signal.h>
 #include <stdio.h>
@@ -62,6 +63,41 @@ static void test_file_atomic(void) {
     test_error(&error, RMIL_ERROR_FORMAT, "4 bytes");
     g_assert_null(rmil_file_read(sub, 3, &size, &error));
     test_error(&error, RMIL_ERROR_IO, "regular");
+}
+
+/* Who can write into the folder can guess the temporary names: what is there under them, and where it leads, stays as it is. */
+static void test_file_planted(void) {
+    g_autofree char *folder = test_folder(), *victim = test_file(folder, "victim", "precious"), *path = g_build_filename(folder, "x.txt", NULL);
+    GError *error = NULL;
+    for (int i = 0; i < 50; i++) {
+        g_autofree char *name = g_strdup_printf(".x.txt.%s-%ld-%d.part", g_get_host_name(), (long)getpid(), i);
+        g_autofree char *link = g_build_filename(folder, name, NULL);
+        g_assert_cmpint(symlink("victim", link), ==, 0);
+    }
+    g_assert_true(rmil_file_write(path, "mine", 4, &error));
+    g_assert_no_error(error);
+    g_assert_false(g_file_test(path, G_FILE_TEST_IS_SYMLINK));
+    gsize size;
+    g_autofree char *text = rmil_file_read(victim, 100, &size, &error), *own = rmil_file_read(path, 100, &size, &error);
+    g_assert_cmpstr(text, ==, "precious");
+    g_assert_cmpstr(own, ==, "mine");
+}
+
+/* Names up to the system's 255 bytes can be written, and what libzip leaves beside a temporary file goes with it. */
+static void test_file_names(void) {
+    g_autofree char *folder = test_folder(), *name = g_strnfill(255, 'n'), *path = g_build_filename(folder, name, NULL);
+    g_autofree char *other = g_build_filename(folder, "x.pt", NULL);
+    g_autofree char *zip = g_strdup_printf(".x.pt.%s-999999999-7.part.Ab12Cd", g_get_host_name());
+    g_autofree char *foreign = g_strdup_printf(".x.pt.%s-999999999-7.party", g_get_host_name());
+    GError *error = NULL;
+    g_assert_true(rmil_file_write(path, "long", 4, &error));
+    g_assert_no_error(error);
+    g_assert_true(rmil_file_write(path, "again", 5, &error));
+    g_assert_cmpint(count_entries(folder), ==, 1);
+    g_free(test_file(folder, zip, "half"));
+    g_free(test_file(folder, foreign, "somebody's"));
+    g_assert_true(rmil_file_write(other, "x", 1, &error));
+    g_assert_cmpint(count_entries(folder), ==, 3);
 }
 
 static void test_file_full(void) {
@@ -283,6 +319,8 @@ int main(int argc, char **argv) {
     g_test_add_func("/base/rng", test_rng);
     g_test_add_func("/base/file/atomic", test_file_atomic);
     g_test_add_func("/base/file/full", test_file_full);
+    g_test_add_func("/base/file/planted", test_file_planted);
+    g_test_add_func("/base/file/names", test_file_names);
     g_test_add_func("/base/parallel", test_parallel);
     g_test_add_func("/base/table", test_table);
     g_test_add_func("/base/table/bad", test_table_bad);

@@ -85,11 +85,27 @@ static void test_space(void) {
     }
 }
 
+/* What a process leaves that is killed between its last product and the removal of what it worked with, is gone after the same
+ * command has run to its end. */
+static void test_leftovers(void) {
+    make_inputs();
+    g_auto(Outcome) o = {0};
+    command_shell(&o, root, "rm -rf o; \"$RANKMIL\" encode s/cohort.csv -o o -q && touch o/features/slide_001.h5.partial && "
+                            "\"$RANKMIL\" encode s/cohort.csv -o o -q && ls o/features");
+    command_expect(&o, 0, "");
+    g_assert_cmpstr(o.out, ==, "slide_001.h5\n");
+    command_shell(&o, root, "rm -rf o; t() { \"$RANKMIL\" train f/cohort.csv -o o --epochs 2 --hidden 6 -q; }; t && touch o/checkpoint-0123 && t && ls o");
+    command_expect(&o, 0, "");
+    g_assert_null(strstr(o.out, "checkpoint"));
+    g_assert_nonnull(strstr(o.out, "model.safetensors"));
+}
+
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/cli/limits/memory", test_memory);
     g_test_add_func("/cli/limits/threads", test_threads);
     g_test_add_func("/cli/limits/space", test_space);
+    g_test_add_func("/cli/limits/leftovers", test_leftovers);
     int status = g_test_run();
     g_free(root);
     return status;
