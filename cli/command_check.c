@@ -195,7 +195,9 @@ int command_check(int argc, char **argv) {
     report_mpp(&cli, &c, n);
     work_say_resolutions(&work, c.mpp);
     report_dims(&cli, &c, n);
-    if (!json_array_get_length(cli.problems)) cli_say(&cli, "nothing wrong was found");
+    const guint warnings = json_array_get_length(cli.warnings);
+    if (!json_array_get_length(cli.problems) && warnings) cli_say(&cli, "no errors, but %u warning%s", warnings, warnings > 1 ? "s" : "");
+    else if (!json_array_get_length(cli.problems)) cli_say(&cli, "nothing wrong was found");
     g_free(c.mpp);
     g_free(c.dim);
     work_clear(&work);

@@ -200,6 +200,7 @@ static void test_tissue(void) {
     command_expect(&o, 0, "blank.tif: no tissue found");
     command_expect(&o, 0, "% of it is pure black");
     command_expect(&o, 0, "dark.tif: is very dark");
+    g_assert_nonnull(strstr(o.out, "no errors, but"));
     command_run(&o, folder, "tile", "c.csv", "-o", "w", "--json", NULL);
     command_expect(&o, 1, "blank.tif: no tissue found");
     command_expect(&o, 1, "% of it is pure black");
