@@ -57,7 +57,7 @@ typedef struct {
 /* A sweep from left to right over the segments that the sweep line may still touch; ends when there are too many. */
 static void count_meetings(GArray *all, Meetings *count) {
     Segment *segments = (Segment *)(void *)all->data;
-    qsort(segments, all->len, sizeof(Segment), compare_segments);
+    if (all->len) qsort(segments, all->len, sizeof(Segment), compare_segments);
     g_autofree const Segment **active = g_try_new(const Segment *, (gsize)all->len + 1);
     if (!active) { /* more than can be told in this memory */
         count->all = MOST_CROSSINGS + 1;
