@@ -51,6 +51,10 @@ static gboolean evaluate_folder(Cli *cli, const char *folder, double cut, int64_
     g_autofree char *path = g_build_filename(folder, "predictions.csv", NULL), *to = g_build_filename(folder, "metrics.json", NULL);
     Scores scores;
     if (!scores_read(path, "label", "probability", "test", &scores, error)) return FALSE;
+    if (!scores_check(&scores, path, error)) {
+        scores_clear(&scores);
+        return FALSE;
+    }
     cli_say(cli, "%s", folder);
     g_autoptr(JsonObject) result = json_object_new();
     json_object_set_string_member(result, "folder", folder);
@@ -176,31 +180,78 @@ static gboolean apply_to_cohort(Cli *cli, const char *run, const char *cohort_pa
 }
 
 /* -- all runs of a folder -------------------------------------------------------------------------------------------------------- */
-/* One method's trainings on the same slides: the mean of their probabilities, as the report quotes it. */
-static gboolean evaluate_mean(Cli *cli, const GPtrArray *folders, const char *method, double cut, int64_t rounds, JsonArray *results, GError **error) {
-    Scores mean = {0};
+/* Several trainings of one method put together, as the report does. */
+typedef struct {
+    GArray *labels, *scores, *counts; /* int, double, int64_t: of each slide that one of them tested */
+    GHashTable *index;                /* id -> place there, from 1 */
+    int64_t trainings, fewest, most;  /* how often a slide was tested */
+} Pool;
+
+static void pool_add(Pool *pool, const Scores *one) {
+    g_auto(GStrv) ids = g_strsplit(one->ids, "\n", -1);
+    for (int64_t k = 0; k < one->count; k++) {
+        gsize place = GPOINTER_TO_SIZE(g_hash_table_lookup(pool->index, ids[k]));
+        const int64_t once = 1;
+        if (!place) {
+            g_array_append_val(pool->labels, one->labels[k]);
+            g_array_append_val(pool->scores, one->scores[k]);
+            g_array_append_val(pool->counts, once);
+            g_hash_table_insert(pool->index, g_strdup(ids[k]), GSIZE_TO_POINTER(pool->labels->len));
+        } else {
+            g_array_index(pool->scores, double, place - 1) += one->scores[k];
+            g_array_index(pool->counts, int64_t, place - 1)++;
+        }
+    }
+    pool->trainings++;
+}
+
+static void pool_divide(Pool *pool) {
+    pool->fewest = G_MAXINT64;
+    for (guint i = 0; i < pool->counts->len; i++) {
+        const int64_t count = g_array_index(pool->counts, int64_t, i);
+        g_array_index(pool->scores, double, i) /= (double)count;
+        pool->fewest = MIN(pool->fewest, count);
+        pool->most = MAX(pool->most, count);
+    }
+}
+
+static gboolean fill_pool(Pool *pool, const GPtrArray *folders, GError **error) {
     for (guint i = 0; i < folders->len; i++) {
         g_autofree char *path = g_build_filename(folders->pdata[i], "predictions.csv", NULL);
         Scores one;
         if (!scores_read(path, "label", "probability", "test", &one, error)) return FALSE;
-        gboolean same = i == 0 || (one.count == mean.count && strcmp(one.ids, mean.ids) == 0);
-        for (int64_t k = 0; same && i && k < one.count; k++) mean.scores[k] += one.scores[k];
-        if (i == 0) mean = one;
-        else scores_clear(&one);
-        if (!same) { /* folds: each has slides of its own, and the report pools them */
-            scores_clear(&mean);
-            return TRUE;
-        }
+        pool_add(pool, &one);
+        scores_clear(&one);
     }
-    for (int64_t k = 0; k < mean.count; k++) mean.scores[k] /= (double)folders->len;
-    g_autofree char *title = g_strdup_printf("%s, mean of %u models", method, folders->len);
-    cli_say(cli, "%s", title);
-    JsonObject *result = json_object_new();
-    json_object_set_string_member(result, "mean", title);
-    json_object_set_object_member(result, "metrics", scores_metrics(cli, &mean, cut, rounds));
-    json_array_add_object_element(results, result);
-    scores_clear(&mean);
+    pool_divide(pool);
     return TRUE;
+}
+
+/* The same slides in every training: the mean of the models. Each slide in one: cross-validation. */
+static char *pool_title(const Pool *pool, const char *method) {
+    if (pool->fewest == pool->trainings) return g_strdup_printf("%s, mean of %" G_GINT64_FORMAT " models", method, pool->trainings);
+    if (pool->most == 1) return g_strdup_printf("%s, out-of-fold predictions of %" G_GINT64_FORMAT " folds, pooled", method, pool->trainings);
+    return g_strdup_printf("%s, pool of %" G_GINT64_FORMAT " trainings: a slide's probability is the mean of those that tested it", method, pool->trainings);
+}
+
+static gboolean evaluate_mean(Cli *cli, const GPtrArray *folders, const char *method, double cut, int64_t rounds, JsonArray *results, GError **error) {
+    Pool pool = {.labels = g_array_new(FALSE, FALSE, sizeof(int)), .scores = g_array_new(FALSE, FALSE, sizeof(double)),
+                 .counts = g_array_new(FALSE, FALSE, sizeof(int64_t)), .index = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL)};
+    const gboolean done = fill_pool(&pool, folders, error);
+    if (done) {
+        g_autofree char *title = pool_title(&pool, method);
+        const Scores all = {.labels = (int *)(void *)pool.labels->data, .scores = (double *)(void *)pool.scores->data, .count = pool.labels->len};
+        cli_say(cli, "%s", title);
+        JsonObject *result = json_object_new();
+        json_object_set_string_member(result, "mean", title);
+        json_object_set_object_member(result, "metrics", scores_metrics(cli, &all, cut, rounds));
+        json_array_add_object_element(results, result);
+    }
+    g_array_unref(pool.labels);
+    g_array_unref(pool.scores);
+    g_array_unref(pool.counts);
+    g_hash_table_unref(pool.index);
+    return done;
 }
 
 static gboolean evaluate_all(Cli *cli, const char *folder, double cut, int64_t rounds, GError **error) {

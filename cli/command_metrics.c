@@ -16,7 +16,7 @@ gboolean scores_read(const char *path, const char *label_column, const char *sco
     int64_t rows = rmil_table_rows(table);
     const int id = rmil_table_find(table, "id");
     g_autoptr(GString) ids = g_string_new(NULL);
-    *scores = (Scores){.labels = g_new(int, rows), .scores = g_new(double, rows)};
+    *scores = (Scores){.labels = g_new(int, rows), .scores = g_new(double, rows), .split = part >= 0 ? split : NULL};
     for (int64_t r = 0; r < rows; r++) {
         const char *cell = rmil_table_cell(table, r, label);
         double value;
@@ -35,11 +35,14 @@ gboolean scores_read(const char *path, const char *label_column, const char *sco
         return FALSE;
     }
     scores->ids = g_string_free(g_steal_pointer(&ids), FALSE);
+    return TRUE;
+}
+
+gboolean scores_check(const Scores *scores, const char *path, GError **error) {
     if (scores->positives && scores->positives < scores->count) return TRUE;
     g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: %s%s%s%" G_GINT64_FORMAT " cases of label 0 and %" G_GINT64_FORMAT
-                " of label 1: ranking metrics need both", path, split && part >= 0 ? "split " : "", split && part >= 0 ? split : "",
-                split && part >= 0 ? ": " : "", scores->count - scores->positives, scores->positives);
-    scores_clear(scores);
+                " of label 1: ranking metrics need both", path, scores->split ? "split " : "", scores->split ? scores->split : "",
+                scores->split ? ": " : "", scores->count - scores->positives, scores->positives);
     return FALSE;
 }
 
@@ -107,7 +110,8 @@ int command_metrics(int argc, char **argv) {
     GError *error = NULL;
     const char *part = split ? (strcmp(split, "all") == 0 ? NULL : split) : "test";
     if (!scores_read(argv[1], label ? label : "label", score ? score : "probability", part, &scores, &error)) return cli_fail(&cli, error);
-    json_object_set_object_member(cli.result, "metrics", scores_metrics(&cli, &scores, cut, rounds));
+    const gboolean both = scores_check(&scores, argv[1], &error);
+    if (both) json_object_set_object_member(cli.result, "metrics", scores_metrics(&cli, &scores, cut, rounds));
     scores_clear(&scores);
-    return cli_done(&cli);
+    return both ? cli_done(&cli) : cli_fail(&cli, error);
 }

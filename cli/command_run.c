@@ -49,9 +49,8 @@ static void pass_warning(gpointer user, const char *message) {
 
 static void pass_note(gpointer user, const char *text) {
     const One *one = user;
-    const Planned *planned = one->all->run->plan->pdata[one->index];
     g_mutex_lock(&one->all->lock);
-    rmil_monitor_note(&one->all->run->cli->monitor, "%s: %s", planned->below + strlen("runs/"), text);
+    rmil_monitor_note(&one->all->run->cli->monitor, "%s", text);
     g_mutex_unlock(&one->all->lock);
 }
 

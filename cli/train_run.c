@@ -172,6 +172,38 @@ static gboolean write_slides(const RmilTrainData *data, const RmilSplit *splits,
     return write_text(folder, "slides.csv", out, error);
 }
 
+/* -- how it goes ------------------------------------------------------------------------------------------------------------ */
+typedef struct {
+    const RmilMonitor *monitor;
+    char *title;   /* "rank, seed 0" */
+    int64_t least; /* epochs that training must take */
+} Watch;
+
+/* Nobody knows when training will stop; it is shown as if after the next epoch once it may. */
+static void pass_epoch(gpointer user, const char *what, int64_t done, int64_t total) {
+    const Watch *watch = user;
+    rmil_monitor_progress(watch->monitor, what, done, MIN(total, MAX(watch->least, done + 1)));
+}
+
+static void pass_warning(gpointer user, const char *message) { rmil_monitor_warn(((const Watch *)user)->monitor, "%s", message); }
+
+static void pass_note(gpointer user, const char *text) {
+    const Watch *watch = user;
+    rmil_monitor_note(watch->monitor, "%s: %s", watch->title, text);
+}
+
+static RmilModel *train_watched(const RmilTrainRun *training, const RmilTrainMethod *method, const RmilRepeat *repeat, const char *checkpoint,
+                                GArray *history, const RmilMonitor *monitor, GError **error) {
+    const RmilTrainConfig *train = &training->train;
+    g_autofree char *title = *repeat->name ? g_strdup_printf("%s, %s", method->name, repeat->name)
+                                           : g_strdup_printf("%s, seed %" G_GINT64_FORMAT, method->name, repeat->seed);
+    Watch watch = {monitor, title, MIN(train->epochs, MAX(train->warmup, train->patience + 1))};
+    const RmilMonitor own = {pass_epoch, pass_warning, &watch, pass_note};
+    RmilModel *model = rmil_train_run(training, checkpoint, history, &own, error);
+    if (model) rmil_monitor_progress(monitor, "training", history->len, history->len);
+    return model;
+}
+
 gboolean train_run(const RmilTrainData *data, const RmilTrainMethod *method, const RmilTrainOptions *options, const RmilRepeat *repeat,
                    JsonObject *preprocessing, int threads, const RmilMonitor *monitor, const char *folder, gboolean *made,
                    GError **error) {
@@ -192,7 +224,7 @@ gboolean train_run(const RmilTrainData *data, const RmilTrainMethod *method, con
     g_autofree char *name = g_strdup_printf("checkpoint-%.16s", key), *checkpoint = g_build_filename(folder, name, NULL);
     if (!set_aside(folder, config, monitor, error) || !begin_anew(folder, checkpoint, error)) return FALSE;
     g_autoptr(GArray) history = g_array_new(FALSE, FALSE, sizeof(RmilEpoch));
-    g_autoptr(RmilModel) model = rmil_train_run(&training, checkpoint, history, monitor, error);
+    g_autoptr(RmilModel) model = train_watched(&training, method, repeat, checkpoint, history, monitor, error);
     if (!model) return FALSE;
     double seconds = (double)(g_get_monotonic_time() - start) / G_USEC_PER_SEC;
     g_autofree char *model_path = g_build_filename(folder, "model.safetensors", NULL), *run_path = g_build_filename(folder, "run.json", NULL);

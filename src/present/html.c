@@ -135,12 +135,15 @@ gboolean rmil_html_page_write(const char *path, const char *eyebrow, const char 
     g_string_append(out, rmil_html_style);
     rmil_html(out, "</style></head><body>\n<header><p class=\"eyebrow\">%s</p><h1>%s</h1>\n<p class=\"soft\">%s</p>\n", eyebrow, title,
               line);
-    g_string_append(out, "<nav aria-label=\"Sections\"><ul>");
-    for (const RmilHtmlSection *s = sections; s->id; s++) {
-        g_autofree char *section = g_strdup_printf("<section id=\"%s\"", s->id);
-        if (strstr(body, section)) rmil_html(out, "<li><a href=\"#%s\">%s</a></li>", s->id, s->text);
+    if (sections && sections->id) {
+        g_string_append(out, "<nav aria-label=\"Sections\"><ul>");
+        for (const RmilHtmlSection *s = sections; s->id; s++) {
+            g_autofree char *section = g_strdup_printf("<section id=\"%s\"", s->id);
+            if (strstr(body, section)) rmil_html(out, "<li><a href=\"#%s\">%s</a></li>", s->id, s->text);
+        }
+        g_string_append(out, "</ul></nav>");
     }
-    g_string_append(out, "</ul></nav></header>\n<main>\n");
+    g_string_append(out, "</header>\n<main>\n");
     g_string_append(out, body);
     rmil_html(out, "</main>\n<footer>rankmil %s. For research; not a medical device.</footer>\n</body></html>\n", rmil_version());
     return rmil_file_write(path, out->str, out->len, error);

@@ -44,9 +44,27 @@ static void add_picture(GString *out, const Listing *listing, const char *id) {
               escaped, id);
 }
 
+/* All at a glance; each leads to its picture. */
+static void add_table(GString *out, const Listing *listing, const GArray *items) {
+    rmil_html_table_begin(out, "Predictions by falling probability.");
+    g_string_append(out, "<thead><tr><th scope=\"col\">Slide</th><th scope=\"col\" class=\"n\">Probability</th><th scope=\"col\" class=\"n\">SD</th>"
+                         "<th scope=\"col\">Model</th><th scope=\"col\">Date</th></tr></thead><tbody>\n");
+    for (guint i = 0; i < items->len; i++) {
+        const Item *item = &g_array_index(items, Item, i);
+        const char *sd = cell(listing, item->row, SD);
+        rmil_html(out, "<tr><th scope=\"row\"><a href=\"#p%d\">%s</a></th><td class=\"n\">%.3f</td>", (int)item->row, cell(listing, item->row, ID), item->probability);
+        if (*sd) rmil_html(out, "<td class=\"n\">%.3f</td>", g_ascii_strtod(sd, NULL));
+        else g_string_append(out, "<td class=\"n\">–</td>");
+        rmil_html(out, "<td>%s</td><td>%s</td></tr>\n", cell(listing, item->row, MODEL), cell(listing, item->row, CREATED));
+    }
+    g_string_append(out, "</tbody>");
+    rmil_html_table_end(out);
+}
+
 static void add_item(GString *out, const Listing *listing, int64_t row) {
     const char *id = cell(listing, row, ID), *sd = cell(listing, row, SD), *models = cell(listing, row, MODELS), *label = cell(listing, row, LABEL);
-    rmil_html(out, "<div class=\"slide\"><h3>%s</h3><p><strong>probability %.3f</strong>", id, g_ascii_strtod(cell(listing, row, PROBABILITY), NULL));
+    rmil_html(out, "<div class=\"slide\" id=\"p%d\"><h3>%s</h3><p><strong>probability %.3f</strong>", (int)row, id,
+              g_ascii_strtod(cell(listing, row, PROBABILITY), NULL));
     if (*sd) rmil_html(out, " (mean of %s models, SD %.3f)", models, g_ascii_strtod(sd, NULL));
     if (*label) rmil_html(out, "; label %s", label);
     rmil_html(out, "<br><span class=\"soft\">%s; by %s; %s</span><br>", cell(listing, row, INPUT), *cell(listing, row, MODEL) ? cell(listing, row, MODEL) : "a model",
@@ -78,10 +96,10 @@ gboolean rmil_predictions_page_write(const char *folder, const char *path, GErro
                                            "slides; it says how likely the label is only as far as the model is calibrated for slides like these. "
                                            "Colour shows where the model looked, relative to the slide itself: every slide has a brightest tile, also "
                                            "one without a lesion.</p>\n");
+    add_table(body, &listing, items);
     for (guint i = 0; i < items->len; i++) add_item(body, &listing, g_array_index(items, Item, i).row);
     g_string_append(body, "</section>\n");
-    static const RmilHtmlSection sections[] = {{NULL, NULL}};
     g_autofree char *full = g_canonicalize_filename(folder, NULL), *name = g_filename_display_basename(full);
     g_autofree char *line = g_strdup_printf("%u predictions. Table: predictions.csv", items->len);
-    return rmil_html_page_write(path, "Predictions", name, line, sections, body->str, error);
+    return rmil_html_page_write(path, "Predictions", name, line, NULL, body->str, error);
 }

@@ -33,7 +33,7 @@ void rmil_html_json_rows(GString *out, JsonNode *object, const char *const *skip
 typedef struct {
     const char *id, *text;
 } RmilHtmlSection;
-/* Writes the whole page: head, links to those sections (the last: NULL) that the body has, body, foot. line: below the
+/* Writes the whole page: head, links to those sections (the last: NULL; or NULL for none) that the body has, body, foot. line: below the
  * title. */
 gboolean rmil_html_page_write(const char *path, const char *eyebrow, const char *title, const char *line,
                               const RmilHtmlSection *sections, const char *body, GError **error);

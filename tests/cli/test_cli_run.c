@@ -185,6 +185,9 @@ static void test_folds(void) {
     g_assert_nonnull(strstr(page, "In 2-fold cross-validation over 4 test slides"));
     g_assert_nonnull(strstr(page, "<th scope=\"row\">a1</th>"));
     g_assert_nonnull(strstr(page, "<th scope=\"row\">b1</th>"));
+    command_run(&o, root, "evaluate", "folds", NULL);
+    command_expect(&o, 0, "");
+    g_assert_nonnull(strstr(o.out, "rank, out-of-fold predictions of 2 folds, pooled\n2 positive and 2 negative cases"));
 }
 
 /* -- one model in picture, table and prediction -------------------------------------------------------------------------------- */
