@@ -366,18 +366,24 @@ static const char *onnx_cast(RmilOnnx *o, const char *x, int64_t type) {
     return y;
 }
 
-/* Σ over the two coordinates of at (K × 2) times `by`. */
-static const char *onnx_combine(RmilOnnx *o, const char *at, int64_t by_x, int64_t by_y) {
-    const char *terms = rmil_onnx_node(o, "Mul", at, RMIL_ONNX_WHOLES(o, by_x, by_y), NULL);
-    const char *sum = rmil_onnx_node(o, "ReduceSum", terms, RMIL_ONNX_WHOLES(o, 1), NULL);
-    rmil_onnx_int(o, "keepdims", 0);
-    return sum;
+/* One coordinate of at (K × 2), as a list. */
+static const char *onnx_coordinate(RmilOnnx *o, const char *at, int64_t which) {
+    const char *column = rmil_onnx_node(o, "Gather", at, RMIL_ONNX_WHOLES(o, which), NULL);
+    rmil_onnx_int(o, "axis", 1);
+    return rmil_onnx_flat(o, column);
+}
+
+/* x + y · columns of at (K × 2): places row by row; `columns` is a whole number in the graph. It is not larger than need be:
+ * OpenVINO computes whole numbers in float32, which has only those below 2^24. */
+static const char *onnx_combine(RmilOnnx *o, const char *at, const char *columns) {
+    const char *rows = rmil_onnx_node(o, "Mul", onnx_coordinate(o, at, 1), columns, NULL);
+    return rmil_onnx_node(o, "Add", onnx_coordinate(o, at, 0), rows, NULL);
 }
 
 /* The regions of regions.c: every patch's region (K, as a number from 0 in the order of the regions), its cell (K), and how many
  * regions there are (1). */
 static void onnx_regions(const RmilModelConfig *config, RmilOnnx *o, const char **region, const char **cell, const char **count) {
-    enum { WHOLE = 7, DOUBLE = 11, BEYOND = 1 << 20 };
+    enum { WHOLE = 7, DOUBLE = 11 };
     const int64_t first = 0;
     const char *coords, *tile_size;
     rmil_onnx_places(o, &coords, &tile_size);
@@ -388,8 +394,10 @@ static void onnx_regions(const RmilModelConfig *config, RmilOnnx *o, const char 
     const char *extent = RMIL_ONNX_WHOLES(o, config->region_columns, config->region_rows);
     const char *outer = rmil_onnx_node(o, "Div", at, extent, NULL);
     const char *inner = rmil_onnx_node(o, "Sub", at, rmil_onnx_node(o, "Mul", outer, extent, NULL), NULL);
-    *cell = onnx_combine(o, inner, 1, config->region_columns);
-    const char *different = rmil_onnx_node(o, "Unique", onnx_combine(o, outer, 1, BEYOND), NULL);
+    *cell = onnx_combine(o, inner, RMIL_ONNX_WHOLES(o, config->region_columns));
+    const char *last = rmil_onnx_node(o, "ReduceMax", onnx_coordinate(o, outer, 0), NULL);
+    const char *columns = rmil_onnx_node(o, "Add", last, RMIL_ONNX_WHOLES(o, 1), NULL);
+    const char *different = rmil_onnx_node(o, "Unique", onnx_combine(o, outer, columns), NULL);
     rmil_onnx_another_output(o);
     *region = rmil_onnx_another_output(o);
     *count = rmil_onnx_node(o, "Shape", different, NULL);

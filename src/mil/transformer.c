@@ -232,12 +232,12 @@ static const char *onnx_first(RmilOnnx *o, const char *x) {
     return rmil_onnx_node(o, "Slice", x, RMIL_ONNX_WHOLES(o, 0), one, one, NULL);
 }
 
-/* sequences × length × width -> sequences × heads × length × width / heads, the last two axes exchanged for keys. */
+/* sequences × length × width -> sequences × heads × length × width / heads for keys, the last two axes exchanged for others. */
 static const char *onnx_heads(RmilOnnx *o, const char *x, int64_t width, int64_t heads, gboolean keys) {
     const int64_t as_they_are[] = {0, 2, 1, 3}, exchanged[] = {0, 2, 3, 1};
     x = rmil_onnx_node(o, "Reshape", x, RMIL_ONNX_WHOLES(o, 0, 0, heads, width / heads), NULL);
     const char *y = rmil_onnx_node(o, "Transpose", x, NULL);
-    rmil_onnx_ints(o, "perm", 4, keys ? exchanged : as_they_are);
+    rmil_onnx_ints(o, "perm", 4, keys ? as_they_are : exchanged);
     return y;
 }
 
@@ -248,18 +248,20 @@ static void onnx_thirds(RmilOnnx *o, const char *x, const char *thirds[3]) {
     rmil_onnx_int(o, "axis", 0);
 }
 
+/* Keys stand in rows and queries in columns: softmax(K Qᵀ) over the rows, then Vᵀ times it. The usual way round is what OpenVINO
+ * (2026.4) fuses into an operator that is wrong once sequences grow longer than those of its first call. */
 static const char *onnx_attention(RmilOnnx *o, const char *prefix, const char *h, const char *asking, int64_t width, int64_t heads) {
-    const int64_t back[] = {0, 2, 1, 3};
+    const int64_t back[] = {0, 3, 1, 2};
     const char *weights[3], *biases[3], *part[3];
     onnx_thirds(o, rmil_onnx_parameter(o, "%s.attn.in_proj_weight", prefix), weights);
     onnx_thirds(o, rmil_onnx_parameter(o, "%s.attn.in_proj_bias", prefix), biases);
     for (int i = 0; i < 3; i++)
         part[i] = onnx_heads(o, onnx_linear(o, i == 0 ? asking : h, weights[i], biases[i]), width, heads, i == 1);
-    const char *scores = rmil_onnx_node(o, "MatMul", part[0], part[1], NULL);
+    const char *scores = rmil_onnx_node(o, "MatMul", part[1], part[0], NULL);
     const double scale = 1 / sqrt((double)width / (double)heads);
     const char *soft = rmil_onnx_node(o, "Softmax", rmil_onnx_node(o, "Mul", scores, rmil_onnx_number(o, scale), NULL), NULL);
-    rmil_onnx_int(o, "axis", -1);
-    const char *mixed = rmil_onnx_node(o, "Transpose", rmil_onnx_node(o, "MatMul", soft, part[2], NULL), NULL);
+    rmil_onnx_int(o, "axis", -2);
+    const char *mixed = rmil_onnx_node(o, "Transpose", rmil_onnx_node(o, "MatMul", part[2], soft, NULL), NULL);
     rmil_onnx_ints(o, "perm", 4, back);
     mixed = rmil_onnx_node(o, "Reshape", mixed, RMIL_ONNX_WHOLES(o, 0, 0, width), NULL);
     return onnx_linear(o, mixed, rmil_onnx_parameter(o, "%s.attn.out_proj.weight", prefix),

@@ -52,6 +52,17 @@ def run_onnx(path, expected):
     return check(dict(zip(names, values)), expected)
 
 
+def run_openvino(path, expected):
+    """The same, after a call with one patch: a compiled model must take bags of any size one after the other."""
+    import openvino
+    model = openvino.compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    given = {"features": expected["features"], "coords": expected["coords"], "tile_size": expected["numbers"][2:3]}
+    inputs = {i.any_name: given[i.any_name] for i in model.inputs}
+    model({name: value[:1] for name, value in inputs.items()})
+    values = model(inputs)
+    return check({name: values[name] for name in ("probability", "logit", "attention", "scores")}, expected)
+
+
 # -- PyTorch -------------------------------------------------------------------------------------------------------------------
 def make_modules():
     import torch
@@ -255,6 +266,10 @@ def main():
     done = []
     try:
         done.append(f"onnxruntime {run_onnx(os.path.join(folder, 'model.onnx'), expected):.1e}")
+    except ImportError as missing:
+        done.append(f"no {missing.name}")
+    try:
+        done.append(f"openvino {run_openvino(os.path.join(folder, 'model.onnx'), expected):.1e}")
     except ImportError as missing:
         done.append(f"no {missing.name}")
     try:
