@@ -1,5 +1,6 @@
 #include "bag-private.h"
 
+#include <errno.h>
 #include <math.h>
 #include <string.h>
 
@@ -95,6 +96,7 @@ static gboolean stamp_put(RmilHdf5 *file, const RmilBag *bag) {
     double unit = micrometres(bag);
     int64_t dims[2] = {bag->count, 2};
     g_autofree float *places = rmil_try_new(2 * bag->count, sizeof *places, NULL);
+    if (!places) file->failed = ENOMEM;
     if (!places) return FALSE;
     for (int64_t i = 0; i < 2 * bag->count; i++) places[i] = (float)((double)bag->coords[i] * unit);
     g_auto(RmilHid) coords = rmil_hdf5_put(file, "coords", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, 2, dims, places);
