@@ -93,6 +93,9 @@ static gboolean read_bag(Case *k, GError **error) {
     bag->features = read_floats(k, "input.", "x", NULL);
     bag->coords = g_new(int64_t, 2 * bag->count);
     bag->patch_labels = labels ? g_new(uint8_t, bag->count) : NULL;
+    int64_t tissues = k->units;
+    bag->tissue = read_floats(k, "input.", "tissue", &tissues); /* of patches; the released code knows none */
+    if (tissues != k->units || (bag->tissue && k->per_unit > 1)) return rmil_fail(error, RMIL_ERROR_FORMAT, "tissue does not fit the input");
     bag->patch_size = bag->patch_size_level0 = (double)side;
     bag->slide_width = k->units * columns * side;
     bag->slide_height = rows * side;
@@ -234,6 +237,7 @@ static void check(Conformance *c, const char *folder, const char *name) {
     g_free(k.bag.features);
     g_free(k.bag.coords);
     g_free(k.bag.patch_labels);
+    g_free(k.bag.tissue);
 }
 
 static int by_name(gconstpointer a, gconstpointer b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
