@@ -2,6 +2,7 @@
 #include "checkpoint.h"
 #include "crew.h"
 #include "modelfile.h"
+#include "rankmil/evaluate.h"
 
 #include <math.h>
 #include <string.h>
@@ -36,6 +37,8 @@ typedef struct {
     gboolean training;
     int64_t *order;       /* largest bag first, so that threads end together */
     RmilOutcome *outcomes;
+    int *truth;           /* of the validation set, for its AUROC */
+    double *logits;
 } Trainer;
 
 static uint64_t stream(int purpose, int64_t epoch, int64_t position) {
@@ -130,19 +133,16 @@ static gboolean train_epoch(Trainer *t, const int64_t *set, int64_t count, RmilE
     return TRUE;
 }
 
-/* Share of (positive, negative) pairs in the right order, ties counted half: sets are small. */
-static double auroc(const Trainer *t, const int64_t *set, int64_t count) {
-    double right = 0, pairs = 0;
-    for (int64_t i = 0; i < count; i++)
-        for (int64_t j = 0; j < count; j++) {
-            if (t->labels[set[i]] == 0 || t->labels[set[j]] != 0) continue;
-            double p, x, y;
-            rmil_model_probability(t->model->class, &t->outcomes[i], &p, &x);
-            rmil_model_probability(t->model->class, &t->outcomes[j], &p, &y);
-            right += x > y ? 1 : x == y ? 0.5 : 0;
-            pairs++;
-        }
-    return pairs > 0 ? right / pairs : NAN;
+/* Of the log odds of the bags at hand; NaN with one class. */
+static double auroc(const Trainer *t) {
+    double probability;
+    RmilMetrics metrics;
+    for (int64_t i = 0; i < t->count; i++) {
+        t->truth[i] = t->labels[t->slides[i]];
+        rmil_model_probability(t->model->class, &t->outcomes[i], &probability, &t->logits[i]);
+    }
+    rmil_metrics(t->truth, t->logits, t->count, 0, &metrics);
+    return metrics.auroc;
 }
 
 static gboolean validate(Trainer *t, const int64_t *set, int64_t count, RmilEpoch *epoch, GError **error) {
@@ -151,7 +151,7 @@ static gboolean validate(Trainer *t, const int64_t *set, int64_t count, RmilEpoc
     if (!run_bags(t, set, 0, count, FALSE, error)) return FALSE;
     epoch->val_loss = 0;
     for (int64_t i = 0; i < count; i++) epoch->val_loss += t->outcomes[i].loss / (double)count;
-    epoch->val_auroc = auroc(t, set, count);
+    epoch->val_auroc = auroc(t);
     return TRUE;
 }
 
@@ -245,6 +245,8 @@ static gboolean prepare(Trainer *t, const RmilModelConfig *config, int64_t val_c
     const int64_t most = MAX(t->config->group, val_count);
     t->order = g_new(int64_t, most);
     t->outcomes = g_new(RmilOutcome, most);
+    t->truth = g_new(int, most);
+    t->logits = g_new(double, most);
     return TRUE;
 }
 
@@ -252,6 +254,8 @@ static void release(Trainer *t) {
     dismiss(t);
     g_free(t->order);
     g_free(t->outcomes);
+    g_free(t->truth);
+    g_free(t->logits);
     rmil_free(t->memory);
     rmil_model_free(t->model);
 }
