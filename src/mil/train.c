@@ -1,8 +1,8 @@
 #include "adam.h"
 #include "checkpoint.h"
 #include "crew.h"
-#include "modelfile.h"
 #include "rankmil/evaluate.h"
+#include "run-key.h"
 
 #include <math.h>
 #include <string.h>
@@ -185,30 +185,6 @@ static gboolean check(const RmilTrainConfig *config, const RmilBag *const *bags,
     return TRUE;
 }
 
-/* All that the result depends on, but for the number of epochs: a run may be prolonged. */
-static char *run_key(const Trainer *t, const int64_t *train_set, int64_t train_count, const int64_t *val_set,
-                     int64_t val_count) {
-    const RmilTrainConfig *c = t->config;
-    g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
-    g_auto(GStrv) model = rmil_model_config_text(&t->model->config);
-    g_autofree char *text = g_strjoinv("\n", model);
-    g_autofree char *training = g_strdup_printf(
-        "%a %a %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %d %" G_GUINT64_FORMAT " %" G_GINT64_FORMAT,
-        c->learning_rate, c->weight_decay, c->patience, c->warmup, c->group, c->balanced, c->seed, train_count);
-    g_checksum_update(sum, (const guchar *)text, -1);
-    g_checksum_update(sum, (const guchar *)training, -1);
-    for (int64_t i = 0; i < train_count + val_count; i++) {
-        int64_t slide = i < train_count ? train_set[i] : val_set[i - train_count];
-        const RmilBag *bag = t->bags[slide];
-        g_autofree char *line = g_strdup_printf("%s\n%s\n%d %d %" G_GINT64_FORMAT, bag->id ? bag->id : "",
-                                                bag->source ? bag->source : "", t->labels[slide], bag->precision, bag->count);
-        g_checksum_update(sum, (const guchar *)line, -1);
-        if (bag->patch_labels) g_checksum_update(sum, bag->patch_labels, (gssize)bag->count);
-        if (bag->features) g_checksum_update(sum, bag->features, (gssize)(bag->dim * (bag->precision == RMIL_FLOAT32 ? 4 : 2)));
-    }
-    return g_strdup(g_checksum_get_string(sum));
-}
-
 /* -- the crew ------------------------------------------------------------------------------------------------------------------- */
 static void hire(Trainer *t, int threads) {
     t->crew = rmil_crew_new(threads);
@@ -282,8 +258,10 @@ static void note_epoch(const Trainer *t, const RmilEpoch *epoch, const RmilMonit
 
 static gboolean run(Trainer *t, const int64_t *train_set, int64_t train_count, const int64_t *val_set, int64_t val_count,
                     const char *checkpoint, GArray *history, const RmilMonitor *monitor, GError **error) {
-    g_autofree char *key = checkpoint ? run_key(t, train_set, train_count, val_set, val_count) : NULL;
+    g_autofree char *key = checkpoint ? rmil_run_key(&t->model->config, t->config, t->bags, t->labels, train_set, train_count, val_set,
+                                                     val_count, t->crew, error) : NULL;
     gboolean other = FALSE, saved = FALSE;
+    if (checkpoint && !key) return FALSE;
     if (checkpoint) saved = rmil_checkpoint_read(checkpoint, key, &t->state, history, t->arrays, t->stride, &other);
     if (other) rmil_monitor_warn(monitor, "%s: is a checkpoint of another run, or broken: training starts anew", checkpoint);
     gint64 last = g_get_monotonic_time(), cost = G_USEC_PER_SEC / 20;

@@ -3,6 +3,7 @@
 #include "mil/model.h"
 #include "support.h"
 
+#include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
 
@@ -202,6 +203,60 @@ static void test_resume(gconstpointer name) {
     g_autoptr(GBytes) e = bytes_of(fresh, folder);
     g_assert_true(g_bytes_equal(a, e));
     free_cohort(&c);
+}
+
+typedef void (*Change)(RmilBag *bag);
+static void first_feature(RmilBag *bag) { ((float *)bag->features)[0] += 1; }
+static void last_feature(RmilBag *bag) { ((float *)bag->features)[bag->count * bag->dim - 1] += 1; }
+static void one_bit(RmilBag *bag) { ((uint8_t *)bag->features)[bag->count * bag->dim / 2 * 4] ^= 1; }
+static void signs(RmilBag *bag) { /* of one number in each of all patches but the first */
+    for (int64_t i = 1; i < bag->count; i++) ((float *)bag->features)[i * bag->dim + 1] *= -1;
+}
+static void two_patches(RmilBag *bag) { /* change places */
+    float *x = bag->features, swap[DIM];
+    memcpy(swap, x + 3 * DIM, sizeof swap);
+    memcpy(x + 3 * DIM, x + 5 * DIM, sizeof swap);
+    memcpy(x + 5 * DIM, swap, sizeof swap);
+}
+static void coordinate(RmilBag *bag) { bag->coords[2 * bag->count - 1] += 10 * 12; }
+static void tile_size(RmilBag *bag) { bag->patch_size_level0 = 5; }
+static void patch_label(RmilBag *bag) { bag->patch_labels[bag->count / 2] ^= 1; }
+static void tissue_share(RmilBag *bag) { bag->tissue[bag->count - 1] /= 2; }
+
+/* Whatever changes in a bag, in a later patch or in a bag of the validation set, the checkpoint is not taken up, and the result is that
+ * of the changed bags alone. */
+static void test_changed_bag(void) {
+    static const Change changes[] = {first_feature, last_feature, one_bit, signs, two_patches, coordinate, tile_size, patch_label, tissue_share};
+    g_autofree char *folder = test_folder(), *checkpoint = g_build_filename(folder, "checkpoint", NULL);
+    RmilModelConfig config = small_config("abmil");
+    RmilTrainConfig protocol = small_protocol(3, 2);
+    for (gsize i = 0; i <= G_N_ELEMENTS(changes); i++)
+        for (int set = 0; set < 2; set++) {
+            Cohort c;
+            make_cohort(&c, RMIL_FLOAT32);
+            RmilBag *bag = c.bags[set ? c.val[1] : c.train[4]];
+            for (int s = 0; s < SLIDES; s++) {
+                c.bags[s]->tissue = g_new(float, c.bags[s]->count);
+                for (int64_t k = 0; k < c.bags[s]->count; k++) c.bags[s]->tissue[k] = 0.5f;
+            }
+            int warnings = 0;
+            const RmilMonitor monitor = {.warn = count_warning, .user = &warnings};
+            GError *error = NULL;
+            g_assert_true(g_unlink(checkpoint) == 0 || (i == 0 && set == 0));
+            g_autoptr(RmilModel) before = train(&c, &config, &protocol, checkpoint, NULL, &monitor, &error);
+            g_assert_no_error(error);
+            const gboolean changed = i < G_N_ELEMENTS(changes);
+            if (changed) changes[i](bag);
+            g_autoptr(RmilModel) after = train(&c, &config, &protocol, checkpoint, NULL, &monitor, &error);
+            g_autoptr(RmilModel) straight = train(&c, &config, &protocol, NULL, NULL, &monitor, &error);
+            g_assert_no_error(error);
+            g_test_message("change %d, %s set", (int)i, set ? "validation" : "training");
+            g_assert_cmpint(warnings, ==, changed ? 1 : 0);
+            g_autoptr(GBytes) x = bytes_of(after, folder), y = bytes_of(straight, folder);
+            g_assert_true(g_bytes_equal(x, y));
+            for (int s = 0; s < SLIDES; s++) g_free(c.bags[s]->tissue);
+            free_cohort(&c);
+        }
 }
 
 /* The lesion is plain to see: training must find it, in either way of drawing slides, and stop when it no longer improves. */
@@ -415,6 +470,7 @@ int main(int argc, char **argv) {
             g_autofree char *path = g_strdup_printf("/mil/train/%s/%s", *name, tests[i].what);
             g_test_add_data_func(path, *name, tests[i].test);
         }
+    g_test_add_func("/mil/train/changed-bag", test_changed_bag);
     g_test_add_func("/mil/train/refuses", test_refuses);
     g_test_add_func("/mil/config", test_config);
     g_test_add_func("/mil/file/bad", test_bad_file);
