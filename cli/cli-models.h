@@ -12,8 +12,8 @@ typedef struct {
     JsonObject *info;   /* run.json of the first; NULL for a model file */
 } Models;
 /* run: a model file; the folder of a training; the folder of a run or of one of its methods, of which all finished trainings (of
- * a run those of the method that its report quotes) are taken. Nothing to clear on failure. */
-gboolean models_load(Models *models, const char *run, GError **error);
+ * a run those of the method that its report quotes) are taken; planned ones that are not finished are said. Nothing to clear on failure. */
+gboolean models_load(Models *models, Cli *cli, const char *run, GError **error);
 void models_clear(Models *models);
 
 #endif

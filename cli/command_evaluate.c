@@ -125,6 +125,17 @@ static void warn_seen(Cli *cli, const Seen *seen, const RmilTrainData *data) {
                                          "holds some of them is not known");
 }
 
+/* Ranking needs both classes: said of the cohort, before any model is applied. */
+static gboolean labels_of_both(const RmilCohort *cohort, GError **error) {
+    int64_t of[2] = {0};
+    for (int64_t i = 0; i < cohort->count; i++)
+        if (cohort->rows[i].label >= 0) of[cohort->rows[i].label > 0]++;
+    if (of[0] && of[1]) return TRUE;
+    g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: has %" G_GINT64_FORMAT " slides of label 0 and %" G_GINT64_FORMAT " of label 1: metrics of ranking need "
+                "both ('rankmil predict' takes slides without labels)", cohort->path, of[0], of[1]);
+    return FALSE;
+}
+
 static gboolean check_seen(Cli *cli, const Models *models, const RmilTrainData *data, GError **error) {
     Seen seen = {.ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
                  .patients = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
@@ -138,30 +149,109 @@ static gboolean check_seen(Cli *cli, const Models *models, const RmilTrainData *
     return done;
 }
 
+/* -- its folder ---------------------------------------------------------------------------------------------------------------- */
+/* DIR holds nothing, or an earlier evaluation of this cohort, which is removed: nothing of it is averaged with this one. */
+static gboolean clear_output(Cli *cli, const char *folder, const char *cohort, GError **error) {
+    static const char *const products[] = {"runs", "predictions.csv", "localisation.csv", "metrics.json", "run.json"};
+    g_autofree char *record = g_build_filename(folder, "run.json", NULL), *runs = g_build_filename(folder, "runs", NULL),
+                    *predictions = g_build_filename(folder, "predictions.csv", NULL);
+    const gboolean used = g_file_test(record, G_FILE_TEST_EXISTS) || g_file_test(runs, G_FILE_TEST_EXISTS) || g_file_test(predictions, G_FILE_TEST_EXISTS);
+    if (!used) return TRUE;
+    g_autoptr(JsonObject) was = cli_json_read(record, NULL);
+    const char *before = was && json_object_has_member(was, "evaluated") ? json_object_get_string_member_with_default(was, "cohort", "") : NULL;
+    if (!before || strcmp(before, cohort) != 0) {
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, before ? "%s: holds the evaluation on another cohort, %s: give another -o DIR"
+                    : "%s: holds other results than those of 'rankmil evaluate --cohort': give another -o DIR", folder, before);
+        return FALSE;
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(products); i++) {
+        g_autofree char *path = g_build_filename(folder, products[i], NULL);
+        if (!remove_tree(path, error)) return FALSE;
+    }
+    rmil_monitor_warn(&cli->monitor, "%s: held an earlier evaluation, which this one replaces", folder);
+    return TRUE;
+}
+
+/* The record of the training that a model comes from, beside what the model says here. */
+static gboolean copy_record(const char *from, const char *to, GError **error) {
+    g_autofree char *source = g_build_filename(from, "run.json", NULL), *target = g_build_filename(to, "run.json", NULL);
+    if (!g_file_test(source, G_FILE_TEST_EXISTS)) return TRUE; /* a model file alone */
+    gsize size;
+    g_autofree char *text = rmil_file_read(source, (gsize)64 << 20, &size, error);
+    return text && rmil_file_write(target, text, size, error);
+}
+
+typedef struct {
+    const char *name, *method;
+    int64_t seed;
+} Member;
+
+/* What DIR is, so that the report and a later call know: which models, on which cohort, and what was said of it. */
+static gboolean write_record(Cli *cli, const Models *models, const char *run, const char *cohort, const char *folder, const GArray *members, GError **error) {
+    g_autoptr(JsonObject) out = json_object_new();
+    g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+    g_autofree char *created = g_date_time_format_iso8601(now), *path = g_build_filename(folder, "run.json", NULL);
+    json_object_set_string_member(out, "version", rmil_version());
+    json_object_set_string_member(out, "cohort", cohort);
+    json_object_set_string_member(out, "created", created);
+    json_object_set_string_member(out, "evaluated", run);
+    json_object_set_string_member(out, "model", models->title);
+    JsonArray *runs = json_array_new();
+    for (guint i = 0; i < members->len; i++) {
+        const Member *member = &g_array_index(members, Member, i);
+        g_autofree char *below = members->len > 1 ? g_build_filename("runs", member->method, member->name, NULL) : NULL;
+        JsonObject *entry = json_object_new();
+        json_object_set_string_member(entry, "method", member->method);
+        json_object_set_int_member(entry, "seed", member->seed);
+        if (below) json_object_set_string_member(entry, "folder", below);
+        json_array_add_object_element(runs, entry);
+    }
+    if (members->len == 1) {
+        json_object_set_string_member(out, "method", g_array_index(members, Member, 0).method);
+        json_object_set_int_member(out, "seed", g_array_index(members, Member, 0).seed);
+        json_array_unref(runs);
+    } else {
+        json_object_set_array_member(out, "runs", runs);
+    }
+    json_object_set_array_member(out, "warnings", json_array_ref(cli->warnings));
+    return cli_json_write(out, path, error);
+}
+
 /* Each model on the cohort's features: predictions.csv and localisation.csv in `folder` (of several models in runs/METHOD/SEED
  * below it, so that they are evaluated like a run), all rows "test". */
-static gboolean apply_models(Cli *cli, const Models *models, const RmilTrainData *data, const char *folder, GError **error) {
+static gboolean apply_models(Cli *cli, const Models *models, const char *run, const char *cohort, const RmilTrainData *data, const char *folder, GError **error) {
     g_autofree RmilSplit *splits = g_new0(RmilSplit, data->count + 1);
+    g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GArray) members = g_array_new(FALSE, TRUE, sizeof(Member));
     for (int64_t i = 0; i < data->count; i++) splits[i] = data->labels[i] < 0 ? RMIL_SPLIT_NONE : RMIL_SPLIT_TEST;
+    if (!clear_output(cli, folder, cohort, error)) return FALSE;
     for (guint m = 0; m < models->list->len; m++) {
-        g_autofree char *name = g_path_get_basename(models->folders->pdata[m]), *above = g_path_get_dirname(models->folders->pdata[m]),
-                        *method = g_path_get_basename(above);
-        g_autofree char *to = models->list->len == 1 ? g_strdup(folder) : g_build_filename(folder, "runs", method, name, NULL);
-        if (!run_apply(data, models->list->pdata[m], splits, cli->threads, to, error)) return FALSE;
+        const char *from = models->folders->pdata[m];
+        g_autofree char *record = g_build_filename(from, "run.json", NULL), *full = g_canonicalize_filename(from, NULL);
+        g_autoptr(JsonObject) info = g_file_test(record, G_FILE_TEST_EXISTS) ? cli_json_read(record, NULL) : NULL;
+        Member member = {.name = g_path_get_basename(full), .seed = info ? json_object_get_int_member_with_default(info, "seed", 0) : 0,
+                         .method = g_strdup(info ? json_object_get_string_member_with_default(info, "method", "model") : "model")};
+        g_ptr_array_add(texts, (gpointer)member.name);
+        g_ptr_array_add(texts, (gpointer)member.method);
+        g_array_append_val(members, member);
+        g_autofree char *to = models->list->len == 1 ? g_strdup(folder) : g_build_filename(folder, "runs", member.method, member.name, NULL);
+        if (!run_apply(data, models->list->pdata[m], splits, cli->threads, to, error) || (models->list->len > 1 && !copy_record(from, to, error))) return FALSE;
     }
-    return TRUE;
+    return write_record(cli, models, run, cohort, folder, members, error);
 }
 
 static gboolean apply_to_cohort(Cli *cli, const char *run, const char *cohort_path, const char *folder, GError **error) {
     Models models;
-    if (!models_load(&models, run, error)) return FALSE;
+    if (!models_load(&models, cli, run, error)) return FALSE;
     Work work;
     RmilTrainOptions options;
     work_init(&work, cli);
     rmil_train_options_init(&options);
     work.folder = g_strdup(folder);
-    gboolean done = work_open(&work, cohort_path, error);
-    g_autoptr(RmilTrainData) data = done ? train_data_load(cli, work.cohort, &options, NULL, error) : NULL;
+    g_autofree char *cohort = g_canonicalize_filename(cohort_path, NULL);
+    gboolean done = work_open(&work, cohort_path, error) && labels_of_both(work.cohort, error);
+    work.lock = done ? rmil_lock_take(folder, ".lock", RMIL_LOCK_ALONE, "rankmil evaluate", &cli->monitor, error) : NULL;
+    g_autoptr(RmilTrainData) data = work.lock ? train_data_load(cli, work.cohort, &options, NULL, error) : NULL;
     const int64_t dim = rmil_model_config(models.list->pdata[0])->dim;
     done = data != NULL;
     if (done && data->set->dim != dim) {
@@ -171,7 +261,7 @@ static gboolean apply_to_cohort(Cli *cli, const char *run, const char *cohort_pa
     }
     json_object_set_string_member(cli->result, "model", models.title);
     if (models.list->len > 1) cli_say(cli, "model    %s", models.title);
-    done = done && check_seen(cli, &models, data, error) && apply_models(cli, &models, data, folder, error);
+    done = done && check_seen(cli, &models, data, error) && apply_models(cli, &models, run, cohort, data, folder, error);
     g_clear_pointer(&data, rmil_train_data_free); /* before its cohort */
     rmil_train_options_clear(&options);
     work_clear(&work);

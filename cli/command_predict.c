@@ -144,7 +144,7 @@ static gboolean predict_all(Predict *p, char **inputs, int count, GError **error
 
 static gboolean predict(Work *work, const char *run, char **inputs, int count, GError **error) {
     Models models;
-    if (!models_load(&models, run, error)) return FALSE;
+    if (!models_load(&models, work->cli, run, error)) return FALSE;
     g_autofree char *beside = models.alone ? g_path_get_dirname(run) : g_strdup(run);
     g_autoptr(GDateTime) now = g_date_time_new_now_local();
     if (!work->folder) work->folder = g_build_filename(beside, "predict", NULL);

@@ -32,13 +32,15 @@ static gboolean add_folder(Models *models, const char *folder, GError **error) {
 }
 
 /* All finished trainings of the method that the report of the run quotes. */
-static gboolean add_run(Models *models, const char *folder, GError **error) {
+static gboolean add_run(Models *models, Cli *cli, const char *folder, GError **error) {
     g_autoptr(GPtrArray) entries = rmil_run_entries(folder, error);
     const char *method = entries ? rmil_run_headline(entries) : NULL;
     if (!entries) return FALSE;
     for (guint i = 0; method && i < entries->len; i++) {
         const RmilRunEntry *entry = entries->pdata[i];
-        if (entry->done && strcmp(entry->method, method) == 0 && !add_folder(models, entry->folder, error)) return FALSE;
+        if (strcmp(entry->method, method) != 0) continue;
+        if (!entry->done) rmil_monitor_warn(&cli->monitor, "%s: is planned, but its training is not finished: it is left out of the mean", entry->folder);
+        else if (!add_folder(models, entry->folder, error)) return FALSE;
     }
     if (!models->list->len) {
         g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: holds no finished training", folder);
@@ -49,7 +51,7 @@ static gboolean add_run(Models *models, const char *folder, GError **error) {
     return TRUE;
 }
 
-gboolean models_load(Models *models, const char *run, GError **error) {
+gboolean models_load(Models *models, Cli *cli, const char *run, GError **error) {
     *models = (Models){.list = g_ptr_array_new_with_free_func((GDestroyNotify)rmil_model_free),
                        .folders = g_ptr_array_new_with_free_func(g_free)};
     g_autofree char *own = g_build_filename(run, "model.safetensors", NULL), *full = g_canonicalize_filename(run, NULL);
@@ -65,7 +67,7 @@ gboolean models_load(Models *models, const char *run, GError **error) {
     } else if (g_file_test(own, G_FILE_TEST_EXISTS)) {
         done = add_folder(models, run, error);
     } else {
-        done = add_run(models, run, error);
+        done = add_run(models, cli, run, error);
     }
     if (!done) models_clear(models);
     return done;

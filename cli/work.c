@@ -94,6 +94,15 @@ gboolean work_open(Work *work, const char *cohort, GError **error) {
     return read && work_adopt(work, read, error);
 }
 
+/* A project that was moved or copied whole: the file of before is gone, or a copy of this one by size and time of change. */
+static gboolean same_slide(const char *now, const char *before) {
+    g_autofree char *a = g_path_get_basename(now), *b = g_path_get_basename(before);
+    if (strcmp(a, b) != 0) return FALSE;
+    if (!g_file_test(before, G_FILE_TEST_EXISTS)) return TRUE;
+    g_autofree char *x = rmil_file_identity(now), *y = rmil_file_identity(before);
+    return strcmp(x, y) == 0;
+}
+
 /* DIR/cohort.csv is of the cohort that was worked on before. The table may grow, shrink and move, but an id must stay the same
  * slide, and some must. */
 static gboolean same_cohort(const Work *work, GError **error) {
@@ -114,14 +123,14 @@ static gboolean same_cohort(const Work *work, GError **error) {
         const RmilCohortRow *row = &work->cohort->rows[i];
         const char *was = g_hash_table_lookup(slides, row->id);
         known += was != NULL;
-        if (!was || !*was || !row->slide || strcmp(row->slide, was) == 0) continue;
-        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: holds the work on another cohort, in which %s is %s, not %s: give another -o DIR, or "
-                    "remove this folder if it is no longer needed", work->folder, row->id, was, row->slide);
+        if (!was || !*was || !row->slide || strcmp(row->slide, was) == 0 || same_slide(row->slide, was)) continue;
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: holds the work on another cohort, in which %s is %s, not %s: give another -o DIR",
+                    work->folder, row->id, was, row->slide);
         return FALSE;
     }
     if (known || !rmil_table_rows(before)) return TRUE;
-    g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: holds the work on another cohort (%s …), of which %s has no slide: give another -o DIR, or "
-                "remove this folder if it is no longer needed", work->folder, rmil_table_cell(before, 0, id), work->cohort->path);
+    g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: holds the work on another cohort (%s …), of which %s has no slide: give another -o DIR",
+                work->folder, rmil_table_cell(before, 0, id), work->cohort->path);
     return FALSE;
 }
 

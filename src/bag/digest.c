@@ -1,6 +1,8 @@
 /* What a bag holds in one short text, to find the same slide under another name. */
-#include "convert-private.h"
+#include "digest.h"
+
 #include "bag-private.h"
+#include "convert-private.h"
 
 enum { ROWS = 64 };
 
@@ -17,4 +19,11 @@ char *rmil_bag_digest(const RmilBag *bag) {
         g_checksum_update(sum, bag->precision == RMIL_FLOAT32 ? (const guchar *)row : (const guchar *)from, (gssize)(bag->dim * 2));
     }
     return g_strdup(g_checksum_get_string(sum));
+}
+
+void rmil_bag_digests(const RmilBag *bag, RmilDigest digests[RMIL_BAG_DIGESTS]) {
+    const size_t count = (size_t)bag->count;
+    digests[0] = rmil_digest(bag->features, bag->features ? count * (size_t)bag->dim * rmil_precision_bytes(bag->precision) : 0);
+    digests[1] = rmil_digest(bag->coords, bag->coords ? 2 * count * sizeof *bag->coords : 0);
+    digests[2] = rmil_digest(bag->tissue, bag->tissue ? count * sizeof *bag->tissue : 0);
 }

@@ -65,7 +65,7 @@ static void sentence(RmilReport *report) {
         rmil_html(report->out,
                   " Its most attended %g&#8201;%% of tiles meet the annotated lesion in %.0f&#8201;%% of %d annotated "
                   "test %s (95&#8201;%% interval %.0f to %.0f&#8201;%%).",
-                  s->alphas[0], 100 * local->pointing, s->local_slides, plural(s->local_slides, "slide", "slides"),
+                  s->alphas[0], 100 * local->pointing_share, s->local_slides, plural(s->local_slides, "slide", "slides"),
                   100 * local->pointing_interval.low, 100 * local->pointing_interval.high);
     g_string_append(report->out, "</p>\n");
 }
@@ -79,7 +79,8 @@ static void add_line(GString *out, const RmilRunSummary *s, int m) {
     for (int i = 0; i < s->n_comparisons; i++) {
         const RmilComparison *c = &s->comparisons[i];
         if (c->other != m || isnan(c->difference)) continue;
-        g_string_append_printf(out, "; %s is %.3f %s", s->methods[s->reference].method->title, fabs(c->difference), c->difference < 0 ? "lower" : "higher");
+        if (fabs(c->difference) < 0.0005) g_string_append_printf(out, "; the same as %s", s->methods[s->reference].method->title);
+        else g_string_append_printf(out, "; %s is %.3f %s", s->methods[s->reference].method->title, fabs(c->difference), c->difference < 0 ? "lower" : "higher");
         if (!isnan(c->delong)) g_string_append_printf(out, ", DeLong p %s%s", c->delong < 0.001 ? "" : "= ", rmil_html_p(c->delong, p));
     }
     g_string_append_c(out, '\n');
@@ -100,7 +101,7 @@ char *rmil_report_summary(const char *folder, GError **error) {
     const RmilLocalSummary *local = s->n_alphas ? &s->locals[s->reference * s->n_alphas] : NULL;
     if (local && !isnan(local->pointing))
         g_string_append_printf(out, "Its most attended %g %% of tiles meet the outlined lesion in %.0f %% of %d slides (95 %% interval %.0f to %.0f %%)\n", s->alphas[0],
-                               100 * local->pointing, s->local_slides, 100 * local->pointing_interval.low, 100 * local->pointing_interval.high);
+                               100 * local->pointing_share, s->local_slides, 100 * local->pointing_interval.low, 100 * local->pointing_interval.high);
     return g_string_free(out, FALSE);
 }
 

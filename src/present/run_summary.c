@@ -265,10 +265,31 @@ static void find_alphas(RmilRunSummary *summary) {
     summary->alphas = (double *)g_memdup2(alphas->data, alphas->len * sizeof(double));
 }
 
+/* The share of slides that attention meets: of a slide that several trainings tested, the mean. */
+typedef struct {
+    double sum, count;
+} Met;
+
+static double share_met(GHashTable *slides) {
+    double sum = 0;
+    GHashTableIter iter;
+    gpointer value;
+    g_hash_table_iter_init(&iter, slides);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) sum += ((const Met *)value)->sum / ((const Met *)value)->count;
+    return g_hash_table_size(slides) ? sum / g_hash_table_size(slides) : NAN;
+}
+
+static void add_met(GHashTable *slides, const RmilLocal *local) {
+    Met *met = g_hash_table_lookup(slides, local->id);
+    if (!met) g_hash_table_insert(slides, local->id, met = g_new0(Met, 1));
+    met->sum += local->pointing;
+    met->count++;
+}
+
 static RmilLocalSummary localise(const RmilMethod *method, double alpha) {
     int64_t n = method->seeds->len;
     g_autofree double *means = g_new(double, 3 * n);
-    g_autoptr(GHashTable) slides = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GHashTable) slides = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
     for (int64_t s = 0; s < n; s++) {
         const RmilSeedRun *seed = g_ptr_array_index(method->seeds, s);
         double sums[3] = {0};
@@ -276,7 +297,7 @@ static RmilLocalSummary localise(const RmilMethod *method, double alpha) {
         for (guint i = 0; i < seed->locals->len; i++) {
             const RmilLocal *local = &g_array_index(seed->locals, RmilLocal, i);
             if (local->alpha != alpha) continue;
-            g_hash_table_add(slides, local->id);
+            add_met(slides, local);
             sums[0] += local->iou;
             sums[1] += local->dice;
             sums[2] += local->pointing;
@@ -288,7 +309,8 @@ static RmilLocalSummary localise(const RmilMethod *method, double alpha) {
     rmil_mean_sd(means, n, 3, &local.iou, &local.iou_sd);
     rmil_mean_sd(means + 1, n, 3, &local.dice, &local.dice_sd);
     rmil_mean_sd(means + 2, n, 3, &local.pointing, &local.pointing_sd);
-    local.pointing_interval = rmil_wilson(local.pointing, g_hash_table_size(slides), 0.95);
+    local.pointing_share = share_met(slides);
+    local.pointing_interval = rmil_wilson(local.pointing_share, g_hash_table_size(slides), 0.95);
     return local;
 }
 

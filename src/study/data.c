@@ -1,6 +1,7 @@
 /* The bags of a cohort in memory, and the ways of dividing them. */
 #include "rankmil/study.h"
 
+#include "bag/digest.h"
 #include "base/base-private.h"
 
 #include <glib/gstdio.h>
@@ -30,12 +31,35 @@ char *rmil_file_identity(const char *path) {
                            (gint64)info.st_mtim.tv_sec, (long)info.st_mtim.tv_nsec);
 }
 
-/* What training depends on of a bag: what made its features, its labels, its class. */
-static void add_identity(GChecksum *checksum, const RmilCohortRow *row, const RmilBag *bag) {
-    g_autofree char *file = bag->source ? g_strdup(bag->source) : rmil_file_identity(row->features);
-    g_autofree char *text = g_strdup_printf("%s|%d|%s|", row->id, row->label, file);
-    g_checksum_update(checksum, (const guchar *)text, -1);
-    if (bag->patch_labels) g_checksum_update(checksum, bag->patch_labels, (gssize)bag->count);
+/* What training depends on of a bag: its numbers and its class, not the file that they came from, nor when that was written. */
+typedef struct {
+    const RmilTrainData *data;
+    RmilDigest *digests; /* rows × RMIL_BAG_DIGESTS */
+} Identifying;
+
+static gboolean digest_row(int64_t row, int worker, gpointer user, GError **error) {
+    const Identifying *identifying = user;
+    const RmilBag *bag = identifying->data->bags[row];
+    if (bag) rmil_bag_digests(bag, identifying->digests + row * RMIL_BAG_DIGESTS);
+    return TRUE;
+}
+
+static gboolean fingerprint(RmilTrainData *data, int threads, GError **error) {
+    g_autofree RmilDigest *digests = rmil_try_new(data->count * RMIL_BAG_DIGESTS, sizeof *digests, error);
+    Identifying identifying = {data, digests};
+    if (!digests || !rmil_parallel(data->count, threads, digest_row, &identifying, error)) return FALSE;
+    g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
+    for (int64_t i = 0; i < data->count; i++) {
+        const RmilBag *bag = data->bags[i];
+        if (!bag) continue;
+        g_autofree char *text = g_strdup_printf("%s|%d|%" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %a|", data->cohort->rows[i].id, data->labels[i], bag->count,
+                                                bag->dim, bag->patch_size_level0);
+        g_checksum_update(checksum, (const guchar *)text, -1);
+        g_checksum_update(checksum, (const guchar *)(digests + i * RMIL_BAG_DIGESTS), RMIL_BAG_DIGESTS * sizeof *digests);
+        if (bag->patch_labels) g_checksum_update(checksum, bag->patch_labels, (gssize)bag->count);
+    }
+    data->fingerprint = g_strdup(g_checksum_get_string(checksum));
+    return TRUE;
 }
 
 void rmil_train_data_free(RmilTrainData *data) {
@@ -69,10 +93,7 @@ RmilTrainData *rmil_train_data_load(const RmilCohort *cohort, const RmilTrainOpt
     data->set = rmil_bag_set_load(cohort, &load, monitor, error);
     if (!data->set) return NULL;
     data->bags = (const RmilBag *const *)data->set->bags;
-    g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
-    for (int64_t i = 0; i < cohort->count; i++)
-        if (data->bags[i]) add_identity(checksum, &cohort->rows[i], data->bags[i]);
-    data->fingerprint = g_strdup(g_checksum_get_string(checksum));
+    if (!fingerprint(data, threads, error)) return NULL;
     return g_steal_pointer(&data);
 }
 

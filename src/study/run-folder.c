@@ -75,15 +75,16 @@ static RmilRunEntry *new_entry(const char *method, const char *split, int64_t se
     return entry;
 }
 
-/* The list that `rankmil run` writes: "runs": [{"method", "split", "seed", "folder", "key"}, …]. */
+/* The list that `rankmil run` writes: "runs": [{"method", "split", "seed", "folder", "key"}, …]; without a key
+ * (an evaluation on another cohort) whatever is in the folder counts. */
 static gboolean read_list(const char *folder, JsonArray *list, GPtrArray *entries, GError **error) {
     for (guint i = 0; i < json_array_get_length(list); i++) {
         JsonNode *node = json_array_get_element(list, i);
         JsonObject *run = JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
         const char *method = run ? text_of(run, "method") : NULL, *below = run ? text_of(run, "folder") : NULL,
                    *key = run ? text_of(run, "key") : NULL;
-        if (!method || !below || !key || g_path_is_absolute(below) || strstr(below, ".."))
-            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s/run.json: runs: entry %u lacks method, folder or key", folder, i + 1);
+        if (!method || !below || g_path_is_absolute(below) || strstr(below, ".."))
+            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s/run.json: runs: entry %u lacks method or folder", folder, i + 1);
         g_autofree char *path = g_build_filename(folder, below, NULL);
         const char *split = text_of(run, "split");
         g_ptr_array_add(entries, new_entry(method, split ? split : "", number_of(run, "seed"), path, key));

@@ -124,6 +124,48 @@ static void test_other_annotation(void) {
     command_expect(&o, 0, "");
 }
 
+/* Features that change in place are other data, whatever the file says of what made it; a file that was only touched is not. */
+static void test_changed_features(void) {
+    begin();
+    g_auto(Outcome) o = {0};
+    g_autoptr(RmilCohort) slides = cohort();
+    g_autofree char *name = g_strdup_printf("run/features/%s.h5", slides->rows[0].id), *path = g_build_filename(root, name, NULL);
+    g_autofree char *table = contents("run/cohort.csv");
+    g_free(test_file(root, "own.csv", table));
+    command_run(&o, root, "run", "own.csv", "-o", "own", "--epochs", "2", "--heatmaps", "0", "--methods", "rank", "-q", NULL);
+    command_expect(&o, 0, "");
+    command_shell(&o, root, "touch -d 2001-01-01 run/features/*.h5");
+    command_run(&o, root, "run", "own.csv", "-o", "own", "--epochs", "2", "--heatmaps", "0", "--methods", "rank", NULL);
+    command_expect(&o, 0, "");
+    g_assert_nonnull(strstr(o.out, "0 made, 1 already there"));
+    GError *error = NULL;
+    gsize size;
+    g_autofree char *bytes = rmil_file_read(path, (gsize)1 << 30, &size, &error);
+    g_autoptr(RmilBag) bag = rmil_bag_read(path, NULL, RMIL_FLOAT32, RMIL_BAG_ALL, &error);
+    g_assert_no_error(error);
+    g_assert_nonnull(bag->source);
+    ((float *)bag->features)[bag->dim * (bag->count / 2)] += 1; /* one number of one patch */
+    g_assert_true(rmil_bag_write(bag, path, TRUE, &error));
+    command_run(&o, root, "run", "own.csv", "-o", "own", "--epochs", "2", "--heatmaps", "0", "--methods", "rank", NULL);
+    command_expect(&o, 0, "other slides, features, labels or annotations");
+    g_assert_nonnull(strstr(o.out, "1 made"));
+    g_assert_true(g_file_set_contents(path, bytes, (gssize)size, NULL));
+    RUN("-q");
+    command_expect(&o, 0, "");
+}
+
+/* A project that was moved whole goes on. */
+static void test_moved(void) {
+    begin();
+    g_auto(Outcome) o = {0};
+    command_shell(&o, root, "mkdir before && cp -a cohort before/ && cd before && exec \"$RANKMIL\" run cohort/cohort.csv -o r --epochs 2 --heatmaps 0 -q");
+    command_expect(&o, 0, "");
+    command_shell(&o, root, "mv before after && cd after && exec \"$RANKMIL\" run cohort/cohort.csv -o r --epochs 2 --heatmaps 0");
+    command_expect(&o, 0, "");
+    g_assert_nonnull(strstr(o.out, "encode   0 made, 10 already there"));
+    g_assert_nonnull(strstr(o.out, "train    0 made, 2 already there"));
+}
+
 /* A folder without a list of its runs, as version 0.1.0 made it, whose trainings differ, is no average. */
 static void test_old_mix(void) {
     begin();
@@ -259,6 +301,33 @@ static void test_seen(void) {
     command_run(&o, root, "evaluate", "run/runs/rank/0", "--cohort", "run/renamed.csv", "-o", "renamed", "--json", NULL);
     command_expect(&o, 0, " there)");
     g_assert_nonnull(strstr(o.out, "\"slides_seen_in_training\" : 6"));
+    /* the report of that folder says it, too */
+    command_run(&o, root, "report", "renamed", NULL);
+    command_expect(&o, 0, "");
+    g_autofree char *page = contents("renamed/report.html");
+    g_assert_nonnull(strstr(page, "the metrics are no external validation"));
+}
+
+/* Another evaluation into the same folder replaces the one before, instead of being averaged with it. */
+static void test_external_again(void) {
+    begin();
+    g_auto(Outcome) o = {0};
+    command_run(&o, root, "evaluate", "run", "--cohort", "run/cohort.csv", "-o", "ext", NULL);
+    command_expect(&o, 0, "");
+    g_assert_nonnull(strstr(o.out, "rank, mean of 2 models"));
+    command_run(&o, root, "evaluate", "run/runs/abmil/1", "--cohort", "run/cohort.csv", "-o", "ext", "--json", NULL);
+    command_expect(&o, 0, "held an earlier evaluation, which this one replaces");
+    g_assert_null(strstr(o.out, "mean of"));
+    g_assert_false(exists("ext/runs"));
+    g_autofree char *own = contents("run/runs/abmil/1/predictions.csv"), *here = contents("ext/predictions.csv");
+    g_assert_cmpfloat(value_of("ext/predictions.csv", "slide_001", "probability"), ==, value_of("run/runs/abmil/1/predictions.csv", "slide_001", "probability"));
+    g_free(test_file(root, "run/copy.csv", own)); /* any other path is another cohort */
+    g_autofree char *table = contents("run/cohort.csv");
+    g_free(test_file(root, "run/copy.csv", table));
+    command_run(&o, root, "evaluate", "run", "--cohort", "run/copy.csv", "-o", "ext", NULL);
+    command_expect(&o, 1, "ext: holds the evaluation on another cohort");
+    command_run(&o, root, "evaluate", "run", "--cohort", "run/cohort.csv", "-o", "run", NULL);
+    command_expect(&o, 1, "run: holds other results");
 }
 
 /* -- two processes, two cohorts ------------------------------------------------------------------------------------------------ */
@@ -315,12 +384,15 @@ int main(int argc, char **argv) {
     g_test_add_func("/cli/run/other-options", test_other_options);
     g_test_add_func("/cli/run/fewer-seeds", test_fewer_seeds);
     g_test_add_func("/cli/run/other-annotation", test_other_annotation);
+    g_test_add_func("/cli/run/changed-features", test_changed_features);
+    g_test_add_func("/cli/run/moved", test_moved);
     g_test_add_func("/cli/run/old-mix", test_old_mix);
     g_test_add_func("/cli/run/train-again", test_train_again);
     g_test_add_func("/cli/run/folds", test_folds);
     g_test_add_func("/cli/run/predict", test_predict_run);
     g_test_add_func("/cli/run/predict-many", test_predict_many);
     g_test_add_func("/cli/run/seen", test_seen);
+    g_test_add_func("/cli/run/external-again", test_external_again);
     g_test_add_func("/cli/run/lock", test_lock);
     g_test_add_func("/cli/run/other-cohort", test_other_cohort);
     g_test_add_func("/cli/run/early", test_early);
