@@ -144,7 +144,7 @@ RmilRecord *rmil_record_open(const char *path, const RmilRecordStudy *study, con
     sqlite3_busy_timeout(record->db, 60000); /* a report may be reading */
     if (!rmil_sql_run(record->db, path, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; BEGIN IMMEDIATE", error)) return NULL;
     gboolean done = check_format(record, error) && check_same(record, "kind", study->kind, "kind of study", error) &&
-                    check_same(record, "fingerprint", study->fingerprint, "cohort, or its features or labels have changed", error) &&
+                    check_same(record, "fingerprint", study->fingerprint, "cohort, or its features or labels have changed, or an earlier build of rankmil began it (it can be reported as it is)", error) &&
                     write_plan(record, study, runs, count, error);
     return finish(record, done, error) ? g_steal_pointer(&record) : NULL;
 }
