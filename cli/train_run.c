@@ -27,14 +27,64 @@ static gboolean has_product(const char *folder, const char *name) {
     return g_file_test(path, G_FILE_TEST_EXISTS);
 }
 
-static gboolean is_done(const char *folder, const char *config, gboolean *done, GError **error) {
+/* TRUE: whoever made the file, it says nothing that can be used; said, and the error freed. */
+static gboolean is_damaged(GError **reason, const RmilMonitor *monitor) {
+    if (!g_error_matches(*reason, RMIL_ERROR, RMIL_ERROR_FORMAT) && !g_error_matches(*reason, RMIL_ERROR, RMIL_ERROR_DATA)) return FALSE;
+    rmil_monitor_warn(monitor, "%s: the training is done again", (*reason)->message);
+    g_clear_error(reason);
+    return TRUE;
+}
+
+/* The folder's own record, NULL without an error where there is none that can be read. */
+static char *read_config(const char *folder, const RmilMonitor *monitor, GError **error) {
+    GError *reason = NULL;
+    char *config = has_product(folder, "run.json") ? rmil_run_config(folder, &reason) : NULL;
+    if (reason && !is_damaged(&reason, monitor)) g_propagate_error(error, reason);
+    return config;
+}
+
+/* A line for every slide, with its probability. */
+static gboolean check_predictions(const char *path, int64_t slides, GError **error) {
+    g_autoptr(RmilTable) table = rmil_table_read(path, error);
+    if (!table) return FALSE;
+    const int64_t rows = rmil_table_rows(table);
+    const int column = rmil_table_find(table, "probability");
+    double value;
+    if (rows != slides) {
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_FORMAT, "%s: has %" G_GINT64_FORMAT " slides, not %" G_GINT64_FORMAT, path, rows, slides);
+        return FALSE;
+    }
+    for (int64_t r = 0; r < rows; r++)
+        if (!rmil_table_number(table, r, column, &value, error)) return FALSE;
+    return TRUE;
+}
+
+/* What reports, pictures and predictions take from the folder can be read. */
+static gboolean check_products(const char *folder, int64_t slides, GError **error) {
+    static const char *const tables[] = {"history.csv", "localisation.csv"};
+    g_autofree char *predictions = g_build_filename(folder, "predictions.csv", NULL), *path = g_build_filename(folder, "model.safetensors", NULL);
+    if (!check_predictions(predictions, slides, error)) return FALSE;
+    for (gsize i = 0; i < G_N_ELEMENTS(tables); i++) {
+        g_autofree char *name = g_build_filename(folder, tables[i], NULL);
+        g_autoptr(RmilTable) table = rmil_table_read(name, error);
+        if (!table) return FALSE;
+    }
+    g_autoptr(RmilModel) model = rmil_model_load(path, error);
+    return model != NULL;
+}
+
+/* slides: those with features, each of which has a prediction. */
+static gboolean is_done(const char *folder, const char *config, int64_t slides, const RmilMonitor *monitor, gboolean *done, GError **error) {
     static const char *const products[] = {"run.json", "model.safetensors", "history.csv", "predictions.csv", "localisation.csv"};
+    GError *reason = NULL;
     *done = TRUE;
     for (gsize i = 0; i < G_N_ELEMENTS(products); i++) *done = *done && has_product(folder, products[i]);
-    g_autofree char *have = *done ? rmil_run_config(folder, error) : NULL;
-    if (*done && !have) return FALSE;
-    *done = *done && strcmp(have, config) == 0;
-    return TRUE;
+    if (!*done) return TRUE;
+    g_autofree char *have = read_config(folder, monitor, &reason);
+    *done = !reason && g_strcmp0(have, config) == 0 && check_products(folder, slides, &reason);
+    if (!reason || is_damaged(&reason, monitor)) return TRUE;
+    g_propagate_error(error, reason);
+    return FALSE;
 }
 
 /* A training of other settings or data in the folder is kept, in earlier/KEY below it; its record goes last, so that an interrupted
@@ -42,9 +92,10 @@ static gboolean is_done(const char *folder, const char *config, gboolean *done, 
 static gboolean set_aside(const char *folder, const char *config, const RmilMonitor *monitor, GError **error) {
     static const char *const products[] = {"metrics.json", "slides.csv", "localisation.csv", "predictions.csv", "history.csv",
                                            "model.safetensors", "run.json"};
-    g_autofree char *was = has_product(folder, "run.json") ? rmil_run_config(folder, error) : NULL;
-    if (!was) return !has_product(folder, "run.json");
-    if (strcmp(was, config) == 0) return TRUE;
+    GError *reason = NULL;
+    g_autofree char *was = read_config(folder, monitor, &reason);
+    if (reason) g_propagate_error(error, reason);
+    if (!was || strcmp(was, config) == 0) return !reason;
     g_autofree char *key = rmil_config_key(was), *name = g_strndup(key, 8), *to = g_build_filename(folder, "earlier", name, NULL);
     g_autofree char *difference = rmil_config_difference(was, config, NULL);
     if (g_mkdir_with_parents(to, 0777) != 0) {
@@ -212,7 +263,7 @@ gboolean train_run(const RmilTrainData *data, const RmilTrainMethod *method, con
     training.train.threads = threads;
     g_autofree char *config = rmil_train_run_config(&training);
     gboolean there;
-    if (!is_done(folder, config, &there, error)) return FALSE;
+    if (!is_done(folder, config, data->set->loaded, monitor, &there, error)) return FALSE;
     *made = !there;
     if (there) {
         remove_checkpoints(folder, NULL); /* of a process that ended between its record and its checkpoint's removal */

@@ -205,6 +205,41 @@ static void test_train_again(void) {
     g_assert_cmpstr(before, ==, same);
 }
 
+/* Damaged records of trainings, of any file, are no dead end: the training is done again, which is said, with the same result. */
+static void test_damaged(void) {
+    begin();
+    g_auto(Outcome) o = {0};
+    static const struct {
+        const char *name;
+        double share; /* of the file that is left */
+        const char *said;
+    } damages[] = {
+        {"run.json", 0, "run.json: is not well-formed JSON"},
+        {"run.json", 0.5, "run.json: is not well-formed JSON"},
+        {"predictions.csv", 0.96, "predictions.csv: line 11 has"},
+        {"predictions.csv", -4, "predictions.csv: has 3 slides, not 10"},
+        {"history.csv", 0, "history.csv: is empty"},
+        {"model.safetensors", 0.5, "model.safetensors: "},
+    };
+    g_autofree char *before = contents("run/runs/rank/1/predictions.csv");
+    for (gsize i = 0; i < G_N_ELEMENTS(damages); i++) {
+        g_autofree char *name = g_build_filename("run/runs/rank/1", damages[i].name, NULL), *path = g_build_filename(root, name, NULL), *whole = NULL;
+        gsize size, keep = 0;
+        g_assert_true(g_file_get_contents(path, &whole, &size, NULL));
+        for (int lines = 0; damages[i].share < 0 && lines < -damages[i].share; keep++) lines += whole[keep] == '\n';
+        if (damages[i].share >= 0) keep = (gsize)((double)size * damages[i].share);
+        g_assert_true(g_file_set_contents(path, whole, (gssize)keep, NULL));
+        RUN("-q");
+        command_expect(&o, 0, damages[i].said);
+        command_expect(&o, 0, ": the training is done again");
+        g_autofree char *after = contents("run/runs/rank/1/predictions.csv");
+        g_assert_cmpstr(before, ==, after);
+        RUN("-q");
+        command_expect(&o, 0, "");
+        g_assert_null(strstr(o.err, "again"));
+    }
+}
+
 /* -- splits -------------------------------------------------------------------------------------------------------------------- */
 /* Columns whose names end in the same number have folders of their own, and another test set each is cross-validation. */
 static void test_folds(void) {
@@ -388,6 +423,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/cli/run/moved", test_moved);
     g_test_add_func("/cli/run/old-mix", test_old_mix);
     g_test_add_func("/cli/run/train-again", test_train_again);
+    g_test_add_func("/cli/run/damaged", test_damaged);
     g_test_add_func("/cli/run/folds", test_folds);
     g_test_add_func("/cli/run/predict", test_predict_run);
     g_test_add_func("/cli/run/predict-many", test_predict_many);
