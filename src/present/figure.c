@@ -178,10 +178,38 @@ static void remove_drawings(const char *folder, const char *name) {
     }
 }
 
-void rmil_figures_announce(const char *folder, const RmilMonitor *monitor) {
+/* "roc.svg", "history-rank.csv": of the report, whatever its method is called. */
+static gboolean is_own(const char *file) {
+    static const char *const names[] = {"roc", "pr", "auroc", "probabilities", "localisation-iou", "localisation-dice", "localisation-pointing"};
+    static const char *const endings[] = {".svg", ".pdf", ".png", ".gp", ".csv"};
+    for (gsize e = 0; e < G_N_ELEMENTS(endings); e++) {
+        if (!g_str_has_suffix(file, endings[e])) continue;
+        g_autofree char *name = g_strndup(file, strlen(file) - strlen(endings[e]));
+        if (g_str_has_prefix(name, "history-")) return TRUE;
+        for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
+            if (strcmp(name, names[i]) == 0) return TRUE;
+    }
+    return FALSE;
+}
+
+gboolean rmil_figures_remove(const char *folder, GError **error) {
+    g_autofree char *below = g_build_filename(folder, "figures", NULL);
+    GDir *dir = g_dir_open(below, 0, NULL);
+    gboolean good = TRUE;
+    for (const char *file; dir && good && (file = g_dir_read_name(dir));) {
+        g_autofree char *path = g_build_filename(below, file, NULL);
+        if (is_own(file) && g_unlink(path) != 0 && errno != ENOENT)
+            good = rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be removed: %s", path, g_strerror(errno));
+    }
+    if (dir) g_dir_close(dir);
+    return good;
+}
+
+gboolean rmil_figures_announce(const char *folder, const RmilMonitor *monitor) {
     g_autofree char *program = g_find_program_in_path("gnuplot");
     if (!program)
         rmil_monitor_warn(monitor, "gnuplot is not installed: the page has no figures; their data and scripts are in %s/figures (Debian: gnuplot-nox)", folder);
+    return program != NULL;
 }
 
 char *rmil_figure_end(RmilFigure *figure, const char *folder, GError **error) {

@@ -41,10 +41,11 @@ gboolean rmil_report_write(const char *folder, const char *path, const RmilMonit
     rmil_monitor_progress(monitor, "statistics", 0, 1);
     g_autoptr(RmilRunSummary) summary = rmil_run_summarise(run);
     rmil_monitor_progress(monitor, "statistics", 1, 1);
-    rmil_figures_announce(folder, monitor);
+    const gboolean drawn = rmil_figures_announce(folder, monitor);
+    if (!rmil_figures_remove(folder, error)) return FALSE;
     g_autoptr(GString) body = g_string_new(NULL);
     const RmilMethodSummary *reference = &summary->methods[summary->reference];
-    RmilReport report = {run, summary, body, reference->positives > 0 && reference->negatives > 0};
+    RmilReport report = {run, summary, body, reference->positives > 0 && reference->negatives > 0, drawn};
     rmil_report_headline(&report);
     if (!rmil_report_results(&report, error) || !rmil_report_localisation(&report, error) ||
         !rmil_report_heatmaps(&report, monitor, error))

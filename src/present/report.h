@@ -9,6 +9,7 @@ typedef struct {
     const RmilRunSummary *summary;
     GString *out;
     gboolean tested; /* there are labelled test slides of both classes */
+    gboolean drawn;  /* there is gnuplot, which draws the figures */
 } RmilReport;
 
 /* -- html.c -------------------------------------------------------------------------------------------------------- */

@@ -273,7 +273,7 @@ void rmil_report_making(RmilReport *report) {
         key_table(report, caption, seed->info, NULL);
         g_string_append(report->out, "</details>\n");
     }
-    g_string_append(report->out, "<p class=\"soft\">The figures are in the folder figures/ as SVG, each with its data "
-                                 "(CSV) and gnuplot script: change the script and "
-                                 "run <code>gnuplot NAME.gp</code> there.</p></section>\n");
+    rmil_html(report->out, "<p class=\"soft\">%s: change the script and run <code>gnuplot NAME.gp</code> there.</p></section>\n",
+              report->drawn ? "The figures are in the folder figures/ as SVG, PDF and PNG, each with its data (CSV) and gnuplot script"
+                            : "The figures are not drawn, for lack of gnuplot: the folder figures/ has their data (CSV) and gnuplot scripts");
 }

@@ -162,8 +162,10 @@ void rmil_figure_number(GString *csv, double value, char after);
  * label. */
 #define RMIL_KEY_ROW 19
 void rmil_figure_key_room(GString *script, int rows);
-/* Warns, once a page, when there is no gnuplot to draw with. */
-void rmil_figures_announce(const char *folder, const RmilMonitor *monitor);
+/* Removes the files of an earlier report's figures, those of methods and measures that this page may not have. */
+gboolean rmil_figures_remove(const char *folder, GError **error);
+/* Whether there is a gnuplot to draw with; warns, once a page, when there is none. */
+gboolean rmil_figures_announce(const char *folder, const RmilMonitor *monitor);
 /* Writes FOLDER/figures/NAME.csv, .gp, .svg, .pdf and .png; gives the SVG's text (g_free), "" without gnuplot. Frees the parts of the figure,
  * also on failure. */
 char *rmil_figure_end(RmilFigure *figure, const char *folder, GError **error);

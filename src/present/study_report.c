@@ -138,14 +138,15 @@ static gboolean add_localisation(const RmilStudyReport *study, GString *out, GEr
     return TRUE;
 }
 
-static void add_making(const RmilStudyReport *study, GString *out) {
+static void add_making(const RmilStudyReport *study, gboolean drawn, GString *out) {
     char time[32];
     rmil_html(out, "<section id=\"making\"><h2>How this was made</h2>\n<p>Table of slides: <code>%s</code>. Trainings took %s of processor time "
               "together.</p>\n<h3>The plan</h3>\n<pre>%s</pre>\n", study->cohort, rmil_html_seconds(study->seconds, time), study->plan);
-    g_string_append(out, "<p class=\"soft\">Every number comes from the record of the study. The folder tables/ has them with all digits: runs.csv the "
-                         "measures of each training, the other CSV files what was computed from them, with the runs that entered; the .tex files are "
-                         "these tables for LaTeX (booktabs). The folder figures/ has each figure as SVG, PDF and PNG with its data (CSV) and gnuplot "
-                         "script: change the script and run <code>gnuplot NAME.gp</code> there.</p></section>\n");
+    rmil_html(out, "<p class=\"soft\">Every number comes from the record of the study. The folder tables/ has them with all digits: runs.csv the "
+              "measures of each training, the other CSV files what was computed from them, with the runs that entered; the .tex files are "
+              "these tables for LaTeX (booktabs). %s: change the script and run <code>gnuplot NAME.gp</code> there.</p></section>\n",
+              drawn ? "The folder figures/ has each figure as SVG, PDF and PNG with its data (CSV) and gnuplot script"
+                    : "The figures are not drawn, for lack of gnuplot: the folder figures/ has their data (CSV) and gnuplot scripts");
 }
 
 gboolean rmil_study_report_write(const char *folder, const char *path, const RmilMonitor *monitor, GError **error) {
@@ -155,13 +156,13 @@ gboolean rmil_study_report_write(const char *folder, const char *path, const Rmi
     g_autoptr(RmilStudyReport) study = rmil_study_report_read(folder, error);
     if (!study) return FALSE;
     rmil_monitor_progress(monitor, "statistics", 1, 1);
-    rmil_figures_announce(folder, monitor);
+    const gboolean drawn = rmil_figures_announce(folder, monitor);
     g_autoptr(GString) body = g_string_new(NULL);
     g_autofree char *tables = g_build_filename(folder, "tables", NULL);
     if (!add_results(study, body, error) || !add_tests(study, body, error) || !add_localisation(study, body, error) ||
         !rmil_study_add_attention(study, body, monitor, error) || !rmil_study_csv_write(study, tables, error))
         return FALSE;
-    add_making(study, body);
+    add_making(study, drawn, body);
     g_autofree char *line = g_strdup_printf("%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " trainings, %" G_GINT64_FORMAT " test slides. rankmil %s.",
                                             study->done, study->planned, study->slides, rmil_version());
     g_autofree char *eyebrow = g_strdup_printf("Study: %s", study->kind);

@@ -283,8 +283,30 @@ static void test_without_gnuplot(void) {
     page_check(page);
     g_assert_null(strstr(page, "data:image/svg+xml"));
     page_has(page, "Not drawn, for gnuplot was not installed: ROC curves");
+    page_has(page, "The figures are not drawn, for lack of gnuplot");
+    g_assert_null(strstr(page, "The figures are in the folder figures/"));
+    page_has(drawn, "The figures are in the folder figures/ as SVG, PDF and PNG");
     g_assert_false(g_file_test(svg, G_FILE_TEST_EXISTS)); /* none of earlier data */
     g_assert_true(g_file_test(script, G_FILE_TEST_EXISTS));
+}
+
+/* Figures of an earlier page that this one does not have go; files of another name stay. */
+static void test_leftovers(void) {
+    static const char *const old[] = {"history-gone.svg", "history-gone.pdf", "history-gone.png", "history-gone.gp", "history-gone.csv", "history-my model.svg"};
+    static const char *const others[] = {"mine.svg", "roc.txt", "history.csv"};
+    g_autofree char *folder = test_folder(), *figures = g_build_filename(folder, "figures", NULL);
+    FakeRun fake = {.methods = three, .seeds = 1, .slides = 10, .prefix = "s"};
+    fake_run_write(folder, &fake);
+    g_assert_cmpint(g_mkdir_with_parents(figures, 0755), ==, 0);
+    for (gsize i = 0; i < G_N_ELEMENTS(old); i++) g_free(test_file(figures, old[i], "old"));
+    for (gsize i = 0; i < G_N_ELEMENTS(others); i++) g_free(test_file(figures, others[i], "mine"));
+    g_autofree char *page = write_report(folder), *kept = g_build_filename(figures, "history-rank.svg", NULL);
+    g_assert_true(g_file_test(kept, G_FILE_TEST_EXISTS));
+    for (gsize i = 0; i < G_N_ELEMENTS(old) + G_N_ELEMENTS(others); i++) {
+        const gboolean mine = i >= G_N_ELEMENTS(old);
+        g_autofree char *path = g_build_filename(figures, mine ? others[i - G_N_ELEMENTS(old)] : old[i], NULL);
+        g_assert_cmpint(g_file_test(path, G_FILE_TEST_EXISTS), ==, mine);
+    }
 }
 
 int main(int argc, char **argv) {
@@ -299,5 +321,6 @@ int main(int argc, char **argv) {
     g_test_add_func("/present/report/broken", test_broken);
     g_test_add_func("/present/report/not-a-run", test_not_a_run);
     g_test_add_func("/present/report/without-gnuplot", test_without_gnuplot);
+    g_test_add_func("/present/report/leftovers", test_leftovers);
     return g_test_run();
 }
