@@ -22,8 +22,8 @@ const char *predictions_input(const Predictions *predictions, const char *id);
 void predictions_put(Predictions *predictions, PredictionLine line);
 gboolean predictions_write(const Predictions *predictions, const char *folder, GError **error);
 
-/* Slides, feature files, folders, patterns, tables -> a cohort without a table; free with rmil_cohort_free. Inputs that are not there
- * are reported. */
+/* Slides, feature files, folders, patterns, tables -> a cohort without a table; free with rmil_cohort_free. What cannot be taken is
+ * reported as a problem, and the rest goes on. NULL: nothing is left; *error stays unset when a problem already says why. */
 RmilCohort *predict_inputs(Cli *cli, const Predictions *before, char **inputs, int count, GError **error);
 
 #endif

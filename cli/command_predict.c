@@ -142,6 +142,7 @@ static gboolean predict_all(Predict *p, char **inputs, int count, GError **error
     return TRUE;
 }
 
+/* FALSE without an error: problems that are reported say why. */
 static gboolean predict(Work *work, const char *run, char **inputs, int count, GError **error) {
     Models models;
     if (!models_load(&models, work->cli, run, error)) return FALSE;
@@ -183,5 +184,5 @@ int command_predict(int argc, char **argv) {
     GError *error = NULL;
     gboolean done = predict(&work, argv[1], argv + 2, argc - 2, &error);
     work_clear(&work);
-    return done ? cli_done(&cli) : cli_fail(&cli, error);
+    return done || !error ? cli_done(&cli) : cli_fail(&cli, error);
 }

@@ -2,9 +2,11 @@
 #include "cli-predict.h"
 
 #include <errno.h>
+#include <glib/gstdio.h>
 #include <glob.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { DEPTH = 8 }; /* of folders in folders */
 
@@ -14,10 +16,18 @@ typedef struct {
     GArray *rows;       /* RmilCohortRow */
     GHashTable *ids;    /* id -> path that has it */
     GHashTable *inputs; /* paths that are in the rows */
-    GError **error;
+    GHashTable *folders; /* "device:inode" -> path by which it was entered */
 } Gathering;
 
-static gboolean gather(Gathering *g, const char *input, int depth);
+static void take(Gathering *g, const char *path, int depth);
+
+/* One input is bad: the others go on. */
+G_GNUC_PRINTF(2, 3) static void report(Gathering *g, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    cli_problem(g->cli, "predict", NULL, g_error_new_valist(RMIL_ERROR, RMIL_ERROR_IO, format, arguments));
+    va_end(arguments);
+}
 
 /* -- kinds of files ------------------------------------------------------------------------------------------------------------ */
 /* HDF5, or a PyTorch file. */
@@ -47,17 +57,21 @@ static gboolean is_wanted(const char *path) {
 }
 
 /* -- ids ----------------------------------------------------------------------------------------------------------------------- */
-/* A name as an id: UTF-8, without what would be a path or a control character. */
+/* A name as an id: UTF-8, without what would be a path, a control character or space around it. */
 static char *clean_id(const char *name) {
     char *id = g_utf8_make_valid(name, -1);
     for (char *p = id; *p; p++)
         if (g_ascii_iscntrl(*p) || *p == '/' || *p == '\\') *p = '_';
-    return id;
+    g_strstrip(id); /* as a table does */
+    if (*id) return id;
+    g_free(id);
+    return g_strdup("_");
 }
 
 static gboolean is_free(const Gathering *g, const char *id, const char *path) {
     const char *here = g_hash_table_lookup(g->ids, id), *earlier = predictions_input(g->before, id);
-    return (!here || strcmp(here, path) == 0) && (!earlier || strcmp(earlier, path) == 0);
+    g_autofree char *written = g_strstrip(g_utf8_make_valid(path, -1)); /* as it stands in the table */
+    return (!here || strcmp(here, path) == 0) && (!earlier || strcmp(earlier, written) == 0);
 }
 
 /* The file's name; where another file has that, its folder's before it, and so on up. Free with g_free. */
@@ -99,16 +113,17 @@ static void add_row(Gathering *g, RmilCohortRow row) {
     g_array_append_val(g->rows, row);
 }
 
-static gboolean add_file(Gathering *g, const char *path) {
+static void add_file(Gathering *g, const char *path) {
     g_autofree char *full = g_canonicalize_filename(path, NULL);
     const gboolean features = holds_features(full);
     RmilCohortRow row = {.id = choose_id(g, full), .slide = features ? NULL : g_strdup(full), .features = features ? g_strdup(full) : NULL, .label = -1};
     add_row(g, row);
-    return TRUE;
 }
 
-static gboolean add_table(Gathering *g, const char *path) {
-    g_autoptr(RmilCohort) cohort = rmil_cohort_read(path, g->error);
+static void add_table(Gathering *g, const char *path) {
+    GError *reason = NULL;
+    g_autoptr(RmilCohort) cohort = rmil_cohort_read(path, &reason);
+    if (!cohort) cli_problem(g->cli, "predict", NULL, reason);
     for (int64_t i = 0; cohort && i < cohort->count; i++) {
         const RmilCohortRow *from = &cohort->rows[i];
         const char *input = from->slide ? from->slide : from->features;
@@ -121,75 +136,110 @@ static gboolean add_table(Gathering *g, const char *path) {
         row.patient = g_strdup(from->patient);
         add_row(g, row);
     }
-    return cohort != NULL;
 }
 
 static int compare_text(gconstpointer a, gconstpointer b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
-static gboolean add_folder(Gathering *g, const char *path, int depth) {
+/* Links make one folder several, or endless ones: the first name counts. */
+static gboolean enter(Gathering *g, const char *path, const GStatBuf *folder) {
+    char *key = g_strdup_printf("%" G_GUINT64_FORMAT ":%" G_GUINT64_FORMAT, (guint64)folder->st_dev, (guint64)folder->st_ino);
+    const char *earlier = g_hash_table_lookup(g->folders, key);
+    if (!earlier) return g_hash_table_insert(g->folders, key, g_strdup(path));
+    rmil_monitor_warn(&g->cli->monitor, "%s: is the same folder as %s: its files are taken once", path, earlier);
+    g_free(key);
+    return FALSE;
+}
+
+/* Paths of what a folder holds, sorted; NULL: cannot be read, which is reported. */
+static GPtrArray *list_folder(Gathering *g, const char *path) {
     g_autoptr(GError) reason = NULL;
-    GDir *dir = depth < DEPTH ? g_dir_open(path, 0, &reason) : NULL;
+    GDir *dir = g_dir_open(path, 0, &reason);
     if (!dir) {
-        g_set_error(g->error, RMIL_ERROR, RMIL_ERROR_IO, "%s: cannot be read: %s", path, reason ? reason->message : "folders lie too deep in each other");
-        return FALSE;
+        report(g, "%s: cannot be read: %s", path, reason->message);
+        return NULL;
     }
-    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
     for (const char *name; (name = g_dir_read_name(dir));)
         if (*name != '.') g_ptr_array_add(names, g_build_filename(path, name, NULL));
     g_dir_close(dir);
     g_ptr_array_sort(names, compare_text);
+    return names;
+}
+
+static void add_folder(Gathering *g, const char *path, const GStatBuf *folder, int depth) {
+    if (depth >= DEPTH) {
+        report(g, "%s: folders lie too deep in each other: give this one by itself", path);
+        return;
+    }
+    if (!enter(g, path, folder)) return;
+    g_autoptr(GPtrArray) names = list_folder(g, path);
     int64_t passed = 0;
     const char *first = NULL;
     const guint before = g->rows->len;
-    for (guint i = 0; i < names->len; i++) {
+    for (guint i = 0; names && i < names->len; i++) {
         const char *inner = names->pdata[i];
-        const gboolean folder = g_file_test(inner, G_FILE_TEST_IS_DIR);
-        if (!folder && !is_wanted(inner)) {
+        if (is_wanted(inner) || !g_file_test(inner, G_FILE_TEST_EXISTS) || g_file_test(inner, G_FILE_TEST_IS_DIR)) {
+            take(g, inner, depth + 1);
+        } else {
             first = first ? first : inner;
             passed++;
-        } else if (!gather(g, inner, depth + 1)) {
-            return FALSE;
         }
     }
     /* a MIRAX slide's own folder holds nothing else */
     if (passed && (depth == 0 || g->rows->len > before))
         rmil_monitor_warn(&g->cli->monitor, "%s: %" G_GINT64_FORMAT " file%s passed over that %s neither a slide nor features by name (%s)", path, passed,
                           passed == 1 ? "" : "s", passed == 1 ? "is" : "are", first);
-    return TRUE;
 }
 
-static gboolean add_matches(Gathering *g, const char *pattern) {
+/* What is there by this very name. In folders, tables are not taken: `is_wanted`. */
+static void take(Gathering *g, const char *path, int depth) {
+    GStatBuf found;
+    if (g_stat(path, &found) != 0) {
+        const int reason = errno;
+        g_autofree char *target = reason == ENOENT ? g_file_read_link(path, NULL) : NULL;
+        if (target) report(g, "%s: is a link to %s, which is not there", path, target);
+        else if (reason == ENOENT) report(g, "%s: there is no such file or folder", path);
+        else report(g, "%s: cannot be read: %s", path, g_strerror(reason));
+    } else if (S_ISDIR(found.st_mode)) {
+        add_folder(g, path, &found, depth);
+    } else if (is_table(path)) {
+        add_table(g, path);
+    } else {
+        add_file(g, path);
+    }
+}
+
+static void add_matches(Gathering *g, const char *pattern) {
     glob_t found = {0};
-    const int how = strpbrk(pattern, "*?[") ? glob(pattern, 0, NULL, &found) : GLOB_NOMATCH;
-    gboolean done = how == 0;
-    for (size_t i = 0; done && i < found.gl_pathc; i++) done = gather(g, found.gl_pathv[i], 0);
-    if (how == 0) globfree(&found);
-    else g_set_error(g->error, RMIL_ERROR, RMIL_ERROR_IO, strpbrk(pattern, "*?[") ? "%s: no file has a name of this pattern" : "%s: there is no such file or folder", pattern);
-    return done;
+    if (glob(pattern, 0, NULL, &found) != 0) {
+        report(g, "%s: no file has a name of this pattern", pattern);
+        return;
+    }
+    for (size_t i = 0; i < found.gl_pathc; i++) take(g, found.gl_pathv[i], 0);
+    globfree(&found);
 }
 
-static gboolean gather(Gathering *g, const char *input, int depth) {
-    if (g_file_test(input, G_FILE_TEST_IS_DIR)) return add_folder(g, input, depth);
-    if (!g_file_test(input, G_FILE_TEST_EXISTS)) return add_matches(g, input);
-    return is_table(input) ? add_table(g, input) : add_file(g, input);
+/* A file may have a name that reads as a pattern. */
+static void gather(Gathering *g, const char *input) {
+    const gboolean there = g_file_test(input, G_FILE_TEST_EXISTS) || g_file_test(input, G_FILE_TEST_IS_SYMLINK);
+    if (!there && strpbrk(input, "*?[")) add_matches(g, input);
+    else take(g, input, 0);
 }
 
-/* An input that is not there is a problem of its own; the others go on. */
 RmilCohort *predict_inputs(Cli *cli, const Predictions *before, char **inputs, int count, GError **error) {
     g_autoptr(GHashTable) ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GHashTable) folders = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     GArray *rows = g_array_new(FALSE, TRUE, sizeof(RmilCohortRow));
-    for (int i = 0; i < count; i++) {
-        GError *reason = NULL;
-        Gathering gathering = {cli, before, rows, ids, seen, &reason};
-        if (!gather(&gathering, inputs[i], 0)) cli_problem(cli, "predict", NULL, reason);
-    }
+    Gathering gathering = {cli, before, rows, ids, seen, folders};
+    for (int i = 0; i < count; i++) gather(&gathering, inputs[i]);
     RmilCohort *cohort = g_new0(RmilCohort, 1);
     cohort->path = g_strdup("the command line");
     cohort->count = rows->len;
     cohort->rows = (RmilCohortRow *)(gpointer)g_array_free(rows, FALSE);
     if (cohort->count) return cohort;
     rmil_cohort_free(cohort);
-    g_set_error_literal(error, RMIL_ERROR, RMIL_ERROR_DATA, "there is no slide and no feature file among what was given");
+    if (!json_array_get_length(cli->problems))
+        g_set_error_literal(error, RMIL_ERROR, RMIL_ERROR_DATA, "there is no slide and no feature file among what was given");
     return NULL;
 }

@@ -1,0 +1,95 @@
+/* `rankmil predict`: what it is given, what it takes of the run, and what its table says of the model. */
+#include "command.h"
+
+#include "rankmil/rankmil.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static char *root;
+
+static RmilTable *table_of(const char *folder) {
+    g_autofree char *path = g_build_filename(root, folder, "predictions.csv", NULL);
+    GError *error = NULL;
+    RmilTable *table = rmil_table_read(path, &error);
+    g_assert_no_error(error);
+    return table;
+}
+
+/* run/ is of tiles of 0.6 µm per pixel; a.tiff and a.h5 are a slide of it and its features. */
+static void begin(void) {
+    if (root) return;
+    root = test_folder();
+    g_auto(Outcome) o = {0};
+    command_shell(&o, root,
+                  "set -e; \"$RANKMIL\" synth cohort --slides 10 --width 1400 --height 1200 --positive 0.5 --seed 5 -q\n"
+                  "\"$RANKMIL\" run cohort/cohort.csv -o run --epochs 2 --heatmaps 0 --repeats 2 --tile-mpp 0.6 -q\n"
+                  "for slide in cohort/slides/*; do cp \"$slide\" a.tiff; break; done\n"
+                  "for bag in run/features/*; do cp \"$bag\" a.h5; break; done\n");
+    command_expect(&o, 0, "");
+}
+
+/* -- problems with inputs -------------------------------------------------------------------------------------------------------- */
+/* Each bad entry of a folder is named, and the rest is predicted, once. */
+static void test_bad_entries(void) {
+    begin();
+    g_auto(Outcome) o = {0};
+    command_shell(&o, root,
+                  "mkdir -p tree/sub tree/deep/2/3/4/5/6/7/8/9 tree/closed && cp a.h5 tree/b.h5 && cp a.h5 tree/sub/z.h5 && cp a.h5 tree/closed/c.h5 && "
+                  "ln -s gone tree/a.h5 && ln -s nowhere tree/scans && ln -s . tree/self && ln -s loop.h5 tree/loop.h5 && ln -s ../sub tree/sub/again && "
+                  "chmod 0 tree/closed");
+    command_expect(&o, 0, "");
+    command_run(&o, root, "predict", "run/runs/rank/0", "tree", "-o", "walked", NULL);
+    command_expect(&o, 1, "tree/a.h5: is a link to gone, which is not there");
+    command_expect(&o, 1, "tree/scans: is a link to nowhere, which is not there");
+    command_expect(&o, 1, "tree/loop.h5: cannot be read: Too many levels of symbolic links");
+    command_expect(&o, 1, "tree/self: is the same folder as tree: its files are taken once");
+    command_expect(&o, 1, "tree/sub/again: is the same folder as tree/sub");
+    command_expect(&o, 1, "tree/deep/2/3/4/5/6/7/8: folders lie too deep in each other");
+    if (geteuid() != 0) command_expect(&o, 1, "tree/closed: cannot be read: ");
+    g_autoptr(RmilTable) table = table_of("walked");
+    g_assert_cmpint(rmil_table_rows(table), ==, geteuid() == 0 ? 3 : 2); /* nothing is closed to root */
+    command_shell(&o, root, "chmod 700 tree/closed");
+    /* a pattern that finds the same */
+    command_run(&o, root, "predict", "run/runs/rank/0", "tree/*.h5", "-o", "matched", NULL);
+    command_expect(&o, 1, "tree/a.h5: is a link to gone, which is not there");
+    command_expect(&o, 1, "tree/loop.h5: cannot be read");
+    g_autoptr(RmilTable) matched = table_of("matched");
+    g_assert_cmpint(rmil_table_rows(matched), ==, 1);
+}
+
+/* What was said once is not said again in other words. */
+static void test_nothing_left(void) {
+    begin();
+    g_auto(Outcome) o = {0};
+    command_run(&o, root, "predict", "run/runs/rank/0", "gone.svs", "-o", "nothing", NULL);
+    command_expect(&o, 1, "gone.svs: there is no such file or folder");
+    g_assert_null(strstr(o.err, "there is no slide"));
+    g_assert_null(strstr(o.err, "problems"));
+    command_shell(&o, root, "mkdir -p empty");
+    command_run(&o, root, "predict", "run/runs/rank/0", "empty", "-o", "nothing", NULL);
+    command_expect(&o, 1, "there is no slide and no feature file among what was given");
+}
+
+/* Names that a table cannot hold as they are stay one line each, however often they are predicted. */
+static void test_odd_names(void) {
+    begin();
+    g_auto(Outcome) o = {0};
+    command_shell(&o, root, "mkdir odd && cp a.h5 \"odd/$(printf 'b\\377d').h5\" && cp a.h5 'odd/space .h5' && cp a.h5 'odd/ .h5'");
+    command_expect(&o, 0, "");
+    for (int call = 0; call < 3; call++) {
+        command_run(&o, root, "predict", "run/runs/rank/0", "odd", "-o", "named", "-q", NULL);
+        command_expect(&o, 0, "");
+        g_autoptr(RmilTable) table = table_of("named");
+        g_assert_cmpint(rmil_table_rows(table), ==, 3);
+    }
+}
+
+int main(int argc, char **argv) {
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/cli/predict/bad-entries", test_bad_entries);
+    g_test_add_func("/cli/predict/nothing-left", test_nothing_left);
+    g_test_add_func("/cli/predict/odd-names", test_odd_names);
+    return g_test_run();
+}
