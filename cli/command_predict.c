@@ -2,6 +2,7 @@
 #include "cli-predict.h"
 #include "cli-train.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -20,11 +21,29 @@ static gboolean write_scores(const RmilBag *bag, const float *scores, const floa
     return rmil_file_write(path, out->str, out->len, error);
 }
 
+/* Options that say how slides become tiles. The model takes those of its training, so that what the user gives is told from what
+ * nobody gave. */
+static const struct {
+    const char *option, *tiles, *unit;
+    gsize place;
+} settings[] = {
+    {"--tile-mpp", "tiles of", " µm per pixel", G_STRUCT_OFFSET(Work, tile_mpp)},
+    {"--min-tissue", "tiles with a share of tissue of at least", "", G_STRUCT_OFFSET(Work, min_tissue)},
+    {"--mask-mpp", "tiles of a tissue mask of", " µm per pixel", G_STRUCT_OFFSET(Work, mask_mpp)},
+};
+enum { SETTINGS = G_N_ELEMENTS(settings) };
+static const double not_given = -DBL_MAX;
+
+static double *setting(Work *work, gsize i) { return &G_STRUCT_MEMBER(double, work, settings[i].place); }
+
 typedef struct {
     Work *work;
+    const char *run;    /* as it was given */
+    const double *given; /* of the settings, or not_given */
     const Models *models;
     Predictions table;
     char *now;          /* date of this call */
+    const char *unsaid; /* why nothing says how the training's slides became features; NULL: it is known */
     double low, high;   /* µm per pixel of the slides that the model was trained on; 0: not known */
 } Predict;
 
@@ -53,10 +72,12 @@ static gboolean draw_row(const Predict *p, int64_t i, RmilSlide *slide, const Rm
 static void compare_mpp(const Predict *p, const RmilCohortRow *row, const RmilBag *bag) {
     const double mpp = train_bag_mpp(bag), slack = 1.5;
     if (p->high <= 0 || (mpp >= p->low / slack && mpp <= p->high * slack)) return;
-    if (mpp > 0) rmil_monitor_warn(&p->work->cli->monitor, "%s: has %.3g µm per pixel; the model was trained on slides of %.3g to %.3g: its "
-                                   "probability may mean little here", row->slide ? row->slide : row->features, mpp, p->low, p->high);
-    else if (row->slide) rmil_monitor_warn(&p->work->cli->monitor, "%s: is tiled without a resolution; the model was trained on slides of %.3g to %.3g µm per pixel: give --mpp",
-                                           row->slide, p->low, p->high);
+    g_autofree char *low = g_strdup_printf("%.3g", p->low), *high = g_strdup_printf("%.3g", p->high),
+                    *range = strcmp(low, high) == 0 ? g_strdup(low) : g_strdup_printf("%s to %s", low, high);
+    if (mpp > 0) rmil_monitor_warn(&p->work->cli->monitor, "%s: has %.3g µm per pixel; the model was trained on slides of %s: its "
+                                   "probability may mean little here", row->slide ? row->slide : row->features, mpp, range);
+    else if (row->slide) rmil_monitor_warn(&p->work->cli->monitor, "%s: is tiled without a resolution; the model was trained on slides of %s µm per pixel: give --mpp",
+                                           row->slide, range);
 }
 
 static char *number(double value) {
@@ -110,23 +131,62 @@ static gboolean predict_row(Predict *p, int64_t i, GError **error) {
     return TRUE;
 }
 
+/* The run's record of how its slides were made into features. NULL: there is none, or --encoder says that it is not right. */
+static JsonObject *recorded(Predict *p) {
+    JsonNode *node = p->models->info ? json_object_get_member(p->models->info, "preprocessing") : NULL;
+    JsonObject *record = node && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
+    const char *encoder = record ? json_object_get_string_member_with_default(record, "encoder", NULL) : NULL;
+    if (!record) p->unsaid = p->models->alone ? "a model file does not say how its slides were made into features" : "its run.json does not say how its slides were made into features";
+    else if (encoder && p->work->encoder && strcmp(encoder, p->work->encoder) != 0) p->unsaid = "its run.json names another encoder than --encoder, so nothing is taken from it";
+    return p->unsaid ? NULL : record;
+}
+
+/* Takes the record; options that the user gave and that say otherwise are refused. */
+static gboolean apply_record(const Predict *p, JsonObject *record, GError **error) {
+    Work *work = p->work;
+    const gboolean bfloat16 = work->bfloat16;
+    if (!work_apply_preprocessing(work, record, error)) return FALSE;
+    for (gsize i = 0; i < SETTINGS; i++) {
+        const double run = *setting(work, i), given = p->given[i];
+        if (given == not_given || fabs(given - run) <= 1e-9 * fabs(run)) continue;
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: the model was trained on %s %g%s: %s %g would give it others; leave it out", p->run,
+                    settings[i].tiles, run, settings[i].unit, settings[i].option, given);
+        return FALSE;
+    }
+    if (!bfloat16 || work->bfloat16) return TRUE;
+    g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: the model was trained on features that were not made in bfloat16: --encode-bfloat16 would "
+                "give it others; leave it out", p->run);
+    return FALSE;
+}
+
 /* How the training's slides were made into features, and their resolutions, from its run.json. */
 static gboolean read_settings(Predict *p, GError **error) {
-    JsonObject *info = p->models->info;
-    JsonNode *preprocessing = info ? json_object_get_member(info, "preprocessing") : NULL, *mpp = info ? json_object_get_member(info, "mpp") : NULL;
+    JsonNode *mpp = p->models->info ? json_object_get_member(p->models->info, "mpp") : NULL;
     p->work->trained = !mpp;
     if (mpp && JSON_NODE_HOLDS_OBJECT(mpp)) {
         p->low = json_object_get_double_member_with_default(json_node_get_object(mpp), "low", 0);
         p->high = json_object_get_double_member_with_default(json_node_get_object(mpp), "high", 0);
     }
-    return !preprocessing || !JSON_NODE_HOLDS_OBJECT(preprocessing) || p->work->encoder ||
-           work_apply_preprocessing(p->work, json_node_get_object(preprocessing), error);
+    JsonObject *record = recorded(p);
+    return !record || apply_record(p, record, error);
+}
+
+/* Nothing says how the training's slides became features: what is taken for it, once, where there are slides to tile. */
+static void say_assumed(const Predict *p) {
+    const Work *work = p->work;
+    gboolean slides = FALSE;
+    for (int64_t i = 0; i < work->cohort->count; i++) slides = slides || !work->cohort->rows[i].features;
+    if (!p->unsaid || !slides || p->given[0] != not_given) return;
+    rmil_monitor_warn(&work->cli->monitor, "%s: %s. Assumed: tiles of %g µm per pixel, with a share of tissue of at least %g, encoder %s. %s", p->run,
+                      p->unsaid, work->tile_mpp, work->min_tissue, work->encoder,
+                      p->models->alone ? "Give the folder of its run instead, which says it, or --tile-mpp" : "If that is not so, give --tile-mpp, --min-tissue and --encoder");
 }
 
 static gboolean predict_all(Predict *p, char **inputs, int count, GError **error) {
     Work *work = p->work;
     RmilCohort *cohort = predict_inputs(work->cli, &p->table, inputs, count, error);
-    if (!cohort || !read_settings(p, error) || !work_adopt(work, cohort, error)) return FALSE;
+    if (!cohort || !work_adopt(work, cohort, error)) return FALSE;
+    say_assumed(p);
     json_object_set_array_member(work->cli->result, "predictions", json_array_new());
     if (!stage_tile(work, error) || !stage_encode(work, error)) return FALSE;
     for (int64_t i = 0; i < work->cohort->count; i++) {
@@ -142,19 +202,27 @@ static gboolean predict_all(Predict *p, char **inputs, int count, GError **error
     return TRUE;
 }
 
+/* Calls into one folder add up: one after the other. */
+static gboolean lock_folder(Work *work, const char *run, const Models *models, GError **error) {
+    const gboolean own = !work->folder;
+    g_autofree char *beside = models->alone ? g_path_get_dirname(run) : g_strdup(run);
+    if (own) work->folder = g_build_filename(beside, "predict", NULL);
+    g_autoptr(GError) reason = NULL;
+    work->lock = rmil_lock_take(work->folder, ".lock", RMIL_LOCK_WAIT, "rankmil predict", &work->cli->monitor, &reason);
+    if (!work->lock) g_set_error(error, reason->domain, reason->code, "%s%s", reason->message, own ? ": give -o DIR" : "");
+    return work->lock != NULL;
+}
+
 /* FALSE without an error: problems that are reported say why. */
-static gboolean predict(Work *work, const char *run, char **inputs, int count, GError **error) {
+static gboolean predict(Work *work, const char *run, const double *given, char **inputs, int count, GError **error) {
     Models models;
     if (!models_load(&models, work->cli, run, error)) return FALSE;
-    g_autofree char *beside = models.alone ? g_path_get_dirname(run) : g_strdup(run);
     g_autoptr(GDateTime) now = g_date_time_new_now_local();
-    if (!work->folder) work->folder = g_build_filename(beside, "predict", NULL);
-    Predict p = {.work = work, .models = &models, .now = g_date_time_format(now, "%Y-%m-%d %H:%M")};
+    Predict p = {.work = work, .run = run, .given = given, .models = &models, .now = g_date_time_format(now, "%Y-%m-%d %H:%M")};
     json_object_set_string_member(work->cli->result, "model", models.title);
     if (models.list->len > 1) cli_say(work->cli, "model    %s", models.title);
-    /* calls into one folder add up: one after the other */
-    work->lock = rmil_lock_take(work->folder, ".lock", RMIL_LOCK_WAIT, "rankmil predict", &work->cli->monitor, error);
-    gboolean done = work->lock && predictions_read(&p.table, work->folder, error) && predict_all(&p, inputs, count, error);
+    gboolean done = read_settings(&p, error) && lock_folder(work, run, &models, error) && predictions_read(&p.table, work->folder, error) &&
+                    predict_all(&p, inputs, count, error);
     predictions_clear(&p.table);
     models_clear(&models);
     g_free(p.now);
@@ -177,12 +245,19 @@ int command_predict(int argc, char **argv) {
     g_autofree GOptionEntry *output = work_output_entries(&work), *tiles = work_tile_entries(&work), *encoding = work_encode_entries(&work),
                             *crop = work_crop_entries(&work);
     const CliGroup groups[] = {{"Output", output}, {"Tiles", tiles}, {"Features", encoding}, {"Annotations", crop}, {NULL, NULL}};
+    double usual[SETTINGS], given[SETTINGS];
+    for (gsize i = 0; i < SETTINGS; i++) {
+        usual[i] = *setting(&work, i);
+        *setting(&work, i) = not_given;
+    }
     if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) {
         work_clear(&work);
         return status;
     }
     GError *error = NULL;
-    gboolean done = predict(&work, argv[1], argv + 2, argc - 2, &error);
+    for (gsize i = 0; i < SETTINGS; i++)
+        if ((given[i] = *setting(&work, i)) == not_given) *setting(&work, i) = usual[i];
+    gboolean done = predict(&work, argv[1], given, argv + 2, argc - 2, &error);
     work_clear(&work);
     return done || !error ? cli_done(&cli) : cli_fail(&cli, error);
 }

@@ -9,6 +9,12 @@
 
 static char *root;
 
+static int times(const char *text, const char *part) {
+    int n = 0;
+    for (const char *p = text; (p = strstr(p, part)); p += strlen(part)) n++;
+    return n;
+}
+
 static RmilTable *table_of(const char *folder) {
     g_autofree char *path = g_build_filename(root, folder, "predictions.csv", NULL);
     GError *error = NULL;
@@ -27,6 +33,80 @@ static void begin(void) {
                   "\"$RANKMIL\" run cohort/cohort.csv -o run --epochs 2 --heatmaps 0 --repeats 2 --tile-mpp 0.6 -q\n"
                   "for slide in cohort/slides/*; do cp \"$slide\" a.tiff; break; done\n"
                   "for bag in run/features/*; do cp \"$bag\" a.h5; break; done\n");
+    command_expect(&o, 0, "");
+}
+
+/* -- what is taken of the run ----------------------------------------------------------------------------------------------------- */
+/* An option that differs from the run's is refused before anything is made; an equal one is taken. */
+static void test_other_tiles(void) {
+    begin();
+    g_auto(Outcome) o = {0};
+    static const char *const cases[][3] = {
+        {"--tile-mpp", "1", "the model was trained on tiles of 0.6 µm per pixel: --tile-mpp 1 would give it others; leave it out"},
+        {"--min-tissue", "0.5", "tiles with a share of tissue of at least 0.05: --min-tissue 0.5 would give it others"},
+        {"--mask-mpp", "8", "tiles of a tissue mask of 4 µm per pixel: --mask-mpp 8 would give it others"},
+        {"--tile-mpp", "0.5", "--tile-mpp 0.5 would give it others"}, /* the program's own default is another one, too */
+        {"--tile-mpp", "nan", "--tile-mpp nan would give it others"},
+        {"--encode-bfloat16", "--encoder=texture", "--encode-bfloat16 would give it others"},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        command_run(&o, root, "predict", "run", "a.tiff", "-o", "refused", cases[i][0], cases[i][1], NULL);
+        command_expect(&o, 1, cases[i][2]);
+    }
+    g_autofree char *made = g_build_filename(root, "refused", NULL);
+    g_assert_false(g_file_test(made, G_FILE_TEST_EXISTS));
+    command_run(&o, root, "predict", "run", "a.tiff", "-o", "plain", "-q", NULL);
+    command_expect(&o, 0, "");
+    g_assert_cmpstr(o.err, ==, "");
+    command_run(&o, root, "predict", "run", "a.tiff", "-o", "equal", "-q", "--tile-mpp", "0.6", "--min-tissue", "0.05", "--mask-mpp", "4", "--encoder",
+                "texture", "--mpp", "0.5", NULL);
+    command_expect(&o, 0, "");
+    g_assert_cmpstr(o.err, ==, "");
+    command_run(&o, root, "predict", "run", "a.tiff", "-o", "encoder", "-q", "--encoder", "texture", NULL);
+    command_expect(&o, 0, "");
+    command_shell(&o, root, "cmp plain/patches/a.csv equal/patches/a.csv && cmp plain/patches/a.csv encoder/patches/a.csv");
+    command_expect(&o, 0, "");
+    /* a slide of another resolution than the training's */
+    command_run(&o, root, "predict", "run", "a.tiff", "-o", "coarse", "--mpp", "1.5", NULL);
+    command_expect(&o, 0, "has 1.5 µm per pixel; the model was trained on slides of 0.5: ");
+}
+
+/* A model file alone does not say what it was trained on. */
+static void test_alone(void) {
+    begin();
+    g_auto(Outcome) o = {0};
+    const char *said = "run/runs/rank/0/model.safetensors: a model file does not say how its slides were made into features. Assumed: tiles of 0.5 µm per "
+                       "pixel, with a share of tissue of at least 0.05, encoder texture. Give the folder of its run instead";
+    command_run(&o, root, "predict", "run/runs/rank/0/model.safetensors", "a.tiff", "cohort/slides", "-o", "alone", NULL);
+    command_expect(&o, 0, said);
+    g_assert_cmpint(times(o.err, "Assumed"), ==, 1);
+    command_run(&o, root, "predict", "run/runs/rank/0/model.safetensors", "a.tiff", "-o", "alone", "--tile-mpp", "0.6", NULL);
+    command_expect(&o, 0, "");
+    g_assert_null(strstr(o.err, "Assumed"));
+    command_run(&o, root, "predict", "run/runs/rank/0/model.safetensors", "a.h5", "-o", "alone", NULL);
+    command_expect(&o, 0, "");
+    g_assert_null(strstr(o.err, "Assumed")); /* nothing is tiled */
+    command_shell(&o, root, "cp -r run/runs/rank/0 bare && sed -i 's/\"preprocessing\"/\"unknown\"/' bare/run.json");
+    command_run(&o, root, "predict", "bare", "a.tiff", "-o", "alone", NULL);
+    command_expect(&o, 0, "bare: its run.json does not say how its slides were made into features. Assumed: tiles of 0.5");
+}
+
+/* An encoder that is not the record's (features came from elsewhere) leaves the rest of it in doubt, too. */
+static void test_other_encoder(void) {
+    begin();
+    g_auto(Outcome) o = {0};
+    command_run(&o, root, "predict", "run", "a.tiff", "-o", "resnet", "--encoder", "resnet50", NULL); /* which has no weights here */
+    command_expect(&o, 1, "run: its run.json names another encoder than --encoder, so nothing is taken from it. Assumed: tiles of 0.5");
+}
+
+/* Where the run's folder takes nothing new, the way out is said. */
+static void test_no_folder(void) {
+    begin();
+    g_auto(Outcome) o = {0};
+    g_free(test_file(root, "run/runs/rank/1/predict", "a file in the way"));
+    command_run(&o, root, "predict", "run/runs/rank/1", "a.h5", NULL);
+    command_expect(&o, 1, ": give -o DIR");
+    command_run(&o, root, "predict", "run/runs/rank/1", "a.h5", "-o", "elsewhere", NULL);
     command_expect(&o, 0, "");
 }
 
@@ -88,6 +168,10 @@ static void test_odd_names(void) {
 
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/cli/predict/other-tiles", test_other_tiles);
+    g_test_add_func("/cli/predict/alone", test_alone);
+    g_test_add_func("/cli/predict/other-encoder", test_other_encoder);
+    g_test_add_func("/cli/predict/no-folder", test_no_folder);
     g_test_add_func("/cli/predict/bad-entries", test_bad_entries);
     g_test_add_func("/cli/predict/nothing-left", test_nothing_left);
     g_test_add_func("/cli/predict/odd-names", test_odd_names);
