@@ -73,15 +73,17 @@ static gboolean sort_folder(Sorting *s, const char *below, GError **error) {
     return move_folder(path, to, error);
 }
 
+/* The names are taken before anything is visited: a visit may move the folder. */
 static gboolean for_each_folder(const char *folder, gboolean (*visit)(gpointer user, const char *name, GError **error), gpointer user, GError **error) {
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
     GDir *dir = g_dir_open(folder, 0, NULL);
-    if (!dir) return TRUE;
-    gboolean done = TRUE;
-    for (const char *name; done && (name = g_dir_read_name(dir));) {
+    for (const char *name; dir && (name = g_dir_read_name(dir));) {
         g_autofree char *path = g_build_filename(folder, name, NULL);
-        if (*name != '.' && g_file_test(path, G_FILE_TEST_IS_DIR)) done = visit(user, name, error);
+        if (*name != '.' && g_file_test(path, G_FILE_TEST_IS_DIR)) g_ptr_array_add(names, g_strdup(name));
     }
-    g_dir_close(dir);
+    if (dir) g_dir_close(dir);
+    gboolean done = TRUE;
+    for (guint i = 0; done && i < names->len; i++) done = visit(user, names->pdata[i], error);
     return done;
 }
 
