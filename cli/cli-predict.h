@@ -6,7 +6,7 @@
 
 /* A line of predictions.csv. Numbers stay as they were written. */
 typedef struct {
-    char *id, *split, *label, *probability, *logit, *sd, *models, *model, *input, *created;
+    char *id, *split, *label, *probability, *logit, *sd, *models, *model, *input, *created, *digest;
 } PredictionLine;
 
 /* FOLDER/predictions.csv: what this and earlier calls predicted, a line each input. */
@@ -20,6 +20,8 @@ void predictions_clear(Predictions *predictions);
 const char *predictions_input(const Predictions *predictions, const char *id);
 /* Takes the strings; an earlier line of the same id is replaced, in its place. */
 void predictions_put(Predictions *predictions, PredictionLine line);
+/* Models of other digests in the table, each once, as words; NULL: none. Free with g_free. */
+char *predictions_others(const Predictions *predictions, const char *digest);
 gboolean predictions_write(const Predictions *predictions, const char *folder, GError **error);
 
 /* Slides, feature files, folders, patterns, tables -> a cohort without a table; free with rmil_cohort_free. What cannot be taken is

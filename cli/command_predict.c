@@ -43,6 +43,7 @@ typedef struct {
     const Models *models;
     Predictions table;
     char *now;          /* date of this call */
+    char *digest;       /* of the model files: 12 hex digits */
     const char *unsaid; /* why nothing says how the training's slides became features; NULL: it is known */
     double low, high;   /* µm per pixel of the slides that the model was trained on; 0: not known */
 } Predict;
@@ -89,7 +90,8 @@ static void record(Predict *p, const RmilCohortRow *row, int64_t tiles, const Rm
                            .label = row->label >= 0 ? g_strdup_printf("%d", row->label) : g_strdup(""),
                            .probability = number(prediction->probability), .logit = number(prediction->logit), .sd = number(sd),
                            .models = g_strdup_printf("%u", p->models->list->len), .model = g_strdup(p->models->title),
-                           .input = g_utf8_make_valid(row->slide ? row->slide : row->features, -1), .created = g_strdup(p->now)};
+                           .input = g_utf8_make_valid(row->slide ? row->slide : row->features, -1), .created = g_strdup(p->now),
+                           .digest = g_strdup(p->digest)};
     predictions_put(&p->table, line);
     Cli *cli = p->work->cli;
     JsonObject *object = json_object_new();
@@ -182,6 +184,22 @@ static void say_assumed(const Predict *p) {
                       p->models->alone ? "Give the folder of its run instead, which says it, or --tile-mpp" : "If that is not so, give --tile-mpp, --min-tissue and --encoder");
 }
 
+/* The first 12 hex digits of a SHA-256 over the bytes of the model files in their order. Free with g_free. */
+static char *digest_models(const Models *models, const char *run, GError **error) {
+    g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+    for (guint i = 0; i < models->folders->len; i++) {
+        g_autofree char *path = models->alone ? g_strdup(run) : g_build_filename(models->folders->pdata[i], "model.safetensors", NULL);
+        g_autoptr(GMappedFile) file = g_mapped_file_new(path, FALSE, error);
+        if (!file) return NULL;
+        for (gsize at = 0, size = g_mapped_file_get_length(file); at < size;) {
+            const gsize part = MIN(size - at, (gsize)1 << 30); /* g_checksum_update counts in gssize and guint */
+            g_checksum_update(sum, (const guchar *)g_mapped_file_get_contents(file) + at, (gssize)part);
+            at += part;
+        }
+    }
+    return g_strndup(g_checksum_get_string(sum), 12);
+}
+
 static gboolean predict_all(Predict *p, char **inputs, int count, GError **error) {
     Work *work = p->work;
     RmilCohort *cohort = predict_inputs(work->cli, &p->table, inputs, count, error);
@@ -195,7 +213,8 @@ static gboolean predict_all(Predict *p, char **inputs, int count, GError **error
         work->failed[i] = TRUE;
         cli_problem(work->cli, "predict", work->cohort->rows[i].id, reason);
     }
-    g_autofree char *page = g_build_filename(work->folder, "predictions.html", NULL);
+    g_autofree char *page = g_build_filename(work->folder, "predictions.html", NULL), *others = predictions_others(&p->table, p->digest);
+    if (others) rmil_monitor_warn(&work->cli->monitor, "%s: holds predictions of another model, too: %s", work->folder, others);
     if (!predictions_write(&p->table, work->folder, error) || !rmil_predictions_page_write(work->folder, page, error)) return FALSE;
     json_object_set_string_member(work->cli->result, "page", page);
     cli_say(work->cli, "page     %s", page);
@@ -221,11 +240,12 @@ static gboolean predict(Work *work, const char *run, const double *given, char *
     Predict p = {.work = work, .run = run, .given = given, .models = &models, .now = g_date_time_format(now, "%Y-%m-%d %H:%M")};
     json_object_set_string_member(work->cli->result, "model", models.title);
     if (models.list->len > 1) cli_say(work->cli, "model    %s", models.title);
-    gboolean done = read_settings(&p, error) && lock_folder(work, run, &models, error) && predictions_read(&p.table, work->folder, error) &&
+    gboolean done = read_settings(&p, error) && (p.digest = digest_models(&models, run, error)) && lock_folder(work, run, &models, error) && predictions_read(&p.table, work->folder, error) &&
                     predict_all(&p, inputs, count, error);
     predictions_clear(&p.table);
     models_clear(&models);
     g_free(p.now);
+    g_free(p.digest);
     return done;
 }
 

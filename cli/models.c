@@ -22,6 +22,19 @@ static gboolean add_model(Models *models, const char *path, const char *folder, 
     return FALSE;
 }
 
+/* "rank, seed 0", as run.json says; a split that has a folder of its own by its name: "rank, a1, seed 0". Where run.json names no
+ * method, the title stays. */
+static void name_training(Models *models) {
+    const char *method = json_object_get_string_member_with_default(models->info, "method", NULL);
+    if (!method || !json_object_has_member(models->info, "seed")) return;
+    g_autofree char *seed = g_strdup_printf("%" G_GINT64_FORMAT, json_object_get_int_member_with_default(models->info, "seed", 0));
+    g_autofree char *full = g_canonicalize_filename(models->folders->pdata[0], NULL), *own = g_path_get_basename(full), *up = g_path_get_dirname(full),
+                    *above = g_path_get_basename(up);
+    const gboolean named = strcmp(above, method) == 0 && strcmp(own, seed) != 0;
+    g_free(models->title);
+    models->title = named ? g_strdup_printf("%s, %s, seed %s", method, own, seed) : g_strdup_printf("%s, seed %s", method, seed);
+}
+
 static gboolean add_folder(Models *models, const char *folder, GError **error) {
     g_autofree char *path = g_build_filename(folder, "model.safetensors", NULL);
     if (!models->info) {
@@ -46,8 +59,12 @@ static gboolean add_run(Models *models, Cli *cli, const char *folder, GError **e
         g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: holds no finished training", folder);
         return FALSE;
     }
+    if (models->list->len == 1) {
+        name_training(models);
+        return TRUE;
+    }
     g_free(models->title);
-    models->title = models->list->len > 1 ? g_strdup_printf("%s, mean of %u models", method, models->list->len) : g_strdup(method);
+    models->title = g_strdup_printf("%s, mean of %u models", method, models->list->len);
     return TRUE;
 }
 
@@ -66,6 +83,7 @@ gboolean models_load(Models *models, Cli *cli, const char *run, GError **error) 
         done = add_model(models, run, folder, error);
     } else if (g_file_test(own, G_FILE_TEST_EXISTS)) {
         done = add_folder(models, run, error);
+        if (done) name_training(models);
     } else {
         done = add_run(models, cli, run, error);
     }

@@ -9,6 +9,7 @@ static const struct {
 } columns[] = {
 #define COLUMN(name) {#name, G_STRUCT_OFFSET(PredictionLine, name)}
     COLUMN(id), COLUMN(split), COLUMN(label), COLUMN(probability), COLUMN(logit), COLUMN(sd), COLUMN(models), COLUMN(model), COLUMN(input), COLUMN(created),
+    COLUMN(digest),
 #undef COLUMN
 };
 
@@ -60,6 +61,19 @@ void predictions_put(Predictions *predictions, PredictionLine line) {
             return;
         }
     g_ptr_array_add(predictions->lines, own);
+}
+
+char *predictions_others(const Predictions *predictions, const char *digest) {
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GString) out = g_string_new(NULL);
+    for (guint i = 0; i < predictions->lines->len; i++) {
+        const PredictionLine *line = predictions->lines->pdata[i];
+        if (strcmp(line->digest, digest) == 0) continue;
+        char *name = g_strdup_printf("%s (%s)", *line->model ? line->model : "a model without a name", *line->digest ? line->digest : "an earlier version did not record which");
+        if (g_hash_table_contains(seen, name)) g_free(name);
+        else g_string_append_printf(out, "%s%s", out->len ? "; " : "", (g_hash_table_add(seen, name), name));
+    }
+    return out->len ? g_string_free(g_steal_pointer(&out), FALSE) : NULL;
 }
 
 gboolean predictions_write(const Predictions *predictions, const char *folder, GError **error) {

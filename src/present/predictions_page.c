@@ -7,13 +7,20 @@
 typedef struct {
     const RmilTable *table;
     const char *folder;
-    int columns[8];
+    int columns[9];
 } Listing;
 
-enum { ID, PROBABILITY, SD, MODELS, MODEL, INPUT, CREATED, LABEL, COLUMNS };
-static const char *const names[COLUMNS] = {"id", "probability", "sd", "models", "model", "input", "created", "label"};
+enum { ID, PROBABILITY, SD, MODELS, MODEL, INPUT, CREATED, LABEL, DIGEST, COLUMNS };
+static const char *const names[COLUMNS] = {"id", "probability", "sd", "models", "model", "input", "created", "label", "digest"};
 
 static const char *cell(const Listing *listing, int64_t row, int column) { return rmil_table_cell(listing->table, row, listing->columns[column]); }
+
+/* "rank, seed 0 (9f86d081884c)": the digest tells models of one name apart. */
+static char *model_of(const Listing *listing, int64_t row) {
+    const char *name = cell(listing, row, MODEL), *digest = cell(listing, row, DIGEST);
+    if (!*name) name = "a model";
+    return *digest ? g_strdup_printf("%s (%s)", name, digest) : g_strdup(name);
+}
 
 typedef struct {
     int64_t row;
@@ -52,10 +59,11 @@ static void add_table(GString *out, const Listing *listing, const GArray *items)
     for (guint i = 0; i < items->len; i++) {
         const Item *item = &g_array_index(items, Item, i);
         const char *sd = cell(listing, item->row, SD);
+        g_autofree char *model = model_of(listing, item->row);
         rmil_html(out, "<tr><th scope=\"row\"><a href=\"#p%d\">%s</a></th><td class=\"n\">%.3f</td>", (int)item->row, cell(listing, item->row, ID), item->probability);
         if (*sd) rmil_html(out, "<td class=\"n\">%.3f</td>", g_ascii_strtod(sd, NULL));
         else g_string_append(out, "<td class=\"n\">–</td>");
-        rmil_html(out, "<td>%s</td><td>%s</td></tr>\n", cell(listing, item->row, MODEL), cell(listing, item->row, CREATED));
+        rmil_html(out, "<td>%s</td><td>%s</td></tr>\n", model, cell(listing, item->row, CREATED));
     }
     g_string_append(out, "</tbody>");
     rmil_html_table_end(out);
@@ -63,11 +71,12 @@ static void add_table(GString *out, const Listing *listing, const GArray *items)
 
 static void add_item(GString *out, const Listing *listing, int64_t row) {
     const char *id = cell(listing, row, ID), *sd = cell(listing, row, SD), *models = cell(listing, row, MODELS), *label = cell(listing, row, LABEL);
-    rmil_html(out, "<div class=\"slide\" id=\"p%d\"><h3>%s</h3><p><strong>probability %.3f</strong>", (int)row, id,
+    g_autofree char *model = model_of(listing, row);
+    rmil_html(out, "<div class=\"slide\" style=\"overflow-wrap:anywhere\" id=\"p%d\"><h3>%s</h3><p><strong>probability %.3f</strong>", (int)row, id,
               g_ascii_strtod(cell(listing, row, PROBABILITY), NULL));
     if (*sd) rmil_html(out, " (mean of %s models, SD %.3f)", models, g_ascii_strtod(sd, NULL));
     if (*label) rmil_html(out, "; label %s", label);
-    rmil_html(out, "<br><span class=\"soft\">%s; by %s; %s</span><br>", cell(listing, row, INPUT), *cell(listing, row, MODEL) ? cell(listing, row, MODEL) : "a model",
+    rmil_html(out, "<br><span class=\"soft\">%s; by %s; %s</span><br>", cell(listing, row, INPUT), model,
               *cell(listing, row, CREATED) ? cell(listing, row, CREATED) : "date not recorded");
     add_link(out, listing, "top-patches", id, ".png", "most attended tiles");
     add_link(out, listing, "patches", id, ".csv", "scores of all tiles");

@@ -9,6 +9,15 @@
 
 static char *root;
 
+static char *contents(const char *name) {
+    g_autofree char *path = g_build_filename(root, name, NULL);
+    char *text = NULL;
+    GError *error = NULL;
+    g_file_get_contents(path, &text, NULL, &error);
+    g_assert_no_error(error);
+    return text;
+}
+
 static int times(const char *text, const char *part) {
     int n = 0;
     for (const char *p = text; (p = strstr(p, part)); p += strlen(part)) n++;
@@ -21,6 +30,11 @@ static RmilTable *table_of(const char *folder) {
     RmilTable *table = rmil_table_read(path, &error);
     g_assert_no_error(error);
     return table;
+}
+
+static const char *cell(const RmilTable *table, int64_t row, const char *column) {
+    g_assert_cmpint(rmil_table_find(table, column), >=, 0);
+    return rmil_table_cell(table, row, rmil_table_find(table, column));
 }
 
 /* run/ is of tiles of 0.6 µm per pixel; a.tiff and a.h5 are a slide of it and its features. */
@@ -110,6 +124,61 @@ static void test_no_folder(void) {
     command_expect(&o, 0, "");
 }
 
+/* -- which model ------------------------------------------------------------------------------------------------------------------ */
+/* Table and page tell models apart, also where they have the same name; only what stands beside another model's is said. */
+static void test_models(void) {
+    begin();
+    g_auto(Outcome) o = {0};
+    static const char *const runs[] = {"run/runs/rank/0", "run/runs/abmil/0", "run"},
+                             *const titles[] = {"rank, seed 0", "abmil, seed 0", "rank, mean of 2 models"};
+    command_shell(&o, root, "for i in 0 1 2; do cp a.h5 s$i.h5; done");
+    for (int i = 0; i < 3; i++) {
+        g_autofree char *slide = g_strdup_printf("s%d.h5", i), *others = g_strdup_printf("models: holds predictions of another model, too: %s (", titles[0]);
+        command_run(&o, root, "predict", runs[i], slide, "-o", "models", NULL);
+        command_expect(&o, 0, i ? others : "");
+        g_assert_cmpint(times(o.err, "another model"), ==, i > 0);
+    }
+    g_autoptr(RmilTable) table = table_of("models");
+    g_autofree char *page = contents("models/predictions.html");
+    g_assert_cmpint(rmil_table_find(table, "digest"), ==, rmil_table_columns(table) - 1);
+    for (int i = 0; i < 3; i++) {
+        g_autofree char *shown = g_strdup_printf("%s (%s)", titles[i], cell(table, i, "digest"));
+        g_assert_cmpstr(cell(table, i, "model"), ==, titles[i]);
+        g_assert_cmpuint(strlen(cell(table, i, "digest")), ==, 12);
+        g_assert_cmpint(times(page, shown), ==, 2);
+    }
+    command_shell(&o, root, "sha256sum < run/runs/rank/0/model.safetensors; cat run/runs/rank/0/model.safetensors run/runs/rank/1/model.safetensors | sha256sum");
+    g_assert_true(g_str_has_prefix(o.out, cell(table, 0, "digest")));
+    g_assert_true(g_str_has_prefix(strchr(o.out, '\n') + 1, cell(table, 2, "digest")));
+    g_assert_nonnull(strstr(page, "overflow-wrap:anywhere"));
+    /* a split with a folder of its own */
+    command_shell(&o, root, "mkdir -p moved/rank && cp -r run/runs/rank/0 moved/rank/a1");
+    command_run(&o, root, "predict", "moved/rank/a1", "s0.h5", "-o", "split", "--json", NULL);
+    command_expect(&o, 0, "");
+    g_assert_nonnull(strstr(o.out, "\"model\" : \"rank, a1, seed 0\""));
+    /* a model in the place of another is the only one that the table is of */
+    command_run(&o, root, "predict", "run/runs/rank/0", "s0.h5", "s1.h5", "s2.h5", "-o", "models", "-q", NULL);
+    command_expect(&o, 0, "");
+    g_assert_cmpstr(o.err, ==, "");
+}
+
+/* Trained again in the same folder: the same name, another model. A table of before this column is of a model unknown. */
+static void test_trained_again(void) {
+    begin();
+    g_auto(Outcome) o = {0};
+    command_shell(&o, root,
+                  "set -e; cp a.h5 t0.h5; cp a.h5 t1.h5\n"
+                  "\"$RANKMIL\" train run/cohort.csv -o one --epochs 1 -q; \"$RANKMIL\" predict one t0.h5 -q\n"
+                  "\"$RANKMIL\" train run/cohort.csv -o one --epochs 1 --dropout 0.5 -q 2>/dev/null; \"$RANKMIL\" predict one t1.h5 -q\n");
+    command_expect(&o, 0, "one/predict: holds predictions of another model, too: rank, seed 0 (");
+    g_autoptr(RmilTable) table = table_of("one/predict");
+    g_assert_cmpstr(cell(table, 0, "model"), ==, cell(table, 1, "model"));
+    g_assert_cmpstr(cell(table, 0, "digest"), !=, cell(table, 1, "digest"));
+    command_shell(&o, root, "mkdir old && echo id,probability > old/predictions.csv && echo x,0.5 >> old/predictions.csv");
+    command_run(&o, root, "predict", "one", "t0.h5", "-o", "old", NULL);
+    command_expect(&o, 0, "old: holds predictions of another model, too: a model without a name (an earlier version did not record which)");
+}
+
 /* -- problems with inputs -------------------------------------------------------------------------------------------------------- */
 /* Each bad entry of a folder is named, and the rest is predicted, once. */
 static void test_bad_entries(void) {
@@ -172,6 +241,8 @@ int main(int argc, char **argv) {
     g_test_add_func("/cli/predict/alone", test_alone);
     g_test_add_func("/cli/predict/other-encoder", test_other_encoder);
     g_test_add_func("/cli/predict/no-folder", test_no_folder);
+    g_test_add_func("/cli/predict/models", test_models);
+    g_test_add_func("/cli/predict/trained-again", test_trained_again);
     g_test_add_func("/cli/predict/bad-entries", test_bad_entries);
     g_test_add_func("/cli/predict/nothing-left", test_nothing_left);
     g_test_add_func("/cli/predict/odd-names", test_odd_names);
