@@ -81,10 +81,13 @@ typedef struct {
     RmilSplit *splits;    /* by row */
 } RmilRepeat;
 /* GArray of RmilRepeat; free with g_array_unref. read: every column of a split table; its seed is the number that the name
- * ends in, else its place from 0. draw: rmil_split_draw with the options' shares for each seed. */
+ * ends in, else (or where it is 2^63 or more) its place from 0. draw: rmil_split_draw with the options' shares for each seed. */
 RMIL_API GArray *rmil_repeats_read(const RmilCohort *cohort, const char *path, GError **error);
 RMIL_API GArray *rmil_repeats_draw(const RmilCohort *cohort, const RmilTrainOptions *options, const int64_t *seeds, int64_t count,
                                    GError **error);
+
+/* "0, 1, 2": their seeds, for a message. Free with g_free. */
+RMIL_API char *rmil_repeats_seeds(const GArray *repeats);
 
 /* -- data and one run --------------------------------------------------------------------------------------------------------- */
 /* The features of a cohort in memory, to be read by any number of runs. */

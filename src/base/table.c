@@ -123,6 +123,25 @@ static gboolean read_line(RmilTable *table, char **cursor, int64_t *line, gboole
     return TRUE;
 }
 
+/* Words between blanks. */
+static int64_t count_words(const char *text) {
+    int64_t words = 0;
+    for (const char *at = text; *at; at++) words += !g_ascii_isspace(*at) && (at == text || g_ascii_isspace(at[-1]));
+    return words;
+}
+
+/* One column only, which looks like several: no table that anybody meant has that. */
+static gboolean check_separator(const RmilTable *table, GError **error) {
+    const char *name = rmil_table_name(table, 0);
+    const int64_t words = count_words(name), rows = rmil_table_rows(table);
+    gboolean blanks = words > 1 && rows > 0;
+    if (table->columns != 1) return TRUE;
+    for (int64_t r = 0; r < rows && blanks; r++) blanks = count_words(rmil_table_cell(table, r, 0)) == words;
+    if (!blanks && !strchr(name, '|')) return TRUE;
+    return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line 1: its columns are separated by %s: save it with commas, semicolons or tabs between them",
+                     table->path, strchr(name, '|') ? "\"|\"" : "blanks");
+}
+
 static gboolean parse(RmilTable *table, char *text, GError **error) {
     int64_t line = 1;
     table->separator = find_separator(&text, &line);
@@ -143,7 +162,7 @@ static gboolean parse(RmilTable *table, char *text, GError **error) {
         if (*name && rmil_table_find(table, name) != i)
             return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: two columns are named \"%s\"", table->path, name);
     }
-    return TRUE;
+    return check_separator(table, error);
 }
 
 static gboolean is_text(const char *path, const char *text, gsize size, GError **error) {

@@ -150,10 +150,14 @@ static gboolean find_thresholds(const RmilSlide *slide, RmilMask *mask, const in
     int thresholds[2];
     GError *reason = NULL;
     if (!rmil_otsu(histogram, 3, thresholds, &reason)) {
-        const char *what = g_error_matches(reason, RMIL_ERROR, RMIL_ERROR_MEMORY) ? "the tissue cannot be searched"
-                           : dark ? "no tissue found in a very dark image" : "no tissue found";
-        g_propagate_prefixed_error(error, reason, "%s: %s: ", slide->name, what);
-        return FALSE;
+        if (g_error_matches(reason, RMIL_ERROR, RMIL_ERROR_MEMORY)) {
+            g_propagate_prefixed_error(error, reason, "%s: the tissue cannot be searched: ", slide->name);
+            return FALSE;
+        }
+        g_clear_error(&reason);
+        return rmil_fail(error, RMIL_ERROR_DATA, "%s: no tissue found%s: %s", slide->name, dark ? " in a very dark image" : "",
+                         total(histogram) ? "it has fewer than three gray values, so that nothing can be told from the glass"
+                                          : "all of it is black or transparent, as what was not scanned");
     }
     mask->lower = thresholds[0];
     mask->upper = thresholds[1];

@@ -116,8 +116,9 @@ GArray *rmil_repeats_read(const RmilCohort *cohort, const char *path, GError **e
     GArray *repeats = repeats_new();
     for (int64_t j = 0; j < table->count; j++) {
         const char *name = table->names[j], *digits = name + strlen(name);
+        gint64 number; /* not where there are no digits, or more than a seed has */
         while (digits > name && g_ascii_isdigit(digits[-1])) digits--;
-        RmilRepeat repeat = {.name = g_strdup(name), .seed = *digits ? g_ascii_strtoll(digits, NULL, 10) : j,
+        RmilRepeat repeat = {.name = g_strdup(name), .seed = g_ascii_string_to_signed(digits, 10, 0, G_MAXINT64, &number, NULL) ? number : j,
                              .splits = g_memdup2(table->splits + j * table->rows, (gsize)table->rows * sizeof(RmilSplit))};
         g_array_append_val(repeats, repeat);
     }

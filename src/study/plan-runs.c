@@ -9,6 +9,14 @@ gboolean rmil_study_plan_data_options(const RmilStudyPlan *plan, const RmilTrain
     return rmil_plan_options(plan, plan->reference, base, options, error); /* what concerns the data is the same for every method */
 }
 
+char *rmil_repeats_seeds(const GArray *repeats) {
+    enum { MOST = 12 };
+    GString *out = g_string_new(NULL);
+    for (guint i = 0; i < MIN(repeats->len, (guint)MOST); i++)
+        g_string_append_printf(out, "%s%" G_GINT64_FORMAT, i ? ", " : "", g_array_index(repeats, RmilRepeat, i).seed);
+    return g_string_free(g_string_append(out, repeats->len > MOST ? ", …" : ""), FALSE);
+}
+
 static gboolean has_seed(const GArray *repeats, int64_t seed) {
     for (guint i = 0; i < repeats->len; i++)
         if (g_array_index(repeats, RmilRepeat, i).seed == seed) return TRUE;
@@ -22,10 +30,12 @@ static gboolean choose_columns(const RmilStudyPlan *plan, GArray *repeats, GErro
         g_array_set_size(repeats, MIN(repeats->len, seeds->len));
         return TRUE;
     }
-    for (guint s = 0; s < seeds->len; s++)
-        if (!has_seed(repeats, g_array_index(seeds, int64_t, s)))
-            return rmil_fail(error, RMIL_ERROR_DATA, "%s: no column's name ends in the seed %" G_GINT64_FORMAT " of the plan", plan->splits,
-                             g_array_index(seeds, int64_t, s));
+    for (guint s = 0; s < seeds->len; s++) {
+        if (has_seed(repeats, g_array_index(seeds, int64_t, s))) continue;
+        g_autofree char *known = rmil_repeats_seeds(repeats);
+        return rmil_fail(error, RMIL_ERROR_DATA, "%s: no column's name ends in the seed %" G_GINT64_FORMAT " of the plan: the columns are of seed %s",
+                         plan->splits, g_array_index(seeds, int64_t, s), known);
+    }
     for (guint i = repeats->len; i-- > 0 && seeds->len;) {
         gboolean wanted = FALSE;
         for (guint s = 0; s < seeds->len; s++) wanted = wanted || g_array_index(repeats, RmilRepeat, i).seed == g_array_index(seeds, int64_t, s);

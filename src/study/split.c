@@ -31,8 +31,8 @@ gboolean rmil_split_check(const RmilCohort *cohort, const RmilSplit *splits, Rmi
             if (here > 0) continue;
             return rmil_fail(error, RMIL_ERROR_DATA,
                              "%s: the %s set would have no slide with label %d (the cohort has %" G_GINT64_FORMAT
-                             " such slides; every set needs one, and patients are not divided)%s",
-                             where, set_name(set), label, all,
+                             " such slide%s; every set needs one, and patients are not divided)%s",
+                             where, set_name(set), label, all, all == 1 ? "" : "s",
                              slides == 0 ? "; leave `split` empty for slides that may be drawn into it" : "");
         }
     }

@@ -162,7 +162,7 @@ static void test_impossible(void) {
     } cases[] = {
         {"slide,label\na.svs,1\nb.svs,1\n", "cohort.csv: every labelled slide has label 1"},
         {"slide,label\na.svs,\nb.svs,\n", "cohort.csv: no slide has a label"},
-        {"slide,label\na.svs,0\nb.svs,0\nc.svs,0\nd.svs,1\n", "no slide with label 1 (the cohort has 1 such slides"},
+        {"slide,label\na.svs,0\nb.svs,0\nc.svs,0\nd.svs,1\n", "no slide with label 1 (the cohort has 1 such slide; "},
         {"slide,label\na.svs,0\nb.svs,0\nc.svs,1\nd.svs,1\n", "the validation set would have no slide"},
         {"slide,label,patient\na.svs,0,\nb.svs,0,\nc.svs,0,\nd.svs,1,p\ne.svs,1,p\nf.svs,1,p\n", "no slide with label 1"},
         {"slide,label,split\na.svs,0,train\nb.svs,1,train\nc.svs,0,test\nd.svs,1,test\n",
