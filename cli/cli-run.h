@@ -31,7 +31,7 @@ typedef struct {
     GPtrArray *methods; /* const RmilTrainMethod * */
     GArray *repeats;    /* RmilRepeat */
     GPtrArray *plan;    /* Planned */
-    JsonObject *preprocessing;
+    JsonObject *preprocessing; /* how slides became features; NULL: they were given, and nobody says how */
     char *command;      /* as it was given */
 } Run;
 /* Heat maps of at most `limit` test slides, one picture a method: the mean attention of those of its models that tested the

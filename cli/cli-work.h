@@ -35,6 +35,8 @@ GOptionEntry *work_label_entries(Work *work);
 GOptionEntry *work_crop_entries(Work *work); /* --uncropped, part of the label entries too */
 /* Checks the options and reads the cohort. */
 gboolean work_open(Work *work, const char *cohort, GError **error);
+/* The same for what the user gives: of a folder or a slide in the table's place it says what to do with it. */
+gboolean work_open_table(Work *work, const char *path, GError **error);
 
 /* The same with a cohort made elsewhere, which is the work's from then on, on failure too. */
 gboolean work_adopt(Work *work, RmilCohort *cohort, GError **error);

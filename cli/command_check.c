@@ -10,6 +10,7 @@ typedef struct {
     int64_t done;
     double *mpp;      /* by row; 0 a plain image without, < 0 no slide */
     int64_t *dim;     /* by row; 0 no features */
+    gboolean *annotated; /* by row: patches of its features are labelled */
 } Checking;
 
 /* Reads one pixel block in each corner and the middle: a truncated slide often opens well. */
@@ -53,10 +54,14 @@ static gboolean check_row(Checking *c, int64_t i, GError **error) {
         c->dim[i] = bag->dim;
         g_autofree uint8_t *labels = rmil_try_new(bag->count, 1, error);
         if (!labels || (row->patch_labels && !rmil_labels_read(row->patch_labels, bag->count, labels, error))) return FALSE;
+        const uint8_t *own = row->patch_labels ? labels : bag->patch_labels;
+        for (int64_t k = 0; own && k < bag->count && !c->annotated[i]; k++) c->annotated[i] = own[k] > 0;
     }
     if (row->annotation) {
         g_autoptr(RmilRegion) region = work_read_region(work, row, slide, bag, work->padding, error);
         if (!region) return FALSE;
+        if (row->label > 0 && rmil_region_empty(region))
+            rmil_monitor_warn(&work->cli->monitor, "%s: %s outlines nothing: the slide trains on its label alone", row->id, row->annotation);
         g_autofree char *doubt = work_annotation_doubt(row, !rmil_region_empty(region));
         if (doubt) {
             g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s", doubt);
@@ -111,18 +116,30 @@ static void report_mpp(Cli *cli, const Checking *c, int64_t n) {
     json_object_set_object_member(cli->result, "mpp", mix);
 }
 
-static void report_cohort(Cli *cli, const Work *work) {
-    int64_t labels[3] = {0}, annotated = 0, splits[4] = {0};
+/* A table of splits says the sets, whatever the cohort's own column says. */
+static char *spoken_sets(const RmilCohort *cohort, const RmilTrainOptions *options) {
+    if (options->splits) {
+        g_autoptr(RmilSplitTable) table = rmil_split_table_read(options->splits, cohort, NULL);
+        return table ? g_strdup_printf("%s fixes the sets: %" G_GINT64_FORMAT " split%s", options->splits, table->count, table->count == 1 ? "" : "s")
+                     : g_strdup_printf("the sets are those of %s, which is wrong", options->splits);
+    }
+    int64_t splits[4] = {0};
+    for (int64_t i = 0; i < cohort->count; i++) splits[cohort->rows[i].split]++;
+    return g_strdup_printf("train %" G_GINT64_FORMAT ", val %" G_GINT64_FORMAT ", test %" G_GINT64_FORMAT ", to be drawn %" G_GINT64_FORMAT,
+                           splits[RMIL_SPLIT_TRAIN], splits[RMIL_SPLIT_VAL], splits[RMIL_SPLIT_TEST], splits[RMIL_SPLIT_NONE]);
+}
+
+static void report_cohort(Cli *cli, const Checking *c, const RmilTrainOptions *options) {
+    const Work *work = c->work;
+    int64_t labels[3] = {0}, annotated = 0;
     for (int64_t i = 0; i < work->cohort->count; i++) {
         const RmilCohortRow *row = &work->cohort->rows[i];
         labels[row->label < 0 ? 2 : row->label > 0]++;
-        splits[row->split]++;
-        annotated += row->annotation != NULL;
+        annotated += row->annotation || c->annotated[i]; /* one that cannot be read, too */
     }
+    g_autofree char *sets = spoken_sets(work->cohort, options);
     cli_say(cli, "%s: %" G_GINT64_FORMAT " rows: %" G_GINT64_FORMAT " positive (%" G_GINT64_FORMAT " rows with an annotation), %" G_GINT64_FORMAT
-            " negative, %" G_GINT64_FORMAT " without label; train %" G_GINT64_FORMAT ", val %" G_GINT64_FORMAT ", test %" G_GINT64_FORMAT
-            ", to be drawn %" G_GINT64_FORMAT, work->cohort->path, work->cohort->count, labels[1], annotated, labels[0], labels[2],
-            splits[RMIL_SPLIT_TRAIN], splits[RMIL_SPLIT_VAL], splits[RMIL_SPLIT_TEST], splits[RMIL_SPLIT_NONE]);
+            " negative, %" G_GINT64_FORMAT " without label; %s", work->cohort->path, work->cohort->count, labels[1], annotated, labels[0], labels[2], sets);
     json_object_set_int_member(cli->result, "rows", work->cohort->count);
     json_object_set_int_member(cli->result, "positive", labels[1]);
     json_object_set_int_member(cli->result, "negative", labels[0]);
@@ -178,19 +195,19 @@ int command_check(int argc, char **argv) {
         return status;
     }
     GError *error = NULL;
-    if (!work_open(&work, argv[1], &error)) {
+    if (!work_open_table(&work, argv[1], &error)) {
         work_clear(&work);
         rmil_train_options_clear(&options);
         return cli_fail(&cli, error);
     }
     int64_t n = work.cohort->count;
-    Checking c = {.work = &work, .mpp = g_new0(double, n), .dim = g_new0(int64_t, n)};
+    Checking c = {.work = &work, .mpp = g_new0(double, n), .dim = g_new0(int64_t, n), .annotated = g_new0(gboolean, n)};
     for (int64_t i = 0; i < n; i++) c.mpp[i] = -1;
     g_mutex_init(&c.lock);
     examine_features(&work);
     rmil_parallel(n, cli.threads, check_task, &c, NULL);
     g_mutex_clear(&c.lock);
-    report_cohort(&cli, &work);
+    report_cohort(&cli, &c, &options);
     report_table(&cli, work.cohort, &options);
     report_mpp(&cli, &c, n);
     work_say_resolutions(&work, c.mpp);
@@ -200,6 +217,7 @@ int command_check(int argc, char **argv) {
     else if (!json_array_get_length(cli.problems)) cli_say(&cli, "nothing wrong was found");
     g_free(c.mpp);
     g_free(c.dim);
+    g_free(c.annotated);
     work_clear(&work);
     rmil_train_options_clear(&options);
     return cli_done(&cli);

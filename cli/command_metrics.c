@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#define USUAL_CUT 0.5
+
 gboolean scores_read(const char *path, const char *label_column, const char *score_column, const char *split, Scores *scores,
                      GError **error) {
     g_autoptr(RmilTable) table = rmil_table_read(path, error);
@@ -86,6 +88,18 @@ JsonObject *scores_metrics(Cli *cli, const Scores *scores, double cut, int64_t r
     return out;
 }
 
+/* Scores that are no probabilities, at a cut that nobody chose. */
+static void doubt_cut(Cli *cli, const Scores *scores, const char *path, double cut) {
+    double low = INFINITY, high = -INFINITY;
+    for (int64_t i = 0; i < scores->count; i++) {
+        low = MIN(low, scores->scores[i]);
+        high = MAX(high, scores->scores[i]);
+    }
+    if (scores->count && (low < 0 || high > 1))
+        rmil_monitor_warn(&cli->monitor, "%s: the scores lie in %g … %g, so they are no probabilities: accuracy, sensitivity and specificity are of "
+                          "the cut %g, which --cut changes", path, low, high, cut);
+}
+
 int command_metrics(int argc, char **argv) {
     static const CliUsage usage = {"PREDICTIONS.csv", "Metrics of any table of labels and scores, with 95 % intervals.",
                                    "With a column \"split\", only the rows of --split count (default: test, where there are any).", 1, 1, CLI_SEED,
@@ -93,7 +107,7 @@ int command_metrics(int argc, char **argv) {
     Cli cli;
     int status;
     g_autofree char *label = NULL, *score = NULL, *split = NULL;
-    gdouble cut = 0.5;
+    gdouble cut = NAN;
     gint64 rounds = 2000;
     const GOptionEntry own[] = {
         {"label-column", 0, 0, G_OPTION_ARG_STRING, &label, "column of labels, 0 or 1 (default: label)", "NAME"},
@@ -111,7 +125,8 @@ int command_metrics(int argc, char **argv) {
     const char *part = split ? (strcmp(split, "all") == 0 ? NULL : split) : "test";
     if (!scores_read(argv[1], label ? label : "label", score ? score : "probability", part, &scores, &error)) return cli_fail(&cli, error);
     const gboolean both = scores_check(&scores, argv[1], &error);
-    if (both) json_object_set_object_member(cli.result, "metrics", scores_metrics(&cli, &scores, cut, rounds));
+    if (both && isnan(cut)) doubt_cut(&cli, &scores, argv[1], USUAL_CUT);
+    if (both) json_object_set_object_member(cli.result, "metrics", scores_metrics(&cli, &scores, isnan(cut) ? USUAL_CUT : cut, rounds));
     scores_clear(&scores);
     return both ? cli_done(&cli) : cli_fail(&cli, error);
 }

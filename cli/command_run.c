@@ -135,6 +135,16 @@ static gboolean check_early(Run *run, const char *names, GError **error) {
     return TRUE;
 }
 
+/* What this run tiles and encodes; of features that were given, what lies beside their table, as `rankmil train` takes it. Before the
+ * stages, which write a file of that name. */
+static gboolean find_preprocessing(Run *run, GError **error) {
+    const RmilCohort *cohort = run->work->cohort;
+    gboolean encodes = FALSE;
+    for (int64_t i = 0; i < cohort->count; i++) encodes = encodes || !cohort->rows[i].features;
+    if (encodes) run->preprocessing = work_preprocessing(run->work);
+    return encodes || work_read_preprocessing(cohort->path, &run->preprocessing, error);
+}
+
 typedef struct {
     char *methods;
     gint64 repeats, heatmaps;
@@ -144,10 +154,9 @@ typedef struct {
 static gboolean run_all(Run *run, const RunOptions *options, GError **error) {
     gboolean annotated = FALSE;
     const char *folder = run->work->folder;
-    if (!check_early(run, options->methods, error) || !prepare(run, &annotated, error) ||
+    if (!check_early(run, options->methods, error) || !find_preprocessing(run, error) || !prepare(run, &annotated, error) ||
         !choose_methods(run, options->methods, annotated, error))
         return FALSE;
-    run->preprocessing = work_preprocessing(run->work);
     run->repeats = train_repeats(run->cli, run->cohort, run->options, options->repeats, error);
     run->plan = run->repeats ? run_plan(run->data, run->options, run->methods, run->repeats, error) : NULL;
     g_autofree char *report = g_build_filename(folder, "report.html", NULL);
@@ -196,17 +205,16 @@ int command_run(int argc, char **argv) {
         rmil_train_options_clear(&options);
         return status;
     }
-    Run run = {.cli = &cli, .work = &work, .options = &options, .methods = g_ptr_array_new()};
-    GError *error = NULL;
-    gboolean done;
     if (own_options.repeats < 1 || own_options.repeats > 1000 || own_options.heatmaps < 0) {
-        error = g_error_new(RMIL_ERROR, RMIL_ERROR_ARGUMENT, "--repeats is in 1 … 1000, --heatmaps 0 or more");
-        done = FALSE;
-    } else {
-        run.command = g_strconcat("rankmil ", command, NULL);
-        done = work_open(&work, argv[1], &error) && train_check(&cli, work.cohort, &options, own_options.repeats, NULL, &error) &&
-               work_lock(&work, &error) && run_all(&run, &own_options, &error);
+        work_clear(&work);
+        rmil_train_options_clear(&options);
+        g_free(own_options.methods);
+        return cli_usage(&cli, "--repeats is in 1 … 1000, --heatmaps 0 or more");
     }
+    Run run = {.cli = &cli, .work = &work, .options = &options, .methods = g_ptr_array_new(), .command = g_strconcat("rankmil ", command, NULL)};
+    GError *error = NULL;
+    const gboolean done = work_open_table(&work, argv[1], &error) && train_check(&cli, work.cohort, &options, own_options.repeats, NULL, &error) &&
+                          work_lock(&work, &error) && run_all(&run, &own_options, &error);
     if (work.stages) json_object_set_object_member(cli.result, "stages", json_object_ref(work.stages));
     g_ptr_array_unref(run.methods);
     if (run.repeats) g_array_unref(run.repeats);

@@ -15,7 +15,7 @@ static int run_stages(int argc, char **argv, const CliUsage *usage, gboolean enc
         return status;
     }
     GError *error = NULL;
-    gboolean done = work_open(&work, argv[1], &error) && work_lock(&work, &error) && stage_tile(&work, &error) &&
+    gboolean done = work_open_table(&work, argv[1], &error) && work_lock(&work, &error) && stage_tile(&work, &error) &&
                     (!encode || stage_encode(&work, &error)) && (!label || stage_label(&work, &error)) &&
                     ((!encode && !label) || work_write_cohort(&work, &error));
     if (work.stages) json_object_set_object_member(cli.result, "stages", json_object_ref(work.stages));

@@ -156,7 +156,7 @@ static gboolean run_study(Study *study, const char *cohort_path, char **argument
         cli_say(study->cli, "%s: look at its first lines, then submit it with: sh %s", script, quoted);
         return TRUE;
     }
-    if (!work_open(work, cohort_path, error)) return FALSE;
+    if (!work_open_table(work, cohort_path, error)) return FALSE;
     g_autoptr(GArray) twins = rmil_cohort_twins(work->cohort);
     if (!rmil_cohort_check_labels(work->cohort, error) || !rmil_cohort_check_twins(work->cohort, twins, NULL, &study->cli->monitor, error) ||
         !lock(study, error))

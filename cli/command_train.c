@@ -5,7 +5,9 @@ static const RmilRepeat *choose_repeat(GArray *repeats, const RmilTrainOptions *
     if (!options->splits) return &g_array_index(repeats, RmilRepeat, 0);
     for (guint i = 0; i < repeats->len; i++)
         if (g_array_index(repeats, RmilRepeat, i).seed == cli->seed) return &g_array_index(repeats, RmilRepeat, i);
-    g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: no column's name ends in --seed %" G_GINT64_FORMAT, options->splits, cli->seed);
+    g_autofree char *known = rmil_repeats_seeds(repeats);
+    g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: no column's name ends in --seed %" G_GINT64_FORMAT ": the columns are of --seed %s",
+                options->splits, cli->seed, known);
     return NULL;
 }
 
@@ -52,7 +54,7 @@ int command_train(int argc, char **argv) {
     GError *error = NULL;
     const char *chosen = model ? model : "abmil";
     const RmilTrainMethod *method = rmil_method_of(chosen, guide ? guide : g_str_has_prefix(chosen, "clam") ? "none" : "rank", &error);
-    gboolean done = method && rmil_train_options_check(&options, method, &error) && work_open(&work, argv[1], &error) &&
+    gboolean done = method && rmil_train_options_check(&options, method, &error) && work_open_table(&work, argv[1], &error) &&
                     train_check(&cli, work.cohort, &options, 1, NULL, &error) && work_lock(&work, &error) &&
                     train(&cli, work.cohort, work.folder, &options, method, &error);
     work_clear(&work);

@@ -208,7 +208,8 @@ gboolean cli_begin(Cli *cli, int *argc, char ***argv, const CliUsage *usage, con
     return TRUE;
 }
 
-int cli_done(Cli *cli) {
+/* whole: the command did all that it could beside its problems. */
+static int finish(Cli *cli, gboolean whole) {
     int status = json_array_get_length(cli->problems) ? 1 : 0;
     cli_progress_end(cli);
     if (cli->json) {
@@ -217,8 +218,7 @@ int cli_done(Cli *cli) {
         g_autofree char *text = cli_json_text(cli->result);
         cli_print(stdout, "%s\n", text);
     } else if (status && json_array_get_length(cli->problems) > 1) {
-        cli_print(stderr, "rankmil: %u problems, each named above; the rest is done\n",
-                json_array_get_length(cli->problems));
+        cli_print(stderr, "rankmil: %u problems, each named above%s\n", json_array_get_length(cli->problems), whole ? "; the rest is done" : "");
     }
     if (fflush(stdout) != 0) {
         cli_print(stderr, "rankmil: stdout: %s\n", g_strerror(errno));
@@ -228,9 +228,11 @@ int cli_done(Cli *cli) {
     return status;
 }
 
+int cli_done(Cli *cli) { return finish(cli, TRUE); }
+
 int cli_fail(Cli *cli, GError *error) {
     cli_problem(cli, cli->name, NULL, error);
-    return cli_done(cli);
+    return finish(cli, FALSE);
 }
 
 int cli_usage(Cli *cli, const char *format, ...) {

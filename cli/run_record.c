@@ -71,7 +71,7 @@ gboolean run_record(const Run *run, gboolean finished, GError **error) {
     json_object_set_array_member(out, "methods", methods);
     json_object_set_array_member(out, "seeds", seeds);
     json_object_set_array_member(out, "runs", run_plan_json(run->plan));
-    json_object_set_object_member(out, "config", json_object_ref(run->preprocessing));
+    if (run->preprocessing) json_object_set_object_member(out, "config", json_object_ref(run->preprocessing));
     if (finished) add_outcome(run, out);
     return cli_json_write(out, path, error);
 }
