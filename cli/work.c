@@ -299,7 +299,9 @@ gboolean work_write_cohort(Work *work, GError **error) {
     g_autofree char *path = g_build_filename(work->folder, "cohort.csv", NULL);
     g_autofree char *how = g_build_filename(work->folder, "preprocessing.json", NULL);
     g_autoptr(JsonObject) preprocessing = work_preprocessing(work);
-    return cli_json_write(preprocessing, how, error) && rmil_file_write(path, out->str, out->len, error);
+    gboolean encodes = FALSE; /* else the options say nothing of how the features came about: what stands there stays */
+    for (int64_t i = 0; i < work->cohort->count; i++) encodes = encodes || !work->cohort->rows[i].features;
+    return (!encodes || cli_json_write(preprocessing, how, error)) && rmil_file_write(path, out->str, out->len, error);
 }
 
 RmilCohort *work_prepare(Work *work, GError **error) {
