@@ -1,4 +1,5 @@
 /* One run: trained, applied to every slide, localised; its folder. */
+#include "cli-models.h"
 #include "cli-train.h"
 
 #include <errno.h>
@@ -69,7 +70,9 @@ static gboolean check_products(const char *folder, int64_t slides, GError **erro
         g_autoptr(RmilTable) table = rmil_table_read(name, error);
         if (!table) return FALSE;
     }
-    g_autoptr(RmilModel) model = rmil_model_load(path, error);
+    g_autofree char *record = g_build_filename(folder, "run.json", NULL);
+    g_autoptr(JsonObject) info = cli_json_read(record, error);
+    g_autoptr(RmilModel) model = info && model_check(folder, info, error) ? rmil_model_load(path, error) : NULL;
     return model != NULL;
 }
 
@@ -290,6 +293,9 @@ gboolean train_run(const RmilTrainData *data, const RmilTrainMethod *method, con
     json_object_set_int_member(run, "seed", repeat->seed);
     json_object_set_string_member(run, "version", rmil_version());
     json_object_set_string_member(run, "cohort", data->cohort->path);
+    g_autofree char *sha256 = model_sha256(model_path, error);
+    if (!sha256) return FALSE;
+    json_object_set_string_member(run, "model_sha256", sha256);
     json_object_set_member(run, "config", json_from_string(config, NULL));
     json_object_set_object_member(run, "mpp", mpp_range(data, repeat->splits));
     if (preprocessing) json_object_set_object_member(run, "preprocessing", json_object_ref(preprocessing));

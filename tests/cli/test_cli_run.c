@@ -154,6 +154,25 @@ static void test_changed_features(void) {
     command_expect(&o, 0, "");
 }
 
+/* A bit of a model that changed on the disk: said by predict, and trained again to the same bytes by run. */
+static void test_flipped_bit(void) {
+    begin();
+    g_auto(Outcome) o = {0};
+    g_autofree char *path = g_build_filename(root, "run/runs/rank/0/model.safetensors", NULL), *good = NULL, *bytes = NULL, *again = NULL;
+    gsize size, same;
+    g_assert_true(g_file_get_contents(path, &good, &size, NULL));
+    bytes = g_memdup2(good, size);
+    bytes[size - 7] = (char)(bytes[size - 7] ^ 16);
+    g_assert_true(g_file_set_contents(path, bytes, (gssize)size, NULL));
+    g_autoptr(RmilCohort) slides = cohort();
+    command_run(&o, root, "predict", "run", slides->rows[0].slide, "-o", "flipped", NULL);
+    command_expect(&o, 1, "is not the model that run.json beside it records");
+    RUN("-q");
+    command_expect(&o, 0, "is not the model that run.json beside it records");
+    g_assert_true(g_file_get_contents(path, &again, &same, NULL));
+    g_assert_true(size == same && memcmp(good, again, size) == 0);
+}
+
 /* A project that was moved whole goes on. */
 static void test_moved(void) {
     begin();
@@ -420,6 +439,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/cli/run/fewer-seeds", test_fewer_seeds);
     g_test_add_func("/cli/run/other-annotation", test_other_annotation);
     g_test_add_func("/cli/run/changed-features", test_changed_features);
+    g_test_add_func("/cli/run/flipped-bit", test_flipped_bit);
     g_test_add_func("/cli/run/moved", test_moved);
     g_test_add_func("/cli/run/old-mix", test_old_mix);
     g_test_add_func("/cli/run/train-again", test_train_again);
