@@ -10,7 +10,16 @@ void work_init(Work *work, Cli *cli) {
                    .mask_mpp = 4, .label_threshold = 0.05, .labels = "labels"};
 }
 
+static void sweep(const char *folder) {
+    static const char *const kinds[] = {"tiles", "masks", "labels", "features"};
+    for (gsize i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        g_autofree char *path = g_build_filename(folder, kinds[i], NULL);
+        rmil_folder_sweep(path);
+    }
+}
+
 void work_clear(Work *work) {
+    if (work->lock && work->folder) sweep(work->folder);
     if (work->cohort) rmil_cohort_free(work->cohort);
     if (work->stages) json_object_unref(work->stages);
     g_free(work->failed);

@@ -68,6 +68,9 @@ RMIL_API void *rmil_try_new(int64_t n, gsize size, GError **error);
 RMIL_API char *rmil_file_begin(const char *path, GError **error);
 RMIL_API gboolean rmil_file_commit(char *temporary, const char *path, GError **error);
 RMIL_API void rmil_file_abandon(char *temporary);
+/* Removes the temporary files of all dead processes of this host in a folder: those of a process that was still dying when the next
+ * one wrote the same file. */
+RMIL_API void rmil_folder_sweep(const char *folder);
 RMIL_API gboolean rmil_file_write(const char *path, const void *data, gsize size, GError **error);
 /* *there: is there anything of that name? FALSE: that cannot be told (a folder that may not be searched, a failing disk),
  * which is not to be taken for "no". */

@@ -53,6 +53,22 @@ static void remove_leftovers(const char *folder, const char *prefix) {
     g_dir_close(dir);
 }
 
+void rmil_folder_sweep(const char *folder) {
+    g_autoptr(GString) mark = g_string_new(".");
+    append_short(mark, g_get_host_name(), HOST_MOST);
+    g_string_append_c(mark, '-');
+    GDir *dir = g_dir_open(folder, 0, NULL);
+    if (!dir) return;
+    for (const char *name; (name = g_dir_read_name(dir));) {
+        const char *at = *name == '.' ? g_strrstr(name, mark->str) : NULL;
+        const gint64 pid = at ? part_process(at + mark->len) : 0;
+        if (pid == 0 || pid == getpid() || kill((pid_t)pid, 0) == 0 || errno != ESRCH) continue;
+        g_autofree char *path = g_build_filename(folder, name, NULL);
+        g_unlink(path);
+    }
+    g_dir_close(dir);
+}
+
 /* A new file under a name that nobody has: what is there, a link that somebody planted or another file, is left alone. */
 static char *create_part(const char *folder, const char *prefix) {
     static gint counter;

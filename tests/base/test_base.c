@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -314,8 +315,27 @@ static void test_json(void) {
     }
 }
 
+/* What a process left that was still dying when the next one wrote is swept up; what a living one writes stays. */
+static void test_sweep(void) {
+    g_autofree char *folder = test_folder(), *program = g_find_program_in_path("true");
+    g_autofree char *living = g_build_filename(folder, "b", NULL), *own = rmil_file_begin(living, NULL);
+    char *arguments[] = {program, NULL};
+    GPid pid;
+    g_assert_true(g_spawn_async(NULL, arguments, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &pid, NULL));
+    g_autofree char *host = g_strdup_printf(".%s-", g_get_host_name()), *name = g_strdup_printf(".a.h5%s%ld-0.part", host, (long)pid);
+    g_autofree char *left = test_file(folder, name, "half"), *kept = test_file(folder, "a.h5", "whole");
+    rmil_folder_sweep(folder);
+    g_assert_true(g_file_test(left, G_FILE_TEST_EXISTS)); /* a process that nobody has waited for is not dead */
+    g_assert_cmpint(waitpid(pid, NULL, 0), ==, pid);
+    rmil_folder_sweep(folder);
+    g_assert_false(g_file_test(left, G_FILE_TEST_EXISTS));
+    g_assert_true(g_file_test(kept, G_FILE_TEST_EXISTS) && g_file_test(own, G_FILE_TEST_EXISTS));
+    rmil_file_abandon(g_steal_pointer(&own));
+}
+
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/base/file/sweep", test_sweep);
     g_test_add_func("/base/rng", test_rng);
     g_test_add_func("/base/file/atomic", test_file_atomic);
     g_test_add_func("/base/file/full", test_file_full);
