@@ -109,6 +109,6 @@ gboolean rmil_predictions_page_write(const char *folder, const char *path, GErro
     for (guint i = 0; i < items->len; i++) add_item(body, &listing, g_array_index(items, Item, i).row);
     g_string_append(body, "</section>\n");
     g_autofree char *full = g_canonicalize_filename(folder, NULL), *name = g_filename_display_basename(full);
-    g_autofree char *line = g_strdup_printf("%u predictions. Table: predictions.csv", items->len);
+    g_autofree char *line = g_strdup_printf("%u prediction%s. Table: predictions.csv", items->len, items->len == 1 ? "" : "s");
     return rmil_html_page_write(path, "Predictions", name, line, NULL, body->str, error);
 }
