@@ -1,4 +1,5 @@
-#include "cli-help.h"
+/* What every command does: options, progress, messages, --json. */
+#include "help.h"
 
 #include <errno.h>
 #include <math.h>

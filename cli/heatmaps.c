@@ -1,5 +1,5 @@
 /* The attention of a model, or the mean of several, over one slide. */
-#include "cli-train.h"
+#include "train.h"
 
 gboolean heat_write(const Work *work, const RmilCohortRow *given, const RmilBag *bag, const RmilModel *const *models, int64_t count,
                     const char *title, const char *path, GError **error) {

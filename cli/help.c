@@ -1,5 +1,5 @@
 /* `rankmil COMMAND --help`: what the command does, its options by group, and examples. */
-#include "cli-help.h"
+#include "help.h"
 
 #include <string.h>
 

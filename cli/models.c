@@ -1,5 +1,5 @@
 /* The model, or the models, that a command is to apply: a model file, a training's folder, or the folder of a whole run. */
-#include "cli-models.h"
+#include "models.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* FOLDER/predictions.csv of `rankmil predict`: several calls into one folder add up. */
-#include "cli-predict.h"
+#include "predict.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* What the resolutions of a cohort say when they are seen together: one warning for each kind of slide, which names them. */
-#include "cli-work.h"
+#include "work.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-#include "cli-work.h"
+/* The work folder: its options, its cohort, and where the products of a slide lie. */
+#include "work.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* What all tests share. */
 #include "support.h"
 
 #include <ftw.h>

@@ -1,3 +1,4 @@
+/* A bag in memory, and what every layout must satisfy. */
 #include "bag-private.h"
 #include "encoder/weights.h"
 

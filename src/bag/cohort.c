@@ -1,3 +1,4 @@
+/* The cohort's table, read. */
 #include "bag-private.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* Numbers of other programs' files as float32 or bfloat16. */
 #include "convert-private.h"
 
 #include <stdlib.h>

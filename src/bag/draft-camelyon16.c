@@ -1,3 +1,4 @@
+/* A cohort's table drafted from Camelyon16's folders. */
 #include "draft.h"
 
 #include <string.h>

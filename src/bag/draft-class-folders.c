@@ -1,3 +1,4 @@
+/* A cohort's table drafted from one folder a class. */
 #include "draft.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* A cohort's table drafted from DigestPath 2019's folders. */
 #include "draft.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* Cohort tables drafted from the folders of public data sets. */
 #include "bag-private.h"
 #include "draft.h"
 

@@ -1,3 +1,4 @@
+/* HDF5 attributes: numbers and texts. */
 #include "hdf5-private.h"
 
 #include <math.h>

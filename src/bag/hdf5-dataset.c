@@ -1,3 +1,4 @@
+/* HDF5 datasets, read in bounded pieces. */
 #include "convert-private.h"
 
 #include <errno.h>

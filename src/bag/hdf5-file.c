@@ -1,3 +1,4 @@
+/* HDF5 files: opened so that a failing write is an error. */
 #include "hdf5-private.h"
 
 #include <errno.h>

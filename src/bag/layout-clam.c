@@ -1,3 +1,4 @@
+/* CLAM's feature files. */
 #include "bag-private.h"
 
 /* CLAM (mahmoodlab/CLAM): its feature files have no attributes; its patch files say of /coords at which level a patch of

@@ -1,3 +1,4 @@
+/* Our own feature files. */
 #include "bag-private.h"
 
 /* rankmil's own layout; CLAM's feature files are of the same form. */

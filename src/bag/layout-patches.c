@@ -1,3 +1,4 @@
+/* The feature files of the paper's released code. */
 #include "bag-private.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* STAMP's feature files. */
 #include "bag-private.h"
 
 #include <errno.h>

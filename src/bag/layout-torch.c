@@ -1,3 +1,4 @@
+/* Features as PyTorch tensors. */
 #include "bag-private.h"
 #include "encoder/weights.h"
 

@@ -1,3 +1,4 @@
+/* TRIDENT's feature files. */
 #include "bag-private.h"
 
 #include <math.h>

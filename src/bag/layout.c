@@ -1,3 +1,4 @@
+/* The table of feature layouts. */
 #include "bag-private.h"
 
 #include <math.h>

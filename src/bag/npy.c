@@ -1,3 +1,4 @@
+/* Features as NumPy arrays. */
 #include "bag-private.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* Features in mapped files, for cohorts beyond the memory. */
 #include "bag-private.h"
 
 #include <errno.h>

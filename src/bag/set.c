@@ -1,3 +1,4 @@
+/* The features of a cohort in memory. */
 #include "bag-private.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* Features written batch by batch, resumable. */
 #include "bag-private.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* Errors, warnings, notes and progress. */
 #include "base-private.h"
 
 #include <stdlib.h>

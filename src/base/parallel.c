@@ -1,3 +1,4 @@
+/* The parallel loop. */
 #include "base-private.h"
 
 extern void omp_set_num_threads(int threads);

@@ -1,3 +1,4 @@
+/* Seeded random numbers. */
 #include "base-private.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* Safetensors files, read and written. */
 #include "safetensors.h"
 
 #include <json-glib/json-glib.h>

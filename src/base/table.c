@@ -1,3 +1,4 @@
+/* CSV, read and written. */
 #include "base-private.h"
 
 #include <math.h>

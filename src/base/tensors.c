@@ -1,3 +1,4 @@
+/* Named tensors in memory. */
 #include "safetensors.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* Convolutions, by oneDNN. */
 #include "convolution.h"
 
 #include "winograd.h"

@@ -1,3 +1,4 @@
+/* The table of encoders. */
 #include "encoder-private.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* Python's pickle format, of which nothing is run. */
 #include "pickle-private.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* ResNet-50 up to its third stage, as CLAM uses it. */
 #include "resnet.h"
 
 #include "convolution.h"

@@ -1,3 +1,4 @@
+/* The texture encoder: features that need no weights. */
 #include "texture.h"
 
 #include "encoder-private.h"

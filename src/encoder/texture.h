@@ -89,8 +89,8 @@ int rmil_texture_raw(TextureScratch *scratch, const uint8_t *rgb, double raw[TEX
 /* "h.mean", "h.quantile.5" …, after a raw call; valid until the next. */
 const char *rmil_texture_feature_name(TextureScratch *scratch, int i);
 
-/* Centre and spread of every raw feature over real and synthetic tiles (texture_scale.c; made by
- * tests/encoder/texture_scale.c). */
+/* Centre and spread of every raw feature over real and synthetic tiles (texture-scale.c; made by
+ * tests/encoder/texture-scale.c). */
 extern const int rmil_texture_dim;
 extern const float rmil_texture_scale[][2];
 

@@ -1,3 +1,4 @@
+/* Weight files of every format, opened in one place. */
 #include "weights.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* 3 × 3 convolutions by Winograd's F(4, 3). */
 #include "winograd.h"
 
 #include <dnnl.h>

@@ -1,3 +1,4 @@
+/* Sigmoid, tanh, GELU and their derivatives. */
 #include "activation.h"
 
 #include <math.h>

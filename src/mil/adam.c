@@ -1,3 +1,4 @@
+/* One step of Adam. */
 #include "adam.h"
 
 #include "base/base-private.h"

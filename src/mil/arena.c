@@ -1,3 +1,4 @@
+/* Memory that a step uses and forgets. */
 #include "model.h"
 
 /* A list of blocks; when a step needed more than one, the next reset replaces them by one of their total size. */

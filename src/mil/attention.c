@@ -1,3 +1,4 @@
+/* Softmax over patches. */
 #include "attention.h"
 
 #include "activation.h"

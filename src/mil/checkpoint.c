@@ -1,3 +1,4 @@
+/* The state of a training that was interrupted. */
 #include "checkpoint.h"
 
 #include "base/safetensors.h"

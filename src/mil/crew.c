@@ -1,3 +1,4 @@
+/* Threads that share the bags of a step. */
 #include "crew.h"
 
 typedef struct {

@@ -1,3 +1,4 @@
+/* Gated attention: tanh ⊙ sigmoid. */
 #include "gated.h"
 
 #include "activation.h"

@@ -1,3 +1,4 @@
+/* Matrix products, of float32 and bfloat16. */
 #include "gemm.h"
 
 #include <dnnl.h>

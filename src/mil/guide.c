@@ -1,3 +1,4 @@
+/* Slide losses and what guides attention. */
 #include "guide.h"
 
 #include "regions.h"

@@ -1,3 +1,4 @@
+/* Layer normalisation, forward and backward. */
 #include "layernorm.h"
 
 #include <math.h>

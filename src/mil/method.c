@@ -1,3 +1,4 @@
+/* The table of methods: a model and what guides it. */
 #include "model.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* The table of models, their configuration, parameters, and one bag through them. */
 #include "model.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* Model files, our own and other people's. */
 #include "modelfile.h"
 
 #include "clam-weights.h"

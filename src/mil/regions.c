@@ -1,3 +1,4 @@
+/* A slide's patches as regions of a grid, for HIPT. */
 #include "regions.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* Sums and products of rows. */
 #include "rows.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* Multi-head self-attention, forward and backward. */
 #include "selfattention.h"
 
 #include "activation.h"

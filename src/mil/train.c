@@ -1,3 +1,4 @@
+/* The trainer: the paper's protocol. */
 #include "adam.h"
 #include "checkpoint.h"
 #include "crew.h"

@@ -1,3 +1,4 @@
+/* Transformer blocks, forward and backward. */
 #include "transformer.h"
 
 #include "activation.h"

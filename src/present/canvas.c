@@ -1,3 +1,4 @@
+/* A picture to draw on. */
 #include "present-private.h"
 
 #include "slide/vips.h"

@@ -1,3 +1,4 @@
+/* The colours of attention. */
 #include "present-private.h"
 
 /* Viridis (van der Walt and Smith, matplotlib; public domain, CC0), every 15th of its 256 colours; linear in between is

@@ -1,3 +1,4 @@
+/* One figure: its data, its script, and gnuplot. */
 #include "run.h"
 
 #include <errno.h>

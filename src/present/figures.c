@@ -1,3 +1,4 @@
+/* The figures of a run. */
 #include "run.h"
 
 #include <math.h>

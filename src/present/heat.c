@@ -1,3 +1,4 @@
+/* A slide's heat map, with legend and annotation. */
 #include "present-private.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* HTML, escaped. */
 #include "report.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* Patches by their attention. */
 #include "present-private.h"
 
 #include <math.h>

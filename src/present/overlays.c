@@ -1,3 +1,4 @@
+/* Annotations over the slide, for checking. */
 #include "present-private.h"
 
 #include <math.h>

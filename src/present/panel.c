@@ -1,3 +1,4 @@
+/* A slide at picture size. */
 #include "present-private.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* A sheet of the most attended patches. */
 #include "present-private.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* Attention as GeoJSON for QuPath. */
 #include "present-private.h"
 
 #include <math.h>

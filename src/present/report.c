@@ -1,3 +1,4 @@
+/* The page of a run. */
 #include "report.h"
 
 #include <string.h>

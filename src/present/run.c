@@ -1,3 +1,4 @@
+/* A run's folder, read for its report. */
 #include "run.h"
 
 #include "rankmil/study.h"

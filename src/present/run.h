@@ -71,7 +71,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilRun, rmil_run_free)
 JsonNode *rmil_json_get(JsonNode *object, const char *member);
 const char *rmil_json_text(JsonNode *object, const char *member); /* or NULL */
 
-/* -- run_summary.c: statistics ------------------------------------------------------------------------------------- */
+/* -- run-summary.c: statistics ------------------------------------------------------------------------------------- */
 enum { RMIL_N_METRICS = 6 };
 extern const char *const rmil_metric_names[RMIL_N_METRICS]; /* AUROC, AUPRC, Average precision, Accuracy, … */
 

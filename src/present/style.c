@@ -1,3 +1,4 @@
+/* The style sheet of every page. */
 #include "report.h"
 
 /* The page's style sheet: light, from phones to paper. */

@@ -1,3 +1,4 @@
+/* Texts and numbers as people read them. */
 #include "present-private.h"
 
 #include <math.h>

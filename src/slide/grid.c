@@ -1,3 +1,4 @@
+/* The grid of tiles over a tissue mask. */
 #include "slide/slide-private.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* The tissue mask. */
 #include "slide/slide-private.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* Slides that OpenSlide reads. */
 #include "slide/slide-private.h"
 
 #include <openslide/openslide.h>

@@ -1,3 +1,4 @@
+/* Otsu's threshold, for two and three classes. */
 #include "rankmil/slide.h"
 
 #include "base/base-private.h"

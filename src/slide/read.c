@@ -1,3 +1,4 @@
+/* Tiles and regions of a slide, at any resolution. */
 #include "slide/slide-private.h"
 
 #include "slide/resample.h"

@@ -1,3 +1,4 @@
+/* Resampling by area. */
 #include "slide/resample.h"
 
 #include <math.h>

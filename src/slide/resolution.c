@@ -1,3 +1,4 @@
+/* How many µm a pixel is, and how far that can be trusted. */
 #include "slide/slide-private.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* Slides: opened by whoever reads them. */
 #include "slide/slide-private.h"
 
 #include "slide/vips.h"

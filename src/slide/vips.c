@@ -1,3 +1,4 @@
+/* Plain images, by libvips. */
 #include "slide/vips.h"
 
 #include <string.h>

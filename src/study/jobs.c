@@ -1,3 +1,4 @@
+/* The runs of a plan, as jobs. */
 #include "jobs.h"
 
 #include "base/base-private.h"

@@ -1,3 +1,4 @@
+/* Splits fixed by a file. */
 #include "split-private.h"
 
 #include <string.h>

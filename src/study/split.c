@@ -1,3 +1,4 @@
+/* Splits drawn by patient and class. */
 #include "split-private.h"
 
 #include <math.h>

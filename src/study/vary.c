@@ -1,3 +1,4 @@
+/* What a study varies of the data. */
 #include "vary.h"
 
 #include "base/base-private.h"

@@ -1,3 +1,4 @@
+/* Lymph nodes and what is in them. */
 #include "synth-private.h"
 
 #include <math.h>

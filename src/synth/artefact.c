@@ -1,3 +1,4 @@
+/* Folds, blur, ink and other faults of slides. */
 #include "synth-private.h"
 
 #include <math.h>

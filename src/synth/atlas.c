@@ -1,3 +1,4 @@
+/* Small periodic pictures that slides are composed of. */
 #include "synth-private.h"
 
 #include <math.h>

@@ -1,9 +1,10 @@
+/* Sizes of Camelyon16's slides and lesions. */
 #include "features-private.h"
 
 #include <math.h>
 
 /* Quantiles (0, 5, … 100 %) over Camelyon16's training slides, in tiles of 224 px at 20x (448² level-0 px²), made by
- * tests/synth/camelyon16_quantiles.py: tissue of 156 normal slides, annotated lesion area of 110 tumour slides. */
+ * tests/synth/camelyon16-quantiles.py: tissue of 156 normal slides, annotated lesion area of 110 tumour slides. */
 #define POINTS 21
 static const double tissue[POINTS] = {218.3, 902,  1615, 2188, 2823,  3603,  4478,  5299,  5511,  6266, 6742,
                                       7317,  7886, 8836, 9773, 11070, 11950, 12930, 14930, 20050, 34030};

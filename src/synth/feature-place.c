@@ -1,3 +1,4 @@
+/* Where the tiles and lesions of a bag lie. */
 #include "features-private.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* What bags a cohort of features has. */
 #include "features-private.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* Bags of features whose truth is known. */
 #include "features-private.h"
 
 #include "rankmil/bag.h"

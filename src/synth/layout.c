@@ -1,3 +1,4 @@
+/* The folders that a cohort is written as. */
 #include "synth-private.h"
 
 #include <math.h>

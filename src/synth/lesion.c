@@ -1,3 +1,4 @@
+/* Lesions and their outlines. */
 #include "synth-private.h"
 
 #include <math.h>

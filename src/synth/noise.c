@@ -1,3 +1,4 @@
+/* Periodic noise. */
 #include "synth-private.h"
 
 #include <math.h>

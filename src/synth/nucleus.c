@@ -1,3 +1,4 @@
+/* Nuclei. */
 #include "synth-private.h"
 
 #include <math.h>

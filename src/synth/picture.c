@@ -1,3 +1,4 @@
+/* Pictures written as slides. */
 #include "synth-private.h"
 
 #include <string.h>

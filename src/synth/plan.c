@@ -1,3 +1,4 @@
+/* What slides a cohort has. */
 #include "synth-private.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* A slide's pixels. */
 #include "synth-private.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* Stains and light. */
 #include "synth-private.h"
 
 #include <math.h>

@@ -15,7 +15,7 @@ float rmil_synth_fbm(uint32_t seed, float x, float y, int octaves);
 
 /* -- plan of the cohort --------------------------------------------------------------------------------------------------- */
 /* Lesion share = annotated area / bounding box of the tissue. Camelyon16's training slides follow a log-normal:
- * tests/synth/fit_shares.py. A share below what three or four cells take on a slide of this size is raised to that. */
+ * tests/synth/fit-shares.py. A share below what three or four cells take on a slide of this size is raised to that. */
 #define RMIL_SYNTH_SHARE_MU (-6.366)
 #define RMIL_SYNTH_SHARE_SIGMA 2.564
 #define RMIL_SYNTH_SHARE_MAX 0.22

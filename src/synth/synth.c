@@ -1,3 +1,4 @@
+/* Slide cohorts whose truth is known. */
 #include "synth-private.h"
 
 /* Part of every slide's identity: raise it when slides of the same options change. */

@@ -1,3 +1,4 @@
+/* What tissue looks like between nuclei. */
 #include "synth-private.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* Outlines that several tests use. */
 #include "outlines.h"
 
 #include <math.h>

@@ -3,7 +3,7 @@
     layouts.py write FOLDER [PATCHES]   trident.h5, clam.h5, clam/{h5_files,pt_files}/slide, stamp.h5, patches.h5 …
     layouts.py check FOLDER             what rankmil has made of trident.h5 is, read as each tool reads it, the same
 
-tests/cli/test_cli_convert.c calls it where RMIL_PEER_PYTHON names a Python with h5py and PyTorch; with 20000 patches it
+tests/cli/test-cli-convert.c calls it where RMIL_PEER_PYTHON names a Python with h5py and PyTorch; with 20000 patches it
 makes the large files for timing."""
 import os
 import sys

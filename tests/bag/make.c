@@ -1,3 +1,4 @@
+/* Bags and HDF5 files for tests. */
 #include "make.h"
 
 #include <stdlib.h>

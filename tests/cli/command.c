@@ -1,3 +1,4 @@
+/* Runs the command and looks at what it says. */
 #include "command.h"
 
 #include <string.h>

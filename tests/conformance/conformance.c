@@ -1,3 +1,4 @@
+/* Checks every golden file below a folder. */
 #include "conformance.h"
 
 #include <stdio.h>

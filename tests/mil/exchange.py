@@ -1,4 +1,4 @@
-"""What other programs make of a model: called by test_exchange.c with a folder that holds model.onnx, model.safetensors and
+"""What other programs make of a model: called by test-exchange.c with a folder that holds model.onnx, model.safetensors and
 expected.safetensors (a bag, and what rankmil says of it).
 
 onnxruntime: probability, logit, attention and scores within 1e-5. PyTorch: the modules below, which are docs/models.md in

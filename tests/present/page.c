@@ -1,3 +1,4 @@
+/* Looks at an HTML page. */
 #include "page.h"
 #include "support.h"
 

@@ -1,3 +1,4 @@
+/* Small studies for tests. */
 #include "studies.h"
 
 #include "rankmil/synth.h"

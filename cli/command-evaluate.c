@@ -1,0 +1,402 @@
+/* rankmil evaluate RUN: what a run's predictions are worth; on another cohort with --cohort. */
+#include "metrics.h"
+#include "models.h"
+#include "train.h"
+
+#include <string.h>
+
+static gboolean summarise_localisation(Cli *cli, const char *folder, JsonObject *out, GError **error) {
+    g_autofree char *path = g_build_filename(folder, "localisation.csv", NULL);
+    gboolean there;
+    if (!rmil_file_exists(path, &there, error)) return FALSE;
+    if (!there) return TRUE;
+    g_autoptr(RmilTable) table = rmil_table_read(path, error);
+    if (!table) return FALSE;
+    static const char *const names[] = {"alpha", "iou", "dice", "pointing"};
+    double sums[16][4] = {{0}};
+    int64_t counts[16] = {0};
+    int used = 0;
+    for (int64_t r = 0; r < rmil_table_rows(table); r++) {
+        double v[4];
+        for (int i = 0; i < 4; i++)
+            if (!rmil_table_number(table, r, rmil_table_find(table, names[i]), &v[i], error)) return FALSE;
+        int k = 0;
+        while (k < used && sums[k][0] != v[0]) k++;
+        if (k == 16) continue;
+        used = MAX(used, k + 1);
+        sums[k][0] = v[0];
+        for (int i = 1; i < 4; i++) sums[k][i] += v[i];
+        counts[k]++;
+    }
+    JsonArray *rows = json_array_new();
+    if (used) cli_say(cli, "\nlocalisation over %" G_GINT64_FORMAT " annotated positive slides\n  top %%      IoU     Dice  pointing (95 %% interval: Wilson)", counts[0]);
+    for (int k = 0; k < used; k++) {
+        JsonObject *row = json_object_new();
+        cli_json_number(row, "alpha", sums[k][0]);
+        for (int i = 1; i < 4; i++) cli_json_number(row, names[i], sums[k][i] / (double)counts[k]);
+        const double pointing = sums[k][3] / (double)counts[k];
+        const RmilInterval interval = rmil_wilson(pointing, counts[k], 0.95);
+        cli_json_number(row, "pointing_low", interval.low);
+        cli_json_number(row, "pointing_high", interval.high);
+        json_array_add_object_element(rows, row);
+        cli_say(cli, "  %5g   %.4f   %.4f    %.4f   %.4f to %.4f", sums[k][0], sums[k][1] / (double)counts[k], sums[k][2] / (double)counts[k],
+                pointing, interval.low, interval.high);
+    }
+    json_object_set_array_member(out, "localisation", rows);
+    return TRUE;
+}
+
+/* predictions.csv and localisation.csv of one folder -> metrics.json and a table. */
+static gboolean evaluate_folder(Cli *cli, const char *folder, double cut, int64_t rounds, JsonObject **out, GError **error) {
+    g_autofree char *path = g_build_filename(folder, "predictions.csv", NULL), *to = g_build_filename(folder, "metrics.json", NULL);
+    Scores scores;
+    if (!scores_read(path, "label", "probability", "test", &scores, error)) return FALSE;
+    if (!scores_check(&scores, path, error)) {
+        scores_clear(&scores);
+        return FALSE;
+    }
+    cli_say(cli, "%s", folder);
+    g_autoptr(JsonObject) result = json_object_new();
+    json_object_set_string_member(result, "folder", folder);
+    json_object_set_object_member(result, "metrics", scores_metrics(cli, &scores, cut, rounds));
+    scores_clear(&scores);
+    if (!summarise_localisation(cli, folder, result, error) || !cli_json_write(result, to, error)) return FALSE;
+    *out = g_steal_pointer(&result);
+    return TRUE;
+}
+
+/* -- another cohort ---------------------------------------------------------------------------------------------------------- */
+typedef struct {
+    GHashTable *ids, *patients, *digests; /* of what a model has seen in training or validation; digests -> id there */
+    int64_t unknown;                      /* models whose folder does not say */
+} Seen;
+
+static gboolean add_seen(Seen *seen, const char *folder, GError **error) {
+    g_autofree char *path = g_build_filename(folder, "slides.csv", NULL);
+    gboolean there;
+    if (!rmil_file_exists(path, &there, error)) return FALSE;
+    if (!there) {
+        seen->unknown++;
+        return TRUE;
+    }
+    g_autoptr(RmilTable) table = rmil_table_read(path, error);
+    if (!table) return FALSE;
+    const int id = rmil_table_find(table, "id"), split = rmil_table_find(table, "split"), patient = rmil_table_find(table, "patient"),
+              digest = rmil_table_find(table, "digest");
+    for (int64_t r = 0; r < rmil_table_rows(table); r++) {
+        const char *set = rmil_table_cell(table, r, split);
+        if (strcmp(set, "train") != 0 && strcmp(set, "val") != 0) continue;
+        g_hash_table_add(seen->ids, g_strdup(rmil_table_cell(table, r, id)));
+        if (*rmil_table_cell(table, r, patient)) g_hash_table_add(seen->patients, g_strdup(rmil_table_cell(table, r, patient)));
+        g_hash_table_insert(seen->digests, g_strdup(rmil_table_cell(table, r, digest)), g_strdup(rmil_table_cell(table, r, id)));
+    }
+    return TRUE;
+}
+
+static void note_overlap(GString *list, int64_t *count, const char *what) {
+    if (++*count <= 5) g_string_append_printf(list, "%s%s", *count > 1 ? ", " : "", what);
+    else if (*count == 6) g_string_append(list, ", …");
+}
+
+/* External validation on slides that the model was trained on proves nothing: said by content, by patient and by id. */
+static void warn_seen(Cli *cli, const Seen *seen, const RmilTrainData *data) {
+    g_autoptr(GString) same = g_string_new(NULL), patients = g_string_new(NULL), ids = g_string_new(NULL);
+    int64_t n_same = 0, n_patients = 0, n_ids = 0;
+    for (int64_t i = 0; i < data->count; i++) {
+        const RmilCohortRow *row = &data->cohort->rows[i];
+        if (!data->bags[i]) continue;
+        g_autofree char *digest = rmil_bag_digest(data->bags[i]);
+        const char *there = g_hash_table_lookup(seen->digests, digest);
+        g_autofree char *pair = there && strcmp(there, row->id) != 0 ? g_strdup_printf("%s (%s there)", row->id, there) : g_strdup(row->id);
+        if (there) note_overlap(same, &n_same, pair);
+        else if (row->patient && g_hash_table_contains(seen->patients, row->patient)) note_overlap(patients, &n_patients, row->id);
+        else if (g_hash_table_contains(seen->ids, row->id)) note_overlap(ids, &n_ids, row->id);
+    }
+    json_object_set_int_member(cli->result, "slides_seen_in_training", n_same);
+    json_object_set_int_member(cli->result, "patients_seen_in_training", n_patients);
+    const RmilMonitor *monitor = &cli->monitor;
+    if (n_same) rmil_monitor_warn(monitor, "%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " slides are the very slides that the model was trained or validated on, by "
+                                  "their features (%s): the metrics are no external validation", n_same, data->set->loaded, same->str);
+    if (n_patients) rmil_monitor_warn(monitor, "%" G_GINT64_FORMAT " slides are of patients that the model was trained or validated on (%s): the metrics are no "
+                                      "external validation", n_patients, patients->str);
+    if (n_ids) rmil_monitor_warn(monitor, "%" G_GINT64_FORMAT " slides have the id of a slide that the model was trained or validated on, with other features (%s): "
+                                 "look whether they are the same slides", n_ids, ids->str);
+    if (seen->unknown) rmil_monitor_warn(monitor, "the run does not say which slides it was trained on (it was made by version 0.1.0): whether this cohort "
+                                         "holds some of them is not known");
+}
+
+/* Ranking needs both classes: said of the cohort, before any model is applied. */
+static gboolean labels_of_both(const RmilCohort *cohort, GError **error) {
+    int64_t of[2] = {0};
+    for (int64_t i = 0; i < cohort->count; i++)
+        if (cohort->rows[i].label >= 0) of[cohort->rows[i].label > 0]++;
+    if (of[0] && of[1]) return TRUE;
+    g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: has %" G_GINT64_FORMAT " slides of label 0 and %" G_GINT64_FORMAT " of label 1: metrics of ranking need "
+                "both ('rankmil predict' takes slides without labels)", cohort->path, of[0], of[1]);
+    return FALSE;
+}
+
+static gboolean check_seen(Cli *cli, const Models *models, const RmilTrainData *data, GError **error) {
+    Seen seen = {.ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
+                 .patients = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
+                 .digests = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free)};
+    gboolean done = TRUE;
+    for (guint i = 0; done && i < models->folders->len; i++) done = add_seen(&seen, models->folders->pdata[i], error);
+    if (done) warn_seen(cli, &seen, data);
+    g_hash_table_unref(seen.ids);
+    g_hash_table_unref(seen.patients);
+    g_hash_table_unref(seen.digests);
+    return done;
+}
+
+/* -- its folder ---------------------------------------------------------------------------------------------------------------- */
+/* DIR holds nothing, or an earlier evaluation of this cohort, which is removed: nothing of it is averaged with this one. */
+static gboolean clear_output(Cli *cli, const char *folder, const char *cohort, GError **error) {
+    static const char *const products[] = {"runs", "predictions.csv", "localisation.csv", "metrics.json", "run.json"};
+    g_autofree char *record = g_build_filename(folder, "run.json", NULL), *runs = g_build_filename(folder, "runs", NULL),
+                    *predictions = g_build_filename(folder, "predictions.csv", NULL);
+    const gboolean used = g_file_test(record, G_FILE_TEST_EXISTS) || g_file_test(runs, G_FILE_TEST_EXISTS) || g_file_test(predictions, G_FILE_TEST_EXISTS);
+    if (!used) return TRUE;
+    g_autoptr(JsonObject) was = cli_json_read(record, NULL);
+    const char *before = was && json_object_has_member(was, "evaluated") ? json_object_get_string_member_with_default(was, "cohort", "") : NULL;
+    if (!before || strcmp(before, cohort) != 0) {
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, before ? "%s: holds the evaluation on another cohort, %s: give another -o DIR"
+                    : "%s: holds other results than those of 'rankmil evaluate --cohort': give another -o DIR", folder, before);
+        return FALSE;
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(products); i++) {
+        g_autofree char *path = g_build_filename(folder, products[i], NULL);
+        if (!remove_tree(path, error)) return FALSE;
+    }
+    rmil_monitor_warn(&cli->monitor, "%s: held an earlier evaluation, which this one replaces", folder);
+    return TRUE;
+}
+
+/* The record of the training that a model comes from, beside what the model says here. */
+static gboolean copy_record(const char *from, const char *to, GError **error) {
+    g_autofree char *source = g_build_filename(from, "run.json", NULL), *target = g_build_filename(to, "run.json", NULL);
+    if (!g_file_test(source, G_FILE_TEST_EXISTS)) return TRUE; /* a model file alone */
+    gsize size;
+    g_autofree char *text = rmil_file_read(source, (gsize)64 << 20, &size, error);
+    return text && rmil_file_write(target, text, size, error);
+}
+
+typedef struct {
+    const char *name, *method;
+    int64_t seed;
+} Member;
+
+/* What DIR is, so that the report and a later call know: which models, on which cohort, and what was said of it. */
+static gboolean write_record(Cli *cli, const Models *models, const char *run, const char *cohort, const char *folder, const GArray *members, GError **error) {
+    g_autoptr(JsonObject) out = json_object_new();
+    g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+    g_autofree char *created = g_date_time_format_iso8601(now), *path = g_build_filename(folder, "run.json", NULL);
+    json_object_set_string_member(out, "version", rmil_version());
+    json_object_set_string_member(out, "cohort", cohort);
+    json_object_set_string_member(out, "created", created);
+    json_object_set_string_member(out, "evaluated", run);
+    json_object_set_string_member(out, "model", models->title);
+    JsonArray *runs = json_array_new();
+    for (guint i = 0; i < members->len; i++) {
+        const Member *member = &g_array_index(members, Member, i);
+        g_autofree char *below = members->len > 1 ? g_build_filename("runs", member->method, member->name, NULL) : NULL;
+        JsonObject *entry = json_object_new();
+        json_object_set_string_member(entry, "method", member->method);
+        json_object_set_int_member(entry, "seed", member->seed);
+        if (below) json_object_set_string_member(entry, "folder", below);
+        json_array_add_object_element(runs, entry);
+    }
+    if (members->len == 1) {
+        json_object_set_string_member(out, "method", g_array_index(members, Member, 0).method);
+        json_object_set_int_member(out, "seed", g_array_index(members, Member, 0).seed);
+        json_array_unref(runs);
+    } else {
+        json_object_set_array_member(out, "runs", runs);
+    }
+    json_object_set_array_member(out, "warnings", json_array_ref(cli->warnings));
+    return cli_json_write(out, path, error);
+}
+
+/* Each model on the cohort's features: predictions.csv and localisation.csv in `folder` (of several models in runs/METHOD/SEED
+ * below it, so that they are evaluated like a run), all rows "test". */
+static gboolean apply_models(Cli *cli, const Models *models, const char *run, const char *cohort, const RmilTrainData *data, const char *folder, GError **error) {
+    g_autofree RmilSplit *splits = g_new0(RmilSplit, data->count + 1);
+    g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GArray) members = g_array_new(FALSE, TRUE, sizeof(Member));
+    for (int64_t i = 0; i < data->count; i++) splits[i] = data->labels[i] < 0 ? RMIL_SPLIT_NONE : RMIL_SPLIT_TEST;
+    if (!clear_output(cli, folder, cohort, error)) return FALSE;
+    for (guint m = 0; m < models->list->len; m++) {
+        const char *from = models->folders->pdata[m];
+        g_autofree char *record = g_build_filename(from, "run.json", NULL), *full = g_canonicalize_filename(from, NULL);
+        g_autoptr(JsonObject) info = g_file_test(record, G_FILE_TEST_EXISTS) ? cli_json_read(record, NULL) : NULL;
+        Member member = {.name = g_path_get_basename(full), .seed = info ? json_object_get_int_member_with_default(info, "seed", 0) : 0,
+                         .method = g_strdup(info ? json_object_get_string_member_with_default(info, "method", "model") : "model")};
+        g_ptr_array_add(texts, (gpointer)member.name);
+        g_ptr_array_add(texts, (gpointer)member.method);
+        g_array_append_val(members, member);
+        g_autofree char *to = models->list->len == 1 ? g_strdup(folder) : g_build_filename(folder, "runs", member.method, member.name, NULL);
+        if (!run_apply(data, models->list->pdata[m], splits, cli->threads, to, error) || (models->list->len > 1 && !copy_record(from, to, error))) return FALSE;
+    }
+    return write_record(cli, models, run, cohort, folder, members, error);
+}
+
+static gboolean apply_to_cohort(Cli *cli, const char *run, const char *cohort_path, const char *folder, GError **error) {
+    Models models;
+    if (!models_load(&models, cli, run, error)) return FALSE;
+    Work work;
+    RmilTrainOptions options;
+    work_init(&work, cli);
+    rmil_train_options_init(&options);
+    work.folder = g_strdup(folder);
+    g_autofree char *cohort = g_canonicalize_filename(cohort_path, NULL);
+    gboolean done = work_open(&work, cohort_path, error) && labels_of_both(work.cohort, error);
+    work.lock = done ? rmil_lock_take(folder, ".lock", RMIL_LOCK_ALONE, "rankmil evaluate", &cli->monitor, error) : NULL;
+    g_autoptr(RmilTrainData) data = work.lock ? train_data_load(cli, work.cohort, &options, NULL, error) : NULL;
+    const int64_t dim = rmil_model_config(models.list->pdata[0])->dim;
+    done = data != NULL;
+    if (done && data->set->dim != dim) {
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: has %" G_GINT64_FORMAT " features a patch, %s takes %" G_GINT64_FORMAT, cohort_path,
+                    data->set->dim, run, dim);
+        done = FALSE;
+    }
+    json_object_set_string_member(cli->result, "model", models.title);
+    if (models.list->len > 1) cli_say(cli, "model    %s", models.title);
+    done = done && check_seen(cli, &models, data, error) && apply_models(cli, &models, run, cohort, data, folder, error);
+    g_clear_pointer(&data, rmil_train_data_free); /* before its cohort */
+    rmil_train_options_clear(&options);
+    work_clear(&work);
+    models_clear(&models);
+    return done;
+}
+
+/* -- all runs of a folder -------------------------------------------------------------------------------------------------------- */
+/* Several trainings of one method put together, as the report does. */
+typedef struct {
+    GArray *labels, *scores, *counts; /* int, double, int64_t: of each slide that one of them tested */
+    GHashTable *index;                /* id -> place there, from 1 */
+    int64_t trainings, fewest, most;  /* how often a slide was tested */
+} Pool;
+
+static void pool_add(Pool *pool, const Scores *one) {
+    g_auto(GStrv) ids = g_strsplit(one->ids, "\n", -1);
+    for (int64_t k = 0; k < one->count; k++) {
+        gsize place = GPOINTER_TO_SIZE(g_hash_table_lookup(pool->index, ids[k]));
+        const int64_t once = 1;
+        if (!place) {
+            g_array_append_val(pool->labels, one->labels[k]);
+            g_array_append_val(pool->scores, one->scores[k]);
+            g_array_append_val(pool->counts, once);
+            g_hash_table_insert(pool->index, g_strdup(ids[k]), GSIZE_TO_POINTER(pool->labels->len));
+        } else {
+            g_array_index(pool->scores, double, place - 1) += one->scores[k];
+            g_array_index(pool->counts, int64_t, place - 1)++;
+        }
+    }
+    pool->trainings++;
+}
+
+static void pool_divide(Pool *pool) {
+    pool->fewest = G_MAXINT64;
+    for (guint i = 0; i < pool->counts->len; i++) {
+        const int64_t count = g_array_index(pool->counts, int64_t, i);
+        g_array_index(pool->scores, double, i) /= (double)count;
+        pool->fewest = MIN(pool->fewest, count);
+        pool->most = MAX(pool->most, count);
+    }
+}
+
+static gboolean fill_pool(Pool *pool, const GPtrArray *folders, GError **error) {
+    for (guint i = 0; i < folders->len; i++) {
+        g_autofree char *path = g_build_filename(folders->pdata[i], "predictions.csv", NULL);
+        Scores one;
+        if (!scores_read(path, "label", "probability", "test", &one, error)) return FALSE;
+        pool_add(pool, &one);
+        scores_clear(&one);
+    }
+    pool_divide(pool);
+    return TRUE;
+}
+
+/* The same slides in every training: the mean of the models. Each slide in one: cross-validation. */
+static char *pool_title(const Pool *pool, const char *method) {
+    if (pool->fewest == pool->trainings) return g_strdup_printf("%s, mean of %" G_GINT64_FORMAT " models", method, pool->trainings);
+    if (pool->most == 1) return g_strdup_printf("%s, out-of-fold predictions of %" G_GINT64_FORMAT " folds, pooled", method, pool->trainings);
+    return g_strdup_printf("%s, pool of %" G_GINT64_FORMAT " trainings: a slide's probability is the mean of those that tested it", method, pool->trainings);
+}
+
+static gboolean evaluate_mean(Cli *cli, const GPtrArray *folders, const char *method, double cut, int64_t rounds, JsonArray *results, GError **error) {
+    Pool pool = {.labels = g_array_new(FALSE, FALSE, sizeof(int)), .scores = g_array_new(FALSE, FALSE, sizeof(double)),
+                 .counts = g_array_new(FALSE, FALSE, sizeof(int64_t)), .index = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL)};
+    const gboolean done = fill_pool(&pool, folders, error);
+    if (done) {
+        g_autofree char *title = pool_title(&pool, method);
+        const Scores all = {.labels = (int *)(void *)pool.labels->data, .scores = (double *)(void *)pool.scores->data, .count = pool.labels->len};
+        cli_say(cli, "%s", title);
+        JsonObject *result = json_object_new();
+        json_object_set_string_member(result, "mean", title);
+        json_object_set_object_member(result, "metrics", scores_metrics(cli, &all, cut, rounds));
+        json_array_add_object_element(results, result);
+    }
+    g_array_unref(pool.labels);
+    g_array_unref(pool.scores);
+    g_array_unref(pool.counts);
+    g_hash_table_unref(pool.index);
+    return done;
+}
+
+static gboolean evaluate_all(Cli *cli, const char *folder, double cut, int64_t rounds, GError **error) {
+    g_autoptr(GPtrArray) entries = rmil_run_entries(folder, error);
+    if (!entries) return FALSE;
+    JsonArray *results = json_array_new();
+    json_object_set_array_member(cli->result, "runs", results);
+    for (guint i = 0; i < entries->len; i++) {
+        const RmilRunEntry *entry = entries->pdata[i];
+        JsonObject *result = NULL;
+        GError *reason = NULL;
+        if (!entry->done) rmil_monitor_warn(&cli->monitor, "%s: is planned, but not trained, and left out", entry->folder);
+        else if (evaluate_folder(cli, entry->folder, cut, rounds, &result, &reason)) json_array_add_object_element(results, result);
+        else cli_problem(cli, "evaluate", NULL, reason);
+    }
+    for (guint i = 0; i < entries->len; i++) { /* each method once, at its first training */
+        const char *method = ((const RmilRunEntry *)entries->pdata[i])->method;
+        g_autoptr(GPtrArray) folders = g_ptr_array_new();
+        gboolean before = FALSE;
+        for (guint k = 0; k < entries->len; k++) {
+            const RmilRunEntry *entry = entries->pdata[k];
+            if (strcmp(entry->method, method) != 0) continue;
+            before = before || k < i;
+            if (entry->done) g_ptr_array_add(folders, entry->folder);
+        }
+        if (!before && folders->len > 1 && !evaluate_mean(cli, folders, method, cut, rounds, results, error)) return FALSE;
+    }
+    return TRUE;
+}
+
+int command_evaluate(int argc, char **argv) {
+    static const CliUsage usage = {"RUN", "Metrics of a run's test slides with 95 % intervals, and localisation.",
+                                   "RUN is the folder of one training, or of 'rankmil run' with all of them: then also the mean of a method's models,\n"
+                                   "which the report quotes. Writes metrics.json beside each predictions.csv. With --cohort and -o, the model (of\n"
+                                   "several: all of the method that the report quotes) is applied to the features of another cohort first; slides\n"
+                                   "and patients that it was trained on are named.", 1, 1, CLI_SEED | CLI_THREADS,
+                                   "evaluate results\nevaluate results --cohort other/cohort.csv -o external"};
+    Cli cli;
+    int status;
+    g_autofree char *cohort = NULL, *output = NULL;
+    gdouble cut = 0.5;
+    gint64 rounds = 2000;
+    const GOptionEntry own[] = {
+        {"cohort", 0, 0, G_OPTION_ARG_FILENAME, &cohort, "apply the model to this cohort (with features)", "COHORT"},
+        {"output", 'o', 0, G_OPTION_ARG_FILENAME, &output, "folder for that cohort's predictions and metrics", "DIR"},
+        {"cut", 0, 0, G_OPTION_ARG_DOUBLE, &cut, "positive above this probability (default: 0.5)", "X"},
+        {"bootstrap", 0, 0, G_OPTION_ARG_INT64, &rounds, "rounds of the bootstrap (default: 2000)", "N"},
+        {0},
+    };
+    const CliGroup groups[] = {{"Evaluation", own}, {NULL, NULL}};
+    if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) return status;
+    if (!cohort != !output) return cli_usage(&cli, "--cohort and -o go together");
+    if (rounds < 1 || rounds > 10000000) return cli_usage(&cli, "--bootstrap %" G_GINT64_FORMAT " is not in 1 … 10000000", rounds);
+    GError *error = NULL;
+    if ((cohort && !apply_to_cohort(&cli, argv[1], cohort, output, &error)) || !evaluate_all(&cli, cohort ? output : argv[1], cut, rounds, &error))
+        return cli_fail(&cli, error);
+    return cli_done(&cli);
+}

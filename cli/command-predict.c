@@ -1,0 +1,283 @@
+/* rankmil predict RUN SLIDE|FEATURES... -o DIR */
+#include "predict.h"
+#include "train.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+enum { TOP_PATCHES = 24 }; /* in the montage */
+
+static gboolean has_places(const RmilBag *bag) { return bag->coords && bag->coords_um == 0; }
+
+static gboolean write_scores(const RmilBag *bag, const float *scores, const float *attention, const char *path, GError **error) {
+    g_autoptr(GString) out = g_string_new("patch,x,y,score,attention\n");
+    for (int64_t i = 0; i < bag->count; i++) {
+        g_string_append_printf(out, "%" G_GINT64_FORMAT, i);
+        if (has_places(bag)) g_string_append_printf(out, ",%" G_GINT64_FORMAT ",%" G_GINT64_FORMAT, bag->coords[2 * i], bag->coords[2 * i + 1]);
+        else g_string_append(out, ",,");
+        g_string_append_printf(out, ",%.9g,%.9g\n", (double)scores[i], (double)attention[i]);
+    }
+    return rmil_file_write(path, out->str, out->len, error);
+}
+
+/* Options that say how slides become tiles. The model takes those of its training, so that what the user gives is told from what
+ * nobody gave. */
+static const struct {
+    const char *option, *tiles, *unit;
+    gsize place;
+} settings[] = {
+    {"--tile-mpp", "tiles of", " µm per pixel", G_STRUCT_OFFSET(Work, tile_mpp)},
+    {"--min-tissue", "tiles with a share of tissue of at least", "", G_STRUCT_OFFSET(Work, min_tissue)},
+    {"--mask-mpp", "tiles of a tissue mask of", " µm per pixel", G_STRUCT_OFFSET(Work, mask_mpp)},
+};
+enum { SETTINGS = G_N_ELEMENTS(settings) };
+static const double not_given = -DBL_MAX;
+
+static double *setting(Work *work, gsize i) { return &G_STRUCT_MEMBER(double, work, settings[i].place); }
+
+typedef struct {
+    Work *work;
+    const char *run;    /* as it was given */
+    const double *given; /* of the settings, or not_given */
+    const Models *models;
+    Predictions table;
+    char *now;          /* date of this call */
+    char *digest;       /* of the model files: 12 hex digits */
+    const char *unsaid; /* why nothing says how the training's slides became features; NULL: it is known */
+    double low, high;   /* µm per pixel of the slides that the model was trained on; 0: not known */
+} Predict;
+
+/* Attention for QuPath, which shows the scanned area alone; without the slide there is none to be known. */
+static gboolean write_qupath(const Work *work, int64_t i, RmilSlide *slide, const RmilBag *bag, const float *scores, const float *attention,
+                             GError **error) {
+    if (!has_places(bag) || !(bag->patch_size_level0 > 0)) return TRUE;
+    g_autofree char *path = work_path(work, "qupath", i, "geojson");
+    const RmilSlideInfo *info = slide && !work->uncropped ? rmil_slide_info(slide) : NULL;
+    return rmil_qupath_write(bag->coords, attention, scores, bag->count, bag->patch_size_level0, info ? info->bounds_x : 0,
+                             info ? info->bounds_y : 0, path, error);
+}
+
+/* Heat map and montage of the most attended tiles. */
+static gboolean draw_row(const Predict *p, int64_t i, RmilSlide *slide, const RmilBag *bag, const float *scores, GError **error) {
+    const Work *work = p->work;
+    const char *id = work->cohort->rows[i].id;
+    g_autofree char *heat = work_path(work, "heatmaps", i, "png"), *montage = work_path(work, "top-patches", i, "png"),
+                    *table = work_path(work, "top-patches", i, "csv"), *title = g_strdup_printf("%s, %s", id, p->models->title);
+    return heat_write(work, &work->cohort->rows[i], bag, (const RmilModel *const *)p->models->list->pdata, p->models->list->len, title, heat, error) &&
+           rmil_patches_write(slide, bag->coords, scores, bag->count, bag->patch_size_level0, MIN(bag->count, TOP_PATCHES),
+                              bag->patch_size > 0 ? (int64_t)bag->patch_size : work->tile_px, id, montage, table, error);
+}
+
+/* Says when the slide was scanned at another resolution than those of the training: by more than half as much again. */
+static void compare_mpp(const Predict *p, const RmilCohortRow *row, const RmilBag *bag) {
+    const double mpp = train_bag_mpp(bag), slack = 1.5;
+    if (p->high <= 0 || (mpp >= p->low / slack && mpp <= p->high * slack)) return;
+    g_autofree char *low = g_strdup_printf("%.3g", p->low), *high = g_strdup_printf("%.3g", p->high),
+                    *range = strcmp(low, high) == 0 ? g_strdup(low) : g_strdup_printf("%s to %s", low, high);
+    if (mpp > 0) rmil_monitor_warn(&p->work->cli->monitor, "%s: has %.3g µm per pixel; the model was trained on slides of %s: its "
+                                   "probability may mean little here", row->slide ? row->slide : row->features, mpp, range);
+    else if (row->slide) rmil_monitor_warn(&p->work->cli->monitor, "%s: is tiled without a resolution; the model was trained on slides of %s µm per pixel: give --mpp",
+                                           row->slide, range);
+}
+
+static char *number(double value) {
+    return isfinite(value) ? g_strdup_printf("%.9g", value) : g_strdup("");
+}
+
+static void record(Predict *p, const RmilCohortRow *row, int64_t tiles, const RmilPrediction *prediction, double sd) {
+    PredictionLine line = {.id = g_strdup(row->id), .split = g_strdup(rmil_split_name(row->split)),
+                           .label = row->label >= 0 ? g_strdup_printf("%d", row->label) : g_strdup(""),
+                           .probability = number(prediction->probability), .logit = number(prediction->logit), .sd = number(sd),
+                           .models = g_strdup_printf("%u", p->models->list->len), .model = g_strdup(p->models->title),
+                           .input = g_utf8_make_valid(row->slide ? row->slide : row->features, -1), .created = g_strdup(p->now),
+                           .digest = g_strdup(p->digest)};
+    predictions_put(&p->table, line);
+    Cli *cli = p->work->cli;
+    JsonObject *object = json_object_new();
+    json_object_set_string_member(object, "id", row->id);
+    cli_json_number(object, "probability", prediction->probability);
+    cli_json_number(object, "logit", prediction->logit);
+    if (isfinite(sd)) cli_json_number(object, "sd", sd);
+    json_array_add_object_element(json_object_get_array_member(cli->result, "predictions"), object);
+    if (isfinite(sd)) cli_say(cli, "%-32s probability %.4f, SD %.4f  (%" G_GINT64_FORMAT " tiles)", row->id, prediction->probability, sd, tiles);
+    else cli_say(cli, "%-32s probability %.4f  (%" G_GINT64_FORMAT " tiles)", row->id, prediction->probability, tiles);
+}
+
+static gboolean predict_row(Predict *p, int64_t i, GError **error) {
+    Work *work = p->work;
+    const RmilCohortRow *row = &work->cohort->rows[i];
+    const RmilModel *const *models = (const RmilModel *const *)p->models->list->pdata;
+    g_autofree char *features = work_features(work, i), *patches = work_path(work, "patches", i, "csv");
+    g_autoptr(RmilBag) bag = rmil_bag_read(features, row->id, RMIL_FLOAT32, RMIL_BAG_ALL, error);
+    if (!bag) return FALSE;
+    if (bag->dim != rmil_model_config(models[0])->dim) {
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: has %" G_GINT64_FORMAT " features a patch, the model takes %" G_GINT64_FORMAT, features,
+                    bag->dim, rmil_model_config(models[0])->dim);
+        return FALSE;
+    }
+    g_autoptr(GError) placeless = NULL;
+    if (!rmil_bag_locate(bag, row->slide, work_mpp(work, i), &placeless)) rmil_monitor_warn(&work->cli->monitor, "%s", placeless->message);
+    compare_mpp(p, row, bag);
+    g_autofree float *scores = rmil_try_new(bag->count, sizeof *scores, error), *attention = scores ? rmil_try_new(bag->count, sizeof *attention, error) : NULL;
+    if (!attention) return FALSE;
+    RmilPrediction prediction;
+    double sd;
+    g_autoptr(RmilSlide) slide = NULL;
+    if (!rmil_ensemble_predict(models, p->models->list->len, bag, -1, &prediction, &sd, scores, attention, error) ||
+        !write_scores(bag, scores, attention, patches, error) ||
+        (row->slide && !(slide = work_open_slide(work, i, error))) || !write_qupath(work, i, slide, bag, scores, attention, error) ||
+        (slide && !draw_row(p, i, slide, bag, scores, error)))
+        return FALSE;
+    record(p, row, bag->count, &prediction, sd);
+    return TRUE;
+}
+
+/* The run's record of how its slides were made into features. NULL: there is none, or --encoder says that it is not right. */
+static JsonObject *recorded(Predict *p) {
+    JsonNode *node = p->models->info ? json_object_get_member(p->models->info, "preprocessing") : NULL;
+    JsonObject *record = node && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
+    const char *encoder = record ? json_object_get_string_member_with_default(record, "encoder", NULL) : NULL;
+    if (!record) p->unsaid = p->models->alone ? "a model file does not say how its slides were made into features" : "its run.json does not say how its slides were made into features";
+    else if (encoder && p->work->encoder && strcmp(encoder, p->work->encoder) != 0) p->unsaid = "its run.json names another encoder than --encoder, so nothing is taken from it";
+    return p->unsaid ? NULL : record;
+}
+
+/* Takes the record; options that the user gave and that say otherwise are refused. */
+static gboolean apply_record(const Predict *p, JsonObject *record, GError **error) {
+    Work *work = p->work;
+    const gboolean bfloat16 = work->bfloat16;
+    if (!work_apply_preprocessing(work, record, error)) return FALSE;
+    for (gsize i = 0; i < SETTINGS; i++) {
+        const double run = *setting(work, i), given = p->given[i];
+        if (given == not_given || fabs(given - run) <= 1e-9 * fabs(run)) continue;
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: the model was trained on %s %g%s: %s %g would give it others; leave it out", p->run,
+                    settings[i].tiles, run, settings[i].unit, settings[i].option, given);
+        return FALSE;
+    }
+    if (!bfloat16 || work->bfloat16) return TRUE;
+    g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: the model was trained on features that were not made in bfloat16: --encode-bfloat16 would "
+                "give it others; leave it out", p->run);
+    return FALSE;
+}
+
+/* How the training's slides were made into features, and their resolutions, from its run.json. */
+static gboolean read_settings(Predict *p, GError **error) {
+    JsonNode *mpp = p->models->info ? json_object_get_member(p->models->info, "mpp") : NULL;
+    p->work->trained = !mpp;
+    if (mpp && JSON_NODE_HOLDS_OBJECT(mpp)) {
+        p->low = json_object_get_double_member_with_default(json_node_get_object(mpp), "low", 0);
+        p->high = json_object_get_double_member_with_default(json_node_get_object(mpp), "high", 0);
+    }
+    JsonObject *record = recorded(p);
+    return !record || apply_record(p, record, error);
+}
+
+/* Nothing says how the training's slides became features: what is taken for it, once, where there are slides to tile. */
+static void say_assumed(const Predict *p) {
+    const Work *work = p->work;
+    gboolean slides = FALSE;
+    for (int64_t i = 0; i < work->cohort->count; i++) slides = slides || !work->cohort->rows[i].features;
+    if (!p->unsaid || !slides || p->given[0] != not_given) return;
+    rmil_monitor_warn(&work->cli->monitor, "%s: %s. Assumed: tiles of %g µm per pixel, with a share of tissue of at least %g, encoder %s. %s", p->run,
+                      p->unsaid, work->tile_mpp, work->min_tissue, work->encoder,
+                      p->models->alone ? "Give the folder of its run instead, which says it, or --tile-mpp" : "If that is not so, give --tile-mpp, --min-tissue and --encoder");
+}
+
+/* The first 12 hex digits of a SHA-256 over the bytes of the model files in their order. Free with g_free. */
+static char *digest_models(const Models *models, const char *run, GError **error) {
+    g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+    for (guint i = 0; i < models->folders->len; i++) {
+        g_autofree char *path = models->alone ? g_strdup(run) : g_build_filename(models->folders->pdata[i], "model.safetensors", NULL);
+        g_autoptr(GMappedFile) file = g_mapped_file_new(path, FALSE, error);
+        if (!file) return NULL;
+        for (gsize at = 0, size = g_mapped_file_get_length(file); at < size;) {
+            const gsize part = MIN(size - at, (gsize)1 << 30); /* g_checksum_update counts in gssize and guint */
+            g_checksum_update(sum, (const guchar *)g_mapped_file_get_contents(file) + at, (gssize)part);
+            at += part;
+        }
+    }
+    return g_strndup(g_checksum_get_string(sum), 12);
+}
+
+static gboolean predict_all(Predict *p, char **inputs, int count, GError **error) {
+    Work *work = p->work;
+    RmilCohort *cohort = predict_inputs(work->cli, &p->table, inputs, count, error);
+    if (!cohort || !work_adopt(work, cohort, error)) return FALSE;
+    say_assumed(p);
+    json_object_set_array_member(work->cli->result, "predictions", json_array_new());
+    if (!stage_tile(work, error) || !stage_encode(work, error)) return FALSE;
+    for (int64_t i = 0; i < work->cohort->count; i++) {
+        GError *reason = NULL;
+        if (work->failed[i] || predict_row(p, i, &reason)) continue;
+        work->failed[i] = TRUE;
+        cli_problem(work->cli, "predict", work->cohort->rows[i].id, reason);
+    }
+    g_autofree char *page = g_build_filename(work->folder, "predictions.html", NULL), *others = predictions_others(&p->table, p->digest);
+    if (others) rmil_monitor_warn(&work->cli->monitor, "%s: holds predictions of another model, too: %s", work->folder, others);
+    if (!predictions_write(&p->table, work->folder, error) || !rmil_predictions_page_write(work->folder, page, error)) return FALSE;
+    json_object_set_string_member(work->cli->result, "page", page);
+    cli_say(work->cli, "page     %s", page);
+    return TRUE;
+}
+
+/* Calls into one folder add up: one after the other. */
+static gboolean lock_folder(Work *work, const char *run, const Models *models, GError **error) {
+    const gboolean own = !work->folder;
+    g_autofree char *beside = models->alone ? g_path_get_dirname(run) : g_strdup(run);
+    if (own) work->folder = g_build_filename(beside, "predict", NULL);
+    g_autoptr(GError) reason = NULL;
+    work->lock = rmil_lock_take(work->folder, ".lock", RMIL_LOCK_WAIT, "rankmil predict", &work->cli->monitor, &reason);
+    if (!work->lock) g_set_error(error, reason->domain, reason->code, "%s%s", reason->message, own ? ": give -o DIR" : "");
+    return work->lock != NULL;
+}
+
+/* FALSE without an error: problems that are reported say why. */
+static gboolean predict(Work *work, const char *run, const double *given, char **inputs, int count, GError **error) {
+    Models models;
+    if (!models_load(&models, work->cli, run, error)) return FALSE;
+    g_autoptr(GDateTime) now = g_date_time_new_now_local();
+    Predict p = {.work = work, .run = run, .given = given, .models = &models, .now = g_date_time_format(now, "%Y-%m-%d %H:%M")};
+    json_object_set_string_member(work->cli->result, "model", models.title);
+    if (models.list->len > 1) cli_say(work->cli, "model    %s", models.title);
+    gboolean done = read_settings(&p, error) && (p.digest = digest_models(&models, run, error)) && lock_folder(work, run, &models, error) && predictions_read(&p.table, work->folder, error) &&
+                    predict_all(&p, inputs, count, error);
+    predictions_clear(&p.table);
+    models_clear(&models);
+    g_free(p.now);
+    g_free(p.digest);
+    return done;
+}
+
+int command_predict(int argc, char **argv) {
+    static const CliUsage usage = {"RUN|MODEL SLIDE|FEATURES|FOLDER|COHORT…", "Applies a trained model to slides or feature files; labels are not needed.",
+                                   "RUN: the folder of 'rankmil run', of which all models of the method that its report quotes are taken (mean and\n"
+                                   "SD), or RUN/runs/METHOD, or the folder of one training. MODEL: a model file alone, also one of PyTorch; slides\n"
+                                   "then need the --encoder that it was trained with. Inputs: files, folders, patterns in quotes, tables (.csv).\n"
+                                   "Slides are tiled and encoded as the training slides were. Writes predictions.csv and predictions.html, to which\n"
+                                   "later calls add, heatmaps/ID.png, top-patches/ID.png, patches/ID.csv (scores) and qupath/ID.geojson (drag it\n"
+                                   "onto the slide in QuPath) into -o DIR (default: RUN/predict).", 2, -1, CLI_THREADS | CLI_RESUMES,
+                                   "predict results new-slide.svs -o new\npredict results/runs/rank/0 slides/ -o new\npredict results \"scans/2026-*.ndpi\" more.csv -o new"};
+    Cli cli;
+    Work work;
+    int status;
+    work_init(&work, &cli);
+    g_autofree GOptionEntry *output = work_output_entries(&work), *tiles = work_tile_entries(&work), *encoding = work_encode_entries(&work),
+                            *crop = work_crop_entries(&work);
+    const CliGroup groups[] = {{"Output", output}, {"Tiles", tiles}, {"Features", encoding}, {"Annotations", crop}, {NULL, NULL}};
+    double usual[SETTINGS], given[SETTINGS];
+    for (gsize i = 0; i < SETTINGS; i++) {
+        usual[i] = *setting(&work, i);
+        *setting(&work, i) = not_given;
+    }
+    if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) {
+        work_clear(&work);
+        return status;
+    }
+    GError *error = NULL;
+    for (gsize i = 0; i < SETTINGS; i++)
+        if ((given[i] = *setting(&work, i)) == not_given) *setting(&work, i) = usual[i];
+    gboolean done = predict(&work, argv[1], given, argv + 2, argc - 2, &error);
+    work_clear(&work);
+    return done || !error ? cli_done(&cli) : cli_fail(&cli, error);
+}

@@ -1,0 +1,230 @@
+/* rankmil run COHORT -o DIR: the main job. */
+#include "run.h"
+
+#include <string.h>
+
+/* -- training ---------------------------------------------------------------------------------------------------------------- */
+typedef struct {
+    Run *run;
+    GMutex lock;
+    int threads;     /* inside each training */
+    int64_t *epochs; /* by training: done so far */
+    gboolean *ended;
+    int64_t made, kept, taken; /* taken: epochs of those that were made */
+} Training;
+
+typedef struct {
+    Training *all;
+    int64_t index;
+} One;
+
+/* In epochs. A training is expected to take as many as those that ended took on average; before, as many as it must. With the lock. */
+static void show_epochs(const Training *t) {
+    const RmilTrainOptions *options = t->run->options;
+    RmilModelConfig model;
+    RmilTrainConfig config;
+    int64_t done = 0, total = 0;
+    const Planned *first = t->run->plan->pdata[0];
+    if (!rmil_train_options_configure(options, first->method, &model, &config, NULL)) return;
+    const int64_t least = MIN(config.epochs, MAX(config.warmup, config.patience + 1)), expected = t->made ? t->taken / t->made : least;
+    for (guint i = 0; i < t->run->plan->len; i++) {
+        done += t->epochs[i];
+        total += t->ended[i] ? t->epochs[i] : MAX(expected, t->epochs[i] + 1);
+    }
+    rmil_monitor_progress(&t->run->cli->monitor, "train: epochs", done, total);
+}
+
+static void epoch_done(gpointer user, const char *what, int64_t done, int64_t total) {
+    const One *one = user;
+    g_mutex_lock(&one->all->lock);
+    one->all->epochs[one->index] = done;
+    show_epochs(one->all);
+    g_mutex_unlock(&one->all->lock);
+}
+
+static void pass_warning(gpointer user, const char *message) {
+    const One *one = user;
+    rmil_monitor_warn(&one->all->run->cli->monitor, "%s", message);
+}
+
+static void pass_note(gpointer user, const char *text) {
+    const One *one = user;
+    g_mutex_lock(&one->all->lock);
+    rmil_monitor_note(&one->all->run->cli->monitor, "%s", text);
+    g_mutex_unlock(&one->all->lock);
+}
+
+static gboolean train_task(int64_t index, int worker, gpointer user, GError **unused) {
+    Training *t = user;
+    Run *run = t->run;
+    One one = {t, index};
+    const RmilMonitor monitor = {epoch_done, pass_warning, &one, pass_note};
+    const Planned *planned = run->plan->pdata[index];
+    g_autofree char *folder = g_build_filename(run->work->folder, planned->below, NULL);
+    gboolean made = FALSE;
+    GError *error = NULL;
+    gboolean done = train_run(run->data, planned->method, run->options, planned->repeat, run->preprocessing, t->threads, &monitor, folder, &made,
+                              &error);
+    if (!done) cli_problem(run->cli, "train", planned->below + strlen("runs/"), error);
+    g_mutex_lock(&t->lock);
+    t->made += done && made;
+    t->kept += done && !made;
+    t->taken += done && made ? t->epochs[index] : 0;
+    t->ended[index] = TRUE;
+    show_epochs(t);
+    g_mutex_unlock(&t->lock);
+    return TRUE;
+}
+
+static gboolean train_all(Run *run, GError **error) {
+    gint64 start = g_get_monotonic_time();
+    const int64_t runs = run->plan->len;
+    const int at_once = (int)MIN(runs, (int64_t)run->cli->threads);
+    g_autofree int64_t *epochs = g_new0(int64_t, runs);
+    g_autofree gboolean *ended = g_new0(gboolean, runs);
+    Training training = {.run = run, .threads = MAX(1, run->cli->threads / at_once), .epochs = epochs, .ended = ended};
+    g_mutex_init(&training.lock);
+    gboolean done = rmil_parallel(runs, at_once, train_task, &training, error);
+    g_mutex_clear(&training.lock);
+    work_stage_done(run->work, "train", training.made, training.kept, start);
+    return done;
+}
+
+/* -- the whole ------------------------------------------------------------------------------------------------------------------ */
+static gboolean prepare(Run *run, gboolean *annotated, GError **error) {
+    g_autofree char *cache = g_build_filename(run->work->folder, "cache", NULL);
+    run->cohort = work_prepare(run->work, error);
+    run->data = run->cohort ? train_data_load(run->cli, run->cohort, run->options, cache, error) : NULL;
+    if (!run->data) return FALSE;
+    for (int64_t i = 0; i < run->data->count; i++) {
+        const RmilBag *bag = run->data->bags[i];
+        for (int64_t k = 0; bag && bag->patch_labels && k < bag->count && !*annotated; k++) *annotated = bag->patch_labels[k];
+    }
+    return TRUE;
+}
+
+/* --methods a,b,c; by default AB-MIL and, where anything is annotated, rank induction. */
+static gboolean choose_methods(Run *run, const char *names, gboolean annotated, GError **error) {
+    g_auto(GStrv) list = g_strsplit(names ? names : annotated ? "abmil,rank" : "abmil", ",", -1);
+    for (int i = 0; list[i]; i++) {
+        const RmilTrainMethod *method = rmil_method_find(g_strstrip(list[i]), error);
+        if (!method) return FALSE;
+        g_ptr_array_add(run->methods, (gpointer)method);
+    }
+    return TRUE;
+}
+
+/* What hours of tiling and encoding would not change: options that a method does not take, methods that need annotations where there
+ * are none. */
+static gboolean check_early(Run *run, const char *names, GError **error) {
+    const RmilCohort *cohort = run->work->cohort;
+    gboolean annotated = FALSE, features = FALSE;
+    for (int64_t i = 0; i < cohort->count; i++) {
+        annotated = annotated || cohort->rows[i].annotation || cohort->rows[i].patch_labels;
+        features = features || cohort->rows[i].features; /* which may hold patch labels */
+    }
+    if (!choose_methods(run, names, annotated || features, error)) return FALSE;
+    for (guint m = 0; m < run->methods->len; m++) {
+        const RmilTrainMethod *method = run->methods->pdata[m];
+        if (!rmil_train_options_check(run->options, method, error)) return FALSE;
+        if (method->guide != RMIL_GUIDE_NONE && !annotated && !features)
+            rmil_monitor_warn(&run->cli->monitor, "%s: no slide has an annotation: %s has nothing to follow, and trains as %s does without a guide",
+                              cohort->path, method->name, method->model);
+    }
+    g_ptr_array_set_size(run->methods, 0); /* once the features are there, who has patch labels is known */
+    return TRUE;
+}
+
+/* What this run tiles and encodes; of features that were given, what lies beside their table, as `rankmil train` takes it. Before the
+ * stages, which write a file of that name. */
+static gboolean find_preprocessing(Run *run, GError **error) {
+    const RmilCohort *cohort = run->work->cohort;
+    gboolean encodes = FALSE;
+    for (int64_t i = 0; i < cohort->count; i++) encodes = encodes || !cohort->rows[i].features;
+    if (encodes) run->preprocessing = work_preprocessing(run->work);
+    return encodes || work_read_preprocessing(cohort->path, &run->preprocessing, error);
+}
+
+typedef struct {
+    char *methods;
+    gint64 repeats, heatmaps;
+    gboolean clean;
+} RunOptions;
+
+static gboolean run_all(Run *run, const RunOptions *options, GError **error) {
+    gboolean annotated = FALSE;
+    const char *folder = run->work->folder;
+    if (!check_early(run, options->methods, error) || !find_preprocessing(run, error) || !prepare(run, &annotated, error) ||
+        !choose_methods(run, options->methods, annotated, error))
+        return FALSE;
+    run->repeats = train_repeats(run->cli, run->cohort, run->options, options->repeats, error);
+    run->plan = run->repeats ? run_plan(run->data, run->options, run->methods, run->repeats, error) : NULL;
+    g_autofree char *report = g_build_filename(folder, "report.html", NULL);
+    /* the plan is recorded before anything is trained: whoever reads the folder takes nothing else for its result */
+    if (!run->plan || !run_plan_sort(run->cli, folder, run->plan, options->clean, error) || !run_record(run, FALSE, error) ||
+        !train_all(run, error) || !run_heatmaps(run, options->heatmaps, error) || !run_record(run, TRUE, error) ||
+        !rmil_report_write(folder, report, &run->cli->monitor, error))
+        return FALSE;
+    g_autofree char *summary = rmil_report_summary(folder, error);
+    if (!summary) return FALSE;
+    json_object_set_string_member(run->cli->result, "report", report);
+    json_object_set_string_member(run->cli->result, "summary", summary);
+    g_auto(GStrv) lines = g_strsplit(g_strchomp(summary), "\n", -1);
+    for (int i = 0; lines[i]; i++) cli_say(run->cli, "%-8s %s", i ? "" : "result", lines[i]);
+    cli_say(run->cli, "report   %s", report);
+    return TRUE;
+}
+
+int command_run(int argc, char **argv) {
+    static const CliUsage usage = {"COHORT -o DIR", "From a table of slides to a validated classifier, heat maps and a report.",
+                                   "Tiles, labels, encodes, trains, evaluates, draws and reports, skipping what is done: run it again\n"
+                                   "after an interruption or with more slides. Trainings of other settings, data or annotations that it\n"
+                                   "finds in DIR are set aside in DIR/earlier and not reported. Methods: abmil, induction, rank, clam-sb, clam-mb,\n"
+                                   "dsmil, ds-rank, hipt, hipt-rank.", 1, 1, CLI_SEED | CLI_THREADS | CLI_RESUMES,
+                                   "run cohort.csv -o results\nrun cohort.csv -o results --repeats 10 --methods abmil,rank,clam-sb\nrun cohort.csv -o results --encoder resnet50 --weights resnet50.safetensors"};
+    Cli cli;
+    Work work;
+    RmilTrainOptions options;
+    int status;
+    g_autofree char *command = g_strjoinv(" ", argv);
+    RunOptions own_options = {.repeats = 1, .heatmaps = 12};
+    work_init(&work, &cli);
+    rmil_train_options_init(&options);
+    const GOptionEntry own[] = {
+        {"methods", 0, 0, G_OPTION_ARG_STRING, &own_options.methods, "what to compare (default: abmil,rank; without annotations abmil)", "A,B,…"},
+        {"repeats", 0, 0, G_OPTION_ARG_INT64, &own_options.repeats, "Monte-Carlo splits into training and validation (default: 1; the paper: 10)", "N"},
+        {"heatmaps", 0, 0, G_OPTION_ARG_INT64, &own_options.heatmaps, "test slides to draw (default: 12)", "N"},
+        {"clean", 0, 0, G_OPTION_ARG_NONE, &own_options.clean, "remove earlier trainings that do not belong to this run", NULL},
+        {0},
+    };
+    g_autofree GOptionEntry *output = work_output_entries(&work), *tiles = work_tile_entries(&work), *encoding = work_encode_entries(&work),
+                            *labels = work_label_entries(&work), *training = train_entries(&options);
+    const CliGroup groups[] = {{"Output", output}, {"The run", own}, {"Tiles", tiles}, {"Features", encoding}, {"Annotations", labels}, {"Training", training}, {NULL, NULL}};
+    if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) {
+        work_clear(&work);
+        rmil_train_options_clear(&options);
+        return status;
+    }
+    if (own_options.repeats < 1 || own_options.repeats > 1000 || own_options.heatmaps < 0) {
+        work_clear(&work);
+        rmil_train_options_clear(&options);
+        g_free(own_options.methods);
+        return cli_usage(&cli, "--repeats is in 1 … 1000, --heatmaps 0 or more");
+    }
+    Run run = {.cli = &cli, .work = &work, .options = &options, .methods = g_ptr_array_new(), .command = g_strconcat("rankmil ", command, NULL)};
+    GError *error = NULL;
+    const gboolean done = work_open_table(&work, argv[1], &error) && train_check(&cli, work.cohort, &options, own_options.repeats, NULL, &error) &&
+                          work_lock(&work, &error) && run_all(&run, &own_options, &error);
+    if (work.stages) json_object_set_object_member(cli.result, "stages", json_object_ref(work.stages));
+    g_ptr_array_unref(run.methods);
+    if (run.repeats) g_array_unref(run.repeats);
+    if (run.plan) g_ptr_array_unref(run.plan);
+    if (run.preprocessing) json_object_unref(run.preprocessing);
+    rmil_train_data_free(run.data);
+    if (run.cohort) rmil_cohort_free(run.cohort);
+    g_free(run.command);
+    g_free(own_options.methods);
+    work_clear(&work);
+    rmil_train_options_clear(&options);
+    return done ? cli_done(&cli) : cli_fail(&cli, error);
+}

@@ -1,0 +1,232 @@
+/* rankmil study PLAN COHORT -o DIR */
+#include "study.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef struct {
+    Cli *cli;
+    Work *work;
+    RmilStudyPlan *plan;
+    RmilTrainOptions base; /* what no plan says */
+    gchar **sets;
+    gchar *shard, *sbatch;
+    gboolean list, prepare;
+    gint64 slurm;
+    int shard_index, shards;
+    RmilLock *own; /* of this shard */
+} Study;
+
+/* -- plans by name ----------------------------------------------------------------------------------------------------------- */
+/* A path, or the name of one of rankmil's own plans: below the installed program, or beside a build in the source tree. */
+static char *find_plan(const char *name, GError **error) {
+    if (g_file_test(name, G_FILE_TEST_IS_REGULAR)) return g_strdup(name);
+    static const char *const places[] = {"../share/rankmil/studies", "../../studies"};
+    g_autofree char *program = study_program(), *folder = g_path_get_dirname(program), *file = g_strconcat(name, ".yaml", NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS(places) && !strchr(name, '/'); i++) {
+        g_autofree char *path = g_build_filename(folder, places[i], file, NULL);
+        if (g_file_test(path, G_FILE_TEST_IS_REGULAR)) return g_canonicalize_filename(path, NULL);
+    }
+    g_set_error(error, RMIL_ERROR, RMIL_ERROR_IO, "%s: is not there, nor a plan of that name: comparison, low-data, granularity, "
+                "annotated-fraction, threshold, localisation", name);
+    return NULL;
+}
+
+/* -- what is done ------------------------------------------------------------------------------------------------------------ */
+static void add_run(Cli *cli, JsonArray *runs, const char *title, const RmilStudyRun *run) {
+    JsonObject *object = json_object_new();
+    json_object_set_string_member(object, "run", title);
+    json_object_set_boolean_member(object, "done", run && run->done);
+    if (run && run->done) {
+        json_object_set_int_member(object, "epochs", run->epochs);
+        json_object_set_double_member(object, "seconds", run->seconds);
+        cli_say(cli, "done  %-44s %4" G_GINT64_FORMAT " epochs %9.1f s", title, run->epochs, run->seconds);
+    } else {
+        cli_say(cli, "left  %s", title);
+    }
+    json_array_add_object_element(runs, object);
+}
+
+/* From the record, or before there is one from the plan. */
+static gboolean list_runs(Study *study, const char *cohort_path, GError **error) {
+    Cli *cli = study->cli;
+    JsonArray *runs = json_array_new();
+    json_object_set_array_member(cli->result, "runs", runs);
+    int64_t done = 0, count = 0;
+    if (rmil_study_exists(study->work->folder)) {
+        g_autoptr(RmilStudy) record = rmil_study_open(study->work->folder, error);
+        if (!record) return FALSE;
+        count = rmil_study_count(record);
+        done = rmil_study_done(record);
+        for (int64_t i = 0; i < count; i++) {
+            const RmilStudyRun *run = rmil_study_run(record, i);
+            g_autofree char *title = rmil_study_run_title(run->method, rmil_study_value(record, "variable"), run->value, run->split, run->seed);
+            add_run(cli, runs, title, run);
+        }
+    } else {
+        g_autoptr(RmilCohort) cohort = rmil_cohort_read(cohort_path, error);
+        g_autoptr(GPtrArray) titles = cohort ? rmil_study_plan_runs(study->plan, cohort, &study->base, error) : NULL;
+        if (!titles) return FALSE;
+        count = titles->len;
+        for (guint i = 0; i < titles->len; i++) add_run(cli, runs, titles->pdata[i], NULL);
+    }
+    json_object_set_int_member(cli->result, "done", done);
+    json_object_set_int_member(cli->result, "left", count - done);
+    cli_say(cli, "%" G_GINT64_FORMAT " done, %" G_GINT64_FORMAT " left", done, count - done);
+    return TRUE;
+}
+
+/* -- running it -------------------------------------------------------------------------------------------------------------- */
+/* Patch labels of outlines that are grown, as `rankmil label --padding` makes them: DIR/padded/PADDING/ID.h5. */
+static gboolean label_padded(Study *study, GError **error) {
+    Work *work = study->work;
+    int64_t count;
+    const double *values = rmil_study_plan_values(study->plan, &count), padding = work->padding;
+    const char *labels = work->labels;
+    gboolean done = TRUE;
+    for (int64_t i = 0; done && i < count; i++) {
+        g_autofree char *name = rmil_padding_name(values[i]), *folder = g_build_filename("padded", name, NULL);
+        work->padding = values[i];
+        work->labels = folder;
+        done = stage_label(work, error);
+    }
+    work->padding = padding;
+    work->labels = labels;
+    return done;
+}
+
+static gboolean execute(Study *study, const RmilCohort *cohort, GError **error) {
+    Cli *cli = study->cli;
+    g_autofree char *cache = g_build_filename(study->work->folder, "cache", NULL), *padded = g_build_filename(study->work->folder, "padded", NULL);
+    RmilTrainOptions options;
+    if (!rmil_study_plan_data_options(study->plan, &study->base, &options, error)) return FALSE;
+    g_autoptr(RmilTrainData) data = train_data_load(cli, cohort, &options, cache, error);
+    rmil_train_options_clear(&options);
+    if (!data) return FALSE;
+    const RmilStudyOptions how = {study->work->folder, study->shard_index, study->shards, cli->threads, padded};
+    RmilStudyOutcome outcome;
+    gboolean done = rmil_study_execute(study->plan, data, &study->base, &how, &cli->monitor, &outcome, error);
+    for (guint i = 0; i < outcome.failures->len; i++)
+        cli_problem(cli, "study", NULL, g_error_new_literal(RMIL_ERROR, RMIL_ERROR_DATA, outcome.failures->pdata[i]));
+    json_object_set_int_member(cli->result, "runs", outcome.share);
+    json_object_set_int_member(cli->result, "made", outcome.made);
+    json_object_set_int_member(cli->result, "kept", outcome.kept);
+    json_object_set_int_member(cli->result, "left", outcome.left);
+    if (done) cli_say(cli, "study    %" G_GINT64_FORMAT " runs made, %" G_GINT64_FORMAT " already there, %" G_GINT64_FORMAT " left",
+                      outcome.made, outcome.kept, outcome.left);
+    const gboolean report = done && study->shards == 0 && outcome.kept + outcome.made > 0;
+    rmil_study_outcome_clear(&outcome);
+    if (!report) return done;
+    g_autofree char *path = g_build_filename(study->work->folder, "report.html", NULL);
+    if (!rmil_study_report_write(study->work->folder, path, &cli->monitor, error)) return FALSE;
+    json_object_set_string_member(cli->result, "report", path);
+    cli_say(cli, "report   %s", path);
+    return TRUE;
+}
+
+/* A process alone keeps all others out; shards share the folder, each its own shard. */
+static gboolean lock(Study *study, GError **error) {
+    if (!study->shards) return work_lock(study->work, error);
+    const RmilMonitor *monitor = &study->cli->monitor;
+    const char *folder = study->work->folder;
+    g_autofree char *name = g_strdup_printf(".shard-%d-of-%d.lock", study->shard_index, study->shards), *who = g_strdup_printf("rankmil study --shard %d/%d", study->shard_index, study->shards);
+    study->work->lock = rmil_lock_take(folder, ".lock", RMIL_LOCK_SHARED, who, monitor, error);
+    study->own = study->work->lock ? rmil_lock_take(folder, name, RMIL_LOCK_ALONE, who, monitor, error) : NULL;
+    return study->own != NULL;
+}
+
+/* What comes before training; of several shards one after the other, so that the first makes it and the others find it. */
+static RmilCohort *prepare(Study *study, GError **error) {
+    g_autoptr(RmilLock) turn = study->shards ? rmil_lock_take(study->work->folder, ".prepare.lock", RMIL_LOCK_WAIT, "the preparation of another shard",
+                                                              &study->cli->monitor, error) : NULL;
+    if (study->shards && !turn) return NULL;
+    g_autoptr(RmilCohort) cohort = work_prepare(study->work, error);
+    if (!cohort || (strcmp(rmil_study_plan_variable(study->plan), "padding") == 0 && !label_padded(study, error))) return NULL;
+    return g_steal_pointer(&cohort);
+}
+
+static gboolean run_study(Study *study, const char *cohort_path, char **arguments, GError **error) {
+    Work *work = study->work;
+    if (study->list) return list_runs(study, cohort_path, error);
+    if (study->slurm) {
+        g_autofree char *script = NULL;
+        if (!study_slurm_write(work->folder, arguments, study->slurm, study->sbatch ? study->sbatch : "--cpus-per-task=1", &script, error)) return FALSE;
+        json_object_set_string_member(study->cli->result, "script", script);
+        g_autofree char *quoted = g_shell_quote(script);
+        cli_say(study->cli, "%s: look at its first lines, then submit it with: sh %s", script, quoted);
+        return TRUE;
+    }
+    if (!work_open_table(work, cohort_path, error)) return FALSE;
+    g_autoptr(GArray) twins = rmil_cohort_twins(work->cohort);
+    if (!rmil_cohort_check_labels(work->cohort, error) || !rmil_cohort_check_twins(work->cohort, twins, NULL, &study->cli->monitor, error) ||
+        !lock(study, error))
+        return FALSE;
+    g_autoptr(GPtrArray) runs = rmil_study_plan_runs(study->plan, work->cohort, &study->base, error);
+    if (!runs) return FALSE; /* splits that cannot be are found before hours of work */
+    g_autoptr(RmilCohort) cohort = prepare(study, error);
+    return cohort && (study->prepare || execute(study, cohort, error));
+}
+
+/* "2/8" */
+static gboolean read_shard(Study *study) {
+    if (!study->shard) return TRUE;
+    char *end, *rest;
+    gint64 index = g_ascii_strtoll(study->shard, &end, 10), count = *end == '/' ? g_ascii_strtoll(end + 1, &rest, 10) : 0;
+    if (count < 1 || count > 100000 || index < 1 || index > count || *rest) return FALSE;
+    study->shard_index = (int)index;
+    study->shards = (int)count;
+    return TRUE;
+}
+
+int command_study(int argc, char **argv) {
+    static const CliUsage usage = {"PLAN COHORT -o DIR", "Runs a plan of many trainings and records every number.",
+                                   "PLAN is a YAML file, or one of comparison, low-data, granularity, annotated-fraction, threshold,\n"
+                                   "localisation: the paper's experiments. Slides are tiled, labelled and encoded first, as by\n"
+                                   "'rankmil run'. Every run is kept in DIR/study.sqlite as soon as it is done: start the same command\n"
+                                   "again after an interruption. docs/studies.md has plans, shards and clusters.", 2, 2, CLI_THREADS | CLI_RESUMES,
+                                   "study comparison cohort.csv -o study\nstudy my-plan.yaml cohort.csv -o study --shard 1/4\nstudy annotated-fraction cohort.csv -o study --set seeds=5"};
+    Cli cli;
+    Work work;
+    Study study = {.cli = &cli, .work = &work};
+    int status;
+    g_auto(GStrv) arguments = g_strdupv(argv);
+    work_init(&work, &cli);
+    rmil_train_options_init(&study.base);
+    const GOptionEntry own[] = {
+        {"set", 0, 0, G_OPTION_ARG_STRING_ARRAY, &study.sets, "replace a field or setting of the plan; may be given again", "KEY=VALUE"},
+        {"list", 0, 0, G_OPTION_ARG_NONE, &study.list, "show which runs are done and which are left, and do nothing", NULL},
+        {"shard", 0, 0, G_OPTION_ARG_STRING, &study.shard, "only every N-th run from the I-th; records of all shards count as one", "I/N"},
+        {"prepare", 0, 0, G_OPTION_ARG_NONE, &study.prepare, "only what comes before training", NULL},
+        {"slurm", 0, 0, G_OPTION_ARG_INT64, &study.slurm, "write DIR/study.slurm, which submits N shards to Slurm, and do nothing", "N"},
+        {"sbatch", 0, 0, G_OPTION_ARG_STRING, &study.sbatch, "its options, e.g. \"--partition=long --time=8:00:00 --cpus-per-task=16 --mem=32G\"",
+         "OPTIONS"},
+        {"memory", 0, 0, G_OPTION_ARG_STRING, &study.base.memory, rmil_train_option_find("memory")->help, "SIZE"},
+        {0},
+    };
+    g_autofree GOptionEntry *output = work_output_entries(&work), *tiles = work_tile_entries(&work), *encoding = work_encode_entries(&work),
+                            *labels = work_label_entries(&work);
+    const CliGroup groups[] = {{"Output", output}, {"The study", own}, {"Tiles", tiles}, {"Features", encoding}, {"Annotations", labels}, {NULL, NULL}};
+    gboolean begun = cli_begin(&cli, &argc, &argv, &usage, groups, &status);
+    if (begun) {
+        GError *error = NULL;
+        g_autofree char *plan = NULL;
+        if (!read_shard(&study)) status = cli_usage(&cli, "--shard \"%s\" is not I/N with I in 1 … N", study.shard);
+        else if (!work.folder) status = cli_usage(&cli, "-o DIR is missing");
+        else if (study.slurm < 0 || study.slurm > 100000) status = cli_usage(&cli, "--slurm is not in 1 … 100000");
+        else {
+            plan = find_plan(argv[1], &error);
+            study.plan = plan ? rmil_study_plan_read(plan, (const char *const *)study.sets, &error) : NULL;
+            gboolean done = study.plan && run_study(&study, argv[2], arguments, &error);
+            if (work.stages) json_object_set_object_member(cli.result, "stages", json_object_ref(work.stages));
+            status = done ? cli_done(&cli) : cli_fail(&cli, error);
+        }
+    }
+    rmil_lock_free(study.own);
+    rmil_study_plan_free(study.plan);
+    rmil_train_options_clear(&study.base);
+    g_strfreev(study.sets);
+    g_free(study.shard);
+    g_free(study.sbatch);
+    work_clear(&work);
+    return status;
+}

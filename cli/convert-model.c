@@ -1,0 +1,72 @@
+/* rankmil convert MODEL OUT: models to and from other programs. */
+#include "convert.h"
+
+#include <math.h>
+#include <string.h>
+
+void convert_model_init(ConvertModel *options) { *options = (ConvertModel){.threshold = NAN}; }
+
+void convert_model_clear(ConvertModel *options) {
+    g_free(options->model);
+    g_free(options->guide);
+}
+
+GOptionEntry *convert_model_entries(ConvertModel *o) {
+    const GOptionEntry entries[] = {
+        {"model", 0, 0, G_OPTION_ARG_STRING, &o->model, "a state_dict's model: abmil, clam-sb, clam-mb, dsmil, hipt (default: told by its tensors)", "NAME"},
+        {"guide", 0, 0, G_OPTION_ARG_STRING, &o->guide, "what it was trained with: none (default), induction, rank", "NAME"},
+        {"threshold", 0, 0, G_OPTION_ARG_DOUBLE, &o->threshold, "its attention threshold T (default: 1; -1: none)", "T"},
+        {"heads", 0, 0, G_OPTION_ARG_INT64, &o->heads, "hipt: attention heads (default: 3)", "N"},
+        {0},
+    };
+    return g_memdup2(entries, sizeof entries);
+}
+
+gboolean convert_is_model(const char *from, const char *to) {
+    return g_str_has_suffix(to, ".onnx") || g_str_has_suffix(to, ".safetensors") || g_str_has_suffix(from, ".safetensors") ||
+           g_str_has_suffix(from, ".pth");
+}
+
+gboolean convert_model_name(const char *to, const char *layout) {
+    return (g_str_has_suffix(to, ".onnx") && !layout) || g_str_has_suffix(to, ".safetensors") || g_str_has_suffix(to, ".pt") ||
+           g_str_has_suffix(to, ".pth");
+}
+
+static gboolean write_model(const RmilModel *model, const char *layout, const char *to, GError **error) {
+    if (g_str_has_suffix(to, ".onnx")) return rmil_model_onnx_write(model, to, error);
+    if (g_str_has_suffix(to, ".safetensors") && !layout) return rmil_model_save(model, to, error);
+    return rmil_model_export(model, to, layout ? layout : "paper", error);
+}
+
+/* What the user says of a state_dict; FALSE in *told when nothing. */
+static gboolean known_config(const ConvertModel *o, RmilModelConfig *config, gboolean *told, GError **error) {
+    *told = o->model || o->guide || o->heads > 0 || !isnan(o->threshold);
+    if (!*told) return TRUE;
+    if (!o->model) {
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "--guide, --threshold and --heads need --model NAME");
+        return FALSE;
+    }
+    const RmilTrainMethod *method = rmil_method_of(o->model, o->guide ? o->guide : "none", error);
+    if (!method || !rmil_model_config_init(config, method->model, method->guide, error)) return FALSE;
+    if (!isnan(o->threshold)) config->threshold = o->threshold;
+    if (o->heads > 0) config->heads = o->heads;
+    return TRUE;
+}
+
+gboolean convert_model(Cli *cli, const ConvertModel *options, const char *layout, const char *from, const char *to, GError **error) {
+    RmilModelConfig known;
+    gboolean told;
+    if (!known_config(options, &known, &told, error)) return FALSE;
+    g_autoptr(RmilModel) model = rmil_model_load_as(from, told ? &known : NULL, error);
+    if (!model || !write_model(model, layout, to, error)) return FALSE;
+    const RmilModelConfig *config = rmil_model_config(model);
+    json_object_set_string_member(cli->result, "model", config->model);
+    json_object_set_string_member(cli->result, "guide", rmil_guide_name(config->guide));
+    json_object_set_int_member(cli->result, "dim", config->dim);
+    if (config->threshold >= 0) json_object_set_double_member(cli->result, "threshold", config->threshold);
+    char threshold[40] = "";
+    if (config->threshold >= 0) g_snprintf(threshold, sizeof threshold, ", threshold %g", config->threshold);
+    cli_say(cli, "%s: model %s, guide %s, features of %" G_GINT64_FORMAT " numbers%s", to, config->model, rmil_guide_name(config->guide),
+            config->dim, threshold);
+    return TRUE;
+}

@@ -1,0 +1,245 @@
+/* What `rankmil predict` is given -> a cohort: slides, feature files, folders, patterns and tables, each under an id of its own. */
+#include "predict.h"
+
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <glob.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { DEPTH = 8 }; /* of folders in folders */
+
+typedef struct {
+    Cli *cli;
+    const Predictions *before;
+    GArray *rows;       /* RmilCohortRow */
+    GHashTable *ids;    /* id -> path that has it */
+    GHashTable *inputs; /* paths that are in the rows */
+    GHashTable *folders; /* "device:inode" -> path by which it was entered */
+} Gathering;
+
+static void take(Gathering *g, const char *path, int depth);
+
+/* One input is bad: the others go on. */
+G_GNUC_PRINTF(2, 3) static void report(Gathering *g, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    cli_problem(g->cli, "predict", NULL, g_error_new_valist(RMIL_ERROR, RMIL_ERROR_IO, format, arguments));
+    va_end(arguments);
+}
+
+/* -- kinds of files ------------------------------------------------------------------------------------------------------------ */
+/* HDF5, or a PyTorch file. */
+static gboolean holds_features(const char *path) {
+    char head[8] = "";
+    FILE *file = fopen(path, "rb");
+    gboolean read = file && fread(head, 1, 8, file) == 8;
+    gboolean yes = read && (memcmp(head, "\x89HDF\r\n\x1a\n", 8) == 0 || (g_str_has_suffix(path, ".pt") && memcmp(head, "PK\3\4", 4) == 0));
+    if (file) fclose(file);
+    return yes;
+}
+
+static gboolean ends_in(const char *path, const char *const *endings) {
+    g_autofree char *lower = g_ascii_strdown(path, -1);
+    for (int i = 0; endings[i]; i++)
+        if (g_str_has_suffix(lower, endings[i])) return TRUE;
+    return FALSE;
+}
+
+static gboolean is_table(const char *path) { return ends_in(path, (const char *const[]){".csv", ".tsv", NULL}); }
+
+/* In a folder only what looks like a slide or features is taken; named alone, any file is tried. */
+static gboolean is_wanted(const char *path) {
+    static const char *const endings[] = {".svs", ".tif", ".tiff", ".ndpi", ".vms", ".vmu", ".scn", ".mrxs", ".bif", ".svslide", ".dcm", ".png",
+                                          ".jpg", ".jpeg", ".webp", ".h5", ".hdf5", ".pt", ".vsi", ".czi", ".isyntax", NULL};
+    return ends_in(path, endings);
+}
+
+/* -- ids ----------------------------------------------------------------------------------------------------------------------- */
+/* A name as an id: UTF-8, without what would be a path, a control character or space around it. */
+static char *clean_id(const char *name) {
+    char *id = g_utf8_make_valid(name, -1);
+    for (char *p = id; *p; p++)
+        if (g_ascii_iscntrl(*p) || *p == '/' || *p == '\\') *p = '_';
+    g_strstrip(id); /* as a table does */
+    if (*id) return id;
+    g_free(id);
+    return g_strdup("_");
+}
+
+static gboolean is_free(const Gathering *g, const char *id, const char *path) {
+    const char *here = g_hash_table_lookup(g->ids, id), *earlier = predictions_input(g->before, id);
+    g_autofree char *written = g_strstrip(g_utf8_make_valid(path, -1)); /* as it stands in the table */
+    return (!here || strcmp(here, path) == 0) && (!earlier || strcmp(earlier, written) == 0);
+}
+
+/* The file's name; where another file has that, its folder's before it, and so on up. Free with g_free. */
+static char *choose_id(const Gathering *g, const char *path) {
+    g_autofree char *base = g_path_get_basename(path), *folder = g_path_get_dirname(path);
+    char *dot = strrchr(base, '.');
+    if (dot && dot != base) *dot = '\0';
+    char *id = clean_id(base);
+    while (!is_free(g, id, path) && strcmp(folder, "/") != 0 && strcmp(folder, ".") != 0) {
+        g_autofree char *name = g_path_get_basename(folder), *clean = clean_id(name), *shorter = id;
+        char *up = g_path_get_dirname(folder);
+        id = g_strdup_printf("%s-%s", clean, shorter);
+        g_free(folder);
+        folder = up;
+    }
+    for (int n = 2; !is_free(g, id, path); n++) { /* x.svs beside x.tif */
+        g_autofree char *last = g_path_get_basename(path);
+        g_free(id);
+        g_autofree char *clean = clean_id(last);
+        id = n == 2 ? g_strdup(clean) : g_strdup_printf("%s-%d", clean, n);
+    }
+    return id;
+}
+
+/* -- rows ---------------------------------------------------------------------------------------------------------------------- */
+static void add_row(Gathering *g, RmilCohortRow row) {
+    const char *path = row.slide ? row.slide : row.features;
+    if (!g_hash_table_add(g->inputs, g_strdup(path))) {
+        rmil_monitor_warn(&g->cli->monitor, "%s: is given twice: predicted once", path);
+        g_free(row.id);
+        g_free(row.slide);
+        g_free(row.features);
+        g_free(row.annotation);
+        g_free(row.patch_labels);
+        g_free(row.patient);
+        return;
+    }
+    g_hash_table_insert(g->ids, g_strdup(row.id), g_strdup(path));
+    g_array_append_val(g->rows, row);
+}
+
+static void add_file(Gathering *g, const char *path) {
+    g_autofree char *full = g_canonicalize_filename(path, NULL);
+    const gboolean features = holds_features(full);
+    RmilCohortRow row = {.id = choose_id(g, full), .slide = features ? NULL : g_strdup(full), .features = features ? g_strdup(full) : NULL, .label = -1};
+    add_row(g, row);
+}
+
+static void add_table(Gathering *g, const char *path) {
+    GError *reason = NULL;
+    g_autoptr(RmilCohort) cohort = rmil_cohort_read(path, &reason);
+    if (!cohort) cli_problem(g->cli, "predict", NULL, reason);
+    for (int64_t i = 0; cohort && i < cohort->count; i++) {
+        const RmilCohortRow *from = &cohort->rows[i];
+        const char *input = from->slide ? from->slide : from->features;
+        RmilCohortRow row = *from;
+        row.id = is_free(g, from->id, input) ? g_strdup(from->id) : choose_id(g, input);
+        row.slide = g_strdup(from->slide);
+        row.features = g_strdup(from->features);
+        row.annotation = g_strdup(from->annotation);
+        row.patch_labels = NULL;
+        row.patient = g_strdup(from->patient);
+        add_row(g, row);
+    }
+}
+
+static int compare_text(gconstpointer a, gconstpointer b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+/* Links make one folder several, or endless ones: the first name counts. */
+static gboolean enter(Gathering *g, const char *path, const GStatBuf *folder) {
+    char *key = g_strdup_printf("%" G_GUINT64_FORMAT ":%" G_GUINT64_FORMAT, (guint64)folder->st_dev, (guint64)folder->st_ino);
+    const char *earlier = g_hash_table_lookup(g->folders, key);
+    if (!earlier) return g_hash_table_insert(g->folders, key, g_strdup(path));
+    rmil_monitor_warn(&g->cli->monitor, "%s: is the same folder as %s: its files are taken once", path, earlier);
+    g_free(key);
+    return FALSE;
+}
+
+/* Paths of what a folder holds, sorted; NULL: cannot be read, which is reported. */
+static GPtrArray *list_folder(Gathering *g, const char *path) {
+    g_autoptr(GError) reason = NULL;
+    GDir *dir = g_dir_open(path, 0, &reason);
+    if (!dir) {
+        report(g, "%s: cannot be read: %s", path, reason->message);
+        return NULL;
+    }
+    GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+    for (const char *name; (name = g_dir_read_name(dir));)
+        if (*name != '.') g_ptr_array_add(names, g_build_filename(path, name, NULL));
+    g_dir_close(dir);
+    g_ptr_array_sort(names, compare_text);
+    return names;
+}
+
+static void add_folder(Gathering *g, const char *path, const GStatBuf *folder, int depth) {
+    if (depth >= DEPTH) {
+        report(g, "%s: folders lie too deep in each other: give this one by itself", path);
+        return;
+    }
+    if (!enter(g, path, folder)) return;
+    g_autoptr(GPtrArray) names = list_folder(g, path);
+    int64_t passed = 0;
+    const char *first = NULL;
+    const guint before = g->rows->len;
+    for (guint i = 0; names && i < names->len; i++) {
+        const char *inner = names->pdata[i];
+        if (is_wanted(inner) || !g_file_test(inner, G_FILE_TEST_EXISTS) || g_file_test(inner, G_FILE_TEST_IS_DIR)) {
+            take(g, inner, depth + 1);
+        } else {
+            first = first ? first : inner;
+            passed++;
+        }
+    }
+    /* a MIRAX slide's own folder holds nothing else */
+    if (passed && (depth == 0 || g->rows->len > before))
+        rmil_monitor_warn(&g->cli->monitor, "%s: %" G_GINT64_FORMAT " file%s passed over that %s neither a slide nor features by name (%s)", path, passed,
+                          passed == 1 ? "" : "s", passed == 1 ? "is" : "are", first);
+}
+
+/* What is there by this very name. In folders, tables are not taken: `is_wanted`. */
+static void take(Gathering *g, const char *path, int depth) {
+    GStatBuf found;
+    if (g_stat(path, &found) != 0) {
+        const int reason = errno;
+        g_autofree char *target = reason == ENOENT ? g_file_read_link(path, NULL) : NULL;
+        if (target) report(g, "%s: is a link to %s, which is not there", path, target);
+        else if (reason == ENOENT) report(g, "%s: there is no such file or folder", path);
+        else report(g, "%s: cannot be read: %s", path, g_strerror(reason));
+    } else if (S_ISDIR(found.st_mode)) {
+        add_folder(g, path, &found, depth);
+    } else if (is_table(path)) {
+        add_table(g, path);
+    } else {
+        add_file(g, path);
+    }
+}
+
+static void add_matches(Gathering *g, const char *pattern) {
+    glob_t found = {0};
+    if (glob(pattern, 0, NULL, &found) != 0) {
+        report(g, "%s: no file has a name of this pattern", pattern);
+        return;
+    }
+    for (size_t i = 0; i < found.gl_pathc; i++) take(g, found.gl_pathv[i], 0);
+    globfree(&found);
+}
+
+/* A file may have a name that reads as a pattern. */
+static void gather(Gathering *g, const char *input) {
+    const gboolean there = g_file_test(input, G_FILE_TEST_EXISTS) || g_file_test(input, G_FILE_TEST_IS_SYMLINK);
+    if (!there && strpbrk(input, "*?[")) add_matches(g, input);
+    else take(g, input, 0);
+}
+
+RmilCohort *predict_inputs(Cli *cli, const Predictions *before, char **inputs, int count, GError **error) {
+    g_autoptr(GHashTable) ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GHashTable) folders = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    GArray *rows = g_array_new(FALSE, TRUE, sizeof(RmilCohortRow));
+    Gathering gathering = {cli, before, rows, ids, seen, folders};
+    for (int i = 0; i < count; i++) gather(&gathering, inputs[i]);
+    RmilCohort *cohort = g_new0(RmilCohort, 1);
+    cohort->path = g_strdup("the command line");
+    cohort->count = rows->len;
+    cohort->rows = (RmilCohortRow *)(gpointer)g_array_free(rows, FALSE);
+    if (cohort->count) return cohort;
+    rmil_cohort_free(cohort);
+    if (!json_array_get_length(cli->problems))
+        g_set_error_literal(error, RMIL_ERROR, RMIL_ERROR_DATA, "there is no slide and no feature file among what was given");
+    return NULL;
+}

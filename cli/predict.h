@@ -1,0 +1,31 @@
+/* rankmil predict: its inputs, and the table of all predictions in a folder. */
+#ifndef RMIL_CLI_PREDICT_H
+#define RMIL_CLI_PREDICT_H
+
+#include "models.h"
+
+/* A line of predictions.csv. Numbers stay as they were written. */
+typedef struct {
+    char *id, *split, *label, *probability, *logit, *sd, *models, *model, *input, *created, *digest;
+} PredictionLine;
+
+/* FOLDER/predictions.csv: what this and earlier calls predicted, a line each input. */
+typedef struct {
+    GPtrArray *lines; /* PredictionLine */
+} Predictions;
+/* Reads what is there; nothing there: no lines. */
+gboolean predictions_read(Predictions *predictions, const char *folder, GError **error);
+void predictions_clear(Predictions *predictions);
+/* The input that has this id in the table, or NULL. */
+const char *predictions_input(const Predictions *predictions, const char *id);
+/* Takes the strings; an earlier line of the same id is replaced, in its place. */
+void predictions_put(Predictions *predictions, PredictionLine line);
+/* Models of other digests in the table, each once, as words; NULL: none. Free with g_free. */
+char *predictions_others(const Predictions *predictions, const char *digest);
+gboolean predictions_write(const Predictions *predictions, const char *folder, GError **error);
+
+/* Slides, feature files, folders, patterns, tables -> a cohort without a table; free with rmil_cohort_free. What cannot be taken is
+ * reported as a problem, and the rest goes on. NULL: nothing is left; *error stays unset when a problem already says why. */
+RmilCohort *predict_inputs(Cli *cli, const Predictions *before, char **inputs, int count, GError **error);
+
+#endif

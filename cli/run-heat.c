@@ -1,0 +1,159 @@
+/* Heat maps of a run's test slides: for each method one picture, of the same models that its probability in the report is of. */
+#include "run.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+/* Is a row in the test set of this repeat? */
+static gboolean tests(const RmilRepeat *repeat, int64_t row) { return repeat->splits[row] == RMIL_SPLIT_TEST; }
+
+/* Test slides with a picture: annotated positives first, then other positives, then negatives, at most `limit`. */
+static GArray *pick_slides(const Run *run, int64_t limit) {
+    GArray *rows = g_array_new(FALSE, FALSE, sizeof(int64_t));
+    for (int class = 0; class < 3; class++)
+        for (int64_t i = 0; i < run->data->count && rows->len < limit; i++) {
+            const RmilCohortRow *row = &run->data->cohort->rows[i];
+            int own = row->label == 1 ? (row->annotation ? 0 : 1) : 2;
+            gboolean tested = FALSE;
+            for (guint r = 0; r < run->repeats->len; r++) tested = tested || tests(&g_array_index(run->repeats, RmilRepeat, r), i);
+            if (own == class && run->data->bags[i] && row->slide && tested) g_array_append_val(rows, i);
+        }
+    return rows;
+}
+
+/* The trained models of one method. */
+typedef struct {
+    Run *run;
+    const RmilTrainMethod *method;
+    GPtrArray *models;  /* RmilModel */
+    GPtrArray *keys;    /* const char *: of their trainings */
+    GPtrArray *repeats; /* const RmilRepeat * */
+    GArray *rows;
+    int64_t finished;
+    GMutex lock;
+} Heating;
+
+/* What a picture depends on. */
+static char *picture_key(const Heating *h, int64_t row, const GPtrArray *keys) {
+    const RmilCohortRow *given = &h->run->cohort->rows[row];
+    g_autofree char *annotation = given->annotation ? rmil_file_identity(given->annotation) : g_strdup("");
+    g_autofree char *models = NULL;
+    g_autoptr(GString) all = g_string_new(NULL);
+    for (guint i = 0; i < keys->len; i++) g_string_append_printf(all, "%s ", (const char *)keys->pdata[i]);
+    models = g_compute_checksum_for_string(G_CHECKSUM_SHA256, all->str, -1);
+    return g_strdup_printf("pictures 2 %s %s %s %s", models, h->run->data->fingerprint, given->annotation ? given->annotation : "", annotation);
+}
+
+static char *heat_path(const Heating *h, const char *id, const char *ending) {
+    g_autofree char *name = g_strconcat(id, ending, NULL);
+    return g_build_filename(h->run->work->folder, "heatmaps", h->method->name, name, NULL);
+}
+
+static gboolean heat_slide(const Heating *h, int64_t row, GError **error) {
+    const RmilCohortRow *given = &h->run->cohort->rows[row];
+    g_autoptr(GPtrArray) models = g_ptr_array_new();
+    g_autoptr(GPtrArray) keys = g_ptr_array_new();
+    const RmilRepeat *only = NULL;
+    for (guint i = 0; i < h->models->len; i++)
+        if (tests(h->repeats->pdata[i], row)) {
+            g_ptr_array_add(models, h->models->pdata[i]);
+            g_ptr_array_add(keys, h->keys->pdata[i]);
+            only = h->repeats->pdata[i];
+        }
+    if (!models->len) return TRUE; /* its trainings failed and were reported */
+    g_autofree char *path = heat_path(h, given->id, ".png"), *key_path = heat_path(h, given->id, ".key");
+    g_autofree char *key = picture_key(h, row, keys);
+    gsize size;
+    g_autofree char *have = rmil_file_read(key_path, 8192, &size, NULL);
+    if (have && strcmp(have, key) == 0 && g_file_test(path, G_FILE_TEST_EXISTS)) return TRUE;
+    g_autofree char *title = models->len > 1  ? g_strdup_printf("%s, %s, mean of %u models", given->id, h->method->name, models->len)
+                             : *only->name    ? g_strdup_printf("%s, %s, %s", given->id, h->method->name, only->name)
+                                              : g_strdup_printf("%s, %s, seed %" G_GINT64_FORMAT, given->id, h->method->name, only->seed);
+    g_unlink(key_path); /* the key goes first and comes last: it never stands beside another picture */
+    return heat_write(h->run->work, given, h->run->data->bags[row], (const RmilModel *const *)models->pdata, models->len, title, path, error) &&
+           rmil_file_write(key_path, key, strlen(key), error);
+}
+
+static gboolean heat_task(int64_t index, int worker, gpointer user, GError **unused) {
+    Heating *h = user;
+    int64_t row = g_array_index(h->rows, int64_t, index);
+    GError *error = NULL;
+    if (!heat_slide(h, row, &error)) cli_problem(h->run->cli, "heat map", h->run->cohort->rows[row].id, error);
+    g_mutex_lock(&h->lock);
+    rmil_monitor_progress(&h->run->cli->monitor, "heat maps", ++h->finished, h->rows->len);
+    g_mutex_unlock(&h->lock);
+    return TRUE;
+}
+
+static gboolean load_models(Heating *h, GError **error) {
+    for (guint i = 0; i < h->run->plan->len; i++) {
+        const Planned *planned = h->run->plan->pdata[i];
+        if (planned->method != h->method) continue;
+        g_autofree char *path = g_build_filename(h->run->work->folder, planned->below, "model.safetensors", NULL);
+        gboolean there;
+        if (!rmil_file_exists(path, &there, error)) return FALSE;
+        if (!there) continue; /* its training failed and was reported */
+        RmilModel *model = rmil_model_load(path, error);
+        if (!model) return FALSE;
+        g_ptr_array_add(h->models, model);
+        g_ptr_array_add(h->keys, planned->key);
+        g_ptr_array_add(h->repeats, (gpointer)planned->repeat);
+    }
+    return TRUE;
+}
+
+/* -- pictures that are no longer the run's --------------------------------------------------------------------------------------- */
+static gboolean is_picked(const Run *run, const GArray *rows, const char *file) {
+    for (guint i = 0; i < rows->len; i++) {
+        const char *id = run->cohort->rows[g_array_index(rows, int64_t, i)].id;
+        gsize n = strlen(id);
+        if (strncmp(file, id, n) == 0 && (strcmp(file + n, ".png") == 0 || strcmp(file + n, ".key") == 0)) return TRUE;
+    }
+    return FALSE;
+}
+
+static gboolean is_method(const Run *run, const char *name) {
+    for (guint m = 0; m < run->methods->len; m++)
+        if (strcmp(((const RmilTrainMethod *)run->methods->pdata[m])->name, name) == 0) return TRUE;
+    return FALSE;
+}
+
+/* Only files that have a key beside them are ours to remove. */
+static void remove_stale(const Run *run, const GArray *rows, const char *method) {
+    g_autofree char *folder = g_build_filename(run->work->folder, "heatmaps", method, NULL);
+    g_autoptr(GPtrArray) stale = g_ptr_array_new_with_free_func(g_free);
+    GDir *dir = g_dir_open(folder, 0, NULL);
+    for (const char *name; dir && (name = g_dir_read_name(dir));)
+        if (g_str_has_suffix(name, ".key") && !(is_method(run, method) && is_picked(run, rows, name))) g_ptr_array_add(stale, g_build_filename(folder, name, NULL));
+    if (dir) g_dir_close(dir);
+    for (guint i = 0; i < stale->len; i++) {
+        char *path = stale->pdata[i];
+        g_unlink(path);
+        memcpy(path + strlen(path) - 3, "png", 3);
+        g_unlink(path);
+    }
+    g_rmdir(folder); /* when nothing is left in it */
+}
+
+static void remove_all_stale(const Run *run, const GArray *rows) {
+    g_autofree char *folder = g_build_filename(run->work->folder, "heatmaps", NULL);
+    GDir *dir = g_dir_open(folder, 0, NULL);
+    for (const char *name; dir && (name = g_dir_read_name(dir));) remove_stale(run, rows, name);
+    if (dir) g_dir_close(dir);
+}
+
+gboolean run_heatmaps(Run *run, int64_t limit, GError **error) {
+    g_autoptr(GArray) rows = pick_slides(run, limit);
+    remove_all_stale(run, rows);
+    gboolean done = TRUE;
+    for (guint m = 0; done && rows->len && m < run->methods->len; m++) {
+        g_autoptr(GPtrArray) models = g_ptr_array_new_with_free_func((GDestroyNotify)rmil_model_free);
+        g_autoptr(GPtrArray) keys = g_ptr_array_new();
+        g_autoptr(GPtrArray) repeats = g_ptr_array_new();
+        Heating heating = {.run = run, .method = run->methods->pdata[m], .models = models, .keys = keys, .repeats = repeats, .rows = rows};
+        g_mutex_init(&heating.lock);
+        done = load_models(&heating, error) && rmil_parallel(rows->len, run->cli->threads, heat_task, &heating, error);
+        g_mutex_clear(&heating.lock);
+    }
+    return done;
+}

@@ -1,0 +1,77 @@
+/* DIR/run.json: what was given, what is planned, and at the end what came of it. */
+#include "run.h"
+
+static JsonObject *summarise_cohort(const Run *run) {
+    const RmilRepeat *first = &g_array_index(run->repeats, RmilRepeat, 0);
+    static const char *const sets[] = {"unused", "train", "val", "test"};
+    JsonObject *out = json_object_new(), *splits = json_object_new(), *mix = json_object_new();
+    g_autoptr(GHashTable) patients = g_hash_table_new(g_str_hash, g_str_equal);
+    int64_t tiles = 0, annotated_patches = 0, annotated = 0, counts[4][3] = {{0}};
+    for (int64_t i = 0; i < run->data->count; i++) {
+        const RmilCohortRow *row = &run->data->cohort->rows[i];
+        const RmilBag *bag = run->data->bags[i];
+        if (!bag) continue;
+        if (row->patient) g_hash_table_add(patients, row->patient);
+        tiles += bag->count;
+        int64_t own = 0;
+        for (int64_t k = 0; bag->patch_labels && k < bag->count; k++) own += bag->patch_labels[k];
+        annotated_patches += own;
+        annotated += own > 0;
+        counts[first->splits[i]][row->label < 0 ? 2 : row->label > 0]++;
+        const double mpp = train_bag_mpp(bag);
+        g_autofree char *name = mpp > 0 ? g_strdup_printf("%.3f", mpp) : g_strdup("unknown");
+        json_object_set_int_member(mix, name, (json_object_has_member(mix, name) ? json_object_get_int_member(mix, name) : 0) + 1);
+    }
+    for (int s = 0; s < 4; s++) {
+        JsonObject *set = json_object_new();
+        json_object_set_int_member(set, "negative", counts[s][0]);
+        json_object_set_int_member(set, "positive", counts[s][1]);
+        json_object_set_int_member(set, "unlabelled", counts[s][2]);
+        json_object_set_object_member(splits, sets[s], set);
+    }
+    json_object_set_int_member(out, "rows", run->work->cohort->count);
+    json_object_set_int_member(out, "slides", run->data->set->loaded);
+    json_object_set_int_member(out, "patients", g_hash_table_size(patients));
+    json_object_set_int_member(out, "tiles", tiles);
+    json_object_set_int_member(out, "annotated_slides", annotated);
+    json_object_set_int_member(out, "annotated_tiles", annotated_patches);
+    json_object_set_int_member(out, "feature_dim", run->data->set->dim);
+    json_object_set_object_member(out, "splits", splits);
+    json_object_set_object_member(out, "mpp", mix);
+    return out;
+}
+
+/* What only the end knows. */
+static void add_outcome(const Run *run, JsonObject *out) {
+    JsonObject *timings = json_object_new();
+    GList *stages = json_object_get_members(run->work->stages);
+    for (GList *s = stages; s; s = s->next)
+        json_object_set_double_member(timings, s->data,
+                                      json_object_get_double_member(json_object_get_object_member(run->work->stages, s->data), "seconds"));
+    g_list_free(stages);
+    json_object_set_object_member(out, "timings", timings);
+    json_object_set_object_member(out, "cohort_summary", summarise_cohort(run));
+    json_object_set_string_member(out, "heatmaps", "mean of the models that tested the slide");
+    json_object_set_array_member(out, "problems", json_array_ref(run->cli->problems));
+    json_object_set_array_member(out, "warnings", json_array_ref(run->cli->warnings));
+}
+
+gboolean run_record(const Run *run, gboolean finished, GError **error) {
+    g_autoptr(JsonObject) out = json_object_new();
+    g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+    g_autofree char *created = g_date_time_format_iso8601(now), *path = g_build_filename(run->work->folder, "run.json", NULL);
+    json_object_set_string_member(out, "version", rmil_version());
+    json_object_set_string_member(out, "command", run->command);
+    json_object_set_string_member(out, "cohort", run->work->cohort->path);
+    json_object_set_string_member(out, "created", created);
+    json_object_set_int_member(out, "threads", run->cli->threads);
+    JsonArray *methods = json_array_new(), *seeds = json_array_new();
+    for (guint i = 0; i < run->methods->len; i++) json_array_add_string_element(methods, ((const RmilTrainMethod *)run->methods->pdata[i])->name);
+    for (guint i = 0; i < run->repeats->len; i++) json_array_add_int_element(seeds, g_array_index(run->repeats, RmilRepeat, i).seed);
+    json_object_set_array_member(out, "methods", methods);
+    json_object_set_array_member(out, "seeds", seeds);
+    json_object_set_array_member(out, "runs", run_plan_json(run->plan));
+    if (run->preprocessing) json_object_set_object_member(out, "config", json_object_ref(run->preprocessing));
+    if (finished) add_outcome(run, out);
+    return cli_json_write(out, path, error);
+}

@@ -1,0 +1,44 @@
+/* Training options on the command line, and the data that they load. */
+#include "train.h"
+
+GOptionEntry *train_entries(RmilTrainOptions *options) {
+    static const GOptionArg types[] = {[RMIL_OPTION_NUMBER] = G_OPTION_ARG_DOUBLE, [RMIL_OPTION_WHOLE] = G_OPTION_ARG_INT64,
+                                       [RMIL_OPTION_WORD] = G_OPTION_ARG_STRING, [RMIL_OPTION_FILE] = G_OPTION_ARG_FILENAME};
+    gsize count;
+    const RmilTrainOption *table = rmil_train_option_table(&count);
+    GOptionEntry *entries = g_new0(GOptionEntry, count + 1);
+    for (gsize i = 0; i < count; i++)
+        entries[i] = (GOptionEntry){table[i].name, 0, 0, types[table[i].type], G_STRUCT_MEMBER_P(options, table[i].offset),
+                                    table[i].help, table[i].unit};
+    return entries;
+}
+
+RmilTrainData *train_data_load(Cli *cli, const RmilCohort *cohort, const RmilTrainOptions *options, const char *cache, GError **error) {
+    RmilTrainData *data = rmil_train_data_load(cohort, options, cache, cli->threads, &cli->monitor, error);
+    if (!data) return NULL;
+    for (int64_t i = 0; i < data->count; i++)
+        if (!data->bags[i])
+            cli_problem(cli, "load", cohort->rows[i].id, g_error_new_literal(RMIL_ERROR, RMIL_ERROR_DATA, data->set->errors[i]));
+    json_object_set_int_member(cli->result, "slides", data->count);
+    json_object_set_int_member(cli->result, "loaded", data->set->loaded);
+    json_object_set_int_member(cli->result, "feature_dim", data->set->dim);
+    json_object_set_int_member(cli->result, "memory_bytes", data->set->memory_bytes);
+    json_object_set_int_member(cli->result, "mapped_bytes", data->set->mapped_bytes);
+    return data;
+}
+
+GArray *train_repeats(const Cli *cli, const RmilCohort *cohort, const RmilTrainOptions *options, int64_t repeats, GError **error) {
+    if (options->splits) return rmil_repeats_read(cohort, options->splits, error);
+    g_autofree int64_t *seeds = g_new(int64_t, repeats);
+    for (int64_t i = 0; i < repeats; i++) seeds[i] = cli->seed + i;
+    return rmil_repeats_draw(cohort, options, seeds, repeats, error);
+}
+
+gboolean train_check(Cli *cli, const RmilCohort *cohort, const RmilTrainOptions *options, int64_t repeats, GError **undivided, GError **error) {
+    g_autoptr(GArray) twins = rmil_cohort_twins(cohort);
+    if (!rmil_cohort_check_labels(cohort, error) || !rmil_cohort_check_twins(cohort, twins, NULL, &cli->monitor, error)) return FALSE;
+    g_autoptr(GArray) divided = train_repeats(cli, cohort, options, repeats, undivided && !options->splits ? undivided : error);
+    for (guint i = 0; divided && i < divided->len; i++)
+        if (!rmil_cohort_check_twins(cohort, twins, g_array_index(divided, RmilRepeat, i).splits, &cli->monitor, error)) return FALSE;
+    return divided != NULL || (undivided && !options->splits);
+}

@@ -1,0 +1,280 @@
+/* The page of a run: cohort, settings, methods, what is missing. */
+#include "report.h"
+
+#include <math.h>
+#include <string.h>
+
+/* -- cohort
+ * ------------------------------------------------------------------------------------------------------------------------
+ */
+typedef struct {
+    int labels[4][3]; /* by RmilSplit; negative, positive, without label */
+} SetCounts;
+
+static void count_sets(const RmilSeedRun *seed, SetCounts *counts) {
+    *counts = (SetCounts){0};
+    for (guint i = 0; i < seed->cases->len; i++) {
+        const RmilCase *item = &g_array_index(seed->cases, RmilCase, i);
+        counts->labels[item->split][item->label < 0 ? 2 : item->label]++;
+    }
+}
+
+static gboolean same_sets(const RmilSeedRun *a, const RmilSeedRun *b) {
+    if (a->cases->len != b->cases->len) return FALSE;
+    for (guint i = 0; i < a->cases->len; i++)
+        if (g_array_index(a->cases, RmilCase, i).split != g_array_index(b->cases, RmilCase, i).split) return FALSE;
+    return TRUE;
+}
+
+/* Sets of one training: a row a set. */
+static void sets_table(RmilReport *report, const RmilSeedRun *seed, const char *caption) {
+    SetCounts counts;
+    count_sets(seed, &counts);
+    rmil_html_table_begin(report->out, caption);
+    g_string_append(report->out, "<thead><tr><th scope=\"col\">Set</th><th scope=\"col\" class=\"n\">Positive</th><th "
+                                 "scope=\"col\" class=\"n\">Negative</th><th scope=\"col\" "
+                                 "class=\"n\">No label</th><th scope=\"col\" "
+                                 "class=\"n\">All</th></tr></thead><tbody>\n");
+    static const char *const names[] = {"not in a set", "training", "validation", "test"};
+    static const int order[] = {RMIL_SPLIT_TRAIN, RMIL_SPLIT_VAL, RMIL_SPLIT_TEST, RMIL_SPLIT_NONE};
+    for (int i = 0; i < 4; i++) {
+        const int *c = counts.labels[order[i]];
+        if (c[0] + c[1] + c[2] == 0) continue;
+        rmil_html(report->out,
+                  "<tr><th scope=\"row\">%s</th><td class=\"n\">%d</td><td class=\"n\">%d</td><td "
+                  "class=\"n\">%d</td><td class=\"n\">%d</td></tr>\n",
+                  names[order[i]], c[1], c[0], c[2], c[0] + c[1] + c[2]);
+    }
+    g_string_append(report->out, "</tbody>");
+    rmil_html_table_end(report->out);
+}
+
+/* Sets of several trainings that differ: a row a training. */
+static void folds_table(RmilReport *report, const RmilMethod *method) {
+    const RmilMethodSummary *reference = &report->summary->methods[report->summary->reference];
+    const gboolean folds = reference->tests == RMIL_TESTS_FOLDS;
+    rmil_html_table_begin(report->out, folds ? "Slides with predictions, by fold and set: positive + negative."
+                                             : "Slides with predictions, by training and set: positive + negative.");
+    rmil_html(report->out, "<thead><tr><th scope=\"col\">%s</th><th scope=\"col\" class=\"n\">training</th><th scope=\"col\" "
+                           "class=\"n\">validation</th><th scope=\"col\" class=\"n\">test</th></tr></thead><tbody>\n",
+              folds ? "Fold" : "Training");
+    for (guint s = 0; s < method->seeds->len; s++) {
+        const RmilSeedRun *seed = g_ptr_array_index(method->seeds, s);
+        g_autofree char *number = g_strdup_printf("seed %" G_GINT64_FORMAT, seed->seed);
+        SetCounts counts;
+        count_sets(seed, &counts);
+        rmil_html(report->out, "<tr><th scope=\"row\">%s</th>", seed->split && *seed->split ? seed->split : number);
+        for (int set = RMIL_SPLIT_TRAIN; set <= RMIL_SPLIT_TEST; set++)
+            rmil_html(report->out, "<td class=\"n\">%d + %d</td>", counts.labels[set][1], counts.labels[set][0]);
+        g_string_append(report->out, "</tr>\n");
+    }
+    g_string_append(report->out, "</tbody>");
+    rmil_html_table_end(report->out);
+}
+
+static void splits_table(RmilReport *report) {
+    const RmilMethod *method = g_ptr_array_index(report->run->methods, 0);
+    const RmilSeedRun *first = g_ptr_array_index(method->seeds, 0);
+    gboolean same = TRUE;
+    for (guint s = 1; s < method->seeds->len; s++) same = same && same_sets(first, g_ptr_array_index(method->seeds, s));
+    if (same) sets_table(report, first, "Slides with predictions, by set.");
+    else folds_table(report, method);
+}
+
+static const char *member_or(JsonNode *object, const char *member, const char *otherwise) {
+    const char *text = rmil_json_text(object, member);
+    return text ? text : otherwise;
+}
+
+static void problems_table(RmilReport *report) {
+    JsonNode *problems = rmil_json_get(report->run->info, "problems");
+    if (!problems || !JSON_NODE_HOLDS_ARRAY(problems)) return;
+    JsonArray *array = json_node_get_array(problems);
+    guint n = json_array_get_length(array);
+    if (n == 0) {
+        g_string_append(report->out, "<p>No slide was skipped.</p>\n");
+        return;
+    }
+    rmil_html_table_begin(report->out, "Slides skipped, and other problems.");
+    g_string_append(report->out, "<thead><tr><th scope=\"col\">Slide</th><th scope=\"col\">Stage</th><th "
+                                 "scope=\"col\">What happened</th></tr></thead><tbody>\n");
+    for (guint i = 0; i < MIN(n, 1000u); i++) {
+        JsonNode *problem = json_array_get_element(array, i);
+        rmil_html(report->out, "<tr><th scope=\"row\">%s</th><td>%s</td><td>%s</td></tr>\n",
+                  member_or(problem, "id", "–"), member_or(problem, "stage", "–"), member_or(problem, "message", "–"));
+    }
+    g_string_append(report->out, "</tbody>");
+    rmil_html_table_end(report->out);
+}
+
+/* What was assumed, enlarged, left out of an outline …: said on the way, and again here. */
+static void warnings_list(RmilReport *report) {
+    JsonNode *warnings = rmil_json_get(report->run->info, "warnings");
+    JsonArray *array = warnings && JSON_NODE_HOLDS_ARRAY(warnings) ? json_node_get_array(warnings) : NULL;
+    const guint n = array ? json_array_get_length(array) : 0;
+    if (n == 0) return;
+    rmil_html(report->out, "<details%s><summary>Said while this was made (%u)</summary><ul>\n", n <= 4 ? " open" : "", n);
+    for (guint i = 0; i < MIN(n, 1000u); i++) {
+        JsonNode *text = json_array_get_element(array, i);
+        if (JSON_NODE_HOLDS_VALUE(text) && json_node_get_value_type(text) == G_TYPE_STRING) rmil_html(report->out, "<li>%s</li>\n", json_node_get_string(text));
+    }
+    g_string_append(report->out, "</ul></details>\n");
+}
+
+static void key_table(RmilReport *report, const char *caption, JsonNode *object, const char *const *skip) {
+    if (!object || !JSON_NODE_HOLDS_OBJECT(object) || json_object_get_size(json_node_get_object(object)) == 0) return;
+    g_string_append(report->out, "<div class=\"keys\">");
+    rmil_html_table_begin(report->out, caption);
+    g_string_append(report->out, "<tbody>\n");
+    rmil_html_json_rows(report->out, object, skip);
+    g_string_append(report->out, "</tbody>");
+    rmil_html_table_end(report->out);
+    g_string_append(report->out, "</div>\n");
+}
+
+/* {"0.25": 40, "0.5": 2}: slides by resolution. */
+static void resolutions_table(RmilReport *report, JsonNode *mpp) {
+    if (!mpp || !JSON_NODE_HOLDS_OBJECT(mpp) || json_object_get_size(json_node_get_object(mpp)) == 0) return;
+    rmil_html_table_begin(report->out, "Resolution of the scans.");
+    g_string_append(report->out, "<thead><tr><th scope=\"col\">µm per pixel</th><th scope=\"col\" "
+                                 "class=\"n\">Slides</th></tr>"
+                                 "</thead><tbody>\n");
+    g_autoptr(GList) members = json_object_get_members(json_node_get_object(mpp));
+    for (GList *m = members; m; m = m->next) {
+        JsonNode *slides = json_object_get_member(json_node_get_object(mpp), m->data);
+        double count = JSON_NODE_HOLDS_VALUE(slides) && json_node_get_value_type(slides) != G_TYPE_STRING
+                           ? json_node_get_double(slides)
+                           : 0;
+        rmil_html(report->out, "<tr><th scope=\"row\">%s</th><td class=\"n\">%.0f</td></tr>\n", (const char *)m->data,
+                  count);
+    }
+    g_string_append(report->out, "</tbody>");
+    rmil_html_table_end(report->out);
+}
+
+void rmil_report_cohort(RmilReport *report) {
+    g_string_append(report->out, "<section id=\"cohort\"><h2>Cohort</h2>\n");
+    const char *cohort = rmil_json_text(report->run->info, "cohort");
+    if (cohort) rmil_html(report->out, "<p>Table of slides: <code>%s</code></p>\n", cohort);
+    splits_table(report);
+    static const char *const shown_above[] = {"splits", "mpp", NULL};
+    JsonNode *summary = rmil_json_get(report->run->info, "cohort_summary");
+    key_table(report, "The cohort.", summary, shown_above);
+    resolutions_table(report, rmil_json_get(summary, "mpp"));
+    problems_table(report);
+    warnings_list(report);
+    g_string_append(report->out, "</section>\n");
+}
+
+/* -- training
+ * --------------------------------------------------------------------------------------------------------------------------
+ */
+gboolean rmil_report_training(RmilReport *report, GError **error) {
+    guint histories = 0;
+    for (guint m = 0; m < report->run->methods->len; m++) {
+        const RmilMethod *method = g_ptr_array_index(report->run->methods, m);
+        const RmilSeedRun *seed = g_ptr_array_index(method->seeds, 0);
+        if (seed->epochs->len == 0) continue;
+        if (histories++ == 0)
+            g_string_append(report->out, "<section id=\"training\"><h2>Training</h2>\n<p>Loss per slide, and AUROC on "
+                                         "the validation slides, after every epoch of the first seed. "
+                                         "The model kept is that at the vertical line, where the validation loss was "
+                                         "lowest. A validation loss that rises while the training loss "
+                                         "falls is over-fitting; stopping early guards against it.</p>\n<div "
+                                         "class=\"figures\">\n");
+        g_autofree char *svg = rmil_figure_history(method, report->run->folder, error);
+        if (!svg) return FALSE;
+        const RmilEpoch *last = &g_array_index(seed->epochs, RmilEpoch, seed->epochs->len - 1), *best = NULL;
+        for (guint i = 0; i < seed->epochs->len; i++)
+            if (g_array_index(seed->epochs, RmilEpoch, i).best) best = &g_array_index(seed->epochs, RmilEpoch, i);
+        g_autofree char *caption =
+            best ? g_strdup_printf("%s, seed %" G_GINT64_FORMAT ": epoch %d of %d kept, validation loss %.3f.",
+                                   method->title, seed->seed, (int)best->epoch, (int)last->epoch, best->val_loss)
+                 : g_strdup_printf("%s, seed %" G_GINT64_FORMAT ".", method->title, seed->seed);
+        g_autofree char *alt = g_strdup_printf("Training history of %s", caption);
+        rmil_html_svg(report->out, svg, alt, caption);
+    }
+    if (histories) g_string_append(report->out, "</div></section>\n");
+    return TRUE;
+}
+
+/* -- how it was made
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
+static void command_line(RmilReport *report) {
+    JsonNode *command = rmil_json_get(report->run->info, "command");
+    g_autoptr(GString) line = g_string_new(NULL);
+    if (command && JSON_NODE_HOLDS_ARRAY(command)) {
+        JsonArray *words = json_node_get_array(command);
+        for (guint i = 0; i < json_array_get_length(words); i++) {
+            JsonNode *word = json_array_get_element(words, i);
+            if (!JSON_NODE_HOLDS_VALUE(word) || json_node_get_value_type(word) != G_TYPE_STRING) continue;
+            const char *text = json_node_get_string(word);
+            g_autofree char *quoted = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./"
+                                                   "=:,+@%") == strlen(text) &&
+                                              *text
+                                          ? g_strdup(text)
+                                          : g_shell_quote(text);
+            g_string_append_printf(line, "%s%s", line->len ? " " : "", quoted);
+        }
+    } else if (rmil_json_text(report->run->info, "command")) {
+        g_string_append(line, rmil_json_text(report->run->info, "command"));
+    }
+    if (line->len == 0) return;
+    rmil_html(report->out,
+              "<h3>To repeat it</h3>\n<pre>%s</pre>\n<p class=\"soft\">The same version, input and seeds give the same "
+              "models and predictions, byte for byte, on any number of threads.</p>\n",
+              line->str);
+}
+
+static void timings_table(RmilReport *report) {
+    JsonNode *timings = rmil_json_get(report->run->info, "timings");
+    if (!timings || !JSON_NODE_HOLDS_OBJECT(timings)) return;
+    JsonObject *object = json_node_get_object(timings);
+    g_autoptr(GList) members = json_object_get_members(object);
+    if (!members) return;
+    rmil_html_table_begin(report->out, "Time taken.");
+    g_string_append(report->out, "<tbody>\n");
+    double total = 0;
+    for (GList *m = members; m; m = m->next) {
+        JsonNode *node = json_object_get_member(object, m->data);
+        if (!JSON_NODE_HOLDS_VALUE(node) || json_node_get_value_type(node) == G_TYPE_STRING) continue;
+        double seconds = json_node_get_double(node);
+        char text[32];
+        if (strcmp(m->data, "total") != 0) total += seconds;
+        rmil_html(report->out, "<tr><th scope=\"row\">%s</th><td class=\"n\">%s</td></tr>\n", (const char *)m->data,
+                  rmil_html_seconds(seconds, text));
+    }
+    char text[32];
+    if (!json_object_has_member(object, "total"))
+        rmil_html(report->out, "<tr><th scope=\"row\">all</th><td class=\"n\">%s</td></tr>\n",
+                  rmil_html_seconds(total, text));
+    g_string_append(report->out, "</tbody>");
+    rmil_html_table_end(report->out);
+}
+
+void rmil_report_making(RmilReport *report) {
+    static const char *const shown_elsewhere[] = {"cohort_summary", "problems", "warnings", "timings", "command", "config", "runs", "heatmaps", NULL};
+    g_string_append(report->out, "<section id=\"making\"><h2>How this was made</h2>\n");
+    command_line(report);
+    timings_table(report);
+    key_table(report, "Versions and the like.", report->run->info, shown_elsewhere);
+    key_table(report, "Configuration.", rmil_json_get(report->run->info, "config"), NULL);
+    for (guint m = 0; m < report->run->methods->len && !report->run->single; m++) {
+        const RmilMethod *method = g_ptr_array_index(report->run->methods, m);
+        const RmilSeedRun *seed = g_ptr_array_index(method->seeds, 0);
+        if (!seed->info) continue;
+        g_autoptr(GString) seeds = g_string_new(NULL);
+        for (guint s = 0; s < method->seeds->len; s++)
+            g_string_append_printf(seeds, "%s%" G_GINT64_FORMAT, s ? ", " : "",
+                                   ((RmilSeedRun *)g_ptr_array_index(method->seeds, s))->seed);
+        rmil_html(report->out, "<details><summary>%s: settings</summary>\n<p>%s %s.</p>\n", method->title,
+                  method->seeds->len == 1 ? "Seed" : "Seeds", seeds->str);
+        g_autofree char *caption = g_strdup_printf("run.json of seed %" G_GINT64_FORMAT ".", seed->seed);
+        key_table(report, caption, seed->info, NULL);
+        g_string_append(report->out, "</details>\n");
+    }
+    rmil_html(report->out, "<p class=\"soft\">%s: change the script and run <code>gnuplot NAME.gp</code> there.</p></section>\n",
+              report->drawn ? "The figures are in the folder figures/ as SVG, PDF and PNG, each with its data (CSV) and gnuplot script"
+                            : "The figures are not drawn, for lack of gnuplot: the folder figures/ has their data (CSV) and gnuplot scripts");
+}

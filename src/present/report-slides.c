@@ -1,0 +1,186 @@
+/* The page of a run: heat maps and slides. */
+#include "report.h"
+
+#include <math.h>
+#include <string.h>
+
+/* -- heat maps
+ * --------------------------------------------------------------------------------------------------------------------
+ */
+#define PICTURE_WIDTH 1000
+
+static char *heat_path(const RmilReport *report, const RmilMethod *method, const char *id) {
+    g_autofree char *file = g_strconcat(id, ".png", NULL);
+    g_autofree char *path = g_build_filename(report->run->folder, "heatmaps", method->name, file, NULL);
+    if (g_file_test(path, G_FILE_TEST_IS_REGULAR)) return g_steal_pointer(&path);
+    g_autofree char *plain = g_build_filename(report->run->folder, "heatmaps", file, NULL);
+    return report->run->single && g_file_test(plain, G_FILE_TEST_IS_REGULAR) ? g_steal_pointer(&plain) : NULL;
+}
+
+static double probability_of(const RmilMethodSummary *summary, const char *id) {
+    for (guint i = 0; i < summary->pooled->len; i++)
+        if (strcmp(g_array_index(summary->pooled, RmilPooled, i).id, id) == 0)
+            return g_array_index(summary->pooled, RmilPooled, i).probability;
+    return NAN;
+}
+
+static gboolean annotated(const RmilReport *report, const char *id) {
+    for (int m = 0; m < report->summary->n; m++) {
+        const RmilMethod *method = report->summary->methods[m].method;
+        for (guint s = 0; s < method->seeds->len; s++) {
+            const RmilSeedRun *seed = g_ptr_array_index(method->seeds, s);
+            for (guint i = 0; i < seed->locals->len; i++)
+                if (strcmp(g_array_index(seed->locals, RmilLocal, i).id, id) == 0) return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+/* Slides to show: annotated positive ones first, then other positive, then negative ones (two of those at least, where
+ * there are any: a reader wants to see attention on a slide without a lesion too). Pointers into the reference's pooled
+ * list. */
+static GPtrArray *choose(const RmilReport *report) {
+    const RmilRunSummary *s = report->summary;
+    const guint limit = s->n <= 3 ? 8 : 6;
+    GPtrArray *by_kind[3], *chosen = g_ptr_array_new();
+    for (int k = 0; k < 3; k++) by_kind[k] = g_ptr_array_new();
+    const GArray *pooled = s->methods[s->reference].pooled;
+    for (guint i = 0; i < pooled->len; i++) {
+        RmilPooled *item = &g_array_index(pooled, RmilPooled, i);
+        gboolean shown = FALSE;
+        for (int m = 0; m < s->n && !shown; m++) {
+            g_autofree char *path = heat_path(report, s->methods[m].method, item->id);
+            shown = path != NULL;
+        }
+        if (shown) g_ptr_array_add(by_kind[item->label == 0 ? 2 : annotated(report, item->id) ? 0 : 1], item);
+    }
+    guint negatives = MIN(by_kind[2]->len, 2);
+    for (int k = 0; k < 3; k++)
+        for (guint i = 0; i < by_kind[k]->len && chosen->len < (k < 2 ? limit - negatives : limit); i++)
+            g_ptr_array_add(chosen, g_ptr_array_index(by_kind[k], i));
+    for (int k = 0; k < 3; k++) g_ptr_array_unref(by_kind[k]);
+    return chosen;
+}
+
+static gboolean add_picture(RmilReport *report, const RmilMethodSummary *method, const RmilPooled *item,
+                            GError **error) {
+    g_autofree char *path = heat_path(report, method->method, item->id);
+    if (!path) return TRUE;
+    int width, height;
+    g_autofree char *data = rmil_picture_base64(path, PICTURE_WIDTH, &width, &height, error);
+    if (!data) return FALSE;
+    double p = probability_of(method, item->id);
+    rmil_html(report->out,
+              "<figure><img width=\"%d\" height=\"%d\" alt=\"Slide %s beside its attention heat map "
+              "by %s\" src=\"data:image/jpeg;base64,",
+              width, height, item->id, method->method->title);
+    g_string_append(report->out, data);
+    rmil_html(report->out, "\"><figcaption><strong>%s</strong>", method->method->title);
+    if (!isnan(p))
+        rmil_html(report->out, ": %s%s %.3f, %s", method->seeds > 1 ? rmil_tests_pool(method) : "", method->seeds > 1 ? ", probability" : "probability", p,
+                  (p > 0.5) == (item->label == 1) ? "right"
+                  : item->label                   ? "missed"
+                                                  : "false alarm");
+    g_string_append(report->out, "</figcaption></figure>\n");
+    return TRUE;
+}
+
+gboolean rmil_report_heatmaps(RmilReport *report, const RmilMonitor *monitor, GError **error) {
+    const RmilRunSummary *s = report->summary;
+    g_autoptr(GPtrArray) chosen = choose(report);
+    g_string_append(report->out, "<section id=\"heatmaps\"><h2>Where the models look</h2>\n");
+    if (chosen->len == 0) {
+        g_string_append(report->out, "<p>No heat maps: the folder heatmaps/ holds none of a labelled test "
+                                     "slide.</p></section>\n");
+        return TRUE;
+    }
+    const gboolean pooled = rmil_json_text(report->run->info, "heatmaps") != NULL; /* version 0.1.0 drew the first seed's */
+    rmil_html(report->out, "<p>%s ",
+              !s->repeats ? "Each picture is of the one model that its method trained."
+              : pooled    ? "Each picture is the mean attention of the same models whose mean probability stands above and below it."
+                          : "Each picture, with the probability above it, is of the first seed’s model; the probability below it is that of all.");
+    g_string_append(report->out, "On the left of each picture the slide with the annotated lesion outlined, where there is one; on the right the slide in gray "
+                                 "under "
+                                 "the attention of its tiles. What the colours mean stands under the picture. "
+                                 "Attention shows what the score was built from; it does not "
+                                 "prove a lesion.</p>\n");
+    for (guint i = 0; i < chosen->len; i++) {
+        const RmilPooled *item = g_ptr_array_index(chosen, i);
+        rmil_monitor_progress(monitor, "heat maps", i, chosen->len);
+        rmil_html(report->out,
+                  "<div class=\"slide\"><h3>%s <span class=\"soft\">%s</span></h3><div class=\"figures two\">\n",
+                  item->id, item->label ? "positive" : "negative");
+        for (int m = 0; m < s->n; m++)
+            if (!add_picture(report, &s->methods[m], item, error)) return FALSE;
+        g_string_append(report->out, "</div></div>\n");
+    }
+    rmil_monitor_progress(monitor, "heat maps", chosen->len, chosen->len);
+    g_string_append(report->out, "</section>\n");
+    return TRUE;
+}
+
+/* -- errors
+ * ------------------------------------------------------------------------------------------------------------------------
+ */
+static int by_distance(gconstpointer a, gconstpointer b) {
+    const RmilPooled *x = *(RmilPooled *const *)a, *y = *(RmilPooled *const *)b;
+    double u = fabs(x->label - x->probability), v = fabs(y->label - y->probability);
+    return u != v ? (u < v) - (u > v) : strcmp(x->id, y->id);
+}
+
+static void prediction_row(RmilReport *report, const RmilPooled *item) {
+    rmil_html(report->out, "<tr><th scope=\"row\">%s</th><td>%s</td>", item->id, item->label ? "positive" : "negative");
+    for (int m = 0; m < report->summary->n; m++) {
+        double p = probability_of(&report->summary->methods[m], item->id);
+        if (isnan(p))
+            g_string_append(report->out, "<td>–</td>");
+        else if ((p > 0.5) == (item->label == 1))
+            rmil_html(report->out, "<td>%.3f</td>", p);
+        else
+            rmil_html(report->out, "<td class=\"wrong\">%.3f ✗</td>", p);
+    }
+    g_string_append(report->out, "</tr>\n");
+}
+
+static void prediction_table(RmilReport *report, const char *caption, GPtrArray *items, guint from, guint to) {
+    rmil_html_table_begin(report->out, caption);
+    g_string_append(report->out, "<thead><tr><th scope=\"col\">Slide</th><th scope=\"col\">Label</th>");
+    for (int m = 0; m < report->summary->n; m++)
+        rmil_html(report->out, "<th scope=\"col\">%s</th>", report->summary->methods[m].method->title);
+    g_string_append(report->out, "</tr></thead><tbody>\n");
+    for (guint i = from; i < to; i++) prediction_row(report, g_ptr_array_index(items, i));
+    g_string_append(report->out, "</tbody>");
+    rmil_html_table_end(report->out);
+}
+
+void rmil_report_errors(RmilReport *report) {
+    const RmilMethodSummary *best = &report->summary->methods[report->summary->reference];
+    if (best->pooled->len == 0) return;
+    g_autoptr(GPtrArray) items = g_ptr_array_new();
+    guint wrong = 0;
+    for (guint i = 0; i < best->pooled->len; i++) {
+        RmilPooled *item = &g_array_index(best->pooled, RmilPooled, i);
+        g_ptr_array_add(items, item);
+        wrong += (item->probability > 0.5) != (item->label == 1);
+    }
+    g_ptr_array_sort(items, by_distance);
+    guint shown = MIN(items->len, 10), all = MIN(items->len, 300);
+    rmil_html(report->out,
+              "<section id=\"errors\"><h2>Worst errors</h2>\n<p>%s puts %u of %u test slides on the wrong side of 0.5. "
+              "These are its predictions furthest "
+              "from the label; they are worth a look at the slide, the scan and the label.</p>\n",
+              best->method->title, wrong, items->len);
+    g_autofree char *caption = g_strdup_printf("Predicted probability%s%s; ✗ marks the wrong side of 0.5.", report->summary->repeats ? ", " : "",
+                                               report->summary->repeats ? rmil_tests_pool(best) : "");
+    prediction_table(report, caption, items, 0, shown);
+    if (items->len > shown) {
+        rmil_html(report->out, "<details><summary>%s test slides</summary>\n",
+                  all < items->len ? "The next" : "All other");
+        prediction_table(report,
+                         all < items->len ? "Predicted probability; the rest stands in predictions.csv of each run."
+                                          : "Predicted probability.",
+                         items, shown, all);
+        g_string_append(report->out, "</details>\n");
+    }
+    g_string_append(report->out, "</section>\n");
+}

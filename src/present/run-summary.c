@@ -1,0 +1,352 @@
+/* Statistics over the trainings of a run. */
+#include "run.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CUT 0.5
+#define BOOTSTRAP_ROUNDS 2000
+
+const char *const rmil_metric_names[RMIL_N_METRICS] = {"AUROC",    "AUPRC",       "Average precision",
+                                                       "Accuracy", "Sensitivity", "Specificity"};
+
+const char rmil_interval_words[] =
+    "95 % intervals: DeLong’s for AUROC; Wilson’s for accuracy, sensitivity and specificity; for AUPRC and average precision the percentiles of "
+    "2,000 resamples of the slides, stratified by label. Where slides are told apart perfectly these have no width: there AUROC has Newcombe’s "
+    "interval, AUPRC and average precision Wilson’s over the positive slides.";
+
+static void metrics_of(const int *labels, const double *scores, int64_t n, double *values, RmilMetrics *metrics) {
+    rmil_metrics(labels, scores, n, CUT, metrics);
+    const double in_order[] = {metrics->auroc,    metrics->auprc,       metrics->average_precision,
+                               metrics->accuracy, metrics->sensitivity, metrics->specificity};
+    memcpy(values, in_order, sizeof in_order);
+}
+
+void rmil_mean_sd(const double *values, int64_t n, int stride, double *mean, double *sd) {
+    double sum = 0, squares = 0;
+    int64_t count = 0;
+    for (int64_t i = 0; i < n; i++) {
+        double v = values[i * stride];
+        if (isnan(v)) continue;
+        sum += v;
+        count++;
+    }
+    *mean = count ? sum / (double)count : NAN;
+    for (int64_t i = 0; i < n; i++)
+        if (!isnan(values[i * stride])) squares += (values[i * stride] - *mean) * (values[i * stride] - *mean);
+    *sd = count > 1 ? sqrt(squares / (double)(count - 1)) : NAN;
+}
+
+/* counts: how many of the trainings tested each slide of the pool. */
+static RmilTests relate_tests(const GArray *counts, guint trainings) {
+    gboolean same = TRUE, once = TRUE;
+    for (guint i = 0; i < counts->len; i++) {
+        same = same && g_array_index(counts, int64_t, i) == (int64_t)trainings;
+        once = once && g_array_index(counts, int64_t, i) == 1;
+    }
+    return same ? RMIL_TESTS_SAME : once ? RMIL_TESTS_FOLDS : RMIL_TESTS_MIXED;
+}
+
+const char *rmil_tests_one(const RmilMethodSummary *summary) {
+    return (const char *[]){[RMIL_TESTS_SAME] = "seed", [RMIL_TESTS_FOLDS] = "fold", [RMIL_TESTS_MIXED] = "training"}[summary->tests];
+}
+
+const char *rmil_tests_pool(const RmilMethodSummary *summary) {
+    return (const char *[]){[RMIL_TESTS_SAME] = "mean of the seeds", [RMIL_TESTS_FOLDS] = "out-of-fold predictions",
+                            [RMIL_TESTS_MIXED] = "mean of those trainings that tested the slide"}[summary->tests];
+}
+
+static void free_pooled(gpointer data) { g_free(((RmilPooled *)data)->id); }
+
+/* Every labelled test slide of any seed, with the mean probability of the seeds that tested it. */
+static GArray *pool(const RmilMethod *method, RmilTests *tests) {
+    GArray *pooled = g_array_new(FALSE, FALSE, sizeof(RmilPooled));
+    g_array_set_clear_func(pooled, free_pooled);
+    g_autoptr(GHashTable) index = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GArray) counts = g_array_new(FALSE, TRUE, sizeof(int64_t));
+    for (guint s = 0; s < method->seeds->len; s++) {
+        const RmilSeedRun *seed = g_ptr_array_index(method->seeds, s);
+        for (guint i = 0; i < seed->cases->len; i++) {
+            const RmilCase *item = &g_array_index(seed->cases, RmilCase, i);
+            if (item->split != RMIL_SPLIT_TEST || item->label < 0) continue;
+            gpointer at;
+            if (!g_hash_table_lookup_extended(index, item->id, NULL, &at)) {
+                RmilPooled one = {g_strdup(item->id), item->label, 0};
+                at = GUINT_TO_POINTER(pooled->len);
+                g_hash_table_insert(index, one.id, at);
+                g_array_append_val(pooled, one);
+                g_array_set_size(counts, pooled->len);
+            }
+            g_array_index(pooled, RmilPooled, GPOINTER_TO_UINT(at)).probability += item->probability;
+            g_array_index(counts, int64_t, GPOINTER_TO_UINT(at))++;
+        }
+    }
+    *tests = relate_tests(counts, method->seeds->len);
+    for (guint i = 0; i < pooled->len; i++)
+        g_array_index(pooled, RmilPooled, i).probability /= (double)g_array_index(counts, int64_t, i);
+    return pooled;
+}
+
+static void summarise_pooled(RmilMethodSummary *summary) {
+    int64_t n = summary->pooled->len;
+    g_autofree int *labels = g_new(int, n + 1);
+    g_autofree double *scores = g_new(double, n + 1);
+    for (int64_t i = 0; i < n; i++) {
+        labels[i] = g_array_index(summary->pooled, RmilPooled, i).label;
+        scores[i] = g_array_index(summary->pooled, RmilPooled, i).probability;
+        if (labels[i] == 1)
+            summary->positives++;
+        else
+            summary->negatives++;
+    }
+    for (int i = 0; i < RMIL_N_METRICS; i++) {
+        summary->value[i] = NAN;
+        summary->interval[i] = (RmilInterval){NAN, NAN, NULL};
+    }
+    if (n == 0) return;
+    RmilMetrics metrics;
+    metrics_of(labels, scores, n, summary->value, &metrics);
+    if (summary->positives == 0 || summary->negatives == 0) return; /* intervals need both classes */
+    RmilMetricIntervals b;
+    rmil_metric_intervals(labels, scores, n, CUT, 0.95, BOOTSTRAP_ROUNDS, 0, &b);
+    const RmilInterval in_order[] = {b.auroc, b.auprc, b.average_precision, b.accuracy, b.sensitivity, b.specificity};
+    memcpy(summary->interval, in_order, sizeof in_order);
+    double variance;
+    rmil_delong(labels, scores, n, 0.95, &variance, &summary->interval[0]);
+}
+
+static void summarise_seeds(RmilMethodSummary *summary) {
+    const RmilMethod *method = summary->method;
+    summary->seeds = (int)method->seeds->len;
+    summary->by_seed = g_new(double, summary->seeds *RMIL_N_METRICS);
+    for (int64_t s = 0; s < summary->seeds; s++) {
+        const RmilSeedRun *seed = g_ptr_array_index(method->seeds, s);
+        g_autofree int *labels = g_new(int, seed->cases->len);
+        g_autofree double *scores = g_new(double, seed->cases->len);
+        int64_t n = 0;
+        for (guint i = 0; i < seed->cases->len; i++) {
+            const RmilCase *item = &g_array_index(seed->cases, RmilCase, i);
+            if (item->split != RMIL_SPLIT_TEST || item->label < 0) continue;
+            labels[n] = item->label;
+            scores[n++] = item->probability;
+        }
+        RmilMetrics metrics;
+        double *values = summary->by_seed + s * RMIL_N_METRICS;
+        for (int i = 0; i < RMIL_N_METRICS; i++) values[i] = NAN;
+        if (n) metrics_of(labels, scores, n, values, &metrics);
+    }
+    for (int i = 0; i < RMIL_N_METRICS; i++)
+        rmil_mean_sd(summary->by_seed + i, summary->seeds, RMIL_N_METRICS, &summary->mean[i], &summary->sd[i]);
+}
+
+/* -- comparisons --------------------------------------------------------------------------------------------------- */
+static double compare_pooled(const RmilMethodSummary *a, const RmilMethodSummary *b) {
+    g_autoptr(GHashTable) other = g_hash_table_new(g_str_hash, g_str_equal);
+    for (guint i = 0; i < b->pooled->len; i++) {
+        RmilPooled *item = &g_array_index(b->pooled, RmilPooled, i);
+        g_hash_table_insert(other, item->id, item);
+    }
+    g_autofree int *labels = g_new(int, a->pooled->len + 1);
+    g_autofree double *x = g_new(double, a->pooled->len + 1), *y = g_new(double, a->pooled->len + 1);
+    int64_t n = 0, positives = 0;
+    for (guint i = 0; i < a->pooled->len; i++) {
+        const RmilPooled *item = &g_array_index(a->pooled, RmilPooled, i),
+                         *match = g_hash_table_lookup(other, item->id);
+        if (!match) continue;
+        labels[n] = item->label;
+        positives += item->label;
+        x[n] = item->probability;
+        y[n++] = match->probability;
+    }
+    double z, p = NAN;
+    if (positives > 0 && positives < n) rmil_delong_test(labels, x, y, n, &z, &p);
+    return p;
+}
+
+/* The values of one metric that are numbers. */
+static int64_t defined(const RmilMethodSummary *method, int metric, double *values) {
+    int64_t n = 0;
+    for (int64_t i = 0; i < method->seeds; i++)
+        if (!isnan(method->by_seed[i * RMIL_N_METRICS + metric])) values[n++] = method->by_seed[i * RMIL_N_METRICS + metric];
+    return n;
+}
+
+/* The same for those trainings that both methods have: same seed, same split. */
+static int64_t paired(const RmilMethodSummary *a, const RmilMethodSummary *b, int metric, double *x, double *y) {
+    int64_t pairs = 0;
+    for (int64_t i = 0; i < a->seeds; i++)
+        for (int64_t j = 0; j < b->seeds; j++) {
+            const RmilSeedRun *s = g_ptr_array_index(a->method->seeds, i), *t = g_ptr_array_index(b->method->seeds, j);
+            double u = a->by_seed[i * RMIL_N_METRICS + metric], v = b->by_seed[j * RMIL_N_METRICS + metric];
+            if (s->seed != t->seed || g_strcmp0(s->split, t->split) != 0 || isnan(u) || isnan(v)) continue;
+            x[pairs] = u;
+            y[pairs++] = v;
+            break;
+        }
+    return pairs;
+}
+
+static void compare_seeds(const RmilMethodSummary *a, const RmilMethodSummary *b, RmilComparison *comparison) {
+    g_autofree double *x = g_new(double, a->seeds + 1), *y = g_new(double, MAX(a->seeds, b->seeds) + 1);
+    for (int metric = 0; metric < RMIL_N_METRICS; metric++) {
+        double statistic;
+        comparison->mann_whitney[metric] = comparison->wilcoxon[metric] = NAN;
+        int64_t nx = defined(a, metric, x), ny = defined(b, metric, y);
+        if (nx >= 2 && ny >= 2) rmil_mann_whitney(x, nx, y, ny, &statistic, &comparison->mann_whitney[metric]);
+        int64_t pairs = paired(a, b, metric, x, y);
+        if (pairs >= 2) rmil_wilcoxon(x, y, pairs, &statistic, &comparison->wilcoxon[metric]);
+        if (metric == 0) comparison->pairs = (int)pairs;
+    }
+}
+
+/* Holm's correction over those comparisons that have a p value. */
+static void correct(RmilComparison *comparisons, int n, gsize p_at, gsize adjusted_at) {
+    g_autofree double *p = g_new(double, n + 1), *adjusted = g_new(double, n + 1);
+    int64_t count = 0;
+    for (int i = 0; i < n; i++) {
+        double value = G_STRUCT_MEMBER(double, &comparisons[i], p_at);
+        if (!isnan(value)) p[count++] = value;
+    }
+    if (count) rmil_holm(p, count, adjusted);
+    count = 0;
+    for (int i = 0; i < n; i++)
+        G_STRUCT_MEMBER(double, &comparisons[i], adjusted_at) =
+            isnan(G_STRUCT_MEMBER(double, &comparisons[i], p_at)) ? NAN : adjusted[count++];
+}
+
+static void compare(RmilRunSummary *summary) {
+    const RmilMethodSummary *a = &summary->methods[summary->reference];
+    summary->comparisons = g_new0(RmilComparison, summary->n);
+    for (int i = 0; i < summary->n; i++) {
+        if (i == summary->reference) continue;
+        const RmilMethodSummary *b = &summary->methods[i];
+        RmilComparison *comparison = &summary->comparisons[summary->n_comparisons++];
+        comparison->other = i;
+        comparison->difference = a->value[0] - b->value[0];
+        /* DeLong compares two models on the same slides; a pool of several models' predictions is not one model's */
+        comparison->delong = a->tests == RMIL_TESTS_SAME && b->tests == RMIL_TESTS_SAME ? compare_pooled(a, b) : NAN;
+        compare_seeds(a, b, comparison);
+    }
+    RmilComparison *all = summary->comparisons;
+    int n = summary->n_comparisons;
+    correct(all, n, G_STRUCT_OFFSET(RmilComparison, delong), G_STRUCT_OFFSET(RmilComparison, delong_holm));
+    for (gsize metric = 0; metric < RMIL_N_METRICS; metric++) {
+        gsize at = metric * sizeof(double);
+        correct(all, n, G_STRUCT_OFFSET(RmilComparison, mann_whitney) + at,
+                G_STRUCT_OFFSET(RmilComparison, mann_whitney_holm) + at);
+        correct(all, n, G_STRUCT_OFFSET(RmilComparison, wilcoxon) + at, G_STRUCT_OFFSET(RmilComparison, wilcoxon_holm) + at);
+    }
+}
+
+/* -- localisation -------------------------------------------------------------------------------------------------- */
+static int compare_doubles(gconstpointer a, gconstpointer b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void find_alphas(RmilRunSummary *summary) {
+    g_autoptr(GArray) alphas = g_array_new(FALSE, FALSE, sizeof(double));
+    g_autoptr(GHashTable) slides = g_hash_table_new(g_str_hash, g_str_equal);
+    for (int m = 0; m < summary->n; m++)
+        for (guint s = 0; s < summary->methods[m].method->seeds->len; s++) {
+            const RmilSeedRun *seed = g_ptr_array_index(summary->methods[m].method->seeds, s);
+            for (guint i = 0; i < seed->locals->len; i++) {
+                const RmilLocal *local = &g_array_index(seed->locals, RmilLocal, i);
+                gboolean seen = FALSE;
+                for (guint a = 0; a < alphas->len && !seen; a++)
+                    seen = g_array_index(alphas, double, a) == local->alpha;
+                if (!seen && alphas->len < 100) g_array_append_val(alphas, local->alpha);
+                g_hash_table_add(slides, local->id);
+            }
+        }
+    g_array_sort(alphas, compare_doubles);
+    summary->n_alphas = (int)alphas->len;
+    summary->local_slides = (int)g_hash_table_size(slides);
+    summary->alphas = (double *)g_memdup2(alphas->data, alphas->len * sizeof(double));
+}
+
+/* The share of slides that attention meets: of a slide that several trainings tested, the mean. */
+typedef struct {
+    double sum, count;
+} Met;
+
+static double share_met(GHashTable *slides) {
+    double sum = 0;
+    GHashTableIter iter;
+    gpointer value;
+    g_hash_table_iter_init(&iter, slides);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) sum += ((const Met *)value)->sum / ((const Met *)value)->count;
+    return g_hash_table_size(slides) ? sum / g_hash_table_size(slides) : NAN;
+}
+
+static void add_met(GHashTable *slides, const RmilLocal *local) {
+    Met *met = g_hash_table_lookup(slides, local->id);
+    if (!met) g_hash_table_insert(slides, local->id, met = g_new0(Met, 1));
+    met->sum += local->pointing;
+    met->count++;
+}
+
+static RmilLocalSummary localise(const RmilMethod *method, double alpha) {
+    int64_t n = method->seeds->len;
+    g_autofree double *means = g_new(double, 3 * n);
+    g_autoptr(GHashTable) slides = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+    for (int64_t s = 0; s < n; s++) {
+        const RmilSeedRun *seed = g_ptr_array_index(method->seeds, s);
+        double sums[3] = {0};
+        int64_t count = 0;
+        for (guint i = 0; i < seed->locals->len; i++) {
+            const RmilLocal *local = &g_array_index(seed->locals, RmilLocal, i);
+            if (local->alpha != alpha) continue;
+            add_met(slides, local);
+            sums[0] += local->iou;
+            sums[1] += local->dice;
+            sums[2] += local->pointing;
+            count++;
+        }
+        for (int i = 0; i < 3; i++) means[3 * s + i] = count ? sums[i] / (double)count : NAN;
+    }
+    RmilLocalSummary local;
+    rmil_mean_sd(means, n, 3, &local.iou, &local.iou_sd);
+    rmil_mean_sd(means + 1, n, 3, &local.dice, &local.dice_sd);
+    rmil_mean_sd(means + 2, n, 3, &local.pointing, &local.pointing_sd);
+    local.pointing_share = share_met(slides);
+    local.pointing_interval = rmil_wilson(local.pointing_share, g_hash_table_size(slides), 0.95);
+    return local;
+}
+
+RmilRunSummary *rmil_run_summarise(const RmilRun *run) {
+    RmilRunSummary *summary = g_new0(RmilRunSummary, 1);
+    summary->run = run;
+    summary->n = (int)run->methods->len;
+    summary->methods = g_new0(RmilMethodSummary, summary->n);
+    for (int i = 0; i < summary->n; i++) {
+        RmilMethodSummary *one = &summary->methods[i];
+        one->method = g_ptr_array_index(run->methods, i);
+        if (strcmp(one->method->name, run->reference ? run->reference : "rank") == 0) summary->reference = i;
+        one->pooled = pool(one->method, &one->tests);
+        summarise_pooled(one);
+        summarise_seeds(one);
+        summary->repeats = summary->repeats || one->seeds > 1;
+    }
+    compare(summary);
+    find_alphas(summary);
+    summary->locals = g_new(RmilLocalSummary, summary->n * summary->n_alphas + 1);
+    for (int i = 0; i < summary->n; i++)
+        for (int a = 0; a < summary->n_alphas; a++)
+            summary->locals[i * summary->n_alphas + a] = localise(summary->methods[i].method, summary->alphas[a]);
+    return summary;
+}
+
+void rmil_run_summary_free(RmilRunSummary *summary) {
+    if (!summary) return;
+    for (int i = 0; i < summary->n; i++) {
+        g_array_unref(summary->methods[i].pooled);
+        g_free(summary->methods[i].by_seed);
+    }
+    g_free(summary->methods);
+    g_free(summary->comparisons);
+    g_free(summary->alphas);
+    g_free(summary->locals);
+    g_free(summary);
+}

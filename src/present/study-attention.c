@@ -1,0 +1,289 @@
+/* The same slides under several methods (the paper's Figure 6): the trained models of one split applied to the features. */
+#include "study-report.h"
+#include "report.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SLIDES = 2, MOST_PATCHES = 2000000 };
+
+/* One slide with the attention of every method that has a model. */
+typedef struct {
+    const RmilCohortRow *row;
+    RmilBag *bag;
+    uint8_t *labels;
+    int64_t annotated;
+    int n;
+    const RmilMethodSummary **methods;
+    double *probability, *share; /* share of the attention on annotated patches */
+    float **attention;
+} Attended;
+
+static void attended_free(Attended *one) {
+    for (int i = 0; i < one->n; i++) g_free(one->attention[i]);
+    g_free(one->attention);
+    g_free(one->methods);
+    g_free(one->probability);
+    g_free(one->share);
+    g_free(one->labels);
+    rmil_bag_free(one->bag);
+    g_free(one);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Attended, attended_free)
+
+/* -- which slides, which models ------------------------------------------------------------------------------------------- */
+/* The training of this method that has the split and seed of another method's, or NULL. */
+static const RmilSeedRun *same_split(const RmilMethod *method, const RmilSeedRun *other) {
+    for (guint i = 0; i < method->seeds->len; i++) {
+        const RmilSeedRun *seed = method->seeds->pdata[i];
+        if (seed->seed == other->seed && g_strcmp0(seed->split, other->split) == 0) return seed;
+    }
+    return NULL;
+}
+
+static int by_share(gconstpointer a, gconstpointer b) {
+    const RmilAttended *x = *(RmilAttended *const *)a, *y = *(RmilAttended *const *)b;
+    return x->lesion_share != y->lesion_share ? (x->lesion_share > y->lesion_share) - (x->lesion_share < y->lesion_share) : strcmp(x->id, y->id);
+}
+
+/* Of the reference's first training: the slide in the middle by its share of attention on the lesion, and that at the lower
+ * quarter, so that not only the best is shown. */
+static GPtrArray *choose(const RmilSeedRun *seed) {
+    g_autoptr(GPtrArray) all = g_ptr_array_new();
+    GPtrArray *chosen = g_ptr_array_new();
+    for (guint i = 0; i < seed->attentions->len; i++) {
+        RmilAttended *one = &g_array_index(seed->attentions, RmilAttended, i);
+        if (!isnan(one->lesion_share)) g_ptr_array_add(all, one);
+    }
+    g_ptr_array_sort(all, by_share);
+    if (all->len) g_ptr_array_add(chosen, all->pdata[all->len / 2]);
+    if (all->len > 3) g_ptr_array_add(chosen, all->pdata[all->len / 4]);
+    return chosen;
+}
+
+static const RmilCohortRow *find_row(const RmilCohort *cohort, const char *id) {
+    for (int64_t i = 0; i < cohort->count; i++)
+        if (strcmp(cohort->rows[i].id, id) == 0) return &cohort->rows[i];
+    return NULL;
+}
+
+static gboolean read_labels(Attended *one, GError **error) {
+    int64_t count = one->bag->count;
+    if (one->row->patch_labels) {
+        if (!(one->labels = rmil_try_new(count, 1, error)) || !rmil_labels_read(one->row->patch_labels, count, one->labels, error))
+            return FALSE;
+    } else if (one->bag->patch_labels) {
+        if (!(one->labels = rmil_try_new(count, 1, error))) return FALSE;
+        memcpy(one->labels, one->bag->patch_labels, (gsize)count);
+    } else {
+        return rmil_fail(error, RMIL_ERROR_DATA, "%s: has no patch labels", one->row->features);
+    }
+    for (int64_t i = 0; i < count; i++) one->annotated += one->labels[i] != 0;
+    return TRUE;
+}
+
+static gboolean apply(Attended *one, const RmilMethodSummary *method, const RmilSeedRun *seed, GError **error) {
+    g_autoptr(RmilModel) model = rmil_model_load(seed->model, error);
+    if (!model) return FALSE;
+    g_autofree float *attention = rmil_try_new(one->bag->count, sizeof *attention, error);
+    if (!attention) return FALSE;
+    RmilPrediction prediction;
+    if (!rmil_model_predict(model, one->bag, 1, &prediction, NULL, attention, error)) return FALSE;
+    double on = 0, all = 0;
+    for (int64_t i = 0; i < one->bag->count; i++) {
+        all += attention[i];
+        if (one->labels[i]) on += attention[i];
+    }
+    one->methods[one->n] = method;
+    one->probability[one->n] = prediction.probability;
+    one->share[one->n] = all > 0 ? on / all : NAN;
+    one->attention[one->n++] = g_steal_pointer(&attention);
+    return TRUE;
+}
+
+static Attended *attend(const RmilRunSummary *s, const RmilSeedRun *reference, const RmilCohort *cohort, const char *id, GError **error) {
+    g_autoptr(Attended) one = g_new0(Attended, 1);
+    one->row = find_row(cohort, id);
+    if (!one->row || !one->row->features) {
+        rmil_fail(error, RMIL_ERROR_DATA, "%s: has no features of slide \"%s\"", cohort->path, id);
+        return NULL;
+    }
+    one->bag = rmil_bag_read(one->row->features, id, RMIL_FLOAT32, RMIL_BAG_ALL, error);
+    if (!one->bag || !read_labels(one, error)) return NULL;
+    one->methods = g_new0(const RmilMethodSummary *, s->n);
+    one->attention = g_new0(float *, s->n);
+    one->probability = g_new0(double, s->n);
+    one->share = g_new0(double, s->n);
+    for (int m = 0; m < s->n; m++) {
+        const RmilSeedRun *seed = same_split(s->methods[m].method, reference);
+        if (seed && !apply(one, &s->methods[m], seed, error)) return NULL;
+    }
+    return g_steal_pointer(&one);
+}
+
+/* -- distributions ------------------------------------------------------------------------------------------------------------ */
+#define FLOOR 0.01 /* of attention × K in the figure: its axis is logarithmic */
+
+static int compare_doubles(gconstpointer a, gconstpointer b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void add_quantiles(GString *csv, const Attended *one, int method, gboolean lesion) {
+    static const double quantiles[] = {0.05, 0.25, 0.5, 0.75, 0.95};
+    int64_t k = one->bag->count, n = 0;
+    g_autofree double *values = g_new(double, k);
+    for (int64_t i = 0; i < k; i++)
+        if ((one->labels[i] != 0) == lesion) values[n++] = MAX((double)one->attention[method][i] * (double)k, FLOOR);
+    if (n == 0) return;
+    qsort(values, (size_t)n, sizeof *values, compare_doubles);
+    g_string_append_printf(csv, "%d,", one->methods[method]->method->style);
+    rmil_csv_append(csv, one->methods[method]->method->title, ',');
+    g_string_append_printf(csv, "%d,%s,%" G_GINT64_FORMAT ",", one->n - method, lesion ? "lesion" : "elsewhere", n);
+    for (gsize q = 0; q < G_N_ELEMENTS(quantiles); q++) {
+        double at = quantiles[q] * (double)(n - 1);
+        int64_t below = (int64_t)floor(at), above = MIN(below + 1, n - 1);
+        rmil_figure_number(csv, values[below] + (at - (double)below) * (values[above] - values[below]), q + 1 < G_N_ELEMENTS(quantiles) ? ',' : '\n');
+    }
+}
+
+static void plot_boxes(RmilFigure *figure, const char *where, double shift, const char *colour, const char *fill, const char *title) {
+    rmil_figure_plot(figure, "'%s.csv' skip 1 using (strcol(4) eq '%s' ? $8 : NaN):($3 %+g):6:10 with xerrorbars linecolor '%s' dashtype solid linewidth 1.2 "
+                             "pointsize 0 notitle", figure->name, where, shift, colour);
+    rmil_figure_plot(figure, "'%s.csv' skip 1 using (strcol(4) eq '%s' ? $8 : NaN):($3 %+g):7:9:($3 %+g):($3 %+g) with boxxyerror linecolor '%s' linewidth "
+                             "1.2 dashtype solid fillstyle %s title '%s'", figure->name, where, shift, shift - 0.15, shift + 0.15, colour, fill, title);
+    rmil_figure_plot(figure, "'%s.csv' skip 1 using (strcol(4) eq '%s' ? $8 : NaN):($3 %+g) with points pointtype 7 pointsize 0.45 linecolor '#000000' notitle",
+                     figure->name, where, shift);
+}
+
+static char *distribution(const RmilStudyReport *study, const Attended *one, int number, GError **error) {
+    g_autofree char *name = g_strdup_printf("attention-%d-distribution", number);
+    RmilFigure figure;
+    const int height = 132 + 38 * one->n;
+    rmil_figure_begin(&figure, name, "Attention of one slide's patches × their number: 5, 25, 50, 75 and 95 % quantiles in the lesion and elsewhere", 480,
+                      height, "series,method,row,where,patches,q05,q25,q50,q75,q95\n");
+    gsize longest = 0;
+    GString *script = figure.script;
+    g_string_append(script, "set ytics (");
+    for (int m = 0; m < one->n; m++) {
+        g_autofree char *title = rmil_figure_quote(one->methods[m]->method->title);
+        g_string_append_printf(script, "%s%s %d", m ? ", " : "", title, one->n - m);
+        longest = MAX(longest, (gsize)g_utf8_strlen(title, -1));
+        add_quantiles(figure.csv, one, m, TRUE);
+        add_quantiles(figure.csv, one, m, FALSE);
+    }
+    g_string_append_printf(script, ") noenhanced\nset yrange [0.4:%d.6]\nset lmargin %d\nset rmargin 3\nset tmargin 0.6\nset bmargin at screen %.4f\nset grid noytics\n"
+                                   "unset ylabel\nset logscale x\nset xrange [%g:*]\nset xtics 10\nset format x '%%g'\n"
+                                   "set arrow from 1,graph 0 to 1,graph 1 nohead linecolor '#888888' dashtype (4,4)\n"
+                                   "set xlabel 'attention, × mean'\nset key at screen 0.53, screen %.4f center bottom vertical maxrows 1 samplen 2.4 spacing 1\n",
+                           one->n, (int)MIN(longest * 3 / 4 + 2, 24), 102.0 / height, FLOOR, 6.0 / height);
+    plot_boxes(&figure, "lesion", 0.18, "#d55e00", "solid 0.7 border", "lesion");
+    plot_boxes(&figure, "elsewhere", -0.18, "#0072b2", "empty border", "elsewhere");
+    return rmil_figure_end(&figure, study->folder, error);
+}
+
+/* Every patch with its attention by each method, for other programs. */
+static gboolean write_patches(const RmilStudyReport *study, const Attended *one, int number, GError **error) {
+    g_autofree char *file = g_strdup_printf("attention-%d.csv", number), *path = g_build_filename(study->folder, "figures", file, NULL);
+    g_autoptr(GString) csv = g_string_new("patch,x,y,annotated");
+    for (int m = 0; m < one->n; m++) {
+        g_string_append_c(csv, ',');
+        rmil_csv_append(csv, one->methods[m]->method->name, '\n');
+        g_string_truncate(csv, csv->len - 1);
+    }
+    g_string_append_c(csv, '\n');
+    for (int64_t i = 0; i < one->bag->count; i++) {
+        const int64_t *xy = one->bag->coords ? one->bag->coords + 2 * i : NULL;
+        g_string_append_printf(csv, "%" G_GINT64_FORMAT ",", i);
+        if (xy)
+            g_string_append_printf(csv, "%" G_GINT64_FORMAT ",%" G_GINT64_FORMAT, xy[0], xy[1]);
+        else
+            g_string_append_c(csv, ',');
+        g_string_append_printf(csv, ",%d", one->labels[i] != 0);
+        for (int m = 0; m < one->n; m++) {
+            g_string_append_c(csv, ',');
+            rmil_figure_number(csv, one->attention[m][i], '\n');
+            g_string_truncate(csv, csv->len - 1);
+        }
+        g_string_append_c(csv, '\n');
+    }
+    return rmil_file_write(path, csv->str, csv->len, error);
+}
+
+/* -- the section ----------------------------------------------------------------------------------------------------------------- */
+static gboolean add_picture(const RmilStudyReport *study, const Attended *one, int number, GString *out, GError **error) {
+    g_autofree char *file = g_strdup_printf("attention-%d.png", number), *path = g_build_filename(study->folder, "figures", file, NULL);
+    RmilOverlays overlays = {.bag = one->bag, .labels = one->labels, .slide = one->row->slide, .n = one->n, .attention = one->attention};
+    g_autoptr(GPtrArray) titles = g_ptr_array_new_with_free_func(g_free), lines = g_ptr_array_new_with_free_func(g_free);
+    for (int m = 0; m < one->n; m++) {
+        g_ptr_array_add(titles, g_strdup(one->methods[m]->method->title));
+        g_ptr_array_add(lines, g_strdup_printf("p %.2f · %.0f %% in lesion", one->probability[m], 100 * one->share[m]));
+    }
+    overlays.titles = (char **)titles->pdata;
+    overlays.lines = (char **)lines->pdata;
+    if (!rmil_overlays_write(&overlays, path, error)) return FALSE;
+    int width, height;
+    g_autofree char *data = rmil_picture_base64(path, 1600, &width, &height, error);
+    if (!data) return FALSE;
+    rmil_html(out, "<figure><img width=\"%d\" height=\"%d\" alt=\"Slide %s with its annotated patches, and under the attention of each method\" "
+                   "src=\"data:image/jpeg;base64,", width, height, one->row->id);
+    g_string_append(out, data);
+    g_string_append(out, "\"><figcaption>First the annotated patches, then the attention of each method over the slide (where its file is there) or its "
+                         "patches in gray. One scale for all: 1× is what each patch would have if all counted the same. p: probability of the slide.</figcaption>"
+                         "</figure>\n");
+    return TRUE;
+}
+
+static gboolean add_slide(const RmilStudyReport *study, const Attended *one, int number, GString *out, GError **error) {
+    rmil_html(out, "<div class=\"slide\"><h3>%s <span class=\"soft\">%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " patches annotated</span></h3>\n",
+              one->row->id, one->annotated, one->bag->count);
+    if (one->bag->coords && one->bag->patch_size_level0 > 0) {
+        if (!add_picture(study, one, number, out, error)) return FALSE;
+    } else {
+        g_string_append(out, "<p class=\"soft\">No picture: the feature file does not say where the patches lie.</p>\n");
+    }
+    g_autofree char *svg = distribution(study, one, number, error);
+    if (!svg || !write_patches(study, one, number, error)) return FALSE;
+    g_string_append(out, "<div class=\"figures\">\n");
+    rmil_html_svg(out, svg, "Distribution of the attention in the lesion and elsewhere, by method",
+                  "Attention of the patches in the lesion and elsewhere. Box: half of the patches, dot: median, line: 90 %. Attention below 0.01× is drawn "
+                  "there.");
+    g_string_append(out, "</div></div>\n");
+    return TRUE;
+}
+
+/* Pictures are an extra: where features or models are gone, the report says so and goes on. */
+static gboolean excuse(GString *out, GError *reason) {
+    rmil_html(out, "<p>No pictures: %s.</p>\n", reason->message);
+    g_error_free(reason);
+    return TRUE;
+}
+
+gboolean rmil_study_add_attention(const RmilStudyReport *study, GString *out, const RmilMonitor *monitor, GError **error) {
+    const RmilLevel *level = &study->levels[0];
+    int reference = rmil_level_reference(study, level);
+    if (study->n_levels > 1 || reference < 0) return TRUE;
+    const RmilSeedRun *seed = level->summary->methods[reference].method->seeds->pdata[0];
+    g_autoptr(GPtrArray) chosen = choose(seed);
+    if (chosen->len == 0) return TRUE;
+    g_string_append(out, "<section id=\"attention\"><h2>The same slides under each method</h2>\n<p>Models of one split");
+    rmil_html(out, "%s%s (seed %" G_GINT64_FORMAT ") on test slides: the one in the middle and the one at the lower quarter when slides are put in order of "
+              "the share of %s’s attention that lies on the lesion.</p>\n", seed->split && *seed->split ? " " : "", seed->split ? seed->split : "",
+              seed->seed, level->summary->methods[reference].method->title);
+    GError *reason = NULL;
+    g_autoptr(RmilCohort) cohort = rmil_cohort_read(study->cohort, &reason);
+    gboolean good = cohort || excuse(out, reason);
+    for (guint i = 0; cohort && good && i < MIN(chosen->len, SLIDES); i++) {
+        rmil_monitor_progress(monitor, "attention", i, chosen->len);
+        g_autoptr(Attended) one = attend(level->summary, seed, cohort, ((RmilAttended *)chosen->pdata[i])->id, &reason);
+        if (!one) {
+            excuse(out, reason);
+            break;
+        }
+        good = add_slide(study, one, (int)i + 1, out, error);
+    }
+    rmil_monitor_progress(monitor, "attention", chosen->len, chosen->len);
+    g_string_append(out, "</section>\n");
+    return good;
+}

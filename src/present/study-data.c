@@ -1,0 +1,298 @@
+/* A study's record, read for its report. */
+#include "study-report.h"
+
+#include <math.h>
+#include <string.h>
+
+/* What a value of the variable is called, on its own and on an axis; shares are shown in percent. */
+static const struct {
+    const char *variable, *before, *after, *axis;
+    double scale;
+} variables[] = {
+    {"fraction", "", " %", "Development slides used (%)", 100},
+    {"padding", "", " px", "Padding around the annotation (level-0 px)", 1},
+    {"annotated", "", " %", "Annotated positive slides (%)", 100},
+    {"threshold", "T = ", "", "Attention threshold T", 1},
+};
+
+static int variable_index(const char *variable) {
+    for (int i = 0; i < (int)G_N_ELEMENTS(variables); i++)
+        if (strcmp(variables[i].variable, variable) == 0) return i;
+    return -1;
+}
+
+const char *rmil_study_axis(const RmilStudyReport *study) {
+    int i = variable_index(study->variable);
+    return i < 0 ? study->variable : variables[i].axis;
+}
+
+static double shown_value(const char *variable, double value) {
+    int i = variable_index(variable);
+    return i < 0 ? value : value * variables[i].scale;
+}
+
+static char *spoken_value(const char *variable, double value) {
+    int i = variable_index(variable);
+    char number[G_ASCII_DTOSTR_BUF_SIZE];
+    if (isnan(value)) return g_strdup("");
+    g_ascii_formatd(number, sizeof number, "%.6g", shown_value(variable, value));
+    if (i < 0) return *variable ? g_strdup_printf("%s %s", variable, number) : g_strdup(number);
+    return g_strconcat(variables[i].before, number, variables[i].after, NULL);
+}
+
+/* -- one training ---------------------------------------------------------------------------------------------------- */
+static gboolean add_cases(RmilStudy *record, int64_t index, RmilSeedRun *seed, const char *folder, GError **error) {
+    g_autoptr(GArray) rows = rmil_study_predictions(record, index, error);
+    if (!rows) return FALSE;
+    for (guint i = 0; i < rows->len; i++) {
+        const RmilStudyPrediction *row = &g_array_index(rows, RmilStudyPrediction, i);
+        if (row->part != RMIL_SPLIT_TEST || row->label < 0) continue;
+        if (!(row->probability >= 0 && row->probability <= 1) || row->label > 1)
+            return rmil_fail(error, RMIL_ERROR_FORMAT,
+                             "%s: the record is broken: run %s says of slide \"%s\": label %d, probability %g", folder, seed->key,
+                             row->slide, row->label, row->probability);
+        RmilCase item = {g_strdup(row->slide), row->part, row->label, row->probability};
+        g_array_append_val(seed->cases, item);
+    }
+    return TRUE;
+}
+
+static gboolean add_attention(RmilStudy *record, int64_t index, RmilSeedRun *seed, GError **error) {
+    g_autoptr(GArray) locals = rmil_study_localisation(record, index, error);
+    if (!locals) return FALSE;
+    for (guint i = 0; i < locals->len; i++) {
+        const RmilStudyLocalisation *row = &g_array_index(locals, RmilStudyLocalisation, i);
+        RmilLocal local = {g_strdup(row->slide), row->alpha, row->iou, row->dice, row->pointing};
+        g_array_append_val(seed->locals, local);
+    }
+    g_autoptr(GArray) rows = rmil_study_attention(record, index, error);
+    if (!rows) return FALSE;
+    for (guint i = 0; i < rows->len; i++) {
+        const RmilStudyAttention *row = &g_array_index(rows, RmilStudyAttention, i);
+        RmilAttended attended = {g_strdup(row->slide), row->lesion, row->elsewhere, row->lesion_share};
+        g_array_append_val(seed->attentions, attended);
+    }
+    return TRUE;
+}
+
+static gboolean add_training(RmilStudyReport *study, RmilStudy *record, int64_t index, RmilMethod *method, GError **error) {
+    const RmilStudyRun *run = rmil_study_run(record, index);
+    RmilSeedRun *seed = rmil_seed_run_new(run->seed);
+    seed->split = g_strdup(run->split);
+    seed->key = g_strdup(run->key);
+    seed->model = g_strdup(run->model);
+    g_ptr_array_add(method->seeds, seed);
+    if (run->seconds > 0) study->seconds += run->seconds;
+    return add_cases(record, index, seed, study->folder, error) && add_attention(record, index, seed, error);
+}
+
+/* -- levels and methods ----------------------------------------------------------------------------------------------- */
+static gboolean same_value(double a, double b) { return a == b || (isnan(a) && isnan(b)); }
+
+static RmilLevel *find_level(RmilStudyReport *study, double value) {
+    for (int i = 0; i < study->n_levels; i++)
+        if (same_value(study->levels[i].value, value)) return &study->levels[i];
+    return NULL;
+}
+
+static RmilMethod *find_method(GPtrArray *methods, const char *name) {
+    for (guint i = 0; i < methods->len; i++)
+        if (strcmp(((RmilMethod *)methods->pdata[i])->name, name) == 0) return methods->pdata[i];
+    return NULL;
+}
+
+static int compare_levels(gconstpointer a, gconstpointer b) {
+    double x = ((const RmilLevel *)a)->value, y = ((const RmilLevel *)b)->value;
+    return (x > y) - (x < y);
+}
+
+static int compare_methods(gconstpointer a, gconstpointer b) {
+    const RmilMethod *x = *(RmilMethod *const *)a, *y = *(RmilMethod *const *)b;
+    int i = rmil_method_order(x->name), j = rmil_method_order(y->name);
+    return i != j ? (i > j) - (i < j) : strcmp(x->name, y->name);
+}
+
+/* All methods of the plan, and the levels that have something to show. */
+static void lay_out(RmilStudyReport *study, const RmilStudy *record) {
+    int64_t count = rmil_study_count(record);
+    study->levels = g_new0(RmilLevel, count);
+    for (int64_t i = 0; i < count; i++) {
+        const RmilStudyRun *run = rmil_study_run(record, i);
+        if (!find_method(study->methods, run->method)) g_ptr_array_add(study->methods, rmil_method_new(run->method));
+        if (!run->done || find_level(study, run->value)) continue;
+        RmilLevel *level = &study->levels[study->n_levels++];
+        level->value = run->value;
+        level->shown = shown_value(study->variable, run->value);
+        level->text = spoken_value(study->variable, run->value);
+        level->run = rmil_run_new(study->folder);
+        level->run->reference = g_strdup(study->reference);
+    }
+    qsort(study->levels, (size_t)study->n_levels, sizeof *study->levels, compare_levels);
+    g_ptr_array_sort(study->methods, compare_methods);
+    for (guint i = 0; i < study->methods->len; i++) /* those that the paper does not have: styles that are still free */
+        if (rmil_method_order(((RmilMethod *)study->methods->pdata[i])->name) >= RMIL_FIGURE_STYLES)
+            ((RmilMethod *)study->methods->pdata[i])->style = (int)i % RMIL_FIGURE_STYLES + 1;
+}
+
+static RmilMethod *method_at(RmilStudyReport *study, RmilLevel *level, const char *name) {
+    RmilMethod *method = find_method(level->run->methods, name);
+    if (method) return method;
+    method = rmil_method_new(name);
+    method->style = find_method(study->methods, name)->style;
+    g_ptr_array_add(level->run->methods, method);
+    return method;
+}
+
+/* "AB-MIL, 20 %: 3 of 10". */
+static void add_left(RmilStudyReport *study, const RmilStudy *record) {
+    int64_t count = rmil_study_count(record);
+    for (int64_t i = 0; i < count;) { /* runs of a method and value follow each other */
+        const RmilStudyRun *first = rmil_study_run(record, i);
+        int64_t all = 0, done = 0;
+        for (; i < count; i++, all++) {
+            const RmilStudyRun *run = rmil_study_run(record, i);
+            if (strcmp(run->method, first->method) != 0 || !same_value(run->value, first->value)) break;
+            done += run->done;
+        }
+        if (done == all) continue;
+        g_autofree char *value = spoken_value(study->variable, first->value);
+        g_ptr_array_add(study->left, g_strdup_printf("%s%s%s: %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " done",
+                                                     find_method(study->methods, first->method)->title, *value ? ", " : "", value,
+                                                     done, all));
+    }
+}
+
+static gboolean fill(RmilStudyReport *study, RmilStudy *record, GError **error) {
+    for (int64_t i = 0; i < rmil_study_count(record); i++) {
+        const RmilStudyRun *run = rmil_study_run(record, i);
+        if (!run->done) continue;
+        if (!add_training(study, record, i, method_at(study, find_level(study, run->value), run->method), error)) return FALSE;
+    }
+    for (int i = 0; i < study->n_levels; i++) g_ptr_array_sort(study->levels[i].run->methods, compare_methods);
+    return TRUE;
+}
+
+RmilStudyReport *rmil_study_report_read(const char *folder, GError **error) {
+    g_autoptr(RmilStudy) record = rmil_study_open(folder, error);
+    if (!record) return NULL;
+    g_autoptr(RmilStudyReport) study = g_new0(RmilStudyReport, 1);
+    study->folder = g_strdup(folder);
+    study->kind = g_strdup(rmil_study_value(record, "kind"));
+    study->title = g_strdup(rmil_study_value(record, "title"));
+    study->variable = g_strdup(rmil_study_value(record, "variable"));
+    study->plan = g_strdup(rmil_study_value(record, "plan"));
+    study->cohort = g_strdup(rmil_study_value(record, "cohort"));
+    study->reference = g_strdup(rmil_study_value(record, "reference"));
+    study->methods = g_ptr_array_new_with_free_func((GDestroyNotify)rmil_method_free);
+    study->left = g_ptr_array_new_with_free_func(g_free);
+    study->planned = rmil_study_count(record);
+    study->done = rmil_study_done(record);
+    if (study->done == 0) {
+        rmil_fail(error, RMIL_ERROR_DATA, "%s: none of the study's %" G_GINT64_FORMAT " runs is done: there is nothing to report yet", folder,
+                  study->planned);
+        return NULL;
+    }
+    lay_out(study, record);
+    add_left(study, record);
+    if (!fill(study, record, error)) return NULL;
+    rmil_study_report_summarise(study);
+    return g_steal_pointer(&study);
+}
+
+/* -- statistics -------------------------------------------------------------------------------------------------------- */
+/* The levels as if each were a method, so that they can be compared with the first. */
+static void summarise_along(RmilStudyReport *study) {
+    for (int i = 0; i < study->n_levels; i++)
+        if (study->levels[i].run->methods->len != 1) return;
+    if (study->n_levels < 2) return;
+    study->along = rmil_run_new(study->folder);
+    study->along->reference = g_strdup(study->levels[0].text);
+    for (int i = 0; i < study->n_levels; i++) {
+        const RmilMethod *one = study->levels[i].run->methods->pdata[0];
+        RmilMethod *method = rmil_method_new(study->levels[i].text);
+        g_ptr_array_set_free_func(method->seeds, NULL); /* they belong to the level */
+        for (guint s = 0; s < one->seeds->len; s++) g_ptr_array_add(method->seeds, one->seeds->pdata[s]);
+        g_ptr_array_add(study->along->methods, method);
+    }
+    study->along_summary = rmil_run_summarise(study->along);
+}
+
+void rmil_study_report_summarise(RmilStudyReport *study) {
+    g_autoptr(GHashTable) slides = g_hash_table_new(g_str_hash, g_str_equal);
+    for (int i = 0; i < study->n_levels; i++) {
+        RmilRunSummary *summary = study->levels[i].summary = rmil_run_summarise(study->levels[i].run);
+        for (int m = 0; m < summary->n; m++)
+            for (guint s = 0; s < summary->methods[m].pooled->len; s++)
+                g_hash_table_add(slides, g_array_index(summary->methods[m].pooled, RmilPooled, s).id);
+    }
+    study->slides = g_hash_table_size(slides);
+    summarise_along(study);
+}
+
+void rmil_study_report_free(RmilStudyReport *study) {
+    if (!study) return;
+    g_clear_pointer(&study->along_summary, rmil_run_summary_free);
+    g_clear_pointer(&study->along, rmil_run_free);
+    for (int i = 0; i < study->n_levels; i++) {
+        rmil_run_summary_free(study->levels[i].summary);
+        rmil_run_free(study->levels[i].run);
+        g_free(study->levels[i].text);
+    }
+    g_free(study->levels);
+    g_ptr_array_unref(study->methods);
+    g_ptr_array_unref(study->left);
+    char *const texts[] = {study->folder, study->kind, study->title, study->variable, study->plan, study->cohort, study->reference};
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) g_free(texts[i]);
+    g_free(study);
+}
+
+const RmilMethodSummary *rmil_level_method(const RmilLevel *level, const char *method) {
+    for (int m = 0; m < level->summary->n; m++)
+        if (strcmp(level->summary->methods[m].method->name, method) == 0) return &level->summary->methods[m];
+    return NULL;
+}
+
+const RmilComparison *rmil_level_comparison(const RmilRunSummary *summary, int method) {
+    for (int i = 0; i < summary->n_comparisons; i++)
+        if (summary->comparisons[i].other == method) return &summary->comparisons[i];
+    return NULL;
+}
+
+int rmil_level_reference(const RmilStudyReport *study, const RmilLevel *level) {
+    const RmilRunSummary *summary = level->summary;
+    return strcmp(summary->methods[summary->reference].method->name, study->reference) == 0 ? summary->reference : -1;
+}
+
+RmilElsewhere rmil_study_elsewhere(const RmilMethodSummary *method) {
+    g_autoptr(GHashTable) index = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GArray) sums = g_array_new(FALSE, TRUE, sizeof(double)), counts = g_array_new(FALSE, TRUE, sizeof(double)),
+                      runs = g_array_new(FALSE, TRUE, sizeof(double));
+    for (guint s = 0; s < method->method->seeds->len; s++) {
+        const RmilSeedRun *seed = method->method->seeds->pdata[s];
+        double sum = 0;
+        guint count = 0;
+        for (guint i = 0; i < seed->attentions->len; i++) {
+            const RmilAttended *one = &g_array_index(seed->attentions, RmilAttended, i);
+            if (isnan(one->lesion_share)) continue;
+            guint at = GPOINTER_TO_UINT(g_hash_table_lookup(index, one->id));
+            if (at == 0) {
+                at = sums->len + 1;
+                g_hash_table_insert(index, one->id, GUINT_TO_POINTER(at));
+                g_array_set_size(sums, at);
+                g_array_set_size(counts, at);
+            }
+            g_array_index(sums, double, at - 1) += 1 - one->lesion_share;
+            g_array_index(counts, double, at - 1) += 1;
+            sum += 1 - one->lesion_share;
+            count++;
+        }
+        double mean = sum / count;
+        if (count) g_array_append_val(runs, mean);
+    }
+    for (guint i = 0; i < sums->len; i++) g_array_index(sums, double, i) /= g_array_index(counts, double, i);
+    RmilElsewhere result = {.slides = (int)sums->len};
+    double mean;
+    rmil_mean_sd((double *)(void *)sums->data, sums->len, 1, &result.mean, &result.sd_slides);
+    rmil_mean_sd((double *)(void *)runs->data, runs->len, 1, &mean, &result.sd_runs);
+    return result;
+}

@@ -1,0 +1,305 @@
+/* The figures of a study. */
+#include "study-report.h"
+
+#include <math.h>
+#include <string.h>
+
+const char *rmil_study_stars(double p) {
+    return p < 0.00001 ? "****" : p < 0.0001 ? "***" : p < 0.001 ? "**" : p < 0.05 ? "*" : "";
+}
+
+/* "−" before the stars of a comparison that the reference loses. */
+static char *signed_stars(double p, gboolean higher) {
+    const char *stars = rmil_study_stars(p);
+    return g_strconcat(*stars && !higher ? "−" : "", stars, NULL);
+}
+
+/* -- curves over the study's variable --------------------------------------------------------------------------------------- */
+/* One line of the figure: a method, or the whole study where each level has one method. */
+typedef struct {
+    const char *title;
+    int style;
+    gboolean reference;
+    double *mean, *sd; /* per level */
+    char **stars;      /* per level: of the reference against this one, or of this level against the first */
+} Series;
+
+typedef struct {
+    const RmilStudyReport *study;
+    int n;
+    Series *series;
+    double *position; /* of the levels on the axis */
+    gboolean even;    /* levels at equal distances, since some are too close to each other for their labels */
+    gboolean spread;  /* there are SDs */
+    int starred;      /* series with stars of their own */
+} Curves;
+
+static void place_levels(Curves *curves) {
+    const RmilStudyReport *study = curves->study;
+    double range = study->levels[study->n_levels - 1].shown - study->levels[0].shown;
+    for (int i = 1; i < study->n_levels; i++)
+        if (!(study->levels[i].shown - study->levels[i - 1].shown >= 0.08 * range)) curves->even = TRUE;
+    for (int i = 0; i < study->n_levels; i++) curves->position[i] = curves->even ? i : study->levels[i].shown;
+}
+
+/* metric: a place in rmil_metric_names, or −1 for the attention off the lesion. */
+static void set_value(Series *series, int level, const RmilMethodSummary *one, int metric) {
+    if (!one) return;
+    if (metric >= 0) {
+        series->mean[level] = one->mean[metric];
+        series->sd[level] = one->sd[metric];
+        return;
+    }
+    RmilElsewhere off = rmil_study_elsewhere(one);
+    series->mean[level] = off.mean;
+    series->sd[level] = off.sd_runs;
+}
+
+static void fill_along(Curves *curves, int metric) {
+    const RmilRunSummary *s = curves->study->along_summary;
+    const RmilRun *last = curves->study->levels[s->n - 1].run;
+    Series *series = &curves->series[0];
+    series->title = ((RmilMethod *)last->methods->pdata[0])->title;
+    series->style = ((RmilMethod *)last->methods->pdata[0])->style;
+    series->reference = TRUE;
+    for (int i = 0; i < s->n; i++) {
+        set_value(series, i, &s->methods[i], metric);
+        const RmilComparison *c = i == s->reference || metric < 0 ? NULL : rmil_level_comparison(s, i);
+        if (c) series->stars[i] = signed_stars(c->mann_whitney[metric], series->mean[i] > series->mean[s->reference]);
+    }
+}
+
+static void fill_methods(Curves *curves, int metric) {
+    const RmilStudyReport *study = curves->study;
+    for (int m = 0; m < curves->n; m++) {
+        const RmilMethod *method = study->methods->pdata[m];
+        Series *series = &curves->series[m];
+        series->title = method->title;
+        series->style = method->style;
+        series->reference = strcmp(method->name, study->reference) == 0;
+        for (int i = 0; i < study->n_levels; i++) {
+            const RmilLevel *level = &study->levels[i];
+            const RmilMethodSummary *one = rmil_level_method(level, method->name);
+            set_value(series, i, one, metric);
+            int reference = rmil_level_reference(study, level);
+            if (!one || series->reference || reference < 0 || metric < 0) continue;
+            const RmilMethodSummary *against = &level->summary->methods[reference];
+            const RmilComparison *c = rmil_level_comparison(level->summary, (int)(one - level->summary->methods));
+            series->stars[i] = signed_stars(c->mann_whitney[metric], against->mean[metric] > one->mean[metric]);
+        }
+    }
+}
+
+static void curves_init(Curves *curves, const RmilStudyReport *study, int metric) {
+    *curves = (Curves){.study = study, .n = study->along_summary ? 1 : (int)study->methods->len};
+    curves->series = g_new0(Series, curves->n);
+    curves->position = g_new0(double, study->n_levels);
+    place_levels(curves);
+    for (int m = 0; m < curves->n; m++) {
+        Series *series = &curves->series[m];
+        series->mean = g_new(double, study->n_levels);
+        series->sd = g_new(double, study->n_levels);
+        series->stars = g_new0(char *, study->n_levels + 1);
+        for (int i = 0; i < study->n_levels; i++) series->mean[i] = series->sd[i] = NAN;
+    }
+    if (study->along_summary)
+        fill_along(curves, metric);
+    else
+        fill_methods(curves, metric);
+    for (int m = 0; m < curves->n; m++) {
+        gboolean any = FALSE;
+        for (int i = 0; i < study->n_levels; i++) {
+            any = any || (curves->series[m].stars[i] && *curves->series[m].stars[i]);
+            curves->spread = curves->spread || !isnan(curves->series[m].sd[i]);
+        }
+        curves->starred += any;
+    }
+}
+
+static void curves_clear(Curves *curves) {
+    for (int m = 0; m < curves->n; m++) {
+        g_free(curves->series[m].mean);
+        g_free(curves->series[m].sd);
+        for (int i = 0; i < curves->study->n_levels; i++) g_free(curves->series[m].stars[i]);
+        g_free(curves->series[m].stars);
+    }
+    g_free(curves->series);
+    g_free(curves->position);
+}
+
+static void add_data(const Curves *curves, RmilFigure *figure) {
+    for (int m = 0; m < curves->n; m++) {
+        const Series *series = &curves->series[m];
+        for (int i = 0; i < curves->study->n_levels; i++) {
+            if (isnan(series->mean[i])) continue;
+            g_string_append_printf(figure->csv, "%d,", series->style);
+            rmil_csv_append(figure->csv, series->title, ',');
+            rmil_figure_number(figure->csv, curves->position[i], ',');
+            rmil_figure_number(figure->csv, curves->study->levels[i].value, ',');
+            rmil_figure_number(figure->csv, series->mean[i], ',');
+            rmil_figure_number(figure->csv, series->sd[i], ',');
+            rmil_csv_append(figure->csv, series->stars[i] ? series->stars[i] : "", '\n');
+        }
+        g_string_append_c(figure->csv, '\n');
+    }
+}
+
+/* Above the plot a row of stars for every line that has any, with the line's symbol before it. */
+#define STAR_ROW 15.0
+#define KEY_ROW 22 /* px of the key below the plot, in two columns */
+static void add_stars(const Curves *curves, GString *script, int height) {
+    double y = 12;
+    int label = 1;
+    for (int m = 0; m < curves->n; m++) {
+        const Series *series = &curves->series[m];
+        gboolean first = TRUE;
+        for (int i = 0; i < curves->study->n_levels; i++) {
+            if (!series->stars[i] || !*series->stars[i]) continue;
+            if (first && !curves->study->along_summary)
+                g_string_append_printf(script, "set label %d '' at graph -0.035, screen %.4f point linetype %d pointsize 0.8\n", label++,
+                                       1 - y / height, series->style);
+            first = FALSE;
+            g_string_append_printf(script, "set label %d '%s' at first %.6g, screen %.4f center\n", label++, series->stars[i],
+                                   curves->position[i], 1 - (y + 3) / height);
+        }
+        if (!first) y += STAR_ROW;
+    }
+}
+
+/* What the vertical axis must hold, in steps of 0.1 (0.05 where that leaves room to see more). */
+static void value_range(const Curves *curves, GString *script) {
+    double low = INFINITY, high = -INFINITY;
+    for (int m = 0; m < curves->n; m++)
+        for (int i = 0; i < curves->study->n_levels; i++) {
+            double mean = curves->series[m].mean[i], sd = curves->series[m].sd[i];
+            if (isnan(mean)) continue;
+            low = MIN(low, mean - (isnan(sd) ? 0 : sd));
+            high = MAX(high, mean + (isnan(sd) ? 0 : sd));
+        }
+    double step = high - low > 0.35 ? 0.1 : high - low > 0.12 ? 0.05 : 0.02;
+    low = MAX(floor(low / step + 1e-9) * step, 0);
+    high = MIN(ceil(high / step - 1e-9) * step, 1);
+    if (!(high > low)) high = low + step;
+    g_string_append_printf(script, "set yrange [%.2f:%.4f]\nset ytics %g\nset format y '%%.%df'\n", low, high + (high - low) * 0.01,
+                           step > 0.05 ? step * (high - low > 0.75 ? 2 : 1) : step, step > 0.05 ? 1 : 2);
+}
+
+static void level_axis(const Curves *curves, GString *script) {
+    const RmilStudyReport *study = curves->study;
+    double first = curves->position[0], last = curves->position[study->n_levels - 1], room = (last > first ? last - first : 1) * 0.06;
+    g_string_append(script, "set xtics (");
+    for (int i = 0; i < study->n_levels; i++)
+        g_string_append_printf(script, "%s'%.6g' %.6g", i ? ", " : "", study->levels[i].shown, curves->position[i]);
+    g_autofree char *axis = rmil_figure_quote(rmil_study_axis(study));
+    g_string_append_printf(script, ")\nset xrange [%.6g:%.6g]\nset xlabel %s\n", first - room, last + room, axis);
+}
+
+static void plot_lines(const Curves *curves, RmilFigure *figure) {
+    const RmilStudyReport *study = curves->study;
+    double width = curves->position[study->n_levels - 1] - curves->position[0];
+    for (int m = 0; m < curves->n && curves->spread; m++) {
+        const Series *series = &curves->series[m];
+        if (curves->n <= 3 || series->reference)
+            rmil_figure_plot(figure, "'%s.csv' skip 1 using (column(1) == %d ? $3 : NaN):($5 - $6):($5 + $6) with filledcurves linetype %d "
+                                     "linewidth 0 fillstyle transparent solid 0.16 noborder notitle", figure->name, series->style, series->style);
+    }
+    for (int i = 0; i < curves->n; i++) { /* the reference last, on top */
+        int m = 0, reference = curves->n - 1;
+        for (int r = 0; r < curves->n; r++)
+            if (curves->series[r].reference) reference = r;
+        m = i == curves->n - 1 ? reference : i < reference ? i : i + 1;
+        const Series *series = &curves->series[m];
+        g_autofree char *title = rmil_figure_quote(series->title);
+        double shift = curves->n > 3 && !series->reference ? width * 0.007 * (m - (curves->n - 1) / 2.0) : 0;
+        if (curves->spread && curves->n > 3 && !series->reference)
+            rmil_figure_plot(figure, "'%s.csv' skip 1 using (column(1) == %d ? $3 + %.6g : NaN):5:6 with yerrorbars linetype %d dashtype solid "
+                                     "linewidth 0.8 pointsize 0 notitle", figure->name, series->style, shift, series->style);
+        rmil_figure_plot(figure, "'%s.csv' skip 1 using (column(1) == %d ? $3 + %.6g : NaN):5 with linespoints linetype %d %stitle %s",
+                         figure->name, series->style, shift, series->style, series->reference ? "linewidth 3.2 " : "", title);
+    }
+}
+
+static char *draw(const RmilStudyReport *study, int metric, const char *name, const char *what, const char *label, GError **error) {
+    Curves curves;
+    RmilFigure figure;
+    curves_init(&curves, study, metric);
+    int key_rows = curves.n > 1 ? (curves.n + 1) / 2 : 0, height = 306 + (int)STAR_ROW * curves.starred + KEY_ROW * key_rows;
+    rmil_figure_begin(&figure, name, what, 480, height, "series,method,position,value,mean,sd,stars\n");
+    add_data(&curves, &figure);
+    g_string_append_printf(figure.script, "set tmargin at screen %.4f\nset bmargin at screen %.4f\nset rmargin 2\n",
+                           1 - (16 + STAR_ROW * curves.starred) / height, (double)(78 + KEY_ROW * key_rows) / height);
+    if (key_rows)
+        g_string_append_printf(figure.script, "set key at screen 0.53, screen %.4f center bottom vertical maxrows %d samplen 2.4 spacing 1\n",
+                               6.0 / height, key_rows);
+    else
+        g_string_append(figure.script, "unset key\n");
+    level_axis(&curves, figure.script);
+    value_range(&curves, figure.script);
+    g_string_append_printf(figure.script, "set ylabel '%s'\n", label);
+    add_stars(&curves, figure.script, height);
+    plot_lines(&curves, &figure);
+    curves_clear(&curves);
+    return rmil_figure_end(&figure, study->folder, error);
+}
+
+char *rmil_study_figure_curve(const RmilStudyReport *study, int metric, GError **error) {
+    g_autofree char *name = g_ascii_strdown(rmil_metric_names[metric], -1);
+    g_autofree char *what = g_strdup_printf("%s of the test slides by value: mean and SD over the trainings", rmil_metric_names[metric]);
+    return draw(study, metric, name, what, rmil_metric_names[metric], error);
+}
+
+char *rmil_study_figure_elsewhere(const RmilStudyReport *study, GError **error) {
+    return draw(study, -1, "attention-off-lesion",
+                "Share of attention on patches that are not annotated, positive test slides: mean over slides, then mean and SD over the trainings",
+                "Attention off the lesion", error);
+}
+
+/* -- every training as a dot ------------------------------------------------------------------------------------------------- */
+char *rmil_study_figure_strip(const RmilStudyReport *study, int metric, GError **error) {
+    const RmilRunSummary *s = study->levels[0].summary;
+    g_autofree char *lower = g_ascii_strdown(rmil_metric_names[metric], -1), *name = g_strconcat(lower, "-runs", NULL);
+    const int height = 86 + 34 * s->n;
+    double lowest = 1, from;
+    gsize longest = 0;
+    RmilFigure figure;
+    rmil_figure_begin(&figure, name, "Every training by method (dots) with mean and SD", 480, height, "series,method,row,run,value,mean,sd\n");
+    GString *script = figure.script;
+    g_string_append(script, "set ytics (");
+    for (int m = 0; m < s->n; m++) {
+        const RmilMethodSummary *one = &s->methods[m];
+        g_autofree char *title = rmil_figure_quote(one->method->title);
+        g_string_append_printf(script, "%s%s %d", m ? ", " : "", title, s->n - m);
+        longest = MAX(longest, (gsize)g_utf8_strlen(title, -1));
+        for (int64_t r = 0; r < one->seeds; r++) {
+            double value = one->by_seed[r * RMIL_N_METRICS + metric];
+            if (isnan(value)) continue;
+            lowest = MIN(lowest, value);
+            g_string_append_printf(figure.csv, "%d,", one->method->style);
+            rmil_csv_append(figure.csv, one->method->title, ',');
+            g_string_append_printf(figure.csv, "%d,%.12s,", s->n - m, ((RmilSeedRun *)one->method->seeds->pdata[r])->key);
+            rmil_figure_number(figure.csv, value, ',');
+            rmil_figure_number(figure.csv, one->mean[metric], ',');
+            rmil_figure_number(figure.csv, one->sd[metric], '\n');
+        }
+        if (!isnan(one->sd[metric])) lowest = MIN(lowest, one->mean[metric] - one->sd[metric]);
+    }
+    from = floor(MAX(lowest, 0) * 10 + 1e-9) / 10;
+    g_string_append_printf(script, ") noenhanced\nset yrange [0.4:%d.6]\nset lmargin %d\nset rmargin 6\nset tmargin 0.6\nset grid noytics\n"
+                                   "unset ylabel\nunset key\nset xrange [%.1f:1.01]\nset xtics %s\nset format x '%%.1f'\n"
+                                   "set xlabel '%s, test slides'\n",
+                           s->n, (int)MIN(longest * 3 / 4 + 2, 24), from, from < 0.55 ? "0.2" : "0.1", rmil_metric_names[metric]);
+    int reference = rmil_level_reference(study, &study->levels[0]);
+    for (int m = 0; m < s->n && reference >= 0; m++) {
+        const RmilComparison *c = m == reference ? NULL : rmil_level_comparison(s, m);
+        g_autofree char *stars = c ? signed_stars(c->mann_whitney[metric], s->methods[reference].mean[metric] > s->methods[m].mean[metric]) : NULL;
+        if (stars && *stars) g_string_append_printf(script, "set label '%s' at graph 1.02, first %.2f left\n", stars, s->n - m - 0.08);
+    }
+    for (int m = 0; m < s->n; m++) {
+        int style = s->methods[m].method->style;
+        rmil_figure_plot(&figure, "'%s.csv' skip 1 using (column(1) == %d ? $5 : NaN):($3 + 0.16 + 0.05 * (int($0) %% 4 - 1.5)) with points linetype "
+                                  "%d linewidth 1.3 pointsize 0.6 notitle", name, style, style);
+        rmil_figure_plot(&figure, "'%s.csv' skip 1 using (column(1) == %d ? $6 : NaN):($3 - 0.18):7 with xerrorbars linetype %d linecolor '#222222' "
+                                  "dashtype solid linewidth 1.6 pointtype 13 pointsize 0.9 notitle", name, style, style);
+    }
+    return rmil_figure_end(&figure, study->folder, error);
+}

@@ -1,0 +1,122 @@
+/* The report of a study: what the record says, grouped for comparison, as tables, figures and text. */
+#ifndef RMIL_PRESENT_STUDY_REPORT_H
+#define RMIL_PRESENT_STUDY_REPORT_H
+
+#include "rankmil/study.h"
+#include "run.h"
+
+/* -- study-data.c: the record in memory ------------------------------------------------------------------------------ */
+/* One value of what the study varies, with the methods trained at it; a study that varies nothing has one level. */
+typedef struct {
+    double value; /* as in the plan; NaN: nothing varies */
+    double shown; /* as on axes: shares in percent */
+    char *text;   /* "20 %", "448 px", "T = 0.5"; "" */
+    RmilRun *run; /* its methods that have a finished training, in the paper's order */
+    RmilRunSummary *summary;
+} RmilLevel;
+
+typedef struct {
+    char *folder;
+    char *kind, *title, *variable, *plan, *cohort, *reference; /* reference: a method's name */
+    int n_levels;
+    RmilLevel *levels;  /* by value; those with a finished training */
+    GPtrArray *methods; /* RmilMethod without seeds: all there are, in the paper's order */
+    RmilRun *along;     /* where no level has more than one method: the levels as methods, compared with the first; else NULL */
+    RmilRunSummary *along_summary;
+    int64_t planned, done; /* trainings */
+    int64_t slides;        /* test slides with a label, over all trainings */
+    double seconds;        /* of training, summed */
+    GPtrArray *left;       /* sentences: what is still to be trained */
+} RmilStudyReport;
+
+/* Reads the record of DIR with its shards. Fails when there is none, it is broken, or nothing in it is finished. */
+RmilStudyReport *rmil_study_report_read(const char *folder, GError **error);
+/* Statistics of what was read; study-data.c's last step, apart so that tests can fill a study by hand. */
+void rmil_study_report_summarise(RmilStudyReport *study);
+void rmil_study_report_free(RmilStudyReport *study);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilStudyReport, rmil_study_report_free)
+/* The method's summary at a level, or NULL when none of its trainings there is finished. */
+const RmilMethodSummary *rmil_level_method(const RmilLevel *level, const char *method);
+/* Comparison of the level's reference with the method, or NULL. */
+const RmilComparison *rmil_level_comparison(const RmilRunSummary *summary, int method);
+/* "share of the development slides trained on (%)" and the like: an axis' label. */
+const char *rmil_study_axis(const RmilStudyReport *study);
+/* Where the reference stands in a level, or −1. */
+int rmil_level_reference(const RmilStudyReport *study, const RmilLevel *level);
+
+/* Share of the attention on patches outside the annotation: mean over slides of the mean over trainings, SD over slides
+ * (as the paper's Table 3), and SD of the trainings' means. NaN where nothing was recorded. */
+typedef struct {
+    double mean, sd_slides, sd_runs;
+    int slides;
+} RmilElsewhere;
+RmilElsewhere rmil_study_elsewhere(const RmilMethodSummary *method);
+
+/* -- study-table.c: one table, as HTML and LaTeX ---------------------------------------------------------------------- */
+typedef struct {
+    char *text;      /* as shown; "–" when there is nothing */
+    double order;    /* what best and second best are found by; NaN: neither */
+    int place;       /* 1 best, 2 second best, 0 */
+    char marks[24];  /* letters above the value */
+} RmilTableCell;
+typedef struct {
+    char *name, *caption, *corner;
+    GPtrArray *columns; /* char * */
+    GPtrArray *titles;  /* of rows: char * */
+    GArray *cells;      /* RmilTableCell, rows × columns */
+    GPtrArray *notes;   /* char *: below the table */
+} RmilStudyTable;
+RmilStudyTable *rmil_study_table_new(const char *name, const char *corner, const char *format, ...) G_GNUC_PRINTF(3, 4);
+void rmil_study_table_free(RmilStudyTable *table);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilStudyTable, rmil_study_table_free)
+void rmil_study_table_column(RmilStudyTable *table, const char *title); /* before the first row */
+void rmil_study_table_row(RmilStudyTable *table, const char *title);
+/* The cell of the last row. text: taken over. */
+RmilTableCell *rmil_study_table_set(RmilStudyTable *table, int column, double order, char *text);
+void rmil_study_table_note(RmilStudyTable *table, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* Finds best and second best of a column by their order, rounded to three decimals as shown; equal ones share. */
+void rmil_study_table_rank(RmilStudyTable *table, int column, gboolean lower_is_better);
+void rmil_study_table_html(const RmilStudyTable *table, GString *out);
+/* A `table` environment for booktabs. Free with g_free. */
+char *rmil_study_table_latex(const RmilStudyTable *table);
+/* "0.839 (0.050)", "0.839", "–". Free with g_free. */
+char *rmil_study_mean_sd(double mean, double sd);
+
+/* -- study-tables.c: which tables a study has -------------------------------------------------------------------------- */
+/* Each function gives tables (RmilStudyTable) in the order of the page. */
+GPtrArray *rmil_study_result_tables(const RmilStudyReport *study);      /* mean, SD, marks */
+GPtrArray *rmil_study_test_tables(const RmilStudyReport *study);        /* Mann-Whitney, Wilcoxon, DeLong, Holm */
+GPtrArray *rmil_study_pooled_tables(const RmilStudyReport *study);       /* averaged predictions with intervals */
+GPtrArray *rmil_study_local_tables(const RmilStudyReport *study); /* IoU, Dice, pointing game over α */
+/* Every comparison of the study, level after level, with Holm's correction over all of them. */
+typedef struct {
+    const RmilRunSummary *summary;
+    const char *level; /* its text, or "" */
+    const RmilComparison *comparison;
+    gboolean pooled; /* both tested the same slides in every training: DeLong is sound */
+    double mann_whitney[RMIL_N_METRICS], wilcoxon[RMIL_N_METRICS], delong; /* corrected */
+} RmilStudyTest;
+GArray *rmil_study_all_tests(const RmilStudyReport *study);
+
+/* -- study-csv.c: DIR/tables, full precision ---------------------------------------------------------------------------- */
+/* runs.csv, results.csv, tests.csv, pooled.csv and, where recorded, localisation.csv and attention.csv. */
+gboolean rmil_study_csv_write(const RmilStudyReport *study, const char *folder, GError **error);
+
+/* -- study-figures.c: each writes below DIR/figures and gives the SVG ---------------------------------------------------- */
+/* Metric by value, one line a method, SD as band or bars, stars of the tests. */
+char *rmil_study_figure_curve(const RmilStudyReport *study, int metric, GError **error);
+/* Share of attention outside the lesion by value. */
+char *rmil_study_figure_elsewhere(const RmilStudyReport *study, GError **error);
+/* Every training as a dot, one row a method. */
+char *rmil_study_figure_strip(const RmilStudyReport *study, int metric, GError **error);
+/* "*" … "****" as in the paper's figures, "" when p is not below 0.05. */
+const char *rmil_study_stars(double p);
+
+/* -- study-findings.c: what was found, in words --------------------------------------------------------------------------- */
+void rmil_study_findings(const RmilStudyReport *study, GString *out);
+
+/* -- study-attention.c: the same slides under several methods ------------------------------------------------------------- */
+/* Appends pictures and distributions; says why when there are none. */
+gboolean rmil_study_add_attention(const RmilStudyReport *study, GString *out, const RmilMonitor *monitor, GError **error);
+
+#endif

@@ -1,0 +1,310 @@
+/* The tables of a study. */
+#include "study-report.h"
+#include "report.h"
+
+#include <math.h>
+#include <string.h>
+
+/* The measures of the tables, as places in rmil_metric_names. */
+static const int shown[] = {0, 1, 3, 4, 5};
+#define SIGNIFICANT 0.05
+
+static GPtrArray *table_list(void) { return g_ptr_array_new_with_free_func((GDestroyNotify)rmil_study_table_free); }
+
+/* -- all comparisons ----------------------------------------------------------------------------------------------------- */
+static void add_tests(GArray *tests, const RmilRunSummary *summary, const char *level) {
+    const RmilMethodSummary *a = &summary->methods[summary->reference];
+    for (int i = 0; i < summary->n_comparisons; i++) {
+        const RmilComparison *c = &summary->comparisons[i];
+        const RmilMethodSummary *b = &summary->methods[c->other];
+        RmilStudyTest test = {summary, level, c, a->tests == RMIL_TESTS_SAME && b->tests == RMIL_TESTS_SAME && a->pooled->len == b->pooled->len, {0}, {0}, NAN};
+        g_array_append_val(tests, test);
+    }
+}
+
+/* Holm over the tests' values at `from`, put at `to` (offsets into RmilStudyTest and RmilComparison). */
+static void correct(GArray *tests, gsize from, gsize to, gboolean pooled_only) {
+    g_autofree double *p = g_new(double, tests->len + 1), *adjusted = g_new(double, tests->len + 1);
+    for (guint i = 0; i < tests->len; i++) {
+        const RmilStudyTest *test = &g_array_index(tests, RmilStudyTest, i);
+        p[i] = pooled_only && !test->pooled ? NAN : G_STRUCT_MEMBER(double, test->comparison, from);
+    }
+    rmil_holm(p, tests->len, adjusted);
+    for (guint i = 0; i < tests->len; i++) G_STRUCT_MEMBER(double, &g_array_index(tests, RmilStudyTest, i), to) = adjusted[i];
+}
+
+GArray *rmil_study_all_tests(const RmilStudyReport *study) {
+    GArray *tests = g_array_new(FALSE, TRUE, sizeof(RmilStudyTest));
+    if (study->along_summary) {
+        add_tests(tests, study->along_summary, "");
+    } else {
+        for (int i = 0; i < study->n_levels; i++)
+            if (rmil_level_reference(study, &study->levels[i]) >= 0) add_tests(tests, study->levels[i].summary, study->levels[i].text);
+    }
+    for (gsize m = 0; m < RMIL_N_METRICS; m++) {
+        gsize at = m * sizeof(double);
+        correct(tests, G_STRUCT_OFFSET(RmilComparison, mann_whitney) + at, G_STRUCT_OFFSET(RmilStudyTest, mann_whitney) + at, FALSE);
+        correct(tests, G_STRUCT_OFFSET(RmilComparison, wilcoxon) + at, G_STRUCT_OFFSET(RmilStudyTest, wilcoxon) + at, FALSE);
+    }
+    correct(tests, G_STRUCT_OFFSET(RmilComparison, delong), G_STRUCT_OFFSET(RmilStudyTest, delong), TRUE);
+    return tests;
+}
+
+/* -- results: mean, SD, best, second best, letters ----------------------------------------------------------------------- */
+/* The letter of a method in the tables' notes. */
+static char letter_of(const RmilRunSummary *summary, int method) { return (char)('a' + MIN(method, 'z' - 'a')); }
+
+static void add_mark(RmilTableCell *cell, char letter) {
+    gsize length = strlen(cell->marks);
+    if (length + 3 > sizeof cell->marks) return;
+    if (length) cell->marks[length++] = ',';
+    cell->marks[length++] = letter;
+    cell->marks[length] = '\0';
+}
+
+/* A value gets the letter of every method that it is significantly above, where one of the two is the reference. */
+static void mark(RmilTableCell *cell, const RmilRunSummary *summary, int method, int metric) {
+    const double mean = summary->methods[method].mean[metric];
+    for (int other = 0; other < summary->n; other++) {
+        if (method != summary->reference && other != summary->reference) continue;
+        const RmilComparison *c = rmil_level_comparison(summary, method == summary->reference ? other : method);
+        if (c && other != method && c->mann_whitney[metric] < SIGNIFICANT && mean > summary->methods[other].mean[metric])
+            add_mark(cell, letter_of(summary, other));
+    }
+}
+
+static void explain_places(RmilStudyTable *table) {
+    rmil_study_table_note(table, "Mean (standard deviation, n − 1) over the n trainings; bold: best, underlined: second best.");
+}
+
+/* Which letters stand in the table, and what for. */
+static void explain_marks(RmilStudyTable *table, const RmilRunSummary *summary) {
+    g_autoptr(GString) text = g_string_new(NULL);
+    for (int m = 0; m < summary->n; m++) {
+        gboolean used = FALSE;
+        for (guint i = 0; i < table->cells->len; i++)
+            used = used || strchr(g_array_index(table->cells, RmilTableCell, i).marks, letter_of(summary, m));
+        if (used) g_string_append_printf(text, "%s%c: %s", text->len ? "; " : "", letter_of(summary, m), summary->methods[m].method->title);
+    }
+    if (text->len)
+        rmil_study_table_note(table, "A letter: higher than that one, P < .05, Mann-Whitney U over the trainings, two-sided, not corrected. %s.",
+                              text->str);
+    else if (summary->n_comparisons)
+        rmil_study_table_note(table, "No value is significantly different from that of %s (Mann-Whitney U over the trainings, two-sided, P < .05).",
+                              summary->methods[summary->reference].method->title);
+}
+
+/* Rows: the summary's methods; columns: measures, and the attention elsewhere where asked for. */
+static RmilStudyTable *by_measure(const RmilRunSummary *summary, const char *corner, const char *caption, gboolean elsewhere) {
+    RmilStudyTable *table = rmil_study_table_new("results", corner, "%s", caption);
+    for (gsize i = 0; i < G_N_ELEMENTS(shown); i++) rmil_study_table_column(table, rmil_metric_names[shown[i]]);
+    if (elsewhere) rmil_study_table_column(table, "Attention off the lesion");
+    const int n_column = (int)table->columns->len;
+    rmil_study_table_column(table, "n");
+    int slides = 0;
+    for (int m = 0; m < summary->n; m++) {
+        const RmilMethodSummary *one = &summary->methods[m];
+        rmil_study_table_row(table, one->method->title);
+        rmil_study_table_set(table, n_column, NAN, g_strdup_printf("%d", one->seeds));
+        for (int i = 0; i < (int)G_N_ELEMENTS(shown); i++)
+            mark(rmil_study_table_set(table, i, one->mean[shown[i]], rmil_study_mean_sd(one->mean[shown[i]], one->sd[shown[i]])), summary, m,
+                 shown[i]);
+        if (!elsewhere) continue;
+        RmilElsewhere off = rmil_study_elsewhere(one);
+        rmil_study_table_set(table, (int)G_N_ELEMENTS(shown), off.mean, rmil_study_mean_sd(off.mean, off.sd_slides));
+        slides = MAX(slides, off.slides);
+    }
+    for (int i = 0; i < (int)G_N_ELEMENTS(shown); i++) rmil_study_table_rank(table, i, FALSE);
+    if (elsewhere) rmil_study_table_rank(table, (int)G_N_ELEMENTS(shown), TRUE);
+    explain_places(table);
+    if (elsewhere)
+        rmil_study_table_note(table, "Attention off the lesion: sum of a slide’s attention on patches that are not annotated, mean (SD) over %d "
+                              "annotated positive test slides; lower is better.", slides);
+    explain_marks(table, summary);
+    return table;
+}
+
+/* Rows: methods; columns: the levels. Letters are those of the method in the whole study. */
+static RmilStudyTable *by_level(const RmilStudyReport *study, int metric) {
+    g_autofree char *name = g_ascii_strdown(rmil_metric_names[metric], -1);
+    RmilStudyTable *table = rmil_study_table_new(name, "Method", "%s on the test slides. Columns: %s.", rmil_metric_names[metric],
+                                                 rmil_study_axis(study));
+    for (int i = 0; i < study->n_levels; i++) rmil_study_table_column(table, study->levels[i].text);
+    gboolean marked = FALSE;
+    for (guint m = 0; m < study->methods->len; m++) {
+        const RmilMethod *method = study->methods->pdata[m];
+        rmil_study_table_row(table, method->title);
+        for (int i = 0; i < study->n_levels; i++) {
+            const RmilLevel *level = &study->levels[i];
+            const RmilMethodSummary *one = rmil_level_method(level, method->name);
+            if (!one) continue;
+            RmilTableCell *cell = rmil_study_table_set(table, i, one->mean[metric], rmil_study_mean_sd(one->mean[metric], one->sd[metric]));
+            int reference = rmil_level_reference(study, level), own = (int)(one - level->summary->methods);
+            const RmilComparison *c = reference < 0 || own == reference ? NULL : rmil_level_comparison(level->summary, own);
+            if (!c || !(c->mann_whitney[metric] < SIGNIFICANT)) continue;
+            g_strlcpy(cell->marks, one->mean[metric] < level->summary->methods[reference].mean[metric] ? "-" : "+", sizeof cell->marks);
+            marked = TRUE;
+        }
+    }
+    for (int i = 0; i < study->n_levels; i++) rmil_study_table_rank(table, i, FALSE);
+    explain_places(table);
+    const RmilMethod *reference = NULL;
+    for (guint m = 0; m < study->methods->len; m++)
+        if (strcmp(((RmilMethod *)study->methods->pdata[m])->name, study->reference) == 0) reference = study->methods->pdata[m];
+    if (reference && marked)
+        rmil_study_table_note(table, "-: below, +: above %s at the same value, P < .05, Mann-Whitney U over the trainings, two-sided, not corrected.",
+                              reference->title);
+    else if (reference)
+        rmil_study_table_note(table, "No value is significantly different from that of %s (Mann-Whitney U over the trainings, two-sided, P < .05).",
+                              reference->title);
+    return table;
+}
+
+static gboolean has_attention(const RmilRunSummary *summary) {
+    for (int m = 0; m < summary->n; m++)
+        if (rmil_study_elsewhere(&summary->methods[m]).slides) return TRUE;
+    return FALSE;
+}
+
+GPtrArray *rmil_study_result_tables(const RmilStudyReport *study) {
+    GPtrArray *tables = table_list();
+    if (study->along_summary) {
+        g_autofree char *caption = g_strdup_printf("Test slides, by %c%s.", g_ascii_tolower(*rmil_study_axis(study)), rmil_study_axis(study) + 1);
+        g_ptr_array_add(tables, by_measure(study->along_summary, rmil_study_axis(study), caption,
+                                           strcmp(study->variable, "threshold") == 0 && has_attention(study->along_summary)));
+    } else if (study->n_levels == 1) {
+        g_autofree char *caption = *study->levels[0].text ? g_strdup_printf("Test slides, by method (%s).", study->levels[0].text)
+                                                          : g_strdup("Test slides, by method.");
+        g_ptr_array_add(tables, by_measure(study->levels[0].summary, "Method", caption,
+                                           strcmp(study->variable, "threshold") == 0 && has_attention(study->levels[0].summary)));
+    } else {
+        for (gsize i = 0; i < G_N_ELEMENTS(shown); i++) g_ptr_array_add(tables, by_level(study, shown[i]));
+    }
+    return tables;
+}
+
+/* -- tests ------------------------------------------------------------------------------------------------------------------ */
+static char *p_text(double p, double corrected) {
+    char raw[16], holm[16];
+    if (isnan(p)) return g_strdup("–");
+    return g_strdup_printf("%s (%s)", rmil_html_p(p, raw), rmil_html_p(corrected, holm));
+}
+
+static RmilStudyTable *tests_table(const RmilStudyReport *study, const GArray *tests, int metric) {
+    static const char *const columns[] = {"Difference", "Mann-Whitney U", "Wilcoxon, paired"};
+    const RmilStudyTest *first = &g_array_index(tests, RmilStudyTest, 0);
+    g_autofree char *lower = g_ascii_strdown(rmil_metric_names[metric], -1), *name = g_strconcat("tests-", lower, NULL);
+    RmilStudyTable *table = rmil_study_table_new(name, "Compared with", "%s against the others, %s: P (in brackets: corrected by Holm over the "
+                                                 "%u comparisons).", first->summary->methods[first->summary->reference].method->title,
+                                                 rmil_metric_names[metric], tests->len);
+    for (gsize i = 0; i < G_N_ELEMENTS(columns); i++) rmil_study_table_column(table, columns[i]);
+    if (metric == 0) rmil_study_table_column(table, "DeLong");
+    for (guint i = 0; i < tests->len; i++) {
+        const RmilStudyTest *test = &g_array_index(tests, RmilStudyTest, i);
+        const RmilMethodSummary *a = &test->summary->methods[test->summary->reference], *b = &test->summary->methods[test->comparison->other];
+        g_autofree char *title = *test->level ? g_strdup_printf("%s, %s", b->method->title, test->level) : g_strdup(b->method->title);
+        double difference = a->mean[metric] - b->mean[metric];
+        rmil_study_table_row(table, title);
+        if (!isnan(difference))
+            rmil_study_table_set(table, 0, NAN, g_strdup_printf("%s%.3f", difference < 0 ? "−" : "+", fabs(difference)));
+        rmil_study_table_set(table, 1, NAN, p_text(test->comparison->mann_whitney[metric], test->mann_whitney[metric]));
+        rmil_study_table_set(table, 2, NAN, p_text(test->comparison->wilcoxon[metric], test->wilcoxon[metric]));
+        if (metric == 0) rmil_study_table_set(table, 3, NAN, test->pooled ? p_text(test->comparison->delong, test->delong) : g_strdup("–"));
+    }
+    return table;
+}
+
+GPtrArray *rmil_study_test_tables(const RmilStudyReport *study) {
+    GPtrArray *tables = table_list();
+    g_autoptr(GArray) tests = rmil_study_all_tests(study);
+    if (tests->len == 0) return tables;
+    gboolean pooled = TRUE;
+    for (guint i = 0; i < tests->len; i++) pooled = pooled && g_array_index(tests, RmilStudyTest, i).pooled;
+    for (gsize i = 0; i < 3; i++) {
+        RmilStudyTable *table = tests_table(study, tests, shown[i]);
+        if (i == 0)
+            rmil_study_table_note(table, "Difference of the means. Mann-Whitney U and the Wilcoxon test compare the values of the trainings, the "
+                                  "latter in pairs of the same split and seed: would the difference hold for other trainings? DeLong compares the "
+                                  "predictions averaged over the trainings: would it hold for other slides?%s",
+                                  pooled ? "" : " It needs the same test slides in every training; where it is missing (–), they differ.");
+        g_ptr_array_add(tables, table);
+    }
+    return tables;
+}
+
+/* -- averaged predictions ----------------------------------------------------------------------------------------------------- */
+static void add_pooled(RmilStudyTable *table, const RmilMethodSummary *one, const char *title) {
+    g_autofree char *full = g_strdup_printf("%s (%d slides%s)", title, one->positives + one->negatives,
+                                            one->tests == RMIL_TESTS_FOLDS ? ", out of fold" : "");
+    rmil_study_table_row(table, full);
+    for (int i = 0; i < (int)G_N_ELEMENTS(shown) && one->tests != RMIL_TESTS_MIXED; i++) {
+        double value = one->value[shown[i]];
+        const RmilInterval *interval = &one->interval[shown[i]];
+        if (isnan(value)) continue;
+        rmil_study_table_set(table, i, value, isnan(interval->low) ? g_strdup_printf("%.3f", value)
+                                                                   : g_strdup_printf("%.3f (%.3f–%.3f)", value, interval->low, interval->high));
+    }
+}
+
+GPtrArray *rmil_study_pooled_tables(const RmilStudyReport *study) {
+    GPtrArray *tables = table_list();
+    gboolean any = FALSE, all = TRUE;
+    for (int i = 0; i < study->n_levels; i++)
+        for (int m = 0; m < study->levels[i].summary->n; m++) {
+            any = any || study->levels[i].summary->methods[m].tests != RMIL_TESTS_MIXED;
+            all = all && study->levels[i].summary->methods[m].tests != RMIL_TESTS_MIXED;
+        }
+    if (!any) return tables;
+    RmilStudyTable *table = rmil_study_table_new("pooled", "", "Test slides, probabilities averaged over the trainings (out of fold: each "
+                                                 "slide once, by the training that tested it); in brackets the 95 %% interval.");
+    for (gsize i = 0; i < G_N_ELEMENTS(shown); i++) rmil_study_table_column(table, rmil_metric_names[shown[i]]);
+    for (int i = 0; i < study->n_levels; i++)
+        for (int m = 0; m < study->levels[i].summary->n; m++) {
+            const RmilLevel *level = &study->levels[i];
+            const RmilMethodSummary *one = &level->summary->methods[m];
+            g_autofree char *title = study->along_summary ? g_strdup(level->text)
+                                     : *level->text      ? g_strdup_printf("%s, %s", one->method->title, level->text)
+                                                         : g_strdup(one->method->title);
+            add_pooled(table, one, title);
+        }
+    rmil_study_table_note(table, "The interval says how much the value would vary with other test slides. %s Accuracy, sensitivity and specificity at "
+                          "probability > 0.5.%s", rmil_interval_words, all ? "" : " – where trainings share some of their test slides, but not all.");
+    g_ptr_array_add(tables, table);
+    return tables;
+}
+
+/* -- localisation ------------------------------------------------------------------------------------------------------------------ */
+GPtrArray *rmil_study_local_tables(const RmilStudyReport *study) {
+    static const char *const names[] = {"iou", "dice", "pointing"};
+    static const char *const captions[] = {"IoU of the most attended patches with the annotated ones",
+                                           "Dice of the most attended patches with the annotated ones",
+                                           "Pointing game: share of slides where one of the most attended patches is annotated"};
+    GPtrArray *tables = table_list();
+    const RmilRunSummary *s = study->along_summary ? study->along_summary : study->levels[study->n_levels - 1].summary;
+    for (int what = 0; what < 3 && s->n_alphas; what++) {
+        RmilStudyTable *table = rmil_study_table_new(names[what], study->along_summary ? rmil_study_axis(study) : "Method", "%s, by α%s%s.",
+                                                     captions[what], study->along_summary || study->n_levels == 1 ? "" : "; at ",
+                                                     study->along_summary || study->n_levels == 1 ? "" : study->levels[study->n_levels - 1].text);
+        for (int a = 0; a < s->n_alphas; a++) {
+            g_autofree char *title = g_strdup_printf("α = %g %%", s->alphas[a]);
+            rmil_study_table_column(table, title);
+        }
+        for (int m = 0; m < s->n; m++) {
+            rmil_study_table_row(table, s->methods[m].method->title);
+            for (int a = 0; a < s->n_alphas; a++) {
+                const RmilLocalSummary *local = &s->locals[m * s->n_alphas + a];
+                double mean = what == 0 ? local->iou : what == 1 ? local->dice : local->pointing;
+                double sd = what == 0 ? local->iou_sd : what == 1 ? local->dice_sd : local->pointing_sd;
+                g_autofree char *text = rmil_study_mean_sd(mean, sd);
+                rmil_study_table_set(table, a, mean, what == 2 && !isnan(mean) ? g_strdup_printf("%s [%.3f–%.3f]", text, local->pointing_interval.low,
+                                                                                                 local->pointing_interval.high)
+                                                                               : g_strdup(text));
+            }
+        }
+        for (int a = 0; a < s->n_alphas; a++) rmil_study_table_rank(table, a, FALSE);
+        rmil_study_table_note(table, "Mean over slides, then mean (SD) over the trainings; bold: best, underlined: second best.%s",
+                              what == 2 ? " In square brackets Wilson’s 95 % interval over the slides." : "");
+        g_ptr_array_add(tables, table);
+    }
+    return tables;
+}

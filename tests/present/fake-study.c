@@ -1,0 +1,76 @@
+/* A study's record, made up. */
+#include "fake-study.h"
+#include "study/record.h"
+#include "support.h"
+
+#include <math.h>
+
+static double noise(uint64_t seed, uint64_t stream) {
+    RmilRng rng;
+    rmil_rng_init(&rng, seed, stream);
+    return rmil_rng_normal(&rng);
+}
+
+static void add_slides(RmilRecordRun *run, const FakeStudy *fake, GStringChunk *names, double strength, uint64_t stream) {
+    static const double alphas[] = {1, 5, 10, 20, 50, 75, 100};
+    int64_t seed = run->run.seed;
+    for (int i = 0; i < fake->slides; i++) {
+        int number = fake->own_tests ? i + (int)seed * fake->slides : i, label = i % 5 < 2;
+        g_autofree char *text = g_strdup_printf("%s%03d", fake->prefix, number);
+        const char *id = g_string_chunk_insert_const(names, text);
+        double logit = strength * (label - 0.5) + 0.8 * noise(1, (uint64_t)number) + 0.6 * noise(stream, (uint64_t)number);
+        RmilStudyPrediction prediction = {id, RMIL_SPLIT_TEST, label, 1 / (1 + exp(-2 * logit)), logit};
+        g_array_append_val(run->predictions, prediction);
+        if (!label || i / 5 * 2 + i % 5 >= fake->annotated) continue;
+        double share = 1 / (1 + exp(-strength - 0.7 * noise(stream + 1, (uint64_t)number)));
+        for (gsize a = 0; a < G_N_ELEMENTS(alphas); a++) {
+            double iou = share * alphas[a] / 150;
+            RmilStudyLocalisation local = {id, alphas[a], iou, 2 * iou / (1 + iou), share * 60 + alphas[a] > 50};
+            g_array_append_val(run->localisation, local);
+        }
+        RmilStudyAttention attention = {id, 1 + 10 * share, 1 - 0.5 * share, share};
+        g_array_append_val(run->attention, attention);
+    }
+    RmilStudyPrediction other = {"not a test slide", RMIL_SPLIT_TRAIN, 1, 0.1, -2};
+    g_array_append_val(run->predictions, other);
+    RmilEpoch epoch = {1, 0.7, 0.6, 0.1, 0.65, 0.7, TRUE};
+    g_array_append_val(run->epochs, epoch);
+}
+
+void fake_study_write(const char *folder, const FakeStudy *fake) {
+    g_autoptr(GArray) runs = g_array_new(FALSE, TRUE, sizeof(RmilStudyRun));
+    g_autoptr(GStringChunk) names = g_string_chunk_new(4096);
+    int values = fake->values ? fake->n_values : 1;
+    for (int m = 0; fake->methods[m]; m++)
+        for (int v = 0; v < values; v++)
+            for (int s = 0; s < fake->seeds; s++) {
+                g_autofree char *text = g_strdup_printf("%s-%d-%d", fake->methods[m], v, s),
+                                *key = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, -1);
+                RmilStudyRun run = {.key = g_string_chunk_insert(names, key), .method = fake->methods[m],
+                                    .value = fake->values ? fake->values[v] : NAN, .split = "", .seed = s, .done = TRUE, .epochs = 1,
+                                    .best_epoch = 1, .seconds = 1.5, .threads = 1, .version = "0", .config = "{}", .model = "models/none"};
+                g_array_append_val(runs, run);
+            }
+    RmilRecordStudy study = {fake->kind, "A made-up study", "study: made-up\n", fake->cohort ? fake->cohort : "/nowhere/cohort.csv", "f", "rank",
+                             fake->variable};
+    g_autofree char *path = g_build_filename(folder, "study.sqlite", NULL);
+    GError *error = NULL;
+    g_autoptr(RmilRecord) record = rmil_record_open(path, &study, (RmilStudyRun *)(void *)runs->data, runs->len, &error);
+    g_assert_no_error(error);
+    for (guint i = 0; i + (guint)fake->left < runs->len; i++) {
+        RmilRecordRun run = {.run = g_array_index(runs, RmilStudyRun, i),
+                             .epochs = g_array_new(FALSE, TRUE, sizeof(RmilEpoch)),
+                             .predictions = g_array_new(FALSE, TRUE, sizeof(RmilStudyPrediction)),
+                             .localisation = g_array_new(FALSE, TRUE, sizeof(RmilStudyLocalisation)),
+                             .attention = g_array_new(FALSE, TRUE, sizeof(RmilStudyAttention))};
+        int method = (int)i / (values * fake->seeds), value = (int)i / fake->seeds % values;
+        double reach = values > 1 ? 0.5 + 0.5 * value / (values - 1) : 1;
+        add_slides(&run, fake, names, fake->strengths[method] * reach + 0.15 * noise(77, i), 1000 + 7 * i);
+        rmil_record_add(record, &run, &error);
+        g_assert_no_error(error);
+        g_array_unref(run.epochs);
+        g_array_unref(run.predictions);
+        g_array_unref(run.localisation);
+        g_array_unref(run.attention);
+    }
+}

@@ -1,0 +1,227 @@
+/* Plans. */
+#include "mil/modelfile.h"
+#include "study/plan.h"
+#include "support.h"
+
+#include <math.h>
+#include <string.h>
+
+static RmilStudyPlan *read_plan(const char *text, const char *const *sets, GError **error) {
+    g_autofree char *folder = test_folder(), *path = test_file(folder, "plan.yaml", text);
+    return rmil_study_plan_read(path, sets, error);
+}
+
+static RmilStudyPlan *good(const char *text, const char *const *sets) {
+    GError *error = NULL;
+    RmilStudyPlan *plan = read_plan(text, sets, &error);
+    g_assert_no_error(error);
+    return plan;
+}
+
+static void refused(const char *text, const char *set, const char *part) {
+    const char *sets[] = {set, NULL};
+    GError *error = NULL;
+    g_assert_null(read_plan(text, set ? sets : NULL, &error));
+    g_assert_nonnull(error);
+    test_error(&error, (RmilErrorCode)error->code, part);
+}
+
+static double option(const RmilStudyPlan *plan, const char *method, gsize offset) {
+    RmilTrainOptions base, options;
+    rmil_train_options_init(&base);
+    g_assert_true(rmil_plan_options(plan, rmil_method_find(method, NULL), &base, &options, NULL));
+    double value = *(double *)G_STRUCT_MEMBER_P(&options, offset);
+    rmil_train_options_clear(&options);
+    return value;
+}
+
+static void test_read(void) {
+    g_autoptr(RmilStudyPlan) plan = good("study: threshold\ntitle: Of 'T'\nmethods: [rank, ds-rank]\nseeds: [4, 2]\nvalues: 0, 0.1,2\n"
+                                         "settings: {epochs: 5, sigma: 2.5}\noverrides:\n  ds-rank:\n    sigma: 0.5\n", NULL);
+    g_assert_cmpint(plan->methods->len, ==, 2);
+    g_assert_cmpstr(plan->reference->name, ==, "rank");
+    g_assert_cmpint(g_array_index(plan->seeds, int64_t, 1), ==, 2);
+    int64_t count;
+    g_assert_cmpfloat(rmil_study_plan_values(plan, &count)[1], ==, 0.1);
+    g_assert_cmpint(count, ==, 3);
+    g_assert_cmpfloat(option(plan, "rank", offsetof(RmilTrainOptions, sigma)), ==, 2.5);
+    g_assert_cmpfloat(option(plan, "ds-rank", offsetof(RmilTrainOptions, sigma)), ==, 0.5);
+    /* its own text is the same plan */
+    g_autoptr(RmilStudyPlan) again = good(rmil_study_plan_text(plan), NULL);
+    g_assert_cmpstr(rmil_study_plan_text(again), ==, rmil_study_plan_text(plan));
+    g_assert_nonnull(strstr(rmil_study_plan_text(plan), "title: 'Of ''T'''\n"));
+    g_assert_nonnull(strstr(rmil_study_plan_text(plan), "values: [0, 0.1, 2]\n"));
+}
+
+static void test_defaults(void) {
+    g_autoptr(RmilStudyPlan) plan = good("study: granularity\nmethods: [dsmil, rank]\n", NULL);
+    int64_t count;
+    const double *values = rmil_study_plan_values(plan, &count);
+    g_assert_cmpint(count, ==, 6);
+    g_assert_cmpfloat(values[5], ==, 2240);
+    g_assert_cmpint(plan->seeds->len, ==, 10);
+    g_assert_cmpstr(plan->reference->name, ==, "rank");
+    g_assert_cmpstr(rmil_study_plan_variable(plan), ==, "padding");
+    g_autoptr(RmilStudyPlan) without = good("study: comparison\nmethods: [dsmil, abmil]\nsplits: s.csv\n", NULL);
+    g_assert_cmpstr(without->reference->name, ==, "dsmil");
+    g_assert_cmpint(without->seeds->len, ==, 0); /* every split */
+    g_assert_true(g_path_is_absolute(without->splits));
+    rmil_study_plan_values(without, &count);
+    g_assert_cmpint(count, ==, 0);
+}
+
+static void test_set(void) {
+    const char *const sets[] = {"seeds=3", "methods=abmil, rank", "epochs=7", "rank.sigma=3", "title=a b", "sigma=4", NULL};
+    g_autoptr(RmilStudyPlan) plan = good("study: comparison\nmethods: [dsmil, rank]\nsettings:\n  sigma: 2\n", sets);
+    g_assert_cmpint(plan->seeds->len, ==, 3);
+    g_assert_cmpstr(((const RmilTrainMethod *)plan->methods->pdata[0])->name, ==, "abmil");
+    g_assert_cmpfloat(option(plan, "rank", offsetof(RmilTrainOptions, sigma)), ==, 3);
+    g_assert_cmpfloat(option(plan, "abmil", offsetof(RmilTrainOptions, sigma)), ==, 4);
+    g_assert_nonnull(strstr(rmil_study_plan_text(plan), "  epochs: 7\n"));
+}
+
+static void test_wrong(void) {
+    refused("", NULL, "no field \"study\"");
+    refused("- a\n", NULL, "no field \"study\"");
+    refused("study: [a\n", NULL, "line 2: is not YAML");
+    refused("study: comparisons\nmethods: [rank]\n", NULL, "line 1: there is no study \"comparisons\"");
+    refused("study: comparison\n", NULL, "names no methods");
+    refused("study: comparison\n\nmethods: [rank, ranks]\n", NULL, "line 3: there is no method \"ranks\"");
+    refused("study: comparison\nmethods: [rank, rank]\n", NULL, "line 2: methods names \"rank\" twice");
+    refused("study: comparison\nmethods: []\n", NULL, "line 2: methods is empty");
+    refused("study: comparison\nmethods: [rank]\nmethod: rank\n", NULL, "line 3: there is no field \"method\"");
+    refused("study: comparison\nmethods: [rank]\nseeds: 3\nseeds: 4\n", NULL, "is given twice");
+    refused("study: comparison\nmethods: [rank]\nseeds: 0\n", NULL, "line 3: seeds is not in 1");
+    refused("study: comparison\nmethods: [rank]\nseeds: [1, x]\n", NULL, "line 3: seed \"x\"");
+    refused("study: comparison\nmethods: [rank]\nseeds: [-1]\n", NULL, "line 3: seed \"-1\"");
+    refused("study: comparison\nmethods: [rank]\nvalues: [1]\n", NULL, "line 3: a study of the kind comparison varies nothing");
+    refused("study: low-data\nmethods: [rank]\nvalues: [0.5, 2]\n", NULL, "line 3: fraction \"2\" is not a number in 0.001 … 1");
+    refused("study: low-data\nmethods: [rank]\nvalues: [0.5, 0.50]\n", NULL, "values names 0.5 twice");
+    refused("study: comparison\nmethods: [abmil]\nreference: rank\n", NULL, "the reference rank is not one of the methods");
+    refused("study: comparison\nmethods: [rank]\nsettings:\n  epoch: 3\n", NULL, "line 4: there is no setting \"epoch\"");
+    refused("study: comparison\nmethods: [rank]\nsettings:\n  epochs: many\n", NULL, "line 4: epochs: \"many\" is not a whole number");
+    refused("study: comparison\nmethods: [rank]\nsettings:\n  memory: 4G\n", NULL, "line 4: memory is no part of a plan");
+    refused("study: comparison\nmethods: [rank]\nsettings:\n  sigma: -1\n", NULL, "method rank: sigma is -1");
+    refused("study: comparison\nmethods: [rank, clam-sb]\nsettings:\n  threshold: 1\n", NULL, "method clam-sb: ");
+    refused("study: threshold\nmethods: [rank, hipt]\n", NULL, "method hipt: it has no attention threshold");
+    refused("study: threshold\nmethods: [rank]\nsettings: {threshold: 2}\n", NULL, "line 3: threshold is what this study varies");
+    refused("study: comparison\nmethods: [rank]\noverrides: {rank: {test-share: 0.3}}\n", NULL, "line 3: test-share cannot differ");
+    refused("study: comparison\nmethods: [rank]\noverrides: {ranks: {sigma: 1}}\n", NULL, "line 3: there is no method \"ranks\"");
+    refused("study: comparison\nmethods: [rank]\n", "study=low-data", "--set study=low-data: the kind of a study cannot be set");
+    refused("study: comparison\nmethods: [rank]\n", "nonsense=1", "--set nonsense=1: there is no setting");
+    refused("study: comparison\nmethods: [rank]\n", "epochs", "is not KEY=VALUE");
+    refused("study: comparison\nmethods: [rank]\n", "seeds=[", "--set seeds=[: is not YAML");
+    refused("study: comparison\nmethods: [rank]\n", "seeds=", "--set seeds=: ");
+    refused("study: comparison\nmethods: [rank]\n", "ranks.sigma=1", "there is no method \"ranks\"");
+}
+
+/* Every plan that is shipped reads, and means what the paper did. */
+static void test_shipped(void) {
+    static const struct {
+        const char *name;
+        int64_t runs;
+    } plans[] = {{"comparison", 90}, {"low-data", 350}, {"granularity", 120}, {"annotated-fraction", 80}, {"threshold", 60}, {"localisation", 60}};
+    const char *source = g_getenv("RMIL_SOURCE");
+    if (!source) return g_test_skip("RMIL_SOURCE is not set");
+    g_autoptr(GString) text = g_string_new("slide,label\n");
+    for (int i = 0; i < 20; i++) g_string_append_printf(text, "s%d.svs,%d\n", i, i % 2);
+    g_autofree char *folder = test_folder(), *cohort_path = test_file(folder, "cohort.csv", text->str);
+    GError *error = NULL;
+    g_autoptr(RmilCohort) cohort = rmil_cohort_read(cohort_path, &error);
+    g_assert_no_error(error);
+    RmilTrainOptions base;
+    rmil_train_options_init(&base);
+    for (gsize i = 0; i < G_N_ELEMENTS(plans); i++) {
+        g_autofree char *file = g_strconcat(plans[i].name, ".yaml", NULL), *path = g_build_filename(source, "studies", file, NULL);
+        g_autoptr(RmilStudyPlan) plan = rmil_study_plan_read(path, NULL, &error);
+        g_assert_no_error(error);
+        g_assert_cmpstr(plan->kind, ==, plans[i].name);
+        g_autoptr(GPtrArray) runs = rmil_study_plan_runs(plan, cohort, &base, &error);
+        g_assert_no_error(error);
+        g_assert_cmpint(runs->len, ==, plans[i].runs);
+    }
+}
+
+static void test_columns(void) {
+    g_autoptr(GString) text = g_string_new("slide,label\n"), splits = g_string_new("id,a_7,a_8,a_9\n");
+    static const char *const sets[] = {"train", "val", "test"};
+    for (int i = 0; i < 12; i++) {
+        g_string_append_printf(text, "s%d.svs,%d\n", i, i % 2);
+        g_string_append_printf(splits, "s%d,%s,%s,%s\n", i, sets[i / 2 % 3], sets[(i / 2 + 1) % 3], sets[(i / 2 + 2) % 3]);
+    }
+    g_autofree char *folder = test_folder(), *cohort_path = test_file(folder, "cohort.csv", text->str);
+    g_autofree char *splits_path = test_file(folder, "splits.csv", splits->str), *set = g_strconcat("splits=", splits_path, NULL);
+    GError *error = NULL;
+    g_autoptr(RmilCohort) cohort = rmil_cohort_read(cohort_path, &error);
+    RmilTrainOptions base;
+    rmil_train_options_init(&base);
+    static const struct {
+        const char *seeds;
+        guint runs;
+        const char *first;
+    } cases[] = {{"seeds=2", 2, "rank, split a_7"}, {"seeds=10", 3, "rank, split a_7"}, {"seeds=[9, 8]", 2, "rank, split a_8"}};
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        const char *chosen[] = {set, cases[i].seeds, NULL};
+        g_autoptr(RmilStudyPlan) plan = good("study: comparison\nmethods: [rank]\n", chosen);
+        g_autoptr(GPtrArray) runs = rmil_study_plan_runs(plan, cohort, &base, &error);
+        g_assert_no_error(error);
+        g_assert_cmpint(runs->len, ==, cases[i].runs);
+        g_assert_cmpstr(runs->pdata[0], ==, cases[i].first);
+    }
+    const char *missing[] = {set, "seeds=[6]", NULL};
+    g_autoptr(RmilStudyPlan) plan = good("study: comparison\nmethods: [rank]\n", missing);
+    g_assert_null(rmil_study_plan_runs(plan, cohort, &base, &error));
+    test_error(&error, RMIL_ERROR_DATA, "ends in the seed 6");
+}
+
+/* Model's and protocol's numbers of rank induction, as text. */
+static char *configured(const RmilTrainOptions *options) {
+    RmilModelConfig model;
+    RmilTrainConfig train;
+    GError *error = NULL;
+    g_assert_true(rmil_train_options_configure(options, rmil_method_find("rank", NULL), &model, &train, &error));
+    g_assert_no_error(error);
+    g_auto(GStrv) numbers = rmil_model_config_text(&model);
+    g_autofree char *joined = g_strjoinv(" ", numbers);
+    return g_strdup_printf("%s %g %g %d %d %d %d %d", joined, train.learning_rate, train.weight_decay, (int)train.epochs,
+                           (int)train.patience, (int)train.warmup, (int)train.group, train.balanced);
+}
+
+/* Adds what training is configured to with one setting, or none; fails if another gave the same. */
+static void add_configured(GHashTable *seen, const char *name, const char *text) {
+    RmilTrainOptions options;
+    rmil_train_options_init(&options);
+    if (name) g_assert_true(rmil_train_options_set(&options, name, text, NULL));
+    g_assert_true(g_hash_table_add(seen, configured(&options)));
+    rmil_train_options_clear(&options);
+}
+
+/* Every setting of a method reaches its training, each its own number alone; no number that can be given means the default. */
+static void test_options(void) {
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    gsize count;
+    const RmilTrainOption *table = rmil_train_option_table(&count);
+    add_configured(seen, NULL, NULL);
+    for (gsize i = 0; i < count; i++) {
+        if (table[i].scope != RMIL_SCOPE_METHOD) continue;
+        if (table[i].type == RMIL_OPTION_WORD) add_configured(seen, table[i].name, "shuffle");
+        else {
+            add_configured(seen, table[i].name, "77");
+            add_configured(seen, table[i].name, "-1");
+            add_configured(seen, table[i].name, "-2");
+        }
+    }
+    g_assert_cmpuint(g_hash_table_size(seen), >, 60);
+}
+
+int main(int argc, char **argv) {
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/plan/read", test_read);
+    g_test_add_func("/plan/defaults", test_defaults);
+    g_test_add_func("/plan/set", test_set);
+    g_test_add_func("/plan/wrong", test_wrong);
+    g_test_add_func("/plan/shipped", test_shipped);
+    g_test_add_func("/plan/columns", test_columns);
+    g_test_add_func("/plan/options", test_options);
+    return g_test_run();
+}
