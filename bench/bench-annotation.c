@@ -150,8 +150,8 @@ static int bench_file(const char *path) {
             measuring[round] = cpu_seconds() - middle;
         }
         double read = median(reading), measured = median(measuring);
-        printf("%s, padding %g px: read %.1f ms, %" G_GINT64_FORMAT " tiles %.1f ms, together %.3f s\n", name, paddings[k],
-               1e3 * read, n, 1e3 * measured, read + measured);
+        printf("%s, padding %g px: read %.1f ms, %" G_GINT64_FORMAT " tiles %.1f ms, together %.3f s\n", name, paddings[k], 1e3 * read, n,
+               1e3 * measured, read + measured);
         if (k == 0) bench_peer(region, coords, n, shares, measured);
     }
     return 0;

@@ -78,8 +78,8 @@ static void bench_read(const char *path, const char *what) {
     const double medians[] = {median(plain, ROUNDS), median(copy, ROUNDS), median(single, ROUNDS), median(brain, ROUNDS)};
     printf("%s: plain read into fresh memory %.2f ms, over one buffer %.2f ms\n", what, medians[0] * 1e3, medians[1] * 1e3);
     for (int i = 2; i < 4; i++)
-        printf("    bag as %-8s %6.2f ms: %.2f × and %.2f ×\n", i == 2 ? "float32" : "bfloat16", medians[i] * 1e3,
-               medians[i] / medians[0], medians[i] / medians[1]);
+        printf("    bag as %-8s %6.2f ms: %.2f × and %.2f ×\n", i == 2 ? "float32" : "bfloat16", medians[i] * 1e3, medians[i] / medians[0],
+               medians[i] / medians[1]);
 }
 
 static void bench_write(const RmilBag *bag, const char *path, gboolean half) {
@@ -101,7 +101,8 @@ static void bench_write(const RmilBag *bag, const char *path, gboolean half) {
 }
 
 /* -- other tools' layouts: chunks of one row, one dataset per patch ------------------------------------------------------------- */
-static hid_t put_rows(hid_t file, const char *name, hid_t type, hsize_t rows, hsize_t columns, hsize_t chunk, unsigned gzip, const void *values) {
+static hid_t put_rows(hid_t file, const char *name, hid_t type, hsize_t rows, hsize_t columns, hsize_t chunk, unsigned gzip,
+                      const void *values) {
     const hsize_t dims[2] = {rows, columns}, chunks[2] = {chunk, columns};
     int rank = rows == 1 ? 1 : 2; /* a patch's dataset is a vector */
     hid_t space = H5Screate_simple(rank, rank == 1 ? dims + 1 : dims, NULL), creation = H5Pcreate(H5P_DATASET_CREATE);
@@ -167,7 +168,7 @@ int main(void) {
     if (!folder) return 1;
     g_autofree char *path = g_build_filename(folder, "bag.h5", NULL);
     RmilBag bag = {.count = COUNT, .dim = DIM, .precision = RMIL_FLOAT32, .patch_size = 224};
-    float *features = g_new(float, (gsize)COUNT * DIM);
+    float *features = g_new(float, ((gsize)COUNT * DIM));
     bag.features = features;
     bag.coords = g_new0(int64_t, 2 * COUNT);
     RmilRng rng;

@@ -98,11 +98,11 @@ static JsonParser *ask(const char *const *arguments) {
 static void bench_pipeline(const char *name, const char *weights, double alone) {
     g_autofree char *folder = g_dir_make_tmp("rankmil-bench-XXXXXX", NULL), *made = g_build_filename(folder, "made", NULL);
     g_autofree char *cohort = g_build_filename(made, "cohort.csv", NULL), *out = g_build_filename(folder, "out", NULL);
-    const char *const synth[] = {command, "synth", made, "--slides=1", "--width=12000", "--height=9000", "--positive=1", "--test=0",
-                                 "--json", "--quiet", NULL};
+    const char *const synth[] = {command,    "synth",  made,      "--slides=1", "--width=12000", "--height=9000", "--positive=1",
+                                 "--test=0", "--json", "--quiet", NULL};
     const char *const tile[] = {command, "tile", cohort, "-o", out, "--json", "--quiet", NULL};
-    const char *const encode[] = {command, "encode", cohort, "-o", out, "--json", "--quiet", "--encoder", name,
-                                  weights ? "--weights" : NULL, weights, NULL};
+    const char *const encode[] = {
+        command, "encode", cohort, "-o", out, "--json", "--quiet", "--encoder", name, weights ? "--weights" : NULL, weights, NULL};
     g_autoptr(JsonParser) slide = ask(synth), tiles = slide ? ask(tile) : NULL, features = tiles ? ask(encode) : NULL;
     if (features) {
         JsonObject *result = json_node_get_object(json_parser_get_root(features));
@@ -110,7 +110,8 @@ static void bench_pipeline(const char *name, const char *weights, double alone) 
         const int64_t count = json_object_get_int_member(result, "tiles");
         const double rate = (double)count / json_object_get_double_member(stage, "seconds");
         printf("%s: %.4g tiles/s from a slide's file to a feature file (%" G_GINT64_FORMAT " tiles, weights read and file written "
-               "included), %.0f %% of the encoder's own\n", name, rate, count, 100 * rate / alone);
+               "included), %.0f %% of the encoder's own\n",
+               name, rate, count, 100 * rate / alone);
     }
     const char *const clean[] = {"rm", "-r", folder, NULL};
     g_spawn_sync(NULL, (char **)clean, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, NULL, NULL);
@@ -121,12 +122,13 @@ static void bench_texture(void) {
     RmilEncoderOptions options = {.workers = threads};
     g_autoptr(RmilEncoder) encoder = rmil_encoder_new("texture", &options, NULL);
     g_autofree uint8_t *rgb = g_malloc(TILE_BYTES * (gsize)tiles);
-    g_autofree float *features = g_new(float, (gsize)tiles * (gsize)rmil_encoder_dim(encoder));
+    g_autofree float *features = g_new(float, ((gsize)tiles * (gsize)rmil_encoder_dim(encoder)));
     draw(rgb, tiles);
     Job job = {encoder, rgb, features, rmil_encoder_batch(encoder)};
     double busy, one = measure(&job, tiles, 1, &busy), busy_all, all = measure(&job, tiles, threads, &busy_all);
     printf("texture: %.0f tiles/s on 1 thread, %.0f on %d; %.0f per processor second (median of %d runs of %d tiles, "
-           "%d features)\n", one, all, threads, busy, ROUNDS, tiles, rmil_encoder_dim(encoder));
+           "%d features)\n",
+           one, all, threads, busy, ROUNDS, tiles, rmil_encoder_dim(encoder));
     bench_pipeline("texture", NULL, all);
 }
 
@@ -137,7 +139,7 @@ static void bench_texture(void) {
 /* What the processor can do in this precision: oneDNN's own matrix product, one thread, in cache. */
 static double measure_peak(void) {
     enum { SIZE = 768 };
-    g_autofree float *a = g_new0(float, SIZE * SIZE), *b = g_new0(float, SIZE * SIZE), *c = g_new0(float, SIZE * SIZE);
+    g_autofree float *a = g_new0(float, (SIZE * SIZE)), *b = g_new0(float, (SIZE * SIZE)), *c = g_new0(float, (SIZE * SIZE));
     double best = 0;
     for (int round = 0; round < ROUNDS; round++) {
         double start = cpu_seconds();
@@ -164,8 +166,8 @@ static double measure_peer(int threads, const char *precision) {
     const char *arguments[] = {python, script, count, precision, NULL};
     g_autofree char *text = NULL;
     g_autoptr(GError) error = NULL;
-    if (!g_spawn_sync(NULL, (char **)arguments, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &text, NULL,
-                      NULL, &error)) {
+    if (!g_spawn_sync(NULL, (char **)arguments, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &text, NULL, NULL,
+                      &error)) {
         printf("resnet50: %s\n", error->message);
         return 0;
     }
@@ -190,12 +192,12 @@ static void bench_resnet(const char *weights, RmilPrecision precision) {
         return;
     }
     g_autofree uint8_t *rgb = g_malloc(TILE_BYTES * (gsize)tiles);
-    g_autofree float *features = g_new(float, (gsize)tiles * (gsize)rmil_encoder_dim(encoder));
+    g_autofree float *features = g_new(float, ((gsize)tiles * (gsize)rmil_encoder_dim(encoder)));
     draw(rgb, tiles);
     Job job = {encoder, rgb, features, rmil_encoder_batch(encoder)};
     double busy, one = measure(&job, 24, 1, &busy), busy_all, all = measure(&job, tiles, threads, &busy_all), peak = 0;
-    printf("resnet50 %s: %.2f tiles/s on 1 thread, %.2f on %d; %.2f per processor second (median of %d runs)\n", name, one, all,
-           threads, busy, ROUNDS);
+    printf("resnet50 %s: %.2f tiles/s on 1 thread, %.2f on %d; %.2f per processor second (median of %d runs)\n", name, one, all, threads,
+           busy, ROUNDS);
     rmil_parallel(1, 1, measure_peak_task, &peak, NULL);
     if (precision == RMIL_FLOAT32)
         printf("resnet50 %s: %.1f GFLOP/s, counted as direct sums: %.0f %% of the %.1f that one thread reaches in a matrix product\n", name,
@@ -210,8 +212,7 @@ static void print_machine(void) {
     g_file_get_contents("/proc/cpuinfo", &text, NULL, NULL);
     char *model = text ? strstr(text, "model name") : NULL;
     char *name = model ? strchr(model, ':') : NULL;
-    printf("encoder bench: %.*s, %d processors\n", name ? (int)strcspn(name + 2, "\n") : 7, name ? name + 2 : "unknown",
-           rmil_threads(0));
+    printf("encoder bench: %.*s, %d processors\n", name ? (int)strcspn(name + 2, "\n") : 7, name ? name + 2 : "unknown", rmil_threads(0));
 }
 
 int main(int argc, char **argv) {

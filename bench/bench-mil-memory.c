@@ -11,7 +11,7 @@ enum { PATCHES = 10000, DIM = 1024 };
 static gboolean write_bag(const char *folder, int64_t index, GError **error) {
     g_autofree char *name = g_strdup_printf("bag%03d.h5", (int)index), *path = g_build_filename(folder, name, NULL);
     RmilBag bag = {.id = name, .count = PATCHES, .dim = DIM, .patch_size_level0 = 448};
-    g_autofree float *x = g_new(float, (gsize)PATCHES * DIM);
+    g_autofree float *x = g_new(float, ((gsize)PATCHES * DIM));
     g_autofree int64_t *coords = g_new(int64_t, 2 * PATCHES);
     g_autofree uint8_t *labels = g_new(uint8_t, PATCHES);
     RmilRng rng;
@@ -47,8 +47,7 @@ static void mark(gpointer user, const char *what, int64_t done, int64_t total) {
 }
 
 /* Seconds of the second of two epochs. */
-static gboolean time_epoch(const RmilCohort *cohort, int64_t memory, const char *cache, int threads, double *seconds,
-                           GError **error) {
+static gboolean time_epoch(const RmilCohort *cohort, int64_t memory, const char *cache, int threads, double *seconds, GError **error) {
     RmilBagSetOptions options;
     rmil_bag_set_options_init(&options);
     options.memory = memory;
@@ -72,8 +71,8 @@ static gboolean time_epoch(const RmilCohort *cohort, int64_t memory, const char 
     gint64 marks[3] = {0};
     const RmilMonitor monitor = {.progress = mark, .user = marks};
     if (!rmil_model_config_init(&config, "abmil", RMIL_GUIDE_RANK, error)) return FALSE;
-    g_autoptr(RmilModel) model = rmil_train(&config, &protocol, (const RmilBag *const *)set->bags, labels, all, cohort->count,
-                                            NULL, 0, NULL, NULL, &monitor, error);
+    g_autoptr(RmilModel) model = rmil_train(&config, &protocol, (const RmilBag *const *)set->bags, labels, all, cohort->count, NULL, 0,
+                                            NULL, NULL, &monitor, error);
     *seconds = (double)(marks[2] - marks[1]) * 1e-6;
     printf("  %.2f GiB in memory, %.2f GiB in mapped files: %.1f s per epoch of %d bags\n", (double)set->memory_bytes / 0x1p30,
            (double)set->mapped_bytes / 0x1p30, *seconds, (int)cohort->count);

@@ -25,9 +25,11 @@ static const struct {
     const char *name, *model;
     RmilGuide guide;
 } methods[] = {
-    {"abmil", "abmil", RMIL_GUIDE_NONE},   {"induction", "abmil", RMIL_GUIDE_INDUCTION}, {"rank", "abmil", RMIL_GUIDE_RANK},
-    {"dsmil", "dsmil", RMIL_GUIDE_NONE},   {"ds-rank", "dsmil", RMIL_GUIDE_RANK},        {"clam-sb", "clam-sb", RMIL_GUIDE_NONE},
-    {"clam-mb", "clam-mb", RMIL_GUIDE_NONE}, {"hipt", "hipt", RMIL_GUIDE_NONE},          {"hipt-rank", "hipt", RMIL_GUIDE_RANK},
+    {"abmil", "abmil", RMIL_GUIDE_NONE},     {"induction", "abmil", RMIL_GUIDE_INDUCTION},
+    {"rank", "abmil", RMIL_GUIDE_RANK},      {"dsmil", "dsmil", RMIL_GUIDE_NONE},
+    {"ds-rank", "dsmil", RMIL_GUIDE_RANK},   {"clam-sb", "clam-sb", RMIL_GUIDE_NONE},
+    {"clam-mb", "clam-mb", RMIL_GUIDE_NONE}, {"hipt", "hipt", RMIL_GUIDE_NONE},
+    {"hipt-rank", "hipt", RMIL_GUIDE_RANK},
 };
 
 typedef struct {
@@ -101,8 +103,8 @@ static RmilBag *make_bag(int64_t index, RmilPrecision precision) {
 /* -- the two products alone ------------------------------------------------------------------------------------------------- */
 typedef struct {
     RmilBag *const *bags;
-    float *w, *g;      /* per worker: HIDDEN × DIM each */
-    float *z;          /* per worker: PATCHES × HIDDEN */
+    float *w, *g; /* per worker: HIDDEN × DIM each */
+    float *z;     /* per worker: PATCHES × HIDDEN */
     RmilArena **arenas;
 } Products;
 
@@ -171,12 +173,10 @@ static void peer_start(Peer *peer, const char *method, gboolean bfloat16, int th
     if (!python || !*python) return;
     g_autofree char *script = g_build_filename(source ? source : ".", "bench", "peers", "mil.py", NULL);
     g_autofree char *t = g_strdup_printf("%d", threads);
-    char *arguments[] = {(char *)python, script, (char *)method, t, (char *)(bfloat16 ? "bfloat16" : "float32"),
-                         (char *)peer->mode, NULL};
+    char *arguments[] = {(char *)python, script, (char *)method, t, (char *)(bfloat16 ? "bfloat16" : "float32"), (char *)peer->mode, NULL};
     int in, out;
     char line[64];
-    if (!g_spawn_async_with_pipes(NULL, arguments, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &peer->process, &in, &out,
-                                  NULL, NULL))
+    if (!g_spawn_async_with_pipes(NULL, arguments, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &peer->process, &in, &out, NULL, NULL))
         return;
     peer->in = fdopen(in, "w");
     peer->out = fdopen(out, "r");
@@ -191,8 +191,7 @@ static void peer_step(Peer *peer) {
     if (!peer->in) return;
     fputs("step\n", peer->in);
     fflush(peer->in);
-    if (fscanf(peer->out, "%lf %lf", &s.wall, &s.cpu) == 2 && peer->samples.count < MOST)
-        peer->samples.times[peer->samples.count++] = s;
+    if (fscanf(peer->out, "%lf %lf", &s.wall, &s.cpu) == 2 && peer->samples.count < MOST) peer->samples.times[peer->samples.count++] = s;
 }
 
 static void peer_stop(Peer *peer) {
@@ -222,8 +221,7 @@ static void after_step(gpointer user, const char *what, int64_t done, int64_t to
     round->start = now();
 }
 
-static gboolean train(const RmilModelConfig *config, RmilBag *const *bags, int threads, int steps, Round *round,
-                      GError **error) {
+static gboolean train(const RmilModelConfig *config, RmilBag *const *bags, int threads, int steps, Round *round, GError **error) {
     RmilTrainConfig protocol;
     rmil_train_config_init(&protocol);
     protocol.epochs = steps + 1; /* an epoch is one step */
@@ -233,8 +231,8 @@ static gboolean train(const RmilModelConfig *config, RmilBag *const *bags, int t
     const int labels[BAGS] = {1, 1, 1, 1, 0, 0, 0, 0};
     const int64_t set[BAGS] = {0, 1, 2, 3, 4, 5, 6, 7};
     const RmilMonitor monitor = {.progress = after_step, .user = round};
-    g_autoptr(RmilModel) model = rmil_train(config, &protocol, (const RmilBag *const *)bags, labels, set, BAGS, NULL, 0, NULL,
-                                            NULL, &monitor, error);
+    g_autoptr(RmilModel) model = rmil_train(config, &protocol, (const RmilBag *const *)bags, labels, set, BAGS, NULL, 0, NULL, NULL,
+                                            &monitor, error);
     return model != NULL;
 }
 
@@ -263,8 +261,9 @@ static gboolean bench_method(int method, RmilBag *const *bags, gboolean bfloat16
     const Seconds own = median(&round.samples);
     const double times = products_of(&config);
     printf("  %-10s %8.3f steps/s (%.3f s, processor %.3f s); its products at the rate of the two alone %.3f s: share %.0f %% "
-           "(processor %.0f %%)\n", methods[method].name, 1 / own.wall, own.wall, own.cpu, times * products.wall,
-           100 * times * products.wall / own.wall, 100 * times * products.cpu / own.cpu);
+           "(processor %.0f %%)\n",
+           methods[method].name, 1 / own.wall, own.wall, own.cpu, times * products.wall, 100 * times * products.wall / own.wall,
+           100 * times * products.cpu / own.cpu);
     print_peers(&round, own);
     fflush(stdout);
     return TRUE;
@@ -305,8 +304,8 @@ static void bench_pairs(int64_t np, int64_t nn, double most) {
         rmil_rank_loss(scores, np, scores + np, nn, 1, 1, arena, &loss, derivatives, derivatives + np, NULL);
         if (i >= 0) add_sample(&samples, start);
     }
-    printf("all pairs of %d × %d, loss and gradient, one thread: %.2f ms (aim: %g ms)\n", (int)np, (int)nn,
-           1e3 * median(&samples).cpu, most);
+    printf("all pairs of %d × %d, loss and gradient, one thread: %.2f ms (aim: %g ms)\n", (int)np, (int)nn, 1e3 * median(&samples).cpu,
+           most);
 }
 
 int main(int argc, char **argv) {
@@ -321,8 +320,7 @@ int main(int argc, char **argv) {
     g_autoptr(GOptionContext) context = g_option_context_new(NULL);
     g_option_context_add_main_entries(context, entries, NULL);
     g_autoptr(GError) error = NULL;
-    if (!g_option_context_parse(context, &argc, &argv, &error) || steps < 1 || steps > MOST ||
-        bags < 16 || bags > 1000) {
+    if (!g_option_context_parse(context, &argc, &argv, &error) || steps < 1 || steps > MOST || bags < 16 || bags > 1000) {
         fprintf(stderr, "bench-mil: %s\n", error ? error->message : "--steps must be 1 … 64, --bags 16 … 1000");
         return 2;
     }

@@ -47,8 +47,9 @@ static char *make_slide(const char *folder, const char *name, const uint8_t *rgb
     VipsImage *image = vips_image_new_from_memory(rgb, (gsize)SIDE * SIDE * 3, SIDE, SIDE, 3, VIPS_FORMAT_UCHAR), *copy;
     image->Type = VIPS_INTERPRETATION_sRGB;
     require(vips_copy(image, &copy, "xres", 4000.0, "yres", 4000.0, NULL) == 0, NULL, name); /* 0.25 µm per pixel */
-    require(vips_tiffsave(copy, path, "tile", TRUE, "tile_width", 256, "tile_height", 256, "pyramid", pyramid,
-                          "compression", VIPS_FOREIGN_TIFF_COMPRESSION_JPEG, "Q", 80, NULL) == 0, NULL, name);
+    require(vips_tiffsave(copy, path, "tile", TRUE, "tile_width", 256, "tile_height", 256, "pyramid", pyramid, "compression",
+                          VIPS_FOREIGN_TIFF_COMPRESSION_JPEG, "Q", 80, NULL) == 0,
+            NULL, name);
     g_object_unref(copy);
     g_object_unref(image);
     return path;
@@ -59,8 +60,8 @@ typedef struct {
     openslide_t *alone;
     const RmilGrid *grid;
     int level;
-    int64_t side;         /* of a tile, in pixels of that level */
-    uint8_t **buffers;    /* one per thread */
+    int64_t side;      /* of a tile, in pixels of that level */
+    uint8_t **buffers; /* one per thread */
 } Job;
 
 static gboolean read_ours(int64_t i, int worker, gpointer user, GError **error) {
@@ -70,8 +71,8 @@ static gboolean read_ours(int64_t i, int worker, gpointer user, GError **error) 
 
 static gboolean read_alone(int64_t i, int worker, gpointer user, GError **error) {
     Job *job = user;
-    openslide_read_region(job->alone, (uint32_t *)(gpointer)job->buffers[worker], job->grid->coords[2 * i],
-                          job->grid->coords[2 * i + 1], job->level, job->side, job->side);
+    openslide_read_region(job->alone, (uint32_t *)(gpointer)job->buffers[worker], job->grid->coords[2 * i], job->grid->coords[2 * i + 1],
+                          job->level, job->side, job->side);
     return TRUE;
 }
 
@@ -131,8 +132,9 @@ static void bench_tiles(const char *path, const char *what, double mpp, int thre
     qsort(ratios, ROUNDS, sizeof *ratios, compare);
     qsort(busy, ROUNDS, sizeof *busy, compare);
     printf("%-34s %d thread%s %5" G_GINT64_FORMAT " tiles of %3" G_GINT64_FORMAT " px: %6.0f tiles/s, OpenSlide alone %6.0f,"
-           " ratio %.2f, by processor time %.2f (≥ 0.80)\n", what, threads, threads > 1 ? "s" : " ", grid->count, job.side, ours[ROUNDS / 2],
-           alone[ROUNDS / 2], ratios[ROUNDS / 2], busy[ROUNDS / 2]);
+           " ratio %.2f, by processor time %.2f (≥ 0.80)\n",
+           what, threads, threads > 1 ? "s" : " ", grid->count, job.side, ours[ROUNDS / 2], alone[ROUNDS / 2], ratios[ROUNDS / 2],
+           busy[ROUNDS / 2]);
     g_free(job.buffers);
 }
 
@@ -148,8 +150,7 @@ static void put_entry(GByteArray *file, int tag, int type, uint32_t count, uint3
 }
 
 /* One directory of side × side pixels in tiles of 512 that all point to the same JPEG data. */
-static void put_level(GByteArray *file, uint32_t side, uint32_t data, uint32_t size, gboolean reduced,
-                      gboolean more) {
+static void put_level(GByteArray *file, uint32_t side, uint32_t data, uint32_t size, gboolean reduced, gboolean more) {
     uint32_t tiles = (side + 511) / 512 * ((side + 511) / 512), start = file->len, body = start + 2 + 15 * 12 + 4;
     put(file, 15, 2);
     put_entry(file, 254, 4, 1, reduced ? 1 : 0);

@@ -13,15 +13,15 @@ typedef struct {
     gint threads;
     gint64 seed;
     /* state */
-    const char *name;     /* of the subcommand */
-    JsonObject *result;   /* printed with --json */
-    JsonArray *problems;  /* of {"stage", "id", "message"} */
-    JsonArray *warnings;  /* of strings, each once, in the order in which they came */
-    GHashTable *warned;   /* the same as a set */
+    const char *name;    /* of the subcommand */
+    JsonObject *result;  /* printed with --json */
+    JsonArray *problems; /* of {"stage", "id", "message"} */
+    JsonArray *warnings; /* of strings, each once, in the order in which they came */
+    GHashTable *warned;  /* the same as a set */
     RmilMonitor monitor;
     GMutex lock;
-    char *shown;          /* what the progress line shows now */
-    char *note;           /* how it goes, behind it */
+    char *shown; /* what the progress line shows now */
+    char *note;  /* how it goes, behind it */
     gint64 started, printed;
     int64_t first;
 } Cli;
@@ -44,9 +44,9 @@ int command_tile(int argc, char **argv);
 int command_train(int argc, char **argv);
 
 typedef enum {
-    CLI_THREADS = 1,   /* works on several threads */
-    CLI_SEED = 2,      /* draws random numbers */
-    CLI_RESUMES = 4    /* goes on where it was interrupted, which Ctrl-C then says */
+    CLI_THREADS = 1, /* works on several threads */
+    CLI_SEED = 2,    /* draws random numbers */
+    CLI_RESUMES = 4  /* goes on where it was interrupted, which Ctrl-C then says */
 } CliTraits;
 
 typedef struct {
@@ -55,7 +55,7 @@ typedef struct {
     const char *description; /* the rest of the help, or NULL */
     int least, most;         /* how many arguments remain after options; most < 0: any number */
     CliTraits traits;
-    const char *examples;    /* command lines, one a line, without "rankmil " */
+    const char *examples; /* command lines, one a line, without "rankmil " */
 } CliUsage;
 
 typedef struct {

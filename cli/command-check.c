@@ -8,8 +8,8 @@ typedef struct {
     Work *work;
     GMutex lock;
     int64_t done;
-    double *mpp;      /* by row; 0 a plain image without, < 0 no slide */
-    int64_t *dim;     /* by row; 0 no features */
+    double *mpp;         /* by row; 0 a plain image without, < 0 no slide */
+    int64_t *dim;        /* by row; 0 no features */
     gboolean *annotated; /* by row: patches of its features are labelled */
 } Checking;
 
@@ -61,7 +61,8 @@ static gboolean check_row(Checking *c, int64_t i, GError **error) {
         g_autoptr(RmilRegion) region = work_read_region(work, row, slide, bag, work->padding, error);
         if (!region) return FALSE;
         if (row->label > 0 && rmil_region_empty(region))
-            rmil_monitor_warn(&work->cli->monitor, "%s: %s outlines nothing: the slide trains on its label alone", row->id, row->annotation);
+            rmil_monitor_warn(&work->cli->monitor, "%s: %s outlines nothing: the slide trains on its label alone", row->id,
+                              row->annotation);
         g_autofree char *doubt = work_annotation_doubt(row, !rmil_region_empty(region));
         if (doubt) {
             g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s", doubt);
@@ -120,7 +121,8 @@ static void report_mpp(Cli *cli, const Checking *c, int64_t n) {
 static char *spoken_sets(const RmilCohort *cohort, const RmilTrainOptions *options) {
     if (options->splits) {
         g_autoptr(RmilSplitTable) table = rmil_split_table_read(options->splits, cohort, NULL);
-        return table ? g_strdup_printf("%s fixes the sets: %" G_GINT64_FORMAT " split%s", options->splits, table->count, table->count == 1 ? "" : "s")
+        return table ? g_strdup_printf("%s fixes the sets: %" G_GINT64_FORMAT " split%s", options->splits, table->count,
+                                       table->count == 1 ? "" : "s")
                      : g_strdup_printf("the sets are those of %s, which is wrong", options->splits);
     }
     int64_t splits[4] = {0};
@@ -138,8 +140,10 @@ static void report_cohort(Cli *cli, const Checking *c, const RmilTrainOptions *o
         annotated += row->annotation || c->annotated[i]; /* one that cannot be read, too */
     }
     g_autofree char *sets = spoken_sets(work->cohort, options);
-    cli_say(cli, "%s: %" G_GINT64_FORMAT " rows: %" G_GINT64_FORMAT " positive (%" G_GINT64_FORMAT " rows with an annotation), %" G_GINT64_FORMAT
-            " negative, %" G_GINT64_FORMAT " without label; %s", work->cohort->path, work->cohort->count, labels[1], annotated, labels[0], labels[2], sets);
+    cli_say(cli,
+            "%s: %" G_GINT64_FORMAT " rows: %" G_GINT64_FORMAT " positive (%" G_GINT64_FORMAT " rows with an annotation), %" G_GINT64_FORMAT
+            " negative, %" G_GINT64_FORMAT " without label; %s",
+            work->cohort->path, work->cohort->count, labels[1], annotated, labels[0], labels[2], sets);
     json_object_set_int_member(cli->result, "rows", work->cohort->count);
     json_object_set_int_member(cli->result, "positive", labels[1]);
     json_object_set_int_member(cli->result, "negative", labels[0]);
@@ -165,17 +169,22 @@ static void report_dims(Cli *cli, const Checking *c, int64_t n) {
         if (first < 0) first = i;
         else if (c->dim[i] != c->dim[first])
             cli_problem(cli, "check", c->work->cohort->rows[i].id,
-                        g_error_new(RMIL_ERROR, RMIL_ERROR_DATA, "has %" G_GINT64_FORMAT " features a patch, %s has %" G_GINT64_FORMAT, c->dim[i],
-                                    c->work->cohort->rows[first].id, c->dim[first]));
+                        g_error_new(RMIL_ERROR, RMIL_ERROR_DATA, "has %" G_GINT64_FORMAT " features a patch, %s has %" G_GINT64_FORMAT,
+                                    c->dim[i], c->work->cohort->rows[first].id, c->dim[first]));
     }
 }
 
 int command_check(int argc, char **argv) {
-    static const CliUsage usage = {"COHORT", "Opens every slide, annotation and feature file of a cohort and says what is wrong.",
-                                   "Also: what training would say of the table (labels, classes of every set, splits, columns whose names\n"
-                                   "come near, slides that stand in it twice), patients in two splits, the mix of resolutions, annotations\n"
-                                   "of other slides and what is left out of them, lesions on negative slides.", 1, 1, CLI_THREADS,
-                                   "check cohort.csv\ncheck cohort.csv --lesion Tumor --splits splits.csv"};
+    static const CliUsage usage = {
+        "COHORT",
+        "Opens every slide, annotation and feature file of a cohort and says what is wrong.",
+        "Also: what training would say of the table (labels, classes of every set, splits, columns whose names\n"
+        "come near, slides that stand in it twice), patients in two splits, the mix of resolutions, annotations\n"
+        "of other slides and what is left out of them, lesions on negative slides.",
+        1,
+        1,
+        CLI_THREADS,
+        "check cohort.csv\ncheck cohort.csv --lesion Tumor --splits splits.csv"};
     Cli cli;
     Work work;
     int status;
@@ -184,7 +193,8 @@ int command_check(int argc, char **argv) {
     RmilTrainOptions options;
     rmil_train_options_init(&options);
     const GOptionEntry own[] = {
-        {"splits", 0, 0, G_OPTION_ARG_FILENAME, &options.splits, rmil_train_option_find("splits")->help, rmil_train_option_find("splits")->unit},
+        {"splits", 0, 0, G_OPTION_ARG_FILENAME, &options.splits, rmil_train_option_find("splits")->help,
+         rmil_train_option_find("splits")->unit},
         {0},
     };
     g_autofree GOptionEntry *tiles = work_tile_entries(&work), *labels = work_label_entries(&work);

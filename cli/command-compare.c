@@ -29,14 +29,19 @@ static void mean_sd(const GArray *values, double *mean, double *sd) {
     double sum = 0, squares = 0;
     for (guint i = 0; i < values->len; i++) sum += g_array_index(values, double, i);
     *mean = sum / values->len;
-    for (guint i = 0; i < values->len; i++) squares += (g_array_index(values, double, i) - *mean) * (g_array_index(values, double, i) - *mean);
+    for (guint i = 0; i < values->len; i++)
+        squares += (g_array_index(values, double, i) - *mean) * (g_array_index(values, double, i) - *mean);
     *sd = values->len > 1 ? sqrt(squares / (values->len - 1)) : NAN;
 }
 
 int command_compare(int argc, char **argv) {
-    static const CliUsage usage = {"A.csv B.csv", "Mann-Whitney U between two columns of scores, two-sided, as the paper compares methods.",
+    static const CliUsage usage = {"A.csv B.csv",
+                                   "Mann-Whitney U between two columns of scores, two-sided, as the paper compares methods.",
                                    "Each row is one run. Where both tables have equally many rows, which then are paired (same split,\n"
-                                   "same seed), Wilcoxon's signed-rank test is given beside it.", 2, 2, 0,
+                                   "same seed), Wilcoxon's signed-rank test is given beside it.",
+                                   2,
+                                   2,
+                                   0,
                                    "compare mine.csv theirs.csv\ncompare runs.csv runs.csv --where-a method=rank --where-b method=abmil"};
     Cli cli;
     int status;
@@ -49,7 +54,8 @@ int command_compare(int argc, char **argv) {
     };
     const CliGroup groups[] = {{"The tables", own}, {NULL, NULL}};
     if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) return status;
-    if ((where_a && !strchr(where_a, '=')) || (where_b && !strchr(where_b, '='))) return cli_usage(&cli, "--where-a and --where-b take COLUMN=VALUE");
+    if ((where_a && !strchr(where_a, '=')) || (where_b && !strchr(where_b, '=')))
+        return cli_usage(&cli, "--where-a and --where-b take COLUMN=VALUE");
     g_autoptr(GArray) a = g_array_new(FALSE, FALSE, sizeof(double)), b = g_array_new(FALSE, FALSE, sizeof(double));
     GError *error = NULL;
     if (!read_column(argv[1], column ? column : "auroc", where_a, a, &error) ||

@@ -2,14 +2,19 @@
 #include "convert.h"
 
 int command_convert(int argc, char **argv) {
-    static const CliUsage usage = {"IN OUT", "Turns features or a model into another program's format, or takes another program's.",
-                                   "Models: OUT.onnx is for ONNX runtimes; OUT.safetensors for rankmil and PyTorch; OUT.pth a state_dict, under\n"
-                                   "the names of the paper's code or (--to clam) of CLAM. IN is a model of rankmil, or a state_dict or whole\n"
-                                   "model of the paper's code or of CLAM (.pth, .pt or .safetensors). docs/models.md says what the files hold.\n\n"
-                                   "Features: IN is a feature file of rankmil, CLAM (.h5, .pt), TRIDENT, STAMP or the paper's code, or a folder\n"
-                                   "of such (of CLAM's, the one that holds h5_files and pt_files); OUT is a file, or a folder for one file per\n"
-                                   "slide. Numbers stay the same bit for bit. docs/formats.md has the layouts.", 2, 2, CLI_THREADS,
-                                   "convert results/runs/rank/0/model.safetensors model.onnx\nconvert clam_features/ features/"};
+    static const CliUsage usage = {
+        "IN OUT",
+        "Turns features or a model into another program's format, or takes another program's.",
+        "Models: OUT.onnx is for ONNX runtimes; OUT.safetensors for rankmil and PyTorch; OUT.pth a state_dict, under\n"
+        "the names of the paper's code or (--to clam) of CLAM. IN is a model of rankmil, or a state_dict or whole\n"
+        "model of the paper's code or of CLAM (.pth, .pt or .safetensors). docs/models.md says what the files hold.\n\n"
+        "Features: IN is a feature file of rankmil, CLAM (.h5, .pt), TRIDENT, STAMP or the paper's code, or a folder\n"
+        "of such (of CLAM's, the one that holds h5_files and pt_files); OUT is a file, or a folder for one file per\n"
+        "slide. Numbers stay the same bit for bit. docs/formats.md has the layouts.",
+        2,
+        2,
+        CLI_THREADS,
+        "convert results/runs/rank/0/model.safetensors model.onnx\nconvert clam_features/ features/"};
     Cli cli;
     ConvertModel model;
     ConvertFeatures features = {0};

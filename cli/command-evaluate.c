@@ -29,7 +29,11 @@ static gboolean summarise_localisation(Cli *cli, const char *folder, JsonObject 
         counts[k]++;
     }
     JsonArray *rows = json_array_new();
-    if (used) cli_say(cli, "\nlocalisation over %" G_GINT64_FORMAT " annotated positive slides\n  top %%      IoU     Dice  pointing (95 %% interval: Wilson)", counts[0]);
+    if (used)
+        cli_say(cli,
+                "\nlocalisation over %" G_GINT64_FORMAT
+                " annotated positive slides\n  top %%      IoU     Dice  pointing (95 %% interval: Wilson)",
+                counts[0]);
     for (int k = 0; k < used; k++) {
         JsonObject *row = json_object_new();
         cli_json_number(row, "alpha", sums[k][0]);
@@ -39,8 +43,8 @@ static gboolean summarise_localisation(Cli *cli, const char *folder, JsonObject 
         cli_json_number(row, "pointing_low", interval.low);
         cli_json_number(row, "pointing_high", interval.high);
         json_array_add_object_element(rows, row);
-        cli_say(cli, "  %5g   %.4f   %.4f    %.4f   %.4f to %.4f", sums[k][0], sums[k][1] / (double)counts[k], sums[k][2] / (double)counts[k],
-                pointing, interval.low, interval.high);
+        cli_say(cli, "  %5g   %.4f   %.4f    %.4f   %.4f to %.4f", sums[k][0], sums[k][1] / (double)counts[k],
+                sums[k][2] / (double)counts[k], pointing, interval.low, interval.high);
     }
     json_object_set_array_member(out, "localisation", rows);
     return TRUE;
@@ -115,14 +119,27 @@ static void warn_seen(Cli *cli, const Seen *seen, const RmilTrainData *data) {
     json_object_set_int_member(cli->result, "slides_seen_in_training", n_same);
     json_object_set_int_member(cli->result, "patients_seen_in_training", n_patients);
     const RmilMonitor *monitor = &cli->monitor;
-    if (n_same) rmil_monitor_warn(monitor, "%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " slides are the very slides that the model was trained or validated on, by "
-                                  "their features (%s): the metrics are no external validation", n_same, data->set->loaded, same->str);
-    if (n_patients) rmil_monitor_warn(monitor, "%" G_GINT64_FORMAT " slides are of patients that the model was trained or validated on (%s): the metrics are no "
-                                      "external validation", n_patients, patients->str);
-    if (n_ids) rmil_monitor_warn(monitor, "%" G_GINT64_FORMAT " slides have the id of a slide that the model was trained or validated on, with other features (%s): "
-                                 "look whether they are the same slides", n_ids, ids->str);
-    if (seen->unknown) rmil_monitor_warn(monitor, "the run does not say which slides it was trained on (it was made by version 0.1.0): whether this cohort "
-                                         "holds some of them is not known");
+    if (n_same)
+        rmil_monitor_warn(monitor,
+                          "%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT
+                          " slides are the very slides that the model was trained or validated on, by "
+                          "their features (%s): the metrics are no external validation",
+                          n_same, data->set->loaded, same->str);
+    if (n_patients)
+        rmil_monitor_warn(monitor,
+                          "%" G_GINT64_FORMAT " slides are of patients that the model was trained or validated on (%s): the metrics are no "
+                          "external validation",
+                          n_patients, patients->str);
+    if (n_ids)
+        rmil_monitor_warn(monitor,
+                          "%" G_GINT64_FORMAT
+                          " slides have the id of a slide that the model was trained or validated on, with other features (%s): "
+                          "look whether they are the same slides",
+                          n_ids, ids->str);
+    if (seen->unknown)
+        rmil_monitor_warn(monitor,
+                          "the run does not say which slides it was trained on (it was made by version 0.1.0): whether this cohort "
+                          "holds some of them is not known");
 }
 
 /* Ranking needs both classes: said of the cohort, before any model is applied. */
@@ -131,8 +148,10 @@ static gboolean labels_of_both(const RmilCohort *cohort, GError **error) {
     for (int64_t i = 0; i < cohort->count; i++)
         if (cohort->rows[i].label >= 0) of[cohort->rows[i].label > 0]++;
     if (of[0] && of[1]) return TRUE;
-    g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: has %" G_GINT64_FORMAT " slides of label 0 and %" G_GINT64_FORMAT " of label 1: metrics of ranking need "
-                "both ('rankmil predict' takes slides without labels)", cohort->path, of[0], of[1]);
+    g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA,
+                "%s: has %" G_GINT64_FORMAT " slides of label 0 and %" G_GINT64_FORMAT " of label 1: metrics of ranking need "
+                "both ('rankmil predict' takes slides without labels)",
+                cohort->path, of[0], of[1]);
     return FALSE;
 }
 
@@ -155,13 +174,17 @@ static gboolean clear_output(Cli *cli, const char *folder, const char *cohort, G
     static const char *const products[] = {"runs", "predictions.csv", "localisation.csv", "metrics.json", "run.json"};
     g_autofree char *record = g_build_filename(folder, "run.json", NULL), *runs = g_build_filename(folder, "runs", NULL),
                     *predictions = g_build_filename(folder, "predictions.csv", NULL);
-    const gboolean used = g_file_test(record, G_FILE_TEST_EXISTS) || g_file_test(runs, G_FILE_TEST_EXISTS) || g_file_test(predictions, G_FILE_TEST_EXISTS);
+    const gboolean used = g_file_test(record, G_FILE_TEST_EXISTS) || g_file_test(runs, G_FILE_TEST_EXISTS) ||
+                          g_file_test(predictions, G_FILE_TEST_EXISTS);
     if (!used) return TRUE;
     g_autoptr(JsonObject) was = cli_json_read(record, NULL);
-    const char *before = was && json_object_has_member(was, "evaluated") ? json_object_get_string_member_with_default(was, "cohort", "") : NULL;
+    const char *before = was && json_object_has_member(was, "evaluated") ? json_object_get_string_member_with_default(was, "cohort", "")
+                                                                         : NULL;
     if (!before || strcmp(before, cohort) != 0) {
-        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, before ? "%s: holds the evaluation on another cohort, %s: give another -o DIR"
-                    : "%s: holds other results than those of 'rankmil evaluate --cohort': give another -o DIR", folder, before);
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT,
+                    before ? "%s: holds the evaluation on another cohort, %s: give another -o DIR"
+                           : "%s: holds other results than those of 'rankmil evaluate --cohort': give another -o DIR",
+                    folder, before);
         return FALSE;
     }
     for (gsize i = 0; i < G_N_ELEMENTS(products); i++) {
@@ -187,7 +210,8 @@ typedef struct {
 } Member;
 
 /* What DIR is, so that the report and a later call know: which models, on which cohort, and what was said of it. */
-static gboolean write_record(Cli *cli, const Models *models, const char *run, const char *cohort, const char *folder, const GArray *members, GError **error) {
+static gboolean write_record(Cli *cli, const Models *models, const char *run, const char *cohort, const char *folder, const GArray *members,
+                             GError **error) {
     g_autoptr(JsonObject) out = json_object_new();
     g_autoptr(GDateTime) now = g_date_time_new_now_utc();
     g_autofree char *created = g_date_time_format_iso8601(now), *path = g_build_filename(folder, "run.json", NULL);
@@ -219,7 +243,8 @@ static gboolean write_record(Cli *cli, const Models *models, const char *run, co
 
 /* Each model on the cohort's features: predictions.csv and localisation.csv in `folder` (of several models in runs/METHOD/SEED
  * below it, so that they are evaluated like a run), all rows "test". */
-static gboolean apply_models(Cli *cli, const Models *models, const char *run, const char *cohort, const RmilTrainData *data, const char *folder, GError **error) {
+static gboolean apply_models(Cli *cli, const Models *models, const char *run, const char *cohort, const RmilTrainData *data,
+                             const char *folder, GError **error) {
     g_autofree RmilSplit *splits = g_new0(RmilSplit, data->count + 1);
     g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GArray) members = g_array_new(FALSE, TRUE, sizeof(Member));
@@ -229,13 +254,17 @@ static gboolean apply_models(Cli *cli, const Models *models, const char *run, co
         const char *from = models->folders->pdata[m];
         g_autofree char *record = g_build_filename(from, "run.json", NULL), *full = g_canonicalize_filename(from, NULL);
         g_autoptr(JsonObject) info = g_file_test(record, G_FILE_TEST_EXISTS) ? cli_json_read(record, NULL) : NULL;
-        Member member = {.name = g_path_get_basename(full), .seed = info ? json_object_get_int_member_with_default(info, "seed", 0) : 0,
+        Member member = {.name = g_path_get_basename(full),
+                         .seed = info ? json_object_get_int_member_with_default(info, "seed", 0) : 0,
                          .method = g_strdup(info ? json_object_get_string_member_with_default(info, "method", "model") : "model")};
         g_ptr_array_add(texts, (gpointer)member.name);
         g_ptr_array_add(texts, (gpointer)member.method);
         g_array_append_val(members, member);
-        g_autofree char *to = models->list->len == 1 ? g_strdup(folder) : g_build_filename(folder, "runs", member.method, member.name, NULL);
-        if (!run_apply(data, models->list->pdata[m], splits, cli->threads, to, error) || (models->list->len > 1 && !copy_record(from, to, error))) return FALSE;
+        g_autofree char *to = models->list->len == 1 ? g_strdup(folder)
+                                                     : g_build_filename(folder, "runs", member.method, member.name, NULL);
+        if (!run_apply(data, models->list->pdata[m], splits, cli->threads, to, error) ||
+            (models->list->len > 1 && !copy_record(from, to, error)))
+            return FALSE;
     }
     return write_record(cli, models, run, cohort, folder, members, error);
 }
@@ -255,8 +284,8 @@ static gboolean apply_to_cohort(Cli *cli, const char *run, const char *cohort_pa
     const int64_t dim = rmil_model_config(models.list->pdata[0])->dim;
     done = data != NULL;
     if (done && data->set->dim != dim) {
-        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: has %" G_GINT64_FORMAT " features a patch, %s takes %" G_GINT64_FORMAT, cohort_path,
-                    data->set->dim, run, dim);
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: has %" G_GINT64_FORMAT " features a patch, %s takes %" G_GINT64_FORMAT,
+                    cohort_path, data->set->dim, run, dim);
         done = FALSE;
     }
     json_object_set_string_member(cli->result, "model", models.title);
@@ -320,17 +349,24 @@ static gboolean fill_pool(Pool *pool, const GPtrArray *folders, GError **error) 
 /* The same slides in every training: the mean of the models. Each slide in one: cross-validation. */
 static char *pool_title(const Pool *pool, const char *method) {
     if (pool->fewest == pool->trainings) return g_strdup_printf("%s, mean of %" G_GINT64_FORMAT " models", method, pool->trainings);
-    if (pool->most == 1) return g_strdup_printf("%s, out-of-fold predictions of %" G_GINT64_FORMAT " folds, pooled", method, pool->trainings);
-    return g_strdup_printf("%s, pool of %" G_GINT64_FORMAT " trainings: a slide's probability is the mean of those that tested it", method, pool->trainings);
+    if (pool->most == 1)
+        return g_strdup_printf("%s, out-of-fold predictions of %" G_GINT64_FORMAT " folds, pooled", method, pool->trainings);
+    return g_strdup_printf("%s, pool of %" G_GINT64_FORMAT " trainings: a slide's probability is the mean of those that tested it", method,
+                           pool->trainings);
 }
 
-static gboolean evaluate_mean(Cli *cli, const GPtrArray *folders, const char *method, double cut, int64_t rounds, JsonArray *results, GError **error) {
-    Pool pool = {.labels = g_array_new(FALSE, FALSE, sizeof(int)), .scores = g_array_new(FALSE, FALSE, sizeof(double)),
-                 .counts = g_array_new(FALSE, FALSE, sizeof(int64_t)), .index = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL)};
+static gboolean evaluate_mean(Cli *cli, const GPtrArray *folders, const char *method, double cut, int64_t rounds, JsonArray *results,
+                              GError **error) {
+    Pool pool = {.labels = g_array_new(FALSE, FALSE, sizeof(int)),
+                 .scores = g_array_new(FALSE, FALSE, sizeof(double)),
+                 .counts = g_array_new(FALSE, FALSE, sizeof(int64_t)),
+                 .index = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL)};
     const gboolean done = fill_pool(&pool, folders, error);
     if (done) {
         g_autofree char *title = pool_title(&pool, method);
-        const Scores all = {.labels = (int *)(void *)pool.labels->data, .scores = (double *)(void *)pool.scores->data, .count = pool.labels->len};
+        const Scores all = {.labels = (int *)(void *)pool.labels->data,
+                            .scores = (double *)(void *)pool.scores->data,
+                            .count = pool.labels->len};
         cli_say(cli, "%s", title);
         JsonObject *result = json_object_new();
         json_object_set_string_member(result, "mean", title);
@@ -373,12 +409,17 @@ static gboolean evaluate_all(Cli *cli, const char *folder, double cut, int64_t r
 }
 
 int command_evaluate(int argc, char **argv) {
-    static const CliUsage usage = {"RUN", "Metrics of a run's test slides with 95 % intervals, and localisation.",
-                                   "RUN is the folder of one training, or of 'rankmil run' with all of them: then also the mean of a method's models,\n"
-                                   "which the report quotes. Writes metrics.json beside each predictions.csv. With --cohort and -o, the model (of\n"
-                                   "several: all of the method that the report quotes) is applied to the features of another cohort first; slides\n"
-                                   "and patients that it was trained on are named.", 1, 1, CLI_SEED | CLI_THREADS,
-                                   "evaluate results\nevaluate results --cohort other/cohort.csv -o external"};
+    static const CliUsage usage = {
+        "RUN",
+        "Metrics of a run's test slides with 95 % intervals, and localisation.",
+        "RUN is the folder of one training, or of 'rankmil run' with all of them: then also the mean of a method's models,\n"
+        "which the report quotes. Writes metrics.json beside each predictions.csv. With --cohort and -o, the model (of\n"
+        "several: all of the method that the report quotes) is applied to the features of another cohort first; slides\n"
+        "and patients that it was trained on are named.",
+        1,
+        1,
+        CLI_SEED | CLI_THREADS,
+        "evaluate results\nevaluate results --cohort other/cohort.csv -o external"};
     Cli cli;
     int status;
     g_autofree char *cohort = NULL, *output = NULL;
@@ -396,7 +437,8 @@ int command_evaluate(int argc, char **argv) {
     if (!cohort != !output) return cli_usage(&cli, "--cohort and -o go together");
     if (rounds < 1 || rounds > 10000000) return cli_usage(&cli, "--bootstrap %" G_GINT64_FORMAT " is not in 1 … 10000000", rounds);
     GError *error = NULL;
-    if ((cohort && !apply_to_cohort(&cli, argv[1], cohort, output, &error)) || !evaluate_all(&cli, cohort ? output : argv[1], cut, rounds, &error))
+    if ((cohort && !apply_to_cohort(&cli, argv[1], cohort, output, &error)) ||
+        !evaluate_all(&cli, cohort ? output : argv[1], cut, rounds, &error))
         return cli_fail(&cli, error);
     return cli_done(&cli);
 }

@@ -42,9 +42,10 @@ gboolean scores_read(const char *path, const char *label_column, const char *sco
 
 gboolean scores_check(const Scores *scores, const char *path, GError **error) {
     if (scores->positives && scores->positives < scores->count) return TRUE;
-    g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: %s%s%s%" G_GINT64_FORMAT " cases of label 0 and %" G_GINT64_FORMAT
-                " of label 1: ranking metrics need both", path, scores->split ? "split " : "", scores->split ? scores->split : "",
-                scores->split ? ": " : "", scores->count - scores->positives, scores->positives);
+    g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA,
+                "%s: %s%s%s%" G_GINT64_FORMAT " cases of label 0 and %" G_GINT64_FORMAT " of label 1: ranking metrics need both", path,
+                scores->split ? "split " : "", scores->split ? scores->split : "", scores->split ? ": " : "",
+                scores->count - scores->positives, scores->positives);
     return FALSE;
 }
 
@@ -76,8 +77,11 @@ JsonObject *scores_metrics(Cli *cli, const Scores *scores, double cut, int64_t r
     JsonObject *out = json_object_new();
     json_object_set_int_member(out, "positives", m.positives);
     json_object_set_int_member(out, "negatives", m.negatives);
-    cli_say(cli, "%" G_GINT64_FORMAT " positive and %" G_GINT64_FORMAT " negative cases; 95 %% intervals, by whom stands behind them (bootstrap: "
-            "stratified, %" G_GINT64_FORMAT " rounds)", m.positives, m.negatives, rounds);
+    cli_say(cli,
+            "%" G_GINT64_FORMAT " positive and %" G_GINT64_FORMAT
+            " negative cases; 95 %% intervals, by whom stands behind them (bootstrap: "
+            "stratified, %" G_GINT64_FORMAT " rounds)",
+            m.positives, m.negatives, rounds);
     add_row(cli, out, "auroc", m.auroc, i.auroc);
     add_row(cli, out, "auroc (DeLong)", m.auroc, delong);
     add_row(cli, out, "auprc", m.auprc, i.auprc);
@@ -96,13 +100,19 @@ static void doubt_cut(Cli *cli, const Scores *scores, const char *path, double c
         high = MAX(high, scores->scores[i]);
     }
     if (scores->count && (low < 0 || high > 1))
-        rmil_monitor_warn(&cli->monitor, "%s: the scores lie in %g … %g, so they are no probabilities: accuracy, sensitivity and specificity are of "
-                          "the cut %g, which --cut changes", path, low, high, cut);
+        rmil_monitor_warn(&cli->monitor,
+                          "%s: the scores lie in %g … %g, so they are no probabilities: accuracy, sensitivity and specificity are of "
+                          "the cut %g, which --cut changes",
+                          path, low, high, cut);
 }
 
 int command_metrics(int argc, char **argv) {
-    static const CliUsage usage = {"PREDICTIONS.csv", "Metrics of any table of labels and scores, with 95 % intervals.",
-                                   "With a column \"split\", only the rows of --split count (default: test, where there are any).", 1, 1, CLI_SEED,
+    static const CliUsage usage = {"PREDICTIONS.csv",
+                                   "Metrics of any table of labels and scores, with 95 % intervals.",
+                                   "With a column \"split\", only the rows of --split count (default: test, where there are any).",
+                                   1,
+                                   1,
+                                   CLI_SEED,
                                    "metrics predictions.csv\nmetrics scores.csv --label-column truth --score-column score --cut 0.3"};
     Cli cli;
     int status;

@@ -14,7 +14,8 @@ static gboolean write_scores(const RmilBag *bag, const float *scores, const floa
     g_autoptr(GString) out = g_string_new("patch,x,y,score,attention\n");
     for (int64_t i = 0; i < bag->count; i++) {
         g_string_append_printf(out, "%" G_GINT64_FORMAT, i);
-        if (has_places(bag)) g_string_append_printf(out, ",%" G_GINT64_FORMAT ",%" G_GINT64_FORMAT, bag->coords[2 * i], bag->coords[2 * i + 1]);
+        if (has_places(bag))
+            g_string_append_printf(out, ",%" G_GINT64_FORMAT ",%" G_GINT64_FORMAT, bag->coords[2 * i], bag->coords[2 * i + 1]);
         else g_string_append(out, ",,");
         g_string_append_printf(out, ",%.9g,%.9g\n", (double)scores[i], (double)attention[i]);
     }
@@ -38,7 +39,7 @@ static double *setting(Work *work, gsize i) { return &G_STRUCT_MEMBER(double, wo
 
 typedef struct {
     Work *work;
-    const char *run;    /* as it was given */
+    const char *run;     /* as it was given */
     const double *given; /* of the settings, or not_given */
     const Models *models;
     Predictions table;
@@ -64,7 +65,8 @@ static gboolean draw_row(const Predict *p, int64_t i, RmilSlide *slide, const Rm
     const char *id = work->cohort->rows[i].id;
     g_autofree char *heat = work_path(work, "heatmaps", i, "png"), *montage = work_path(work, "top-patches", i, "png"),
                     *table = work_path(work, "top-patches", i, "csv"), *title = g_strdup_printf("%s, %s", id, p->models->title);
-    return heat_write(work, &work->cohort->rows[i], bag, (const RmilModel *const *)p->models->list->pdata, p->models->list->len, title, heat, error) &&
+    return heat_write(work, &work->cohort->rows[i], bag, (const RmilModel *const *)p->models->list->pdata, p->models->list->len, title,
+                      heat, error) &&
            rmil_patches_write(slide, bag->coords, scores, bag->count, bag->patch_size_level0, MIN(bag->count, TOP_PATCHES),
                               bag->patch_size > 0 ? (int64_t)bag->patch_size : work->tile_px, id, montage, table, error);
 }
@@ -75,22 +77,30 @@ static void compare_mpp(const Predict *p, const RmilCohortRow *row, const RmilBa
     if (p->high <= 0 || (mpp >= p->low / slack && mpp <= p->high * slack)) return;
     g_autofree char *low = g_strdup_printf("%.3g", p->low), *high = g_strdup_printf("%.3g", p->high),
                     *range = strcmp(low, high) == 0 ? g_strdup(low) : g_strdup_printf("%s to %s", low, high);
-    if (mpp > 0) rmil_monitor_warn(&p->work->cli->monitor, "%s: has %.3g µm per pixel; the model was trained on slides of %s: its "
-                                   "probability may mean little here", row->slide ? row->slide : row->features, mpp, range);
-    else if (row->slide) rmil_monitor_warn(&p->work->cli->monitor, "%s: is tiled without a resolution; the model was trained on slides of %s µm per pixel: give --mpp",
-                                           row->slide, range);
+    if (mpp > 0)
+        rmil_monitor_warn(&p->work->cli->monitor,
+                          "%s: has %.3g µm per pixel; the model was trained on slides of %s: its "
+                          "probability may mean little here",
+                          row->slide ? row->slide : row->features, mpp, range);
+    else if (row->slide)
+        rmil_monitor_warn(&p->work->cli->monitor,
+                          "%s: is tiled without a resolution; the model was trained on slides of %s µm per pixel: give --mpp", row->slide,
+                          range);
 }
 
-static char *number(double value) {
-    return isfinite(value) ? g_strdup_printf("%.9g", value) : g_strdup("");
-}
+static char *number(double value) { return isfinite(value) ? g_strdup_printf("%.9g", value) : g_strdup(""); }
 
 static void record(Predict *p, const RmilCohortRow *row, int64_t tiles, const RmilPrediction *prediction, double sd) {
-    PredictionLine line = {.id = g_strdup(row->id), .split = g_strdup(rmil_split_name(row->split)),
+    PredictionLine line = {.id = g_strdup(row->id),
+                           .split = g_strdup(rmil_split_name(row->split)),
                            .label = row->label >= 0 ? g_strdup_printf("%d", row->label) : g_strdup(""),
-                           .probability = number(prediction->probability), .logit = number(prediction->logit), .sd = number(sd),
-                           .models = g_strdup_printf("%u", p->models->list->len), .model = g_strdup(p->models->title),
-                           .input = g_utf8_make_valid(row->slide ? row->slide : row->features, -1), .created = g_strdup(p->now),
+                           .probability = number(prediction->probability),
+                           .logit = number(prediction->logit),
+                           .sd = number(sd),
+                           .models = g_strdup_printf("%u", p->models->list->len),
+                           .model = g_strdup(p->models->title),
+                           .input = g_utf8_make_valid(row->slide ? row->slide : row->features, -1),
+                           .created = g_strdup(p->now),
                            .digest = g_strdup(p->digest)};
     predictions_put(&p->table, line);
     Cli *cli = p->work->cli;
@@ -100,7 +110,8 @@ static void record(Predict *p, const RmilCohortRow *row, int64_t tiles, const Rm
     cli_json_number(object, "logit", prediction->logit);
     if (isfinite(sd)) cli_json_number(object, "sd", sd);
     json_array_add_object_element(json_object_get_array_member(cli->result, "predictions"), object);
-    if (isfinite(sd)) cli_say(cli, "%-32s probability %.4f, SD %.4f  (%" G_GINT64_FORMAT " tiles)", row->id, prediction->probability, sd, tiles);
+    if (isfinite(sd))
+        cli_say(cli, "%-32s probability %.4f, SD %.4f  (%" G_GINT64_FORMAT " tiles)", row->id, prediction->probability, sd, tiles);
     else cli_say(cli, "%-32s probability %.4f  (%" G_GINT64_FORMAT " tiles)", row->id, prediction->probability, tiles);
 }
 
@@ -112,22 +123,22 @@ static gboolean predict_row(Predict *p, int64_t i, GError **error) {
     g_autoptr(RmilBag) bag = rmil_bag_read(features, row->id, RMIL_FLOAT32, RMIL_BAG_ALL, error);
     if (!bag) return FALSE;
     if (bag->dim != rmil_model_config(models[0])->dim) {
-        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: has %" G_GINT64_FORMAT " features a patch, the model takes %" G_GINT64_FORMAT, features,
-                    bag->dim, rmil_model_config(models[0])->dim);
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: has %" G_GINT64_FORMAT " features a patch, the model takes %" G_GINT64_FORMAT,
+                    features, bag->dim, rmil_model_config(models[0])->dim);
         return FALSE;
     }
     g_autoptr(GError) placeless = NULL;
     if (!rmil_bag_locate(bag, row->slide, work_mpp(work, i), &placeless)) rmil_monitor_warn(&work->cli->monitor, "%s", placeless->message);
     compare_mpp(p, row, bag);
-    g_autofree float *scores = rmil_try_new(bag->count, sizeof *scores, error), *attention = scores ? rmil_try_new(bag->count, sizeof *attention, error) : NULL;
+    g_autofree float *scores = rmil_try_new(bag->count, sizeof *scores, error),
+                     *attention = scores ? rmil_try_new(bag->count, sizeof *attention, error) : NULL;
     if (!attention) return FALSE;
     RmilPrediction prediction;
     double sd;
     g_autoptr(RmilSlide) slide = NULL;
     if (!rmil_ensemble_predict(models, p->models->list->len, bag, -1, &prediction, &sd, scores, attention, error) ||
-        !write_scores(bag, scores, attention, patches, error) ||
-        (row->slide && !(slide = work_open_slide(work, i, error))) || !write_qupath(work, i, slide, bag, scores, attention, error) ||
-        (slide && !draw_row(p, i, slide, bag, scores, error)))
+        !write_scores(bag, scores, attention, patches, error) || (row->slide && !(slide = work_open_slide(work, i, error))) ||
+        !write_qupath(work, i, slide, bag, scores, attention, error) || (slide && !draw_row(p, i, slide, bag, scores, error)))
         return FALSE;
     record(p, row, bag->count, &prediction, sd);
     return TRUE;
@@ -138,8 +149,11 @@ static JsonObject *recorded(Predict *p) {
     JsonNode *node = p->models->info ? json_object_get_member(p->models->info, "preprocessing") : NULL;
     JsonObject *record = node && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
     const char *encoder = record ? json_object_get_string_member_with_default(record, "encoder", NULL) : NULL;
-    if (!record) p->unsaid = p->models->alone ? "a model file does not say how its slides were made into features" : "its run.json does not say how its slides were made into features";
-    else if (encoder && p->work->encoder && strcmp(encoder, p->work->encoder) != 0) p->unsaid = "its run.json names another encoder than --encoder, so nothing is taken from it";
+    if (!record)
+        p->unsaid = p->models->alone ? "a model file does not say how its slides were made into features"
+                                     : "its run.json does not say how its slides were made into features";
+    else if (encoder && p->work->encoder && strcmp(encoder, p->work->encoder) != 0)
+        p->unsaid = "its run.json names another encoder than --encoder, so nothing is taken from it";
     return p->unsaid ? NULL : record;
 }
 
@@ -151,13 +165,16 @@ static gboolean apply_record(const Predict *p, JsonObject *record, GError **erro
     for (gsize i = 0; i < SETTINGS; i++) {
         const double run = *setting(work, i), given = p->given[i];
         if (given == not_given || fabs(given - run) <= 1e-9 * fabs(run)) continue;
-        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: the model was trained on %s %g%s: %s %g would give it others; leave it out", p->run,
-                    settings[i].tiles, run, settings[i].unit, settings[i].option, given);
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT,
+                    "%s: the model was trained on %s %g%s: %s %g would give it others; leave it out", p->run, settings[i].tiles, run,
+                    settings[i].unit, settings[i].option, given);
         return FALSE;
     }
     if (!bfloat16 || work->bfloat16) return TRUE;
-    g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: the model was trained on features that were not made in bfloat16: --encode-bfloat16 would "
-                "give it others; leave it out", p->run);
+    g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT,
+                "%s: the model was trained on features that were not made in bfloat16: --encode-bfloat16 would "
+                "give it others; leave it out",
+                p->run);
     return FALSE;
 }
 
@@ -179,9 +196,11 @@ static void say_assumed(const Predict *p) {
     gboolean slides = FALSE;
     for (int64_t i = 0; i < work->cohort->count; i++) slides = slides || !work->cohort->rows[i].features;
     if (!p->unsaid || !slides || p->given[0] != not_given) return;
-    rmil_monitor_warn(&work->cli->monitor, "%s: %s. Assumed: tiles of %g µm per pixel, with a share of tissue of at least %g, encoder %s. %s", p->run,
-                      p->unsaid, work->tile_mpp, work->min_tissue, work->encoder,
-                      p->models->alone ? "Give the folder of its run instead, which says it, or --tile-mpp" : "If that is not so, give --tile-mpp, --min-tissue and --encoder");
+    rmil_monitor_warn(&work->cli->monitor,
+                      "%s: %s. Assumed: tiles of %g µm per pixel, with a share of tissue of at least %g, encoder %s. %s", p->run, p->unsaid,
+                      work->tile_mpp, work->min_tissue, work->encoder,
+                      p->models->alone ? "Give the folder of its run instead, which says it, or --tile-mpp"
+                                       : "If that is not so, give --tile-mpp, --min-tissue and --encoder");
 }
 
 /* The first 12 hex digits of a SHA-256 over the bytes of the model files in their order. Free with g_free. */
@@ -240,8 +259,8 @@ static gboolean predict(Work *work, const char *run, const double *given, char *
     Predict p = {.work = work, .run = run, .given = given, .models = &models, .now = g_date_time_format(now, "%Y-%m-%d %H:%M")};
     json_object_set_string_member(work->cli->result, "model", models.title);
     if (models.list->len > 1) cli_say(work->cli, "model    %s", models.title);
-    gboolean done = read_settings(&p, error) && (p.digest = digest_models(&models, run, error)) && lock_folder(work, run, &models, error) && predictions_read(&p.table, work->folder, error) &&
-                    predict_all(&p, inputs, count, error);
+    gboolean done = read_settings(&p, error) && (p.digest = digest_models(&models, run, error)) && lock_folder(work, run, &models, error) &&
+                    predictions_read(&p.table, work->folder, error) && predict_all(&p, inputs, count, error);
     predictions_clear(&p.table);
     models_clear(&models);
     g_free(p.now);
@@ -250,14 +269,19 @@ static gboolean predict(Work *work, const char *run, const double *given, char *
 }
 
 int command_predict(int argc, char **argv) {
-    static const CliUsage usage = {"RUN|MODEL SLIDE|FEATURES|FOLDER|COHORT…", "Applies a trained model to slides or feature files; labels are not needed.",
-                                   "RUN: the folder of 'rankmil run', of which all models of the method that its report quotes are taken (mean and\n"
-                                   "SD), or RUN/runs/METHOD, or the folder of one training. MODEL: a model file alone, also one of PyTorch; slides\n"
-                                   "then need the --encoder that it was trained with. Inputs: files, folders, patterns in quotes, tables (.csv).\n"
-                                   "Slides are tiled and encoded as the training slides were. Writes predictions.csv and predictions.html, to which\n"
-                                   "later calls add, heatmaps/ID.png, top-patches/ID.png, patches/ID.csv (scores) and qupath/ID.geojson (drag it\n"
-                                   "onto the slide in QuPath) into -o DIR (default: RUN/predict).", 2, -1, CLI_THREADS | CLI_RESUMES,
-                                   "predict results new-slide.svs -o new\npredict results/runs/rank/0 slides/ -o new\npredict results \"scans/2026-*.ndpi\" more.csv -o new"};
+    static const CliUsage usage = {
+        "RUN|MODEL SLIDE|FEATURES|FOLDER|COHORT…",
+        "Applies a trained model to slides or feature files; labels are not needed.",
+        "RUN: the folder of 'rankmil run', of which all models of the method that its report quotes are taken (mean and\n"
+        "SD), or RUN/runs/METHOD, or the folder of one training. MODEL: a model file alone, also one of PyTorch; slides\n"
+        "then need the --encoder that it was trained with. Inputs: files, folders, patterns in quotes, tables (.csv).\n"
+        "Slides are tiled and encoded as the training slides were. Writes predictions.csv and predictions.html, to which\n"
+        "later calls add, heatmaps/ID.png, top-patches/ID.png, patches/ID.csv (scores) and qupath/ID.geojson (drag it\n"
+        "onto the slide in QuPath) into -o DIR (default: RUN/predict).",
+        2,
+        -1,
+        CLI_THREADS | CLI_RESUMES,
+        "predict results new-slide.svs -o new\npredict results/runs/rank/0 slides/ -o new\npredict results \"scans/2026-*.ndpi\" more.csv -o new"};
     Cli cli;
     Work work;
     int status;

@@ -2,8 +2,14 @@
 #include "cli.h"
 
 int command_report(int argc, char **argv) {
-    static const CliUsage usage = {"DIR", "Writes one self-contained HTML file from the folder of a run or a study; of a study also tables/ and figures/.", NULL, 1, 1, 0,
-                                   "report results\nreport study -o study.html"};
+    static const CliUsage usage = {
+        "DIR",
+        "Writes one self-contained HTML file from the folder of a run or a study; of a study also tables/ and figures/.",
+        NULL,
+        1,
+        1,
+        0,
+        "report results\nreport study -o study.html"};
     Cli cli;
     int status;
     g_autofree char *output = NULL;
@@ -12,8 +18,8 @@ int command_report(int argc, char **argv) {
     if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) return status;
     GError *error = NULL;
     g_autofree char *path = output ? g_strdup(output) : g_build_filename(argv[1], "report.html", NULL);
-    gboolean (*write)(const char *, const char *, const RmilMonitor *, GError **) =
-        rmil_study_exists(argv[1]) ? rmil_study_report_write : rmil_report_write;
+    gboolean (*write)(const char *, const char *, const RmilMonitor *, GError **) = rmil_study_exists(argv[1]) ? rmil_study_report_write
+                                                                                                               : rmil_report_write;
     if (!write(argv[1], path, &cli.monitor, &error)) return cli_fail(&cli, error);
     json_object_set_string_member(cli.result, "report", path);
     cli_say(&cli, "%s", path);

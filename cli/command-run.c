@@ -63,8 +63,8 @@ static gboolean train_task(int64_t index, int worker, gpointer user, GError **un
     g_autofree char *folder = g_build_filename(run->work->folder, planned->below, NULL);
     gboolean made = FALSE;
     GError *error = NULL;
-    gboolean done = train_run(run->data, planned->method, run->options, planned->repeat, run->preprocessing, t->threads, &monitor, folder, &made,
-                              &error);
+    gboolean done = train_run(run->data, planned->method, run->options, planned->repeat, run->preprocessing, t->threads, &monitor, folder,
+                              &made, &error);
     if (!done) cli_problem(run->cli, "train", planned->below + strlen("runs/"), error);
     g_mutex_lock(&t->lock);
     t->made += done && made;
@@ -128,7 +128,8 @@ static gboolean check_early(Run *run, const char *names, GError **error) {
         const RmilTrainMethod *method = run->methods->pdata[m];
         if (!rmil_train_options_check(run->options, method, error)) return FALSE;
         if (method->guide != RMIL_GUIDE_NONE && !annotated && !features)
-            rmil_monitor_warn(&run->cli->monitor, "%s: no slide has an annotation: %s has nothing to follow, and trains as %s does without a guide",
+            rmil_monitor_warn(&run->cli->monitor,
+                              "%s: no slide has an annotation: %s has nothing to follow, and trains as %s does without a guide",
                               cohort->path, method->name, method->model);
     }
     g_ptr_array_set_size(run->methods, 0); /* once the features are there, who has patch labels is known */
@@ -176,12 +177,17 @@ static gboolean run_all(Run *run, const RunOptions *options, GError **error) {
 }
 
 int command_run(int argc, char **argv) {
-    static const CliUsage usage = {"COHORT -o DIR", "From a table of slides to a validated classifier, heat maps and a report.",
-                                   "Tiles, labels, encodes, trains, evaluates, draws and reports, skipping what is done: run it again\n"
-                                   "after an interruption or with more slides. Trainings of other settings, data or annotations that it\n"
-                                   "finds in DIR are set aside in DIR/earlier and not reported. Methods: abmil, induction, rank, clam-sb, clam-mb,\n"
-                                   "dsmil, ds-rank, hipt, hipt-rank.", 1, 1, CLI_SEED | CLI_THREADS | CLI_RESUMES,
-                                   "run cohort.csv -o results\nrun cohort.csv -o results --repeats 10 --methods abmil,rank,clam-sb\nrun cohort.csv -o results --encoder resnet50 --weights resnet50.safetensors"};
+    static const CliUsage usage = {
+        "COHORT -o DIR",
+        "From a table of slides to a validated classifier, heat maps and a report.",
+        "Tiles, labels, encodes, trains, evaluates, draws and reports, skipping what is done: run it again\n"
+        "after an interruption or with more slides. Trainings of other settings, data or annotations that it\n"
+        "finds in DIR are set aside in DIR/earlier and not reported. Methods: abmil, induction, rank, clam-sb, clam-mb,\n"
+        "dsmil, ds-rank, hipt, hipt-rank.",
+        1,
+        1,
+        CLI_SEED | CLI_THREADS | CLI_RESUMES,
+        "run cohort.csv -o results\nrun cohort.csv -o results --repeats 10 --methods abmil,rank,clam-sb\nrun cohort.csv -o results --encoder resnet50 --weights resnet50.safetensors"};
     Cli cli;
     Work work;
     RmilTrainOptions options;
@@ -191,15 +197,18 @@ int command_run(int argc, char **argv) {
     work_init(&work, &cli);
     rmil_train_options_init(&options);
     const GOptionEntry own[] = {
-        {"methods", 0, 0, G_OPTION_ARG_STRING, &own_options.methods, "what to compare (default: abmil,rank; without annotations abmil)", "A,B,…"},
-        {"repeats", 0, 0, G_OPTION_ARG_INT64, &own_options.repeats, "Monte-Carlo splits into training and validation (default: 1; the paper: 10)", "N"},
+        {"methods", 0, 0, G_OPTION_ARG_STRING, &own_options.methods, "what to compare (default: abmil,rank; without annotations abmil)",
+         "A,B,…"},
+        {"repeats", 0, 0, G_OPTION_ARG_INT64, &own_options.repeats,
+         "Monte-Carlo splits into training and validation (default: 1; the paper: 10)", "N"},
         {"heatmaps", 0, 0, G_OPTION_ARG_INT64, &own_options.heatmaps, "test slides to draw (default: 12)", "N"},
         {"clean", 0, 0, G_OPTION_ARG_NONE, &own_options.clean, "remove earlier trainings that do not belong to this run", NULL},
         {0},
     };
     g_autofree GOptionEntry *output = work_output_entries(&work), *tiles = work_tile_entries(&work), *encoding = work_encode_entries(&work),
                             *labels = work_label_entries(&work), *training = train_entries(&options);
-    const CliGroup groups[] = {{"Output", output}, {"The run", own}, {"Tiles", tiles}, {"Features", encoding}, {"Annotations", labels}, {"Training", training}, {NULL, NULL}};
+    const CliGroup groups[] = {{"Output", output},      {"The run", own},       {"Tiles", tiles}, {"Features", encoding},
+                               {"Annotations", labels}, {"Training", training}, {NULL, NULL}};
     if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) {
         work_clear(&work);
         rmil_train_options_clear(&options);
@@ -211,10 +220,15 @@ int command_run(int argc, char **argv) {
         g_free(own_options.methods);
         return cli_usage(&cli, "--repeats is in 1 … 1000, --heatmaps 0 or more");
     }
-    Run run = {.cli = &cli, .work = &work, .options = &options, .methods = g_ptr_array_new(), .command = g_strconcat("rankmil ", command, NULL)};
+    Run run = {.cli = &cli,
+               .work = &work,
+               .options = &options,
+               .methods = g_ptr_array_new(),
+               .command = g_strconcat("rankmil ", command, NULL)};
     GError *error = NULL;
-    const gboolean done = work_open_table(&work, argv[1], &error) && train_check(&cli, work.cohort, &options, own_options.repeats, NULL, &error) &&
-                          work_lock(&work, &error) && run_all(&run, &own_options, &error);
+    const gboolean done = work_open_table(&work, argv[1], &error) &&
+                          train_check(&cli, work.cohort, &options, own_options.repeats, NULL, &error) && work_lock(&work, &error) &&
+                          run_all(&run, &own_options, &error);
     if (work.stages) json_object_set_object_member(cli.result, "stages", json_object_ref(work.stages));
     g_ptr_array_unref(run.methods);
     if (run.repeats) g_array_unref(run.repeats);

@@ -27,8 +27,10 @@ static char *find_plan(const char *name, GError **error) {
         g_autofree char *path = g_build_filename(folder, places[i], file, NULL);
         if (g_file_test(path, G_FILE_TEST_IS_REGULAR)) return g_canonicalize_filename(path, NULL);
     }
-    g_set_error(error, RMIL_ERROR, RMIL_ERROR_IO, "%s: is not there, nor a plan of that name: comparison, low-data, granularity, "
-                "annotated-fraction, threshold, localisation", name);
+    g_set_error(error, RMIL_ERROR, RMIL_ERROR_IO,
+                "%s: is not there, nor a plan of that name: comparison, low-data, granularity, "
+                "annotated-fraction, threshold, localisation",
+                name);
     return NULL;
 }
 
@@ -60,7 +62,8 @@ static gboolean list_runs(Study *study, const char *cohort_path, GError **error)
         done = rmil_study_done(record);
         for (int64_t i = 0; i < count; i++) {
             const RmilStudyRun *run = rmil_study_run(record, i);
-            g_autofree char *title = rmil_study_run_title(run->method, rmil_study_value(record, "variable"), run->value, run->split, run->seed);
+            g_autofree char *title = rmil_study_run_title(run->method, rmil_study_value(record, "variable"), run->value, run->split,
+                                                          run->seed);
             add_run(cli, runs, title, run);
         }
     } else {
@@ -97,7 +100,8 @@ static gboolean label_padded(Study *study, GError **error) {
 
 static gboolean execute(Study *study, const RmilCohort *cohort, GError **error) {
     Cli *cli = study->cli;
-    g_autofree char *cache = g_build_filename(study->work->folder, "cache", NULL), *padded = g_build_filename(study->work->folder, "padded", NULL);
+    g_autofree char *cache = g_build_filename(study->work->folder, "cache", NULL),
+                    *padded = g_build_filename(study->work->folder, "padded", NULL);
     RmilTrainOptions options;
     if (!rmil_study_plan_data_options(study->plan, &study->base, &options, error)) return FALSE;
     g_autoptr(RmilTrainData) data = train_data_load(cli, cohort, &options, cache, error);
@@ -112,8 +116,9 @@ static gboolean execute(Study *study, const RmilCohort *cohort, GError **error) 
     json_object_set_int_member(cli->result, "made", outcome.made);
     json_object_set_int_member(cli->result, "kept", outcome.kept);
     json_object_set_int_member(cli->result, "left", outcome.left);
-    if (done) cli_say(cli, "study    %" G_GINT64_FORMAT " runs made, %" G_GINT64_FORMAT " already there, %" G_GINT64_FORMAT " left",
-                      outcome.made, outcome.kept, outcome.left);
+    if (done)
+        cli_say(cli, "study    %" G_GINT64_FORMAT " runs made, %" G_GINT64_FORMAT " already there, %" G_GINT64_FORMAT " left", outcome.made,
+                outcome.kept, outcome.left);
     const gboolean report = done && study->shards == 0 && outcome.kept + outcome.made > 0;
     rmil_study_outcome_clear(&outcome);
     if (!report) return done;
@@ -129,7 +134,8 @@ static gboolean lock(Study *study, GError **error) {
     if (!study->shards) return work_lock(study->work, error);
     const RmilMonitor *monitor = &study->cli->monitor;
     const char *folder = study->work->folder;
-    g_autofree char *name = g_strdup_printf(".shard-%d-of-%d.lock", study->shard_index, study->shards), *who = g_strdup_printf("rankmil study --shard %d/%d", study->shard_index, study->shards);
+    g_autofree char *name = g_strdup_printf(".shard-%d-of-%d.lock", study->shard_index, study->shards),
+                    *who = g_strdup_printf("rankmil study --shard %d/%d", study->shard_index, study->shards);
     study->work->lock = rmil_lock_take(folder, ".lock", RMIL_LOCK_SHARED, who, monitor, error);
     study->own = study->work->lock ? rmil_lock_take(folder, name, RMIL_LOCK_ALONE, who, monitor, error) : NULL;
     return study->own != NULL;
@@ -137,8 +143,9 @@ static gboolean lock(Study *study, GError **error) {
 
 /* What comes before training; of several shards one after the other, so that the first makes it and the others find it. */
 static RmilCohort *prepare(Study *study, GError **error) {
-    g_autoptr(RmilLock) turn = study->shards ? rmil_lock_take(study->work->folder, ".prepare.lock", RMIL_LOCK_WAIT, "the preparation of another shard",
-                                                              &study->cli->monitor, error) : NULL;
+    g_autoptr(RmilLock) turn = study->shards ? rmil_lock_take(study->work->folder, ".prepare.lock", RMIL_LOCK_WAIT,
+                                                              "the preparation of another shard", &study->cli->monitor, error)
+                                             : NULL;
     if (study->shards && !turn) return NULL;
     g_autoptr(RmilCohort) cohort = work_prepare(study->work, error);
     if (!cohort || (strcmp(rmil_study_plan_variable(study->plan), "padding") == 0 && !label_padded(study, error))) return NULL;
@@ -150,7 +157,8 @@ static gboolean run_study(Study *study, const char *cohort_path, char **argument
     if (study->list) return list_runs(study, cohort_path, error);
     if (study->slurm) {
         g_autofree char *script = NULL;
-        if (!study_slurm_write(work->folder, arguments, study->slurm, study->sbatch ? study->sbatch : "--cpus-per-task=1", &script, error)) return FALSE;
+        if (!study_slurm_write(work->folder, arguments, study->slurm, study->sbatch ? study->sbatch : "--cpus-per-task=1", &script, error))
+            return FALSE;
         json_object_set_string_member(study->cli->result, "script", script);
         g_autofree char *quoted = g_shell_quote(script);
         cli_say(study->cli, "%s: look at its first lines, then submit it with: sh %s", script, quoted);
@@ -158,8 +166,8 @@ static gboolean run_study(Study *study, const char *cohort_path, char **argument
     }
     if (!work_open_table(work, cohort_path, error)) return FALSE;
     g_autoptr(GArray) twins = rmil_cohort_twins(work->cohort);
-    if (!rmil_cohort_check_labels(work->cohort, error) || !rmil_cohort_check_twins(work->cohort, twins, NULL, &study->cli->monitor, error) ||
-        !lock(study, error))
+    if (!rmil_cohort_check_labels(work->cohort, error) ||
+        !rmil_cohort_check_twins(work->cohort, twins, NULL, &study->cli->monitor, error) || !lock(study, error))
         return FALSE;
     g_autoptr(GPtrArray) runs = rmil_study_plan_runs(study->plan, work->cohort, &study->base, error);
     if (!runs) return FALSE; /* splits that cannot be are found before hours of work */
@@ -179,12 +187,17 @@ static gboolean read_shard(Study *study) {
 }
 
 int command_study(int argc, char **argv) {
-    static const CliUsage usage = {"PLAN COHORT -o DIR", "Runs a plan of many trainings and records every number.",
-                                   "PLAN is a YAML file, or one of comparison, low-data, granularity, annotated-fraction, threshold,\n"
-                                   "localisation: the paper's experiments. Slides are tiled, labelled and encoded first, as by\n"
-                                   "'rankmil run'. Every run is kept in DIR/study.sqlite as soon as it is done: start the same command\n"
-                                   "again after an interruption. docs/studies.md has plans, shards and clusters.", 2, 2, CLI_THREADS | CLI_RESUMES,
-                                   "study comparison cohort.csv -o study\nstudy my-plan.yaml cohort.csv -o study --shard 1/4\nstudy annotated-fraction cohort.csv -o study --set seeds=5"};
+    static const CliUsage usage = {
+        "PLAN COHORT -o DIR",
+        "Runs a plan of many trainings and records every number.",
+        "PLAN is a YAML file, or one of comparison, low-data, granularity, annotated-fraction, threshold,\n"
+        "localisation: the paper's experiments. Slides are tiled, labelled and encoded first, as by\n"
+        "'rankmil run'. Every run is kept in DIR/study.sqlite as soon as it is done: start the same command\n"
+        "again after an interruption. docs/studies.md has plans, shards and clusters.",
+        2,
+        2,
+        CLI_THREADS | CLI_RESUMES,
+        "study comparison cohort.csv -o study\nstudy my-plan.yaml cohort.csv -o study --shard 1/4\nstudy annotated-fraction cohort.csv -o study --set seeds=5"};
     Cli cli;
     Work work;
     Study study = {.cli = &cli, .work = &work};
@@ -198,14 +211,15 @@ int command_study(int argc, char **argv) {
         {"shard", 0, 0, G_OPTION_ARG_STRING, &study.shard, "only every N-th run from the I-th; records of all shards count as one", "I/N"},
         {"prepare", 0, 0, G_OPTION_ARG_NONE, &study.prepare, "only what comes before training", NULL},
         {"slurm", 0, 0, G_OPTION_ARG_INT64, &study.slurm, "write DIR/study.slurm, which submits N shards to Slurm, and do nothing", "N"},
-        {"sbatch", 0, 0, G_OPTION_ARG_STRING, &study.sbatch, "its options, e.g. \"--partition=long --time=8:00:00 --cpus-per-task=16 --mem=32G\"",
-         "OPTIONS"},
+        {"sbatch", 0, 0, G_OPTION_ARG_STRING, &study.sbatch,
+         "its options, e.g. \"--partition=long --time=8:00:00 --cpus-per-task=16 --mem=32G\"", "OPTIONS"},
         {"memory", 0, 0, G_OPTION_ARG_STRING, &study.base.memory, rmil_train_option_find("memory")->help, "SIZE"},
         {0},
     };
     g_autofree GOptionEntry *output = work_output_entries(&work), *tiles = work_tile_entries(&work), *encoding = work_encode_entries(&work),
                             *labels = work_label_entries(&work);
-    const CliGroup groups[] = {{"Output", output}, {"The study", own}, {"Tiles", tiles}, {"Features", encoding}, {"Annotations", labels}, {NULL, NULL}};
+    const CliGroup groups[] = {{"Output", output},     {"The study", own},      {"Tiles", tiles},
+                               {"Features", encoding}, {"Annotations", labels}, {NULL, NULL}};
     gboolean begun = cli_begin(&cli, &argc, &argv, &usage, groups, &status);
     if (begun) {
         GError *error = NULL;

@@ -7,7 +7,7 @@
 
 typedef struct {
     gboolean features;
-    gint64 slides;         /* UNSET: the kind's own number */
+    gint64 slides; /* UNSET: the kind's own number */
     gchar *precision, *layout;
     RmilSynthOptions pixel;
     RmilSynthFeatureOptions feature;
@@ -20,18 +20,18 @@ static const char *stray_option(const Options *o) {
     rmil_synth_options_init(&pixel);
     rmil_synth_feature_options_init(&feature);
     if (!o->features)
-        return o->feature.scale != feature.scale           ? "--scale"
-             : o->feature.difficulty != feature.difficulty ? "--difficulty"
-             : o->feature.dim != feature.dim               ? "--dim"
-             : o->precision                                ? "--precision"
-                                                           : NULL;
-    return o->pixel.width != pixel.width       ? "--width"
-         : o->pixel.height != pixel.height     ? "--height"
-         : o->pixel.mpp != pixel.mpp           ? "--mpp"
-         : o->pixel.positive != pixel.positive ? "--positive"
-         : o->pixel.test != pixel.test         ? "--test"
-         : o->layout                           ? "--layout"
-                                               : NULL;
+        return o->feature.scale != feature.scale             ? "--scale"
+               : o->feature.difficulty != feature.difficulty ? "--difficulty"
+               : o->feature.dim != feature.dim               ? "--dim"
+               : o->precision                                ? "--precision"
+                                                             : NULL;
+    return o->pixel.width != pixel.width         ? "--width"
+           : o->pixel.height != pixel.height     ? "--height"
+           : o->pixel.mpp != pixel.mpp           ? "--mpp"
+           : o->pixel.positive != pixel.positive ? "--positive"
+           : o->pixel.test != pixel.test         ? "--test"
+           : o->layout                           ? "--layout"
+                                                 : NULL;
 }
 
 static gboolean make_slides(Cli *cli, Options *o, const char *folder, GError **error) {
@@ -63,12 +63,16 @@ static gboolean make_features(Cli *cli, Options *o, const char *folder, GError *
 }
 
 int command_synth(int argc, char **argv) {
-    static const CliUsage usage = {"DIR", "Makes a small cohort of H&E-like slides whose truth is known.",
+    static const CliUsage usage = {"DIR",
+                                   "Makes a small cohort of H&E-like slides whose truth is known.",
                                    "Writes DIR/cohort.csv, DIR/slides/*.tiff and DIR/annotations/*.xml. The same options give\n"
                                    "the same bytes. The slides are drawn, not photographed: for demos, tests and teaching.\n"
                                    "--layout: the same slides in the folders of a public data set, without cohort.csv.\n\n"
                                    "With --features: DIR/cohort.csv and DIR/features/*.h5, as large as Camelyon16 by default\n"
-                                   "(399 slides, 6.5 GB), for trying methods and machines.", 1, 1, CLI_SEED | CLI_THREADS | CLI_RESUMES,
+                                   "(399 slides, 6.5 GB), for trying methods and machines.",
+                                   1,
+                                   1,
+                                   CLI_SEED | CLI_THREADS | CLI_RESUMES,
                                    "synth demo\nsynth big --features --scale 0.1"};
     Cli cli;
     int status;
@@ -97,8 +101,7 @@ int command_synth(int argc, char **argv) {
     if (stray) status = cli_usage(&cli, "%s does not go with%s --features", stray, o.features ? "" : "out");
     else if (o.precision && strcmp(o.precision, "float16") != 0 && strcmp(o.precision, "float32") != 0)
         status = cli_usage(&cli, "--precision is float16 or float32");
-    else if (o.features ? make_features(&cli, &o, argv[1], &error) : make_slides(&cli, &o, argv[1], &error))
-        status = cli_done(&cli);
+    else if (o.features ? make_features(&cli, &o, argv[1], &error) : make_slides(&cli, &o, argv[1], &error)) status = cli_done(&cli);
     else status = cli_fail(&cli, error);
     g_free(o.precision);
     g_free(o.layout);

@@ -6,8 +6,9 @@ static const RmilRepeat *choose_repeat(GArray *repeats, const RmilTrainOptions *
     for (guint i = 0; i < repeats->len; i++)
         if (g_array_index(repeats, RmilRepeat, i).seed == cli->seed) return &g_array_index(repeats, RmilRepeat, i);
     g_autofree char *known = rmil_repeats_seeds(repeats);
-    g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: no column's name ends in --seed %" G_GINT64_FORMAT ": the columns are of --seed %s",
-                options->splits, cli->seed, known);
+    g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT,
+                "%s: no column's name ends in --seed %" G_GINT64_FORMAT ": the columns are of --seed %s", options->splits, cli->seed,
+                known);
     return NULL;
 }
 
@@ -27,11 +28,16 @@ static gboolean train(Cli *cli, RmilCohort *cohort, const char *folder, const Rm
 }
 
 int command_train(int argc, char **argv) {
-    static const CliUsage usage = {"COHORT -o RUN", "Trains one model on the features of a cohort.",
-                                   "COHORT has a features column: the cohort.csv that 'rankmil encode' writes, or your own.\n"
-                                   "Patch labels come from its patch_labels column or from the feature files.\n"
-                                   "Writes run.json, model.safetensors, history.csv, predictions.csv, localisation.csv.", 1, 1, CLI_SEED | CLI_THREADS | CLI_RESUMES,
-                                   "train results/cohort.csv -o model\ntrain results/cohort.csv -o model --model clam-sb --guide none --learning-rate 1e-4"};
+    static const CliUsage usage = {
+        "COHORT -o RUN",
+        "Trains one model on the features of a cohort.",
+        "COHORT has a features column: the cohort.csv that 'rankmil encode' writes, or your own.\n"
+        "Patch labels come from its patch_labels column or from the feature files.\n"
+        "Writes run.json, model.safetensors, history.csv, predictions.csv, localisation.csv.",
+        1,
+        1,
+        CLI_SEED | CLI_THREADS | CLI_RESUMES,
+        "train results/cohort.csv -o model\ntrain results/cohort.csv -o model --model clam-sb --guide none --learning-rate 1e-4"};
     Cli cli;
     Work work;
     RmilTrainOptions options;

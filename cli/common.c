@@ -63,8 +63,12 @@ static void show_progress(gpointer user, const char *what, int64_t done, int64_t
         double rate = seconds > 0 ? (double)(done - cli->first) / seconds : 0;
         char left[32] = "";
         format_time(last ? seconds : rate > 0 ? (double)(total - done) / rate : 0, left);
-        g_autofree char *line = g_strdup_printf("%-16s %" G_GINT64_FORMAT "/%" G_GINT64_FORMAT "  %.3g/s  %s %s%s%s", what, done, total, rate, left,
-                                                last ? "taken" : rate > 0 ? "left" : "", cli->note && !last ? "  " : "", cli->note && !last ? cli->note : "");
+        g_autofree char *line = g_strdup_printf("%-16s %" G_GINT64_FORMAT "/%" G_GINT64_FORMAT "  %.3g/s  %s %s%s%s", what, done, total,
+                                                rate, left,
+                                                last       ? "taken"
+                                                : rate > 0 ? "left"
+                                                           : "",
+                                                cli->note && !last ? "  " : "", cli->note && !last ? cli->note : "");
         if (terminal || last || cli->printed) print_line(line, terminal);
         cli->printed = now;
     }
@@ -149,13 +153,16 @@ static gboolean wrong_usage(const Cli *cli, const char *message) {
 
 /* An option that every command takes, though it means nothing to this one, is not passed over in silence. */
 static void warn_meaningless(Cli *cli, CliTraits traits) {
-    if (cli->threads && !(traits & CLI_THREADS)) rmil_monitor_warn(&cli->monitor, "'rankmil %s' works on one thread: --threads means nothing to it", cli->name);
-    if (cli->seed && !(traits & CLI_SEED)) rmil_monitor_warn(&cli->monitor, "'rankmil %s' draws no random numbers: --seed means nothing to it", cli->name);
+    if (cli->threads && !(traits & CLI_THREADS))
+        rmil_monitor_warn(&cli->monitor, "'rankmil %s' works on one thread: --threads means nothing to it", cli->name);
+    if (cli->seed && !(traits & CLI_SEED))
+        rmil_monitor_warn(&cli->monitor, "'rankmil %s' draws no random numbers: --seed means nothing to it", cli->name);
 }
 
 static gboolean parse(Cli *cli, int *argc, char ***argv, const CliUsage *usage, const CliGroup *groups, int *status) {
     gboolean help = FALSE;
-    const int hide_threads = usage->traits & CLI_THREADS ? 0 : G_OPTION_FLAG_HIDDEN, hide_seed = usage->traits & CLI_SEED ? 0 : G_OPTION_FLAG_HIDDEN;
+    const int hide_threads = usage->traits & CLI_THREADS ? 0 : G_OPTION_FLAG_HIDDEN,
+              hide_seed = usage->traits & CLI_SEED ? 0 : G_OPTION_FLAG_HIDDEN;
     const GOptionEntry entries[] = {
         {"threads", 0, hide_threads, G_OPTION_ARG_INT, &cli->threads, "threads to use (default: all processors)", "N"},
         {"seed", 0, hide_seed, G_OPTION_ARG_INT64, &cli->seed, "seed of every random choice (default: 0)", "S"},
@@ -219,7 +226,8 @@ static int finish(Cli *cli, gboolean whole) {
         g_autofree char *text = cli_json_text(cli->result);
         cli_print(stdout, "%s\n", text);
     } else if (status && json_array_get_length(cli->problems) > 1) {
-        cli_print(stderr, "rankmil: %u problems, each named above%s\n", json_array_get_length(cli->problems), whole ? "; the rest is done" : "");
+        cli_print(stderr, "rankmil: %u problems, each named above%s\n", json_array_get_length(cli->problems),
+                  whole ? "; the rest is done" : "");
     }
     if (fflush(stdout) != 0) {
         cli_print(stderr, "rankmil: stdout: %s\n", g_strerror(errno));

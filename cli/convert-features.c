@@ -7,9 +7,9 @@ typedef struct {
     Cli *cli;
     const ConvertFeatures *options;
     const char *layout;
-    RmilCohort *cohort;      /* or NULL */
-    GPtrArray *inputs;       /* paths of one per slide, sorted */
-    const char *target;      /* folder; or, when `single`, a file */
+    RmilCohort *cohort; /* or NULL */
+    GPtrArray *inputs;  /* paths of one per slide, sorted */
+    const char *target; /* folder; or, when `single`, a file */
     gboolean single;
     GMutex lock;
     int64_t done, written;
@@ -75,7 +75,8 @@ static gboolean write_bag(const Converting *c, const RmilBag *bag, const char *f
 /* CLAM reads features from pt_files and coordinates from h5_files. */
 static gboolean write_pair(const Converting *c, const RmilBag *bag, const char *from, GError **error) {
     g_autofree char *h5 = g_strconcat(bag->id, ".h5", NULL), *pt = g_strconcat(bag->id, ".pt", NULL);
-    g_autofree char *coords = g_build_filename(c->target, "h5_files", h5, NULL), *tensor = g_build_filename(c->target, "pt_files", pt, NULL);
+    g_autofree char *coords = g_build_filename(c->target, "h5_files", h5, NULL),
+                    *tensor = g_build_filename(c->target, "pt_files", pt, NULL);
     return write_bag(c, bag, from, coords, error) && (bag->dim == 0 || write_bag(c, bag, from, tensor, error));
 }
 
@@ -97,7 +98,8 @@ static gboolean find_mpp(const Converting *c, const RmilCohortRow *row, RmilBag 
 /* What the layout has no place for. */
 static void say_left_out(const Converting *c, const RmilBag *bag) {
     if (strcmp(c->layout, "paper") == 0 && (bag->tissue || bag->source))
-        rmil_monitor_warn(&c->cli->monitor, "the paper's layout has no place for tissue shares and for what made the features: they are left out");
+        rmil_monitor_warn(&c->cli->monitor,
+                          "the paper's layout has no place for tissue shares and for what made the features: they are left out");
 }
 
 static gboolean convert_file(Converting *c, const char *from, GError **error) {
@@ -176,11 +178,13 @@ void convert_features_clear(ConvertFeatures *options) {
 
 GOptionEntry *convert_features_entries(ConvertFeatures *o) {
     const GOptionEntry entries[] = {
-        {"to", 0, 0, G_OPTION_ARG_STRING, &o->layout, "features as rankmil (default), clam, trident, stamp or paper; a model's weights as paper or clam", "LAYOUT"},
+        {"to", 0, 0, G_OPTION_ARG_STRING, &o->layout,
+         "features as rankmil (default), clam, trident, stamp or paper; a model's weights as paper or clam", "LAYOUT"},
         {"precision", 0, 0, G_OPTION_ARG_STRING, &o->precision, "features as float16 or float32 (default: as they are)", "TYPE"},
         {"mpp", 0, 0, G_OPTION_ARG_DOUBLE, &o->mpp, "µm per level-0 pixel of the slides: for STAMP's coordinates", "X"},
         {"cohort", 0, 0, G_OPTION_ARG_FILENAME, &o->cohort, "table whose mpp column or slides say that for each id", "CSV"},
-        {"patch-size", 0, 0, G_OPTION_ARG_DOUBLE, &o->patch_size, "level-0 pixels of a patch's side, instead of what files say or imply", "PX"},
+        {"patch-size", 0, 0, G_OPTION_ARG_DOUBLE, &o->patch_size, "level-0 pixels of a patch's side, instead of what files say or imply",
+         "PX"},
         {0},
     };
     return g_memdup2(entries, sizeof entries);

@@ -13,7 +13,8 @@ void convert_model_clear(ConvertModel *options) {
 
 GOptionEntry *convert_model_entries(ConvertModel *o) {
     const GOptionEntry entries[] = {
-        {"model", 0, 0, G_OPTION_ARG_STRING, &o->model, "a state_dict's model: abmil, clam-sb, clam-mb, dsmil, hipt (default: told by its tensors)", "NAME"},
+        {"model", 0, 0, G_OPTION_ARG_STRING, &o->model,
+         "a state_dict's model: abmil, clam-sb, clam-mb, dsmil, hipt (default: told by its tensors)", "NAME"},
         {"guide", 0, 0, G_OPTION_ARG_STRING, &o->guide, "what it was trained with: none (default), induction, rank", "NAME"},
         {"threshold", 0, 0, G_OPTION_ARG_DOUBLE, &o->threshold, "its attention threshold T (default: 1; -1: none)", "T"},
         {"heads", 0, 0, G_OPTION_ARG_INT64, &o->heads, "hipt: attention heads (default: 3)", "N"},

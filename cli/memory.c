@@ -8,8 +8,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define BASE ((guint64)300 << 20)       /* address space of the libraries and one thread */
-#define PER_THREAD ((guint64)50 << 20)  /* of each further thread */
+#define BASE ((guint64)300 << 20)      /* address space of the libraries and one thread */
+#define PER_THREAD ((guint64)50 << 20) /* of each further thread */
 
 static void write_all(const char *text) {
     ssize_t written = write(STDERR_FILENO, text, strlen(text)); /* nothing is left to be done about a failure */
@@ -19,7 +19,8 @@ static void write_all(const char *text) {
 static GLogWriterOutput note(GLogLevelFlags level, const GLogField *fields, gsize n, gpointer user) {
     for (gsize i = 0; i < n && (level & G_LOG_LEVEL_ERROR); i++) {
         if (strcmp(fields[i].key, "MESSAGE") != 0 || !strstr(fields[i].value, "failed to allocate")) continue;
-        write_all("\nrankmil: not enough memory: what is done is kept; run the same command again with fewer --threads, or with more memory\n");
+        write_all(
+            "\nrankmil: not enough memory: what is done is kept; run the same command again with fewer --threads, or with more memory\n");
         _exit(1);
     }
     return g_log_writer_default(level, fields, n, user);
@@ -41,7 +42,7 @@ int memory_threads(Cli *cli, int threads) {
     if (!have) return threads;
     int most = have > BASE + PER_THREAD ? (int)MIN((have - BASE) / PER_THREAD, 4096) : 1;
     if (threads <= most) return threads;
-    rmil_monitor_warn(&cli->monitor, "the limit of %" G_GUINT64_FORMAT " MiB on address space (ulimit -v) is enough for %d of %d threads", have >> 20,
-                      most, threads);
+    rmil_monitor_warn(&cli->monitor, "the limit of %" G_GUINT64_FORMAT " MiB on address space (ulimit -v) is enough for %d of %d threads",
+                      have >> 20, most, threads);
     return most;
 }

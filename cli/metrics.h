@@ -9,7 +9,7 @@ typedef struct {
     double *scores;
     int64_t count, positives;
     const char *split; /* of which they are, where the table has such a column and one was asked for; borrowed */
-    char *ids; /* of all rows in their order, a line each; where there is no column id, the labels */
+    char *ids;         /* of all rows in their order, a line each; where there is no column id, the labels */
 } Scores;
 /* Rows of `split` (NULL: all) that have a label. */
 gboolean scores_read(const char *path, const char *label_column, const char *score_column, const char *split, Scores *scores,

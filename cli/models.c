@@ -17,8 +17,8 @@ static gboolean add_model(Models *models, const char *path, const char *folder, 
     g_ptr_array_add(models->folders, g_strdup(folder));
     const int64_t dim = rmil_model_config(model)->dim, first = rmil_model_config(models->list->pdata[0])->dim;
     if (dim == first) return TRUE;
-    g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: takes %" G_GINT64_FORMAT " features a patch, %s takes %" G_GINT64_FORMAT, path, dim,
-                (const char *)models->folders->pdata[0], first);
+    g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: takes %" G_GINT64_FORMAT " features a patch, %s takes %" G_GINT64_FORMAT, path,
+                dim, (const char *)models->folders->pdata[0], first);
     return FALSE;
 }
 
@@ -28,8 +28,8 @@ static void name_training(Models *models) {
     const char *method = json_object_get_string_member_with_default(models->info, "method", NULL);
     if (!method || !json_object_has_member(models->info, "seed")) return;
     g_autofree char *seed = g_strdup_printf("%" G_GINT64_FORMAT, json_object_get_int_member_with_default(models->info, "seed", 0));
-    g_autofree char *full = g_canonicalize_filename(models->folders->pdata[0], NULL), *own = g_path_get_basename(full), *up = g_path_get_dirname(full),
-                    *above = g_path_get_basename(up);
+    g_autofree char *full = g_canonicalize_filename(models->folders->pdata[0], NULL), *own = g_path_get_basename(full),
+                    *up = g_path_get_dirname(full), *above = g_path_get_basename(up);
     const gboolean named = strcmp(above, method) == 0 && strcmp(own, seed) != 0;
     g_free(models->title);
     models->title = named ? g_strdup_printf("%s, %s, seed %s", method, own, seed) : g_strdup_printf("%s, seed %s", method, seed);
@@ -47,8 +47,10 @@ gboolean model_check(const char *folder, JsonObject *info, GError **error) {
     if (!recorded) return TRUE; /* version 0.1.0 kept none */
     if (!have) return FALSE;
     if (strcmp(have, recorded) == 0) return TRUE;
-    g_set_error(error, RMIL_ERROR, RMIL_ERROR_FORMAT, "%s: is not the model that run.json beside it records (another SHA-256): it was damaged or replaced; "
-                "train it again", path);
+    g_set_error(error, RMIL_ERROR, RMIL_ERROR_FORMAT,
+                "%s: is not the model that run.json beside it records (another SHA-256): it was damaged or replaced; "
+                "train it again",
+                path);
     return FALSE;
 }
 
@@ -68,7 +70,8 @@ static gboolean add_run(Models *models, Cli *cli, const char *folder, GError **e
     for (guint i = 0; method && i < entries->len; i++) {
         const RmilRunEntry *entry = entries->pdata[i];
         if (strcmp(entry->method, method) != 0) continue;
-        if (!entry->done) rmil_monitor_warn(&cli->monitor, "%s: is planned, but its training is not finished: it is left out of the mean", entry->folder);
+        if (!entry->done)
+            rmil_monitor_warn(&cli->monitor, "%s: is planned, but its training is not finished: it is left out of the mean", entry->folder);
         else if (!add_folder(models, entry->folder, error)) return FALSE;
     }
     if (!models->list->len) {

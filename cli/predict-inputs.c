@@ -13,9 +13,9 @@ enum { DEPTH = 8 }; /* of folders in folders */
 typedef struct {
     Cli *cli;
     const Predictions *before;
-    GArray *rows;       /* RmilCohortRow */
-    GHashTable *ids;    /* id -> path that has it */
-    GHashTable *inputs; /* paths that are in the rows */
+    GArray *rows;        /* RmilCohortRow */
+    GHashTable *ids;     /* id -> path that has it */
+    GHashTable *inputs;  /* paths that are in the rows */
     GHashTable *folders; /* "device:inode" -> path by which it was entered */
 } Gathering;
 
@@ -51,8 +51,8 @@ static gboolean is_table(const char *path) { return ends_in(path, (const char *c
 
 /* In a folder only what looks like a slide or features is taken; named alone, any file is tried. */
 static gboolean is_wanted(const char *path) {
-    static const char *const endings[] = {".svs", ".tif", ".tiff", ".ndpi", ".vms", ".vmu", ".scn", ".mrxs", ".bif", ".svslide", ".dcm", ".png",
-                                          ".jpg", ".jpeg", ".webp", ".h5", ".hdf5", ".pt", ".vsi", ".czi", ".isyntax", NULL};
+    static const char *const endings[] = {".svs", ".tif", ".tiff", ".ndpi", ".vms", ".vmu",  ".scn", ".mrxs", ".bif", ".svslide", ".dcm",
+                                          ".png", ".jpg", ".jpeg", ".webp", ".h5",  ".hdf5", ".pt",  ".vsi",  ".czi", ".isyntax", NULL};
     return ends_in(path, endings);
 }
 
@@ -116,7 +116,10 @@ static void add_row(Gathering *g, RmilCohortRow row) {
 static void add_file(Gathering *g, const char *path) {
     g_autofree char *full = g_canonicalize_filename(path, NULL);
     const gboolean features = holds_features(full);
-    RmilCohortRow row = {.id = choose_id(g, full), .slide = features ? NULL : g_strdup(full), .features = features ? g_strdup(full) : NULL, .label = -1};
+    RmilCohortRow row = {.id = choose_id(g, full),
+                         .slide = features ? NULL : g_strdup(full),
+                         .features = features ? g_strdup(full) : NULL,
+                         .label = -1};
     add_row(g, row);
 }
 
@@ -187,8 +190,8 @@ static void add_folder(Gathering *g, const char *path, const GStatBuf *folder, i
     }
     /* a MIRAX slide's own folder holds nothing else */
     if (passed && (depth == 0 || g->rows->len > before))
-        rmil_monitor_warn(&g->cli->monitor, "%s: %" G_GINT64_FORMAT " file%s passed over that %s neither a slide nor features by name (%s)", path, passed,
-                          passed == 1 ? "" : "s", passed == 1 ? "is" : "are", first);
+        rmil_monitor_warn(&g->cli->monitor, "%s: %" G_GINT64_FORMAT " file%s passed over that %s neither a slide nor features by name (%s)",
+                          path, passed, passed == 1 ? "" : "s", passed == 1 ? "is" : "are", first);
 }
 
 /* What is there by this very name. In folders, tables are not taken: `is_wanted`. */

@@ -7,9 +7,10 @@ static const struct {
     const char *name;
     gsize offset;
 } columns[] = {
-#define COLUMN(name) {#name, G_STRUCT_OFFSET(PredictionLine, name)}
-    COLUMN(id), COLUMN(split), COLUMN(label), COLUMN(probability), COLUMN(logit), COLUMN(sd), COLUMN(models), COLUMN(model), COLUMN(input), COLUMN(created),
-    COLUMN(digest),
+#define COLUMN(name)                                                                                                                       \
+    { #name, G_STRUCT_OFFSET(PredictionLine, name) }
+    COLUMN(id),     COLUMN(split), COLUMN(label), COLUMN(probability), COLUMN(logit),  COLUMN(sd),
+    COLUMN(models), COLUMN(model), COLUMN(input), COLUMN(created),     COLUMN(digest),
 #undef COLUMN
 };
 
@@ -31,8 +32,8 @@ gboolean predictions_read(Predictions *predictions, const char *folder, GError *
     g_autoptr(RmilTable) table = rmil_table_read(path, error);
     if (!table) return FALSE;
     if (rmil_table_find(table, "id") < 0 || rmil_table_find(table, "probability") < 0) {
-        g_set_error(error, RMIL_ERROR, RMIL_ERROR_FORMAT, "%s: is not a table that 'rankmil predict' wrote (no column id or probability): give another -o DIR",
-                    path);
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_FORMAT,
+                    "%s: is not a table that 'rankmil predict' wrote (no column id or probability): give another -o DIR", path);
         return FALSE;
     }
     for (int64_t row = 0; row < rmil_table_rows(table); row++) {
@@ -69,7 +70,8 @@ char *predictions_others(const Predictions *predictions, const char *digest) {
     for (guint i = 0; i < predictions->lines->len; i++) {
         const PredictionLine *line = predictions->lines->pdata[i];
         if (strcmp(line->digest, digest) == 0) continue;
-        char *name = g_strdup_printf("%s (%s)", *line->model ? line->model : "a model without a name", *line->digest ? line->digest : "an earlier version did not record which");
+        char *name = g_strdup_printf("%s (%s)", *line->model ? line->model : "a model without a name",
+                                     *line->digest ? line->digest : "an earlier version did not record which");
         if (g_hash_table_contains(seen, name)) g_free(name);
         else g_string_append_printf(out, "%s%s", out->len ? "; " : "", (g_hash_table_add(seen, name), name));
     }

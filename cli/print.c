@@ -8,7 +8,8 @@ enum { LONGEST_MESSAGE = 4000 /* bytes */ };
 
 /* Characters that move the cursor, change the terminal, or turn the direction of writing. */
 static gboolean obeyed(gunichar c) {
-    return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x200e || c == 0x200f || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+    return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x200e || c == 0x200f || (c >= 0x2028 && c <= 0x202e) ||
+           (c >= 0x2066 && c <= 0x2069);
 }
 
 /* Escaped as in JSON, so that the same holds for its text. */

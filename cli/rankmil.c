@@ -28,8 +28,10 @@ static const struct {
 };
 
 static void print_help(FILE *out) {
-    fprintf(out, "rankmil %s: slide classifiers whose attention follows experts' annotations\n\n"
-                 "usage: rankmil COMMAND [OPTIONS …]\n\n", rmil_version());
+    fprintf(out,
+            "rankmil %s: slide classifiers whose attention follows experts' annotations\n\n"
+            "usage: rankmil COMMAND [OPTIONS …]\n\n",
+            rmil_version());
     for (gsize i = 0; i < G_N_ELEMENTS(commands); i++) fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
     fprintf(out, "\n'rankmil help COMMAND' explains one. Exit status: 0 done, 1 something failed, 2 wrong usage.\n");
 }

@@ -54,10 +54,13 @@ void work_say_resolutions(const Work *work, const double *mpp) {
         if (mpp[i] > ENLARGED * work->tile_mpp) add(&enlarged, id, mpp[i]);
     }
     g_autofree char *others = g_strdup_printf("4 or more times the cohort's %.3g µm per pixel, or a quarter of it or less", middle),
-                    *own = g_strdup_printf("a resolution and tiled at the pixels as they are, where tiles of slides have %g µm per pixel; give it as "
-                                           "--mpp or in the cohort's column mpp", work->tile_mpp),
-                    *coarse = g_strdup_printf("coarser than the tiles' %g µm per pixel and enlarged to it; leave out or give a larger --tile-mpp",
-                                              work->tile_mpp);
+                    *own = g_strdup_printf(
+                        "a resolution and tiled at the pixels as they are, where tiles of slides have %g µm per pixel; give it as "
+                        "--mpp or in the cohort's column mpp",
+                        work->tile_mpp),
+                    *coarse = g_strdup_printf(
+                        "coarser than the tiles' %g µm per pixel and enlarged to it; leave out or give a larger --tile-mpp",
+                        work->tile_mpp);
     say(work, &apart, "slide has", "slides have", others);
     say(work, &plain, "image is without", "images are without", own);
     say(work, &enlarged, "slide is", "slides are", coarse);

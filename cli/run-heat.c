@@ -10,7 +10,7 @@ static gboolean tests(const RmilRepeat *repeat, int64_t row) { return repeat->sp
 /* Test slides with a picture: annotated positives first, then other positives, then negatives, at most `limit`. */
 static GArray *pick_slides(const Run *run, int64_t limit) {
     GArray *rows = g_array_new(FALSE, FALSE, sizeof(int64_t));
-    for (int class = 0; class < 3; class++)
+    for (int class = 0; class < 3; class ++)
         for (int64_t i = 0; i < run->data->count && rows->len < limit; i++) {
             const RmilCohortRow *row = &run->data->cohort->rows[i];
             int own = row->label == 1 ? (row->annotation ? 0 : 1) : 2;
@@ -41,7 +41,8 @@ static char *picture_key(const Heating *h, int64_t row, const GPtrArray *keys) {
     g_autoptr(GString) all = g_string_new(NULL);
     for (guint i = 0; i < keys->len; i++) g_string_append_printf(all, "%s ", (const char *)keys->pdata[i]);
     models = g_compute_checksum_for_string(G_CHECKSUM_SHA256, all->str, -1);
-    return g_strdup_printf("pictures 2 %s %s %s %s", models, h->run->data->fingerprint, given->annotation ? given->annotation : "", annotation);
+    return g_strdup_printf("pictures 2 %s %s %s %s", models, h->run->data->fingerprint, given->annotation ? given->annotation : "",
+                           annotation);
 }
 
 static char *heat_path(const Heating *h, const char *id, const char *ending) {
@@ -66,11 +67,12 @@ static gboolean heat_slide(const Heating *h, int64_t row, GError **error) {
     gsize size;
     g_autofree char *have = rmil_file_read(key_path, 8192, &size, NULL);
     if (have && strcmp(have, key) == 0 && g_file_test(path, G_FILE_TEST_EXISTS)) return TRUE;
-    g_autofree char *title = models->len > 1  ? g_strdup_printf("%s, %s, mean of %u models", given->id, h->method->name, models->len)
-                             : *only->name    ? g_strdup_printf("%s, %s, %s", given->id, h->method->name, only->name)
-                                              : g_strdup_printf("%s, %s, seed %" G_GINT64_FORMAT, given->id, h->method->name, only->seed);
+    g_autofree char *title = models->len > 1 ? g_strdup_printf("%s, %s, mean of %u models", given->id, h->method->name, models->len)
+                             : *only->name   ? g_strdup_printf("%s, %s, %s", given->id, h->method->name, only->name)
+                                             : g_strdup_printf("%s, %s, seed %" G_GINT64_FORMAT, given->id, h->method->name, only->seed);
     g_unlink(key_path); /* the key goes first and comes last: it never stands beside another picture */
-    return heat_write(h->run->work, given, h->run->data->bags[row], (const RmilModel *const *)models->pdata, models->len, title, path, error) &&
+    return heat_write(h->run->work, given, h->run->data->bags[row], (const RmilModel *const *)models->pdata, models->len, title, path,
+                      error) &&
            rmil_file_write(key_path, key, strlen(key), error);
 }
 
@@ -124,7 +126,8 @@ static void remove_stale(const Run *run, const GArray *rows, const char *method)
     g_autoptr(GPtrArray) stale = g_ptr_array_new_with_free_func(g_free);
     GDir *dir = g_dir_open(folder, 0, NULL);
     for (const char *name; dir && (name = g_dir_read_name(dir));)
-        if (g_str_has_suffix(name, ".key") && !(is_method(run, method) && is_picked(run, rows, name))) g_ptr_array_add(stale, g_build_filename(folder, name, NULL));
+        if (g_str_has_suffix(name, ".key") && !(is_method(run, method) && is_picked(run, rows, name)))
+            g_ptr_array_add(stale, g_build_filename(folder, name, NULL));
     if (dir) g_dir_close(dir);
     for (guint i = 0; i < stale->len; i++) {
         char *path = stale->pdata[i];

@@ -12,7 +12,8 @@ void planned_free(Planned *planned) {
     g_free(planned);
 }
 
-GPtrArray *run_plan(const RmilTrainData *data, const RmilTrainOptions *options, const GPtrArray *methods, const GArray *repeats, GError **error) {
+GPtrArray *run_plan(const RmilTrainData *data, const RmilTrainOptions *options, const GPtrArray *methods, const GArray *repeats,
+                    GError **error) {
     g_autoptr(GPtrArray) plan = g_ptr_array_new_with_free_func((GDestroyNotify)planned_free);
     for (guint r = 0; r < repeats->len; r++)
         for (guint m = 0; m < methods->len; m++) {
@@ -35,7 +36,7 @@ typedef struct {
     Cli *cli;
     const char *folder; /* the work folder */
     GPtrArray *plan;
-    GString *names;     /* of what was set aside, for one warning */
+    GString *names; /* of what was set aside, for one warning */
     int64_t aside;
 } Sorting;
 
@@ -74,7 +75,8 @@ static gboolean sort_folder(Sorting *s, const char *below, GError **error) {
 }
 
 /* The names are taken before anything is visited: a visit may move the folder. */
-static gboolean for_each_folder(const char *folder, gboolean (*visit)(gpointer user, const char *name, GError **error), gpointer user, GError **error) {
+static gboolean for_each_folder(const char *folder, gboolean (*visit)(gpointer user, const char *name, GError **error), gpointer user,
+                                GError **error) {
     g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
     GDir *dir = g_dir_open(folder, 0, NULL);
     for (const char *name; dir && (name = g_dir_read_name(dir));) {
@@ -111,7 +113,8 @@ static gboolean visit_method(gpointer user, const char *name, GError **error) {
 static gboolean bring_back(Sorting *s, GError **error) {
     for (guint i = 0; i < s->plan->len; i++) {
         const Planned *planned = s->plan->pdata[i];
-        g_autofree char *path = g_build_filename(s->folder, planned->below, NULL), *from = aside_path(s->folder, planned->below, planned->key);
+        g_autofree char *path = g_build_filename(s->folder, planned->below, NULL),
+                        *from = aside_path(s->folder, planned->below, planned->key);
         g_autofree char *config = g_file_test(path, G_FILE_TEST_EXISTS) ? NULL : rmil_run_config(from, NULL);
         if (config && strcmp(config, planned->config) == 0 && !move_folder(from, path, error)) return FALSE;
     }
@@ -124,8 +127,8 @@ gboolean run_plan_sort(Cli *cli, const char *folder, GPtrArray *plan, gboolean c
     Sorting sorting = {.cli = cli, .folder = folder, .plan = plan, .names = names};
     if (!for_each_folder(runs, visit_method, &sorting, error) || !bring_back(&sorting, error)) return FALSE;
     if (sorting.aside)
-        rmil_monitor_warn(&cli->monitor, "%s: holds %" G_GINT64_FORMAT " earlier training%s that %s not belong to this run: %s. %s", runs, sorting.aside,
-                          sorting.aside == 1 ? "" : "s", sorting.aside == 1 ? "does" : "do", names->str,
+        rmil_monitor_warn(&cli->monitor, "%s: holds %" G_GINT64_FORMAT " earlier training%s that %s not belong to this run: %s. %s", runs,
+                          sorting.aside, sorting.aside == 1 ? "" : "s", sorting.aside == 1 ? "does" : "do", names->str,
                           clean ? "Removed, as --clean says" : "Kept in earlier/, outside the report; --clean removes that folder");
     return !clean || !g_file_test(earlier, G_FILE_TEST_EXISTS) || remove_tree(earlier, error);
 }

@@ -66,7 +66,8 @@ gboolean run_record(const Run *run, gboolean finished, GError **error) {
     json_object_set_string_member(out, "created", created);
     json_object_set_int_member(out, "threads", run->cli->threads);
     JsonArray *methods = json_array_new(), *seeds = json_array_new();
-    for (guint i = 0; i < run->methods->len; i++) json_array_add_string_element(methods, ((const RmilTrainMethod *)run->methods->pdata[i])->name);
+    for (guint i = 0; i < run->methods->len; i++)
+        json_array_add_string_element(methods, ((const RmilTrainMethod *)run->methods->pdata[i])->name);
     for (guint i = 0; i < run->repeats->len; i++) json_array_add_int_element(seeds, g_array_index(run->repeats, RmilRepeat, i).seed);
     json_object_set_array_member(out, "methods", methods);
     json_object_set_array_member(out, "seeds", seeds);

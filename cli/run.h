@@ -15,7 +15,8 @@ typedef struct {
 void planned_free(Planned *planned);
 
 /* GPtrArray of Planned, repeats outside, methods inside; the data, methods and repeats must outlive it. */
-GPtrArray *run_plan(const RmilTrainData *data, const RmilTrainOptions *options, const GPtrArray *methods, const GArray *repeats, GError **error);
+GPtrArray *run_plan(const RmilTrainData *data, const RmilTrainOptions *options, const GPtrArray *methods, const GArray *repeats,
+                    GError **error);
 /* Sets aside in folder/earlier whatever below folder/runs is not of the plan, takes back what is, and says what was set aside;
  * clean: removes folder/earlier. */
 gboolean run_plan_sort(Cli *cli, const char *folder, GPtrArray *plan, gboolean clean, GError **error);
@@ -28,11 +29,11 @@ typedef struct {
     const RmilTrainOptions *options;
     RmilCohort *cohort; /* DIR/cohort.csv: the slides that came through the stages */
     RmilTrainData *data;
-    GPtrArray *methods; /* const RmilTrainMethod * */
-    GArray *repeats;    /* RmilRepeat */
-    GPtrArray *plan;    /* Planned */
+    GPtrArray *methods;        /* const RmilTrainMethod * */
+    GArray *repeats;           /* RmilRepeat */
+    GPtrArray *plan;           /* Planned */
     JsonObject *preprocessing; /* how slides became features; NULL: they were given, and nobody says how */
-    char *command;      /* as it was given */
+    char *command;             /* as it was given */
 } Run;
 /* Heat maps of at most `limit` test slides, one picture a method: the mean attention of those of its models that tested the
  * slide. Pictures of other methods and slides go. */

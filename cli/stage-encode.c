@@ -40,7 +40,8 @@ static gboolean encode_slide(Encoding *e, int64_t row, const RmilBag *tiles, con
     g_autoptr(RmilSlide) slide = work_open_slide(e->work, row, error);
     if (!slide) return FALSE;
     if (tiles->patch_size != e->work->tile_px) {
-        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "its tiles are %g px a side, the encoder takes %d", tiles->patch_size, e->work->tile_px);
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "its tiles are %g px a side, the encoder takes %d", tiles->patch_size,
+                    e->work->tile_px);
         return FALSE;
     }
     g_autoptr(RmilGrid) grid = work_grid(tiles, error);
@@ -76,7 +77,8 @@ static gboolean encode_row(Encoding *e, int64_t row, const char *identity, gbool
 
 gboolean stage_encode(Work *work, GError **error) {
     gint64 start = g_get_monotonic_time();
-    RmilEncoderOptions options = {.weights = work->weights, .precision = work->bfloat16 ? RMIL_BFLOAT16 : RMIL_FLOAT32,
+    RmilEncoderOptions options = {.weights = work->weights,
+                                  .precision = work->bfloat16 ? RMIL_BFLOAT16 : RMIL_FLOAT32,
                                   .workers = work->cli->threads};
     int64_t total = 0, count = 0, made = 0, kept = 0;
     for (int64_t i = 0; i < work->cohort->count; i++) {

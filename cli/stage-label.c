@@ -37,8 +37,8 @@ static gboolean draw_row(const Work *work, int64_t row, const RmilBag *bag, cons
     g_autoptr(RmilRegion) drawn = slide ? work_read_region(work, given, slide, bag, 0, error) : NULL;
     g_autoptr(RmilRegion) grown = drawn && work->padding > 0 ? work_read_region(work, given, slide, bag, work->padding, error) : NULL;
     if (!drawn || (work->padding > 0 && !grown)) return FALSE;
-    return rmil_label_preview_write(slide, bag->coords, labels, bag->count, bag->patch_size_level0, drawn, grown, work->padding, 1024,
-                                    path, error);
+    return rmil_label_preview_write(slide, bag->coords, labels, bag->count, bag->patch_size_level0, drawn, grown, work->padding, 1024, path,
+                                    error);
 }
 
 static gboolean label_row(Labelling *labelling, int64_t row, int64_t *annotated, gboolean *made, GError **error) {

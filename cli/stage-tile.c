@@ -15,22 +15,28 @@ typedef struct {
 static char *tile_source(const Work *work, int64_t row) {
     g_autofree char *file = rmil_file_identity(work->cohort->rows[row].slide);
     char mpp[G_ASCII_DTOSTR_BUF_SIZE];
-    return g_strdup_printf("tiles 1; %s; mpp %s; %d px at %g; tissue %g at %g", file,
-                           g_ascii_dtostr(mpp, sizeof mpp, work_mpp(work, row)), work->tile_px, work->tile_mpp,
-                           work->min_tissue, work->mask_mpp);
+    return g_strdup_printf("tiles 1; %s; mpp %s; %d px at %g; tissue %g at %g", file, g_ascii_dtostr(mpp, sizeof mpp, work_mpp(work, row)),
+                           work->tile_px, work->tile_mpp, work->min_tissue, work->mask_mpp);
 }
 
 static gboolean write_tiles(const RmilGrid *grid, const char *id, char *source, const char *path, GError **error) {
-    RmilBag bag = {.id = (char *)id, .count = grid->count, .coords = grid->coords, .tissue = grid->tissue,
-                   .patch_size = grid->tile_px, .patch_size_level0 = grid->tile_level0, .target_mpp = grid->mpp,
-                   .slide_width = grid->slide_width, .slide_height = grid->slide_height, .source = source};
+    RmilBag bag = {.id = (char *)id,
+                   .count = grid->count,
+                   .coords = grid->coords,
+                   .tissue = grid->tissue,
+                   .patch_size = grid->tile_px,
+                   .patch_size_level0 = grid->tile_level0,
+                   .target_mpp = grid->mpp,
+                   .slide_width = grid->slide_width,
+                   .slide_height = grid->slide_height,
+                   .source = source};
     return rmil_bag_write(&bag, path, FALSE, error);
 }
 
 /* The mask and the annotation as drawn. Without an annotation that can be read there is no picture, not one without outlines
  * that passes for done; what is wrong with it is an error where patches are labelled. */
-static gboolean write_picture(const Work *work, int64_t row, RmilSlide *slide, const RmilMask *mask, const RmilGrid *grid, const char *picture,
-                              GError **error) {
+static gboolean write_picture(const Work *work, int64_t row, RmilSlide *slide, const RmilMask *mask, const RmilGrid *grid,
+                              const char *picture, GError **error) {
     const RmilCohortRow *given = &work->cohort->rows[row];
     g_autoptr(GError) reason = NULL;
     g_autoptr(RmilRegion) region = given->annotation ? work_read_region(work, given, slide, NULL, 0, &reason) : NULL;

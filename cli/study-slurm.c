@@ -43,7 +43,8 @@ gboolean study_slurm_write(const char *folder, char **arguments, int64_t shards,
     g_autoptr(GString) command = g_string_new(quoted_program);
     append_arguments(command, arguments);
     g_autoptr(GString) out = g_string_new(NULL);
-    g_string_printf(out,
+    g_string_printf(
+        out,
         "#!/bin/sh\n"
         "# Runs a study on a cluster with Slurm:  sh study.slurm\n"
         "# submits three jobs: the stages before training, an array of shards, and the report when all shards have ended.\n"

@@ -2,14 +2,16 @@
 #include "train.h"
 
 GOptionEntry *train_entries(RmilTrainOptions *options) {
-    static const GOptionArg types[] = {[RMIL_OPTION_NUMBER] = G_OPTION_ARG_DOUBLE, [RMIL_OPTION_WHOLE] = G_OPTION_ARG_INT64,
-                                       [RMIL_OPTION_WORD] = G_OPTION_ARG_STRING, [RMIL_OPTION_FILE] = G_OPTION_ARG_FILENAME};
+    static const GOptionArg types[] = {[RMIL_OPTION_NUMBER] = G_OPTION_ARG_DOUBLE,
+                                       [RMIL_OPTION_WHOLE] = G_OPTION_ARG_INT64,
+                                       [RMIL_OPTION_WORD] = G_OPTION_ARG_STRING,
+                                       [RMIL_OPTION_FILE] = G_OPTION_ARG_FILENAME};
     gsize count;
     const RmilTrainOption *table = rmil_train_option_table(&count);
     GOptionEntry *entries = g_new0(GOptionEntry, count + 1);
     for (gsize i = 0; i < count; i++)
-        entries[i] = (GOptionEntry){table[i].name, 0, 0, types[table[i].type], G_STRUCT_MEMBER_P(options, table[i].offset),
-                                    table[i].help, table[i].unit};
+        entries[i] = (GOptionEntry){table[i].name, 0, 0, types[table[i].type], G_STRUCT_MEMBER_P(options, table[i].offset), table[i].help,
+                                    table[i].unit};
     return entries;
 }
 
@@ -34,7 +36,8 @@ GArray *train_repeats(const Cli *cli, const RmilCohort *cohort, const RmilTrainO
     return rmil_repeats_draw(cohort, options, seeds, repeats, error);
 }
 
-gboolean train_check(Cli *cli, const RmilCohort *cohort, const RmilTrainOptions *options, int64_t repeats, GError **undivided, GError **error) {
+gboolean train_check(Cli *cli, const RmilCohort *cohort, const RmilTrainOptions *options, int64_t repeats, GError **undivided,
+                     GError **error) {
     g_autoptr(GArray) twins = rmil_cohort_twins(cohort);
     if (!rmil_cohort_check_labels(cohort, error) || !rmil_cohort_check_twins(cohort, twins, NULL, &cli->monitor, error)) return FALSE;
     g_autoptr(GArray) divided = train_repeats(cli, cohort, options, repeats, undivided && !options->splits ? undivided : error);

@@ -8,8 +8,8 @@
 #include <string.h>
 
 /* -- what the run depends on ---------------------------------------------------------------------------------------------- */
-static gboolean configure(const RmilTrainData *data, const RmilTrainMethod *method, const RmilTrainOptions *options, const RmilRepeat *repeat,
-                          RmilTrainRun *training, GError **error) {
+static gboolean configure(const RmilTrainData *data, const RmilTrainMethod *method, const RmilTrainOptions *options,
+                          const RmilRepeat *repeat, RmilTrainRun *training, GError **error) {
     *training = (RmilTrainRun){.data = data, .splits = repeat->splits};
     if (!rmil_train_options_configure(options, method, &training->model, &training->train, error)) return FALSE;
     training->model.dim = data->set->dim;
@@ -63,7 +63,8 @@ static gboolean check_predictions(const char *path, int64_t slides, GError **err
 /* What reports, pictures and predictions take from the folder can be read. */
 static gboolean check_products(const char *folder, int64_t slides, GError **error) {
     static const char *const tables[] = {"history.csv", "localisation.csv"};
-    g_autofree char *predictions = g_build_filename(folder, "predictions.csv", NULL), *path = g_build_filename(folder, "model.safetensors", NULL);
+    g_autofree char *predictions = g_build_filename(folder, "predictions.csv", NULL),
+                    *path = g_build_filename(folder, "model.safetensors", NULL);
     if (!check_predictions(predictions, slides, error)) return FALSE;
     for (gsize i = 0; i < G_N_ELEMENTS(tables); i++) {
         g_autofree char *name = g_build_filename(folder, tables[i], NULL);
@@ -77,7 +78,8 @@ static gboolean check_products(const char *folder, int64_t slides, GError **erro
 }
 
 /* slides: those with features, each of which has a prediction. */
-static gboolean is_done(const char *folder, const char *config, int64_t slides, const RmilMonitor *monitor, gboolean *done, GError **error) {
+static gboolean is_done(const char *folder, const char *config, int64_t slides, const RmilMonitor *monitor, gboolean *done,
+                        GError **error) {
     static const char *const products[] = {"run.json", "model.safetensors", "history.csv", "predictions.csv", "localisation.csv"};
     GError *reason = NULL;
     *done = TRUE;
@@ -93,8 +95,8 @@ static gboolean is_done(const char *folder, const char *config, int64_t slides, 
 /* A training of other settings or data in the folder is kept, in earlier/KEY below it; its record goes last, so that an interrupted
  * move is taken up again. */
 static gboolean set_aside(const char *folder, const char *config, const RmilMonitor *monitor, GError **error) {
-    static const char *const products[] = {"metrics.json", "slides.csv", "localisation.csv", "predictions.csv", "history.csv",
-                                           "model.safetensors", "run.json"};
+    static const char *const products[] = {"metrics.json", "slides.csv",        "localisation.csv", "predictions.csv",
+                                           "history.csv",  "model.safetensors", "run.json"};
     GError *reason = NULL;
     g_autofree char *was = read_config(folder, monitor, &reason);
     if (reason) g_propagate_error(error, reason);
@@ -246,8 +248,8 @@ static void pass_note(gpointer user, const char *text) {
     rmil_monitor_note(watch->monitor, "%s: %s", watch->title, text);
 }
 
-static RmilModel *train_watched(const RmilTrainRun *training, const RmilTrainMethod *method, const RmilRepeat *repeat, const char *checkpoint,
-                                GArray *history, const RmilMonitor *monitor, GError **error) {
+static RmilModel *train_watched(const RmilTrainRun *training, const RmilTrainMethod *method, const RmilRepeat *repeat,
+                                const char *checkpoint, GArray *history, const RmilMonitor *monitor, GError **error) {
     const RmilTrainConfig *train = &training->train;
     g_autofree char *title = *repeat->name ? g_strdup_printf("%s, %s", method->name, repeat->name)
                                            : g_strdup_printf("%s, seed %" G_GINT64_FORMAT, method->name, repeat->seed);
@@ -259,8 +261,7 @@ static RmilModel *train_watched(const RmilTrainRun *training, const RmilTrainMet
 }
 
 gboolean train_run(const RmilTrainData *data, const RmilTrainMethod *method, const RmilTrainOptions *options, const RmilRepeat *repeat,
-                   JsonObject *preprocessing, int threads, const RmilMonitor *monitor, const char *folder, gboolean *made,
-                   GError **error) {
+                   JsonObject *preprocessing, int threads, const RmilMonitor *monitor, const char *folder, gboolean *made, GError **error) {
     RmilTrainRun training;
     if (!configure(data, method, options, repeat, &training, error)) return FALSE;
     training.train.threads = threads;
@@ -281,7 +282,8 @@ gboolean train_run(const RmilTrainData *data, const RmilTrainMethod *method, con
     g_autoptr(RmilModel) model = train_watched(&training, method, repeat, checkpoint, history, monitor, error);
     if (!model) return FALSE;
     double seconds = (double)(g_get_monotonic_time() - start) / G_USEC_PER_SEC;
-    g_autofree char *model_path = g_build_filename(folder, "model.safetensors", NULL), *run_path = g_build_filename(folder, "run.json", NULL);
+    g_autofree char *model_path = g_build_filename(folder, "model.safetensors", NULL),
+                    *run_path = g_build_filename(folder, "run.json", NULL);
     if (!rmil_model_save(model, model_path, error) || !write_history(folder, history, error) ||
         !write_slides(data, repeat->splits, folder, error) || !run_apply(data, model, repeat->splits, threads, folder, error))
         return FALSE;

@@ -8,11 +8,11 @@
 GOptionEntry *train_entries(RmilTrainOptions *options);
 /* The features of a cohort that names them. Rows that cannot be read are reported and left out. cache: a folder for
  * features beyond --memory. */
-RmilTrainData *train_data_load(Cli *cli, const RmilCohort *cohort, const RmilTrainOptions *options, const char *cache,
-                               GError **error);
+RmilTrainData *train_data_load(Cli *cli, const RmilCohort *cohort, const RmilTrainOptions *options, const char *cache, GError **error);
 /* Everything that the table says about training, before hours of work: labels, the classes of every set, splits, slides that stand
  * in it twice. undivided: NULL, or gets the error of sets that cannot be drawn (a cohort that is too small), instead of `error`. */
-gboolean train_check(Cli *cli, const RmilCohort *cohort, const RmilTrainOptions *options, int64_t repeats, GError **undivided, GError **error);
+gboolean train_check(Cli *cli, const RmilCohort *cohort, const RmilTrainOptions *options, int64_t repeats, GError **undivided,
+                     GError **error);
 /* `repeats` Monte-Carlo splits from --seed on, or every column of --splits FILE. */
 GArray *train_repeats(const Cli *cli, const RmilCohort *cohort, const RmilTrainOptions *options, int64_t repeats, GError **error);
 
@@ -23,9 +23,8 @@ char *train_config(const RmilTrainData *data, const RmilTrainMethod *method, con
                    GError **error);
 /* Trains, predicts and localises into `folder` (run.json, model.safetensors, history.csv, predictions.csv,
  * localisation.csv, slides.csv), or finds that done. preprocessing (may be NULL) is kept in run.json for `rankmil predict`. */
-gboolean train_run(const RmilTrainData *data, const RmilTrainMethod *method, const RmilTrainOptions *options,
-                   const RmilRepeat *repeat, JsonObject *preprocessing, int threads, const RmilMonitor *monitor,
-                   const char *folder, gboolean *made, GError **error);
+gboolean train_run(const RmilTrainData *data, const RmilTrainMethod *method, const RmilTrainOptions *options, const RmilRepeat *repeat,
+                   JsonObject *preprocessing, int threads, const RmilMonitor *monitor, const char *folder, gboolean *made, GError **error);
 /* predictions.csv of every slide, and localisation.csv of the annotated positive slides of the test set. */
 gboolean run_apply(const RmilTrainData *data, const RmilModel *model, const RmilSplit *splits, int threads, const char *folder,
                    GError **error);

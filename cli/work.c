@@ -7,8 +7,13 @@
 void work_init(Work *work, Cli *cli) {
     RmilTileOptions tile;
     rmil_tile_options_init(&tile);
-    *work = (Work){.cli = cli, .tile_px = tile.tile_px, .tile_mpp = tile.mpp, .min_tissue = tile.min_tissue,
-                   .mask_mpp = 4, .label_threshold = 0.05, .labels = "labels"};
+    *work = (Work){.cli = cli,
+                   .tile_px = tile.tile_px,
+                   .tile_mpp = tile.mpp,
+                   .min_tissue = tile.min_tissue,
+                   .mask_mpp = 4,
+                   .label_threshold = 0.05,
+                   .labels = "labels"};
 }
 
 static void sweep(const char *folder) {
@@ -47,15 +52,16 @@ GOptionEntry *work_tile_entries(Work *work) {
 }
 
 GOptionEntry *work_encode_entries(Work *work) {
-    return ENTRIES(
-        {"encoder", 0, 0, G_OPTION_ARG_STRING, &work->encoder, "texture (default, built in) or resnet50", "NAME"},
-        {"weights", 0, 0, G_OPTION_ARG_FILENAME, &work->weights, "the encoder's weight file", "FILE"},
-        {"encode-bfloat16", 0, 0, G_OPTION_ARG_NONE, &work->bfloat16, "run the encoder in bfloat16", NULL});
+    return ENTRIES({"encoder", 0, 0, G_OPTION_ARG_STRING, &work->encoder, "texture (default, built in) or resnet50", "NAME"},
+                   {"weights", 0, 0, G_OPTION_ARG_FILENAME, &work->weights, "the encoder's weight file", "FILE"},
+                   {"encode-bfloat16", 0, 0, G_OPTION_ARG_NONE, &work->bfloat16, "run the encoder in bfloat16", NULL});
 }
 
-#define CROP_ENTRY \
-    {"uncropped", 0, 0, G_OPTION_ARG_NONE, &work->uncropped, \
-     "GeoJSON and masks count from the corner of level 0, not of the scanned area, which is all that QuPath shows", NULL}
+#define CROP_ENTRY                                                                                                                         \
+    {                                                                                                                                      \
+        "uncropped", 0, 0, G_OPTION_ARG_NONE, &work->uncropped,                                                                            \
+            "GeoJSON and masks count from the corner of level 0, not of the scanned area, which is all that QuPath shows", NULL            \
+    }
 
 GOptionEntry *work_crop_entries(Work *work) { return ENTRIES(CROP_ENTRY); }
 
@@ -66,7 +72,8 @@ GOptionEntry *work_label_entries(Work *work) {
         {"padding", 0, 0, G_OPTION_ARG_DOUBLE, &work->padding, "grow annotations by so many level-0 pixels (default: 0)", "PX"},
         {"preview", 0, 0, G_OPTION_ARG_NONE, &work->preview, "draw outlines and annotated patches on the slide: DIR/labels/ID.png", NULL},
         CROP_ENTRY,
-        {"label-threshold", 0, 0, G_OPTION_ARG_DOUBLE, &work->label_threshold, "a patch is annotated above this share (default: 0.05)", "X"});
+        {"label-threshold", 0, 0, G_OPTION_ARG_DOUBLE, &work->label_threshold, "a patch is annotated above this share (default: 0.05)",
+         "X"});
 }
 
 static gboolean in_range(const char *name, double value, double low, double high, GError **error) {
@@ -89,7 +96,8 @@ gboolean work_adopt(Work *work, RmilCohort *cohort, GError **error) {
     work->cohort = cohort;
     if (!check_options(work, error)) return FALSE;
     if (work->tile_mpp >= 4)
-        rmil_monitor_warn(&work->cli->monitor, "--tile-mpp is µm per pixel: %g is very coarse. Is it the magnification? 20× has 0.5, 40× has 0.25",
+        rmil_monitor_warn(&work->cli->monitor,
+                          "--tile-mpp is µm per pixel: %g is very coarse. Is it the magnification? 20× has 0.5, 40× has 0.25",
                           work->tile_mpp);
     if (!work->encoder) work->encoder = g_strdup("texture");
     cli_warn_all(work->cli, (const char *const *)cohort->warnings);
@@ -134,13 +142,15 @@ static gboolean same_cohort(const Work *work, GError **error) {
         const char *was = g_hash_table_lookup(slides, row->id);
         known += was != NULL;
         if (!was || !*was || !row->slide || strcmp(row->slide, was) == 0 || same_slide(row->slide, was)) continue;
-        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: holds the work on another cohort, in which %s is %s, not %s: give another -o DIR",
-                    work->folder, row->id, was, row->slide);
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT,
+                    "%s: holds the work on another cohort, in which %s is %s, not %s: give another -o DIR", work->folder, row->id, was,
+                    row->slide);
         return FALSE;
     }
     if (known || !rmil_table_rows(before)) return TRUE;
-    g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: holds the work on another cohort (%s …), of which %s has no slide: give another -o DIR",
-                work->folder, rmil_table_cell(before, 0, id), work->cohort->path);
+    g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT,
+                "%s: holds the work on another cohort (%s …), of which %s has no slide: give another -o DIR", work->folder,
+                rmil_table_cell(before, 0, id), work->cohort->path);
     return FALSE;
 }
 
@@ -181,15 +191,18 @@ RmilSlide *work_open_slide(const Work *work, int64_t row, GError **error) {
 static RmilSlide *open_for_bounds(const Work *work, const RmilCohortRow *row) {
     if (!rmil_annotation_cropped(row->annotation)) return NULL;
     if (!row->slide) {
-        rmil_monitor_warn(&work->cli->monitor, "annotations of rows without a slide count from the corner of level 0; for QuPath's of MIRAX, "
-                                               "Leica and Ventana slides give the slide too, which says where its scanned area begins");
+        rmil_monitor_warn(&work->cli->monitor,
+                          "annotations of rows without a slide count from the corner of level 0; for QuPath's of MIRAX, "
+                          "Leica and Ventana slides give the slide too, which says where its scanned area begins");
         return NULL;
     }
     g_autoptr(GError) error = NULL;
     RmilSlide *slide = rmil_slide_open(row->slide, 1, &error);
     if (!slide)
-        rmil_monitor_warn(&work->cli->monitor, "%s: counts from the corner of level 0, since its slide does not say where the scanned area "
-                                               "begins: %s", row->annotation, error->message);
+        rmil_monitor_warn(&work->cli->monitor,
+                          "%s: counts from the corner of level 0, since its slide does not say where the scanned area "
+                          "begins: %s",
+                          row->annotation, error->message);
     return slide;
 }
 
@@ -225,7 +238,8 @@ char *work_annotation_frame(const Work *work, const RmilCohortRow *row) {
     g_autoptr(RmilSlide) slide = work->uncropped ? NULL : open_for_bounds(work, row);
     const RmilSlideInfo *info = slide ? rmil_slide_info(slide) : NULL;
     if (!info || (info->bounds_width == info->width && info->bounds_height == info->height)) return g_strdup("");
-    return g_strdup_printf("; scanned area of %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT " px at (%" G_GINT64_FORMAT ", %" G_GINT64_FORMAT ")",
+    return g_strdup_printf("; scanned area of %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT " px at (%" G_GINT64_FORMAT ", %" G_GINT64_FORMAT
+                           ")",
                            info->bounds_width, info->bounds_height, info->bounds_x, info->bounds_y);
 }
 
@@ -299,9 +313,15 @@ gboolean work_write_cohort(Work *work, GError **error) {
         if (work_mpp(work, i) > 0) g_ascii_dtostr(mpp, sizeof mpp, work_mpp(work, i));
         g_autofree char *features_full = g_canonicalize_filename(features, NULL);
         g_autofree char *labels_full = labelled ? g_canonicalize_filename(labels, NULL) : NULL;
-        const char *cells[] = {row->id, row->slide ? row->slide : "", features_full, labels_full ? labels_full : "", number,
-                               rmil_split_name(row->split), row->annotation ? row->annotation : "",
-                               row->patient ? row->patient : "", mpp};
+        const char *cells[] = {row->id,
+                               row->slide ? row->slide : "",
+                               features_full,
+                               labels_full ? labels_full : "",
+                               number,
+                               rmil_split_name(row->split),
+                               row->annotation ? row->annotation : "",
+                               row->patient ? row->patient : "",
+                               mpp};
         for (gsize c = 0; c < G_N_ELEMENTS(cells); c++) rmil_csv_append(out, cells[c], ',');
         for (guint c = 0; c < extra->len; c++) rmil_csv_append(out, rmil_table_cell(table, i, GPOINTER_TO_INT(extra->pdata[c])), ',');
         out->str[out->len - 1] = '\n';

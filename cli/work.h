@@ -8,21 +8,21 @@
 typedef struct {
     Cli *cli;
     RmilCohort *cohort;
-    gboolean *failed;        /* by row: a stage failed, later ones leave it out */
-    JsonObject *stages;      /* per stage: done, skipped, seconds */
+    gboolean *failed;   /* by row: a stage failed, later ones leave it out */
+    JsonObject *stages; /* per stage: done, skipped, seconds */
     /* options */
-    gchar *folder;           /* -o */
+    gchar *folder; /* -o */
     gdouble mpp, tile_mpp, min_tissue, mask_mpp;
     gint tile_px;
     gchar *encoder, *weights;
     gboolean bfloat16;
     gchar **lesion, **exclusion;
     gdouble padding, label_threshold;
-    gboolean uncropped;      /* QuPath's files count from level 0, not from the scanned area */
-    const char *labels;      /* folder of patch labels below `folder`: "labels" */
-    gboolean preview;        /* of labels, as pictures */
-    gboolean trained;        /* the slides meet a model that was trained on slides of unknown resolution */
-    RmilLock *lock;          /* of the work folder, or NULL */
+    gboolean uncropped; /* QuPath's files count from level 0, not from the scanned area */
+    const char *labels; /* folder of patch labels below `folder`: "labels" */
+    gboolean preview;   /* of labels, as pictures */
+    gboolean trained;   /* the slides meet a model that was trained on slides of unknown resolution */
+    RmilLock *lock;     /* of the work folder, or NULL */
 } Work;
 
 void work_init(Work *work, Cli *cli);

@@ -30,8 +30,7 @@ char *test_folder(void) {
 
 char *test_shared(const char *name) {
     const char *shared = g_getenv("RMIL_SHARED"), *source = g_getenv("RMIL_SOURCE");
-    char *path = shared ? g_build_filename(shared, name, NULL)
-                        : g_build_filename(source ? source : ".", "..", "shared", name, NULL);
+    char *path = shared ? g_build_filename(shared, name, NULL) : g_build_filename(source ? source : ".", "..", "shared", name, NULL);
     if (g_file_test(path, G_FILE_TEST_EXISTS)) return path;
     g_free(path);
     g_test_skip("real data is not here");

@@ -16,17 +16,17 @@ G_BEGIN_DECLS
  * all are left out is an error that names its groups; a file without any annotation is an empty region. An outline of fewer
  * than 3 points, a point, a line are left out; what was left out stands in the region's warnings. */
 typedef struct {
-    const char *const *lesion;    /* NULL-terminated group or class names; NULL: "_0", "_1", "Tumor", "Tumour", "Lesion",
+    const char *const *lesion;         /* NULL-terminated group or class names; NULL: "_0", "_1", "Tumor", "Tumour", "Lesion",
                                    * "Metastasis", "Metastases", "Cancer", "Carcinoma" */
-    const char *const *exclusion; /* NULL: "_2", "Exclusion", "Exclude" */
-    double padding;               /* grow the region by this many level-0 px, round joins; 0 */
+    const char *const *exclusion;      /* NULL: "_2", "Exclusion", "Exclude" */
+    double padding;                    /* grow the region by this many level-0 px, round joins; 0 */
     int64_t slide_width, slide_height; /* level 0; > 0: a region (before padding) with more than half of its area outside is
                                         * refused as another slide's; masks are scaled to this size. 0: unknown */
     int64_t bounds_x, bounds_y, bounds_width, bounds_height; /* the scanned area as in RmilSlideInfo; width 0: all of the slide.
                                         * QuPath shows nothing but this area, and its GeoJSON and masks count from its corner.
                                         * Outlines that fit into it only when they count from level 0, and masks of the whole
                                         * slide's shape, are taken as such, with a warning */
-    gboolean uncropped;           /* GeoJSON and masks count from level 0 all the same: exported without cropping */
+    gboolean uncropped; /* GeoJSON and masks count from level 0 all the same: exported without cropping */
 } RmilAnnotationOptions;
 RMIL_API void rmil_annotation_options_init(RmilAnnotationOptions *options);
 
@@ -47,8 +47,8 @@ RMIL_API gboolean rmil_annotation_cropped(const char *path);
 
 /* shares[i] (0 … 1): part of the square tile at coords[2i], coords[2i+1] with side tile_level0 that lies inside; exact but
  * for rounding (1e-10 from 0 or 1 counts as 0 or 1). Tiles may lie anywhere, in any order; grids are fastest. */
-RMIL_API gboolean rmil_region_overlap(const RmilRegion *region, const int64_t *coords, int64_t count,
-                                      double tile_level0, double *shares, GError **error);
+RMIL_API gboolean rmil_region_overlap(const RmilRegion *region, const int64_t *coords, int64_t count, double tile_level0, double *shares,
+                                      GError **error);
 /* labels[i] = 1 when shares[i] > threshold (DESIGN: 0.05). */
 RMIL_API void rmil_patch_labels(const double *shares, int64_t count, double threshold, uint8_t *labels);
 

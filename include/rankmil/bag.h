@@ -9,8 +9,8 @@ G_BEGIN_DECLS
 /* One slide. All arrays are owned by the bag; NULL where absent. */
 typedef struct {
     char *id;
-    int64_t count;         /* K patches, ≥ 1 */
-    int64_t dim;           /* D floats each; 0 when the file holds only coordinates */
+    int64_t count; /* K patches, ≥ 1 */
+    int64_t dim;   /* D floats each; 0 when the file holds only coordinates */
     RmilPrecision precision;
     void *features;        /* K × D, float or bfloat16 (uint16_t) as precision says */
     int64_t *coords;       /* K × 2, level-0 px */
@@ -19,14 +19,14 @@ typedef struct {
     /* attributes of /coords; 0 when unknown */
     double patch_size, patch_size_level0, target_mpp;
     int64_t slide_width, slide_height;
-    char *source;          /* identity of the encoder and tiling that made it, or NULL */
+    char *source; /* identity of the encoder and tiling that made it, or NULL */
     /* what other tools' files say beside it, kept so that converting there and back loses nothing */
-    char *extractor;       /* STAMP: name of the encoder, or NULL */
-    double overlap;        /* TRIDENT: of neighbouring patches, in pixels as the encoder saw them; 0 */
-    gboolean mapped;       /* features lie in a mapped file */
-    gboolean stored_half;  /* the file holds features as float16 */
-    double mpp;            /* µm per level-0 px, where known; 0 */
-    double coords_um;      /* 0: coords and patch_size_level0 are level-0 px. Above 0: the file gives micrometres, not
+    char *extractor;      /* STAMP: name of the encoder, or NULL */
+    double overlap;       /* TRIDENT: of neighbouring patches, in pixels as the encoder saw them; 0 */
+    gboolean mapped;      /* features lie in a mapped file */
+    gboolean stored_half; /* the file holds features as float16 */
+    double mpp;           /* µm per level-0 px, where known; 0 */
+    double coords_um;     /* 0: coords and patch_size_level0 are level-0 px. Above 0: the file gives micrometres, not
                             * pixels (STAMP); they are in units of this many µm until rmil_bag_set_mpp is told the mpp */
 } RmilBag;
 
@@ -40,8 +40,7 @@ typedef enum {
  * (docs/formats.md); id: NULL for the file's stem. A file that does not say the size of its patches gets the spacing of
  * their grid, where there is one. NaN and infinite features are refused with the patch and column they stand in.
  * Thread-safe (HDF5 is entered by one thread at a time). */
-RMIL_API RmilBag *rmil_bag_read(const char *path, const char *id, RmilPrecision precision, RmilBagFlags flags,
-                                GError **error);
+RMIL_API RmilBag *rmil_bag_read(const char *path, const char *id, RmilPrecision precision, RmilBagFlags flags, GError **error);
 RMIL_API void rmil_bag_free(RmilBag *bag);
 /* A digest of what the bag holds, to find the same slide under another name: number and size of its features, coordinates, and
  * up to 64 of its patches' features, rounded to bfloat16, so that it is the same in either precision. Free with g_free. */
@@ -75,20 +74,19 @@ RMIL_API RmilBagWriter *rmil_bag_writer_begin(const RmilBag *meta, const char *p
 /* Are rows first … first + rows − 1 all there? Ask before making a batch. Thread-safe. */
 RMIL_API gboolean rmil_bag_writer_has(RmilBagWriter *writer, int64_t first, int64_t rows);
 /* rows × dim floats. NaN and infinite values are refused with patch and column. Thread-safe. */
-RMIL_API gboolean rmil_bag_writer_put(RmilBagWriter *writer, int64_t first, int64_t rows, const float *features,
-                                      GError **error);
+RMIL_API gboolean rmil_bag_writer_put(RmilBagWriter *writer, int64_t first, int64_t rows, const float *features, GError **error);
 /* Writes the file, removes PATH.partial and frees the writer. On failure (rows missing, disk full) PATH.partial stays,
  * so that the work is not lost; the writer is freed all the same. */
 RMIL_API gboolean rmil_bag_writer_commit(RmilBagWriter *writer, GError **error);
-RMIL_API void rmil_bag_writer_free(RmilBagWriter *writer);    /* PATH.partial stays for a later run */
+RMIL_API void rmil_bag_writer_free(RmilBagWriter *writer); /* PATH.partial stays for a later run */
 /* Removes PATH.partial where PATH is complete, unless somebody is writing it: a process may have ended before it did so. */
 RMIL_API void rmil_bag_writer_forget(const char *path);
 RMIL_API void rmil_bag_writer_abandon(RmilBagWriter *writer); /* frees, and removes PATH.partial */
 
 /* Patch labels live in a file of their own, so that annotations can change without touching features:
  * /patch_labels (K) uint8, /overlap (K) float32. `source` says what made them (annotation, padding, threshold). */
-RMIL_API gboolean rmil_labels_write(const char *path, const uint8_t *labels, const double *shares, int64_t count,
-                                    const char *source, GError **error);
+RMIL_API gboolean rmil_labels_write(const char *path, const uint8_t *labels, const double *shares, int64_t count, const char *source,
+                                    GError **error);
 /* Reads such a file, or a NumPy array (.npy; whole numbers, floats or booleans). Anything but `count` values of 0 and 1
  * is refused. */
 RMIL_API gboolean rmil_labels_read(const char *path, int64_t count, uint8_t *labels, GError **error);
@@ -102,26 +100,26 @@ RMIL_API const char *rmil_split_name(RmilSplit split); /* "", "train", "val", "t
 
 typedef struct {
     char *id;
-    char *slide;           /* absolute path, or NULL */
-    char *features;        /* absolute path, or NULL; at least one of the two is set. Both: features train, slide is shown */
-    char *annotation;      /* absolute path, or NULL */
-    char *patch_labels;    /* absolute path of a label file (HDF5 or .npy), or NULL */
-    char *patient;         /* or NULL */
-    int label;             /* 0, 1, …; −1 none */
+    char *slide;        /* absolute path, or NULL */
+    char *features;     /* absolute path, or NULL; at least one of the two is set. Both: features train, slide is shown */
+    char *annotation;   /* absolute path, or NULL */
+    char *patch_labels; /* absolute path of a label file (HDF5 or .npy), or NULL */
+    char *patient;      /* or NULL */
+    int label;          /* 0, 1, …; −1 none */
     RmilSplit split;
-    double mpp;            /* override, 0 none */
-    int64_t line;          /* in the CSV */
+    double mpp;   /* override, 0 none */
+    int64_t line; /* in the CSV */
 } RmilCohortRow;
 
 typedef struct {
     char *path;
     int64_t count;
     RmilCohortRow *rows;
-    RmilTable *table;      /* the CSV itself, unknown columns included; row i of it is rows[i] */
-    const char **meaning;  /* by column of the table: the name that it is read as ("label" for "Label"), or NULL: it is not used */
-    char **warnings;       /* what whoever reads the table must know: columns whose names come near, …; each names the file; never
+    RmilTable *table;     /* the CSV itself, unknown columns included; row i of it is rows[i] */
+    const char **meaning; /* by column of the table: the name that it is read as ("label" for "Label"), or NULL: it is not used */
+    char **warnings;      /* what whoever reads the table must know: columns whose names come near, …; each names the file; never
                             * NULL, NULL-terminated */
-    char **left_out;       /* ids of slides that stages before left out, which tables of splits may still name; NULL-terminated,
+    char **left_out;      /* ids of slides that stages before left out, which tables of splits may still name; NULL-terminated,
                             * or NULL: none, as read. Set by who left them out, freed with the cohort (g_strfreev) */
 } RmilCohort;
 
@@ -145,13 +143,13 @@ typedef struct {
 } RmilTwins;
 RMIL_API GArray *rmil_cohort_twins(const RmilCohort *cohort);
 /* Warns of twins; DATA when two are in different sets. splits: by row, or NULL for the table's own. */
-RMIL_API gboolean rmil_cohort_check_twins(const RmilCohort *cohort, const GArray *twins, const RmilSplit *splits, const RmilMonitor *monitor,
-                                          GError **error);
+RMIL_API gboolean rmil_cohort_check_twins(const RmilCohort *cohort, const GArray *twins, const RmilSplit *splits,
+                                          const RmilMonitor *monitor, GError **error);
 
 /* -- the cohort table of a data set's own folders ------------------------------------------------------------------------- */
 typedef struct {
     int64_t rows, positive, negative, annotated, test;
-    int64_t left_out;      /* slides that the data set itself calls wrong */
+    int64_t left_out; /* slides that the data set itself calls wrong */
 } RmilCohortSummary;
 RMIL_API const char *const *rmil_cohort_layouts(void); /* "camelyon16", "digestpath", "class-folders"; NULL-terminated */
 /* Writes the table of the data set in `folder` to `path` (docs/datasets.md has the layouts), ready for rmil_cohort_read:
@@ -164,21 +162,21 @@ RMIL_API gboolean rmil_cohort_make(const char *layout, const char *folder, const
 /* -- all bags of a cohort ---------------------------------------------------------------------------------------------- */
 typedef struct {
     RmilPrecision precision;
-    const char *features;  /* folder with ID.h5 for rows that name a slide, not features; or NULL */
-    const char *labels;    /* folder with ID.h5 or ID.npy for rows that name no label file of their own; or NULL. Label files
+    const char *features; /* folder with ID.h5 for rows that name a slide, not features; or NULL */
+    const char *labels;   /* folder with ID.h5 or ID.npy for rows that name no label file of their own; or NULL. Label files
                             * replace the labels in the bag */
-    int64_t memory;        /* bytes for the bags; 0: no limit */
-    const char *cache;     /* folder for the features that do not fit, converted once and mapped; NULL: too much fails */
+    int64_t memory;       /* bytes for the bags; 0: no limit */
+    const char *cache;    /* folder for the features that do not fit, converted once and mapped; NULL: too much fails */
     int threads;
 } RmilBagSetOptions;
 RMIL_API void rmil_bag_set_options_init(RmilBagSetOptions *options); /* float32, no limit, all processors */
 
 typedef struct {
-    int64_t count;         /* rows of the cohort */
-    RmilBag **bags;        /* bags[i] is row i; NULL where it could not be read. Only to be read, by any number of threads */
-    char **errors;         /* why not, or NULL */
-    int64_t loaded;        /* how many are there */
-    int64_t dim;           /* of all of them; a bag of another size than most is an error */
+    int64_t count;  /* rows of the cohort */
+    RmilBag **bags; /* bags[i] is row i; NULL where it could not be read. Only to be read, by any number of threads */
+    char **errors;  /* why not, or NULL */
+    int64_t loaded; /* how many are there */
+    int64_t dim;    /* of all of them; a bag of another size than most is an error */
     int64_t memory_bytes, mapped_bytes;
 } RmilBagSet;
 

@@ -51,9 +51,9 @@ typedef struct {
 } RmilRng;
 RMIL_API void rmil_rng_init(RmilRng *rng, uint64_t seed, uint64_t stream);
 RMIL_API uint64_t rmil_rng_next(RmilRng *rng);
-RMIL_API double rmil_rng_uniform(RmilRng *rng);              /* [0, 1), 53 bits */
-RMIL_API double rmil_rng_normal(RmilRng *rng);               /* mean 0, SD 1 (Box-Muller) */
-RMIL_API int64_t rmil_rng_below(RmilRng *rng, int64_t n);    /* 0 … n−1, unbiased; n ≥ 1 */
+RMIL_API double rmil_rng_uniform(RmilRng *rng);           /* [0, 1), 53 bits */
+RMIL_API double rmil_rng_normal(RmilRng *rng);            /* mean 0, SD 1 (Box-Muller) */
+RMIL_API int64_t rmil_rng_below(RmilRng *rng, int64_t n); /* 0 … n−1, unbiased; n ≥ 1 */
 RMIL_API void rmil_rng_shuffle(RmilRng *rng, int64_t *values, int64_t n);
 
 /* -- memory that grows with the data -------------------------------------------------------------------------------- */
@@ -83,14 +83,14 @@ RMIL_API char *rmil_file_read(const char *path, gsize limit, gsize *size, GError
  * keeps out other processes and other locks of this one. Where the file system has no locks, a warning says so and the work
  * goes on. */
 typedef enum {
-    RMIL_LOCK_ALONE,  /* fails when another holds it; the error names the holder */
-    RMIL_LOCK_WAIT,   /* the same, but a warning names the holder and the call waits */
-    RMIL_LOCK_SHARED  /* any number of these at once; fails when one of the others holds it */
+    RMIL_LOCK_ALONE, /* fails when another holds it; the error names the holder */
+    RMIL_LOCK_WAIT,  /* the same, but a warning names the holder and the call waits */
+    RMIL_LOCK_SHARED /* any number of these at once; fails when one of the others holds it */
 } RmilLockMode;
 typedef struct _RmilLock RmilLock;
 /* what: who takes it, for the other's message: "rankmil run". Free with rmil_lock_free, which removes the file. */
-RMIL_API RmilLock *rmil_lock_take(const char *folder, const char *name, RmilLockMode mode, const char *what,
-                                  const RmilMonitor *monitor, GError **error);
+RMIL_API RmilLock *rmil_lock_take(const char *folder, const char *name, RmilLockMode mode, const char *what, const RmilMonitor *monitor,
+                                  GError **error);
 RMIL_API void rmil_lock_free(RmilLock *lock);
 
 /* -- JSON within bounds --------------------------------------------------------------------------------------------- */
@@ -121,8 +121,8 @@ RMIL_API void rmil_table_free(RmilTable *table);
 RMIL_API int64_t rmil_table_rows(const RmilTable *table);
 RMIL_API int rmil_table_columns(const RmilTable *table);
 RMIL_API const char *rmil_table_name(const RmilTable *table, int column);
-RMIL_API int rmil_table_find(const RmilTable *table, const char *name);          /* column, or −1 */
-RMIL_API int64_t rmil_table_line(const RmilTable *table, int64_t row);           /* line in the file, from 1 */
+RMIL_API int rmil_table_find(const RmilTable *table, const char *name);                /* column, or −1 */
+RMIL_API int64_t rmil_table_line(const RmilTable *table, int64_t row);                 /* line in the file, from 1 */
 RMIL_API const char *rmil_table_cell(const RmilTable *table, int64_t row, int column); /* "" when empty or column −1 */
 /* Parses a cell as a finite number; the error names file, line and column. */
 RMIL_API gboolean rmil_table_number(const RmilTable *table, int64_t row, int column, double *value, GError **error);

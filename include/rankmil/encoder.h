@@ -10,9 +10,9 @@ typedef enum { RMIL_FLOAT32, RMIL_BFLOAT16 } RmilPrecision;
 
 typedef struct _RmilEncoder RmilEncoder;
 typedef struct {
-    const char *weights;     /* weight file; NULL for encoders that need none */
+    const char *weights; /* weight file; NULL for encoders that need none */
     RmilPrecision precision;
-    int workers;             /* how many threads will call rmil_encoder_run; ≥ 1 */
+    int workers; /* how many threads will call rmil_encoder_run; ≥ 1 */
 } RmilEncoderOptions;
 
 /* "texture" (built in), "resnet50" (to layer3, 1024 floats) or "resnet50-layer4" (2048). Fails on an unknown name, listing
@@ -29,8 +29,7 @@ RMIL_API int rmil_encoder_batch(const RmilEncoder *encoder); /* tiles per call t
 
 /* count tiles, each tile_px × tile_px RGB bytes, one after the other -> count × dim floats. A feature depends only on
  * its own tile. Thread-safe for distinct `worker` in 0 … workers−1. */
-RMIL_API gboolean rmil_encoder_run(RmilEncoder *encoder, int worker, const uint8_t *rgb, int count, float *features,
-                                   GError **error);
+RMIL_API gboolean rmil_encoder_run(RmilEncoder *encoder, int worker, const uint8_t *rgb, int count, float *features, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilEncoder, rmil_encoder_free)
 

@@ -43,8 +43,7 @@ RMIL_API RmilInterval rmil_wilson(double share, int64_t n, double confidence);
 RMIL_API RmilInterval rmil_newcombe(double auroc, int64_t positives, int64_t negatives, double confidence);
 /* DeLong's variance of one AUROC and its normal interval, clipped to [0, 1]; O(n log n). Where that variance is 0 (perfectly
  * separated labels, or all scores equal) or undefined (one case of a label), the interval is Newcombe's. */
-RMIL_API void rmil_delong(const int *labels, const double *scores, int64_t n, double confidence, double *variance,
-                          RmilInterval *interval);
+RMIL_API void rmil_delong(const int *labels, const double *scores, int64_t n, double confidence, double *variance, RmilInterval *interval);
 /* Of every metric. Shares (accuracy, sensitivity, specificity): Wilson's. AUROC, AUPRC and average precision: percentile
  * bootstrap, stratified by label (each resample has as many positives and negatives as the data), `rounds` resamples from
  * `seed`, quantiles interpolated linearly; O(n) per round. Where all resamples of them agree the bootstrap knows nothing: then
@@ -54,8 +53,8 @@ RMIL_API void rmil_delong(const int *labels, const double *scores, int64_t n, do
 typedef struct {
     RmilInterval auroc, auprc, average_precision, accuracy, sensitivity, specificity;
 } RmilMetricIntervals;
-RMIL_API void rmil_metric_intervals(const int *labels, const double *scores, int64_t n, double cut, double confidence,
-                                    int64_t rounds, uint64_t seed, RmilMetricIntervals *intervals);
+RMIL_API void rmil_metric_intervals(const int *labels, const double *scores, int64_t n, double cut, double confidence, int64_t rounds,
+                                    uint64_t seed, RmilMetricIntervals *intervals);
 /* DeLong's test of two scores of the same cases: z (positive when a ranks better) and two-sided p. Equal rankings: 0, 1.
  * NaN where the variance is 0 though the AUROCs differ (one perfect, one perfectly reversed): the test has no answer there. */
 RMIL_API void rmil_delong_test(const int *labels, const double *a, const double *b, int64_t n, double *z, double *p);
@@ -76,8 +75,8 @@ RMIL_API void rmil_holm(const double *p, int64_t n, double *adjusted);
  * α % of the number of annotated patches, the pointing game (1: hit, 0: miss) the top α % of all patches; rounded down,
  * at least one patch each; ties by patch order. alphas in percent. Without an annotated patch all are NaN. Average over
  * slides. */
-RMIL_API void rmil_localisation(const float *attention, const uint8_t *labels, int64_t k, const double *alphas,
-                                int n_alphas, double *iou, double *dice, double *pointing);
+RMIL_API void rmil_localisation(const float *attention, const uint8_t *labels, int64_t k, const double *alphas, int n_alphas, double *iou,
+                                double *dice, double *pointing);
 
 G_END_DECLS
 #endif

@@ -11,18 +11,18 @@ RMIL_API const char *rmil_guide_name(RmilGuide guide); /* "none", "induction", "
 
 /* Everything that determines a model's shape and its loss; saved with the model. */
 typedef struct {
-    char model[16];        /* "abmil", "dsmil", "clam-sb", "clam-mb", "hipt" */
+    char model[16]; /* "abmil", "dsmil", "clam-sb", "clam-mb", "hipt" */
     RmilGuide guide;
-    int64_t dim;           /* D of the features */
-    int64_t hidden;        /* adaptor width: 256 (abmil, dsmil), 512 (clam), 192 (hipt); 0: the model's default */
-    int64_t attention_dim; /* 384 (dsmil), 256 (clam); 0: default */
-    double dropout;        /* 0 */
-    double threshold;      /* T; < 0: none. Paper: 1 */
-    double sigma, margin, lambda; /* rank loss and guide weight: 1, 1, 1 */
-    int64_t rank_sample;   /* 0: all pairs, exactly; N: up to N annotated and N other patches a step */
-    int64_t clam_k;        /* 8 */
-    double clam_bag_weight;/* 0.7 */
-    int64_t region_rows, region_columns; /* hipt: 16 × 16 */
+    int64_t dim;                              /* D of the features */
+    int64_t hidden;                           /* adaptor width: 256 (abmil, dsmil), 512 (clam), 192 (hipt); 0: the model's default */
+    int64_t attention_dim;                    /* 384 (dsmil), 256 (clam); 0: default */
+    double dropout;                           /* 0 */
+    double threshold;                         /* T; < 0: none. Paper: 1 */
+    double sigma, margin, lambda;             /* rank loss and guide weight: 1, 1, 1 */
+    int64_t rank_sample;                      /* 0: all pairs, exactly; N: up to N annotated and N other patches a step */
+    int64_t clam_k;                           /* 8 */
+    double clam_bag_weight;                   /* 0.7 */
+    int64_t region_rows, region_columns;      /* hipt: 16 × 16 */
     int64_t patch_depth, region_depth, heads; /* hipt: 4, 2, 3 */
 } RmilModelConfig;
 
@@ -75,23 +75,23 @@ typedef struct {
     double loss;        /* slide loss against the bag's label, when label ≥ 0 */
 } RmilPrediction;
 /* Thread-safe: the model is only read. */
-RMIL_API gboolean rmil_model_predict(const RmilModel *model, const RmilBag *bag, int label, RmilPrediction *prediction,
-                                     float *scores, float *attention, GError **error);
+RMIL_API gboolean rmil_model_predict(const RmilModel *model, const RmilBag *bag, int label, RmilPrediction *prediction, float *scores,
+                                     float *attention, GError **error);
 
 /* The mean of what `count` ≥ 1 models say: of their probabilities, scores and attention; logit: of the mean probability; sd: of
  * the probabilities (n − 1; NaN for one model); loss: NaN, but for one model, whose numbers are those of rmil_model_predict. */
-RMIL_API gboolean rmil_ensemble_predict(const RmilModel *const *models, int64_t count, const RmilBag *bag, int label,
-                                        RmilPrediction *mean, double *sd, float *scores, float *attention, GError **error);
+RMIL_API gboolean rmil_ensemble_predict(const RmilModel *const *models, int64_t count, const RmilBag *bag, int label, RmilPrediction *mean,
+                                        double *sd, float *scores, float *attention, GError **error);
 
 /* -- training: the paper's protocol (docs/models.md, Training) --------------------------------------------------------- */
 typedef struct {
-    double learning_rate;  /* 2e-4 */
-    double weight_decay;   /* 1e-5, added to the gradient (L2, not AdamW) */
-    int64_t epochs;        /* at most 200 */
-    int64_t patience;      /* 7 epochs without a better validation loss */
-    int64_t warmup;        /* never stop before epoch 20 */
-    int64_t group;         /* slides per Adam step: 8 */
-    gboolean balanced;     /* class-balanced sampling with replacement (the paper's code); FALSE: shuffle */
+    double learning_rate; /* 2e-4 */
+    double weight_decay;  /* 1e-5, added to the gradient (L2, not AdamW) */
+    int64_t epochs;       /* at most 200 */
+    int64_t patience;     /* 7 epochs without a better validation loss */
+    int64_t warmup;       /* never stop before epoch 20 */
+    int64_t group;        /* slides per Adam step: 8 */
+    gboolean balanced;    /* class-balanced sampling with replacement (the paper's code); FALSE: shuffle */
     uint64_t seed;
     int threads;
     /* NULL: `threads` throughout. Else asked before every epoch, by the calling thread, for the number of threads from now on;
@@ -103,7 +103,7 @@ RMIL_API void rmil_train_config_init(RmilTrainConfig *config);
 RMIL_API gboolean rmil_train_config_check(const RmilTrainConfig *config, GError **error); /* as rmil_train does first */
 
 typedef struct {
-    int64_t epoch;         /* from 1 */
+    int64_t epoch; /* from 1 */
     double train_loss, train_slide_loss, train_guide_loss, val_loss, val_auroc;
     gboolean best;
 } RmilEpoch;
@@ -115,10 +115,9 @@ typedef struct {
  * passed over with a warning. history (may be NULL) gets RmilEpoch, epochs of before an interruption included. Fails with
  * RMIL_ERROR_DATA when the training set lacks a class, sizes differ, or training leaves the finite numbers. The bags
  * are only read: several runs may share them. */
-RMIL_API RmilModel *rmil_train(const RmilModelConfig *model, const RmilTrainConfig *train, const RmilBag *const *bags,
-                               const int *labels, const int64_t *train_set, int64_t train_count,
-                               const int64_t *val_set, int64_t val_count, const char *checkpoint, GArray *history,
-                               const RmilMonitor *monitor, GError **error);
+RMIL_API RmilModel *rmil_train(const RmilModelConfig *model, const RmilTrainConfig *train, const RmilBag *const *bags, const int *labels,
+                               const int64_t *train_set, int64_t train_count, const int64_t *val_set, int64_t val_count,
+                               const char *checkpoint, GArray *history, const RmilMonitor *monitor, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilModel, rmil_model_free)
 

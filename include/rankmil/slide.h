@@ -18,14 +18,14 @@ typedef enum {
 } RmilMppSource;
 
 typedef struct {
-    int64_t width, height;                   /* level 0 */
+    int64_t width, height;                                   /* level 0 */
     int64_t bounds_x, bounds_y, bounds_width, bounds_height; /* scanned area, level-0 px; whole slide when unknown */
-    double mpp;                              /* µm per level-0 pixel (mean of x and y), 0 for a plain image */
+    double mpp;                                              /* µm per level-0 pixel (mean of x and y), 0 for a plain image */
     RmilMppSource mpp_source;
     int levels;
-    gboolean plain;                          /* not a slide format that OpenSlide knows */
-    const char *format;                      /* OpenSlide's vendor, or vips' loader; owned by the slide */
-    const char *const *warnings;             /* what the user should hear, each naming the file; NULL-terminated; owned by the slide */
+    gboolean plain;              /* not a slide format that OpenSlide knows */
+    const char *format;          /* OpenSlide's vendor, or vips' loader; owned by the slide */
+    const char *const *warnings; /* what the user should hear, each naming the file; NULL-terminated; owned by the slide */
 } RmilSlideInfo;
 
 /* Opens with OpenSlide, else as a plain image with libvips. What is not the slide itself is refused with the way out: an overview
@@ -43,16 +43,16 @@ RMIL_API const char *rmil_slide_path(const RmilSlide *slide);
  * width × height RGB bytes, row-major; from the nearest finer level, area-resampled. Outside the scan: white (the
  * format's own background where it has one). downsample ≥ 1 is usual; below 1 the pixels are interpolated. Memory
  * beyond `rgb` stays below 100 MiB for any size. A broken tile fails with its position; other tiles can still be read. */
-RMIL_API gboolean rmil_slide_read(RmilSlide *slide, double x, double y, double downsample, int64_t width,
-                                  int64_t height, uint8_t *rgb, GError **error);
+RMIL_API gboolean rmil_slide_read(RmilSlide *slide, double x, double y, double downsample, int64_t width, int64_t height, uint8_t *rgb,
+                                  GError **error);
 
 /* -- tissue (DESIGN: three-class Otsu on a gray thumbnail) ----------------------------------------------------------- */
 typedef struct {
-    int64_t width, height;  /* of the mask: it covers the whole of level 0 */
-    double downsample;      /* level-0 px per mask px */
-    uint8_t *tissue;        /* height × width, 1 tissue, 0 not */
-    int lower, upper;       /* the two thresholds; tissue is gray ≤ upper (scikit-image's classes 0 and 1) */
-    char **warnings;        /* what the user should hear, each naming the slide; NULL-terminated */
+    int64_t width, height; /* of the mask: it covers the whole of level 0 */
+    double downsample;     /* level-0 px per mask px */
+    uint8_t *tissue;       /* height × width, 1 tissue, 0 not */
+    int lower, upper;      /* the two thresholds; tissue is gray ≤ upper (scikit-image's classes 0 and 1) */
+    char **warnings;       /* what the user should hear, each naming the slide; NULL-terminated */
 } RmilMask;
 
 /* mask_mpp: µm per mask pixel, 0 for the default 4 (plain images: their own pixels, at most 4096 a side). Reads in
@@ -69,27 +69,26 @@ RMIL_API gboolean rmil_otsu(const int64_t histogram[256], int classes, int *thre
 
 /* -- tiles ----------------------------------------------------------------------------------------------------------- */
 typedef struct {
-    int tile_px;        /* pixels a side that an encoder sees: 224 */
-    double mpp;         /* of the tile: 0.5; ignored for plain images */
-    double min_tissue;  /* share of the tile, 0.05 */
+    int tile_px;       /* pixels a side that an encoder sees: 224 */
+    double mpp;        /* of the tile: 0.5; ignored for plain images */
+    double min_tissue; /* share of the tile, 0.05 */
 } RmilTileOptions;
 RMIL_API void rmil_tile_options_init(RmilTileOptions *options);
 
 typedef struct {
     int64_t count;
-    int64_t *coords;    /* count × 2: x, y of the top-left corner in level-0 px, row by row */
-    float *tissue;      /* count: tissue share */
+    int64_t *coords; /* count × 2: x, y of the top-left corner in level-0 px, row by row */
+    float *tissue;   /* count: tissue share */
     int tile_px;
-    double tile_level0; /* side in level-0 px; a plain image's is tile_px */
-    double downsample;  /* tile_level0 / tile_px */
-    double mpp;         /* of the tile's pixels, 0 for a plain image */
+    double tile_level0;                /* side in level-0 px; a plain image's is tile_px */
+    double downsample;                 /* tile_level0 / tile_px */
+    double mpp;                        /* of the tile's pixels, 0 for a plain image */
     int64_t slide_width, slide_height; /* level 0 */
 } RmilGrid;
 
 /* Non-overlapping tiles from the corner of the slide's bounds, kept when their tissue share is ≥ min_tissue; tiles that
  * reach beyond the bounds are kept by the same rule, outside being no tissue. RMIL_ERROR_DATA when none is kept. */
-RMIL_API RmilGrid *rmil_grid_new(const RmilSlide *slide, const RmilMask *mask, const RmilTileOptions *options,
-                                 GError **error);
+RMIL_API RmilGrid *rmil_grid_new(const RmilSlide *slide, const RmilMask *mask, const RmilTileOptions *options, GError **error);
 RMIL_API void rmil_grid_free(RmilGrid *grid);
 /* Tile i as tile_px × tile_px RGB bytes. Thread-safe. */
 RMIL_API gboolean rmil_grid_read(const RmilGrid *grid, RmilSlide *slide, int64_t i, uint8_t *rgb, GError **error);

@@ -22,7 +22,7 @@ typedef struct {
     const char *name;
     RmilOptionType type;
     RmilOptionScope scope;
-    gsize offset;         /* of its field in RmilTrainOptions */
+    gsize offset; /* of its field in RmilTrainOptions */
     const char *help, *unit;
 } RmilTrainOption;
 RMIL_API const RmilTrainOption *rmil_train_option_table(gsize *count);
@@ -42,9 +42,9 @@ RMIL_API gboolean rmil_train_options_check(const RmilTrainOptions *options, cons
 
 /* -- splits ------------------------------------------------------------------------------------------------------------------- */
 typedef struct {
-    double test;  /* share of slides put aside for testing where the cohort names no test set: 0.2; 0: none */
-    double val;   /* share of the remaining development slides used for validation: 0.2; 0: none */
-    uint64_t seed;/* of train/validation; the test set is drawn from seed 0 so that it is the same for every seed */
+    double test;   /* share of slides put aside for testing where the cohort names no test set: 0.2; 0: none */
+    double val;    /* share of the remaining development slides used for validation: 0.2; 0: none */
+    uint64_t seed; /* of train/validation; the test set is drawn from seed 0 so that it is the same for every seed */
 } RmilSplitOptions;
 RMIL_API void rmil_split_options_init(RmilSplitOptions *options);
 
@@ -57,16 +57,15 @@ RMIL_API void rmil_split_options_init(RmilSplitOptions *options);
  * How: patients, in random order, join the set when that brings its number of slides per class closer to the class's
  * share (relative to it; shares in whole slides by largest remainder, at least 1) and leaves each class enough patients
  * for the sets still to be filled. With one slide per patient the shares are met exactly. */
-RMIL_API gboolean rmil_split_draw(const RmilCohort *cohort, const RmilSplitOptions *options, RmilSplit *splits,
-                                  GError **error);
+RMIL_API gboolean rmil_split_draw(const RmilCohort *cohort, const RmilSplitOptions *options, RmilSplit *splits, GError **error);
 
 /* Splits fixed by a file, for repeating published ones: a CSV with the column `id` and one column per split, its name
  * in the header, whose cells are train, val, test or empty. */
 typedef struct {
-    int64_t count;        /* splits */
+    int64_t count; /* splits */
     char **names;
-    int64_t rows;         /* of the cohort */
-    RmilSplit *splits;    /* count × rows: splits[j × rows + i] is cohort row i in split j */
+    int64_t rows;      /* of the cohort */
+    RmilSplit *splits; /* count × rows: splits[j × rows + i] is cohort row i in split j */
 } RmilSplitTable;
 /* Refuses, naming line and column: ids that the cohort neither has nor left out or that come twice, other words than the three,
  * patients in two sets of one split, sets that lack a class, slides in a set that have no label. Slides of the cohort
@@ -76,9 +75,9 @@ RMIL_API void rmil_split_table_free(RmilSplitTable *table);
 
 /* One way of dividing a cohort and the seed of everything random in its training. */
 typedef struct {
-    char *name;           /* of the split where a file fixes it, else "" */
+    char *name; /* of the split where a file fixes it, else "" */
     int64_t seed;
-    RmilSplit *splits;    /* by row */
+    RmilSplit *splits; /* by row */
 } RmilRepeat;
 /* GArray of RmilRepeat; free with g_array_unref. read: every column of a split table; its seed is the number that the name
  * ends in, else (or where it is 2^63 or more) its place from 0. draw: rmil_split_draw with the options' shares for each seed. */
@@ -92,12 +91,12 @@ RMIL_API char *rmil_repeats_seeds(const GArray *repeats);
 /* -- data and one run --------------------------------------------------------------------------------------------------------- */
 /* The features of a cohort in memory, to be read by any number of runs. */
 typedef struct {
-    const RmilCohort *cohort; /* borrowed */
-    RmilBagSet *set;          /* set->errors tells which bags could not be read */
+    const RmilCohort *cohort;   /* borrowed */
+    RmilBagSet *set;            /* set->errors tells which bags could not be read */
     const RmilBag *const *bags; /* the set's, by cohort row; NULL where there is none */
-    int *labels;              /* by row */
-    int64_t count;            /* rows */
-    char *fingerprint;        /* SHA-256 over all that training depends on of the data */
+    int *labels;                /* by row */
+    int64_t count;              /* rows */
+    char *fingerprint;          /* SHA-256 over all that training depends on of the data */
 } RmilTrainData;
 /* Every row must name features. cache: a folder for features beyond the options' memory, or NULL. */
 RMIL_API RmilTrainData *rmil_train_data_load(const RmilCohort *cohort, const RmilTrainOptions *options, const char *cache, int threads,
@@ -108,7 +107,7 @@ RMIL_API char *rmil_file_identity(const char *path);
 
 typedef struct {
     const RmilTrainData *data;
-    const RmilSplit *splits;  /* by row; rows in no set take no part */
+    const RmilSplit *splits; /* by row; rows in no set take no part */
     RmilModelConfig model;
     RmilTrainConfig train;
     const RmilBag *const *bags; /* to train with, where they differ from data's in their patch labels; else NULL */
@@ -140,14 +139,14 @@ typedef struct {
     RmilAttentionShare attention;
 } RmilApplied;
 /* Fills out[row] for every row that has a bag, with all = FALSE only for those in a set; patch labels are the data's own. */
-RMIL_API gboolean rmil_train_apply(const RmilTrainData *data, const RmilModel *model, const RmilSplit *splits, gboolean all,
-                                   int threads, RmilApplied *out, GError **error);
+RMIL_API gboolean rmil_train_apply(const RmilTrainData *data, const RmilModel *model, const RmilSplit *splits, gboolean all, int threads,
+                                   RmilApplied *out, GError **error);
 
 /* -- folders of trained runs ----------------------------------------------------------------------------------------------- */
 /* A training of `rankmil run`'s work folder. */
 typedef struct {
-    char *method;  /* "rank" …; of a lone training its folder's name */
-    char *split;   /* name of the split where a file fixes it, else "" */
+    char *method; /* "rank" …; of a lone training its folder's name */
+    char *split;  /* name of the split where a file fixes it, else "" */
     int64_t seed;
     char *folder;  /* its path: model.safetensors, predictions.csv … */
     char *key;     /* rmil_config_key of what the plan wants it trained with; NULL: the folder has no plan (version 0.1.0) */
@@ -181,31 +180,30 @@ RMIL_API RmilStudyPlan *rmil_study_plan_read(const char *path, const char *const
 RMIL_API void rmil_study_plan_free(RmilStudyPlan *plan);
 /* The whole plan as YAML in one fixed form, defaults filled in; reads back as the same plan. Owned by the plan. */
 RMIL_API const char *rmil_study_plan_text(const RmilStudyPlan *plan);
-RMIL_API const char *rmil_study_plan_variable(const RmilStudyPlan *plan); /* as in the record, below */
+RMIL_API const char *rmil_study_plan_variable(const RmilStudyPlan *plan);                 /* as in the record, below */
 RMIL_API const double *rmil_study_plan_values(const RmilStudyPlan *plan, int64_t *count); /* count 0: nothing varies */
 /* `base` with the plan's settings that concern the data: what to load the data with. Clear `options`. */
 RMIL_API gboolean rmil_study_plan_data_options(const RmilStudyPlan *plan, const RmilTrainOptions *base, RmilTrainOptions *options,
                                                GError **error);
 /* The runs that a plan means for a cohort, in its order, as lines for people ("rank, threshold 0.5, seed 3"). GPtrArray of
  * strings; free with g_ptr_array_unref. */
-RMIL_API GPtrArray *rmil_study_plan_runs(const RmilStudyPlan *plan, const RmilCohort *cohort, const RmilTrainOptions *base,
-                                         GError **error);
+RMIL_API GPtrArray *rmil_study_plan_runs(const RmilStudyPlan *plan, const RmilCohort *cohort, const RmilTrainOptions *base, GError **error);
 RMIL_API char *rmil_study_run_title(const char *method, const char *variable, double value, const char *split, int64_t seed);
 
 /* -- running a plan ------------------------------------------------------------------------------------------------------------ */
 typedef struct {
-    const char *folder;   /* DIR: study.sqlite or shards/I-of-N.sqlite, models/, checkpoints/ */
-    int shard, shards;    /* this process makes every shards-th run, from the shard-th (1 …); 0, 0: all runs */
-    int threads;          /* runs at once; when fewer are left, each has more from its next epoch on */
-    const char *padded;   /* folder with PADDING/ID.h5 (rmil_padding_name): patch labels of outlines that were grown. NULL, or
+    const char *folder; /* DIR: study.sqlite or shards/I-of-N.sqlite, models/, checkpoints/ */
+    int shard, shards;  /* this process makes every shards-th run, from the shard-th (1 …); 0, 0: all runs */
+    int threads;        /* runs at once; when fewer are left, each has more from its next epoch on */
+    const char *padded; /* folder with PADDING/ID.h5 (rmil_padding_name): patch labels of outlines that were grown. NULL, or
                            * no such file: labels grow on the tile grid. Only for granularity */
 } RmilStudyOptions;
 
 typedef struct {
-    int64_t planned;      /* runs of the plan */
-    int64_t share;        /* of which this process's (all, without shards) */
+    int64_t planned;          /* runs of the plan */
+    int64_t share;            /* of which this process's (all, without shards) */
     int64_t kept, made, left; /* of the share: recorded before, done now, not done */
-    GPtrArray *failures;  /* strings: runs that could not be trained, and why */
+    GPtrArray *failures;      /* strings: runs that could not be trained, and why */
 } RmilStudyOutcome;
 /* Does every run of the plan that no record in the folder has. A run that fails is told in the outcome and the others go on;
  * FALSE when nothing can go on. Each run is recorded in one transaction, checkpoints are kept while it trains: a process that
@@ -225,23 +223,23 @@ typedef struct _RmilStudy RmilStudy;
 
 /* A run of the plan. The strings belong to the study. */
 typedef struct {
-    const char *key;      /* SHA-256 of all that the result depends on */
-    const char *method;   /* "rank" … */
-    double value;         /* of what the study varies; NaN: nothing varies */
-    const char *split;    /* name of the split where a file fixes them, else "" */
+    const char *key;    /* SHA-256 of all that the result depends on */
+    const char *method; /* "rank" … */
+    double value;       /* of what the study varies; NaN: nothing varies */
+    const char *split;  /* name of the split where a file fixes them, else "" */
     int64_t seed;
-    gboolean done;        /* what follows is there only then */
+    gboolean done; /* what follows is there only then */
     int64_t epochs, best_epoch;
-    double seconds;       /* of training */
-    int64_t threads;      /* the most it had */
-    const char *version;  /* of rankmil that trained it */
-    const char *config;   /* JSON: every setting */
-    const char *model;    /* path of the model file */
+    double seconds;      /* of training */
+    int64_t threads;     /* the most it had */
+    const char *version; /* of rankmil that trained it */
+    const char *config;  /* JSON: every setting */
+    const char *model;   /* path of the model file */
 } RmilStudyRun;
 
 typedef struct {
-    const char *slide;    /* id */
-    RmilSplit part;       /* train, val or test; rows that are in no part are not recorded */
+    const char *slide; /* id */
+    RmilSplit part;    /* train, val or test; rows that are in no part are not recorded */
     int label;
     double probability, logit;
 } RmilStudyPrediction;

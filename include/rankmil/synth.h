@@ -7,12 +7,12 @@
 G_BEGIN_DECLS
 
 typedef struct {
-    int64_t slides;       /* 40 */
-    int64_t width, height;/* level-0 px of a typical slide, 5400 × 5000; sizes vary around it */
-    double mpp;           /* 0.5 */
-    double positive;      /* share of slides with a lesion, 0.4 */
-    double test;          /* share of slides in the test set, 0.33 */
-    const char *layout;   /* folders and tables as "rankmil" (NULL), "camelyon16" or "digestpath" have them */
+    int64_t slides;        /* 40 */
+    int64_t width, height; /* level-0 px of a typical slide, 5400 × 5000; sizes vary around it */
+    double mpp;            /* 0.5 */
+    double positive;       /* share of slides with a lesion, 0.4 */
+    double test;           /* share of slides in the test set, 0.33 */
+    const char *layout;    /* folders and tables as "rankmil" (NULL), "camelyon16" or "digestpath" have them */
     uint64_t seed;
     int threads;
 } RmilSynthOptions;
@@ -23,16 +23,15 @@ RMIL_API void rmil_synth_options_init(RmilSynthOptions *options);
  * of annotation and table, and there is no cohort.csv. The same options give the same bytes, on any number of threads. Slides that are
  * there already are kept when they were made with these options; otherwise RMIL_ERROR_ARGUMENT, and nothing is replaced.
  * Takes about 5 bytes per pixel and thread. */
-RMIL_API gboolean rmil_synth_write(const char *folder, const RmilSynthOptions *options, const RmilMonitor *monitor,
-                                   GError **error);
+RMIL_API gboolean rmil_synth_write(const char *folder, const RmilSynthOptions *options, const RmilMonitor *monitor, GError **error);
 
 typedef struct {
-    int64_t train, test;  /* bags: 270, 129, as in Camelyon16 */
+    int64_t train, test;                   /* bags: 270, 129, as in Camelyon16 */
     int64_t train_positive, test_positive; /* 111, 49 */
-    int64_t dim;          /* 1024 */
-    double scale;         /* tiles per bag, 1: as in Camelyon16 (mean 7,900); lesions shrink with it, to half a tile at least */
-    double difficulty;    /* 1; the tumour's features stand out 1/difficulty as far (docs/synth.md: what methods make of it) */
-    gboolean half;        /* TRUE: float16 features, else float32 */
+    int64_t dim;                           /* 1024 */
+    double scale;      /* tiles per bag, 1: as in Camelyon16 (mean 7,900); lesions shrink with it, to half a tile at least */
+    double difficulty; /* 1; the tumour's features stand out 1/difficulty as far (docs/synth.md: what methods make of it) */
+    gboolean half;     /* TRUE: float16 features, else float32 */
     uint64_t seed;
     int threads;
 } RmilSynthFeatureOptions;
@@ -47,8 +46,8 @@ RMIL_API int64_t rmil_synth_features_bytes(const RmilSynthFeatureOptions *option
 /* A cohort of feature files without slides: DIR/cohort.csv and DIR/features/ID.h5 (rankmil's layout, patch labels included);
  * docs/synth.md says how they come about. Same bytes, resuming and refusal as above; RMIL_ERROR_IO, before anything is
  * written, when the disk has no room. One bag per thread is in memory: 140 MB at the most by default. */
-RMIL_API gboolean rmil_synth_features_write(const char *folder, const RmilSynthFeatureOptions *options,
-                                            const RmilMonitor *monitor, GError **error);
+RMIL_API gboolean rmil_synth_features_write(const char *folder, const RmilSynthFeatureOptions *options, const RmilMonitor *monitor,
+                                            GError **error);
 
 G_END_DECLS
 #endif

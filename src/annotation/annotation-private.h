@@ -31,7 +31,7 @@ typedef struct {
     int64_t vertices;
     int64_t width, height;   /* level-0 px that the file itself covers (a mask of a slide of unknown size); 0: it does not say */
     const char *hint_member; /* where the hints stand */
-    GPtrArray *notes;    /* what was left out or assumed */
+    GPtrArray *notes;        /* what was left out or assumed */
 } RmilOutlines;
 
 void rmil_outlines_init(RmilOutlines *outlines, const char *path);
@@ -56,11 +56,10 @@ RmilShape *rmil_outlines_add_shape(RmilOutlines *outlines, const char *name, con
 /* `child` is part of `parent`. */
 void rmil_outlines_add_parent(RmilOutlines *outlines, const char *child, const char *parent);
 GArray *rmil_shape_add_ring(RmilShape *shape);
-gboolean rmil_outlines_add_point(RmilOutlines *outlines, const RmilShape *shape, GArray *ring, double x, double y,
-                                 GError **error);
+gboolean rmil_outlines_add_point(RmilOutlines *outlines, const RmilShape *shape, GArray *ring, double x, double y, GError **error);
 /* Sorts shapes into lesions and exclusions by the options' names (RmilShape, not owned); others are left out. */
-gboolean rmil_outlines_select(RmilOutlines *outlines, const RmilAnnotationOptions *options, GPtrArray *lesions,
-                              GPtrArray *exclusions, GError **error);
+gboolean rmil_outlines_select(RmilOutlines *outlines, const RmilAnnotationOptions *options, GPtrArray *lesions, GPtrArray *exclusions,
+                              GError **error);
 
 /* A format: how to tell it by a file's first bytes (NUL behind them), and how to read it. */
 typedef struct {
@@ -114,7 +113,7 @@ struct _RmilRegion {
 RmilRegion *rmil_region_new(void);
 /* Takes over the points from `first` on as a ring. */
 void rmil_region_add_ring(RmilRegion *region, int64_t first, gboolean hole);
-void rmil_region_index(RmilRegion *region); /* after the last ring */
+void rmil_region_index(RmilRegion *region);                                                        /* after the last ring */
 double rmil_region_box(const RmilRegion *region, double x, double y, double width, double height); /* area inside */
 
 /* Outlines of another slide seldom fit: FALSE when most of the area lies off the slide, whose size is in the options. A region

@@ -13,11 +13,11 @@ enum { DEEPEST = 32 };
 typedef struct {
     RmilOutlines *outlines;
     xmlTextReader *reader;
-    RmilShape *shape;     /* the annotation being read; NULL: none, or one without area */
-    GArray *points;       /* of Vertex */
+    RmilShape *shape; /* the annotation being read; NULL: none, or one without area */
+    GArray *points;   /* of Vertex */
     gboolean in_order, spline, rectangle;
     gboolean root, annotations; /* seen */
-    char *problem; /* libxml2's first complaint */
+    char *problem;              /* libxml2's first complaint */
 } Asap;
 
 typedef struct {
@@ -38,8 +38,8 @@ static gboolean fail_at(const Asap *asap, GError **error, const char *format, ..
     va_start(arguments, format);
     g_autofree char *reason = g_strdup_vprintf(format, arguments);
     va_end(arguments);
-    return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line %d: %s", asap->outlines->path,
-                     xmlTextReaderGetParserLineNumber(asap->reader), reason);
+    return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line %d: %s", asap->outlines->path, xmlTextReaderGetParserLineNumber(asap->reader),
+                     reason);
 }
 
 static char *attribute(const Asap *asap, const char *name) {
@@ -69,8 +69,7 @@ static gboolean start_annotation(Asap *asap, GError **error) {
     g_array_set_size(asap->points, 0);
     asap->in_order = TRUE;
     if (!type || !(g_strv_contains(areas, type) || g_strv_contains(others, type)))
-        return fail_at(asap, error, "annotation \"%s\" is of type \"%s\", which ASAP does not have", name ? name : "",
-                       type ? type : "");
+        return fail_at(asap, error, "annotation \"%s\" is of type \"%s\", which ASAP does not have", name ? name : "", type ? type : "");
     if (g_strv_contains(others, type)) {
         rmil_outlines_note_kind(asap->outlines, RMIL_NOTE_NO_AREA, type, group);
         return TRUE;
@@ -108,8 +107,7 @@ static gboolean add_coordinate(Asap *asap, GError **error) {
     }
     if (!has_x || !has_y) return fail_at(asap, error, "%s: a coordinate has no X or no Y", asap->shape->name);
     if (asap->points->len >= RMIL_ANNOTATION_VERTICES) return fail_at(asap, error, "more than %d vertices", RMIL_ANNOTATION_VERTICES);
-    if (asap->points->len && vertex.order < g_array_index(asap->points, Vertex, asap->points->len - 1).order)
-        asap->in_order = FALSE;
+    if (asap->points->len && vertex.order < g_array_index(asap->points, Vertex, asap->points->len - 1).order) asap->in_order = FALSE;
     g_array_append_val(asap->points, vertex);
     return TRUE;
 }
@@ -183,19 +181,15 @@ static gboolean read_nodes(Asap *asap, GError **error) {
                 return FALSE;
             break;
         case XML_READER_TYPE_DOCUMENT_TYPE:
-        case XML_READER_TYPE_ENTITY_REFERENCE:
-            return fail_at(asap, error, "has a document type or entities, which ASAP files do not have");
-        default:
-            break;
+        case XML_READER_TYPE_ENTITY_REFERENCE: return fail_at(asap, error, "has a document type or entities, which ASAP files do not have");
+        default: break;
         }
-        if (asap->outlines->vertices > 4 * (int64_t)RMIL_ANNOTATION_VERTICES)
-            return fail_at(asap, error, "splines have too many points");
+        if (asap->outlines->vertices > 4 * (int64_t)RMIL_ANNOTATION_VERTICES) return fail_at(asap, error, "splines have too many points");
     }
     if (more != 0 || asap->problem)
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not well-formed XML: %s", asap->outlines->path,
                          asap->problem ? asap->problem : "it breaks off");
-    if (!asap->root || !asap->annotations)
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has no <Annotations>", asap->outlines->path);
+    if (!asap->root || !asap->annotations) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has no <Annotations>", asap->outlines->path);
     return TRUE;
 }
 

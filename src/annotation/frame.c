@@ -46,12 +46,15 @@ static void shift(const RmilOutlines *outlines, double x, double y) {
     }
 }
 
-#define NOTE_WHOLE "its outlines lie in the scanned area only when they count from the corner of level 0, and are taken so, as exported without " \
-                   "cropping; the scanned area begins at level-0 pixel"
-#define NOTE_BOTH "its outlines count from the corner of the scanned area, as QuPath exports them, though they would fit counted from the " \
-                  "corner of level 0 too: if it was exported without cropping, give --uncropped. The scanned area begins at level-0 pixel"
-#define NOTE_NEITHER "its outlines count from the corner of the scanned area, as QuPath exports them, but some of them lie outside it, from " \
-                     "wherever they count; it begins at level-0 pixel"
+#define NOTE_WHOLE                                                                                                                         \
+    "its outlines lie in the scanned area only when they count from the corner of level 0, and are taken so, as exported without "         \
+    "cropping; the scanned area begins at level-0 pixel"
+#define NOTE_BOTH                                                                                                                          \
+    "its outlines count from the corner of the scanned area, as QuPath exports them, though they would fit counted from the "              \
+    "corner of level 0 too: if it was exported without cropping, give --uncropped. The scanned area begins at level-0 pixel"
+#define NOTE_NEITHER                                                                                                                       \
+    "its outlines count from the corner of the scanned area, as QuPath exports them, but some of them lie outside it, from "               \
+    "wherever they count; it begins at level-0 pixel"
 
 static void note(RmilOutlines *outlines, const char *reason, const RmilAnnotationOptions *options) {
     g_autofree char *corner = g_strdup_printf("(%" G_GINT64_FORMAT ", %" G_GINT64_FORMAT ")", options->bounds_x, options->bounds_y);
@@ -83,8 +86,9 @@ static RmilMaskPlace lay(int mask_width, int mask_height, int64_t x, int64_t y, 
 }
 
 #define NOTE_MASK_AREA "the mask is laid on the scanned area, whose shape it has; that begins at level-0 pixel"
-#define NOTE_MASK_BOTH "the mask is laid on the scanned area, as QuPath exports it, though it would fit the whole slide too: if it shows that, " \
-                       "give --uncropped. The scanned area begins at level-0 pixel"
+#define NOTE_MASK_BOTH                                                                                                                     \
+    "the mask is laid on the scanned area, as QuPath exports it, though it would fit the whole slide too: if it shows that, "              \
+    "give --uncropped. The scanned area begins at level-0 pixel"
 #define NOTE_MASK_WHOLE "the mask is laid on the whole slide, whose shape it has, not on the scanned area, which begins at level-0 pixel"
 
 gboolean rmil_mask_place(RmilOutlines *outlines, const RmilAnnotationOptions *options, int width, int height, RmilMaskPlace *place,
@@ -99,9 +103,10 @@ gboolean rmil_mask_place(RmilOutlines *outlines, const RmilAnnotationOptions *op
         note(outlines, area ? (whole ? NOTE_MASK_BOTH : NOTE_MASK_AREA) : NOTE_MASK_WHOLE, options);
     if (area || whole) return TRUE;
     g_autofree char *other = bounds ? g_strdup_printf(" or of its scanned area of %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT " px",
-                                                      options->bounds_width, options->bounds_height) : g_strdup("");
+                                                      options->bounds_width, options->bounds_height)
+                                    : g_strdup("");
     return rmil_fail(error, RMIL_ERROR_DATA,
-                     "%s: a mask of %d × %d pixels does not have the shape of the slide of %" G_GINT64_FORMAT
-                     " × %" G_GINT64_FORMAT " px%s: is it another slide's?",
+                     "%s: a mask of %d × %d pixels does not have the shape of the slide of %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT
+                     " px%s: is it another slide's?",
                      outlines->path, width, height, options->slide_width, options->slide_height, other);
 }

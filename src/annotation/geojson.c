@@ -12,7 +12,7 @@ enum { DEEPEST = 32 };
 typedef struct {
     RmilOutlines *outlines;
     RmilJsonPiece file;
-    int64_t feature;   /* from 1 */
+    int64_t feature;           /* from 1 */
     char *name, *group, *hint; /* of the feature being read */
 } Geojson;
 
@@ -21,8 +21,7 @@ static JsonNode *member(JsonNode *node, const char *name) {
 }
 
 static const char *text(JsonNode *node) {
-    return node && JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_STRING ? json_node_get_string(node)
-                                                                                                 : NULL;
+    return node && JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_STRING ? json_node_get_string(node) : NULL;
 }
 
 static JsonArray *array(JsonNode *node) { return node && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL; }
@@ -73,7 +72,8 @@ static gboolean read_polygon(Geojson *geojson, JsonArray *rings, GError **error)
 /* A line whose last point is its first is an outline drawn with the wrong tool. */
 static gboolean read_line(Geojson *geojson, JsonArray *points, GError **error) {
     const guint n = points ? json_array_get_length(points) : 0;
-    JsonArray *first = n > 3 ? array(json_array_get_element(points, 0)) : NULL, *last = n > 3 ? array(json_array_get_element(points, n - 1)) : NULL;
+    JsonArray *first = n > 3 ? array(json_array_get_element(points, 0)) : NULL,
+              *last = n > 3 ? array(json_array_get_element(points, n - 1)) : NULL;
     double x0, y0, x1, y1;
     if (!first || !last || json_array_get_length(first) < 2 || json_array_get_length(last) < 2 || !number(first, 0, &x0) ||
         !number(first, 1, &y0) || !number(last, 0, &x1) || !number(last, 1, &y1) || x0 != x1 || y0 != y1) {
@@ -191,8 +191,10 @@ static const char *other_object(RmilJsonPiece id, RmilJsonPiece properties) {
     static const char *const members[] = {"objectType", "object_type", "type"};
     static const struct {
         const char *names[3], *what;
-    } kinds[] = {{{"\"detection\"", "\"PathDetectionObject\""}, "detection"}, {{"\"cell\"", "\"PathCellObject\""}, "cell"},
-                 {{"\"tile\"", "\"PathTileObject\""}, "tile"}, {{"\"tmaCore\"", "\"tma_core\"", "\"TMACoreObject\""}, "TMA core"},
+    } kinds[] = {{{"\"detection\"", "\"PathDetectionObject\""}, "detection"},
+                 {{"\"cell\"", "\"PathCellObject\""}, "cell"},
+                 {{"\"tile\"", "\"PathTileObject\""}, "tile"},
+                 {{"\"tmaCore\"", "\"tma_core\"", "\"TMACoreObject\""}, "TMA core"},
                  {{"\"root\"", "\"PathRootObject\""}, "whole image"}};
     RmilJsonPiece kind = id, found;
     for (gsize i = 0; i < G_N_ELEMENTS(members); i++)
@@ -212,8 +214,10 @@ static gboolean broken(const Geojson *geojson, GError **error) {
         g_autoptr(JsonNode) root = rmil_json_parse(geojson->file.text, geojson->file.size, geojson->outlines->path, error);
         if (!root) return FALSE;
     }
-    return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not well-formed JSON: feature %" G_GINT64_FORMAT " or what follows it is broken, or "
-                     "it breaks off", geojson->outlines->path, geojson->feature);
+    return rmil_fail(error, RMIL_ERROR_FORMAT,
+                     "%s: is not well-formed JSON: feature %" G_GINT64_FORMAT " or what follows it is broken, or "
+                     "it breaks off",
+                     geojson->outlines->path, geojson->feature);
 }
 
 static gboolean read_features(Geojson *geojson, RmilJsonPiece list, int depth, GError **error);
@@ -286,8 +290,7 @@ static gboolean geojson_read(RmilOutlines *outlines, const RmilAnnotationOptions
     }
     const char *json = g_str_has_prefix(file, "\xef\xbb\xbf") ? file + 3 : file;
     size -= (gsize)(json - file);
-    if (!g_utf8_validate_len(json, size, NULL))
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not UTF-8 text", outlines->path);
+    if (!g_utf8_validate_len(json, size, NULL)) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not UTF-8 text", outlines->path);
     Geojson geojson = {.outlines = outlines, .file = {json, size}};
     gboolean good = read_root(&geojson, error);
     g_free(geojson.name);

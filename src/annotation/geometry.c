@@ -93,8 +93,7 @@ static GEOSGeometry *unite(const Work *work, const GPtrArray *shapes, GError **e
         return NULL;
     }
     if (parts->len == 1) return parts->pdata[0];
-    GEOSGeometry *all = GEOSGeom_createCollection_r(work->geos, GEOS_GEOMETRYCOLLECTION, (GEOSGeometry **)parts->pdata,
-                                                    parts->len);
+    GEOSGeometry *all = GEOSGeom_createCollection_r(work->geos, GEOS_GEOMETRYCOLLECTION, (GEOSGeometry **)parts->pdata, parts->len);
     if (!all) return geos_fail(work, "collecting the annotations", error);
     GEOSGeometry *united = GEOSUnaryUnion_r(work->geos, all);
     GEOSGeom_destroy_r(work->geos, all);
@@ -244,12 +243,13 @@ static GEOSGeometry *grow_large(const Work *work, const GEOSGeometry *drawn, dou
  * with what GEOS's users have gets the same as long as it takes a bearable time. */
 static GEOSGeometry *grow(const Work *work, const GEOSGeometry *drawn, double padding, GError **error) {
     const int most = padding <= FAR_PADDING ? MANY_VERTICES : FAR_TOO_MANY;
-    GEOSGeometry *grown = GEOSGetNumCoordinates_r(work->geos, drawn) > most ? grow_large(work, drawn, padding) : buffer(work, drawn, padding);
+    GEOSGeometry *grown = GEOSGetNumCoordinates_r(work->geos, drawn) > most ? grow_large(work, drawn, padding)
+                                                                            : buffer(work, drawn, padding);
     return grown ? grown : geos_fail(work, "padding the annotations", error);
 }
 
-static RmilRegion *build(const Work *work, const GPtrArray *lesions, const GPtrArray *exclusions,
-                         const RmilAnnotationOptions *options, GError **error) {
+static RmilRegion *build(const Work *work, const GPtrArray *lesions, const GPtrArray *exclusions, const RmilAnnotationOptions *options,
+                         GError **error) {
     GEOSGeometry *drawn = subtract(work, lesions, exclusions, error), *grown = NULL;
     g_autoptr(RmilRegion) region = drawn ? to_region(work, drawn, error) : NULL;
     if (region && !rmil_region_fits(region, work->outlines, options, error)) g_clear_pointer(&region, rmil_region_free);
@@ -266,8 +266,10 @@ static RmilRegion *build(const Work *work, const GPtrArray *lesions, const GPtrA
 RmilRegion *rmil_region_build(RmilOutlines *outlines, const GPtrArray *lesions, const GPtrArray *exclusions,
                               const RmilAnnotationOptions *options, GError **error) {
     if (rmil_outlines_tangled(lesions) || rmil_outlines_tangled(exclusions)) {
-        rmil_fail(error, RMIL_ERROR_DATA, "%s: the outlines cross themselves or each other too often to be repaired in bearable time: draw them "
-                  "again, or simplify them", outlines->path);
+        rmil_fail(error, RMIL_ERROR_DATA,
+                  "%s: the outlines cross themselves or each other too often to be repaired in bearable time: draw them "
+                  "again, or simplify them",
+                  outlines->path);
         return NULL;
     }
     Work work = {GEOS_init_r(), outlines, NULL};

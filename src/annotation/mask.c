@@ -32,13 +32,13 @@ enum { MOST_COLOURS = 8 };
 
 /* Which pixels are lesion. */
 typedef struct {
-    int bands, colours;  /* of a pixel; without alpha, which is the last */
-    int threshold;       /* of any colour */
-    GArray *seen;        /* uint32_t: the lesion's colours, MOST_COLOURS + 1 at most */
+    int bands, colours; /* of a pixel; without alpha, which is the last */
+    int threshold;      /* of any colour */
+    GArray *seen;       /* uint32_t: the lesion's colours, MOST_COLOURS + 1 at most */
 } Rule;
 
 typedef struct {
-    GArray *corners; /* Corner */
+    GArray *corners;       /* Corner */
     GArray *above, *below; /* Side: the runs' beginnings and ends in turn */
     Rule rule;
 } Tracer;
@@ -114,15 +114,13 @@ static gboolean trace_rows(Tracer *tracer, VipsImage *image, VipsRegion *region,
     const int width = image->Xsize, height = image->Ysize;
     for (int y = 0; y <= height; y++) {
         const VipsRect row = {0, y, width, 1};
-        if (y < height && vips_region_prepare(region, &row) != 0)
-            return rmil_vips_fail(error, RMIL_ERROR_FORMAT, path);
+        if (y < height && vips_region_prepare(region, &row) != 0) return rmil_vips_fail(error, RMIL_ERROR_FORMAT, path);
         const gsize skip = (gsize)(y - region->valid.top) * (gsize)region->bpl;
         if (y < height) scan_row(&tracer->rule, tracer->below, region->data + skip, width);
         else g_array_set_size(tracer->below, 0);
         join_rows(tracer, y);
         if (tracer->corners->len > RMIL_ANNOTATION_VERTICES)
-            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: the mask's outline has more than %d corners", path,
-                             RMIL_ANNOTATION_VERTICES);
+            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: the mask's outline has more than %d corners", path, RMIL_ANNOTATION_VERTICES);
         GArray *swap = tracer->above;
         tracer->above = tracer->below;
         tracer->below = swap;
@@ -139,7 +137,8 @@ static gboolean trace(Tracer *tracer, VipsImage *image, const char *path, GError
 
 static gboolean add_corner_point(RmilOutlines *outlines, const RmilShape *shape, GArray *ring, const Corner *corner,
                                  const RmilMaskPlace *place, GError **error) {
-    return rmil_outlines_add_point(outlines, shape, ring, place->x + corner->x * place->scale_x, place->y + corner->y * place->scale_y, error);
+    return rmil_outlines_add_point(outlines, shape, ring, place->x + corner->x * place->scale_x, place->y + corner->y * place->scale_y,
+                                   error);
 }
 
 /* A ring's first corner is its top left one: there a run of pixels begins (an outer ring), or one ends (a hole in the area
@@ -180,9 +179,11 @@ static gboolean mask_open(Mask *mask, const char *path, GError **error) {
     if (!rmil_vips_init(error)) return FALSE;
     mask->labels = rmil_palette_exchange(path);
     VipsImage *image = mask->image = mask->labels
-        ? vips_image_new_from_buffer(g_mapped_file_get_contents(mask->labels), g_mapped_file_get_length(mask->labels), "", "access",
-                                     VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_TRUNCATED, NULL)
-        : vips_image_new_from_file(path, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_TRUNCATED, NULL);
+                                         ? vips_image_new_from_buffer(g_mapped_file_get_contents(mask->labels),
+                                                                      g_mapped_file_get_length(mask->labels), "", "access",
+                                                                      VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_TRUNCATED, NULL)
+                                         : vips_image_new_from_file(path, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
+                                                                    VIPS_FAIL_ON_TRUNCATED, NULL);
     if (!image) return rmil_vips_fail(error, RMIL_ERROR_FORMAT, path);
     if (image->BandFmt != VIPS_FORMAT_UCHAR || image->Bands > 4)
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: a mask image has 8 bits and at most 4 channels per pixel", path);
@@ -212,9 +213,12 @@ static gboolean read_opened(const Mask *mask, RmilOutlines *outlines, const Rmil
     outlines->width = image->Xsize;
     outlines->height = image->Ysize;
     /* JPEG leaves small values around edges: there a pixel counts from half of white on */
-    Tracer tracer = {g_array_new(FALSE, FALSE, sizeof(Corner)), g_array_new(FALSE, FALSE, sizeof(Side)),
+    Tracer tracer = {g_array_new(FALSE, FALSE, sizeof(Corner)),
                      g_array_new(FALSE, FALSE, sizeof(Side)),
-                     {.bands = image->Bands, .colours = image->Bands - vips_image_hasalpha(image), .threshold = mask->lossy ? 128 : 1,
+                     g_array_new(FALSE, FALSE, sizeof(Side)),
+                     {.bands = image->Bands,
+                      .colours = image->Bands - vips_image_hasalpha(image),
+                      .threshold = mask->lossy ? 128 : 1,
                       .seen = g_array_new(FALSE, FALSE, sizeof(uint32_t))}};
     gboolean good = trace(&tracer, image, outlines->path, error) && add_rings(&tracer, outlines, &place, error);
     if (!mask->lossy) note_values(&tracer.rule, mask->labels != NULL, outlines);

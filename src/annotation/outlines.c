@@ -4,7 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const default_lesion[] = {"_0", "_1", "Tumor", "Tumour", "Lesion", "Metastasis", "Metastases", "Cancer", "Carcinoma", NULL};
+static const char *const default_lesion[] = {"_0",         "_1",         "Tumor",  "Tumour",    "Lesion",
+                                             "Metastasis", "Metastases", "Cancer", "Carcinoma", NULL};
 static const char *const default_exclusion[] = {"_2", "Exclusion", "Exclude", NULL};
 
 static void shape_free(gpointer data) {
@@ -66,14 +67,11 @@ GArray *rmil_shape_add_ring(RmilShape *shape) {
     return ring;
 }
 
-gboolean rmil_outlines_add_point(RmilOutlines *outlines, const RmilShape *shape, GArray *ring, double x, double y,
-                                 GError **error) {
+gboolean rmil_outlines_add_point(RmilOutlines *outlines, const RmilShape *shape, GArray *ring, double x, double y, GError **error) {
     if (!(fabs(x) <= RMIL_ANNOTATION_COORDINATE && fabs(y) <= RMIL_ANNOTATION_COORDINATE))
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: %s: (%g, %g) is no position on a slide", outlines->path,
-                         shape->name, x, y);
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: %s: (%g, %g) is no position on a slide", outlines->path, shape->name, x, y);
     if (++outlines->vertices > RMIL_ANNOTATION_VERTICES)
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has more than %d vertices", outlines->path,
-                         RMIL_ANNOTATION_VERTICES);
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has more than %d vertices", outlines->path, RMIL_ANNOTATION_VERTICES);
     RmilPoint point = {x, y};
     g_array_append_val(ring, point);
     return TRUE;
@@ -218,12 +216,12 @@ static gboolean sort_shapes(RmilOutlines *outlines, const Roles *roles, GPtrArra
     }
     if (!grouped || known) return TRUE;
     g_autofree char *names = group_names(outlines), *wanted = g_strjoinv(", ", (char **)roles->lesion);
-    return rmil_fail(error, RMIL_ERROR_DATA, "%s: no annotation is in a lesion group: the file has %s, lesions are %s",
-                     outlines->path, names, wanted);
+    return rmil_fail(error, RMIL_ERROR_DATA, "%s: no annotation is in a lesion group: the file has %s, lesions are %s", outlines->path,
+                     names, wanted);
 }
 
-gboolean rmil_outlines_select(RmilOutlines *outlines, const RmilAnnotationOptions *options, GPtrArray *lesions,
-                              GPtrArray *exclusions, GError **error) {
+gboolean rmil_outlines_select(RmilOutlines *outlines, const RmilAnnotationOptions *options, GPtrArray *lesions, GPtrArray *exclusions,
+                              GError **error) {
     Roles roles = {.outlines = outlines,
                    .lesion = options->lesion ? options->lesion : default_lesion,
                    .exclusion = options->exclusion ? options->exclusion : default_exclusion,

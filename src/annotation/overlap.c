@@ -10,14 +10,14 @@
 #include <stdlib.h>
 
 typedef struct {
-    double low, high;  /* the piece's range of y */
+    double low, high;   /* the piece's range of y */
     double left, right; /* y at its ends */
-    double width;      /* signed: weight × extent in x */
+    double width;       /* signed: weight × extent in x */
 } Piece;
 
 typedef struct {
-    Piece *pieces; /* by low */
-    double *reach; /* per piece: the largest high so far */
+    Piece *pieces;  /* by low */
+    double *reach;  /* per piece: the largest high so far */
     double *beyond; /* per piece: Σ width from it to the last */
     int64_t count, room;
 } Column;
@@ -68,16 +68,13 @@ static void column_fill(Column *column, const RmilRegion *region, double x, doub
         column->pieces[column->count++] = (Piece){MIN(left, right), MAX(left, right), left, right, e->weight * extent};
     }
     qsort(column->pieces, (size_t)column->count, sizeof(Piece), compare_pieces);
-    for (int64_t i = 0; i < column->count; i++)
-        column->reach[i] = MAX(column->pieces[i].high, i ? column->reach[i - 1] : -INFINITY);
+    for (int64_t i = 0; i < column->count; i++) column->reach[i] = MAX(column->pieces[i].high, i ? column->reach[i - 1] : -INFINITY);
     column->beyond[column->count] = 0;
     for (int64_t i = column->count - 1; i >= 0; i--) column->beyond[i] = column->beyond[i + 1] + column->pieces[i].width;
 }
 
 /* ∫ from −∞ to t of clamp(s, 0, height) ds. */
-static double ramp(double t, double height) {
-    return t <= 0 ? 0 : t <= height ? 0.5 * t * t : height * (t - 0.5 * height);
-}
+static double ramp(double t, double height) { return t <= 0 ? 0 : t <= height ? 0.5 * t * t : height * (t - 0.5 * height); }
 
 /* Mean of clamp(y − bottom, 0, height) along a piece. */
 static double mean_clamped(const Piece *piece, double bottom, double height) {
@@ -118,8 +115,8 @@ static int compare_tiles(const void *a, const void *b) {
 /* Rounding leaves about 1e-13 in tiles that are wholly inside or outside. */
 static double clean_share(double share) { return share < 1e-10 ? 0 : share > 1 - 1e-10 ? 1 : share; }
 
-gboolean rmil_region_overlap(const RmilRegion *region, const int64_t *coords, int64_t count, double tile_level0,
-                             double *shares, GError **error) {
+gboolean rmil_region_overlap(const RmilRegion *region, const int64_t *coords, int64_t count, double tile_level0, double *shares,
+                             GError **error) {
     if (!(tile_level0 > 0 && tile_level0 <= 2 * RMIL_ANNOTATION_COORDINATE))
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "a tile of %g px has no overlap with an annotation", tile_level0);
     Column column;

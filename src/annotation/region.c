@@ -94,14 +94,15 @@ gboolean rmil_region_fits(const RmilRegion *region, RmilOutlines *outlines, cons
         rmil_outlines_note(outlines, RMIL_NOTE_COVER, share);
     }
     if (inside >= 0.5 * region->area) return TRUE;
-    return rmil_fail(error, RMIL_ERROR_DATA, "%s: %.0f %% of the annotated area lies outside the slide of %.0f × %.0f px: is it another "
-                     "slide's, or in other units?", outlines->path, 100 * (1 - inside / region->area), width, height);
+    return rmil_fail(error, RMIL_ERROR_DATA,
+                     "%s: %.0f %% of the annotated area lies outside the slide of %.0f × %.0f px: is it another "
+                     "slide's, or in other units?",
+                     outlines->path, 100 * (1 - inside / region->area), width, height);
 }
 
 static gboolean check_options(const RmilAnnotationOptions *options, GError **error) {
     if (options->padding >= 0 && options->padding <= 1e6) return TRUE;
-    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "annotation padding must be between 0 and 1000000 px, not %g",
-                     options->padding);
+    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "annotation padding must be between 0 and 1000000 px, not %g", options->padding);
 }
 
 RmilRegion *rmil_region_read(const char *path, const RmilAnnotationOptions *options, GError **error) {

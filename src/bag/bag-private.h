@@ -18,12 +18,12 @@ typedef struct {
     /* Fills an empty bag (count, dim, arrays, attributes); what every layout must satisfy is checked by the caller. */
     gboolean (*read)(RmilHdf5 *file, RmilBag *bag, RmilBagFlags flags, GError **error);
     /* writing; all but `writes` may be left out */
-    gboolean writes, micrometres;                                 /* can be written; takes bags whose slide's mpp is not known */
-    const char *features;                                         /* name of the dataset, else "features" */
+    gboolean writes, micrometres;                                            /* can be written; takes bags whose slide's mpp is not known */
+    const char *features;                                                    /* name of the dataset, else "features" */
     gboolean (*ready)(const char *path, const RmilBag *bag, GError **error); /* is all known that it must say? */
-    gboolean (*put_coords)(RmilHdf5 *file, const RmilBag *bag);   /* instead of rankmil's /coords */
-    gboolean (*put_attributes)(hid_t coords, const RmilBag *bag); /* of /coords, beside rankmil's own */
-    gboolean names_extractor;                                     /* it puts the extractor's name itself */
+    gboolean (*put_coords)(RmilHdf5 *file, const RmilBag *bag);              /* instead of rankmil's /coords */
+    gboolean (*put_attributes)(hid_t coords, const RmilBag *bag);            /* of /coords, beside rankmil's own */
+    gboolean names_extractor;                                                /* it puts the extractor's name itself */
     /* instead of all of the above: a form of its own; rows are those of the bag, half or float32 */
     gboolean (*write)(const RmilBag *bag, const char *path, gboolean half, GError **error);
 } RmilLayout;
@@ -38,23 +38,23 @@ gboolean rmil_layout_attribute(RmilHdf5 *file, const char *dataset, const char *
 /* Pieces that layouts are put together from. `bag->precision` says what features become. */
 gboolean rmil_layout_features(RmilHdf5 *file, const char *name, RmilBag *bag, RmilBagFlags flags, GError **error);
 gboolean rmil_layout_coords(RmilHdf5 *file, const char *name, RmilBag *bag, GError **error);
-gboolean rmil_layout_vector(RmilHdf5 *file, const char *name, hid_t type, size_t size, int64_t count, gboolean integer,
-                            void **values, GError **error); /* optional: *values stays NULL when it is not there */
+gboolean rmil_layout_vector(RmilHdf5 *file, const char *name, hid_t type, size_t size, int64_t count, gboolean integer, void **values,
+                            GError **error); /* optional: *values stays NULL when it is not there */
 gboolean rmil_layout_count(const char *path, const char *name, int64_t count, int64_t dim, GError **error);
 /* Which of n decoded values is not finite? Fails, naming patch and column. */
-gboolean rmil_not_finite(const char *path, RmilPrecision precision, const void *values, int64_t first_row, int64_t dim,
-                         int64_t n, GError **error);
+gboolean rmil_not_finite(const char *path, RmilPrecision precision, const void *values, int64_t first_row, int64_t dim, int64_t n,
+                         GError **error);
 
 /* The same for values that were to be stored as float16 (half) or float32. */
-gboolean rmil_not_stored(const char *path, RmilPrecision precision, const void *values, gboolean half, int64_t first_row,
-                         int64_t dim, int64_t n, GError **error);
+gboolean rmil_not_stored(const char *path, RmilPrecision precision, const void *values, gboolean half, int64_t first_row, int64_t dim,
+                         int64_t n, GError **error);
 
 /* Counts and sizes that can be written; `path` for the message. */
 gboolean rmil_bag_check(const char *path, int64_t count, int64_t dim, GError **error);
 /* source(user, first, n, raw) gives stored elements (float16 or float32) of rows first … */
 typedef gboolean (*RmilRowSource)(gpointer user, int64_t first, int64_t rows, void *raw, GError **error);
-gboolean rmil_container_write(const RmilLayout *layout, const RmilBag *meta, const char *path, gboolean half,
-                              RmilRowSource source, gpointer user, GError **error);
+gboolean rmil_container_write(const RmilLayout *layout, const RmilBag *meta, const char *path, gboolean half, RmilRowSource source,
+                              gpointer user, GError **error);
 /* The attributes of /coords that are known. */
 gboolean rmil_container_attributes(hid_t coords, const RmilBag *bag);
 /* One axis of `count` values; nothing for NULL. What fails is remembered in the file. */

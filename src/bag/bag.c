@@ -69,7 +69,8 @@ RmilBag *rmil_bag_read(const char *path, const char *id, RmilPrecision precision
     bag->precision = precision;
     gboolean read = rmil_torch_match(path) ? rmil_torch_bag_read(path, bag, flags, error) : read_hdf5(path, bag, flags, error);
     if (!read || !check_content(path, bag, error)) return NULL;
-    if (bag->coords && bag->patch_size_level0 == 0 && bag->coords_um == 0 && (bag->patch_size_level0 = rmil_bag_grid_spacing(bag, error)) < 0)
+    if (bag->coords && bag->patch_size_level0 == 0 && bag->coords_um == 0 &&
+        (bag->patch_size_level0 = rmil_bag_grid_spacing(bag, error)) < 0)
         return NULL;
     return g_steal_pointer(&bag);
 }

@@ -34,11 +34,14 @@ gboolean rmil_cohort_check_labels(const RmilCohort *cohort, GError **error) {
         g_autoptr(GString) names = g_string_new(NULL);
         for (guint i = 0; i < MIN(classes->len, MOST_NAMED); i++) g_string_append_printf(names, "%s%d", i ? ", " : "", label[i]);
         if (classes->len > MOST_NAMED) g_string_append(names, ", …");
-        g_autofree char *advice = classes->len == 2 ? g_strdup_printf("write 0 for the negative class and 1 for the positive one (%d would be taken for "
-                                                                      "negative, if you only renumber)", label[0])
-                                                    : g_strdup("leave out the others, or join classes until there are two");
-        return rmil_fail(error, RMIL_ERROR_DATA, "%s: the labels are %s, but training takes labels 0 and 1, where 0 is the negative class: %s",
-                         cohort->path, names->str, advice);
+        g_autofree char *advice = classes->len == 2
+                                      ? g_strdup_printf("write 0 for the negative class and 1 for the positive one (%d would be taken for "
+                                                        "negative, if you only renumber)",
+                                                        label[0])
+                                      : g_strdup("leave out the others, or join classes until there are two");
+        return rmil_fail(error, RMIL_ERROR_DATA,
+                         "%s: the labels are %s, but training takes labels 0 and 1, where 0 is the negative class: %s", cohort->path,
+                         names->str, advice);
     }
     if (classes->len == 1)
         return rmil_fail(error, RMIL_ERROR_DATA, "%s: every label is %d: training needs both classes, 0 and 1", cohort->path, label[0]);
@@ -126,11 +129,13 @@ gboolean rmil_cohort_check_twins(const RmilCohort *cohort, const GArray *twins, 
         const RmilTwins *pair = &g_array_index(twins, RmilTwins, i);
         const RmilCohortRow *a = &cohort->rows[pair->first], *b = &cohort->rows[pair->second];
         const RmilSplit x = splits ? splits[pair->first] : a->split, y = splits ? splits[pair->second] : b->split;
-        g_autofree char *both = g_strdup_printf("%s: lines %" G_GINT64_FORMAT " and %" G_GINT64_FORMAT ": %s and %s have the same %s (same size, same "
-                                                "bytes wherever compared)", cohort->path, a->line, b->line, a->id, b->id,
-                                                strcmp(pair->what, "slide") == 0 ? "slide" : "features");
+        g_autofree char *both = g_strdup_printf(
+            "%s: lines %" G_GINT64_FORMAT " and %" G_GINT64_FORMAT ": %s and %s have the same %s (same size, same "
+            "bytes wherever compared)",
+            cohort->path, a->line, b->line, a->id, b->id, strcmp(pair->what, "slide") == 0 ? "slide" : "features");
         if (x != RMIL_SPLIT_NONE && y != RMIL_SPLIT_NONE && x != y)
-            return rmil_fail(error, RMIL_ERROR_DATA, "%s, but one is in %s and one in %s: remove one, or give both the same patient and set", both,
+            return rmil_fail(error, RMIL_ERROR_DATA,
+                             "%s, but one is in %s and one in %s: remove one, or give both the same patient and set", both,
                              rmil_split_name(x), rmil_split_name(y));
         rmil_monitor_warn(monitor, "%s%s: it counts twice", both, a->label != b->label ? " but different labels" : "");
     }

@@ -32,7 +32,8 @@ void rmil_cohort_free(RmilCohort *cohort) {
 }
 
 typedef enum { SLIDE, FEATURES, ID, LABEL, SPLIT, ANNOTATION, PATCH_LABELS, PATIENT, MPP, COLUMNS } Column;
-static const char *const column_names[] = {"slide", "features", "id", "label", "split", "annotation", "patch_labels", "patient", "mpp", NULL};
+static const char *const column_names[] = {"slide",      "features",     "id",      "label", "split",
+                                           "annotation", "patch_labels", "patient", "mpp",   NULL};
 
 static gboolean fail_at(const RmilCohort *cohort, int64_t line, const char *column, GError **error, const char *format, ...)
     G_GNUC_PRINTF(5, 6);
@@ -79,7 +80,8 @@ static GPtrArray *different_labels(const RmilCohort *cohort, int column) {
 }
 
 static gboolean means_negative(const char *label) {
-    static const char *const names[] = {"normal", "negative", "neg", "benign", "healthy", "control", "false", "no", "n", "wt", "absent", NULL};
+    static const char *const names[] = {"normal", "negative", "neg", "benign", "healthy", "control",
+                                        "false",  "no",       "n",   "wt",     "absent",  NULL};
     g_autofree char *small = g_ascii_strdown(label, -1);
     return g_strv_contains(names, small);
 }
@@ -90,11 +92,13 @@ static char *label_advice(const RmilCohort *cohort, int column) {
     GString *advice = g_string_new("write 0 for the negative class and 1 for the positive one");
     if (all->len == 2 && means_negative(all->pdata[0]) != means_negative(all->pdata[1])) {
         const guint negative = means_negative(all->pdata[0]) ? 0 : 1;
-        g_string_append_printf(advice, ", that is 0 for \"%.40s\" and 1 for \"%.40s\"", (char *)all->pdata[negative], (char *)all->pdata[1 - negative]);
+        g_string_append_printf(advice, ", that is 0 for \"%.40s\" and 1 for \"%.40s\"", (char *)all->pdata[negative],
+                               (char *)all->pdata[1 - negative]);
         return g_string_free(advice, FALSE);
     }
     g_string_append(advice, "; the labels here are");
-    for (guint i = 0; i < MIN(all->len, MOST_LABELS); i++) g_string_append_printf(advice, "%s \"%.40s\"", i ? "," : "", (char *)all->pdata[i]);
+    for (guint i = 0; i < MIN(all->len, MOST_LABELS); i++)
+        g_string_append_printf(advice, "%s \"%.40s\"", i ? "," : "", (char *)all->pdata[i]);
     if (all->len > MOST_LABELS) g_string_append(advice, ", …");
     return g_string_free(advice, FALSE);
 }
@@ -106,7 +110,8 @@ static gboolean read_label(const RmilCohort *cohort, RmilCohortRow *row, int64_t
     if (!*cell) return TRUE;
     if (!whole_number(cell, &label)) {
         g_autofree char *advice = label_advice(cohort, column);
-        return fail_at(cohort, row->line, "label", error, "\"%s\" is not a class: %s (or leave it empty when it is to be predicted)", cell, advice);
+        return fail_at(cohort, row->line, "label", error, "\"%s\" is not a class: %s (or leave it empty when it is to be predicted)", cell,
+                       advice);
     }
     row->label = (int)label;
     return TRUE;
@@ -133,7 +138,10 @@ static gboolean read_row(RmilCohort *cohort, const int *columns, const char *fol
 #define CELL(column) rmil_table_cell(cohort->table, i, columns[column])
     gboolean slide = *CELL(SLIDE) != 0, features = *CELL(FEATURES) != 0;
     if (!slide && !features)
-        return fail_at(cohort, row->line, columns[SLIDE] < 0 ? "features" : columns[FEATURES] < 0 ? "slide" : "slide and features",
+        return fail_at(cohort, row->line,
+                       columns[SLIDE] < 0      ? "features"
+                       : columns[FEATURES] < 0 ? "slide"
+                                               : "slide and features",
                        error, "is empty: a path is expected");
     row->slide = absolute(folder, CELL(SLIDE));
     row->features = absolute(folder, CELL(FEATURES));
@@ -160,8 +168,8 @@ static gboolean check_unique(const RmilCohort *cohort, GError **error) {
         first = g_hash_table_lookup(patients, row->patient);
         if (first && first->split != row->split)
             return fail_at(cohort, row->line, "split", error,
-                           "puts patient \"%s\" into %s, line %" G_GINT64_FORMAT " into %s: a patient belongs to one set",
-                           row->patient, rmil_split_name(row->split), first->line, rmil_split_name(first->split));
+                           "puts patient \"%s\" into %s, line %" G_GINT64_FORMAT " into %s: a patient belongs to one set", row->patient,
+                           rmil_split_name(row->split), first->line, rmil_split_name(first->split));
         if (!first) g_hash_table_insert(patients, row->patient, row);
     }
     return TRUE;
@@ -190,7 +198,8 @@ static gboolean read_columns(RmilCohort *cohort, int *columns, GError **error) {
     cohort->warnings = (char **)g_ptr_array_steal(warnings, NULL);
     if (!good || columns[SLIDE] >= 0 || columns[FEATURES] >= 0) return good;
     g_autofree char *names = list_columns(cohort->table);
-    return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line 1: there is no column named slide or features: the columns are %s", cohort->path, names);
+    return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line 1: there is no column named slide or features: the columns are %s", cohort->path,
+                     names);
 }
 
 RmilCohort *rmil_cohort_read(const char *path, GError **error) {

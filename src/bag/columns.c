@@ -35,7 +35,9 @@ static int slips(const char *a, const char *b) {
     if (n > LONGEST || m > LONGEST) return LONGEST;
     for (int i = 0; i <= n; i++)
         for (int j = 0; j <= m; j++) {
-            cost[i][j] = i == 0 ? j : j == 0 ? i : MIN(MIN(cost[i - 1][j], cost[i][j - 1]) + 1, cost[i - 1][j - 1] + (a[i - 1] != b[j - 1]));
+            cost[i][j] = i == 0   ? j
+                         : j == 0 ? i
+                                  : MIN(MIN(cost[i - 1][j], cost[i][j - 1]) + 1, cost[i - 1][j - 1] + (a[i - 1] != b[j - 1]));
             if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) cost[i][j] = MIN(cost[i][j], cost[i - 2][j - 2] + 1);
         }
     return cost[n][m];
@@ -70,10 +72,11 @@ static gboolean take_column(RmilCohort *cohort, int column, const char *const *k
         if (!same(known[k], folded)) continue;
         const char *other = columns[k] < 0 ? NULL : rmil_table_name(cohort->table, columns[k]);
         if (other && strcmp(other, known[k]) != 0)
-            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line 1: the columns \"%s\" and \"%s\" could both be %s: name one of them so", cohort->path,
-                             other, name, known[k]);
-        g_ptr_array_add(warnings, other ? g_strdup_printf("%s: column \"%.60s\" is not used: there is a column %s", cohort->path, name, known[k])
-                                        : g_strdup_printf("%s: column \"%.60s\" is taken for %s", cohort->path, name, known[k]));
+            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line 1: the columns \"%s\" and \"%s\" could both be %s: name one of them so",
+                             cohort->path, other, name, known[k]);
+        g_ptr_array_add(warnings,
+                        other ? g_strdup_printf("%s: column \"%.60s\" is not used: there is a column %s", cohort->path, name, known[k])
+                              : g_strdup_printf("%s: column \"%.60s\" is taken for %s", cohort->path, name, known[k]));
         if (!other) {
             columns[k] = column;
             cohort->meaning[column] = known[k];
@@ -88,8 +91,8 @@ static void say_near(const RmilCohort *cohort, int column, const char *const *kn
     g_autofree char *folded = fold(name);
     for (int k = 0; known[k]; k++) {
         if (columns[k] >= 0 || !near(known[k], folded)) continue;
-        g_ptr_array_add(warnings, g_strdup_printf("%s: column \"%.60s\" is not used: if it means what %s means here, name it %s", cohort->path,
-                                                  name, known[k], known[k]));
+        g_ptr_array_add(warnings, g_strdup_printf("%s: column \"%.60s\" is not used: if it means what %s means here, name it %s",
+                                                  cohort->path, name, known[k], known[k]));
         return;
     }
 }
@@ -102,7 +105,8 @@ gboolean rmil_cohort_columns(RmilCohort *cohort, const char *const *known, int *
         if (columns[k] >= 0) cohort->meaning[columns[k]] = known[k];
     }
     for (int c = 0; c < n; c++)
-        if (!cohort->meaning[c] && *rmil_table_name(cohort->table, c) && !take_column(cohort, c, known, columns, warnings, error)) return FALSE;
+        if (!cohort->meaning[c] && *rmil_table_name(cohort->table, c) && !take_column(cohort, c, known, columns, warnings, error))
+            return FALSE;
     for (int c = 0; c < n; c++)
         if (!cohort->meaning[c] && *rmil_table_name(cohort->table, c)) say_near(cohort, c, known, columns, warnings);
     return TRUE;

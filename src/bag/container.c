@@ -10,8 +10,9 @@
 gboolean rmil_bag_check(const char *path, int64_t count, int64_t dim, GError **error) {
     if (count >= 1 && count <= RMIL_BAG_COUNT_LIMIT && dim >= 0 && dim <= RMIL_BAG_DIM_LIMIT) return TRUE;
     if (count == 0) return rmil_fail(error, RMIL_ERROR_DATA, "%s: cannot be written: there are no patches", path);
-    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: cannot be written: %" G_GINT64_FORMAT " patches × %" G_GINT64_FORMAT
-                     " columns are outside what a file can hold", path, count, dim);
+    return rmil_fail(error, RMIL_ERROR_ARGUMENT,
+                     "%s: cannot be written: %" G_GINT64_FORMAT " patches × %" G_GINT64_FORMAT " columns are outside what a file can hold",
+                     path, count, dim);
 }
 
 /* Chunks of equal height, none below 1 MiB unless the whole is; so the last one wastes less than a row per chunk. */
@@ -55,12 +56,9 @@ gboolean rmil_container_attributes(hid_t coords, const RmilBag *bag) {
     const struct {
         const char *name;
         double value;
-    } attributes[] = {{"overlap", bag->overlap},
-                      {"patch_size", bag->patch_size},
-                      {"patch_size_level0", bag->patch_size_level0},
-                      {"target_mpp", bag->target_mpp},
-                      {"slide_width", (double)bag->slide_width},
-                      {"slide_height", (double)bag->slide_height}};
+    } attributes[] = {
+        {"overlap", bag->overlap},       {"patch_size", bag->patch_size},           {"patch_size_level0", bag->patch_size_level0},
+        {"target_mpp", bag->target_mpp}, {"slide_width", (double)bag->slide_width}, {"slide_height", (double)bag->slide_height}};
     gboolean done = TRUE;
     for (gsize i = 0; done && i < G_N_ELEMENTS(attributes); i++)
         if (attributes[i].value > 0) done = rmil_hdf5_put_number(coords, attributes[i].name, attributes[i].value);
@@ -91,8 +89,8 @@ gboolean rmil_container_end(RmilHdf5 *file, char *temporary, const char *path, g
     return FALSE;
 }
 
-gboolean rmil_container_write(const RmilLayout *layout, const RmilBag *meta, const char *path, gboolean half,
-                              RmilRowSource source, gpointer user, GError **error) {
+gboolean rmil_container_write(const RmilLayout *layout, const RmilBag *meta, const char *path, gboolean half, RmilRowSource source,
+                              gpointer user, GError **error) {
     if (!rmil_bag_check(path, meta->count, meta->dim, error)) return FALSE;
     if (!meta->coords && (meta->dim == 0 || layout->micrometres))
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: cannot be written: there are no coordinates", path);
@@ -111,9 +109,11 @@ gboolean rmil_container_write(const RmilLayout *layout, const RmilBag *meta, con
     rmil_container_vector(file, "tissue", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, meta->count, meta->tissue);
     rmil_container_vector(file, "patch_labels", H5T_STD_U8LE, H5T_NATIVE_UINT8, meta->count, meta->patch_labels);
     if (meta->source && !rmil_hdf5_put_text(file->id, RMIL_SOURCE_ATTRIBUTE, meta->source) && !file->failed) file->failed = EIO;
-    if (meta->extractor && !layout->names_extractor && !rmil_hdf5_put_text(file->id, RMIL_EXTRACTOR_ATTRIBUTE, meta->extractor) && !file->failed)
+    if (meta->extractor && !layout->names_extractor && !rmil_hdf5_put_text(file->id, RMIL_EXTRACTOR_ATTRIBUTE, meta->extractor) &&
+        !file->failed)
         file->failed = EIO;
-    gboolean good = meta->dim == 0 || put_features(file, layout->features ? layout->features : "features", meta->count, meta->dim, half, source, user, error);
+    gboolean good = meta->dim == 0 ||
+                    put_features(file, layout->features ? layout->features : "features", meta->count, meta->dim, half, source, user, error);
     return rmil_container_end(file, temporary, path, good, error);
 }
 

@@ -10,11 +10,14 @@
 void *rmil_alloc_features(int64_t rows, int64_t row_bytes, GError **error) {
     gint64 bytes;
     if (rows < 0 || row_bytes < 0 || __builtin_mul_overflow(rows, row_bytes, &bytes) || bytes > G_MAXINT64 / 2) {
-        rmil_fail(error, RMIL_ERROR_MEMORY, "%" G_GINT64_FORMAT " rows of %" G_GINT64_FORMAT " bytes are more than can be addressed",
-                  rows, row_bytes);
+        rmil_fail(error, RMIL_ERROR_MEMORY, "%" G_GINT64_FORMAT " rows of %" G_GINT64_FORMAT " bytes are more than can be addressed", rows,
+                  row_bytes);
         return NULL;
     }
-    size_t align = (size_t)bytes >= 2 * HUGE_PAGE ? HUGE_PAGE : bytes >= 65536 ? 4096 : 64, size = ((size_t)MAX(bytes, 1) + align - 1) / align * align;
+    size_t align = (size_t)bytes >= 2 * HUGE_PAGE ? HUGE_PAGE
+                   : bytes >= 65536               ? 4096
+                                                  : 64,
+           size = ((size_t)MAX(bytes, 1) + align - 1) / align * align;
     void *memory = aligned_alloc(align, size);
     if (!memory) rmil_fail(error, RMIL_ERROR_MEMORY, "not enough memory for %zu bytes of features", size);
     else if (align == HUGE_PAGE) madvise(memory, size, MADV_HUGEPAGE); /* a hint: a tenth of the page faults */
@@ -71,8 +74,7 @@ gboolean rmil_decode_plain(RmilElement element, const void *raw, RmilPrecision p
 gboolean rmil_encode_plain(RmilPrecision precision, const void *values, gboolean half, void *out, int64_t n) {
     gboolean finite = TRUE;
     for (int64_t i = 0; i < n; i++) {
-        uint32_t bits = precision == RMIL_BFLOAT16 ? (uint32_t)((const uint16_t *)values)[i] << 16
-                                                   : ((const uint32_t *)values)[i];
+        uint32_t bits = precision == RMIL_BFLOAT16 ? (uint32_t)((const uint16_t *)values)[i] << 16 : ((const uint32_t *)values)[i];
         if (half) {
             uint16_t stored = bits_to_half(bits);
             ((uint16_t *)out)[i] = stored;

@@ -26,11 +26,24 @@ static const struct {
     {"test", 114, FALSE, PARTIAL},
     {"tumor", 79, FALSE, PARTIAL ": a blurred tumour region"},
     {"tumor", 92, FALSE, PARTIAL ": a blurred tumour region on the adjacent tissue"},
-    {"tumor", 10, FALSE, PARTIAL}, {"tumor", 15, FALSE, PARTIAL}, {"tumor", 18, FALSE, PARTIAL}, {"tumor", 20, FALSE, PARTIAL},
-    {"tumor", 25, FALSE, PARTIAL}, {"tumor", 29, FALSE, PARTIAL}, {"tumor", 33, FALSE, PARTIAL}, {"tumor", 34, FALSE, PARTIAL},
-    {"tumor", 44, FALSE, PARTIAL}, {"tumor", 46, FALSE, PARTIAL}, {"tumor", 51, FALSE, PARTIAL}, {"tumor", 54, FALSE, PARTIAL},
-    {"tumor", 55, FALSE, PARTIAL}, {"tumor", 56, FALSE, PARTIAL}, {"tumor", 67, FALSE, PARTIAL}, {"tumor", 85, FALSE, PARTIAL},
-    {"tumor", 95, FALSE, PARTIAL}, {"tumor", 110, FALSE, PARTIAL},
+    {"tumor", 10, FALSE, PARTIAL},
+    {"tumor", 15, FALSE, PARTIAL},
+    {"tumor", 18, FALSE, PARTIAL},
+    {"tumor", 20, FALSE, PARTIAL},
+    {"tumor", 25, FALSE, PARTIAL},
+    {"tumor", 29, FALSE, PARTIAL},
+    {"tumor", 33, FALSE, PARTIAL},
+    {"tumor", 34, FALSE, PARTIAL},
+    {"tumor", 44, FALSE, PARTIAL},
+    {"tumor", 46, FALSE, PARTIAL},
+    {"tumor", 51, FALSE, PARTIAL},
+    {"tumor", 54, FALSE, PARTIAL},
+    {"tumor", 55, FALSE, PARTIAL},
+    {"tumor", 56, FALSE, PARTIAL},
+    {"tumor", 67, FALSE, PARTIAL},
+    {"tumor", 85, FALSE, PARTIAL},
+    {"tumor", 95, FALSE, PARTIAL},
+    {"tumor", 110, FALSE, PARTIAL},
 };
 
 /* "Tumor_009", "tumor_9" -> "tumor", 9. */
@@ -117,7 +130,8 @@ static gboolean find_annotations(RmilDraft *draft, const char *root, GHashTable 
 
 /* -- labels of the test set ---------------------------------------------------------------------------------------------------- */
 static int label_of(const char *word) {
-    static const char *const negative[] = {"normal", "negative", "0", NULL}, *const positive[] = {"tumor", "tumour", "positive", "macro", "micro", "itc", "1", NULL};
+    static const char *const negative[] = {"normal", "negative", "0", NULL}, *const positive[] = {"tumor", "tumour", "positive", "macro",
+                                                                                                  "micro", "itc",    "1",        NULL};
     g_autofree char *lower = g_ascii_strdown(word, -1);
     g_strstrip(lower);
     return g_strv_contains(negative, lower) ? 0 : g_strv_contains(positive, lower) ? 1 : -1;
@@ -177,30 +191,35 @@ static gboolean add_slide(Filling *f, const char *path, GError **error) {
     RmilDraftRow *row = rmil_draft_add(f->draft, id, path, label, test ? RMIL_SPLIT_TEST : RMIL_SPLIT_NONE);
     row->note = g_strdup(note);
     row->annotation = label == 1 ? g_strdup(g_hash_table_lookup(f->annotations, key)) : NULL;
-    if (label == 1 && !row->annotation) rmil_monitor_warn(f->draft->monitor, "%s: there is no outline %s.xml: its label alone is known", path, key);
+    if (label == 1 && !row->annotation)
+        rmil_monitor_warn(f->draft->monitor, "%s: there is no outline %s.xml: its label alone is known", path, key);
     return TRUE;
 }
 
 static void compare_with_official(const Filling *f) {
     if (f->found[0] == OFFICIAL_NORMAL && f->found[1] == OFFICIAL_TUMOR && f->found[2] == OFFICIAL_TEST) return;
-    rmil_monitor_warn(f->draft->monitor, "%s: %d normal, %d tumour and %d test slides; the whole data set has %d, %d and %d", f->draft->folder,
-                      f->found[0], f->found[1], f->found[2], OFFICIAL_NORMAL, OFFICIAL_TUMOR, OFFICIAL_TEST);
+    rmil_monitor_warn(f->draft->monitor, "%s: %d normal, %d tumour and %d test slides; the whole data set has %d, %d and %d",
+                      f->draft->folder, f->found[0], f->found[1], f->found[2], OFFICIAL_NORMAL, OFFICIAL_TUMOR, OFFICIAL_TEST);
 }
 
 static gboolean fill_from(Filling *f, const char *root, GError **error) {
     static const char *const slides[] = {".tif", ".tiff", NULL};
-    static const char *const references[] = {"testing/reference.csv", "evaluation/reference.csv", "testing/evaluation/reference.csv", "reference.csv", NULL};
+    static const char *const references[] = {"testing/reference.csv", "evaluation/reference.csv", "testing/evaluation/reference.csv",
+                                             "reference.csv", NULL};
     static const char *const places[] = {"training/normal", "training/tumor", "testing/images", "images"};
     g_autofree char *reference = rmil_draft_find(root, references);
-    if (!find_annotations(f->draft, root, f->annotations, error) || (reference && !read_reference(reference, f->labels, error))) return FALSE;
+    if (!find_annotations(f->draft, root, f->annotations, error) || (reference && !read_reference(reference, f->labels, error)))
+        return FALSE;
     for (gsize i = 0; i < G_N_ELEMENTS(places); i++) {
         g_autofree char *folder = g_build_filename(root, places[i], NULL);
         g_autoptr(GPtrArray) paths = rmil_draft_list(f->draft, folder, slides);
         for (guint k = 0; k < paths->len; k++) {
             g_autofree char *key = key_of(paths->pdata[k]);
             if (!reference && key && g_str_has_prefix(key, "test_"))
-                return rmil_fail(error, RMIL_ERROR_DATA, "%s: there is no testing/reference.csv nor evaluation/reference.csv, which say the test "
-                                 "slides' labels", root);
+                return rmil_fail(error, RMIL_ERROR_DATA,
+                                 "%s: there is no testing/reference.csv nor evaluation/reference.csv, which say the test "
+                                 "slides' labels",
+                                 root);
             if (!add_slide(f, paths->pdata[k], error)) return FALSE;
         }
     }

@@ -27,8 +27,8 @@ static gboolean is_set(const char *name, RmilSplit *split) {
     static const struct {
         const char *name;
         RmilSplit split;
-    } sets[] = {{"train", RMIL_SPLIT_TRAIN}, {"training", RMIL_SPLIT_TRAIN}, {"val", RMIL_SPLIT_VAL}, {"valid", RMIL_SPLIT_VAL},
-                {"validation", RMIL_SPLIT_VAL}, {"test", RMIL_SPLIT_TEST}, {"testing", RMIL_SPLIT_TEST}};
+    } sets[] = {{"train", RMIL_SPLIT_TRAIN},    {"training", RMIL_SPLIT_TRAIN}, {"val", RMIL_SPLIT_VAL},     {"valid", RMIL_SPLIT_VAL},
+                {"validation", RMIL_SPLIT_VAL}, {"test", RMIL_SPLIT_TEST},      {"testing", RMIL_SPLIT_TEST}};
     for (gsize i = 0; i < G_N_ELEMENTS(sets); i++) {
         if (g_ascii_strcasecmp(name, sets[i].name) != 0) continue;
         *split = sets[i].split;
@@ -69,15 +69,19 @@ static gboolean add_folder(const RmilDraft *draft, GPtrArray *classes, const cha
         if (named++ < MOST_NAMED) g_string_append_printf(deeper, "%s%s", deeper->len ? ", " : "", below);
         if (own) continue;
         if (is_negative(below) && strlen(below) > 1)
-            return rmil_fail(error, RMIL_ERROR_DATA, "%s: classes seem to lie one level deeper, in %s/%s: make a table of each such folder", draft->folder,
-                             name, below);
+            return rmil_fail(error, RMIL_ERROR_DATA, "%s: classes seem to lie one level deeper, in %s/%s: make a table of each such folder",
+                             draft->folder, name, below);
         if (split == RMIL_SPLIT_NONE) is_set(below, &set);
         add_one(classes, inner->pdata[i], name, set);
     }
     if (named > MOST_NAMED) g_string_append_printf(deeper, ", … (%d)", named);
-    if (own && deeper->len) rmil_monitor_warn(draft->monitor, "%s: left out are the folders in it that hold images or features, too: %s", path, deeper->str);
-    else if (deeper->len) rmil_monitor_warn(draft->monitor, "%s: holds no slides itself; taken are those of the folders in it (if each is a patient, add "
-                                              "the column patient): %s", path, deeper->str);
+    if (own && deeper->len)
+        rmil_monitor_warn(draft->monitor, "%s: left out are the folders in it that hold images or features, too: %s", path, deeper->str);
+    else if (deeper->len)
+        rmil_monitor_warn(draft->monitor,
+                          "%s: holds no slides itself; taken are those of the folders in it (if each is a patient, add "
+                          "the column patient): %s",
+                          path, deeper->str);
     else if (!own) rmil_monitor_warn(draft->monitor, "%s: left out, for neither it nor the folders in it hold slides or features", path);
     return TRUE;
 }
@@ -188,9 +192,9 @@ static void tell_apart(RmilDraft *draft, gboolean by_folder) {
         RmilDraftRow *row = draft->rows->pdata[i];
         if (GPOINTER_TO_INT(g_hash_table_lookup(counts, row->id)) < 2) continue;
         g_autofree char *folder = g_path_get_dirname(row->slide ? row->slide : row->features), *last = g_path_get_basename(folder);
-        char *id = by_folder  ? g_strdup_printf("%s_%s", last, row->id)
+        char *id = by_folder    ? g_strdup_printf("%s_%s", last, row->id)
                    : row->split ? g_strdup_printf("%s_%s_%s", rmil_split_name(row->split), row->class, row->id)
-                              : g_strdup_printf("%s_%s", row->class, row->id);
+                                : g_strdup_printf("%s_%s", row->class, row->id);
         g_free(row->id);
         row->id = id;
     }

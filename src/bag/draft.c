@@ -5,8 +5,8 @@
 #include <string.h>
 
 static const RmilDraftLayout *const layouts[] = {&rmil_draft_camelyon16, &rmil_draft_digestpath, &rmil_draft_class_folders};
-const char *const rmil_draft_images[] = {".svs", ".tif", ".tiff", ".ndpi", ".mrxs", ".scn", ".vms", ".vmu", ".bif",
-                                         ".dcm", ".svslide", ".jpg", ".jpeg", ".png", NULL};
+const char *const rmil_draft_images[] = {".svs", ".tif", ".tiff",    ".ndpi", ".mrxs", ".scn", ".vms", ".vmu",
+                                         ".bif", ".dcm", ".svslide", ".jpg",  ".jpeg", ".png", NULL};
 
 static void free_row(gpointer memory) {
     RmilDraftRow *row = memory;
@@ -123,10 +123,11 @@ static gboolean check_ids(const RmilDraft *draft, GError **error) {
     for (guint i = 0; i < draft->rows->len; i++) {
         RmilDraftRow *row = draft->rows->pdata[i], *first = g_hash_table_lookup(ids, row->id);
         if (first)
-            return rmil_fail(error, RMIL_ERROR_DATA, "%s and %s would both have the id \"%s\"", first->slide ? first->slide : first->features,
-                             row->slide ? row->slide : row->features, row->id);
+            return rmil_fail(error, RMIL_ERROR_DATA, "%s and %s would both have the id \"%s\"",
+                             first->slide ? first->slide : first->features, row->slide ? row->slide : row->features, row->id);
         const char *from = row->slide ? row->slide : row->features;
-        if (!rmil_usable_id(row->id)) return rmil_fail(error, RMIL_ERROR_DATA, "%s: would have the id \"%s\", which is too long: rename it", from, row->id);
+        if (!rmil_usable_id(row->id))
+            return rmil_fail(error, RMIL_ERROR_DATA, "%s: would have the id \"%s\", which is too long: rename it", from, row->id);
         if (!g_utf8_validate(relative(draft, from), -1, NULL)) {
             g_autofree char *shown = g_utf8_make_valid(draft->folder, -1);
             return rmil_fail(error, RMIL_ERROR_DATA, "%s: its path is not UTF-8: write the table into this folder, or rename it", shown);
@@ -152,8 +153,8 @@ const char *const *rmil_cohort_layouts(void) {
     return names;
 }
 
-gboolean rmil_cohort_make(const char *layout, const char *folder, const char *path, const char *const *positive,
-                          RmilCohortSummary *summary, const RmilMonitor *monitor, GError **error) {
+gboolean rmil_cohort_make(const char *layout, const char *folder, const char *path, const char *const *positive, RmilCohortSummary *summary,
+                          const RmilMonitor *monitor, GError **error) {
     const RmilDraftLayout *found = NULL;
     for (gsize i = 0; i < G_N_ELEMENTS(layouts); i++)
         if (strcmp(layouts[i]->name, layout) == 0) found = layouts[i];
@@ -164,7 +165,11 @@ gboolean rmil_cohort_make(const char *layout, const char *folder, const char *pa
     if (!g_file_test(folder, G_FILE_TEST_IS_DIR)) return rmil_fail(error, RMIL_ERROR_IO, "%s: is not a folder", folder);
     g_autofree char *full = g_canonicalize_filename(folder, NULL), *table = g_canonicalize_filename(path, NULL),
                     *out = g_path_get_dirname(table);
-    RmilDraft draft = {.folder = full, .out = out, .positive = positive, .monitor = monitor, .rows = g_ptr_array_new_with_free_func(free_row)};
+    RmilDraft draft = {.folder = full,
+                       .out = out,
+                       .positive = positive,
+                       .monitor = monitor,
+                       .rows = g_ptr_array_new_with_free_func(free_row)};
     gboolean done = found->fill(&draft, error) && check_ids(&draft, error) && write_table(&draft, table, error);
     if (done) count_rows(&draft, summary);
     g_ptr_array_unref(draft.rows);

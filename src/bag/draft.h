@@ -6,16 +6,16 @@
 #include "rankmil/bag.h"
 
 typedef struct {
-    char *id, *slide;                                /* required */
+    char *id, *slide;                                     /* required */
     char *features, *annotation, *patient, *class, *note; /* or NULL */
-    int label;                                       /* −1 none */
+    int label;                                            /* −1 none */
     RmilSplit split;
 } RmilDraftRow;
 
 typedef struct {
-    const char *folder;              /* of the data set, absolute */
-    const char *out;                 /* folder of the table, absolute: what has to be unpacked goes there */
-    const char *const *positive;     /* or NULL */
+    const char *folder;          /* of the data set, absolute */
+    const char *out;             /* folder of the table, absolute: what has to be unpacked goes there */
+    const char *const *positive; /* or NULL */
     const RmilMonitor *monitor;
     GPtrArray *rows;
     int64_t left_out;

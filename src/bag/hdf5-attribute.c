@@ -79,7 +79,8 @@ gboolean rmil_hdf5_number(RmilHdf5 *file, hid_t object, const char *name, double
     double values[64] = {0};
     const gboolean number = attribute.class == H5T_INTEGER || attribute.class == H5T_FLOAT;
     if (!number || attribute.count > 64 || H5Aread(attribute.id, H5T_NATIVE_DOUBLE, values) < 0) {
-        rmil_hdf5_doubt(file, number && attribute.count <= 64 ? "the attribute %s " RMIL_DAMAGED : "the attribute %s is not a number", name);
+        rmil_hdf5_doubt(file, number && attribute.count <= 64 ? "the attribute %s " RMIL_DAMAGED : "the attribute %s is not a number",
+                        name);
         return FALSE;
     }
     if (!isfinite(values[0])) return FALSE;

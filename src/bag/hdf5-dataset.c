@@ -49,9 +49,7 @@ static gboolean element_of(hid_t id, RmilElement *element) {
     g_auto(RmilHid) half = rmil_hdf5_half_type();
     H5T_class_t class = type >= 0 ? H5Tget_class(type) : H5T_NO_CLASS;
     if (class == H5T_FLOAT)
-        *element = H5Tequal(type, half) > 0             ? RMIL_ELEMENT_F16
-                   : H5Tequal(type, H5T_IEEE_F32LE) > 0 ? RMIL_ELEMENT_F32
-                                                        : RMIL_ELEMENT_FLOAT;
+        *element = H5Tequal(type, half) > 0 ? RMIL_ELEMENT_F16 : H5Tequal(type, H5T_IEEE_F32LE) > 0 ? RMIL_ELEMENT_F32 : RMIL_ELEMENT_FLOAT;
     else if (class == H5T_INTEGER) *element = RMIL_ELEMENT_INTEGER;
     else return FALSE;
     return H5Tget_size(type) <= 16;
@@ -83,8 +81,8 @@ static gboolean check_storage(const RmilDataset *dataset, GError **error) {
     if (H5Pget_nfilters(creation) > 0) least /= rmil_hdf5_usual_filters(creation) ? 1100 : 1 << 16;
     if (stored > (guint64)dataset->file->size || stored < least)
         return rmil_fail(error, RMIL_ERROR_FORMAT,
-                         "%s: /%s is incomplete: %" G_GUINT64_FORMAT " bytes are stored, %" G_GUINT64_FORMAT " are expected",
-                         path, name, stored, bytes);
+                         "%s: /%s is incomplete: %" G_GUINT64_FORMAT " bytes are stored, %" G_GUINT64_FORMAT " are expected", path, name,
+                         stored, bytes);
     return TRUE;
 }
 
@@ -108,7 +106,8 @@ RmilDataset *rmil_dataset_open(RmilHdf5 *file, const char *name, GError **error)
     dataset->rank = space >= 0 ? H5Sget_simple_extent_ndims(space) : -1;
     if (dataset->rank < 0 || H5Sget_simple_extent_dims(space, dims, NULL) < 0) {
         if (rmil_hdf5_sound(file, error))
-            rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s is not a dataset that can be read: it is damaged, or of another kind", file->path, name);
+            rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s is not a dataset that can be read: it is damaged, or of another kind", file->path,
+                      name);
         return NULL;
     }
     for (int i = 0; i < dataset->rank; i++) dataset->dims[i] = dims[i] > G_MAXINT64 ? G_MAXINT64 : (int64_t)dims[i];
@@ -154,9 +153,7 @@ typedef struct {
     int64_t first, rows, offset;
 } Extent;
 
-static int64_t row_bytes(const RmilDataset *dataset) {
-    return dataset->dims[dataset->rank - 1] * (int64_t)rmil_dataset_width(dataset);
-}
+static int64_t row_bytes(const RmilDataset *dataset) { return dataset->dims[dataset->rank - 1] * (int64_t)rmil_dataset_width(dataset); }
 
 static GArray *plain_chunks(const RmilDataset *dataset, hid_t creation) {
     int rank = dataset->rank;
@@ -174,8 +171,7 @@ static GArray *plain_chunks(const RmilDataset *dataset, hid_t creation) {
     for (hsize_t i = 0; i < count; i++) {
         unsigned mask = 0;
         haddr_t address = HADDR_UNDEF;
-        if (H5Dget_chunk_info(dataset->id, H5S_ALL, i, offset, &mask, &address, &bytes) < 0 || address == HADDR_UNDEF)
-            return NULL;
+        if (H5Dget_chunk_info(dataset->id, H5S_ALL, i, offset, &mask, &address, &bytes) < 0 || address == HADDR_UNDEF) return NULL;
         int64_t first = (int64_t)offset[rank - 2], take = MIN(chunk_rows, rows - first);
         if (first < 0 || first >= rows || first % chunk_rows || (int64_t)bytes < take * row_bytes(dataset)) return NULL;
         g_array_index(extents, Extent, first / chunk_rows) = (Extent){first, take, (int64_t)address};
@@ -210,14 +206,13 @@ static GArray *plain_extents(const RmilDataset *dataset) {
     return g_steal_pointer(&extents);
 }
 
-static gboolean read_plain(const RmilDataset *dataset, const Extent *extent, void *slice, int64_t slice_rows,
-                           RmilRowsFunc consume, gpointer user, GError **error) {
+static gboolean read_plain(const RmilDataset *dataset, const Extent *extent, void *slice, int64_t slice_rows, RmilRowsFunc consume,
+                           gpointer user, GError **error) {
     int64_t bytes = row_bytes(dataset), offset = extent->offset;
     for (int64_t row = 0; row < extent->rows; row += slice_rows) {
         int64_t rows = MIN(slice_rows, extent->rows - row);
         for (int64_t have = 0; have < rows * bytes;) {
-            ssize_t n = pread(dataset->file->descriptor, (char *)slice + have, (size_t)(rows * bytes - have),
-                              (off_t)(offset + have));
+            ssize_t n = pread(dataset->file->descriptor, (char *)slice + have, (size_t)(rows * bytes - have), (off_t)(offset + have));
             if (n < 0 && errno == EINTR) continue;
             if (n <= 0)
                 return rmil_fail(error, RMIL_ERROR_IO, "%s: /%s cannot be read: %s", dataset->file->path, dataset->name,
@@ -266,8 +261,7 @@ gboolean rmil_dataset_rows(const RmilDataset *dataset, RmilRowsFunc consume, gpo
         hid_t half = rmil_hdf5_half_type(), type = dataset->element == RMIL_ELEMENT_F16 ? half : H5T_NATIVE_FLOAT;
         for (int64_t first = 0; done && first < total; first += most) {
             int64_t rows = MIN(most, total - first);
-            done = read_block(dataset, type, first, rows, block) ? consume(user, first, rows, block, error)
-                                                                 : read_failed(dataset, error);
+            done = read_block(dataset, type, first, rows, block) ? consume(user, first, rows, block, error) : read_failed(dataset, error);
         }
         RMIL_HDF5_SCOPE;
         H5Tclose(half);

@@ -15,8 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SECONDS_OF_WORK 60    /* for one file: HDF5 can also run in circles */
-#define SECONDS_OF_SILENCE 300 /* then the child is given up, and files are read without it */
+#define SECONDS_OF_WORK 60             /* for one file: HDF5 can also run in circles */
+#define SECONDS_OF_SILENCE 300         /* then the child is given up, and files are read without it */
 #define READ_WHOLE ((hssize_t)1 << 20) /* numbers */
 
 /* -- in the child ---------------------------------------------------------------------------------------------------------- */
@@ -143,7 +143,8 @@ static GHashTable *verdicts;
 
 static char *identity(const struct stat *info) {
     return g_strdup_printf("%" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT ".%09ld %" G_GINT64_FORMAT
-                           ".%09ld", (guint64)info->st_dev, (guint64)info->st_ino, (gint64)info->st_size, (gint64)info->st_mtim.tv_sec,
+                           ".%09ld",
+                           (guint64)info->st_dev, (guint64)info->st_ino, (gint64)info->st_size, (gint64)info->st_mtim.tv_sec,
                            info->st_mtim.tv_nsec, (gint64)info->st_ctim.tv_sec, info->st_ctim.tv_nsec);
 }
 

@@ -58,8 +58,7 @@ static herr_t driver_close(H5FD_t *hdf5) {
 }
 
 static herr_t driver_query(const H5FD_t *hdf5, unsigned long *flags) {
-    *flags = H5FD_FEAT_AGGREGATE_METADATA | H5FD_FEAT_ACCUMULATE_METADATA | H5FD_FEAT_DATA_SIEVE |
-             H5FD_FEAT_AGGREGATE_SMALLDATA;
+    *flags = H5FD_FEAT_AGGREGATE_METADATA | H5FD_FEAT_ACCUMULATE_METADATA | H5FD_FEAT_DATA_SIEVE | H5FD_FEAT_AGGREGATE_SMALLDATA;
     return 0;
 }
 
@@ -93,8 +92,7 @@ static herr_t driver_read(H5FD_t *hdf5, H5FD_mem_t type, hid_t transfer, haddr_t
     return 0;
 }
 
-static herr_t driver_write(H5FD_t *hdf5, H5FD_mem_t type, hid_t transfer, haddr_t address, size_t size,
-                           const void *buffer) {
+static herr_t driver_write(H5FD_t *hdf5, H5FD_mem_t type, hid_t transfer, haddr_t address, size_t size, const void *buffer) {
     Driver *driver = (Driver *)hdf5;
     RmilHdf5 *file = driver->file;
     const char *in = buffer;
@@ -116,8 +114,7 @@ static herr_t driver_write(H5FD_t *hdf5, H5FD_mem_t type, hid_t transfer, haddr_
 static herr_t driver_truncate(H5FD_t *hdf5, hid_t transfer, hbool_t closing) {
     Driver *driver = (Driver *)hdf5;
     if (!driver->file->writing) return 0;
-    if (!driver->file->failed && ftruncate(driver->file->descriptor, (off_t)driver->eoa) != 0)
-        driver->file->failed = errno;
+    if (!driver->file->failed && ftruncate(driver->file->descriptor, (off_t)driver->eoa) != 0) driver->file->failed = errno;
     driver->eof = driver->eoa;
     return 0;
 }

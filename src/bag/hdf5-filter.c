@@ -54,10 +54,28 @@ static const H5Z_class2_t lzf = {H5Z_CLASS_T_VERS, LZF, 0, 1, "lzf", NULL, NULL,
 static const struct {
     H5Z_filter_t id;
     const char *name;
-} names[] = {{H5Z_FILTER_DEFLATE, "gzip"}, {H5Z_FILTER_SHUFFLE, "shuffle"}, {H5Z_FILTER_FLETCHER32, "fletcher32"}, {H5Z_FILTER_SZIP, "szip"},
-             {H5Z_FILTER_NBIT, "nbit"}, {H5Z_FILTER_SCALEOFFSET, "scaleoffset"}, {305, "lzo"}, {307, "bzip2"}, {LZF, "lzf"}, {32001, "blosc"},
-             {32003, "snappy"}, {32004, "lz4"}, {32008, "bitshuffle"}, {32013, "zfp"}, {32015, "zstd"}, {32017, "sz"},
-             {32018, "fcidecomp"}, {32019, "jpeg"}, {32022, "bitgroom"}, {32023, "granular bitround"}, {32024, "sz3"}, {32026, "blosc2"},
+} names[] = {{H5Z_FILTER_DEFLATE, "gzip"},
+             {H5Z_FILTER_SHUFFLE, "shuffle"},
+             {H5Z_FILTER_FLETCHER32, "fletcher32"},
+             {H5Z_FILTER_SZIP, "szip"},
+             {H5Z_FILTER_NBIT, "nbit"},
+             {H5Z_FILTER_SCALEOFFSET, "scaleoffset"},
+             {305, "lzo"},
+             {307, "bzip2"},
+             {LZF, "lzf"},
+             {32001, "blosc"},
+             {32003, "snappy"},
+             {32004, "lz4"},
+             {32008, "bitshuffle"},
+             {32013, "zfp"},
+             {32015, "zstd"},
+             {32017, "sz"},
+             {32018, "fcidecomp"},
+             {32019, "jpeg"},
+             {32022, "bitgroom"},
+             {32023, "granular bitround"},
+             {32024, "sz3"},
+             {32026, "blosc2"},
              {32028, "sperr"}};
 
 static const char *name_of(H5Z_filter_t id, const char *stored) {
@@ -85,10 +103,11 @@ gboolean rmil_hdf5_filters(const RmilHdf5 *file, const char *dataset, hid_t crea
         H5Z_filter_t id = H5Pget_filter2(creation, (unsigned)i, &flags, &parameters, NULL, sizeof stored, stored, &config);
         if (id < 0) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s " RMIL_DAMAGED, file->path, dataset);
         if (H5Zfilter_avail(id) > 0) continue;
-        return rmil_fail(error, RMIL_ERROR_FORMAT,
-                         "%s: /%s is compressed with %s (HDF5 filter %d), which is not installed here: write the file again with gzip or lzf, or set "
-                         "HDF5_PLUGIN_PATH to a folder with that filter (of the Python package hdf5plugin: hdf5plugin.PLUGIN_PATH)",
-                         file->path, dataset, name_of(id, stored), (int)id);
+        return rmil_fail(
+            error, RMIL_ERROR_FORMAT,
+            "%s: /%s is compressed with %s (HDF5 filter %d), which is not installed here: write the file again with gzip or lzf, or set "
+            "HDF5_PLUGIN_PATH to a folder with that filter (of the Python package hdf5plugin: hdf5plugin.PLUGIN_PATH)",
+            file->path, dataset, name_of(id, stored), (int)id);
     }
     return TRUE;
 }

@@ -17,10 +17,10 @@ typedef struct {
 
 typedef struct {
     const RmilHdf5 *file;
-    guint64 base;     /* where address 0 lies in the file */
-    gboolean second;  /* of the second kind */
-    gsize head;       /* bytes before a message's content */
-    GArray *blocks;   /* Block: of messages, still to be looked at or done */
+    guint64 base;    /* where address 0 lies in the file */
+    gboolean second; /* of the second kind */
+    gsize head;      /* bytes before a message's content */
+    GArray *blocks;  /* Block: of messages, still to be looked at or done */
 } Header;
 
 static guint64 number_at(const guint8 *from, int bytes) {

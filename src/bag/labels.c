@@ -34,6 +34,7 @@ gboolean rmil_labels_read(const char *path, int64_t count, uint8_t *labels, GErr
     if (!rmil_dataset_read(dataset, H5T_NATIVE_INT8, count, labels, error)) return FALSE;
     for (int64_t i = 0; i < count; i++)
         if (labels[i] > 1)
-            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /patch_labels of patch %" G_GINT64_FORMAT " is %d, not 0 or 1", path, i, labels[i]);
+            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /patch_labels of patch %" G_GINT64_FORMAT " is %d, not 0 or 1", path, i,
+                             labels[i]);
     return TRUE;
 }

@@ -5,7 +5,8 @@
  * `patch_size` pixels was cut (`patch_level`) and that level's `downsample` (x, y). */
 static gboolean clam_match(RmilHdf5 *file) {
     double level, size;
-    return rmil_layout_attribute(file, "coords", "patch_level", &level) && !rmil_layout_attribute(file, "coords", "patch_size_level0", &size);
+    return rmil_layout_attribute(file, "coords", "patch_level", &level) &&
+           !rmil_layout_attribute(file, "coords", "patch_size_level0", &size);
 }
 
 static gboolean clam_read(RmilHdf5 *file, RmilBag *bag, RmilBagFlags flags, GError **error) {

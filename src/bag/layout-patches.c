@@ -28,7 +28,8 @@ static gboolean patches_match(RmilHdf5 *file) {
     RMIL_HDF5_SCOPE;
     g_autofree char *name = NULL;
     double value;
-    if (H5Literate(file->id, H5_INDEX_NAME, H5_ITER_INC, NULL, first_name, &name) < 0) rmil_hdf5_doubt(file, "the list of what it holds " RMIL_DAMAGED);
+    if (H5Literate(file->id, H5_INDEX_NAME, H5_ITER_INC, NULL, first_name, &name) < 0)
+        rmil_hdf5_doubt(file, "the list of what it holds " RMIL_DAMAGED);
     return name && rmil_layout_attribute(file, name, "x_min", &value);
 }
 
@@ -65,12 +66,13 @@ static gboolean read_vector(Reading *reading, hid_t id, const char *name) {
     hsize_t dims[H5S_MAX_RANK];
     int rank = H5Sget_simple_extent_dims(space, dims, NULL);
     if (rank < 1 || rank > 2 || (rank == 2 && dims[0] != 1) || H5Tget_class(type) != H5T_FLOAT)
-        return rmil_fail(&reading->error, RMIL_ERROR_FORMAT, "%s: /%s is not one vector of features (images and regions are not)", path, name);
+        return rmil_fail(&reading->error, RMIL_ERROR_FORMAT, "%s: /%s is not one vector of features (images and regions are not)", path,
+                         name);
     int64_t dim = dims[rank - 1] > G_MAXINT32 ? G_MAXINT32 : (int64_t)dims[rank - 1];
     if (bag->dim == 0 && !take_dim(reading, name, dim, H5Tget_size(type))) return FALSE;
     if (dim != bag->dim)
-        return rmil_fail(&reading->error, RMIL_ERROR_FORMAT, "%s: /%s has %" G_GINT64_FORMAT " columns, the patches before it %" G_GINT64_FORMAT,
-                         path, name, dim, bag->dim);
+        return rmil_fail(&reading->error, RMIL_ERROR_FORMAT,
+                         "%s: /%s has %" G_GINT64_FORMAT " columns, the patches before it %" G_GINT64_FORMAT, path, name, dim, bag->dim);
     if (!bag->features) return TRUE;
     g_auto(RmilHid) creation = H5Dget_create_plist(id);
     if (!rmil_hdf5_filters(reading->file, name, creation, &reading->error)) return FALSE;
@@ -137,9 +139,10 @@ static Cell *list_cells(const RmilBag *bag, const char *path, GError **error) {
     qsort(cells, (size_t)bag->count, sizeof *cells, compare_cells);
     for (int64_t i = 1; i < bag->count; i++) {
         if (strcmp(cells[i].name, cells[i - 1].name) != 0) continue;
-        rmil_fail(error, RMIL_ERROR_DATA, "%s: cannot be written: patches %" G_GINT64_FORMAT " and %" G_GINT64_FORMAT " lie in one cell (%s) of a grid "
-                  "of %g px, after which the paper's code names them", path, cells[i - 1].patch, cells[i].patch,
-                  cells[i].name, size);
+        rmil_fail(error, RMIL_ERROR_DATA,
+                  "%s: cannot be written: patches %" G_GINT64_FORMAT " and %" G_GINT64_FORMAT " lie in one cell (%s) of a grid "
+                  "of %g px, after which the paper's code names them",
+                  path, cells[i - 1].patch, cells[i].patch, cells[i].name, size);
         rmil_free(cells);
         return NULL;
     }
@@ -152,8 +155,8 @@ static gboolean put_cell(RmilHdf5 *file, const RmilBag *bag, const Cell *cell, g
     const struct {
         const char *name;
         double value;
-    } places[] = {{"col", (double)cell->column}, {"row", (double)cell->row}, {"x_min", (double)x}, {"y_min", (double)y},
-                  {"x_max", (double)x + size}, {"y_max", (double)y + size}};
+    } places[] = {{"col", (double)cell->column}, {"row", (double)cell->row},  {"x_min", (double)x},
+                  {"y_min", (double)y},          {"x_max", (double)x + size}, {"y_max", (double)y + size}};
     const char *values = (const char *)bag->features + (size_t)(cell->patch * bag->dim) * rmil_precision_bytes(bag->precision);
     if (!rmil_encode(bag->precision, values, half, row, bag->dim))
         return rmil_not_stored(file->path, bag->precision, values, half, cell->patch, bag->dim, bag->dim, error);
@@ -187,8 +190,10 @@ static gboolean write_labels(const RmilBag *bag, const Cell *cells, const char *
 
 static gboolean patches_write(const RmilBag *bag, const char *path, gboolean half, GError **error) {
     if (!bag->features || !bag->coords || bag->coords_um > 0 || !(bag->patch_size_level0 > 0))
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: cannot be written: the paper's layout needs features, coordinates in pixels and the "
-                         "patches' size (--patch-size)", path);
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT,
+                         "%s: cannot be written: the paper's layout needs features, coordinates in pixels and the "
+                         "patches' size (--patch-size)",
+                         path);
     Cell *cells = list_cells(bag, path, error);
     char *temporary = cells ? rmil_file_begin(path, error) : NULL;
     RmilHdf5 *file = temporary ? rmil_hdf5_create(temporary, path, error) : NULL;
@@ -200,4 +205,5 @@ static gboolean patches_write(const RmilBag *bag, const char *path, gboolean hal
     return done;
 }
 
-const RmilLayout rmil_layout_patches = {.name = "paper", .match = patches_match, .read = patches_read, .writes = TRUE, .write = patches_write};
+const RmilLayout rmil_layout_patches = {
+    .name = "paper", .match = patches_match, .read = patches_read, .writes = TRUE, .write = patches_write};

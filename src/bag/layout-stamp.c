@@ -22,7 +22,8 @@ static gboolean tile_size(RmilHdf5 *file, RmilBag *bag, double *unit, double *ti
     g_autofree char *named = rmil_hdf5_text(file, file->id, "unit");
     rmil_hdf5_number(file, file->id, "tile_size_px", &bag->patch_size);
     *unit = 1;
-    if (rmil_hdf5_number(file, file->id, "tile_size_um", tile) || (g_strcmp0(named, "um") == 0 && rmil_hdf5_number(file, file->id, "tile_size", tile)))
+    if (rmil_hdf5_number(file, file->id, "tile_size_um", tile) ||
+        (g_strcmp0(named, "um") == 0 && rmil_hdf5_number(file, file->id, "tile_size", tile)))
         return TRUE;
     if (rmil_hdf5_number(file, file->id, "tile_size", tile) && rint(*tile) == 224) {
         *tile = 256;
@@ -44,7 +45,8 @@ static gboolean stamp_coords(RmilHdf5 *file, RmilBag *bag, double unit, GError *
     gboolean done = bag->coords && rmil_dataset_read(dataset, H5T_NATIVE_DOUBLE, 2 * bag->count, micrometres, error);
     for (int64_t i = 0; done && i < 2 * bag->count; i++) {
         if (!(fabs(micrometres[i]) < 1e9))
-            done = rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /coords: patch %" G_GINT64_FORMAT " is not at a place on a slide", file->path, i / 2);
+            done = rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /coords: patch %" G_GINT64_FORMAT " is not at a place on a slide", file->path,
+                             i / 2);
         else bag->coords[i] = llrint(micrometres[i] * unit / NANOMETRE);
     }
     rmil_free(micrometres);
@@ -102,7 +104,10 @@ static gboolean stamp_put(RmilHdf5 *file, const RmilBag *bag) {
     for (int64_t i = 0; i < 2 * bag->count; i++) places[i] = (float)((double)bag->coords[i] * unit);
     g_auto(RmilHid) coords = rmil_hdf5_put(file, "coords", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, 2, dims, places);
     gboolean done = coords >= 0 && rmil_hdf5_put_string(file->id, "stamp_version", "2.0.0") &&
-                    rmil_hdf5_put_string(file->id, RMIL_EXTRACTOR_ATTRIBUTE, bag->extractor ? bag->extractor : bag->source ? bag->source : RMIL_EXTRACTOR_UNKNOWN) &&
+                    rmil_hdf5_put_string(file->id, RMIL_EXTRACTOR_ATTRIBUTE,
+                                         bag->extractor ? bag->extractor
+                                         : bag->source  ? bag->source
+                                                        : RMIL_EXTRACTOR_UNKNOWN) &&
                     rmil_hdf5_put_string(file->id, "unit", "um") && rmil_hdf5_put_string(file->id, "feat_type", "tile") &&
                     rmil_hdf5_put_number(file->id, "tile_size_um", bag->patch_size_level0 * unit);
     if (bag->patch_size > 0) done = done && rmil_hdf5_put_number(file->id, "tile_size_px", bag->patch_size);
@@ -110,5 +115,12 @@ static gboolean stamp_put(RmilHdf5 *file, const RmilBag *bag) {
     return done && rmil_hdf5_put_number(file->id, "slide_mpp", unit) && rmil_container_attributes(coords, bag);
 }
 
-const RmilLayout rmil_layout_stamp = {.name = "stamp", .match = stamp_match, .read = stamp_read, .writes = TRUE, .micrometres = TRUE,
-                                      .features = "feats", .names_extractor = TRUE, .ready = stamp_ready, .put_coords = stamp_put};
+const RmilLayout rmil_layout_stamp = {.name = "stamp",
+                                      .match = stamp_match,
+                                      .read = stamp_read,
+                                      .writes = TRUE,
+                                      .micrometres = TRUE,
+                                      .features = "feats",
+                                      .names_extractor = TRUE,
+                                      .ready = stamp_ready,
+                                      .put_coords = stamp_put};

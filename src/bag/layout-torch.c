@@ -41,7 +41,8 @@ static gboolean take_features(const char *path, const RmilTensor *tensor, RmilBa
     int rank = tensor->rank;
     if (rank != 2 && !(rank == 3 && tensor->shape[0] == 1))
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: the tensor has %d axes; patches × columns are expected", path, rank);
-    if (tensor->dtype != RMIL_DTYPE_F32 && tensor->dtype != RMIL_DTYPE_F16 && tensor->dtype != RMIL_DTYPE_BF16 && tensor->dtype != RMIL_DTYPE_F64)
+    if (tensor->dtype != RMIL_DTYPE_F32 && tensor->dtype != RMIL_DTYPE_F16 && tensor->dtype != RMIL_DTYPE_BF16 &&
+        tensor->dtype != RMIL_DTYPE_F64)
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: the tensor holds %s; floating-point numbers are expected", path,
                          rmil_dtype_name(tensor->dtype));
     bag->count = tensor->shape[rank - 2];
@@ -90,8 +91,8 @@ static gboolean take_companion(const char *path, const char *companion, RmilBag 
         return FALSE;
     }
     if (other->count != bag->count)
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has %" G_GINT64_FORMAT " patches, the coordinates in %s are of %" G_GINT64_FORMAT, path,
-                         bag->count, companion, other->count);
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has %" G_GINT64_FORMAT " patches, the coordinates in %s are of %" G_GINT64_FORMAT,
+                         path, bag->count, companion, other->count);
     bag->coords = g_steal_pointer(&other->coords);
     bag->tissue = g_steal_pointer(&other->tissue);
     bag->patch_labels = g_steal_pointer(&other->patch_labels);

@@ -14,8 +14,7 @@ const RmilLayout *rmil_layout_find(RmilHdf5 *file, GError **error) {
         if (layouts[i]->match(file)) found = layouts[i];
     if (!rmil_hdf5_sound(file, error)) return NULL; /* it may have been another one */
     if (!found)
-        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: there is no dataset /features or /coords, nor anything else that is known",
-                  file->path);
+        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: there is no dataset /features or /coords, nor anything else that is known", file->path);
     return found;
 }
 
@@ -35,15 +34,15 @@ gboolean rmil_layout_count(const char *path, const char *name, int64_t count, in
     if (count < 1) return rmil_fail(error, RMIL_ERROR_DATA, "%s: /%s holds no patches", path, name);
     if (count > RMIL_BAG_COUNT_LIMIT || dim > RMIL_BAG_DIM_LIMIT)
         return rmil_fail(error, RMIL_ERROR_FORMAT,
-                         "%s: /%s is %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT ", more than the %" G_GINT64_FORMAT
-                         " × %" G_GINT64_FORMAT " that are accepted",
+                         "%s: /%s is %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT ", more than the %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT
+                         " that are accepted",
                          path, name, count, dim, RMIL_BAG_COUNT_LIMIT, RMIL_BAG_DIM_LIMIT);
     return TRUE;
 }
 
 static gboolean fail_value(const char *path, float value, int64_t row, int64_t column, GError **error) {
-    return rmil_fail(error, RMIL_ERROR_DATA, "%s: the feature of patch %" G_GINT64_FORMAT ", column %" G_GINT64_FORMAT " is %s", path,
-                     row, column, isnan(value) ? "not a number (NaN)" : "infinite or too large");
+    return rmil_fail(error, RMIL_ERROR_DATA, "%s: the feature of patch %" G_GINT64_FORMAT ", column %" G_GINT64_FORMAT " is %s", path, row,
+                     column, isnan(value) ? "not a number (NaN)" : "infinite or too large");
 }
 
 static float value_at(RmilPrecision precision, const void *values, int64_t i) {
@@ -53,8 +52,8 @@ static float value_at(RmilPrecision precision, const void *values, int64_t i) {
     return value;
 }
 
-gboolean rmil_not_finite(const char *path, RmilPrecision precision, const void *values, int64_t first_row, int64_t dim,
-                         int64_t n, GError **error) {
+gboolean rmil_not_finite(const char *path, RmilPrecision precision, const void *values, int64_t first_row, int64_t dim, int64_t n,
+                         GError **error) {
     for (int64_t i = 0; i < n; i++) {
         float value = value_at(precision, values, i);
         if (!isfinite(value)) return fail_value(path, value, first_row + i / dim, i % dim, error);
@@ -62,8 +61,8 @@ gboolean rmil_not_finite(const char *path, RmilPrecision precision, const void *
     return rmil_fail(error, RMIL_ERROR_DATA, "%s: a feature is not a finite number", path);
 }
 
-gboolean rmil_not_stored(const char *path, RmilPrecision precision, const void *values, gboolean half, int64_t first_row,
-                         int64_t dim, int64_t n, GError **error) {
+gboolean rmil_not_stored(const char *path, RmilPrecision precision, const void *values, gboolean half, int64_t first_row, int64_t dim,
+                         int64_t n, GError **error) {
     for (int64_t i = 0; i < n; i++) {
         float value = value_at(precision, values, i);
         if (!(fabsf(value) < (half ? 65520.0f : INFINITY))) return fail_value(path, value, first_row + i / dim, i % dim, error);
@@ -120,8 +119,8 @@ gboolean rmil_layout_coords(RmilHdf5 *file, const char *name, RmilBag *bag, GErr
     int64_t count = dataset->dims[rank - 2];
     if (bag->count == 0) bag->count = count;
     if (count != bag->count)
-        return rmil_fail(error, RMIL_ERROR_FORMAT,
-                         "%s: /%s has %" G_GINT64_FORMAT " rows, the features have %" G_GINT64_FORMAT, file->path, name, count, bag->count);
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s has %" G_GINT64_FORMAT " rows, the features have %" G_GINT64_FORMAT, file->path,
+                         name, count, bag->count);
     if (!rmil_layout_count(file->path, name, count, 2, error) || !(bag->coords = rmil_alloc(count, 2 * sizeof(int64_t), error)))
         return FALSE;
     double width = 0, height = 0;
@@ -138,8 +137,8 @@ gboolean rmil_layout_coords(RmilHdf5 *file, const char *name, RmilBag *bag, GErr
     return rmil_dataset_read(dataset, H5T_NATIVE_INT64, 2 * count, bag->coords, error);
 }
 
-gboolean rmil_layout_vector(RmilHdf5 *file, const char *name, hid_t type, size_t size, int64_t count, gboolean integer,
-                            void **values, GError **error) {
+gboolean rmil_layout_vector(RmilHdf5 *file, const char *name, hid_t type, size_t size, int64_t count, gboolean integer, void **values,
+                            GError **error) {
     if (!rmil_hdf5_has(file, name)) return TRUE;
     g_autoptr(RmilDataset) dataset = rmil_dataset_open(file, name, error);
     if (!dataset) return FALSE;

@@ -74,8 +74,7 @@ gboolean rmil_npy_labels(const char *path, int64_t count, uint8_t *labels, GErro
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: labels are to be whole numbers, floats or booleans", path);
     size_t item = (size_t)(type[3] - '0');
     int64_t held = read_shape(member(header, "shape"));
-    if (held != count)
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not a vector of %" G_GINT64_FORMAT " labels", path, count);
+    if (held != count) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not a vector of %" G_GINT64_FORMAT " labels", path, count);
     if ((size - start - length) / item < (gsize)count) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is cut short", path);
     for (int64_t i = 0; i < count; i++) {
         double value = value_at(data + start + length, type[2], item, i);

@@ -25,8 +25,10 @@ gboolean rmil_bag_locate(RmilBag *bag, const char *slide, double mpp, GError **e
         mpp = rmil_slide_info(opened)->mpp;
     }
     rmil_bag_set_mpp(bag, mpp);
-    return bag->coords_um == 0 || rmil_fail(error, RMIL_ERROR_RESOLUTION, "%s: coordinates are in µm, and the slide's µm per pixel is not known: "
-                                            "give it as --mpp or in the cohort's column mpp", bag->id);
+    return bag->coords_um == 0 || rmil_fail(error, RMIL_ERROR_RESOLUTION,
+                                            "%s: coordinates are in µm, and the slide's µm per pixel is not known: "
+                                            "give it as --mpp or in the cohort's column mpp",
+                                            bag->id);
 }
 
 typedef struct {

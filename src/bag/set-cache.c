@@ -14,15 +14,15 @@
 
 static char *make_head(const char *path, const struct stat *info, const RmilBag *bag) {
     char *head = g_malloc0(HEAD_BYTES);
-    g_snprintf(head, HEAD_BYTES, "rankmil features 1\n%s\n%" G_GINT64_FORMAT " bytes, changed %" G_GINT64_FORMAT ".%09ld\n%" G_GINT64_FORMAT
-               " x %" G_GINT64_FORMAT " %s\n%s\n", path, (gint64)info->st_size, (gint64)info->st_mtim.tv_sec, (long)info->st_mtim.tv_nsec,
-               bag->count, bag->dim, bag->precision == RMIL_BFLOAT16 ? "bfloat16" : "float32", bag->source ? bag->source : "");
+    g_snprintf(head, HEAD_BYTES,
+               "rankmil features 1\n%s\n%" G_GINT64_FORMAT " bytes, changed %" G_GINT64_FORMAT ".%09ld\n%" G_GINT64_FORMAT
+               " x %" G_GINT64_FORMAT " %s\n%s\n",
+               path, (gint64)info->st_size, (gint64)info->st_mtim.tv_sec, (long)info->st_mtim.tv_nsec, bag->count, bag->dim,
+               bag->precision == RMIL_BFLOAT16 ? "bfloat16" : "float32", bag->source ? bag->source : "");
     return head;
 }
 
-static size_t feature_bytes(const RmilBag *bag) {
-    return (size_t)(bag->count * bag->dim) * rmil_precision_bytes(bag->precision);
-}
+static size_t feature_bytes(const RmilBag *bag) { return (size_t)(bag->count * bag->dim) * rmil_precision_bytes(bag->precision); }
 
 /* Maps the file into bag->features when it is whole and made from the same; FALSE without an error otherwise. */
 static gboolean map_file(const char *name, const char *head, RmilBag *bag) {

@@ -24,7 +24,7 @@ typedef struct {
     gboolean *mapped; /* which bags lie in files */
     gboolean measure; /* this pass reads sizes only */
     int64_t done;
-    GMutex lock;      /* of done and of the monitor */
+    GMutex lock; /* of done and of the monitor */
 } Load;
 
 static char *feature_path(const Load *load, const RmilCohortRow *row) {
@@ -56,12 +56,13 @@ static RmilBag *load_bag(const Load *load, int64_t i, GError **error) {
     const RmilBagSetOptions *options = load->options;
     g_autofree char *path = feature_path(load, row);
     if (!path) {
-        rmil_fail(error, RMIL_ERROR_DATA, "%s: line %" G_GINT64_FORMAT ": slide \"%s\" has no features", load->cohort->path, row->line, row->id);
+        rmil_fail(error, RMIL_ERROR_DATA, "%s: line %" G_GINT64_FORMAT ": slide \"%s\" has no features", load->cohort->path, row->line,
+                  row->id);
         return NULL;
     }
-    g_autoptr(RmilBag) bag = load->measure       ? rmil_bag_read(path, row->id, options->precision, RMIL_BAG_NO_FEATURES, error)
-                             : load->mapped[i]   ? rmil_bag_read_mapped(path, row->id, options->precision, options->cache, error)
-                                                 : rmil_bag_read(path, row->id, options->precision, RMIL_BAG_ALL, error);
+    g_autoptr(RmilBag) bag = load->measure     ? rmil_bag_read(path, row->id, options->precision, RMIL_BAG_NO_FEATURES, error)
+                             : load->mapped[i] ? rmil_bag_read_mapped(path, row->id, options->precision, options->cache, error)
+                                               : rmil_bag_read(path, row->id, options->precision, RMIL_BAG_ALL, error);
     if (!bag) return NULL;
     if (bag->dim == 0) {
         rmil_fail(error, RMIL_ERROR_DATA, "%s: holds coordinates but no features", path);
@@ -104,7 +105,8 @@ static void refuse_other_dims(RmilBagSet *set) {
     for (int64_t i = 0; i < set->count; i++) {
         RmilBag *bag = set->bags[i];
         if (!bag || bag->dim == set->dim) continue;
-        set->errors[i] = g_strdup_printf("%s: has features of size %" G_GINT64_FORMAT ", the others have %" G_GINT64_FORMAT, bag->id, bag->dim, set->dim);
+        set->errors[i] = g_strdup_printf("%s: has features of size %" G_GINT64_FORMAT ", the others have %" G_GINT64_FORMAT, bag->id,
+                                         bag->dim, set->dim);
         g_clear_pointer(&set->bags[i], rmil_bag_free);
     }
 }
@@ -129,9 +131,9 @@ static gboolean plan_memory(Load *load, GError **error) {
     if (all + others <= budget) return TRUE;
     int64_t making = largest * MIN(rmil_threads(load->options->threads), set->count), room = budget - others - making;
     if (!load->options->cache || room < 0)
-        return rmil_fail(error, RMIL_ERROR_MEMORY,
-                         "the bags need %.2f GiB, more than the %.2f GiB that are allowed%s", (double)(all + others) / 0x1p30,
-                         (double)budget / 0x1p30, load->options->cache ? "; even with features in files that is too little" : "");
+        return rmil_fail(error, RMIL_ERROR_MEMORY, "the bags need %.2f GiB, more than the %.2f GiB that are allowed%s",
+                         (double)(all + others) / 0x1p30, (double)budget / 0x1p30,
+                         load->options->cache ? "; even with features in files that is too little" : "");
     for (int64_t i = 0; i < set->count; i++) {
         if (!set->bags[i]) continue;
         int64_t need = feature_bytes(set->bags[i]);

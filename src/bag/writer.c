@@ -115,7 +115,8 @@ static gboolean take_over(RmilBagWriter *writer, const char *key, GError **error
     struct stat info;
     g_autofree char *expected = g_strconcat(MARK, key, NULL);
     if (fstat(writer->descriptor, &info) != 0) return unreadable(writer, error);
-    if (info.st_size >= HEAD_BYTES && !read_at(writer->descriptor, head, HEAD_BYTES, 0) && errno != ENODATA) return unreadable(writer, error);
+    if (info.st_size >= HEAD_BYTES && !read_at(writer->descriptor, head, HEAD_BYTES, 0) && errno != ENODATA)
+        return unreadable(writer, error);
     gboolean fresh = memcmp(head, expected, HEAD_BYTES) != 0;
     writer->end = HEAD_BYTES;
     for (gboolean more = !fresh; more;)
@@ -155,8 +156,7 @@ static gboolean open_partial(RmilBagWriter *writer, GError **error) {
     if (g_mkdir_with_parents(folder, 0777) != 0)
         return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot make the folder: %s", folder, g_strerror(errno));
     writer->descriptor = open(writer->partial, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666); /* a link may lead to anybody's file */
-    if (writer->descriptor < 0)
-        return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be written: %s", writer->partial, g_strerror(errno));
+    if (writer->descriptor < 0) return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be written: %s", writer->partial, g_strerror(errno));
     if (flock(writer->descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
         return rmil_fail(error, RMIL_ERROR_IO, "%s: is being written by another process", writer->partial);
     return TRUE;
@@ -216,8 +216,9 @@ static gboolean append(RmilBagWriter *writer, const Record *record, const char *
 gboolean rmil_bag_writer_put(RmilBagWriter *writer, int64_t first, int64_t rows, const float *features, GError **error) {
     int64_t dim = writer->meta->dim;
     if (first < 0 || rows < 1 || first > writer->meta->count - rows)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: rows %" G_GINT64_FORMAT " … %" G_GINT64_FORMAT " are outside 0 … %" G_GINT64_FORMAT,
-                         writer->path, first, first + rows - 1, writer->meta->count - 1);
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT,
+                         "%s: rows %" G_GINT64_FORMAT " … %" G_GINT64_FORMAT " are outside 0 … %" G_GINT64_FORMAT, writer->path, first,
+                         first + rows - 1, writer->meta->count - 1);
     Record record = {first, rows, 0};
     char *block = rmil_alloc_features(rows + 1, MAX(writer->row_bytes, (int64_t)sizeof record), error);
     if (!block) return FALSE;
@@ -240,8 +241,7 @@ static gboolean partial_rows(gpointer user, int64_t first, int64_t rows, void *r
     for (int64_t i = 0, run; i < rows; i += run) {
         int64_t offset = writer->offsets[first + i];
         for (run = 1; i + run < rows && writer->offsets[first + i + run] == offset + run * writer->row_bytes;) run++;
-        if (!read_at(writer->descriptor, out + i * writer->row_bytes, run * writer->row_bytes, offset))
-            return unreadable(writer, error);
+        if (!read_at(writer->descriptor, out + i * writer->row_bytes, run * writer->row_bytes, offset)) return unreadable(writer, error);
     }
     return TRUE;
 }

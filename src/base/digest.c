@@ -23,4 +23,3 @@ RmilDigest rmil_digest(const void *data, size_t bytes) {
     for (int i = 0; i < 4; i++) d.lanes[i] = absorb(d.lanes[i], words[i]);
     return d;
 }
-

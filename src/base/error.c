@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-G_DEFINE_QUARK(rmil-error-quark, rmil_error)
+G_DEFINE_QUARK(rmil - error - quark, rmil_error)
 
 const char *rmil_version(void) { return RMIL_VERSION; }
 
@@ -18,8 +18,7 @@ gboolean rmil_fail(GError **error, RmilErrorCode code, const char *format, ...) 
 
 void *rmil_alloc(int64_t n, size_t size, GError **error) {
     if (n < 0 || (size && (uint64_t)n > (SIZE_MAX - 64) / size)) {
-        rmil_fail(error, RMIL_ERROR_MEMORY, "%" G_GINT64_FORMAT " items of %zu bytes are more than can be addressed", n,
-                  size);
+        rmil_fail(error, RMIL_ERROR_MEMORY, "%" G_GINT64_FORMAT " items of %zu bytes are more than can be addressed", n, size);
         return NULL;
     }
     size_t bytes = (((size_t)n * size) + 63) & ~(size_t)63;

@@ -54,7 +54,8 @@ static gboolean still_there(int file, const char *path) {
 static gboolean refuse(const char *folder, int file, GError **error) {
     g_autofree char *who = holder(file);
     close(file);
-    return rmil_fail(error, RMIL_ERROR_IO, "%s: is in use by %s: start this again when that has ended, or work in another folder", folder, who);
+    return rmil_fail(error, RMIL_ERROR_IO, "%s: is in use by %s: start this again when that has ended, or work in another folder", folder,
+                     who);
 }
 
 RmilLock *rmil_lock_take(const char *folder, const char *name, RmilLockMode mode, const char *what, const RmilMonitor *monitor,
@@ -82,7 +83,8 @@ RmilLock *rmil_lock_take(const char *folder, const char *name, RmilLockMode mode
             reason = try_lock(file, shared, TRUE);
         }
         if (reason) /* a file system without locks: work must go on there */
-            rmil_monitor_warn(monitor, "%s: its file system has no locks (%s): nothing stops a second process from working in it at the same time",
+            rmil_monitor_warn(monitor,
+                              "%s: its file system has no locks (%s): nothing stops a second process from working in it at the same time",
                               folder, g_strerror(reason));
         if (!reason && !still_there(file, path)) { /* its holder ended, and removed it, in between */
             close(file);

@@ -35,8 +35,8 @@ static JsonArray *array_member(JsonObject *object, const char *name) {
     return node && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
 }
 
-static gboolean read_tensor(RmilTensors *tensors, const char *name, JsonNode *node, const char *data, int64_t bytes,
-                            GArray *ranges, GError **error) {
+static gboolean read_tensor(RmilTensors *tensors, const char *name, JsonNode *node, const char *data, int64_t bytes, GArray *ranges,
+                            GError **error) {
     const char *path = rmil_tensors_path(tensors);
     JsonObject *entry = JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
     JsonArray *sizes = entry ? array_member(entry, "shape") : NULL;
@@ -56,8 +56,8 @@ static gboolean read_tensor(RmilTensors *tensors, const char *name, JsonNode *no
     if (!good || !rmil_shape_count((int)rank, shape, dtype, &count))
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: tensor \"%s\" has a shape that is not accepted", path, name);
     Range range;
-    if (!whole_number(json_array_get_element(offsets, 0), &range.begin) ||
-        !whole_number(json_array_get_element(offsets, 1), &range.end) || range.begin > range.end || range.end > bytes)
+    if (!whole_number(json_array_get_element(offsets, 0), &range.begin) || !whole_number(json_array_get_element(offsets, 1), &range.end) ||
+        range.begin > range.end || range.end > bytes)
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: tensor \"%s\" lies outside the file", path, name);
     if (range.end - range.begin != count * (int64_t)rmil_dtype_size(dtype))
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: tensor \"%s\": its bytes do not fit its shape", path, name);
@@ -78,18 +78,15 @@ static gboolean read_metadata(RmilTensors *tensors, JsonNode *node, GError **err
         }
         rmil_tensors_add_metadata(tensors, key, json_node_get_string(value));
     }
-    return object || rmil_fail(error, RMIL_ERROR_FORMAT, "%s: __metadata__ is not an object of texts",
-                               rmil_tensors_path(tensors));
+    return object || rmil_fail(error, RMIL_ERROR_FORMAT, "%s: __metadata__ is not an object of texts", rmil_tensors_path(tensors));
 }
 
-static gboolean parse(RmilTensors *tensors, const char *text, gsize size, const char *data, int64_t bytes,
-                      GError **error) {
+static gboolean parse(RmilTensors *tensors, const char *text, gsize size, const char *data, int64_t bytes, GError **error) {
     const char *path = rmil_tensors_path(tensors);
     g_autofree char *where = g_strdup_printf("%s: the safetensors header", path);
     g_autoptr(JsonNode) root = rmil_json_parse(text, size, where, error);
     if (!root) return FALSE;
-    if (!JSON_NODE_HOLDS_OBJECT(root))
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: the safetensors header is not an object", path);
+    if (!JSON_NODE_HOLDS_OBJECT(root)) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: the safetensors header is not an object", path);
     g_autoptr(GArray) ranges = g_array_new(FALSE, FALSE, sizeof(Range));
     JsonObjectIter iter;
     const char *name;
@@ -108,8 +105,7 @@ static gboolean parse(RmilTensors *tensors, const char *text, gsize size, const 
                              range->begin < end ? "overlap" : "leave a hole", MIN(range->begin, end));
         end = range->end;
     }
-    return end == bytes || rmil_fail(error, RMIL_ERROR_FORMAT, "%s: %" G_GINT64_FORMAT " bytes belong to no tensor", path,
-                                     bytes - end);
+    return end == bytes || rmil_fail(error, RMIL_ERROR_FORMAT, "%s: %" G_GINT64_FORMAT " bytes belong to no tensor", path, bytes - end);
 }
 
 gboolean rmil_safetensors_parse(RmilTensors *tensors, const char *file, gsize size, GError **error) {
@@ -174,13 +170,11 @@ static void append_entry(GString *json, const RmilTensor *tensor, int64_t begin,
     if (json->len > 1) g_string_append_c(json, ',');
     append_quoted(json, tensor->name);
     g_string_append_printf(json, ":{\"dtype\":\"%s\",\"shape\":[", rmil_dtype_name(tensor->dtype));
-    for (int i = 0; i < tensor->rank; i++)
-        g_string_append_printf(json, "%s%" G_GINT64_FORMAT, i ? "," : "", tensor->shape[i]);
+    for (int i = 0; i < tensor->rank; i++) g_string_append_printf(json, "%s%" G_GINT64_FORMAT, i ? "," : "", tensor->shape[i]);
     g_string_append_printf(json, "],\"data_offsets\":[%" G_GINT64_FORMAT ",%" G_GINT64_FORMAT "]}", begin, end);
 }
 
-gboolean rmil_safetensors_write(const char *path, const RmilTensor *tensors, int64_t count,
-                                const char *const *metadata, GError **error) {
+gboolean rmil_safetensors_write(const char *path, const RmilTensor *tensors, int64_t count, const char *const *metadata, GError **error) {
     g_autoptr(GPtrArray) order = g_ptr_array_new();
     for (int64_t i = 0; i < count; i++) g_ptr_array_add(order, (gpointer)&tensors[i]);
     g_ptr_array_sort(order, compare_tensors);
@@ -190,10 +184,8 @@ gboolean rmil_safetensors_write(const char *path, const RmilTensor *tensors, int
     for (guint i = 0; i < order->len; i++) {
         const RmilTensor *tensor = order->pdata[i];
         int64_t entries;
-        if (tensor->rank < 0 || tensor->rank > RMIL_TENSOR_RANK ||
-            !rmil_shape_count(tensor->rank, tensor->shape, tensor->dtype, &entries))
-            return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: tensor \"%s\" has a shape that is not accepted", path,
-                             tensor->name);
+        if (tensor->rank < 0 || tensor->rank > RMIL_TENSOR_RANK || !rmil_shape_count(tensor->rank, tensor->shape, tensor->dtype, &entries))
+            return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: tensor \"%s\" has a shape that is not accepted", path, tensor->name);
         int64_t bytes = entries * (int64_t)rmil_dtype_size(tensor->dtype);
         append_entry(json, tensor, total, total + bytes);
         total += bytes;

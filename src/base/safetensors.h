@@ -41,31 +41,29 @@ RmilTensors *rmil_safetensors_read(const char *path, gsize limit, GError **error
 gboolean rmil_safetensors_parse(RmilTensors *tensors, const char *file, gsize size, GError **error);
 /* The same bytes for the same content, whatever the order of `tensors` and `metadata` (key, value, …, NULL; may be
  * NULL). Names must differ. */
-gboolean rmil_safetensors_write(const char *path, const RmilTensor *tensors, int64_t count,
-                                const char *const *metadata, GError **error);
+gboolean rmil_safetensors_write(const char *path, const RmilTensor *tensors, int64_t count, const char *const *metadata, GError **error);
 
 void rmil_tensors_free(RmilTensors *tensors);
 const char *rmil_tensors_path(const RmilTensors *tensors);
 int64_t rmil_tensors_count(const RmilTensors *tensors);
-const RmilTensor *rmil_tensors_at(const RmilTensors *tensors, int64_t i);            /* in the order of the names */
-const RmilTensor *rmil_tensors_find(const RmilTensors *tensors, const char *name);   /* NULL: not there */
+const RmilTensor *rmil_tensors_at(const RmilTensors *tensors, int64_t i);          /* in the order of the names */
+const RmilTensor *rmil_tensors_find(const RmilTensors *tensors, const char *name); /* NULL: not there */
 /* What stands under a name instead of a tensor ("a list"), "" being the file's whole content; NULL: nothing, or a tensor. */
 const char *rmil_tensors_noted(const RmilTensors *tensors, const char *name);
-const char *rmil_tensors_metadata(const RmilTensors *tensors, const char *key);      /* NULL: not there */
+const char *rmil_tensors_metadata(const RmilTensors *tensors, const char *key); /* NULL: not there */
 
 /* A tensor as floats or integers, converted; `values` has tensor->count entries. Integers only from integer dtypes. */
 void rmil_tensor_floats(const RmilTensor *tensor, float *values);
 gboolean rmil_tensor_integers(const RmilTensor *tensor, int64_t *values);
 /* The named tensor as floats of exactly this shape (−1: any size there); free with rmil_free. Fails, naming file and
  * tensor, when it is missing or shaped otherwise. */
-float *rmil_tensors_floats(const RmilTensors *tensors, const char *name, int rank, const int64_t *shape,
-                           GError **error);
+float *rmil_tensors_floats(const RmilTensors *tensors, const char *name, int rank, const int64_t *shape, GError **error);
 
 /* -- for readers of other formats: a set is filled, then only read -------------------------------------------------- */
 RmilTensors *rmil_tensors_new(const char *path);
 /* Fails on a second tensor of that name, ranks and sizes out of bounds. `data` must outlive the set, or be kept by it. */
-gboolean rmil_tensors_add(RmilTensors *tensors, const char *name, RmilDtype dtype, int rank, const int64_t *shape,
-                          const void *data, GError **error);
+gboolean rmil_tensors_add(RmilTensors *tensors, const char *name, RmilDtype dtype, int rank, const int64_t *shape, const void *data,
+                          GError **error);
 void rmil_tensors_keep(RmilTensors *tensors, gpointer memory, GDestroyNotify release);
 void rmil_tensors_note(RmilTensors *tensors, const char *name, const char *what);
 void rmil_tensors_add_metadata(RmilTensors *tensors, const char *key, const char *value);

@@ -87,8 +87,8 @@ static gboolean fit_row(RmilTable *table, guint first, int64_t line, GError **er
     while (filled > 0 && *(const char *)table->cells->pdata[first + (guint)filled - 1] == '\0') filled--;
     while (named > 0 && *rmil_table_name(table, named - 1) == '\0') named--;
     if (filled > table->columns || (fields < table->columns && fields < named))
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line %" G_GINT64_FORMAT " has %d fields, the header has %d", table->path, line, fields,
-                         table->columns);
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line %" G_GINT64_FORMAT " has %d fields, the header has %d", table->path, line,
+                         fields, table->columns);
     g_ptr_array_set_size(table->cells, (gint)first + MIN(fields, table->columns));
     for (int i = fields; i < table->columns; i++) g_ptr_array_add(table->cells, (gpointer) "");
     g_array_append_val(table->lines, line);
@@ -139,8 +139,9 @@ static gboolean check_separator(const RmilTable *table, GError **error) {
     if (table->columns != 1) return TRUE;
     for (int64_t r = 0; r < rows && blanks; r++) blanks = count_words(rmil_table_cell(table, r, 0)) == words;
     if (!blanks && !strchr(name, '|')) return TRUE;
-    return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line 1: its columns are separated by %s: save it with commas, semicolons or tabs between them",
-                     table->path, strchr(name, '|') ? "\"|\"" : "blanks");
+    return rmil_fail(error, RMIL_ERROR_FORMAT,
+                     "%s: line 1: its columns are separated by %s: save it with commas, semicolons or tabs between them", table->path,
+                     strchr(name, '|') ? "\"|\"" : "blanks");
 }
 
 static gboolean parse(RmilTable *table, char *text, GError **error) {

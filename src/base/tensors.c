@@ -105,14 +105,13 @@ static gboolean search(const RmilTensors *tensors, const char *name, guint *plac
     return FALSE;
 }
 
-gboolean rmil_tensors_add(RmilTensors *tensors, const char *name, RmilDtype dtype, int rank, const int64_t *shape,
-                          const void *data, GError **error) {
+gboolean rmil_tensors_add(RmilTensors *tensors, const char *name, RmilDtype dtype, int rank, const int64_t *shape, const void *data,
+                          GError **error) {
     int64_t count;
     if (rank < 0 || rank > RMIL_TENSOR_RANK || !rmil_shape_count(rank, shape, dtype, &count))
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: tensor \"%s\" has a shape that is not accepted", tensors->path, name);
     guint place;
-    if (search(tensors, name, &place))
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: two tensors are named \"%s\"", tensors->path, name);
+    if (search(tensors, name, &place)) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: two tensors are named \"%s\"", tensors->path, name);
     if (tensors->ordered->len >= MOST_TENSORS)
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: holds more than %d tensors", tensors->path, MOST_TENSORS);
     RmilTensor *tensor = g_new0(RmilTensor, 1);
@@ -133,9 +132,7 @@ const RmilTensor *rmil_tensors_find(const RmilTensors *tensors, const char *name
     return search(tensors, name, &place) ? tensors->ordered->pdata[place] : NULL;
 }
 
-const char *rmil_tensors_metadata(const RmilTensors *tensors, const char *key) {
-    return g_hash_table_lookup(tensors->metadata, key);
-}
+const char *rmil_tensors_metadata(const RmilTensors *tensors, const char *key) { return g_hash_table_lookup(tensors->metadata, key); }
 
 static float half_to_float(uint16_t half) {
     uint32_t sign = (uint32_t)(half & 0x8000) << 16, exponent = (half >> 10) & 31, mantissa = half & 1023;
@@ -156,12 +153,12 @@ static float bfloat_to_float(uint16_t bfloat) {
     return value;
 }
 
-#define CONVERT(type, expression)                           \
-    for (int64_t i = 0; i < tensor->count; i++) {           \
-        type x;                                             \
-        memcpy(&x, from + (size_t)i * sizeof x, sizeof x);  \
-        values[i] = expression;                             \
-    }                                                       \
+#define CONVERT(type, expression)                                                                                                          \
+    for (int64_t i = 0; i < tensor->count; i++) {                                                                                          \
+        type x;                                                                                                                            \
+        memcpy(&x, from + (size_t)i * sizeof x, sizeof x);                                                                                 \
+        values[i] = expression;                                                                                                            \
+    }                                                                                                                                      \
     break
 
 void rmil_tensor_floats(const RmilTensor *tensor, float *values) {
@@ -202,8 +199,7 @@ static void append_shape(GString *text, int rank, const int64_t *shape) {
     g_string_append_c(text, ')');
 }
 
-float *rmil_tensors_floats(const RmilTensors *tensors, const char *name, int rank, const int64_t *shape,
-                           GError **error) {
+float *rmil_tensors_floats(const RmilTensors *tensors, const char *name, int rank, const int64_t *shape, GError **error) {
     const RmilTensor *tensor = rmil_tensors_find(tensors, name);
     if (!tensor) {
         rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has no tensor \"%s\"", tensors->path, name);

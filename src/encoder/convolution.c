@@ -105,33 +105,32 @@ static dnnl_status_t append_relu(dnnl_post_ops_t operations) {
 #endif
 }
 
-static dnnl_status_t describe_convolution(dnnl_primitive_desc_t *description, dnnl_engine_t engine, Layout source,
-                                          Layout weights, Layout bias, Layout destination, const dnnl_dims_t strides,
-                                          const dnnl_dims_t padding, const_dnnl_primitive_attr_t attributes) {
+static dnnl_status_t describe_convolution(dnnl_primitive_desc_t *description, dnnl_engine_t engine, Layout source, Layout weights,
+                                          Layout bias, Layout destination, const dnnl_dims_t strides, const dnnl_dims_t padding,
+                                          const_dnnl_primitive_attr_t attributes) {
 #if DNNL_VERSION_MAJOR >= 3
     const dnnl_dims_t dilation = {0, 0};
-    return dnnl_convolution_forward_primitive_desc_create(description, engine, dnnl_forward_inference,
-                                                          dnnl_convolution_direct, source, weights, bias, destination,
-                                                          strides, dilation, padding, padding, attributes);
+    return dnnl_convolution_forward_primitive_desc_create(description, engine, dnnl_forward_inference, dnnl_convolution_direct, source,
+                                                          weights, bias, destination, strides, dilation, padding, padding, attributes);
 #else
     dnnl_convolution_desc_t operation;
-    dnnl_status_t status = dnnl_convolution_forward_desc_init(&operation, dnnl_forward_inference, dnnl_convolution_direct,
-                                                              source, weights, bias, destination, strides, padding, padding);
+    dnnl_status_t status = dnnl_convolution_forward_desc_init(&operation, dnnl_forward_inference, dnnl_convolution_direct, source, weights,
+                                                              bias, destination, strides, padding, padding);
     return status == dnnl_success ? dnnl_primitive_desc_create(description, &operation, attributes, engine, NULL) : status;
 #endif
 }
 
-static dnnl_status_t describe_pool(dnnl_primitive_desc_t *description, dnnl_engine_t engine, Layout source,
-                                   Layout destination, const_dnnl_primitive_attr_t attributes) {
+static dnnl_status_t describe_pool(dnnl_primitive_desc_t *description, dnnl_engine_t engine, Layout source, Layout destination,
+                                   const_dnnl_primitive_attr_t attributes) {
     const dnnl_dims_t strides = {2, 2}, kernel = {3, 3}, before = {1, 1}, after = {1, 1};
 #if DNNL_VERSION_MAJOR >= 3
     const dnnl_dims_t dilation = {0, 0};
-    return dnnl_pooling_forward_primitive_desc_create(description, engine, dnnl_forward_inference, dnnl_pooling_max, source,
-                                                      destination, strides, kernel, dilation, before, after, attributes);
+    return dnnl_pooling_forward_primitive_desc_create(description, engine, dnnl_forward_inference, dnnl_pooling_max, source, destination,
+                                                      strides, kernel, dilation, before, after, attributes);
 #else
     dnnl_pooling_desc_t operation;
-    dnnl_status_t status = dnnl_pooling_forward_desc_init(&operation, dnnl_forward_inference, dnnl_pooling_max, source,
-                                                          destination, strides, kernel, before, after);
+    dnnl_status_t status = dnnl_pooling_forward_desc_init(&operation, dnnl_forward_inference, dnnl_pooling_max, source, destination,
+                                                          strides, kernel, before, after);
     return status == dnnl_success ? dnnl_primitive_desc_create(description, &operation, attributes, engine, NULL) : status;
 #endif
 }
@@ -174,12 +173,12 @@ static dnnl_memory_t convert(dnnl_engine_t engine, Layout plain, const float *va
     dnnl_primitive_desc_t description = NULL;
     dnnl_primitive_t reorder = NULL;
     dnnl_stream_t stream = NULL;
-    gboolean done =
-        good(dnnl_memory_create(&from, plain, engine, (void *)values), "describing weights", error) &&
-        good(dnnl_memory_create(&to, wanted, engine, DNNL_MEMORY_ALLOCATE), "memory for weights", error) &&
-        good(dnnl_reorder_primitive_desc_create(&description, plain, engine, wanted, engine, NULL), "ordering weights", error) &&
-        good(dnnl_primitive_create(&reorder, description), "ordering weights", error) &&
-        good(dnnl_stream_create(&stream, engine, dnnl_stream_default_flags), "making a stream", error);
+    gboolean done = good(dnnl_memory_create(&from, plain, engine, (void *)values), "describing weights", error) &&
+                    good(dnnl_memory_create(&to, wanted, engine, DNNL_MEMORY_ALLOCATE), "memory for weights", error) &&
+                    good(dnnl_reorder_primitive_desc_create(&description, plain, engine, wanted, engine, NULL), "ordering weights",
+                         error) &&
+                    good(dnnl_primitive_create(&reorder, description), "ordering weights", error) &&
+                    good(dnnl_stream_create(&stream, engine, dnnl_stream_default_flags), "making a stream", error);
     if (done) {
         const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
         done = good(dnnl_primitive_execute(reorder, stream, 2, arguments), "ordering weights", error) &&
@@ -211,18 +210,17 @@ static gboolean describe(RmilLayer *layer, const RmilLayerInput *input, const Rm
     OwnedLayout destination = activation_layout(&layer->output, dnnl_format_tag_any);
     dnnl_primitive_attr_t attributes = attributes_new();
     gboolean done = (from || source) && weights && bias && destination && attributes && set_after(attributes, shape, type);
-    if (!done)
-        good(dnnl_out_of_memory, "describing a convolution", error);
+    if (!done) good(dnnl_out_of_memory, "describing a convolution", error);
     else {
-        dnnl_status_t status = describe_convolution(&layer->description, layer->engine, from ? layer_layout(from) : source,
-                                                    weights, bias, onto ? layer_layout(onto) : destination, strides,
-                                                    padding, attributes);
+        dnnl_status_t status = describe_convolution(&layer->description, layer->engine, from ? layer_layout(from) : source, weights, bias,
+                                                    onto ? layer_layout(onto) : destination, strides, padding, attributes);
         /* version 2 has slow reference code for every precision; version 3 may have none */
-        if (input->precision == RMIL_BFLOAT16 && (status == dnnl_unimplemented || (status == dnnl_success && strstr(rmil_layer_name(layer), "ref"))))
-            done = rmil_fail(error, RMIL_ERROR_ARGUMENT, "this processor has no bfloat16 convolutions (AVX-512 is needed); use "
+        if (input->precision == RMIL_BFLOAT16 &&
+            (status == dnnl_unimplemented || (status == dnnl_success && strstr(rmil_layer_name(layer), "ref"))))
+            done = rmil_fail(error, RMIL_ERROR_ARGUMENT,
+                             "this processor has no bfloat16 convolutions (AVX-512 is needed); use "
                              "float32");
-        else
-            done = good(status, "describing a convolution", error);
+        else done = good(status, "describing a convolution", error);
     }
     if (attributes) dnnl_primitive_attr_destroy(attributes);
     layout_free(source);
@@ -232,8 +230,8 @@ static gboolean describe(RmilLayer *layer, const RmilLayerInput *input, const Rm
     return done;
 }
 
-static gboolean place_weights(RmilLayer *layer, const RmilLayerInput *input, const RmilConvolution *shape,
-                              const float *weights, const float *bias, GError **error) {
+static gboolean place_weights(RmilLayer *layer, const RmilLayerInput *input, const RmilConvolution *shape, const float *weights,
+                              const float *bias, GError **error) {
     const dnnl_dims_t weight_sizes = {shape->channels, input->channels, shape->kernel, shape->kernel};
     const dnnl_dims_t bias_sizes = {shape->channels};
     OwnedLayout plain_weights = layout_new(4, weight_sizes, dnnl_f32, dnnl_oihw);
@@ -266,19 +264,20 @@ static gboolean place_winograd(RmilLayer *layer, const RmilLayerInput *input, co
         layout_free(source);
         if (!fits) continue;
         if (!(layer->layout = activation_layout(&layer->output, tags[i]))) return good(dnnl_out_of_memory, "a layout", error);
-        layer->winograd = rmil_winograd_new(input->batch, input->channels, shape->channels, input->side, block, weights, bias,
-                                            shape->relu, error);
+        layer->winograd = rmil_winograd_new(input->batch, input->channels, shape->channels, input->side, block, weights, bias, shape->relu,
+                                            error);
         return layer->winograd != NULL;
     }
     return FALSE;
 }
 
-RmilLayer *rmil_layer_convolution(RmilDnn *dnn, const RmilLayerInput *input, const RmilLayer *from,
-                                  const RmilConvolution *shape, const float *weights, const float *bias,
-                                  const RmilLayer *onto, GError **error) {
+RmilLayer *rmil_layer_convolution(RmilDnn *dnn, const RmilLayerInput *input, const RmilLayer *from, const RmilConvolution *shape,
+                                  const float *weights, const float *bias, const RmilLayer *onto, GError **error) {
     g_autoptr(RmilLayer) layer = g_new0(RmilLayer, 1);
     layer->engine = dnn->engine;
-    layer->output = (RmilLayerInput){.batch = input->batch, .channels = shape->channels, .precision = input->precision,
+    layer->output = (RmilLayerInput){.batch = input->batch,
+                                     .channels = shape->channels,
+                                     .precision = input->precision,
                                      .side = (input->side + 2 * shape->padding - shape->kernel) / shape->stride + 1};
     GError *failed = NULL;
     if (place_winograd(layer, input, from, shape, weights, bias, &failed)) return g_steal_pointer(&layer);
@@ -316,8 +315,8 @@ RmilLayer *rmil_layer_plain(RmilDnn *dnn, const RmilLayer *from, GError **error)
     OwnedLayout destination = activation_layout(&layer->output, dnnl_nchw);
     dnnl_primitive_attr_t attributes = attributes_new();
     gboolean done = destination && attributes &&
-                    good(dnnl_reorder_primitive_desc_create(&layer->description, layer_layout(from), layer->engine,
-                                                            destination, layer->engine, attributes),
+                    good(dnnl_reorder_primitive_desc_create(&layer->description, layer_layout(from), layer->engine, destination,
+                                                            layer->engine, attributes),
                          "describing an order", error) &&
                     good(dnnl_primitive_create(&layer->primitive, layer->description), "making an order", error);
     if (attributes) dnnl_primitive_attr_destroy(attributes);
@@ -346,8 +345,7 @@ size_t rmil_layer_scratch(const RmilLayer *layer) {
     return scratch ? dnnl_memory_desc_get_size(scratch) : 0;
 }
 
-gboolean rmil_layer_run(const RmilLayer *layer, RmilStream *stream, const void *source, void *destination, void *scratch,
-                        GError **error) {
+gboolean rmil_layer_run(const RmilLayer *layer, RmilStream *stream, const void *source, void *destination, void *scratch, GError **error) {
     if (layer->winograd) return rmil_winograd_run(layer->winograd, source, destination, scratch, error);
     Layout source_layout = dnnl_primitive_desc_query_md(layer->description, dnnl_query_src_md, 0);
     Layout scratch_layout = dnnl_primitive_desc_query_md(layer->description, dnnl_query_scratchpad_md, 0);
@@ -356,10 +354,13 @@ gboolean rmil_layer_run(const RmilLayer *layer, RmilStream *stream, const void *
                     good(dnnl_memory_create(&to, layer_layout(layer), layer->engine, destination), "a layer's output", error) &&
                     good(dnnl_memory_create(&work, scratch_layout, layer->engine, scratch), "a layer's work", error);
     if (done) {
-        dnnl_exec_arg_t arguments[5] = {{DNNL_ARG_SRC, from}, {DNNL_ARG_DST, to}, {DNNL_ARG_SCRATCHPAD, work},
-                                        {DNNL_ARG_WEIGHTS, layer->weights}, {DNNL_ARG_BIAS, layer->bias}};
-        done = good(dnnl_primitive_execute(layer->primitive, stream->stream, layer->weights ? 5 : 3, arguments),
-                    "running a layer", error) &&
+        dnnl_exec_arg_t arguments[5] = {{DNNL_ARG_SRC, from},
+                                        {DNNL_ARG_DST, to},
+                                        {DNNL_ARG_SCRATCHPAD, work},
+                                        {DNNL_ARG_WEIGHTS, layer->weights},
+                                        {DNNL_ARG_BIAS, layer->bias}};
+        done = good(dnnl_primitive_execute(layer->primitive, stream->stream, layer->weights ? 5 : 3, arguments), "running a layer",
+                    error) &&
                good(dnnl_stream_wait(stream->stream), "running a layer", error);
     }
     if (from) dnnl_memory_destroy(from);

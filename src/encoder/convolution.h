@@ -7,7 +7,7 @@
 #include "base/base-private.h"
 #include "rankmil/encoder.h"
 
-typedef struct _RmilDnn RmilDnn;     /* the processor as oneDNN sees it */
+typedef struct _RmilDnn RmilDnn; /* the processor as oneDNN sees it */
 typedef struct _RmilLayer RmilLayer;
 typedef struct _RmilStream RmilStream; /* one per thread */
 
@@ -28,9 +28,8 @@ typedef struct {
 /* from: the layer whose output this one reads, NULL for a plain (batch, channels, side, side) array. weights: (output
  * channels, input channels, kernel, kernel), bias: (output channels), both float32, copied. With `sum` the destination
  * is laid out as `onto`'s output. Fails when the processor cannot work in this precision at any speed worth having. */
-RmilLayer *rmil_layer_convolution(RmilDnn *dnn, const RmilLayerInput *input, const RmilLayer *from,
-                                  const RmilConvolution *shape, const float *weights, const float *bias,
-                                  const RmilLayer *onto, GError **error);
+RmilLayer *rmil_layer_convolution(RmilDnn *dnn, const RmilLayerInput *input, const RmilLayer *from, const RmilConvolution *shape,
+                                  const float *weights, const float *bias, const RmilLayer *onto, GError **error);
 /* 3 × 3 maximum, stride 2, padding 1. */
 RmilLayer *rmil_layer_pool(RmilDnn *dnn, const RmilLayer *from, GError **error);
 /* Back to a plain float32 (batch, channels, side, side) array. */
@@ -38,15 +37,14 @@ RmilLayer *rmil_layer_plain(RmilDnn *dnn, const RmilLayer *from, GError **error)
 void rmil_layer_free(RmilLayer *layer);
 
 void rmil_layer_output(const RmilLayer *layer, RmilLayerInput *output); /* its shape */
-size_t rmil_layer_bytes(const RmilLayer *layer);   /* of the output */
-size_t rmil_layer_scratch(const RmilLayer *layer); /* bytes of working memory */
-const char *rmil_layer_name(const RmilLayer *layer); /* oneDNN's implementation, "jit:avx2" … */
+size_t rmil_layer_bytes(const RmilLayer *layer);                        /* of the output */
+size_t rmil_layer_scratch(const RmilLayer *layer);                      /* bytes of working memory */
+const char *rmil_layer_name(const RmilLayer *layer);                    /* oneDNN's implementation, "jit:avx2" … */
 
 RmilStream *rmil_stream_new(RmilDnn *dnn, GError **error);
 void rmil_stream_free(RmilStream *stream);
 /* Buffers are 64-byte aligned. Runs on the calling thread's own threads: one, inside rmil_parallel. */
-gboolean rmil_layer_run(const RmilLayer *layer, RmilStream *stream, const void *source, void *destination, void *scratch,
-                        GError **error);
+gboolean rmil_layer_run(const RmilLayer *layer, RmilStream *stream, const void *source, void *destination, void *scratch, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilDnn, rmil_dnn_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilLayer, rmil_layer_free)

@@ -25,14 +25,12 @@ typedef struct RmilEncoderKind {
 } RmilEncoderKind;
 
 gboolean rmil_texture_open(RmilEncoder *encoder, const RmilEncoderOptions *options, GError **error);
-gboolean rmil_texture_run(RmilEncoder *encoder, int worker, const uint8_t *rgb, int count, float *features,
-                          GError **error);
+gboolean rmil_texture_run(RmilEncoder *encoder, int worker, const uint8_t *rgb, int count, float *features, GError **error);
 void rmil_texture_close(gpointer state);
 
 /* variant: the last stage, 3 or 4 */
 gboolean rmil_resnet_open(RmilEncoder *encoder, const RmilEncoderOptions *options, GError **error);
-gboolean rmil_resnet_encode(RmilEncoder *encoder, int worker, const uint8_t *rgb, int count, float *features,
-                            GError **error);
+gboolean rmil_resnet_encode(RmilEncoder *encoder, int worker, const uint8_t *rgb, int count, float *features, GError **error);
 void rmil_resnet_close(gpointer state);
 
 #endif

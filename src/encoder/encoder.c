@@ -57,10 +57,8 @@ const char *rmil_encoder_identity(const RmilEncoder *encoder) { return encoder->
 
 int rmil_encoder_batch(const RmilEncoder *encoder) { return encoder->batch; }
 
-gboolean rmil_encoder_run(RmilEncoder *encoder, int worker, const uint8_t *rgb, int count, float *features,
-                          GError **error) {
+gboolean rmil_encoder_run(RmilEncoder *encoder, int worker, const uint8_t *rgb, int count, float *features, GError **error) {
     if (worker < 0 || worker >= encoder->workers)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "encoder %s: worker %d of %d", encoder->kind->name, worker,
-                         encoder->workers);
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "encoder %s: worker %d of %d", encoder->kind->name, worker, encoder->workers);
     return encoder->kind->run(encoder, worker, rgb, count, features, error);
 }

@@ -31,7 +31,8 @@ gboolean rmil_pickle_set_dtype(PickleReader *r, const PickleValue *dtype, const 
     return TRUE;
 }
 
-static gboolean take_content(PickleReader *r, PickleArray *array, const PickleValue *shape, const PickleValue *dtype, const PickleValue *bytes) {
+static gboolean take_content(PickleReader *r, PickleArray *array, const PickleValue *shape, const PickleValue *dtype,
+                             const PickleValue *bytes) {
     if (dtype->kind != PICKLE_DTYPE) return rmil_pickle_fail(r, "a NumPy array has no type");
     array->dtype = g_array_index(r->pickle->dtypes, PickleDtype, dtype->number);
     array->rank = rmil_pickle_sizes(r, shape, array->shape);

@@ -4,13 +4,13 @@
 #include <string.h>
 
 typedef enum {
-    REBUILD_TENSOR,    /* of both versions: the arguments in use are the same */
-    REBUILD_SUBCLASS,  /* function, class, arguments, state */
+    REBUILD_TENSOR,   /* of both versions: the arguments in use are the same */
+    REBUILD_SUBCLASS, /* function, class, arguments, state */
     REBUILD_PARAMETER,
     ORDERED_DICT,
     SIZE,
     STORAGE,
-    ARRAY,             /* an empty one, which its state fills */
+    ARRAY, /* an empty one, which its state fills */
     FILLED_ARRAY,
     DTYPE,
     ENCODE
@@ -71,8 +71,8 @@ gboolean rmil_pickle_storage(PickleReader *r) {
         return rmil_pickle_fail(r, "a storage is not described");
     const PickleValue *type = rmil_pickle_item(r, value, 1), *key = rmil_pickle_item(r, value, 2), *count = rmil_pickle_item(r, value, 4);
     if (type->kind == PICKLE_GLOBAL && type->number < 0) return rmil_pickle_object(r, type->text); /* of numbers unknown here */
-    if (type->kind != PICKLE_GLOBAL || globals[type->number].callable != STORAGE || key->kind != PICKLE_TEXT ||
-        count->kind != PICKLE_INT || count->number < 0 || count->number > INT64_C(1) << 40)
+    if (type->kind != PICKLE_GLOBAL || globals[type->number].callable != STORAGE || key->kind != PICKLE_TEXT || count->kind != PICKLE_INT ||
+        count->number < 0 || count->number > INT64_C(1) << 40)
         return rmil_pickle_fail(r, "a storage is not described");
     if (rmil_pickle_length(value) == 6 && rmil_pickle_item(r, value, 5)->kind != PICKLE_NONE)
         return rmil_pickle_fail(r, "a storage is a view of another one, which only PyTorch before 0.4 wrote");
@@ -118,8 +118,7 @@ static gboolean rebuild(PickleReader *r, const PickleValue *arguments) {
     if (rmil_pickle_length(arguments) < 4) return rmil_pickle_fail(r, "a tensor lacks arguments");
     const PickleValue *storage = rmil_pickle_item(r, arguments, 0), *offset = rmil_pickle_item(r, arguments, 1);
     if (storage->kind == PICKLE_OBJECT) return rmil_pickle_object(r, storage->text);
-    if (storage->kind != PICKLE_STORAGE || offset->kind != PICKLE_INT || offset->number < 0 ||
-        offset->number > INT64_C(1) << 40)
+    if (storage->kind != PICKLE_STORAGE || offset->kind != PICKLE_INT || offset->number < 0 || offset->number > INT64_C(1) << 40)
         return rmil_pickle_fail(r, "a tensor has no storage or no offset");
     PickleTensor tensor = {.storage = (guint32)storage->number, .offset = offset->number};
     tensor.rank = rmil_pickle_sizes(r, rmil_pickle_item(r, arguments, 2), tensor.shape);
@@ -171,9 +170,11 @@ static gboolean call(PickleReader *r, Callable callable, const PickleValue *argu
     case REBUILD_SUBCLASS: {
         const PickleValue *function = rmil_pickle_length(arguments) >= 3 ? rmil_pickle_item(r, arguments, 0) : NULL;
         const PickleValue *inner = function ? rmil_pickle_item(r, arguments, 2) : NULL;
-        if (!function || function->kind != PICKLE_GLOBAL || inner->kind != PICKLE_SEQUENCE) return rmil_pickle_fail(r, "a tensor lacks arguments");
+        if (!function || function->kind != PICKLE_GLOBAL || inner->kind != PICKLE_SEQUENCE)
+            return rmil_pickle_fail(r, "a tensor lacks arguments");
         if (function->number < 0) return rmil_pickle_object(r, function->text);
-        return globals[function->number].callable == REBUILD_TENSOR ? rebuild(r, inner) : rmil_pickle_fail(r, "a tensor is rebuilt by something else");
+        return globals[function->number].callable == REBUILD_TENSOR ? rebuild(r, inner)
+                                                                    : rmil_pickle_fail(r, "a tensor is rebuilt by something else");
     }
     case ORDERED_DICT: return make_dict(r, arguments);
     case REBUILD_PARAMETER: return pass_on(r, arguments, PICKLE_TENSOR, "a parameter is not a tensor");

@@ -11,8 +11,8 @@ typedef struct {
     const guint8 *data;
     gsize size, at;
     Pickle *pickle;
-    GArray *stack; /* guint32: indices of values, or PICKLE_MARK */
-    GArray *memo;  /* guint32: indices of values, or PICKLE_MARK where nothing was put */
+    GArray *stack;      /* guint32: indices of values, or PICKLE_MARK */
+    GArray *memo;       /* guint32: indices of values, or PICKLE_MARK where nothing was put */
     GHashTable *by_key; /* storage key -> index + 1 */
     GError **error;
 } PickleReader;
@@ -32,9 +32,9 @@ static inline const PickleValue *rmil_pickle_item(PickleReader *r, const PickleV
 
 gboolean rmil_pickle_global(PickleReader *r, const char *module, gsize module_length, const char *name, gsize name_length);
 gboolean rmil_pickle_object(PickleReader *r, const char *name); /* without attributes; name: static or the pickle's */
-gboolean rmil_pickle_storage(PickleReader *r);           /* BINPERSID */
-gboolean rmil_pickle_reduce(PickleReader *r);            /* REDUCE and NEWOBJ: a callable, its arguments */
-gboolean rmil_pickle_build(PickleReader *r);             /* BUILD: an object, its state */
+gboolean rmil_pickle_storage(PickleReader *r);                  /* BINPERSID */
+gboolean rmil_pickle_reduce(PickleReader *r);                   /* REDUCE and NEWOBJ: a callable, its arguments */
+gboolean rmil_pickle_build(PickleReader *r);                    /* BUILD: an object, its state */
 /* A tuple of whole numbers ≥ 0; gives their number, or −1. */
 int rmil_pickle_sizes(PickleReader *r, const PickleValue *value, int64_t sizes[RMIL_TENSOR_RANK]);
 

@@ -91,7 +91,8 @@ static gboolean push_text(PickleReader *r, int length_bytes) {
     const guint8 *text;
     if (!take_number(r, length_bytes, &length) || !take(r, length, &text)) return FALSE;
     const gboolean plain = g_utf8_validate((const char *)text, (gssize)length, NULL);
-    return rmil_pickle_push(r, (PickleValue){.kind = plain ? PICKLE_TEXT : PICKLE_LATIN, .number = (int64_t)length, .text = (const char *)text});
+    return rmil_pickle_push(
+        r, (PickleValue){.kind = plain ? PICKLE_TEXT : PICKLE_LATIN, .number = (int64_t)length, .text = (const char *)text});
 }
 
 static gboolean push_bytes(PickleReader *r, int length_bytes) {
@@ -130,7 +131,8 @@ static gboolean extend(PickleReader *r, PickleKind kind, const guint32 *items, g
     if (!rmil_pickle_peek(r, &target)) return FALSE;
     PickleValue *value = rmil_pickle_at(r, target);
     if (value->kind == PICKLE_OBJECT && kind == PICKLE_SEQUENCE) return TRUE; /* a list of a class of its own */
-    if ((value->kind != kind && value->kind != PICKLE_OBJECT) || (kind == PICKLE_DICT && n % 2)) return rmil_pickle_fail(r, "adds to something that is not a container");
+    if ((value->kind != kind && value->kind != PICKLE_OBJECT) || (kind == PICKLE_DICT && n % 2))
+        return rmil_pickle_fail(r, "adds to something that is not a container");
     if (!value->items) value->items = g_array_new(FALSE, FALSE, sizeof(guint32));
     g_array_append_vals(value->items, items, n);
     return TRUE;
@@ -212,8 +214,7 @@ static gboolean skip(PickleReader *r, int bytes) {
 
 static gboolean push_int(PickleReader *r, int bytes) {
     guint64 number;
-    return take_number(r, bytes, &number) &&
-           rmil_pickle_push_number(r, PICKLE_INT, bytes == 4 ? (gint32)(guint32)number : (int64_t)number);
+    return take_number(r, bytes, &number) && rmil_pickle_push_number(r, PICKLE_INT, bytes == 4 ? (gint32)(guint32)number : (int64_t)number);
 }
 
 static gboolean drop_marked(PickleReader *r) {
@@ -225,61 +226,63 @@ static gboolean step(PickleReader *r, guint8 opcode) {
     const guint32 mark = PICKLE_MARK;
     guint32 ignored;
     switch (opcode) {
-    case 0x80: return skip(r, 1);                                     /* PROTO */
-    case 0x95: return skip(r, 8);                                     /* FRAME */
-    case '(': g_array_append_val(r->stack, mark); return TRUE;        /* MARK */
+    case 0x80: return skip(r, 1);                              /* PROTO */
+    case 0x95: return skip(r, 8);                              /* FRAME */
+    case '(': g_array_append_val(r->stack, mark); return TRUE; /* MARK */
     case 'N': return rmil_pickle_push_number(r, PICKLE_NONE, 0);
-    case 0x88: return rmil_pickle_push_number(r, PICKLE_BOOL, 1);                 /* NEWTRUE */
-    case 0x89: return rmil_pickle_push_number(r, PICKLE_BOOL, 0);                 /* NEWFALSE */
-    case 'K': return push_int(r, 1);                                  /* BININT1 */
-    case 'M': return push_int(r, 2);                                  /* BININT2 */
-    case 'J': return push_int(r, 4);                                  /* BININT */
-    case 0x8a: return push_long(r, 1);                                /* LONG1 */
-    case 0x8b: return push_long(r, 4);                                /* LONG4 */
-    case 'G': return skip(r, 8) && rmil_pickle_push_number(r, PICKLE_FLOAT, 0);   /* BINFLOAT: no tensor needs its value */
-    case 'X': return push_text(r, 4);                                 /* BINUNICODE */
-    case 0x8c: return push_text(r, 1);                                /* SHORT_BINUNICODE */
-    case 0x8d: return push_text(r, 8);                                /* BINUNICODE8 */
-    case 'C': return push_bytes(r, 1);                                /* SHORT_BINBYTES */
-    case 'B': return push_bytes(r, 4);                                /* BINBYTES */
-    case 0x8e:                                                        /* BINBYTES8 */
-    case 0x96: return push_bytes(r, 8);                               /* BYTEARRAY8 */
-    case 'U': return push_text(r, 1);                                 /* SHORT_BINSTRING, Python 2 */
-    case 'T': return push_text(r, 4);                                 /* BINSTRING, Python 2 */
-    case ')': return push_tuple(r, 0);                                /* EMPTY_TUPLE */
+    case 0x88: return rmil_pickle_push_number(r, PICKLE_BOOL, 1);               /* NEWTRUE */
+    case 0x89: return rmil_pickle_push_number(r, PICKLE_BOOL, 0);               /* NEWFALSE */
+    case 'K': return push_int(r, 1);                                            /* BININT1 */
+    case 'M': return push_int(r, 2);                                            /* BININT2 */
+    case 'J': return push_int(r, 4);                                            /* BININT */
+    case 0x8a: return push_long(r, 1);                                          /* LONG1 */
+    case 0x8b: return push_long(r, 4);                                          /* LONG4 */
+    case 'G': return skip(r, 8) && rmil_pickle_push_number(r, PICKLE_FLOAT, 0); /* BINFLOAT: no tensor needs its value */
+    case 'X': return push_text(r, 4);                                           /* BINUNICODE */
+    case 0x8c: return push_text(r, 1);                                          /* SHORT_BINUNICODE */
+    case 0x8d: return push_text(r, 8);                                          /* BINUNICODE8 */
+    case 'C': return push_bytes(r, 1);                                          /* SHORT_BINBYTES */
+    case 'B': return push_bytes(r, 4);                                          /* BINBYTES */
+    case 0x8e:                                                                  /* BINBYTES8 */
+    case 0x96: return push_bytes(r, 8);                                         /* BYTEARRAY8 */
+    case 'U': return push_text(r, 1);                                           /* SHORT_BINSTRING, Python 2 */
+    case 'T': return push_text(r, 4);                                           /* BINSTRING, Python 2 */
+    case ')': return push_tuple(r, 0);                                          /* EMPTY_TUPLE */
     case 0x85: return push_tuple(r, 1);
     case 0x86: return push_tuple(r, 2);
     case 0x87: return push_tuple(r, 3);
-    case 't': return push_marked(r, PICKLE_SEQUENCE);                 /* TUPLE */
-    case 'l': return push_marked(r, PICKLE_SEQUENCE);                 /* LIST */
-    case 'd': return push_marked(r, PICKLE_DICT);                     /* DICT */
-    case ']': return rmil_pickle_push_number(r, PICKLE_SEQUENCE, 0);              /* EMPTY_LIST */
-    case '}': return rmil_pickle_push_number(r, PICKLE_DICT, 0);                  /* EMPTY_DICT */
-    case 'a': return extend_by(r, PICKLE_SEQUENCE, 1);                /* APPEND */
-    case 'e': return extend_marked(r, PICKLE_SEQUENCE);               /* APPENDS */
-    case 's': return extend_by(r, PICKLE_DICT, 2);                    /* SETITEM */
-    case 'u': return extend_marked(r, PICKLE_DICT);                   /* SETITEMS */
-    case 'q': return put_or_get(r, 1, TRUE);                          /* BINPUT */
-    case 'r': return put_or_get(r, 4, TRUE);                          /* LONG_BINPUT */
-    case 0x94: return memo_put(r, r->memo->len);                      /* MEMOIZE */
-    case 'h': return put_or_get(r, 1, FALSE);                         /* BINGET */
-    case 'j': return put_or_get(r, 4, FALSE);                         /* LONG_BINGET */
-    case 'c': return read_global(r);                                  /* GLOBAL */
-    case 0x93: return stack_global(r);                                /* STACK_GLOBAL */
-    case 'Q': return rmil_pickle_storage(r);                          /* BINPERSID */
-    case 'R':                                                         /* REDUCE */
-    case 0x81: return rmil_pickle_reduce(r);                          /* NEWOBJ */
-    case 0x92: return rmil_pickle_pop(r, &ignored) && rmil_pickle_reduce(r);      /* NEWOBJ_EX: arguments by name come last */
+    case 't': return push_marked(r, PICKLE_SEQUENCE);                        /* TUPLE */
+    case 'l': return push_marked(r, PICKLE_SEQUENCE);                        /* LIST */
+    case 'd': return push_marked(r, PICKLE_DICT);                            /* DICT */
+    case ']': return rmil_pickle_push_number(r, PICKLE_SEQUENCE, 0);         /* EMPTY_LIST */
+    case '}': return rmil_pickle_push_number(r, PICKLE_DICT, 0);             /* EMPTY_DICT */
+    case 'a': return extend_by(r, PICKLE_SEQUENCE, 1);                       /* APPEND */
+    case 'e': return extend_marked(r, PICKLE_SEQUENCE);                      /* APPENDS */
+    case 's': return extend_by(r, PICKLE_DICT, 2);                           /* SETITEM */
+    case 'u': return extend_marked(r, PICKLE_DICT);                          /* SETITEMS */
+    case 'q': return put_or_get(r, 1, TRUE);                                 /* BINPUT */
+    case 'r': return put_or_get(r, 4, TRUE);                                 /* LONG_BINPUT */
+    case 0x94: return memo_put(r, r->memo->len);                             /* MEMOIZE */
+    case 'h': return put_or_get(r, 1, FALSE);                                /* BINGET */
+    case 'j': return put_or_get(r, 4, FALSE);                                /* LONG_BINGET */
+    case 'c': return read_global(r);                                         /* GLOBAL */
+    case 0x93: return stack_global(r);                                       /* STACK_GLOBAL */
+    case 'Q': return rmil_pickle_storage(r);                                 /* BINPERSID */
+    case 'R':                                                                /* REDUCE */
+    case 0x81: return rmil_pickle_reduce(r);                                 /* NEWOBJ */
+    case 0x92: return rmil_pickle_pop(r, &ignored) && rmil_pickle_reduce(r); /* NEWOBJ_EX: arguments by name come last */
     case 'b': return rmil_pickle_build(r);
-    case 0x8f: return rmil_pickle_object(r, "builtins.set");          /* EMPTY_SET */
-    case 0x90: return drop_marked(r);                                 /* ADDITEMS */
+    case 0x8f: return rmil_pickle_object(r, "builtins.set"); /* EMPTY_SET */
+    case 0x90: return drop_marked(r);                        /* ADDITEMS */
     case 0x91: return drop_marked(r) && rmil_pickle_object(r, "builtins.frozenset");
-    case '1': return drop_marked(r);                                  /* POP_MARK */
-    case '0': return rmil_pickle_pop(r, &ignored);                                /* POP */
+    case '1': return drop_marked(r);                                                                 /* POP_MARK */
+    case '0': return rmil_pickle_pop(r, &ignored);                                                   /* POP */
     case '2': return rmil_pickle_peek(r, &ignored) && (g_array_append_val(r->stack, ignored), TRUE); /* DUP */
     default:
-        return rmil_fail(r->error, RMIL_ERROR_FORMAT, "%s: pickle, byte %zu: operation 0x%02x is refused: dictionaries of "
-                         "tensors do not need it", r->where, r->at - 1, opcode);
+        return rmil_fail(r->error, RMIL_ERROR_FORMAT,
+                         "%s: pickle, byte %zu: operation 0x%02x is refused: dictionaries of "
+                         "tensors do not need it",
+                         r->where, r->at - 1, opcode);
     }
 }
 

@@ -20,16 +20,16 @@ typedef enum {
     PICKLE_GLOBAL,
     PICKLE_STORAGE,
     PICKLE_TENSOR,
-    PICKLE_DTYPE,    /* of NumPy */
-    PICKLE_ARRAY,    /* of NumPy */
-    PICKLE_OBJECT    /* of a class that is not known here, or what an unknown function would return */
+    PICKLE_DTYPE, /* of NumPy */
+    PICKLE_ARRAY, /* of NumPy */
+    PICKLE_OBJECT /* of a class that is not known here, or what an unknown function would return */
 } PickleKind;
 
 typedef struct {
     PickleKind kind;
-    int64_t number;     /* bool, int; which global, −1 an unknown one; index of the storage, tensor, array; a text's length */
-    const char *text;   /* into the pickle, not terminated; of unknown globals and objects: "module.name", terminated */
-    GArray *items;      /* guint32: values of a sequence; keys and values, by turns, of a dict, and of an object's attributes; NULL
+    int64_t number;   /* bool, int; which global, −1 an unknown one; index of the storage, tensor, array; a text's length */
+    const char *text; /* into the pickle, not terminated; of unknown globals and objects: "module.name", terminated */
+    GArray *items;    /* guint32: values of a sequence; keys and values, by turns, of a dict, and of an object's attributes; NULL
                          * when empty */
 } PickleValue;
 
@@ -58,8 +58,8 @@ typedef struct {
     PickleDtype dtype;
     int rank;
     int64_t shape[RMIL_TENSOR_RANK];
-    const guint8 *bytes;   /* into the pickle */
-    int64_t size;          /* of them */
+    const guint8 *bytes; /* into the pickle */
+    int64_t size;        /* of them */
     gboolean latin;
 } PickleArray;
 
@@ -71,7 +71,7 @@ typedef struct {
     GArray *dtypes;   /* PickleDtype */
     GStringChunk *names;
     const char *unknown; /* the first name that was not known, or NULL */
-    guint32 result;   /* index into values */
+    guint32 result;      /* index into values */
 } Pickle;
 
 /* Reads one pickle at the start of data; *used: its length. `where` begins error messages. data must outlive it. */

@@ -8,8 +8,8 @@
 #include <math.h>
 #include <string.h>
 
-#define EPSILON 1e-5 /* of torchvision's batch norms */
-#define BUFFERS 4    /* a block's input, its two inner activations, its output */
+#define EPSILON 1e-5  /* of torchvision's batch norms */
+#define BUFFERS 4     /* a block's input, its two inner activations, its output */
 #define INPUT BUFFERS /* the tiles themselves */
 #define OUTPUT (BUFFERS + 1)
 
@@ -29,7 +29,7 @@ struct _RmilResnet {
     RmilDnn *dnn;
     GArray *steps; /* Step */
     Worker *workers;
-    float input[3][256];   /* pixel value -> network input, by channel */
+    float input[3][256]; /* pixel value -> network input, by channel */
     uint16_t input16[3][256];
 };
 
@@ -43,8 +43,7 @@ typedef struct {
 } Builder;
 
 /* A convolution's weights with the batch norm that follows it: w · γ/√(σ² + ε), β − μ · γ/√(σ² + ε). */
-static gboolean fold(Builder *b, const char *convolution, const char *norm, const int64_t shape[4], float **weights,
-                     float **bias) {
+static gboolean fold(Builder *b, const char *convolution, const char *norm, const int64_t shape[4], float **weights, float **bias) {
     static const char *const parts[4] = {"weight", "bias", "running_mean", "running_var"};
     float *values[4] = {NULL};
     g_autofree char *name = g_strconcat(b->prefix, convolution, ".weight", NULL);
@@ -77,8 +76,8 @@ static const RmilLayer *add_step(Builder *b, RmilLayer *layer, int source, int d
     return layer;
 }
 
-static const RmilLayer *add_convolution(Builder *b, const char *convolution, const char *norm, const RmilLayer *from,
-                                        RmilConvolution shape, const RmilLayer *onto, int source, int destination) {
+static const RmilLayer *add_convolution(Builder *b, const char *convolution, const char *norm, const RmilLayer *from, RmilConvolution shape,
+                                        const RmilLayer *onto, int source, int destination) {
     RmilLayerInput input = {b->resnet->config.batch, 3, b->resnet->config.side, b->resnet->config.precision};
     if (from) rmil_layer_output(from, &input);
     const int64_t sizes[4] = {shape.channels, input.channels, shape.kernel, shape.kernel};
@@ -93,8 +92,7 @@ static const RmilLayer *add_convolution(Builder *b, const char *convolution, con
 
 /* One bottleneck: 1 × 1, 3 × 3, 1 × 1 and the shortcut, which the last convolution adds to. *from is the layer that
  * wrote buffer *at; both become the block's output. */
-static gboolean add_block(Builder *b, const char *name, int64_t width, int64_t stride, gboolean project,
-                          const RmilLayer **from, int *at) {
+static gboolean add_block(Builder *b, const char *name, int64_t width, int64_t stride, gboolean project, const RmilLayer **from, int *at) {
     const int inner1 = (*at + 1) % BUFFERS, inner2 = (*at + 2) % BUFFERS, shortcut = (*at + 3) % BUFFERS;
     char *names[4][2];
     for (int i = 0; i < 3; i++) {
@@ -103,19 +101,18 @@ static gboolean add_block(Builder *b, const char *name, int64_t width, int64_t s
     }
     names[3][0] = g_strconcat(name, ".downsample.0", NULL);
     names[3][1] = g_strconcat(name, ".downsample.1", NULL);
-    const RmilLayer *layer = add_convolution(b, names[0][0], names[0][1], *from, (RmilConvolution){width, 1, 1, 0, TRUE, FALSE},
-                                             NULL, *at, inner1);
+    const RmilLayer *layer = add_convolution(b, names[0][0], names[0][1], *from, (RmilConvolution){width, 1, 1, 0, TRUE, FALSE}, NULL, *at,
+                                             inner1);
     if (layer)
-        layer = add_convolution(b, names[1][0], names[1][1], layer, (RmilConvolution){width, 3, stride, 1, TRUE, FALSE}, NULL,
-                                inner1, inner2);
+        layer = add_convolution(b, names[1][0], names[1][1], layer, (RmilConvolution){width, 3, stride, 1, TRUE, FALSE}, NULL, inner1,
+                                inner2);
     const RmilLayer *onto = *from;
     if (layer && project)
-        onto = add_convolution(b, names[3][0], names[3][1], *from, (RmilConvolution){4 * width, 1, stride, 0, FALSE, FALSE},
-                               NULL, *at, shortcut);
+        onto = add_convolution(b, names[3][0], names[3][1], *from, (RmilConvolution){4 * width, 1, stride, 0, FALSE, FALSE}, NULL, *at,
+                               shortcut);
     if (project) *at = shortcut;
     if (layer && onto)
-        *from = add_convolution(b, names[2][0], names[2][1], layer, (RmilConvolution){4 * width, 1, 1, 0, TRUE, TRUE}, onto,
-                                inner2, *at);
+        *from = add_convolution(b, names[2][0], names[2][1], layer, (RmilConvolution){4 * width, 1, 1, 0, TRUE, TRUE}, onto, inner2, *at);
     for (int i = 0; i < 4; i++) {
         g_free(names[i][0]);
         g_free(names[i][1]);
@@ -126,16 +123,15 @@ static gboolean add_block(Builder *b, const char *name, int64_t width, int64_t s
 static gboolean add_layers(Builder *b) {
     static const int blocks[4] = {3, 4, 6, 3};
     const RmilResnetConfig *config = &b->resnet->config;
-    const RmilLayer *layer = add_convolution(b, "conv1", "bn1", NULL, (RmilConvolution){config->width, 7, 2, 3, TRUE, FALSE},
-                                             NULL, INPUT, 0);
+    const RmilLayer *layer = add_convolution(b, "conv1", "bn1", NULL, (RmilConvolution){config->width, 7, 2, 3, TRUE, FALSE}, NULL, INPUT,
+                                             0);
     if (layer) layer = add_step(b, rmil_layer_pool(b->resnet->dnn, layer, b->error), 0, 1);
     if (!layer) return FALSE;
     int at = 1;
     for (int stage = 0; stage < config->stages; stage++)
         for (int block = 0; block < blocks[stage]; block++) {
             g_autofree char *name = g_strdup_printf("layer%d.%d", stage + 1, block);
-            if (!add_block(b, name, (int64_t)config->width << stage, stage && !block ? 2 : 1, block == 0, &layer, &at))
-                return FALSE;
+            if (!add_block(b, name, (int64_t)config->width << stage, stage && !block ? 2 : 1, block == 0, &layer, &at)) return FALSE;
         }
     return add_step(b, rmil_layer_plain(b->resnet->dnn, layer, b->error), at, OUTPUT) != NULL;
 }
@@ -149,8 +145,9 @@ static char *find_prefix(const RmilTensors *tensors, GError **error) {
         g_autofree char *stem = g_strconcat(prefix, "conv1.weight", NULL);
         if (rmil_tensors_find(tensors, stem)) return g_steal_pointer(&prefix);
     }
-    rmil_fail(error, RMIL_ERROR_FORMAT, "%s: holds no ResNet: conv1.weight and layer1.0.conv1.weight are not among its %"
-              G_GINT64_FORMAT " tensors", rmil_tensors_path(tensors), rmil_tensors_count(tensors));
+    rmil_fail(error, RMIL_ERROR_FORMAT,
+              "%s: holds no ResNet: conv1.weight and layer1.0.conv1.weight are not among its %" G_GINT64_FORMAT " tensors",
+              rmil_tensors_path(tensors), rmil_tensors_count(tensors));
     return NULL;
 }
 
@@ -238,8 +235,7 @@ RMIL_CLONES static float mean(const float *values, int64_t count) {
     return sum / (float)count;
 }
 
-static gboolean run_batch(RmilResnet *resnet, Worker *worker, const uint8_t *rgb, int count, float *features,
-                          GError **error) {
+static gboolean run_batch(RmilResnet *resnet, Worker *worker, const uint8_t *rgb, int count, float *features, GError **error) {
     const size_t tile = (size_t)resnet->config.side * (size_t)resnet->config.side * 3;
     const size_t width = resnet->config.precision == RMIL_BFLOAT16 ? 2 : 4;
     for (int i = 0; i < count; i++) place_tile(resnet, rgb + (size_t)i * tile, i, worker->buffers[INPUT]);
@@ -248,8 +244,8 @@ static gboolean run_batch(RmilResnet *resnet, Worker *worker, const uint8_t *rgb
     for (guint i = 0; i < resnet->steps->len; i++) {
         const Step *step = &g_array_index(resnet->steps, Step, i);
         last = step->layer;
-        if (!rmil_layer_run(last, worker->stream, worker->buffers[step->source], worker->buffers[step->destination],
-                            worker->scratch, error))
+        if (!rmil_layer_run(last, worker->stream, worker->buffers[step->source], worker->buffers[step->destination], worker->scratch,
+                            error))
             return FALSE;
     }
     RmilLayerInput output;
@@ -278,24 +274,29 @@ void rmil_resnet_close(gpointer state) { rmil_resnet_free(state); }
 gboolean rmil_resnet_open(RmilEncoder *encoder, const RmilEncoderOptions *options, GError **error) {
     const char *name = encoder->kind->name;
     if (!options->weights)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "the encoder %s needs a file of weights (docs/encoders.md says where to get "
-                         "one)", name);
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT,
+                         "the encoder %s needs a file of weights (docs/encoders.md says where to get "
+                         "one)",
+                         name);
     char sha256[65];
     g_autoptr(RmilTensors) tensors = rmil_weights_read(options->weights, sha256, error);
     if (!tensors) return FALSE;
-    const RmilResnetConfig config = {.width = 64, .stages = encoder->kind->variant, .side = RMIL_TILE_PX, .batch = 4,
-                                     .workers = encoder->workers, .precision = options->precision};
+    const RmilResnetConfig config = {.width = 64,
+                                     .stages = encoder->kind->variant,
+                                     .side = RMIL_TILE_PX,
+                                     .batch = 4,
+                                     .workers = encoder->workers,
+                                     .precision = options->precision};
     RmilResnet *resnet = rmil_resnet_new(tensors, &config, error);
     if (!resnet) return FALSE;
     encoder->state = resnet;
     encoder->dim = rmil_resnet_dim(resnet);
     encoder->batch = config.batch;
-    encoder->identity = g_strdup_printf("%s " VERSION " %s sha256:%s", name,
-                                        options->precision == RMIL_BFLOAT16 ? "bfloat16" : "float32", sha256);
+    encoder->identity = g_strdup_printf("%s " VERSION " %s sha256:%s", name, options->precision == RMIL_BFLOAT16 ? "bfloat16" : "float32",
+                                        sha256);
     return TRUE;
 }
 
-gboolean rmil_resnet_encode(RmilEncoder *encoder, int worker, const uint8_t *rgb, int count, float *features,
-                            GError **error) {
+gboolean rmil_resnet_encode(RmilEncoder *encoder, int worker, const uint8_t *rgb, int count, float *features, GError **error) {
     return rmil_resnet_run(encoder->state, worker, rgb, count, features, error);
 }

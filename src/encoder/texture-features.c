@@ -10,17 +10,17 @@
 
 struct TextureScratch {
     TexturePlanes planes;
-    uint8_t *bytes;             /* what planes point into */
+    uint8_t *bytes; /* what planes point into */
     int16_t od[256], unmix[9];
     uint16_t *wide, *fine, *coarse, *work; /* level-0 sized */
     int16_t *response;
     uint8_t *eroded, *opened, *swap, *mask, *smooth, *energy; /* level-1 sized */
     void *nuclei;
-    double *raw;                /* the caller's */
+    double *raw; /* the caller's */
     int count;
     struct {
         const char *group, *name;
-        int index;              /* −1: none */
+        int index; /* −1: none */
     } label[TEXTURE_MOST];
     char name[64];
     struct {
@@ -145,8 +145,7 @@ static void put_colour(TextureScratch *s, int stain) {
     put(s, group, "mean", -1, mean);
     put(s, group, "sd", -1, sqrt(square));
     put(s, group, "skewness", -1, cube / ((square + 1) * sqrt(square + 1)));
-    for (gsize i = 0; i < G_N_ELEMENTS(percents); i++)
-        put(s, group, "quantile", percents[i], quantile(counts, percents[i] / 100.0, n));
+    for (gsize i = 0; i < G_N_ELEMENTS(percents); i++) put(s, group, "quantile", percents[i], quantile(counts, percents[i] / 100.0, n));
     put(s, group, "sd", 3, plane_sd(level[3], TEXTURE_SIDE >> 3));
     put(s, group, "sd", 4, plane_sd(level[4], TEXTURE_SIDE >> 4));
 }
@@ -181,10 +180,8 @@ static void put_colours(TextureScratch *s) {
     for (int i = 0; i < 3; i++)
         for (int level = 1; level <= 3; level += 2)
             put(s, "correlation", names[i], level,
-                correlation(s->planes.plane[pairs[i][0]][level], s->planes.plane[pairs[i][1]][level],
-                            TEXTURE_SIDE >> level));
-    for (int stain = 0; stain < TEXTURE_STAINS; stain++)
-        add_local_mean(s, stain_names[stain], s->planes.plane[stain][1], TEXTURE_SIDE1);
+                correlation(s->planes.plane[pairs[i][0]][level], s->planes.plane[pairs[i][1]][level], TEXTURE_SIDE >> level));
+    for (int stain = 0; stain < TEXTURE_STAINS; stain++) add_local_mean(s, stain_names[stain], s->planes.plane[stain][1], TEXTURE_SIDE1);
 }
 
 /* -- fine texture ---------------------------------------------------------------------------------------------------- */
@@ -309,11 +306,8 @@ static const uint8_t *grow_back(TextureScratch *s, Morphology grow, const uint8_
 }
 
 /* Radii 1, 2, 3 px on level 1, then 2, 3, 4 on level 2 and 3, 4 on level 3: 1, 2, 3, 4, 6, 8, 12, 16 µm. */
-static void put_sizes(TextureScratch *s, const char *name, Morphology shrink, Morphology grow, double sign,
-                      double local[2][CELLS]) {
-    static const struct {
-        int first, last;
-    } radii[] = {{1, 3}, {2, 4}, {3, 4}};
+static void put_sizes(TextureScratch *s, const char *name, Morphology shrink, Morphology grow, double sign, double local[2][CELLS]) {
+    static const struct { int first, last; } radii[] = {{1, 3}, {2, 4}, {3, 4}};
     double before = plane_mean(s->planes.plane[TEXTURE_H][1], TEXTURE_SIDE1), at[3][CELLS] = {{0}};
     for (int k = 0; k < 3; k++) {
         int side = TEXTURE_SIDE1 >> k;

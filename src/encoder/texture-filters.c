@@ -7,13 +7,9 @@
 
 #define ROW (TEXTURE_SIDE + 96) /* a row and its border, with room for a whole vector at its end */
 
-static const uint8_t *byte_row(const uint8_t *plane, int side, int y) {
-    return plane + (size_t)CLAMP(y, 0, side - 1) * (size_t)side;
-}
+static const uint8_t *byte_row(const uint8_t *plane, int side, int y) { return plane + (size_t)CLAMP(y, 0, side - 1) * (size_t)side; }
 
-static const uint16_t *wide_row(const uint16_t *plane, int side, int y) {
-    return plane + (size_t)CLAMP(y, 0, side - 1) * (size_t)side;
-}
+static const uint16_t *wide_row(const uint16_t *plane, int side, int y) { return plane + (size_t)CLAMP(y, 0, side - 1) * (size_t)side; }
 
 static void pad(uint16_t *padded, int side) {
     padded[0] = padded[1] = padded[2];
@@ -24,22 +20,19 @@ RMIL_CLONES static void blur_rows(const uint16_t *restrict padded, int side, uin
     const uint16_t half = (uint16_t)(shift ? 1 << (shift - 1) : 0);
 #pragma omp simd
     for (int x = 0; x < side; x++)
-        to[x] = (uint16_t)((uint16_t)(padded[x] + padded[x + 4] + 4 * (padded[x + 1] + padded[x + 3]) +
-                                      6 * padded[x + 2] + half) >> shift);
+        to[x] = (uint16_t)((uint16_t)(padded[x] + padded[x + 4] + 4 * (padded[x + 1] + padded[x + 3]) + 6 * padded[x + 2] + half) >> shift);
 }
 
 RMIL_CLONES static void blur_columns(const uint16_t *restrict a, const uint16_t *restrict b, const uint16_t *restrict c,
-                                     const uint16_t *restrict d, const uint16_t *restrict e, int side,
-                                     uint16_t *restrict to) {
+                                     const uint16_t *restrict d, const uint16_t *restrict e, int side, uint16_t *restrict to) {
 #pragma omp simd
-    for (int x = 0; x < side; x++)
-        to[x] = (uint16_t)((uint16_t)(a[x] + e[x] + 4 * (b[x] + d[x]) + 6 * c[x] + 8) >> 4);
+    for (int x = 0; x < side; x++) to[x] = (uint16_t)((uint16_t)(a[x] + e[x] + 4 * (b[x] + d[x]) + 6 * c[x] + 8) >> 4);
 }
 
 static void blur_down(const uint16_t *work, int side, uint16_t *to) {
     for (int y = 0; y < side; y++)
-        blur_columns(wide_row(work, side, y - 2), wide_row(work, side, y - 1), wide_row(work, side, y),
-                     wide_row(work, side, y + 1), wide_row(work, side, y + 2), side, to + (size_t)y * (size_t)side);
+        blur_columns(wide_row(work, side, y - 2), wide_row(work, side, y - 1), wide_row(work, side, y), wide_row(work, side, y + 1),
+                     wide_row(work, side, y + 2), side, to + (size_t)y * (size_t)side);
 }
 
 void rmil_texture_blur_bytes(const uint8_t *from, int side, uint16_t *to, uint16_t *work) {
@@ -70,8 +63,8 @@ RMIL_CLONES void rmil_texture_widen(const uint8_t *from, int side, uint16_t *to)
 
 /* -- band-pass statistics ------------------------------------------------------------------------------------------ */
 
-RMIL_CLONES static void band_row(const uint16_t *restrict fine, const uint16_t *restrict coarse, int side,
-                                 int16_t *restrict response, float sums[4]) {
+RMIL_CLONES static void band_row(const uint16_t *restrict fine, const uint16_t *restrict coarse, int side, int16_t *restrict response,
+                                 float sums[4]) {
     float s1 = 0, s2 = 0, s3 = 0, s4 = 0;
 #pragma omp simd reduction(+ : s1, s2, s3, s4)
     for (int x = 0; x < side; x++) {
@@ -90,8 +83,8 @@ RMIL_CLONES static void band_row(const uint16_t *restrict fine, const uint16_t *
 
 #define PEAK 24 /* 1.5 plane units, in sixteenths */
 
-RMIL_CLONES static void peaks_row(const int16_t *restrict above, const int16_t *restrict row,
-                                  const int16_t *restrict below, int side, int32_t totals[2]) {
+RMIL_CLONES static void peaks_row(const int16_t *restrict above, const int16_t *restrict row, const int16_t *restrict below, int side,
+                                  int32_t totals[2]) {
     int32_t count = 0, height = 0;
 #pragma omp simd reduction(+ : count, height)
     for (int x = 1; x < side - 1; x++) {
@@ -136,8 +129,8 @@ void rmil_texture_band(const uint16_t *fine, const uint16_t *coarse, int side, i
 
 #define ABOVE(neighbour) ((uint8_t)((neighbour) >= threshold ? 255 : 0))
 
-RMIL_CLONES static void patterns_row(const uint8_t *restrict above, const uint8_t *restrict row,
-                                     const uint8_t *restrict below, int side, uint8_t margin, uint8_t *restrict bins) {
+RMIL_CLONES static void patterns_row(const uint8_t *restrict above, const uint8_t *restrict row, const uint8_t *restrict below, int side,
+                                     uint8_t margin, uint8_t *restrict bins) {
 #pragma omp simd
     for (int x = 1; x < side - 1; x++) {
         uint8_t sum = (uint8_t)(row[x] + margin), threshold = sum < margin ? 255 : sum;
@@ -176,34 +169,34 @@ void rmil_texture_patterns(const uint8_t *plane, int side, int margin, int32_t c
 
 /* -- morphology ---------------------------------------------------------------------------------------------------- */
 
-#define MORPHOLOGY(name, choose)                                                                                        \
-    RMIL_CLONES static void name##_row(const uint8_t *restrict above, const uint8_t *restrict row,                      \
-                                       const uint8_t *restrict below, int side, gboolean cross, uint8_t *restrict to) { \
-        uint8_t column[ROW];                                                                                            \
-        _Pragma("omp simd") for (int x = 0; x < side; x++) {                                                            \
-            uint8_t outer = choose(above[x], below[x]);                                                                 \
-            column[x + 1] = choose(row[x], outer);                                                                      \
-        }                                                                                                               \
-        const uint8_t *beside = column;                                                                                 \
-        uint8_t padded[ROW];                                                                                            \
-        if (cross) {                                                                                                    \
-            memcpy(padded + 1, row, (size_t)side);                                                                      \
-            padded[0] = row[0];                                                                                         \
-            padded[side + 1] = row[side - 1];                                                                           \
-            beside = padded;                                                                                            \
-        } else {                                                                                                        \
-            column[0] = column[1];                                                                                      \
-            column[side + 1] = column[side];                                                                            \
-        }                                                                                                               \
-        _Pragma("omp simd") for (int x = 0; x < side; x++) {                                                            \
-            uint8_t sides = choose(beside[x], beside[x + 2]);                                                           \
-            to[x] = choose(column[x + 1], sides);                                                                       \
-        }                                                                                                               \
-    }                                                                                                                   \
-    void rmil_texture_##name(const uint8_t *from, int side, gboolean cross, uint8_t *to) {                              \
-        for (int y = 0; y < side; y++)                                                                                  \
-            name##_row(byte_row(from, side, y - 1), byte_row(from, side, y), byte_row(from, side, y + 1), side, cross,  \
-                       to + (size_t)y * (size_t)side);                                                                  \
+#define MORPHOLOGY(name, choose)                                                                                                           \
+    RMIL_CLONES static void name##_row(const uint8_t *restrict above, const uint8_t *restrict row, const uint8_t *restrict below,          \
+                                       int side, gboolean cross, uint8_t *restrict to) {                                                   \
+        uint8_t column[ROW];                                                                                                               \
+        _Pragma("omp simd") for (int x = 0; x < side; x++) {                                                                               \
+            uint8_t outer = choose(above[x], below[x]);                                                                                    \
+            column[x + 1] = choose(row[x], outer);                                                                                         \
+        }                                                                                                                                  \
+        const uint8_t *beside = column;                                                                                                    \
+        uint8_t padded[ROW];                                                                                                               \
+        if (cross) {                                                                                                                       \
+            memcpy(padded + 1, row, (size_t)side);                                                                                         \
+            padded[0] = row[0];                                                                                                            \
+            padded[side + 1] = row[side - 1];                                                                                              \
+            beside = padded;                                                                                                               \
+        } else {                                                                                                                           \
+            column[0] = column[1];                                                                                                         \
+            column[side + 1] = column[side];                                                                                               \
+        }                                                                                                                                  \
+        _Pragma("omp simd") for (int x = 0; x < side; x++) {                                                                               \
+            uint8_t sides = choose(beside[x], beside[x + 2]);                                                                              \
+            to[x] = choose(column[x + 1], sides);                                                                                          \
+        }                                                                                                                                  \
+    }                                                                                                                                      \
+    void rmil_texture_##name(const uint8_t *from, int side, gboolean cross, uint8_t *to) {                                                 \
+        for (int y = 0; y < side; y++)                                                                                                     \
+            name##_row(byte_row(from, side, y - 1), byte_row(from, side, y), byte_row(from, side, y + 1), side, cross,                     \
+                       to + (size_t)y * (size_t)side);                                                                                     \
     }
 
 MORPHOLOGY(erode, MIN)
@@ -211,8 +204,8 @@ MORPHOLOGY(dilate, MAX)
 
 /* -- gradients, contrasts, cells ----------------------------------------------------------------------------------- */
 
-RMIL_CLONES static void tensor_row(const uint8_t *restrict above, const uint8_t *restrict row,
-                                   const uint8_t *restrict below, int first, int last, int64_t tensor[3]) {
+RMIL_CLONES static void tensor_row(const uint8_t *restrict above, const uint8_t *restrict row, const uint8_t *restrict below, int first,
+                                   int last, int64_t tensor[3]) {
     int32_t xx = 0, yy = 0, xy = 0;
 #pragma omp simd reduction(+ : xx, yy, xy)
     for (int x = first; x < last; x++) {
@@ -232,8 +225,7 @@ void rmil_texture_tensor(const uint8_t *plane, int side, int64_t tensor[TEXTURE_
     for (int y = 1; y < side - 1; y++) {
         const uint8_t *row = plane + (size_t)y * (size_t)side;
         for (int c = 0; c < TEXTURE_GRID; c++)
-            tensor_row(row - side, row, row + side, MAX(c * cell, 1), MIN((c + 1) * cell, side - 1),
-                       tensor[y / cell * TEXTURE_GRID + c]);
+            tensor_row(row - side, row, row + side, MAX(c * cell, 1), MIN((c + 1) * cell, side - 1), tensor[y / cell * TEXTURE_GRID + c]);
     }
 }
 

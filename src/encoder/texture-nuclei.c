@@ -18,7 +18,7 @@ typedef struct {
     uint16_t parent;
 } Run;
 
-G_STATIC_ASSERT(MOST_RUNS * (sizeof(Run) + sizeof(Component)) <= TEXTURE_NUCLEI_SCRATCH);
+G_STATIC_ASSERT((sizeof(Run) + sizeof(Component)) * MOST_RUNS <= TEXTURE_NUCLEI_SCRATCH);
 G_STATIC_ASSERT(SIDE <= 128);
 
 static uint16_t find_root(Run *runs, uint16_t i) {

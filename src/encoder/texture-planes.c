@@ -7,7 +7,7 @@
  * What neither explains lies along the direction orthogonal to both. */
 static const double haematoxylin[3] = {0.65, 0.70, 0.29}, eosin[3] = {0.07, 0.99, 0.11};
 
-#define OD_UNIT 12288.0 /* od of a black pixel, 2.41, still fits int16 */
+#define OD_UNIT 12288.0                   /* od of a black pixel, 2.41, still fits int16 */
 #define GLASS ((int)(0.06 * 3 * OD_UNIT)) /* summed over R, G, B */
 
 static void cross(const double a[3], const double b[3], double out[3]) {
@@ -30,19 +30,17 @@ void rmil_texture_tables(int16_t od[256], int16_t unmix[9]) {
     cross(r, h, inverse[TEXTURE_E]);
     cross(h, e, inverse[TEXTURE_R]);
     volume = dot(h, inverse[TEXTURE_H]);
-    for (int i = 0; i < 9; i++)
-        unmix[i] = (int16_t)lrint(inverse[i / 3][i % 3] / volume * 4 * TEXTURE_UNIT * 65536 / OD_UNIT);
+    for (int i = 0; i < 9; i++) unmix[i] = (int16_t)lrint(inverse[i / 3][i % 3] / volume * 4 * TEXTURE_UNIT * 65536 / OD_UNIT);
 }
 
 static int16_t high(int16_t a, int16_t b) { return (int16_t)((int32_t)a * b >> 16); }
 
 static uint8_t clamp(int16_t value) { return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value); }
 
-RMIL_CLONES static int32_t separate(const int16_t *restrict r, const int16_t *restrict g, const int16_t *restrict b,
-                                    const int16_t *unmix, uint8_t *restrict ph, uint8_t *restrict pe,
-                                    uint8_t *restrict pr) {
-    const int16_t m0 = unmix[0], m1 = unmix[1], m2 = unmix[2], m3 = unmix[3], m4 = unmix[4], m5 = unmix[5],
-                  m6 = unmix[6], m7 = unmix[7], m8 = unmix[8];
+RMIL_CLONES static int32_t separate(const int16_t *restrict r, const int16_t *restrict g, const int16_t *restrict b, const int16_t *unmix,
+                                    uint8_t *restrict ph, uint8_t *restrict pe, uint8_t *restrict pr) {
+    const int16_t m0 = unmix[0], m1 = unmix[1], m2 = unmix[2], m3 = unmix[3], m4 = unmix[4], m5 = unmix[5], m6 = unmix[6], m7 = unmix[7],
+                  m8 = unmix[8];
     int32_t tissue = 0;
 #pragma omp simd
     for (int x = 0; x < TEXTURE_SIDE; x++) {
@@ -63,8 +61,7 @@ RMIL_CLONES static void halve(const uint8_t *restrict from, int side, uint8_t *r
         const uint8_t *above = from + (size_t)(2 * y) * (size_t)side, *below = above + side;
         uint8_t *row = to + (size_t)y * (size_t)(side / 2);
 #pragma omp simd
-        for (int x = 0; x < side / 2; x++)
-            row[x] = (uint8_t)((above[2 * x] + above[2 * x + 1] + below[2 * x] + below[2 * x + 1] + 2) >> 2);
+        for (int x = 0; x < side / 2; x++) row[x] = (uint8_t)((above[2 * x] + above[2 * x + 1] + below[2 * x] + below[2 * x + 1] + 2) >> 2);
     }
 }
 

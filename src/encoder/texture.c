@@ -22,8 +22,7 @@ void rmil_texture_close(gpointer state) {
 }
 
 gboolean rmil_texture_open(RmilEncoder *encoder, const RmilEncoderOptions *options, GError **error) {
-    if (options->weights)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: the encoder texture takes no weights", options->weights);
+    if (options->weights) return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: the encoder texture takes no weights", options->weights);
     Texture *texture = g_new0(Texture, 1);
     encoder->state = texture;
     encoder->dim = rmil_texture_dim;
@@ -36,8 +35,7 @@ gboolean rmil_texture_open(RmilEncoder *encoder, const RmilEncoderOptions *optio
     return TRUE;
 }
 
-gboolean rmil_texture_run(RmilEncoder *encoder, int worker, const uint8_t *rgb, int count, float *features,
-                          GError **error) {
+gboolean rmil_texture_run(RmilEncoder *encoder, int worker, const uint8_t *rgb, int count, float *features, GError **error) {
     Texture *texture = encoder->state;
     double raw[TEXTURE_MOST];
     for (int tile = 0; tile < count; tile++) {

@@ -66,15 +66,15 @@ int rmil_texture_otsu(const int32_t histogram[256], double *separability);
 /* Nuclei: connected components (4 neighbours) of a mask of level 1. */
 #define TEXTURE_SIZES 6
 typedef struct {
-    int32_t count, area;                /* components of at least 8 µm²; px of them all */
-    double sizes[TEXTURE_SIZES];        /* share of the nuclear area by component size: < 20, 40, 70, 120, 250 µm², more */
-    double log_area, log_area_sd;       /* over components */
-    double large;                       /* area-weighted mean log area */
-    double elongation, elongation_sd;   /* minor/major axis */
-    double roundness, roundness_sd;     /* 4π area / perimeter² */
-    double darkness, darkness_sd;       /* mean H of a component, plane units */
-    double chromatin;                   /* SD of H inside a component, mean */
-    double eosin;                       /* mean E inside */
+    int32_t count, area;              /* components of at least 8 µm²; px of them all */
+    double sizes[TEXTURE_SIZES];      /* share of the nuclear area by component size: < 20, 40, 70, 120, 250 µm², more */
+    double log_area, log_area_sd;     /* over components */
+    double large;                     /* area-weighted mean log area */
+    double elongation, elongation_sd; /* minor/major axis */
+    double roundness, roundness_sd;   /* 4π area / perimeter² */
+    double darkness, darkness_sd;     /* mean H of a component, plane units */
+    double chromatin;                 /* SD of H inside a component, mean */
+    double eosin;                     /* mean E inside */
 } TextureNuclei;
 /* labels: scratch of TEXTURE_NUCLEI_SCRATCH bytes. */
 #define TEXTURE_NUCLEI_SCRATCH ((size_t)1 << 19)

@@ -95,7 +95,8 @@ static gboolean add_storages(zip_t *archive, const RmilTensor *tensors, int64_t 
     return TRUE;
 }
 
-static gboolean write_archive(const char *temporary, const char *path, const RmilTensor *tensors, int64_t n, gboolean dict, GError **error) {
+static gboolean write_archive(const char *temporary, const char *path, const RmilTensor *tensors, int64_t n, gboolean dict,
+                              GError **error) {
     static const char version[] = "3\n", order[] = "little";
     int64_t count;
     for (int64_t i = 0; i < n; i++)
@@ -113,8 +114,7 @@ static gboolean write_archive(const char *temporary, const char *path, const Rmi
     }
     g_autoptr(GByteArray) pickle = make_pickle(tensors, n, dict);
     gboolean good = add_entry(archive, "archive/data.pkl", pickle->data, pickle->len) &&
-                    add_entry(archive, "archive/byteorder", order, strlen(order)) &&
-                    add_storages(archive, tensors, n) &&
+                    add_entry(archive, "archive/byteorder", order, strlen(order)) && add_storages(archive, tensors, n) &&
                     add_entry(archive, "archive/version", version, strlen(version));
     if (good && zip_close(archive) == 0) return TRUE;
     rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be written: %s", path, zip_strerror(archive));

@@ -7,8 +7,8 @@
 
 #define PICKLE_LIMIT ((guint64)4 << 30) /* arrays of NumPy lie in it */
 #define MOST_ENTRIES 65536
-#define DEEPEST 16              /* nested dictionaries */
-#define MOST_VISITS (1 << 20)   /* the same dictionary may be reached in many ways */
+#define DEEPEST 16            /* nested dictionaries */
+#define MOST_VISITS (1 << 20) /* the same dictionary may be reached in many ways */
 
 typedef struct {
     RmilTensors *tensors;
@@ -109,7 +109,8 @@ static gboolean add_value(Naming *naming, const char *name, const PickleValue *v
 static gboolean is_inner(const PickleValue *object, const PickleValue *key) {
     static const char *const names[] = {"_parameters", "_buffers", "_modules"};
     for (gsize i = 0; object->kind == PICKLE_OBJECT && i < G_N_ELEMENTS(names); i++)
-        if (key->kind == PICKLE_TEXT && (gsize)key->number == strlen(names[i]) && memcmp(key->text, names[i], strlen(names[i])) == 0) return TRUE;
+        if (key->kind == PICKLE_TEXT && (gsize)key->number == strlen(names[i]) && memcmp(key->text, names[i], strlen(names[i])) == 0)
+            return TRUE;
     return FALSE;
 }
 
@@ -124,29 +125,26 @@ static gboolean add_dict(Naming *naming, const PickleValue *dict, const char *pr
         if (++naming->visits > MOST_VISITS || (key->kind == PICKLE_TEXT && key->number > 4096))
             return rmil_fail(naming->error, RMIL_ERROR_FORMAT, "%s: has too many or too long names", path);
         g_autofree char *name = NULL;
-        if (is_inner(dict, key))
-            name = g_strndup(prefix, MAX(strlen(prefix), 1) - 1); /* without its dot */
-        else if (key->kind == PICKLE_TEXT)
-            name = g_strdup_printf("%s%.*s", prefix, (int)key->number, key->text);
-        else if (key->kind == PICKLE_INT)
-            name = g_strdup_printf("%s%" G_GINT64_FORMAT, prefix, key->number);
-        else
-            continue;
+        if (is_inner(dict, key)) name = g_strndup(prefix, MAX(strlen(prefix), 1) - 1); /* without its dot */
+        else if (key->kind == PICKLE_TEXT) name = g_strdup_printf("%s%.*s", prefix, (int)key->number, key->text);
+        else if (key->kind == PICKLE_INT) name = g_strdup_printf("%s%" G_GINT64_FORMAT, prefix, key->number);
+        else continue;
         if (!add_value(naming, name, value, depth + 1)) return FALSE;
     }
     return TRUE;
 }
 
-static gboolean name_tensors(RmilTensors *tensors, const Pickle *pickle, const guint8 **storages, gsize size,
-                             GError **error) {
+static gboolean name_tensors(RmilTensors *tensors, const Pickle *pickle, const guint8 **storages, gsize size, GError **error) {
     Naming naming = {tensors, pickle, storages, 0, 4 * (int64_t)size, 0, error};
     return add_value(&naming, "", rmil_pickle_value(pickle, pickle->result), 0);
 }
 
 static gboolean storage_bytes(const char *path, const PickleStorage *storage, guint64 have, GError **error) {
     guint64 need = (guint64)storage->count * rmil_dtype_size(storage->dtype);
-    return have == need || rmil_fail(error, RMIL_ERROR_FORMAT, "%s: storage %s has %" G_GUINT64_FORMAT " bytes where the "
-                                     "pickle says %" G_GUINT64_FORMAT, path, storage->key, have, need);
+    return have == need || rmil_fail(error, RMIL_ERROR_FORMAT,
+                                     "%s: storage %s has %" G_GUINT64_FORMAT " bytes where the "
+                                     "pickle says %" G_GUINT64_FORMAT,
+                                     path, storage->key, have, need);
 }
 
 /* -- zip --------------------------------------------------------------------------------------------------------------- */
@@ -154,8 +152,8 @@ static gboolean storage_bytes(const char *path, const PickleStorage *storage, gu
 typedef struct {
     const char *path;
     zip_t *archive;
-    char *folder;       /* the one folder that torch.save puts everything in, with its slash */
-    guint64 left;       /* bytes that may still be read: entries cannot hold more than the file */
+    char *folder; /* the one folder that torch.save puts everything in, with its slash */
+    guint64 left; /* bytes that may still be read: entries cannot hold more than the file */
     GError **error;
 } Archive;
 
@@ -169,8 +167,7 @@ static guint8 *read_entry(Archive *archive, RmilTensors *tensors, const char *na
         return NULL;
     }
     if (info.comp_method != ZIP_CM_STORE) {
-        rmil_fail(archive->error, RMIL_ERROR_FORMAT, "%s: entry %s is compressed, which PyTorch never does: refused",
-                  archive->path, full);
+        rmil_fail(archive->error, RMIL_ERROR_FORMAT, "%s: entry %s is compressed, which PyTorch never does: refused", archive->path, full);
         return NULL;
     }
     if (info.size > limit || info.size > archive->left) {
@@ -203,8 +200,7 @@ static gboolean find_folder(Archive *archive) {
         archive->folder = g_strndup(name, strlen(name) - strlen("data.pkl"));
         return TRUE;
     }
-    return rmil_fail(archive->error, RMIL_ERROR_FORMAT, "%s: is a zip archive without data.pkl, not a PyTorch file",
-                     archive->path);
+    return rmil_fail(archive->error, RMIL_ERROR_FORMAT, "%s: is a zip archive without data.pkl, not a PyTorch file", archive->path);
 }
 
 static gboolean read_archive(Archive *archive, RmilTensors *tensors, gsize file_size) {
@@ -270,8 +266,7 @@ static gboolean place_storages(const char *path, const Pickle *object, const Pic
             return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: its list of storages is damaged or cut off", path);
         const PickleStorage *storage = &g_array_index(object->storages, PickleStorage, index);
         guint64 width = rmil_dtype_size(storage->dtype);
-        if (count > (size - 8) / width)
-            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: storage %s is cut off", path, storage->key);
+        if (count > (size - 8) / width) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: storage %s is cut off", path, storage->key);
         if (!storage_bytes(path, storage, count * width, error)) return FALSE;
         storages[index] = data + 8;
         data += 8 + count * width;

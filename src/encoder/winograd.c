@@ -5,27 +5,31 @@
 #include <string.h>
 
 enum {
-    PATCH = 6,                /* side of the input patch of one tile … */
-    TILE = 4,                 /* … and of its output */
-    POINTS = PATCH * PATCH,   /* products per tile and pair of channels */
-    LANES = 8,                /* channels transformed at once */
-    ROWS = 24,                /* strips are whole groups of rows, or a product would sum its last rows in another order */
-    WORK = 1 << 20            /* bytes of transformed tiles that are worth having at once: they should stay in the caches */
+    PATCH = 6,              /* side of the input patch of one tile … */
+    TILE = 4,               /* … and of its output */
+    POINTS = PATCH * PATCH, /* products per tile and pair of channels */
+    LANES = 8,              /* channels transformed at once */
+    ROWS = 24,              /* strips are whole groups of rows, or a product would sum its last rows in another order */
+    WORK = 1 << 20          /* bytes of transformed tiles that are worth having at once: they should stay in the caches */
 };
 
 struct _RmilWinograd {
     int64_t in, out, side, block, tiles; /* tiles: along one side */
-    int64_t all, strip;  /* tiles of the batch, and of those transformed at once */
+    int64_t all, strip;                  /* tiles of the batch, and of those transformed at once */
     gboolean relu;
-    float *weights;      /* (POINTS, in, out) */
+    float *weights; /* (POINTS, in, out) */
     float *bias;
 };
 
 /* -- weights: U = G g Gᵀ -------------------------------------------------------------------------------------------------- */
 
 static void transform_weights(const float *g, double u[POINTS]) {
-    static const double G[PATCH][3] = {{1.0 / 4, 0, 0}, {-1.0 / 6, -1.0 / 6, -1.0 / 6}, {-1.0 / 6, 1.0 / 6, -1.0 / 6},
-                                       {1.0 / 24, 1.0 / 12, 1.0 / 6}, {1.0 / 24, -1.0 / 12, 1.0 / 6}, {0, 0, 1}};
+    static const double G[PATCH][3] = {{1.0 / 4, 0, 0},
+                                       {-1.0 / 6, -1.0 / 6, -1.0 / 6},
+                                       {-1.0 / 6, 1.0 / 6, -1.0 / 6},
+                                       {1.0 / 24, 1.0 / 12, 1.0 / 6},
+                                       {1.0 / 24, -1.0 / 12, 1.0 / 6},
+                                       {0, 0, 1}};
     for (int i = 0; i < PATCH; i++)
         for (int j = 0; j < PATCH; j++) {
             double sum = 0;
@@ -138,20 +142,16 @@ RMIL_CLONES static void transform_input(const RmilWinograd *w, const float *sour
                 for (int64_t x = 0; x < PATCH; x++) {
                     const int64_t py = at.y + y - 1, px = at.x + x - 1;
                     float *to = d + (y * PATCH + x) * LANES;
-                    if (py < 0 || px < 0 || py >= w->side || px >= w->side)
-                        memset(to, 0, LANES * sizeof(float));
-                    else
-                        memcpy(to, source + pixel_index(w, w->in, at.image, c, py, px), LANES * sizeof(float));
+                    if (py < 0 || px < 0 || py >= w->side || px >= w->side) memset(to, 0, LANES * sizeof(float));
+                    else memcpy(to, source + pixel_index(w, w->in, at.image, c, py, px), LANES * sizeof(float));
                 }
             for (int64_t y = 0; y < PATCH; y++) input_pass(d + y * PATCH * LANES, LANES, rows + y * PATCH * LANES, LANES);
-            for (int64_t x = 0; x < PATCH; x++)
-                input_pass(rows + x * LANES, PATCH * LANES, v + x * stride + t * w->in + c, PATCH * stride);
+            for (int64_t x = 0; x < PATCH; x++) input_pass(rows + x * LANES, PATCH * LANES, v + x * stride + t * w->in + c, PATCH * stride);
         }
     }
 }
 
-RMIL_CLONES static void transform_output(const RmilWinograd *w, const float *m, int64_t first, int64_t count,
-                                         float *destination) {
+RMIL_CLONES static void transform_output(const RmilWinograd *w, const float *m, int64_t first, int64_t count, float *destination) {
     const int64_t stride = point_stride(w, w->out);
     float columns[PATCH * TILE * LANES], out[TILE * TILE * LANES];
     for (int64_t t = 0; t < count; t++) {

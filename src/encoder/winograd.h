@@ -15,7 +15,6 @@ RmilWinograd *rmil_winograd_new(int64_t batch, int64_t in, int64_t out, int64_t 
 void rmil_winograd_free(RmilWinograd *winograd);
 size_t rmil_winograd_scratch(const RmilWinograd *winograd); /* bytes of working memory, 64-byte aligned */
 /* Thread-safe: only scratch and destination are written. An image gives the same bits at every place in the batch. */
-gboolean rmil_winograd_run(const RmilWinograd *winograd, const float *source, float *destination, float *scratch,
-                           GError **error);
+gboolean rmil_winograd_run(const RmilWinograd *winograd, const float *source, float *destination, float *scratch, GError **error);
 
 #endif

@@ -48,12 +48,11 @@ static double *resamples(const RmilRanking *ranking, const int *labels, int64_t 
 
 static RmilInterval percentiles(const double *sorted, int64_t rounds, double confidence, RmilInterval degenerate) {
     if (sorted[0] == sorted[rounds - 1] && rounds > 1) return degenerate;
-    return (RmilInterval){quantile(sorted, rounds, 0.5 * (1 - confidence)), quantile(sorted, rounds, 0.5 * (1 + confidence)),
-                          "bootstrap"};
+    return (RmilInterval){quantile(sorted, rounds, 0.5 * (1 - confidence)), quantile(sorted, rounds, 0.5 * (1 + confidence)), "bootstrap"};
 }
 
-void rmil_metric_intervals(const int *labels, const double *scores, int64_t n, double cut, double confidence, int64_t rounds,
-                           uint64_t seed, RmilMetricIntervals *out) {
+void rmil_metric_intervals(const int *labels, const double *scores, int64_t n, double cut, double confidence, int64_t rounds, uint64_t seed,
+                           RmilMetricIntervals *out) {
     const RmilInterval none = rmil_interval_undefined;
     *out = (RmilMetricIntervals){none, none, none, none, none, none};
     RmilRanking ranking;
@@ -69,7 +68,8 @@ void rmil_metric_intervals(const int *labels, const double *scores, int64_t n, d
     if (values) {
         out->auroc = percentiles(values, rounds, confidence, rmil_newcombe(metrics.auroc, p, n - p, confidence));
         out->auprc = percentiles(values + rounds, rounds, confidence, rmil_wilson(metrics.auprc, p, confidence));
-        out->average_precision = percentiles(values + 2 * rounds, rounds, confidence, rmil_wilson(metrics.average_precision, p, confidence));
+        out->average_precision = percentiles(values + 2 * rounds, rounds, confidence,
+                                             rmil_wilson(metrics.average_precision, p, confidence));
     }
     rmil_free(values);
     rmil_ranking_clear(&ranking);

@@ -29,8 +29,7 @@ static gboolean placements(const int *labels, const double *scores, int64_t n, d
 }
 
 /* Mean over the positives, and the variance of that mean: s²(positives)/p + s²(negatives)/q; NaN with one of a label. */
-static void mean_variance(const int *labels, const double *values, int64_t n, int64_t positives, double *mean,
-                          double *variance) {
+static void mean_variance(const int *labels, const double *values, int64_t n, int64_t positives, double *mean, double *variance) {
     double count[2] = {(double)(n - positives), (double)positives}, sum[2] = {0}, squares[2] = {0};
     for (int64_t i = 0; i < n; i++) sum[labels[i] != 0] += values[i];
     for (int64_t i = 0; i < n; i++) {
@@ -39,13 +38,10 @@ static void mean_variance(const int *labels, const double *values, int64_t n, in
         squares[of] += d * d;
     }
     *mean = sum[1] / count[1];
-    *variance = count[0] > 1 && count[1] > 1
-                    ? squares[0] / (count[0] - 1) / count[0] + squares[1] / (count[1] - 1) / count[1]
-                    : NAN;
+    *variance = count[0] > 1 && count[1] > 1 ? squares[0] / (count[0] - 1) / count[0] + squares[1] / (count[1] - 1) / count[1] : NAN;
 }
 
-void rmil_delong(const int *labels, const double *scores, int64_t n, double confidence, double *variance,
-                 RmilInterval *interval) {
+void rmil_delong(const int *labels, const double *scores, int64_t n, double confidence, double *variance, RmilInterval *interval) {
     int64_t positives;
     double mean, *values = rmil_alloc(n, sizeof(double), NULL);
     *variance = NAN;

@@ -19,15 +19,15 @@ gboolean rmil_ranking_init(RmilRanking *ranking, const int *labels, const double
 void rmil_ranking_clear(RmilRanking *ranking);
 /* Metrics of the cases counted in pos and neg (groups each, of `positives` and `negatives` in all); the first `above`
  * groups are predicted positive. */
-void rmil_ranking_metrics(int64_t groups, const int64_t *pos, const int64_t *neg, int64_t positives, int64_t negatives,
-                          int64_t above, RmilMetrics *metrics);
+void rmil_ranking_metrics(int64_t groups, const int64_t *pos, const int64_t *neg, int64_t positives, int64_t negatives, int64_t above,
+                          RmilMetrics *metrics);
 /* How many of the leading groups have score > cut. */
 int64_t rmil_ranking_above(const RmilRanking *ranking, double cut);
 
 extern const RmilInterval rmil_interval_undefined;
 
-double rmil_normal_upper(double z);        /* P(Z > z) */
-double rmil_normal_quantile(double p);     /* z with P(Z ≤ z) = p; 0 < p < 1 */
+double rmil_normal_upper(double z);                     /* P(Z > z) */
+double rmil_normal_quantile(double p);                  /* z with P(Z ≤ z) = p; 0 < p < 1 */
 int rmil_compare_doubles(const void *a, const void *b); /* ascending, for qsort; no NaN */
 
 #endif

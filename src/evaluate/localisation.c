@@ -28,8 +28,8 @@ static int64_t top_count(double alpha, int64_t n) {
     return count >= 1 ? (int64_t)count : 1;
 }
 
-void rmil_localisation(const float *attention, const uint8_t *labels, int64_t k, const double *alphas, int n_alphas,
-                       double *iou, double *dice, double *pointing) {
+void rmil_localisation(const float *attention, const uint8_t *labels, int64_t k, const double *alphas, int n_alphas, double *iou,
+                       double *dice, double *pointing) {
     for (int a = 0; a < n_alphas; a++) iou[a] = dice[a] = pointing[a] = NAN;
     int64_t annotated = 0;
     for (int64_t i = 0; i < k; i++) annotated += labels[i] != 0;

@@ -60,8 +60,8 @@ int64_t rmil_ranking_above(const RmilRanking *ranking, double cut) {
     return above;
 }
 
-void rmil_ranking_metrics(int64_t groups, const int64_t *pos, const int64_t *neg, int64_t positives, int64_t negatives,
-                          int64_t above, RmilMetrics *metrics) {
+void rmil_ranking_metrics(int64_t groups, const int64_t *pos, const int64_t *neg, int64_t positives, int64_t negatives, int64_t above,
+                          RmilMetrics *metrics) {
     const double p = (double)positives, n = (double)negatives;
     double wins = 0, trapezoid = 0, average = 0, precision = 1;
     int64_t tp = 0, fp = 0, hits = 0, alarms = 0;
@@ -117,8 +117,7 @@ GArray *rmil_roc_curve(const int *labels, const double *scores, int64_t n) {
         for (int64_t g = 0; g < ranking.groups; g++) {
             tp += ranking.pos[g];
             fp += ranking.neg[g];
-            add_point(curve, (double)fp / (double)ranking.negatives, (double)tp / (double)ranking.positives,
-                      ranking.score[g]);
+            add_point(curve, (double)fp / (double)ranking.negatives, (double)tp / (double)ranking.positives, ranking.score[g]);
         }
     }
     rmil_ranking_clear(&ranking);

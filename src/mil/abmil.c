@@ -33,8 +33,8 @@ static void infer(RmilModelConfig *config, int64_t (*shape)(gpointer, const char
 }
 
 /* R = relu(R + b), then s[k] = R_k·u + shift and t[k] = R_k·v, in one pass. */
-RMIL_CLONES static void relu_dots(float *r, int64_t rows, int64_t n, const float *b, const float *u, const float *v,
-                                  float shift, float *s, float *t) {
+RMIL_CLONES static void relu_dots(float *r, int64_t rows, int64_t n, const float *b, const float *u, const float *v, float shift, float *s,
+                                  float *t) {
     for (int64_t k = 0; k < rows; k++) {
         float *row = r + k * n, x = 0, y = 0;
 #pragma omp simd reduction(+ : x, y)
@@ -69,8 +69,8 @@ RMIL_CLONES static void back_block(const float *r, int64_t rows, int64_t n, cons
 }
 
 /* G (d × n) = dz · w_c pᵀ + wₐ qᵀ */
-RMIL_CLONES static void outer_pair(const float *wc, float dz, const float *wa, int64_t d, const float *p, const float *q,
-                                   int64_t n, float *g) {
+RMIL_CLONES static void outer_pair(const float *wc, float dz, const float *wa, int64_t d, const float *p, const float *q, int64_t n,
+                                   float *g) {
     for (int64_t i = 0; i < d; i++) {
         const float x = dz * wc[i], y = wa[i];
 #pragma omp simd
@@ -79,12 +79,12 @@ RMIL_CLONES static void outer_pair(const float *wc, float dz, const float *wa, i
 }
 
 typedef struct {
-    float *u, *v;       /* hidden: W2ᵀ wₐ, W2ᵀ w_c */
-    float *r;           /* K × hidden */
+    float *u, *v;            /* hidden: W2ᵀ wₐ, W2ᵀ w_c */
+    float *r;                /* K × hidden */
     float *s, *t, *soft, *a; /* K */
     RmilAttention attention;
-    double slope;       /* ∂L/∂z */
-    float keep;         /* dropout's factor, 1 without */
+    double slope; /* ∂L/∂z */
+    float keep;   /* dropout's factor, 1 without */
 } Work;
 
 static gboolean forward(const RmilStep *step, Work *w, RmilArena *arena, RmilOutcome *outcome, GError **error) {

@@ -9,8 +9,8 @@
 #define BETA2 0.999
 #define EPSILON 1e-8f
 
-RMIL_CLONES void rmil_adam_update(const RmilTrainConfig *train, int64_t t, const float *gradients, int64_t slots,
-                                  int64_t stride, int64_t n, float *parameters, float *first, float *second) {
+RMIL_CLONES void rmil_adam_update(const RmilTrainConfig *train, int64_t t, const float *gradients, int64_t slots, int64_t stride, int64_t n,
+                                  float *parameters, float *first, float *second) {
     const float rate = (float)(train->learning_rate / (1 - pow(BETA1, (double)t)));
     const float root = (float)(1 / sqrt(1 - pow(BETA2, (double)t)));
     const float decay = (float)train->weight_decay, share = (float)(1.0 / (double)slots);

@@ -60,8 +60,7 @@ RmilArenaMark rmil_arena_mark(const RmilArena *arena) {
 }
 
 void rmil_arena_release(RmilArena *arena, RmilArenaMark mark) {
-    for (guint i = mark.block; i < arena->blocks->len; i++)
-        g_array_index(arena->blocks, Block, i).used = i == mark.block ? mark.used : 0;
+    for (guint i = mark.block; i < arena->blocks->len; i++) g_array_index(arena->blocks, Block, i).used = i == mark.block ? mark.used : 0;
     arena->current = mark.block;
 }
 

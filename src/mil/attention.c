@@ -58,8 +58,8 @@ RMIL_CLONES void rmil_attention_forward(const float *s, int64_t k, double scale,
 }
 
 /* With dã_k = (da_k − Σ a da) / norm where a patch survives, else 0:  ds_k = scale · ã_k (dã_k − Σ ã dã). */
-RMIL_CLONES void rmil_attention_backward(const RmilAttention *attention, const float *soft, const float *a, const float *da,
-                                         int64_t k, gboolean add, float *ds) {
+RMIL_CLONES void rmil_attention_backward(const RmilAttention *attention, const float *soft, const float *a, const float *da, int64_t k,
+                                         gboolean add, float *ds) {
     double inner = 0, mean = 0, per = 1 / attention->norm;
     const gboolean thresholded = attention->thresholded;
     if (thresholded) {

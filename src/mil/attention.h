@@ -12,15 +12,14 @@
 /* ã = softmax(scale · s);  â = max(ã − T/K, 0);  a = â / (Σ â + 1e-8).  threshold < 0, or ã even and Σ â nothing: a = ã.
  * s, soft (gets ã) and a: K floats, s may not overlap the others. Sums in double. Returns what backward needs. */
 typedef struct {
-    double scale, norm; /* norm: Σ â + 1e-8 */
+    double scale, norm;   /* norm: Σ â + 1e-8 */
     gboolean thresholded; /* FALSE also where the cut does not apply */
-    double total;       /* Σ a: 1, or a little less; 0 when no patch of an uneven bag survives */
+    double total;         /* Σ a: 1, or a little less; 0 when no patch of an uneven bag survives */
 } RmilAttention;
-void rmil_attention_forward(const float *s, int64_t k, double scale, double threshold, float *soft, float *a,
-                            RmilAttention *attention);
+void rmil_attention_forward(const float *s, int64_t k, double scale, double threshold, float *soft, float *a, RmilAttention *attention);
 /* ds (K) = ∂L/∂s from da = ∂L/∂a, or ds += … with `add`. da may be ds. */
-void rmil_attention_backward(const RmilAttention *attention, const float *soft, const float *a, const float *da,
-                             int64_t k, gboolean add, float *ds);
+void rmil_attention_backward(const RmilAttention *attention, const float *soft, const float *a, const float *da, int64_t k, gboolean add,
+                             float *ds);
 
 /* y[i] = exp(x[i] − shift) for x[i] ≤ shift, 0 below −87; within 2 ulp. Returns the sum in double. */
 double rmil_exp_sum(const float *x, int64_t n, float shift, float *y);

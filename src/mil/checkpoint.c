@@ -9,14 +9,13 @@ static const char *const names[] = {"parameters", "best", "first", "second"};
 enum { ARRAYS = G_N_ELEMENTS(names), COLUMNS = 7, STATE = 4 };
 
 static void pack(const RmilEpoch *epoch, double *row) {
-    const double values[COLUMNS] = {(double)epoch->epoch, epoch->train_loss, epoch->train_slide_loss,
-                                    epoch->train_guide_loss, epoch->val_loss, epoch->val_auroc, epoch->best};
+    const double values[COLUMNS] = {
+        (double)epoch->epoch, epoch->train_loss, epoch->train_slide_loss, epoch->train_guide_loss, epoch->val_loss,
+        epoch->val_auroc,     epoch->best};
     memcpy(row, values, sizeof values);
 }
 
-static RmilEpoch unpack(const double *row) {
-    return (RmilEpoch){(int64_t)row[0], row[1], row[2], row[3], row[4], row[5], row[6] != 0};
-}
+static RmilEpoch unpack(const double *row) { return (RmilEpoch){(int64_t)row[0], row[1], row[2], row[3], row[4], row[5], row[6] != 0}; }
 
 gboolean rmil_checkpoint_write(const char *path, const char *key, const RmilTrainState *state, const GArray *history,
                                const float *const arrays[4], int64_t count, GError **error) {
@@ -24,11 +23,11 @@ gboolean rmil_checkpoint_write(const char *path, const char *key, const RmilTrai
     for (int i = 0; i < ARRAYS; i++)
         tensors[i] = (RmilTensor){.name = names[i], .dtype = RMIL_DTYPE_F32, .rank = 1, .shape = {count}, .data = arrays[i]};
     const double values[STATE] = {(double)state->epoch, (double)state->updates, (double)state->waiting, state->best_loss};
-    g_autofree double *rows = g_new(double, history->len * COLUMNS + 1);
+    g_autofree double *rows = g_new(double, (history->len * COLUMNS + 1));
     for (guint i = 0; i < history->len; i++) pack(&g_array_index(history, RmilEpoch, i), rows + i * COLUMNS);
     tensors[ARRAYS] = (RmilTensor){.name = "state", .dtype = RMIL_DTYPE_F64, .rank = 1, .shape = {STATE}, .data = values};
-    tensors[ARRAYS + 1] = (RmilTensor){.name = "history", .dtype = RMIL_DTYPE_F64, .rank = 2,
-                                       .shape = {history->len, COLUMNS}, .data = rows};
+    tensors[ARRAYS + 1] =
+        (RmilTensor){.name = "history", .dtype = RMIL_DTYPE_F64, .rank = 2, .shape = {history->len, COLUMNS}, .data = rows};
     const char *metadata[] = {"format", "rankmil-checkpoint-1", "key", key, NULL};
     return rmil_safetensors_write(path, tensors, ARRAYS + 2, metadata, error);
 }
@@ -39,8 +38,8 @@ static const void *raw(const RmilTensors *file, const char *name, RmilDtype dtyp
     return tensor && tensor->dtype == dtype && (count < 0 || tensor->count == count) ? tensor->data : NULL;
 }
 
-gboolean rmil_checkpoint_read(const char *path, const char *key, RmilTrainState *state, GArray *history,
-                              float *const arrays[4], int64_t count, gboolean *other) {
+gboolean rmil_checkpoint_read(const char *path, const char *key, RmilTrainState *state, GArray *history, float *const arrays[4],
+                              int64_t count, gboolean *other) {
     *other = FALSE;
     gboolean there;
     if (rmil_file_exists(path, &there, NULL) && !there) return FALSE;

@@ -16,7 +16,7 @@ gboolean rmil_checkpoint_write(const char *path, const char *key, const RmilTrai
                                const float *const arrays[4], int64_t count, GError **error);
 /* TRUE: read. FALSE without error: there is none, or it is of another run (*other is set). The arrays and history are
  * only touched when all is well. */
-gboolean rmil_checkpoint_read(const char *path, const char *key, RmilTrainState *state, GArray *history,
-                              float *const arrays[4], int64_t count, gboolean *other);
+gboolean rmil_checkpoint_read(const char *path, const char *key, RmilTrainState *state, GArray *history, float *const arrays[4],
+                              int64_t count, gboolean *other);
 
 #endif

@@ -26,7 +26,8 @@ char *rmil_clam_name(const char *ours, const char *model) {
 
 /* Theirs -> ours; NULL: a tensor that CLAM does not have. `branches`: are there classifiers.0 …? */
 static char *our_name(const char *theirs, gboolean branches) {
-    g_autofree char *as_three = g_str_has_prefix(theirs, "attention_net.2.") ? g_strconcat("attention_net.3.", theirs + 16, NULL) : g_strdup(theirs);
+    g_autofree char *as_three = g_str_has_prefix(theirs, "attention_net.2.") ? g_strconcat("attention_net.3.", theirs + 16, NULL)
+                                                                             : g_strdup(theirs);
     for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
         if (g_str_has_prefix(as_three, names[i].theirs) && (branches || !names[i].branches))
             return g_strconcat(names[i].ours, as_three + strlen(names[i].theirs), NULL);
@@ -57,7 +58,8 @@ RmilTensors *rmil_clam_read(const RmilTensors *file, GError **error) {
             rmil_fail(error, RMIL_ERROR_FORMAT, "it is a CLAM model without gates (gate=False), which is not known here");
             return NULL;
         }
-        if (!rmil_tensors_add(own, name ? name : tensor->name, tensor->dtype, tensor->rank, tensor->shape, tensor->data, error)) return NULL;
+        if (!rmil_tensors_add(own, name ? name : tensor->name, tensor->dtype, tensor->rank, tensor->shape, tensor->data, error))
+            return NULL;
     }
     return !branches || add_unused(own, error) ? g_steal_pointer(&own) : NULL;
 }

@@ -52,19 +52,19 @@ static void infer(RmilModelConfig *config, int64_t (*shape)(gpointer, const char
 /* What forward leaves for backward. C: branches. */
 typedef struct {
     int classes;
-    int64_t block;        /* rows of X, h and gates at once */
-    int64_t ldh, ldu;     /* floats from row to row of h and of gates */
-    float *h;             /* K × hidden */
-    float *gates;         /* K × 2m: [a | b] */
-    float *weights;       /* 2m × hidden: [W_a; W_b], ldh floats from row to row */
-    float *s, *soft, *a;  /* C × K; soft is a again */
-    float *pooled;        /* C × hidden: M */
-    float *slope;         /* C × hidden: ∂L/∂M */
-    float keep;           /* dropout's factor */
-    double dz[2];         /* ∂L/∂z */
-    int64_t k;            /* patches with target 1, and as many with target 0 */
-    int64_t *chosen;      /* 2k: highest, then lowest */
-    float *instance;      /* 2k × 2: ∂L/∂ of the instance logits */
+    int64_t block;       /* rows of X, h and gates at once */
+    int64_t ldh, ldu;    /* floats from row to row of h and of gates */
+    float *h;            /* K × hidden */
+    float *gates;        /* K × 2m: [a | b] */
+    float *weights;      /* 2m × hidden: [W_a; W_b], ldh floats from row to row */
+    float *s, *soft, *a; /* C × K; soft is a again */
+    float *pooled;       /* C × hidden: M */
+    float *slope;        /* C × hidden: ∂L/∂M */
+    float keep;          /* dropout's factor */
+    double dz[2];        /* ∂L/∂z */
+    int64_t k;           /* patches with target 1, and as many with target 0 */
+    int64_t *chosen;     /* 2k: highest, then lowest */
+    float *instance;     /* 2k × 2: ∂L/∂ of the instance logits */
 } Work;
 
 static gboolean take(const RmilStep *step, Work *w, RmilArena *arena, GError **error) {
@@ -111,8 +111,7 @@ static gboolean forward(const RmilStep *step, Work *w, RmilArena *arena, RmilOut
         if (!rmil_gemm(FALSE, TRUE, x.rows, 2 * m, n, 1, h, w->ldh, w->weights, w->ldh, 0, u, w->ldu, error)) return FALSE;
         rmil_gated_forward(u, w->ldu, x.rows, m, rmil_step_parameter(step, BA), rmil_step_parameter(step, BB));
         rmil_dropout(step, 1, i, x.rows, 2 * m, u, w->ldu);
-        rmil_gated_scores(u, w->ldu, x.rows, m, rmil_step_parameter(step, WF), rmil_step_parameter(step, BF), w->classes, w->s + i,
-                          k);
+        rmil_gated_scores(u, w->ldu, x.rows, m, rmil_step_parameter(step, WF), rmil_step_parameter(step, BF), w->classes, w->s + i, k);
     }
     for (int c = 0; c < w->classes; c++) {
         RmilAttention attention;
@@ -292,21 +291,22 @@ static void onnx(const RmilModelConfig *config, RmilOnnx *o) {
     const char *a = rmil_onnx_node(o, "Softmax", s, NULL);
     rmil_onnx_int(o, "axis", 1);
     const char *pooled = rmil_onnx_node(o, "MatMul", a, h, NULL), *z[2];
-    const char *both = classes == 2 ? NULL : rmil_onnx_linear(o, pooled, rmil_onnx_parameter(o, "classifier.weight"),
-                                                              rmil_onnx_parameter(o, "classifier.bias"));
+    const char *both = classes == 2 ? NULL
+                                    : rmil_onnx_linear(o, pooled, rmil_onnx_parameter(o, "classifier.weight"),
+                                                       rmil_onnx_parameter(o, "classifier.bias"));
     for (int i = 0; i < 2; i++)
         z[i] = both ? onnx_row_of(o, rmil_onnx_flat(o, both), i)
-                    : rmil_onnx_flat(o, rmil_onnx_linear(o, onnx_row_of(o, pooled, i),
-                                                         rmil_onnx_parameter(o, "bag_classifiers.%d.weight", i),
-                                                         rmil_onnx_parameter(o, "bag_classifiers.%d.bias", i)));
+                    : rmil_onnx_flat(o,
+                                     rmil_onnx_linear(o, onnx_row_of(o, pooled, i), rmil_onnx_parameter(o, "bag_classifiers.%d.weight", i),
+                                                      rmil_onnx_parameter(o, "bag_classifiers.%d.bias", i)));
     rmil_onnx_outputs(o, rmil_onnx_node(o, "Sub", z[1], z[0], NULL), rmil_onnx_flat(o, onnx_row_of(o, s, classes - 1)),
                       rmil_onnx_flat(o, onnx_row_of(o, a, classes - 1)));
 }
 
-#define CLAM_CLASS(text, branch_rows)                                                                                \
-    {                                                                                                                \
-        .name = text, .guides = 1u << RMIL_GUIDE_NONE, .logits = 2, .rows = branch_rows, .defaults = defaults,       \
-        .check = check, .layout = layout, .infer = infer, .step = step, .onnx = onnx,                              \
+#define CLAM_CLASS(text, branch_rows)                                                                                                      \
+    {                                                                                                                                      \
+        .name = text, .guides = 1u << RMIL_GUIDE_NONE, .logits = 2, .rows = branch_rows, .defaults = defaults, .check = check,             \
+        .layout = layout, .infer = infer, .step = step, .onnx = onnx,                                                                      \
     }
 const RmilModelClass rmil_clam_sb_class = CLAM_CLASS("clam-sb", 1);
 const RmilModelClass rmil_clam_mb_class = CLAM_CLASS("clam-mb", 2);

@@ -12,9 +12,9 @@ struct _RmilCrew {
     Member *members;
     GMutex lock;
     GCond called, finished;
-    guint64 round;     /* counts the loops, so that a sleeping thread knows a new one */
+    guint64 round; /* counts the loops, so that a sleeping thread knows a new one */
     gboolean over;
-    int working;       /* threads still in this round */
+    int working; /* threads still in this round */
     /* the loop of this round */
     RmilTask task;
     gpointer user;

@@ -50,15 +50,15 @@ static void infer(RmilModelConfig *config, int64_t (*shape)(gpointer, const char
 
 /* What forward leaves for backward. */
 typedef struct {
-    float *r;                        /* K × hidden */
-    float *c, *s, *soft, *a;         /* K */
-    float *u;                        /* hidden: W2ᵀ g */
-    float *rt, *p;                   /* hidden: R_t, Rᵀ a */
-    float *ft, *g, *f, *pooled, *b;  /* D: F_t, g, f, P, B */
-    float *qt;                       /* attention_dim: Q_t */
-    int64_t top;                     /* t */
-    float keep;                      /* dropout's factor */
-    float mean, rstd;                /* of P */
+    float *r;                       /* K × hidden */
+    float *c, *s, *soft, *a;        /* K */
+    float *u;                       /* hidden: W2ᵀ g */
+    float *rt, *p;                  /* hidden: R_t, Rᵀ a */
+    float *ft, *g, *f, *pooled, *b; /* D: F_t, g, f, P, B */
+    float *qt;                      /* attention_dim: Q_t */
+    int64_t top;                    /* t */
+    float keep;                     /* dropout's factor */
+    float mean, rstd;               /* of P */
     RmilAttention attention;
 } Work;
 
@@ -121,8 +121,8 @@ static gboolean forward(const RmilStep *step, Work *w, RmilArena *arena, RmilOut
     for (int64_t i = 0; i < n; i++) w->p[i] = (float)sum[i];
     rmil_matrix_vector(w2, d, n, w->p, b2, total, w->f);
     rmil_matrix_vector(rmil_step_parameter(step, WV), d, d, w->f, rmil_step_parameter(step, BV), total, w->pooled);
-    rmil_layernorm_forward(w->pooled, d, 1, d, rmil_step_parameter(step, NORM_WEIGHT), rmil_step_parameter(step, NORM_BIAS),
-                           w->b, &w->mean, &w->rstd);
+    rmil_layernorm_forward(w->pooled, d, 1, d, rmil_step_parameter(step, NORM_WEIGHT), rmil_step_parameter(step, NORM_BIAS), w->b, &w->mean,
+                           &w->rstd);
     double bag = rmil_dot(w->b, wb, d) + (double)rmil_step_parameter(step, BB)[0];
     outcome->logits[0] = 0.5 * (bag + (double)w->c[w->top]);
     if (step->scores) memcpy(step->scores, w->s, (size_t)k * sizeof(float));
@@ -145,16 +145,15 @@ RMIL_CLONES static void back_block(const float *r, int64_t rows, int64_t n, cons
 }
 
 /* The way from ∂z to P, through LayerNorm, and on to dp = ∂L/∂p; part (D) and df (D) are scratch, df stays. */
-static void backward_bag(const RmilStep *step, const Work *w, double slope, float *part, float *df, float *dpooled,
-                         float *dp) {
+static void backward_bag(const RmilStep *step, const Work *w, double slope, float *part, float *df, float *dpooled, float *dp) {
     const int64_t d = step->config->dim, n = step->config->hidden;
     const float *wb = rmil_step_parameter(step, WB), half = (float)(0.5 * slope), total = (float)w->attention.total;
     float *dwb = rmil_step_gradient(step, WB), *dbv = rmil_step_gradient(step, BV);
     for (int64_t i = 0; i < d; i++) dwb[i] = half * w->b[i], part[i] = half * wb[i];
     rmil_step_gradient(step, BB)[0] = half;
     memset(dpooled, 0, (size_t)d * sizeof(float));
-    rmil_layernorm_backward(w->pooled, d, 1, d, rmil_step_parameter(step, NORM_WEIGHT), &w->mean, &w->rstd, part, dpooled,
-                            d, rmil_step_gradient(step, NORM_WEIGHT), rmil_step_gradient(step, NORM_BIAS));
+    rmil_layernorm_backward(w->pooled, d, 1, d, rmil_step_parameter(step, NORM_WEIGHT), &w->mean, &w->rstd, part, dpooled, d,
+                            rmil_step_gradient(step, NORM_WEIGHT), rmil_step_gradient(step, NORM_BIAS));
     rmil_outer(dpooled, d, w->f, d, FALSE, rmil_step_gradient(step, WV));
     for (int64_t i = 0; i < d; i++) dbv[i] = total * dpooled[i];
     rmil_transposed_vector(rmil_step_parameter(step, WV), d, d, dpooled, FALSE, df);
@@ -163,8 +162,8 @@ static void backward_bag(const RmilStep *step, const Work *w, double slope, floa
 
 /* The way from q = Rᵀ ds and Σ ds to the query side's parameters and dft = ∂L/∂F_t; dg (D), dqt (attention_dim): scratch,
  * dg stays. */
-static void backward_query(const RmilStep *step, const Work *w, double slope, const float *q, float total, float *dg,
-                           float *dqt, float *dft) {
+static void backward_query(const RmilStep *step, const Work *w, double slope, const float *q, float total, float *dg, float *dqt,
+                           float *dft) {
     const int64_t d = step->config->dim, n = step->config->hidden, m = step->config->attention_dim;
     const float *wq = rmil_step_parameter(step, WQ), *wi = rmil_step_parameter(step, WI);
     const float half = (float)(0.5 * slope);
@@ -180,8 +179,8 @@ static void backward_query(const RmilStep *step, const Work *w, double slope, co
 }
 
 /* From ds = ∂L/∂s on. */
-static gboolean backward(const RmilStep *step, const Work *w, double slope, const float *ds, const float *df,
-                         const float *dp, RmilArena *arena, GError **error) {
+static gboolean backward(const RmilStep *step, const Work *w, double slope, const float *ds, const float *df, const float *dp,
+                         RmilArena *arena, GError **error) {
     const int64_t k = step->bag->count, d = step->config->dim, n = step->config->hidden;
     float *wide = rmil_arena_floats(arena, 2 * d + step->config->attention_dim, error);
     float *narrow = rmil_arena_floats(arena, 5 * n, error), *q = narrow, *part = narrow + n;
@@ -263,8 +262,8 @@ static void onnx(const RmilModelConfig *config, RmilOnnx *o) {
     const char *ft = rmil_onnx_linear(o, rmil_onnx_node(o, "Gather", r, t, NULL), w2, b2);
     const char *qt = rmil_onnx_linear(o, ft, wq, bq), *g = rmil_onnx_node(o, "MatMul", qt, wq, NULL);
     const char *from_q = rmil_onnx_node(o, "MatMul", qt, bq, NULL), *from_2 = rmil_onnx_node(o, "MatMul", g, b2, NULL);
-    const char *s = rmil_onnx_flat(o, rmil_onnx_linear(o, r, rmil_onnx_node(o, "MatMul", g, w2, NULL),
-                                                       rmil_onnx_node(o, "Add", from_q, from_2, NULL)));
+    const char *s = rmil_onnx_flat(
+        o, rmil_onnx_linear(o, r, rmil_onnx_node(o, "MatMul", g, w2, NULL), rmil_onnx_node(o, "Add", from_q, from_2, NULL)));
     const char *a = rmil_onnx_attention(o, s, 1 / sqrt((double)config->attention_dim), config->threshold);
 
     const char *p = rmil_onnx_node(o, "MatMul", rmil_onnx_row(o, a), r, NULL), *total = rmil_onnx_node(o, "ReduceSum", a, NULL);

@@ -13,8 +13,8 @@ static void divide(float *sum, int64_t count, int64_t models) {
     for (int64_t i = 0; i < count; i++) sum[i] /= (float)models;
 }
 
-gboolean rmil_ensemble_predict(const RmilModel *const *models, int64_t count, const RmilBag *bag, int label, RmilPrediction *mean, double *sd,
-                               float *scores, float *attention, GError **error) {
+gboolean rmil_ensemble_predict(const RmilModel *const *models, int64_t count, const RmilBag *bag, int label, RmilPrediction *mean,
+                               double *sd, float *scores, float *attention, GError **error) {
     *sd = NAN;
     if (count == 1) return rmil_model_predict(models[0], bag, label, mean, scores, attention, error);
     double average = 0, squares = 0; /* Welford */

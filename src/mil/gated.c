@@ -12,8 +12,8 @@ void rmil_gated_forward(float *u, int64_t ldu, int64_t rows, int64_t m, const fl
     }
 }
 
-RMIL_CLONES void rmil_gated_scores(const float *u, int64_t ldu, int64_t rows, int64_t m, const float *w, const float *bias,
-                                   int classes, float *scores, int64_t stride) {
+RMIL_CLONES void rmil_gated_scores(const float *u, int64_t ldu, int64_t rows, int64_t m, const float *w, const float *bias, int classes,
+                                   float *scores, int64_t stride) {
     for (int64_t k = 0; k < rows; k++) {
         const float *a = u + k * ldu, *b = a + m;
         for (int c = 0; c < classes; c++) {

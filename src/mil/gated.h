@@ -10,8 +10,8 @@
 /* u becomes [a | b] in place. */
 void rmil_gated_forward(float *u, int64_t ldu, int64_t rows, int64_t m, const float *bias_a, const float *bias_b);
 /* scores[c · stride + k] for the rows k and `classes` rows of w (classes × m). */
-void rmil_gated_scores(const float *u, int64_t ldu, int64_t rows, int64_t m, const float *w, const float *bias, int classes,
-                       float *scores, int64_t stride);
+void rmil_gated_scores(const float *u, int64_t ldu, int64_t rows, int64_t m, const float *w, const float *bias, int classes, float *scores,
+                       int64_t stride);
 /* From ds[c · stride + k] = ∂L/∂s: u = [a | b] becomes ∂L/∂u in place; dw (classes × m), dbias_a and dbias_b (m) are added
  * to. keep: what dropout multiplied the entries of a and b that it left (0 marks the others), 1 without dropout. */
 void rmil_gated_backward(float *u, int64_t ldu, int64_t rows, int64_t m, const float *w, int classes, const float *ds, int64_t stride,

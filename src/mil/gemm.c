@@ -11,8 +11,8 @@ static gboolean failed(dnnl_status_t status, GError **error) {
     return rmil_fail(error, RMIL_ERROR_MEMORY, "oneDNN: a matrix product failed (status %d)", (int)status);
 }
 
-gboolean rmil_gemm(gboolean ta, gboolean tb, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda,
-                   const float *b, int64_t ldb, float beta, float *c, int64_t ldc, GError **error) {
+gboolean rmil_gemm(gboolean ta, gboolean tb, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda, const float *b,
+                   int64_t ldb, float beta, float *c, int64_t ldc, GError **error) {
     int before = rmil_openmp_single();
     dnnl_status_t status = dnnl_sgemm(ta ? 'T' : 'N', tb ? 'T' : 'N', m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
     rmil_openmp_restore(before);
@@ -70,9 +70,7 @@ static void forget(Description *d) {
 static dnnl_status_t describe_product(Matmul *mm, Description *d) {
     return dnnl_matmul_primitive_desc_create(&mm->description, mm->engine, d[0], d[1], NULL, d[2], mm->attributes);
 }
-static dnnl_status_t append_sum(dnnl_post_ops_t operations) {
-    return dnnl_post_ops_append_sum(operations, 1, 0, dnnl_data_type_undef);
-}
+static dnnl_status_t append_sum(dnnl_post_ops_t operations) { return dnnl_post_ops_append_sum(operations, 1, 0, dnnl_data_type_undef); }
 static dnnl_status_t wrap(dnnl_memory_t *memory, Description *d, dnnl_engine_t engine, void *data) {
     return dnnl_memory_create(memory, *d, engine, data);
 }
@@ -86,12 +84,9 @@ static void forget(Description *d) { memset(d, 0, sizeof *d); }
 static dnnl_status_t describe_product(Matmul *mm, Description *d) {
     dnnl_matmul_desc_t operation;
     dnnl_status_t status = dnnl_matmul_desc_init(&operation, &d[0], &d[1], NULL, &d[2]);
-    return status != dnnl_success ? status
-                                  : dnnl_primitive_desc_create(&mm->description, &operation, mm->attributes, mm->engine, NULL);
+    return status != dnnl_success ? status : dnnl_primitive_desc_create(&mm->description, &operation, mm->attributes, mm->engine, NULL);
 }
-static dnnl_status_t append_sum(dnnl_post_ops_t operations) {
-    return dnnl_post_ops_append_sum(operations, 1);
-}
+static dnnl_status_t append_sum(dnnl_post_ops_t operations) { return dnnl_post_ops_append_sum(operations, 1); }
 static dnnl_status_t wrap(dnnl_memory_t *memory, Description *d, dnnl_engine_t engine, void *data) {
     return dnnl_memory_create(memory, d, engine, data);
 }
@@ -119,8 +114,7 @@ static dnnl_status_t multiply(Matmul *mm, Description *d, const Matrix *matrices
     if (status == dnnl_success) status = describe_product(mm, d);
     if (status == dnnl_success) status = dnnl_primitive_create(&mm->product, mm->description);
     if (status != dnnl_success) return status;
-    const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, mm->memory[0]}, {DNNL_ARG_WEIGHTS, mm->memory[1]},
-                                         {DNNL_ARG_DST, mm->memory[2]}};
+    const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, mm->memory[0]}, {DNNL_ARG_WEIGHTS, mm->memory[1]}, {DNNL_ARG_DST, mm->memory[2]}};
     status = dnnl_primitive_execute(mm->product, mm->stream, 3, arguments);
     return status == dnnl_success ? dnnl_stream_wait(mm->stream) : status;
 }
@@ -219,14 +213,14 @@ gboolean rmil_features_forward(const RmilFeatures *x, const RmilTransposed *wt, 
     return done;
 }
 
-static gboolean backward_narrowed(const RmilFeatures *x, const float *z, int64_t ldz, int64_t n, gboolean add, float *g,
-                                  RmilArena *arena, GError **error) {
+static gboolean backward_narrowed(const RmilFeatures *x, const float *z, int64_t ldz, int64_t n, gboolean add, float *g, RmilArena *arena,
+                                  GError **error) {
     const uint16_t *narrow = narrowed(z, ldz, x->rows, n, arena, error);
     return narrow && rmil_features_backward_native(x, narrow, n, add, g, error);
 }
 
-gboolean rmil_features_backward(const RmilFeatures *x, const float *z, int64_t ldz, int64_t n, gboolean add, float *g,
-                                RmilArena *arena, GError **error) {
+gboolean rmil_features_backward(const RmilFeatures *x, const float *z, int64_t ldz, int64_t n, gboolean add, float *g, RmilArena *arena,
+                                GError **error) {
     const int64_t d = x->dim;
     /* few columns of Z do not hide the wait; with many the copy does not pay */
     if (x->precision == RMIL_FLOAT32 && !(rows_collide(d) && n <= 256 && x->rows > 1))

@@ -6,8 +6,8 @@
 
 /* C (m × n) = alpha · op(A) · op(B) + beta · C with op(A) m × k and op(B) k × n. lda, ldb, ldc: floats from row to row of the
  * arrays as stored (A is k × m when ta). beta = 0 does not read C. Fails only for want of memory. */
-gboolean rmil_gemm(gboolean ta, gboolean tb, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda,
-                   const float *b, int64_t ldb, float beta, float *c, int64_t ldc, GError **error);
+gboolean rmil_gemm(gboolean ta, gboolean tb, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda, const float *b,
+                   int64_t ldb, float beta, float *c, int64_t ldc, GError **error);
 
 /* Rows of a bag's features: rows × dim, in the bag's precision, dim to the next row. */
 typedef struct {
@@ -33,13 +33,9 @@ static inline int64_t rmil_row_stride(int64_t n) { return n % 128 == 0 ? n + 16 
 gboolean rmil_gemm_bfloat16(void);
 /* Whether products with features of this precision are such: then the other factor is rounded to bfloat16, and they are summed
  * in float32. Elsewhere bfloat16 features are widened block by block. */
-static inline gboolean rmil_features_native(RmilPrecision precision) {
-    return precision == RMIL_BFLOAT16 && rmil_gemm_bfloat16();
-}
+static inline gboolean rmil_features_native(RmilPrecision precision) { return precision == RMIL_BFLOAT16 && rmil_gemm_bfloat16(); }
 /* Rows of features to take at once: `rows`, more in native products, which put the other factor in their own order every time. */
-static inline int64_t rmil_features_block(RmilPrecision precision, int64_t rows) {
-    return rmil_features_native(precision) ? 2048 : rows;
-}
+static inline int64_t rmil_features_block(RmilPrecision precision, int64_t rows) { return rmil_features_native(precision) ? 2048 : rows; }
 
 /* Wᵀ (dim × n) of W (n × dim): what rmil_features_forward takes, once per bag. Products are a tenth faster with it than with W. */
 typedef struct {
@@ -54,8 +50,8 @@ gboolean rmil_transpose(const float *w, int64_t n, int64_t dim, RmilPrecision pr
 gboolean rmil_features_forward(const RmilFeatures *x, const RmilTransposed *wt, int64_t n, float *z, int64_t ldz, RmilArena *arena,
                                GError **error);
 /* G (n × dim, dense) = Zᵀ X + (add ? G : 0) with Z rows × n, ldz floats from row to row. */
-gboolean rmil_features_backward(const RmilFeatures *x, const float *z, int64_t ldz, int64_t n, gboolean add, float *g,
-                                RmilArena *arena, GError **error);
+gboolean rmil_features_backward(const RmilFeatures *x, const float *z, int64_t ldz, int64_t n, gboolean add, float *g, RmilArena *arena,
+                                GError **error);
 /* The same natively, with Z in bfloat16, dense. */
 gboolean rmil_features_backward_native(const RmilFeatures *x, const uint16_t *z, int64_t n, gboolean add, float *g, GError **error);
 

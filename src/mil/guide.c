@@ -54,8 +54,8 @@ static void choose(RmilRng *rng, int64_t *values, int64_t n, int64_t take) {
     }
 }
 
-gboolean rmil_guide_rank(const RmilStep *step, const float *scores, const uint8_t *labels, int64_t count,
-                         RmilArena *arena, double *loss, float *ds, GError **error) {
+gboolean rmil_guide_rank(const RmilStep *step, const float *scores, const uint8_t *labels, int64_t count, RmilArena *arena, double *loss,
+                         float *ds, GError **error) {
     const RmilModelConfig *config = step->config;
     *loss = 0;
     if (ds) memset(ds, 0, (size_t)count * sizeof(float));
@@ -87,8 +87,8 @@ gboolean rmil_guide_rank(const RmilStep *step, const float *scores, const uint8_
     return TRUE;
 }
 
-void rmil_guide_induction(const RmilStep *step, const float *attention, const uint8_t *labels, const float *tissue,
-                          int64_t count, double *loss, float *da) {
+void rmil_guide_induction(const RmilStep *step, const float *attention, const uint8_t *labels, const float *tissue, int64_t count,
+                          double *loss, float *da) {
     *loss = 0;
     if (da) memset(da, 0, (size_t)count * sizeof(float));
     if (step->config->guide != RMIL_GUIDE_INDUCTION || !rmil_guide_applies(step, labels, count)) return;

@@ -31,11 +31,11 @@ static void defaults(RmilModelConfig *config) {
 }
 
 static gboolean check(const RmilModelConfig *config, GError **error) {
-    if (config->region_rows < 1 || config->region_columns < 1 || config->patch_depth < 1 || config->region_depth < 1 ||
-        config->heads < 1)
+    if (config->region_rows < 1 || config->region_columns < 1 || config->patch_depth < 1 || config->region_depth < 1 || config->heads < 1)
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "model hipt needs region rows and columns, depths and heads of at least 1");
     if (config->hidden % config->heads != 0)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "model hipt: the hidden size %" G_GINT64_FORMAT " is not a multiple of the %" G_GINT64_FORMAT " heads",
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT,
+                         "model hipt: the hidden size %" G_GINT64_FORMAT " is not a multiple of the %" G_GINT64_FORMAT " heads",
                          config->hidden, config->heads);
     if (config->dropout > 0) return rmil_fail(error, RMIL_ERROR_ARGUMENT, "model hipt takes no dropout");
     return TRUE;
@@ -95,22 +95,24 @@ typedef struct {
     float *cls, *mean, *rstd;               /* regions × d: CLS rows before the norm, and the norm's numbers */
     float *vectors;                         /* regions × d: region vectors */
     RmilBlockScratch scratch;
-    RmilBlockCache *region;                 /* region_depth caches */
-    float *last, *mean2, *rstd2, *tokens;   /* regions × d: before and after the region level's norm */
-    float *s, *soft, *a;                    /* regions */
+    RmilBlockCache *region;               /* region_depth caches */
+    float *last, *mean2, *rstd2, *tokens; /* regions × d: before and after the region level's norm */
+    float *s, *soft, *a;                  /* regions */
     RmilAttention attention;
-    float *pooled;                          /* d */
+    float *pooled; /* d */
 } Work;
 
 static RmilBlockShape chunk_shape(const Work *w, int64_t chunk, int64_t block) {
     const RmilModelConfig *config = w->step->config;
-    return (RmilBlockShape){.sequences = MIN(w->per_chunk, w->regions.count - chunk * w->per_chunk), .length = w->cells + 1,
-                            .width = config->hidden, .heads = config->heads, .first_only = block == config->patch_depth - 1};
+    return (RmilBlockShape){.sequences = MIN(w->per_chunk, w->regions.count - chunk * w->per_chunk),
+                            .length = w->cells + 1,
+                            .width = config->hidden,
+                            .heads = config->heads,
+                            .first_only = block == config->patch_depth - 1};
 }
 
 static RmilBlockShape region_shape(const Work *w) {
-    return (RmilBlockShape){.sequences = 1, .length = w->regions.count, .width = w->step->config->hidden,
-                            .heads = w->step->config->heads};
+    return (RmilBlockShape){.sequences = 1, .length = w->regions.count, .width = w->step->config->hidden, .heads = w->step->config->heads};
 }
 
 static int64_t chunk_floats(const Work *w, int64_t chunk) {
@@ -215,8 +217,8 @@ static gboolean forward_regions(Work *w, RmilOutcome *outcome, RmilArena *arena,
         if (!rmil_block_forward(w->step, region_block(config, b), &shape, &w->region[b], &w->scratch,
                                 b + 1 < blocks ? w->region[b + 1].x : w->last, error))
             return FALSE;
-    rmil_layernorm_forward(w->last, d, count, d, rmil_step_parameter(w->step, norm), rmil_step_parameter(w->step, norm + 1),
-                           w->tokens, w->mean2, w->rstd2);
+    rmil_layernorm_forward(w->last, d, count, d, rmil_step_parameter(w->step, norm), rmil_step_parameter(w->step, norm + 1), w->tokens,
+                           w->mean2, w->rstd2);
     rmil_rows_dot(w->tokens, d, count, d, rmil_step_parameter(w->step, pool_query(config)), 0, w->s);
     for (int64_t i = 0; i < count; i++) w->s[i] /= sqrtf((float)d);
     rmil_attention_forward(w->s, count, 1, -1, w->soft, w->a, &w->attention);
@@ -243,8 +245,8 @@ static gboolean forward(Work *w, RmilOutcome *outcome, RmilArena *arena, GError 
     }
     for (int64_t c = 0; c < w->chunks; c++)
         if (!forward_chunk(w, c, caches, error)) return FALSE;
-    rmil_layernorm_forward(w->cls, d, w->regions.count, d, rmil_step_parameter(step, norm),
-                           rmil_step_parameter(step, norm + 1), w->vectors, w->mean, w->rstd);
+    rmil_layernorm_forward(w->cls, d, w->regions.count, d, rmil_step_parameter(step, norm), rmil_step_parameter(step, norm + 1), w->vectors,
+                           w->mean, w->rstd);
     if (!forward_regions(w, outcome, arena, error)) return FALSE;
     for (int64_t r = 0; r < w->regions.count; r++) /* every patch carries its region's value */
         for (int64_t i = w->regions.first[r]; i < w->regions.first[r + 1]; i++) {
@@ -256,8 +258,7 @@ static gboolean forward(Work *w, RmilOutcome *outcome, RmilArena *arena, GError 
 
 /* -- backward ----------------------------------------------------------------------------------------------------------- */
 /* From ∂L/∂z and ds (what the guide adds to ∂L/∂s) to dvectors = ∂L/∂ of the region vectors; other: scratch, both regions × d. */
-static gboolean backward_regions(Work *w, double slope, float *ds, float *da, float *dvectors, float *other,
-                                 GError **error) {
+static gboolean backward_regions(Work *w, double slope, float *ds, float *da, float *dvectors, float *other, GError **error) {
     const RmilStep *step = w->step;
     const RmilModelConfig *config = step->config;
     const int64_t d = config->hidden, count = w->regions.count;
@@ -282,16 +283,14 @@ static gboolean backward_regions(Work *w, double slope, float *ds, float *da, fl
                             rmil_step_gradient(step, norm), rmil_step_gradient(step, norm + 1));
     RmilBlockShape shape = region_shape(w);
     for (int64_t b = config->region_depth - 1; b >= 0; b--) {
-        if (!rmil_block_backward(step, region_block(config, b), &shape, &w->region[b], &w->scratch, dvectors, other, error))
-            return FALSE;
+        if (!rmil_block_backward(step, region_block(config, b), &shape, &w->region[b], &w->scratch, dvectors, other, error)) return FALSE;
         memcpy(dvectors, other, (size_t)(count * d) * sizeof(float));
     }
     return TRUE;
 }
 
 /* One chunk, from dcls (its rows of ∂L/∂ before the patch level's norm); dx, dy: chunk's tokens × d. */
-static gboolean backward_chunk(Work *w, int64_t chunk, const float *dcls, RmilBlockCache *caches, float *dx, float *dy,
-                               GError **error) {
+static gboolean backward_chunk(Work *w, int64_t chunk, const float *dcls, RmilBlockCache *caches, float *dx, float *dy, GError **error) {
     const int64_t d = w->step->config->hidden, length = w->cells + 1;
     float *dpos = rmil_step_gradient(w->step, POS), *dtoken = rmil_step_gradient(w->step, CLS);
     if (chunk < w->kept) cut_chunk(w, chunk, caches);
@@ -334,8 +333,7 @@ static gboolean backward(Work *w, double slope, float *ds, RmilArena *arena, GEr
     const int64_t block = rmil_features_block(step->bag->precision, ROWS);
     for (int64_t i = 0; i < k; i += block) {
         RmilFeatures x = rmil_features_of(step->bag, i, MIN(block, k - i));
-        if (!rmil_features_backward(&x, w->projected + i * d, d, d, i > 0, rmil_step_gradient(step, PROJ), arena, error))
-            return FALSE;
+        if (!rmil_features_backward(&x, w->projected + i * d, d, d, i > 0, rmil_step_gradient(step, PROJ), arena, error)) return FALSE;
     }
     return TRUE;
 }
@@ -344,8 +342,8 @@ static gboolean step(const RmilStep *step, RmilArena *arena, RmilOutcome *outcom
     const RmilModelConfig *config = step->config;
     Work w = {.step = step, .cells = config->region_rows * config->region_columns};
     w.per_chunk = MAX(1, TOKENS / (w.cells + 1));
-    if (!rmil_regions_group(step->bag, config->region_rows, config->region_columns, arena, &w.regions, error) ||
-        !take(&w, arena, error) || !forward(&w, outcome, arena, error))
+    if (!rmil_regions_group(step->bag, config->region_rows, config->region_columns, arena, &w.regions, error) || !take(&w, arena, error) ||
+        !forward(&w, outcome, arena, error))
         return FALSE;
     if (step->label < 0) return TRUE;
     double slope;
@@ -410,9 +408,7 @@ static const char *onnx_shape(RmilOnnx *o, const char *count, const char *axis, 
 }
 
 /* x as a matrix of one column. */
-static const char *onnx_column(RmilOnnx *o, const char *x) {
-    return rmil_onnx_node(o, "Reshape", x, RMIL_ONNX_WHOLES(o, -1, 1), NULL);
-}
+static const char *onnx_column(RmilOnnx *o, const char *x) { return rmil_onnx_node(o, "Reshape", x, RMIL_ONNX_WHOLES(o, -1, 1), NULL); }
 
 /* regions × (1 + cells) × hidden: CLS, then every cell's position, plus its patch where there is one. */
 static const char *onnx_tokens(const RmilModelConfig *config, RmilOnnx *o, const char *region, const char *cell, const char *count) {
@@ -424,8 +420,8 @@ static const char *onnx_tokens(const RmilModelConfig *config, RmilOnnx *o, const
     rmil_onnx_int(o, "axis", 1);
     const char *filled = rmil_onnx_node(o, "ScatterND", empty, places, projected, NULL);
     const char *tokens = rmil_onnx_node(o, "Add", filled, rmil_onnx_parameter(o, "patch_agg.pos"), NULL);
-    const char *cls = rmil_onnx_node(o, "Expand", rmil_onnx_parameter(o, "patch_agg.cls"),
-                                     onnx_shape(o, count, RMIL_ONNX_WHOLES(o, 1), d), NULL);
+    const char *cls = rmil_onnx_node(o, "Expand", rmil_onnx_parameter(o, "patch_agg.cls"), onnx_shape(o, count, RMIL_ONNX_WHOLES(o, 1), d),
+                                     NULL);
     tokens = rmil_onnx_node(o, "Concat", cls, tokens, NULL);
     rmil_onnx_int(o, "axis", 1);
     return tokens;

@@ -5,8 +5,8 @@
 
 #define EPSILON 1e-5f
 
-RMIL_CLONES void rmil_layernorm_forward(const float *x, int64_t ldx, int64_t rows, int64_t n, const float *weight,
-                                        const float *bias, float *y, float *mean, float *rstd) {
+RMIL_CLONES void rmil_layernorm_forward(const float *x, int64_t ldx, int64_t rows, int64_t n, const float *weight, const float *bias,
+                                        float *y, float *mean, float *rstd) {
     for (int64_t r = 0; r < rows; r++) {
         const float *row = x + r * ldx;
         float sum = 0, squares = 0;
@@ -21,8 +21,8 @@ RMIL_CLONES void rmil_layernorm_forward(const float *x, int64_t ldx, int64_t row
     rmil_layernorm_again(x, ldx, rows, n, weight, bias, mean, rstd, y);
 }
 
-RMIL_CLONES void rmil_layernorm_again(const float *x, int64_t ldx, int64_t rows, int64_t n, const float *weight,
-                                      const float *bias, const float *mean, const float *rstd, float *y) {
+RMIL_CLONES void rmil_layernorm_again(const float *x, int64_t ldx, int64_t rows, int64_t n, const float *weight, const float *bias,
+                                      const float *mean, const float *rstd, float *y) {
     for (int64_t r = 0; r < rows; r++) {
         const float *row = x + r * ldx, m = mean[r], s = rstd[r];
         float *out = y + r * n;
@@ -32,9 +32,8 @@ RMIL_CLONES void rmil_layernorm_again(const float *x, int64_t ldx, int64_t rows,
 }
 
 /* With x̂ = (x − mean) rstd and g = dy ∘ weight:  dx = rstd (g − mean(g) − x̂ mean(g ∘ x̂)). */
-RMIL_CLONES void rmil_layernorm_backward(const float *x, int64_t ldx, int64_t rows, int64_t n, const float *weight,
-                                         const float *mean, const float *rstd, const float *dy, float *dx, int64_t lddx,
-                                         float *dweight, float *dbias) {
+RMIL_CLONES void rmil_layernorm_backward(const float *x, int64_t ldx, int64_t rows, int64_t n, const float *weight, const float *mean,
+                                         const float *rstd, const float *dy, float *dx, int64_t lddx, float *dweight, float *dbias) {
     for (int64_t r = 0; r < rows; r++) {
         const float *row = x + r * ldx, *d = dy + r * n, m = mean[r], s = rstd[r];
         float *out = dx + r * lddx;

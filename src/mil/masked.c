@@ -24,11 +24,11 @@ G_STATIC_ASSERT(sizeof(Lanes) == 1 << FIRST_BIT && FIRST_BIT + BLOCK <= 64);
 typedef struct {
     int64_t rows, blocks; /* rows: room, a multiple of BLOCK; blocks: in use */
     int64_t slices;
-    float *values;        /* slices × rows × LANES */
-    uint64_t *bits;       /* blocks × n: bit FIRST_BIT + j is set where R > 0 in patch j of the block */
-    float *row;           /* slices × LANES: a patch that is widened or filled up with zeros */
-    float *tables;        /* GROUPS × ENTRIES × LANES */
-    float *sums;          /* n × LANES */
+    float *values;  /* slices × rows × LANES */
+    uint64_t *bits; /* blocks × n: bit FIRST_BIT + j is set where R > 0 in patch j of the block */
+    float *row;     /* slices × LANES: a patch that is widened or filled up with zeros */
+    float *tables;  /* GROUPS × ENTRIES × LANES */
+    float *sums;    /* n × LANES */
 } Panel;
 
 RMIL_CLONES static void set_bits(const float *r, int64_t n, int shift, uint64_t *bits) {
@@ -65,8 +65,7 @@ RMIL_CLONES static void sum_slice(const Panel *p, const float *values, int64_t n
     Lanes *sums = (Lanes *)(void *)p->sums;
     for (int64_t b = 0; b < p->blocks; b++) {
         const uint64_t *bits = p->bits + b * n;
-        for (int t = 0; t < GROUPS; t++)
-            fill_table(values + (b * BLOCK + t * GROUP) * LANES, p->tables + t * ENTRIES * LANES);
+        for (int t = 0; t < GROUPS; t++) fill_table(values + (b * BLOCK + t * GROUP) * LANES, p->tables + t * ENTRIES * LANES);
         for (int64_t i = 0; i < n; i++) {
             uint64_t at = bits[i];
             const char *table = (const char *)p->tables;
@@ -110,8 +109,8 @@ static void fill_panel(Panel *p, const RmilFeatures *x, const float *r, int64_t 
         memset(p->values + (s * p->rows + at) * LANES, 0, (size_t)((p->blocks * BLOCK - at) * LANES) * sizeof(float));
 }
 
-static gboolean by_tables(const RmilFeatures *x, const float *r, int64_t n, const RmilMaskedTerm *terms, int count,
-                          float *g, RmilArena *arena, GError **error) {
+static gboolean by_tables(const RmilFeatures *x, const float *r, int64_t n, const RmilMaskedTerm *terms, int count, float *g,
+                          RmilArena *arena, GError **error) {
     Panel p = {.slices = (x->dim + LANES - 1) / LANES};
     p.rows = CLAMP(PANEL_FLOATS / (p.slices * LANES), BLOCK, MIN(MOST_ROWS, x->rows + BLOCK - 1)) / BLOCK * BLOCK;
     p.values = rmil_arena_floats(arena, p.slices * p.rows * LANES, error);
@@ -150,8 +149,8 @@ static void form(const float *r, int64_t first, int64_t rows, int64_t n, const R
     }
 }
 
-static gboolean by_product(const RmilFeatures *x, const float *r, int64_t n, const RmilMaskedTerm *terms, int count,
-                           float *g, RmilArena *arena, GError **error) {
+static gboolean by_product(const RmilFeatures *x, const float *r, int64_t n, const RmilMaskedTerm *terms, int count, float *g,
+                           RmilArena *arena, GError **error) {
     const gboolean native = rmil_features_native(x->precision);
     const int64_t block = MIN(x->rows, rmil_features_block(x->precision, ROWS));
     float *dz = rmil_arena_floats(arena, native ? n : block * n, error);
@@ -167,8 +166,8 @@ static gboolean by_product(const RmilFeatures *x, const float *r, int64_t n, con
     return TRUE;
 }
 
-gboolean rmil_masked_backward(const RmilFeatures *x, const float *r, int64_t n, const RmilMaskedTerm *terms, int count,
-                              float *g, RmilArena *arena, GError **error) {
+gboolean rmil_masked_backward(const RmilFeatures *x, const float *r, int64_t n, const RmilMaskedTerm *terms, int count, float *g,
+                              RmilArena *arena, GError **error) {
     const gboolean product = n < FEW || rmil_features_native(x->precision);
     RmilArenaMark mark = rmil_arena_mark(arena);
     gboolean done = (product ? by_product : by_tables)(x, r, n, terms, count, g, arena, error);

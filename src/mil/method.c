@@ -5,14 +5,10 @@
 
 /* The paper's methods, in its order, and what its Appendix 3 adds: a new one is a line here. */
 static const RmilTrainMethod methods[] = {
-    {"abmil", "abmil", RMIL_GUIDE_NONE, "AB-MIL"},
-    {"induction", "abmil", RMIL_GUIDE_INDUCTION, "Attention induction"},
-    {"rank", "abmil", RMIL_GUIDE_RANK, "Rank induction"},
-    {"dsmil", "dsmil", RMIL_GUIDE_NONE, "DS-MIL"},
-    {"ds-rank", "dsmil", RMIL_GUIDE_RANK, "DS-MIL + rank"},
-    {"clam-sb", "clam-sb", RMIL_GUIDE_NONE, "CLAM-SB"},
-    {"clam-mb", "clam-mb", RMIL_GUIDE_NONE, "CLAM-MB"},
-    {"hipt", "hipt", RMIL_GUIDE_NONE, "HIPT"},
+    {"abmil", "abmil", RMIL_GUIDE_NONE, "AB-MIL"},          {"induction", "abmil", RMIL_GUIDE_INDUCTION, "Attention induction"},
+    {"rank", "abmil", RMIL_GUIDE_RANK, "Rank induction"},   {"dsmil", "dsmil", RMIL_GUIDE_NONE, "DS-MIL"},
+    {"ds-rank", "dsmil", RMIL_GUIDE_RANK, "DS-MIL + rank"}, {"clam-sb", "clam-sb", RMIL_GUIDE_NONE, "CLAM-SB"},
+    {"clam-mb", "clam-mb", RMIL_GUIDE_NONE, "CLAM-MB"},     {"hipt", "hipt", RMIL_GUIDE_NONE, "HIPT"},
     {"hipt-rank", "hipt", RMIL_GUIDE_RANK, "HIPT + rank"},
 };
 

@@ -7,18 +7,12 @@
 
 /* The model table: a new model is its file and a line here (and its name in model.h). */
 static const RmilModelClass *const classes[] = {
-    &rmil_abmil_class,
-    &rmil_dsmil_class,
-    &rmil_clam_sb_class,
-    &rmil_clam_mb_class,
-    &rmil_hipt_class,
+    &rmil_abmil_class, &rmil_dsmil_class, &rmil_clam_sb_class, &rmil_clam_mb_class, &rmil_hipt_class,
 };
 
 static const char *const guide_names[] = {"none", "induction", "rank"};
 
-const char *rmil_guide_name(RmilGuide guide) {
-    return (gsize)guide < G_N_ELEMENTS(guide_names) ? guide_names[guide] : "unknown";
-}
+const char *rmil_guide_name(RmilGuide guide) { return (gsize)guide < G_N_ELEMENTS(guide_names) ? guide_names[guide] : "unknown"; }
 
 const char *const *rmil_model_names(void) {
     static const char *names[G_N_ELEMENTS(classes) + 1];
@@ -46,8 +40,13 @@ gboolean rmil_model_config_init(RmilModelConfig *config, const char *model, Rmil
     if (!class) return FALSE;
     if ((gsize)guide >= G_N_ELEMENTS(guide_names) || !(class->guides & (1u << guide)))
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "model %s does not take the guide \"%s\"", model, rmil_guide_name(guide));
-    *config = (RmilModelConfig){.guide = guide, .threshold = class->thresholds ? 1 : -1, .sigma = 1, .margin = 1,
-                                .lambda = 1, .clam_k = 8, .clam_bag_weight = 0.7};
+    *config = (RmilModelConfig){.guide = guide,
+                                .threshold = class->thresholds ? 1 : -1,
+                                .sigma = 1,
+                                .margin = 1,
+                                .lambda = 1,
+                                .clam_k = 8,
+                                .clam_bag_weight = 0.7};
     g_strlcpy(config->model, class->name, sizeof config->model);
     class->defaults(config);
     return TRUE;
@@ -55,8 +54,8 @@ gboolean rmil_model_config_init(RmilModelConfig *config, const char *model, Rmil
 
 static gboolean check_size(const char *what, int64_t value, int64_t low, int64_t high, GError **error) {
     if (value >= low && value <= high) return TRUE;
-    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s is %" G_GINT64_FORMAT ", it must be in %" G_GINT64_FORMAT " … %" G_GINT64_FORMAT,
-                     what, value, low, high);
+    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s is %" G_GINT64_FORMAT ", it must be in %" G_GINT64_FORMAT " … %" G_GINT64_FORMAT, what,
+                     value, low, high);
 }
 
 static gboolean check_number(const char *what, double value, double low, double high, GError **error) {
@@ -72,29 +71,24 @@ gboolean rmil_model_config_check(const RmilModelConfig *config, GError **error) 
                          rmil_guide_name(config->guide));
     if (!class->thresholds && config->threshold >= 0)
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "model %s has no attention threshold: leave it out", class->name);
-    return check_size("the feature size", config->dim, 1, 65536, error) &&
-           check_size("the hidden size", config->hidden, 1, 16384, error) &&
+    return check_size("the feature size", config->dim, 1, 65536, error) && check_size("the hidden size", config->hidden, 1, 16384, error) &&
            check_size("the attention size", config->attention_dim, 0, 16384, error) &&
            check_number("dropout", config->dropout, 0, 0.95, error) &&
            check_number("the threshold", config->threshold, -G_MAXDOUBLE, 1e9, error) &&
-           check_number("sigma", config->sigma, 1e-6, 1e6, error) &&
-           check_number("the margin", config->margin, -1e6, 1e6, error) &&
+           check_number("sigma", config->sigma, 1e-6, 1e6, error) && check_number("the margin", config->margin, -1e6, 1e6, error) &&
            check_number("lambda", config->lambda, 0, 1e6, error) &&
            check_size("the number of sampled patches", config->rank_sample, 0, G_MAXINT32, error) &&
            check_size("CLAM's k", config->clam_k, 1, 65536, error) &&
            check_number("CLAM's bag weight", config->clam_bag_weight, 0, 1, error) &&
            check_size("region rows", config->region_rows, 0, 256, error) &&
            check_size("region columns", config->region_columns, 0, 256, error) &&
-           check_size("patch depth", config->patch_depth, 0, 64, error) &&
-           check_size("region depth", config->region_depth, 0, 64, error) &&
+           check_size("patch depth", config->patch_depth, 0, 64, error) && check_size("region depth", config->region_depth, 0, 64, error) &&
            check_size("heads", config->heads, 0, 64, error) && (!class->check || class->check(config, error));
 }
 
 /* -- parameters -------------------------------------------------------------------------------------------------------- */
-int rmil_layout_add(RmilLayout *layout, RmilInit init, double scale, int rank, int64_t d0, int64_t d1, int64_t d2,
-                    const char *name, ...) {
-    RmilParameter tensor = {.rank = rank, .shape = {d0, d1, d2}, .count = 1, .offset = layout->count, .init = init,
-                         .scale = scale};
+int rmil_layout_add(RmilLayout *layout, RmilInit init, double scale, int rank, int64_t d0, int64_t d1, int64_t d2, const char *name, ...) {
+    RmilParameter tensor = {.rank = rank, .shape = {d0, d1, d2}, .count = 1, .offset = layout->count, .init = init, .scale = scale};
     va_list arguments;
     va_start(arguments, name);
     g_vsnprintf(tensor.name, sizeof tensor.name, name, arguments);
@@ -118,7 +112,8 @@ static void draw(const RmilParameter *tensor, uint64_t seed, int index, float *v
     for (int64_t i = 0; i < tensor->count; i++) {
         double x = 1;
         if (tensor->init == RMIL_INIT_UNIFORM) x = 2 * rmil_rng_uniform(&rng) - 1;
-        if (tensor->init == RMIL_INIT_NORMAL) do x = rmil_rng_normal(&rng);
+        if (tensor->init == RMIL_INIT_NORMAL) do
+                x = rmil_rng_normal(&rng);
             while (fabs(x) > 2);
         values[i] = (float)(tensor->scale * x);
     }
@@ -161,14 +156,12 @@ const RmilModelConfig *rmil_model_config(const RmilModel *model) { return &model
 /* -- one bag ------------------------------------------------------------------------------------------------------------ */
 gboolean rmil_model_step(const RmilModel *model, RmilStep *step, RmilArena *arena, RmilOutcome *outcome, GError **error) {
     const RmilBag *bag = step->bag;
-    if (!bag->features || bag->count < 1)
-        return rmil_fail(error, RMIL_ERROR_DATA, "%s: has no features", bag->id ? bag->id : "bag");
+    if (!bag->features || bag->count < 1) return rmil_fail(error, RMIL_ERROR_DATA, "%s: has no features", bag->id ? bag->id : "bag");
     if (bag->dim != model->config.dim)
         return rmil_fail(error, RMIL_ERROR_DATA, "%s: features have %" G_GINT64_FORMAT " numbers, the model takes %" G_GINT64_FORMAT,
                          bag->id ? bag->id : "bag", bag->dim, model->config.dim);
     if (step->label > 1)
-        return rmil_fail(error, RMIL_ERROR_DATA, "%s: label %d; models have the classes 0 and 1", bag->id ? bag->id : "bag",
-                         step->label);
+        return rmil_fail(error, RMIL_ERROR_DATA, "%s: label %d; models have the classes 0 and 1", bag->id ? bag->id : "bag", step->label);
     step->config = &model->config;
     step->layout = &model->layout;
     if (!step->parameters) step->parameters = model->parameters;
@@ -183,8 +176,8 @@ void rmil_model_probability(const RmilModelClass *class, const RmilOutcome *outc
     *probability = *logit >= 0 ? 1 / (1 + e) : e / (1 + e);
 }
 
-gboolean rmil_model_predict(const RmilModel *model, const RmilBag *bag, int label, RmilPrediction *prediction,
-                            float *scores, float *attention, GError **error) {
+gboolean rmil_model_predict(const RmilModel *model, const RmilBag *bag, int label, RmilPrediction *prediction, float *scores,
+                            float *attention, GError **error) {
     const int rows = model->class->rows;
     g_autoptr(RmilArena) arena = rmil_arena_new();
     RmilStep step = {.bag = bag, .label = MAX(label, -1), .scores = scores, .attention = attention};

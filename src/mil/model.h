@@ -31,20 +31,20 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilArena, rmil_arena_free)
 
 /* -- parameters --------------------------------------------------------------------------------------------------------- */
 typedef enum {
-    RMIL_INIT_UNIFORM, /* uniform in ±scale */
-    RMIL_INIT_CONSTANT,/* every entry is scale */
-    RMIL_INIT_NORMAL   /* mean 0, SD scale, drawn again beyond two SD (PyTorch's trunc_normal_) */
+    RMIL_INIT_UNIFORM,  /* uniform in ±scale */
+    RMIL_INIT_CONSTANT, /* every entry is scale */
+    RMIL_INIT_NORMAL    /* mean 0, SD scale, drawn again beyond two SD (PyTorch's trunc_normal_) */
 } RmilInit;
 
 typedef struct {
-    char name[64];     /* as in the released code's state_dict */
-    int rank;          /* 1 … 3 */
+    char name[64]; /* as in the released code's state_dict */
+    int rank;      /* 1 … 3 */
     int64_t shape[3];
-    int64_t count;     /* product of shape */
-    int64_t offset;    /* of the first entry in the flat array; a multiple of 16 floats */
+    int64_t count;  /* product of shape */
+    int64_t offset; /* of the first entry in the flat array; a multiple of 16 floats */
     RmilInit init;
     double scale;
-    gboolean unused;   /* lies in files for the released code's sake; nothing reads it, training leaves it alone */
+    gboolean unused; /* lies in files for the released code's sake; nothing reads it, training leaves it alone */
 } RmilParameter;
 
 typedef struct {
@@ -53,8 +53,8 @@ typedef struct {
 } RmilLayout;
 
 /* Adds one tensor behind those there are and returns its index. `name` may hold printf directives. */
-int rmil_layout_add(RmilLayout *layout, RmilInit init, double scale, int rank, int64_t d0, int64_t d1, int64_t d2,
-                    const char *name, ...) G_GNUC_PRINTF(8, 9);
+int rmil_layout_add(RmilLayout *layout, RmilInit init, double scale, int rank, int64_t d0, int64_t d1, int64_t d2, const char *name, ...)
+    G_GNUC_PRINTF(8, 9);
 /* nn.Linear: NAME.weight (out × in) and, with `bias`, NAME.bias (out), both uniform in ±1/sqrt(in). Returns the index of the
  * weight; the bias has the next. */
 int rmil_layout_linear(RmilLayout *layout, const char *name, int64_t out, int64_t in, gboolean bias);
@@ -66,16 +66,16 @@ typedef struct _RmilOnnx RmilOnnx; /* onnx.h */
 typedef struct {
     const RmilModelConfig *config;
     const RmilLayout *layout;
-    const float *parameters;  /* layout->count */
-    const RmilBag *bag;       /* features K × D in bag->precision; dim was checked against config */
-    int label;                /* 0, 1; −1: none, then no loss is computed and no gradient asked for */
-    gboolean train;           /* dropout, pair sampling and CLAM's instance branch act only in training */
-    uint64_t seed, stream;    /* of every random choice of this step (training only); one stream per (epoch, position) */
-    float *gradient;          /* layout->count, OVERWRITTEN with ∂loss/∂parameters (zero-fill what is not touched); NULL:
+    const float *parameters;   /* layout->count */
+    const RmilBag *bag;        /* features K × D in bag->precision; dim was checked against config */
+    int label;                 /* 0, 1; −1: none, then no loss is computed and no gradient asked for */
+    gboolean train;            /* dropout, pair sampling and CLAM's instance branch act only in training */
+    uint64_t seed, stream;     /* of every random choice of this step (training only); one stream per (epoch, position) */
+    float *gradient;           /* layout->count, OVERWRITTEN with ∂loss/∂parameters (zero-fill what is not touched); NULL:
                                  forward only */
-    int64_t keep;             /* bytes that a model may keep for its way back before it makes the rest anew, to the same
+    int64_t keep;              /* bytes that a model may keep for its way back before it makes the rest anew, to the same
                                  bits (hipt); 0: the model's own bound */
-    float *scores, *attention;/* rows × K with rows = class->rows, or NULL. hipt: every patch carries its region's value */
+    float *scores, *attention; /* rows × K with rows = class->rows, or NULL. hipt: every patch carries its region's value */
 } RmilStep;
 
 typedef struct {
@@ -87,9 +87,9 @@ typedef struct {
 
 typedef struct {
     const char *name;
-    unsigned guides;   /* bit (1 << RmilGuide) for each accepted one; RMIL_GUIDE_NONE included */
-    int logits;        /* 1 (sigmoid) or 2 (softmax) */
-    int rows;          /* rows of scores and attention: 1; clam-mb: one per class */
+    unsigned guides;     /* bit (1 << RmilGuide) for each accepted one; RMIL_GUIDE_NONE included */
+    int logits;          /* 1 (sigmoid) or 2 (softmax) */
+    int rows;            /* rows of scores and attention: 1; clam-mb: one per class */
     gboolean thresholds; /* takes a threshold T; FALSE: config.threshold must be < 0 */
     /* Writes the paper's values into config (model, guide and the common defaults are set already, dim is 0). */
     void (*defaults)(RmilModelConfig *config);

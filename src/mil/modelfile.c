@@ -16,12 +16,26 @@ static const struct {
     gboolean whole;
     size_t offset;
 } fields[] = {
-#define WHOLE(field) {#field, TRUE, offsetof(RmilModelConfig, field)}
-#define REAL(field) {#field, FALSE, offsetof(RmilModelConfig, field)}
-    WHOLE(dim),           WHOLE(hidden),         WHOLE(attention_dim),  REAL(dropout),
-    REAL(threshold),      REAL(sigma),           REAL(margin),          REAL(lambda),
-    WHOLE(rank_sample),   WHOLE(clam_k),         REAL(clam_bag_weight), WHOLE(region_rows),
-    WHOLE(region_columns), WHOLE(patch_depth),   WHOLE(region_depth),   WHOLE(heads),
+#define WHOLE(field)                                                                                                                       \
+    { #field, TRUE, offsetof(RmilModelConfig, field) }
+#define REAL(field)                                                                                                                        \
+    { #field, FALSE, offsetof(RmilModelConfig, field) }
+    WHOLE(dim),
+    WHOLE(hidden),
+    WHOLE(attention_dim),
+    REAL(dropout),
+    REAL(threshold),
+    REAL(sigma),
+    REAL(margin),
+    REAL(lambda),
+    WHOLE(rank_sample),
+    WHOLE(clam_k),
+    REAL(clam_bag_weight),
+    WHOLE(region_rows),
+    WHOLE(region_columns),
+    WHOLE(patch_depth),
+    WHOLE(region_depth),
+    WHOLE(heads),
 };
 
 char **rmil_model_config_text(const RmilModelConfig *config) {
@@ -48,8 +62,11 @@ static GArray *list_tensors(const RmilModel *model, gboolean clam, GStringChunk 
         const RmilParameter *parameter = rmil_layout_at(layout, (int)i);
         g_autofree char *name = clam ? rmil_clam_name(parameter->name, model->config.model) : g_strdup(parameter->name);
         if (!name) continue;
-        RmilTensor tensor = {.name = g_string_chunk_insert(names, name), .dtype = RMIL_DTYPE_F32, .rank = parameter->rank,
-                             .count = parameter->count, .data = model->parameters + parameter->offset};
+        RmilTensor tensor = {.name = g_string_chunk_insert(names, name),
+                             .dtype = RMIL_DTYPE_F32,
+                             .rank = parameter->rank,
+                             .count = parameter->count,
+                             .data = model->parameters + parameter->offset};
         memcpy(tensor.shape, parameter->shape, sizeof parameter->shape);
         g_array_append_val(tensors, tensor);
     }
@@ -60,7 +77,8 @@ gboolean rmil_model_save(const RmilModel *model, const char *path, GError **erro
     GStringChunk *names = g_string_chunk_new(1024);
     g_autoptr(GArray) tensors = list_tensors(model, FALSE, names);
     g_auto(GStrv) metadata = rmil_model_config_text(&model->config);
-    gboolean done = rmil_safetensors_write(path, (const RmilTensor *)(void *)tensors->data, tensors->len, (const char *const *)metadata, error);
+    gboolean done = rmil_safetensors_write(path, (const RmilTensor *)(void *)tensors->data, tensors->len, (const char *const *)metadata,
+                                           error);
     g_string_chunk_free(names);
     return done;
 }
@@ -119,13 +137,11 @@ static char *misfit(const RmilTensors *file, const RmilModelConfig *config) {
         const RmilParameter *parameter = rmil_layout_at(&layout, (int)i);
         const RmilTensor *tensor = rmil_tensors_find(file, parameter->name);
         if (!tensor) reason = g_strdup_printf("tensor %s is missing", parameter->name);
-        else if (tensor->rank != parameter->rank ||
-                 memcmp(tensor->shape, parameter->shape, (size_t)tensor->rank * sizeof(int64_t)) != 0)
+        else if (tensor->rank != parameter->rank || memcmp(tensor->shape, parameter->shape, (size_t)tensor->rank * sizeof(int64_t)) != 0)
             reason = g_strdup_printf("tensor %s has another shape than the configuration gives it", parameter->name);
     }
     if (!reason && rmil_tensors_count(file) != layout.tensors->len)
-        reason = g_strdup_printf("it holds %" G_GINT64_FORMAT " tensors, the model has %u", rmil_tensors_count(file),
-                                 layout.tensors->len);
+        reason = g_strdup_printf("it holds %" G_GINT64_FORMAT " tensors, the model has %u", rmil_tensors_count(file), layout.tensors->len);
     g_array_unref(layout.tensors);
     return reason;
 }

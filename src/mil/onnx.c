@@ -15,8 +15,15 @@ enum { IR_VERSION = 8, OPERATORS = 17, FLOAT = 1, INT64 = 7, DOUBLE = 11 };
 #define MOST_BYTES ((INT64_C(1) << 31) - (INT64_C(1) << 24))
 
 /* Fields of the messages. */
-enum { MODEL_IR_VERSION = 1, MODEL_PRODUCER = 2, MODEL_PRODUCER_VERSION = 3, MODEL_DOC = 6, MODEL_GRAPH = 7,
-       MODEL_OPERATORS = 8, MODEL_METADATA = 14 };
+enum {
+    MODEL_IR_VERSION = 1,
+    MODEL_PRODUCER = 2,
+    MODEL_PRODUCER_VERSION = 3,
+    MODEL_DOC = 6,
+    MODEL_GRAPH = 7,
+    MODEL_OPERATORS = 8,
+    MODEL_METADATA = 14
+};
 enum { OPERATORS_VERSION = 2 };
 enum { ENTRY_KEY = 1, ENTRY_VALUE = 2 };
 enum { GRAPH_NODE = 1, GRAPH_NAME = 2, GRAPH_INITIALIZER = 5, GRAPH_INPUT = 11, GRAPH_OUTPUT = 12 };
@@ -24,15 +31,14 @@ enum { NODE_INPUT = 1, NODE_OUTPUT = 2, NODE_NAME = 3, NODE_OPERATOR = 4, NODE_A
 enum { ATTRIBUTE_NAME = 1, ATTRIBUTE_FLOAT = 2, ATTRIBUTE_INT = 3, ATTRIBUTE_INTS = 8, ATTRIBUTE_TYPE = 20 };
 enum { TYPE_FLOAT = 1, TYPE_INT = 2, TYPE_INTS = 7 };
 enum { TENSOR_DIM = 1, TENSOR_TYPE = 2, TENSOR_NAME = 8, TENSOR_RAW = 9 };
-enum { VALUE_NAME = 1, VALUE_TYPE = 2, TYPE_TENSOR = 1, TENSOR_ELEMENT = 1, TENSOR_SHAPE = 2, SHAPE_DIM = 1, DIM_VALUE = 1,
-       DIM_NAME = 2 };
+enum { VALUE_NAME = 1, VALUE_TYPE = 2, TYPE_TENSOR = 1, TENSOR_ELEMENT = 1, TENSOR_SHAPE = 2, SHAPE_DIM = 1, DIM_VALUE = 1, DIM_NAME = 2 };
 
 struct _RmilOnnx {
     const RmilModel *model;
     GByteArray *inputs, *outputs, *initializers; /* fields of the graph */
     GPtrArray *nodes;                            /* of GByteArray: NodeProto */
     GStringChunk *names;
-    GHashTable *known;                           /* names of parameters and constants that are in the file */
+    GHashTable *known; /* names of parameters and constants that are in the file */
     int values;
 };
 
@@ -197,13 +203,9 @@ const char *rmil_onnx_hidden(RmilOnnx *onnx) {
     return rmil_onnx_node(onnx, "Relu", rmil_onnx_linear(onnx, features, weight, rmil_onnx_parameter(onnx, "adaptor.0.bias")), NULL);
 }
 
-const char *rmil_onnx_flat(RmilOnnx *onnx, const char *x) {
-    return rmil_onnx_node(onnx, "Reshape", x, RMIL_ONNX_WHOLES(onnx, -1), NULL);
-}
+const char *rmil_onnx_flat(RmilOnnx *onnx, const char *x) { return rmil_onnx_node(onnx, "Reshape", x, RMIL_ONNX_WHOLES(onnx, -1), NULL); }
 
-const char *rmil_onnx_row(RmilOnnx *onnx, const char *x) {
-    return rmil_onnx_node(onnx, "Reshape", x, RMIL_ONNX_WHOLES(onnx, 1, -1), NULL);
-}
+const char *rmil_onnx_row(RmilOnnx *onnx, const char *x) { return rmil_onnx_node(onnx, "Reshape", x, RMIL_ONNX_WHOLES(onnx, 1, -1), NULL); }
 
 const char *rmil_onnx_attention(RmilOnnx *onnx, const char *scores, double scale, double threshold) {
     if (scale != 1) scores = rmil_onnx_node(onnx, "Mul", scores, rmil_onnx_number(onnx, scale), NULL);
@@ -219,7 +221,8 @@ const char *rmil_onnx_attention(RmilOnnx *onnx, const char *scores, double scale
     const char *most = rmil_onnx_node(onnx, "Mul", rmil_onnx_node(onnx, "ReduceMax", soft, NULL), count, NULL);
     const char *even = rmil_onnx_node(onnx, "Less", most, rmil_onnx_number(onnx, 1 + RMIL_ATTENTION_EVEN), NULL);
     const char *nothing = rmil_onnx_node(onnx, "Less", sum, rmil_onnx_number(onnx, RMIL_ATTENTION_NOTHING), NULL);
-    return rmil_onnx_node(onnx, "Where", rmil_onnx_node(onnx, "And", even, nothing, NULL), soft, rmil_onnx_node(onnx, "Div", rest, norm, NULL), NULL);
+    return rmil_onnx_node(onnx, "Where", rmil_onnx_node(onnx, "And", even, nothing, NULL), soft,
+                          rmil_onnx_node(onnx, "Div", rest, norm, NULL), NULL);
 }
 
 const char *rmil_onnx_norm(RmilOnnx *onnx, const char *x, const char *name) {
@@ -230,7 +233,7 @@ const char *rmil_onnx_norm(RmilOnnx *onnx, const char *x, const char *name) {
 }
 
 /* -- the file --------------------------------------------------------------------------------------------------------------- */
-static void add_output(RmilOnnx *onnx, const char *operator, const char *value, const char *name, int64_t axis) {
+static void add_output(RmilOnnx *onnx, const char *operator, const char * value, const char *name, int64_t axis) {
     GByteArray *node = begin_node(onnx, operator);
     put_text(node, NODE_INPUT, value);
     put_text(node, NODE_OUTPUT, name);
@@ -279,9 +282,13 @@ static GByteArray *model_message(const RmilOnnx *onnx) {
 gboolean rmil_model_onnx_write(const RmilModel *model, const char *path, GError **error) {
     if (model->layout.count > MOST_BYTES / (int64_t)sizeof(float))
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: the model's weights are larger than the 2 GiB that an ONNX file can hold", path);
-    RmilOnnx onnx = {.model = model, .inputs = g_byte_array_new(), .outputs = g_byte_array_new(),
-                     .initializers = g_byte_array_new(), .nodes = g_ptr_array_new_with_free_func((GDestroyNotify)g_byte_array_unref),
-                     .names = g_string_chunk_new(4096), .known = g_hash_table_new(g_str_hash, g_str_equal)};
+    RmilOnnx onnx = {.model = model,
+                     .inputs = g_byte_array_new(),
+                     .outputs = g_byte_array_new(),
+                     .initializers = g_byte_array_new(),
+                     .nodes = g_ptr_array_new_with_free_func((GDestroyNotify)g_byte_array_unref),
+                     .names = g_string_chunk_new(4096),
+                     .known = g_hash_table_new(g_str_hash, g_str_equal)};
     model->class->onnx(&model->config, &onnx);
     g_autoptr(GByteArray) file = model_message(&onnx);
     g_byte_array_unref(onnx.inputs);

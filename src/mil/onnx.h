@@ -14,9 +14,9 @@ const char *rmil_onnx_features(RmilOnnx *onnx);
 void rmil_onnx_places(RmilOnnx *onnx, const char **coords, const char **tile_size);
 /* A tensor of the model, by its name; in the file only when it was asked for. */
 const char *rmil_onnx_parameter(RmilOnnx *onnx, const char *name, ...) G_GNUC_PRINTF(2, 3);
-const char *rmil_onnx_number(RmilOnnx *onnx, double value);                       /* (1), float32 */
-const char *rmil_onnx_wholes(RmilOnnx *onnx, int n, const int64_t *values);       /* (n), int64 */
-#define RMIL_ONNX_WHOLES(onnx, ...) \
+const char *rmil_onnx_number(RmilOnnx *onnx, double value);                 /* (1), float32 */
+const char *rmil_onnx_wholes(RmilOnnx *onnx, int n, const int64_t *values); /* (n), int64 */
+#define RMIL_ONNX_WHOLES(onnx, ...)                                                                                                        \
     rmil_onnx_wholes(onnx, (int)G_N_ELEMENTS(((const int64_t[]){__VA_ARGS__})), (const int64_t[]){__VA_ARGS__})
 
 /* A node: operator, inputs, NULL. Returns its output. What follows is about the node added last. */

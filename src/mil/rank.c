@@ -24,8 +24,8 @@ static double softplus(double x, double *slope) {
     return MAX(x, 0) + log1p(e);
 }
 
-double rmil_rank_loss_reference(const float *positives, int64_t np, const float *negatives, int64_t nn, double sigma,
-                                double margin, double *dp, double *dn) {
+double rmil_rank_loss_reference(const float *positives, int64_t np, const float *negatives, int64_t nn, double sigma, double margin,
+                                double *dp, double *dn) {
     double loss = 0, pairs = (double)np * (double)nn;
     if (dn) memset(dn, 0, (size_t)nn * sizeof *dn);
     for (int64_t i = 0; i < np; i++) {
@@ -45,13 +45,13 @@ double rmil_rank_loss_reference(const float *positives, int64_t np, const float 
 typedef struct {
     const float *scores;
     int64_t count;
-    double scale, shift; /* position on the grid: scale · s + shift, ≥ 0 */
-    int64_t bins;        /* occupied ones, ascending */
-    int64_t *bin;        /* bins */
-    double *weights;     /* bins × NODES: gathered at the nodes */
-    double *slopes;      /* bins × NODES: Σ f' at the nodes, then Chebyshev coefficients */
-    double *number, *sum;/* bins + 1: patches in this bin and those above it, and the sum of their positions */
-    int32_t *slot;       /* count: index of each patch's bin */
+    double scale, shift;  /* position on the grid: scale · s + shift, ≥ 0 */
+    int64_t bins;         /* occupied ones, ascending */
+    int64_t *bin;         /* bins */
+    double *weights;      /* bins × NODES: gathered at the nodes */
+    double *slopes;       /* bins × NODES: Σ f' at the nodes, then Chebyshev coefficients */
+    double *number, *sum; /* bins + 1: patches in this bin and those above it, and the sum of their positions */
+    int32_t *slot;        /* count: index of each patch's bin */
 } Side;
 
 typedef struct {
@@ -231,8 +231,8 @@ static void range(const Side *side, double *low, double *high) {
     }
 }
 
-gboolean rmil_rank_loss(const float *positives, int64_t np, const float *negatives, int64_t nn, double sigma,
-                        double margin, RmilArena *arena, double *loss, double *dp, double *dn, GError **error) {
+gboolean rmil_rank_loss(const float *positives, int64_t np, const float *negatives, int64_t nn, double sigma, double margin,
+                        RmilArena *arena, double *loss, double *dp, double *dn, GError **error) {
     Side p = {.scores = positives, .count = np, .scale = sigma, .shift = -sigma * margin};
     Side n = {.scores = negatives, .count = nn, .scale = sigma};
     double low = INFINITY, high = -INFINITY, sum;

@@ -9,7 +9,7 @@
 #define CELL_BITS 16
 
 typedef struct {
-    int64_t key;   /* region row, region column, cell */
+    int64_t key; /* region row, region column, cell */
     int64_t patch;
 } Place;
 
@@ -55,7 +55,8 @@ static gboolean place(const RmilBag *bag, double side, int64_t rows, int64_t col
             double step = round(((double)bag->coords[2 * i + axis] - corner[axis]) / side);
             if (!(step < (1 << SIDE_BITS)))
                 return rmil_fail(error, RMIL_ERROR_DATA,
-                                 "%s: patch %" G_GINT64_FORMAT " lies %g tiles of %g px from the first: the coordinates are not a tile grid",
+                                 "%s: patch %" G_GINT64_FORMAT
+                                 " lies %g tiles of %g px from the first: the coordinates are not a tile grid",
                                  bag->id ? bag->id : "bag", i, step, side);
             at[axis] = (int64_t)step;
         }
@@ -66,13 +67,13 @@ static gboolean place(const RmilBag *bag, double side, int64_t rows, int64_t col
     for (int64_t i = 1; i < bag->count; i++)
         if (places[i].key == places[i - 1].key)
             return rmil_fail(error, RMIL_ERROR_DATA,
-                             "%s: patches %" G_GINT64_FORMAT " and %" G_GINT64_FORMAT " lie in the same tile of %g px: regions need tiles that do not overlap",
+                             "%s: patches %" G_GINT64_FORMAT " and %" G_GINT64_FORMAT
+                             " lie in the same tile of %g px: regions need tiles that do not overlap",
                              bag->id ? bag->id : "bag", places[i - 1].patch, places[i].patch, side);
     return TRUE;
 }
 
-gboolean rmil_regions_group(const RmilBag *bag, int64_t rows, int64_t columns, RmilArena *arena, RmilRegions *regions,
-                            GError **error) {
+gboolean rmil_regions_group(const RmilBag *bag, int64_t rows, int64_t columns, RmilArena *arena, RmilRegions *regions, GError **error) {
     const int64_t k = bag->count;
     double side;
     if (!bag->coords)
@@ -80,11 +81,10 @@ gboolean rmil_regions_group(const RmilBag *bag, int64_t rows, int64_t columns, R
     Place *places = rmil_arena_take(arena, k, sizeof *places, error);
     int64_t *numbers = rmil_arena_take(arena, 3 * k + 1, sizeof *numbers, error);
     uint8_t *annotated = rmil_arena_take(arena, k, 1, error);
-    if (!places || !numbers || !annotated || !tile_side(bag, arena, &side, error) ||
-        !place(bag, side, rows, columns, places, error))
+    if (!places || !numbers || !annotated || !tile_side(bag, arena, &side, error) || !place(bag, side, rows, columns, places, error))
         return FALSE;
-    *regions = (RmilRegions){.patch = numbers, .cell = numbers + k, .first = numbers + 2 * k,
-                             .annotated = bag->patch_labels ? annotated : NULL};
+    *regions =
+        (RmilRegions){.patch = numbers, .cell = numbers + k, .first = numbers + 2 * k, .annotated = bag->patch_labels ? annotated : NULL};
     for (int64_t i = 0; i < k; i++) {
         if (i == 0 || places[i].key >> CELL_BITS != places[i - 1].key >> CELL_BITS) {
             annotated[regions->count] = 0;

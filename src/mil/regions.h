@@ -16,7 +16,6 @@ typedef struct {
 
 /* Everything lies in the arena. The tile's side is the bag's patch_size_level0; where that is unknown, the least distance
  * of two different x or y. Fails with RMIL_ERROR_DATA without coordinates and when two patches share a cell. */
-gboolean rmil_regions_group(const RmilBag *bag, int64_t rows, int64_t columns, RmilArena *arena, RmilRegions *regions,
-                            GError **error);
+gboolean rmil_regions_group(const RmilBag *bag, int64_t rows, int64_t columns, RmilArena *arena, RmilRegions *regions, GError **error);
 
 #endif

@@ -13,8 +13,7 @@ RMIL_CLONES double rmil_dot(const float *x, const float *y, int64_t n) {
     return sum;
 }
 
-RMIL_CLONES void rmil_matrix_vector(const float *w, int64_t m, int64_t n, const float *x, const float *b, float add,
-                                    float *y) {
+RMIL_CLONES void rmil_matrix_vector(const float *w, int64_t m, int64_t n, const float *x, const float *b, float add, float *y) {
     for (int64_t r = 0; r < m; r++) {
         float sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -100,8 +99,7 @@ RMIL_CLONES void rmil_rows_sum(const float *x, int64_t rows, int64_t n, float *g
     }
 }
 
-float rmil_dropout(const RmilStep *step, int site, int64_t first, int64_t rows, int64_t n, float *x,
-                   int64_t ldx) {
+float rmil_dropout(const RmilStep *step, int site, int64_t first, int64_t rows, int64_t n, float *x, int64_t ldx) {
     const uint64_t cut = step->train ? (uint64_t)(step->config->dropout * 65536) : 0;
     const float keep = 65536.0f / (float)(65536 - cut);
     for (int64_t k = 0; cut && k < rows; k++) {
@@ -110,8 +108,7 @@ float rmil_dropout(const RmilStep *step, int site, int64_t first, int64_t rows, 
                       step->stream * UINT64_C(0x100000001b3) + (uint64_t)(first + k));
         for (int64_t i = 0; i < n; i += 4) {
             uint64_t bits = rmil_rng_next(&rng);
-            for (int64_t j = i; j < MIN(i + 4, n); j++, bits >>= 16)
-                x[k * ldx + j] = (bits & 0xffff) < cut ? 0 : x[k * ldx + j] * keep;
+            for (int64_t j = i; j < MIN(i + 4, n); j++, bits >>= 16) x[k * ldx + j] = (bits & 0xffff) < cut ? 0 : x[k * ldx + j] * keep;
         }
     }
     return keep;

@@ -8,7 +8,7 @@
 
 typedef struct {
     const RmilBag *const *bags;
-    int64_t *slides; /* training set, then validation set */
+    int64_t *slides;     /* training set, then validation set */
     RmilDigest *digests; /* slides × RMIL_BAG_DIGESTS */
 } Job;
 

@@ -15,27 +15,24 @@ static int64_t block_rows(int64_t queries, int64_t keys) { return CLAMP(BLOCK / 
 
 int64_t rmil_self_attention_scratch(int64_t queries, int64_t keys) { return 2 * block_rows(queries, keys) * keys; }
 
-gboolean rmil_self_attention_forward(const RmilSelfAttention *t, float *out, float *log_sum, float *scratch,
-                                     GError **error) {
+gboolean rmil_self_attention_forward(const RmilSelfAttention *t, float *out, float *log_sum, float *scratch, GError **error) {
     const int64_t n = t->keys, w = t->width / t->heads, rows = block_rows(t->queries, n);
     const float scale = 1.0f / sqrtf((float)w);
     for (int64_t h = 0; h < t->heads; h++)
         for (int64_t i = 0; i < t->queries; i += rows) {
             const int64_t m = MIN(rows, t->queries - i), column = h * w;
-            if (!rmil_gemm(FALSE, TRUE, m, n, w, 1, t->q + i * t->ldq + column, t->ldq, t->k + column, t->ldk, 0, scratch,
-                           n, error))
+            if (!rmil_gemm(FALSE, TRUE, m, n, w, 1, t->q + i * t->ldq + column, t->ldq, t->k + column, t->ldk, 0, scratch, n, error))
                 return FALSE;
             rmil_softmax_rows(scratch, m, n, n, scale, log_sum + h * t->queries + i);
-            if (!rmil_gemm(FALSE, FALSE, m, w, n, 1, scratch, n, t->v + column, t->ldk, 0, out + i * t->width + column,
-                           t->width, error))
+            if (!rmil_gemm(FALSE, FALSE, m, w, n, 1, scratch, n, t->v + column, t->ldk, 0, out + i * t->width + column, t->width, error))
                 return FALSE;
         }
     return TRUE;
 }
 
 /* p: scores become softmax by their row's log sum; dp: becomes scale · p ∘ (dp − Σ dout ∘ out), the gradient of the scores. */
-RMIL_CLONES static void softmax_back(float *p, float *dp, int64_t rows, int64_t n, float scale, const float *log_sum,
-                                     const float *out, const float *dout, int64_t ld, int64_t w) {
+RMIL_CLONES static void softmax_back(float *p, float *dp, int64_t rows, int64_t n, float scale, const float *log_sum, const float *out,
+                                     const float *dout, int64_t ld, int64_t w) {
     for (int64_t r = 0; r < rows; r++) {
         float *pr = p + r * n, *dr = dp + r * n, inner = 0;
         const float *o = out + r * ld, *d = dout + r * ld, shift = log_sum[r];
@@ -50,8 +47,8 @@ RMIL_CLONES static void softmax_back(float *p, float *dp, int64_t rows, int64_t 
     }
 }
 
-gboolean rmil_self_attention_backward(const RmilSelfAttention *t, const float *out, const float *log_sum,
-                                      const float *dout, float *dq, float *dk, float *dv, float *scratch, GError **error) {
+gboolean rmil_self_attention_backward(const RmilSelfAttention *t, const float *out, const float *log_sum, const float *dout, float *dq,
+                                      float *dk, float *dv, float *scratch, GError **error) {
     const int64_t n = t->keys, w = t->width / t->heads, rows = block_rows(t->queries, n), ldo = t->width;
     const float scale = 1.0f / sqrtf((float)w);
     float *p = scratch, *dp = scratch + rows * n;
@@ -107,8 +104,8 @@ void rmil_first_attention_forward(const RmilFirstAttention *t, float *out, float
 }
 
 /* One head: dq (w) from dout (w); dh += …, or = … for the first head. */
-static void first_head_backward(const RmilFirstAttention *t, const First *keep, int64_t a, const float *h, const float *dout,
-                                float *dh, float *dw, float *db, float *dq, float *scratch) {
+static void first_head_backward(const RmilFirstAttention *t, const First *keep, int64_t a, const float *h, const float *dout, float *dh,
+                                float *dw, float *db, float *dq, float *scratch) {
     const int64_t d = t->width, w = d / t->heads, n = t->length, k = (d + a * w) * d, v = (2 * d + a * w) * d;
     const float *q = keep->q + a * w, *p = keep->p + a * n, *mixed = keep->mixed + a * d, scale = 1.0f / sqrtf((float)w);
     float *asking = scratch, *dmixed = scratch + d, *ds = scratch + 2 * d, *dasking = dmixed;
@@ -125,8 +122,8 @@ static void first_head_backward(const RmilFirstAttention *t, const First *keep, 
     rmil_matrix_vector(t->w + k, w, d, dasking, NULL, 0, dq);
 }
 
-void rmil_first_attention_backward(const RmilFirstAttention *t, const float *kept, const float *dout, float *dh, float *dw,
-                                   float *db, float *scratch) {
+void rmil_first_attention_backward(const RmilFirstAttention *t, const float *kept, const float *dout, float *dh, float *dw, float *db,
+                                   float *scratch) {
     const int64_t d = t->width, w = d / t->heads, n = t->length;
     float *dq = scratch;
     for (int64_t s = 0; s < t->sequences; s++) {

@@ -16,11 +16,10 @@ typedef struct {
 /* Floats of scratch that either function needs. */
 int64_t rmil_self_attention_scratch(int64_t queries, int64_t keys);
 /* out: queries × width, dense; log_sum: heads × queries, for the way back. */
-gboolean rmil_self_attention_forward(const RmilSelfAttention *attention, float *out, float *log_sum, float *scratch,
-                                     GError **error);
+gboolean rmil_self_attention_forward(const RmilSelfAttention *attention, float *out, float *log_sum, float *scratch, GError **error);
 /* From dout: dq (as q), dk and dv (as k and v), all overwritten. */
-gboolean rmil_self_attention_backward(const RmilSelfAttention *attention, const float *out, const float *log_sum,
-                                      const float *dout, float *dq, float *dk, float *dv, float *scratch, GError **error);
+gboolean rmil_self_attention_backward(const RmilSelfAttention *attention, const float *out, const float *log_sum, const float *dout,
+                                      float *dq, float *dk, float *dv, float *scratch, GError **error);
 
 /* The same for the first token of every sequence alone, with the projections. A key and a value that one query meets need not
  * be formed: q · (W_k h_j + b_k) = (W_kᵀ q) · h_j + a number that softmax does not see, and Σ p_j (W_v h_j + b_v) = W_v Σ p_j h_j
@@ -37,7 +36,7 @@ int64_t rmil_first_attention_kept(int64_t sequences, int64_t length, int64_t wid
 void rmil_first_attention_forward(const RmilFirstAttention *attention, float *out, float *kept);
 static inline int64_t rmil_first_attention_scratch(int64_t length, int64_t width) { return 3 * width + length; }
 /* From dout: dh (as h, overwritten); dw and db (as w and b) are added to. */
-void rmil_first_attention_backward(const RmilFirstAttention *attention, const float *kept, const float *dout, float *dh,
-                                   float *dw, float *db, float *scratch);
+void rmil_first_attention_backward(const RmilFirstAttention *attention, const float *kept, const float *dout, float *dh, float *dw,
+                                   float *db, float *scratch);
 
 #endif

@@ -9,8 +9,13 @@
 #include <string.h>
 
 void rmil_train_config_init(RmilTrainConfig *config) {
-    *config = (RmilTrainConfig){.learning_rate = 2e-4, .weight_decay = 1e-5, .epochs = 200, .patience = 7, .warmup = 20,
-                                .group = 8, .balanced = TRUE};
+    *config = (RmilTrainConfig){.learning_rate = 2e-4,
+                                .weight_decay = 1e-5,
+                                .epochs = 200,
+                                .patience = 7,
+                                .warmup = 20,
+                                .group = 8,
+                                .balanced = TRUE};
 }
 
 /* Parameters per task of the update: a few hundred KiB with the gradients of a group. */
@@ -30,15 +35,15 @@ typedef struct {
     RmilArena **arenas; /* one per worker */
     float *memory;      /* the arrays, then one gradient per bag of a group */
     float *arrays[ARRAYS], *gradients;
-    int64_t stride;     /* floats per array */
+    int64_t stride; /* floats per array */
     RmilTrainState state;
     /* the bags at hand: a group in training, the whole validation set otherwise */
     const int64_t *slides;
     int64_t first, count; /* position of the group in the epoch, and its size */
     gboolean training;
-    int64_t *order;       /* largest bag first, so that threads end together */
+    int64_t *order; /* largest bag first, so that threads end together */
     RmilOutcome *outcomes;
-    int *truth;           /* of the validation set, for its AUROC */
+    int *truth; /* of the validation set, for its AUROC */
     double *logits;
 } Trainer;
 
@@ -67,8 +72,7 @@ static int larger_bag(gconstpointer a, gconstpointer b, gpointer user) {
     return kx != ky ? (kx < ky ? 1 : -1) : (x > y) - (x < y);
 }
 
-static gboolean run_bags(Trainer *t, const int64_t *slides, int64_t first, int64_t count, gboolean training,
-                         GError **error) {
+static gboolean run_bags(Trainer *t, const int64_t *slides, int64_t first, int64_t count, gboolean training, GError **error) {
     t->slides = slides;
     t->first = first;
     t->count = count;
@@ -85,8 +89,8 @@ static gboolean update_chunk(int64_t index, int worker, gpointer user, GError **
         const RmilParameter *tensor = rmil_layout_at(&t->model->layout, (int)i);
         int64_t low = MAX(from, tensor->offset), high = MIN(to, tensor->offset + tensor->count);
         if (low < high && !tensor->unused)
-            rmil_adam_update(t->config, t->state.updates, t->gradients + low, t->count, t->stride, high - low,
-                             t->arrays[PARAMETERS] + low, t->arrays[FIRST] + low, t->arrays[SECOND] + low);
+            rmil_adam_update(t->config, t->state.updates, t->gradients + low, t->count, t->stride, high - low, t->arrays[PARAMETERS] + low,
+                             t->arrays[FIRST] + low, t->arrays[SECOND] + low);
     }
     return TRUE;
 }
@@ -129,8 +133,10 @@ static gboolean train_epoch(Trainer *t, const int64_t *set, int64_t count, RmilE
     }
     for (int64_t i = 0; i < t->stride; i++) /* relu turns NaN into 0, so that the loss alone does not tell */
         if (!isfinite(t->arrays[PARAMETERS][i]) || !isfinite(epoch->train_loss))
-            return rmil_fail(error, RMIL_ERROR_DATA, "training left the finite numbers in epoch %" G_GINT64_FORMAT
-                             ": a smaller learning rate may help, or a feature is NaN or infinite", t->state.epoch + 1);
+            return rmil_fail(error, RMIL_ERROR_DATA,
+                             "training left the finite numbers in epoch %" G_GINT64_FORMAT
+                             ": a smaller learning rate may help, or a feature is NaN or infinite",
+                             t->state.epoch + 1);
     return TRUE;
 }
 
@@ -169,9 +175,8 @@ gboolean rmil_train_config_check(const RmilTrainConfig *config, GError **error) 
     return TRUE;
 }
 
-static gboolean check(const RmilTrainConfig *config, const RmilBag *const *bags, const int *labels,
-                      const int64_t *train_set, int64_t train_count, const int64_t *val_set, int64_t val_count,
-                      GError **error) {
+static gboolean check(const RmilTrainConfig *config, const RmilBag *const *bags, const int *labels, const int64_t *train_set,
+                      int64_t train_count, const int64_t *val_set, int64_t val_count, GError **error) {
     if (!rmil_train_config_check(config, error)) return FALSE;
     int64_t of_class[2] = {0};
     for (int64_t i = 0; i < train_count + val_count; i++) {
@@ -251,7 +256,8 @@ static gboolean save(const Trainer *t, const char *path, const char *key, const 
 static void note_epoch(const Trainer *t, const RmilEpoch *epoch, const RmilMonitor *monitor) {
     g_autoptr(GString) text = g_string_new(NULL);
     g_string_printf(text, "epoch %" G_GINT64_FORMAT ", loss %.3f", epoch->epoch, epoch->train_loss);
-    if (epoch->train_guide_loss > 0) g_string_append_printf(text, " (slides %.3f, guide %.3f)", epoch->train_slide_loss, epoch->train_guide_loss);
+    if (epoch->train_guide_loss > 0)
+        g_string_append_printf(text, " (slides %.3f, guide %.3f)", epoch->train_slide_loss, epoch->train_guide_loss);
     if (isfinite(epoch->val_loss)) g_string_append_printf(text, ", validation %.3f", epoch->val_loss);
     if (isfinite(epoch->val_auroc)) g_string_append_printf(text, ", AUROC %.3f", epoch->val_auroc);
     rmil_monitor_note(monitor, "%s, best epoch %" G_GINT64_FORMAT, text->str, epoch->epoch - t->state.waiting);
@@ -260,7 +266,8 @@ static void note_epoch(const Trainer *t, const RmilEpoch *epoch, const RmilMonit
 static gboolean run(Trainer *t, const int64_t *train_set, int64_t train_count, const int64_t *val_set, int64_t val_count,
                     const char *checkpoint, GArray *history, const RmilMonitor *monitor, GError **error) {
     g_autofree char *key = checkpoint ? rmil_run_key(&t->model->config, t->config, t->bags, t->labels, train_set, train_count, val_set,
-                                                     val_count, t->crew, error) : NULL;
+                                                     val_count, t->crew, error)
+                                      : NULL;
     gboolean other = FALSE, saved = FALSE;
     if (checkpoint && !key) return FALSE;
     if (checkpoint) saved = rmil_checkpoint_read(checkpoint, key, &t->state, history, t->arrays, t->stride, &other);
@@ -269,8 +276,7 @@ static gboolean run(Trainer *t, const int64_t *train_set, int64_t train_count, c
     while (!over(t)) {
         RmilEpoch epoch = {.epoch = t->state.epoch + 1};
         ask_threads(t);
-        if (!train_epoch(t, train_set, train_count, &epoch, error) || !validate(t, val_set, val_count, &epoch, error))
-            return FALSE;
+        if (!train_epoch(t, train_set, train_count, &epoch, error) || !validate(t, val_set, val_count, &epoch, error)) return FALSE;
         t->state.epoch++;
         epoch.best = val_count == 0 || epoch.val_loss < t->state.best_loss;
         t->state.waiting = epoch.best ? 0 : t->state.waiting + 1;
@@ -292,10 +298,9 @@ static gboolean run(Trainer *t, const int64_t *train_set, int64_t train_count, c
     return !checkpoint || saved || save(t, checkpoint, key, history, error);
 }
 
-RmilModel *rmil_train(const RmilModelConfig *model, const RmilTrainConfig *train, const RmilBag *const *bags,
-                      const int *labels, const int64_t *train_set, int64_t train_count, const int64_t *val_set,
-                      int64_t val_count, const char *checkpoint, GArray *history, const RmilMonitor *monitor,
-                      GError **error) {
+RmilModel *rmil_train(const RmilModelConfig *model, const RmilTrainConfig *train, const RmilBag *const *bags, const int *labels,
+                      const int64_t *train_set, int64_t train_count, const int64_t *val_set, int64_t val_count, const char *checkpoint,
+                      GArray *history, const RmilMonitor *monitor, GError **error) {
     if (!check(train, bags, labels, train_set, train_count, val_set, val_count, error)) return NULL;
     RmilModelConfig config = *model;
     if (config.dim == 0) config.dim = bags[train_set[0]]->dim;

@@ -76,14 +76,25 @@ gboolean rmil_block_scratch_take(const RmilBlockShape *s, RmilArena *arena, Rmil
 static RmilSelfAttention attention_of(const RmilBlockShape *s, const float *projected, int64_t sequence) {
     const int64_t d = s->width;
     const float *q = projected + sequence * s->length * 3 * d;
-    return (RmilSelfAttention){.queries = s->length, .keys = s->length, .width = d, .heads = s->heads,
-                               .q = q, .k = q + d, .v = q + 2 * d, .ldq = 3 * d, .ldk = 3 * d};
+    return (RmilSelfAttention){.queries = s->length,
+                               .keys = s->length,
+                               .width = d,
+                               .heads = s->heads,
+                               .q = q,
+                               .k = q + d,
+                               .v = q + 2 * d,
+                               .ldq = 3 * d,
+                               .ldk = 3 * d};
 }
 
 /* Of all first tokens; h = LayerNorm₁(x). */
 static RmilFirstAttention first_attention(const RmilStep *step, int first, const RmilBlockShape *s, const float *h) {
-    return (RmilFirstAttention){.sequences = s->sequences, .length = s->length, .width = s->width, .heads = s->heads,
-                                .w = rmil_step_parameter(step, first + IN_W), .b = rmil_step_parameter(step, first + IN_B),
+    return (RmilFirstAttention){.sequences = s->sequences,
+                                .length = s->length,
+                                .width = s->width,
+                                .heads = s->heads,
+                                .w = rmil_step_parameter(step, first + IN_W),
+                                .b = rmil_step_parameter(step, first + IN_B),
                                 .h = h};
 }
 
@@ -97,8 +108,8 @@ RMIL_CLONES static void residual(const float *x, int64_t stride, int64_t rows, i
 }
 
 /* c->mixed, of the rows that are needed, from h = LayerNorm₁(x). */
-static gboolean attend(const RmilStep *step, int first, const RmilBlockShape *s, const float *h, RmilBlockCache *c,
-                       float *scratch, GError **error) {
+static gboolean attend(const RmilStep *step, int first, const RmilBlockShape *s, const float *h, RmilBlockCache *c, float *scratch,
+                       GError **error) {
     const int64_t d = s->width, rows = rows_in(s);
     if (s->first_only) {
         const RmilFirstAttention attention = first_attention(step, first, s, h);
@@ -110,15 +121,14 @@ static gboolean attend(const RmilStep *step, int first, const RmilBlockShape *s,
     rmil_rows_add(c->projected, rows, 3 * d, rmil_step_parameter(step, first + IN_B));
     for (int64_t i = 0; i < s->sequences; i++) {
         const RmilSelfAttention attention = attention_of(s, c->projected, i);
-        if (!rmil_self_attention_forward(&attention, c->mixed + i * s->length * d, c->log_sum + i * s->length * s->heads,
-                                         scratch, error))
+        if (!rmil_self_attention_forward(&attention, c->mixed + i * s->length * d, c->log_sum + i * s->length * s->heads, scratch, error))
             return FALSE;
     }
     return TRUE;
 }
 
-gboolean rmil_block_forward(const RmilStep *step, int first, const RmilBlockShape *s, RmilBlockCache *c,
-                            RmilBlockScratch *scratch, float *y, GError **error) {
+gboolean rmil_block_forward(const RmilStep *step, int first, const RmilBlockShape *s, RmilBlockCache *c, RmilBlockScratch *scratch,
+                            float *y, GError **error) {
     const int64_t d = s->width, rows = rows_in(s), m = rows_out(s), wide = wide_of(s);
     const float *p[RMIL_BLOCK_TENSORS];
     float *h = scratch->narrow[0], *g = scratch->wide[0];
@@ -152,8 +162,8 @@ RMIL_CLONES static void times_slope(float *d, const float *slope, int64_t ld, in
 }
 
 /* The MLP's half: from dy to dx1 (both rows of y × width). */
-static gboolean backward_mlp(const RmilStep *step, int first, const RmilBlockShape *s, RmilBlockCache *c,
-                             RmilBlockScratch *scratch, const float *dy, float *dx1, GError **error) {
+static gboolean backward_mlp(const RmilStep *step, int first, const RmilBlockShape *s, RmilBlockCache *c, RmilBlockScratch *scratch,
+                             const float *dy, float *dx1, GError **error) {
     const int64_t d = s->width, m = rows_out(s), wide = wide_of(s);
     float *g = scratch->wide[0], *du = scratch->wide[1], *h = scratch->narrow[0], *dh = scratch->narrow[1];
     const float *fc1 = rmil_step_parameter(step, first + FC1_W), *fc2 = rmil_step_parameter(step, first + FC2_W);
@@ -185,18 +195,17 @@ static gboolean attend_backward(const RmilStep *step, int first, const RmilBlock
         const int64_t row = i * s->length;
         const RmilSelfAttention attention = attention_of(s, c->projected, i);
         float *dq = dprojected + row * 3 * d;
-        if (!rmil_self_attention_backward(&attention, c->mixed + row * d, c->log_sum + row * s->heads, dmixed + row * d, dq,
-                                          dq + d, dq + 2 * d, scratch->attention, error))
+        if (!rmil_self_attention_backward(&attention, c->mixed + row * d, c->log_sum + row * s->heads, dmixed + row * d, dq, dq + d,
+                                          dq + 2 * d, scratch->attention, error))
             return FALSE;
     }
     rmil_rows_sum(dprojected, rows, 3 * d, db);
     return rmil_gemm(TRUE, FALSE, 3 * d, d, rows, 1, dprojected, 3 * d, h, d, 1, dw, d, error) &&
-           rmil_gemm(FALSE, FALSE, rows, d, 3 * d, 1, dprojected, 3 * d, rmil_step_parameter(step, first + IN_W), d, 0, dh, d,
-                     error);
+           rmil_gemm(FALSE, FALSE, rows, d, 3 * d, 1, dprojected, 3 * d, rmil_step_parameter(step, first + IN_W), d, 0, dh, d, error);
 }
 
-gboolean rmil_block_backward(const RmilStep *step, int first, const RmilBlockShape *s, RmilBlockCache *c,
-                             RmilBlockScratch *scratch, const float *dy, float *dx, GError **error) {
+gboolean rmil_block_backward(const RmilStep *step, int first, const RmilBlockShape *s, RmilBlockCache *c, RmilBlockScratch *scratch,
+                             const float *dy, float *dx, GError **error) {
     const int64_t d = s->width, rows = rows_in(s), m = rows_out(s), stride = stride_of(s);
     const float *norm = rmil_step_parameter(step, first + NORM1_W);
     float *dx1 = scratch->narrow[2], *dmixed = scratch->narrow[1], *h = scratch->narrow[0];
@@ -256,8 +265,7 @@ static const char *onnx_attention(RmilOnnx *o, const char *prefix, const char *h
     const char *weights[3], *biases[3], *part[3];
     onnx_thirds(o, rmil_onnx_parameter(o, "%s.attn.in_proj_weight", prefix), weights);
     onnx_thirds(o, rmil_onnx_parameter(o, "%s.attn.in_proj_bias", prefix), biases);
-    for (int i = 0; i < 3; i++)
-        part[i] = onnx_heads(o, onnx_linear(o, i == 0 ? asking : h, weights[i], biases[i]), width, heads, i == 1);
+    for (int i = 0; i < 3; i++) part[i] = onnx_heads(o, onnx_linear(o, i == 0 ? asking : h, weights[i], biases[i]), width, heads, i == 1);
     const char *scores = rmil_onnx_node(o, "MatMul", part[1], part[0], NULL);
     const double scale = 1 / sqrt((double)width / (double)heads);
     const char *soft = rmil_onnx_node(o, "Softmax", rmil_onnx_node(o, "Mul", scores, rmil_onnx_number(o, scale), NULL), NULL);

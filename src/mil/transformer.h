@@ -10,18 +10,18 @@
 typedef struct {
     int64_t sequences, length; /* rows of x: sequences × length */
     int64_t width, heads;
-    gboolean first_only;       /* rows of y: sequences; else as many as x has */
+    gboolean first_only; /* rows of y: sequences; else as many as x has */
 } RmilBlockShape;
 
 /* What forward leaves for backward. x is the input, filled by the caller. */
 typedef struct {
-    float *x;                        /* rows × width */
+    float *x; /* rows × width */
     float *mean1, *rstd1, *mean2, *rstd2;
-    float *projected;                /* q, k, v: rows × 3 width; first_only: what first attention keeps */
+    float *projected; /* q, k, v: rows × 3 width; first_only: what first attention keeps */
     float *log_sum;
-    float *mixed;                    /* what attention gives: rows of y × width */
-    float *x1;                       /* rows of y × width */
-    float *u;                        /* fc1's output: rows of y × 4 width, padded (rmil_row_stride) */
+    float *mixed; /* what attention gives: rows of y × width */
+    float *x1;    /* rows of y × width */
+    float *u;     /* fc1's output: rows of y × 4 width, padded (rmil_row_stride) */
 } RmilBlockCache;
 
 /* Memory that a block needs while it works, shared by all blocks of one shape or smaller. */
@@ -38,18 +38,17 @@ int64_t rmil_block_cache_floats(const RmilBlockShape *shape);
 void rmil_block_cache_cut(const RmilBlockShape *shape, float *memory, RmilBlockCache *cache);
 /* Floats of scratch->attention. */
 int64_t rmil_block_attention_scratch(const RmilBlockShape *shape);
-gboolean rmil_block_scratch_take(const RmilBlockShape *shape, RmilArena *arena, RmilBlockScratch *scratch,
-                                 GError **error);
+gboolean rmil_block_scratch_take(const RmilBlockShape *shape, RmilArena *arena, RmilBlockScratch *scratch, GError **error);
 
 /* The block in an ONNX graph, whose tensors are PREFIX.…: x and the result are sequences × length × width, with first_only
  * sequences × 1 × width. */
 const char *rmil_block_onnx(RmilOnnx *onnx, const char *prefix, const char *x, int64_t width, int64_t heads, gboolean first_only);
 
 /* `first`: index of the block's first tensor. y: rows of y × width. */
-gboolean rmil_block_forward(const RmilStep *step, int first, const RmilBlockShape *shape, RmilBlockCache *cache,
-                            RmilBlockScratch *scratch, float *y, GError **error);
+gboolean rmil_block_forward(const RmilStep *step, int first, const RmilBlockShape *shape, RmilBlockCache *cache, RmilBlockScratch *scratch,
+                            float *y, GError **error);
 /* From dy (as y): dx (as x, overwritten); gradients of the parameters are added to. Uses the cache up. */
-gboolean rmil_block_backward(const RmilStep *step, int first, const RmilBlockShape *shape, RmilBlockCache *cache,
-                             RmilBlockScratch *scratch, const float *dy, float *dx, GError **error);
+gboolean rmil_block_backward(const RmilStep *step, int first, const RmilBlockShape *shape, RmilBlockCache *cache, RmilBlockScratch *scratch,
+                             const float *dy, float *dx, GError **error);
 
 #endif

@@ -14,8 +14,7 @@ static gboolean fail(GError **error, RmilErrorCode code, const char *path, const
 
 RmilCanvas *rmil_canvas_new(int64_t width, int64_t height, GError **error) {
     if (width < 1 || height < 1 || width > SIDE_LIMIT || height > SIDE_LIMIT) {
-        rmil_fail(error, RMIL_ERROR_ARGUMENT,
-                  "a picture of %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT " px cannot be drawn", width, height);
+        rmil_fail(error, RMIL_ERROR_ARGUMENT, "a picture of %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT " px cannot be drawn", width, height);
         return NULL;
     }
     RmilCanvas *canvas = g_new0(RmilCanvas, 1);
@@ -45,14 +44,13 @@ void rmil_canvas_blit(RmilCanvas *canvas, int64_t x, int64_t y, const uint8_t *r
 
 double rmil_text_width(const char *text, double size) { return 0.62 * size * (double)g_utf8_strlen(text, -1); }
 
-void rmil_canvas_text(RmilCanvas *canvas, double x, double y, double size, const char *anchor, gboolean bold,
-                      double room, const char *text) {
+void rmil_canvas_text(RmilCanvas *canvas, double x, double y, double size, const char *anchor, gboolean bold, double room,
+                      const char *text) {
     g_autofree char *valid = g_utf8_make_valid(text, -1), *shown = NULL;
     glong fits = (glong)(room / ((bold ? 0.68 : 0.62) * size)), length = g_utf8_strlen(valid, -1);
     if (room > 0 && length > MAX(fits, 3)) {
         glong half = (MAX(fits, 3) - 1) / 2;
-        g_autofree char *head = g_utf8_substring(valid, 0, half),
-                        *tail = g_utf8_substring(valid, length - half, length);
+        g_autofree char *head = g_utf8_substring(valid, 0, half), *tail = g_utf8_substring(valid, length - half, length);
         shown = g_strconcat(head, "…", tail, NULL);
     }
     g_autofree char *escaped = rmil_markup(shown ? shown : valid);
@@ -66,8 +64,8 @@ void rmil_canvas_text(RmilCanvas *canvas, double x, double y, double size, const
 static uint8_t *render(const RmilCanvas *canvas, const char *path, GError **error) {
     g_autoptr(GString) text = g_string_new(NULL);
     g_string_append_printf(text,
-                           "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%" G_GINT64_FORMAT
-                           "\" height=\"%" G_GINT64_FORMAT "\" font-family=\"DejaVu Sans, sans-serif\">\n",
+                           "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%" G_GINT64_FORMAT "\" height=\"%" G_GINT64_FORMAT
+                           "\" font-family=\"DejaVu Sans, sans-serif\">\n",
                            canvas->width, canvas->height);
     g_string_append_len(text, canvas->svg->str, (gssize)canvas->svg->len);
     g_string_append(text, "</svg>\n");
@@ -96,12 +94,11 @@ gboolean rmil_canvas_write(RmilCanvas *canvas, const char *path, GError **error)
         unsigned alpha = overlay[i * 4 + 3];
         if (alpha == 0) continue;
         for (int c = 0; c < 3; c++)
-            canvas->rgb[i * 3 + c] =
-                (uint8_t)((overlay[i * 4 + c] * alpha + canvas->rgb[i * 3 + c] * (255 - alpha) + 127) / 255);
+            canvas->rgb[i * 3 + c] = (uint8_t)((overlay[i * 4 + c] * alpha + canvas->rgb[i * 3 + c] * (255 - alpha) + 127) / 255);
     }
     /* into memory first: libvips does not say why a file cannot be written, and its messages mix between threads */
-    VipsImage *image = vips_image_new_from_memory(canvas->rgb, (size_t)(canvas->width * canvas->height * 3),
-                                                  (int)canvas->width, (int)canvas->height, 3, VIPS_FORMAT_UCHAR);
+    VipsImage *image = vips_image_new_from_memory(canvas->rgb, (size_t)(canvas->width * canvas->height * 3), (int)canvas->width,
+                                                  (int)canvas->height, 3, VIPS_FORMAT_UCHAR);
     VipsImage *tagged = NULL;
     void *png = NULL;
     size_t size = 0;

@@ -15,6 +15,5 @@ void rmil_viridis(double t, uint8_t rgb[3]) {
     double position = (t > 0 ? MIN(t, 1) : 0) * last;
     int below = MIN((int)position, last - 1);
     double part = position - below;
-    for (int c = 0; c < 3; c++)
-        rgb[c] = (uint8_t)(table[below][c] + part * (table[below + 1][c] - table[below][c]) + 0.5);
+    for (int c = 0; c < 3; c++) rgb[c] = (uint8_t)(table[below][c] + part * (table[below + 1][c] - table[below][c]) + 0.5);
 }

@@ -61,9 +61,8 @@ void rmil_figure_begin(RmilFigure *figure, const char *name, const char *what, i
                             "set grid linetype 1 linecolor '#e4e4e4' linewidth 1\n"
                             "set key below center Left reverse samplen 3 spacing 1.25 maxcols 1\n");
     for (int i = 0; i < RMIL_FIGURE_STYLES; i++)
-        g_string_append_printf(script,
-                               "set linetype %d linecolor '%s' dashtype %s linewidth 2.4 pointtype %d pointsize 0.8\n",
-                               i + 1, styles[i].colour, styles[i].dash, styles[i].point);
+        g_string_append_printf(script, "set linetype %d linecolor '%s' dashtype %s linewidth 2.4 pointtype %d pointsize 0.8\n", i + 1,
+                               styles[i].colour, styles[i].dash, styles[i].point);
 }
 
 void rmil_figure_plot(RmilFigure *figure, const char *format, ...) {
@@ -76,17 +75,13 @@ void rmil_figure_plot(RmilFigure *figure, const char *format, ...) {
 
 void rmil_figure_number(GString *csv, double value, char after) {
     char text[G_ASCII_DTOSTR_BUF_SIZE];
-    if (isnan(value))
-        g_strlcpy(text, "NaN", sizeof text);
-    else
-        g_ascii_formatd(text, sizeof text, "%.6g", value);
+    if (isnan(value)) g_strlcpy(text, "NaN", sizeof text);
+    else g_ascii_formatd(text, sizeof text, "%.6g", value);
     g_string_append(csv, text);
     g_string_append_c(csv, after);
 }
 
-void rmil_figure_key_room(GString *script, int rows) {
-    g_string_append_printf(script, "set bmargin %.2f\n", 4.2 + 1.26 * rows);
-}
+void rmil_figure_key_room(GString *script, int rows) { g_string_append_printf(script, "set bmargin %.2f\n", 4.2 + 1.26 * rows); }
 
 char *rmil_figure_quote(const char *text) {
     GString *out = g_string_new("'");
@@ -108,14 +103,12 @@ enum { SVG, PDF, PNG, FORMATS };
 static const char *const suffixes[FORMATS] = {".svg", ".pdf", ".png"};
 
 /* Runs the script below folder once for each format, in one process; files: the names it writes to. */
-static gboolean run_gnuplot(const char *program, const char *folder, const char *script, char *const *files,
-                            GError **error) {
+static gboolean run_gnuplot(const char *program, const char *folder, const char *script, char *const *files, GError **error) {
     g_autoptr(GString) commands = g_string_new(NULL);
     g_autofree char *quoted_script = rmil_figure_quote(script);
     for (int f = 0; f < FORMATS; f++) {
         g_autofree char *quoted = rmil_figure_quote(files[f]);
-        g_string_append_printf(commands, "reset; format='%s'; out=%s; load %s; set output; ", suffixes[f] + 1, quoted,
-                               quoted_script);
+        g_string_append_printf(commands, "reset; format='%s'; out=%s; load %s; set output; ", suffixes[f] + 1, quoted, quoted_script);
     }
     /* not GSubprocess, which needs a thread of GLib's own and ends the process when there is none to be had */
     g_autofree char *said = NULL;
@@ -161,10 +154,8 @@ static gboolean draw(const char *program, const char *folder, const char *name, 
     }
     good = good && run_gnuplot(program, folder, script, files, error) && drop_date(temporaries[PDF], paths[PDF], error);
     for (int f = 0; f < FORMATS; f++) {
-        if (temporaries[f] && good)
-            good = rmil_file_commit(temporaries[f], paths[f], error);
-        else if (temporaries[f])
-            rmil_file_abandon(temporaries[f]);
+        if (temporaries[f] && good) good = rmil_file_commit(temporaries[f], paths[f], error);
+        else if (temporaries[f]) rmil_file_abandon(temporaries[f]);
         g_free(paths[f]);
         g_free(files[f]);
     }
@@ -181,7 +172,8 @@ static void remove_drawings(const char *folder, const char *name) {
 
 /* "roc.svg", "history-rank.csv": of the report, whatever its method is called. */
 static gboolean is_own(const char *file) {
-    static const char *const names[] = {"roc", "pr", "auroc", "probabilities", "localisation-iou", "localisation-dice", "localisation-pointing"};
+    static const char *const names[] = {
+        "roc", "pr", "auroc", "probabilities", "localisation-iou", "localisation-dice", "localisation-pointing"};
     static const char *const endings[] = {".svg", ".pdf", ".png", ".gp", ".csv"};
     for (gsize e = 0; e < G_N_ELEMENTS(endings); e++) {
         if (!g_str_has_suffix(file, endings[e])) continue;
@@ -209,7 +201,9 @@ gboolean rmil_figures_remove(const char *folder, GError **error) {
 gboolean rmil_figures_announce(const char *folder, const RmilMonitor *monitor) {
     g_autofree char *program = g_find_program_in_path("gnuplot");
     if (!program)
-        rmil_monitor_warn(monitor, "gnuplot is not installed: the page has no figures; their data and scripts are in %s/figures (Debian: gnuplot-nox)", folder);
+        rmil_monitor_warn(
+            monitor, "gnuplot is not installed: the page has no figures; their data and scripts are in %s/figures (Debian: gnuplot-nox)",
+            folder);
     return program != NULL;
 }
 

@@ -17,8 +17,8 @@ static void add_series(GString *csv, const RmilMethod *method) {
 /* -- ROC and precision-recall -------------------------------------------------------------------------------------- */
 typedef GArray *(*CurveFunction)(const int *labels, const double *scores, int64_t n);
 
-static void add_curve(RmilFigure *figure, const RmilMethod *method, const char *seed, CurveFunction curve,
-                      const int *labels, const double *scores, int64_t n) {
+static void add_curve(RmilFigure *figure, const RmilMethod *method, const char *seed, CurveFunction curve, const int *labels,
+                      const double *scores, int64_t n) {
     int64_t positives = 0;
     for (int64_t i = 0; i < n; i++) positives += labels[i];
     if (positives == 0 || positives == n) return;
@@ -36,8 +36,7 @@ static void add_curve(RmilFigure *figure, const RmilMethod *method, const char *
 
 static void add_curves(RmilFigure *figure, const RmilMethodSummary *summary, CurveFunction curve) {
     guint most = summary->pooled->len;
-    for (gint64 s = 0; s < summary->seeds; s++)
-        most = MAX(most, ((RmilSeedRun *)g_ptr_array_index(summary->method->seeds, s))->cases->len);
+    for (gint64 s = 0; s < summary->seeds; s++) most = MAX(most, ((RmilSeedRun *)g_ptr_array_index(summary->method->seeds, s))->cases->len);
     g_autofree int *labels = g_new(int, most + 1);
     g_autofree double *scores = g_new(double, most + 1);
     for (guint i = 0; i < summary->pooled->len; i++) {
@@ -65,8 +64,7 @@ enum { BAND_POINTS = 41, BAND_ROUNDS = 500 };
 
 static gboolean has_band(const RmilRunSummary *summary, int method) {
     const RmilMethodSummary *one = &summary->methods[method];
-    return one->seeds == 1 && one->positives > 0 && one->negatives > 0 &&
-           (summary->n <= 3 || method == summary->reference);
+    return one->seeds == 1 && one->positives > 0 && one->negatives > 0 && (summary->n <= 3 || method == summary->reference);
 }
 
 static int compare_doubles(gconstpointer a, gconstpointer b) {
@@ -75,13 +73,11 @@ static int compare_doubles(gconstpointer a, gconstpointer b) {
 }
 
 /* The indices of one label, resampled. */
-static void resample(RmilRng *rng, const GArray *pooled, int label, int64_t n, int *labels, double *scores,
-                     int64_t *filled) {
+static void resample(RmilRng *rng, const GArray *pooled, int label, int64_t n, int *labels, double *scores, int64_t *filled) {
     g_autofree double *own = g_new(double, n);
     int64_t count = 0;
     for (guint i = 0; i < pooled->len; i++)
-        if (g_array_index(pooled, RmilPooled, i).label == label)
-            own[count++] = g_array_index(pooled, RmilPooled, i).probability;
+        if (g_array_index(pooled, RmilPooled, i).label == label) own[count++] = g_array_index(pooled, RmilPooled, i).probability;
     for (int64_t i = 0; i < count; i++) {
         labels[*filled] = label;
         scores[(*filled)++] = own[rmil_rng_below(rng, count)];
@@ -91,7 +87,7 @@ static void resample(RmilRng *rng, const GArray *pooled, int label, int64_t n, i
 static void add_band(RmilFigure *figure, const RmilMethodSummary *one) {
     int64_t n = one->pooled->len;
     g_autofree int *labels = g_new(int, n);
-    g_autofree double *scores = g_new(double, n), *rates = g_new(double, BAND_POINTS *BAND_ROUNDS);
+    g_autofree double *scores = g_new(double, n), *rates = g_new(double, (BAND_POINTS * BAND_ROUNDS));
     RmilRng rng;
     rmil_rng_init(&rng, 0, 0);
     for (int round = 0; round < BAND_ROUNDS; round++) {
@@ -100,11 +96,8 @@ static void add_band(RmilFigure *figure, const RmilMethodSummary *one) {
         resample(&rng, one->pooled, 0, one->negatives, labels, scores, &filled);
         g_autoptr(GArray) points = rmil_roc_curve(labels, scores, n);
         guint at = 0;
-        for (int p = 0; p < BAND_POINTS;
-             p++) { /* the highest sensitivity at a false positive rate no higher than this */
-            while (at + 1 < points->len &&
-                   g_array_index(points, RmilCurvePoint, at + 1).x <= (double)p / (BAND_POINTS - 1) + 1e-12)
-                at++;
+        for (int p = 0; p < BAND_POINTS; p++) { /* the highest sensitivity at a false positive rate no higher than this */
+            while (at + 1 < points->len && g_array_index(points, RmilCurvePoint, at + 1).x <= (double)p / (BAND_POINTS - 1) + 1e-12) at++;
             rates[p * BAND_ROUNDS + round] = g_array_index(points, RmilCurvePoint, at).y;
         }
     }
@@ -127,9 +120,9 @@ static void plot_bands(RmilFigure *figure, const RmilRunSummary *summary) {
         int style = summary->methods[m].method->style;
         add_band(figure, &summary->methods[m]);
         rmil_figure_plot(figure,
-             "'%s.csv' skip 1 using (" OF_METHOD "strcol(3) eq 'band' ? $4 : NaN):6:7 with filledcurves linetype %d "
-                                                 "linewidth 0 fillstyle transparent solid 0.12 noborder notitle",
-             figure->name, style, style);
+                         "'%s.csv' skip 1 using (" OF_METHOD "strcol(3) eq 'band' ? $4 : NaN):6:7 with filledcurves linetype %d "
+                         "linewidth 0 fillstyle transparent solid 0.12 noborder notitle",
+                         figure->name, style, style);
     }
 }
 
@@ -139,25 +132,22 @@ static void plot_curves(RmilFigure *figure, const RmilRunSummary *summary, Curve
     for (int m = 0; m < summary->n; m++)
         if (summary->methods[m].seeds > 1 && (summary->n <= 4 || m == summary->reference)) /* more would be a tangle */
             rmil_figure_plot(figure,
-                 "'%s.csv' skip 1 using (" OF_METHOD "strcol(3) ne 'mean' && strcol(3) ne 'band' ? $4 : NaN):5 with "
-                                                     "lines linetype %d linewidth 0.5 dashtype solid notitle",
-                 figure->name, summary->methods[m].method->style, summary->methods[m].method->style);
+                             "'%s.csv' skip 1 using (" OF_METHOD "strcol(3) ne 'mean' && strcol(3) ne 'band' ? $4 : NaN):5 with "
+                             "lines linetype %d linewidth 0.5 dashtype solid notitle",
+                             figure->name, summary->methods[m].method->style, summary->methods[m].method->style);
     for (int i = 0; i < summary->n; i++) { /* the reference last, on top */
         int m = i < summary->n - 1 ? (i < summary->reference ? i : i + 1) : summary->reference;
         const RmilMethodSummary *one = &summary->methods[m];
-        g_autofree char *text = g_strdup_printf("%s %.3f", one->method->title, one->value[value]),
-                        *title = rmil_figure_quote(text);
-        rmil_figure_plot(figure,
-             "'%s.csv' skip 1 using (" OF_METHOD "strcol(3) eq 'mean' ? $4 : NaN):5 with lines linetype %d title %s",
-             figure->name, one->method->style, one->method->style, title);
+        g_autofree char *text = g_strdup_printf("%s %.3f", one->method->title, one->value[value]), *title = rmil_figure_quote(text);
+        rmil_figure_plot(figure, "'%s.csv' skip 1 using (" OF_METHOD "strcol(3) eq 'mean' ? $4 : NaN):5 with lines linetype %d title %s",
+                         figure->name, one->method->style, one->method->style, title);
     }
 }
 
 char *rmil_figure_roc(const RmilRunSummary *summary, const char *folder, GError **error) {
     RmilFigure figure;
-    rmil_figure_begin(&figure, "roc",
-          "ROC curves of the test slides: of the pooled predictions (thick) and of each training (thin)", 440,
-          440 + RMIL_KEY_ROW * summary->n, "series,method,seed,false_positive_rate,true_positive_rate,low,high\n");
+    rmil_figure_begin(&figure, "roc", "ROC curves of the test slides: of the pooled predictions (thick) and of each training (thin)", 440,
+                      440 + RMIL_KEY_ROW * summary->n, "series,method,seed,false_positive_rate,true_positive_rate,low,high\n");
     rmil_figure_key_room(figure.script, summary->n);
     g_string_append(figure.script, "set size ratio 1\nset xrange [0:1]\nset yrange [0:1.005]\nset xtics 0.2\nset ytics "
                                    "0.2\n"
@@ -173,9 +163,8 @@ char *rmil_figure_pr(const RmilRunSummary *summary, const char *folder, GError *
     const RmilMethodSummary *reference = &summary->methods[summary->reference];
     double share = (double)reference->positives / (double)MAX(reference->positives + reference->negatives, 1);
     RmilFigure figure;
-    rmil_figure_begin(&figure, "pr",
-          "Precision-recall curves of the test slides, as in roc.gp; dotted: the share of positive slides", 440,
-          440 + RMIL_KEY_ROW * summary->n, "series,method,seed,recall,precision,low,high\n");
+    rmil_figure_begin(&figure, "pr", "Precision-recall curves of the test slides, as in roc.gp; dotted: the share of positive slides", 440,
+                      440 + RMIL_KEY_ROW * summary->n, "series,method,seed,recall,precision,low,high\n");
     rmil_figure_key_room(figure.script, summary->n);
     g_string_append(figure.script, "set size ratio 1\nset xrange [0:1]\nset yrange [0:1.005]\nset xtics 0.2\nset ytics "
                                    "0.2\n"
@@ -195,16 +184,14 @@ static void method_rows(GString *script, const RmilRunSummary *summary) {
         g_string_append_printf(script, "%s%s %d", m ? ", " : "", title, summary->n - m);
         longest = MAX(longest, (gsize)g_utf8_strlen(title, -1));
     }
-    g_string_append_printf(script,
-                           ") noenhanced\nset yrange [0.4:%d.6]\nset lmargin %d\nset grid noytics\nunset ylabel\n",
-                           summary->n, (int)MIN(longest * 3 / 4 + 2, 24));
+    g_string_append_printf(script, ") noenhanced\nset yrange [0.4:%d.6]\nset lmargin %d\nset grid noytics\nunset ylabel\n", summary->n,
+                           (int)MIN(longest * 3 / 4 + 2, 24));
 }
 
 char *rmil_figure_auroc(const RmilRunSummary *summary, const char *folder, GError **error) {
     RmilFigure figure;
-    rmil_figure_begin(&figure, "auroc",
-          "AUROC of the test slides: of the pooled predictions with its 95 % interval, and of each training",
-          480, 160 + 46 * summary->n, "series,method,row,what,auroc,low,high\n");
+    rmil_figure_begin(&figure, "auroc", "AUROC of the test slides: of the pooled predictions with its 95 % interval, and of each training",
+                      480, 160 + 46 * summary->n, "series,method,row,what,auroc,low,high\n");
     const RmilMethodSummary *reference = &summary->methods[summary->reference];
     double lowest = 1;
     gboolean repeats = FALSE;
@@ -234,21 +221,23 @@ char *rmil_figure_auroc(const RmilRunSummary *summary, const char *folder, GErro
     g_string_append_printf(figure.script, "set xrange [%.1f:1.01]\nset xlabel 'AUROC, test slides'\n",
                            floor(MAX(lowest - 0.02, 0) * 10) / 10);
     rmil_figure_plot(&figure,
-         "'auroc.csv' skip 1 using (strcol(4) eq 'mean' ? $5 : NaN):3:6:7 with xerrorbars linecolor '#333333' dashtype "
-         "solid linewidth 1.6 "
-         "pointtype 13 pointsize 1.3 title '%s%s 95 %% interval'",
-         repeats ? rmil_tests_pool(reference) : "estimate", repeats ? "," : " and");
+                     "'auroc.csv' skip 1 using (strcol(4) eq 'mean' ? $5 : NaN):3:6:7 with xerrorbars linecolor '#333333' dashtype "
+                     "solid linewidth 1.6 "
+                     "pointtype 13 pointsize 1.3 title '%s%s 95 %% interval'",
+                     repeats ? rmil_tests_pool(reference) : "estimate", repeats ? "," : " and");
     if (repeats)
-        rmil_figure_plot(&figure, "'auroc.csv' skip 1 using (strcol(4) ne 'mean' ? $5 : NaN):($3 + 0.24 + 0.04 * (int($0) %% 3 - "
-                      "1)) with points "
-                      "linecolor '#0072b2' pointtype 6 pointsize 0.6 linewidth 1.4 title 'one %s'", rmil_tests_one(reference));
+        rmil_figure_plot(&figure,
+                         "'auroc.csv' skip 1 using (strcol(4) ne 'mean' ? $5 : NaN):($3 + 0.24 + 0.04 * (int($0) %% 3 - "
+                         "1)) with points "
+                         "linecolor '#0072b2' pointtype 6 pointsize 0.6 linewidth 1.4 title 'one %s'",
+                         rmil_tests_one(reference));
     return rmil_figure_end(&figure, folder, error);
 }
 
 char *rmil_figure_probabilities(const RmilRunSummary *summary, const char *folder, GError **error) {
     RmilFigure figure;
-    rmil_figure_begin(&figure, "probabilities", "Predicted probability of every test slide, by its true label", 480,
-          160 + 46 * summary->n, "series,method,row,id,label,probability\n");
+    rmil_figure_begin(&figure, "probabilities", "Predicted probability of every test slide, by its true label", 480, 160 + 46 * summary->n,
+                      "series,method,row,id,label,probability\n");
     for (int m = 0; m < summary->n; m++) {
         const RmilMethodSummary *one = &summary->methods[m];
         for (guint i = 0; i < one->pooled->len; i++) {
@@ -266,11 +255,11 @@ char *rmil_figure_probabilities(const RmilRunSummary *summary, const char *folde
                                    "set arrow from 0.5,graph 0 to 0.5,graph 1 nohead linecolor '#888888' dashtype "
                                    "(4,4)\n");
     rmil_figure_plot(&figure, "'probabilities.csv' skip 1 using ($5 == 1 ? $6 : NaN):($3 + 0.14 + 0.045 * (int($0) %% 3 - 1)) with "
-                  "points pointtype 7 "
-                  "pointsize 0.6 linecolor '#8c2d04' title 'positive slide'");
+                              "points pointtype 7 "
+                              "pointsize 0.6 linecolor '#8c2d04' title 'positive slide'");
     rmil_figure_plot(&figure, "'probabilities.csv' skip 1 using ($5 == 0 ? $6 : NaN):($3 - 0.14 + 0.045 * (int($0) %% 3 - 1)) with "
-                  "points pointtype 4 "
-                  "pointsize 0.6 linewidth 1.3 linecolor '#2171b5' title 'negative slide'");
+                              "points pointtype 4 "
+                              "pointsize 0.6 linewidth 1.3 linecolor '#2171b5' title 'negative slide'");
     return rmil_figure_end(&figure, folder, error);
 }
 
@@ -278,12 +267,12 @@ char *rmil_figure_probabilities(const RmilRunSummary *summary, const char *folde
 char *rmil_figure_localisation(const RmilRunSummary *summary, int what, const char *folder, GError **error) {
     static const char *const names[] = {"localisation-iou", "localisation-dice", "localisation-pointing"};
     static const char *const titles[] = {"IoU", "Dice", "Pointing game"};
-    static const char *const axes[] = {"top tiles, % of the annotated number",
-                                       "top tiles, % of the annotated number", "top tiles, % of all tiles"};
+    static const char *const axes[] = {"top tiles, % of the annotated number", "top tiles, % of the annotated number",
+                                       "top tiles, % of all tiles"};
     RmilFigure figure;
     rmil_figure_begin(&figure, names[what],
-          "Localisation of the annotated lesions of test slides by attention: mean over slides, SD over trainings", 400,
-          320 + RMIL_KEY_ROW * summary->n, "series,method,position,alpha,value,sd\n");
+                      "Localisation of the annotated lesions of test slides by attention: mean over slides, SD over trainings", 400,
+                      320 + RMIL_KEY_ROW * summary->n, "series,method,position,alpha,value,sd\n");
     gboolean repeats = FALSE;
     for (int m = 0; m < summary->n; m++) {
         for (int a = 0; a < summary->n_alphas; a++) {
@@ -304,8 +293,7 @@ char *rmil_figure_localisation(const RmilRunSummary *summary, int what, const ch
     g_string_append(figure.script, "set xtics (");
     for (int a = 0; a < summary->n_alphas; a++)
         g_string_append_printf(figure.script, "%s'%g' %d", a ? ", " : "", summary->alphas[a], a + 1);
-    g_string_append_printf(figure.script,
-                           ")\nset xrange [0.7:%d.3]\nset yrange [0:%s]\nset xlabel '%s'\nset ylabel '%s'\n",
+    g_string_append_printf(figure.script, ")\nset xrange [0.7:%d.3]\nset yrange [0:%s]\nset xlabel '%s'\nset ylabel '%s'\n",
                            summary->n_alphas, what == 2 ? "1.03" : "*<1.03", axes[what], titles[what]);
     for (int m = 0; m < summary->n; m++) {
         const RmilMethod *method = summary->methods[m].method;
@@ -313,12 +301,11 @@ char *rmil_figure_localisation(const RmilRunSummary *summary, int what, const ch
         double shift = 0.06 * (m - (summary->n - 1) / 2.0); /* bars of different methods side by side */
         if (repeats)
             rmil_figure_plot(&figure,
-                 "'%s.csv' skip 1 using (column(1) == %d ? $3 + %.2f : NaN):5:6 with yerrorbars linetype %d dashtype "
-                 "solid linewidth 1 pointsize 0 notitle",
-                 figure.name, method->style, shift, method->style);
-        rmil_figure_plot(&figure,
-             "'%s.csv' skip 1 using (column(1) == %d ? $3 + %.2f : NaN):5 with linespoints linetype %d title %s",
-             figure.name, method->style, shift, method->style, title);
+                             "'%s.csv' skip 1 using (column(1) == %d ? $3 + %.2f : NaN):5:6 with yerrorbars linetype %d dashtype "
+                             "solid linewidth 1 pointsize 0 notitle",
+                             figure.name, method->style, shift, method->style);
+        rmil_figure_plot(&figure, "'%s.csv' skip 1 using (column(1) == %d ? $3 + %.2f : NaN):5 with linespoints linetype %d title %s",
+                         figure.name, method->style, shift, method->style, title);
     }
     return rmil_figure_end(&figure, folder, error);
 }
@@ -328,14 +315,13 @@ char *rmil_figure_history(const RmilMethod *method, const char *folder, GError *
     const RmilSeedRun *seed = g_ptr_array_index(method->seeds, 0);
     g_autofree char *name = g_strdup_printf("history-%s", method->name);
     RmilFigure figure;
-    rmil_figure_begin(&figure, g_strdelimit(name, "/\\'\"", '_'), "Training of the first seed: loss and AUROC of every epoch", 400,
-          500, "epoch,train_loss,train_slide_loss,train_guide_loss,val_loss,val_auroc,best\n");
+    rmil_figure_begin(&figure, g_strdelimit(name, "/\\'\"", '_'), "Training of the first seed: loss and AUROC of every epoch", 400, 500,
+                      "epoch,train_loss,train_slide_loss,train_guide_loss,val_loss,val_auroc,best\n");
     int best = 0, last = 1;
     gboolean guided = FALSE, ranked = FALSE; /* ranked: validation has both classes, its AUROC is defined */
     for (guint i = 0; i < seed->epochs->len; i++) {
         const RmilEpoch *epoch = &g_array_index(seed->epochs, RmilEpoch, i);
-        const double values[] = {epoch->train_loss, epoch->train_slide_loss, epoch->train_guide_loss, epoch->val_loss,
-                                 epoch->val_auroc};
+        const double values[] = {epoch->train_loss, epoch->train_slide_loss, epoch->train_guide_loss, epoch->val_loss, epoch->val_auroc};
         g_string_append_printf(figure.csv, "%" G_GINT64_FORMAT ",", epoch->epoch);
         for (gsize v = 0; v < G_N_ELEMENTS(values); v++) rmil_figure_number(figure.csv, values[v], ',');
         g_string_append(figure.csv, epoch->best ? "1\n" : "0\n");
@@ -349,23 +335,21 @@ char *rmil_figure_history(const RmilMethod *method, const char *folder, GError *
                            "set multiplot\n",
                            last);
     if (best)
-        g_string_append_printf(figure.script,
-                               "set arrow 1 from %d,graph 0 to %d,graph 1 nohead linecolor '#888888' dashtype (4,4)\n",
-                               best, best);
+        g_string_append_printf(figure.script, "set arrow 1 from %d,graph 0 to %d,graph 1 nohead linecolor '#888888' dashtype (4,4)\n", best,
+                               best);
     g_string_append(figure.script, "set origin 0,0.42\nset size 1,0.58\nset ylabel 'Loss'\nset yrange [0:*]\nset "
                                    "format x ''\n");
     rmil_figure_plot(&figure,
-         "'%s.csv' skip 1 using 1:3 with lines linecolor '#0072b2' dashtype solid linewidth 2.2 title 'training, "
-         "slide'",
-         figure.name);
+                     "'%s.csv' skip 1 using 1:3 with lines linecolor '#0072b2' dashtype solid linewidth 2.2 title 'training, "
+                     "slide'",
+                     figure.name);
     if (guided)
         rmil_figure_plot(&figure,
-             "'%s.csv' skip 1 using 1:4 with lines linecolor '#56b4e9' linewidth 1.6 dashtype (2,3) title 'training, "
-             "guide'",
-             figure.name);
-    rmil_figure_plot(&figure,
-         "'%s.csv' skip 1 using 1:5 with lines linecolor '#d55e00' linewidth 2.2 dashtype (9,5) title 'validation'",
-         figure.name);
+                         "'%s.csv' skip 1 using 1:4 with lines linecolor '#56b4e9' linewidth 1.6 dashtype (2,3) title 'training, "
+                         "guide'",
+                         figure.name);
+    rmil_figure_plot(&figure, "'%s.csv' skip 1 using 1:5 with lines linecolor '#d55e00' linewidth 2.2 dashtype (9,5) title 'validation'",
+                     figure.name);
     g_string_append_printf(figure.script,
                            "\nset origin 0,0\nset size 1,0.42\nset ylabel 'Validation AUROC'\nset yrange "
                            "[%s:1.02]\nset ytics 0.2\n"
@@ -375,11 +359,10 @@ char *rmil_figure_history(const RmilMethod *method, const char *folder, GError *
         g_string_append(figure.script, "set label 2 'undefined: validation has one class' at graph 0.5,graph 0.6 center textcolor "
                                        "'#444444'\n");
     if (best)
-        g_string_append_printf(figure.script, "set label 1 ' epoch kept: %d' at %d,graph 0.1 %s textcolor '#444444'\n",
-                               best, best, best * 2 > last ? "right offset -0.5,0" : "left");
+        g_string_append_printf(figure.script, "set label 1 ' epoch kept: %d' at %d,graph 0.1 %s textcolor '#444444'\n", best, best,
+                               best * 2 > last ? "right offset -0.5,0" : "left");
     figure.clauses = 0;
-    rmil_figure_plot(&figure, "'%s.csv' skip 1 using 1:6 with lines linecolor '#222222' dashtype solid linewidth 2 notitle",
-         figure.name);
+    rmil_figure_plot(&figure, "'%s.csv' skip 1 using 1:6 with lines linecolor '#222222' dashtype solid linewidth 2 notitle", figure.name);
     g_string_append(figure.script, "\nunset multiplot");
     return rmil_figure_end(&figure, folder, error);
 }

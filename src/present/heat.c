@@ -72,9 +72,7 @@ static void scale_value(HeatScale *scale, const float *values, int64_t count) {
             high = MAX(high, (double)values[i]);
         }
     for (int64_t i = 0; i < count; i++)
-        scale->position[i] = !isfinite(values[i]) ? NAN
-                             : high > low         ? (float)(((double)values[i] - low) / (high - low))
-                                                  : 0.5f;
+        scale->position[i] = !isfinite(values[i]) ? NAN : high > low ? (float)(((double)values[i] - low) / (high - low)) : 0.5f;
     scale->label = "value";
     if (!(high >= low)) return;
     for (int i = 0; i <= 4; i++) add_tick(scale, i / 4.0, "%.3g", low + i * (high - low) / 4);
@@ -93,8 +91,8 @@ static void blend(double opacity, const uint8_t colour[3], double below, uint8_t
 
 /* rgb: the slide as drawn, from the level-0 point (left, top), in place turned into gray with heat; gives the mean gray under
  * the heat. */
-static gboolean paint(const RmilPanel *panel, uint8_t *rgb, double left, double top, const int64_t *coords, const float *position, int64_t count,
-                      double side, double opacity, double *mean_gray, GError **error) {
+static gboolean paint(const RmilPanel *panel, uint8_t *rgb, double left, double top, const int64_t *coords, const float *position,
+                      int64_t count, double side, double opacity, double *mean_gray, GError **error) {
     int64_t pixels = panel->width * panel->height;
     float *heat = rmil_alloc(pixels, sizeof *heat, error);
     if (!heat) return FALSE;
@@ -139,8 +137,7 @@ static void draw_legend(RmilFooter *footer, const HeatScale *scale, const char *
         uint8_t colour[3], rgb[3];
         rmil_viridis(i / 34.0, colour);
         blend(opacity, colour, gray, rgb);
-        g_string_append_printf(svg, "<stop offset=\"%.4f\" stop-color=\"#%02x%02x%02x\"/>", i / 34.0, rgb[0], rgb[1],
-                               rgb[2]);
+        g_string_append_printf(svg, "<stop offset=\"%.4f\" stop-color=\"#%02x%02x%02x\"/>", i / 34.0, rgb[0], rgb[1], rgb[2]);
     }
     g_string_append_printf(svg,
                            "</linearGradient><rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" "
@@ -149,8 +146,7 @@ static void draw_legend(RmilFooter *footer, const HeatScale *scale, const char *
                            bar, y + 1.35 * size, width, 0.7 * size);
     for (int i = 0; i < scale->ticks; i++) {
         double tick = bar + width * scale->at[i];
-        g_string_append_printf(svg, "<path d=\"M%.2f %.2fv%.2f\" stroke=\"#222\"/>\n", tick, y + 2.05 * size,
-                               0.25 * size);
+        g_string_append_printf(svg, "<path d=\"M%.2f %.2fv%.2f\" stroke=\"#222\"/>\n", tick, y + 2.05 * size, 0.25 * size);
         rmil_canvas_text(footer->canvas, tick, y + 3.1 * size, 0.85 * size, "middle", FALSE, 0, scale->text[i]);
     }
 }
@@ -217,11 +213,10 @@ static void place(const RmilSlideInfo *info, const RmilHeatOptions *options, Pla
     places->footer = (double)(heat->y + heat->height) + text;
 }
 
-static void draw_footer(const Places *places, const RmilSlideInfo *info, const HeatScale *scale, const char *label,
-                        double opacity, double gray, gboolean outline, RmilCanvas *canvas, double *end) {
+static void draw_footer(const Places *places, const RmilSlideInfo *info, const HeatScale *scale, const char *label, double opacity,
+                        double gray, gboolean outline, RmilCanvas *canvas, double *end) {
     RmilFooter footer;
-    rmil_footer_init(&footer, canvas, places->margin, (double)places->width - places->margin, places->footer,
-                     places->text);
+    rmil_footer_init(&footer, canvas, places->margin, (double)places->width - places->margin, places->footer, places->text);
     draw_legend(&footer, scale, label, opacity, gray);
     rmil_footer_scale_bar(&footer, info->mpp, &places->heat);
     if (outline) rmil_footer_swatch(&footer, 'o', "annotated lesion");
@@ -251,24 +246,21 @@ void rmil_heat_layout(const RmilSlideInfo *info, const RmilHeatOptions *options,
                                .downsample = places.heat.downsample};
 }
 
-static gboolean check(const RmilHeatOptions *options, const int64_t *coords, int64_t count, double side,
-                      const char *path, GError **error) {
+static gboolean check(const RmilHeatOptions *options, const int64_t *coords, int64_t count, double side, const char *path, GError **error) {
     if (count < 1 || count > G_MAXINT)
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: %" G_GINT64_FORMAT " tiles cannot be drawn", path, count);
     if (!(side > 0) || !isfinite(side))
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: tiles need a side, not %g level-0 px", path, side);
     if (options->max_side < 16 || options->max_side > 8192)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT,
-                         "%s: the side of a heat map must be 16 … 8192 px, not %" G_GINT64_FORMAT, path,
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: the side of a heat map must be 16 … 8192 px, not %" G_GINT64_FORMAT, path,
                          options->max_side);
     if (!(options->opacity >= 0 && options->opacity <= 1))
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: opacity must be 0 … 1, not %g", path, options->opacity);
     return TRUE;
 }
 
-gboolean rmil_heat_write(RmilSlide *slide, const int64_t *coords, const float *values, int64_t count,
-                         double tile_level0, const RmilRegion *region, const RmilHeatOptions *options, const char *path,
-                         GError **error) {
+gboolean rmil_heat_write(RmilSlide *slide, const int64_t *coords, const float *values, int64_t count, double tile_level0,
+                         const RmilRegion *region, const RmilHeatOptions *options, const char *path, GError **error) {
     if (!check(options, coords, count, tile_level0, path, error)) return FALSE;
     const RmilSlideInfo *info = rmil_slide_info(slide);
     if (region && rmil_region_empty(region)) region = NULL;
@@ -281,14 +273,10 @@ gboolean rmil_heat_write(RmilSlide *slide, const int64_t *coords, const float *v
     HeatScale scale = {.position = rgb ? rmil_alloc(count, sizeof(float), error) : NULL};
     double gray = 255;
     gboolean done = scale.position != NULL;
-    if (done && options->scale == RMIL_HEAT_RELATIVE)
-        scale_relative(&scale, values, count, 0);
-    else if (done && options->scale == RMIL_HEAT_VALUE)
-        scale_value(&scale, values, count);
-    else if (done)
-        done = scale_percentile(&scale, values, count, error);
-    if (done && places.both)
-        rmil_canvas_blit(canvas, places.slide.x, places.slide.y, rgb, places.slide.width, places.slide.height);
+    if (done && options->scale == RMIL_HEAT_RELATIVE) scale_relative(&scale, values, count, 0);
+    else if (done && options->scale == RMIL_HEAT_VALUE) scale_value(&scale, values, count);
+    else if (done) done = scale_percentile(&scale, values, count, error);
+    if (done && places.both) rmil_canvas_blit(canvas, places.slide.x, places.slide.y, rgb, places.slide.width, places.slide.height);
     done = done && paint(&places.heat, rgb, 0, 0, coords, scale.position, count, tile_level0, options->opacity, &gray, error);
     if (done) rmil_canvas_blit(canvas, places.heat.x, places.heat.y, rgb, places.heat.width, places.heat.height);
     rmil_free(rgb);
@@ -298,8 +286,7 @@ gboolean rmil_heat_write(RmilSlide *slide, const int64_t *coords, const float *v
     const char *label = options->legend ? options->legend : scale.label;
     double text = places.text, stroke = MAX(text / 6, 1.4), room = (double)places.width - 2 * places.margin, end;
     if (options->title)
-        rmil_canvas_text(canvas, places.margin, places.margin + 1.2 * text, 1.25 * text, "start", TRUE, room,
-                         options->title);
+        rmil_canvas_text(canvas, places.margin, places.margin + 1.2 * text, 1.25 * text, "start", TRUE, room, options->title);
     if (places.both) {
         room = (double)places.heat.width;
         rmil_canvas_text(canvas, (double)places.slide.x, places.caption_slide, text, "start", FALSE, room,

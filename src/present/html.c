@@ -27,14 +27,10 @@ const char *rmil_html_p(double p, char *text) {
 
 const char *rmil_html_seconds(double seconds, char *text) {
     if (!(seconds >= 0) || seconds > 1e10) return "–";
-    if (seconds < 10)
-        g_snprintf(text, 32, "%.1f s", seconds);
-    else if (seconds < 120)
-        g_snprintf(text, 32, "%.0f s", seconds);
-    else if (seconds < 7200)
-        g_snprintf(text, 32, "%.0f min %02.0f s", floor(seconds / 60), floor(fmod(seconds, 60)));
-    else
-        g_snprintf(text, 32, "%.0f h %02.0f min", floor(seconds / 3600), floor(fmod(seconds, 3600) / 60));
+    if (seconds < 10) g_snprintf(text, 32, "%.1f s", seconds);
+    else if (seconds < 120) g_snprintf(text, 32, "%.0f s", seconds);
+    else if (seconds < 7200) g_snprintf(text, 32, "%.0f min %02.0f s", floor(seconds / 60), floor(fmod(seconds, 60)));
+    else g_snprintf(text, 32, "%.0f h %02.0f min", floor(seconds / 3600), floor(fmod(seconds, 3600) / 60));
     return text;
 }
 
@@ -69,16 +65,11 @@ static char *spoken(const char *key) {
 
 static void append_value(GString *text, JsonNode *node) {
     GType type = JSON_NODE_HOLDS_VALUE(node) ? json_node_get_value_type(node) : G_TYPE_INVALID;
-    if (JSON_NODE_HOLDS_NULL(node))
-        g_string_append(text, "none");
-    else if (type == G_TYPE_STRING)
-        g_string_append(text, json_node_get_string(node));
-    else if (type == G_TYPE_BOOLEAN)
-        g_string_append(text, json_node_get_boolean(node) ? "yes" : "no");
-    else if (type == G_TYPE_DOUBLE)
-        g_string_append_printf(text, "%.10g", json_node_get_double(node));
-    else if (type == G_TYPE_INT64)
-        g_string_append_printf(text, "%" G_GINT64_FORMAT, json_node_get_int(node));
+    if (JSON_NODE_HOLDS_NULL(node)) g_string_append(text, "none");
+    else if (type == G_TYPE_STRING) g_string_append(text, json_node_get_string(node));
+    else if (type == G_TYPE_BOOLEAN) g_string_append(text, json_node_get_boolean(node) ? "yes" : "no");
+    else if (type == G_TYPE_DOUBLE) g_string_append_printf(text, "%.10g", json_node_get_double(node));
+    else if (type == G_TYPE_INT64) g_string_append_printf(text, "%" G_GINT64_FORMAT, json_node_get_int(node));
 }
 
 static void add_rows(GString *out, const char *name, JsonNode *node, int *rows) {
@@ -86,8 +77,7 @@ static void add_rows(GString *out, const char *name, JsonNode *node, int *rows) 
     if (JSON_NODE_HOLDS_OBJECT(node)) {
         g_autoptr(GList) members = json_object_get_members(json_node_get_object(node));
         for (GList *m = members; m; m = m->next) {
-            g_autofree char *word = spoken(m->data),
-                            *full = *name ? g_strdup_printf("%s · %s", name, word) : g_strdup(word);
+            g_autofree char *word = spoken(m->data), *full = *name ? g_strdup_printf("%s · %s", name, word) : g_strdup(word);
             add_rows(out, full, json_object_get_member(json_node_get_object(node), m->data), rows);
         }
         return;
@@ -128,8 +118,8 @@ void rmil_html_json_rows(GString *out, JsonNode *object, const char *const *skip
 }
 
 /* -- the page ------------------------------------------------------------------------------------------------------ */
-gboolean rmil_html_page_write(const char *path, const char *eyebrow, const char *title, const char *line,
-                              const RmilHtmlSection *sections, const char *body, GError **error) {
+gboolean rmil_html_page_write(const char *path, const char *eyebrow, const char *title, const char *line, const RmilHtmlSection *sections,
+                              const char *body, GError **error) {
     g_autoptr(GString) out = g_string_new("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
                                           "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">");
     rmil_html(out, "<title>%s – rankmil report</title>\n<style>", title);

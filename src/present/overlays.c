@@ -96,7 +96,7 @@ static gboolean neighbour(GHashTable *corners, int64_t x, int64_t y, double side
 
 /* The border of the annotated patches: those of their edges behind which there is none. */
 static char *outline_path(const Layout *layout) {
-    static const int step[4][2] = {{0, -1}, {1, 0}, {0, 1}, {-1, 0}};       /* above, right, below, left */
+    static const int step[4][2] = {{0, -1}, {1, 0}, {0, 1}, {-1, 0}}; /* above, right, below, left */
     static const int ends[4][4] = {{0, 0, 1, 0}, {1, 0, 1, 1}, {1, 1, 0, 1}, {0, 1, 0, 0}};
     const RmilOverlays *o = layout->overlays;
     g_autoptr(GHashTable) corners = annotated_corners(o);
@@ -108,7 +108,8 @@ static char *outline_path(const Layout *layout) {
             if (neighbour(corners, x, y, layout->side, step[e][0], step[e][1])) continue;
             double at[4];
             for (int k = 0; k < 4; k++)
-                at[k] = ((double)(k % 2 ? y : x) + ends[e][k] * layout->side - (k % 2 ? layout->y0 : layout->x0)) / layout->panel.downsample;
+                at[k] = ((double)(k % 2 ? y : x) + ends[e][k] * layout->side - (k % 2 ? layout->y0 : layout->x0)) /
+                        layout->panel.downsample;
             g_string_append_printf(path, "M%.1f %.1fL%.1f %.1f", at[0], at[1], at[2], at[3]);
         }
     }
@@ -116,13 +117,15 @@ static char *outline_path(const Layout *layout) {
 }
 
 static void draw_outline(RmilCanvas *canvas, const RmilPanel *panel, const char *path) {
-    g_string_append_printf(canvas->svg,
-                           "<g transform=\"translate(%" G_GINT64_FORMAT " %" G_GINT64_FORMAT ")\" fill=\"none\" stroke-linecap=\"square\">"
-                           "<path d=\"%s\" stroke=\"#fff\" stroke-width=\"3.4\"/><path d=\"%s\" stroke=\"#d40000\" stroke-width=\"1.6\"/></g>\n",
-                           panel->x, panel->y, path, path);
+    g_string_append_printf(
+        canvas->svg,
+        "<g transform=\"translate(%" G_GINT64_FORMAT " %" G_GINT64_FORMAT ")\" fill=\"none\" stroke-linecap=\"square\">"
+        "<path d=\"%s\" stroke=\"#fff\" stroke-width=\"3.4\"/><path d=\"%s\" stroke=\"#d40000\" stroke-width=\"1.6\"/></g>\n",
+        panel->x, panel->y, path, path);
 }
 
-static gboolean draw_panel(const Layout *layout, RmilCanvas *canvas, int index, int across, const char *outline, double *gray, GError **error) {
+static gboolean draw_panel(const Layout *layout, RmilCanvas *canvas, int index, int across, const char *outline, double *gray,
+                           GError **error) {
     const RmilOverlays *o = layout->overlays;
     RmilPanel panel = layout->panel;
     gsize bytes = (gsize)(panel.width * panel.height * 3);
@@ -147,7 +150,10 @@ gboolean rmil_overlays_write(const RmilOverlays *overlays, const char *path, GEr
     Layout layout = {.overlays = overlays};
     find_extent(&layout);
     find_scale(&layout);
-    int panels = overlays->n + 1, across = panels <= ACROSS ? panels : (panels + 1) / 2 <= ACROSS ? (panels + 1) / 2 : ACROSS,
+    int panels = overlays->n + 1,
+        across = panels <= ACROSS             ? panels
+                 : (panels + 1) / 2 <= ACROSS ? (panels + 1) / 2
+                                              : ACROSS,
         down = (panels + across - 1) / across;
     int64_t width = GAP + across * (layout.panel.width + GAP), top = GAP + down * (layout.panel.height + (int64_t)HEAD + GAP);
     g_autoptr(RmilCanvas) canvas = rmil_canvas_new(MAX(width, 26 * TEXT), top + (int64_t)(4.2 * TEXT), error);

@@ -106,8 +106,7 @@ void rmil_footer_scale_bar(RmilFooter *footer, double mpp, const RmilPanel *pane
     if (!(mpp > 0)) return;
     double per_pixel = mpp * panel->downsample;
     double micrometres = round_down(per_pixel * (double)panel->width / 4), length = micrometres / per_pixel;
-    g_autofree char *text =
-        micrometres >= 1000 ? g_strdup_printf("%g mm", micrometres / 1000) : g_strdup_printf("%g µm", micrometres);
+    g_autofree char *text = micrometres >= 1000 ? g_strdup_printf("%g mm", micrometres / 1000) : g_strdup_printf("%g µm", micrometres);
     double x, y, size = footer->text;
     rmil_footer_place(footer, MAX(length, rmil_text_width(text, size)), &x, &y);
     if (!footer->canvas) return;
@@ -123,15 +122,11 @@ void rmil_footer_swatch(RmilFooter *footer, char kind, const char *text) {
     rmil_footer_place(footer, 2.2 * size + rmil_text_width(text, size), &x, &y);
     if (!footer->canvas) return;
     GString *svg = footer->canvas->svg;
-    g_autofree char *box = g_strdup_printf("<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>", x + 2,
-                                           y + 0.15 * size, 1.4 * size, 0.9 * size);
-    if (kind == 'o' || kind == 'd')
-        double_stroke(svg, stroke, kind == 'd', box);
-    else if (kind == 'l')
-        g_string_append_printf(svg, "<g fill=\"#f5c9a1\" stroke=\"#e67814\">%s</g>\n", box);
-    else if (kind == 't')
-        g_string_append_printf(svg, "<g fill=\"#c4e6e3\" stroke=\"#58b8b0\">%s</g>\n", box);
-    else
-        g_string_append_printf(svg, "<g fill=\"none\" stroke=\"#1b3f8b\" stroke-width=\"%.1f\">%s</g>\n", stroke, box);
+    g_autofree char *box = g_strdup_printf("<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>", x + 2, y + 0.15 * size,
+                                           1.4 * size, 0.9 * size);
+    if (kind == 'o' || kind == 'd') double_stroke(svg, stroke, kind == 'd', box);
+    else if (kind == 'l') g_string_append_printf(svg, "<g fill=\"#f5c9a1\" stroke=\"#e67814\">%s</g>\n", box);
+    else if (kind == 't') g_string_append_printf(svg, "<g fill=\"#c4e6e3\" stroke=\"#58b8b0\">%s</g>\n", box);
+    else g_string_append_printf(svg, "<g fill=\"none\" stroke=\"#1b3f8b\" stroke-width=\"%.1f\">%s</g>\n", stroke, box);
     rmil_canvas_text(footer->canvas, x + 2 * size, y + size, size, "start", FALSE, 0, text);
 }

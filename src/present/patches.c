@@ -3,21 +3,20 @@
 
 #include <math.h>
 
-static gboolean write_table(const int64_t *coords, const float *values, const int64_t *order, int64_t n, double side,
-                            const char *path, GError **error) {
+static gboolean write_table(const int64_t *coords, const float *values, const int64_t *order, int64_t n, double side, const char *path,
+                            GError **error) {
     g_autoptr(GString) csv = g_string_new("rank,x,y,side,value\n");
     for (int64_t i = 0; i < n; i++) {
         char length[G_ASCII_DTOSTR_BUF_SIZE], value[G_ASCII_DTOSTR_BUF_SIZE];
-        g_string_append_printf(csv, "%" G_GINT64_FORMAT ",%" G_GINT64_FORMAT ",%" G_GINT64_FORMAT ",%s,%s\n", i + 1,
-                               coords[2 * order[i]], coords[2 * order[i] + 1],
-                               g_ascii_formatd(length, sizeof length, "%.10g", side),
+        g_string_append_printf(csv, "%" G_GINT64_FORMAT ",%" G_GINT64_FORMAT ",%" G_GINT64_FORMAT ",%s,%s\n", i + 1, coords[2 * order[i]],
+                               coords[2 * order[i] + 1], g_ascii_formatd(length, sizeof length, "%.10g", side),
                                g_ascii_formatd(value, sizeof value, "%.9g", (double)values[order[i]]));
     }
     return rmil_file_write(path, csv->str, csv->len, error);
 }
 
-static gboolean draw(RmilSlide *slide, const int64_t *coords, const float *values, const int64_t *order, int64_t n,
-                     double side, int64_t tile_px, const char *title, const char *path, GError **error) {
+static gboolean draw(RmilSlide *slide, const int64_t *coords, const float *values, const int64_t *order, int64_t n, double side,
+                     int64_t tile_px, const char *title, const char *path, GError **error) {
     int64_t columns = CLAMP((int64_t)ceil(sqrt((double)n * 1.6)), 1, 10), rows = (n + columns - 1) / columns;
     double text = CLAMP((double)tile_px / 11, 11, 24);
     int64_t gap = 8, margin = 16, label = (int64_t)(1.9 * text), top = margin + (title ? (int64_t)(2.4 * text) : 0);
@@ -26,30 +25,28 @@ static gboolean draw(RmilSlide *slide, const int64_t *coords, const float *value
     uint8_t *rgb = canvas ? rmil_alloc(tile_px * tile_px, 3, error) : NULL;
     gboolean good = rgb != NULL;
     if (good && title)
-        rmil_canvas_text(canvas, (double)margin, (double)margin + 1.2 * text, 1.2 * text, "start", TRUE,
-                         (double)(width - 2 * margin), title);
+        rmil_canvas_text(canvas, (double)margin, (double)margin + 1.2 * text, 1.2 * text, "start", TRUE, (double)(width - 2 * margin),
+                         title);
     for (int64_t i = 0; i < n && good; i++) {
         int64_t x = margin + i % columns * (tile_px + gap), y = top + i / columns * (tile_px + label);
-        good = rmil_slide_read(slide, (double)coords[2 * order[i]], (double)coords[2 * order[i] + 1],
-                               side / (double)tile_px, tile_px, tile_px, rgb, error);
+        good = rmil_slide_read(slide, (double)coords[2 * order[i]], (double)coords[2 * order[i] + 1], side / (double)tile_px, tile_px,
+                               tile_px, rgb, error);
         if (!good) break;
         rmil_canvas_blit(canvas, x, y, rgb, tile_px, tile_px);
         g_autofree char *words = g_strdup_printf("%" G_GINT64_FORMAT ": %.3g", i + 1, (double)values[order[i]]);
-        rmil_canvas_text(canvas, (double)x, (double)(y + tile_px) + 1.2 * text, text, "start", FALSE, (double)tile_px,
-                         words);
+        rmil_canvas_text(canvas, (double)x, (double)(y + tile_px) + 1.2 * text, text, "start", FALSE, (double)tile_px, words);
     }
     rmil_free(rgb);
     return good && rmil_canvas_write(canvas, path, error);
 }
 
-gboolean rmil_patches_write(RmilSlide *slide, const int64_t *coords, const float *values, int64_t count,
-                            double tile_level0, int64_t most, int64_t tile_px, const char *title, const char *png,
-                            const char *csv, GError **error) {
+gboolean rmil_patches_write(RmilSlide *slide, const int64_t *coords, const float *values, int64_t count, double tile_level0, int64_t most,
+                            int64_t tile_px, const char *title, const char *png, const char *csv, GError **error) {
     if (most < 1 || most > 200 || tile_px < 16 || tile_px > 512 || !(tile_level0 > 0) || !isfinite(tile_level0))
         return rmil_fail(error, RMIL_ERROR_ARGUMENT,
                          "%s: cannot show %" G_GINT64_FORMAT " tiles (1 … 200) of side %g at %" G_GINT64_FORMAT " px "
-                                                                                                                "(16 … "
-                                                                                                                "512)",
+                         "(16 … "
+                         "512)",
                          png, most, tile_level0, tile_px);
     int64_t n, *order = rmil_descending(values, count, &n, error);
     if (!order) return FALSE;

@@ -13,7 +13,9 @@ typedef struct {
 enum { ID, PROBABILITY, SD, MODELS, MODEL, INPUT, CREATED, LABEL, DIGEST, COLUMNS };
 static const char *const names[COLUMNS] = {"id", "probability", "sd", "models", "model", "input", "created", "label", "digest"};
 
-static const char *cell(const Listing *listing, int64_t row, int column) { return rmil_table_cell(listing->table, row, listing->columns[column]); }
+static const char *cell(const Listing *listing, int64_t row, int column) {
+    return rmil_table_cell(listing->table, row, listing->columns[column]);
+}
 
 /* "rank, seed 0 (9f86d081884c)": the digest tells models of one name apart. */
 static char *model_of(const Listing *listing, int64_t row) {
@@ -29,7 +31,8 @@ typedef struct {
 
 static int compare_items(gconstpointer a, gconstpointer b) {
     const Item *x = a, *y = b;
-    return x->probability != y->probability ? (x->probability < y->probability) - (x->probability > y->probability) : (x->row > y->row) - (x->row < y->row);
+    return x->probability != y->probability ? (x->probability < y->probability) - (x->probability > y->probability)
+                                            : (x->row > y->row) - (x->row < y->row);
 }
 
 /* A link to a file of the folder, when it is there: relative, so that the folder can be moved whole. */
@@ -47,20 +50,24 @@ static void add_picture(GString *out, const Listing *listing, const char *id) {
         return;
     }
     g_autofree char *escaped = g_uri_escape_string(file, NULL, FALSE);
-    rmil_html(out, "<a href=\"heatmaps/%s\"><img loading=\"lazy\" src=\"heatmaps/%s\" alt=\"Slide %s beside the attention of the model on it\"></a>", escaped,
-              escaped, id);
+    rmil_html(
+        out,
+        "<a href=\"heatmaps/%s\"><img loading=\"lazy\" src=\"heatmaps/%s\" alt=\"Slide %s beside the attention of the model on it\"></a>",
+        escaped, escaped, id);
 }
 
 /* All at a glance; each leads to its picture. */
 static void add_table(GString *out, const Listing *listing, const GArray *items) {
     rmil_html_table_begin(out, "Predictions by falling probability.");
-    g_string_append(out, "<thead><tr><th scope=\"col\">Slide</th><th scope=\"col\" class=\"n\">Probability</th><th scope=\"col\" class=\"n\">SD</th>"
-                         "<th scope=\"col\">Model</th><th scope=\"col\">Date</th></tr></thead><tbody>\n");
+    g_string_append(
+        out, "<thead><tr><th scope=\"col\">Slide</th><th scope=\"col\" class=\"n\">Probability</th><th scope=\"col\" class=\"n\">SD</th>"
+             "<th scope=\"col\">Model</th><th scope=\"col\">Date</th></tr></thead><tbody>\n");
     for (guint i = 0; i < items->len; i++) {
         const Item *item = &g_array_index(items, Item, i);
         const char *sd = cell(listing, item->row, SD);
         g_autofree char *model = model_of(listing, item->row);
-        rmil_html(out, "<tr><th scope=\"row\"><a href=\"#p%d\">%s</a></th><td class=\"n\">%.3f</td>", (int)item->row, cell(listing, item->row, ID), item->probability);
+        rmil_html(out, "<tr><th scope=\"row\"><a href=\"#p%d\">%s</a></th><td class=\"n\">%.3f</td>", (int)item->row,
+                  cell(listing, item->row, ID), item->probability);
         if (*sd) rmil_html(out, "<td class=\"n\">%.3f</td>", g_ascii_strtod(sd, NULL));
         else g_string_append(out, "<td class=\"n\">–</td>");
         rmil_html(out, "<td>%s</td><td>%s</td></tr>\n", model, cell(listing, item->row, CREATED));
@@ -70,10 +77,11 @@ static void add_table(GString *out, const Listing *listing, const GArray *items)
 }
 
 static void add_item(GString *out, const Listing *listing, int64_t row) {
-    const char *id = cell(listing, row, ID), *sd = cell(listing, row, SD), *models = cell(listing, row, MODELS), *label = cell(listing, row, LABEL);
+    const char *id = cell(listing, row, ID), *sd = cell(listing, row, SD), *models = cell(listing, row, MODELS),
+               *label = cell(listing, row, LABEL);
     g_autofree char *model = model_of(listing, row);
-    rmil_html(out, "<div class=\"slide\" style=\"overflow-wrap:anywhere\" id=\"p%d\"><h3>%s</h3><p><strong>probability %.3f</strong>", (int)row, id,
-              g_ascii_strtod(cell(listing, row, PROBABILITY), NULL));
+    rmil_html(out, "<div class=\"slide\" style=\"overflow-wrap:anywhere\" id=\"p%d\"><h3>%s</h3><p><strong>probability %.3f</strong>",
+              (int)row, id, g_ascii_strtod(cell(listing, row, PROBABILITY), NULL));
     if (*sd) rmil_html(out, " (mean of %s models, SD %.3f)", models, g_ascii_strtod(sd, NULL));
     if (*label) rmil_html(out, "; label %s", label);
     rmil_html(out, "<br><span class=\"soft\">%s; by %s; %s</span><br>", cell(listing, row, INPUT), model,
@@ -101,10 +109,11 @@ gboolean rmil_predictions_page_write(const char *folder, const char *path, GErro
         g_array_append_val(items, item);
     }
     g_array_sort(items, compare_items);
-    g_autoptr(GString) body = g_string_new("<section id=\"slides\"><h2>Slides, the most probable first</h2>\n<p class=\"soft\">A probability ranks "
-                                           "slides; it says how likely the label is only as far as the model is calibrated for slides like these. "
-                                           "Colour shows where the model looked, relative to the slide itself: every slide has a brightest tile, also "
-                                           "one without a lesion.</p>\n");
+    g_autoptr(GString) body = g_string_new(
+        "<section id=\"slides\"><h2>Slides, the most probable first</h2>\n<p class=\"soft\">A probability ranks "
+        "slides; it says how likely the label is only as far as the model is calibrated for slides like these. "
+        "Colour shows where the model looked, relative to the slide itself: every slide has a brightest tile, also "
+        "one without a lesion.</p>\n");
     add_table(body, &listing, items);
     for (guint i = 0; i < items->len; i++) add_item(body, &listing, g_array_index(items, Item, i).row);
     g_string_append(body, "</section>\n");

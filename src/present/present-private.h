@@ -20,8 +20,8 @@ RmilCanvas *rmil_canvas_new(int64_t width, int64_t height, GError **error);
 void rmil_canvas_free(RmilCanvas *canvas);
 void rmil_canvas_blit(RmilCanvas *canvas, int64_t x, int64_t y, const uint8_t *rgb, int64_t width, int64_t height);
 /* One line of text with its baseline at y, shortened to `room` px (0: not). anchor: "start", "middle", "end". */
-void rmil_canvas_text(RmilCanvas *canvas, double x, double y, double size, const char *anchor, gboolean bold,
-                      double room, const char *text);
+void rmil_canvas_text(RmilCanvas *canvas, double x, double y, double size, const char *anchor, gboolean bold, double room,
+                      const char *text);
 gboolean rmil_canvas_write(RmilCanvas *canvas, const char *path, GError **error);
 /* The picture file at path, at most max_width wide, as JPEG bytes in base64; *width, *height: its size in px. */
 char *rmil_picture_base64(const char *path, int max_width, int *width, int *height, GError **error);
@@ -39,8 +39,7 @@ uint8_t *rmil_panel_read(RmilSlide *slide, const RmilPanel *panel, GError **erro
 /* Picture pixels [*from, *to) that the level-0 span (start, start + side) covers: those whose centres lie in it, and
  * never none, so that neighbouring tiles neither overlap nor part. Clipped to 0 … size. */
 void rmil_panel_span(double start, double side, double downsample, int64_t size, int64_t *from, int64_t *to);
-void rmil_panel_outline(RmilCanvas *canvas, const RmilPanel *panel, const RmilRegion *region, double stroke,
-                        gboolean dashed);
+void rmil_panel_outline(RmilCanvas *canvas, const RmilPanel *panel, const RmilRegion *region, double stroke, gboolean dashed);
 void rmil_panel_frame(RmilCanvas *canvas, const RmilPanel *panel);
 
 /* Footer: items laid from left to right, wrapped like words. */

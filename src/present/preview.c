@@ -26,8 +26,7 @@ static void tint(const RmilPanel *panel, const RmilMask *mask, uint8_t *rgb) {
         int64_t my = (int64_t)(((double)y + 0.5) * step);
         for (int64_t x = 0; x < panel->width && my < mask->height; x++) {
             int64_t mx = (int64_t)(((double)x + 0.5) * step);
-            if (mx < mask->width && mask->tissue[my * mask->width + mx])
-                mix(rgb + (y * panel->width + x) * 3, tissue_colour, 0.35);
+            if (mx < mask->width && mask->tissue[my * mask->width + mx]) mix(rgb + (y * panel->width + x) * 3, tissue_colour, 0.35);
         }
     }
 }
@@ -86,8 +85,8 @@ static void draw_footer(RmilCanvas *canvas, const RmilPanel *panel, const RmilSl
 
 static gboolean write_preview(RmilSlide *slide, Preview *preview, int64_t max_side, const char *path, GError **error) {
     if (max_side < 16 || max_side > 8192)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT,
-                         "%s: the side of a preview must be 16 … 8192 px, not %" G_GINT64_FORMAT, path, max_side);
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: the side of a preview must be 16 … 8192 px, not %" G_GINT64_FORMAT, path,
+                         max_side);
     const RmilSlideInfo *info = rmil_slide_info(slide);
     if (preview->drawn && rmil_region_empty(preview->drawn)) preview->drawn = preview->grown = NULL;
     RmilPanel panel = {.x = 0};
@@ -114,20 +113,19 @@ static gboolean write_preview(RmilSlide *slide, Preview *preview, int64_t max_si
     return rmil_canvas_write(canvas, path, error);
 }
 
-gboolean rmil_mask_preview_write(RmilSlide *slide, const RmilMask *mask, const RmilGrid *grid, const RmilRegion *region,
-                                 int64_t max_side, const char *path, GError **error) {
+gboolean rmil_mask_preview_write(RmilSlide *slide, const RmilMask *mask, const RmilGrid *grid, const RmilRegion *region, int64_t max_side,
+                                 const char *path, GError **error) {
     g_autofree char *count = rmil_thousands((double)grid->count);
-    g_autofree char *kept = grid->mpp > 0
-                                ? g_strdup_printf("%s tiles of %d px, %.3g µm/px", count, grid->tile_px, grid->mpp)
-                                : g_strdup_printf("%s tiles of %d px", count, grid->tile_px);
-    Preview preview = {.mask = mask, .coords = grid->coords, .count = grid->count, .side = grid->tile_level0, .drawn = region,
-                       .tiles_text = kept};
+    g_autofree char *kept = grid->mpp > 0 ? g_strdup_printf("%s tiles of %d px, %.3g µm/px", count, grid->tile_px, grid->mpp)
+                                          : g_strdup_printf("%s tiles of %d px", count, grid->tile_px);
+    Preview preview =
+        {.mask = mask, .coords = grid->coords, .count = grid->count, .side = grid->tile_level0, .drawn = region, .tiles_text = kept};
     return write_preview(slide, &preview, max_side, path, error);
 }
 
 gboolean rmil_label_preview_write(RmilSlide *slide, const int64_t *coords, const uint8_t *labels, int64_t count, double tile_level0,
-                                  const RmilRegion *drawn, const RmilRegion *grown, double padding, int64_t max_side,
-                                  const char *path, GError **error) {
+                                  const RmilRegion *drawn, const RmilRegion *grown, double padding, int64_t max_side, const char *path,
+                                  GError **error) {
     if (count < 1 || !(tile_level0 > 0 && tile_level0 <= 1e9))
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: %" G_GINT64_FORMAT " tiles of side %g cannot be drawn", path, count, tile_level0);
     int64_t annotated = 0;
@@ -135,7 +133,14 @@ gboolean rmil_label_preview_write(RmilSlide *slide, const int64_t *coords, const
     g_autofree char *all = rmil_thousands((double)count), *some = rmil_thousands((double)annotated);
     g_autofree char *tiles_text = g_strconcat(all, " tiles", NULL), *labels_text = g_strconcat(some, " annotated", NULL);
     g_autofree char *grown_text = g_strdup_printf("grown by %g px", padding);
-    Preview preview = {.coords = coords, .count = count, .side = tile_level0, .labels = labels, .drawn = drawn, .grown = grown,
-                       .tiles_text = tiles_text, .labels_text = labels_text, .grown_text = grown_text};
+    Preview preview = {.coords = coords,
+                       .count = count,
+                       .side = tile_level0,
+                       .labels = labels,
+                       .drawn = drawn,
+                       .grown = grown,
+                       .tiles_text = tiles_text,
+                       .labels_text = labels_text,
+                       .grown_text = grown_text};
     return write_preview(slide, &preview, max_side, path, error);
 }

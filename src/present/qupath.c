@@ -26,11 +26,11 @@ static void add_tile(GString *out, double x, double y, double side) {
     }
 }
 
-gboolean rmil_qupath_write(const int64_t *coords, const float *attention, const float *scores, int64_t count,
-                           double tile_level0, int64_t left, int64_t top, const char *path, GError **error) {
+gboolean rmil_qupath_write(const int64_t *coords, const float *attention, const float *scores, int64_t count, double tile_level0,
+                           int64_t left, int64_t top, const char *path, GError **error) {
     if (count < 1 || !(tile_level0 > 0) || !isfinite(tile_level0))
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: %" G_GINT64_FORMAT " tiles of side %g cannot be written",
-                         path, count, tile_level0);
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: %" G_GINT64_FORMAT " tiles of side %g cannot be written", path, count,
+                         tile_level0);
     float *percentiles = rmil_alloc(count, sizeof *percentiles, error);
     if (!percentiles || !rmil_percentiles(attention, count, percentiles, error)) {
         rmil_free(percentiles);

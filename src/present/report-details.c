@@ -55,8 +55,9 @@ static void folds_table(RmilReport *report, const RmilMethod *method) {
     const gboolean folds = reference->tests == RMIL_TESTS_FOLDS;
     rmil_html_table_begin(report->out, folds ? "Slides with predictions, by fold and set: positive + negative."
                                              : "Slides with predictions, by training and set: positive + negative.");
-    rmil_html(report->out, "<thead><tr><th scope=\"col\">%s</th><th scope=\"col\" class=\"n\">training</th><th scope=\"col\" "
-                           "class=\"n\">validation</th><th scope=\"col\" class=\"n\">test</th></tr></thead><tbody>\n",
+    rmil_html(report->out,
+              "<thead><tr><th scope=\"col\">%s</th><th scope=\"col\" class=\"n\">training</th><th scope=\"col\" "
+              "class=\"n\">validation</th><th scope=\"col\" class=\"n\">test</th></tr></thead><tbody>\n",
               folds ? "Fold" : "Training");
     for (guint s = 0; s < method->seeds->len; s++) {
         const RmilSeedRun *seed = g_ptr_array_index(method->seeds, s);
@@ -100,8 +101,8 @@ static void problems_table(RmilReport *report) {
                                  "scope=\"col\">What happened</th></tr></thead><tbody>\n");
     for (guint i = 0; i < MIN(n, 1000u); i++) {
         JsonNode *problem = json_array_get_element(array, i);
-        rmil_html(report->out, "<tr><th scope=\"row\">%s</th><td>%s</td><td>%s</td></tr>\n",
-                  member_or(problem, "id", "–"), member_or(problem, "stage", "–"), member_or(problem, "message", "–"));
+        rmil_html(report->out, "<tr><th scope=\"row\">%s</th><td>%s</td><td>%s</td></tr>\n", member_or(problem, "id", "–"),
+                  member_or(problem, "stage", "–"), member_or(problem, "message", "–"));
     }
     g_string_append(report->out, "</tbody>");
     rmil_html_table_end(report->out);
@@ -116,7 +117,8 @@ static void warnings_list(RmilReport *report) {
     rmil_html(report->out, "<details%s><summary>Said while this was made (%u)</summary><ul>\n", n <= 4 ? " open" : "", n);
     for (guint i = 0; i < MIN(n, 1000u); i++) {
         JsonNode *text = json_array_get_element(array, i);
-        if (JSON_NODE_HOLDS_VALUE(text) && json_node_get_value_type(text) == G_TYPE_STRING) rmil_html(report->out, "<li>%s</li>\n", json_node_get_string(text));
+        if (JSON_NODE_HOLDS_VALUE(text) && json_node_get_value_type(text) == G_TYPE_STRING)
+            rmil_html(report->out, "<li>%s</li>\n", json_node_get_string(text));
     }
     g_string_append(report->out, "</ul></details>\n");
 }
@@ -142,11 +144,9 @@ static void resolutions_table(RmilReport *report, JsonNode *mpp) {
     g_autoptr(GList) members = json_object_get_members(json_node_get_object(mpp));
     for (GList *m = members; m; m = m->next) {
         JsonNode *slides = json_object_get_member(json_node_get_object(mpp), m->data);
-        double count = JSON_NODE_HOLDS_VALUE(slides) && json_node_get_value_type(slides) != G_TYPE_STRING
-                           ? json_node_get_double(slides)
-                           : 0;
-        rmil_html(report->out, "<tr><th scope=\"row\">%s</th><td class=\"n\">%.0f</td></tr>\n", (const char *)m->data,
-                  count);
+        double count = JSON_NODE_HOLDS_VALUE(slides) && json_node_get_value_type(slides) != G_TYPE_STRING ? json_node_get_double(slides)
+                                                                                                          : 0;
+        rmil_html(report->out, "<tr><th scope=\"row\">%s</th><td class=\"n\">%.0f</td></tr>\n", (const char *)m->data, count);
     }
     g_string_append(report->out, "</tbody>");
     rmil_html_table_end(report->out);
@@ -187,10 +187,9 @@ gboolean rmil_report_training(RmilReport *report, GError **error) {
         const RmilEpoch *last = &g_array_index(seed->epochs, RmilEpoch, seed->epochs->len - 1), *best = NULL;
         for (guint i = 0; i < seed->epochs->len; i++)
             if (g_array_index(seed->epochs, RmilEpoch, i).best) best = &g_array_index(seed->epochs, RmilEpoch, i);
-        g_autofree char *caption =
-            best ? g_strdup_printf("%s, seed %" G_GINT64_FORMAT ": epoch %d of %d kept, validation loss %.3f.",
-                                   method->title, seed->seed, (int)best->epoch, (int)last->epoch, best->val_loss)
-                 : g_strdup_printf("%s, seed %" G_GINT64_FORMAT ".", method->title, seed->seed);
+        g_autofree char *caption = best ? g_strdup_printf("%s, seed %" G_GINT64_FORMAT ": epoch %d of %d kept, validation loss %.3f.",
+                                                          method->title, seed->seed, (int)best->epoch, (int)last->epoch, best->val_loss)
+                                        : g_strdup_printf("%s, seed %" G_GINT64_FORMAT ".", method->title, seed->seed);
         g_autofree char *alt = g_strdup_printf("Training history of %s", caption);
         rmil_html_svg(report->out, svg, alt, caption);
     }
@@ -247,14 +246,14 @@ static void timings_table(RmilReport *report) {
     }
     char text[32];
     if (!json_object_has_member(object, "total"))
-        rmil_html(report->out, "<tr><th scope=\"row\">all</th><td class=\"n\">%s</td></tr>\n",
-                  rmil_html_seconds(total, text));
+        rmil_html(report->out, "<tr><th scope=\"row\">all</th><td class=\"n\">%s</td></tr>\n", rmil_html_seconds(total, text));
     g_string_append(report->out, "</tbody>");
     rmil_html_table_end(report->out);
 }
 
 void rmil_report_making(RmilReport *report) {
-    static const char *const shown_elsewhere[] = {"cohort_summary", "problems", "warnings", "timings", "command", "config", "runs", "heatmaps", NULL};
+    static const char *const shown_elsewhere[] = {"cohort_summary", "problems", "warnings", "timings", "command",
+                                                  "config",         "runs",     "heatmaps", NULL};
     g_string_append(report->out, "<section id=\"making\"><h2>How this was made</h2>\n");
     command_line(report);
     timings_table(report);
@@ -266,8 +265,7 @@ void rmil_report_making(RmilReport *report) {
         if (!seed->info) continue;
         g_autoptr(GString) seeds = g_string_new(NULL);
         for (guint s = 0; s < method->seeds->len; s++)
-            g_string_append_printf(seeds, "%s%" G_GINT64_FORMAT, s ? ", " : "",
-                                   ((RmilSeedRun *)g_ptr_array_index(method->seeds, s))->seed);
+            g_string_append_printf(seeds, "%s%" G_GINT64_FORMAT, s ? ", " : "", ((RmilSeedRun *)g_ptr_array_index(method->seeds, s))->seed);
         rmil_html(report->out, "<details><summary>%s: settings</summary>\n<p>%s %s.</p>\n", method->title,
                   method->seeds->len == 1 ? "Seed" : "Seeds", seeds->str);
         g_autofree char *caption = g_strdup_printf("run.json of seed %" G_GINT64_FORMAT ".", seed->seed);
@@ -275,6 +273,7 @@ void rmil_report_making(RmilReport *report) {
         g_string_append(report->out, "</details>\n");
     }
     rmil_html(report->out, "<p class=\"soft\">%s: change the script and run <code>gnuplot NAME.gp</code> there.</p></section>\n",
-              report->drawn ? "The figures are in the folder figures/ as SVG, PDF and PNG, each with its data (CSV) and gnuplot script"
-                            : "The figures are not drawn, for lack of gnuplot: the folder figures/ has their data (CSV) and gnuplot scripts");
+              report->drawn
+                  ? "The figures are in the folder figures/ as SVG, PDF and PNG, each with its data (CSV) and gnuplot script"
+                  : "The figures are not drawn, for lack of gnuplot: the folder figures/ has their data (CSV) and gnuplot scripts");
 }

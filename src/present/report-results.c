@@ -5,29 +5,30 @@
 #include <math.h>
 #include <string.h>
 
-static const RmilMethodSummary *reference_of(const RmilReport *report) {
-    return &report->summary->methods[report->summary->reference];
-}
+static const RmilMethodSummary *reference_of(const RmilReport *report) { return &report->summary->methods[report->summary->reference]; }
 
 /* What the pooled predictions are, in the words of the page; by RmilTests, one training each last. */
 static const struct {
     const char *caption, *how, *alone, *curves;
 } pooled_words[] = {
-    [RMIL_TESTS_SAME] = {"Test slides, probabilities averaged over the seeds; below each value its 95 % interval. The highest in bold.",
-                         "The probabilities that the seeds give a test slide are averaged, and each measure is computed once from the averages.",
-                         "Test slides, every training alone: mean ± standard deviation over the seeds. The highest mean in bold.",
-                         "ROC curves. Thick: probabilities averaged over the seeds, with the AUROC; thin: each seed."},
-    [RMIL_TESTS_FOLDS] = {"Cross-validation: pooled out-of-fold predictions, every slide once; below each value its 95 % interval. The highest in bold.",
-                          "Each slide has one prediction, by the model of the fold that tested it; these are pooled, and each measure is computed once. "
-                          "The models of the folds may be scaled differently, which the pool counts as errors of ranking; the means of the folds, below, do not.",
-                          "Cross-validation: every fold alone, on its own test slides: mean ± standard deviation over the folds. The highest mean in bold.",
-                          "ROC curves. Thick: the pooled out-of-fold predictions, with the AUROC; thin: each fold."},
-    [RMIL_TESTS_MIXED] = {"Test slides of all trainings, pooled: a slide’s probability is the mean of those that tested it; below each value its 95 % interval. "
-                          "The highest in bold.",
-                          "The trainings have different test slides that overlap. A slide’s probability is the mean of the trainings that tested it, and "
-                          "each measure is computed once from these.",
-                          "Every training alone, on its own test slides: mean ± standard deviation over the trainings. The highest mean in bold.",
-                          "ROC curves. Thick: the pooled predictions, with the AUROC; thin: each training."},
+    [RMIL_TESTS_SAME] =
+        {"Test slides, probabilities averaged over the seeds; below each value its 95 % interval. The highest in bold.",
+         "The probabilities that the seeds give a test slide are averaged, and each measure is computed once from the averages.",
+         "Test slides, every training alone: mean ± standard deviation over the seeds. The highest mean in bold.",
+         "ROC curves. Thick: probabilities averaged over the seeds, with the AUROC; thin: each seed."},
+    [RMIL_TESTS_FOLDS] =
+        {"Cross-validation: pooled out-of-fold predictions, every slide once; below each value its 95 % interval. The highest in bold.",
+         "Each slide has one prediction, by the model of the fold that tested it; these are pooled, and each measure is computed once. "
+         "The models of the folds may be scaled differently, which the pool counts as errors of ranking; the means of the folds, below, do not.",
+         "Cross-validation: every fold alone, on its own test slides: mean ± standard deviation over the folds. The highest mean in bold.",
+         "ROC curves. Thick: the pooled out-of-fold predictions, with the AUROC; thin: each fold."},
+    [RMIL_TESTS_MIXED] =
+        {"Test slides of all trainings, pooled: a slide’s probability is the mean of those that tested it; below each value its 95 % interval. "
+         "The highest in bold.",
+         "The trainings have different test slides that overlap. A slide’s probability is the mean of the trainings that tested it, and "
+         "each measure is computed once from these.",
+         "Every training alone, on its own test slides: mean ± standard deviation over the trainings. The highest mean in bold.",
+         "ROC curves. Thick: the pooled predictions, with the AUROC; thin: each training."},
     {"Test slides; below each value its 95 % interval.", "", "",
      "ROC curves, with the AUROC. Band: 95 % interval of the curve over 500 resamples of the slides."}};
 
@@ -47,16 +48,16 @@ static void sentence(RmilReport *report) {
               "<p class=\"lead\">%s %d test slides (%d positive, %d negative), <strong>%s</strong> ranks a positive "
               "slide above a negative "
               "one in %.0f&#8201;%% of all pairs: AUROC <strong>%s</strong>%s, 95&#8201;%% interval %s to %s.",
-              best->tests == RMIL_TESTS_FOLDS ? folds : "On", best->positives + best->negatives, best->positives, best->negatives, best->method->title,
-              100 * best->value[0], rmil_html_metric(best->value[0], value),
-              best->tests == RMIL_TESTS_FOLDS ? " (pooled out-of-fold predictions)" : "", rmil_html_metric(best->interval[0].low, low), rmil_html_metric(best->interval[0].high, high));
+              best->tests == RMIL_TESTS_FOLDS ? folds : "On", best->positives + best->negatives, best->positives, best->negatives,
+              best->method->title, 100 * best->value[0], rmil_html_metric(best->value[0], value),
+              best->tests == RMIL_TESTS_FOLDS ? " (pooled out-of-fold predictions)" : "", rmil_html_metric(best->interval[0].low, low),
+              rmil_html_metric(best->interval[0].high, high));
     for (int i = 0; i < report->summary->n_comparisons; i++) {
         const RmilComparison *comparison = &report->summary->comparisons[i];
         const RmilMethodSummary *other = &report->summary->methods[comparison->other];
         if (strcmp(other->method->name, "abmil") != 0 || isnan(comparison->difference)) continue;
-        rmil_html(report->out, " %s, which sees no annotations, reaches %s (difference %s%.3f",
-                  other->method->title, rmil_html_metric(other->value[0], other_value),
-                  comparison->difference < 0 ? "−" : "+", fabs(comparison->difference));
+        rmil_html(report->out, " %s, which sees no annotations, reaches %s (difference %s%.3f", other->method->title,
+                  rmil_html_metric(other->value[0], other_value), comparison->difference < 0 ? "−" : "+", fabs(comparison->difference));
         if (isnan(comparison->delong)) g_string_append(report->out, ").");
         else rmil_html(report->out, ", DeLong p %s%s).", comparison->delong < 0.001 ? "" : "= ", rmil_html_p(comparison->delong, p));
     }
@@ -75,13 +76,16 @@ static void sentence(RmilReport *report) {
 static void add_line(GString *out, const RmilRunSummary *s, int m) {
     const RmilMethodSummary *one = &s->methods[m];
     char p[16];
-    g_string_append_printf(out, "%s: AUROC %.3f (95 %% interval %.3f to %.3f)", one->method->title, one->value[0], one->interval[0].low, one->interval[0].high);
+    g_string_append_printf(out, "%s: AUROC %.3f (95 %% interval %.3f to %.3f)", one->method->title, one->value[0], one->interval[0].low,
+                           one->interval[0].high);
     if (one->seeds > 1) g_string_append_printf(out, ", %s", rmil_tests_pool(one));
     for (int i = 0; i < s->n_comparisons; i++) {
         const RmilComparison *c = &s->comparisons[i];
         if (c->other != m || isnan(c->difference)) continue;
         if (fabs(c->difference) < 0.0005) g_string_append_printf(out, "; the same as %s", s->methods[s->reference].method->title);
-        else g_string_append_printf(out, "; %s is %.3f %s", s->methods[s->reference].method->title, fabs(c->difference), c->difference < 0 ? "lower" : "higher");
+        else
+            g_string_append_printf(out, "; %s is %.3f %s", s->methods[s->reference].method->title, fabs(c->difference),
+                                   c->difference < 0 ? "lower" : "higher");
         if (!isnan(c->delong)) g_string_append_printf(out, ", DeLong p %s%s", c->delong < 0.001 ? "" : "= ", rmil_html_p(c->delong, p));
     }
     g_string_append_c(out, '\n');
@@ -94,15 +98,19 @@ char *rmil_report_summary(const char *folder, GError **error) {
     const RmilMethodSummary *best = &s->methods[s->reference];
     GString *out = g_string_new(NULL);
     if (!best->positives || !best->negatives)
-        return g_string_free(g_string_append(out, "The labelled test slides are not of both classes: there is nothing to measure\n"), FALSE);
-    g_string_append_printf(out, "%d test slides, %d positive and %d negative\n", best->positives + best->negatives, best->positives, best->negatives);
+        return g_string_free(g_string_append(out, "The labelled test slides are not of both classes: there is nothing to measure\n"),
+                             FALSE);
+    g_string_append_printf(out, "%d test slides, %d positive and %d negative\n", best->positives + best->negatives, best->positives,
+                           best->negatives);
     add_line(out, s, s->reference);
     for (int m = 0; m < s->n; m++)
         if (m != s->reference) add_line(out, s, m);
     const RmilLocalSummary *local = s->n_alphas ? &s->locals[s->reference * s->n_alphas] : NULL;
     if (local && !isnan(local->pointing))
-        g_string_append_printf(out, "Its most attended %g %% of tiles meet the outlined lesion in %.0f %% of %d slides (95 %% interval %.0f to %.0f %%)\n", s->alphas[0],
-                               100 * local->pointing_share, s->local_slides, 100 * local->pointing_interval.low, 100 * local->pointing_interval.high);
+        g_string_append_printf(
+            out, "Its most attended %g %% of tiles meet the outlined lesion in %.0f %% of %d slides (95 %% interval %.0f to %.0f %%)\n",
+            s->alphas[0], 100 * local->pointing_share, s->local_slides, 100 * local->pointing_interval.low,
+            100 * local->pointing_interval.high);
     return g_string_free(out, FALSE);
 }
 
@@ -136,9 +144,8 @@ static void cautions(RmilReport *report) {
     for (int m = 0; m < report->summary->n; m++) {
         const RmilMethodSummary *one = &report->summary->methods[m];
         if (one->positives != best->positives || one->negatives != best->negatives)
-            rmil_html(notes, "<p>%s was tested on %d slides, %s on %d: their values cannot be compared directly.</p>",
-                      one->method->title, one->positives + one->negatives, best->method->title,
-                      best->positives + best->negatives);
+            rmil_html(notes, "<p>%s was tested on %d slides, %s on %d: their values cannot be compared directly.</p>", one->method->title,
+                      one->positives + one->negatives, best->method->title, best->positives + best->negatives);
     }
     if (report->tested && best->seeds == 1)
         g_string_append(notes, "<p>One training per method: how much the result depends on the seed is not known. "
@@ -203,9 +210,9 @@ static void pooled_table(RmilReport *report) {
         rmil_html(report->out, "<tr><th scope=\"row\">%s</th>", one->method->title);
         for (int i = 0; i < RMIL_N_METRICS; i++) {
             char value[16], low[16], high[16];
-            rmil_html(report->out, "<td class=\"%s\">%s<small>%s–%s</small></td>",
-                      is_best(s, FALSE, i, m) ? "best" : "value", rmil_html_metric(one->value[i], value),
-                      rmil_html_metric(one->interval[i].low, low), rmil_html_metric(one->interval[i].high, high));
+            rmil_html(report->out, "<td class=\"%s\">%s<small>%s–%s</small></td>", is_best(s, FALSE, i, m) ? "best" : "value",
+                      rmil_html_metric(one->value[i], value), rmil_html_metric(one->interval[i].low, low),
+                      rmil_html_metric(one->interval[i].high, high));
         }
         g_string_append(report->out, "</tr>\n");
     }
@@ -224,9 +231,8 @@ static void seeds_table(RmilReport *report) {
         rmil_html(report->out, "<tr><th scope=\"row\">%s (%d)</th>", one->method->title, one->seeds);
         for (int i = 0; i < RMIL_N_METRICS; i++) {
             char mean[16], sd[16];
-            rmil_html(report->out, "<td class=\"%s\">%s<small>± %s</small></td>",
-                      is_best(s, TRUE, i, m) ? "best" : "value", rmil_html_metric(one->mean[i], mean),
-                      rmil_html_metric(one->sd[i], sd));
+            rmil_html(report->out, "<td class=\"%s\">%s<small>± %s</small></td>", is_best(s, TRUE, i, m) ? "best" : "value",
+                      rmil_html_metric(one->mean[i], mean), rmil_html_metric(one->sd[i], sd));
         }
         g_string_append(report->out, "</tr>\n");
     }
@@ -244,10 +250,9 @@ static void p_cells(GString *out, double p, double adjusted, gboolean many) {
 static void comparison_table(RmilReport *report) {
     const RmilRunSummary *s = report->summary;
     if (s->n_comparisons == 0) return;
-    g_autofree char *caption =
-        g_strdup_printf("%s against each other method: AUROC on the test slides, two-sided p values%s.",
-                        reference_of(report)->method->title,
-                        s->n_comparisons > 1 ? ", below them corrected for the number of comparisons (Holm)" : "");
+    g_autofree char *caption = g_strdup_printf("%s against each other method: AUROC on the test slides, two-sided p values%s.",
+                                               reference_of(report)->method->title,
+                                               s->n_comparisons > 1 ? ", below them corrected for the number of comparisons (Holm)" : "");
     rmil_html_table_begin(report->out, caption);
     g_string_append(report->out, "<thead><tr><th scope=\"col\">Compared with</th><th scope=\"col\">Difference</th><th "
                                  "scope=\"col\">DeLong</th>"
@@ -256,10 +261,8 @@ static void comparison_table(RmilReport *report) {
     for (int i = 0; i < s->n_comparisons; i++) {
         const RmilComparison *c = &s->comparisons[i];
         rmil_html(report->out, "<tr><th scope=\"row\">%s</th>", s->methods[c->other].method->title);
-        if (isnan(c->difference))
-            g_string_append(report->out, "<td>–</td>");
-        else
-            rmil_html(report->out, "<td>%s%.3f</td>", c->difference < 0 ? "−" : "+", fabs(c->difference));
+        if (isnan(c->difference)) g_string_append(report->out, "<td>–</td>");
+        else rmil_html(report->out, "<td>%s%.3f</td>", c->difference < 0 ? "−" : "+", fabs(c->difference));
         gboolean many = s->n_comparisons > 1;
         p_cells(report->out, c->delong, c->delong_holm, many);
         p_cells(report->out, c->mann_whitney[0], c->mann_whitney_holm[0], many);
@@ -269,10 +272,11 @@ static void comparison_table(RmilReport *report) {
     g_string_append(report->out, "</tbody>");
     rmil_html_table_end(report->out);
     if (s->repeats && tests_of(report) != RMIL_TESTS_SAME)
-        g_string_append(report->out, "<p class=\"soft\">The pooled predictions come from different models, one of each training, so that "
-                                     "DeLong’s test, which compares two models, is left out. Mann-Whitney U (the paper’s test) and the paired "
-                                     "Wilcoxon test compare the AUROCs of the trainings on their own test slides. The trainings share slides, so "
-                                     "their AUROCs are not independent and small p values come too easily.</p>\n");
+        g_string_append(report->out,
+                        "<p class=\"soft\">The pooled predictions come from different models, one of each training, so that "
+                        "DeLong’s test, which compares two models, is left out. Mann-Whitney U (the paper’s test) and the paired "
+                        "Wilcoxon test compare the AUROCs of the trainings on their own test slides. The trainings share slides, so "
+                        "their AUROCs are not independent and small p values come too easily.</p>\n");
     else if (!s->repeats)
         g_string_append(report->out, "<p class=\"soft\">DeLong’s test asks whether the difference would hold for other "
                                      "slides. The other tests compare "
@@ -323,8 +327,7 @@ gboolean rmil_report_results(RmilReport *report, GError **error) {
                     *pr_alt = spoken_values(s, "Precision-recall curves of the test slides, AUPRC", 1);
     g_autofree char *auroc_alt = spoken_values(s, "AUROC with interval for each method", 0);
     g_string_append(report->out, "<div class=\"figures two\">\n");
-    rmil_html_svg(report->out, roc, roc_alt,
-                  pooled_words[pool_kind(report)].curves);
+    rmil_html_svg(report->out, roc, roc_alt, pooled_words[pool_kind(report)].curves);
     rmil_html_svg(report->out, pr, pr_alt,
                   "Precision-recall curves, with the AUPRC. Dotted: the share of positive slides, which guessing "
                   "reaches.");
@@ -342,8 +345,7 @@ static void localisation_table(RmilReport *report, int what, const char *caption
     const RmilRunSummary *s = report->summary;
     rmil_html_table_begin(report->out, caption);
     g_string_append(report->out, "<thead><tr><th scope=\"col\">Method</th>");
-    for (int a = 0; a < s->n_alphas; a++)
-        rmil_html(report->out, "<th scope=\"col\">α = %g&#8201;%%</th>", s->alphas[a]);
+    for (int a = 0; a < s->n_alphas; a++) rmil_html(report->out, "<th scope=\"col\">α = %g&#8201;%%</th>", s->alphas[a]);
     g_string_append(report->out, "</tr></thead><tbody>\n");
     for (int m = 0; m < s->n; m++) {
         rmil_html(report->out, "<tr><th scope=\"row\">%s</th>", s->methods[m].method->title);
@@ -373,8 +375,7 @@ gboolean rmil_report_localisation(RmilReport *report, GError **error) {
         return TRUE;
     }
     static const char *const names[] = {"IoU", "Dice", "Pointing game"};
-    static const char *const captions[] = {"IoU of the top tiles with the annotated ones",
-                                           "Dice of the top tiles with the annotated ones",
+    static const char *const captions[] = {"IoU of the top tiles with the annotated ones", "Dice of the top tiles with the annotated ones",
                                            "Pointing game: share of slides where a top tile is annotated"};
     rmil_html(report->out,
               "<p>On %d annotated positive test %s, the tiles with the highest attention are compared with the tiles "
@@ -388,16 +389,14 @@ gboolean rmil_report_localisation(RmilReport *report, GError **error) {
     for (int what = 0; what < 3; what++) {
         g_autofree char *svg = rmil_figure_localisation(s, what, report->run->folder, error);
         if (!svg) return FALSE;
-        g_autofree char *alt =
-            g_strdup_printf("%s by share of tiles for each method; the values are in the table below", names[what]);
+        g_autofree char *alt = g_strdup_printf("%s by share of tiles for each method; the values are in the table below", names[what]);
         rmil_html_svg(report->out, svg, alt, captions[what]);
     }
     g_string_append(report->out, "</div>\n");
     for (int what = 0; what < 3; what++) {
-        g_autofree char *caption =
-            g_strdup_printf("%s: mean over slides%s%s.", captions[what],
-                            isnan(s->locals[s->reference * s->n_alphas].iou_sd) ? "" : ", then over trainings ± SD",
-                            what == 2 ? "; below it Wilson’s 95 % interval over the slides" : "");
+        g_autofree char *caption = g_strdup_printf("%s: mean over slides%s%s.", captions[what],
+                                                   isnan(s->locals[s->reference * s->n_alphas].iou_sd) ? "" : ", then over trainings ± SD",
+                                                   what == 2 ? "; below it Wilson’s 95 % interval over the slides" : "");
         localisation_table(report, what, caption);
     }
     g_string_append(report->out, "</section>\n");

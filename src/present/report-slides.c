@@ -62,8 +62,7 @@ static GPtrArray *choose(const RmilReport *report) {
     return chosen;
 }
 
-static gboolean add_picture(RmilReport *report, const RmilMethodSummary *method, const RmilPooled *item,
-                            GError **error) {
+static gboolean add_picture(RmilReport *report, const RmilMethodSummary *method, const RmilPooled *item, GError **error) {
     g_autofree char *path = heat_path(report, method->method, item->id);
     if (!path) return TRUE;
     int width, height;
@@ -77,7 +76,8 @@ static gboolean add_picture(RmilReport *report, const RmilMethodSummary *method,
     g_string_append(report->out, data);
     rmil_html(report->out, "\"><figcaption><strong>%s</strong>", method->method->title);
     if (!isnan(p))
-        rmil_html(report->out, ": %s%s %.3f, %s", method->seeds > 1 ? rmil_tests_pool(method) : "", method->seeds > 1 ? ", probability" : "probability", p,
+        rmil_html(report->out, ": %s%s %.3f, %s", method->seeds > 1 ? rmil_tests_pool(method) : "",
+                  method->seeds > 1 ? ", probability" : "probability", p,
                   (p > 0.5) == (item->label == 1) ? "right"
                   : item->label                   ? "missed"
                                                   : "false alarm");
@@ -97,19 +97,21 @@ gboolean rmil_report_heatmaps(RmilReport *report, const RmilMonitor *monitor, GE
     const gboolean pooled = rmil_json_text(report->run->info, "heatmaps") != NULL; /* version 0.1.0 drew the first seed's */
     rmil_html(report->out, "<p>%s ",
               !s->repeats ? "Each picture is of the one model that its method trained."
-              : pooled    ? "Each picture is the mean attention of the same models whose mean probability stands above and below it."
-                          : "Each picture, with the probability above it, is of the first seed’s model; the probability below it is that of all.");
-    g_string_append(report->out, "On the left of each picture the slide with the annotated lesion outlined, where there is one; on the right the slide in gray "
-                                 "under "
-                                 "the attention of its tiles. What the colours mean stands under the picture. "
-                                 "Attention shows what the score was built from; it does not "
-                                 "prove a lesion.</p>\n");
+              : pooled
+                  ? "Each picture is the mean attention of the same models whose mean probability stands above and below it."
+                  : "Each picture, with the probability above it, is of the first seed’s model; the probability below it is that of all.");
+    g_string_append(
+        report->out,
+        "On the left of each picture the slide with the annotated lesion outlined, where there is one; on the right the slide in gray "
+        "under "
+        "the attention of its tiles. What the colours mean stands under the picture. "
+        "Attention shows what the score was built from; it does not "
+        "prove a lesion.</p>\n");
     for (guint i = 0; i < chosen->len; i++) {
         const RmilPooled *item = g_ptr_array_index(chosen, i);
         rmil_monitor_progress(monitor, "heat maps", i, chosen->len);
-        rmil_html(report->out,
-                  "<div class=\"slide\"><h3>%s <span class=\"soft\">%s</span></h3><div class=\"figures two\">\n",
-                  item->id, item->label ? "positive" : "negative");
+        rmil_html(report->out, "<div class=\"slide\"><h3>%s <span class=\"soft\">%s</span></h3><div class=\"figures two\">\n", item->id,
+                  item->label ? "positive" : "negative");
         for (int m = 0; m < s->n; m++)
             if (!add_picture(report, &s->methods[m], item, error)) return FALSE;
         g_string_append(report->out, "</div></div>\n");
@@ -132,12 +134,9 @@ static void prediction_row(RmilReport *report, const RmilPooled *item) {
     rmil_html(report->out, "<tr><th scope=\"row\">%s</th><td>%s</td>", item->id, item->label ? "positive" : "negative");
     for (int m = 0; m < report->summary->n; m++) {
         double p = probability_of(&report->summary->methods[m], item->id);
-        if (isnan(p))
-            g_string_append(report->out, "<td>–</td>");
-        else if ((p > 0.5) == (item->label == 1))
-            rmil_html(report->out, "<td>%.3f</td>", p);
-        else
-            rmil_html(report->out, "<td class=\"wrong\">%.3f ✗</td>", p);
+        if (isnan(p)) g_string_append(report->out, "<td>–</td>");
+        else if ((p > 0.5) == (item->label == 1)) rmil_html(report->out, "<td>%.3f</td>", p);
+        else rmil_html(report->out, "<td class=\"wrong\">%.3f ✗</td>", p);
     }
     g_string_append(report->out, "</tr>\n");
 }
@@ -170,16 +169,14 @@ void rmil_report_errors(RmilReport *report) {
               "These are its predictions furthest "
               "from the label; they are worth a look at the slide, the scan and the label.</p>\n",
               best->method->title, wrong, items->len);
-    g_autofree char *caption = g_strdup_printf("Predicted probability%s%s; ✗ marks the wrong side of 0.5.", report->summary->repeats ? ", " : "",
-                                               report->summary->repeats ? rmil_tests_pool(best) : "");
+    g_autofree char *caption = g_strdup_printf("Predicted probability%s%s; ✗ marks the wrong side of 0.5.",
+                                               report->summary->repeats ? ", " : "", report->summary->repeats ? rmil_tests_pool(best) : "");
     prediction_table(report, caption, items, 0, shown);
     if (items->len > shown) {
-        rmil_html(report->out, "<details><summary>%s test slides</summary>\n",
-                  all < items->len ? "The next" : "All other");
-        prediction_table(report,
-                         all < items->len ? "Predicted probability; the rest stands in predictions.csv of each run."
-                                          : "Predicted probability.",
-                         items, shown, all);
+        rmil_html(report->out, "<details><summary>%s test slides</summary>\n", all < items->len ? "The next" : "All other");
+        prediction_table(
+            report, all < items->len ? "Predicted probability; the rest stands in predictions.csv of each run." : "Predicted probability.",
+            items, shown, all);
         g_string_append(report->out, "</details>\n");
     }
     g_string_append(report->out, "</section>\n");

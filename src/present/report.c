@@ -48,17 +48,15 @@ gboolean rmil_report_write(const char *folder, const char *path, const RmilMonit
     const RmilMethodSummary *reference = &summary->methods[summary->reference];
     RmilReport report = {run, summary, body, reference->positives > 0 && reference->negatives > 0, drawn};
     rmil_report_headline(&report);
-    if (!rmil_report_results(&report, error) || !rmil_report_localisation(&report, error) ||
-        !rmil_report_heatmaps(&report, monitor, error))
+    if (!rmil_report_results(&report, error) || !rmil_report_localisation(&report, error) || !rmil_report_heatmaps(&report, monitor, error))
         return FALSE;
     rmil_report_errors(&report);
     rmil_report_cohort(&report);
     if (!rmil_report_training(&report, error)) return FALSE;
     rmil_report_making(&report);
-    static const RmilHtmlSection sections[] = {
-        {"result", "Result"},      {"tests", "Tables and curves"}, {"localisation", "Localisation"},
-        {"heatmaps", "Heat maps"}, {"errors", "Worst errors"},     {"cohort", "Cohort"},
-        {"training", "Training"},  {"making", "How it was made"},  {NULL, NULL}};
+    static const RmilHtmlSection sections[] = {{"result", "Result"},      {"tests", "Tables and curves"}, {"localisation", "Localisation"},
+                                               {"heatmaps", "Heat maps"}, {"errors", "Worst errors"},     {"cohort", "Cohort"},
+                                               {"training", "Training"},  {"making", "How it was made"},  {NULL, NULL}};
     g_autofree char *title = title_of(run), *line = made(run);
     return rmil_html_page_write(path, "Slide classification report", title, line, sections, body->str, error);
 }

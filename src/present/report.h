@@ -36,8 +36,8 @@ typedef struct {
 } RmilHtmlSection;
 /* Writes the whole page: head, links to those sections (the last: NULL; or NULL for none) that the body has, body, foot. line: below the
  * title. */
-gboolean rmil_html_page_write(const char *path, const char *eyebrow, const char *title, const char *line,
-                              const RmilHtmlSection *sections, const char *body, GError **error);
+gboolean rmil_html_page_write(const char *path, const char *eyebrow, const char *title, const char *line, const RmilHtmlSection *sections,
+                              const char *body, GError **error);
 
 /* -- sections, in the page's order --------------------------------------------------------------------------------- */
 void rmil_report_headline(RmilReport *report);

@@ -8,8 +8,7 @@
 #define CUT 0.5
 #define BOOTSTRAP_ROUNDS 2000
 
-const char *const rmil_metric_names[RMIL_N_METRICS] = {"AUROC",    "AUPRC",       "Average precision",
-                                                       "Accuracy", "Sensitivity", "Specificity"};
+const char *const rmil_metric_names[RMIL_N_METRICS] = {"AUROC", "AUPRC", "Average precision", "Accuracy", "Sensitivity", "Specificity"};
 
 const char rmil_interval_words[] =
     "95 % intervals: DeLong’s for AUROC; Wilson’s for accuracy, sensitivity and specificity; for AUPRC and average precision the percentiles of "
@@ -53,7 +52,8 @@ const char *rmil_tests_one(const RmilMethodSummary *summary) {
 }
 
 const char *rmil_tests_pool(const RmilMethodSummary *summary) {
-    return (const char *[]){[RMIL_TESTS_SAME] = "mean of the seeds", [RMIL_TESTS_FOLDS] = "out-of-fold predictions",
+    return (const char *[]){[RMIL_TESTS_SAME] = "mean of the seeds",
+                            [RMIL_TESTS_FOLDS] = "out-of-fold predictions",
                             [RMIL_TESTS_MIXED] = "mean of those trainings that tested the slide"}[summary->tests];
 }
 
@@ -83,8 +83,7 @@ static GArray *pool(const RmilMethod *method, RmilTests *tests) {
         }
     }
     *tests = relate_tests(counts, method->seeds->len);
-    for (guint i = 0; i < pooled->len; i++)
-        g_array_index(pooled, RmilPooled, i).probability /= (double)g_array_index(counts, int64_t, i);
+    for (guint i = 0; i < pooled->len; i++) g_array_index(pooled, RmilPooled, i).probability /= (double)g_array_index(counts, int64_t, i);
     return pooled;
 }
 
@@ -95,10 +94,8 @@ static void summarise_pooled(RmilMethodSummary *summary) {
     for (int64_t i = 0; i < n; i++) {
         labels[i] = g_array_index(summary->pooled, RmilPooled, i).label;
         scores[i] = g_array_index(summary->pooled, RmilPooled, i).probability;
-        if (labels[i] == 1)
-            summary->positives++;
-        else
-            summary->negatives++;
+        if (labels[i] == 1) summary->positives++;
+        else summary->negatives++;
     }
     for (int i = 0; i < RMIL_N_METRICS; i++) {
         summary->value[i] = NAN;
@@ -119,7 +116,7 @@ static void summarise_pooled(RmilMethodSummary *summary) {
 static void summarise_seeds(RmilMethodSummary *summary) {
     const RmilMethod *method = summary->method;
     summary->seeds = (int)method->seeds->len;
-    summary->by_seed = g_new(double, summary->seeds *RMIL_N_METRICS);
+    summary->by_seed = g_new(double, (summary->seeds * RMIL_N_METRICS));
     for (int64_t s = 0; s < summary->seeds; s++) {
         const RmilSeedRun *seed = g_ptr_array_index(method->seeds, s);
         g_autofree int *labels = g_new(int, seed->cases->len);
@@ -151,8 +148,7 @@ static double compare_pooled(const RmilMethodSummary *a, const RmilMethodSummary
     g_autofree double *x = g_new(double, a->pooled->len + 1), *y = g_new(double, a->pooled->len + 1);
     int64_t n = 0, positives = 0;
     for (guint i = 0; i < a->pooled->len; i++) {
-        const RmilPooled *item = &g_array_index(a->pooled, RmilPooled, i),
-                         *match = g_hash_table_lookup(other, item->id);
+        const RmilPooled *item = &g_array_index(a->pooled, RmilPooled, i), *match = g_hash_table_lookup(other, item->id);
         if (!match) continue;
         labels[n] = item->label;
         positives += item->label;
@@ -211,8 +207,8 @@ static void correct(RmilComparison *comparisons, int n, gsize p_at, gsize adjust
     if (count) rmil_holm(p, count, adjusted);
     count = 0;
     for (int i = 0; i < n; i++)
-        G_STRUCT_MEMBER(double, &comparisons[i], adjusted_at) =
-            isnan(G_STRUCT_MEMBER(double, &comparisons[i], p_at)) ? NAN : adjusted[count++];
+        G_STRUCT_MEMBER(double, &comparisons[i], adjusted_at) = isnan(G_STRUCT_MEMBER(double, &comparisons[i], p_at)) ? NAN
+                                                                                                                      : adjusted[count++];
 }
 
 static void compare(RmilRunSummary *summary) {
@@ -233,8 +229,7 @@ static void compare(RmilRunSummary *summary) {
     correct(all, n, G_STRUCT_OFFSET(RmilComparison, delong), G_STRUCT_OFFSET(RmilComparison, delong_holm));
     for (gsize metric = 0; metric < RMIL_N_METRICS; metric++) {
         gsize at = metric * sizeof(double);
-        correct(all, n, G_STRUCT_OFFSET(RmilComparison, mann_whitney) + at,
-                G_STRUCT_OFFSET(RmilComparison, mann_whitney_holm) + at);
+        correct(all, n, G_STRUCT_OFFSET(RmilComparison, mann_whitney) + at, G_STRUCT_OFFSET(RmilComparison, mann_whitney_holm) + at);
         correct(all, n, G_STRUCT_OFFSET(RmilComparison, wilcoxon) + at, G_STRUCT_OFFSET(RmilComparison, wilcoxon_holm) + at);
     }
 }
@@ -254,8 +249,7 @@ static void find_alphas(RmilRunSummary *summary) {
             for (guint i = 0; i < seed->locals->len; i++) {
                 const RmilLocal *local = &g_array_index(seed->locals, RmilLocal, i);
                 gboolean seen = FALSE;
-                for (guint a = 0; a < alphas->len && !seen; a++)
-                    seen = g_array_index(alphas, double, a) == local->alpha;
+                for (guint a = 0; a < alphas->len && !seen; a++) seen = g_array_index(alphas, double, a) == local->alpha;
                 if (!seen && alphas->len < 100) g_array_append_val(alphas, local->alpha);
                 g_hash_table_add(slides, local->id);
             }

@@ -82,21 +82,17 @@ G_GNUC_PRINTF(2, 3) static void add_missing(RmilRun *run, const char *format, ..
 
 /* -- run.json ------------------------------------------------------------------------------------------------------ */
 JsonNode *rmil_json_get(JsonNode *object, const char *member) {
-    return object && JSON_NODE_HOLDS_OBJECT(object) ? json_object_get_member(json_node_get_object(object), member)
-                                                    : NULL;
+    return object && JSON_NODE_HOLDS_OBJECT(object) ? json_object_get_member(json_node_get_object(object), member) : NULL;
 }
 
 const char *rmil_json_text(JsonNode *object, const char *member) {
     JsonNode *node = rmil_json_get(object, member);
-    return node && JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_STRING
-               ? json_node_get_string(node)
-               : NULL;
+    return node && JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_STRING ? json_node_get_string(node) : NULL;
 }
 
 /* -- tables -------------------------------------------------------------------------------------------------------- */
 /* Columns by name; the error names the first that the file lacks. */
-static gboolean find_columns(const RmilTable *table, const char *path, const char *const *names, int n, int *columns,
-                             GError **error) {
+static gboolean find_columns(const RmilTable *table, const char *path, const char *const *names, int n, int *columns, GError **error) {
     for (int i = 0; i < n; i++) {
         columns[i] = rmil_table_find(table, names[i]);
         if (columns[i] < 0) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has no column \"%s\"", path, names[i]);
@@ -104,10 +100,8 @@ static gboolean find_columns(const RmilTable *table, const char *path, const cha
     return TRUE;
 }
 
-static gboolean row_fail(GError **error, const RmilTable *table, const char *path, int64_t row, const char *what,
-                         const char *cell) {
-    return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line %" G_GINT64_FORMAT ": %s: \"%s\"", path,
-                     rmil_table_line(table, row), what, cell);
+static gboolean row_fail(GError **error, const RmilTable *table, const char *path, int64_t row, const char *what, const char *cell) {
+    return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line %" G_GINT64_FORMAT ": %s: \"%s\"", path, rmil_table_line(table, row), what, cell);
 }
 
 /* An empty cell and "nan" are NaN: a value that does not exist, such as the AUROC of one class. */
@@ -118,8 +112,7 @@ static gboolean number_or_nan(const RmilTable *table, int64_t row, int column, d
     return rmil_table_number(table, row, column, value, error);
 }
 
-static gboolean read_case(const RmilTable *table, const char *path, int64_t row, const int *columns, RmilCase *item,
-                          GError **error) {
+static gboolean read_case(const RmilTable *table, const char *path, int64_t row, const int *columns, RmilCase *item, GError **error) {
     const char *id = rmil_table_cell(table, row, columns[0]), *split = rmil_table_cell(table, row, columns[1]),
                *label = rmil_table_cell(table, row, columns[2]);
     if (*id == '\0') return row_fail(error, table, path, row, "no id", id);
@@ -127,16 +120,12 @@ static gboolean read_case(const RmilTable *table, const char *path, int64_t row,
     for (int s = RMIL_SPLIT_TRAIN; s <= RMIL_SPLIT_TEST; s++)
         if (strcmp(split, ((const char *[]){"", "train", "val", "test"})[s]) == 0) item->split = (RmilSplit)s;
     if (*split && item->split == RMIL_SPLIT_NONE) return row_fail(error, table, path, row, "unknown split", split);
-    if (*label == '\0' || strcmp(label, "-1") == 0)
-        item->label = -1;
-    else if (strcmp(label, "0") == 0 || strcmp(label, "1") == 0)
-        item->label = *label - '0';
-    else
-        return row_fail(error, table, path, row, "label is neither 0 nor 1", label);
+    if (*label == '\0' || strcmp(label, "-1") == 0) item->label = -1;
+    else if (strcmp(label, "0") == 0 || strcmp(label, "1") == 0) item->label = *label - '0';
+    else return row_fail(error, table, path, row, "label is neither 0 nor 1", label);
     if (!rmil_table_number(table, row, columns[3], &item->probability, error)) return FALSE;
     if (item->probability < 0 || item->probability > 1)
-        return row_fail(error, table, path, row, "probability is outside 0 … 1",
-                        rmil_table_cell(table, row, columns[3]));
+        return row_fail(error, table, path, row, "probability is outside 0 … 1", rmil_table_cell(table, row, columns[3]));
     item->id = g_strdup(id);
     return TRUE;
 }
@@ -150,8 +139,7 @@ static gboolean read_predictions(const char *path, GArray *cases, GError **error
     for (int64_t row = 0; row < rmil_table_rows(table); row++) {
         RmilCase item;
         const char *id = rmil_table_cell(table, row, columns[0]);
-        if (!g_hash_table_add(seen, (gpointer)id))
-            return row_fail(error, table, path, row, "a second line for the id", id);
+        if (!g_hash_table_add(seen, (gpointer)id)) return row_fail(error, table, path, row, "a second line for the id", id);
         if (!read_case(table, path, row, columns, &item, error)) return FALSE;
         g_array_append_val(cases, item);
     }
@@ -160,8 +148,7 @@ static gboolean read_predictions(const char *path, GArray *cases, GError **error
 }
 
 static gboolean read_history(const char *path, GArray *epochs, GError **error) {
-    static const char *const names[] = {"epoch",     "train_loss", "train_slide_loss", "train_guide_loss", "val_loss",
-                                        "val_auroc", "best"};
+    static const char *const names[] = {"epoch", "train_loss", "train_slide_loss", "train_guide_loss", "val_loss", "val_auroc", "best"};
     g_autoptr(RmilTable) table = rmil_table_read(path, error);
     int columns[7];
     if (!table || !find_columns(table, path, names, 7, columns, error)) return FALSE;
@@ -295,10 +282,9 @@ static gboolean read_single(RmilRun *run, GError **error) {
     if (!seed) return FALSE;
     const char *model = rmil_json_text(seed->info, "model"), *guide = rmil_json_text(seed->info, "guide"),
                *name = rmil_json_text(seed->info, "method");
-    g_autofree char *made =
-        guide && strcmp(guide, "none") != 0
-            ? (model && strcmp(model, "abmil") != 0 ? g_strdup_printf("%s-%s", model, guide) : g_strdup(guide))
-            : g_strdup(model ? model : "model");
+    g_autofree char *made = guide && strcmp(guide, "none") != 0
+                                ? (model && strcmp(model, "abmil") != 0 ? g_strdup_printf("%s-%s", model, guide) : g_strdup(guide))
+                                : g_strdup(model ? model : "model");
     RmilMethod *method = rmil_method_new(name ? name : made);
     JsonNode *number = rmil_json_get(seed->info, "seed");
     if (number && JSON_NODE_HOLDS_VALUE(number)) seed->seed = json_node_get_int(number);
@@ -323,8 +309,8 @@ static gboolean check_labels(const RmilRun *run, GError **error) {
                     g_hash_table_insert(labels, item->id, GINT_TO_POINTER(item->label));
                 else if (GPOINTER_TO_INT(before) != item->label)
                     return rmil_fail(error, RMIL_ERROR_DATA,
-                                     "%s/predictions.csv: slide \"%s\" has label %d, elsewhere in this run folder %d",
-                                     seed->folder, item->id, item->label, GPOINTER_TO_INT(before));
+                                     "%s/predictions.csv: slide \"%s\" has label %d, elsewhere in this run folder %d", seed->folder,
+                                     item->id, item->label, GPOINTER_TO_INT(before));
             }
         }
     }

@@ -104,8 +104,8 @@ typedef struct {
 /* The reference against another method. p values are NaN where they cannot be had. */
 typedef struct {
     int other;
-    double difference;                      /* AUROC of the reference's pooled prediction − the other's */
-    double delong, delong_holm;             /* pooled predictions of the slides that both predicted */
+    double difference;          /* AUROC of the reference's pooled prediction − the other's */
+    double delong, delong_holm; /* pooled predictions of the slides that both predicted */
     /* of each metric of the seeds, and corrected over the methods compared */
     double mann_whitney[RMIL_N_METRICS], mann_whitney_holm[RMIL_N_METRICS]; /* ≥ 2 seeds each */
     double wilcoxon[RMIL_N_METRICS], wilcoxon_holm[RMIL_N_METRICS];         /* ≥ 2 seeds (and splits) that both have */

@@ -44,7 +44,8 @@ static const RmilSeedRun *same_split(const RmilMethod *method, const RmilSeedRun
 
 static int by_share(gconstpointer a, gconstpointer b) {
     const RmilAttended *x = *(RmilAttended *const *)a, *y = *(RmilAttended *const *)b;
-    return x->lesion_share != y->lesion_share ? (x->lesion_share > y->lesion_share) - (x->lesion_share < y->lesion_share) : strcmp(x->id, y->id);
+    return x->lesion_share != y->lesion_share ? (x->lesion_share > y->lesion_share) - (x->lesion_share < y->lesion_share)
+                                              : strcmp(x->id, y->id);
 }
 
 /* Of the reference's first training: the slide in the middle by its share of attention on the lesion, and that at the lower
@@ -144,24 +145,34 @@ static void add_quantiles(GString *csv, const Attended *one, int method, gboolea
     for (gsize q = 0; q < G_N_ELEMENTS(quantiles); q++) {
         double at = quantiles[q] * (double)(n - 1);
         int64_t below = (int64_t)floor(at), above = MIN(below + 1, n - 1);
-        rmil_figure_number(csv, values[below] + (at - (double)below) * (values[above] - values[below]), q + 1 < G_N_ELEMENTS(quantiles) ? ',' : '\n');
+        rmil_figure_number(csv, values[below] + (at - (double)below) * (values[above] - values[below]),
+                           q + 1 < G_N_ELEMENTS(quantiles) ? ',' : '\n');
     }
 }
 
 static void plot_boxes(RmilFigure *figure, const char *where, double shift, const char *colour, const char *fill, const char *title) {
-    rmil_figure_plot(figure, "'%s.csv' skip 1 using (strcol(4) eq '%s' ? $8 : NaN):($3 %+g):6:10 with xerrorbars linecolor '%s' dashtype solid linewidth 1.2 "
-                             "pointsize 0 notitle", figure->name, where, shift, colour);
-    rmil_figure_plot(figure, "'%s.csv' skip 1 using (strcol(4) eq '%s' ? $8 : NaN):($3 %+g):7:9:($3 %+g):($3 %+g) with boxxyerror linecolor '%s' linewidth "
-                             "1.2 dashtype solid fillstyle %s title '%s'", figure->name, where, shift, shift - 0.15, shift + 0.15, colour, fill, title);
-    rmil_figure_plot(figure, "'%s.csv' skip 1 using (strcol(4) eq '%s' ? $8 : NaN):($3 %+g) with points pointtype 7 pointsize 0.45 linecolor '#000000' notitle",
-                     figure->name, where, shift);
+    rmil_figure_plot(
+        figure,
+        "'%s.csv' skip 1 using (strcol(4) eq '%s' ? $8 : NaN):($3 %+g):6:10 with xerrorbars linecolor '%s' dashtype solid linewidth 1.2 "
+        "pointsize 0 notitle",
+        figure->name, where, shift, colour);
+    rmil_figure_plot(
+        figure,
+        "'%s.csv' skip 1 using (strcol(4) eq '%s' ? $8 : NaN):($3 %+g):7:9:($3 %+g):($3 %+g) with boxxyerror linecolor '%s' linewidth "
+        "1.2 dashtype solid fillstyle %s title '%s'",
+        figure->name, where, shift, shift - 0.15, shift + 0.15, colour, fill, title);
+    rmil_figure_plot(
+        figure,
+        "'%s.csv' skip 1 using (strcol(4) eq '%s' ? $8 : NaN):($3 %+g) with points pointtype 7 pointsize 0.45 linecolor '#000000' notitle",
+        figure->name, where, shift);
 }
 
 static char *distribution(const RmilStudyReport *study, const Attended *one, int number, GError **error) {
     g_autofree char *name = g_strdup_printf("attention-%d-distribution", number);
     RmilFigure figure;
     const int height = 132 + 38 * one->n;
-    rmil_figure_begin(&figure, name, "Attention of one slide's patches × their number: 5, 25, 50, 75 and 95 % quantiles in the lesion and elsewhere", 480,
+    rmil_figure_begin(&figure, name,
+                      "Attention of one slide's patches × their number: 5, 25, 50, 75 and 95 % quantiles in the lesion and elsewhere", 480,
                       height, "series,method,row,where,patches,q05,q25,q50,q75,q95\n");
     gsize longest = 0;
     GString *script = figure.script;
@@ -173,11 +184,13 @@ static char *distribution(const RmilStudyReport *study, const Attended *one, int
         add_quantiles(figure.csv, one, m, TRUE);
         add_quantiles(figure.csv, one, m, FALSE);
     }
-    g_string_append_printf(script, ") noenhanced\nset yrange [0.4:%d.6]\nset lmargin %d\nset rmargin 3\nset tmargin 0.6\nset bmargin at screen %.4f\nset grid noytics\n"
-                                   "unset ylabel\nset logscale x\nset xrange [%g:*]\nset xtics 10\nset format x '%%g'\n"
-                                   "set arrow from 1,graph 0 to 1,graph 1 nohead linecolor '#888888' dashtype (4,4)\n"
-                                   "set xlabel 'attention, × mean'\nset key at screen 0.53, screen %.4f center bottom vertical maxrows 1 samplen 2.4 spacing 1\n",
-                           one->n, (int)MIN(longest * 3 / 4 + 2, 24), 102.0 / height, FLOOR, 6.0 / height);
+    g_string_append_printf(
+        script,
+        ") noenhanced\nset yrange [0.4:%d.6]\nset lmargin %d\nset rmargin 3\nset tmargin 0.6\nset bmargin at screen %.4f\nset grid noytics\n"
+        "unset ylabel\nset logscale x\nset xrange [%g:*]\nset xtics 10\nset format x '%%g'\n"
+        "set arrow from 1,graph 0 to 1,graph 1 nohead linecolor '#888888' dashtype (4,4)\n"
+        "set xlabel 'attention, × mean'\nset key at screen 0.53, screen %.4f center bottom vertical maxrows 1 samplen 2.4 spacing 1\n",
+        one->n, (int)MIN(longest * 3 / 4 + 2, 24), 102.0 / height, FLOOR, 6.0 / height);
     plot_boxes(&figure, "lesion", 0.18, "#d55e00", "solid 0.7 border", "lesion");
     plot_boxes(&figure, "elsewhere", -0.18, "#0072b2", "empty border", "elsewhere");
     return rmil_figure_end(&figure, study->folder, error);
@@ -196,10 +209,8 @@ static gboolean write_patches(const RmilStudyReport *study, const Attended *one,
     for (int64_t i = 0; i < one->bag->count; i++) {
         const int64_t *xy = one->bag->coords ? one->bag->coords + 2 * i : NULL;
         g_string_append_printf(csv, "%" G_GINT64_FORMAT ",", i);
-        if (xy)
-            g_string_append_printf(csv, "%" G_GINT64_FORMAT ",%" G_GINT64_FORMAT, xy[0], xy[1]);
-        else
-            g_string_append_c(csv, ',');
+        if (xy) g_string_append_printf(csv, "%" G_GINT64_FORMAT ",%" G_GINT64_FORMAT, xy[0], xy[1]);
+        else g_string_append_c(csv, ',');
         g_string_append_printf(csv, ",%d", one->labels[i] != 0);
         for (int m = 0; m < one->n; m++) {
             g_string_append_c(csv, ',');
@@ -226,17 +237,23 @@ static gboolean add_picture(const RmilStudyReport *study, const Attended *one, i
     int width, height;
     g_autofree char *data = rmil_picture_base64(path, 1600, &width, &height, error);
     if (!data) return FALSE;
-    rmil_html(out, "<figure><img width=\"%d\" height=\"%d\" alt=\"Slide %s with its annotated patches, and under the attention of each method\" "
-                   "src=\"data:image/jpeg;base64,", width, height, one->row->id);
+    rmil_html(out,
+              "<figure><img width=\"%d\" height=\"%d\" alt=\"Slide %s with its annotated patches, and under the attention of each method\" "
+              "src=\"data:image/jpeg;base64,",
+              width, height, one->row->id);
     g_string_append(out, data);
-    g_string_append(out, "\"><figcaption>First the annotated patches, then the attention of each method over the slide (where its file is there) or its "
-                         "patches in gray. One scale for all: 1× is what each patch would have if all counted the same. p: probability of the slide.</figcaption>"
-                         "</figure>\n");
+    g_string_append(
+        out,
+        "\"><figcaption>First the annotated patches, then the attention of each method over the slide (where its file is there) or its "
+        "patches in gray. One scale for all: 1× is what each patch would have if all counted the same. p: probability of the slide.</figcaption>"
+        "</figure>\n");
     return TRUE;
 }
 
 static gboolean add_slide(const RmilStudyReport *study, const Attended *one, int number, GString *out, GError **error) {
-    rmil_html(out, "<div class=\"slide\"><h3>%s <span class=\"soft\">%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " patches annotated</span></h3>\n",
+    rmil_html(out,
+              "<div class=\"slide\"><h3>%s <span class=\"soft\">%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT
+              " patches annotated</span></h3>\n",
               one->row->id, one->annotated, one->bag->count);
     if (one->bag->coords && one->bag->patch_size_level0 > 0) {
         if (!add_picture(study, one, number, out, error)) return FALSE;
@@ -246,9 +263,10 @@ static gboolean add_slide(const RmilStudyReport *study, const Attended *one, int
     g_autofree char *svg = distribution(study, one, number, error);
     if (!svg || !write_patches(study, one, number, error)) return FALSE;
     g_string_append(out, "<div class=\"figures\">\n");
-    rmil_html_svg(out, svg, "Distribution of the attention in the lesion and elsewhere, by method",
-                  "Attention of the patches in the lesion and elsewhere. Box: half of the patches, dot: median, line: 90 %. Attention below 0.01× is drawn "
-                  "there.");
+    rmil_html_svg(
+        out, svg, "Distribution of the attention in the lesion and elsewhere, by method",
+        "Attention of the patches in the lesion and elsewhere. Box: half of the patches, dot: median, line: 90 %. Attention below 0.01× is drawn "
+        "there.");
     g_string_append(out, "</div></div>\n");
     return TRUE;
 }
@@ -268,9 +286,12 @@ gboolean rmil_study_add_attention(const RmilStudyReport *study, GString *out, co
     g_autoptr(GPtrArray) chosen = choose(seed);
     if (chosen->len == 0) return TRUE;
     g_string_append(out, "<section id=\"attention\"><h2>The same slides under each method</h2>\n<p>Models of one split");
-    rmil_html(out, "%s%s (seed %" G_GINT64_FORMAT ") on test slides: the one in the middle and the one at the lower quarter when slides are put in order of "
-              "the share of %s’s attention that lies on the lesion.</p>\n", seed->split && *seed->split ? " " : "", seed->split ? seed->split : "",
-              seed->seed, level->summary->methods[reference].method->title);
+    rmil_html(out,
+              "%s%s (seed %" G_GINT64_FORMAT
+              ") on test slides: the one in the middle and the one at the lower quarter when slides are put in order of "
+              "the share of %s’s attention that lies on the lesion.</p>\n",
+              seed->split && *seed->split ? " " : "", seed->split ? seed->split : "", seed->seed,
+              level->summary->methods[reference].method->title);
     GError *reason = NULL;
     g_autoptr(RmilCohort) cohort = rmil_cohort_read(study->cohort, &reason);
     gboolean good = cohort || excuse(out, reason);

@@ -147,7 +147,8 @@ gboolean rmil_study_csv_write(const RmilStudyReport *study, const char *folder, 
         const char *name, *header;
         RowsOf rows;
     } tables[] = {
-        {"runs.csv", "run,key,method,value,split,seed,test_slides,auroc,auprc,average_precision,accuracy,sensitivity,specificity\n", run_rows},
+        {"runs.csv", "run,key,method,value,split,seed,test_slides,auroc,auprc,average_precision,accuracy,sensitivity,specificity\n",
+         run_rows},
         {"results.csv", "method,value,metric,mean,sd,n,runs\n", result_rows},
         {"pooled.csv", "method,value,metric,estimate,low,high,interval,positives,negatives,runs\n", pooled_rows},
         {"localisation.csv", "method,value,alpha,iou,iou_sd,dice,dice_sd,pointing,pointing_sd,runs\n", localisation_rows},

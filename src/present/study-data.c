@@ -48,9 +48,8 @@ static gboolean add_cases(RmilStudy *record, int64_t index, RmilSeedRun *seed, c
         const RmilStudyPrediction *row = &g_array_index(rows, RmilStudyPrediction, i);
         if (row->part != RMIL_SPLIT_TEST || row->label < 0) continue;
         if (!(row->probability >= 0 && row->probability <= 1) || row->label > 1)
-            return rmil_fail(error, RMIL_ERROR_FORMAT,
-                             "%s: the record is broken: run %s says of slide \"%s\": label %d, probability %g", folder, seed->key,
-                             row->slide, row->label, row->probability);
+            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: the record is broken: run %s says of slide \"%s\": label %d, probability %g",
+                             folder, seed->key, row->slide, row->label, row->probability);
         RmilCase item = {g_strdup(row->slide), row->part, row->label, row->probability};
         g_array_append_val(seed->cases, item);
     }
@@ -156,9 +155,9 @@ static void add_left(RmilStudyReport *study, const RmilStudy *record) {
         }
         if (done == all) continue;
         g_autofree char *value = spoken_value(study->variable, first->value);
-        g_ptr_array_add(study->left, g_strdup_printf("%s%s%s: %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " done",
-                                                     find_method(study->methods, first->method)->title, *value ? ", " : "", value,
-                                                     done, all));
+        g_ptr_array_add(study->left,
+                        g_strdup_printf("%s%s%s: %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " done",
+                                        find_method(study->methods, first->method)->title, *value ? ", " : "", value, done, all));
     }
 }
 
@@ -188,8 +187,8 @@ RmilStudyReport *rmil_study_report_read(const char *folder, GError **error) {
     study->planned = rmil_study_count(record);
     study->done = rmil_study_done(record);
     if (study->done == 0) {
-        rmil_fail(error, RMIL_ERROR_DATA, "%s: none of the study's %" G_GINT64_FORMAT " runs is done: there is nothing to report yet", folder,
-                  study->planned);
+        rmil_fail(error, RMIL_ERROR_DATA, "%s: none of the study's %" G_GINT64_FORMAT " runs is done: there is nothing to report yet",
+                  folder, study->planned);
         return NULL;
     }
     lay_out(study, record);

@@ -4,9 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-const char *rmil_study_stars(double p) {
-    return p < 0.00001 ? "****" : p < 0.0001 ? "***" : p < 0.001 ? "**" : p < 0.05 ? "*" : "";
-}
+const char *rmil_study_stars(double p) { return p < 0.00001 ? "****" : p < 0.0001 ? "***" : p < 0.001 ? "**" : p < 0.05 ? "*" : ""; }
 
 /* "−" before the stars of a comparison that the reference loses. */
 static char *signed_stars(double p, gboolean higher) {
@@ -102,10 +100,8 @@ static void curves_init(Curves *curves, const RmilStudyReport *study, int metric
         series->stars = g_new0(char *, study->n_levels + 1);
         for (int i = 0; i < study->n_levels; i++) series->mean[i] = series->sd[i] = NAN;
     }
-    if (study->along_summary)
-        fill_along(curves, metric);
-    else
-        fill_methods(curves, metric);
+    if (study->along_summary) fill_along(curves, metric);
+    else fill_methods(curves, metric);
     for (int m = 0; m < curves->n; m++) {
         gboolean any = FALSE;
         for (int i = 0; i < study->n_levels; i++) {
@@ -200,8 +196,10 @@ static void plot_lines(const Curves *curves, RmilFigure *figure) {
     for (int m = 0; m < curves->n && curves->spread; m++) {
         const Series *series = &curves->series[m];
         if (curves->n <= 3 || series->reference)
-            rmil_figure_plot(figure, "'%s.csv' skip 1 using (column(1) == %d ? $3 : NaN):($5 - $6):($5 + $6) with filledcurves linetype %d "
-                                     "linewidth 0 fillstyle transparent solid 0.16 noborder notitle", figure->name, series->style, series->style);
+            rmil_figure_plot(figure,
+                             "'%s.csv' skip 1 using (column(1) == %d ? $3 : NaN):($5 - $6):($5 + $6) with filledcurves linetype %d "
+                             "linewidth 0 fillstyle transparent solid 0.16 noborder notitle",
+                             figure->name, series->style, series->style);
     }
     for (int i = 0; i < curves->n; i++) { /* the reference last, on top */
         int m = 0, reference = curves->n - 1;
@@ -212,8 +210,10 @@ static void plot_lines(const Curves *curves, RmilFigure *figure) {
         g_autofree char *title = rmil_figure_quote(series->title);
         double shift = curves->n > 3 && !series->reference ? width * 0.007 * (m - (curves->n - 1) / 2.0) : 0;
         if (curves->spread && curves->n > 3 && !series->reference)
-            rmil_figure_plot(figure, "'%s.csv' skip 1 using (column(1) == %d ? $3 + %.6g : NaN):5:6 with yerrorbars linetype %d dashtype solid "
-                                     "linewidth 0.8 pointsize 0 notitle", figure->name, series->style, shift, series->style);
+            rmil_figure_plot(figure,
+                             "'%s.csv' skip 1 using (column(1) == %d ? $3 + %.6g : NaN):5:6 with yerrorbars linetype %d dashtype solid "
+                             "linewidth 0.8 pointsize 0 notitle",
+                             figure->name, series->style, shift, series->style);
         rmil_figure_plot(figure, "'%s.csv' skip 1 using (column(1) == %d ? $3 + %.6g : NaN):5 with linespoints linetype %d %stitle %s",
                          figure->name, series->style, shift, series->style, series->reference ? "linewidth 3.2 " : "", title);
     }
@@ -229,10 +229,10 @@ static char *draw(const RmilStudyReport *study, int metric, const char *name, co
     g_string_append_printf(figure.script, "set tmargin at screen %.4f\nset bmargin at screen %.4f\nset rmargin 2\n",
                            1 - (16 + STAR_ROW * curves.starred) / height, (double)(78 + KEY_ROW * key_rows) / height);
     if (key_rows)
-        g_string_append_printf(figure.script, "set key at screen 0.53, screen %.4f center bottom vertical maxrows %d samplen 2.4 spacing 1\n",
+        g_string_append_printf(figure.script,
+                               "set key at screen 0.53, screen %.4f center bottom vertical maxrows %d samplen 2.4 spacing 1\n",
                                6.0 / height, key_rows);
-    else
-        g_string_append(figure.script, "unset key\n");
+    else g_string_append(figure.script, "unset key\n");
     level_axis(&curves, figure.script);
     value_range(&curves, figure.script);
     g_string_append_printf(figure.script, "set ylabel '%s'\n", label);
@@ -249,9 +249,10 @@ char *rmil_study_figure_curve(const RmilStudyReport *study, int metric, GError *
 }
 
 char *rmil_study_figure_elsewhere(const RmilStudyReport *study, GError **error) {
-    return draw(study, -1, "attention-off-lesion",
-                "Share of attention on patches that are not annotated, positive test slides: mean over slides, then mean and SD over the trainings",
-                "Attention off the lesion", error);
+    return draw(
+        study, -1, "attention-off-lesion",
+        "Share of attention on patches that are not annotated, positive test slides: mean over slides, then mean and SD over the trainings",
+        "Attention off the lesion", error);
 }
 
 /* -- every training as a dot ------------------------------------------------------------------------------------------------- */
@@ -262,7 +263,8 @@ char *rmil_study_figure_strip(const RmilStudyReport *study, int metric, GError *
     double lowest = 1, from;
     gsize longest = 0;
     RmilFigure figure;
-    rmil_figure_begin(&figure, name, "Every training by method (dots) with mean and SD", 480, height, "series,method,row,run,value,mean,sd\n");
+    rmil_figure_begin(&figure, name, "Every training by method (dots) with mean and SD", 480, height,
+                      "series,method,row,run,value,mean,sd\n");
     GString *script = figure.script;
     g_string_append(script, "set ytics (");
     for (int m = 0; m < s->n; m++) {
@@ -284,22 +286,29 @@ char *rmil_study_figure_strip(const RmilStudyReport *study, int metric, GError *
         if (!isnan(one->sd[metric])) lowest = MIN(lowest, one->mean[metric] - one->sd[metric]);
     }
     from = floor(MAX(lowest, 0) * 10 + 1e-9) / 10;
-    g_string_append_printf(script, ") noenhanced\nset yrange [0.4:%d.6]\nset lmargin %d\nset rmargin 6\nset tmargin 0.6\nset grid noytics\n"
-                                   "unset ylabel\nunset key\nset xrange [%.1f:1.01]\nset xtics %s\nset format x '%%.1f'\n"
-                                   "set xlabel '%s, test slides'\n",
+    g_string_append_printf(script,
+                           ") noenhanced\nset yrange [0.4:%d.6]\nset lmargin %d\nset rmargin 6\nset tmargin 0.6\nset grid noytics\n"
+                           "unset ylabel\nunset key\nset xrange [%.1f:1.01]\nset xtics %s\nset format x '%%.1f'\n"
+                           "set xlabel '%s, test slides'\n",
                            s->n, (int)MIN(longest * 3 / 4 + 2, 24), from, from < 0.55 ? "0.2" : "0.1", rmil_metric_names[metric]);
     int reference = rmil_level_reference(study, &study->levels[0]);
     for (int m = 0; m < s->n && reference >= 0; m++) {
         const RmilComparison *c = m == reference ? NULL : rmil_level_comparison(s, m);
-        g_autofree char *stars = c ? signed_stars(c->mann_whitney[metric], s->methods[reference].mean[metric] > s->methods[m].mean[metric]) : NULL;
+        g_autofree char *stars = c ? signed_stars(c->mann_whitney[metric], s->methods[reference].mean[metric] > s->methods[m].mean[metric])
+                                   : NULL;
         if (stars && *stars) g_string_append_printf(script, "set label '%s' at graph 1.02, first %.2f left\n", stars, s->n - m - 0.08);
     }
     for (int m = 0; m < s->n; m++) {
         int style = s->methods[m].method->style;
-        rmil_figure_plot(&figure, "'%s.csv' skip 1 using (column(1) == %d ? $5 : NaN):($3 + 0.16 + 0.05 * (int($0) %% 4 - 1.5)) with points linetype "
-                                  "%d linewidth 1.3 pointsize 0.6 notitle", name, style, style);
-        rmil_figure_plot(&figure, "'%s.csv' skip 1 using (column(1) == %d ? $6 : NaN):($3 - 0.18):7 with xerrorbars linetype %d linecolor '#222222' "
-                                  "dashtype solid linewidth 1.6 pointtype 13 pointsize 0.9 notitle", name, style, style);
+        rmil_figure_plot(
+            &figure,
+            "'%s.csv' skip 1 using (column(1) == %d ? $5 : NaN):($3 + 0.16 + 0.05 * (int($0) %% 4 - 1.5)) with points linetype "
+            "%d linewidth 1.3 pointsize 0.6 notitle",
+            name, style, style);
+        rmil_figure_plot(&figure,
+                         "'%s.csv' skip 1 using (column(1) == %d ? $6 : NaN):($3 - 0.18):7 with xerrorbars linetype %d linecolor '#222222' "
+                         "dashtype solid linewidth 1.6 pointtype 13 pointsize 0.9 notitle",
+                         name, style, style);
     }
     return rmil_figure_end(&figure, study->folder, error);
 }

@@ -67,7 +67,8 @@ static void say_comparison(const RmilStudyReport *study, GString *out, GString *
     int best, second, above;
     rank_methods(s, &best, &second);
     if (best < 0) return;
-    rmil_html(out, "<p class=\"lead\">%s has the highest mean AUROC%s%s, ", s->methods[best].method->title, *level->text ? " at " : "", level->text);
+    rmil_html(out, "<p class=\"lead\">%s has the highest mean AUROC%s%s, ", s->methods[best].method->title, *level->text ? " at " : "",
+              level->text);
     add_value(out, s->methods[best].mean[0], s->methods[best].sd[0]);
     if (second >= 0) {
         rmil_html(out, ", before %s, ", s->methods[second].method->title);
@@ -76,13 +77,15 @@ static void say_comparison(const RmilStudyReport *study, GString *out, GString *
     g_string_append(out, ".");
     int reference = rmil_level_reference(study, level), n = significant(s, &above);
     if (reference >= 0 && s->n_comparisons)
-        rmil_html(out, " %s differs significantly from %d of %d others (higher than %d, lower than %d; Mann-Whitney U, P &lt; .05, not corrected).",
-                  s->methods[reference].method->title, n, s->n_comparisons, above, n - above);
+        rmil_html(
+            out,
+            " %s differs significantly from %d of %d others (higher than %d, lower than %d; Mann-Whitney U, P &lt; .05, not corrected).",
+            s->methods[reference].method->title, n, s->n_comparisons, above, n - above);
     g_string_append(out, "</p>\n");
     if (reference < 0 || strcmp(study->reference, "rank") != 0 || study->n_levels > 1) return;
     if (second >= 0)
-        shape(shapes, higher(&s->methods[reference], &s->methods[best == reference ? second : best]), "the highest mean AUROC is that of %s.",
-              s->methods[best].method->title);
+        shape(shapes, higher(&s->methods[reference], &s->methods[best == reference ? second : best]),
+              "the highest mean AUROC is that of %s.", s->methods[best].method->title);
     int steadier = 0, others = 0;
     for (int m = 0; m < s->n; m++) {
         if (m == reference || isnan(s->methods[m].sd[0]) || isnan(s->methods[reference].sd[0])) continue;
@@ -118,15 +121,16 @@ static int leads(const RmilStudyReport *study) {
 static void say_levels(const RmilStudyReport *study, GString *shapes) {
     if (study->along_summary || !reference_everywhere(study) || study->methods->len < 2) return;
     int n = leads(study);
-    shape(shapes, n == study->n_levels, "%s has the highest mean AUROC at %d of %d values.", title_of(study, study->reference), n, study->n_levels);
+    shape(shapes, n == study->n_levels, "%s has the highest mean AUROC at %d of %d values.", title_of(study, study->reference), n,
+          study->n_levels);
 }
 
 static void say_low_data(const RmilStudyReport *study, GString *shapes) {
     if (!reference_everywhere(study)) return;
     const RmilMethodSummary *few = reference_at(study, 0), *all = reference_at(study, study->n_levels - 1);
     double first = few->mean[0], last = all->mean[0];
-    shape(shapes, higher(all, few), "with more slides the mean AUROC of %s goes from %.3f (%s) to %.3f (%s).", title_of(study, study->reference), first,
-          study->levels[0].text, last, study->levels[study->n_levels - 1].text);
+    shape(shapes, higher(all, few), "with more slides the mean AUROC of %s goes from %.3f (%s) to %.3f (%s).",
+          title_of(study, study->reference), first, study->levels[0].text, last, study->levels[study->n_levels - 1].text);
 }
 
 static void say_granularity(const RmilStudyReport *study, GString *shapes) {
@@ -134,9 +138,10 @@ static void say_granularity(const RmilStudyReport *study, GString *shapes) {
     const RmilMethodSummary *exact = reference_at(study, 0), *coarse = reference_at(study, study->n_levels - 1);
     double drop = exact->mean[0] - coarse->mean[0];
     if (isnan(exact->sd[0])) return;
-    shape(shapes, drop < exact->sd[0], "from %s to %s of padding %s %s %.3f of AUROC; little means less than its SD over the trainings at %s, %.3f.",
-          study->levels[0].text, study->levels[study->n_levels - 1].text, title_of(study, study->reference), drop < 0 ? "gains" : "loses", fabs(drop),
-          study->levels[0].text, exact->sd[0]);
+    shape(shapes, drop < exact->sd[0],
+          "from %s to %s of padding %s %s %.3f of AUROC; little means less than its SD over the trainings at %s, %.3f.",
+          study->levels[0].text, study->levels[study->n_levels - 1].text, title_of(study, study->reference), drop < 0 ? "gains" : "loses",
+          fabs(drop), study->levels[0].text, exact->sd[0]);
 }
 
 /* -- one method over the variable ---------------------------------------------------------------------------------------- */
@@ -145,18 +150,20 @@ static void say_annotated(const RmilStudyReport *study, GString *shapes) {
     const RmilMethodSummary *none = &s->methods[0], *all = &s->methods[s->n - 1];
     double gain = all->mean[0] - none->mean[0];
     if (study->levels[0].value != 0) return;
-    shape(shapes, higher(all, none), "annotations change the mean AUROC by %+.3f, from %.3f (none) to %.3f (%s).", gain, none->mean[0], all->mean[0],
-          study->levels[s->n - 1].text);
+    shape(shapes, higher(all, none), "annotations change the mean AUROC by %+.3f, from %.3f (none) to %.3f (%s).", gain, none->mean[0],
+          all->mean[0], study->levels[s->n - 1].text);
     int steadier = 0;
     for (int i = 1; i < s->n; i++) steadier += s->methods[i].sd[0] < none->sd[0];
     if (!isnan(none->sd[0]))
-        shape(shapes, steadier == s->n - 1, "the SD over the trainings is smaller than without annotations (%.3f) at %d of %d values.", none->sd[0], steadier,
-              s->n - 1);
+        shape(shapes, steadier == s->n - 1, "the SD over the trainings is smaller than without annotations (%.3f) at %d of %d values.",
+              none->sd[0], steadier, s->n - 1);
     for (int i = 1; i < s->n - 1 && higher(all, none) == LIKE; i++) {
         if (fabs(study->levels[i].shown - 20) > 1e-6) continue;
         double part = (s->methods[i].mean[0] - none->mean[0]) / gain;
-        shape(shapes, part >= 0.5, "with 20 %% of the positive slides annotated, %.0f %% of the whole gain is there (half or more counts as near saturation; "
-              "the paper: 67 %%).", 100 * part);
+        shape(shapes, part >= 0.5,
+              "with 20 %% of the positive slides annotated, %.0f %% of the whole gain is there (half or more counts as near saturation; "
+              "the paper: 67 %%).",
+              100 * part);
     }
 }
 
@@ -166,7 +173,8 @@ static void say_threshold(const RmilStudyReport *study, GString *shapes) {
     rank_methods(s, &best, &second);
     if (best < 0 || study->levels[0].value != 0) return;
     Shape peak = best == 0 || best == s->n - 1 ? UNLIKE : higher(&s->methods[best], &s->methods[0]);
-    shape(shapes, peak, "the mean AUROC is highest at %s (%.3f; at T = 0: %.3f); in the paper between the lowest and the highest threshold.",
+    shape(shapes, peak,
+          "the mean AUROC is highest at %s (%.3f; at T = 0: %.3f); in the paper between the lowest and the highest threshold.",
           study->levels[best].text, s->methods[best].mean[0], s->methods[0].mean[0]);
     for (int i = 1; i < s->n; i++) {
         double before = rmil_study_elsewhere(&s->methods[i - 1]).mean, here = rmil_study_elsewhere(&s->methods[i]).mean;
@@ -175,7 +183,8 @@ static void say_threshold(const RmilStudyReport *study, GString *shapes) {
         falls += here < before;
     }
     if (steps)
-        shape(shapes, falls == steps, "a higher threshold takes attention off the patches outside the lesion, at %d of %d steps.", falls, steps);
+        shape(shapes, falls == steps, "a higher threshold takes attention off the patches outside the lesion, at %d of %d steps.", falls,
+              steps);
 }
 
 static void say_along(const RmilStudyReport *study, GString *out) {
@@ -190,8 +199,8 @@ static void say_along(const RmilStudyReport *study, GString *out) {
     rmil_html(out, " at %s; it is highest at %s, ", study->levels[s->n - 1].text, study->levels[best].text);
     add_value(out, s->methods[best].mean[0], s->methods[best].sd[0]);
     int n = significant(s, &below);
-    rmil_html(out, ". %d of %d values differ significantly from %s (%d higher, %d lower; Mann-Whitney U, P &lt; .05, not corrected).</p>\n", n,
-              s->n_comparisons, study->levels[0].text, n - below, below);
+    rmil_html(out, ". %d of %d values differ significantly from %s (%d higher, %d lower; Mann-Whitney U, P &lt; .05, not corrected).</p>\n",
+              n, s->n_comparisons, study->levels[0].text, n - below, below);
 }
 
 /* -- localisation --------------------------------------------------------------------------------------------------------- */
@@ -207,27 +216,23 @@ static void say_localisation(const RmilStudyReport *study, GString *shapes) {
             for (int m = 0; m < s->n; m++) {
                 const RmilLocalSummary *local = &s->locals[m * s->n_alphas + a];
                 double value = what == 0 ? local->iou : what == 1 ? local->dice : local->pointing;
-                if (m == reference)
-                    own = value;
-                else if (value > best)
-                    best = value;
+                if (m == reference) own = value;
+                else if (value > best) best = value;
             }
             if (isnan(own)) continue;
             alphas++;
             leading += own >= best;
         }
         if (alphas)
-            shape(shapes, leading == alphas, "%s: no other method is above %s at %d of %d values of α.", ((const char *[]){"IoU", "Dice", "pointing game"})[what],
-                  s->methods[reference].method->title, leading, alphas);
+            shape(shapes, leading == alphas, "%s: no other method is above %s at %d of %d values of α.",
+                  ((const char *[]){"IoU", "Dice", "pointing game"})[what], s->methods[reference].method->title, leading, alphas);
     }
 }
 
 void rmil_study_findings(const RmilStudyReport *study, GString *out) {
     g_autoptr(GString) shapes = g_string_new(NULL);
-    if (study->along_summary)
-        say_along(study, out);
-    else
-        say_comparison(study, out, shapes);
+    if (study->along_summary) say_along(study, out);
+    else say_comparison(study, out, shapes);
     say_levels(study, shapes);
     if (strcmp(study->variable, "fraction") == 0) say_low_data(study, shapes);
     if (strcmp(study->variable, "padding") == 0) say_granularity(study, shapes);
@@ -235,6 +240,9 @@ void rmil_study_findings(const RmilStudyReport *study, GString *out) {
     if (study->along_summary && strcmp(study->variable, "threshold") == 0) say_threshold(study, shapes);
     if (strcmp(study->kind, "localisation") == 0) say_localisation(study, shapes);
     if (shapes->len)
-        g_string_append_printf(out, "<ul class=\"shapes\">\n%s</ul>\n<p class=\"soft\">Two means of AUROC are too close to tell when they differ by less than "
-                                    "twice the standard error of their difference over the trainings; the other sentences only count. The tests say more.</p>\n", shapes->str);
+        g_string_append_printf(
+            out,
+            "<ul class=\"shapes\">\n%s</ul>\n<p class=\"soft\">Two means of AUROC are too close to tell when they differ by less than "
+            "twice the standard error of their difference over the trainings; the other sentences only count. The tests say more.</p>\n",
+            shapes->str);
 }

@@ -8,7 +8,8 @@
 typedef GPtrArray *(*TablesOf)(const RmilStudyReport *study);
 
 /* Tables on the page and DIR/tables/NAME.tex; the first `open` of them are seen at once. */
-static gboolean add_tables(const RmilStudyReport *study, TablesOf tables_of, guint open, const char *summary, GString *out, GError **error) {
+static gboolean add_tables(const RmilStudyReport *study, TablesOf tables_of, guint open, const char *summary, GString *out,
+                           GError **error) {
     g_autoptr(GPtrArray) tables = tables_of(study);
     for (guint i = 0; i < tables->len; i++) {
         const RmilStudyTable *table = tables->pdata[i];
@@ -32,7 +33,8 @@ static gboolean add_figure(GString *out, char *svg, const char *alt, const char 
 /* -- sections ----------------------------------------------------------------------------------------------------------- */
 static void add_progress(const RmilStudyReport *study, GString *out) {
     if (study->done == study->planned) return;
-    rmil_html(out, "<div class=\"note\" role=\"note\"><p>%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT
+    rmil_html(out,
+              "<div class=\"note\" role=\"note\"><p>%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT
               " trainings are done; this report is of those. The numbers will change.</p><details><summary>What is left</summary><ul>\n",
               study->done, study->planned);
     for (guint i = 0; i < study->left->len; i++) rmil_html(out, "<li>%s</li>\n", (const char *)study->left->pdata[i]);
@@ -42,15 +44,18 @@ static void add_progress(const RmilStudyReport *study, GString *out) {
 /* The same words below every figure would be in the way: the later ones refer to the first. */
 static const char likewise[] = "Likewise.";
 
-static const char stars_text[] = "Stars: Mann-Whitney U over the trainings, two-sided, not corrected: * P < .05, ** P < .001, *** P < .0001, "
-                                 "**** P < .00001";
+static const char stars_text[] =
+    "Stars: Mann-Whitney U over the trainings, two-sided, not corrected: * P < .05, ** P < .001, *** P < .0001, "
+    "**** P < .00001";
 
 static char *curve_caption(const RmilStudyReport *study) {
     gboolean bands = study->along_summary || study->methods->len <= 3;
     const char *against = study->along_summary ? study->levels[0].text : NULL;
-    return g_strdup_printf("Mean over the trainings; %s. %s, %s%s.", bands ? "band: SD" : "band (of the reference) and bars: SD", stars_text,
-                           against ? "against " : "of the reference against the method whose symbol stands before them; − before the stars: the "
-                                                  "reference is lower",
+    return g_strdup_printf("Mean over the trainings; %s. %s, %s%s.", bands ? "band: SD" : "band (of the reference) and bars: SD",
+                           stars_text,
+                           against ? "against "
+                                   : "of the reference against the method whose symbol stands before them; − before the stars: the "
+                                     "reference is lower",
                            against ? against : "");
 }
 
@@ -58,22 +63,26 @@ static gboolean add_curves(const RmilStudyReport *study, GString *out, GError **
     g_autofree char *caption = curve_caption(study);
     g_string_append(out, "<div class=\"figures two\">\n");
     for (int metric = 0; metric < 2; metric++) {
-        g_autofree char *alt = g_strdup_printf("%s over %s; the values are in the table below", rmil_metric_names[metric], rmil_study_axis(study));
+        g_autofree char *alt = g_strdup_printf("%s over %s; the values are in the table below", rmil_metric_names[metric],
+                                               rmil_study_axis(study));
         if (!add_figure(out, rmil_study_figure_curve(study, metric, error), alt, metric ? likewise : caption)) return FALSE;
     }
     const RmilLevel *level = &study->levels[0];
     if (strcmp(study->variable, "threshold") == 0 && rmil_study_elsewhere(&level->summary->methods[0]).slides &&
-        !add_figure(out, rmil_study_figure_elsewhere(study, error), "Attention off the lesion over the threshold",
-                    "Sum of a slide’s attention on patches that are not annotated: mean over annotated positive test slides, then mean and SD "
-                    "(band) over the trainings."))
+        !add_figure(
+            out, rmil_study_figure_elsewhere(study, error), "Attention off the lesion over the threshold",
+            "Sum of a slide’s attention on patches that are not annotated: mean over annotated positive test slides, then mean and SD "
+            "(band) over the trainings."))
         return FALSE;
     g_string_append(out, "</div>\n");
     return TRUE;
 }
 
 static gboolean add_strips(const RmilStudyReport *study, GString *out, GError **error) {
-    g_autofree char *caption = g_strdup_printf("Every training as a dot; diamond and line: mean and SD. %s, of the reference against the method; − "
-                                               "before the stars: the reference is lower.", stars_text);
+    g_autofree char *caption = g_strdup_printf(
+        "Every training as a dot; diamond and line: mean and SD. %s, of the reference against the method; − "
+        "before the stars: the reference is lower.",
+        stars_text);
     g_string_append(out, "<div class=\"figures two\">\n");
     for (int metric = 0; metric < 2; metric++) {
         g_autofree char *alt = g_strdup_printf("%s of every training by method", rmil_metric_names[metric]);
@@ -81,12 +90,12 @@ static gboolean add_strips(const RmilStudyReport *study, GString *out, GError **
     }
     const RmilRunSummary *s = study->levels[0].summary;
     gboolean same = TRUE;
-    for (int m = 0; m < s->n; m++) same = same && s->methods[m].tests == RMIL_TESTS_SAME && s->methods[m].positives && s->methods[m].negatives;
-    if (same &&
-        (!add_figure(out, rmil_figure_roc(s, study->folder, error), "ROC curves of the averaged predictions",
-                     "ROC curves of the probabilities averaged over the trainings, with their AUROC.") ||
-         !add_figure(out, rmil_figure_pr(s, study->folder, error), "Precision-recall curves of the averaged predictions",
-                     "Precision-recall curves of the same, with their AUPRC. Dotted: the share of positive slides.")))
+    for (int m = 0; m < s->n; m++)
+        same = same && s->methods[m].tests == RMIL_TESTS_SAME && s->methods[m].positives && s->methods[m].negatives;
+    if (same && (!add_figure(out, rmil_figure_roc(s, study->folder, error), "ROC curves of the averaged predictions",
+                             "ROC curves of the probabilities averaged over the trainings, with their AUROC.") ||
+                 !add_figure(out, rmil_figure_pr(s, study->folder, error), "Precision-recall curves of the averaged predictions",
+                             "Precision-recall curves of the same, with their AUPRC. Dotted: the share of positive slides.")))
         return FALSE;
     g_string_append(out, "</div>\n");
     return TRUE;
@@ -109,9 +118,11 @@ static gboolean add_tests(const RmilStudyReport *study, GString *out, GError **e
         !add_tables(study, rmil_study_pooled_tables, 1, "", inner, error))
         return FALSE;
     if (inner->len)
-        g_string_append_printf(out, "<section id=\"tests\"><h2>Tests and intervals</h2>\n<p>The paper tests with Mann-Whitney U, uncorrected. The "
-                                    "tests beside it use that the trainings share splits and slides, and correct for their number.</p>\n%s</section>\n",
-                               inner->str);
+        g_string_append_printf(
+            out,
+            "<section id=\"tests\"><h2>Tests and intervals</h2>\n<p>The paper tests with Mann-Whitney U, uncorrected. The "
+            "tests beside it use that the trainings share splits and slides, and correct for their number.</p>\n%s</section>\n",
+            inner->str);
     return TRUE;
 }
 
@@ -119,39 +130,49 @@ static gboolean add_localisation(const RmilStudyReport *study, GString *out, GEr
     static const char *const captions[] = {"IoU", "Dice", "Pointing game"};
     const RmilRunSummary *s = study->along_summary ? study->along_summary : study->levels[study->n_levels - 1].summary;
     if (s->n_alphas == 0) return TRUE;
-    rmil_html(out, "<section id=\"localisation\"><h2>Whether attention finds the lesion</h2>\n<p>Of %d annotated positive test slides the patches with "
-              "the highest attention are compared with the annotated ones. IoU and Dice: as many patches as α&#8201;%% of the number of annotated "
-              "patches, so at 100&#8201;%% a perfect attention reaches 1. Pointing game: the top α&#8201;%% of all patches; hit when one of them is "
-              "annotated.</p>\n", s->local_slides);
+    rmil_html(
+        out,
+        "<section id=\"localisation\"><h2>Whether attention finds the lesion</h2>\n<p>Of %d annotated positive test slides the patches with "
+        "the highest attention are compared with the annotated ones. IoU and Dice: as many patches as α&#8201;%% of the number of annotated "
+        "patches, so at 100&#8201;%% a perfect attention reaches 1. Pointing game: the top α&#8201;%% of all patches; hit when one of them is "
+        "annotated.</p>\n",
+        s->local_slides);
     if (!study->along_summary) {
         g_string_append(out, "<div class=\"figures\">\n");
         for (int what = 0; what < 3; what++) {
             g_autofree char *alt = g_strdup_printf("%s by α for each method; the values are in the tables below", captions[what]);
-            g_autofree char *caption = g_strdup_printf("%s%s%s; bars: SD over the trainings.", captions[what], study->n_levels > 1 ? " at " : "",
+            g_autofree char *caption = g_strdup_printf("%s%s%s; bars: SD over the trainings.", captions[what],
+                                                       study->n_levels > 1 ? " at " : "",
                                                        study->n_levels > 1 ? study->levels[study->n_levels - 1].text : "");
             if (!add_figure(out, rmil_figure_localisation(s, what, study->folder, error), alt, caption)) return FALSE;
         }
         g_string_append(out, "</div>\n");
     }
-    if (!add_tables(study, rmil_study_local_tables, strcmp(study->kind, "localisation") == 0 ? 3 : 1, "Dice and pointing game", out, error)) return FALSE;
+    if (!add_tables(study, rmil_study_local_tables, strcmp(study->kind, "localisation") == 0 ? 3 : 1, "Dice and pointing game", out, error))
+        return FALSE;
     g_string_append(out, "</section>\n");
     return TRUE;
 }
 
 static void add_making(const RmilStudyReport *study, gboolean drawn, GString *out) {
     char time[32];
-    rmil_html(out, "<section id=\"making\"><h2>How this was made</h2>\n<p>Table of slides: <code>%s</code>. Trainings took %s of processor time "
-              "together.</p>\n<h3>The plan</h3>\n<pre>%s</pre>\n", study->cohort, rmil_html_seconds(study->seconds, time), study->plan);
-    rmil_html(out, "<p class=\"soft\">Every number comes from the record of the study. The folder tables/ has them with all digits: runs.csv the "
-              "measures of each training, the other CSV files what was computed from them, with the runs that entered; the .tex files are "
-              "these tables for LaTeX (booktabs). %s: change the script and run <code>gnuplot NAME.gp</code> there.</p></section>\n",
-              drawn ? "The folder figures/ has each figure as SVG, PDF and PNG with its data (CSV) and gnuplot script"
-                    : "The figures are not drawn, for lack of gnuplot: the folder figures/ has their data (CSV) and gnuplot scripts");
+    rmil_html(out,
+              "<section id=\"making\"><h2>How this was made</h2>\n<p>Table of slides: <code>%s</code>. Trainings took %s of processor time "
+              "together.</p>\n<h3>The plan</h3>\n<pre>%s</pre>\n",
+              study->cohort, rmil_html_seconds(study->seconds, time), study->plan);
+    rmil_html(
+        out,
+        "<p class=\"soft\">Every number comes from the record of the study. The folder tables/ has them with all digits: runs.csv the "
+        "measures of each training, the other CSV files what was computed from them, with the runs that entered; the .tex files are "
+        "these tables for LaTeX (booktabs). %s: change the script and run <code>gnuplot NAME.gp</code> there.</p></section>\n",
+        drawn ? "The folder figures/ has each figure as SVG, PDF and PNG with its data (CSV) and gnuplot script"
+              : "The figures are not drawn, for lack of gnuplot: the folder figures/ has their data (CSV) and gnuplot scripts");
 }
 
 gboolean rmil_study_report_write(const char *folder, const char *path, const RmilMonitor *monitor, GError **error) {
-    static const RmilHtmlSection sections[] = {{"result", "Result"},       {"tests", "Tests and intervals"}, {"localisation", "Localisation"},
-                                               {"attention", "Attention"}, {"making", "How it was made"},    {NULL, NULL}};
+    static const RmilHtmlSection sections[] = {
+        {"result", "Result"},       {"tests", "Tests and intervals"}, {"localisation", "Localisation"},
+        {"attention", "Attention"}, {"making", "How it was made"},    {NULL, NULL}};
     rmil_monitor_progress(monitor, "statistics", 0, 1);
     g_autoptr(RmilStudyReport) study = rmil_study_report_read(folder, error);
     if (!study) return FALSE;
@@ -163,7 +184,8 @@ gboolean rmil_study_report_write(const char *folder, const char *path, const Rmi
         !rmil_study_add_attention(study, body, monitor, error) || !rmil_study_csv_write(study, tables, error))
         return FALSE;
     add_making(study, drawn, body);
-    g_autofree char *line = g_strdup_printf("%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " trainings, %" G_GINT64_FORMAT " test slides. rankmil %s.",
+    g_autofree char *line = g_strdup_printf("%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " trainings, %" G_GINT64_FORMAT
+                                            " test slides. rankmil %s.",
                                             study->done, study->planned, study->slides, rmil_version());
     g_autofree char *eyebrow = g_strdup_printf("Study: %s", study->kind);
     return rmil_html_page_write(path, eyebrow, *study->title ? study->title : study->kind, line, sections, body->str, error);

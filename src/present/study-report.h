@@ -54,10 +54,10 @@ RmilElsewhere rmil_study_elsewhere(const RmilMethodSummary *method);
 
 /* -- study-table.c: one table, as HTML and LaTeX ---------------------------------------------------------------------- */
 typedef struct {
-    char *text;      /* as shown; "–" when there is nothing */
-    double order;    /* what best and second best are found by; NaN: neither */
-    int place;       /* 1 best, 2 second best, 0 */
-    char marks[24];  /* letters above the value */
+    char *text;     /* as shown; "–" when there is nothing */
+    double order;   /* what best and second best are found by; NaN: neither */
+    int place;      /* 1 best, 2 second best, 0 */
+    char marks[24]; /* letters above the value */
 } RmilTableCell;
 typedef struct {
     char *name, *caption, *corner;
@@ -84,10 +84,10 @@ char *rmil_study_mean_sd(double mean, double sd);
 
 /* -- study-tables.c: which tables a study has -------------------------------------------------------------------------- */
 /* Each function gives tables (RmilStudyTable) in the order of the page. */
-GPtrArray *rmil_study_result_tables(const RmilStudyReport *study);      /* mean, SD, marks */
-GPtrArray *rmil_study_test_tables(const RmilStudyReport *study);        /* Mann-Whitney, Wilcoxon, DeLong, Holm */
-GPtrArray *rmil_study_pooled_tables(const RmilStudyReport *study);       /* averaged predictions with intervals */
-GPtrArray *rmil_study_local_tables(const RmilStudyReport *study); /* IoU, Dice, pointing game over α */
+GPtrArray *rmil_study_result_tables(const RmilStudyReport *study); /* mean, SD, marks */
+GPtrArray *rmil_study_test_tables(const RmilStudyReport *study);   /* Mann-Whitney, Wilcoxon, DeLong, Holm */
+GPtrArray *rmil_study_pooled_tables(const RmilStudyReport *study); /* averaged predictions with intervals */
+GPtrArray *rmil_study_local_tables(const RmilStudyReport *study);  /* IoU, Dice, pointing game over α */
 /* Every comparison of the study, level after level, with Holm's correction over all of them. */
 typedef struct {
     const RmilRunSummary *summary;

@@ -35,9 +35,7 @@ void rmil_study_table_free(RmilStudyTable *table) {
     g_free(table);
 }
 
-void rmil_study_table_column(RmilStudyTable *table, const char *title) {
-    g_ptr_array_add(table->columns, g_strdup(title));
-}
+void rmil_study_table_column(RmilStudyTable *table, const char *title) { g_ptr_array_add(table->columns, g_strdup(title)); }
 
 static RmilTableCell *cell_at(const RmilStudyTable *table, guint row, guint column) {
     return &g_array_index(table->cells, RmilTableCell, row * table->columns->len + column);
@@ -120,8 +118,7 @@ void rmil_study_table_html(const RmilStudyTable *table, GString *out) {
     rmil_html_table_end(out);
     if (table->notes->len == 0) return;
     g_string_append(out, "<p class=\"soft\">");
-    for (guint i = 0; i < table->notes->len; i++)
-        rmil_html(out, "%s%s", i ? " " : "", (const char *)g_ptr_array_index(table->notes, i));
+    for (guint i = 0; i < table->notes->len; i++) rmil_html(out, "%s%s", i ? " " : "", (const char *)g_ptr_array_index(table->notes, i));
     g_string_append(out, "</p>\n");
 }
 
@@ -131,11 +128,29 @@ static const struct {
     gunichar c;
     const char *latex;
 } latex[] = {
-    {'&', "\\&"},      {'%', "\\%"},       {'$', "\\$"},       {'#', "\\#"},         {'_', "\\_"},
-    {'{', "\\{"},      {'}', "\\}"},       {'~', "\\textasciitilde{}"},              {'^', "\\textasciicircum{}"},
-    {'\\', "\\textbackslash{}"},           {'<', "$<$"},       {'>', "$>$"},         {0x03b1, "$\\alpha$"},
-    {0x2212, "$-$"},   {0x2264, "$\\le$"}, {0x2265, "$\\ge$"}, {0x00d7, "$\\times$"}, {0x00b7, "$\\cdot$"},
-    {0x00b5, "$\\mu$"}, {0x00b1, "$\\pm$"}, {0x2013, "--"},     {0x2019, "'"},        {0x00a0, "~"},
+    {'&', "\\&"},
+    {'%', "\\%"},
+    {'$', "\\$"},
+    {'#', "\\#"},
+    {'_', "\\_"},
+    {'{', "\\{"},
+    {'}', "\\}"},
+    {'~', "\\textasciitilde{}"},
+    {'^', "\\textasciicircum{}"},
+    {'\\', "\\textbackslash{}"},
+    {'<', "$<$"},
+    {'>', "$>$"},
+    {0x03b1, "$\\alpha$"},
+    {0x2212, "$-$"},
+    {0x2264, "$\\le$"},
+    {0x2265, "$\\ge$"},
+    {0x00d7, "$\\times$"},
+    {0x00b7, "$\\cdot$"},
+    {0x00b5, "$\\mu$"},
+    {0x00b1, "$\\pm$"},
+    {0x2013, "--"},
+    {0x2019, "'"},
+    {0x00a0, "~"},
 };
 
 static void add_latex(GString *out, const char *text) {
@@ -144,10 +159,8 @@ static void add_latex(GString *out, const char *text) {
         const char *known = NULL;
         for (gsize i = 0; i < G_N_ELEMENTS(latex) && !known; i++)
             if (latex[i].c == c) known = latex[i].latex;
-        if (known)
-            g_string_append(out, known);
-        else if (c >= 32)
-            g_string_append_unichar(out, c);
+        if (known) g_string_append(out, known);
+        else if (c >= 32) g_string_append_unichar(out, c);
     }
 }
 

@@ -17,7 +17,9 @@ static void add_tests(GArray *tests, const RmilRunSummary *summary, const char *
     for (int i = 0; i < summary->n_comparisons; i++) {
         const RmilComparison *c = &summary->comparisons[i];
         const RmilMethodSummary *b = &summary->methods[c->other];
-        RmilStudyTest test = {summary, level, c, a->tests == RMIL_TESTS_SAME && b->tests == RMIL_TESTS_SAME && a->pooled->len == b->pooled->len, {0}, {0}, NAN};
+        RmilStudyTest test = {
+            summary, level, c,  a->tests == RMIL_TESTS_SAME && b->tests == RMIL_TESTS_SAME && a->pooled->len == b->pooled->len,
+            {0},     {0},   NAN};
         g_array_append_val(tests, test);
     }
 }
@@ -87,11 +89,12 @@ static void explain_marks(RmilStudyTable *table, const RmilRunSummary *summary) 
         if (used) g_string_append_printf(text, "%s%c: %s", text->len ? "; " : "", letter_of(summary, m), summary->methods[m].method->title);
     }
     if (text->len)
-        rmil_study_table_note(table, "A letter: higher than that one, P < .05, Mann-Whitney U over the trainings, two-sided, not corrected. %s.",
-                              text->str);
+        rmil_study_table_note(
+            table, "A letter: higher than that one, P < .05, Mann-Whitney U over the trainings, two-sided, not corrected. %s.", text->str);
     else if (summary->n_comparisons)
-        rmil_study_table_note(table, "No value is significantly different from that of %s (Mann-Whitney U over the trainings, two-sided, P < .05).",
-                              summary->methods[summary->reference].method->title);
+        rmil_study_table_note(
+            table, "No value is significantly different from that of %s (Mann-Whitney U over the trainings, two-sided, P < .05).",
+            summary->methods[summary->reference].method->title);
 }
 
 /* Rows: the summary's methods; columns: measures, and the attention elsewhere where asked for. */
@@ -107,8 +110,8 @@ static RmilStudyTable *by_measure(const RmilRunSummary *summary, const char *cor
         rmil_study_table_row(table, one->method->title);
         rmil_study_table_set(table, n_column, NAN, g_strdup_printf("%d", one->seeds));
         for (int i = 0; i < (int)G_N_ELEMENTS(shown); i++)
-            mark(rmil_study_table_set(table, i, one->mean[shown[i]], rmil_study_mean_sd(one->mean[shown[i]], one->sd[shown[i]])), summary, m,
-                 shown[i]);
+            mark(rmil_study_table_set(table, i, one->mean[shown[i]], rmil_study_mean_sd(one->mean[shown[i]], one->sd[shown[i]])), summary,
+                 m, shown[i]);
         if (!elsewhere) continue;
         RmilElsewhere off = rmil_study_elsewhere(one);
         rmil_study_table_set(table, (int)G_N_ELEMENTS(shown), off.mean, rmil_study_mean_sd(off.mean, off.sd_slides));
@@ -118,8 +121,10 @@ static RmilStudyTable *by_measure(const RmilRunSummary *summary, const char *cor
     if (elsewhere) rmil_study_table_rank(table, (int)G_N_ELEMENTS(shown), TRUE);
     explain_places(table);
     if (elsewhere)
-        rmil_study_table_note(table, "Attention off the lesion: sum of a slide’s attention on patches that are not annotated, mean (SD) over %d "
-                              "annotated positive test slides; lower is better.", slides);
+        rmil_study_table_note(table,
+                              "Attention off the lesion: sum of a slide’s attention on patches that are not annotated, mean (SD) over %d "
+                              "annotated positive test slides; lower is better.",
+                              slides);
     explain_marks(table, summary);
     return table;
 }
@@ -152,11 +157,13 @@ static RmilStudyTable *by_level(const RmilStudyReport *study, int metric) {
     for (guint m = 0; m < study->methods->len; m++)
         if (strcmp(((RmilMethod *)study->methods->pdata[m])->name, study->reference) == 0) reference = study->methods->pdata[m];
     if (reference && marked)
-        rmil_study_table_note(table, "-: below, +: above %s at the same value, P < .05, Mann-Whitney U over the trainings, two-sided, not corrected.",
-                              reference->title);
+        rmil_study_table_note(
+            table, "-: below, +: above %s at the same value, P < .05, Mann-Whitney U over the trainings, two-sided, not corrected.",
+            reference->title);
     else if (reference)
-        rmil_study_table_note(table, "No value is significantly different from that of %s (Mann-Whitney U over the trainings, two-sided, P < .05).",
-                              reference->title);
+        rmil_study_table_note(
+            table, "No value is significantly different from that of %s (Mann-Whitney U over the trainings, two-sided, P < .05).",
+            reference->title);
     return table;
 }
 
@@ -169,7 +176,8 @@ static gboolean has_attention(const RmilRunSummary *summary) {
 GPtrArray *rmil_study_result_tables(const RmilStudyReport *study) {
     GPtrArray *tables = table_list();
     if (study->along_summary) {
-        g_autofree char *caption = g_strdup_printf("Test slides, by %c%s.", g_ascii_tolower(*rmil_study_axis(study)), rmil_study_axis(study) + 1);
+        g_autofree char *caption = g_strdup_printf("Test slides, by %c%s.", g_ascii_tolower(*rmil_study_axis(study)),
+                                                   rmil_study_axis(study) + 1);
         g_ptr_array_add(tables, by_measure(study->along_summary, rmil_study_axis(study), caption,
                                            strcmp(study->variable, "threshold") == 0 && has_attention(study->along_summary)));
     } else if (study->n_levels == 1) {
@@ -194,14 +202,17 @@ static RmilStudyTable *tests_table(const RmilStudyReport *study, const GArray *t
     static const char *const columns[] = {"Difference", "Mann-Whitney U", "Wilcoxon, paired"};
     const RmilStudyTest *first = &g_array_index(tests, RmilStudyTest, 0);
     g_autofree char *lower = g_ascii_strdown(rmil_metric_names[metric], -1), *name = g_strconcat("tests-", lower, NULL);
-    RmilStudyTable *table = rmil_study_table_new(name, "Compared with", "%s against the others, %s: P (in brackets: corrected by Holm over the "
-                                                 "%u comparisons).", first->summary->methods[first->summary->reference].method->title,
+    RmilStudyTable *table = rmil_study_table_new(name, "Compared with",
+                                                 "%s against the others, %s: P (in brackets: corrected by Holm over the "
+                                                 "%u comparisons).",
+                                                 first->summary->methods[first->summary->reference].method->title,
                                                  rmil_metric_names[metric], tests->len);
     for (gsize i = 0; i < G_N_ELEMENTS(columns); i++) rmil_study_table_column(table, columns[i]);
     if (metric == 0) rmil_study_table_column(table, "DeLong");
     for (guint i = 0; i < tests->len; i++) {
         const RmilStudyTest *test = &g_array_index(tests, RmilStudyTest, i);
-        const RmilMethodSummary *a = &test->summary->methods[test->summary->reference], *b = &test->summary->methods[test->comparison->other];
+        const RmilMethodSummary *a = &test->summary->methods[test->summary->reference],
+                                *b = &test->summary->methods[test->comparison->other];
         g_autofree char *title = *test->level ? g_strdup_printf("%s, %s", b->method->title, test->level) : g_strdup(b->method->title);
         double difference = a->mean[metric] - b->mean[metric];
         rmil_study_table_row(table, title);
@@ -223,10 +234,12 @@ GPtrArray *rmil_study_test_tables(const RmilStudyReport *study) {
     for (gsize i = 0; i < 3; i++) {
         RmilStudyTable *table = tests_table(study, tests, shown[i]);
         if (i == 0)
-            rmil_study_table_note(table, "Difference of the means. Mann-Whitney U and the Wilcoxon test compare the values of the trainings, the "
-                                  "latter in pairs of the same split and seed: would the difference hold for other trainings? DeLong compares the "
-                                  "predictions averaged over the trainings: would it hold for other slides?%s",
-                                  pooled ? "" : " It needs the same test slides in every training; where it is missing (–), they differ.");
+            rmil_study_table_note(
+                table,
+                "Difference of the means. Mann-Whitney U and the Wilcoxon test compare the values of the trainings, the "
+                "latter in pairs of the same split and seed: would the difference hold for other trainings? DeLong compares the "
+                "predictions averaged over the trainings: would it hold for other slides?%s",
+                pooled ? "" : " It needs the same test slides in every training; where it is missing (–), they differ.");
         g_ptr_array_add(tables, table);
     }
     return tables;
@@ -241,8 +254,9 @@ static void add_pooled(RmilStudyTable *table, const RmilMethodSummary *one, cons
         double value = one->value[shown[i]];
         const RmilInterval *interval = &one->interval[shown[i]];
         if (isnan(value)) continue;
-        rmil_study_table_set(table, i, value, isnan(interval->low) ? g_strdup_printf("%.3f", value)
-                                                                   : g_strdup_printf("%.3f (%.3f–%.3f)", value, interval->low, interval->high));
+        rmil_study_table_set(table, i, value,
+                             isnan(interval->low) ? g_strdup_printf("%.3f", value)
+                                                  : g_strdup_printf("%.3f (%.3f–%.3f)", value, interval->low, interval->high));
     }
 }
 
@@ -255,7 +269,8 @@ GPtrArray *rmil_study_pooled_tables(const RmilStudyReport *study) {
             all = all && study->levels[i].summary->methods[m].tests != RMIL_TESTS_MIXED;
         }
     if (!any) return tables;
-    RmilStudyTable *table = rmil_study_table_new("pooled", "", "Test slides, probabilities averaged over the trainings (out of fold: each "
+    RmilStudyTable *table = rmil_study_table_new("pooled", "",
+                                                 "Test slides, probabilities averaged over the trainings (out of fold: each "
                                                  "slide once, by the training that tested it); in brackets the 95 %% interval.");
     for (gsize i = 0; i < G_N_ELEMENTS(shown); i++) rmil_study_table_column(table, rmil_metric_names[shown[i]]);
     for (int i = 0; i < study->n_levels; i++)
@@ -263,12 +278,15 @@ GPtrArray *rmil_study_pooled_tables(const RmilStudyReport *study) {
             const RmilLevel *level = &study->levels[i];
             const RmilMethodSummary *one = &level->summary->methods[m];
             g_autofree char *title = study->along_summary ? g_strdup(level->text)
-                                     : *level->text      ? g_strdup_printf("%s, %s", one->method->title, level->text)
-                                                         : g_strdup(one->method->title);
+                                     : *level->text       ? g_strdup_printf("%s, %s", one->method->title, level->text)
+                                                          : g_strdup(one->method->title);
             add_pooled(table, one, title);
         }
-    rmil_study_table_note(table, "The interval says how much the value would vary with other test slides. %s Accuracy, sensitivity and specificity at "
-                          "probability > 0.5.%s", rmil_interval_words, all ? "" : " – where trainings share some of their test slides, but not all.");
+    rmil_study_table_note(
+        table,
+        "The interval says how much the value would vary with other test slides. %s Accuracy, sensitivity and specificity at "
+        "probability > 0.5.%s",
+        rmil_interval_words, all ? "" : " – where trainings share some of their test slides, but not all.");
     g_ptr_array_add(tables, table);
     return tables;
 }
@@ -282,9 +300,10 @@ GPtrArray *rmil_study_local_tables(const RmilStudyReport *study) {
     GPtrArray *tables = table_list();
     const RmilRunSummary *s = study->along_summary ? study->along_summary : study->levels[study->n_levels - 1].summary;
     for (int what = 0; what < 3 && s->n_alphas; what++) {
-        RmilStudyTable *table = rmil_study_table_new(names[what], study->along_summary ? rmil_study_axis(study) : "Method", "%s, by α%s%s.",
-                                                     captions[what], study->along_summary || study->n_levels == 1 ? "" : "; at ",
-                                                     study->along_summary || study->n_levels == 1 ? "" : study->levels[study->n_levels - 1].text);
+        RmilStudyTable *table = rmil_study_table_new(
+            names[what], study->along_summary ? rmil_study_axis(study) : "Method", "%s, by α%s%s.", captions[what],
+            study->along_summary || study->n_levels == 1 ? "" : "; at ",
+            study->along_summary || study->n_levels == 1 ? "" : study->levels[study->n_levels - 1].text);
         for (int a = 0; a < s->n_alphas; a++) {
             g_autofree char *title = g_strdup_printf("α = %g %%", s->alphas[a]);
             rmil_study_table_column(table, title);
@@ -296,9 +315,10 @@ GPtrArray *rmil_study_local_tables(const RmilStudyReport *study) {
                 double mean = what == 0 ? local->iou : what == 1 ? local->dice : local->pointing;
                 double sd = what == 0 ? local->iou_sd : what == 1 ? local->dice_sd : local->pointing_sd;
                 g_autofree char *text = rmil_study_mean_sd(mean, sd);
-                rmil_study_table_set(table, a, mean, what == 2 && !isnan(mean) ? g_strdup_printf("%s [%.3f–%.3f]", text, local->pointing_interval.low,
-                                                                                                 local->pointing_interval.high)
-                                                                               : g_strdup(text));
+                rmil_study_table_set(table, a, mean,
+                                     what == 2 && !isnan(mean) ? g_strdup_printf("%s [%.3f–%.3f]", text, local->pointing_interval.low,
+                                                                                 local->pointing_interval.high)
+                                                               : g_strdup(text));
             }
         }
         for (int a = 0; a < s->n_alphas; a++) rmil_study_table_rank(table, a, FALSE);

@@ -6,9 +6,7 @@
 
 #define TILES_MAX 100000000
 
-void rmil_tile_options_init(RmilTileOptions *options) {
-    *options = (RmilTileOptions){.tile_px = 224, .mpp = 0.5, .min_tissue = 0.05};
-}
+void rmil_tile_options_init(RmilTileOptions *options) { *options = (RmilTileOptions){.tile_px = 224, .mpp = 0.5, .min_tissue = 0.05}; }
 
 static const char *check_options(const RmilTileOptions *options) {
     if (options->tile_px < 8 || options->tile_px > 8192) return "the tile's side must be 8 … 8192 pixels";
@@ -18,9 +16,7 @@ static const char *check_options(const RmilTileOptions *options) {
 }
 
 /* Overlap of [from, to] with mask pixel i, in mask pixels. */
-static double overlap(double from, double to, int64_t i) {
-    return MAX(0, MIN(to, (double)i + 1) - MAX(from, (double)i));
-}
+static double overlap(double from, double to, int64_t i) { return MAX(0, MIN(to, (double)i + 1) - MAX(from, (double)i)); }
 
 /* Share of the square of `side` level-0 pixels at (x, y) that is tissue; outside the mask is none. */
 static double tissue_share(const RmilMask *mask, int64_t x, int64_t y, double side) {
@@ -101,8 +97,8 @@ void rmil_grid_free(RmilGrid *grid) {
 
 gboolean rmil_grid_read(const RmilGrid *grid, RmilSlide *slide, int64_t i, uint8_t *rgb, GError **error) {
     if (i < 0 || i >= grid->count)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: there is no tile %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT,
-                         slide->name, i, grid->count);
-    return rmil_slide_read(slide, (double)grid->coords[2 * i], (double)grid->coords[2 * i + 1], grid->downsample,
-                           grid->tile_px, grid->tile_px, rgb, error);
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: there is no tile %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT, slide->name, i,
+                         grid->count);
+    return rmil_slide_read(slide, (double)grid->coords[2 * i], (double)grid->coords[2 * i + 1], grid->downsample, grid->tile_px,
+                           grid->tile_px, rgb, error);
 }

@@ -11,17 +11,17 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define PIXELS_MAX (INT64_C(1) << 33)   /* more is a slide's business */
-#define MEMORY_MAX ((gsize)256 << 20)   /* bytes decoded into memory; above, a temporary file */
-#define STRIP 64                        /* rows decoded at once */
+#define PIXELS_MAX (INT64_C(1) << 33) /* more is a slide's business */
+#define MEMORY_MAX ((gsize)256 << 20) /* bytes decoded into memory; above, a temporary file */
+#define STRIP 64                      /* rows decoded at once */
 
 typedef int (*Loader)(const char *path, VipsImage **image, ...);
 
 typedef struct {
     Loader load;
-    uint8_t *rgb;           /* rows of 8-bit RGB without gaps; NULL before the first read */
-    gsize mapped;           /* bytes, when they are a mapped file */
-    GError *error;          /* why there are none */
+    uint8_t *rgb;  /* rows of 8-bit RGB without gaps; NULL before the first read */
+    gsize mapped;  /* bytes, when they are a mapped file */
+    GError *error; /* why there are none */
     GMutex lock;
     char *x_resolution, *y_resolution; /* of TIFF, pixels per cm or in no unit; NULL: none */
     const char *unit;
@@ -34,16 +34,14 @@ static const struct {
     gsize size, offset;
     Loader load;
 } loaders[] = {
-    {"jpeg", "\xff\xd8\xff", 3, 0, vips_jpegload},    {"png", "\x89PNG\r\n\x1a\n", 8, 0, vips_pngload},
-    {"tiff", "II*\0", 4, 0, vips_tiffload},           {"tiff", "MM\0*", 4, 0, vips_tiffload},
-    {"tiff", "II+\0", 4, 0, vips_tiffload},           {"tiff", "MM\0+", 4, 0, vips_tiffload},
+    {"jpeg", "\xff\xd8\xff", 3, 0, vips_jpegload}, {"png", "\x89PNG\r\n\x1a\n", 8, 0, vips_pngload}, {"tiff", "II*\0", 4, 0, vips_tiffload},
+    {"tiff", "MM\0*", 4, 0, vips_tiffload},        {"tiff", "II+\0", 4, 0, vips_tiffload},           {"tiff", "MM\0+", 4, 0, vips_tiffload},
     {"webp", "WEBP", 4, 8, vips_webpload},
 };
 
 static VipsImage *load(const RmilSlide *slide, Loader loader, GError **error) {
     VipsImage *image = NULL;
-    if (loader(slide->file, &image, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_ERROR, NULL) == 0)
-        return image;
+    if (loader(slide->file, &image, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_ERROR, NULL) == 0) return image;
     g_autofree char *what = g_strdup_printf("%s: cannot be opened as %s image", slide->name, slide->format);
     rmil_vips_fail(error, RMIL_ERROR_FORMAT, what);
     return NULL;
@@ -58,7 +56,8 @@ static void read_tags(Handle *handle, VipsImage *image) {
     double scale = unit ? 10 : 1;
     handle->x_resolution = g_strdup_printf("%.17g", vips_image_get_xres(image) * scale);
     handle->y_resolution = g_strdup_printf("%.17g", vips_image_get_yres(image) * scale);
-    if (vips_image_get_typeof(image, VIPS_META_IMAGEDESCRIPTION) != 0 && vips_image_get_string(image, VIPS_META_IMAGEDESCRIPTION, &text) == 0)
+    if (vips_image_get_typeof(image, VIPS_META_IMAGEDESCRIPTION) != 0 &&
+        vips_image_get_string(image, VIPS_META_IMAGEDESCRIPTION, &text) == 0)
         handle->description = g_strdup(text);
 }
 
@@ -69,7 +68,7 @@ static gboolean image_open(RmilSlide *slide, GError **error) {
     if (file) fclose(file);
     gsize kind = 0;
     while (kind < G_N_ELEMENTS(loaders) && (size < loaders[kind].offset + loaders[kind].size ||
-           memcmp(start + loaders[kind].offset, loaders[kind].magic, loaders[kind].size) != 0))
+                                            memcmp(start + loaders[kind].offset, loaders[kind].magic, loaders[kind].size) != 0))
         kind++;
     if (kind == G_N_ELEMENTS(loaders)) return TRUE;
     g_free(slide->format);
@@ -78,8 +77,7 @@ static gboolean image_open(RmilSlide *slide, GError **error) {
     if (!image) return FALSE;
     int64_t width = vips_image_get_width(image), height = vips_image_get_height(image);
     if (width * height > PIXELS_MAX)
-        return rmil_fail(error, RMIL_ERROR_FORMAT,
-                         "%s: %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT " pixels are too many for a plain image",
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT " pixels are too many for a plain image",
                          slide->name, width, height);
     if (!rmil_tiff_check_page(slide, image, TRUE, error)) return FALSE;
     if (vips_image_get_bands(image) > 5)
@@ -123,8 +121,10 @@ static uint8_t *map_temporary(const RmilSlide *slide, gsize size, GError **error
         close(file);
     }
     if (memory != MAP_FAILED) return memory;
-    rmil_fail(error, RMIL_ERROR_IO, "%s: its %.1f GiB of pixels do not go into the temporary folder %s: %s: set TMPDIR to a folder with space, "
-              "or convert the image to a tiled TIFF, which needs none", slide->name, (double)size / (1 << 30), g_get_tmp_dir(), g_strerror(reason));
+    rmil_fail(error, RMIL_ERROR_IO,
+              "%s: its %.1f GiB of pixels do not go into the temporary folder %s: %s: set TMPDIR to a folder with space, "
+              "or convert the image to a tiled TIFF, which needs none",
+              slide->name, (double)size / (1 << 30), g_get_tmp_dir(), g_strerror(reason));
     return NULL;
 }
 
@@ -186,8 +186,8 @@ static gboolean ensure_pixels(RmilSlide *slide, GError **error) {
     return FALSE;
 }
 
-static gboolean image_read(RmilSlide *slide, int64_t x, int64_t y, int level, int64_t width, int64_t height,
-                           uint32_t *argb, GError **error) {
+static gboolean image_read(RmilSlide *slide, int64_t x, int64_t y, int level, int64_t width, int64_t height, uint32_t *argb,
+                           GError **error) {
     if (!ensure_pixels(slide, error)) return FALSE;
     const Handle *handle = slide->handle;
     for (int64_t row = 0; row < height; row++) {

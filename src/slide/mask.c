@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MASK_MPP 4.0      /* µm per mask pixel */
-#define SIDE_PLAIN 4096   /* mask pixels a side of a plain image */
-#define SIDE_MAX 16384    /* of any slide: 256 MiB */
-#define STRIP (1 << 20)   /* mask pixels read at once */
+#define MASK_MPP 4.0    /* µm per mask pixel */
+#define SIDE_PLAIN 4096 /* mask pixels a side of a plain image */
+#define SIDE_MAX 16384  /* of any slide: 256 MiB */
+#define STRIP (1 << 20) /* mask pixels read at once */
 
 static double choose_downsample(const RmilSlideInfo *info, double mask_mpp) {
     double longest = (double)MAX(info->width, info->height), downsample = 1;
@@ -120,8 +120,10 @@ static gboolean drop_black(const RmilSlide *slide, RmilMask *mask, int64_t histo
 static gboolean is_dark(const RmilSlide *slide, const int64_t histogram[256], GPtrArray *warnings) {
     int bright = brightest(histogram);
     if (bright >= DARK) return FALSE;
-    g_ptr_array_add(warnings, g_strdup_printf("%s: is very dark: hardly a gray value is above %d of 255. Images of 10 to 14 bits stored in 16 "
-                                              "look like this: stretch their range first", slide->name, bright));
+    g_ptr_array_add(warnings,
+                    g_strdup_printf("%s: is very dark: hardly a gray value is above %d of 255. Images of 10 to 14 bits stored in 16 "
+                                    "look like this: stretch their range first",
+                                    slide->name, bright));
     return TRUE;
 }
 
@@ -164,12 +166,15 @@ static gboolean find_thresholds(const RmilSlide *slide, RmilMask *mask, const in
     mask->upper = thresholds[1];
     if (dark) return TRUE;
     if (is_blank(mask))
-        return rmil_fail(error, RMIL_ERROR_DATA,
-                         "%s: no tissue found: it is blank, or too faint to be told from the glass (Otsu's thresholds are %d and %d of 255)",
-                         slide->name, mask->lower, mask->upper);
+        return rmil_fail(
+            error, RMIL_ERROR_DATA,
+            "%s: no tissue found: it is blank, or too faint to be told from the glass (Otsu's thresholds are %d and %d of 255)",
+            slide->name, mask->lower, mask->upper);
     if (mask->upper - mask->lower < FAINT)
-        g_ptr_array_add(warnings, g_strdup_printf("%s: has little contrast between tissue and glass (Otsu's thresholds are %d and %d of 255): "
-                                                  "look at its picture in masks/", slide->name, mask->lower, mask->upper));
+        g_ptr_array_add(warnings,
+                        g_strdup_printf("%s: has little contrast between tissue and glass (Otsu's thresholds are %d and %d of 255): "
+                                        "look at its picture in masks/",
+                                        slide->name, mask->lower, mask->upper));
     return TRUE;
 }
 
@@ -193,8 +198,7 @@ RmilMask *rmil_mask_new(RmilSlide *slide, double mask_mpp, GError **error) {
     if (!mask->tissue || !read_gray(slide, mask, histogram, error)) return NULL;
     g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
     gboolean dark = is_dark(slide, histogram, warnings);
-    if ((!dark && !drop_black(slide, mask, histogram, warnings, error)) ||
-        !find_thresholds(slide, mask, histogram, dark, warnings, error))
+    if ((!dark && !drop_black(slide, mask, histogram, warnings, error)) || !find_thresholds(slide, mask, histogram, dark, warnings, error))
         return NULL;
     g_ptr_array_add(warnings, NULL);
     mask->warnings = (char **)g_ptr_array_steal(warnings, NULL);

@@ -8,7 +8,7 @@
  * read is tried once more on a handle of its own; only what fails there too is the fault of the region asked for. */
 typedef struct {
     openslide_t *current;
-    GPtrArray *retired;     /* handles with an error that other threads may still be using */
+    GPtrArray *retired; /* handles with an error that other threads may still be using */
     GMutex lock;
     int64_t tiles[RMIL_SLIDE_LEVELS][2]; /* width and height of each level's tiles in the file */
 } Handle;
@@ -43,7 +43,8 @@ static const char *way_out(const char *reason) {
     static const struct {
         const char *part, *way;
     } ways[] = {
-        {"compression: 34712", " (JPEG 2000): convert it: vips tiffsave IN OUT.tiff --tile --pyramid --compression jpeg, or with QuPath or bfconvert"},
+        {"compression: 34712",
+         " (JPEG 2000): convert it: vips tiffsave IN OUT.tiff --tile --pyramid --compression jpeg, or with QuPath or bfconvert"},
         {"compression", ": convert it: vips tiffsave IN OUT.tiff --tile --pyramid --compression jpeg, or with QuPath or bfconvert"},
         {"No such file", ": copy the slide with all of its files"},
     };
@@ -85,10 +86,8 @@ static gboolean openslide_backend_open(RmilSlide *slide, GError **error) {
     }
     slide->info.bounds_x = property_integer(slide, OPENSLIDE_PROPERTY_NAME_BOUNDS_X, 0);
     slide->info.bounds_y = property_integer(slide, OPENSLIDE_PROPERTY_NAME_BOUNDS_Y, 0);
-    slide->info.bounds_width = CLAMP(property_integer(slide, OPENSLIDE_PROPERTY_NAME_BOUNDS_WIDTH, RMIL_SLIDE_SIDE), 0,
-                                     RMIL_SLIDE_SIDE);
-    slide->info.bounds_height = CLAMP(property_integer(slide, OPENSLIDE_PROPERTY_NAME_BOUNDS_HEIGHT, RMIL_SLIDE_SIDE), 0,
-                                      RMIL_SLIDE_SIDE);
+    slide->info.bounds_width = CLAMP(property_integer(slide, OPENSLIDE_PROPERTY_NAME_BOUNDS_WIDTH, RMIL_SLIDE_SIDE), 0, RMIL_SLIDE_SIDE);
+    slide->info.bounds_height = CLAMP(property_integer(slide, OPENSLIDE_PROPERTY_NAME_BOUNDS_HEIGHT, RMIL_SLIDE_SIDE), 0, RMIL_SLIDE_SIDE);
     read_background(slide);
     return !tiff || rmil_tiff_check(slide, error);
 }
@@ -114,8 +113,12 @@ typedef struct {
 static int64_t tiles_of(const Axis *axis) { return (axis->end - 1) / axis->tile - axis->first / axis->tile + 1; }
 
 static Region region_of(const Axis axes[2], const Region *whole) {
-    return (Region){.x = (int64_t)((double)axes[0].first * whole->scale + 0.5), .y = (int64_t)((double)axes[1].first * whole->scale + 0.5),
-                    .width = axes[0].end - axes[0].first, .height = axes[1].end - axes[1].first, .level = whole->level, .scale = whole->scale};
+    return (Region){.x = (int64_t)((double)axes[0].first * whole->scale + 0.5),
+                    .y = (int64_t)((double)axes[1].first * whole->scale + 0.5),
+                    .width = axes[0].end - axes[0].first,
+                    .height = axes[1].end - axes[1].first,
+                    .level = whole->level,
+                    .scale = whole->scale};
 }
 
 /* Can it be read with a handle of its own? */
@@ -146,8 +149,7 @@ static void find_damage(RmilSlide *slide, const Region *region, uint32_t *argb, 
 
 /* `failed` answers nothing but its error, which may come from another region. When the region can be read with a handle
  * of its own, that one takes the place of `failed`. */
-static gboolean replace_handle(RmilSlide *slide, openslide_t *failed, const Region *region, uint32_t *argb,
-                               GError **error) {
+static gboolean replace_handle(RmilSlide *slide, openslide_t *failed, const Region *region, uint32_t *argb, GError **error) {
     Handle *handle = slide->handle;
     gboolean more = handle->retired->len < RETIRED_MAX;
     openslide_t *fresh = more ? openslide_open(slide->file) : NULL;
@@ -159,15 +161,14 @@ static gboolean replace_handle(RmilSlide *slide, openslide_t *failed, const Regi
     }
     int64_t corner[2] = {region->x, region->y};
     if (fresh) find_damage(slide, region, argb, corner);
-    rmil_fail(error, RMIL_ERROR_FORMAT,
-              "%s: cannot be read at level-0 pixel (%" G_GINT64_FORMAT ", %" G_GINT64_FORMAT "), level %d: %s",
+    rmil_fail(error, RMIL_ERROR_FORMAT, "%s: cannot be read at level-0 pixel (%" G_GINT64_FORMAT ", %" G_GINT64_FORMAT "), level %d: %s",
               slide->name, corner[0], corner[1], region->level, reason);
     if (fresh) openslide_close(fresh);
     return FALSE;
 }
 
-static gboolean openslide_backend_read(RmilSlide *slide, int64_t x, int64_t y, int level, int64_t width, int64_t height,
-                                       uint32_t *argb, GError **error) {
+static gboolean openslide_backend_read(RmilSlide *slide, int64_t x, int64_t y, int level, int64_t width, int64_t height, uint32_t *argb,
+                                       GError **error) {
     Handle *handle = slide->handle;
     Region region = {x, y, width, height, slide->level_of[level], slide->downsamples[level]};
     for (;;) { /* at most RETIRED_MAX times */
@@ -186,5 +187,4 @@ static void openslide_backend_close(RmilSlide *slide) {
     g_free(handle);
 }
 
-const RmilBackend rmil_backend_openslide = {openslide_backend_open, openslide_backend_read, openslide_property,
-                                            openslide_backend_close};
+const RmilBackend rmil_backend_openslide = {openslide_backend_open, openslide_backend_read, openslide_property, openslide_backend_close};

@@ -63,8 +63,7 @@ gboolean rmil_otsu(const int64_t histogram[256], int classes, int *thresholds, G
         total += histogram[i];
     }
     if (distinct < classes)
-        return rmil_fail(error, RMIL_ERROR_DATA, "Otsu's method: %d different gray values are too few for %d classes",
-                         distinct, classes);
+        return rmil_fail(error, RMIL_ERROR_DATA, "Otsu's method: %d different gray values are too few for %d classes", distinct, classes);
     if (distinct == classes) {
         for (int i = 0; i < classes - 1; i++) thresholds[i] = values[i];
         return TRUE;

@@ -17,23 +17,22 @@ typedef struct {
     double x, y, downsample;
     int64_t width, height;
     int level;
-    double ratio;            /* level pixels per output pixel */
+    double ratio; /* level pixels per output pixel */
     uint32_t *argb;
 } Plan;
 
 /* A stretch of one axis: output pixels from … from + size, and the level pixels they come from. */
 typedef struct {
-    int64_t from, size;      /* output */
-    int64_t origin;          /* level 0: where the level pixels start */
-    int64_t input;           /* level pixels; 0: all outside */
-    double offset;           /* of output pixel `from` in level pixels from the origin */
+    int64_t from, size; /* output */
+    int64_t origin;     /* level 0: where the level pixels start */
+    int64_t input;      /* level pixels; 0: all outside */
+    double offset;      /* of output pixel `from` in level pixels from the origin */
 } Stretch;
 
 int rmil_slide_level(const RmilSlide *slide, double downsample) {
     int best = 0;
     for (int i = 1; i < slide->info.levels; i++)
-        if (slide->downsamples[i] <= downsample * LEVEL_SLACK && slide->downsamples[i] > slide->downsamples[best])
-            best = i;
+        if (slide->downsamples[i] <= downsample * LEVEL_SLACK && slide->downsamples[i] > slide->downsamples[best]) best = i;
     return best;
 }
 
@@ -62,13 +61,13 @@ static gboolean read_block(const Plan *plan, const Stretch *x, const Stretch *y,
         for (int64_t row = 0; row < y->size; row++) memset(output + row * plan->width, 0, (size_t)x->size * 4);
         return TRUE;
     }
-    g_autofree uint32_t *input = g_try_malloc((gsize)(x->input * y->input) * 4), *scratch = rmil_try_new(x->input, 4 * sizeof *scratch, error);
+    g_autofree uint32_t *input = g_try_malloc((gsize)(x->input * y->input) * 4),
+                        *scratch = rmil_try_new(x->input, 4 * sizeof *scratch, error);
     if (!scratch) return FALSE;
     if (!input)
-        return rmil_fail(error, RMIL_ERROR_MEMORY, "%s: not enough memory for %" G_GINT64_FORMAT " pixels",
-                         plan->slide->name, x->input * y->input);
-    if (!plan->slide->backend->read(plan->slide, x->origin, y->origin, plan->level, x->input, y->input, input, error))
-        return FALSE;
+        return rmil_fail(error, RMIL_ERROR_MEMORY, "%s: not enough memory for %" G_GINT64_FORMAT " pixels", plan->slide->name,
+                         x->input * y->input);
+    if (!plan->slide->backend->read(plan->slide, x->origin, y->origin, plan->level, x->input, y->input, input, error)) return FALSE;
     RmilTaps across = {0}, down = {0};
     gboolean good = rmil_taps_init(&across, x->offset, plan->ratio, x->size, x->input, error) &&
                     rmil_taps_init(&down, y->offset, plan->ratio, y->size, y->input, error);
@@ -84,13 +83,11 @@ static gboolean copy_block(const Plan *plan, const Stretch *x, const Stretch *y,
     int64_t left = (int64_t)llround(plan->x + (double)x->from * scale);
     int64_t top = (int64_t)llround(plan->y + (double)y->from * scale);
     uint32_t *output = plan->argb + y->from * plan->width + x->from;
-    if (x->size == plan->width)
-        return plan->slide->backend->read(plan->slide, left, top, plan->level, x->size, y->size, output, error);
+    if (x->size == plan->width) return plan->slide->backend->read(plan->slide, left, top, plan->level, x->size, y->size, output, error);
     g_autofree uint32_t *input = rmil_try_new(x->size * y->size, sizeof *input, error);
     if (!input) return FALSE;
     if (!plan->slide->backend->read(plan->slide, left, top, plan->level, x->size, y->size, input, error)) return FALSE;
-    for (int64_t row = 0; row < y->size; row++)
-        memcpy(output + row * plan->width, input + row * x->size, (size_t)x->size * 4);
+    for (int64_t row = 0; row < y->size; row++) memcpy(output + row * plan->width, input + row * x->size, (size_t)x->size * 4);
     return TRUE;
 }
 
@@ -103,18 +100,18 @@ static gboolean can_copy(const Plan *plan) {
            floor(plan->y / scale) + (double)plan->height <= (double)slide->heights[plan->level];
 }
 
-gboolean rmil_slide_read_argb(RmilSlide *slide, double x, double y, double downsample, int64_t width, int64_t height,
-                              uint32_t *argb, GError **error) {
-    if (!(fabs(x) <= 1e9 && fabs(y) <= 1e9 && downsample >= 1.0 / 1024 && downsample <= 1e6) || width < 1 ||
-        height < 1 || width > SIDE_MAX || height > SIDE_MAX)
+gboolean rmil_slide_read_argb(RmilSlide *slide, double x, double y, double downsample, int64_t width, int64_t height, uint32_t *argb,
+                              GError **error) {
+    if (!(fabs(x) <= 1e9 && fabs(y) <= 1e9 && downsample >= 1.0 / 1024 && downsample <= 1e6) || width < 1 || height < 1 ||
+        width > SIDE_MAX || height > SIDE_MAX)
         return rmil_fail(error, RMIL_ERROR_ARGUMENT,
-                         "%s: cannot read %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT " pixels at (%g, %g), downsample %g",
-                         slide->name, width, height, x, y, downsample);
+                         "%s: cannot read %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT " pixels at (%g, %g), downsample %g", slide->name,
+                         width, height, x, y, downsample);
     int level = rmil_slide_level(slide, downsample);
     Plan plan = {slide, x, y, downsample, width, height, level, downsample / slide->downsamples[level], argb};
     if (plan.ratio > REDUCTION_MAX)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: downsample %g is too much for a slide whose coarsest level is %g",
-                         slide->name, downsample, slide->downsamples[level]);
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: downsample %g is too much for a slide whose coarsest level is %g", slide->name,
+                         downsample, slide->downsamples[level]);
     /* up to LEVEL_SLACK of enlargement stays a box, which such a box is very nearly */
     gboolean copy = can_copy(&plan);
     int64_t step = MAX(1, (int64_t)(BLOCK / plan.ratio));
@@ -129,8 +126,7 @@ gboolean rmil_slide_read_argb(RmilSlide *slide, double x, double y, double downs
 }
 
 /* Over the background; `argb` is premultiplied. */
-RMIL_CLONES static void flatten(const uint32_t *restrict argb, const uint8_t background[3], uint8_t *restrict rgb,
-                                int64_t n) {
+RMIL_CLONES static void flatten(const uint32_t *restrict argb, const uint8_t background[3], uint8_t *restrict rgb, int64_t n) {
     for (int64_t i = 0; i < n; i++) {
         uint32_t pixel = argb[i], missing = 255 - (pixel >> 24);
         uint32_t red = pixel >> 16 & 255, green = pixel >> 8 & 255, blue = pixel & 255;
@@ -145,8 +141,8 @@ RMIL_CLONES static void flatten(const uint32_t *restrict argb, const uint8_t bac
     }
 }
 
-gboolean rmil_slide_read(RmilSlide *slide, double x, double y, double downsample, int64_t width, int64_t height,
-                         uint8_t *rgb, GError **error) {
+gboolean rmil_slide_read(RmilSlide *slide, double x, double y, double downsample, int64_t width, int64_t height, uint8_t *rgb,
+                         GError **error) {
     /* in strips, so that a large picture needs little more than its own bytes */
     int64_t rows = CLAMP((INT64_C(1) << 22) / MAX(width, 1), 1, MAX(height, 1));
     g_autofree uint32_t *argb = g_try_malloc_n((gsize)CLAMP(width, 1, SIDE_MAX) * (gsize)rows, 4);

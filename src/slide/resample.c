@@ -34,7 +34,8 @@ static void add_linear(RmilTaps *taps, int64_t i, double centre, int64_t input) 
 gboolean rmil_taps_init(RmilTaps *taps, double offset, double step, int64_t size, int64_t input, GError **error) {
     int32_t most = (int32_t)ceil(step) + 1;
     *taps = (RmilTaps){.size = size};
-    if (!(taps->first = rmil_try_new(size, sizeof *taps->first, error)) || !(taps->count = rmil_try_new(size, sizeof *taps->count, error)) ||
+    if (!(taps->first = rmil_try_new(size, sizeof *taps->first, error)) ||
+        !(taps->count = rmil_try_new(size, sizeof *taps->count, error)) ||
         !(taps->start = rmil_try_new(size, sizeof *taps->start, error)) ||
         !(taps->weights = rmil_try_new(size * most, sizeof *taps->weights, error)))
         return FALSE;
@@ -55,8 +56,8 @@ void rmil_taps_clear(RmilTaps *taps) {
 }
 
 /* Up to three rows, which is all that a step below 2 takes, in one pass. */
-RMIL_CLONES static void blend_rows(uint32_t *restrict out, const uint8_t *a, uint32_t wa, const uint8_t *b, uint32_t wb,
-                                   const uint8_t *c, uint32_t wc, int64_t n) {
+RMIL_CLONES static void blend_rows(uint32_t *restrict out, const uint8_t *a, uint32_t wa, const uint8_t *b, uint32_t wb, const uint8_t *c,
+                                   uint32_t wc, int64_t n) {
     for (int64_t i = 0; i < n; i++) out[i] = (wa * a[i] + wb * b[i] + wc * c[i] + 128) >> 8;
 }
 
@@ -93,8 +94,8 @@ typedef uint8_t Bytes16 __attribute__((vector_size(16)));
 RMIL_INLINE uint32_t highest_bytes(Words4 words) {
     enum { FIRST = G_BYTE_ORDER == G_LITTLE_ENDIAN ? 3 : 0 };
 #ifdef __clang__
-    return ((Words4)__builtin_shufflevector((Bytes16)words, (Bytes16)words, FIRST, FIRST + 4, FIRST + 8, FIRST + 12, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-                                            0, 0, 0))[0];
+    return ((Words4)__builtin_shufflevector((Bytes16)words, (Bytes16)words, FIRST, FIRST + 4, FIRST + 8, FIRST + 12, 0, 0, 0, 0, 0, 0, 0, 0,
+                                            0, 0, 0, 0))[0];
 #else
     return ((Words4)__builtin_shuffle((Bytes16)words, (Bytes16){FIRST, FIRST + 4, FIRST + 8, FIRST + 12}))[0];
 #endif
@@ -115,8 +116,8 @@ RMIL_CLONES static void across(const uint32_t *restrict row, const RmilTaps *tap
     }
 }
 
-void rmil_resample(const uint32_t *input, int64_t width, const RmilTaps *x, const RmilTaps *y, uint32_t *output,
-                   int64_t stride, uint32_t *scratch) {
+void rmil_resample(const uint32_t *input, int64_t width, const RmilTaps *x, const RmilTaps *y, uint32_t *output, int64_t stride,
+                   uint32_t *scratch) {
     for (int64_t j = 0; j < y->size; j++) {
         down(input, width, y, j, scratch);
         across(scratch, x, output + j * stride);

@@ -21,7 +21,7 @@ void rmil_taps_clear(RmilTaps *taps);
 
 /* output: y->size rows of x->size pixels, `stride` pixels apart. input: rows of `width` pixels. scratch: 4 · width
  * words. Each channel is rounded once to 1/256 after the vertical pass and once to an integer. */
-void rmil_resample(const uint32_t *input, int64_t width, const RmilTaps *x, const RmilTaps *y, uint32_t *output,
-                   int64_t stride, uint32_t *scratch);
+void rmil_resample(const uint32_t *input, int64_t width, const RmilTaps *x, const RmilTaps *y, uint32_t *output, int64_t stride,
+                   uint32_t *scratch);
 
 #endif

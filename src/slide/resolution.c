@@ -31,10 +31,11 @@ static gboolean is_magnification(double mpp) {
 static void warn_unusual(RmilSlide *slide, double mpp, const char *what) {
     if (mpp >= USUAL_MIN && mpp <= USUAL_MAX) return;
     if (is_magnification(mpp))
-        rmil_slide_warn(slide, "%s is %g µm per pixel: is that the magnification? A slide scanned at %g× has about %g µm per pixel", what, mpp,
-                        mpp, 10 / mpp);
+        rmil_slide_warn(slide, "%s is %g µm per pixel: is that the magnification? A slide scanned at %g× has about %g µm per pixel", what,
+                        mpp, mpp, 10 / mpp);
     else
-        rmil_slide_warn(slide, "%s is %.4g µm per pixel, which is unusual: a scan at %.3g×. If it is wrong, give --mpp or the cohort's mpp column",
+        rmil_slide_warn(slide,
+                        "%s is %.4g µm per pixel, which is unusual: a scan at %.3g×. If it is wrong, give --mpp or the cohort's mpp column",
                         what, mpp, 10 / mpp);
 }
 
@@ -87,8 +88,8 @@ static gboolean find_in_file(RmilSlide *slide) {
     if (rmil_ome_read(slide->backend->property(slide, "tiff.ImageDescription"), &ome) &&
         accept(slide, ome.x, ome.y, RMIL_MPP_OME, "the OME-XML's PhysicalSize"))
         return TRUE;
-    if (accept(slide, property_number(slide, "openslide.mpp-x"), property_number(slide, "openslide.mpp-y"),
-               RMIL_MPP_PROPERTY, "the scanner's mpp"))
+    if (accept(slide, property_number(slide, "openslide.mpp-x"), property_number(slide, "openslide.mpp-y"), RMIL_MPP_PROPERTY,
+               "the scanner's mpp"))
         return TRUE;
     double unit = resolution_unit(slide);
     return accept(slide, unit / property_number(slide, "tiff.XResolution"), unit / property_number(slide, "tiff.YResolution"),
@@ -98,8 +99,7 @@ static gboolean find_in_file(RmilSlide *slide) {
 gboolean rmil_slide_find_mpp(RmilSlide *slide, double given, GError **error) {
     if (given != 0) {
         if (!(given >= 1e-3 && given <= 1e3))
-            return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: mpp %g is outside 0.001 … 1000 µm per pixel", slide->name,
-                             given);
+            return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: mpp %g is outside 0.001 … 1000 µm per pixel", slide->name, given);
         slide->info.mpp = given;
         slide->info.mpp_source = RMIL_MPP_GIVEN;
         warn_unusual(slide, given, "the given mpp");
@@ -120,6 +120,6 @@ gboolean rmil_slide_find_mpp(RmilSlide *slide, double given, GError **error) {
     g_autoptr(GString) said = g_string_new(NULL);
     for (guint i = first; i < slide->warnings->len; i++)
         g_string_append_printf(said, "%s%s", said->len ? "; " : " (", (const char *)slide->warnings->pdata[i]);
-    return rmil_fail(error, RMIL_ERROR_RESOLUTION, "%s: does not say its resolution%s%s: give --mpp or the cohort's mpp column", slide->name,
-                     said->str, said->len ? ")" : "");
+    return rmil_fail(error, RMIL_ERROR_RESOLUTION, "%s: does not say its resolution%s%s: give --mpp or the cohort's mpp column",
+                     slide->name, said->str, said->len ? ")" : "");
 }

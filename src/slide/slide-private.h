@@ -5,23 +5,23 @@
 #include "base/base-private.h"
 #include "rankmil/slide.h"
 
-#define RMIL_SLIDE_LEVELS 64            /* more than any scanner writes */
-#define RMIL_SLIDE_SIDE 10000000        /* level-0 pixels a side that are believed */
+#define RMIL_SLIDE_LEVELS 64     /* more than any scanner writes */
+#define RMIL_SLIDE_SIDE 10000000 /* level-0 pixels a side that are believed */
 
 typedef struct _RmilBackend RmilBackend;
 
 struct _RmilSlide {
-    char *path, *name;                  /* name: the path as UTF-8, for messages */
-    char *file;                         /* what is opened: the path, or what it links to */
+    char *path, *name; /* name: the path as UTF-8, for messages */
+    char *file;        /* what is opened: the path, or what it links to */
     RmilSlideInfo info;
     const RmilBackend *backend;
-    gpointer handle;                    /* the backend's own */
-    int level_of[RMIL_SLIDE_LEVELS];    /* the backend's number of a level: not all of its levels are taken */
+    gpointer handle;                 /* the backend's own */
+    int level_of[RMIL_SLIDE_LEVELS]; /* the backend's number of a level: not all of its levels are taken */
     double downsamples[RMIL_SLIDE_LEVELS];
     int64_t widths[RMIL_SLIDE_LEVELS], heights[RMIL_SLIDE_LEVELS];
     uint8_t background[3];
     char *format;
-    GPtrArray *warnings;                /* of char *; NULL behind the last once the slide is open */
+    GPtrArray *warnings; /* of char *; NULL behind the last once the slide is open */
 };
 
 struct _RmilBackend {
@@ -29,8 +29,7 @@ struct _RmilBackend {
     gboolean (*open)(RmilSlide *slide, GError **error);
     /* width × height premultiplied ARGB words from level-0 (x, y) on; the rectangle lies inside the level, but for the
      * last pixel that a level's rounded downsample may add. Thread-safe. */
-    gboolean (*read)(RmilSlide *slide, int64_t x, int64_t y, int level, int64_t width, int64_t height, uint32_t *argb,
-                     GError **error);
+    gboolean (*read)(RmilSlide *slide, int64_t x, int64_t y, int level, int64_t width, int64_t height, uint32_t *argb, GError **error);
     const char *(*property)(RmilSlide *slide, const char *name); /* NULL: unknown */
     void (*close)(RmilSlide *slide);
 };
@@ -54,7 +53,6 @@ void rmil_slide_warn(RmilSlide *slide, const char *format, ...) G_GNUC_PRINTF(2,
  * that cannot be read; else TRUE: it may be a plain image. */
 gboolean rmil_slide_check_unread(RmilSlide *slide, GError **error);
 
-
 /* ome.c: of the first image in OME-XML; FALSE: that is none. */
 typedef struct {
     double x, y;               /* µm per pixel; NAN: not said */
@@ -70,7 +68,7 @@ gboolean rmil_slide_find_mpp(RmilSlide *slide, double given, GError **error);
 int rmil_slide_level(const RmilSlide *slide, double downsample);
 
 /* read.c: as rmil_slide_read, but premultiplied ARGB; alpha is the share of the pixel that lies inside the scan. */
-gboolean rmil_slide_read_argb(RmilSlide *slide, double x, double y, double downsample, int64_t width, int64_t height,
-                              uint32_t *argb, GError **error);
+gboolean rmil_slide_read_argb(RmilSlide *slide, double x, double y, double downsample, int64_t width, int64_t height, uint32_t *argb,
+                              GError **error);
 
 #endif

@@ -14,8 +14,7 @@
 /* The plain reasons first: the libraries below would only say that they do not know the file. */
 static gboolean check_file(RmilSlide *slide, GError **error) {
     struct stat info;
-    if (stat(slide->path, &info) != 0)
-        return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be opened: %s", slide->name, g_strerror(errno));
+    if (stat(slide->path, &info) != 0) return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be opened: %s", slide->name, g_strerror(errno));
     if (S_ISDIR(info.st_mode))
         return rmil_slide_check_unread(slide, error) &&
                rmil_fail(error, RMIL_ERROR_IO, "%s: is a folder, not a slide: give the slide's own file", slide->name);
@@ -28,7 +27,8 @@ static gboolean check_file(RmilSlide *slide, GError **error) {
 
 /* Some files hold a label or an overview where a coarser level should be. Scanners round and pad a little. */
 static gboolean has_shape(const RmilSlide *slide, int level) {
-    double across = (double)slide->widths[0] / (double)slide->widths[level], down = (double)slide->heights[0] / (double)slide->heights[level];
+    double across = (double)slide->widths[0] / (double)slide->widths[level],
+           down = (double)slide->heights[0] / (double)slide->heights[level];
     return fabs(across / down - 1) <= MAX(0.05, 2.0 / (double)MIN(slide->widths[level], slide->heights[level]));
 }
 
@@ -38,8 +38,10 @@ static void drop_levels(RmilSlide *slide) {
     for (int i = 0; i < slide->info.levels; i++) {
         if (i > 0 && tiff && rmil_tiff_level_broken(slide->file, slide->widths[i], slide->heights[i])) continue;
         if (!has_shape(slide, i)) {
-            rmil_slide_warn(slide, "level %d of %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT " pixels does not have the shape of level 0 (%" G_GINT64_FORMAT
-                                   " × %" G_GINT64_FORMAT ") and is not used: it may be the label or an overview",
+            rmil_slide_warn(slide,
+                            "level %d of %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT
+                            " pixels does not have the shape of level 0 (%" G_GINT64_FORMAT " × %" G_GINT64_FORMAT
+                            ") and is not used: it may be the label or an overview",
                             i, slide->widths[i], slide->heights[i], slide->widths[0], slide->heights[0]);
             continue;
         }
@@ -53,14 +55,13 @@ static void drop_levels(RmilSlide *slide) {
 
 static gboolean check_levels(RmilSlide *slide, GError **error) {
     RmilSlideInfo *info = &slide->info;
-    if (info->levels < 1)
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has no pyramid level", slide->name);
+    if (info->levels < 1) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has no pyramid level", slide->name);
     for (int i = 0; i < info->levels; i++) {
-        if (slide->widths[i] < 1 || slide->heights[i] < 1 || slide->widths[i] > RMIL_SLIDE_SIDE ||
-            slide->heights[i] > RMIL_SLIDE_SIDE || !isfinite(slide->downsamples[i]) || slide->downsamples[i] < 0.5)
+        if (slide->widths[i] < 1 || slide->heights[i] < 1 || slide->widths[i] > RMIL_SLIDE_SIDE || slide->heights[i] > RMIL_SLIDE_SIDE ||
+            !isfinite(slide->downsamples[i]) || slide->downsamples[i] < 0.5)
             return rmil_fail(error, RMIL_ERROR_FORMAT,
-                             "%s: level %d of %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT " pixels is not believable",
-                             slide->name, i, slide->widths[i], slide->heights[i]);
+                             "%s: level %d of %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT " pixels is not believable", slide->name, i,
+                             slide->widths[i], slide->heights[i]);
     }
     drop_levels(slide);
     info->width = slide->widths[0];

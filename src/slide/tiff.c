@@ -7,11 +7,13 @@
 
 static const char *numbers(VipsBandFormat format) {
     switch (format) {
-        case VIPS_FORMAT_FLOAT: return "32-bit floating point";
-        case VIPS_FORMAT_DOUBLE: return "64-bit floating point";
-        case VIPS_FORMAT_UINT: case VIPS_FORMAT_INT: return "32 bits";
-        case VIPS_FORMAT_CHAR: case VIPS_FORMAT_SHORT: return "signed integers";
-        default: return "complex numbers";
+    case VIPS_FORMAT_FLOAT: return "32-bit floating point";
+    case VIPS_FORMAT_DOUBLE: return "64-bit floating point";
+    case VIPS_FORMAT_UINT:
+    case VIPS_FORMAT_INT: return "32 bits";
+    case VIPS_FORMAT_CHAR:
+    case VIPS_FORMAT_SHORT: return "signed integers";
+    default: return "complex numbers";
     }
 }
 
@@ -29,12 +31,15 @@ gboolean rmil_tiff_check_page(RmilSlide *slide, VipsImage *image, gboolean pages
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not an RGB or gray image of 8 or 16 bits, but of %s: scale it to 8 bits first",
                          slide->name, numbers(format));
     const char *description = NULL;
-    if (vips_image_get_typeof(image, VIPS_META_IMAGEDESCRIPTION) != 0) vips_image_get_string(image, VIPS_META_IMAGEDESCRIPTION, &description);
+    if (vips_image_get_typeof(image, VIPS_META_IMAGEDESCRIPTION) != 0)
+        vips_image_get_string(image, VIPS_META_IMAGEDESCRIPTION, &description);
     int64_t channels = vips_image_get_bands(image) < 3 ? channels_of(description) : 1;
     int n = vips_image_get_n_pages(image);
     if (channels > 1)
-        rmil_slide_warn(slide, "its %" G_GINT64_FORMAT " channels lie in pages of their own, of which the first alone is read, in gray: "
-                               "make one RGB page of them", channels);
+        rmil_slide_warn(slide,
+                        "its %" G_GINT64_FORMAT " channels lie in pages of their own, of which the first alone is read, in gray: "
+                        "make one RGB page of them",
+                        channels);
     else if (pages && n > 1) rmil_slide_warn(slide, "has %d pages, of which the first alone is read", n);
     return TRUE;
 }

@@ -18,9 +18,11 @@ static const struct {
     const char *what, *way;
     gboolean version; /* depends on OpenSlide's */
 } kinds[] = {
-    {".vsi", NULL, 0, "an Olympus VSI file, which holds an overview only; the pixels lie in a folder of .ets files beside it" UNREAD, CONVERT, FALSE},
+    {".vsi", NULL, 0, "an Olympus VSI file, which holds an overview only; the pixels lie in a folder of .ets files beside it" UNREAD,
+     CONVERT, FALSE},
     {".ets", "SIS", 0, "a part of an Olympus VSI slide" UNREAD, CONVERT, FALSE},
-    {".dcm", "DICM", 128, "a DICOM file, which OpenSlide reads from version 4 on", "use that in place of the present one, or " CONVERT, TRUE},
+    {".dcm", "DICM", 128, "a DICOM file, which OpenSlide reads from version 4 on", "use that in place of the present one, or " CONVERT,
+     TRUE},
     {".czi", "ZISRAWFILE", 0, "a Zeiss CZI file, which this version of OpenSlide does not read", CONVERT, TRUE},
     {".zvi", NULL, 0, "a Zeiss ZVI file" UNREAD, CONVERT, FALSE},
     {".lif", NULL, 0, "a Leica LIF file" UNREAD, CONVERT, FALSE},
@@ -60,14 +62,16 @@ static gboolean check_mirax(const RmilSlide *slide, GError **error) {
     g_autofree char *folder = g_strndup(slide->file, (gsize)(ending - slide->file));
     g_autofree char *index = g_build_filename(folder, "Slidedat.ini", NULL), *shown = g_filename_display_name(folder);
     if (!g_file_test(folder, G_FILE_TEST_IS_DIR))
-        return rmil_fail(error, RMIL_ERROR_FORMAT,
-                         "%s: is a MIRAX slide without its pixels: they lie in the folder %s/, which is not there: copy it beside this file, "
-                         "under the same name", slide->name, shown);
+        return rmil_fail(
+            error, RMIL_ERROR_FORMAT,
+            "%s: is a MIRAX slide without its pixels: they lie in the folder %s/, which is not there: copy it beside this file, "
+            "under the same name",
+            slide->name, shown);
     if (!g_file_test(index, G_FILE_TEST_EXISTS))
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is a MIRAX slide whose folder %s/ lacks Slidedat.ini: copy the whole folder again",
                          slide->name, shown);
-    return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is a MIRAX slide that OpenSlide does not open; its name must end in .mrxs, in small letters",
-                     slide->name);
+    return rmil_fail(error, RMIL_ERROR_FORMAT,
+                     "%s: is a MIRAX slide that OpenSlide does not open; its name must end in .mrxs, in small letters", slide->name);
 }
 
 gboolean rmil_slide_check_unread(RmilSlide *slide, GError **error) {
@@ -80,8 +84,8 @@ gboolean rmil_slide_check_unread(RmilSlide *slide, GError **error) {
         gsize length = kinds[i].magic ? strlen(kinds[i].magic) : 0;
         gboolean same = length && size >= kinds[i].offset + length && memcmp(head + kinds[i].offset, kinds[i].magic, length) == 0;
         if (same || named(slide, kinds[i].ending))
-            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is %s%s%s: %s", slide->name, kinds[i].what, kinds[i].version ? "; this is " : "",
-                             kinds[i].version ? openslide_get_version() : "", kinds[i].way);
+            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is %s%s%s: %s", slide->name, kinds[i].what,
+                             kinds[i].version ? "; this is " : "", kinds[i].version ? openslide_get_version() : "", kinds[i].way);
     }
     for (gsize i = 0; i < G_N_ELEMENTS(slide_endings); i++)
         if (named(slide, slide_endings[i]))

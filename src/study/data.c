@@ -52,8 +52,8 @@ static gboolean fingerprint(RmilTrainData *data, int threads, GError **error) {
     for (int64_t i = 0; i < data->count; i++) {
         const RmilBag *bag = data->bags[i];
         if (!bag) continue;
-        g_autofree char *text = g_strdup_printf("%s|%d|%" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %a|", data->cohort->rows[i].id, data->labels[i], bag->count,
-                                                bag->dim, bag->patch_size_level0);
+        g_autofree char *text = g_strdup_printf("%s|%d|%" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %a|", data->cohort->rows[i].id,
+                                                data->labels[i], bag->count, bag->dim, bag->patch_size_level0);
         g_checksum_update(checksum, (const guchar *)text, -1);
         g_checksum_update(checksum, (const guchar *)(digests + i * RMIL_BAG_DIGESTS), RMIL_BAG_DIGESTS * sizeof *digests);
         if (bag->patch_labels) g_checksum_update(checksum, bag->patch_labels, (gssize)bag->count);
@@ -86,8 +86,10 @@ RmilTrainData *rmil_train_data_load(const RmilCohort *cohort, const RmilTrainOpt
         const RmilCohortRow *row = &cohort->rows[i];
         data->labels[i] = row->label;
         if (row->features) continue;
-        rmil_fail(error, RMIL_ERROR_DATA, "%s: line %" G_GINT64_FORMAT ": %s has no features: run 'rankmil encode' and take the "
-                  "cohort.csv that it writes", cohort->path, row->line, row->id);
+        rmil_fail(error, RMIL_ERROR_DATA,
+                  "%s: line %" G_GINT64_FORMAT ": %s has no features: run 'rankmil encode' and take the "
+                  "cohort.csv that it writes",
+                  cohort->path, row->line, row->id);
         return NULL;
     }
     data->set = rmil_bag_set_load(cohort, &load, monitor, error);
@@ -118,7 +120,8 @@ GArray *rmil_repeats_read(const RmilCohort *cohort, const char *path, GError **e
         const char *name = table->names[j], *digits = name + strlen(name);
         gint64 number; /* not where there are no digits, or more than a seed has */
         while (digits > name && g_ascii_isdigit(digits[-1])) digits--;
-        RmilRepeat repeat = {.name = g_strdup(name), .seed = g_ascii_string_to_signed(digits, 10, 0, G_MAXINT64, &number, NULL) ? number : j,
+        RmilRepeat repeat = {.name = g_strdup(name),
+                             .seed = g_ascii_string_to_signed(digits, 10, 0, G_MAXINT64, &number, NULL) ? number : j,
                              .splits = g_memdup2(table->splits + j * table->rows, (gsize)table->rows * sizeof(RmilSplit))};
         g_array_append_val(repeats, repeat);
     }

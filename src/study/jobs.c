@@ -27,8 +27,10 @@ static RmilJob *job_new(const RmilJobs *jobs, const RmilStudyPlan *plan, const R
                         const RmilRepeat *repeat, const RmilTrainOptions *options, GError **error) {
     const char *variable = plan->variable;
     RmilJob *job = g_new0(RmilJob, 1);
-    *job = (RmilJob){.method = method, .value = g_array_index(plan->values, double, v), .repeat = repeat,
-                 .run = {.data = data, .splits = repeat->splits}};
+    *job = (RmilJob){.method = method,
+                     .value = g_array_index(plan->values, double, v),
+                     .repeat = repeat,
+                     .run = {.data = data, .splits = repeat->splits}};
     if (!rmil_train_options_configure(options, method, &job->run.model, &job->run.train, error)) {
         job_free(job);
         return NULL;

@@ -17,17 +17,17 @@ typedef struct _RmilJob {
     const RmilGrown *grown; /* or NULL */
     char *annotations;      /* owned identity, or NULL */
     char *config, *key;
-    char *training;         /* SHA-256 of all that the trained model depends on */
-    struct _RmilJob *twin;      /* or NULL */
-    int64_t epochs;         /* trained so far */
+    char *training;        /* SHA-256 of all that the trained model depends on */
+    struct _RmilJob *twin; /* or NULL */
+    int64_t epochs;        /* trained so far */
     gboolean ended;
-    gpointer runner;        /* who does it */
+    gpointer runner; /* who does it */
 } RmilJob;
 
 typedef struct {
-    GPtrArray *list;   /* RmilJob, in the plan's order */
-    GArray *repeats;   /* RmilRepeat */
-    GPtrArray *grown;  /* RmilGrown, by value; empty: nothing grows */
+    GPtrArray *list;  /* RmilJob, in the plan's order */
+    GArray *repeats;  /* RmilRepeat */
+    GPtrArray *grown; /* RmilGrown, by value; empty: nothing grows */
 } RmilJobs;
 
 /* padded: the folder of labels whose outlines were grown, one folder for each padding, or NULL. What the jobs refer to (plan,

@@ -10,7 +10,8 @@
 /* "The model's default": what nobody can give. Whole numbers; others are NaN. */
 #define UNSET G_MININT64
 
-#define OPTION(name, type, scope, field, help, unit) {name, RMIL_OPTION_##type, RMIL_SCOPE_##scope, offsetof(RmilTrainOptions, field), help, unit}
+#define OPTION(name, type, scope, field, help, unit)                                                                                       \
+    { name, RMIL_OPTION_##type, RMIL_SCOPE_##scope, offsetof(RmilTrainOptions, field), help, unit }
 
 static const RmilTrainOption table[] = {
     OPTION("threshold", NUMBER, METHOD, threshold, "attention threshold T (default: 1; -1: none)", "T"),
@@ -35,8 +36,8 @@ static const RmilTrainOption table[] = {
     OPTION("region-depth", WHOLE, METHOD, region_depth, "HIPT: blocks over the regions (default: 2)", "N"),
     OPTION("heads", WHOLE, METHOD, heads, "HIPT: heads of a block, dividing the hidden layer's width (default: 3)", "N"),
     OPTION("precision", WORD, DATA, precision, "of the features: float32 (default) or bfloat16", "NAME"),
-    OPTION("memory", WORD, MACHINE, memory,
-           "budget for features in memory, e.g. 4G; more lies in mapped files (default: all in memory)", "SIZE"),
+    OPTION("memory", WORD, MACHINE, memory, "budget for features in memory, e.g. 4G; more lies in mapped files (default: all in memory)",
+           "SIZE"),
     OPTION("splits", FILE, DATA, splits, "CSV of fixed splits: id and one column of train/val/test per split", "FILE"),
     OPTION("test-share", NUMBER, DATA, test_share, "of slides, where the cohort names no test set (default: 0.2)", "X"),
     OPTION("val-share", NUMBER, DATA, val_share, "of the other slides (default: 0.2)", "X"),
@@ -47,9 +48,7 @@ const RmilTrainOption *rmil_train_option_table(gsize *count) {
     return table;
 }
 
-static char **text_of(RmilTrainOptions *options, const RmilTrainOption *option) {
-    return G_STRUCT_MEMBER_P(options, option->offset);
-}
+static char **text_of(RmilTrainOptions *options, const RmilTrainOption *option) { return G_STRUCT_MEMBER_P(options, option->offset); }
 
 static gboolean is_text(const RmilTrainOption *option) { return option->type == RMIL_OPTION_WORD || option->type == RMIL_OPTION_FILE; }
 
@@ -58,13 +57,28 @@ void rmil_train_options_init(RmilTrainOptions *options) {
     RmilSplitOptions split;
     rmil_train_config_init(&train);
     rmil_split_options_init(&split);
-    *options = (RmilTrainOptions){.threshold = NAN, .sigma = NAN, .margin = NAN, .lambda = NAN, .dropout = NAN,
-                                  .rank_sample = UNSET, .hidden = UNSET, .attention_dim = UNSET,
-                                  .clam_k = UNSET, .clam_bag_weight = NAN, .region_size = UNSET,
-                                  .patch_depth = UNSET, .region_depth = UNSET, .heads = UNSET,
-                                  .learning_rate = train.learning_rate, .weight_decay = train.weight_decay,
-                                  .epochs = train.epochs, .patience = train.patience, .warmup = train.warmup,
-                                  .group = train.group, .test_share = split.test, .val_share = split.val};
+    *options = (RmilTrainOptions){.threshold = NAN,
+                                  .sigma = NAN,
+                                  .margin = NAN,
+                                  .lambda = NAN,
+                                  .dropout = NAN,
+                                  .rank_sample = UNSET,
+                                  .hidden = UNSET,
+                                  .attention_dim = UNSET,
+                                  .clam_k = UNSET,
+                                  .clam_bag_weight = NAN,
+                                  .region_size = UNSET,
+                                  .patch_depth = UNSET,
+                                  .region_depth = UNSET,
+                                  .heads = UNSET,
+                                  .learning_rate = train.learning_rate,
+                                  .weight_decay = train.weight_decay,
+                                  .epochs = train.epochs,
+                                  .patience = train.patience,
+                                  .warmup = train.warmup,
+                                  .group = train.group,
+                                  .test_share = split.test,
+                                  .val_share = split.val};
 }
 
 void rmil_train_options_clear(RmilTrainOptions *options) {
@@ -110,8 +124,8 @@ static gboolean argument(gboolean right, GError **error, const char *message) {
     return right || rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s", message);
 }
 
-gboolean rmil_train_options_configure(const RmilTrainOptions *o, const RmilTrainMethod *method, RmilModelConfig *model, RmilTrainConfig *train,
-                                      GError **error) {
+gboolean rmil_train_options_configure(const RmilTrainOptions *o, const RmilTrainMethod *method, RmilModelConfig *model,
+                                      RmilTrainConfig *train, GError **error) {
     const char *sampler = o->sampler ? o->sampler : "balanced", *precision = o->precision ? o->precision : "float32";
     if (!rmil_model_config_init(model, method->model, method->guide, error)) return FALSE;
     if (!isnan(o->threshold)) model->threshold = o->threshold;

@@ -33,12 +33,14 @@ static gboolean choose_columns(const RmilStudyPlan *plan, GArray *repeats, GErro
     for (guint s = 0; s < seeds->len; s++) {
         if (has_seed(repeats, g_array_index(seeds, int64_t, s))) continue;
         g_autofree char *known = rmil_repeats_seeds(repeats);
-        return rmil_fail(error, RMIL_ERROR_DATA, "%s: no column's name ends in the seed %" G_GINT64_FORMAT " of the plan: the columns are of seed %s",
-                         plan->splits, g_array_index(seeds, int64_t, s), known);
+        return rmil_fail(error, RMIL_ERROR_DATA,
+                         "%s: no column's name ends in the seed %" G_GINT64_FORMAT " of the plan: the columns are of seed %s", plan->splits,
+                         g_array_index(seeds, int64_t, s), known);
     }
     for (guint i = repeats->len; i-- > 0 && seeds->len;) {
         gboolean wanted = FALSE;
-        for (guint s = 0; s < seeds->len; s++) wanted = wanted || g_array_index(repeats, RmilRepeat, i).seed == g_array_index(seeds, int64_t, s);
+        for (guint s = 0; s < seeds->len; s++)
+            wanted = wanted || g_array_index(repeats, RmilRepeat, i).seed == g_array_index(seeds, int64_t, s);
         if (!wanted) g_array_remove_index(repeats, i);
     }
     return TRUE;

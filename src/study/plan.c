@@ -173,7 +173,8 @@ static gboolean read_splits(Reader *reader, const yaml_node_t *node, GError **er
 static gboolean read_values(Reader *reader, const yaml_node_t *node, GError **error) {
     gsize kind = 0;
     while (strcmp(kinds[kind].name, reader->plan->kind) != 0) kind++;
-    if (kinds[kind].count == 0) return wrong(reader, node, error, "a study of the kind %s varies nothing: it has no values", kinds[kind].name);
+    if (kinds[kind].count == 0)
+        return wrong(reader, node, error, "a study of the kind %s varies nothing: it has no values", kinds[kind].name);
     g_autoptr(GPtrArray) items = list(reader, node, "values", error);
     if (!items) return FALSE;
     if (items->len > MOST_VALUES) return wrong(reader, node, error, "values has more than %d entries", MOST_VALUES);
@@ -190,7 +191,8 @@ static gboolean read_values(Reader *reader, const yaml_node_t *node, GError **er
     return TRUE;
 }
 
-static gboolean add_setting(Reader *reader, const yaml_node_t *node, const char *method, const char *name, const char *text, GError **error) {
+static gboolean add_setting(Reader *reader, const yaml_node_t *node, const char *method, const char *name, const char *text,
+                            GError **error) {
     const RmilTrainOption *option = rmil_train_option_find(name);
     if (!option) {
         gsize count;
@@ -200,7 +202,8 @@ static gboolean add_setting(Reader *reader, const yaml_node_t *node, const char 
             if (table[i].scope == RMIL_SCOPE_METHOD) g_string_append_printf(known, "%s%s", known->len ? ", " : "", table[i].name);
         return wrong(reader, node, error, "there is no setting \"%s\"; there are %s", name, known->str);
     }
-    if (option->scope == RMIL_SCOPE_MACHINE) return wrong(reader, node, error, "%s is no part of a plan: give --%s to the command", name, name);
+    if (option->scope == RMIL_SCOPE_MACHINE)
+        return wrong(reader, node, error, "%s is no part of a plan: give --%s to the command", name, name);
     if (option->type == RMIL_OPTION_FILE) return wrong(reader, node, error, "%s is a field of the plan, not a setting", name);
     if (option->scope == RMIL_SCOPE_DATA && method) return wrong(reader, node, error, "%s cannot differ between methods", name);
     if (strcmp(name, reader->plan->variable) == 0) return wrong(reader, node, error, "%s is what this study varies: give its values", name);
@@ -256,7 +259,7 @@ static const struct {
     const char *name;
     gboolean (*read)(Reader *reader, const yaml_node_t *node, GError **error);
 } fields[] = {
-    {"study", read_kind}, {"title", read_title}, {"methods", read_methods}, {"reference", read_reference}, {"seeds", read_seeds},
+    {"study", read_kind},    {"title", read_title},   {"methods", read_methods},   {"reference", read_reference}, {"seeds", read_seeds},
     {"splits", read_splits}, {"values", read_values}, {"settings", read_settings}, {"overrides", read_overrides},
 };
 
@@ -274,8 +277,10 @@ static gboolean read_fields(Reader *reader, const yaml_node_t *map, GError **err
         if (!name) return FALSE;
         while (f < G_N_ELEMENTS(fields) && strcmp(fields[f].name, name) != 0) f++;
         if (f == G_N_ELEMENTS(fields))
-            return wrong(reader, key, error, "there is no field \"%s\"; there are study, title, methods, reference, seeds, splits, values, "
-                         "settings, overrides", name);
+            return wrong(reader, key, error,
+                         "there is no field \"%s\"; there are study, title, methods, reference, seeds, splits, values, "
+                         "settings, overrides",
+                         name);
         if (member(reader, map, name) != value) return wrong(reader, key, error, "%s is given twice", name);
         if (f > 0 && !fields[f].read(reader, value, error)) return FALSE; /* 0: the kind, read before */
     }
@@ -469,7 +474,8 @@ RmilStudyPlan *rmil_study_plan_read(const char *path, const char *const *sets, G
     gboolean found = FALSE;
     for (guint i = 0; i < plan->methods->len; i++) found = found || plan->methods->pdata[i] == plan->reference;
     if (plan->reference && !found) {
-        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: the reference %s is not one of the methods; name one of them (in a command: --set reference=METHOD)", path,
+        rmil_fail(error, RMIL_ERROR_FORMAT,
+                  "%s: the reference %s is not one of the methods; name one of them (in a command: --set reference=METHOD)", path,
                   plan->reference->name);
         return NULL;
     }

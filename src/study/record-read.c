@@ -23,9 +23,9 @@ typedef struct {
 struct _RmilStudy {
     char *folder;
     GPtrArray *sources;
-    GHashTable *values;  /* name -> value, both in `strings` */
-    GArray *entries;     /* Entry, in the plan's order */
-    GHashTable *by_key;  /* key -> index + 1 */
+    GHashTable *values; /* name -> value, both in `strings` */
+    GArray *entries;    /* Entry, in the plan's order */
+    GHashTable *by_key; /* key -> index + 1 */
     GStringChunk *strings;
     int64_t done;
 };
@@ -104,8 +104,10 @@ static Source *open_source(const char *path, GError **error) {
         if (statement && rmil_sql_step(statement, path, &row, error)) {
             int format = row ? sqlite3_column_int(statement, 0) : 0;
             if (format == RMIL_RECORD_FORMAT) return source;
-            rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not the record of a study, or of another version of rankmil (format %d, this one "
-                      "reads %d)", path, format, RMIL_RECORD_FORMAT);
+            rmil_fail(error, RMIL_ERROR_FORMAT,
+                      "%s: is not the record of a study, or of another version of rankmil (format %d, this one "
+                      "reads %d)",
+                      path, format, RMIL_RECORD_FORMAT);
         }
     }
     g_clear_pointer(&statement, sqlite3_finalize);
@@ -129,7 +131,8 @@ static gboolean read_values(RmilStudy *study, const Source *source, gboolean fir
         if (!here) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: does not say its %s: it is broken", source->path, same[i]);
         if (!first && strcmp(here, rmil_study_value(study, same[i])) != 0)
             return rmil_fail(error, RMIL_ERROR_DATA, "%s: is of another %s than %s: move it away, or run its shard again with this plan",
-                             source->path, strcmp(same[i], "fingerprint") == 0 ? "cohort" : "plan", ((Source *)study->sources->pdata[0])->path);
+                             source->path, strcmp(same[i], "fingerprint") == 0 ? "cohort" : "plan",
+                             ((Source *)study->sources->pdata[0])->path);
     }
     if (!first) return TRUE;
     g_hash_table_unref(study->values);
@@ -145,8 +148,11 @@ static gboolean read_planned(RmilStudy *study, const Source *source, gboolean fi
         if (!rmil_sql_step(row, source->path, &more, error)) return FALSE;
         if (!more) break;
         count++;
-        Entry entry = {.run = {.key = text_at(study, row, 0), .method = text_at(study, row, 1), .value = number_at(row, 2),
-                               .split = text_at(study, row, 3), .seed = sqlite3_column_int64(row, 4)}};
+        Entry entry = {.run = {.key = text_at(study, row, 0),
+                               .method = text_at(study, row, 1),
+                               .value = number_at(row, 2),
+                               .split = text_at(study, row, 3),
+                               .seed = sqlite3_column_int64(row, 4)}};
         if (first) {
             g_array_append_val(study->entries, entry);
             g_hash_table_insert(study->by_key, (gpointer)entry.run.key, GUINT_TO_POINTER(study->entries->len));
@@ -161,8 +167,10 @@ static gboolean read_planned(RmilStudy *study, const Source *source, gboolean fi
 }
 
 static gboolean read_done(RmilStudy *study, const Source *source, GError **error) {
-    g_autoptr(sqlite3_stmt) row = rmil_sql_prepare(source->db, source->path, "SELECT run, key, epochs, best_epoch, seconds, threads,"
-                                                   " version, config, model FROM run ORDER BY run", error);
+    g_autoptr(sqlite3_stmt) row = rmil_sql_prepare(source->db, source->path,
+                                                   "SELECT run, key, epochs, best_epoch, seconds, threads,"
+                                                   " version, config, model FROM run ORDER BY run",
+                                                   error);
     for (gboolean more = TRUE; row && more;) {
         if (!rmil_sql_step(row, source->path, &more, error)) return FALSE;
         guint at = more ? GPOINTER_TO_UINT(g_hash_table_lookup(study->by_key, text_at(study, row, 1))) : 0;
@@ -245,13 +253,15 @@ static GArray *read_rows(RmilStudy *study, int64_t index, guint size, const char
 }
 
 static void append_epoch(RmilStudy *study, sqlite3_stmt *row, GArray *out) {
-    RmilEpoch epoch = {sqlite3_column_int64(row, 0), number_at(row, 1), number_at(row, 2), number_at(row, 3), number_at(row, 4),
-                       number_at(row, 5), sqlite3_column_int(row, 6) != 0};
+    RmilEpoch epoch = {
+        sqlite3_column_int64(row, 0),   number_at(row, 1), number_at(row, 2), number_at(row, 3), number_at(row, 4), number_at(row, 5),
+        sqlite3_column_int(row, 6) != 0};
     g_array_append_val(out, epoch);
 }
 
 static void append_prediction(RmilStudy *study, sqlite3_stmt *row, GArray *out) {
-    RmilStudyPrediction prediction = {text_at(study, row, 0), RMIL_SPLIT_NONE, sqlite3_column_int(row, 2), number_at(row, 3), number_at(row, 4)};
+    RmilStudyPrediction prediction = {text_at(study, row, 0), RMIL_SPLIT_NONE, sqlite3_column_int(row, 2), number_at(row, 3),
+                                      number_at(row, 4)};
     const char *part = text_at(study, row, 1);
     for (RmilSplit split = RMIL_SPLIT_TRAIN; split <= RMIL_SPLIT_TEST; split++)
         if (strcmp(part, rmil_split_name(split)) == 0) prediction.part = split;
@@ -259,7 +269,8 @@ static void append_prediction(RmilStudy *study, sqlite3_stmt *row, GArray *out) 
 }
 
 static void append_localisation(RmilStudy *study, sqlite3_stmt *row, GArray *out) {
-    RmilStudyLocalisation localisation = {text_at(study, row, 0), number_at(row, 1), number_at(row, 2), number_at(row, 3), number_at(row, 4)};
+    RmilStudyLocalisation localisation = {text_at(study, row, 0), number_at(row, 1), number_at(row, 2), number_at(row, 3),
+                                          number_at(row, 4)};
     g_array_append_val(out, localisation);
 }
 
@@ -269,21 +280,29 @@ static void append_attention(RmilStudy *study, sqlite3_stmt *row, GArray *out) {
 }
 
 GArray *rmil_study_epochs(RmilStudy *study, int64_t index, GError **error) {
-    return read_rows(study, index, sizeof(RmilEpoch), "SELECT epoch, train_loss, slide_loss, guide_loss, val_loss, val_auroc, best"
-                     " FROM epoch WHERE run = ? ORDER BY epoch", append_epoch, error);
+    return read_rows(study, index, sizeof(RmilEpoch),
+                     "SELECT epoch, train_loss, slide_loss, guide_loss, val_loss, val_auroc, best"
+                     " FROM epoch WHERE run = ? ORDER BY epoch",
+                     append_epoch, error);
 }
 
 GArray *rmil_study_predictions(RmilStudy *study, int64_t index, GError **error) {
-    return read_rows(study, index, sizeof(RmilStudyPrediction), "SELECT slide, part, label, probability, logit"
-                     " FROM prediction WHERE run = ? ORDER BY rowid", append_prediction, error);
+    return read_rows(study, index, sizeof(RmilStudyPrediction),
+                     "SELECT slide, part, label, probability, logit"
+                     " FROM prediction WHERE run = ? ORDER BY rowid",
+                     append_prediction, error);
 }
 
 GArray *rmil_study_localisation(RmilStudy *study, int64_t index, GError **error) {
-    return read_rows(study, index, sizeof(RmilStudyLocalisation), "SELECT slide, alpha, iou, dice, pointing"
-                     " FROM localisation WHERE run = ? ORDER BY rowid", append_localisation, error);
+    return read_rows(study, index, sizeof(RmilStudyLocalisation),
+                     "SELECT slide, alpha, iou, dice, pointing"
+                     " FROM localisation WHERE run = ? ORDER BY rowid",
+                     append_localisation, error);
 }
 
 GArray *rmil_study_attention(RmilStudy *study, int64_t index, GError **error) {
-    return read_rows(study, index, sizeof(RmilStudyAttention), "SELECT slide, lesion, elsewhere, lesion_share"
-                     " FROM attention WHERE run = ? ORDER BY rowid", append_attention, error);
+    return read_rows(study, index, sizeof(RmilStudyAttention),
+                     "SELECT slide, lesion, elsewhere, lesion_share"
+                     " FROM attention WHERE run = ? ORDER BY rowid",
+                     append_attention, error);
 }

@@ -33,8 +33,8 @@ static const char schema[] =
 gboolean rmil_sql_fail(sqlite3 *db, const char *path, GError **error) {
     int code = sqlite3_errcode(db);
     gboolean content = code == SQLITE_NOTADB || code == SQLITE_CORRUPT || code == SQLITE_ERROR;
-    return rmil_fail(error, content ? RMIL_ERROR_FORMAT : RMIL_ERROR_IO, content ? "%s: is not the record of a study, or broken: %s" : "%s: %s",
-                     path, sqlite3_errmsg(db));
+    return rmil_fail(error, content ? RMIL_ERROR_FORMAT : RMIL_ERROR_IO,
+                     content ? "%s: is not the record of a study, or broken: %s" : "%s: %s", path, sqlite3_errmsg(db));
 }
 
 gboolean rmil_sql_run(sqlite3 *db, const char *path, const char *sql, GError **error) {
@@ -105,8 +105,9 @@ static gboolean check_format(RmilRecord *record, GError **error) {
     g_autofree char *mark = g_strdup_printf("PRAGMA user_version = %d", RMIL_RECORD_FORMAT);
     if (tables == 0) return rmil_sql_run(record->db, record->path, schema, error) && rmil_sql_run(record->db, record->path, mark, error);
     return format == RMIL_RECORD_FORMAT ||
-           rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not the record of a study, or of another version of rankmil (format %" G_GINT64_FORMAT
-                     ", this one writes %d)", record->path, format, RMIL_RECORD_FORMAT);
+           rmil_fail(error, RMIL_ERROR_FORMAT,
+                     "%s: is not the record of a study, or of another version of rankmil (format %" G_GINT64_FORMAT ", this one writes %d)",
+                     record->path, format, RMIL_RECORD_FORMAT);
 }
 
 static gboolean check_same(RmilRecord *record, const char *name, const char *value, const char *what, GError **error) {
@@ -121,9 +122,15 @@ static gboolean check_same(RmilRecord *record, const char *name, const char *val
 
 static gboolean write_plan(RmilRecord *record, const RmilRecordStudy *study, const RmilStudyRun *runs, int64_t count, GError **error) {
     g_autofree char *format = g_strdup_printf("rankmil-study-%d", RMIL_RECORD_FORMAT);
-    const char *const values[][2] = {{"format", format}, {"version", rmil_version()}, {"kind", study->kind}, {"title", study->title},
-                                     {"plan", study->plan}, {"cohort", study->cohort}, {"fingerprint", study->fingerprint},
-                                     {"reference", study->reference}, {"variable", study->variable}};
+    const char *const values[][2] = {{"format", format},
+                                     {"version", rmil_version()},
+                                     {"kind", study->kind},
+                                     {"title", study->title},
+                                     {"plan", study->plan},
+                                     {"cohort", study->cohort},
+                                     {"fingerprint", study->fingerprint},
+                                     {"reference", study->reference},
+                                     {"variable", study->variable}};
     g_autoptr(sqlite3_stmt) value = prepare(record, "INSERT OR REPLACE INTO study VALUES(?, ?)", error);
     g_autoptr(sqlite3_stmt) run = value ? prepare(record, "INSERT INTO planned VALUES(?, ?, ?, ?, ?, ?)", error) : NULL;
     if (!run || !rmil_sql_run(record->db, record->path, "DELETE FROM planned", error)) return FALSE;
@@ -143,9 +150,12 @@ RmilRecord *rmil_record_open(const char *path, const RmilRecordStudy *study, con
     }
     sqlite3_busy_timeout(record->db, 60000); /* a report may be reading */
     if (!rmil_sql_run(record->db, path, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; BEGIN IMMEDIATE", error)) return NULL;
-    gboolean done = check_format(record, error) && check_same(record, "kind", study->kind, "kind of study", error) &&
-                    check_same(record, "fingerprint", study->fingerprint, "cohort, or its features or labels have changed, or an earlier build of rankmil began it (it can be reported as it is)", error) &&
-                    write_plan(record, study, runs, count, error);
+    gboolean done =
+        check_format(record, error) && check_same(record, "kind", study->kind, "kind of study", error) &&
+        check_same(record, "fingerprint", study->fingerprint,
+                   "cohort, or its features or labels have changed, or an earlier build of rankmil began it (it can be reported as it is)",
+                   error) &&
+        write_plan(record, study, runs, count, error);
     return finish(record, done, error) ? g_steal_pointer(&record) : NULL;
 }
 
@@ -165,7 +175,8 @@ static gboolean add_predictions(RmilRecord *record, int64_t id, const GArray *pr
     g_autoptr(sqlite3_stmt) statement = prepare(record, "INSERT INTO prediction VALUES(?, ?, ?, ?, ?, ?)", error);
     for (guint i = 0; statement && i < predictions->len; i++) {
         const RmilStudyPrediction *p = &g_array_index(predictions, RmilStudyPrediction, i);
-        if (!insert(record, statement, error, "ittirr", id, p->slide, rmil_split_name(p->part), (int64_t)p->label, p->probability, p->logit))
+        if (!insert(record, statement, error, "ittirr", id, p->slide, rmil_split_name(p->part), (int64_t)p->label, p->probability,
+                    p->logit))
             return FALSE;
     }
     return statement != NULL;
@@ -190,8 +201,10 @@ static gboolean add_attention(RmilRecord *record, int64_t id, const GArray *atte
 }
 
 static gboolean add_rows(RmilRecord *record, const RmilRecordRun *run, GError **error) {
-    g_autoptr(sqlite3_stmt) statement = prepare(record, "INSERT INTO run(key, method, value, split, seed, epochs, best_epoch, seconds,"
-                                                " threads, version, config, model) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", error);
+    g_autoptr(sqlite3_stmt) statement = prepare(record,
+                                                "INSERT INTO run(key, method, value, split, seed, epochs, best_epoch, seconds,"
+                                                " threads, version, config, model) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                                                error);
     const RmilStudyRun *r = &run->run;
     if (!statement || !insert(record, statement, error, "ttrtiiirittt", r->key, r->method, r->value, r->split, r->seed, r->epochs,
                               r->best_epoch, r->seconds, r->threads, r->version, r->config, r->model))

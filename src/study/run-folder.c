@@ -107,7 +107,8 @@ static gboolean find_seeds(const char *folder, const char *method, GPtrArray *en
         char *end;
         const int64_t seed = g_ascii_strtoll(name, &end, 10);
         g_autofree char *path = g_build_filename(folder, name, NULL);
-        if (end != name && !*end && g_file_test(path, G_FILE_TEST_IS_DIR)) g_ptr_array_add(entries, new_entry(method, "", seed, path, NULL));
+        if (end != name && !*end && g_file_test(path, G_FILE_TEST_IS_DIR))
+            g_ptr_array_add(entries, new_entry(method, "", seed, path, NULL));
     }
     g_dir_close(dir);
     return TRUE;
@@ -154,8 +155,9 @@ static JsonObject *parse(const char *config, JsonParser *parser) {
 
 static char *spoken(JsonNode *node) {
     if (!node) return g_strdup("none");
-    return JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_DOUBLE ? g_strdup_printf("%.10g", json_node_get_double(node))
-                                                                                          : json_to_string(node, FALSE);
+    return JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_DOUBLE
+               ? g_strdup_printf("%.10g", json_node_get_double(node))
+               : json_to_string(node, FALSE);
 }
 
 static void describe(GString *out, const char *name, JsonNode *was, JsonNode *is) {
@@ -204,8 +206,10 @@ static gboolean check_mix(const GPtrArray *entries, GError **error) {
         }
         g_autofree char *difference = rmil_config_difference(first, config, own);
         if (*difference)
-            return rmil_fail(error, RMIL_ERROR_DATA, "%s and %s were not trained alike (%s): their results cannot be put together. Give the "
-                             "'rankmil run' command again: it sets aside what does not belong to it", of->folder, entry->folder, difference);
+            return rmil_fail(error, RMIL_ERROR_DATA,
+                             "%s and %s were not trained alike (%s): their results cannot be put together. Give the "
+                             "'rankmil run' command again: it sets aside what does not belong to it",
+                             of->folder, entry->folder, difference);
     }
     return TRUE;
 }

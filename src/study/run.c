@@ -24,14 +24,28 @@ char *rmil_train_run_config(const RmilTrainRun *run) {
     const struct {
         const char *name;
         double value;
-    } numbers[] = {{"dim", (double)m->dim}, {"hidden", (double)m->hidden}, {"attention_dim", (double)m->attention_dim},
-                   {"dropout", m->dropout}, {"threshold", m->threshold}, {"sigma", m->sigma}, {"margin", m->margin},
-                   {"lambda", m->lambda}, {"rank_sample", (double)m->rank_sample}, {"clam_k", (double)m->clam_k},
-                   {"clam_bag_weight", m->clam_bag_weight}, {"region_rows", (double)m->region_rows},
-                   {"region_columns", (double)m->region_columns}, {"patch_depth", (double)m->patch_depth},
-                   {"region_depth", (double)m->region_depth}, {"heads", (double)m->heads},
-                   {"learning_rate", t->learning_rate}, {"weight_decay", t->weight_decay}, {"epochs", (double)t->epochs},
-                   {"patience", (double)t->patience}, {"warmup", (double)t->warmup}, {"group", (double)t->group},
+    } numbers[] = {{"dim", (double)m->dim},
+                   {"hidden", (double)m->hidden},
+                   {"attention_dim", (double)m->attention_dim},
+                   {"dropout", m->dropout},
+                   {"threshold", m->threshold},
+                   {"sigma", m->sigma},
+                   {"margin", m->margin},
+                   {"lambda", m->lambda},
+                   {"rank_sample", (double)m->rank_sample},
+                   {"clam_k", (double)m->clam_k},
+                   {"clam_bag_weight", m->clam_bag_weight},
+                   {"region_rows", (double)m->region_rows},
+                   {"region_columns", (double)m->region_columns},
+                   {"patch_depth", (double)m->patch_depth},
+                   {"region_depth", (double)m->region_depth},
+                   {"heads", (double)m->heads},
+                   {"learning_rate", t->learning_rate},
+                   {"weight_decay", t->weight_decay},
+                   {"epochs", (double)t->epochs},
+                   {"patience", (double)t->patience},
+                   {"warmup", (double)t->warmup},
+                   {"group", (double)t->group},
                    {"seed", (double)t->seed}};
     for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++) json_object_set_double_member(o, numbers[i].name, numbers[i].value);
     set_text(o, "sampler", t->balanced ? "balanced" : "shuffle");
@@ -61,13 +75,15 @@ static gboolean collect(const RmilTrainRun *run, RmilSplit split, GArray *rows, 
     for (int64_t i = 0; i < data->count; i++) {
         if (!data->bags[i] || run->splits[i] != split || data->labels[i] < 0) continue;
         if (data->labels[i] > 1)
-            return rmil_fail(error, RMIL_ERROR_DATA, "%s: label %d: training takes labels 0 and 1", data->cohort->rows[i].id, data->labels[i]);
+            return rmil_fail(error, RMIL_ERROR_DATA, "%s: label %d: training takes labels 0 and 1", data->cohort->rows[i].id,
+                             data->labels[i]);
         labels[data->labels[i]]++;
         g_array_append_val(rows, i);
     }
     return (labels[0] && labels[1]) || (split == RMIL_SPLIT_VAL && rows->len) ||
-           rmil_fail(error, RMIL_ERROR_DATA, "the %s set has %" G_GINT64_FORMAT " slides of label 0 and %" G_GINT64_FORMAT
-                     " of label 1: both are needed", name, labels[0], labels[1]);
+           rmil_fail(error, RMIL_ERROR_DATA,
+                     "the %s set has %" G_GINT64_FORMAT " slides of label 0 and %" G_GINT64_FORMAT " of label 1: both are needed", name,
+                     labels[0], labels[1]);
 }
 
 /* A guide speaks only of positive slides with annotated patches, that of pairs of those with other patches too. Where there is none to
@@ -84,12 +100,16 @@ static void warn_unguided(const RmilTrainRun *run, const RmilBag *const *bags, c
         with[rmil_annotated(model, bags[row])]++;
     }
     if (with[RMIL_ANNOTATED_NONE] == positive)
-        rmil_monitor_warn(monitor, "%s has nothing to follow: none of the %" G_GINT64_FORMAT " positive training slides has an annotated patch. "
-                          "It trains as %s without a guide", pairs ? "rank" : "induction", positive, model->model);
+        rmil_monitor_warn(monitor,
+                          "%s has nothing to follow: none of the %" G_GINT64_FORMAT " positive training slides has an annotated patch. "
+                          "It trains as %s without a guide",
+                          pairs ? "rank" : "induction", positive, model->model);
     else if (pairs && with[RMIL_ANNOTATED_SOME] == 0)
-        rmil_monitor_warn(monitor, "rank has nothing to follow: on all %" G_GINT64_FORMAT " annotated positive training slides every %s is annotated, "
-                          "and there is no other to rank below it. It trains as %s without a guide", with[RMIL_ANNOTATED_ALL],
-                          model->region_rows > 0 ? "region" : "patch", model->model);
+        rmil_monitor_warn(monitor,
+                          "rank has nothing to follow: on all %" G_GINT64_FORMAT
+                          " annotated positive training slides every %s is annotated, "
+                          "and there is no other to rank below it. It trains as %s without a guide",
+                          with[RMIL_ANNOTATED_ALL], model->region_rows > 0 ? "region" : "patch", model->model);
 }
 
 RmilModel *rmil_train_run(const RmilTrainRun *run, const char *checkpoint, GArray *history, const RmilMonitor *monitor, GError **error) {
@@ -98,8 +118,8 @@ RmilModel *rmil_train_run(const RmilTrainRun *run, const char *checkpoint, GArra
     if (!collect(run, RMIL_SPLIT_TRAIN, train, "training", error) || !collect(run, RMIL_SPLIT_VAL, val, "validation", error)) return NULL;
     const RmilBag *const *bags = run->bags ? run->bags : run->data->bags;
     warn_unguided(run, bags, train, monitor);
-    return rmil_train(&run->model, &run->train, bags, run->data->labels, (const int64_t *)train->data,
-                      train->len, (const int64_t *)val->data, val->len, checkpoint, history, monitor, error);
+    return rmil_train(&run->model, &run->train, bags, run->data->labels, (const int64_t *)train->data, train->len,
+                      (const int64_t *)val->data, val->len, checkpoint, history, monitor, error);
 }
 
 /* -- application ------------------------------------------------------------------------------------------------------------- */
@@ -134,9 +154,11 @@ static gboolean apply_task(int64_t row, int worker, gpointer user, GError **erro
     for (int64_t i = 0; bag->patch_labels && i < bag->count; i++) annotated = annotated || bag->patch_labels[i];
     out->localised = annotated && a->data->labels[row] == 1 && a->splits[row] == RMIL_SPLIT_TEST;
     const int64_t kept = out->localised ? bag->count : 0;
-    g_autofree float *attention = rmil_try_new(kept, sizeof *attention, error), *scores = attention ? rmil_try_new(kept, sizeof *scores, error) : NULL;
+    g_autofree float *attention = rmil_try_new(kept, sizeof *attention, error),
+                     *scores = attention ? rmil_try_new(kept, sizeof *scores, error) : NULL;
     if (!scores) return FALSE;
-    if (!rmil_model_predict(a->model, bag, a->data->labels[row], &out->prediction, kept ? scores : NULL, kept ? attention : NULL, error)) return FALSE;
+    if (!rmil_model_predict(a->model, bag, a->data->labels[row], &out->prediction, kept ? scores : NULL, kept ? attention : NULL, error))
+        return FALSE;
     if (!out->localised) return TRUE;
     /* the order of scores is the order of attention, and stays one where the threshold makes attention equal (0) */
     rmil_localisation(scores, bag->patch_labels, bag->count, alphas, RMIL_ALPHAS, out->iou, out->dice, out->pointing);

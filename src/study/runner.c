@@ -18,9 +18,9 @@ typedef struct _Runner {
     const RmilStudyOptions *options;
     const RmilMonitor *monitor;
     const RmilJobs *jobs;
-    GArray *todo;           /* indices of jobs, one of each training */
+    GArray *todo; /* indices of jobs, one of each training */
     RmilRecord *record;
-    GMutex lock;            /* of the record and of what follows */
+    GMutex lock; /* of the record and of what follows */
     int threads, busy;
     int64_t waiting, active; /* trainings that nobody has begun; that are under way */
     int64_t ended, epochs;   /* trainings that ended here, and their epochs */
@@ -56,7 +56,8 @@ static void epoch_done(gpointer user, const char *what, int64_t done, int64_t to
 static void pass_note(gpointer user, const char *text) {
     const RmilJob *job = user;
     Runner *runner = job->runner;
-    g_autofree char *title = rmil_study_run_title(job->method->name, runner->plan->variable, job->value, job->repeat->name, job->repeat->seed);
+    g_autofree char *title = rmil_study_run_title(job->method->name, runner->plan->variable, job->value, job->repeat->name,
+                                                  job->repeat->seed);
     g_mutex_lock(&runner->lock);
     rmil_monitor_note(runner->monitor, "%s: %s", title, text);
     g_mutex_unlock(&runner->lock);
@@ -98,9 +99,18 @@ static gboolean record_run(Runner *runner, const RmilJob *job, const RmilModel *
     g_autofree char *name = g_strdup_printf("models/%s-%.16s.safetensors", job->method->name, job->key);
     g_autofree char *path = g_build_filename(runner->options->folder, name, NULL);
     if (!rmil_model_save(model, path, error)) return FALSE;
-    RmilRecordRun out = {.run = {.key = job->key, .method = job->method->name, .value = job->value, .split = job->repeat->name,
-                                 .seed = job->repeat->seed, .done = TRUE, .epochs = history->len, .seconds = seconds,
-                                 .threads = threads, .version = rmil_version(), .config = job->config, .model = name},
+    RmilRecordRun out = {.run = {.key = job->key,
+                                 .method = job->method->name,
+                                 .value = job->value,
+                                 .split = job->repeat->name,
+                                 .seed = job->repeat->seed,
+                                 .done = TRUE,
+                                 .epochs = history->len,
+                                 .seconds = seconds,
+                                 .threads = threads,
+                                 .version = rmil_version(),
+                                 .config = job->config,
+                                 .model = name},
                          .epochs = history,
                          .predictions = g_array_new(FALSE, FALSE, sizeof(RmilStudyPrediction)),
                          .localisation = g_array_new(FALSE, FALSE, sizeof(RmilStudyLocalisation)),
@@ -246,12 +256,15 @@ static gboolean open_records(Runner *runner, const char *path, GError **error) {
     g_autofree RmilStudyRun *planned = g_new0(RmilStudyRun, runner->jobs->list->len);
     for (guint i = 0; i < runner->jobs->list->len; i++) {
         const RmilJob *job = rmil_jobs_at(runner->jobs, i);
-        planned[i] = (RmilStudyRun){.key = job->key, .method = job->method->name, .value = job->value, .split = job->repeat->name,
+        planned[i] = (RmilStudyRun){.key = job->key,
+                                    .method = job->method->name,
+                                    .value = job->value,
+                                    .split = job->repeat->name,
                                     .seed = job->repeat->seed};
     }
     g_autofree char *folder = g_path_get_dirname(path);
     g_autofree char *cohort = g_canonicalize_filename(runner->data->cohort->path, NULL);
-    const RmilRecordStudy study = {plan->kind, plan->title, plan->text, cohort, runner->data->fingerprint, plan->reference->name,
+    const RmilRecordStudy study = {plan->kind,    plan->title, plan->text, cohort, runner->data->fingerprint, plan->reference->name,
                                    plan->variable};
     if (g_mkdir_with_parents(folder, 0777) != 0)
         return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot make the folder: %s", folder, g_strerror(errno));
@@ -292,8 +305,14 @@ gboolean rmil_study_execute(const RmilStudyPlan *plan, const RmilTrainData *data
     if (lock < 0) return FALSE;
     g_autoptr(RmilJobs) jobs = rmil_jobs_new(plan, data, base, options->padded, monitor, error);
     g_autoptr(GArray) todo = g_array_new(FALSE, FALSE, sizeof(int64_t));
-    Runner runner = {.plan = plan, .data = data, .options = options, .monitor = monitor, .jobs = jobs, .todo = todo,
-                     .threads = rmil_threads(options->threads), .outcome = outcome};
+    Runner runner = {.plan = plan,
+                     .data = data,
+                     .options = options,
+                     .monitor = monitor,
+                     .jobs = jobs,
+                     .todo = todo,
+                     .threads = rmil_threads(options->threads),
+                     .outcome = outcome};
     g_mutex_init(&runner.lock);
     gboolean done = jobs && open_records(&runner, path, error) && run_jobs(&runner, error);
     outcome->left = outcome->share - outcome->kept - outcome->made;

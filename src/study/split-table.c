@@ -39,8 +39,8 @@ static int64_t *match_rows(const RmilTable *csv, int id, const char *path, const
             return NULL;
         }
         if (lines[match[i]]) {
-            rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line %" G_GINT64_FORMAT ": id \"%s\" stands in line %" G_GINT64_FORMAT " already", path,
-                      line, cell, lines[match[i]]);
+            rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line %" G_GINT64_FORMAT ": id \"%s\" stands in line %" G_GINT64_FORMAT " already",
+                      path, line, cell, lines[match[i]]);
             return NULL;
         }
         lines[match[i]] = line;

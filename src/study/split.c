@@ -9,18 +9,15 @@ enum { STREAM_TEST = 101, STREAM_VAL = 102 };
 
 void rmil_split_options_init(RmilSplitOptions *options) { *options = (RmilSplitOptions){.test = 0.2, .val = 0.2, .seed = 0}; }
 
-static const char *set_name(RmilSplit set) {
-    return set == RMIL_SPLIT_TRAIN ? "training" : set == RMIL_SPLIT_VAL ? "validation" : "test";
-}
+static const char *set_name(RmilSplit set) { return set == RMIL_SPLIT_TRAIN ? "training" : set == RMIL_SPLIT_VAL ? "validation" : "test"; }
 
-gboolean rmil_split_check(const RmilCohort *cohort, const RmilSplit *splits, RmilValidation val, gboolean need_test,
-                          const char *where, GError **error) {
+gboolean rmil_split_check(const RmilCohort *cohort, const RmilSplit *splits, RmilValidation val, gboolean need_test, const char *where,
+                          GError **error) {
     g_autoptr(GArray) classes = rmil_cohort_classes(cohort);
     for (RmilSplit set = RMIL_SPLIT_TRAIN; set <= RMIL_SPLIT_TEST; set++) {
         int64_t slides = 0;
         for (int64_t i = 0; i < cohort->count; i++) slides += splits[i] == set;
-        if (slides == 0 && ((set == RMIL_SPLIT_VAL && val == RMIL_VALIDATION_NONE) || (set == RMIL_SPLIT_TEST && !need_test)))
-            continue;
+        if (slides == 0 && ((set == RMIL_SPLIT_VAL && val == RMIL_VALIDATION_NONE) || (set == RMIL_SPLIT_TEST && !need_test))) continue;
         if (slides > 0 && set == RMIL_SPLIT_VAL && val == RMIL_VALIDATION_ANY) continue;
         for (guint c = 0; c < classes->len; c++) {
             int label = g_array_index(classes, int, c);
@@ -45,8 +42,8 @@ gboolean rmil_split_check(const RmilCohort *cohort, const RmilSplit *splits, Rmi
 typedef struct {
     const char *key;
     gboolean patient;
-    GArray *rows;   /* int64_t: labelled rows */
-    int64_t *slides;/* per class */
+    GArray *rows;    /* int64_t: labelled rows */
+    int64_t *slides; /* per class */
     RmilSplit set;
 } Unit;
 

@@ -9,9 +9,7 @@
 /* Streams of random numbers (base.h: one per purpose): + set × 2 + class. */
 enum { STREAM_FRACTION = 200, STREAM_ANNOTATED = 220 };
 
-static gboolean is_annotated(const RmilBag *bag) {
-    return bag->patch_labels && memchr(bag->patch_labels, 1, (size_t)bag->count) != NULL;
-}
+static gboolean is_annotated(const RmilBag *bag) { return bag->patch_labels && memchr(bag->patch_labels, 1, (size_t)bag->count) != NULL; }
 
 static gint compare_ids(gconstpointer a, gconstpointer b, gpointer user) {
     const RmilTrainData *data = user;
@@ -70,7 +68,8 @@ static gboolean cells_fill(Cells *cells, const RmilBag *bag, GError **error) {
     if (!(cells->next = rmil_try_new(bag->count, sizeof *cells->next, error))) return FALSE;
     cells->first = g_hash_table_new(NULL, NULL);
     for (int64_t i = 0; i < bag->count; i++) {
-        gpointer key = cell_key(cell_of(bag->coords[2 * i], bag->patch_size_level0), cell_of(bag->coords[2 * i + 1], bag->patch_size_level0));
+        gpointer key = cell_key(cell_of(bag->coords[2 * i], bag->patch_size_level0),
+                                cell_of(bag->coords[2 * i + 1], bag->patch_size_level0));
         cells->next[i] = (int64_t)GPOINTER_TO_SIZE(g_hash_table_lookup(cells->first, key));
         g_hash_table_insert(cells->first, key, GSIZE_TO_POINTER((gsize)i + 1));
     }
@@ -97,8 +96,10 @@ static gboolean grow(const RmilBag *bag, double padding, uint8_t *labels, GError
     memcpy(labels, bag->patch_labels, (size_t)bag->count);
     if (padding <= 0) return TRUE;
     if (!bag->coords || bag->patch_size_level0 <= 0 || bag->coords_um > 0)
-        return rmil_fail(error, RMIL_ERROR_DATA, "%s: its features have no coordinates in pixels with a tile size: annotations cannot be "
-                         "grown by %g px", bag->id, padding);
+        return rmil_fail(error, RMIL_ERROR_DATA,
+                         "%s: its features have no coordinates in pixels with a tile size: annotations cannot be "
+                         "grown by %g px",
+                         bag->id, padding);
     /* a padding of very many tiles is slower by the grid than by all pairs */
     const gboolean far = padding / bag->patch_size_level0 > sqrt((double)bag->count);
     Cells cells = {NULL, NULL};
@@ -127,7 +128,8 @@ RmilGrown *rmil_grown_new(const RmilTrainData *data, double padding, const char 
         if (path && !rmil_file_exists(path, &file, error)) return NULL;
         if (!bag || (!file && !is_annotated(bag))) continue;
         if (!(grown->labels[i] = rmil_try_new(bag->count, 1, error))) return NULL;
-        if (!(file ? rmil_labels_read(path, bag->count, grown->labels[i], error) : grow(bag, padding, grown->labels[i], error))) return NULL;
+        if (!(file ? rmil_labels_read(path, bag->count, grown->labels[i], error) : grow(bag, padding, grown->labels[i], error)))
+            return NULL;
         g_checksum_update(sum, (const guchar *)bag->id, (gssize)strlen(bag->id) + 1);
         g_checksum_update(sum, grown->labels[i], (gssize)bag->count);
     }

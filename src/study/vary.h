@@ -14,8 +14,8 @@ void rmil_vary_annotated(const RmilTrainData *data, const RmilRepeat *repeat, do
 /* Patch labels of annotations that were grown by `padding` level-0 px: of each row, or NULL where it has no annotation. */
 typedef struct {
     int64_t count;
-    uint8_t **labels;  /* by row */
-    char *identity;    /* SHA-256 of them all */
+    uint8_t **labels; /* by row */
+    char *identity;   /* SHA-256 of them all */
 } RmilGrown;
 /* Labels are taken from FOLDER/ID.h5 where that exists (outlines that were grown); else they grow on the tile grid: a tile is
  * annotated when less than `padding` px lie between it and an annotated tile. folder may be NULL. */

@@ -77,23 +77,20 @@ static gboolean blob_at(const GArray *blobs, double x, double y, uint32_t seed, 
         float u = (float)(cosf(b->angle) * dx + sinf(b->angle) * dy) * b->squeeze;
         float v = (float)(-sinf(b->angle) * dx + cosf(b->angle) * dy) / b->squeeze;
         float r = sqrtf(u * u + v * v) / (float)b->r;
-        float warped = r +
-                       0.22F * rmil_synth_fbm(seed + i * 31, (float)(x / (0.6 * b->r)), (float)(y / (0.6 * b->r)), 2);
+        float warped = r + 0.22F * rmil_synth_fbm(seed + i * 31, (float)(x / (0.6 * b->r)), (float)(y / (0.6 * b->r)), 2);
         *distance = MIN(*distance, warped);
     }
     return *distance < 1;
 }
 
 /* Blobs at random places of the nodes whose depth lies between two values, not on top of one another. */
-static GArray *scatter(const Maker *maker, RmilRng *rng, int count, double r_low, double r_high, double depth_low,
-                       double depth_high) {
+static GArray *scatter(const Maker *maker, RmilRng *rng, int count, double r_low, double r_high, double depth_low, double depth_high) {
     const RmilSynthAnatomy *map = maker->anatomy;
     GArray *blobs = g_array_new(FALSE, FALSE, sizeof(Blob));
     for (int attempt = 0; attempt < count * 60 && (int)blobs->len < count; attempt++) {
         int64_t cell = rmil_rng_below(rng, map->width * map->height);
         Blob blob = {(double)(cell % map->width) * RMIL_SYNTH_CELL, (double)(cell / map->width) * RMIL_SYNTH_CELL,
-                     between(rng, r_low, r_high) * map->scale, (float)between(rng, 0.75, 1.33),
-                     (float)between(rng, 0, G_PI)};
+                     between(rng, r_low, r_high) * map->scale, (float)between(rng, 0.75, 1.33), (float)between(rng, 0, G_PI)};
         double depth = (double)map->depth[cell] / map->scale;
         if (depth < depth_low || depth > depth_high) continue;
         gboolean free_place = TRUE;
@@ -152,12 +149,10 @@ static RmilSynthKind inside_kind(const Maker *maker, Place *p) {
         if (distance < 0.8F + 0.5F * seep) return RMIL_SYNTH_BLOOD;
     }
     if (blob_at(maker->histiocytes, x, y, maker->seed + 3, s, &distance)) return RMIL_SYNTH_HISTIO;
-    if (blob_at(maker->follicles, x, y, maker->seed + 4, s, &distance))
-        return distance < 0.68F ? RMIL_SYNTH_CENTRE : RMIL_SYNTH_MANTLE;
+    if (blob_at(maker->follicles, x, y, maker->seed + 4, s, &distance)) return distance < 0.68F ? RMIL_SYNTH_CENTRE : RMIL_SYNTH_MANTLE;
     /* medulla: cords of lymphocytes between sinuses, stronger towards the hilum */
     float towards = cosf(p->angle / (0.5F * (float)(n->a + n->b)) - (float)n->hilum);
-    float medulla = 0.55F * towards + (d - 420) / 600 +
-                    0.35F * rmil_synth_noise(n->seed + 25, x / (500 * s), y / (500 * s), 0, 0);
+    float medulla = 0.55F * towards + (d - 420) / 600 + 0.35F * rmil_synth_noise(n->seed + 25, x / (500 * s), y / (500 * s), 0, 0);
     if (medulla < 0.35F) return RMIL_SYNTH_CORTEX;
     float cord = rmil_synth_fbm(n->seed + 26, x / (150 * s), y / (150 * s), 2);
     if (fabsf(cord) < 0.05F + 0.12F * MIN(1.0F, medulla - 0.35F)) return RMIL_SYNTH_SINUS;
@@ -198,8 +193,7 @@ static void fill_kinds(Maker *maker) {
         place.across = place.depth;
         place.kind = place.depth < 0 ? outside_kind(maker, &place) : inside_kind(maker, &place);
         if (place.across != place.depth) /* away from the outline fibres turn slowly */
-            map->along[cell] = c * x + sn * y +
-                               190 * s * rmil_synth_noise(maker->seed + 5, x / (420 * s), y / (420 * s), 0, 0);
+            map->along[cell] = c * x + sn * y + 190 * s * rmil_synth_noise(maker->seed + 5, x / (420 * s), y / (420 * s), 0, 0);
         /* nothing is cut by the picture's edge */
         float edge = MIN(MIN(x, y), MIN(width - x, height - y));
         if (edge < 24 + 16 * rmil_synth_noise(maker->seed, x / 90, y / 90, 0, 0)) place.kind = RMIL_SYNTH_GLASS;
@@ -239,8 +233,7 @@ RmilSynthAnatomy *rmil_synth_anatomy_new(const RmilSynthOptions *options, const 
     map->scale = 0.5 / options->mpp;
     int64_t cells = map->width * map->height;
     if (!(map->kind = rmil_alloc(cells, 1, error)) || !(map->depth = rmil_alloc(cells, sizeof(float), error)) ||
-        !(map->across = rmil_alloc(cells, sizeof(float), error)) ||
-        !(map->along = rmil_alloc(cells, sizeof(float), error)))
+        !(map->across = rmil_alloc(cells, sizeof(float), error)) || !(map->along = rmil_alloc(cells, sizeof(float), error)))
         return NULL;
     map->lesions = g_array_new(FALSE, FALSE, sizeof(RmilSynthLesion));
     g_array_set_clear_func(map->lesions, rmil_synth_lesion_clear);
@@ -256,8 +249,7 @@ RmilSynthAnatomy *rmil_synth_anatomy_new(const RmilSynthOptions *options, const 
     double reactive = between(&rng, 0.3, 2.4); /* how many follicles this node has */
     maker.follicles = scatter(&maker, &rng, 1 + (int)(reactive * inside), 90, 210, 150, 520);
     maker.vessels = scatter(&maker, &rng, 1 + (int)(0.4 * inside), 24, 70, 90, 1e9);
-    maker.histiocytes = scatter(&maker, &rng, 1 + (int)(between(&rng, 0.0, 1.3) * inside), 26, between(&rng, 60, 190),
-                                60, 1e9);
+    maker.histiocytes = scatter(&maker, &rng, 1 + (int)(between(&rng, 0.0, 1.3) * inside), 26, between(&rng, 60, 190), 60, 1e9);
     maker.bleedings = scatter(&maker, &rng, (int)(between(&rng, 0, 0.3) * inside), 24, 90, 60, 1e9);
     fill_kinds(&maker);
     find_box(map);

@@ -10,8 +10,7 @@ static double between(RmilRng *rng, double low, double high) { return low + (hig
 /* A fold: two layers of tissue on top of each other along a curved band. */
 static void fold(RmilSynthCanvas *canvas, RmilRng *rng, double scale) {
     double x = between(rng, 0.25, 0.75) * (double)canvas->width, y = between(rng, 0.25, 0.75) * (double)canvas->height;
-    double angle = between(rng, 0, 2 * G_PI), half = between(rng, 9, 24) * scale,
-           length = between(rng, 300, 1100) * scale;
+    double angle = between(rng, 0, 2 * G_PI), half = between(rng, 9, 24) * scale, length = between(rng, 300, 1100) * scale;
     double curl = between(rng, -0.0012, 0.0012) / scale;
     int64_t gap = (int64_t)(between(rng, 40, 90) * scale);
     g_autofree uint8_t *done = g_malloc0((gsize)(canvas->width * canvas->height + 7) / 8);
@@ -54,8 +53,7 @@ static void defocus(uint8_t *plane, int64_t width, int64_t height, double cx, do
     }
 }
 
-void rmil_synth_artefacts_density(RmilSynthCanvas *canvas, const RmilSynthAnatomy *map, const RmilSynthPlan *plan,
-                                  uint64_t seed) {
+void rmil_synth_artefacts_density(RmilSynthCanvas *canvas, const RmilSynthAnatomy *map, const RmilSynthPlan *plan, uint64_t seed) {
     RmilRng rng;
     rmil_rng_init(&rng, seed, plan->stream * 16 + 6);
     int folds = rmil_rng_uniform(&rng) < 0.25 ? 1 + (int)rmil_rng_below(&rng, 2) : 0;
@@ -74,8 +72,8 @@ static void filter_light(uint8_t *rgb, const double factor[3], double strength) 
 
 /* A felt-tip stroke: a broad, streaky, transparent line along a curve of three points. */
 static void stroke(RmilSynthCanvas *canvas, const double p[6], double half, const double ink[3], uint32_t seed) {
-    double box[4] = {MIN(MIN(p[0], p[2]), p[4]) - half, MIN(MIN(p[1], p[3]), p[5]) - half,
-                     MAX(MAX(p[0], p[2]), p[4]) + half, MAX(MAX(p[1], p[3]), p[5]) + half};
+    double box[4] = {MIN(MIN(p[0], p[2]), p[4]) - half, MIN(MIN(p[1], p[3]), p[5]) - half, MAX(MAX(p[0], p[2]), p[4]) + half,
+                     MAX(MAX(p[1], p[3]), p[5]) + half};
     enum { STEPS = 48 };
     double x[STEPS + 1], y[STEPS + 1];
     for (int k = 0; k <= STEPS; k++) {
@@ -104,8 +102,7 @@ static void stroke(RmilSynthCanvas *canvas, const double p[6], double half, cons
                     double edge = CLAMP((rough - fabs(across)) / 5, 0, 1);
                     if (edge <= 0) continue;
                     double streak = 0.80 +
-                                    0.12 * rmil_synth_noise(seed + 1, (float)(across / 7),
-                                                            (float)(near * 0.21 + along / 160), 0, 0) +
+                                    0.12 * rmil_synth_noise(seed + 1, (float)(across / 7), (float)(near * 0.21 + along / 160), 0, 0) +
                                     0.16 * exp(-pow((rough - fabs(across)) / 9, 2));
                     filter_light(canvas->rgb + 3 * (py * canvas->width + px), ink, CLAMP(edge * streak, 0, 1));
                 }
@@ -119,8 +116,7 @@ static void pen(RmilSynthCanvas *canvas, const RmilSynthAnatomy *map, RmilRng *r
     int strokes = 1 + (int)rmil_rng_below(rng, 3);
     for (int i = 0; i < strokes; i++) {
         gboolean upright = rmil_rng_uniform(rng) < 0.5, far_side = rmil_rng_uniform(rng) < 0.5;
-        double beside = (far_side ? 1 - between(rng, 0.015, 0.07) : between(rng, 0.015, 0.07)),
-               from = between(rng, 0.02, 0.5);
+        double beside = (far_side ? 1 - between(rng, 0.015, 0.07) : between(rng, 0.015, 0.07)), from = between(rng, 0.02, 0.5);
         double to = from + between(rng, 0.15, 0.45), sway = between(rng, -0.04, 0.04), lean = between(rng, -0.02, 0.02);
         double p[6] = {beside, from, beside + sway, 0.5 * (from + to), beside + lean, to};
         for (int k = 0; k < 3; k++) {
@@ -143,8 +139,7 @@ static void bubble(RmilSynthCanvas *canvas, RmilRng *rng, double scale) {
             double dx = ((double)px - x) * oval, dy = ((double)py - y) / oval, d = sqrt(dx * dx + dy * dy) - r;
             if (d > 3 * rim || d < -5 * rim) continue;
             double side = 0.75 + 0.25 * (dx + dy) / (fabs(d + r) * 1.42 + 1);
-            double dark = exp(-d * d / (rim * rim * (d < 0 ? 0.8 : 0.15))),
-                   bright = exp(-pow((d + 2.4 * rim) / rim, 2));
+            double dark = exp(-d * d / (rim * rim * (d < 0 ? 0.8 : 0.15))), bright = exp(-pow((d + 2.4 * rim) / rim, 2));
             uint8_t *rgb = canvas->rgb + 3 * (py * canvas->width + px);
             filter_light(rgb, shade, 0.85 * dark * side);
             for (int c = 0; c < 3; c++) rgb[c] = (uint8_t)MIN(252, rgb[c] + (int)(26 * bright * (1 - rgb[c] / 255.0)));
@@ -155,8 +150,7 @@ static void speck(RmilSynthCanvas *canvas, RmilRng *rng, double scale) {
     double shade[3] = {between(rng, .1, .5), between(rng, .1, .45), between(rng, .1, .5)};
     double x = rmil_rng_uniform(rng) * (double)canvas->width, y = rmil_rng_uniform(rng) * (double)canvas->height;
     gboolean fibre = rmil_rng_uniform(rng) < 0.2;
-    double r = between(rng, 1.2, fibre ? 2.2 : 6) * scale, angle = between(rng, 0, 2 * G_PI),
-           turn = between(rng, -0.02, 0.02);
+    double r = between(rng, 1.2, fibre ? 2.2 : 6) * scale, angle = between(rng, 0, 2 * G_PI), turn = between(rng, -0.02, 0.02);
     int steps = fibre ? (int)(between(rng, 40, 260) * scale) : (int)rmil_rng_below(rng, 5);
     for (int t = 0; t <= steps; t++, angle += turn + 0.01 * (rmil_rng_uniform(rng) - 0.5)) {
         x += cos(angle);
@@ -165,14 +159,12 @@ static void speck(RmilSynthCanvas *canvas, RmilRng *rng, double scale) {
             for (int64_t px = (int64_t)(x - r - 1); px <= (int64_t)(x + r + 1); px++) {
                 if (px < 0 || py < 0 || px >= canvas->width || py >= canvas->height) continue;
                 double d = r - hypot((double)px - x, (double)py - y);
-                if (d > 0)
-                    filter_light(canvas->rgb + 3 * (py * canvas->width + px), shade, (fibre ? 0.25 : 0.6) * MIN(1, d));
+                if (d > 0) filter_light(canvas->rgb + 3 * (py * canvas->width + px), shade, (fibre ? 0.25 : 0.6) * MIN(1, d));
             }
     }
 }
 
-void rmil_synth_artefacts_light(RmilSynthCanvas *canvas, const RmilSynthAnatomy *map, const RmilSynthPlan *plan,
-                                uint64_t seed) {
+void rmil_synth_artefacts_light(RmilSynthCanvas *canvas, const RmilSynthAnatomy *map, const RmilSynthPlan *plan, uint64_t seed) {
     RmilRng rng;
     rmil_rng_init(&rng, seed, plan->stream * 16 + 7);
     int specks = (int)rmil_rng_below(&rng, 40);

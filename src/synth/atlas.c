@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TILE   RMIL_SYNTH_TILE
+#define TILE RMIL_SYNTH_TILE
 #define RAGGED 256
 
 /* Points no closer than `radius` on a torus of TILE px, drawn at random until hardly any fits: how cells pack. */
@@ -13,7 +13,7 @@ static GArray *pack(double radius, uint64_t seed, uint64_t stream) {
     GArray *points = g_array_new(FALSE, FALSE, sizeof(RmilSynthPoint));
     int cells = (int)(TILE / (radius / sqrt(2.0))) + 1;
     double size = (double)TILE / cells;
-    g_autofree int32_t *grid = g_new(int32_t, (gsize)cells *(gsize)cells);
+    g_autofree int32_t *grid = g_new(int32_t, (gsize)cells * (gsize)cells);
     for (int i = 0; i < cells * cells; i++) grid[i] = -1;
     RmilRng rng;
     rmil_rng_init(&rng, seed, stream);

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define SAMPLES   6 /* points a side of a tile, by which its covered part is known */
+#define SAMPLES 6 /* points a side of a tile, by which its covered part is known */
 #define MOST_FOCI 8
 
 typedef struct {
@@ -43,8 +43,7 @@ typedef struct {
 } Foci;
 
 static Foci choose_foci(const int64_t *coords, int64_t count, double area, RmilRng *rng) {
-    Foci foci = {.count = 1 + (int)rmil_rng_below(rng, MIN(MOST_FOCI, 1 + (int64_t)(area / 3))),
-                 .seed = (uint32_t)rmil_rng_next(rng)};
+    Foci foci = {.count = 1 + (int)rmil_rng_below(rng, MIN(MOST_FOCI, 1 + (int64_t)(area / 3))), .seed = (uint32_t)rmil_rng_next(rng)};
     for (int f = 0; f < foci.count; f++) {
         int64_t tile = rmil_rng_below(rng, count);
         foci.x[f] = (float)(coords[2 * tile] / RMIL_SYNTH_TILE_SIDE) + (float)rmil_rng_uniform(rng);
@@ -58,8 +57,7 @@ static Foci choose_foci(const int64_t *coords, int64_t count, double area, RmilR
 /* Grows from 0 in a centre; below one value of it lie all foci. Their rims are ragged. */
 static float distance(const Foci *foci, float x, float y) {
     float nearest = 1e9F;
-    for (int f = 0; f < foci->count; f++)
-        nearest = MIN(nearest, hypotf(x - foci->x[f], y - foci->y[f]) / foci->radius[f]);
+    for (int f = 0; f < foci->count; f++) nearest = MIN(nearest, hypotf(x - foci->x[f], y - foci->y[f]) / foci->radius[f]);
     return nearest * (1 + 0.3F * rmil_synth_fbm(foci->seed, x / foci->wave, y / foci->wave, 2));
 }
 

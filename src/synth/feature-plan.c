@@ -4,7 +4,7 @@
 #include <math.h>
 
 #define BENIGN_SHARE 0.35 /* of all bags have foci that look much like tumour */
-#define LARGEST      0.7  /* of a bag's tiles, lesion */
+#define LARGEST 0.7       /* of a bag's tiles, lesion */
 
 void rmil_synth_feature_options_init(RmilSynthFeatureOptions *options) {
     *options = (RmilSynthFeatureOptions){.train = 270,
@@ -29,15 +29,12 @@ void rmil_synth_feature_options_bags(RmilSynthFeatureOptions *options, int64_t b
 }
 
 gboolean rmil_synth_features_check(const RmilSynthFeatureOptions *o, GError **error) {
-    if (o->train < 0 || o->test < 0 || o->train > 100000 || o->test > 100000 || o->train + o->test < 1 ||
-        o->train + o->test > 100000)
+    if (o->train < 0 || o->test < 0 || o->train > 100000 || o->test > 100000 || o->train + o->test < 1 || o->train + o->test > 100000)
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "train, test: not 1 … 100000 bags together");
     if (o->train_positive < 0 || o->train_positive > o->train || o->test_positive < 0 || o->test_positive > o->test)
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "train_positive, test_positive: more than there are bags");
-    if (o->dim < 1 || o->dim > 4096)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "dim: %" G_GINT64_FORMAT " is not in 1 … 4096", o->dim);
-    if (!(o->scale >= 0.0001 && o->scale <= 4))
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "scale: %g is not in 0.0001 … 4", o->scale);
+    if (o->dim < 1 || o->dim > 4096) return rmil_fail(error, RMIL_ERROR_ARGUMENT, "dim: %" G_GINT64_FORMAT " is not in 1 … 4096", o->dim);
+    if (!(o->scale >= 0.0001 && o->scale <= 4)) return rmil_fail(error, RMIL_ERROR_ARGUMENT, "scale: %g is not in 0.0001 … 4", o->scale);
     if (!(o->difficulty >= 0.1 && o->difficulty <= 10))
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "difficulty: %g is not in 0.1 … 10", o->difficulty);
     return TRUE;
@@ -54,18 +51,16 @@ static double *slices(int64_t count, RmilRng *rng) {
 }
 
 /* One class of one set: `count` bags, order[0 … count−1] are their places in the set. */
-static void plan_class(RmilSynthBagPlan *plans, const int64_t *order, int64_t count, int label,
-                       const RmilSynthFeatureOptions *o, RmilRng *rng) {
+static void plan_class(RmilSynthBagPlan *plans, const int64_t *order, int64_t count, int label, const RmilSynthFeatureOptions *o,
+                       RmilRng *rng) {
     g_autofree double *size = slices(count, rng), *lesion = slices(count, rng), *benign = slices(count, rng);
     for (int64_t i = 0; i < count; i++) {
         RmilSynthBagPlan *plan = &plans[order[i]];
         plan->label = label;
         plan->count = MAX(1, llround(rmil_synth_tissue_tiles(size[i]) * o->scale));
-        if (label)
-            plan->lesion = CLAMP(rmil_synth_lesion_tiles(lesion[i]) * o->scale, 0.5, LARGEST * (double)plan->count);
+        if (label) plan->lesion = CLAMP(rmil_synth_lesion_tiles(lesion[i]) * o->scale, 0.5, LARGEST * (double)plan->count);
         if (benign[i] < BENIGN_SHARE) /* as large as a lesion, up to the median */
-            plan->benign = MIN(rmil_synth_lesion_tiles(0.5 * benign[i] / BENIGN_SHARE) * o->scale,
-                               0.1 * (double)plan->count);
+            plan->benign = MIN(rmil_synth_lesion_tiles(0.5 * benign[i] / BENIGN_SHARE) * o->scale, 0.1 * (double)plan->count);
     }
 }
 
@@ -95,7 +90,6 @@ RmilSynthBagPlan *rmil_synth_bag_plan(const RmilSynthFeatureOptions *o) {
 int64_t rmil_synth_features_bytes(const RmilSynthFeatureOptions *options) {
     g_autofree RmilSynthBagPlan *plans = rmil_synth_bag_plan(options);
     int64_t bytes = 0, tile = options->dim * (options->half ? 2 : 4) + 2 * (int64_t)sizeof(int64_t) + 1;
-    for (int64_t i = 0; i < options->train + options->test; i++)
-        bytes += plans[i].count * tile + 16384; /* HDF5's own part */
+    for (int64_t i = 0; i < options->train + options->test; i++) bytes += plans[i].count * tile + 16384; /* HDF5's own part */
     return bytes;
 }

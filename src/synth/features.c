@@ -13,15 +13,15 @@
  * what the slide adds to all of its tiles (stain, scanner), plus the tile's own variation; in a lesion, plus a step along
  * the tumour's direction, as long as the tile is covered. Some benign types lie part of the way in that direction, so do
  * foci in a third of the slides of either label, and slides differ in how much of each type they have. */
-#define VERSION  3
-#define LATENT   32
-#define TYPES    12
-#define MIMICS   3
+#define VERSION 3
+#define LATENT 32
+#define TYPES 12
+#define MIMICS 3
 #define SUBTYPES 3
-#define NORMALS  65536 /* noise is read from a table, at a random place for every tile */
-#define STEP     0.95  /* length of the tumour's direction at difficulty 1, in units of the latent's variation */
-#define LOOKS    0.75F /* how far a benign focus goes in that direction */
-#define COVERED  0.05F /* a tile is labelled when more of it is covered, as annotated tiles are */
+#define NORMALS 65536 /* noise is read from a table, at a random place for every tile */
+#define STEP 0.95     /* length of the tumour's direction at difficulty 1, in units of the latent's variation */
+#define LOOKS 0.75F   /* how far a benign focus goes in that direction */
+#define COVERED 0.05F /* a tile is labelled when more of it is covered, as annotated tiles are */
 
 typedef struct {
     float prototype[TYPES][LATENT], tumour[SUBTYPES][LATENT];
@@ -44,8 +44,7 @@ static float normal(RmilRng *rng) { return (float)rmil_rng_normal(rng); }
 static gboolean world_init(World *world, const RmilSynthFeatureOptions *o, GError **error) {
     RmilRng rng;
     rmil_rng_init(&rng, o->seed, 1);
-    if (!(world->base = rmil_alloc(o->dim, sizeof(float), error)) ||
-        !(world->mixing = rmil_alloc(o->dim * LATENT, sizeof(float), error)) ||
+    if (!(world->base = rmil_alloc(o->dim, sizeof(float), error)) || !(world->mixing = rmil_alloc(o->dim * LATENT, sizeof(float), error)) ||
         !(world->normal = rmil_alloc(NORMALS + o->dim, sizeof(float), error)))
         return FALSE;
     float common[LATENT];
@@ -124,13 +123,12 @@ static Place place_bag(const RmilSynthBagPlan *plan, uint64_t seed) {
     return place;
 }
 
-static void fill_features(const World *world, const RmilSynthBagPlan *plan, uint64_t draw, int64_t dim,
-                          const Place *place, float *features) {
+static void fill_features(const World *world, const RmilSynthBagPlan *plan, uint64_t draw, int64_t dim, const Place *place,
+                          float *features) {
     RmilRng rng;
     rmil_rng_init(&rng, draw, 2 * plan->stream + 1);
     uint32_t seed = (uint32_t)rmil_rng_next(&rng);
-    const float *tumour = world->tumour[rmil_rng_below(&rng, SUBTYPES)],
-                *alike = world->tumour[rmil_rng_below(&rng, SUBTYPES)];
+    const float *tumour = world->tumour[rmil_rng_below(&rng, SUBTYPES)], *alike = world->tumour[rmil_rng_below(&rng, SUBTYPES)];
     float slide[LATENT], taste[TYPES];
     for (int k = 0; k < LATENT; k++) slide[k] = 0.5F * normal(&rng);
     for (int t = 0; t < TYPES; t++) taste[t] = 0.45F * normal(&rng) - (t < MIMICS ? 0.35F : 0);
@@ -140,20 +138,18 @@ static void fill_features(const World *world, const RmilSynthBagPlan *plan, uint
         const float *type = world->prototype[tissue_type(seed, taste, x, y)];
         float lesion = place->cover[i], benign = (1 - lesion) * LOOKS * place->benign[i];
         for (int k = 0; k < LATENT; k++)
-            z[k] = type[k] * (1 - 0.5F * lesion) + slide[k] + 0.6F * normal(&rng) + lesion * tumour[k] +
-                   benign * alike[k];
+            z[k] = type[k] * (1 - 0.5F * lesion) + slide[k] + 0.6F * normal(&rng) + lesion * tumour[k] + benign * alike[k];
         mix(world, dim, z, world->normal + rmil_rng_below(&rng, NORMALS), features + i * dim);
     }
 }
 
 static char *identity_of(const RmilSynthFeatureOptions *o, const RmilSynthBagPlan *plan) {
     char scale[G_ASCII_DTOSTR_BUF_SIZE], difficulty[G_ASCII_DTOSTR_BUF_SIZE];
-    return g_strdup_printf("rankmil synth features version %d, %s of %" G_GINT64_FORMAT " + %" G_GINT64_FORMAT
-                           ", positive %" G_GINT64_FORMAT " + %" G_GINT64_FORMAT ", %" G_GINT64_FORMAT
-                           " x float%d, scale %s, difficulty %s, seed %" G_GUINT64_FORMAT,
-                           VERSION, plan->id, o->train, o->test, o->train_positive, o->test_positive, o->dim,
-                           o->half ? 16 : 32, g_ascii_dtostr(scale, sizeof scale, o->scale),
-                           g_ascii_dtostr(difficulty, sizeof difficulty, o->difficulty), o->seed);
+    return g_strdup_printf(
+        "rankmil synth features version %d, %s of %" G_GINT64_FORMAT " + %" G_GINT64_FORMAT ", positive %" G_GINT64_FORMAT
+        " + %" G_GINT64_FORMAT ", %" G_GINT64_FORMAT " x float%d, scale %s, difficulty %s, seed %" G_GUINT64_FORMAT,
+        VERSION, plan->id, o->train, o->test, o->train_positive, o->test_positive, o->dim, o->half ? 16 : 32,
+        g_ascii_dtostr(scale, sizeof scale, o->scale), g_ascii_dtostr(difficulty, sizeof difficulty, o->difficulty), o->seed);
 }
 
 static char *path_of(const Job *job, const RmilSynthBagPlan *plan) {
@@ -161,8 +157,8 @@ static char *path_of(const Job *job, const RmilSynthBagPlan *plan) {
     return g_build_filename(job->folder, "features", name, NULL);
 }
 
-static gboolean write_bag(const Job *job, const RmilSynthBagPlan *plan, const Place *place, char *identity,
-                          const char *path, GError **error) {
+static gboolean write_bag(const Job *job, const RmilSynthBagPlan *plan, const Place *place, char *identity, const char *path,
+                          GError **error) {
     const RmilSynthFeatureOptions *o = job->options;
     RmilBag bag = {.count = plan->count,
                    .dim = o->dim,
@@ -198,8 +194,8 @@ static gboolean write_cohort(const Job *job, GError **error) {
     g_autoptr(GString) csv = g_string_new("id,features,label,split,tiles,lesion_tiles\n");
     for (int64_t i = 0; i < job->options->train + job->options->test; i++) {
         const RmilSynthBagPlan *plan = &job->plans[i];
-        g_string_append_printf(csv, "%s,features/%s.h5,%d,%s,%" G_GINT64_FORMAT ",%" G_GINT64_FORMAT "\n", plan->id,
-                               plan->id, plan->label, plan->test ? "test" : "", plan->count, job->lesion_tiles[i]);
+        g_string_append_printf(csv, "%s,features/%s.h5,%d,%s,%" G_GINT64_FORMAT ",%" G_GINT64_FORMAT "\n", plan->id, plan->id, plan->label,
+                               plan->test ? "test" : "", plan->count, job->lesion_tiles[i]);
     }
     g_autofree char *path = g_build_filename(job->folder, "cohort.csv", NULL);
     return rmil_file_write(path, csv->str, csv->len, error);
@@ -214,10 +210,9 @@ static gboolean check_folder(const Job *job, GError **error) {
         g_autofree char *made_as = NULL, *identity = identity_of(job->options, &job->plans[i]);
         if (!rmil_bag_source(path, &made_as, error)) return FALSE;
         if (g_strcmp0(made_as, identity) != 0)
-            return rmil_fail(
-                error, RMIL_ERROR_ARGUMENT,
-                "%s: is there already, but not made with these options (%s): remove it or choose another folder", path,
-                made_as ? made_as : "not made by rankmil synth");
+            return rmil_fail(error, RMIL_ERROR_ARGUMENT,
+                             "%s: is there already, but not made with these options (%s): remove it or choose another folder", path,
+                             made_as ? made_as : "not made by rankmil synth");
         GStatBuf status;
         if (g_stat(path, &status) == 0) needed -= status.st_size;
     }
@@ -228,16 +223,14 @@ static gboolean check_folder(const Job *job, GError **error) {
         parent = up;
     }
     struct statvfs disk;
-    if (statvfs(parent, &disk) != 0)
-        return rmil_fail(error, RMIL_ERROR_IO, "%s: free space: %s", parent, g_strerror(errno));
+    if (statvfs(parent, &disk) != 0) return rmil_fail(error, RMIL_ERROR_IO, "%s: free space: %s", parent, g_strerror(errno));
     double available = (double)disk.f_bavail * (double)disk.f_frsize;
     if ((double)needed <= available) return TRUE;
-    return rmil_fail(error, RMIL_ERROR_IO, "%s: needs %.1f GB more, and %.1f GB are free", job->folder,
-                     (double)needed / 1e9, available / 1e9);
+    return rmil_fail(error, RMIL_ERROR_IO, "%s: needs %.1f GB more, and %.1f GB are free", job->folder, (double)needed / 1e9,
+                     available / 1e9);
 }
 
-gboolean rmil_synth_features_write(const char *folder, const RmilSynthFeatureOptions *options,
-                                   const RmilMonitor *monitor, GError **error) {
+gboolean rmil_synth_features_write(const char *folder, const RmilSynthFeatureOptions *options, const RmilMonitor *monitor, GError **error) {
     if (!rmil_synth_features_check(options, error)) return FALSE;
     int64_t bags = options->train + options->test;
     Job job = {.folder = folder,

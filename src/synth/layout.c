@@ -9,15 +9,13 @@
  * the data set can be tried without it (docs/synth.md). */
 
 /* -- rankmil ------------------------------------------------------------------------------------------------------------ */
-static gboolean write_cohort(const char *folder, const RmilSynthPlan *plans, const double *shares, int64_t count,
-                             GError **error) {
+static gboolean write_cohort(const char *folder, const RmilSynthPlan *plans, const double *shares, int64_t count, GError **error) {
     g_autoptr(GString) csv = g_string_new("id,slide,label,split,annotation,patient,lesion_share\n");
     for (int64_t i = 0; i < count; i++) {
         const RmilSynthPlan *plan = &plans[i];
         char share[G_ASCII_DTOSTR_BUF_SIZE];
         g_ascii_formatd(share, sizeof share, "%.6f", shares[i]);
-        g_string_append_printf(csv, "%s,slides/%s.tiff,%d,%s,", plan->id, plan->id, plan->label,
-                               plan->test ? "test" : "");
+        g_string_append_printf(csv, "%s,slides/%s.tiff,%d,%s,", plan->id, plan->id, plan->label, plan->test ? "test" : "");
         if (plan->label) g_string_append_printf(csv, "annotations/%s.xml", plan->id);
         g_string_append_printf(csv, ",%s,%s\n", plan->patient, share);
     }
@@ -37,8 +35,7 @@ static void name_camelyon16(RmilSynthPlan *plans, int64_t count) {
 }
 
 /* No header; the data set's own table goes on with the tumour's type and size. */
-static gboolean write_reference(const char *folder, const RmilSynthPlan *plans, const double *shares, int64_t count,
-                                GError **error) {
+static gboolean write_reference(const char *folder, const RmilSynthPlan *plans, const double *shares, int64_t count, GError **error) {
     g_autoptr(GString) csv = g_string_new(NULL);
     for (int64_t i = 0; i < count; i++)
         if (plans[i].test) g_string_append_printf(csv, "%s,%s\n", plans[i].id, plans[i].label ? "Tumor" : "Normal");
@@ -124,8 +121,8 @@ static void fill(uint8_t *mask, int64_t width, int64_t height, const GArray *pol
     }
 }
 
-static gboolean write_mask(const RmilSynthAnatomy *anatomy, const RmilSynthPlan *plan, const char *identity,
-                           const char *path, GError **error) {
+static gboolean write_mask(const RmilSynthAnatomy *anatomy, const RmilSynthPlan *plan, const char *identity, const char *path,
+                           GError **error) {
     uint8_t *mask = rmil_alloc(plan->width * plan->height, 1, error);
     if (!mask) return FALSE;
     for (guint i = 0; i < anatomy->lesions->len; i++) { /* an exclusion follows the lesion that it is cut out of */
@@ -137,9 +134,8 @@ static gboolean write_mask(const RmilSynthAnatomy *anatomy, const RmilSynthPlan 
     return written;
 }
 
-gboolean rmil_synth_layout_write_truth(const RmilSynthLayout *layout, const RmilSynthAnatomy *anatomy,
-                                       const RmilSynthPlan *plan, const char *identity, const char *path,
-                                       GError **error) {
+gboolean rmil_synth_layout_write_truth(const RmilSynthLayout *layout, const RmilSynthAnatomy *anatomy, const RmilSynthPlan *plan,
+                                       const char *identity, const char *path, GError **error) {
     if (layout->jpeg) return write_mask(anatomy, plan, identity, path, error);
     g_autofree char *xml = rmil_synth_asap(anatomy);
     return rmil_file_write(path, xml, strlen(xml), error);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define DIRECTIONS 128
-#define SMALLEST   70.0 /* px: radius of the smallest annotated lesion: some thirty tumour cells, 70 µm across */
+#define SMALLEST 70.0 /* px: radius of the smallest annotated lesion: some thirty tumour cells, 70 µm across */
 
 void rmil_synth_lesion_clear(gpointer data) {
     RmilSynthLesion *lesion = data;
@@ -44,14 +44,12 @@ static void find_caps(const RmilSynthAnatomy *map, RmilSynthOutline *o) {
     double cap[DIRECTIONS], gap = 40 * map->scale;
     for (int i = 0; i < DIRECTIONS; i++) {
         double c = cos(2 * G_PI * i / DIRECTIONS), s = sin(2 * G_PI * i / DIRECTIONS), r = 0;
-        while (depth_at(map, o->x + r * c, o->y + r * s) > 8 * map->scale &&
-               clearance(map, o->x + r * c, o->y + r * s) > gap)
+        while (depth_at(map, o->x + r * c, o->y + r * s) > 8 * map->scale && clearance(map, o->x + r * c, o->y + r * s) > gap)
             r += RMIL_SYNTH_CELL;
         cap[i] = r;
     }
     for (int i = 0; i < DIRECTIONS; i++) /* smoothed, always downwards */
-        o->cap[i] = MIN(cap[i],
-                        0.5 * cap[i] + 0.25 * (cap[(i + 1) % DIRECTIONS] + cap[(i + DIRECTIONS - 1) % DIRECTIONS]));
+        o->cap[i] = MIN(cap[i], 0.5 * cap[i] + 0.25 * (cap[(i + 1) % DIRECTIONS] + cap[(i + DIRECTIONS - 1) % DIRECTIONS]));
 }
 
 static void shape(RmilSynthOutline *o, RmilRng *rng, double roughness) {
@@ -123,8 +121,7 @@ typedef struct {
     float nest, septum, gland; /* px; widths as noise levels; gland 2: none */
 } Growth;
 
-static RmilSynthKind tumour_kind(const Growth *g, const RmilSynthOutline *o, float s, float x, float y, float edge,
-                                 float septum) {
+static RmilSynthKind tumour_kind(const Growth *g, const RmilSynthOutline *o, float s, float x, float y, float edge, float septum) {
     if (o->r < 90 * s) return RMIL_SYNTH_TUMOUR;
     if (fabsf(septum) < g->septum) return RMIL_SYNTH_SEPTUM;
     float core = rmil_synth_fbm(g->seed + 5, x / (300 * s), y / (300 * s), 2);
@@ -149,8 +146,7 @@ static void draw(RmilSynthAnatomy *map, const RmilSynthLesion *lesion, const Gro
                 continue;
             }
             /* lymphocytes of the node lie between the outermost tumour cells */
-            if (o->r > 90 * s && edge < 0.1F && rmil_synth_noise(g->seed + 9, x / (34 * s), y / (34 * s), 0, 0) > 0.15F)
-                continue;
+            if (o->r > 90 * s && edge < 0.1F && rmil_synth_noise(g->seed + 9, x / (34 * s), y / (34 * s), 0, 0) > 0.15F) continue;
             float septum = rmil_synth_fbm(g->seed, x / (g->nest * s), y / (g->nest * s), 2);
             *kind = (uint8_t)tumour_kind(g, o, s, x, y, edge, septum);
             if (o->r > 90 * s) map->across[j * map->width + i] = septum * g->nest * s;
@@ -168,8 +164,7 @@ static gboolean place(const RmilSynthAnatomy *map, RmilSynthOutline *o, double r
         double wanted = attempt < 2000 ? 55 * scale + 0.75 * r : attempt < 3000 ? 55 * scale + 0.3 * r : 60 * scale;
         if (depth < wanted || clearance(map, x, y) < wanted) continue;
         found++;
-        double score = rmil_rng_uniform(rng) -
-                       0.3 * depth / (60 * scale + 3 * r); /* metastases begin under the capsule */
+        double score = rmil_rng_uniform(rng) - 0.3 * depth / (60 * scale + 3 * r); /* metastases begin under the capsule */
         if (score <= best) continue;
         best = score;
         o->x = x;
@@ -220,8 +215,7 @@ void rmil_synth_lesions_add(RmilSynthAnatomy *map, const RmilSynthPlan *plan, ui
         g_array_append_val(map->lesions, hole);
     }
     map->share = made / extent;
-    Growth growth = {.nest = (float)(90 + 90 * rmil_rng_uniform(&rng)),
-                     .septum = (float)(0.05 + 0.11 * rmil_rng_uniform(&rng))};
+    Growth growth = {.nest = (float)(90 + 90 * rmil_rng_uniform(&rng)), .septum = (float)(0.05 + 0.11 * rmil_rng_uniform(&rng))};
     growth.gland = rmil_rng_uniform(&rng) < 0.4 ? (float)(0.45 + 0.25 * rmil_rng_uniform(&rng)) : 2;
     for (guint i = 0; i < map->lesions->len; i++) {
         growth.seed = (uint32_t)rmil_rng_next(&rng);
@@ -231,11 +225,10 @@ void rmil_synth_lesions_add(RmilSynthAnatomy *map, const RmilSynthPlan *plan, ui
 
 static void append_annotation(GString *xml, const RmilSynthLesion *lesion, guint number) {
     const double *xy = (const double *)(void *)lesion->polygon->data;
-    g_string_append_printf(
-        xml,
-        "\t\t<Annotation Name=\"Annotation %u\" Type=\"Polygon\" PartOfGroup=\"_%d\" Color=\"#F4FA58\">\n"
-        "\t\t\t<Coordinates>\n",
-        number, lesion->group);
+    g_string_append_printf(xml,
+                           "\t\t<Annotation Name=\"Annotation %u\" Type=\"Polygon\" PartOfGroup=\"_%d\" Color=\"#F4FA58\">\n"
+                           "\t\t\t<Coordinates>\n",
+                           number, lesion->group);
     for (guint i = 0; i < lesion->polygon->len / 2; i++) {
         char x[G_ASCII_DTOSTR_BUF_SIZE], y[G_ASCII_DTOSTR_BUF_SIZE];
         g_ascii_formatd(x, sizeof x, "%.8g", xy[2 * i]);
@@ -248,13 +241,11 @@ static void append_annotation(GString *xml, const RmilSynthLesion *lesion, guint
 char *rmil_synth_asap(const RmilSynthAnatomy *map) {
     static const char *const group[3] = {"#F4FA58", "#FF0000", "#64FE2E"};
     GString *xml = g_string_new("<?xml version=\"1.0\"?>\n<ASAP_Annotations>\n\t<Annotations>\n");
-    for (guint i = 0; i < map->lesions->len; i++)
-        append_annotation(xml, &g_array_index(map->lesions, RmilSynthLesion, i), i);
+    for (guint i = 0; i < map->lesions->len; i++) append_annotation(xml, &g_array_index(map->lesions, RmilSynthLesion, i), i);
     g_string_append(xml, "\t</Annotations>\n\t<AnnotationGroups>\n");
     for (int k = 2; k >= 0; k--)
-        g_string_append_printf(
-            xml, "\t\t<Group Name=\"_%d\" PartOfGroup=\"None\" Color=\"%s\">\n\t\t\t<Attributes />\n\t\t</Group>\n", k,
-            group[k]);
+        g_string_append_printf(xml, "\t\t<Group Name=\"_%d\" PartOfGroup=\"None\" Color=\"%s\">\n\t\t\t<Attributes />\n\t\t</Group>\n", k,
+                               group[k]);
     g_string_append(xml, "\t</AnnotationGroups>\n</ASAP_Annotations>\n");
     return g_string_free(xml, FALSE);
 }

@@ -11,10 +11,9 @@ uint32_t rmil_synth_hash(uint32_t seed, int32_t x, int32_t y) {
 }
 
 static float gradient(uint32_t seed, int32_t x, int32_t y, float dx, float dy) {
-    static const float direction[16][2] = {{1.F, 0.F},  {.924F, .383F},   {.707F, .707F},   {.383F, .924F},
-                                           {0.F, 1.F},  {-.383F, .924F},  {-.707F, .707F},  {-.924F, .383F},
-                                           {-1.F, 0.F}, {-.924F, -.383F}, {-.707F, -.707F}, {-.383F, -.924F},
-                                           {0.F, -1.F}, {.383F, -.924F},  {.707F, -.707F},  {.924F, -.383F}};
+    static const float direction[16][2] = {
+        {1.F, 0.F},  {.924F, .383F},   {.707F, .707F},   {.383F, .924F},   {0.F, 1.F},  {-.383F, .924F}, {-.707F, .707F}, {-.924F, .383F},
+        {-1.F, 0.F}, {-.924F, -.383F}, {-.707F, -.707F}, {-.383F, -.924F}, {0.F, -1.F}, {.383F, -.924F}, {.707F, -.707F}, {.924F, -.383F}};
     const float *g = direction[rmil_synth_hash(seed, x, y) & 15];
     return g[0] * dx + g[1] * dy;
 }

@@ -19,16 +19,13 @@ typedef struct {
 } Look;
 
 static const Look looks[RMIL_SYNTH_SPRITES] = {
-    [RMIL_SYNTH_LYMPHOCYTE] =
-        {{4.3F, 6.2F}, {1.F, 1.3F}, .07F, {104, 152}, 44, 14, 32, 3.0F, 0, 0, {.6F, 2.8F}, .72F, 0},
+    [RMIL_SYNTH_LYMPHOCYTE] = {{4.3F, 6.2F}, {1.F, 1.3F}, .07F, {104, 152}, 44, 14, 32, 3.0F, 0, 0, {.6F, 2.8F}, .72F, 0},
     [RMIL_SYNTH_BLAST] = {{6.2F, 8.4F}, {1.F, 1.3F}, .08F, {58, 86}, 34, 32, 20, 3.4F, 3, 40, {.4F, 1.6F}, .4F, 0},
-    [RMIL_SYNTH_HISTIOCYTE] =
-        {{6.0F, 8.2F}, {1.15F, 1.7F}, .05F, {52, 74}, 34, 26, 13, 3.4F, 1, 30, {0, .6F}, .2F, .22F},
+    [RMIL_SYNTH_HISTIOCYTE] = {{6.0F, 8.2F}, {1.15F, 1.7F}, .05F, {52, 74}, 34, 26, 13, 3.4F, 1, 30, {0, .6F}, .2F, .22F},
     [RMIL_SYNTH_SPINDLE] = {{4.4F, 6.2F}, {2.6F, 4.8F}, .05F, {92, 130}, 48, 8, 18, 3.5F, 0, 0, {0, .8F}, .3F, .1F},
     [RMIL_SYNTH_MACROPHAGE] = {{9.5F, 12.F}, {1.F, 1.25F}, .06F, {5, 9}, 15, -2, 2, 4.F, 4, 105, {.2F, .8F}, .2F, 0},
     [RMIL_SYNTH_CANCER] = {{10.0F, 15.5F}, {1.F, 1.6F}, .12F, {40, 72}, 34, 62, 30, 4.0F, 3, 118, {0, .9F}, .25F, .04F},
-    [RMIL_SYNTH_CANCER_LOW] =
-        {{9.0F, 12.2F}, {1.F, 1.4F}, .08F, {46, 76}, 34, 56, 27, 3.8F, 2, 96, {0, .8F}, .25F, .04F},
+    [RMIL_SYNTH_CANCER_LOW] = {{9.0F, 12.2F}, {1.F, 1.4F}, .08F, {46, 76}, 34, 56, 27, 3.8F, 2, 96, {0, .8F}, .25F, .04F},
     [RMIL_SYNTH_ERYTHROCYTE] = {{5.0F, 6.3F}, {1.F, 1.25F}, .03F, {2, 2}, 208, 0, 0, 4.F, 0, 0, {0, .5F}, .3F, 0},
 };
 
@@ -44,18 +41,14 @@ typedef struct {
     float x, y, r;
 } Spot;
 
-static void make(RmilSynthAtlas *atlas, RmilSynthStamp *stamp, RmilSynthSprite sort, int variant, RmilRng *rng,
-                 float s) {
+static void make(RmilSynthAtlas *atlas, RmilSynthStamp *stamp, RmilSynthSprite sort, int variant, RmilRng *rng, float s) {
     const Look *look = &looks[sort];
-    float mean = range(rng, look->radius) * s, ratio = sqrtf(range(rng, look->elongation)),
-          halo = range(rng, look->halo) * s;
-    float a = mean * ratio, b = mean / ratio, h0 = range(rng, look->h),
-          angle = (float)(2 * G_PI * rmil_rng_uniform(rng));
+    float mean = range(rng, look->radius) * s, ratio = sqrtf(range(rng, look->elongation)), halo = range(rng, look->halo) * s;
+    float a = mean * ratio, b = mean / ratio, h0 = range(rng, look->h), angle = (float)(2 * G_PI * rmil_rng_uniform(rng));
     if (sort == RMIL_SYNTH_SPINDLE) angle = (float)(G_PI * variant / RMIL_SYNTH_VARIANTS); /* to be laid along fibres */
     gboolean dark = sort == RMIL_SYNTH_CANCER && rmil_rng_uniform(rng) < 0.14;             /* hyperchromatic */
     if (dark) h0 += 52;
-    float bend = look->bend * (2 * (float)rmil_rng_uniform(rng) - 1),
-          clear = look->clear * (0.6F + 0.4F * (float)rmil_rng_uniform(rng));
+    float bend = look->bend * (2 * (float)rmil_rng_uniform(rng) - 1), clear = look->clear * (0.6F + 0.4F * (float)rmil_rng_uniform(rng));
     float amplitude[4], phase[4];
     for (int k = 0; k < 4; k++) {
         amplitude[k] = look->irregular * (float)rmil_rng_uniform(rng) / (float)(k + 1);
@@ -80,11 +73,9 @@ static void make(RmilSynthAtlas *atlas, RmilSynthStamp *stamp, RmilSynthSprite s
             float theta = atan2f(v / b, u / a), q = sqrtf(u * u / (a * a) + v * v / (b * b)), wave = 1;
             for (int k = 0; k < 4; k++) wave += amplitude[k] * cosf((float)(k + 2) * theta + phase[k]);
             float px = (q / wave - 1) * MIN(a, b) * (0.5F + 0.5F * ratio); /* px outside the membrane, about */
-            float body = CLAMP(0.5F - px / 1.3F, 0.F, 1.F),
-                  ring = CLAMP((halo - px) / (0.6F * halo + 0.7F), 0.F, 1.F) * clear;
+            float body = CLAMP(0.5F - px / 1.3F, 0.F, 1.F), ring = CLAMP((halo - px) / (0.6F * halo + 0.7F), 0.F, 1.F) * clear;
             float clumps = rmil_synth_noise(seed, dx / (look->clump_px * s), dy / (look->clump_px * s), 0, 0) +
-                           0.5F * rmil_synth_noise(seed + 1, dx / (0.5F * look->clump_px * s),
-                                                   dy / (0.5F * look->clump_px * s), 0, 0);
+                           0.5F * rmil_synth_noise(seed + 1, dx / (0.5F * look->clump_px * s), dy / (0.5F * look->clump_px * s), 0, 0);
             float rim = (px + 1.1F * s) / (1.0F * s), h = h0 + look->clump * clumps + look->rim * expf(-rim * rim);
             for (int k = 0; k < count; k++) {
                 float d2 = (u - spots[k].x) * (u - spots[k].x) + (v - spots[k].y) * (v - spots[k].y);

@@ -20,8 +20,8 @@ static gboolean vips_failed(const char *path, GError **error) {
 }
 
 static VipsImage *picture(const uint8_t *pixels, int64_t width, int64_t height, int bands) {
-    VipsImage *image = vips_image_new_from_memory(pixels, (size_t)(bands * width * height), (int)width, (int)height,
-                                                  bands, VIPS_FORMAT_UCHAR);
+    VipsImage *image = vips_image_new_from_memory(pixels, (size_t)(bands * width * height), (int)width, (int)height, bands,
+                                                  VIPS_FORMAT_UCHAR);
     if (!image) return NULL;
     image->Type = bands == 3 ? VIPS_INTERPRETATION_sRGB : VIPS_INTERPRETATION_B_W;
     vips_image_set_int(image, VIPS_META_CONCURRENCY, 1); /* the caller's threads fill the processors */
@@ -37,23 +37,21 @@ static gboolean finish(VipsImage *image, int failed, void *data, size_t size, co
     return written;
 }
 
-gboolean rmil_synth_tiff_write(const RmilSynthCanvas *canvas, double mpp, const char *identity, const char *path,
-                               GError **error) {
+gboolean rmil_synth_tiff_write(const RmilSynthCanvas *canvas, double mpp, const char *identity, const char *path, GError **error) {
     void *data = NULL;
     size_t size = 0;
     double per_mm = 1000 / mpp;
     VipsImage *image = picture(canvas->rgb, canvas->width, canvas->height, 3);
     if (!image) return vips_failed(path, error);
     vips_image_set_string(image, VIPS_META_IMAGEDESCRIPTION, identity);
-    int failed = vips_tiffsave_buffer(image, &data, &size, "tile", TRUE, "tile_width", 256, "tile_height", 256,
-                                      "pyramid", TRUE, "compression", VIPS_FOREIGN_TIFF_COMPRESSION_JPEG, "Q", 85,
-                                      "bigtiff", FALSE, "resunit", VIPS_FOREIGN_TIFF_RESUNIT_CM, "xres", per_mm, "yres",
-                                      per_mm, NULL);
+    int failed = vips_tiffsave_buffer(image, &data, &size, "tile", TRUE, "tile_width", 256, "tile_height", 256, "pyramid", TRUE,
+                                      "compression", VIPS_FOREIGN_TIFF_COMPRESSION_JPEG, "Q", 85, "bigtiff", FALSE, "resunit",
+                                      VIPS_FOREIGN_TIFF_RESUNIT_CM, "xres", per_mm, "yres", per_mm, NULL);
     return finish(image, failed, data, size, path, error);
 }
 
-gboolean rmil_synth_jpeg_write(const uint8_t *pixels, int64_t width, int64_t height, int bands, const char *identity,
-                               const char *path, GError **error) {
+gboolean rmil_synth_jpeg_write(const uint8_t *pixels, int64_t width, int64_t height, int bands, const char *identity, const char *path,
+                               GError **error) {
     void *data = NULL;
     size_t size = 0;
     VipsImage *image = picture(pixels, width, height, bands);

@@ -5,23 +5,19 @@
 #include <string.h>
 
 void rmil_synth_options_init(RmilSynthOptions *options) {
-    *options = (RmilSynthOptions){
-        .slides = 40, .width = 5400, .height = 5000, .mpp = 0.5, .positive = 0.4, .test = 0.33, .seed = 1};
+    *options = (RmilSynthOptions){.slides = 40, .width = 5400, .height = 5000, .mpp = 0.5, .positive = 0.4, .test = 0.33, .seed = 1};
 }
 
 gboolean rmil_synth_check(const RmilSynthOptions *o, GError **error) {
     if (o->slides < 1 || o->slides > 100000)
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "slides: %" G_GINT64_FORMAT " is not in 1 … 100000", o->slides);
     if (o->width < 512 || o->width > 16384 || o->height < 512 || o->height > 16384)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT,
-                         "width, height: %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT " is not in 512 … 16384", o->width,
-                         o->height);
-    if (!(o->mpp >= 0.2 && o->mpp <= 1.0))
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "mpp: %g is not in 0.2 … 1 µm", o->mpp);
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "width, height: %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT " is not in 512 … 16384",
+                         o->width, o->height);
+    if (!(o->mpp >= 0.2 && o->mpp <= 1.0)) return rmil_fail(error, RMIL_ERROR_ARGUMENT, "mpp: %g is not in 0.2 … 1 µm", o->mpp);
     if (!(o->positive >= 0 && o->positive <= 1))
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "positive: %g is not a share, 0 … 1", o->positive);
-    if (!(o->test >= 0 && o->test <= 0.9))
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "test: %g is not a share, 0 … 0.9", o->test);
+    if (!(o->test >= 0 && o->test <= 0.9)) return rmil_fail(error, RMIL_ERROR_ARGUMENT, "test: %g is not a share, 0 … 0.9", o->test);
     return TRUE;
 }
 
@@ -29,8 +25,7 @@ gboolean rmil_synth_check(const RmilSynthOptions *o, GError **error) {
 static double normal_quantile(double p) {
     static const double a[] = {-39.69683028665376, 220.9460984245205,  -275.9285104469687,
                                138.357751867269,   -30.66479806614716, 2.506628277459239};
-    static const double b[] = {-54.47609879822406, 161.5858368580409, -155.6989798598866, 66.80131188771972,
-                               -13.28068155288572};
+    static const double b[] = {-54.47609879822406, 161.5858368580409, -155.6989798598866, 66.80131188771972, -13.28068155288572};
     static const double c[] = {-0.007784894002430293, -0.3223964580411365, -2.400758277161838,
                                -2.549732539343734,    4.374664141464968,   2.938163982698783};
     static const double d[] = {0.007784695709041462, 0.3224671290700398, 2.445134137142996, 3.754408661907416};
@@ -61,8 +56,7 @@ static int by_key(const void *a, const void *b) {
 }
 
 /* Every k-th patient in order of lesion share goes to the test set: whole patients, both classes, all sizes. */
-static void choose_test(RmilSynthPlan *plans, Patient *patients, int64_t count, const int64_t *order, double share,
-                        RmilRng *rng) {
+static void choose_test(RmilSynthPlan *plans, Patient *patients, int64_t count, const int64_t *order, double share, RmilRng *rng) {
     qsort(patients, (size_t)count, sizeof *patients, by_key);
     double due = 0.25 + 0.5 * rmil_rng_uniform(rng);
     int before = -1;

@@ -8,8 +8,7 @@
 #define CELL RMIL_SYNTH_CELL
 
 static gboolean fibrous(RmilSynthKind kind) {
-    return kind == RMIL_SYNTH_COLLAGEN || kind == RMIL_SYNTH_LOOSE || kind == RMIL_SYNTH_SEPTUM ||
-           kind == RMIL_SYNTH_WALL;
+    return kind == RMIL_SYNTH_COLLAGEN || kind == RMIL_SYNTH_LOOSE || kind == RMIL_SYNTH_SEPTUM || kind == RMIL_SYNTH_WALL;
 }
 
 typedef struct {
@@ -32,8 +31,7 @@ static float slope(const float *field, int64_t at, int64_t step, gboolean before
     return otherwise;
 }
 
-static Plane plane_at(const RmilSynthAnatomy *map, const float *field, int64_t i, int64_t j, float slope_x,
-                      float slope_y) {
+static Plane plane_at(const RmilSynthAnatomy *map, const float *field, int64_t i, int64_t j, float slope_x, float slope_y) {
     int64_t at = j * map->width + i;
     return (Plane){field[at], slope(field, at, 1, i > 0, i + 1 < map->width, slope_x),
                    slope(field, at, map->width, j > 0, j + 1 < map->height, slope_y)};
@@ -43,8 +41,7 @@ static uint32_t plane_value(const Plane *p, int64_t x, int64_t y) {
     return (uint32_t)(int32_t)(p->value + p->x * (float)x + p->y * (float)y + 16 * TILE);
 }
 
-static void paint_cell(const Painter *p, RmilSynthCanvas *canvas, int64_t i, int64_t j, gboolean mixed,
-                       gboolean fibres) {
+static void paint_cell(const Painter *p, RmilSynthCanvas *canvas, int64_t i, int64_t j, gboolean mixed, gboolean fibres) {
     const RmilSynthAnatomy *map = p->map;
     int64_t x0 = i * CELL, y0 = j * CELL, x1 = MIN(x0 + CELL, canvas->width), y1 = MIN(y0 + CELL, canvas->height);
     Plane along = {0}, across = {0};
@@ -57,8 +54,7 @@ static void paint_cell(const Painter *p, RmilSynthCanvas *canvas, int64_t i, int
         for (int64_t x = x0; x < x1; x++) {
             if (mixed) {
                 const int8_t *move = &p->atlas->ragged[((y & 255) * 256 + (x & 255)) * 2];
-                int64_t ci = CLAMP((x + move[0]) / CELL, 0, map->width - 1),
-                        cj = CLAMP((y + move[1]) / CELL, 0, map->height - 1);
+                int64_t ci = CLAMP((x + move[0]) / CELL, 0, map->width - 1), cj = CLAMP((y + move[1]) / CELL, 0, map->height - 1);
                 kind = map->kind[cj * map->width + ci];
                 if (kind == RMIL_SYNTH_GLASS) continue;
             }
@@ -97,11 +93,8 @@ static void stamp(RmilSynthCanvas *canvas, const RmilSynthStamp *s, int64_t x, i
     int64_t left = x - s->size / 2, top = y - s->size / 2;
     int64_t i0 = MAX(0, -left), i1 = MIN(s->size, canvas->width - left);
     for (int64_t j = MAX(0, -top); j < MIN(s->size, canvas->height - top); j++) {
-        uint8_t *restrict h = canvas->h + (top + j) * canvas->width + left, *restrict e = canvas->e +
-                                                                                          (top + j) * canvas->width +
-                                                                                          left;
-        const uint8_t *restrict alpha = s->alpha + j * s->size, *restrict sh = s->h + j * s->size,
-                                *restrict se = s->e + j * s->size;
+        uint8_t *restrict h = canvas->h + (top + j) * canvas->width + left, *restrict e = canvas->e + (top + j) * canvas->width + left;
+        const uint8_t *restrict alpha = s->alpha + j * s->size, *restrict sh = s->h + j * s->size, *restrict se = s->e + j * s->size;
         for (int64_t i = i0; i < i1; i++) {
             unsigned a = alpha[i] + (alpha[i] >> 7), b = 256 - a;
             h[i] = (uint8_t)((h[i] * b + sh[i] * a) >> 8);
@@ -142,21 +135,19 @@ static void put_nucleus(const Painter *p, RmilSynthCanvas *canvas, int set, int6
     int64_t i = x / CELL, j = y / CELL;
     RmilSynthKind kind = p->map->kind[j * p->map->width + i];
     if (kind == RMIL_SYNTH_GLASS) return;
-    if (kind == RMIL_SYNTH_FAT && canvas->e[y * canvas->width + x] < 30)
-        return; /* a fat cell's nucleus lies in its wall */
+    if (kind == RMIL_SYNTH_FAT && canvas->e[y * canvas->width + x] < 30) return; /* a fat cell's nucleus lies in its wall */
     uint32_t draw = rmil_synth_hash(p->seed + (uint32_t)set, (int32_t)x, (int32_t)y);
     int chance = (int)(draw % 1000), variant = (int)((draw >> 10) % RMIL_SYNTH_VARIANTS);
     if (set == 0 && kind == RMIL_SYNTH_CORTEX) /* lymphocytes lie closer here and looser there */
-        chance += (int)(190 * rmil_synth_noise(p->seed, (float)x / (330 * (float)p->map->scale),
-                                               (float)y / (330 * (float)p->map->scale), 0, 0));
+        chance += (int)(190 *
+                        rmil_synth_noise(p->seed, (float)x / (330 * (float)p->map->scale), (float)y / (330 * (float)p->map->scale), 0, 0));
     for (gsize k = 0; k < G_N_ELEMENTS(rules); k++) {
         if (rules[k].set != set || rules[k].kind != kind) continue;
         if ((chance -= rules[k].chance) >= 0) continue;
         RmilSynthSprite sprite = rules[k].sprite;
         if (sprite == RMIL_SYNTH_CANCER && p->low) sprite = RMIL_SYNTH_CANCER_LOW;
         if (sprite == RMIL_SYNTH_SPINDLE) variant = along_fibres(p, i, j, draw >> 17);
-        stamp(canvas, &p->atlas->stamp[sprite][variant], x + (int64_t)(draw >> 28 & 3) - 1,
-              y + (int64_t)(draw >> 30) - 1);
+        stamp(canvas, &p->atlas->stamp[sprite][variant], x + (int64_t)(draw >> 28 & 3) - 1, y + (int64_t)(draw >> 30) - 1);
         return;
     }
 }
@@ -174,8 +165,8 @@ static void put_nuclei(const Painter *p, RmilSynthCanvas *canvas) {
     }
 }
 
-void rmil_synth_render(RmilSynthCanvas *canvas, const RmilSynthAnatomy *map, const RmilSynthAtlas *atlas,
-                       const RmilSynthPlan *plan, uint64_t seed) {
+void rmil_synth_render(RmilSynthCanvas *canvas, const RmilSynthAnatomy *map, const RmilSynthAtlas *atlas, const RmilSynthPlan *plan,
+                       uint64_t seed) {
     RmilRng rng;
     rmil_rng_init(&rng, seed, plan->stream * 16 + 3);
     Painter painter = {map,

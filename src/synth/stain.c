@@ -6,8 +6,7 @@
 
 /* Optical density (base e) of unit stain: haematoxylin and eosin as measured in slides (Macenko et al., ISBI 2009), and
  * the orange red of erythrocytes. Laboratories differ in concentration and hue, and so do their slides. */
-static const double haematoxylin[3] = {0.56, 0.72, 0.41}, eosin[3] = {0.20, 0.80, 0.52},
-                    erythrocyte[3] = {0.17, 0.92, 0.84};
+static const double haematoxylin[3] = {0.56, 0.72, 0.41}, eosin[3] = {0.20, 0.80, 0.52}, erythrocyte[3] = {0.17, 0.92, 0.84};
 
 typedef struct {
     double h, e, h_hue[3], e_hue[3], glass[3];
@@ -33,8 +32,7 @@ gboolean rmil_synth_stain_init(RmilSynthStain *stain, uint64_t seed, uint64_t st
     double h_vector[3], e_vector[3];
     tilt(h_vector, haematoxylin, lab->h_hue, &rng);
     tilt(e_vector, eosin, lab->e_hue, &rng);
-    double h_strength = lab->h * exp(0.05 * rmil_rng_normal(&rng)),
-           e_strength = lab->e * exp(0.06 * rmil_rng_normal(&rng));
+    double h_strength = lab->h * exp(0.05 * rmil_rng_normal(&rng)), e_strength = lab->e * exp(0.06 * rmil_rng_normal(&rng));
     *stain = (RmilSynthStain){.blur = 1 + (rmil_rng_uniform(&rng) < 0.3)};
     for (int c = 0; c < 3; c++) stain->glass[c] = lab->glass[c] + 1.2 * rmil_rng_normal(&rng);
     stain->table = rmil_alloc(256 * 256, 4, error);
@@ -73,8 +71,7 @@ static void soften(uint8_t *plane, int64_t width, int64_t height) {
 
 #define GRAIN 8192
 
-void rmil_synth_develop(RmilSynthCanvas *canvas, const RmilSynthStain *stain, const RmilSynthPlan *plan,
-                        uint64_t seed) {
+void rmil_synth_develop(RmilSynthCanvas *canvas, const RmilSynthStain *stain, const RmilSynthPlan *plan, uint64_t seed) {
     for (int i = 0; i < stain->blur; i++) {
         soften(canvas->h, canvas->width, canvas->height);
         soften(canvas->e, canvas->width, canvas->height);

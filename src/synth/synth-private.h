@@ -24,9 +24,9 @@ typedef struct {
     char id[24], patient[24];
     int label;
     gboolean test;
-    double share;           /* wanted; 0 for a negative slide */
+    double share; /* wanted; 0 for a negative slide */
     int64_t width, height;
-    uint64_t stream;        /* of the random numbers of this slide */
+    uint64_t stream; /* of the random numbers of this slide */
 } RmilSynthPlan;
 gboolean rmil_synth_check(const RmilSynthOptions *options, GError **error);
 /* options->slides plans; free with g_free. */
@@ -37,18 +37,18 @@ double rmil_synth_share_quantile(double q);
 #define RMIL_SYNTH_CELL 8 /* px a side of a map cell */
 typedef enum {
     RMIL_SYNTH_GLASS,
-    RMIL_SYNTH_COLLAGEN,  /* capsule, trabeculae: dense, fibres along the outline */
-    RMIL_SYNTH_LOOSE,     /* loose connective tissue around the node */
+    RMIL_SYNTH_COLLAGEN, /* capsule, trabeculae: dense, fibres along the outline */
+    RMIL_SYNTH_LOOSE,    /* loose connective tissue around the node */
     RMIL_SYNTH_FAT,
-    RMIL_SYNTH_CORTEX,    /* small lymphocytes */
-    RMIL_SYNTH_MANTLE,    /* their densest ring around a germinal centre */
-    RMIL_SYNTH_CENTRE,    /* germinal centre: larger, paler nuclei */
-    RMIL_SYNTH_SINUS,     /* pale, few cells */
-    RMIL_SYNTH_WALL,      /* muscular vessel wall */
+    RMIL_SYNTH_CORTEX, /* small lymphocytes */
+    RMIL_SYNTH_MANTLE, /* their densest ring around a germinal centre */
+    RMIL_SYNTH_CENTRE, /* germinal centre: larger, paler nuclei */
+    RMIL_SYNTH_SINUS,  /* pale, few cells */
+    RMIL_SYNTH_WALL,   /* muscular vessel wall */
     RMIL_SYNTH_BLOOD,
-    RMIL_SYNTH_HISTIO,    /* sheets of histiocytes: benign, large pale nuclei */
+    RMIL_SYNTH_HISTIO, /* sheets of histiocytes: benign, large pale nuclei */
     RMIL_SYNTH_TUMOUR,
-    RMIL_SYNTH_SEPTUM,    /* thin stroma between tumour nests */
+    RMIL_SYNTH_SEPTUM, /* thin stroma between tumour nests */
     RMIL_SYNTH_NECROSIS,
     RMIL_SYNTH_KINDS
 } RmilSynthKind;
@@ -58,7 +58,7 @@ typedef enum {
 typedef struct {
     double x, y, r, stretch, angle;
     double amplitude[RMIL_SYNTH_HARMONICS], phase[RMIL_SYNTH_HARMONICS];
-    double cap[128];        /* largest radius in each of 128 directions */
+    double cap[128]; /* largest radius in each of 128 directions */
 } RmilSynthOutline;
 double rmil_synth_outline_radius(const RmilSynthOutline *outline, double theta);
 
@@ -70,14 +70,14 @@ typedef struct {
 } RmilSynthLesion;
 
 typedef struct {
-    int64_t width, height;  /* of the map, in cells */
+    int64_t width, height; /* of the map, in cells */
     double scale;
-    uint8_t *kind;          /* RmilSynthKind */
-    float *depth;           /* px inside the node's outline, negative outside */
-    float *across, *along;  /* coordinates (px) of the fibres: across and along the capsule, septum or vessel they are in */
-    GArray *lesions;        /* RmilSynthLesion */
-    int64_t box[4];         /* tissue: x0, y0, x1, y1 in px */
-    double share;           /* made */
+    uint8_t *kind;         /* RmilSynthKind */
+    float *depth;          /* px inside the node's outline, negative outside */
+    float *across, *along; /* coordinates (px) of the fibres: across and along the capsule, septum or vessel they are in */
+    GArray *lesions;       /* RmilSynthLesion */
+    int64_t box[4];        /* tissue: x0, y0, x1, y1 in px */
+    double share;          /* made */
 } RmilSynthAnatomy;
 RmilSynthAnatomy *rmil_synth_anatomy_new(const RmilSynthOptions *options, const RmilSynthPlan *plan, GError **error);
 void rmil_synth_anatomy_free(RmilSynthAnatomy *anatomy);
@@ -92,7 +92,7 @@ char *rmil_synth_asap(const RmilSynthAnatomy *anatomy);
 #define RMIL_SYNTH_LAYERS 10
 #define RMIL_SYNTH_DENSITY (1.0 / 80) /* optical density (base e) per unit of the 8-bit stain densities */
 typedef struct {
-    uint8_t h, e;           /* haematoxylin, eosin; eosin above 100 turns into the red of erythrocytes */
+    uint8_t h, e; /* haematoxylin, eosin; eosin above 100 turns into the red of erythrocytes */
 } RmilSynthStainPair;
 typedef struct {
     int16_t x, y;
@@ -100,12 +100,12 @@ typedef struct {
 
 typedef enum {
     RMIL_SYNTH_LYMPHOCYTE,
-    RMIL_SYNTH_BLAST,       /* centroblasts, immunoblasts */
+    RMIL_SYNTH_BLAST, /* centroblasts, immunoblasts */
     RMIL_SYNTH_HISTIOCYTE,
-    RMIL_SYNTH_SPINDLE,     /* fibroblasts, endothelium */
-    RMIL_SYNTH_MACROPHAGE,  /* pale body with debris */
-    RMIL_SYNTH_CANCER,      /* vesicular, pleomorphic, nucleoli */
-    RMIL_SYNTH_CANCER_LOW,  /* smaller, more regular: a low-grade tumour */
+    RMIL_SYNTH_SPINDLE,    /* fibroblasts, endothelium */
+    RMIL_SYNTH_MACROPHAGE, /* pale body with debris */
+    RMIL_SYNTH_CANCER,     /* vesicular, pleomorphic, nucleoli */
+    RMIL_SYNTH_CANCER_LOW, /* smaller, more regular: a low-grade tumour */
     RMIL_SYNTH_ERYTHROCYTE,
     RMIL_SYNTH_SPRITES
 } RmilSynthSprite;
@@ -118,9 +118,9 @@ typedef struct {
 typedef struct {
     RmilSynthStainPair *texture[RMIL_SYNTH_KINDS]; /* 1024 × 1024; NULL for glass; some kinds share one */
     float *layer[RMIL_SYNTH_LAYERS];               /* periodic noise, 1024 × 1024, that the textures are mixed from */
-    int8_t *ragged;         /* 256 × 256 × 2: by how many px a border is moved */
+    int8_t *ragged;                                /* 256 × 256 × 2: by how many px a border is moved */
     RmilSynthStamp stamp[RMIL_SYNTH_SPRITES][RMIL_SYNTH_VARIANTS];
-    GArray *points[4];      /* RmilSynthPoint: dense, medium, wide (tumour, histiocytes), sparse */
+    GArray *points[4]; /* RmilSynthPoint: dense, medium, wide (tumour, histiocytes), sparse */
     GPtrArray *owned;
 } RmilSynthAtlas;
 RmilSynthAtlas *rmil_synth_atlas_new(uint64_t seed, double scale, int threads, GError **error);
@@ -133,31 +133,28 @@ void rmil_synth_atlas_points(RmilSynthAtlas *atlas, uint64_t seed, double scale)
 /* -- stain, render, artefacts, file ------------------------------------------------------------------------------------------------ */
 typedef struct {
     double glass[3];
-    uint8_t *table;         /* 256 × 256 × 4: RGB of (h, e) */
-    int blur;               /* passes of the microscope's point spread */
+    uint8_t *table; /* 256 × 256 × 4: RGB of (h, e) */
+    int blur;       /* passes of the microscope's point spread */
 } RmilSynthStain;
 gboolean rmil_synth_stain_init(RmilSynthStain *stain, uint64_t seed, uint64_t stream, GError **error);
 void rmil_synth_stain_clear(RmilSynthStain *stain);
 
 typedef struct {
     int64_t width, height;
-    uint8_t *h, *e, *rgb;   /* densities; the picture */
+    uint8_t *h, *e, *rgb; /* densities; the picture */
 } RmilSynthCanvas;
-void rmil_synth_render(RmilSynthCanvas *canvas, const RmilSynthAnatomy *anatomy, const RmilSynthAtlas *atlas,
-                       const RmilSynthPlan *plan, uint64_t seed);
+void rmil_synth_render(RmilSynthCanvas *canvas, const RmilSynthAnatomy *anatomy, const RmilSynthAtlas *atlas, const RmilSynthPlan *plan,
+                       uint64_t seed);
 /* Before the stain becomes light: folds, regions out of focus. After: pen, air bubbles, dust. */
-void rmil_synth_artefacts_density(RmilSynthCanvas *canvas, const RmilSynthAnatomy *anatomy, const RmilSynthPlan *plan,
-                                  uint64_t seed);
+void rmil_synth_artefacts_density(RmilSynthCanvas *canvas, const RmilSynthAnatomy *anatomy, const RmilSynthPlan *plan, uint64_t seed);
 void rmil_synth_develop(RmilSynthCanvas *canvas, const RmilSynthStain *stain, const RmilSynthPlan *plan, uint64_t seed);
-void rmil_synth_artefacts_light(RmilSynthCanvas *canvas, const RmilSynthAnatomy *anatomy, const RmilSynthPlan *plan,
-                                uint64_t seed);
+void rmil_synth_artefacts_light(RmilSynthCanvas *canvas, const RmilSynthAnatomy *anatomy, const RmilSynthPlan *plan, uint64_t seed);
 /* Once, before there are threads. */
 gboolean rmil_synth_picture_start(GError **error);
-gboolean rmil_synth_tiff_write(const RmilSynthCanvas *canvas, double mpp, const char *identity, const char *path,
-                               GError **error);
+gboolean rmil_synth_tiff_write(const RmilSynthCanvas *canvas, double mpp, const char *identity, const char *path, GError **error);
 /* width × height × bands (3: RGB, 1: gray). */
-gboolean rmil_synth_jpeg_write(const uint8_t *pixels, int64_t width, int64_t height, int bands, const char *identity,
-                               const char *path, GError **error);
+gboolean rmil_synth_jpeg_write(const uint8_t *pixels, int64_t width, int64_t height, int bands, const char *identity, const char *path,
+                               GError **error);
 /* The identity text in a picture written before; NULL when there is none. Free with g_free. */
 char *rmil_synth_picture_identity(const char *path);
 
@@ -166,21 +163,19 @@ typedef struct {
     const char *name;
     const char *slides[2][2]; /* folder by set (0 training, 1 test) and label */
     const char *slide_suffix;
-    const char *truths[2];    /* folder of positive slides' annotations by set */
+    const char *truths[2]; /* folder of positive slides' annotations by set */
     const char *truth_suffix;
-    gboolean jpeg;            /* slides and masks are JPEG; else TIFF and ASAP's XML */
+    gboolean jpeg;                                       /* slides and masks are JPEG; else TIFF and ASAP's XML */
     void (*rename)(RmilSynthPlan *plans, int64_t count); /* ids and sets as the data set has them; or NULL */
     /* Last, the table of the cohort; or NULL. */
-    gboolean (*finish)(const char *folder, const RmilSynthPlan *plans, const double *shares, int64_t count,
-                       GError **error);
+    gboolean (*finish)(const char *folder, const RmilSynthPlan *plans, const double *shares, int64_t count, GError **error);
 } RmilSynthLayout;
 const RmilSynthLayout *rmil_synth_layout(const char *name, GError **error); /* NULL: the first, rankmil's own */
 /* Paths; free with g_free. */
 char *rmil_synth_layout_slide(const RmilSynthLayout *layout, const char *folder, const RmilSynthPlan *plan);
 char *rmil_synth_layout_truth(const RmilSynthLayout *layout, const char *folder, const RmilSynthPlan *plan);
-gboolean rmil_synth_layout_write_truth(const RmilSynthLayout *layout, const RmilSynthAnatomy *anatomy,
-                                       const RmilSynthPlan *plan, const char *identity, const char *path,
-                                       GError **error);
+gboolean rmil_synth_layout_write_truth(const RmilSynthLayout *layout, const RmilSynthAnatomy *anatomy, const RmilSynthPlan *plan,
+                                       const char *identity, const char *path, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilSynthAnatomy, rmil_synth_anatomy_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilSynthAtlas, rmil_synth_atlas_free)

@@ -17,22 +17,21 @@ typedef struct {
 } Job;
 
 static char *slide_identity(const RmilSynthOptions *o, const RmilSynthPlan *plan) {
-    return g_strdup_printf("rankmil synth version %d, slide %s of %" G_GINT64_FORMAT ", %" G_GINT64_FORMAT
-                           " x %" G_GINT64_FORMAT " px, mpp %g, positive %g, seed %" G_GUINT64_FORMAT,
+    return g_strdup_printf("rankmil synth version %d, slide %s of %" G_GINT64_FORMAT ", %" G_GINT64_FORMAT " x %" G_GINT64_FORMAT
+                           " px, mpp %g, positive %g, seed %" G_GUINT64_FORMAT,
                            VERSION, plan->id, o->slides, o->width, o->height, o->mpp, o->positive, o->seed);
 }
 
 static gboolean shared_atlas(Job *job, GError **error) {
     g_mutex_lock(&job->lock);
-    if (!job->atlas)
-        job->atlas = rmil_synth_atlas_new(job->options->seed, 0.5 / job->options->mpp, job->options->threads, error);
+    if (!job->atlas) job->atlas = rmil_synth_atlas_new(job->options->seed, 0.5 / job->options->mpp, job->options->threads, error);
     gboolean there = job->atlas != NULL;
     g_mutex_unlock(&job->lock);
     return there;
 }
 
-static gboolean draw_slide(Job *job, const RmilSynthPlan *plan, const RmilSynthAnatomy *anatomy, const char *identity,
-                           const char *path, GError **error) {
+static gboolean draw_slide(Job *job, const RmilSynthPlan *plan, const RmilSynthAnatomy *anatomy, const char *identity, const char *path,
+                           GError **error) {
     uint64_t seed = job->options->seed;
     int64_t pixels = plan->width * plan->height;
     RmilSynthCanvas canvas = {plan->width, plan->height, rmil_alloc(pixels, 1, error), NULL, NULL};
@@ -45,9 +44,8 @@ static gboolean draw_slide(Job *job, const RmilSynthPlan *plan, const RmilSynthA
         rmil_synth_artefacts_density(&canvas, anatomy, plan, seed);
         rmil_synth_develop(&canvas, &stain, plan, seed);
         rmil_synth_artefacts_light(&canvas, anatomy, plan, seed);
-        made = job->layout->jpeg
-                   ? rmil_synth_jpeg_write(canvas.rgb, canvas.width, canvas.height, 3, identity, path, error)
-                   : rmil_synth_tiff_write(&canvas, job->options->mpp, identity, path, error);
+        made = job->layout->jpeg ? rmil_synth_jpeg_write(canvas.rgb, canvas.width, canvas.height, 3, identity, path, error)
+                                 : rmil_synth_tiff_write(&canvas, job->options->mpp, identity, path, error);
     }
     rmil_synth_stain_clear(&stain);
     rmil_free(canvas.h);
@@ -65,10 +63,9 @@ static gboolean make_slide(int64_t index, int worker, gpointer user, GError **er
     if (there) {
         g_autofree char *made_as = rmil_synth_picture_identity(path);
         if (g_strcmp0(made_as, identity) != 0)
-            return rmil_fail(
-                error, RMIL_ERROR_ARGUMENT,
-                "%s: is there already, but not made with these options (%s): remove it or choose another folder", path,
-                made_as ? made_as : "not made by rankmil");
+            return rmil_fail(error, RMIL_ERROR_ARGUMENT,
+                             "%s: is there already, but not made with these options (%s): remove it or choose another folder", path,
+                             made_as ? made_as : "not made by rankmil");
     }
     if (!there || plan->label) {
         g_autoptr(RmilSynthAnatomy) anatomy = rmil_synth_anatomy_new(job->options, plan, error);
@@ -87,8 +84,7 @@ static gboolean make_slide(int64_t index, int worker, gpointer user, GError **er
     return TRUE;
 }
 
-gboolean rmil_synth_write(const char *folder, const RmilSynthOptions *options, const RmilMonitor *monitor,
-                          GError **error) {
+gboolean rmil_synth_write(const char *folder, const RmilSynthOptions *options, const RmilMonitor *monitor, GError **error) {
     const RmilSynthLayout *layout = rmil_synth_layout(options->layout, error);
     if (!layout || !rmil_synth_check(options, error) || !rmil_synth_picture_start(error)) return FALSE;
     Job job = {.folder = folder, .options = options, .layout = layout, .monitor = monitor};

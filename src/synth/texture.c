@@ -12,13 +12,11 @@ static const double layer_size[RMIL_SYNTH_LAYERS][2] = {{120, 150}, {60, 60},   
                                                         {6, 6},     {2.7, 2.7}, {130, 15}, {70, 5},  {170, 24}};
 
 void rmil_synth_atlas_layer(RmilSynthAtlas *atlas, uint64_t seed, double scale, int64_t layer) {
-    int px = MAX(1, (int)lround(TILE / (layer_size[layer][0] * scale))),
-        py = MAX(1, (int)lround(TILE / (layer_size[layer][1] * scale)));
+    int px = MAX(1, (int)lround(TILE / (layer_size[layer][0] * scale))), py = MAX(1, (int)lround(TILE / (layer_size[layer][1] * scale)));
     uint32_t base = rmil_synth_hash((uint32_t)seed, (int32_t)layer, 1234);
     float *plane = atlas->layer[layer];
     for (int y = 0; y < TILE; y++)
-        for (int x = 0; x < TILE; x++)
-            plane[y * TILE + x] = rmil_synth_noise(base, (float)(x * px) / TILE, (float)(y * py) / TILE, px, py);
+        for (int x = 0; x < TILE; x++) plane[y * TILE + x] = rmil_synth_noise(base, (float)(x * px) / TILE, (float)(y * py) / TILE, px, py);
 }
 
 typedef struct {
@@ -48,7 +46,7 @@ typedef struct {
     struct {
         float x, y;
         uint32_t id;
-    } *point; /* count × count */
+    } * point; /* count × count */
 } Cells;
 
 static void cells_init(Cells *c, uint32_t seed, double size) {
@@ -110,8 +108,7 @@ static RmilSynthStainPair reticulum(const Ground *g, float x, float y, float den
 static RmilSynthStainPair sheet(const Ground *g, const Cells *cells, float x, float y, float h, float e, float foam) {
     float first, second;
     uint32_t id;
-    nearest(cells, x + 3 * g->s * grain(g, L_SMALL, 0, x, y), y + 3 * g->s * grain(g, L_SMALL, 1, x, y), &first,
-            &second, &id);
+    nearest(cells, x + 3 * g->s * grain(g, L_SMALL, 0, x, y), y + 3 * g->s * grain(g, L_SMALL, 1, x, y), &first, &second, &id);
     float tint = (float)(id & 255) / 255.F - 0.5F, border = second - first;
     float fine = grain(g, L_FINE, 2, x, y), speck = grain(g, L_SPECK, 3, x, y), broad = grain(g, L_MEDIUM, 4, x, y);
     float vacuole = smooth(0.22F, 0.5F, grain(g, L_FINE, 5, x, y));
@@ -124,8 +121,7 @@ static RmilSynthStainPair sheet(const Ground *g, const Cells *cells, float x, fl
 static RmilSynthStainPair fat(const Ground *g, const Cells *cells, float x, float y) {
     float first, second;
     uint32_t id;
-    nearest(cells, x + 9 * g->s * grain(g, L_PATCH, 0, x, y), y + 9 * g->s * grain(g, L_PATCH, 1, x, y), &first,
-            &second, &id);
+    nearest(cells, x + 9 * g->s * grain(g, L_PATCH, 0, x, y), y + 9 * g->s * grain(g, L_PATCH, 1, x, y), &first, &second, &id);
     float border = second - first, thick = (2.4F + 1.6F * grain(g, L_PATCH, 2, x, y)) * g->s;
     float corner = smooth(0.62F, 0.85F, first / cells->size); /* where three meet there is more */
     float line = smooth(thick * (1 + 3 * corner) + 2 * g->s, thick * (0.4F + 2 * corner), border);

@@ -5,8 +5,8 @@
 #include <string.h>
 
 void outlines_add(GString *xml, const char *type, const char *group, const double *xy, int points) {
-    g_string_append_printf(xml, "<Annotation Name=\"A %d\" Type=\"%s\" PartOfGroup=\"%s\" Color=\"#F4FA58\"><Coordinates>\n",
-                           (int)xml->len, type, group);
+    g_string_append_printf(xml, "<Annotation Name=\"A %d\" Type=\"%s\" PartOfGroup=\"%s\" Color=\"#F4FA58\"><Coordinates>\n", (int)xml->len,
+                           type, group);
     for (int i = 0; i < points; i++)
         g_string_append_printf(xml, "<Coordinate Order=\"%d\" X=\"%.17g\" Y=\"%.17g\" />\n", i, xy[2 * i], xy[2 * i + 1]);
     g_string_append(xml, "</Coordinates></Annotation>\n");

@@ -69,11 +69,10 @@ static void test_groups(void) {
     outlines_square(xml, "Large", 0, 0, 100);
     outlines_square(xml, "Fold", 0, 0, 10);
     outlines_square(xml, "A", 0, 50, 10);
-    g_autofree char *nested =
-        outlines_finish(folder, xml,
-                    "<Group Name=\"Large\" PartOfGroup=\"Cells\"/><Group Name=\"Cells\" PartOfGroup=\"Tumor\"/>"
-                    "<Group Name=\"Fold\" PartOfGroup=\"Exclusion\"/><Group Name=\"Tumor\" PartOfGroup=\"None\"/>"
-                    "<Group Name=\"A\" PartOfGroup=\"B\"/><Group Name=\"B\" PartOfGroup=\"A\"/>");
+    g_autofree char *nested = outlines_finish(folder, xml,
+                                              "<Group Name=\"Large\" PartOfGroup=\"Cells\"/><Group Name=\"Cells\" PartOfGroup=\"Tumor\"/>"
+                                              "<Group Name=\"Fold\" PartOfGroup=\"Exclusion\"/><Group Name=\"Tumor\" PartOfGroup=\"None\"/>"
+                                              "<Group Name=\"A\" PartOfGroup=\"B\"/><Group Name=\"B\" PartOfGroup=\"A\"/>");
     g_assert_cmpfloat_with_epsilon(outlines_area(nested, NULL), 9900, 1e-9);
     /* lists of one's own */
     outlines_square(xml, "Gland", 0, 0, 30);
@@ -91,7 +90,8 @@ static void test_groups(void) {
 }
 
 #define ASAP(inside) "<ASAP_Annotations><Annotations>" inside "</Annotations></ASAP_Annotations>"
-#define POLYGON(points) ASAP("<Annotation Name=\"a\" Type=\"Polygon\" PartOfGroup=\"_0\"><Coordinates>" points "</Coordinates></Annotation>")
+#define POLYGON(points)                                                                                                                    \
+    ASAP("<Annotation Name=\"a\" Type=\"Polygon\" PartOfGroup=\"_0\"><Coordinates>" points "</Coordinates></Annotation>")
 #define AT(x, y) "<Coordinate Order=\"0\" X=\"" x "\" Y=\"" y "\"/>"
 
 static void test_bad_xml(void) {
@@ -114,8 +114,9 @@ static void test_bad_xml(void) {
         {ASAP("<Annotation Name=\"b\" Type=\"Blob\"/>"), "annotation \"b\" is of type \"Blob\""},
         {ASAP("<Annotation Name=\"b\"/>"), "annotation \"b\" is of type \"\""},
         {"<?xml version=\"1.0\"?>\n" ASAP("<Annotation Name=\"\xff\xfe\" Type=\"Polygon\"/>"), "not well-formed XML: line 2"},
-        {"<!DOCTYPE l [<!ENTITY a \"0123456789\"><!ENTITY b \"&a;&a;&a;&a;&a;&a;&a;&a;\"><!ENTITY c \"&b;&b;&b;&b;&b;&b;&b;\">]>"
-         POLYGON(AT("&c;", "0")), "has a document type"},
+        {"<!DOCTYPE l [<!ENTITY a \"0123456789\"><!ENTITY b \"&a;&a;&a;&a;&a;&a;&a;&a;\"><!ENTITY c \"&b;&b;&b;&b;&b;&b;&b;\">]>" POLYGON(
+             AT("&c;", "0")),
+         "has a document type"},
         {"<!DOCTYPE l [<!ENTITY x SYSTEM \"file:///etc/passwd\">]>" POLYGON("&x;"), "has a document type"},
     };
     g_autofree char *folder = test_folder();

@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* -- GeoJSON ---------------------------------------------------------------------------------------------------------- */
-#define FEATURE(class, geometry) \
+#define FEATURE(class, geometry)                                                                                                           \
     "{\"type\":\"Feature\",\"id\":\"x\",\"geometry\":" geometry ",\"properties\":{\"objectType\":\"annotation\"," class "}}"
 #define CLASS(name) "\"classification\":{\"name\":\"" name "\",\"color\":[200,0,0]}"
 #define COLLECTION(features) "{\"type\":\"FeatureCollection\",\"features\":[" features "]}"
@@ -22,17 +22,22 @@ static void test_geojson(void) {
         {COLLECTION(FEATURE(CLASS("Tumor"), "{\"type\":\"Polygon\",\"coordinates\":" HOLED "}")), 96},
         {COLLECTION(FEATURE(CLASS("Tumor"), "{\"type\":\"MultiPolygon\",\"coordinates\":[" HOLED ",[[[20,0],[30,0],[30,10.5]]]]}")),
          96 + 52.5},
-        {COLLECTION(FEATURE(CLASS("Tumor: Positive"), "{\"type\":\"Polygon\",\"coordinates\":" SQUARE "}")
-                    "," FEATURE(CLASS("Stroma"), "{\"type\":\"Polygon\",\"coordinates\":[[[50,50],[60,50],[60,60]]]}")
-                    "," FEATURE(CLASS("Exclusion"), "{\"type\":\"Polygon\",\"coordinates\":[[[0,0],[10,0],[10,5],[0,5]]]}")), 50},
+        {COLLECTION(FEATURE(CLASS("Tumor: Positive"), "{\"type\":\"Polygon\",\"coordinates\":" SQUARE "}") "," FEATURE(
+             CLASS("Stroma"),
+             "{\"type\":\"Polygon\",\"coordinates\":[[[50,50],[60,50],[60,60]]]}") "," FEATURE(CLASS("Exclusion"),
+                                                                                               "{\"type\":\"Polygon\",\"coordinates\":[[[0,0],[10,0],[10,5],[0,5]]]}")),
+         50},
         /* older QuPath: an array; no classes: everything is lesion; a point has no area */
-        {"[" FEATURE("\"name\":\"n\"", "{\"type\":\"Polygon\",\"coordinates\":" SQUARE "}") ","
-             FEATURE("\"isLocked\":false", "{\"type\":\"Point\",\"coordinates\":[3,3]}") "]", 100},
+        {"[" FEATURE("\"name\":\"n\"", "{\"type\":\"Polygon\",\"coordinates\":" SQUARE
+                                       "}") "," FEATURE("\"isLocked\":false", "{\"type\":\"Point\",\"coordinates\":[3,3]}") "]",
+         100},
         {FEATURE("\"classification\":\"tumor\"", "{\"type\":\"GeometryCollection\",\"geometries\":[{\"type\":\"Polygon\","
-                 "\"coordinates\":" SQUARE "}]}"), 100},
+                                                 "\"coordinates\":" SQUARE "}]}"),
+         100},
         /* cells are no annotations */
         {COLLECTION("{\"type\":\"Feature\",\"properties\":{\"objectType\":\"cell\"},\"geometry\":{\"type\":\"Polygon\","
-                    "\"coordinates\":" SQUARE "}}"), 0},
+                    "\"coordinates\":" SQUARE "}}"),
+         0},
         {COLLECTION(""), 0},
         {"\xef\xbb\xbf" COLLECTION(FEATURE(CLASS("Tumor"), "null")), 0},
     };

@@ -47,13 +47,13 @@ static void test_geojson(void) {
     plain.bounds_width = plain.bounds_height = plain.bounds_x = plain.bounds_y = 0;
     uncropped.uncropped = TRUE;
     const struct {
-        int x, y;           /* in the file */
+        int x, y; /* in the file */
         gboolean shifted;
         const char *warning;
     } cases[] = {
-        {10, 20, TRUE, NULL},                                       /* left of the scanned area, if it counted from level 0 */
-        {800, 500, TRUE, "would fit counted from the corner of level 0 too"}, /* fits either way */
-        {1550, 900, FALSE, "only when they count from the corner of level 0"},     /* beyond the scanned area, if it counted from its corner */
+        {10, 20, TRUE, NULL},                                                  /* left of the scanned area, if it counted from level 0 */
+        {800, 500, TRUE, "would fit counted from the corner of level 0 too"},  /* fits either way */
+        {1550, 900, FALSE, "only when they count from the corner of level 0"}, /* beyond the scanned area, if it counted from its corner */
         {1800, 100, TRUE, "from wherever they count; it begins at level-0 pixel: (700, 300)"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -96,7 +96,8 @@ static void test_mask(void) {
     RmilAnnotationOptions options = options_with_bounds(), uncropped = options, alike = options;
     uncropped.uncropped = TRUE;
     g_autofree char *area = write_mask(folder, 50, 40);
-    expect(area, &options, 700 + 40, 300 + 20, 20, "laid on the scanned area, whose shape it has; that begins at level-0 pixel: (700, 300)");
+    expect(area, &options, 700 + 40, 300 + 20, 20,
+           "laid on the scanned area, whose shape it has; that begins at level-0 pixel: (700, 300)");
     outlines_fail(area, &uncropped, RMIL_ERROR_DATA, "does not have the shape of the slide");
     g_autofree char *whole = write_mask(folder, 30, 20);
     expect(whole, &options, 200, 100, 100, "laid on the whole slide");

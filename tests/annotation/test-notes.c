@@ -6,9 +6,9 @@
 
 #define FEATURE(properties, geometry) "{\"type\":\"Feature\",\"geometry\":" geometry ",\"properties\":{" properties "}}"
 #define POLYGON(points) "{\"type\":\"Polygon\",\"coordinates\":[[" points "]]}"
-#define TEN POLYGON("[0,0],[10,0],[10,10],[0,10],[0,0]")          /* 100 px² */
-#define FAR POLYGON("[50,50],[60,50],[60,70],[50,70],[50,50]")     /* 200 px² */
-#define INSIDE POLYGON("[0,0],[10,0],[10,5],[0,5],[0,0]")          /* 50 px² of TEN */
+#define TEN POLYGON("[0,0],[10,0],[10,10],[0,10],[0,0]")       /* 100 px² */
+#define FAR POLYGON("[50,50],[60,50],[60,70],[50,70],[50,50]") /* 200 px² */
+#define INSIDE POLYGON("[0,0],[10,0],[10,5],[0,5],[0,0]")      /* 50 px² of TEN */
 #define LINE(points) "{\"type\":\"LineString\",\"coordinates\":[" points "]}"
 #define CLASS(name) "\"classification\":{\"name\":\"" name "\"}"
 #define COLLECTION(features) "{\"type\":\"FeatureCollection\",\"features\":[" features "]}"
@@ -39,54 +39,73 @@ static void test_qupath(void) {
     const Case cases[] = {
         /* since 0.4: derived classes as a list of names; a class of its own is no lesion for its second name */
         {COLLECTION(FEATURE("\"objectType\":\"annotation\",\"classification\":{\"names\":[\"Tumor\",\"Positive\"]}", TEN)), 100, {0}},
-        {COLLECTION(FEATURE("\"classification\":{\"names\":[\"Stroma\",\"Tumor\"]}", TEN) "," FEATURE(CLASS("Tumor"), FAR)), 200,
+        {COLLECTION(FEATURE("\"classification\":{\"names\":[\"Stroma\",\"Tumor\"]}", TEN) "," FEATURE(CLASS("Tumor"), FAR)),
+         200,
          {"neither lesion nor exclusion (--lesion and --exclude name others): \"Stroma: Tumor\""}},
         {COLLECTION(FEATURE("\"classification\":{\"names\":[\"Exclude\",\"Fold\"]}", INSIDE) "," FEATURE(CLASS("Tumor"), TEN)), 50, {0}},
         /* 0.1: the class it is derived from as an object */
         {COLLECTION(FEATURE("\"classification\":{\"name\":\"1+\",\"parentClass\":{\"name\":\"Tumor\",\"colorRGB\":-3}}", TEN)), 100, {0}},
         {COLLECTION(FEATURE("\"classification\":{\"name\":\"Tumor: 1+\",\"parentClass\":{\"name\":\"Tumor\"}}", TEN)), 100, {0}},
         /* 0.2 says the object's type in its id, 0.3 in object_type */
-        {"[{\"type\":\"Feature\",\"id\":\"PathCellObject\",\"geometry\":" FAR ",\"properties\":{" CLASS("Tumor") "}},"
-         "{\"type\":\"Feature\",\"id\":\"PathAnnotationObject\",\"geometry\":" TEN ",\"properties\":{" CLASS("Tumor") "}}]", 100,
+        {"[{\"type\":\"Feature\",\"id\":\"PathCellObject\",\"geometry\":" FAR ",\"properties\":{" CLASS(
+             "Tumor") "}},"
+                      "{\"type\":\"Feature\",\"id\":\"PathAnnotationObject\",\"geometry\":" TEN ",\"properties\":{" CLASS("Tumor") "}}]",
+         100,
          {"left out, for only annotations count: cell"}},
-        {COLLECTION(FEATURE("\"object_type\":\"detection\"," CLASS("Tumor"), FAR) "," FEATURE("\"object_type\":\"tile\"," CLASS("Tumor"), FAR)
-                    "," FEATURE("\"objectType\":\"detection\"", "{\"type\":\"never read\"}") "," FEATURE(CLASS("Tumor"), TEN)), 100,
+        {COLLECTION(FEATURE("\"object_type\":\"detection\"," CLASS("Tumor"), FAR) "," FEATURE(
+             "\"object_type\":\"tile\"," CLASS("Tumor"), FAR) "," FEATURE("\"objectType\":\"detection\"",
+                                                                          "{\"type\":\"never read\"}") "," FEATURE(CLASS("Tumor"), TEN)),
+         100,
          {"left out, for only annotations count: detection (2), tile"}},
         /* up to 0.4.3: numbers that are none */
-        {COLLECTION(FEATURE("\"name\":\"NaN \\\" Infinity\"," CLASS("Tumor") ",\"measurements\":{\"a\":NaN,\"b\":-Infinity,\"c\":[Infinity,1]}", TEN)),
-         100, {0}},
+        {COLLECTION(FEATURE(
+             "\"name\":\"NaN \\\" Infinity\"," CLASS("Tumor") ",\"measurements\":{\"a\":NaN,\"b\":-Infinity,\"c\":[Infinity,1]}", TEN)),
+         100,
+         {0}},
         /* objects inside objects */
-        {COLLECTION("{\"type\":\"Feature\",\"geometry\":null,\"properties\":{\"objectType\":\"tmaCore\"},\"childObjects\":["
-                    FEATURE(CLASS("Tumor"), TEN) "]}"), 100, {"only annotations count: TMA core"}},
+        {COLLECTION("{\"type\":\"Feature\",\"geometry\":null,\"properties\":{\"objectType\":\"tmaCore\"},\"childObjects\":[" FEATURE(
+             CLASS("Tumor"), TEN) "]}"),
+         100,
+         {"only annotations count: TMA core"}},
     };
     check("a.geojson", cases, G_N_ELEMENTS(cases));
 }
 
 static void test_left_out(void) {
     const Case cases[] = {
-        {COLLECTION(FEATURE(CLASS("Tumors"), FAR) "," FEATURE(CLASS("Tumors"), FAR) "," FEATURE("\"x\":1", FAR) "," FEATURE(CLASS(" tumor "), TEN)),
-         100, {"a.geojson: left out, for their group or class is neither lesion nor exclusion (--lesion and --exclude name others): "
-               "\"Tumors\" (2), none"}},
+        {COLLECTION(FEATURE(CLASS("Tumors"), FAR) "," FEATURE(CLASS("Tumors"), FAR) "," FEATURE("\"x\":1",
+                                                                                                FAR) "," FEATURE(CLASS(" tumor "), TEN)),
+         100,
+         {"a.geojson: left out, for their group or class is neither lesion nor exclusion (--lesion and --exclude name others): "
+          "\"Tumors\" (2), none"}},
         /* what has no area; a line that ends where it began is an outline */
-        {COLLECTION(FEATURE(CLASS("Tumor"), LINE("[0,0],[10,0],[10,10],[0,10]")) "," FEATURE(CLASS("Tumor"), TEN)), 100,
+        {COLLECTION(FEATURE(CLASS("Tumor"), LINE("[0,0],[10,0],[10,10],[0,10]")) "," FEATURE(CLASS("Tumor"), TEN)),
+         100,
          {"left out, for points and lines have no area: line of \"Tumor\""}},
-        {COLLECTION(FEATURE(CLASS("Tumor"), LINE("[0,0],[10,0],[10,10],[0,10],[0,0]"))), 100,
+        {COLLECTION(FEATURE(CLASS("Tumor"), LINE("[0,0],[10,0],[10,10],[0,10],[0,0]"))),
+         100,
          {"drawn as a line whose ends meet, taken as an outline: feature 1"}},
-        {COLLECTION(FEATURE(CLASS("Tumor"), "{\"type\":\"MultiLineString\",\"coordinates\":[[[0,0],[9,9]],[[50,50],[60,50],[60,70],[50,70],[50,50]]]}")
-                    "," FEATURE("\"x\":0", "{\"type\":\"Point\",\"coordinates\":[1,2]}")), 200,
+        {COLLECTION(
+             FEATURE(CLASS("Tumor"), "{\"type\":\"MultiLineString\",\"coordinates\":[[[0,0],[9,9]],[[50,50],[60,50],[60,70],[50,70],[50,50]]]}") "," FEATURE(
+                 "\"x\":0", "{\"type\":\"Point\",\"coordinates\":[1,2]}")),
+         200,
          {"no area: line of \"Tumor\", point", "taken as an outline: feature 1"}},
         /* a stray click beside an outline, and as a hole */
-        {COLLECTION(FEATURE(CLASS("Tumor"), TEN) "," FEATURE(CLASS("Tumor"), "{\"type\":\"Polygon\",\"coordinates\":[]}") ","
-                    FEATURE(CLASS("Tumor") ",\"name\":\"oops\"", POLYGON("[5,5],[6,6],[5,5]")) ","
-                    FEATURE(CLASS("Tumor"), POLYGON("[5,5],[5,5],[5,5],[5,5]"))), 100,
+        {COLLECTION(FEATURE(CLASS("Tumor"), TEN) "," FEATURE(CLASS("Tumor"), "{\"type\":\"Polygon\",\"coordinates\":[]}") "," FEATURE(
+             CLASS("Tumor") ",\"name\":\"oops\"", POLYGON("[5,5],[6,6],[5,5]")) "," FEATURE(CLASS("Tumor"),
+                                                                                            POLYGON("[5,5],[5,5],[5,5],[5,5]"))),
+         100,
          {"needs at least 3 points that differ: feature 2 with 0, feature 3 (\"oops\") with 2, feature 4 with 3"}},
-        {COLLECTION(FEATURE(CLASS("Tumor"), "{\"type\":\"Polygon\",\"coordinates\":[[[0,0],[10,0],[10,10],[0,10]],[[5,5],[6,6]]]}")), 100,
+        {COLLECTION(FEATURE(CLASS("Tumor"), "{\"type\":\"Polygon\",\"coordinates\":[[[0,0],[10,0],[10,10],[0,10]],[[5,5],[6,6]]]}")),
+         100,
          {"points that differ: a hole of feature 1"}},
         /* classes where other programs put them */
-        {COLLECTION(FEATURE("\"label\":\"stroma\"", FAR) "," FEATURE("\"label\":\"tumor\"", TEN)), 100,
+        {COLLECTION(FEATURE("\"label\":\"stroma\"", FAR) "," FEATURE("\"label\":\"tumor\"", TEN)),
+         100,
          {"taken for its class is the member: label", "neither lesion nor exclusion (--lesion and --exclude name others): \"stroma\""}},
         {COLLECTION(FEATURE("\"type\":\"Lesion\"", TEN) "," FEATURE("\"type\":\"Exclude\"", INSIDE)), 50, {"the member: type"}},
-        {COLLECTION(FEATURE("\"label\":\"front\"", TEN) "," FEATURE("\"label\":\"back\"", FAR)), 300,
+        {COLLECTION(FEATURE("\"label\":\"front\"", TEN) "," FEATURE("\"label\":\"back\"", FAR)),
+         300,
          {"no annotation has a group or class, so all count as lesions, also: \"front\", \"back\""}},
         {COLLECTION(FEATURE("\"name\":\"Stroma\"", TEN) "," FEATURE("\"name\":\"Tumor\"", FAR)), 300, {"also: \"Stroma\""}},
         {COLLECTION(FEATURE("\"type\":\"annotation\"", TEN)), 100, {0}},
@@ -95,16 +114,19 @@ static void test_left_out(void) {
 }
 
 #define ASAP(inside) "<ASAP_Annotations><Annotations>" inside "</Annotations></ASAP_Annotations>"
-#define DRAWN(name, type, group, points) \
+#define DRAWN(name, type, group, points)                                                                                                   \
     "<Annotation Name=\"" name "\" Type=\"" type "\" PartOfGroup=\"" group "\"><Coordinates>" points "</Coordinates></Annotation>"
 #define AT(x, y) "<Coordinate X=\"" x "\" Y=\"" y "\"/>"
 #define SQUARE AT("0", "0") AT("10", "0") AT("10", "10") AT("0", "10")
 
 static void test_asap(void) {
     const Case cases[] = {
-        {ASAP(DRAWN("good", "Polygon", "Tumor", SQUARE) DRAWN("click", "Polygon", "Tumor", "") DRAWN("two", "Spline", "Tumor", AT("0", "0") AT("1", "1"))),
-         100, {"a.xml: left out, for an outline needs at least 3 points that differ: annotation \"click\" with 0, annotation \"two\" with 2"}},
-        {ASAP(DRAWN("d", "Dot", "Tumor", AT("1", "1")) DRAWN("p", "PointSet", "Tumor", SQUARE) DRAWN("q", "Dot", "Tumor", AT("2", "2"))), 0,
+        {ASAP(DRAWN("good", "Polygon", "Tumor", SQUARE) DRAWN("click", "Polygon", "Tumor", "")
+                  DRAWN("two", "Spline", "Tumor", AT("0", "0") AT("1", "1"))),
+         100,
+         {"a.xml: left out, for an outline needs at least 3 points that differ: annotation \"click\" with 0, annotation \"two\" with 2"}},
+        {ASAP(DRAWN("d", "Dot", "Tumor", AT("1", "1")) DRAWN("p", "PointSet", "Tumor", SQUARE) DRAWN("q", "Dot", "Tumor", AT("2", "2"))),
+         0,
          {"points and lines have no area: Dot of \"Tumor\" (2), PointSet of \"Tumor\""}},
         {ASAP(DRAWN("a", "Polygon", " Tumor\n", SQUARE) DRAWN("b", "Polygon", "Normal", SQUARE)), 100, {"\"Normal\""}},
         {ASAP(DRAWN("Annotation 0", "Polygon", "None", SQUARE)), 100, {0}},
@@ -119,7 +141,9 @@ static void test_many_cells(void) {
     g_autoptr(GString) all = g_string_new("{\"type\":\"FeatureCollection\",\"features\":[" FEATURE(CLASS("Tumor"), TEN));
     g_autofree char *measurements = g_strnfill(20000, ' ');
     while (all->len < 130u << 20)
-        g_string_append_printf(all, ",{\"type\":\"Feature\",\"geometry\":%s,\"properties\":{\"objectType\":\"cell\",\"measurements\":{%s}}}", FAR, measurements);
+        g_string_append_printf(all,
+                               ",{\"type\":\"Feature\",\"geometry\":%s,\"properties\":{\"objectType\":\"cell\",\"measurements\":{%s}}}",
+                               FAR, measurements);
     g_string_append(all, "]}");
     g_autofree char *path = test_file(folder, "cells.geojson", all->str);
     g_autoptr(RmilRegion) region = outlines_read(path);
@@ -194,9 +218,10 @@ static char *indexed_png(const char *folder, const char *palette) {
 
 static char *indexed_tiff(const char *folder, const char *palette) {
     enum { ENTRIES = 9, DIRECTORY = 8 + 16, MAP = DIRECTORY + 2 + 12 * ENTRIES + 4 };
-    const uint32_t tags[ENTRIES][4] = {{256, 3, 1, 4}, {257, 3, 1, 4}, {258, 3, 1, 8}, {259, 3, 1, 1}, {262, 3, 1, 3}, {273, 4, 1, 8}, {277, 3, 1, 1},
-                                       {279, 4, 1, 16}, {320, 3, 768, MAP}};
-    uint8_t file[MAP + 2 * 768] = "MM\0*\0\0\0\30" "\1\1\0\0\1\1\0\0";
+    const uint32_t tags[ENTRIES][4] = {{256, 3, 1, 4}, {257, 3, 1, 4}, {258, 3, 1, 8},  {259, 3, 1, 1},    {262, 3, 1, 3},
+                                       {273, 4, 1, 8}, {277, 3, 1, 1}, {279, 4, 1, 16}, {320, 3, 768, MAP}};
+    uint8_t file[MAP + 2 * 768] = "MM\0*\0\0\0\30"
+                                  "\1\1\0\0\1\1\0\0";
     file[DIRECTORY + 1] = ENTRIES;
     for (int i = 0; i < ENTRIES; i++) {
         uint8_t *at = file + DIRECTORY + 2 + 12 * i;

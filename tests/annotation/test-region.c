@@ -259,7 +259,8 @@ static void test_tangle(void) {
     enum { N = 4000, SOME = 100, MANY = 60 };
     g_autofree char *folder = test_folder();
     g_autoptr(GString) xml = g_string_new(NULL);
-    g_autofree double *random = g_new(double, 2 * N), *star = g_new(double, 2 * N), *line = g_new(double, 2 * N), *doubled = g_new(double, 4 * SOME);
+    g_autofree double *random = g_new(double, 2 * N), *star = g_new(double, 2 * N), *line = g_new(double, 2 * N),
+                      *doubled = g_new(double, 4 * SOME);
     RmilRng rng;
     rmil_rng_init(&rng, 1, 0);
     for (int i = 0; i < 2 * N; i++) random[i] = 1e5 * rmil_rng_uniform(&rng);
@@ -267,7 +268,8 @@ static void test_tangle(void) {
         line[2 * i] = i % 2 ? 10 * i : 0;
         line[2 * i + 1] = 5;
     }
-    for (int i = 0; i < 401; i++) star[2 * i] = 5000 + 4000 * cos(2 * G_PI * i * 200 / 401), star[2 * i + 1] = 5000 + 4000 * sin(2 * G_PI * i * 200 / 401);
+    for (int i = 0; i < 401; i++)
+        star[2 * i] = 5000 + 4000 * cos(2 * G_PI * i * 200 / 401), star[2 * i + 1] = 5000 + 4000 * sin(2 * G_PI * i * 200 / 401);
     const struct {
         const double *xy;
         int n;

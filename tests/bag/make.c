@@ -60,8 +60,8 @@ void compare_bags(const RmilBag *a, const RmilBag *b) {
     g_assert_cmpstr(a->source, ==, b->source);
 }
 
-hid_t make_dataset(hid_t file, const char *name, hid_t type, hid_t memory, int rank, const hsize_t *dims, hsize_t chunk,
-                   unsigned gzip, const void *values) {
+hid_t make_dataset(hid_t file, const char *name, hid_t type, hid_t memory, int rank, const hsize_t *dims, hsize_t chunk, unsigned gzip,
+                   const void *values) {
     hid_t space = H5Screate_simple(rank, dims, NULL), creation = H5Pcreate(H5P_DATASET_CREATE);
     if (chunk) {
         hsize_t size[8];

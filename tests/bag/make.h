@@ -13,8 +13,8 @@ RmilBag *make_bag(int64_t count, int64_t dim, RmilPrecision precision);
 void compare_bags(const RmilBag *a, const RmilBag *b);
 
 /* A dataset with these dimensions; chunk: rows per chunk of whole rows, 0 contiguous; gzip: 0 … 9. Returns its id. */
-hid_t make_dataset(hid_t file, const char *name, hid_t type, hid_t memory, int rank, const hsize_t *dims, hsize_t chunk,
-                   unsigned gzip, const void *values);
+hid_t make_dataset(hid_t file, const char *name, hid_t type, hid_t memory, int rank, const hsize_t *dims, hsize_t chunk, unsigned gzip,
+                   const void *values);
 void make_number(hid_t object, const char *name, double value);
 void make_text(hid_t object, const char *name, const char *text);
 hid_t make_half_type(void);

@@ -134,7 +134,8 @@ static void test_disk_full(void) {
     getrlimit(RLIMIT_FSIZE, &before);
     for (rlim_t size = 0; size < 3100000; size = size * 2 + 500) {
         setrlimit(RLIMIT_FSIZE, &(struct rlimit){size, before.rlim_max});
-        gboolean written = rmil_bag_write(big, path, FALSE, &error), labels = rmil_labels_write(path, small->patch_labels, NULL, 3, NULL, NULL);
+        gboolean written = rmil_bag_write(big, path, FALSE, &error),
+                 labels = rmil_labels_write(path, small->patch_labels, NULL, 3, NULL, NULL);
         setrlimit(RLIMIT_FSIZE, &before);
         g_assert_false(written);
         test_error(&error, RMIL_ERROR_IO, "x.h5: cannot be written: File too large");

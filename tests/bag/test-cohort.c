@@ -47,10 +47,12 @@ static void test_bad(void) {
         {"id,label\na,1\n", "line 1: there is no column named slide or features: the columns are \"id\", \"label\""},
         {"Slide,SLIDE\na,b\n", "line 1: the columns \"Slide\" and \"SLIDE\" could both be slide"},
         {"slide,Patient,Split\na.svs,p,train\nb.svs,p,test\n", "line 3: split puts patient \"p\" into test, line 2 into train"},
-        {"slide,label\na.svs,tumor\nb.svs,Normal\n", "line 2: label \"tumor\" is not a class: write 0 for the negative class and 1 for the positive "
-                                                     "one, that is 0 for \"Normal\" and 1 for \"tumor\""},
-        {"slide,label\na.svs,luad\nb.svs,lusc\n", "is not a class: write 0 for the negative class and 1 for the positive one; the labels here are "
-                                                  "\"luad\", \"lusc\""},
+        {"slide,label\na.svs,tumor\nb.svs,Normal\n",
+         "line 2: label \"tumor\" is not a class: write 0 for the negative class and 1 for the positive "
+         "one, that is 0 for \"Normal\" and 1 for \"tumor\""},
+        {"slide,label\na.svs,luad\nb.svs,lusc\n",
+         "is not a class: write 0 for the negative class and 1 for the positive one; the labels here are "
+         "\"luad\", \"lusc\""},
         {"slide,label\na.svs,1.5\n", "line 2: label \"1.5\""},
         {"slide,label\na.svs,0\nb.svs,maybe\n", "cohort.csv: line 3: label \"maybe\" is not a class"},
         {"slide,label\na.svs,-1\n", "line 2: label \"-1\""},
@@ -65,8 +67,7 @@ static void test_bad(void) {
         {"slide,split\na.svs,training\n", "line 2: split \"training\" is not train, val, test or empty"},
         {"slide,mpp\na.svs,0\n", "line 2: mpp \"0\" is not a number of µm per pixel"},
         {"slide,mpp\na.svs,20x\n", "line 2: mpp \"20x\" is not a number"},
-        {"slide,patient,split\na.svs,p,train\nb.svs,p,\nc.svs,p,test\n",
-         "line 4: split puts patient \"p\" into test, line 2 into train"},
+        {"slide,patient,split\na.svs,p,train\nb.svs,p,\nc.svs,p,test\n", "line 4: split puts patient \"p\" into test, line 2 into train"},
         {"slide,label\na.svs\n", "line 2 has 1 fields"},
     };
     g_autofree char *folder = test_folder();
@@ -104,11 +105,13 @@ static void test_columns(void) {
         const char *warnings[3];
     } cases[] = {
         {"slide,label,patient,site,Note", {NULL}},
-        {"Slide,LABEL, Patient ,x,y", {"column \"Slide\" is taken for slide", "column \"LABEL\" is taken for label", "column \"Patient\" is taken for patient"}},
+        {"Slide,LABEL, Patient ,x,y",
+         {"column \"Slide\" is taken for slide", "column \"LABEL\" is taken for label", "column \"Patient\" is taken for patient"}},
         {"slide,label,Patient ID,x,", {"column \"Patient ID\" is taken for patient"}},
         {"slide,label,patient,PATIENT,x", {"column \"PATIENT\" is not used: there is a column patient"}},
         {"slide,label,case_id,x,x2", {"column \"case_id\" is not used: if it means what patient means here, name it patient"}},
-        {"slide,lable,Patients,spilt,x", {"\"lable\" is not used: if it means what label", "\"Patients\" is not used", "\"spilt\" is not used: if it means what split"}},
+        {"slide,lable,Patients,spilt,x",
+         {"\"lable\" is not used: if it means what label", "\"Patients\" is not used", "\"spilt\" is not used: if it means what split"}},
         {"slide,class,subject,anotation,x", {"\"class\"", "\"subject\"", "\"anotation\" is not used: if it means what annotation"}},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -116,7 +119,8 @@ static void test_columns(void) {
         g_autoptr(RmilCohort) cohort = read_text(text);
         gsize k = 0;
         for (; k < 3 && cases[i].warnings[k]; k++)
-            if (!cohort->warnings[k] || !strstr(cohort->warnings[k], cases[i].warnings[k]) || !g_str_has_prefix(cohort->warnings[k], cohort->path))
+            if (!cohort->warnings[k] || !strstr(cohort->warnings[k], cases[i].warnings[k]) ||
+                !g_str_has_prefix(cohort->warnings[k], cohort->path))
                 g_error("%s: \"%s\"", cases[i].header, cohort->warnings[k]);
         g_assert_null(cohort->warnings[k]);
         const gboolean taken = strstr(cases[i].header, "LABEL") || strstr(cases[i].header, "label");
@@ -142,8 +146,10 @@ static void labels_are(const char *labels, const char *message) {
 static void test_labels(void) {
     labels_are("0 1 1", NULL);
     labels_are("0.0 1.0  1.", NULL);
-    labels_are("1 2", "the labels are 1, 2, but training takes labels 0 and 1, where 0 is the negative class: write 0 for the negative class and 1 for the "
-                      "positive one (1 would be taken for negative");
+    labels_are(
+        "1 2",
+        "the labels are 1, 2, but training takes labels 0 and 1, where 0 is the negative class: write 0 for the negative class and 1 for the "
+        "positive one (1 would be taken for negative");
     labels_are("0 1 2", "the labels are 0, 1, 2, but training takes labels 0 and 1");
     labels_are("0.00 0", "every label is 0: training needs both classes");
     labels_are(" ", "no slide has a label");
@@ -165,14 +171,17 @@ static void test_twins(void) {
         {"a,copy.h5,0,,train\nb,other.h5,1,,test\n", NULL, NULL},
         {"a,a.h5,0,,train\nb,b.h5,1,,test\n", NULL, NULL}, /* of one size, unlike in the middle */
         {"a,copy.h5,0,,train\nb,again.h5,0,,train\n", "lines 2 and 3: a and b have the same features", NULL},
-        {"a,copy.h5,0,,train\nb,again.h5,1,,\n", "a and b have the same features (same size, same bytes wherever compared) but different labels", NULL},
-        {"a,copy.h5,0,,train\nc,other.h5,0,,\nb,copy.h5,0,,test\n", NULL, "lines 2 and 4: a and b have the same features (same size, same bytes "
-                                                                         "wherever compared), but one is in train and one in test: remove one"},
+        {"a,copy.h5,0,,train\nb,again.h5,1,,\n",
+         "a and b have the same features (same size, same bytes wherever compared) but different labels", NULL},
+        {"a,copy.h5,0,,train\nc,other.h5,0,,\nb,copy.h5,0,,test\n", NULL,
+         "lines 2 and 4: a and b have the same features (same size, same bytes "
+         "wherever compared), but one is in train and one in test: remove one"},
         {"a,,0,empty.svs,train\nb,,0,empty2.svs,test\nc,,0,missing.svs,\n", NULL, NULL},
         {"a,,0,a.h5,val\nb,,0,./a.h5,test\n", NULL, "a and b have the same slide"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
-        g_autofree char *text = g_strconcat("id,features,label,slide,split\n", cases[i].rows, NULL), *path = test_file(folder, "cohort.csv", text);
+        g_autofree char *text = g_strconcat("id,features,label,slide,split\n", cases[i].rows, NULL),
+                        *path = test_file(folder, "cohort.csv", text);
         GError *error = NULL;
         g_autofree char *said = NULL;
         const RmilMonitor monitor = {.warn = keep_warning, .user = &said};

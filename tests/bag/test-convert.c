@@ -110,7 +110,8 @@ static void test_odd_sizes(void) {
                 memset(out, 0xaa, sizeof out);
                 memset(expected, 0xaa, sizeof expected);
                 g_assert_true(rmil_decode(RMIL_ELEMENT_F16, halves, (RmilPrecision)precision, (char *)out + (size_t)shift * size, n));
-                g_assert_true(rmil_decode_plain(RMIL_ELEMENT_F16, halves, (RmilPrecision)precision, (char *)expected + (size_t)shift * size, n));
+                g_assert_true(
+                    rmil_decode_plain(RMIL_ELEMENT_F16, halves, (RmilPrecision)precision, (char *)expected + (size_t)shift * size, n));
                 g_assert_true(memcmp(out, expected, sizeof out) == 0);
             }
     for (int n = 1; n <= 40; n++)

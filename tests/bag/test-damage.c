@@ -127,7 +127,8 @@ static void write_killer(const char *path) {
     g_autoptr(RmilBag) bag = make_bag(50, 8, RMIL_FLOAT32);
     GError *error = NULL;
     g_assert_true(rmil_bag_write(bag, path, FALSE, &error));
-    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT), data = H5Dopen2(file, "coords", H5P_DEFAULT), space = H5Screate_simple(1, dims, NULL);
+    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT), data = H5Dopen2(file, "coords", H5P_DEFAULT),
+          space = H5Screate_simple(1, dims, NULL);
     hid_t id = H5Acreate2(data, "extent", H5T_IEEE_F64LE, space, H5P_DEFAULT, H5P_DEFAULT);
     g_assert_true(H5Awrite(id, H5T_NATIVE_DOUBLE, &value) >= 0);
     H5Aclose(id);
@@ -190,7 +191,11 @@ static void test_attributes(void) {
     const struct {
         const char *text, *error;
         double value;
-    } cases[] = {{"224", NULL, 224}, {" 0.5 ", NULL, 0.5}, {"", NULL, 0}, {"None", NULL, 0}, {"wide", "the attribute patch_size is \"wide\", not a number", 0}};
+    } cases[] = {{"224", NULL, 224},
+                 {" 0.5 ", NULL, 0.5},
+                 {"", NULL, 0},
+                 {"None", NULL, 0},
+                 {"wide", "the attribute patch_size is \"wide\", not a number", 0}};
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *folder = test_folder(), *path = in(folder, "slide.h5");
         g_autoptr(RmilBag) bag = make_bag(50, 8, RMIL_FLOAT32);

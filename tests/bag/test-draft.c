@@ -174,7 +174,8 @@ static void test_wrong_camelyon16(Fixture *f, gconstpointer data) {
     refuse(f, "camelyon16", NULL, RMIL_ERROR_FORMAT, "reference.csv: names no test slide");
     put(f, "training/lesion_annotations.zip", "PK no archive");
     refuse(f, "camelyon16", NULL, RMIL_ERROR_FORMAT, "lesion_annotations.zip: cannot be unpacked");
-    refuse(f, "camelyon", NULL, RMIL_ERROR_ARGUMENT, "no data set layout named \"camelyon\"; known are camelyon16, digestpath, class-folders");
+    refuse(f, "camelyon", NULL, RMIL_ERROR_ARGUMENT,
+           "no data set layout named \"camelyon\"; known are camelyon16, digestpath, class-folders");
 }
 
 /* -- DigestPath 2019 -------------------------------------------------------------------------------------------------------- */
@@ -251,7 +252,9 @@ static void test_deeper(Fixture *f, gconstpointer data) {
     check(f, "p2_cancer_a", 1, RMIL_SPLIT_NONE, NULL);
     check(f, "b", 1, RMIL_SPLIT_NONE, NULL);
     check(f, "c", 0, RMIL_SPLIT_NONE, NULL);
-    g_assert_nonnull(strstr(f->told->str, "/cancer: holds no slides itself; taken are those of the folders in it (if each is a patient, add the column patient): p1, p2"));
+    g_assert_nonnull(strstr(
+        f->told->str,
+        "/cancer: holds no slides itself; taken are those of the folders in it (if each is a patient, add the column patient): p1, p2"));
     g_assert_nonnull(strstr(f->told->str, "/benign: left out are the folders in it that hold images or features, too: thumbnails"));
     g_assert_nonnull(strstr(f->told->str, "/notes: left out, for neither it nor the folders in it hold slides"));
     put(f, "centre/normal/d.svs", "");
@@ -293,11 +296,16 @@ int main(int argc, char **argv) {
     const struct {
         const char *name;
         void (*run)(Fixture *, gconstpointer);
-    } cases[] = {{"/draft/camelyon16", test_camelyon16},           {"/draft/camelyon16-bucket", test_bucket},
-                 {"/draft/camelyon16-archive", test_archive},      {"/draft/camelyon16-wrong", test_wrong_camelyon16},
-                 {"/draft/digestpath", test_digestpath},           {"/draft/digestpath-wrong", test_wrong_digestpath},
-                 {"/draft/class-folders", test_class_folders},     {"/draft/class-folders-divided", test_sets},
-                 {"/draft/class-folders-deeper", test_deeper},     {"/draft/odd-names", test_odd_names},
+    } cases[] = {{"/draft/camelyon16", test_camelyon16},
+                 {"/draft/camelyon16-bucket", test_bucket},
+                 {"/draft/camelyon16-archive", test_archive},
+                 {"/draft/camelyon16-wrong", test_wrong_camelyon16},
+                 {"/draft/digestpath", test_digestpath},
+                 {"/draft/digestpath-wrong", test_wrong_digestpath},
+                 {"/draft/class-folders", test_class_folders},
+                 {"/draft/class-folders-divided", test_sets},
+                 {"/draft/class-folders-deeper", test_deeper},
+                 {"/draft/odd-names", test_odd_names},
                  {"/draft/class-folders-wrong", test_wrong_folders}};
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) g_test_add(cases[i].name, Fixture, NULL, set_up, cases[i].run, tear_down);
     return g_test_run();

@@ -179,7 +179,12 @@ static void lzf_cut(Fixture *f) {
     g_autoptr(GByteArray) packed = make_lzf(f->bag->features, COUNT * DIM * 4, 4);
     put_filtered(f, 32000, packed->data, packed->len - 3);
 }
-static void lzf_too_far(Fixture *f) { put_filtered(f, 32000, "\0a\x3f\xff" "aaaaaaaaaaaaaaaaaaaaaaaa", 28); }
+static void lzf_too_far(Fixture *f) {
+    put_filtered(f, 32000,
+                 "\0a\x3f\xff"
+                 "aaaaaaaaaaaaaaaaaaaaaaaa",
+                 28);
+}
 static void filtered_zstd(Fixture *f) { put_filtered(f, 32015, f->bag->features, 100); }
 static void filtered_unknown(Fixture *f) { put_filtered(f, 31999, f->bag->features, 100); }
 
@@ -243,8 +248,7 @@ static void test_patches(Fixture *f, gconstpointer gzip) {
         order[n++] = first;
     }
     g_assert_cmpint(n, ==, COUNT);
-    for (int i = COUNT - 1; i >= 0; i--)
-        put_patch(f->file, order[i], 0, H5T_IEEE_F32LE, features + i * DIM, DIM, gzip ? 4 : 0);
+    for (int i = COUNT - 1; i >= 0; i--) put_patch(f->file, order[i], 0, H5T_IEEE_F32LE, features + i * DIM, DIM, gzip ? 4 : 0);
     g_autoptr(RmilBag) bag = read_file(f);
     for (int i = 0; i < COUNT; i++) g_assert_cmpint(bag->coords[2 * i], ==, order[i] * 448);
     g_assert_cmpfloat(bag->patch_size_level0, ==, 448);
@@ -297,7 +301,8 @@ static void test_to_paper(Fixture *f, gconstpointer half) {
     g_assert_true(convert(f->path, other, "paper", 0, &error));
     g_assert_no_error(error);
     hid_t file = H5Fopen(other, H5F_ACC_RDONLY, H5P_DEFAULT);
-    g_assert_true(H5Lexists(file, "0_0", H5P_DEFAULT) > 0 && H5Lexists(file, "49_0", H5P_DEFAULT) > 0 && H5Lexists(file, "50_0", H5P_DEFAULT) == 0);
+    g_assert_true(H5Lexists(file, "0_0", H5P_DEFAULT) > 0 && H5Lexists(file, "49_0", H5P_DEFAULT) > 0 &&
+                  H5Lexists(file, "50_0", H5P_DEFAULT) == 0);
     H5Fclose(file);
     g_autoptr(RmilBag) read = rmil_bag_read(other, NULL, RMIL_FLOAT32, RMIL_BAG_ALL, &error);
     g_assert_no_error(error);
@@ -327,7 +332,8 @@ static void test_to_paper(Fixture *f, gconstpointer half) {
 /* What another tool's file says of its own comes back in that tool's layout. */
 static void test_kept(Fixture *f, gconstpointer stamp) {
     GError *error = NULL;
-    g_autofree char *ours = g_build_filename(f->folder, "ours", "slide_1.h5", NULL), *back = g_build_filename(f->folder, "back", "slide_1.h5", NULL);
+    g_autofree char *ours = g_build_filename(f->folder, "ours", "slide_1.h5", NULL),
+                    *back = g_build_filename(f->folder, "back", "slide_1.h5", NULL);
     put_features(f, stamp ? "feats" : "features", 0, 0);
     hid_t coords = put_coords(f);
     if (stamp) {
@@ -567,7 +573,9 @@ static void test_broken_tensors(void) {
     add(hostile, "cos\nsystem\n(");
     add_text(hostile, "true");
     add(hostile, "tR.");
-    refuse_tensor(path, hostile, good, "holds an object of the kind os.system, which is no tensor, and nothing in it is run: save the features as torch.save(features, path)");
+    refuse_tensor(
+        path, hostile, good,
+        "holds an object of the kind os.system, which is no tensor, and nothing in it is run: save the features as torch.save(features, path)");
     refuse_tensor(path, one_tensor("FloatStorage", 12, 1, (const int64_t[]){12}), good, "the tensor has 1 axes");
     refuse_tensor(path, one_tensor("FloatStorage", 12, 3, (const int64_t[]){2, 2, 3}), good, "the tensor has 3 axes");
     refuse_tensor(path, one_tensor("FloatStorage", 12, 2, (const int64_t[]){0, 3}), good, "holds no patches");
@@ -616,7 +624,8 @@ static void test_dictionary(void) {
         add_text(pickle, "feats");
         add_tensor(pickle, "FloatStorage", "0", 12, FALSE, 0, 2, (const int64_t[]){2, 4}, (const int64_t[]){4, 1});
         add_text(pickle, "coords");
-        add_tensor(pickle, "FloatStorage", "0", 12, FALSE, 8, 2, wrong ? (const int64_t[]){1, 2} : (const int64_t[]){2, 2}, (const int64_t[]){2, 1});
+        add_tensor(pickle, "FloatStorage", "0", 12, FALSE, 8, 2, wrong ? (const int64_t[]){1, 2} : (const int64_t[]){2, 2},
+                   (const int64_t[]){2, 1});
         end_dict(pickle);
         write_tensors(path, pickle, numbers, sizeof numbers);
         GError *error = NULL;

@@ -234,7 +234,7 @@ int main(int argc, char **argv) {
     const struct {
         const char *name;
         void (*run)(Fixture *, gconstpointer);
-    } cases[] = {{"any-order", test_any_order}, {"killed", test_killed},   {"torn", test_torn},
+    } cases[] = {{"any-order", test_any_order},       {"killed", test_killed},   {"torn", test_torn},
                  {"other-source", test_other_source}, {"refused", test_refused}, {"disk-full", test_disk_full},
                  {"leftover", test_leftover}};
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++)

@@ -69,7 +69,8 @@ static void test_file_atomic(void) {
 
 /* Who can write into the folder can guess the temporary names: what is there under them, and where it leads, stays as it is. */
 static void test_file_planted(void) {
-    g_autofree char *folder = test_folder(), *victim = test_file(folder, "victim", "precious"), *path = g_build_filename(folder, "x.txt", NULL);
+    g_autofree char *folder = test_folder(), *victim = test_file(folder, "victim", "precious"),
+                    *path = g_build_filename(folder, "x.txt", NULL);
     GError *error = NULL;
     for (int i = 0; i < 50; i++) {
         g_autofree char *name = g_strdup_printf(".x.txt.%s-%ld-%d.part", g_get_host_name(), (long)getpid(), i);
@@ -147,8 +148,7 @@ static void test_parallel(void) {
 
 static void test_table(void) {
     g_autofree char *folder = test_folder();
-    g_autofree char *path =
-        test_file(folder, "t.csv", "\xef\xbb\xbfid,note,x\r\na,\"one, \"\"two\"\"\nthree\",1.5\r\n\nb,, 2e3 \nc,z,nan");
+    g_autofree char *path = test_file(folder, "t.csv", "\xef\xbb\xbfid,note,x\r\na,\"one, \"\"two\"\"\nthree\",1.5\r\n\nb,, 2e3 \nc,z,nan");
     GError *error = NULL;
     g_autoptr(RmilTable) table = rmil_table_read(path, &error);
     g_assert_no_error(error);
@@ -170,14 +170,14 @@ static void test_table(void) {
 /* Tables as spreadsheets save them: all of these are id, x, note with the rows (a, 1.5, u) and (b, 2, ""). */
 static void test_spreadsheets(void) {
     static const char *const texts[] = {
-        "id,x,note\r\na,1.5,u\r\nb,2,\r\n,,\r\n,,\r\n",    /* rows that were once used */
+        "id,x,note\r\na,1.5,u\r\nb,2,\r\n,,\r\n,,\r\n", /* rows that were once used */
         ",,\nid,x,note\n,,,,\na,1.5,u\n\n  , ,\nb,2,\n",
-        "id;x;note\r\na;1,5;u\r\nb;2;\r\n",                  /* a German or French Excel */
+        "id;x;note\r\na;1,5;u\r\nb;2;\r\n", /* a German or French Excel */
         "id\tx\tnote\na\t1.5\tu\nb\t2\t\n",
         "sep=;\r\nid;x;note\r\na;1.5;u\r\nb;2;\r\n",
         "sep=,\nid,x,note\na,1.5,u\nb,2,\n",
-        "id,x,note\ra,1.5,u\rb,2,\r",                        /* an old Mac */
-        "id,x,note,,\na,1.5,u\nb,2,,,\n",                    /* empty cells missing, or too many, at the end */
+        "id,x,note\ra,1.5,u\rb,2,\r",     /* an old Mac */
+        "id,x,note,,\na,1.5,u\nb,2,,,\n", /* empty cells missing, or too many, at the end */
         "id,x,note\na,1.5,u,,\nb,2,,\n",
         "\"id\";\"x\";\"note\"\n\"a\";\"1,5\";\"u\"\n\"b\";\"2\";\n",
     };
@@ -213,13 +213,20 @@ static void test_formulas(void) {
     static const struct {
         const char *field, *written;
     } cells[] = {
-        {"=1+1", "'=1+1"},           {"=HYPERLINK(\"x\",\"y\")", "\"'=HYPERLINK(\"\"x\"\",\"\"y\"\")\""},
-        {"@SUM(1)", "'@SUM(1)"},     {"+1|'x'!A", "'+1|'x'!A"},
-        {"-2+3", "'-2+3"},           {"'=1", "''=1"},
-        {"-1.5e-3", "-1.5e-3"},      {"+7", "+7"},
-        {"-", "-"},                  {"@home", "@home"},
-        {"-12 A.b", "-12 A.b"},      {"'s", "'s"},
-        {"a=b", "a=b"},              {"-ü", "-ü"},
+        {"=1+1", "'=1+1"},
+        {"=HYPERLINK(\"x\",\"y\")", "\"'=HYPERLINK(\"\"x\"\",\"\"y\"\")\""},
+        {"@SUM(1)", "'@SUM(1)"},
+        {"+1|'x'!A", "'+1|'x'!A"},
+        {"-2+3", "'-2+3"},
+        {"'=1", "''=1"},
+        {"-1.5e-3", "-1.5e-3"},
+        {"+7", "+7"},
+        {"-", "-"},
+        {"@home", "@home"},
+        {"-12 A.b", "-12 A.b"},
+        {"'s", "'s"},
+        {"a=b", "a=b"},
+        {"-ü", "-ü"},
     };
     g_autofree char *folder = test_folder();
     g_autoptr(GString) out = g_string_new("id,cell\n");

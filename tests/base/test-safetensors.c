@@ -92,10 +92,12 @@ static void test_dtypes(void) {
     g_byte_array_append(data, (const guint8 *)&wide, 8);
     g_byte_array_append(data, (const guint8 *)&small, 4);
     g_autofree char *folder = test_folder();
-    g_autofree char *path = write_file(folder,
+    g_autofree char *path = write_file(
+        folder,
         "{\"h\":{\"dtype\":\"F16\",\"shape\":[4],\"data_offsets\":[0,8]},\"b\":{\"dtype\":\"BF16\",\"shape\":[2],"
         "\"data_offsets\":[8,12]},\"d\":{\"dtype\":\"F64\",\"shape\":[],\"data_offsets\":[12,20]},"
-        "\"i\":{\"dtype\":\"I32\",\"shape\":[1,1],\"data_offsets\":[20,24]}}", data->data, data->len);
+        "\"i\":{\"dtype\":\"I32\",\"shape\":[1,1],\"data_offsets\":[20,24]}}",
+        data->data, data->len);
     GError *error = NULL;
     g_autoptr(RmilTensors) tensors = rmil_safetensors_read(path, LIMIT, &error);
     g_assert_no_error(error);
@@ -130,9 +132,11 @@ static void test_broken(void) {
     refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296,4],\"data_offsets\":[0,0]}}", 0, "shape");
     refused("{\"a\":{\"dtype\":\"U8\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,1]}}", 1, "shape");
     refused("{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]},"
-            "\"b\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[1,3]}}", 3, "overlap");
+            "\"b\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[1,3]}}",
+            3, "overlap");
     refused("{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},"
-            "\"b\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[2,3]}}", 3, "hole");
+            "\"b\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[2,3]}}",
+            3, "hole");
     refused("{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 3, "belong to no tensor");
     refused("{\"__metadata__\":{\"a\":1}}", 0, "texts");
     g_autofree char *folder = test_folder(), *cut = test_file(folder, "cut", "\x10\0\0"), *huge = NULL;

@@ -163,8 +163,8 @@ static void test_wrong(void) {
 static void test_to_report(gconstpointer layout) {
     g_autofree char *folder = test_folder(), *report = at(folder, "run/report.html");
     g_auto(Outcome) o = {0};
-    command_run(&o, folder, "synth", "data", "--layout", layout, "--slides", "10", "--width", "1500", "--height", "1300", "--positive", "0.5",
-                "--quiet", NULL);
+    command_run(&o, folder, "synth", "data", "--layout", layout, "--slides", "10", "--width", "1500", "--height", "1300", "--positive",
+                "0.5", "--quiet", NULL);
     command_expect(&o, 0, "");
     command_run(&o, folder, "cohort", layout, "data", NULL);
     command_expect(&o, 0, "");
@@ -179,15 +179,14 @@ static void test_to_report(gconstpointer layout) {
 
 /* Training and prediction take foreign files as they are: the same model, to the byte. */
 static void test_train(void) {
-    static const char script[] =
-        "set -e\n"
-        "$RANKMIL synth f --features --slides 14 --scale 0.004 --dim 16 -q\n"
-        "$RANKMIL convert f/features f/clam --to clam -q\n"
-        "$RANKMIL convert f/features f/stamp --to stamp -q\n"
-        "sed 's#features/\\([^,]*\\).h5#clam/pt_files/\\1.pt#' f/cohort.csv > f/clam.csv\n"
-        "sed 's#features/\\([^,]*\\).h5#stamp/\\1.h5#' f/cohort.csv > f/stamp.csv\n"
-        "for c in cohort clam stamp; do $RANKMIL train f/$c.csv -o run-$c --guide rank --epochs 1 -q; done\n"
-        "$RANKMIL predict run-clam f/clam/pt_files/test_001.pt -o predicted -q\n";
+    static const char script[] = "set -e\n"
+                                 "$RANKMIL synth f --features --slides 14 --scale 0.004 --dim 16 -q\n"
+                                 "$RANKMIL convert f/features f/clam --to clam -q\n"
+                                 "$RANKMIL convert f/features f/stamp --to stamp -q\n"
+                                 "sed 's#features/\\([^,]*\\).h5#clam/pt_files/\\1.pt#' f/cohort.csv > f/clam.csv\n"
+                                 "sed 's#features/\\([^,]*\\).h5#stamp/\\1.h5#' f/cohort.csv > f/stamp.csv\n"
+                                 "for c in cohort clam stamp; do $RANKMIL train f/$c.csv -o run-$c --guide rank --epochs 1 -q; done\n"
+                                 "$RANKMIL predict run-clam f/clam/pt_files/test_001.pt -o predicted -q\n";
     g_autofree char *folder = test_folder(), *overlay = at(folder, "predicted/qupath/test_001.geojson");
     g_auto(Outcome) o = {0};
     command_shell(&o, folder, script);
@@ -196,7 +195,8 @@ static void test_train(void) {
     assert_same_file(folder, "run-cohort/model.safetensors", "run-stamp/model.safetensors");
     g_assert_true(g_file_test(overlay, G_FILE_TEST_EXISTS));
     /* STAMP's own files do not say how many µm a pixel has: told, they have places; untold, a probability all the same */
-    g_autofree char *path = at(folder, "s.h5"), *places = at(folder, "placed/qupath/s.geojson"), *none = at(folder, "placeless/qupath/s.geojson");
+    g_autofree char *path = at(folder, "s.h5"), *places = at(folder, "placed/qupath/s.geojson"),
+                    *none = at(folder, "placeless/qupath/s.geojson");
     float features[3 * 16] = {0}, coords[6] = {0, 0, 112, 0, 224, 0};
     const hsize_t dims[2] = {3, 16}, coord_dims[2] = {3, 2};
     hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
@@ -220,15 +220,17 @@ static void test_train(void) {
 
 /* Files of the tools themselves, where there is a Python with h5py and PyTorch. */
 static void test_peers(void) {
-    static const char *const inputs[] = {"trident.h5", "clam.h5", "clam/pt_files/slide.pt", "clam", "legacy.pt", "dictionary.pt",
-                                         "one_bag_axis.h5", "stamp.h5", "patches.h5"};
+    static const char *const inputs[] = {"trident.h5", "clam.h5",       "clam/pt_files/slide.pt", "clam",
+                                         "legacy.pt",  "dictionary.pt", "one_bag_axis.h5",        "stamp.h5",
+                                         "patches.h5"};
     const char *python = g_getenv("RMIL_PEER_PYTHON"), *source = g_getenv("RMIL_SOURCE");
     if (!python) {
         g_test_skip("RMIL_PEER_PYTHON names no Python with h5py and PyTorch");
         return;
     }
     g_autofree char *folder = test_folder(), *script = g_build_filename(source, "tests", "bag", "layouts.py", NULL);
-    g_autofree char *write = g_strdup_printf("%s %s write . 200", python, script), *check = g_strdup_printf("%s %s check .", python, script);
+    g_autofree char *write = g_strdup_printf("%s %s write . 200", python, script),
+                    *check = g_strdup_printf("%s %s check .", python, script);
     g_auto(Outcome) o = {0};
     command_shell(&o, folder, write);
     command_expect(&o, 0, "");

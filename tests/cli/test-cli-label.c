@@ -37,7 +37,8 @@ static void label(Outcome *o, const char *padding, const char *preview) {
 
 static void test_preview(void) {
     g_auto(Outcome) o = {0};
-    command_run(&o, root, "synth", "cohort", "--slides", "2", "--width", "1300", "--height", "1100", "--positive", "0.5", "--seed", "3", NULL);
+    command_run(&o, root, "synth", "cohort", "--slides", "2", "--width", "1300", "--height", "1100", "--positive", "0.5", "--seed", "3",
+                NULL);
     command_expect(&o, 0, "");
     g_autofree char *picture = product(".png"), *labels = product(".h5");
     label(&o, "0", NULL);
@@ -59,8 +60,10 @@ static void test_preview(void) {
     g_assert_false(g_file_test(picture, G_FILE_TEST_EXISTS));
 }
 
-#define SQUARE(class, x) "{\"type\":\"Feature\",\"properties\":{\"classification\":{\"name\":\"" class "\"}},\"geometry\":{\"type\":\"Polygon\"," \
-    "\"coordinates\":[[[" x "00,100],[" x "50,100],[" x "50,150],[" x "00,150]]]}}"
+#define SQUARE(class, x)                                                                                                                   \
+    "{\"type\":\"Feature\",\"properties\":{\"classification\":{\"name\":\"" class "\"}},\"geometry\":{\"type\":\"Polygon\","               \
+                                                                                  "\"coordinates\":[[[" x "00,100],[" x "50,100],[" x      \
+                                                                                  "50,150],[" x "00,150]]]}}"
 
 static int count(const char *text, const char *part) {
     int n = 0;
@@ -74,10 +77,12 @@ static void test_said(void) {
     g_autofree char *path = g_build_filename(root, "cohort", "cohort.csv", NULL);
     g_autoptr(RmilCohort) cohort = rmil_cohort_read(path, NULL);
     g_assert_nonnull(cohort);
-    g_autofree char *table = g_strdup_printf("id,slide,label,annotation\na,%s,0,a.geojson\nb,%s,1,\n", cohort->rows[0].slide, cohort->rows[1].slide);
+    g_autofree char *table = g_strdup_printf("id,slide,label,annotation\na,%s,0,a.geojson\nb,%s,1,\n", cohort->rows[0].slide,
+                                             cohort->rows[1].slide);
     g_free(test_file(root, "said.csv", table));
     g_free(test_file(root, "a.geojson", "[" SQUARE("Tumors", "1") "," SQUARE("Tumor", "2") "]"));
-    const char *const commands[][6] = {{"check", "said.csv", "--padding=9"}, {"label", "said.csv", "-o", "said", "--preview", "--padding=9"}};
+    const char *const commands[][6] = {{"check", "said.csv", "--padding=9"},
+                                       {"label", "said.csv", "-o", "said", "--preview", "--padding=9"}};
     command_run(&o, root, "tile", "said.csv", "-o", "said", NULL);
     command_expect(&o, 0, "");
     for (gsize i = 0; i < G_N_ELEMENTS(commands); i++) {

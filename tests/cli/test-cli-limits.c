@@ -54,7 +54,8 @@ static void test_threads(void) {
     g_auto(Outcome) o = {0};
     char *expected = NULL;
     for (int n = 0; n < 4; n++) {
-        g_autofree char *what = g_strdup_printf("thread:%d", n ? n : 1000000), *path = g_build_filename(root, "o", "model.safetensors", NULL);
+        g_autofree char *what = g_strdup_printf("thread:%d", n ? n : 1000000),
+                        *path = g_build_filename(root, "o", "model.safetensors", NULL);
         run_refused(&o, what, "train f/cohort.csv -o o --epochs 2 --hidden 6 --threads 3 -q");
         command_expect(&o, 0, "");
         char *model = NULL;
@@ -79,7 +80,8 @@ static void test_space(void) {
     g_auto(Outcome) o = {0};
     const int limits[] = {300000, 360000, 450000};
     for (gsize i = 0; i < G_N_ELEMENTS(limits); i++) {
-        g_autofree char *script = g_strdup_printf("rm -rf o; ulimit -v %d; \"$RANKMIL\" train f/cohort.csv -o o --epochs 2 --threads 16 -q", limits[i]);
+        g_autofree char *script = g_strdup_printf("rm -rf o; ulimit -v %d; \"$RANKMIL\" train f/cohort.csv -o o --epochs 2 --threads 16 -q",
+                                                  limits[i]);
         command_shell(&o, root, script);
         if (o.status != 1) command_expect(&o, 0, "MiB on address space (ulimit -v) is enough for");
     }
@@ -90,11 +92,14 @@ static void test_space(void) {
 static void test_leftovers(void) {
     make_inputs();
     g_auto(Outcome) o = {0};
-    command_shell(&o, root, "rm -rf o; \"$RANKMIL\" encode s/cohort.csv -o o -q && touch o/features/slide_001.h5.partial && "
-                            "\"$RANKMIL\" encode s/cohort.csv -o o -q && ls o/features");
+    command_shell(&o, root,
+                  "rm -rf o; \"$RANKMIL\" encode s/cohort.csv -o o -q && touch o/features/slide_001.h5.partial && "
+                  "\"$RANKMIL\" encode s/cohort.csv -o o -q && ls o/features");
     command_expect(&o, 0, "");
     g_assert_cmpstr(o.out, ==, "slide_001.h5\n");
-    command_shell(&o, root, "rm -rf o; t() { \"$RANKMIL\" train f/cohort.csv -o o --epochs 2 --hidden 6 -q; }; t && touch o/checkpoint-0123 && t && ls o");
+    command_shell(
+        &o, root,
+        "rm -rf o; t() { \"$RANKMIL\" train f/cohort.csv -o o --epochs 2 --hidden 6 -q; }; t && touch o/checkpoint-0123 && t && ls o");
     command_expect(&o, 0, "");
     g_assert_null(strstr(o.out, "checkpoint"));
     g_assert_nonnull(strstr(o.out, "model.safetensors"));

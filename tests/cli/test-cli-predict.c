@@ -72,8 +72,8 @@ static void test_other_tiles(void) {
     command_run(&o, root, "predict", "run", "a.tiff", "-o", "plain", "-q", NULL);
     command_expect(&o, 0, "");
     g_assert_cmpstr(o.err, ==, "");
-    command_run(&o, root, "predict", "run", "a.tiff", "-o", "equal", "-q", "--tile-mpp", "0.6", "--min-tissue", "0.05", "--mask-mpp", "4", "--encoder",
-                "texture", "--mpp", "0.5", NULL);
+    command_run(&o, root, "predict", "run", "a.tiff", "-o", "equal", "-q", "--tile-mpp", "0.6", "--min-tissue", "0.05", "--mask-mpp", "4",
+                "--encoder", "texture", "--mpp", "0.5", NULL);
     command_expect(&o, 0, "");
     g_assert_cmpstr(o.err, ==, "");
     command_run(&o, root, "predict", "run", "a.tiff", "-o", "encoder", "-q", "--encoder", "texture", NULL);
@@ -89,8 +89,9 @@ static void test_other_tiles(void) {
 static void test_alone(void) {
     begin();
     g_auto(Outcome) o = {0};
-    const char *said = "run/runs/rank/0/model.safetensors: a model file does not say how its slides were made into features. Assumed: tiles of 0.5 µm per "
-                       "pixel, with a share of tissue of at least 0.05, encoder texture. Give the folder of its run instead";
+    const char *said =
+        "run/runs/rank/0/model.safetensors: a model file does not say how its slides were made into features. Assumed: tiles of 0.5 µm per "
+        "pixel, with a share of tissue of at least 0.05, encoder texture. Give the folder of its run instead";
     command_run(&o, root, "predict", "run/runs/rank/0/model.safetensors", "a.tiff", "cohort/slides", "-o", "alone", NULL);
     command_expect(&o, 0, said);
     g_assert_cmpint(times(o.err, "Assumed"), ==, 1);
@@ -129,11 +130,12 @@ static void test_no_folder(void) {
 static void test_models(void) {
     begin();
     g_auto(Outcome) o = {0};
-    static const char *const runs[] = {"run/runs/rank/0", "run/runs/abmil/0", "run"},
-                             *const titles[] = {"rank, seed 0", "abmil, seed 0", "rank, mean of 2 models"};
+    static const char *const runs[] = {"run/runs/rank/0", "run/runs/abmil/0", "run"}, *const titles[] = {"rank, seed 0", "abmil, seed 0",
+                                                                                                         "rank, mean of 2 models"};
     command_shell(&o, root, "for i in 0 1 2; do cp a.h5 s$i.h5; done");
     for (int i = 0; i < 3; i++) {
-        g_autofree char *slide = g_strdup_printf("s%d.h5", i), *others = g_strdup_printf("models: holds predictions of another model, too: %s (", titles[0]);
+        g_autofree char *slide = g_strdup_printf("s%d.h5", i),
+                        *others = g_strdup_printf("models: holds predictions of another model, too: %s (", titles[0]);
         command_run(&o, root, "predict", runs[i], slide, "-o", "models", NULL);
         command_expect(&o, 0, i ? others : "");
         g_assert_cmpint(times(o.err, "another model"), ==, i > 0);
@@ -147,7 +149,9 @@ static void test_models(void) {
         g_assert_cmpuint(strlen(cell(table, i, "digest")), ==, 12);
         g_assert_cmpint(times(page, shown), ==, 2);
     }
-    command_shell(&o, root, "sha256sum < run/runs/rank/0/model.safetensors; cat run/runs/rank/0/model.safetensors run/runs/rank/1/model.safetensors | sha256sum");
+    command_shell(
+        &o, root,
+        "sha256sum < run/runs/rank/0/model.safetensors; cat run/runs/rank/0/model.safetensors run/runs/rank/1/model.safetensors | sha256sum");
     g_assert_true(g_str_has_prefix(o.out, cell(table, 0, "digest")));
     g_assert_true(g_str_has_prefix(strchr(o.out, '\n') + 1, cell(table, 2, "digest")));
     g_assert_nonnull(strstr(page, "overflow-wrap:anywhere"));
@@ -184,10 +188,11 @@ static void test_trained_again(void) {
 static void test_bad_entries(void) {
     begin();
     g_auto(Outcome) o = {0};
-    command_shell(&o, root,
-                  "mkdir -p tree/sub tree/deep/2/3/4/5/6/7/8/9 tree/closed && cp a.h5 tree/b.h5 && cp a.h5 tree/sub/z.h5 && cp a.h5 tree/closed/c.h5 && "
-                  "ln -s gone tree/a.h5 && ln -s nowhere tree/scans && ln -s . tree/self && ln -s loop.h5 tree/loop.h5 && ln -s ../sub tree/sub/again && "
-                  "chmod 0 tree/closed");
+    command_shell(
+        &o, root,
+        "mkdir -p tree/sub tree/deep/2/3/4/5/6/7/8/9 tree/closed && cp a.h5 tree/b.h5 && cp a.h5 tree/sub/z.h5 && cp a.h5 tree/closed/c.h5 && "
+        "ln -s gone tree/a.h5 && ln -s nowhere tree/scans && ln -s . tree/self && ln -s loop.h5 tree/loop.h5 && ln -s ../sub tree/sub/again && "
+        "chmod 0 tree/closed");
     command_expect(&o, 0, "");
     command_run(&o, root, "predict", "run/runs/rank/0", "tree", "-o", "walked", NULL);
     command_expect(&o, 1, "tree/a.h5: is a link to gone, which is not there");

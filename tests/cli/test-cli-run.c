@@ -54,13 +54,15 @@ static RmilCohort *cohort(void) {
     return read;
 }
 
-#define RUN(...) command_run(&o, root, "run", "cohort/cohort.csv", "-o", "run", "--epochs", "3", "--heatmaps", "3", "--repeats", "2", __VA_ARGS__, NULL)
+#define RUN(...)                                                                                                                           \
+    command_run(&o, root, "run", "cohort/cohort.csv", "-o", "run", "--epochs", "3", "--heatmaps", "3", "--repeats", "2", __VA_ARGS__, NULL)
 
 static void begin(void) {
     if (root) return;
     root = test_folder();
     g_auto(Outcome) o = {0};
-    command_run(&o, root, "synth", "cohort", "--slides", "10", "--width", "1400", "--height", "1200", "--positive", "0.5", "--seed", "5", NULL);
+    command_run(&o, root, "synth", "cohort", "--slides", "10", "--width", "1400", "--height", "1200", "--positive", "0.5", "--seed", "5",
+                NULL);
     command_expect(&o, 0, "");
     RUN("-q");
     command_expect(&o, 0, "");
@@ -177,7 +179,9 @@ static void test_flipped_bit(void) {
 static void test_moved(void) {
     begin();
     g_auto(Outcome) o = {0};
-    command_shell(&o, root, "mkdir before && cp -a cohort before/ && cd before && exec \"$RANKMIL\" run cohort/cohort.csv -o r --epochs 2 --heatmaps 0 -q");
+    command_shell(
+        &o, root,
+        "mkdir before && cp -a cohort before/ && cd before && exec \"$RANKMIL\" run cohort/cohort.csv -o r --epochs 2 --heatmaps 0 -q");
     command_expect(&o, 0, "");
     command_shell(&o, root, "mv before after && cd after && exec \"$RANKMIL\" run cohort/cohort.csv -o r --epochs 2 --heatmaps 0");
     command_expect(&o, 0, "");
@@ -242,7 +246,8 @@ static void test_damaged(void) {
     };
     g_autofree char *before = contents("run/runs/rank/1/predictions.csv");
     for (gsize i = 0; i < G_N_ELEMENTS(damages); i++) {
-        g_autofree char *name = g_build_filename("run/runs/rank/1", damages[i].name, NULL), *path = g_build_filename(root, name, NULL), *whole = NULL;
+        g_autofree char *name = g_build_filename("run/runs/rank/1", damages[i].name, NULL), *path = g_build_filename(root, name, NULL),
+                        *whole = NULL;
         gsize size, keep = 0;
         g_assert_true(g_file_get_contents(path, &whole, &size, NULL));
         for (int lines = 0; damages[i].share < 0 && lines < -damages[i].share; keep++) lines += whole[keep] == '\n';
@@ -296,7 +301,8 @@ static void test_predict_run(void) {
     command_run(&o, root, "predict", "run", slides->rows[0].slide, "-o", "mean", NULL);
     command_expect(&o, 0, "");
     g_assert_nonnull(strstr(o.out, "rank, mean of 2 models"));
-    const double a = value_of("run/runs/rank/0/predictions.csv", id, "probability"), b = value_of("run/runs/rank/1/predictions.csv", id, "probability");
+    const double a = value_of("run/runs/rank/0/predictions.csv", id, "probability"),
+                 b = value_of("run/runs/rank/1/predictions.csv", id, "probability");
     g_assert_cmpfloat(fabs(a - b), >, 1e-6);
     g_assert_cmpfloat_with_epsilon(value_of("mean/predictions.csv", id, "probability"), (a + b) / 2, 1e-8);
     g_assert_cmpfloat_with_epsilon(value_of("mean/predictions.csv", id, "sd"), fabs(a - b) / sqrt(2), 1e-8);
@@ -314,8 +320,10 @@ static void test_predict_many(void) {
     begin();
     g_auto(Outcome) o = {0};
     g_autoptr(RmilCohort) slides = cohort();
-    g_autofree char *script = g_strdup_printf("mkdir -p in/x in/y && cp cohort/slides/%s.tiff in/x/s.tiff && cp cohort/slides/%s.tiff in/y/s.tiff && "
-                                              "echo notes > in/x/notes.txt", slides->rows[0].id, slides->rows[1].id);
+    g_autofree char *script = g_strdup_printf(
+        "mkdir -p in/x in/y && cp cohort/slides/%s.tiff in/x/s.tiff && cp cohort/slides/%s.tiff in/y/s.tiff && "
+        "echo notes > in/x/notes.txt",
+        slides->rows[0].id, slides->rows[1].id);
     command_shell(&o, root, script);
     command_expect(&o, 0, "");
     command_run(&o, root, "predict", "run/runs/rank/0", "in", "gone.svs", "cohort/slides/*_none_*.tiff", "-o", "many", NULL);
@@ -331,11 +339,13 @@ static void test_predict_many(void) {
     g_autofree char *all = contents("many/predictions.csv"), *page = contents("many/predictions.html");
     g_assert_true(g_str_has_prefix(all, first)); /* what was there stays */
     for (int64_t i = 0; i < slides->count; i++) {
-        g_autofree char *heading = g_strdup_printf("<h3>%s</h3>", slides->rows[i].id), *picture = g_strdup_printf("src=\"heatmaps/%s.png\"", slides->rows[i].id);
+        g_autofree char *heading = g_strdup_printf("<h3>%s</h3>", slides->rows[i].id),
+                        *picture = g_strdup_printf("src=\"heatmaps/%s.png\"", slides->rows[i].id);
         g_assert_nonnull(strstr(page, heading));
         g_assert_nonnull(strstr(page, picture));
     }
-    g_assert_cmpfloat(value_of("many/predictions.csv", slides->rows[1].id, "probability"), ==, value_of("many/predictions.csv", "y-s", "probability"));
+    g_assert_cmpfloat(value_of("many/predictions.csv", slides->rows[1].id, "probability"), ==,
+                      value_of("many/predictions.csv", "y-s", "probability"));
     /* a slide of another resolution than the training's */
     command_run(&o, root, "predict", "run", slides->rows[2].slide, "-o", "coarse", "--mpp", "1.5", NULL);
     command_expect(&o, 0, "the model was trained on slides of 0.5: ");
@@ -374,7 +384,8 @@ static void test_external_again(void) {
     g_assert_null(strstr(o.out, "mean of"));
     g_assert_false(exists("ext/runs"));
     g_autofree char *own = contents("run/runs/abmil/1/predictions.csv"), *here = contents("ext/predictions.csv");
-    g_assert_cmpfloat(value_of("ext/predictions.csv", "slide_001", "probability"), ==, value_of("run/runs/abmil/1/predictions.csv", "slide_001", "probability"));
+    g_assert_cmpfloat(value_of("ext/predictions.csv", "slide_001", "probability"), ==,
+                      value_of("run/runs/abmil/1/predictions.csv", "slide_001", "probability"));
     g_free(test_file(root, "run/copy.csv", own)); /* any other path is another cohort */
     g_autofree char *table = contents("run/cohort.csv");
     g_free(test_file(root, "run/copy.csv", table));

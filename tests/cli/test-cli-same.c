@@ -10,8 +10,9 @@
 #include <math.h>
 #include <string.h>
 
-#define SETTINGS "--seed", "3", "--epochs", "3", "--warmup", "3", "--learning-rate", "0.002", "--weight-decay", "0.01", "--hidden", "36", \
-                 "--rank-sample", "8", "--region-size", "4", "--patch-depth", "2", "--region-depth", "1"
+#define SETTINGS                                                                                                                           \
+    "--seed", "3", "--epochs", "3", "--warmup", "3", "--learning-rate", "0.002", "--weight-decay", "0.01", "--hidden", "36",               \
+        "--rank-sample", "8", "--region-size", "4", "--patch-depth", "2", "--region-depth", "1"
 static const char plan[] = "study: comparison\nmethods: [%s]\nseeds: [3]\nsettings: {epochs: 3, warmup: 3, learning-rate: 0.002, "
                            "weight-decay: 0.01, hidden: 36, rank-sample: 8, region-size: 4, patch-depth: 2, region-depth: 1}\n";
 static const char *const files[] = {"model.safetensors", "history.csv", "predictions.csv", "localisation.csv"};
@@ -33,7 +34,8 @@ static void begin(void) {
     gsize count;
     const RmilTrainMethod *methods = rmil_methods(&count);
     g_auto(Outcome) o = {0};
-    g_autofree char *cohort = g_build_filename(studies_cohort(), "cohort.csv", NULL), *commas = method_names(","), *listed = method_names(", ");
+    g_autofree char *cohort = g_build_filename(studies_cohort(), "cohort.csv", NULL), *commas = method_names(","),
+                    *listed = method_names(", ");
     g_autofree char *text = g_strdup_printf(plan, listed), *file = test_file(root, "plan.yaml", text);
     for (gsize i = 0; i < count; i++) {
         g_autofree char *folder = g_build_filename("train", methods[i].name, NULL);
@@ -202,8 +204,8 @@ static void test_values(void) {
     for (int64_t r = 0; r < rmil_table_rows(made); r++) {
         for (int c = 0; c < 3; c++) g_assert_cmpstr(rmil_table_cell(made, r, c), ==, rmil_table_cell(pinned, r, c));
         if (agree(cell(made, r, "value"), cell(pinned, r, "value"))) continue;
-        g_test_message("%s, %s, %s: %s, not %s", cell(made, r, "method"), cell(made, r, "of"), cell(made, r, "what"), cell(made, r, "value"),
-                       cell(pinned, r, "value"));
+        g_test_message("%s, %s, %s: %s, not %s", cell(made, r, "method"), cell(made, r, "of"), cell(made, r, "what"),
+                       cell(made, r, "value"), cell(pinned, r, "value"));
         g_test_fail();
     }
 }

@@ -52,7 +52,8 @@ static int64_t number_of(const Outcome *o, const char *member) {
 static void make_bounds(const char *folder) {
     g_autoptr(Picture) picture = picture_tissue(1792, 1344, 30, 30, 1700, 1250);
     g_autofree char *path = make_leica(folder, "s.scn", picture, 1000, 600, 5000, 4000, FALSE);
-    g_autofree char *outline = test_file(folder, "a.geojson",
+    g_autofree char *outline = test_file(
+        folder, "a.geojson",
         "{\"type\":\"FeatureCollection\",\"features\":[{\"type\":\"Feature\",\"geometry\":{\"type\":\"Polygon\",\"coordinates\":"
         "[[[450,450],[890,450],[890,890],[450,890]]]},\"properties\":{\"objectType\":\"annotation\"}}]}");
     write_cohort(folder, "s.scn", "a.geojson");
@@ -65,13 +66,13 @@ static void test_bounds_labels(void) {
     command_run(&o, folder, "label", "c.csv", "-o", "w", "--preview", "--json", NULL);
     command_expect(&o, 0, "");
     g_assert_cmpint(number_of(&o, "annotated_patches"), ==, 1);
-    g_autofree char *path = g_build_filename(folder, "w", "labels", "s.h5", NULL), *tiles = g_build_filename(folder, "w", "tiles", "s.h5", NULL);
+    g_autofree char *path = g_build_filename(folder, "w", "labels", "s.h5", NULL),
+                    *tiles = g_build_filename(folder, "w", "tiles", "s.h5", NULL);
     GError *error = NULL;
     g_autoptr(RmilBag) bag = rmil_bag_read(tiles, NULL, RMIL_FLOAT32, RMIL_BAG_NO_FEATURES, &error);
     g_autofree uint8_t *labels = g_malloc0((gsize)bag->count);
     g_assert_true(rmil_labels_read(path, bag->count, labels, &error));
-    for (int64_t i = 0; i < bag->count; i++)
-        g_assert_cmpint(labels[i], ==, bag->coords[2 * i] == 1448 && bag->coords[2 * i + 1] == 1048);
+    for (int64_t i = 0; i < bag->count; i++) g_assert_cmpint(labels[i], ==, bag->coords[2 * i] == 1448 && bag->coords[2 * i + 1] == 1048);
     command_run(&o, folder, "check", "c.csv", NULL); /* one reading only fits: nothing to be said */
     command_expect(&o, 1, "every label is 1");
     g_assert_null(strstr(o.err, "a.geojson"));
@@ -163,18 +164,21 @@ static void test_resolutions(void) {
         const char *name;
         double mpp;
         gboolean strips;
-    } slides[] = {{"a.tif", 0.5, FALSE}, {"b.tif", 0.5, FALSE}, {"coarse.tif", 1, FALSE}, {"fine.tif", 0.12, FALSE}, {"plain.tif", 0, TRUE},
-                  {"wrong.tif", 0.05, FALSE}};
+    } slides[] = {{"a.tif", 0.5, FALSE},     {"b.tif", 0.5, FALSE},  {"coarse.tif", 1, FALSE},
+                  {"fine.tif", 0.12, FALSE}, {"plain.tif", 0, TRUE}, {"wrong.tif", 0.05, FALSE}};
     for (gsize i = 0; i < G_N_ELEMENTS(slides); i++)
         g_free(make_slide(folder, slides[i].name, picture, (SlideForm){.mpp = slides[i].mpp, .strips = slides[i].strips}));
-    expect_said(folder, "slide,label\na.tif,1\nb.tif,0\ncoarse.tif,0\n", (const char *[]){"a.tif", "coarse.tif", NULL},
-                "1 slide is coarser than the tiles' 0.5 µm per pixel and enlarged to it; leave out or give a larger --tile-mpp: coarse (1 µm)");
+    expect_said(
+        folder, "slide,label\na.tif,1\nb.tif,0\ncoarse.tif,0\n", (const char *[]){"a.tif", "coarse.tif", NULL},
+        "1 slide is coarser than the tiles' 0.5 µm per pixel and enlarged to it; leave out or give a larger --tile-mpp: coarse (1 µm)");
     expect_said(folder, "slide,label\na.tif,1\nb.tif,0\nfine.tif,0\n", (const char *[]){"a.tif", "b.tif", "fine.tif", NULL},
                 "1 slide has 4 or more times the cohort's 0.5 µm per pixel, or a quarter of it or less: fine (0.12 µm)");
-    expect_said(folder, "slide,label\na.tif,1\nb.tif,0\nplain.tif,0\n", (const char *[]){"plain.tif", NULL}, "1 image is without a resolution");
+    expect_said(folder, "slide,label\na.tif,1\nb.tif,0\nplain.tif,0\n", (const char *[]){"plain.tif", NULL},
+                "1 image is without a resolution");
     expect_said(folder, "slide,label\na.tif,1\nwrong.tif,0\n", (const char *[]){"wrong.tif", NULL},
                 "wrong.tif: the TIFF resolution is 0.05 µm per pixel, which is unusual: a scan at 200×");
-    expect_said(folder, "slide,label,mpp\na.tif,1,0.5\nb.tif,0,20\n", NULL, "b.tif: the given mpp is 20 µm per pixel: is that the magnification?");
+    expect_said(folder, "slide,label,mpp\na.tif,1,0.5\nb.tif,0,20\n", NULL,
+                "b.tif: the given mpp is 20 µm per pixel: is that the magnification?");
     g_auto(Outcome) o = {0};
     g_autofree char *table = test_file(folder, "c.csv", "slide,label\na.tif,1\nb.tif,0\n");
     command_run(&o, folder, "check", "c.csv", NULL);

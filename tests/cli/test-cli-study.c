@@ -16,8 +16,8 @@ static char *cohort_path(void) { return g_build_filename(studies_cohort(), "coho
 /* Starts the study, and kills it after some microseconds. FALSE: it had ended by then. */
 static gboolean start_and_kill(const char *root, const char *folder, const char *threads, gulong after) {
     g_autofree char *program = g_build_filename(g_getenv("RMIL_BUILD"), "cli", "rankmil", NULL), *cohort = cohort_path();
-    char *argv[] = {program, (char *)"study", (char *)"plan.yaml", cohort, (char *)"-o", (char *)folder, (char *)"-q",
-                    (char *)"--threads", (char *)threads, NULL};
+    char *argv[] = {program,        (char *)"study", (char *)"plan.yaml", cohort,          (char *)"-o",
+                    (char *)folder, (char *)"-q",    (char *)"--threads", (char *)threads, NULL};
     GPid pid;
     GError *error = NULL;
     int status;
@@ -61,8 +61,9 @@ static void test_shards(void) {
     command_expect(&o, 0, "");
     g_assert_nonnull(strstr(o.out, "18 runs made, 0 already there, 0 left"));
     g_autofree char *named = test_file(root, "cohort", cohort);
-    command_shell(&o, root, "\"$RANKMIL\" study plan.yaml \"$(cat cohort)\" -o shards --set epochs=2 --shard 1/2 &"
-                            "\"$RANKMIL\" study plan.yaml \"$(cat cohort)\" -o shards --set epochs=2 --shard 2/2; s=$?; wait $! && exit $s");
+    command_shell(&o, root,
+                  "\"$RANKMIL\" study plan.yaml \"$(cat cohort)\" -o shards --set epochs=2 --shard 1/2 &"
+                  "\"$RANKMIL\" study plan.yaml \"$(cat cohort)\" -o shards --set epochs=2 --shard 2/2; s=$?; wait $! && exit $s");
     command_expect(&o, 0, "");
     studies_assert_same(whole, shards);
     command_run(&o, root, "study", "plan.yaml", cohort, "-o", "shards", "--list", NULL);
@@ -110,7 +111,8 @@ static void test_slurm_folder(void) {
     const char *folder = "50%j `touch injected`\ntouch injected\n$(touch injected)#";
     command_run(&o, root, "study", "plan.yaml", "cohort.csv", "-o", folder, "--slurm", "2", NULL);
     command_expect(&o, 0, "");
-    g_autofree char *fake = test_file(root, "sbatch", "#!/bin/sh\nprintf '%s|' \"$@\" >&2\necho 7\n"), *script = g_build_filename(root, folder, "study.slurm", NULL);
+    g_autofree char *fake = test_file(root, "sbatch", "#!/bin/sh\nprintf '%s|' \"$@\" >&2\necho 7\n"),
+                    *script = g_build_filename(root, folder, "study.slurm", NULL);
     g_assert_cmpint(g_chmod(fake, 0755), ==, 0);
     g_autofree char *quoted = g_shell_quote(script), *run = g_strconcat("PATH=\"$PWD:$PATH\" sh ", quoted, "; test ! -e injected", NULL);
     command_shell(&o, root, run);
@@ -128,11 +130,13 @@ static void test_slurm_real(void) {
     command_run(&o, root, "study", "plan.yaml", cohort, "-o", "cluster", "--set", "epochs=2", "--slurm", "3", "--sbatch",
                 g_getenv("RMIL_TEST_SLURM"), NULL);
     command_expect(&o, 0, "");
-    command_shell(&o, root, "sh cluster/study.slurm && for i in $(seq 600); do"
-                            " [ -n \"$(squeue -h --me --name=rankmil-stages,rankmil-study,rankmil-report)\" ] || exit 0; sleep 0.5; done; exit 9");
+    command_shell(&o, root,
+                  "sh cluster/study.slurm && for i in $(seq 600); do"
+                  " [ -n \"$(squeue -h --me --name=rankmil-stages,rankmil-study,rankmil-report)\" ] || exit 0; sleep 0.5; done; exit 9");
     command_expect(&o, 0, "");
     studies_assert_same(plain, cluster);
-    g_autofree char *shard = g_build_filename(cluster, "shards", "3-of-3.sqlite", NULL), *report = g_build_filename(cluster, "report.html", NULL);
+    g_autofree char *shard = g_build_filename(cluster, "shards", "3-of-3.sqlite", NULL),
+                    *report = g_build_filename(cluster, "report.html", NULL);
     g_assert_true(g_file_test(shard, G_FILE_TEST_EXISTS));
     g_assert_true(g_file_test(report, G_FILE_TEST_EXISTS));
 }
@@ -140,10 +144,12 @@ static void test_slurm_real(void) {
 /* A slide that cannot be opened, in a cohort whose divisions a file fixes: it is told and left out, the study goes on. */
 static void test_broken_slide(void) {
     g_autofree char *root = test_folder(), *path = cohort_path();
-    g_autofree char *plan_file = test_file(root, "plan.yaml", "study: comparison\nmethods: [abmil, rank]\nreference: rank\nsplits: splits.csv\n"
-                                                              "settings: {epochs: 1, warmup: 1}\n");
+    g_autofree char *plan_file = test_file(root, "plan.yaml",
+                                           "study: comparison\nmethods: [abmil, rank]\nreference: rank\nsplits: splits.csv\n"
+                                           "settings: {epochs: 1, warmup: 1}\n");
     g_autofree char *slide = test_file(root, "broken.svs", "no slide");
-    g_autoptr(GString) table = g_string_new("id,slide,features,label\nbroken,broken.svs,,1\n"), splits = g_string_new("id,fixed\nbroken,train\n");
+    g_autoptr(GString) table = g_string_new("id,slide,features,label\nbroken,broken.svs,,1\n"),
+                       splits = g_string_new("id,fixed\nbroken,train\n");
     GError *error = NULL;
     g_autoptr(RmilCohort) cohort = rmil_cohort_read(path, &error);
     g_assert_no_error(error);

@@ -7,8 +7,8 @@
 static void test_features(void) {
     g_autofree char *folder = test_folder();
     g_auto(Outcome) o = {0};
-    command_run(&o, folder, "synth", "--features", "c", "--slides", "30", "--scale", "0.01", "--dim", "16", "--precision",
-                "float32", "--seed", "4", NULL);
+    command_run(&o, folder, "synth", "--features", "c", "--slides", "30", "--scale", "0.01", "--dim", "16", "--precision", "float32",
+                "--seed", "4", NULL);
     command_expect(&o, 0, "");
     g_assert_nonnull(strstr(o.out, "c: 30 feature files"));
     command_run(&o, folder, "check", "c/cohort.csv", NULL);

@@ -83,7 +83,8 @@ static void test_said(void) {
 /* Another process's run.json and preprocessing.json, nested so deep that reading them would exhaust the stack. */
 static void test_deep(void) {
     g_auto(Outcome) o = {0};
-    g_autofree char *open = g_strnfill(300000, '['), *shut = g_strnfill(300000, ']'), *deep = g_strconcat("{\"preprocessing\":", open, shut, "}", NULL);
+    g_autofree char *open = g_strnfill(300000, '['), *shut = g_strnfill(300000, ']'),
+                    *deep = g_strconcat("{\"preprocessing\":", open, shut, "}", NULL);
     command_run(&o, root, "train", "good.csv", "-o", "model", "--epochs=1", "--hidden=6", "--attention-dim=2", "-q", NULL);
     command_expect(&o, 0, "");
     g_autofree char *folder = g_build_filename(root, "model", NULL);
@@ -99,8 +100,10 @@ static void test_deep(void) {
 static void test_terminal(void) {
     g_auto(Outcome) o = {0};
     g_autofree char *metadata = g_strnfill(600000, 'm');
-    g_autofree char *feature = g_strconcat("{\"type\":\"Feature\",\"properties\":{\"name\":\"\\u001b]0;x\\u0007\\u009b\\u202e\\nrankmil: done\"},"
-                                           "\"geometry\":{\"type\":\"", metadata, "\"}}", NULL);
+    g_autofree char *feature = g_strconcat(
+        "{\"type\":\"Feature\",\"properties\":{\"name\":\"\\u001b]0;x\\u0007\\u009b\\u202e\\nrankmil: done\"},"
+        "\"geometry\":{\"type\":\"",
+        metadata, "\"}}", NULL);
     g_free(test_file(root, "escape.geojson", feature));
     g_free(test_file(root, "escape.csv", "id,features,label,annotation\ns,f0.h5,1,escape.geojson\nt,x\033[31m\177.h5,1,\n"));
     command_run(&o, root, "check", "escape.csv", "-q", NULL);

@@ -68,9 +68,11 @@ static void test_check_outlines(void) {
     begin();
     g_auto(Outcome) o = {0};
     g_free(test_file(root, "none.geojson", "{\"type\":\"FeatureCollection\",\"features\":[]}"));
-    g_free(test_file(root, "nuclei.geojson", "{\"type\":\"FeatureCollection\",\"features\":[{\"type\":\"Feature\",\"properties\":{\"objectType\":\"detection\"},"
-                                             "\"geometry\":{\"type\":\"Polygon\",\"coordinates\":[[[0,0],[9,0],[9,9],[0,0]]]}}]}"));
-    g_free(test_file(root, "outlines.csv", "id,features,label,annotation\na,f0.h5,1,none.geojson\nb,f1.h5,0,none.geojson\nc,f2.h5,1,nuclei.geojson\n"));
+    g_free(test_file(root, "nuclei.geojson",
+                     "{\"type\":\"FeatureCollection\",\"features\":[{\"type\":\"Feature\",\"properties\":{\"objectType\":\"detection\"},"
+                     "\"geometry\":{\"type\":\"Polygon\",\"coordinates\":[[[0,0],[9,0],[9,9],[0,0]]]}}]}"));
+    g_free(test_file(root, "outlines.csv",
+                     "id,features,label,annotation\na,f0.h5,1,none.geojson\nb,f1.h5,0,none.geojson\nc,f2.h5,1,nuclei.geojson\n"));
     command_run(&o, root, "check", "outlines.csv", NULL);
     command_expect(&o, 0, "warning: a: ");
     command_expect(&o, 0, "none.geojson outlines nothing: the slide trains on its label alone");
@@ -84,7 +86,8 @@ static void test_features_only(void) {
     g_auto(Outcome) o = {0};
     command_run(&o, root, "run", "cohort.csv", "-o", "run", "--epochs=1", "--methods=abmil", "-q", NULL);
     command_expect(&o, 0, "");
-    g_autofree char *record = contents("run/run.json"), *training = contents("run/runs/abmil/0/run.json"), *page = contents("run/report.html");
+    g_autofree char *record = contents("run/run.json"), *training = contents("run/runs/abmil/0/run.json"),
+                    *page = contents("run/report.html");
     g_assert_null(strstr(record, "encoder"));
     g_assert_null(strstr(training, "encoder"));
     g_assert_null(strstr(page, "min_tissue"));

@@ -17,7 +17,8 @@ static void make_cohort(void) {
     if (root) return;
     root = test_folder();
     g_auto(Outcome) o = {0};
-    command_run(&o, root, "synth", "cohort", "--slides", "10", "--width", "1500", "--height", "1300", "--positive", "0.5", "--seed", "3", NULL);
+    command_run(&o, root, "synth", "cohort", "--slides", "10", "--width", "1500", "--height", "1300", "--positive", "0.5", "--seed", "3",
+                NULL);
     command_expect(&o, 0, "");
 }
 
@@ -80,7 +81,7 @@ static void test_help(void) {
     command_run(&o, folder, "--help", NULL);
     command_expect(&o, 0, "");
     g_assert_nonnull(strstr(o.out, "the main job"));
-    static char *const commands[] = {"run",   "check",   "tile",     "encode", "label",   "train",
+    static char *const commands[] = {"run",     "check",    "tile",   "encode",  "label",   "train",
                                      "predict", "evaluate", "report", "metrics", "compare", "synth"};
     for (gsize i = 0; i < G_N_ELEMENTS(commands); i++) {
         command_run(&o, folder, commands[i], "--help", NULL);
@@ -88,7 +89,8 @@ static void test_help(void) {
         g_assert_nonnull(strstr(o.out, "General"));
         g_assert_nonnull(strstr(o.out, "Example"));
         /* options that mean something, and no others */
-        const gboolean alone = strcmp(commands[i], "compare") == 0 || strcmp(commands[i], "report") == 0 || strcmp(commands[i], "metrics") == 0;
+        const gboolean alone = strcmp(commands[i], "compare") == 0 || strcmp(commands[i], "report") == 0 ||
+                               strcmp(commands[i], "metrics") == 0;
         g_assert_true((strstr(o.out, "--threads") == NULL) == alone);
         g_autofree char *help = g_steal_pointer(&o.out);
         command_run(&o, folder, "help", commands[i], NULL);
@@ -116,7 +118,8 @@ static void test_help(void) {
 static void test_run(void) {
     make_run();
     g_autofree char *run = g_build_filename(root, "run", NULL), *rank = g_build_filename(run, "runs", "rank", "1", NULL);
-    static const char *const products[] = {"run.json", "model.safetensors", "history.csv", "predictions.csv", "localisation.csv", "slides.csv"};
+    static const char *const products[] = {"run.json",        "model.safetensors", "history.csv",
+                                           "predictions.csv", "localisation.csv",  "slides.csv"};
     for (gsize i = 0; i < G_N_ELEMENTS(products); i++) {
         gsize size;
         g_autofree char *text = read_file(rank, products[i], &size);
@@ -136,7 +139,8 @@ static void test_run(void) {
 
 static void test_resume(void) {
     make_run();
-    g_autofree char *run = g_build_filename(root, "run", NULL), *model = g_build_filename(run, "runs", "rank", "0", "model.safetensors", NULL);
+    g_autofree char *run = g_build_filename(root, "run", NULL),
+                    *model = g_build_filename(run, "runs", "rank", "0", "model.safetensors", NULL);
     GStatBuf before, after;
     g_assert_cmpint(g_stat(model, &before), ==, 0);
     g_auto(Outcome) o = {0};
@@ -152,20 +156,22 @@ static void test_resume(void) {
 static void test_killed(void) {
     make_run();
     g_auto(Outcome) o = {0};
-    command_shell(&o, root, "for t in 0.05 0.1 0.2 0.3 0.5 0.8 1.2; do timeout -s KILL $t \"$RANKMIL\" run cohort/cohort.csv -o killed "
-                            "--epochs 3 --repeats 2 --threads 3 -q; done; exec \"$RANKMIL\" run cohort/cohort.csv -o killed --epochs 3 "
-                            "--repeats 2 --threads 3");
+    command_shell(&o, root,
+                  "for t in 0.05 0.1 0.2 0.3 0.5 0.8 1.2; do timeout -s KILL $t \"$RANKMIL\" run cohort/cohort.csv -o killed "
+                  "--epochs 3 --repeats 2 --threads 3 -q; done; exec \"$RANKMIL\" run cohort/cohort.csv -o killed --epochs 3 "
+                  "--repeats 2 --threads 3");
     command_expect(&o, 0, "");
     g_autofree char *a = g_build_filename(root, "run", NULL), *b = g_build_filename(root, "killed", NULL);
     static const char *const methods[] = {"abmil", "rank"}, *const seeds[] = {"0", "1"},
-                                       *const names[] = {"model.safetensors", "history.csv", "predictions.csv", "localisation.csv"};
+                             *const names[] = {"model.safetensors", "history.csv", "predictions.csv", "localisation.csv"};
     for (int m = 0; m < 2; m++)
         for (int s = 0; s < 2; s++)
             for (int n = 0; n < 4; n++) {
                 g_autofree char *name = g_build_filename("runs", methods[m], seeds[s], names[n], NULL);
                 assert_same_file(a, b, name);
             }
-    g_autofree char *id = NULL, *slide = slide_of(0, &id), *file = g_strconcat(id, ".h5", NULL), *features = g_build_filename("features", file, NULL);
+    g_autofree char *id = NULL, *slide = slide_of(0, &id), *file = g_strconcat(id, ".h5", NULL),
+                    *features = g_build_filename("features", file, NULL);
     assert_same_file(a, b, features);
     g_assert_cmpint(count_files(b, "features"), ==, 10);
     g_assert_cmpint(count_files(b, "tiles"), ==, 10);
@@ -225,7 +231,8 @@ static void test_predict(void) {
 /* A cohort of two good slides and one more row; returns the CSV's name. */
 static char *cohort_with(const char *name, const char *slide, const char *annotation, const char *label) {
     g_autofree char *a = slide_of(0, NULL), *b = slide_of(1, NULL);
-    g_autofree char *text = g_strdup_printf("id,slide,label,annotation\ngood1,%s,0,\ngood2,%s,1,\nbad,%s,%s,%s\n", a, b, slide, label, annotation);
+    g_autofree char *text = g_strdup_printf("id,slide,label,annotation\ngood1,%s,0,\ngood2,%s,1,\nbad,%s,%s,%s\n", a, b, slide, label,
+                                            annotation);
     return test_file(root, name, text);
 }
 
@@ -290,7 +297,8 @@ static void test_bad_annotations(void) {
     g_assert_true(g_file_get_contents(good, &xml, &size, NULL));
     g_autofree char *half = g_strndup(xml, size / 2), *truncated = test_file(root, "half.xml", half);
     g_autofree char *other = test_file(root, "other.xml", "<?xml version=\"1.0\"?><html><body/></html>");
-    g_autofree char *far = test_file(root, "far.xml",
+    g_autofree char *far = test_file(
+        root, "far.xml",
         "<?xml version=\"1.0\"?><ASAP_Annotations><Annotations><Annotation Name=\"a\" Type=\"Polygon\" PartOfGroup=\"_0\" Color=\"#F4FA58\">"
         "<Coordinates><Coordinate Order=\"0\" X=\"90000\" Y=\"90000\"/><Coordinate Order=\"1\" X=\"95000\" Y=\"90000\"/>"
         "<Coordinate Order=\"2\" X=\"95000\" Y=\"95000\"/></Coordinates></Annotation></Annotations><AnnotationGroups/></ASAP_Annotations>");
@@ -322,7 +330,8 @@ static void test_bad_tables(void) {
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_auto(GStrv) parts = g_strsplit(cases[i].text, "%s", -1);
-        g_autofree char *text = g_strjoinv(slide, parts), *name = g_strdup_printf("table%d.csv", (int)i), *path = test_file(root, name, text);
+        g_autofree char *text = g_strjoinv(slide, parts), *name = g_strdup_printf("table%d.csv", (int)i),
+                        *path = test_file(root, name, text);
         g_auto(Outcome) o = {0};
         command_run(&o, root, "run", path, "-o", "tables", NULL);
         command_expect(&o, 1, name);
@@ -336,12 +345,11 @@ static void test_bad_tables(void) {
 static void write_bag(const char *path, int number, int64_t dim, gboolean damaged) {
     enum { K = 6 };
     const float sentinel = 12345.678f, bad = NAN;
-    g_autofree float *features = g_new0(float, K * dim);
+    g_autofree float *features = g_new0(float, (K * dim));
     int64_t coords[2 * K] = {0};
     for (int64_t i = 0; i < K * dim; i++) features[i] = (float)((i + number) % 17) / 17;
     if (damaged) features[dim + 2] = sentinel;
-    RmilBag bag = {.id = (char *)"x", .count = K, .dim = dim, .precision = RMIL_FLOAT32, .features = features,
-                   .coords = coords};
+    RmilBag bag = {.id = (char *)"x", .count = K, .dim = dim, .precision = RMIL_FLOAT32, .features = features, .coords = coords};
     GError *error = NULL;
     rmil_bag_write(&bag, path, FALSE, &error);
     g_assert_no_error(error);
@@ -387,9 +395,11 @@ static void test_no_space(void) {
     make_cohort();
     g_auto(Outcome) o = {0};
     /* A file system of 300 KiB in a namespace of our own; without one, a limit on the size of files. */
-    command_shell(&o, root, "mkdir -p small && if unshare -rm true 2>/dev/null; then exec unshare -rm sh -c 'mount -t tmpfs -o size=300k none small && "
-                            "\"$RANKMIL\" encode cohort/cohort.csv -o small; s=$?; find small -name \"*.part\" | wc -l; exit $s'; "
-                            "else ulimit -f 24; \"$RANKMIL\" encode cohort/cohort.csv -o small; s=$?; find small -name '*.part' | wc -l; exit $s; fi");
+    command_shell(
+        &o, root,
+        "mkdir -p small && if unshare -rm true 2>/dev/null; then exec unshare -rm sh -c 'mount -t tmpfs -o size=300k none small && "
+        "\"$RANKMIL\" encode cohort/cohort.csv -o small; s=$?; find small -name \"*.part\" | wc -l; exit $s'; "
+        "else ulimit -f 24; \"$RANKMIL\" encode cohort/cohort.csv -o small; s=$?; find small -name '*.part' | wc -l; exit $s; fi");
     command_expect(&o, 1, "small/");
     g_assert_true(strstr(o.err, "No space left") || strstr(o.err, "File too large"));
     g_assert_null(strstr(o.err, "HDF5-DIAG"));

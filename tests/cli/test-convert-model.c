@@ -46,7 +46,8 @@ static void test_predict(void) {
     float features[3 * 8];
     int64_t coords[] = {0, 0, 224, 0, 448, 0};
     for (int i = 0; i < 24; i++) features[i] = (float)(i % 5) - 1;
-    RmilBag bag = {.id = (char *)"bag", .count = 3, .dim = 8, .features = features, .coords = coords, .patch_size = 224, .patch_size_level0 = 224};
+    RmilBag bag =
+        {.id = (char *)"bag", .count = 3, .dim = 8, .features = features, .coords = coords, .patch_size = 224, .patch_size_level0 = 224};
     g_autofree char *path = g_build_filename(folder, "bag.h5", NULL);
     GError *error = NULL;
     g_assert_true(rmil_bag_write(&bag, path, FALSE, &error));

@@ -19,11 +19,8 @@ static const struct {
     const char *name;
     void (*check)(Conformance *, const char *);
 } parts[] = {
-    {"models", conformance_models},
-    {"annotations", conformance_annotations},
-    {"stats.json", conformance_stats},
-    {"otsu", conformance_otsu},
-    {"encoder", conformance_encoder},
+    {"models", conformance_models}, {"annotations", conformance_annotations}, {"stats.json", conformance_stats},
+    {"otsu", conformance_otsu},     {"encoder", conformance_encoder},
 };
 
 int main(int argc, char **argv) {

@@ -53,8 +53,9 @@ static void separate(Conformance *c, const RmilTensors *expected, const float *f
         }
         right += (side > 0) == g_str_has_prefix(rmil_tensors_at(expected, left_out)->name, "tumor");
     }
-    conformance_case(c, (double)right >= 0.9 * (double)count, name, "%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT
-                     " patches on the right side of the plane that the others give", right, count);
+    conformance_case(c, (double)right >= 0.9 * (double)count, name,
+                     "%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " patches on the right side of the plane that the others give", right,
+                     count);
 }
 
 static void check(Conformance *c, const char *folder, const RmilTensors *expected, RmilPrecision precision) {
@@ -75,7 +76,7 @@ static void check(Conformance *c, const char *folder, const RmilTensors *expecte
     const gsize tile = (gsize)TILE * TILE * 3;
     g_autofree uint8_t *rgb = g_malloc0(tile * (gsize)count);
     g_autofree gboolean *there = g_new0(gboolean, count);
-    g_autofree float *features = g_new0(float, dim * count), *want = g_new(float, dim);
+    g_autofree float *features = g_new0(float, (dim * count)), *want = g_new(float, dim);
     for (int64_t i = 0; i < count; i++) {
         const RmilTensor *tensor = rmil_tensors_at(expected, i);
         g_autofree char *path = find_patch(folder, tensor->name);

@@ -40,9 +40,8 @@ static float *read_floats(const Case *k, const char *prefix, const char *name, i
 }
 
 static double number(JsonObject *hyper, const char *key, double otherwise) {
-    return json_object_has_member(hyper, key) && !json_object_get_null_member(hyper, key)
-               ? json_object_get_double_member(hyper, key)
-               : otherwise;
+    return json_object_has_member(hyper, key) && !json_object_get_null_member(hyper, key) ? json_object_get_double_member(hyper, key)
+                                                                                          : otherwise;
 }
 
 static gboolean read_config(Case *k, GError **error) {
@@ -50,7 +49,7 @@ static gboolean read_config(Case *k, GError **error) {
     const char *text = rmil_tensors_metadata(k->file, "hyper");
     if (!model || !loss || !text) return rmil_fail(error, RMIL_ERROR_FORMAT, "no model, loss or hyper in the metadata");
     g_autofree char *name = g_strdelimit(g_strdup(model), "_", '-');
-    RmilGuide guide = g_str_has_prefix(loss, "rank")    ? RMIL_GUIDE_RANK
+    RmilGuide guide = g_str_has_prefix(loss, "rank")   ? RMIL_GUIDE_RANK
                       : strcmp(loss, "induction") == 0 ? RMIL_GUIDE_INDUCTION
                                                        : RMIL_GUIDE_NONE;
     if (!rmil_model_config_init(&k->config, name, guide, error)) return FALSE;
@@ -95,7 +94,8 @@ static gboolean read_bag(Case *k, GError **error) {
     bag->patch_labels = labels ? g_new(uint8_t, bag->count) : NULL;
     int64_t tissues = k->units;
     bag->tissue = read_floats(k, "input.", "tissue", &tissues); /* of patches; the released code knows none */
-    if (tissues != k->units || (bag->tissue && k->per_unit > 1)) return rmil_fail(error, RMIL_ERROR_FORMAT, "tissue does not fit the input");
+    if (tissues != k->units || (bag->tissue && k->per_unit > 1))
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "tissue does not fit the input");
     bag->patch_size = bag->patch_size_level0 = (double)side;
     bag->slide_width = k->units * columns * side;
     bag->slide_height = rows * side;
@@ -210,8 +210,7 @@ static gboolean run(Case *k, const char *path, GError **error) {
     g_autofree float *scores = g_new0(float, values), *attention = g_new0(float, values);
     g_autofree float *gradient = g_new0(float, k->model->layout.count);
     g_autoptr(RmilArena) arena = rmil_arena_new();
-    RmilStep step = {.bag = &k->bag, .label = k->label, .train = TRUE, .gradient = gradient, .scores = scores,
-                     .attention = attention};
+    RmilStep step = {.bag = &k->bag, .label = k->label, .train = TRUE, .gradient = gradient, .scores = scores, .attention = attention};
     RmilOutcome outcome;
     if (!rmil_model_step(k->model, &step, arena, &outcome, error)) return FALSE;
     float logits[2] = {(float)outcome.logits[0], (float)outcome.logits[1]}, loss = (float)outcome.loss;

@@ -16,8 +16,7 @@ static gboolean read_histogram(const char *path, int64_t histogram[256], GError 
     return TRUE;
 }
 
-static void check_thresholds(Conformance *c, const char *file, const char *method, JsonArray *expected,
-                             const int64_t histogram[256]) {
+static void check_thresholds(Conformance *c, const char *file, const char *method, JsonArray *expected, const int64_t histogram[256]) {
     int classes = 0, found[4] = {0};
     g_autofree char *name = g_strdup_printf("otsu/%s %s", file, method);
     if (sscanf(method, "multiotsu%d", &classes) != 1 || classes < 2 || classes > 5 ||
@@ -46,8 +45,7 @@ static void check_image(Conformance *c, const char *folder, const char *file, Js
         return;
     }
     GList *methods = json_object_get_members(wanted);
-    for (GList *m = methods; m; m = m->next)
-        check_thresholds(c, file, m->data, json_object_get_array_member(wanted, m->data), histogram);
+    for (GList *m = methods; m; m = m->next) check_thresholds(c, file, m->data, json_object_get_array_member(wanted, m->data), histogram);
     g_list_free(methods);
 }
 

@@ -41,8 +41,8 @@ static void check_mann_whitney(Conformance *c, JsonObject *object, const char *n
     rmil_mann_whitney(x, nx, y, ny, &u, &p);
     double off_u = fabs(u - json_object_get_double_member(object, "U"));
     double off_p = fabs(p - json_object_get_double_member(object, "p_two_sided_auto"));
-    conformance_case(c, off_u <= 1e-9 && off_p <= 1e-7, name, "%d and %d values, deviation of U %.1e, of p %.1e", (int)nx,
-                     (int)ny, off_u, off_p);
+    conformance_case(c, off_u <= 1e-9 && off_p <= 1e-7, name, "%d and %d values, deviation of U %.1e, of p %.1e", (int)nx, (int)ny, off_u,
+                     off_p);
 }
 
 void conformance_stats(Conformance *c, const char *path) {
@@ -58,9 +58,7 @@ void conformance_stats(Conformance *c, const char *path) {
         void (*check)(Conformance *, JsonObject *, const char *);
     } parts[] = {{"ranking", check_ranking}, {"mann_whitney", check_mann_whitney}};
     for (gsize i = 0; i < G_N_ELEMENTS(parts); i++) {
-        JsonArray *cases = json_object_has_member(root, parts[i].member)
-                               ? json_object_get_array_member(root, parts[i].member)
-                               : NULL;
+        JsonArray *cases = json_object_has_member(root, parts[i].member) ? json_object_get_array_member(root, parts[i].member) : NULL;
         for (guint k = 0; cases && k < json_array_get_length(cases); k++) {
             g_autofree char *name = g_strdup_printf("stats/%s/%u", parts[i].member, k);
             parts[i].check(c, json_array_get_object_element(cases, k), name);

@@ -73,8 +73,12 @@ static void test_texture_bounded(void) {
         for (gsize i = 0; i < BYTES; i++) {
             gsize x = i / 3 % TILE, y = i / 3 / TILE;
             int board = ((x >> kind) + (y >> kind)) & 1 ? 255 : 0;
-            rgb[i] = (uint8_t)(kind == 0 ? 255 : kind == 1 ? 0 : kind == 2 ? (int)rmil_rng_below(&rng, 256)
-                               : kind == 3 ? 128 : kind == 4 ? board : (i % 3 ? 255 : 0));
+            rgb[i] = (uint8_t)(kind == 0   ? 255
+                               : kind == 1 ? 0
+                               : kind == 2 ? (int)rmil_rng_below(&rng, 256)
+                               : kind == 3 ? 128
+                               : kind == 4 ? board
+                                           : (i % 3 ? 255 : 0));
         }
         g_assert_true(rmil_encoder_run(encoder, 0, rgb, 1, features, NULL));
         for (int i = 0; i < dim; i++) g_assert_true(isfinite(features[i]) && fabsf(features[i]) <= 4);
@@ -91,15 +95,15 @@ typedef struct {
 
 static gboolean encode_one(int64_t i, int worker, gpointer user, GError **error) {
     Job *job = user;
-    return rmil_encoder_run(job->encoder, worker, job->rgb + (gsize)i * BYTES, 1,
-                            job->features + i * rmil_encoder_dim(job->encoder), error);
+    return rmil_encoder_run(job->encoder, worker, job->rgb + (gsize)i * BYTES, 1, job->features + i * rmil_encoder_dim(job->encoder),
+                            error);
 }
 
 static void test_texture_independent(void) {
     g_autoptr(RmilEncoder) encoder = open_texture(4);
     gsize dim = (gsize)rmil_encoder_dim(encoder);
     g_autofree uint8_t *rgb = g_malloc(BYTES * TILES);
-    g_autofree float *batch = g_new(float, dim * TILES), *threads = g_new(float, dim * TILES);
+    g_autofree float *batch = g_new(float, (dim * TILES)), *threads = g_new(float, (dim * TILES));
     for (int i = 0; i < TILES; i++) draw_spots(rgb + (gsize)i * BYTES, 3 + i / 3, 5 * i, (uint64_t)i);
     g_assert_true(rmil_encoder_run(encoder, 0, rgb, TILES, batch, NULL));
     Job job = {encoder, rgb, threads};

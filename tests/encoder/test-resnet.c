@@ -14,8 +14,7 @@ static G_NO_INLINE float *new_floats(int64_t n) { return g_new(float, (gsize)n);
 
 /* -- weights ------------------------------------------------------------------------------------------------------------ */
 
-static void add_random(RmilTensors *tensors, const char *name, int rank, const int64_t *shape, double mean, double sd,
-                       RmilRng *rng) {
+static void add_random(RmilTensors *tensors, const char *name, int rank, const int64_t *shape, double mean, double sd, RmilRng *rng) {
     int64_t count = 1;
     for (int i = 0; i < rank; i++) count *= shape[i];
     float *values = new_floats(count);
@@ -24,8 +23,8 @@ static void add_random(RmilTensors *tensors, const char *name, int rank, const i
     g_assert_true(rmil_tensors_add(tensors, name, RMIL_DTYPE_F32, rank, shape, values, NULL));
 }
 
-static void add_unit(RmilTensors *tensors, const char *prefix, const char *convolution, const char *norm, int64_t out,
-                     int64_t in, int64_t kernel, RmilRng *rng) {
+static void add_unit(RmilTensors *tensors, const char *prefix, const char *convolution, const char *norm, int64_t out, int64_t in,
+                     int64_t kernel, RmilRng *rng) {
     g_autofree char *weight = g_strdup_printf("%s%s.weight", prefix, convolution);
     const int64_t shape[] = {out, in, kernel, kernel};
     add_random(tensors, weight, 4, shape, 0, sqrt(2.0 / (double)(in * kernel * kernel)), rng);
@@ -262,7 +261,7 @@ static void test_bfloat16(void) {
 static void test_isa(void) {
     const char *folder = g_getenv("RMIL_TEST_ISA_FOLDER"), *isa = g_getenv("RMIL_TEST_ISA");
     if (g_test_subprocess()) {
-        g_setenv("DNNL_MAX_CPU_ISA", isa, TRUE); /* oneDNN 2 reads this, */
+        g_setenv("DNNL_MAX_CPU_ISA", isa, TRUE);   /* oneDNN 2 reads this, */
         g_setenv("ONEDNN_MAX_CPU_ISA", isa, TRUE); /* 3 that, both at their first call */
         g_autoptr(RmilTensors) tensors = make_weights("", 3);
         const RmilResnetConfig small = config(3, 2);

@@ -207,7 +207,8 @@ static void add_array(GByteArray *p, const char *module, const char *type, const
     add(p, "tb");
 }
 
-static const guint8 array_bytes[] = {0, 0, 0x80, 0xbf, 0, 0, 0, 0x40, 0, 0, 0x60, 0xc0, 1, 2, 0xff, 0x7e, 0, 0, 0, 0, 0xcd, 0xcc, 0x4c, 0x3e};
+static const guint8 array_bytes[] = {0, 0, 0x80, 0xbf, 0, 0, 0, 0x40, 0,    0,    0x60, 0xc0,
+                                     1, 2, 0xff, 0x7e, 0, 0, 0, 0,    0xcd, 0xcc, 0x4c, 0x3e};
 
 static void test_numpy(void) {
     float values[6], turned[6];
@@ -245,7 +246,8 @@ static void test_numpy(void) {
     p = g_byte_array_new();
     begin_dict(p);
     add_text(p, "a");
-    add_array(p, "numpy._core.multiarray", "f4", "<", FALSE, FALSE, 2, (const int64_t[]){INT64_C(1) << 40, INT64_C(1) << 40}, array_bytes, 24);
+    add_array(p, "numpy._core.multiarray", "f4", "<", FALSE, FALSE, 2, (const int64_t[]){INT64_C(1) << 40, INT64_C(1) << 40}, array_bytes,
+              24);
     end_dict(p);
     refused_pickle(p, "a NumPy array is cut off");
 }
@@ -287,8 +289,8 @@ static void test_whole_module(void) {
     add(p, "}");
     add_text(p, "0");
     add_module(p, "torch.nn.modules.linear\nLinear", "weight");
-    add(p, "ub");  /* the linear layer's state */
-    add(p, "s");   /* into the sequence's modules */
+    add(p, "ub"); /* the linear layer's state */
+    add(p, "s");  /* into the sequence's modules */
     add(p, "ub");
     add(p, "s");
     add(p, "ub.");
@@ -428,7 +430,7 @@ static void test_mutations(void) {
             case 0: bytes->data[at] = (guint8)rmil_rng_below(&rng, 256); break;
             case 1: bytes->data[at] ^= (guint8)(1 << rmil_rng_below(&rng, 8)); break;
             case 2: g_byte_array_remove_range(bytes, (guint)at, (guint)MIN(cut, bytes->len - at)); break;
-            default: bytes->data[at] = (guint8)"(t.Rub}]ae\x85\x86Qqh"[rmil_rng_below(&rng, 15)]; break;
+            default: bytes->data[at] = (guint8) "(t.Rub}]ae\x85\x86Qqh"[rmil_rng_below(&rng, 15)]; break;
             }
             if (bytes->len == 0) break;
         }
@@ -455,7 +457,8 @@ static int by_name(gconstpointer a, gconstpointer b, gpointer tensors) {
 
 /* Files that PyTorch itself wrote (save-torch.py). */
 static void test_pytorch(void) {
-    static const char *const files[] = {"zip-float32", "zip-float16", "zip-bfloat16", "legacy-float32", "legacy-float16", "legacy-bfloat16"};
+    static const char *const files[] = {"zip-float32",    "zip-float16",    "zip-bfloat16",
+                                        "legacy-float32", "legacy-float16", "legacy-bfloat16"};
     if (!g_getenv("RMIL_PEER_PYTHON")) {
         g_test_skip("RMIL_PEER_PYTHON names no Python with PyTorch");
         return;

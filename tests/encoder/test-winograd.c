@@ -23,8 +23,8 @@ static int64_t at(const Case *c, int64_t channels, int64_t image, int64_t channe
 }
 
 /* One output in double; *scale: the sum of the magnitudes that went into it, against which rounding is judged. */
-static double direct(const Case *c, const float *source, const float *weights, const float *bias, int64_t image, int64_t o,
-                     int64_t y, int64_t x, double *scale) {
+static double direct(const Case *c, const float *source, const float *weights, const float *bias, int64_t image, int64_t o, int64_t y,
+                     int64_t x, double *scale) {
     double sum = (double)bias[o];
     *scale = fabs(sum);
     for (int64_t i = 0; i < c->in; i++)
@@ -49,7 +49,7 @@ static float *run(const Case *c, const float *source, const float *weights, cons
 }
 
 static void test_direct(void) {
-    static const Case cases[] = {{1, 8, 8, 1, 8, FALSE}, {2, 8, 16, 2, 8, TRUE},  {3, 16, 8, 3, 8, FALSE},  {2, 16, 32, 4, 16, TRUE},
+    static const Case cases[] = {{1, 8, 8, 1, 8, FALSE}, {2, 8, 16, 2, 8, TRUE},  {3, 16, 8, 3, 8, FALSE},   {2, 16, 32, 4, 16, TRUE},
                                  {1, 8, 8, 5, 8, FALSE}, {2, 24, 8, 14, 8, TRUE}, {5, 32, 64, 7, 32, FALSE}, {1, 64, 64, 28, 8, TRUE}};
     for (gsize n = 0; n < G_N_ELEMENTS(cases); n++) {
         const Case *c = &cases[n];
@@ -72,7 +72,10 @@ static void test_direct(void) {
 
 /* The layers of ResNet-50 that take this way: a copy of the same image at every place gives the same bits. */
 static void test_place(void) {
-    static const Case cases[] = {{3, 64, 64, 56, 8, TRUE}, {4, 128, 128, 28, 8, TRUE}, {5, 256, 256, 14, 8, TRUE}, {4, 512, 512, 7, 16, TRUE}};
+    static const Case cases[] = {{3, 64, 64, 56, 8, TRUE},
+                                 {4, 128, 128, 28, 8, TRUE},
+                                 {5, 256, 256, 14, 8, TRUE},
+                                 {4, 512, 512, 7, 16, TRUE}};
     for (gsize n = 0; n < G_N_ELEMENTS(cases); n++) {
         const Case *c = &cases[n];
         const gsize from = (gsize)(c->in * c->side * c->side), to = (gsize)(c->out * c->side * c->side);
@@ -80,8 +83,7 @@ static void test_place(void) {
         float *bias = random_floats(c->out, 200 + n);
         for (int64_t image = 1; image < c->batch; image++) memcpy(source + (gsize)image * from, source, from * sizeof *source);
         float *out = run(c, source, weights, bias);
-        for (int64_t image = 1; image < c->batch; image++)
-            g_assert_true(memcmp(out + (gsize)image * to, out, to * sizeof *out) == 0);
+        for (int64_t image = 1; image < c->batch; image++) g_assert_true(memcmp(out + (gsize)image * to, out, to * sizeof *out) == 0);
         rmil_free(source);
         rmil_free(weights);
         rmil_free(bias);

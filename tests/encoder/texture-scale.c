@@ -18,8 +18,8 @@ typedef struct {
     TextureScratch *scratch;
     gboolean csv;
     int dim;
-    double n, sum[TEXTURE_MOST], squares[TEXTURE_MOST];          /* of one argument */
-    double sources, mean[TEXTURE_MOST], square[TEXTURE_MOST];    /* over arguments */
+    double n, sum[TEXTURE_MOST], squares[TEXTURE_MOST];       /* of one argument */
+    double sources, mean[TEXTURE_MOST], square[TEXTURE_MOST]; /* over arguments */
 } Measure;
 
 static void measure_tile(Measure *m, const char *path, int x, int y, const uint8_t *rgb) {
@@ -63,8 +63,8 @@ static void measure_image(Measure *m, const char *path) {
     for (int y = top; pixels && y + TEXTURE_SIDE <= height; y += TEXTURE_SIDE)
         for (int x = left; x + TEXTURE_SIDE <= width; x += TEXTURE_SIDE) {
             for (int row = 0; row < TEXTURE_SIDE; row++)
-                memcpy(tile + (size_t)row * TEXTURE_SIDE * 3,
-                       (uint8_t *)pixels + ((size_t)(y + row) * (size_t)width + (size_t)x) * 3, TEXTURE_SIDE * 3);
+                memcpy(tile + (size_t)row * TEXTURE_SIDE * 3, (uint8_t *)pixels + ((size_t)(y + row) * (size_t)width + (size_t)x) * 3,
+                       TEXTURE_SIDE * 3);
             measure_tile(m, path, x, y, tile);
         }
     g_free(pixels);
@@ -108,11 +108,11 @@ int main(int argc, char **argv) {
     }
     if (!m->csv) {
         printf("/* Made by tests/encoder/texture-scale.c: mean and standard deviation of the raw features. */\n"
-               "#include \"texture.h\"\n\nconst int rmil_texture_dim = %d;\nconst float rmil_texture_scale[][2] = {\n", m->dim);
+               "#include \"texture.h\"\n\nconst int rmil_texture_dim = %d;\nconst float rmil_texture_scale[][2] = {\n",
+               m->dim);
         for (int i = 0; i < m->dim; i++) {
             double mean = m->mean[i] / m->sources, variance = m->square[i] / m->sources - mean * mean;
-            printf("    {%.5eF, %.5eF}, /* %s */\n", mean, MAX(sqrt(MAX(variance, 0)), 1e-3),
-                   rmil_texture_feature_name(m->scratch, i));
+            printf("    {%.5eF, %.5eF}, /* %s */\n", mean, MAX(sqrt(MAX(variance, 0)), 1e-3), rmil_texture_feature_name(m->scratch, i));
         }
         printf("};\n");
     }

@@ -31,8 +31,8 @@ static inline void add_tuple(GByteArray *out, int n, const int64_t *numbers) {
 }
 
 /* torch._utils._rebuild_tensor_v2(storage, offset, shape, strides, False, OrderedDict()) */
-static inline void add_tensor(GByteArray *out, const char *type, const char *key, int64_t count, gboolean legacy,
-                              int64_t offset, int rank, const int64_t *shape, const int64_t *strides) {
+static inline void add_tensor(GByteArray *out, const char *type, const char *key, int64_t count, gboolean legacy, int64_t offset, int rank,
+                              const int64_t *shape, const int64_t *strides) {
     add(out, "ctorch._utils\n_rebuild_tensor_v2\n((");
     add_text(out, "storage");
     add(out, "ctorch\n");

@@ -194,7 +194,7 @@ static void test_extremes(void) {
     rmil_metrics(labels, tied, 4, 3, &m);
     g_assert_cmpfloat(m.auroc, ==, 0.5);
     g_assert_cmpfloat(m.average_precision, ==, 0.5);
-    g_assert_cmpfloat(m.auprc, ==, 0.75); /* the line from (1, 0.5) to (0, 1) */
+    g_assert_cmpfloat(m.auprc, ==, 0.75);    /* the line from (1, 0.5) to (0, 1) */
     g_assert_cmpfloat(m.sensitivity, ==, 0); /* score > cut, not ≥ */
     rmil_metrics(labels, reversed, 4, 0, &m);
     g_assert_cmpfloat(m.auroc, ==, 0);
@@ -216,7 +216,9 @@ static void test_intervals(void) {
         double k;
         int64_t n;
         double low, high;
-    } shares[] = {{8, 8, 0.6755924351161198, 1}, {0, 5, 0, 0.43448246478317476}, {7, 9, 0.4525889691069889, 0.9367748928821533},
+    } shares[] = {{8, 8, 0.6755924351161198, 1},
+                  {0, 5, 0, 0.43448246478317476},
+                  {7, 9, 0.4525889691069889, 0.9367748928821533},
                   {97, 129, 0.6708487306573387, 0.8184563445581876}};
     for (gsize i = 0; i < G_N_ELEMENTS(shares); i++) {
         RmilInterval w = rmil_wilson(shares[i].k / (double)shares[i].n, shares[i].n, 0.95);
@@ -228,8 +230,12 @@ static void test_intervals(void) {
         double auroc;
         int64_t positives, negatives;
         double low, high;
-    } areas[] = {{1, 8, 8, 0.7556465610233917, 1}, {1, 3, 20, 0.6661986050197324, 1}, {0.5, 5, 5, 0.205613057289471, 0.794386942710529},
-                 {0.9, 49, 80, 0.8256980963872592, 0.9430621853118086}, {1, 1, 1, 0.20654931437723778, 1}, {0, 4, 4, 0, 0.4177159544165422}};
+    } areas[] = {{1, 8, 8, 0.7556465610233917, 1},
+                 {1, 3, 20, 0.6661986050197324, 1},
+                 {0.5, 5, 5, 0.205613057289471, 0.794386942710529},
+                 {0.9, 49, 80, 0.8256980963872592, 0.9430621853118086},
+                 {1, 1, 1, 0.20654931437723778, 1},
+                 {0, 4, 4, 0, 0.4177159544165422}};
     for (gsize i = 0; i < G_N_ELEMENTS(areas); i++) {
         RmilInterval a = rmil_newcombe(areas[i].auroc, areas[i].positives, areas[i].negatives, 0.95);
         g_assert_cmpfloat_with_epsilon(a.low, areas[i].low, 1e-9);

@@ -12,9 +12,11 @@ static const struct {
     const char *name, *model;
     RmilGuide guide;
 } methods[] = {
-    {"abmil", "abmil", RMIL_GUIDE_NONE},      {"induction", "abmil", RMIL_GUIDE_INDUCTION}, {"rank", "abmil", RMIL_GUIDE_RANK},
-    {"clam-sb", "clam-sb", RMIL_GUIDE_NONE},  {"clam-mb", "clam-mb", RMIL_GUIDE_NONE},      {"dsmil", "dsmil", RMIL_GUIDE_NONE},
-    {"ds-rank", "dsmil", RMIL_GUIDE_RANK},    {"hipt", "hipt", RMIL_GUIDE_NONE},            {"hipt-rank", "hipt", RMIL_GUIDE_RANK},
+    {"abmil", "abmil", RMIL_GUIDE_NONE},     {"induction", "abmil", RMIL_GUIDE_INDUCTION},
+    {"rank", "abmil", RMIL_GUIDE_RANK},      {"clam-sb", "clam-sb", RMIL_GUIDE_NONE},
+    {"clam-mb", "clam-mb", RMIL_GUIDE_NONE}, {"dsmil", "dsmil", RMIL_GUIDE_NONE},
+    {"ds-rank", "dsmil", RMIL_GUIDE_RANK},   {"hipt", "hipt", RMIL_GUIDE_NONE},
+    {"hipt-rank", "hipt", RMIL_GUIDE_RANK},
 };
 
 typedef struct {
@@ -76,8 +78,8 @@ static gboolean train(int64_t index, int worker, gpointer user, GError **error) 
     config.margin = a->margin;
     if (a->region > 0) config.region_rows = config.region_columns = a->region;
     g_autoptr(GArray) history = g_array_new(FALSE, FALSE, sizeof(RmilEpoch));
-    g_autoptr(RmilModel) model = rmil_train(&config, &protocol, a->bags, a->labels, sets, counts[0], sets + n, counts[1],
-                                            NULL, history, NULL, error);
+    g_autoptr(RmilModel) model = rmil_train(&config, &protocol, a->bags, a->labels, sets, counts[0], sets + n, counts[1], NULL, history,
+                                            NULL, error);
     if (!model) return FALSE;
     run->epochs = history->len;
     g_autofree double *scores = g_new(double, counts[2]);
@@ -109,8 +111,8 @@ static void print(const Run *runs, guint count) {
             sum += runs[j].auroc, anchor += runs[j].anchor, squares += d * d, epochs += (double)runs[j].epochs;
         }
         double n = j - i, mean = (sum - anchor) / n;
-        printf("%-6s %-10s %8.4f %8.4f %+10.4f %8.4f %7.1f\n", runs[i].size, methods[runs[i].method].name, sum / n, anchor / n,
-               mean, sqrt((squares / n - mean * mean) / (n - 1)), epochs / n);
+        printf("%-6s %-10s %8.4f %8.4f %+10.4f %8.4f %7.1f\n", runs[i].size, methods[runs[i].method].name, sum / n, anchor / n, mean,
+               sqrt((squares / n - mean * mean) / (n - 1)), epochs / n);
         i = j;
     }
 }
@@ -144,8 +146,8 @@ int main(int argc, char **argv) {
     g_autofree int *labels = g_new(int, cohort->count);
     for (int64_t i = 0; i < cohort->count; i++) {
         labels[i] = cohort->rows[i].label;
-        bags[i] = rmil_bag_read(cohort->rows[i].features, cohort->rows[i].id, bfloat16 ? RMIL_BFLOAT16 : RMIL_FLOAT32,
-                                RMIL_BAG_ALL, &error);
+        bags[i] = rmil_bag_read(cohort->rows[i].features, cohort->rows[i].id, bfloat16 ? RMIL_BFLOAT16 : RMIL_FLOAT32, RMIL_BAG_ALL,
+                                &error);
         if (!bags[i]) return fail(error) + 1;
     }
     Anchors a = {.cohort = cohort, .bags = bags, .labels = labels, .margin = margin, .region = region};
@@ -159,7 +161,10 @@ int main(int argc, char **argv) {
             if (chosen && !g_strv_contains((const char *const *)chosen, methods[m].name)) continue;
             for (int column = 1; column < rmil_table_columns(a.splits[s]); column++) {
                 guint64 seed = g_ascii_strtoull(rmil_table_name(a.splits[s], column) + strlen("seed_"), NULL, 10);
-                Run run = {.size = size_list[s], .method = m, .column = column, .seed = seed + (guint64)shift,
+                Run run = {.size = size_list[s],
+                           .method = m,
+                           .column = column,
+                           .seed = seed + (guint64)shift,
                            .anchor = anchor_of(anchors, size_list[s], methods[m].name, seed)};
                 g_array_append_val(runs, run);
             }

@@ -245,7 +245,8 @@ static void run_peer(const char *name, int64_t count, gboolean paper) {
     write_expected(&k, expected);
     char *argv[] = {(char *)g_getenv("RMIL_PEER_PYTHON"), script, folder, NULL};
     g_assert_true(g_spawn_sync(NULL, argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &out, &err, &status, &error));
-    if (!g_spawn_check_wait_status(status, &error)) g_error("%s, %" G_GINT64_FORMAT " patches: %s\n%s%s", name, count, error->message, out, err);
+    if (!g_spawn_check_wait_status(status, &error))
+        g_error("%s, %" G_GINT64_FORMAT " patches: %s\n%s%s", name, count, error->message, out, err);
     g_test_message("%s, %" G_GINT64_FORMAT " patches: %s", name, count, g_strstrip(out));
     for (gsize i = 0; i < G_N_ELEMENTS(saved); i++) {
         g_autofree char *path = g_build_filename(folder, saved[i], NULL);
@@ -272,7 +273,9 @@ static void write_foreign(const RmilModel *model, const char *prefix, const char
     g_autofree RmilTensor *tensors = g_new0(RmilTensor, count + 1);
     for (guint i = 0; i < count; i++) {
         const RmilParameter *parameter = rmil_layout_at(&model->layout, (int)i);
-        tensors[i] = (RmilTensor){.name = g_strconcat(prefix, parameter->name, NULL), .dtype = RMIL_DTYPE_F32, .rank = parameter->rank,
+        tensors[i] = (RmilTensor){.name = g_strconcat(prefix, parameter->name, NULL),
+                                  .dtype = RMIL_DTYPE_F32,
+                                  .rank = parameter->rank,
                                   .data = model->parameters + parameter->offset};
         memcpy(tensors[i].shape, parameter->shape, sizeof parameter->shape);
     }
@@ -324,15 +327,22 @@ static void write_clam(const char *path, int branches, const char *inner, const 
         const char *name;
         int rank, start;
         int64_t rows, columns;
-    } layers[] = {{"attention_net.0.weight", 2, 0, L, D},          {"attention_net.0.bias", 1, 100, L, 1},
-                  {"attention_net.N.attention_a.0.weight", 2, 200, A, L}, {"attention_net.N.attention_a.0.bias", 1, 300, A, 1},
-                  {"attention_net.N.attention_b.0.weight", 2, 400, A, L}, {"attention_net.N.attention_b.0.bias", 1, 500, A, 1},
-                  {"attention_net.N.attention_c.weight", 2, 600, branches, A}, {"attention_net.N.attention_c.bias", 1, 700, branches, 1},
-                  {"instance_classifiers.0.weight", 2, 1, 2, L},   {"instance_classifiers.0.bias", 1, 2, 2, 1},
-                  {"instance_classifiers.1.weight", 2, 3, 2, L},   {"instance_classifiers.1.bias", 1, 4, 2, 1},
+    } layers[] = {{"attention_net.0.weight", 2, 0, L, D},
+                  {"attention_net.0.bias", 1, 100, L, 1},
+                  {"attention_net.N.attention_a.0.weight", 2, 200, A, L},
+                  {"attention_net.N.attention_a.0.bias", 1, 300, A, 1},
+                  {"attention_net.N.attention_b.0.weight", 2, 400, A, L},
+                  {"attention_net.N.attention_b.0.bias", 1, 500, A, 1},
+                  {"attention_net.N.attention_c.weight", 2, 600, branches, A},
+                  {"attention_net.N.attention_c.bias", 1, 700, branches, 1},
+                  {"instance_classifiers.0.weight", 2, 1, 2, L},
+                  {"instance_classifiers.0.bias", 1, 2, 2, 1},
+                  {"instance_classifiers.1.weight", 2, 3, 2, L},
+                  {"instance_classifiers.1.bias", 1, 4, 2, 1},
                   {branches > 1 ? "classifiers.0.weight" : "classifiers.weight", 2, 800, branches > 1 ? 1 : 2, L},
                   {branches > 1 ? "classifiers.0.bias" : "classifiers.bias", 1, 900, branches > 1 ? 1 : 2, 1},
-                  {"classifiers.1.weight", 2, 850, 1, L},          {"classifiers.1.bias", 1, 901, 1, 1}};
+                  {"classifiers.1.weight", 2, 850, 1, L},
+                  {"classifiers.1.bias", 1, 901, 1, 1}};
     RmilTensor tensors[G_N_ELEMENTS(layers)];
     const int n = (int)G_N_ELEMENTS(layers) - (branches > 1 ? 0 : 2);
     for (int i = 0; i < n; i++) {
@@ -342,8 +352,11 @@ static void write_clam(const char *path, int branches, const char *inner, const 
         g_autofree char *name = g_strconcat(prefix, layers[i].name, NULL);
         char *number = strstr(name, ".N.");
         if (number) number[1] = *inner;
-        tensors[i] = (RmilTensor){.name = g_strdup(name), .dtype = RMIL_DTYPE_F32, .rank = layers[i].rank,
-                                  .shape = {layers[i].rows, layers[i].columns}, .data = values};
+        tensors[i] = (RmilTensor){.name = g_strdup(name),
+                                  .dtype = RMIL_DTYPE_F32,
+                                  .rank = layers[i].rank,
+                                  .shape = {layers[i].rows, layers[i].columns},
+                                  .data = values};
     }
     const char *metadata[] = {"format", "pt", NULL};
     GError *error = NULL;
@@ -386,7 +399,8 @@ static void test_clam_weights(void) {
                 if (i < 2 || variant) continue;
                 gsize first_size, second_size;
                 g_autofree char *first = NULL, *second = NULL;
-                g_assert_true(g_file_get_contents(path, &first, &first_size, NULL) && g_file_get_contents(back, &second, &second_size, NULL));
+                g_assert_true(g_file_get_contents(path, &first, &first_size, NULL) &&
+                              g_file_get_contents(back, &second, &second_size, NULL));
                 assert_same(first, first_size, second, second_size);
             }
             g_autofree char *ours = g_build_filename(folder, "ours.pth", NULL);

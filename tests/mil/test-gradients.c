@@ -68,14 +68,12 @@ static RmilModel *make_model(const Case *c, uint64_t seed) {
     rmil_rng_init(&rng, seed, 99);
     for (guint t = 0; t < model->layout.tensors->len; t++) {
         const RmilParameter *tensor = rmil_layout_at(&model->layout, (int)t);
-        for (int64_t i = 0; i < tensor->count; i++)
-            model->parameters[tensor->offset + i] += 0.2f * (float)rmil_rng_normal(&rng);
+        for (int64_t i = 0; i < tensor->count; i++) model->parameters[tensor->offset + i] += 0.2f * (float)rmil_rng_normal(&rng);
     }
     return model;
 }
 
-static double loss_keeping(const RmilModel *model, const RmilBag *bag, int label, int64_t keep, RmilArena *arena,
-                           float *gradient) {
+static double loss_keeping(const RmilModel *model, const RmilBag *bag, int label, int64_t keep, RmilArena *arena, float *gradient) {
     RmilStep step = {.bag = bag, .label = label, .train = TRUE, .seed = 5, .stream = 3, .keep = keep, .gradient = gradient};
     RmilOutcome outcome;
     GError *error = NULL;
@@ -91,8 +89,8 @@ static double loss_of(const RmilModel *model, const RmilBag *bag, int label, Rmi
 }
 
 /* The loss's slope along a direction of length 1 in one tensor, by central differences. */
-static double slope(RmilModel *model, const RmilBag *bag, int label, RmilArena *arena, const RmilParameter *tensor,
-                    const double *direction, double h) {
+static double slope(RmilModel *model, const RmilBag *bag, int label, RmilArena *arena, const RmilParameter *tensor, const double *direction,
+                    double h) {
     float *values = model->parameters + tensor->offset;
     g_autofree float *before = g_memdup2(values, (gsize)tensor->count * sizeof(float));
     double loss[2];
@@ -131,8 +129,8 @@ static void check_case(const Case *c) {
                 agree = fabs(found - expected) <= 0.01 * norm + 4e-7 / h;
             }
             if (!agree) {
-                g_test_message("%s guide %d K %d T %g: %s: %g by differences, %g by the gradient, length %g", c->model,
-                               (int)c->guide, (int)c->count, c->threshold, tensor->name, found, expected, norm);
+                g_test_message("%s guide %d K %d T %g: %s: %g by differences, %g by the gradient, length %g", c->model, (int)c->guide,
+                               (int)c->count, c->threshold, tensor->name, found, expected, norm);
                 g_test_fail();
             }
         }
@@ -150,9 +148,9 @@ static void test_gradients(gconstpointer name) {
             check_case(&(Case){name, (RmilGuide)guide, thresholds ? 0.8 : -1, 1, 0, counts[i], 1, 3});
             check_case(&(Case){name, (RmilGuide)guide, -1, 0.5, 0, counts[i], 0, 0});
         }
-        if (thresholds) check_case(&(Case){name, (RmilGuide)guide, 1, 1, 0, 1, 1, 0}); /* one patch */
-        check_case(&(Case){name, (RmilGuide)guide, -1, 0, 0, 41, 1, 1}); /* all lesion */
-        check_case(&(Case){name, (RmilGuide)guide, -1, 0, 0, 41, 1, 0}); /* none */
+        if (thresholds) check_case(&(Case){name, (RmilGuide)guide, 1, 1, 0, 1, 1, 0});    /* one patch */
+        check_case(&(Case){name, (RmilGuide)guide, -1, 0, 0, 41, 1, 1});                  /* all lesion */
+        check_case(&(Case){name, (RmilGuide)guide, -1, 0, 0, 41, 1, 0});                  /* none */
         if (thresholds) check_case(&(Case){name, (RmilGuide)guide, 1e4, 1, 0, 41, 1, 3}); /* no patch survives */
         if (!g_str_equal(name, "hipt")) check_case(&(Case){name, (RmilGuide)guide, -1, 1, 0.3, 41, 1, 3});
     }
@@ -202,7 +200,8 @@ static void test_threshold_on_even_bags(gconstpointer name) {
             g_autoptr(RmilModel) without = make_model(&plain, 3);
             float attention[23];
             RmilPrediction a, b, other;
-            g_assert_true(rmil_model_predict(with, bag, -1, &a, NULL, attention, &error) && rmil_model_predict(without, bag, -1, &b, NULL, NULL, &error));
+            g_assert_true(rmil_model_predict(with, bag, -1, &a, NULL, attention, &error) &&
+                          rmil_model_predict(without, bag, -1, &b, NULL, NULL, &error));
             g_assert_cmpfloat(a.logit, ==, b.logit);
             for (int64_t i = 0; i < counts[n]; i++) g_assert_cmpfloat_with_epsilon(attention[i], 1.0 / (double)counts[n], 1e-6);
             g_autoptr(RmilArena) arena = rmil_arena_new();
@@ -325,7 +324,11 @@ int main(int argc, char **argv) {
     static const struct {
         const char *what;
         GTestDataFunc test;
-    } tests[] = {{"gradients", test_gradients}, {"equal", test_equal_patches}, {"even", test_threshold_on_even_bags}, {"far", test_far_scores}, {"large", test_large}};
+    } tests[] = {{"gradients", test_gradients},
+                 {"equal", test_equal_patches},
+                 {"even", test_threshold_on_even_bags},
+                 {"far", test_far_scores},
+                 {"large", test_large}};
     g_test_init(&argc, &argv, NULL);
     for (const char *const *name = rmil_model_names(); *name; name++)
         for (gsize i = 0; i < G_N_ELEMENTS(tests); i++) {

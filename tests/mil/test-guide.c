@@ -18,10 +18,9 @@ static void compare_pairs(Pairs *p, double sigma, double margin, const char *wha
     g_autoptr(RmilArena) arena = rmil_arena_new();
     GError *error = NULL;
     double loss;
-    g_assert_true(rmil_rank_loss(p->scores, p->np, p->scores + p->np, p->nn, sigma, margin, arena, &loss, p->fast,
-                                 p->fast + p->np, &error));
-    double expected = rmil_rank_loss_reference(p->scores, p->np, p->scores + p->np, p->nn, sigma, margin, p->slow,
-                                               p->slow + p->np);
+    g_assert_true(
+        rmil_rank_loss(p->scores, p->np, p->scores + p->np, p->nn, sigma, margin, arena, &loss, p->fast, p->fast + p->np, &error));
+    double expected = rmil_rank_loss_reference(p->scores, p->np, p->scores + p->np, p->nn, sigma, margin, p->slow, p->slow + p->np);
     const double nothing = 1e-20; /* a loss that no sum would notice: every pair is in the right order by 46 and more */
     double off = fabs(loss - expected) / MAX(expected, nothing), worst = 0;
     for (int side = 0; side < 2; side++) { /* relative to the largest derivative of each side */
@@ -52,10 +51,10 @@ static void test_all_pairs(void) {
     static const struct {
         const char *name;
         double spread, apart, grain; /* normal scores × spread, sides `apart`, rounded to `grain` */
-    } shapes[] = {{"random", 1, 0, 0},       {"right order", 1, 4, 0},   {"wrong order", 1, -4, 0}, {"clustered", 5, 0, 2.5},
-                  {"equal", 0, 0, 0},        {"close", 1e-4, 0, 0},      {"wide", 30, 0, 0},        {"far right", 1, 25, 0},
-                  {"far wrong", 1, -80, 0},  {"±80", 0, 160, 0},         {"−80", 0, -160, 0},       {"very wide", 3e5, 0, 0},
-                  {"far, far wrong", 50, -1e5, 0}};
+    } shapes[] = {
+        {"random", 1, 0, 0},   {"right order", 1, 4, 0}, {"wrong order", 1, -4, 0},      {"clustered", 5, 0, 2.5}, {"equal", 0, 0, 0},
+        {"close", 1e-4, 0, 0}, {"wide", 30, 0, 0},       {"far right", 1, 25, 0},        {"far wrong", 1, -80, 0}, {"±80", 0, 160, 0},
+        {"−80", 0, -160, 0},   {"very wide", 3e5, 0, 0}, {"far, far wrong", 50, -1e5, 0}};
     for (gsize s = 0; s < G_N_ELEMENTS(sizes); s++)
         for (gsize k = 0; k < G_N_ELEMENTS(shapes); k++) {
             Pairs p = new_pairs(sizes[s][0], sizes[s][1]);
@@ -240,7 +239,7 @@ static void test_even(void) {
                 for (int i = 0; i < k; i++) g_assert_cmpfloat_with_epsilon(a[i], 1.0 / k, 1e-5 / k);
                 g_assert_cmpfloat_with_epsilon(attention.total, 1, 1e-6);
                 if (thresholds[t] < 0.9) continue; /* the cut leaves half of it, and its gradient is steeper */
-                const float *da = s; /* any numbers */
+                const float *da = s;               /* any numbers */
                 rmil_attention_backward(&attention, soft, a, da, k, FALSE, ds);
                 rmil_attention_forward(s, k, 1, -1, soft, a, &uncut);
                 rmil_attention_backward(&uncut, soft, a, da, k, FALSE, plain);

@@ -22,8 +22,7 @@ static void test_activation(void) {
     for (int i = 0; i < N; i++) g_assert_cmpfloat_with_epsilon(y[i] / tanh(x[i]), 1, 3e-7);
     g_autofree float *bias = g_new0(float, N);
     rmil_gelu(x, N, 1, N, bias, y);
-    for (int i = 0; i < N; i++)
-        g_assert_cmpfloat_with_epsilon(y[i], x[i] * normal_cdf(x[i]), 1.5e-7 * MAX(1, fabsf(x[i])));
+    for (int i = 0; i < N; i++) g_assert_cmpfloat_with_epsilon(y[i], x[i] * normal_cdf(x[i]), 1.5e-7 * MAX(1, fabsf(x[i])));
     g_autofree float *slope = g_memdup2(x, N * sizeof(float));
     rmil_gelu_slope(slope, N, 1, N, y);
     for (int i = 0; i < N; i++) {
@@ -50,8 +49,7 @@ static void test_softmax(void) {
         for (int r = 0; r < 3; r++) {
             double sum = 0;
             for (int i = 0; i < n; i++) sum += exp(0.25 * x[r * (n + 2) + i]);
-            for (int i = 0; i < n; i++)
-                g_assert_cmpfloat_with_epsilon(y[r * (n + 2) + i], exp(0.25 * x[r * (n + 2) + i]) / sum, 5e-7);
+            for (int i = 0; i < n; i++) g_assert_cmpfloat_with_epsilon(y[r * (n + 2) + i], exp(0.25 * x[r * (n + 2) + i]) / sum, 5e-7);
             g_assert_cmpfloat_with_epsilon(log_sum[r], log(sum), 2e-6);
             g_assert_cmpfloat(y[r * (n + 2) + n], ==, x[r * (n + 2) + n]);
         }
@@ -71,7 +69,7 @@ static void test_layernorm(void) {
         enum { ROWS = 5 };
         const int ld = n + 3;
         g_autofree float *x = noise(ROWS * ld, 3, 1), *dy = noise(ROWS * n, 1, 2), *w = noise(n, 1, 3), *b = noise(n, 1, 4);
-        g_autofree float *y = g_new(float, ROWS * n), *dx = g_new0(float, ROWS * ld), *dw = g_new0(float, n);
+        g_autofree float *y = g_new(float, (ROWS * n)), *dx = g_new0(float, (ROWS * ld)), *dw = g_new0(float, n);
         g_autofree float *db = g_new0(float, n);
         g_autofree double *dw_expected = g_new0(double, n), *db_expected = g_new0(double, n);
         float mean[ROWS], rstd[ROWS];
@@ -101,8 +99,8 @@ static void test_layernorm(void) {
 }
 
 /* Softmax attention of one head in double: out, and the gradients of Σ out ∘ dout. */
-static void attention_reference(const RmilSelfAttention *t, int64_t head, const float *dout, double *out, double *dq,
-                                double *dk, double *dv) {
+static void attention_reference(const RmilSelfAttention *t, int64_t head, const float *dout, double *out, double *dq, double *dk,
+                                double *dv) {
     const int64_t w = t->width / t->heads, c = head * w;
     g_autofree double *p = g_new(double, t->keys), *dp = g_new(double, t->keys);
     for (int64_t i = 0; i < t->queries; i++) {
@@ -159,9 +157,9 @@ static void test_first_attention(void) {
     for (gsize c = 0; c < G_N_ELEMENTS(lengths); c++) {
         const int64_t n = lengths[c], rows = SEQUENCES * n;
         g_autofree float *h = noise(rows * WIDTH, 1, 1), *w = noise(W * WIDTH, 1, 2), *b = noise(W, 1, 3);
-        g_autofree float *dout = noise(SEQUENCES * WIDTH, 1, 4), *all = g_new(float, rows * W);
+        g_autofree float *dout = noise(SEQUENCES * WIDTH, 1, 4), *all = g_new(float, (rows * W));
         g_autofree float *kept = g_new(float, rmil_first_attention_kept(SEQUENCES, n, WIDTH, HEADS));
-        g_autofree float *scratch = g_new(float, rmil_first_attention_scratch(n, WIDTH)), *dh = g_new(float, rows * WIDTH);
+        g_autofree float *scratch = g_new(float, rmil_first_attention_scratch(n, WIDTH)), *dh = g_new(float, (rows * WIDTH));
         float out[SEQUENCES * WIDTH], dw[W * WIDTH] = {0}, db[W] = {0};
         const RmilFirstAttention first = {.sequences = SEQUENCES, .length = n, .width = WIDTH, .heads = HEADS, .w = w, .b = b, .h = h};
         rmil_first_attention_forward(&first, out, kept);
@@ -171,11 +169,11 @@ static void test_first_attention(void) {
             for (int i = 0; i < WIDTH; i++) sum += (double)h[r / W * WIDTH + i] * (double)w[r % W * WIDTH + i];
             all[r] = (float)sum;
         }
-        g_autofree double *expected = g_new0(double, SEQUENCES * WIDTH), *slopes = g_new0(double, rows * W);
+        g_autofree double *expected = g_new0(double, (SEQUENCES * WIDTH)), *slopes = g_new0(double, (rows * W));
         for (int64_t s = 0; s < SEQUENCES; s++) { /* slopes of q, k and v, each rows × width */
             const float *q = all + s * n * W;
-            const RmilSelfAttention t = {.queries = 1, .keys = n, .width = WIDTH, .heads = HEADS, .q = q, .k = q + WIDTH,
-                                         .v = q + 2 * WIDTH, .ldq = W, .ldk = W};
+            const RmilSelfAttention t =
+                {.queries = 1, .keys = n, .width = WIDTH, .heads = HEADS, .q = q, .k = q + WIDTH, .v = q + 2 * WIDTH, .ldq = W, .ldk = W};
             double *dq = slopes + s * n * WIDTH;
             for (int64_t a = 0; a < HEADS; a++)
                 attention_reference(&t, a, dout + s * WIDTH, expected + s * WIDTH, dq, dq + rows * WIDTH, dq + 2 * rows * WIDTH);
@@ -208,12 +206,12 @@ static void test_self_attention(void) {
     for (gsize i = 0; i < G_N_ELEMENTS(sizes); i++) {
         const int64_t m = sizes[i][0], n = sizes[i][1];
         g_autofree float *q = noise(m * LDQ, 1, 1), *k = noise(n * LDK, 1, 2), *dout = noise(m * WIDTH, 1, 3);
-        g_autofree float *out = g_new(float, m * WIDTH), *log_sum = g_new(float, m * HEADS), *dq = g_new(float, m * LDQ);
-        g_autofree float *dk = g_new(float, n * LDK), *scratch = g_new(float, rmil_self_attention_scratch(m, n));
+        g_autofree float *out = g_new(float, (m * WIDTH)), *log_sum = g_new(float, (m * HEADS)), *dq = g_new(float, (m * LDQ));
+        g_autofree float *dk = g_new(float, (n * LDK)), *scratch = g_new(float, rmil_self_attention_scratch(m, n));
         g_autofree double *expected = g_new0(double, (2 * m + 2 * n) * WIDTH);
         double *eq = expected + m * WIDTH, *ek = eq + m * WIDTH, *ev = ek + n * WIDTH;
-        RmilSelfAttention t = {.queries = m, .keys = n, .width = WIDTH, .heads = HEADS, .q = q, .k = k, .v = k + WIDTH,
-                               .ldq = LDQ, .ldk = LDK};
+        RmilSelfAttention t =
+            {.queries = m, .keys = n, .width = WIDTH, .heads = HEADS, .q = q, .k = k, .v = k + WIDTH, .ldq = LDQ, .ldk = LDK};
         GError *error = NULL;
         g_assert_true(rmil_self_attention_forward(&t, out, log_sum, scratch, &error));
         g_assert_true(rmil_self_attention_backward(&t, out, log_sum, dout, dq, dk, dk + WIDTH, scratch, &error));
@@ -279,7 +277,7 @@ static void test_features(void) {
         const int64_t d = dims[c & 1], n = widths[c % 3], ld = n + 3;
         const RmilPrecision precision = c >= 6 ? RMIL_BFLOAT16 : RMIL_FLOAT32;
         g_autofree float *x = noise(ROWS * d, 1, 1), *w = noise(n * d, 1, 2), *z = noise(ROWS * ld, 1, 3);
-        g_autofree float *out = g_new(float, ROWS * ld), *g = g_new(float, n * d);
+        g_autofree float *out = g_new(float, (ROWS * ld)), *g = g_new(float, (n * d));
         g_autofree uint16_t *half = g_new(uint16_t, ROWS * d);
         rmil_to_bfloat16(x, ROWS * d, half);
         if (precision == RMIL_BFLOAT16) rmil_from_bfloat16(half, ROWS * d, x);
@@ -319,7 +317,7 @@ static void test_masked(void) {
     for (gsize c = 0; c < 2 * G_N_ELEMENTS(cases); c++) {
         const int64_t rows = cases[c / 2].rows, n = cases[c / 2].n, d = cases[c / 2].d;
         g_autofree float *x = noise(rows * d, 1, 1), *r = noise(rows * n, 1, 2), *a = noise(rows, 1, 3), *b = noise(rows, 1, 4);
-        g_autofree float *u = noise(n, 1, 5), *v = noise(n, 1, 6), *g = g_new(float, n * d);
+        g_autofree float *u = noise(n, 1, 5), *v = noise(n, 1, 6), *g = g_new(float, (n * d));
         g_autofree uint16_t *half = g_new(uint16_t, rows * d);
         rmil_to_bfloat16(x, rows * d, half);
         if (c & 1) rmil_from_bfloat16(half, rows * d, x);
@@ -332,7 +330,7 @@ static void test_masked(void) {
         GError *error = NULL;
         rmil_arena_reset(arena);
         g_assert_true(rmil_masked_backward(&features, r, n, terms, 2, g, arena, &error));
-        for (int64_t i = 0; i < n * d; i += rows > 1000 ? 37 : 1) {
+        for (int64_t i = 0; i<n * d; i += rows> 1000 ? 37 : 1) {
             double sum = 0;
             for (int64_t k = 0; k < rows; k++) {
                 double dz = (double)a[k] * (double)u[i / d] + (double)b[k] * (double)v[i / d];

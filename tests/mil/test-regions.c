@@ -14,7 +14,7 @@ static RmilRegions group(RmilArena *arena, int64_t *coords, int64_t count, doubl
 
 /* Regions of 2 × 3 tiles of 100 px; tiles in mixed order, from a corner that is not 0. */
 static void test_group(void) {
-    int64_t coords[] = {350, 270,  50, 70,  150, 170,  250, 70,  950, 370,  50, 270};
+    int64_t coords[] = {350, 270, 50, 70, 150, 170, 250, 70, 950, 370, 50, 270};
     uint8_t labels[] = {1, 0, 0, 0, 0, 0};
     g_autoptr(RmilArena) arena = rmil_arena_new();
     for (int round = 0; round < 2; round++) { /* the side as told, and found out */

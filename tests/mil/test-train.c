@@ -89,10 +89,10 @@ static RmilTrainConfig small_protocol(int64_t epochs, int threads) {
     return protocol;
 }
 
-static RmilModel *train(const Cohort *c, const RmilModelConfig *config, const RmilTrainConfig *protocol,
-                        const char *checkpoint, GArray *history, const RmilMonitor *monitor, GError **error) {
-    return rmil_train(config, protocol, (const RmilBag *const *)c->bags, c->labels, c->train, c->train_count, c->val,
-                      c->val_count, checkpoint, history, monitor, error);
+static RmilModel *train(const Cohort *c, const RmilModelConfig *config, const RmilTrainConfig *protocol, const char *checkpoint,
+                        GArray *history, const RmilMonitor *monitor, GError **error) {
+    return rmil_train(config, protocol, (const RmilBag *const *)c->bags, c->labels, c->train, c->train_count, c->val, c->val_count,
+                      checkpoint, history, monitor, error);
 }
 
 /* The bytes of the model's file. */
@@ -226,7 +226,8 @@ static void tissue_share(RmilBag *bag) { bag->tissue[bag->count - 1] /= 2; }
 /* Whatever changes in a bag, in a later patch or in a bag of the validation set, the checkpoint is not taken up, and the result is that
  * of the changed bags alone. */
 static void test_changed_bag(void) {
-    static const Change changes[] = {first_feature, last_feature, one_bit, signs, two_patches, coordinate, tile_size, patch_label, tissue_share};
+    static const Change changes[] = {first_feature, last_feature, one_bit,     signs,       two_patches,
+                                     coordinate,    tile_size,    patch_label, tissue_share};
     g_autofree char *folder = test_folder(), *checkpoint = g_build_filename(folder, "checkpoint", NULL);
     RmilModelConfig config = small_config("abmil");
     RmilTrainConfig protocol = small_protocol(3, 2);
@@ -434,8 +435,8 @@ static void test_bad_file(void) {
                  {"dim", "1e300", "dim \"1e300\" is not a number"},
                  {"sigma", "nan", "sigma \"nan\" is not a number"}};
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
-        const char *metadata[] = {"format", "rankmil-model-1", "model", "abmil", "guide", "rank", "dim", "16", "hidden", "12",
-                                  "threshold", "1", NULL, NULL, NULL};
+        const char *metadata[] = {"format", "rankmil-model-1", "model", "abmil", "guide", "rank", "dim", "16", "hidden",
+                                  "12",     "threshold",       "1",     NULL,    NULL,    NULL};
         gsize at = 0;
         while (metadata[at] && strcmp(metadata[at], cases[i].key) != 0) at += 2;
         metadata[at] = cases[i].key;
@@ -463,7 +464,11 @@ int main(int argc, char **argv) {
     static const struct {
         const char *what;
         GTestDataFunc test;
-    } tests[] = {{"threads", test_threads}, {"threads-change", test_threads_change}, {"resume", test_resume}, {"learns", test_learns}, {"file", test_roundtrip}};
+    } tests[] = {{"threads", test_threads},
+                 {"threads-change", test_threads_change},
+                 {"resume", test_resume},
+                 {"learns", test_learns},
+                 {"file", test_roundtrip}};
     g_test_init(&argc, &argv, NULL);
     for (const char *const *name = rmil_model_names(); *name; name++)
         for (gsize i = 0; i < G_N_ELEMENTS(tests); i++) {

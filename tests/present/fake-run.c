@@ -20,12 +20,10 @@ static double strength(const char *method) {
 
 static char *slide_id(const FakeRun *fake, int i) { return g_strdup_printf("%s%03d", fake->prefix, i + 1); }
 
-static void add_prediction(GString *csv, const FakeRun *fake, const char *split, int i, double gap, RmilRng *shared,
-                           RmilRng *own) {
+static void add_prediction(GString *csv, const FakeRun *fake, const char *split, int i, double gap, RmilRng *shared, RmilRng *own) {
     int label = i % 5 < 2;
     double logit = (label ? 1 : -1) * gap / 2 + rmil_rng_normal(shared) + 0.5 * rmil_rng_normal(own);
-    g_autofree char *name = slide_id(fake, i),
-                    *id = g_strdup_printf("%s%s", strcmp(split, "test") == 0 ? "" : split, name);
+    g_autofree char *name = slide_id(fake, i), *id = g_strdup_printf("%s%s", strcmp(split, "test") == 0 ? "" : split, name);
     rmil_csv_append(csv, id, ',');
     g_string_append_printf(csv, "%s,%d,%.6f,%.6f\n", split, label, 1 / (1 + exp(-logit)), logit);
 }
@@ -49,8 +47,7 @@ static void write_history(const char *folder, const char *method, int seed) {
     double best = 9;
     gboolean guided = strstr(method, "rank") || strcmp(method, "induction") == 0;
     for (int e = 1; e <= 34; e++) {
-        double slide = 0.15 + 0.55 * exp(-e / 9.0) + 0.02 * rmil_rng_normal(&rng),
-               guide = guided ? 0.2 + 0.9 * exp(-e / 5.0) : 0;
+        double slide = 0.15 + 0.55 * exp(-e / 9.0) + 0.02 * rmil_rng_normal(&rng), guide = guided ? 0.2 + 0.9 * exp(-e / 5.0) : 0;
         double val = 0.4 + 0.3 * exp(-e / 8.0) + 0.00025 * (e - 18) * (e - 18) + 0.015 * rmil_rng_normal(&rng);
         gboolean better = val < best;
         best = MIN(best, val);
@@ -72,8 +69,7 @@ static void write_localisation(const char *folder, const char *method, int seed,
         if (i % 5 >= 2) continue;
         g_autofree char *id = slide_id(fake, i);
         for (gsize a = 0; a < G_N_ELEMENTS(alphas); a++) {
-            double iou =
-                MIN(1, strength(method) / 3.2 * pow(alphas[a] / 100, 0.8) * (0.8 + 0.2 * rmil_rng_uniform(&rng)));
+            double iou = MIN(1, strength(method) / 3.2 * pow(alphas[a] / 100, 0.8) * (0.8 + 0.2 * rmil_rng_uniform(&rng)));
             rmil_csv_append(csv, id, ',');
             g_string_append_printf(csv, "%g,%.6f,%.6f,%d\n", alphas[a], iou, 2 * iou / (1 + iou),
                                    rmil_rng_uniform(&rng) < 0.35 + 0.2 * strength(method) + alphas[a] / 300);
@@ -126,8 +122,7 @@ static void write_picture(const char *path, int i) {
 void fake_run_write(const char *folder, const FakeRun *fake) {
     for (int m = 0; fake->methods[m]; m++) {
         for (int s = 0; s < fake->seeds; s++) {
-            g_autofree char *number = g_strdup_printf("%d", s),
-                            *below = g_build_filename(folder, "runs", fake->methods[m], number, NULL);
+            g_autofree char *number = g_strdup_printf("%d", s), *below = g_build_filename(folder, "runs", fake->methods[m], number, NULL);
             fake_training_write(below, fake->methods[m], s, fake);
         }
         for (int i = 0; i < fake->pictures; i++) {
@@ -137,19 +132,18 @@ void fake_run_write(const char *folder, const FakeRun *fake) {
         }
     }
     g_autofree char *escaped = fake->message ? g_strescape(fake->message, NULL) : NULL;
-    g_autofree char *problem =
-        fake->message ? g_strdup_printf("{\"id\": \"broken_01\", \"stage\": \"tile\", \"message\": \"%s\"}", escaped)
-                      : g_strdup("");
-    g_autofree char *info =
-        g_strdup_printf("{\"version\": \"0.1.0\", \"command\": [\"rankmil\", \"run\", \"data/my cohort.csv\", \"-o\", "
-                        "\"out\", \"--seeds\", \"%d\"], \"cohort\": \"data/my cohort.csv\", "
-                        "\"created\": \"2026-03-14T10:22:33.25Z\", \"config\": {\"encoder\": \"texture\", \"tile_px\": 224, "
-                        "\"tile_mpp\": 0.5, \"min_tissue\": 0.05, \"methods\": [\"abmil\", \"rank\"], "
-                        "\"train\": {\"epochs\": 200, \"patience\": 7}}, \"timings\": {\"tile\": 8.4, \"encode\": "
-                        "131.7, \"label\": 0.6, \"train\": 4210, \"heatmaps\": 20}, "
-                        "\"cohort_summary\": {\"slides\": %d, \"patients\": 74, \"annotated slides\": 16, \"tiles\": "
-                        "{\"total\": 123456, \"median\": 1411, \"least\": 3, \"most\": 9120}, "
-                        "\"mpp\": {\"0.250\": 60, \"0.500\": 21}, \"splits\": {\"train\": {\"positive\": 16}}}, \"problems\": [%s]}",
-                        fake->seeds, fake->slides * 9 / 4, problem);
+    g_autofree char *problem = fake->message ? g_strdup_printf("{\"id\": \"broken_01\", \"stage\": \"tile\", \"message\": \"%s\"}", escaped)
+                                             : g_strdup("");
+    g_autofree char *info = g_strdup_printf(
+        "{\"version\": \"0.1.0\", \"command\": [\"rankmil\", \"run\", \"data/my cohort.csv\", \"-o\", "
+        "\"out\", \"--seeds\", \"%d\"], \"cohort\": \"data/my cohort.csv\", "
+        "\"created\": \"2026-03-14T10:22:33.25Z\", \"config\": {\"encoder\": \"texture\", \"tile_px\": 224, "
+        "\"tile_mpp\": 0.5, \"min_tissue\": 0.05, \"methods\": [\"abmil\", \"rank\"], "
+        "\"train\": {\"epochs\": 200, \"patience\": 7}}, \"timings\": {\"tile\": 8.4, \"encode\": "
+        "131.7, \"label\": 0.6, \"train\": 4210, \"heatmaps\": 20}, "
+        "\"cohort_summary\": {\"slides\": %d, \"patients\": 74, \"annotated slides\": 16, \"tiles\": "
+        "{\"total\": 123456, \"median\": 1411, \"least\": 3, \"most\": 9120}, "
+        "\"mpp\": {\"0.250\": 60, \"0.500\": 21}, \"splits\": {\"train\": {\"positive\": 16}}}, \"problems\": [%s]}",
+        fake->seeds, fake->slides * 9 / 4, problem);
     save(folder, "run.json", info);
 }

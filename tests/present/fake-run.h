@@ -7,11 +7,11 @@
 
 typedef struct {
     const char *const *methods; /* NULL-terminated folder names */
-    int seeds, slides;   /* trainings a method; test slides (as many again for training, a quarter for validation) */
-    int annotated;       /* of the positive test slides; 0: no localisation.csv */
-    int pictures;        /* test slides with a heat map */
-    const char *prefix;  /* of slide ids */
-    const char *message; /* of the one problem in run.json; NULL: none */
+    int seeds, slides;          /* trainings a method; test slides (as many again for training, a quarter for validation) */
+    int annotated;              /* of the positive test slides; 0: no localisation.csv */
+    int pictures;               /* test slides with a heat map */
+    const char *prefix;         /* of slide ids */
+    const char *message;        /* of the one problem in run.json; NULL: none */
 } FakeRun;
 void fake_run_write(const char *folder, const FakeRun *fake);
 /* One training run's files directly in the folder. */

@@ -46,13 +46,23 @@ void fake_study_write(const char *folder, const FakeStudy *fake) {
             for (int s = 0; s < fake->seeds; s++) {
                 g_autofree char *text = g_strdup_printf("%s-%d-%d", fake->methods[m], v, s),
                                 *key = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, -1);
-                RmilStudyRun run = {.key = g_string_chunk_insert(names, key), .method = fake->methods[m],
-                                    .value = fake->values ? fake->values[v] : NAN, .split = "", .seed = s, .done = TRUE, .epochs = 1,
-                                    .best_epoch = 1, .seconds = 1.5, .threads = 1, .version = "0", .config = "{}", .model = "models/none"};
+                RmilStudyRun run = {.key = g_string_chunk_insert(names, key),
+                                    .method = fake->methods[m],
+                                    .value = fake->values ? fake->values[v] : NAN,
+                                    .split = "",
+                                    .seed = s,
+                                    .done = TRUE,
+                                    .epochs = 1,
+                                    .best_epoch = 1,
+                                    .seconds = 1.5,
+                                    .threads = 1,
+                                    .version = "0",
+                                    .config = "{}",
+                                    .model = "models/none"};
                 g_array_append_val(runs, run);
             }
-    RmilRecordStudy study = {fake->kind, "A made-up study", "study: made-up\n", fake->cohort ? fake->cohort : "/nowhere/cohort.csv", "f", "rank",
-                             fake->variable};
+    RmilRecordStudy study = {fake->kind, "A made-up study", "study: made-up\n", fake->cohort ? fake->cohort : "/nowhere/cohort.csv", "f",
+                             "rank",     fake->variable};
     g_autofree char *path = g_build_filename(folder, "study.sqlite", NULL);
     GError *error = NULL;
     g_autoptr(RmilRecord) record = rmil_record_open(path, &study, (RmilStudyRun *)(void *)runs->data, runs->len, &error);

@@ -20,11 +20,9 @@ static void test_qupath(void) {
     g_assert_cmpstr(json_object_get_string_member(root, "type"), ==, "FeatureCollection");
     JsonArray *features = json_object_get_array_member(root, "features");
     g_assert_cmpint(json_array_get_length(features), ==, 3);
-    JsonObject *second = json_array_get_object_element(features, 1),
-               *properties = json_object_get_object_member(second, "properties");
+    JsonObject *second = json_array_get_object_element(features, 1), *properties = json_object_get_object_member(second, "properties");
     g_assert_cmpstr(json_object_get_string_member(properties, "objectType"), ==, "tile");
-    g_assert_cmpstr(json_object_get_string_member(json_object_get_object_member(properties, "classification"), "name"),
-                    ==, "Attended");
+    g_assert_cmpstr(json_object_get_string_member(json_object_get_object_member(properties, "classification"), "name"), ==, "Attended");
     JsonObject *measurements = json_object_get_object_member(properties, "measurements");
     g_assert_cmpfloat_with_epsilon(json_object_get_double_member(measurements, "Attention x mean"), 1.8, 1e-6);
     g_assert_cmpfloat_with_epsilon(json_object_get_double_member(measurements, "Attention percentile"), 100, 1e-6);
@@ -53,9 +51,7 @@ static void test_patches(void) {
     g_autofree uint8_t *rgb = g_malloc(TILES * SIDE * SIDE * 3);
     for (int y = 0; y < SIDE; y++)
         for (int x = 0; x < TILES * SIDE; x++) memset(rgb + (y * TILES * SIDE + x) * 3, 20 * (x / SIDE), 3);
-    VipsImage *image =
-                  vips_image_new_from_memory(rgb, TILES * SIDE * SIDE * 3, TILES * SIDE, SIDE, 3, VIPS_FORMAT_UCHAR),
-              *tagged = NULL;
+    VipsImage *image = vips_image_new_from_memory(rgb, TILES * SIDE * SIDE * 3, TILES * SIDE, SIDE, 3, VIPS_FORMAT_UCHAR), *tagged = NULL;
     g_assert_cmpint(vips_copy(image, &tagged, "interpretation", VIPS_INTERPRETATION_sRGB, NULL), ==, 0);
     g_assert_cmpint(vips_pngsave(tagged, slide_path, NULL), ==, 0);
     g_object_unref(tagged);
@@ -77,8 +73,7 @@ static void test_patches(void) {
     g_object_unref(montage);
     int found[3] = {0};
     for (int64_t i = 0; i < width * height; i++)
-        for (int k = 0; k < 3; k++)
-            found[k] += seen[3 * i] == ((const int[]){80, 20, 40})[k] && seen[3 * i + 1] == seen[3 * i];
+        for (int k = 0; k < 3; k++) found[k] += seen[3 * i] == ((const int[]){80, 20, 40})[k] && seen[3 * i + 1] == seen[3 * i];
     for (int k = 0; k < 3; k++) g_assert_cmpint(found[k], >=, SIDE * SIDE);
     for (int i = 0; i < TILES; i++) values[i] = NAN;
     g_assert_false(rmil_patches_write(slide, coords, values, TILES, SIDE, 3, SIDE, NULL, png, NULL, &error));

@@ -12,8 +12,7 @@
 enum { WIDTH = 1200, HEIGHT = 800, SIDE = 100, COLUMN = 3, ROW = 2 };
 
 static void save_png(const char *path, const uint8_t *rgb, int width, int height) {
-    VipsImage *image =
-        vips_image_new_from_memory(rgb, (size_t)width * (size_t)height * 3, width, height, 3, VIPS_FORMAT_UCHAR);
+    VipsImage *image = vips_image_new_from_memory(rgb, (size_t)width * (size_t)height * 3, width, height, 3, VIPS_FORMAT_UCHAR);
     VipsImage *tagged = NULL;
     g_assert_cmpint(vips_copy(image, &tagged, "interpretation", VIPS_INTERPRETATION_sRGB, NULL), ==, 0);
     g_assert_cmpint(vips_pngsave(tagged, path, NULL), ==, 0);
@@ -37,8 +36,7 @@ static char *make_slide(const char *folder) {
     g_autofree uint8_t *rgb = g_malloc(WIDTH * HEIGHT * 3);
     memset(rgb, 255, WIDTH * HEIGHT * 3);
     for (int y = ROW * SIDE; y < (ROW + 1) * SIDE; y++)
-        for (int x = COLUMN * SIDE; x < (COLUMN + 1) * SIDE; x++)
-            memcpy(rgb + (y * WIDTH + x) * 3, (uint8_t[]){120, 20, 40}, 3);
+        for (int x = COLUMN * SIDE; x < (COLUMN + 1) * SIDE; x++) memcpy(rgb + (y * WIDTH + x) * 3, (uint8_t[]){120, 20, 40}, 3);
     save_png(path, rgb, WIDTH, HEIGHT);
     return path;
 }
@@ -77,9 +75,7 @@ static void tear_down(Fixture *f, gconstpointer data) {
     g_free(f->values);
 }
 
-static gboolean is(const uint8_t *rgb, int r, int g, int b) {
-    return ABS(rgb[0] - r) <= 2 && ABS(rgb[1] - g) <= 2 && ABS(rgb[2] - b) <= 2;
-}
+static gboolean is(const uint8_t *rgb, int r, int g, int b) { return ABS(rgb[0] - r) <= 2 && ABS(rgb[1] - g) <= 2 && ABS(rgb[2] - b) <= 2; }
 
 /* Every pixel of the heat panel: full heat exactly over the square, the lowest colour over other tiles, the slide in
  * gray where there is no tile. */
@@ -93,8 +89,7 @@ static void check_panel(Fixture *f, const RmilHeatOptions *options) {
     g_assert_cmpint(layout.panel_width, ==, (int64_t)ceil(WIDTH / layout.downsample));
     for (int64_t y = 0; y < layout.panel_height; y++)
         for (int64_t x = 0; x < layout.panel_width; x++) {
-            int column = (int)(((double)x + 0.5) * layout.downsample / SIDE),
-                row = (int)(((double)y + 0.5) * layout.downsample / SIDE);
+            int column = (int)(((double)x + 0.5) * layout.downsample / SIDE), row = (int)(((double)y + 0.5) * layout.downsample / SIDE);
             const uint8_t *pixel = rgb + ((layout.heat_y + y) * width + layout.heat_x + x) * 3;
             gboolean right = row == ROW && column == COLUMN ? is(pixel, 253, 231, 37)
                              : row >= HEIGHT / SIDE - 1     ? is(pixel, 255, 255, 255)
@@ -104,8 +99,7 @@ static void check_panel(Fixture *f, const RmilHeatOptions *options) {
             /* pixels that straddle the square's edge are a mixture */
             pixel = rgb + ((layout.slide_y + y) * width + layout.slide_x + x) * 3;
             double left = (double)x * layout.downsample, top = (double)y * layout.downsample, d = layout.downsample + 1;
-            gboolean inside = left >= COLUMN * SIDE && left + d <= (COLUMN + 1) * SIDE && top >= ROW * SIDE &&
-                              top + d <= (ROW + 1) * SIDE;
+            gboolean inside = left >= COLUMN * SIDE && left + d <= (COLUMN + 1) * SIDE && top >= ROW * SIDE && top + d <= (ROW + 1) * SIDE;
             gboolean outside = left + d < COLUMN * SIDE || left > (COLUMN + 1) * SIDE + 1 || top + d < ROW * SIDE ||
                                top > (ROW + 1) * SIDE + 1;
             if (inside) g_assert_true(is(pixel, 120, 20, 40));
@@ -126,8 +120,7 @@ static void test_alignment(Fixture *f, gconstpointer data) {
                                    "these pictures, 0123456789 0123456789"
                                  : NULL;
             GError *error = NULL;
-            g_assert_true(
-                rmil_heat_write(f->slide, f->coords, f->values, f->count, SIDE, NULL, &options, f->path, &error));
+            g_assert_true(rmil_heat_write(f->slide, f->coords, f->values, f->count, SIDE, NULL, &options, f->path, &error));
             g_assert_no_error(error);
             check_panel(f, &options);
         }
@@ -168,8 +161,7 @@ static void test_outline(Fixture *f, gconstpointer data) {
                 for (int dx = -1; dx <= 1; dx++) {
                     int64_t x = xs[p] + (int64_t)(on[i][0] / layout.downsample) + dx,
                             y = ys[p] + (int64_t)(on[i][1] / layout.downsample) + dy;
-                    darkest = MIN(darkest, rgb[(y * width + x) * 3 + 1] +
-                                               ABS(rgb[(y * width + x) * 3] - rgb[(y * width + x) * 3 + 1]));
+                    darkest = MIN(darkest, rgb[(y * width + x) * 3 + 1] + ABS(rgb[(y * width + x) * 3] - rgb[(y * width + x) * 3 + 1]));
                 }
             g_assert_cmpint(darkest, <, 90);
         }
@@ -178,8 +170,7 @@ static void test_outline(Fixture *f, gconstpointer data) {
     }
 }
 
-static uint8_t *heat_of(Fixture *f, const RmilHeatOptions *options, const float *values, RmilHeatLayout *layout,
-                        int64_t *width) {
+static uint8_t *heat_of(Fixture *f, const RmilHeatOptions *options, const float *values, RmilHeatLayout *layout, int64_t *width) {
     GError *error = NULL;
     g_assert_true(rmil_heat_write(f->slide, f->coords, values, f->count, SIDE, NULL, options, f->path, &error));
     g_assert_no_error(error);
@@ -240,20 +231,13 @@ static void test_mask_preview(Fixture *f, gconstpointer data) {
     RmilMask mask = {.width = 120, .height = 80, .downsample = 10, .tissue = g_malloc0(120 * 80)};
     for (int y = 0; y < 10; y++) memset(mask.tissue + (ROW * 10 + y) * 120 + COLUMN * 10, 1, 10);
     int64_t corner[2] = {COLUMN * SIDE, ROW * SIDE};
-    RmilGrid grid = {.count = 1,
-                     .coords = corner,
-                     .tile_px = SIDE,
-                     .tile_level0 = SIDE,
-                     .slide_width = WIDTH,
-                     .slide_height = HEIGHT};
+    RmilGrid grid = {.count = 1, .coords = corner, .tile_px = SIDE, .tile_level0 = SIDE, .slide_width = WIDTH, .slide_height = HEIGHT};
     GError *error = NULL;
     g_assert_true(rmil_mask_preview_write(f->slide, &mask, &grid, NULL, WIDTH, f->path, &error));
     g_assert_no_error(error);
     int64_t width, height;
     g_autofree uint8_t *rgb = load_png(f->path, &width, &height);
-    int64_t
-        x0 = -1,
-        y0 = -1; /* the panel stands one margin off the corner: find the tile's edge, it is as dark as nothing else */
+    int64_t x0 = -1, y0 = -1; /* the panel stands one margin off the corner: find the tile's edge, it is as dark as nothing else */
     for (int64_t y = 0; y < height && x0 < 0; y++)
         for (int64_t x = 0; x < width && x0 < 0; x++)
             if (is(rgb + (y * width + x) * 3, 37, 62, 132) || is(rgb + (y * width + x) * 3, 35, 64, 134)) {

@@ -59,15 +59,9 @@ static void test_whole(void) {
     for (gsize i = 0; i < G_N_ELEMENTS(parts); i++) page_has(page, parts[i]);
     /* eight slides under three methods, six and more of them beside the outline */
     g_assert_cmpint(page_count(page, "data:image/jpeg;base64,"), ==, 24);
-    static const char *const figures[] = {"roc",
-                                          "pr",
-                                          "auroc",
-                                          "probabilities",
-                                          "localisation-iou",
-                                          "localisation-dice",
-                                          "localisation-pointing",
-                                          "history-abmil",
-                                          "history-rank"};
+    static const char *const figures[] = {
+        "roc",           "pr",          "auroc", "probabilities", "localisation-iou", "localisation-dice", "localisation-pointing",
+        "history-abmil", "history-rank"};
     g_assert_cmpint(page_count(page, "data:image/svg+xml;base64,"), ==, 10);
     for (gsize i = 0; i < G_N_ELEMENTS(figures); i++)
         for (int k = 0; k < 3; k++) {
@@ -135,8 +129,8 @@ static void test_missing_parts(void) {
     g_autofree char *folder = test_folder();
     FakeRun fake = {.methods = three, .seeds = 2, .slides = 20, .annotated = 0, .prefix = "s"};
     fake_run_write(folder, &fake);
-    static const char *const gone[] = {"run.json", "runs/abmil/0/history.csv", "runs/rank/1/predictions.csv",
-                                       "runs/induction/0/run.json", "runs/induction/1/predictions.csv"};
+    static const char *const gone[] = {"run.json", "runs/abmil/0/history.csv", "runs/rank/1/predictions.csv", "runs/induction/0/run.json",
+                                       "runs/induction/1/predictions.csv"};
     for (gsize i = 0; i < G_N_ELEMENTS(gone); i++) {
         g_autofree char *path = g_build_filename(folder, gone[i], NULL);
         g_assert_cmpint(g_unlink(path), ==, 0);
@@ -204,25 +198,20 @@ static void test_broken(void) {
         const char *name, *text, *message;
         RmilErrorCode code;
     } cases[] = {
-        {"runs/rank/0/predictions.csv", "id,split,label\n", "rank/0/predictions.csv: has no column \"probability\"",
-         RMIL_ERROR_FORMAT},
-        {"runs/rank/0/predictions.csv", "id,split,label,probability\n", "predictions.csv: has no predictions",
-         RMIL_ERROR_DATA},
+        {"runs/rank/0/predictions.csv", "id,split,label\n", "rank/0/predictions.csv: has no column \"probability\"", RMIL_ERROR_FORMAT},
+        {"runs/rank/0/predictions.csv", "id,split,label,probability\n", "predictions.csv: has no predictions", RMIL_ERROR_DATA},
         {"runs/rank/0/predictions.csv", "id,split,label,probability\na,test,1,0.5\nb,test,2,0.5\n",
          "line 3: label is neither 0 nor 1: \"2\"", RMIL_ERROR_FORMAT},
-        {"runs/rank/0/predictions.csv", "id,split,label,probability\na,test,1,1.5\n",
-         "line 2: probability is outside 0 … 1", RMIL_ERROR_FORMAT},
-        {"runs/rank/0/predictions.csv", "id,split,label,probability\na,tset,1,0.5\n", "line 2: unknown split: \"tset\"",
+        {"runs/rank/0/predictions.csv", "id,split,label,probability\na,test,1,1.5\n", "line 2: probability is outside 0 … 1",
          RMIL_ERROR_FORMAT},
+        {"runs/rank/0/predictions.csv", "id,split,label,probability\na,tset,1,0.5\n", "line 2: unknown split: \"tset\"", RMIL_ERROR_FORMAT},
         {"runs/rank/0/predictions.csv", "id,split,label,probability\na,test,1,0.5\na,test,1,0.5\n",
          "line 3: a second line for the id: \"a\"", RMIL_ERROR_FORMAT},
-        {"runs/rank/0/predictions.csv", "id,split,label,probability\ns001,test,0,0.5\n",
-         "slide \"s001\" has label 0, elsewhere", RMIL_ERROR_DATA},
-        {"runs/rank/0/history.csv",
-         "epoch,train_loss,train_slide_loss,train_guide_loss,val_loss,val_auroc,best\n1,2,x,0,1,1,1\n",
+        {"runs/rank/0/predictions.csv", "id,split,label,probability\ns001,test,0,0.5\n", "slide \"s001\" has label 0, elsewhere",
+         RMIL_ERROR_DATA},
+        {"runs/rank/0/history.csv", "epoch,train_loss,train_slide_loss,train_guide_loss,val_loss,val_auroc,best\n1,2,x,0,1,1,1\n",
          "rank/0/history.csv: line 2", RMIL_ERROR_FORMAT},
-        {"runs/rank/0/localisation.csv", "id,alpha,iou,dice\n", "localisation.csv: has no column \"pointing\"",
-         RMIL_ERROR_FORMAT},
+        {"runs/rank/0/localisation.csv", "id,alpha,iou,dice\n", "localisation.csv: has no column \"pointing\"", RMIL_ERROR_FORMAT},
         {"runs/rank/0/run.json", "{\"seed\": ", "rank/0/run.json: is not well-formed JSON", RMIL_ERROR_FORMAT},
         {"run.json", "[1, 2]", "run.json: is JSON, but not an object", RMIL_ERROR_FORMAT},
         {"run.json", "{\"a\": \"\xff\"}", "run.json: is not UTF-8", RMIL_ERROR_FORMAT},
@@ -263,8 +252,7 @@ static void keep_warning(gpointer user, const char *message) {
 
 /* A page without figures, and a word. */
 static void test_without_gnuplot(void) {
-    g_autofree char *folder = test_folder(), *path = g_build_filename(folder, "report.html", NULL),
-                    *before = g_strdup(g_getenv("PATH"));
+    g_autofree char *folder = test_folder(), *path = g_build_filename(folder, "report.html", NULL), *before = g_strdup(g_getenv("PATH"));
     FakeRun fake = {.methods = three, .seeds = 1, .slides = 10, .prefix = "s"};
     fake_run_write(folder, &fake);
     g_autofree char *drawn = write_report(folder), *svg = g_build_filename(folder, "figures", "roc.svg", NULL),
@@ -293,7 +281,8 @@ static void test_without_gnuplot(void) {
 
 /* Figures of an earlier page that this one does not have go; files of another name stay. */
 static void test_leftovers(void) {
-    static const char *const old[] = {"history-gone.svg", "history-gone.pdf", "history-gone.png", "history-gone.gp", "history-gone.csv", "history-my model.svg"};
+    static const char *const old[] = {"history-gone.svg", "history-gone.pdf", "history-gone.png",
+                                      "history-gone.gp",  "history-gone.csv", "history-my model.svg"};
     static const char *const others[] = {"mine.svg", "roc.txt", "history.csv"};
     g_autofree char *folder = test_folder(), *figures = g_build_filename(folder, "figures", NULL);
     FakeRun fake = {.methods = three, .seeds = 1, .slides = 10, .prefix = "s"};

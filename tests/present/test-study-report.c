@@ -201,10 +201,11 @@ static void test_numbers(void) {
     g_autofree char *latex = read_text(folder, "tables/results.tex");
     g_assert_cmpint(page_count(latex, "\\textbf{"), ==, 5);
     page_has(latex, "\\textsuperscript{a,c}");
-    static const char *const tables[] = {"tables/results.tex", "tables/tests-auroc.tex", "tables/tests-auprc.tex", "tables/pooled.tex", "tables/iou.tex",
-                                         "tables/dice.tex", "tables/pointing.tex"};
+    static const char *const tables[] = {"tables/results.tex", "tables/tests-auroc.tex", "tables/tests-auprc.tex", "tables/pooled.tex",
+                                         "tables/iou.tex",     "tables/dice.tex",        "tables/pointing.tex"};
     for (gsize i = 0; i < G_N_ELEMENTS(tables); i++) check_latex(folder, tables[i]);
-    static const char *const figures[] = {"auroc-runs", "auprc-runs", "roc", "pr", "localisation-iou", "localisation-dice", "localisation-pointing"};
+    static const char *const figures[] = {"auroc-runs",        "auprc-runs",           "roc", "pr", "localisation-iou",
+                                          "localisation-dice", "localisation-pointing"};
     for (gsize i = 0; i < G_N_ELEMENTS(figures); i++) has_figure(folder, figures[i]);
     page_has(page, "Rank induction has the highest mean AUROC");
     page_has(page, "As in the paper: the highest mean AUROC");
@@ -227,8 +228,8 @@ static char *checksum(const char *folder, const char *name) {
 /* One method over the threshold: compared with T = 0; attention off the lesion from the record; the same bytes again. */
 static void test_threshold(void) {
     static const double thresholds[] = {0, 0.5, 1}, strength[] = {1.5};
-    static const char *const files[] = {"report.html",       "figures/auroc.svg",   "figures/auroc.pdf",  "figures/auroc.png",
-                                        "tables/runs.csv",   "tables/results.csv",  "tables/results.tex", "figures/attention-off-lesion.pdf"};
+    static const char *const files[] = {"report.html",     "figures/auroc.svg",  "figures/auroc.pdf",  "figures/auroc.png",
+                                        "tables/runs.csv", "tables/results.csv", "tables/results.tex", "figures/attention-off-lesion.pdf"};
     g_autofree char *folder = test_folder();
     fake_study_write(folder, &(FakeStudy){"threshold", "threshold", one, strength, thresholds, 3, 4, 30, 5, .prefix = "s"});
     g_autofree char *page = write_report(folder);
@@ -270,7 +271,8 @@ static void test_threshold(void) {
 static void test_partial(void) {
     static const double fractions[] = {0.2, 0.6, 1};
     g_autofree char *folder = test_folder();
-    fake_study_write(folder, &(FakeStudy){"low-data", "fraction", three, three_strengths, fractions, 3, 3, 25, 0, .left = 5, .prefix = "<b>&amp;"});
+    fake_study_write(folder,
+                     &(FakeStudy){"low-data", "fraction", three, three_strengths, fractions, 3, 3, 25, 0, .left = 5, .prefix = "<b>&amp;"});
     g_autofree char *page = write_report(folder);
     page_check(page);
     page_has(page, "22 of 27 trainings are done");
@@ -313,8 +315,16 @@ static void write_bag(const char *folder, const char *id, uint64_t seed) {
         coords[2 * i + 1] = 448 * (i / 6);
         labels[i] = i % 6 < 2 && i / 6 < 2;
     }
-    RmilBag bag = {.count = K, .dim = D, .precision = RMIL_FLOAT32, .features = features, .coords = coords, .patch_labels = labels,
-                   .patch_size = 224, .patch_size_level0 = 448, .slide_width = 2688, .slide_height = 2240};
+    RmilBag bag = {.count = K,
+                   .dim = D,
+                   .precision = RMIL_FLOAT32,
+                   .features = features,
+                   .coords = coords,
+                   .patch_labels = labels,
+                   .patch_size = 224,
+                   .patch_size_level0 = 448,
+                   .slide_width = 2688,
+                   .slide_height = 2240};
     g_autofree char *file = g_strconcat(id, ".h5", NULL), *path = g_build_filename(folder, file, NULL);
     GError *error = NULL;
     rmil_bag_write(&bag, path, FALSE, &error);
@@ -370,7 +380,8 @@ static void refused(const char *folder, RmilErrorCode code, const char *message)
 static void test_refused(void) {
     g_autofree char *empty = test_folder(), *broken = test_folder(), *idle = test_folder();
     refused(empty, RMIL_ERROR_IO, "study.sqlite");
-    g_autofree char *file = test_file(broken, "study.sqlite", "this is not a database, whatever its name says, and it is long enough to tell");
+    g_autofree char *file = test_file(broken, "study.sqlite",
+                                      "this is not a database, whatever its name says, and it is long enough to tell");
     refused(broken, RMIL_ERROR_FORMAT, "study.sqlite");
     fake_study_write(idle, &(FakeStudy){"comparison", "", three, three_strengths, NULL, 0, 2, 10, 0, .left = 6, .prefix = "s"});
     refused(idle, RMIL_ERROR_DATA, "none of the study's 6 runs is done");

@@ -31,8 +31,7 @@ Picture *picture_noise(int width, int height, uint64_t seed) {
             uint64_t bits = rmil_rng_next(&rng);
             gboolean smooth = (x / 50 + y / 50) % 2;
             for (int c = 0; c < 3; c++)
-                picture->rgb[3 * (y * width + x) + c] =
-                    (uint8_t)(smooth ? (uint64_t)(x * (c + 1) + 2 * y) : bits >> (8 * c));
+                picture->rgb[3 * (y * width + x) + c] = (uint8_t)(smooth ? (uint64_t)(x * (c + 1) + 2 * y) : bits >> (8 * c));
         }
     return picture;
 }
@@ -42,16 +41,14 @@ void picture_free(Picture *picture) {
     g_free(picture);
 }
 
-const uint8_t *picture_at(const Picture *picture, int64_t x, int64_t y) {
-    return picture->rgb + 3 * (y * picture->width + x);
-}
+const uint8_t *picture_at(const Picture *picture, int64_t x, int64_t y) { return picture->rgb + 3 * (y * picture->width + x); }
 
 static VipsImage *to_vips(const Picture *picture) {
     GError *error = NULL;
     rmil_vips_init(&error);
     g_assert_no_error(error);
-    VipsImage *image = vips_image_new_from_memory(picture->rgb, (size_t)picture->width * (size_t)picture->height * 3,
-                                                  picture->width, picture->height, 3, VIPS_FORMAT_UCHAR);
+    VipsImage *image = vips_image_new_from_memory(picture->rgb, (size_t)picture->width * (size_t)picture->height * 3, picture->width,
+                                                  picture->height, 3, VIPS_FORMAT_UCHAR);
     image->Type = VIPS_INTERPRETATION_sRGB;
     return image;
 }
@@ -68,9 +65,9 @@ char *make_slide(const char *folder, const char *name, const Picture *picture, S
     char *path = g_build_filename(folder, name, NULL);
     int tile = form.tile ? form.tile : 64;
     g_autoptr(RmilVipsImage) image = to_vips(picture), copy = with_metadata(image, form);
-    if (vips_tiffsave(copy, path, "tile", !form.strips, "tile_width", tile, "tile_height", tile, "pyramid", form.pyramid,
-                      "compression", form.compression ? form.compression : VIPS_FOREIGN_TIFF_COMPRESSION_NONE,
-                      "resunit", VIPS_FOREIGN_TIFF_RESUNIT_CM, NULL) != 0)
+    if (vips_tiffsave(copy, path, "tile", !form.strips, "tile_width", tile, "tile_height", tile, "pyramid", form.pyramid, "compression",
+                      form.compression ? form.compression : VIPS_FOREIGN_TIFF_COMPRESSION_NONE, "resunit", VIPS_FOREIGN_TIFF_RESUNIT_CM,
+                      NULL) != 0)
         g_error("%s: %s", path, vips_error_buffer());
     return path;
 }
@@ -82,8 +79,7 @@ char *make_image(const char *folder, const char *name, const Picture *picture) {
     return path;
 }
 
-char *make_leica(const char *folder, const char *name, const Picture *picture, int x, int y, int width, int height,
-                 gboolean pyramid) {
+char *make_leica(const char *folder, const char *name, const Picture *picture, int x, int y, int width, int height, gboolean pyramid) {
     g_autoptr(GString) levels = g_string_new(NULL);
     int levels_made = 0;
     for (int w = picture->width, h = picture->height; levels_made == 0 || (pyramid && (w > 64 || h > 64)); w /= 2, h /= 2)
@@ -115,7 +111,9 @@ static void write_part(const char *folder, const char *name, const void *data, g
 
 char *make_mirax(const char *folder, const char *name, const Picture *picture, int column, int row) {
     enum { TILE = 256, GRID = 6 };
-    static const char head[] = "01.02F0E1D2C3B4A5968778695A4B3C2D1E0F", ini[] =
+    static const char head
+        [] = "01.02F0E1D2C3B4A5968778695A4B3C2D1E0F",
+    ini[] =
         "[GENERAL]\nSLIDE_VERSION = 01.02\nSLIDE_ID = F0E1D2C3B4A5968778695A4B3C2D1E0F\nIMAGENUMBER_X = 6\nIMAGENUMBER_Y = 6\n"
         "OBJECTIVE_MAGNIFICATION = 20\nCameraImageDivisionsPerSide = 1\n[HIERARCHICAL]\nHIER_COUNT = 1\nNONHIER_COUNT = 0\n"
         "INDEXFILE = Index.dat\nHIER_0_NAME = Slide zoom level\nHIER_0_COUNT = 1\nHIER_0_VAL_0 = ZoomLevel_0\n"

@@ -20,11 +20,11 @@ const uint8_t *picture_at(const Picture *picture, int64_t x, int64_t y);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Picture, picture_free)
 
 typedef struct {
-    double mpp;              /* in the TIFF's resolution tags; 0: libvips' 1 pixel per mm */
+    double mpp; /* in the TIFF's resolution tags; 0: libvips' 1 pixel per mm */
     gboolean pyramid, strips;
-    int tile;                /* 0: 64 */
+    int tile;                               /* 0: 64 */
     VipsForeignTiffCompression compression; /* NONE unless set */
-    const char *description; /* ImageDescription: by this OpenSlide tells the scanner */
+    const char *description;                /* ImageDescription: by this OpenSlide tells the scanner */
 } SlideForm;
 
 /* Writes FOLDER/NAME as (tiled) TIFF; free the path with g_free. */
@@ -32,8 +32,7 @@ char *make_slide(const char *folder, const char *name, const Picture *picture, S
 /* By the name's suffix (.png, .jpg, .webp …). */
 char *make_image(const char *folder, const char *name, const Picture *picture);
 /* A Leica slide: the picture lies at (x, y) of an empty, transparent extent of width × height pixels, mpp 0.25. */
-char *make_leica(const char *folder, const char *name, const Picture *picture, int x, int y, int width, int height,
-                 gboolean pyramid);
+char *make_leica(const char *folder, const char *name, const Picture *picture, int x, int y, int width, int height, gboolean pyramid);
 
 /* A MIRAX slide of one level, mpp 0.5: FOLDER/NAME (empty, as some are) and its folder. The picture, whole tiles of 256 px, lies at tile
  * (column, row) of 6 × 6 tiles; the rest was not scanned. */

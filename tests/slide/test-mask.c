@@ -8,23 +8,36 @@
 static const struct {
     int kind, classes, thresholds[4];
 } golden[] = {
-    {0, 2, {127}}, {0, 3, {92, 175}}, {0, 4, {63, 127, 194}},
-    {1, 2, {157}}, {1, 3, {124, 191}}, {1, 4, {109, 161, 204}},
-    {2, 2, {116}}, {2, 3, {79, 153}}, {2, 4, {79, 153, 190}},
-    {3, 2, {19}}, {3, 3, {6, 19}}, {3, 4, {2, 10, 19}},
-    {4, 2, {130}}, {4, 3, {116, 137}}, {4, 4, {114, 130, 144}}, {4, 5, {113, 126, 137, 149}},
-    {5, 2, {90}}, {5, 3, {7, 90}}, {5, 4, {-1}}, {5, 5, {-1}},
+    {0, 2, {127}},
+    {0, 3, {92, 175}},
+    {0, 4, {63, 127, 194}},
+    {1, 2, {157}},
+    {1, 3, {124, 191}},
+    {1, 4, {109, 161, 204}},
+    {2, 2, {116}},
+    {2, 3, {79, 153}},
+    {2, 4, {79, 153, 190}},
+    {3, 2, {19}},
+    {3, 3, {6, 19}},
+    {3, 4, {2, 10, 19}},
+    {4, 2, {130}},
+    {4, 3, {116, 137}},
+    {4, 4, {114, 130, 144}},
+    {4, 5, {113, 126, 137, 149}},
+    {5, 2, {90}},
+    {5, 3, {7, 90}},
+    {5, 4, {-1}},
+    {5, 5, {-1}},
 };
 
 static int64_t histogram_of(int kind, int64_t i) {
     switch (kind) {
-        case 0: return (i * i * 7 + i * 13) % 101;
-        case 1:
-            return i < 40 || i > 230 ? 0 : i * 31 % 17 + 1000 / (1 + ABS(i - 90)) + 9000 / (1 + ABS(i - 225));
-        case 2: return i % 37 == 5 ? i + 1 : 0;
-        case 3: return i == 255 ? 100000 : i < 20 ? 3 : 0;
-        case 4: return i >= 100 && i < 160 ? i * i % 23 : 0;
-        default: return i == 7 || i == 90 || i == 200 ? 10 + i : 0;
+    case 0: return (i * i * 7 + i * 13) % 101;
+    case 1: return i < 40 || i > 230 ? 0 : i * 31 % 17 + 1000 / (1 + ABS(i - 90)) + 9000 / (1 + ABS(i - 225));
+    case 2: return i % 37 == 5 ? i + 1 : 0;
+    case 3: return i == 255 ? 100000 : i < 20 ? 3 : 0;
+    case 4: return i >= 100 && i < 160 ? i * i % 23 : 0;
+    default: return i == 7 || i == 90 || i == 200 ? 10 + i : 0;
     }
 }
 
@@ -89,14 +102,12 @@ static void test_mask(void) {
 static gboolean is_plain_colour(const Picture *picture, int64_t x, int64_t y) {
     if (x < 3 || y < 3 || x >= picture->width - 3 || y >= picture->height - 3) return FALSE;
     const uint8_t *corner = picture_at(picture, x - 3, y - 3);
-    return memcmp(corner, picture_at(picture, x + 3, y - 3), 3) == 0 &&
-           memcmp(corner, picture_at(picture, x - 3, y + 3), 3) == 0 &&
+    return memcmp(corner, picture_at(picture, x + 3, y - 3), 3) == 0 && memcmp(corner, picture_at(picture, x - 3, y + 3), 3) == 0 &&
            memcmp(corner, picture_at(picture, x + 3, y + 3), 3) == 0;
 }
 
 /* The whole way: the tiles are the tissue's, to the pixel, also when a tile is not a whole number of pixels wide. */
-static void check_grid(const Picture *picture, const char *path, double mpp, double min_tissue, int64_t left,
-                       int64_t top) {
+static void check_grid(const Picture *picture, const char *path, double mpp, double min_tissue, int64_t left, int64_t top) {
     g_autoptr(RmilSlide) slide = open_slide(path, mpp);
     GError *error = NULL;
     g_autoptr(RmilMask) mask = rmil_mask_new(slide, 0, &error);
@@ -129,8 +140,7 @@ static void check_grid(const Picture *picture, const char *path, double mpp, dou
             for (gsize k = 0; k < G_N_ELEMENTS(inner); k++) {
                 int64_t px = x + (int64_t)((inner[k] % 112 + 0.5) * side / 112);
                 int64_t py = y + (int64_t)((inner[k] / 112 + 0.5) * side / 112);
-                if (is_plain_colour(picture, px, py))
-                    assert_pixel(rgb + 3 * inner[k], picture_at(picture, px, py), 1);
+                if (is_plain_colour(picture, px, py)) assert_pixel(rgb + 3 * inner[k], picture_at(picture, px, py), 1);
             }
         }
     g_assert_cmpint(grid->count, ==, expected);

@@ -149,8 +149,9 @@ static void test_resolution(void) {
     }
 }
 
-#define OME(attributes) "<?xml version=\"1.0\" encoding=\"UTF-8\"?><OME xmlns=\"http://www.openmicroscopy.org/Schemas/OME/2016-06\">" \
-    "<Image ID=\"Image:0\"><Pixels ID=\"Pixels:0\" SizeC=\"3\" " attributes "><Channel ID=\"Channel:0:0\" SamplesPerPixel=\"3\"/>" \
+#define OME(attributes)                                                                                                                    \
+    "<?xml version=\"1.0\" encoding=\"UTF-8\"?><OME xmlns=\"http://www.openmicroscopy.org/Schemas/OME/2016-06\">"                          \
+    "<Image ID=\"Image:0\"><Pixels ID=\"Pixels:0\" SizeC=\"3\" " attributes "><Channel ID=\"Channel:0:0\" SamplesPerPixel=\"3\"/>"         \
     "<TiffData/></Pixels></Image><Image ID=\"Image:1\"><Pixels PhysicalSizeX=\"8\"/></Image></OME>"
 
 /* What TIFF files say, tiled (OpenSlide's) or not (libvips'); also numbers that are believed but seldom right. */
@@ -164,10 +165,14 @@ static void test_tags(void) {
     } cases[] = {
         {0.5, NULL, 0.5, RMIL_MPP_RESOLUTION, NULL},
         {0, OME("PhysicalSizeX=\"0.5\" PhysicalSizeY=\"0.5\""), 0.5, RMIL_MPP_OME, NULL},
-        {0.25, OME("PhysicalSizeX=\"0.5\" PhysicalSizeXUnit=\"µm\" PhysicalSizeY=\"0.5\" PhysicalSizeYUnit=\"µm\""), 0.5, RMIL_MPP_OME, NULL},
-        {0, OME("PhysicalSizeX=\"502\" PhysicalSizeXUnit=\"nm\" PhysicalSizeY=\"502\" PhysicalSizeYUnit=\"nm\""), 0.502, RMIL_MPP_OME, NULL},
-        {0, OME("PhysicalSizeX=\"2.5E-4\" PhysicalSizeXUnit=\"mm\" PhysicalSizeY=\"2.5E-4\" PhysicalSizeYUnit=\"mm\""), 0.25, RMIL_MPP_OME, NULL},
-        {0, OME("PhysicalSizeX=\"1E-5\" PhysicalSizeXUnit=\"inch\" PhysicalSizeY=\"1E-5\" PhysicalSizeYUnit=\"inch\""), 0.254, RMIL_MPP_OME, NULL},
+        {0.25, OME("PhysicalSizeX=\"0.5\" PhysicalSizeXUnit=\"µm\" PhysicalSizeY=\"0.5\" PhysicalSizeYUnit=\"µm\""), 0.5, RMIL_MPP_OME,
+         NULL},
+        {0, OME("PhysicalSizeX=\"502\" PhysicalSizeXUnit=\"nm\" PhysicalSizeY=\"502\" PhysicalSizeYUnit=\"nm\""), 0.502, RMIL_MPP_OME,
+         NULL},
+        {0, OME("PhysicalSizeX=\"2.5E-4\" PhysicalSizeXUnit=\"mm\" PhysicalSizeY=\"2.5E-4\" PhysicalSizeYUnit=\"mm\""), 0.25, RMIL_MPP_OME,
+         NULL},
+        {0, OME("PhysicalSizeX=\"1E-5\" PhysicalSizeXUnit=\"inch\" PhysicalSizeY=\"1E-5\" PhysicalSizeYUnit=\"inch\""), 0.254, RMIL_MPP_OME,
+         NULL},
         {0.25, OME("PhysicalSizeX=\"1\" PhysicalSizeXUnit=\"pixel\" PhysicalSizeY=\"1\" PhysicalSizeYUnit=\"pixel\""), 0.25,
          RMIL_MPP_RESOLUTION, NULL},
         {0.025, NULL, 0.025, RMIL_MPP_RESOLUTION, "the TIFF resolution is 0.025 µm per pixel, which is unusual: a scan at 400×"},
@@ -206,9 +211,10 @@ static void test_tags(void) {
 
 /* An uncompressed big-endian TIFF of one tile of 64 × 64 gray pixels, 20,000 pixels per cm; OpenSlide does not take it for a slide. */
 static char *make_big_endian(const char *folder, const char *description) {
-    const guint length = (guint)strlen(description) + 1, text = 8, ratio = text + ((length + 1) & ~1u), data = ratio + 8, ifd = data + 64 * 64;
-    const guint16 tags[][2] = {{256, 3}, {257, 3}, {258, 3}, {259, 3}, {262, 3}, {270, 2}, {277, 3}, {282, 5}, {283, 5}, {296, 3},
-                               {322, 3}, {323, 3}, {324, 4}, {325, 4}};
+    const guint length = (guint)strlen(description) + 1, text = 8, ratio = text + ((length + 1) & ~1u), data = ratio + 8,
+                ifd = data + 64 * 64;
+    const guint16 tags[][2] = {{256, 3}, {257, 3}, {258, 3}, {259, 3}, {262, 3}, {270, 2}, {277, 3},
+                               {282, 5}, {283, 5}, {296, 3}, {322, 3}, {323, 3}, {324, 4}, {325, 4}};
     const guint values[] = {64, 64, 8, 1, 1, text, 1, ratio, ratio, 3, 64, 64, data, 64 * 64};
     const guint n = G_N_ELEMENTS(values), size = ifd + 2 + 12 * n + 4;
     g_autofree uint8_t *file = g_malloc0(size);
@@ -321,9 +327,15 @@ static void test_unread(void) {
     const struct {
         const char *name, *text, *part;
     } cases[] = {
-        {"a.CZI", "x", "Zeiss CZI"},        {"a.svs", "ZISRAWFILE", "Zeiss CZI"},     {"a.isyntax", "x", "Philips iSyntax"},
-        {"a.kfb", "x", "KFB"},              {"a.ets", "SIS", "part of an Olympus"},   {"b.svs", "version https://git-lfs.github.com/", "git lfs pull"},
-        {"a.svs.zip", "PK\3\4", "unpack"}, {"c.svs", "<!DOCTYPE html>", "web page"}, {"a.jp2", "x", "vips tiffsave"},
+        {"a.CZI", "x", "Zeiss CZI"},
+        {"a.svs", "ZISRAWFILE", "Zeiss CZI"},
+        {"a.isyntax", "x", "Philips iSyntax"},
+        {"a.kfb", "x", "KFB"},
+        {"a.ets", "SIS", "part of an Olympus"},
+        {"b.svs", "version https://git-lfs.github.com/", "git lfs pull"},
+        {"a.svs.zip", "PK\3\4", "unpack"},
+        {"c.svs", "<!DOCTYPE html>", "web page"},
+        {"a.jp2", "x", "vips tiffsave"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *path = test_file(folder, cases[i].name, cases[i].text);
@@ -371,10 +383,12 @@ static void test_pages(void) {
     assert_fails(path, RMIL_ERROR_FORMAT, "34712 (JPEG 2000): convert it: vips tiffsave");
     patch_tag(path, 0, 259, 50002);
     assert_fails(path, RMIL_ERROR_FORMAT, "50002: convert it: vips tiffsave");
-    g_autoptr(RmilVipsImage) gray = vips_image_new_from_memory(picture->rgb, 160 * 200, 200, 160, 1, VIPS_FORMAT_UCHAR), ome = NULL, pages = NULL;
+    g_autoptr(RmilVipsImage) gray = vips_image_new_from_memory(picture->rgb, 160 * 200, 200, 160, 1, VIPS_FORMAT_UCHAR), ome = NULL,
+                             pages = NULL;
     gray->Type = VIPS_INTERPRETATION_B_W;
     g_assert_cmpint(vips_copy(gray, &ome, NULL), ==, 0);
-    vips_image_set_string(ome, VIPS_META_IMAGEDESCRIPTION, "<OME><Image><Pixels SizeC=\"3\" PhysicalSizeX=\"0.5\"><Channel/></Pixels></Image></OME>");
+    vips_image_set_string(ome, VIPS_META_IMAGEDESCRIPTION,
+                          "<OME><Image><Pixels SizeC=\"3\" PhysicalSizeX=\"0.5\"><Channel/></Pixels></Image></OME>");
     for (int tile = 0; tile < 2; tile++) {
         g_assert_cmpint(vips_tiffsave(ome, path, "tile", tile, NULL), ==, 0);
         g_autoptr(RmilSlide) slide = open_slide(path, 0);

@@ -32,8 +32,7 @@ static double interpolated(const Picture *picture, double x, double y, double si
     int64_t ix = (int64_t)MIN(floor(cx), picture->width - 2.0), iy = (int64_t)MIN(floor(cy), picture->height - 2.0);
     double fx = cx - (double)ix, fy = cy - (double)iy, sum = 0;
     for (int k = 0; k < 4; k++)
-        sum += (k & 1 ? fx : 1 - fx) * (k & 2 ? fy : 1 - fy) *
-               picture_at(picture, ix + (k & 1), iy + (k >> 1))[channel];
+        sum += (k & 1 ? fx : 1 - fx) * (k & 2 ? fy : 1 - fy) * picture_at(picture, ix + (k & 1), iy + (k >> 1))[channel];
     return sum;
 }
 
@@ -43,8 +42,7 @@ typedef struct {
 } Rectangle;
 
 /* The picture is the level whose pixels are `scale` level-0 pixels wide, and lies at (left, top) of it. */
-static void check_level(RmilSlide *slide, const Picture *picture, int64_t left, int64_t top, Rectangle r, double scale,
-                        double tolerance) {
+static void check_level(RmilSlide *slide, const Picture *picture, int64_t left, int64_t top, Rectangle r, double scale, double tolerance) {
     GError *error = NULL;
     g_autofree uint8_t *rgb = g_malloc((gsize)(r.width * r.height * 3));
     rmil_slide_read(slide, r.x, r.y, r.downsample, r.width, r.height, rgb, &error);
@@ -55,8 +53,7 @@ static void check_level(RmilSlide *slide, const Picture *picture, int64_t left, 
         double expected = r.downsample < 1 ? interpolated(picture, x, y, r.downsample, (int)(i % 3))
                                            : area_mean(picture, left, top, x, y, r.downsample, (int)(i % 3));
         /* at the edge the colour and the white are each rounded */
-        gboolean inside = x >= left && y >= top && x + r.downsample <= left + picture->width &&
-                          y + r.downsample <= top + picture->height;
+        gboolean inside = x >= left && y >= top && x + r.downsample <= left + picture->width && y + r.downsample <= top + picture->height;
         if (fabs(rgb[i] - expected) > tolerance + (inside ? 0 : 0.5))
             g_error("at (%g, %g), downsample %g: %d, expected %g", x, y, r.downsample, rgb[i], expected);
     }
@@ -67,11 +64,10 @@ static void check(RmilSlide *slide, const Picture *picture, int64_t left, int64_
 }
 
 static const Rectangle rectangles[] = {
-    {0, 0, 1, 500, 400},     {13, 27, 1, 100, 90},      {0, 0, 2, 250, 200},        {7.3, 5.8, 2.0568, 110, 90},
-    {3, 4, 1.002, 224, 224}, {100, 50, 16, 9, 7},       {-20, -30, 1.7, 120, 100},  {450, 380, 3, 40, 30},
-    {499, 399, 1, 1, 1},     {0.5, 0.25, 1, 31, 17},    {0, 0, 500, 1, 1},          {-400, -400, 100, 13, 12},
-    {600, 500, 2, 5, 5},     {-50, -50, 1, 20, 20},     {0, 0, 3.5, 143, 115},      {17, 0, 33.33, 16, 13},
-    {0, 0, 0.5, 400, 300},   {10.25, 3.5, 0.3, 61, 59}, {480, 390, 0.5, 60, 40},    {-3, -2, 0.9, 50, 40},
+    {0, 0, 1, 500, 400},    {13, 27, 1, 100, 90},      {0, 0, 2, 250, 200},       {7.3, 5.8, 2.0568, 110, 90}, {3, 4, 1.002, 224, 224},
+    {100, 50, 16, 9, 7},    {-20, -30, 1.7, 120, 100}, {450, 380, 3, 40, 30},     {499, 399, 1, 1, 1},         {0.5, 0.25, 1, 31, 17},
+    {0, 0, 500, 1, 1},      {-400, -400, 100, 13, 12}, {600, 500, 2, 5, 5},       {-50, -50, 1, 20, 20},       {0, 0, 3.5, 143, 115},
+    {17, 0, 33.33, 16, 13}, {0, 0, 0.5, 400, 300},     {10.25, 3.5, 0.3, 61, 59}, {480, 390, 0.5, 60, 40},     {-3, -2, 0.9, 50, 40},
 };
 
 static void test_exact(void) {
@@ -110,8 +106,8 @@ static Picture *halve(const Picture *picture) {
     for (int i = 0; i < 3 * half->width * half->height; i++) {
         int x = i / 3 % half->width, y = i / 3 / half->width, c = i % 3;
         half->rgb[i] = (uint8_t)((picture_at(picture, 2 * x, 2 * y)[c] + picture_at(picture, 2 * x + 1, 2 * y)[c] +
-                                  picture_at(picture, 2 * x, 2 * y + 1)[c] +
-                                  picture_at(picture, 2 * x + 1, 2 * y + 1)[c] + 2) / 4);
+                                  picture_at(picture, 2 * x, 2 * y + 1)[c] + picture_at(picture, 2 * x + 1, 2 * y + 1)[c] + 2) /
+                                 4);
     }
     return half;
 }
@@ -123,7 +119,7 @@ static void test_levels(void) {
     g_autoptr(RmilSlide) slide = open_slide(path, 0);
     g_assert_cmpint(rmil_slide_info(slide)->levels, ==, 4); /* of 5: the last is less high than a tile */
     check_level(slide, quarter, 0, 0, (Rectangle){0, 0, 16, 64, 48}, 4, 2.01);
-    const Rectangle from_half[] = {{0, 0, 2, 512, 384}, {64, 32, 2, 100, 100}, {0, 0, 3, 300, 250},
+    const Rectangle from_half[] = {{0, 0, 2, 512, 384},  {64, 32, 2, 100, 100},     {0, 0, 3, 300, 250},
                                    {33, 7, 3.3, 50, 50}, {-64, -64, 3.9, 160, 120}, {1, 3, 2, 60, 60}};
     const Rectangle from_quarter[] = {{0, 0, 4, 256, 192}, {4, 12, 4, 10, 10}, {102.4, 31, 5.5, 30, 30}};
     for (gsize k = 0; k < G_N_ELEMENTS(from_half); k++) check_level(slide, half, 0, 0, from_half[k], 2, 1.01);
@@ -151,7 +147,8 @@ static void test_small(void) {
     for (gsize i = 0; i < G_N_ELEMENTS(compressions); i++) {
         gboolean jpeg = compressions[i] == VIPS_FOREIGN_TIFF_COMPRESSION_JPEG;
         g_autofree char *path = make_slide(folder, "low.tiff", low, (SlideForm){.mpp = 0.25, .compression = compressions[i]});
-        g_autofree char *high = make_slide(folder, "high.tiff", picture, (SlideForm){.mpp = 0.25, .pyramid = TRUE, .compression = compressions[i]});
+        g_autofree char *high = make_slide(folder, "high.tiff", picture,
+                                           (SlideForm){.mpp = 0.25, .pyramid = TRUE, .compression = compressions[i]});
         g_autoptr(RmilSlide) slide = open_slide(path, 0), pyramid = open_slide(high, 0);
         uint8_t rgb[3 * 60 * 30];
         GError *error = NULL;
@@ -177,14 +174,13 @@ static void test_arguments(void) {
     g_autoptr(Picture) picture = picture_noise(50, 40, 7);
     g_autofree char *path = make_image(folder, "a.png", picture);
     g_autoptr(RmilSlide) slide = open_slide(path, 0);
-    const Rectangle bad[] = {{0, 0, 0, 1, 1},   {0, 0, -1, 1, 1},  {0, 0, NAN, 1, 1},  {NAN, 0, 1, 1, 1},
-                             {0, 1e300, 1, 1, 1}, {0, 0, 1, 0, 1},   {0, 0, 1, 1, -1},   {0, 0, 1, INT64_MAX, 1},
+    const Rectangle bad[] = {{0, 0, 0, 1, 1},         {0, 0, -1, 1, 1},   {0, 0, NAN, 1, 1},     {NAN, 0, 1, 1, 1},
+                             {0, 1e300, 1, 1, 1},     {0, 0, 1, 0, 1},    {0, 0, 1, 1, -1},      {0, 0, 1, INT64_MAX, 1},
                              {0, 0, 1, 1, INT64_MAX}, {0, 0, 5000, 1, 1}, {0, 0, INFINITY, 1, 1}};
     for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
         GError *error = NULL;
         uint8_t rgb[3];
-        g_assert_false(rmil_slide_read(slide, bad[i].x, bad[i].y, bad[i].downsample, bad[i].width, bad[i].height, rgb,
-                                       &error));
+        g_assert_false(rmil_slide_read(slide, bad[i].x, bad[i].y, bad[i].downsample, bad[i].width, bad[i].height, rgb, &error));
         test_error(&error, RMIL_ERROR_ARGUMENT, "a.png");
     }
 }
@@ -245,7 +241,7 @@ static void test_threads(void) {
     g_autofree char *folder = test_folder();
     g_autoptr(Picture) picture = picture_noise(1024, 1024, 8);
     g_autofree char *tiff = make_slide(folder, "t.tiff", picture,
-        (SlideForm){.mpp = 0.25, .pyramid = TRUE, .compression = VIPS_FOREIGN_TIFF_COMPRESSION_JPEG});
+                                       (SlideForm){.mpp = 0.25, .pyramid = TRUE, .compression = VIPS_FOREIGN_TIFF_COMPRESSION_JPEG});
     g_autofree char *jpeg = make_image(folder, "t.jpg", picture);
     const char *paths[] = {tiff, jpeg};
     gsize size = 64 * TILE * TILE * 3;
@@ -267,7 +263,7 @@ static void test_spoilt(void) {
     g_autofree char *folder = test_folder();
     g_autoptr(Picture) picture = picture_noise(512, 512, 9);
     g_autofree char *path = make_slide(folder, "spoilt.tiff", picture,
-        (SlideForm){.mpp = 0.25, .compression = VIPS_FOREIGN_TIFF_COMPRESSION_DEFLATE});
+                                       (SlideForm){.mpp = 0.25, .compression = VIPS_FOREIGN_TIFF_COMPRESSION_DEFLATE});
     spoil_tile(path, 3 * 8 + 5);
     g_autofree uint8_t *rgb = g_malloc(64 * TILE * TILE * 3);
     for (int round = 0; round < 10; round++) {

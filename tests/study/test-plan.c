@@ -37,7 +37,8 @@ static double option(const RmilStudyPlan *plan, const char *method, gsize offset
 
 static void test_read(void) {
     g_autoptr(RmilStudyPlan) plan = good("study: threshold\ntitle: Of 'T'\nmethods: [rank, ds-rank]\nseeds: [4, 2]\nvalues: 0, 0.1,2\n"
-                                         "settings: {epochs: 5, sigma: 2.5}\noverrides:\n  ds-rank:\n    sigma: 0.5\n", NULL);
+                                         "settings: {epochs: 5, sigma: 2.5}\noverrides:\n  ds-rank:\n    sigma: 0.5\n",
+                                         NULL);
     g_assert_cmpint(plan->methods->len, ==, 2);
     g_assert_cmpstr(plan->reference->name, ==, "rank");
     g_assert_cmpint(g_array_index(plan->seeds, int64_t, 1), ==, 2);
@@ -120,7 +121,8 @@ static void test_shipped(void) {
     static const struct {
         const char *name;
         int64_t runs;
-    } plans[] = {{"comparison", 90}, {"low-data", 350}, {"granularity", 120}, {"annotated-fraction", 80}, {"threshold", 60}, {"localisation", 60}};
+    } plans[] = {{"comparison", 90},         {"low-data", 350}, {"granularity", 120},
+                 {"annotated-fraction", 80}, {"threshold", 60}, {"localisation", 60}};
     const char *source = g_getenv("RMIL_SOURCE");
     if (!source) return g_test_skip("RMIL_SOURCE is not set");
     g_autoptr(GString) text = g_string_new("slide,label\n");

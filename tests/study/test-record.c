@@ -6,8 +6,13 @@
 #include <math.h>
 #include <string.h>
 
-static const RmilRecordStudy threshold = {.kind = "threshold", .title = "Of T", .plan = "study: threshold\n", .cohort = "/a/cohort.csv",
-                                          .fingerprint = "f", .reference = "rank", .variable = "threshold"};
+static const RmilRecordStudy threshold = {.kind = "threshold",
+                                          .title = "Of T",
+                                          .plan = "study: threshold\n",
+                                          .cohort = "/a/cohort.csv",
+                                          .fingerprint = "f",
+                                          .reference = "rank",
+                                          .variable = "threshold"};
 
 static const RmilStudyRun planned[] = {
     {.key = "k0", .method = "rank", .value = 0, .split = "", .seed = 3},

@@ -189,9 +189,11 @@ static void test_impossible(void) {
 }
 
 static void test_table(void) {
-    g_autoptr(RmilCohort) cohort = cohort_of("slide,label,patient\na.svs,0,\nb.svs,1,\nc.svs,0,\nd.svs,1,\ne.svs,0,p\nf.svs,1,p\ng.svs,1,\nh.svs,,\n");
+    g_autoptr(RmilCohort) cohort = cohort_of(
+        "slide,label,patient\na.svs,0,\nb.svs,1,\nc.svs,0,\nd.svs,1,\ne.svs,0,p\nf.svs,1,p\ng.svs,1,\nh.svs,,\n");
     g_autofree char *folder = test_folder();
-    g_autofree char *path = test_file(folder, "splits.csv", "one,id,two\ntest,f,train\nval,b,test\ntest,e,train\ntrain,d,\nval,a,test\ntrain,c,val\n,g,val\n");
+    g_autofree char *path = test_file(folder, "splits.csv",
+                                      "one,id,two\ntest,f,train\nval,b,test\ntest,e,train\ntrain,d,\nval,a,test\ntrain,c,val\n,g,val\n");
     GError *error = NULL;
     g_autoptr(RmilSplitTable) table = rmil_split_table_read(path, cohort, &error);
     g_assert_no_error(error);

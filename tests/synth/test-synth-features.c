@@ -204,8 +204,7 @@ static void test_bytes(void) {
     g_assert_true(rmil_synth_features_write(folder, &options, NULL, &error));
     int64_t bytes = 0;
     for (int i = 1; i <= 15; i++) {
-        g_autofree char *name = i <= 10 ? g_strdup_printf("features/train_%03d.h5", i)
-                                        : g_strdup_printf("features/test_%03d.h5", i - 10);
+        g_autofree char *name = i <= 10 ? g_strdup_printf("features/train_%03d.h5", i) : g_strdup_printf("features/test_%03d.h5", i - 10);
         g_autofree char *path = g_build_filename(folder, name, NULL);
         GStatBuf status;
         g_assert_cmpint(g_stat(path, &status), ==, 0);

@@ -91,8 +91,7 @@ static gboolean inside_polygon(const GArray *polygon, double x, double y) {
     gboolean inside = FALSE;
     for (guint i = 0, n = polygon->len / 2, j = n - 1; i < n; j = i++) {
         if ((xy[2 * i + 1] > y) == (xy[2 * j + 1] > y)) continue;
-        if (x < (xy[2 * j] - xy[2 * i]) * (y - xy[2 * i + 1]) / (xy[2 * j + 1] - xy[2 * i + 1]) + xy[2 * i])
-            inside = !inside;
+        if (x < (xy[2 * j] - xy[2 * i]) * (y - xy[2 * i + 1]) / (xy[2 * j + 1] - xy[2 * i + 1]) + xy[2 * i]) inside = !inside;
     }
     return inside;
 }
@@ -141,8 +140,7 @@ static void test_lesions(void) {
         for (int64_t cell = 0; cell < map->width * map->height; cell++) {
             uint8_t kind = map->kind[cell];
             tissue += kind != RMIL_SYNTH_GLASS;
-            double x = ((double)(cell % map->width) + 0.5) * RMIL_SYNTH_CELL,
-                   y = ((double)(cell / map->width) + 0.5) * RMIL_SYNTH_CELL;
+            double x = ((double)(cell % map->width) + 0.5) * RMIL_SYNTH_CELL, y = ((double)(cell / map->width) + 0.5) * RMIL_SYNTH_CELL;
             gboolean lesion = kind == RMIL_SYNTH_TUMOUR || kind == RMIL_SYNTH_SEPTUM || kind == RMIL_SYNTH_NECROSIS;
             gboolean line = (lesion || cell % 7 == 0) && annotated(map, x, y);
             g_assert_true(line || !lesion);
@@ -160,8 +158,7 @@ static void test_lesions(void) {
             g_assert_cmpuint(l->polygon->len / 2, <=, 200);
         }
         shares[i] = map->share;
-        least = MAX(least, 1.05 * G_PI * 70 * 70 /
-                               ((double)(map->box[2] - map->box[0]) * (double)(map->box[3] - map->box[1])));
+        least = MAX(least, 1.05 * G_PI * 70 * 70 / ((double)(map->box[2] - map->box[0]) * (double)(map->box[3] - map->box[1])));
         g_assert_cmpfloat(fabs(annotated_share(map) - map->share), <, 0.04 * map->share + 1e-5);
         if (plans[i].share > least) g_assert_cmpfloat(fabs(map->share / plans[i].share - 1), <, 0.15);
     }
@@ -202,8 +199,7 @@ static void check_slide(const char *folder, const RmilSynthPlan *plan) {
     g_assert_cmpfloat(fabs(openslide_get_level_downsample(slide, 1) - 2), <, 0.01);
     g_assert_cmpstr(openslide_get_property_value(slide, OPENSLIDE_PROPERTY_NAME_VENDOR), ==, "generic-tiff");
     g_assert_cmpstr(openslide_get_property_value(slide, "tiff.ResolutionUnit"), ==, "centimeter");
-    g_assert_cmpfloat(fabs(10000 / g_ascii_strtod(openslide_get_property_value(slide, "tiff.XResolution"), NULL) - 0.5),
-                      <, 1e-4);
+    g_assert_cmpfloat(fabs(10000 / g_ascii_strtod(openslide_get_property_value(slide, "tiff.XResolution"), NULL) - 0.5), <, 1e-4);
     g_autofree uint32_t *argb = g_new(uint32_t, (gsize)(w * h));
     openslide_read_region(slide, argb, 0, 0, 0, w, h);
     g_assert_null(openslide_get_error(slide));
@@ -363,8 +359,7 @@ static void test_layouts(void) {
 }
 
 static void test_no_place(void) {
-    g_autofree char *folder = test_folder(), *file = test_file(folder, "file", "x"),
-                    *below = g_build_filename(file, "cohort", NULL);
+    g_autofree char *folder = test_folder(), *file = test_file(folder, "file", "x"), *below = g_build_filename(file, "cohort", NULL);
     RmilSynthOptions options = tiny();
     GError *error = NULL;
     g_assert_false(rmil_synth_write(below, &options, NULL, &error));
@@ -378,8 +373,7 @@ static void test_no_place(void) {
     setrlimit(RLIMIT_FSIZE, &before);
     g_assert_false(written);
     test_error(&error, RMIL_ERROR_IO, "cannot be written");
-    g_autofree char *slides = g_build_filename(folder, "slides", NULL),
-                    *cohort = g_build_filename(folder, "cohort.csv", NULL);
+    g_autofree char *slides = g_build_filename(folder, "slides", NULL), *cohort = g_build_filename(folder, "cohort.csv", NULL);
     g_assert_false(g_file_test(cohort, G_FILE_TEST_EXISTS));
     GDir *dir = g_dir_open(slides, 0, NULL);
     g_assert_true(!dir || !g_dir_read_name(dir));
