@@ -1,8 +1,7 @@
 /* Fuzz target of the weight readers: PyTorch's two forms, safetensors, and a bare pickle. */
 #include "fuzz.h"
 
-#include "encoder/pickle.h"
-#include "encoder/weights.h"
+#include "tensors/pickle.h"
 
 #include <stdlib.h>
 

@@ -2,7 +2,7 @@
 #ifndef RANKMIL_BAG_H
 #define RANKMIL_BAG_H
 
-#include "encoder.h"
+#include "tensors.h"
 
 G_BEGIN_DECLS
 

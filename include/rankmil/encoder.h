@@ -2,11 +2,9 @@
 #ifndef RANKMIL_ENCODER_H
 #define RANKMIL_ENCODER_H
 
-#include "base.h"
+#include "tensors.h"
 
 G_BEGIN_DECLS
-
-typedef enum { RMIL_FLOAT32, RMIL_BFLOAT16 } RmilPrecision;
 
 typedef struct _RmilEncoder RmilEncoder;
 typedef struct {

@@ -13,5 +13,6 @@
 #include "slide.h"
 #include "study.h"
 #include "synth.h"
+#include "tensors.h"
 
 #endif

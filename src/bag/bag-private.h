@@ -2,8 +2,9 @@
 #ifndef RMIL_BAG_PRIVATE_H
 #define RMIL_BAG_PRIVATE_H
 
-#include "convert-private.h"
+#include "hdf5-private.h"
 #include "rankmil/bag.h"
+#include "tensors/tensors-private.h"
 
 #define RMIL_BAG_COUNT_LIMIT INT64_C(10000000)
 #define RMIL_BAG_DIM_LIMIT INT64_C(65536)
@@ -67,11 +68,6 @@ double rmil_bag_grid_spacing(const RmilBag *bag, GError **error);
 
 /* PyTorch tensors as bags: layout-torch.c. `bag` is empty but for its precision. */
 gboolean rmil_torch_bag_read(const char *path, RmilBag *bag, RmilBagFlags flags, GError **error);
-
-/* NumPy's array files as patch labels: rmil_labels_read. */
-gboolean rmil_npy_match(const char *path);
-gboolean rmil_npy_write(const char *path, const uint8_t *labels, int64_t count, GError **error);
-gboolean rmil_npy_labels(const char *path, int64_t count, uint8_t *labels, GError **error);
 
 /* As rmil_bag_read, the features mapped from a file in `folder` that is made when there is none of the same origin. */
 RmilBag *rmil_bag_read_mapped(const char *path, const char *id, RmilPrecision precision, const char *folder, GError **error);

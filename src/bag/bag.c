@@ -1,6 +1,6 @@
 /* A bag in memory, and what every layout must satisfy. */
 #include "bag-private.h"
-#include "encoder/weights.h"
+#include "tensors/tensors-private.h"
 
 #include <sys/mman.h>
 

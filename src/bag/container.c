@@ -1,6 +1,6 @@
 /* Writing bags: HDF5 files in any layout that is written, and PyTorch tensors. */
 #include "bag-private.h"
-#include "encoder/weights.h"
+#include "tensors/tensors-private.h"
 
 #include <errno.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #include "digest.h"
 
 #include "bag-private.h"
-#include "convert-private.h"
+#include "tensors/tensors-private.h"
 
 enum { ROWS = 64 };
 
@@ -15,7 +15,7 @@ char *rmil_bag_digest(const RmilBag *bag) {
         const int64_t at = bag->count <= ROWS ? i : i * (bag->count - 1) / (ROWS - 1);
         const size_t bytes = rmil_precision_bytes(bag->precision);
         const char *from = (const char *)bag->features + (size_t)(at * bag->dim) * bytes;
-        if (bag->precision == RMIL_FLOAT32) rmil_decode(RMIL_ELEMENT_F32, from, RMIL_BFLOAT16, row, bag->dim);
+        if (bag->precision == RMIL_FLOAT32) rmil_decode(FALSE, from, RMIL_BFLOAT16, row, bag->dim);
         g_checksum_update(sum, bag->precision == RMIL_FLOAT32 ? (const guchar *)row : (const guchar *)from, (gssize)(bag->dim * 2));
     }
     return g_strdup(g_checksum_get_string(sum));

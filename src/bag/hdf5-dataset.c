@@ -1,5 +1,6 @@
 /* HDF5 datasets, read in bounded pieces. */
-#include "convert-private.h"
+#include "hdf5-private.h"
+#include "tensors/tensors-private.h"
 
 #include <errno.h>
 #include <string.h>

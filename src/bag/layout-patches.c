@@ -80,7 +80,7 @@ static gboolean read_vector(Reading *reading, hid_t id, const char *name) {
     if (H5Dread(id, half ? reading->half : H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, reading->row) < 0)
         return rmil_fail(&reading->error, RMIL_ERROR_IO, "%s: /%s cannot be read: its data are damaged", path, name);
     void *out = (char *)bag->features + (size_t)(reading->at * dim) * rmil_precision_bytes(bag->precision);
-    return rmil_decode(half ? RMIL_ELEMENT_F16 : RMIL_ELEMENT_F32, reading->row, bag->precision, out, dim) ||
+    return rmil_decode(half, reading->row, bag->precision, out, dim) ||
            rmil_not_finite(path, bag->precision, out, reading->at, dim, dim, &reading->error);
 }
 

@@ -1,6 +1,6 @@
 /* Features as PyTorch tensors. */
 #include "bag-private.h"
-#include "encoder/weights.h"
+#include "tensors/tensors-private.h"
 
 #include <math.h>
 #include <string.h>
@@ -25,13 +25,12 @@ static gboolean decode(const char *path, const RmilTensor *tensor, RmilBag *bag,
     }
     gboolean plain = tensor->dtype == RMIL_DTYPE_F32 || tensor->dtype == RMIL_DTYPE_F16, good;
     if (plain && (uintptr_t)tensor->data % 4 == 0) {
-        good = rmil_decode(tensor->dtype == RMIL_DTYPE_F16 ? RMIL_ELEMENT_F16 : RMIL_ELEMENT_F32, tensor->data, bag->precision,
-                           bag->features, tensor->count);
+        good = rmil_decode(tensor->dtype == RMIL_DTYPE_F16, tensor->data, bag->precision, bag->features, tensor->count);
     } else {
         float *values = rmil_alloc(tensor->count, sizeof(float), error);
         if (!values) return FALSE;
         rmil_tensor_floats(tensor, values);
-        good = rmil_decode(RMIL_ELEMENT_F32, values, bag->precision, bag->features, tensor->count);
+        good = rmil_decode(FALSE, values, bag->precision, bag->features, tensor->count);
         rmil_free(values);
     }
     return good || rmil_not_finite(path, bag->precision, bag->features, 0, bag->dim, tensor->count, error);

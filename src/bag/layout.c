@@ -78,9 +78,9 @@ typedef struct {
 static gboolean decode_rows(gpointer user, int64_t first, int64_t rows, const void *raw, GError **error) {
     const Decoding *decoding = user;
     RmilBag *bag = decoding->bag;
-    RmilElement stored = decoding->dataset->element == RMIL_ELEMENT_F16 ? RMIL_ELEMENT_F16 : RMIL_ELEMENT_F32;
+    gboolean half = decoding->dataset->element == RMIL_ELEMENT_F16;
     void *out = (char *)bag->features + (size_t)(first * bag->dim) * rmil_precision_bytes(bag->precision);
-    if (rmil_decode(stored, raw, bag->precision, out, rows * bag->dim)) return TRUE;
+    if (rmil_decode(half, raw, bag->precision, out, rows * bag->dim)) return TRUE;
     return rmil_not_finite(decoding->dataset->file->path, bag->precision, out, first, bag->dim, rows * bag->dim, error);
 }
 

@@ -3,7 +3,7 @@
 
 #include "convolution.h"
 #include "encoder-private.h"
-#include "weights.h"
+#include "tensors/tensors-private.h"
 
 #include <math.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #ifndef RMIL_RESNET_H
 #define RMIL_RESNET_H
 
-#include "base/safetensors.h"
+#include "tensors/tensors-private.h"
 #include "rankmil/encoder.h"
 
 typedef struct {

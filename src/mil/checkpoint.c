@@ -1,7 +1,7 @@
 /* The state of a training that was interrupted. */
 #include "checkpoint.h"
 
-#include "base/safetensors.h"
+#include "tensors/tensors-private.h"
 
 #include <string.h>
 

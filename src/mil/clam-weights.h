@@ -2,7 +2,7 @@
 #ifndef RMIL_MIL_CLAM_WEIGHTS_H
 #define RMIL_MIL_CLAM_WEIGHTS_H
 
-#include "base/safetensors.h"
+#include "tensors/tensors-private.h"
 
 #define RMIL_CLAM_FIRST "attention_net.0.weight" /* every CLAM model has it, and no other */
 

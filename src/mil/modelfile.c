@@ -2,7 +2,7 @@
 #include "modelfile.h"
 
 #include "clam-weights.h"
-#include "encoder/weights.h"
+#include "tensors/tensors-private.h"
 
 #include <math.h>
 #include <stddef.h>

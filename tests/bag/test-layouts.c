@@ -1,5 +1,5 @@
 /* Feature files as other tools lay them out (tests/bag/layouts.py writes the same with h5py), and broken ones. */
-#include "encoder/torch-files.h"
+#include "tensors/torch-files.h"
 #include "make.h"
 
 #include <math.h>

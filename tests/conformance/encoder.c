@@ -1,5 +1,5 @@
 /* golden/encoder: ResNet-50 features of real patches, from torchvision. */
-#include "base/safetensors.h"
+#include "tensors/tensors-private.h"
 #include "conformance.h"
 
 #include <math.h>

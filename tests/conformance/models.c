@@ -1,7 +1,7 @@
 /* Models against the released PyTorch code: outputs, loss, every gradient, parameters after five Adam steps. */
 #include "conformance.h"
 
-#include "base/safetensors.h"
+#include "tensors/tensors-private.h"
 #include "mil/adam.h"
 #include "mil/model.h"
 

@@ -2,7 +2,7 @@
  * PyTorch, its numbers, and the way rankmil → PyTorch → rankmil (exchange.py). */
 #include "support.h"
 
-#include "base/safetensors.h"
+#include "tensors/tensors-private.h"
 #include "mil/model.h"
 
 #include <glib/gstdio.h>

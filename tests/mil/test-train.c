@@ -1,5 +1,5 @@
 /* Training: the same bytes on any number of threads and after an interruption; what it refuses. Model files. */
-#include "base/safetensors.h"
+#include "tensors/tensors-private.h"
 #include "mil/model.h"
 #include "support.h"
 

@@ -1,12 +1,13 @@
-/* Features as NumPy arrays. */
-#include "bag-private.h"
+/* Patch labels as NumPy arrays. */
+#include "tensors-private.h"
 
 #include <string.h>
 
 /* NumPy's .npy, versions 1 to 3: the magic, a version, the length of a Python dictionary, the dictionary
  * {'descr': '<f4', 'fortran_order': False, 'shape': (N,), }, the values. Of it: one axis of plain numbers. */
 #define MAGIC "\x93NUMPY"
-#define FILE_LIMIT ((gsize)RMIL_BAG_COUNT_LIMIT * 8 + 65536)
+#define COUNT_LIMIT INT64_C(10000000)
+#define FILE_LIMIT ((gsize)COUNT_LIMIT * 8 + 65536)
 
 gboolean rmil_npy_match(const char *path) { return g_str_has_suffix(path, ".npy"); }
 
@@ -27,7 +28,7 @@ static int64_t read_shape(const char *text) {
     while (*text && *text != ')') {
         char *end;
         guint64 axis = g_ascii_strtoull(text, &end, 10);
-        if (end == text || axis > RMIL_BAG_COUNT_LIMIT) return -1;
+        if (end == text || axis > COUNT_LIMIT) return -1;
         if (axis != 1 && ++long_axes > 1) return -1;
         product *= (int64_t)axis;
         for (text = end; *text == ',' || *text == ' ';) text++;

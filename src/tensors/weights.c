@@ -1,5 +1,5 @@
 /* Weight files of every format, opened in one place. */
-#include "weights.h"
+#include "tensors-private.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,5 @@
 /* Weight files: pickle, safetensors, broken ones. */
-#include "encoder/pickle.h"
-#include "encoder/weights.h"
+#include "tensors/pickle.h"
 #include "support.h"
 #include "torch-files.h"
 
@@ -465,7 +464,7 @@ static void test_pytorch(void) {
     }
     GError *error = NULL;
     int status;
-    g_autofree char *folder = test_folder(), *script = g_build_filename(g_getenv("RMIL_SOURCE"), "tests", "encoder", "save-torch.py", NULL);
+    g_autofree char *folder = test_folder(), *script = g_build_filename(g_getenv("RMIL_SOURCE"), "tests", "tensors", "save-torch.py", NULL);
     char *argv[] = {(char *)g_getenv("RMIL_PEER_PYTHON"), script, folder, NULL};
     g_assert_true(g_spawn_sync(NULL, argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, &status, &error));
     g_assert_true(g_spawn_check_wait_status(status, &error));

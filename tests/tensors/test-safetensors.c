@@ -1,5 +1,5 @@
 /* Safetensors. */
-#include "base/safetensors.h"
+#include "tensors/tensors-private.h"
 #include "support.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
 /* Named tensors in memory. */
-#include "safetensors.h"
+#include "tensors-private.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* Number conversions, bit for bit: against arithmetic in double precision, and the fast ones against the plain ones. */
-#include "bag/convert-private.h"
+#include "tensors/tensors-private.h"
 #include "support.h"
 
 #include <math.h>
@@ -23,15 +23,15 @@ static void test_every_half(void) {
     int64_t n = 0;
     for (int h = 0; h < 65536; h++)
         if ((h & 0x7c00) != 0x7c00) halves[n++] = (uint16_t)h;
-    g_assert_true(rmil_decode_plain(RMIL_ELEMENT_F16, halves, RMIL_FLOAT32, plain, n));
-    g_assert_true(rmil_decode(RMIL_ELEMENT_F16, halves, RMIL_FLOAT32, floats, n));
+    g_assert_true(rmil_decode_plain(TRUE, halves, RMIL_FLOAT32, plain, n));
+    g_assert_true(rmil_decode(TRUE, halves, RMIL_FLOAT32, floats, n));
     for (int64_t i = 0; i < n; i++) {
         g_assert_cmpfloat((double)plain[i], ==, half_value(halves[i]));
         g_assert_cmpint(bits_of(plain[i]) >> 31, ==, halves[i] >> 15); /* −0 stays −0 */
     }
     g_assert_true(memcmp(floats, plain, (size_t)n * 4) == 0);
-    g_assert_true(rmil_decode_plain(RMIL_ELEMENT_F16, halves, RMIL_BFLOAT16, plain_brains, n));
-    g_assert_true(rmil_decode(RMIL_ELEMENT_F16, halves, RMIL_BFLOAT16, brains, n));
+    g_assert_true(rmil_decode_plain(TRUE, halves, RMIL_BFLOAT16, plain_brains, n));
+    g_assert_true(rmil_decode(TRUE, halves, RMIL_BFLOAT16, brains, n));
     g_assert_true(memcmp(brains, plain_brains, (size_t)n * 2) == 0);
     /* and the way back gives the same halves */
     uint16_t *back = g_new(uint16_t, 65536);
@@ -79,8 +79,8 @@ static void test_rounding(void) {
         if (fabs(exact) > 65504) g_assert_cmpint(plain[i] & 0x7fff, ==, 0x7c00);
         else g_assert_cmpfloat(half_value(plain[i]), ==, exact);
     }
-    g_assert_true(rmil_decode_plain(RMIL_ELEMENT_F32, values, RMIL_BFLOAT16, plain, N));
-    g_assert_true(rmil_decode(RMIL_ELEMENT_F32, values, RMIL_BFLOAT16, fast, N));
+    g_assert_true(rmil_decode_plain(FALSE, values, RMIL_BFLOAT16, plain, N));
+    g_assert_true(rmil_decode(FALSE, values, RMIL_BFLOAT16, fast, N));
     g_assert_true(memcmp(fast, plain, N * 2) == 0);
     float *wide = g_new(float, N), *plain_wide = g_new(float, N);
     g_assert_true(rmil_encode(RMIL_BFLOAT16, fast, FALSE, wide, N) && rmil_encode_plain(RMIL_BFLOAT16, fast, FALSE, plain_wide, N));
@@ -109,9 +109,8 @@ static void test_odd_sizes(void) {
                 size_t size = rmil_precision_bytes((RmilPrecision)precision);
                 memset(out, 0xaa, sizeof out);
                 memset(expected, 0xaa, sizeof expected);
-                g_assert_true(rmil_decode(RMIL_ELEMENT_F16, halves, (RmilPrecision)precision, (char *)out + (size_t)shift * size, n));
-                g_assert_true(
-                    rmil_decode_plain(RMIL_ELEMENT_F16, halves, (RmilPrecision)precision, (char *)expected + (size_t)shift * size, n));
+                g_assert_true(rmil_decode(TRUE, halves, (RmilPrecision)precision, (char *)out + (size_t)shift * size, n));
+                g_assert_true(rmil_decode_plain(TRUE, halves, (RmilPrecision)precision, (char *)expected + (size_t)shift * size, n));
                 g_assert_true(memcmp(out, expected, sizeof out) == 0);
             }
     for (int n = 1; n <= 40; n++)
@@ -121,10 +120,10 @@ static void test_odd_sizes(void) {
             halves[at] = bad_half;
             floats[at] = bad_floats[at % 3];
             for (int precision = RMIL_FLOAT32; precision <= RMIL_BFLOAT16; precision++) {
-                g_assert_false(rmil_decode(RMIL_ELEMENT_F16, halves, (RmilPrecision)precision, out, n));
-                g_assert_false(rmil_decode(RMIL_ELEMENT_F32, floats, (RmilPrecision)precision, out, n));
-                g_assert_false(rmil_decode_plain(RMIL_ELEMENT_F16, halves, (RmilPrecision)precision, out, n));
-                g_assert_false(rmil_decode_plain(RMIL_ELEMENT_F32, floats, (RmilPrecision)precision, out, n));
+                g_assert_false(rmil_decode(TRUE, halves, (RmilPrecision)precision, out, n));
+                g_assert_false(rmil_decode(FALSE, floats, (RmilPrecision)precision, out, n));
+                g_assert_false(rmil_decode_plain(TRUE, halves, (RmilPrecision)precision, out, n));
+                g_assert_false(rmil_decode_plain(FALSE, floats, (RmilPrecision)precision, out, n));
             }
             g_assert_false(rmil_encode(RMIL_FLOAT32, floats, TRUE, out, n));
             g_assert_false(rmil_encode(RMIL_FLOAT32, floats, FALSE, out, n));
@@ -145,9 +144,9 @@ static void test_memory(void) {
 
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/convert/every-half", test_every_half);
-    g_test_add_func("/convert/rounding", test_rounding);
-    g_test_add_func("/convert/odd-sizes", test_odd_sizes);
-    g_test_add_func("/convert/memory", test_memory);
+    g_test_add_func("/numbers/every-half", test_every_half);
+    g_test_add_func("/numbers/rounding", test_rounding);
+    g_test_add_func("/numbers/odd-sizes", test_odd_sizes);
+    g_test_add_func("/numbers/memory", test_memory);
     return g_test_run();
 }

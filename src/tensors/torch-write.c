@@ -1,6 +1,6 @@
 /* What torch.save writes for a tensor or a dictionary of them: a zip archive, stored without compression, of a pickle that says
  * how to rebuild the tensors and of their numbers. */
-#include "weights.h"
+#include "tensors-private.h"
 
 #include <string.h>
 #include <zip.h>

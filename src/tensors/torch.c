@@ -1,6 +1,6 @@
 /* What torch.save writes: a pickle that describes the tensors, and their storages beside it. */
 #include "pickle.h"
-#include "weights.h"
+#include "tensors-private.h"
 
 #include <string.h>
 #include <zip.h>

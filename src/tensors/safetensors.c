@@ -1,5 +1,5 @@
 /* Safetensors files, read and written. */
-#include "safetensors.h"
+#include "tensors-private.h"
 
 #include <json-glib/json-glib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Numbers of other programs' files as float32 or bfloat16. */
-#include "convert-private.h"
+#include "tensors-private.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -55,10 +55,10 @@ static uint16_t bits_to_half(uint32_t bits) {
 
 static uint16_t bits_to_bfloat(uint32_t bits) { return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16); }
 
-gboolean rmil_decode_plain(RmilElement element, const void *raw, RmilPrecision precision, void *out, int64_t n) {
+gboolean rmil_decode_plain(gboolean half, const void *raw, RmilPrecision precision, void *out, int64_t n) {
     gboolean finite = TRUE;
     for (int64_t i = 0; i < n; i++) {
-        uint32_t bits = element == RMIL_ELEMENT_F16 ? half_to_bits(((const uint16_t *)raw)[i]) : ((const uint32_t *)raw)[i];
+        uint32_t bits = half ? half_to_bits(((const uint16_t *)raw)[i]) : ((const uint32_t *)raw)[i];
         if (precision == RMIL_BFLOAT16) {
             uint16_t short_bits = bits_to_bfloat(bits);
             ((uint16_t *)out)[i] = short_bits;
@@ -148,21 +148,21 @@ static int64_t before_aligned(const void *out, size_t element, size_t vector, in
 F16C static gboolean half_to_float_f16c(const uint16_t *in, float *out, int64_t n) {
     __m256i most = _mm256_setzero_si256(), size = _mm256_set1_epi32(0x7fffffff);
     int64_t i = before_aligned(out, sizeof *out, 32, n);
-    gboolean finite = rmil_decode_plain(RMIL_ELEMENT_F16, in, RMIL_FLOAT32, out, i);
+    gboolean finite = rmil_decode_plain(TRUE, in, RMIL_FLOAT32, out, i);
     for (; i + 8 <= n; i += 8) {
         __m256 value = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(in + i)));
         most = _mm256_max_epi32(most, _mm256_and_si256(_mm256_castps_si256(value), size));
         _mm256_stream_ps(out + i, value);
     }
     _mm_sfence();
-    return finite & rmil_decode_plain(RMIL_ELEMENT_F16, in + i, RMIL_FLOAT32, out + i, n - i) & below(most, 0x7f800000);
+    return finite & rmil_decode_plain(TRUE, in + i, RMIL_FLOAT32, out + i, n - i) & below(most, 0x7f800000);
 }
 
 F16C static gboolean half_to_bfloat_f16c(const uint16_t *in, uint16_t *out, int64_t n) {
     __m256i most = _mm256_setzero_si256(), size = _mm256_set1_epi32(0x7fffffff);
     __m256i round = _mm256_set1_epi32(0x7fff), one = _mm256_set1_epi32(1);
     int64_t i = before_aligned(out, sizeof *out, 16, n);
-    gboolean finite = rmil_decode_plain(RMIL_ELEMENT_F16, in, RMIL_BFLOAT16, out, i);
+    gboolean finite = rmil_decode_plain(TRUE, in, RMIL_BFLOAT16, out, i);
     for (; i + 8 <= n; i += 8) {
         __m256i bits = _mm256_castps_si256(_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(in + i))));
         most = _mm256_max_epi32(most, _mm256_and_si256(bits, size));
@@ -172,7 +172,7 @@ F16C static gboolean half_to_bfloat_f16c(const uint16_t *in, uint16_t *out, int6
         _mm_stream_si128((__m128i *)(out + i), _mm256_castsi256_si128(packed));
     }
     _mm_sfence();
-    return finite & rmil_decode_plain(RMIL_ELEMENT_F16, in + i, RMIL_BFLOAT16, out + i, n - i) & below(most, 0x7f800000);
+    return finite & rmil_decode_plain(TRUE, in + i, RMIL_BFLOAT16, out + i, n - i) & below(most, 0x7f800000);
 }
 
 F16C static gboolean float_to_half_f16c(const float *in, uint16_t *out, int64_t n) {
@@ -196,9 +196,9 @@ static gboolean half_to_bfloat_f16c(const uint16_t *in, uint16_t *out, int64_t n
 static gboolean float_to_half_f16c(const float *in, uint16_t *out, int64_t n) { return FALSE; }
 #endif
 
-gboolean rmil_decode(RmilElement element, const void *raw, RmilPrecision precision, void *out, int64_t n) {
-    if (element != RMIL_ELEMENT_F16) return precision == RMIL_BFLOAT16 ? float_to_bfloat(raw, out, n) : copy_float(raw, out, n);
-    if (!have_f16c()) return rmil_decode_plain(element, raw, precision, out, n);
+gboolean rmil_decode(gboolean half, const void *raw, RmilPrecision precision, void *out, int64_t n) {
+    if (!half) return precision == RMIL_BFLOAT16 ? float_to_bfloat(raw, out, n) : copy_float(raw, out, n);
+    if (!have_f16c()) return rmil_decode_plain(half, raw, precision, out, n);
     return precision == RMIL_BFLOAT16 ? half_to_bfloat_f16c(raw, out, n) : half_to_float_f16c(raw, out, n);
 }
 

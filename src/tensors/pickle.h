@@ -5,7 +5,7 @@
 #ifndef RMIL_PICKLE_H
 #define RMIL_PICKLE_H
 
-#include "base/safetensors.h"
+#include "tensors-private.h"
 
 typedef enum {
     PICKLE_NONE,

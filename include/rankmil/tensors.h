@@ -1,0 +1,13 @@
+/* rankmil tensors: the numbers that features, weights and models are stored as. */
+#ifndef RANKMIL_TENSORS_H
+#define RANKMIL_TENSORS_H
+
+#include "base.h"
+
+G_BEGIN_DECLS
+
+/* Of numbers in memory. */
+typedef enum { RMIL_FLOAT32, RMIL_BFLOAT16 } RmilPrecision;
+
+G_END_DECLS
+#endif
