@@ -2,6 +2,7 @@
 #include "bench-mil.h"
 
 #include "base/base-private.h"
+#include "rankmil/cohort.h"
 
 #include <glib/gstdio.h>
 #include <stdio.h>

@@ -33,7 +33,7 @@ GArray *train_repeats(const Cli *cli, const RmilCohort *cohort, const RmilTrainO
     if (options->splits) return rmil_repeats_read(cohort, options->splits, error);
     g_autofree int64_t *seeds = g_new(int64_t, repeats);
     for (int64_t i = 0; i < repeats; i++) seeds[i] = cli->seed + i;
-    return rmil_repeats_draw(cohort, options, seeds, repeats, error);
+    return rmil_repeats_draw(cohort, options->test_share, options->val_share, seeds, repeats, error);
 }
 
 gboolean train_check(Cli *cli, const RmilCohort *cohort, const RmilTrainOptions *options, int64_t repeats, GError **undivided,

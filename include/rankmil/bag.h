@@ -1,4 +1,4 @@
-/* rankmil bag: features, coordinates and labels of one slide, in memory and in HDF5; the cohort table. */
+/* rankmil bag: features, coordinates and labels of one slide, in memory and in HDF5. */
 #ifndef RANKMIL_BAG_H
 #define RANKMIL_BAG_H
 
@@ -94,104 +94,8 @@ RMIL_API gboolean rmil_labels_read(const char *path, int64_t count, uint8_t *lab
  * resuming. FALSE: that cannot be told, for there is a file that cannot be read. Free *source with g_free. */
 RMIL_API gboolean rmil_bag_source(const char *path, char **source, GError **error);
 
-/* -- cohort ------------------------------------------------------------------------------------------------------------ */
-typedef enum { RMIL_SPLIT_NONE, RMIL_SPLIT_TRAIN, RMIL_SPLIT_VAL, RMIL_SPLIT_TEST } RmilSplit;
-RMIL_API const char *rmil_split_name(RmilSplit split); /* "", "train", "val", "test" */
-
-typedef struct {
-    char *id;
-    char *slide;        /* absolute path, or NULL */
-    char *features;     /* absolute path, or NULL; at least one of the two is set. Both: features train, slide is shown */
-    char *annotation;   /* absolute path, or NULL */
-    char *patch_labels; /* absolute path of a label file (HDF5 or .npy), or NULL */
-    char *patient;      /* or NULL */
-    int label;          /* 0, 1, …; −1 none */
-    RmilSplit split;
-    double mpp;   /* override, 0 none */
-    int64_t line; /* in the CSV */
-} RmilCohortRow;
-
-typedef struct {
-    char *path;
-    int64_t count;
-    RmilCohortRow *rows;
-    RmilTable *table;     /* the CSV itself, unknown columns included; row i of it is rows[i] */
-    const char **meaning; /* by column of the table: the name that it is read as ("label" for "Label"), or NULL: it is not used */
-    char **warnings;      /* what whoever reads the table must know: columns whose names come near, …; each names the file; never
-                            * NULL, NULL-terminated */
-    char **left_out;      /* ids of slides that stages before left out, which tables of splits may still name; NULL-terminated,
-                            * or NULL: none, as read. Set by who left them out, freed with the cohort (g_strfreev) */
-} RmilCohort;
-
-/* Columns are found by name; one that differs only in case, blanks, "_" and "-" is taken (and patient_id for patient, slide_path,
- * features_path), and this is said in `warnings`; one that comes near (lable, case_id) is only said. Paths are relative to the
- * table's folder; of a table that comes through a pipe, to the current one. Refuses, naming line and column: no slide/features
- * column, neither in a row, duplicate or unusable ids (path separators), labels other than whole numbers ≥ 0 (1.0 is 1), unknown
- * splits, bad mpp, a patient in two splits. */
-RMIL_API RmilCohort *rmil_cohort_read(const char *path, GError **error);
-RMIL_API void rmil_cohort_free(RmilCohort *cohort);
-
-/* What the table says about training before any slide is opened. classes: the labels that occur, ascending (int; free with
- * g_array_unref). check_labels: training takes labels 0 and 1, and both; DATA says what to write instead. */
-RMIL_API GArray *rmil_cohort_classes(const RmilCohort *cohort);
-RMIL_API gboolean rmil_cohort_check_labels(const RmilCohort *cohort, GError **error);
-/* Two rows whose slides, or features, are the same: one file, or the same size and the same bytes in samples spread over both.
- * Only files of equal sizes are read, 1 MiB of each. twins: GArray of RmilTwins; free with g_array_unref. */
-typedef struct {
-    int64_t first, second; /* rows */
-    const char *what;      /* "slide" or "features" */
-} RmilTwins;
-RMIL_API GArray *rmil_cohort_twins(const RmilCohort *cohort);
-/* Warns of twins; DATA when two are in different sets. splits: by row, or NULL for the table's own. */
-RMIL_API gboolean rmil_cohort_check_twins(const RmilCohort *cohort, const GArray *twins, const RmilSplit *splits,
-                                          const RmilMonitor *monitor, GError **error);
-
-/* -- the cohort table of a data set's own folders ------------------------------------------------------------------------- */
-typedef struct {
-    int64_t rows, positive, negative, annotated, test;
-    int64_t left_out; /* slides that the data set itself calls wrong */
-} RmilCohortSummary;
-RMIL_API const char *const *rmil_cohort_layouts(void); /* "camelyon16", "digestpath", "class-folders"; NULL-terminated */
-/* Writes the table of the data set in `folder` to `path` (docs/datasets.md has the layouts), ready for rmil_cohort_read:
- * labels, official test split, annotations, patients where they are known, a note for slides of which something is known.
- * What is missing or left out is told to the monitor. positive: for "class-folders", names of the folders that are class 1
- * (NULL-terminated), or NULL. Archives of annotations are unpacked beside the table. */
-RMIL_API gboolean rmil_cohort_make(const char *layout, const char *folder, const char *path, const char *const *positive,
-                                   RmilCohortSummary *summary, const RmilMonitor *monitor, GError **error);
-
-/* -- all bags of a cohort ---------------------------------------------------------------------------------------------- */
-typedef struct {
-    RmilPrecision precision;
-    const char *features; /* folder with ID.h5 for rows that name a slide, not features; or NULL */
-    const char *labels;   /* folder with ID.h5 or ID.npy for rows that name no label file of their own; or NULL. Label files
-                            * replace the labels in the bag */
-    int64_t memory;       /* bytes for the bags; 0: no limit */
-    const char *cache;    /* folder for the features that do not fit, converted once and mapped; NULL: too much fails */
-    int threads;
-} RmilBagSetOptions;
-RMIL_API void rmil_bag_set_options_init(RmilBagSetOptions *options); /* float32, no limit, all processors */
-
-typedef struct {
-    int64_t count;  /* rows of the cohort */
-    RmilBag **bags; /* bags[i] is row i; NULL where it could not be read. Only to be read, by any number of threads */
-    char **errors;  /* why not, or NULL */
-    int64_t loaded; /* how many are there */
-    int64_t dim;    /* of all of them; a bag of another size than most is an error */
-    int64_t memory_bytes, mapped_bytes;
-} RmilBagSet;
-
-/* Loads every bag once, in parallel. Broken ones are reported in `errors`, the others load. Features beyond the memory
- * budget lie in files in `cache`, mapped read-only, shared by processes, used again as long as the file they came from
- * keeps its size and time of change; numbers are the same wherever they lie. Fails when nothing can be loaded, or with
- * RMIL_ERROR_MEMORY when the budget does not suffice. */
-RMIL_API RmilBagSet *rmil_bag_set_load(const RmilCohort *cohort, const RmilBagSetOptions *options, const RmilMonitor *monitor,
-                                       GError **error);
-RMIL_API void rmil_bag_set_free(RmilBagSet *set);
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilBagSet, rmil_bag_set_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilBag, rmil_bag_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilBagWriter, rmil_bag_writer_free)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilCohort, rmil_cohort_free)
 
 G_END_DECLS
 #endif

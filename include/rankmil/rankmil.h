@@ -6,6 +6,7 @@
 #include "annotation.h"
 #include "bag.h"
 #include "base.h"
+#include "cohort.h"
 #include "encoder.h"
 #include "evaluate.h"
 #include "mil.h"

@@ -1,7 +1,8 @@
-/* rankmil study: the options of training, splits, one run, and the record of a study. */
+/* rankmil study: the options of training, one run, and the record of a study. */
 #ifndef RANKMIL_STUDY_H
 #define RANKMIL_STUDY_H
 
+#include "cohort.h"
 #include "evaluate.h"
 #include "mil.h"
 
@@ -39,54 +40,6 @@ RMIL_API gboolean rmil_train_options_configure(const RmilTrainOptions *options, 
 
 /* Every bound that training would find, before there are data. */
 RMIL_API gboolean rmil_train_options_check(const RmilTrainOptions *options, const RmilTrainMethod *method, GError **error);
-
-/* -- splits ------------------------------------------------------------------------------------------------------------------- */
-typedef struct {
-    double test;   /* share of slides put aside for testing where the cohort names no test set: 0.2; 0: none */
-    double val;    /* share of the remaining development slides used for validation: 0.2; 0: none */
-    uint64_t seed; /* of train/validation; the test set is drawn from seed 0 so that it is the same for every seed */
-} RmilSplitOptions;
-RMIL_API void rmil_split_options_init(RmilSplitOptions *options);
-
-/* splits[i] for every cohort row: rows whose split the cohort gives keep it; the rest is drawn, stratified by label,
- * whole patients at a time (a patient's slides never part). A set (test, val) that the cohort names is not drawn from:
- * what is left then goes to training. Rows without label get RMIL_SPLIT_NONE. The order of the cohort's rows does not
- * matter. Fails with RMIL_ERROR_DATA, saying what is missing, when a set would lack one of the classes; only validation
- * may lack a class that fewer than three patients have.
- *
- * How: patients, in random order, join the set when that brings its number of slides per class closer to the class's
- * share (relative to it; shares in whole slides by largest remainder, at least 1) and leaves each class enough patients
- * for the sets still to be filled. With one slide per patient the shares are met exactly. */
-RMIL_API gboolean rmil_split_draw(const RmilCohort *cohort, const RmilSplitOptions *options, RmilSplit *splits, GError **error);
-
-/* Splits fixed by a file, for repeating published ones: a CSV with the column `id` and one column per split, its name
- * in the header, whose cells are train, val, test or empty. */
-typedef struct {
-    int64_t count; /* splits */
-    char **names;
-    int64_t rows;      /* of the cohort */
-    RmilSplit *splits; /* count × rows: splits[j × rows + i] is cohort row i in split j */
-} RmilSplitTable;
-/* Refuses, naming line and column: ids that the cohort neither has nor left out or that come twice, other words than the three,
- * patients in two sets of one split, sets that lack a class, slides in a set that have no label. Slides of the cohort
- * that the file does not name are in no set. */
-RMIL_API RmilSplitTable *rmil_split_table_read(const char *path, const RmilCohort *cohort, GError **error);
-RMIL_API void rmil_split_table_free(RmilSplitTable *table);
-
-/* One way of dividing a cohort and the seed of everything random in its training. */
-typedef struct {
-    char *name; /* of the split where a file fixes it, else "" */
-    int64_t seed;
-    RmilSplit *splits; /* by row */
-} RmilRepeat;
-/* GArray of RmilRepeat; free with g_array_unref. read: every column of a split table; its seed is the number that the name
- * ends in, else (or where it is 2^63 or more) its place from 0. draw: rmil_split_draw with the options' shares for each seed. */
-RMIL_API GArray *rmil_repeats_read(const RmilCohort *cohort, const char *path, GError **error);
-RMIL_API GArray *rmil_repeats_draw(const RmilCohort *cohort, const RmilTrainOptions *options, const int64_t *seeds, int64_t count,
-                                   GError **error);
-
-/* "0, 1, 2": their seeds, for a message. Free with g_free. */
-RMIL_API char *rmil_repeats_seeds(const GArray *repeats);
 
 /* -- data and one run --------------------------------------------------------------------------------------------------------- */
 /* The features of a cohort in memory, to be read by any number of runs. */
@@ -278,7 +231,6 @@ RMIL_API GArray *rmil_study_predictions(RmilStudy *study, int64_t index, GError 
 RMIL_API GArray *rmil_study_localisation(RmilStudy *study, int64_t index, GError **error);
 RMIL_API GArray *rmil_study_attention(RmilStudy *study, int64_t index, GError **error);
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilSplitTable, rmil_split_table_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilTrainData, rmil_train_data_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilRunEntry, rmil_run_entry_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilStudyPlan, rmil_study_plan_free)

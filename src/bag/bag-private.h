@@ -69,12 +69,4 @@ double rmil_bag_grid_spacing(const RmilBag *bag, GError **error);
 /* PyTorch tensors as bags: layout-torch.c. `bag` is empty but for its precision. */
 gboolean rmil_torch_bag_read(const char *path, RmilBag *bag, RmilBagFlags flags, GError **error);
 
-/* As rmil_bag_read, the features mapped from a file in `folder` that is made when there is none of the same origin. */
-RmilBag *rmil_bag_read_mapped(const char *path, const char *id, RmilPrecision precision, const char *folder, GError **error);
-
-/* Can an id name files? */
-gboolean rmil_usable_id(const char *id);
-/* The column for each of the cohort's known names (NULL-terminated), or −1. Others whose names come close are taken or said. */
-gboolean rmil_cohort_columns(RmilCohort *cohort, const char *const *known, int *columns, GPtrArray *warnings, GError **error);
-
 #endif

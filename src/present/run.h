@@ -5,6 +5,7 @@
 #include <json-glib/json-glib.h>
 
 #include "present-private.h"
+#include "rankmil/cohort.h"
 #include "rankmil/evaluate.h"
 
 /* -- run.c: reading ------------------------------------------------------------------------------------------------ */

@@ -54,7 +54,8 @@ GArray *rmil_plan_repeats(const RmilStudyPlan *plan, const RmilCohort *cohort, c
     RmilTrainOptions options;
     GArray *repeats = NULL;
     if (rmil_study_plan_data_options(plan, base, &options, error))
-        repeats = rmil_repeats_draw(cohort, &options, (const int64_t *)(void *)plan->seeds->data, plan->seeds->len, error);
+        repeats = rmil_repeats_draw(cohort, options.test_share, options.val_share, (const int64_t *)(void *)plan->seeds->data,
+                                    plan->seeds->len, error);
     rmil_train_options_clear(&options);
     return repeats;
 }

@@ -1,6 +1,7 @@
 /* What cannot be read is an error, never "not there": failing reads at every place, damaged headers of every part, and
  * damage that HDF5 itself does not survive. */
 #include "make.h"
+#include "rankmil/cohort.h"
 
 #include <errno.h>
 #include <string.h>

@@ -2,6 +2,7 @@
  * method on the fixed splits of a folder of bags (cohort.csv, splits_N.csv, anchors.csv with the AUROC that the released PyTorch
  * code reaches, if any) and prints the mean test AUROC beside the anchor's, with the standard error of the mean difference over
  * the splits. */
+#include "rankmil/cohort.h"
 #include "rankmil/mil.h"
 
 #include <math.h>

@@ -25,7 +25,7 @@ static void repeat_of(int64_t seed, RmilRepeat *repeat) {
     RmilTrainOptions options;
     GError *error = NULL;
     rmil_train_options_init(&options);
-    g_autoptr(GArray) repeats = rmil_repeats_draw(cohort, &options, &seed, 1, &error);
+    g_autoptr(GArray) repeats = rmil_repeats_draw(cohort, options.test_share, options.val_share, &seed, 1, &error);
     g_assert_no_error(error);
     *repeat = g_array_index(repeats, RmilRepeat, 0);
     repeat->name = g_strdup("");

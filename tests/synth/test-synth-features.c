@@ -1,5 +1,5 @@
 /* Cohorts of features. */
-#include "rankmil/bag.h"
+#include "rankmil/cohort.h"
 #include "rankmil/synth.h"
 #include "support.h"
 #include "synth/features-private.h"

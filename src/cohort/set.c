@@ -1,5 +1,6 @@
 /* The features of a cohort in memory. */
-#include "bag-private.h"
+#include "cohort-private.h"
+#include "tensors/tensors-private.h"
 
 #include <string.h>
 

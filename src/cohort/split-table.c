@@ -1,5 +1,5 @@
 /* Splits fixed by a file. */
-#include "split-private.h"
+#include "cohort-private.h"
 
 #include <string.h>
 

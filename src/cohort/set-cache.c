@@ -1,5 +1,6 @@
 /* Features in mapped files, for cohorts beyond the memory. */
-#include "bag-private.h"
+#include "cohort-private.h"
+#include "tensors/tensors-private.h"
 
 #include <errno.h>
 #include <fcntl.h>

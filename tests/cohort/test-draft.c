@@ -1,5 +1,5 @@
 /* Cohort tables from the folders of data sets: trees of empty files as their publishers lay them out. */
-#include "rankmil/bag.h"
+#include "rankmil/cohort.h"
 #include "support.h"
 
 #include <glib/gstdio.h>

@@ -1,5 +1,5 @@
 /* The cohort's table, read. */
-#include "bag-private.h"
+#include "cohort-private.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* Splits. */
-#include "rankmil/study.h"
+#include "rankmil/cohort.h"
 #include "support.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* What a cohort's table says about training before any slide is opened: classes, and slides that stand in it twice. */
-#include "bag-private.h"
+#include "cohort-private.h"
 
 #include <glib/gstdio.h>
 #include <stdio.h>

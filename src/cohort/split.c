@@ -1,5 +1,5 @@
 /* Splits drawn by patient and class. */
-#include "split-private.h"
+#include "cohort-private.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* The cohort's table. */
-#include "rankmil/bag.h"
+#include "rankmil/cohort.h"
 #include "support.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* Which column of a cohort table means what. A name that differs only in case, blanks, "_" and "-" is taken; one that comes near
  * (plural, another word, a slip of the fingers) is only said, for it may mean something else. */
-#include "bag-private.h"
+#include "cohort-private.h"
 
 #include <string.h>
 

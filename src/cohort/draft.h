@@ -3,7 +3,7 @@
 #define RMIL_DRAFT_H
 
 #include "base/base-private.h"
-#include "rankmil/bag.h"
+#include "rankmil/cohort.h"
 
 typedef struct {
     char *id, *slide;                                     /* required */

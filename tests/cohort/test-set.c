@@ -1,5 +1,6 @@
 /* The features of a cohort in memory; NumPy's files. */
-#include "make.h"
+#include "bag/make.h"
+#include "rankmil/cohort.h"
 
 #include <glib/gstdio.h>
 #include <string.h>

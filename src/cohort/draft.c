@@ -1,5 +1,5 @@
 /* Cohort tables drafted from the folders of public data sets. */
-#include "bag-private.h"
+#include "cohort-private.h"
 #include "draft.h"
 
 #include <string.h>

@@ -1,0 +1,155 @@
+/* rankmil cohort: the table of slides, drafts of it for public data sets, how it is divided, and the features of all its slides. */
+#ifndef RANKMIL_COHORT_H
+#define RANKMIL_COHORT_H
+
+#include "bag.h"
+
+G_BEGIN_DECLS
+
+/* -- the table --------------------------------------------------------------------------------------------------------- */
+typedef enum { RMIL_SPLIT_NONE, RMIL_SPLIT_TRAIN, RMIL_SPLIT_VAL, RMIL_SPLIT_TEST } RmilSplit;
+RMIL_API const char *rmil_split_name(RmilSplit split); /* "", "train", "val", "test" */
+
+typedef struct {
+    char *id;
+    char *slide;        /* absolute path, or NULL */
+    char *features;     /* absolute path, or NULL; at least one of the two is set. Both: features train, slide is shown */
+    char *annotation;   /* absolute path, or NULL */
+    char *patch_labels; /* absolute path of a label file (HDF5 or .npy), or NULL */
+    char *patient;      /* or NULL */
+    int label;          /* 0, 1, …; −1 none */
+    RmilSplit split;
+    double mpp;   /* override, 0 none */
+    int64_t line; /* in the CSV */
+} RmilCohortRow;
+
+typedef struct {
+    char *path;
+    int64_t count;
+    RmilCohortRow *rows;
+    RmilTable *table;     /* the CSV itself, unknown columns included; row i of it is rows[i] */
+    const char **meaning; /* by column of the table: the name that it is read as ("label" for "Label"), or NULL: it is not used */
+    char **warnings;      /* what whoever reads the table must know: columns whose names come near, …; each names the file; never
+                            * NULL, NULL-terminated */
+    char **left_out;      /* ids of slides that stages before left out, which tables of splits may still name; NULL-terminated,
+                            * or NULL: none, as read. Set by who left them out, freed with the cohort (g_strfreev) */
+} RmilCohort;
+
+/* Columns are found by name; one that differs only in case, blanks, "_" and "-" is taken (and patient_id for patient, slide_path,
+ * features_path), and this is said in `warnings`; one that comes near (lable, case_id) is only said. Paths are relative to the
+ * table's folder; of a table that comes through a pipe, to the current one. Refuses, naming line and column: no slide/features
+ * column, neither in a row, duplicate or unusable ids (path separators), labels other than whole numbers ≥ 0 (1.0 is 1), unknown
+ * splits, bad mpp, a patient in two splits. */
+RMIL_API RmilCohort *rmil_cohort_read(const char *path, GError **error);
+RMIL_API void rmil_cohort_free(RmilCohort *cohort);
+
+/* What the table says about training before any slide is opened. classes: the labels that occur, ascending (int; free with
+ * g_array_unref). check_labels: training takes labels 0 and 1, and both; DATA says what to write instead. */
+RMIL_API GArray *rmil_cohort_classes(const RmilCohort *cohort);
+RMIL_API gboolean rmil_cohort_check_labels(const RmilCohort *cohort, GError **error);
+/* Two rows whose slides, or features, are the same: one file, or the same size and the same bytes in samples spread over both.
+ * Only files of equal sizes are read, 1 MiB of each. twins: GArray of RmilTwins; free with g_array_unref. */
+typedef struct {
+    int64_t first, second; /* rows */
+    const char *what;      /* "slide" or "features" */
+} RmilTwins;
+RMIL_API GArray *rmil_cohort_twins(const RmilCohort *cohort);
+/* Warns of twins; DATA when two are in different sets. splits: by row, or NULL for the table's own. */
+RMIL_API gboolean rmil_cohort_check_twins(const RmilCohort *cohort, const GArray *twins, const RmilSplit *splits,
+                                          const RmilMonitor *monitor, GError **error);
+
+/* -- the cohort table of a data set's own folders ------------------------------------------------------------------------- */
+typedef struct {
+    int64_t rows, positive, negative, annotated, test;
+    int64_t left_out; /* slides that the data set itself calls wrong */
+} RmilCohortSummary;
+RMIL_API const char *const *rmil_cohort_layouts(void); /* "camelyon16", "digestpath", "class-folders"; NULL-terminated */
+/* Writes the table of the data set in `folder` to `path` (docs/datasets.md has the layouts), ready for rmil_cohort_read:
+ * labels, official test split, annotations, patients where they are known, a note for slides of which something is known.
+ * What is missing or left out is told to the monitor. positive: for "class-folders", names of the folders that are class 1
+ * (NULL-terminated), or NULL. Archives of annotations are unpacked beside the table. */
+RMIL_API gboolean rmil_cohort_make(const char *layout, const char *folder, const char *path, const char *const *positive,
+                                   RmilCohortSummary *summary, const RmilMonitor *monitor, GError **error);
+
+/* -- all bags of a cohort ---------------------------------------------------------------------------------------------- */
+typedef struct {
+    RmilPrecision precision;
+    const char *features; /* folder with ID.h5 for rows that name a slide, not features; or NULL */
+    const char *labels;   /* folder with ID.h5 or ID.npy for rows that name no label file of their own; or NULL. Label files
+                            * replace the labels in the bag */
+    int64_t memory;       /* bytes for the bags; 0: no limit */
+    const char *cache;    /* folder for the features that do not fit, converted once and mapped; NULL: too much fails */
+    int threads;
+} RmilBagSetOptions;
+RMIL_API void rmil_bag_set_options_init(RmilBagSetOptions *options); /* float32, no limit, all processors */
+
+typedef struct {
+    int64_t count;  /* rows of the cohort */
+    RmilBag **bags; /* bags[i] is row i; NULL where it could not be read. Only to be read, by any number of threads */
+    char **errors;  /* why not, or NULL */
+    int64_t loaded; /* how many are there */
+    int64_t dim;    /* of all of them; a bag of another size than most is an error */
+    int64_t memory_bytes, mapped_bytes;
+} RmilBagSet;
+
+/* Loads every bag once, in parallel. Broken ones are reported in `errors`, the others load. Features beyond the memory
+ * budget lie in files in `cache`, mapped read-only, shared by processes, used again as long as the file they came from
+ * keeps its size and time of change; numbers are the same wherever they lie. Fails when nothing can be loaded, or with
+ * RMIL_ERROR_MEMORY when the budget does not suffice. */
+RMIL_API RmilBagSet *rmil_bag_set_load(const RmilCohort *cohort, const RmilBagSetOptions *options, const RmilMonitor *monitor,
+                                       GError **error);
+RMIL_API void rmil_bag_set_free(RmilBagSet *set);
+
+/* -- splits ------------------------------------------------------------------------------------------------------------------- */
+typedef struct {
+    double test;   /* share of slides put aside for testing where the cohort names no test set: 0.2; 0: none */
+    double val;    /* share of the remaining development slides used for validation: 0.2; 0: none */
+    uint64_t seed; /* of train/validation; the test set is drawn from seed 0 so that it is the same for every seed */
+} RmilSplitOptions;
+RMIL_API void rmil_split_options_init(RmilSplitOptions *options);
+
+/* splits[i] for every cohort row: rows whose split the cohort gives keep it; the rest is drawn, stratified by label,
+ * whole patients at a time (a patient's slides never part). A set (test, val) that the cohort names is not drawn from:
+ * what is left then goes to training. Rows without label get RMIL_SPLIT_NONE. The order of the cohort's rows does not
+ * matter. Fails with RMIL_ERROR_DATA, saying what is missing, when a set would lack one of the classes; only validation
+ * may lack a class that fewer than three patients have.
+ *
+ * How: patients, in random order, join the set when that brings its number of slides per class closer to the class's
+ * share (relative to it; shares in whole slides by largest remainder, at least 1) and leaves each class enough patients
+ * for the sets still to be filled. With one slide per patient the shares are met exactly. */
+RMIL_API gboolean rmil_split_draw(const RmilCohort *cohort, const RmilSplitOptions *options, RmilSplit *splits, GError **error);
+
+/* Splits fixed by a file, for repeating published ones: a CSV with the column `id` and one column per split, its name
+ * in the header, whose cells are train, val, test or empty. */
+typedef struct {
+    int64_t count; /* splits */
+    char **names;
+    int64_t rows;      /* of the cohort */
+    RmilSplit *splits; /* count × rows: splits[j × rows + i] is cohort row i in split j */
+} RmilSplitTable;
+/* Refuses, naming line and column: ids that the cohort neither has nor left out or that come twice, other words than the three,
+ * patients in two sets of one split, sets that lack a class, slides in a set that have no label. Slides of the cohort
+ * that the file does not name are in no set. */
+RMIL_API RmilSplitTable *rmil_split_table_read(const char *path, const RmilCohort *cohort, GError **error);
+RMIL_API void rmil_split_table_free(RmilSplitTable *table);
+
+/* One way of dividing a cohort and the seed of everything random in its training. */
+typedef struct {
+    char *name; /* of the split where a file fixes it, else "" */
+    int64_t seed;
+    RmilSplit *splits; /* by row */
+} RmilRepeat;
+/* GArray of RmilRepeat; free with g_array_unref. read: every column of a split table; its seed is the number that the name
+ * ends in, else (or where it is 2^63 or more) its place from 0. draw: rmil_split_draw with these shares for each seed. */
+RMIL_API GArray *rmil_repeats_read(const RmilCohort *cohort, const char *path, GError **error);
+RMIL_API GArray *rmil_repeats_draw(const RmilCohort *cohort, double test, double val, const int64_t *seeds, int64_t count, GError **error);
+
+/* "0, 1, 2": their seeds, for a message. Free with g_free. */
+RMIL_API char *rmil_repeats_seeds(const GArray *repeats);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilBagSet, rmil_bag_set_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilCohort, rmil_cohort_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilSplitTable, rmil_split_table_free)
+
+G_END_DECLS
+#endif
