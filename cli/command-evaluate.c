@@ -262,7 +262,7 @@ static gboolean apply_models(Cli *cli, const Models *models, const char *run, co
         g_array_append_val(members, member);
         g_autofree char *to = models->list->len == 1 ? g_strdup(folder)
                                                      : g_build_filename(folder, "runs", member.method, member.name, NULL);
-        if (!run_apply(data, models->list->pdata[m], splits, cli->threads, to, error) ||
+        if (!rmil_train_apply_write(data, models->list->pdata[m], splits, cli->threads, to, error) ||
             (models->list->len > 1 && !copy_record(from, to, error)))
             return FALSE;
     }

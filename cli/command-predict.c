@@ -73,7 +73,7 @@ static gboolean draw_row(const Predict *p, int64_t i, RmilSlide *slide, const Rm
 
 /* Says when the slide was scanned at another resolution than those of the training: by more than half as much again. */
 static void compare_mpp(const Predict *p, const RmilCohortRow *row, const RmilBag *bag) {
-    const double mpp = train_bag_mpp(bag), slack = 1.5;
+    const double mpp = rmil_bag_level0_mpp(bag), slack = 1.5;
     if (p->high <= 0 || (mpp >= p->low / slack && mpp <= p->high * slack)) return;
     g_autofree char *low = g_strdup_printf("%.3g", p->low), *high = g_strdup_printf("%.3g", p->high),
                     *range = strcmp(low, high) == 0 ? g_strdup(low) : g_strdup_printf("%s to %s", low, high);

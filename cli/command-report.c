@@ -18,9 +18,7 @@ int command_report(int argc, char **argv) {
     if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) return status;
     GError *error = NULL;
     g_autofree char *path = output ? g_strdup(output) : g_build_filename(argv[1], "report.html", NULL);
-    gboolean (*write)(const char *, const char *, const RmilMonitor *, GError **) = rmil_study_exists(argv[1]) ? rmil_study_report_write
-                                                                                                               : rmil_report_write;
-    if (!write(argv[1], path, &cli.monitor, &error)) return cli_fail(&cli, error);
+    if (!rmil_report_write(argv[1], path, &cli.monitor, &error)) return cli_fail(&cli, error);
     json_object_set_string_member(cli.result, "report", path);
     cli_say(&cli, "%s", path);
     return cli_done(&cli);

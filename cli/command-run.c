@@ -3,93 +3,6 @@
 
 #include <string.h>
 
-/* -- training ---------------------------------------------------------------------------------------------------------------- */
-typedef struct {
-    Run *run;
-    GMutex lock;
-    int threads;     /* inside each training */
-    int64_t *epochs; /* by training: done so far */
-    gboolean *ended;
-    int64_t made, kept, taken; /* taken: epochs of those that were made */
-} Training;
-
-typedef struct {
-    Training *all;
-    int64_t index;
-} One;
-
-/* In epochs. A training is expected to take as many as those that ended took on average; before, as many as it must. With the lock. */
-static void show_epochs(const Training *t) {
-    const RmilTrainOptions *options = t->run->options;
-    RmilModelConfig model;
-    RmilTrainConfig config;
-    int64_t done = 0, total = 0;
-    const Planned *first = t->run->plan->pdata[0];
-    if (!rmil_train_options_configure(options, first->method, &model, &config, NULL)) return;
-    const int64_t least = MIN(config.epochs, MAX(config.warmup, config.patience + 1)), expected = t->made ? t->taken / t->made : least;
-    for (guint i = 0; i < t->run->plan->len; i++) {
-        done += t->epochs[i];
-        total += t->ended[i] ? t->epochs[i] : MAX(expected, t->epochs[i] + 1);
-    }
-    rmil_monitor_progress(&t->run->cli->monitor, "train: epochs", done, total);
-}
-
-static void epoch_done(gpointer user, const char *what, int64_t done, int64_t total) {
-    const One *one = user;
-    g_mutex_lock(&one->all->lock);
-    one->all->epochs[one->index] = done;
-    show_epochs(one->all);
-    g_mutex_unlock(&one->all->lock);
-}
-
-static void pass_warning(gpointer user, const char *message) {
-    const One *one = user;
-    rmil_monitor_warn(&one->all->run->cli->monitor, "%s", message);
-}
-
-static void pass_note(gpointer user, const char *text) {
-    const One *one = user;
-    g_mutex_lock(&one->all->lock);
-    rmil_monitor_note(&one->all->run->cli->monitor, "%s", text);
-    g_mutex_unlock(&one->all->lock);
-}
-
-static gboolean train_task(int64_t index, int worker, gpointer user, GError **unused) {
-    Training *t = user;
-    Run *run = t->run;
-    One one = {t, index};
-    const RmilMonitor monitor = {epoch_done, pass_warning, &one, pass_note};
-    const Planned *planned = run->plan->pdata[index];
-    g_autofree char *folder = g_build_filename(run->work->folder, planned->below, NULL);
-    gboolean made = FALSE;
-    GError *error = NULL;
-    gboolean done = train_run(run->data, planned->method, run->options, planned->repeat, run->preprocessing, t->threads, &monitor, folder,
-                              &made, &error);
-    if (!done) cli_problem(run->cli, "train", planned->below + strlen("runs/"), error);
-    g_mutex_lock(&t->lock);
-    t->made += done && made;
-    t->kept += done && !made;
-    t->taken += done && made ? t->epochs[index] : 0;
-    t->ended[index] = TRUE;
-    show_epochs(t);
-    g_mutex_unlock(&t->lock);
-    return TRUE;
-}
-
-static gboolean train_all(Run *run, GError **error) {
-    gint64 start = g_get_monotonic_time();
-    const int64_t runs = run->plan->len;
-    const int at_once = (int)MIN(runs, (int64_t)run->cli->threads);
-    g_autofree int64_t *epochs = g_new0(int64_t, runs);
-    g_autofree gboolean *ended = g_new0(gboolean, runs);
-    Training training = {.run = run, .threads = MAX(1, run->cli->threads / at_once), .epochs = epochs, .ended = ended};
-    g_mutex_init(&training.lock);
-    gboolean done = rmil_parallel(runs, at_once, train_task, &training, error);
-    g_mutex_clear(&training.lock);
-    work_stage_done(run->work, "train", training.made, training.kept, start);
-    return done;
-}
-
 /* -- the whole ------------------------------------------------------------------------------------------------------------------ */
 static gboolean prepare(Run *run, gboolean *annotated, GError **error) {
     g_autofree char *cache = g_build_filename(run->work->folder, "cache", NULL);
@@ -158,12 +71,20 @@ static gboolean run_all(Run *run, const RunOptions *options, GError **error) {
     if (!check_early(run, options->methods, error) || !find_preprocessing(run, error) || !prepare(run, &annotated, error) ||
         !choose_methods(run, options->methods, annotated, error))
         return FALSE;
-    run->repeats = train_repeats(run->cli, run->cohort, run->options, options->repeats, error);
-    run->plan = run->repeats ? run_plan(run->data, run->options, run->methods, run->repeats, error) : NULL;
+    g_autofree int64_t *seeds = g_new(int64_t, options->repeats);
+    for (int64_t i = 0; i < options->repeats; i++) seeds[i] = run->cli->seed + i;
+    g_autoptr(RmilStudyPlan) plan = rmil_study_plan_new("run", run->methods, run->options->splits, seeds,
+                                                        run->options->splits ? 0 : options->repeats);
+    run->repeats = rmil_study_plan_repeats(plan, run->cohort, run->options, error);
     g_autofree char *report = g_build_filename(folder, "report.html", NULL);
-    /* the plan is recorded before anything is trained: whoever reads the folder takes nothing else for its result */
-    if (!run->plan || !run_plan_sort(run->cli, folder, run->plan, options->clean, error) || !run_record(run, FALSE, error) ||
-        !train_all(run, error) || !run_heatmaps(run, options->heatmaps, error) || !run_record(run, TRUE, error) ||
+    RmilStudyOutcome outcome;
+    gint64 start = g_get_monotonic_time();
+    if (!run->repeats || !run_record(run, NULL, error) ||
+        !train_plan(run->work, plan, run->data, run->options, RMIL_FOLDERS_MANY, run->preprocessing, options->clean, &outcome, error))
+        return FALSE;
+    work_stage_done(run->work, "train", outcome.made, outcome.kept, start);
+    run->trained = rmil_study_open(folder, error);
+    if (!run->trained || !run_heatmaps(run, options->heatmaps, error) || !run_record(run, run->trained, error) ||
         !rmil_report_write(folder, report, &run->cli->monitor, error))
         return FALSE;
     g_autofree char *summary = rmil_report_summary(folder, error);
@@ -182,7 +103,7 @@ int command_run(int argc, char **argv) {
         "From a table of slides to a validated classifier, heat maps and a report.",
         "Tiles, labels, encodes, trains, evaluates, draws and reports, skipping what is done: run it again\n"
         "after an interruption or with more slides. Trainings of other settings, data or annotations that it\n"
-        "finds in DIR are set aside in DIR/earlier and not reported. Methods: abmil, induction, rank, clam-sb, clam-mb,\n"
+        "finds in DIR stay in its record and are not reported. Methods: abmil, induction, rank, clam-sb, clam-mb,\n"
         "dsmil, ds-rank, hipt, hipt-rank.",
         1,
         1,
@@ -232,7 +153,7 @@ int command_run(int argc, char **argv) {
     if (work.stages) json_object_set_object_member(cli.result, "stages", json_object_ref(work.stages));
     g_ptr_array_unref(run.methods);
     if (run.repeats) g_array_unref(run.repeats);
-    if (run.plan) g_ptr_array_unref(run.plan);
+    rmil_study_free(run.trained);
     if (run.preprocessing) json_object_unref(run.preprocessing);
     rmil_train_data_free(run.data);
     if (run.cohort) rmil_cohort_free(run.cohort);

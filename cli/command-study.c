@@ -107,11 +107,17 @@ static gboolean execute(Study *study, const RmilCohort *cohort, GError **error) 
     g_autoptr(RmilTrainData) data = train_data_load(cli, cohort, &options, cache, error);
     rmil_train_options_clear(&options);
     if (!data) return FALSE;
-    const RmilStudyOptions how = {study->work->folder, study->shard_index, study->shards, cli->threads, padded};
+    const RmilStudyOptions how = {.folder = study->work->folder,
+                                  .shard = study->shard_index,
+                                  .shards = study->shards,
+                                  .threads = cli->threads,
+                                  .padded = padded};
     RmilStudyOutcome outcome;
     gboolean done = rmil_study_execute(study->plan, data, &study->base, &how, &cli->monitor, &outcome, error);
-    for (guint i = 0; i < outcome.failures->len; i++)
-        cli_problem(cli, "study", NULL, g_error_new_literal(RMIL_ERROR, RMIL_ERROR_DATA, outcome.failures->pdata[i]));
+    for (guint i = 0; i < outcome.failures->len; i++) {
+        const RmilStudyFailure *failure = outcome.failures->pdata[i];
+        cli_problem(cli, "study", NULL, g_error_new(RMIL_ERROR, RMIL_ERROR_DATA, "%s: %s", failure->title, failure->message));
+    }
     json_object_set_int_member(cli->result, "runs", outcome.share);
     json_object_set_int_member(cli->result, "made", outcome.made);
     json_object_set_int_member(cli->result, "kept", outcome.kept);
@@ -123,7 +129,7 @@ static gboolean execute(Study *study, const RmilCohort *cohort, GError **error) 
     rmil_study_outcome_clear(&outcome);
     if (!report) return done;
     g_autofree char *path = g_build_filename(study->work->folder, "report.html", NULL);
-    if (!rmil_study_report_write(study->work->folder, path, &cli->monitor, error)) return FALSE;
+    if (!rmil_report_write(study->work->folder, path, &cli->monitor, error)) return FALSE;
     json_object_set_string_member(cli->result, "report", path);
     cli_say(cli, "report   %s", path);
     return TRUE;

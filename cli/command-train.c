@@ -1,30 +1,21 @@
 /* rankmil train COHORT -o RUN */
 #include "train.h"
 
-static const RmilRepeat *choose_repeat(GArray *repeats, const RmilTrainOptions *options, const Cli *cli, GError **error) {
-    if (!options->splits) return &g_array_index(repeats, RmilRepeat, 0);
-    for (guint i = 0; i < repeats->len; i++)
-        if (g_array_index(repeats, RmilRepeat, i).seed == cli->seed) return &g_array_index(repeats, RmilRepeat, i);
-    g_autofree char *known = rmil_repeats_seeds(repeats);
-    g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT,
-                "%s: no column's name ends in --seed %" G_GINT64_FORMAT ": the columns are of --seed %s", options->splits, cli->seed,
-                known);
-    return NULL;
-}
-
-static gboolean train(Cli *cli, RmilCohort *cohort, const char *folder, const RmilTrainOptions *options, const RmilTrainMethod *method,
-                      GError **error) {
-    gboolean made = FALSE;
-    g_autofree char *cache = g_build_filename(folder, "cache", NULL);
-    g_autoptr(RmilTrainData) data = train_data_load(cli, cohort, options, cache, error);
-    g_autoptr(GArray) repeats = data ? train_repeats(cli, cohort, options, 1, error) : NULL;
-    const RmilRepeat *repeat = repeats ? choose_repeat(repeats, options, cli, error) : NULL;
+static gboolean train(Work *work, const RmilTrainOptions *options, const RmilTrainMethod *method, GError **error) {
+    Cli *cli = work->cli;
+    g_autoptr(GPtrArray) methods = g_ptr_array_new();
+    g_ptr_array_add(methods, (gpointer)method);
+    g_autoptr(RmilStudyPlan) plan = rmil_study_plan_new("train", methods, options->splits, &cli->seed, 1);
+    g_autofree char *cache = g_build_filename(work->folder, "cache", NULL);
+    g_autoptr(RmilTrainData) data = train_data_load(cli, work->cohort, options, cache, error);
     g_autoptr(JsonObject) preprocessing = NULL;
-    gboolean done = repeat && work_read_preprocessing(cohort->path, &preprocessing, error) &&
-                    train_run(data, method, options, repeat, preprocessing, cli->threads, &cli->monitor, folder, &made, error);
-    if (done) cli_say(cli, "%s: %s", folder, made ? "trained" : "already trained");
-    json_object_set_boolean_member(cli->result, "made", made);
-    return done;
+    RmilStudyOutcome outcome;
+    if (!data || !work_read_preprocessing(work->cohort->path, &preprocessing, error) ||
+        !train_plan(work, plan, data, options, RMIL_FOLDERS_ONE, preprocessing, FALSE, &outcome, error))
+        return FALSE;
+    if (!outcome.left) cli_say(cli, "%s: %s", work->folder, outcome.made ? "trained" : "already trained");
+    json_object_set_boolean_member(cli->result, "made", outcome.made > 0);
+    return TRUE;
 }
 
 int command_train(int argc, char **argv) {
@@ -33,7 +24,8 @@ int command_train(int argc, char **argv) {
         "Trains one model on the features of a cohort.",
         "COHORT has a features column: the cohort.csv that 'rankmil encode' writes, or your own.\n"
         "Patch labels come from its patch_labels column or from the feature files.\n"
-        "Writes run.json, model.safetensors, history.csv, predictions.csv, localisation.csv.",
+        "Writes run.json, model.safetensors, history.csv, predictions.csv, localisation.csv, slides.csv,\n"
+        "and study.sqlite, which keeps what was trained there before with other settings or data.",
         1,
         1,
         CLI_SEED | CLI_THREADS | CLI_RESUMES,
@@ -62,7 +54,7 @@ int command_train(int argc, char **argv) {
     const RmilTrainMethod *method = rmil_method_of(chosen, guide ? guide : g_str_has_prefix(chosen, "clam") ? "none" : "rank", &error);
     gboolean done = method && rmil_train_options_check(&options, method, &error) && work_open_table(&work, argv[1], &error) &&
                     train_check(&cli, work.cohort, &options, 1, NULL, &error) && work_lock(&work, &error) &&
-                    train(&cli, work.cohort, work.folder, &options, method, &error);
+                    train(&work, &options, method, &error);
     work_clear(&work);
     rmil_train_options_clear(&options);
     return done ? cli_done(&cli) : cli_fail(&cli, error);

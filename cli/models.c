@@ -35,29 +35,10 @@ static void name_training(Models *models) {
     models->title = named ? g_strdup_printf("%s, %s, seed %s", method, own, seed) : g_strdup_printf("%s, seed %s", method, seed);
 }
 
-char *model_sha256(const char *path, GError **error) {
-    gsize size;
-    g_autofree char *bytes = rmil_file_read(path, G_MAXSSIZE, &size, error);
-    return bytes ? g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)bytes, size) : NULL;
-}
-
-gboolean model_check(const char *folder, JsonObject *info, GError **error) {
-    const char *recorded = json_object_get_string_member_with_default(info, "model_sha256", NULL);
-    g_autofree char *path = g_build_filename(folder, "model.safetensors", NULL), *have = recorded ? model_sha256(path, error) : NULL;
-    if (!recorded) return TRUE; /* version 0.1.0 kept none */
-    if (!have) return FALSE;
-    if (strcmp(have, recorded) == 0) return TRUE;
-    g_set_error(error, RMIL_ERROR, RMIL_ERROR_FORMAT,
-                "%s: is not the model that run.json beside it records (another SHA-256): it was damaged or replaced; "
-                "train it again",
-                path);
-    return FALSE;
-}
-
 static gboolean add_folder(Models *models, const char *folder, GError **error) {
     g_autofree char *path = g_build_filename(folder, "model.safetensors", NULL), *run = g_build_filename(folder, "run.json", NULL);
     g_autoptr(JsonObject) info = cli_json_read(run, error);
-    if (!info || !model_check(folder, info, error)) return FALSE;
+    if (!info || !rmil_run_check_model(folder, error)) return FALSE;
     if (!models->info) models->info = json_object_ref(info);
     return add_model(models, path, folder, error);
 }

@@ -16,9 +16,4 @@ typedef struct {
 gboolean models_load(Models *models, Cli *cli, const char *run, GError **error);
 void models_clear(Models *models);
 
-/* SHA-256 of a model file; free with g_free. */
-char *model_sha256(const char *path, GError **error);
-/* Is the folder's model the one that its run.json (info) records? Fails when a bit of it changed. */
-gboolean model_check(const char *folder, JsonObject *info, GError **error);
-
 #endif

@@ -88,18 +88,15 @@ static gboolean heat_task(int64_t index, int worker, gpointer user, GError **unu
 }
 
 static gboolean load_models(Heating *h, GError **error) {
-    for (guint i = 0; i < h->run->plan->len; i++) {
-        const Planned *planned = h->run->plan->pdata[i];
-        if (planned->method != h->method) continue;
-        g_autofree char *path = g_build_filename(h->run->work->folder, planned->below, "model.safetensors", NULL);
-        gboolean there;
-        if (!rmil_file_exists(path, &there, error)) return FALSE;
-        if (!there) continue; /* its training failed and was reported */
-        RmilModel *model = rmil_model_load(path, error);
+    const RmilStudy *trained = h->run->trained;
+    for (int64_t i = 0; i < rmil_study_count(trained); i++) {
+        const RmilStudyRun *one = rmil_study_run(trained, i);
+        if (strcmp(one->method, h->method->name) != 0 || !one->done) continue; /* its training failed and was reported */
+        RmilModel *model = rmil_model_load(one->model, error);
         if (!model) return FALSE;
         g_ptr_array_add(h->models, model);
-        g_ptr_array_add(h->keys, planned->key);
-        g_ptr_array_add(h->repeats, (gpointer)planned->repeat);
+        g_ptr_array_add(h->keys, (gpointer)one->key);
+        g_ptr_array_add(h->repeats, &g_array_index(h->run->repeats, RmilRepeat, i % h->run->repeats->len));
     }
     return TRUE;
 }

@@ -18,7 +18,7 @@ static JsonObject *summarise_cohort(const Run *run) {
         annotated_patches += own;
         annotated += own > 0;
         counts[first->splits[i]][row->label < 0 ? 2 : row->label > 0]++;
-        const double mpp = train_bag_mpp(bag);
+        const double mpp = rmil_bag_level0_mpp(bag);
         g_autofree char *name = mpp > 0 ? g_strdup_printf("%.3f", mpp) : g_strdup("unknown");
         json_object_set_int_member(mix, name, (json_object_has_member(mix, name) ? json_object_get_int_member(mix, name) : 0) + 1);
     }
@@ -56,7 +56,25 @@ static void add_outcome(const Run *run, JsonObject *out) {
     json_object_set_array_member(out, "warnings", json_array_ref(run->cli->warnings));
 }
 
-gboolean run_record(const Run *run, gboolean finished, GError **error) {
+/* The plan's trainings: method, split, seed, folder, and what identifies their settings and data. */
+static JsonArray *list_runs(const Run *run, const RmilStudy *trained) {
+    JsonArray *runs = json_array_new();
+    for (int64_t i = 0; i < rmil_study_count(trained); i++) {
+        const RmilStudyRun *one = rmil_study_run(trained, i);
+        g_autofree char *name = rmil_repeat_folder(run->repeats, (guint)(i % run->repeats->len)),
+                        *below = g_build_filename("runs", one->method, name, NULL), *key = one->done ? rmil_config_key(one->config) : NULL;
+        JsonObject *object = json_object_new();
+        json_object_set_string_member(object, "method", one->method);
+        if (*one->split) json_object_set_string_member(object, "split", one->split);
+        json_object_set_int_member(object, "seed", one->seed);
+        json_object_set_string_member(object, "folder", below);
+        if (key) json_object_set_string_member(object, "key", key);
+        json_array_add_object_element(runs, object);
+    }
+    return runs;
+}
+
+gboolean run_record(const Run *run, const RmilStudy *trained, GError **error) {
     g_autoptr(JsonObject) out = json_object_new();
     g_autoptr(GDateTime) now = g_date_time_new_now_utc();
     g_autofree char *created = g_date_time_format_iso8601(now), *path = g_build_filename(run->work->folder, "run.json", NULL);
@@ -71,8 +89,8 @@ gboolean run_record(const Run *run, gboolean finished, GError **error) {
     for (guint i = 0; i < run->repeats->len; i++) json_array_add_int_element(seeds, g_array_index(run->repeats, RmilRepeat, i).seed);
     json_object_set_array_member(out, "methods", methods);
     json_object_set_array_member(out, "seeds", seeds);
-    json_object_set_array_member(out, "runs", run_plan_json(run->plan));
+    if (trained) json_object_set_array_member(out, "runs", list_runs(run, trained));
     if (run->preprocessing) json_object_set_object_member(out, "config", json_object_ref(run->preprocessing));
-    if (finished) add_outcome(run, out);
+    if (trained) add_outcome(run, out);
     return cli_json_write(out, path, error);
 }

@@ -1,5 +1,7 @@
-/* Training options on the command line, and the data that they load. */
+/* Training: its options on the command line, the data that they load, and the plan that they mean. */
 #include "train.h"
+
+#include <string.h>
 
 GOptionEntry *train_entries(RmilTrainOptions *options) {
     static const GOptionArg types[] = {[RMIL_OPTION_NUMBER] = G_OPTION_ARG_DOUBLE,
@@ -44,4 +46,19 @@ gboolean train_check(Cli *cli, const RmilCohort *cohort, const RmilTrainOptions 
     for (guint i = 0; divided && i < divided->len; i++)
         if (!rmil_cohort_check_twins(cohort, twins, g_array_index(divided, RmilRepeat, i).splits, &cli->monitor, error)) return FALSE;
     return divided != NULL || (undivided && !options->splits);
+}
+
+gboolean train_plan(Work *work, const RmilStudyPlan *plan, const RmilTrainData *data, const RmilTrainOptions *options,
+                    RmilRunFolders folders, JsonObject *preprocessing, gboolean clean, RmilStudyOutcome *outcome, GError **error) {
+    Cli *cli = work->cli;
+    g_autoptr(JsonNode) how = preprocessing ? json_node_init_object(json_node_alloc(), preprocessing) : NULL;
+    const RmilStudyOptions to = {.folder = work->folder, .threads = cli->threads, .folders = folders, .preprocessing = how, .clean = clean};
+    gboolean done = rmil_study_execute(plan, data, options, &to, &cli->monitor, outcome, error);
+    for (guint i = 0; i < outcome->failures->len; i++) {
+        const RmilStudyFailure *failure = outcome->failures->pdata[i];
+        const char *id = *failure->folder ? failure->folder + strlen("runs/") : NULL;
+        cli_problem(cli, "train", id, g_error_new_literal(RMIL_ERROR, RMIL_ERROR_DATA, failure->message));
+    }
+    rmil_study_outcome_clear(outcome);
+    return done;
 }

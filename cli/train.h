@@ -16,18 +16,10 @@ gboolean train_check(Cli *cli, const RmilCohort *cohort, const RmilTrainOptions 
 /* `repeats` Monte-Carlo splits from --seed on, or every column of --splits FILE. */
 GArray *train_repeats(const Cli *cli, const RmilCohort *cohort, const RmilTrainOptions *options, int64_t repeats, GError **error);
 
-/* µm per level-0 pixel of the bag's slide, as its tiles imply it; 0: not known. */
-double train_bag_mpp(const RmilBag *bag);
-/* rmil_train_run_config of such a training; NULL: options that the method does not take. Free with g_free. */
-char *train_config(const RmilTrainData *data, const RmilTrainMethod *method, const RmilTrainOptions *options, const RmilRepeat *repeat,
-                   GError **error);
-/* Trains, predicts and localises into `folder` (run.json, model.safetensors, history.csv, predictions.csv,
- * localisation.csv, slides.csv), or finds that done. preprocessing (may be NULL) is kept in run.json for `rankmil predict`. */
-gboolean train_run(const RmilTrainData *data, const RmilTrainMethod *method, const RmilTrainOptions *options, const RmilRepeat *repeat,
-                   JsonObject *preprocessing, int threads, const RmilMonitor *monitor, const char *folder, gboolean *made, GError **error);
-/* predictions.csv of every slide, and localisation.csv of the annotated positive slides of the test set. */
-gboolean run_apply(const RmilTrainData *data, const RmilModel *model, const RmilSplit *splits, int threads, const char *folder,
-                   GError **error);
+/* Trains what a plan means, into the work folder, with folders of runs. Runs that cannot be trained are reported as problems.
+ * preprocessing: how slides became features, or NULL. outcome: made, kept and left; there is nothing in it to be cleared. */
+gboolean train_plan(Work *work, const RmilStudyPlan *plan, const RmilTrainData *data, const RmilTrainOptions *options,
+                    RmilRunFolders folders, JsonObject *preprocessing, gboolean clean, RmilStudyOutcome *outcome, GError **error);
 
 /* The mean attention of `count` models over one slide as a picture, PNG; their mean probability stands in its title. `work` gives
  * the options for slides and annotations. */

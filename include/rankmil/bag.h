@@ -45,6 +45,8 @@ RMIL_API void rmil_bag_free(RmilBag *bag);
 /* A digest of what the bag holds, to find the same slide under another name: number and size of its features, coordinates, and
  * up to 64 of its patches' features, rounded to bfloat16, so that it is the same in either precision. Free with g_free. */
 RMIL_API char *rmil_bag_digest(const RmilBag *bag);
+/* µm per level-0 pixel of the bag's slide, as its tiles imply it, else as it says; 0: not known. */
+RMIL_API double rmil_bag_level0_mpp(const RmilBag *bag);
 /* HDF5 is known to end the process on some damaged files. So a file is looked through by a child process before it is first
  * read, and refused when the child dies of it. Told of many files at once, one child does for all, and is made while this
  * process is still small; otherwise there is one for each file. Files that are known already, that are no HDF5, or cannot be

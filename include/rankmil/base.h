@@ -71,6 +71,8 @@ RMIL_API void rmil_file_abandon(char *temporary);
 /* Removes the temporary files of all dead processes of this host in a folder: those of a process that was still dying when the next
  * one wrote the same file. */
 RMIL_API void rmil_folder_sweep(const char *folder);
+/* SHA-256 of what a file holds, in hexadecimal digits. Free with g_free. */
+RMIL_API char *rmil_file_sha256(const char *path, GError **error);
 RMIL_API gboolean rmil_file_write(const char *path, const void *data, gsize size, GError **error);
 /* *there: is there anything of that name? FALSE: that cannot be told (a folder that may not be searched, a failing disk),
  * which is not to be taken for "no". */
@@ -101,6 +103,10 @@ typedef struct _JsonNode JsonNode; /* json-glib's; its header is needed only whe
 RMIL_API JsonNode *rmil_json_read(const char *path, gsize limit, GError **error);
 /* The same of text in memory, of any kind of value; `where` begins the message. */
 RMIL_API JsonNode *rmil_json_parse(const char *json, gsize size, const char *where, GError **error);
+/* Indented text without a line end at its end. Free with g_free. */
+RMIL_API char *rmil_json_print(JsonNode *node);
+/* That text and a line end as a file. */
+RMIL_API gboolean rmil_json_write(JsonNode *node, const char *path, GError **error);
 
 /* -- parallel loops ------------------------------------------------------------------------------------------------ */
 /* Calls task(i, worker, user) once for every i in 0 … n−1 on `threads` threads (≤ 0: all processors; fewer where the system gives

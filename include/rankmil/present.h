@@ -69,11 +69,11 @@ RMIL_API gboolean rmil_patches_write(RmilSlide *slide, const int64_t *coords, co
                                      int64_t most, int64_t tile_px, const char *title, const char *png, const char *csv, GError **error);
 
 /* -- report ------------------------------------------------------------------------------------------------------------------ */
-/* Reads a folder that `rankmil run` filled (or a single training run) and writes one self-contained HTML file, and below the
- * folder figures/NAME.svg with NAME.csv (data) and NAME.gp (gnuplot script) for each figure in it; without gnuplot the page has none, and a
- * warning says so. What is read
- * and what the report says when a part is missing: docs/report.md. The same folder gives the same bytes. Fails, naming file and
- * line, when a file is broken. */
+/* Reads a folder that `rankmil run`, `rankmil train` or `rankmil study` filled and writes one self-contained HTML file, and below the
+ * folder figures/NAME.svg with NAME.csv (data) and NAME.gp (gnuplot script) for each figure in it; without gnuplot the page has none,
+ * and a warning says so. Of a study also figures/NAME.pdf and .png, tables/NAME.csv (all digits, with the runs that entered) and
+ * tables/NAME.tex (booktabs). What is not finished or missing is said. The same folder gives the same bytes. Fails when nothing is
+ * finished or a file is broken, naming file and line; nothing is then written over. docs/report.md: where each number comes from. */
 RMIL_API gboolean rmil_report_write(const char *folder, const char *path, const RmilMonitor *monitor, GError **error);
 
 /* What the report says first, as a few lines of plain text for a terminal: test slides, AUROC of each method with its interval,
@@ -83,14 +83,6 @@ RMIL_API char *rmil_report_summary(const char *folder, GError **error);
 /* FOLDER/predictions.csv, as `rankmil predict` writes it, as a page: slides by falling probability, each with its model and date and
  * links, relative to the folder, to its pictures there. Fails, naming file and line, when the table is broken. */
 RMIL_API gboolean rmil_predictions_page_write(const char *folder, const char *path, GError **error);
-
-/* The same of a study (study.h): DIR's record, with its shards, becomes one HTML file, and below the folder
- *   tables/NAME.csv (all digits, with the runs that entered), tables/NAME.tex (booktabs),
- *   figures/NAME.svg, .pdf, .png with NAME.csv and NAME.gp.
- * A study that is not finished is reported as far as it is, which the report says. The same folder gives the same bytes. Fails
- * when nothing is finished or the record is broken; nothing is then written over. docs/report.md: where each number comes
- * from. */
-RMIL_API gboolean rmil_study_report_write(const char *folder, const char *path, const RmilMonitor *monitor, GError **error);
 
 G_END_DECLS
 #endif

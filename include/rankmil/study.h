@@ -95,6 +95,10 @@ typedef struct {
 RMIL_API gboolean rmil_train_apply(const RmilTrainData *data, const RmilModel *model, const RmilSplit *splits, gboolean all, int threads,
                                    RmilApplied *out, GError **error);
 
+/* The same as tables: folder/predictions.csv of every slide, folder/localisation.csv of those that are localised. */
+RMIL_API gboolean rmil_train_apply_write(const RmilTrainData *data, const RmilModel *model, const RmilSplit *splits, int threads,
+                                         const char *folder, GError **error);
+
 /* -- folders of trained runs ----------------------------------------------------------------------------------------------- */
 /* A training of `rankmil run`'s work folder. */
 typedef struct {
@@ -102,14 +106,14 @@ typedef struct {
     char *split;  /* name of the split where a file fixes it, else "" */
     int64_t seed;
     char *folder;  /* its path: model.safetensors, predictions.csv … */
-    char *key;     /* rmil_config_key of what the plan wants it trained with; NULL: the folder has no plan (version 0.1.0) */
-    gboolean done; /* it is there, and trained with that */
+    char *key;     /* rmil_config_key of what it was trained with; NULL: no record says */
+    gboolean done; /* it is there */
 } RmilRunEntry;
 RMIL_API void rmil_run_entry_free(RmilRunEntry *entry);
-/* The trainings that the work folder's present plan means, done or not, in its order; of DIR/runs/METHOD those of
- * the method; of a lone training's folder that one.
- * Other trainings below runs/ are none of them. A folder without a plan is refused (DATA) when trainings of one method differ in
- * more than seed and sets. GPtrArray of RmilRunEntry; free with g_ptr_array_unref. */
+/* The trainings that the work folder's present plan means, done or not, in its order; of DIR/runs/METHOD those of the method; of a lone
+ * training's folder that one. A folder without a record (an evaluation on another cohort, version 0.1.0) is what its run.json
+ * lists, else what is in it, and is refused (DATA) when trainings of one method then differ in more than seed and sets. GPtrArray
+ * of RmilRunEntry; free with g_ptr_array_unref. */
 RMIL_API GPtrArray *rmil_run_entries(const char *folder, GError **error);
 /* The method whose finished trainings the report of a run quotes: "rank" where there are any, else the first in the paper's order.
  * NULL: none is finished. Belongs to the entries. */
@@ -120,6 +124,8 @@ RMIL_API char *rmil_repeat_folder(const GArray *repeats, guint index);
 RMIL_API char *rmil_config_key(const char *config);
 /* That text of the training in a folder; NULL: not there, or broken. Free with g_free. */
 RMIL_API char *rmil_run_config(const char *folder, GError **error);
+/* Is the folder's model the one that its run.json records? Fails when a bit of it changed. */
+RMIL_API gboolean rmil_run_check_model(const char *folder, GError **error);
 /* "learning_rate 0.01, now 0.0002": what differs, but for the members in `except` (NULL-terminated, or NULL); "": nothing.
  * Free with g_free. */
 RMIL_API char *rmil_config_difference(const char *was, const char *is, const char *const *except);
@@ -131,6 +137,13 @@ typedef struct _RmilStudyPlan RmilStudyPlan;
  * line, or the --set, and the reason; every setting is checked with every method that it concerns. */
 RMIL_API RmilStudyPlan *rmil_study_plan_read(const char *path, const char *const *sets, GError **error);
 RMIL_API void rmil_study_plan_free(RmilStudyPlan *plan);
+/* A plan without a file, in which nothing varies, whose settings are all `base`'s (rmil_study_execute). kind: "run", "train"; methods:
+ * const RmilTrainMethod *. splits: NULL, or a file of fixed splits, of which the columns with these seeds are taken; count 0: all.
+ * train: one run. */
+RMIL_API RmilStudyPlan *rmil_study_plan_new(const char *kind, const GPtrArray *methods, const char *splits, const int64_t *seeds,
+                                            int64_t count);
+/* The ways of dividing the cohort that the plan means: GArray of RmilRepeat, free with g_array_unref. base: as for rmil_study_execute. */
+RMIL_API GArray *rmil_study_plan_repeats(const RmilStudyPlan *plan, const RmilCohort *cohort, const RmilTrainOptions *base, GError **error);
 /* The whole plan as YAML in one fixed form, defaults filled in; reads back as the same plan. Owned by the plan. */
 RMIL_API const char *rmil_study_plan_text(const RmilStudyPlan *plan);
 RMIL_API const char *rmil_study_plan_variable(const RmilStudyPlan *plan);                 /* as in the record, below */
@@ -143,25 +156,43 @@ RMIL_API gboolean rmil_study_plan_data_options(const RmilStudyPlan *plan, const 
 RMIL_API GPtrArray *rmil_study_plan_runs(const RmilStudyPlan *plan, const RmilCohort *cohort, const RmilTrainOptions *base, GError **error);
 RMIL_API char *rmil_study_run_title(const char *method, const char *variable, double value, const char *split, int64_t seed);
 
+/* Whether runs get folders of their own, made from the record: model.safetensors, history.csv, predictions.csv, localisation.csv,
+ * slides.csv and run.json. A folder with such runs is of the plan that was asked for last: data and settings may change, what the
+ * record holds of other plans is named once and stays until options.clean. Without them, data that changed are refused. */
+typedef enum {
+    RMIL_FOLDERS_NONE,
+    RMIL_FOLDERS_ONE, /* of a plan of one run: DIR itself */
+    RMIL_FOLDERS_MANY /* DIR/runs/METHOD/NAME (rmil_repeat_folder) */
+} RmilRunFolders;
+
 /* -- running a plan ------------------------------------------------------------------------------------------------------------ */
 typedef struct {
     const char *folder; /* DIR: study.sqlite or shards/I-of-N.sqlite, models/, checkpoints/ */
     int shard, shards;  /* this process makes every shards-th run, from the shard-th (1 …); 0, 0: all runs */
     int threads;        /* runs at once; when fewer are left, each has more from its next epoch on */
     const char *padded; /* folder with PADDING/ID.h5 (rmil_padding_name): patch labels of outlines that were grown. NULL, or
-                           * no such file: labels grow on the tile grid. Only for granularity */
+                         * no such file: labels grow on the tile grid. Only for granularity */
+    RmilRunFolders folders;
+    JsonNode *preprocessing; /* how slides became features, for the folders' run.json; NULL: nobody says */
+    gboolean clean;          /* forget the runs in the record that are not of this plan, and their models */
 } RmilStudyOptions;
+
+typedef struct {
+    char *title;   /* "rank, seed 0" */
+    char *folder;  /* of the run below DIR: "runs/rank/0"; "": DIR; NULL: it has none */
+    char *message; /* why it could not be trained */
+} RmilStudyFailure;
 
 typedef struct {
     int64_t planned;          /* runs of the plan */
     int64_t share;            /* of which this process's (all, without shards) */
     int64_t kept, made, left; /* of the share: recorded before, done now, not done */
-    GPtrArray *failures;      /* strings: runs that could not be trained, and why */
+    GPtrArray *failures;      /* RmilStudyFailure */
 } RmilStudyOutcome;
 /* Does every run of the plan that no record in the folder has. A run that fails is told in the outcome and the others go on;
  * FALSE when nothing can go on. Each run is recorded in one transaction, checkpoints are kept while it trains: a process that
  * was killed goes on, and the finished record holds the same numbers as one that was not disturbed, on any number of threads
- * and shards. Clear the outcome, after a failure too. */
+ * and shards. A recorded model that is missing or changed is trained again, which is said. Clear the outcome, after a failure too. */
 RMIL_API gboolean rmil_study_execute(const RmilStudyPlan *plan, const RmilTrainData *data, const RmilTrainOptions *base,
                                      const RmilStudyOptions *options, const RmilMonitor *monitor, RmilStudyOutcome *outcome,
                                      GError **error);
@@ -188,6 +219,7 @@ typedef struct {
     const char *version; /* of rankmil that trained it */
     const char *config;  /* JSON: every setting */
     const char *model;   /* path of the model file */
+    const char *sha256;  /* of that file; "": not recorded */
 } RmilStudyRun;
 
 typedef struct {

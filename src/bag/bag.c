@@ -87,3 +87,7 @@ gboolean rmil_bag_source(const char *path, char **source, GError **error) {
     *source = g_steal_pointer(&text);
     return TRUE;
 }
+
+double rmil_bag_level0_mpp(const RmilBag *bag) {
+    return bag->patch_size_level0 > 0 && bag->target_mpp > 0 ? bag->target_mpp * bag->patch_size / bag->patch_size_level0 : bag->mpp;
+}

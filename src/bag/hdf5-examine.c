@@ -83,6 +83,9 @@ static G_GNUC_NORETURN void live(const char *const *paths, int64_t n, int answer
     sigset_t none;
     int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
     if (nowhere >= 0) dup2(nowhere, STDERR_FILENO); /* the C library's and sanitizers' last words */
+    /* not the parent's files: a lock on one of them would outlive a parent that is killed */
+    if (answers > STDERR_FILENO + 1) close_range(STDERR_FILENO + 1, (unsigned)answers - 1, 0);
+    close_range((unsigned)answers + 1, ~0U, 0);
     for (gsize i = 0; i < G_N_ELEMENTS(deadly); i++) signal(deadly[i], SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);

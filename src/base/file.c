@@ -200,3 +200,9 @@ char *rmil_stream_read(const char *path, gsize limit, gsize *size, GError **erro
     g_byte_array_append(all, (const guint8 *)"", 1);
     return (char *)g_byte_array_free(g_steal_pointer(&all), FALSE);
 }
+
+char *rmil_file_sha256(const char *path, GError **error) {
+    gsize size;
+    g_autofree char *bytes = rmil_file_read(path, G_MAXSSIZE, &size, error);
+    return bytes ? g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)bytes, size) : NULL;
+}

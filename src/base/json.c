@@ -86,6 +86,13 @@ JsonNode *rmil_json_read(const char *path, gsize limit, GError **error) {
     return NULL;
 }
 
+char *rmil_json_print(JsonNode *node) { return json_to_string(node, TRUE); }
+
+gboolean rmil_json_write(JsonNode *node, const char *path, GError **error) {
+    g_autofree char *text = rmil_json_print(node), *line = g_strconcat(text, "\n", NULL);
+    return rmil_file_write(path, line, strlen(line), error);
+}
+
 /* -- piece by piece ---------------------------------------------------------------------------------------------------------- */
 static const char *skip_blank(const char *at, const char *end) {
     while (at < end && (*at == ' ' || *at == '\t' || *at == '\r' || *at == '\n')) at++;

@@ -1,6 +1,8 @@
 /* The page of a run. */
 #include "report.h"
 
+#include "study-report.h"
+
 #include <string.h>
 
 static char *title_of(const RmilRun *run) {
@@ -36,7 +38,20 @@ static char *made(const RmilRun *run) {
                            version ? version : rmil_version());
 }
 
+/* A folder with a record whose runs have no folders is a study's. */
+static gboolean is_study(const char *folder, gboolean *study, GError **error) {
+    *study = FALSE;
+    if (!rmil_study_exists(folder)) return TRUE;
+    g_autoptr(RmilStudy) record = rmil_study_open(folder, error);
+    const char *kind = record ? rmil_study_value(record, "kind") : "";
+    *study = strcmp(kind, "run") != 0 && strcmp(kind, "train") != 0;
+    return record != NULL;
+}
+
 gboolean rmil_report_write(const char *folder, const char *path, const RmilMonitor *monitor, GError **error) {
+    gboolean study;
+    if (!is_study(folder, &study, error)) return FALSE;
+    if (study) return rmil_study_report_write(folder, path, monitor, error);
     g_autoptr(RmilRun) run = rmil_run_read(folder, error);
     if (!run) return FALSE;
     rmil_monitor_progress(monitor, "statistics", 0, 1);

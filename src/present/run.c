@@ -332,7 +332,7 @@ RmilRun *rmil_run_read(const char *folder, GError **error) {
         good = read_single(run, error);
     } else {
         good = rmil_fail(error, g_file_test(folder, G_FILE_TEST_IS_DIR) ? RMIL_ERROR_DATA : RMIL_ERROR_IO,
-                         "%s: is not a run folder: it has neither runs/ nor predictions.csv", folder);
+                         "%s: is not the folder of a run or a study: it has neither study.sqlite nor runs/ nor predictions.csv", folder);
     }
     return good && check_labels(run, error) ? g_steal_pointer(&run) : NULL;
 }

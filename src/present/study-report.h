@@ -119,4 +119,7 @@ void rmil_study_findings(const RmilStudyReport *study, GString *out);
 /* Appends pictures and distributions; says why when there are none. */
 gboolean rmil_study_add_attention(const RmilStudyReport *study, GString *out, const RmilMonitor *monitor, GError **error);
 
+/* -- study-report.c: the page (rmil_report_write) --------------------------------------------------------------------------- */
+gboolean rmil_study_report_write(const char *folder, const char *path, const RmilMonitor *monitor, GError **error);
+
 #endif

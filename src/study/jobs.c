@@ -97,7 +97,7 @@ RmilJobs *rmil_jobs_new(const RmilStudyPlan *plan, const RmilTrainData *data, co
     g_autoptr(RmilJobs) jobs = g_new0(RmilJobs, 1);
     jobs->list = g_ptr_array_new_with_free_func(job_free);
     jobs->grown = g_ptr_array_new_with_free_func((GDestroyNotify)rmil_grown_free);
-    jobs->repeats = rmil_plan_repeats(plan, data->cohort, base, error);
+    jobs->repeats = rmil_study_plan_repeats(plan, data->cohort, base, error);
     if (!jobs->repeats || !grow(jobs, plan, data, padded, monitor, error)) return NULL;
     for (guint m = 0; m < plan->methods->len; m++)
         if (!add_method(jobs, plan, data, base, plan->methods->pdata[m], error)) return NULL;

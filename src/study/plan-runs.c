@@ -33,9 +33,8 @@ static gboolean choose_columns(const RmilStudyPlan *plan, GArray *repeats, GErro
     for (guint s = 0; s < seeds->len; s++) {
         if (has_seed(repeats, g_array_index(seeds, int64_t, s))) continue;
         g_autofree char *known = rmil_repeats_seeds(repeats);
-        return rmil_fail(error, RMIL_ERROR_DATA,
-                         "%s: no column's name ends in the seed %" G_GINT64_FORMAT " of the plan: the columns are of seed %s", plan->splits,
-                         g_array_index(seeds, int64_t, s), known);
+        return rmil_fail(error, RMIL_ERROR_DATA, "%s: no column's name ends in seed %" G_GINT64_FORMAT ": the columns are of seed %s",
+                         plan->splits, g_array_index(seeds, int64_t, s), known);
     }
     for (guint i = repeats->len; i-- > 0 && seeds->len;) {
         gboolean wanted = FALSE;
@@ -43,10 +42,11 @@ static gboolean choose_columns(const RmilStudyPlan *plan, GArray *repeats, GErro
             wanted = wanted || g_array_index(repeats, RmilRepeat, i).seed == g_array_index(seeds, int64_t, s);
         if (!wanted) g_array_remove_index(repeats, i);
     }
+    if (strcmp(plan->kind, "train") == 0) g_array_set_size(repeats, 1);
     return TRUE;
 }
 
-GArray *rmil_plan_repeats(const RmilStudyPlan *plan, const RmilCohort *cohort, const RmilTrainOptions *base, GError **error) {
+GArray *rmil_study_plan_repeats(const RmilStudyPlan *plan, const RmilCohort *cohort, const RmilTrainOptions *base, GError **error) {
     if (plan->splits) {
         g_autoptr(GArray) repeats = rmil_repeats_read(cohort, plan->splits, error);
         return repeats && choose_columns(plan, repeats, error) ? g_steal_pointer(&repeats) : NULL;
@@ -69,7 +69,7 @@ char *rmil_study_run_title(const char *method, const char *variable, double valu
 }
 
 GPtrArray *rmil_study_plan_runs(const RmilStudyPlan *plan, const RmilCohort *cohort, const RmilTrainOptions *base, GError **error) {
-    g_autoptr(GArray) repeats = rmil_plan_repeats(plan, cohort, base, error);
+    g_autoptr(GArray) repeats = rmil_study_plan_repeats(plan, cohort, base, error);
     if (!repeats) return NULL;
     GPtrArray *titles = g_ptr_array_new_with_free_func(g_free);
     for (guint m = 0; m < plan->methods->len; m++)

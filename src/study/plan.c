@@ -455,8 +455,8 @@ static char *plan_text(const RmilStudyPlan *plan) {
     return g_string_free(out, FALSE);
 }
 
-RmilStudyPlan *rmil_study_plan_read(const char *path, const char *const *sets, GError **error) {
-    g_autoptr(RmilStudyPlan) plan = g_new0(RmilStudyPlan, 1);
+static RmilStudyPlan *plan_new(const char *path) {
+    RmilStudyPlan *plan = g_new0(RmilStudyPlan, 1);
     plan->path = g_strdup(path);
     plan->variable = "";
     plan->methods = g_ptr_array_new();
@@ -464,6 +464,38 @@ RmilStudyPlan *rmil_study_plan_read(const char *path, const char *const *sets, G
     plan->seeds = g_array_new(FALSE, FALSE, sizeof(int64_t));
     plan->settings = g_array_new(FALSE, FALSE, sizeof(RmilPlanSetting));
     g_array_set_clear_func(plan->settings, clear_setting);
+    return plan;
+}
+
+/* Where nothing varies there is one value, which is none. */
+static void add_no_value(RmilStudyPlan *plan) {
+    const double nothing = NAN;
+    g_array_append_val(plan->values, nothing);
+}
+
+/* Rank induction where it is among them, else the first. */
+static const RmilTrainMethod *usual_reference(const RmilStudyPlan *plan) {
+    const RmilTrainMethod *rank = rmil_method_find("rank", NULL);
+    for (guint i = 0; i < plan->methods->len; i++)
+        if (plan->methods->pdata[i] == rank) return rank;
+    return plan->methods->pdata[0];
+}
+
+RmilStudyPlan *rmil_study_plan_new(const char *kind, const GPtrArray *methods, const char *splits, const int64_t *seeds, int64_t count) {
+    RmilStudyPlan *plan = plan_new(kind);
+    plan->kind = g_strdup(kind);
+    plan->title = g_strdup(kind);
+    for (guint i = 0; i < methods->len; i++) g_ptr_array_add(plan->methods, methods->pdata[i]);
+    plan->reference = usual_reference(plan);
+    plan->splits = splits ? g_canonicalize_filename(splits, NULL) : NULL;
+    g_array_append_vals(plan->seeds, seeds, (guint)count);
+    add_no_value(plan);
+    plan->text = plan_text(plan);
+    return plan;
+}
+
+RmilStudyPlan *rmil_study_plan_read(const char *path, const char *const *sets, GError **error) {
+    g_autoptr(RmilStudyPlan) plan = plan_new(path);
     if (!read_file(plan, path, error)) return NULL;
     for (int i = 0; sets && sets[i]; i++)
         if (!read_set(plan, sets[i], error)) return NULL;
@@ -479,18 +511,12 @@ RmilStudyPlan *rmil_study_plan_read(const char *path, const char *const *sets, G
                   plan->reference->name);
         return NULL;
     }
-    const RmilTrainMethod *rank = rmil_method_find("rank", NULL);
-    for (guint i = 0; i < plan->methods->len && !plan->reference; i++)
-        if (plan->methods->pdata[i] == rank) plan->reference = rank;
-    if (!plan->reference) plan->reference = plan->methods->pdata[0];
+    if (!plan->reference) plan->reference = usual_reference(plan);
     if (!plan->seeds->len && !plan->splits) { /* the paper's ten */
         plan->counted = TRUE;
         for (int64_t seed = 0; seed < 10; seed++) g_array_append_val(plan->seeds, seed);
     }
-    if (!plan->values->len) {
-        const double nothing = NAN;
-        g_array_append_val(plan->values, nothing);
-    }
+    if (!plan->values->len) add_no_value(plan);
     if (!plan->title) plan->title = g_strdup(plan->kind);
     plan->text = plan_text(plan);
     return check_methods(plan, error) ? g_steal_pointer(&plan) : NULL;

@@ -27,7 +27,4 @@ struct _RmilStudyPlan {
 /* The options of one method: the paper's, then settings, then its own. `base` gives what no plan says (memory). */
 gboolean rmil_plan_options(const RmilStudyPlan *plan, const RmilTrainMethod *method, const RmilTrainOptions *base,
                            RmilTrainOptions *options, GError **error);
-/* GArray of RmilRepeat: the plan's seeds, or of its split file the columns with these seeds, or all. Free with g_array_unref. */
-GArray *rmil_plan_repeats(const RmilStudyPlan *plan, const RmilCohort *cohort, const RmilTrainOptions *base, GError **error);
-
 #endif

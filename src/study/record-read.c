@@ -166,11 +166,21 @@ static gboolean read_planned(RmilStudy *study, const Source *source, gboolean fi
                              ((Source *)study->sources->pdata[0])->path));
 }
 
+/* Records of version 0.1 do not say what their models were. */
+static gboolean has_digests(const Source *source, gboolean *has, GError **error) {
+    g_autoptr(sqlite3_stmt) row = rmil_sql_prepare(source->db, source->path, "SELECT 1 FROM sqlite_schema WHERE name = 'model'", error);
+    return row && rmil_sql_step(row, source->path, has, error);
+}
+
 static gboolean read_done(RmilStudy *study, const Source *source, GError **error) {
-    g_autoptr(sqlite3_stmt) row = rmil_sql_prepare(source->db, source->path,
-                                                   "SELECT run, key, epochs, best_epoch, seconds, threads,"
-                                                   " version, config, model FROM run ORDER BY run",
-                                                   error);
+    gboolean digests;
+    if (!has_digests(source, &digests, error)) return FALSE;
+    g_autoptr(sqlite3_stmt) row = rmil_sql_prepare(
+        source->db, source->path,
+        digests ? "SELECT run.run, key, epochs, best_epoch, seconds, threads, version, config, model, sha256"
+                  " FROM run LEFT JOIN model ON model.run = run.run ORDER BY run.run"
+                : "SELECT run, key, epochs, best_epoch, seconds, threads, version, config, model, '' FROM run ORDER BY run",
+        error);
     for (gboolean more = TRUE; row && more;) {
         if (!rmil_sql_step(row, source->path, &more, error)) return FALSE;
         guint at = more ? GPOINTER_TO_UINT(g_hash_table_lookup(study->by_key, text_at(study, row, 1))) : 0;
@@ -188,6 +198,7 @@ static gboolean read_done(RmilStudy *study, const Source *source, GError **error
         run->config = text_at(study, row, 7);
         g_autofree char *model = g_build_filename(study->folder, text_at(study, row, 8), NULL);
         run->model = g_string_chunk_insert_const(study->strings, model);
+        run->sha256 = text_at(study, row, 9);
         study->done++;
     }
     return row != NULL;
@@ -232,77 +243,38 @@ int64_t rmil_study_done(const RmilStudy *study) { return study->done; }
 
 const RmilStudyRun *rmil_study_run(const RmilStudy *study, int64_t index) { return &g_array_index(study->entries, Entry, index).run; }
 
-/* Calls `append` with each row of the run's rows in a table. */
-static GArray *read_rows(RmilStudy *study, int64_t index, guint size, const char *sql,
-                         void (*append)(RmilStudy *study, sqlite3_stmt *row, GArray *out), GError **error) {
+GArray *rmil_study_rows(RmilStudy *study, int64_t index, int kind, GError **error) {
+    const RmilRows *rows = &rmil_rows[kind];
     const Entry *entry = &g_array_index(study->entries, Entry, index);
     if (!entry->source) {
         rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: run %" G_GINT64_FORMAT " (%s) is not done", study->folder, index, entry->run.method);
         return NULL;
     }
     const char *path = entry->source->path;
+    g_autofree char *sql = rmil_rows_select(rows);
     g_autoptr(sqlite3_stmt) row = rmil_sql_prepare(entry->source->db, path, sql, error);
     if (!row) return NULL;
     sqlite3_bind_int64(row, 1, entry->id);
-    g_autoptr(GArray) out = g_array_new(FALSE, TRUE, size);
+    g_autoptr(GArray) out = g_array_new(FALSE, TRUE, (guint)rows->size);
     for (gboolean more = TRUE; more;) {
         if (!rmil_sql_step(row, path, &more, error)) return NULL;
-        if (more) append(study, row, out);
+        if (!more) break;
+        g_array_set_size(out, out->len + 1);
+        rmil_rows_take(rows, row, study->strings, out->data + (out->len - 1) * rows->size);
     }
     return g_steal_pointer(&out);
 }
 
-static void append_epoch(RmilStudy *study, sqlite3_stmt *row, GArray *out) {
-    RmilEpoch epoch = {
-        sqlite3_column_int64(row, 0),   number_at(row, 1), number_at(row, 2), number_at(row, 3), number_at(row, 4), number_at(row, 5),
-        sqlite3_column_int(row, 6) != 0};
-    g_array_append_val(out, epoch);
-}
-
-static void append_prediction(RmilStudy *study, sqlite3_stmt *row, GArray *out) {
-    RmilStudyPrediction prediction = {text_at(study, row, 0), RMIL_SPLIT_NONE, sqlite3_column_int(row, 2), number_at(row, 3),
-                                      number_at(row, 4)};
-    const char *part = text_at(study, row, 1);
-    for (RmilSplit split = RMIL_SPLIT_TRAIN; split <= RMIL_SPLIT_TEST; split++)
-        if (strcmp(part, rmil_split_name(split)) == 0) prediction.part = split;
-    g_array_append_val(out, prediction);
-}
-
-static void append_localisation(RmilStudy *study, sqlite3_stmt *row, GArray *out) {
-    RmilStudyLocalisation localisation = {text_at(study, row, 0), number_at(row, 1), number_at(row, 2), number_at(row, 3),
-                                          number_at(row, 4)};
-    g_array_append_val(out, localisation);
-}
-
-static void append_attention(RmilStudy *study, sqlite3_stmt *row, GArray *out) {
-    RmilStudyAttention attention = {text_at(study, row, 0), number_at(row, 1), number_at(row, 2), number_at(row, 3)};
-    g_array_append_val(out, attention);
-}
-
-GArray *rmil_study_epochs(RmilStudy *study, int64_t index, GError **error) {
-    return read_rows(study, index, sizeof(RmilEpoch),
-                     "SELECT epoch, train_loss, slide_loss, guide_loss, val_loss, val_auroc, best"
-                     " FROM epoch WHERE run = ? ORDER BY epoch",
-                     append_epoch, error);
-}
+GArray *rmil_study_epochs(RmilStudy *study, int64_t index, GError **error) { return rmil_study_rows(study, index, RMIL_ROWS_EPOCH, error); }
 
 GArray *rmil_study_predictions(RmilStudy *study, int64_t index, GError **error) {
-    return read_rows(study, index, sizeof(RmilStudyPrediction),
-                     "SELECT slide, part, label, probability, logit"
-                     " FROM prediction WHERE run = ? ORDER BY rowid",
-                     append_prediction, error);
+    return rmil_study_rows(study, index, RMIL_ROWS_PREDICTION, error);
 }
 
 GArray *rmil_study_localisation(RmilStudy *study, int64_t index, GError **error) {
-    return read_rows(study, index, sizeof(RmilStudyLocalisation),
-                     "SELECT slide, alpha, iou, dice, pointing"
-                     " FROM localisation WHERE run = ? ORDER BY rowid",
-                     append_localisation, error);
+    return rmil_study_rows(study, index, RMIL_ROWS_LOCALISATION, error);
 }
 
 GArray *rmil_study_attention(RmilStudy *study, int64_t index, GError **error) {
-    return read_rows(study, index, sizeof(RmilStudyAttention),
-                     "SELECT slide, lesion, elsewhere, lesion_share"
-                     " FROM attention WHERE run = ? ORDER BY rowid",
-                     append_attention, error);
+    return rmil_study_rows(study, index, RMIL_ROWS_ATTENTION, error);
 }

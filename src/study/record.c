@@ -5,7 +5,7 @@
 
 #include "base/base-private.h"
 
-#include <math.h>
+#include <glib/gstdio.h>
 #include <string.h>
 
 struct _RmilRecord {
@@ -28,6 +28,8 @@ static const char schema[] =
     " pointing REAL, PRIMARY KEY(run, slide, alpha));"
     "CREATE TABLE attention(run INTEGER NOT NULL REFERENCES run, slide TEXT NOT NULL, lesion REAL, elsewhere REAL,"
     " lesion_share REAL, PRIMARY KEY(run, slide));";
+/* Since version 0.2; records of before get it when they are opened. */
+static const char later[] = "CREATE TABLE IF NOT EXISTS model(run INTEGER PRIMARY KEY REFERENCES run, sha256 TEXT NOT NULL)";
 
 /* -- SQLite ------------------------------------------------------------------------------------------------------------------ */
 gboolean rmil_sql_fail(sqlite3 *db, const char *path, GError **error) {
@@ -120,6 +122,30 @@ static gboolean check_same(RmilRecord *record, const char *name, const char *val
     return rmil_fail(error, RMIL_ERROR_DATA, "%s: holds runs of another %s; choose another folder", record->path, what);
 }
 
+static gboolean is_planned(const RmilStudyRun *runs, int64_t count, const char *key) {
+    int64_t i = 0;
+    while (i < count && strcmp(runs[i].key, key) != 0) i++;
+    return i < count;
+}
+
+/* Before the plan is replaced. */
+static gboolean find_dropped(RmilRecord *record, const RmilStudyRun *runs, int64_t count, GPtrArray *dropped, GError **error) {
+    g_autoptr(sqlite3_stmt) statement = prepare(record,
+                                                "SELECT run.key, run.method, run.split, run.config, run.seed FROM run"
+                                                " JOIN planned ON planned.key = run.key ORDER BY planned.position",
+                                                error);
+    for (gboolean more = TRUE; statement && more;) {
+        if (!rmil_sql_step(statement, record->path, &more, error)) return FALSE;
+        if (!more || is_planned(runs, count, (const char *)sqlite3_column_text(statement, 0))) continue;
+        char *texts[4];
+        for (int i = 0; i < 4; i++) texts[i] = g_strdup((const char *)sqlite3_column_text(statement, i));
+        RmilRecordDropped *one = g_new(RmilRecordDropped, 1);
+        *one = (RmilRecordDropped){texts[0], texts[1], texts[2], texts[3], sqlite3_column_int64(statement, 4)};
+        g_ptr_array_add(dropped, one);
+    }
+    return statement != NULL;
+}
+
 static gboolean write_plan(RmilRecord *record, const RmilRecordStudy *study, const RmilStudyRun *runs, int64_t count, GError **error) {
     g_autofree char *format = g_strdup_printf("rankmil-study-%d", RMIL_RECORD_FORMAT);
     const char *const values[][2] = {{"format", format},
@@ -151,53 +177,28 @@ RmilRecord *rmil_record_open(const char *path, const RmilRecordStudy *study, con
     sqlite3_busy_timeout(record->db, 60000); /* a report may be reading */
     if (!rmil_sql_run(record->db, path, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; BEGIN IMMEDIATE", error)) return NULL;
     gboolean done =
-        check_format(record, error) && check_same(record, "kind", study->kind, "kind of study", error) &&
-        check_same(record, "fingerprint", study->fingerprint,
-                   "cohort, or its features or labels have changed, or an earlier build of rankmil began it (it can be reported as it is)",
-                   error) &&
-        write_plan(record, study, runs, count, error);
+        check_format(record, error) && rmil_sql_run(record->db, path, later, error) &&
+        check_same(record, "kind", study->kind, "kind of study", error) &&
+        (study->replaces ||
+         check_same(record, "fingerprint", study->fingerprint,
+                    "cohort, or its features or labels have changed, or an earlier build of rankmil began it (it can be reported as it is)",
+                    error)) &&
+        (!study->dropped || find_dropped(record, runs, count, study->dropped, error)) && write_plan(record, study, runs, count, error);
     return finish(record, done, error) ? g_steal_pointer(&record) : NULL;
 }
 
 /* -- runs -------------------------------------------------------------------------------------------------------------------- */
-static gboolean add_epochs(RmilRecord *record, int64_t id, const GArray *epochs, GError **error) {
-    g_autoptr(sqlite3_stmt) statement = prepare(record, "INSERT INTO epoch VALUES(?, ?, ?, ?, ?, ?, ?, ?)", error);
-    for (guint i = 0; statement && i < epochs->len; i++) {
-        const RmilEpoch *e = &g_array_index(epochs, RmilEpoch, i);
-        if (!insert(record, statement, error, "iirrrrri", id, e->epoch, e->train_loss, e->train_slide_loss, e->train_guide_loss,
-                    e->val_loss, e->val_auroc, (int64_t)e->best))
-            return FALSE;
+static gboolean add_values(RmilRecord *record, int64_t id, const RmilRows *rows, const GArray *values, GError **error) {
+    g_autofree char *sql = rmil_rows_insert(rows);
+    g_autoptr(sqlite3_stmt) statement = prepare(record, sql, error);
+    gboolean row, done = statement != NULL;
+    for (guint i = 0; done && i < values->len; i++) {
+        sqlite3_reset(statement);
+        sqlite3_bind_int64(statement, 1, id);
+        rmil_rows_bind(rows, values->data + i * rows->size, statement);
+        done = rmil_sql_step(statement, record->path, &row, error);
     }
-    return statement != NULL;
-}
-
-static gboolean add_predictions(RmilRecord *record, int64_t id, const GArray *predictions, GError **error) {
-    g_autoptr(sqlite3_stmt) statement = prepare(record, "INSERT INTO prediction VALUES(?, ?, ?, ?, ?, ?)", error);
-    for (guint i = 0; statement && i < predictions->len; i++) {
-        const RmilStudyPrediction *p = &g_array_index(predictions, RmilStudyPrediction, i);
-        if (!insert(record, statement, error, "ittirr", id, p->slide, rmil_split_name(p->part), (int64_t)p->label, p->probability,
-                    p->logit))
-            return FALSE;
-    }
-    return statement != NULL;
-}
-
-static gboolean add_localisation(RmilRecord *record, int64_t id, const GArray *localisation, GError **error) {
-    g_autoptr(sqlite3_stmt) statement = prepare(record, "INSERT INTO localisation VALUES(?, ?, ?, ?, ?, ?)", error);
-    for (guint i = 0; statement && i < localisation->len; i++) {
-        const RmilStudyLocalisation *l = &g_array_index(localisation, RmilStudyLocalisation, i);
-        if (!insert(record, statement, error, "itrrrr", id, l->slide, l->alpha, l->iou, l->dice, l->pointing)) return FALSE;
-    }
-    return statement != NULL;
-}
-
-static gboolean add_attention(RmilRecord *record, int64_t id, const GArray *attention, GError **error) {
-    g_autoptr(sqlite3_stmt) statement = prepare(record, "INSERT INTO attention VALUES(?, ?, ?, ?, ?)", error);
-    for (guint i = 0; statement && i < attention->len; i++) {
-        const RmilStudyAttention *a = &g_array_index(attention, RmilStudyAttention, i);
-        if (!insert(record, statement, error, "itrrr", id, a->slide, a->lesion, a->elsewhere, a->lesion_share)) return FALSE;
-    }
-    return statement != NULL;
+    return done;
 }
 
 static gboolean add_rows(RmilRecord *record, const RmilRecordRun *run, GError **error) {
@@ -205,15 +206,58 @@ static gboolean add_rows(RmilRecord *record, const RmilRecordRun *run, GError **
                                                 "INSERT INTO run(key, method, value, split, seed, epochs, best_epoch, seconds,"
                                                 " threads, version, config, model) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                                                 error);
+    g_autoptr(sqlite3_stmt) model = prepare(record, "INSERT INTO model VALUES(?, ?)", error);
     const RmilStudyRun *r = &run->run;
-    if (!statement || !insert(record, statement, error, "ttrtiiirittt", r->key, r->method, r->value, r->split, r->seed, r->epochs,
-                              r->best_epoch, r->seconds, r->threads, r->version, r->config, r->model))
+    if (!statement || !model ||
+        !insert(record, statement, error, "ttrtiiirittt", r->key, r->method, r->value, r->split, r->seed, r->epochs, r->best_epoch,
+                r->seconds, r->threads, r->version, r->config, r->model))
         return FALSE;
     int64_t id = sqlite3_last_insert_rowid(record->db);
-    return add_epochs(record, id, run->epochs, error) && add_predictions(record, id, run->predictions, error) &&
-           add_localisation(record, id, run->localisation, error) && add_attention(record, id, run->attention, error);
+    gboolean done = !r->sha256 || insert(record, model, error, "it", id, r->sha256);
+    for (int kind = 0; done && kind < RMIL_ROWS_COUNT; kind++) done = add_values(record, id, &rmil_rows[kind], run->rows[kind], error);
+    return done;
 }
 
 gboolean rmil_record_add(RmilRecord *record, const RmilRecordRun *run, GError **error) {
     return rmil_sql_run(record->db, record->path, "BEGIN IMMEDIATE", error) && finish(record, add_rows(record, run, error), error);
+}
+
+/* -- what goes ------------------------------------------------------------------------------------------------------------------ */
+/* Every row of the runs that a condition names: it is true of a row of `run`. */
+static gboolean remove_where(RmilRecord *record, const char *condition, GError **error) {
+    static const char *const tables[] = {"model", "epoch", "prediction", "localisation", "attention"};
+    gboolean done = rmil_sql_run(record->db, record->path, "BEGIN IMMEDIATE", error);
+    if (!done) return FALSE;
+    for (gsize i = 0; done && i <= G_N_ELEMENTS(tables); i++) {
+        g_autofree char *sql = i < G_N_ELEMENTS(tables)
+                                   ? g_strdup_printf("DELETE FROM %s WHERE run IN (SELECT run FROM run WHERE %s)", tables[i], condition)
+                                   : g_strdup_printf("DELETE FROM run WHERE %s", condition);
+        done = rmil_sql_run(record->db, record->path, sql, error);
+    }
+    return finish(record, done, error);
+}
+
+gboolean rmil_record_remove(RmilRecord *record, const char *key, GError **error) {
+    g_autofree char *condition = g_strdup_printf("key = '%s'", key); /* hexadecimal digits */
+    return remove_where(record, condition, error);
+}
+
+gboolean rmil_record_clean(RmilRecord *record, const char *folder, GError **error) {
+    static const char condition[] = "key NOT IN (SELECT key FROM planned)";
+    g_autoptr(sqlite3_stmt) statement = prepare(record, "SELECT model FROM run WHERE key NOT IN (SELECT key FROM planned)", error);
+    for (gboolean more = TRUE; statement && more;) {
+        if (!rmil_sql_step(statement, record->path, &more, error)) return FALSE;
+        const char *name = more ? (const char *)sqlite3_column_text(statement, 0) : NULL;
+        g_autofree char *path = name && !strstr(name, "..") ? g_build_filename(folder, name, NULL) : NULL;
+        if (path) g_unlink(path);
+    }
+    return statement && remove_where(record, condition, error);
+}
+
+void rmil_record_dropped_free(RmilRecordDropped *dropped) {
+    g_free(dropped->key);
+    g_free(dropped->method);
+    g_free(dropped->split);
+    g_free(dropped->config);
+    g_free(dropped);
 }

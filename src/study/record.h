@@ -2,9 +2,7 @@
 #ifndef RMIL_STUDY_RECORD_H
 #define RMIL_STUDY_RECORD_H
 
-#include "rankmil/study.h"
-
-#include <sqlite3.h>
+#include "rows.h"
 
 /* Kept in the file's header (PRAGMA user_version), so that a later format is told from a broken file. */
 #define RMIL_RECORD_FORMAT 1
@@ -12,19 +10,32 @@
 /* What the table `study` gets. */
 typedef struct {
     const char *kind, *title, *plan, *cohort, *fingerprint, *reference, *variable;
+    gboolean replaces;  /* data and settings of before may differ: the folder is of what was asked for last */
+    GPtrArray *dropped; /* gets RmilRecordDropped; or NULL */
 } RmilRecordStudy;
 
-/* Rows of one run that is done: GArrays as rmil_study_epochs … give them. */
+/* A run that is done and that the plan before this one had. */
+typedef struct {
+    char *key, *method, *split, *config;
+    int64_t seed;
+} RmilRecordDropped;
+
+/* One run that is done, with its rows of each kind. */
 typedef struct {
     RmilStudyRun run; /* model: relative to the study's folder */
-    GArray *epochs, *predictions, *localisation, *attention;
+    GArray *rows[RMIL_ROWS_COUNT];
 } RmilRecordRun;
 
 typedef struct _RmilRecord RmilRecord;
-/* Opens the record at `path` for writing, or begins it. One that is there must be of the same kind and cohort; its plan is
- * replaced, and runs that the new plan has too are kept. runs: what is planned (RmilStudyRun), in the plan's order. */
+/* Opens the record at `path` for writing, or begins it. One that is there must be of the same kind, and unless study->replaces of
+ * the same data; its plan is replaced, and what it holds stays. runs: what is planned (RmilStudyRun), in the plan's order. */
 RmilRecord *rmil_record_open(const char *path, const RmilRecordStudy *study, const RmilStudyRun *runs, int64_t count, GError **error);
 void rmil_record_free(RmilRecord *record);
+void rmil_record_dropped_free(RmilRecordDropped *dropped);
+/* Forgets a run; nothing where there is none. */
+gboolean rmil_record_remove(RmilRecord *record, const char *key, GError **error);
+/* Forgets every run that is not planned and removes its model, which lies below `folder`. */
+gboolean rmil_record_clean(RmilRecord *record, const char *folder, GError **error);
 /* All rows of a run in one transaction: after a crash they are there, all of them, or none is. */
 gboolean rmil_record_add(RmilRecord *record, const RmilRecordRun *run, GError **error);
 
@@ -34,6 +45,8 @@ gboolean rmil_sql_run(sqlite3 *db, const char *path, const char *sql, GError **e
 sqlite3_stmt *rmil_sql_prepare(sqlite3 *db, const char *path, const char *sql, GError **error);
 /* One row: *row tells whether there is one. */
 gboolean rmil_sql_step(sqlite3_stmt *statement, const char *path, gboolean *row, GError **error);
+/* Rows of a run that is done. Free with g_array_unref. */
+GArray *rmil_study_rows(RmilStudy *study, int64_t index, int kind, GError **error);
 gboolean rmil_sql_fail(sqlite3 *db, const char *path, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilRecord, rmil_record_free)

@@ -61,33 +61,59 @@ static gboolean is_file(const char *folder, const char *name) {
     return g_file_test(path, G_FILE_TEST_EXISTS);
 }
 
-/* A training is done when its run.json, which is written last, is there and is of this key (NULL: of any). */
-static gboolean is_done(const char *folder, const char *key) {
-    if (!is_file(folder, "predictions.csv")) return FALSE;
-    if (!key) return TRUE;
-    g_autofree char *config = rmil_run_config(folder, NULL), *have = config ? rmil_config_key(config) : NULL;
-    return g_strcmp0(have, key) == 0;
+gboolean rmil_run_check_model(const char *folder, GError **error) {
+    g_autofree char *path = g_build_filename(folder, "model.safetensors", NULL), *json = g_build_filename(folder, "run.json", NULL);
+    g_autoptr(JsonObject) run = read_object(json, error);
+    const char *recorded = run ? text_of(run, "model_sha256") : NULL;
+    if (!recorded) return run != NULL; /* version 0.1.0 kept none */
+    g_autofree char *have = rmil_file_sha256(path, error);
+    if (!have) return FALSE;
+    return strcmp(have, recorded) == 0 ||
+           rmil_fail(error, RMIL_ERROR_FORMAT,
+                     "%s: is not the model that run.json beside it records (another SHA-256): it was damaged or replaced; give the command "
+                     "that trained it again",
+                     path);
 }
 
-static RmilRunEntry *new_entry(const char *method, const char *split, int64_t seed, const char *folder, const char *key) {
+static RmilRunEntry *new_entry(const char *method, const char *split, int64_t seed, const char *folder, char *key) {
     RmilRunEntry *entry = g_new0(RmilRunEntry, 1);
-    *entry = (RmilRunEntry){g_strdup(method), g_strdup(split), seed, g_strdup(folder), g_strdup(key), is_done(folder, key)};
+    *entry = (RmilRunEntry){g_strdup(method), g_strdup(split), seed, g_strdup(folder), key, is_file(folder, "predictions.csv")};
     return entry;
 }
 
-/* The list that `rankmil run` writes: "runs": [{"method", "split", "seed", "folder", "key"}, …]; without a key
- * (an evaluation on another cohort) whatever is in the folder counts. */
+/* The plan in the record of a run. */
+static gboolean read_record(const char *folder, GPtrArray *entries, GError **error) {
+    g_autoptr(RmilStudy) study = rmil_study_open(folder, error);
+    if (!study) return FALSE;
+    g_autoptr(GArray) repeats = g_array_new(FALSE, FALSE, sizeof(RmilRepeat));
+    const int64_t count = rmil_study_count(study);
+    for (int64_t i = 0; i < count; i++) { /* those of the first method are all there are */
+        const RmilStudyRun *run = rmil_study_run(study, i);
+        const RmilRepeat repeat = {(char *)run->split, run->seed, NULL};
+        if (strcmp(run->method, rmil_study_run(study, 0)->method) == 0) g_array_append_val(repeats, repeat);
+    }
+    for (int64_t i = 0; i < count; i++) {
+        const RmilStudyRun *run = rmil_study_run(study, i);
+        g_autofree char *name = rmil_repeat_folder(repeats, (guint)(i % repeats->len)),
+                        *path = g_build_filename(folder, "runs", run->method, name, NULL);
+        RmilRunEntry *entry = new_entry(run->method, run->split, run->seed, path, run->done ? rmil_config_key(run->config) : NULL);
+        entry->done = entry->done && run->done;
+        g_ptr_array_add(entries, entry);
+    }
+    return TRUE;
+}
+
+/* The list of an evaluation on another cohort: "runs": [{"method", "split", "seed", "folder"}, …]. */
 static gboolean read_list(const char *folder, JsonArray *list, GPtrArray *entries, GError **error) {
     for (guint i = 0; i < json_array_get_length(list); i++) {
         JsonNode *node = json_array_get_element(list, i);
         JsonObject *run = JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
-        const char *method = run ? text_of(run, "method") : NULL, *below = run ? text_of(run, "folder") : NULL,
-                   *key = run ? text_of(run, "key") : NULL;
+        const char *method = run ? text_of(run, "method") : NULL, *below = run ? text_of(run, "folder") : NULL;
         if (!method || !below || g_path_is_absolute(below) || strstr(below, ".."))
             return rmil_fail(error, RMIL_ERROR_FORMAT, "%s/run.json: runs: entry %u lacks method or folder", folder, i + 1);
         g_autofree char *path = g_build_filename(folder, below, NULL);
         const char *split = text_of(run, "split");
-        g_ptr_array_add(entries, new_entry(method, split ? split : "", number_of(run, "seed"), path, key));
+        g_ptr_array_add(entries, new_entry(method, split ? split : "", number_of(run, "seed"), path, NULL));
     }
     return TRUE;
 }
@@ -220,7 +246,7 @@ static GPtrArray *entries_of_method(const char *folder, GError **error) {
     g_autofree char *method = g_path_get_basename(full), *name = g_path_get_basename(runs);
     if (strcmp(name, "runs") != 0 || !g_file_test(full, G_FILE_TEST_IS_DIR)) {
         rmil_fail(error, g_file_test(folder, G_FILE_TEST_IS_DIR) ? RMIL_ERROR_DATA : RMIL_ERROR_IO,
-                  "%s: is not a run folder: it has neither runs/ nor predictions.csv", folder);
+                  "%s: is not the folder of a run or a study: it has neither study.sqlite nor runs/ nor predictions.csv", folder);
         return NULL;
     }
     GPtrArray *entries = rmil_run_entries(work, error);
@@ -240,6 +266,7 @@ GPtrArray *rmil_run_entries(const char *folder, GError **error) {
         }
         return entries_of_method(folder, error);
     }
+    if (is_file(folder, "study.sqlite")) return read_record(folder, entries, error) ? g_steal_pointer(&entries) : NULL;
     g_autoptr(JsonObject) run = is_file(folder, "run.json") ? read_object(path, error) : NULL;
     if (!run && is_file(folder, "run.json")) return NULL;
     JsonNode *list = run ? json_object_get_member(run, "runs") : NULL;

@@ -99,7 +99,7 @@ static void test_leftovers(void) {
     g_assert_cmpstr(o.out, ==, "slide_001.h5\n");
     command_shell(
         &o, root,
-        "rm -rf o; t() { \"$RANKMIL\" train f/cohort.csv -o o --epochs 2 --hidden 6 -q; }; t && touch o/checkpoint-0123 && t && ls o");
+        "rm -rf o; t() { \"$RANKMIL\" train f/cohort.csv -o o --epochs 2 --hidden 6 -q; }; t && mkdir o/checkpoints && touch o/checkpoints/0123 && t && ls o");
     command_expect(&o, 0, "");
     g_assert_null(strstr(o.out, "checkpoint"));
     g_assert_nonnull(strstr(o.out, "model.safetensors"));

@@ -79,15 +79,16 @@ static void test_other_options(void) {
     g_autofree char *other = contents("run/runs/rank/0/predictions.csv"), *page = contents("run/report.html");
     g_assert_cmpstr(before, !=, other);
     g_assert_nonnull(strstr(page, "learning_rate 0.0002, now 0.01")); /* in the report, too */
-    g_assert_cmpint(entries_in("run/earlier/rank"), ==, 2);
-    RUN("-q");
+    g_assert_cmpint(entries_in("run/models"), ==, 8);
+    RUN("--seed", "0");
     command_expect(&o, 0, "learning_rate 0.01, now 0.0002");
+    g_assert_nonnull(strstr(o.out, "0 made, 4 already there")); /* not trained anew */
     g_autofree char *again = contents("run/runs/rank/0/predictions.csv");
     g_assert_cmpstr(before, ==, again);
     RUN("--clean");
     command_expect(&o, 0, "");
     g_assert_nonnull(strstr(o.out, "0 made, 4 already there"));
-    g_assert_false(exists("run/earlier"));
+    g_assert_cmpint(entries_in("run/models"), ==, 4);
 }
 
 /* Fewer seeds than before: the report speaks of those alone. */
@@ -156,7 +157,7 @@ static void test_changed_features(void) {
     command_expect(&o, 0, "");
 }
 
-/* A bit of a model that changed on the disk: said by predict, and trained again to the same bytes by run. */
+/* A bit of a model that changed on the disk: said by predict, and mended by run; of the recorded model itself, by training again. */
 static void test_flipped_bit(void) {
     begin();
     g_auto(Outcome) o = {0};
@@ -169,10 +170,21 @@ static void test_flipped_bit(void) {
     g_autoptr(RmilCohort) slides = cohort();
     command_run(&o, root, "predict", "run", slides->rows[0].slide, "-o", "flipped", NULL);
     command_expect(&o, 1, "is not the model that run.json beside it records");
-    RUN("-q");
-    command_expect(&o, 0, "is not the model that run.json beside it records");
+    RUN("--seed", "0");
+    command_expect(&o, 0, "model.safetensors: is not what the record of the training holds");
+    g_assert_nonnull(strstr(o.out, "0 made, 4 already there"));
     g_assert_true(g_file_get_contents(path, &again, &same, NULL));
     g_assert_true(size == same && memcmp(good, again, size) == 0);
+    g_autofree char *models = g_build_filename(root, "run/models", NULL), *recorded = NULL;
+    g_autoptr(GDir) dir = g_dir_open(models, 0, NULL);
+    recorded = g_build_filename(models, g_dir_read_name(dir), NULL);
+    g_assert_true(g_file_set_contents(recorded, bytes, (gssize)size, NULL));
+    RUN("--seed", "0");
+    command_expect(&o, 0, "is not the model that the record holds (another SHA-256): the training is done again");
+    g_assert_nonnull(strstr(o.out, "1 made, 3 already there"));
+    g_assert_true(g_unlink(recorded) == 0);
+    RUN("-q");
+    command_expect(&o, 0, "cannot be read: the training is done again");
 }
 
 /* A project that was moved whole goes on. */
@@ -197,6 +209,7 @@ static void test_old_mix(void) {
     g_auto(GStrv) parts = g_strsplit(list, "\"runs\"", 2), settings = g_strsplit(record, "\"dropout\" : 0.0", 2);
     g_assert_nonnull(parts[1]);
     g_assert_nonnull(settings[1]);
+    command_shell(&o, root, "mv run/study.sqlite run/kept");
     g_autofree char *old = g_strjoinv("\"runs_of_another_version\"", parts), *mixed = g_strjoinv("\"dropout\" : 0.5", settings);
     g_free(test_file(root, "run/run.json", old));
     command_run(&o, root, "report", "run", NULL);
@@ -206,6 +219,13 @@ static void test_old_mix(void) {
     command_expect(&o, 1, "were not trained alike (dropout 0, now 0.5");
     g_free(test_file(root, "run/runs/rank/1/run.json", record));
     g_free(test_file(root, "run/run.json", list));
+    /* `run` trains anew, beside what it found */
+    command_shell(&o, root, "cp -r run old");
+    command_run(&o, root, "run", "cohort/cohort.csv", "-o", "old", "--epochs", "3", "--heatmaps", "0", "--methods", "abmil", NULL);
+    command_expect(&o, 0, "old/runs: was made by an earlier version of rankmil");
+    g_assert_true(exists("old/earlier/runs/rank/1/model.safetensors") && exists("old/runs/abmil/0/model.safetensors"));
+    g_assert_false(exists("old/runs/rank"));
+    command_shell(&o, root, "mv run/kept run/study.sqlite");
 }
 
 /* `train` into a folder that holds another training keeps that one. */
@@ -218,32 +238,27 @@ static void test_train_again(void) {
     command_run(&o, root, "evaluate", "one", NULL);
     command_expect(&o, 0, "");
     command_run(&o, root, "train", "run/cohort.csv", "-o", "one", "--epochs", "2", "--dropout", "0.5", NULL);
-    command_expect(&o, 0, "held a training that differs (dropout 0, now 0.5)");
-    g_assert_cmpint(entries_in("one/earlier"), ==, 1);
+    command_expect(&o, 0, "one: holds 1 earlier training that does not belong to this run: rank/0 (dropout 0, now 0.5)");
     g_assert_false(exists("one/metrics.json")); /* of the model before */
-    g_autofree char *earlier = g_build_filename(root, "one", "earlier", NULL);
-    GDir *dir = g_dir_open(earlier, 0, NULL);
-    g_autofree char *kept = g_build_filename("one/earlier", g_dir_read_name(dir), "predictions.csv", NULL), *same = contents(kept);
-    g_dir_close(dir);
-    g_assert_cmpstr(before, ==, same);
+    g_autofree char *other = contents("one/predictions.csv");
+    g_assert_cmpstr(before, !=, other);
+    command_run(&o, root, "train", "run/cohort.csv", "-o", "one", "--epochs", "2", NULL);
+    g_assert_nonnull(strstr(o.out, "already trained"));
+    g_autofree char *again = contents("one/predictions.csv");
+    g_assert_cmpstr(before, ==, again);
+    command_run(&o, root, "report", "one", NULL);
+    command_expect(&o, 0, "");
 }
 
-/* Damaged records of trainings, of any file, are no dead end: the training is done again, which is said, with the same result. */
+/* Damaged files of trainings are no dead end: they are written again from the record, which is said. */
 static void test_damaged(void) {
     begin();
     g_auto(Outcome) o = {0};
     static const struct {
         const char *name;
         double share; /* of the file that is left */
-        const char *said;
-    } damages[] = {
-        {"run.json", 0, "run.json: is not well-formed JSON"},
-        {"run.json", 0.5, "run.json: is not well-formed JSON"},
-        {"predictions.csv", 0.96, "predictions.csv: line 11 has"},
-        {"predictions.csv", -4, "predictions.csv: has 3 slides, not 10"},
-        {"history.csv", 0, "history.csv: is empty"},
-        {"model.safetensors", 0.5, "model.safetensors: "},
-    };
+    } damages[] = {{"run.json", 0},         {"run.json", 0.5},  {"predictions.csv", 0.96},
+                   {"predictions.csv", -4}, {"history.csv", 0}, {"model.safetensors", 0.5}};
     g_autofree char *before = contents("run/runs/rank/1/predictions.csv");
     for (gsize i = 0; i < G_N_ELEMENTS(damages); i++) {
         g_autofree char *name = g_build_filename("run/runs/rank/1", damages[i].name, NULL), *path = g_build_filename(root, name, NULL),
@@ -254,13 +269,17 @@ static void test_damaged(void) {
         if (damages[i].share >= 0) keep = (gsize)((double)size * damages[i].share);
         g_assert_true(g_file_set_contents(path, whole, (gssize)keep, NULL));
         RUN("-q");
-        command_expect(&o, 0, damages[i].said);
-        command_expect(&o, 0, ": the training is done again");
+        g_autofree char *said = g_strdup_printf("%s: is not what the record of the training holds", name);
+        command_expect(&o, 0, said);
         g_autofree char *after = contents("run/runs/rank/1/predictions.csv");
         g_assert_cmpstr(before, ==, after);
         RUN("-q");
         command_expect(&o, 0, "");
         g_assert_null(strstr(o.err, "again"));
+        gsize now;
+        g_autofree char *mended = NULL;
+        g_assert_true(g_file_get_contents(path, &mended, &now, NULL));
+        g_assert_true(now == size && memcmp(mended, whole, size) == 0);
     }
 }
 

@@ -121,13 +121,13 @@ static void test_seeds(void) {
     begin();
     g_auto(Outcome) o = {0};
     command_run(&o, root, "train", "cohort.csv", "-o", "model", "--splits=splits.csv", "--epochs=1", NULL);
-    command_expect(&o, 1, "no column's name ends in --seed 0: the columns are of --seed 1, 2, 3");
+    command_expect(&o, 1, "no column's name ends in seed 0: the columns are of seed 1, 2, 3");
     g_autofree char *splits = contents("splits.csv");
     g_auto(GStrv) parts = g_strsplit(splits, "\n", 2);
     g_autofree char *large = g_strconcat("id,a 9223372036854775808,b99999999999999999999,c9223372036854775807\n", parts[1], NULL);
     g_free(test_file(root, "large.csv", large));
     command_run(&o, root, "train", "cohort.csv", "-o", "model", "--splits=large.csv", "--seed=7", "--epochs=1", NULL);
-    command_expect(&o, 1, "the columns are of --seed 0, 1, 9223372036854775807");
+    command_expect(&o, 1, "the columns are of seed 0, 1, 9223372036854775807");
 }
 
 static void test_no_table(void) {

@@ -20,21 +20,21 @@ static void add_slides(RmilRecordRun *run, const FakeStudy *fake, GStringChunk *
         const char *id = g_string_chunk_insert_const(names, text);
         double logit = strength * (label - 0.5) + 0.8 * noise(1, (uint64_t)number) + 0.6 * noise(stream, (uint64_t)number);
         RmilStudyPrediction prediction = {id, RMIL_SPLIT_TEST, label, 1 / (1 + exp(-2 * logit)), logit};
-        g_array_append_val(run->predictions, prediction);
+        g_array_append_val(run->rows[RMIL_ROWS_PREDICTION], prediction);
         if (!label || i / 5 * 2 + i % 5 >= fake->annotated) continue;
         double share = 1 / (1 + exp(-strength - 0.7 * noise(stream + 1, (uint64_t)number)));
         for (gsize a = 0; a < G_N_ELEMENTS(alphas); a++) {
             double iou = share * alphas[a] / 150;
             RmilStudyLocalisation local = {id, alphas[a], iou, 2 * iou / (1 + iou), share * 60 + alphas[a] > 50};
-            g_array_append_val(run->localisation, local);
+            g_array_append_val(run->rows[RMIL_ROWS_LOCALISATION], local);
         }
         RmilStudyAttention attention = {id, 1 + 10 * share, 1 - 0.5 * share, share};
-        g_array_append_val(run->attention, attention);
+        g_array_append_val(run->rows[RMIL_ROWS_ATTENTION], attention);
     }
     RmilStudyPrediction other = {"not a test slide", RMIL_SPLIT_TRAIN, 1, 0.1, -2};
-    g_array_append_val(run->predictions, other);
+    g_array_append_val(run->rows[RMIL_ROWS_PREDICTION], other);
     RmilEpoch epoch = {1, 0.7, 0.6, 0.1, 0.65, 0.7, TRUE};
-    g_array_append_val(run->epochs, epoch);
+    g_array_append_val(run->rows[RMIL_ROWS_EPOCH], epoch);
 }
 
 void fake_study_write(const char *folder, const FakeStudy *fake) {
@@ -61,26 +61,31 @@ void fake_study_write(const char *folder, const FakeStudy *fake) {
                                     .model = "models/none"};
                 g_array_append_val(runs, run);
             }
-    RmilRecordStudy study = {fake->kind, "A made-up study", "study: made-up\n", fake->cohort ? fake->cohort : "/nowhere/cohort.csv", "f",
-                             "rank",     fake->variable};
+    RmilRecordStudy study = {.kind = fake->kind,
+                             .title = "A made-up study",
+                             .plan = "study: made-up\n",
+                             .cohort = fake->cohort ? fake->cohort : "/nowhere/cohort.csv",
+                             .fingerprint = "f",
+                             .reference = "rank",
+                             .variable = fake->variable};
     g_autofree char *path = g_build_filename(folder, "study.sqlite", NULL);
     GError *error = NULL;
     g_autoptr(RmilRecord) record = rmil_record_open(path, &study, (RmilStudyRun *)(void *)runs->data, runs->len, &error);
     g_assert_no_error(error);
     for (guint i = 0; i + (guint)fake->left < runs->len; i++) {
         RmilRecordRun run = {.run = g_array_index(runs, RmilStudyRun, i),
-                             .epochs = g_array_new(FALSE, TRUE, sizeof(RmilEpoch)),
-                             .predictions = g_array_new(FALSE, TRUE, sizeof(RmilStudyPrediction)),
-                             .localisation = g_array_new(FALSE, TRUE, sizeof(RmilStudyLocalisation)),
-                             .attention = g_array_new(FALSE, TRUE, sizeof(RmilStudyAttention))};
+                             .rows[RMIL_ROWS_EPOCH] = g_array_new(FALSE, TRUE, sizeof(RmilEpoch)),
+                             .rows[RMIL_ROWS_PREDICTION] = g_array_new(FALSE, TRUE, sizeof(RmilStudyPrediction)),
+                             .rows[RMIL_ROWS_LOCALISATION] = g_array_new(FALSE, TRUE, sizeof(RmilStudyLocalisation)),
+                             .rows[RMIL_ROWS_ATTENTION] = g_array_new(FALSE, TRUE, sizeof(RmilStudyAttention))};
         int method = (int)i / (values * fake->seeds), value = (int)i / fake->seeds % values;
         double reach = values > 1 ? 0.5 + 0.5 * value / (values - 1) : 1;
         add_slides(&run, fake, names, fake->strengths[method] * reach + 0.15 * noise(77, i), 1000 + 7 * i);
         rmil_record_add(record, &run, &error);
         g_assert_no_error(error);
-        g_array_unref(run.epochs);
-        g_array_unref(run.predictions);
-        g_array_unref(run.localisation);
-        g_array_unref(run.attention);
+        g_array_unref(run.rows[RMIL_ROWS_EPOCH]);
+        g_array_unref(run.rows[RMIL_ROWS_PREDICTION]);
+        g_array_unref(run.rows[RMIL_ROWS_LOCALISATION]);
+        g_array_unref(run.rows[RMIL_ROWS_ATTENTION]);
     }
 }

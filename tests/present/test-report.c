@@ -236,9 +236,9 @@ static void test_not_a_run(void) {
     g_autofree char *runs = g_build_filename(folder, "runs", "abmil", "0", NULL);
     GError *error = NULL;
     g_assert_false(rmil_report_write(folder, path, NULL, &error));
-    test_error(&error, RMIL_ERROR_DATA, "is not a run folder");
+    test_error(&error, RMIL_ERROR_DATA, "is not the folder of a run or a study");
     g_assert_false(rmil_report_write(none, path, NULL, &error));
-    test_error(&error, RMIL_ERROR_IO, "none: is not a run folder");
+    test_error(&error, RMIL_ERROR_IO, "none: is not the folder of a run");
     g_assert_cmpint(g_mkdir_with_parents(runs, 0777), ==, 0);
     g_assert_false(rmil_report_write(folder, path, NULL, &error));
     test_error(&error, RMIL_ERROR_DATA, "no finished training");

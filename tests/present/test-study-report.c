@@ -28,7 +28,7 @@ static char *read_text(const char *folder, const char *name) {
 static char *write_report(const char *folder) {
     g_autofree char *path = g_build_filename(folder, "report.html", NULL);
     GError *error = NULL;
-    rmil_study_report_write(folder, path, NULL, &error);
+    rmil_report_write(folder, path, NULL, &error);
     g_assert_no_error(error);
     return read_text(folder, "report.html");
 }
@@ -371,7 +371,7 @@ static void test_attention(void) {
 static void refused(const char *folder, RmilErrorCode code, const char *message) {
     g_autofree char *path = g_build_filename(folder, "report.html", NULL);
     GError *error = NULL;
-    g_assert_false(rmil_study_report_write(folder, path, NULL, &error));
+    g_assert_false(rmil_report_write(folder, path, NULL, &error));
     test_error(&error, code, message);
     g_assert_false(exists(folder, "report.html"));
     g_assert_false(exists(folder, "tables/runs.csv"));
@@ -379,7 +379,7 @@ static void refused(const char *folder, RmilErrorCode code, const char *message)
 
 static void test_refused(void) {
     g_autofree char *empty = test_folder(), *broken = test_folder(), *idle = test_folder();
-    refused(empty, RMIL_ERROR_IO, "study.sqlite");
+    refused(empty, RMIL_ERROR_DATA, "it has neither study.sqlite");
     g_autofree char *file = test_file(broken, "study.sqlite",
                                       "this is not a database, whatever its name says, and it is long enough to tell");
     refused(broken, RMIL_ERROR_FORMAT, "study.sqlite");

@@ -41,17 +41,18 @@ static void add(RmilRecord *record, int which) {
     run.run.version = rmil_version();
     run.run.config = "{}";
     run.run.model = "models/x.safetensors";
-    run.epochs = g_array_append_vals(g_array_new(FALSE, FALSE, sizeof *epochs), epochs, 2);
-    run.predictions = g_array_append_vals(g_array_new(FALSE, FALSE, sizeof *predictions), predictions, 2);
-    run.localisation = g_array_append_vals(g_array_new(FALSE, FALSE, sizeof *places), places, 2);
-    run.attention = g_array_append_vals(g_array_new(FALSE, FALSE, sizeof *attention), attention, 1);
+    run.run.sha256 = "12ab";
+    run.rows[RMIL_ROWS_EPOCH] = g_array_append_vals(g_array_new(FALSE, FALSE, sizeof *epochs), epochs, 2);
+    run.rows[RMIL_ROWS_PREDICTION] = g_array_append_vals(g_array_new(FALSE, FALSE, sizeof *predictions), predictions, 2);
+    run.rows[RMIL_ROWS_LOCALISATION] = g_array_append_vals(g_array_new(FALSE, FALSE, sizeof *places), places, 2);
+    run.rows[RMIL_ROWS_ATTENTION] = g_array_append_vals(g_array_new(FALSE, FALSE, sizeof *attention), attention, 1);
     GError *error = NULL;
     g_assert_true(rmil_record_add(record, &run, &error));
     g_assert_no_error(error);
-    g_array_unref(run.epochs);
-    g_array_unref(run.predictions);
-    g_array_unref(run.localisation);
-    g_array_unref(run.attention);
+    g_array_unref(run.rows[RMIL_ROWS_EPOCH]);
+    g_array_unref(run.rows[RMIL_ROWS_PREDICTION]);
+    g_array_unref(run.rows[RMIL_ROWS_LOCALISATION]);
+    g_array_unref(run.rows[RMIL_ROWS_ATTENTION]);
 }
 
 static void test_round_trip(void) {
@@ -98,7 +99,7 @@ static void test_all_or_nothing(void) {
     const RmilStudyPrediction twice[] = {{"a", RMIL_SPLIT_TEST, 1, 0.5, 0}, {"a", RMIL_SPLIT_TEST, 1, 0.5, 0}};
     g_autoptr(GArray) none = g_array_new(FALSE, FALSE, 1), predictions = g_array_new(FALSE, FALSE, sizeof *twice);
     g_array_append_vals(predictions, twice, 2);
-    RmilRecordRun run = {planned[0], none, predictions, none, none};
+    RmilRecordRun run = {planned[0], {none, predictions, none, none}};
     run.run.version = run.run.config = run.run.model = "";
     GError *error = NULL;
     g_assert_false(rmil_record_add(record, &run, &error));

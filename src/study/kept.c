@@ -1,0 +1,152 @@
+/* What a record holds already: kept, named, trained again. */
+#include "runner.h"
+
+#include "base/base-private.h"
+
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <string.h>
+
+char *rmil_runner_folder(const RmilRunner *runner, const RmilJob *job) {
+    const GArray *repeats = runner->jobs->repeats;
+    if (runner->options->folders == RMIL_FOLDERS_NONE) return NULL;
+    if (runner->options->folders == RMIL_FOLDERS_ONE) return g_strdup("");
+    g_autofree char *name = rmil_repeat_folder(repeats, (guint)(job->repeat - (const RmilRepeat *)(void *)repeats->data));
+    return g_build_filename("runs", job->method->name, name, NULL);
+}
+
+gboolean rmil_runner_export(const RmilRunner *runner, const RmilJob *job, const RmilRecordRun *run, const char *model, GError **error) {
+    g_autofree char *below = rmil_runner_folder(runner, job);
+    if (!below) return TRUE;
+    g_autofree char *folder = g_build_filename(runner->options->folder, below, NULL);
+    const RmilExport export = {folder, runner->data, job->run.splits, job->method, model, runner->options->preprocessing};
+    return rmil_export_write(&export, run, runner->monitor, error);
+}
+
+char *rmil_runner_checkpoint(const RmilRunner *runner, const RmilJob *job) {
+    g_autofree char *name = g_strdup_printf("%.16s", job->key);
+    return g_build_filename(runner->options->folder, "checkpoints", name, NULL);
+}
+
+/* Puts a run among those to do, or behind one that trains the same. `trainings`: the last of each training so far. */
+static void add_todo(RmilRunner *runner, int64_t index, GHashTable *trainings) {
+    RmilJob *job = rmil_jobs_at(runner->jobs, index), *last = g_hash_table_lookup(trainings, job->training);
+    if (last) last->twin = job;
+    else g_array_append_val(runner->todo, index);
+    g_hash_table_insert(trainings, job->training, job);
+}
+
+/* Runs of the plan before that this one does not have, each with what differs. */
+static void say_dropped(const RmilRunner *runner, const GPtrArray *dropped) {
+    const gint64 count = dropped->len;
+    g_autoptr(GString) names = g_string_new(NULL);
+    for (guint i = 0; i < dropped->len; i++) {
+        const RmilRecordDropped *one = dropped->pdata[i];
+        g_autofree char *difference = NULL;
+        for (guint j = 0; j < runner->jobs->list->len && !difference; j++) {
+            const RmilJob *job = rmil_jobs_at(runner->jobs, j);
+            if (strcmp(job->method->name, one->method) == 0 && job->repeat->seed == one->seed && strcmp(job->repeat->name, one->split) == 0)
+                difference = rmil_config_difference(one->config, job->config, NULL);
+        }
+        g_string_append_printf(names, "%s%s/%s", i ? "; " : "", one->method, one->split);
+        if (!*one->split) g_string_append_printf(names, "%" G_GINT64_FORMAT, one->seed);
+        g_string_append_printf(names, " (%s)", difference ? difference : "not among the methods and seeds of this run");
+    }
+    if (count)
+        rmil_monitor_warn(runner->monitor, "%s: holds %" G_GINT64_FORMAT " earlier training%s that %s not belong to this run: %s. %s",
+                          runner->options->folder, count, count == 1 ? "" : "s", count == 1 ? "does" : "do", names->str,
+                          runner->options->clean ? "Removed, as --clean says"
+                                                 : "The record keeps them, outside the report; --clean removes them");
+}
+
+/* Opens this process's record with the plan in it. */
+static gboolean open_record(RmilRunner *runner, const char *path, GError **error) {
+    const RmilStudyPlan *plan = runner->plan;
+    g_autofree RmilStudyRun *planned = g_new0(RmilStudyRun, runner->jobs->list->len);
+    for (guint i = 0; i < runner->jobs->list->len; i++) {
+        const RmilJob *job = rmil_jobs_at(runner->jobs, i);
+        planned[i] = (RmilStudyRun){.key = job->key,
+                                    .method = job->method->name,
+                                    .value = job->value,
+                                    .split = job->repeat->name,
+                                    .seed = job->repeat->seed};
+    }
+    g_autofree char *folder = g_path_get_dirname(path);
+    g_autofree char *cohort = g_canonicalize_filename(runner->data->cohort->path, NULL);
+    g_autoptr(GPtrArray) dropped = g_ptr_array_new_with_free_func((GDestroyNotify)rmil_record_dropped_free);
+    const RmilRunFolders folders = runner->options->folders;
+    const RmilRecordStudy study = {plan->kind,
+                                   plan->title,
+                                   plan->text,
+                                   cohort,
+                                   runner->data->fingerprint,
+                                   plan->reference->name,
+                                   plan->variable,
+                                   folders != RMIL_FOLDERS_NONE,
+                                   folders ? dropped : NULL};
+    gboolean there;
+    if (g_mkdir_with_parents(folder, 0777) != 0)
+        return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot make the folder: %s", folder, g_strerror(errno));
+    if (!rmil_file_exists(path, &there, error) ||
+        (folders && !there && !rmil_export_set_aside(folder, folders == RMIL_FOLDERS_MANY, runner->monitor, error)))
+        return FALSE;
+    runner->record = rmil_record_open(path, &study, planned, runner->jobs->list->len, error);
+    if (!runner->record) return FALSE;
+    say_dropped(runner, dropped);
+    if (folders == RMIL_FOLDERS_MANY) {
+        g_autoptr(GHashTable) names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+        for (guint i = 0; i < runner->jobs->list->len; i++)
+            g_hash_table_add(names, rmil_runner_folder(runner, rmil_jobs_at(runner->jobs, i)));
+        rmil_export_sort(runner->options->folder, names);
+    }
+    return !runner->options->clean || rmil_record_clean(runner->record, runner->options->folder, error);
+}
+
+/* Is the recorded model what it was? One that is not is forgotten. *right: it is, as far as the record can tell. */
+static gboolean check_model(const RmilRunner *runner, const RmilStudyRun *run, gboolean *right, GError **error) {
+    GError *reason = NULL;
+    g_autofree char *sha256 = *run->sha256 ? rmil_file_sha256(run->model, &reason) : NULL;
+    *right = !*run->sha256 || g_strcmp0(sha256, run->sha256) == 0;
+    if (!*right)
+        rmil_monitor_warn(runner->monitor, "%s: %s: the training is done again", run->model,
+                          reason ? "cannot be read" : "is not the model that the record holds (another SHA-256)");
+    g_clear_error(&reason);
+    return *right || rmil_record_remove(runner->record, run->key, error);
+}
+
+/* A run that is done: its folder is as the record says. */
+static gboolean keep_run(const RmilRunner *runner, RmilStudy *have, int64_t index, GError **error) {
+    RmilJob *job = rmil_jobs_at(runner->jobs, index);
+    RmilRecordRun run = {.run = *rmil_study_run(have, index)};
+    g_autofree char *checkpoint = rmil_runner_checkpoint(runner, job);
+    g_unlink(checkpoint); /* a kill between record and removal leaves one */
+    if (!runner->options->folders) return TRUE;
+    gboolean done = TRUE;
+    for (int kind = 0; done && kind < RMIL_ROWS_COUNT; kind++) done = (run.rows[kind] = rmil_study_rows(have, index, kind, error)) != NULL;
+    done = done && rmil_runner_export(runner, job, &run, run.run.model, error);
+    for (int kind = 0; kind < RMIL_ROWS_COUNT; kind++) g_clear_pointer(&run.rows[kind], g_array_unref);
+    return done;
+}
+
+/* Reads what all records of the folder have. */
+static gboolean read_records(RmilRunner *runner, GError **error) {
+    g_autoptr(RmilStudy) have = rmil_study_open(runner->options->folder, error);
+    const RmilStudyOptions *options = runner->options;
+    RmilStudyOutcome *outcome = runner->outcome;
+    g_autoptr(GHashTable) trainings = g_hash_table_new(g_str_hash, g_str_equal);
+    outcome->planned = have ? runner->jobs->list->len : 0;
+    for (int64_t i = 0; i < outcome->planned; i++) {
+        const RmilStudyRun *run = rmil_study_run(have, i);
+        gboolean own = options->shards == 0 || i % options->shards == options->shard - 1, done = run->done;
+        if (own && done && !check_model(runner, run, &done, error)) return FALSE;
+        outcome->share += own;
+        outcome->kept += own && done;
+        if (own && !done) add_todo(runner, i, trainings);
+        if (done && !keep_run(runner, have, i, error)) return FALSE;
+    }
+    return have != NULL;
+}
+
+gboolean rmil_runner_open(RmilRunner *runner, const char *path, GError **error) {
+    return open_record(runner, path, error) && read_records(runner, error);
+}

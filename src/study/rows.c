@@ -1,0 +1,238 @@
+/* Rows of a training, in the record and as CSV. */
+#include "rows.h"
+
+#include "base/base-private.h"
+
+#include <math.h>
+#include <string.h>
+
+#define COLUMN(struct, name, cell, type, field)                                                                                            \
+    { name, cell, RMIL_COLUMN_##type, G_STRUCT_OFFSET(struct, field) }
+#define ROWS(table, file, struct, columns)                                                                                                 \
+    { table, file, sizeof(struct), G_N_ELEMENTS(columns), columns }
+
+static const RmilColumn epoch[] = {
+    COLUMN(RmilEpoch, "epoch", "epoch", WHOLE, epoch),
+    COLUMN(RmilEpoch, "train_loss", "train_loss", REAL, train_loss),
+    COLUMN(RmilEpoch, "slide_loss", "train_slide_loss", REAL, train_slide_loss),
+    COLUMN(RmilEpoch, "guide_loss", "train_guide_loss", REAL, train_guide_loss),
+    COLUMN(RmilEpoch, "val_loss", "val_loss", REAL, val_loss),
+    COLUMN(RmilEpoch, "val_auroc", "val_auroc", REAL, val_auroc),
+    COLUMN(RmilEpoch, "best", "best", FLAG, best),
+};
+
+static const RmilColumn prediction[] = {
+    COLUMN(RmilStudyPrediction, "slide", "id", TEXT, slide),
+    COLUMN(RmilStudyPrediction, "part", "split", SPLIT, part),
+    COLUMN(RmilStudyPrediction, "label", "label", LABEL, label),
+    COLUMN(RmilStudyPrediction, "probability", "probability", NUMBER, probability),
+    COLUMN(RmilStudyPrediction, "logit", "logit", REAL, logit),
+};
+
+static const RmilColumn localisation[] = {
+    COLUMN(RmilStudyLocalisation, "slide", "id", TEXT, slide),
+    COLUMN(RmilStudyLocalisation, "alpha", "alpha", NUMBER, alpha),
+    COLUMN(RmilStudyLocalisation, "iou", "iou", NUMBER, iou),
+    COLUMN(RmilStudyLocalisation, "dice", "dice", NUMBER, dice),
+    COLUMN(RmilStudyLocalisation, "pointing", "pointing", NUMBER, pointing),
+};
+
+static const RmilColumn attention[] = {
+    COLUMN(RmilStudyAttention, "slide", "id", TEXT, slide),
+    COLUMN(RmilStudyAttention, "lesion", "lesion", REAL, lesion),
+    COLUMN(RmilStudyAttention, "elsewhere", "elsewhere", REAL, elsewhere),
+    COLUMN(RmilStudyAttention, "lesion_share", "lesion_share", REAL, lesion_share),
+};
+
+const RmilRows rmil_rows[RMIL_ROWS_COUNT] = {
+    [RMIL_ROWS_EPOCH] = ROWS("epoch", "history.csv", RmilEpoch, epoch),
+    [RMIL_ROWS_PREDICTION] = ROWS("prediction", "predictions.csv", RmilStudyPrediction, prediction),
+    [RMIL_ROWS_LOCALISATION] = ROWS("localisation", "localisation.csv", RmilStudyLocalisation, localisation),
+    [RMIL_ROWS_ATTENTION] = ROWS("attention", NULL, RmilStudyAttention, attention),
+};
+
+static RmilSplit split_of(const char *name) {
+    for (RmilSplit split = RMIL_SPLIT_TRAIN; split <= RMIL_SPLIT_TEST; split++)
+        if (strcmp(name, rmil_split_name(split)) == 0) return split;
+    return RMIL_SPLIT_NONE;
+}
+
+/* -- the record ------------------------------------------------------------------------------------------------------------ */
+char *rmil_rows_insert(const RmilRows *rows) {
+    GString *sql = g_string_new(NULL);
+    g_string_append_printf(sql, "INSERT INTO %s VALUES(?", rows->table);
+    for (int i = 0; i < rows->count; i++) g_string_append(sql, ", ?");
+    return g_string_free(g_string_append_c(sql, ')'), FALSE);
+}
+
+char *rmil_rows_select(const RmilRows *rows) {
+    GString *sql = g_string_new("SELECT ");
+    for (int i = 0; i < rows->count; i++) g_string_append_printf(sql, "%s%s", i ? ", " : "", rows->columns[i].name);
+    g_string_append_printf(sql, " FROM %s WHERE run = ? ORDER BY rowid", rows->table);
+    return g_string_free(sql, FALSE);
+}
+
+void rmil_rows_bind(const RmilRows *rows, const void *row, sqlite3_stmt *statement) {
+    for (int i = 0; i < rows->count; i++) {
+        const RmilColumn *column = &rows->columns[i];
+        const void *at = (const char *)row + column->offset;
+        const int place = i + 2;
+        switch (column->type) {
+        case RMIL_COLUMN_TEXT: sqlite3_bind_text(statement, place, *(const char *const *)at, -1, SQLITE_TRANSIENT); break;
+        case RMIL_COLUMN_NUMBER:
+        case RMIL_COLUMN_REAL: sqlite3_bind_double(statement, place, *(const double *)at); break; /* SQLite stores NaN as NULL */
+        case RMIL_COLUMN_WHOLE: sqlite3_bind_int64(statement, place, *(const int64_t *)at); break;
+        case RMIL_COLUMN_LABEL:
+        case RMIL_COLUMN_FLAG: sqlite3_bind_int(statement, place, *(const int *)at); break;
+        case RMIL_COLUMN_SPLIT: sqlite3_bind_text(statement, place, rmil_split_name(*(const RmilSplit *)at), -1, SQLITE_STATIC); break;
+        }
+    }
+}
+
+static const char *text_at(sqlite3_stmt *statement, int column) {
+    const char *text = (const char *)sqlite3_column_text(statement, column);
+    return text && g_utf8_validate(text, -1, NULL) ? text : "";
+}
+
+void rmil_rows_take(const RmilRows *rows, sqlite3_stmt *statement, GStringChunk *strings, void *row) {
+    for (int i = 0; i < rows->count; i++) {
+        const RmilColumn *column = &rows->columns[i];
+        void *at = (char *)row + column->offset;
+        switch (column->type) {
+        case RMIL_COLUMN_TEXT: *(const char **)at = g_string_chunk_insert_const(strings, text_at(statement, i)); break;
+        case RMIL_COLUMN_NUMBER:
+        case RMIL_COLUMN_REAL:
+            *(double *)at = sqlite3_column_type(statement, i) == SQLITE_NULL ? NAN : sqlite3_column_double(statement, i);
+            break;
+        case RMIL_COLUMN_WHOLE: *(int64_t *)at = sqlite3_column_int64(statement, i); break;
+        case RMIL_COLUMN_LABEL: *(int *)at = sqlite3_column_int(statement, i); break;
+        case RMIL_COLUMN_FLAG: *(gboolean *)at = sqlite3_column_int(statement, i) != 0; break;
+        case RMIL_COLUMN_SPLIT: *(RmilSplit *)at = split_of(text_at(statement, i)); break;
+        }
+    }
+}
+
+/* -- CSV, written ---------------------------------------------------------------------------------------------------------- */
+static void append_cell(GString *out, const RmilColumn *column, const void *at, char after) {
+    char text[G_ASCII_DTOSTR_BUF_SIZE] = "";
+    const char *cell = text;
+    switch (column->type) {
+    case RMIL_COLUMN_TEXT: cell = *(const char *const *)at; break;
+    case RMIL_COLUMN_NUMBER:
+    case RMIL_COLUMN_REAL:
+        if (isfinite(*(const double *)at)) g_ascii_formatd(text, sizeof text, "%.9g", *(const double *)at);
+        break;
+    case RMIL_COLUMN_WHOLE: g_snprintf(text, sizeof text, "%" G_GINT64_FORMAT, *(const int64_t *)at); break;
+    case RMIL_COLUMN_LABEL:
+        if (*(const int *)at >= 0) g_snprintf(text, sizeof text, "%d", *(const int *)at);
+        break;
+    case RMIL_COLUMN_FLAG: cell = *(const gboolean *)at ? "1" : "0"; break;
+    case RMIL_COLUMN_SPLIT: cell = rmil_split_name(*(const RmilSplit *)at); break;
+    }
+    rmil_csv_append(out, cell, after);
+}
+
+char *rmil_rows_csv(const RmilRows *rows, const GArray *values) {
+    GString *out = g_string_new(NULL);
+    const int last = rows->count - 1;
+    for (int i = 0; i <= last; i++) rmil_csv_append(out, rows->columns[i].cell, i < last ? ',' : '\n');
+    for (guint v = 0; v < values->len; v++)
+        for (int i = 0; i <= last; i++)
+            append_cell(out, &rows->columns[i], values->data + v * rows->size + rows->columns[i].offset, i < last ? ',' : '\n');
+    return g_string_free(out, FALSE);
+}
+
+/* -- CSV, read ------------------------------------------------------------------------------------------------------------- */
+static gboolean wrong(GError **error, const RmilTable *table, const char *path, int64_t row, const char *what, const char *cell) {
+    return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line %" G_GINT64_FORMAT ": %s: \"%s\"", path, rmil_table_line(table, row), what, cell);
+}
+
+/* An empty cell and "nan" are NaN: a value that does not exist, such as the AUROC of one class. */
+static gboolean read_real(const RmilTable *table, int64_t row, int column, double *value, GError **error) {
+    const char *cell = column < 0 ? "" : rmil_table_cell(table, row, column);
+    *value = NAN;
+    if (*cell == '\0' || g_ascii_strcasecmp(cell, "nan") == 0 || g_ascii_strcasecmp(cell, "-nan") == 0) return TRUE;
+    return rmil_table_number(table, row, column, value, error);
+}
+
+static gboolean read_cell(const RmilColumn *column, const RmilTable *table, const char *path, int64_t row, int place, GStringChunk *strings,
+                          void *at, GError **error) {
+    const char *cell = place < 0 ? "" : rmil_table_cell(table, row, place);
+    gint64 number;
+    switch (column->type) {
+    case RMIL_COLUMN_TEXT:
+        *(const char **)at = g_string_chunk_insert_const(strings, cell);
+        return *cell || wrong(error, table, path, row, "no id", cell);
+    case RMIL_COLUMN_NUMBER: return rmil_table_number(table, row, place, at, error);
+    case RMIL_COLUMN_REAL: return read_real(table, row, place, at, error);
+    case RMIL_COLUMN_WHOLE:
+        if (!g_ascii_string_to_signed(cell, 10, 0, 1000000000, &number, NULL)) return wrong(error, table, path, row, "not an epoch", cell);
+        *(int64_t *)at = number;
+        return TRUE;
+    case RMIL_COLUMN_LABEL:
+        if (*cell == '\0' || strcmp(cell, "-1") == 0) *(int *)at = -1;
+        else if (strcmp(cell, "0") == 0 || strcmp(cell, "1") == 0) *(int *)at = *cell - '0';
+        else return wrong(error, table, path, row, "label is neither 0 nor 1", cell);
+        return TRUE;
+    case RMIL_COLUMN_FLAG: *(gboolean *)at = *cell && strcmp(cell, "0") != 0 && g_ascii_strcasecmp(cell, "false") != 0; return TRUE;
+    case RMIL_COLUMN_SPLIT:
+        *(RmilSplit *)at = split_of(cell);
+        return !*cell || split_of(cell) != RMIL_SPLIT_NONE || wrong(error, table, path, row, "unknown split", cell);
+    }
+    return FALSE;
+}
+
+GArray *rmil_rows_read(const RmilRows *rows, const char *path, GStringChunk *strings, GError **error) {
+    g_autoptr(RmilTable) table = rmil_table_read(path, error);
+    int places[16];
+    if (!table) return NULL;
+    for (int i = 0; i < rows->count; i++) {
+        places[i] = rmil_table_find(table, rows->columns[i].cell);
+        if (places[i] >= 0 || rows->columns[i].type == RMIL_COLUMN_REAL) continue;
+        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has no column \"%s\"", path, rows->columns[i].cell);
+        return NULL;
+    }
+    g_autoptr(GArray) values = g_array_new(FALSE, TRUE, (guint)rows->size);
+    g_array_set_size(values, (guint)rmil_table_rows(table));
+    for (guint v = 0; v < values->len; v++)
+        for (int i = 0; i < rows->count; i++) {
+            const RmilColumn *column = &rows->columns[i];
+            if (!read_cell(column, table, path, v, places[i], strings, values->data + v * rows->size + column->offset, error)) return NULL;
+        }
+    return g_steal_pointer(&values);
+}
+
+/* -- from a model ---------------------------------------------------------------------------------------------------------- */
+void rmil_applied_rows(const RmilTrainData *data, const RmilSplit *splits, gboolean all, const RmilApplied *applied,
+                       GArray *const rows[RMIL_ROWS_COUNT]) {
+    for (int64_t i = 0; i < data->count; i++) {
+        if (!data->bags[i] || (splits[i] == RMIL_SPLIT_NONE && !all)) continue;
+        const char *id = data->cohort->rows[i].id;
+        const RmilApplied *a = &applied[i];
+        RmilStudyPrediction one = {id, splits[i], data->labels[i], a->prediction.probability, a->prediction.logit};
+        g_array_append_val(rows[RMIL_ROWS_PREDICTION], one);
+        if (!a->localised) continue;
+        for (int k = 0; k < RMIL_ALPHAS; k++) {
+            RmilStudyLocalisation place = {id, rmil_alphas()[k], a->iou[k], a->dice[k], a->pointing[k]};
+            g_array_append_val(rows[RMIL_ROWS_LOCALISATION], place);
+        }
+        RmilStudyAttention share = {id, a->attention.lesion, a->attention.elsewhere, a->attention.lesion_share};
+        g_array_append_val(rows[RMIL_ROWS_ATTENTION], share);
+    }
+}
+
+gboolean rmil_train_apply_write(const RmilTrainData *data, const RmilModel *model, const RmilSplit *splits, int threads, const char *folder,
+                                GError **error) {
+    g_autofree RmilApplied *applied = g_new0(RmilApplied, data->count);
+    if (!rmil_train_apply(data, model, splits, TRUE, threads, applied, error)) return FALSE;
+    GArray *rows[RMIL_ROWS_COUNT];
+    for (int kind = 0; kind < RMIL_ROWS_COUNT; kind++) rows[kind] = g_array_new(FALSE, FALSE, (guint)rmil_rows[kind].size);
+    rmil_applied_rows(data, splits, TRUE, applied, rows);
+    gboolean done = TRUE;
+    for (int kind = RMIL_ROWS_PREDICTION; done && kind <= RMIL_ROWS_LOCALISATION; kind++) {
+        g_autofree char *path = g_build_filename(folder, rmil_rows[kind].file, NULL), *text = rmil_rows_csv(&rmil_rows[kind], rows[kind]);
+        done = rmil_file_write(path, text, strlen(text), error);
+    }
+    for (int kind = 0; kind < RMIL_ROWS_COUNT; kind++) g_array_unref(rows[kind]);
+    return done;
+}

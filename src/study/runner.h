@@ -1,0 +1,32 @@
+/* A plan under way: what the runner's files share. */
+#ifndef RMIL_STUDY_RUNNER_H
+#define RMIL_STUDY_RUNNER_H
+
+#include "export.h"
+#include "jobs.h"
+
+typedef struct {
+    const RmilStudyPlan *plan;
+    const RmilTrainData *data;
+    const RmilStudyOptions *options;
+    const RmilMonitor *monitor;
+    const RmilJobs *jobs;
+    GArray *todo; /* indices of jobs, one of each training */
+    RmilRecord *record;
+    GMutex lock; /* of the record and of what follows */
+    int threads, busy;
+    int64_t waiting, active; /* trainings that nobody has begun; that are under way */
+    int64_t ended, epochs;   /* trainings that ended here, and their epochs */
+    RmilStudyOutcome *outcome;
+} RmilRunner;
+
+/* kept.c: opens the record with the plan in it, keeps what is done as the record says, and puts the rest into `todo`. */
+gboolean rmil_runner_open(RmilRunner *runner, const char *path, GError **error);
+/* The run's folder below that of the plan; NULL: it has none. Free with g_free. */
+char *rmil_runner_folder(const RmilRunner *runner, const RmilJob *job);
+/* Makes that folder what the record says; nothing where there is none. model: path of the recorded one. */
+gboolean rmil_runner_export(const RmilRunner *runner, const RmilJob *job, const RmilRecordRun *run, const char *model, GError **error);
+/* By the run's key, not by its training: a twin in another shard may be trained at the same time. Free with g_free. */
+char *rmil_runner_checkpoint(const RmilRunner *runner, const RmilJob *job);
+
+#endif
