@@ -7,6 +7,7 @@
 #include "bag.h"
 #include "base.h"
 #include "cohort.h"
+#include "draw.h"
 #include "encoder.h"
 #include "evaluate.h"
 #include "mil.h"

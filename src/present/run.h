@@ -4,7 +4,8 @@
 
 #include <json-glib/json-glib.h>
 
-#include "present-private.h"
+#include "draw/draw-private.h"
+#include "rankmil/present.h"
 #include "rankmil/cohort.h"
 #include "rankmil/evaluate.h"
 

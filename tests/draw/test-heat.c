@@ -1,7 +1,7 @@
 /* Heat maps. */
 #include "support.h"
 
-#include "rankmil/present.h"
+#include "rankmil/draw.h"
 
 #include <glib/gstdio.h>
 #include <math.h>

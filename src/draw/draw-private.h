@@ -1,9 +1,10 @@
 /* What the files of this room share: colours, pictures made of pixels and an SVG overlay, text for SVG and HTML. */
-#ifndef RMIL_PRESENT_PRIVATE_H
-#define RMIL_PRESENT_PRIVATE_H
+#ifndef RMIL_DRAW_PRIVATE_H
+#define RMIL_DRAW_PRIVATE_H
 
 #include "base/base-private.h"
-#include "rankmil/present.h"
+#include "rankmil/bag.h"
+#include "rankmil/draw.h"
 
 /* -- colormap.c ---------------------------------------------------------------------------------------------------- */
 /* Viridis at t, clamped to [0, 1]. */

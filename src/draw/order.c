@@ -1,5 +1,5 @@
 /* Patches by their attention. */
-#include "present-private.h"
+#include "draw-private.h"
 
 #include <math.h>
 

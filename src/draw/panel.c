@@ -1,5 +1,5 @@
 /* A slide at picture size. */
-#include "present-private.h"
+#include "draw-private.h"
 
 #include <math.h>
 

@@ -1,5 +1,5 @@
 /* Texts and numbers as people read them. */
-#include "present-private.h"
+#include "draw-private.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* The colours of attention. */
-#include "present-private.h"
+#include "draw-private.h"
 
 /* Viridis (van der Walt and Smith, matplotlib; public domain, CC0), every 15th of its 256 colours; linear in between is
  * within 5/255 of the full table. Chosen because equal steps of value look equally large, in gray and to colour-blind

@@ -1,5 +1,5 @@
 /* Attention as GeoJSON for QuPath. */
-#include "present-private.h"
+#include "draw-private.h"
 
 #include <math.h>
 

@@ -1,5 +1,5 @@
 /* A slide's heat map, with legend and annotation. */
-#include "present-private.h"
+#include "draw-private.h"
 
 #include <math.h>
 #include <string.h>

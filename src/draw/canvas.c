@@ -1,5 +1,5 @@
 /* A picture to draw on. */
-#include "present-private.h"
+#include "draw-private.h"
 
 #include "slide/vips.h"
 

@@ -1,5 +1,5 @@
 /* How a user sees whether preprocessing was right: tissue mask and tiles, annotation and labelled tiles, over the slide. */
-#include "present-private.h"
+#include "draw-private.h"
 
 #include <string.h>
 

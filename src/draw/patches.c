@@ -1,5 +1,5 @@
 /* A sheet of the most attended patches. */
-#include "present-private.h"
+#include "draw-private.h"
 
 #include <math.h>
 

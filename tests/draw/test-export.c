@@ -1,5 +1,5 @@
 /* Exports for QuPath, and sheets of patches. */
-#include "rankmil/present.h"
+#include "rankmil/draw.h"
 #include "support.h"
 
 #include <json-glib/json-glib.h>

@@ -1,5 +1,5 @@
 /* Annotations over the slide, for checking. */
-#include "present-private.h"
+#include "draw-private.h"
 
 #include <math.h>
 #include <string.h>
