@@ -20,11 +20,11 @@ enum { W1, B1, W2, B2, WA, BA, WC, BC };
 
 static void defaults(RmilModelConfig *config) { config->hidden = 256; }
 
-static void layout(const RmilModelConfig *config, RmilLayout *layout) {
-    rmil_layout_linear(layout, "adaptor.0", config->hidden, config->dim, TRUE);
-    rmil_layout_linear(layout, "adaptor.2", config->dim, config->hidden, TRUE);
-    rmil_layout_linear(layout, "attention_layer.linear", 1, config->dim, TRUE);
-    rmil_layout_linear(layout, "classifier", 1, config->dim, TRUE);
+static void layout(const RmilModelConfig *config, RmilParameterLayout *layout) {
+    rmil_parameter_linear(layout, "adaptor.0", config->hidden, config->dim, TRUE);
+    rmil_parameter_linear(layout, "adaptor.2", config->dim, config->hidden, TRUE);
+    rmil_parameter_linear(layout, "attention_layer.linear", 1, config->dim, TRUE);
+    rmil_parameter_linear(layout, "classifier", 1, config->dim, TRUE);
 }
 
 static void infer(RmilModelConfig *config, int64_t (*shape)(gpointer, const char *, int), gpointer user) {

@@ -27,20 +27,20 @@ static gboolean check(const RmilModelConfig *config, GError **error) {
     return rmil_fail(error, RMIL_ERROR_ARGUMENT, "model %s needs an attention size of at least 1", config->model);
 }
 
-static void layout(const RmilModelConfig *config, RmilLayout *layout) {
+static void layout(const RmilModelConfig *config, RmilParameterLayout *layout) {
     const int64_t n = config->hidden, m = config->attention_dim;
     const int classes = branches(config);
-    rmil_layout_linear(layout, "adaptor.0", n, config->dim, TRUE);
-    rmil_layout_linear(layout, "attention_net.attention_a.0", m, n, TRUE);
-    rmil_layout_linear(layout, "attention_net.attention_b.0", m, n, TRUE);
-    rmil_layout_linear(layout, "attention_net.fc", classes, m, TRUE);
-    const int head = rmil_layout_linear(layout, "classifier", 2, n, TRUE);
-    rmil_layout_linear(layout, "instance_classifiers.0", 2, n, TRUE);
-    rmil_layout_linear(layout, "instance_classifiers.1", 2, n, TRUE);
+    rmil_parameter_linear(layout, "adaptor.0", n, config->dim, TRUE);
+    rmil_parameter_linear(layout, "attention_net.attention_a.0", m, n, TRUE);
+    rmil_parameter_linear(layout, "attention_net.attention_b.0", m, n, TRUE);
+    rmil_parameter_linear(layout, "attention_net.fc", classes, m, TRUE);
+    const int head = rmil_parameter_linear(layout, "classifier", 2, n, TRUE);
+    rmil_parameter_linear(layout, "instance_classifiers.0", 2, n, TRUE);
+    rmil_parameter_linear(layout, "instance_classifiers.1", 2, n, TRUE);
     if (classes == 1) return;
     for (int i = head; i < head + 2; i++) g_array_index(layout->tensors, RmilParameter, i).unused = TRUE;
-    rmil_layout_linear(layout, "bag_classifiers.0", 1, n, TRUE);
-    rmil_layout_linear(layout, "bag_classifiers.1", 1, n, TRUE);
+    rmil_parameter_linear(layout, "bag_classifiers.0", 1, n, TRUE);
+    rmil_parameter_linear(layout, "bag_classifiers.1", 1, n, TRUE);
 }
 
 static void infer(RmilModelConfig *config, int64_t (*shape)(gpointer, const char *, int), gpointer user) {

@@ -29,17 +29,17 @@ static gboolean check(const RmilModelConfig *config, GError **error) {
     return rmil_fail(error, RMIL_ERROR_ARGUMENT, "model dsmil needs an attention size of at least 1");
 }
 
-static void layout(const RmilModelConfig *config, RmilLayout *layout) {
+static void layout(const RmilModelConfig *config, RmilParameterLayout *layout) {
     const int64_t d = config->dim;
-    rmil_layout_linear(layout, "adaptor.0", config->hidden, d, TRUE);
-    rmil_layout_linear(layout, "adaptor.2", d, config->hidden, TRUE);
-    rmil_layout_linear(layout, "instance_classifier", 1, d, TRUE);
-    rmil_layout_linear(layout, "attention_q", config->attention_dim, d, TRUE);
-    rmil_layout_linear(layout, "attention_v", d, d, TRUE);
-    rmil_layout_add(layout, RMIL_INIT_CONSTANT, 1, 1, d, 0, 0, "feature_norm.weight");
-    rmil_layout_add(layout, RMIL_INIT_CONSTANT, 0, 1, d, 0, 0, "feature_norm.bias");
-    rmil_layout_add(layout, RMIL_INIT_UNIFORM, 1 / sqrt((double)d), 3, 1, 1, d, "bag_classifier.weight");
-    rmil_layout_add(layout, RMIL_INIT_UNIFORM, 1 / sqrt((double)d), 1, 1, 0, 0, "bag_classifier.bias");
+    rmil_parameter_linear(layout, "adaptor.0", config->hidden, d, TRUE);
+    rmil_parameter_linear(layout, "adaptor.2", d, config->hidden, TRUE);
+    rmil_parameter_linear(layout, "instance_classifier", 1, d, TRUE);
+    rmil_parameter_linear(layout, "attention_q", config->attention_dim, d, TRUE);
+    rmil_parameter_linear(layout, "attention_v", d, d, TRUE);
+    rmil_parameter_add(layout, RMIL_INIT_CONSTANT, 1, 1, d, 0, 0, "feature_norm.weight");
+    rmil_parameter_add(layout, RMIL_INIT_CONSTANT, 0, 1, d, 0, 0, "feature_norm.bias");
+    rmil_parameter_add(layout, RMIL_INIT_UNIFORM, 1 / sqrt((double)d), 3, 1, 1, d, "bag_classifier.weight");
+    rmil_parameter_add(layout, RMIL_INIT_UNIFORM, 1 / sqrt((double)d), 1, 1, 0, 0, "bag_classifier.bias");
 }
 
 static void infer(RmilModelConfig *config, int64_t (*shape)(gpointer, const char *, int), gpointer user) {

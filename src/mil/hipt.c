@@ -41,22 +41,22 @@ static gboolean check(const RmilModelConfig *config, GError **error) {
     return TRUE;
 }
 
-static void layout(const RmilModelConfig *config, RmilLayout *layout) {
+static void layout(const RmilModelConfig *config, RmilParameterLayout *layout) {
     const int64_t d = config->hidden;
-    rmil_layout_add(layout, RMIL_INIT_NORMAL, 0.02, 3, 1, config->region_rows * config->region_columns, d, "patch_agg.pos");
-    rmil_layout_add(layout, RMIL_INIT_NORMAL, 0.02, 3, 1, 1, d, "patch_agg.cls");
-    rmil_layout_linear(layout, "patch_agg.proj", d, config->dim, FALSE);
+    rmil_parameter_add(layout, RMIL_INIT_NORMAL, 0.02, 3, 1, config->region_rows * config->region_columns, d, "patch_agg.pos");
+    rmil_parameter_add(layout, RMIL_INIT_NORMAL, 0.02, 3, 1, 1, d, "patch_agg.cls");
+    rmil_parameter_linear(layout, "patch_agg.proj", d, config->dim, FALSE);
     for (int side = 0; side < 2; side++) {
         const char *name = side ? "region_agg" : "patch_agg";
         for (int64_t i = 0; i < (side ? config->region_depth : config->patch_depth); i++) {
             g_autofree char *prefix = g_strdup_printf("%s.blocks.%" G_GINT64_FORMAT, name, i);
             rmil_block_layout(layout, prefix, d);
         }
-        rmil_layout_add(layout, RMIL_INIT_CONSTANT, 1, 1, d, 0, 0, "%s.norm.weight", name);
-        rmil_layout_add(layout, RMIL_INIT_CONSTANT, 0, 1, d, 0, 0, "%s.norm.bias", name);
+        rmil_parameter_add(layout, RMIL_INIT_CONSTANT, 1, 1, d, 0, 0, "%s.norm.weight", name);
+        rmil_parameter_add(layout, RMIL_INIT_CONSTANT, 0, 1, d, 0, 0, "%s.norm.bias", name);
     }
-    rmil_layout_add(layout, RMIL_INIT_NORMAL, 0.02, 1, d, 0, 0, "region_agg.gap.q");
-    rmil_layout_linear(layout, "classifier", 1, d, TRUE);
+    rmil_parameter_add(layout, RMIL_INIT_NORMAL, 0.02, 1, d, 0, 0, "region_agg.gap.q");
+    rmil_parameter_linear(layout, "classifier", 1, d, TRUE);
 }
 
 static int patch_block(int64_t i) { return BLOCKS + (int)i * RMIL_BLOCK_TENSORS; }

@@ -87,7 +87,8 @@ gboolean rmil_model_config_check(const RmilModelConfig *config, GError **error) 
 }
 
 /* -- parameters -------------------------------------------------------------------------------------------------------- */
-int rmil_layout_add(RmilLayout *layout, RmilInit init, double scale, int rank, int64_t d0, int64_t d1, int64_t d2, const char *name, ...) {
+int rmil_parameter_add(RmilParameterLayout *layout, RmilInit init, double scale, int rank, int64_t d0, int64_t d1, int64_t d2,
+                       const char *name, ...) {
     RmilParameter tensor = {.rank = rank, .shape = {d0, d1, d2}, .count = 1, .offset = layout->count, .init = init, .scale = scale};
     va_list arguments;
     va_start(arguments, name);
@@ -99,10 +100,10 @@ int rmil_layout_add(RmilLayout *layout, RmilInit init, double scale, int rank, i
     return (int)layout->tensors->len - 1;
 }
 
-int rmil_layout_linear(RmilLayout *layout, const char *name, int64_t out, int64_t in, gboolean bias) {
+int rmil_parameter_linear(RmilParameterLayout *layout, const char *name, int64_t out, int64_t in, gboolean bias) {
     double bound = 1 / sqrt((double)in);
-    int weight = rmil_layout_add(layout, RMIL_INIT_UNIFORM, bound, 2, out, in, 0, "%s.weight", name);
-    if (bias) rmil_layout_add(layout, RMIL_INIT_UNIFORM, bound, 1, out, 0, 0, "%s.bias", name);
+    int weight = rmil_parameter_add(layout, RMIL_INIT_UNIFORM, bound, 2, out, in, 0, "%s.weight", name);
+    if (bias) rmil_parameter_add(layout, RMIL_INIT_UNIFORM, bound, 1, out, 0, 0, "%s.bias", name);
     return weight;
 }
 
@@ -138,7 +139,7 @@ RmilModel *rmil_model_new(const RmilModelConfig *config, uint64_t seed, GError *
     RmilModel *model = rmil_model_alloc(config, error);
     if (!model) return NULL;
     for (int i = 0; i < (int)model->layout.tensors->len; i++) {
-        const RmilParameter *tensor = rmil_layout_at(&model->layout, i);
+        const RmilParameter *tensor = rmil_parameter_at(&model->layout, i);
         draw(tensor, seed, i, model->parameters + tensor->offset);
     }
     return model;

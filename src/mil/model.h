@@ -50,14 +50,14 @@ typedef struct {
 typedef struct {
     GArray *tensors; /* RmilParameter, one per named tensor */
     int64_t count;   /* floats in the flat array, padding included (padding is 0 and stays 0) */
-} RmilLayout;
+} RmilParameterLayout;
 
 /* Adds one tensor behind those there are and returns its index. `name` may hold printf directives. */
-int rmil_layout_add(RmilLayout *layout, RmilInit init, double scale, int rank, int64_t d0, int64_t d1, int64_t d2, const char *name, ...)
-    G_GNUC_PRINTF(8, 9);
+int rmil_parameter_add(RmilParameterLayout *layout, RmilInit init, double scale, int rank, int64_t d0, int64_t d1, int64_t d2,
+                       const char *name, ...) G_GNUC_PRINTF(8, 9);
 /* nn.Linear: NAME.weight (out × in) and, with `bias`, NAME.bias (out), both uniform in ±1/sqrt(in). Returns the index of the
  * weight; the bias has the next. */
-int rmil_layout_linear(RmilLayout *layout, const char *name, int64_t out, int64_t in, gboolean bias);
+int rmil_parameter_linear(RmilParameterLayout *layout, const char *name, int64_t out, int64_t in, gboolean bias);
 
 typedef struct _RmilOnnx RmilOnnx; /* onnx.h */
 
@@ -65,7 +65,7 @@ typedef struct _RmilOnnx RmilOnnx; /* onnx.h */
 /* Inputs, all only read, and the caller's arrays for what comes back. */
 typedef struct {
     const RmilModelConfig *config;
-    const RmilLayout *layout;
+    const RmilParameterLayout *layout;
     const float *parameters;   /* layout->count */
     const RmilBag *bag;        /* features K × D in bag->precision; dim was checked against config */
     int label;                 /* 0, 1; −1: none, then no loss is computed and no gradient asked for */
@@ -96,7 +96,7 @@ typedef struct {
     /* What the common checks (model.c) leave open; message without file name. May be NULL. */
     gboolean (*check)(const RmilModelConfig *config, GError **error);
     /* Adds every tensor; config has passed the checks. Sizes fit: the common checks bound every dimension. */
-    void (*layout)(const RmilModelConfig *config, RmilLayout *layout);
+    void (*layout)(const RmilModelConfig *config, RmilParameterLayout *layout);
     /* Sets the sizes in config (dim, hidden, attention_dim, depths …) from tensors as found in a file that has no
      * configuration (the released code's state_dict); shape gives −1 where there is no such tensor or axis. */
     void (*infer)(RmilModelConfig *config, int64_t (*shape)(gpointer user, const char *name, int axis), gpointer user);
@@ -110,19 +110,19 @@ extern const RmilModelClass rmil_abmil_class, rmil_dsmil_class, rmil_clam_sb_cla
 struct _RmilModel {
     RmilModelConfig config;
     const RmilModelClass *class;
-    RmilLayout layout;
+    RmilParameterLayout layout;
     float *parameters;
 };
 
 /* Window of tensor `index` in a step's parameters or gradient. */
-static inline const RmilParameter *rmil_layout_at(const RmilLayout *layout, int index) {
+static inline const RmilParameter *rmil_parameter_at(const RmilParameterLayout *layout, int index) {
     return &g_array_index(layout->tensors, RmilParameter, index);
 }
 static inline const float *rmil_step_parameter(const RmilStep *step, int index) {
-    return step->parameters + rmil_layout_at(step->layout, index)->offset;
+    return step->parameters + rmil_parameter_at(step->layout, index)->offset;
 }
 static inline float *rmil_step_gradient(const RmilStep *step, int index) {
-    return step->gradient + rmil_layout_at(step->layout, index)->offset;
+    return step->gradient + rmil_parameter_at(step->layout, index)->offset;
 }
 
 /* Class by name; NULL and *error (listing the names) when unknown. */

@@ -56,10 +56,10 @@ char **rmil_model_config_text(const RmilModelConfig *config) {
 
 /* The tensors to be written, named by the paper's code, or by CLAM; names are the chunk's. Free with g_array_unref. */
 static GArray *list_tensors(const RmilModel *model, gboolean clam, GStringChunk *names) {
-    const RmilLayout *layout = &model->layout;
+    const RmilParameterLayout *layout = &model->layout;
     GArray *tensors = g_array_new(FALSE, TRUE, sizeof(RmilTensor));
     for (guint i = 0; i < layout->tensors->len; i++) {
-        const RmilParameter *parameter = rmil_layout_at(layout, (int)i);
+        const RmilParameter *parameter = rmil_parameter_at(layout, (int)i);
         g_autofree char *name = clam ? rmil_clam_name(parameter->name, model->config.model) : g_strdup(parameter->name);
         if (!name) continue;
         RmilTensor tensor = {.name = g_string_chunk_insert(names, name),
@@ -130,11 +130,11 @@ static int64_t shape_of(gpointer file, const char *name, int axis) {
 
 /* NULL when the file holds exactly the tensors that config asks for, else what does not fit. */
 static char *misfit(const RmilTensors *file, const RmilModelConfig *config) {
-    RmilLayout layout = {.tensors = g_array_new(FALSE, TRUE, sizeof(RmilParameter))};
+    RmilParameterLayout layout = {.tensors = g_array_new(FALSE, TRUE, sizeof(RmilParameter))};
     char *reason = NULL;
     rmil_model_class(config->model, NULL)->layout(config, &layout);
     for (guint i = 0; i < layout.tensors->len && !reason; i++) {
-        const RmilParameter *parameter = rmil_layout_at(&layout, (int)i);
+        const RmilParameter *parameter = rmil_parameter_at(&layout, (int)i);
         const RmilTensor *tensor = rmil_tensors_find(file, parameter->name);
         if (!tensor) reason = g_strdup_printf("tensor %s is missing", parameter->name);
         else if (tensor->rank != parameter->rank || memcmp(tensor->shape, parameter->shape, (size_t)tensor->rank * sizeof(int64_t)) != 0)
@@ -200,7 +200,7 @@ static RmilModel *fill(RmilTensors *file, const RmilModelConfig *config, GError 
     }
     g_autoptr(RmilModel) model = rmil_model_alloc(config, error);
     for (guint i = 0; model && i < model->layout.tensors->len; i++) {
-        const RmilParameter *parameter = rmil_layout_at(&model->layout, (int)i);
+        const RmilParameter *parameter = rmil_parameter_at(&model->layout, (int)i);
         float *values = model->parameters + parameter->offset;
         rmil_tensor_floats(rmil_tensors_find(file, parameter->name), values);
         for (int64_t j = 0; j < parameter->count; j++)

@@ -115,9 +115,9 @@ const char *rmil_onnx_parameter(RmilOnnx *onnx, const char *name, ...) {
     va_start(arguments, name);
     g_autofree char *full = g_strdup_vprintf(name, arguments);
     va_end(arguments);
-    const RmilLayout *layout = &onnx->model->layout;
+    const RmilParameterLayout *layout = &onnx->model->layout;
     for (guint i = 0; i < layout->tensors->len; i++) {
-        const RmilParameter *parameter = rmil_layout_at(layout, (int)i);
+        const RmilParameter *parameter = rmil_parameter_at(layout, (int)i);
         if (strcmp(parameter->name, full) == 0)
             return add_initializer(onnx, full, FLOAT, parameter->rank, parameter->shape, onnx->model->parameters + parameter->offset,
                                    (gsize)parameter->count * sizeof(float));

@@ -86,7 +86,7 @@ static gboolean update_chunk(int64_t index, int worker, gpointer user, GError **
     Trainer *t = user;
     int64_t from = index * CHUNK, to = MIN(from + CHUNK, t->model->layout.count);
     for (guint i = 0; i < t->model->layout.tensors->len; i++) {
-        const RmilParameter *tensor = rmil_layout_at(&t->model->layout, (int)i);
+        const RmilParameter *tensor = rmil_parameter_at(&t->model->layout, (int)i);
         int64_t low = MAX(from, tensor->offset), high = MIN(to, tensor->offset + tensor->count);
         if (low < high && !tensor->unused)
             rmil_adam_update(t->config, t->state.updates, t->gradients + low, t->count, t->stride, high - low, t->arrays[PARAMETERS] + low,

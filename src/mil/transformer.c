@@ -14,18 +14,18 @@
 enum { NORM1_W, NORM1_B, IN_W, IN_B, OUT_W, OUT_B, NORM2_W, NORM2_B, FC1_W, FC1_B, FC2_W, FC2_B };
 
 /* PyTorch's start: in_proj as xavier_uniform_ does it over all 3 width rows, biases of the attention 0. */
-int rmil_block_layout(RmilLayout *layout, const char *prefix, int64_t d) {
+int rmil_block_layout(RmilParameterLayout *layout, const char *prefix, int64_t d) {
     g_autofree char *fc1 = g_strconcat(prefix, ".mlp.fc1", NULL), *fc2 = g_strconcat(prefix, ".mlp.fc2", NULL);
-    int first = rmil_layout_add(layout, RMIL_INIT_CONSTANT, 1, 1, d, 0, 0, "%s.norm1.weight", prefix);
-    rmil_layout_add(layout, RMIL_INIT_CONSTANT, 0, 1, d, 0, 0, "%s.norm1.bias", prefix);
-    rmil_layout_add(layout, RMIL_INIT_UNIFORM, sqrt(6 / (double)(4 * d)), 2, 3 * d, d, 0, "%s.attn.in_proj_weight", prefix);
-    rmil_layout_add(layout, RMIL_INIT_CONSTANT, 0, 1, 3 * d, 0, 0, "%s.attn.in_proj_bias", prefix);
-    rmil_layout_add(layout, RMIL_INIT_UNIFORM, 1 / sqrt((double)d), 2, d, d, 0, "%s.attn.out_proj.weight", prefix);
-    rmil_layout_add(layout, RMIL_INIT_CONSTANT, 0, 1, d, 0, 0, "%s.attn.out_proj.bias", prefix);
-    rmil_layout_add(layout, RMIL_INIT_CONSTANT, 1, 1, d, 0, 0, "%s.norm2.weight", prefix);
-    rmil_layout_add(layout, RMIL_INIT_CONSTANT, 0, 1, d, 0, 0, "%s.norm2.bias", prefix);
-    rmil_layout_linear(layout, fc1, 4 * d, d, TRUE);
-    rmil_layout_linear(layout, fc2, d, 4 * d, TRUE);
+    int first = rmil_parameter_add(layout, RMIL_INIT_CONSTANT, 1, 1, d, 0, 0, "%s.norm1.weight", prefix);
+    rmil_parameter_add(layout, RMIL_INIT_CONSTANT, 0, 1, d, 0, 0, "%s.norm1.bias", prefix);
+    rmil_parameter_add(layout, RMIL_INIT_UNIFORM, sqrt(6 / (double)(4 * d)), 2, 3 * d, d, 0, "%s.attn.in_proj_weight", prefix);
+    rmil_parameter_add(layout, RMIL_INIT_CONSTANT, 0, 1, 3 * d, 0, 0, "%s.attn.in_proj_bias", prefix);
+    rmil_parameter_add(layout, RMIL_INIT_UNIFORM, 1 / sqrt((double)d), 2, d, d, 0, "%s.attn.out_proj.weight", prefix);
+    rmil_parameter_add(layout, RMIL_INIT_CONSTANT, 0, 1, d, 0, 0, "%s.attn.out_proj.bias", prefix);
+    rmil_parameter_add(layout, RMIL_INIT_CONSTANT, 1, 1, d, 0, 0, "%s.norm2.weight", prefix);
+    rmil_parameter_add(layout, RMIL_INIT_CONSTANT, 0, 1, d, 0, 0, "%s.norm2.bias", prefix);
+    rmil_parameter_linear(layout, fc1, 4 * d, d, TRUE);
+    rmil_parameter_linear(layout, fc2, d, 4 * d, TRUE);
     return first;
 }
 

@@ -30,7 +30,7 @@ typedef struct {
 } RmilBlockScratch;
 
 /* Adds the block's twelve tensors, PREFIX.norm1.weight … PREFIX.mlp.fc2.bias, and returns the index of the first. */
-int rmil_block_layout(RmilLayout *layout, const char *prefix, int64_t width);
+int rmil_block_layout(RmilParameterLayout *layout, const char *prefix, int64_t width);
 #define RMIL_BLOCK_TENSORS 12
 
 int64_t rmil_block_cache_floats(const RmilBlockShape *shape);

@@ -112,7 +112,7 @@ static gboolean read_parameters(Case *k, GError **error) {
     k->model = rmil_model_alloc(&k->config, error);
     if (!k->model) return FALSE;
     for (guint i = 0; i < k->model->layout.tensors->len; i++) {
-        const RmilParameter *tensor = rmil_layout_at(&k->model->layout, (int)i);
+        const RmilParameter *tensor = rmil_parameter_at(&k->model->layout, (int)i);
         int64_t count = 0;
         g_autofree float *values = read_floats(k, "param.", tensor->name, &count);
         if (!values || count != tensor->count)
@@ -148,15 +148,15 @@ static void compare(Case *k, const char *name, const float *values, int64_t ever
 }
 
 static void compare_gradients(Case *k, const float *gradient) {
-    const RmilLayout *layout = &k->model->layout;
+    const RmilParameterLayout *layout = &k->model->layout;
     double top = 0;
     for (guint i = 0; i < layout->tensors->len; i++) {
         int64_t count = 0;
-        g_autofree float *expected = read_floats(k, "grad.", rmil_layout_at(layout, (int)i)->name, &count);
+        g_autofree float *expected = read_floats(k, "grad.", rmil_parameter_at(layout, (int)i)->name, &count);
         if (expected) top = MAX(top, largest(expected, count));
     }
     for (guint i = 0; i < layout->tensors->len; i++) {
-        const RmilParameter *tensor = rmil_layout_at(layout, (int)i);
+        const RmilParameter *tensor = rmil_parameter_at(layout, (int)i);
         int64_t count = 0;
         g_autofree float *expected = read_floats(k, "grad.", tensor->name, &count);
         if (!expected || count != tensor->count) continue;
@@ -173,7 +173,7 @@ static void compare_gradients(Case *k, const float *gradient) {
 }
 
 static gboolean compare_adam(Case *k, RmilStep *step, RmilArena *arena, GError **error) {
-    const RmilLayout *layout = &k->model->layout;
+    const RmilParameterLayout *layout = &k->model->layout;
     g_autofree float *first = g_new0(float, layout->count), *second = g_new0(float, layout->count);
     RmilTrainConfig train;
     rmil_train_config_init(&train);
@@ -185,7 +185,7 @@ static gboolean compare_adam(Case *k, RmilStep *step, RmilArena *arena, GError *
     double top = 0;
     for (int pass = 0; pass < 2; pass++)
         for (guint i = 0; i < layout->tensors->len; i++) {
-            const RmilParameter *tensor = rmil_layout_at(layout, (int)i);
+            const RmilParameter *tensor = rmil_parameter_at(layout, (int)i);
             int64_t count = 0, grad_count = 0;
             g_autofree float *expected = read_floats(k, "adam5.", tensor->name, &count);
             g_autofree float *grad = read_floats(k, "grad.", tensor->name, &grad_count);

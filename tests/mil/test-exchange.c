@@ -46,7 +46,7 @@ static void make_bag(RmilBag *bag, int64_t count, int64_t dim) {
 /* At the start all scores are nearly the same: spread, so that thresholds cut and differences show. */
 static void spread_scores(RmilModel *model) {
     for (guint i = 0; i < model->layout.tensors->len; i++) {
-        const RmilParameter *parameter = rmil_layout_at(&model->layout, (int)i);
+        const RmilParameter *parameter = rmil_parameter_at(&model->layout, (int)i);
         const float factor = strcmp(parameter->name, "region_agg.gap.q") == 0 ? 50 : model->config.threshold >= 0 ? 2 : 1;
         for (int64_t j = 0; j < parameter->count; j++) model->parameters[parameter->offset + j] *= factor;
     }
@@ -123,7 +123,7 @@ static char *name_of(const Field *message, int field) {
 /* An initializer that has a parameter's name has its shape and its bytes. */
 static void check_initializer(const RmilModel *model, const Field *tensor, const char *name) {
     for (guint i = 0; i < model->layout.tensors->len; i++) {
-        const RmilParameter *parameter = rmil_layout_at(&model->layout, (int)i);
+        const RmilParameter *parameter = rmil_parameter_at(&model->layout, (int)i);
         if (strcmp(parameter->name, name) != 0) continue;
         Field raw = find_field(tensor->bytes, 9), field;
         int axis = 0;
@@ -171,7 +171,7 @@ static void check_graph(const RmilModel *model, Reader graph) {
     g_assert_cmpstr(outputs->str, ==, " probability logit attention scores");
     /* every tensor that prediction needs is in the graph, and nothing else of the model's */
     for (guint i = 0; i < model->layout.tensors->len; i++) {
-        const RmilParameter *parameter = rmil_layout_at(&model->layout, (int)i);
+        const RmilParameter *parameter = rmil_parameter_at(&model->layout, (int)i);
         gboolean training_only = parameter->unused || g_str_has_prefix(parameter->name, "instance_classifiers.");
         g_assert_cmpint(g_hash_table_contains(used, parameter->name), ==, !training_only);
     }
@@ -272,7 +272,7 @@ static void write_foreign(const RmilModel *model, const char *prefix, const char
     const float one = 1;
     g_autofree RmilTensor *tensors = g_new0(RmilTensor, count + 1);
     for (guint i = 0; i < count; i++) {
-        const RmilParameter *parameter = rmil_layout_at(&model->layout, (int)i);
+        const RmilParameter *parameter = rmil_parameter_at(&model->layout, (int)i);
         tensors[i] = (RmilTensor){.name = g_strconcat(prefix, parameter->name, NULL),
                                   .dtype = RMIL_DTYPE_F32,
                                   .rank = parameter->rank,

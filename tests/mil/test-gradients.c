@@ -67,7 +67,7 @@ static RmilModel *make_model(const Case *c, uint64_t seed) {
     RmilRng rng;
     rmil_rng_init(&rng, seed, 99);
     for (guint t = 0; t < model->layout.tensors->len; t++) {
-        const RmilParameter *tensor = rmil_layout_at(&model->layout, (int)t);
+        const RmilParameter *tensor = rmil_parameter_at(&model->layout, (int)t);
         for (int64_t i = 0; i < tensor->count; i++) model->parameters[tensor->offset + i] += 0.2f * (float)rmil_rng_normal(&rng);
     }
     return model;
@@ -110,7 +110,7 @@ static void check_case(const Case *c) {
     for (int64_t i = 0; i < model->layout.count; i++) gradient[i] = 1e9f; /* must be overwritten */
     loss_of(model, bag, c->label, arena, gradient);
     for (guint t = 0; t < model->layout.tensors->len; t++) {
-        const RmilParameter *tensor = rmil_layout_at(&model->layout, (int)t);
+        const RmilParameter *tensor = rmil_parameter_at(&model->layout, (int)t);
         const float *g = gradient + tensor->offset;
         g_autofree double *direction = g_new(double, tensor->count);
         double norm = 0;

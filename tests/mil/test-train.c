@@ -362,7 +362,7 @@ static void test_config(void) {
     g_assert_no_error(error);
     g_assert_cmpint(rmil_model_config(model)->hidden, ==, 256);
     /* nn.Linear's start: uniform in ±1/sqrt(in) */
-    const RmilParameter *w1 = rmil_layout_at(&model->layout, 0);
+    const RmilParameter *w1 = rmil_parameter_at(&model->layout, 0);
     double top = 0, squares = 0;
     for (int64_t i = 0; i < w1->count; i++) {
         double x = (double)model->parameters[w1->offset + i];
