@@ -11,15 +11,17 @@ enum { TOP_PATCHES = 24 }; /* in the montage */
 static gboolean has_places(const RmilBag *bag) { return bag->coords && bag->coords_um == 0; }
 
 static gboolean write_scores(const RmilBag *bag, const float *scores, const float *attention, const char *path, GError **error) {
-    g_autoptr(GString) out = g_string_new("patch,x,y,score,attention\n");
+    g_autoptr(RmilCsv) csv = rmil_csv_new("patch,x,y,score,attention");
     for (int64_t i = 0; i < bag->count; i++) {
-        g_string_append_printf(out, "%" G_GINT64_FORMAT, i);
-        if (has_places(bag))
-            g_string_append_printf(out, ",%" G_GINT64_FORMAT ",%" G_GINT64_FORMAT, bag->coords[2 * i], bag->coords[2 * i + 1]);
-        else g_string_append(out, ",,");
-        g_string_append_printf(out, ",%.9g,%.9g\n", (double)scores[i], (double)attention[i]);
+        rmil_csv_whole(csv, i);
+        for (int axis = 0; axis < 2; axis++)
+            if (has_places(bag)) rmil_csv_whole(csv, bag->coords[2 * i + axis]);
+            else rmil_csv_text(csv, NULL);
+        rmil_csv_number(csv, "%.9g", (double)scores[i]);
+        rmil_csv_number(csv, "%.9g", (double)attention[i]);
+        rmil_csv_end(csv);
     }
-    return rmil_file_write(path, out->str, out->len, error);
+    return rmil_csv_write(csv, path, error);
 }
 
 /* Options that say how slides become tiles. The model takes those of its training, so that what the user gives is told from what

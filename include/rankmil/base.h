@@ -117,7 +117,7 @@ typedef gboolean (*RmilTask)(int64_t index, int worker, gpointer user, GError **
 RMIL_API gboolean rmil_parallel(int64_t n, int threads, RmilTask task, gpointer user, GError **error);
 RMIL_API int rmil_threads(int requested); /* requested when ≥ 1, else the number of usable processors */
 
-/* -- CSV tables (RFC 4180, header row, UTF-8 with or without a byte-order mark) -------------------------------------- */
+/* -- CSV tables, read (RFC 4180, header row, UTF-8 with or without a byte-order mark) -------------------------------------- */
 /* As spreadsheets save them: separated by commas, semicolons or tabs (whichever the header has most of; a first line "sep=;"
  * says it), lines that end with LF, CR LF or CR, rows without anything, empty cells missing or too many at a row's end. Numbers
  * in a table with semicolons may have a decimal comma. A pipe is read to its end. */
@@ -132,12 +132,29 @@ RMIL_API int64_t rmil_table_line(const RmilTable *table, int64_t row);          
 RMIL_API const char *rmil_table_cell(const RmilTable *table, int64_t row, int column); /* "" when empty or column −1 */
 /* Parses a cell as a finite number; the error names file, line and column. */
 RMIL_API gboolean rmil_table_number(const RmilTable *table, int64_t row, int column, double *value, GError **error);
+
+/* -- CSV tables, written --------------------------------------------------------------------------------------------- */
+/* Cells from left to right, row by row. Text is quoted when it must be; before text that a spreadsheet would run as a formula stands
+ * an apostrophe, which rmil_table_read takes off. */
+typedef struct _RmilCsv RmilCsv;
+RMIL_API RmilCsv *rmil_csv_new(const char *header); /* names between commas; NULL: the table has no header */
+RMIL_API void rmil_csv_free(RmilCsv *csv);
+RMIL_API void rmil_csv_text(RmilCsv *csv, const char *text); /* NULL: an empty cell */
+RMIL_API void rmil_csv_whole(RmilCsv *csv, int64_t value);
+/* format: printf's, or NULL: as few digits, from six on, as read back as the same number. What is not finite is an empty cell. */
+RMIL_API void rmil_csv_number(RmilCsv *csv, const char *format, double value);
+RMIL_API void rmil_csv_numbers(RmilCsv *csv, const char *format, const double *values, int n);
+RMIL_API void rmil_csv_end(RmilCsv *csv); /* of a row; of one without cells: a blank line */
+RMIL_API int64_t rmil_csv_rows(const RmilCsv *csv);
+/* Whole or not at all (rmil_file_write). */
+RMIL_API gboolean rmil_csv_write(const RmilCsv *csv, const char *path, GError **error);
 /* Appends one CSV field (quoted when it must be) and the separator or newline that follows. Before text that a spreadsheet would
  * run as a formula stands an apostrophe, which rmil_table_read takes off. */
 RMIL_API void rmil_csv_append(GString *out, const char *field, char after);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilLock, rmil_lock_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilTable, rmil_table_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilCsv, rmil_csv_free)
 
 G_END_DECLS
 #endif

@@ -25,6 +25,9 @@ typedef struct {
 } RmilDigest;
 RmilDigest rmil_digest(const void *data, size_t bytes);
 
+/* Would a spreadsheet run this cell? */
+gboolean rmil_csv_formula(const char *field);
+
 /* "/a/b/slide.01.tiff" -> "slide.01". Free with g_free. */
 char *rmil_path_stem(const char *path);
 

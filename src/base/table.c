@@ -97,7 +97,7 @@ static gboolean fit_row(RmilTable *table, guint first, int64_t line, GError **er
 
 /* A spreadsheet would take the cell for a formula, and run it: '=' begins one, and so do '+', '-' and '@' before anything but a
  * number or plain words. Apostrophes before it count as part of it. */
-static gboolean is_formula(const char *field) {
+gboolean rmil_csv_formula(const char *field) {
     const char *at = field + strspn(field, "'");
     if (*at == '=') return TRUE;
     if (*at != '+' && *at != '-' && *at != '@') return FALSE;
@@ -117,7 +117,7 @@ static gboolean read_line(RmilTable *table, char **cursor, int64_t *line, gboole
         char *field = read_field(table->separator, cursor, &last, line);
         if (!field) return FALSE;
         g_strstrip(field);
-        g_ptr_array_add(table->cells, *field == '\'' && is_formula(field) ? field + 1 : field);
+        g_ptr_array_add(table->cells, *field == '\'' && rmil_csv_formula(field) ? field + 1 : field);
         *blank = *blank && *(const char *)table->cells->pdata[table->cells->len - 1] == '\0';
     }
     ++*line;
@@ -219,18 +219,4 @@ gboolean rmil_table_number(const RmilTable *table, int64_t row, int column, doub
     if (*text && *end == '\0' && isfinite(*value)) return TRUE;
     return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line %" G_GINT64_FORMAT ": %s \"%s\" is not a number", table->path,
                      rmil_table_line(table, row), column < 0 ? "value" : rmil_table_name(table, column), cell);
-}
-
-/* Spreadsheets show what stands behind an apostrophe as it is; rmil_table_read takes that off again. */
-void rmil_csv_append(GString *out, const char *field, char after) {
-    const gboolean quote = strpbrk(field, ",\"\r\n") != NULL || g_ascii_isspace(*field) ||
-                           (*field && g_ascii_isspace(field[strlen(field) - 1]));
-    if (quote) g_string_append_c(out, '"');
-    if (is_formula(field)) g_string_append_c(out, '\'');
-    for (; *field; field++) {
-        if (*field == '"') g_string_append_c(out, '"');
-        g_string_append_c(out, *field);
-    }
-    if (quote) g_string_append_c(out, '"');
-    g_string_append_c(out, after);
 }

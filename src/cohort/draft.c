@@ -108,14 +108,14 @@ static gboolean write_table(const RmilDraft *draft, const char *path, GError **e
         cells_of(draft, draft->rows->pdata[i], cells);
         for (int c = 0; c < 9; c++) used[c] = used[c] || *cells[c];
     }
-    g_autoptr(GString) out = g_string_new(NULL);
+    g_autoptr(RmilCsv) csv = rmil_csv_new(NULL);
     for (guint i = 0; i <= draft->rows->len; i++) {
         if (i > 0) cells_of(draft, draft->rows->pdata[i - 1], cells);
         for (int c = 0; c < 9; c++)
-            if (used[c]) rmil_csv_append(out, i > 0 ? cells[c] : names[c], ',');
-        out->str[out->len - 1] = '\n';
+            if (used[c]) rmil_csv_text(csv, i > 0 ? cells[c] : names[c]);
+        rmil_csv_end(csv);
     }
-    return rmil_file_write(path, out->str, out->len, error);
+    return rmil_csv_write(csv, path, error);
 }
 
 static gboolean check_ids(const RmilDraft *draft, GError **error) {

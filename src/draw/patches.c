@@ -5,14 +5,15 @@
 
 static gboolean write_table(const int64_t *coords, const float *values, const int64_t *order, int64_t n, double side, const char *path,
                             GError **error) {
-    g_autoptr(GString) csv = g_string_new("rank,x,y,side,value\n");
+    g_autoptr(RmilCsv) csv = rmil_csv_new("rank,x,y,side,value");
     for (int64_t i = 0; i < n; i++) {
-        char length[G_ASCII_DTOSTR_BUF_SIZE], value[G_ASCII_DTOSTR_BUF_SIZE];
-        g_string_append_printf(csv, "%" G_GINT64_FORMAT ",%" G_GINT64_FORMAT ",%" G_GINT64_FORMAT ",%s,%s\n", i + 1, coords[2 * order[i]],
-                               coords[2 * order[i] + 1], g_ascii_formatd(length, sizeof length, "%.10g", side),
-                               g_ascii_formatd(value, sizeof value, "%.9g", (double)values[order[i]]));
+        rmil_csv_whole(csv, i + 1);
+        for (int axis = 0; axis < 2; axis++) rmil_csv_whole(csv, coords[2 * order[i] + axis]);
+        rmil_csv_number(csv, "%.10g", side);
+        rmil_csv_number(csv, "%.9g", (double)values[order[i]]);
+        rmil_csv_end(csv);
     }
-    return rmil_file_write(path, csv->str, csv->len, error);
+    return rmil_csv_write(csv, path, error);
 }
 
 static gboolean draw(RmilSlide *slide, const int64_t *coords, const float *values, const int64_t *order, int64_t n, double side,

@@ -191,14 +191,20 @@ static gboolean make_bag(int64_t index, int worker, gpointer user, GError **erro
 }
 
 static gboolean write_cohort(const Job *job, GError **error) {
-    g_autoptr(GString) csv = g_string_new("id,features,label,split,tiles,lesion_tiles\n");
+    g_autoptr(RmilCsv) csv = rmil_csv_new("id,features,label,split,tiles,lesion_tiles");
     for (int64_t i = 0; i < job->options->train + job->options->test; i++) {
         const RmilSynthBagPlan *plan = &job->plans[i];
-        g_string_append_printf(csv, "%s,features/%s.h5,%d,%s,%" G_GINT64_FORMAT ",%" G_GINT64_FORMAT "\n", plan->id, plan->id, plan->label,
-                               plan->test ? "test" : "", plan->count, job->lesion_tiles[i]);
+        g_autofree char *features = g_strdup_printf("features/%s.h5", plan->id);
+        rmil_csv_text(csv, plan->id);
+        rmil_csv_text(csv, features);
+        rmil_csv_whole(csv, plan->label);
+        rmil_csv_text(csv, plan->test ? "test" : "");
+        rmil_csv_whole(csv, plan->count);
+        rmil_csv_whole(csv, job->lesion_tiles[i]);
+        rmil_csv_end(csv);
     }
     g_autofree char *path = g_build_filename(job->folder, "cohort.csv", NULL);
-    return rmil_file_write(path, csv->str, csv->len, error);
+    return rmil_csv_write(csv, path, error);
 }
 
 /* Before anything is written: files that are there were made with these options, and the others have room. */

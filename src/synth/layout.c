@@ -10,17 +10,21 @@
 
 /* -- rankmil ------------------------------------------------------------------------------------------------------------ */
 static gboolean write_cohort(const char *folder, const RmilSynthPlan *plans, const double *shares, int64_t count, GError **error) {
-    g_autoptr(GString) csv = g_string_new("id,slide,label,split,annotation,patient,lesion_share\n");
+    g_autoptr(RmilCsv) csv = rmil_csv_new("id,slide,label,split,annotation,patient,lesion_share");
     for (int64_t i = 0; i < count; i++) {
         const RmilSynthPlan *plan = &plans[i];
-        char share[G_ASCII_DTOSTR_BUF_SIZE];
-        g_ascii_formatd(share, sizeof share, "%.6f", shares[i]);
-        g_string_append_printf(csv, "%s,slides/%s.tiff,%d,%s,", plan->id, plan->id, plan->label, plan->test ? "test" : "");
-        if (plan->label) g_string_append_printf(csv, "annotations/%s.xml", plan->id);
-        g_string_append_printf(csv, ",%s,%s\n", plan->patient, share);
+        g_autofree char *slide = g_strdup_printf("slides/%s.tiff", plan->id), *outlines = g_strdup_printf("annotations/%s.xml", plan->id);
+        rmil_csv_text(csv, plan->id);
+        rmil_csv_text(csv, slide);
+        rmil_csv_whole(csv, plan->label);
+        rmil_csv_text(csv, plan->test ? "test" : "");
+        rmil_csv_text(csv, plan->label ? outlines : "");
+        rmil_csv_text(csv, plan->patient);
+        rmil_csv_number(csv, "%.6f", shares[i]);
+        rmil_csv_end(csv);
     }
     g_autofree char *path = g_build_filename(folder, "cohort.csv", NULL);
-    return rmil_file_write(path, csv->str, csv->len, error);
+    return rmil_csv_write(csv, path, error);
 }
 
 /* -- Camelyon16, as the challenge gave it out ----------------------------------------------------------------------------- */
@@ -36,11 +40,15 @@ static void name_camelyon16(RmilSynthPlan *plans, int64_t count) {
 
 /* No header; the data set's own table goes on with the tumour's type and size. */
 static gboolean write_reference(const char *folder, const RmilSynthPlan *plans, const double *shares, int64_t count, GError **error) {
-    g_autoptr(GString) csv = g_string_new(NULL);
-    for (int64_t i = 0; i < count; i++)
-        if (plans[i].test) g_string_append_printf(csv, "%s,%s\n", plans[i].id, plans[i].label ? "Tumor" : "Normal");
+    g_autoptr(RmilCsv) csv = rmil_csv_new(NULL);
+    for (int64_t i = 0; i < count; i++) {
+        if (!plans[i].test) continue;
+        rmil_csv_text(csv, plans[i].id);
+        rmil_csv_text(csv, plans[i].label ? "Tumor" : "Normal");
+        rmil_csv_end(csv);
+    }
     g_autofree char *path = g_build_filename(folder, "testing", "reference.csv", NULL);
-    return csv->len == 0 || rmil_file_write(path, csv->str, csv->len, error);
+    return rmil_csv_rows(csv) == 0 || rmil_csv_write(csv, path, error);
 }
 
 /* -- DigestPath2019: labels are folders, no test set ------------------------------------------------------------------------ */

@@ -3,6 +3,7 @@
 
 #include <glib/gstdio.h>
 #include <json-glib/json-glib.h>
+#include <math.h>
 #include <string.h>
 #include <unistd.h>
 #include <sys/resource.h>
@@ -161,10 +162,33 @@ static void test_table(void) {
     g_assert_cmpfloat(x, ==, 2000);
     g_assert_false(rmil_table_number(table, 2, 2, &x, &error));
     test_error(&error, RMIL_ERROR_FORMAT, "t.csv: line 6: x \"nan\"");
-    g_autoptr(GString) out = g_string_new(NULL);
-    rmil_csv_append(out, "a", ',');
-    rmil_csv_append(out, "b \"c\", d", '\n');
-    g_assert_cmpstr(out->str, ==, "a,\"b \"\"c\"\", d\"\n");
+}
+
+static char *written(const RmilCsv *csv, const char *folder) {
+    GError *error = NULL;
+    g_autofree char *path = g_build_filename(folder, "written.csv", NULL);
+    g_assert_true(rmil_csv_write(csv, path, &error));
+    g_assert_no_error(error);
+    return rmil_file_read(path, 4096, NULL, NULL);
+}
+
+static void test_csv(void) {
+    g_autofree char *folder = test_folder();
+    g_autoptr(RmilCsv) csv = rmil_csv_new("name,x,y,z"), bare = rmil_csv_new(NULL);
+    rmil_csv_text(csv, "b \"c\", d");
+    rmil_csv_number(csv, "%.3g", 1.0 / 3);
+    rmil_csv_numbers(csv, NULL, (double[]){1.0 / 3, 0.5}, 2);
+    rmil_csv_end(csv);
+    rmil_csv_end(csv);
+    rmil_csv_text(csv, NULL);
+    rmil_csv_whole(csv, INT64_MIN);
+    rmil_csv_numbers(csv, "%g", (double[]){NAN, INFINITY}, 2);
+    rmil_csv_end(csv);
+    g_assert_cmpint(rmil_csv_rows(csv), ==, 3);
+    g_assert_cmpint(rmil_csv_rows(bare), ==, 0);
+    g_autofree char *text = written(csv, folder), *empty = written(bare, folder);
+    g_assert_cmpstr(text, ==, "name,x,y,z\n\"b \"\"c\"\", d\",0.333,0.3333333333333333,0.5\n\n,-9223372036854775808,,\n");
+    g_assert_cmpstr(empty, ==, "");
 }
 
 /* Tables as spreadsheets save them: all of these are id, x, note with the rows (a, 1.5, u) and (b, 2, ""). */
@@ -229,15 +253,16 @@ static void test_formulas(void) {
         {"-ü", "-ü"},
     };
     g_autofree char *folder = test_folder();
-    g_autoptr(GString) out = g_string_new("id,cell\n");
+    g_autoptr(RmilCsv) csv = rmil_csv_new("id,cell");
+    g_autoptr(GString) expected = g_string_new("id,cell\n");
     for (gsize i = 0; i < G_N_ELEMENTS(cells); i++) {
-        g_autoptr(GString) one = g_string_new(NULL);
-        rmil_csv_append(one, cells[i].field, '\n');
-        g_autofree char *expected = g_strconcat(cells[i].written, "\n", NULL);
-        g_assert_cmpstr(one->str, ==, expected);
-        g_string_append_printf(out, "x,%s", one->str);
+        rmil_csv_text(csv, "x");
+        rmil_csv_text(csv, cells[i].field);
+        rmil_csv_end(csv);
+        g_string_append_printf(expected, "x,%s\n", cells[i].written);
     }
-    g_autofree char *path = test_file(folder, "t.csv", out->str);
+    g_autofree char *text = written(csv, folder), *path = g_build_filename(folder, "written.csv", NULL);
+    g_assert_cmpstr(text, ==, expected->str);
     GError *error = NULL;
     g_autoptr(RmilTable) table = rmil_table_read(path, &error);
     g_assert_no_error(error);
@@ -353,6 +378,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/base/table", test_table);
     g_test_add_func("/base/table/bad", test_table_bad);
     g_test_add_func("/base/table/spreadsheets", test_spreadsheets);
+    g_test_add_func("/base/table/written", test_csv);
     g_test_add_func("/base/table/formulas", test_formulas);
     g_test_add_func("/base/table/pipe", test_pipe);
     g_test_add_func("/base/json", test_json);

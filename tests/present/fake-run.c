@@ -13,6 +13,13 @@ static void save(const char *folder, const char *name, const char *text) {
     g_assert_no_error(error);
 }
 
+static void save_table(const char *folder, const char *name, const RmilCsv *csv) {
+    g_autofree char *path = g_build_filename(folder, name, NULL);
+    GError *error = NULL;
+    g_assert_true(rmil_csv_write(csv, path, &error));
+    g_assert_no_error(error);
+}
+
 /* How good a method is: distance of the two classes' logits. */
 static double strength(const char *method) {
     return strstr(method, "rank") ? 2.6 : strcmp(method, "induction") == 0 ? 1.6 : strstr(method, "clam") ? 1.4 : 1.0;
@@ -20,23 +27,26 @@ static double strength(const char *method) {
 
 static char *slide_id(const FakeRun *fake, int i) { return g_strdup_printf("%s%03d", fake->prefix, i + 1); }
 
-static void add_prediction(GString *csv, const FakeRun *fake, const char *split, int i, double gap, RmilRng *shared, RmilRng *own) {
+static void add_prediction(RmilCsv *csv, const FakeRun *fake, const char *split, int i, double gap, RmilRng *shared, RmilRng *own) {
     int label = i % 5 < 2;
     double logit = (label ? 1 : -1) * gap / 2 + rmil_rng_normal(shared) + 0.5 * rmil_rng_normal(own);
     g_autofree char *name = slide_id(fake, i), *id = g_strdup_printf("%s%s", strcmp(split, "test") == 0 ? "" : split, name);
-    rmil_csv_append(csv, id, ',');
-    g_string_append_printf(csv, "%s,%d,%.6f,%.6f\n", split, label, 1 / (1 + exp(-logit)), logit);
+    rmil_csv_text(csv, id);
+    rmil_csv_text(csv, split);
+    rmil_csv_whole(csv, label);
+    rmil_csv_numbers(csv, "%.6f", (double[]){1 / (1 + exp(-logit)), logit}, 2);
+    rmil_csv_end(csv);
 }
 
 static void write_predictions(const char *folder, const char *method, int seed, const FakeRun *fake) {
-    g_autoptr(GString) csv = g_string_new("id,split,label,probability,logit\n");
+    g_autoptr(RmilCsv) csv = rmil_csv_new("id,split,label,probability,logit");
     RmilRng shared, own;
     rmil_rng_init(&shared, 5, g_str_hash(method) % 3);
     rmil_rng_init(&own, (uint64_t)seed, g_str_hash(method));
     for (int i = 0; i < fake->slides; i++) add_prediction(csv, fake, "train", i, 2 * strength(method), &shared, &own);
     for (int i = 0; i < fake->slides / 4; i++) add_prediction(csv, fake, "val", i, strength(method), &shared, &own);
     for (int i = 0; i < fake->slides; i++) add_prediction(csv, fake, "test", i, strength(method), &shared, &own);
-    save(folder, "predictions.csv", csv->str);
+    save_table(folder, "predictions.csv", csv);
 }
 
 static void write_history(const char *folder, const char *method, int seed) {
@@ -62,7 +72,7 @@ static void write_history(const char *folder, const char *method, int seed) {
 
 static void write_localisation(const char *folder, const char *method, int seed, const FakeRun *fake) {
     static const double alphas[] = {1, 5, 10, 20, 50, 75, 100};
-    g_autoptr(GString) csv = g_string_new("id,alpha,iou,dice,pointing\n");
+    g_autoptr(RmilCsv) csv = rmil_csv_new("id,alpha,iou,dice,pointing");
     RmilRng rng;
     rmil_rng_init(&rng, (uint64_t)seed, g_str_hash(method) + 1);
     for (int i = 0, done = 0; done < fake->annotated; i++) {
@@ -70,13 +80,15 @@ static void write_localisation(const char *folder, const char *method, int seed,
         g_autofree char *id = slide_id(fake, i);
         for (gsize a = 0; a < G_N_ELEMENTS(alphas); a++) {
             double iou = MIN(1, strength(method) / 3.2 * pow(alphas[a] / 100, 0.8) * (0.8 + 0.2 * rmil_rng_uniform(&rng)));
-            rmil_csv_append(csv, id, ',');
-            g_string_append_printf(csv, "%g,%.6f,%.6f,%d\n", alphas[a], iou, 2 * iou / (1 + iou),
-                                   rmil_rng_uniform(&rng) < 0.35 + 0.2 * strength(method) + alphas[a] / 300);
+            rmil_csv_text(csv, id);
+            rmil_csv_number(csv, "%g", alphas[a]);
+            rmil_csv_numbers(csv, "%.6f", (double[]){iou, 2 * iou / (1 + iou)}, 2);
+            rmil_csv_whole(csv, rmil_rng_uniform(&rng) < 0.35 + 0.2 * strength(method) + alphas[a] / 300);
+            rmil_csv_end(csv);
         }
         done++;
     }
-    save(folder, "localisation.csv", csv->str);
+    save_table(folder, "localisation.csv", csv);
 }
 
 void fake_training_write(const char *folder, const char *method, int seed, const FakeRun *fake) {
