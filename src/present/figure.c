@@ -41,7 +41,7 @@ static void terminals(GString *script, int width, int height) {
 
 void rmil_figure_begin(RmilFigure *figure, const char *name, const char *what, int width, int height, const char *header) {
     figure->name = name;
-    figure->csv = g_string_new(header);
+    figure->csv = rmil_csv_new(header);
     figure->script = g_string_new(NULL);
     figure->clauses = 0;
     GString *script = figure->script;
@@ -73,12 +73,10 @@ void rmil_figure_plot(RmilFigure *figure, const char *format, ...) {
     va_end(arguments);
 }
 
-void rmil_figure_number(GString *csv, double value, char after) {
-    char text[G_ASCII_DTOSTR_BUF_SIZE];
-    if (isnan(value)) g_strlcpy(text, "NaN", sizeof text);
-    else g_ascii_formatd(text, sizeof text, "%.6g", value);
-    g_string_append(csv, text);
-    g_string_append_c(csv, after);
+void rmil_figure_numbers(RmilCsv *csv, int n, const double *values) {
+    for (int i = 0; i < n; i++)
+        if (isnan(values[i])) rmil_csv_text(csv, "NaN");
+        else rmil_csv_number(csv, "%.6g", values[i]);
 }
 
 void rmil_figure_key_room(GString *script, int rows) { g_string_append_printf(script, "set bmargin %.2f\n", 4.2 + 1.26 * rows); }
@@ -91,11 +89,6 @@ char *rmil_figure_quote(const char *text) {
     }
     g_string_append_c(out, '\'');
     return g_string_free(out, FALSE);
-}
-
-static gboolean write_text(const char *folder, const char *name, const char *suffix, const char *text, GError **error) {
-    g_autofree char *file = g_strconcat(name, suffix, NULL), *path = g_build_filename(folder, file, NULL);
-    return rmil_file_write(path, text, strlen(text), error);
 }
 
 /* -- gnuplot ------------------------------------------------------------------------------------------------------- */
@@ -209,9 +202,11 @@ gboolean rmil_figures_announce(const char *folder, const RmilMonitor *monitor) {
 
 char *rmil_figure_end(RmilFigure *figure, const char *folder, GError **error) {
     g_string_append_c(figure->script, '\n');
-    g_autofree char *csv = g_string_free(figure->csv, FALSE), *script = g_string_free(figure->script, FALSE);
-    g_autofree char *below = g_build_filename(folder, "figures", NULL), *program = g_find_program_in_path("gnuplot");
-    if (!write_text(below, figure->name, ".csv", csv, error) || !write_text(below, figure->name, ".gp", script, error)) return NULL;
+    g_autoptr(RmilCsv) csv = figure->csv;
+    g_autofree char *script = g_string_free(figure->script, FALSE), *below = g_build_filename(folder, "figures", NULL),
+                    *program = g_find_program_in_path("gnuplot"), *stem = g_build_filename(below, figure->name, NULL),
+                    *table = g_strconcat(stem, ".csv", NULL), *commands = g_strconcat(stem, ".gp", NULL);
+    if (!rmil_csv_write(csv, table, error) || !rmil_file_write(commands, script, strlen(script), error)) return NULL;
     if (!program) {
         remove_drawings(below, figure->name);
         return g_strdup("");

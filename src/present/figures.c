@@ -6,9 +6,9 @@
 
 #include <string.h>
 
-static void add_series(GString *csv, const RmilMethod *method) {
-    g_string_append_printf(csv, "%d,", method->style);
-    rmil_csv_append(csv, method->title, ',');
+static void add_series(RmilCsv *csv, const RmilMethod *method) {
+    rmil_csv_whole(csv, method->style);
+    rmil_csv_text(csv, method->title);
 }
 
 /* Rows that belong to the method: an expression for `using`. */
@@ -26,12 +26,11 @@ static void add_curve(RmilFigure *figure, const RmilMethod *method, const char *
     for (guint i = 0; points && i < points->len; i++) {
         const RmilCurvePoint *point = &g_array_index(points, RmilCurvePoint, i);
         add_series(figure->csv, method);
-        g_string_append_printf(figure->csv, "%s,", seed);
-        rmil_figure_number(figure->csv, point->x, ',');
-        rmil_figure_number(figure->csv, point->y, ',');
-        g_string_append(figure->csv, "NaN,NaN\n");
+        rmil_csv_text(figure->csv, seed);
+        rmil_figure_numbers(figure->csv, 4, (double[]){point->x, point->y, NAN, NAN});
+        rmil_csv_end(figure->csv);
     }
-    g_string_append_c(figure->csv, '\n'); /* a blank line ends the line drawn */
+    rmil_csv_end(figure->csv); /* a blank line ends the line drawn */
 }
 
 static void add_curves(RmilFigure *figure, const RmilMethodSummary *summary, CurveFunction curve) {
@@ -105,13 +104,12 @@ static void add_band(RmilFigure *figure, const RmilMethodSummary *one) {
         double *rate = rates + p * BAND_ROUNDS;
         qsort(rate, BAND_ROUNDS, sizeof *rate, compare_doubles);
         add_series(figure->csv, one->method);
-        g_string_append(figure->csv, "band,");
-        rmil_figure_number(figure->csv, (double)p / (BAND_POINTS - 1), ',');
-        g_string_append(figure->csv, "NaN,");
-        rmil_figure_number(figure->csv, rate[BAND_ROUNDS * 25 / 1000], ',');
-        rmil_figure_number(figure->csv, rate[BAND_ROUNDS * 975 / 1000], '\n');
+        rmil_csv_text(figure->csv, "band");
+        rmil_figure_numbers(figure->csv, 4,
+                            (double[]){(double)p / (BAND_POINTS - 1), NAN, rate[BAND_ROUNDS * 25 / 1000], rate[BAND_ROUNDS * 975 / 1000]});
+        rmil_csv_end(figure->csv);
     }
-    g_string_append_c(figure->csv, '\n');
+    rmil_csv_end(figure->csv);
 }
 
 static void plot_bands(RmilFigure *figure, const RmilRunSummary *summary) {
@@ -147,7 +145,7 @@ static void plot_curves(RmilFigure *figure, const RmilRunSummary *summary, Curve
 char *rmil_figure_roc(const RmilRunSummary *summary, const char *folder, GError **error) {
     RmilFigure figure;
     rmil_figure_begin(&figure, "roc", "ROC curves of the test slides: of the pooled predictions (thick) and of each training (thin)", 440,
-                      440 + RMIL_KEY_ROW * summary->n, "series,method,seed,false_positive_rate,true_positive_rate,low,high\n");
+                      440 + RMIL_KEY_ROW * summary->n, "series,method,seed,false_positive_rate,true_positive_rate,low,high");
     rmil_figure_key_room(figure.script, summary->n);
     g_string_append(figure.script, "set size ratio 1\nset xrange [0:1]\nset yrange [0:1.005]\nset xtics 0.2\nset ytics "
                                    "0.2\n"
@@ -164,7 +162,7 @@ char *rmil_figure_pr(const RmilRunSummary *summary, const char *folder, GError *
     double share = (double)reference->positives / (double)MAX(reference->positives + reference->negatives, 1);
     RmilFigure figure;
     rmil_figure_begin(&figure, "pr", "Precision-recall curves of the test slides, as in roc.gp; dotted: the share of positive slides", 440,
-                      440 + RMIL_KEY_ROW * summary->n, "series,method,seed,recall,precision,low,high\n");
+                      440 + RMIL_KEY_ROW * summary->n, "series,method,seed,recall,precision,low,high");
     rmil_figure_key_room(figure.script, summary->n);
     g_string_append(figure.script, "set size ratio 1\nset xrange [0:1]\nset yrange [0:1.005]\nset xtics 0.2\nset ytics "
                                    "0.2\n"
@@ -191,7 +189,7 @@ static void method_rows(GString *script, const RmilRunSummary *summary) {
 char *rmil_figure_auroc(const RmilRunSummary *summary, const char *folder, GError **error) {
     RmilFigure figure;
     rmil_figure_begin(&figure, "auroc", "AUROC of the test slides: of the pooled predictions with its 95 % interval, and of each training",
-                      480, 160 + 46 * summary->n, "series,method,row,what,auroc,low,high\n");
+                      480, 160 + 46 * summary->n, "series,method,row,what,auroc,low,high");
     const RmilMethodSummary *reference = &summary->methods[summary->reference];
     double lowest = 1;
     gboolean repeats = FALSE;
@@ -199,20 +197,20 @@ char *rmil_figure_auroc(const RmilRunSummary *summary, const char *folder, GErro
         const RmilMethodSummary *one = &summary->methods[m];
         if (isnan(one->value[0])) continue;
         add_series(figure.csv, one->method);
-        g_string_append_printf(figure.csv, "%d,mean,", summary->n - m);
-        rmil_figure_number(figure.csv, one->value[0], ',');
-        rmil_figure_number(figure.csv, one->interval[0].low, ',');
-        rmil_figure_number(figure.csv, one->interval[0].high, '\n');
+        rmil_csv_whole(figure.csv, summary->n - m);
+        rmil_csv_text(figure.csv, "mean");
+        rmil_figure_numbers(figure.csv, 3, (double[]){one->value[0], one->interval[0].low, one->interval[0].high});
+        rmil_csv_end(figure.csv);
         lowest = MIN(lowest, isnan(one->interval[0].low) ? one->value[0] : one->interval[0].low);
         for (int64_t s = 0; s < one->seeds && one->seeds > 1; s++) {
             double auroc = one->by_seed[s * RMIL_N_METRICS];
             if (isnan(auroc)) continue;
             repeats = TRUE;
             add_series(figure.csv, one->method);
-            g_string_append_printf(figure.csv, "%d,%" G_GINT64_FORMAT ",", summary->n - m,
-                                   ((RmilSeedRun *)g_ptr_array_index(one->method->seeds, s))->seed);
-            rmil_figure_number(figure.csv, auroc, ',');
-            g_string_append(figure.csv, "NaN,NaN\n");
+            rmil_csv_whole(figure.csv, summary->n - m);
+            rmil_csv_whole(figure.csv, ((RmilSeedRun *)g_ptr_array_index(one->method->seeds, s))->seed);
+            rmil_figure_numbers(figure.csv, 3, (double[]){auroc, NAN, NAN});
+            rmil_csv_end(figure.csv);
             lowest = MIN(lowest, auroc);
         }
     }
@@ -237,16 +235,17 @@ char *rmil_figure_auroc(const RmilRunSummary *summary, const char *folder, GErro
 char *rmil_figure_probabilities(const RmilRunSummary *summary, const char *folder, GError **error) {
     RmilFigure figure;
     rmil_figure_begin(&figure, "probabilities", "Predicted probability of every test slide, by its true label", 480, 160 + 46 * summary->n,
-                      "series,method,row,id,label,probability\n");
+                      "series,method,row,id,label,probability");
     for (int m = 0; m < summary->n; m++) {
         const RmilMethodSummary *one = &summary->methods[m];
         for (guint i = 0; i < one->pooled->len; i++) {
             const RmilPooled *item = &g_array_index(one->pooled, RmilPooled, i);
             add_series(figure.csv, one->method);
-            g_string_append_printf(figure.csv, "%d,", summary->n - m);
-            rmil_csv_append(figure.csv, item->id, ',');
-            g_string_append_printf(figure.csv, "%d,", item->label);
-            rmil_figure_number(figure.csv, item->probability, '\n');
+            rmil_csv_whole(figure.csv, summary->n - m);
+            rmil_csv_text(figure.csv, item->id);
+            rmil_csv_whole(figure.csv, item->label);
+            rmil_figure_numbers(figure.csv, 1, &item->probability);
+            rmil_csv_end(figure.csv);
         }
     }
     method_rows(figure.script, summary);
@@ -272,7 +271,7 @@ char *rmil_figure_localisation(const RmilRunSummary *summary, int what, const ch
     RmilFigure figure;
     rmil_figure_begin(&figure, names[what],
                       "Localisation of the annotated lesions of test slides by attention: mean over slides, SD over trainings", 400,
-                      320 + RMIL_KEY_ROW * summary->n, "series,method,position,alpha,value,sd\n");
+                      320 + RMIL_KEY_ROW * summary->n, "series,method,position,alpha,value,sd");
     gboolean repeats = FALSE;
     for (int m = 0; m < summary->n; m++) {
         for (int a = 0; a < summary->n_alphas; a++) {
@@ -282,12 +281,11 @@ char *rmil_figure_localisation(const RmilRunSummary *summary, int what, const ch
             if (isnan(value)) continue;
             repeats = repeats || !isnan(sd);
             add_series(figure.csv, summary->methods[m].method);
-            g_string_append_printf(figure.csv, "%d,", a + 1);
-            rmil_figure_number(figure.csv, summary->alphas[a], ',');
-            rmil_figure_number(figure.csv, value, ',');
-            rmil_figure_number(figure.csv, sd, '\n');
+            rmil_csv_whole(figure.csv, a + 1);
+            rmil_figure_numbers(figure.csv, 3, (double[]){summary->alphas[a], value, sd});
+            rmil_csv_end(figure.csv);
         }
-        g_string_append_c(figure.csv, '\n');
+        rmil_csv_end(figure.csv);
     }
     rmil_figure_key_room(figure.script, summary->n);
     g_string_append(figure.script, "set xtics (");
@@ -316,15 +314,16 @@ char *rmil_figure_history(const RmilMethod *method, const char *folder, GError *
     g_autofree char *name = g_strdup_printf("history-%s", method->name);
     RmilFigure figure;
     rmil_figure_begin(&figure, g_strdelimit(name, "/\\'\"", '_'), "Training of the first seed: loss and AUROC of every epoch", 400, 500,
-                      "epoch,train_loss,train_slide_loss,train_guide_loss,val_loss,val_auroc,best\n");
+                      "epoch,train_loss,train_slide_loss,train_guide_loss,val_loss,val_auroc,best");
     int best = 0, last = 1;
     gboolean guided = FALSE, ranked = FALSE; /* ranked: validation has both classes, its AUROC is defined */
     for (guint i = 0; i < seed->epochs->len; i++) {
         const RmilEpoch *epoch = &g_array_index(seed->epochs, RmilEpoch, i);
-        const double values[] = {epoch->train_loss, epoch->train_slide_loss, epoch->train_guide_loss, epoch->val_loss, epoch->val_auroc};
-        g_string_append_printf(figure.csv, "%" G_GINT64_FORMAT ",", epoch->epoch);
-        for (gsize v = 0; v < G_N_ELEMENTS(values); v++) rmil_figure_number(figure.csv, values[v], ',');
-        g_string_append(figure.csv, epoch->best ? "1\n" : "0\n");
+        rmil_csv_whole(figure.csv, epoch->epoch);
+        rmil_figure_numbers(figure.csv, 6,
+                            (double[]){epoch->train_loss, epoch->train_slide_loss, epoch->train_guide_loss, epoch->val_loss,
+                                       epoch->val_auroc, epoch->best});
+        rmil_csv_end(figure.csv);
         if (epoch->best) best = (int)epoch->epoch; /* the last of the improvements is the one kept */
         if (epoch->train_guide_loss > 0) guided = TRUE;
         if (isfinite(epoch->val_auroc)) ranked = TRUE;

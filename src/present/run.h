@@ -150,7 +150,8 @@ enum { RMIL_FIGURE_STYLES = 9 };
 /* A figure's data and script while they are put together. */
 typedef struct {
     const char *name;
-    GString *csv, *script;
+    RmilCsv *csv;
+    GString *script;
     int clauses; /* of the plot command so far */
 } RmilFigure;
 /* Script with the head every figure has: terminals for SVG, PDF and PNG of width × height px (a column of 85 mm is
@@ -158,8 +159,8 @@ typedef struct {
 void rmil_figure_begin(RmilFigure *figure, const char *name, const char *what, int width, int height, const char *header);
 /* Adds one clause to the plot command. */
 void rmil_figure_plot(RmilFigure *figure, const char *format, ...) G_GNUC_PRINTF(2, 3);
-/* A number of the data, "NaN" when it is not one, and what follows. */
-void rmil_figure_number(GString *csv, double value, char after);
+/* n cells of the data, "NaN" where there is no number. */
+void rmil_figure_numbers(RmilCsv *csv, int n, const double *values);
 /* The key below the plot has one row per entry: its height in px, and the margin that keeps it clear of the axis'
  * label. */
 #define RMIL_KEY_ROW 19

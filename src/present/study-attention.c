@@ -131,7 +131,7 @@ static int compare_doubles(gconstpointer a, gconstpointer b) {
     return (x > y) - (x < y);
 }
 
-static void add_quantiles(GString *csv, const Attended *one, int method, gboolean lesion) {
+static void add_quantiles(RmilCsv *csv, const Attended *one, int method, gboolean lesion) {
     static const double quantiles[] = {0.05, 0.25, 0.5, 0.75, 0.95};
     int64_t k = one->bag->count, n = 0;
     g_autofree double *values = g_new(double, k);
@@ -139,15 +139,18 @@ static void add_quantiles(GString *csv, const Attended *one, int method, gboolea
         if ((one->labels[i] != 0) == lesion) values[n++] = MAX((double)one->attention[method][i] * (double)k, FLOOR);
     if (n == 0) return;
     qsort(values, (size_t)n, sizeof *values, compare_doubles);
-    g_string_append_printf(csv, "%d,", one->methods[method]->method->style);
-    rmil_csv_append(csv, one->methods[method]->method->title, ',');
-    g_string_append_printf(csv, "%d,%s,%" G_GINT64_FORMAT ",", one->n - method, lesion ? "lesion" : "elsewhere", n);
+    rmil_csv_whole(csv, one->methods[method]->method->style);
+    rmil_csv_text(csv, one->methods[method]->method->title);
+    rmil_csv_whole(csv, one->n - method);
+    rmil_csv_text(csv, lesion ? "lesion" : "elsewhere");
+    rmil_csv_whole(csv, n);
     for (gsize q = 0; q < G_N_ELEMENTS(quantiles); q++) {
         double at = quantiles[q] * (double)(n - 1);
         int64_t below = (int64_t)floor(at), above = MIN(below + 1, n - 1);
-        rmil_figure_number(csv, values[below] + (at - (double)below) * (values[above] - values[below]),
-                           q + 1 < G_N_ELEMENTS(quantiles) ? ',' : '\n');
+        double value = values[below] + (at - (double)below) * (values[above] - values[below]);
+        rmil_figure_numbers(csv, 1, &value);
     }
+    rmil_csv_end(csv);
 }
 
 static void plot_boxes(RmilFigure *figure, const char *where, double shift, const char *colour, const char *fill, const char *title) {
@@ -173,7 +176,7 @@ static char *distribution(const RmilStudyReport *study, const Attended *one, int
     const int height = 132 + 38 * one->n;
     rmil_figure_begin(&figure, name,
                       "Attention of one slide's patches × their number: 5, 25, 50, 75 and 95 % quantiles in the lesion and elsewhere", 480,
-                      height, "series,method,row,where,patches,q05,q25,q50,q75,q95\n");
+                      height, "series,method,row,where,patches,q05,q25,q50,q75,q95");
     gsize longest = 0;
     GString *script = figure.script;
     g_string_append(script, "set ytics (");
@@ -199,27 +202,20 @@ static char *distribution(const RmilStudyReport *study, const Attended *one, int
 /* Every patch with its attention by each method, for other programs. */
 static gboolean write_patches(const RmilStudyReport *study, const Attended *one, int number, GError **error) {
     g_autofree char *file = g_strdup_printf("attention-%d.csv", number), *path = g_build_filename(study->folder, "figures", file, NULL);
-    g_autoptr(GString) csv = g_string_new("patch,x,y,annotated");
-    for (int m = 0; m < one->n; m++) {
-        g_string_append_c(csv, ',');
-        rmil_csv_append(csv, one->methods[m]->method->name, '\n');
-        g_string_truncate(csv, csv->len - 1);
-    }
-    g_string_append_c(csv, '\n');
+    g_autoptr(RmilCsv) csv = rmil_csv_new(NULL);
+    for (gsize i = 0; i < 4; i++) rmil_csv_text(csv, ((const char *[]){"patch", "x", "y", "annotated"})[i]);
+    for (int m = 0; m < one->n; m++) rmil_csv_text(csv, one->methods[m]->method->name);
+    rmil_csv_end(csv);
     for (int64_t i = 0; i < one->bag->count; i++) {
-        const int64_t *xy = one->bag->coords ? one->bag->coords + 2 * i : NULL;
-        g_string_append_printf(csv, "%" G_GINT64_FORMAT ",", i);
-        if (xy) g_string_append_printf(csv, "%" G_GINT64_FORMAT ",%" G_GINT64_FORMAT, xy[0], xy[1]);
-        else g_string_append_c(csv, ',');
-        g_string_append_printf(csv, ",%d", one->labels[i] != 0);
-        for (int m = 0; m < one->n; m++) {
-            g_string_append_c(csv, ',');
-            rmil_figure_number(csv, one->attention[m][i], '\n');
-            g_string_truncate(csv, csv->len - 1);
-        }
-        g_string_append_c(csv, '\n');
+        rmil_csv_whole(csv, i);
+        for (int axis = 0; axis < 2; axis++)
+            if (one->bag->coords) rmil_csv_whole(csv, one->bag->coords[2 * i + axis]);
+            else rmil_csv_text(csv, NULL);
+        rmil_csv_whole(csv, one->labels[i] != 0);
+        for (int m = 0; m < one->n; m++) rmil_figure_numbers(csv, 1, &(double){one->attention[m][i]});
+        rmil_csv_end(csv);
     }
-    return rmil_file_write(path, csv->str, csv->len, error);
+    return rmil_csv_write(csv, path, error);
 }
 
 /* -- the section ----------------------------------------------------------------------------------------------------------------- */

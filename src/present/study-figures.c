@@ -128,15 +128,14 @@ static void add_data(const Curves *curves, RmilFigure *figure) {
         const Series *series = &curves->series[m];
         for (int i = 0; i < curves->study->n_levels; i++) {
             if (isnan(series->mean[i])) continue;
-            g_string_append_printf(figure->csv, "%d,", series->style);
-            rmil_csv_append(figure->csv, series->title, ',');
-            rmil_figure_number(figure->csv, curves->position[i], ',');
-            rmil_figure_number(figure->csv, curves->study->levels[i].value, ',');
-            rmil_figure_number(figure->csv, series->mean[i], ',');
-            rmil_figure_number(figure->csv, series->sd[i], ',');
-            rmil_csv_append(figure->csv, series->stars[i] ? series->stars[i] : "", '\n');
+            rmil_csv_whole(figure->csv, series->style);
+            rmil_csv_text(figure->csv, series->title);
+            rmil_figure_numbers(figure->csv, 4,
+                                (double[]){curves->position[i], curves->study->levels[i].value, series->mean[i], series->sd[i]});
+            rmil_csv_text(figure->csv, series->stars[i]);
+            rmil_csv_end(figure->csv);
         }
-        g_string_append_c(figure->csv, '\n');
+        rmil_csv_end(figure->csv);
     }
 }
 
@@ -224,7 +223,7 @@ static char *draw(const RmilStudyReport *study, int metric, const char *name, co
     RmilFigure figure;
     curves_init(&curves, study, metric);
     int key_rows = curves.n > 1 ? (curves.n + 1) / 2 : 0, height = 306 + (int)STAR_ROW * curves.starred + KEY_ROW * key_rows;
-    rmil_figure_begin(&figure, name, what, 480, height, "series,method,position,value,mean,sd,stars\n");
+    rmil_figure_begin(&figure, name, what, 480, height, "series,method,position,value,mean,sd,stars");
     add_data(&curves, &figure);
     g_string_append_printf(figure.script, "set tmargin at screen %.4f\nset bmargin at screen %.4f\nset rmargin 2\n",
                            1 - (16 + STAR_ROW * curves.starred) / height, (double)(78 + KEY_ROW * key_rows) / height);
@@ -264,7 +263,7 @@ char *rmil_study_figure_strip(const RmilStudyReport *study, int metric, GError *
     gsize longest = 0;
     RmilFigure figure;
     rmil_figure_begin(&figure, name, "Every training by method (dots) with mean and SD", 480, height,
-                      "series,method,row,run,value,mean,sd\n");
+                      "series,method,row,run,value,mean,sd");
     GString *script = figure.script;
     g_string_append(script, "set ytics (");
     for (int m = 0; m < s->n; m++) {
@@ -276,12 +275,13 @@ char *rmil_study_figure_strip(const RmilStudyReport *study, int metric, GError *
             double value = one->by_seed[r * RMIL_N_METRICS + metric];
             if (isnan(value)) continue;
             lowest = MIN(lowest, value);
-            g_string_append_printf(figure.csv, "%d,", one->method->style);
-            rmil_csv_append(figure.csv, one->method->title, ',');
-            g_string_append_printf(figure.csv, "%d,%.12s,", s->n - m, ((RmilSeedRun *)one->method->seeds->pdata[r])->key);
-            rmil_figure_number(figure.csv, value, ',');
-            rmil_figure_number(figure.csv, one->mean[metric], ',');
-            rmil_figure_number(figure.csv, one->sd[metric], '\n');
+            g_autofree char *key = g_strndup(((RmilSeedRun *)one->method->seeds->pdata[r])->key, 12);
+            rmil_csv_whole(figure.csv, one->method->style);
+            rmil_csv_text(figure.csv, one->method->title);
+            rmil_csv_whole(figure.csv, s->n - m);
+            rmil_csv_text(figure.csv, key);
+            rmil_figure_numbers(figure.csv, 3, (double[]){value, one->mean[metric], one->sd[metric]});
+            rmil_csv_end(figure.csv);
         }
         if (!isnan(one->sd[metric])) lowest = MIN(lowest, one->mean[metric] - one->sd[metric]);
     }
