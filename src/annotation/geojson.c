@@ -2,8 +2,8 @@
  * MultiPolygon with holes, its class in properties.classification. Coordinates are level-0 pixels from the corner of what QuPath shows. A file of all objects may
  * hold a million cells beside a few annotations: features are looked at one by one, and what is no annotation is not read. */
 #include "annotation-private.h"
+#include "base/json.h"
 
-#include <json-glib/json-glib.h>
 #include <string.h>
 
 enum { DEEPEST = 32 };
@@ -16,37 +16,22 @@ typedef struct {
     char *name, *group, *hint; /* of the feature being read */
 } Geojson;
 
-static JsonNode *member(JsonNode *node, const char *name) {
-    return node && JSON_NODE_HOLDS_OBJECT(node) ? json_object_get_member(json_node_get_object(node), name) : NULL;
-}
-
-static const char *text(JsonNode *node) {
-    return node && JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_STRING ? json_node_get_string(node) : NULL;
-}
-
-static JsonArray *array(JsonNode *node) { return node && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL; }
-
-static gboolean number(JsonArray *of, guint i, double *value) {
-    JsonNode *node = json_array_get_element(of, i);
-    if (!JSON_NODE_HOLDS_VALUE(node)) return FALSE;
-    GType type = json_node_get_value_type(node);
-    if (type != G_TYPE_INT64 && type != G_TYPE_DOUBLE) return FALSE;
-    *value = json_node_get_double(node);
-    return TRUE;
-}
-
 static gboolean fail(const Geojson *geojson, GError **error, const char *reason) {
     return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: %s: %s", geojson->outlines->path, geojson->name, reason);
 }
 
 /* -- geometry --------------------------------------------------------------------------------------------------------------- */
+static gboolean read_point(JsonArray *points, guint i, double *x, double *y) {
+    JsonArray *point = rmil_json_array(json_array_get_element(points, i));
+    return point && json_array_get_length(point) >= 2 && rmil_json_number(json_array_get_element(point, 0), x) &&
+           rmil_json_number(json_array_get_element(point, 1), y);
+}
+
 static gboolean read_ring(Geojson *geojson, RmilShape *shape, JsonArray *points, GError **error) {
     GArray *ring = rmil_shape_add_ring(shape);
     for (guint i = 0; points && i < json_array_get_length(points); i++) {
-        JsonArray *point = array(json_array_get_element(points, i));
         double x, y;
-        if (!point || json_array_get_length(point) < 2 || !number(point, 0, &x) || !number(point, 1, &y))
-            return fail(geojson, error, "a coordinate is not a pair of numbers");
+        if (!read_point(points, i, &x, &y)) return fail(geojson, error, "a coordinate is not a pair of numbers");
         if (!rmil_outlines_add_point(geojson->outlines, shape, ring, x, y, error)) return FALSE;
     }
     /* GeoJSON repeats the first point as the last: three corners are four points */
@@ -65,18 +50,15 @@ static gboolean read_polygon(Geojson *geojson, JsonArray *rings, GError **error)
     if (!rings) return fail(geojson, error, "a polygon has no rings");
     RmilShape *shape = add_shape(geojson, error);
     for (guint i = 0; shape && i < json_array_get_length(rings); i++)
-        if (!read_ring(geojson, shape, array(json_array_get_element(rings, i)), error)) return FALSE;
+        if (!read_ring(geojson, shape, rmil_json_array(json_array_get_element(rings, i)), error)) return FALSE;
     return shape != NULL;
 }
 
 /* A line whose last point is its first is an outline drawn with the wrong tool. */
 static gboolean read_line(Geojson *geojson, JsonArray *points, GError **error) {
     const guint n = points ? json_array_get_length(points) : 0;
-    JsonArray *first = n > 3 ? array(json_array_get_element(points, 0)) : NULL,
-              *last = n > 3 ? array(json_array_get_element(points, n - 1)) : NULL;
     double x0, y0, x1, y1;
-    if (!first || !last || json_array_get_length(first) < 2 || json_array_get_length(last) < 2 || !number(first, 0, &x0) ||
-        !number(first, 1, &y0) || !number(last, 0, &x1) || !number(last, 1, &y1) || x0 != x1 || y0 != y1) {
+    if (n <= 3 || !read_point(points, 0, &x0, &y0) || !read_point(points, n - 1, &x1, &y1) || x0 != x1 || y0 != y1) {
         rmil_outlines_note_kind(geojson->outlines, RMIL_NOTE_NO_AREA, "line", geojson->group);
         return TRUE;
     }
@@ -91,13 +73,14 @@ typedef gboolean (*ReadPart)(Geojson *geojson, JsonArray *part, GError **error);
 static gboolean read_parts(Geojson *geojson, JsonArray *parts, ReadPart read, GError **error) {
     if (!parts) return fail(geojson, error, "a geometry of several parts has none");
     for (guint i = 0; i < json_array_get_length(parts); i++)
-        if (!read(geojson, array(json_array_get_element(parts, i)), error)) return FALSE;
+        if (!read(geojson, rmil_json_array(json_array_get_element(parts, i)), error)) return FALSE;
     return TRUE;
 }
 
 static gboolean read_geometry(Geojson *geojson, JsonNode *geometry, int depth, GError **error) {
-    const char *type = text(member(geometry, "type"));
-    JsonArray *coordinates = array(member(geometry, "coordinates")), *parts = array(member(geometry, "geometries"));
+    const char *type = rmil_json_text(geometry, "type");
+    JsonArray *coordinates = rmil_json_array(rmil_json_get(geometry, "coordinates")),
+              *parts = rmil_json_array(rmil_json_get(geometry, "geometries"));
     if (!type) return fail(geojson, error, "a geometry has no type");
     if (strcmp(type, "Polygon") == 0) return read_polygon(geojson, coordinates, error);
     if (strcmp(type, "MultiPolygon") == 0) return read_parts(geojson, coordinates, read_polygon, error);
@@ -121,18 +104,18 @@ static gboolean read_geometry(Geojson *geojson, JsonNode *geometry, int depth, G
 /* QuPath derives classes: "Tumor: Positive" is part of "Tumor". It has written one as a name, as names = ["Tumor", "Positive"]
  * (since 0.4), and as the name "Positive" with a parentClass of its own (0.1). Free with g_free. */
 static char *class_name(JsonNode *class, int depth) {
-    JsonArray *names = array(member(class, "names"));
-    if (!names) names = array(class);
+    JsonArray *names = rmil_json_array(rmil_json_get(class, "names"));
+    if (!names) names = rmil_json_array(class);
     if (names) {
         g_autoptr(GString) whole = g_string_new(NULL);
         for (guint i = 0; i < json_array_get_length(names); i++) {
-            const char *name = text(json_array_get_element(names, i));
+            const char *name = rmil_json_string(json_array_get_element(names, i));
             if (name && *name) g_string_append_printf(whole, "%s%s", whole->len ? ": " : "", name);
         }
         return g_strdup(whole->str);
     }
-    const char *name = text(class) ? text(class) : text(member(class, "name"));
-    g_autofree char *parent = name && depth < DEEPEST ? class_name(member(class, "parentClass"), depth + 1) : NULL;
+    const char *name = rmil_json_string(class) ? rmil_json_string(class) : rmil_json_text(class, "name");
+    g_autofree char *parent = name && depth < DEEPEST ? class_name(rmil_json_get(class, "parentClass"), depth + 1) : NULL;
     g_autofree char *derived = parent && *parent ? g_strconcat(parent, ": ", NULL) : NULL;
     return derived && !g_str_has_prefix(name, derived) ? g_strconcat(derived, name, NULL) : g_strdup(name);
 }
@@ -153,7 +136,7 @@ static char *add_class(RmilOutlines *outlines, char *name) {
 static char *find_hint(RmilOutlines *outlines, JsonNode *properties) {
     static const char *const members[] = {"class", "class_name", "label", "type", "category", "group"};
     for (gsize i = 0; i < G_N_ELEMENTS(members); i++) {
-        char *hint = add_class(outlines, class_name(member(properties, members[i]), 0));
+        char *hint = add_class(outlines, class_name(rmil_json_get(properties, members[i]), 0));
         if (!hint || strcmp(hint, "annotation") == 0) { /* what QuPath calls its type */
             g_free(hint);
             continue;
@@ -167,15 +150,15 @@ static char *find_hint(RmilOutlines *outlines, JsonNode *properties) {
 
 /* -- features --------------------------------------------------------------------------------------------------------------- */
 static gboolean read_annotation(Geojson *geojson, JsonNode *feature, GError **error) {
-    JsonNode *properties = member(feature, "properties"), *geometry = member(feature, "geometry");
-    const char *own = text(member(properties, "name"));
+    JsonNode *properties = rmil_json_get(feature, "properties"), *geometry = rmil_json_get(feature, "geometry");
+    const char *own = rmil_json_text(properties, "name");
     if (own) {
         g_free(geojson->name);
         geojson->name = g_strdup_printf("feature %" G_GINT64_FORMAT " (\"%.100s\")", geojson->feature, own);
     }
-    if (g_strcmp0(text(member(feature, "type")), "Feature") != 0) return fail(geojson, error, "is not a GeoJSON Feature");
+    if (g_strcmp0(rmil_json_text(feature, "type"), "Feature") != 0) return fail(geojson, error, "is not a GeoJSON Feature");
     if (!geometry || JSON_NODE_HOLDS_NULL(geometry)) return TRUE;
-    geojson->group = add_class(geojson->outlines, class_name(member(properties, "classification"), 0));
+    geojson->group = add_class(geojson->outlines, class_name(rmil_json_get(properties, "classification"), 0));
     geojson->hint = geojson->group ? NULL : find_hint(geojson->outlines, properties);
     const guint first = geojson->outlines->shapes->len;
     gboolean good = read_geometry(geojson, geometry, 0, error);

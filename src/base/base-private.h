@@ -31,23 +31,6 @@ gboolean rmil_csv_formula(const char *field);
 /* "/a/b/slide.01.tiff" -> "slide.01". Free with g_free. */
 char *rmil_path_stem(const char *path);
 
-/* Large JSON, piece by piece: a walk over the members of an object or the elements of an array finds where each lies, without
- * reading it; rmil_json_parse reads one. The pieces point into the text. */
-typedef struct {
-    const char *text;
-    gsize size;
-} RmilJsonPiece;
-typedef struct {
-    const char *at, *end;
-    gboolean object, started, done, broken; /* broken: what comes is not JSON, or breaks off */
-} RmilJsonWalk;
-gboolean rmil_json_walk_begin(RmilJsonWalk *walk, RmilJsonPiece piece); /* FALSE: neither an object nor an array */
-/* FALSE: there is no more, or broken. name (of an object's member): as it stands between the quotes. */
-gboolean rmil_json_walk_next(RmilJsonWalk *walk, RmilJsonPiece *name, RmilJsonPiece *value);
-gboolean rmil_json_walk_ended(const RmilJsonWalk *walk); /* well: nothing stands behind it */
-gboolean rmil_json_find(RmilJsonPiece object, const char *member, RmilJsonPiece *value);
-gboolean rmil_json_piece_is(RmilJsonPiece piece, const char *text);
-
 /* A function compiled for several processors, the best one picked at load time by what the processor can do (not by its
  * name: "arch=haswell" would match Intel's Haswell alone). Sums declared `omp simd reduction` may be reordered by the
  * vector width; the order is fixed for one machine. What such a function calls in its loops must be RMIL_INLINE: a plain

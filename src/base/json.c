@@ -1,8 +1,7 @@
 /* JSON from files, within bounds: json-glib calls itself for every level of nesting, and knows neither a byte-order mark nor
  * the numbers that are none. */
-#include "base-private.h"
+#include "json.h"
 
-#include <json-glib/json-glib.h>
 #include <string.h>
 
 enum { DEEPEST = 32 };
@@ -91,6 +90,32 @@ char *rmil_json_print(JsonNode *node) { return json_to_string(node, TRUE); }
 gboolean rmil_json_write(JsonNode *node, const char *path, GError **error) {
     g_autofree char *text = rmil_json_print(node), *line = g_strconcat(text, "\n", NULL);
     return rmil_file_write(path, line, strlen(line), error);
+}
+
+/* -- nodes -------------------------------------------------------------------------------------------------------------------- */
+JsonNode *rmil_json_get(JsonNode *object, const char *member) {
+    return object && JSON_NODE_HOLDS_OBJECT(object) ? json_object_get_member(json_node_get_object(object), member) : NULL;
+}
+
+JsonArray *rmil_json_array(JsonNode *node) { return node && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL; }
+
+static GType value_type(JsonNode *node) { return node && JSON_NODE_HOLDS_VALUE(node) ? json_node_get_value_type(node) : G_TYPE_INVALID; }
+
+const char *rmil_json_string(JsonNode *node) { return value_type(node) == G_TYPE_STRING ? json_node_get_string(node) : NULL; }
+
+const char *rmil_json_text(JsonNode *object, const char *member) { return rmil_json_string(rmil_json_get(object, member)); }
+
+gboolean rmil_json_number(JsonNode *node, double *value) {
+    const GType type = value_type(node);
+    if (type != G_TYPE_INT64 && type != G_TYPE_DOUBLE) return FALSE;
+    *value = json_node_get_double(node);
+    return TRUE;
+}
+
+gboolean rmil_json_whole(JsonNode *node, int64_t *value) {
+    if (value_type(node) != G_TYPE_INT64) return FALSE;
+    *value = json_node_get_int(node);
+    return TRUE;
 }
 
 /* -- piece by piece ---------------------------------------------------------------------------------------------------------- */

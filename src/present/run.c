@@ -80,16 +80,6 @@ G_GNUC_PRINTF(2, 3) static void add_missing(RmilRun *run, const char *format, ..
     va_end(arguments);
 }
 
-/* -- run.json ------------------------------------------------------------------------------------------------------ */
-JsonNode *rmil_json_get(JsonNode *object, const char *member) {
-    return object && JSON_NODE_HOLDS_OBJECT(object) ? json_object_get_member(json_node_get_object(object), member) : NULL;
-}
-
-const char *rmil_json_text(JsonNode *object, const char *member) {
-    JsonNode *node = rmil_json_get(object, member);
-    return node && JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_STRING ? json_node_get_string(node) : NULL;
-}
-
 /* -- tables -------------------------------------------------------------------------------------------------------- */
 /* Columns by name; the error names the first that the file lacks. */
 static gboolean find_columns(const RmilTable *table, const char *path, const char *const *names, int n, int *columns, GError **error) {

@@ -2,8 +2,7 @@
 #ifndef RMIL_PRESENT_RUN_H
 #define RMIL_PRESENT_RUN_H
 
-#include <json-glib/json-glib.h>
-
+#include "base/json.h"
 #include "draw/draw-private.h"
 #include "rankmil/present.h"
 #include "rankmil/cohort.h"
@@ -69,9 +68,6 @@ int rmil_method_order(const char *name);
 RmilRun *rmil_run_read(const char *folder, GError **error);
 void rmil_run_free(RmilRun *run);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilRun, rmil_run_free)
-/* Member of an object, or NULL: for NULL objects too. */
-JsonNode *rmil_json_get(JsonNode *object, const char *member);
-const char *rmil_json_text(JsonNode *object, const char *member); /* or NULL */
 
 /* -- run-summary.c: statistics ------------------------------------------------------------------------------------- */
 enum { RMIL_N_METRICS = 6 };

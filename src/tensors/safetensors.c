@@ -1,15 +1,13 @@
 /* Safetensors files, read and written. */
+#include "base/json.h"
 #include "tensors-private.h"
 
-#include <json-glib/json-glib.h>
 #include <string.h>
 
 #define HEADER_LIMIT ((guint64)16 << 20)
 
-static gboolean whole_number(JsonNode *node, int64_t *value) {
-    if (!node || !JSON_NODE_HOLDS_VALUE(node) || json_node_get_value_type(node) != G_TYPE_INT64) return FALSE;
-    *value = json_node_get_int(node);
-    return *value >= 0;
+static gboolean size_at(JsonArray *array, guint i, int64_t *value) {
+    return rmil_json_whole(json_array_get_element(array, i), value) && *value >= 0;
 }
 
 static gboolean find_dtype(const char *name, RmilDtype *dtype) {
@@ -30,34 +28,24 @@ static gint compare_ranges(gconstpointer a, gconstpointer b) {
     return (x->end > y->end) - (x->end < y->end);
 }
 
-static JsonArray *array_member(JsonObject *object, const char *name) {
-    JsonNode *node = json_object_get_member(object, name);
-    return node && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
-}
-
 static gboolean read_tensor(RmilTensors *tensors, const char *name, JsonNode *node, const char *data, int64_t bytes, GArray *ranges,
                             GError **error) {
     const char *path = rmil_tensors_path(tensors);
-    JsonObject *entry = JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
-    JsonArray *sizes = entry ? array_member(entry, "shape") : NULL;
-    JsonArray *offsets = entry ? array_member(entry, "data_offsets") : NULL;
-    JsonNode *type = entry ? json_object_get_member(entry, "dtype") : NULL;
-    if (!sizes || !offsets || json_array_get_length(offsets) != 2 || !type || !JSON_NODE_HOLDS_VALUE(type) ||
-        json_node_get_value_type(type) != G_TYPE_STRING)
+    JsonArray *sizes = rmil_json_array(rmil_json_get(node, "shape")), *offsets = rmil_json_array(rmil_json_get(node, "data_offsets"));
+    const char *type = rmil_json_text(node, "dtype");
+    if (!sizes || !offsets || json_array_get_length(offsets) != 2 || !type)
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: tensor \"%s\": dtype, shape or data_offsets are missing", path, name);
     RmilDtype dtype;
-    if (!find_dtype(json_node_get_string(type), &dtype))
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: tensor \"%s\": numbers of type \"%s\" are not read here", path, name,
-                         json_node_get_string(type));
+    if (!find_dtype(type, &dtype))
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: tensor \"%s\": numbers of type \"%s\" are not read here", path, name, type);
     int64_t shape[RMIL_TENSOR_RANK], count;
     guint rank = json_array_get_length(sizes);
     gboolean good = rank <= RMIL_TENSOR_RANK;
-    for (guint i = 0; good && i < rank; i++) good = whole_number(json_array_get_element(sizes, i), &shape[i]);
+    for (guint i = 0; good && i < rank; i++) good = size_at(sizes, i, &shape[i]);
     if (!good || !rmil_shape_count((int)rank, shape, dtype, &count))
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: tensor \"%s\" has a shape that is not accepted", path, name);
     Range range;
-    if (!whole_number(json_array_get_element(offsets, 0), &range.begin) || !whole_number(json_array_get_element(offsets, 1), &range.end) ||
-        range.begin > range.end || range.end > bytes)
+    if (!size_at(offsets, 0, &range.begin) || !size_at(offsets, 1, &range.end) || range.begin > range.end || range.end > bytes)
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: tensor \"%s\" lies outside the file", path, name);
     if (range.end - range.begin != count * (int64_t)rmil_dtype_size(dtype))
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: tensor \"%s\": its bytes do not fit its shape", path, name);
@@ -72,11 +60,9 @@ static gboolean read_metadata(RmilTensors *tensors, JsonNode *node, GError **err
     JsonNode *value;
     if (object) json_object_iter_init(&iter, object);
     while (object && json_object_iter_next(&iter, &key, &value)) {
-        if (!JSON_NODE_HOLDS_VALUE(value) || json_node_get_value_type(value) != G_TYPE_STRING) {
-            object = NULL;
-            break;
-        }
-        rmil_tensors_add_metadata(tensors, key, json_node_get_string(value));
+        const char *text = rmil_json_string(value);
+        if (text) rmil_tensors_add_metadata(tensors, key, text);
+        else object = NULL;
     }
     return object || rmil_fail(error, RMIL_ERROR_FORMAT, "%s: __metadata__ is not an object of texts", rmil_tensors_path(tensors));
 }
