@@ -2,9 +2,30 @@
 #ifndef RANKMIL_EVALUATE_H
 #define RANKMIL_EVALUATE_H
 
-#include "base.h"
+#include "cohort.h"
 
 G_BEGIN_DECLS
+
+/* -- what a training leaves, by slide ----------------------------------------------------------------------------------- */
+typedef struct {
+    const char *slide; /* id */
+    RmilSplit part;
+    int label; /* −1: none */
+    double probability, logit;
+} RmilPredictionRow;
+
+/* Of each annotated positive test slide, per share of patches (percent): rmil_localisation, below. */
+typedef struct {
+    const char *slide;
+    double alpha, iou, dice, pointing;
+} RmilLocalisationRow;
+
+/* Of the same slides: mean attention on annotated and on other patches, times K (1: what each patch would get if all counted the
+ * same; NaN where there is no such patch), and the share of all attention that lies on annotated patches. */
+typedef struct {
+    const char *slide;
+    double lesion, elsewhere, lesion_share;
+} RmilAttentionRow;
 
 /* Every function here is pure: no state, callable from any thread, no allocation that outlives it except the curves.
  * Labels are 0 (negative) or not 0 (positive). A NaN among the scores leaves nothing defined: all results are NaN, curves

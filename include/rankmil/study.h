@@ -222,31 +222,13 @@ typedef struct {
     const char *sha256;  /* of that file; "": not recorded */
 } RmilStudyRun;
 
-typedef struct {
-    const char *slide; /* id */
-    RmilSplit part;    /* train, val or test; rows that are in no part are not recorded */
-    int label;
-    double probability, logit;
-} RmilStudyPrediction;
-
-/* Of each annotated positive test slide, per share of patches (percent): rmil_localisation, evaluate.h. */
-typedef struct {
-    const char *slide;
-    double alpha, iou, dice, pointing;
-} RmilStudyLocalisation;
-
-/* Of the same slides: RmilAttentionShare. */
-typedef struct {
-    const char *slide;
-    double lesion, elsewhere, lesion_share;
-} RmilStudyAttention;
-
 /* Is there a record in this folder? */
 RMIL_API gboolean rmil_study_exists(const char *folder);
 /* Refuses, naming the file: no record, a broken one, one that a later version wrote, and records of different plans or
  * cohorts in one folder. */
 RMIL_API RmilStudy *rmil_study_open(const char *folder, GError **error);
 RMIL_API void rmil_study_free(RmilStudy *study);
+RMIL_API const char *rmil_study_folder(const RmilStudy *study);
 /* What the record says of the study: "kind" (comparison, low-data, granularity, annotated-fraction, threshold,
  * localisation), "title", "plan" (its YAML), "cohort" (path of the table with the features), "fingerprint" (of its data),
  * "reference" (the method that the others are tested against), "variable" ("", "fraction", "padding", "annotated",
@@ -257,7 +239,7 @@ RMIL_API int64_t rmil_study_count(const RmilStudy *study);
 RMIL_API int64_t rmil_study_done(const RmilStudy *study);
 RMIL_API const RmilStudyRun *rmil_study_run(const RmilStudy *study, int64_t index);
 /* Rows of a run that is done, in the order of epochs or of the cohort's slides, then of alpha: GArray of RmilEpoch,
- * RmilStudyPrediction, RmilStudyLocalisation, RmilStudyAttention. Strings belong to the study. Free with g_array_unref. */
+ * RmilPredictionRow (rows in no part only of runs that have folders), RmilLocalisationRow, RmilAttentionRow. Strings belong to the study. Free with g_array_unref. */
 RMIL_API GArray *rmil_study_epochs(RmilStudy *study, int64_t index, GError **error);
 RMIL_API GArray *rmil_study_predictions(RmilStudy *study, int64_t index, GError **error);
 RMIL_API GArray *rmil_study_localisation(RmilStudy *study, int64_t index, GError **error);

@@ -47,8 +47,8 @@ static void add_curves(RmilFigure *figure, const RmilMethodSummary *summary, Cur
         const RmilSeedRun *seed = g_ptr_array_index(summary->method->seeds, s);
         int64_t n = 0;
         for (guint i = 0; i < seed->cases->len; i++) {
-            const RmilCase *item = &g_array_index(seed->cases, RmilCase, i);
-            if (item->split != RMIL_SPLIT_TEST || item->label < 0) continue;
+            const RmilPredictionRow *item = &g_array_index(seed->cases, RmilPredictionRow, i);
+            if (item->part != RMIL_SPLIT_TEST || item->label < 0) continue;
             labels[n] = item->label;
             scores[n++] = item->probability;
         }
@@ -61,7 +61,7 @@ static void add_curves(RmilFigure *figure, const RmilMethodSummary *summary, Cur
  * resamples of the slides, stratified by label, as rows "band". */
 enum { BAND_POINTS = 41, BAND_ROUNDS = 500 };
 
-static gboolean has_band(const RmilRunSummary *summary, int method) {
+static gboolean has_band(const RmilSummary *summary, int method) {
     const RmilMethodSummary *one = &summary->methods[method];
     return one->seeds == 1 && one->positives > 0 && one->negatives > 0 && (summary->n <= 3 || method == summary->reference);
 }
@@ -112,7 +112,7 @@ static void add_band(RmilFigure *figure, const RmilMethodSummary *one) {
     rmil_csv_end(figure->csv);
 }
 
-static void plot_bands(RmilFigure *figure, const RmilRunSummary *summary) {
+static void plot_bands(RmilFigure *figure, const RmilSummary *summary) {
     for (int m = 0; m < summary->n; m++) {
         if (!has_band(summary, m)) continue;
         int style = summary->methods[m].method->style;
@@ -125,7 +125,7 @@ static void plot_bands(RmilFigure *figure, const RmilRunSummary *summary) {
 }
 
 /* value: which metric stands behind the method's name in the key. */
-static void plot_curves(RmilFigure *figure, const RmilRunSummary *summary, CurveFunction curve, int value) {
+static void plot_curves(RmilFigure *figure, const RmilSummary *summary, CurveFunction curve, int value) {
     for (int m = 0; m < summary->n; m++) add_curves(figure, &summary->methods[m], curve);
     for (int m = 0; m < summary->n; m++)
         if (summary->methods[m].seeds > 1 && (summary->n <= 4 || m == summary->reference)) /* more would be a tangle */
@@ -142,7 +142,7 @@ static void plot_curves(RmilFigure *figure, const RmilRunSummary *summary, Curve
     }
 }
 
-char *rmil_figure_roc(const RmilRunSummary *summary, const char *folder, GError **error) {
+char *rmil_figure_roc(const RmilSummary *summary, const char *folder, GError **error) {
     RmilFigure figure;
     rmil_figure_begin(&figure, "roc", "ROC curves of the test slides: of the pooled predictions (thick) and of each training (thin)", 440,
                       440 + RMIL_KEY_ROW * summary->n, "series,method,seed,false_positive_rate,true_positive_rate,low,high");
@@ -157,7 +157,7 @@ char *rmil_figure_roc(const RmilRunSummary *summary, const char *folder, GError 
     return rmil_figure_end(&figure, folder, error);
 }
 
-char *rmil_figure_pr(const RmilRunSummary *summary, const char *folder, GError **error) {
+char *rmil_figure_pr(const RmilSummary *summary, const char *folder, GError **error) {
     const RmilMethodSummary *reference = &summary->methods[summary->reference];
     double share = (double)reference->positives / (double)MAX(reference->positives + reference->negatives, 1);
     RmilFigure figure;
@@ -174,7 +174,7 @@ char *rmil_figure_pr(const RmilRunSummary *summary, const char *folder, GError *
 }
 
 /* -- one row per method -------------------------------------------------------------------------------------------- */
-static void method_rows(GString *script, const RmilRunSummary *summary) {
+static void method_rows(GString *script, const RmilSummary *summary) {
     gsize longest = 0;
     g_string_append(script, "set ytics (");
     for (int m = 0; m < summary->n; m++) {
@@ -186,7 +186,7 @@ static void method_rows(GString *script, const RmilRunSummary *summary) {
                            (int)MIN(longest * 3 / 4 + 2, 24));
 }
 
-char *rmil_figure_auroc(const RmilRunSummary *summary, const char *folder, GError **error) {
+char *rmil_figure_auroc(const RmilSummary *summary, const char *folder, GError **error) {
     RmilFigure figure;
     rmil_figure_begin(&figure, "auroc", "AUROC of the test slides: of the pooled predictions with its 95 % interval, and of each training",
                       480, 160 + 46 * summary->n, "series,method,row,what,auroc,low,high");
@@ -232,7 +232,7 @@ char *rmil_figure_auroc(const RmilRunSummary *summary, const char *folder, GErro
     return rmil_figure_end(&figure, folder, error);
 }
 
-char *rmil_figure_probabilities(const RmilRunSummary *summary, const char *folder, GError **error) {
+char *rmil_figure_probabilities(const RmilSummary *summary, const char *folder, GError **error) {
     RmilFigure figure;
     rmil_figure_begin(&figure, "probabilities", "Predicted probability of every test slide, by its true label", 480, 160 + 46 * summary->n,
                       "series,method,row,id,label,probability");
@@ -263,7 +263,7 @@ char *rmil_figure_probabilities(const RmilRunSummary *summary, const char *folde
 }
 
 /* -- localisation -------------------------------------------------------------------------------------------------- */
-char *rmil_figure_localisation(const RmilRunSummary *summary, int what, const char *folder, GError **error) {
+char *rmil_figure_localisation(const RmilSummary *summary, int what, const char *folder, GError **error) {
     static const char *const names[] = {"localisation-iou", "localisation-dice", "localisation-pointing"};
     static const char *const titles[] = {"IoU", "Dice", "Pointing game"};
     static const char *const axes[] = {"top tiles, % of the annotated number", "top tiles, % of the annotated number",

@@ -14,15 +14,15 @@ typedef struct {
 static void count_sets(const RmilSeedRun *seed, SetCounts *counts) {
     *counts = (SetCounts){0};
     for (guint i = 0; i < seed->cases->len; i++) {
-        const RmilCase *item = &g_array_index(seed->cases, RmilCase, i);
-        counts->labels[item->split][item->label < 0 ? 2 : item->label]++;
+        const RmilPredictionRow *item = &g_array_index(seed->cases, RmilPredictionRow, i);
+        counts->labels[item->part][item->label < 0 ? 2 : item->label]++;
     }
 }
 
 static gboolean same_sets(const RmilSeedRun *a, const RmilSeedRun *b) {
     if (a->cases->len != b->cases->len) return FALSE;
     for (guint i = 0; i < a->cases->len; i++)
-        if (g_array_index(a->cases, RmilCase, i).split != g_array_index(b->cases, RmilCase, i).split) return FALSE;
+        if (g_array_index(a->cases, RmilPredictionRow, i).part != g_array_index(b->cases, RmilPredictionRow, i).part) return FALSE;
     return TRUE;
 }
 

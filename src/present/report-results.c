@@ -61,7 +61,7 @@ static void sentence(RmilReport *report) {
         if (isnan(comparison->delong)) g_string_append(report->out, ").");
         else rmil_html(report->out, ", DeLong p %s%s).", comparison->delong < 0.001 ? "" : "= ", rmil_html_p(comparison->delong, p));
     }
-    const RmilRunSummary *s = report->summary;
+    const RmilSummary *s = report->summary;
     const RmilLocalSummary *local = s->n_alphas ? &s->locals[s->reference * s->n_alphas] : NULL;
     if (local && !isnan(local->pointing))
         rmil_html(report->out,
@@ -73,7 +73,7 @@ static void sentence(RmilReport *report) {
 }
 
 /* The same in plain lines, for a terminal. */
-static void add_line(GString *out, const RmilRunSummary *s, int m) {
+static void add_line(GString *out, const RmilSummary *s, int m) {
     const RmilMethodSummary *one = &s->methods[m];
     char p[16];
     g_string_append_printf(out, "%s: AUROC %.3f (95 %% interval %.3f to %.3f)", one->method->title, one->value[0], one->interval[0].low,
@@ -92,9 +92,9 @@ static void add_line(GString *out, const RmilRunSummary *s, int m) {
 }
 
 char *rmil_report_summary(const char *folder, GError **error) {
-    g_autoptr(RmilRun) run = rmil_run_read(folder, error);
+    g_autoptr(RmilResults) run = rmil_results_read(folder, error);
     if (!run) return NULL;
-    g_autoptr(RmilRunSummary) s = rmil_run_summarise(run);
+    g_autoptr(RmilSummary) s = rmil_summarise(run->methods, run->reference ? run->reference : "rank");
     const RmilMethodSummary *best = &s->methods[s->reference];
     GString *out = g_string_new(NULL);
     if (!best->positives || !best->negatives)
@@ -191,7 +191,7 @@ static void header_row(GString *out, const char *first) {
 }
 
 /* The highest value of a column, as shown: ties are all best; NaN when there is one method only. */
-static gboolean is_best(const RmilRunSummary *summary, gboolean means, int metric, int method) {
+static gboolean is_best(const RmilSummary *summary, gboolean means, int metric, int method) {
     double top = -1;
     for (int m = 0; m < summary->n; m++) {
         double value = means ? summary->methods[m].mean[metric] : summary->methods[m].value[metric];
@@ -202,7 +202,7 @@ static gboolean is_best(const RmilRunSummary *summary, gboolean means, int metri
 }
 
 static void pooled_table(RmilReport *report) {
-    const RmilRunSummary *s = report->summary;
+    const RmilSummary *s = report->summary;
     rmil_html_table_begin(report->out, pooled_words[pool_kind(report)].caption);
     header_row(report->out, "Method");
     for (int m = 0; m < s->n; m++) {
@@ -221,7 +221,7 @@ static void pooled_table(RmilReport *report) {
 }
 
 static void seeds_table(RmilReport *report) {
-    const RmilRunSummary *s = report->summary;
+    const RmilSummary *s = report->summary;
     if (!s->repeats) return;
     rmil_html_table_begin(report->out, pooled_words[pool_kind(report)].alone);
     g_autofree char *first = g_strdup_printf("Method (%ss)", rmil_tests_one(reference_of(report)));
@@ -248,7 +248,7 @@ static void p_cells(GString *out, double p, double adjusted, gboolean many) {
 }
 
 static void comparison_table(RmilReport *report) {
-    const RmilRunSummary *s = report->summary;
+    const RmilSummary *s = report->summary;
     if (s->n_comparisons == 0) return;
     g_autofree char *caption = g_strdup_printf("%s against each other method: AUROC on the test slides, two-sided p values%s.",
                                                reference_of(report)->method->title,
@@ -293,7 +293,7 @@ static void comparison_table(RmilReport *report) {
 /* -- figures
  * ---------------------------------------------------------------------------------------------------------------------------
  */
-static char *spoken_values(const RmilRunSummary *s, const char *what, int metric) {
+static char *spoken_values(const RmilSummary *s, const char *what, int metric) {
     GString *text = g_string_new(what);
     for (int m = 0; m < s->n; m++) {
         char value[16];
@@ -304,7 +304,7 @@ static char *spoken_values(const RmilRunSummary *s, const char *what, int metric
 }
 
 gboolean rmil_report_results(RmilReport *report, GError **error) {
-    const RmilRunSummary *s = report->summary;
+    const RmilSummary *s = report->summary;
     if (!report->tested) return TRUE;
     g_string_append(report->out, "<section id=\"tests\"><h2>How well the slides are told apart</h2>\n");
     pooled_table(report);
@@ -342,7 +342,7 @@ gboolean rmil_report_results(RmilReport *report, GError **error) {
  * ------------------------------------------------------------------------------------------------------------------------
  */
 static void localisation_table(RmilReport *report, int what, const char *caption) {
-    const RmilRunSummary *s = report->summary;
+    const RmilSummary *s = report->summary;
     rmil_html_table_begin(report->out, caption);
     g_string_append(report->out, "<thead><tr><th scope=\"col\">Method</th>");
     for (int a = 0; a < s->n_alphas; a++) rmil_html(report->out, "<th scope=\"col\">α = %g&#8201;%%</th>", s->alphas[a]);
@@ -367,7 +367,7 @@ static void localisation_table(RmilReport *report, int what, const char *caption
 }
 
 gboolean rmil_report_localisation(RmilReport *report, GError **error) {
-    const RmilRunSummary *s = report->summary;
+    const RmilSummary *s = report->summary;
     g_string_append(report->out, "<section id=\"localisation\"><h2>Whether attention finds the lesion</h2>\n");
     if (s->n_alphas == 0) {
         g_string_append(report->out, "<p>No positive test slide has an annotation to compare the attention with "

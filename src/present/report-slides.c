@@ -30,7 +30,7 @@ static gboolean annotated(const RmilReport *report, const char *id) {
         for (guint s = 0; s < method->seeds->len; s++) {
             const RmilSeedRun *seed = g_ptr_array_index(method->seeds, s);
             for (guint i = 0; i < seed->locals->len; i++)
-                if (strcmp(g_array_index(seed->locals, RmilLocal, i).id, id) == 0) return TRUE;
+                if (strcmp(g_array_index(seed->locals, RmilLocalisationRow, i).slide, id) == 0) return TRUE;
         }
     }
     return FALSE;
@@ -40,7 +40,7 @@ static gboolean annotated(const RmilReport *report, const char *id) {
  * there are any: a reader wants to see attention on a slide without a lesion too). Pointers into the reference's pooled
  * list. */
 static GPtrArray *choose(const RmilReport *report) {
-    const RmilRunSummary *s = report->summary;
+    const RmilSummary *s = report->summary;
     const guint limit = s->n <= 3 ? 8 : 6;
     GPtrArray *by_kind[3], *chosen = g_ptr_array_new();
     for (int k = 0; k < 3; k++) by_kind[k] = g_ptr_array_new();
@@ -86,7 +86,7 @@ static gboolean add_picture(RmilReport *report, const RmilMethodSummary *method,
 }
 
 gboolean rmil_report_heatmaps(RmilReport *report, const RmilMonitor *monitor, GError **error) {
-    const RmilRunSummary *s = report->summary;
+    const RmilSummary *s = report->summary;
     g_autoptr(GPtrArray) chosen = choose(report);
     g_string_append(report->out, "<section id=\"heatmaps\"><h2>Where the models look</h2>\n");
     if (chosen->len == 0) {

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-static char *title_of(const RmilRun *run) {
+static char *title_of(const RmilResults *run) {
     const char *cohort = rmil_json_text(run->info, "cohort");
     g_autofree char *absolute = g_canonicalize_filename(cohort ? cohort : run->folder, NULL);
     g_autofree char *name = cohort ? rmil_path_stem(absolute) : g_path_get_basename(absolute);
@@ -31,7 +31,7 @@ static char *spoken_time(const char *text) {
 }
 
 /* "Made 2026-03-14 10:22 UTC. rankmil 1.2.3." */
-static char *made(const RmilRun *run) {
+static char *made(const RmilResults *run) {
     const char *created = rmil_json_text(run->info, "created"), *version = rmil_json_text(run->info, "version");
     g_autofree char *when = created ? spoken_time(created) : NULL;
     return g_strdup_printf("%s%s%srankmil %s.", when ? "Made " : "", when ? when : "", when ? ". " : "",
@@ -52,10 +52,10 @@ gboolean rmil_report_write(const char *folder, const char *path, const RmilMonit
     gboolean study;
     if (!is_study(folder, &study, error)) return FALSE;
     if (study) return rmil_study_report_write(folder, path, monitor, error);
-    g_autoptr(RmilRun) run = rmil_run_read(folder, error);
+    g_autoptr(RmilResults) run = rmil_results_read(folder, error);
     if (!run) return FALSE;
     rmil_monitor_progress(monitor, "statistics", 0, 1);
-    g_autoptr(RmilRunSummary) summary = rmil_run_summarise(run);
+    g_autoptr(RmilSummary) summary = rmil_summarise(run->methods, run->reference ? run->reference : "rank");
     rmil_monitor_progress(monitor, "statistics", 1, 1);
     const gboolean drawn = rmil_figures_announce(folder, monitor);
     if (!rmil_figures_remove(folder, error)) return FALSE;

@@ -5,8 +5,8 @@
 #include "run.h"
 
 typedef struct {
-    const RmilRun *run;
-    const RmilRunSummary *summary;
+    const RmilResults *run;
+    const RmilSummary *summary;
     GString *out;
     gboolean tested; /* there are labelled test slides of both classes */
     gboolean drawn;  /* there is gnuplot, which draws the figures */

@@ -43,9 +43,9 @@ static const RmilSeedRun *same_split(const RmilMethod *method, const RmilSeedRun
 }
 
 static int by_share(gconstpointer a, gconstpointer b) {
-    const RmilAttended *x = *(RmilAttended *const *)a, *y = *(RmilAttended *const *)b;
+    const RmilAttentionRow *x = *(RmilAttentionRow *const *)a, *y = *(RmilAttentionRow *const *)b;
     return x->lesion_share != y->lesion_share ? (x->lesion_share > y->lesion_share) - (x->lesion_share < y->lesion_share)
-                                              : strcmp(x->id, y->id);
+                                              : strcmp(x->slide, y->slide);
 }
 
 /* Of the reference's first training: the slide in the middle by its share of attention on the lesion, and that at the lower
@@ -54,7 +54,7 @@ static GPtrArray *choose(const RmilSeedRun *seed) {
     g_autoptr(GPtrArray) all = g_ptr_array_new();
     GPtrArray *chosen = g_ptr_array_new();
     for (guint i = 0; i < seed->attentions->len; i++) {
-        RmilAttended *one = &g_array_index(seed->attentions, RmilAttended, i);
+        RmilAttentionRow *one = &g_array_index(seed->attentions, RmilAttentionRow, i);
         if (!isnan(one->lesion_share)) g_ptr_array_add(all, one);
     }
     g_ptr_array_sort(all, by_share);
@@ -103,7 +103,7 @@ static gboolean apply(Attended *one, const RmilMethodSummary *method, const Rmil
     return TRUE;
 }
 
-static Attended *attend(const RmilRunSummary *s, const RmilSeedRun *reference, const RmilCohort *cohort, const char *id, GError **error) {
+static Attended *attend(const RmilSummary *s, const RmilSeedRun *reference, const RmilCohort *cohort, const char *id, GError **error) {
     g_autoptr(Attended) one = g_new0(Attended, 1);
     one->row = find_row(cohort, id);
     if (!one->row || !one->row->features) {
@@ -293,7 +293,7 @@ gboolean rmil_study_add_attention(const RmilStudyReport *study, GString *out, co
     gboolean good = cohort || excuse(out, reason);
     for (guint i = 0; cohort && good && i < MIN(chosen->len, SLIDES); i++) {
         rmil_monitor_progress(monitor, "attention", i, chosen->len);
-        g_autoptr(Attended) one = attend(level->summary, seed, cohort, ((RmilAttended *)chosen->pdata[i])->id, &reason);
+        g_autoptr(Attended) one = attend(level->summary, seed, cohort, ((RmilAttentionRow *)chosen->pdata[i])->slide, &reason);
         if (!one) {
             excuse(out, reason);
             break;

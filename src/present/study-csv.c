@@ -70,7 +70,7 @@ static void pooled_rows(RmilCsv *out, const RmilLevel *level, const RmilMethodSu
 }
 
 static void localisation_rows(RmilCsv *out, const RmilLevel *level, const RmilMethodSummary *one, int method) {
-    const RmilRunSummary *s = level->summary;
+    const RmilSummary *s = level->summary;
     for (int a = 0; a < s->n_alphas; a++) {
         const RmilLocalSummary *local = &s->locals[method * s->n_alphas + a];
         if (isnan(local->iou)) continue;

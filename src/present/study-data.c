@@ -41,48 +41,12 @@ static char *spoken_value(const char *variable, double value) {
 }
 
 /* -- one training ---------------------------------------------------------------------------------------------------- */
-static gboolean add_cases(RmilStudy *record, int64_t index, RmilSeedRun *seed, const char *folder, GError **error) {
-    g_autoptr(GArray) rows = rmil_study_predictions(record, index, error);
-    if (!rows) return FALSE;
-    for (guint i = 0; i < rows->len; i++) {
-        const RmilStudyPrediction *row = &g_array_index(rows, RmilStudyPrediction, i);
-        if (row->part != RMIL_SPLIT_TEST || row->label < 0) continue;
-        if (!(row->probability >= 0 && row->probability <= 1) || row->label > 1)
-            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: the record is broken: run %s says of slide \"%s\": label %d, probability %g",
-                             folder, seed->key, row->slide, row->label, row->probability);
-        RmilCase item = {g_strdup(row->slide), row->part, row->label, row->probability};
-        g_array_append_val(seed->cases, item);
-    }
-    return TRUE;
-}
-
-static gboolean add_attention(RmilStudy *record, int64_t index, RmilSeedRun *seed, GError **error) {
-    g_autoptr(GArray) locals = rmil_study_localisation(record, index, error);
-    if (!locals) return FALSE;
-    for (guint i = 0; i < locals->len; i++) {
-        const RmilStudyLocalisation *row = &g_array_index(locals, RmilStudyLocalisation, i);
-        RmilLocal local = {g_strdup(row->slide), row->alpha, row->iou, row->dice, row->pointing};
-        g_array_append_val(seed->locals, local);
-    }
-    g_autoptr(GArray) rows = rmil_study_attention(record, index, error);
-    if (!rows) return FALSE;
-    for (guint i = 0; i < rows->len; i++) {
-        const RmilStudyAttention *row = &g_array_index(rows, RmilStudyAttention, i);
-        RmilAttended attended = {g_strdup(row->slide), row->lesion, row->elsewhere, row->lesion_share};
-        g_array_append_val(seed->attentions, attended);
-    }
-    return TRUE;
-}
-
 static gboolean add_training(RmilStudyReport *study, RmilStudy *record, int64_t index, RmilMethod *method, GError **error) {
     const RmilStudyRun *run = rmil_study_run(record, index);
     RmilSeedRun *seed = rmil_seed_run_new(run->seed);
-    seed->split = g_strdup(run->split);
-    seed->key = g_strdup(run->key);
-    seed->model = g_strdup(run->model);
     g_ptr_array_add(method->seeds, seed);
     if (run->seconds > 0) study->seconds += run->seconds;
-    return add_cases(record, index, seed, study->folder, error) && add_attention(record, index, seed, error);
+    return rmil_seed_run_fill(seed, record, index, error);
 }
 
 /* -- levels and methods ----------------------------------------------------------------------------------------------- */
@@ -123,7 +87,7 @@ static void lay_out(RmilStudyReport *study, const RmilStudy *record) {
         level->value = run->value;
         level->shown = shown_value(study->variable, run->value);
         level->text = spoken_value(study->variable, run->value);
-        level->run = rmil_run_new(study->folder);
+        level->run = rmil_results_new(study->folder);
         level->run->reference = g_strdup(study->reference);
     }
     qsort(study->levels, (size_t)study->n_levels, sizeof *study->levels, compare_levels);
@@ -172,9 +136,10 @@ static gboolean fill(RmilStudyReport *study, RmilStudy *record, GError **error) 
 }
 
 RmilStudyReport *rmil_study_report_read(const char *folder, GError **error) {
-    g_autoptr(RmilStudy) record = rmil_study_open(folder, error);
+    RmilStudy *record = rmil_study_open(folder, error);
     if (!record) return NULL;
     g_autoptr(RmilStudyReport) study = g_new0(RmilStudyReport, 1);
+    study->record = record;
     study->folder = g_strdup(folder);
     study->kind = g_strdup(rmil_study_value(record, "kind"));
     study->title = g_strdup(rmil_study_value(record, "title"));
@@ -204,7 +169,7 @@ static void summarise_along(RmilStudyReport *study) {
     for (int i = 0; i < study->n_levels; i++)
         if (study->levels[i].run->methods->len != 1) return;
     if (study->n_levels < 2) return;
-    study->along = rmil_run_new(study->folder);
+    study->along = rmil_results_new(study->folder);
     study->along->reference = g_strdup(study->levels[0].text);
     for (int i = 0; i < study->n_levels; i++) {
         const RmilMethod *one = study->levels[i].run->methods->pdata[0];
@@ -213,13 +178,13 @@ static void summarise_along(RmilStudyReport *study) {
         for (guint s = 0; s < one->seeds->len; s++) g_ptr_array_add(method->seeds, one->seeds->pdata[s]);
         g_ptr_array_add(study->along->methods, method);
     }
-    study->along_summary = rmil_run_summarise(study->along);
+    study->along_summary = rmil_summarise(study->along->methods, study->along->reference);
 }
 
 void rmil_study_report_summarise(RmilStudyReport *study) {
     g_autoptr(GHashTable) slides = g_hash_table_new(g_str_hash, g_str_equal);
     for (int i = 0; i < study->n_levels; i++) {
-        RmilRunSummary *summary = study->levels[i].summary = rmil_run_summarise(study->levels[i].run);
+        RmilSummary *summary = study->levels[i].summary = rmil_summarise(study->levels[i].run->methods, study->reference);
         for (int m = 0; m < summary->n; m++)
             for (guint s = 0; s < summary->methods[m].pooled->len; s++)
                 g_hash_table_add(slides, g_array_index(summary->methods[m].pooled, RmilPooled, s).id);
@@ -230,16 +195,17 @@ void rmil_study_report_summarise(RmilStudyReport *study) {
 
 void rmil_study_report_free(RmilStudyReport *study) {
     if (!study) return;
-    g_clear_pointer(&study->along_summary, rmil_run_summary_free);
-    g_clear_pointer(&study->along, rmil_run_free);
+    g_clear_pointer(&study->along_summary, rmil_summary_free);
+    g_clear_pointer(&study->along, rmil_results_free);
     for (int i = 0; i < study->n_levels; i++) {
-        rmil_run_summary_free(study->levels[i].summary);
-        rmil_run_free(study->levels[i].run);
+        rmil_summary_free(study->levels[i].summary);
+        rmil_results_free(study->levels[i].run);
         g_free(study->levels[i].text);
     }
     g_free(study->levels);
     g_ptr_array_unref(study->methods);
     g_ptr_array_unref(study->left);
+    rmil_study_free(study->record);
     char *const texts[] = {study->folder, study->kind, study->title, study->variable, study->plan, study->cohort, study->reference};
     for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) g_free(texts[i]);
     g_free(study);
@@ -251,14 +217,14 @@ const RmilMethodSummary *rmil_level_method(const RmilLevel *level, const char *m
     return NULL;
 }
 
-const RmilComparison *rmil_level_comparison(const RmilRunSummary *summary, int method) {
+const RmilComparison *rmil_level_comparison(const RmilSummary *summary, int method) {
     for (int i = 0; i < summary->n_comparisons; i++)
         if (summary->comparisons[i].other == method) return &summary->comparisons[i];
     return NULL;
 }
 
 int rmil_level_reference(const RmilStudyReport *study, const RmilLevel *level) {
-    const RmilRunSummary *summary = level->summary;
+    const RmilSummary *summary = level->summary;
     return strcmp(summary->methods[summary->reference].method->name, study->reference) == 0 ? summary->reference : -1;
 }
 
@@ -271,12 +237,12 @@ RmilElsewhere rmil_study_elsewhere(const RmilMethodSummary *method) {
         double sum = 0;
         guint count = 0;
         for (guint i = 0; i < seed->attentions->len; i++) {
-            const RmilAttended *one = &g_array_index(seed->attentions, RmilAttended, i);
+            const RmilAttentionRow *one = &g_array_index(seed->attentions, RmilAttentionRow, i);
             if (isnan(one->lesion_share)) continue;
-            guint at = GPOINTER_TO_UINT(g_hash_table_lookup(index, one->id));
+            guint at = GPOINTER_TO_UINT(g_hash_table_lookup(index, one->slide));
             if (at == 0) {
                 at = sums->len + 1;
-                g_hash_table_insert(index, one->id, GUINT_TO_POINTER(at));
+                g_hash_table_insert(index, (gpointer)one->slide, GUINT_TO_POINTER(at));
                 g_array_set_size(sums, at);
                 g_array_set_size(counts, at);
             }

@@ -54,8 +54,8 @@ static void set_value(Series *series, int level, const RmilMethodSummary *one, i
 }
 
 static void fill_along(Curves *curves, int metric) {
-    const RmilRunSummary *s = curves->study->along_summary;
-    const RmilRun *last = curves->study->levels[s->n - 1].run;
+    const RmilSummary *s = curves->study->along_summary;
+    const RmilResults *last = curves->study->levels[s->n - 1].run;
     Series *series = &curves->series[0];
     series->title = ((RmilMethod *)last->methods->pdata[0])->title;
     series->style = ((RmilMethod *)last->methods->pdata[0])->style;
@@ -256,7 +256,7 @@ char *rmil_study_figure_elsewhere(const RmilStudyReport *study, GError **error) 
 
 /* -- every training as a dot ------------------------------------------------------------------------------------------------- */
 char *rmil_study_figure_strip(const RmilStudyReport *study, int metric, GError **error) {
-    const RmilRunSummary *s = study->levels[0].summary;
+    const RmilSummary *s = study->levels[0].summary;
     g_autofree char *lower = g_ascii_strdown(rmil_metric_names[metric], -1), *name = g_strconcat(lower, "-runs", NULL);
     const int height = 86 + 34 * s->n;
     double lowest = 1, from;

@@ -35,7 +35,7 @@ G_GNUC_PRINTF(3, 4) static void shape(GString *out, Shape there, const char *for
 }
 
 /* -- methods side by side ------------------------------------------------------------------------------------------------ */
-static void rank_methods(const RmilRunSummary *s, int *best, int *second) {
+static void rank_methods(const RmilSummary *s, int *best, int *second) {
     *best = *second = -1;
     for (int m = 0; m < s->n; m++) {
         double mean = s->methods[m].mean[0];
@@ -49,7 +49,7 @@ static void rank_methods(const RmilRunSummary *s, int *best, int *second) {
     }
 }
 
-static int significant(const RmilRunSummary *s, int *above) {
+static int significant(const RmilSummary *s, int *above) {
     int n = 0;
     *above = 0;
     for (int i = 0; i < s->n_comparisons; i++) {
@@ -63,7 +63,7 @@ static int significant(const RmilRunSummary *s, int *above) {
 
 static void say_comparison(const RmilStudyReport *study, GString *out, GString *shapes) {
     const RmilLevel *level = &study->levels[study->n_levels - 1];
-    const RmilRunSummary *s = level->summary;
+    const RmilSummary *s = level->summary;
     int best, second, above;
     rank_methods(s, &best, &second);
     if (best < 0) return;
@@ -146,7 +146,7 @@ static void say_granularity(const RmilStudyReport *study, GString *shapes) {
 
 /* -- one method over the variable ---------------------------------------------------------------------------------------- */
 static void say_annotated(const RmilStudyReport *study, GString *shapes) {
-    const RmilRunSummary *s = study->along_summary;
+    const RmilSummary *s = study->along_summary;
     const RmilMethodSummary *none = &s->methods[0], *all = &s->methods[s->n - 1];
     double gain = all->mean[0] - none->mean[0];
     if (study->levels[0].value != 0) return;
@@ -168,7 +168,7 @@ static void say_annotated(const RmilStudyReport *study, GString *shapes) {
 }
 
 static void say_threshold(const RmilStudyReport *study, GString *shapes) {
-    const RmilRunSummary *s = study->along_summary;
+    const RmilSummary *s = study->along_summary;
     int best, second, falls = 0, steps = 0;
     rank_methods(s, &best, &second);
     if (best < 0 || study->levels[0].value != 0) return;
@@ -188,7 +188,7 @@ static void say_threshold(const RmilStudyReport *study, GString *shapes) {
 }
 
 static void say_along(const RmilStudyReport *study, GString *out) {
-    const RmilRunSummary *s = study->along_summary;
+    const RmilSummary *s = study->along_summary;
     int best, second, below; /* below: values that the first is significantly above */
     rank_methods(s, &best, &second);
     if (best < 0) return;
@@ -206,7 +206,7 @@ static void say_along(const RmilStudyReport *study, GString *out) {
 /* -- localisation --------------------------------------------------------------------------------------------------------- */
 static void say_localisation(const RmilStudyReport *study, GString *shapes) {
     const RmilLevel *level = &study->levels[study->n_levels - 1];
-    const RmilRunSummary *s = level->summary;
+    const RmilSummary *s = level->summary;
     int reference = rmil_level_reference(study, level);
     if (reference < 0 || s->n < 2) return;
     for (int what = 0; what < 3; what++) {

@@ -88,7 +88,7 @@ static gboolean add_strips(const RmilStudyReport *study, GString *out, GError **
         g_autofree char *alt = g_strdup_printf("%s of every training by method", rmil_metric_names[metric]);
         if (!add_figure(out, rmil_study_figure_strip(study, metric, error), alt, metric ? likewise : caption)) return FALSE;
     }
-    const RmilRunSummary *s = study->levels[0].summary;
+    const RmilSummary *s = study->levels[0].summary;
     gboolean same = TRUE;
     for (int m = 0; m < s->n; m++)
         same = same && s->methods[m].tests == RMIL_TESTS_SAME && s->methods[m].positives && s->methods[m].negatives;
@@ -128,7 +128,7 @@ static gboolean add_tests(const RmilStudyReport *study, GString *out, GError **e
 
 static gboolean add_localisation(const RmilStudyReport *study, GString *out, GError **error) {
     static const char *const captions[] = {"IoU", "Dice", "Pointing game"};
-    const RmilRunSummary *s = study->along_summary ? study->along_summary : study->levels[study->n_levels - 1].summary;
+    const RmilSummary *s = study->along_summary ? study->along_summary : study->levels[study->n_levels - 1].summary;
     if (s->n_alphas == 0) return TRUE;
     rmil_html(
         out,

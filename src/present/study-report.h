@@ -8,11 +8,11 @@
 /* -- study-data.c: the record in memory ------------------------------------------------------------------------------ */
 /* One value of what the study varies, with the methods trained at it; a study that varies nothing has one level. */
 typedef struct {
-    double value; /* as in the plan; NaN: nothing varies */
-    double shown; /* as on axes: shares in percent */
-    char *text;   /* "20 %", "448 px", "T = 0.5"; "" */
-    RmilRun *run; /* its methods that have a finished training, in the paper's order */
-    RmilRunSummary *summary;
+    double value;     /* as in the plan; NaN: nothing varies */
+    double shown;     /* as on axes: shares in percent */
+    char *text;       /* "20 %", "448 px", "T = 0.5"; "" */
+    RmilResults *run; /* its methods that have a finished training, in the paper's order */
+    RmilSummary *summary;
 } RmilLevel;
 
 typedef struct {
@@ -21,12 +21,13 @@ typedef struct {
     int n_levels;
     RmilLevel *levels;  /* by value; those with a finished training */
     GPtrArray *methods; /* RmilMethod without seeds: all there are, in the paper's order */
-    RmilRun *along;     /* where no level has more than one method: the levels as methods, compared with the first; else NULL */
-    RmilRunSummary *along_summary;
+    RmilResults *along; /* where no level has more than one method: the levels as methods, compared with the first; else NULL */
+    RmilSummary *along_summary;
     int64_t planned, done; /* trainings */
     int64_t slides;        /* test slides with a label, over all trainings */
     double seconds;        /* of training, summed */
     GPtrArray *left;       /* sentences: what is still to be trained */
+    RmilStudy *record;     /* whose are the rows' texts, or NULL */
 } RmilStudyReport;
 
 /* Reads the record of DIR with its shards. Fails when there is none, it is broken, or nothing in it is finished. */
@@ -38,7 +39,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilStudyReport, rmil_study_report_free)
 /* The method's summary at a level, or NULL when none of its trainings there is finished. */
 const RmilMethodSummary *rmil_level_method(const RmilLevel *level, const char *method);
 /* Comparison of the level's reference with the method, or NULL. */
-const RmilComparison *rmil_level_comparison(const RmilRunSummary *summary, int method);
+const RmilComparison *rmil_level_comparison(const RmilSummary *summary, int method);
 /* "share of the development slides trained on (%)" and the like: an axis' label. */
 const char *rmil_study_axis(const RmilStudyReport *study);
 /* Where the reference stands in a level, or −1. */
@@ -90,7 +91,7 @@ GPtrArray *rmil_study_pooled_tables(const RmilStudyReport *study); /* averaged p
 GPtrArray *rmil_study_local_tables(const RmilStudyReport *study);  /* IoU, Dice, pointing game over α */
 /* Every comparison of the study, level after level, with Holm's correction over all of them. */
 typedef struct {
-    const RmilRunSummary *summary;
+    const RmilSummary *summary;
     const char *level; /* its text, or "" */
     const RmilComparison *comparison;
     gboolean pooled; /* both tested the same slides in every training: DeLong is sound */

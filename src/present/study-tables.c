@@ -12,7 +12,7 @@ static const int shown[] = {0, 1, 3, 4, 5};
 static GPtrArray *table_list(void) { return g_ptr_array_new_with_free_func((GDestroyNotify)rmil_study_table_free); }
 
 /* -- all comparisons ----------------------------------------------------------------------------------------------------- */
-static void add_tests(GArray *tests, const RmilRunSummary *summary, const char *level) {
+static void add_tests(GArray *tests, const RmilSummary *summary, const char *level) {
     const RmilMethodSummary *a = &summary->methods[summary->reference];
     for (int i = 0; i < summary->n_comparisons; i++) {
         const RmilComparison *c = &summary->comparisons[i];
@@ -54,7 +54,7 @@ GArray *rmil_study_all_tests(const RmilStudyReport *study) {
 
 /* -- results: mean, SD, best, second best, letters ----------------------------------------------------------------------- */
 /* The letter of a method in the tables' notes. */
-static char letter_of(const RmilRunSummary *summary, int method) { return (char)('a' + MIN(method, 'z' - 'a')); }
+static char letter_of(const RmilSummary *summary, int method) { return (char)('a' + MIN(method, 'z' - 'a')); }
 
 static void add_mark(RmilTableCell *cell, char letter) {
     gsize length = strlen(cell->marks);
@@ -65,7 +65,7 @@ static void add_mark(RmilTableCell *cell, char letter) {
 }
 
 /* A value gets the letter of every method that it is significantly above, where one of the two is the reference. */
-static void mark(RmilTableCell *cell, const RmilRunSummary *summary, int method, int metric) {
+static void mark(RmilTableCell *cell, const RmilSummary *summary, int method, int metric) {
     const double mean = summary->methods[method].mean[metric];
     for (int other = 0; other < summary->n; other++) {
         if (method != summary->reference && other != summary->reference) continue;
@@ -80,7 +80,7 @@ static void explain_places(RmilStudyTable *table) {
 }
 
 /* Which letters stand in the table, and what for. */
-static void explain_marks(RmilStudyTable *table, const RmilRunSummary *summary) {
+static void explain_marks(RmilStudyTable *table, const RmilSummary *summary) {
     g_autoptr(GString) text = g_string_new(NULL);
     for (int m = 0; m < summary->n; m++) {
         gboolean used = FALSE;
@@ -98,7 +98,7 @@ static void explain_marks(RmilStudyTable *table, const RmilRunSummary *summary) 
 }
 
 /* Rows: the summary's methods; columns: measures, and the attention elsewhere where asked for. */
-static RmilStudyTable *by_measure(const RmilRunSummary *summary, const char *corner, const char *caption, gboolean elsewhere) {
+static RmilStudyTable *by_measure(const RmilSummary *summary, const char *corner, const char *caption, gboolean elsewhere) {
     RmilStudyTable *table = rmil_study_table_new("results", corner, "%s", caption);
     for (gsize i = 0; i < G_N_ELEMENTS(shown); i++) rmil_study_table_column(table, rmil_metric_names[shown[i]]);
     if (elsewhere) rmil_study_table_column(table, "Attention off the lesion");
@@ -167,7 +167,7 @@ static RmilStudyTable *by_level(const RmilStudyReport *study, int metric) {
     return table;
 }
 
-static gboolean has_attention(const RmilRunSummary *summary) {
+static gboolean has_attention(const RmilSummary *summary) {
     for (int m = 0; m < summary->n; m++)
         if (rmil_study_elsewhere(&summary->methods[m]).slides) return TRUE;
     return FALSE;
@@ -298,7 +298,7 @@ GPtrArray *rmil_study_local_tables(const RmilStudyReport *study) {
                                            "Dice of the most attended patches with the annotated ones",
                                            "Pointing game: share of slides where one of the most attended patches is annotated"};
     GPtrArray *tables = table_list();
-    const RmilRunSummary *s = study->along_summary ? study->along_summary : study->levels[study->n_levels - 1].summary;
+    const RmilSummary *s = study->along_summary ? study->along_summary : study->levels[study->n_levels - 1].summary;
     for (int what = 0; what < 3 && s->n_alphas; what++) {
         RmilStudyTable *table = rmil_study_table_new(
             names[what], study->along_summary ? rmil_study_axis(study) : "Method", "%s, by α%s%s.", captions[what],

@@ -237,6 +237,8 @@ const char *rmil_study_value(const RmilStudy *study, const char *name) {
     return value ? value : "";
 }
 
+const char *rmil_study_folder(const RmilStudy *study) { return study->folder; }
+
 int64_t rmil_study_count(const RmilStudy *study) { return study->entries->len; }
 
 int64_t rmil_study_done(const RmilStudy *study) { return study->done; }

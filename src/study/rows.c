@@ -8,8 +8,8 @@
 
 #define COLUMN(struct, name, cell, type, field)                                                                                            \
     { name, cell, RMIL_COLUMN_##type, G_STRUCT_OFFSET(struct, field) }
-#define ROWS(table, file, struct, columns)                                                                                                 \
-    { table, file, sizeof(struct), G_N_ELEMENTS(columns), columns }
+#define ROWS(table, file, struct, columns, once)                                                                                           \
+    { table, file, sizeof(struct), G_N_ELEMENTS(columns), columns, once }
 
 static const RmilColumn epoch[] = {
     COLUMN(RmilEpoch, "epoch", "epoch", WHOLE, epoch),
@@ -22,33 +22,31 @@ static const RmilColumn epoch[] = {
 };
 
 static const RmilColumn prediction[] = {
-    COLUMN(RmilStudyPrediction, "slide", "id", TEXT, slide),
-    COLUMN(RmilStudyPrediction, "part", "split", SPLIT, part),
-    COLUMN(RmilStudyPrediction, "label", "label", LABEL, label),
-    COLUMN(RmilStudyPrediction, "probability", "probability", NUMBER, probability),
-    COLUMN(RmilStudyPrediction, "logit", "logit", REAL, logit),
+    COLUMN(RmilPredictionRow, "slide", "id", TEXT, slide),     COLUMN(RmilPredictionRow, "part", "split", SPLIT, part),
+    COLUMN(RmilPredictionRow, "label", "label", LABEL, label), COLUMN(RmilPredictionRow, "probability", "probability", SHARE, probability),
+    COLUMN(RmilPredictionRow, "logit", "logit", REAL, logit),
 };
 
 static const RmilColumn localisation[] = {
-    COLUMN(RmilStudyLocalisation, "slide", "id", TEXT, slide),
-    COLUMN(RmilStudyLocalisation, "alpha", "alpha", NUMBER, alpha),
-    COLUMN(RmilStudyLocalisation, "iou", "iou", NUMBER, iou),
-    COLUMN(RmilStudyLocalisation, "dice", "dice", NUMBER, dice),
-    COLUMN(RmilStudyLocalisation, "pointing", "pointing", NUMBER, pointing),
+    COLUMN(RmilLocalisationRow, "slide", "id", TEXT, slide),
+    COLUMN(RmilLocalisationRow, "alpha", "alpha", NUMBER, alpha),
+    COLUMN(RmilLocalisationRow, "iou", "iou", NUMBER, iou),
+    COLUMN(RmilLocalisationRow, "dice", "dice", NUMBER, dice),
+    COLUMN(RmilLocalisationRow, "pointing", "pointing", NUMBER, pointing),
 };
 
 static const RmilColumn attention[] = {
-    COLUMN(RmilStudyAttention, "slide", "id", TEXT, slide),
-    COLUMN(RmilStudyAttention, "lesion", "lesion", REAL, lesion),
-    COLUMN(RmilStudyAttention, "elsewhere", "elsewhere", REAL, elsewhere),
-    COLUMN(RmilStudyAttention, "lesion_share", "lesion_share", REAL, lesion_share),
+    COLUMN(RmilAttentionRow, "slide", "id", TEXT, slide),
+    COLUMN(RmilAttentionRow, "lesion", "lesion", REAL, lesion),
+    COLUMN(RmilAttentionRow, "elsewhere", "elsewhere", REAL, elsewhere),
+    COLUMN(RmilAttentionRow, "lesion_share", "lesion_share", REAL, lesion_share),
 };
 
 const RmilRows rmil_rows[RMIL_ROWS_COUNT] = {
-    [RMIL_ROWS_EPOCH] = ROWS("epoch", "history.csv", RmilEpoch, epoch),
-    [RMIL_ROWS_PREDICTION] = ROWS("prediction", "predictions.csv", RmilStudyPrediction, prediction),
-    [RMIL_ROWS_LOCALISATION] = ROWS("localisation", "localisation.csv", RmilStudyLocalisation, localisation),
-    [RMIL_ROWS_ATTENTION] = ROWS("attention", NULL, RmilStudyAttention, attention),
+    [RMIL_ROWS_EPOCH] = ROWS("epoch", "history.csv", RmilEpoch, epoch, FALSE),
+    [RMIL_ROWS_PREDICTION] = ROWS("prediction", "predictions.csv", RmilPredictionRow, prediction, TRUE),
+    [RMIL_ROWS_LOCALISATION] = ROWS("localisation", "localisation.csv", RmilLocalisationRow, localisation, FALSE),
+    [RMIL_ROWS_ATTENTION] = ROWS("attention", NULL, RmilAttentionRow, attention, FALSE),
 };
 
 static RmilSplit split_of(const char *name) {
@@ -80,6 +78,7 @@ void rmil_rows_bind(const RmilRows *rows, const void *row, sqlite3_stmt *stateme
         switch (column->type) {
         case RMIL_COLUMN_TEXT: sqlite3_bind_text(statement, place, *(const char *const *)at, -1, SQLITE_TRANSIENT); break;
         case RMIL_COLUMN_NUMBER:
+        case RMIL_COLUMN_SHARE:
         case RMIL_COLUMN_REAL: sqlite3_bind_double(statement, place, *(const double *)at); break; /* SQLite stores NaN as NULL */
         case RMIL_COLUMN_WHOLE: sqlite3_bind_int64(statement, place, *(const int64_t *)at); break;
         case RMIL_COLUMN_LABEL:
@@ -101,6 +100,7 @@ void rmil_rows_take(const RmilRows *rows, sqlite3_stmt *statement, GStringChunk 
         switch (column->type) {
         case RMIL_COLUMN_TEXT: *(const char **)at = g_string_chunk_insert_const(strings, text_at(statement, i)); break;
         case RMIL_COLUMN_NUMBER:
+        case RMIL_COLUMN_SHARE:
         case RMIL_COLUMN_REAL:
             *(double *)at = sqlite3_column_type(statement, i) == SQLITE_NULL ? NAN : sqlite3_column_double(statement, i);
             break;
@@ -119,6 +119,7 @@ static void append_cell(GString *out, const RmilColumn *column, const void *at, 
     switch (column->type) {
     case RMIL_COLUMN_TEXT: cell = *(const char *const *)at; break;
     case RMIL_COLUMN_NUMBER:
+    case RMIL_COLUMN_SHARE:
     case RMIL_COLUMN_REAL:
         if (isfinite(*(const double *)at)) g_ascii_formatd(text, sizeof text, "%.9g", *(const double *)at);
         break;
@@ -164,6 +165,9 @@ static gboolean read_cell(const RmilColumn *column, const RmilTable *table, cons
         *(const char **)at = g_string_chunk_insert_const(strings, cell);
         return *cell || wrong(error, table, path, row, "no id", cell);
     case RMIL_COLUMN_NUMBER: return rmil_table_number(table, row, place, at, error);
+    case RMIL_COLUMN_SHARE:
+        return rmil_table_number(table, row, place, at, error) &&
+               ((*(double *)at >= 0 && *(double *)at <= 1) || wrong(error, table, path, row, "probability is outside 0 … 1", cell));
     case RMIL_COLUMN_REAL: return read_real(table, row, place, at, error);
     case RMIL_COLUMN_WHOLE:
         if (!g_ascii_string_to_signed(cell, 10, 0, 1000000000, &number, NULL)) return wrong(error, table, path, row, "not an epoch", cell);
@@ -193,12 +197,19 @@ GArray *rmil_rows_read(const RmilRows *rows, const char *path, GStringChunk *str
         return NULL;
     }
     g_autoptr(GArray) values = g_array_new(FALSE, TRUE, (guint)rows->size);
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
     g_array_set_size(values, (guint)rmil_table_rows(table));
-    for (guint v = 0; v < values->len; v++)
+    for (guint v = 0; v < values->len; v++) {
+        const char *id = rmil_table_cell(table, v, places[0]);
+        if (rows->once && !g_hash_table_add(seen, (gpointer)id)) {
+            wrong(error, table, path, v, "a second line for the id", id);
+            return NULL;
+        }
         for (int i = 0; i < rows->count; i++) {
             const RmilColumn *column = &rows->columns[i];
             if (!read_cell(column, table, path, v, places[i], strings, values->data + v * rows->size + column->offset, error)) return NULL;
         }
+    }
     return g_steal_pointer(&values);
 }
 
@@ -209,14 +220,14 @@ void rmil_applied_rows(const RmilTrainData *data, const RmilSplit *splits, gbool
         if (!data->bags[i] || (splits[i] == RMIL_SPLIT_NONE && !all)) continue;
         const char *id = data->cohort->rows[i].id;
         const RmilApplied *a = &applied[i];
-        RmilStudyPrediction one = {id, splits[i], data->labels[i], a->prediction.probability, a->prediction.logit};
+        RmilPredictionRow one = {id, splits[i], data->labels[i], a->prediction.probability, a->prediction.logit};
         g_array_append_val(rows[RMIL_ROWS_PREDICTION], one);
         if (!a->localised) continue;
         for (int k = 0; k < RMIL_ALPHAS; k++) {
-            RmilStudyLocalisation place = {id, rmil_alphas()[k], a->iou[k], a->dice[k], a->pointing[k]};
+            RmilLocalisationRow place = {id, rmil_alphas()[k], a->iou[k], a->dice[k], a->pointing[k]};
             g_array_append_val(rows[RMIL_ROWS_LOCALISATION], place);
         }
-        RmilStudyAttention share = {id, a->attention.lesion, a->attention.elsewhere, a->attention.lesion_share};
+        RmilAttentionRow share = {id, a->attention.lesion, a->attention.elsewhere, a->attention.lesion_share};
         g_array_append_val(rows[RMIL_ROWS_ATTENTION], share);
     }
 }

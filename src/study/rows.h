@@ -9,6 +9,7 @@
 typedef enum {
     RMIL_COLUMN_TEXT,   /* const char * */
     RMIL_COLUMN_NUMBER, /* double */
+    RMIL_COLUMN_SHARE,  /* double in 0 … 1 */
     RMIL_COLUMN_REAL,   /* double; NaN: nothing, an empty cell, or in a file no such column */
     RMIL_COLUMN_WHOLE,  /* int64_t */
     RMIL_COLUMN_LABEL,  /* int; < 0: none */
@@ -28,9 +29,10 @@ typedef struct {
     gsize size;        /* of the struct */
     int count;
     const RmilColumn *columns;
+    gboolean once; /* each id */
 } RmilRows;
 
-/* RmilEpoch, RmilStudyPrediction, RmilStudyLocalisation, RmilStudyAttention */
+/* RmilEpoch, RmilPredictionRow, RmilLocalisationRow, RmilAttentionRow */
 enum { RMIL_ROWS_EPOCH, RMIL_ROWS_PREDICTION, RMIL_ROWS_LOCALISATION, RMIL_ROWS_ATTENTION, RMIL_ROWS_COUNT };
 extern const RmilRows rmil_rows[RMIL_ROWS_COUNT];
 

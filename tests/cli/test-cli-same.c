@@ -120,7 +120,7 @@ static void check_predictions(RmilStudy *study, int64_t index, const char *metho
     int64_t found = 0;
     for (guint i = 0; i < predictions->len; i++)
         for (int64_t r = 0; r < rmil_table_rows(table); r++) {
-            const RmilStudyPrediction *prediction = &g_array_index(predictions, RmilStudyPrediction, i);
+            const RmilPredictionRow *prediction = &g_array_index(predictions, RmilPredictionRow, i);
             if (strcmp(cell(table, r, "id"), prediction->slide) != 0) continue;
             g_assert_cmpstr(cell(table, r, "split"), ==, rmil_split_name(prediction->part));
             assert_cell(table, r, "label", prediction->label);

@@ -19,19 +19,19 @@ static void add_slides(RmilRecordRun *run, const FakeStudy *fake, GStringChunk *
         g_autofree char *text = g_strdup_printf("%s%03d", fake->prefix, number);
         const char *id = g_string_chunk_insert_const(names, text);
         double logit = strength * (label - 0.5) + 0.8 * noise(1, (uint64_t)number) + 0.6 * noise(stream, (uint64_t)number);
-        RmilStudyPrediction prediction = {id, RMIL_SPLIT_TEST, label, 1 / (1 + exp(-2 * logit)), logit};
+        RmilPredictionRow prediction = {id, RMIL_SPLIT_TEST, label, 1 / (1 + exp(-2 * logit)), logit};
         g_array_append_val(run->rows[RMIL_ROWS_PREDICTION], prediction);
         if (!label || i / 5 * 2 + i % 5 >= fake->annotated) continue;
         double share = 1 / (1 + exp(-strength - 0.7 * noise(stream + 1, (uint64_t)number)));
         for (gsize a = 0; a < G_N_ELEMENTS(alphas); a++) {
             double iou = share * alphas[a] / 150;
-            RmilStudyLocalisation local = {id, alphas[a], iou, 2 * iou / (1 + iou), share * 60 + alphas[a] > 50};
+            RmilLocalisationRow local = {id, alphas[a], iou, 2 * iou / (1 + iou), share * 60 + alphas[a] > 50};
             g_array_append_val(run->rows[RMIL_ROWS_LOCALISATION], local);
         }
-        RmilStudyAttention attention = {id, 1 + 10 * share, 1 - 0.5 * share, share};
+        RmilAttentionRow attention = {id, 1 + 10 * share, 1 - 0.5 * share, share};
         g_array_append_val(run->rows[RMIL_ROWS_ATTENTION], attention);
     }
-    RmilStudyPrediction other = {"not a test slide", RMIL_SPLIT_TRAIN, 1, 0.1, -2};
+    RmilPredictionRow other = {"not a test slide", RMIL_SPLIT_TRAIN, 1, 0.1, -2};
     g_array_append_val(run->rows[RMIL_ROWS_PREDICTION], other);
     RmilEpoch epoch = {1, 0.7, 0.6, 0.1, 0.65, 0.7, TRUE};
     g_array_append_val(run->rows[RMIL_ROWS_EPOCH], epoch);
@@ -75,9 +75,9 @@ void fake_study_write(const char *folder, const FakeStudy *fake) {
     for (guint i = 0; i + (guint)fake->left < runs->len; i++) {
         RmilRecordRun run = {.run = g_array_index(runs, RmilStudyRun, i),
                              .rows[RMIL_ROWS_EPOCH] = g_array_new(FALSE, TRUE, sizeof(RmilEpoch)),
-                             .rows[RMIL_ROWS_PREDICTION] = g_array_new(FALSE, TRUE, sizeof(RmilStudyPrediction)),
-                             .rows[RMIL_ROWS_LOCALISATION] = g_array_new(FALSE, TRUE, sizeof(RmilStudyLocalisation)),
-                             .rows[RMIL_ROWS_ATTENTION] = g_array_new(FALSE, TRUE, sizeof(RmilStudyAttention))};
+                             .rows[RMIL_ROWS_PREDICTION] = g_array_new(FALSE, TRUE, sizeof(RmilPredictionRow)),
+                             .rows[RMIL_ROWS_LOCALISATION] = g_array_new(FALSE, TRUE, sizeof(RmilLocalisationRow)),
+                             .rows[RMIL_ROWS_ATTENTION] = g_array_new(FALSE, TRUE, sizeof(RmilAttentionRow))};
         int method = (int)i / (values * fake->seeds), value = (int)i / fake->seeds % values;
         double reach = values > 1 ? 0.5 + 0.5 * value / (values - 1) : 1;
         add_slides(&run, fake, names, fake->strengths[method] * reach + 0.15 * noise(77, i), 1000 + 7 * i);

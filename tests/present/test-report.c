@@ -224,6 +224,7 @@ static void test_broken(void) {
         fake_run_write(folder, &fake);
         replace(folder, cases[i].name, cases[i].text);
         GError *error = NULL;
+        g_test_message("%s", cases[i].message);
         g_assert_false(rmil_report_write(folder, path, NULL, &error));
         test_error(&error, cases[i].code, cases[i].message);
         g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));

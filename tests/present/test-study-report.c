@@ -93,7 +93,7 @@ static double auroc_by_pairs(RmilStudy *study, int64_t run) {
     double good = 0, all = 0;
     for (guint i = 0; i < rows->len; i++)
         for (guint j = 0; j < rows->len; j++) {
-            const RmilStudyPrediction *a = &g_array_index(rows, RmilStudyPrediction, i), *b = &g_array_index(rows, RmilStudyPrediction, j);
+            const RmilPredictionRow *a = &g_array_index(rows, RmilPredictionRow, i), *b = &g_array_index(rows, RmilPredictionRow, j);
             if (a->part != RMIL_SPLIT_TEST || b->part != RMIL_SPLIT_TEST || a->label != 1 || b->label != 0) continue;
             good += a->probability > b->probability ? 1 : a->probability == b->probability ? 0.5 : 0;
             all++;
@@ -260,7 +260,7 @@ static void test_threshold(void) {
             g_autoptr(GArray) rows = rmil_study_attention(study, level * 4 + s, &error);
             g_assert_no_error(error);
             g_assert_cmpint((int)rows->len, ==, 5);
-            for (guint i = 0; i < rows->len; i++) sum += 1 - g_array_index(rows, RmilStudyAttention, i).lesion_share;
+            for (guint i = 0; i < rows->len; i++) sum += 1 - g_array_index(rows, RmilAttentionRow, i).lesion_share;
         }
         g_assert_cmpfloat_with_epsilon(number(attention, level, "off_lesion"), sum / 20, 1e-12);
         g_assert_cmpfloat_with_epsilon(number(attention, level, "value"), thresholds[level], 1e-12);

@@ -43,7 +43,7 @@ static void same_epochs(const GArray *a, const GArray *b) {
 static void same_predictions(const GArray *a, const GArray *b) {
     g_assert_cmpuint(a->len, ==, b->len);
     for (guint i = 0; i < a->len; i++) {
-        const RmilStudyPrediction *x = &g_array_index(a, RmilStudyPrediction, i), *y = &g_array_index(b, RmilStudyPrediction, i);
+        const RmilPredictionRow *x = &g_array_index(a, RmilPredictionRow, i), *y = &g_array_index(b, RmilPredictionRow, i);
         g_assert_cmpstr(x->slide, ==, y->slide);
         const double p[] = {x->part, x->label, x->probability, x->logit}, q[] = {y->part, y->label, y->probability, y->logit};
         same_numbers(p, q, G_N_ELEMENTS(p));
@@ -53,7 +53,7 @@ static void same_predictions(const GArray *a, const GArray *b) {
 static void same_localisation(const GArray *a, const GArray *b) {
     g_assert_cmpuint(a->len, ==, b->len);
     for (guint i = 0; i < a->len; i++) {
-        const RmilStudyLocalisation *x = &g_array_index(a, RmilStudyLocalisation, i), *y = &g_array_index(b, RmilStudyLocalisation, i);
+        const RmilLocalisationRow *x = &g_array_index(a, RmilLocalisationRow, i), *y = &g_array_index(b, RmilLocalisationRow, i);
         g_assert_cmpstr(x->slide, ==, y->slide);
         const double p[] = {x->alpha, x->iou, x->dice, x->pointing}, q[] = {y->alpha, y->iou, y->dice, y->pointing};
         same_numbers(p, q, G_N_ELEMENTS(p));
@@ -63,7 +63,7 @@ static void same_localisation(const GArray *a, const GArray *b) {
 static void same_attention(const GArray *a, const GArray *b) {
     g_assert_cmpuint(a->len, ==, b->len);
     for (guint i = 0; i < a->len; i++) {
-        const RmilStudyAttention *x = &g_array_index(a, RmilStudyAttention, i), *y = &g_array_index(b, RmilStudyAttention, i);
+        const RmilAttentionRow *x = &g_array_index(a, RmilAttentionRow, i), *y = &g_array_index(b, RmilAttentionRow, i);
         g_assert_cmpstr(x->slide, ==, y->slide);
         const double p[] = {x->lesion, x->elsewhere, x->lesion_share}, q[] = {y->lesion, y->elsewhere, y->lesion_share};
         same_numbers(p, q, G_N_ELEMENTS(p));

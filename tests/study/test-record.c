@@ -30,9 +30,9 @@ static RmilRecord *begin(const char *path, const RmilRecordStudy *study) {
 /* A run with numbers that need all 17 digits. */
 static void add(RmilRecord *record, int which) {
     const RmilEpoch epochs[] = {{1, 0.1 + which, 1.0 / 3, 0, 0.7, NAN, TRUE}, {2, 0.05, 1.0 / 7, 1e-300, 0.8, 1, FALSE}};
-    const RmilStudyPrediction predictions[] = {{"z", RMIL_SPLIT_TEST, 1, 0.1 + 0.2, -1.5}, {"a", RMIL_SPLIT_VAL, 0, 1e-17, 4.0 / 3}};
-    const RmilStudyLocalisation places[] = {{"z", 1, 0.25, 0.4, 1}, {"z", 100, 0.5, 2.0 / 3, 0}};
-    const RmilStudyAttention attention[] = {{"z", 12.5, NAN, 1}};
+    const RmilPredictionRow predictions[] = {{"z", RMIL_SPLIT_TEST, 1, 0.1 + 0.2, -1.5}, {"a", RMIL_SPLIT_VAL, 0, 1e-17, 4.0 / 3}};
+    const RmilLocalisationRow places[] = {{"z", 1, 0.25, 0.4, 1}, {"z", 100, 0.5, 2.0 / 3, 0}};
+    const RmilAttentionRow attention[] = {{"z", 12.5, NAN, 1}};
     RmilRecordRun run = {.run = planned[which]};
     run.run.epochs = 2;
     run.run.best_epoch = 1;
@@ -82,13 +82,13 @@ static void test_round_trip(void) {
     g_assert_cmpfloat(epoch->train_slide_loss, ==, 1.0 / 3);
     g_assert_true(isnan(epoch->val_auroc) && epoch->best && !epoch[1].best);
     g_assert_cmpfloat(epoch[1].train_guide_loss, ==, 1e-300);
-    const RmilStudyPrediction *prediction = &g_array_index(predictions, RmilStudyPrediction, 0);
+    const RmilPredictionRow *prediction = &g_array_index(predictions, RmilPredictionRow, 0);
     g_assert_cmpint(predictions->len, ==, 2);
     g_assert_cmpstr(prediction->slide, ==, "z"); /* the order in which they were recorded */
     g_assert_cmpfloat(prediction->probability, ==, 0.1 + 0.2);
     g_assert_cmpint(prediction[1].part, ==, RMIL_SPLIT_VAL);
-    g_assert_cmpfloat(g_array_index(places, RmilStudyLocalisation, 1).dice, ==, 2.0 / 3);
-    g_assert_true(isnan(g_array_index(attention, RmilStudyAttention, 0).elsewhere));
+    g_assert_cmpfloat(g_array_index(places, RmilLocalisationRow, 1).dice, ==, 2.0 / 3);
+    g_assert_true(isnan(g_array_index(attention, RmilAttentionRow, 0).elsewhere));
     g_assert_null(rmil_study_epochs(study, 0, &error));
     test_error(&error, RMIL_ERROR_ARGUMENT, "not done");
 }
@@ -96,7 +96,7 @@ static void test_round_trip(void) {
 static void test_all_or_nothing(void) {
     g_autofree char *folder = test_folder(), *path = g_build_filename(folder, "study.sqlite", NULL);
     g_autoptr(RmilRecord) record = begin(path, &threshold);
-    const RmilStudyPrediction twice[] = {{"a", RMIL_SPLIT_TEST, 1, 0.5, 0}, {"a", RMIL_SPLIT_TEST, 1, 0.5, 0}};
+    const RmilPredictionRow twice[] = {{"a", RMIL_SPLIT_TEST, 1, 0.5, 0}, {"a", RMIL_SPLIT_TEST, 1, 0.5, 0}};
     g_autoptr(GArray) none = g_array_new(FALSE, FALSE, 1), predictions = g_array_new(FALSE, FALSE, sizeof *twice);
     g_array_append_vals(predictions, twice, 2);
     RmilRecordRun run = {planned[0], {none, predictions, none, none}};

@@ -208,7 +208,7 @@ static void assert_same_predictions(RmilStudy *a, int64_t i, RmilStudy *b, int64
     g_autoptr(GArray) y = rmil_study_predictions(b, j, NULL);
     g_assert_cmpuint(x->len, ==, y->len);
     for (guint k = 0; k < x->len; k++)
-        g_assert_cmpfloat(g_array_index(x, RmilStudyPrediction, k).logit, ==, g_array_index(y, RmilStudyPrediction, k).logit);
+        g_assert_cmpfloat(g_array_index(x, RmilPredictionRow, k).logit, ==, g_array_index(y, RmilPredictionRow, k).logit);
 }
 
 /* What varies has the meaning that the plans give it. */
@@ -239,7 +239,7 @@ static void test_meaning(void) {
     g_assert_cmpuint(attention->len, ==, 4);
     g_assert_cmpuint(places->len, ==, 4 * RMIL_ALPHAS);
     for (guint i = 0; i < attention->len; i++) {
-        double share = g_array_index(attention, RmilStudyAttention, i).lesion_share;
+        double share = g_array_index(attention, RmilAttentionRow, i).lesion_share;
         g_assert_true(share >= 0 && share <= 1);
     }
 }

@@ -1,5 +1,7 @@
-/* Statistics over the trainings of a run. */
-#include "run.h"
+/* Statistics over the trainings of several methods. */
+#include "summary.h"
+
+#include "evaluate-private.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -68,11 +70,11 @@ static GArray *pool(const RmilMethod *method, RmilTests *tests) {
     for (guint s = 0; s < method->seeds->len; s++) {
         const RmilSeedRun *seed = g_ptr_array_index(method->seeds, s);
         for (guint i = 0; i < seed->cases->len; i++) {
-            const RmilCase *item = &g_array_index(seed->cases, RmilCase, i);
-            if (item->split != RMIL_SPLIT_TEST || item->label < 0) continue;
+            const RmilPredictionRow *item = &g_array_index(seed->cases, RmilPredictionRow, i);
+            if (item->part != RMIL_SPLIT_TEST || item->label < 0) continue;
             gpointer at;
-            if (!g_hash_table_lookup_extended(index, item->id, NULL, &at)) {
-                RmilPooled one = {g_strdup(item->id), item->label, 0};
+            if (!g_hash_table_lookup_extended(index, item->slide, NULL, &at)) {
+                RmilPooled one = {g_strdup(item->slide), item->label, 0};
                 at = GUINT_TO_POINTER(pooled->len);
                 g_hash_table_insert(index, one.id, at);
                 g_array_append_val(pooled, one);
@@ -123,8 +125,8 @@ static void summarise_seeds(RmilMethodSummary *summary) {
         g_autofree double *scores = g_new(double, seed->cases->len);
         int64_t n = 0;
         for (guint i = 0; i < seed->cases->len; i++) {
-            const RmilCase *item = &g_array_index(seed->cases, RmilCase, i);
-            if (item->split != RMIL_SPLIT_TEST || item->label < 0) continue;
+            const RmilPredictionRow *item = &g_array_index(seed->cases, RmilPredictionRow, i);
+            if (item->part != RMIL_SPLIT_TEST || item->label < 0) continue;
             labels[n] = item->label;
             scores[n++] = item->probability;
         }
@@ -211,7 +213,7 @@ static void correct(RmilComparison *comparisons, int n, gsize p_at, gsize adjust
                                                                                                                       : adjusted[count++];
 }
 
-static void compare(RmilRunSummary *summary) {
+static void compare(RmilSummary *summary) {
     const RmilMethodSummary *a = &summary->methods[summary->reference];
     summary->comparisons = g_new0(RmilComparison, summary->n);
     for (int i = 0; i < summary->n; i++) {
@@ -235,26 +237,21 @@ static void compare(RmilRunSummary *summary) {
 }
 
 /* -- localisation -------------------------------------------------------------------------------------------------- */
-static int compare_doubles(gconstpointer a, gconstpointer b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static void find_alphas(RmilRunSummary *summary) {
+static void find_alphas(RmilSummary *summary) {
     g_autoptr(GArray) alphas = g_array_new(FALSE, FALSE, sizeof(double));
     g_autoptr(GHashTable) slides = g_hash_table_new(g_str_hash, g_str_equal);
     for (int m = 0; m < summary->n; m++)
         for (guint s = 0; s < summary->methods[m].method->seeds->len; s++) {
             const RmilSeedRun *seed = g_ptr_array_index(summary->methods[m].method->seeds, s);
             for (guint i = 0; i < seed->locals->len; i++) {
-                const RmilLocal *local = &g_array_index(seed->locals, RmilLocal, i);
+                const RmilLocalisationRow *local = &g_array_index(seed->locals, RmilLocalisationRow, i);
                 gboolean seen = FALSE;
                 for (guint a = 0; a < alphas->len && !seen; a++) seen = g_array_index(alphas, double, a) == local->alpha;
                 if (!seen && alphas->len < 100) g_array_append_val(alphas, local->alpha);
-                g_hash_table_add(slides, local->id);
+                g_hash_table_add(slides, (gpointer)local->slide);
             }
         }
-    g_array_sort(alphas, compare_doubles);
+    g_array_sort(alphas, rmil_compare_doubles);
     summary->n_alphas = (int)alphas->len;
     summary->local_slides = (int)g_hash_table_size(slides);
     summary->alphas = (double *)g_memdup2(alphas->data, alphas->len * sizeof(double));
@@ -274,9 +271,9 @@ static double share_met(GHashTable *slides) {
     return g_hash_table_size(slides) ? sum / g_hash_table_size(slides) : NAN;
 }
 
-static void add_met(GHashTable *slides, const RmilLocal *local) {
-    Met *met = g_hash_table_lookup(slides, local->id);
-    if (!met) g_hash_table_insert(slides, local->id, met = g_new0(Met, 1));
+static void add_met(GHashTable *slides, const RmilLocalisationRow *local) {
+    Met *met = g_hash_table_lookup(slides, local->slide);
+    if (!met) g_hash_table_insert(slides, (gpointer)local->slide, met = g_new0(Met, 1));
     met->sum += local->pointing;
     met->count++;
 }
@@ -290,7 +287,7 @@ static RmilLocalSummary localise(const RmilMethod *method, double alpha) {
         double sums[3] = {0};
         int64_t count = 0;
         for (guint i = 0; i < seed->locals->len; i++) {
-            const RmilLocal *local = &g_array_index(seed->locals, RmilLocal, i);
+            const RmilLocalisationRow *local = &g_array_index(seed->locals, RmilLocalisationRow, i);
             if (local->alpha != alpha) continue;
             add_met(slides, local);
             sums[0] += local->iou;
@@ -309,15 +306,14 @@ static RmilLocalSummary localise(const RmilMethod *method, double alpha) {
     return local;
 }
 
-RmilRunSummary *rmil_run_summarise(const RmilRun *run) {
-    RmilRunSummary *summary = g_new0(RmilRunSummary, 1);
-    summary->run = run;
-    summary->n = (int)run->methods->len;
+RmilSummary *rmil_summarise(const GPtrArray *methods, const char *reference) {
+    RmilSummary *summary = g_new0(RmilSummary, 1);
+    summary->n = (int)methods->len;
     summary->methods = g_new0(RmilMethodSummary, summary->n);
     for (int i = 0; i < summary->n; i++) {
         RmilMethodSummary *one = &summary->methods[i];
-        one->method = g_ptr_array_index(run->methods, i);
-        if (strcmp(one->method->name, run->reference ? run->reference : "rank") == 0) summary->reference = i;
+        one->method = g_ptr_array_index(methods, i);
+        if (strcmp(one->method->name, reference) == 0) summary->reference = i;
         one->pooled = pool(one->method, &one->tests);
         summarise_pooled(one);
         summarise_seeds(one);
@@ -332,7 +328,7 @@ RmilRunSummary *rmil_run_summarise(const RmilRun *run) {
     return summary;
 }
 
-void rmil_run_summary_free(RmilRunSummary *summary) {
+void rmil_summary_free(RmilSummary *summary) {
     if (!summary) return;
     for (int i = 0; i < summary->n; i++) {
         g_array_unref(summary->methods[i].pooled);
