@@ -15,6 +15,7 @@ typedef struct {
     /* state */
     const char *name;    /* of the subcommand */
     JsonObject *result;  /* printed with --json */
+    JsonObject *stages;  /* per stage: made, kept, seconds */
     JsonArray *problems; /* of {"stage", "id", "message"} */
     JsonArray *warnings; /* of strings, each once, in the order in which they came */
     GHashTable *warned;  /* the same as a set */
@@ -81,6 +82,8 @@ int cli_usage(Cli *cli, const char *format, ...) G_GNUC_PRINTF(2, 3);
 void cli_problem(Cli *cli, const char *stage, const char *id, GError *error);
 /* Ends the progress line, so that other output starts on its own. */
 void cli_progress_end(Cli *cli);
+/* Removes a folder and all in it; a link goes, not what it points to. Nothing there: done. */
+gboolean remove_tree(const char *path, GError **error);
 /* Prints text, whose control characters but line ends are shown, not obeyed. Everything that is printed goes this way. */
 void cli_print(FILE *to, const char *format, ...) G_GNUC_PRINTF(2, 3);
 void cli_vprint(FILE *to, const char *format, va_list arguments) G_GNUC_PRINTF(2, 0);

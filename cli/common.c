@@ -109,10 +109,42 @@ void cli_say(Cli *cli, const char *format, ...) {
     fflush(stdout);
 }
 
+static void show_problem(gpointer user, const char *stage, const char *id, const GError *error) {
+    Cli *cli = user;
+    g_autofree char *message = cli_message(error->message), *name = id ? cli_message(id) : NULL;
+    g_mutex_lock(&cli->lock);
+    clear_line(cli);
+    if (name) cli_print(stderr, "rankmil: %s: %s: %s\n", stage, name, message);
+    else cli_print(stderr, "rankmil: %s\n", message);
+    JsonObject *problem = json_object_new();
+    json_object_set_string_member(problem, "stage", stage);
+    if (name) json_object_set_string_member(problem, "id", name);
+    json_object_set_string_member(problem, "message", message);
+    json_array_add_object_element(cli->problems, problem);
+    g_mutex_unlock(&cli->lock);
+}
+
+void cli_problem(Cli *cli, const char *stage, const char *id, GError *error) {
+    show_problem(cli, stage, id, error);
+    g_error_free(error);
+}
+
+static void show_done(gpointer user, const char *stage, int64_t made, int64_t kept, double seconds) {
+    Cli *cli = user;
+    JsonObject *object = json_object_new();
+    json_object_set_int_member(object, "made", made);
+    json_object_set_int_member(object, "kept", kept);
+    json_object_set_double_member(object, "seconds", seconds);
+    json_object_set_object_member(cli->stages, stage, object);
+    if (kept) cli_say(cli, "%-8s %" G_GINT64_FORMAT " made, %" G_GINT64_FORMAT " already there, %.1f s", stage, made, kept, seconds);
+    else cli_say(cli, "%-8s %" G_GINT64_FORMAT " made, %.1f s", stage, made, seconds);
+}
+
 /* -- beginning and end -------------------------------------------------------------------------------------------------- */
 static void free_state(Cli *cli) {
     cli_progress_end(cli);
     json_object_unref(cli->result);
+    json_object_unref(cli->stages);
     json_array_unref(cli->problems);
     json_array_unref(cli->warnings);
     g_hash_table_unref(cli->warned);
@@ -205,11 +237,12 @@ gboolean cli_begin(Cli *cli, int *argc, char ***argv, const CliUsage *usage, con
     cli->result = json_object_new();
     json_object_set_string_member(cli->result, "command", cli->name);
     json_object_set_string_member(cli->result, "version", rmil_version());
+    cli->stages = json_object_new();
     cli->problems = json_array_new();
     cli->warnings = json_array_new();
     cli->warned = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_mutex_init(&cli->lock);
-    cli->monitor = (RmilMonitor){show_progress, show_warning, cli, show_note};
+    cli->monitor = (RmilMonitor){show_progress, show_warning, cli, show_note, show_problem, show_done};
     warn_meaningless(cli, usage->traits);
     cli->threads = memory_threads(cli, rmil_threads(cli->threads));
     if (usage->traits & CLI_RESUMES) say_how_to_go_on();
@@ -253,21 +286,6 @@ int cli_usage(Cli *cli, const char *format, ...) {
     va_end(arguments);
     free_state(cli);
     return 2;
-}
-
-void cli_problem(Cli *cli, const char *stage, const char *id, GError *error) {
-    g_autofree char *message = cli_message(error->message), *name = id ? cli_message(id) : NULL;
-    g_mutex_lock(&cli->lock);
-    clear_line(cli);
-    if (name) cli_print(stderr, "rankmil: %s: %s: %s\n", stage, name, message);
-    else cli_print(stderr, "rankmil: %s\n", message);
-    JsonObject *problem = json_object_new();
-    json_object_set_string_member(problem, "stage", stage);
-    if (name) json_object_set_string_member(problem, "id", name);
-    json_object_set_string_member(problem, "message", message);
-    json_array_add_object_element(cli->problems, problem);
-    g_mutex_unlock(&cli->lock);
-    g_error_free(error);
 }
 
 /* -- JSON ----------------------------------------------------------------------------------------------------------------- */

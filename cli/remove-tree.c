@@ -1,5 +1,5 @@
 /* Removing a folder with all that is in it. */
-#include "work.h"
+#include "cli.h"
 
 #include <errno.h>
 #include <glib/gstdio.h>

@@ -38,10 +38,18 @@ typedef struct {
     void (*warn)(gpointer user, const char *message);
     gpointer user;
     void (*note)(gpointer user, const char *text); /* how it goes, in numbers: shown beside the progress, replaced by the next */
+    /* One of many (slide, training, input) failed at a stage ("tile", "label" …), and the others go on. id: its name, or NULL. Without
+     * this function it is a warning. */
+    void (*problem)(gpointer user, const char *stage, const char *id, const GError *error);
+    /* A stage has ended: how many products it made, how many were there already, and the time it took. */
+    void (*done)(gpointer user, const char *stage, int64_t made, int64_t kept, double seconds);
 } RmilMonitor;
 RMIL_API void rmil_monitor_progress(const RmilMonitor *monitor, const char *what, int64_t done, int64_t total);
 RMIL_API void rmil_monitor_note(const RmilMonitor *monitor, const char *format, ...) G_GNUC_PRINTF(2, 3);
 RMIL_API void rmil_monitor_warn(const RmilMonitor *monitor, const char *format, ...) G_GNUC_PRINTF(2, 3);
+RMIL_API void rmil_monitor_problem(const RmilMonitor *monitor, const char *stage, const char *id, const GError *error);
+/* since: g_get_monotonic_time() at its begin. */
+RMIL_API void rmil_monitor_done(const RmilMonitor *monitor, const char *stage, int64_t made, int64_t kept, gint64 since);
 
 /* -- random numbers: xoshiro256** seeded by SplitMix64 (Blackman and Vigna) ---------------------------------------- */
 /* The same (seed, stream) gives the same numbers on every machine. Streams are independent: use one per purpose and
@@ -77,6 +85,8 @@ RMIL_API gboolean rmil_file_write(const char *path, const void *data, gsize size
 /* *there: is there anything of that name? FALSE: that cannot be told (a folder that may not be searched, a failing disk),
  * which is not to be taken for "no". */
 RMIL_API gboolean rmil_file_exists(const char *path, gboolean *there, GError **error);
+/* Size and time of change of a file as text: part of a product's identity. Free with g_free. */
+RMIL_API char *rmil_file_identity(const char *path);
 /* Whole file into memory, with a NUL behind it; fails when larger than `limit` bytes. Free with g_free. */
 RMIL_API char *rmil_file_read(const char *path, gsize limit, gsize *size, GError **error);
 

@@ -55,8 +55,6 @@ typedef struct {
 RMIL_API RmilTrainData *rmil_train_data_load(const RmilCohort *cohort, const RmilTrainOptions *options, const char *cache, int threads,
                                              const RmilMonitor *monitor, GError **error);
 RMIL_API void rmil_train_data_free(RmilTrainData *data);
-/* Size and time of change of a file as text: part of a product's identity. Free with g_free. */
-RMIL_API char *rmil_file_identity(const char *path);
 
 typedef struct {
     const RmilTrainData *data;

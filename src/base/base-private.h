@@ -28,6 +28,11 @@ RmilDigest rmil_digest(const void *data, size_t bytes);
 /* Would a spreadsheet run this cell? */
 gboolean rmil_csv_formula(const char *field);
 
+/* Passes on to another monitor (copied, may be NULL) what any number of threads tell `monitor`: one call at a time, each warning once. */
+typedef struct _RmilGate RmilGate;
+RmilGate *rmil_gate_new(const RmilMonitor *to, RmilMonitor *monitor);
+void rmil_gate_free(RmilGate *gate);
+
 /* "/a/b/slide.01.tiff" -> "slide.01". Free with g_free. */
 char *rmil_path_stem(const char *path);
 

@@ -1,4 +1,4 @@
-/* Errors, warnings, notes and progress. */
+/* Errors, and memory that may not be there. */
 #include "base-private.h"
 
 #include <stdlib.h>
@@ -44,30 +44,4 @@ char *rmil_path_stem(const char *path) {
     char *dot = strrchr(name, '.');
     if (dot && dot != name) *dot = '\0';
     return name;
-}
-
-void rmil_monitor_progress(const RmilMonitor *monitor, const char *what, int64_t done, int64_t total) {
-    if (monitor && monitor->progress) monitor->progress(monitor->user, what, done, total);
-}
-
-G_GNUC_PRINTF(3, 0)
-static void tell(const RmilMonitor *monitor, void (*function)(gpointer user, const char *text), const char *format, va_list arguments) {
-    g_autofree char *text = g_strdup_vprintf(format, arguments);
-    function(monitor->user, text);
-}
-
-void rmil_monitor_note(const RmilMonitor *monitor, const char *format, ...) {
-    if (!monitor || !monitor->note) return;
-    va_list arguments;
-    va_start(arguments, format);
-    tell(monitor, monitor->note, format, arguments);
-    va_end(arguments);
-}
-
-void rmil_monitor_warn(const RmilMonitor *monitor, const char *format, ...) {
-    if (!monitor || !monitor->warn) return;
-    va_list arguments;
-    va_start(arguments, format);
-    tell(monitor, monitor->warn, format, arguments);
-    va_end(arguments);
 }

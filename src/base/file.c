@@ -206,3 +206,10 @@ char *rmil_file_sha256(const char *path, GError **error) {
     g_autofree char *bytes = rmil_file_read(path, G_MAXSSIZE, &size, error);
     return bytes ? g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)bytes, size) : NULL;
 }
+
+char *rmil_file_identity(const char *path) {
+    GStatBuf info;
+    if (g_stat(path, &info) != 0) return g_strdup("missing");
+    return g_strdup_printf("%" G_GINT64_FORMAT " bytes, modified %" G_GINT64_FORMAT ".%09ld", (gint64)info.st_size,
+                           (gint64)info.st_mtim.tv_sec, (long)info.st_mtim.tv_nsec);
+}

@@ -4,7 +4,6 @@
 #include "bag/digest.h"
 #include "base/base-private.h"
 
-#include <glib/gstdio.h>
 #include <string.h>
 
 /* "4G", "512M", "1.5T", or bytes. */
@@ -22,13 +21,6 @@ static gboolean parse_size(const char *text, int64_t *bytes, GError **error) {
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--memory \"%s\" is not a size such as 4G or 512M", text);
     *bytes = (int64_t)value;
     return TRUE;
-}
-
-char *rmil_file_identity(const char *path) {
-    GStatBuf info;
-    if (g_stat(path, &info) != 0) return g_strdup("missing");
-    return g_strdup_printf("%" G_GINT64_FORMAT " bytes, modified %" G_GINT64_FORMAT ".%09ld", (gint64)info.st_size,
-                           (gint64)info.st_mtim.tv_sec, (long)info.st_mtim.tv_nsec);
 }
 
 /* What training depends on of a bag: its numbers and its class, not the file that they came from, nor when that was written. */

@@ -98,7 +98,7 @@ static gboolean do_job(RmilRunner *runner, RmilJob *job, GError **error) {
     }
     g_autofree char *checkpoint = rmil_runner_checkpoint(runner, job);
     g_autoptr(GArray) history = g_array_new(FALSE, FALSE, sizeof(RmilEpoch));
-    const RmilMonitor monitor = {epoch_done, pass_warning, job, pass_note};
+    const RmilMonitor monitor = {.progress = epoch_done, .warn = pass_warning, .user = job, .note = pass_note};
     g_autoptr(RmilModel) model = rmil_train_run(&job->run, checkpoint, history, &monitor, error);
     double seconds = (double)(g_get_monotonic_time() - start) / G_USEC_PER_SEC;
     g_autofree RmilApplied *applied = g_new0(RmilApplied, runner->data->count);
