@@ -272,15 +272,14 @@ static gboolean apply_models(Cli *cli, const Models *models, const char *run, co
 static gboolean apply_to_cohort(Cli *cli, const char *run, const char *cohort_path, const char *folder, GError **error) {
     Models models;
     if (!models_load(&models, cli, run, error)) return FALSE;
-    Work work;
     RmilTrainOptions options;
-    work_init(&work, cli);
     rmil_train_options_init(&options);
-    work.folder = g_strdup(folder);
     g_autofree char *cohort = g_canonicalize_filename(cohort_path, NULL);
-    gboolean done = work_open(&work, cohort_path, error) && labels_of_both(work.cohort, error);
-    work.lock = done ? rmil_lock_take(folder, ".lock", RMIL_LOCK_ALONE, "rankmil evaluate", &cli->monitor, error) : NULL;
-    g_autoptr(RmilTrainData) data = work.lock ? train_data_load(cli, work.cohort, &options, NULL, error) : NULL;
+    g_autoptr(RmilCohort) given = rmil_cohort_read(cohort_path, error);
+    if (given) cli_warn_all(cli, (const char *const *)given->warnings);
+    gboolean done = given && labels_of_both(given, error);
+    g_autoptr(RmilLock) lock = done ? rmil_lock_take(folder, ".lock", RMIL_LOCK_ALONE, "rankmil evaluate", &cli->monitor, error) : NULL;
+    g_autoptr(RmilTrainData) data = lock ? train_data_load(cli, given, &options, NULL, error) : NULL;
     const int64_t dim = rmil_model_config(models.list->pdata[0])->dim;
     done = data != NULL;
     if (done && data->set->dim != dim) {
@@ -293,7 +292,6 @@ static gboolean apply_to_cohort(Cli *cli, const char *run, const char *cohort_pa
     done = done && check_seen(cli, &models, data, error) && apply_models(cli, &models, run, cohort, data, folder, error);
     g_clear_pointer(&data, rmil_train_data_free); /* before its cohort */
     rmil_train_options_clear(&options);
-    work_clear(&work);
     models_clear(&models);
     return done;
 }

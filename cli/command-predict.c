@@ -1,5 +1,6 @@
 /* rankmil predict RUN SLIDE|FEATURES... -o DIR */
 #include "predict.h"
+#include "prepare.h"
 #include "train.h"
 
 #include <float.h>
@@ -30,17 +31,19 @@ static const struct {
     const char *option, *tiles, *unit;
     gsize place;
 } settings[] = {
-    {"--tile-mpp", "tiles of", " µm per pixel", G_STRUCT_OFFSET(Work, tile_mpp)},
-    {"--min-tissue", "tiles with a share of tissue of at least", "", G_STRUCT_OFFSET(Work, min_tissue)},
-    {"--mask-mpp", "tiles of a tissue mask of", " µm per pixel", G_STRUCT_OFFSET(Work, mask_mpp)},
+    {"--tile-mpp", "tiles of", " µm per pixel", G_STRUCT_OFFSET(RmilPrepareOptions, tile_mpp)},
+    {"--min-tissue", "tiles with a share of tissue of at least", "", G_STRUCT_OFFSET(RmilPrepareOptions, min_tissue)},
+    {"--mask-mpp", "tiles of a tissue mask of", " µm per pixel", G_STRUCT_OFFSET(RmilPrepareOptions, mask_mpp)},
 };
 enum { SETTINGS = G_N_ELEMENTS(settings) };
 static const double not_given = -DBL_MAX;
 
-static double *setting(Work *work, gsize i) { return &G_STRUCT_MEMBER(double, work, settings[i].place); }
+static double *setting(RmilPrepareOptions *options, gsize i) { return &G_STRUCT_MEMBER(double, options, settings[i].place); }
 
 typedef struct {
-    Work *work;
+    Cli *cli;
+    RmilPrepareOptions *options;
+    RmilWork *work;
     const char *run;     /* as it was given */
     const double *given; /* of the settings, or not_given */
     const Models *models;
@@ -52,25 +55,25 @@ typedef struct {
 } Predict;
 
 /* Attention for QuPath, which shows the scanned area alone; without the slide there is none to be known. */
-static gboolean write_qupath(const Work *work, int64_t i, RmilSlide *slide, const RmilBag *bag, const float *scores, const float *attention,
-                             GError **error) {
+static gboolean write_qupath(const RmilWork *work, int64_t i, RmilSlide *slide, const RmilBag *bag, const float *scores,
+                             const float *attention, GError **error) {
     if (!has_places(bag) || !(bag->patch_size_level0 > 0)) return TRUE;
-    g_autofree char *path = work_path(work, "qupath", i, "geojson");
-    const RmilSlideInfo *info = slide && !work->uncropped ? rmil_slide_info(slide) : NULL;
+    g_autofree char *path = rmil_work_path(work, "qupath", i, "geojson");
+    const RmilSlideInfo *info = slide && !work->options.uncropped ? rmil_slide_info(slide) : NULL;
     return rmil_qupath_write(bag->coords, attention, scores, bag->count, bag->patch_size_level0, info ? info->bounds_x : 0,
                              info ? info->bounds_y : 0, path, error);
 }
 
 /* Heat map and montage of the most attended tiles. */
 static gboolean draw_row(const Predict *p, int64_t i, RmilSlide *slide, const RmilBag *bag, const float *scores, GError **error) {
-    const Work *work = p->work;
+    const RmilWork *work = p->work;
     const char *id = work->cohort->rows[i].id;
-    g_autofree char *heat = work_path(work, "heatmaps", i, "png"), *montage = work_path(work, "top-patches", i, "png"),
-                    *table = work_path(work, "top-patches", i, "csv"), *title = g_strdup_printf("%s, %s", id, p->models->title);
+    g_autofree char *heat = rmil_work_path(work, "heatmaps", i, "png"), *montage = rmil_work_path(work, "top-patches", i, "png"),
+                    *table = rmil_work_path(work, "top-patches", i, "csv"), *title = g_strdup_printf("%s, %s", id, p->models->title);
     return heat_write(work, &work->cohort->rows[i], bag, (const RmilModel *const *)p->models->list->pdata, p->models->list->len, title,
                       heat, error) &&
            rmil_patches_write(slide, bag->coords, scores, bag->count, bag->patch_size_level0, MIN(bag->count, TOP_PATCHES),
-                              bag->patch_size > 0 ? (int64_t)bag->patch_size : work->tile_px, id, montage, table, error);
+                              bag->patch_size > 0 ? (int64_t)bag->patch_size : work->options.tile_px, id, montage, table, error);
 }
 
 /* Says when the slide was scanned at another resolution than those of the training: by more than half as much again. */
@@ -80,12 +83,12 @@ static void compare_mpp(const Predict *p, const RmilCohortRow *row, const RmilBa
     g_autofree char *low = g_strdup_printf("%.3g", p->low), *high = g_strdup_printf("%.3g", p->high),
                     *range = strcmp(low, high) == 0 ? g_strdup(low) : g_strdup_printf("%s to %s", low, high);
     if (mpp > 0)
-        rmil_monitor_warn(&p->work->cli->monitor,
+        rmil_monitor_warn(&p->cli->monitor,
                           "%s: has %.3g µm per pixel; the model was trained on slides of %s: its "
                           "probability may mean little here",
                           row->slide ? row->slide : row->features, mpp, range);
     else if (row->slide)
-        rmil_monitor_warn(&p->work->cli->monitor,
+        rmil_monitor_warn(&p->cli->monitor,
                           "%s: is tiled without a resolution; the model was trained on slides of %s µm per pixel: give --mpp", row->slide,
                           range);
 }
@@ -105,7 +108,7 @@ static void record(Predict *p, const RmilCohortRow *row, int64_t tiles, const Rm
                            .created = g_strdup(p->now),
                            .digest = g_strdup(p->digest)};
     predictions_put(&p->table, line);
-    Cli *cli = p->work->cli;
+    Cli *cli = p->cli;
     JsonObject *object = json_object_new();
     json_object_set_string_member(object, "id", row->id);
     cli_json_number(object, "probability", prediction->probability);
@@ -118,10 +121,10 @@ static void record(Predict *p, const RmilCohortRow *row, int64_t tiles, const Rm
 }
 
 static gboolean predict_row(Predict *p, int64_t i, GError **error) {
-    Work *work = p->work;
+    const RmilWork *work = p->work;
     const RmilCohortRow *row = &work->cohort->rows[i];
     const RmilModel *const *models = (const RmilModel *const *)p->models->list->pdata;
-    g_autofree char *features = work_features(work, i), *patches = work_path(work, "patches", i, "csv");
+    g_autofree char *features = rmil_work_features(work, i), *patches = rmil_work_path(work, "patches", i, "csv");
     g_autoptr(RmilBag) bag = rmil_bag_read(features, row->id, RMIL_FLOAT32, RMIL_BAG_ALL, error);
     if (!bag) return FALSE;
     if (bag->dim != rmil_model_config(models[0])->dim) {
@@ -130,7 +133,8 @@ static gboolean predict_row(Predict *p, int64_t i, GError **error) {
         return FALSE;
     }
     g_autoptr(GError) placeless = NULL;
-    if (!rmil_bag_locate(bag, row->slide, work_mpp(work, i), &placeless)) rmil_monitor_warn(&work->cli->monitor, "%s", placeless->message);
+    if (!rmil_bag_locate(bag, row->slide, rmil_work_mpp(work, i), &placeless))
+        rmil_monitor_warn(&p->cli->monitor, "%s", placeless->message);
     compare_mpp(p, row, bag);
     g_autofree float *scores = rmil_try_new(bag->count, sizeof *scores, error),
                      *attention = scores ? rmil_try_new(bag->count, sizeof *attention, error) : NULL;
@@ -139,7 +143,7 @@ static gboolean predict_row(Predict *p, int64_t i, GError **error) {
     double sd;
     g_autoptr(RmilSlide) slide = NULL;
     if (!rmil_ensemble_predict(models, p->models->list->len, bag, -1, &prediction, &sd, scores, attention, error) ||
-        !write_scores(bag, scores, attention, patches, error) || (row->slide && !(slide = work_open_slide(work, i, error))) ||
+        !write_scores(bag, scores, attention, patches, error) || (row->slide && !(slide = rmil_work_open_slide(work, i, error))) ||
         !write_qupath(work, i, slide, bag, scores, attention, error) || (slide && !draw_row(p, i, slide, bag, scores, error)))
         return FALSE;
     record(p, row, bag->count, &prediction, sd);
@@ -147,32 +151,32 @@ static gboolean predict_row(Predict *p, int64_t i, GError **error) {
 }
 
 /* The run's record of how its slides were made into features. NULL: there is none, or --encoder says that it is not right. */
-static JsonObject *recorded(Predict *p) {
+static JsonNode *recorded(Predict *p) {
     JsonNode *node = p->models->info ? json_object_get_member(p->models->info, "preprocessing") : NULL;
     JsonObject *record = node && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
     const char *encoder = record ? json_object_get_string_member_with_default(record, "encoder", NULL) : NULL;
     if (!record)
         p->unsaid = p->models->alone ? "a model file does not say how its slides were made into features"
                                      : "its run.json does not say how its slides were made into features";
-    else if (encoder && p->work->encoder && strcmp(encoder, p->work->encoder) != 0)
+    else if (encoder && p->options->encoder && strcmp(encoder, p->options->encoder) != 0)
         p->unsaid = "its run.json names another encoder than --encoder, so nothing is taken from it";
-    return p->unsaid ? NULL : record;
+    return p->unsaid ? NULL : node;
 }
 
 /* Takes the record; options that the user gave and that say otherwise are refused. */
-static gboolean apply_record(const Predict *p, JsonObject *record, GError **error) {
-    Work *work = p->work;
-    const gboolean bfloat16 = work->bfloat16;
-    if (!work_apply_preprocessing(work, record, error)) return FALSE;
+static gboolean apply_record(const Predict *p, JsonNode *record, GError **error) {
+    RmilPrepareOptions *options = p->options;
+    const gboolean bfloat16 = options->bfloat16;
+    if (!rmil_preprocessing_apply(record, options, error)) return FALSE;
     for (gsize i = 0; i < SETTINGS; i++) {
-        const double run = *setting(work, i), given = p->given[i];
+        const double run = *setting(options, i), given = p->given[i];
         if (given == not_given || fabs(given - run) <= 1e-9 * fabs(run)) continue;
         g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT,
                     "%s: the model was trained on %s %g%s: %s %g would give it others; leave it out", p->run, settings[i].tiles, run,
                     settings[i].unit, settings[i].option, given);
         return FALSE;
     }
-    if (!bfloat16 || work->bfloat16) return TRUE;
+    if (!bfloat16 || options->bfloat16) return TRUE;
     g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT,
                 "%s: the model was trained on features that were not made in bfloat16: --encode-bfloat16 would "
                 "give it others; leave it out",
@@ -183,24 +187,21 @@ static gboolean apply_record(const Predict *p, JsonObject *record, GError **erro
 /* How the training's slides were made into features, and their resolutions, from its run.json. */
 static gboolean read_settings(Predict *p, GError **error) {
     JsonNode *mpp = p->models->info ? json_object_get_member(p->models->info, "mpp") : NULL;
-    p->work->trained = !mpp;
+    p->options->trained = !mpp;
     if (mpp && JSON_NODE_HOLDS_OBJECT(mpp)) {
         p->low = json_object_get_double_member_with_default(json_node_get_object(mpp), "low", 0);
         p->high = json_object_get_double_member_with_default(json_node_get_object(mpp), "high", 0);
     }
-    JsonObject *record = recorded(p);
+    JsonNode *record = recorded(p);
     return !record || apply_record(p, record, error);
 }
 
 /* Nothing says how the training's slides became features: what is taken for it, once, where there are slides to tile. */
 static void say_assumed(const Predict *p) {
-    const Work *work = p->work;
-    gboolean slides = FALSE;
-    for (int64_t i = 0; i < work->cohort->count; i++) slides = slides || !work->cohort->rows[i].features;
-    if (!p->unsaid || !slides || p->given[0] != not_given) return;
-    rmil_monitor_warn(&work->cli->monitor,
-                      "%s: %s. Assumed: tiles of %g µm per pixel, with a share of tissue of at least %g, encoder %s. %s", p->run, p->unsaid,
-                      work->tile_mpp, work->min_tissue, work->encoder,
+    const RmilPrepareOptions *options = &p->work->options;
+    if (!p->unsaid || !rmil_work_encodes(p->work) || p->given[0] != not_given) return;
+    rmil_monitor_warn(&p->cli->monitor, "%s: %s. Assumed: tiles of %g µm per pixel, with a share of tissue of at least %g, encoder %s. %s",
+                      p->run, p->unsaid, options->tile_mpp, options->min_tissue, options->encoder,
                       p->models->alone ? "Give the folder of its run instead, which says it, or --tile-mpp"
                                        : "If that is not so, give --tile-mpp, --min-tissue and --encoder");
 }
@@ -221,52 +222,64 @@ static char *digest_models(const Models *models, const char *run, GError **error
     return g_strndup(g_checksum_get_string(sum), 12);
 }
 
+static const char *earlier_input(gpointer user, const char *id) { return predictions_input(user, id); }
+
+/* FALSE without an error: problems that are reported say why. */
+static gboolean take_inputs(Predict *p, char **inputs, int count, GError **error) {
+    RmilCohort *cohort = rmil_predict_inputs((const char *const *)inputs, count, earlier_input, &p->table, &p->cli->monitor, error);
+    if (cohort) rmil_work_take(p->work, cohort);
+    else if (json_array_get_length(p->cli->problems)) g_clear_error(error);
+    return cohort != NULL;
+}
+
 static gboolean predict_all(Predict *p, char **inputs, int count, GError **error) {
-    Work *work = p->work;
-    RmilCohort *cohort = predict_inputs(work->cli, &p->table, inputs, count, error);
-    if (!cohort || !work_adopt(work, cohort, error)) return FALSE;
+    Cli *cli = p->cli;
+    RmilWork *work = p->work;
+    if (!take_inputs(p, inputs, count, error)) return FALSE;
     say_assumed(p);
-    json_object_set_array_member(work->cli->result, "predictions", json_array_new());
-    if (!stage_tile(work, error) || !stage_encode(work, error)) return FALSE;
+    json_object_set_array_member(cli->result, "predictions", json_array_new());
+    const gboolean encoded = rmil_work_tile(work, error) && rmil_work_encode(work, error);
+    prepare_report(cli, work);
+    if (!encoded) return FALSE;
     for (int64_t i = 0; i < work->cohort->count; i++) {
         GError *reason = NULL;
-        if (work->failed[i] || predict_row(p, i, &reason)) continue;
-        work->failed[i] = TRUE;
-        cli_problem(work->cli, "predict", work->cohort->rows[i].id, reason);
+        if (!work->errors[i] && !predict_row(p, i, &reason)) cli_problem(cli, "predict", work->cohort->rows[i].id, reason);
     }
     g_autofree char *page = g_build_filename(work->folder, "predictions.html", NULL), *others = predictions_others(&p->table, p->digest);
-    if (others) rmil_monitor_warn(&work->cli->monitor, "%s: holds predictions of another model, too: %s", work->folder, others);
+    if (others) rmil_monitor_warn(&cli->monitor, "%s: holds predictions of another model, too: %s", work->folder, others);
     if (!predictions_write(&p->table, work->folder, error) || !rmil_predictions_page_write(work->folder, page, error)) return FALSE;
-    json_object_set_string_member(work->cli->result, "page", page);
-    cli_say(work->cli, "page     %s", page);
+    json_object_set_string_member(cli->result, "page", page);
+    cli_say(cli, "page     %s", page);
     return TRUE;
 }
 
 /* Calls into one folder add up: one after the other. */
-static gboolean lock_folder(Work *work, const char *run, const Models *models, GError **error) {
-    const gboolean own = !work->folder;
-    g_autofree char *beside = models->alone ? g_path_get_dirname(run) : g_strdup(run);
-    if (own) work->folder = g_build_filename(beside, "predict", NULL);
+static gboolean lock_folder(Predict *p, const char *folder, GError **error) {
+    g_autofree char *beside = p->models->alone ? g_path_get_dirname(p->run) : g_strdup(p->run),
+                    *own = g_build_filename(beside, "predict", NULL);
+    if (!(p->work = prepare_new(p->cli, folder ? folder : own, p->options, error))) return FALSE;
     g_autoptr(GError) reason = NULL;
-    work->lock = rmil_lock_take(work->folder, ".lock", RMIL_LOCK_WAIT, "rankmil predict", &work->cli->monitor, &reason);
-    if (!work->lock) g_set_error(error, reason->domain, reason->code, "%s%s", reason->message, own ? ": give -o DIR" : "");
-    return work->lock != NULL;
+    if (rmil_work_lock(p->work, RMIL_LOCK_WAIT, "rankmil predict", &reason)) return TRUE;
+    g_set_error(error, reason->domain, reason->code, "%s%s", reason->message, folder ? "" : ": give -o DIR");
+    return FALSE;
 }
 
 /* FALSE without an error: problems that are reported say why. */
-static gboolean predict(Work *work, const char *run, const double *given, char **inputs, int count, GError **error) {
+static gboolean predict(Predict *p, const char *folder, char **inputs, int count, GError **error) {
     Models models;
-    if (!models_load(&models, work->cli, run, error)) return FALSE;
+    if (!models_load(&models, p->cli, p->run, error)) return FALSE;
     g_autoptr(GDateTime) now = g_date_time_new_now_local();
-    Predict p = {.work = work, .run = run, .given = given, .models = &models, .now = g_date_time_format(now, "%Y-%m-%d %H:%M")};
-    json_object_set_string_member(work->cli->result, "model", models.title);
-    if (models.list->len > 1) cli_say(work->cli, "model    %s", models.title);
-    gboolean done = read_settings(&p, error) && (p.digest = digest_models(&models, run, error)) && lock_folder(work, run, &models, error) &&
-                    predictions_read(&p.table, work->folder, error) && predict_all(&p, inputs, count, error);
-    predictions_clear(&p.table);
+    p->models = &models;
+    p->now = g_date_time_format(now, "%Y-%m-%d %H:%M");
+    json_object_set_string_member(p->cli->result, "model", models.title);
+    if (models.list->len > 1) cli_say(p->cli, "model    %s", models.title);
+    gboolean done = read_settings(p, error) && (p->digest = digest_models(&models, p->run, error)) && lock_folder(p, folder, error) &&
+                    predictions_read(&p->table, p->work->folder, error) && predict_all(p, inputs, count, error);
+    predictions_clear(&p->table);
+    rmil_work_free(p->work);
     models_clear(&models);
-    g_free(p.now);
-    g_free(p.digest);
+    g_free(p->now);
+    g_free(p->digest);
     return done;
 }
 
@@ -285,25 +298,26 @@ int command_predict(int argc, char **argv) {
         CLI_THREADS | CLI_RESUMES,
         "predict results new-slide.svs -o new\npredict results/runs/rank/0 slides/ -o new\npredict results \"scans/2026-*.ndpi\" more.csv -o new"};
     Cli cli;
-    Work work;
+    RmilPrepareOptions options;
     int status;
-    work_init(&work, &cli);
-    g_autofree GOptionEntry *output = work_output_entries(&work), *tiles = work_tile_entries(&work), *encoding = work_encode_entries(&work),
-                            *crop = work_crop_entries(&work);
+    g_autofree char *folder = NULL;
+    rmil_prepare_options_init(&options);
+    g_autofree GOptionEntry *output = prepare_output_entries(&folder), *tiles = prepare_tile_entries(&options),
+                            *encoding = prepare_encode_entries(&options), *crop = prepare_crop_entries(&options);
     const CliGroup groups[] = {{"Output", output}, {"Tiles", tiles}, {"Features", encoding}, {"Annotations", crop}, {NULL, NULL}};
     double usual[SETTINGS], given[SETTINGS];
     for (gsize i = 0; i < SETTINGS; i++) {
-        usual[i] = *setting(&work, i);
-        *setting(&work, i) = not_given;
+        usual[i] = *setting(&options, i);
+        *setting(&options, i) = not_given;
     }
-    if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) {
-        work_clear(&work);
-        return status;
+    if (cli_begin(&cli, &argc, &argv, &usage, groups, &status)) {
+        GError *error = NULL;
+        for (gsize i = 0; i < SETTINGS; i++)
+            if ((given[i] = *setting(&options, i)) == not_given) *setting(&options, i) = usual[i];
+        Predict p = {.cli = &cli, .options = &options, .run = argv[1], .given = given};
+        gboolean done = predict(&p, folder, argv + 2, argc - 2, &error);
+        status = done || !error ? cli_done(&cli) : cli_fail(&cli, error);
     }
-    GError *error = NULL;
-    for (gsize i = 0; i < SETTINGS; i++)
-        if ((given[i] = *setting(&work, i)) == not_given) *setting(&work, i) = usual[i];
-    gboolean done = predict(&work, argv[1], given, argv + 2, argc - 2, &error);
-    work_clear(&work);
-    return done || !error ? cli_done(&cli) : cli_fail(&cli, error);
+    rmil_prepare_options_clear(&options);
+    return status;
 }

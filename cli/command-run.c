@@ -6,7 +6,8 @@
 /* -- the whole ------------------------------------------------------------------------------------------------------------------ */
 static gboolean prepare(Run *run, gboolean *annotated, GError **error) {
     g_autofree char *cache = g_build_filename(run->work->folder, "cache", NULL);
-    run->cohort = work_prepare(run->work, error);
+    run->cohort = rmil_work_prepare(run->work, error);
+    prepare_report(run->cli, run->work);
     run->data = run->cohort ? train_data_load(run->cli, run->cohort, run->options, cache, error) : NULL;
     if (!run->data) return FALSE;
     for (int64_t i = 0; i < run->data->count; i++) {
@@ -52,11 +53,9 @@ static gboolean check_early(Run *run, const char *names, GError **error) {
 /* What this run tiles and encodes; of features that were given, what lies beside their table, as `rankmil train` takes it. Before the
  * stages, which write a file of that name. */
 static gboolean find_preprocessing(Run *run, GError **error) {
-    const RmilCohort *cohort = run->work->cohort;
-    gboolean encodes = FALSE;
-    for (int64_t i = 0; i < cohort->count; i++) encodes = encodes || !cohort->rows[i].features;
-    if (encodes) run->preprocessing = work_preprocessing(run->work);
-    return encodes || work_read_preprocessing(cohort->path, &run->preprocessing, error);
+    const gboolean encodes = rmil_work_encodes(run->work);
+    if (encodes) run->preprocessing = rmil_preprocessing_get(&run->work->options);
+    return encodes || rmil_preprocessing_read(run->work->cohort->path, &run->preprocessing, error);
 }
 
 typedef struct {
@@ -80,9 +79,10 @@ static gboolean run_all(Run *run, const RunOptions *options, GError **error) {
     RmilStudyOutcome outcome;
     gint64 start = g_get_monotonic_time();
     if (!run->repeats || !run_record(run, NULL, error) ||
-        !train_plan(run->work, plan, run->data, run->options, RMIL_FOLDERS_MANY, run->preprocessing, options->clean, &outcome, error))
+        !train_plan(run->cli, folder, plan, run->data, run->options, RMIL_FOLDERS_MANY, run->preprocessing, options->clean, &outcome,
+                    error))
         return FALSE;
-    work_stage_done(run->work, "train", outcome.made, outcome.kept, start);
+    rmil_monitor_done(&run->cli->monitor, "train", outcome.made, outcome.kept, start);
     run->trained = rmil_study_open(folder, error);
     if (!run->trained || !run_heatmaps(run, options->heatmaps, error) || !run_record(run, run->trained, error) ||
         !rmil_report_write(folder, report, &run->cli->monitor, error))
@@ -110,12 +110,12 @@ int command_run(int argc, char **argv) {
         CLI_SEED | CLI_THREADS | CLI_RESUMES,
         "run cohort.csv -o results\nrun cohort.csv -o results --repeats 10 --methods abmil,rank,clam-sb\nrun cohort.csv -o results --encoder resnet50 --weights resnet50.safetensors"};
     Cli cli;
-    Work work;
+    RmilPrepareOptions preparation;
     RmilTrainOptions options;
     int status;
-    g_autofree char *command = g_strjoinv(" ", argv);
+    g_autofree char *command = g_strjoinv(" ", argv), *folder = NULL;
     RunOptions own_options = {.repeats = 1, .heatmaps = 12};
-    work_init(&work, &cli);
+    rmil_prepare_options_init(&preparation);
     rmil_train_options_init(&options);
     const GOptionEntry own[] = {
         {"methods", 0, 0, G_OPTION_ARG_STRING, &own_options.methods, "what to compare (default: abmil,rank; without annotations abmil)",
@@ -126,40 +126,38 @@ int command_run(int argc, char **argv) {
         {"clean", 0, 0, G_OPTION_ARG_NONE, &own_options.clean, "remove earlier trainings that do not belong to this run", NULL},
         {0},
     };
-    g_autofree GOptionEntry *output = work_output_entries(&work), *tiles = work_tile_entries(&work), *encoding = work_encode_entries(&work),
-                            *labels = work_label_entries(&work), *training = train_entries(&options);
+    g_autofree GOptionEntry *output = prepare_output_entries(&folder), *tiles = prepare_tile_entries(&preparation),
+                            *encoding = prepare_encode_entries(&preparation), *labels = prepare_label_entries(&preparation),
+                            *training = train_entries(&options);
     const CliGroup groups[] = {{"Output", output},      {"The run", own},       {"Tiles", tiles}, {"Features", encoding},
                                {"Annotations", labels}, {"Training", training}, {NULL, NULL}};
     if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) {
-        work_clear(&work);
+        rmil_prepare_options_clear(&preparation);
         rmil_train_options_clear(&options);
         return status;
     }
     if (own_options.repeats < 1 || own_options.repeats > 1000 || own_options.heatmaps < 0) {
-        work_clear(&work);
+        rmil_prepare_options_clear(&preparation);
         rmil_train_options_clear(&options);
         g_free(own_options.methods);
         return cli_usage(&cli, "--repeats is in 1 … 1000, --heatmaps 0 or more");
     }
-    Run run = {.cli = &cli,
-               .work = &work,
-               .options = &options,
-               .methods = g_ptr_array_new(),
-               .command = g_strconcat("rankmil ", command, NULL)};
+    Run run = {.cli = &cli, .options = &options, .methods = g_ptr_array_new(), .command = g_strconcat("rankmil ", command, NULL)};
     GError *error = NULL;
-    const gboolean done = work_open_table(&work, argv[1], &error) &&
-                          train_check(&cli, work.cohort, &options, own_options.repeats, NULL, &error) && work_lock(&work, &error) &&
-                          run_all(&run, &own_options, &error);
-    if (work.stages) json_object_set_object_member(cli.result, "stages", json_object_ref(work.stages));
+    run.work = prepare_open(&cli, folder, &preparation, argv[1], &error);
+    const gboolean done = run.work && train_check(&cli, run.work->cohort, &options, own_options.repeats, NULL, &error) &&
+                          prepare_lock(&cli, run.work, &error) && run_all(&run, &own_options, &error);
+    if (run.work) json_object_set_object_member(cli.result, "stages", json_object_ref(cli.stages));
     g_ptr_array_unref(run.methods);
     if (run.repeats) g_array_unref(run.repeats);
     rmil_study_free(run.trained);
-    if (run.preprocessing) json_object_unref(run.preprocessing);
+    if (run.preprocessing) json_node_unref(run.preprocessing);
     rmil_train_data_free(run.data);
     if (run.cohort) rmil_cohort_free(run.cohort);
     g_free(run.command);
     g_free(own_options.methods);
-    work_clear(&work);
+    rmil_work_free(run.work);
+    rmil_prepare_options_clear(&preparation);
     rmil_train_options_clear(&options);
     return done ? cli_done(&cli) : cli_fail(&cli, error);
 }

@@ -1,29 +1,34 @@
 /* rankmil tile|encode|label COHORT -o DIR: the stages one by one; each runs what it needs before itself. */
-#include "work.h"
+#include "prepare.h"
 
 static int run_stages(int argc, char **argv, const CliUsage *usage, gboolean encode, gboolean label) {
     Cli cli;
-    Work work;
+    RmilPrepareOptions options;
     int status;
-    work_init(&work, &cli);
-    g_autofree GOptionEntry *output = work_output_entries(&work), *tiles = work_tile_entries(&work), *encoding = work_encode_entries(&work),
-                            *labels = work_label_entries(&work);
+    g_autofree char *folder = NULL;
+    rmil_prepare_options_init(&options);
+    g_autofree GOptionEntry *output = prepare_output_entries(&folder), *tiles = prepare_tile_entries(&options),
+                            *encoding = prepare_encode_entries(&options), *labels = prepare_label_entries(&options);
     CliGroup groups[] = {{"Output", output},
                          {"Tiles", tiles},
                          {encode ? "Features" : "Annotations", encode ? encoding : labels},
                          {NULL, NULL}};
     if (!encode && !label) groups[2].entries = NULL;
-    if (!cli_begin(&cli, &argc, &argv, usage, groups, &status)) {
-        work_clear(&work);
-        return status;
+    if (cli_begin(&cli, &argc, &argv, usage, groups, &status)) {
+        GError *error = NULL;
+        g_autoptr(RmilWork) work = prepare_open(&cli, folder, &options, argv[1], &error);
+        gboolean done = work && prepare_lock(&cli, work, &error) && rmil_work_tile(work, &error) &&
+                        (!encode || rmil_work_encode(work, &error)) && (!label || rmil_work_label(work, &error)) &&
+                        ((!encode && !label) || rmil_work_write_cohort(work, &error));
+        if (work) {
+            prepare_report(&cli, work);
+            json_object_set_object_member(cli.result, "stages", json_object_ref(cli.stages));
+        }
+        g_clear_pointer(&work, rmil_work_free);
+        status = done ? cli_done(&cli) : cli_fail(&cli, error);
     }
-    GError *error = NULL;
-    gboolean done = work_open_table(&work, argv[1], &error) && work_lock(&work, &error) && stage_tile(&work, &error) &&
-                    (!encode || stage_encode(&work, &error)) && (!label || stage_label(&work, &error)) &&
-                    ((!encode && !label) || work_write_cohort(&work, &error));
-    if (work.stages) json_object_set_object_member(cli.result, "stages", json_object_ref(work.stages));
-    work_clear(&work);
-    return done ? cli_done(&cli) : cli_fail(&cli, error);
+    rmil_prepare_options_clear(&options);
+    return status;
 }
 
 int command_tile(int argc, char **argv) {

@@ -6,7 +6,9 @@
 
 typedef struct {
     Cli *cli;
-    Work *work;
+    RmilPrepareOptions preparation;
+    char *folder;
+    RmilWork *work; /* NULL before it is opened */
     RmilStudyPlan *plan;
     RmilTrainOptions base; /* what no plan says */
     gchar **sets;
@@ -55,8 +57,8 @@ static gboolean list_runs(Study *study, const char *cohort_path, GError **error)
     JsonArray *runs = json_array_new();
     json_object_set_array_member(cli->result, "runs", runs);
     int64_t done = 0, count = 0;
-    if (rmil_study_exists(study->work->folder)) {
-        g_autoptr(RmilStudy) record = rmil_study_open(study->work->folder, error);
+    if (rmil_study_exists(study->folder)) {
+        g_autoptr(RmilStudy) record = rmil_study_open(study->folder, error);
         if (!record) return FALSE;
         count = rmil_study_count(record);
         done = rmil_study_done(record);
@@ -82,32 +84,24 @@ static gboolean list_runs(Study *study, const char *cohort_path, GError **error)
 /* -- running it -------------------------------------------------------------------------------------------------------------- */
 /* Patch labels of outlines that are grown, as `rankmil label --padding` makes them: DIR/padded/PADDING/ID.h5. */
 static gboolean label_padded(Study *study, GError **error) {
-    Work *work = study->work;
     int64_t count;
-    const double *values = rmil_study_plan_values(study->plan, &count), padding = work->padding;
-    const char *labels = work->labels;
-    gboolean done = TRUE;
-    for (int64_t i = 0; done && i < count; i++) {
-        g_autofree char *name = rmil_padding_name(values[i]), *folder = g_build_filename("padded", name, NULL);
-        work->padding = values[i];
-        work->labels = folder;
-        done = stage_label(work, error);
+    const double *values = rmil_study_plan_values(study->plan, &count);
+    for (int64_t i = 0; i < count; i++) {
+        g_autofree char *name = rmil_padding_name(values[i]), *below = g_build_filename("padded", name, NULL);
+        if (!rmil_work_label_into(study->work, below, values[i], error)) return FALSE;
     }
-    work->padding = padding;
-    work->labels = labels;
-    return done;
+    return TRUE;
 }
 
 static gboolean execute(Study *study, const RmilCohort *cohort, GError **error) {
     Cli *cli = study->cli;
-    g_autofree char *cache = g_build_filename(study->work->folder, "cache", NULL),
-                    *padded = g_build_filename(study->work->folder, "padded", NULL);
+    g_autofree char *cache = g_build_filename(study->folder, "cache", NULL), *padded = g_build_filename(study->folder, "padded", NULL);
     RmilTrainOptions options;
     if (!rmil_study_plan_data_options(study->plan, &study->base, &options, error)) return FALSE;
     g_autoptr(RmilTrainData) data = train_data_load(cli, cohort, &options, cache, error);
     rmil_train_options_clear(&options);
     if (!data) return FALSE;
-    const RmilStudyOptions how = {.folder = study->work->folder,
+    const RmilStudyOptions how = {.folder = study->folder,
                                   .shard = study->shard_index,
                                   .shards = study->shards,
                                   .threads = cli->threads,
@@ -128,8 +122,8 @@ static gboolean execute(Study *study, const RmilCohort *cohort, GError **error) 
     const gboolean report = done && study->shards == 0 && outcome.kept + outcome.made > 0;
     rmil_study_outcome_clear(&outcome);
     if (!report) return done;
-    g_autofree char *path = g_build_filename(study->work->folder, "report.html", NULL);
-    if (!rmil_report_write(study->work->folder, path, &cli->monitor, error)) return FALSE;
+    g_autofree char *path = g_build_filename(study->folder, "report.html", NULL);
+    if (!rmil_report_write(study->folder, path, &cli->monitor, error)) return FALSE;
     json_object_set_string_member(cli->result, "report", path);
     cli_say(cli, "report   %s", path);
     return TRUE;
@@ -137,45 +131,44 @@ static gboolean execute(Study *study, const RmilCohort *cohort, GError **error) 
 
 /* A process alone keeps all others out; shards share the folder, each its own shard. */
 static gboolean lock(Study *study, GError **error) {
-    if (!study->shards) return work_lock(study->work, error);
-    const RmilMonitor *monitor = &study->cli->monitor;
-    const char *folder = study->work->folder;
+    if (!study->shards) return prepare_lock(study->cli, study->work, error);
     g_autofree char *name = g_strdup_printf(".shard-%d-of-%d.lock", study->shard_index, study->shards),
                     *who = g_strdup_printf("rankmil study --shard %d/%d", study->shard_index, study->shards);
-    study->work->lock = rmil_lock_take(folder, ".lock", RMIL_LOCK_SHARED, who, monitor, error);
-    study->own = study->work->lock ? rmil_lock_take(folder, name, RMIL_LOCK_ALONE, who, monitor, error) : NULL;
+    if (!rmil_work_lock(study->work, RMIL_LOCK_SHARED, who, error)) return FALSE;
+    study->own = rmil_lock_take(study->folder, name, RMIL_LOCK_ALONE, who, &study->cli->monitor, error);
     return study->own != NULL;
 }
 
 /* What comes before training; of several shards one after the other, so that the first makes it and the others find it. */
 static RmilCohort *prepare(Study *study, GError **error) {
-    g_autoptr(RmilLock) turn = study->shards ? rmil_lock_take(study->work->folder, ".prepare.lock", RMIL_LOCK_WAIT,
+    g_autoptr(RmilLock) turn = study->shards ? rmil_lock_take(study->folder, ".prepare.lock", RMIL_LOCK_WAIT,
                                                               "the preparation of another shard", &study->cli->monitor, error)
                                              : NULL;
     if (study->shards && !turn) return NULL;
-    g_autoptr(RmilCohort) cohort = work_prepare(study->work, error);
-    if (!cohort || (strcmp(rmil_study_plan_variable(study->plan), "padding") == 0 && !label_padded(study, error))) return NULL;
-    return g_steal_pointer(&cohort);
+    g_autoptr(RmilCohort) cohort = rmil_work_prepare(study->work, error);
+    const gboolean done = cohort && (strcmp(rmil_study_plan_variable(study->plan), "padding") != 0 || label_padded(study, error));
+    prepare_report(study->cli, study->work);
+    return done ? g_steal_pointer(&cohort) : NULL;
 }
 
 static gboolean run_study(Study *study, const char *cohort_path, char **arguments, GError **error) {
-    Work *work = study->work;
     if (study->list) return list_runs(study, cohort_path, error);
     if (study->slurm) {
         g_autofree char *script = NULL;
-        if (!study_slurm_write(work->folder, arguments, study->slurm, study->sbatch ? study->sbatch : "--cpus-per-task=1", &script, error))
+        if (!study_slurm_write(study->folder, arguments, study->slurm, study->sbatch ? study->sbatch : "--cpus-per-task=1", &script, error))
             return FALSE;
         json_object_set_string_member(study->cli->result, "script", script);
         g_autofree char *quoted = g_shell_quote(script);
         cli_say(study->cli, "%s: look at its first lines, then submit it with: sh %s", script, quoted);
         return TRUE;
     }
-    if (!work_open_table(work, cohort_path, error)) return FALSE;
-    g_autoptr(GArray) twins = rmil_cohort_twins(work->cohort);
-    if (!rmil_cohort_check_labels(work->cohort, error) ||
-        !rmil_cohort_check_twins(work->cohort, twins, NULL, &study->cli->monitor, error) || !lock(study, error))
+    if (!(study->work = prepare_open(study->cli, study->folder, &study->preparation, cohort_path, error))) return FALSE;
+    const RmilCohort *given = study->work->cohort;
+    g_autoptr(GArray) twins = rmil_cohort_twins(given);
+    if (!rmil_cohort_check_labels(given, error) || !rmil_cohort_check_twins(given, twins, NULL, &study->cli->monitor, error) ||
+        !lock(study, error))
         return FALSE;
-    g_autoptr(GPtrArray) runs = rmil_study_plan_runs(study->plan, work->cohort, &study->base, error);
+    g_autoptr(GPtrArray) runs = rmil_study_plan_runs(study->plan, given, &study->base, error);
     if (!runs) return FALSE; /* splits that cannot be are found before hours of work */
     g_autoptr(RmilCohort) cohort = prepare(study, error);
     return cohort && (study->prepare || execute(study, cohort, error));
@@ -205,11 +198,10 @@ int command_study(int argc, char **argv) {
         CLI_THREADS | CLI_RESUMES,
         "study comparison cohort.csv -o study\nstudy my-plan.yaml cohort.csv -o study --shard 1/4\nstudy annotated-fraction cohort.csv -o study --set seeds=5"};
     Cli cli;
-    Work work;
-    Study study = {.cli = &cli, .work = &work};
+    Study study = {.cli = &cli};
     int status;
     g_auto(GStrv) arguments = g_strdupv(argv);
-    work_init(&work, &cli);
+    rmil_prepare_options_init(&study.preparation);
     rmil_train_options_init(&study.base);
     const GOptionEntry own[] = {
         {"set", 0, 0, G_OPTION_ARG_STRING_ARRAY, &study.sets, "replace a field or setting of the plan; may be given again", "KEY=VALUE"},
@@ -222,8 +214,8 @@ int command_study(int argc, char **argv) {
         {"memory", 0, 0, G_OPTION_ARG_STRING, &study.base.memory, rmil_train_option_find("memory")->help, "SIZE"},
         {0},
     };
-    g_autofree GOptionEntry *output = work_output_entries(&work), *tiles = work_tile_entries(&work), *encoding = work_encode_entries(&work),
-                            *labels = work_label_entries(&work);
+    g_autofree GOptionEntry *output = prepare_output_entries(&study.folder), *tiles = prepare_tile_entries(&study.preparation),
+                            *encoding = prepare_encode_entries(&study.preparation), *labels = prepare_label_entries(&study.preparation);
     const CliGroup groups[] = {{"Output", output},     {"The study", own},      {"Tiles", tiles},
                                {"Features", encoding}, {"Annotations", labels}, {NULL, NULL}};
     gboolean begun = cli_begin(&cli, &argc, &argv, &usage, groups, &status);
@@ -231,13 +223,13 @@ int command_study(int argc, char **argv) {
         GError *error = NULL;
         g_autofree char *plan = NULL;
         if (!read_shard(&study)) status = cli_usage(&cli, "--shard \"%s\" is not I/N with I in 1 … N", study.shard);
-        else if (!work.folder) status = cli_usage(&cli, "-o DIR is missing");
+        else if (!study.folder) status = cli_usage(&cli, "-o DIR is missing");
         else if (study.slurm < 0 || study.slurm > 100000) status = cli_usage(&cli, "--slurm is not in 1 … 100000");
         else {
             plan = find_plan(argv[1], &error);
             study.plan = plan ? rmil_study_plan_read(plan, (const char *const *)study.sets, &error) : NULL;
             gboolean done = study.plan && run_study(&study, argv[2], arguments, &error);
-            if (work.stages) json_object_set_object_member(cli.result, "stages", json_object_ref(work.stages));
+            if (study.work) json_object_set_object_member(cli.result, "stages", json_object_ref(cli.stages));
             status = done ? cli_done(&cli) : cli_fail(&cli, error);
         }
     }
@@ -247,6 +239,8 @@ int command_study(int argc, char **argv) {
     g_strfreev(study.sets);
     g_free(study.shard);
     g_free(study.sbatch);
-    work_clear(&work);
+    rmil_work_free(study.work);
+    rmil_prepare_options_clear(&study.preparation);
+    g_free(study.folder);
     return status;
 }

@@ -1,17 +1,16 @@
 /* rankmil train COHORT -o RUN */
 #include "train.h"
 
-static gboolean train(Work *work, const RmilTrainOptions *options, const RmilTrainMethod *method, GError **error) {
-    Cli *cli = work->cli;
+static gboolean train(Cli *cli, const RmilWork *work, const RmilTrainOptions *options, const RmilTrainMethod *method, GError **error) {
     g_autoptr(GPtrArray) methods = g_ptr_array_new();
     g_ptr_array_add(methods, (gpointer)method);
     g_autoptr(RmilStudyPlan) plan = rmil_study_plan_new("train", methods, options->splits, &cli->seed, 1);
     g_autofree char *cache = g_build_filename(work->folder, "cache", NULL);
     g_autoptr(RmilTrainData) data = train_data_load(cli, work->cohort, options, cache, error);
-    g_autoptr(JsonObject) preprocessing = NULL;
+    g_autoptr(JsonNode) preprocessing = NULL;
     RmilStudyOutcome outcome;
-    if (!data || !work_read_preprocessing(work->cohort->path, &preprocessing, error) ||
-        !train_plan(work, plan, data, options, RMIL_FOLDERS_ONE, preprocessing, FALSE, &outcome, error))
+    if (!data || !rmil_preprocessing_read(work->cohort->path, &preprocessing, error) ||
+        !train_plan(cli, work->folder, plan, data, options, RMIL_FOLDERS_ONE, preprocessing, FALSE, &outcome, error))
         return FALSE;
     if (!outcome.left) cli_say(cli, "%s: %s", work->folder, outcome.made ? "trained" : "already trained");
     json_object_set_boolean_member(cli->result, "made", outcome.made > 0);
@@ -31,31 +30,32 @@ int command_train(int argc, char **argv) {
         CLI_SEED | CLI_THREADS | CLI_RESUMES,
         "train results/cohort.csv -o model\ntrain results/cohort.csv -o model --model clam-sb --guide none --learning-rate 1e-4"};
     Cli cli;
-    Work work;
+    RmilPrepareOptions preparation;
     RmilTrainOptions options;
     int status;
-    g_autofree char *model = NULL, *guide = NULL;
-    work_init(&work, &cli);
+    g_autofree char *model = NULL, *guide = NULL, *folder = NULL;
+    rmil_prepare_options_init(&preparation);
     rmil_train_options_init(&options);
     const GOptionEntry own[] = {
         {"model", 0, 0, G_OPTION_ARG_STRING, &model, "abmil (default), dsmil, clam-sb, clam-mb, hipt", "NAME"},
         {"guide", 0, 0, G_OPTION_ARG_STRING, &guide, "none, induction or rank (default: rank where the model takes it)", "NAME"},
         {0},
     };
-    g_autofree GOptionEntry *output = work_output_entries(&work), *training = train_entries(&options);
+    g_autofree GOptionEntry *output = prepare_output_entries(&folder), *training = train_entries(&options);
     const CliGroup groups[] = {{"Output", output}, {"The model", own}, {"Training", training}, {NULL, NULL}};
     if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) {
-        work_clear(&work);
         rmil_train_options_clear(&options);
         return status;
     }
     GError *error = NULL;
     const char *chosen = model ? model : "abmil";
     const RmilTrainMethod *method = rmil_method_of(chosen, guide ? guide : g_str_has_prefix(chosen, "clam") ? "none" : "rank", &error);
-    gboolean done = method && rmil_train_options_check(&options, method, &error) && work_open_table(&work, argv[1], &error) &&
-                    train_check(&cli, work.cohort, &options, 1, NULL, &error) && work_lock(&work, &error) &&
-                    train(&work, &options, method, &error);
-    work_clear(&work);
+    g_autoptr(RmilWork) work = method && rmil_train_options_check(&options, method, &error)
+                                   ? prepare_open(&cli, folder, &preparation, argv[1], &error)
+                                   : NULL;
+    gboolean done = work && train_check(&cli, work->cohort, &options, 1, NULL, &error) && prepare_lock(&cli, work, &error) &&
+                    train(&cli, work, &options, method, &error);
+    g_clear_pointer(&work, rmil_work_free);
     rmil_train_options_clear(&options);
     return done ? cli_done(&cli) : cli_fail(&cli, error);
 }

@@ -2,7 +2,7 @@
 #ifndef RMIL_CLI_MODELS_H
 #define RMIL_CLI_MODELS_H
 
-#include "work.h"
+#include "prepare.h"
 
 typedef struct {
     GPtrArray *list;    /* RmilModel, at least one, all of one dim */

@@ -24,8 +24,4 @@ void predictions_put(Predictions *predictions, PredictionLine line);
 char *predictions_others(const Predictions *predictions, const char *digest);
 gboolean predictions_write(const Predictions *predictions, const char *folder, GError **error);
 
-/* Slides, feature files, folders, patterns, tables -> a cohort without a table; free with rmil_cohort_free. What cannot be taken is
- * reported as a problem, and the rest goes on. NULL: nothing is left; *error stays unset when a problem already says why. */
-RmilCohort *predict_inputs(Cli *cli, const Predictions *before, char **inputs, int count, GError **error);
-
 #endif

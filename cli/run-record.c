@@ -44,10 +44,10 @@ static JsonObject *summarise_cohort(const Run *run) {
 /* What only the end knows. */
 static void add_outcome(const Run *run, JsonObject *out) {
     JsonObject *timings = json_object_new();
-    GList *stages = json_object_get_members(run->work->stages);
+    GList *stages = json_object_get_members(run->cli->stages);
     for (GList *s = stages; s; s = s->next)
         json_object_set_double_member(timings, s->data,
-                                      json_object_get_double_member(json_object_get_object_member(run->work->stages, s->data), "seconds"));
+                                      json_object_get_double_member(json_object_get_object_member(run->cli->stages, s->data), "seconds"));
     g_list_free(stages);
     json_object_set_object_member(out, "timings", timings);
     json_object_set_object_member(out, "cohort_summary", summarise_cohort(run));
@@ -90,7 +90,7 @@ gboolean run_record(const Run *run, const RmilStudy *trained, GError **error) {
     json_object_set_array_member(out, "methods", methods);
     json_object_set_array_member(out, "seeds", seeds);
     if (trained) json_object_set_array_member(out, "runs", list_runs(run, trained));
-    if (run->preprocessing) json_object_set_object_member(out, "config", json_object_ref(run->preprocessing));
+    if (run->preprocessing) json_object_set_member(out, "config", json_node_copy(run->preprocessing));
     if (trained) add_outcome(run, out);
     return cli_json_write(out, path, error);
 }

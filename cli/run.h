@@ -6,15 +6,15 @@
 
 typedef struct {
     Cli *cli;
-    Work *work;
+    RmilWork *work;
     const RmilTrainOptions *options;
     RmilCohort *cohort; /* DIR/cohort.csv: the slides that came through the stages */
     RmilTrainData *data;
-    GPtrArray *methods;        /* const RmilTrainMethod * */
-    GArray *repeats;           /* RmilRepeat */
-    RmilStudy *trained;        /* its record, once it is trained: methods outside, repeats inside */
-    JsonObject *preprocessing; /* how slides became features; NULL: they were given, and nobody says how */
-    char *command;             /* as it was given */
+    GPtrArray *methods;      /* const RmilTrainMethod * */
+    GArray *repeats;         /* RmilRepeat */
+    RmilStudy *trained;      /* its record, once it is trained: methods outside, repeats inside */
+    JsonNode *preprocessing; /* how slides became features; NULL: they were given, and nobody says how */
+    char *command;           /* as it was given */
 } Run;
 /* Heat maps of at most `limit` test slides, one picture a method: the mean attention of those of its models that tested the
  * slide. Pictures of other methods and slides go. */

@@ -48,11 +48,13 @@ gboolean train_check(Cli *cli, const RmilCohort *cohort, const RmilTrainOptions 
     return divided != NULL || (undivided && !options->splits);
 }
 
-gboolean train_plan(Work *work, const RmilStudyPlan *plan, const RmilTrainData *data, const RmilTrainOptions *options,
-                    RmilRunFolders folders, JsonObject *preprocessing, gboolean clean, RmilStudyOutcome *outcome, GError **error) {
-    Cli *cli = work->cli;
-    g_autoptr(JsonNode) how = preprocessing ? json_node_init_object(json_node_alloc(), preprocessing) : NULL;
-    const RmilStudyOptions to = {.folder = work->folder, .threads = cli->threads, .folders = folders, .preprocessing = how, .clean = clean};
+gboolean train_plan(Cli *cli, const char *folder, const RmilStudyPlan *plan, const RmilTrainData *data, const RmilTrainOptions *options,
+                    RmilRunFolders folders, JsonNode *preprocessing, gboolean clean, RmilStudyOutcome *outcome, GError **error) {
+    const RmilStudyOptions to = {.folder = folder,
+                                 .threads = cli->threads,
+                                 .folders = folders,
+                                 .preprocessing = preprocessing,
+                                 .clean = clean};
     gboolean done = rmil_study_execute(plan, data, options, &to, &cli->monitor, outcome, error);
     for (guint i = 0; i < outcome->failures->len; i++) {
         const RmilStudyFailure *failure = outcome->failures->pdata[i];

@@ -2,7 +2,7 @@
 #ifndef RMIL_CLI_TRAIN_H
 #define RMIL_CLI_TRAIN_H
 
-#include "work.h"
+#include "prepare.h"
 
 /* The library's table of training options as command line options; free with g_free. */
 GOptionEntry *train_entries(RmilTrainOptions *options);
@@ -16,14 +16,14 @@ gboolean train_check(Cli *cli, const RmilCohort *cohort, const RmilTrainOptions 
 /* `repeats` Monte-Carlo splits from --seed on, or every column of --splits FILE. */
 GArray *train_repeats(const Cli *cli, const RmilCohort *cohort, const RmilTrainOptions *options, int64_t repeats, GError **error);
 
-/* Trains what a plan means, into the work folder, with folders of runs. Runs that cannot be trained are reported as problems.
+/* Trains what a plan means, into a folder, with folders of runs. Runs that cannot be trained are reported as problems.
  * preprocessing: how slides became features, or NULL. outcome: made, kept and left; there is nothing in it to be cleared. */
-gboolean train_plan(Work *work, const RmilStudyPlan *plan, const RmilTrainData *data, const RmilTrainOptions *options,
-                    RmilRunFolders folders, JsonObject *preprocessing, gboolean clean, RmilStudyOutcome *outcome, GError **error);
+gboolean train_plan(Cli *cli, const char *folder, const RmilStudyPlan *plan, const RmilTrainData *data, const RmilTrainOptions *options,
+                    RmilRunFolders folders, JsonNode *preprocessing, gboolean clean, RmilStudyOutcome *outcome, GError **error);
 
 /* The mean attention of `count` models over one slide as a picture, PNG; their mean probability stands in its title. `work` gives
  * the options for slides and annotations. */
-gboolean heat_write(const Work *work, const RmilCohortRow *row, const RmilBag *bag, const RmilModel *const *models, int64_t count,
+gboolean heat_write(const RmilWork *work, const RmilCohortRow *row, const RmilBag *bag, const RmilModel *const *models, int64_t count,
                     const char *title, const char *path, GError **error);
 
 #endif

@@ -11,6 +11,7 @@
 #include "encoder.h"
 #include "evaluate.h"
 #include "mil.h"
+#include "prepare.h"
 #include "present.h"
 #include "slide.h"
 #include "study.h"

@@ -1,5 +1,5 @@
 /* What the resolutions of a cohort say when they are seen together: one warning for each kind of slide, which names them. */
-#include "work.h"
+#include "prepare-private.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -21,10 +21,10 @@ static void add(List *list, const char *id, double mpp) {
 }
 
 /* "1 slide is", "3 slides are" and the names; frees the list. */
-static void say(const Work *work, List *list, const char *one, const char *several, const char *rest) {
+static void say(const RmilWork *work, List *list, const char *one, const char *several, const char *rest) {
     if (list->count > NAMED) g_string_append_printf(list->names, " and %" G_GINT64_FORMAT " more", list->count - NAMED);
     if (list->count)
-        rmil_monitor_warn(&work->cli->monitor, "%" G_GINT64_FORMAT " %s %s: %s", list->count, list->count == 1 ? one : several, rest,
+        rmil_monitor_warn(&work->monitor, "%" G_GINT64_FORMAT " %s %s: %s", list->count, list->count == 1 ? one : several, rest,
                           list->names->str);
     g_string_free(list->names, TRUE);
 }
@@ -43,24 +43,24 @@ static double median(const double *mpp, int64_t n) {
     return count ? known[(count - 1) / 2] : 0;
 }
 
-void work_say_resolutions(const Work *work, const double *mpp) {
+void rmil_work_say_resolutions(const RmilWork *work, const double *mpp) {
     const int64_t n = work->cohort->count;
     const double middle = median(mpp, n);
     List apart = {g_string_new(NULL), 0}, plain = {g_string_new(NULL), 0}, enlarged = {g_string_new(NULL), 0};
     for (int64_t i = 0; i < n; i++) {
         const char *id = work->cohort->rows[i].id;
         if (mpp[i] > 0 && (mpp[i] >= APART * middle || mpp[i] <= middle / APART)) add(&apart, id, mpp[i]);
-        if (mpp[i] == 0 && (middle > 0 || work->trained)) add(&plain, id, 0);
-        if (mpp[i] > ENLARGED * work->tile_mpp) add(&enlarged, id, mpp[i]);
+        if (mpp[i] == 0 && (middle > 0 || work->options.trained)) add(&plain, id, 0);
+        if (mpp[i] > ENLARGED * work->options.tile_mpp) add(&enlarged, id, mpp[i]);
     }
     g_autofree char *others = g_strdup_printf("4 or more times the cohort's %.3g µm per pixel, or a quarter of it or less", middle),
                     *own = g_strdup_printf(
                         "a resolution and tiled at the pixels as they are, where tiles of slides have %g µm per pixel; give it as "
                         "--mpp or in the cohort's column mpp",
-                        work->tile_mpp),
+                        work->options.tile_mpp),
                     *coarse = g_strdup_printf(
                         "coarser than the tiles' %g µm per pixel and enlarged to it; leave out or give a larger --tile-mpp",
-                        work->tile_mpp);
+                        work->options.tile_mpp);
     say(work, &apart, "slide has", "slides have", others);
     say(work, &plain, "image is without", "images are without", own);
     say(work, &enlarged, "slide is", "slides are", coarse);

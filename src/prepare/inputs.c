@@ -1,5 +1,5 @@
-/* What `rankmil predict` is given -> a cohort: slides, feature files, folders, patterns and tables, each under an id of its own. */
-#include "predict.h"
+/* What a model is to be applied to -> a cohort: slides, feature files, folders, patterns and tables, each under an id of its own. */
+#include "prepare-private.h"
 
 #include <errno.h>
 #include <glib/gstdio.h>
@@ -11,8 +11,9 @@
 enum { DEPTH = 8 }; /* of folders in folders */
 
 typedef struct {
-    Cli *cli;
-    const Predictions *before;
+    const RmilMonitor *monitor;
+    RmilIdOwner owner;
+    gpointer user;       /* of owner */
     GArray *rows;        /* RmilCohortRow */
     GHashTable *ids;     /* id -> path that has it */
     GHashTable *inputs;  /* paths that are in the rows */
@@ -25,8 +26,9 @@ static void take(Gathering *g, const char *path, int depth);
 G_GNUC_PRINTF(2, 3) static void report(Gathering *g, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    cli_problem(g->cli, "predict", NULL, g_error_new_valist(RMIL_ERROR, RMIL_ERROR_IO, format, arguments));
+    g_autoptr(GError) error = g_error_new_valist(RMIL_ERROR, RMIL_ERROR_IO, format, arguments);
     va_end(arguments);
+    rmil_monitor_problem(g->monitor, "predict", NULL, error);
 }
 
 /* -- kinds of files ------------------------------------------------------------------------------------------------------------ */
@@ -69,7 +71,7 @@ static char *clean_id(const char *name) {
 }
 
 static gboolean is_free(const Gathering *g, const char *id, const char *path) {
-    const char *here = g_hash_table_lookup(g->ids, id), *earlier = predictions_input(g->before, id);
+    const char *here = g_hash_table_lookup(g->ids, id), *earlier = g->owner ? g->owner(g->user, id) : NULL;
     g_autofree char *written = g_strstrip(g_utf8_make_valid(path, -1)); /* as it stands in the table */
     return (!here || strcmp(here, path) == 0) && (!earlier || strcmp(earlier, written) == 0);
 }
@@ -100,7 +102,7 @@ static char *choose_id(const Gathering *g, const char *path) {
 static void add_row(Gathering *g, RmilCohortRow row) {
     const char *path = row.slide ? row.slide : row.features;
     if (!g_hash_table_add(g->inputs, g_strdup(path))) {
-        rmil_monitor_warn(&g->cli->monitor, "%s: is given twice: predicted once", path);
+        rmil_monitor_warn(g->monitor, "%s: is given twice: predicted once", path);
         g_free(row.id);
         g_free(row.slide);
         g_free(row.features);
@@ -124,9 +126,9 @@ static void add_file(Gathering *g, const char *path) {
 }
 
 static void add_table(Gathering *g, const char *path) {
-    GError *reason = NULL;
+    g_autoptr(GError) reason = NULL;
     g_autoptr(RmilCohort) cohort = rmil_cohort_read(path, &reason);
-    if (!cohort) cli_problem(g->cli, "predict", NULL, reason);
+    if (!cohort) rmil_monitor_problem(g->monitor, "predict", NULL, reason);
     for (int64_t i = 0; cohort && i < cohort->count; i++) {
         const RmilCohortRow *from = &cohort->rows[i];
         const char *input = from->slide ? from->slide : from->features;
@@ -148,7 +150,7 @@ static gboolean enter(Gathering *g, const char *path, const GStatBuf *folder) {
     char *key = g_strdup_printf("%" G_GUINT64_FORMAT ":%" G_GUINT64_FORMAT, (guint64)folder->st_dev, (guint64)folder->st_ino);
     const char *earlier = g_hash_table_lookup(g->folders, key);
     if (!earlier) return g_hash_table_insert(g->folders, key, g_strdup(path));
-    rmil_monitor_warn(&g->cli->monitor, "%s: is the same folder as %s: its files are taken once", path, earlier);
+    rmil_monitor_warn(g->monitor, "%s: is the same folder as %s: its files are taken once", path, earlier);
     g_free(key);
     return FALSE;
 }
@@ -190,8 +192,8 @@ static void add_folder(Gathering *g, const char *path, const GStatBuf *folder, i
     }
     /* a MIRAX slide's own folder holds nothing else */
     if (passed && (depth == 0 || g->rows->len > before))
-        rmil_monitor_warn(&g->cli->monitor, "%s: %" G_GINT64_FORMAT " file%s passed over that %s neither a slide nor features by name (%s)",
-                          path, passed, passed == 1 ? "" : "s", passed == 1 ? "is" : "are", first);
+        rmil_monitor_warn(g->monitor, "%s: %" G_GINT64_FORMAT " file%s passed over that %s neither a slide nor features by name (%s)", path,
+                          passed, passed == 1 ? "" : "s", passed == 1 ? "is" : "are", first);
 }
 
 /* What is there by this very name. In folders, tables are not taken: `is_wanted`. */
@@ -229,20 +231,20 @@ static void gather(Gathering *g, const char *input) {
     else take(g, input, 0);
 }
 
-RmilCohort *predict_inputs(Cli *cli, const Predictions *before, char **inputs, int count, GError **error) {
+RmilCohort *rmil_predict_inputs(const char *const *inputs, int64_t count, RmilIdOwner owner, gpointer user, const RmilMonitor *monitor,
+                                GError **error) {
     g_autoptr(GHashTable) ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_autoptr(GHashTable) folders = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     GArray *rows = g_array_new(FALSE, TRUE, sizeof(RmilCohortRow));
-    Gathering gathering = {cli, before, rows, ids, seen, folders};
-    for (int i = 0; i < count; i++) gather(&gathering, inputs[i]);
+    Gathering gathering = {monitor, owner, user, rows, ids, seen, folders};
+    for (int64_t i = 0; i < count; i++) gather(&gathering, inputs[i]);
     RmilCohort *cohort = g_new0(RmilCohort, 1);
     cohort->path = g_strdup("the command line");
     cohort->count = rows->len;
     cohort->rows = (RmilCohortRow *)(gpointer)g_array_free(rows, FALSE);
     if (cohort->count) return cohort;
     rmil_cohort_free(cohort);
-    if (!json_array_get_length(cli->problems))
-        g_set_error_literal(error, RMIL_ERROR, RMIL_ERROR_DATA, "there is no slide and no feature file among what was given");
+    rmil_fail(error, RMIL_ERROR_DATA, "there is no slide and no feature file among what was given");
     return NULL;
 }

@@ -1,0 +1,51 @@
+/* A work on a table that the user gave, and what it made. */
+#include "prepare.h"
+
+/* A folder or a slide where a table belongs: which command is meant. NULL: there is nothing to say beyond why the table cannot be read. */
+static char *advice(const char *path) {
+    if (g_file_test(path, G_FILE_TEST_IS_DIR)) {
+        g_autofree char *table = g_build_filename(path, "cohort.csv", NULL);
+        if (g_file_test(table, G_FILE_TEST_EXISTS)) return g_strdup_printf("is a folder, not a table of slides: its table is %s", table);
+        return g_strdup("is a folder, not a table of slides: 'rankmil cohort LAYOUT DIR' writes the table of a folder of slides");
+    }
+    g_autoptr(RmilSlide) slide = rmil_slide_open(path, 1, NULL);
+    if (!slide) return NULL;
+    return g_strdup("is a slide, not a table of slides: 'rankmil cohort LAYOUT DIR' writes the table of a folder of slides; "
+                    "'rankmil predict RUN SLIDE' applies a trained model to one");
+}
+
+RmilWork *prepare_new(Cli *cli, const char *folder, RmilPrepareOptions *options, GError **error) {
+    options->threads = cli->threads;
+    if (folder) return rmil_work_new(folder, options, &cli->monitor, error);
+    g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "-o DIR is missing");
+    return NULL;
+}
+
+RmilWork *prepare_open(Cli *cli, const char *folder, RmilPrepareOptions *options, const char *table, GError **error) {
+    GError *reason = NULL;
+    g_autoptr(RmilWork) work = prepare_new(cli, folder, options, error);
+    if (!work) return NULL;
+    if (rmil_work_read(work, table, &reason)) return g_steal_pointer(&work);
+    const gboolean unread = g_error_matches(reason, RMIL_ERROR, RMIL_ERROR_FORMAT) || g_error_matches(reason, RMIL_ERROR, RMIL_ERROR_IO);
+    g_autofree char *what = unread ? advice(table) : NULL;
+    if (what) {
+        g_clear_error(&reason);
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_FORMAT, "%s: %s", table, what);
+    } else {
+        g_propagate_error(error, reason);
+    }
+    return NULL;
+}
+
+gboolean prepare_lock(Cli *cli, RmilWork *work, GError **error) {
+    g_autofree char *who = g_strdup_printf("rankmil %s", cli->name);
+    return rmil_work_lock(work, RMIL_LOCK_ALONE, who, error);
+}
+
+void prepare_report(Cli *cli, const RmilWork *work) {
+    if (work->tiles >= 0) json_object_set_int_member(cli->result, "tiles", work->tiles);
+    if (work->annotated_patches >= 0) json_object_set_int_member(cli->result, "annotated_patches", work->annotated_patches);
+    if (!work->encoder) return;
+    json_object_set_int_member(cli->result, "feature_dim", work->feature_dim);
+    json_object_set_string_member(cli->result, "encoder", work->encoder);
+}

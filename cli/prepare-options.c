@@ -1,0 +1,43 @@
+/* The options of the pipeline as the command line takes them. */
+#include "prepare.h"
+
+#define ENTRIES(...) g_memdup2((const GOptionEntry[]){__VA_ARGS__, {0}}, sizeof((const GOptionEntry[]){__VA_ARGS__, {0}}))
+
+GOptionEntry *prepare_output_entries(char **folder) {
+    return ENTRIES({"output", 'o', 0, G_OPTION_ARG_FILENAME, folder, "work folder", "DIR"});
+}
+
+GOptionEntry *prepare_tile_entries(RmilPrepareOptions *options) {
+    return ENTRIES(
+        {"mpp", 0, 0, G_OPTION_ARG_DOUBLE, &options->mpp, "µm per level-0 pixel of every slide (default: what the slide says)", "X"},
+        {"tile-mpp", 0, 0, G_OPTION_ARG_DOUBLE, &options->tile_mpp, "µm per pixel of a tile (default: 0.5, which is 20×)", "X"},
+        {"min-tissue", 0, 0, G_OPTION_ARG_DOUBLE, &options->min_tissue, "least share of tissue in a tile (default: 0.05)", "X"},
+        {"mask-mpp", 0, 0, G_OPTION_ARG_DOUBLE, &options->mask_mpp, "µm per pixel of the tissue mask (default: 4)", "X"});
+}
+
+GOptionEntry *prepare_encode_entries(RmilPrepareOptions *options) {
+    return ENTRIES({"encoder", 0, 0, G_OPTION_ARG_STRING, &options->encoder, "texture (default, built in) or resnet50", "NAME"},
+                   {"weights", 0, 0, G_OPTION_ARG_FILENAME, &options->weights, "the encoder's weight file", "FILE"},
+                   {"encode-bfloat16", 0, 0, G_OPTION_ARG_NONE, &options->bfloat16, "run the encoder in bfloat16", NULL});
+}
+
+#define CROP_ENTRY                                                                                                                         \
+    {                                                                                                                                      \
+        "uncropped", 0, 0, G_OPTION_ARG_NONE, &options->uncropped,                                                                         \
+            "GeoJSON and masks count from the corner of level 0, not of the scanned area, which is all that QuPath shows", NULL            \
+    }
+
+GOptionEntry *prepare_crop_entries(RmilPrepareOptions *options) { return ENTRIES(CROP_ENTRY); }
+
+GOptionEntry *prepare_label_entries(RmilPrepareOptions *options) {
+    return ENTRIES(
+        {"lesion", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->lesion, "annotation group or class that is lesion; may be given again",
+         "NAME"},
+        {"exclude", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->exclusion, "group or class that is cut out; may be given again", "NAME"},
+        {"padding", 0, 0, G_OPTION_ARG_DOUBLE, &options->padding, "grow annotations by so many level-0 pixels (default: 0)", "PX"},
+        {"preview", 0, 0, G_OPTION_ARG_NONE, &options->preview, "draw outlines and annotated patches on the slide: DIR/labels/ID.png",
+         NULL},
+        CROP_ENTRY,
+        {"label-threshold", 0, 0, G_OPTION_ARG_DOUBLE, &options->label_threshold, "a patch is annotated above this share (default: 0.05)",
+         "X"});
+}

@@ -1,0 +1,62 @@
+/* The annotation of a row: what it is counted from, and what is doubtful about it. */
+#include "prepare-private.h"
+
+/* The slide of a row for its scanned area alone: its resolution does not matter. NULL: not needed, or not to be had. */
+static RmilSlide *open_for_bounds(const RmilWork *work, const RmilCohortRow *row) {
+    if (!rmil_annotation_cropped(row->annotation)) return NULL;
+    if (!row->slide) {
+        rmil_monitor_warn(&work->monitor, "annotations of rows without a slide count from the corner of level 0; for QuPath's of MIRAX, "
+                                          "Leica and Ventana slides give the slide too, which says where its scanned area begins");
+        return NULL;
+    }
+    g_autoptr(GError) error = NULL;
+    RmilSlide *slide = rmil_slide_open(row->slide, 1, &error);
+    if (!slide)
+        rmil_monitor_warn(&work->monitor,
+                          "%s: counts from the corner of level 0, since its slide does not say where the scanned area "
+                          "begins: %s",
+                          row->annotation, error->message);
+    return slide;
+}
+
+static void set_bounds(RmilAnnotationOptions *options, const RmilSlideInfo *info) {
+    options->slide_width = info->width;
+    options->slide_height = info->height;
+    options->bounds_x = info->bounds_x;
+    options->bounds_y = info->bounds_y;
+    options->bounds_width = info->bounds_width;
+    options->bounds_height = info->bounds_height;
+}
+
+RmilRegion *rmil_work_read_region(const RmilWork *work, const RmilCohortRow *row, RmilSlide *slide, const RmilBag *bag, double padding,
+                                  GError **error) {
+    RmilAnnotationOptions options;
+    rmil_annotation_options_init(&options);
+    if (work->options.lesion) options.lesion = (const char *const *)work->options.lesion;
+    if (work->options.exclusion) options.exclusion = (const char *const *)work->options.exclusion;
+    options.padding = padding;
+    options.uncropped = work->options.uncropped;
+    g_autoptr(RmilSlide) opened = slide || work->options.uncropped ? NULL : open_for_bounds(work, row);
+    if (slide || opened) set_bounds(&options, rmil_slide_info(slide ? slide : opened));
+    if (bag && bag->slide_width > 0) {
+        options.slide_width = bag->slide_width;
+        options.slide_height = bag->slide_height;
+    }
+    RmilRegion *region = rmil_region_read(row->annotation, &options, error);
+    if (region) rmil_work_warn_all(work, rmil_region_warnings(region));
+    return region;
+}
+
+char *rmil_annotation_frame(const RmilWork *work, const RmilCohortRow *row) {
+    g_autoptr(RmilSlide) slide = work->options.uncropped ? NULL : open_for_bounds(work, row);
+    const RmilSlideInfo *info = slide ? rmil_slide_info(slide) : NULL;
+    if (!info || (info->bounds_width == info->width && info->bounds_height == info->height)) return g_strdup("");
+    return g_strdup_printf("; scanned area of %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT " px at (%" G_GINT64_FORMAT ", %" G_GINT64_FORMAT
+                           ")",
+                           info->bounds_width, info->bounds_height, info->bounds_x, info->bounds_y);
+}
+
+char *rmil_annotation_doubt(const RmilCohortRow *row, gboolean lesion) {
+    if (row->label != 0 || !lesion) return NULL;
+    return g_strdup_printf("has label 0, but %s outlines a lesion: one of the two is wrong", row->annotation);
+}

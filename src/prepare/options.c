@@ -1,0 +1,87 @@
+/* The options of the pipeline, and those of them that a new slide must go through, as JSON. */
+#include "prepare-private.h"
+
+#include "base/json.h"
+
+void rmil_prepare_options_init(RmilPrepareOptions *options) {
+    RmilTileOptions tile;
+    rmil_tile_options_init(&tile);
+    *options = (RmilPrepareOptions){.tile_px = tile.tile_px,
+                                    .tile_mpp = tile.mpp,
+                                    .min_tissue = tile.min_tissue,
+                                    .mask_mpp = 4,
+                                    .label_threshold = 0.05};
+}
+
+void rmil_prepare_options_clear(RmilPrepareOptions *options) {
+    g_clear_pointer(&options->encoder, g_free);
+    g_clear_pointer(&options->weights, g_free);
+    g_clear_pointer(&options->lesion, g_strfreev);
+    g_clear_pointer(&options->exclusion, g_strfreev);
+}
+
+void rmil_prepare_options_copy(const RmilPrepareOptions *from, RmilPrepareOptions *to) {
+    *to = *from;
+    to->encoder = g_strdup(from->encoder);
+    to->weights = g_strdup(from->weights);
+    to->lesion = g_strdupv(from->lesion);
+    to->exclusion = g_strdupv(from->exclusion);
+}
+
+static gboolean in_range(const char *name, double value, double low, double high, GError **error) {
+    if (value >= low && value <= high) return TRUE;
+    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s %g is not in %g … %g", name, value, low, high);
+}
+
+gboolean rmil_prepare_options_check(const RmilPrepareOptions *o, GError **error) {
+    return in_range("--mpp", o->mpp, 0, 100, error) && in_range("--tile-mpp", o->tile_mpp, 0.01, 100, error) &&
+           in_range("--min-tissue", o->min_tissue, 0, 1, error) && in_range("--mask-mpp", o->mask_mpp, 0.1, 1000, error) &&
+           in_range("--padding", o->padding, 0, 1e6, error) && in_range("--label-threshold", o->label_threshold, 0, 1, error);
+}
+
+JsonNode *rmil_preprocessing_get(const RmilPrepareOptions *options) {
+    JsonNode *node = json_node_new(JSON_NODE_OBJECT);
+    JsonObject *o = json_object_new();
+    json_node_take_object(node, o);
+    json_object_set_string_member(o, "encoder", options->encoder ? options->encoder : "texture");
+    if (options->weights) {
+        g_autofree char *weights = g_canonicalize_filename(options->weights, NULL);
+        json_object_set_string_member(o, "weights", weights);
+    }
+    json_object_set_boolean_member(o, "encode_bfloat16", options->bfloat16);
+    json_object_set_double_member(o, "tile_mpp", options->tile_mpp);
+    json_object_set_double_member(o, "min_tissue", options->min_tissue);
+    json_object_set_double_member(o, "mask_mpp", options->mask_mpp);
+    return node;
+}
+
+gboolean rmil_preprocessing_read(const char *cohort, JsonNode **node, GError **error) {
+    g_autofree char *folder = g_path_get_dirname(cohort), *path = g_build_filename(folder, "preprocessing.json", NULL);
+    gboolean there;
+    *node = NULL;
+    return rmil_file_exists(path, &there, error) && (!there || (*node = rmil_json_read(path, 64 << 20, error)));
+}
+
+/* *value stays when there is no such member. */
+static gboolean number_member(JsonNode *object, const char *name, double *value, GError **error) {
+    JsonNode *member = rmil_json_get(object, name);
+    if (!member || rmil_json_number(member, value)) return TRUE;
+    if (!JSON_NODE_HOLDS_VALUE(member) || json_node_get_value_type(member) != G_TYPE_BOOLEAN)
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "run.json: %s of its preprocessing is not a number", name);
+    *value = json_node_get_boolean(member);
+    return TRUE;
+}
+
+gboolean rmil_preprocessing_apply(JsonNode *node, RmilPrepareOptions *options, GError **error) {
+    const char *encoder = rmil_json_text(node, "encoder");
+    double bfloat16 = 0;
+    if (!encoder) return rmil_fail(error, RMIL_ERROR_FORMAT, "run.json: preprocessing names no encoder");
+    g_free(options->encoder);
+    options->encoder = g_strdup(encoder);
+    if (!options->weights) options->weights = g_strdup(rmil_json_text(node, "weights"));
+    if (!number_member(node, "encode_bfloat16", &bfloat16, error) || !number_member(node, "tile_mpp", &options->tile_mpp, error) ||
+        !number_member(node, "min_tissue", &options->min_tissue, error) || !number_member(node, "mask_mpp", &options->mask_mpp, error))
+        return FALSE;
+    options->bfloat16 = bfloat16 != 0;
+    return TRUE;
+}

@@ -1,0 +1,46 @@
+/* What the stages share. */
+#ifndef RMIL_PREPARE_PRIVATE_H
+#define RMIL_PREPARE_PRIVATE_H
+
+#include "base/base-private.h"
+#include "rankmil/prepare.h"
+
+/* -- options.c ----------------------------------------------------------------------------------------------------------------- */
+void rmil_prepare_options_copy(const RmilPrepareOptions *from, RmilPrepareOptions *to);
+
+/* -- work.c -------------------------------------------------------------------------------------------------------------------- */
+/* Fails when the work has no folder or no cohort. */
+gboolean rmil_work_ready(const RmilWork *work, GError **error);
+/* A row failed at a stage: told, and kept in work->errors; the error is freed. Thread-safe for distinct rows. */
+void rmil_work_failed(RmilWork *work, const char *stage, int64_t row, GError *error);
+/* Warnings that an object carries (NULL-terminated, or NULL). */
+void rmil_work_warn_all(const RmilWork *work, const char *const *warnings);
+/* The text that says what a product was made from; NULL: it is to be made, which is said when a product is there that cannot
+ * be read. Free with g_free. */
+char *rmil_work_made_from(const RmilWork *work, const char *path);
+/* A product that is there and cannot be read after all: said, and the error freed. Nothing for NULL. */
+void rmil_work_made_again(const RmilWork *work, GError *error);
+
+/* -- annotations.c --------------------------------------------------------------------------------------------------------------- */
+/* What is doubtful about a row's annotation: its slide is called negative, and a lesion is outlined. NULL: nothing. g_free. */
+char *rmil_annotation_doubt(const RmilCohortRow *row, gboolean lesion);
+/* For a `source`: "", or from where an annotation is counted that may count from a scanned area. Free with g_free. */
+char *rmil_annotation_frame(const RmilWork *work, const RmilCohortRow *row);
+
+/* -- rows.c ---------------------------------------------------------------------------------------------------------------------- */
+/* A stage that takes rows one by one. */
+typedef struct {
+    const char *name, *what; /* "tile", and for the progress "tile: slides" */
+    /* *made: its product was not there before. Called from several threads. */
+    gboolean (*row)(RmilWork *work, int64_t row, gpointer user, gboolean *made, GError **error);
+    gpointer user;
+    int64_t made, kept; /* how many rows, set by rmil_work_rows; the others failed */
+} RmilStage;
+/* In parallel; rows: int64_t. Tells progress and problems. */
+gboolean rmil_work_rows(RmilWork *work, const GArray *rows, RmilStage *stage, GError **error);
+
+/* -- resolutions.c ------------------------------------------------------------------------------------------------------------------ */
+/* Warns of slides that differ from the others or are enlarged. mpp: by row, 0 a plain image without, < 0 unknown. */
+void rmil_work_say_resolutions(const RmilWork *work, const double *mpp);
+
+#endif

@@ -1,0 +1,74 @@
+/* The table of the rows that came through, and how their slides became features. */
+#include "prepare-private.h"
+
+#include "base/json.h"
+
+#include <string.h>
+
+/* Columns of the cohort's own table that nobody knows; int. */
+static GArray *own_columns(const RmilCohort *cohort) {
+    GArray *columns = g_array_new(FALSE, FALSE, sizeof(int));
+    for (int c = 0; cohort->table && c < rmil_table_columns(cohort->table); c++)
+        if (!cohort->meaning[c]) g_array_append_val(columns, c);
+    return columns;
+}
+
+/* A row that failed, or has no features, is left out. */
+static gboolean append_row(RmilCsv *csv, const RmilWork *work, int64_t i, const GArray *own, GError **error) {
+    const RmilCohortRow *row = &work->cohort->rows[i];
+    if (work->errors[i]) return TRUE;
+    g_autofree char *features = rmil_work_features(work, i),
+                    *labels = row->annotation ? rmil_work_path(work, "labels", i, "h5") : g_strdup(row->patch_labels);
+    gboolean there, labelled = FALSE;
+    if (!rmil_file_exists(features, &there, error) || (labels && !rmil_file_exists(labels, &labelled, error))) return FALSE;
+    if (!there) return TRUE;
+    char number[32] = "", mpp[G_ASCII_DTOSTR_BUF_SIZE] = "";
+    if (row->label >= 0) g_snprintf(number, sizeof number, "%d", row->label);
+    if (rmil_work_mpp(work, i) > 0) g_ascii_dtostr(mpp, sizeof mpp, rmil_work_mpp(work, i));
+    g_autofree char *features_full = g_canonicalize_filename(features, NULL),
+                    *labels_full = labelled ? g_canonicalize_filename(labels, NULL) : NULL;
+    const char *cells[] = {row->id,      row->slide, features_full, labels_full, number, rmil_split_name(row->split), row->annotation,
+                           row->patient, mpp};
+    for (gsize c = 0; c < G_N_ELEMENTS(cells); c++) rmil_csv_text(csv, cells[c]);
+    for (guint c = 0; c < own->len; c++) rmil_csv_text(csv, rmil_table_cell(work->cohort->table, i, g_array_index(own, int, c)));
+    rmil_csv_end(csv);
+    return TRUE;
+}
+
+static gboolean write_preprocessing(const RmilWork *work, GError **error) {
+    g_autofree char *path = g_build_filename(work->folder, "preprocessing.json", NULL);
+    g_autoptr(JsonNode) node = rmil_preprocessing_get(&work->options);
+    return rmil_json_write(node, path, error);
+}
+
+gboolean rmil_work_write_cohort(RmilWork *work, GError **error) {
+    static const char *const known[] = {"id", "slide", "features", "patch_labels", "label", "split", "annotation", "patient", "mpp"};
+    if (!rmil_work_ready(work, error)) return FALSE;
+    g_autoptr(GArray) own = own_columns(work->cohort);
+    g_autoptr(RmilCsv) csv = rmil_csv_new(NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS(known); i++) rmil_csv_text(csv, known[i]);
+    for (guint c = 0; c < own->len; c++) rmil_csv_text(csv, rmil_table_name(work->cohort->table, g_array_index(own, int, c)));
+    rmil_csv_end(csv);
+    for (int64_t i = 0; i < work->cohort->count; i++)
+        if (!append_row(csv, work, i, own, error)) return FALSE;
+    g_autofree char *path = g_build_filename(work->folder, "cohort.csv", NULL);
+    /* of features that were given the options do not say how they came about: what stands there stays */
+    return (!rmil_work_encodes(work) || write_preprocessing(work, error)) && rmil_csv_write(csv, path, error);
+}
+
+RmilCohort *rmil_work_prepare(RmilWork *work, GError **error) {
+    if (!rmil_work_tile(work, error) || !rmil_work_label(work, error) || !rmil_work_encode(work, error) ||
+        !rmil_work_write_cohort(work, error))
+        return NULL;
+    g_autofree char *path = g_build_filename(work->folder, "cohort.csv", NULL);
+    RmilCohort *cohort = rmil_cohort_read(path, error);
+    if (!cohort) return NULL;
+    g_autoptr(GStrvBuilder) left_out = g_strv_builder_new();
+    for (int64_t i = 0, kept = 0; i < work->cohort->count; i++) {
+        const char *id = work->cohort->rows[i].id;
+        if (kept < cohort->count && strcmp(cohort->rows[kept].id, id) == 0) kept++;
+        else g_strv_builder_add(left_out, id);
+    }
+    cohort->left_out = g_strv_builder_end(left_out);
+    return cohort;
+}

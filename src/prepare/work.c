@@ -1,0 +1,153 @@
+/* The work folder: its cohort, its lock, and where the products of a slide lie. */
+#include "prepare-private.h"
+
+#include <string.h>
+
+static void sweep(const char *folder) {
+    static const char *const kinds[] = {"tiles", "masks", "labels", "features"};
+    for (gsize i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        g_autofree char *path = g_build_filename(folder, kinds[i], NULL);
+        rmil_folder_sweep(path);
+    }
+}
+
+RmilWork *rmil_work_new(const char *folder, const RmilPrepareOptions *options, const RmilMonitor *monitor, GError **error) {
+    if (!rmil_prepare_options_check(options, error)) return NULL;
+    RmilWork *work = g_new0(RmilWork, 1);
+    work->folder = g_strdup(folder);
+    rmil_prepare_options_copy(options, &work->options);
+    if (!work->options.encoder) work->options.encoder = g_strdup("texture");
+    work->options.threads = rmil_threads(options->threads);
+    work->tiles = work->annotated_patches = -1;
+    work->gate = rmil_gate_new(monitor, &work->monitor);
+    return work;
+}
+
+void rmil_work_free(RmilWork *work) {
+    if (!work) return;
+    if (work->lock) sweep(work->folder);
+    for (int64_t i = 0; work->cohort && i < work->cohort->count; i++) g_free(work->errors[i]);
+    if (work->cohort) rmil_cohort_free(work->cohort);
+    g_free(work->errors);
+    g_free(work->folder);
+    g_free(work->encoder);
+    rmil_prepare_options_clear(&work->options);
+    rmil_lock_free(work->lock);
+    rmil_gate_free(work->gate);
+    g_free(work);
+}
+
+void rmil_work_take(RmilWork *work, RmilCohort *cohort) {
+    work->cohort = cohort;
+    work->errors = g_new0(char *, cohort->count);
+    if (work->options.tile_mpp >= 4)
+        rmil_monitor_warn(&work->monitor,
+                          "--tile-mpp is µm per pixel: %g is very coarse. Is it the magnification? 20× has 0.5, 40× has 0.25",
+                          work->options.tile_mpp);
+    rmil_work_warn_all(work, (const char *const *)cohort->warnings);
+}
+
+gboolean rmil_work_read(RmilWork *work, const char *cohort, GError **error) {
+    RmilCohort *read = rmil_cohort_read(cohort, error);
+    if (read) rmil_work_take(work, read);
+    return read != NULL;
+}
+
+/* A project that was moved or copied whole: the file of before is gone, or a copy of this one by size and time of change. */
+static gboolean same_slide(const char *now, const char *before) {
+    g_autofree char *a = g_path_get_basename(now), *b = g_path_get_basename(before);
+    if (strcmp(a, b) != 0) return FALSE;
+    if (!g_file_test(before, G_FILE_TEST_EXISTS)) return TRUE;
+    g_autofree char *x = rmil_file_identity(now), *y = rmil_file_identity(before);
+    return strcmp(x, y) == 0;
+}
+
+/* DIR/cohort.csv is of the cohort that was worked on before. The table may grow, shrink and move, but an id must stay the same
+ * slide, and some must. */
+static gboolean same_cohort(const RmilWork *work, GError **error) {
+    g_autofree char *path = g_build_filename(work->folder, "cohort.csv", NULL);
+    gboolean there;
+    if (!rmil_file_exists(path, &there, error)) return FALSE;
+    if (!there) return TRUE;
+    g_autofree char *full = g_canonicalize_filename(path, NULL), *given = g_canonicalize_filename(work->cohort->path, NULL);
+    if (strcmp(full, given) == 0) return TRUE;
+    g_autoptr(RmilTable) before = rmil_table_read(path, error);
+    if (!before) return FALSE;
+    const int id = rmil_table_find(before, "id"), slide = rmil_table_find(before, "slide");
+    g_autoptr(GHashTable) slides = g_hash_table_new(g_str_hash, g_str_equal);
+    for (int64_t i = 0; i < rmil_table_rows(before); i++)
+        g_hash_table_insert(slides, (gpointer)rmil_table_cell(before, i, id), (gpointer)rmil_table_cell(before, i, slide));
+    int64_t known = 0;
+    for (int64_t i = 0; i < work->cohort->count; i++) {
+        const RmilCohortRow *row = &work->cohort->rows[i];
+        const char *was = g_hash_table_lookup(slides, row->id);
+        known += was != NULL;
+        if (!was || !*was || !row->slide || strcmp(row->slide, was) == 0 || same_slide(row->slide, was)) continue;
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: holds the work on another cohort, in which %s is %s, not %s: give another -o DIR",
+                         work->folder, row->id, was, row->slide);
+    }
+    if (known || !rmil_table_rows(before)) return TRUE;
+    return rmil_fail(error, RMIL_ERROR_ARGUMENT,
+                     "%s: holds the work on another cohort (%s …), of which %s has no slide: give another -o DIR", work->folder,
+                     rmil_table_cell(before, 0, id), work->cohort->path);
+}
+
+gboolean rmil_work_lock(RmilWork *work, RmilLockMode mode, const char *who, GError **error) {
+    if (work->cohort && !same_cohort(work, error)) return FALSE;
+    work->lock = rmil_lock_take(work->folder, ".lock", mode, who, &work->monitor, error);
+    return work->lock != NULL;
+}
+
+gboolean rmil_work_ready(const RmilWork *work, GError **error) {
+    if (work->folder && work->cohort) return TRUE;
+    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "a work without a %s makes nothing", work->folder ? "cohort" : "folder");
+}
+
+char *rmil_work_path(const RmilWork *work, const char *kind, int64_t row, const char *ending) {
+    g_autofree char *name = g_strconcat(work->cohort->rows[row].id, ".", ending, NULL);
+    return g_build_filename(work->folder, kind, name, NULL);
+}
+
+char *rmil_work_features(const RmilWork *work, int64_t row) {
+    const char *given = work->cohort->rows[row].features;
+    return given ? g_strdup(given) : rmil_work_path(work, "features", row, "h5");
+}
+
+gboolean rmil_work_encodes(const RmilWork *work) {
+    for (int64_t i = 0; i < work->cohort->count; i++)
+        if (!work->cohort->rows[i].features) return TRUE;
+    return FALSE;
+}
+
+double rmil_work_mpp(const RmilWork *work, int64_t row) {
+    const double given = work->cohort->rows[row].mpp;
+    return given > 0 ? given : work->options.mpp;
+}
+
+RmilSlide *rmil_work_open_slide(const RmilWork *work, int64_t row, GError **error) {
+    RmilSlide *slide = rmil_slide_open(work->cohort->rows[row].slide, rmil_work_mpp(work, row), error);
+    rmil_work_warn_all(work, slide ? rmil_slide_info(slide)->warnings : NULL);
+    return slide;
+}
+
+void rmil_work_failed(RmilWork *work, const char *stage, int64_t row, GError *error) {
+    if (!work->errors[row]) work->errors[row] = g_strdup(error->message);
+    rmil_monitor_problem(&work->monitor, stage, work->cohort->rows[row].id, error);
+    g_error_free(error);
+}
+
+void rmil_work_warn_all(const RmilWork *work, const char *const *warnings) {
+    for (; warnings && *warnings; warnings++) rmil_monitor_warn(&work->monitor, "%s", *warnings);
+}
+
+void rmil_work_made_again(const RmilWork *work, GError *error) {
+    if (error) rmil_monitor_warn(&work->monitor, "%s: it is made again", error->message);
+    g_clear_error(&error);
+}
+
+char *rmil_work_made_from(const RmilWork *work, const char *path) {
+    GError *error = NULL;
+    char *source = NULL;
+    if (!rmil_bag_source(path, &source, &error)) rmil_work_made_again(work, error);
+    return source;
+}
