@@ -1,0 +1,405 @@
+/* A cohort of which one slide is broken, made into features by a C program: the public headers are all that it needs. */
+#include "support.h"
+
+#include "rankmil/prepare.h"
+#include "rankmil/synth.h"
+
+#include <glib/gstdio.h>
+#include <json-glib/json-glib.h>
+#include <string.h>
+
+enum { STAGES = 3 };
+static const char *const stages[STAGES] = {"tile", "label", "encode"};
+
+/* What a monitor heard. */
+typedef struct {
+    int64_t made[STAGES], kept[STAGES]; /* −1: that stage did not end */
+    GPtrArray *problems, *warnings;     /* char *: "tile broken: …" */
+    gint inside;                        /* calls under way */
+} Heard;
+
+static Heard heard;
+static char *folder; /* of the slides; cohort.csv has three that are sound, two of them annotated, and "broken" */
+
+static void enter(void) { g_assert_cmpint(g_atomic_int_add(&heard.inside, 1), ==, 0); } /* never two at once */
+
+static void leave(void) { g_atomic_int_add(&heard.inside, -1); }
+
+static void hear_progress(gpointer user, const char *what, int64_t done, int64_t total) {
+    enter();
+    g_assert_cmpint(done, <=, total);
+    leave();
+}
+
+static void hear_warning(gpointer user, const char *message) {
+    enter();
+    g_ptr_array_add(heard.warnings, g_strdup(message));
+    leave();
+}
+
+static void hear_problem(gpointer user, const char *stage, const char *id, const GError *error) {
+    enter();
+    g_ptr_array_add(heard.problems, g_strdup_printf("%s %s: %s", stage, id ? id : "", error->message));
+    leave();
+}
+
+static void hear_done(gpointer user, const char *stage, int64_t made, int64_t kept, double seconds) {
+    enter();
+    for (int s = 0; s < STAGES; s++)
+        if (strcmp(stages[s], stage) == 0) {
+            heard.made[s] = made;
+            heard.kept[s] = kept;
+        }
+    leave();
+}
+
+static const RmilMonitor monitor = {.progress = hear_progress, .warn = hear_warning, .problem = hear_problem, .done = hear_done};
+
+static void forget(void) {
+    g_clear_pointer(&heard.problems, g_ptr_array_unref);
+    g_clear_pointer(&heard.warnings, g_ptr_array_unref);
+    heard.problems = g_ptr_array_new_with_free_func(g_free);
+    heard.warnings = g_ptr_array_new_with_free_func(g_free);
+    for (int s = 0; s < STAGES; s++) heard.made[s] = heard.kept[s] = -1;
+}
+
+static gboolean said(const GPtrArray *lines, const char *part) {
+    for (guint i = 0; i < lines->len; i++)
+        if (strstr(lines->pdata[i], part)) return TRUE;
+    return FALSE;
+}
+
+/* made and kept of each stage: "3+0 2+0 3+0". */
+static void expect_stages(const char *expected) {
+    g_autoptr(GString) found = g_string_new(NULL);
+    for (int s = 0; s < STAGES; s++)
+        g_string_append_printf(found, "%s%" G_GINT64_FORMAT "+%" G_GINT64_FORMAT, s ? " " : "", heard.made[s], heard.kept[s]);
+    g_assert_cmpstr(found->str, ==, expected);
+}
+
+/* -- the cohort ---------------------------------------------------------------------------------------------------------------- */
+static void make_cohort(void) {
+    RmilSynthOptions options;
+    rmil_synth_options_init(&options);
+    options.slides = 3;
+    options.width = 1300;
+    options.height = 1100;
+    options.positive = 0.67;
+    options.seed = 3;
+    GError *error = NULL;
+    folder = test_folder();
+    g_autofree char *synth = g_build_filename(folder, "synth", NULL);
+    g_assert_true(rmil_synth_write(synth, &options, NULL, &error));
+    g_autofree char *made = g_build_filename(synth, "cohort.csv", NULL), *broken = test_file(folder, "broken.svs", "no slide");
+    g_autoptr(RmilCohort) cohort = rmil_cohort_read(made, &error);
+    g_assert_no_error(error);
+    g_autoptr(GString) table = g_string_new("id,slide,label,annotation,stain\n");
+    g_string_append_printf(table, "broken,%s,0,,HE\n", broken);
+    for (int64_t i = 0; i < cohort->count; i++)
+        g_string_append_printf(table, "%s,%s,%d,%s,HE\n", cohort->rows[i].id, cohort->rows[i].slide, cohort->rows[i].label,
+                               cohort->rows[i].annotation ? cohort->rows[i].annotation : "");
+    g_autofree char *path = test_file(folder, "cohort.csv", table->str);
+}
+
+static char *table_path(void) { return g_build_filename(folder, "cohort.csv", NULL); }
+
+/* A work in the test's folder on the cohort above, locked. */
+static RmilWork *begin(const char *into, const RmilPrepareOptions *options) {
+    GError *error = NULL;
+    g_autofree char *table = table_path();
+    forget();
+    RmilWork *work = rmil_work_new(into, options, &monitor, &error);
+    g_assert_no_error(error);
+    g_assert_true(rmil_work_read(work, table, &error));
+    g_assert_true(rmil_work_lock(work, RMIL_LOCK_ALONE, "a test", &error));
+    return work;
+}
+
+static RmilCohort *prepare(const char *into, const RmilPrepareOptions *options) {
+    GError *error = NULL;
+    g_autoptr(RmilWork) work = begin(into, options);
+    RmilCohort *cohort = rmil_work_prepare(work, &error);
+    g_assert_no_error(error);
+    return cohort;
+}
+
+static char *contents(const char *path, gsize *size) {
+    char *bytes = NULL;
+    GError *error = NULL;
+    g_file_get_contents(path, &bytes, size, &error);
+    g_assert_no_error(error);
+    return bytes;
+}
+
+static gboolean same_bytes(const char *a, const char *b) {
+    gsize m, n;
+    g_autofree char *x = contents(a, &m), *y = contents(b, &n);
+    return m == n && memcmp(x, y, m) == 0;
+}
+
+/* -- tests ------------------------------------------------------------------------------------------------------------------------ */
+static void test_whole(void) {
+    g_autofree char *into = test_folder();
+    RmilPrepareOptions options;
+    rmil_prepare_options_init(&options);
+    options.preview = TRUE;
+    GError *error = NULL;
+    g_autoptr(RmilWork) work = begin(into, &options);
+    g_autoptr(RmilCohort) cohort = rmil_work_prepare(work, &error);
+    g_assert_no_error(error);
+    expect_stages("3+0 2+0 3+0");
+    g_assert_cmpint(heard.problems->len, ==, 1);
+    g_assert_true(g_str_has_prefix(heard.problems->pdata[0], "tile broken: "));
+    g_assert_nonnull(strstr(work->errors[0], "broken.svs"));
+    for (int i = 1; i < 4; i++) g_assert_null(work->errors[i]);
+    g_assert_true(g_str_has_prefix(work->encoder, "texture"));
+
+    g_assert_cmpint(cohort->count, ==, 3);
+    g_assert_cmpstr(cohort->left_out[0], ==, "broken");
+    g_assert_null(cohort->left_out[1]);
+    g_assert_cmpstr(rmil_table_cell(cohort->table, 0, rmil_table_find(cohort->table, "stain")), ==, "HE");
+    int64_t tiles = 0, annotated = 0;
+    for (int64_t i = 0; i < 3; i++) {
+        const RmilCohortRow *row = &cohort->rows[i];
+        g_autoptr(RmilBag) bag = rmil_bag_read(row->features, row->id, RMIL_FLOAT32, RMIL_BAG_ALL, &error);
+        g_assert_no_error(error);
+        g_assert_cmpint(bag->dim, ==, work->feature_dim);
+        g_assert_cmpfloat(bag->patch_size, ==, 224);
+        tiles += bag->count;
+        g_assert_true((row->annotation != NULL) == (row->patch_labels != NULL));
+        g_autofree uint8_t *labels = g_malloc0((gsize)bag->count);
+        if (!row->patch_labels) continue;
+        g_assert_true(rmil_labels_read(row->patch_labels, bag->count, labels, &error));
+        for (int64_t k = 0; k < bag->count; k++) annotated += labels[k];
+        g_autofree char *picture = rmil_work_path(work, "labels", i + 1, "png");
+        g_assert_true(g_file_test(picture, G_FILE_TEST_EXISTS));
+    }
+    g_assert_cmpint(work->tiles, ==, tiles);
+    g_assert_cmpint(work->annotated_patches, ==, annotated);
+    g_assert_cmpint(annotated, >, 0);
+}
+
+/* The same again, and by the parts of the first that an interruption left; on other threads. */
+static void test_resume(void) {
+    g_autofree char *into = test_folder(), *other = test_folder();
+    RmilPrepareOptions options;
+    rmil_prepare_options_init(&options);
+    options.threads = 1;
+    g_autoptr(RmilCohort) first = prepare(into, &options);
+    const char *features = first->rows[0].features;
+    g_autofree char *identity = rmil_file_identity(features);
+    options.threads = 3;
+    g_autoptr(RmilCohort) again = prepare(into, &options);
+    expect_stages("0+3 0+2 0+3");
+    g_assert_cmpint(heard.problems->len, ==, 1); /* the broken slide is tried again */
+    g_autofree char *later = rmil_file_identity(features);
+    g_assert_cmpstr(identity, ==, later);
+
+    g_autoptr(RmilCohort) apart = prepare(other, &options);
+    expect_stages("3+0 2+0 3+0");
+    g_assert_true(same_bytes(features, apart->rows[0].features));
+
+    gsize size; /* a damaged product is made again, which is said */
+    g_autofree char *bytes = contents(features, &size);
+    g_assert_true(g_file_set_contents(features, bytes, (gssize)size / 2, NULL));
+    g_assert_cmpint(g_unlink(first->rows[1].features), ==, 0);
+    g_autoptr(RmilCohort) mended = prepare(into, &options);
+    expect_stages("0+3 0+2 2+1");
+    g_assert_true(said(heard.warnings, "it is made again"));
+    for (int i = 0; i < 2; i++) g_assert_true(same_bytes(first->rows[i].features, apart->rows[i].features));
+}
+
+/* Only what depends on an option is made again. */
+static void test_options(void) {
+    g_autofree char *into = test_folder();
+    RmilPrepareOptions options;
+    rmil_prepare_options_init(&options);
+    rmil_cohort_free(prepare(into, &options));
+    options.padding = 100;
+    rmil_cohort_free(prepare(into, &options));
+    expect_stages("0+3 2+0 0+3");
+    options.mask_mpp = 8;
+    rmil_cohort_free(prepare(into, &options));
+    g_assert_cmpint(heard.made[0], ==, 3);
+    g_assert_cmpint(heard.made[2], ==, 3);
+    options.lesion = g_strsplit("nothing of that name", ",", -1); /* an annotation without lesions is a problem of its row */
+    g_autoptr(RmilCohort) cohort = prepare(into, &options);
+    g_assert_cmpint(heard.problems->len, ==, 3);
+    g_assert_true(said(heard.problems, "label "));
+    g_assert_cmpint(cohort->count, ==, 1);
+    rmil_prepare_options_clear(&options);
+}
+
+static void test_label_into(void) {
+    g_autofree char *into = test_folder();
+    RmilPrepareOptions options;
+    rmil_prepare_options_init(&options);
+    GError *error = NULL;
+    g_autoptr(RmilWork) work = begin(into, &options);
+    g_assert_true(rmil_work_tile(work, &error) && rmil_work_label(work, &error));
+    const int64_t drawn = work->annotated_patches;
+    g_assert_true(rmil_work_label_into(work, "padded/200", 200, &error));
+    g_assert_cmpint(work->annotated_patches, >, drawn);
+    for (int64_t i = 1; i < 4; i++) {
+        g_autofree char *path = rmil_work_path(work, "padded/200", i, "h5");
+        g_assert_true(g_file_test(path, G_FILE_TEST_EXISTS) == (work->cohort->rows[i].annotation != NULL));
+    }
+}
+
+static void test_lock(void) {
+    g_autofree char *into = test_folder();
+    RmilPrepareOptions options;
+    rmil_prepare_options_init(&options);
+    GError *error = NULL;
+    RmilWork *work = begin(into, &options);
+    g_autoptr(RmilWork) second = rmil_work_new(into, &options, NULL, &error);
+    g_assert_false(rmil_work_lock(second, RMIL_LOCK_ALONE, "another", &error));
+    test_error(&error, RMIL_ERROR_IO, "a test");
+    g_assert_true(rmil_work_tile(work, &error) && rmil_work_encode(work, &error) && rmil_work_write_cohort(work, &error));
+    rmil_work_free(work);
+
+    g_autofree char *slide = test_file(folder, "other.svs", "not looked at"), *text = g_strdup_printf("id,slide\nelse,%s\n", slide);
+    g_autofree char *foreign = test_file(folder, "foreign.csv", text);
+    g_assert_true(rmil_work_read(second, foreign, &error));
+    g_assert_false(rmil_work_lock(second, RMIL_LOCK_ALONE, "another", &error));
+    test_error(&error, RMIL_ERROR_ARGUMENT, "holds the work on another cohort");
+}
+
+static void test_refused(void) {
+    g_autofree char *into = test_folder(), *table = table_path();
+    RmilPrepareOptions options;
+    GError *error = NULL;
+    rmil_prepare_options_init(&options);
+    options.min_tissue = 2;
+    g_assert_null(rmil_work_new(into, &options, NULL, &error));
+    test_error(&error, RMIL_ERROR_ARGUMENT, "--min-tissue 2 is not in 0 … 1");
+    rmil_prepare_options_init(&options);
+    options.tile_px = 128;
+    g_autoptr(RmilWork) work = rmil_work_new(into, &options, &monitor, &error);
+    forget();
+    g_assert_false(rmil_work_tile(work, &error));
+    test_error(&error, RMIL_ERROR_ARGUMENT, "without a cohort");
+    g_assert_true(rmil_work_read(work, table, &error));
+    g_assert_true(rmil_work_tile(work, &error) && rmil_work_encode(work, &error)); /* no slide ends the others */
+    g_assert_cmpint(heard.problems->len, ==, 4);
+    g_assert_true(said(heard.problems, "its tiles are 128 px a side, the encoder takes 224"));
+    options.encoder = g_strdup("none such");
+    g_autoptr(RmilWork) named = begin(into, &options);
+    g_assert_false(rmil_work_encode(named, &error));
+    test_error(&error, RMIL_ERROR_ARGUMENT, "none such");
+    rmil_prepare_options_clear(&options);
+    g_autoptr(RmilWork) placeless = rmil_work_new(NULL, &options, NULL, &error);
+    g_assert_true(rmil_work_read(placeless, table, &error));
+    g_assert_false(rmil_work_tile(placeless, &error));
+    test_error(&error, RMIL_ERROR_ARGUMENT, "without a folder");
+}
+
+static void test_check(void) {
+    g_autofree char *table = table_path();
+    RmilPrepareOptions options;
+    rmil_prepare_options_init(&options);
+    GError *error = NULL;
+    forget();
+    g_autoptr(RmilWork) work = rmil_work_new(NULL, &options, &monitor, &error);
+    g_assert_true(rmil_work_read(work, table, &error));
+    g_autoptr(RmilCheck) check = rmil_work_check(work);
+    g_assert_cmpint(check->positive, ==, 2);
+    g_assert_cmpint(check->negative, ==, 2);
+    g_assert_cmpint(check->unlabelled, ==, 0);
+    g_assert_cmpint(check->annotated, ==, 2);
+    g_assert_cmpint(check->mpp->len, ==, 1);
+    g_assert_cmpint(g_array_index(check->mpp, RmilMppCount, 0).slides, ==, 3);
+    g_assert_cmpfloat_with_epsilon(g_array_index(check->mpp, RmilMppCount, 0).mpp, 0.5, 1e-3);
+    g_assert_cmpfloat(check->rows[0].mpp, <, 0);
+    g_assert_cmpint(heard.problems->len, ==, 1);
+    g_assert_true(g_str_has_prefix(heard.problems->pdata[0], "check broken: "));
+    g_assert_nonnull(work->errors[0]);
+    for (int s = 0; s < STAGES; s++) g_assert_cmpint(heard.made[s], ==, -1);
+}
+
+static void test_preprocessing(void) {
+    g_autofree char *into = test_folder(), *table = g_build_filename(into, "cohort.csv", NULL);
+    RmilPrepareOptions options, taken;
+    rmil_prepare_options_init(&options);
+    rmil_prepare_options_init(&taken);
+    options.tile_mpp = 1;
+    options.min_tissue = 0.1;
+    GError *error = NULL;
+    JsonNode *node;
+    g_assert_true(rmil_preprocessing_read(table, &node, &error));
+    g_assert_null(node);
+    rmil_cohort_free(prepare(into, &options));
+    g_assert_true(rmil_preprocessing_read(table, &node, &error));
+    g_assert_true(rmil_preprocessing_apply(node, &taken, &error));
+    g_assert_cmpfloat(taken.tile_mpp, ==, 1);
+    g_assert_cmpfloat(taken.min_tissue, ==, 0.1);
+    g_assert_cmpfloat(taken.mask_mpp, ==, 4);
+    g_assert_cmpstr(taken.encoder, ==, "texture");
+    json_node_unref(node);
+    static const char *const wrong[][2] = {
+        {"{\"tile_mpp\": 1}", "names no encoder"},
+        {"{\"encoder\": \"texture\", \"tile_mpp\": \"1\"}", "tile_mpp of its preprocessing is not a number"}};
+    for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++) {
+        node = rmil_json_parse(wrong[i][0], strlen(wrong[i][0]), "test", &error);
+        g_assert_no_error(error);
+        g_assert_false(rmil_preprocessing_apply(node, &taken, &error));
+        test_error(&error, RMIL_ERROR_FORMAT, wrong[i][1]);
+        json_node_unref(node);
+    }
+    rmil_prepare_options_clear(&taken);
+}
+
+static const char *owner(gpointer user, const char *id) { return strcmp(id, user) == 0 ? "/elsewhere/it.svs" : NULL; }
+
+/* What was given, without a table, through the whole. */
+static void test_inputs(void) {
+    g_autofree char *into = test_folder(), *slides = g_build_filename(folder, "synth", "slides", NULL), *table = table_path();
+    GError *error = NULL;
+    g_autoptr(RmilCohort) given = rmil_cohort_read(table, &error);
+    g_assert_no_error(error);
+    forget();
+    const char *const nothing[] = {"/not/there", "/not/*.svs"};
+    g_assert_null(rmil_predict_inputs(nothing, 2, NULL, NULL, &monitor, &error));
+    test_error(&error, RMIL_ERROR_DATA, "there is no slide");
+    g_assert_cmpint(heard.problems->len, ==, 2);
+    g_assert_true(g_str_has_prefix(heard.problems->pdata[0], "predict : /not/there: "));
+
+    forget();
+    const char *const inputs[] = {slides, given->rows[1].slide};
+    RmilCohort *cohort = rmil_predict_inputs(inputs, 2, owner, given->rows[2].id, &monitor, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(cohort->count, ==, 3);
+    g_assert_cmpstr(cohort->rows[0].id, ==, given->rows[1].id);
+    g_assert_cmpstr(cohort->rows[0].slide, ==, given->rows[1].slide);
+    g_autofree char *longer = g_strconcat("slides-", given->rows[2].id, NULL);
+    g_assert_cmpstr(cohort->rows[1].id, ==, longer);
+    g_assert_true(said(heard.warnings, "is given twice"));
+
+    RmilPrepareOptions options;
+    rmil_prepare_options_init(&options);
+    g_autoptr(RmilWork) work = rmil_work_new(into, &options, NULL, &error);
+    rmil_work_take(work, cohort);
+    g_autoptr(RmilCohort) prepared = rmil_work_prepare(work, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(prepared->count, ==, 3);
+}
+
+int main(int argc, char **argv) {
+    g_test_init(&argc, &argv, NULL);
+    make_cohort();
+    g_test_add_func("/prepare/whole", test_whole);
+    g_test_add_func("/prepare/resume", test_resume);
+    g_test_add_func("/prepare/options", test_options);
+    g_test_add_func("/prepare/label-into", test_label_into);
+    g_test_add_func("/prepare/lock", test_lock);
+    g_test_add_func("/prepare/refused", test_refused);
+    g_test_add_func("/prepare/check", test_check);
+    g_test_add_func("/prepare/preprocessing", test_preprocessing);
+    g_test_add_func("/prepare/inputs", test_inputs);
+    const int status = g_test_run();
+    forget();
+    g_ptr_array_unref(heard.problems);
+    g_ptr_array_unref(heard.warnings);
+    g_free(folder);
+    return status;
+}
