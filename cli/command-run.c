@@ -19,7 +19,10 @@ static gboolean prepare(Run *run, gboolean *annotated, GError **error) {
 
 /* --methods a,b,c; by default AB-MIL and, where anything is annotated, rank induction. */
 static gboolean choose_methods(Run *run, const char *names, gboolean annotated, GError **error) {
-    g_auto(GStrv) list = g_strsplit(names ? names : annotated ? "abmil,rank" : "abmil", ",", -1);
+    const RmilTrainMethod *guided = rmil_method_reference();
+    if (!names) g_ptr_array_add(run->methods, (gpointer)rmil_method_unguided(guided));
+    if (!names && annotated) g_ptr_array_add(run->methods, (gpointer)guided);
+    g_auto(GStrv) list = g_strsplit(names ? names : "", ",", -1);
     for (int i = 0; list[i]; i++) {
         const RmilTrainMethod *method = rmil_method_find(g_strstrip(list[i]), error);
         if (!method) return FALSE;
@@ -97,14 +100,23 @@ static gboolean run_all(Run *run, const RunOptions *options, GError **error) {
     return TRUE;
 }
 
+static char *methods_help(void) {
+    gsize count;
+    const RmilTrainMethod *methods = rmil_methods(&count), *guided = rmil_method_reference();
+    const char *unguided = rmil_method_unguided(guided)->name;
+    GString *out = g_string_new("what to compare: ");
+    for (gsize i = 0; i < count; i++) g_string_append_printf(out, "%s%s", i ? ", " : "", methods[i].name);
+    g_string_append_printf(out, " (default: %s,%s; without annotations %s)", unguided, guided->name, unguided);
+    return g_string_free(out, FALSE);
+}
+
 int command_run(int argc, char **argv) {
     static const CliUsage usage = {
         "COHORT -o DIR",
         "From a table of slides to a validated classifier, heat maps and a report.",
         "Tiles, labels, encodes, trains, evaluates, draws and reports, skipping what is done: run it again\n"
         "after an interruption or with more slides. Trainings of other settings, data or annotations that it\n"
-        "finds in DIR stay in its record and are not reported. Methods: abmil, induction, rank, clam-sb, clam-mb,\n"
-        "dsmil, ds-rank, hipt, hipt-rank.",
+        "finds in DIR stay in its record and are not reported.",
         1,
         1,
         CLI_SEED | CLI_THREADS | CLI_RESUMES,
@@ -113,13 +125,12 @@ int command_run(int argc, char **argv) {
     RmilPrepareOptions preparation;
     RmilTrainOptions options;
     int status;
-    g_autofree char *command = g_strjoinv(" ", argv), *folder = NULL;
+    g_autofree char *command = g_strjoinv(" ", argv), *folder = NULL, *methods = methods_help();
     RunOptions own_options = {.repeats = 1, .heatmaps = 12};
     rmil_prepare_options_init(&preparation);
     rmil_train_options_init(&options);
     const GOptionEntry own[] = {
-        {"methods", 0, 0, G_OPTION_ARG_STRING, &own_options.methods, "what to compare (default: abmil,rank; without annotations abmil)",
-         "A,B,…"},
+        {"methods", 0, 0, G_OPTION_ARG_STRING, &own_options.methods, methods, "A,B,…"},
         {"repeats", 0, 0, G_OPTION_ARG_INT64, &own_options.repeats,
          "Monte-Carlo splits into training and validation (default: 1; the paper: 10)", "N"},
         {"heatmaps", 0, 0, G_OPTION_ARG_INT64, &own_options.heatmaps, "test slides to draw (default: 12)", "N"},

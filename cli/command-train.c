@@ -36,9 +36,13 @@ int command_train(int argc, char **argv) {
     g_autofree char *model = NULL, *guide = NULL, *folder = NULL;
     rmil_prepare_options_init(&preparation);
     rmil_train_options_init(&options);
+    const RmilTrainMethod *usual = rmil_method_reference();
+    g_autofree char *models = g_strjoinv(", ", (char **)rmil_model_names()), *guides = g_strjoinv(", ", (char **)rmil_guide_names()),
+                    *of_model = g_strdup_printf("%s (default: %s)", models, usual->model),
+                    *of_guide = g_strdup_printf("%s (default: %s where the model takes it)", guides, rmil_guide_name(usual->guide));
     const GOptionEntry own[] = {
-        {"model", 0, 0, G_OPTION_ARG_STRING, &model, "abmil (default), dsmil, clam-sb, clam-mb, hipt", "NAME"},
-        {"guide", 0, 0, G_OPTION_ARG_STRING, &guide, "none, induction or rank (default: rank where the model takes it)", "NAME"},
+        {"model", 0, 0, G_OPTION_ARG_STRING, &model, of_model, "NAME"},
+        {"guide", 0, 0, G_OPTION_ARG_STRING, &guide, of_guide, "NAME"},
         {0},
     };
     g_autofree GOptionEntry *output = prepare_output_entries(&folder), *training = train_entries(&options);
@@ -48,8 +52,7 @@ int command_train(int argc, char **argv) {
         return status;
     }
     GError *error = NULL;
-    const char *chosen = model ? model : "abmil";
-    const RmilTrainMethod *method = rmil_method_of(chosen, guide ? guide : g_str_has_prefix(chosen, "clam") ? "none" : "rank", &error);
+    const RmilTrainMethod *method = rmil_method_of(model ? model : usual->model, guide, &error);
     g_autoptr(RmilWork) work = method && rmil_train_options_check(&options, method, &error)
                                    ? prepare_open(&cli, folder, &preparation, argv[1], &error)
                                    : NULL;

@@ -9,13 +9,17 @@ void convert_model_init(ConvertModel *options) { *options = (ConvertModel){.thre
 void convert_model_clear(ConvertModel *options) {
     g_free(options->model);
     g_free(options->guide);
+    g_free(options->help[0]);
+    g_free(options->help[1]);
 }
 
 GOptionEntry *convert_model_entries(ConvertModel *o) {
+    g_autofree char *models = g_strjoinv(", ", (char **)rmil_model_names()), *guides = g_strjoinv(", ", (char **)rmil_guide_names());
+    o->help[0] = g_strdup_printf("a state_dict's model: %s (default: told by its tensors)", models);
+    o->help[1] = g_strdup_printf("what it was trained with: %s (default: %s)", guides, rmil_guide_name(RMIL_GUIDE_NONE));
     const GOptionEntry entries[] = {
-        {"model", 0, 0, G_OPTION_ARG_STRING, &o->model,
-         "a state_dict's model: abmil, clam-sb, clam-mb, dsmil, hipt (default: told by its tensors)", "NAME"},
-        {"guide", 0, 0, G_OPTION_ARG_STRING, &o->guide, "what it was trained with: none (default), induction, rank", "NAME"},
+        {"model", 0, 0, G_OPTION_ARG_STRING, &o->model, o->help[0], "NAME"},
+        {"guide", 0, 0, G_OPTION_ARG_STRING, &o->guide, o->help[1], "NAME"},
         {"threshold", 0, 0, G_OPTION_ARG_DOUBLE, &o->threshold, "its attention threshold T (default: 1; -1: none)", "T"},
         {"heads", 0, 0, G_OPTION_ARG_INT64, &o->heads, "hipt: attention heads (default: 3)", "N"},
         {0},

@@ -10,6 +10,7 @@ typedef struct {
     gchar *model, *guide;
     gdouble threshold; /* NaN: not given */
     gint64 heads;      /* 0: not given */
+    char *help[2];     /* of the first two */
 } ConvertModel;
 void convert_model_init(ConvertModel *options);
 void convert_model_clear(ConvertModel *options);

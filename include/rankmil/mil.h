@@ -8,6 +8,7 @@ G_BEGIN_DECLS
 
 typedef enum { RMIL_GUIDE_NONE, RMIL_GUIDE_INDUCTION, RMIL_GUIDE_RANK } RmilGuide;
 RMIL_API const char *rmil_guide_name(RmilGuide guide); /* "none", "induction", "rank" */
+RMIL_API const char *const *rmil_guide_names(void);    /* NULL-terminated */
 
 /* Everything that determines a model's shape and its loss; saved with the model. */
 typedef struct {
@@ -35,17 +36,30 @@ RMIL_API RmilAnnotated rmil_annotated(const RmilModelConfig *config, const RmilB
 RMIL_API gboolean rmil_model_config_init(RmilModelConfig *config, const char *model, RmilGuide guide, GError **error);
 RMIL_API const char *const *rmil_model_names(void); /* NULL-terminated */
 
+/* How figures draw a method: a colour, a dash pattern and a point of gnuplot. Colours are Okabe and Ito's and a few darker ones; no two
+ * methods share a dash pattern, so that colour-blind eyes and gray paper tell them apart. */
+typedef struct {
+    const char *colour, *dash;
+    int point;
+} RmilLineStyle;
+
 /* What users call a method: a model and what guides its attention. */
 typedef struct {
     const char *name, *model;
     RmilGuide guide;
     const char *title; /* for readers: "Rank induction" */
+    RmilLineStyle style;
+    gboolean reference; /* the paper's own: what others are compared with where nothing else is said */
 } RmilTrainMethod;
-/* All of them in the paper's order, then its appendix's. */
+/* All of them: model by model, in the paper's order, then its appendix's. */
 RMIL_API const RmilTrainMethod *rmil_methods(gsize *count);
 /* abmil, induction, rank, dsmil, ds-rank, clam-sb, clam-mb, hipt, hipt-rank; another name's error lists them. */
 RMIL_API const RmilTrainMethod *rmil_method_find(const char *name, GError **error);
+/* guide: NULL for the one that the model trains with where nothing is said. */
 RMIL_API const RmilTrainMethod *rmil_method_of(const char *model, const char *guide, GError **error);
+RMIL_API const RmilTrainMethod *rmil_method_reference(void);
+/* The same model without a guide. */
+RMIL_API const RmilTrainMethod *rmil_method_unguided(const RmilTrainMethod *method);
 
 typedef struct _RmilModel RmilModel;
 RMIL_API RmilModel *rmil_model_new(const RmilModelConfig *config, uint64_t seed, GError **error);

@@ -5,8 +5,6 @@
 #include "rankmil/evaluate.h"
 
 /* -- trainings ------------------------------------------------------------------------------------------------------------- */
-enum { RMIL_FIGURE_STYLES = 9 };
-
 /* One training and its rows, as far as there are any. Statistics look at seed, split and rows, the rest is for who shows them. */
 typedef struct {
     int64_t seed;
@@ -24,7 +22,7 @@ typedef struct {
 typedef struct {
     char *name;       /* "rank" */
     char *title;      /* for readers: "Rank induction" */
-    int style;        /* line style in every figure, 1 … RMIL_FIGURE_STYLES */
+    int style;        /* line style in every figure, from 1 */
     GPtrArray *seeds; /* RmilSeedRun, by seed; at least one */
 } RmilMethod;
 

@@ -166,14 +166,11 @@ static gboolean step(const RmilStep *step, RmilArena *arena, RmilOutcome *outcom
     if (!forward(step, &w, arena, outcome, error)) return FALSE;
     if (step->label < 0) return TRUE;
     const int64_t k = step->bag->count, d = step->config->dim;
-    const uint8_t *labels = step->bag->patch_labels;
     outcome->slide_loss = rmil_bce(outcome->logits[0], step->label, &w.slope);
     float *ds = step->gradient ? rmil_arena_floats(arena, 2 * k, error) : NULL, *da = ds ? ds + k : NULL;
     if (step->gradient && !ds) return FALSE;
-    double rank, induction;
-    if (!rmil_guide_rank(step, w.s, labels, k, arena, &rank, ds, error)) return FALSE;
-    rmil_guide_induction(step, w.a, labels, step->bag->tissue, k, &induction, da);
-    outcome->guide_loss = rank + induction;
+    const RmilGuided on = {w.s, w.a, step->bag->patch_labels, step->bag->tissue, k};
+    if (!rmil_guide_loss(step, &on, arena, &outcome->guide_loss, ds, da, error)) return FALSE;
     outcome->loss = outcome->slide_loss + outcome->guide_loss;
     if (!step->gradient) return TRUE;
     /* H_k·dc = dz (R_k·v + b2·w_c) */
@@ -198,9 +195,18 @@ static void onnx(const RmilModelConfig *config, RmilOnnx *o) {
     rmil_onnx_outputs(o, rmil_onnx_flat(o, rmil_onnx_linear(o, pooled, wc, bc)), s, a);
 }
 
-const RmilModelClass rmil_abmil_class = {
+static const RmilTrainMethod methods[] = {
+    {.name = "abmil", .title = "AB-MIL", .style = {"#d55e00", "(9,5)", 5}},
+    {.name = "induction", .guide = RMIL_GUIDE_INDUCTION, .title = "Attention induction", .style = {"#009e73", "(9,4,2,4)", 9}},
+    {.name = "rank", .guide = RMIL_GUIDE_RANK, .title = "Rank induction", .style = {"#0072b2", "solid", 7}, .reference = TRUE},
+    {0},
+};
+
+static const RmilModelClass class = {
     .name = "abmil",
-    .guides = 1u << RMIL_GUIDE_NONE | 1u << RMIL_GUIDE_INDUCTION | 1u << RMIL_GUIDE_RANK,
+    .methods = methods,
+    .guide = RMIL_GUIDE_RANK,
+    .first = "adaptor.0.weight",
     .logits = 1,
     .rows = 1,
     .thresholds = TRUE,
@@ -210,3 +216,4 @@ const RmilModelClass rmil_abmil_class = {
     .step = step,
     .onnx = onnx,
 };
+RMIL_MODEL_FILE(abmil, &class);

@@ -16,8 +16,8 @@ static const struct {
              {"bag_classifiers.", "classifiers.", TRUE},
              {"classifier.", "classifiers.", FALSE}};
 
-char *rmil_clam_name(const char *ours, const char *model) {
-    const gboolean branches = strcmp(model, "clam-mb") == 0;
+static char *their_name(const char *ours, const RmilModelClass *class) {
+    const gboolean branches = class->rows == 2;
     for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
         if (g_str_has_prefix(ours, names[i].ours) && !(branches && strcmp(names[i].ours, "classifier.") == 0))
             return g_strconcat(names[i].theirs, ours + strlen(names[i].ours), NULL);
@@ -34,8 +34,6 @@ static char *our_name(const char *theirs, gboolean branches) {
     return NULL;
 }
 
-gboolean rmil_clam_match(const RmilTensors *file) { return rmil_tensors_find(file, RMIL_CLAM_FIRST) != NULL; }
-
 /* The layer that only the paper's code has, and does not use. */
 static gboolean add_unused(RmilTensors *own, GError **error) {
     const RmilTensor *first = rmil_tensors_find(own, "adaptor.0.weight");
@@ -48,7 +46,7 @@ static gboolean add_unused(RmilTensors *own, GError **error) {
            rmil_tensors_add(own, "classifier.bias", RMIL_DTYPE_F32, 1, bias, zeros, error);
 }
 
-RmilTensors *rmil_clam_read(const RmilTensors *file, GError **error) {
+static RmilTensors *read_theirs(const RmilTensors *file, GError **error) {
     g_autoptr(RmilTensors) own = rmil_tensors_new(rmil_tensors_path(file));
     const gboolean branches = rmil_tensors_find(file, "classifiers.0.weight") != NULL;
     for (int64_t i = 0; i < rmil_tensors_count(file); i++) {
@@ -63,3 +61,6 @@ RmilTensors *rmil_clam_read(const RmilTensors *file, GError **error) {
     }
     return !branches || add_unused(own, error) ? g_steal_pointer(&own) : NULL;
 }
+
+const RmilForeignNames rmil_clam_names = {
+    .layout = "clam", .title = "CLAM", .first = "attention_net.0.weight", .name = their_name, .read = read_theirs};

@@ -3,6 +3,7 @@
  * on blocks of rows while they are near the processor. Softmax needs no pass of its own on the way back:
  *   ds_k = A_k (h_k·dM − M·dM) with M = Σ A_k h_k, so that every block of patches is finished at once. */
 #include "attention.h"
+#include "clam-weights.h"
 #include "gated.h"
 #include "gemm.h"
 #include "guide.h"
@@ -15,7 +16,7 @@ enum { WH, BH, WA, BA, WB, BB, WF, BF, WC, BC, INSTANCE, BAG = INSTANCE + 4 };
 
 #define ROWS 256
 
-static int branches(const RmilModelConfig *config) { return strcmp(config->model, "clam-mb") == 0 ? 2 : 1; }
+static int branches(const RmilModelConfig *config) { return rmil_model_class(config->model, NULL)->rows; }
 
 static void defaults(RmilModelConfig *config) {
     config->hidden = 512;
@@ -303,10 +304,13 @@ static void onnx(const RmilModelConfig *config, RmilOnnx *o) {
                       rmil_onnx_flat(o, onnx_row_of(o, a, classes - 1)));
 }
 
-#define CLAM_CLASS(text, branch_rows)                                                                                                      \
+static const RmilTrainMethod single_methods[] = {{.name = "clam-sb", .title = "CLAM-SB", .style = {"#56b4e9", "(2,3)", 4}}, {0}};
+static const RmilTrainMethod multi_methods[] = {{.name = "clam-mb", .title = "CLAM-MB", .style = {"#e69f00", "(14,3,2,3,2,3)", 6}}, {0}};
+
+#define CLASS(text, its_methods, branch_rows)                                                                                              \
     {                                                                                                                                      \
-        .name = text, .guides = 1u << RMIL_GUIDE_NONE, .logits = 2, .rows = branch_rows, .defaults = defaults, .check = check,             \
-        .layout = layout, .infer = infer, .step = step, .onnx = onnx,                                                                      \
+        .name = text, .methods = its_methods, .logits = 2, .rows = branch_rows, .first = "adaptor.0.weight", .foreign = &rmil_clam_names,  \
+        .defaults = defaults, .check = check, .layout = layout, .infer = infer, .step = step, .onnx = onnx,                                \
     }
-const RmilModelClass rmil_clam_sb_class = CLAM_CLASS("clam-sb", 1);
-const RmilModelClass rmil_clam_mb_class = CLAM_CLASS("clam-mb", 2);
+static const RmilModelClass single = CLASS("clam-sb", single_methods, 1), multi = CLASS("clam-mb", multi_methods, 2);
+RMIL_MODEL_FILE(clam, &single, &multi);

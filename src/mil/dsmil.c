@@ -228,7 +228,8 @@ static gboolean step(const RmilStep *step, RmilArena *arena, RmilOutcome *outcom
     outcome->slide_loss = rmil_bce(outcome->logits[0], step->label, &slope);
     float *ds = step->gradient ? rmil_arena_floats(arena, 2 * k, error) : NULL, *da = ds ? ds + k : NULL;
     if (step->gradient && !ds) return FALSE;
-    if (!rmil_guide_rank(step, w.s, step->bag->patch_labels, k, arena, &outcome->guide_loss, ds, error)) return FALSE;
+    const RmilGuided on = {.scores = w.s, .labels = step->bag->patch_labels, .tissue = step->bag->tissue, .count = k};
+    if (!rmil_guide_loss(step, &on, arena, &outcome->guide_loss, ds, NULL, error)) return FALSE;
     outcome->loss = outcome->slide_loss + outcome->guide_loss;
     if (!step->gradient) return TRUE;
 
@@ -275,9 +276,17 @@ static void onnx(const RmilModelConfig *config, RmilOnnx *o) {
     rmil_onnx_outputs(o, rmil_onnx_node(o, "Mul", sum, rmil_onnx_number(o, 0.5), NULL), s, a);
 }
 
-const RmilModelClass rmil_dsmil_class = {
+static const RmilTrainMethod methods[] = {
+    {.name = "dsmil", .title = "DS-MIL", .style = {"#cc79a7", "(4,3)", 11}},
+    {.name = "ds-rank", .guide = RMIL_GUIDE_RANK, .title = "DS-MIL + rank", .style = {"#882255", "(12,4)", 10}},
+    {0},
+};
+
+static const RmilModelClass class = {
     .name = "dsmil",
-    .guides = 1u << RMIL_GUIDE_NONE | 1u << RMIL_GUIDE_RANK,
+    .methods = methods,
+    .guide = RMIL_GUIDE_RANK,
+    .first = "adaptor.0.weight",
     .logits = 1,
     .rows = 1,
     .thresholds = TRUE,
@@ -288,3 +297,4 @@ const RmilModelClass rmil_dsmil_class = {
     .step = step,
     .onnx = onnx,
 };
+RMIL_MODEL_FILE(dsmil, &class);

@@ -1,7 +1,5 @@
-/* Slide losses and what guides attention. */
+/* Slide losses, and the table of what guides attention. */
 #include "guide.h"
-
-#include "regions.h"
 
 #include <math.h>
 #include <string.h>
@@ -20,89 +18,70 @@ double rmil_cross_entropy(const double *z, int n, int label, double *dz) {
     return log(sum) + top - z[label];
 }
 
-static int64_t count_annotated(const uint8_t *labels, int64_t count) {
+/* -- the table ---------------------------------------------------------------------------------------------------------- */
+const RmilGuideClass *rmil_guide_class(RmilGuide guide) {
+    for (int g = RMIL_GUIDE_NONE; rmil_guide_classes[g]; g++)
+        if (g + 1 == (int)guide) return rmil_guide_classes[g];
+    return NULL;
+}
+
+const char *rmil_guide_name(RmilGuide guide) {
+    const RmilGuideClass *class = rmil_guide_class(guide);
+    return class ? class->name : guide == RMIL_GUIDE_NONE ? "none" : "unknown";
+}
+
+const char *const *rmil_guide_names(void) {
+    static GPtrArray *names;
+    static gsize done;
+    if (g_once_init_enter(&done)) {
+        names = g_ptr_array_new();
+        g_ptr_array_add(names, (gpointer)rmil_guide_name(RMIL_GUIDE_NONE));
+        for (int g = 0; rmil_guide_classes[g]; g++) g_ptr_array_add(names, (gpointer)rmil_guide_classes[g]->name);
+        g_ptr_array_add(names, NULL);
+        g_once_init_leave(&done, 1);
+    }
+    return (const char *const *)names->pdata;
+}
+
+gboolean rmil_guide_find(const char *name, RmilGuide *guide) {
+    const char *const *names = rmil_guide_names();
+    for (int g = 0; names[g]; g++)
+        if (strcmp(names[g], name) == 0) {
+            *guide = (RmilGuide)g;
+            return TRUE;
+        }
+    return FALSE;
+}
+
+/* -- one bag ------------------------------------------------------------------------------------------------------------ */
+int64_t rmil_guide_annotated(const uint8_t *labels, int64_t count) {
     int64_t n = 0;
     for (int64_t i = 0; i < count; i++) n += labels[i] != 0;
     return n;
 }
 
 gboolean rmil_guide_applies(const RmilStep *step, const uint8_t *labels, int64_t count) {
-    if (step->config->guide == RMIL_GUIDE_NONE || step->label != 1 || !labels) return FALSE;
-    int64_t annotated = count_annotated(labels, count);
-    return annotated > 0 && (step->config->guide != RMIL_GUIDE_RANK || annotated < count);
+    const RmilGuideClass *class = rmil_guide_class(step->config->guide);
+    if (!class || step->label != 1 || !labels) return FALSE;
+    const int64_t annotated = rmil_guide_annotated(labels, count);
+    return annotated > 0 && (!class->pairs || annotated < count);
+}
+
+gboolean rmil_guide_loss(const RmilStep *step, const RmilGuided *on, RmilArena *arena, double *loss, float *ds, float *da, GError **error) {
+    *loss = 0;
+    if (ds) memset(ds, 0, (size_t)on->count * sizeof(float));
+    if (da) memset(da, 0, (size_t)on->count * sizeof(float));
+    return !rmil_guide_applies(step, on->labels, on->count) ||
+           rmil_guide_class(step->config->guide)->loss(step, on, arena, loss, ds, da, error);
 }
 
 RmilAnnotated rmil_annotated(const RmilModelConfig *config, const RmilBag *bag) {
     if (!bag->patch_labels) return RMIL_ANNOTATED_NONE;
-    int64_t units = bag->count, annotated = count_annotated(bag->patch_labels, bag->count);
+    const RmilModelClass *class = rmil_model_class(config->model, NULL);
+    const uint8_t *labels = bag->patch_labels;
+    int64_t units = bag->count;
     g_autoptr(RmilArena) arena = rmil_arena_new();
-    RmilRegions regions;
-    if (strcmp(config->model, "hipt") == 0 &&
-        rmil_regions_group(bag, config->region_rows, config->region_columns, arena, &regions, NULL)) { /* else training says why not */
-        units = regions.count;
-        annotated = count_annotated(regions.annotated, units);
-    }
+    if (class && class->units) class->units(config, bag, arena, &labels, &units, NULL); /* fails: patches; training says why */
+    const int64_t annotated = rmil_guide_annotated(labels, units);
     return annotated == 0 ? RMIL_ANNOTATED_NONE : annotated == units ? RMIL_ANNOTATED_ALL : RMIL_ANNOTATED_SOME;
-}
-
-/* The first `take` of n values become a random choice without replacement (a shuffle broken off), in random order. */
-static void choose(RmilRng *rng, int64_t *values, int64_t n, int64_t take) {
-    for (int64_t i = 0; i < take; i++) {
-        int64_t j = i + rmil_rng_below(rng, n - i), swap = values[i];
-        values[i] = values[j];
-        values[j] = swap;
-    }
-}
-
-gboolean rmil_guide_rank(const RmilStep *step, const float *scores, const uint8_t *labels, int64_t count, RmilArena *arena, double *loss,
-                         float *ds, GError **error) {
-    const RmilModelConfig *config = step->config;
-    *loss = 0;
-    if (ds) memset(ds, 0, (size_t)count * sizeof(float));
-    if (config->guide != RMIL_GUIDE_RANK || !rmil_guide_applies(step, labels, count)) return TRUE;
-    int64_t np = count_annotated(labels, count), nn = count - np;
-    int64_t *index = rmil_arena_take(arena, count, sizeof(int64_t), error); /* annotated first, then the others */
-    if (!index) return FALSE;
-    int64_t p = 0, n = np;
-    for (int64_t i = 0; i < count; i++) index[labels[i] ? p++ : n++] = i;
-    int64_t *others = index + np;
-    if (step->train && config->rank_sample > 0) {
-        RmilRng rng;
-        rmil_rng_init(&rng, step->seed, step->stream);
-        int64_t kp = MIN(np, config->rank_sample), kn = MIN(nn, config->rank_sample);
-        choose(&rng, index, np, kp);
-        choose(&rng, others, nn, kn);
-        np = kp;
-        nn = kn;
-    }
-    float *packed = rmil_arena_floats(arena, np + nn, error);
-    double *dp = ds ? rmil_arena_take(arena, np + nn, sizeof(double), error) : NULL, *dn = dp ? dp + np : NULL;
-    if (!packed || (ds && !dp)) return FALSE;
-    for (int64_t i = 0; i < np; i++) packed[i] = scores[index[i]];
-    for (int64_t i = 0; i < nn; i++) packed[np + i] = scores[others[i]];
-    if (!rmil_rank_loss(packed, np, packed + np, nn, config->sigma, config->margin, arena, loss, dp, dn, error)) return FALSE;
-    *loss *= config->lambda;
-    for (int64_t i = 0; ds && i < np; i++) ds[index[i]] = (float)(config->lambda * dp[i]);
-    for (int64_t i = 0; ds && i < nn; i++) ds[others[i]] = (float)(config->lambda * dn[i]);
-    return TRUE;
-}
-
-void rmil_guide_induction(const RmilStep *step, const float *attention, const uint8_t *labels, const float *tissue, int64_t count,
-                          double *loss, float *da) {
-    *loss = 0;
-    if (da) memset(da, 0, (size_t)count * sizeof(float));
-    if (step->config->guide != RMIL_GUIDE_INDUCTION || !rmil_guide_applies(step, labels, count)) return;
-    double total = 0, sum = 0;
-    for (int64_t i = 0; tissue && i < count; i++) total += labels[i] ? (double)tissue[i] : 0;
-    if (!(total > 0)) {
-        tissue = NULL;
-        total = (double)count_annotated(labels, count);
-    }
-    for (int64_t i = 0; i < count; i++) {
-        double g = !labels[i] ? 0 : (tissue ? (double)tissue[i] : 1) / total;
-        double difference = (double)attention[i] - g;
-        sum += difference * difference;
-        if (da) da[i] = (float)(2 * step->config->lambda * difference);
-    }
-    *loss = step->config->lambda * sum;
 }

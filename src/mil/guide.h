@@ -17,17 +17,31 @@ double rmil_rank_loss_reference(const float *positives, int64_t np, const float 
 gboolean rmil_rank_loss(const float *positives, int64_t np, const float *negatives, int64_t nn, double sigma, double margin,
                         RmilArena *arena, double *loss, double *dp, double *dn, GError **error);
 
-/* Whether the step's guide applies to its bag: a guide is set, label 1, at least one annotated patch (rank: and at least
- * one other). `labels`, count: patch labels (hipt: region labels), NULL: none. */
-gboolean rmil_guide_applies(const RmilStep *step, const uint8_t *labels, int64_t count);
+/* -- guides ------------------------------------------------------------------------------------------------------------- */
+/* What a model shows its guide: of every patch (hipt: region) the score, the attention, whether it is annotated, and its share
+ * of tissue. */
+typedef struct {
+    const float *scores, *attention; /* attention NULL: the model's guides act on scores alone */
+    const uint8_t *labels;           /* NULL: not known */
+    const float *tissue;             /* or NULL */
+    int64_t count;
+} RmilGuided;
 
-/* Guides on raw scores (rank). *loss = λ × rank loss; ds (count, may be NULL) gets λ ∂/∂s, OVERWRITTEN, all 0 where the
- * guide does not apply. In training, config.rank_sample = N > 0 draws up to N annotated and N other patches anew. */
-gboolean rmil_guide_rank(const RmilStep *step, const float *scores, const uint8_t *labels, int64_t count, RmilArena *arena, double *loss,
-                         float *ds, GError **error);
-/* Guide on attention (induction). *loss = λ Σ (a − g)²; da (count, may be NULL) gets λ ∂/∂a, OVERWRITTEN. g: tissue of the
- * annotated patches, normalised to sum 1; without tissue (NULL, or no tissue at all under the annotation) labels. */
-void rmil_guide_induction(const RmilStep *step, const float *attention, const uint8_t *labels, const float *tissue, int64_t count,
-                          double *loss, float *da);
+/* A guide is one file that defines one RmilGuideClass, and its name in the list in meson.build (docs/extending.md). */
+typedef struct {
+    const char *name;
+    gboolean pairs; /* ranks annotated patches above others: says nothing of a bag without the one or the other */
+    /* *loss = λ × the guide's; what is not NULL of ds and da (count, zero before) gets λ ∂/∂s and λ ∂/∂a. Called where it applies. */
+    gboolean (*loss)(const RmilStep *step, const RmilGuided *on, RmilArena *arena, double *loss, float *ds, float *da, GError **error);
+} RmilGuideClass;
+extern const RmilGuideClass *const rmil_guide_classes[]; /* models.c; ends with NULL; RmilGuide counts them from 1 */
+
+const RmilGuideClass *rmil_guide_class(RmilGuide guide); /* NULL: none, or there is no such guide */
+gboolean rmil_guide_find(const char *name, RmilGuide *guide);
+int64_t rmil_guide_annotated(const uint8_t *labels, int64_t count);
+/* Whether the step's guide applies to its bag: a guide is set, label 1, at least one annotated patch (pairs: and one other). */
+gboolean rmil_guide_applies(const RmilStep *step, const uint8_t *labels, int64_t count);
+/* The loss of the step's guide: 0 without one, and where it does not apply. ds and da (count, may be NULL) are OVERWRITTEN. */
+gboolean rmil_guide_loss(const RmilStep *step, const RmilGuided *on, RmilArena *arena, double *loss, float *ds, float *da, GError **error);
 
 #endif

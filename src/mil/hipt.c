@@ -86,6 +86,15 @@ static void infer(RmilModelConfig *config, int64_t (*shape)(gpointer, const char
     config->region_columns = cells / config->region_rows;
 }
 
+static gboolean units(const RmilModelConfig *config, const RmilBag *bag, RmilArena *arena, const uint8_t **annotated, int64_t *count,
+                      GError **error) {
+    RmilRegions regions;
+    if (!rmil_regions_group(bag, config->region_rows, config->region_columns, arena, &regions, error)) return FALSE;
+    *annotated = regions.annotated;
+    *count = regions.count;
+    return TRUE;
+}
+
 typedef struct {
     const RmilStep *step;
     RmilRegions regions;
@@ -350,7 +359,8 @@ static gboolean step(const RmilStep *step, RmilArena *arena, RmilOutcome *outcom
     outcome->slide_loss = rmil_bce(outcome->logits[0], step->label, &slope);
     float *ds = step->gradient ? rmil_arena_floats(arena, w.regions.count, error) : NULL;
     if (step->gradient && !ds) return FALSE;
-    if (!rmil_guide_rank(step, w.s, w.regions.annotated, w.regions.count, arena, &outcome->guide_loss, ds, error)) return FALSE;
+    const RmilGuided on = {.scores = w.s, .labels = w.regions.annotated, .count = w.regions.count};
+    if (!rmil_guide_loss(step, &on, arena, &outcome->guide_loss, ds, NULL, error)) return FALSE;
     outcome->loss = outcome->slide_loss + outcome->guide_loss;
     if (!step->gradient) return TRUE;
     memset(step->gradient, 0, (size_t)step->layout->count * sizeof(float));
@@ -454,9 +464,19 @@ static void onnx(const RmilModelConfig *config, RmilOnnx *o) {
     rmil_onnx_outputs(o, rmil_onnx_flat(o, z), rmil_onnx_node(o, "Gather", s, region, NULL), rmil_onnx_node(o, "Gather", a, region, NULL));
 }
 
-const RmilModelClass rmil_hipt_class = {
+static const RmilTrainMethod methods[] = {
+    {.name = "hipt", .title = "HIPT", .style = {"#333333", "(6,2)", 13}},
+    {.name = "hipt-rank", .guide = RMIL_GUIDE_RANK, .title = "HIPT + rank", .style = {"#777777", "(1,3)", 12}},
+    {0},
+};
+
+static const RmilModelClass class = {
     .name = "hipt",
-    .guides = 1u << RMIL_GUIDE_NONE | 1u << RMIL_GUIDE_RANK,
+    .methods = methods,
+    .guide = RMIL_GUIDE_RANK,
+    .first = "patch_agg.cls",
+    .unit = "region",
+    .units = units,
     .logits = 1,
     .rows = 1,
     .defaults = defaults,
@@ -466,3 +486,4 @@ const RmilModelClass rmil_hipt_class = {
     .step = step,
     .onnx = onnx,
 };
+RMIL_MODEL_FILE(hipt, &class);

@@ -1,25 +1,29 @@
-/* The table of methods: a model and what guides it. */
-#include "model.h"
+/* The methods that the models offer: a model and what guides it. */
+#include "guide.h"
 
 #include <string.h>
 
-/* The paper's methods, in its order, and what its Appendix 3 adds: a new one is a line here. */
-static const RmilTrainMethod methods[] = {
-    {"abmil", "abmil", RMIL_GUIDE_NONE, "AB-MIL"},          {"induction", "abmil", RMIL_GUIDE_INDUCTION, "Attention induction"},
-    {"rank", "abmil", RMIL_GUIDE_RANK, "Rank induction"},   {"dsmil", "dsmil", RMIL_GUIDE_NONE, "DS-MIL"},
-    {"ds-rank", "dsmil", RMIL_GUIDE_RANK, "DS-MIL + rank"}, {"clam-sb", "clam-sb", RMIL_GUIDE_NONE, "CLAM-SB"},
-    {"clam-mb", "clam-mb", RMIL_GUIDE_NONE, "CLAM-MB"},     {"hipt", "hipt", RMIL_GUIDE_NONE, "HIPT"},
-    {"hipt-rank", "hipt", RMIL_GUIDE_RANK, "HIPT + rank"},
-};
-
 const RmilTrainMethod *rmil_methods(gsize *count) {
-    *count = G_N_ELEMENTS(methods);
-    return methods;
+    static GArray *methods;
+    static gsize done;
+    if (g_once_init_enter(&done)) {
+        methods = g_array_new(FALSE, FALSE, sizeof(RmilTrainMethod));
+        for (const RmilModelClass *const *class = rmil_model_classes(); *class; class ++)
+            for (const RmilTrainMethod *method = (*class)->methods; method->name; method++) {
+                g_array_append_vals(methods, method, 1);
+                g_array_index(methods, RmilTrainMethod, methods->len - 1).model = (*class)->name;
+            }
+        g_once_init_leave(&done, 1);
+    }
+    *count = methods->len;
+    return (const RmilTrainMethod *)(void *)methods->data;
 }
 
 const RmilTrainMethod *rmil_method_find(const char *name, GError **error) {
+    gsize count;
+    const RmilTrainMethod *methods = rmil_methods(&count);
     g_autoptr(GString) known = g_string_new(NULL);
-    for (gsize i = 0; i < G_N_ELEMENTS(methods); i++) {
+    for (gsize i = 0; i < count; i++) {
         if (strcmp(methods[i].name, name) == 0) return &methods[i];
         g_string_append_printf(known, "%s%s", i ? ", " : "", methods[i].name);
     }
@@ -27,15 +31,32 @@ const RmilTrainMethod *rmil_method_find(const char *name, GError **error) {
     return NULL;
 }
 
-const RmilTrainMethod *rmil_method_of(const char *model, const char *guide, GError **error) {
-    gboolean model_known = FALSE;
-    for (gsize i = 0; i < G_N_ELEMENTS(methods); i++) {
-        if (strcmp(methods[i].model, model) != 0) continue;
-        if (strcmp(rmil_guide_name(methods[i].guide), guide) == 0) return &methods[i];
-        model_known = TRUE;
-    }
-    g_autofree char *known = g_strjoinv(", ", (char **)rmil_model_names());
-    if (model_known) rmil_fail(error, RMIL_ERROR_ARGUMENT, "--guide %s does not go with --model %s", guide, model);
-    else rmil_fail(error, RMIL_ERROR_ARGUMENT, "there is no model \"%s\"; there are %s", model, known);
+static const RmilTrainMethod *find(const char *model, RmilGuide guide) {
+    gsize count;
+    const RmilTrainMethod *methods = rmil_methods(&count);
+    for (gsize i = 0; i < count; i++)
+        if (methods[i].guide == guide && strcmp(methods[i].model, model) == 0) return &methods[i];
     return NULL;
 }
+
+const RmilTrainMethod *rmil_method_of(const char *model, const char *guide, GError **error) {
+    const RmilModelClass *class = rmil_model_class(model, NULL);
+    g_autofree char *known = g_strjoinv(", ", (char **)rmil_model_names());
+    if (!class) {
+        rmil_fail(error, RMIL_ERROR_ARGUMENT, "there is no model \"%s\"; there are %s", model, known);
+        return NULL;
+    }
+    RmilGuide chosen = class->guide;
+    const RmilTrainMethod *method = !guide || rmil_guide_find(guide, &chosen) ? find(model, chosen) : NULL;
+    if (!method) rmil_fail(error, RMIL_ERROR_ARGUMENT, "--guide %s does not go with --model %s", guide, model);
+    return method;
+}
+
+const RmilTrainMethod *rmil_method_reference(void) {
+    gsize count;
+    const RmilTrainMethod *methods = rmil_methods(&count), *method = methods;
+    while (!method->reference) method++;
+    return method;
+}
+
+const RmilTrainMethod *rmil_method_unguided(const RmilTrainMethod *method) { return find(method->model, RMIL_GUIDE_NONE); }

@@ -5,41 +5,50 @@
 #include <stdarg.h>
 #include <string.h>
 
-/* The model table: a new model is its file and a line here (and its name in model.h). */
-static const RmilModelClass *const classes[] = {
-    &rmil_abmil_class, &rmil_dsmil_class, &rmil_clam_sb_class, &rmil_clam_mb_class, &rmil_hipt_class,
-};
-
-static const char *const guide_names[] = {"none", "induction", "rank"};
-
-const char *rmil_guide_name(RmilGuide guide) { return (gsize)guide < G_N_ELEMENTS(guide_names) ? guide_names[guide] : "unknown"; }
-
-const char *const *rmil_model_names(void) {
-    static const char *names[G_N_ELEMENTS(classes) + 1];
+/* -- the table ---------------------------------------------------------------------------------------------------------- */
+const RmilModelClass *const *rmil_model_classes(void) {
+    static GPtrArray *classes;
     static gsize done;
     if (g_once_init_enter(&done)) {
-        for (gsize i = 0; i < G_N_ELEMENTS(classes); i++) names[i] = classes[i]->name;
+        classes = g_ptr_array_new();
+        for (int f = 0; rmil_model_files[f]; f++)
+            for (int i = 0; rmil_model_files[f][i]; i++) g_ptr_array_add(classes, (gpointer)rmil_model_files[f][i]);
+        g_ptr_array_add(classes, NULL);
         g_once_init_leave(&done, 1);
     }
-    return names;
+    return (const RmilModelClass *const *)classes->pdata;
+}
+
+const char *const *rmil_model_names(void) {
+    static GPtrArray *names;
+    static gsize done;
+    if (g_once_init_enter(&done)) {
+        names = g_ptr_array_new();
+        for (const RmilModelClass *const *class = rmil_model_classes(); *class; class ++) g_ptr_array_add(names, (gpointer)(*class)->name);
+        g_ptr_array_add(names, NULL);
+        g_once_init_leave(&done, 1);
+    }
+    return (const char *const *)names->pdata;
 }
 
 const RmilModelClass *rmil_model_class(const char *name, GError **error) {
-    g_autoptr(GString) known = g_string_new(NULL);
-    for (gsize i = 0; i < G_N_ELEMENTS(classes); i++) {
-        if (strcmp(classes[i]->name, name) == 0) return classes[i];
-        g_string_append_printf(known, "%s%s", i ? ", " : "", classes[i]->name);
-    }
-    rmil_fail(error, RMIL_ERROR_ARGUMENT, "unknown model \"%s\"; known are %s", name, known->str);
+    for (const RmilModelClass *const *class = rmil_model_classes(); *class; class ++)
+        if (strcmp((*class)->name, name) == 0) return *class;
+    g_autofree char *known = g_strjoinv(", ", (char **)rmil_model_names());
+    rmil_fail(error, RMIL_ERROR_ARGUMENT, "unknown model \"%s\"; known are %s", name, known);
     return NULL;
+}
+
+gboolean rmil_model_takes(const RmilModelClass *class, RmilGuide guide, GError **error) {
+    for (const RmilTrainMethod *method = class->methods; method->name; method++)
+        if (method->guide == guide) return TRUE;
+    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "model %s does not take the guide \"%s\"", class->name, rmil_guide_name(guide));
 }
 
 /* -- configuration ---------------------------------------------------------------------------------------------------- */
 gboolean rmil_model_config_init(RmilModelConfig *config, const char *model, RmilGuide guide, GError **error) {
     const RmilModelClass *class = rmil_model_class(model, error);
-    if (!class) return FALSE;
-    if ((gsize)guide >= G_N_ELEMENTS(guide_names) || !(class->guides & (1u << guide)))
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "model %s does not take the guide \"%s\"", model, rmil_guide_name(guide));
+    if (!class || !rmil_model_takes(class, guide, error)) return FALSE;
     *config = (RmilModelConfig){.guide = guide,
                                 .threshold = class->thresholds ? 1 : -1,
                                 .sigma = 1,
@@ -65,10 +74,7 @@ static gboolean check_number(const char *what, double value, double low, double 
 
 gboolean rmil_model_config_check(const RmilModelConfig *config, GError **error) {
     const RmilModelClass *class = rmil_model_class(config->model, error);
-    if (!class) return FALSE;
-    if ((gsize)config->guide >= G_N_ELEMENTS(guide_names) || !(class->guides & (1u << config->guide)))
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "model %s does not take the guide \"%s\"", class->name,
-                         rmil_guide_name(config->guide));
+    if (!class || !rmil_model_takes(class, config->guide, error)) return FALSE;
     if (!class->thresholds && config->threshold >= 0)
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "model %s has no attention threshold: leave it out", class->name);
     return check_size("the feature size", config->dim, 1, 65536, error) && check_size("the hidden size", config->hidden, 1, 16384, error) &&

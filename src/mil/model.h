@@ -1,13 +1,13 @@
 /* What the trainer and the model files need of a model, and what a model file needs of them.
  *
- * A model is one file that defines one RmilModelClass, and one line in the table in model.c. Its parameters are one flat
- * float array; named tensors are windows of it, in the order in which `layout` adds them. One call of `step` does one
+ * A model is one file that defines its RmilModelClass, and its name in the list in meson.build (docs/extending.md). Its parameters are
+ * one flat float array; named tensors are windows of it, in the order in which `layout` adds them. One call of `step` does one
  * bag on one thread, forward and (when asked) backward, in an order of operations that depends on nothing but the bag. */
 #ifndef RMIL_MIL_MODEL_H
 #define RMIL_MIL_MODEL_H
 
-#include "base/base-private.h"
 #include "rankmil/mil.h"
+#include "tensors/tensors-private.h"
 
 /* -- memory that a step uses and forgets ------------------------------------------------------------------------------ */
 /* Taken memory is 64-byte aligned, NOT zeroed, and lives until the next reset. Blocks are kept between steps, so that
@@ -85,12 +85,31 @@ typedef struct {
     double guide_loss; /* λ × guide (or CLAM's weighted instance loss), 0 where it does not apply */
 } RmilOutcome;
 
+typedef struct RmilModelClass RmilModelClass;
+
+/* The names that another program has for the tensors of a class. */
 typedef struct {
+    const char *layout, *title; /* "clam", "CLAM" */
+    const char *first;          /* a tensor that every file of it has, and none of ours */
+    /* What it calls one of our tensors; NULL: it has none such. Free with g_free. */
+    char *(*name)(const char *ours, const RmilModelClass *class);
+    /* The same tensors under our names; they share the file's data, which must stay. */
+    RmilTensors *(*read)(const RmilTensors *file, GError **error);
+} RmilForeignNames;
+
+struct RmilModelClass {
     const char *name;
-    unsigned guides;     /* bit (1 << RmilGuide) for each accepted one; RMIL_GUIDE_NONE included */
-    int logits;          /* 1 (sigmoid) or 2 (softmax) */
-    int rows;            /* rows of scores and attention: 1; clam-mb: one per class */
-    gboolean thresholds; /* takes a threshold T; FALSE: config.threshold must be < 0 */
+    const RmilTrainMethod *methods;  /* itself with each guide that it takes, the first without; the last has no name */
+    RmilGuide guide;                 /* what it trains with where nothing is said */
+    int logits;                      /* 1 (sigmoid) or 2 (softmax) */
+    int rows;                        /* rows of scores and attention: 1; clam-mb: one per class */
+    gboolean thresholds;             /* takes a threshold T; FALSE: config.threshold must be < 0 */
+    const char *first;               /* a tensor that tells a state_dict of it, whatever stands before the names */
+    const RmilForeignNames *foreign; /* or NULL */
+    /* What guides order where it is not patches: its name, and which of a bag's are annotated, in the arena; NULL: patches. */
+    const char *unit;
+    gboolean (*units)(const RmilModelConfig *config, const RmilBag *bag, RmilArena *arena, const uint8_t **annotated, int64_t *count,
+                      GError **error);
     /* Writes the paper's values into config (model, guide and the common defaults are set already, dim is 0). */
     void (*defaults)(RmilModelConfig *config);
     /* What the common checks (model.c) leave open; message without file name. May be NULL. */
@@ -103,9 +122,11 @@ typedef struct {
     gboolean (*step)(const RmilStep *step, RmilArena *arena, RmilOutcome *outcome, GError **error);
     /* The forward pass as an ONNX graph, from rmil_onnx_features to rmil_onnx_outputs. */
     void (*onnx)(const RmilModelConfig *config, RmilOnnx *onnx);
-} RmilModelClass;
+};
 
-extern const RmilModelClass rmil_abmil_class, rmil_dsmil_class, rmil_clam_sb_class, rmil_clam_mb_class, rmil_hipt_class;
+/* What a file NAME.c gives the table: its class, or several. */
+#define RMIL_MODEL_FILE(name, ...) const RmilModelClass *const rmil_##name##_models[] = {__VA_ARGS__, NULL}
+extern const RmilModelClass *const *const rmil_model_files[]; /* models.c; ends with NULL, as each of them does */
 
 struct _RmilModel {
     RmilModelConfig config;
@@ -125,8 +146,11 @@ static inline float *rmil_step_gradient(const RmilStep *step, int index) {
     return step->gradient + rmil_parameter_at(step->layout, index)->offset;
 }
 
+const RmilModelClass *const *rmil_model_classes(void); /* NULL-terminated */
 /* Class by name; NULL and *error (listing the names) when unknown. */
 const RmilModelClass *rmil_model_class(const char *name, GError **error);
+/* Whether it offers itself with this guide; *error says which model does not take which guide. */
+gboolean rmil_model_takes(const RmilModelClass *class, RmilGuide guide, GError **error);
 /* Every check of a configuration that is about to become a model: common ones, then the class's own. */
 gboolean rmil_model_config_check(const RmilModelConfig *config, GError **error);
 /* A model with undefined (zero) parameters. */

@@ -1,7 +1,7 @@
 /* Model files, our own and other people's. */
 #include "modelfile.h"
 
-#include "clam-weights.h"
+#include "guide.h"
 #include "tensors/tensors-private.h"
 
 #include <math.h>
@@ -54,13 +54,13 @@ char **rmil_model_config_text(const RmilModelConfig *config) {
     return (char **)g_ptr_array_free(text, FALSE);
 }
 
-/* The tensors to be written, named by the paper's code, or by CLAM; names are the chunk's. Free with g_array_unref. */
-static GArray *list_tensors(const RmilModel *model, gboolean clam, GStringChunk *names) {
+/* The tensors to be written, named by the paper's code, or by another program; names are the chunk's. Free with g_array_unref. */
+static GArray *list_tensors(const RmilModel *model, const RmilForeignNames *foreign, GStringChunk *names) {
     const RmilParameterLayout *layout = &model->layout;
     GArray *tensors = g_array_new(FALSE, TRUE, sizeof(RmilTensor));
     for (guint i = 0; i < layout->tensors->len; i++) {
         const RmilParameter *parameter = rmil_parameter_at(layout, (int)i);
-        g_autofree char *name = clam ? rmil_clam_name(parameter->name, model->config.model) : g_strdup(parameter->name);
+        g_autofree char *name = foreign ? foreign->name(parameter->name, model->class) : g_strdup(parameter->name);
         if (!name) continue;
         RmilTensor tensor = {.name = g_string_chunk_insert(names, name),
                              .dtype = RMIL_DTYPE_F32,
@@ -75,7 +75,7 @@ static GArray *list_tensors(const RmilModel *model, gboolean clam, GStringChunk 
 
 gboolean rmil_model_save(const RmilModel *model, const char *path, GError **error) {
     GStringChunk *names = g_string_chunk_new(1024);
-    g_autoptr(GArray) tensors = list_tensors(model, FALSE, names);
+    g_autoptr(GArray) tensors = list_tensors(model, NULL, names);
     g_auto(GStrv) metadata = rmil_model_config_text(&model->config);
     gboolean done = rmil_safetensors_write(path, (const RmilTensor *)(void *)tensors->data, tensors->len, (const char *const *)metadata,
                                            error);
@@ -83,15 +83,29 @@ gboolean rmil_model_save(const RmilModel *model, const char *path, GError **erro
     return done;
 }
 
+static const RmilForeignNames *find_foreign(const char *layout, GError **error) {
+    g_autoptr(GString) known = g_string_new("paper");
+    const RmilForeignNames *last = NULL;
+    for (const RmilModelClass *const *class = rmil_model_classes(); *class; class ++) {
+        const RmilForeignNames *foreign = (*class)->foreign;
+        if (foreign && strcmp(foreign->layout, layout) == 0) return foreign;
+        if (foreign && foreign != last) g_string_append_printf(known, ", %s", foreign->layout);
+        last = foreign;
+    }
+    rmil_fail(error, RMIL_ERROR_ARGUMENT, "there is no layout of models named \"%s\"; known are %s", layout, known->str);
+    return NULL;
+}
+
 gboolean rmil_model_export(const RmilModel *model, const char *path, const char *layout, GError **error) {
-    const gboolean clam = strcmp(layout, "clam") == 0;
-    if (!clam && strcmp(layout, "paper") != 0)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "there is no layout of models named \"%s\"; known are paper, clam", layout);
-    if (clam && !g_str_has_prefix(model->config.model, "clam-"))
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: cannot be written: CLAM has no model %s", path, model->config.model);
+    const gboolean paper = strcmp(layout, "paper") == 0;
+    const RmilForeignNames *foreign = paper ? NULL : find_foreign(layout, error);
+    if (!paper && !foreign) return FALSE;
+    if (foreign && foreign != model->class->foreign)
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: cannot be written: %s has no model %s", path, foreign->title,
+                         model->config.model);
     static const char *const pytorch[] = {"format", "pt", NULL};
     GStringChunk *names = g_string_chunk_new(1024);
-    g_autoptr(GArray) tensors = list_tensors(model, clam, names);
+    g_autoptr(GArray) tensors = list_tensors(model, foreign, names);
     const RmilTensor *first = (const RmilTensor *)(void *)tensors->data;
     gboolean done = g_str_has_suffix(path, ".safetensors") ? rmil_safetensors_write(path, first, tensors->len, pytorch, error)
                                                            : rmil_torch_write_dict(path, first, tensors->len, error);
@@ -116,10 +130,10 @@ static gboolean read_fields(const RmilTensors *file, RmilModelConfig *config, GE
 
 static gboolean own_config(const RmilTensors *file, RmilModelConfig *config, GError **error) {
     const char *name = rmil_tensors_metadata(file, "model"), *guide = rmil_tensors_metadata(file, "guide");
-    for (RmilGuide g = RMIL_GUIDE_NONE; name && guide && g <= RMIL_GUIDE_RANK; g++)
-        if (strcmp(guide, rmil_guide_name(g)) == 0)
-            return rmil_model_config_init(config, name, g, error) && read_fields(file, config, error) &&
-                   rmil_model_config_check(config, error);
+    RmilGuide known;
+    if (name && guide && rmil_guide_find(guide, &known))
+        return rmil_model_config_init(config, name, known, error) && read_fields(file, config, error) &&
+               rmil_model_config_check(config, error);
     return rmil_fail(error, RMIL_ERROR_FORMAT, "the metadata name no model and guide");
 }
 
@@ -146,21 +160,30 @@ static char *misfit(const RmilTensors *file, const RmilModelConfig *config) {
     return reason;
 }
 
+/* What stands before the name of a tensor that tells a model: of ours, or of another program. NULL: it is no such tensor. g_free. */
+static char *prefix_of(const char *name) {
+    for (const RmilModelClass *const *class = rmil_model_classes(); *class; class ++) {
+        const char *firsts[] = {(*class)->first, (*class)->foreign ? (*class)->foreign->first : (*class)->first};
+        for (gsize k = 0; k < G_N_ELEMENTS(firsts); k++)
+            if (g_str_has_suffix(name, firsts[k])) return g_strndup(name, strlen(name) - strlen(firsts[k]));
+    }
+    return NULL;
+}
+
 /* torch.save({"state_dict": …}), DataParallel's "module." and the like stand before every name. Gives the tensors without
  * what stands before, which share the file's data; NULL and *error when there are several models. */
 static RmilTensors *without_prefix(RmilTensors *file, GError **error) {
-    static const char *const firsts[] = {"adaptor.0.weight", "patch_agg.cls", RMIL_CLAM_FIRST}; /* every model has one of them */
     g_autofree char *prefix = NULL;
-    for (int64_t i = 0; i < rmil_tensors_count(file); i++)
-        for (gsize k = 0; k < G_N_ELEMENTS(firsts); k++) {
-            const char *name = rmil_tensors_at(file, i)->name;
-            if (!g_str_has_suffix(name, firsts[k])) continue;
-            if (prefix) {
-                rmil_fail(error, RMIL_ERROR_FORMAT, "it holds more than one model: %s… and %s", prefix, name);
-                return NULL;
-            }
-            prefix = g_strndup(name, strlen(name) - strlen(firsts[k]));
+    for (int64_t i = 0; i < rmil_tensors_count(file); i++) {
+        const char *name = rmil_tensors_at(file, i)->name;
+        char *before = prefix_of(name);
+        if (before && prefix) {
+            g_free(before);
+            rmil_fail(error, RMIL_ERROR_FORMAT, "it holds more than one model: %s… and %s", prefix, name);
+            return NULL;
         }
+        if (before) prefix = before;
+    }
     RmilTensors *inner = rmil_tensors_new(rmil_tensors_path(file));
     for (int64_t i = 0; i < rmil_tensors_count(file); i++) {
         const RmilTensor *tensor = rmil_tensors_at(file, i);
@@ -168,6 +191,13 @@ static RmilTensors *without_prefix(RmilTensors *file, GError **error) {
         rmil_tensors_add(inner, tensor->name + strlen(prefix), tensor->dtype, tensor->rank, tensor->shape, tensor->data, NULL);
     }
     return inner;
+}
+
+/* Whose names a file has, if not ours. */
+static const RmilForeignNames *foreign_of(const RmilTensors *file) {
+    for (const RmilModelClass *const *class = rmil_model_classes(); *class; class ++)
+        if ((*class)->foreign && rmil_tensors_find(file, (*class)->foreign->first)) return (*class)->foreign;
+    return NULL;
 }
 
 /* Sizes from the tensors; all else is what `config` says. */
@@ -217,8 +247,9 @@ static RmilModel *load(RmilTensors *file, const RmilModelConfig *known, GError *
     const char *format = rmil_tensors_metadata(file, "format");
     if (!format || !g_str_has_prefix(format, "rankmil-")) {
         g_autoptr(RmilTensors) inner = without_prefix(file, error);
-        g_autoptr(RmilTensors) renamed = inner && rmil_clam_match(inner) ? rmil_clam_read(inner, error) : NULL;
-        if (!inner || (rmil_clam_match(inner) && !renamed)) return NULL;
+        const RmilForeignNames *foreign = inner ? foreign_of(inner) : NULL;
+        g_autoptr(RmilTensors) renamed = foreign ? foreign->read(inner, error) : NULL;
+        if (!inner || (foreign && !renamed)) return NULL;
         RmilTensors *own = renamed ? renamed : inner;
         return foreign_config(own, known, &config, error) ? fill(own, &config, error) : NULL;
     }

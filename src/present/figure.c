@@ -8,17 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Okabe and Ito's colours and a few darker ones, each with a dash pattern of its own: told apart by colour-blind eyes
- * and in gray. In the order of the methods in run.c. */
-static const struct {
-    const char *colour, *dash;
-    int point;
-} styles[RMIL_FIGURE_STYLES] = {
-    {"#d55e00", "(9,5)", 5},          {"#009e73", "(9,4,2,4)", 9}, {"#0072b2", "solid", 7},
-    {"#cc79a7", "(4,3)", 11},         {"#882255", "(12,4)", 10},   {"#56b4e9", "(2,3)", 4},
-    {"#e69f00", "(14,3,2,3,2,3)", 6}, {"#333333", "(6,2)", 13},    {"#777777", "(1,3)", 12},
-};
-
 /* Sizes are those of a column of 85 mm that is 480 px wide. The drawing library's usual font is wider than a browser's: letters
  * are a little smaller there, so that the same text fits. */
 #define PX_TO_CM (8.5 / 480)
@@ -60,9 +49,11 @@ void rmil_figure_begin(RmilFigure *figure, const char *name, const char *what, i
                             "set tics nomirror out textcolor '#222222'\n"
                             "set grid linetype 1 linecolor '#e4e4e4' linewidth 1\n"
                             "set key below center Left reverse samplen 3 spacing 1.25 maxcols 1\n");
-    for (int i = 0; i < RMIL_FIGURE_STYLES; i++)
-        g_string_append_printf(script, "set linetype %d linecolor '%s' dashtype %s linewidth 2.4 pointtype %d pointsize 0.8\n", i + 1,
-                               styles[i].colour, styles[i].dash, styles[i].point);
+    gsize count;
+    const RmilTrainMethod *methods = rmil_methods(&count);
+    for (gsize i = 0; i < count; i++)
+        g_string_append_printf(script, "set linetype %d linecolor '%s' dashtype %s linewidth 2.4 pointtype %d pointsize 0.8\n", (int)i + 1,
+                               methods[i].style.colour, methods[i].style.dash, methods[i].style.point);
 }
 
 void rmil_figure_plot(RmilFigure *figure, const char *format, ...) {

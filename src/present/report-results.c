@@ -52,10 +52,11 @@ static void sentence(RmilReport *report) {
               best->method->title, 100 * best->value[0], rmil_html_metric(best->value[0], value),
               best->tests == RMIL_TESTS_FOLDS ? " (pooled out-of-fold predictions)" : "", rmil_html_metric(best->interval[0].low, low),
               rmil_html_metric(best->interval[0].high, high));
+    const char *unguided = rmil_method_unguided(rmil_method_reference())->name;
     for (int i = 0; i < report->summary->n_comparisons; i++) {
         const RmilComparison *comparison = &report->summary->comparisons[i];
         const RmilMethodSummary *other = &report->summary->methods[comparison->other];
-        if (strcmp(other->method->name, "abmil") != 0 || isnan(comparison->difference)) continue;
+        if (strcmp(other->method->name, unguided) != 0 || isnan(comparison->difference)) continue;
         rmil_html(report->out, " %s, which sees no annotations, reaches %s (difference %s%.3f", other->method->title,
                   rmil_html_metric(other->value[0], other_value), comparison->difference < 0 ? "−" : "+", fabs(comparison->difference));
         if (isnan(comparison->delong)) g_string_append(report->out, ").");
@@ -94,7 +95,7 @@ static void add_line(GString *out, const RmilSummary *s, int m) {
 char *rmil_report_summary(const char *folder, GError **error) {
     g_autoptr(RmilResults) run = rmil_results_read(folder, error);
     if (!run) return NULL;
-    g_autoptr(RmilSummary) s = rmil_summarise(run->methods, run->reference ? run->reference : "rank");
+    g_autoptr(RmilSummary) s = rmil_summarise(run->methods, run->reference ? run->reference : rmil_method_reference()->name);
     const RmilMethodSummary *best = &s->methods[s->reference];
     GString *out = g_string_new(NULL);
     if (!best->positives || !best->negatives)

@@ -55,7 +55,7 @@ gboolean rmil_report_write(const char *folder, const char *path, const RmilMonit
     g_autoptr(RmilResults) run = rmil_results_read(folder, error);
     if (!run) return FALSE;
     rmil_monitor_progress(monitor, "statistics", 0, 1);
-    g_autoptr(RmilSummary) summary = rmil_summarise(run->methods, run->reference ? run->reference : "rank");
+    g_autoptr(RmilSummary) summary = rmil_summarise(run->methods, run->reference ? run->reference : rmil_method_reference()->name);
     rmil_monitor_progress(monitor, "statistics", 1, 1);
     const gboolean drawn = rmil_figures_announce(folder, monitor);
     if (!rmil_figures_remove(folder, error)) return FALSE;

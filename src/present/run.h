@@ -15,7 +15,7 @@ typedef struct {
     int clauses; /* of the plot command so far */
 } RmilFigure;
 /* Script with the head every figure has: terminals for SVG, PDF and PNG of width × height px (a column of 85 mm is
- * 480 px wide), fonts, grid, line styles 1 … RMIL_FIGURE_STYLES. header: of the CSV. */
+ * 480 px wide), fonts, grid, line styles 1 …, those of rmil_methods. header: of the CSV. */
 void rmil_figure_begin(RmilFigure *figure, const char *name, const char *what, int width, int height, const char *header);
 /* Adds one clause to the plot command. */
 void rmil_figure_plot(RmilFigure *figure, const char *format, ...) G_GNUC_PRINTF(2, 3);

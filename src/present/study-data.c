@@ -92,9 +92,11 @@ static void lay_out(RmilStudyReport *study, const RmilStudy *record) {
     }
     qsort(study->levels, (size_t)study->n_levels, sizeof *study->levels, compare_levels);
     g_ptr_array_sort(study->methods, compare_methods);
-    for (guint i = 0; i < study->methods->len; i++) /* those that the paper does not have: styles that are still free */
-        if (rmil_method_order(((RmilMethod *)study->methods->pdata[i])->name) >= RMIL_FIGURE_STYLES)
-            ((RmilMethod *)study->methods->pdata[i])->style = (int)i % RMIL_FIGURE_STYLES + 1;
+    gsize known;
+    rmil_methods(&known);
+    for (guint i = 0; i < study->methods->len; i++) /* those that nobody knows here: styles that are still free */
+        if (rmil_method_order(((RmilMethod *)study->methods->pdata[i])->name) >= (int)known)
+            ((RmilMethod *)study->methods->pdata[i])->style = (int)i % (int)known + 1;
 }
 
 static RmilMethod *method_at(RmilStudyReport *study, RmilLevel *level, const char *name) {

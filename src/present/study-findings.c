@@ -82,7 +82,7 @@ static void say_comparison(const RmilStudyReport *study, GString *out, GString *
             " %s differs significantly from %d of %d others (higher than %d, lower than %d; Mann-Whitney U, P &lt; .05, not corrected).",
             s->methods[reference].method->title, n, s->n_comparisons, above, n - above);
     g_string_append(out, "</p>\n");
-    if (reference < 0 || strcmp(study->reference, "rank") != 0 || study->n_levels > 1) return;
+    if (reference < 0 || strcmp(study->reference, rmil_method_reference()->name) != 0 || study->n_levels > 1) return;
     if (second >= 0)
         shape(shapes, higher(&s->methods[reference], &s->methods[best == reference ? second : best]),
               "the highest mean AUROC is that of %s.", s->methods[best].method->title);

@@ -473,11 +473,11 @@ static void add_no_value(RmilStudyPlan *plan) {
     g_array_append_val(plan->values, nothing);
 }
 
-/* Rank induction where it is among them, else the first. */
+/* The paper's where it is among them, else the first. */
 static const RmilTrainMethod *usual_reference(const RmilStudyPlan *plan) {
-    const RmilTrainMethod *rank = rmil_method_find("rank", NULL);
+    const RmilTrainMethod *paper = rmil_method_reference();
     for (guint i = 0; i < plan->methods->len; i++)
-        if (plan->methods->pdata[i] == rank) return rank;
+        if (plan->methods->pdata[i] == paper) return paper;
     return plan->methods->pdata[0];
 }
 

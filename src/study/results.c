@@ -158,7 +158,7 @@ RmilMethod *rmil_method_new(const char *name) {
     int index = rmil_method_order(name);
     method->name = g_filename_display_name(name);
     method->title = g_strdup(index < (int)known ? methods[index].title : method->name);
-    method->style = index % RMIL_FIGURE_STYLES + 1;
+    method->style = index % (int)known + 1;
     method->seeds = g_ptr_array_new_with_free_func(free_seed);
     return method;
 }
@@ -219,10 +219,8 @@ static gboolean read_single(RmilResults *run, GError **error) {
     if (!seed) return FALSE;
     const char *model = rmil_json_text(seed->info, "model"), *guide = rmil_json_text(seed->info, "guide"),
                *name = rmil_json_text(seed->info, "method");
-    g_autofree char *made = guide && strcmp(guide, "none") != 0
-                                ? (model && strcmp(model, "abmil") != 0 ? g_strdup_printf("%s-%s", model, guide) : g_strdup(guide))
-                                : g_strdup(model ? model : "model");
-    RmilMethod *method = rmil_method_new(name ? name : made);
+    const RmilTrainMethod *known = model && guide ? rmil_method_of(model, guide, NULL) : NULL;
+    RmilMethod *method = rmil_method_new(name ? name : known ? known->name : model ? model : "model");
     JsonNode *number = rmil_json_get(seed->info, "seed");
     if (number && JSON_NODE_HOLDS_VALUE(number)) seed->seed = json_node_get_int(number);
     g_ptr_array_add(method->seeds, seed);

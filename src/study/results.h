@@ -10,7 +10,7 @@ typedef struct {
     char *folder;
     gboolean single;    /* one training run, not a folder of many */
     JsonNode *info;     /* DIR/run.json's object, or NULL */
-    char *reference;    /* name of the method the others are compared with; NULL: "rank" */
+    char *reference;    /* name of the method the others are compared with; NULL: rmil_method_reference */
     GPtrArray *methods; /* RmilMethod: the known ones in the paper's order, then others by name */
     GPtrArray *missing; /* sentences about what is not there */
     RmilStudy *record;  /* whose are the rows' texts, or NULL: */

@@ -167,7 +167,7 @@ const char *rmil_run_headline(const GPtrArray *entries) {
     for (guint i = 0; i < entries->len; i++) {
         const RmilRunEntry *entry = entries->pdata[i];
         if (!entry->done) continue;
-        if (strcmp(entry->method, "rank") == 0) return entry->method;
+        if (strcmp(entry->method, rmil_method_reference()->name) == 0) return entry->method;
         if (!first || order_of(entry->method) < order_of(first)) first = entry->method;
     }
     return first;

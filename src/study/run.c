@@ -1,7 +1,7 @@
 /* One run: what its result depends on, its training, and what its model says of every slide. */
 #include "rankmil/study.h"
 
-#include "base/base-private.h"
+#include "mil/guide.h"
 
 #include <json-glib/json-glib.h>
 #include <math.h>
@@ -90,9 +90,10 @@ static gboolean collect(const RmilTrainRun *run, RmilSplit split, GArray *rows, 
  * learn from, the model is one without a guide under another's name. */
 static void warn_unguided(const RmilTrainRun *run, const RmilBag *const *bags, const GArray *train, const RmilMonitor *monitor) {
     const RmilModelConfig *model = &run->model;
-    const gboolean pairs = model->guide == RMIL_GUIDE_RANK;
+    const RmilGuideClass *guide = rmil_guide_class(model->guide);
+    const char *unit = rmil_model_class(model->model, NULL)->unit;
     int64_t positive = 0, with[RMIL_ANNOTATED_SOME + 1] = {0};
-    if (model->guide == RMIL_GUIDE_NONE) return;
+    if (!guide) return;
     for (guint i = 0; i < train->len; i++) {
         const int64_t row = g_array_index(train, int64_t, i);
         if (run->data->labels[row] != 1) continue;
@@ -103,13 +104,12 @@ static void warn_unguided(const RmilTrainRun *run, const RmilBag *const *bags, c
         rmil_monitor_warn(monitor,
                           "%s has nothing to follow: none of the %" G_GINT64_FORMAT " positive training slides has an annotated patch. "
                           "It trains as %s without a guide",
-                          pairs ? "rank" : "induction", positive, model->model);
-    else if (pairs && with[RMIL_ANNOTATED_SOME] == 0)
+                          guide->name, positive, model->model);
+    else if (guide->pairs && with[RMIL_ANNOTATED_SOME] == 0)
         rmil_monitor_warn(monitor,
-                          "rank has nothing to follow: on all %" G_GINT64_FORMAT
-                          " annotated positive training slides every %s is annotated, "
+                          "%s has nothing to follow: on all %" G_GINT64_FORMAT " annotated positive training slides every %s is annotated, "
                           "and there is no other to rank below it. It trains as %s without a guide",
-                          with[RMIL_ANNOTATED_ALL], model->region_rows > 0 ? "region" : "patch", model->model);
+                          guide->name, with[RMIL_ANNOTATED_ALL], unit ? unit : "patch", model->model);
 }
 
 RmilModel *rmil_train_run(const RmilTrainRun *run, const char *checkpoint, GArray *history, const RmilMonitor *monitor, GError **error) {

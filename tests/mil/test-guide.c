@@ -104,15 +104,16 @@ static void test_applies(void) {
     g_autoptr(RmilArena) arena = rmil_arena_new();
     float ds[4] = {9, 9, 9, 9}, da[4];
     double loss;
-    g_assert_true(rmil_guide_rank(&negative, scores, some, 4, arena, &loss, ds, NULL));
+    const float attention[4] = {0.1f, 0.2f, 0.3f, 0.4f};
+    RmilGuided on = {scores, attention, some, tissue, 4};
+    g_assert_true(rmil_guide_loss(&negative, &on, arena, &loss, ds, NULL, NULL));
     g_assert_cmpfloat(loss, ==, 0);
     for (int i = 0; i < 4; i++) g_assert_cmpfloat(ds[i], ==, 0);
     config.guide = RMIL_GUIDE_INDUCTION;
     g_assert_true(rmil_guide_applies(&positive, all, 4));
     /* g follows the tissue of the annotated patches; without tissue it is even */
-    const float attention[4] = {0.1f, 0.2f, 0.3f, 0.4f};
     config.lambda = 2;
-    rmil_guide_induction(&positive, attention, some, tissue, 4, &loss, da);
+    g_assert_true(rmil_guide_loss(&positive, &on, arena, &loss, NULL, da, NULL));
     const double g[4] = {0, 2.0 / 3, 0, 1.0 / 3}, even[4] = {0, 0.5, 0, 0.5};
     double expected = 0, expected_even = 0;
     for (int i = 0; i < 4; i++) {
@@ -121,7 +122,8 @@ static void test_applies(void) {
         g_assert_cmpfloat_with_epsilon(da[i], 4 * ((double)attention[i] - g[i]), 1e-6);
     }
     g_assert_cmpfloat_with_epsilon(loss, expected, 1e-7);
-    rmil_guide_induction(&positive, attention, some, NULL, 4, &loss, NULL);
+    on.tissue = NULL;
+    g_assert_true(rmil_guide_loss(&positive, &on, arena, &loss, NULL, NULL, NULL));
     g_assert_cmpfloat_with_epsilon(loss, expected_even, 1e-7);
 }
 
@@ -136,9 +138,10 @@ static void test_sample(void) {
     for (int i = 0; i < K; i++) labels[i] = i % 3 == 0, scores[i] = (float)sin(i);
     g_autoptr(RmilArena) arena = rmil_arena_new();
     double loss[4];
+    const RmilGuided on = {.scores = scores, .labels = labels, .count = K};
     for (int round = 0; round < 3; round++) {
         RmilStep step = step_of(&config, 1, TRUE, round == 2 ? 8 : 7);
-        g_assert_true(rmil_guide_rank(&step, scores, labels, K, arena, &loss[round], ds[round], NULL));
+        g_assert_true(rmil_guide_loss(&step, &on, arena, &loss[round], ds[round], NULL, NULL));
         int touched[2] = {0};
         for (int i = 0; i < K; i++) {
             touched[labels[i]] += ds[round][i] != 0;
@@ -150,7 +153,7 @@ static void test_sample(void) {
     g_assert_true(memcmp(ds[0], ds[1], sizeof ds[0]) == 0);
     g_assert_true(memcmp(ds[0], ds[2], sizeof ds[0]) != 0);
     RmilStep test = step_of(&config, 1, FALSE, 7);
-    g_assert_true(rmil_guide_rank(&test, scores, labels, K, arena, &loss[3], ds[0], NULL));
+    g_assert_true(rmil_guide_loss(&test, &on, arena, &loss[3], ds[0], NULL, NULL));
     for (int i = 0; i < K; i++) g_assert_true(ds[0][i] != 0);
 }
 

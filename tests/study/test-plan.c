@@ -173,7 +173,7 @@ static void test_columns(void) {
     const char *missing[] = {set, "seeds=[6]", NULL};
     g_autoptr(RmilStudyPlan) plan = good("study: comparison\nmethods: [rank]\n", missing);
     g_assert_null(rmil_study_plan_runs(plan, cohort, &base, &error));
-    test_error(&error, RMIL_ERROR_DATA, "ends in the seed 6");
+    test_error(&error, RMIL_ERROR_DATA, "ends in seed 6");
 }
 
 /* Model's and protocol's numbers of rank induction, as text. */
