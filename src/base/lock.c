@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -51,6 +53,26 @@ static gboolean still_there(int file, const char *path) {
     return fstat(file, &opened) == 0 && g_stat(path, &named) == 0 && opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
 }
 
+/* Is the process that wrote of itself gone? One that was killed may have left a child that looks through a file (bag/hdf5-examine.c),
+ * and a child that has hardly begun holds what its parent held. */
+static gboolean is_dead(int file) {
+    g_autofree char *who = holder(file), *host = g_strdup_printf(" on %s, ", g_get_host_name());
+    const char *process = strstr(who, " (process ");
+    const long id = process ? strtol(process + strlen(" (process "), NULL, 10) : 0;
+    return id > 0 && strstr(process, host) && kill((pid_t)id, 0) != 0 && errno == ESRCH;
+}
+
+/* EAGAIN: somebody who lives has it. */
+static int try_for_a_while(int file, gboolean shared) {
+    enum { TRIES = 250, PAUSE = 20000 }; /* five seconds, in µs */
+    int reason = try_lock(file, shared, FALSE);
+    for (int i = 0; (reason == EAGAIN || reason == EACCES) && i < TRIES && is_dead(file); i++) {
+        g_usleep(PAUSE);
+        reason = try_lock(file, shared, FALSE);
+    }
+    return reason;
+}
+
 static gboolean refuse(const char *folder, int file, GError **error) {
     g_autofree char *who = holder(file);
     close(file);
@@ -72,7 +94,7 @@ RmilLock *rmil_lock_take(const char *folder, const char *name, RmilLockMode mode
             rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be opened: %s", path, g_strerror(errno));
             return NULL;
         }
-        int reason = try_lock(file, shared, FALSE);
+        int reason = try_for_a_while(file, shared);
         if ((reason == EAGAIN || reason == EACCES) && mode != RMIL_LOCK_WAIT) {
             refuse(folder, file, error);
             return NULL;

@@ -366,6 +366,28 @@ static void test_sweep(void) {
     rmil_file_abandon(g_steal_pointer(&own));
 }
 
+/* A process that was killed while its child, hardly begun, holds the same files: the lock is free as soon as that one is gone. */
+static void test_lock_of_the_dead(void) {
+    g_autofree char *folder = test_folder();
+    GError *error = NULL;
+    int status;
+    const pid_t holder = fork();
+    if (holder == 0) {
+        if (!rmil_lock_take(folder, ".lock", RMIL_LOCK_ALONE, "one that is killed", NULL, NULL)) _exit(1);
+        if (fork() == 0) {
+            g_usleep(300000);
+            _exit(0);
+        }
+        kill(getpid(), SIGKILL);
+    }
+    g_assert_cmpint(waitpid(holder, &status, 0), ==, holder);
+    g_assert_true(WIFSIGNALED(status));
+    g_autoptr(RmilLock) lock = rmil_lock_take(folder, ".lock", RMIL_LOCK_ALONE, "the next", NULL, &error);
+    g_assert_no_error(error);
+    g_assert_null(rmil_lock_take(folder, ".lock", RMIL_LOCK_ALONE, "a third", NULL, &error)); /* whose holder lives */
+    test_error(&error, RMIL_ERROR_IO, "is in use by the next");
+}
+
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/base/file/sweep", test_sweep);
@@ -382,5 +404,6 @@ int main(int argc, char **argv) {
     g_test_add_func("/base/table/formulas", test_formulas);
     g_test_add_func("/base/table/pipe", test_pipe);
     g_test_add_func("/base/json", test_json);
+    g_test_add_func("/base/lock-of-the-dead", test_lock_of_the_dead);
     return g_test_run();
 }
