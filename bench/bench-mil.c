@@ -8,7 +8,7 @@
 #include "bench-mil.h"
 
 #include "base/base-private.h"
-#include "mil/crew.h"
+#include "base/parallel.h"
 #include "mil/gemm.h"
 #include "mil/guide.h"
 

@@ -46,10 +46,7 @@ static gboolean fail_value(const char *path, float value, int64_t row, int64_t c
 }
 
 static float value_at(RmilPrecision precision, const void *values, int64_t i) {
-    uint32_t bits = precision == RMIL_BFLOAT16 ? (uint32_t)((const uint16_t *)values)[i] << 16 : ((const uint32_t *)values)[i];
-    float value;
-    memcpy(&value, &bits, 4);
-    return value;
+    return precision == RMIL_BFLOAT16 ? rmil_bfloat16_float(((const uint16_t *)values)[i]) : ((const float *)values)[i];
 }
 
 gboolean rmil_not_finite(const char *path, RmilPrecision precision, const void *values, int64_t first_row, int64_t dim, int64_t n,

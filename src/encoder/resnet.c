@@ -151,18 +151,12 @@ static char *find_prefix(const RmilTensors *tensors, GError **error) {
     return NULL;
 }
 
-static uint16_t to_bfloat(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, 4);
-    return (uint16_t)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16); /* nearest, ties to even */
-}
-
 static void fill_input_table(RmilResnet *resnet) {
     static const double mean[3] = {0.485, 0.456, 0.406}, sd[3] = {0.229, 0.224, 0.225}; /* ImageNet's, on [0, 1] */
     for (int c = 0; c < 3; c++)
         for (int v = 0; v < 256; v++) {
             resnet->input[c][v] = (float)((v / 255.0 - mean[c]) / sd[c]);
-            resnet->input16[c][v] = to_bfloat(resnet->input[c][v]);
+            resnet->input16[c][v] = rmil_bfloat16(resnet->input[c][v]);
         }
 }
 

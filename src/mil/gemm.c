@@ -19,22 +19,6 @@ gboolean rmil_gemm(gboolean ta, gboolean tb, int64_t m, int64_t n, int64_t k, fl
     return status == dnnl_success || failed(status, error);
 }
 
-RMIL_CLONES void rmil_to_bfloat16(const float *x, int64_t n, uint16_t *y) {
-    for (int64_t i = 0; i < n; i++) {
-        uint32_t u;
-        memcpy(&u, &x[i], sizeof u);
-        uint32_t rounded = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
-        y[i] = (uint16_t)((u & 0x7fffffffu) > 0x7f800000u ? (u >> 16) | 0x40u : rounded); /* NaN stays NaN */
-    }
-}
-
-RMIL_CLONES void rmil_from_bfloat16(const uint16_t *x, int64_t n, float *y) {
-    for (int64_t i = 0; i < n; i++) {
-        uint32_t u = (uint32_t)x[i] << 16;
-        memcpy(&y[i], &u, sizeof u);
-    }
-}
-
 /* -- native bfloat16 ------------------------------------------------------------------------------------------------------ */
 gboolean rmil_gemm_bfloat16(void) {
     const unsigned bits = (unsigned)dnnl_cpu_isa_avx512_core_bf16;

@@ -3,6 +3,7 @@
 #define RMIL_MIL_GEMM_H
 
 #include "model.h"
+#include "tensors/tensors-private.h"
 
 /* C (m × n) = alpha · op(A) · op(B) + beta · C with op(A) m × k and op(B) k × n. lda, ldb, ldc: floats from row to row of the
  * arrays as stored (A is k × m when ta). beta = 0 does not read C. Fails only for want of memory. */
@@ -54,9 +55,5 @@ gboolean rmil_features_backward(const RmilFeatures *x, const float *z, int64_t l
                                 GError **error);
 /* The same natively, with Z in bfloat16, dense. */
 gboolean rmil_features_backward_native(const RmilFeatures *x, const uint16_t *z, int64_t n, gboolean add, float *g, GError **error);
-
-/* y[i] = x[i] as bfloat16, rounded to nearest even, and back. */
-void rmil_to_bfloat16(const float *x, int64_t n, uint16_t *y);
-void rmil_from_bfloat16(const uint16_t *x, int64_t n, float *y);
 
 #endif

@@ -2,7 +2,7 @@
 #ifndef RMIL_MIL_RUN_KEY_H
 #define RMIL_MIL_RUN_KEY_H
 
-#include "crew.h"
+#include "base/parallel.h"
 #include "model.h"
 
 /* A text of all that the result depends on, but for the number of epochs (a run may be prolonged): configuration, protocol, and of every

@@ -1,7 +1,7 @@
 /* The trainer: the paper's protocol. */
 #include "adam.h"
 #include "checkpoint.h"
-#include "crew.h"
+#include "base/parallel.h"
 #include "rankmil/evaluate.h"
 #include "run-key.h"
 

@@ -25,42 +25,21 @@ void *rmil_alloc_features(int64_t rows, int64_t row_bytes, GError **error) {
 }
 
 /* -- plain ------------------------------------------------------------------------------------------------------------ */
-static uint32_t float_bits(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, 4);
-    return bits;
-}
-
-static float bits_float(uint32_t bits) {
-    float value;
-    memcpy(&value, &bits, 4);
-    return value;
-}
-
-static uint32_t half_to_bits(uint16_t half) {
-    uint32_t sign = (uint32_t)(half & 0x8000) << 16, exponent = (half >> 10) & 31, mantissa = half & 0x3ff;
-    if (exponent == 31) return sign | 0x7f800000 | mantissa << 13;
-    if (exponent == 0) return sign | float_bits((float)mantissa * 0x1p-24f);
-    return sign | (exponent + 112) << 23 | mantissa << 13;
-}
-
 static uint16_t bits_to_half(uint32_t bits) {
     uint32_t sign = bits >> 16 & 0x8000, size = bits & 0x7fffffff;
     if (size > 0x7f800000) return (uint16_t)(sign | 0x7e00);
     if (size >= 0x47800000) return (uint16_t)(sign | 0x7c00);
     if (size < 0x38800000) /* subnormal: the sum with ½ is rounded at 2⁻²⁴, the unit of such halves */
-        return (uint16_t)(sign | (float_bits(bits_float(size) + 0.5f) - 0x3f000000));
+        return (uint16_t)(sign | (rmil_float_bits(rmil_bits_float(size) + 0.5f) - 0x3f000000));
     return (uint16_t)(sign | (size - 0x38000000 + 0xfff + (size >> 13 & 1)) >> 13);
 }
-
-static uint16_t bits_to_bfloat(uint32_t bits) { return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16); }
 
 gboolean rmil_decode_plain(gboolean half, const void *raw, RmilPrecision precision, void *out, int64_t n) {
     gboolean finite = TRUE;
     for (int64_t i = 0; i < n; i++) {
-        uint32_t bits = half ? half_to_bits(((const uint16_t *)raw)[i]) : ((const uint32_t *)raw)[i];
+        uint32_t bits = half ? rmil_float_bits(rmil_half_float(((const uint16_t *)raw)[i])) : ((const uint32_t *)raw)[i];
         if (precision == RMIL_BFLOAT16) {
-            uint16_t short_bits = bits_to_bfloat(bits);
+            uint16_t short_bits = rmil_bfloat16(rmil_bits_float(bits));
             ((uint16_t *)out)[i] = short_bits;
             finite &= (bits & 0x7f800000) != 0x7f800000 && (short_bits & 0x7f80) != 0x7f80;
         } else {
@@ -99,22 +78,22 @@ RMIL_CLONES static gboolean copy_float(const uint32_t *restrict in, uint32_t *re
 }
 
 /* A rounded magnitude ≥ 0x7f80 is infinite or NaN; what rounds up to infinity is caught by the limit just below it. */
-RMIL_CLONES static gboolean float_to_bfloat(const uint32_t *restrict in, uint16_t *restrict out, int64_t n) {
+RMIL_CLONES gboolean rmil_to_bfloat16(const float *restrict in, int64_t n, uint16_t *restrict out) {
     int32_t most = 0;
     for (int64_t i = 0; i < n; i++) {
-        int32_t size = (int32_t)(in[i] & 0x7fffffff);
+        int32_t size = (int32_t)(rmil_float_bits(in[i]) & 0x7fffffff);
         most = size > most ? size : most;
-        out[i] = (uint16_t)((in[i] + 0x7fff + (in[i] >> 16 & 1)) >> 16);
+        out[i] = rmil_bfloat16(in[i]);
     }
     return most < 0x7f7f8000;
 }
 
-RMIL_CLONES static gboolean bfloat_to_float(const uint16_t *restrict in, uint32_t *restrict out, int64_t n) {
+RMIL_CLONES gboolean rmil_from_bfloat16(const uint16_t *restrict in, int64_t n, float *restrict out) {
     int32_t most = 0;
     for (int64_t i = 0; i < n; i++) {
         int32_t size = in[i] & 0x7fff;
         most = size > most ? size : most;
-        out[i] = (uint32_t)in[i] << 16;
+        out[i] = rmil_bfloat16_float(in[i]);
     }
     return most < 0x7f80;
 }
@@ -197,13 +176,13 @@ static gboolean float_to_half_f16c(const float *in, uint16_t *out, int64_t n) { 
 #endif
 
 gboolean rmil_decode(gboolean half, const void *raw, RmilPrecision precision, void *out, int64_t n) {
-    if (!half) return precision == RMIL_BFLOAT16 ? float_to_bfloat(raw, out, n) : copy_float(raw, out, n);
+    if (!half) return precision == RMIL_BFLOAT16 ? rmil_to_bfloat16(raw, n, out) : copy_float(raw, out, n);
     if (!have_f16c()) return rmil_decode_plain(half, raw, precision, out, n);
     return precision == RMIL_BFLOAT16 ? half_to_bfloat_f16c(raw, out, n) : half_to_float_f16c(raw, out, n);
 }
 
 gboolean rmil_encode(RmilPrecision precision, const void *values, gboolean half, void *out, int64_t n) {
-    if (!half) return precision == RMIL_BFLOAT16 ? bfloat_to_float(values, out, n) : copy_float(values, out, n);
+    if (!half) return precision == RMIL_BFLOAT16 ? rmil_from_bfloat16(values, n, out) : copy_float(values, out, n);
     if (precision == RMIL_FLOAT32 && have_f16c()) return float_to_half_f16c(values, out, n);
     return rmil_encode_plain(precision, values, half, out, n);
 }

@@ -5,7 +5,40 @@
 #include "base/base-private.h"
 #include "rankmil/tensors.h"
 
+#include <string.h>
+
 /* -- numbers ---------------------------------------------------------------------------------------------------------- */
+RMIL_INLINE uint32_t rmil_float_bits(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+RMIL_INLINE float rmil_bits_float(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* float16 and bfloat16 as float32, exactly; float32 as bfloat16, rounded to nearest even, NaN staying NaN. */
+RMIL_INLINE float rmil_half_float(uint16_t half) {
+    uint32_t sign = (uint32_t)(half & 0x8000) << 16, exponent = (half >> 10) & 31, mantissa = half & 0x3ff;
+    if (exponent == 31) return rmil_bits_float(sign | 0x7f800000 | mantissa << 13);
+    if (exponent == 0) return rmil_bits_float(sign | rmil_float_bits((float)mantissa * 0x1p-24F));
+    return rmil_bits_float(sign | (exponent + 112) << 23 | mantissa << 13);
+}
+
+RMIL_INLINE float rmil_bfloat16_float(uint16_t bfloat) { return rmil_bits_float((uint32_t)bfloat << 16); }
+
+RMIL_INLINE uint16_t rmil_bfloat16(float value) {
+    uint32_t bits = rmil_float_bits(value), rounded = (bits + 0x7fffU + (bits >> 16 & 1U)) >> 16;
+    return (uint16_t)((bits & 0x7fffffffU) > 0x7f800000U ? bits >> 16 | 0x40U : rounded);
+}
+
+/* n of them; FALSE: a result is infinite or not a number. */
+gboolean rmil_to_bfloat16(const float *values, int64_t n, uint16_t *out);
+gboolean rmil_from_bfloat16(const uint16_t *values, int64_t n, float *out);
+
 /* n stored float16 (half) or float32 values -> float32 or bfloat16 (round to nearest even, subnormals kept). FALSE: one of the
  * results is infinite or not a number; all of them are written all the same. Vectorised; bit-exact with the plain one. */
 gboolean rmil_decode(gboolean half, const void *raw, RmilPrecision precision, void *out, int64_t n);

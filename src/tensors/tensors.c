@@ -134,25 +134,6 @@ const RmilTensor *rmil_tensors_find(const RmilTensors *tensors, const char *name
 
 const char *rmil_tensors_metadata(const RmilTensors *tensors, const char *key) { return g_hash_table_lookup(tensors->metadata, key); }
 
-static float half_to_float(uint16_t half) {
-    uint32_t sign = (uint32_t)(half & 0x8000) << 16, exponent = (half >> 10) & 31, mantissa = half & 1023;
-    if (exponent == 0) { /* zero or subnormal: mantissa · 2^−24, exact in float */
-        float value = (float)mantissa * 0x1p-24F;
-        return sign ? -value : value;
-    }
-    uint32_t bits = sign | (exponent == 31 ? 0x7f800000U : (exponent + 112) << 23) | mantissa << 13;
-    float value;
-    memcpy(&value, &bits, 4);
-    return value;
-}
-
-static float bfloat_to_float(uint16_t bfloat) {
-    uint32_t bits = (uint32_t)bfloat << 16;
-    float value;
-    memcpy(&value, &bits, 4);
-    return value;
-}
-
 #define CONVERT(type, expression)                                                                                                          \
     for (int64_t i = 0; i < tensor->count; i++) {                                                                                          \
         type x;                                                                                                                            \
@@ -168,8 +149,8 @@ void rmil_tensor_floats(const RmilTensor *tensor, float *values) {
         if (tensor->count) memcpy(values, from, (size_t)tensor->count * 4);
         break;
     case RMIL_DTYPE_F64: CONVERT(double, (float)x);
-    case RMIL_DTYPE_F16: CONVERT(uint16_t, half_to_float(x));
-    case RMIL_DTYPE_BF16: CONVERT(uint16_t, bfloat_to_float(x));
+    case RMIL_DTYPE_F16: CONVERT(uint16_t, rmil_half_float(x));
+    case RMIL_DTYPE_BF16: CONVERT(uint16_t, rmil_bfloat16_float(x));
     case RMIL_DTYPE_I64: CONVERT(int64_t, (float)x);
     case RMIL_DTYPE_I32: CONVERT(int32_t, (float)x);
     case RMIL_DTYPE_U8: CONVERT(uint8_t, (float)x);

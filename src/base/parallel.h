@@ -1,6 +1,6 @@
 /* Threads that stay: rmil_parallel for loops that are too short to start threads for. */
-#ifndef RMIL_MIL_CREW_H
-#define RMIL_MIL_CREW_H
+#ifndef RMIL_PARALLEL_H
+#define RMIL_PARALLEL_H
 
 #include "rankmil/base.h"
 
