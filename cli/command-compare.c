@@ -25,15 +25,6 @@ static gboolean read_column(const char *path, const char *column, const char *wh
     return FALSE;
 }
 
-static void mean_sd(const GArray *values, double *mean, double *sd) {
-    double sum = 0, squares = 0;
-    for (guint i = 0; i < values->len; i++) sum += g_array_index(values, double, i);
-    *mean = sum / values->len;
-    for (guint i = 0; i < values->len; i++)
-        squares += (g_array_index(values, double, i) - *mean) * (g_array_index(values, double, i) - *mean);
-    *sd = values->len > 1 ? sqrt(squares / (values->len - 1)) : NAN;
-}
-
 int command_compare(int argc, char **argv) {
     static const CliUsage usage = {"A.csv B.csv",
                                    "Mann-Whitney U between two columns of scores, two-sided, as the paper compares methods.",
@@ -63,8 +54,8 @@ int command_compare(int argc, char **argv) {
         return cli_fail(&cli, error);
     double u, p, mean_a, mean_b, sd_a, sd_b;
     rmil_mann_whitney((const double *)a->data, a->len, (const double *)b->data, b->len, &u, &p);
-    mean_sd(a, &mean_a, &sd_a);
-    mean_sd(b, &mean_b, &sd_b);
+    rmil_mean_sd((const double *)a->data, a->len, 1, &mean_a, &sd_a);
+    rmil_mean_sd((const double *)b->data, b->len, 1, &mean_b, &sd_b);
     cli_say(&cli, "A: n %u, mean %.4f, SD %.4f\nB: n %u, mean %.4f, SD %.4f\nMann-Whitney U %.1f, two-sided p %.4g", a->len, mean_a, sd_a,
             b->len, mean_b, sd_b, u, p);
     cli_json_number(cli.result, "mean_a", mean_a);

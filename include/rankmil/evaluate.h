@@ -91,6 +91,13 @@ RMIL_API void rmil_wilcoxon(const double *x, const double *y, int64_t n, double 
 /* Holm's step-down correction: adjusted[i] for p[i]; NaN stays NaN and does not count as a test. */
 RMIL_API void rmil_holm(const double *p, int64_t n, double *adjusted);
 
+/* -- plain numbers ------------------------------------------------------------------------------------------------------- */
+/* Of those of n values, stride apart, that are numbers: mean and SD (n − 1); NaN where there are too few. */
+RMIL_API void rmil_mean_sd(const double *values, int64_t n, int stride, double *mean, double *sd);
+/* Of n ≥ 1 values in ascending order, between neighbours interpolated linearly, as NumPy's default; q: 0 … 1. */
+RMIL_API double rmil_quantile(const double *sorted, int64_t n, double q);
+RMIL_API int rmil_compare_doubles(gconstpointer a, gconstpointer b); /* ascending, for qsort; no NaN */
+
 /* -- localisation (paper, "Attention Localization") ---------------------------------------------------------------------- */
 /* For one positive slide: attention and labels of K patches (at least one annotated). IoU and Dice take the top
  * α % of the number of annotated patches, the pointing game (1: hit, 0: miss) the top α % of all patches; rounded down,

@@ -60,7 +60,8 @@ double rmil_texture_contrast(const uint8_t *plane, int side, int distance);
 void rmil_texture_cells(const uint8_t *plane, int side, int32_t sums[TEXTURE_GRID * TEXTURE_GRID]);
 
 /* Otsu's threshold of a histogram: values above it are foreground. separability: share of the variance between the two
- * classes, 0 for one value only. */
+ * classes, 0 for one value only. rmil_otsu rounds to float32 as scikit-image does, and of a hundred histograms takes a neighbouring
+ * threshold in one or two: features would change. */
 int rmil_texture_otsu(const int32_t histogram[256], double *separability);
 
 /* Nuclei: connected components (4 neighbours) of a mask of level 1. */

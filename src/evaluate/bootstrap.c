@@ -8,14 +8,6 @@
 
 enum { METRICS = 3 }; /* resampled: AUROC, AUPRC, average precision */
 
-/* Linear interpolation between order statistics, as NumPy's default. */
-static double quantile(const double *sorted, int64_t n, double q) {
-    double at = q * (double)(n - 1);
-    int64_t low = (int64_t)at;
-    if (low >= n - 1) return sorted[n - 1];
-    return sorted[low] + (at - (double)low) * (sorted[low + 1] - sorted[low]);
-}
-
 static void draw(RmilRng *rng, const int64_t *groups, int64_t n, int64_t *counts) {
     for (int64_t i = 0; i < n; i++) counts[groups[rmil_rng_below(rng, n)]]++;
 }
@@ -48,7 +40,8 @@ static double *resamples(const RmilRanking *ranking, const int *labels, int64_t 
 
 static RmilInterval percentiles(const double *sorted, int64_t rounds, double confidence, RmilInterval degenerate) {
     if (sorted[0] == sorted[rounds - 1] && rounds > 1) return degenerate;
-    return (RmilInterval){quantile(sorted, rounds, 0.5 * (1 - confidence)), quantile(sorted, rounds, 0.5 * (1 + confidence)), "bootstrap"};
+    return (RmilInterval){rmil_quantile(sorted, rounds, 0.5 * (1 - confidence)), rmil_quantile(sorted, rounds, 0.5 * (1 + confidence)),
+                          "bootstrap"};
 }
 
 void rmil_metric_intervals(const int *labels, const double *scores, int64_t n, double cut, double confidence, int64_t rounds, uint64_t seed,

@@ -26,8 +26,7 @@ int64_t rmil_ranking_above(const RmilRanking *ranking, double cut);
 
 extern const RmilInterval rmil_interval_undefined;
 
-double rmil_normal_upper(double z);                     /* P(Z > z) */
-double rmil_normal_quantile(double p);                  /* z with P(Z ≤ z) = p; 0 < p < 1 */
-int rmil_compare_doubles(const void *a, const void *b); /* ascending, for qsort; no NaN */
+double rmil_normal_upper(double z);    /* P(Z > z) */
+double rmil_normal_quantile(double p); /* z with P(Z ≤ z) = p; 0 < p < 1 */
 
 #endif

@@ -14,11 +14,6 @@ static int compare_cases(const void *a, const void *b) {
     return (x < y) - (x > y);
 }
 
-int rmil_compare_doubles(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 void rmil_ranking_clear(RmilRanking *ranking) {
     rmil_free(ranking->score);
     rmil_free(ranking->pos);

@@ -24,21 +24,6 @@ static void metrics_of(const int *labels, const double *scores, int64_t n, doubl
     memcpy(values, in_order, sizeof in_order);
 }
 
-void rmil_mean_sd(const double *values, int64_t n, int stride, double *mean, double *sd) {
-    double sum = 0, squares = 0;
-    int64_t count = 0;
-    for (int64_t i = 0; i < n; i++) {
-        double v = values[i * stride];
-        if (isnan(v)) continue;
-        sum += v;
-        count++;
-    }
-    *mean = count ? sum / (double)count : NAN;
-    for (int64_t i = 0; i < n; i++)
-        if (!isnan(values[i * stride])) squares += (values[i * stride] - *mean) * (values[i * stride] - *mean);
-    *sd = count > 1 ? sqrt(squares / (double)(count - 1)) : NAN;
-}
-
 /* counts: how many of the trainings tested each slide of the pool. */
 static RmilTests relate_tests(const GArray *counts, guint trainings) {
     gboolean same = TRUE, once = TRUE;

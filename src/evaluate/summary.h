@@ -94,8 +94,6 @@ extern const char rmil_interval_words[];
  * the first. */
 RmilSummary *rmil_summarise(const GPtrArray *methods, const char *reference);
 void rmil_summary_free(RmilSummary *summary);
-/* Mean and SD (n − 1) of those among n values that are numbers, stride apart; NaN where there are too few. */
-void rmil_mean_sd(const double *values, int64_t n, int stride, double *mean, double *sd);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilSummary, rmil_summary_free)
 
 #endif

@@ -1,5 +1,6 @@
 /* Everything is opened once before hours are spent on it. */
 #include "prepare-private.h"
+#include "rankmil/evaluate.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -75,14 +76,9 @@ static void examine_features(const RmilWork *work) {
     rmil_bag_examine((const char *const *)paths->pdata, paths->len);
 }
 
-static int compare_double(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static void count_mpp(RmilCheck *check, const double *mpp, int64_t n) {
     g_autofree double *sorted = g_memdup2(mpp, (gsize)n * sizeof *mpp);
-    qsort(sorted, (size_t)n, sizeof *sorted, compare_double);
+    qsort(sorted, (size_t)n, sizeof *sorted, rmil_compare_doubles);
     for (int64_t i = 0, j; i < n; i = j) {
         for (j = i + 1; j < n && fabs(sorted[j] - sorted[i]) <= 0.005 * sorted[i]; j++) continue;
         const RmilMppCount count = {sorted[i], j - i};

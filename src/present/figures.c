@@ -66,11 +66,6 @@ static gboolean has_band(const RmilSummary *summary, int method) {
     return one->seeds == 1 && one->positives > 0 && one->negatives > 0 && (summary->n <= 3 || method == summary->reference);
 }
 
-static int compare_doubles(gconstpointer a, gconstpointer b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* The indices of one label, resampled. */
 static void resample(RmilRng *rng, const GArray *pooled, int label, int64_t n, int *labels, double *scores, int64_t *filled) {
     g_autofree double *own = g_new(double, n);
@@ -102,7 +97,7 @@ static void add_band(RmilFigure *figure, const RmilMethodSummary *one) {
     }
     for (int p = 0; p < BAND_POINTS; p++) {
         double *rate = rates + p * BAND_ROUNDS;
-        qsort(rate, BAND_ROUNDS, sizeof *rate, compare_doubles);
+        qsort(rate, BAND_ROUNDS, sizeof *rate, rmil_compare_doubles);
         add_series(figure->csv, one->method);
         rmil_csv_text(figure->csv, "band");
         rmil_figure_numbers(figure->csv, 4,

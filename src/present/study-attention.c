@@ -126,11 +126,6 @@ static Attended *attend(const RmilSummary *s, const RmilSeedRun *reference, cons
 /* -- distributions ------------------------------------------------------------------------------------------------------------ */
 #define FLOOR 0.01 /* of attention × K in the figure: its axis is logarithmic */
 
-static int compare_doubles(gconstpointer a, gconstpointer b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static void add_quantiles(RmilCsv *csv, const Attended *one, int method, gboolean lesion) {
     static const double quantiles[] = {0.05, 0.25, 0.5, 0.75, 0.95};
     int64_t k = one->bag->count, n = 0;
@@ -138,16 +133,14 @@ static void add_quantiles(RmilCsv *csv, const Attended *one, int method, gboolea
     for (int64_t i = 0; i < k; i++)
         if ((one->labels[i] != 0) == lesion) values[n++] = MAX((double)one->attention[method][i] * (double)k, FLOOR);
     if (n == 0) return;
-    qsort(values, (size_t)n, sizeof *values, compare_doubles);
+    qsort(values, (size_t)n, sizeof *values, rmil_compare_doubles);
     rmil_csv_whole(csv, one->methods[method]->method->style);
     rmil_csv_text(csv, one->methods[method]->method->title);
     rmil_csv_whole(csv, one->n - method);
     rmil_csv_text(csv, lesion ? "lesion" : "elsewhere");
     rmil_csv_whole(csv, n);
     for (gsize q = 0; q < G_N_ELEMENTS(quantiles); q++) {
-        double at = quantiles[q] * (double)(n - 1);
-        int64_t below = (int64_t)floor(at), above = MIN(below + 1, n - 1);
-        double value = values[below] + (at - (double)below) * (values[above] - values[below]);
+        double value = rmil_quantile(values, n, quantiles[q]);
         rmil_figure_numbers(csv, 1, &value);
     }
     rmil_csv_end(csv);

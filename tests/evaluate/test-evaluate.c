@@ -361,6 +361,26 @@ static void test_localisation(void) {
     g_assert_true(iou[0] == 1 && dice[0] == 1 && pointing[0] == 1);
 }
 
+static void test_numbers(void) {
+    const double values[] = {1, NAN, 3, 8, NAN, NAN}, sorted[] = {1, 2, 4, 8};
+    double mean, sd;
+    rmil_mean_sd(values, 6, 1, &mean, &sd);
+    g_assert_cmpfloat(mean, ==, 4);
+    g_assert_cmpfloat_with_epsilon(sd, sqrt(13), 1e-15);
+    rmil_mean_sd(values, 2, 3, &mean, &sd); /* 1 and 8 */
+    g_assert_cmpfloat(mean, ==, 4.5);
+    g_assert_cmpfloat_with_epsilon(sd, sqrt(24.5), 1e-15);
+    rmil_mean_sd(values, 2, 1, &mean, &sd);
+    g_assert_true(mean == 1 && isnan(sd));
+    rmil_mean_sd(values + 4, 2, 1, &mean, &sd);
+    g_assert_true(isnan(mean) && isnan(sd));
+    g_assert_cmpfloat(rmil_quantile(sorted, 4, 0), ==, 1);
+    g_assert_cmpfloat(rmil_quantile(sorted, 4, 0.25), ==, 1.75);
+    g_assert_cmpfloat(rmil_quantile(sorted, 4, 0.5), ==, 3);
+    g_assert_cmpfloat(rmil_quantile(sorted, 4, 1), ==, 8);
+    g_assert_cmpfloat(rmil_quantile(sorted, 1, 0.7), ==, 1);
+}
+
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/evaluate/ranking", test_ranking);
@@ -375,5 +395,6 @@ int main(int argc, char **argv) {
     g_test_add_func("/evaluate/wilcoxon", test_wilcoxon);
     g_test_add_func("/evaluate/holm", test_holm);
     g_test_add_func("/evaluate/localisation", test_localisation);
+    g_test_add_func("/evaluate/numbers", test_numbers);
     return g_test_run();
 }
