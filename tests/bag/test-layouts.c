@@ -259,13 +259,6 @@ static void test_patches(Fixture *f, gconstpointer gzip) {
     g_assert_null(bare->features);
 }
 
-static void assert_same_bytes(const char *path, const char *other) {
-    g_autofree char *a = NULL, *b = NULL;
-    gsize a_size = 0, b_size = 0;
-    g_assert_true(g_file_get_contents(path, &a, &a_size, NULL) && g_file_get_contents(other, &b, &b_size, NULL));
-    g_assert_true(a_size == b_size && memcmp(a, b, a_size) == 0);
-}
-
 /* There and back in every layout: the same bytes. */
 static void test_convert(Fixture *f, gconstpointer data) {
     H5Fclose(f->file);
@@ -284,7 +277,7 @@ static void test_convert(Fixture *f, gconstpointer data) {
             g_assert_cmpint(there->stored_half, ==, half);
             compare_bags(there, f->bag);
             g_assert_true(convert(other, back, "rankmil", 0, &error));
-            assert_same_bytes(f->path, back);
+            test_same_file(f->path, back);
         }
     g_assert_false(convert(f->path, other, "stump", 0, &error));
     test_error(&error, RMIL_ERROR_ARGUMENT, "no layout named \"stump\" to write; known are rankmil, clam, trident, stamp, paper");
@@ -320,7 +313,7 @@ static void test_to_paper(Fixture *f, gconstpointer half) {
     }
     g_assert_cmpint(read->coords[4], ==, 10 + 448 * 11);
     g_assert_true(convert(other, again, "paper", 0, &error));
-    assert_same_bytes(other, again);
+    test_same_file(other, again);
     f->bag->coords[2] = 100; /* two patches in a cell have one name */
     g_assert_false(rmil_bag_write_as(f->bag, again, "paper", FALSE, &error));
     test_error(&error, RMIL_ERROR_DATA, "patches 0 and 1 lie in one cell (0_0)");
@@ -379,7 +372,7 @@ static void test_pair(Fixture *f, gconstpointer data) {
         g_assert_cmpint(pair->stored_half, ==, half);
         compare_bags(pair, f->bag);
         g_assert_true(convert(tensor, out, "rankmil", 0, &error));
-        assert_same_bytes(f->path, out);
+        test_same_file(f->path, out);
         g_autoptr(RmilBag) bare = rmil_bag_read(tensor, NULL, RMIL_BFLOAT16, RMIL_BAG_NO_FEATURES, &error);
         g_assert_no_error(error);
         g_assert_null(bare->features);

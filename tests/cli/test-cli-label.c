@@ -24,12 +24,6 @@ static char *product_in(const char *folder, const char *ending) {
 
 static char *product(const char *ending) { return product_in("labels", ending); }
 
-static char *contents(const char *path, gsize *size) {
-    char *bytes = NULL;
-    g_assert_true(g_file_get_contents(path, &bytes, size, NULL));
-    return bytes;
-}
-
 static void label(Outcome *o, const char *padding, const char *preview) {
     command_run(o, root, "label", "cohort/cohort.csv", "-o", "work", "--padding", padding, preview, NULL);
     command_expect(o, 0, "");
@@ -47,14 +41,14 @@ static void test_preview(void) {
     label(&o, "0", "--preview");
     g_assert_nonnull(strstr(o.out, "already there")); /* the labels are not made again for a picture */
     gsize plain_size, grown_size, again_size;
-    g_autofree char *plain = contents(picture, &plain_size);
+    g_autofree char *plain = test_bytes(NULL, picture, &plain_size);
     g_assert_true(plain_size > 1000 && memcmp(plain, "\x89PNG", 4) == 0);
     label(&o, "200", "--preview"); /* other labels, another picture */
-    g_autofree char *grown = contents(picture, &grown_size);
+    g_autofree char *grown = test_bytes(NULL, picture, &grown_size);
     g_assert_false(plain_size == grown_size && memcmp(plain, grown, plain_size) == 0);
     g_assert_cmpint(g_unlink(picture), ==, 0);
     label(&o, "200", "--preview");
-    g_autofree char *again = contents(picture, &again_size);
+    g_autofree char *again = test_bytes(NULL, picture, &again_size);
     g_assert_true(again_size == grown_size && memcmp(grown, again, grown_size) == 0);
     label(&o, "0", NULL); /* no picture of labels that are no more */
     g_assert_false(g_file_test(picture, G_FILE_TEST_EXISTS));
@@ -105,8 +99,8 @@ static void test_mask_without_outline(void) {
     const char *annotation = NULL;
     for (int64_t i = 0; i < rows->count && !annotation; i++) annotation = rows->rows[i].annotation;
     gsize size, again_size, outline_size;
-    g_autofree char *outline = contents(annotation, &outline_size);
-    g_autofree char *with = contents(picture, &size);
+    g_autofree char *outline = test_bytes(NULL, annotation, &outline_size);
+    g_autofree char *with = test_bytes(NULL, picture, &size);
     const struct utimbuf long_ago = {1000000000, 1000000000};
     g_assert_true(g_file_set_contents(annotation, "{", -1, NULL));
     command_run(&o, root, "tile", "cohort/cohort.csv", "-o", "work", NULL);
@@ -116,7 +110,7 @@ static void test_mask_without_outline(void) {
     g_assert_cmpint(g_utime(annotation, (struct utimbuf *)&long_ago), ==, 0); /* as if only reading it had failed */
     command_run(&o, root, "tile", "cohort/cohort.csv", "-o", "work", NULL);
     command_expect(&o, 0, "");
-    g_autofree char *again = contents(picture, &again_size);
+    g_autofree char *again = test_bytes(NULL, picture, &again_size);
     g_assert_true(again_size == size && memcmp(with, again, size) == 0);
 }
 

@@ -9,32 +9,9 @@
 
 static char *root;
 
-static char *contents(const char *name) {
-    g_autofree char *path = g_build_filename(root, name, NULL);
-    char *text = NULL;
-    GError *error = NULL;
-    g_file_get_contents(path, &text, NULL, &error);
-    g_assert_no_error(error);
-    return text;
-}
-
-static int times(const char *text, const char *part) {
-    int n = 0;
-    for (const char *p = text; (p = strstr(p, part)); p += strlen(part)) n++;
-    return n;
-}
-
-static RmilTable *table_of(const char *folder) {
-    g_autofree char *path = g_build_filename(root, folder, "predictions.csv", NULL);
-    GError *error = NULL;
-    RmilTable *table = rmil_table_read(path, &error);
-    g_assert_no_error(error);
-    return table;
-}
-
-static const char *cell(const RmilTable *table, int64_t row, const char *column) {
-    g_assert_cmpint(rmil_table_find(table, column), >=, 0);
-    return rmil_table_cell(table, row, rmil_table_find(table, column));
+static RmilTable *predictions_of(const char *folder) {
+    g_autofree char *name = g_build_filename(folder, "predictions.csv", NULL);
+    return test_rows(root, name);
 }
 
 /* run/ is of tiles of 0.6 µm per pixel; a.tiff and a.h5 are a slide of it and its features. */
@@ -94,7 +71,7 @@ static void test_alone(void) {
         "pixel, with a share of tissue of at least 0.05, encoder texture. Give the folder of its run instead";
     command_run(&o, root, "predict", "run/runs/rank/0/model.safetensors", "a.tiff", "cohort/slides", "-o", "alone", NULL);
     command_expect(&o, 0, said);
-    g_assert_cmpint(times(o.err, "Assumed"), ==, 1);
+    g_assert_cmpint(test_count(o.err, "Assumed"), ==, 1);
     command_run(&o, root, "predict", "run/runs/rank/0/model.safetensors", "a.tiff", "-o", "alone", "--tile-mpp", "0.6", NULL);
     command_expect(&o, 0, "");
     g_assert_null(strstr(o.err, "Assumed"));
@@ -138,22 +115,22 @@ static void test_models(void) {
                         *others = g_strdup_printf("models: holds predictions of another model, too: %s (", titles[0]);
         command_run(&o, root, "predict", runs[i], slide, "-o", "models", NULL);
         command_expect(&o, 0, i ? others : "");
-        g_assert_cmpint(times(o.err, "another model"), ==, i > 0);
+        g_assert_cmpint(test_count(o.err, "another model"), ==, i > 0);
     }
-    g_autoptr(RmilTable) table = table_of("models");
-    g_autofree char *page = contents("models/predictions.html");
+    g_autoptr(RmilTable) table = predictions_of("models");
+    g_autofree char *page = test_bytes(root, "models/predictions.html", NULL);
     g_assert_cmpint(rmil_table_find(table, "digest"), ==, rmil_table_columns(table) - 1);
     for (int i = 0; i < 3; i++) {
-        g_autofree char *shown = g_strdup_printf("%s (%s)", titles[i], cell(table, i, "digest"));
-        g_assert_cmpstr(cell(table, i, "model"), ==, titles[i]);
-        g_assert_cmpuint(strlen(cell(table, i, "digest")), ==, 12);
-        g_assert_cmpint(times(page, shown), ==, 2);
+        g_autofree char *shown = g_strdup_printf("%s (%s)", titles[i], test_cell(table, i, "digest"));
+        g_assert_cmpstr(test_cell(table, i, "model"), ==, titles[i]);
+        g_assert_cmpuint(strlen(test_cell(table, i, "digest")), ==, 12);
+        g_assert_cmpint(test_count(page, shown), ==, 2);
     }
     command_shell(
         &o, root,
         "sha256sum < run/runs/rank/0/model.safetensors; cat run/runs/rank/0/model.safetensors run/runs/rank/1/model.safetensors | sha256sum");
-    g_assert_true(g_str_has_prefix(o.out, cell(table, 0, "digest")));
-    g_assert_true(g_str_has_prefix(strchr(o.out, '\n') + 1, cell(table, 2, "digest")));
+    g_assert_true(g_str_has_prefix(o.out, test_cell(table, 0, "digest")));
+    g_assert_true(g_str_has_prefix(strchr(o.out, '\n') + 1, test_cell(table, 2, "digest")));
     g_assert_nonnull(strstr(page, "overflow-wrap:anywhere"));
     /* a split with a folder of its own */
     command_shell(&o, root, "mkdir -p moved/rank && cp -r run/runs/rank/0 moved/rank/a1");
@@ -175,9 +152,9 @@ static void test_trained_again(void) {
                   "\"$RANKMIL\" train run/cohort.csv -o one --epochs 1 -q; \"$RANKMIL\" predict one t0.h5 -q\n"
                   "\"$RANKMIL\" train run/cohort.csv -o one --epochs 1 --dropout 0.5 -q 2>/dev/null; \"$RANKMIL\" predict one t1.h5 -q\n");
     command_expect(&o, 0, "one/predict: holds predictions of another model, too: rank, seed 0 (");
-    g_autoptr(RmilTable) table = table_of("one/predict");
-    g_assert_cmpstr(cell(table, 0, "model"), ==, cell(table, 1, "model"));
-    g_assert_cmpstr(cell(table, 0, "digest"), !=, cell(table, 1, "digest"));
+    g_autoptr(RmilTable) table = predictions_of("one/predict");
+    g_assert_cmpstr(test_cell(table, 0, "model"), ==, test_cell(table, 1, "model"));
+    g_assert_cmpstr(test_cell(table, 0, "digest"), !=, test_cell(table, 1, "digest"));
     command_shell(&o, root, "mkdir old && echo id,probability > old/predictions.csv && echo x,0.5 >> old/predictions.csv");
     command_run(&o, root, "predict", "one", "t0.h5", "-o", "old", NULL);
     command_expect(&o, 0, "old: holds predictions of another model, too: a model without a name (an earlier version did not record which)");
@@ -202,14 +179,14 @@ static void test_bad_entries(void) {
     command_expect(&o, 1, "tree/sub/again: is the same folder as tree/sub");
     command_expect(&o, 1, "tree/deep/2/3/4/5/6/7/8: folders lie too deep in each other");
     if (geteuid() != 0) command_expect(&o, 1, "tree/closed: cannot be read: ");
-    g_autoptr(RmilTable) table = table_of("walked");
+    g_autoptr(RmilTable) table = predictions_of("walked");
     g_assert_cmpint(rmil_table_rows(table), ==, geteuid() == 0 ? 3 : 2); /* nothing is closed to root */
     command_shell(&o, root, "chmod 700 tree/closed");
     /* a pattern that finds the same */
     command_run(&o, root, "predict", "run/runs/rank/0", "tree/*.h5", "-o", "matched", NULL);
     command_expect(&o, 1, "tree/a.h5: is a link to gone, which is not there");
     command_expect(&o, 1, "tree/loop.h5: cannot be read");
-    g_autoptr(RmilTable) matched = table_of("matched");
+    g_autoptr(RmilTable) matched = predictions_of("matched");
     g_assert_cmpint(rmil_table_rows(matched), ==, 1);
 }
 
@@ -235,7 +212,7 @@ static void test_odd_names(void) {
     for (int call = 0; call < 3; call++) {
         command_run(&o, root, "predict", "run/runs/rank/0", "odd", "-o", "named", "-q", NULL);
         command_expect(&o, 0, "");
-        g_autoptr(RmilTable) table = table_of("named");
+        g_autoptr(RmilTable) table = predictions_of("named");
         g_assert_cmpint(rmil_table_rows(table), ==, 3);
     }
 }

@@ -11,38 +11,11 @@
 
 static char *root;
 
-static char *contents(const char *name) {
-    g_autofree char *path = g_build_filename(root, name, NULL);
-    char *text = NULL;
-    GError *error = NULL;
-    g_file_get_contents(path, &text, NULL, &error);
-    g_assert_no_error(error);
-    return text;
-}
-
-static gboolean exists(const char *name) {
-    g_autofree char *path = g_build_filename(root, name, NULL);
-    return g_file_test(path, G_FILE_TEST_EXISTS);
-}
-
-static int entries_in(const char *name) {
-    g_autofree char *path = g_build_filename(root, name, NULL);
-    GDir *dir = g_dir_open(path, 0, NULL);
-    int n = 0;
-    while (dir && g_dir_read_name(dir)) n++;
-    if (dir) g_dir_close(dir);
-    return n;
-}
-
 /* A cell of a table below the root, in the row of an id. */
 static double value_of(const char *name, const char *id, const char *column) {
-    g_autofree char *path = g_build_filename(root, name, NULL);
-    GError *error = NULL;
-    g_autoptr(RmilTable) table = rmil_table_read(path, &error);
-    g_assert_no_error(error);
+    g_autoptr(RmilTable) table = test_rows(root, name);
     for (int64_t r = 0; r < rmil_table_rows(table); r++)
-        if (strcmp(rmil_table_cell(table, r, rmil_table_find(table, "id")), id) == 0)
-            return g_ascii_strtod(rmil_table_cell(table, r, rmil_table_find(table, column)), NULL);
+        if (strcmp(test_cell(table, r, "id"), id) == 0) return g_ascii_strtod(test_cell(table, r, column), NULL);
     g_error("%s has no %s", name, id);
 }
 
@@ -73,22 +46,22 @@ static void begin(void) {
 static void test_other_options(void) {
     begin();
     g_auto(Outcome) o = {0};
-    g_autofree char *before = contents("run/runs/rank/0/predictions.csv");
+    g_autofree char *before = test_bytes(root, "run/runs/rank/0/predictions.csv", NULL);
     RUN("--learning-rate", "0.01");
     command_expect(&o, 0, "learning_rate 0.0002, now 0.01");
-    g_autofree char *other = contents("run/runs/rank/0/predictions.csv"), *page = contents("run/report.html");
+    g_autofree char *other = test_bytes(root, "run/runs/rank/0/predictions.csv", NULL), *page = test_bytes(root, "run/report.html", NULL);
     g_assert_cmpstr(before, !=, other);
     g_assert_nonnull(strstr(page, "learning_rate 0.0002, now 0.01")); /* in the report, too */
-    g_assert_cmpint(entries_in("run/models"), ==, 8);
+    g_assert_cmpint(test_entries(root, "run/models"), ==, 8);
     RUN("--seed", "0");
     command_expect(&o, 0, "learning_rate 0.01, now 0.0002");
     g_assert_nonnull(strstr(o.out, "0 made, 4 already there")); /* not trained anew */
-    g_autofree char *again = contents("run/runs/rank/0/predictions.csv");
+    g_autofree char *again = test_bytes(root, "run/runs/rank/0/predictions.csv", NULL);
     g_assert_cmpstr(before, ==, again);
     RUN("--clean");
     command_expect(&o, 0, "");
     g_assert_nonnull(strstr(o.out, "0 made, 4 already there"));
-    g_assert_cmpint(entries_in("run/models"), ==, 4);
+    g_assert_cmpint(test_entries(root, "run/models"), ==, 4);
 }
 
 /* Fewer seeds than before: the report speaks of those alone. */
@@ -97,10 +70,10 @@ static void test_fewer_seeds(void) {
     g_auto(Outcome) o = {0};
     command_run(&o, root, "run", "cohort/cohort.csv", "-o", "run", "--epochs", "3", "--heatmaps", "3", "--methods", "rank", "--json", NULL);
     command_expect(&o, 0, "rank/1 (not among the methods and seeds of this run)");
-    g_autofree char *page = contents("run/report.html");
+    g_autofree char *page = test_bytes(root, "run/report.html", NULL);
     g_assert_null(strstr(page, "seeds, each alone"));
     g_assert_null(strstr(page, "AB-MIL"));
-    g_assert_false(exists("run/heatmaps/abmil")); /* pictures of other methods go */
+    g_assert_false(test_exists(root, "run/heatmaps/abmil")); /* pictures of other methods go */
     command_run(&o, root, "evaluate", "run", "--json", NULL);
     command_expect(&o, 0, "");
     g_assert_null(strstr(o.out, "abmil"));
@@ -133,7 +106,7 @@ static void test_changed_features(void) {
     g_auto(Outcome) o = {0};
     g_autoptr(RmilCohort) slides = cohort();
     g_autofree char *name = g_strdup_printf("run/features/%s.h5", slides->rows[0].id), *path = g_build_filename(root, name, NULL);
-    g_autofree char *table = contents("run/cohort.csv");
+    g_autofree char *table = test_bytes(root, "run/cohort.csv", NULL);
     g_free(test_file(root, "own.csv", table));
     command_run(&o, root, "run", "own.csv", "-o", "own", "--epochs", "2", "--heatmaps", "0", "--methods", "rank", "-q", NULL);
     command_expect(&o, 0, "");
@@ -205,7 +178,7 @@ static void test_moved(void) {
 static void test_old_mix(void) {
     begin();
     g_auto(Outcome) o = {0};
-    g_autofree char *list = contents("run/run.json"), *record = contents("run/runs/rank/1/run.json");
+    g_autofree char *list = test_bytes(root, "run/run.json", NULL), *record = test_bytes(root, "run/runs/rank/1/run.json", NULL);
     g_auto(GStrv) parts = g_strsplit(list, "\"runs\"", 2), settings = g_strsplit(record, "\"dropout\" : 0.0", 2);
     g_assert_nonnull(parts[1]);
     g_assert_nonnull(settings[1]);
@@ -223,8 +196,9 @@ static void test_old_mix(void) {
     command_shell(&o, root, "cp -r run old");
     command_run(&o, root, "run", "cohort/cohort.csv", "-o", "old", "--epochs", "3", "--heatmaps", "0", "--methods", "abmil", NULL);
     command_expect(&o, 0, "old/runs: was made by an earlier version of rankmil");
-    g_assert_true(exists("old/earlier/runs/rank/1/model.safetensors") && exists("old/runs/abmil/0/model.safetensors"));
-    g_assert_false(exists("old/runs/rank"));
+    g_assert_true(test_exists(root, "old/earlier/runs/rank/1/model.safetensors") &&
+                  test_exists(root, "old/runs/abmil/0/model.safetensors"));
+    g_assert_false(test_exists(root, "old/runs/rank"));
     command_shell(&o, root, "mv run/kept run/study.sqlite");
 }
 
@@ -234,17 +208,17 @@ static void test_train_again(void) {
     g_auto(Outcome) o = {0};
     command_run(&o, root, "train", "run/cohort.csv", "-o", "one", "--epochs", "2", NULL);
     command_expect(&o, 0, "");
-    g_autofree char *before = contents("one/predictions.csv");
+    g_autofree char *before = test_bytes(root, "one/predictions.csv", NULL);
     command_run(&o, root, "evaluate", "one", NULL);
     command_expect(&o, 0, "");
     command_run(&o, root, "train", "run/cohort.csv", "-o", "one", "--epochs", "2", "--dropout", "0.5", NULL);
     command_expect(&o, 0, "one: holds 1 earlier training that does not belong to this run: rank/0 (dropout 0, now 0.5)");
-    g_assert_false(exists("one/metrics.json")); /* of the model before */
-    g_autofree char *other = contents("one/predictions.csv");
+    g_assert_false(test_exists(root, "one/metrics.json")); /* of the model before */
+    g_autofree char *other = test_bytes(root, "one/predictions.csv", NULL);
     g_assert_cmpstr(before, !=, other);
     command_run(&o, root, "train", "run/cohort.csv", "-o", "one", "--epochs", "2", NULL);
     g_assert_nonnull(strstr(o.out, "already trained"));
-    g_autofree char *again = contents("one/predictions.csv");
+    g_autofree char *again = test_bytes(root, "one/predictions.csv", NULL);
     g_assert_cmpstr(before, ==, again);
     command_run(&o, root, "report", "one", NULL);
     command_expect(&o, 0, "");
@@ -259,7 +233,7 @@ static void test_damaged(void) {
         double share; /* of the file that is left */
     } damages[] = {{"run.json", 0},         {"run.json", 0.5},  {"predictions.csv", 0.96},
                    {"predictions.csv", -4}, {"history.csv", 0}, {"model.safetensors", 0.5}};
-    g_autofree char *before = contents("run/runs/rank/1/predictions.csv");
+    g_autofree char *before = test_bytes(root, "run/runs/rank/1/predictions.csv", NULL);
     for (gsize i = 0; i < G_N_ELEMENTS(damages); i++) {
         g_autofree char *name = g_build_filename("run/runs/rank/1", damages[i].name, NULL), *path = g_build_filename(root, name, NULL),
                         *whole = NULL;
@@ -271,7 +245,7 @@ static void test_damaged(void) {
         RUN("-q");
         g_autofree char *said = g_strdup_printf("%s: is not what the record of the training holds", name);
         command_expect(&o, 0, said);
-        g_autofree char *after = contents("run/runs/rank/1/predictions.csv");
+        g_autofree char *after = test_bytes(root, "run/runs/rank/1/predictions.csv", NULL);
         g_assert_cmpstr(before, ==, after);
         RUN("-q");
         command_expect(&o, 0, "");
@@ -299,9 +273,9 @@ static void test_folds(void) {
     g_free(test_file(root, "splits.csv", csv->str));
     command_run(&o, root, "run", "cohort/cohort.csv", "-o", "folds", "--epochs", "2", "--splits", "splits.csv", "--methods", "rank", NULL);
     command_expect(&o, 0, "");
-    g_assert_cmpint(entries_in("folds/runs/rank"), ==, 2);
-    g_assert_true(exists("folds/runs/rank/a1/model.safetensors") && exists("folds/runs/rank/b1/model.safetensors"));
-    g_autofree char *page = contents("folds/report.html");
+    g_assert_cmpint(test_entries(root, "folds/runs/rank"), ==, 2);
+    g_assert_true(test_exists(root, "folds/runs/rank/a1/model.safetensors") && test_exists(root, "folds/runs/rank/b1/model.safetensors"));
+    g_autofree char *page = test_bytes(root, "folds/report.html", NULL);
     g_assert_nonnull(strstr(page, "In 2-fold cross-validation over 4 test slides"));
     g_assert_nonnull(strstr(page, "<th scope=\"row\">a1</th>"));
     g_assert_nonnull(strstr(page, "<th scope=\"row\">b1</th>"));
@@ -330,7 +304,7 @@ static void test_predict_run(void) {
     command_expect(&o, 0, "");
     g_assert_nonnull(strstr(o.out, "abmil, mean of 2 models"));
     /* the report says of its pictures that they are of the same models as the table */
-    g_autofree char *page = contents("run/report.html");
+    g_autofree char *page = test_bytes(root, "run/report.html", NULL);
     g_assert_nonnull(strstr(page, "mean attention of the same models"));
 }
 
@@ -350,12 +324,12 @@ static void test_predict_many(void) {
     g_assert_nonnull(strstr(o.err, "no file has a name of this pattern"));
     g_assert_nonnull(strstr(o.err, "1 file passed over"));
     g_assert_null(strstr(o.err, "inputs.csv")); /* a file that the user did not write */
-    g_autofree char *first = contents("many/predictions.csv");
+    g_autofree char *first = test_bytes(root, "many/predictions.csv", NULL);
     g_assert_nonnull(strstr(first, "\ns,"));
     g_assert_nonnull(strstr(first, "\ny-s,"));
     command_run(&o, root, "predict", "run/runs/rank/0", "cohort/cohort.csv", "-o", "many", "-q", NULL);
     command_expect(&o, 0, "");
-    g_autofree char *all = contents("many/predictions.csv"), *page = contents("many/predictions.html");
+    g_autofree char *all = test_bytes(root, "many/predictions.csv", NULL), *page = test_bytes(root, "many/predictions.html", NULL);
     g_assert_true(g_str_has_prefix(all, first)); /* what was there stays */
     for (int64_t i = 0; i < slides->count; i++) {
         g_autofree char *heading = g_strdup_printf("<h3>%s</h3>", slides->rows[i].id),
@@ -376,7 +350,7 @@ static void test_seen(void) {
     g_auto(Outcome) o = {0};
     command_run(&o, root, "evaluate", "run", "--cohort", "run/cohort.csv", "-o", "seen", NULL);
     command_expect(&o, 0, "are the very slides that the model was trained or validated on");
-    g_autofree char *table = contents("run/cohort.csv");
+    g_autofree char *table = test_bytes(root, "run/cohort.csv", NULL);
     g_auto(GStrv) lines = g_strsplit(table, "\n", -1);
     g_autoptr(GString) renamed = g_string_new(lines[0]);
     for (int i = 1; lines[i] && *lines[i]; i++) g_string_append_printf(renamed, "\nnew_%s", lines[i]); /* the same slides by other names */
@@ -387,7 +361,7 @@ static void test_seen(void) {
     /* the report of that folder says it, too */
     command_run(&o, root, "report", "renamed", NULL);
     command_expect(&o, 0, "");
-    g_autofree char *page = contents("renamed/report.html");
+    g_autofree char *page = test_bytes(root, "renamed/report.html", NULL);
     g_assert_nonnull(strstr(page, "the metrics are no external validation"));
 }
 
@@ -401,12 +375,13 @@ static void test_external_again(void) {
     command_run(&o, root, "evaluate", "run/runs/abmil/1", "--cohort", "run/cohort.csv", "-o", "ext", "--json", NULL);
     command_expect(&o, 0, "held an earlier evaluation, which this one replaces");
     g_assert_null(strstr(o.out, "mean of"));
-    g_assert_false(exists("ext/runs"));
-    g_autofree char *own = contents("run/runs/abmil/1/predictions.csv"), *here = contents("ext/predictions.csv");
+    g_assert_false(test_exists(root, "ext/runs"));
+    g_autofree char *own = test_bytes(root, "run/runs/abmil/1/predictions.csv", NULL),
+                    *here = test_bytes(root, "ext/predictions.csv", NULL);
     g_assert_cmpfloat(value_of("ext/predictions.csv", "slide_001", "probability"), ==,
                       value_of("run/runs/abmil/1/predictions.csv", "slide_001", "probability"));
     g_free(test_file(root, "run/copy.csv", own)); /* any other path is another cohort */
-    g_autofree char *table = contents("run/cohort.csv");
+    g_autofree char *table = test_bytes(root, "run/cohort.csv", NULL);
     g_free(test_file(root, "run/copy.csv", table));
     command_run(&o, root, "evaluate", "run", "--cohort", "run/copy.csv", "-o", "ext", NULL);
     command_expect(&o, 1, "ext: holds the evaluation on another cohort");
@@ -429,20 +404,20 @@ static void test_lock(void) {
     g_clear_pointer(&lock, rmil_lock_free);
     RUN("-q");
     command_expect(&o, 0, "");
-    g_assert_false(exists("run/.lock"));
+    g_assert_false(test_exists(root, "run/.lock"));
 }
 
 static void test_other_cohort(void) {
     begin();
     g_auto(Outcome) o = {0};
-    g_autofree char *before = contents("run/run.json");
+    g_autofree char *before = test_bytes(root, "run/run.json", NULL);
     command_run(&o, root, "synth", "others", "--slides", "8", "--width", "900", "--height", "900", "--seed", "6", "-q", NULL);
     command_expect(&o, 0, "");
     command_run(&o, root, "run", "others/cohort.csv", "-o", "run", NULL);
     command_expect(&o, 1, "run: holds the work on another cohort");
-    g_autofree char *after = contents("run/run.json");
+    g_autofree char *after = test_bytes(root, "run/run.json", NULL);
     g_assert_cmpstr(before, ==, after);
-    g_assert_cmpint(entries_in("run/tiles"), ==, 10);
+    g_assert_cmpint(test_entries(root, "run/tiles"), ==, 10);
 }
 
 /* Everything that can be known before tiling. */
@@ -454,7 +429,7 @@ static void test_early(void) {
     g_free(test_file(root, "bad-splits.csv", "id,a\nnobody,train\n"));
     command_run(&o, root, "run", "cohort/cohort.csv", "-o", "early", "--splits", "bad-splits.csv", NULL);
     command_expect(&o, 1, "\"nobody\"");
-    g_assert_false(exists("early/tiles"));
+    g_assert_false(test_exists(root, "early/tiles"));
     g_autoptr(RmilCohort) slides = cohort();
     g_autoptr(GString) csv = g_string_new("slide,label\n");
     for (int64_t i = 0; i < slides->count; i++) g_string_append_printf(csv, "%s,%d\n", slides->rows[i].slide, slides->rows[i].label);

@@ -49,34 +49,15 @@ static void begin(void) {
     command_expect(&o, 0, "");
 }
 
-/* Of a path below the root, or an absolute one. */
-static char *contents(const char *path, gsize *size) {
-    g_autofree char *full = g_canonicalize_filename(path, root);
-    GError *error = NULL;
-    char *text = rmil_file_read(full, 1 << 24, size, &error);
-    g_assert_no_error(error);
-    return text;
-}
-
 static RmilTable *table_of(const char *method, const char *name) {
-    g_autofree char *path = g_build_filename(root, "train", method, name, NULL);
-    GError *error = NULL;
-    RmilTable *table = rmil_table_read(path, &error);
-    g_assert_no_error(error);
-    return table;
-}
-
-static const char *cell(const RmilTable *table, int64_t row, const char *column) {
-    const int at = rmil_table_find(table, column);
-    g_assert_cmpint(at, >=, 0);
-    return rmil_table_cell(table, row, at);
+    g_autofree char *below = g_build_filename("train", method, name, NULL);
+    return test_rows(root, below);
 }
 
 static void assert_same_file(const char *one, const char *other) {
-    gsize a, b;
-    g_autofree char *x = contents(one, &a), *y = contents(other, &b);
+    g_autofree char *a = g_canonicalize_filename(one, root), *b = g_canonicalize_filename(other, root);
     g_test_message("%s and %s", one, other);
-    g_assert_true(a == b && memcmp(x, y, a) == 0);
+    test_same_file(a, b);
 }
 
 /* -- the three ways ------------------------------------------------------------------------------------------------------------ */
@@ -95,7 +76,7 @@ static void test_run(void) {
 /* A number as the tables have it; nothing where it is not finite. */
 static void assert_cell(const RmilTable *table, int64_t row, const char *column, double value) {
     g_autofree char *text = isfinite(value) ? g_strdup_printf("%.9g", value) : g_strdup("");
-    g_assert_cmpstr(cell(table, row, column), ==, text);
+    g_assert_cmpstr(test_cell(table, row, column), ==, text);
 }
 
 static void check_epochs(RmilStudy *study, int64_t index, const char *method) {
@@ -121,8 +102,8 @@ static void check_predictions(RmilStudy *study, int64_t index, const char *metho
     for (guint i = 0; i < predictions->len; i++)
         for (int64_t r = 0; r < rmil_table_rows(table); r++) {
             const RmilPredictionRow *prediction = &g_array_index(predictions, RmilPredictionRow, i);
-            if (strcmp(cell(table, r, "id"), prediction->slide) != 0) continue;
-            g_assert_cmpstr(cell(table, r, "split"), ==, rmil_split_name(prediction->part));
+            if (strcmp(test_cell(table, r, "id"), prediction->slide) != 0) continue;
+            g_assert_cmpstr(test_cell(table, r, "split"), ==, rmil_split_name(prediction->part));
             assert_cell(table, r, "label", prediction->label);
             assert_cell(table, r, "probability", prediction->probability);
             assert_cell(table, r, "logit", prediction->logit);
@@ -156,7 +137,8 @@ static void add_rows(GString *out, const char *method, const char *name, const c
     g_autoptr(RmilTable) table = table_of(method, name);
     for (int64_t r = 0; r < rmil_table_rows(table); r++)
         for (int c = 0; columns[c]; c++)
-            g_string_append_printf(out, "%s,%s %s,%s,%s\n", method, key, cell(table, r, key), columns[c], cell(table, r, columns[c]));
+            g_string_append_printf(out, "%s,%s %s,%s,%s\n", method, key, test_cell(table, r, key), columns[c],
+                                   test_cell(table, r, columns[c]));
 }
 
 /* What all processors agree on. Of a model file the header: names, shapes and the configuration. */
@@ -170,7 +152,7 @@ static char *values_now(void) {
         g_autofree char *path = g_build_filename("train", methods[i].name, "model.safetensors", NULL);
         gsize size;
         guint64 header;
-        g_autofree char *model = contents(path, &size);
+        g_autofree char *model = test_bytes(root, path, &size);
         memcpy(&header, model, sizeof header);
         header = GUINT64_FROM_LE(header);
         g_assert_cmpuint(header, <, size - sizeof header);
@@ -203,9 +185,9 @@ static void test_values(void) {
     g_assert_cmpint(rmil_table_rows(made), ==, rmil_table_rows(pinned));
     for (int64_t r = 0; r < rmil_table_rows(made); r++) {
         for (int c = 0; c < 3; c++) g_assert_cmpstr(rmil_table_cell(made, r, c), ==, rmil_table_cell(pinned, r, c));
-        if (agree(cell(made, r, "value"), cell(pinned, r, "value"))) continue;
-        g_test_message("%s, %s, %s: %s, not %s", cell(made, r, "method"), cell(made, r, "of"), cell(made, r, "what"),
-                       cell(made, r, "value"), cell(pinned, r, "value"));
+        if (agree(test_cell(made, r, "value"), test_cell(pinned, r, "value"))) continue;
+        g_test_message("%s, %s, %s: %s, not %s", test_cell(made, r, "method"), test_cell(made, r, "of"), test_cell(made, r, "what"),
+                       test_cell(made, r, "value"), test_cell(pinned, r, "value"));
         g_test_fail();
     }
 }
@@ -218,13 +200,13 @@ static char *bytes_now(void) {
         for (gsize f = 0; f < G_N_ELEMENTS(files); f++) {
             g_autofree char *path = g_build_filename("train", methods[i].name, files[f], NULL);
             gsize size;
-            g_autofree char *data = contents(path, &size), *sum = sum_of(data, size);
+            g_autofree char *data = test_bytes(root, path, &size), *sum = sum_of(data, size);
             g_string_append_printf(out, "%s  %s\n", sum, path);
         }
     return g_string_free(out, FALSE);
 }
 
-static void test_bytes(void) {
+static void test_pins(void) {
     const char *folder = g_getenv("RMIL_PINS");
     if (!folder) {
         g_test_skip("RMIL_PINS names no folder of bytes made on this machine");
@@ -247,7 +229,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/cli-same/run", test_run);
     g_test_add_func("/cli-same/study", test_study);
     g_test_add_func("/cli-same/values", test_values);
-    g_test_add_func("/cli-same/bytes", test_bytes);
+    g_test_add_func("/cli-same/bytes", test_pins);
     const int status = g_test_run();
     g_free(root);
     return status;

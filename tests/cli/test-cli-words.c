@@ -39,15 +39,6 @@ static void begin(void) {
     g_free(test_file(root, "splits.csv", splits->str));
 }
 
-static char *contents(const char *name) {
-    g_autofree char *path = g_build_filename(root, name, NULL);
-    char *text = NULL;
-    GError *error = NULL;
-    g_file_get_contents(path, &text, NULL, &error);
-    g_assert_no_error(error);
-    return text;
-}
-
 static void test_check_sets(void) {
     begin();
     g_auto(Outcome) o = {0};
@@ -86,15 +77,16 @@ static void test_features_only(void) {
     g_auto(Outcome) o = {0};
     command_run(&o, root, "run", "cohort.csv", "-o", "run", "--epochs=1", "--methods=abmil", "-q", NULL);
     command_expect(&o, 0, "");
-    g_autofree char *record = contents("run/run.json"), *training = contents("run/runs/abmil/0/run.json"),
-                    *page = contents("run/report.html");
+    g_autofree char *record = test_bytes(root, "run/run.json", NULL), *training = test_bytes(root, "run/runs/abmil/0/run.json", NULL),
+                    *page = test_bytes(root, "run/report.html", NULL);
     g_assert_null(strstr(record, "encoder"));
     g_assert_null(strstr(training, "encoder"));
     g_assert_null(strstr(page, "min_tissue"));
     g_free(test_file(root, "preprocessing.json", "{\"encoder\": \"texture\", \"tile_mpp\": 0.75}")); /* as `rankmil encode` leaves it */
     command_run(&o, root, "run", "cohort.csv", "-o", "told", "--epochs=1", "--methods=abmil", "-q", NULL);
     command_expect(&o, 0, "");
-    g_autofree char *told = contents("told/runs/abmil/0/run.json"), *path = g_build_filename(root, "preprocessing.json", NULL);
+    g_autofree char *told = test_bytes(root, "told/runs/abmil/0/run.json", NULL),
+                    *path = g_build_filename(root, "preprocessing.json", NULL);
     g_assert_nonnull(strstr(told, "0.75"));
     g_unlink(path);
 }
@@ -122,7 +114,7 @@ static void test_seeds(void) {
     g_auto(Outcome) o = {0};
     command_run(&o, root, "train", "cohort.csv", "-o", "model", "--splits=splits.csv", "--epochs=1", NULL);
     command_expect(&o, 1, "no column's name ends in seed 0: the columns are of seed 1, 2, 3");
-    g_autofree char *splits = contents("splits.csv");
+    g_autofree char *splits = test_bytes(root, "splits.csv", NULL);
     g_auto(GStrv) parts = g_strsplit(splits, "\n", 2);
     g_autofree char *large = g_strconcat("id,a 9223372036854775808,b99999999999999999999,c9223372036854775807\n", parts[1], NULL);
     g_free(test_file(root, "large.csv", large));

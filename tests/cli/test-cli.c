@@ -50,21 +50,6 @@ static char *annotation_of_positive(int nth, int64_t *row) {
     g_assert_not_reached();
 }
 
-static char *read_file(const char *folder, const char *name, gsize *size) {
-    g_autofree char *path = g_build_filename(folder, name, NULL);
-    char *text = NULL;
-    GError *error = NULL;
-    g_file_get_contents(path, &text, size, &error);
-    g_assert_no_error(error);
-    return text;
-}
-
-static void assert_same_file(const char *a, const char *b, const char *name) {
-    gsize na, nb;
-    g_autofree char *x = read_file(a, name, &na), *y = read_file(b, name, &nb);
-    if (na != nb || memcmp(x, y, na) != 0) g_error("%s differs between %s and %s", name, a, b);
-}
-
 static int count_files(const char *folder, const char *sub) {
     g_autofree char *path = g_build_filename(folder, sub, NULL);
     GDir *dir = g_dir_open(path, 0, NULL);
@@ -122,7 +107,7 @@ static void test_run(void) {
                                            "predictions.csv", "localisation.csv",  "slides.csv"};
     for (gsize i = 0; i < G_N_ELEMENTS(products); i++) {
         gsize size;
-        g_autofree char *text = read_file(rank, products[i], &size);
+        g_autofree char *text = test_bytes(rank, products[i], &size);
         g_assert_cmpuint(size, >, 10);
     }
     g_assert_cmpint(count_files(rank, "."), ==, 6); /* no checkpoint, no leftovers */
@@ -168,11 +153,11 @@ static void test_killed(void) {
         for (int s = 0; s < 2; s++)
             for (int n = 0; n < 4; n++) {
                 g_autofree char *name = g_build_filename("runs", methods[m], seeds[s], names[n], NULL);
-                assert_same_file(a, b, name);
+                test_same_in(a, b, name);
             }
     g_autofree char *id = NULL, *slide = slide_of(0, &id), *file = g_strconcat(id, ".h5", NULL),
                     *features = g_build_filename("features", file, NULL);
-    assert_same_file(a, b, features);
+    test_same_in(a, b, features);
     g_assert_cmpint(count_files(b, "features"), ==, 10);
     g_assert_cmpint(count_files(b, "tiles"), ==, 10);
 }
@@ -189,8 +174,8 @@ static void test_stages_and_train(void) {
     command_expect(&o, 0, "");
     /* the same job by parts as by `rankmil run` */
     g_autofree char *a = g_build_filename(root, "run", "runs", "rank", "0", NULL), *b = g_build_filename(root, "one", NULL);
-    assert_same_file(a, b, "model.safetensors");
-    assert_same_file(a, b, "predictions.csv");
+    test_same_in(a, b, "model.safetensors");
+    test_same_in(a, b, "predictions.csv");
     command_run(&o, root, "report", "one", NULL);
     command_expect(&o, 0, "");
     command_run(&o, root, "train", "cohort/cohort.csv", "-o", "two", NULL);
@@ -378,7 +363,7 @@ static void test_bad_features(void) {
     command_expect(&o, 1, "bag09");
     command_expect(&o, 1, "patch 1");
     gsize size;
-    g_autofree char *predictions = read_file(folder, "run/predictions.csv", &size); /* the other 14 are done */
+    g_autofree char *predictions = test_bytes(folder, "run/predictions.csv", &size); /* the other 14 are done */
     g_assert_null(strstr(predictions, "bag04"));
     g_assert_nonnull(strstr(predictions, "bag15"));
     g_free(test_file(folder, "one.csv", "features,label\nbag00.h5,0\nbag02.h5,0\nbag06.h5,0\n"));

@@ -19,25 +19,17 @@ static void make_model(const char *name) {
     g_assert_true(rmil_model_save(model, path, &error));
 }
 
-static gboolean exists(const char *name) {
-    g_autofree char *path = g_build_filename(folder, name, NULL);
-    return g_file_test(path, G_FILE_TEST_EXISTS);
-}
-
 static void test_formats(void) {
     g_auto(Outcome) o = {0};
-    g_autofree char *a = g_build_filename(folder, "m.safetensors", NULL), *b = g_build_filename(folder, "copy.safetensors", NULL),
-                    *first = NULL, *second = NULL;
-    gsize n = 0, m = 0;
+    g_autofree char *a = g_build_filename(folder, "m.safetensors", NULL), *b = g_build_filename(folder, "copy.safetensors", NULL);
     command_run(&o, folder, "convert", "m.safetensors", "m.onnx", NULL);
     command_expect(&o, 0, "");
     g_assert_cmpstr(o.out, ==, "m.onnx: model abmil, guide rank, features of 8 numbers, threshold 1\n");
-    g_assert_true(exists("m.onnx"));
+    g_assert_true(test_exists(folder, "m.onnx"));
     command_run(&o, folder, "convert", "m.safetensors", "copy.safetensors", "--json", NULL);
     command_expect(&o, 0, "");
     g_assert_nonnull(strstr(o.out, "\"guide\" : \"rank\""));
-    g_assert_true(g_file_get_contents(a, &first, &n, NULL) && g_file_get_contents(b, &second, &m, NULL));
-    g_assert_true(n == m && memcmp(first, second, n) == 0);
+    test_same_file(a, b);
 }
 
 /* A model file without a run predicts for feature files, in the folder that is asked for. */
@@ -54,10 +46,11 @@ static void test_predict(void) {
     command_run(&o, folder, "predict", "m.safetensors", "bag.h5", "-o", "out", NULL);
     command_expect(&o, 0, "");
     g_assert_nonnull(strstr(o.out, "bag "));
-    g_assert_true(exists("out/predictions.csv") && exists("out/patches/bag.csv") && exists("out/qupath/bag.geojson"));
+    g_assert_true(test_exists(folder, "out/predictions.csv") && test_exists(folder, "out/patches/bag.csv") &&
+                  test_exists(folder, "out/qupath/bag.geojson"));
     command_run(&o, folder, "predict", "text.pth", "bag.h5", "-o", "none", NULL);
     command_expect(&o, 1, "text.pth: is neither safetensors nor");
-    g_assert_false(exists("none"));
+    g_assert_false(test_exists(folder, "none"));
 }
 
 static void test_wrong(void) {
@@ -76,8 +69,8 @@ static void test_wrong(void) {
     command_expect(&o, 1, "--guide rank does not go with --model clam-sb");
     command_run(&o, folder, "convert", "m.safetensors", NULL);
     command_expect(&o, 2, "");
-    g_assert_false(exists("x.onnx"));
-    g_assert_false(exists("x.bin"));
+    g_assert_false(test_exists(folder, "x.onnx"));
+    g_assert_false(test_exists(folder, "x.bin"));
 }
 
 int main(int argc, char **argv) {

@@ -1,17 +1,20 @@
 /* Looks at an HTML page. */
 #include "page.h"
+#include "rankmil/present.h"
 #include "support.h"
 
 #include <string.h>
 
-void page_has(const char *page, const char *part) {
-    if (!strstr(page, part)) g_error("the report does not contain \"%s\"", part);
+char *page_write(const char *folder) {
+    g_autofree char *path = g_build_filename(folder, "report.html", NULL);
+    GError *error = NULL;
+    rmil_report_write(folder, path, NULL, &error);
+    g_assert_no_error(error);
+    return test_bytes(NULL, path, NULL);
 }
 
-int page_count(const char *page, const char *part) {
-    int n = 0;
-    for (const char *p = page; (p = strstr(p, part)); p += strlen(part)) n++;
-    return n;
+void page_has(const char *page, const char *part) {
+    if (!strstr(page, part)) g_error("the report does not contain \"%s\"", part);
 }
 
 /* Start and end tags match, attributes are quoted: the page is well-formed but for its void elements. */
@@ -50,9 +53,9 @@ void page_check(const char *page) {
     g_assert_null(strstr(page, "https:"));
     g_assert_null(strstr(page, "<script"));
     g_assert_null(strstr(page, "url("));
-    g_assert_cmpint(page_count(page, "src=\""), ==, page_count(page, "src=\"data:image/"));
-    g_assert_cmpint(page_count(page, "<img "), ==, page_count(page, " alt=\""));
-    g_assert_cmpint(page_count(page, "<table>"), ==, page_count(page, "<caption>"));
-    g_assert_cmpint(page_count(page, ">nan"), ==, 0);
-    g_assert_cmpint(page_count(page, "inf<"), ==, 0);
+    g_assert_cmpint(test_count(page, "src=\""), ==, test_count(page, "src=\"data:image/"));
+    g_assert_cmpint(test_count(page, "<img "), ==, test_count(page, " alt=\""));
+    g_assert_cmpint(test_count(page, "<table>"), ==, test_count(page, "<caption>"));
+    g_assert_cmpint(test_count(page, ">nan"), ==, 0);
+    g_assert_cmpint(test_count(page, "inf<"), ==, 0);
 }

@@ -10,17 +10,6 @@
 
 static const char *const three[] = {"abmil", "induction", "rank", NULL};
 
-static char *write_report(const char *folder) {
-    g_autofree char *path = g_build_filename(folder, "report.html", NULL);
-    GError *error = NULL;
-    rmil_report_write(folder, path, NULL, &error);
-    g_assert_no_error(error);
-    gsize size;
-    char *page = rmil_file_read(path, (gsize)1 << 28, &size, &error);
-    g_assert_no_error(error);
-    return page;
-}
-
 static void test_whole(void) {
     g_autofree char *folder = test_folder();
     FakeRun fake = {.methods = three,
@@ -31,7 +20,7 @@ static void test_whole(void) {
                     .prefix = "slide_",
                     .message = "/data/x.svs: is cut off"};
     fake_run_write(folder, &fake);
-    g_autofree char *page = write_report(folder);
+    g_autofree char *page = page_write(folder);
     page_check(page);
     static const char *const parts[] = {"my cohort",
                                         "Made 2026-03-14 10:22 UTC",
@@ -58,11 +47,11 @@ static void test_whole(void) {
                                         "70 min 10 s"};
     for (gsize i = 0; i < G_N_ELEMENTS(parts); i++) page_has(page, parts[i]);
     /* eight slides under three methods, six and more of them beside the outline */
-    g_assert_cmpint(page_count(page, "data:image/jpeg;base64,"), ==, 24);
+    g_assert_cmpint(test_count(page, "data:image/jpeg;base64,"), ==, 24);
     static const char *const figures[] = {
         "roc",           "pr",          "auroc", "probabilities", "localisation-iou", "localisation-dice", "localisation-pointing",
         "history-abmil", "history-rank"};
-    g_assert_cmpint(page_count(page, "data:image/svg+xml;base64,"), ==, 10);
+    g_assert_cmpint(test_count(page, "data:image/svg+xml;base64,"), ==, 10);
     for (gsize i = 0; i < G_N_ELEMENTS(figures); i++)
         for (int k = 0; k < 3; k++) {
             g_autofree char *file = g_strconcat(figures[i], ((const char *[]){".svg", ".gp", ".csv"})[k], NULL),
@@ -72,7 +61,7 @@ static void test_whole(void) {
     const char *keep = g_getenv("RMIL_KEEP_REPORT");
     if (keep) g_assert_true(g_file_set_contents(keep, page, -1, NULL));
     /* the same folder gives the same page */
-    g_autofree char *again = write_report(folder);
+    g_autofree char *again = page_write(folder);
     g_assert_cmpstr(page, ==, again);
 }
 
@@ -80,7 +69,7 @@ static void one_training(const char *method, gboolean annotated, void (*check)(c
     g_autofree char *folder = test_folder();
     FakeRun fake = {.methods = three, .seeds = 1, .slides = 25, .annotated = annotated ? 4 : 0, .prefix = "s"};
     fake_training_write(folder, method, 7, &fake);
-    g_autofree char *page = write_report(folder);
+    g_autofree char *page = page_write(folder);
     page_check(page);
     check(page);
 }
@@ -92,7 +81,7 @@ static void check_plain(const char *page) {
     page_has(page, "No heat maps");
     page_has(page, "how much the result depends on the seed is not known");
     g_assert_null(strstr(page, "Mann-Whitney"));
-    g_assert_cmpint(page_count(page, "data:image/svg+xml"), ==, 5);
+    g_assert_cmpint(test_count(page, "data:image/svg+xml"), ==, 5);
 }
 
 static void check_guided(const char *page) {
@@ -117,7 +106,7 @@ static void test_escaping(void) {
                     .prefix = "</td><script>alert(1)&amp;",
                     .message = "<img src=x onerror=alert(1)> \" ' &"};
     fake_run_write(folder, &fake);
-    g_autofree char *page = write_report(folder);
+    g_autofree char *page = page_write(folder);
     page_check(page);
     g_assert_null(strstr(page, "<img src=x"));
     page_has(page, "&lt;script&gt;alert(1)&amp;amp;");
@@ -135,7 +124,7 @@ static void test_missing_parts(void) {
         g_autofree char *path = g_build_filename(folder, gone[i], NULL);
         g_assert_cmpint(g_unlink(path), ==, 0);
     }
-    g_autofree char *page = write_report(folder);
+    g_autofree char *page = page_write(folder);
     page_check(page);
     page_has(page, "run.json: the command");
     page_has(page, "runs/abmil/0/history.csv");
@@ -156,7 +145,7 @@ static void test_no_labels(void) {
     for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
         g_autofree char *folder = test_folder();
         replace(folder, "predictions.csv", texts[i]);
-        g_autofree char *page = write_report(folder);
+        g_autofree char *page = page_write(folder);
         page_check(page);
         page_has(page, i == 0 ? "2 positive and 0 negative test slides" : "0 positive and 0 negative test slides");
     }
@@ -179,7 +168,7 @@ static void test_folds(void) {
             g_assert_cmpint(g_mkdir_with_parents(parent, 0777), ==, 0);
             replace(folder, name, csv->str);
         }
-    g_autofree char *page = write_report(folder);
+    g_autofree char *page = page_write(folder);
     page_check(page);
     page_has(page, "In 3-fold cross-validation over 24 test slides (12 positive, 12 negative)");
     page_has(page, "pooled out-of-fold predictions");
@@ -187,7 +176,7 @@ static void test_folds(void) {
     page_has(page, "every fold alone, on its own test slides");
     page_has(page, "DeLong’s test, which compares two models, is left out");
     page_has(page, "Slides with predictions, by fold and set");
-    g_assert_cmpint(page_count(page, "<td class=\"n\">4 + 4</td>"), ==, 9);
+    g_assert_cmpint(test_count(page, "<td class=\"n\">4 + 4</td>"), ==, 9);
     page_has(page, "1.000<small>0.832–1.000</small>"); /* Newcombe for AUROC 1 of 12 and 12 */
     page_has(page, "1.000<small>0.862–1.000</small>"); /* Wilson for 24 of 24 */
     g_assert_null(strstr(page, "1.000<small>1.000–1.000"));
@@ -256,7 +245,7 @@ static void test_without_gnuplot(void) {
     g_autofree char *folder = test_folder(), *path = g_build_filename(folder, "report.html", NULL), *before = g_strdup(g_getenv("PATH"));
     FakeRun fake = {.methods = three, .seeds = 1, .slides = 10, .prefix = "s"};
     fake_run_write(folder, &fake);
-    g_autofree char *drawn = write_report(folder), *svg = g_build_filename(folder, "figures", "roc.svg", NULL),
+    g_autofree char *drawn = page_write(folder), *svg = g_build_filename(folder, "figures", "roc.svg", NULL),
                     *script = g_build_filename(folder, "figures", "roc.gp", NULL), *warned = NULL;
     g_assert_nonnull(strstr(drawn, "data:image/svg+xml"));
     g_assert_true(g_file_test(svg, G_FILE_TEST_EXISTS));
@@ -291,7 +280,7 @@ static void test_leftovers(void) {
     g_assert_cmpint(g_mkdir_with_parents(figures, 0755), ==, 0);
     for (gsize i = 0; i < G_N_ELEMENTS(old); i++) g_free(test_file(figures, old[i], "old"));
     for (gsize i = 0; i < G_N_ELEMENTS(others); i++) g_free(test_file(figures, others[i], "mine"));
-    g_autofree char *page = write_report(folder), *kept = g_build_filename(figures, "history-rank.svg", NULL);
+    g_autofree char *page = page_write(folder), *kept = g_build_filename(figures, "history-rank.svg", NULL);
     g_assert_true(g_file_test(kept, G_FILE_TEST_EXISTS));
     for (gsize i = 0; i < G_N_ELEMENTS(old) + G_N_ELEMENTS(others); i++) {
         const gboolean mine = i >= G_N_ELEMENTS(old);

@@ -16,55 +16,21 @@ static const char *const three[] = {"abmil", "dsmil", "rank", NULL};
 static const double three_strengths[] = {0.6, 0.7, 2.2};
 static const char *const one[] = {"rank", NULL};
 
-static char *read_text(const char *folder, const char *name) {
-    g_autofree char *path = g_build_filename(folder, name, NULL);
-    GError *error = NULL;
-    gsize size;
-    char *text = rmil_file_read(path, (gsize)1 << 28, &size, &error);
-    g_assert_no_error(error);
-    return text;
-}
-
-static char *write_report(const char *folder) {
-    g_autofree char *path = g_build_filename(folder, "report.html", NULL);
-    GError *error = NULL;
-    rmil_report_write(folder, path, NULL, &error);
-    g_assert_no_error(error);
-    return read_text(folder, "report.html");
-}
-
-static RmilTable *read_table(const char *folder, const char *name) {
-    g_autofree char *path = g_build_filename(folder, "tables", name, NULL);
-    GError *error = NULL;
-    RmilTable *table = rmil_table_read(path, &error);
-    g_assert_no_error(error);
-    return table;
-}
-
-static const char *cell(const RmilTable *table, int64_t row, const char *column) {
-    int at = rmil_table_find(table, column);
-    g_assert_cmpint(at, >=, 0);
-    return rmil_table_cell(table, row, at);
-}
-
-static double number(const RmilTable *table, int64_t row, const char *column) { return g_ascii_strtod(cell(table, row, column), NULL); }
-
-static gboolean exists(const char *folder, const char *name) {
-    g_autofree char *path = g_build_filename(folder, name, NULL);
-    return g_file_test(path, G_FILE_TEST_IS_REGULAR);
+static double number(const RmilTable *table, int64_t row, const char *column) {
+    return g_ascii_strtod(test_cell(table, row, column), NULL);
 }
 
 static void has_figure(const char *folder, const char *name) {
     static const char *const suffixes[] = {".svg", ".pdf", ".png", ".gp", ".csv"};
     for (gsize i = 0; i < G_N_ELEMENTS(suffixes); i++) {
         g_autofree char *file = g_strconcat("figures/", name, suffixes[i], NULL);
-        if (!exists(folder, file)) g_error("there is no %s", file);
+        if (!test_exists(folder, file)) g_error("there is no %s", file);
     }
 }
 
 /* Rows of LaTeX tables have as many cells as the head says, and every environment ends. */
 static void check_latex(const char *folder, const char *name) {
-    g_autofree char *text = read_text(folder, name);
+    g_autofree char *text = test_bytes(folder, name, NULL);
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
     int columns = 0, depth = 0, rows = 0;
     for (int i = 0; lines[i]; i++) {
@@ -138,19 +104,19 @@ static double wilcoxon_by_counting(const double *x, const double *y) {
 }
 
 static void check_results(const char *folder, const double values[3][5]) {
-    g_autoptr(RmilTable) results = read_table(folder, "results.csv");
+    g_autoptr(RmilTable) results = test_rows(folder, "tables/results.csv");
     int seen = 0;
     for (int64_t row = 0; row < rmil_table_rows(results); row++) {
-        if (strcmp(cell(results, row, "metric"), "AUROC") != 0) continue;
+        if (strcmp(test_cell(results, row, "metric"), "AUROC") != 0) continue;
         double mean = 0, squares = 0;
         int m = 0;
-        while (strcmp(three[m], cell(results, row, "method")) != 0) m++;
+        while (strcmp(three[m], test_cell(results, row, "method")) != 0) m++;
         for (int i = 0; i < 5; i++) mean += values[m][i] / 5;
         for (int i = 0; i < 5; i++) squares += (values[m][i] - mean) * (values[m][i] - mean);
         g_assert_cmpfloat_with_epsilon(number(results, row, "mean"), mean, 1e-12);
         g_assert_cmpfloat_with_epsilon(number(results, row, "sd"), sqrt(squares / 4), 1e-12);
         g_assert_cmpint((int)number(results, row, "n"), ==, 5);
-        g_auto(GStrv) keys = g_strsplit(cell(results, row, "runs"), " ", -1);
+        g_auto(GStrv) keys = g_strsplit(test_cell(results, row, "runs"), " ", -1);
         g_assert_cmpint((int)g_strv_length(keys), ==, 5);
         seen++;
     }
@@ -159,12 +125,12 @@ static void check_results(const char *folder, const double values[3][5]) {
 
 /* P of both tests against brute force; Holm of two tests by its definition. */
 static void check_tests(const char *folder, const double values[3][5]) {
-    g_autoptr(RmilTable) tests = read_table(folder, "tests.csv");
+    g_autoptr(RmilTable) tests = test_rows(folder, "tables/tests.csv");
     double p[2][2] = {{0}}, holm[2][2] = {{0}};
     for (int64_t row = 0; row < rmil_table_rows(tests); row++) {
-        int other = strcmp(cell(tests, row, "b"), "dsmil") == 0, which = strcmp(cell(tests, row, "test"), "Wilcoxon") == 0;
-        g_assert_cmpstr(cell(tests, row, "a"), ==, "rank");
-        if (strcmp(cell(tests, row, "metric"), "AUROC") != 0 || strcmp(cell(tests, row, "test"), "DeLong") == 0) continue;
+        int other = strcmp(test_cell(tests, row, "b"), "dsmil") == 0, which = strcmp(test_cell(tests, row, "test"), "Wilcoxon") == 0;
+        g_assert_cmpstr(test_cell(tests, row, "a"), ==, "rank");
+        if (strcmp(test_cell(tests, row, "metric"), "AUROC") != 0 || strcmp(test_cell(tests, row, "test"), "DeLong") == 0) continue;
         p[which][other] = number(tests, row, "p");
         holm[which][other] = number(tests, row, "p_holm");
         double expected = which ? wilcoxon_by_counting(values[2], values[other]) : mann_whitney_by_counting(values[2], values[other]);
@@ -180,26 +146,26 @@ static void check_tests(const char *folder, const double values[3][5]) {
 static void test_numbers(void) {
     g_autofree char *folder = test_folder();
     fake_study_write(folder, &(FakeStudy){"comparison", "", three, three_strengths, NULL, 0, 5, 83, 6, .prefix = "s"});
-    g_autofree char *page = write_report(folder);
+    g_autofree char *page = page_write(folder);
     page_check(page);
     GError *error = NULL;
     g_autoptr(RmilStudy) study = rmil_study_open(folder, &error);
     g_assert_no_error(error);
-    g_autoptr(RmilTable) runs = read_table(folder, "runs.csv");
+    g_autoptr(RmilTable) runs = test_rows(folder, "tables/runs.csv");
     g_assert_cmpint(rmil_table_rows(runs), ==, 15);
     double values[3][5];
     for (int64_t i = 0; i < 15; i++) values[i / 5][i % 5] = auroc_by_pairs(study, i);
     for (int64_t row = 0; row < 15; row++) {
         int64_t at = 0;
-        while (strcmp(rmil_study_run(study, at)->key, cell(runs, row, "key")) != 0) at++;
+        while (strcmp(rmil_study_run(study, at)->key, test_cell(runs, row, "key")) != 0) at++;
         g_assert_cmpfloat_with_epsilon(number(runs, row, "auroc"), values[at / 5][at % 5], 1e-12);
-        g_assert_true(g_str_has_prefix(cell(runs, row, "key"), cell(runs, row, "run")));
+        g_assert_true(g_str_has_prefix(test_cell(runs, row, "key"), test_cell(runs, row, "run")));
     }
     check_results(folder, values);
     check_tests(folder, values);
     /* every mean is the best once, the reference's with letters */
-    g_autofree char *latex = read_text(folder, "tables/results.tex");
-    g_assert_cmpint(page_count(latex, "\\textbf{"), ==, 5);
+    g_autofree char *latex = test_bytes(folder, "tables/results.tex", NULL);
+    g_assert_cmpint(test_count(latex, "\\textbf{"), ==, 5);
     page_has(latex, "\\textsuperscript{a,c}");
     static const char *const tables[] = {"tables/results.tex", "tables/tests-auroc.tex", "tables/tests-auprc.tex", "tables/pooled.tex",
                                          "tables/iou.tex",     "tables/dice.tex",        "tables/pointing.tex"};
@@ -232,7 +198,7 @@ static void test_threshold(void) {
                                         "tables/runs.csv", "tables/results.csv", "tables/results.tex", "figures/attention-off-lesion.pdf"};
     g_autofree char *folder = test_folder();
     fake_study_write(folder, &(FakeStudy){"threshold", "threshold", one, strength, thresholds, 3, 4, 30, 5, .prefix = "s"});
-    g_autofree char *page = write_report(folder);
+    g_autofree char *page = page_write(folder);
     page_check(page);
     page_has(page, "T = 0.5");
     page_has(page, "Attention off the lesion");
@@ -243,7 +209,7 @@ static void test_threshold(void) {
     g_usleep(1100000); /* a PDF's date has seconds, and a time zone */
     g_autofree char *zone = g_strdup(g_getenv("TZ"));
     g_setenv("TZ", "XYZ-05:30", TRUE);
-    g_autofree char *again = write_report(folder);
+    g_autofree char *again = page_write(folder);
     if (zone) g_setenv("TZ", zone, TRUE);
     else g_unsetenv("TZ");
     for (gsize i = 0; i < G_N_ELEMENTS(files); i++) {
@@ -253,7 +219,7 @@ static void test_threshold(void) {
     }
     GError *error = NULL;
     g_autoptr(RmilStudy) study = rmil_study_open(folder, &error);
-    g_autoptr(RmilTable) attention = read_table(folder, "attention.csv");
+    g_autoptr(RmilTable) attention = test_rows(folder, "tables/attention.csv");
     for (int64_t level = 0; level < 3; level++) {
         double sum = 0;
         for (int64_t s = 0; s < 4; s++) {
@@ -273,7 +239,7 @@ static void test_partial(void) {
     g_autofree char *folder = test_folder();
     fake_study_write(folder,
                      &(FakeStudy){"low-data", "fraction", three, three_strengths, fractions, 3, 3, 25, 0, .left = 5, .prefix = "<b>&amp;"});
-    g_autofree char *page = write_report(folder);
+    g_autofree char *page = page_write(folder);
     page_check(page);
     page_has(page, "22 of 27 trainings are done");
     page_has(page, "Rank induction, 60 %: 1 of 3 done");
@@ -281,24 +247,24 @@ static void test_partial(void) {
     g_assert_null(strstr(page, "Whether attention finds"));
     has_figure(folder, "auroc");
     check_latex(folder, "tables/auroc.tex");
-    g_autoptr(RmilTable) tests = read_table(folder, "tests.csv");
+    g_autoptr(RmilTable) tests = test_rows(folder, "tables/tests.csv");
     for (int64_t row = 0; row < rmil_table_rows(tests); row++) /* where the reference has one training there are no tests of trainings */
-        if (strcmp(cell(tests, row, "level"), "20 %") != 0) g_assert_cmpstr(cell(tests, row, "test"), ==, "DeLong");
-    g_assert_false(exists(folder, "tables/localisation.csv"));
+        if (strcmp(test_cell(tests, row, "level"), "20 %") != 0) g_assert_cmpstr(test_cell(tests, row, "test"), ==, "DeLong");
+    g_assert_false(test_exists(folder, "tables/localisation.csv"));
 }
 
 /* Trainings that test different slides cannot be averaged: each slide once is pooled out of fold, and called so. */
 static void test_own_tests(void) {
     g_autofree char *folder = test_folder();
     fake_study_write(folder, &(FakeStudy){"comparison", "", three, three_strengths, NULL, 0, 2, 25, 0, .own_tests = TRUE, .prefix = "s"});
-    g_autofree char *page = write_report(folder);
+    g_autofree char *page = page_write(folder);
     page_check(page);
-    g_assert_true(exists(folder, "tables/pooled.csv"));
+    g_assert_true(test_exists(folder, "tables/pooled.csv"));
     page_has(page, "slides, out of fold)");
-    g_assert_false(exists(folder, "figures/roc.svg"));
+    g_assert_false(test_exists(folder, "figures/roc.svg"));
     page_has(page, "It needs the same test slides in every training");
-    g_autoptr(RmilTable) tests = read_table(folder, "tests.csv");
-    for (int64_t row = 0; row < rmil_table_rows(tests); row++) g_assert_cmpstr(cell(tests, row, "test"), !=, "DeLong");
+    g_autoptr(RmilTable) tests = test_rows(folder, "tables/tests.csv");
+    for (int64_t row = 0; row < rmil_table_rows(tests); row++) g_assert_cmpstr(test_cell(tests, row, "test"), !=, "DeLong");
 }
 
 /* -- attention of real models ---------------------------------------------------------------------------------------------------- */
@@ -350,13 +316,13 @@ static void test_attention(void) {
     g_mkdir(models, 0755);
     rmil_model_save(model, path, &error);
     g_assert_no_error(error);
-    g_autofree char *page = write_report(folder);
+    g_autofree char *page = page_write(folder);
     page_check(page);
     g_assert_null(strstr(page, "No pictures"));
-    g_assert_cmpint(page_count(page, "4 of 30 patches annotated"), ==, 2);
-    g_assert_cmpint(page_count(page, "data:image/jpeg;base64,"), ==, 2);
+    g_assert_cmpint(test_count(page, "4 of 30 patches annotated"), ==, 2);
+    g_assert_cmpint(test_count(page, "data:image/jpeg;base64,"), ==, 2);
     has_figure(folder, "attention-1-distribution");
-    g_assert_true(exists(folder, "figures/attention-2.png"));
+    g_assert_true(test_exists(folder, "figures/attention-2.png"));
     g_autofree char *patches = g_build_filename(folder, "figures", "attention-1.csv", NULL);
     g_autoptr(RmilTable) table = rmil_table_read(patches, &error);
     g_assert_no_error(error);
@@ -373,8 +339,8 @@ static void refused(const char *folder, RmilErrorCode code, const char *message)
     GError *error = NULL;
     g_assert_false(rmil_report_write(folder, path, NULL, &error));
     test_error(&error, code, message);
-    g_assert_false(exists(folder, "report.html"));
-    g_assert_false(exists(folder, "tables/runs.csv"));
+    g_assert_false(test_exists(folder, "report.html"));
+    g_assert_false(test_exists(folder, "tables/runs.csv"));
 }
 
 static void test_refused(void) {

@@ -21,18 +21,6 @@ static RmilSynthFeatureOptions tiny(void) {
     return options;
 }
 
-static void same_file(const char *a, const char *b, const char *name) {
-    g_autofree char *path_a = g_build_filename(a, name, NULL), *path_b = g_build_filename(b, name, NULL);
-    gsize size_a, size_b;
-    GError *error = NULL;
-    g_autofree char *data_a = rmil_file_read(path_a, 1 << 26, &size_a, &error);
-    g_assert_no_error(error);
-    g_autofree char *data_b = rmil_file_read(path_b, 1 << 26, &size_b, &error);
-    g_assert_no_error(error);
-    g_assert_cmpuint(size_a, ==, size_b);
-    g_assert_true(memcmp(data_a, data_b, size_a) == 0);
-}
-
 /* Everything a cohort promises: sets, labels, tiles on a grid, tumour tiles only and always in positive bags. */
 static void test_content(void) {
     g_autofree char *folder = test_folder(), *path = g_build_filename(folder, "cohort.csv", NULL);
@@ -111,10 +99,10 @@ static void test_repeat(void) {
     g_assert_cmpint(g_unlink(lost), ==, 0);
     g_assert_true(rmil_synth_features_write(three, &options, NULL, &error));
     g_assert_no_error(error);
-    same_file(one, three, "cohort.csv");
+    test_same_in(one, three, "cohort.csv");
     for (int i = 1; i <= 10; i++) {
         g_autofree char *name = g_strdup_printf("features/train_%03d.h5", i);
-        same_file(one, three, name);
+        test_same_in(one, three, name);
     }
     options.difficulty = 2;
     g_assert_false(rmil_synth_features_write(three, &options, NULL, &error));
@@ -195,7 +183,7 @@ static void test_foci(void) {
 }
 
 /* -- disk and options ------------------------------------------------------------------------------------------------------ */
-static void test_bytes(void) {
+static void test_reproducible(void) {
     g_autofree char *folder = test_folder();
     RmilSynthFeatureOptions options = tiny();
     options.half = FALSE;
@@ -241,7 +229,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/synth/features/repeat", test_repeat);
     g_test_add_func("/synth/features/plan", test_plan);
     g_test_add_func("/synth/features/foci", test_foci);
-    g_test_add_func("/synth/features/bytes", test_bytes);
+    g_test_add_func("/synth/features/bytes", test_reproducible);
     g_test_add_func("/synth/features/options", test_options);
     return g_test_run();
 }

@@ -168,22 +168,9 @@ static void test_lesions(void) {
 }
 
 /* -- files --------------------------------------------------------------------------------------------------------------- */
-static char *contents(const char *folder, const char *name, gsize *size) {
-    g_autofree char *path = g_build_filename(folder, name, NULL);
-    GError *error = NULL;
-    char *data = rmil_file_read(path, 1 << 26, size, &error);
-    g_assert_no_error(error);
-    return data;
-}
-
 static void same_files(const char *a, const char *b) {
     const char *names[] = {"cohort.csv", "slides/slide_001.tiff", "slides/slide_002.tiff", "slides/slide_003.tiff"};
-    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
-        gsize size_a, size_b;
-        g_autofree char *data_a = contents(a, names[i], &size_a), *data_b = contents(b, names[i], &size_b);
-        g_assert_cmpuint(size_a, ==, size_b);
-        g_assert_true(memcmp(data_a, data_b, size_a) == 0);
-    }
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) { test_same_in(a, b, names[i]); }
 }
 
 static void check_slide(const char *folder, const RmilSynthPlan *plan) {
