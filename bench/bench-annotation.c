@@ -1,6 +1,7 @@
 /* Labelling tiles with annotations: reading ASAP XML into a region, and the exact share of every tile of a grid, against
  * clipping the same tiles by GEOS with prepared geometry (the usual way). Arguments: ASAP XML files; without any, an
  * outline of the size of Camelyon16's largest (63 polygons, 39,000 vertices) is made. */
+#include "bench.h"
 #include "rankmil/annotation.h"
 
 #include <geos_c.h>
@@ -9,35 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { ROUNDS = 5 };
 #define TILE 448
-
-static double cpu_seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-static int compare(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values) {
-    qsort(values, ROUNDS, sizeof(double), compare);
-    return values[ROUNDS / 2];
-}
-
-static void print_machine(void) {
-    g_autofree char *text = NULL;
-    const char *name = NULL;
-    if (g_file_get_contents("/proc/cpuinfo", &text, NULL, NULL) && (name = g_strstr_len(text, -1, "model name"))) {
-        name = strchr(name, ':') + 2;
-        printf("%.*s, %u processors\n", (int)strcspn(name, "\n"), name, g_get_num_processors());
-    }
-}
 
 static char *make_file(void) {
     g_autoptr(GString) xml = g_string_new("<ASAP_Annotations><Annotations>");
@@ -107,12 +82,12 @@ static void bench_peer(const RmilRegion *region, const int64_t *coords, int64_t 
     g_autofree double *shares = g_new(double, (gsize)n);
     double times[ROUNDS], worst = 0;
     for (int round = 0; round < ROUNDS; round++) {
-        double start = cpu_seconds();
+        double start = bench_cpu_seconds();
         clip_tiles(&peer, whole, coords, n, shares);
-        times[round] = cpu_seconds() - start;
+        times[round] = bench_cpu_seconds() - start;
     }
     for (int64_t i = 0; i < n; i++) worst = MAX(worst, fabs(shares[i] - ours[i]));
-    double theirs = median(times);
+    double theirs = bench_median(times, ROUNDS);
     printf("  GEOS, prepared and clipped: %.1f ms, %.1f times ours; largest difference %.1e\n", 1e3 * theirs, theirs / our_time, worst);
     GEOSGeom_destroy_r(peer.geos, shells);
     GEOSGeom_destroy_r(peer.geos, holes);
@@ -139,17 +114,17 @@ static int bench_file(const char *path) {
         for (int round = 0; round < ROUNDS; round++) {
             g_autoptr(GError) error = NULL;
             g_clear_pointer(&region, rmil_region_free);
-            double start = cpu_seconds();
+            double start = bench_cpu_seconds();
             if (!(region = rmil_region_read(path, &options, &error))) {
                 fprintf(stderr, "%s\n", error->message);
                 return 1;
             }
-            double middle = cpu_seconds();
+            double middle = bench_cpu_seconds();
             if (!rmil_region_overlap(region, coords, n, TILE, shares, NULL)) return 1;
             reading[round] = middle - start;
-            measuring[round] = cpu_seconds() - middle;
+            measuring[round] = bench_cpu_seconds() - middle;
         }
-        double read = median(reading), measured = median(measuring);
+        double read = bench_median(reading, ROUNDS), measured = bench_median(measuring, ROUNDS);
         printf("%s, padding %g px: read %.1f ms, %" G_GINT64_FORMAT " tiles %.1f ms, together %.3f s\n", name, paddings[k], 1e3 * read, n,
                1e3 * measured, read + measured);
         if (k == 0) bench_peer(region, coords, n, shares, measured);
@@ -159,7 +134,7 @@ static int bench_file(const char *path) {
 
 int main(int argc, char **argv) {
     int status = 0;
-    print_machine();
+    bench_print_machine("annotation");
     if (argc < 2) {
         g_autofree char *path = make_file();
         status = bench_file(path);

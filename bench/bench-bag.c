@@ -1,4 +1,6 @@
-/* Reading and writing bags against a plain read and write of the same bytes, in the same run, the files in the page cache. */
+/* Reading and writing bags against a plain read and write of the same bytes, in the same run, the files in the page cache, so that nothing
+ * waits for a disk: processor time is what reading costs. */
+#include "bench.h"
 #include "rankmil/bag.h"
 
 #include <fcntl.h>
@@ -9,36 +11,18 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define COUNT 10000
 #define DIM 1024
 #define ROUNDS 15
 
-static int compare_doubles(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, int n) {
-    qsort(values, (size_t)n, sizeof *values, compare_doubles);
-    return values[n / 2];
-}
-
 static double seconds(void) { return (double)g_get_monotonic_time() * 1e-6; }
-
-/* From the page cache nothing waits for a disk: processor time is what reading costs, whatever else the machine does. */
-static double processor_seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
 
 /* The whole file into memory: fresh from the system, as a reader that keeps what it reads must take it, or a buffer of
  * 256 KiB used over and over, which is all that copying costs. */
 static double read_plain(const char *path, gboolean fresh) {
-    double start = processor_seconds();
+    double start = bench_cpu_seconds();
     struct stat info;
     int file = open(path, O_RDONLY);
     if (file < 0 || fstat(file, &info) != 0) exit(1);
@@ -52,19 +36,19 @@ static double read_plain(const char *path, gboolean fresh) {
     }
     close(file);
     munmap(data, size);
-    return processor_seconds() - start;
+    return bench_cpu_seconds() - start;
 }
 
 static double read_bag(const char *path, RmilPrecision precision) {
     g_autoptr(GError) error = NULL;
-    double start = processor_seconds();
+    double start = bench_cpu_seconds();
     RmilBag *bag = rmil_bag_read(path, NULL, precision, RMIL_BAG_ALL, &error);
     if (!bag) {
         fprintf(stderr, "%s\n", error->message);
         exit(1);
     }
     rmil_bag_free(bag);
-    return processor_seconds() - start;
+    return bench_cpu_seconds() - start;
 }
 
 static void bench_read(const char *path, const char *what) {
@@ -75,7 +59,8 @@ static void bench_read(const char *path, const char *what) {
         single[i] = read_bag(path, RMIL_FLOAT32);
         brain[i] = read_bag(path, RMIL_BFLOAT16);
     }
-    const double medians[] = {median(plain, ROUNDS), median(copy, ROUNDS), median(single, ROUNDS), median(brain, ROUNDS)};
+    const double medians[] = {bench_median(plain, ROUNDS), bench_median(copy, ROUNDS), bench_median(single, ROUNDS),
+                              bench_median(brain, ROUNDS)};
     printf("%s: plain read into fresh memory %.2f ms, over one buffer %.2f ms\n", what, medians[0] * 1e3, medians[1] * 1e3);
     for (int i = 2; i < 4; i++)
         printf("    bag as %-8s %6.2f ms: %.2f × and %.2f ×\n", i == 2 ? "float32" : "bfloat16", medians[i] * 1e3, medians[i] / medians[0],
@@ -95,7 +80,7 @@ static void bench_write(const RmilBag *bag, const char *path, gboolean half) {
         ours[i] = seconds() - start;
     }
     g_unlink(other);
-    double base = median(plain, 5), mine = median(ours, 5);
+    double base = bench_median(plain, 5), mine = bench_median(ours, 5);
     printf("write %-28s plain, synced %6.1f ms; bag, synced %6.1f ms (%.2f ×)\n", half ? "float16" : "float32", base * 1e3, mine * 1e3,
            mine / base);
 }
@@ -158,7 +143,7 @@ static void bench_layout(const char *what, const char *path) {
         processor[i] = read_bag(path, RMIL_FLOAT32);
         wall[i] = seconds() - start;
     }
-    printf("%s: %.2f s, %.2f s of one processor\n", what, median(wall, 3), median(processor, 3));
+    printf("%s: %.2f s, %.2f s of one processor\n", what, bench_median(wall, 3), bench_median(processor, 3));
     g_unlink(path);
 }
 

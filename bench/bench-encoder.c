@@ -3,6 +3,7 @@
  *     RMIL_PEER_PYTHON=python3 bench-encoder WEIGHTS
  *
  * and the whole way from a slide's file to a feature file, `rankmil encode`, beside the encoder alone. */
+#include "bench.h"
 #include "rankmil/rankmil.h"
 
 #include <dnnl.h>
@@ -10,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define TILE_BYTES ((gsize)224 * 224 * 3)
 #define ROUNDS 5
@@ -27,11 +27,6 @@ static gboolean encode(int64_t i, int worker, gpointer user, GError **error) {
     gsize first = (gsize)i * (gsize)job->batch;
     return rmil_encoder_run(job->encoder, worker, job->rgb + first * TILE_BYTES, job->batch,
                             job->features + first * (gsize)rmil_encoder_dim(job->encoder), error);
-}
-
-static int compare(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
 }
 
 /* H&E-like enough to give every stage its usual work: spots of nuclei on a stained ground with noise. */
@@ -56,26 +51,18 @@ static void draw(uint8_t *rgb, int tiles) {
     }
 }
 
-static double cpu_seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 /* Median tiles per second; *busy: the same per second of processor time, which a loaded machine does not change. */
 static double measure(Job *job, int tiles, int threads, double *busy) {
     double rates[ROUNDS], busies[ROUNDS];
     for (int round = 0; round < ROUNDS; round++) {
-        double cpu = cpu_seconds();
+        double cpu = bench_cpu_seconds();
         gint64 start = g_get_monotonic_time();
         if (!rmil_parallel(tiles / job->batch, threads, encode, job, NULL)) exit(1);
         rates[round] = tiles * 1e6 / (double)(g_get_monotonic_time() - start);
-        busies[round] = tiles / (cpu_seconds() - cpu);
+        busies[round] = tiles / (bench_cpu_seconds() - cpu);
     }
-    qsort(rates, ROUNDS, sizeof *rates, compare);
-    qsort(busies, ROUNDS, sizeof *busies, compare);
-    *busy = busies[ROUNDS / 2];
-    return rates[ROUNDS / 2];
+    *busy = bench_median(busies, ROUNDS);
+    return bench_median(rates, ROUNDS);
 }
 
 /* -- from slide to features ------------------------------------------------------------------------------------------- */
@@ -142,9 +129,9 @@ static double measure_peak(void) {
     g_autofree float *a = g_new0(float, (SIZE * SIZE)), *b = g_new0(float, (SIZE * SIZE)), *c = g_new0(float, (SIZE * SIZE));
     double best = 0;
     for (int round = 0; round < ROUNDS; round++) {
-        double start = cpu_seconds();
+        double start = bench_cpu_seconds();
         for (int i = 0; i < 4; i++) dnnl_sgemm('N', 'N', SIZE, SIZE, SIZE, 1, a, SIZE, b, SIZE, 0, c, SIZE);
-        best = MAX(best, 4 * 2.0 * SIZE * SIZE * SIZE * 1e-9 / (cpu_seconds() - start));
+        best = MAX(best, 4 * 2.0 * SIZE * SIZE * SIZE * 1e-9 / (bench_cpu_seconds() - start));
     }
     return best;
 }
@@ -207,18 +194,10 @@ static void bench_resnet(const char *weights, RmilPrecision precision) {
     if (precision == RMIL_FLOAT32) bench_pipeline("resnet50", weights, all);
 }
 
-static void print_machine(void) {
-    g_autofree char *text = NULL;
-    g_file_get_contents("/proc/cpuinfo", &text, NULL, NULL);
-    char *model = text ? strstr(text, "model name") : NULL;
-    char *name = model ? strchr(model, ':') : NULL;
-    printf("encoder bench: %.*s, %d processors\n", name ? (int)strcspn(name + 2, "\n") : 7, name ? name + 2 : "unknown", rmil_threads(0));
-}
-
 int main(int argc, char **argv) {
     g_autofree char *here = g_path_get_dirname(argv[0]), *beside = g_build_filename(here, "..", "cli", "rankmil", NULL);
     command = beside;
-    print_machine();
+    bench_print_machine("encoder bench");
     bench_texture();
     const char *weights = argc > 1 ? argv[1] : g_getenv("RMIL_WEIGHTS");
     if (weights) {

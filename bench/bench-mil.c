@@ -6,6 +6,7 @@
  * Wall time, and processor time, which other programs disturb less. Then the all-pairs rank loss by itself.
  * bench-mil --memory DIR [--bags N]: instead, training with bags in mapped files against all in memory (bench-mil.h). */
 #include "bench-mil.h"
+#include "bench.h"
 
 #include "base/base-private.h"
 #include "base/parallel.h"
@@ -17,36 +18,14 @@
 #include <string.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
-#include <time.h>
 
 enum { BAGS = 8, PATCHES = 10000, DIM = 1024, HIDDEN = 256, GRID_WIDTH = 96, MOST = 64 };
-
-static const struct {
-    const char *name, *model;
-    RmilGuide guide;
-} methods[] = {
-    {"abmil", "abmil", RMIL_GUIDE_NONE},     {"induction", "abmil", RMIL_GUIDE_INDUCTION},
-    {"rank", "abmil", RMIL_GUIDE_RANK},      {"dsmil", "dsmil", RMIL_GUIDE_NONE},
-    {"ds-rank", "dsmil", RMIL_GUIDE_RANK},   {"clam-sb", "clam-sb", RMIL_GUIDE_NONE},
-    {"clam-mb", "clam-mb", RMIL_GUIDE_NONE}, {"hipt", "hipt", RMIL_GUIDE_NONE},
-    {"hipt-rank", "hipt", RMIL_GUIDE_RANK},
-};
 
 typedef struct {
     double wall, cpu; /* seconds */
 } Seconds;
 
-static Seconds now(void) {
-    struct timespec wall, cpu;
-    clock_gettime(CLOCK_MONOTONIC, &wall);
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
-    return (Seconds){(double)wall.tv_sec + 1e-9 * (double)wall.tv_nsec, (double)cpu.tv_sec + 1e-9 * (double)cpu.tv_nsec};
-}
-
-static int by_size(gconstpointer a, gconstpointer b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
+static Seconds now(void) { return (Seconds){1e-6 * (double)g_get_monotonic_time(), bench_cpu_seconds()}; }
 
 typedef struct {
     Seconds times[MOST];
@@ -64,9 +43,7 @@ static Seconds median(const Samples *samples) {
     const int n = samples->count;
     if (n == 0) return (Seconds){NAN, NAN};
     for (int i = 0; i < n; i++) wall[i] = samples->times[i].wall, cpu[i] = samples->times[i].cpu;
-    qsort(wall, (size_t)n, sizeof *wall, by_size);
-    qsort(cpu, (size_t)n, sizeof *cpu, by_size);
-    return (Seconds){wall[n / 2], cpu[n / 2]};
+    return (Seconds){bench_median(wall, n), bench_median(cpu, n)};
 }
 
 static RmilBag *make_bag(int64_t index, RmilPrecision precision) {
@@ -249,11 +226,12 @@ static void print_peers(const Round *round, Seconds own) {
     if (isfinite(best)) printf("    against the better one: %.2f\n", best / own.wall);
 }
 
-static gboolean bench_method(int method, RmilBag *const *bags, gboolean bfloat16, int threads, int steps, GError **error) {
+static gboolean bench_method(const RmilTrainMethod *method, RmilBag *const *bags, gboolean bfloat16, int threads, int steps,
+                             GError **error) {
     RmilModelConfig config;
     Round round = {.peers = {{.mode = "eager"}, {.mode = "compile"}}};
-    if (!rmil_model_config_init(&config, methods[method].model, methods[method].guide, error)) return FALSE;
-    for (gsize i = 0; i < G_N_ELEMENTS(round.peers); i++) peer_start(&round.peers[i], methods[method].name, bfloat16, threads);
+    if (!rmil_model_config_init(&config, method->model, method->guide, error)) return FALSE;
+    for (gsize i = 0; i < G_N_ELEMENTS(round.peers); i++) peer_start(&round.peers[i], method->name, bfloat16, threads);
     const Seconds products = time_products(bags, threads, steps);
     gboolean done = train(&config, bags, threads, steps, &round, error);
     for (gsize i = 0; i < G_N_ELEMENTS(round.peers); i++) peer_stop(&round.peers[i]);
@@ -262,7 +240,7 @@ static gboolean bench_method(int method, RmilBag *const *bags, gboolean bfloat16
     const double times = products_of(&config);
     printf("  %-10s %8.3f steps/s (%.3f s, processor %.3f s); its products at the rate of the two alone %.3f s: share %.0f %% "
            "(processor %.0f %%)\n",
-           methods[method].name, 1 / own.wall, own.wall, own.cpu, times * products.wall, 100 * times * products.wall / own.wall,
+           method->name, 1 / own.wall, own.wall, own.cpu, times * products.wall, 100 * times * products.wall / own.wall,
            100 * times * products.cpu / own.cpu);
     print_peers(&round, own);
     fflush(stdout);
@@ -275,9 +253,11 @@ static gboolean bench(RmilPrecision precision, int threads, int steps, char **ch
     for (int i = 0; i < BAGS; i++) bags[i] = make_bag(i, precision);
     printf("%s: %d bags of %d × %d per step, %d threads\n", bfloat16 ? "bfloat16" : "float32", BAGS, PATCHES, DIM, threads);
     gboolean done = TRUE;
-    for (int m = 0; m < (int)G_N_ELEMENTS(methods) && done; m++)
+    gsize count;
+    const RmilTrainMethod *methods = rmil_methods(&count);
+    for (gsize m = 0; m < count && done; m++)
         if (!chosen || g_strv_contains((const char *const *)chosen, methods[m].name))
-            done = bench_method(m, bags, bfloat16, threads, steps, error);
+            done = bench_method(&methods[m], bags, bfloat16, threads, steps, error);
     for (int i = 0; i < BAGS; i++) {
         g_free(bags[i]->id);
         rmil_free(bags[i]->features);

@@ -3,6 +3,7 @@
  *
  *   bench-slide [SLIDE …]     real slides are added to the made ones
  *   bench-slide --huge-single the mask's memory on a slide without a pyramid as well (minutes) */
+#include "bench.h"
 #include "rankmil/rankmil.h"
 
 #include <glib/gstdio.h>
@@ -12,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <vips/vips.h>
 
 #define ROUNDS 5
@@ -76,25 +76,13 @@ static gboolean read_alone(int64_t i, int worker, gpointer user, GError **error)
     return TRUE;
 }
 
-static int compare(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Processor time: what else runs on the machine does not change it. */
-static double cpu_seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 /* Tiles per second; *cpu: processor time used. */
 static double measure(Job *job, int threads, RmilTask task, double *cpu) {
     GError *error = NULL;
-    double cpu_start = cpu_seconds();
+    double cpu_start = bench_cpu_seconds();
     gint64 start = g_get_monotonic_time();
     require(rmil_parallel(job->grid->count, threads, task, job, &error), error, "reading");
-    *cpu = cpu_seconds() - cpu_start;
+    *cpu = bench_cpu_seconds() - cpu_start;
     return (double)job->grid->count * 1e6 / (double)(g_get_monotonic_time() - start);
 }
 
@@ -127,14 +115,10 @@ static void bench_tiles(const char *path, const char *what, double mpp, int thre
         openslide_close(job.alone);
         rmil_slide_free(job.slide);
     }
-    qsort(ours, ROUNDS, sizeof *ours, compare);
-    qsort(alone, ROUNDS, sizeof *alone, compare);
-    qsort(ratios, ROUNDS, sizeof *ratios, compare);
-    qsort(busy, ROUNDS, sizeof *busy, compare);
     printf("%-34s %d thread%s %5" G_GINT64_FORMAT " tiles of %3" G_GINT64_FORMAT " px: %6.0f tiles/s, OpenSlide alone %6.0f,"
            " ratio %.2f, by processor time %.2f (≥ 0.80)\n",
-           what, threads, threads > 1 ? "s" : " ", grid->count, job.side, ours[ROUNDS / 2], alone[ROUNDS / 2], ratios[ROUNDS / 2],
-           busy[ROUNDS / 2]);
+           what, threads, threads > 1 ? "s" : " ", grid->count, job.side, bench_median(ours, ROUNDS), bench_median(alone, ROUNDS),
+           bench_median(ratios, ROUNDS), bench_median(busy, ROUNDS));
     g_free(job.buffers);
 }
 

@@ -9,20 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct {
-    const char *name, *model;
-    RmilGuide guide;
-} methods[] = {
-    {"abmil", "abmil", RMIL_GUIDE_NONE},     {"induction", "abmil", RMIL_GUIDE_INDUCTION},
-    {"rank", "abmil", RMIL_GUIDE_RANK},      {"clam-sb", "clam-sb", RMIL_GUIDE_NONE},
-    {"clam-mb", "clam-mb", RMIL_GUIDE_NONE}, {"dsmil", "dsmil", RMIL_GUIDE_NONE},
-    {"ds-rank", "dsmil", RMIL_GUIDE_RANK},   {"hipt", "hipt", RMIL_GUIDE_NONE},
-    {"hipt-rank", "hipt", RMIL_GUIDE_RANK},
-};
-
 typedef struct {
     const char *size; /* "12" */
-    int method, column;
+    const RmilTrainMethod *method;
+    int column;
     guint64 seed;
     double auroc, anchor;
     int64_t epochs;
@@ -75,7 +65,7 @@ static gboolean train(int64_t index, int worker, gpointer user, GError **error) 
     rmil_train_config_init(&protocol);
     protocol.seed = run->seed;
     protocol.threads = 1;
-    if (!rmil_model_config_init(&config, methods[run->method].model, methods[run->method].guide, error)) return FALSE;
+    if (!rmil_model_config_init(&config, run->method->model, run->method->guide, error)) return FALSE;
     config.margin = a->margin;
     if (a->region > 0) config.region_rows = config.region_columns = a->region;
     g_autoptr(GArray) history = g_array_new(FALSE, FALSE, sizeof(RmilEpoch));
@@ -112,7 +102,7 @@ static void print(const Run *runs, guint count) {
             sum += runs[j].auroc, anchor += runs[j].anchor, squares += d * d, epochs += (double)runs[j].epochs;
         }
         double n = j - i, mean = (sum - anchor) / n;
-        printf("%-6s %-10s %8.4f %8.4f %+10.4f %8.4f %7.1f\n", runs[i].size, methods[runs[i].method].name, sum / n, anchor / n, mean,
+        printf("%-6s %-10s %8.4f %8.4f %+10.4f %8.4f %7.1f\n", runs[i].size, runs[i].method->name, sum / n, anchor / n, mean,
                sqrt((squares / n - mean * mean) / (n - 1)), epochs / n);
         i = j;
     }
@@ -153,17 +143,19 @@ int main(int argc, char **argv) {
     }
     Anchors a = {.cohort = cohort, .bags = bags, .labels = labels, .margin = margin, .region = region};
     g_autoptr(GArray) runs = g_array_new(FALSE, FALSE, sizeof(Run));
+    gsize count;
+    const RmilTrainMethod *methods = rmil_methods(&count);
     for (int s = 0; s < 2 && size_list[s]; s++) {
         g_autofree char *name = g_strdup_printf("splits_%s.csv", size_list[s]), *path = g_build_filename(argv[1], name, NULL);
         a.sizes[s] = size_list[s];
         a.splits[s] = rmil_table_read(path, &error);
         if (!a.splits[s]) return fail(error) + 1;
-        for (int m = 0; m < (int)G_N_ELEMENTS(methods); m++) {
+        for (gsize m = 0; m < count; m++) {
             if (chosen && !g_strv_contains((const char *const *)chosen, methods[m].name)) continue;
             for (int column = 1; column < rmil_table_columns(a.splits[s]); column++) {
                 guint64 seed = g_ascii_strtoull(rmil_table_name(a.splits[s], column) + strlen("seed_"), NULL, 10);
                 Run run = {.size = size_list[s],
-                           .method = m,
+                           .method = &methods[m],
                            .column = column,
                            .seed = seed + (guint64)shift,
                            .anchor = anchor_of(anchors, size_list[s], methods[m].name, seed)};
