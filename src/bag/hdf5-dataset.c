@@ -212,14 +212,9 @@ static gboolean read_plain(const RmilDataset *dataset, const Extent *extent, voi
     int64_t bytes = row_bytes(dataset), offset = extent->offset;
     for (int64_t row = 0; row < extent->rows; row += slice_rows) {
         int64_t rows = MIN(slice_rows, extent->rows - row);
-        for (int64_t have = 0; have < rows * bytes;) {
-            ssize_t n = pread(dataset->file->descriptor, (char *)slice + have, (size_t)(rows * bytes - have), (off_t)(offset + have));
-            if (n < 0 && errno == EINTR) continue;
-            if (n <= 0)
-                return rmil_fail(error, RMIL_ERROR_IO, "%s: /%s cannot be read: %s", dataset->file->path, dataset->name,
-                                 n < 0 ? g_strerror(errno) : "the file was cut short meanwhile");
-            have += n;
-        }
+        if (!rmil_read_at(dataset->file->descriptor, slice, rows * bytes, offset))
+            return rmil_fail(error, RMIL_ERROR_IO, "%s: /%s cannot be read: %s", dataset->file->path, dataset->name,
+                             errno == ENODATA ? "the file was cut short meanwhile" : g_strerror(errno));
         if (!consume(user, extent->first + row, rows, slice, error)) return FALSE;
         offset += rows * bytes;
     }

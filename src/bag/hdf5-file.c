@@ -95,19 +95,8 @@ static herr_t driver_read(H5FD_t *hdf5, H5FD_mem_t type, hid_t transfer, haddr_t
 static herr_t driver_write(H5FD_t *hdf5, H5FD_mem_t type, hid_t transfer, haddr_t address, size_t size, const void *buffer) {
     Driver *driver = (Driver *)hdf5;
     RmilHdf5 *file = driver->file;
-    const char *in = buffer;
     driver->eof = MAX(driver->eof, address + size);
-    while (!file->failed && size > 0) {
-        ssize_t n = pwrite(file->descriptor, in, size, (off_t)address);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) {
-            file->failed = n < 0 ? errno : ENOSPC;
-            break;
-        }
-        in += n;
-        address += (haddr_t)n;
-        size -= (size_t)n;
-    }
+    if (!file->failed && !rmil_write_at(file->descriptor, buffer, (int64_t)size, (int64_t)address)) file->failed = errno;
     return 0;
 }
 

@@ -54,36 +54,6 @@ static char *make_key(const RmilBag *meta, gboolean half) {
     return g_strdup(g_checksum_get_string(sum));
 }
 
-static gboolean read_at(int descriptor, void *data, int64_t size, int64_t offset) {
-    while (size > 0) {
-        ssize_t n = pread(descriptor, data, (size_t)size, (off_t)offset);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) {
-            if (n == 0) errno = ENODATA; /* the file ends here */
-            return FALSE;
-        }
-        data = (char *)data + n;
-        offset += n;
-        size -= n;
-    }
-    return TRUE;
-}
-
-static gboolean write_at(int descriptor, const void *data, int64_t size, int64_t offset) {
-    while (size > 0) {
-        ssize_t n = pwrite(descriptor, data, (size_t)size, (off_t)offset);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) {
-            if (n == 0) errno = ENOSPC;
-            return FALSE;
-        }
-        data = (const char *)data + n;
-        offset += n;
-        size -= n;
-    }
-    return TRUE;
-}
-
 static gboolean unreadable(const RmilBagWriter *writer, GError **error) {
     return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be read: %s", writer->partial, g_strerror(errno));
 }
@@ -94,14 +64,14 @@ static gboolean take_record(RmilBagWriter *writer, int64_t size, gboolean *whole
     int64_t data = writer->end + (int64_t)sizeof record;
     *whole = FALSE;
     if (size <= data) return TRUE;
-    if (!read_at(writer->descriptor, &record, sizeof record, writer->end)) return errno == ENODATA || unreadable(writer, error);
+    if (!rmil_read_at(writer->descriptor, &record, sizeof record, writer->end)) return errno == ENODATA || unreadable(writer, error);
     if (record.first < 0 || record.rows < 1 || record.rows > writer->meta->count || record.first > writer->meta->count - record.rows ||
         record.rows > (size - data) / writer->row_bytes)
         return TRUE;
     int64_t bytes = record.rows * writer->row_bytes;
     void *rows = rmil_alloc(record.rows, (size_t)writer->row_bytes, error);
     if (!rows) return FALSE;
-    gboolean read = read_at(writer->descriptor, rows, bytes, data), told = read || errno == ENODATA || unreadable(writer, error);
+    gboolean read = rmil_read_at(writer->descriptor, rows, bytes, data), told = read || errno == ENODATA || unreadable(writer, error);
     *whole = read && checksum(record.first, record.rows, rows, (size_t)bytes) == record.checksum;
     rmil_free(rows);
     for (int64_t i = 0; *whole && i < record.rows; i++) writer->offsets[record.first + i] = data + i * writer->row_bytes;
@@ -115,14 +85,14 @@ static gboolean take_over(RmilBagWriter *writer, const char *key, GError **error
     struct stat info;
     g_autofree char *expected = g_strconcat(MARK, key, NULL);
     if (fstat(writer->descriptor, &info) != 0) return unreadable(writer, error);
-    if (info.st_size >= HEAD_BYTES && !read_at(writer->descriptor, head, HEAD_BYTES, 0) && errno != ENODATA)
+    if (info.st_size >= HEAD_BYTES && !rmil_read_at(writer->descriptor, head, HEAD_BYTES, 0) && errno != ENODATA)
         return unreadable(writer, error);
     gboolean fresh = memcmp(head, expected, HEAD_BYTES) != 0;
     writer->end = HEAD_BYTES;
     for (gboolean more = !fresh; more;)
         if (!take_record(writer, info.st_size, &more, error)) return FALSE;
     if (ftruncate(writer->descriptor, fresh ? 0 : (off_t)writer->end) == 0 &&
-        (!fresh || write_at(writer->descriptor, expected, HEAD_BYTES, 0)))
+        (!fresh || rmil_write_at(writer->descriptor, expected, HEAD_BYTES, 0)))
         return TRUE;
     return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be written: %s", writer->partial, g_strerror(errno));
 }
@@ -136,13 +106,8 @@ static void *copy(const void *from, int64_t count, size_t size, GError **error) 
 static RmilBag *copy_meta(const RmilBag *meta, GError **error) {
     g_autoptr(RmilBag) bag = g_new0(RmilBag, 1);
     bag->count = meta->count;
-    bag->coords_um = meta->coords_um;
     bag->dim = meta->dim;
-    bag->patch_size = meta->patch_size;
-    bag->patch_size_level0 = meta->patch_size_level0;
-    bag->target_mpp = meta->target_mpp;
-    bag->slide_width = meta->slide_width;
-    bag->slide_height = meta->slide_height;
+    rmil_bag_copy_scale(bag, meta);
     bag->source = g_strdup(meta->source);
     if (!(bag->coords = copy(meta->coords, meta->count, 2 * sizeof(int64_t), error)) ||
         (meta->tissue && !(bag->tissue = copy(meta->tissue, meta->count, sizeof(float), error))) ||
@@ -202,7 +167,7 @@ gboolean rmil_bag_writer_has(RmilBagWriter *writer, int64_t first, int64_t rows)
 static gboolean append(RmilBagWriter *writer, const Record *record, const char *block, GError **error) {
     int64_t size = (int64_t)sizeof *record + record->rows * writer->row_bytes;
     g_mutex_lock(&writer->lock);
-    gboolean done = write_at(writer->descriptor, block, size, writer->end);
+    gboolean done = rmil_write_at(writer->descriptor, block, size, writer->end);
     int reason = errno;
     if (done) {
         int64_t data = writer->end + (int64_t)sizeof *record;
@@ -241,7 +206,8 @@ static gboolean partial_rows(gpointer user, int64_t first, int64_t rows, void *r
     for (int64_t i = 0, run; i < rows; i += run) {
         int64_t offset = writer->offsets[first + i];
         for (run = 1; i + run < rows && writer->offsets[first + i + run] == offset + run * writer->row_bytes;) run++;
-        if (!read_at(writer->descriptor, out + i * writer->row_bytes, run * writer->row_bytes, offset)) return unreadable(writer, error);
+        if (!rmil_read_at(writer->descriptor, out + i * writer->row_bytes, run * writer->row_bytes, offset))
+            return unreadable(writer, error);
     }
     return TRUE;
 }

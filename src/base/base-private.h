@@ -4,6 +4,8 @@
 
 #include "rankmil/base.h"
 
+#include <sys/uio.h>
+
 /* Sets *error and gives FALSE, so that a failure is one line: return rmil_fail(error, RMIL_ERROR_FORMAT, "…"). */
 gboolean rmil_fail(GError **error, RmilErrorCode code, const char *format, ...) G_GNUC_PRINTF(3, 4);
 
@@ -18,6 +20,13 @@ void rmil_free(void *memory);
 
 /* Like rmil_file_read, but a pipe is read, too, to its end. */
 char *rmil_stream_read(const char *path, gsize limit, gsize *size, GError **error);
+
+/* Whole blocks of an open file, however often a call is interrupted. FALSE: errno says why, ENODATA that the file ends there. */
+gboolean rmil_read_at(int descriptor, void *data, int64_t size, int64_t offset);
+gboolean rmil_write_at(int descriptor, const void *data, int64_t size, int64_t offset);
+
+/* rmil_file_write of n pieces, one behind the other. */
+gboolean rmil_file_write_pieces(const char *path, const struct iovec *pieces, int n, GError **error);
 
 /* 256 bits over an array, digest.c: to tell arrays apart, not against forgery. The size is not in it. */
 typedef struct {

@@ -42,15 +42,17 @@ static gint64 part_process(const char *rest) {
     return strcmp(end, ".part") == 0 || g_str_has_prefix(end, ".part.") ? pid : 0;
 }
 
+static void remove_if_dead(const char *folder, const char *name, gint64 pid) {
+    if (pid == 0 || pid == getpid() || kill((pid_t)pid, 0) == 0 || errno != ESRCH) return;
+    g_autofree char *path = g_build_filename(folder, name, NULL);
+    g_unlink(path);
+}
+
 static void remove_leftovers(const char *folder, const char *prefix) {
     GDir *dir = g_dir_open(folder, 0, NULL);
     if (!dir) return;
-    for (const char *name; (name = g_dir_read_name(dir));) {
-        gint64 pid = g_str_has_prefix(name, prefix) ? part_process(name + strlen(prefix)) : 0;
-        if (pid == 0 || pid == getpid() || kill((pid_t)pid, 0) == 0 || errno != ESRCH) continue;
-        g_autofree char *path = g_build_filename(folder, name, NULL);
-        g_unlink(path);
-    }
+    for (const char *name; (name = g_dir_read_name(dir));)
+        if (g_str_has_prefix(name, prefix)) remove_if_dead(folder, name, part_process(name + strlen(prefix)));
     g_dir_close(dir);
 }
 
@@ -62,10 +64,7 @@ void rmil_folder_sweep(const char *folder) {
     if (!dir) return;
     for (const char *name; (name = g_dir_read_name(dir));) {
         const char *at = *name == '.' ? g_strrstr(name, mark->str) : NULL;
-        const gint64 pid = at ? part_process(at + mark->len) : 0;
-        if (pid == 0 || pid == getpid() || kill((pid_t)pid, 0) == 0 || errno != ESRCH) continue;
-        g_autofree char *path = g_build_filename(folder, name, NULL);
-        g_unlink(path);
+        if (at) remove_if_dead(folder, name, part_process(at + mark->len));
     }
     g_dir_close(dir);
 }
@@ -126,25 +125,55 @@ void rmil_file_abandon(char *temporary) {
     g_free(temporary);
 }
 
-gboolean rmil_file_write(const char *path, const void *data, gsize size, GError **error) {
+gboolean rmil_read_at(int descriptor, void *data, int64_t size, int64_t offset) {
+    while (size > 0) {
+        ssize_t n = pread(descriptor, data, (size_t)size, (off_t)offset);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) {
+            if (n == 0) errno = ENODATA; /* the file ends here */
+            return FALSE;
+        }
+        data = (char *)data + n;
+        offset += n;
+        size -= n;
+    }
+    return TRUE;
+}
+
+gboolean rmil_write_at(int descriptor, const void *data, int64_t size, int64_t offset) {
+    while (size > 0) {
+        ssize_t n = pwrite(descriptor, data, (size_t)size, (off_t)offset);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) {
+            if (n == 0) errno = ENOSPC;
+            return FALSE;
+        }
+        data = (const char *)data + n;
+        offset += n;
+        size -= n;
+    }
+    return TRUE;
+}
+
+gboolean rmil_file_write_pieces(const char *path, const struct iovec *pieces, int n, GError **error) {
     char *temporary = rmil_file_begin(path, error);
     if (!temporary) return FALSE;
     int file = open(temporary, O_WRONLY | O_CLOEXEC);
-    gsize written = 0;
-    while (file >= 0 && written < size) {
-        ssize_t n = write(file, (const char *)data + written, size - written);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) break;
-        written += (gsize)n;
-    }
+    gboolean written = file >= 0;
+    for (int64_t i = 0, at = 0; written && i < n; at += (int64_t)pieces[i++].iov_len)
+        written = rmil_write_at(file, pieces[i].iov_base, (int64_t)pieces[i].iov_len, at);
     int reason = errno;
-    if (file < 0 || written < size || close(file) != 0) {
-        if (file >= 0 && written < size) close(file);
-        else if (file >= 0) reason = errno;
-        rmil_file_abandon(temporary);
-        return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be written: %s", path, g_strerror(reason));
+    if (file >= 0 && close(file) != 0 && written) {
+        written = FALSE;
+        reason = errno;
     }
-    return rmil_file_commit(temporary, path, error);
+    if (written) return rmil_file_commit(temporary, path, error);
+    rmil_file_abandon(temporary);
+    return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be written: %s", path, g_strerror(reason));
+}
+
+gboolean rmil_file_write(const char *path, const void *data, gsize size, GError **error) {
+    return rmil_file_write_pieces(path, &(struct iovec){(void *)data, size}, 1, error);
 }
 
 gboolean rmil_file_exists(const char *path, gboolean *there, GError **error) {

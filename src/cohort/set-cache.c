@@ -45,35 +45,6 @@ static gboolean map_file(const char *name, const char *head, RmilBag *bag) {
     return mapped;
 }
 
-static gboolean write_all(int file, const char *data, size_t size) {
-    while (size > 0) {
-        ssize_t n = write(file, data, size);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) {
-            if (n == 0) errno = ENOSPC;
-            return FALSE;
-        }
-        data += n;
-        size -= (size_t)n;
-    }
-    return TRUE;
-}
-
-static gboolean write_file(const char *name, const char *head, const RmilBag *bag, GError **error) {
-    char *temporary = rmil_file_begin(name, error);
-    if (!temporary) return FALSE;
-    int file = open(temporary, O_WRONLY | O_CLOEXEC);
-    gboolean written = file >= 0 && write_all(file, head, HEAD_BYTES) && write_all(file, bag->features, feature_bytes(bag));
-    int reason = errno;
-    if (file >= 0 && close(file) != 0 && written) {
-        written = FALSE;
-        reason = errno;
-    }
-    if (written) return rmil_file_commit(temporary, name, error);
-    rmil_file_abandon(temporary);
-    return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be written: %s", name, g_strerror(reason));
-}
-
 RmilBag *rmil_bag_read_mapped(const char *path, const char *id, RmilPrecision precision, const char *folder, GError **error) {
     struct stat info;
     g_autoptr(RmilBag) bag = rmil_bag_read(path, id, precision, RMIL_BAG_NO_FEATURES, error);
@@ -88,7 +59,9 @@ RmilBag *rmil_bag_read_mapped(const char *path, const char *id, RmilPrecision pr
     g_autofree char *base = g_strdup_printf("%.24s.features", sum), *name = g_build_filename(folder, base, NULL);
     if (map_file(name, head, bag)) return g_steal_pointer(&bag);
     g_autoptr(RmilBag) full = rmil_bag_read(path, id, precision, RMIL_BAG_ALL, error);
-    if (!full || !write_file(name, head, full, error)) return NULL;
+    if (!full) return NULL;
+    const struct iovec pieces[] = {{head, HEAD_BYTES}, {full->features, feature_bytes(full)}};
+    if (!rmil_file_write_pieces(name, pieces, G_N_ELEMENTS(pieces), error)) return NULL;
     if (map_file(name, head, bag)) return g_steal_pointer(&bag);
     rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be mapped: %s", name, g_strerror(errno));
     return NULL;
