@@ -63,6 +63,8 @@ void rmil_container_vector(RmilHdf5 *file, const char *name, hid_t file_type, hi
 /* Ends a file begun with rmil_file_begin and rmil_hdf5_create: all or nothing. */
 gboolean rmil_container_end(RmilHdf5 *file, char *temporary, const char *path, gboolean good, GError **error);
 
+/* Sizes of patches and slide, and what coordinates are in. */
+void rmil_bag_copy_scale(RmilBag *to, const RmilBag *from);
 /* 0: the patches lie on no grid; −1: failed. */
 double rmil_bag_grid_spacing(const RmilBag *bag, GError **error);
 

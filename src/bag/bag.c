@@ -6,6 +6,15 @@
 
 #define MOST_PX (INT64_C(1) << 50) /* coordinates beyond it are no coordinates */
 
+void rmil_bag_copy_scale(RmilBag *to, const RmilBag *from) {
+    to->patch_size = from->patch_size;
+    to->patch_size_level0 = from->patch_size_level0;
+    to->target_mpp = from->target_mpp;
+    to->slide_width = from->slide_width;
+    to->slide_height = from->slide_height;
+    to->coords_um = from->coords_um;
+}
+
 void rmil_bag_free(RmilBag *bag) {
     if (!bag) return;
     if (bag->mapped) munmap(bag->features, (size_t)(bag->count * bag->dim) * rmil_precision_bytes(bag->precision));

@@ -98,12 +98,7 @@ static gboolean take_companion(const char *path, const char *companion, RmilBag 
     bag->source = g_steal_pointer(&other->source);
     bag->extractor = g_steal_pointer(&other->extractor);
     bag->overlap = other->overlap;
-    bag->patch_size = other->patch_size;
-    bag->patch_size_level0 = other->patch_size_level0;
-    bag->target_mpp = other->target_mpp;
-    bag->slide_width = other->slide_width;
-    bag->slide_height = other->slide_height;
-    bag->coords_um = other->coords_um;
+    rmil_bag_copy_scale(bag, other);
     bag->mpp = other->mpp;
     return TRUE;
 }

@@ -44,6 +44,19 @@ static void compare(const void *a, const void *b, int64_t n, size_t size) {
     if (a) g_assert_true(memcmp(a, b, (size_t)n * size) == 0);
 }
 
+void make_bag_files(const char *folder, int labelled) {
+    for (int i = 0; i < 12; i++) {
+        g_autoptr(RmilBag) bag = make_bag(4, 3, RMIL_FLOAT32);
+        g_autofree char *name = g_strdup_printf("f%d.h5", i), *path = g_build_filename(folder, name, NULL);
+        GError *error = NULL;
+        bag->coords[0] = 10000 + i;
+        memset(bag->patch_labels, 0, 4);
+        bag->patch_labels[1] = i < labelled;
+        g_assert_true(rmil_bag_write(bag, path, TRUE, &error));
+        g_assert_no_error(error);
+    }
+}
+
 void compare_bags(const RmilBag *a, const RmilBag *b) {
     g_assert_cmpint(a->count, ==, b->count);
     g_assert_cmpint(a->dim, ==, b->dim);

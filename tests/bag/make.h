@@ -9,6 +9,8 @@
 
 /* A bag of K × D features that float16 holds exactly, on a grid of coordinates, with all attributes. */
 RmilBag *make_bag(int64_t count, int64_t dim, RmilPrecision precision);
+/* FOLDER/f0.h5 … f11.h5 of 4 × 3, each of another content, the first `labelled` with an annotated patch. */
+void make_bag_files(const char *folder, int labelled);
 /* The same values in every array, bit for bit. */
 void compare_bags(const RmilBag *a, const RmilBag *b);
 

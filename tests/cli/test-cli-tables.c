@@ -8,18 +8,6 @@
 
 static char *root;
 
-/* fN.h5, each of another content. */
-static void make_features(void) {
-    for (int i = 0; i < 12; i++) {
-        g_autoptr(RmilBag) bag = make_bag(4, 3, RMIL_FLOAT32);
-        g_autofree char *name = g_strdup_printf("f%d.h5", i), *path = g_build_filename(root, name, NULL);
-        GError *error = NULL;
-        bag->coords[0] = 10000 + i;
-        g_assert_true(rmil_bag_write(bag, path, TRUE, &error));
-        g_assert_no_error(error);
-    }
-}
-
 /* id,features,label,extra of `count` rows with labels in turn. */
 static void make_table(const char *name, int count, const char *labels, const char *more) {
     g_autoptr(GString) text = g_string_new("id,features,label,split\n");
@@ -44,7 +32,7 @@ static void refused(const char *table, const char *splits, const char *message) 
 }
 
 static void test_refused(void) {
-    make_features();
+    make_bag_files(root, 12);
     make_table("words.csv", 11, "01", "s11,f11.h5,tumor,\n");
     refused("words.csv", NULL, "words.csv: line 13: label \"tumor\" is not a class");
     make_table("two.csv", 12, "12", "");

@@ -8,25 +8,10 @@
 
 static char *root;
 
-/* fN.h5; those below `labelled` with an annotated patch. */
-static void make_features(int labelled) {
-    for (int i = 0; i < 12; i++) {
-        g_autoptr(RmilBag) bag = make_bag(4, 3, RMIL_FLOAT32);
-        g_autofree char *name = g_strdup_printf("f%d.h5", i), *path = g_build_filename(root, name, NULL);
-        GError *error = NULL;
-        bag->coords[0] = 10000 + i;
-        if (!bag->patch_labels) bag->patch_labels = g_new0(uint8_t, 4);
-        memset(bag->patch_labels, 0, 4);
-        bag->patch_labels[1] = i < labelled;
-        g_assert_true(rmil_bag_write(bag, path, TRUE, &error));
-        g_assert_no_error(error);
-    }
-}
-
 static void begin(void) {
     if (root) return;
     root = test_folder();
-    make_features(3);
+    make_bag_files(root, 3);
     g_autoptr(GString) text = g_string_new("id,features,label\n"), splits = g_string_new("id,fold 1,fold 2,fold 3\n");
     for (int i = 0; i < 12; i++) {
         static const char *const sets[] = {"train", "val", "test"};

@@ -50,15 +50,6 @@ static char *annotation_of_positive(int nth, int64_t *row) {
     g_assert_not_reached();
 }
 
-static int count_files(const char *folder, const char *sub) {
-    g_autofree char *path = g_build_filename(folder, sub, NULL);
-    GDir *dir = g_dir_open(path, 0, NULL);
-    int n = 0;
-    while (dir && g_dir_read_name(dir)) n++;
-    if (dir) g_dir_close(dir);
-    return n;
-}
-
 /* -- usage ------------------------------------------------------------------------------------------------------------------- */
 static void test_help(void) {
     g_autofree char *folder = test_folder();
@@ -96,7 +87,7 @@ static void test_help(void) {
     command_expect(&o, 2, "no command \"fly\"");
     command_run(&o, folder, "fly", NULL);
     command_expect(&o, 2, "no command \"fly\"");
-    g_assert_cmpint(count_files(folder, "."), ==, 0);
+    g_assert_cmpint(test_entries(folder, "."), ==, 0);
 }
 
 /* -- the main job --------------------------------------------------------------------------------------------------------------- */
@@ -110,8 +101,8 @@ static void test_run(void) {
         g_autofree char *text = test_bytes(rank, products[i], &size);
         g_assert_cmpuint(size, >, 10);
     }
-    g_assert_cmpint(count_files(rank, "."), ==, 6); /* no checkpoint, no leftovers */
-    g_assert_cmpint(count_files(run, "features"), ==, 10);
+    g_assert_cmpint(test_entries(rank, "."), ==, 6); /* no checkpoint, no leftovers */
+    g_assert_cmpint(test_entries(run, "features"), ==, 10);
     g_auto(Outcome) o = {0};
     command_run(&o, root, "evaluate", "run", "--json", NULL);
     command_expect(&o, 0, "");
@@ -158,8 +149,8 @@ static void test_killed(void) {
     g_autofree char *id = NULL, *slide = slide_of(0, &id), *file = g_strconcat(id, ".h5", NULL),
                     *features = g_build_filename("features", file, NULL);
     test_same_in(a, b, features);
-    g_assert_cmpint(count_files(b, "features"), ==, 10);
-    g_assert_cmpint(count_files(b, "tiles"), ==, 10);
+    g_assert_cmpint(test_entries(b, "features"), ==, 10);
+    g_assert_cmpint(test_entries(b, "tiles"), ==, 10);
 }
 
 static void test_stages_and_train(void) {
@@ -200,10 +191,10 @@ static void test_predict(void) {
     g_assert_cmpint(row, >=, 0);
     int c = rmil_table_find(run, "probability");
     g_assert_cmpstr(rmil_table_cell(run, row, c), ==, rmil_table_cell(own, 0, rmil_table_find(own, "probability")));
-    g_assert_cmpint(count_files(root, "predicted/heatmaps"), ==, 1);
-    g_assert_cmpint(count_files(root, "predicted/patches"), ==, 1);
-    g_assert_cmpint(count_files(root, "predicted/qupath"), ==, 1);
-    g_assert_cmpint(count_files(root, "predicted/top-patches"), ==, 2);
+    g_assert_cmpint(test_entries(root, "predicted/heatmaps"), ==, 1);
+    g_assert_cmpint(test_entries(root, "predicted/patches"), ==, 1);
+    g_assert_cmpint(test_entries(root, "predicted/qupath"), ==, 1);
+    g_assert_cmpint(test_entries(root, "predicted/top-patches"), ==, 2);
     g_autofree char *features = g_strdup_printf("run/features/%s.h5", id);
     command_run(&o, root, "predict", "run/runs/rank/0", features, "no-such-slide.svs", "-o", "predicted2", NULL);
     command_expect(&o, 1, "no-such-slide.svs");
@@ -228,8 +219,8 @@ static void expect_bad(const char *command, const char *cohort, const char *mess
     else command_run(&o, root, command, cohort, "-o", out, NULL);
     command_expect(&o, 1, message);
     g_assert_null(strstr(o.err, "CRITICAL"));
-    g_assert_cmpint(count_files(out, "tiles"), ==, products);
-    g_assert_cmpint(count_files(out, "features"), ==, strcmp(command, "encode") == 0 ? products : 0);
+    g_assert_cmpint(test_entries(out, "tiles"), ==, products);
+    g_assert_cmpint(test_entries(out, "features"), ==, strcmp(command, "encode") == 0 ? products : 0);
 }
 
 static void test_bad_slides(void) {
@@ -322,7 +313,7 @@ static void test_bad_tables(void) {
         command_expect(&o, 1, name);
         command_expect(&o, 1, cases[i].message);
     }
-    g_assert_cmpint(count_files(root, "tables/tiles"), ==, 0);
+    g_assert_cmpint(test_entries(root, "tables/tiles"), ==, 0);
 }
 
 /* rmil_bag_write refuses what is not finite, so it is put into the file afterwards, in the place of a number that
