@@ -127,13 +127,12 @@ static double products_of(const RmilModelConfig *c) {
     /* the features; two gates, forward and two ways back */
     if (g_str_has_prefix(c->model, "clam")) return (2 * d * n + 6 * n * m) / alone;
     if (!g_str_equal(c->model, "hipt")) return 2 * d * n / alone;
-    const double cells = (double)(c->region_rows * c->region_columns);
-    const double columns = ceil((double)GRID_WIDTH / (double)c->region_columns);
-    const double rows = ceil(ceil((double)PATCHES / GRID_WIDTH) / (double)c->region_rows);
+    const double high = rmil_model_config_get(c, "region_rows"), wide = rmil_model_config_get(c, "region_columns"), cells = high * wide;
+    const double columns = ceil((double)GRID_WIDTH / wide), rows = ceil(ceil((double)PATCHES / GRID_WIDTH) / high);
     const double tokens = columns * rows * (cells + 1) / PATCHES; /* per patch */
     /* of a block: projections 4 n², MLP 8 n², scores and mixing 2 n per pair; of the last one each head's query meets tokens */
-    const double block = 12 * n * n + 2 * n * (cells + 1), last = 2 * n * (double)c->heads;
-    const double forward = tokens * ((double)(c->patch_depth - 1) * block + last);
+    const double block = 12 * n * n + 2 * n * (cells + 1), last = 2 * n * rmil_model_config_get(c, "heads");
+    const double forward = tokens * ((rmil_model_config_get(c, "patch_depth") - 1) * block + last);
     return (2 * d * n + 3 * forward) / alone;
 }
 

@@ -16,11 +16,11 @@ static void report_mpp(Cli *cli, const RmilCheck *check) {
 
 /* A table of splits says the sets, whatever the cohort's own column says. */
 static char *spoken_sets(const RmilCohort *cohort, const RmilTrainOptions *options) {
-    if (options->splits) {
-        g_autoptr(RmilSplitTable) table = rmil_split_table_read(options->splits, cohort, NULL);
-        return table ? g_strdup_printf("%s fixes the sets: %" G_GINT64_FORMAT " split%s", options->splits, table->count,
-                                       table->count == 1 ? "" : "s")
-                     : g_strdup_printf("the sets are those of %s, which is wrong", options->splits);
+    const char *fixed = rmil_train_options_get(options, "splits");
+    if (fixed) {
+        g_autoptr(RmilSplitTable) table = rmil_split_table_read(fixed, cohort, NULL);
+        return table ? g_strdup_printf("%s fixes the sets: %" G_GINT64_FORMAT " split%s", fixed, table->count, table->count == 1 ? "" : "s")
+                     : g_strdup_printf("the sets are those of %s, which is wrong", fixed);
     }
     int64_t splits[4] = {0};
     for (int64_t i = 0; i < cohort->count; i++) splits[cohort->rows[i].split]++;
@@ -84,8 +84,7 @@ int command_check(int argc, char **argv) {
     rmil_prepare_options_init(&preparation);
     rmil_train_options_init(&options);
     const GOptionEntry own[] = {
-        {"splits", 0, 0, G_OPTION_ARG_FILENAME, &options.splits, rmil_train_option_find("splits")->help,
-         rmil_train_option_find("splits")->unit},
+        train_entry(&options, "splits"),
         {0},
     };
     g_autofree GOptionEntry *tiles = prepare_tile_entries(&preparation), *labels = prepare_label_entries(&preparation);

@@ -22,7 +22,7 @@ int command_convert(int argc, char **argv) {
     convert_model_init(&model);
     g_autofree GOptionEntry *models = convert_model_entries(&model), *layouts = convert_features_entries(&features);
     const CliGroup groups[] = {{"Features", layouts}, {"Models", models}, {NULL, NULL}};
-    if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) {
+    if (!train_begin(&cli, &argc, &argv, &usage, groups, &model.options, &status)) {
         convert_model_clear(&model);
         convert_features_clear(&features);
         return status;

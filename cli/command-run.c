@@ -75,8 +75,8 @@ static gboolean run_all(Run *run, const RunOptions *options, GError **error) {
         return FALSE;
     g_autofree int64_t *seeds = g_new(int64_t, options->repeats);
     for (int64_t i = 0; i < options->repeats; i++) seeds[i] = run->cli->seed + i;
-    g_autoptr(RmilStudyPlan) plan = rmil_study_plan_new("run", run->methods, run->options->splits, seeds,
-                                                        run->options->splits ? 0 : options->repeats);
+    const char *splits = rmil_train_options_get(run->options, "splits");
+    g_autoptr(RmilStudyPlan) plan = rmil_study_plan_new("run", run->methods, splits, seeds, splits ? 0 : options->repeats);
     run->repeats = rmil_study_plan_repeats(plan, run->cohort, run->options, error);
     g_autofree char *report = g_build_filename(folder, "report.html", NULL);
     RmilStudyOutcome outcome;
@@ -142,7 +142,7 @@ int command_run(int argc, char **argv) {
                             *training = train_entries(&options);
     const CliGroup groups[] = {{"Output", output},      {"The run", own},       {"Tiles", tiles}, {"Features", encoding},
                                {"Annotations", labels}, {"Training", training}, {NULL, NULL}};
-    if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) {
+    if (!train_begin(&cli, &argc, &argv, &usage, groups, &options, &status)) {
         rmil_prepare_options_clear(&preparation);
         rmil_train_options_clear(&options);
         return status;

@@ -211,7 +211,7 @@ int command_study(int argc, char **argv) {
         {"slurm", 0, 0, G_OPTION_ARG_INT64, &study.slurm, "write DIR/study.slurm, which submits N shards to Slurm, and do nothing", "N"},
         {"sbatch", 0, 0, G_OPTION_ARG_STRING, &study.sbatch,
          "its options, e.g. \"--partition=long --time=8:00:00 --cpus-per-task=16 --mem=32G\"", "OPTIONS"},
-        {"memory", 0, 0, G_OPTION_ARG_STRING, &study.base.memory, rmil_train_option_find("memory")->help, "SIZE"},
+        train_entry(&study.base, "memory"),
         {0},
     };
     g_autofree GOptionEntry *output = prepare_output_entries(&study.folder), *tiles = prepare_tile_entries(&study.preparation),

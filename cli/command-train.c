@@ -4,7 +4,7 @@
 static gboolean train(Cli *cli, const RmilWork *work, const RmilTrainOptions *options, const RmilTrainMethod *method, GError **error) {
     g_autoptr(GPtrArray) methods = g_ptr_array_new();
     g_ptr_array_add(methods, (gpointer)method);
-    g_autoptr(RmilStudyPlan) plan = rmil_study_plan_new("train", methods, options->splits, &cli->seed, 1);
+    g_autoptr(RmilStudyPlan) plan = rmil_study_plan_new("train", methods, rmil_train_options_get(options, "splits"), &cli->seed, 1);
     g_autofree char *cache = g_build_filename(work->folder, "cache", NULL);
     g_autoptr(RmilTrainData) data = train_data_load(cli, work->cohort, options, cache, error);
     g_autoptr(JsonNode) preprocessing = NULL;
@@ -47,7 +47,7 @@ int command_train(int argc, char **argv) {
     };
     g_autofree GOptionEntry *output = prepare_output_entries(&folder), *training = train_entries(&options);
     const CliGroup groups[] = {{"Output", output}, {"The model", own}, {"Training", training}, {NULL, NULL}};
-    if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) {
+    if (!train_begin(&cli, &argc, &argv, &usage, groups, &options, &status)) {
         rmil_train_options_clear(&options);
         return status;
     }

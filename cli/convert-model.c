@@ -1,14 +1,14 @@
 /* rankmil convert MODEL OUT: models to and from other programs. */
 #include "convert.h"
 
-#include <math.h>
 #include <string.h>
 
-void convert_model_init(ConvertModel *options) { *options = (ConvertModel){.threshold = NAN}; }
+void convert_model_init(ConvertModel *options) { *options = (ConvertModel){.model = NULL}; }
 
 void convert_model_clear(ConvertModel *options) {
     g_free(options->model);
     g_free(options->guide);
+    rmil_train_options_clear(&options->options);
     g_free(options->help[0]);
     g_free(options->help[1]);
 }
@@ -17,14 +17,14 @@ GOptionEntry *convert_model_entries(ConvertModel *o) {
     g_autofree char *models = g_strjoinv(", ", (char **)rmil_model_names()), *guides = g_strjoinv(", ", (char **)rmil_guide_names());
     o->help[0] = g_strdup_printf("a state_dict's model: %s (default: told by its tensors)", models);
     o->help[1] = g_strdup_printf("what it was trained with: %s (default: %s)", guides, rmil_guide_name(RMIL_GUIDE_NONE));
-    const GOptionEntry entries[] = {
-        {"model", 0, 0, G_OPTION_ARG_STRING, &o->model, o->help[0], "NAME"},
-        {"guide", 0, 0, G_OPTION_ARG_STRING, &o->guide, o->help[1], "NAME"},
-        {"threshold", 0, 0, G_OPTION_ARG_DOUBLE, &o->threshold, "its attention threshold T (default: 1; -1: none)", "T"},
-        {"heads", 0, 0, G_OPTION_ARG_INT64, &o->heads, "hipt: attention heads (default: 3)", "N"},
-        {0},
-    };
-    return g_memdup2(entries, sizeof entries);
+    gsize count;
+    const RmilOption *table = rmil_train_option_table(&count);
+    GOptionEntry *entries = g_new0(GOptionEntry, count + 3), *next = entries;
+    *next++ = (GOptionEntry){"model", 0, 0, G_OPTION_ARG_STRING, &o->model, o->help[0], "NAME"};
+    *next++ = (GOptionEntry){"guide", 0, 0, G_OPTION_ARG_STRING, &o->guide, o->help[1], "NAME"};
+    for (gsize i = 0; i < count; i++)
+        if (table[i].untold) *next++ = train_entry(&o->options, table[i].name);
+    return entries;
 }
 
 gboolean convert_is_model(const char *from, const char *to) {
@@ -45,17 +45,16 @@ static gboolean write_model(const RmilModel *model, const char *layout, const ch
 
 /* What the user says of a state_dict; FALSE in *told when nothing. */
 static gboolean known_config(const ConvertModel *o, RmilModelConfig *config, gboolean *told, GError **error) {
-    *told = o->model || o->guide || o->heads > 0 || !isnan(o->threshold);
+    *told = o->model || o->guide;
+    for (int i = 0; i < RMIL_TRAIN_OPTIONS; i++) *told = *told || o->options.texts[i];
     if (!*told) return TRUE;
     if (!o->model) {
-        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "--guide, --threshold and --heads need --model NAME");
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "--guide and the options of a model need --model NAME");
         return FALSE;
     }
-    const RmilTrainMethod *method = rmil_method_of(o->model, o->guide ? o->guide : "none", error);
-    if (!method || !rmil_model_config_init(config, method->model, method->guide, error)) return FALSE;
-    if (!isnan(o->threshold)) config->threshold = o->threshold;
-    if (o->heads > 0) config->heads = o->heads;
-    return TRUE;
+    RmilTrainConfig train;
+    const RmilTrainMethod *method = rmil_method_of(o->model, o->guide ? o->guide : rmil_guide_name(RMIL_GUIDE_NONE), error);
+    return method && rmil_train_options_configure(&o->options, method, config, &train, error);
 }
 
 gboolean convert_model(Cli *cli, const ConvertModel *options, const char *layout, const char *from, const char *to, GError **error) {

@@ -2,15 +2,14 @@
 #ifndef RMIL_CLI_CONVERT_H
 #define RMIL_CLI_CONVERT_H
 
-#include "cli.h"
+#include "train.h"
 
 /* -- models ------------------------------------------------------------------------------------------------------------------- */
 /* What a PyTorch state_dict does not say of itself. */
 typedef struct {
     gchar *model, *guide;
-    gdouble threshold; /* NaN: not given */
-    gint64 heads;      /* 0: not given */
-    char *help[2];     /* of the first two */
+    RmilTrainOptions options; /* those that a model's tensors do not tell */
+    char *help[2];            /* of the first two */
 } ConvertModel;
 void convert_model_init(ConvertModel *options);
 void convert_model_clear(ConvertModel *options);

@@ -2,19 +2,32 @@
 #include "train.h"
 
 #include <string.h>
+GOptionEntry train_entry(RmilTrainOptions *options, const char *name) {
+    const RmilOption *option = rmil_train_option_find(name);
+    return (GOptionEntry){option->name,
+                          0,
+                          0,
+                          option->type == RMIL_OPTION_FILE ? G_OPTION_ARG_FILENAME : G_OPTION_ARG_STRING,
+                          rmil_train_options_text(options, option),
+                          option->summary,
+                          option->unit};
+}
 
 GOptionEntry *train_entries(RmilTrainOptions *options) {
-    static const GOptionArg types[] = {[RMIL_OPTION_NUMBER] = G_OPTION_ARG_DOUBLE,
-                                       [RMIL_OPTION_WHOLE] = G_OPTION_ARG_INT64,
-                                       [RMIL_OPTION_WORD] = G_OPTION_ARG_STRING,
-                                       [RMIL_OPTION_FILE] = G_OPTION_ARG_FILENAME};
     gsize count;
-    const RmilTrainOption *table = rmil_train_option_table(&count);
+    const RmilOption *table = rmil_train_option_table(&count);
     GOptionEntry *entries = g_new0(GOptionEntry, count + 1);
-    for (gsize i = 0; i < count; i++)
-        entries[i] = (GOptionEntry){table[i].name, 0, 0, types[table[i].type], G_STRUCT_MEMBER_P(options, table[i].offset), table[i].help,
-                                    table[i].unit};
+    for (gsize i = 0; i < count; i++) entries[i] = train_entry(options, table[i].name);
     return entries;
+}
+
+gboolean train_begin(Cli *cli, int *argc, char ***argv, const CliUsage *usage, const CliGroup *groups, const RmilTrainOptions *options,
+                     int *status) {
+    g_autoptr(GError) error = NULL;
+    if (!cli_begin(cli, argc, argv, usage, groups, status)) return FALSE;
+    if (rmil_train_options_parse(options, &error)) return TRUE;
+    *status = cli_usage(cli, "%s", error->message);
+    return FALSE;
 }
 
 RmilTrainData *train_data_load(Cli *cli, const RmilCohort *cohort, const RmilTrainOptions *options, const char *cache, GError **error) {
@@ -32,20 +45,20 @@ RmilTrainData *train_data_load(Cli *cli, const RmilCohort *cohort, const RmilTra
 }
 
 GArray *train_repeats(const Cli *cli, const RmilCohort *cohort, const RmilTrainOptions *options, int64_t repeats, GError **error) {
-    if (options->splits) return rmil_repeats_read(cohort, options->splits, error);
     g_autofree int64_t *seeds = g_new(int64_t, repeats);
     for (int64_t i = 0; i < repeats; i++) seeds[i] = cli->seed + i;
-    return rmil_repeats_draw(cohort, options->test_share, options->val_share, seeds, repeats, error);
+    return rmil_train_options_repeats(options, cohort, seeds, repeats, error);
 }
 
 gboolean train_check(Cli *cli, const RmilCohort *cohort, const RmilTrainOptions *options, int64_t repeats, GError **undivided,
                      GError **error) {
     g_autoptr(GArray) twins = rmil_cohort_twins(cohort);
+    const gboolean drawn = !rmil_train_options_get(options, "splits");
     if (!rmil_cohort_check_labels(cohort, error) || !rmil_cohort_check_twins(cohort, twins, NULL, &cli->monitor, error)) return FALSE;
-    g_autoptr(GArray) divided = train_repeats(cli, cohort, options, repeats, undivided && !options->splits ? undivided : error);
+    g_autoptr(GArray) divided = train_repeats(cli, cohort, options, repeats, undivided && drawn ? undivided : error);
     for (guint i = 0; divided && i < divided->len; i++)
         if (!rmil_cohort_check_twins(cohort, twins, g_array_index(divided, RmilRepeat, i).splits, &cli->monitor, error)) return FALSE;
-    return divided != NULL || (undivided && !options->splits);
+    return divided != NULL || (undivided && drawn);
 }
 
 gboolean train_plan(Cli *cli, const char *folder, const RmilStudyPlan *plan, const RmilTrainData *data, const RmilTrainOptions *options,

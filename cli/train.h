@@ -4,8 +4,12 @@
 
 #include "prepare.h"
 
-/* The library's table of training options as command line options; free with g_free. */
+/* The library's table of training options as command line options; free with g_free. One of them alone. */
 GOptionEntry *train_entries(RmilTrainOptions *options);
+GOptionEntry train_entry(RmilTrainOptions *options, const char *name);
+/* cli_begin, for commands with such entries: what is no number where one is asked for is wrong usage, too. */
+gboolean train_begin(Cli *cli, int *argc, char ***argv, const CliUsage *usage, const CliGroup *groups, const RmilTrainOptions *options,
+                     int *status);
 /* The features of a cohort that names them. Rows that cannot be read are reported and left out. cache: a folder for
  * features beyond --memory. */
 RmilTrainData *train_data_load(Cli *cli, const RmilCohort *cohort, const RmilTrainOptions *options, const char *cache, GError **error);

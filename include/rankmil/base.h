@@ -118,6 +118,37 @@ RMIL_API char *rmil_json_print(JsonNode *node);
 /* That text and a line end as a file. */
 RMIL_API gboolean rmil_json_write(JsonNode *node, const char *path, GError **error);
 
+/* -- options ---------------------------------------------------------------------------------------------------------- */
+/* Of what kind a value is, and the field that keeps it: double, int64_t, int (place among the words), int64_t (bytes), none. */
+typedef enum { RMIL_OPTION_NUMBER, RMIL_OPTION_WHOLE, RMIL_OPTION_WORD, RMIL_OPTION_SIZE, RMIL_OPTION_FILE } RmilOptionType;
+/* What an option concerns: one method's training, the data and their division, or the machine (no result depends on it). */
+typedef enum { RMIL_SCOPE_METHOD, RMIL_SCOPE_DATA, RMIL_SCOPE_MACHINE } RmilOptionScope;
+/* An option is one row, in the table of whom it belongs to: a model, a guide, the trainer, the splits, the features in memory. Command line
+ * and --help, plans, run.json, model files, every check and docs/options.md come from it. A table ends with a row without key. */
+typedef struct {
+    const char *name; /* on the command line and in plans: "clam-k"; NULL: nobody gives it */
+    const char *key;  /* in files: "clam_k" */
+    RmilOptionType type;
+    RmilOptionScope scope;
+    double value;             /* where nothing is said; of a word its place among the words */
+    double low, high;         /* bounds, at most ±RMIL_OPTION_MOST, beyond which there is none */
+    gboolean open;            /* the bounds are no values themselves */
+    const char *const *words; /* that may be given; the last is NULL */
+    const char *help, *unit;
+    const char *usual; /* what the help says in the place of `value`, or NULL */
+    gsize offset;      /* of its field in the owner's struct */
+    /* Of models and guides alone, which share RmilModelConfig. */
+    gboolean shared;     /* its field is one of RmilModelConfig's, not of the owner's own struct */
+    gboolean untold;     /* whoever applies a model must know it, and the tensors do not tell it */
+    int place;           /* from 1: where it stands in every model file of version 0.1.0, whoever takes it; 0: it is only in files of … */
+    double elsewhere;    /* … those that take it. Its value in files of the others */
+    const char *without; /* what is said of a model that does not take it and is given it; NULL: nothing */
+    /* Of tables that are put together from several owners'. */
+    const char *owners;  /* "clam-sb, clam-mb"; NULL: all */
+    const char *summary; /* owners, help, default and bounds in one line */
+} RmilOption;
+#define RMIL_OPTION_MOST 1e15
+
 /* -- parallel loops ------------------------------------------------------------------------------------------------ */
 /* Calls task(i, worker, user) once for every i in 0 … n−1 on `threads` threads (≤ 0: all processors; fewer where the system gives
  * no more). `worker` is in

@@ -10,22 +10,24 @@ typedef enum { RMIL_GUIDE_NONE, RMIL_GUIDE_INDUCTION, RMIL_GUIDE_RANK } RmilGuid
 RMIL_API const char *rmil_guide_name(RmilGuide guide); /* "none", "induction", "rank" */
 RMIL_API const char *const *rmil_guide_names(void);    /* NULL-terminated */
 
-/* Everything that determines a model's shape and its loss; saved with the model. */
+#define RMIL_MODEL_OWN 32
+/* Everything that determines a model's shape and its loss; saved with the model. docs/options.md has all values and bounds. */
 typedef struct {
     char model[16]; /* "abmil", "dsmil", "clam-sb", "clam-mb", "hipt" */
     RmilGuide guide;
-    int64_t dim;                              /* D of the features */
-    int64_t hidden;                           /* adaptor width: 256 (abmil, dsmil), 512 (clam), 192 (hipt); 0: the model's default */
-    int64_t attention_dim;                    /* 384 (dsmil), 256 (clam); 0: default */
-    double dropout;                           /* 0 */
-    double threshold;                         /* T; < 0: none. Paper: 1 */
-    double sigma, margin, lambda;             /* rank loss and guide weight: 1, 1, 1 */
-    int64_t rank_sample;                      /* 0: all pairs, exactly; N: up to N annotated and N other patches a step */
-    int64_t clam_k;                           /* 8 */
-    double clam_bag_weight;                   /* 0.7 */
-    int64_t region_rows, region_columns;      /* hipt: 16 × 16 */
-    int64_t patch_depth, region_depth, heads; /* hipt: 4, 2, 3 */
+    int64_t dim;                  /* D of the features */
+    int64_t hidden;               /* adaptor width: 256 (abmil, dsmil), 512 (clam), 192 (hipt); 0: the model's default */
+    int64_t attention_dim;        /* 384 (dsmil), 256 (clam); 0: default */
+    double dropout;               /* 0 */
+    double threshold;             /* T; < 0: none. Paper: 1 */
+    double sigma, margin, lambda; /* rank loss and guide weight: 1, 1, 1 */
+    int64_t rank_sample;          /* 0: all pairs, exactly; N: up to N annotated and N other patches a step */
+    int64_t own[RMIL_MODEL_OWN];  /* what single models and guides take: rmil_model_config_get and _set */
 } RmilModelConfig;
+/* Any number of it by its option's name ("clam-k", "region-size") or key ("clam_k", "region_rows"). get: NaN where there is no such
+ * option. set fails on that, and on values out of bounds. */
+RMIL_API double rmil_model_config_get(const RmilModelConfig *config, const char *name);
+RMIL_API gboolean rmil_model_config_set(RmilModelConfig *config, const char *name, double value, GError **error);
 
 /* What a guide could learn from a positive slide: nothing is annotated, all is, or some of it, so that there are pairs to rank. Of
  * patches; of regions for hipt, where a region counts as annotated when one of its patches is. Thread-safe. */

@@ -9,35 +9,35 @@
 G_BEGIN_DECLS
 
 /* -- options of training ------------------------------------------------------------------------------------------------------ */
-/* Every option by its name on the command line and in study plans. Numbers that are not set take the model's default. */
+/* Every option by its name on the command line and in study plans: those of all models and guides, of the trainer, of the features in
+ * memory and of the splits. docs/options.md lists them. */
+RMIL_API const RmilOption *rmil_train_option_table(gsize *count);
+RMIL_API const RmilOption *rmil_train_option_find(const char *name); /* or NULL */
+
+/* What is given of them, as text, by row of the table; NULL: nothing. */
+#define RMIL_TRAIN_OPTIONS 64
 typedef struct {
-    double threshold, sigma, margin, lambda, learning_rate, weight_decay, dropout, test_share, val_share, clam_bag_weight;
-    int64_t rank_sample, epochs, patience, warmup, group, hidden, attention_dim, clam_k, region_size, patch_depth, region_depth, heads;
-    char *sampler, *precision, *memory, *splits; /* owned */
+    char *texts[RMIL_TRAIN_OPTIONS]; /* owned */
 } RmilTrainOptions;
-
-typedef enum { RMIL_OPTION_NUMBER, RMIL_OPTION_WHOLE, RMIL_OPTION_WORD, RMIL_OPTION_FILE } RmilOptionType; /* double, int64_t, char * */
-/* What an option concerns: one method's training, the data and their division, or the machine (no result depends on it). */
-typedef enum { RMIL_SCOPE_METHOD, RMIL_SCOPE_DATA, RMIL_SCOPE_MACHINE } RmilOptionScope;
-typedef struct {
-    const char *name;
-    RmilOptionType type;
-    RmilOptionScope scope;
-    gsize offset; /* of its field in RmilTrainOptions */
-    const char *help, *unit;
-} RmilTrainOption;
-RMIL_API const RmilTrainOption *rmil_train_option_table(gsize *count);
-RMIL_API const RmilTrainOption *rmil_train_option_find(const char *name); /* or NULL */
-
 RMIL_API void rmil_train_options_init(RmilTrainOptions *options);
 RMIL_API void rmil_train_options_clear(RmilTrainOptions *options);
 RMIL_API void rmil_train_options_copy(const RmilTrainOptions *from, RmilTrainOptions *to); /* what `to` held is not freed */
-/* Sets one by name; fails on unknown names and on text that is no such number. */
+/* Sets one by name; fails on unknown names, on text that is no such value, and on values out of bounds, which the message names. */
 RMIL_API gboolean rmil_train_options_set(RmilTrainOptions *options, const char *name, const char *text, GError **error);
+RMIL_API const char *rmil_train_options_get(const RmilTrainOptions *options, const char *name); /* NULL: not given */
+/* Where the text of a row of the table lies, for parsers of command lines, and whether numbers are given where numbers are asked
+ * for, as such parsers find; whether values are right is seen when they are used. */
+RMIL_API char **rmil_train_options_text(RmilTrainOptions *options, const RmilOption *option);
+RMIL_API gboolean rmil_train_options_parse(const RmilTrainOptions *options, GError **error);
 /* Fills both configurations for a method, but for dim (the data's), seed and threads. */
 RMIL_API gboolean rmil_train_options_configure(const RmilTrainOptions *options, const RmilTrainMethod *method, RmilModelConfig *model,
                                                RmilTrainConfig *train, GError **error);
 
+/* How features are to be loaded. */
+RMIL_API gboolean rmil_train_options_load(const RmilTrainOptions *options, RmilBagSetOptions *load, GError **error);
+/* rmil_repeats_read of the file of splits, where one is given; else rmil_repeats_draw with the shares for each seed. */
+RMIL_API GArray *rmil_train_options_repeats(const RmilTrainOptions *options, const RmilCohort *cohort, const int64_t *seeds, int64_t count,
+                                            GError **error);
 /* Every bound that training would find, before there are data. */
 RMIL_API gboolean rmil_train_options_check(const RmilTrainOptions *options, const RmilTrainMethod *method, GError **error);
 

@@ -45,6 +45,30 @@ void rmil_gate_free(RmilGate *gate);
 /* "/a/b/slide.01.tiff" -> "slide.01". Free with g_free. */
 char *rmil_path_stem(const char *path);
 
+/* -- options.c -- */
+/* The beginning of a row: {RMIL_WHOLE("clam-k", "clam_k", 8, 1, 65536, "N", "patches of …"), .offset = …} */
+#define RMIL_WHOLE(name_, key_, value_, low_, high_, unit_, help_)                                                                         \
+    .name = name_, .key = key_, .type = RMIL_OPTION_WHOLE, .value = value_, .low = low_, .high = high_, .unit = unit_, .help = help_
+#define RMIL_NUMBER(name_, key_, value_, low_, high_, unit_, help_)                                                                        \
+    .name = name_, .key = key_, .type = RMIL_OPTION_NUMBER, .value = value_, .low = low_, .high = high_, .unit = unit_, .help = help_
+#define RMIL_WORD(name_, key_, value_, words_, unit_, help_)                                                                               \
+    .name = name_, .key = key_, .type = RMIL_OPTION_WORD, .value = value_, .words = words_, .unit = unit_, .help = help_
+/* Text as a value, which must be of its kind and (read) within bounds. `called`: what the message calls the option. */
+gboolean rmil_option_parse(const RmilOption *option, const char *called, const char *text, double *value, GError **error);
+gboolean rmil_option_read(const RmilOption *option, const char *called, const char *text, double *value, GError **error);
+gboolean rmil_option_check(const RmilOption *option, const char *called, double value, GError **error); /* bounds alone */
+char *rmil_option_text(const RmilOption *option, double value); /* as files have it; reads back as the same value. g_free */
+char *rmil_option_bounds(const RmilOption *option);             /* "1 … 65536"; "": none. g_free */
+char *rmil_option_usual(const RmilOption *option);              /* what it is where nothing is said; NULL: nothing. g_free */
+/* The field of an owner's struct. */
+double rmil_option_get(const RmilOption *option, gconstpointer owner);
+void rmil_option_put(const RmilOption *option, gpointer owner, double value);
+/* All fields of a table: every default; every bound, with the message calling an option by its key. */
+void rmil_options_init(const RmilOption *rows, gpointer owner);
+gboolean rmil_options_check(const RmilOption *rows, gconstpointer owner, GError **error);
+/* Appends a row to a table that is put together (zero-terminated), with what it is for people. owners: NULL: all. */
+void rmil_options_add(GArray *table, const RmilOption *row, const char *owners);
+
 /* A function compiled for several processors, the best one picked at load time by what the processor can do (not by its
  * name: "arch=haswell" would match Intel's Haswell alone). Sums declared `omp simd reduction` may be reordered by the
  * vector width; the order is fixed for one machine. What such a function calls in its loops must be RMIL_INLINE: a plain

@@ -5,6 +5,9 @@
 #include "base/base-private.h"
 #include "rankmil/cohort.h"
 
+/* Offsets from RmilBagSetOptions, and from RmilSplitOptions. */
+extern const RmilOption rmil_set_options[], rmil_share_options[];
+
 /* As rmil_bag_read, the features mapped from a file in `folder` that is made when there is none of the same origin. */
 RmilBag *rmil_bag_read_mapped(const char *path, const char *id, RmilPrecision precision, const char *folder, GError **error);
 

@@ -4,7 +4,26 @@
 
 #include <string.h>
 
-void rmil_bag_set_options_init(RmilBagSetOptions *options) { *options = (RmilBagSetOptions){.precision = RMIL_FLOAT32}; }
+static const char *const precisions[] = {"float32", "bfloat16", NULL}; /* as RmilPrecision */
+
+const RmilOption rmil_set_options[] = {
+    {RMIL_WORD("precision", "precision", RMIL_FLOAT32, precisions, "NAME", "number type of the features in memory"), .scope = RMIL_SCOPE_DATA,
+     .offset = offsetof(RmilBagSetOptions, precision)},
+    {.name = "memory",
+     .key = "memory",
+     .type = RMIL_OPTION_SIZE,
+     .scope = RMIL_SCOPE_MACHINE,
+     .usual = "all in memory",
+     .unit = "SIZE",
+     .help = "budget for features in memory; more lies in mapped files",
+     .offset = offsetof(RmilBagSetOptions, memory)},
+    {0},
+};
+
+void rmil_bag_set_options_init(RmilBagSetOptions *options) {
+    *options = (RmilBagSetOptions){.threads = 0};
+    rmil_options_init(rmil_set_options, options);
+}
 
 void rmil_bag_set_free(RmilBagSet *set) {
     if (!set) return;

@@ -7,7 +7,18 @@
 /* Streams of random numbers (base.h: one per purpose). */
 enum { STREAM_TEST = 101, STREAM_VAL = 102 };
 
-void rmil_split_options_init(RmilSplitOptions *options) { *options = (RmilSplitOptions){.test = 0.2, .val = 0.2, .seed = 0}; }
+const RmilOption rmil_share_options[] = {
+    {RMIL_NUMBER("test-share", "test_share", 0.2, 0, 1, "X", "share of slides for testing, where the cohort names no test set"), .open = TRUE,
+     .scope = RMIL_SCOPE_DATA, .offset = offsetof(RmilSplitOptions, test)},
+    {RMIL_NUMBER("val-share", "val_share", 0.2, 0, 1, "X", "share of the other slides for validation"), .open = TRUE, .scope = RMIL_SCOPE_DATA,
+     .offset = offsetof(RmilSplitOptions, val)},
+    {0},
+};
+
+void rmil_split_options_init(RmilSplitOptions *options) {
+    options->seed = 0;
+    rmil_options_init(rmil_share_options, options);
+}
 
 static const char *set_name(RmilSplit set) { return set == RMIL_SPLIT_TRAIN ? "training" : set == RMIL_SPLIT_VAL ? "validation" : "test"; }
 

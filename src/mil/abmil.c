@@ -18,8 +18,6 @@ enum { W1, B1, W2, B2, WA, BA, WC, BC };
 /* Rows of X and R per block: large enough for the products, small enough to stay near the processor. */
 #define ROWS 512
 
-static void defaults(RmilModelConfig *config) { config->hidden = 256; }
-
 static void layout(const RmilModelConfig *config, RmilParameterLayout *layout) {
     rmil_parameter_linear(layout, "adaptor.0", config->hidden, config->dim, TRUE);
     rmil_parameter_linear(layout, "adaptor.2", config->dim, config->hidden, TRUE);
@@ -202,6 +200,8 @@ static const RmilTrainMethod methods[] = {
     {0},
 };
 
+static const RmilOption options[] = {RMIL_HIDDEN(256), RMIL_DROPOUT, RMIL_THRESHOLD, {0}};
+
 static const RmilModelClass class = {
     .name = "abmil",
     .methods = methods,
@@ -209,8 +209,7 @@ static const RmilModelClass class = {
     .first = "adaptor.0.weight",
     .logits = 1,
     .rows = 1,
-    .thresholds = TRUE,
-    .defaults = defaults,
+    .options = options,
     .layout = layout,
     .infer = infer,
     .step = step,

@@ -16,17 +16,24 @@ enum { WH, BH, WA, BA, WB, BB, WF, BF, WC, BC, INSTANCE, BAG = INSTANCE + 4 };
 
 #define ROWS 256
 
+/* What CLAM alone takes. */
+typedef struct {
+    int64_t k;
+    double bag_weight;
+} Options;
+
+static const RmilOption options[] = {
+    RMIL_HIDDEN(512),
+    RMIL_ATTENTION_DIM(256),
+    RMIL_DROPOUT,
+    {RMIL_WHOLE("clam-k", "clam_k", 8, 1, 65536, "N", "patches of highest and of lowest attention for the instance loss"),
+     .offset = offsetof(Options, k), .place = 10, .elsewhere = 8},
+    {RMIL_NUMBER("clam-bag-weight", "clam_bag_weight", 0.7, 0, 1, "X", "weight of the slide loss beside the instance loss"),
+     .offset = offsetof(Options, bag_weight), .place = 11, .elsewhere = 0.7},
+    {0},
+};
+
 static int branches(const RmilModelConfig *config) { return rmil_model_class(config->model, NULL)->rows; }
-
-static void defaults(RmilModelConfig *config) {
-    config->hidden = 512;
-    config->attention_dim = 256;
-}
-
-static gboolean check(const RmilModelConfig *config, GError **error) {
-    if (config->attention_dim >= 1) return TRUE;
-    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "model %s needs an attention size of at least 1", config->model);
-}
 
 static void layout(const RmilModelConfig *config, RmilParameterLayout *layout) {
     const int64_t n = config->hidden, m = config->attention_dim;
@@ -140,7 +147,8 @@ static gint by_score(gconstpointer x, gconstpointer y, gpointer user) {
  * scores, which softmax keeps in order); 0 for a bag of one patch. */
 static gboolean instance_loss(const RmilStep *step, Work *w, RmilArena *arena, double *loss, GError **error) {
     const int64_t count = step->bag->count, n = step->config->hidden;
-    w->k = MIN(step->config->clam_k, count / 2);
+    const Options *own = rmil_model_own(step->config);
+    w->k = MIN(own->k, count / 2);
     *loss = 0;
     if (w->k == 0) return TRUE;
     int64_t *order = rmil_arena_take(arena, count, sizeof *order, error);
@@ -153,7 +161,7 @@ static gboolean instance_loss(const RmilStep *step, Work *w, RmilArena *arena, d
     for (int64_t i = 0; i < w->k; i++) w->chosen[i] = order[i], w->chosen[w->k + i] = order[count - 1 - i];
     const float *head = rmil_step_parameter(step, INSTANCE + 2 * step->label);
     const float *bias = rmil_step_parameter(step, INSTANCE + 2 * step->label + 1);
-    const double share = (1 - step->config->clam_bag_weight) / (double)(2 * w->k);
+    const double share = (1 - own->bag_weight) / (double)(2 * w->k);
     for (int64_t i = 0; i < 2 * w->k; i++) {
         double z[2], dz[2];
         for (int c = 0; c < 2; c++) z[c] = rmil_dot(head + c * n, w->h + w->chosen[i] * w->ldh, n) + (double)bias[c];
@@ -262,7 +270,7 @@ static gboolean step(const RmilStep *step, RmilArena *arena, RmilOutcome *outcom
     if (step->label < 0) return TRUE;
     outcome->slide_loss = outcome->loss = rmil_cross_entropy(outcome->logits, 2, step->label, w.dz);
     if (step->train) { /* at prediction the slide's loss alone counts */
-        const double weight = step->config->clam_bag_weight;
+        const double weight = ((const Options *)rmil_model_own(step->config))->bag_weight;
         if (!instance_loss(step, &w, arena, &outcome->guide_loss, error)) return FALSE;
         outcome->loss = weight * outcome->slide_loss + outcome->guide_loss;
         w.dz[0] *= weight, w.dz[1] *= weight;
@@ -310,7 +318,7 @@ static const RmilTrainMethod multi_methods[] = {{.name = "clam-mb", .title = "CL
 #define CLASS(text, its_methods, branch_rows)                                                                                              \
     {                                                                                                                                      \
         .name = text, .methods = its_methods, .logits = 2, .rows = branch_rows, .first = "adaptor.0.weight", .foreign = &rmil_clam_names,  \
-        .defaults = defaults, .check = check, .layout = layout, .infer = infer, .step = step, .onnx = onnx,                                \
+        .options = options, .layout = layout, .infer = infer, .step = step, .onnx = onnx,                                                  \
     }
 static const RmilModelClass single = CLASS("clam-sb", single_methods, 1), multi = CLASS("clam-mb", multi_methods, 2);
 RMIL_MODEL_FILE(clam, &single, &multi);

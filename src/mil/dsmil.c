@@ -19,16 +19,6 @@ enum { W1, B1, W2, B2, WI, BI, WQ, BQ, WV, BV, NORM_WEIGHT, NORM_BIAS, WB, BB };
 /* Rows of X and R per block: large enough for the products, small enough to stay near the processor. */
 #define ROWS 512
 
-static void defaults(RmilModelConfig *config) {
-    config->hidden = 256;
-    config->attention_dim = 384;
-}
-
-static gboolean check(const RmilModelConfig *config, GError **error) {
-    if (config->attention_dim >= 1) return TRUE;
-    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "model dsmil needs an attention size of at least 1");
-}
-
 static void layout(const RmilModelConfig *config, RmilParameterLayout *layout) {
     const int64_t d = config->dim;
     rmil_parameter_linear(layout, "adaptor.0", config->hidden, d, TRUE);
@@ -282,6 +272,8 @@ static const RmilTrainMethod methods[] = {
     {0},
 };
 
+static const RmilOption options[] = {RMIL_HIDDEN(256), RMIL_ATTENTION_DIM(384), RMIL_DROPOUT, RMIL_THRESHOLD, {0}};
+
 static const RmilModelClass class = {
     .name = "dsmil",
     .methods = methods,
@@ -289,9 +281,7 @@ static const RmilModelClass class = {
     .first = "adaptor.0.weight",
     .logits = 1,
     .rows = 1,
-    .thresholds = TRUE,
-    .defaults = defaults,
-    .check = check,
+    .options = options,
     .layout = layout,
     .infer = infer,
     .step = step,

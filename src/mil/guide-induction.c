@@ -21,4 +21,6 @@ static gboolean loss(const RmilStep *step, const RmilGuided *on, RmilArena *aren
     return TRUE;
 }
 
-const RmilGuideClass rmil_induction_guide = {.name = "induction", .loss = loss};
+static const RmilOption options[] = {RMIL_LAMBDA, {0}};
+
+const RmilGuideClass rmil_induction_guide = {.name = "induction", .options = options, .loss = loss};

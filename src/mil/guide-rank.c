@@ -42,4 +42,13 @@ static gboolean loss(const RmilStep *step, const RmilGuided *on, RmilArena *aren
     return TRUE;
 }
 
-const RmilGuideClass rmil_rank_guide = {.name = "rank", .pairs = TRUE, .loss = loss};
+static const RmilOption options[] = {
+    {RMIL_NUMBER("sigma", "sigma", 1, 1e-6, 1e6, "X", "scale of the rank loss"), RMIL_FIELD(sigma), .place = 6, .elsewhere = 1},
+    {RMIL_NUMBER("margin", "margin", 1, -1e6, 1e6, "X", "margin of the rank loss"), RMIL_FIELD(margin), .place = 7, .elsewhere = 1},
+    RMIL_LAMBDA,
+    {RMIL_WHOLE("rank-sample", "rank_sample", 0, 0, G_MAXINT32, "N", "rank loss over at most N + N sampled patches; 0: all pairs"),
+     RMIL_FIELD(rank_sample), .place = 9},
+    {0},
+};
+
+const RmilGuideClass rmil_rank_guide = {.name = "rank", .options = options, .pairs = TRUE, .loss = loss};

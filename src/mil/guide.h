@@ -30,10 +30,13 @@ typedef struct {
 /* A guide is one file that defines one RmilGuideClass, and its name in the list in meson.build (docs/extending.md). */
 typedef struct {
     const char *name;
-    gboolean pairs; /* ranks annotated patches above others: says nothing of a bag without the one or the other */
+    const RmilOption *options; /* what it takes; those of its own lie in a struct, rmil_guide_own */
+    gboolean pairs;            /* ranks annotated patches above others: says nothing of a bag without the one or the other */
     /* *loss = λ × the guide's; what is not NULL of ds and da (count, zero before) gets λ ∂/∂s and λ ∂/∂a. Called where it applies. */
     gboolean (*loss)(const RmilStep *step, const RmilGuided *on, RmilArena *arena, double *loss, float *ds, float *da, GError **error);
 } RmilGuideClass;
+#define RMIL_LAMBDA                                                                                                                        \
+    { RMIL_NUMBER("lambda", "lambda", 1, 0, 1e6, "X", "weight of the guide's loss"), RMIL_FIELD(lambda), .place = 8, .elsewhere = 1 }
 extern const RmilGuideClass *const rmil_guide_classes[]; /* models.c; ends with NULL; RmilGuide counts them from 1 */
 
 const RmilGuideClass *rmil_guide_class(RmilGuide guide); /* NULL: none, or there is no such guide */

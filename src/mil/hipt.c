@@ -22,33 +22,44 @@ enum { POS, CLS, PROJ, BLOCKS };
 #define TOKENS 1028
 #define KEPT ((int64_t)512 << 20)
 
-static void defaults(RmilModelConfig *config) {
-    config->hidden = 192;
-    config->region_rows = config->region_columns = 16;
-    config->patch_depth = 4;
-    config->region_depth = 2;
-    config->heads = 3;
-}
+/* What HIPT alone takes. */
+typedef struct {
+    int64_t rows, columns; /* cells of a region */
+    int64_t patch_depth, region_depth, heads;
+} Options;
+
+static const RmilOption options[] = {
+    RMIL_HIDDEN(192),
+    {RMIL_WHOLE("region-size", "region_rows", 16, 1, 256, "N", "regions of N × N tiles"), .offset = offsetof(Options, rows), .untold = TRUE,
+     .place = 12},
+    {RMIL_WHOLE("region-size", "region_columns", 16, 1, 256, "N", "regions of N × N tiles"), .offset = offsetof(Options, columns),
+     .untold = TRUE, .place = 13},
+    {RMIL_WHOLE("patch-depth", "patch_depth", 4, 1, 64, "N", "blocks over the tiles of a region"), .offset = offsetof(Options, patch_depth),
+     .place = 14},
+    {RMIL_WHOLE("region-depth", "region_depth", 2, 1, 64, "N", "blocks over the regions"), .offset = offsetof(Options, region_depth),
+     .place = 15},
+    {RMIL_WHOLE("heads", "heads", 3, 1, 64, "N", "heads of a block, dividing the hidden layer's width"), .offset = offsetof(Options, heads),
+     .untold = TRUE, .place = 16},
+    {0},
+};
 
 static gboolean check(const RmilModelConfig *config, GError **error) {
-    if (config->region_rows < 1 || config->region_columns < 1 || config->patch_depth < 1 || config->region_depth < 1 || config->heads < 1)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "model hipt needs region rows and columns, depths and heads of at least 1");
-    if (config->hidden % config->heads != 0)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT,
-                         "model hipt: the hidden size %" G_GINT64_FORMAT " is not a multiple of the %" G_GINT64_FORMAT " heads",
-                         config->hidden, config->heads);
-    if (config->dropout > 0) return rmil_fail(error, RMIL_ERROR_ARGUMENT, "model hipt takes no dropout");
-    return TRUE;
+    const Options *own = rmil_model_own(config);
+    return config->hidden % own->heads == 0 ||
+           rmil_fail(error, RMIL_ERROR_ARGUMENT,
+                     "model hipt: the hidden size %" G_GINT64_FORMAT " is not a multiple of the %" G_GINT64_FORMAT " heads", config->hidden,
+                     own->heads);
 }
 
 static void layout(const RmilModelConfig *config, RmilParameterLayout *layout) {
+    const Options *own = rmil_model_own(config);
     const int64_t d = config->hidden;
-    rmil_parameter_add(layout, RMIL_INIT_NORMAL, 0.02, 3, 1, config->region_rows * config->region_columns, d, "patch_agg.pos");
+    rmil_parameter_add(layout, RMIL_INIT_NORMAL, 0.02, 3, 1, own->rows * own->columns, d, "patch_agg.pos");
     rmil_parameter_add(layout, RMIL_INIT_NORMAL, 0.02, 3, 1, 1, d, "patch_agg.cls");
     rmil_parameter_linear(layout, "patch_agg.proj", d, config->dim, FALSE);
     for (int side = 0; side < 2; side++) {
         const char *name = side ? "region_agg" : "patch_agg";
-        for (int64_t i = 0; i < (side ? config->region_depth : config->patch_depth); i++) {
+        for (int64_t i = 0; i < (side ? own->region_depth : own->patch_depth); i++) {
             g_autofree char *prefix = g_strdup_printf("%s.blocks.%" G_GINT64_FORMAT, name, i);
             rmil_block_layout(layout, prefix, d);
         }
@@ -60,11 +71,11 @@ static void layout(const RmilModelConfig *config, RmilParameterLayout *layout) {
 }
 
 static int patch_block(int64_t i) { return BLOCKS + (int)i * RMIL_BLOCK_TENSORS; }
-static int patch_norm(const RmilModelConfig *config) { return patch_block(config->patch_depth); }
-static int region_block(const RmilModelConfig *config, int64_t i) { return patch_norm(config) + 2 + (int)i * RMIL_BLOCK_TENSORS; }
-static int region_norm(const RmilModelConfig *config) { return region_block(config, config->region_depth); }
-static int pool_query(const RmilModelConfig *config) { return region_norm(config) + 2; }
-static int head(const RmilModelConfig *config) { return pool_query(config) + 1; }
+static int patch_norm(const Options *own) { return patch_block(own->patch_depth); }
+static int region_block(const Options *own, int64_t i) { return patch_norm(own) + 2 + (int)i * RMIL_BLOCK_TENSORS; }
+static int region_norm(const Options *own) { return region_block(own, own->region_depth); }
+static int pool_query(const Options *own) { return region_norm(own) + 2; }
+static int head(const Options *own) { return pool_query(own) + 1; }
 
 static int64_t depth(const char *name, int64_t (*shape)(gpointer, const char *, int), gpointer user) {
     for (int64_t i = 0;; i++) {
@@ -77,19 +88,21 @@ static int64_t depth(const char *name, int64_t (*shape)(gpointer, const char *, 
 static void infer(RmilModelConfig *config, int64_t (*shape)(gpointer, const char *, int), gpointer user) {
     config->hidden = shape(user, "patch_agg.proj.weight", 0);
     config->dim = shape(user, "patch_agg.proj.weight", 1);
-    config->patch_depth = depth("patch_agg", shape, user);
-    config->region_depth = depth("region_agg", shape, user);
+    Options *own = rmil_model_own(config);
+    own->patch_depth = depth("patch_agg", shape, user);
+    own->region_depth = depth("region_agg", shape, user);
     const int64_t cells = shape(user, "patch_agg.pos", 1);
-    if (cells < 1 || cells == config->region_rows * config->region_columns) return;
+    if (cells < 1 || cells == own->rows * own->columns) return;
     const int64_t side = (int64_t)(sqrt((double)cells) + 0.5);
-    config->region_rows = side * side == cells ? side : 1;
-    config->region_columns = cells / config->region_rows;
+    own->rows = side * side == cells ? side : 1;
+    own->columns = cells / own->rows;
 }
 
 static gboolean units(const RmilModelConfig *config, const RmilBag *bag, RmilArena *arena, const uint8_t **annotated, int64_t *count,
                       GError **error) {
+    const Options *own = rmil_model_own(config);
     RmilRegions regions;
-    if (!rmil_regions_group(bag, config->region_rows, config->region_columns, arena, &regions, error)) return FALSE;
+    if (!rmil_regions_group(bag, own->rows, own->columns, arena, &regions, error)) return FALSE;
     *annotated = regions.annotated;
     *count = regions.count;
     return TRUE;
@@ -97,6 +110,7 @@ static gboolean units(const RmilModelConfig *config, const RmilBag *bag, RmilAre
 
 typedef struct {
     const RmilStep *step;
+    const Options *own;
     RmilRegions regions;
     int64_t cells, per_chunk, chunks, kept; /* cells of a region; regions of a chunk; chunks, of which `kept` stay in memory */
     float *projected;                       /* K × d: X projᵀ; on the way back ∂L/∂ of it */
@@ -112,21 +126,20 @@ typedef struct {
 } Work;
 
 static RmilBlockShape chunk_shape(const Work *w, int64_t chunk, int64_t block) {
-    const RmilModelConfig *config = w->step->config;
     return (RmilBlockShape){.sequences = MIN(w->per_chunk, w->regions.count - chunk * w->per_chunk),
                             .length = w->cells + 1,
-                            .width = config->hidden,
-                            .heads = config->heads,
-                            .first_only = block == config->patch_depth - 1};
+                            .width = w->step->config->hidden,
+                            .heads = w->own->heads,
+                            .first_only = block == w->own->patch_depth - 1};
 }
 
 static RmilBlockShape region_shape(const Work *w) {
-    return (RmilBlockShape){.sequences = 1, .length = w->regions.count, .width = w->step->config->hidden, .heads = w->step->config->heads};
+    return (RmilBlockShape){.sequences = 1, .length = w->regions.count, .width = w->step->config->hidden, .heads = w->own->heads};
 }
 
 static int64_t chunk_floats(const Work *w, int64_t chunk) {
     int64_t sum = 0;
-    for (int64_t b = 0; b < w->step->config->patch_depth; b++) {
+    for (int64_t b = 0; b < w->own->patch_depth; b++) {
         RmilBlockShape shape = chunk_shape(w, chunk, b);
         sum += rmil_block_cache_floats(&shape);
     }
@@ -155,13 +168,13 @@ static gboolean take(Work *w, RmilArena *arena, GError **error) {
     w->chunks = (count + w->per_chunk - 1) / w->per_chunk;
     float *wide = rmil_arena_floats(arena, count * (4 * d + 7) + d, error);
     w->projected = rmil_arena_floats(arena, w->step->bag->count * d, error);
-    w->region = rmil_arena_take(arena, config->region_depth, sizeof *w->region, error);
+    w->region = rmil_arena_take(arena, w->own->region_depth, sizeof *w->region, error);
     if (!wide || !w->projected || !w->region || !take_chunks(w, arena, error)) return FALSE;
     w->cls = wide, w->vectors = wide + count * d, w->last = wide + 2 * count * d, w->tokens = wide + 3 * count * d;
     float *columns = wide + 4 * count * d;
     w->mean = columns, w->rstd = columns + count, w->mean2 = columns + 2 * count, w->rstd2 = columns + 3 * count;
     w->s = columns + 4 * count, w->soft = columns + 5 * count, w->a = columns + 6 * count, w->pooled = columns + 7 * count;
-    for (int64_t b = 0; b < config->region_depth; b++) {
+    for (int64_t b = 0; b < w->own->region_depth; b++) {
         RmilBlockShape shape = region_shape(w);
         float *memory = rmil_arena_floats(arena, rmil_block_cache_floats(&shape), error);
         if (!memory) return FALSE;
@@ -194,7 +207,7 @@ static void fill_tokens(const Work *w, int64_t chunk, int64_t regions, float *x)
 /* Cuts the chunk's memory into one cache per block. */
 static void cut_chunk(const Work *w, int64_t chunk, RmilBlockCache *caches) {
     float *memory = w->memory[chunk];
-    for (int64_t b = 0; b < w->step->config->patch_depth; b++) {
+    for (int64_t b = 0; b < w->own->patch_depth; b++) {
         RmilBlockShape shape = chunk_shape(w, chunk, b);
         rmil_block_cache_cut(&shape, memory, &caches[b]);
         memory += rmil_block_cache_floats(&shape);
@@ -203,7 +216,7 @@ static void cut_chunk(const Work *w, int64_t chunk, RmilBlockCache *caches) {
 
 /* The patch level of one chunk: fills its caches and its rows of w->cls. */
 static gboolean forward_chunk(Work *w, int64_t chunk, RmilBlockCache *caches, GError **error) {
-    const int64_t blocks = w->step->config->patch_depth, d = w->step->config->hidden;
+    const int64_t blocks = w->own->patch_depth, d = w->step->config->hidden;
     cut_chunk(w, chunk, caches);
     for (int64_t b = 0; b < blocks; b++) {
         RmilBlockShape shape = chunk_shape(w, chunk, b);
@@ -216,34 +229,34 @@ static gboolean forward_chunk(Work *w, int64_t chunk, RmilBlockCache *caches, GE
 
 static gboolean forward_regions(Work *w, RmilOutcome *outcome, RmilArena *arena, GError **error) {
     const RmilModelConfig *config = w->step->config;
-    const int64_t d = config->hidden, count = w->regions.count, blocks = config->region_depth;
-    const int norm = region_norm(config);
+    const int64_t d = config->hidden, count = w->regions.count, blocks = w->own->region_depth;
+    const int norm = region_norm(w->own);
     RmilBlockShape shape = region_shape(w);
     double *sum = rmil_arena_take(arena, d, sizeof *sum, error);
     if (!sum) return FALSE;
     memcpy(w->region[0].x, w->vectors, (size_t)(count * d) * sizeof(float));
     for (int64_t b = 0; b < blocks; b++)
-        if (!rmil_block_forward(w->step, region_block(config, b), &shape, &w->region[b], &w->scratch,
+        if (!rmil_block_forward(w->step, region_block(w->own, b), &shape, &w->region[b], &w->scratch,
                                 b + 1 < blocks ? w->region[b + 1].x : w->last, error))
             return FALSE;
     rmil_layernorm_forward(w->last, d, count, d, rmil_step_parameter(w->step, norm), rmil_step_parameter(w->step, norm + 1), w->tokens,
                            w->mean2, w->rstd2);
-    rmil_rows_dot(w->tokens, d, count, d, rmil_step_parameter(w->step, pool_query(config)), 0, w->s);
+    rmil_rows_dot(w->tokens, d, count, d, rmil_step_parameter(w->step, pool_query(w->own)), 0, w->s);
     for (int64_t i = 0; i < count; i++) w->s[i] /= sqrtf((float)d);
     rmil_attention_forward(w->s, count, 1, -1, w->soft, w->a, &w->attention);
     memset(sum, 0, (size_t)d * sizeof *sum);
     rmil_rows_pool(w->tokens, d, count, d, w->a, sum);
     for (int64_t i = 0; i < d; i++) w->pooled[i] = (float)sum[i];
-    outcome->logits[0] = rmil_dot(w->pooled, rmil_step_parameter(w->step, head(config)), d) +
-                         (double)rmil_step_parameter(w->step, head(config) + 1)[0];
+    outcome->logits[0] = rmil_dot(w->pooled, rmil_step_parameter(w->step, head(w->own)), d) +
+                         (double)rmil_step_parameter(w->step, head(w->own) + 1)[0];
     return TRUE;
 }
 
 static gboolean forward(Work *w, RmilOutcome *outcome, RmilArena *arena, GError **error) {
     const RmilStep *step = w->step;
     const int64_t k = step->bag->count, d = step->config->hidden;
-    const int norm = patch_norm(step->config);
-    RmilBlockCache *caches = rmil_arena_take(arena, step->config->patch_depth, sizeof *caches, error);
+    const int norm = patch_norm(w->own);
+    RmilBlockCache *caches = rmil_arena_take(arena, w->own->patch_depth, sizeof *caches, error);
     if (!caches) return FALSE;
     const int64_t block = rmil_features_block(step->bag->precision, ROWS);
     RmilTransposed wt;
@@ -271,12 +284,12 @@ static gboolean backward_regions(Work *w, double slope, float *ds, float *da, fl
     const RmilStep *step = w->step;
     const RmilModelConfig *config = step->config;
     const int64_t d = config->hidden, count = w->regions.count;
-    const int norm = region_norm(config);
-    const float *wc = rmil_step_parameter(step, head(config)), *q = rmil_step_parameter(step, pool_query(config));
-    float *dwc = rmil_step_gradient(step, head(config)), *dq = rmil_step_gradient(step, pool_query(config));
+    const int norm = region_norm(w->own);
+    const float *wc = rmil_step_parameter(step, head(w->own)), *q = rmil_step_parameter(step, pool_query(w->own));
+    float *dwc = rmil_step_gradient(step, head(w->own)), *dq = rmil_step_gradient(step, pool_query(w->own));
     const float dz = (float)slope, scale = 1 / sqrtf((float)d);
     for (int64_t i = 0; i < d; i++) dwc[i] = dz * w->pooled[i];
-    rmil_step_gradient(step, head(config) + 1)[0] = dz;
+    rmil_step_gradient(step, head(w->own) + 1)[0] = dz;
     rmil_rows_dot(w->tokens, d, count, d, wc, 0, da);
     for (int64_t i = 0; i < count; i++) da[i] *= dz;
     rmil_attention_backward(&w->attention, w->soft, w->a, da, count, TRUE, ds);
@@ -291,8 +304,8 @@ static gboolean backward_regions(Work *w, double slope, float *ds, float *da, fl
     rmil_layernorm_backward(w->last, d, count, d, rmil_step_parameter(step, norm), w->mean2, w->rstd2, other, dvectors, d,
                             rmil_step_gradient(step, norm), rmil_step_gradient(step, norm + 1));
     RmilBlockShape shape = region_shape(w);
-    for (int64_t b = config->region_depth - 1; b >= 0; b--) {
-        if (!rmil_block_backward(step, region_block(config, b), &shape, &w->region[b], &w->scratch, dvectors, other, error)) return FALSE;
+    for (int64_t b = w->own->region_depth - 1; b >= 0; b--) {
+        if (!rmil_block_backward(step, region_block(w->own, b), &shape, &w->region[b], &w->scratch, dvectors, other, error)) return FALSE;
         memcpy(dvectors, other, (size_t)(count * d) * sizeof(float));
     }
     return TRUE;
@@ -305,7 +318,7 @@ static gboolean backward_chunk(Work *w, int64_t chunk, const float *dcls, RmilBl
     if (chunk < w->kept) cut_chunk(w, chunk, caches);
     else if (!forward_chunk(w, chunk, caches, error)) return FALSE;
     const float *from = dcls;
-    for (int64_t b = w->step->config->patch_depth - 1; b >= 0; b--) {
+    for (int64_t b = w->own->patch_depth - 1; b >= 0; b--) {
         RmilBlockShape shape = chunk_shape(w, chunk, b);
         if (!rmil_block_backward(w->step, patch_block(b), &shape, &caches[b], &w->scratch, from, dx, error)) return FALSE;
         from = dx;
@@ -328,10 +341,10 @@ static gboolean backward(Work *w, double slope, float *ds, RmilArena *arena, GEr
     const RmilStep *step = w->step;
     const int64_t d = step->config->hidden, k = step->bag->count, count = w->regions.count;
     const int64_t tokens = MIN(w->per_chunk, count) * (w->cells + 1);
-    const int norm = patch_norm(step->config);
+    const int norm = patch_norm(w->own);
     float *rows = rmil_arena_floats(arena, count * (2 * d + 1), error), *dcls = rows, *dvectors = rows + count * d;
     float *dx = rmil_arena_floats(arena, 2 * tokens * d, error);
-    RmilBlockCache *caches = rmil_arena_take(arena, step->config->patch_depth, sizeof *caches, error);
+    RmilBlockCache *caches = rmil_arena_take(arena, w->own->patch_depth, sizeof *caches, error);
     if (!rows || !dx || !caches) return FALSE;
     if (!backward_regions(w, slope, ds, rows + 2 * count * d, dvectors, dcls, error)) return FALSE;
     memset(dcls, 0, (size_t)(count * d) * sizeof(float));
@@ -348,10 +361,10 @@ static gboolean backward(Work *w, double slope, float *ds, RmilArena *arena, GEr
 }
 
 static gboolean step(const RmilStep *step, RmilArena *arena, RmilOutcome *outcome, GError **error) {
-    const RmilModelConfig *config = step->config;
-    Work w = {.step = step, .cells = config->region_rows * config->region_columns};
+    const Options *own = rmil_model_own(step->config);
+    Work w = {.step = step, .own = own, .cells = own->rows * own->columns};
     w.per_chunk = MAX(1, TOKENS / (w.cells + 1));
-    if (!rmil_regions_group(step->bag, config->region_rows, config->region_columns, arena, &w.regions, error) || !take(&w, arena, error) ||
+    if (!rmil_regions_group(step->bag, own->rows, own->columns, arena, &w.regions, error) || !take(&w, arena, error) ||
         !forward(&w, outcome, arena, error))
         return FALSE;
     if (step->label < 0) return TRUE;
@@ -392,6 +405,7 @@ static const char *onnx_combine(RmilOnnx *o, const char *at, const char *columns
  * regions there are (1). */
 static void onnx_regions(const RmilModelConfig *config, RmilOnnx *o, const char **region, const char **cell, const char **count) {
     enum { WHOLE = 7, DOUBLE = 11 };
+    const Options *own = rmil_model_own(config);
     const int64_t first = 0;
     const char *coords, *tile_size;
     rmil_onnx_places(o, &coords, &tile_size);
@@ -399,10 +413,10 @@ static void onnx_regions(const RmilModelConfig *config, RmilOnnx *o, const char 
     rmil_onnx_ints(o, "axes", 1, &first);
     const char *steps = rmil_onnx_node(o, "Div", rmil_onnx_node(o, "Sub", xy, corner, NULL), tile_size, NULL);
     const char *at = onnx_cast(o, rmil_onnx_node(o, "Round", steps, NULL), WHOLE);
-    const char *extent = RMIL_ONNX_WHOLES(o, config->region_columns, config->region_rows);
+    const char *extent = RMIL_ONNX_WHOLES(o, own->columns, own->rows);
     const char *outer = rmil_onnx_node(o, "Div", at, extent, NULL);
     const char *inner = rmil_onnx_node(o, "Sub", at, rmil_onnx_node(o, "Mul", outer, extent, NULL), NULL);
-    *cell = onnx_combine(o, inner, RMIL_ONNX_WHOLES(o, config->region_columns));
+    *cell = onnx_combine(o, inner, RMIL_ONNX_WHOLES(o, own->columns));
     const char *last = rmil_onnx_node(o, "ReduceMax", onnx_coordinate(o, outer, 0), NULL);
     const char *columns = rmil_onnx_node(o, "Add", last, RMIL_ONNX_WHOLES(o, 1), NULL);
     const char *different = rmil_onnx_node(o, "Unique", onnx_combine(o, outer, columns), NULL);
@@ -422,7 +436,8 @@ static const char *onnx_column(RmilOnnx *o, const char *x) { return rmil_onnx_no
 
 /* regions × (1 + cells) × hidden: CLS, then every cell's position, plus its patch where there is one. */
 static const char *onnx_tokens(const RmilModelConfig *config, RmilOnnx *o, const char *region, const char *cell, const char *count) {
-    const int64_t cells = config->region_rows * config->region_columns, d = config->hidden;
+    const Options *own = rmil_model_own(config);
+    const int64_t cells = own->rows * own->columns, d = config->hidden;
     const char *turned = rmil_onnx_node(o, "Transpose", rmil_onnx_parameter(o, "patch_agg.proj.weight"), NULL);
     const char *projected = rmil_onnx_node(o, "MatMul", rmil_onnx_features(o), turned, NULL);
     const char *empty = rmil_onnx_node(o, "ConstantOfShape", onnx_shape(o, count, RMIL_ONNX_WHOLES(o, cells), d), NULL);
@@ -441,20 +456,21 @@ static const char *onnx_blocks(const RmilModelConfig *config, RmilOnnx *o, const
                                const char *x) {
     for (int64_t i = 0; i < blocks; i++) {
         g_autofree char *prefix = g_strdup_printf("%s.blocks.%" G_GINT64_FORMAT, name, i);
-        x = rmil_block_onnx(o, prefix, x, config->hidden, config->heads, first_only && i == blocks - 1);
+        x = rmil_block_onnx(o, prefix, x, config->hidden, ((const Options *)rmil_model_own(config))->heads, first_only && i == blocks - 1);
     }
     g_autofree char *norm = g_strconcat(name, ".norm", NULL);
     return rmil_onnx_norm(o, x, norm);
 }
 
 static void onnx(const RmilModelConfig *config, RmilOnnx *o) {
+    const Options *own = rmil_model_own(config);
     const int64_t d = config->hidden;
     const char *region, *cell, *count;
     onnx_regions(config, o, &region, &cell, &count);
     const char *tokens = onnx_tokens(config, o, region, cell, count);
-    const char *vectors = onnx_blocks(config, o, "patch_agg", config->patch_depth, TRUE, tokens);
+    const char *vectors = onnx_blocks(config, o, "patch_agg", own->patch_depth, TRUE, tokens);
     vectors = rmil_onnx_node(o, "Reshape", vectors, RMIL_ONNX_WHOLES(o, 1, -1, d), NULL); /* one sequence of regions */
-    const char *t = onnx_blocks(config, o, "region_agg", config->region_depth, FALSE, vectors);
+    const char *t = onnx_blocks(config, o, "region_agg", own->region_depth, FALSE, vectors);
     t = rmil_onnx_node(o, "Reshape", t, RMIL_ONNX_WHOLES(o, -1, d), NULL);
     const char *s = rmil_onnx_node(o, "MatMul", t, rmil_onnx_parameter(o, "region_agg.gap.q"), NULL);
     s = rmil_onnx_node(o, "Mul", s, rmil_onnx_number(o, 1 / sqrt((double)d)), NULL);
@@ -479,7 +495,7 @@ static const RmilModelClass class = {
     .units = units,
     .logits = 1,
     .rows = 1,
-    .defaults = defaults,
+    .options = options,
     .check = check,
     .layout = layout,
     .infer = infer,

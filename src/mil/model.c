@@ -45,53 +45,6 @@ gboolean rmil_model_takes(const RmilModelClass *class, RmilGuide guide, GError *
     return rmil_fail(error, RMIL_ERROR_ARGUMENT, "model %s does not take the guide \"%s\"", class->name, rmil_guide_name(guide));
 }
 
-/* -- configuration ---------------------------------------------------------------------------------------------------- */
-gboolean rmil_model_config_init(RmilModelConfig *config, const char *model, RmilGuide guide, GError **error) {
-    const RmilModelClass *class = rmil_model_class(model, error);
-    if (!class || !rmil_model_takes(class, guide, error)) return FALSE;
-    *config = (RmilModelConfig){.guide = guide,
-                                .threshold = class->thresholds ? 1 : -1,
-                                .sigma = 1,
-                                .margin = 1,
-                                .lambda = 1,
-                                .clam_k = 8,
-                                .clam_bag_weight = 0.7};
-    g_strlcpy(config->model, class->name, sizeof config->model);
-    class->defaults(config);
-    return TRUE;
-}
-
-static gboolean check_size(const char *what, int64_t value, int64_t low, int64_t high, GError **error) {
-    if (value >= low && value <= high) return TRUE;
-    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s is %" G_GINT64_FORMAT ", it must be in %" G_GINT64_FORMAT " … %" G_GINT64_FORMAT, what,
-                     value, low, high);
-}
-
-static gboolean check_number(const char *what, double value, double low, double high, GError **error) {
-    if (value >= low && value <= high) return TRUE;
-    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s is %g, it must be in %g … %g", what, value, low, high);
-}
-
-gboolean rmil_model_config_check(const RmilModelConfig *config, GError **error) {
-    const RmilModelClass *class = rmil_model_class(config->model, error);
-    if (!class || !rmil_model_takes(class, config->guide, error)) return FALSE;
-    if (!class->thresholds && config->threshold >= 0)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "model %s has no attention threshold: leave it out", class->name);
-    return check_size("the feature size", config->dim, 1, 65536, error) && check_size("the hidden size", config->hidden, 1, 16384, error) &&
-           check_size("the attention size", config->attention_dim, 0, 16384, error) &&
-           check_number("dropout", config->dropout, 0, 0.95, error) &&
-           check_number("the threshold", config->threshold, -G_MAXDOUBLE, 1e9, error) &&
-           check_number("sigma", config->sigma, 1e-6, 1e6, error) && check_number("the margin", config->margin, -1e6, 1e6, error) &&
-           check_number("lambda", config->lambda, 0, 1e6, error) &&
-           check_size("the number of sampled patches", config->rank_sample, 0, G_MAXINT32, error) &&
-           check_size("CLAM's k", config->clam_k, 1, 65536, error) &&
-           check_number("CLAM's bag weight", config->clam_bag_weight, 0, 1, error) &&
-           check_size("region rows", config->region_rows, 0, 256, error) &&
-           check_size("region columns", config->region_columns, 0, 256, error) &&
-           check_size("patch depth", config->patch_depth, 0, 64, error) && check_size("region depth", config->region_depth, 0, 64, error) &&
-           check_size("heads", config->heads, 0, 64, error) && (!class->check || class->check(config, error));
-}
-
 /* -- parameters -------------------------------------------------------------------------------------------------------- */
 int rmil_parameter_add(RmilParameterLayout *layout, RmilInit init, double scale, int rank, int64_t d0, int64_t d1, int64_t d2,
                        const char *name, ...) {

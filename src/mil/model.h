@@ -87,6 +87,26 @@ typedef struct {
 
 typedef struct RmilModelClass RmilModelClass;
 
+/* Rows for fields that models share in RmilModelConfig; a model names its own value. */
+#define RMIL_FIELD(field) .offset = offsetof(RmilModelConfig, field), .shared = TRUE
+#define RMIL_HIDDEN(width)                                                                                                                 \
+    { RMIL_WHOLE("hidden", "hidden", width, 1, 16384, "N", "width of the hidden layer"), RMIL_FIELD(hidden), .place = 2 }
+#define RMIL_ATTENTION_DIM(width)                                                                                                          \
+    {                                                                                                                                      \
+        RMIL_WHOLE("attention-dim", "attention_dim", width, 1, 16384, "N", "width of the attention layer"), RMIL_FIELD(attention_dim),     \
+            .place = 3                                                                                                                     \
+    }
+#define RMIL_DROPOUT                                                                                                                       \
+    {                                                                                                                                      \
+        RMIL_NUMBER("dropout", "dropout", 0, 0, 0.95, "X", "share of hidden units dropped in training"), RMIL_FIELD(dropout),              \
+            .place = 4, .without = "takes no dropout"                                                                                      \
+    }
+#define RMIL_THRESHOLD                                                                                                                     \
+    {                                                                                                                                      \
+        RMIL_NUMBER("threshold", "threshold", 1, -RMIL_OPTION_MOST, 1e9, "T", "attention threshold T; -1: none"), RMIL_FIELD(threshold),   \
+            .untold = TRUE, .place = 5, .elsewhere = -1, .without = "has no attention threshold: leave it out"                             \
+    }
+
 /* The names that another program has for the tensors of a class. */
 typedef struct {
     const char *layout, *title; /* "clam", "CLAM" */
@@ -103,18 +123,16 @@ struct RmilModelClass {
     RmilGuide guide;                 /* what it trains with where nothing is said */
     int logits;                      /* 1 (sigmoid) or 2 (softmax) */
     int rows;                        /* rows of scores and attention: 1; clam-mb: one per class */
-    gboolean thresholds;             /* takes a threshold T; FALSE: config.threshold must be < 0 */
     const char *first;               /* a tensor that tells a state_dict of it, whatever stands before the names */
     const RmilForeignNames *foreign; /* or NULL */
     /* What guides order where it is not patches: its name, and which of a bag's are annotated, in the arena; NULL: patches. */
     const char *unit;
     gboolean (*units)(const RmilModelConfig *config, const RmilBag *bag, RmilArena *arena, const uint8_t **annotated, int64_t *count,
                       GError **error);
-    /* Writes the paper's values into config (model, guide and the common defaults are set already, dim is 0). */
-    void (*defaults)(RmilModelConfig *config);
-    /* What the common checks (model.c) leave open; message without file name. May be NULL. */
+    const RmilOption *options; /* what it takes, with the paper's values; those of its own lie in a struct, rmil_model_own */
+    /* What the bounds of its options leave open; message without file name. May be NULL. */
     gboolean (*check)(const RmilModelConfig *config, GError **error);
-    /* Adds every tensor; config has passed the checks. Sizes fit: the common checks bound every dimension. */
+    /* Adds every tensor; config has passed the checks. Sizes fit: the bounds of its options see to that. */
     void (*layout)(const RmilModelConfig *config, RmilParameterLayout *layout);
     /* Sets the sizes in config (dim, hidden, attention_dim, depths …) from tensors as found in a file that has no
      * configuration (the released code's state_dict); shape gives −1 where there is no such tensor or axis. */
@@ -151,8 +169,16 @@ const RmilModelClass *const *rmil_model_classes(void); /* NULL-terminated */
 const RmilModelClass *rmil_model_class(const char *name, GError **error);
 /* Whether it offers itself with this guide; *error says which model does not take which guide. */
 gboolean rmil_model_takes(const RmilModelClass *class, RmilGuide guide, GError **error);
-/* Every check of a configuration that is about to become a model: common ones, then the class's own. */
+/* Every check of a configuration that is about to become a model: the bounds of its options, then the class's own. */
 gboolean rmil_model_config_check(const RmilModelConfig *config, GError **error);
+/* options.c: every row of every model and guide, its offset from RmilModelConfig, in the order of model files; the last has no key. */
+const RmilOption *rmil_model_options(void);
+/* Does a file of this configuration name the option? */
+gboolean rmil_model_writes(const RmilModelConfig *config, const RmilOption *option);
+extern const RmilOption rmil_trainer_options[]; /* train.c: offsets from RmilTrainConfig */
+/* The struct of what the configuration's model, or its guide, alone takes, as its rows lay it out. It lies in `config`. */
+gpointer rmil_model_own(const RmilModelConfig *config);
+gpointer rmil_guide_own(const RmilModelConfig *config);
 /* A model with undefined (zero) parameters. */
 RmilModel *rmil_model_alloc(const RmilModelConfig *config, GError **error);
 /* Runs the class's step after checking the bag against the model: dimension, K, labels. Resets the arena first. */

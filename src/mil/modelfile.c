@@ -5,50 +5,18 @@
 #include "tensors/tensors-private.h"
 
 #include <math.h>
-#include <stddef.h>
 #include <string.h>
 
 #define FORMAT "rankmil-model-1"
-
-/* Every number of a configuration. */
-static const struct {
-    const char *name;
-    gboolean whole;
-    size_t offset;
-} fields[] = {
-#define WHOLE(field)                                                                                                                       \
-    { #field, TRUE, offsetof(RmilModelConfig, field) }
-#define REAL(field)                                                                                                                        \
-    { #field, FALSE, offsetof(RmilModelConfig, field) }
-    WHOLE(dim),
-    WHOLE(hidden),
-    WHOLE(attention_dim),
-    REAL(dropout),
-    REAL(threshold),
-    REAL(sigma),
-    REAL(margin),
-    REAL(lambda),
-    WHOLE(rank_sample),
-    WHOLE(clam_k),
-    REAL(clam_bag_weight),
-    WHOLE(region_rows),
-    WHOLE(region_columns),
-    WHOLE(patch_depth),
-    WHOLE(region_depth),
-    WHOLE(heads),
-};
 
 char **rmil_model_config_text(const RmilModelConfig *config) {
     GPtrArray *text = g_ptr_array_new();
     const char *fixed[] = {"format", FORMAT, "model", config->model, "guide", rmil_guide_name(config->guide)};
     for (gsize i = 0; i < G_N_ELEMENTS(fixed); i++) g_ptr_array_add(text, g_strdup(fixed[i]));
-    for (gsize i = 0; i < G_N_ELEMENTS(fields); i++) {
-        const char *at = (const char *)config + fields[i].offset;
-        char number[G_ASCII_DTOSTR_BUF_SIZE];
-        if (fields[i].whole) g_snprintf(number, sizeof number, "%" G_GINT64_FORMAT, *(const int64_t *)(const void *)at);
-        else g_ascii_dtostr(number, sizeof number, *(const double *)(const void *)at);
-        g_ptr_array_add(text, g_strdup(fields[i].name));
-        g_ptr_array_add(text, g_strdup(number));
+    for (const RmilOption *option = rmil_model_options(); option->key; option++) {
+        if (!rmil_model_writes(config, option)) continue;
+        g_ptr_array_add(text, g_strdup(option->key));
+        g_ptr_array_add(text, rmil_option_text(option, rmil_option_get(option, config)));
     }
     g_ptr_array_add(text, NULL);
     return (char **)g_ptr_array_free(text, FALSE);
@@ -114,16 +82,15 @@ gboolean rmil_model_export(const RmilModel *model, const char *path, const char 
 }
 
 /* -- reading -------------------------------------------------------------------------------------------------------------- */
-static gboolean read_fields(const RmilTensors *file, RmilModelConfig *config, GError **error) {
-    for (gsize i = 0; i < G_N_ELEMENTS(fields); i++) {
-        const char *text = rmil_tensors_metadata(file, fields[i].name);
-        char *at = (char *)config + fields[i].offset, *end = NULL;
+static gboolean read_options(const RmilTensors *file, RmilModelConfig *config, GError **error) {
+    for (const RmilOption *option = rmil_model_options(); option->key; option++) {
+        const char *text = rmil_tensors_metadata(file, option->key);
+        double value;
         if (!text) continue; /* written before there was this setting: the paper's value */
-        double value = g_ascii_strtod(text, &end);
-        if (end == text || *end || !isfinite(value) || (fields[i].whole && (fabs(value) > 1e15 || value != floor(value))))
-            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s \"%s\" is not a number that it can be", fields[i].name, text);
-        if (fields[i].whole) *(int64_t *)(void *)at = (int64_t)value;
-        else *(double *)(void *)at = value;
+        g_autoptr(GError) reason = NULL;
+        if (!rmil_option_parse(option, option->key, text, &value, &reason))
+            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s", reason->message);
+        rmil_option_put(option, config, value);
     }
     return TRUE;
 }
@@ -132,7 +99,7 @@ static gboolean own_config(const RmilTensors *file, RmilModelConfig *config, GEr
     const char *name = rmil_tensors_metadata(file, "model"), *guide = rmil_tensors_metadata(file, "guide");
     RmilGuide known;
     if (name && guide && rmil_guide_find(guide, &known))
-        return rmil_model_config_init(config, name, known, error) && read_fields(file, config, error) &&
+        return rmil_model_config_init(config, name, known, error) && read_options(file, config, error) &&
                rmil_model_config_check(config, error);
     return rmil_fail(error, RMIL_ERROR_FORMAT, "the metadata name no model and guide");
 }

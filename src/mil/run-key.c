@@ -43,11 +43,16 @@ char *rmil_run_key(const RmilModelConfig *model, const RmilTrainConfig *train, c
     g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
     g_auto(GStrv) configuration = rmil_model_config_text(model);
     g_autofree char *text = g_strjoinv("\n", configuration);
-    g_autofree char *protocol = g_strdup_printf(
-        "%a %a %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %d %" G_GUINT64_FORMAT " %" G_GINT64_FORMAT,
-        train->learning_rate, train->weight_decay, train->patience, train->warmup, train->group, train->balanced, train->seed, train_count);
+    g_autoptr(GString) protocol = g_string_new(NULL);
+    for (const RmilOption *option = rmil_trainer_options; option->key; option++) {
+        const double value = rmil_option_get(option, train);
+        if (option->offset == offsetof(RmilTrainConfig, epochs)) continue; /* a run may be prolonged */
+        if (option->type == RMIL_OPTION_NUMBER) g_string_append_printf(protocol, "%a ", value);
+        else g_string_append_printf(protocol, "%" G_GINT64_FORMAT " ", (int64_t)value);
+    }
+    g_string_append_printf(protocol, "%" G_GUINT64_FORMAT " %" G_GINT64_FORMAT, train->seed, train_count);
     add_text(sum, text);
-    add_text(sum, protocol);
+    add_text(sum, protocol->str);
     for (int64_t i = 0; i < count; i++) add_bag(sum, bags[slides[i]], labels[slides[i]], digests + i * RMIL_BAG_DIGESTS);
     return g_strdup(g_checksum_get_string(sum));
 }

@@ -8,14 +8,27 @@
 #include <math.h>
 #include <string.h>
 
+static const char *const samplers[] = {"shuffle", "balanced", NULL}; /* FALSE, TRUE */
+
+const RmilOption rmil_trainer_options[] = {
+    {RMIL_NUMBER("learning-rate", "learning_rate", 2e-4, 0, 1000, "X", "learning rate of Adam"), .open = TRUE,
+     .offset = offsetof(RmilTrainConfig, learning_rate)},
+    {RMIL_NUMBER("weight-decay", "weight_decay", 1e-5, 0, 1000, "X", "L2 penalty added to the gradient"),
+     .offset = offsetof(RmilTrainConfig, weight_decay)},
+    {RMIL_WHOLE("epochs", "epochs", 200, 1, 1000000, "N", "at most N epochs"), .offset = offsetof(RmilTrainConfig, epochs)},
+    {RMIL_WHOLE("patience", "patience", 7, 1, RMIL_OPTION_MOST, "N", "stop after N epochs without a better validation loss"),
+     .offset = offsetof(RmilTrainConfig, patience)},
+    {RMIL_WHOLE("warmup", "warmup", 20, 0, RMIL_OPTION_MOST, "N", "never stop before epoch N"),
+     .offset = offsetof(RmilTrainConfig, warmup)},
+    {RMIL_WHOLE("group", "group", 8, 1, 4096, "N", "slides per step of Adam"), .offset = offsetof(RmilTrainConfig, group)},
+    {RMIL_WORD("sampler", "sampler", TRUE, samplers, "NAME", "each slide once an epoch, or with replacement, classes equally often"),
+     .offset = offsetof(RmilTrainConfig, balanced)},
+    {0},
+};
+
 void rmil_train_config_init(RmilTrainConfig *config) {
-    *config = (RmilTrainConfig){.learning_rate = 2e-4,
-                                .weight_decay = 1e-5,
-                                .epochs = 200,
-                                .patience = 7,
-                                .warmup = 20,
-                                .group = 8,
-                                .balanced = TRUE};
+    *config = (RmilTrainConfig){.threads = 0};
+    rmil_options_init(rmil_trainer_options, config);
 }
 
 /* Parameters per task of the update: a few hundred KiB with the gradients of a group. */
@@ -164,15 +177,7 @@ static gboolean validate(Trainer *t, const int64_t *set, int64_t count, RmilEpoc
 
 /* -- the run -------------------------------------------------------------------------------------------------------------------- */
 gboolean rmil_train_config_check(const RmilTrainConfig *config, GError **error) {
-    if (!(config->learning_rate > 0 && config->learning_rate < 1e3))
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "the learning rate must be above 0");
-    if (!(config->weight_decay >= 0 && config->weight_decay < 1e3))
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "the weight decay must not be negative");
-    if (config->epochs < 1 || config->epochs > 1000000 || config->patience < 1 || config->warmup < 0 || config->group < 1 ||
-        config->group > 4096)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT,
-                         "epochs and patience must be at least 1, warm-up not negative, slides per step 1 … 4096");
-    return TRUE;
+    return rmil_options_check(rmil_trainer_options, config, error);
 }
 
 static gboolean check(const RmilTrainConfig *config, const RmilBag *const *bags, const int *labels, const int64_t *train_set,

@@ -6,23 +6,6 @@
 
 #include <string.h>
 
-/* "4G", "512M", "1.5T", or bytes. */
-static gboolean parse_size(const char *text, int64_t *bytes, GError **error) {
-    static const char units[] = "KMGT";
-    char *end;
-    double value = g_ascii_strtod(text, &end);
-    const char *unit = *end ? strchr(units, g_ascii_toupper(*end)) : NULL;
-    if (unit) {
-        value *= (double)(INT64_C(1) << (10 * (unit - units + 1)));
-        end++;
-    }
-    if (g_str_has_prefix(end, "iB")) end += 2;
-    if (end == text || *end || !(value >= 1) || value > 1e18)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--memory \"%s\" is not a size such as 4G or 512M", text);
-    *bytes = (int64_t)value;
-    return TRUE;
-}
-
 /* What training depends on of a bag: its numbers and its class, not the file that they came from, nor when that was written. */
 typedef struct {
     const RmilTrainData *data;
@@ -65,11 +48,9 @@ void rmil_train_data_free(RmilTrainData *data) {
 RmilTrainData *rmil_train_data_load(const RmilCohort *cohort, const RmilTrainOptions *options, const char *cache, int threads,
                                     const RmilMonitor *monitor, GError **error) {
     RmilBagSetOptions load;
-    rmil_bag_set_options_init(&load);
+    if (!rmil_train_options_load(options, &load, error)) return NULL;
     load.threads = threads;
-    load.precision = g_strcmp0(options->precision, "bfloat16") == 0 ? RMIL_BFLOAT16 : RMIL_FLOAT32;
     load.cache = cache;
-    if (options->memory && !parse_size(options->memory, &load.memory, error)) return NULL;
     g_autoptr(RmilTrainData) data = g_new0(RmilTrainData, 1);
     data->cohort = cohort;
     data->count = cohort->count;

@@ -54,8 +54,7 @@ GArray *rmil_study_plan_repeats(const RmilStudyPlan *plan, const RmilCohort *coh
     RmilTrainOptions options;
     GArray *repeats = NULL;
     if (rmil_study_plan_data_options(plan, base, &options, error))
-        repeats = rmil_repeats_draw(cohort, options.test_share, options.val_share, (const int64_t *)(void *)plan->seeds->data,
-                                    plan->seeds->len, error);
+        repeats = rmil_train_options_repeats(&options, cohort, (const int64_t *)(void *)plan->seeds->data, plan->seeds->len, error);
     rmil_train_options_clear(&options);
     return repeats;
 }

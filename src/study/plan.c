@@ -193,10 +193,10 @@ static gboolean read_values(Reader *reader, const yaml_node_t *node, GError **er
 
 static gboolean add_setting(Reader *reader, const yaml_node_t *node, const char *method, const char *name, const char *text,
                             GError **error) {
-    const RmilTrainOption *option = rmil_train_option_find(name);
+    const RmilOption *option = rmil_train_option_find(name);
     if (!option) {
         gsize count;
-        const RmilTrainOption *table = rmil_train_option_table(&count);
+        const RmilOption *table = rmil_train_option_table(&count);
         g_autoptr(GString) known = g_string_new(NULL);
         for (gsize i = 0; i < count; i++)
             if (table[i].scope == RMIL_SCOPE_METHOD) g_string_append_printf(known, "%s%s", known->len ? ", " : "", table[i].name);

@@ -12,6 +12,13 @@ const double *rmil_alphas(void) { return alphas; }
 
 static void set_text(JsonObject *o, const char *name, const char *value) { json_object_set_string_member(o, name, value); }
 
+static void set_option(JsonObject *o, const RmilOption *option, gconstpointer owner) {
+    const double value = rmil_option_get(option, owner);
+    g_autofree char *word = option->type == RMIL_OPTION_WORD ? rmil_option_text(option, value) : NULL;
+    if (word) set_text(o, option->key, word);
+    else json_object_set_double_member(o, option->key, value);
+}
+
 /* -- configuration ----------------------------------------------------------------------------------------------------------- */
 char *rmil_train_run_config(const RmilTrainRun *run) {
     const RmilModelConfig *m = &run->model;
@@ -21,34 +28,13 @@ char *rmil_train_run_config(const RmilTrainRun *run) {
     set_text(o, "version", rmil_version());
     set_text(o, "model", m->model);
     set_text(o, "guide", rmil_guide_name(m->guide));
-    const struct {
-        const char *name;
-        double value;
-    } numbers[] = {{"dim", (double)m->dim},
-                   {"hidden", (double)m->hidden},
-                   {"attention_dim", (double)m->attention_dim},
-                   {"dropout", m->dropout},
-                   {"threshold", m->threshold},
-                   {"sigma", m->sigma},
-                   {"margin", m->margin},
-                   {"lambda", m->lambda},
-                   {"rank_sample", (double)m->rank_sample},
-                   {"clam_k", (double)m->clam_k},
-                   {"clam_bag_weight", m->clam_bag_weight},
-                   {"region_rows", (double)m->region_rows},
-                   {"region_columns", (double)m->region_columns},
-                   {"patch_depth", (double)m->patch_depth},
-                   {"region_depth", (double)m->region_depth},
-                   {"heads", (double)m->heads},
-                   {"learning_rate", t->learning_rate},
-                   {"weight_decay", t->weight_decay},
-                   {"epochs", (double)t->epochs},
-                   {"patience", (double)t->patience},
-                   {"warmup", (double)t->warmup},
-                   {"group", (double)t->group},
-                   {"seed", (double)t->seed}};
-    for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++) json_object_set_double_member(o, numbers[i].name, numbers[i].value);
-    set_text(o, "sampler", t->balanced ? "balanced" : "shuffle");
+    for (const RmilOption *option = rmil_model_options(); option->key; option++)
+        if (rmil_model_writes(m, option)) set_option(o, option, m);
+    for (const RmilOption *option = rmil_trainer_options; option->key; option++)
+        if (option->type != RMIL_OPTION_WORD) set_option(o, option, t);
+    json_object_set_double_member(o, "seed", (double)t->seed);
+    for (const RmilOption *option = rmil_trainer_options; option->key; option++) /* behind the seed, as version 0.1.0 has them */
+        if (option->type == RMIL_OPTION_WORD) set_option(o, option, t);
     set_text(o, "data", data->fingerprint);
     for (int64_t i = 0; i < data->count; i++)
         if (data->bags[i]) {

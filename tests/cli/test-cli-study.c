@@ -183,14 +183,14 @@ static void test_wrong(void) {
         {"plan.yaml", "usage: rankmil study PLAN COHORT -o DIR", 2},
         {"plan.yaml C", "-o DIR is missing", 2},
         {"nothing C -o o", "nothing: is not there, nor a plan of that name", 1},
-        {"broken.yaml C -o o", "broken.yaml: line 4: epochs: \"x\" is not a whole number", 1},
+        {"broken.yaml C -o o", "broken.yaml: line 4: epochs is \"x\"; it must be a whole number in 1 … 1000000", 1},
         {"plan.yaml missing.csv -o o", "missing.csv", 1},
         {"plan.yaml C -o o --shard 3/2", "--shard \"3/2\"", 2},
         {"plan.yaml C -o o --shard 1", "--shard \"1\"", 2},
         {"plan.yaml C -o o --set values=x", "--set values=x: threshold \"x\"", 1},
         {"plan.yaml C -o o --set splits=missing.csv", "missing.csv: cannot be opened", 1},
         {"plan.yaml C -o o --slurm=-1", "--slurm is not in", 2},
-        {"plan.yaml C -o o --memory much --set epochs=1", "--memory \"much\" is not a size", 1},
+        {"plan.yaml C -o o --memory much --set epochs=1", "--memory is \"much\"; it must be a size such as 4G", 1},
         {"plan.yaml C -o plan.yaml", "plan.yaml", 1},
     };
     g_auto(Outcome) o = {0};

@@ -62,15 +62,14 @@ static gboolean read_config(Case *k, GError **error) {
     config->sigma = number(hyper, "sigma", config->sigma);
     config->margin = number(hyper, "margin", config->margin);
     config->lambda = number(hyper, "lambda", config->lambda);
-    config->clam_k = (int64_t)number(hyper, "k_sample", (double)config->clam_k);
-    config->clam_bag_weight = number(hyper, "bag_weight", config->clam_bag_weight);
-    config->heads = (int64_t)number(hyper, "heads", (double)config->heads);
-    if (json_object_has_member(hyper, "grid")) {
-        JsonArray *grid = json_object_get_array_member(hyper, "grid");
-        config->region_rows = json_array_get_int_element(grid, 0);
-        config->region_columns = json_array_get_int_element(grid, 1);
-    }
-    return TRUE;
+    static const char *const own[][2] = {{"k_sample", "clam_k"}, {"bag_weight", "clam_bag_weight"}, {"heads", "heads"}};
+    for (gsize i = 0; i < G_N_ELEMENTS(own); i++)
+        if (json_object_has_member(hyper, own[i][0]) && !rmil_model_config_set(config, own[i][1], number(hyper, own[i][0], 0), error))
+            return FALSE;
+    if (!json_object_has_member(hyper, "grid")) return TRUE;
+    JsonArray *grid = json_object_get_array_member(hyper, "grid");
+    return rmil_model_config_set(config, "region_rows", (double)json_array_get_int_element(grid, 0), error) &&
+           rmil_model_config_set(config, "region_columns", (double)json_array_get_int_element(grid, 1), error);
 }
 
 /* Patches of regions get coordinates of a slide whose regions stand side by side. */

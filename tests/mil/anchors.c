@@ -67,7 +67,7 @@ static gboolean train(int64_t index, int worker, gpointer user, GError **error) 
     protocol.threads = 1;
     if (!rmil_model_config_init(&config, run->method->model, run->method->guide, error)) return FALSE;
     config.margin = a->margin;
-    if (a->region > 0) config.region_rows = config.region_columns = a->region;
+    if (a->region > 0 && !rmil_model_config_set(&config, "region-size", (double)a->region, error)) return FALSE;
     g_autoptr(GArray) history = g_array_new(FALSE, FALSE, sizeof(RmilEpoch));
     g_autoptr(RmilModel) model = rmil_train(&config, &protocol, a->bags, a->labels, sets, counts[0], sets + n, counts[1], NULL, history,
                                             NULL, error);

@@ -58,7 +58,12 @@ static void make_case(Case *k, const char *name, int64_t count, gboolean paper) 
     RmilModelConfig config;
     g_assert_true(rmil_model_config_init(&config, name, RMIL_GUIDE_NONE, &error));
     config.dim = paper ? 1024 : 20;
-    if (!paper) config.hidden = 12, config.attention_dim = 6, config.region_rows = 3, config.region_columns = 4, config.patch_depth = 2;
+    if (!paper) {
+        config.hidden = 12, config.attention_dim = 6;
+        rmil_model_config_set(&config, "region_rows", 3, NULL);
+        rmil_model_config_set(&config, "region_columns", 4, NULL);
+        rmil_model_config_set(&config, "patch_depth", 2, NULL);
+    }
     k->model = rmil_model_new(&config, 9, &error);
     g_assert_no_error(error);
     spread_scores(k->model);
@@ -203,7 +208,8 @@ static void test_file_format(gconstpointer name) {
 static void write_expected(const Case *k, const char *path) {
     const RmilModelConfig *config = &k->model->config;
     const double numbers[] = {k->prediction.probability, k->prediction.logit, k->bag.patch_size_level0, config->threshold};
-    const int64_t sizes[] = {config->region_rows, config->region_columns, config->heads};
+    const int64_t sizes[] = {(int64_t)rmil_model_config_get(config, "region_rows"),
+                             (int64_t)rmil_model_config_get(config, "region_columns"), (int64_t)rmil_model_config_get(config, "heads")};
     const RmilTensor tensors[] = {
         {.name = "features", .dtype = RMIL_DTYPE_F32, .rank = 2, .shape = {k->bag.count, k->bag.dim}, .data = k->bag.features},
         {.name = "coords", .dtype = RMIL_DTYPE_I64, .rank = 2, .shape = {k->bag.count, 2}, .data = k->bag.coords},
@@ -305,7 +311,7 @@ static void test_foreign(void) {
     write_foreign(k.model, "", "optimizer.step", path);
     load_fails(path, &k.model->config, RMIL_ERROR_FORMAT, "it is not a model hipt: it holds 59 tensors, the model has 58");
     RmilModelConfig other = k.model->config;
-    other.heads = 5;
+    g_assert_true(rmil_model_config_set(&other, "heads", 5, NULL));
     write_foreign(k.model, "", NULL, path);
     load_fails(path, &other, RMIL_ERROR_FORMAT, "it is not a model hipt: tensors that tell its sizes are missing, or");
     g_assert_true(rmil_model_config_init(&other, "dsmil", RMIL_GUIDE_RANK, &error));

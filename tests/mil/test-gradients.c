@@ -55,12 +55,12 @@ static RmilModel *make_model(const Case *c, uint64_t seed) {
     config.threshold = c->threshold;
     config.margin = c->margin;
     config.dropout = c->dropout;
-    config.clam_k = 3;
     if (config.attention_dim) config.attention_dim = 7;
-    if (config.region_rows) {
-        config.region_rows = 3, config.region_columns = 4;
-        config.patch_depth = 2, config.region_depth = 2;
-    }
+    static const struct {
+        const char *key;
+        double value;
+    } own[] = {{"clam_k", 3}, {"region_rows", 3}, {"region_columns", 4}, {"patch_depth", 2}, {"region_depth", 2}};
+    for (gsize i = 0; i < G_N_ELEMENTS(own); i++) g_assert_true(rmil_model_config_set(&config, own[i].key, own[i].value, NULL));
     RmilModel *model = rmil_model_new(&config, seed, &error);
     g_assert_no_error(error);
     /* away from the start, where layer norms and biases are 1 and 0 */
@@ -79,7 +79,7 @@ static double loss_keeping(const RmilModel *model, const RmilBag *bag, int label
     GError *error = NULL;
     g_assert_true(rmil_model_step(model, &step, arena, &outcome, &error));
     g_assert_true(isfinite(outcome.loss));
-    const double weight = g_str_has_prefix(model->config.model, "clam") ? model->config.clam_bag_weight : 1;
+    const double weight = g_str_has_prefix(model->config.model, "clam") ? rmil_model_config_get(&model->config, "clam_bag_weight") : 1;
     g_assert_cmpfloat_with_epsilon(outcome.loss, weight * outcome.slide_loss + outcome.guide_loss, 1e-6);
     return outcome.loss;
 }
@@ -307,14 +307,17 @@ static void refuse(const char *model, RmilGuide guide, void (*change)(RmilModelC
 static void with_threshold(RmilModelConfig *config) { config->threshold = 1; }
 static void with_dropout(RmilModelConfig *config) { config->dropout = 0.25; }
 static void with_hidden(RmilModelConfig *config) { config->hidden = 100; }
-static void without_depth(RmilModelConfig *config) { config->patch_depth = 0; }
+static void without_depth(RmilModelConfig *config) {
+    for (const RmilOption *option = rmil_model_options(); option->key; option++)
+        if (strcmp(option->key, "patch_depth") == 0) rmil_option_put(option, config, 0);
+}
 
 static void test_refusals(void) {
     refuse("hipt", RMIL_GUIDE_NONE, with_threshold, "hipt has no attention threshold");
     refuse("clam-sb", RMIL_GUIDE_NONE, with_threshold, "clam-sb has no attention threshold");
     refuse("hipt", RMIL_GUIDE_NONE, with_dropout, "hipt takes no dropout");
     refuse("hipt", RMIL_GUIDE_NONE, with_hidden, "not a multiple of the 3 heads");
-    refuse("hipt", RMIL_GUIDE_RANK, without_depth, "of at least 1");
+    refuse("hipt", RMIL_GUIDE_RANK, without_depth, "patch_depth is 0; it must be in 1 … 64");
     refuse("hipt", RMIL_GUIDE_INDUCTION, with_hidden, "does not take the guide");
     refuse("dsmil", RMIL_GUIDE_INDUCTION, with_hidden, "does not take the guide");
     refuse("clam-mb", RMIL_GUIDE_RANK, with_hidden, "does not take the guide");

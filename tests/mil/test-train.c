@@ -71,8 +71,10 @@ static RmilModelConfig small_config(const char *name) {
         g_assert_true(rmil_model_config_init(&config, name, RMIL_GUIDE_NONE, NULL));
     config.hidden = 12;
     if (config.attention_dim) config.attention_dim = 6;
-    if (config.region_rows) config.region_rows = config.region_columns = 3, config.patch_depth = config.region_depth = 1;
-    else config.dropout = 0.1;
+    rmil_model_config_set(&config, "region-size", 3, NULL);
+    rmil_model_config_set(&config, "patch-depth", 1, NULL);
+    rmil_model_config_set(&config, "region-depth", 1, NULL);
+    if (!g_str_equal(name, "hipt")) config.dropout = 0.1;
     config.rank_sample = 4;
     return config;
 }
@@ -330,7 +332,7 @@ static void test_refuses(void) {
     test_error(&error, RMIL_ERROR_DATA, "left the finite numbers in epoch 1");
     protocol.learning_rate = 0;
     g_assert_null(train(&c, &config, &protocol, NULL, NULL, NULL, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "learning rate");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "learning_rate is 0; it must be above 0 and below 1000");
     protocol = small_protocol(0, 1);
     g_assert_null(train(&c, &config, &protocol, NULL, NULL, NULL, &error));
     test_error(&error, RMIL_ERROR_ARGUMENT, "epochs");
@@ -352,11 +354,11 @@ static void test_config(void) {
     g_assert_true(rmil_model_config_init(&config, "abmil", RMIL_GUIDE_RANK, &error));
     g_assert_true(config.threshold == 1 && config.margin == 1 && config.sigma == 1 && config.lambda == 1);
     g_assert_null(rmil_model_new(&config, 1, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "the feature size is 0");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "dim is 0; it must be in 1 … 65536");
     config.dim = 64;
     config.sigma = NAN;
     g_assert_null(rmil_model_new(&config, 1, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "sigma is nan");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "sigma is nan; it must be in 1e-06 … 1000000");
     config.sigma = 1;
     g_autoptr(RmilModel) model = rmil_model_new(&config, 1, &error);
     g_assert_no_error(error);
@@ -429,11 +431,11 @@ static void test_bad_file(void) {
     } cases[] = {{"model", "abmill", "unknown model \"abmill\""},
                  {"guide", "ranks", "name no model and guide"},
                  {"format", "rankmil-model-9", "its format is rankmil-model-9"},
-                 {"hidden", "12.5", "hidden \"12.5\" is not a number"},
+                 {"hidden", "12.5", "hidden is \"12.5\"; it must be a whole number in 1 … 16384"},
                  {"hidden", "13", "tensor adaptor.0.weight has another shape"},
-                 {"hidden", "-4", "the hidden size is -4"},
-                 {"dim", "1e300", "dim \"1e300\" is not a number"},
-                 {"sigma", "nan", "sigma \"nan\" is not a number"}};
+                 {"hidden", "-4", "hidden is -4; it must be in 1 … 16384"},
+                 {"dim", "1e300", "dim is \"1e300\"; it must be a whole number"},
+                 {"sigma", "nan", "sigma is \"nan\"; it must be a number in 1e-06 … 1000000"}};
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         const char *metadata[] = {"format", "rankmil-model-1", "model", "abmil", "guide", "rank", "dim", "16", "hidden",
                                   "12",     "threshold",       "1",     NULL,    NULL,    NULL};

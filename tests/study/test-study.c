@@ -25,7 +25,7 @@ static void repeat_of(int64_t seed, RmilRepeat *repeat) {
     RmilTrainOptions options;
     GError *error = NULL;
     rmil_train_options_init(&options);
-    g_autoptr(GArray) repeats = rmil_repeats_draw(cohort, options.test_share, options.val_share, &seed, 1, &error);
+    g_autoptr(GArray) repeats = rmil_train_options_repeats(&options, cohort, &seed, 1, &error);
     g_assert_no_error(error);
     *repeat = g_array_index(repeats, RmilRepeat, 0);
     repeat->name = g_strdup("");
@@ -333,8 +333,8 @@ static void check_said(const char *method_name, int label, const char *part) {
         bags[i] = &copies[i];
     }
     rmil_train_options_init(&options);
-    options.epochs = 1, options.warmup = 1, options.hidden = 6;
-    if (label == 3) options.region_size = 100;
+    static const char *const settings[][2] = {{"epochs", "1"}, {"warmup", "1"}, {"hidden", "6"}, {"region-size", "100"}};
+    for (int i = 0; i < (label == 3 ? 4 : 3); i++) g_assert_true(rmil_train_options_set(&options, settings[i][0], settings[i][1], &error));
     RmilTrainRun run = {.data = data, .splits = repeat.splits, .bags = bags};
     g_assert_true(rmil_train_options_configure(&options, rmil_method_find(method_name, NULL), &run.model, &run.train, &error));
     run.model.dim = data->set->dim;
@@ -347,6 +347,7 @@ static void check_said(const char *method_name, int label, const char *part) {
     if (!part) g_assert_cmpstr(said->str, ==, "");
     else if (!strstr(said->str, part)) g_error("%s: \"%s\" does not contain \"%s\"", method_name, said->str, part);
     for (int64_t i = 0; i < data->count; i++) g_free(copies[i].patch_labels);
+    rmil_train_options_clear(&options);
     g_free(repeat.name);
     g_free(repeat.splits);
 }
