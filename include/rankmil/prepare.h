@@ -14,9 +14,9 @@
 #ifndef RANKMIL_PREPARE_H
 #define RANKMIL_PREPARE_H
 
+#include "annotation.h"
 #include "cohort.h"
 #include "slide.h"
-#include "annotation.h"
 
 G_BEGIN_DECLS
 
@@ -110,7 +110,7 @@ RMIL_API RmilCohort *rmil_work_prepare(RmilWork *work, GError **error);
 /* FOLDER/kind/ID.ending; where a row's features are or will be. Free with g_free. */
 RMIL_API char *rmil_work_path(const RmilWork *work, const char *kind, int64_t row, const char *ending);
 RMIL_API char *rmil_work_features(const RmilWork *work, int64_t row);
-/* Does a row's slide need encoding (its table gives no features)? */
+/* Does any row need encoding, for its table gives no features? */
 RMIL_API gboolean rmil_work_encodes(const RmilWork *work);
 /* The mpp that a row's slide is opened with: the row's, else the options', else 0. */
 RMIL_API double rmil_work_mpp(const RmilWork *work, int64_t row);
@@ -139,8 +139,9 @@ typedef struct {
     GArray *mpp; /* RmilMppCount: how many slides have which resolution (within 0.5 %), finest first */
 } RmilCheck;
 /* Opens every slide (and reads pixels in its corners and middle, and a coarse tissue mask), annotation, feature and label file of the
- * cohort, and writes nothing. What is wrong is told as problems of the stage "check" and stands in work->errors: files that cannot be
- * read, lesions on negative slides, features of another dimension. What is doubtful is a warning. Free with rmil_check_free. */
+ * cohort, and writes nothing. What is wrong is told as problems of the stage "check" and stands in work->errors, so that stages of this
+ * work leave the row out: files that cannot be read, lesions on negative slides, features of another dimension. What is doubtful is a
+ * warning. Free with rmil_check_free. */
 RMIL_API RmilCheck *rmil_work_check(RmilWork *work);
 RMIL_API void rmil_check_free(RmilCheck *check);
 

@@ -93,6 +93,7 @@ static gboolean same_cohort(const RmilWork *work, GError **error) {
 }
 
 gboolean rmil_work_lock(RmilWork *work, RmilLockMode mode, const char *who, GError **error) {
+    if (!work->folder) return rmil_fail(error, RMIL_ERROR_ARGUMENT, "a work without a folder has nothing to lock");
     if (work->cohort && !same_cohort(work, error)) return FALSE;
     work->lock = rmil_lock_take(work->folder, ".lock", mode, who, &work->monitor, error);
     return work->lock != NULL;

@@ -292,6 +292,8 @@ static void test_refused(void) {
     g_assert_true(rmil_work_read(placeless, table, &error));
     g_assert_false(rmil_work_tile(placeless, &error));
     test_error(&error, RMIL_ERROR_ARGUMENT, "without a folder");
+    g_assert_false(rmil_work_lock(placeless, RMIL_LOCK_ALONE, "a test", &error));
+    test_error(&error, RMIL_ERROR_ARGUMENT, "without a folder");
 }
 
 static void test_check(void) {
