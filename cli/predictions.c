@@ -79,11 +79,13 @@ char *predictions_others(const Predictions *predictions, const char *digest) {
 }
 
 gboolean predictions_write(const Predictions *predictions, const char *folder, GError **error) {
-    g_autoptr(GString) out = g_string_new(NULL);
-    for (gsize c = 0; c < G_N_ELEMENTS(columns); c++) rmil_csv_append(out, columns[c].name, c + 1 < G_N_ELEMENTS(columns) ? ',' : '\n');
-    for (guint i = 0; i < predictions->lines->len; i++)
-        for (gsize c = 0; c < G_N_ELEMENTS(columns); c++)
-            rmil_csv_append(out, *field(predictions->lines->pdata[i], c), c + 1 < G_N_ELEMENTS(columns) ? ',' : '\n');
+    g_autoptr(RmilCsv) csv = rmil_csv_new(NULL);
+    for (gsize c = 0; c < G_N_ELEMENTS(columns); c++) rmil_csv_text(csv, columns[c].name);
+    rmil_csv_end(csv);
+    for (guint i = 0; i < predictions->lines->len; i++) {
+        for (gsize c = 0; c < G_N_ELEMENTS(columns); c++) rmil_csv_text(csv, *field(predictions->lines->pdata[i], c));
+        rmil_csv_end(csv);
+    }
     g_autofree char *path = g_build_filename(folder, "predictions.csv", NULL);
-    return rmil_file_write(path, out->str, out->len, error);
+    return rmil_csv_write(csv, path, error);
 }

@@ -189,9 +189,7 @@ RMIL_API void rmil_csv_end(RmilCsv *csv); /* of a row; of one without cells: a b
 RMIL_API int64_t rmil_csv_rows(const RmilCsv *csv);
 /* Whole or not at all (rmil_file_write). */
 RMIL_API gboolean rmil_csv_write(const RmilCsv *csv, const char *path, GError **error);
-/* Appends one CSV field (quoted when it must be) and the separator or newline that follows. Before text that a spreadsheet would
- * run as a formula stands an apostrophe, which rmil_table_read takes off. */
-RMIL_API void rmil_csv_append(GString *out, const char *field, char after);
+RMIL_API char *rmil_csv_take(RmilCsv *csv); /* its text, to be freed with g_free; frees the table */
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilLock, rmil_lock_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilTable, rmil_table_free)

@@ -10,20 +10,6 @@ struct _RmilCsv {
     int64_t rows;
 };
 
-/* Spreadsheets show what stands behind an apostrophe as it is; rmil_table_read takes that off again. */
-void rmil_csv_append(GString *out, const char *field, char after) {
-    const gboolean quote = strpbrk(field, ",\"\r\n") != NULL || g_ascii_isspace(*field) ||
-                           (*field && g_ascii_isspace(field[strlen(field) - 1]));
-    if (quote) g_string_append_c(out, '"');
-    if (rmil_csv_formula(field)) g_string_append_c(out, '\'');
-    for (; *field; field++) {
-        if (*field == '"') g_string_append_c(out, '"');
-        g_string_append_c(out, *field);
-    }
-    if (quote) g_string_append_c(out, '"');
-    g_string_append_c(out, after);
-}
-
 RmilCsv *rmil_csv_new(const char *header) {
     RmilCsv *csv = g_new0(RmilCsv, 1);
     csv->text = g_string_new(header);
@@ -38,9 +24,28 @@ void rmil_csv_free(RmilCsv *csv) {
     g_free(csv);
 }
 
+char *rmil_csv_take(RmilCsv *csv) {
+    char *text = g_string_free(csv->text, FALSE);
+    g_free(csv);
+    return text;
+}
+
 int64_t rmil_csv_rows(const RmilCsv *csv) { return csv->rows; }
 
-void rmil_csv_text(RmilCsv *csv, const char *text) { rmil_csv_append(csv->text, text ? text : "", ','); }
+/* Spreadsheets show what stands behind an apostrophe as it is; rmil_table_read takes that off again. */
+void rmil_csv_text(RmilCsv *csv, const char *text) {
+    GString *out = csv->text;
+    const char *field = text ? text : "";
+    const gboolean quote = strpbrk(field, ",\"\r\n") != NULL || g_ascii_isspace(*field) ||
+                           (*field && g_ascii_isspace(field[strlen(field) - 1]));
+    if (quote) g_string_append_c(out, '"');
+    if (rmil_csv_formula(field)) g_string_append_c(out, '\'');
+    for (; *field; field++) {
+        if (*field == '"') g_string_append_c(out, '"');
+        g_string_append_c(out, *field);
+    }
+    g_string_append(out, quote ? "\"," : ",");
+}
 
 void rmil_csv_whole(RmilCsv *csv, int64_t value) { g_string_append_printf(csv->text, "%" G_GINT64_FORMAT ",", value); }
 

@@ -23,17 +23,18 @@ typedef struct {
 /* slides.csv: which slides and patients the model has seen, by content, for `rankmil evaluate --cohort`. */
 static char *slides_csv(const RmilExport *export) {
     const RmilTrainData *data = export->data;
-    GString *out = g_string_new("id,split,patient,digest\n");
+    RmilCsv *csv = rmil_csv_new("id,split,patient,digest");
     for (int64_t i = 0; i < data->count; i++) {
         if (!data->bags[i]) continue;
         const RmilCohortRow *row = &data->cohort->rows[i];
-        rmil_csv_append(out, row->id, ',');
-        rmil_csv_append(out, rmil_split_name(export->splits[i]), ',');
-        rmil_csv_append(out, row->patient ? row->patient : "", ',');
         g_autofree char *digest = rmil_bag_digest(data->bags[i]);
-        rmil_csv_append(out, digest, '\n');
+        rmil_csv_text(csv, row->id);
+        rmil_csv_text(csv, rmil_split_name(export->splits[i]));
+        rmil_csv_text(csv, row->patient);
+        rmil_csv_text(csv, digest);
+        rmil_csv_end(csv);
     }
-    return g_string_free(out, FALSE);
+    return rmil_csv_take(csv);
 }
 
 /* {"low", "high"}: between which the resolutions of the slides lie. */

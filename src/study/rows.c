@@ -113,34 +113,31 @@ void rmil_rows_take(const RmilRows *rows, sqlite3_stmt *statement, GStringChunk 
 }
 
 /* -- CSV, written ---------------------------------------------------------------------------------------------------------- */
-static void append_cell(GString *out, const RmilColumn *column, const void *at, char after) {
-    char text[G_ASCII_DTOSTR_BUF_SIZE] = "";
-    const char *cell = text;
+static void append_cell(RmilCsv *csv, const RmilColumn *column, const void *at) {
     switch (column->type) {
-    case RMIL_COLUMN_TEXT: cell = *(const char *const *)at; break;
+    case RMIL_COLUMN_TEXT: rmil_csv_text(csv, *(const char *const *)at); break;
     case RMIL_COLUMN_NUMBER:
     case RMIL_COLUMN_SHARE:
-    case RMIL_COLUMN_REAL:
-        if (isfinite(*(const double *)at)) g_ascii_formatd(text, sizeof text, "%.9g", *(const double *)at);
-        break;
-    case RMIL_COLUMN_WHOLE: g_snprintf(text, sizeof text, "%" G_GINT64_FORMAT, *(const int64_t *)at); break;
+    case RMIL_COLUMN_REAL: rmil_csv_number(csv, "%.9g", *(const double *)at); break;
+    case RMIL_COLUMN_WHOLE: rmil_csv_whole(csv, *(const int64_t *)at); break;
     case RMIL_COLUMN_LABEL:
-        if (*(const int *)at >= 0) g_snprintf(text, sizeof text, "%d", *(const int *)at);
+        if (*(const int *)at >= 0) rmil_csv_whole(csv, *(const int *)at);
+        else rmil_csv_text(csv, NULL);
         break;
-    case RMIL_COLUMN_FLAG: cell = *(const gboolean *)at ? "1" : "0"; break;
-    case RMIL_COLUMN_SPLIT: cell = rmil_split_name(*(const RmilSplit *)at); break;
+    case RMIL_COLUMN_FLAG: rmil_csv_whole(csv, *(const gboolean *)at != 0); break;
+    case RMIL_COLUMN_SPLIT: rmil_csv_text(csv, rmil_split_name(*(const RmilSplit *)at)); break;
     }
-    rmil_csv_append(out, cell, after);
 }
 
 char *rmil_rows_csv(const RmilRows *rows, const GArray *values) {
-    GString *out = g_string_new(NULL);
-    const int last = rows->count - 1;
-    for (int i = 0; i <= last; i++) rmil_csv_append(out, rows->columns[i].cell, i < last ? ',' : '\n');
-    for (guint v = 0; v < values->len; v++)
-        for (int i = 0; i <= last; i++)
-            append_cell(out, &rows->columns[i], values->data + v * rows->size + rows->columns[i].offset, i < last ? ',' : '\n');
-    return g_string_free(out, FALSE);
+    RmilCsv *csv = rmil_csv_new(NULL);
+    for (int i = 0; i < rows->count; i++) rmil_csv_text(csv, rows->columns[i].cell);
+    rmil_csv_end(csv);
+    for (guint v = 0; v < values->len; v++) {
+        for (int i = 0; i < rows->count; i++) append_cell(csv, &rows->columns[i], values->data + v * rows->size + rows->columns[i].offset);
+        rmil_csv_end(csv);
+    }
+    return rmil_csv_take(csv);
 }
 
 /* -- CSV, read ------------------------------------------------------------------------------------------------------------- */

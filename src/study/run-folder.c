@@ -1,9 +1,8 @@
 /* Folders of trained runs: which trainings belong to the plan of a work folder, and what a training was made with. */
 #include "rankmil/study.h"
 
-#include "base/base-private.h"
+#include "base/json.h"
 
-#include <json-glib/json-glib.h>
 #include <string.h>
 
 #define JSON_LIMIT ((gsize)64 << 20)
@@ -31,25 +30,10 @@ char *rmil_repeat_folder(const GArray *repeats, guint index) {
 char *rmil_config_key(const char *config) { return g_compute_checksum_for_string(G_CHECKSUM_SHA256, config, -1); }
 
 /* -- reading ------------------------------------------------------------------------------------------------------------- */
-static JsonObject *read_object(const char *path, GError **error) {
-    g_autoptr(JsonNode) root = rmil_json_read(path, JSON_LIMIT, error);
-    return root ? json_object_ref(json_node_get_object(root)) : NULL;
-}
-
-static const char *text_of(JsonObject *object, const char *name) {
-    JsonNode *node = json_object_get_member(object, name);
-    return node && JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_STRING ? json_node_get_string(node) : NULL;
-}
-
-static int64_t number_of(JsonObject *object, const char *name) {
-    JsonNode *node = json_object_get_member(object, name);
-    return node && JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_INT64 ? json_node_get_int(node) : 0;
-}
-
 char *rmil_run_config(const char *folder, GError **error) {
     g_autofree char *path = g_build_filename(folder, "run.json", NULL);
-    g_autoptr(JsonObject) run = read_object(path, error);
-    JsonNode *config = run ? json_object_get_member(run, "config") : NULL;
+    g_autoptr(JsonNode) run = rmil_json_read(path, JSON_LIMIT, error);
+    JsonNode *config = rmil_json_get(run, "config");
     if (!run) return NULL;
     if (config && JSON_NODE_HOLDS_OBJECT(config)) return json_to_string(config, TRUE);
     rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has no config: it does not say how the model was trained", path);
@@ -63,8 +47,8 @@ static gboolean is_file(const char *folder, const char *name) {
 
 gboolean rmil_run_check_model(const char *folder, GError **error) {
     g_autofree char *path = g_build_filename(folder, "model.safetensors", NULL), *json = g_build_filename(folder, "run.json", NULL);
-    g_autoptr(JsonObject) run = read_object(json, error);
-    const char *recorded = run ? text_of(run, "model_sha256") : NULL;
+    g_autoptr(JsonNode) run = rmil_json_read(json, JSON_LIMIT, error);
+    const char *recorded = rmil_json_text(run, "model_sha256");
     if (!recorded) return run != NULL; /* version 0.1.0 kept none */
     g_autofree char *have = rmil_file_sha256(path, error);
     if (!have) return FALSE;
@@ -106,14 +90,14 @@ static gboolean read_record(const char *folder, GPtrArray *entries, GError **err
 /* The list of an evaluation on another cohort: "runs": [{"method", "split", "seed", "folder"}, …]. */
 static gboolean read_list(const char *folder, JsonArray *list, GPtrArray *entries, GError **error) {
     for (guint i = 0; i < json_array_get_length(list); i++) {
-        JsonNode *node = json_array_get_element(list, i);
-        JsonObject *run = JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
-        const char *method = run ? text_of(run, "method") : NULL, *below = run ? text_of(run, "folder") : NULL;
+        JsonNode *run = json_array_get_element(list, i);
+        const char *method = rmil_json_text(run, "method"), *below = rmil_json_text(run, "folder"), *split = rmil_json_text(run, "split");
+        int64_t seed = 0;
         if (!method || !below || g_path_is_absolute(below) || strstr(below, ".."))
             return rmil_fail(error, RMIL_ERROR_FORMAT, "%s/run.json: runs: entry %u lacks method or folder", folder, i + 1);
         g_autofree char *path = g_build_filename(folder, below, NULL);
-        const char *split = text_of(run, "split");
-        g_ptr_array_add(entries, new_entry(method, split ? split : "", number_of(run, "seed"), path, NULL));
+        rmil_json_whole(rmil_json_get(run, "seed"), &seed);
+        g_ptr_array_add(entries, new_entry(method, split ? split : "", seed, path, NULL));
     }
     return TRUE;
 }
@@ -174,11 +158,6 @@ const char *rmil_run_headline(const GPtrArray *entries) {
 }
 
 /* -- two settings -------------------------------------------------------------------------------------------------------- */
-static JsonObject *parse(const char *config, JsonParser *parser) {
-    JsonNode *root = json_parser_load_from_data(parser, config, -1, NULL) ? json_parser_get_root(parser) : NULL;
-    return root && JSON_NODE_HOLDS_OBJECT(root) ? json_node_get_object(root) : NULL;
-}
-
 static char *spoken(JsonNode *node) {
     if (!node) return g_strdup("none");
     return JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_DOUBLE
@@ -200,8 +179,9 @@ static void describe(GString *out, const char *name, JsonNode *was, JsonNode *is
 }
 
 char *rmil_config_difference(const char *was, const char *is, const char *const *except) {
-    g_autoptr(JsonParser) first = json_parser_new(), second = json_parser_new();
-    JsonObject *a = parse(was, first), *b = parse(is, second);
+    g_autoptr(JsonNode) first = rmil_json_parse(was, strlen(was), "config", NULL), second = rmil_json_parse(is, strlen(is), "config", NULL);
+    JsonObject *a = first && JSON_NODE_HOLDS_OBJECT(first) ? json_node_get_object(first) : NULL;
+    JsonObject *b = second && JSON_NODE_HOLDS_OBJECT(second) ? json_node_get_object(second) : NULL;
     GString *out = g_string_new(NULL);
     if (!a || !b) return g_string_free(g_string_append(out, "not readable"), FALSE);
     g_autoptr(GList) names = json_object_get_members(b), others = json_object_get_members(a);
@@ -267,12 +247,9 @@ GPtrArray *rmil_run_entries(const char *folder, GError **error) {
         return entries_of_method(folder, error);
     }
     if (is_file(folder, "study.sqlite")) return read_record(folder, entries, error) ? g_steal_pointer(&entries) : NULL;
-    g_autoptr(JsonObject) run = is_file(folder, "run.json") ? read_object(path, error) : NULL;
+    g_autoptr(JsonNode) run = is_file(folder, "run.json") ? rmil_json_read(path, JSON_LIMIT, error) : NULL;
     if (!run && is_file(folder, "run.json")) return NULL;
-    JsonNode *list = run ? json_object_get_member(run, "runs") : NULL;
-    const gboolean listed = list && JSON_NODE_HOLDS_ARRAY(list);
-    if (listed ? !read_list(folder, json_node_get_array(list), entries, error)
-               : !find_methods(runs, entries, error) || !check_mix(entries, error))
-        return NULL;
+    JsonArray *list = rmil_json_array(rmil_json_get(run, "runs"));
+    if (list ? !read_list(folder, list, entries, error) : !find_methods(runs, entries, error) || !check_mix(entries, error)) return NULL;
     return g_steal_pointer(&entries);
 }
