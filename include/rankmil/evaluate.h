@@ -76,6 +76,11 @@ typedef struct {
 } RmilMetricIntervals;
 RMIL_API void rmil_metric_intervals(const int *labels, const double *scores, int64_t n, double cut, double confidence, int64_t rounds,
                                     uint64_t seed, RmilMetricIntervals *intervals);
+/* Pointwise band of the ROC curve over `rounds` resamples of the cases, stratified by label: low and high (points each, at the false
+ * positive rates 0 … 1, evenly) hold the quantiles of the highest sensitivity at a rate no higher. FALSE: a class is missing, a
+ * score is NaN, or memory is short. */
+RMIL_API gboolean rmil_roc_band(const int *labels, const double *scores, int64_t n, double confidence, int64_t rounds, uint64_t seed,
+                                int points, double *low, double *high);
 /* DeLong's test of two scores of the same cases: z (positive when a ranks better) and two-sided p. Equal rankings: 0, 1.
  * NaN where the variance is 0 though the AUROCs differ (one perfect, one perfectly reversed): the test has no answer there. */
 RMIL_API void rmil_delong_test(const int *labels, const double *a, const double *b, int64_t n, double *z, double *p);

@@ -66,42 +66,20 @@ static gboolean has_band(const RmilSummary *summary, int method) {
     return one->seeds == 1 && one->positives > 0 && one->negatives > 0 && (summary->n <= 3 || method == summary->reference);
 }
 
-/* The indices of one label, resampled. */
-static void resample(RmilRng *rng, const GArray *pooled, int label, int64_t n, int *labels, double *scores, int64_t *filled) {
-    g_autofree double *own = g_new(double, n);
-    int64_t count = 0;
-    for (guint i = 0; i < pooled->len; i++)
-        if (g_array_index(pooled, RmilPooled, i).label == label) own[count++] = g_array_index(pooled, RmilPooled, i).probability;
-    for (int64_t i = 0; i < count; i++) {
-        labels[*filled] = label;
-        scores[(*filled)++] = own[rmil_rng_below(rng, count)];
-    }
-}
-
 static void add_band(RmilFigure *figure, const RmilMethodSummary *one) {
-    int64_t n = one->pooled->len;
+    const int64_t n = one->pooled->len;
     g_autofree int *labels = g_new(int, n);
-    g_autofree double *scores = g_new(double, n), *rates = g_new(double, (BAND_POINTS * BAND_ROUNDS));
-    RmilRng rng;
-    rmil_rng_init(&rng, 0, 0);
-    for (int round = 0; round < BAND_ROUNDS; round++) {
-        int64_t filled = 0;
-        resample(&rng, one->pooled, 1, one->positives, labels, scores, &filled);
-        resample(&rng, one->pooled, 0, one->negatives, labels, scores, &filled);
-        g_autoptr(GArray) points = rmil_roc_curve(labels, scores, n);
-        guint at = 0;
-        for (int p = 0; p < BAND_POINTS; p++) { /* the highest sensitivity at a false positive rate no higher than this */
-            while (at + 1 < points->len && g_array_index(points, RmilCurvePoint, at + 1).x <= (double)p / (BAND_POINTS - 1) + 1e-12) at++;
-            rates[p * BAND_ROUNDS + round] = g_array_index(points, RmilCurvePoint, at).y;
-        }
+    g_autofree double *scores = g_new(double, n);
+    double low[BAND_POINTS], high[BAND_POINTS];
+    for (int64_t i = 0; i < n; i++) {
+        labels[i] = g_array_index(one->pooled, RmilPooled, i).label;
+        scores[i] = g_array_index(one->pooled, RmilPooled, i).probability;
     }
+    if (!rmil_roc_band(labels, scores, n, 0.95, BAND_ROUNDS, 0, BAND_POINTS, low, high)) return;
     for (int p = 0; p < BAND_POINTS; p++) {
-        double *rate = rates + p * BAND_ROUNDS;
-        qsort(rate, BAND_ROUNDS, sizeof *rate, rmil_compare_doubles);
         add_series(figure->csv, one->method);
         rmil_csv_text(figure->csv, "band");
-        rmil_figure_numbers(figure->csv, 4,
-                            (double[]){(double)p / (BAND_POINTS - 1), NAN, rate[BAND_ROUNDS * 25 / 1000], rate[BAND_ROUNDS * 975 / 1000]});
+        rmil_figure_numbers(figure->csv, 4, (double[]){(double)p / (BAND_POINTS - 1), NAN, low[p], high[p]});
         rmil_csv_end(figure->csv);
     }
     rmil_csv_end(figure->csv);

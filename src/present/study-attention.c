@@ -1,132 +1,18 @@
-/* The same slides under several methods (the paper's Figure 6): the trained models of one split applied to the features. */
-#include "study-report.h"
+/* The same slides under several methods (the paper's Figure 6): pictures and distributions of attention. */
 #include "report.h"
+#include "study-report.h"
+#include "study/attended.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLIDES = 2, MOST_PATCHES = 2000000 };
-
-/* One slide with the attention of every method that has a model. */
-typedef struct {
-    const RmilCohortRow *row;
-    RmilBag *bag;
-    uint8_t *labels;
-    int64_t annotated;
-    int n;
-    const RmilMethodSummary **methods;
-    double *probability, *share; /* share of the attention on annotated patches */
-    float **attention;
-} Attended;
-
-static void attended_free(Attended *one) {
-    for (int i = 0; i < one->n; i++) g_free(one->attention[i]);
-    g_free(one->attention);
-    g_free(one->methods);
-    g_free(one->probability);
-    g_free(one->share);
-    g_free(one->labels);
-    rmil_bag_free(one->bag);
-    g_free(one);
-}
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Attended, attended_free)
-
-/* -- which slides, which models ------------------------------------------------------------------------------------------- */
-/* The training of this method that has the split and seed of another method's, or NULL. */
-static const RmilSeedRun *same_split(const RmilMethod *method, const RmilSeedRun *other) {
-    for (guint i = 0; i < method->seeds->len; i++) {
-        const RmilSeedRun *seed = method->seeds->pdata[i];
-        if (seed->seed == other->seed && g_strcmp0(seed->split, other->split) == 0) return seed;
-    }
-    return NULL;
-}
-
-static int by_share(gconstpointer a, gconstpointer b) {
-    const RmilAttentionRow *x = *(RmilAttentionRow *const *)a, *y = *(RmilAttentionRow *const *)b;
-    return x->lesion_share != y->lesion_share ? (x->lesion_share > y->lesion_share) - (x->lesion_share < y->lesion_share)
-                                              : strcmp(x->slide, y->slide);
-}
-
-/* Of the reference's first training: the slide in the middle by its share of attention on the lesion, and that at the lower
- * quarter, so that not only the best is shown. */
-static GPtrArray *choose(const RmilSeedRun *seed) {
-    g_autoptr(GPtrArray) all = g_ptr_array_new();
-    GPtrArray *chosen = g_ptr_array_new();
-    for (guint i = 0; i < seed->attentions->len; i++) {
-        RmilAttentionRow *one = &g_array_index(seed->attentions, RmilAttentionRow, i);
-        if (!isnan(one->lesion_share)) g_ptr_array_add(all, one);
-    }
-    g_ptr_array_sort(all, by_share);
-    if (all->len) g_ptr_array_add(chosen, all->pdata[all->len / 2]);
-    if (all->len > 3) g_ptr_array_add(chosen, all->pdata[all->len / 4]);
-    return chosen;
-}
-
-static const RmilCohortRow *find_row(const RmilCohort *cohort, const char *id) {
-    for (int64_t i = 0; i < cohort->count; i++)
-        if (strcmp(cohort->rows[i].id, id) == 0) return &cohort->rows[i];
-    return NULL;
-}
-
-static gboolean read_labels(Attended *one, GError **error) {
-    int64_t count = one->bag->count;
-    if (one->row->patch_labels) {
-        if (!(one->labels = rmil_try_new(count, 1, error)) || !rmil_labels_read(one->row->patch_labels, count, one->labels, error))
-            return FALSE;
-    } else if (one->bag->patch_labels) {
-        if (!(one->labels = rmil_try_new(count, 1, error))) return FALSE;
-        memcpy(one->labels, one->bag->patch_labels, (gsize)count);
-    } else {
-        return rmil_fail(error, RMIL_ERROR_DATA, "%s: has no patch labels", one->row->features);
-    }
-    for (int64_t i = 0; i < count; i++) one->annotated += one->labels[i] != 0;
-    return TRUE;
-}
-
-static gboolean apply(Attended *one, const RmilMethodSummary *method, const RmilSeedRun *seed, GError **error) {
-    g_autoptr(RmilModel) model = rmil_model_load(seed->model, error);
-    if (!model) return FALSE;
-    g_autofree float *attention = rmil_try_new(one->bag->count, sizeof *attention, error);
-    if (!attention) return FALSE;
-    RmilPrediction prediction;
-    if (!rmil_model_predict(model, one->bag, 1, &prediction, NULL, attention, error)) return FALSE;
-    double on = 0, all = 0;
-    for (int64_t i = 0; i < one->bag->count; i++) {
-        all += attention[i];
-        if (one->labels[i]) on += attention[i];
-    }
-    one->methods[one->n] = method;
-    one->probability[one->n] = prediction.probability;
-    one->share[one->n] = all > 0 ? on / all : NAN;
-    one->attention[one->n++] = g_steal_pointer(&attention);
-    return TRUE;
-}
-
-static Attended *attend(const RmilSummary *s, const RmilSeedRun *reference, const RmilCohort *cohort, const char *id, GError **error) {
-    g_autoptr(Attended) one = g_new0(Attended, 1);
-    one->row = find_row(cohort, id);
-    if (!one->row || !one->row->features) {
-        rmil_fail(error, RMIL_ERROR_DATA, "%s: has no features of slide \"%s\"", cohort->path, id);
-        return NULL;
-    }
-    one->bag = rmil_bag_read(one->row->features, id, RMIL_FLOAT32, RMIL_BAG_ALL, error);
-    if (!one->bag || !read_labels(one, error)) return NULL;
-    one->methods = g_new0(const RmilMethodSummary *, s->n);
-    one->attention = g_new0(float *, s->n);
-    one->probability = g_new0(double, s->n);
-    one->share = g_new0(double, s->n);
-    for (int m = 0; m < s->n; m++) {
-        const RmilSeedRun *seed = same_split(s->methods[m].method, reference);
-        if (seed && !apply(one, &s->methods[m], seed, error)) return NULL;
-    }
-    return g_steal_pointer(&one);
-}
+enum { SLIDES = 2 };
 
 /* -- distributions ------------------------------------------------------------------------------------------------------------ */
 #define FLOOR 0.01 /* of attention × K in the figure: its axis is logarithmic */
 
-static void add_quantiles(RmilCsv *csv, const Attended *one, int method, gboolean lesion) {
+static void add_quantiles(RmilCsv *csv, const RmilAttended *one, int method, gboolean lesion) {
     static const double quantiles[] = {0.05, 0.25, 0.5, 0.75, 0.95};
     int64_t k = one->bag->count, n = 0;
     g_autofree double *values = g_new(double, k);
@@ -163,7 +49,7 @@ static void plot_boxes(RmilFigure *figure, const char *where, double shift, cons
         figure->name, where, shift);
 }
 
-static char *distribution(const RmilStudyReport *study, const Attended *one, int number, GError **error) {
+static char *distribution(const RmilStudyReport *study, const RmilAttended *one, int number, GError **error) {
     g_autofree char *name = g_strdup_printf("attention-%d-distribution", number);
     RmilFigure figure;
     const int height = 132 + 38 * one->n;
@@ -193,7 +79,7 @@ static char *distribution(const RmilStudyReport *study, const Attended *one, int
 }
 
 /* Every patch with its attention by each method, for other programs. */
-static gboolean write_patches(const RmilStudyReport *study, const Attended *one, int number, GError **error) {
+static gboolean write_patches(const RmilStudyReport *study, const RmilAttended *one, int number, GError **error) {
     g_autofree char *file = g_strdup_printf("attention-%d.csv", number), *path = g_build_filename(study->folder, "figures", file, NULL);
     g_autoptr(RmilCsv) csv = rmil_csv_new(NULL);
     for (gsize i = 0; i < 4; i++) rmil_csv_text(csv, ((const char *[]){"patch", "x", "y", "annotated"})[i]);
@@ -212,7 +98,7 @@ static gboolean write_patches(const RmilStudyReport *study, const Attended *one,
 }
 
 /* -- the section ----------------------------------------------------------------------------------------------------------------- */
-static gboolean add_picture(const RmilStudyReport *study, const Attended *one, int number, GString *out, GError **error) {
+static gboolean add_picture(const RmilStudyReport *study, const RmilAttended *one, int number, GString *out, GError **error) {
     g_autofree char *file = g_strdup_printf("attention-%d.png", number), *path = g_build_filename(study->folder, "figures", file, NULL);
     RmilOverlays overlays = {.bag = one->bag, .labels = one->labels, .slide = one->row->slide, .n = one->n, .attention = one->attention};
     g_autoptr(GPtrArray) titles = g_ptr_array_new_with_free_func(g_free), lines = g_ptr_array_new_with_free_func(g_free);
@@ -239,7 +125,7 @@ static gboolean add_picture(const RmilStudyReport *study, const Attended *one, i
     return TRUE;
 }
 
-static gboolean add_slide(const RmilStudyReport *study, const Attended *one, int number, GString *out, GError **error) {
+static gboolean add_slide(const RmilStudyReport *study, const RmilAttended *one, int number, GString *out, GError **error) {
     rmil_html(out,
               "<div class=\"slide\"><h3>%s <span class=\"soft\">%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT
               " patches annotated</span></h3>\n",
@@ -272,7 +158,7 @@ gboolean rmil_study_add_attention(const RmilStudyReport *study, GString *out, co
     int reference = rmil_level_reference(study, level);
     if (study->n_levels > 1 || reference < 0) return TRUE;
     const RmilSeedRun *seed = level->summary->methods[reference].method->seeds->pdata[0];
-    g_autoptr(GPtrArray) chosen = choose(seed);
+    g_autoptr(GPtrArray) chosen = rmil_attended_choose(seed);
     if (chosen->len == 0) return TRUE;
     g_string_append(out, "<section id=\"attention\"><h2>The same slides under each method</h2>\n<p>Models of one split");
     rmil_html(out,
@@ -286,7 +172,8 @@ gboolean rmil_study_add_attention(const RmilStudyReport *study, GString *out, co
     gboolean good = cohort || excuse(out, reason);
     for (guint i = 0; cohort && good && i < MIN(chosen->len, SLIDES); i++) {
         rmil_monitor_progress(monitor, "attention", i, chosen->len);
-        g_autoptr(Attended) one = attend(level->summary, seed, cohort, ((RmilAttentionRow *)chosen->pdata[i])->slide, &reason);
+        g_autoptr(RmilAttended) one = rmil_attended_new(level->summary, seed, cohort, ((RmilAttentionRow *)chosen->pdata[i])->slide,
+                                                        &reason);
         if (!one) {
             excuse(out, reason);
             break;

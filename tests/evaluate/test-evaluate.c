@@ -381,6 +381,29 @@ static void test_numbers(void) {
     g_assert_cmpfloat(rmil_quantile(sorted, 1, 0.7), ==, 1);
 }
 
+/* A perfect ranking stays perfect in every resample; a band holds the curve and rises with it; one class has none. */
+static void test_band(void) {
+    enum { POINTS = 11 };
+    const int labels[] = {1, 1, 1, 1, 0, 0, 0, 0, 0};
+    const double perfect[] = {9, 8, 7, 6, 5, 4, 3, 2, 1}, mixed[] = {9, 5, 7, 2, 8, 4, 3, 6, 1};
+    double low[POINTS], high[POINTS], again[POINTS];
+    g_assert_true(rmil_roc_band(labels, perfect, 9, 0.95, 100, 0, POINTS, low, high));
+    for (int p = 0; p < POINTS; p++) g_assert_true(low[p] == 1 && high[p] == 1);
+    g_assert_true(rmil_roc_band(labels, mixed, 9, 0.95, 500, 0, POINTS, low, high));
+    g_assert_true(rmil_roc_band(labels, mixed, 9, 0.95, 500, 0, POINTS, again, high));
+    g_autoptr(GArray) curve = rmil_roc_curve(labels, mixed, 9);
+    for (int p = 0; p < POINTS; p++) {
+        double there = 0;
+        for (guint i = 0; i < curve->len; i++)
+            if (g_array_index(curve, RmilCurvePoint, i).x <= p / 10.0 + 1e-12) there = g_array_index(curve, RmilCurvePoint, i).y;
+        g_assert_true(low[p] == again[p] && low[p] <= there && there <= high[p]);
+        g_assert_true(p == 0 || (low[p] >= low[p - 1] && high[p] >= high[p - 1]));
+    }
+    g_assert_cmpfloat(low[5], <, high[5]);
+    g_assert_false(rmil_roc_band(labels, mixed, 4, 0.95, 100, 0, POINTS, low, high));
+    g_assert_false(rmil_roc_band(labels, (double[]){9, NAN, 7, 2, 8, 4, 3, 6, 1}, 9, 0.95, 100, 0, POINTS, low, high));
+}
+
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/evaluate/ranking", test_ranking);
@@ -396,5 +419,6 @@ int main(int argc, char **argv) {
     g_test_add_func("/evaluate/holm", test_holm);
     g_test_add_func("/evaluate/localisation", test_localisation);
     g_test_add_func("/evaluate/numbers", test_numbers);
+    g_test_add_func("/evaluate/band", test_band);
     return g_test_run();
 }

@@ -1,5 +1,7 @@
-/* A study's record, read for its report. */
-#include "study-report.h"
+/* A study's record in memory, by the values of what varies. */
+#include "levels.h"
+
+#include "base/base-private.h"
 
 #include <math.h>
 #include <string.h>
