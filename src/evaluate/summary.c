@@ -100,6 +100,18 @@ static void summarise_pooled(RmilMethodSummary *summary) {
     rmil_delong(labels, scores, n, 0.95, &variance, &summary->interval[0]);
 }
 
+int64_t rmil_seed_tests(const RmilSeedRun *seed, int *labels, double *scores) {
+    int64_t n = 0;
+    for (guint i = 0; i < seed->cases->len; i++) {
+        const RmilPredictionRow *item = &g_array_index(seed->cases, RmilPredictionRow, i);
+        if (item->part != RMIL_SPLIT_TEST || item->label < 0) continue;
+        if (labels) labels[n] = item->label;
+        if (scores) scores[n] = item->probability;
+        n++;
+    }
+    return n;
+}
+
 static void summarise_seeds(RmilMethodSummary *summary) {
     const RmilMethod *method = summary->method;
     summary->seeds = (int)method->seeds->len;
@@ -108,13 +120,7 @@ static void summarise_seeds(RmilMethodSummary *summary) {
         const RmilSeedRun *seed = g_ptr_array_index(method->seeds, s);
         g_autofree int *labels = g_new(int, seed->cases->len);
         g_autofree double *scores = g_new(double, seed->cases->len);
-        int64_t n = 0;
-        for (guint i = 0; i < seed->cases->len; i++) {
-            const RmilPredictionRow *item = &g_array_index(seed->cases, RmilPredictionRow, i);
-            if (item->part != RMIL_SPLIT_TEST || item->label < 0) continue;
-            labels[n] = item->label;
-            scores[n++] = item->probability;
-        }
+        const int64_t n = rmil_seed_tests(seed, labels, scores);
         RmilMetrics metrics;
         double *values = summary->by_seed + s * RMIL_N_METRICS;
         for (int i = 0; i < RMIL_N_METRICS; i++) values[i] = NAN;

@@ -90,6 +90,8 @@ const char *rmil_tests_one(const RmilMethodSummary *summary);
 const char *rmil_tests_pool(const RmilMethodSummary *summary);
 /* Which interval is whose, in one or two sentences for readers. */
 extern const char rmil_interval_words[];
+/* The test slides of a training that have a label: their number, labels and probabilities where there is room for them (or NULL). */
+int64_t rmil_seed_tests(const RmilSeedRun *seed, int *labels, double *scores);
 /* methods: RmilMethod, which must outlive it. reference: name of the one that the others are compared with; where it is not among them,
  * the first. */
 RmilSummary *rmil_summarise(const GPtrArray *methods, const char *reference);

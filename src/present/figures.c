@@ -45,13 +45,7 @@ static void add_curves(RmilFigure *figure, const RmilMethodSummary *summary, Cur
     add_curve(figure, summary->method, "mean", curve, labels, scores, summary->pooled->len);
     for (gint64 s = 0; s < summary->seeds && summary->seeds > 1; s++) {
         const RmilSeedRun *seed = g_ptr_array_index(summary->method->seeds, s);
-        int64_t n = 0;
-        for (guint i = 0; i < seed->cases->len; i++) {
-            const RmilPredictionRow *item = &g_array_index(seed->cases, RmilPredictionRow, i);
-            if (item->part != RMIL_SPLIT_TEST || item->label < 0) continue;
-            labels[n] = item->label;
-            scores[n++] = item->probability;
-        }
+        const int64_t n = rmil_seed_tests(seed, labels, scores);
         g_autofree char *number = g_strdup_printf("%" G_GINT64_FORMAT, seed->seed);
         add_curve(figure, summary->method, number, curve, labels, scores, n);
     }

@@ -37,7 +37,7 @@ static void run_rows(RmilCsv *out, const RmilLevel *level, const RmilMethodSumma
         add_place(out, level, one);
         rmil_csv_text(out, seed->split);
         rmil_csv_whole(out, seed->seed);
-        rmil_csv_whole(out, seed->cases->len);
+        rmil_csv_whole(out, rmil_seed_tests(seed, NULL, NULL));
         rmil_csv_numbers(out, NULL, one->by_seed + s * RMIL_N_METRICS, RMIL_N_METRICS);
         rmil_csv_end(out);
     }

@@ -159,6 +159,7 @@ static void test_numbers(void) {
         int64_t at = 0;
         while (strcmp(rmil_study_run(study, at)->key, test_cell(runs, row, "key")) != 0) at++;
         g_assert_cmpfloat_with_epsilon(number(runs, row, "auroc"), values[at / 5][at % 5], 1e-12);
+        g_assert_cmpfloat(number(runs, row, "test_slides"), ==, 83);
         g_assert_true(g_str_has_prefix(test_cell(runs, row, "key"), test_cell(runs, row, "run")));
     }
     check_results(folder, values);
