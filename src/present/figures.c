@@ -109,15 +109,22 @@ static void plot_curves(RmilFigure *figure, const RmilSummary *summary, CurveFun
     }
 }
 
+/* Axes from 0 to 1, as a square. */
+static void begin_curves(RmilFigure *figure, const RmilSummary *summary, const char *name, const char *what, const char *header,
+                         const char *x, const char *y) {
+    rmil_figure_begin(figure, name, what, 440, 440 + RMIL_KEY_ROW * summary->n, header);
+    rmil_figure_key_room(figure->script, summary->n);
+    g_string_append_printf(figure->script,
+                           "set size ratio 1\nset xrange [0:1]\nset yrange [0:1.005]\nset xtics 0.2\nset ytics 0.2\n"
+                           "set xlabel '%s'\nset ylabel '%s'\n",
+                           x, y);
+}
+
 char *rmil_figure_roc(const RmilSummary *summary, const char *folder, GError **error) {
     RmilFigure figure;
-    rmil_figure_begin(&figure, "roc", "ROC curves of the test slides: of the pooled predictions (thick) and of each training (thin)", 440,
-                      440 + RMIL_KEY_ROW * summary->n, "series,method,seed,false_positive_rate,true_positive_rate,low,high");
-    rmil_figure_key_room(figure.script, summary->n);
-    g_string_append(figure.script, "set size ratio 1\nset xrange [0:1]\nset yrange [0:1.005]\nset xtics 0.2\nset ytics "
-                                   "0.2\n"
-                                   "set xlabel 'False positive rate (1 − specificity)'\nset ylabel 'True positive rate "
-                                   "(sensitivity)'\n");
+    begin_curves(&figure, summary, "roc", "ROC curves of the test slides: of the pooled predictions (thick) and of each training (thin)",
+                 "series,method,seed,false_positive_rate,true_positive_rate,low,high", "False positive rate (1 − specificity)",
+                 "True positive rate (sensitivity)");
     rmil_figure_plot(&figure, "x with lines linecolor '#aaaaaa' dashtype (2,4) linewidth 1 notitle");
     plot_bands(&figure, summary);
     plot_curves(&figure, summary, rmil_roc_curve, 0);
@@ -128,13 +135,8 @@ char *rmil_figure_pr(const RmilSummary *summary, const char *folder, GError **er
     const RmilMethodSummary *reference = &summary->methods[summary->reference];
     double share = (double)reference->positives / (double)MAX(reference->positives + reference->negatives, 1);
     RmilFigure figure;
-    rmil_figure_begin(&figure, "pr", "Precision-recall curves of the test slides, as in roc.gp; dotted: the share of positive slides", 440,
-                      440 + RMIL_KEY_ROW * summary->n, "series,method,seed,recall,precision,low,high");
-    rmil_figure_key_room(figure.script, summary->n);
-    g_string_append(figure.script, "set size ratio 1\nset xrange [0:1]\nset yrange [0:1.005]\nset xtics 0.2\nset ytics "
-                                   "0.2\n"
-                                   "set xlabel 'Recall (sensitivity)'\nset ylabel 'Precision (positive predictive "
-                                   "value)'\n");
+    begin_curves(&figure, summary, "pr", "Precision-recall curves of the test slides, as in roc.gp; dotted: the share of positive slides",
+                 "series,method,seed,recall,precision,low,high", "Recall (sensitivity)", "Precision (positive predictive value)");
     rmil_figure_plot(&figure, "%.6f with lines linecolor '#aaaaaa' dashtype (2,4) linewidth 1 notitle", share);
     plot_curves(&figure, summary, rmil_pr_curve, 1);
     return rmil_figure_end(&figure, folder, error);
