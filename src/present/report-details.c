@@ -152,7 +152,7 @@ static void resolutions_table(RmilReport *report, JsonNode *mpp) {
     rmil_html_table_end(report->out);
 }
 
-void rmil_report_cohort(RmilReport *report) {
+gboolean rmil_report_cohort(RmilReport *report, GError **error) {
     g_string_append(report->out, "<section id=\"cohort\"><h2>Cohort</h2>\n");
     const char *cohort = rmil_json_text(report->run->info, "cohort");
     if (cohort) rmil_html(report->out, "<p>Table of slides: <code>%s</code></p>\n", cohort);
@@ -164,6 +164,7 @@ void rmil_report_cohort(RmilReport *report) {
     problems_table(report);
     warnings_list(report);
     g_string_append(report->out, "</section>\n");
+    return TRUE;
 }
 
 /* -- training
@@ -171,7 +172,7 @@ void rmil_report_cohort(RmilReport *report) {
  */
 gboolean rmil_report_training(RmilReport *report, GError **error) {
     guint histories = 0;
-    for (guint m = 0; m < report->run->methods->len; m++) {
+    for (guint m = 0; report->study->n_levels == 1 && m < report->run->methods->len; m++) {
         const RmilMethod *method = g_ptr_array_index(report->run->methods, m);
         const RmilSeedRun *seed = g_ptr_array_index(method->seeds, 0);
         if (seed->epochs->len == 0) continue;
@@ -251,7 +252,7 @@ static void timings_table(RmilReport *report) {
     rmil_html_table_end(report->out);
 }
 
-void rmil_report_making(RmilReport *report) {
+gboolean rmil_report_making(RmilReport *report, GError **error) {
     static const char *const shown_elsewhere[] = {"cohort_summary", "problems", "warnings", "timings", "command",
                                                   "config",         "runs",     "heatmaps", NULL};
     g_string_append(report->out, "<section id=\"making\"><h2>How this was made</h2>\n");
@@ -272,8 +273,10 @@ void rmil_report_making(RmilReport *report) {
         key_table(report, caption, seed->info, NULL);
         g_string_append(report->out, "</details>\n");
     }
-    rmil_html(report->out, "<p class=\"soft\">%s: change the script and run <code>gnuplot NAME.gp</code> there.</p></section>\n",
-              report->drawn
-                  ? "The figures are in the folder figures/ as SVG, PDF and PNG, each with its data (CSV) and gnuplot script"
-                  : "The figures are not drawn, for lack of gnuplot: the folder figures/ has their data (CSV) and gnuplot scripts");
+    rmil_html(
+        report->out,
+        "<p class=\"soft\">%s: change the script and run <code>gnuplot NAME.gp</code> there. The folder tables/ has all numbers with every digit (CSV), and tables for LaTeX.</p></section>\n",
+        report->drawn ? "The figures are in the folder figures/ as SVG, PDF and PNG, each with its data (CSV) and gnuplot script"
+                      : "The figures are not drawn, for lack of gnuplot: the folder figures/ has their data (CSV) and gnuplot scripts");
+    return TRUE;
 }

@@ -93,9 +93,9 @@ static void add_line(GString *out, const RmilSummary *s, int m) {
 }
 
 char *rmil_report_summary(const char *folder, GError **error) {
-    g_autoptr(RmilResults) run = rmil_results_read(folder, error);
-    if (!run) return NULL;
-    g_autoptr(RmilSummary) s = rmil_summarise(run->methods, run->reference ? run->reference : rmil_method_reference()->name);
+    g_autoptr(RmilStudyReport) study = rmil_study_report_read(folder, error);
+    if (!study) return NULL;
+    const RmilSummary *s = study->levels[study->n_levels - 1].summary;
     const RmilMethodSummary *best = &s->methods[s->reference];
     GString *out = g_string_new(NULL);
     if (!best->positives || !best->negatives)
@@ -159,7 +159,7 @@ static void cautions(RmilReport *report) {
     if (notes->len) g_string_append_printf(report->out, "<div class=\"note\" role=\"note\">%s</div>\n", notes->str);
 }
 
-void rmil_report_headline(RmilReport *report) {
+gboolean rmil_report_headline(RmilReport *report, GError **error) {
     g_string_append(report->out, "<section id=\"result\"><h2>Result</h2>\n");
     if (report->tested) {
         sentence(report);
@@ -180,6 +180,7 @@ void rmil_report_headline(RmilReport *report) {
         g_string_append(report->out, "</ul></details>\n");
     }
     g_string_append(report->out, "</section>\n");
+    return TRUE;
 }
 
 /* -- tables

@@ -85,7 +85,7 @@ static gboolean add_picture(RmilReport *report, const RmilMethodSummary *method,
     return TRUE;
 }
 
-gboolean rmil_report_heatmaps(RmilReport *report, const RmilMonitor *monitor, GError **error) {
+gboolean rmil_report_heatmaps(RmilReport *report, GError **error) {
     const RmilSummary *s = report->summary;
     g_autoptr(GPtrArray) chosen = choose(report);
     g_string_append(report->out, "<section id=\"heatmaps\"><h2>Where the models look</h2>\n");
@@ -109,14 +109,14 @@ gboolean rmil_report_heatmaps(RmilReport *report, const RmilMonitor *monitor, GE
         "prove a lesion.</p>\n");
     for (guint i = 0; i < chosen->len; i++) {
         const RmilPooled *item = g_ptr_array_index(chosen, i);
-        rmil_monitor_progress(monitor, "heat maps", i, chosen->len);
+        rmil_monitor_progress(report->monitor, "heat maps", i, chosen->len);
         rmil_html(report->out, "<div class=\"slide\"><h3>%s <span class=\"soft\">%s</span></h3><div class=\"figures two\">\n", item->id,
                   item->label ? "positive" : "negative");
         for (int m = 0; m < s->n; m++)
             if (!add_picture(report, &s->methods[m], item, error)) return FALSE;
         g_string_append(report->out, "</div></div>\n");
     }
-    rmil_monitor_progress(monitor, "heat maps", chosen->len, chosen->len);
+    rmil_monitor_progress(report->monitor, "heat maps", chosen->len, chosen->len);
     g_string_append(report->out, "</section>\n");
     return TRUE;
 }
@@ -152,9 +152,9 @@ static void prediction_table(RmilReport *report, const char *caption, GPtrArray 
     rmil_html_table_end(report->out);
 }
 
-void rmil_report_errors(RmilReport *report) {
+gboolean rmil_report_errors(RmilReport *report, GError **error) {
     const RmilMethodSummary *best = &report->summary->methods[report->summary->reference];
-    if (best->pooled->len == 0) return;
+    if (best->pooled->len == 0 || report->study->n_levels > 1) return TRUE;
     g_autoptr(GPtrArray) items = g_ptr_array_new();
     guint wrong = 0;
     for (guint i = 0; i < best->pooled->len; i++) {
@@ -180,4 +180,5 @@ void rmil_report_errors(RmilReport *report) {
         g_string_append(report->out, "</details>\n");
     }
     g_string_append(report->out, "</section>\n");
+    return TRUE;
 }

@@ -1,6 +1,4 @@
-/* The page of a run. */
-#include "report.h"
-
+/* The page of a run or of a study: its sections in order, and the files beside it. */
 #include "study-report.h"
 
 #include <string.h>
@@ -38,40 +36,53 @@ static char *made(const RmilResults *run) {
                            version ? version : rmil_version());
 }
 
-/* A folder with a record whose runs have no folders is a study's. */
-static gboolean is_study(const char *folder, gboolean *study, GError **error) {
-    *study = FALSE;
-    if (!rmil_study_exists(folder)) return TRUE;
-    g_autoptr(RmilStudy) record = rmil_study_open(folder, error);
-    const char *kind = record ? rmil_study_value(record, "kind") : "";
-    *study = strcmp(kind, "run") != 0 && strcmp(kind, "train") != 0;
-    return record != NULL;
+/* -- the page ---------------------------------------------------------------------------------------------------------------- */
+typedef gboolean (*AddSection)(RmilReport *report, GError **error);
+
+/* In the page's order; NULL: such a page has none. */
+static const struct {
+    const char *id, *text;
+    AddSection of_run, of_study;
+} sections[] = {
+    {"result", "Result", rmil_report_headline, rmil_study_results},
+    {"tests", "Tables and tests", rmil_report_results, rmil_study_tests},
+    {"localisation", "Localisation", rmil_report_localisation, rmil_study_localise},
+    {"heatmaps", "Heat maps", rmil_report_heatmaps, NULL},
+    {"attention", "Attention", NULL, rmil_study_attention_section},
+    {"errors", "Worst errors", rmil_report_errors, rmil_report_errors},
+    {"cohort", "Cohort", rmil_report_cohort, NULL},
+    {"training", "Training", rmil_report_training, rmil_report_training},
+    {"making", "How it was made", rmil_report_making, rmil_study_making},
+};
+
+static gboolean write_page(const RmilReport *report, const char *path, GError **error) {
+    const RmilStudyReport *study = report->study;
+    RmilHtmlSection links[G_N_ELEMENTS(sections) + 1] = {{NULL, NULL}};
+    for (gsize i = 0; i < G_N_ELEMENTS(sections); i++) links[i] = (RmilHtmlSection){sections[i].id, sections[i].text};
+    g_autofree char *title = study->of_run ? title_of(report->run) : g_strdup(*study->title ? study->title : study->kind),
+                    *eyebrow = study->of_run ? g_strdup("Slide classification report") : g_strdup_printf("Study: %s", study->kind),
+                    *line = study->of_run ? made(report->run)
+                                          : g_strdup_printf("%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " trainings, %" G_GINT64_FORMAT
+                                                            " test slides. rankmil %s.",
+                                                            study->done, study->planned, study->slides, rmil_version());
+    return rmil_html_page_write(path, eyebrow, title, line, links, report->out->str, error);
 }
 
 gboolean rmil_report_write(const char *folder, const char *path, const RmilMonitor *monitor, GError **error) {
-    gboolean study;
-    if (!is_study(folder, &study, error)) return FALSE;
-    if (study) return rmil_study_report_write(folder, path, monitor, error);
-    g_autoptr(RmilResults) run = rmil_results_read(folder, error);
-    if (!run) return FALSE;
     rmil_monitor_progress(monitor, "statistics", 0, 1);
-    g_autoptr(RmilSummary) summary = rmil_summarise(run->methods, run->reference ? run->reference : rmil_method_reference()->name);
+    g_autoptr(RmilStudyReport) study = rmil_study_report_read(folder, error);
+    if (!study) return FALSE;
     rmil_monitor_progress(monitor, "statistics", 1, 1);
+    const RmilLevel *last = &study->levels[study->n_levels - 1];
+    const RmilMethodSummary *reference = &last->summary->methods[last->summary->reference];
     const gboolean drawn = rmil_figures_announce(folder, monitor);
     if (!rmil_figures_remove(folder, error)) return FALSE;
     g_autoptr(GString) body = g_string_new(NULL);
-    const RmilMethodSummary *reference = &summary->methods[summary->reference];
-    RmilReport report = {run, summary, body, reference->positives > 0 && reference->negatives > 0, drawn};
-    rmil_report_headline(&report);
-    if (!rmil_report_results(&report, error) || !rmil_report_localisation(&report, error) || !rmil_report_heatmaps(&report, monitor, error))
-        return FALSE;
-    rmil_report_errors(&report);
-    rmil_report_cohort(&report);
-    if (!rmil_report_training(&report, error)) return FALSE;
-    rmil_report_making(&report);
-    static const RmilHtmlSection sections[] = {{"result", "Result"},      {"tests", "Tables and curves"}, {"localisation", "Localisation"},
-                                               {"heatmaps", "Heat maps"}, {"errors", "Worst errors"},     {"cohort", "Cohort"},
-                                               {"training", "Training"},  {"making", "How it was made"},  {NULL, NULL}};
-    g_autofree char *title = title_of(run), *line = made(run);
-    return rmil_html_page_write(path, "Slide classification report", title, line, sections, body->str, error);
+    RmilReport report = {study, last->run, last->summary, body, monitor, reference->positives > 0 && reference->negatives > 0, drawn};
+    for (gsize i = 0; i < G_N_ELEMENTS(sections); i++) {
+        const AddSection add = study->of_run ? sections[i].of_run : sections[i].of_study;
+        if (add && !add(&report, error)) return FALSE;
+    }
+    g_autofree char *tables = g_build_filename(folder, "tables", NULL);
+    return rmil_study_csv_write(study, tables, error) && rmil_study_latex_write(study, tables, error) && write_page(&report, path, error);
 }

@@ -3,11 +3,14 @@
 #define RMIL_PRESENT_REPORT_H
 
 #include "run.h"
+#include "study/levels.h"
 
 typedef struct {
-    const RmilResults *run;
+    const RmilStudyReport *study; /* or run: of_run says which */
+    const RmilResults *run;       /* its last level, and of that: */
     const RmilSummary *summary;
     GString *out;
+    const RmilMonitor *monitor;
     gboolean tested; /* there are labelled test slides of both classes */
     gboolean drawn;  /* there is gnuplot, which draws the figures */
 } RmilReport;
@@ -39,14 +42,22 @@ typedef struct {
 gboolean rmil_html_page_write(const char *path, const char *eyebrow, const char *title, const char *line, const RmilHtmlSection *sections,
                               const char *body, GError **error);
 
-/* -- sections, in the page's order --------------------------------------------------------------------------------- */
-void rmil_report_headline(RmilReport *report);
+/* -- sections: each appends itself, or nothing where it has nothing to say -------------------------------------------- */
+/* Of a run. */
+gboolean rmil_report_headline(RmilReport *report, GError **error);
 gboolean rmil_report_results(RmilReport *report, GError **error);
 gboolean rmil_report_localisation(RmilReport *report, GError **error);
-gboolean rmil_report_heatmaps(RmilReport *report, const RmilMonitor *monitor, GError **error);
-void rmil_report_errors(RmilReport *report);
-void rmil_report_cohort(RmilReport *report);
+gboolean rmil_report_heatmaps(RmilReport *report, GError **error);
+gboolean rmil_report_cohort(RmilReport *report, GError **error);
+gboolean rmil_report_making(RmilReport *report, GError **error);
+/* Of a study. */
+gboolean rmil_study_results(RmilReport *report, GError **error);
+gboolean rmil_study_tests(RmilReport *report, GError **error);
+gboolean rmil_study_localise(RmilReport *report, GError **error);
+gboolean rmil_study_attention_section(RmilReport *report, GError **error);
+gboolean rmil_study_making(RmilReport *report, GError **error);
+/* Of both. */
+gboolean rmil_report_errors(RmilReport *report, GError **error);
 gboolean rmil_report_training(RmilReport *report, GError **error);
-void rmil_report_making(RmilReport *report);
 
 #endif

@@ -153,7 +153,10 @@ static gboolean excuse(GString *out, GError *reason) {
     return TRUE;
 }
 
-gboolean rmil_study_add_attention(const RmilStudyReport *study, GString *out, const RmilMonitor *monitor, GError **error) {
+gboolean rmil_study_attention_section(RmilReport *report, GError **error) {
+    const RmilStudyReport *study = report->study;
+    GString *out = report->out;
+    const RmilMonitor *monitor = report->monitor;
     const RmilLevel *level = &study->levels[0];
     int reference = rmil_level_reference(study, level);
     if (study->n_levels > 1 || reference < 0) return TRUE;

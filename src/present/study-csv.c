@@ -6,10 +6,13 @@
 
 enum { KEY_SHOWN = 12 }; /* characters of a run's key, enough to be found by: runs.csv has the whole one */
 
+/* A folder without a record may not say it. */
+static const char *key_of(const RmilSeedRun *seed) { return seed->key ? seed->key : ""; }
+
 static void add_runs(RmilCsv *out, const RmilMethodSummary *one) {
     g_autoptr(GString) runs = g_string_new(NULL);
     for (guint s = 0; s < one->method->seeds->len; s++)
-        g_string_append_printf(runs, "%s%.*s", s ? " " : "", KEY_SHOWN, ((RmilSeedRun *)one->method->seeds->pdata[s])->key);
+        g_string_append_printf(runs, "%s%.*s", s ? " " : "", KEY_SHOWN, key_of(one->method->seeds->pdata[s]));
     rmil_csv_text(out, runs->str);
 }
 
@@ -31,9 +34,9 @@ static RmilCsv *each(const RmilStudyReport *study, const char *header, RowsOf ro
 static void run_rows(RmilCsv *out, const RmilLevel *level, const RmilMethodSummary *one, int method) {
     for (int64_t s = 0; s < one->seeds; s++) {
         const RmilSeedRun *seed = one->method->seeds->pdata[s];
-        g_autofree char *key = g_strndup(seed->key, KEY_SHOWN);
+        g_autofree char *key = g_strndup(key_of(seed), KEY_SHOWN);
         rmil_csv_text(out, key);
-        rmil_csv_text(out, seed->key);
+        rmil_csv_text(out, key_of(seed));
         add_place(out, level, one);
         rmil_csv_text(out, seed->split);
         rmil_csv_whole(out, seed->seed);

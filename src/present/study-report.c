@@ -1,4 +1,4 @@
-/* The page of a study: its sections in order, and the files beside it. */
+/* The page of a study: its sections. */
 #include "study-report.h"
 #include "report.h"
 
@@ -7,19 +7,28 @@
 
 typedef GPtrArray *(*TablesOf)(const RmilStudyReport *study);
 
-/* Tables on the page and DIR/tables/NAME.tex; the first `open` of them are seen at once. */
-static gboolean add_tables(const RmilStudyReport *study, TablesOf tables_of, guint open, const char *summary, GString *out,
-                           GError **error) {
+/* Tables on the page; the first `open` of them are seen at once. */
+static void add_tables(const RmilStudyReport *study, TablesOf tables_of, guint open, const char *summary, GString *out) {
     g_autoptr(GPtrArray) tables = tables_of(study);
     for (guint i = 0; i < tables->len; i++) {
         const RmilStudyTable *table = tables->pdata[i];
         if (i == open) rmil_html(out, "<details><summary>%s</summary>\n", summary);
         rmil_study_table_html(table, out);
-        g_autofree char *latex = rmil_study_table_latex(table), *file = g_strconcat(table->name, ".tex", NULL),
-                        *path = g_build_filename(study->folder, "tables", file, NULL);
-        if (!rmil_file_write(path, latex, strlen(latex), error)) return FALSE;
     }
     if (tables->len > open) g_string_append(out, "</details>\n");
+}
+
+gboolean rmil_study_latex_write(const RmilStudyReport *study, const char *folder, GError **error) {
+    static const TablesOf all[] = {rmil_study_result_tables, rmil_study_test_tables, rmil_study_pooled_tables, rmil_study_local_tables};
+    for (gsize k = 0; k < G_N_ELEMENTS(all); k++) {
+        g_autoptr(GPtrArray) tables = all[k](study);
+        for (guint i = 0; i < tables->len; i++) {
+            const RmilStudyTable *table = tables->pdata[i];
+            g_autofree char *latex = rmil_study_table_latex(table), *file = g_strconcat(table->name, ".tex", NULL),
+                            *path = g_build_filename(folder, file, NULL);
+            if (!rmil_file_write(path, latex, strlen(latex), error)) return FALSE;
+        }
+    }
     return TRUE;
 }
 
@@ -101,22 +110,25 @@ static gboolean add_strips(const RmilStudyReport *study, GString *out, GError **
     return TRUE;
 }
 
-static gboolean add_results(const RmilStudyReport *study, GString *out, GError **error) {
+gboolean rmil_study_results(RmilReport *report, GError **error) {
+    const RmilStudyReport *study = report->study;
+    GString *out = report->out;
     g_string_append(out, "<section id=\"result\"><h2>Result</h2>\n");
     rmil_study_findings(study, out);
     add_progress(study, out);
     if (study->n_levels > 1 && !add_curves(study, out, error)) return FALSE;
-    if (!add_tables(study, rmil_study_result_tables, 1, "The other measures", out, error)) return FALSE;
+    add_tables(study, rmil_study_result_tables, 1, "The other measures", out);
     if (study->n_levels == 1 && !add_strips(study, out, error)) return FALSE;
     g_string_append(out, "</section>\n");
     return TRUE;
 }
 
-static gboolean add_tests(const RmilStudyReport *study, GString *out, GError **error) {
+gboolean rmil_study_tests(RmilReport *report, GError **error) {
+    const RmilStudyReport *study = report->study;
+    GString *out = report->out;
     g_autoptr(GString) inner = g_string_new(NULL);
-    if (!add_tables(study, rmil_study_test_tables, 1, "AUPRC and accuracy", inner, error) ||
-        !add_tables(study, rmil_study_pooled_tables, 1, "", inner, error))
-        return FALSE;
+    add_tables(study, rmil_study_test_tables, 1, "AUPRC and accuracy", inner);
+    add_tables(study, rmil_study_pooled_tables, 1, "", inner);
     if (inner->len)
         g_string_append_printf(
             out,
@@ -126,7 +138,9 @@ static gboolean add_tests(const RmilStudyReport *study, GString *out, GError **e
     return TRUE;
 }
 
-static gboolean add_localisation(const RmilStudyReport *study, GString *out, GError **error) {
+gboolean rmil_study_localise(RmilReport *report, GError **error) {
+    const RmilStudyReport *study = report->study;
+    GString *out = report->out;
     static const char *const captions[] = {"IoU", "Dice", "Pointing game"};
     const RmilSummary *s = study->along_summary ? study->along_summary : study->levels[study->n_levels - 1].summary;
     if (s->n_alphas == 0) return TRUE;
@@ -148,13 +162,14 @@ static gboolean add_localisation(const RmilStudyReport *study, GString *out, GEr
         }
         g_string_append(out, "</div>\n");
     }
-    if (!add_tables(study, rmil_study_local_tables, strcmp(study->kind, "localisation") == 0 ? 3 : 1, "Dice and pointing game", out, error))
-        return FALSE;
+    add_tables(study, rmil_study_local_tables, strcmp(study->kind, "localisation") == 0 ? 3 : 1, "Dice and pointing game", out);
     g_string_append(out, "</section>\n");
     return TRUE;
 }
 
-static void add_making(const RmilStudyReport *study, gboolean drawn, GString *out) {
+gboolean rmil_study_making(RmilReport *report, GError **error) {
+    const RmilStudyReport *study = report->study;
+    GString *out = report->out;
     char time[32];
     rmil_html(out,
               "<section id=\"making\"><h2>How this was made</h2>\n<p>Table of slides: <code>%s</code>. Trainings took %s of processor time "
@@ -165,28 +180,7 @@ static void add_making(const RmilStudyReport *study, gboolean drawn, GString *ou
         "<p class=\"soft\">Every number comes from the record of the study. The folder tables/ has them with all digits: runs.csv the "
         "measures of each training, the other CSV files what was computed from them, with the runs that entered; the .tex files are "
         "these tables for LaTeX (booktabs). %s: change the script and run <code>gnuplot NAME.gp</code> there.</p></section>\n",
-        drawn ? "The folder figures/ has each figure as SVG, PDF and PNG with its data (CSV) and gnuplot script"
-              : "The figures are not drawn, for lack of gnuplot: the folder figures/ has their data (CSV) and gnuplot scripts");
-}
-
-gboolean rmil_study_report_write(const char *folder, const char *path, const RmilMonitor *monitor, GError **error) {
-    static const RmilHtmlSection sections[] = {
-        {"result", "Result"},       {"tests", "Tests and intervals"}, {"localisation", "Localisation"},
-        {"attention", "Attention"}, {"making", "How it was made"},    {NULL, NULL}};
-    rmil_monitor_progress(monitor, "statistics", 0, 1);
-    g_autoptr(RmilStudyReport) study = rmil_study_report_read(folder, error);
-    if (!study) return FALSE;
-    rmil_monitor_progress(monitor, "statistics", 1, 1);
-    const gboolean drawn = rmil_figures_announce(folder, monitor);
-    g_autoptr(GString) body = g_string_new(NULL);
-    g_autofree char *tables = g_build_filename(folder, "tables", NULL);
-    if (!add_results(study, body, error) || !add_tests(study, body, error) || !add_localisation(study, body, error) ||
-        !rmil_study_add_attention(study, body, monitor, error) || !rmil_study_csv_write(study, tables, error))
-        return FALSE;
-    add_making(study, drawn, body);
-    g_autofree char *line = g_strdup_printf("%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " trainings, %" G_GINT64_FORMAT
-                                            " test slides. rankmil %s.",
-                                            study->done, study->planned, study->slides, rmil_version());
-    g_autofree char *eyebrow = g_strdup_printf("Study: %s", study->kind);
-    return rmil_html_page_write(path, eyebrow, *study->title ? study->title : study->kind, line, sections, body->str, error);
+        report->drawn ? "The folder figures/ has each figure as SVG, PDF and PNG with its data (CSV) and gnuplot script"
+                      : "The figures are not drawn, for lack of gnuplot: the folder figures/ has their data (CSV) and gnuplot scripts");
+    return TRUE;
 }

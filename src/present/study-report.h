@@ -2,8 +2,7 @@
 #ifndef RMIL_PRESENT_STUDY_REPORT_H
 #define RMIL_PRESENT_STUDY_REPORT_H
 
-#include "run.h"
-#include "study/levels.h"
+#include "report.h"
 
 /* -- study-table.c: one table, as HTML and LaTeX ---------------------------------------------------------------------- */
 typedef struct {
@@ -68,11 +67,8 @@ const char *rmil_study_stars(double p);
 /* -- study-findings.c: what was found, in words --------------------------------------------------------------------------- */
 void rmil_study_findings(const RmilStudyReport *study, GString *out);
 
-/* -- study-attention.c: the same slides under several methods ------------------------------------------------------------- */
-/* Appends pictures and distributions; says why when there are none. */
-gboolean rmil_study_add_attention(const RmilStudyReport *study, GString *out, const RmilMonitor *monitor, GError **error);
-
-/* -- study-report.c: the page (rmil_report_write) --------------------------------------------------------------------------- */
-gboolean rmil_study_report_write(const char *folder, const char *path, const RmilMonitor *monitor, GError **error);
+/* -- study-report.c --------------------------------------------------------------------------------------------------------- */
+/* folder/NAME.tex of every table. */
+gboolean rmil_study_latex_write(const RmilStudyReport *study, const char *folder, GError **error);
 
 #endif

@@ -139,20 +139,56 @@ static gboolean fill(RmilStudyReport *study, RmilStudy *record, GError **error) 
     return TRUE;
 }
 
-RmilStudyReport *rmil_study_report_read(const char *folder, GError **error) {
-    RmilStudy *record = rmil_study_open(folder, error);
-    if (!record) return NULL;
-    g_autoptr(RmilStudyReport) study = g_new0(RmilStudyReport, 1);
-    study->record = record;
+static RmilStudyReport *report_new(const char *folder) {
+    RmilStudyReport *study = g_new0(RmilStudyReport, 1);
     study->folder = g_strdup(folder);
+    study->methods = g_ptr_array_new_with_free_func((GDestroyNotify)rmil_method_free);
+    study->left = g_ptr_array_new_with_free_func(g_free);
+    return study;
+}
+
+/* A run is a study in which nothing varies. */
+static RmilStudyReport *read_run(const char *folder, GError **error) {
+    RmilResults *run = rmil_results_read(folder, error);
+    if (!run) return NULL;
+    RmilStudyReport *study = report_new(folder);
+    study->of_run = TRUE;
+    study->kind = g_strdup(run->single ? "train" : "run");
+    study->variable = g_strdup("");
+    study->reference = g_strdup(run->reference ? run->reference : rmil_method_reference()->name);
+    study->levels = g_new0(RmilLevel, 1);
+    study->levels[study->n_levels++] = (RmilLevel){.value = NAN, .shown = NAN, .text = g_strdup(""), .run = run};
+    for (guint m = 0; m < run->methods->len; m++) {
+        const RmilMethod *method = run->methods->pdata[m];
+        g_ptr_array_add(study->methods, rmil_method_new(method->name));
+        study->done += method->seeds->len;
+    }
+    study->planned = study->done;
+    rmil_study_report_summarise(study);
+    return study;
+}
+
+/* A record whose runs have no folders is a study's. */
+static gboolean is_study(const char *folder, RmilStudy **record, GError **error) {
+    if (!rmil_study_exists(folder)) return TRUE;
+    g_autoptr(RmilStudy) one = rmil_study_open(folder, error);
+    const char *kind = one ? rmil_study_value(one, "kind") : "";
+    if (one && strcmp(kind, "run") != 0 && strcmp(kind, "train") != 0) *record = g_steal_pointer(&one);
+    return one || *record;
+}
+
+RmilStudyReport *rmil_study_report_read(const char *folder, GError **error) {
+    RmilStudy *record = NULL;
+    if (!is_study(folder, &record, error)) return NULL;
+    if (!record) return read_run(folder, error);
+    g_autoptr(RmilStudyReport) study = report_new(folder);
+    study->record = record;
     study->kind = g_strdup(rmil_study_value(record, "kind"));
     study->title = g_strdup(rmil_study_value(record, "title"));
     study->variable = g_strdup(rmil_study_value(record, "variable"));
     study->plan = g_strdup(rmil_study_value(record, "plan"));
     study->cohort = g_strdup(rmil_study_value(record, "cohort"));
     study->reference = g_strdup(rmil_study_value(record, "reference"));
-    study->methods = g_ptr_array_new_with_free_func((GDestroyNotify)rmil_method_free);
-    study->left = g_ptr_array_new_with_free_func(g_free);
     study->planned = rmil_study_count(record);
     study->done = rmil_study_done(record);
     if (study->done == 0) {

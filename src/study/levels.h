@@ -26,9 +26,10 @@ typedef struct {
     double seconds;        /* of training, summed */
     GPtrArray *left;       /* sentences: what is still to be trained */
     RmilStudy *record;     /* whose are the rows' texts, or NULL */
+    gboolean of_run;       /* one level, whose trainings have folders, tables and pictures: rmil_results_read's */
 } RmilStudyReport;
 
-/* Reads the record of DIR with its shards. Fails when there is none, it is broken, or nothing in it is finished. */
+/* Reads DIR: the record of a study with its shards, or a run (results.h). Fails when it is neither, broken, or nothing in it is finished. */
 RmilStudyReport *rmil_study_report_read(const char *folder, GError **error);
 /* Statistics of what was read; the last step, apart so that tests can fill a study by hand. */
 void rmil_study_report_summarise(RmilStudyReport *study);

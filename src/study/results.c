@@ -123,7 +123,8 @@ static gboolean read_tables(RmilResults *run, RmilSeedRun *seed, const char *sho
         GArray **rows;
     } tables[] = {{RMIL_ROWS_EPOCH, "history.csv: how the loss went while training.", &seed->epochs},
                   {RMIL_ROWS_LOCALISATION, NULL, &seed->locals}};
-    g_autofree char *predictions = g_build_filename(seed->folder, "predictions.csv", NULL);
+    g_autofree char *predictions = g_build_filename(seed->folder, "predictions.csv", NULL), *config = rmil_run_config(seed->folder, NULL);
+    if (config) seed->key = rmil_config_key(config);
     if (!take(&seed->cases, rmil_rows_read(&rmil_rows[RMIL_ROWS_PREDICTION], predictions, run->strings, error)) ||
         !check_cases(seed->cases, predictions, error))
         return FALSE;
