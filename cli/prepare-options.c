@@ -10,13 +10,30 @@ GOptionEntry *prepare_output_entries(char **folder) {
 GOptionEntry *prepare_tile_entries(RmilPrepareOptions *options) {
     return ENTRIES(
         {"mpp", 0, 0, G_OPTION_ARG_DOUBLE, &options->mpp, "µm per level-0 pixel of every slide (default: what the slide says)", "X"},
-        {"tile-mpp", 0, 0, G_OPTION_ARG_DOUBLE, &options->tile_mpp, "µm per pixel of a tile (default: 0.5, which is 20×)", "X"},
+        {"tile-mpp", 0, 0, G_OPTION_ARG_DOUBLE, &options->tile_mpp, "µm per pixel of a tile (default: the encoder's; 0.5 is 20×)", "X"},
         {"min-tissue", 0, 0, G_OPTION_ARG_DOUBLE, &options->min_tissue, "least share of tissue in a tile (default: 0.05)", "X"},
         {"mask-mpp", 0, 0, G_OPTION_ARG_DOUBLE, &options->mask_mpp, "µm per pixel of the tissue mask (default: 4)", "X"});
 }
 
+/* "texture (default), resnet50 (with --weights)", made once. */
+static const char *encoder_help(void) {
+    static char *help;
+    static gsize done;
+    if (g_once_init_enter(&done)) {
+        GString *out = g_string_new(NULL);
+        for (const char *const *name = rmil_encoder_names(); *name; name++)
+            g_string_append_printf(out, "%s%s%s", out->len ? ", " : "", *name,
+                                   rmil_encoder_info(*name, NULL)->weights ? " (with --weights)"
+                                   : !out->len                             ? " (default)"
+                                                                           : "");
+        help = g_string_free(out, FALSE);
+        g_once_init_leave(&done, 1);
+    }
+    return help;
+}
+
 GOptionEntry *prepare_encode_entries(RmilPrepareOptions *options) {
-    return ENTRIES({"encoder", 0, 0, G_OPTION_ARG_STRING, &options->encoder, "texture (default, built in) or resnet50", "NAME"},
+    return ENTRIES({"encoder", 0, 0, G_OPTION_ARG_STRING, &options->encoder, encoder_help(), "NAME"},
                    {"weights", 0, 0, G_OPTION_ARG_FILENAME, &options->weights, "the encoder's weight file", "FILE"},
                    {"encode-bfloat16", 0, 0, G_OPTION_ARG_NONE, &options->bfloat16, "run the encoder in bfloat16", NULL});
 }

@@ -13,12 +13,22 @@ typedef struct {
     int workers; /* how many threads will call rmil_encoder_run; ≥ 1 */
 } RmilEncoderOptions;
 
-/* "texture" (built in), "resnet50" (to layer3, 1024 floats) or "resnet50-layer4" (2048). Fails on an unknown name, listing
- * those known; on weights that are missing, broken, or not of this network; and with RMIL_ERROR_ARGUMENT on bfloat16
+/* What an encoder is, before it is opened. */
+typedef struct {
+    const char *name;    /* "texture" (built in), "resnet50" (to layer3) or "resnet50-layer4" */
+    const char *title;   /* for readers */
+    int dim;             /* floats of a feature vector */
+    int tile_px;         /* pixels of a tile's side */
+    double mpp;          /* µm per pixel that it is made for */
+    const char *weights; /* a tensor that its weight files have, whatever stands before the name; NULL: it takes no weights */
+} RmilEncoderInfo;
+RMIL_API const RmilEncoderInfo *rmil_encoder_info(const char *name, GError **error); /* an unknown name's error lists those known */
+RMIL_API const char *const *rmil_encoder_names(void);                                /* NULL-terminated; the first is the usual one */
+
+/* Fails on an unknown name; on weights that are missing, broken, or not of this network; and with RMIL_ERROR_ARGUMENT on bfloat16
  * where the processor has no fast bfloat16. "texture" ignores the precision. */
 RMIL_API RmilEncoder *rmil_encoder_new(const char *name, const RmilEncoderOptions *options, GError **error);
 RMIL_API void rmil_encoder_free(RmilEncoder *encoder);
-RMIL_API const char *const *rmil_encoder_names(void); /* NULL-terminated */
 RMIL_API int rmil_encoder_dim(const RmilEncoder *encoder);
 RMIL_API int rmil_encoder_tile_px(const RmilEncoder *encoder); /* 224 */
 /* A text that changes whenever the features would: name, version, weights' SHA-256, precision. Owned by the encoder. */

@@ -25,14 +25,14 @@ G_BEGIN_DECLS
 typedef struct {
     /* tiles (slide.h) */
     double mpp;        /* µm per level-0 px of slides whose row gives none; 0 (default): what each slide says */
-    int tile_px;       /* 224 */
-    double tile_mpp;   /* µm per px of a tile, 0.01 … 100: 0.5 */
+    int tile_px;       /* 0 (default): the encoder's, 224 */
+    double tile_mpp;   /* µm per px of a tile, 0.01 … 100; 0 (default): the encoder's, 0.5 */
     double min_tissue; /* least share of tissue in a tile, 0 … 1: 0.05 */
     double mask_mpp;   /* µm per px of the tissue mask, 0.1 … 1000: 4 */
     gboolean trained;  /* a model trained on slides whose resolution is not known awaits the tiles: slides without one are named even
                         * where no other slide has any. FALSE */
     /* features (encoder.h) */
-    char *encoder;     /* NULL: "texture" */
+    char *encoder;     /* NULL: the first of rmil_encoder_names */
     char *weights;     /* its file, or NULL */
     gboolean bfloat16; /* FALSE */
     /* patch labels (annotation.h) */
@@ -50,7 +50,7 @@ RMIL_API gboolean rmil_prepare_options_check(const RmilPrepareOptions *options, 
 
 /* How slides become features, as a JSON object: what a new slide must go through before the same model (preprocessing.json beside
  * cohort.csv, "preprocessing" in a training's run.json).
- *   get: of these options. Free with json_node_unref.
+ *   get: of a work's options. Free with json_node_unref.
  *   apply: sets the options by such an object; weights that the options have already stay. FORMAT when it names no encoder or a number
  *   is none.
  *   read: what lies beside a cohort table; *node is NULL when nothing does. */
@@ -63,7 +63,7 @@ RMIL_API gboolean rmil_preprocessing_read(const char *cohort, JsonNode **node, G
  * others may be called from several at once. Members are there to be read. */
 typedef struct {
     char *folder;               /* or NULL: rows can be checked and opened, nothing can be made */
-    RmilPrepareOptions options; /* a copy; encoder and threads are set */
+    RmilPrepareOptions options; /* a copy; encoder, its tiles and threads are set */
     RmilCohort *cohort;
     char **errors;             /* by row: why a stage failed, after which the row is left out; NULL: nothing failed */
     int64_t tiles;             /* of all slides that were tiled now or before; −1: rmil_work_tile had nothing to do, or did not run */

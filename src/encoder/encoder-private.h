@@ -1,36 +1,29 @@
-/* What an encoder is, inside: one line in encoder.c's table. */
+/* What an encoder is, inside: one file, and its name in the list in meson.build (docs/extending.md). */
 #ifndef RMIL_ENCODER_PRIVATE_H
 #define RMIL_ENCODER_PRIVATE_H
 
-#include "base/base-private.h"
 #include "rankmil/encoder.h"
-
-#define RMIL_TILE_PX 224
-#define RMIL_TILE_BYTES ((size_t)RMIL_TILE_PX * RMIL_TILE_PX * 3)
+#include "tensors/tensors-private.h"
 
 struct _RmilEncoder {
-    const struct RmilEncoderKind *kind;
-    int dim, batch, workers;
+    const struct RmilEncoderClass *class;
+    int workers, batch;
     char *identity;
-    gpointer state; /* the kind's own */
+    gpointer state; /* the class's own */
 };
 
-typedef struct RmilEncoderKind {
-    const char *name;
-    int variant; /* the kind's own: which of its forms */
-    /* Sets dim, batch, identity and state. After a failure close is called all the same. */
-    gboolean (*open)(RmilEncoder *encoder, const RmilEncoderOptions *options, GError **error);
+typedef struct RmilEncoderClass {
+    RmilEncoderInfo info;
+    int variant; /* the class's own: which of its forms */
+    /* Sets state, batch and identity. weights and their SHA-256: of classes that take them, else NULL. After a failure close is
+     * called all the same. */
+    gboolean (*open)(RmilEncoder *encoder, const RmilTensors *weights, const char *sha256, RmilPrecision precision, GError **error);
     gboolean (*run)(RmilEncoder *encoder, int worker, const uint8_t *rgb, int count, float *features, GError **error);
     void (*close)(gpointer state); /* state may be NULL */
-} RmilEncoderKind;
+} RmilEncoderClass;
 
-gboolean rmil_texture_open(RmilEncoder *encoder, const RmilEncoderOptions *options, GError **error);
-gboolean rmil_texture_run(RmilEncoder *encoder, int worker, const uint8_t *rgb, int count, float *features, GError **error);
-void rmil_texture_close(gpointer state);
-
-/* variant: the last stage, 3 or 4 */
-gboolean rmil_resnet_open(RmilEncoder *encoder, const RmilEncoderOptions *options, GError **error);
-gboolean rmil_resnet_encode(RmilEncoder *encoder, int worker, const uint8_t *rgb, int count, float *features, GError **error);
-void rmil_resnet_close(gpointer state);
+/* What a file NAME.c gives the table: its encoder, or several. */
+#define RMIL_ENCODER_FILE(name, ...) const RmilEncoderClass *const rmil_##name##_encoders[] = {__VA_ARGS__, NULL}
+extern const RmilEncoderClass *const *const rmil_encoder_files[]; /* encoders.c; ends with NULL, as each of them does */
 
 #endif

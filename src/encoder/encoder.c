@@ -1,57 +1,81 @@
-/* The table of encoders. */
+/* Encoders by name, opened and run. */
 #include "encoder-private.h"
 
 #include <string.h>
 
-/* A new encoder is a file of its own and one line here. */
-static const RmilEncoderKind kinds[] = {
-    {"texture", 0, rmil_texture_open, rmil_texture_run, rmil_texture_close},
-    {"resnet50", 3, rmil_resnet_open, rmil_resnet_encode, rmil_resnet_close},
-    {"resnet50-layer4", 4, rmil_resnet_open, rmil_resnet_encode, rmil_resnet_close},
-};
+const char *const *rmil_encoder_names(void) {
+    static GPtrArray *names;
+    static gsize done;
+    if (g_once_init_enter(&done)) {
+        names = g_ptr_array_new();
+        for (int f = 0; rmil_encoder_files[f]; f++)
+            for (int i = 0; rmil_encoder_files[f][i]; i++) g_ptr_array_add(names, (gpointer)rmil_encoder_files[f][i]->info.name);
+        g_ptr_array_add(names, NULL);
+        g_once_init_leave(&done, 1);
+    }
+    return (const char *const *)names->pdata;
+}
 
-static const RmilEncoderKind *find_kind(const char *name, GError **error) {
-    for (gsize i = 0; i < G_N_ELEMENTS(kinds); i++)
-        if (strcmp(kinds[i].name, name) == 0) return &kinds[i];
+static const RmilEncoderClass *find(const char *name, GError **error) {
+    for (int f = 0; rmil_encoder_files[f]; f++)
+        for (int i = 0; rmil_encoder_files[f][i]; i++)
+            if (strcmp(rmil_encoder_files[f][i]->info.name, name) == 0) return rmil_encoder_files[f][i];
     g_autofree char *known = g_strjoinv(", ", (char **)rmil_encoder_names());
     rmil_fail(error, RMIL_ERROR_ARGUMENT, "no encoder is named \"%s\"; known: %s", name, known);
     return NULL;
 }
 
-const char *const *rmil_encoder_names(void) {
-    static const char *names[G_N_ELEMENTS(kinds) + 1];
-    static gsize filled;
-    if (g_once_init_enter(&filled)) {
-        for (gsize i = 0; i < G_N_ELEMENTS(kinds); i++) names[i] = kinds[i].name;
-        g_once_init_leave(&filled, 1);
+const RmilEncoderInfo *rmil_encoder_info(const char *name, GError **error) {
+    const RmilEncoderClass *class = find(name, error);
+    return class ? &class->info : NULL;
+}
+
+/* NULL: no weights, which is an error where the encoder takes some. */
+static RmilTensors *read_weights(const RmilEncoderInfo *info, const char *path, char sha256[65], GError **error) {
+    if (!path) {
+        rmil_fail(error, RMIL_ERROR_ARGUMENT, "the encoder %s needs a file of weights (docs/encoders.md says where to get one)",
+                  info->name);
+        return NULL;
     }
-    return names;
+    g_autoptr(RmilTensors) tensors = rmil_weights_read(path, sha256, error);
+    for (int64_t i = 0; tensors && i < rmil_tensors_count(tensors); i++)
+        if (g_str_has_suffix(rmil_tensors_at(tensors, i)->name, info->weights)) return g_steal_pointer(&tensors);
+    if (tensors)
+        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: holds no weights of the encoder %s: there is no tensor %s", path, info->name,
+                  info->weights);
+    return NULL;
 }
 
 RmilEncoder *rmil_encoder_new(const char *name, const RmilEncoderOptions *options, GError **error) {
-    const RmilEncoderKind *kind = find_kind(name, error);
-    if (!kind) return NULL;
+    const RmilEncoderClass *class = find(name, error);
+    if (!class) return NULL;
     if (options->workers < 1) {
         rmil_fail(error, RMIL_ERROR_ARGUMENT, "encoder %s: %d workers; at least 1 is needed", name, options->workers);
         return NULL;
     }
+    if (options->weights && !class->info.weights) {
+        rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: the encoder %s takes no weights", options->weights, name);
+        return NULL;
+    }
+    char sha256[65] = "";
+    g_autoptr(RmilTensors) weights = class->info.weights ? read_weights(&class->info, options->weights, sha256, error) : NULL;
+    if (class->info.weights && !weights) return NULL;
     g_autoptr(RmilEncoder) encoder = g_new0(RmilEncoder, 1);
-    encoder->kind = kind;
+    encoder->class = class;
     encoder->workers = options->workers;
-    if (!kind->open(encoder, options, error)) return NULL;
-    return g_steal_pointer(&encoder);
+    return class->open(encoder, weights, sha256, options->precision, error) ? g_steal_pointer(&encoder) : NULL;
 }
 
 void rmil_encoder_free(RmilEncoder *encoder) {
     if (!encoder) return;
-    encoder->kind->close(encoder->state);
+    encoder->class->close(encoder->state);
     g_free(encoder->identity);
     g_free(encoder);
 }
 
-int rmil_encoder_dim(const RmilEncoder *encoder) { return encoder->dim; }
+int rmil_encoder_dim(const RmilEncoder *encoder) { return encoder->class->info.dim; }
 
-int rmil_encoder_tile_px(const RmilEncoder *encoder) { return RMIL_TILE_PX; }
+int rmil_encoder_tile_px(const RmilEncoder *encoder) { return encoder->class->info.tile_px; }
 
 const char *rmil_encoder_identity(const RmilEncoder *encoder) { return encoder->identity; }
 
@@ -59,6 +83,6 @@ int rmil_encoder_batch(const RmilEncoder *encoder) { return encoder->batch; }
 
 gboolean rmil_encoder_run(RmilEncoder *encoder, int worker, const uint8_t *rgb, int count, float *features, GError **error) {
     if (worker < 0 || worker >= encoder->workers)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "encoder %s: worker %d of %d", encoder->kind->name, worker, encoder->workers);
-    return encoder->kind->run(encoder, worker, rgb, count, features, error);
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "encoder %s: worker %d of %d", encoder->class->info.name, worker, encoder->workers);
+    return encoder->class->run(encoder, worker, rgb, count, features, error);
 }

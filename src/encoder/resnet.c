@@ -263,34 +263,35 @@ gboolean rmil_resnet_run(RmilResnet *resnet, int worker, const uint8_t *rgb, int
 
 #define VERSION "1"
 
-void rmil_resnet_close(gpointer state) { rmil_resnet_free(state); }
+static void close_resnet(gpointer state) { rmil_resnet_free(state); }
 
-gboolean rmil_resnet_open(RmilEncoder *encoder, const RmilEncoderOptions *options, GError **error) {
-    const char *name = encoder->kind->name;
-    if (!options->weights)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT,
-                         "the encoder %s needs a file of weights (docs/encoders.md says where to get "
-                         "one)",
-                         name);
-    char sha256[65];
-    g_autoptr(RmilTensors) tensors = rmil_weights_read(options->weights, sha256, error);
-    if (!tensors) return FALSE;
+static gboolean open_resnet(RmilEncoder *encoder, const RmilTensors *weights, const char *sha256, RmilPrecision precision, GError **error) {
+    const RmilEncoderInfo *info = &encoder->class->info;
     const RmilResnetConfig config = {.width = 64,
-                                     .stages = encoder->kind->variant,
-                                     .side = RMIL_TILE_PX,
+                                     .stages = encoder->class->variant,
+                                     .side = info->tile_px,
                                      .batch = 4,
                                      .workers = encoder->workers,
-                                     .precision = options->precision};
-    RmilResnet *resnet = rmil_resnet_new(tensors, &config, error);
-    if (!resnet) return FALSE;
-    encoder->state = resnet;
-    encoder->dim = rmil_resnet_dim(resnet);
+                                     .precision = precision};
+    if (!(encoder->state = rmil_resnet_new(weights, &config, error))) return FALSE;
     encoder->batch = config.batch;
-    encoder->identity = g_strdup_printf("%s " VERSION " %s sha256:%s", name, options->precision == RMIL_BFLOAT16 ? "bfloat16" : "float32",
+    encoder->identity = g_strdup_printf("%s " VERSION " %s sha256:%s", info->name, precision == RMIL_BFLOAT16 ? "bfloat16" : "float32",
                                         sha256);
     return TRUE;
 }
 
-gboolean rmil_resnet_encode(RmilEncoder *encoder, int worker, const uint8_t *rgb, int count, float *features, GError **error) {
+static gboolean run_resnet(RmilEncoder *encoder, int worker, const uint8_t *rgb, int count, float *features, GError **error) {
     return rmil_resnet_run(encoder->state, worker, rgb, count, features, error);
 }
+
+/* stages: up to which the network is used */
+#define CLASS(text, its_title, stages, width, tensor)                                                                                      \
+    {                                                                                                                                      \
+        .info = {.name = text, .title = its_title, .dim = width, .tile_px = 224, .mpp = 0.5, .weights = tensor}, .variant = stages,        \
+        .open = open_resnet, .run = run_resnet, .close = close_resnet,                                                                     \
+    }
+static const RmilEncoderClass to_layer3 = CLASS("resnet50", "ResNet-50, stem to layer3, global mean: the paper's encoder", 3, 1024,
+                                                "layer3.0.conv1.weight"),
+                              to_layer4 = CLASS("resnet50-layer4", "the whole ResNet-50 but its classifier", 4, 2048,
+                                                "layer4.0.conv1.weight");
+RMIL_ENCODER_FILE(resnet, &to_layer3, &to_layer4);

@@ -1,8 +1,7 @@
 /* Made by tests/encoder/texture-scale.c: mean and standard deviation of the raw features. */
 #include "texture.h"
 
-const int rmil_texture_dim = 219;
-const float rmil_texture_scale[][2] = {
+const float rmil_texture_scale[TEXTURE_DIM][2] = {
     {7.48620e-01F, 2.62237e-01F},  /* tissue.share */
     {5.63181e+01F, 2.55232e+01F},  /* h.mean */
     {4.45629e+01F, 1.59865e+01F},  /* h.sd */

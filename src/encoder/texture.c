@@ -13,7 +13,7 @@ typedef struct {
     TextureScratch **scratch; /* one per worker */
 } Texture;
 
-void rmil_texture_close(gpointer state) {
+static void close_texture(gpointer state) {
     Texture *texture = state;
     if (!texture) return;
     for (int i = 0; i < texture->workers; i++) rmil_texture_scratch_free(texture->scratch[i]);
@@ -21,11 +21,10 @@ void rmil_texture_close(gpointer state) {
     g_free(texture);
 }
 
-gboolean rmil_texture_open(RmilEncoder *encoder, const RmilEncoderOptions *options, GError **error) {
-    if (options->weights) return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: the encoder texture takes no weights", options->weights);
+static gboolean open_texture(RmilEncoder *encoder, const RmilTensors *weights, const char *sha256, RmilPrecision precision,
+                             GError **error) {
     Texture *texture = g_new0(Texture, 1);
     encoder->state = texture;
-    encoder->dim = rmil_texture_dim;
     encoder->batch = 16;
     encoder->identity = g_strdup("texture " VERSION);
     texture->workers = encoder->workers;
@@ -35,16 +34,28 @@ gboolean rmil_texture_open(RmilEncoder *encoder, const RmilEncoderOptions *optio
     return TRUE;
 }
 
-gboolean rmil_texture_run(RmilEncoder *encoder, int worker, const uint8_t *rgb, int count, float *features, GError **error) {
+static gboolean run_texture(RmilEncoder *encoder, int worker, const uint8_t *rgb, int count, float *features, GError **error) {
     Texture *texture = encoder->state;
     double raw[TEXTURE_MOST];
     for (int tile = 0; tile < count; tile++) {
-        rmil_texture_raw(texture->scratch[worker], rgb + (size_t)tile * RMIL_TILE_BYTES, raw);
-        float *out = features + (size_t)tile * (size_t)encoder->dim;
-        for (int i = 0; i < encoder->dim; i++) {
+        rmil_texture_raw(texture->scratch[worker], rgb + (size_t)tile * TEXTURE_PIXELS * 3, raw);
+        float *out = features + (size_t)tile * TEXTURE_DIM;
+        for (int i = 0; i < TEXTURE_DIM; i++) {
             double z = (raw[i] - (double)rmil_texture_scale[i][0]) / (double)rmil_texture_scale[i][1];
             out[i] = (float)(z / sqrt(1 + z * z / 16)); /* near z within ±2, never beyond ±4 */
         }
     }
     return TRUE;
 }
+
+static const RmilEncoderClass class = {
+    .info = {.name = "texture",
+             .title = "colour and texture statistics after H&E stain separation",
+             .dim = TEXTURE_DIM,
+             .tile_px = TEXTURE_SIDE,
+             .mpp = 0.5},
+    .open = open_texture,
+    .run = run_texture,
+    .close = close_texture,
+};
+RMIL_ENCODER_FILE(texture, &class);

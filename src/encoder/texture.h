@@ -92,7 +92,7 @@ const char *rmil_texture_feature_name(TextureScratch *scratch, int i);
 
 /* Centre and spread of every raw feature over real and synthetic tiles (texture-scale.c; made by
  * tests/encoder/texture-scale.c). */
-extern const int rmil_texture_dim;
-extern const float rmil_texture_scale[][2];
+#define TEXTURE_DIM 219
+extern const float rmil_texture_scale[TEXTURE_DIM][2];
 
 #endif

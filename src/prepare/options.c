@@ -6,11 +6,7 @@
 void rmil_prepare_options_init(RmilPrepareOptions *options) {
     RmilTileOptions tile;
     rmil_tile_options_init(&tile);
-    *options = (RmilPrepareOptions){.tile_px = tile.tile_px,
-                                    .tile_mpp = tile.mpp,
-                                    .min_tissue = tile.min_tissue,
-                                    .mask_mpp = 4,
-                                    .label_threshold = 0.05};
+    *options = (RmilPrepareOptions){.min_tissue = tile.min_tissue, .mask_mpp = 4, .label_threshold = 0.05};
 }
 
 void rmil_prepare_options_clear(RmilPrepareOptions *options) {
@@ -34,7 +30,7 @@ static gboolean in_range(const char *name, double value, double low, double high
 }
 
 gboolean rmil_prepare_options_check(const RmilPrepareOptions *o, GError **error) {
-    return in_range("--mpp", o->mpp, 0, 100, error) && in_range("--tile-mpp", o->tile_mpp, 0.01, 100, error) &&
+    return in_range("--mpp", o->mpp, 0, 100, error) && (o->tile_mpp == 0 || in_range("--tile-mpp", o->tile_mpp, 0.01, 100, error)) &&
            in_range("--min-tissue", o->min_tissue, 0, 1, error) && in_range("--mask-mpp", o->mask_mpp, 0.1, 1000, error) &&
            in_range("--padding", o->padding, 0, 1e6, error) && in_range("--label-threshold", o->label_threshold, 0, 1, error);
 }
@@ -43,7 +39,7 @@ JsonNode *rmil_preprocessing_get(const RmilPrepareOptions *options) {
     JsonNode *node = json_node_new(JSON_NODE_OBJECT);
     JsonObject *o = json_object_new();
     json_node_take_object(node, o);
-    json_object_set_string_member(o, "encoder", options->encoder ? options->encoder : "texture");
+    json_object_set_string_member(o, "encoder", options->encoder);
     if (options->weights) {
         g_autofree char *weights = g_canonicalize_filename(options->weights, NULL);
         json_object_set_string_member(o, "weights", weights);

@@ -1,5 +1,6 @@
 /* The work folder: its cohort, its lock, and where the products of a slide lie. */
 #include "prepare-private.h"
+#include "rankmil/encoder.h"
 
 #include <string.h>
 
@@ -11,12 +12,22 @@ static void sweep(const char *folder) {
     }
 }
 
+/* What nobody gave of the tiles is the encoder's; one that is not known here fails when it is to encode. */
+static void use_tiles_of(RmilPrepareOptions *options) {
+    RmilTileOptions usual;
+    const RmilEncoderInfo *encoder = rmil_encoder_info(options->encoder, NULL);
+    rmil_tile_options_init(&usual);
+    if (options->tile_px == 0) options->tile_px = encoder ? encoder->tile_px : usual.tile_px;
+    if (options->tile_mpp == 0) options->tile_mpp = encoder ? encoder->mpp : usual.mpp;
+}
+
 RmilWork *rmil_work_new(const char *folder, const RmilPrepareOptions *options, const RmilMonitor *monitor, GError **error) {
     if (!rmil_prepare_options_check(options, error)) return NULL;
     RmilWork *work = g_new0(RmilWork, 1);
     work->folder = g_strdup(folder);
     rmil_prepare_options_copy(options, &work->options);
-    if (!work->options.encoder) work->options.encoder = g_strdup("texture");
+    if (!work->options.encoder) work->options.encoder = g_strdup(rmil_encoder_names()[0]);
+    use_tiles_of(&work->options);
     work->options.threads = rmil_threads(options->threads);
     work->tiles = work->annotated_patches = -1;
     work->gate = rmil_gate_new(monitor, &work->monitor);

@@ -31,6 +31,22 @@ static void draw_spots(uint8_t *rgb, int radius, int spots, uint64_t seed) {
     }
 }
 
+/* What an encoder says of itself is what it is, and what docs/encoders.md says. */
+static void test_info(void) {
+    g_autofree char *path = g_build_filename(g_getenv("RMIL_SOURCE"), "docs", "encoders.md", NULL), *doc = NULL;
+    g_assert_true(g_file_get_contents(path, &doc, NULL, NULL));
+    for (const char *const *name = rmil_encoder_names(); *name; name++) {
+        const RmilEncoderInfo *info = rmil_encoder_info(*name, NULL);
+        g_assert_cmpstr(info->name, ==, *name);
+        g_autofree char *row = g_strdup_printf("| `%s` | %d | %s | %s |\n", info->name, info->dim,
+                                               info->weights ? "`--weights FILE`" : "nothing", info->title);
+        if (!strstr(doc, row)) g_error("%s does not have the row %s", path, row);
+    }
+    GError *error = NULL;
+    g_assert_null(rmil_encoder_info("textur", &error));
+    test_error(&error, RMIL_ERROR_ARGUMENT, "known: texture, resnet50");
+}
+
 static RmilEncoder *open_texture(int workers) {
     GError *error = NULL;
     RmilEncoderOptions options = {.workers = workers};
@@ -137,6 +153,7 @@ static void test_texture_tells_sizes(void) {
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/encoder/names", test_names);
+    g_test_add_func("/encoder/info", test_info);
     g_test_add_func("/encoder/texture/bounded", test_texture_bounded);
     g_test_add_func("/encoder/texture/independent", test_texture_independent);
     g_test_add_func("/encoder/texture/tells-sizes", test_texture_tells_sizes);

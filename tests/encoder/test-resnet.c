@@ -231,6 +231,13 @@ static void test_weights(void) {
     options.weights = "/nowhere/w.pth";
     g_assert_null(rmil_encoder_new("resnet50", &options, &error));
     test_error(&error, RMIL_ERROR_IO, "/nowhere/w.pth");
+    const float one = 1;
+    const RmilTensor other = {.name = "layer3.0.conv1.weight", .dtype = RMIL_DTYPE_F32, .rank = 1, .shape = {1}, .data = &one};
+    g_autofree char *folder = test_folder(), *path = g_build_filename(folder, "w.safetensors", NULL);
+    g_assert_true(rmil_safetensors_write(path, &other, 1, NULL, &error));
+    options.weights = path;
+    g_assert_null(rmil_encoder_new("resnet50-layer4", &options, &error));
+    test_error(&error, RMIL_ERROR_FORMAT, "w.safetensors: holds no weights of the encoder resnet50-layer4: there is no tensor layer4.0");
 }
 
 /* bfloat16 where the processor has it; elsewhere a clear refusal. */

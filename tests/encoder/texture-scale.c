@@ -108,7 +108,7 @@ int main(int argc, char **argv) {
     }
     if (!m->csv) {
         printf("/* Made by tests/encoder/texture-scale.c: mean and standard deviation of the raw features. */\n"
-               "#include \"texture.h\"\n\nconst int rmil_texture_dim = %d;\nconst float rmil_texture_scale[][2] = {\n",
+               "#include \"texture.h\"\n\n/* TEXTURE_DIM is %d */\nconst float rmil_texture_scale[TEXTURE_DIM][2] = {\n",
                m->dim);
         for (int i = 0; i < m->dim; i++) {
             double mean = m->mean[i] / m->sources, variance = m->square[i] / m->sources - mean * mean;
