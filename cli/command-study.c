@@ -64,8 +64,7 @@ static gboolean list_runs(Study *study, const char *cohort_path, GError **error)
         done = rmil_study_done(record);
         for (int64_t i = 0; i < count; i++) {
             const RmilStudyRun *run = rmil_study_run(record, i);
-            g_autofree char *title = rmil_study_run_title(run->method, rmil_study_value(record, "variable"), run->value, run->split,
-                                                          run->seed);
+            g_autofree char *title = rmil_study_run_title(run);
             add_run(cli, runs, title, run);
         }
     } else {
@@ -82,10 +81,10 @@ static gboolean list_runs(Study *study, const char *cohort_path, GError **error)
 }
 
 /* -- running it -------------------------------------------------------------------------------------------------------------- */
-/* Patch labels of outlines that are grown, as `rankmil label --padding` makes them: DIR/padded/PADDING/ID.h5. */
+/* Patch labels of outlines that are grown, where padding varies, as `rankmil label --padding` makes them: DIR/padded/PADDING/ID.h5. */
 static gboolean label_padded(Study *study, GError **error) {
     int64_t count;
-    const double *values = rmil_study_plan_values(study->plan, &count);
+    const double *values = rmil_study_plan_values(study->plan, "padding", &count);
     for (int64_t i = 0; i < count; i++) {
         g_autofree char *name = rmil_padding_name(values[i]), *below = g_build_filename("padded", name, NULL);
         if (!rmil_work_label_into(study->work, below, values[i], error)) return FALSE;
@@ -146,7 +145,7 @@ static RmilCohort *prepare(Study *study, GError **error) {
                                              : NULL;
     if (study->shards && !turn) return NULL;
     g_autoptr(RmilCohort) cohort = rmil_work_prepare(study->work, error);
-    const gboolean done = cohort && (strcmp(rmil_study_plan_variable(study->plan), "padding") != 0 || label_padded(study, error));
+    const gboolean done = cohort && label_padded(study, error);
     prepare_report(study->cli, study->work);
     return done ? g_steal_pointer(&cohort) : NULL;
 }

@@ -56,16 +56,22 @@ RMIL_API RmilTrainData *rmil_train_data_load(const RmilCohort *cohort, const Rmi
                                              const RmilMonitor *monitor, GError **error);
 RMIL_API void rmil_train_data_free(RmilTrainData *data);
 
+/* One setting that a study varies, and its value. */
+typedef struct {
+    const char *name; /* "fraction", "dropout" …; NULL: nothing varies, or nothing more */
+    const char *text; /* "0.25", "shuffle" */
+    double number;    /* NaN: it is a word */
+} RmilVaried;
+#define RMIL_VARIED 2 /* at most in one study */
+
 typedef struct {
     const RmilTrainData *data;
     const RmilSplit *splits; /* by row; rows in no set take no part */
     RmilModelConfig model;
     RmilTrainConfig train;
     const RmilBag *const *bags; /* to train with, where they differ from data's in their patch labels; else NULL */
-    /* what a study varies, and what identifies patch labels that differ from the data's; NULL: nothing */
-    const char *variable;
-    double value;
-    const char *annotations;
+    const RmilVaried *varied;   /* RMIL_VARIED of them: what a study varies; NULL: nothing */
+    const char *annotations;    /* what identifies patch labels that differ from the data's; NULL: none do */
 } RmilTrainRun;
 /* JSON of everything that the result depends on: equal texts mean equal results. Free with g_free. */
 RMIL_API char *rmil_train_run_config(const RmilTrainRun *run);
@@ -144,15 +150,14 @@ RMIL_API RmilStudyPlan *rmil_study_plan_new(const char *kind, const GPtrArray *m
 RMIL_API GArray *rmil_study_plan_repeats(const RmilStudyPlan *plan, const RmilCohort *cohort, const RmilTrainOptions *base, GError **error);
 /* The whole plan as YAML in one fixed form, defaults filled in; reads back as the same plan. Owned by the plan. */
 RMIL_API const char *rmil_study_plan_text(const RmilStudyPlan *plan);
-RMIL_API const char *rmil_study_plan_variable(const RmilStudyPlan *plan);                 /* as in the record, below */
-RMIL_API const double *rmil_study_plan_values(const RmilStudyPlan *plan, int64_t *count); /* count 0: nothing varies */
+/* The values of what varies by that name, "padding"; count 0: it does not vary. Those of words are their places among the words. */
+RMIL_API const double *rmil_study_plan_values(const RmilStudyPlan *plan, const char *name, int64_t *count);
 /* `base` with the plan's settings that concern the data: what to load the data with. Clear `options`. */
 RMIL_API gboolean rmil_study_plan_data_options(const RmilStudyPlan *plan, const RmilTrainOptions *base, RmilTrainOptions *options,
                                                GError **error);
 /* The runs that a plan means for a cohort, in its order, as lines for people ("rank, threshold 0.5, seed 3"). GPtrArray of
  * strings; free with g_ptr_array_unref. */
 RMIL_API GPtrArray *rmil_study_plan_runs(const RmilStudyPlan *plan, const RmilCohort *cohort, const RmilTrainOptions *base, GError **error);
-RMIL_API char *rmil_study_run_title(const char *method, const char *variable, double value, const char *split, int64_t seed);
 
 /* Whether runs get folders of their own, made from the record: model.safetensors, history.csv, predictions.csv, localisation.csv,
  * slides.csv and run.json. A folder with such runs is of the plan that was asked for last: data and settings may change, what the
@@ -207,7 +212,8 @@ typedef struct _RmilStudy RmilStudy;
 typedef struct {
     const char *key;    /* SHA-256 of all that the result depends on */
     const char *method; /* "rank" … */
-    double value;       /* of what the study varies; NaN: nothing varies */
+    double value;       /* of what the study varies, where that is one number; else NaN */
+    RmilVaried varied[RMIL_VARIED];
     const char *split;  /* name of the split where a file fixes them, else "" */
     int64_t seed;
     gboolean done; /* what follows is there only then */
@@ -220,6 +226,9 @@ typedef struct {
     const char *sha256;  /* of that file; "": not recorded */
 } RmilStudyRun;
 
+/* "rank, dropout 0.25, seed 3". Free with g_free. */
+RMIL_API char *rmil_study_run_title(const RmilStudyRun *run);
+
 /* Is there a record in this folder? */
 RMIL_API gboolean rmil_study_exists(const char *folder);
 /* Refuses, naming the file: no record, a broken one, one that a later version wrote, and records of different plans or
@@ -230,7 +239,7 @@ RMIL_API const char *rmil_study_folder(const RmilStudy *study);
 /* What the record says of the study: "kind" (comparison, low-data, granularity, annotated-fraction, threshold,
  * localisation), "title", "plan" (its YAML), "cohort" (path of the table with the features), "fingerprint" (of its data),
  * "reference" (the method that the others are tested against), "variable" ("", "fraction", "padding", "annotated",
- * "threshold"), "format", "version". "" when it is not there. */
+ * "threshold", an option of training, or two of these: "dropout, sigma"), "format", "version". "" when it is not there. */
 RMIL_API const char *rmil_study_value(const RmilStudy *study, const char *name);
 /* The runs of the plan, done or not, in the plan's order: methods, then values, then splits or seeds. */
 RMIL_API int64_t rmil_study_count(const RmilStudy *study);

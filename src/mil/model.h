@@ -175,6 +175,8 @@ gboolean rmil_model_config_check(const RmilModelConfig *config, GError **error);
 const RmilOption *rmil_model_options(void);
 /* Does a file of this configuration name the option? */
 gboolean rmil_model_writes(const RmilModelConfig *config, const RmilOption *option);
+/* Is the option one of other models only, and no word is said of it where it is given? Name as on the command line. */
+gboolean rmil_model_ignores(const RmilModelConfig *config, const char *name);
 extern const RmilOption rmil_trainer_options[]; /* train.c: offsets from RmilTrainConfig */
 /* The struct of what the configuration's model, or its guide, alone takes, as its rows lay it out. It lies in `config`. */
 gpointer rmil_model_own(const RmilModelConfig *config);

@@ -151,6 +151,16 @@ gboolean rmil_model_config_set(RmilModelConfig *config, const char *name, double
     return known || rmil_fail(error, RMIL_ERROR_ARGUMENT, "models have no option \"%s\"", name);
 }
 
+gboolean rmil_model_ignores(const RmilModelConfig *config, const char *name) {
+    gboolean others = FALSE;
+    for (const RmilOption *option = rmil_model_options(); option->key; option++) {
+        if (g_strcmp0(option->name, name) != 0) continue;
+        if (option->without || taken(config, option->key)) return FALSE;
+        others = TRUE;
+    }
+    return others;
+}
+
 double rmil_model_config_get(const RmilModelConfig *config, const char *name) {
     for (const RmilOption *option = rmil_model_options(); option->key; option++)
         if (is_called(option, name)) return rmil_option_get(option, config);

@@ -3,20 +3,17 @@
 #define RMIL_STUDY_JOBS_H
 
 #include "plan.h"
-#include "vary.h"
 
 /* One run of the plan. Runs whose training is the same (a value that does not concern the method, shares that come to the same
  * slides) are trained once: `twin` leads from the one that is to the others that are to be recorded with it. */
 typedef struct _RmilJob {
     const RmilTrainMethod *method;
-    double value;
     const RmilRepeat *repeat;
+    RmilStudyRun planned; /* as the record has it before it is done; its key is owned */
     RmilTrainRun run;
-    RmilSplit *splits;      /* owned; NULL: the repeat's */
-    gboolean *kept;         /* whose annotation stays, or NULL */
-    const RmilGrown *grown; /* or NULL */
-    char *annotations;      /* owned identity, or NULL */
-    char *config, *key;
+    RmilVariedData data;
+    char *annotations; /* owned identity, or NULL */
+    char *config;
     char *training;        /* SHA-256 of all that the trained model depends on */
     struct _RmilJob *twin; /* or NULL */
     int64_t epochs;        /* trained so far */
@@ -27,7 +24,7 @@ typedef struct _RmilJob {
 typedef struct {
     GPtrArray *list;  /* RmilJob, in the plan's order */
     GArray *repeats;  /* RmilRepeat */
-    GPtrArray *grown; /* RmilGrown, by value; empty: nothing grows */
+    GPtrArray *grown; /* RmilGrown of every padding; empty: nothing grows */
 } RmilJobs;
 
 /* padded: the folder of labels whose outlines were grown, one folder for each padding, or NULL. What the jobs refer to (plan,

@@ -24,7 +24,7 @@ gboolean rmil_runner_export(const RmilRunner *runner, const RmilJob *job, const 
 }
 
 char *rmil_runner_checkpoint(const RmilRunner *runner, const RmilJob *job) {
-    g_autofree char *name = g_strdup_printf("%.16s", job->key);
+    g_autofree char *name = g_strdup_printf("%.16s", job->planned.key);
     return g_build_filename(runner->options->folder, "checkpoints", name, NULL);
 }
 
@@ -63,15 +63,11 @@ static void say_dropped(const RmilRunner *runner, const GPtrArray *dropped) {
 static gboolean open_record(RmilRunner *runner, const char *path, GError **error) {
     const RmilStudyPlan *plan = runner->plan;
     g_autofree RmilStudyRun *planned = g_new0(RmilStudyRun, runner->jobs->list->len);
-    for (guint i = 0; i < runner->jobs->list->len; i++) {
-        const RmilJob *job = rmil_jobs_at(runner->jobs, i);
-        planned[i] = (RmilStudyRun){.key = job->key,
-                                    .method = job->method->name,
-                                    .value = job->value,
-                                    .split = job->repeat->name,
-                                    .seed = job->repeat->seed};
-    }
+    for (guint i = 0; i < runner->jobs->list->len; i++) planned[i] = rmil_jobs_at(runner->jobs, i)->planned;
     g_autofree char *folder = g_path_get_dirname(path);
+    RmilVaried varied[RMIL_VARIED];
+    rmil_plan_cell(plan, 0, varied);
+    g_autofree char *variable = rmil_varied_names(varied);
     g_autofree char *cohort = g_canonicalize_filename(runner->data->cohort->path, NULL);
     g_autoptr(GPtrArray) dropped = g_ptr_array_new_with_free_func((GDestroyNotify)rmil_record_dropped_free);
     const RmilRunFolders folders = runner->options->folders;
@@ -81,7 +77,7 @@ static gboolean open_record(RmilRunner *runner, const char *path, GError **error
                                    cohort,
                                    runner->data->fingerprint,
                                    plan->reference->name,
-                                   plan->variable,
+                                   variable,
                                    folders != RMIL_FOLDERS_NONE,
                                    folders ? dropped : NULL};
     gboolean there;

@@ -3,10 +3,11 @@
 
 #include "base/base-private.h"
 
+#include <math.h>
 #include <string.h>
 
 gboolean rmil_study_plan_data_options(const RmilStudyPlan *plan, const RmilTrainOptions *base, RmilTrainOptions *options, GError **error) {
-    return rmil_plan_options(plan, plan->reference, base, options, error); /* what concerns the data is the same for every method */
+    return rmil_plan_options(plan, plan->reference, 0, base, options, error); /* what concerns the data is the same for every method */
 }
 
 char *rmil_repeats_seeds(const GArray *repeats) {
@@ -59,11 +60,19 @@ GArray *rmil_study_plan_repeats(const RmilStudyPlan *plan, const RmilCohort *coh
     return repeats;
 }
 
-char *rmil_study_run_title(const char *method, const char *variable, double value, const char *split, int64_t seed) {
-    GString *out = g_string_new(method);
-    if (*variable) g_string_append_printf(out, ", %s %g", variable, value);
-    if (*split) g_string_append_printf(out, ", split %s", split);
-    else g_string_append_printf(out, ", seed %" G_GINT64_FORMAT, seed);
+RmilStudyRun rmil_plan_run(const RmilStudyPlan *plan, const RmilTrainMethod *method, guint cell, const RmilRepeat *repeat) {
+    RmilStudyRun run = {.method = method->name, .split = repeat->name, .seed = repeat->seed};
+    rmil_plan_cell(plan, cell, run.varied);
+    run.value = plan->n_axes == 1 ? run.varied[0].number : NAN;
+    return run;
+}
+
+char *rmil_study_run_title(const RmilStudyRun *run) {
+    GString *out = g_string_new(run->method);
+    for (int i = 0; i < RMIL_VARIED && run->varied[i].name; i++)
+        g_string_append_printf(out, ", %s %s", run->varied[i].name, run->varied[i].text);
+    if (*run->split) g_string_append_printf(out, ", split %s", run->split);
+    else g_string_append_printf(out, ", seed %" G_GINT64_FORMAT, run->seed);
     return g_string_free(out, FALSE);
 }
 
@@ -72,11 +81,10 @@ GPtrArray *rmil_study_plan_runs(const RmilStudyPlan *plan, const RmilCohort *coh
     if (!repeats) return NULL;
     GPtrArray *titles = g_ptr_array_new_with_free_func(g_free);
     for (guint m = 0; m < plan->methods->len; m++)
-        for (guint v = 0; v < plan->values->len; v++)
+        for (guint v = 0; v < rmil_plan_cells(plan); v++)
             for (guint r = 0; r < repeats->len; r++) {
-                const RmilRepeat *repeat = &g_array_index(repeats, RmilRepeat, r);
-                g_ptr_array_add(titles, rmil_study_run_title(((const RmilTrainMethod *)plan->methods->pdata[m])->name, plan->variable,
-                                                             g_array_index(plan->values, double, v), repeat->name, repeat->seed));
+                const RmilStudyRun run = rmil_plan_run(plan, plan->methods->pdata[m], v, &g_array_index(repeats, RmilRepeat, r));
+                g_ptr_array_add(titles, rmil_study_run_title(&run));
             }
     return titles;
 }

@@ -1,5 +1,6 @@
 /* The record of a study, read: all records of a folder as one. */
 #include "record.h"
+#include "vary.h"
 
 #include "base/base-private.h"
 
@@ -166,15 +167,45 @@ static gboolean read_planned(RmilStudy *study, const Source *source, gboolean fi
                              ((Source *)study->sources->pdata[0])->path));
 }
 
-/* Records of version 0.1 do not say what their models were. */
-static gboolean has_digests(const Source *source, gboolean *has, GError **error) {
-    g_autoptr(sqlite3_stmt) row = rmil_sql_prepare(source->db, source->path, "SELECT 1 FROM sqlite_schema WHERE name = 'model'", error);
+/* Records of version 0.1 have fewer tables. */
+static gboolean has_table(const Source *source, const char *name, gboolean *has, GError **error) {
+    g_autoptr(sqlite3_stmt) row = rmil_sql_prepare(source->db, source->path, "SELECT 1 FROM sqlite_schema WHERE name = ?", error);
+    if (row) sqlite3_bind_text(row, 1, name, -1, SQLITE_STATIC);
     return row && rmil_sql_step(row, source->path, has, error);
+}
+
+static void add_varied(RmilStudyRun *run, int place, const char *name, const char *text) {
+    char *end;
+    const double number = g_ascii_strtod(text, &end);
+    run->varied[place] = (RmilVaried){name, text, *text && !*end ? number : NAN};
+}
+
+/* What varies, and its values; where the record does not say, that is one number. */
+static gboolean read_varied(RmilStudy *study, const Source *source, GError **error) {
+    const char *variable = rmil_study_value(study, "variable");
+    gboolean more;
+    if (!has_table(source, "varied", &more, error)) return FALSE;
+    g_autoptr(sqlite3_stmt) row = more ? rmil_sql_prepare(source->db, source->path, "SELECT key, place, name, value FROM varied", error)
+                                       : NULL;
+    if (more && !row) return FALSE;
+    while (more) {
+        if (!rmil_sql_step(row, source->path, &more, error)) return FALSE;
+        const guint at = more ? GPOINTER_TO_UINT(g_hash_table_lookup(study->by_key, text_at(study, row, 0))) : 0;
+        const int place = more ? sqlite3_column_int(row, 1) : 0;
+        if (at && place >= 0 && place < RMIL_VARIED)
+            add_varied(&g_array_index(study->entries, Entry, at - 1).run, place, text_at(study, row, 2), text_at(study, row, 3));
+    }
+    for (guint i = 0; *variable && i < study->entries->len; i++) {
+        RmilStudyRun *run = &g_array_index(study->entries, Entry, i).run;
+        g_autofree char *text = run->varied[0].name || isnan(run->value) ? NULL : rmil_number_text(run->value);
+        if (text) add_varied(run, 0, variable, g_string_chunk_insert_const(study->strings, text));
+    }
+    return TRUE;
 }
 
 static gboolean read_done(RmilStudy *study, const Source *source, GError **error) {
     gboolean digests;
-    if (!has_digests(source, &digests, error)) return FALSE;
+    if (!has_table(source, "model", &digests, error)) return FALSE;
     g_autoptr(sqlite3_stmt) row = rmil_sql_prepare(
         source->db, source->path,
         digests ? "SELECT run.run, key, epochs, best_epoch, seconds, threads, version, config, model, sha256"
@@ -224,8 +255,8 @@ RmilStudy *rmil_study_open(const char *folder, GError **error) {
         g_ptr_array_add(study->sources, source);
         /* one reading transaction, so that a study that goes on shows one moment */
         if (!rmil_sql_run(source->db, source->path, "BEGIN", error) || !read_values(study, source, i == 0, error) ||
-            !read_planned(study, source, i == 0, error) || !read_done(study, source, error) ||
-            !rmil_sql_run(source->db, source->path, "COMMIT", error))
+            !read_planned(study, source, i == 0, error) || (i == 0 && !read_varied(study, source, error)) ||
+            !read_done(study, source, error) || !rmil_sql_run(source->db, source->path, "COMMIT", error))
             return NULL;
     }
     return g_steal_pointer(&study);

@@ -28,8 +28,10 @@ static const char schema[] =
     " pointing REAL, PRIMARY KEY(run, slide, alpha));"
     "CREATE TABLE attention(run INTEGER NOT NULL REFERENCES run, slide TEXT NOT NULL, lesion REAL, elsewhere REAL,"
     " lesion_share REAL, PRIMARY KEY(run, slide));";
-/* Since version 0.2; records of before get it when they are opened. */
-static const char later[] = "CREATE TABLE IF NOT EXISTS model(run INTEGER PRIMARY KEY REFERENCES run, sha256 TEXT NOT NULL)";
+/* Since version 0.2; records of before get them when they are opened. */
+static const char later[] = "CREATE TABLE IF NOT EXISTS model(run INTEGER PRIMARY KEY REFERENCES run, sha256 TEXT NOT NULL);"
+                            "CREATE TABLE IF NOT EXISTS varied(key TEXT NOT NULL, place INTEGER NOT NULL, name TEXT NOT NULL,"
+                            " value TEXT NOT NULL, PRIMARY KEY(key, place))";
 
 /* -- SQLite ------------------------------------------------------------------------------------------------------------------ */
 gboolean rmil_sql_fail(sqlite3 *db, const char *path, GError **error) {
@@ -159,11 +161,15 @@ static gboolean write_plan(RmilRecord *record, const RmilRecordStudy *study, con
                                      {"variable", study->variable}};
     g_autoptr(sqlite3_stmt) value = prepare(record, "INSERT OR REPLACE INTO study VALUES(?, ?)", error);
     g_autoptr(sqlite3_stmt) run = value ? prepare(record, "INSERT INTO planned VALUES(?, ?, ?, ?, ?, ?)", error) : NULL;
-    if (!run || !rmil_sql_run(record->db, record->path, "DELETE FROM planned", error)) return FALSE;
+    g_autoptr(sqlite3_stmt) varied = run ? prepare(record, "INSERT INTO varied VALUES(?, ?, ?, ?)", error) : NULL;
+    if (!varied || !rmil_sql_run(record->db, record->path, "DELETE FROM planned; DELETE FROM varied", error)) return FALSE;
     for (gsize i = 0; i < G_N_ELEMENTS(values); i++)
         if (!insert(record, value, error, "tt", values[i][0], values[i][1])) return FALSE;
-    for (int64_t i = 0; i < count; i++)
+    for (int64_t i = 0; i < count; i++) {
         if (!insert(record, run, error, "ittrti", i, runs[i].key, runs[i].method, runs[i].value, runs[i].split, runs[i].seed)) return FALSE;
+        for (int64_t v = 0; v < RMIL_VARIED && runs[i].varied[v].name; v++)
+            if (!insert(record, varied, error, "titt", runs[i].key, v, runs[i].varied[v].name, runs[i].varied[v].text)) return FALSE;
+    }
     return TRUE;
 }
 

@@ -1,5 +1,5 @@
 /* One run: what its result depends on, its training, and what its model says of every slide. */
-#include "rankmil/study.h"
+#include "vary.h"
 
 #include "mil/guide.h"
 
@@ -44,9 +44,11 @@ char *rmil_train_run_config(const RmilTrainRun *run) {
     g_autofree char *splits = g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)run->splits,
                                                           (gsize)data->count * sizeof *run->splits);
     set_text(o, "splits", splits);
-    if (run->variable) {
-        set_text(o, "variable", run->variable);
-        json_object_set_double_member(o, "value", run->value);
+    if (run->varied && run->varied[0].name) {
+        g_autofree char *names = rmil_varied_names(run->varied), *texts = rmil_varied_texts(run->varied);
+        set_text(o, "variable", names);
+        if (run->varied[1].name || isnan(run->varied[0].number)) set_text(o, "value", texts);
+        else json_object_set_double_member(o, "value", run->varied[0].number);
     }
     if (run->annotations) set_text(o, "annotations", run->annotations);
     g_autoptr(JsonNode) node = json_node_new(JSON_NODE_OBJECT);

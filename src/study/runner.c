@@ -34,14 +34,10 @@ static void epoch_done(gpointer user, const char *what, int64_t done, int64_t to
     g_mutex_unlock(&runner->lock);
 }
 
-static char *title_of(const RmilRunner *runner, const RmilJob *job) {
-    return rmil_study_run_title(job->method->name, runner->plan->variable, job->value, job->repeat->name, job->repeat->seed);
-}
-
 static void pass_note(gpointer user, const char *text) {
     const RmilJob *job = user;
     RmilRunner *runner = job->runner;
-    g_autofree char *title = title_of(runner, job);
+    g_autofree char *title = rmil_study_run_title(&job->planned);
     g_mutex_lock(&runner->lock);
     rmil_monitor_note(runner->monitor, "%s: %s", title, text);
     g_mutex_unlock(&runner->lock);
@@ -56,24 +52,19 @@ static void pass_warning(gpointer user, const char *message) {
 /* Everything that the record keeps of a model that was trained. */
 static gboolean record_run(RmilRunner *runner, const RmilJob *job, const RmilModel *model, GArray *history, const RmilApplied *applied,
                            double seconds, int threads, GError **error) {
-    g_autofree char *name = g_strdup_printf("models/%s-%.16s.safetensors", job->method->name, job->key);
+    g_autofree char *name = g_strdup_printf("models/%s-%.16s.safetensors", job->method->name, job->planned.key);
     g_autofree char *path = g_build_filename(runner->options->folder, name, NULL);
     g_autofree char *sha256 = rmil_model_save(model, path, error) ? rmil_file_sha256(path, error) : NULL;
     if (!sha256) return FALSE;
-    RmilRecordRun out = {.run = {.key = job->key,
-                                 .method = job->method->name,
-                                 .value = job->value,
-                                 .split = job->repeat->name,
-                                 .seed = job->repeat->seed,
-                                 .done = TRUE,
-                                 .epochs = history->len,
-                                 .seconds = seconds,
-                                 .threads = threads,
-                                 .version = rmil_version(),
-                                 .config = job->config,
-                                 .model = name,
-                                 .sha256 = sha256},
-                         .rows[RMIL_ROWS_EPOCH] = g_array_ref(history)};
+    RmilRecordRun out = {.run = job->planned, .rows[RMIL_ROWS_EPOCH] = g_array_ref(history)};
+    out.run.done = TRUE;
+    out.run.epochs = history->len;
+    out.run.seconds = seconds;
+    out.run.threads = threads;
+    out.run.version = rmil_version();
+    out.run.config = job->config;
+    out.run.model = name;
+    out.run.sha256 = sha256;
     for (int kind = RMIL_ROWS_EPOCH + 1; kind < RMIL_ROWS_COUNT; kind++)
         out.rows[kind] = g_array_new(FALSE, FALSE, (guint)rmil_rows[kind].size);
     for (guint i = 0; i < history->len; i++) {
@@ -92,8 +83,8 @@ static gboolean record_run(RmilRunner *runner, const RmilJob *job, const RmilMod
 static gboolean do_job(RmilRunner *runner, RmilJob *job, GError **error) {
     RmilVariant variant = {NULL, NULL};
     gint64 start = g_get_monotonic_time();
-    if (job->kept || job->grown) {
-        rmil_variant_init(&variant, runner->data, job->run.splits, job->kept, job->grown);
+    if (job->data.kept || job->data.grown) {
+        rmil_variant_init(&variant, runner->data, job->run.splits, job->data.kept, job->data.grown);
         job->run.bags = variant.bags;
     }
     g_autofree char *checkpoint = rmil_runner_checkpoint(runner, job);
@@ -163,7 +154,7 @@ static gboolean job_task(int64_t index, int worker, gpointer user, GError **erro
         outcome->made += done;
         if (done || fatal) continue;
         RmilStudyFailure *failure = g_new(RmilStudyFailure, 1);
-        *failure = (RmilStudyFailure){title_of(runner, twin), rmil_runner_folder(runner, twin), g_strdup(reason->message)};
+        *failure = (RmilStudyFailure){rmil_study_run_title(&twin->planned), rmil_runner_folder(runner, twin), g_strdup(reason->message)};
         g_ptr_array_add(outcome->failures, failure);
     }
     show_progress(runner);

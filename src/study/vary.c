@@ -1,166 +1,182 @@
-/* What a study varies of the data. */
+/* The kinds of variation: what a study can vary, what a value does, and how it is called. */
 #include "vary.h"
 
 #include "base/base-private.h"
+#include "mil/model.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Streams of random numbers (base.h: one per purpose): + set × 2 + class. */
-enum { STREAM_FRACTION = 200, STREAM_ANNOTATED = 220 };
+const RmilStudyKind rmil_study_kinds[] = {{"comparison", NULL},
+                                          {"low-data", "fraction"},
+                                          {"granularity", "padding"},
+                                          {"annotated-fraction", "annotated"},
+                                          {"threshold", "threshold"},
+                                          {"localisation", NULL},
+                                          {NULL, NULL}};
 
-static gboolean is_annotated(const RmilBag *bag) { return bag->patch_labels && memchr(bag->patch_labels, 1, (size_t)bag->count) != NULL; }
-
-static gint compare_ids(gconstpointer a, gconstpointer b, gpointer user) {
-    const RmilTrainData *data = user;
-    return strcmp(data->cohort->rows[*(const int64_t *)a].id, data->cohort->rows[*(const int64_t *)b].id);
+/* -- what a value makes of the data ------------------------------------------------------------------------------------------ */
+static void change_fraction(RmilVariedData *varied, double fraction) {
+    varied->splits = g_new0(RmilSplit, varied->data->count);
+    rmil_vary_fraction(varied->data, varied->repeat, fraction, varied->splits);
 }
 
-/* Rows of one set and class (annotated ones only, if asked) in an order that depends on ids and seed, not on the cohort's. */
-static GArray *ordered(const RmilTrainData *data, const RmilRepeat *repeat, RmilSplit set, int label, gboolean annotated, uint64_t stream) {
-    GArray *rows = g_array_new(FALSE, FALSE, sizeof(int64_t));
-    for (int64_t i = 0; i < data->count; i++)
-        if (data->bags[i] && repeat->splits[i] == set && data->labels[i] == label && (!annotated || is_annotated(data->bags[i])))
-            g_array_append_val(rows, i);
-    g_array_sort_with_data(rows, compare_ids, (gpointer)data);
-    RmilRng rng;
-    rmil_rng_init(&rng, (uint64_t)repeat->seed, stream + (uint64_t)set * 2 + (uint64_t)label);
-    rmil_rng_shuffle(&rng, (int64_t *)(void *)rows->data, rows->len);
-    return rows;
+static void change_padding(RmilVariedData *varied, double padding) {
+    for (guint i = 0; i < varied->paddings->len; i++) {
+        const RmilGrown *grown = varied->paddings->pdata[i];
+        if (grown->padding == padding) varied->grown = grown;
+    }
 }
 
-static guint portion(guint count, double share, guint least) {
-    guint wanted = (guint)floor(share * (double)count + 0.5);
-    return MIN(count, MAX(wanted, least));
+static void change_annotated(RmilVariedData *varied, double share) {
+    RmilRepeat repeat = *varied->repeat;
+    if (varied->splits) repeat.splits = varied->splits;
+    varied->kept = g_new0(gboolean, varied->data->count);
+    rmil_vary_annotated(varied->data, &repeat, share, varied->kept);
 }
 
-void rmil_vary_fraction(const RmilTrainData *data, const RmilRepeat *repeat, double fraction, RmilSplit *splits) {
-    memcpy(splits, repeat->splits, (gsize)data->count * sizeof *splits);
-    for (RmilSplit set = RMIL_SPLIT_TRAIN; set <= RMIL_SPLIT_VAL; set++)
-        for (int label = 0; label < 2; label++) {
-            g_autoptr(GArray) rows = ordered(data, repeat, set, label, FALSE, STREAM_FRACTION);
-            for (guint i = portion(rows->len, fraction, 1); i < rows->len; i++) splits[g_array_index(rows, int64_t, i)] = RMIL_SPLIT_NONE;
+/* -- the table --------------------------------------------------------------------------------------------------------------- */
+static const RmilOption fraction = {.name = "fraction", .type = RMIL_OPTION_NUMBER, .low = 0.001, .high = 1};
+static const RmilOption padding = {.name = "padding", .type = RMIL_OPTION_NUMBER, .low = 0, .high = 1e6};
+static const RmilOption annotated = {.name = "annotated", .type = RMIL_OPTION_NUMBER, .low = 0, .high = 1};
+static const RmilOption threshold = {.name = "threshold", .type = RMIL_OPTION_NUMBER, .low = 0, .high = 1e9};
+
+static const RmilVariation papers[] = {
+    {.option = &fraction,
+     .change = change_fraction,
+     .count = 5,
+     .values = {0.2, 0.4, 0.6, 0.8, 1},
+     .before = "",
+     .after = " %",
+     .axis = "Development slides used (%)",
+     .scale = 100},
+    {.option = &padding,
+     .change = change_padding,
+     .guided = TRUE,
+     .count = 6,
+     .values = {0, 448, 896, 1344, 1792, 2240},
+     .before = "",
+     .after = " px",
+     .axis = "Padding around the annotation (level-0 px)",
+     .scale = 1},
+    {.option = &annotated,
+     .change = change_annotated,
+     .guided = TRUE,
+     .count = 8,
+     .values = {0, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1},
+     .before = "",
+     .after = " %",
+     .axis = "Annotated positive slides (%)",
+     .scale = 100},
+    {.option = &threshold,
+     .elsewhere = TRUE,
+     .count = 6,
+     .values = {0, 0.25, 0.5, 1, 2, 5},
+     .before = "T = ",
+     .after = "",
+     .axis = "Attention threshold T",
+     .scale = 1},
+};
+
+static const RmilVariation *find(const RmilVariation *table, gsize count, const char *name) {
+    for (gsize i = 0; i < count; i++)
+        if (strcmp(table[i].option->name, name) == 0) return &table[i];
+    return NULL;
+}
+
+const RmilVariation *rmil_variations(gsize *count) {
+    static GArray *table;
+    static gsize done;
+    if (g_once_init_enter(&done)) {
+        gsize options;
+        const RmilOption *option = rmil_train_option_table(&options);
+        table = g_array_new(FALSE, FALSE, sizeof(RmilVariation));
+        g_array_append_vals(table, papers, G_N_ELEMENTS(papers));
+        for (const RmilOption *end = option + options; option < end; option++) {
+            if (option->scope != RMIL_SCOPE_METHOD || find(papers, G_N_ELEMENTS(papers), option->name)) continue;
+            const RmilVariation one = {.option = option,
+                                       .before = g_strconcat(option->name, " ", NULL),
+                                       .after = "",
+                                       .axis = g_strdup_printf("%s: %s", option->name, option->help),
+                                       .scale = 1};
+            g_array_append_val(table, one);
         }
-}
-
-void rmil_vary_annotated(const RmilTrainData *data, const RmilRepeat *repeat, double share, gboolean *kept) {
-    memset(kept, 0, (gsize)data->count * sizeof *kept);
-    for (RmilSplit set = RMIL_SPLIT_TRAIN; set <= RMIL_SPLIT_VAL; set++) {
-        g_autoptr(GArray) rows = ordered(data, repeat, set, 1, TRUE, STREAM_ANNOTATED);
-        guint keep = portion(rows->len, share, share > 0 && set == RMIL_SPLIT_TRAIN);
-        for (guint i = 0; i < keep; i++) kept[g_array_index(rows, int64_t, i)] = TRUE;
+        g_once_init_leave(&done, 1);
     }
+    *count = table->len;
+    return (const RmilVariation *)(void *)table->data;
 }
 
-/* -- grown annotations ------------------------------------------------------------------------------------------------------- */
-/* Tiles by cells of one tile's size, chained: what lies near is in cells near. */
-typedef struct {
-    GHashTable *first; /* cell -> tile + 1 */
-    int64_t *next;     /* tile + 1, or 0 */
-} Cells;
+const RmilVariation *rmil_variation_find(const char *name) {
+    gsize count;
+    const RmilVariation *table = rmil_variations(&count);
+    return find(table, count, name);
+}
 
-static int64_t cell_of(int64_t x, double size) { return (int64_t)floor((double)x / size); }
-
-/* Two cell numbers as one key; coordinates are bounded far below 2³¹ tiles. */
-static gpointer cell_key(int64_t x, int64_t y) { return GSIZE_TO_POINTER((gsize)x << 32 ^ ((gsize)y & 0xffffffff)); }
-
-static gboolean cells_fill(Cells *cells, const RmilBag *bag, GError **error) {
-    if (!(cells->next = rmil_try_new(bag->count, sizeof *cells->next, error))) return FALSE;
-    cells->first = g_hash_table_new(NULL, NULL);
-    for (int64_t i = 0; i < bag->count; i++) {
-        gpointer key = cell_key(cell_of(bag->coords[2 * i], bag->patch_size_level0),
-                                cell_of(bag->coords[2 * i + 1], bag->patch_size_level0));
-        cells->next[i] = (int64_t)GPOINTER_TO_SIZE(g_hash_table_lookup(cells->first, key));
-        g_hash_table_insert(cells->first, key, GSIZE_TO_POINTER((gsize)i + 1));
+/* -- values ------------------------------------------------------------------------------------------------------------------ */
+char *rmil_number_text(double value) {
+    char text[G_ASCII_DTOSTR_BUF_SIZE];
+    for (int digits = 6; digits <= 17; digits++) {
+        g_autofree char *format = g_strdup_printf("%%.%dg", digits);
+        if (g_ascii_strtod(g_ascii_formatd(text, sizeof text, format, value), NULL) == value) break;
     }
-    return TRUE;
+    return g_strdup(text);
 }
 
-/* Between two squares of one size: 0 when they touch or overlap. */
-static double gap(const int64_t *a, const int64_t *b, double size) {
-    double dx = fmax(0, fabs((double)(a[0] - b[0])) - size), dy = fmax(0, fabs((double)(a[1] - b[1])) - size);
-    return hypot(dx, dy);
+char *rmil_variation_text(const RmilVariation *variation, double value) {
+    return variation->option->type == RMIL_OPTION_NUMBER ? rmil_number_text(value) : rmil_option_text(variation->option, value);
 }
 
-static void grow_around(const RmilBag *bag, const Cells *cells, int64_t tile, double padding, uint8_t *labels) {
-    const double size = bag->patch_size_level0;
-    const int64_t *at = bag->coords + 2 * tile, reach = (int64_t)ceil(padding / size) + 1;
-    const int64_t x = cell_of(at[0], size), y = cell_of(at[1], size);
-    for (int64_t v = y - reach; v <= y + reach; v++)
-        for (int64_t u = x - reach; u <= x + reach; u++)
-            for (int64_t i = (int64_t)GPOINTER_TO_SIZE(g_hash_table_lookup(cells->first, cell_key(u, v))); i > 0; i = cells->next[i - 1])
-                if (!labels[i - 1] && gap(at, bag->coords + 2 * (i - 1), size) < padding) labels[i - 1] = 1;
+char *rmil_varied_spoken(const RmilVaried *varied) {
+    const RmilVariation *variation = rmil_variation_find(varied->name);
+    char number[G_ASCII_DTOSTR_BUF_SIZE];
+    if (!variation) return g_strdup_printf("%s %s", varied->name, varied->text); /* the record of another version */
+    if (!isnan(varied->number)) g_ascii_formatd(number, sizeof number, "%.6g", varied->number * variation->scale);
+    return g_strconcat(variation->before, isnan(varied->number) ? varied->text : number, variation->after, NULL);
 }
 
-static gboolean grow(const RmilBag *bag, double padding, uint8_t *labels, GError **error) {
-    memcpy(labels, bag->patch_labels, (size_t)bag->count);
-    if (padding <= 0) return TRUE;
-    if (!bag->coords || bag->patch_size_level0 <= 0 || bag->coords_um > 0)
-        return rmil_fail(error, RMIL_ERROR_DATA,
-                         "%s: its features have no coordinates in pixels with a tile size: annotations cannot be "
-                         "grown by %g px",
-                         bag->id, padding);
-    /* a padding of very many tiles is slower by the grid than by all pairs */
-    const gboolean far = padding / bag->patch_size_level0 > sqrt((double)bag->count);
-    Cells cells = {NULL, NULL};
-    if (!far && !cells_fill(&cells, bag, error)) return FALSE;
-    for (int64_t i = 0; i < bag->count; i++) {
-        if (!bag->patch_labels[i]) continue;
-        if (!far) grow_around(bag, &cells, i, padding, labels);
-        for (int64_t j = 0; far && j < bag->count; j++)
-            if (!labels[j] && gap(bag->coords + 2 * i, bag->coords + 2 * j, bag->patch_size_level0) < padding) labels[j] = 1;
-    }
-    if (cells.first) g_hash_table_unref(cells.first);
-    g_free(cells.next);
-    return TRUE;
+static char *join(const RmilVaried *varied, gboolean names) {
+    GString *out = g_string_new(NULL);
+    for (int i = 0; i < RMIL_VARIED && varied[i].name; i++)
+        g_string_append_printf(out, "%s%s", i ? ", " : "", names ? varied[i].name : varied[i].text);
+    return g_string_free(out, FALSE);
 }
 
-RmilGrown *rmil_grown_new(const RmilTrainData *data, double padding, const char *folder, GError **error) {
-    g_autoptr(RmilGrown) grown = g_new0(RmilGrown, 1);
+char *rmil_varied_names(const RmilVaried *varied) { return join(varied, TRUE); }
+char *rmil_varied_texts(const RmilVaried *varied) { return join(varied, FALSE); }
+
+/* -- what they do ------------------------------------------------------------------------------------------------------------ */
+void rmil_vary_data(RmilVariedData *data, const RmilVaried *varied, gboolean guided) {
+    for (gsize v = 0; v < G_N_ELEMENTS(papers); v++)
+        for (int i = 0; i < RMIL_VARIED && varied[i].name; i++)
+            if (papers[v].change && (guided || !papers[v].guided) && strcmp(papers[v].option->name, varied[i].name) == 0)
+                papers[v].change(data, varied[i].number);
+}
+
+void rmil_varied_data_clear(RmilVariedData *data) {
+    g_clear_pointer(&data->splits, g_free);
+    g_clear_pointer(&data->kept, g_free);
+}
+
+static char *kept_identity(const RmilTrainData *data, const gboolean *kept) {
     g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
-    grown->count = data->count;
-    grown->labels = g_new0(uint8_t *, data->count);
-    for (int64_t i = 0; i < data->count; i++) {
-        const RmilBag *bag = data->bags[i];
-        g_autofree char *name = bag ? g_strconcat(bag->id, ".h5", NULL) : NULL;
-        g_autofree char *path = bag && folder ? g_build_filename(folder, name, NULL) : NULL;
-        gboolean file = FALSE;
-        if (path && !rmil_file_exists(path, &file, error)) return NULL;
-        if (!bag || (!file && !is_annotated(bag))) continue;
-        if (!(grown->labels[i] = rmil_try_new(bag->count, 1, error))) return NULL;
-        if (!(file ? rmil_labels_read(path, bag->count, grown->labels[i], error) : grow(bag, padding, grown->labels[i], error)))
-            return NULL;
-        g_checksum_update(sum, (const guchar *)bag->id, (gssize)strlen(bag->id) + 1);
-        g_checksum_update(sum, grown->labels[i], (gssize)bag->count);
+    for (int64_t i = 0; i < data->count; i++)
+        if (kept[i]) g_checksum_update(sum, (const guchar *)data->cohort->rows[i].id, (gssize)strlen(data->cohort->rows[i].id) + 1);
+    return g_strdup(g_checksum_get_string(sum));
+}
+
+char *rmil_varied_data_annotations(const RmilVariedData *data) {
+    g_autofree char *kept = data->kept ? kept_identity(data->data, data->kept) : NULL;
+    const char *grown = data->grown ? data->grown->identity : NULL;
+    return kept && grown ? g_strconcat(kept, grown, NULL) : g_strdup(kept ? kept : grown);
+}
+
+gboolean rmil_vary_options(RmilTrainOptions *options, const RmilVaried *varied, const RmilTrainMethod *method, GError **error) {
+    RmilModelConfig model;
+    if (!rmil_model_config_init(&model, method->model, method->guide, error)) return FALSE;
+    for (int i = 0; i < RMIL_VARIED && varied[i].name; i++) {
+        if (rmil_variation_find(varied[i].name)->change || rmil_model_ignores(&model, varied[i].name)) continue;
+        if (!rmil_train_options_set(options, varied[i].name, varied[i].text, error)) return FALSE;
     }
-    grown->identity = g_strdup(g_checksum_get_string(sum));
-    return g_steal_pointer(&grown);
-}
-
-void rmil_grown_free(RmilGrown *grown) {
-    if (!grown) return;
-    for (int64_t i = 0; i < grown->count; i++) g_free(grown->labels[i]);
-    g_free(grown->labels);
-    g_free(grown->identity);
-    g_free(grown);
-}
-
-/* -- bags with other labels -------------------------------------------------------------------------------------------------- */
-void rmil_variant_init(RmilVariant *variant, const RmilTrainData *data, const RmilSplit *splits, const gboolean *kept,
-                       const RmilGrown *grown) {
-    variant->copies = g_new0(RmilBag, data->count);
-    variant->bags = g_new0(const RmilBag *, data->count);
-    for (int64_t i = 0; i < data->count; i++) {
-        if (!data->bags[i]) continue;
-        variant->copies[i] = *data->bags[i];
-        variant->bags[i] = &variant->copies[i];
-        if (splits[i] != RMIL_SPLIT_TRAIN && splits[i] != RMIL_SPLIT_VAL) continue;
-        if (kept && data->labels[i] == 1 && !kept[i]) variant->copies[i].patch_labels = NULL;
-        if (grown && grown->labels[i]) variant->copies[i].patch_labels = grown->labels[i];
-    }
-}
-
-void rmil_variant_clear(RmilVariant *variant) {
-    g_clear_pointer(&variant->copies, g_free);
-    g_clear_pointer(&variant->bags, g_free);
+    return TRUE;
 }

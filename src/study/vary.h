@@ -1,37 +1,57 @@
-/* What studies vary: fewer slides, fewer annotations, coarser annotations. */
+/* What a study can vary: one table of its kinds, which plans, jobs and reports read. */
 #ifndef RMIL_STUDY_VARY_H
 #define RMIL_STUDY_VARY_H
 
-#include "rankmil/study.h"
+#include "vary-data.h"
 
-/* splits: the repeat's, with only `fraction` (0 … 1) of the development slides, training and validation by themselves, each
- * class by itself, at least one slide of each. The seed orders the slides: a larger fraction has all slides of a smaller one. */
-void rmil_vary_fraction(const RmilTrainData *data, const RmilRepeat *repeat, double fraction, RmilSplit *splits);
-/* kept[row]: whether this positive development slide keeps its annotation, when `share` (0 … 1) of them do; nested as above,
- * training and validation by themselves; of the training slides at least one, unless share is 0. */
-void rmil_vary_annotated(const RmilTrainData *data, const RmilRepeat *repeat, double share, gboolean *kept);
-
-/* Patch labels of annotations that were grown by `padding` level-0 px: of each row, or NULL where it has no annotation. */
+/* A run's data, as the values of a study change them. */
 typedef struct {
-    int64_t count;
-    uint8_t **labels; /* by row */
-    char *identity;   /* SHA-256 of them all */
-} RmilGrown;
-/* Labels are taken from FOLDER/ID.h5 where that exists (outlines that were grown); else they grow on the tile grid: a tile is
- * annotated when less than `padding` px lie between it and an annotated tile. folder may be NULL. */
-RmilGrown *rmil_grown_new(const RmilTrainData *data, double padding, const char *folder, GError **error);
-void rmil_grown_free(RmilGrown *grown);
+    const RmilTrainData *data;
+    const RmilRepeat *repeat;
+    const GPtrArray *paddings; /* RmilGrown of every padding of the plan */
+    RmilSplit *splits;         /* owned; NULL: the repeat's */
+    gboolean *kept;            /* owned; whose annotation stays; NULL: all */
+    const RmilGrown *grown;    /* or NULL */
+} RmilVariedData;
 
-/* The data's bags with other patch labels; features are shared. kept: NULL, or whose labels stay (others lose them); grown:
- * NULL, or new labels. Only rows in training and validation change. bags[row] as in RmilTrainData. */
+/* One kind of variation. */
 typedef struct {
-    RmilBag *copies;
-    const RmilBag **bags;
-} RmilVariant;
-void rmil_variant_init(RmilVariant *variant, const RmilTrainData *data, const RmilSplit *splits, const gboolean *kept,
-                       const RmilGrown *grown);
-void rmil_variant_clear(RmilVariant *variant);
+    const RmilOption *option;                           /* its name, and what a value may be */
+    void (*change)(RmilVariedData *data, double value); /* NULL: a value sets the option of training of that name */
+    gboolean guided;                                    /* only what a guide looks at changes: without one all values train the same */
+    gboolean elsewhere;                                 /* the report shows how much attention leaves the lesion */
+    int count;
+    double values[8];           /* the paper's */
+    const char *before, *after; /* a value as people read it: "T = 0.5", "20 %" */
+    const char *axis;
+    double scale; /* from a value to what is shown */
+} RmilVariation;
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilGrown, rmil_grown_free)
+/* All of them: the paper's, then every option of one method's training. NULL: there is none of that name. */
+const RmilVariation *rmil_variations(gsize *count);
+const RmilVariation *rmil_variation_find(const char *name);
+/* The shortest text that reads back as the same number. Free with g_free. */
+char *rmil_number_text(double value);
+/* "0.25", "shuffle": the shortest text that reads back as the same value. Free with g_free. */
+char *rmil_variation_text(const RmilVariation *variation, double value);
+/* "20 %", "dropout 0.25", "sampler shuffle": what was varied, for people. Free with g_free. */
+char *rmil_varied_spoken(const RmilVaried *varied);
+
+/* Values change the data, in the table's order: a share of annotations is one of the slides that are left. */
+void rmil_vary_data(RmilVariedData *data, const RmilVaried *varied, gboolean guided);
+void rmil_varied_data_clear(RmilVariedData *data);
+/* SHA-256 of the annotations that stay or grew; NULL: they are the data's. Free with g_free. */
+char *rmil_varied_data_annotations(const RmilVariedData *data);
+/* Values set options; not those that the method does not take, so that all of them train the same. */
+gboolean rmil_vary_options(RmilTrainOptions *options, const RmilVaried *varied, const RmilTrainMethod *method, GError **error);
+/* The names or the texts of what varies, joined: "dropout, sampler"; "": nothing. Free with g_free. */
+char *rmil_varied_names(const RmilVaried *varied);
+char *rmil_varied_texts(const RmilVaried *varied);
+
+/* The kinds of study, and what the paper's vary by themselves (NULL: nothing). The last has no name. */
+typedef struct {
+    const char *name, *varies;
+} RmilStudyKind;
+extern const RmilStudyKind rmil_study_kinds[];
 
 #endif

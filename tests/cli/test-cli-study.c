@@ -31,18 +31,19 @@ static gboolean start_and_kill(const char *root, const char *folder, const char 
     return FALSE;
 }
 
-static void test_killed(void) {
-    g_autofree char *root = test_folder(), *file = make_plan(root), *cohort = cohort_path(), *plain = g_build_filename(root, "plain", NULL);
+static void check_killed(const char *text, int most) {
+    g_autofree char *root = test_folder(), *file = test_file(root, "plan.yaml", text), *cohort = cohort_path(),
+                    *plain = g_build_filename(root, "plain", NULL);
     g_auto(Outcome) o = {0};
     command_run(&o, root, "study", "plan.yaml", cohort, "-o", "plain", "--threads", "1", NULL);
     command_expect(&o, 0, "");
     RmilRng rng;
     rmil_rng_init(&rng, 20, 0);
     int kills = 0, studies = 0;
-    for (; kills < 20 || studies == 0; studies++) {
+    for (; kills < most || studies == 0; studies++) {
         g_autofree char *name = g_strdup_printf("killed-%d", studies), *folder = g_build_filename(root, name, NULL);
         gboolean killed = TRUE;
-        while (killed && kills < 20) {
+        while (killed && kills < most) {
             killed = start_and_kill(root, name, kills % 2 ? "3" : "1", (gulong)(20000 + rmil_rng_below(&rng, 400000)));
             kills += killed;
         }
@@ -51,6 +52,27 @@ static void test_killed(void) {
         studies_assert_same(plain, folder);
     }
     g_test_message("%d kills in %d studies", kills, studies);
+}
+
+static void test_killed(void) {
+    check_killed(plan, 20);
+    check_killed("study: comparison\nmethods: [rank, abmil]\nvary: [dropout, sampler]\nvalues: [[0, 0.5], [shuffle, balanced]]\n"
+                 "seeds: 2\nsettings: {epochs: 20, warmup: 20}\n",
+                 6);
+}
+
+/* Any plan can be made to vary something else. */
+static void test_vary(void) {
+    g_autofree char *root = test_folder(), *cohort = cohort_path();
+    g_auto(Outcome) o = {0};
+    for (int list = 0; list < 2; list++) {
+        command_run(&o, root, "study", "comparison", cohort, "-o", "grid", "--set", "methods=rank", "--set", "seeds=1", "--set", "epochs=1",
+                    "--set", "vary=[learning-rate, sampler]", "--set", "values=[[1e-4, 0.001], [shuffle, balanced]]",
+                    list ? "--list" : NULL, NULL);
+        command_expect(&o, 0, "");
+    }
+    g_assert_nonnull(strstr(o.out, "done  rank, learning-rate 0.001, sampler shuffle, seed 0"));
+    g_assert_nonnull(strstr(o.out, "4 done, 0 left"));
 }
 
 static void test_shards(void) {
@@ -187,7 +209,9 @@ static void test_wrong(void) {
         {"plan.yaml missing.csv -o o", "missing.csv", 1},
         {"plan.yaml C -o o --shard 3/2", "--shard \"3/2\"", 2},
         {"plan.yaml C -o o --shard 1", "--shard \"1\"", 2},
-        {"plan.yaml C -o o --set values=x", "--set values=x: threshold \"x\"", 1},
+        {"plan.yaml C -o o --set values=x", "--set values=x: threshold is \"x\"; it must be a number in 0 … 1000000000", 1},
+        {"plan.yaml C -o o --set vary=sigma", "--set vary=sigma: a study of the kind threshold varies threshold", 1},
+        {"comparison C -o o --set vary=sigma --set values=-1", "--set values=-1: sigma is -1; it must be in 1e-06 … 1000000", 1},
         {"plan.yaml C -o o --set splits=missing.csv", "missing.csv: cannot be opened", 1},
         {"plan.yaml C -o o --slurm=-1", "--slurm is not in", 2},
         {"plan.yaml C -o o --memory much --set epochs=1", "--memory is \"much\"; it must be a size such as 4G", 1},
@@ -212,6 +236,7 @@ static void test_wrong(void) {
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/cli-study/killed", test_killed);
+    g_test_add_func("/cli-study/vary", test_vary);
     g_test_add_func("/cli-study/shards", test_shards);
     g_test_add_func("/cli-study/granularity", test_granularity);
     g_test_add_func("/cli-study/slurm", test_slurm);

@@ -28,7 +28,7 @@ static void refused(const char *text, const char *set, const char *part) {
 static double option(const RmilStudyPlan *plan, const char *method, const char *name) {
     RmilTrainOptions base, options;
     rmil_train_options_init(&base);
-    g_assert_true(rmil_plan_options(plan, rmil_method_find(method, NULL), &base, &options, NULL));
+    g_assert_true(rmil_plan_options(plan, rmil_method_find(method, NULL), 0, &base, &options, NULL));
     const double value = g_ascii_strtod(rmil_train_options_get(&options, name), NULL);
     rmil_train_options_clear(&options);
     return value;
@@ -42,7 +42,7 @@ static void test_read(void) {
     g_assert_cmpstr(plan->reference->name, ==, "rank");
     g_assert_cmpint(g_array_index(plan->seeds, int64_t, 1), ==, 2);
     int64_t count;
-    g_assert_cmpfloat(rmil_study_plan_values(plan, &count)[1], ==, 0.1);
+    g_assert_cmpfloat(rmil_study_plan_values(plan, "threshold", &count)[1], ==, 0.1);
     g_assert_cmpint(count, ==, 3);
     g_assert_cmpfloat(option(plan, "rank", "sigma"), ==, 2.5);
     g_assert_cmpfloat(option(plan, "ds-rank", "sigma"), ==, 0.5);
@@ -56,17 +56,16 @@ static void test_read(void) {
 static void test_defaults(void) {
     g_autoptr(RmilStudyPlan) plan = good("study: granularity\nmethods: [dsmil, rank]\n", NULL);
     int64_t count;
-    const double *values = rmil_study_plan_values(plan, &count);
+    const double *values = rmil_study_plan_values(plan, "padding", &count);
     g_assert_cmpint(count, ==, 6);
     g_assert_cmpfloat(values[5], ==, 2240);
     g_assert_cmpint(plan->seeds->len, ==, 10);
     g_assert_cmpstr(plan->reference->name, ==, "rank");
-    g_assert_cmpstr(rmil_study_plan_variable(plan), ==, "padding");
     g_autoptr(RmilStudyPlan) without = good("study: comparison\nmethods: [dsmil, abmil]\nsplits: s.csv\n", NULL);
     g_assert_cmpstr(without->reference->name, ==, "dsmil");
     g_assert_cmpint(without->seeds->len, ==, 0); /* every split */
     g_assert_true(g_path_is_absolute(without->splits));
-    rmil_study_plan_values(without, &count);
+    g_assert_null(rmil_study_plan_values(without, "padding", &count));
     g_assert_cmpint(count, ==, 0);
 }
 
@@ -78,6 +77,82 @@ static void test_set(void) {
     g_assert_cmpfloat(option(plan, "rank", "sigma"), ==, 3);
     g_assert_cmpfloat(option(plan, "abmil", "sigma"), ==, 4);
     g_assert_nonnull(strstr(rmil_study_plan_text(plan), "  epochs: 7\n"));
+}
+
+/* -- any option varied ------------------------------------------------------------------------------------------------------- */
+static GPtrArray *titles(const RmilStudyPlan *plan) {
+    g_autoptr(GString) text = g_string_new("slide,label\n");
+    for (int i = 0; i < 20; i++) g_string_append_printf(text, "s%d.svs,%d\n", i, i % 2);
+    g_autofree char *folder = test_folder(), *path = test_file(folder, "cohort.csv", text->str);
+    GError *error = NULL;
+    g_autoptr(RmilCohort) cohort = rmil_cohort_read(path, &error);
+    RmilTrainOptions base;
+    rmil_train_options_init(&base);
+    GPtrArray *runs = rmil_study_plan_runs(plan, cohort, &base, &error);
+    g_assert_no_error(error);
+    return runs;
+}
+
+/* A plan that varies, its text, and its runs. */
+static void varies(const char *text, const char *const *sets, const char *part, guint runs, guint at, const char *title) {
+    g_autoptr(RmilStudyPlan) plan = good(text, sets);
+    if (!strstr(rmil_study_plan_text(plan), part)) g_error("\"%s\" is not in \"%s\"", part, rmil_study_plan_text(plan));
+    g_autoptr(RmilStudyPlan) again = good(rmil_study_plan_text(plan), NULL);
+    g_assert_cmpstr(rmil_study_plan_text(again), ==, rmil_study_plan_text(plan));
+    g_autoptr(GPtrArray) list = titles(plan);
+    g_assert_cmpuint(list->len, ==, runs);
+    g_assert_cmpstr(list->pdata[at], ==, title);
+}
+
+static void test_vary(void) {
+    static const char plain[] = "study: comparison\nmethods: [abmil, rank]\nseeds: [3]\n";
+    g_autofree char *number = g_strconcat("values: [0, 0.25, 5e-1]\nvary: dropout\n", plain, NULL),
+                    *word = g_strconcat(plain, "vary: sampler\nvalues: balanced, shuffle\n", NULL),
+                    *whole = g_strconcat(plain, "vary: [epochs]\nvalues: [1000000, 2]\n", NULL),
+                    *grid = g_strconcat(plain, "vary: [dropout, learning-rate]\nvalues: [[0, 0.25], [1e-4, 2e-4]]\n", NULL),
+                    *data = g_strconcat(plain, "vary: [sigma, annotated]\nvalues: [[2], [0, 1]]\n", NULL),
+                    *paper = g_strconcat(plain, "vary: fraction\n", NULL),
+                    *set = g_strconcat(plain, "settings: {epochs: 3, sigma: 2}\noverrides: {rank: {sigma: 3}}\n", NULL);
+    varies(number, NULL, "vary: dropout\nvalues: [0, 0.25, 0.5]\n", 6, 5, "rank, dropout 0.5, seed 3");
+    varies(word, NULL, "vary: sampler\nvalues: [balanced, shuffle]\n", 4, 1, "abmil, sampler shuffle, seed 3");
+    varies(whole, NULL, "values: [1000000, 2]\n", 4, 0, "abmil, epochs 1000000, seed 3");
+    varies(grid, NULL, "vary: [dropout, learning-rate]\nvalues: [[0, 0.25], [0.0001, 0.0002]]\n", 8, 5,
+           "rank, dropout 0, learning-rate 0.0002, seed 3");
+    varies(data, NULL, "values: [[2], [0, 1]]\n", 4, 3, "rank, sigma 2, annotated 1, seed 3");
+    varies(paper, NULL, "vary: fraction\nvalues: [0.2, 0.4, 0.6, 0.8, 1]\n", 10, 0, "abmil, fraction 0.2, seed 3");
+    /* --set replaces what varies, whatever comes first, and with it what the file sets of that option */
+    const char *const sets[] = {"values=[[1, 2], [shuffle]]", "vary=sigma, sampler", NULL};
+    varies(set, sets, "vary: [sigma, sampler]\nvalues: [[1, 2], [shuffle]]\nsettings:\n  epochs: 3\n", 4, 1,
+           "abmil, sigma 2, sampler shuffle, seed 3");
+    g_autoptr(RmilStudyPlan) plan = good(grid, NULL);
+    int64_t count;
+    g_assert_cmpfloat(rmil_study_plan_values(plan, "learning-rate", &count)[1], ==, 2e-4);
+    g_assert_cmpint(count, ==, 2);
+    g_assert_null(rmil_study_plan_values(plan, "padding", &count));
+}
+
+static void test_vary_wrong(void) {
+#define OF "study: comparison\nmethods: [rank, hipt]\n"
+    refused(OF "vary: dropouts\nvalues: [0]\n", NULL,
+            "line 3: there is nothing called \"dropouts\" to vary; there are fraction, padding, ");
+    refused(OF "vary: precision\nvalues: [float32]\n", NULL, "line 3: precision is the same for all runs of a study");
+    refused(OF "vary: memory\nvalues: [4G]\n", NULL, "line 3: memory is the same for all runs");
+    refused(OF "vary: [sigma, sigma]\nvalues: [[1], [2]]\n", NULL, "line 3: vary names \"sigma\" twice");
+    refused(OF "vary: [sigma, margin, epochs]\nvalues: [[1], [2], [3]]\n", NULL, "line 3: vary names 3 options; 2 at most");
+    refused(OF "vary: sigma\n", NULL, "sigma varies, and nothing gives its values");
+    refused(OF "vary: sigma\nvalues: [1, 0]\n", NULL, "line 4: sigma is 0; it must be in 1e-06 … 1000000");
+    refused(OF "vary: sigma\nvalues: [1, 1.0]\n", NULL, "line 4: values names 1 twice");
+    refused(OF "vary: epochs\nvalues: [1, 2.5]\n", NULL, "line 4: epochs is \"2.5\"; it must be a whole number in 1 … 1000000");
+    refused(OF "vary: sampler\nvalues: [shuffle, none]\n", NULL, "line 4: sampler is \"none\"; it must be shuffle or balanced");
+    refused(OF "vary: sigma\nvalues: [[1, 2]]\n", NULL, "line 4: values is not a single value");
+    refused(OF "vary: [sigma, epochs]\nvalues: [1, 2]\n", NULL, "line 4: values is not two lists, one of sigma and one of epochs");
+    refused(OF "vary: [sigma, epochs]\nvalues:\n- [1, 2]\n- [0]\n", NULL, "line 6: epochs is 0; it must be in 1 … 1000000");
+    refused(OF "vary: sigma\nvalues: [1]\nsettings:\n  sigma: 2\n", NULL, "line 6: sigma is what this study varies");
+    refused(OF "vary: dropout\nvalues: [0, 0.5]\n", NULL, "method hipt, dropout 0.5: model hipt takes no dropout");
+    refused("study: low-data\nvary: sigma\nmethods: [rank]\n", NULL, "line 2: a study of the kind low-data varies fraction");
+    refused(OF, "vary=sigmas", "--set vary=sigmas: there is nothing called \"sigmas\" to vary");
+    refused(OF "vary: sigma\nvalues: [1]\n", "values=[0]", "--set values=[0]: sigma is 0; it must be in");
+    refused(OF "vary: sigma\nvalues: [1]\n", "sigma=2", "--set sigma=2: sigma is what this study varies");
 }
 
 static void test_wrong(void) {
@@ -95,7 +170,7 @@ static void test_wrong(void) {
     refused("study: comparison\nmethods: [rank]\nseeds: [1, x]\n", NULL, "line 3: seed \"x\"");
     refused("study: comparison\nmethods: [rank]\nseeds: [-1]\n", NULL, "line 3: seed \"-1\"");
     refused("study: comparison\nmethods: [rank]\nvalues: [1]\n", NULL, "line 3: a study of the kind comparison varies nothing");
-    refused("study: low-data\nmethods: [rank]\nvalues: [0.5, 2]\n", NULL, "line 3: fraction \"2\" is not a number in 0.001 … 1");
+    refused("study: low-data\nmethods: [rank]\nvalues: [0.5, 2]\n", NULL, "line 3: fraction is 2; it must be in 0.001 … 1");
     refused("study: low-data\nmethods: [rank]\nvalues: [0.5, 0.50]\n", NULL, "values names 0.5 twice");
     refused("study: comparison\nmethods: [abmil]\nreference: rank\n", NULL, "the reference rank is not one of the methods");
     refused("study: comparison\nmethods: [rank]\nsettings:\n  epoch: 3\n", NULL, "line 4: there is no setting \"epoch\"");
@@ -104,7 +179,7 @@ static void test_wrong(void) {
     refused("study: comparison\nmethods: [rank]\nsettings:\n  memory: 4G\n", NULL, "line 4: memory is no part of a plan");
     refused("study: comparison\nmethods: [rank]\nsettings:\n  sigma: -1\n", NULL, "line 4: sigma is -1; it must be in 1e-06 … 1000000");
     refused("study: comparison\nmethods: [rank, clam-sb]\nsettings:\n  threshold: 1\n", NULL, "method clam-sb: ");
-    refused("study: threshold\nmethods: [rank, hipt]\n", NULL, "method hipt: it has no attention threshold");
+    refused("study: threshold\nmethods: [rank, hipt]\n", NULL, "method hipt, threshold 0: model hipt has no attention threshold");
     refused("study: threshold\nmethods: [rank]\nsettings: {threshold: 2}\n", NULL, "line 3: threshold is what this study varies");
     refused("study: comparison\nmethods: [rank]\noverrides: {rank: {test-share: 0.3}}\n", NULL, "line 3: test-share cannot differ");
     refused("study: comparison\nmethods: [rank]\noverrides: {ranks: {sigma: 1}}\n", NULL, "line 3: there is no method \"ranks\"");
@@ -181,6 +256,8 @@ int main(int argc, char **argv) {
     g_test_add_func("/plan/read", test_read);
     g_test_add_func("/plan/defaults", test_defaults);
     g_test_add_func("/plan/set", test_set);
+    g_test_add_func("/plan/vary", test_vary);
+    g_test_add_func("/plan/vary-wrong", test_vary_wrong);
     g_test_add_func("/plan/wrong", test_wrong);
     g_test_add_func("/plan/shipped", test_shipped);
     g_test_add_func("/plan/columns", test_columns);

@@ -93,6 +93,25 @@ static void test_round_trip(void) {
     test_error(&error, RMIL_ERROR_ARGUMENT, "not done");
 }
 
+/* A record of before there was the table `varied`: its one number is what varied. */
+static void test_earlier(void) {
+    g_autofree char *folder = test_folder(), *path = g_build_filename(folder, "study.sqlite", NULL);
+    GError *error = NULL;
+    rmil_record_free(begin(path, &threshold));
+    sqlite3 *db = NULL;
+    g_assert_cmpint(sqlite3_open(path, &db), ==, SQLITE_OK);
+    g_assert_true(rmil_sql_run(db, path, "DROP TABLE varied; DROP TABLE model", NULL));
+    sqlite3_close(db);
+    g_autoptr(RmilStudy) study = rmil_study_open(folder, &error);
+    g_assert_no_error(error);
+    const RmilStudyRun *run = rmil_study_run(study, 1);
+    g_autofree char *title = rmil_study_run_title(run);
+    g_assert_cmpstr(title, ==, "rank, threshold 0.1, seed 3");
+    g_assert_cmpfloat(run->varied[0].number, ==, 0.1);
+    g_assert_null(run->varied[1].name);
+    g_assert_null(rmil_study_run(study, 2)->varied[0].name);
+}
+
 static void test_all_or_nothing(void) {
     g_autofree char *folder = test_folder(), *path = g_build_filename(folder, "study.sqlite", NULL);
     g_autoptr(RmilRecord) record = begin(path, &threshold);
@@ -206,6 +225,7 @@ static void test_broken(void) {
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/record/round-trip", test_round_trip);
+    g_test_add_func("/record/earlier", test_earlier);
     g_test_add_func("/record/all-or-nothing", test_all_or_nothing);
     g_test_add_func("/record/again", test_again);
     g_test_add_func("/record/shards", test_shards);

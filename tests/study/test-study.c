@@ -1,6 +1,6 @@
 /* Studies run, killed, and gone on with. */
 #include "studies.h"
-#include "study/vary.h"
+#include "study/vary-data.h"
 
 #include <glib/gstdio.h>
 #include <math.h>
@@ -280,6 +280,78 @@ static void test_twins(void) {
     studies_assert_same(whole, parts);
 }
 
+/* How many different models a study made. */
+static gint64 models_of(const char *folder) {
+    g_autoptr(RmilStudy) study = open_study(folder);
+    g_autoptr(GHashTable) models = g_hash_table_new(g_str_hash, g_str_equal);
+    for (int64_t i = 0; i < rmil_study_count(study); i++) g_hash_table_add(models, (gpointer)rmil_study_run(study, i)->sha256);
+    return g_hash_table_size(models);
+}
+
+/* Two options varied: each cell trains with its values, on any number of threads and shards, and again after a smaller grid. */
+static void test_grid(void) {
+    static const char grid[] = "study: comparison\nmethods: [abmil, rank, clam-sb]\nvary: [sigma, dropout]\nvalues: [[1, 4], [0, 0.25]]\n"
+                               "seeds: [2]\nsettings: {epochs: 3}\n",
+                      less[] = "study: comparison\nmethods: [rank]\nvary: [sigma, dropout]\nvalues: [[4], [0.25]]\n"
+                               "seeds: [2]\nsettings: {epochs: 3}\n",
+                      plain[] = "study: comparison\nmethods: [rank]\nseeds: [2]\nsettings: {epochs: 3, sigma: 4, dropout: 0.25}\n";
+    g_autofree char *whole = test_folder(), *grown = test_folder(), *shards = test_folder(), *alone = test_folder();
+    RmilStudyOutcome outcome = run(grid, whole, 0, 0, 2);
+    g_assert_cmpint(outcome.made, ==, 12);
+    rmil_study_outcome_clear(&outcome);
+    /* abmil and clam-sb know no sigma: two trainings each, four of rank */
+    g_assert_cmpint(models_of(whole), ==, 8);
+    g_autoptr(RmilStudy) study = open_study(whole);
+    const RmilStudyRun *last = rmil_study_run(study, 7);
+    g_assert_cmpstr(last->varied[0].name, ==, "sigma");
+    g_assert_cmpstr(last->varied[1].text, ==, "0.25");
+    g_assert_cmpfloat(last->varied[0].number, ==, 4);
+    g_assert_true(isnan(last->value));
+    g_autofree char *title = rmil_study_run_title(last);
+    g_assert_cmpstr(title, ==, "rank, sigma 4, dropout 0.25, seed 2");
+    g_assert_cmpstr(rmil_study_value(study, "variable"), ==, "sigma, dropout");
+    assert_same_predictions(study, 1, study, 3); /* abmil with dropout, whatever sigma */
+    outcome = run(plain, alone, 0, 0, 1);
+    rmil_study_outcome_clear(&outcome);
+    g_autoptr(RmilStudy) settled = open_study(alone);
+    assert_same_predictions(study, 7, settled, 0);
+    g_assert_null(rmil_study_run(settled, 0)->varied[0].name);
+    outcome = run(less, grown, 0, 0, 1);
+    rmil_study_outcome_clear(&outcome);
+    outcome = run(grid, grown, 0, 0, 1);
+    g_assert_cmpint(outcome.kept, ==, 1);
+    rmil_study_outcome_clear(&outcome);
+    studies_assert_same(whole, grown);
+    for (int shard = 1; shard <= 2; shard++) {
+        outcome = run(grid, shards, shard, 2, 1);
+        rmil_study_outcome_clear(&outcome);
+    }
+    studies_assert_same(whole, shards);
+}
+
+/* Slides, annotations and outlines varied at once: a share of annotations is of the slides that are left. */
+static void test_data_grid(void) {
+    g_autofree char *one = test_folder(), *two = test_folder(), *words = test_folder();
+    RmilStudyOutcome outcomes[] = {
+        run("study: comparison\nmethods: [rank]\nvary: [annotated, fraction]\nvalues: [[0, 1], [0.5, 1]]\nseeds: [2]\nsettings: {epochs: 3}\n",
+            one, 0, 0, 2),
+        run("study: comparison\nmethods: [rank]\nvary: [padding, annotated]\nvalues: [[0, 2000], [0, 1]]\nseeds: [2]\nsettings: {epochs: 3}\n",
+            two, 0, 0, 2),
+        run("study: comparison\nmethods: [rank]\nvary: sampler\nvalues: [shuffle, balanced]\nseeds: [2]\nsettings: {epochs: 3}\n", words, 0,
+            0, 2),
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(outcomes); i++) rmil_study_outcome_clear(&outcomes[i]);
+    g_autoptr(RmilStudy) slides = open_study(one), outlines = open_study(two), samplers = open_study(words);
+    assert_same_predictions(slides, 1, outlines, 0); /* nothing annotated, on all slides */
+    assert_same_predictions(outlines, 0, outlines, 2);
+    assert_same_predictions(slides, 3, outlines, 1); /* all as it is */
+    assert_same_predictions(slides, 3, samplers, 1);
+    g_assert_cmpint(models_of(one), ==, 4);
+    g_assert_cmpint(models_of(two), ==, 3);
+    g_assert_cmpint(models_of(words), ==, 2);
+    g_assert_true(isnan(rmil_study_run(samplers, 0)->value) && isnan(rmil_study_run(samplers, 0)->varied[0].number));
+}
+
 /* A run that cannot be trained is told, and the others go on; it is tried again, and made when nothing is in its way. */
 static void test_failure(void) {
     load();
@@ -398,6 +470,8 @@ int main(int argc, char **argv) {
     g_test_add_func("/study/same-on-threads-and-shards", test_same);
     g_test_add_func("/study/meaning", test_meaning);
     g_test_add_func("/study/twins", test_twins);
+    g_test_add_func("/study/grid", test_grid);
+    g_test_add_func("/study/data-grid", test_data_grid);
     g_test_add_func("/study/failure", test_failure);
     g_test_add_func("/study/unguided", test_unguided);
     g_test_add_func("/study/lock", test_lock);
