@@ -83,6 +83,8 @@ gboolean rmil_report_write(const char *folder, const char *path, const RmilMonit
         const AddSection add = study->of_run ? sections[i].of_run : sections[i].of_study;
         if (add && !add(&report, error)) return FALSE;
     }
-    g_autofree char *tables = g_build_filename(folder, "tables", NULL);
+    g_autofree char *tables = g_build_filename(folder, "tables", NULL), *figures = g_build_filename(folder, "figures", NULL);
+    rmil_folder_sweep(tables);
+    rmil_folder_sweep(figures);
     return rmil_study_csv_write(study, tables, error) && rmil_study_latex_write(study, tables, error) && write_page(&report, path, error);
 }

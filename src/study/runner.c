@@ -202,6 +202,8 @@ static gboolean run_jobs(RmilRunner *runner, GError **error) {
     runner->waiting = runner->todo->len;
     const gboolean done = rmil_parallel(runner->todo->len, runner->threads, job_task, runner, error);
     remove_checkpoints(runner, done);
+    g_autofree char *models = g_build_filename(runner->options->folder, "models", NULL);
+    if (runner->options->shards == 0) rmil_folder_sweep(models);
     return done;
 }
 
