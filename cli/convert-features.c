@@ -174,12 +174,14 @@ void convert_features_clear(ConvertFeatures *options) {
     g_free(options->layout);
     g_free(options->cohort);
     g_free(options->precision);
+    g_free(options->help);
 }
 
 GOptionEntry *convert_features_entries(ConvertFeatures *o) {
+    g_autofree char *layouts = g_strjoinv(", ", (char **)rmil_bag_layouts());
+    o->help = g_strdup_printf("features as %s (default: rankmil); a model's weights as paper or clam", layouts);
     const GOptionEntry entries[] = {
-        {"to", 0, 0, G_OPTION_ARG_STRING, &o->layout,
-         "features as rankmil (default), clam, trident, stamp or paper; a model's weights as paper or clam", "LAYOUT"},
+        {"to", 0, 0, G_OPTION_ARG_STRING, &o->layout, o->help, "LAYOUT"},
         {"precision", 0, 0, G_OPTION_ARG_STRING, &o->precision, "features as float16 or float32 (default: as they are)", "TYPE"},
         {"mpp", 0, 0, G_OPTION_ARG_DOUBLE, &o->mpp, "µm per level-0 pixel of the slides: for STAMP's coordinates", "X"},
         {"cohort", 0, 0, G_OPTION_ARG_FILENAME, &o->cohort, "table whose mpp column or slides say that for each id", "CSV"},

@@ -24,6 +24,7 @@ gboolean convert_model(Cli *cli, const ConvertModel *options, const char *layout
 typedef struct {
     gchar *layout, *cohort, *precision; /* NULL: not given */
     gdouble mpp, patch_size;            /* 0: not given */
+    char *help;                         /* of --to */
 } ConvertFeatures;
 void convert_features_clear(ConvertFeatures *options);
 GOptionEntry *convert_features_entries(ConvertFeatures *options); /* free with g_free */

@@ -61,14 +61,14 @@ gboolean rmil_outlines_add_point(RmilOutlines *outlines, const RmilShape *shape,
 gboolean rmil_outlines_select(RmilOutlines *outlines, const RmilAnnotationOptions *options, GPtrArray *lesions, GPtrArray *exclusions,
                               GError **error);
 
-/* A format: how to tell it by a file's first bytes (NUL behind them), and how to read it. */
+/* A format, one file, which defines rmil_annotation_NAME, and its name in the list in meson.build (docs/extending.md): how to tell it by a
+ * file's first bytes (NUL behind them), and how to read it. */
 typedef struct {
     const char *name;
     gboolean (*matches)(const char *head, gsize size);
     gboolean (*read)(RmilOutlines *outlines, const RmilAnnotationOptions *options, GError **error);
     gboolean cropped; /* may count from the corner of the scanned area */
 } RmilAnnotationFormat;
-extern const RmilAnnotationFormat rmil_annotation_asap, rmil_annotation_geojson, rmil_annotation_mask;
 
 /* The bytes of a PNG or TIFF whose pixels are labels shown by a palette, with a palette that shows label k as gray k; NULL: it has
  * none. Free with g_mapped_file_unref. */

@@ -7,11 +7,12 @@
 
 #define MOST_OF_SLIDE 0.5 /* lesions seldom cover more: slides have empty glass */
 
-static const RmilAnnotationFormat *const formats[] = {
-    &rmil_annotation_asap,
-    &rmil_annotation_geojson,
-    &rmil_annotation_mask,
-};
+/* From the list in meson.build: RMIL_FORMATS is FORMAT(asap) FORMAT(geojson) … */
+#define FORMAT(name) extern const RmilAnnotationFormat rmil_annotation_##name;
+RMIL_FORMATS
+#undef FORMAT
+#define FORMAT(name) &rmil_annotation_##name,
+static const RmilAnnotationFormat *const formats[] = {RMIL_FORMATS};
 
 void rmil_annotation_options_init(RmilAnnotationOptions *options) { *options = (RmilAnnotationOptions){0}; }
 

@@ -12,7 +12,8 @@
 #define RMIL_EXTRACTOR_ATTRIBUTE "extractor"
 #define RMIL_EXTRACTOR_UNKNOWN "unknown"
 
-/* One way in which slides' features are stored: one file, and one line in layout.c. */
+/* One way in which slides' features are stored: one file, layout-NAME.c, which defines rmil_layout_NAME, and its name in the list in
+ * meson.build (docs/extending.md). */
 typedef struct {
     const char *name;
     gboolean (*match)(RmilHdf5 *file);
@@ -28,7 +29,7 @@ typedef struct {
     /* instead of all of the above: a form of its own; rows are those of the bag, half or float32 */
     gboolean (*write)(const RmilBag *bag, const char *path, gboolean half, GError **error);
 } RmilLayout;
-extern const RmilLayout rmil_layout_native, rmil_layout_clam, rmil_layout_trident, rmil_layout_stamp, rmil_layout_patches;
+extern const RmilLayout rmil_layout_native, rmil_layout_clam;
 
 const RmilLayout *rmil_layout_find(RmilHdf5 *file, GError **error);
 const RmilLayout *rmil_layout_by_name(const char *name); /* among those that can be written; or NULL */

@@ -165,8 +165,3 @@ gboolean rmil_bag_write_as(const RmilBag *bag, const char *path, const char *lay
     if (!target->write) return write_container(target, bag, path, half, error);
     return rmil_bag_check(path, bag->count, bag->dim, error) && target->write(bag, path, half, error);
 }
-
-const char *const *rmil_bag_layouts(void) {
-    static const char *const names[] = {"rankmil", "clam", "trident", "stamp", "paper", NULL};
-    return names;
-}

@@ -4,9 +4,12 @@
 #include <math.h>
 #include <string.h>
 
-/* The first that matches reads the file. */
-static const RmilLayout *const layouts[] = {&rmil_layout_stamp, &rmil_layout_trident, &rmil_layout_clam, &rmil_layout_native,
-                                            &rmil_layout_patches};
+/* From the list in meson.build: RMIL_LAYOUTS is LAYOUT(stamp) LAYOUT(trident) … The first that matches reads the file. */
+#define LAYOUT(name) extern const RmilLayout rmil_layout_##name;
+RMIL_LAYOUTS
+#undef LAYOUT
+#define LAYOUT(name) &rmil_layout_##name,
+static const RmilLayout *const layouts[] = {RMIL_LAYOUTS};
 
 const RmilLayout *rmil_layout_find(RmilHdf5 *file, GError **error) {
     const RmilLayout *found = NULL;
@@ -22,6 +25,17 @@ const RmilLayout *rmil_layout_by_name(const char *name) {
     for (gsize i = 0; i < G_N_ELEMENTS(layouts); i++)
         if (layouts[i]->writes && strcmp(layouts[i]->name, name) == 0) return layouts[i];
     return NULL;
+}
+
+const char *const *rmil_bag_layouts(void) {
+    static const char *names[G_N_ELEMENTS(layouts) + 1];
+    static gsize done;
+    if (g_once_init_enter(&done)) {
+        for (gsize i = 0, n = 0; i < G_N_ELEMENTS(layouts); i++)
+            if (layouts[i]->writes) names[n++] = layouts[i]->name;
+        g_once_init_leave(&done, 1);
+    }
+    return names;
 }
 
 gboolean rmil_layout_attribute(RmilHdf5 *file, const char *dataset, const char *name, double *value) {

@@ -280,7 +280,7 @@ static void test_convert(Fixture *f, gconstpointer data) {
             test_same_file(f->path, back);
         }
     g_assert_false(convert(f->path, other, "stump", 0, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "no layout named \"stump\" to write; known are rankmil, clam, trident, stamp, paper");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "no layout named \"stump\" to write; known are stamp, trident, clam, rankmil, paper");
 }
 
 /* The paper's code's files: as they were, from whatever layout they come; patches in the order of their names, labels beside. */

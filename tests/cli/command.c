@@ -3,7 +3,10 @@
 
 #include <string.h>
 
-static char *command_path(void) { return g_build_filename(g_getenv("RMIL_BUILD"), "cli", "rankmil", NULL); }
+static char *command_path(void) {
+    const char *other = g_getenv("RMIL_COMMAND");
+    return other ? g_strdup(other) : g_build_filename(g_getenv("RMIL_BUILD"), "cli", "rankmil", NULL);
+}
 
 void command_clear(Outcome *outcome) {
     g_clear_pointer(&outcome->out, g_free);

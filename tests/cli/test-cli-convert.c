@@ -138,7 +138,7 @@ static void test_wrong(void) {
     command_run(&o, folder, "convert", "a.h5", NULL);
     command_expect(&o, 2, "usage: rankmil convert");
     command_run(&o, folder, "convert", "a.h5", "b.h5", "--to", "stump", NULL);
-    command_expect(&o, 1, "--to \"stump\" is none of rankmil, clam, trident, stamp, paper");
+    command_expect(&o, 1, "--to \"stump\" is none of stamp, trident, clam, rankmil, paper");
     command_run(&o, folder, "convert", "a.h5", "b.pt", "--to", "trident", NULL);
     command_expect(&o, 1, "b.pt: a .pt file is of CLAM's layout");
     command_run(&o, folder, "convert", "a.h5", "b.h5", "--precision", "float8", NULL);

@@ -141,7 +141,7 @@ static void check_case(const Case *c) {
 static void test_gradients(gconstpointer name) {
     static const int64_t counts[] = {1, 2, 3, 7, 41};
     RmilModelConfig config;
-    for (int guide = RMIL_GUIDE_NONE; guide <= RMIL_GUIDE_RANK; guide++) {
+    for (int guide = RMIL_GUIDE_NONE; rmil_guide_names()[guide]; guide++) {
         if (!rmil_model_config_init(&config, name, (RmilGuide)guide, NULL)) continue;
         const gboolean thresholds = config.threshold >= 0;
         for (gsize i = 0; i < G_N_ELEMENTS(counts); i++) {
@@ -152,7 +152,8 @@ static void test_gradients(gconstpointer name) {
         check_case(&(Case){name, (RmilGuide)guide, -1, 0, 0, 41, 1, 1});                  /* all lesion */
         check_case(&(Case){name, (RmilGuide)guide, -1, 0, 0, 41, 1, 0});                  /* none */
         if (thresholds) check_case(&(Case){name, (RmilGuide)guide, 1e4, 1, 0, 41, 1, 3}); /* no patch survives */
-        if (!g_str_equal(name, "hipt")) check_case(&(Case){name, (RmilGuide)guide, -1, 1, 0.3, 41, 1, 3});
+        config.dim = DIM, config.dropout = 0.3;
+        if (rmil_model_config_check(&config, NULL)) check_case(&(Case){name, (RmilGuide)guide, -1, 1, 0.3, 41, 1, 3});
     }
 }
 
@@ -168,7 +169,7 @@ static void test_equal_patches(gconstpointer name) {
     GError *error = NULL;
     g_assert_true(rmil_model_predict(model, bag, 1, &prediction, scores, attention, &error));
     g_assert_true(isfinite(prediction.logit) && prediction.probability >= 0 && prediction.probability <= 1);
-    if (!g_str_equal(name, "hipt"))
+    if (!rmil_model_class(name, NULL)->units)
         for (int i = 0; i < 23; i++) {
             g_assert_cmpfloat_with_epsilon(scores[i], scores[0], 1e-5);
             g_assert_cmpfloat_with_epsilon(attention[i], 1.0 / 23, 1e-5);
@@ -217,7 +218,7 @@ static void test_threshold_on_even_bags(gconstpointer name) {
 
 /* Features so large that scores saturate everything must not make a NaN. */
 static void test_far_scores(gconstpointer name) {
-    for (int guide = RMIL_GUIDE_NONE; guide <= RMIL_GUIDE_RANK; guide++) {
+    for (int guide = RMIL_GUIDE_NONE; rmil_guide_names()[guide]; guide++) {
         RmilModelConfig config;
         if (!rmil_model_config_init(&config, name, (RmilGuide)guide, NULL)) continue;
         Case c = {name, (RmilGuide)guide, config.threshold, 1, 0, 37, 1, 3};
