@@ -16,16 +16,22 @@ static void add_runs(RmilCsv *out, const RmilMethodSummary *one) {
     rmil_csv_text(out, runs->str);
 }
 
-/* method,value, */
+/* method,value, or of a grid the value of each axis. */
 static void add_place(RmilCsv *out, const RmilLevel *level, const RmilMethodSummary *one) {
     rmil_csv_text(out, one->method->name);
-    rmil_csv_number(out, NULL, level->value);
+    for (int v = 0; v == 0 || (v < RMIL_VARIED && level->varied[v].name); v++)
+        if (!level->varied[v].name || isnan(level->varied[v].number)) rmil_csv_text(out, level->varied[v].text);
+        else rmil_csv_number(out, NULL, level->varied[v].number);
 }
 
 typedef void (*RowsOf)(RmilCsv *out, const RmilLevel *level, const RmilMethodSummary *one, int method);
 
+/* Of a grid each axis has a column in the place of `value`. */
 static RmilCsv *each(const RmilStudyReport *study, const char *header, RowsOf rows) {
-    RmilCsv *out = rmil_csv_new(header);
+    g_autoptr(GString) named = g_string_new(header);
+    g_autofree char *axes = study->n_axes > 1 ? g_strdup_printf("%s,%s", study->axes[0].name, study->axes[1].name) : NULL;
+    if (axes) g_string_replace(named, "value", axes, 1);
+    RmilCsv *out = rmil_csv_new(named->str);
     for (int i = 0; i < study->n_levels; i++)
         for (int m = 0; m < study->levels[i].summary->n; m++) rows(out, &study->levels[i], &study->levels[i].summary->methods[m], m);
     return out;

@@ -29,15 +29,20 @@ typedef struct {
     double *position; /* of the levels on the axis */
     gboolean even;    /* levels at equal distances, since some are too close to each other for their labels */
     gboolean spread;  /* there are SDs */
+    gboolean apart;   /* words: no line leads from one to the next */
     int starred;      /* series with stars of their own */
 } Curves;
 
+#define LOGARITHMIC 20 /* the largest value over the smallest, from which the axis is */
 static void place_levels(Curves *curves) {
     const RmilStudyReport *study = curves->study;
-    double range = study->levels[study->n_levels - 1].shown - study->levels[0].shown;
+    const double least = study->levels[0].shown, most = study->levels[study->n_levels - 1].shown;
+    const gboolean logarithmic = least > 0 && most / least > LOGARITHMIC;
+    for (int i = 0; i < study->n_levels; i++) curves->position[i] = logarithmic ? log10(study->levels[i].shown) : study->levels[i].shown;
+    const double range = curves->position[study->n_levels - 1] - curves->position[0];
     for (int i = 1; i < study->n_levels; i++)
-        if (!(study->levels[i].shown - study->levels[i - 1].shown >= 0.08 * range)) curves->even = TRUE;
-    for (int i = 0; i < study->n_levels; i++) curves->position[i] = curves->even ? i : study->levels[i].shown;
+        if (!(curves->position[i] - curves->position[i - 1] >= 0.08 * range)) curves->even = TRUE;
+    for (int i = 0; i < study->n_levels && curves->even; i++) curves->position[i] = i;
 }
 
 /* metric: a place in rmil_metric_names, or −1 for the attention off the lesion. */
@@ -89,7 +94,7 @@ static void fill_methods(Curves *curves, int metric) {
 }
 
 static void curves_init(Curves *curves, const RmilStudyReport *study, int metric) {
-    *curves = (Curves){.study = study, .n = study->along_summary ? 1 : (int)study->methods->len};
+    *curves = (Curves){.study = study, .n = study->along_summary ? 1 : (int)study->methods->len, .apart = study->axes[0].words};
     curves->series = g_new0(Series, curves->n);
     curves->position = g_new0(double, study->n_levels);
     place_levels(curves);
@@ -130,8 +135,10 @@ static void add_data(const Curves *curves, RmilFigure *figure) {
             if (isnan(series->mean[i])) continue;
             rmil_csv_whole(figure->csv, series->style);
             rmil_csv_text(figure->csv, series->title);
-            rmil_figure_numbers(figure->csv, 4,
-                                (double[]){curves->position[i], curves->study->levels[i].value, series->mean[i], series->sd[i]});
+            rmil_figure_numbers(figure->csv, 1, &curves->position[i]);
+            if (curves->apart) rmil_csv_text(figure->csv, curves->study->levels[i].varied[0].text);
+            else rmil_figure_numbers(figure->csv, 1, &curves->study->levels[i].varied[0].number);
+            rmil_figure_numbers(figure->csv, 2, (double[]){series->mean[i], series->sd[i]});
             rmil_csv_text(figure->csv, series->stars[i]);
             rmil_csv_end(figure->csv);
         }
@@ -179,20 +186,32 @@ static void value_range(const Curves *curves, GString *script) {
                            step > 0.05 ? step * (high - low > 0.75 ? 2 : 1) : step, step > 0.05 ? 1 : 2);
 }
 
+/* "'40 %%'": tics are formats. Free with g_free. */
+static char *tic(const char *text) {
+    g_autoptr(GString) format = g_string_new(text);
+    g_string_replace(format, "%", "%%", 0);
+    return rmil_figure_quote(format->str);
+}
+
 static void level_axis(const Curves *curves, GString *script) {
     const RmilStudyReport *study = curves->study;
-    double first = curves->position[0], last = curves->position[study->n_levels - 1], room = (last > first ? last - first : 1) * 0.06;
+    const double first = curves->position[0], last = curves->position[study->n_levels - 1];
+    const double room = curves->apart ? 0.5 : (last > first ? last - first : 1) * 0.06;
     g_string_append(script, "set xtics (");
-    for (int i = 0; i < study->n_levels; i++)
-        g_string_append_printf(script, "%s'%.6g' %.6g", i ? ", " : "", study->levels[i].shown, curves->position[i]);
-    g_autofree char *axis = rmil_figure_quote(rmil_study_axis(study));
+    for (int i = 0; i < study->n_levels; i++) {
+        g_autofree char *number = g_strdup_printf("%.6g", study->levels[i].shown);
+        g_autofree char *label = tic(curves->apart ? study->levels[i].varied[0].text : number);
+        g_string_append_printf(script, "%s%s %.6g", i ? ", " : "", label, curves->position[i]);
+    }
+    const gboolean fits = g_utf8_strlen(study->axis, -1) <= 56;
+    g_autofree char *axis = rmil_figure_quote(fits ? study->axis : study->axes[0].name);
     g_string_append_printf(script, ")\nset xrange [%.6g:%.6g]\nset xlabel %s\n", first - room, last + room, axis);
 }
 
 static void plot_lines(const Curves *curves, RmilFigure *figure) {
     const RmilStudyReport *study = curves->study;
     double width = curves->position[study->n_levels - 1] - curves->position[0];
-    for (int m = 0; m < curves->n && curves->spread; m++) {
+    for (int m = 0; m < curves->n && curves->spread && !curves->apart; m++) {
         const Series *series = &curves->series[m];
         if (curves->n <= 3 || series->reference)
             rmil_figure_plot(figure,
@@ -207,14 +226,16 @@ static void plot_lines(const Curves *curves, RmilFigure *figure) {
         m = i == curves->n - 1 ? reference : i < reference ? i : i + 1;
         const Series *series = &curves->series[m];
         g_autofree char *title = rmil_figure_quote(series->title);
-        double shift = curves->n > 3 && !series->reference ? width * 0.007 * (m - (curves->n - 1) / 2.0) : 0;
-        if (curves->spread && curves->n > 3 && !series->reference)
+        const gboolean bar = curves->apart || (curves->n > 3 && !series->reference);
+        const double shift = bar ? (curves->apart ? 0.5 / curves->n : width * 0.007) * (m - (curves->n - 1) / 2.0) : 0;
+        if (curves->spread && bar)
             rmil_figure_plot(figure,
                              "'%s.csv' skip 1 using (column(1) == %d ? $3 + %.6g : NaN):5:6 with yerrorbars linetype %d dashtype solid "
                              "linewidth 0.8 pointsize 0 notitle",
                              figure->name, series->style, shift, series->style);
-        rmil_figure_plot(figure, "'%s.csv' skip 1 using (column(1) == %d ? $3 + %.6g : NaN):5 with linespoints linetype %d %stitle %s",
-                         figure->name, series->style, shift, series->style, series->reference ? "linewidth 3.2 " : "", title);
+        rmil_figure_plot(figure, "'%s.csv' skip 1 using (column(1) == %d ? $3 + %.6g : NaN):5 with %s linetype %d %stitle %s", figure->name,
+                         series->style, shift, curves->apart ? "points" : "linespoints", series->style,
+                         series->reference ? "linewidth 3.2 " : "", title);
     }
 }
 
@@ -252,6 +273,58 @@ char *rmil_study_figure_elsewhere(const RmilStudyReport *study, GError **error) 
         study, -1, "attention-off-lesion",
         "Share of attention on patches that are not annotated, positive test slides: mean over slides, then mean and SD over the trainings",
         "Attention off the lesion", error);
+}
+
+/* -- two things varied --------------------------------------------------------------------------------------------------------- */
+/* The figure's colours are the same for all methods. */
+static void colour_range(const RmilStudyReport *study, GString *script) {
+    double low = 1, high = 0;
+    for (int i = 0; i < study->n_levels; i++)
+        for (int m = 0; m < study->levels[i].summary->n; m++) {
+            const double mean = study->levels[i].summary->methods[m].mean[0];
+            if (!isnan(mean)) low = MIN(low, mean);
+            if (!isnan(mean)) high = MAX(high, mean);
+        }
+    g_string_append_printf(script, "set palette defined (0 '#f4f7fb', 1 '#6aaed6')\nset cbrange [%.4f:%.4f]\nunset colorbox\n", low,
+                           high > low ? high : low + 0.001);
+}
+
+static void grid_axis(const RmilStudyAxis *axis, char letter, GString *script) {
+    const guint last = axis->values->len - 1;
+    g_string_append_printf(script, "set %ctics (", letter);
+    for (guint i = 0; i <= last; i++) {
+        g_autofree char *text = rmil_varied_short(&g_array_index(axis->values, RmilVaried, i)), *label = tic(text);
+        g_string_append_printf(script, "%s%s %u", i ? ", " : "", label, i);
+    }
+    g_autofree char *name = rmil_figure_quote(axis->name);
+    g_string_append_printf(script, ")\nset %clabel %s\n", letter, name);
+    if (letter == 'x') g_string_append_printf(script, "set xrange [-0.5:%u.5]\n", last);
+    else g_string_append_printf(script, "set yrange [%u.5:-0.5]\n", last); /* downwards, as in the table */
+}
+
+char *rmil_study_figure_grid(const RmilStudyReport *study, const RmilMethod *method, GError **error) {
+    g_autofree char *name = g_strdup_printf("grid-%s", method->name), *title = rmil_figure_quote(method->title);
+    RmilFigure figure;
+    rmil_figure_begin(&figure, g_strdelimit(name, "/\\'\"", '_'), "Mean AUROC of the test slides in every cell of the grid", 480,
+                      130 + 44 * (int)study->axes[0].values->len, "column,row,first,second,mean,sd");
+    for (int i = 0; i < study->n_levels; i++) {
+        const RmilLevel *level = &study->levels[i];
+        const RmilMethodSummary *one = rmil_level_method(level, method->name);
+        if (!one || isnan(one->mean[0])) continue;
+        rmil_csv_whole(figure.csv, level->at[1]);
+        rmil_csv_whole(figure.csv, level->at[0]);
+        for (int v = 0; v < RMIL_VARIED; v++) rmil_csv_text(figure.csv, level->varied[v].text);
+        rmil_figure_numbers(figure.csv, 2, (double[]){one->mean[0], one->sd[0]});
+        rmil_csv_end(figure.csv);
+    }
+    g_string_append_printf(figure.script, "set title %s noenhanced\nunset key\nunset grid\nset border 0\nset tics scale 0\n", title);
+    colour_range(study, figure.script);
+    grid_axis(&study->axes[1], 'x', figure.script);
+    grid_axis(&study->axes[0], 'y', figure.script);
+    rmil_figure_plot(&figure,
+                     "'%s.csv' skip 1 using 1:2:(0.48):(0.47):5 with boxxyerror linecolor palette fillstyle solid noborder notitle", name);
+    rmil_figure_plot(&figure, "'%s.csv' skip 1 using 1:2:(sprintf('%%.3f', $5)) with labels textcolor '#111111' notitle", name);
+    return rmil_figure_end(&figure, study->folder, error);
 }
 
 /* -- every training as a dot ------------------------------------------------------------------------------------------------- */

@@ -145,11 +145,19 @@ static void say_granularity(const RmilStudyReport *study, GString *shapes) {
 }
 
 /* -- one method over the variable ---------------------------------------------------------------------------------------- */
+static void say_differences(const RmilStudyReport *study, GString *out) {
+    const RmilSummary *s = study->along_summary;
+    int below; /* values that the first is significantly above */
+    const int n = significant(s, &below);
+    rmil_html(out, " %d of %d values differ significantly from %s (%d higher, %d lower; Mann-Whitney U, P &lt; .05, not corrected).", n,
+              s->n_comparisons, study->levels[0].text, n - below, below);
+}
+
 static void say_annotated(const RmilStudyReport *study, GString *shapes) {
     const RmilSummary *s = study->along_summary;
     const RmilMethodSummary *none = &s->methods[0], *all = &s->methods[s->n - 1];
     double gain = all->mean[0] - none->mean[0];
-    if (study->levels[0].value != 0) return;
+    if (study->levels[0].varied[0].number != 0) return;
     shape(shapes, higher(all, none), "annotations change the mean AUROC by %+.3f, from %.3f (none) to %.3f (%s).", gain, none->mean[0],
           all->mean[0], study->levels[s->n - 1].text);
     int steadier = 0;
@@ -171,7 +179,7 @@ static void say_threshold(const RmilStudyReport *study, GString *shapes) {
     const RmilSummary *s = study->along_summary;
     int best, second, falls = 0, steps = 0;
     rank_methods(s, &best, &second);
-    if (best < 0 || study->levels[0].value != 0) return;
+    if (best < 0 || study->levels[0].varied[0].number != 0) return;
     Shape peak = best == 0 || best == s->n - 1 ? UNLIKE : higher(&s->methods[best], &s->methods[0]);
     shape(shapes, peak,
           "the mean AUROC is highest at %s (%.3f; at T = 0: %.3f); in the paper between the lowest and the highest threshold.",
@@ -187,9 +195,44 @@ static void say_threshold(const RmilStudyReport *study, GString *shapes) {
               steps);
 }
 
+/* -- what the paper did not vary ----------------------------------------------------------------------------------------- */
+static void add_where(const RmilStudyReport *study, GString *out, const RmilLevel *level, const RmilMethodSummary *one) {
+    rmil_html(out, "%s%s%s, ", study->methods->len > 1 ? one->method->title : "", study->methods->len > 1 ? " at " : "", level->text);
+    add_value(out, one->mean[0], one->sd[0]);
+}
+
+static void say_values(const RmilStudyReport *study, GString *out) {
+    const RmilMethodSummary *best = NULL, *worst = NULL;
+    const RmilLevel *high = NULL, *low = NULL;
+    for (int i = 0; i < study->n_levels; i++)
+        for (int m = 0; m < study->levels[i].summary->n; m++) {
+            const RmilMethodSummary *one = &study->levels[i].summary->methods[m];
+            if (isnan(one->mean[0])) continue;
+            if (!best || one->mean[0] > best->mean[0]) {
+                best = one;
+                high = &study->levels[i];
+            }
+            if (!worst || one->mean[0] < worst->mean[0]) {
+                worst = one;
+                low = &study->levels[i];
+            }
+        }
+    if (!best) return;
+    g_string_append(out, "<p class=\"lead\">The mean AUROC is highest with ");
+    add_where(study, out, high, best);
+    g_string_append(out, ", and lowest with ");
+    add_where(study, out, low, worst);
+    g_string_append(out, ".");
+    if (study->along_summary) say_differences(study, out);
+    else if (reference_everywhere(study))
+        rmil_html(out, " %s has the highest of the methods at %d of %d values.", title_of(study, study->reference), leads(study),
+                  study->n_levels);
+    g_string_append(out, "</p>\n");
+}
+
 static void say_along(const RmilStudyReport *study, GString *out) {
     const RmilSummary *s = study->along_summary;
-    int best, second, below; /* below: values that the first is significantly above */
+    int best, second;
     rank_methods(s, &best, &second);
     if (best < 0) return;
     rmil_html(out, "<p class=\"lead\">The mean AUROC goes from ");
@@ -198,9 +241,9 @@ static void say_along(const RmilStudyReport *study, GString *out) {
     add_value(out, s->methods[s->n - 1].mean[0], s->methods[s->n - 1].sd[0]);
     rmil_html(out, " at %s; it is highest at %s, ", study->levels[s->n - 1].text, study->levels[best].text);
     add_value(out, s->methods[best].mean[0], s->methods[best].sd[0]);
-    int n = significant(s, &below);
-    rmil_html(out, ". %d of %d values differ significantly from %s (%d higher, %d lower; Mann-Whitney U, P &lt; .05, not corrected).</p>\n",
-              n, s->n_comparisons, study->levels[0].text, n - below, below);
+    g_string_append(out, ".");
+    say_differences(study, out);
+    g_string_append(out, "</p>\n");
 }
 
 /* -- localisation --------------------------------------------------------------------------------------------------------- */
@@ -229,15 +272,25 @@ static void say_localisation(const RmilStudyReport *study, GString *shapes) {
     }
 }
 
+/* What the paper says of what its studies vary. */
+static const struct {
+    const char *varies;
+    gboolean along; /* of one method alone */
+    void (*say)(const RmilStudyReport *study, GString *shapes);
+} claims[] = {{"fraction", FALSE, say_low_data},
+              {"padding", FALSE, say_granularity},
+              {"annotated", TRUE, say_annotated},
+              {"threshold", TRUE, say_threshold}};
+
 void rmil_study_findings(const RmilStudyReport *study, GString *out) {
     g_autoptr(GString) shapes = g_string_new(NULL);
-    if (study->along_summary) say_along(study, out);
+    const RmilVariation *papers = rmil_study_papers(study);
+    if (study->n_levels > 1 && !papers) say_values(study, out);
+    else if (study->along_summary) say_along(study, out);
     else say_comparison(study, out, shapes);
-    say_levels(study, shapes);
-    if (strcmp(study->variable, "fraction") == 0) say_low_data(study, shapes);
-    if (strcmp(study->variable, "padding") == 0) say_granularity(study, shapes);
-    if (study->along_summary && strcmp(study->variable, "annotated") == 0) say_annotated(study, shapes);
-    if (study->along_summary && strcmp(study->variable, "threshold") == 0) say_threshold(study, shapes);
+    if (papers) say_levels(study, shapes);
+    for (gsize i = 0; papers && i < G_N_ELEMENTS(claims); i++)
+        if (strcmp(papers->option->name, claims[i].varies) == 0 && (study->along_summary || !claims[i].along)) claims[i].say(study, shapes);
     if (strcmp(study->kind, "localisation") == 0) say_localisation(study, shapes);
     if (shapes->len)
         g_string_append_printf(

@@ -58,9 +58,12 @@ static const char stars_text[] =
     "**** P < .00001";
 
 static char *curve_caption(const RmilStudyReport *study) {
-    gboolean bands = study->along_summary || study->methods->len <= 3;
+    const gboolean bands = (study->along_summary || study->methods->len <= 3) && !study->axes[0].words, all = study->axes[0].words;
     const char *against = study->along_summary ? study->levels[0].text : NULL;
-    return g_strdup_printf("Mean over the trainings; %s. %s, %s%s.", bands ? "band: SD" : "band (of the reference) and bars: SD",
+    return g_strdup_printf("Mean over the trainings; %s. %s, %s%s.",
+                           bands ? "band: SD"
+                           : all ? "bars: SD"
+                                 : "band (of the reference) and bars: SD",
                            stars_text,
                            against ? "against "
                                    : "of the reference against the method whose symbol stands before them; − before the stars: the "
@@ -72,17 +75,38 @@ static gboolean add_curves(const RmilStudyReport *study, GString *out, GError **
     g_autofree char *caption = curve_caption(study);
     g_string_append(out, "<div class=\"figures two\">\n");
     for (int metric = 0; metric < 2; metric++) {
-        g_autofree char *alt = g_strdup_printf("%s over %s; the values are in the table below", rmil_metric_names[metric],
-                                               rmil_study_axis(study));
+        g_autofree char *alt = g_strdup_printf("%s over %s; the values are in the table below", rmil_metric_names[metric], study->axis);
         if (!add_figure(out, rmil_study_figure_curve(study, metric, error), alt, metric ? likewise : caption)) return FALSE;
     }
     const RmilLevel *level = &study->levels[0];
-    if (strcmp(study->variable, "threshold") == 0 && rmil_study_elsewhere(&level->summary->methods[0]).slides &&
+    if (study->n_axes == 1 && study->axes[0].what && study->axes[0].what->elsewhere &&
+        rmil_study_elsewhere(&level->summary->methods[0]).slides &&
         !add_figure(
             out, rmil_study_figure_elsewhere(study, error), "Attention off the lesion over the threshold",
             "Sum of a slide’s attention on patches that are not annotated: mean over annotated positive test slides, then mean and SD "
             "(band) over the trainings."))
         return FALSE;
+    g_string_append(out, "</div>\n");
+    return TRUE;
+}
+
+/* "dropout: share of hidden units dropped in training". */
+static char *axis_words(const RmilStudyAxis *axis) {
+    const gboolean named = axis->what && g_str_has_prefix(axis->what->axis, axis->name);
+    return g_strconcat(named ? "" : axis->name, axis->what ? named ? "" : ": " : "", axis->what ? axis->what->axis : "", NULL);
+}
+
+/* One figure a method, all on one scale of colours. */
+static gboolean add_grids(const RmilStudyReport *study, GString *out, GError **error) {
+    g_autofree char *first = axis_words(&study->axes[0]), *second = axis_words(&study->axes[1]);
+    g_autofree char *caption = g_strdup_printf("Mean AUROC over the trainings%s. Down: %s. Across: %s.",
+                                               study->methods->len > 1 ? "; one scale of colours for all methods" : "", first, second);
+    g_string_append(out, "<div class=\"figures two\">\n");
+    for (guint m = 0; m < study->methods->len; m++) {
+        const RmilMethod *method = study->methods->pdata[m];
+        g_autofree char *alt = g_strdup_printf("Mean AUROC of %s by %s; the values are in the table below", method->title, study->axis);
+        if (!add_figure(out, rmil_study_figure_grid(study, method, error), alt, m ? likewise : caption)) return FALSE;
+    }
     g_string_append(out, "</div>\n");
     return TRUE;
 }
@@ -116,7 +140,7 @@ gboolean rmil_study_results(RmilReport *report, GError **error) {
     g_string_append(out, "<section id=\"result\"><h2>Result</h2>\n");
     rmil_study_findings(study, out);
     add_progress(study, out);
-    if (study->n_levels > 1 && !add_curves(study, out, error)) return FALSE;
+    if (study->n_levels > 1 && !(study->n_axes > 1 ? add_grids : add_curves)(study, out, error)) return FALSE;
     add_tables(study, rmil_study_result_tables, 1, "The other measures", out);
     if (study->n_levels == 1 && !add_strips(study, out, error)) return FALSE;
     g_string_append(out, "</section>\n");

@@ -59,6 +59,8 @@ gboolean rmil_study_csv_write(const RmilStudyReport *study, const char *folder, 
 char *rmil_study_figure_curve(const RmilStudyReport *study, int metric, GError **error);
 /* Share of attention outside the lesion by value. */
 char *rmil_study_figure_elsewhere(const RmilStudyReport *study, GError **error);
+/* Of a grid: a method's mean AUROC in every cell. */
+char *rmil_study_figure_grid(const RmilStudyReport *study, const RmilMethod *method, GError **error);
 /* Every training as a dot, one row a method. */
 char *rmil_study_figure_strip(const RmilStudyReport *study, int metric, GError **error);
 /* "*" … "****" as in the paper's figures, "" when p is not below 0.05. */

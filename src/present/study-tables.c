@@ -129,41 +129,74 @@ static RmilStudyTable *by_measure(const RmilSummary *summary, const char *corner
     return table;
 }
 
-/* Rows: methods; columns: the levels. Letters are those of the method in the whole study. */
-static RmilStudyTable *by_level(const RmilStudyReport *study, int metric) {
-    g_autofree char *name = g_ascii_strdown(rmil_metric_names[metric], -1);
-    RmilStudyTable *table = rmil_study_table_new(name, "Method", "%s on the test slides. Columns: %s.", rmil_metric_names[metric],
-                                                 rmil_study_axis(study));
-    for (int i = 0; i < study->n_levels; i++) rmil_study_table_column(table, study->levels[i].text);
-    gboolean marked = FALSE;
-    for (guint m = 0; m < study->methods->len; m++) {
-        const RmilMethod *method = study->methods->pdata[m];
-        rmil_study_table_row(table, method->title);
-        for (int i = 0; i < study->n_levels; i++) {
-            const RmilLevel *level = &study->levels[i];
-            const RmilMethodSummary *one = rmil_level_method(level, method->name);
-            if (!one) continue;
-            RmilTableCell *cell = rmil_study_table_set(table, i, one->mean[metric], rmil_study_mean_sd(one->mean[metric], one->sd[metric]));
-            int reference = rmil_level_reference(study, level), own = (int)(one - level->summary->methods);
-            const RmilComparison *c = reference < 0 || own == reference ? NULL : rmil_level_comparison(level->summary, own);
-            if (!c || !(c->mann_whitney[metric] < SIGNIFICANT)) continue;
-            g_strlcpy(cell->marks, one->mean[metric] < level->summary->methods[reference].mean[metric] ? "-" : "+", sizeof cell->marks);
-            marked = TRUE;
-        }
-    }
-    for (int i = 0; i < study->n_levels; i++) rmil_study_table_rank(table, i, FALSE);
-    explain_places(table);
+/* Below or above the reference of its level, or of levels that are compared, the first one. */
+static const char *sign(const RmilStudyReport *study, const RmilLevel *level, const RmilMethodSummary *one, int metric) {
+    const RmilSummary *s = study->along_summary ? study->along_summary : level->summary;
+    const int own = study->along_summary ? (int)(level - study->levels) : (int)(one - level->summary->methods);
+    const int reference = study->along_summary ? s->reference : rmil_level_reference(study, level);
+    const RmilComparison *c = reference < 0 || own == reference ? NULL : rmil_level_comparison(s, own);
+    if (!c || !(c->mann_whitney[metric] < SIGNIFICANT)) return "";
+    return one->mean[metric] < s->methods[reference].mean[metric] ? "-" : "+";
+}
+
+static void explain_signs(RmilStudyTable *table, const RmilStudyReport *study, gboolean marked) {
     const RmilMethod *reference = NULL;
     for (guint m = 0; m < study->methods->len; m++)
         if (strcmp(((RmilMethod *)study->methods->pdata[m])->name, study->reference) == 0) reference = study->methods->pdata[m];
-    if (reference && marked)
+    const char *against = study->along_summary ? study->levels[0].text : reference ? reference->title : NULL;
+    if (against && marked)
+        rmil_study_table_note(table, "-: below, +: above %s%s, P < .05, Mann-Whitney U over the trainings, two-sided, not corrected.",
+                              against, study->along_summary ? "" : " at the same value");
+    else if (against)
         rmil_study_table_note(
-            table, "-: below, +: above %s at the same value, P < .05, Mann-Whitney U over the trainings, two-sided, not corrected.",
-            reference->title);
-    else if (reference)
-        rmil_study_table_note(
-            table, "No value is significantly different from that of %s (Mann-Whitney U over the trainings, two-sided, P < .05).",
-            reference->title);
+            table, "No value is significantly different from that of %s (Mann-Whitney U over the trainings, two-sided, P < .05).", against);
+}
+
+/* One row: a method over the last axis; `first`: where on the first axis of a grid. TRUE: a value is marked. */
+static gboolean add_levels(RmilStudyTable *table, const RmilStudyReport *study, const RmilMethod *method, guint first, const guint *columns,
+                           int metric) {
+    gboolean marked = FALSE;
+    for (guint c = 0; c < table->columns->len; c++) {
+        const RmilLevel *level = study->n_axes > 1 ? rmil_study_level(study, first, columns[c]) : rmil_study_level(study, columns[c], 0);
+        const RmilMethodSummary *one = level ? rmil_level_method(level, method->name) : NULL;
+        if (!one) continue;
+        RmilTableCell *cell = rmil_study_table_set(table, (int)c, one->mean[metric],
+                                                   rmil_study_mean_sd(one->mean[metric], one->sd[metric]));
+        g_strlcpy(cell->marks, sign(study, level, one, metric), sizeof cell->marks);
+        marked = marked || *cell->marks;
+    }
+    return marked;
+}
+
+/* Rows: methods, of a grid with each value of the first axis; columns: the values of the last one that have anything to show. */
+static RmilStudyTable *by_level(const RmilStudyReport *study, int metric) {
+    g_autofree char *name = g_ascii_strdown(rmil_metric_names[metric], -1);
+    const gboolean grid = study->n_axes > 1;
+    const int last = study->n_axes - 1;
+    RmilStudyTable *table = rmil_study_table_new(name, "Method", "%s on the test slides. %s: %s.", rmil_metric_names[metric],
+                                                 grid ? "By" : "Columns", study->axis);
+    const GArray *values = study->axes[last].values;
+    g_autofree guint *columns = g_new0(guint, values->len);
+    for (guint c = 0; c < values->len; c++) {
+        gboolean any = FALSE;
+        for (int i = 0; i < study->n_levels; i++) any = any || study->levels[i].at[last] == c;
+        if (!any) continue;
+        g_autofree char *text = rmil_varied_spoken(&g_array_index(values, RmilVaried, c), !grid);
+        columns[table->columns->len] = c;
+        rmil_study_table_column(table, text);
+    }
+    gboolean marked = FALSE;
+    for (guint m = 0; m < study->methods->len; m++)
+        for (guint first = 0; first < (grid ? study->axes[0].values->len : 1); first++) {
+            const RmilMethod *method = study->methods->pdata[m];
+            g_autofree char *value = grid ? rmil_varied_spoken(&g_array_index(study->axes[0].values, RmilVaried, first), FALSE) : NULL;
+            g_autofree char *title = g_strconcat(method->title, value ? ", " : NULL, value, NULL);
+            rmil_study_table_row(table, title);
+            marked = add_levels(table, study, method, first, columns, metric) || marked;
+        }
+    for (guint c = 0; c < table->columns->len; c++) rmil_study_table_rank(table, (int)c, FALSE);
+    explain_places(table);
+    explain_signs(table, study, marked);
     return table;
 }
 
@@ -175,16 +208,15 @@ static gboolean has_attention(const RmilSummary *summary) {
 
 GPtrArray *rmil_study_result_tables(const RmilStudyReport *study) {
     GPtrArray *tables = table_list();
-    if (study->along_summary) {
-        g_autofree char *caption = g_strdup_printf("Test slides, by %c%s.", g_ascii_tolower(*rmil_study_axis(study)),
-                                                   rmil_study_axis(study) + 1);
-        g_ptr_array_add(tables, by_measure(study->along_summary, rmil_study_axis(study), caption,
-                                           strcmp(study->variable, "threshold") == 0 && has_attention(study->along_summary)));
+    const gboolean elsewhere = study->n_axes == 1 && study->axes[0].what && study->axes[0].what->elsewhere;
+    if (study->along_summary && study->n_axes == 1) {
+        g_autofree char *caption = g_strdup_printf("Test slides, by %c%s.", g_ascii_tolower(*study->axis), study->axis + 1);
+        g_ptr_array_add(tables, by_measure(study->along_summary, study->axis, caption, elsewhere && has_attention(study->along_summary)));
     } else if (study->n_levels == 1) {
         g_autofree char *caption = *study->levels[0].text ? g_strdup_printf("Test slides, by method (%s).", study->levels[0].text)
                                                           : g_strdup("Test slides, by method.");
-        g_ptr_array_add(tables, by_measure(study->levels[0].summary, "Method", caption,
-                                           strcmp(study->variable, "threshold") == 0 && has_attention(study->levels[0].summary)));
+        g_ptr_array_add(tables,
+                        by_measure(study->levels[0].summary, "Method", caption, elsewhere && has_attention(study->levels[0].summary)));
     } else {
         for (gsize i = 0; i < G_N_ELEMENTS(shown); i++) g_ptr_array_add(tables, by_level(study, shown[i]));
     }
@@ -301,7 +333,7 @@ GPtrArray *rmil_study_local_tables(const RmilStudyReport *study) {
     const RmilSummary *s = study->along_summary ? study->along_summary : study->levels[study->n_levels - 1].summary;
     for (int what = 0; what < 3 && s->n_alphas; what++) {
         RmilStudyTable *table = rmil_study_table_new(
-            names[what], study->along_summary ? rmil_study_axis(study) : "Method", "%s, by α%s%s.", captions[what],
+            names[what], study->along_summary ? study->axis : "Method", "%s, by α%s%s.", captions[what],
             study->along_summary || study->n_levels == 1 ? "" : "; at ",
             study->along_summary || study->n_levels == 1 ? "" : study->levels[study->n_levels - 1].text);
         for (int a = 0; a < s->n_alphas; a++) {

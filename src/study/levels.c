@@ -6,40 +6,56 @@
 #include <math.h>
 #include <string.h>
 
-/* What a value of the variable is called, on its own and on an axis; shares are shown in percent. */
-static const struct {
-    const char *variable, *before, *after, *axis;
-    double scale;
-} variables[] = {
-    {"fraction", "", " %", "Development slides used (%)", 100},
-    {"padding", "", " px", "Padding around the annotation (level-0 px)", 1},
-    {"annotated", "", " %", "Annotated positive slides (%)", 100},
-    {"threshold", "T = ", "", "Attention threshold T", 1},
-};
-
-static int variable_index(const char *variable) {
-    for (int i = 0; i < (int)G_N_ELEMENTS(variables); i++)
-        if (strcmp(variables[i].variable, variable) == 0) return i;
-    return -1;
+/* -- what varies ---------------------------------------------------------------------------------------------------------- */
+const RmilVariation *rmil_study_papers(const RmilStudyReport *study) {
+    const RmilVariation *what = study->n_axes == 1 ? study->axes[0].what : NULL;
+    return what && what->count ? what : NULL;
 }
 
-const char *rmil_study_axis(const RmilStudyReport *study) {
-    int i = variable_index(study->variable);
-    return i < 0 ? study->variable : variables[i].axis;
+const RmilLevel *rmil_study_level(const RmilStudyReport *study, guint first, guint second) {
+    for (int i = 0; i < study->n_levels; i++)
+        if (study->levels[i].at[0] == first && study->levels[i].at[1] == second) return &study->levels[i];
+    return NULL;
 }
 
-static double shown_value(const char *variable, double value) {
-    int i = variable_index(variable);
-    return i < 0 ? value : value * variables[i].scale;
+/* Where a value stands on its axis, or G_MAXUINT. */
+static guint place_of(const RmilStudyAxis *axis, const char *text) {
+    for (guint i = 0; i < axis->values->len; i++)
+        if (strcmp(g_array_index(axis->values, RmilVaried, i).text, text) == 0) return i;
+    return G_MAXUINT;
 }
 
-static char *spoken_value(const char *variable, double value) {
-    int i = variable_index(variable);
-    char number[G_ASCII_DTOSTR_BUF_SIZE];
-    if (isnan(value)) return g_strdup("");
-    g_ascii_formatd(number, sizeof number, "%.6g", shown_value(variable, value));
-    if (i < 0) return *variable ? g_strdup_printf("%s %s", variable, number) : g_strdup(number);
-    return g_strconcat(variables[i].before, number, variables[i].after, NULL);
+static int compare_numbers(gconstpointer a, gconstpointer b) {
+    const double x = ((const RmilVaried *)a)->number, y = ((const RmilVaried *)b)->number;
+    return (x > y) - (x < y);
+}
+
+/* Every value that is planned, done or not. */
+static void find_axes(RmilStudyReport *study, const RmilStudy *record) {
+    for (int64_t i = 0; i < rmil_study_count(record); i++) {
+        const RmilStudyRun *run = rmil_study_run(record, i);
+        for (int v = 0; v < RMIL_VARIED && run->varied[v].name; v++) {
+            RmilStudyAxis *axis = &study->axes[v];
+            if (v == study->n_axes) {
+                *axis = (RmilStudyAxis){.name = run->varied[v].name, .what = rmil_variation_find(run->varied[v].name)};
+                axis->values = g_array_new(FALSE, FALSE, sizeof(RmilVaried));
+                study->n_axes++;
+            }
+            axis->words = axis->words || isnan(run->varied[v].number);
+            if (place_of(axis, run->varied[v].text) == G_MAXUINT) g_array_append_val(axis->values, run->varied[v]);
+        }
+    }
+    for (int v = 0; v < study->n_axes; v++)
+        if (!study->axes[v].words) g_array_sort(study->axes[v].values, compare_numbers);
+    const RmilStudyAxis *first = &study->axes[0];
+    if (study->n_axes > 1) study->axis = g_strdup_printf("%s, %s", first->name, study->axes[1].name);
+    else study->axis = g_strdup(study->n_axes == 0 ? "" : first->what ? first->what->axis : first->name);
+}
+
+static char *spoken(const RmilVaried *varied) {
+    g_autofree char *first = varied[0].name ? rmil_varied_spoken(&varied[0], !varied[1].name) : g_strdup("");
+    g_autofree char *second = varied[1].name ? rmil_varied_spoken(&varied[1], FALSE) : NULL;
+    return g_strconcat(first, second ? ", " : NULL, second, NULL);
 }
 
 /* -- one training ---------------------------------------------------------------------------------------------------- */
@@ -52,11 +68,15 @@ static gboolean add_training(RmilStudyReport *study, RmilStudy *record, int64_t 
 }
 
 /* -- levels and methods ----------------------------------------------------------------------------------------------- */
-static gboolean same_value(double a, double b) { return a == b || (isnan(a) && isnan(b)); }
+static gboolean same_values(const RmilVaried *a, const RmilVaried *b) {
+    for (int v = 0; v < RMIL_VARIED; v++)
+        if (g_strcmp0(a[v].text, b[v].text) != 0) return FALSE;
+    return TRUE;
+}
 
-static RmilLevel *find_level(RmilStudyReport *study, double value) {
+static RmilLevel *find_level(RmilStudyReport *study, const RmilVaried *varied) {
     for (int i = 0; i < study->n_levels; i++)
-        if (same_value(study->levels[i].value, value)) return &study->levels[i];
+        if (same_values(study->levels[i].varied, varied)) return &study->levels[i];
     return NULL;
 }
 
@@ -67,14 +87,25 @@ static RmilMethod *find_method(GPtrArray *methods, const char *name) {
 }
 
 static int compare_levels(gconstpointer a, gconstpointer b) {
-    double x = ((const RmilLevel *)a)->value, y = ((const RmilLevel *)b)->value;
-    return (x > y) - (x < y);
+    const guint *x = ((const RmilLevel *)a)->at, *y = ((const RmilLevel *)b)->at;
+    return x[0] != y[0] ? (x[0] > y[0]) - (x[0] < y[0]) : (x[1] > y[1]) - (x[1] < y[1]);
 }
 
 static int compare_methods(gconstpointer a, gconstpointer b) {
     const RmilMethod *x = *(RmilMethod *const *)a, *y = *(RmilMethod *const *)b;
     int i = rmil_method_order(x->name), j = rmil_method_order(y->name);
     return i != j ? (i > j) - (i < j) : strcmp(x->name, y->name);
+}
+
+static void add_level(RmilStudyReport *study, const RmilStudyRun *run) {
+    RmilLevel *level = &study->levels[study->n_levels++];
+    const RmilVariation *what = study->n_axes == 1 ? study->axes[0].what : NULL;
+    memcpy(level->varied, run->varied, sizeof level->varied);
+    for (int v = 0; v < study->n_axes; v++) level->at[v] = run->varied[v].text ? place_of(&study->axes[v], run->varied[v].text) : 0;
+    level->shown = study->n_axes == 1 ? run->varied[0].number * (what ? what->scale : 1) : NAN;
+    level->text = spoken(run->varied);
+    level->run = rmil_results_new(study->folder);
+    level->run->reference = g_strdup(study->reference);
 }
 
 /* All methods of the plan, and the levels that have something to show. */
@@ -84,13 +115,7 @@ static void lay_out(RmilStudyReport *study, const RmilStudy *record) {
     for (int64_t i = 0; i < count; i++) {
         const RmilStudyRun *run = rmil_study_run(record, i);
         if (!find_method(study->methods, run->method)) g_ptr_array_add(study->methods, rmil_method_new(run->method));
-        if (!run->done || find_level(study, run->value)) continue;
-        RmilLevel *level = &study->levels[study->n_levels++];
-        level->value = run->value;
-        level->shown = shown_value(study->variable, run->value);
-        level->text = spoken_value(study->variable, run->value);
-        level->run = rmil_results_new(study->folder);
-        level->run->reference = g_strdup(study->reference);
+        if (run->done && !find_level(study, run->varied)) add_level(study, run);
     }
     qsort(study->levels, (size_t)study->n_levels, sizeof *study->levels, compare_levels);
     g_ptr_array_sort(study->methods, compare_methods);
@@ -118,11 +143,11 @@ static void add_left(RmilStudyReport *study, const RmilStudy *record) {
         int64_t all = 0, done = 0;
         for (; i < count; i++, all++) {
             const RmilStudyRun *run = rmil_study_run(record, i);
-            if (strcmp(run->method, first->method) != 0 || !same_value(run->value, first->value)) break;
+            if (strcmp(run->method, first->method) != 0 || !same_values(run->varied, first->varied)) break;
             done += run->done;
         }
         if (done == all) continue;
-        g_autofree char *value = spoken_value(study->variable, first->value);
+        g_autofree char *value = spoken(first->varied);
         g_ptr_array_add(study->left,
                         g_strdup_printf("%s%s%s: %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " done",
                                         find_method(study->methods, first->method)->title, *value ? ", " : "", value, done, all));
@@ -133,7 +158,7 @@ static gboolean fill(RmilStudyReport *study, RmilStudy *record, GError **error) 
     for (int64_t i = 0; i < rmil_study_count(record); i++) {
         const RmilStudyRun *run = rmil_study_run(record, i);
         if (!run->done) continue;
-        if (!add_training(study, record, i, method_at(study, find_level(study, run->value), run->method), error)) return FALSE;
+        if (!add_training(study, record, i, method_at(study, find_level(study, run->varied), run->method), error)) return FALSE;
     }
     for (int i = 0; i < study->n_levels; i++) g_ptr_array_sort(study->levels[i].run->methods, compare_methods);
     return TRUE;
@@ -153,11 +178,11 @@ static RmilStudyReport *read_run(const char *folder, GError **error) {
     if (!run) return NULL;
     RmilStudyReport *study = report_new(folder);
     study->of_run = TRUE;
+    study->axis = g_strdup("");
     study->kind = g_strdup(run->single ? "train" : "run");
-    study->variable = g_strdup("");
     study->reference = g_strdup(run->reference ? run->reference : rmil_method_reference()->name);
     study->levels = g_new0(RmilLevel, 1);
-    study->levels[study->n_levels++] = (RmilLevel){.value = NAN, .shown = NAN, .text = g_strdup(""), .run = run};
+    study->levels[study->n_levels++] = (RmilLevel){.shown = NAN, .text = g_strdup(""), .run = run};
     for (guint m = 0; m < run->methods->len; m++) {
         const RmilMethod *method = run->methods->pdata[m];
         g_ptr_array_add(study->methods, rmil_method_new(method->name));
@@ -185,7 +210,6 @@ RmilStudyReport *rmil_study_report_read(const char *folder, GError **error) {
     study->record = record;
     study->kind = g_strdup(rmil_study_value(record, "kind"));
     study->title = g_strdup(rmil_study_value(record, "title"));
-    study->variable = g_strdup(rmil_study_value(record, "variable"));
     study->plan = g_strdup(rmil_study_value(record, "plan"));
     study->cohort = g_strdup(rmil_study_value(record, "cohort"));
     study->reference = g_strdup(rmil_study_value(record, "reference"));
@@ -196,6 +220,7 @@ RmilStudyReport *rmil_study_report_read(const char *folder, GError **error) {
                   folder, study->planned);
         return NULL;
     }
+    find_axes(study, record);
     lay_out(study, record);
     add_left(study, record);
     if (!fill(study, record, error)) return NULL;
@@ -243,10 +268,11 @@ void rmil_study_report_free(RmilStudyReport *study) {
         g_free(study->levels[i].text);
     }
     g_free(study->levels);
+    for (int v = 0; v < study->n_axes; v++) g_array_unref(study->axes[v].values);
     g_ptr_array_unref(study->methods);
     g_ptr_array_unref(study->left);
     rmil_study_free(study->record);
-    char *const texts[] = {study->folder, study->kind, study->title, study->variable, study->plan, study->cohort, study->reference};
+    char *const texts[] = {study->folder, study->kind, study->title, study->axis, study->plan, study->cohort, study->reference};
     for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) g_free(texts[i]);
     g_free(study);
 }

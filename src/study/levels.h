@@ -3,21 +3,34 @@
 #define RMIL_STUDY_LEVELS_H
 
 #include "results.h"
+#include "vary.h"
 
-/* One value of what the study varies, with the methods trained at it; a study that varies nothing has one level. */
+/* One of what the study varies: its values in order, of numbers by size, of words as planned. */
 typedef struct {
-    double value;     /* as in the plan; NaN: nothing varies */
-    double shown;     /* as on axes: shares in percent */
-    char *text;       /* "20 %", "448 px", "T = 0.5"; "" */
-    RmilResults *run; /* its methods that have a finished training, in the paper's order */
+    const char *name;
+    const RmilVariation *what; /* NULL: the record of another version */
+    gboolean words;
+    GArray *values; /* RmilVaried */
+} RmilStudyAxis;
+
+/* One value of what the study varies, or of two things, with the methods trained at it; a study that varies nothing has one level. */
+typedef struct {
+    RmilVaried varied[RMIL_VARIED];
+    guint at[RMIL_VARIED]; /* places among the values of each axis */
+    double shown;          /* as on axes: shares in percent; NaN: a word, or nothing varies */
+    char *text;            /* "20 %", "448 px", "T = 0.5", "dropout 0.5, sampler shuffle"; "" */
+    RmilResults *run;      /* its methods that have a finished training, in the paper's order */
     RmilSummary *summary;
 } RmilLevel;
 
 typedef struct {
     char *folder;
-    char *kind, *title, *variable, *plan, *cohort, *reference; /* reference: a method's name */
+    char *kind, *title, *plan, *cohort, *reference; /* reference: a method's name */
+    int n_axes;                                     /* 0: nothing varies; 2: a grid */
+    RmilStudyAxis axes[RMIL_VARIED];
+    char *axis; /* "Development slides used (%)", of a grid "dropout, sigma" */
     int n_levels;
-    RmilLevel *levels;  /* by value; those with a finished training */
+    RmilLevel *levels;  /* by value, of a grid the first axis slowest; those with a finished training */
     GPtrArray *methods; /* RmilMethod without seeds: all there are, in the paper's order */
     RmilResults *along; /* where no level has more than one method: the levels as methods, compared with the first; else NULL */
     RmilSummary *along_summary;
@@ -39,8 +52,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilStudyReport, rmil_study_report_free)
 const RmilMethodSummary *rmil_level_method(const RmilLevel *level, const char *method);
 /* Comparison of the level's reference with the method, or NULL. */
 const RmilComparison *rmil_level_comparison(const RmilSummary *summary, int method);
-/* "share of the development slides trained on (%)" and the like: an axis' label. */
-const char *rmil_study_axis(const RmilStudyReport *study);
+/* What the paper's studies vary, where it is the only thing that varies; else NULL. */
+const RmilVariation *rmil_study_papers(const RmilStudyReport *study);
+/* The level at these places; NULL: it has nothing to show. A study with one axis has no `second`, 0. */
+const RmilLevel *rmil_study_level(const RmilStudyReport *study, guint first, guint second);
 /* Where the reference stands in a level, or −1. */
 int rmil_level_reference(const RmilStudyReport *study, const RmilLevel *level);
 

@@ -127,12 +127,19 @@ char *rmil_variation_text(const RmilVariation *variation, double value) {
     return variation->option->type == RMIL_OPTION_NUMBER ? rmil_number_text(value) : rmil_option_text(variation->option, value);
 }
 
-char *rmil_varied_spoken(const RmilVaried *varied) {
-    const RmilVariation *variation = rmil_variation_find(varied->name);
+char *rmil_varied_short(const RmilVaried *varied) {
+    const RmilVariation *variation = rmil_variation_find(varied->name); /* NULL: of another version's record */
     char number[G_ASCII_DTOSTR_BUF_SIZE];
-    if (!variation) return g_strdup_printf("%s %s", varied->name, varied->text); /* the record of another version */
-    if (!isnan(varied->number)) g_ascii_formatd(number, sizeof number, "%.6g", varied->number * variation->scale);
-    return g_strconcat(variation->before, isnan(varied->number) ? varied->text : number, variation->after, NULL);
+    if (!variation || isnan(varied->number)) return g_strdup(varied->text);
+    g_ascii_formatd(number, sizeof number, "%.6g", varied->number * variation->scale);
+    return g_strconcat(number, variation->after, NULL);
+}
+
+char *rmil_varied_spoken(const RmilVaried *varied, gboolean alone) {
+    const RmilVariation *variation = rmil_variation_find(varied->name);
+    g_autofree char *text = rmil_varied_short(varied);
+    const gboolean named = !variation || (!alone && !*variation->before);
+    return g_strconcat(named ? varied->name : variation->before, named ? " " : "", text, NULL);
 }
 
 static char *join(const RmilVaried *varied, gboolean names) {

@@ -34,8 +34,10 @@ const RmilVariation *rmil_variation_find(const char *name);
 char *rmil_number_text(double value);
 /* "0.25", "shuffle": the shortest text that reads back as the same value. Free with g_free. */
 char *rmil_variation_text(const RmilVariation *variation, double value);
-/* "20 %", "dropout 0.25", "sampler shuffle": what was varied, for people. Free with g_free. */
-char *rmil_varied_spoken(const RmilVaried *varied);
+/* "20 %", "dropout 0.25", "sampler shuffle": a value for people; alone: nothing else varies, else "fraction 20 %". Free with g_free. */
+char *rmil_varied_spoken(const RmilVaried *varied, gboolean alone);
+/* "20 %", "0.25", "shuffle": beside an axis that says the name. Free with g_free. */
+char *rmil_varied_short(const RmilVaried *varied);
 
 /* Values change the data, in the table's order: a share of annotations is one of the slides that are left. */
 void rmil_vary_data(RmilVariedData *data, const RmilVaried *varied, gboolean guided);

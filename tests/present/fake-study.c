@@ -37,10 +37,19 @@ static void add_slides(RmilRecordRun *run, const FakeStudy *fake, GStringChunk *
     g_array_append_val(run->rows[RMIL_ROWS_EPOCH], epoch);
 }
 
+static void vary(RmilStudyRun *run, const FakeStudy *fake, int cell, int words, GStringChunk *names) {
+    int at = 0;
+    if (fake->values) {
+        g_autofree char *text = g_strdup_printf("%g", fake->values[cell / words]);
+        run->varied[at++] = (RmilVaried){fake->variable, g_string_chunk_insert(names, text), fake->values[cell / words]};
+    }
+    run->varied[at] = (RmilVaried){fake->worded, fake->words[cell % words], NAN};
+}
+
 void fake_study_write(const char *folder, const FakeStudy *fake) {
     g_autoptr(GArray) runs = g_array_new(FALSE, TRUE, sizeof(RmilStudyRun));
     g_autoptr(GStringChunk) names = g_string_chunk_new(4096);
-    int values = fake->values ? fake->n_values : 1;
+    const int words = fake->words ? (int)g_strv_length((char **)fake->words) : 1, values = (fake->values ? fake->n_values : 1) * words;
     for (int m = 0; fake->methods[m]; m++)
         for (int v = 0; v < values; v++)
             for (int s = 0; s < fake->seeds; s++) {
@@ -48,7 +57,7 @@ void fake_study_write(const char *folder, const FakeStudy *fake) {
                                 *key = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, -1);
                 RmilStudyRun run = {.key = g_string_chunk_insert(names, key),
                                     .method = fake->methods[m],
-                                    .value = fake->values ? fake->values[v] : NAN,
+                                    .value = fake->values && !fake->words ? fake->values[v] : NAN,
                                     .split = "",
                                     .seed = s,
                                     .done = TRUE,
@@ -59,6 +68,7 @@ void fake_study_write(const char *folder, const FakeStudy *fake) {
                                     .version = "0",
                                     .config = "{}",
                                     .model = "models/none"};
+                if (fake->words) vary(&run, fake, v, words, names); /* else as records of before had it */
                 g_array_append_val(runs, run);
             }
     RmilRecordStudy study = {.kind = fake->kind,

@@ -15,6 +15,8 @@ typedef struct {
     gboolean own_tests;           /* each seed tests other slides */
     const char *prefix;           /* of slide ids */
     const char *cohort;           /* path that the record names */
+    const char *worded;           /* an option that varies, too, or alone; or NULL: */
+    const char *const *words;     /* its values, NULL-terminated */
 } FakeStudy;
 void fake_study_write(const char *folder, const FakeStudy *fake);
 

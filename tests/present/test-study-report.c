@@ -234,6 +234,84 @@ static void test_threshold(void) {
     }
 }
 
+/* -- any option ---------------------------------------------------------------------------------------------------------------- */
+/* Mean AUROC of a cell, from the record. `first`: its run of seed 0. */
+static double mean_auroc(RmilStudy *study, int64_t first, int seeds) {
+    double sum = 0;
+    for (int s = 0; s < seeds; s++) sum += auroc_by_pairs(study, first + s);
+    return sum / seeds;
+}
+
+/* A number over more than a factor of 20: a logarithmic axis, called as the option's help does. */
+static void test_option(void) {
+    static const double rates[] = {0.01, 0.0001, 0.001};
+    g_autofree char *folder = test_folder();
+    fake_study_write(folder, &(FakeStudy){"comparison", "learning-rate", three, three_strengths, rates, 3, 3, 25, 0, .prefix = "s"});
+    g_autofree char *page = page_write(folder);
+    page_check(page);
+    page_has(page, "The mean AUROC is highest with");
+    page_has(page, "Columns: learning-rate: learning rate of Adam.");
+    g_assert_null(strstr(page, "s in the paper"));
+    g_autoptr(RmilTable) data = test_rows(folder, "figures/auroc.csv"), results = test_rows(folder, "tables/results.csv");
+    g_assert_cmpfloat_with_epsilon(number(data, 0, "position"), -4, 1e-9);
+    g_assert_cmpfloat_with_epsilon(number(data, 2, "position"), -2, 1e-9);
+    g_assert_cmpfloat_with_epsilon(number(results, 0, "value"), 0.0001, 1e-12);
+    g_autofree char *script = test_bytes(folder, "figures/auroc.gp", NULL);
+    page_has(script, "'0.0001' -4");
+    page_has(script, "'learning-rate: learning rate of Adam'");
+}
+
+/* Words: as planned, beside each other, without lines between. */
+static void test_words(void) {
+    static const char *const samplers[] = {"shuffle", "balanced", NULL};
+    g_autofree char *folder = test_folder();
+    fake_study_write(folder, &(FakeStudy){"comparison", "sampler", three, three_strengths, NULL, 0, 3, 25, 0, .prefix = "s",
+                                          .worded = "sampler", .words = samplers});
+    g_autofree char *page = page_write(folder);
+    page_check(page);
+    page_has(page, "sampler shuffle</th><th scope=\"col\">sampler balanced");
+    page_has(page, "bars: SD");
+    g_autofree char *script = test_bytes(folder, "figures/auroc.gp", NULL);
+    page_has(script, "set xtics ('shuffle' 0, 'balanced' 1)");
+    g_assert_null(strstr(script, "linespoints"));
+    g_autoptr(RmilTable) results = test_rows(folder, "tables/results.csv");
+    g_assert_cmpstr(test_cell(results, 0, "value"), ==, "shuffle");
+}
+
+/* Two options: a picture a method, a table of both, a column of each. */
+static void test_grid(void) {
+    static const char *const samplers[] = {"shuffle", "balanced", NULL};
+    static const double fractions[] = {0.5, 1, 0.2};
+    for (int lone = 0; lone < 2; lone++) {
+        g_autofree char *folder = test_folder();
+        const FakeStudy fake = {"comparison", "fraction",    lone ? one : three,  three_strengths,  fractions, 3, 3, 25, 0,
+                                .left = 1,    .prefix = "s", .worded = "sampler", .words = samplers};
+        fake_study_write(folder, &fake);
+        g_autofree char *page = page_write(folder);
+        page_check(page);
+        page_has(page, "Rank induction, fraction 100 %");
+        page_has(page, "Rank induction, fraction 20 %, sampler balanced: 2 of 3 done");
+        page_has(page, lone ? "values differ significantly from fraction 20 %, sampler shuffle" : "has the highest of the methods at ");
+        has_figure(folder, "grid-rank");
+        g_assert_true(test_exists(folder, "figures/grid-abmil.svg") == !lone);
+        g_assert_false(test_exists(folder, "figures/auroc.svg"));
+        check_latex(folder, "tables/auroc.tex");
+        GError *error = NULL;
+        g_autoptr(RmilStudy) study = rmil_study_open(folder, &error);
+        g_assert_no_error(error);
+        g_autoptr(RmilTable) results = test_rows(folder, "tables/results.csv"), cells = test_rows(folder, "figures/grid-rank.csv");
+        /* 20 % comes first, though it was planned last: the sixth cell is the second one */
+        const int64_t rank = lone ? 0 : 36;
+        g_assert_cmpint(rmil_table_rows(cells), ==, 6);
+        g_assert_cmpstr(test_cell(cells, 0, "first"), ==, "0.2");
+        g_assert_cmpstr(test_cell(cells, 3, "second"), ==, "balanced");
+        g_assert_cmpfloat_with_epsilon(number(cells, 0, "mean"), mean_auroc(study, rank + 12, 3), 1e-5);
+        g_assert_cmpfloat_with_epsilon(number(cells, 3, "mean"), mean_auroc(study, rank + 3, 3), 1e-5);
+        g_assert_cmpfloat_with_epsilon(number(results, 0, "fraction"), 0.2, 1e-12);
+        g_assert_cmpstr(test_cell(results, 0, "sampler"), ==, "shuffle");
+    }
+}
+
 /* Several methods over the data, some trainings missing: said, and the rest is shown. */
 static void test_partial(void) {
     static const double fractions[] = {0.2, 0.6, 1};
@@ -358,6 +436,9 @@ int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/present/study-report/numbers", test_numbers);
     g_test_add_func("/present/study-report/threshold", test_threshold);
+    g_test_add_func("/present/study-report/option", test_option);
+    g_test_add_func("/present/study-report/words", test_words);
+    g_test_add_func("/present/study-report/grid", test_grid);
     g_test_add_func("/present/study-report/partial", test_partial);
     g_test_add_func("/present/study-report/own-tests", test_own_tests);
     g_test_add_func("/present/study-report/attention", test_attention);
