@@ -76,7 +76,7 @@ static gboolean run_all(Run *run, const RunOptions *options, GError **error) {
     g_autofree int64_t *seeds = g_new(int64_t, options->repeats);
     for (int64_t i = 0; i < options->repeats; i++) seeds[i] = run->cli->seed + i;
     const char *splits = rmil_train_options_get(run->options, "splits");
-    g_autoptr(RmilStudyPlan) plan = rmil_study_plan_new("run", run->methods, splits, seeds, splits ? 0 : options->repeats);
+    g_autoptr(RmilStudyPlan) plan = rmil_study_plan_new("run", run->methods, run->options, seeds, splits ? 0 : options->repeats);
     run->repeats = rmil_study_plan_repeats(plan, run->cohort, run->options, error);
     g_autofree char *report = g_build_filename(folder, "report.html", NULL);
     RmilStudyOutcome outcome;

@@ -4,7 +4,7 @@
 static gboolean train(Cli *cli, const RmilWork *work, const RmilTrainOptions *options, const RmilTrainMethod *method, GError **error) {
     g_autoptr(GPtrArray) methods = g_ptr_array_new();
     g_ptr_array_add(methods, (gpointer)method);
-    g_autoptr(RmilStudyPlan) plan = rmil_study_plan_new("train", methods, rmil_train_options_get(options, "splits"), &cli->seed, 1);
+    g_autoptr(RmilStudyPlan) plan = rmil_study_plan_new("train", methods, options, &cli->seed, 1);
     g_autofree char *cache = g_build_filename(work->folder, "cache", NULL);
     g_autoptr(RmilTrainData) data = train_data_load(cli, work->cohort, options, cache, error);
     g_autoptr(JsonNode) preprocessing = NULL;

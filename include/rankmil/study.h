@@ -141,11 +141,10 @@ typedef struct _RmilStudyPlan RmilStudyPlan;
  * line, or the --set, and the reason; every setting is checked with every method that it concerns. */
 RMIL_API RmilStudyPlan *rmil_study_plan_read(const char *path, const char *const *sets, GError **error);
 RMIL_API void rmil_study_plan_free(RmilStudyPlan *plan);
-/* A plan without a file, in which nothing varies, whose settings are all `base`'s (rmil_study_execute). kind: "run", "train"; methods:
- * const RmilTrainMethod *. splits: NULL, or a file of fixed splits, of which the columns with these seeds are taken; count 0: all.
- * train: one run. */
-RMIL_API RmilStudyPlan *rmil_study_plan_new(const char *kind, const GPtrArray *methods, const char *splits, const int64_t *seeds,
-                                            int64_t count);
+/* A plan without a file, in which nothing varies. kind: "run", or "train", which is one run. methods: const RmilTrainMethod *. Settings are
+ * what was given of the options; of their file of splits the columns with these seeds are taken, count 0: all. */
+RMIL_API RmilStudyPlan *rmil_study_plan_new(const char *kind, const GPtrArray *methods, const RmilTrainOptions *options,
+                                            const int64_t *seeds, int64_t count);
 /* The ways of dividing the cohort that the plan means: GArray of RmilRepeat, free with g_array_unref. base: as for rmil_study_execute. */
 RMIL_API GArray *rmil_study_plan_repeats(const RmilStudyPlan *plan, const RmilCohort *cohort, const RmilTrainOptions *base, GError **error);
 /* The whole plan as YAML in one fixed form, defaults filled in; reads back as the same plan. Owned by the plan. */
@@ -214,7 +213,7 @@ typedef struct {
     const char *method; /* "rank" … */
     double value;       /* of what the study varies, where that is one number; else NaN */
     RmilVaried varied[RMIL_VARIED];
-    const char *split;  /* name of the split where a file fixes them, else "" */
+    const char *split; /* name of the split where a file fixes them, else "" */
     int64_t seed;
     gboolean done; /* what follows is there only then */
     int64_t epochs, best_epoch;

@@ -178,7 +178,21 @@ static const RmilTrainMethod *usual_reference(const RmilStudyPlan *plan) {
     return plan->methods->pdata[0];
 }
 
-RmilStudyPlan *rmil_study_plan_new(const char *kind, const GPtrArray *methods, const char *splits, const int64_t *seeds, int64_t count) {
+/* What was given of the methods and the data, but for the splits, which are a field of their own. */
+static void take_settings(RmilStudyPlan *plan, const RmilTrainOptions *options) {
+    gsize count;
+    const RmilOption *table = rmil_train_option_table(&count);
+    for (gsize i = 0; i < count; i++) {
+        const char *text = rmil_train_options_get(options, table[i].name);
+        if (!text || table[i].scope == RMIL_SCOPE_MACHINE || strcmp(table[i].name, "splits") == 0) continue;
+        const RmilPlanSetting setting = {NULL, g_strdup(table[i].name), g_strdup(text)};
+        g_array_append_val(plan->settings, setting);
+    }
+}
+
+RmilStudyPlan *rmil_study_plan_new(const char *kind, const GPtrArray *methods, const RmilTrainOptions *options, const int64_t *seeds,
+                                   int64_t count) {
+    const char *splits = rmil_train_options_get(options, "splits");
     RmilStudyPlan *plan = plan_new(kind);
     plan->kind = g_strdup(kind);
     plan->title = g_strdup(kind);
@@ -186,6 +200,7 @@ RmilStudyPlan *rmil_study_plan_new(const char *kind, const GPtrArray *methods, c
     plan->reference = usual_reference(plan);
     plan->splits = splits ? g_canonicalize_filename(splits, NULL) : NULL;
     g_array_append_vals(plan->seeds, seeds, (guint)count);
+    take_settings(plan, options);
     plan->text = plan_text(plan);
     return plan;
 }
