@@ -31,7 +31,11 @@ char *rmil_option_bounds(const RmilOption *option) {
 
 char *rmil_option_text(const RmilOption *option, double value) {
     char text[G_ASCII_DTOSTR_BUF_SIZE];
-    if (option->type == RMIL_OPTION_WORD) return g_strdup(option->words[(int)value]);
+    int word = 0;
+    if (option->type == RMIL_OPTION_WORD) {
+        while (word < value && option->words[word + 1]) word++; /* any gboolean that is not FALSE is TRUE */
+        return g_strdup(option->words[word]);
+    }
     if (option->type == RMIL_OPTION_NUMBER) return g_strdup(g_ascii_dtostr(text, sizeof text, value));
     return g_strdup_printf("%" G_GINT64_FORMAT, (int64_t)value);
 }

@@ -23,13 +23,14 @@ static void test_wrong(void) {
     const RmilOption *table = rmil_train_option_table(&count);
     for (gsize i = 0; i < count; i++) {
         const RmilOption *option = &table[i];
-        g_autofree char *bounds = rmil_option_bounds(option), *below = rmil_option_text(option, option->low - 1),
+        g_autofree char *bounds = rmil_option_bounds(option),
                         *within = strstr(bounds, "…") ? g_strconcat("in ", bounds, NULL) : g_strdup(bounds);
         if (option->type == RMIL_OPTION_NUMBER) refused(option, "x", 2, "a number ");
         if (option->type == RMIL_OPTION_WHOLE) refused(option, "1.5", 2, "a whole number ");
         if (option->type == RMIL_OPTION_WORD) refused(option, "x", 1, option->words[0]);
         if (option->type == RMIL_OPTION_SIZE) refused(option, "x", 1, "a size such as 4G");
         if (option->type > RMIL_OPTION_WHOLE) continue;
+        g_autofree char *below = rmil_option_text(option, option->low - 1);
         if (option->low > -RMIL_OPTION_MOST) refused(option, below, 1, within);
         else refused(option, "1e20", 1, within);
     }
