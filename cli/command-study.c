@@ -31,7 +31,7 @@ static char *find_plan(const char *name, GError **error) {
     }
     g_set_error(error, RMIL_ERROR, RMIL_ERROR_IO,
                 "%s: is not there, nor a plan of that name: comparison, low-data, granularity, "
-                "annotated-fraction, threshold, localisation",
+                "annotated-fraction, threshold, localisation, learning-rate",
                 name);
     return NULL;
 }
@@ -189,9 +189,10 @@ int command_study(int argc, char **argv) {
         "PLAN COHORT -o DIR",
         "Runs a plan of many trainings and records every number.",
         "PLAN is a YAML file, or one of comparison, low-data, granularity, annotated-fraction, threshold,\n"
-        "localisation: the paper's experiments. Slides are tiled, labelled and encoded first, as by\n"
-        "'rankmil run'. Every run is kept in DIR/study.sqlite as soon as it is done: start the same command\n"
-        "again after an interruption. docs/studies.md has plans, shards and clusters.",
+        "localisation: the paper's experiments; learning-rate: an example of two options varied at once.\n"
+        "Slides are tiled, labelled and encoded first, as by 'rankmil run'. Every run is kept in\n"
+        "DIR/study.sqlite as soon as it is done: start the same command again after an interruption.\n"
+        "docs/studies.md has plans, shards and clusters.",
         2,
         2,
         CLI_THREADS | CLI_RESUMES,
