@@ -131,6 +131,11 @@ static void test_study(void) {
     g_assert_nonnull(strstr(script, "set linetype 12 linecolor '#1b5e20'"));
     g_autofree char *page = test_bytes(root, "study/report.html", NULL);
     g_assert_nonnull(strstr(page, "Toy + lift"));
+    g_free(test_file(root, "vary.yaml",
+                     "study: comparison\nmethods: [toy]\nseeds: 1\nvary: toy-sharpness\nvalues: [1, 3]\nsettings: {epochs: 1}\n"));
+    command_run(&o, root, "study", "vary.yaml", cohort, "-o", "vary", "--list", NULL);
+    command_expect(&o, 0, "");
+    g_assert_nonnull(strstr(o.out, "toy-sharpness 3"));
 }
 
 /* From slides to a report, with the encoder's own size of tiles, and on to a new slide and another program's files. */
