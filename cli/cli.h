@@ -39,6 +39,7 @@ int command_metrics(int argc, char **argv);
 int command_predict(int argc, char **argv);
 int command_report(int argc, char **argv);
 int command_run(int argc, char **argv);
+int command_splits(int argc, char **argv);
 int command_study(int argc, char **argv);
 int command_synth(int argc, char **argv);
 int command_tile(int argc, char **argv);

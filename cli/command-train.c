@@ -1,6 +1,14 @@
 /* rankmil train COHORT -o RUN */
 #include "train.h"
 
+static gboolean is_one(const RmilTrainOptions *options, GError **error) {
+    if (!rmil_train_options_get(options, "folds")) return TRUE;
+    g_set_error(
+        error, RMIL_ERROR, RMIL_ERROR_ARGUMENT,
+        "--folds means several trainings: use 'rankmil run', or write them by 'rankmil splits' and choose one by --splits and --seed");
+    return FALSE;
+}
+
 static gboolean train(Cli *cli, const RmilWork *work, const RmilTrainOptions *options, const RmilTrainMethod *method, GError **error) {
     g_autoptr(GPtrArray) methods = g_ptr_array_new();
     g_ptr_array_add(methods, (gpointer)method);
@@ -53,7 +61,7 @@ int command_train(int argc, char **argv) {
     }
     GError *error = NULL;
     const RmilTrainMethod *method = rmil_method_of(model ? model : usual->model, guide, &error);
-    g_autoptr(RmilWork) work = method && rmil_train_options_check(&options, method, &error)
+    g_autoptr(RmilWork) work = method && rmil_train_options_check(&options, method, &error) && is_one(&options, &error)
                                    ? prepare_open(&cli, folder, &preparation, argv[1], &error)
                                    : NULL;
     gboolean done = work && train_check(&cli, work->cohort, &options, 1, NULL, &error) && prepare_lock(&cli, work, &error) &&

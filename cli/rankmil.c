@@ -24,6 +24,7 @@ static const struct {
     {"compare", "Mann-Whitney U between two columns of scores", command_compare},
     {"convert", "features and models to and from other programs' files", command_convert},
     {"cohort", "write the cohort table of a data set from its own folders", command_cohort},
+    {"splits", "write how a cohort is divided: Monte-Carlo splits or folds", command_splits},
     {"synth", "make a small cohort of H&E-like slides with annotations", command_synth},
 };
 

@@ -2,6 +2,7 @@
 #include "train.h"
 
 #include <string.h>
+
 GOptionEntry train_entry(RmilTrainOptions *options, const char *name) {
     const RmilOption *option = rmil_train_option_find(name);
     return (GOptionEntry){option->name,

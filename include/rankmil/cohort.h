@@ -144,6 +144,17 @@ typedef struct {
 RMIL_API GArray *rmil_repeats_read(const RmilCohort *cohort, const char *path, GError **error);
 RMIL_API GArray *rmil_repeats_draw(const RmilCohort *cohort, double test, double val, const int64_t *seeds, int64_t count, GError **error);
 
+/* Cross-validation in 2 or more folds, once for each seed: every labelled slide is in the test set of exactly one fold, patients whole,
+ * classes alike in all folds; validation is drawn from the rest (val: its share). Names: "fold-1" …, of several seeds "seed-0-fold-1" …
+ * Fails with RMIL_ERROR_DATA when a class has fewer patients than there are folds, or the table names sets.
+ *
+ * How: patients, those with many slides first and equal ones in random order, go to the fold that has the least of their classes. With one
+ * slide per patient the classes' numbers differ by one at most. */
+RMIL_API GArray *rmil_repeats_fold(const RmilCohort *cohort, int64_t folds, double val, const int64_t *seeds, int64_t count,
+                                   GError **error);
+/* As a table that rmil_repeats_read takes: id, and a column of train, val, test for each. */
+RMIL_API gboolean rmil_repeats_write(const RmilCohort *cohort, const GArray *repeats, const char *path, GError **error);
+
 /* "0, 1, 2": their seeds, for a message. Free with g_free. */
 RMIL_API char *rmil_repeats_seeds(const GArray *repeats);
 

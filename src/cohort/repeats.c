@@ -9,7 +9,7 @@ static void clear_repeat(gpointer data) {
     g_free(repeat->splits);
 }
 
-static GArray *repeats_new(void) {
+GArray *rmil_repeats_new(void) {
     GArray *repeats = g_array_new(FALSE, TRUE, sizeof(RmilRepeat));
     g_array_set_clear_func(repeats, clear_repeat);
     return repeats;
@@ -18,7 +18,7 @@ static GArray *repeats_new(void) {
 GArray *rmil_repeats_read(const RmilCohort *cohort, const char *path, GError **error) {
     g_autoptr(RmilSplitTable) table = rmil_split_table_read(path, cohort, error);
     if (!table) return NULL;
-    GArray *repeats = repeats_new();
+    GArray *repeats = rmil_repeats_new();
     for (int64_t j = 0; j < table->count; j++) {
         const char *name = table->names[j], *digits = name + strlen(name);
         gint64 number; /* not where there are no digits, or more than a seed has */
@@ -32,7 +32,7 @@ GArray *rmil_repeats_read(const RmilCohort *cohort, const char *path, GError **e
 }
 
 GArray *rmil_repeats_draw(const RmilCohort *cohort, double test, double val, const int64_t *seeds, int64_t count, GError **error) {
-    g_autoptr(GArray) repeats = repeats_new();
+    g_autoptr(GArray) repeats = rmil_repeats_new();
     for (int64_t r = 0; r < count; r++) {
         RmilRepeat repeat = {.name = g_strdup(""), .seed = seeds[r], .splits = g_new0(RmilSplit, cohort->count)};
         g_array_append_val(repeats, repeat);

@@ -7,8 +7,8 @@
 static const char *const precisions[] = {"float32", "bfloat16", NULL}; /* as RmilPrecision */
 
 const RmilOption rmil_set_options[] = {
-    {RMIL_WORD("precision", "precision", RMIL_FLOAT32, precisions, "NAME", "number type of the features in memory"), .scope = RMIL_SCOPE_DATA,
-     .offset = offsetof(RmilBagSetOptions, precision)},
+    {RMIL_WORD("precision", "precision", RMIL_FLOAT32, precisions, "NAME", "number type of the features in memory"),
+     .scope = RMIL_SCOPE_DATA, .offset = offsetof(RmilBagSetOptions, precision)},
     {.name = "memory",
      .key = "memory",
      .type = RMIL_OPTION_SIZE,

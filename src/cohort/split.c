@@ -8,10 +8,10 @@
 enum { STREAM_TEST = 101, STREAM_VAL = 102 };
 
 const RmilOption rmil_share_options[] = {
-    {RMIL_NUMBER("test-share", "test_share", 0.2, 0, 1, "X", "share of slides for testing, where the cohort names no test set"), .open = TRUE,
-     .scope = RMIL_SCOPE_DATA, .offset = offsetof(RmilSplitOptions, test)},
-    {RMIL_NUMBER("val-share", "val_share", 0.2, 0, 1, "X", "share of the other slides for validation"), .open = TRUE, .scope = RMIL_SCOPE_DATA,
-     .offset = offsetof(RmilSplitOptions, val)},
+    {RMIL_NUMBER("test-share", "test_share", 0.2, 0, 1, "X", "share of slides for testing, where the cohort names no test set"),
+     .open = TRUE, .scope = RMIL_SCOPE_DATA, .offset = offsetof(RmilSplitOptions, test)},
+    {RMIL_NUMBER("val-share", "val_share", 0.2, 0, 1, "X", "share of the other slides for validation"), .open = TRUE,
+     .scope = RMIL_SCOPE_DATA, .offset = offsetof(RmilSplitOptions, val)},
     {0},
 };
 
@@ -49,64 +49,13 @@ gboolean rmil_split_check(const RmilCohort *cohort, const RmilSplit *splits, Rmi
 }
 
 /* -- drawing -------------------------------------------------------------------------------------------------------------- */
-/* A patient, or a slide without one: what is never divided. */
-typedef struct {
-    const char *key;
-    gboolean patient;
-    GArray *rows;    /* int64_t: labelled rows */
-    int64_t *slides; /* per class */
-    RmilSplit set;
-} Unit;
-
 typedef struct {
     const RmilCohort *cohort;
     GArray *classes;
     GPtrArray *units; /* by key */
 } Draw;
 
-static void unit_free(gpointer data) {
-    Unit *unit = data;
-    g_array_unref(unit->rows);
-    g_free(unit->slides);
-    g_free(unit);
-}
-
-static gint compare_units(gconstpointer a, gconstpointer b) {
-    const Unit *x = *(Unit *const *)a, *y = *(Unit *const *)b;
-    int order = strcmp(x->key, y->key);
-    return order ? order : x->patient - y->patient;
-}
-
-static guint class_of(const Draw *draw, int label) {
-    guint c = 0;
-    while (g_array_index(draw->classes, int, c) != label) c++;
-    return c;
-}
-
-static void make_units(Draw *draw) {
-    const RmilCohort *cohort = draw->cohort;
-    g_autoptr(GHashTable) patients = g_hash_table_new(g_str_hash, g_str_equal);
-    for (int64_t i = 0; i < cohort->count; i++) {
-        const RmilCohortRow *row = &cohort->rows[i];
-        if (row->label < 0) continue;
-        Unit *unit = row->patient ? g_hash_table_lookup(patients, row->patient) : NULL;
-        if (!unit) {
-            unit = g_new0(Unit, 1);
-            unit->key = row->patient ? row->patient : row->id;
-            unit->patient = row->patient != NULL;
-            unit->rows = g_array_new(FALSE, FALSE, sizeof(int64_t));
-            unit->slides = g_new0(int64_t, draw->classes->len);
-            g_ptr_array_add(draw->units, unit);
-            if (row->patient) g_hash_table_insert(patients, row->patient, unit);
-        }
-        g_array_append_val(unit->rows, i);
-        unit->slides[class_of(draw, row->label)]++;
-        if (row->split != RMIL_SPLIT_NONE) unit->set = row->split; /* the rest of the patient follows */
-    }
-    g_ptr_array_sort(draw->units, compare_units);
-}
-
-static gboolean names_set(const RmilCohort *cohort, RmilSplit set) {
+gboolean rmil_cohort_names_set(const RmilCohort *cohort, RmilSplit set) {
     for (int64_t i = 0; i < cohort->count; i++)
         if (cohort->rows[i].split == set) return TRUE;
     return FALSE;
@@ -144,13 +93,13 @@ static double distance(const int64_t *have, const int64_t *more, const int64_t *
 }
 
 /* May this unit leave the pool? Each of its classes must keep `reserve[c]` units there. */
-static gboolean spared(const Unit *unit, const int64_t *pool_units, const int64_t *reserve, guint classes) {
+static gboolean spared(const RmilUnit *unit, const int64_t *pool_units, const int64_t *reserve, guint classes) {
     for (guint c = 0; c < classes; c++)
         if (unit->slides[c] > 0 && pool_units[c] <= reserve[c]) return FALSE;
     return TRUE;
 }
 
-static void take_unit(Unit *unit, RmilSplit set, int64_t *have, int64_t *pool_units, guint classes) {
+static void take_unit(RmilUnit *unit, RmilSplit set, int64_t *have, int64_t *pool_units, guint classes) {
     unit->set = set;
     for (guint c = 0; c < classes; c++) {
         have[c] += unit->slides[c];
@@ -166,7 +115,7 @@ static void draw_set(Draw *draw, RmilSplit set, double share, const int64_t *set
     g_autofree int64_t *order = g_new0(int64_t, units);
     g_autofree gboolean *trained = g_new0(gboolean, classes);
     for (guint u = 0; u < units; u++) {
-        Unit *unit = draw->units->pdata[u];
+        RmilUnit *unit = draw->units->pdata[u];
         order[u] = u;
         for (guint c = 0; c < classes; c++) {
             if (unit->set == RMIL_SPLIT_NONE || unit->set == RMIL_SPLIT_TRAIN || set == RMIL_SPLIT_TEST) slides[c] += unit->slides[c];
@@ -180,16 +129,16 @@ static void draw_set(Draw *draw, RmilSplit set, double share, const int64_t *set
     rmil_rng_init(&rng, seed, stream);
     rmil_rng_shuffle(&rng, order, units);
     for (guint u = 0; u < units; u++) { /* by closeness */
-        Unit *unit = draw->units->pdata[order[u]];
+        RmilUnit *unit = draw->units->pdata[order[u]];
         if (unit->set == RMIL_SPLIT_NONE && spared(unit, pool, reserve, classes) &&
             distance(have, unit->slides, targets, classes) < distance(have, NULL, targets, classes))
             take_unit(unit, set, have, pool, classes);
     }
     for (;;) { /* then what the set still lacks: the unit that brings most of it and can be spared, the first in order */
-        Unit *best = NULL;
+        RmilUnit *best = NULL;
         guint most = 0;
         for (guint u = 0; u < units; u++) {
-            Unit *unit = draw->units->pdata[order[u]];
+            RmilUnit *unit = draw->units->pdata[order[u]];
             guint brings = 0;
             for (guint c = 0; c < classes; c++) brings += have[c] == 0 && unit->slides[c] > 0;
             if (brings <= most || unit->set != RMIL_SPLIT_NONE || !spared(unit, pool, reserve, classes)) continue;
@@ -210,18 +159,17 @@ gboolean rmil_split_draw(const RmilCohort *cohort, const RmilSplitOptions *optio
     if (classes->len == 1)
         return rmil_fail(error, RMIL_ERROR_DATA, "%s: every labelled slide has label %d: a classifier needs two classes", cohort->path,
                          g_array_index(classes, int, 0));
-    g_autoptr(GPtrArray) units = g_ptr_array_new_with_free_func(unit_free);
+    g_autoptr(GPtrArray) units = rmil_cohort_units(cohort, classes);
     Draw draw = {cohort, classes, units};
-    make_units(&draw);
-    gboolean draws_test = options->test > 0 && !names_set(cohort, RMIL_SPLIT_TEST);
-    gboolean draws_val = options->val > 0 && !names_set(cohort, RMIL_SPLIT_VAL);
+    gboolean draws_test = options->test > 0 && !rmil_cohort_names_set(cohort, RMIL_SPLIT_TEST);
+    gboolean draws_val = options->val > 0 && !rmil_cohort_names_set(cohort, RMIL_SPLIT_VAL);
     /* A class with fewer than three patients cannot be in all three sets: validation, which only decides when to stop, goes
      * without it rather than that a patient be divided. */
     g_autofree int64_t *after_test = g_new0(int64_t, classes->len), *after_val = g_new0(int64_t, classes->len);
     RmilValidation val = options->val > 0 ? RMIL_VALIDATION_ALL : RMIL_VALIDATION_NONE;
     for (guint c = 0; c < classes->len; c++) {
         int64_t patients = 0;
-        for (guint u = 0; u < units->len; u++) patients += ((const Unit *)units->pdata[u])->slides[c] > 0;
+        for (guint u = 0; u < units->len; u++) patients += ((const RmilUnit *)units->pdata[u])->slides[c] > 0;
         gboolean rare = draws_test && draws_val && patients < 3;
         if (rare) val = RMIL_VALIDATION_ANY;
         after_val[c] = 1;
@@ -231,7 +179,7 @@ gboolean rmil_split_draw(const RmilCohort *cohort, const RmilSplitOptions *optio
     if (draws_val) draw_set(&draw, RMIL_SPLIT_VAL, options->val, after_val, options->seed, STREAM_VAL);
     for (int64_t i = 0; i < cohort->count; i++) splits[i] = RMIL_SPLIT_NONE;
     for (guint u = 0; u < units->len; u++) {
-        const Unit *unit = units->pdata[u];
+        const RmilUnit *unit = units->pdata[u];
         for (guint i = 0; i < unit->rows->len; i++)
             splits[g_array_index(unit->rows, int64_t, i)] = unit->set == RMIL_SPLIT_NONE ? RMIL_SPLIT_TRAIN : unit->set;
     }

@@ -13,6 +13,8 @@ static const RmilOption repeat_options[] = {
      .usual = "drawn",
      .unit = "FILE",
      .help = "CSV of fixed splits: id and one column of train/val/test per split"},
+    {RMIL_WHOLE("folds", "folds", 0, 2, 1000, "N", "cross-validation: N folds of whole patients, each once the test set"),
+     .scope = RMIL_SCOPE_DATA, .usual = "none"},
     {0},
 };
 
@@ -117,14 +119,26 @@ gboolean rmil_train_options_load(const RmilTrainOptions *options, RmilBagSetOpti
     return fill(options, rmil_set_options, load, error);
 }
 
+/* 0: not given. */
+static gboolean read_folds(const RmilTrainOptions *options, double *folds, GError **error) {
+    const char *text = rmil_train_options_get(options, "folds");
+    return !text || rmil_option_read(rmil_train_option_find("folds"), "--folds", text, folds, error);
+}
+
 GArray *rmil_train_options_repeats(const RmilTrainOptions *options, const RmilCohort *cohort, const int64_t *seeds, int64_t count,
                                    GError **error) {
     const char *splits = rmil_train_options_get(options, "splits");
+    if (splits && rmil_train_options_get(options, "folds")) {
+        rmil_fail(error, RMIL_ERROR_ARGUMENT, "--splits fixes the sets, --folds draws them: give one of the two");
+        return NULL;
+    }
     if (splits) return rmil_repeats_read(cohort, splits, error);
+    double folds = 0;
     RmilSplitOptions shares;
     rmil_split_options_init(&shares);
-    return fill(options, rmil_share_options, &shares, error) ? rmil_repeats_draw(cohort, shares.test, shares.val, seeds, count, error)
-                                                             : NULL;
+    if (!fill(options, rmil_share_options, &shares, error) || !read_folds(options, &folds, error)) return NULL;
+    return folds > 0 ? rmil_repeats_fold(cohort, (int64_t)folds, shares.val, seeds, count, error)
+                     : rmil_repeats_draw(cohort, shares.test, shares.val, seeds, count, error);
 }
 
 gboolean rmil_train_options_check(const RmilTrainOptions *options, const RmilTrainMethod *method, GError **error) {
@@ -132,8 +146,9 @@ gboolean rmil_train_options_check(const RmilTrainOptions *options, const RmilTra
     RmilTrainConfig train;
     RmilBagSetOptions load;
     RmilSplitOptions shares;
+    double folds;
     if (!rmil_train_options_configure(options, method, &model, &train, error) || !rmil_train_options_load(options, &load, error) ||
-        !fill(options, rmil_share_options, &shares, error))
+        !fill(options, rmil_share_options, &shares, error) || !read_folds(options, &folds, error))
         return FALSE;
     model.dim = 1; /* the data's, which nobody knows yet */
     return rmil_model_config_check(&model, error);

@@ -138,7 +138,25 @@ static gboolean read_seeds(Reader *reader, const yaml_node_t *node, GError **err
     return TRUE;
 }
 
+static gboolean add_setting(Reader *reader, const yaml_node_t *node, const char *method, const char *name, const char *text,
+                            GError **error);
+
+/* {folds: 5, repeats: 2}: the setting folds, and so many seeds. */
+static gboolean read_folds(Reader *reader, const yaml_node_t *node, GError **error) {
+    for (yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top; pair++) {
+        const yaml_node_t *key = node_at(reader, pair->key), *value = node_at(reader, pair->value);
+        const char *name = scalar(reader, key, "a name in splits", error), *text = name ? scalar(reader, value, name, error) : NULL;
+        if (!text) return FALSE;
+        const gboolean repeats = strcmp(name, "repeats") == 0;
+        if (!repeats && strcmp(name, "folds") != 0)
+            return wrong(reader, key, error, "splits is a file, or has folds and repeats; it has no \"%s\"", name);
+        if (repeats ? !read_seeds(reader, value, error) : !add_setting(reader, value, NULL, name, text, error)) return FALSE;
+    }
+    return TRUE;
+}
+
 static gboolean read_splits(Reader *reader, const yaml_node_t *node, GError **error) {
+    if (node->type == YAML_MAPPING_NODE) return read_folds(reader, node, error);
     const char *text = scalar(reader, node, "splits", error);
     if (!text) return FALSE;
     g_autofree char *folder = reader->set ? NULL : g_path_get_dirname(reader->path); /* NULL: the current folder */

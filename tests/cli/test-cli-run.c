@@ -284,6 +284,39 @@ static void test_folds(void) {
     g_assert_nonnull(strstr(o.out, "rank, out-of-fold predictions of 2 folds, pooled\n2 positive and 2 negative cases"));
 }
 
+/* Folds drawn by the run: each slide tested once, a folder each; with the table that `splits` writes the same sets. */
+static void test_drawn_folds(void) {
+    begin();
+    g_auto(Outcome) o = {0};
+    g_autoptr(RmilCohort) slides = cohort();
+    g_autoptr(GString) csv = g_string_new("id,features,label\n");
+    for (int64_t i = 0; i < slides->count; i++)
+        g_string_append_printf(csv, "%s,run/features/%s.h5,%d\n", slides->rows[i].id, slides->rows[i].id, slides->rows[i].label);
+    g_free(test_file(root, "all.csv", csv->str));
+    command_run(&o, root, "run", "all.csv", "-o", "drawn", "--epochs", "2", "--folds", "2", "--methods", "rank", "--heatmaps", "0", NULL);
+    command_expect(&o, 0, "");
+    g_assert_true(test_exists(root, "drawn/runs/rank/fold-1/model.safetensors") &&
+                  test_exists(root, "drawn/runs/rank/fold-2/model.safetensors"));
+    g_autofree char *page = test_bytes(root, "drawn/report.html", NULL);
+    g_assert_nonnull(strstr(page, "In 2-fold cross-validation over 10 test slides"));
+    command_run(&o, root, "splits", "all.csv", "--folds", "2", "-o", "drawn.csv", NULL);
+    command_expect(&o, 0, "");
+    for (int fold = 1; fold <= 2; fold++) {
+        g_autofree char *name = g_strdup_printf("drawn/runs/rank/fold-%d/slides.csv", fold), *column = g_strdup_printf("fold-%d", fold),
+                        *here = g_build_filename(root, name, NULL), *there = g_build_filename(root, "drawn.csv", NULL);
+        g_autoptr(RmilTable) a = rmil_table_read(here, NULL), b = rmil_table_read(there, NULL);
+        g_assert_cmpint(rmil_table_rows(a), ==, rmil_table_rows(b));
+        for (int64_t r = 0; r < rmil_table_rows(a); r++)
+            g_assert_cmpstr(rmil_table_cell(a, r, rmil_table_find(a, "split")), ==, rmil_table_cell(b, r, rmil_table_find(b, column)));
+    }
+    command_run(&o, root, "run", "all.csv", "-o", "drawn", "--folds", "9", NULL);
+    command_expect(&o, 1, "cannot be divided into 9 folds: label 0 has only 5 patients");
+    command_run(&o, root, "run", "all.csv", "-o", "drawn", "--folds", "2", "--splits", "drawn.csv", NULL);
+    command_expect(&o, 1, "--splits fixes the sets, --folds draws them");
+    command_run(&o, root, "train", "all.csv", "-o", "alone", "--folds", "2", NULL);
+    command_expect(&o, 1, "--folds means several trainings");
+}
+
 /* -- one model in picture, table and prediction -------------------------------------------------------------------------------- */
 /* `predict DIR` is what the report quotes: the mean of the headline method's seeds. */
 static void test_predict_run(void) {
@@ -450,6 +483,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/cli/run/train-again", test_train_again);
     g_test_add_func("/cli/run/damaged", test_damaged);
     g_test_add_func("/cli/run/folds", test_folds);
+    g_test_add_func("/cli/run/drawn-folds", test_drawn_folds);
     g_test_add_func("/cli/run/predict", test_predict_run);
     g_test_add_func("/cli/run/predict-many", test_predict_many);
     g_test_add_func("/cli/run/seen", test_seen);

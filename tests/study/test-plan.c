@@ -219,6 +219,20 @@ static void test_shipped(void) {
     }
 }
 
+/* Cross-validation: the plan says it in its fixed form, which reads back; its runs are named by fold. */
+static void test_folds(void) {
+    g_autoptr(RmilStudyPlan) plan = good("study: comparison\nmethods: [rank]\nsplits: {folds: 2, repeats: 2}\n", NULL);
+    g_assert_nonnull(strstr(rmil_study_plan_text(plan), "seeds: 2\nsettings:\n  folds: 2\n"));
+    g_autoptr(RmilStudyPlan) again = good(rmil_study_plan_text(plan), NULL);
+    g_assert_cmpstr(rmil_study_plan_text(again), ==, rmil_study_plan_text(plan));
+    g_autoptr(GPtrArray) runs = titles(plan);
+    g_assert_cmpuint(runs->len, ==, 4);
+    g_assert_cmpstr(runs->pdata[3], ==, "rank, split seed-1-fold-2");
+    refused("study: comparison\nmethods: [rank]\nsplits: {fold: 4}\n", NULL,
+            "line 3: splits is a file, or has folds and repeats; it has no \"fold\"");
+    refused("study: comparison\nmethods: [rank]\nsplits:\n  folds: 1\n", NULL, "line 4: folds is 1; it must be in 2");
+}
+
 static void test_columns(void) {
     g_autoptr(GString) text = g_string_new("slide,label\n"), splits = g_string_new("id,a_7,a_8,a_9\n");
     static const char *const sets[] = {"train", "val", "test"};
@@ -260,6 +274,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/plan/vary-wrong", test_vary_wrong);
     g_test_add_func("/plan/wrong", test_wrong);
     g_test_add_func("/plan/shipped", test_shipped);
+    g_test_add_func("/plan/folds", test_folds);
     g_test_add_func("/plan/columns", test_columns);
     return g_test_run();
 }

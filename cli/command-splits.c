@@ -1,0 +1,66 @@
+/* rankmil splits COHORT: how a cohort is divided, as a table that --splits takes, here or in other programs. */
+#include "train.h"
+
+static gboolean write_splits(Cli *cli, const char *path, const RmilTrainOptions *options, int64_t repeats, const char *output,
+                             GError **error) {
+    g_autoptr(RmilCohort) cohort = rmil_cohort_read(path, error);
+    if (!cohort || !train_check(cli, cohort, options, repeats, NULL, error)) return FALSE;
+    g_autoptr(GArray) divided = train_repeats(cli, cohort, options, repeats, error);
+    if (!divided || !rmil_repeats_write(cohort, divided, output, error)) return FALSE;
+    JsonArray *list = json_array_new();
+    json_object_set_array_member(cli->result, "splits", list);
+    json_object_set_string_member(cli->result, "table", output);
+    for (guint r = 0; r < divided->len; r++) {
+        const RmilRepeat *repeat = &g_array_index(divided, RmilRepeat, r);
+        int64_t counts[RMIL_SPLIT_TEST + 1] = {0};
+        for (int64_t i = 0; i < cohort->count; i++) counts[repeat->splits[i]]++;
+        g_autofree char *name = *repeat->name ? g_strdup(repeat->name) : g_strdup_printf("seed-%" G_GINT64_FORMAT, repeat->seed);
+        JsonObject *one = json_object_new();
+        json_object_set_string_member(one, "name", name);
+        for (RmilSplit set = RMIL_SPLIT_TRAIN; set <= RMIL_SPLIT_TEST; set++)
+            json_object_set_int_member(one, rmil_split_name(set), counts[set]);
+        json_array_add_object_element(list, one);
+        cli_say(cli, "%-16s %5" G_GINT64_FORMAT " for training, %5" G_GINT64_FORMAT " for validation, %5" G_GINT64_FORMAT " for testing",
+                name, counts[RMIL_SPLIT_TRAIN], counts[RMIL_SPLIT_VAL], counts[RMIL_SPLIT_TEST]);
+    }
+    cli_say(cli, "%s", output);
+    return TRUE;
+}
+
+int command_splits(int argc, char **argv) {
+    static const CliUsage usage = {
+        "COHORT",
+        "Writes how a cohort is divided into training, validation and test sets.",
+        "Patients stay whole, classes alike in every set. The table has a column for each split, with train, val or test for every slide that\n"
+        "has a label: 'rankmil run --splits' takes it, and so can other programs.",
+        1,
+        1,
+        CLI_SEED,
+        "splits cohort.csv --folds 5 -o folds.csv\nsplits cohort.csv --repeats 10 --test-share 0.3 -o splits.csv"};
+    Cli cli;
+    RmilTrainOptions options;
+    int status;
+    gint64 repeats = 1;
+    g_autofree char *output = NULL;
+    rmil_train_options_init(&options);
+    const GOptionEntry own[] = {
+        {"output", 'o', 0, G_OPTION_ARG_FILENAME, &output, "the table (default: splits.csv)", "CSV"},
+        train_entry(&options, "folds"),
+        {"repeats", 0, 0, G_OPTION_ARG_INT64, &repeats, "splits, each from a seed of its own; with --folds, of all folds (default: 1)",
+         "N"},
+        train_entry(&options, "test-share"),
+        train_entry(&options, "val-share"),
+        {0},
+    };
+    const CliGroup groups[] = {{"The table", own}, {NULL, NULL}};
+    if (!train_begin(&cli, &argc, &argv, &usage, groups, &options, &status)) {
+        rmil_train_options_clear(&options);
+        return status;
+    }
+    GError *error = NULL;
+    if (repeats < 1 || repeats > 1000) status = cli_usage(&cli, "--repeats is in 1 … 1000");
+    else if (write_splits(&cli, argv[1], &options, repeats, output ? output : "splits.csv", &error)) status = cli_done(&cli);
+    else status = cli_fail(&cli, error);
+    rmil_train_options_clear(&options);
+    return status;
+}
