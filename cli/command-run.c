@@ -70,8 +70,8 @@ typedef struct {
 static gboolean run_all(Run *run, const RunOptions *options, GError **error) {
     gboolean annotated = FALSE;
     const char *folder = run->work->folder;
-    if (!check_early(run, options->methods, error) || !find_preprocessing(run, error) || !prepare(run, &annotated, error) ||
-        !choose_methods(run, options->methods, annotated, error))
+    if (!rmil_study_accepts(folder, "run", error) || !check_early(run, options->methods, error) || !find_preprocessing(run, error) ||
+        !prepare(run, &annotated, error) || !choose_methods(run, options->methods, annotated, error))
         return FALSE;
     g_autofree int64_t *seeds = g_new(int64_t, options->repeats);
     for (int64_t i = 0; i < options->repeats; i++) seeds[i] = run->cli->seed + i;

@@ -165,7 +165,7 @@ static gboolean run_study(Study *study, const char *cohort_path, char **argument
     const RmilCohort *given = study->work->cohort;
     g_autoptr(GArray) twins = rmil_cohort_twins(given);
     if (!rmil_cohort_check_labels(given, error) || !rmil_cohort_check_twins(given, twins, NULL, &study->cli->monitor, error) ||
-        !lock(study, error))
+        !lock(study, error) || !rmil_study_accepts(study->folder, rmil_study_plan_kind(study->plan), error))
         return FALSE;
     g_autoptr(GPtrArray) runs = rmil_study_plan_runs(study->plan, given, &study->base, error);
     if (!runs) return FALSE; /* splits that cannot be are found before hours of work */

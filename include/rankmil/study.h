@@ -149,6 +149,7 @@ RMIL_API RmilStudyPlan *rmil_study_plan_new(const char *kind, const GPtrArray *m
 RMIL_API GArray *rmil_study_plan_repeats(const RmilStudyPlan *plan, const RmilCohort *cohort, const RmilTrainOptions *base, GError **error);
 /* The whole plan as YAML in one fixed form, defaults filled in; reads back as the same plan. Owned by the plan. */
 RMIL_API const char *rmil_study_plan_text(const RmilStudyPlan *plan);
+RMIL_API const char *rmil_study_plan_kind(const RmilStudyPlan *plan); /* "comparison", …; "run", "train" */
 /* The values of what varies by that name, "padding"; count 0: it does not vary. Those of words are their places among the words. */
 RMIL_API const double *rmil_study_plan_values(const RmilStudyPlan *plan, const char *name, int64_t *count);
 /* `base` with the plan's settings that concern the data: what to load the data with. Clear `options`. */
@@ -230,6 +231,9 @@ RMIL_API char *rmil_study_run_title(const RmilStudyRun *run);
 
 /* Is there a record in this folder? */
 RMIL_API gboolean rmil_study_exists(const char *folder);
+/* Can runs of this kind ("run", "train", or a study's) be recorded in this folder? FALSE, naming the file: a record there is broken, or of
+ * another kind. rmil_study_execute asks, too; who prepares data for hours asks before. */
+RMIL_API gboolean rmil_study_accepts(const char *folder, const char *kind, GError **error);
 /* Refuses, naming the file: no record, a broken one, one that a later version wrote, and records of different plans or
  * cohorts in one folder. */
 RMIL_API RmilStudy *rmil_study_open(const char *folder, GError **error);

@@ -240,6 +240,8 @@ RmilStudyPlan *rmil_study_plan_read(const char *path, const char *const *sets, G
 
 const char *rmil_study_plan_text(const RmilStudyPlan *plan) { return plan->text; }
 
+const char *rmil_study_plan_kind(const RmilStudyPlan *plan) { return plan->kind; }
+
 const double *rmil_study_plan_values(const RmilStudyPlan *plan, const char *name, int64_t *count) {
     const RmilPlanAxis *axis = rmil_plan_axis(plan, name);
     *count = axis ? axis->values->len : 0;

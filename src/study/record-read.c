@@ -91,27 +91,24 @@ gboolean rmil_study_exists(const char *folder) {
     return !paths || paths->len > 0;
 }
 
-/* Writable where possible, although nothing is written: only so can SQLite undo what a killed process left half done. */
+/* Writable where possible, although nothing is written: only so can SQLite undo what a killed process left half done; of one that it
+ * had only begun, no table is left. */
 static Source *open_source(const char *path, GError **error) {
     Source *source = g_new0(Source, 1);
     source->path = g_strdup(path);
-    g_autoptr(sqlite3_stmt) statement = NULL;
-    gboolean row = FALSE;
-    if (sqlite3_open_v2(path, &source->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, NULL) != SQLITE_OK) {
-        rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be opened: %s", path, source->db ? sqlite3_errmsg(source->db) : "no memory");
-    } else {
-        sqlite3_busy_timeout(source->db, 60000);
-        statement = rmil_sql_prepare(source->db, path, "PRAGMA user_version", error);
-        if (statement && rmil_sql_step(statement, path, &row, error)) {
-            int format = row ? sqlite3_column_int(statement, 0) : 0;
-            if (format == RMIL_RECORD_FORMAT) return source;
-            rmil_fail(error, RMIL_ERROR_FORMAT,
-                      "%s: is not the record of a study, or of another version of rankmil (format %d, this one "
-                      "reads %d)",
-                      path, format, RMIL_RECORD_FORMAT);
-        }
+    source->db = rmil_sql_open(path, SQLITE_OPEN_READWRITE, error);
+    static const char sql[] = "SELECT user_version, schema_version FROM pragma_user_version, pragma_schema_version";
+    g_autoptr(sqlite3_stmt) row = source->db ? rmil_sql_prepare(source->db, path, sql, error) : NULL;
+    gboolean there;
+    if (row && rmil_sql_step(row, path, &there, error)) {
+        const int format = sqlite3_column_int(row, 0);
+        if (format == RMIL_RECORD_FORMAT || sqlite3_column_int(row, 1) == 0) return source;
+        rmil_fail(error, RMIL_ERROR_FORMAT,
+                  "%s: is not the record of a study, or of another version of rankmil (format %d, this one "
+                  "reads %d)",
+                  path, format, RMIL_RECORD_FORMAT);
     }
-    g_clear_pointer(&statement, sqlite3_finalize);
+    g_clear_pointer(&row, sqlite3_finalize);
     source_free(source);
     return NULL;
 }
@@ -233,6 +230,29 @@ static gboolean read_done(RmilStudy *study, const Source *source, GError **error
         study->done++;
     }
     return row != NULL;
+}
+
+static gboolean is_of_kind(const Source *source, const char *kind, GError **error) {
+    gboolean there;
+    if (!has_table(source, "study", &there, error)) return FALSE;
+    if (!there) return TRUE;
+    g_autoptr(sqlite3_stmt) row = rmil_sql_prepare(source->db, source->path, "SELECT value FROM study WHERE name = 'kind'", error);
+    if (!row || !rmil_sql_step(row, source->path, &there, error)) return FALSE;
+    const char *have = there ? (const char *)sqlite3_column_text(row, 0) : NULL;
+    return !have || strcmp(have, kind) == 0 ||
+           rmil_fail(error, RMIL_ERROR_DATA, "%s: holds runs of another kind of study (%s, not %s); choose another folder", source->path,
+                     have, kind);
+}
+
+gboolean rmil_study_accepts(const char *folder, const char *kind, GError **error) {
+    g_autoptr(GPtrArray) paths = find_records(folder, error);
+    gboolean right = paths != NULL;
+    for (guint i = 0; right && i < paths->len; i++) {
+        Source *source = open_source(paths->pdata[i], error);
+        right = source && is_of_kind(source, kind, error);
+        g_clear_pointer(&source, source_free);
+    }
+    return right;
 }
 
 RmilStudy *rmil_study_open(const char *folder, GError **error) {

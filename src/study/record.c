@@ -5,6 +5,7 @@
 
 #include "base/base-private.h"
 
+#include <errno.h>
 #include <glib/gstdio.h>
 #include <string.h>
 
@@ -38,7 +39,21 @@ gboolean rmil_sql_fail(sqlite3 *db, const char *path, GError **error) {
     int code = sqlite3_errcode(db);
     gboolean content = code == SQLITE_NOTADB || code == SQLITE_CORRUPT || code == SQLITE_ERROR;
     return rmil_fail(error, content ? RMIL_ERROR_FORMAT : RMIL_ERROR_IO,
-                     content ? "%s: is not the record of a study, or broken: %s" : "%s: %s", path, sqlite3_errmsg(db));
+                     content ? "%s: is not the record of a study, or broken: %s. Where it is moved away, its runs are trained again"
+                             : "%s: %s",
+                     path, sqlite3_errmsg(db));
+}
+
+sqlite3 *rmil_sql_open(const char *path, int flags, GError **error) {
+    sqlite3 *db = NULL;
+    if (sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_FULLMUTEX, NULL) == SQLITE_OK) {
+        sqlite3_busy_timeout(db, 60000); /* others may be reading or writing */
+        return db;
+    }
+    const int reason = db ? sqlite3_system_errno(db) : ENOMEM;
+    rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be opened: %s", path, reason ? g_strerror(reason) : sqlite3_errmsg(db));
+    sqlite3_close(db);
+    return NULL;
 }
 
 gboolean rmil_sql_run(sqlite3 *db, const char *path, const char *sql, GError **error) {
@@ -114,14 +129,16 @@ static gboolean check_format(RmilRecord *record, GError **error) {
                      record->path, format, RMIL_RECORD_FORMAT);
 }
 
-static gboolean check_same(RmilRecord *record, const char *name, const char *value, const char *what, GError **error) {
-    g_autoptr(sqlite3_stmt) statement = prepare(record, "SELECT value FROM study WHERE name = ?", error);
+static gboolean check_data(RmilRecord *record, const char *fingerprint, GError **error) {
+    g_autoptr(sqlite3_stmt) statement = prepare(record, "SELECT value FROM study WHERE name = 'fingerprint'", error);
     gboolean row = FALSE;
-    if (!statement) return FALSE;
-    sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
-    if (!rmil_sql_step(statement, record->path, &row, error)) return FALSE;
-    if (!row || g_strcmp0((const char *)sqlite3_column_text(statement, 0), value) == 0) return TRUE;
-    return rmil_fail(error, RMIL_ERROR_DATA, "%s: holds runs of another %s; choose another folder", record->path, what);
+    if (!statement || !rmil_sql_step(statement, record->path, &row, error)) return FALSE;
+    if (!row || g_strcmp0((const char *)sqlite3_column_text(statement, 0), fingerprint) == 0) return TRUE;
+    return rmil_fail(
+        error, RMIL_ERROR_DATA,
+        "%s: holds runs of another cohort, or its features or labels have changed, or an earlier build of rankmil began it (it "
+        "can be reported as it is); choose another folder",
+        record->path);
 }
 
 static gboolean is_planned(const RmilStudyRun *runs, int64_t count, const char *key) {
@@ -176,20 +193,13 @@ static gboolean write_plan(RmilRecord *record, const RmilRecordStudy *study, con
 RmilRecord *rmil_record_open(const char *path, const RmilRecordStudy *study, const RmilStudyRun *runs, int64_t count, GError **error) {
     g_autoptr(RmilRecord) record = g_new0(RmilRecord, 1);
     record->path = g_strdup(path);
-    if (sqlite3_open_v2(path, &record->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, NULL) != SQLITE_OK) {
-        rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be opened: %s", path, record->db ? sqlite3_errmsg(record->db) : "no memory");
+    record->db = rmil_sql_open(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, error);
+    if (!record->db || !rmil_sql_run(record->db, path, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; BEGIN IMMEDIATE", error))
         return NULL;
-    }
-    sqlite3_busy_timeout(record->db, 60000); /* a report may be reading */
-    if (!rmil_sql_run(record->db, path, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; BEGIN IMMEDIATE", error)) return NULL;
-    gboolean done =
-        check_format(record, error) && rmil_sql_run(record->db, path, later, error) &&
-        check_same(record, "kind", study->kind, "kind of study", error) &&
-        (study->replaces ||
-         check_same(record, "fingerprint", study->fingerprint,
-                    "cohort, or its features or labels have changed, or an earlier build of rankmil began it (it can be reported as it is)",
-                    error)) &&
-        (!study->dropped || find_dropped(record, runs, count, study->dropped, error)) && write_plan(record, study, runs, count, error);
+    gboolean done = check_format(record, error) && rmil_sql_run(record->db, path, later, error) &&
+                    (study->replaces || check_data(record, study->fingerprint, error)) &&
+                    (!study->dropped || find_dropped(record, runs, count, study->dropped, error)) &&
+                    write_plan(record, study, runs, count, error);
     return finish(record, done, error) ? g_steal_pointer(&record) : NULL;
 }
 

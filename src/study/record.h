@@ -27,8 +27,8 @@ typedef struct {
 } RmilRecordRun;
 
 typedef struct _RmilRecord RmilRecord;
-/* Opens the record at `path` for writing, or begins it. One that is there must be of the same kind, and unless study->replaces of
- * the same data; its plan is replaced, and what it holds stays. runs: what is planned (RmilStudyRun), in the plan's order. */
+/* Opens the record at `path` for writing, or begins it. One that is there is of the same kind (rmil_study_accepts), and unless
+ * study->replaces must be of the same data; its plan is replaced, and what it holds stays. runs: what is planned (RmilStudyRun), in the plan's order. */
 RmilRecord *rmil_record_open(const char *path, const RmilRecordStudy *study, const RmilStudyRun *runs, int64_t count, GError **error);
 void rmil_record_free(RmilRecord *record);
 void rmil_record_dropped_free(RmilRecordDropped *dropped);
@@ -41,6 +41,7 @@ gboolean rmil_record_add(RmilRecord *record, const RmilRecordRun *run, GError **
 
 /* -- SQLite with this project's errors, for both sides -- */
 /* `path` names the file in errors. Statements are freed with sqlite3_finalize. */
+sqlite3 *rmil_sql_open(const char *path, int flags, GError **error);
 gboolean rmil_sql_run(sqlite3 *db, const char *path, const char *sql, GError **error);
 sqlite3_stmt *rmil_sql_prepare(sqlite3 *db, const char *path, const char *sql, GError **error);
 /* One row: *row tells whether there is one. */

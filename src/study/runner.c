@@ -222,7 +222,7 @@ gboolean rmil_study_execute(const RmilStudyPlan *plan, const RmilTrainData *data
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "shard %d of %d: shards are numbered from 1", options->shard, options->shards);
     g_autofree char *name = NULL, *path = record_path(options, &name);
     g_autoptr(RmilLock) lock = lock_record(options, name, monitor, error);
-    if (!lock) return FALSE;
+    if (!lock || !rmil_study_accepts(options->folder, plan->kind, error)) return FALSE;
     g_autoptr(RmilJobs) jobs = rmil_jobs_new(plan, data, base, options->padded, monitor, error);
     g_autoptr(GArray) todo = g_array_new(FALSE, FALSE, sizeof(int64_t));
     RmilRunner runner = {.plan = plan,

@@ -231,6 +231,11 @@ static void test_wrong(void) {
     command_expect(&o, 0, "");
     command_run(&o, root, "study", "plan.yaml", cohort, "-o", "one", NULL);
     command_expect(&o, 1, "study.sqlite: holds runs of another kind of study");
+    /* 'rankmil run' there is refused before it writes anything */
+    command_run(&o, root, "run", cohort, "-o", "one", NULL);
+    command_expect(&o, 1, "study.sqlite: holds runs of another kind of study (comparison, not run)");
+    g_autofree char *written = g_build_filename(root, "one", "run.json", NULL);
+    g_assert_false(g_file_test(written, G_FILE_TEST_EXISTS));
 }
 
 int main(int argc, char **argv) {

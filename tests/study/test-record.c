@@ -154,10 +154,10 @@ static void test_again(void) {
     other.fingerprint = "g";
     g_assert_null(rmil_record_open(path, &other, planned, 3, &error));
     test_error(&error, RMIL_ERROR_DATA, "another cohort");
-    other = threshold;
-    other.kind = "comparison";
-    g_assert_null(rmil_record_open(path, &other, planned, 3, &error));
-    test_error(&error, RMIL_ERROR_DATA, "another kind of study");
+    g_assert_true(rmil_study_accepts(folder, "threshold", &error));
+    g_assert_no_error(error);
+    g_assert_false(rmil_study_accepts(folder, "comparison", &error));
+    test_error(&error, RMIL_ERROR_DATA, "another kind of study (threshold, not comparison)");
 }
 
 static void test_shards(void) {
