@@ -387,9 +387,15 @@ static gboolean evaluate_all(Cli *cli, const char *folder, double cut, int64_t r
         const RmilRunEntry *entry = entries->pdata[i];
         JsonObject *result = NULL;
         GError *reason = NULL;
-        if (!entry->done) rmil_monitor_warn(&cli->monitor, "%s: is planned, but not trained, and left out", entry->folder);
+        if (!entry->done)
+            rmil_monitor_warn(&cli->monitor, "%s: is planned, but its training is not finished, or its folder was removed: it is left out",
+                              entry->folder);
         else if (evaluate_folder(cli, entry->folder, cut, rounds, &result, &reason)) json_array_add_object_element(results, result);
         else cli_problem(cli, "evaluate", NULL, reason);
+    }
+    if (!rmil_run_headline(entries)) {
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: holds no finished training", folder);
+        return FALSE;
     }
     for (guint i = 0; i < entries->len; i++) { /* each method once, at its first training */
         const char *method = ((const RmilRunEntry *)entries->pdata[i])->method;

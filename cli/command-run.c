@@ -26,6 +26,10 @@ static gboolean choose_methods(Run *run, const char *names, gboolean annotated, 
     for (int i = 0; list[i]; i++) {
         const RmilTrainMethod *method = rmil_method_find(g_strstrip(list[i]), error);
         if (!method) return FALSE;
+        if (g_ptr_array_find(run->methods, method, NULL)) {
+            g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "--methods names %s twice", method->name);
+            return FALSE;
+        }
         g_ptr_array_add(run->methods, (gpointer)method);
     }
     return TRUE;

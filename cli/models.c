@@ -52,7 +52,9 @@ static gboolean add_run(Models *models, Cli *cli, const char *folder, GError **e
         const RmilRunEntry *entry = entries->pdata[i];
         if (strcmp(entry->method, method) != 0) continue;
         if (!entry->done)
-            rmil_monitor_warn(&cli->monitor, "%s: is planned, but its training is not finished: it is left out of the mean", entry->folder);
+            rmil_monitor_warn(&cli->monitor,
+                              "%s: is planned, but its training is not finished, or its folder was removed: it is left out of the mean",
+                              entry->folder);
         else if (!add_folder(models, entry->folder, error)) return FALSE;
     }
     if (!models->list->len) {

@@ -197,9 +197,10 @@ gboolean rmil_export_set_aside(const char *folder, gboolean many, const RmilMoni
         if (g_rename(from, into) != 0 && errno != ENOENT)
             return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be moved to %s: %s", from, into, g_strerror(errno));
     }
-    rmil_monitor_warn(monitor,
-                      "%s: was made by an earlier version of rankmil, which kept no record of its data: what it trained is kept in %s, and "
-                      "trained anew",
-                      first, to);
+    rmil_monitor_warn(
+        monitor,
+        "%s: there is no record (study.sqlite) of what was trained here, for it is lost, or version 0.1.0 made this: it is kept "
+        "in %s, and trained anew",
+        first, to);
     return TRUE;
 }

@@ -50,13 +50,25 @@ static void say_dropped(const RmilRunner *runner, const GPtrArray *dropped) {
         }
         g_string_append_printf(names, "%s%s/%s", i ? "; " : "", one->method, one->split);
         if (!*one->split) g_string_append_printf(names, "%" G_GINT64_FORMAT, one->seed);
-        g_string_append_printf(names, " (%s)", difference ? difference : "not among the methods and seeds of this run");
+        g_string_append_printf(names, " (%s)", difference ? difference : "not among the methods, seeds and splits of this run");
     }
+    const char *them = count == 1 ? "it" : "them";
+    g_autofree char *kept = g_strdup_printf(". The record keeps %s, outside the report", them),
+                    *way = runner->options->folders == RMIL_FOLDERS_MANY ? g_strdup_printf("; --clean removes %s", them) : g_strdup("");
     if (count)
-        rmil_monitor_warn(runner->monitor, "%s: holds %" G_GINT64_FORMAT " earlier training%s that %s not belong to this run: %s. %s",
+        rmil_monitor_warn(runner->monitor, "%s: holds %" G_GINT64_FORMAT " earlier training%s that %s not belong to this run: %s%s%s",
                           runner->options->folder, count, count == 1 ? "" : "s", count == 1 ? "does" : "do", names->str,
-                          runner->options->clean ? "Removed, as --clean says"
-                                                 : "The record keeps them, outside the report; --clean removes them");
+                          runner->options->clean ? "" : kept, runner->options->clean ? "" : way);
+}
+
+static gboolean clean(const RmilRunner *runner, GError **error) {
+    int64_t count;
+    if (!rmil_record_clean(runner->record, runner->options->folder, &count, error)) return FALSE;
+    if (count)
+        rmil_monitor_warn(runner->monitor,
+                          "%s: %" G_GINT64_FORMAT " earlier training%s removed from the record and models/, as --clean says",
+                          runner->options->folder, count, count == 1 ? "" : "s");
+    return TRUE;
 }
 
 /* Opens this process's record with the plan in it. */
@@ -95,19 +107,19 @@ static gboolean open_record(RmilRunner *runner, const char *path, GError **error
             g_hash_table_add(names, rmil_runner_folder(runner, rmil_jobs_at(runner->jobs, i)));
         rmil_export_sort(runner->options->folder, names);
     }
-    return !runner->options->clean || rmil_record_clean(runner->record, runner->options->folder, error);
+    return !runner->options->clean || clean(runner, error);
 }
 
-/* Is the recorded model what it was? One that is not is forgotten. *right: it is, as far as the record can tell. */
-static gboolean check_model(const RmilRunner *runner, const RmilStudyRun *run, gboolean *right, GError **error) {
+/* Is the recorded model what it was, as far as the record can tell? The rows of one that is not stay until they are replaced. */
+static gboolean check_model(const RmilRunner *runner, const RmilStudyRun *run) {
     GError *reason = NULL;
     g_autofree char *sha256 = *run->sha256 ? rmil_file_sha256(run->model, &reason) : NULL;
-    *right = !*run->sha256 || g_strcmp0(sha256, run->sha256) == 0;
-    if (!*right)
+    const gboolean right = !*run->sha256 || g_strcmp0(sha256, run->sha256) == 0;
+    if (!right)
         rmil_monitor_warn(runner->monitor, "%s: %s: the training is done again", run->model,
                           reason ? "cannot be read" : "is not the model that the record holds (another SHA-256)");
     g_clear_error(&reason);
-    return *right || rmil_record_remove(runner->record, run->key, error);
+    return right;
 }
 
 /* A run that is done: its folder is as the record says. */
@@ -134,7 +146,7 @@ static gboolean read_records(RmilRunner *runner, GError **error) {
     for (int64_t i = 0; i < outcome->planned; i++) {
         const RmilStudyRun *run = rmil_study_run(have, i);
         gboolean own = options->shards == 0 || i % options->shards == options->shard - 1, done = run->done;
-        if (own && done && !check_model(runner, run, &done, error)) return FALSE;
+        if (own && done) done = check_model(runner, run);
         outcome->share += own;
         outcome->kept += own && done;
         if (own && !done) add_todo(runner, i, trainings);

@@ -203,6 +203,22 @@ RmilRecord *rmil_record_open(const char *path, const RmilRecordStudy *study, con
     return finish(record, done, error) ? g_steal_pointer(&record) : NULL;
 }
 
+/* -- what goes ------------------------------------------------------------------------------------------------------------------ */
+#define NOT_PLANNED "key NOT IN (SELECT key FROM planned)"
+
+/* Every row of the runs that a condition names: it is true of a row of `run`. Within a transaction. */
+static gboolean remove_where(RmilRecord *record, const char *condition, GError **error) {
+    static const char *const tables[] = {"model", "epoch", "prediction", "localisation", "attention"};
+    gboolean done = TRUE;
+    for (gsize i = 0; done && i <= G_N_ELEMENTS(tables); i++) {
+        g_autofree char *sql = i < G_N_ELEMENTS(tables)
+                                   ? g_strdup_printf("DELETE FROM %s WHERE run IN (SELECT run FROM run WHERE %s)", tables[i], condition)
+                                   : g_strdup_printf("DELETE FROM run WHERE %s", condition);
+        done = rmil_sql_run(record->db, record->path, sql, error);
+    }
+    return done;
+}
+
 /* -- runs -------------------------------------------------------------------------------------------------------------------- */
 static gboolean add_values(RmilRecord *record, int64_t id, const RmilRows *rows, const GArray *values, GError **error) {
     g_autofree char *sql = rmil_rows_insert(rows);
@@ -234,40 +250,29 @@ static gboolean add_rows(RmilRecord *record, const RmilRecordRun *run, GError **
     return done;
 }
 
+static gboolean begin(RmilRecord *record, GError **error) { return rmil_sql_run(record->db, record->path, "BEGIN IMMEDIATE", error); }
+
 gboolean rmil_record_add(RmilRecord *record, const RmilRecordRun *run, GError **error) {
-    return rmil_sql_run(record->db, record->path, "BEGIN IMMEDIATE", error) && finish(record, add_rows(record, run, error), error);
+    g_autofree char *same = g_strdup_printf("key = '%s'", run->run.key); /* hexadecimal digits */
+    return begin(record, error) && finish(record, remove_where(record, same, error) && add_rows(record, run, error), error);
 }
 
-/* -- what goes ------------------------------------------------------------------------------------------------------------------ */
-/* Every row of the runs that a condition names: it is true of a row of `run`. */
-static gboolean remove_where(RmilRecord *record, const char *condition, GError **error) {
-    static const char *const tables[] = {"model", "epoch", "prediction", "localisation", "attention"};
-    gboolean done = rmil_sql_run(record->db, record->path, "BEGIN IMMEDIATE", error);
-    if (!done) return FALSE;
-    for (gsize i = 0; done && i <= G_N_ELEMENTS(tables); i++) {
-        g_autofree char *sql = i < G_N_ELEMENTS(tables)
-                                   ? g_strdup_printf("DELETE FROM %s WHERE run IN (SELECT run FROM run WHERE %s)", tables[i], condition)
-                                   : g_strdup_printf("DELETE FROM run WHERE %s", condition);
-        done = rmil_sql_run(record->db, record->path, sql, error);
-    }
-    return finish(record, done, error);
-}
-
-gboolean rmil_record_remove(RmilRecord *record, const char *key, GError **error) {
-    g_autofree char *condition = g_strdup_printf("key = '%s'", key); /* hexadecimal digits */
-    return remove_where(record, condition, error);
-}
-
-gboolean rmil_record_clean(RmilRecord *record, const char *folder, GError **error) {
-    static const char condition[] = "key NOT IN (SELECT key FROM planned)";
-    g_autoptr(sqlite3_stmt) statement = prepare(record, "SELECT model FROM run WHERE key NOT IN (SELECT key FROM planned)", error);
-    for (gboolean more = TRUE; statement && more;) {
+/* The models of runs that are not planned. */
+static gboolean remove_models(RmilRecord *record, const char *folder, int64_t *count, GError **error) {
+    g_autoptr(sqlite3_stmt) statement = prepare(record, "SELECT model FROM run WHERE " NOT_PLANNED, error);
+    for (gboolean more = TRUE; statement && more; *count += more) {
         if (!rmil_sql_step(statement, record->path, &more, error)) return FALSE;
         const char *name = more ? (const char *)sqlite3_column_text(statement, 0) : NULL;
         g_autofree char *path = name && !strstr(name, "..") ? g_build_filename(folder, name, NULL) : NULL;
         if (path) g_unlink(path);
     }
-    return statement && remove_where(record, condition, error);
+    return statement != NULL;
+}
+
+gboolean rmil_record_clean(RmilRecord *record, const char *folder, int64_t *count, GError **error) {
+    *count = 0;
+    return remove_models(record, folder, count, error) && begin(record, error) &&
+           finish(record, remove_where(record, NOT_PLANNED, error), error);
 }
 
 void rmil_record_dropped_free(RmilRecordDropped *dropped) {

@@ -32,11 +32,9 @@ typedef struct _RmilRecord RmilRecord;
 RmilRecord *rmil_record_open(const char *path, const RmilRecordStudy *study, const RmilStudyRun *runs, int64_t count, GError **error);
 void rmil_record_free(RmilRecord *record);
 void rmil_record_dropped_free(RmilRecordDropped *dropped);
-/* Forgets a run; nothing where there is none. */
-gboolean rmil_record_remove(RmilRecord *record, const char *key, GError **error);
-/* Forgets every run that is not planned and removes its model, which lies below `folder`. */
-gboolean rmil_record_clean(RmilRecord *record, const char *folder, GError **error);
-/* All rows of a run in one transaction: after a crash they are there, all of them, or none is. */
+/* Forgets every run that is not planned and removes its model, which lies below `folder`. count: how many. */
+gboolean rmil_record_clean(RmilRecord *record, const char *folder, int64_t *count, GError **error);
+/* All rows of a run in one transaction: after a crash they are there, all of them, or none is. Those of the same key go in it. */
 gboolean rmil_record_add(RmilRecord *record, const RmilRecordRun *run, GError **error);
 
 /* -- SQLite with this project's errors, for both sides -- */

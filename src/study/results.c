@@ -198,7 +198,7 @@ static gboolean read_many(RmilResults *run, GError **error) {
         const RmilRunEntry *entry = g_ptr_array_index(entries, i);
         g_autofree char *shown = shown_folder(run, entry->folder);
         if (!entry->done) {
-            add_missing(run, "%spredictions.csv: this training is not finished and is left out.", shown);
+            add_missing(run, "%spredictions.csv: this training is not finished, or its folder was removed; it is left out.", shown);
             continue;
         }
         RmilSeedRun *seed = read_seed(run, i, entry->folder, shown, entry->seed, error);
@@ -268,8 +268,7 @@ RmilResults *rmil_results_read(const char *folder, GError **error) {
     } else if (one) {
         good = read_single(run, error);
     } else {
-        good = rmil_fail(error, g_file_test(folder, G_FILE_TEST_IS_DIR) ? RMIL_ERROR_DATA : RMIL_ERROR_IO,
-                         "%s: is not the folder of a run or a study: it has neither study.sqlite nor runs/ nor predictions.csv", folder);
+        good = rmil_run_folder_refuse(folder, error);
     }
     return good && check_labels(run, error) ? g_steal_pointer(&run) : NULL;
 }

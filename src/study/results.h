@@ -28,6 +28,8 @@ gboolean rmil_seed_run_fill(RmilSeedRun *seed, RmilStudy *record, int64_t index,
 int rmil_method_order(const char *name);
 /* Fails when DIR is not a run folder, or a file in it is broken; files that may be absent are listed in missing. */
 RmilResults *rmil_results_read(const char *folder, GError **error);
+/* Why a folder holds no training's folder (run-folder.c). FALSE. */
+gboolean rmil_run_folder_refuse(const char *folder, GError **error);
 void rmil_results_free(RmilResults *run);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilResults, rmil_results_free)
 

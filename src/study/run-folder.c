@@ -1,5 +1,5 @@
 /* Folders of trained runs: which trainings belong to the plan of a work folder, and what a training was made with. */
-#include "rankmil/study.h"
+#include "results.h"
 
 #include "base/json.h"
 
@@ -65,10 +65,13 @@ static RmilRunEntry *new_entry(const char *method, const char *split, int64_t se
     return entry;
 }
 
-/* The plan in the record of a run. */
-static gboolean read_record(const char *folder, GPtrArray *entries, GError **error) {
+static gboolean is_kind(const RmilStudy *study, const char *kind) { return strcmp(rmil_study_value(study, "kind"), kind) == 0; }
+
+/* The plan in the record of a run; *own FALSE: the record is of a study, which version 0.1.0 let share the folder. */
+static gboolean read_record(const char *folder, GPtrArray *entries, gboolean *own, GError **error) {
     g_autoptr(RmilStudy) study = rmil_study_open(folder, error);
-    if (!study) return FALSE;
+    *own = study && is_kind(study, "run");
+    if (!*own) return study != NULL;
     g_autoptr(GArray) repeats = g_array_new(FALSE, FALSE, sizeof(RmilRepeat));
     const int64_t count = rmil_study_count(study);
     for (int64_t i = 0; i < count; i++) { /* those of the first method are all there are */
@@ -220,13 +223,29 @@ static gboolean check_mix(const GPtrArray *entries, GError **error) {
     return TRUE;
 }
 
+gboolean rmil_run_folder_refuse(const char *folder, GError **error) {
+    if (!is_file(folder, "study.sqlite"))
+        return rmil_fail(error, g_file_test(folder, G_FILE_TEST_IS_DIR) ? RMIL_ERROR_DATA : RMIL_ERROR_IO,
+                         "%s: is not the folder of a run or a study: it has neither study.sqlite nor runs/ nor predictions.csv", folder);
+    g_autoptr(RmilStudy) study = rmil_study_open(folder, error);
+    if (!study) return FALSE;
+    if (is_kind(study, "run") || is_kind(study, "train"))
+        return rmil_fail(
+            error, RMIL_ERROR_DATA,
+            "%s: the folders of its trainings were removed: give its 'rankmil %s' command again, which makes them from the record", folder,
+            rmil_study_value(study, "kind"));
+    return rmil_fail(error, RMIL_ERROR_DATA,
+                     "%s: is the folder of a study (%s), whose trainings have no folders of their own: 'rankmil report' has their numbers, "
+                     "'rankmil predict' takes a model of %s/models",
+                     folder, rmil_study_value(study, "kind"), folder);
+}
+
 /* DIR/runs/METHOD: that method's trainings of DIR. */
 static GPtrArray *entries_of_method(const char *folder, GError **error) {
     g_autofree char *full = g_canonicalize_filename(folder, NULL), *runs = g_path_get_dirname(full), *work = g_path_get_dirname(runs);
     g_autofree char *method = g_path_get_basename(full), *name = g_path_get_basename(runs);
     if (strcmp(name, "runs") != 0 || !g_file_test(full, G_FILE_TEST_IS_DIR)) {
-        rmil_fail(error, g_file_test(folder, G_FILE_TEST_IS_DIR) ? RMIL_ERROR_DATA : RMIL_ERROR_IO,
-                  "%s: is not the folder of a run or a study: it has neither study.sqlite nor runs/ nor predictions.csv", folder);
+        rmil_run_folder_refuse(folder, error);
         return NULL;
     }
     GPtrArray *entries = rmil_run_entries(work, error);
@@ -246,7 +265,9 @@ GPtrArray *rmil_run_entries(const char *folder, GError **error) {
         }
         return entries_of_method(folder, error);
     }
-    if (is_file(folder, "study.sqlite")) return read_record(folder, entries, error) ? g_steal_pointer(&entries) : NULL;
+    gboolean own = FALSE;
+    if (is_file(folder, "study.sqlite") && !read_record(folder, entries, &own, error)) return NULL;
+    if (own) return g_steal_pointer(&entries);
     g_autoptr(JsonNode) run = is_file(folder, "run.json") ? rmil_json_read(path, JSON_LIMIT, error) : NULL;
     if (!run && is_file(folder, "run.json")) return NULL;
     JsonArray *list = rmil_json_array(rmil_json_get(run, "runs"));

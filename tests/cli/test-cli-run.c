@@ -59,7 +59,7 @@ static void test_other_options(void) {
     g_autofree char *again = test_bytes(root, "run/runs/rank/0/predictions.csv", NULL);
     g_assert_cmpstr(before, ==, again);
     RUN("--clean");
-    command_expect(&o, 0, "");
+    command_expect(&o, 0, "4 earlier trainings removed from the record and models/, as --clean says");
     g_assert_nonnull(strstr(o.out, "0 made, 4 already there"));
     g_assert_cmpint(test_entries(root, "run/models"), ==, 4);
 }
@@ -69,7 +69,7 @@ static void test_fewer_seeds(void) {
     begin();
     g_auto(Outcome) o = {0};
     command_run(&o, root, "run", "cohort/cohort.csv", "-o", "run", "--epochs", "3", "--heatmaps", "3", "--methods", "rank", "--json", NULL);
-    command_expect(&o, 0, "rank/1 (not among the methods and seeds of this run)");
+    command_expect(&o, 0, "rank/1 (not among the methods, seeds and splits of this run)");
     g_autofree char *page = test_bytes(root, "run/report.html", NULL);
     g_assert_null(strstr(page, "seeds, each alone"));
     g_assert_null(strstr(page, "AB-MIL"));
@@ -77,6 +77,14 @@ static void test_fewer_seeds(void) {
     command_run(&o, root, "evaluate", "run", "--json", NULL);
     command_expect(&o, 0, "");
     g_assert_null(strstr(o.out, "abmil"));
+    /* the same folder without what the record makes of itself */
+    g_autofree char *folders = g_build_filename(root, "run/runs", NULL), *aside = g_build_filename(root, "aside", NULL);
+    g_assert_cmpint(g_rename(folders, aside), ==, 0);
+    command_run(&o, root, "evaluate", "run", NULL);
+    command_expect(&o, 1, "run: the folders of its trainings were removed: give its 'rankmil run' command again");
+    g_assert_cmpint(g_rename(aside, folders), ==, 0);
+    command_run(&o, root, "run", "cohort/cohort.csv", "-o", "run", "--methods", "rank,abmil,rank", NULL);
+    command_expect(&o, 1, "--methods names rank twice");
     RUN("-q");
     command_expect(&o, 0, "");
 }
@@ -195,7 +203,7 @@ static void test_old_mix(void) {
     /* `run` trains anew, beside what it found */
     command_shell(&o, root, "cp -r run old");
     command_run(&o, root, "run", "cohort/cohort.csv", "-o", "old", "--epochs", "3", "--heatmaps", "0", "--methods", "abmil", NULL);
-    command_expect(&o, 0, "old/runs: was made by an earlier version of rankmil");
+    command_expect(&o, 0, "old/runs: there is no record (study.sqlite) of what was trained here");
     g_assert_true(test_exists(root, "old/earlier/runs/rank/1/model.safetensors") &&
                   test_exists(root, "old/runs/abmil/0/model.safetensors"));
     g_assert_false(test_exists(root, "old/runs/rank"));

@@ -236,6 +236,8 @@ static void test_wrong(void) {
     command_expect(&o, 1, "study.sqlite: holds runs of another kind of study (comparison, not run)");
     g_autofree char *written = g_build_filename(root, "one", "run.json", NULL);
     g_assert_false(g_file_test(written, G_FILE_TEST_EXISTS));
+    command_run(&o, root, "evaluate", "one", NULL);
+    command_expect(&o, 1, "one: is the folder of a study (comparison), whose trainings have no folders of their own");
 }
 
 int main(int argc, char **argv) {
