@@ -48,7 +48,7 @@ static gboolean grow(RmilJobs *jobs, const RmilStudyPlan *plan, const RmilTrainD
     const double *paddings = rmil_study_plan_values(plan, "padding", &count);
     for (int64_t i = 0; i < count; i++) {
         g_autofree char *name = rmil_padding_name(paddings[i]), *folder = padded ? g_build_filename(padded, name, NULL) : NULL;
-        rmil_monitor_progress(monitor, "study: annotations", i, count);
+        rmil_monitor_progress(monitor, "padded annotations", i, count);
         RmilGrown *grown = rmil_grown_new(data, paddings[i], folder, error);
         if (!grown) return FALSE;
         g_ptr_array_add(jobs->grown, grown);

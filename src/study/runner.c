@@ -22,7 +22,7 @@ static void show_progress(const RmilRunner *runner) {
         done += job->epochs;
         total += job->ended ? job->epochs : MAX(expected, job->epochs + 1);
     }
-    if (todo->len) rmil_monitor_progress(runner->monitor, "study: epochs", done, total);
+    if (todo->len) rmil_monitor_progress(runner->monitor, "train: epochs", done, total);
 }
 
 static void epoch_done(gpointer user, const char *what, int64_t done, int64_t total) {
