@@ -81,8 +81,6 @@ int cli_fail(Cli *cli, GError *error);
 int cli_usage(Cli *cli, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* One slide (or run) failed at one stage; the rest goes on. Frees the error. Thread-safe. */
 void cli_problem(Cli *cli, const char *stage, const char *id, GError *error);
-/* Ends the progress line, so that other output starts on its own. */
-void cli_progress_end(Cli *cli);
 /* Removes a folder and all in it; a link goes, not what it points to. Nothing there: done. */
 gboolean remove_tree(const char *path, GError **error);
 /* Prints text, whose control characters but line ends are shown, not obeyed. Everything that is printed goes this way. */
@@ -95,8 +93,6 @@ void cli_warn_all(Cli *cli, const char *const *warnings);
 /* A line for people on stdout; nothing with --json or --quiet. */
 void cli_say(Cli *cli, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
-/* JSON object as text, pretty-printed; free with g_free. */
-char *cli_json_text(JsonObject *object);
 gboolean cli_json_write(JsonObject *object, const char *path, GError **error);
 JsonObject *cli_json_read(const char *path, GError **error);
 /* Members with NaN or infinite numbers become null, which JSON has. */

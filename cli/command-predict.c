@@ -167,7 +167,10 @@ static JsonNode *recorded(Predict *p) {
 static gboolean apply_record(const Predict *p, JsonNode *record, GError **error) {
     RmilPrepareOptions *options = p->options;
     const gboolean bfloat16 = options->bfloat16;
-    if (!rmil_preprocessing_apply(record, options, error)) return FALSE;
+    if (!rmil_preprocessing_apply(record, options, error)) {
+        g_prefix_error(error, "%s: ", p->run);
+        return FALSE;
+    }
     for (gsize i = 0; i < SETTINGS; i++) {
         const double run = *setting(options, i), given = p->given[i];
         if (given == not_given || fabs(given - run) <= 1e-9 * fabs(run)) continue;

@@ -75,7 +75,8 @@ static void show_progress(gpointer user, const char *what, int64_t done, int64_t
     g_mutex_unlock(&cli->lock);
 }
 
-void cli_progress_end(Cli *cli) {
+/* Ends the progress line, so that other output starts on its own. */
+static void progress_end(Cli *cli) {
     g_mutex_lock(&cli->lock);
     if (cli->shown && isatty(STDERR_FILENO)) fputc('\n', stderr);
     g_clear_pointer(&cli->shown, g_free);
@@ -100,7 +101,7 @@ void cli_warn_all(Cli *cli, const char *const *warnings) {
 
 void cli_say(Cli *cli, const char *format, ...) {
     if (cli->json || cli->quiet) return;
-    cli_progress_end(cli);
+    progress_end(cli);
     va_list arguments;
     va_start(arguments, format);
     cli_vprint(stdout, format, arguments);
@@ -142,7 +143,7 @@ static void show_done(gpointer user, const char *stage, int64_t made, int64_t ke
 
 /* -- beginning and end -------------------------------------------------------------------------------------------------- */
 static void free_state(Cli *cli) {
-    cli_progress_end(cli);
+    progress_end(cli);
     json_object_unref(cli->result);
     json_object_unref(cli->stages);
     json_array_unref(cli->problems);
@@ -249,14 +250,21 @@ gboolean cli_begin(Cli *cli, int *argc, char ***argv, const CliUsage *usage, con
     return TRUE;
 }
 
+/* Pretty-printed; free with g_free. */
+static char *json_text(JsonObject *object) {
+    g_autoptr(JsonNode) node = json_node_new(JSON_NODE_OBJECT);
+    json_node_set_object(node, object);
+    return json_to_string(node, TRUE);
+}
+
 /* whole: the command did all that it could beside its problems. */
 static int finish(Cli *cli, gboolean whole) {
     int status = json_array_get_length(cli->problems) ? 1 : 0;
-    cli_progress_end(cli);
+    progress_end(cli);
     if (cli->json) {
         json_object_set_array_member(cli->result, "problems", json_array_ref(cli->problems));
         json_object_set_array_member(cli->result, "warnings", json_array_ref(cli->warnings));
-        g_autofree char *text = cli_json_text(cli->result);
+        g_autofree char *text = json_text(cli->result);
         cli_print(stdout, "%s\n", text);
     } else if (status && json_array_get_length(cli->problems) > 1) {
         cli_print(stderr, "rankmil: %u problems, each named above%s\n", json_array_get_length(cli->problems),
@@ -289,14 +297,8 @@ int cli_usage(Cli *cli, const char *format, ...) {
 }
 
 /* -- JSON ----------------------------------------------------------------------------------------------------------------- */
-char *cli_json_text(JsonObject *object) {
-    g_autoptr(JsonNode) node = json_node_new(JSON_NODE_OBJECT);
-    json_node_set_object(node, object);
-    return json_to_string(node, TRUE);
-}
-
 gboolean cli_json_write(JsonObject *object, const char *path, GError **error) {
-    g_autofree char *text = cli_json_text(object);
+    g_autofree char *text = json_text(object);
     g_autofree char *line = g_strconcat(text, "\n", NULL);
     return rmil_file_write(path, line, strlen(line), error);
 }

@@ -17,7 +17,8 @@ RmilTrainData *train_data_load(Cli *cli, const RmilCohort *cohort, const RmilTra
  * in it twice. undivided: NULL, or gets the error of sets that cannot be drawn (a cohort that is too small), instead of `error`. */
 gboolean train_check(Cli *cli, const RmilCohort *cohort, const RmilTrainOptions *options, int64_t repeats, GError **undivided,
                      GError **error);
-/* `repeats` Monte-Carlo splits from --seed on, or every column of --splits FILE. */
+
+/* `repeats` Monte-Carlo splits or foldings from --seed on, or every column of --splits FILE. */
 GArray *train_repeats(const Cli *cli, const RmilCohort *cohort, const RmilTrainOptions *options, int64_t repeats, GError **error);
 
 /* Trains what a plan means, into a folder, with folders of runs. Runs that cannot be trained are reported as problems.

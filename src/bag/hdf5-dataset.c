@@ -147,14 +147,15 @@ gboolean rmil_dataset_read(const RmilDataset *dataset, hid_t memory_type, int64_
     return TRUE;
 }
 
-size_t rmil_dataset_width(const RmilDataset *dataset) { return dataset->element == RMIL_ELEMENT_F16 ? 2 : 4; }
+/* Bytes of one stored element as rmil_dataset_rows hands them out. */
+static size_t width_of(const RmilDataset *dataset) { return dataset->element == RMIL_ELEMENT_F16 ? 2 : 4; }
 
 /* Where whole rows lie plainly in the file. */
 typedef struct {
     int64_t first, rows, offset;
 } Extent;
 
-static int64_t row_bytes(const RmilDataset *dataset) { return dataset->dims[dataset->rank - 1] * (int64_t)rmil_dataset_width(dataset); }
+static int64_t row_bytes(const RmilDataset *dataset) { return dataset->dims[dataset->rank - 1] * (int64_t)width_of(dataset); }
 
 static GArray *plain_chunks(const RmilDataset *dataset, hid_t creation) {
     int rank = dataset->rank;

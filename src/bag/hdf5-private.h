@@ -82,8 +82,6 @@ gboolean rmil_hdf5_usual_filters(hid_t creation); /* gzip, shuffle and checksum 
 /* The whole of it, converted by HDF5 to a native memory type; `count` values are expected. */
 gboolean rmil_dataset_read(const RmilDataset *dataset, hid_t memory_type, int64_t count, void *values, GError **error);
 
-/* Bytes of one stored element as rmil_dataset_rows hands them out: 2 for float16, 4 for everything else (float32). */
-size_t rmil_dataset_width(const RmilDataset *dataset);
 /* The last two axes as a matrix, handed to `consume` in blocks of whole rows, in order: data lies plainly in the file ->
  * it is read without HDF5 and without the lock; else through HDF5 with the lock held only while it reads. */
 typedef gboolean (*RmilRowsFunc)(gpointer user, int64_t first, int64_t rows, const void *raw, GError **error);

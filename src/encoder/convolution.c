@@ -192,7 +192,8 @@ static dnnl_memory_t convert(dnnl_engine_t engine, Layout plain, const float *va
     return done ? to : NULL;
 }
 
-const char *rmil_layer_name(const RmilLayer *layer) {
+/* oneDNN's implementation, "jit:avx2" … */
+static const char *layer_name(const RmilLayer *layer) {
     const char *name = "winograd";
     if (!layer->winograd) dnnl_primitive_desc_query(layer->description, dnnl_query_impl_info_str, 0, &name);
     return name ? name : "";
@@ -216,7 +217,7 @@ static gboolean describe(RmilLayer *layer, const RmilLayerInput *input, const Rm
                                                     onto ? layer_layout(onto) : destination, strides, padding, attributes);
         /* version 2 has slow reference code for every precision; version 3 may have none */
         if (input->precision == RMIL_BFLOAT16 &&
-            (status == dnnl_unimplemented || (status == dnnl_success && strstr(rmil_layer_name(layer), "ref"))))
+            (status == dnnl_unimplemented || (status == dnnl_success && strstr(layer_name(layer), "ref"))))
             done = rmil_fail(error, RMIL_ERROR_ARGUMENT,
                              "this processor has no bfloat16 convolutions (AVX-512 is needed); use "
                              "float32");

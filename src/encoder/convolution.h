@@ -39,7 +39,6 @@ void rmil_layer_free(RmilLayer *layer);
 void rmil_layer_output(const RmilLayer *layer, RmilLayerInput *output); /* its shape */
 size_t rmil_layer_bytes(const RmilLayer *layer);                        /* of the output */
 size_t rmil_layer_scratch(const RmilLayer *layer);                      /* bytes of working memory */
-const char *rmil_layer_name(const RmilLayer *layer);                    /* oneDNN's implementation, "jit:avx2" … */
 
 RmilStream *rmil_stream_new(RmilDnn *dnn, GError **error);
 void rmil_stream_free(RmilStream *stream);

@@ -4,11 +4,12 @@
 #include <math.h>
 #include <string.h>
 
-const char *rmil_study_stars(double p) { return p < 0.00001 ? "****" : p < 0.0001 ? "***" : p < 0.001 ? "**" : p < 0.05 ? "*" : ""; }
+/* "*" … "****" as in the paper's figures, "" when p is not below 0.05. */
+static const char *stars_of(double p) { return p < 0.00001 ? "****" : p < 0.0001 ? "***" : p < 0.001 ? "**" : p < 0.05 ? "*" : ""; }
 
 /* "−" before the stars of a comparison that the reference loses. */
 static char *signed_stars(double p, gboolean higher) {
-    const char *stars = rmil_study_stars(p);
+    const char *stars = stars_of(p);
     return g_strconcat(*stars && !higher ? "−" : "", stars, NULL);
 }
 

@@ -63,8 +63,6 @@ char *rmil_study_figure_elsewhere(const RmilStudyReport *study, GError **error);
 char *rmil_study_figure_grid(const RmilStudyReport *study, const RmilMethod *method, GError **error);
 /* Every training as a dot, one row a method. */
 char *rmil_study_figure_strip(const RmilStudyReport *study, int metric, GError **error);
-/* "*" … "****" as in the paper's figures, "" when p is not below 0.05. */
-const char *rmil_study_stars(double p);
 
 /* -- study-findings.c: what was found, in words --------------------------------------------------------------------------- */
 void rmil_study_findings(const RmilStudyReport *study, GString *out);

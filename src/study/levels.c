@@ -164,6 +164,37 @@ static gboolean fill(RmilStudyReport *study, RmilStudy *record, GError **error) 
     return TRUE;
 }
 
+/* -- statistics -------------------------------------------------------------------------------------------------------- */
+/* The levels as if each were a method, so that they can be compared with the first. */
+static void summarise_along(RmilStudyReport *study) {
+    for (int i = 0; i < study->n_levels; i++)
+        if (study->levels[i].run->methods->len != 1) return;
+    if (study->n_levels < 2) return;
+    study->along = rmil_results_new(study->folder);
+    study->along->reference = g_strdup(study->levels[0].text);
+    for (int i = 0; i < study->n_levels; i++) {
+        const RmilMethod *one = study->levels[i].run->methods->pdata[0];
+        RmilMethod *method = rmil_method_new(study->levels[i].text);
+        g_ptr_array_set_free_func(method->seeds, NULL); /* they belong to the level */
+        for (guint s = 0; s < one->seeds->len; s++) g_ptr_array_add(method->seeds, one->seeds->pdata[s]);
+        g_ptr_array_add(study->along->methods, method);
+    }
+    study->along_summary = rmil_summarise(study->along->methods, study->along->reference);
+}
+
+static void summarise(RmilStudyReport *study) {
+    g_autoptr(GHashTable) slides = g_hash_table_new(g_str_hash, g_str_equal);
+    for (int i = 0; i < study->n_levels; i++) {
+        RmilSummary *summary = study->levels[i].summary = rmil_summarise(study->levels[i].run->methods, study->reference);
+        for (int m = 0; m < summary->n; m++)
+            for (guint s = 0; s < summary->methods[m].pooled->len; s++)
+                g_hash_table_add(slides, g_array_index(summary->methods[m].pooled, RmilPooled, s).id);
+    }
+    study->slides = g_hash_table_size(slides);
+    summarise_along(study);
+}
+
+/* -- a folder --------------------------------------------------------------------------------------------------------------- */
 static RmilStudyReport *report_new(const char *folder) {
     RmilStudyReport *study = g_new0(RmilStudyReport, 1);
     study->folder = g_strdup(folder);
@@ -189,7 +220,7 @@ static RmilStudyReport *read_run(const char *folder, GError **error) {
         study->done += method->seeds->len;
     }
     study->planned = study->done;
-    rmil_study_report_summarise(study);
+    summarise(study);
     return study;
 }
 
@@ -224,38 +255,8 @@ RmilStudyReport *rmil_study_report_read(const char *folder, GError **error) {
     lay_out(study, record);
     add_left(study, record);
     if (!fill(study, record, error)) return NULL;
-    rmil_study_report_summarise(study);
+    summarise(study);
     return g_steal_pointer(&study);
-}
-
-/* -- statistics -------------------------------------------------------------------------------------------------------- */
-/* The levels as if each were a method, so that they can be compared with the first. */
-static void summarise_along(RmilStudyReport *study) {
-    for (int i = 0; i < study->n_levels; i++)
-        if (study->levels[i].run->methods->len != 1) return;
-    if (study->n_levels < 2) return;
-    study->along = rmil_results_new(study->folder);
-    study->along->reference = g_strdup(study->levels[0].text);
-    for (int i = 0; i < study->n_levels; i++) {
-        const RmilMethod *one = study->levels[i].run->methods->pdata[0];
-        RmilMethod *method = rmil_method_new(study->levels[i].text);
-        g_ptr_array_set_free_func(method->seeds, NULL); /* they belong to the level */
-        for (guint s = 0; s < one->seeds->len; s++) g_ptr_array_add(method->seeds, one->seeds->pdata[s]);
-        g_ptr_array_add(study->along->methods, method);
-    }
-    study->along_summary = rmil_summarise(study->along->methods, study->along->reference);
-}
-
-void rmil_study_report_summarise(RmilStudyReport *study) {
-    g_autoptr(GHashTable) slides = g_hash_table_new(g_str_hash, g_str_equal);
-    for (int i = 0; i < study->n_levels; i++) {
-        RmilSummary *summary = study->levels[i].summary = rmil_summarise(study->levels[i].run->methods, study->reference);
-        for (int m = 0; m < summary->n; m++)
-            for (guint s = 0; s < summary->methods[m].pooled->len; s++)
-                g_hash_table_add(slides, g_array_index(summary->methods[m].pooled, RmilPooled, s).id);
-    }
-    study->slides = g_hash_table_size(slides);
-    summarise_along(study);
 }
 
 void rmil_study_report_free(RmilStudyReport *study) {

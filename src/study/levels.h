@@ -44,8 +44,6 @@ typedef struct {
 
 /* Reads DIR: the record of a study with its shards, or a run (results.h). Fails when it is neither, broken, or nothing in it is finished. */
 RmilStudyReport *rmil_study_report_read(const char *folder, GError **error);
-/* Statistics of what was read; the last step, apart so that tests can fill a study by hand. */
-void rmil_study_report_summarise(RmilStudyReport *study);
 void rmil_study_report_free(RmilStudyReport *study);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilStudyReport, rmil_study_report_free)
 /* The method's summary at a level, or NULL when none of its trainings there is finished. */

@@ -35,7 +35,7 @@ static const char later[] = "CREATE TABLE IF NOT EXISTS model(run INTEGER PRIMAR
                             " value TEXT NOT NULL, PRIMARY KEY(key, place))";
 
 /* -- SQLite ------------------------------------------------------------------------------------------------------------------ */
-gboolean rmil_sql_fail(sqlite3 *db, const char *path, GError **error) {
+static gboolean rmil_sql_fail(sqlite3 *db, const char *path, GError **error) {
     int code = sqlite3_errcode(db);
     gboolean content = code == SQLITE_NOTADB || code == SQLITE_CORRUPT || code == SQLITE_ERROR;
     return rmil_fail(error, content ? RMIL_ERROR_FORMAT : RMIL_ERROR_IO,

@@ -46,7 +46,6 @@ sqlite3_stmt *rmil_sql_prepare(sqlite3 *db, const char *path, const char *sql, G
 gboolean rmil_sql_step(sqlite3_stmt *statement, const char *path, gboolean *row, GError **error);
 /* Rows of a run that is done. Free with g_array_unref. */
 GArray *rmil_study_rows(RmilStudy *study, int64_t index, int kind, GError **error);
-gboolean rmil_sql_fail(sqlite3 *db, const char *path, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilRecord, rmil_record_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(sqlite3_stmt, sqlite3_finalize)

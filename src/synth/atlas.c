@@ -45,7 +45,7 @@ static int by_row(const void *a, const void *b) {
     return p->y != q->y ? p->y - q->y : p->x - q->x;
 }
 
-void rmil_synth_atlas_points(RmilSynthAtlas *atlas, uint64_t seed, double scale) {
+static void atlas_points(RmilSynthAtlas *atlas, uint64_t seed, double scale) {
     static const double radius[4] = {10.8, 14.5, 22.5, 25};
     for (int i = 0; i < 4; i++) {
         atlas->points[i] = pack(radius[i] * scale, seed, 900 + (uint64_t)i);
@@ -75,7 +75,7 @@ static gboolean make_layer(int64_t index, int worker, gpointer user, GError **er
     const Job *job = user;
     if (index < RMIL_SYNTH_LAYERS) rmil_synth_atlas_layer(job->atlas, job->seed, job->scale, index);
     else if (index == RMIL_SYNTH_LAYERS) rmil_synth_atlas_stamps(job->atlas, job->seed, job->scale);
-    else rmil_synth_atlas_points(job->atlas, job->seed, job->scale);
+    else atlas_points(job->atlas, job->seed, job->scale);
     return TRUE;
 }
 

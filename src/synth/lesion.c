@@ -12,7 +12,7 @@ void rmil_synth_lesion_clear(gpointer data) {
     if (lesion->polygon) g_array_unref(lesion->polygon);
 }
 
-double rmil_synth_outline_radius(const RmilSynthOutline *o, double theta) {
+static double outline_radius(const RmilSynthOutline *o, double theta) {
     double wave = 1, local = theta - o->angle, c = cos(local) / o->stretch, s = sin(local) * o->stretch;
     for (int k = 0; k < RMIL_SYNTH_HARMONICS; k++) wave += o->amplitude[k] * cos((k + 2) * theta + o->phase[k]);
     double r = o->r * wave / sqrt(c * c + s * s);
@@ -34,7 +34,7 @@ static double clearance(const RmilSynthAnatomy *map, double x, double y) {
     for (guint i = 0; i < map->lesions->len; i++) {
         const RmilSynthOutline *o = &g_array_index(map->lesions, RmilSynthLesion, i).truth;
         double dx = x - o->x, dy = y - o->y;
-        clear = MIN(clear, hypot(dx, dy) - 1.1 * rmil_synth_outline_radius(o, atan2(dy, dx)));
+        clear = MIN(clear, hypot(dx, dy) - 1.1 * outline_radius(o, atan2(dy, dx)));
     }
     return clear;
 }
@@ -71,7 +71,7 @@ static GArray *draw_line(const RmilSynthOutline *o, gboolean inwards, double sca
         double theta = 2 * G_PI * (i + 0.3 * rmil_rng_uniform(&rng)) / count, step = 2 * G_PI * 1.3 / count;
         double low = 1e18, high = 0, tremor = 1.7 * rmil_rng_uniform(&rng) * scale;
         for (int k = -3; k <= 3; k++) {
-            double r = rmil_synth_outline_radius(o, theta + step * k / 3);
+            double r = outline_radius(o, theta + step * k / 3);
             low = MIN(low, r);
             high = MAX(high, r);
         }
@@ -111,7 +111,7 @@ static void fit_area(RmilSynthLesion *lesion, double area, double scale, uint64_
 static gboolean inside_outline(const RmilSynthOutline *o, double x, double y, double *q) {
     double dx = x - o->x, dy = y - o->y, reach = o->r * 3.2, d2 = dx * dx + dy * dy;
     if (d2 > reach * reach) return FALSE;
-    *q = sqrt(d2) / MAX(rmil_synth_outline_radius(o, atan2(dy, dx)), 1e-3);
+    *q = sqrt(d2) / MAX(outline_radius(o, atan2(dy, dx)), 1e-3);
     return *q < 1;
 }
 

@@ -40,7 +40,7 @@ static double normal_quantile(double p) {
            (((((b[0] * r + b[1]) * r + b[2]) * r + b[3]) * r + b[4]) * r + 1);
 }
 
-double rmil_synth_share_quantile(double q) {
+static double share_quantile(double q) {
     double share = exp(RMIL_SYNTH_SHARE_MU + RMIL_SYNTH_SHARE_SIGMA * normal_quantile(CLAMP(q, 1e-6, 1 - 1e-6)));
     return MIN(share, RMIL_SYNTH_SHARE_MAX);
 }
@@ -92,7 +92,7 @@ RmilSynthPlan *rmil_synth_plan(const RmilSynthOptions *o) {
     for (int64_t i = 0; i < positives; i++) {
         RmilSynthPlan *plan = &plans[order[i]];
         plan->label = 1;
-        plan->share = rmil_synth_share_quantile(((double)i + rmil_rng_uniform(&rng)) / (double)positives);
+        plan->share = share_quantile(((double)i + rmil_rng_uniform(&rng)) / (double)positives);
     }
     rmil_rng_shuffle(&rng, order, o->slides);
     int64_t count = 0;

@@ -31,7 +31,6 @@ typedef struct {
 gboolean rmil_synth_check(const RmilSynthOptions *options, GError **error);
 /* options->slides plans; free with g_free. */
 RmilSynthPlan *rmil_synth_plan(const RmilSynthOptions *options);
-double rmil_synth_share_quantile(double q);
 
 /* -- anatomy ------------------------------------------------------------------------------------------------------------------ */
 #define RMIL_SYNTH_CELL 8 /* px a side of a map cell */
@@ -60,7 +59,6 @@ typedef struct {
     double amplitude[RMIL_SYNTH_HARMONICS], phase[RMIL_SYNTH_HARMONICS];
     double cap[128]; /* largest radius in each of 128 directions */
 } RmilSynthOutline;
-double rmil_synth_outline_radius(const RmilSynthOutline *outline, double theta);
 
 typedef struct {
     RmilSynthOutline truth; /* tumour cells lie inside this … */
@@ -128,7 +126,6 @@ void rmil_synth_atlas_free(RmilSynthAtlas *atlas);
 void rmil_synth_atlas_layer(RmilSynthAtlas *atlas, uint64_t seed, double scale, int64_t layer);
 void rmil_synth_atlas_texture(RmilSynthAtlas *atlas, uint64_t seed, double scale, RmilSynthKind kind);
 void rmil_synth_atlas_stamps(RmilSynthAtlas *atlas, uint64_t seed, double scale);
-void rmil_synth_atlas_points(RmilSynthAtlas *atlas, uint64_t seed, double scale);
 
 /* -- stain, render, artefacts, file ------------------------------------------------------------------------------------------------ */
 typedef struct {
