@@ -143,9 +143,10 @@ gboolean rmil_export_write(const RmilExport *export, const RmilRecordRun *run, c
     return done;
 }
 
-static void remove_export(const char *folder) {
-    g_autofree char *record = g_build_filename(folder, "study.sqlite", NULL);
-    if (g_file_test(record, G_FILE_TEST_EXISTS)) return; /* a training of its own */
+/* One whose training no record has is not ours to remove: it may be the only copy. */
+static void remove_export(const char *folder, RmilRecord *record) {
+    g_autofree char *own = g_build_filename(folder, "study.sqlite", NULL), *config = rmil_run_config(folder, NULL);
+    if (g_file_test(own, G_FILE_TEST_EXISTS) || (config && !rmil_record_knows(record, config))) return;
     for (int i = 0; i < FILES; i++) unlink_in(folder, names[i], NULL);
     unlink_in(folder, "metrics.json", NULL);
     g_rmdir(folder); /* when nothing is left in it */
@@ -163,7 +164,7 @@ static GPtrArray *folders_in(const char *folder) {
     return found;
 }
 
-void rmil_export_sort(const char *folder, GHashTable *planned) {
+void rmil_export_sort(const char *folder, RmilRecord *record, GHashTable *planned) {
     g_autofree char *runs = g_build_filename(folder, "runs", NULL);
     g_autoptr(GPtrArray) methods = folders_in(runs);
     for (guint m = 0; m < methods->len; m++) {
@@ -172,7 +173,7 @@ void rmil_export_sort(const char *folder, GHashTable *planned) {
         for (guint s = 0; s < seeds->len; s++) {
             g_autofree char *below = g_build_filename("runs", methods->pdata[m], seeds->pdata[s], NULL),
                             *path = g_build_filename(folder, below, NULL);
-            if (!g_hash_table_contains(planned, below)) remove_export(path);
+            if (!g_hash_table_contains(planned, below)) remove_export(path, record);
         }
         g_rmdir(method); /* when nothing is left in it */
     }

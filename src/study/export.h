@@ -17,8 +17,9 @@ typedef struct {
  * written again, which a warning says. run.json goes before anything changes and comes back last: it never stands beside another
  * training's files; metrics.json, which was computed from those, goes with it. */
 gboolean rmil_export_write(const RmilExport *export, const RmilRecordRun *run, const RmilMonitor *monitor, GError **error);
-/* Removes below folder/runs what was made so and is not among `planned` ("runs/METHOD/NAME"). Other people's files stay. */
-void rmil_export_sort(const char *folder, GHashTable *planned);
+/* Removes below folder/runs what was made so of the record and is not among `planned` ("runs/METHOD/NAME"). Other people's files and
+ * trainings stay. */
+void rmil_export_sort(const char *folder, RmilRecord *record, GHashTable *planned);
 /* Moves what version 0.1.0, which had no record, left in the folder into earlier/ below it. */
 gboolean rmil_export_set_aside(const char *folder, gboolean many, const RmilMonitor *monitor, GError **error);
 

@@ -105,7 +105,7 @@ static gboolean open_record(RmilRunner *runner, const char *path, GError **error
         g_autoptr(GHashTable) names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
         for (guint i = 0; i < runner->jobs->list->len; i++)
             g_hash_table_add(names, rmil_runner_folder(runner, rmil_jobs_at(runner->jobs, i)));
-        rmil_export_sort(runner->options->folder, names);
+        rmil_export_sort(runner->options->folder, runner->record, names);
     }
     return !runner->options->clean || clean(runner, error);
 }

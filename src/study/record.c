@@ -275,6 +275,13 @@ gboolean rmil_record_clean(RmilRecord *record, const char *folder, int64_t *coun
            finish(record, remove_where(record, NOT_PLANNED, error), error);
 }
 
+gboolean rmil_record_knows(RmilRecord *record, const char *config) {
+    g_autoptr(sqlite3_stmt) statement = prepare(record, "SELECT 1 FROM run WHERE config = ?", NULL);
+    gboolean row = FALSE;
+    if (statement) sqlite3_bind_text(statement, 1, config, -1, SQLITE_STATIC);
+    return statement && rmil_sql_step(statement, record->path, &row, NULL) && row;
+}
+
 void rmil_record_dropped_free(RmilRecordDropped *dropped) {
     g_free(dropped->key);
     g_free(dropped->method);

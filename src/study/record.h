@@ -31,6 +31,8 @@ typedef struct _RmilRecord RmilRecord;
  * study->replaces must be of the same data; its plan is replaced, and what it holds stays. runs: what is planned (RmilStudyRun), in the plan's order. */
 RmilRecord *rmil_record_open(const char *path, const RmilRecordStudy *study, const RmilStudyRun *runs, int64_t count, GError **error);
 void rmil_record_free(RmilRecord *record);
+/* Has it a run of this configuration, planned or not? */
+gboolean rmil_record_knows(RmilRecord *record, const char *config);
 void rmil_record_dropped_free(RmilRecordDropped *dropped);
 /* Forgets every run that is not planned and removes its model, which lies below `folder`. count: how many. */
 gboolean rmil_record_clean(RmilRecord *record, const char *folder, int64_t *count, GError **error);

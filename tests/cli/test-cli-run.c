@@ -74,6 +74,10 @@ static void test_fewer_seeds(void) {
     g_assert_null(strstr(page, "seeds, each alone"));
     g_assert_null(strstr(page, "AB-MIL"));
     g_assert_false(test_exists(root, "run/heatmaps/abmil")); /* pictures of other methods go */
+    g_assert_false(test_exists(root, "run/runs/abmil"));     /* folders, too, but for one that the record has no training of */
+    g_autofree char *own = g_build_filename(root, "run/runs/rank/own", NULL);
+    g_assert_cmpint(g_mkdir(own, 0777), ==, 0);
+    g_free(test_file(own, "run.json", "{\"config\": {\"seed\": 9}}"));
     command_run(&o, root, "evaluate", "run", "--json", NULL);
     command_expect(&o, 0, "");
     g_assert_null(strstr(o.out, "abmil"));
@@ -87,6 +91,7 @@ static void test_fewer_seeds(void) {
     command_expect(&o, 1, "--methods names rank twice");
     RUN("-q");
     command_expect(&o, 0, "");
+    g_assert_true(test_exists(own, "run.json"));
 }
 
 /* An annotation that changes is another training of the methods that see annotations. */
