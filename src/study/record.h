@@ -28,7 +28,8 @@ typedef struct {
 
 typedef struct _RmilRecord RmilRecord;
 /* Opens the record at `path` for writing, or begins it. One that is there is of the same kind (rmil_study_accepts), and unless
- * study->replaces must be of the same data; its plan is replaced, and what it holds stays. runs: what is planned (RmilStudyRun), in the plan's order. */
+ * study->replaces must be of the same data; its plan is replaced, and what it holds stays. runs: what is planned (RmilStudyRun), in the
+ * plan's order. */
 RmilRecord *rmil_record_open(const char *path, const RmilRecordStudy *study, const RmilStudyRun *runs, int64_t count, GError **error);
 void rmil_record_free(RmilRecord *record);
 /* Has it a run of this configuration, planned or not? */
