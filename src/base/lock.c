@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -53,13 +54,36 @@ static gboolean still_there(int file, const char *path) {
     return fstat(file, &opened) == 0 && g_stat(path, &named) == 0 && opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
 }
 
-/* Is the process that wrote of itself gone? One that was killed may have left a child that looks through a file (bag/hdf5-examine.c),
- * and a child that has hardly begun holds what its parent held. */
+/* A number behind a name in a file of /proc; 0: not there. */
+static uint64_t proc_mask(const char *text, const char *name) {
+    const char *at = text ? strstr(text, name) : NULL;
+    return at ? g_ascii_strtoull(at + strlen(name), NULL, 16) : 0;
+}
+
+/* Is a process of this host gone, or on its way: killed, but not yet out of its files, or not yet waited for by its parent? */
+static gboolean is_ending(long id) {
+    enum { EXITING = 4, KILLED = 1 << (SIGKILL - 1) }; /* PF_EXITING of /proc/ID/stat */
+    g_autofree char *stat_path = g_strdup_printf("/proc/%ld/stat", id), *status_path = g_strdup_printf("/proc/%ld/status", id);
+    g_autofree char *stat_text = NULL, *status = NULL;
+    char state = ' ';
+    unsigned flags = 0;
+    if (kill((pid_t)id, 0) != 0 && errno == ESRCH) return TRUE;
+    g_file_get_contents(stat_path, &stat_text, NULL, NULL);
+    g_file_get_contents(status_path, &status, NULL, NULL);
+    const char *behind = stat_text ? strrchr(stat_text, ')') : NULL;
+    if (behind && sscanf(behind + 1, " %c %*d %*d %*d %*d %*d %u", &state, &flags) == 2 &&
+        (state == 'Z' || state == 'X' || (flags & EXITING) != 0))
+        return TRUE;
+    return ((proc_mask(status, "SigPnd:") | proc_mask(status, "ShdPnd:")) & KILLED) != 0;
+}
+
+/* Is the process that wrote of itself gone, or about to be? One that was killed may also have left a child that looks through a file
+ * (bag/hdf5-examine.c), and a child that has hardly begun holds what its parent held. */
 static gboolean is_dead(int file) {
     g_autofree char *who = holder(file), *host = g_strdup_printf(" on %s, ", g_get_host_name());
     const char *process = strstr(who, " (process ");
     const long id = process ? strtol(process + strlen(" (process "), NULL, 10) : 0;
-    return id > 0 && strstr(process, host) && kill((pid_t)id, 0) != 0 && errno == ESRCH;
+    return id > 0 && strstr(process, host) && is_ending(id);
 }
 
 /* EAGAIN: somebody who lives has it. */
