@@ -155,9 +155,6 @@ RMIL_API GArray *rmil_repeats_fold(const RmilCohort *cohort, int64_t folds, doub
 /* As a table that rmil_repeats_read takes: id, and a column of train, val, test for each. */
 RMIL_API gboolean rmil_repeats_write(const RmilCohort *cohort, const GArray *repeats, const char *path, GError **error);
 
-/* "0, 1, 2": their seeds, for a message. Free with g_free. */
-RMIL_API char *rmil_repeats_seeds(const GArray *repeats);
-
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilBagSet, rmil_bag_set_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilCohort, rmil_cohort_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilSplitTable, rmil_split_table_free)

@@ -116,7 +116,6 @@ typedef struct {
     gpointer ask_user;
 } RmilTrainConfig;
 RMIL_API void rmil_train_config_init(RmilTrainConfig *config);
-RMIL_API gboolean rmil_train_config_check(const RmilTrainConfig *config, GError **error); /* as rmil_train does first */
 
 typedef struct {
     int64_t epoch; /* from 1 */

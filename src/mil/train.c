@@ -176,13 +176,13 @@ static gboolean validate(Trainer *t, const int64_t *set, int64_t count, RmilEpoc
 }
 
 /* -- the run -------------------------------------------------------------------------------------------------------------------- */
-gboolean rmil_train_config_check(const RmilTrainConfig *config, GError **error) {
+static gboolean check_config(const RmilTrainConfig *config, GError **error) {
     return rmil_options_check(rmil_trainer_options, config, error);
 }
 
 static gboolean check(const RmilTrainConfig *config, const RmilBag *const *bags, const int *labels, const int64_t *train_set,
                       int64_t train_count, const int64_t *val_set, int64_t val_count, GError **error) {
-    if (!rmil_train_config_check(config, error)) return FALSE;
+    if (!check_config(config, error)) return FALSE;
     int64_t of_class[2] = {0};
     for (int64_t i = 0; i < train_count + val_count; i++) {
         int64_t slide = i < train_count ? train_set[i] : val_set[i - train_count];

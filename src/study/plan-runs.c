@@ -10,7 +10,8 @@ gboolean rmil_study_plan_data_options(const RmilStudyPlan *plan, const RmilTrain
     return rmil_plan_options(plan, plan->reference, 0, base, options, error); /* what concerns the data is the same for every method */
 }
 
-char *rmil_repeats_seeds(const GArray *repeats) {
+/* "0, 1, 2": their seeds, for a message. */
+static char *spoken_seeds(const GArray *repeats) {
     enum { MOST = 12 };
     GString *out = g_string_new(NULL);
     for (guint i = 0; i < MIN(repeats->len, (guint)MOST); i++)
@@ -33,7 +34,7 @@ static gboolean choose_columns(const RmilStudyPlan *plan, GArray *repeats, GErro
     }
     for (guint s = 0; s < seeds->len; s++) {
         if (has_seed(repeats, g_array_index(seeds, int64_t, s))) continue;
-        g_autofree char *known = rmil_repeats_seeds(repeats);
+        g_autofree char *known = spoken_seeds(repeats);
         return rmil_fail(error, RMIL_ERROR_DATA, "%s: no column's name ends in seed %" G_GINT64_FORMAT ": the columns are of seed %s",
                          plan->splits, g_array_index(seeds, int64_t, s), known);
     }
