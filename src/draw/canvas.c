@@ -47,7 +47,10 @@ double rmil_text_width(const char *text, double size) { return 0.62 * size * (do
 void rmil_canvas_text(RmilCanvas *canvas, double x, double y, double size, const char *anchor, gboolean bold, double room,
                       const char *text) {
     g_autofree char *valid = g_utf8_make_valid(text, -1), *shown = NULL;
-    glong fits = (glong)(room / ((bold ? 0.68 : 0.62) * size)), length = g_utf8_strlen(valid, -1);
+    const glong length = g_utf8_strlen(valid, -1);
+    const double width = (bold ? 0.68 : 0.62) * size * (double)length, least = 0.7;
+    if (room > 0 && width > room) size *= MAX(room / width, least); /* smaller letters before fewer of them */
+    const glong fits = (glong)(room / ((bold ? 0.68 : 0.62) * size) + 1e-6);
     if (room > 0 && length > MAX(fits, 3)) {
         glong half = (MAX(fits, 3) - 1) / 2;
         g_autofree char *head = g_utf8_substring(valid, 0, half), *tail = g_utf8_substring(valid, length - half, length);

@@ -20,7 +20,8 @@ typedef struct {
 RmilCanvas *rmil_canvas_new(int64_t width, int64_t height, GError **error);
 void rmil_canvas_free(RmilCanvas *canvas);
 void rmil_canvas_blit(RmilCanvas *canvas, int64_t x, int64_t y, const uint8_t *rgb, int64_t width, int64_t height);
-/* One line of text with its baseline at y, shortened to `room` px (0: not). anchor: "start", "middle", "end". */
+/* One line of text with its baseline at y; where it is longer than `room` px (0: any), in letters down to 0.7 of `size`, then cut in its
+ * middle. anchor: "start", "middle", "end". */
 void rmil_canvas_text(RmilCanvas *canvas, double x, double y, double size, const char *anchor, gboolean bold, double room,
                       const char *text);
 gboolean rmil_canvas_write(RmilCanvas *canvas, const char *path, GError **error);
