@@ -56,11 +56,11 @@ static gboolean time_epoch(const RmilCohort *cohort, int64_t memory, const char 
     options.threads = threads;
     g_autoptr(RmilBagSet) set = rmil_bag_set_load(cohort, &options, NULL, error);
     if (!set) return FALSE;
-    g_autofree int *labels = g_new(int, cohort->count);
+    g_autofree RmilTarget *targets = g_new(RmilTarget, cohort->count);
     g_autofree int64_t *all = g_new(int64_t, cohort->count);
     for (int64_t i = 0; i < cohort->count; i++) {
         if (!set->bags[i]) return rmil_fail(error, RMIL_ERROR_DATA, "%s", set->errors[i]);
-        labels[i] = cohort->rows[i].label;
+        targets[i] = cohort->rows[i].target;
         all[i] = i;
     }
     RmilModelConfig config;
@@ -72,7 +72,7 @@ static gboolean time_epoch(const RmilCohort *cohort, int64_t memory, const char 
     gint64 marks[3] = {0};
     const RmilMonitor monitor = {.progress = mark, .user = marks};
     if (!rmil_model_config_init(&config, "abmil", RMIL_GUIDE_RANK, error)) return FALSE;
-    g_autoptr(RmilModel) model = rmil_train(&config, &protocol, (const RmilBag *const *)set->bags, labels, all, cohort->count, NULL, 0,
+    g_autoptr(RmilModel) model = rmil_train(&config, &protocol, (const RmilBag *const *)set->bags, targets, all, cohort->count, NULL, 0,
                                             NULL, NULL, &monitor, error);
     *seconds = (double)(marks[2] - marks[1]) * 1e-6;
     printf("  %.2f GiB in memory, %.2f GiB in mapped files: %.1f s per epoch of %d bags\n", (double)set->memory_bytes / 0x1p30,

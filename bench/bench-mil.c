@@ -204,10 +204,11 @@ static gboolean train(const RmilModelConfig *config, RmilBag *const *bags, int t
     protocol.warmup = protocol.epochs;
     protocol.threads = threads;
     protocol.balanced = FALSE;
-    const int labels[BAGS] = {1, 1, 1, 1, 0, 0, 0, 0};
+    RmilTarget targets[BAGS];
+    for (int i = 0; i < BAGS; i++) targets[i] = RMIL_TARGET_CLASS(i < BAGS / 2);
     const int64_t set[BAGS] = {0, 1, 2, 3, 4, 5, 6, 7};
     const RmilMonitor monitor = {.progress = after_step, .user = round};
-    g_autoptr(RmilModel) model = rmil_train(config, &protocol, (const RmilBag *const *)bags, labels, set, BAGS, NULL, 0, NULL, NULL,
+    g_autoptr(RmilModel) model = rmil_train(config, &protocol, (const RmilBag *const *)bags, targets, set, BAGS, NULL, 0, NULL, NULL,
                                             &monitor, error);
     return model != NULL;
 }

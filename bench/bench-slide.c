@@ -77,7 +77,7 @@ static gboolean read_alone(int64_t i, int worker, gpointer user, GError **error)
 }
 
 /* Tiles per second; *cpu: processor time used. */
-static double measure(Job *job, int threads, RmilTask task, double *cpu) {
+static double measure(Job *job, int threads, RmilLoopBody task, double *cpu) {
     GError *error = NULL;
     double cpu_start = bench_cpu_seconds();
     gint64 start = g_get_monotonic_time();

@@ -146,7 +146,7 @@ static void warn_seen(Cli *cli, const Seen *seen, const RmilTrainData *data) {
 static gboolean labels_of_both(const RmilCohort *cohort, GError **error) {
     int64_t of[2] = {0};
     for (int64_t i = 0; i < cohort->count; i++)
-        if (cohort->rows[i].label >= 0) of[cohort->rows[i].label > 0]++;
+        if (cohort->rows[i].target.label >= 0) of[cohort->rows[i].target.label > 0]++;
     if (of[0] && of[1]) return TRUE;
     g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA,
                 "%s: has %" G_GINT64_FORMAT " slides of label 0 and %" G_GINT64_FORMAT " of label 1: metrics of ranking need "
@@ -248,7 +248,7 @@ static gboolean apply_models(Cli *cli, const Models *models, const char *run, co
     g_autofree RmilSplit *splits = g_new0(RmilSplit, data->count + 1);
     g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GArray) members = g_array_new(FALSE, TRUE, sizeof(Member));
-    for (int64_t i = 0; i < data->count; i++) splits[i] = data->labels[i] < 0 ? RMIL_SPLIT_NONE : RMIL_SPLIT_TEST;
+    for (int64_t i = 0; i < data->count; i++) splits[i] = data->targets[i].label < 0 ? RMIL_SPLIT_NONE : RMIL_SPLIT_TEST;
     if (!clear_output(cli, folder, cohort, error)) return FALSE;
     for (guint m = 0; m < models->list->len; m++) {
         const char *from = models->folders->pdata[m];

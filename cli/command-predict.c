@@ -98,7 +98,7 @@ static char *number(double value) { return isfinite(value) ? g_strdup_printf("%.
 static void record(Predict *p, const RmilCohortRow *row, int64_t tiles, const RmilPrediction *prediction, double sd) {
     PredictionLine line = {.id = g_strdup(row->id),
                            .split = g_strdup(rmil_split_name(row->split)),
-                           .label = row->label >= 0 ? g_strdup_printf("%d", row->label) : g_strdup(""),
+                           .label = row->target.label >= 0 ? g_strdup_printf("%d", row->target.label) : g_strdup(""),
                            .probability = number(prediction->probability),
                            .logit = number(prediction->logit),
                            .sd = number(sd),
@@ -142,7 +142,7 @@ static gboolean predict_row(Predict *p, int64_t i, GError **error) {
     RmilPrediction prediction;
     double sd;
     g_autoptr(RmilSlide) slide = NULL;
-    if (!rmil_ensemble_predict(models, p->models->list->len, bag, -1, &prediction, &sd, scores, attention, error) ||
+    if (!rmil_ensemble_predict(models, p->models->list->len, bag, NULL, &prediction, &sd, scores, attention, error) ||
         !write_scores(bag, scores, attention, patches, error) || (row->slide && !(slide = rmil_work_open_slide(work, i, error))) ||
         !write_qupath(work, i, slide, bag, scores, attention, error) || (slide && !draw_row(p, i, slide, bag, scores, error)))
         return FALSE;

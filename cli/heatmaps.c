@@ -16,7 +16,7 @@ gboolean heat_write(const RmilWork *work, const RmilCohortRow *given, const Rmil
     RmilPrediction prediction;
     double sd;
     RmilHeatOptions options;
-    if (!rmil_ensemble_predict(models, count, bag, given->label, &prediction, &sd, NULL, attention, error)) return FALSE;
+    if (!rmil_ensemble_predict(models, count, bag, &given->target, &prediction, &sd, NULL, attention, error)) return FALSE;
     rmil_heat_options_init(&options);
     g_autofree char *text = count > 1 ? g_strdup_printf("%s: probability %.3f (SD %.3f)", title, prediction.probability, sd)
                                       : g_strdup_printf("%s: probability %.3f", title, prediction.probability);

@@ -13,7 +13,7 @@ static GArray *pick_slides(const Run *run, int64_t limit) {
     for (int class = 0; class < 3; class ++)
         for (int64_t i = 0; i < run->data->count && rows->len < limit; i++) {
             const RmilCohortRow *row = &run->data->cohort->rows[i];
-            int own = row->label == 1 ? (row->annotation ? 0 : 1) : 2;
+            int own = row->target.label == 1 ? (row->annotation ? 0 : 1) : 2;
             gboolean tested = FALSE;
             for (guint r = 0; r < run->repeats->len; r++) tested = tested || tests(&g_array_index(run->repeats, RmilRepeat, r), i);
             if (own == class && run->data->bags[i] && row->slide && tested) g_array_append_val(rows, i);

@@ -17,7 +17,7 @@ static JsonObject *summarise_cohort(const Run *run) {
         for (int64_t k = 0; bag->patch_labels && k < bag->count; k++) own += bag->patch_labels[k];
         annotated_patches += own;
         annotated += own > 0;
-        counts[first->splits[i]][row->label < 0 ? 2 : row->label > 0]++;
+        counts[first->splits[i]][row->target.label < 0 ? 2 : row->target.label > 0]++;
         const double mpp = rmil_bag_level0_mpp(bag);
         g_autofree char *name = mpp > 0 ? g_strdup_printf("%.3f", mpp) : g_strdup("unknown");
         json_object_set_int_member(mix, name, (json_object_has_member(mix, name) ? json_object_get_int_member(mix, name) : 0) + 1);

@@ -154,8 +154,8 @@ typedef struct {
  * no more). `worker` is in
  * 0 … threads−1, never in two calls at once: the index of a thread's own scratch memory. After a failure no further
  * index is started; the error of the lowest failing index is returned. OpenMP inside a task runs single-threaded. */
-typedef gboolean (*RmilTask)(int64_t index, int worker, gpointer user, GError **error);
-RMIL_API gboolean rmil_parallel(int64_t n, int threads, RmilTask task, gpointer user, GError **error);
+typedef gboolean (*RmilLoopBody)(int64_t index, int worker, gpointer user, GError **error);
+RMIL_API gboolean rmil_parallel(int64_t n, int threads, RmilLoopBody task, gpointer user, GError **error);
 RMIL_API int rmil_threads(int requested); /* requested when ≥ 1, else the number of usable processors */
 
 /* -- CSV tables, read (RFC 4180, header row, UTF-8 with or without a byte-order mark) -------------------------------------- */

@@ -4,7 +4,44 @@
 
 #include "bag.h"
 
+#include <math.h>
+
 G_BEGIN_DECLS
+
+/* -- what is predicted ----------------------------------------------------------------------------------------------------- */
+typedef enum {
+    RMIL_TASK_CLASSES,  /* which of C ≥ 2 classes */
+    RMIL_TASK_SURVIVAL, /* time to an event, possibly censored */
+    RMIL_TASK_NUMBER    /* a number */
+} RmilTaskKind;
+#define RMIL_CLASSES_MOST 20
+#define RMIL_CLASS_NAME 64 /* bytes, the final 0 included */
+
+typedef struct {
+    RmilTaskKind kind;
+    int classes;                                    /* C; 0 unless classes are predicted */
+    char names[RMIL_CLASSES_MOST][RMIL_CLASS_NAME]; /* of the classes, in the order of labels 0 … C − 1 */
+    gboolean negative;                              /* class 0 means "no lesion": guides and localisation leave its slides alone */
+} RmilTask;
+/* Labels 0 and 1, where 0 is negative: the paper's task. */
+RMIL_API void rmil_task_init(RmilTask *task);
+/* Is it that one, so that nothing need be said of classes? */
+RMIL_API gboolean rmil_task_is_plain(const RmilTask *task);
+RMIL_API const char *rmil_task_kind_name(RmilTaskKind kind); /* "classes", "survival", "number" */
+RMIL_API gboolean rmil_task_equal(const RmilTask *a, const RmilTask *b);
+
+/* What is known of one slide (or patient). What the task does not ask for is not looked at. */
+typedef struct {
+    int label;      /* class; −1: none */
+    double time;    /* > 0, in the table's unit; NaN: none */
+    gboolean event; /* TRUE: it happened at `time`; FALSE: censored then */
+    double value;   /* NaN: none */
+} RmilTarget;
+#define RMIL_TARGET_CLASS(label) ((RmilTarget){label, NAN, FALSE, NAN}) /* −1: none */
+#define RMIL_TARGET_NONE RMIL_TARGET_CLASS(-1)
+RMIL_API gboolean rmil_target_known(const RmilTask *task, const RmilTarget *target);
+/* Can a lesion be annotated on it that guides follow and localisation is measured on? Of classes: not where it is the negative one. */
+RMIL_API gboolean rmil_target_lesion(const RmilTask *task, const RmilTarget *target);
 
 /* -- the table --------------------------------------------------------------------------------------------------------- */
 typedef enum { RMIL_SPLIT_NONE, RMIL_SPLIT_TRAIN, RMIL_SPLIT_VAL, RMIL_SPLIT_TEST } RmilSplit;
@@ -17,7 +54,7 @@ typedef struct {
     char *annotation;   /* absolute path, or NULL */
     char *patch_labels; /* absolute path of a label file (HDF5 or .npy), or NULL */
     char *patient;      /* or NULL */
-    int label;          /* 0, 1, …; −1 none */
+    RmilTarget target;
     RmilSplit split;
     double mpp;   /* override, 0 none */
     int64_t line; /* in the CSV */
@@ -25,6 +62,7 @@ typedef struct {
 
 typedef struct {
     char *path;
+    RmilTask task;
     int64_t count;
     RmilCohortRow *rows;
     RmilTable *table;     /* the CSV itself, unknown columns included; row i of it is rows[i] */

@@ -2,7 +2,7 @@
 #ifndef RANKMIL_MIL_H
 #define RANKMIL_MIL_H
 
-#include "bag.h"
+#include "cohort.h"
 
 G_BEGIN_DECLS
 
@@ -22,6 +22,7 @@ typedef struct {
     double threshold;             /* T; < 0: none. Paper: 1 */
     double sigma, margin, lambda; /* rank loss and guide weight: 1, 1, 1 */
     int64_t rank_sample;          /* 0: all pairs, exactly; N: up to N annotated and N other patches a step */
+    RmilTask task;                /* what it predicts */
     int64_t own[RMIL_MODEL_OWN];  /* what single models and guides take: rmil_model_config_get and _set */
 } RmilModelConfig;
 /* Any number of it by its option's name ("clam-k", "region-size") or key ("clam_k", "region_rows"). get: NaN where there is no such
@@ -85,19 +86,24 @@ RMIL_API gboolean rmil_model_onnx_write(const RmilModel *model, const char *path
 
 /* What a model says of one bag. scores (before softmax) and attention (what patches are pooled with) are the caller's
  * arrays of K floats, or NULL; clam-mb: those of label 1; hipt: every patch carries its region's. */
+#define RMIL_OUTPUTS_MOST 32
 typedef struct {
-    double probability; /* of label 1 */
-    double logit;       /* log odds: z for one logit, z_1 − z_0 for two */
-    double loss;        /* slide loss against the bag's label, when label ≥ 0 */
+    double probability;               /* two classes: of label 1; else NaN */
+    double logit;                     /* two classes: log odds, z for one logit, z_1 − z_0 for two; else NaN */
+    double loss;                      /* slide loss against the bag's target, when that is known */
+    int predicted;                    /* class of the highest probability, the first of equal ones; −1: no classes */
+    double answer;                    /* survival: risk, higher means earlier; number: the number; classes: NaN */
+    int count;                        /* of values */
+    double values[RMIL_OUTPUTS_MOST]; /* classes: probability of each; discrete-time survival: S at the end of each bin; else none */
 } RmilPrediction;
 /* Thread-safe: the model is only read. */
-RMIL_API gboolean rmil_model_predict(const RmilModel *model, const RmilBag *bag, int label, RmilPrediction *prediction, float *scores,
-                                     float *attention, GError **error);
+RMIL_API gboolean rmil_model_predict(const RmilModel *model, const RmilBag *bag, const RmilTarget *target, RmilPrediction *prediction,
+                                     float *scores, float *attention, GError **error);
 
 /* The mean of what `count` ≥ 1 models say: of their probabilities, scores and attention; logit: of the mean probability; sd: of
  * the probabilities (n − 1; NaN for one model); loss: NaN, but for one model, whose numbers are those of rmil_model_predict. */
-RMIL_API gboolean rmil_ensemble_predict(const RmilModel *const *models, int64_t count, const RmilBag *bag, int label, RmilPrediction *mean,
-                                        double *sd, float *scores, float *attention, GError **error);
+RMIL_API gboolean rmil_ensemble_predict(const RmilModel *const *models, int64_t count, const RmilBag *bag, const RmilTarget *target,
+                                        RmilPrediction *mean, double *sd, float *scores, float *attention, GError **error);
 
 /* -- training: the paper's protocol (docs/models.md, Training) --------------------------------------------------------- */
 typedef struct {
@@ -123,16 +129,16 @@ typedef struct {
     gboolean best;
 } RmilEpoch;
 
-/* bags[i] with labels[i]; train and val are index lists into them (no val: no early stop, the last epoch is kept).
+/* bags[i] with targets[i]; train and val are index lists into them (no val: no early stop, the last epoch is kept).
  * model->dim 0: that of the bags. Parallel over the bags of a group; the result is the same bit for bit for any number
  * of threads. checkpoint: path of a file kept while training so that a killed run goes on to the same result (also with
  * more epochs than before), NULL for none; removed by nobody but the caller. One of another run, or a broken one, is
  * passed over with a warning. history (may be NULL) gets RmilEpoch, epochs of before an interruption included. Fails with
  * RMIL_ERROR_DATA when the training set lacks a class, sizes differ, or training leaves the finite numbers. The bags
  * are only read: several runs may share them. */
-RMIL_API RmilModel *rmil_train(const RmilModelConfig *model, const RmilTrainConfig *train, const RmilBag *const *bags, const int *labels,
-                               const int64_t *train_set, int64_t train_count, const int64_t *val_set, int64_t val_count,
-                               const char *checkpoint, GArray *history, const RmilMonitor *monitor, GError **error);
+RMIL_API RmilModel *rmil_train(const RmilModelConfig *model, const RmilTrainConfig *train, const RmilBag *const *bags,
+                               const RmilTarget *targets, const int64_t *train_set, int64_t train_count, const int64_t *val_set,
+                               int64_t val_count, const char *checkpoint, GArray *history, const RmilMonitor *monitor, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilModel, rmil_model_free)
 

@@ -47,7 +47,7 @@ typedef struct {
     const RmilCohort *cohort;   /* borrowed */
     RmilBagSet *set;            /* set->errors tells which bags could not be read */
     const RmilBag *const *bags; /* the set's, by cohort row; NULL where there is none */
-    int *labels;                /* by row */
+    RmilTarget *targets;        /* by row */
     int64_t count;              /* rows */
     char *fingerprint;          /* SHA-256 over all that training depends on of the data */
 } RmilTrainData;

@@ -29,7 +29,7 @@ struct _RmilCrew {
     gboolean over;
     int working; /* threads still in this round */
     /* the loop of this round */
-    RmilTask task;
+    RmilLoopBody task;
     gpointer user;
     int64_t count, next, failed;
     GError *error;
@@ -105,7 +105,7 @@ void rmil_crew_free(RmilCrew *crew) {
 
 int rmil_crew_threads(const RmilCrew *crew) { return crew->threads; }
 
-gboolean rmil_crew_run(RmilCrew *crew, int64_t n, RmilTask task, gpointer user, GError **error) {
+gboolean rmil_crew_run(RmilCrew *crew, int64_t n, RmilLoopBody task, gpointer user, GError **error) {
     const int before = rmil_openmp_single();
     g_mutex_lock(&crew->lock);
     crew->task = task;
@@ -129,7 +129,7 @@ gboolean rmil_crew_run(RmilCrew *crew, int64_t n, RmilTask task, gpointer user, 
     return FALSE;
 }
 
-gboolean rmil_parallel(int64_t n, int threads, RmilTask task, gpointer user, GError **error) {
+gboolean rmil_parallel(int64_t n, int threads, RmilLoopBody task, gpointer user, GError **error) {
     g_autoptr(RmilCrew) crew = rmil_crew_new((int)CLAMP(n, 1, (int64_t)rmil_threads(threads)));
     return rmil_crew_run(crew, n, task, user, error);
 }

@@ -10,7 +10,7 @@ RmilCrew *rmil_crew_new(int threads);
 void rmil_crew_free(RmilCrew *crew);
 int rmil_crew_threads(const RmilCrew *crew);
 /* As rmil_parallel. Not to be called by two threads at once, nor from inside a task. */
-gboolean rmil_crew_run(RmilCrew *crew, int64_t n, RmilTask task, gpointer user, GError **error);
+gboolean rmil_crew_run(RmilCrew *crew, int64_t n, RmilLoopBody task, gpointer user, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilCrew, rmil_crew_free)
 

@@ -16,7 +16,7 @@ GArray *rmil_cohort_classes(const RmilCohort *cohort) {
     g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(int));
     GArray *classes = g_array_new(FALSE, FALSE, sizeof(int));
     for (int64_t i = 0; i < cohort->count; i++)
-        if (cohort->rows[i].label >= 0) g_array_append_val(all, cohort->rows[i].label);
+        if (cohort->rows[i].target.label >= 0) g_array_append_val(all, cohort->rows[i].target.label);
     g_array_sort(all, compare_ints);
     for (guint i = 0; i < all->len; i++)
         if (i == 0 || g_array_index(all, int, i) != g_array_index(all, int, i - 1)) g_array_append_val(classes, g_array_index(all, int, i));
@@ -137,7 +137,7 @@ gboolean rmil_cohort_check_twins(const RmilCohort *cohort, const GArray *twins, 
             return rmil_fail(error, RMIL_ERROR_DATA,
                              "%s, but one is in %s and one in %s: remove one, or give both the same patient and set", both,
                              rmil_split_name(x), rmil_split_name(y));
-        rmil_monitor_warn(monitor, "%s%s: it counts twice", both, a->label != b->label ? " but different labels" : "");
+        rmil_monitor_warn(monitor, "%s%s: it counts twice", both, a->target.label != b->target.label ? " but different labels" : "");
     }
     return TRUE;
 }

@@ -106,14 +106,14 @@ static char *label_advice(const RmilCohort *cohort, int column) {
 static gboolean read_label(const RmilCohort *cohort, RmilCohortRow *row, int64_t i, int column, GError **error) {
     const char *cell = rmil_table_cell(cohort->table, i, column);
     guint64 label;
-    row->label = -1;
+    row->target = RMIL_TARGET_NONE;
     if (!*cell) return TRUE;
     if (!whole_number(cell, &label)) {
         g_autofree char *advice = label_advice(cohort, column);
         return fail_at(cohort, row->line, "label", error, "\"%s\" is not a class: %s (or leave it empty when it is to be predicted)", cell,
                        advice);
     }
-    row->label = (int)label;
+    row->target.label = (int)label;
     return TRUE;
 }
 
@@ -206,6 +206,7 @@ RmilCohort *rmil_cohort_read(const char *path, GError **error) {
     g_autoptr(RmilCohort) cohort = g_new0(RmilCohort, 1);
     int columns[COLUMNS];
     cohort->path = g_strdup(path);
+    rmil_task_init(&cohort->task);
     cohort->table = rmil_table_read(path, error);
     if (!cohort->table || !read_columns(cohort, columns, error)) return NULL;
     if (rmil_table_rows(cohort->table) == 0) {

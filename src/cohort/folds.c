@@ -97,7 +97,7 @@ GArray *rmil_repeats_fold(const RmilCohort *cohort, int64_t folds, double val, c
         const int64_t seed = seeds[r / folds], own = r % folds;
         if (own == 0 && !deal_folds(cohort, folds, (uint64_t)seed, fold, error)) return NULL;
         for (int64_t i = 0; i < cohort->count; i++)
-            rows[i].split = cohort->rows[i].label >= 0 && fold[i] == own ? RMIL_SPLIT_TEST : RMIL_SPLIT_NONE;
+            rows[i].split = cohort->rows[i].target.label >= 0 && fold[i] == own ? RMIL_SPLIT_TEST : RMIL_SPLIT_NONE;
         RmilRepeat repeat = {.name = count == 1 ? g_strdup_printf("fold-%" G_GINT64_FORMAT, own + 1)
                                                 : g_strdup_printf("seed-%" G_GINT64_FORMAT "-fold-%" G_GINT64_FORMAT, seed, own + 1),
                              .seed = seed,
@@ -119,7 +119,7 @@ gboolean rmil_repeats_write(const RmilCohort *cohort, const GArray *repeats, con
     }
     rmil_csv_end(csv);
     for (int64_t i = 0; i < cohort->count; i++) {
-        if (cohort->rows[i].label < 0) continue;
+        if (cohort->rows[i].target.label < 0) continue;
         rmil_csv_text(csv, cohort->rows[i].id);
         for (guint r = 0; r < repeats->len; r++) rmil_csv_text(csv, rmil_split_name(g_array_index(repeats, RmilRepeat, r).splits[i]));
         rmil_csv_end(csv);

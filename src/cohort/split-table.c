@@ -53,7 +53,7 @@ static gboolean check_split(const RmilCohort *cohort, const RmilSplit *splits, c
     for (int64_t i = 0; i < cohort->count; i++) {
         const RmilCohortRow *row = &cohort->rows[i];
         if (splits[i] == RMIL_SPLIT_NONE) continue;
-        if (row->label < 0)
+        if (row->target.label < 0)
             return rmil_fail(error, RMIL_ERROR_DATA, "%s: slide \"%s\" is in a set but has no label in %s", where, row->id, cohort->path);
         if (!row->patient) continue;
         const RmilSplit *first = g_hash_table_lookup(patients, row->patient);

@@ -34,8 +34,8 @@ gboolean rmil_split_check(const RmilCohort *cohort, const RmilSplit *splits, Rmi
             int label = g_array_index(classes, int, c);
             int64_t all = 0, here = 0;
             for (int64_t i = 0; i < cohort->count; i++) {
-                all += cohort->rows[i].label == label;
-                here += splits[i] == set && cohort->rows[i].label == label;
+                all += cohort->rows[i].target.label == label;
+                here += splits[i] == set && cohort->rows[i].target.label == label;
             }
             if (here > 0) continue;
             return rmil_fail(error, RMIL_ERROR_DATA,

@@ -27,7 +27,7 @@ GPtrArray *rmil_cohort_units(const RmilCohort *cohort, const GArray *classes) {
     g_autoptr(GHashTable) patients = g_hash_table_new(g_str_hash, g_str_equal);
     for (int64_t i = 0; i < cohort->count; i++) {
         const RmilCohortRow *row = &cohort->rows[i];
-        if (row->label < 0) continue;
+        if (row->target.label < 0) continue;
         RmilUnit *unit = row->patient ? g_hash_table_lookup(patients, row->patient) : NULL;
         if (!unit) {
             unit = g_new0(RmilUnit, 1);
@@ -39,7 +39,7 @@ GPtrArray *rmil_cohort_units(const RmilCohort *cohort, const GArray *classes) {
             if (row->patient) g_hash_table_insert(patients, row->patient, unit);
         }
         g_array_append_val(unit->rows, i);
-        unit->slides[class_of(classes, row->label)]++;
+        unit->slides[class_of(classes, row->target.label)]++;
         if (row->split != RMIL_SPLIT_NONE) unit->set = row->split; /* the rest of the patient follows */
     }
     g_ptr_array_sort(units, compare_units);

@@ -162,9 +162,9 @@ static gboolean backward(const RmilStep *step, const Work *w, const float *ds, R
 static gboolean step(const RmilStep *step, RmilArena *arena, RmilOutcome *outcome, GError **error) {
     Work w;
     if (!forward(step, &w, arena, outcome, error)) return FALSE;
-    if (step->label < 0) return TRUE;
+    if (step->target.label < 0) return TRUE;
     const int64_t k = step->bag->count, d = step->config->dim;
-    outcome->slide_loss = rmil_bce(outcome->logits[0], step->label, &w.slope);
+    outcome->slide_loss = rmil_bce(outcome->logits[0], step->target.label, &w.slope);
     float *ds = step->gradient ? rmil_arena_floats(arena, 2 * k, error) : NULL, *da = ds ? ds + k : NULL;
     if (step->gradient && !ds) return FALSE;
     const RmilGuided on = {w.s, w.a, step->bag->patch_labels, step->bag->tissue, k};

@@ -156,11 +156,11 @@ static gboolean instance_loss(const RmilStep *step, Work *w, RmilArena *arena, d
     w->instance = rmil_arena_floats(arena, 4 * w->k, error);
     if (!order || !w->chosen || !w->instance) return FALSE;
     for (int64_t i = 0; i < count; i++) order[i] = i;
-    const float *scores = w->s + (w->classes == 2 ? step->label * count : 0);
+    const float *scores = w->s + (w->classes == 2 ? step->target.label * count : 0);
     g_qsort_with_data(order, (gint)count, sizeof *order, by_score, (gpointer)scores);
     for (int64_t i = 0; i < w->k; i++) w->chosen[i] = order[i], w->chosen[w->k + i] = order[count - 1 - i];
-    const float *head = rmil_step_parameter(step, INSTANCE + 2 * step->label);
-    const float *bias = rmil_step_parameter(step, INSTANCE + 2 * step->label + 1);
+    const float *head = rmil_step_parameter(step, INSTANCE + 2 * step->target.label);
+    const float *bias = rmil_step_parameter(step, INSTANCE + 2 * step->target.label + 1);
     const double share = (1 - own->bag_weight) / (double)(2 * w->k);
     for (int64_t i = 0; i < 2 * w->k; i++) {
         double z[2], dz[2];
@@ -174,8 +174,8 @@ static gboolean instance_loss(const RmilStep *step, Work *w, RmilArena *arena, d
 /* Gradients of the true class's head; the others were zeroed. */
 static void instance_head(const RmilStep *step, const Work *w) {
     const int64_t n = step->config->hidden;
-    float *head = rmil_step_gradient(step, INSTANCE + 2 * step->label);
-    float *bias = rmil_step_gradient(step, INSTANCE + 2 * step->label + 1);
+    float *head = rmil_step_gradient(step, INSTANCE + 2 * step->target.label);
+    float *bias = rmil_step_gradient(step, INSTANCE + 2 * step->target.label + 1);
     for (int64_t i = 0; i < 2 * w->k; i++) {
         const float *d = w->instance + 2 * i;
         rmil_outer(d, 2, w->h + w->chosen[i] * w->ldh, n, TRUE, head);
@@ -186,7 +186,7 @@ static void instance_head(const RmilStep *step, const Work *w) {
 /* dh (block of rows from `first`) += what the chosen patches in it receive from the head. */
 static void instance_rows(const RmilStep *step, const Work *w, int64_t first, int64_t rows, float *dh) {
     const int64_t n = step->config->hidden;
-    const float *head = rmil_step_parameter(step, INSTANCE + 2 * MAX(step->label, 0));
+    const float *head = rmil_step_parameter(step, INSTANCE + 2 * MAX(step->target.label, 0));
     for (int64_t i = 0; i < 2 * w->k; i++) {
         const int64_t row = w->chosen[i] - first;
         if (row >= 0 && row < rows) rmil_transposed_vector(head, 2, n, w->instance + 2 * i, TRUE, dh + row * w->ldh);
@@ -267,8 +267,8 @@ static gboolean backward(const RmilStep *step, Work *w, RmilArena *arena, GError
 static gboolean step(const RmilStep *step, RmilArena *arena, RmilOutcome *outcome, GError **error) {
     Work w = {.k = 0};
     if (!forward(step, &w, arena, outcome, error)) return FALSE;
-    if (step->label < 0) return TRUE;
-    outcome->slide_loss = outcome->loss = rmil_cross_entropy(outcome->logits, 2, step->label, w.dz);
+    if (step->target.label < 0) return TRUE;
+    outcome->slide_loss = outcome->loss = rmil_cross_entropy(outcome->logits, 2, step->target.label, w.dz);
     if (step->train) { /* at prediction the slide's loss alone counts */
         const double weight = ((const Options *)rmil_model_own(step->config))->bag_weight;
         if (!instance_loss(step, &w, arena, &outcome->guide_loss, error)) return FALSE;

@@ -212,10 +212,10 @@ static gboolean backward(const RmilStep *step, const Work *w, double slope, cons
 static gboolean step(const RmilStep *step, RmilArena *arena, RmilOutcome *outcome, GError **error) {
     Work w;
     if (!forward(step, &w, arena, outcome, error)) return FALSE;
-    if (step->label < 0) return TRUE;
+    if (step->target.label < 0) return TRUE;
     const int64_t k = step->bag->count, d = step->config->dim, n = step->config->hidden;
     double slope;
-    outcome->slide_loss = rmil_bce(outcome->logits[0], step->label, &slope);
+    outcome->slide_loss = rmil_bce(outcome->logits[0], step->target.label, &slope);
     float *ds = step->gradient ? rmil_arena_floats(arena, 2 * k, error) : NULL, *da = ds ? ds + k : NULL;
     if (step->gradient && !ds) return FALSE;
     const RmilGuided on = {.scores = w.s, .labels = step->bag->patch_labels, .tissue = step->bag->tissue, .count = k};

@@ -13,10 +13,10 @@ static void divide(float *sum, int64_t count, int64_t models) {
     for (int64_t i = 0; i < count; i++) sum[i] /= (float)models;
 }
 
-gboolean rmil_ensemble_predict(const RmilModel *const *models, int64_t count, const RmilBag *bag, int label, RmilPrediction *mean,
-                               double *sd, float *scores, float *attention, GError **error) {
+gboolean rmil_ensemble_predict(const RmilModel *const *models, int64_t count, const RmilBag *bag, const RmilTarget *target,
+                               RmilPrediction *mean, double *sd, float *scores, float *attention, GError **error) {
     *sd = NAN;
-    if (count == 1) return rmil_model_predict(models[0], bag, label, mean, scores, attention, error);
+    if (count == 1) return rmil_model_predict(models[0], bag, target, mean, scores, attention, error);
     double average = 0, squares = 0; /* Welford */
     float *of_scores = scores ? rmil_alloc(bag->count, sizeof(float), error) : NULL;
     float *of_attention = attention ? rmil_alloc(bag->count, sizeof(float), error) : NULL;
@@ -27,7 +27,7 @@ gboolean rmil_ensemble_predict(const RmilModel *const *models, int64_t count, co
     }
     for (int64_t m = 0; done && m < count; m++) {
         RmilPrediction one;
-        if (!(done = rmil_model_predict(models[m], bag, label, &one, of_scores, of_attention, error))) break;
+        if (!(done = rmil_model_predict(models[m], bag, target, &one, of_scores, of_attention, error))) break;
         const double off = one.probability - average;
         average += off / (double)(m + 1);
         squares += off * (one.probability - average);
@@ -35,7 +35,10 @@ gboolean rmil_ensemble_predict(const RmilModel *const *models, int64_t count, co
         if (attention) add(attention, of_attention, bag->count);
     }
     if (done) {
-        *mean = (RmilPrediction){average, log(average / (1 - average)), NAN};
+        *mean = (RmilPrediction){.probability = average, .logit = log(average / (1 - average)), .loss = NAN, .predicted = average > 0.5};
+        mean->answer = NAN;
+        mean->count = 2;
+        mean->values[0] = 1 - average, mean->values[1] = average;
         *sd = sqrt(squares / (double)(count - 1));
         if (scores) divide(scores, bag->count, count);
         if (attention) divide(attention, bag->count, count);

@@ -62,7 +62,7 @@ int64_t rmil_guide_annotated(const uint8_t *labels, int64_t count) {
 
 gboolean rmil_guide_applies(const RmilStep *step, const uint8_t *labels, int64_t count) {
     const RmilGuideClass *class = rmil_guide_class(step->config->guide);
-    if (!class || step->label != 1 || !labels) return FALSE;
+    if (!class || step->target.label != 1 || !labels) return FALSE;
     const int64_t annotated = rmil_guide_annotated(labels, count);
     return annotated > 0 && (!class->pairs || annotated < count);
 }

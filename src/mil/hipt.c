@@ -367,9 +367,9 @@ static gboolean step(const RmilStep *step, RmilArena *arena, RmilOutcome *outcom
     if (!rmil_regions_group(step->bag, own->rows, own->columns, arena, &w.regions, error) || !take(&w, arena, error) ||
         !forward(&w, outcome, arena, error))
         return FALSE;
-    if (step->label < 0) return TRUE;
+    if (step->target.label < 0) return TRUE;
     double slope;
-    outcome->slide_loss = rmil_bce(outcome->logits[0], step->label, &slope);
+    outcome->slide_loss = rmil_bce(outcome->logits[0], step->target.label, &slope);
     float *ds = step->gradient ? rmil_arena_floats(arena, w.regions.count, error) : NULL;
     if (step->gradient && !ds) return FALSE;
     const RmilGuided on = {.scores = w.s, .labels = w.regions.annotated, .count = w.regions.count};

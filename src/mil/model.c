@@ -120,8 +120,9 @@ gboolean rmil_model_step(const RmilModel *model, RmilStep *step, RmilArena *aren
     if (bag->dim != model->config.dim)
         return rmil_fail(error, RMIL_ERROR_DATA, "%s: features have %" G_GINT64_FORMAT " numbers, the model takes %" G_GINT64_FORMAT,
                          bag->id ? bag->id : "bag", bag->dim, model->config.dim);
-    if (step->label > 1)
-        return rmil_fail(error, RMIL_ERROR_DATA, "%s: label %d; models have the classes 0 and 1", bag->id ? bag->id : "bag", step->label);
+    if (step->target.label > 1)
+        return rmil_fail(error, RMIL_ERROR_DATA, "%s: label %d; models have the classes 0 and 1", bag->id ? bag->id : "bag",
+                         step->target.label);
     step->config = &model->config;
     step->layout = &model->layout;
     if (!step->parameters) step->parameters = model->parameters;
@@ -136,11 +137,18 @@ void rmil_model_probability(const RmilModelClass *class, const RmilOutcome *outc
     *probability = *logit >= 0 ? 1 / (1 + e) : e / (1 + e);
 }
 
-gboolean rmil_model_predict(const RmilModel *model, const RmilBag *bag, int label, RmilPrediction *prediction, float *scores,
+static void fill_classes(RmilPrediction *prediction) {
+    prediction->predicted = prediction->probability > 0.5;
+    prediction->answer = NAN;
+    prediction->count = 2;
+    prediction->values[0] = 1 - prediction->probability, prediction->values[1] = prediction->probability;
+}
+
+gboolean rmil_model_predict(const RmilModel *model, const RmilBag *bag, const RmilTarget *target, RmilPrediction *prediction, float *scores,
                             float *attention, GError **error) {
     const int rows = model->class->rows;
     g_autoptr(RmilArena) arena = rmil_arena_new();
-    RmilStep step = {.bag = bag, .label = MAX(label, -1), .scores = scores, .attention = attention};
+    RmilStep step = {.bag = bag, .target = target ? *target : RMIL_TARGET_NONE, .scores = scores, .attention = attention};
     float *all = NULL;
     if (rows > 1 && (scores || attention)) {
         all = rmil_alloc(bag->count * 2 * rows, sizeof(float), error);
@@ -153,6 +161,7 @@ gboolean rmil_model_predict(const RmilModel *model, const RmilBag *bag, int labe
     if (done) {
         rmil_model_probability(model->class, &outcome, &prediction->probability, &prediction->logit);
         prediction->loss = outcome.slide_loss;
+        fill_classes(prediction);
         size_t bytes = (size_t)bag->count * sizeof(float); /* of several rows the caller gets the one of label 1 */
         if (all && scores) memcpy(scores, step.scores + bag->count, bytes);
         if (all && attention) memcpy(attention, step.attention + bag->count, bytes);

@@ -68,7 +68,7 @@ typedef struct {
     const RmilParameterLayout *layout;
     const float *parameters;   /* layout->count */
     const RmilBag *bag;        /* features K × D in bag->precision; dim was checked against config */
-    int label;                 /* 0, 1; −1: none, then no loss is computed and no gradient asked for */
+    RmilTarget target;         /* unknown: then no loss is computed and no gradient asked for */
     gboolean train;            /* dropout, pair sampling and CLAM's instance branch act only in training */
     uint64_t seed, stream;     /* of every random choice of this step (training only); one stream per (epoch, position) */
     float *gradient;           /* layout->count, OVERWRITTEN with ∂loss/∂parameters (zero-fill what is not touched); NULL:

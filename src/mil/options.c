@@ -115,6 +115,7 @@ gboolean rmil_model_config_init(RmilModelConfig *config, const char *model, Rmil
     const RmilModelClass *class = rmil_model_class(model, error);
     if (!class || !rmil_model_takes(class, guide, error)) return FALSE;
     *config = (RmilModelConfig){.guide = guide};
+    rmil_task_init(&config->task);
     g_strlcpy(config->model, class->name, sizeof config->model);
     for (const RmilOption *option = rmil_model_options(); option->key; option++) {
         const RmilOption *row = taken(config, option->key);

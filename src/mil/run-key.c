@@ -30,7 +30,7 @@ static void add_bag(GChecksum *sum, const RmilBag *bag, int label, const RmilDig
     g_checksum_update(sum, (const guchar *)digests, (gssize)(RMIL_BAG_DIGESTS * sizeof *digests));
 }
 
-char *rmil_run_key(const RmilModelConfig *model, const RmilTrainConfig *train, const RmilBag *const *bags, const int *labels,
+char *rmil_run_key(const RmilModelConfig *model, const RmilTrainConfig *train, const RmilBag *const *bags, const RmilTarget *targets,
                    const int64_t *train_set, int64_t train_count, const int64_t *val_set, int64_t val_count, RmilCrew *crew,
                    GError **error) {
     const int64_t count = train_count + val_count;
@@ -53,6 +53,6 @@ char *rmil_run_key(const RmilModelConfig *model, const RmilTrainConfig *train, c
     g_string_append_printf(protocol, "%" G_GUINT64_FORMAT " %" G_GINT64_FORMAT, train->seed, train_count);
     add_text(sum, text);
     add_text(sum, protocol->str);
-    for (int64_t i = 0; i < count; i++) add_bag(sum, bags[slides[i]], labels[slides[i]], digests + i * RMIL_BAG_DIGESTS);
+    for (int64_t i = 0; i < count; i++) add_bag(sum, bags[slides[i]], targets[slides[i]].label, digests + i * RMIL_BAG_DIGESTS);
     return g_strdup(g_checksum_get_string(sum));
 }

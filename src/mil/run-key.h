@@ -7,7 +7,7 @@
 
 /* A text of all that the result depends on, but for the number of epochs (a run may be prolonged): configuration, protocol, and of every
  * slide its label, patch labels, features, coordinates and tissue, whole. Free with g_free. */
-char *rmil_run_key(const RmilModelConfig *model, const RmilTrainConfig *train, const RmilBag *const *bags, const int *labels,
+char *rmil_run_key(const RmilModelConfig *model, const RmilTrainConfig *train, const RmilBag *const *bags, const RmilTarget *targets,
                    const int64_t *train_set, int64_t train_count, const int64_t *val_set, int64_t val_count, RmilCrew *crew,
                    GError **error);
 

@@ -42,7 +42,7 @@ enum { STREAM_ORDER = 1, STREAM_STEP = 2 };
 typedef struct {
     const RmilTrainConfig *config;
     const RmilBag *const *bags;
-    const int *labels;
+    const RmilTarget *targets;
     RmilModel *model;
     RmilCrew *crew;
     RmilArena **arenas; /* one per worker */
@@ -68,7 +68,7 @@ static uint64_t stream(int purpose, int64_t epoch, int64_t position) {
 static gboolean run_bag(int64_t index, int worker, gpointer user, GError **error) {
     Trainer *t = user;
     const int64_t at = t->order[index], slide = t->slides[at];
-    RmilStep step = {.parameters = t->arrays[PARAMETERS], .bag = t->bags[slide], .label = t->labels[slide]};
+    RmilStep step = {.parameters = t->arrays[PARAMETERS], .bag = t->bags[slide], .target = t->targets[slide]};
     if (t->training) {
         step.train = TRUE;
         step.seed = t->config->seed;
@@ -121,7 +121,7 @@ static void draw_order(const Trainer *t, const int64_t *set, int64_t count, int6
     g_autofree int64_t *by_class = g_new(int64_t, count);
     int64_t negatives = 0, end = count;
     for (int64_t i = 0; i < count; i++) {
-        if (t->labels[set[i]] == 0) by_class[negatives++] = set[i];
+        if (t->targets[set[i]].label == 0) by_class[negatives++] = set[i];
         else by_class[--end] = set[i];
     }
     for (int64_t i = 0; i < count; i++)
@@ -158,7 +158,7 @@ static double auroc(const Trainer *t) {
     double probability;
     RmilMetrics metrics;
     for (int64_t i = 0; i < t->count; i++) {
-        t->truth[i] = t->labels[t->slides[i]];
+        t->truth[i] = t->targets[t->slides[i]].label;
         rmil_model_probability(t->model->class, &t->outcomes[i], &probability, &t->logits[i]);
     }
     rmil_metrics(t->truth, t->logits, t->count, 0, &metrics);
@@ -180,15 +180,15 @@ static gboolean check_config(const RmilTrainConfig *config, GError **error) {
     return rmil_options_check(rmil_trainer_options, config, error);
 }
 
-static gboolean check(const RmilTrainConfig *config, const RmilBag *const *bags, const int *labels, const int64_t *train_set,
+static gboolean check(const RmilTrainConfig *config, const RmilBag *const *bags, const RmilTarget *targets, const int64_t *train_set,
                       int64_t train_count, const int64_t *val_set, int64_t val_count, GError **error) {
     if (!check_config(config, error)) return FALSE;
     int64_t of_class[2] = {0};
     for (int64_t i = 0; i < train_count + val_count; i++) {
         int64_t slide = i < train_count ? train_set[i] : val_set[i - train_count];
-        if (labels[slide] != 0 && labels[slide] != 1)
-            return rmil_fail(error, RMIL_ERROR_DATA, "%s: label %d; training takes labels 0 and 1", bags[slide]->id, labels[slide]);
-        if (i < train_count) of_class[labels[slide]]++;
+        if (targets[slide].label != 0 && targets[slide].label != 1)
+            return rmil_fail(error, RMIL_ERROR_DATA, "%s: label %d; training takes labels 0 and 1", bags[slide]->id, targets[slide].label);
+        if (i < train_count) of_class[targets[slide].label]++;
     }
     for (int c = 0; c < 2; c++)
         if (of_class[c] == 0)
@@ -270,7 +270,7 @@ static void note_epoch(const Trainer *t, const RmilEpoch *epoch, const RmilMonit
 
 static gboolean run(Trainer *t, const int64_t *train_set, int64_t train_count, const int64_t *val_set, int64_t val_count,
                     const char *checkpoint, GArray *history, const RmilMonitor *monitor, GError **error) {
-    g_autofree char *key = checkpoint ? rmil_run_key(&t->model->config, t->config, t->bags, t->labels, train_set, train_count, val_set,
+    g_autofree char *key = checkpoint ? rmil_run_key(&t->model->config, t->config, t->bags, t->targets, train_set, train_count, val_set,
                                                      val_count, t->crew, error)
                                       : NULL;
     gboolean other = FALSE, saved = FALSE;
@@ -303,13 +303,13 @@ static gboolean run(Trainer *t, const int64_t *train_set, int64_t train_count, c
     return !checkpoint || saved || save(t, checkpoint, key, history, error);
 }
 
-RmilModel *rmil_train(const RmilModelConfig *model, const RmilTrainConfig *train, const RmilBag *const *bags, const int *labels,
+RmilModel *rmil_train(const RmilModelConfig *model, const RmilTrainConfig *train, const RmilBag *const *bags, const RmilTarget *targets,
                       const int64_t *train_set, int64_t train_count, const int64_t *val_set, int64_t val_count, const char *checkpoint,
                       GArray *history, const RmilMonitor *monitor, GError **error) {
-    if (!check(train, bags, labels, train_set, train_count, val_set, val_count, error)) return NULL;
+    if (!check(train, bags, targets, train_set, train_count, val_set, val_count, error)) return NULL;
     RmilModelConfig config = *model;
     if (config.dim == 0) config.dim = bags[train_set[0]]->dim;
-    Trainer t = {.config = train, .bags = bags, .labels = labels};
+    Trainer t = {.config = train, .bags = bags, .targets = targets};
     g_autoptr(GArray) own = history ? NULL : g_array_new(FALSE, FALSE, sizeof(RmilEpoch));
     if (!history) history = own;
     g_array_set_size(history, 0);

@@ -57,6 +57,6 @@ char *rmil_annotation_frame(const RmilWork *work, const RmilCohortRow *row) {
 }
 
 char *rmil_annotation_doubt(const RmilCohortRow *row, gboolean lesion) {
-    if (row->label != 0 || !lesion) return NULL;
+    if (row->target.label != 0 || !lesion) return NULL;
     return g_strdup_printf("has label 0, but %s outlines a lesion: one of the two is wrong", row->annotation);
 }

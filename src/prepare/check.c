@@ -44,7 +44,7 @@ static RmilBag *check_features(const RmilWork *work, int64_t i, RmilCheckedRow *
 static gboolean check_annotation(const RmilWork *work, const RmilCohortRow *row, RmilSlide *slide, const RmilBag *bag, GError **error) {
     g_autoptr(RmilRegion) region = rmil_work_read_region(work, row, slide, bag, work->options.padding, error);
     if (!region) return FALSE;
-    if (row->label > 0 && rmil_region_empty(region))
+    if (row->target.label > 0 && rmil_region_empty(region))
         rmil_monitor_warn(&work->monitor, "%s: %s outlines nothing: the slide trains on its label alone", row->id, row->annotation);
     g_autofree char *doubt = rmil_annotation_doubt(row, !rmil_region_empty(region));
     return !doubt || rmil_fail(error, RMIL_ERROR_DATA, "%s", doubt);
@@ -117,7 +117,7 @@ RmilCheck *rmil_work_check(RmilWork *work) {
         mpp[i] = check->rows[i].mpp;
         check->rows[i].annotated = check->rows[i].annotated || row->annotation;
         check->annotated += check->rows[i].annotated;
-        *(row->label < 0 ? &check->unlabelled : row->label ? &check->positive : &check->negative) += 1;
+        *(row->target.label < 0 ? &check->unlabelled : row->target.label ? &check->positive : &check->negative) += 1;
     }
     count_mpp(check, mpp, n);
     rmil_work_say_resolutions(work, mpp);

@@ -121,7 +121,7 @@ static void add_file(Gathering *g, const char *path) {
     RmilCohortRow row = {.id = choose_id(g, full),
                          .slide = features ? NULL : g_strdup(full),
                          .features = features ? g_strdup(full) : NULL,
-                         .label = -1};
+                         .target = RMIL_TARGET_NONE};
     add_row(g, row);
 }
 

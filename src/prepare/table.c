@@ -23,7 +23,7 @@ static gboolean append_row(RmilCsv *csv, const RmilWork *work, int64_t i, const 
     if (!rmil_file_exists(features, &there, error) || (labels && !rmil_file_exists(labels, &labelled, error))) return FALSE;
     if (!there) return TRUE;
     char number[32] = "", mpp[G_ASCII_DTOSTR_BUF_SIZE] = "";
-    if (row->label >= 0) g_snprintf(number, sizeof number, "%d", row->label);
+    if (row->target.label >= 0) g_snprintf(number, sizeof number, "%d", row->target.label);
     if (rmil_work_mpp(work, i) > 0) g_ascii_dtostr(mpp, sizeof mpp, rmil_work_mpp(work, i));
     g_autofree char *features_full = g_canonicalize_filename(features, NULL),
                     *labels_full = labelled ? g_canonicalize_filename(labels, NULL) : NULL;

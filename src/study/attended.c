@@ -74,7 +74,7 @@ static gboolean apply(RmilAttended *one, const RmilMethodSummary *method, const 
     g_autofree float *attention = rmil_try_new(one->bag->count, sizeof *attention, error);
     if (!attention) return FALSE;
     RmilPrediction prediction;
-    if (!rmil_model_predict(model, one->bag, 1, &prediction, NULL, attention, error)) return FALSE;
+    if (!rmil_model_predict(model, one->bag, &RMIL_TARGET_CLASS(1), &prediction, NULL, attention, error)) return FALSE;
     double on = 0, all = 0;
     for (int64_t i = 0; i < one->bag->count; i++) {
         all += attention[i];

@@ -28,7 +28,7 @@ static gboolean fingerprint(RmilTrainData *data, int threads, GError **error) {
         const RmilBag *bag = data->bags[i];
         if (!bag) continue;
         g_autofree char *text = g_strdup_printf("%s|%d|%" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %a|", data->cohort->rows[i].id,
-                                                data->labels[i], bag->count, bag->dim, bag->patch_size_level0);
+                                                data->targets[i].label, bag->count, bag->dim, bag->patch_size_level0);
         g_checksum_update(checksum, (const guchar *)text, -1);
         g_checksum_update(checksum, (const guchar *)(digests + i * RMIL_BAG_DIGESTS), RMIL_BAG_DIGESTS * sizeof *digests);
         if (bag->patch_labels) g_checksum_update(checksum, bag->patch_labels, (gssize)bag->count);
@@ -40,7 +40,7 @@ static gboolean fingerprint(RmilTrainData *data, int threads, GError **error) {
 void rmil_train_data_free(RmilTrainData *data) {
     if (!data) return;
     rmil_bag_set_free(data->set);
-    g_free(data->labels);
+    g_free(data->targets);
     g_free(data->fingerprint);
     g_free(data);
 }
@@ -54,10 +54,10 @@ RmilTrainData *rmil_train_data_load(const RmilCohort *cohort, const RmilTrainOpt
     g_autoptr(RmilTrainData) data = g_new0(RmilTrainData, 1);
     data->cohort = cohort;
     data->count = cohort->count;
-    data->labels = g_new0(int, cohort->count);
+    data->targets = g_new0(RmilTarget, cohort->count);
     for (int64_t i = 0; i < cohort->count; i++) {
         const RmilCohortRow *row = &cohort->rows[i];
-        data->labels[i] = row->label;
+        data->targets[i] = row->target;
         if (row->features) continue;
         rmil_fail(error, RMIL_ERROR_DATA,
                   "%s: line %" G_GINT64_FORMAT ": %s has no features: run 'rankmil encode' and take the "

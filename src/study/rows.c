@@ -217,7 +217,7 @@ void rmil_applied_rows(const RmilTrainData *data, const RmilSplit *splits, gbool
         if (!data->bags[i] || (splits[i] == RMIL_SPLIT_NONE && !all)) continue;
         const char *id = data->cohort->rows[i].id;
         const RmilApplied *a = &applied[i];
-        RmilPredictionRow one = {id, splits[i], data->labels[i], a->prediction.probability, a->prediction.logit};
+        RmilPredictionRow one = {id, splits[i], data->targets[i].label, a->prediction.probability, a->prediction.logit};
         g_array_append_val(rows[RMIL_ROWS_PREDICTION], one);
         if (!a->localised) continue;
         for (int k = 0; k < RMIL_ALPHAS; k++) {

@@ -61,11 +61,11 @@ static gboolean collect(const RmilTrainRun *run, RmilSplit split, GArray *rows, 
     const RmilTrainData *data = run->data;
     int64_t labels[2] = {0};
     for (int64_t i = 0; i < data->count; i++) {
-        if (!data->bags[i] || run->splits[i] != split || data->labels[i] < 0) continue;
-        if (data->labels[i] > 1)
+        if (!data->bags[i] || run->splits[i] != split || data->targets[i].label < 0) continue;
+        if (data->targets[i].label > 1)
             return rmil_fail(error, RMIL_ERROR_DATA, "%s: label %d: training takes labels 0 and 1", data->cohort->rows[i].id,
-                             data->labels[i]);
-        labels[data->labels[i]]++;
+                             data->targets[i].label);
+        labels[data->targets[i].label]++;
         g_array_append_val(rows, i);
     }
     return (labels[0] && labels[1]) || (split == RMIL_SPLIT_VAL && rows->len) ||
@@ -84,7 +84,7 @@ static void warn_unguided(const RmilTrainRun *run, const RmilBag *const *bags, c
     if (!guide) return;
     for (guint i = 0; i < train->len; i++) {
         const int64_t row = g_array_index(train, int64_t, i);
-        if (run->data->labels[row] != 1) continue;
+        if (run->data->targets[row].label != 1) continue;
         positive++;
         with[rmil_annotated(model, bags[row])]++;
     }
@@ -106,7 +106,7 @@ RmilModel *rmil_train_run(const RmilTrainRun *run, const char *checkpoint, GArra
     if (!collect(run, RMIL_SPLIT_TRAIN, train, "training", error) || !collect(run, RMIL_SPLIT_VAL, val, "validation", error)) return NULL;
     const RmilBag *const *bags = run->bags ? run->bags : run->data->bags;
     warn_unguided(run, bags, train, monitor);
-    return rmil_train(&run->model, &run->train, bags, run->data->labels, (const int64_t *)train->data, train->len,
+    return rmil_train(&run->model, &run->train, bags, run->data->targets, (const int64_t *)train->data, train->len,
                       (const int64_t *)val->data, val->len, checkpoint, history, monitor, error);
 }
 
@@ -140,12 +140,12 @@ static gboolean apply_task(int64_t row, int worker, gpointer user, GError **erro
     if (!bag || (!a->all && a->splits[row] == RMIL_SPLIT_NONE)) return TRUE;
     gboolean annotated = FALSE;
     for (int64_t i = 0; bag->patch_labels && i < bag->count; i++) annotated = annotated || bag->patch_labels[i];
-    out->localised = annotated && a->data->labels[row] == 1 && a->splits[row] == RMIL_SPLIT_TEST;
+    out->localised = annotated && a->data->targets[row].label == 1 && a->splits[row] == RMIL_SPLIT_TEST;
     const int64_t kept = out->localised ? bag->count : 0;
     g_autofree float *attention = rmil_try_new(kept, sizeof *attention, error),
                      *scores = attention ? rmil_try_new(kept, sizeof *scores, error) : NULL;
     if (!scores) return FALSE;
-    if (!rmil_model_predict(a->model, bag, a->data->labels[row], &out->prediction, kept ? scores : NULL, kept ? attention : NULL, error))
+    if (!rmil_model_predict(a->model, bag, &a->data->targets[row], &out->prediction, kept ? scores : NULL, kept ? attention : NULL, error))
         return FALSE;
     if (!out->localised) return TRUE;
     /* the order of scores is the order of attention, and stays one where the threshold makes attention equal (0) */

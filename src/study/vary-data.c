@@ -20,7 +20,7 @@ static gint compare_ids(gconstpointer a, gconstpointer b, gpointer user) {
 static GArray *ordered(const RmilTrainData *data, const RmilRepeat *repeat, RmilSplit set, int label, gboolean annotated, uint64_t stream) {
     GArray *rows = g_array_new(FALSE, FALSE, sizeof(int64_t));
     for (int64_t i = 0; i < data->count; i++)
-        if (data->bags[i] && repeat->splits[i] == set && data->labels[i] == label && (!annotated || is_annotated(data->bags[i])))
+        if (data->bags[i] && repeat->splits[i] == set && data->targets[i].label == label && (!annotated || is_annotated(data->bags[i])))
             g_array_append_val(rows, i);
     g_array_sort_with_data(rows, compare_ids, (gpointer)data);
     RmilRng rng;
@@ -157,7 +157,7 @@ void rmil_variant_init(RmilVariant *variant, const RmilTrainData *data, const Rm
         variant->bags[i] = &variant->copies[i];
         if (splits[i] != RMIL_SPLIT_TRAIN && splits[i] != RMIL_SPLIT_VAL) continue;
         if (grown && grown->labels[i]) variant->copies[i].patch_labels = grown->labels[i];
-        if (kept && data->labels[i] == 1 && !kept[i]) variant->copies[i].patch_labels = NULL;
+        if (kept && data->targets[i].label == 1 && !kept[i]) variant->copies[i].patch_labels = NULL;
     }
 }
 

@@ -280,7 +280,7 @@ static void test_folds(void) {
     int seen[2] = {0};
     for (int64_t i = 0; i < slides->count; i++) {
         static const char *const sets[2][5] = {{"test", "train", "train", "val", "train"}, {"train", "test", "train", "train", "val"}};
-        const int place = seen[slides->rows[i].label]++ % 5;
+        const int place = seen[slides->rows[i].target.label]++ % 5;
         g_string_append_printf(csv, "%s,%s,%s\n", slides->rows[i].id, sets[0][place], sets[1][place]);
     }
     g_free(test_file(root, "splits.csv", csv->str));
@@ -304,7 +304,7 @@ static void test_drawn_folds(void) {
     g_autoptr(RmilCohort) slides = cohort();
     g_autoptr(GString) csv = g_string_new("id,features,label\n");
     for (int64_t i = 0; i < slides->count; i++)
-        g_string_append_printf(csv, "%s,run/features/%s.h5,%d\n", slides->rows[i].id, slides->rows[i].id, slides->rows[i].label);
+        g_string_append_printf(csv, "%s,run/features/%s.h5,%d\n", slides->rows[i].id, slides->rows[i].id, slides->rows[i].target.label);
     g_free(test_file(root, "all.csv", csv->str));
     command_run(&o, root, "run", "all.csv", "-o", "drawn", "--epochs", "2", "--folds", "2", "--methods", "rank", "--heatmaps", "0", NULL);
     command_expect(&o, 0, "");
@@ -478,7 +478,7 @@ static void test_early(void) {
     g_assert_false(test_exists(root, "early/tiles"));
     g_autoptr(RmilCohort) slides = cohort();
     g_autoptr(GString) csv = g_string_new("slide,label\n");
-    for (int64_t i = 0; i < slides->count; i++) g_string_append_printf(csv, "%s,%d\n", slides->rows[i].slide, slides->rows[i].label);
+    for (int64_t i = 0; i < slides->count; i++) g_string_append_printf(csv, "%s,%d\n", slides->rows[i].slide, slides->rows[i].target.label);
     g_free(test_file(root, "plain.csv", csv->str));
     command_run(&o, root, "run", "plain.csv", "-o", "early", "--methods", "rank", "--epochs", "1", "--heatmaps", "0", NULL);
     command_expect(&o, 0, "no slide has an annotation: rank has nothing to follow");

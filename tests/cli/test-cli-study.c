@@ -177,7 +177,7 @@ static void test_broken_slide(void) {
     g_assert_no_error(error);
     for (int64_t i = 0; i < cohort->count; i++) {
         const RmilCohortRow *row = &cohort->rows[i];
-        g_string_append_printf(table, "%s,,%s,%d\n", row->id, row->features, row->label);
+        g_string_append_printf(table, "%s,,%s,%d\n", row->id, row->features, row->target.label);
         g_string_append_printf(splits, "%s,%s\n", row->id, row->split == RMIL_SPLIT_TEST ? "test" : i % 3 ? "train" : "val");
     }
     g_autofree char *cohort_file = test_file(root, "cohort.csv", table->str), *split_file = test_file(root, "splits.csv", splits->str);

@@ -21,7 +21,7 @@ static void test_read(void) {
     g_assert_cmpstr(rows[0].slide, ==, slide);
     g_assert_null(rows[0].features);
     g_assert_cmpstr(rows[0].annotation, ==, xml);
-    g_assert_cmpint(rows[0].label, ==, 0);
+    g_assert_cmpint(rows[0].target.label, ==, 0);
     g_assert_cmpint(rows[0].split, ==, RMIL_SPLIT_TRAIN);
     g_assert_cmpfloat(rows[0].mpp, ==, 0);
     g_assert_cmpint(rows[0].line, ==, 2);
@@ -31,7 +31,7 @@ static void test_read(void) {
     g_assert_cmpint(rows[1].split, ==, RMIL_SPLIT_NONE);
     g_assert_cmpfloat(rows[1].mpp, ==, 0.25);
     g_assert_cmpstr(rows[2].id, ==, "third");
-    g_assert_cmpint(rows[2].label, ==, -1);
+    g_assert_cmpint(rows[2].target.label, ==, -1);
     g_assert_null(rows[2].patient);
     g_assert_cmpint(rows[2].split, ==, RMIL_SPLIT_TEST);
     g_assert_cmpstr(rmil_table_cell(cohort->table, 1, rmil_table_find(cohort->table, "site")), ==, "south");
@@ -124,7 +124,7 @@ static void test_columns(void) {
                 g_error("%s: \"%s\"", cases[i].header, cohort->warnings[k]);
         g_assert_null(cohort->warnings[k]);
         const gboolean taken = strstr(cases[i].header, "LABEL") || strstr(cases[i].header, "label");
-        g_assert_cmpint(cohort->rows[0].label, ==, taken ? 1 : -1);
+        g_assert_cmpint(cohort->rows[0].target.label, ==, taken ? 1 : -1);
         const gboolean patient = strstr(cases[i].header, "Patient ") || strstr(cases[i].header, "patient");
         g_assert_cmpstr(cohort->rows[0].patient, ==, patient ? "p" : NULL);
         g_assert_cmpstr(cohort->meaning[0], ==, "slide");

@@ -73,7 +73,7 @@ static const char *cell(const Fixture *f, const char *id, const char *column) {
 
 static void check(const Fixture *f, const char *id, int label, RmilSplit split, const char *annotation) {
     const RmilCohortRow *row = row_of(f, id);
-    g_assert_cmpint(row->label, ==, label);
+    g_assert_cmpint(row->target.label, ==, label);
     g_assert_cmpint(row->split, ==, split);
     if (!annotation) g_assert_null(row->annotation);
     else g_assert_true(g_str_has_suffix(row->annotation, annotation) && g_file_test(row->annotation, G_FILE_TEST_EXISTS));

@@ -25,7 +25,7 @@ static RmilCohort *made(int n, const char *labels, int per) {
 
 static int64_t count(const RmilCohort *cohort, const RmilSplit *splits, RmilSplit set, int label) {
     int64_t n = 0;
-    for (int64_t i = 0; i < cohort->count; i++) n += splits[i] == set && (label < 0 || cohort->rows[i].label == label);
+    for (int64_t i = 0; i < cohort->count; i++) n += splits[i] == set && (label < 0 || cohort->rows[i].target.label == label);
     return n;
 }
 

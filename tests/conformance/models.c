@@ -209,7 +209,12 @@ static gboolean run(Case *k, const char *path, GError **error) {
     g_autofree float *scores = g_new0(float, values), *attention = g_new0(float, values);
     g_autofree float *gradient = g_new0(float, k->model->layout.count);
     g_autoptr(RmilArena) arena = rmil_arena_new();
-    RmilStep step = {.bag = &k->bag, .label = k->label, .train = TRUE, .gradient = gradient, .scores = scores, .attention = attention};
+    RmilStep step = {.bag = &k->bag,
+                     .target = RMIL_TARGET_CLASS(k->label),
+                     .train = TRUE,
+                     .gradient = gradient,
+                     .scores = scores,
+                     .attention = attention};
     RmilOutcome outcome;
     if (!rmil_model_step(k->model, &step, arena, &outcome, error)) return FALSE;
     float logits[2] = {(float)outcome.logits[0], (float)outcome.logits[1]}, loss = (float)outcome.loss;

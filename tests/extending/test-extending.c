@@ -90,8 +90,8 @@ static void test_train(void) {
     g_assert_no_error(error);
     g_assert_cmpfloat(rmil_model_config_get(rmil_model_config(back), "toy_sharpness"), ==, 2.5);
     RmilPrediction a, b;
-    g_assert_true(rmil_model_predict(model, data->bags[0], 1, &a, NULL, NULL, &error) &&
-                  rmil_model_predict(back, data->bags[0], 1, &b, NULL, NULL, &error));
+    g_assert_true(rmil_model_predict(model, data->bags[0], &RMIL_TARGET_CLASS(1), &a, NULL, NULL, &error) &&
+                  rmil_model_predict(back, data->bags[0], &RMIL_TARGET_CLASS(1), &b, NULL, NULL, &error));
     g_assert_cmpfloat(a.logit, ==, b.logit);
     rmil_train_options_clear(&options);
 }

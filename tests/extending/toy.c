@@ -43,8 +43,8 @@ static gboolean step(const RmilStep *step, RmilArena *arena, RmilOutcome *outcom
     outcome->logits[0] = z;
     if (step->scores) memcpy(step->scores, s, (size_t)k * sizeof *s);
     if (step->attention) memcpy(step->attention, a, (size_t)k * sizeof *a);
-    if (step->label < 0) return TRUE;
-    outcome->slide_loss = rmil_bce(z, step->label, &slope);
+    if (step->target.label < 0) return TRUE;
+    outcome->slide_loss = rmil_bce(z, step->target.label, &slope);
     const RmilGuided on = {s, a, step->bag->patch_labels, step->bag->tissue, k};
     if (!rmil_guide_loss(step, &on, arena, &outcome->guide_loss, ds, da, error)) return FALSE;
     outcome->loss = outcome->slide_loss + outcome->guide_loss;

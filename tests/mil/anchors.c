@@ -21,7 +21,7 @@ typedef struct {
 typedef struct {
     RmilCohort *cohort;
     const RmilBag **bags;
-    int *labels;
+    RmilTarget *targets;
     Run *runs;
     RmilTable *splits[2];
     const char *sizes[2];
@@ -35,11 +35,11 @@ static gboolean fail(GError *error) {
     return FALSE;
 }
 
-static double auroc(const int *labels, const double *scores, const int64_t *set, int64_t count) {
+static double auroc(const RmilTarget *targets, const double *scores, const int64_t *set, int64_t count) {
     double right = 0, pairs = 0;
     for (int64_t i = 0; i < count; i++)
         for (int64_t j = 0; j < count; j++)
-            if (labels[set[i]] == 1 && labels[set[j]] == 0) {
+            if (targets[set[i]].label == 1 && targets[set[j]].label == 0) {
                 right += scores[i] > scores[j] ? 1 : scores[i] == scores[j] ? 0.5 : 0;
                 pairs++;
             }
@@ -69,17 +69,17 @@ static gboolean train(int64_t index, int worker, gpointer user, GError **error) 
     config.margin = a->margin;
     if (a->region > 0 && !rmil_model_config_set(&config, "region-size", (double)a->region, error)) return FALSE;
     g_autoptr(GArray) history = g_array_new(FALSE, FALSE, sizeof(RmilEpoch));
-    g_autoptr(RmilModel) model = rmil_train(&config, &protocol, a->bags, a->labels, sets, counts[0], sets + n, counts[1], NULL, history,
+    g_autoptr(RmilModel) model = rmil_train(&config, &protocol, a->bags, a->targets, sets, counts[0], sets + n, counts[1], NULL, history,
                                             NULL, error);
     if (!model) return FALSE;
     run->epochs = history->len;
     g_autofree double *scores = g_new(double, counts[2]);
     for (int64_t i = 0; i < counts[2]; i++) {
         RmilPrediction prediction;
-        if (!rmil_model_predict(model, a->bags[sets[2 * n + i]], -1, &prediction, NULL, NULL, error)) return FALSE;
+        if (!rmil_model_predict(model, a->bags[sets[2 * n + i]], NULL, &prediction, NULL, NULL, error)) return FALSE;
         scores[i] = prediction.logit;
     }
-    run->auroc = auroc(a->labels, scores, sets + 2 * n, counts[2]);
+    run->auroc = auroc(a->targets, scores, sets + 2 * n, counts[2]);
     return TRUE;
 }
 
@@ -134,14 +134,14 @@ int main(int argc, char **argv) {
     g_autoptr(RmilTable) anchors = cohort ? rmil_table_read(anchor_path, &error) : NULL;
     if (!anchors) return fail(error) + 1;
     g_autofree const RmilBag **bags = g_new0(const RmilBag *, cohort->count);
-    g_autofree int *labels = g_new(int, cohort->count);
+    g_autofree RmilTarget *targets = g_new(RmilTarget, cohort->count);
     for (int64_t i = 0; i < cohort->count; i++) {
-        labels[i] = cohort->rows[i].label;
+        targets[i] = cohort->rows[i].target;
         bags[i] = rmil_bag_read(cohort->rows[i].features, cohort->rows[i].id, bfloat16 ? RMIL_BFLOAT16 : RMIL_FLOAT32, RMIL_BAG_ALL,
                                 &error);
         if (!bags[i]) return fail(error) + 1;
     }
-    Anchors a = {.cohort = cohort, .bags = bags, .labels = labels, .margin = margin, .region = region};
+    Anchors a = {.cohort = cohort, .bags = bags, .targets = targets, .margin = margin, .region = region};
     g_autoptr(GArray) runs = g_array_new(FALSE, FALSE, sizeof(Run));
     gsize count;
     const RmilTrainMethod *methods = rmil_methods(&count);

@@ -70,7 +70,7 @@ static void make_case(Case *k, const char *name, int64_t count, gboolean paper) 
     make_bag(&k->bag, count, config.dim);
     k->scores = g_new(float, (gsize)count);
     k->attention = g_new(float, (gsize)count);
-    g_assert_true(rmil_model_predict(k->model, &k->bag, -1, &k->prediction, k->scores, k->attention, &error));
+    g_assert_true(rmil_model_predict(k->model, &k->bag, NULL, &k->prediction, k->scores, k->attention, &error));
     g_assert_no_error(error);
 }
 
@@ -231,7 +231,7 @@ static void check_back(const Case *k, const char *path) {
     RmilPrediction prediction;
     g_autoptr(RmilModel) back = rmil_model_load_as(path, &k->model->config, &error);
     g_assert_no_error(error);
-    g_assert_true(rmil_model_predict(back, &k->bag, -1, &prediction, scores, NULL, &error));
+    g_assert_true(rmil_model_predict(back, &k->bag, NULL, &prediction, scores, NULL, &error));
     g_assert_cmpfloat(prediction.logit, ==, k->prediction.logit);
     assert_same(scores, (gsize)count * sizeof(float), k->scores, (gsize)count * sizeof(float));
 }
@@ -382,7 +382,7 @@ static void check_clam(const char *path, const char *model, double golden) {
     g_autoptr(RmilModel) read = rmil_model_load(path, &error);
     g_assert_no_error(error);
     g_assert_cmpstr(rmil_model_config(read)->model, ==, model);
-    g_assert_true(rmil_model_predict(read, &bag, -1, &prediction, NULL, NULL, &error));
+    g_assert_true(rmil_model_predict(read, &bag, NULL, &prediction, NULL, NULL, &error));
     g_assert_cmpfloat_with_epsilon(prediction.logit, golden, 1e-6);
 }
 

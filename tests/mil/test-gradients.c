@@ -74,7 +74,8 @@ static RmilModel *make_model(const Case *c, uint64_t seed) {
 }
 
 static double loss_keeping(const RmilModel *model, const RmilBag *bag, int label, int64_t keep, RmilArena *arena, float *gradient) {
-    RmilStep step = {.bag = bag, .label = label, .train = TRUE, .seed = 5, .stream = 3, .keep = keep, .gradient = gradient};
+    RmilStep step =
+        {.bag = bag, .target = RMIL_TARGET_CLASS(label), .train = TRUE, .seed = 5, .stream = 3, .keep = keep, .gradient = gradient};
     RmilOutcome outcome;
     GError *error = NULL;
     g_assert_true(rmil_model_step(model, &step, arena, &outcome, &error));
@@ -167,7 +168,7 @@ static void test_equal_patches(gconstpointer name) {
     float scores[23], attention[23];
     RmilPrediction prediction;
     GError *error = NULL;
-    g_assert_true(rmil_model_predict(model, bag, 1, &prediction, scores, attention, &error));
+    g_assert_true(rmil_model_predict(model, bag, &RMIL_TARGET_CLASS(1), &prediction, scores, attention, &error));
     g_assert_true(isfinite(prediction.logit) && prediction.probability >= 0 && prediction.probability <= 1);
     if (!rmil_model_class(name, NULL)->units)
         for (int i = 0; i < 23; i++) {
@@ -201,8 +202,8 @@ static void test_threshold_on_even_bags(gconstpointer name) {
             g_autoptr(RmilModel) without = make_model(&plain, 3);
             float attention[23];
             RmilPrediction a, b, other;
-            g_assert_true(rmil_model_predict(with, bag, -1, &a, NULL, attention, &error) &&
-                          rmil_model_predict(without, bag, -1, &b, NULL, NULL, &error));
+            g_assert_true(rmil_model_predict(with, bag, NULL, &a, NULL, attention, &error) &&
+                          rmil_model_predict(without, bag, NULL, &b, NULL, NULL, &error));
             g_assert_cmpfloat(a.logit, ==, b.logit);
             for (int64_t i = 0; i < counts[n]; i++) g_assert_cmpfloat_with_epsilon(attention[i], 1.0 / (double)counts[n], 1e-6);
             g_autoptr(RmilArena) arena = rmil_arena_new();
@@ -210,7 +211,7 @@ static void test_threshold_on_even_bags(gconstpointer name) {
             g_assert_cmpfloat(loss_of(with, bag, 1, arena, first), ==, loss_of(without, bag, 1, arena, second));
             g_assert_true(memcmp(first, second, (gsize)with->layout.count * sizeof *first) == 0);
             for (int64_t i = 0; i < bag->count * DIM; i++) x[i] += 1;
-            g_assert_true(rmil_model_predict(with, bag, -1, &other, NULL, NULL, &error));
+            g_assert_true(rmil_model_predict(with, bag, NULL, &other, NULL, NULL, &error));
             g_assert_cmpfloat(fabs(other.logit - a.logit), >, 1e-4); /* another patch, another value */
             free_bag(bag);
         }
@@ -280,7 +281,7 @@ static void test_regions_spread(void) {
     g_autoptr(RmilModel) model = make_model(&c, 3);
     float scores[41], attention[41], seen[4][4] = {{0}};
     RmilPrediction prediction;
-    g_assert_true(rmil_model_predict(model, bag, 1, &prediction, scores, attention, NULL));
+    g_assert_true(rmil_model_predict(model, bag, &RMIL_TARGET_CLASS(1), &prediction, scores, attention, NULL));
     double total = 0;
     for (int i = 0; i < 41; i++) {
         int64_t row = (bag->coords[2 * i + 1] - 64) / 448 / 3, column = (bag->coords[2 * i] - 1000) / 448 / 4;

@@ -87,7 +87,7 @@ static void test_not_numbers(void) {
 
 /* -- guides ------------------------------------------------------------------------------------------------------------------ */
 static RmilStep step_of(const RmilModelConfig *config, int label, gboolean train, uint64_t stream) {
-    return (RmilStep){.config = config, .label = label, .train = train, .seed = 3, .stream = stream};
+    return (RmilStep){.config = config, .target = RMIL_TARGET_CLASS(label), .train = train, .seed = 3, .stream = stream};
 }
 
 static void test_applies(void) {

@@ -11,7 +11,7 @@ enum { SLIDES = 18, DIM = 16 };
 
 typedef struct {
     RmilBag *bags[SLIDES];
-    int labels[SLIDES];
+    RmilTarget targets[SLIDES];
     int64_t train[SLIDES], val[SLIDES], train_count, val_count;
 } Cohort;
 
@@ -22,7 +22,7 @@ static void make_cohort(Cohort *c, RmilPrecision precision) {
         RmilRng rng;
         rmil_rng_init(&rng, 1, (uint64_t)s);
         RmilBag *bag = c->bags[s] = g_new0(RmilBag, 1);
-        c->labels[s] = s % 2;
+        c->targets[s] = RMIL_TARGET_CLASS(s % 2);
         bag->id = g_strdup_printf("slide %d", s);
         bag->count = 20 + 7 * s;
         bag->dim = DIM;
@@ -33,7 +33,7 @@ static void make_cohort(Cohort *c, RmilPrecision precision) {
         bag->coords = rmil_alloc(2 * bag->count, sizeof(int64_t), NULL);
         bag->patch_labels = rmil_alloc(bag->count, 1, NULL);
         for (int64_t i = 0; i < bag->count; i++) {
-            gboolean lesion = c->labels[s] && i % 9 == 4;
+            gboolean lesion = c->targets[s].label && i % 9 == 4;
             for (int j = 0; j < DIM; j++) x[i * DIM + j] = (float)(rmil_rng_normal(&rng) + (j == 0 && lesion ? 4 : 0));
             bag->coords[2 * i] = 10 * (i % 12);
             bag->coords[2 * i + 1] = 10 * (i / 12);
@@ -93,7 +93,7 @@ static RmilTrainConfig small_protocol(int64_t epochs, int threads) {
 
 static RmilModel *train(const Cohort *c, const RmilModelConfig *config, const RmilTrainConfig *protocol, const char *checkpoint,
                         GArray *history, const RmilMonitor *monitor, GError **error) {
-    return rmil_train(config, protocol, (const RmilBag *const *)c->bags, c->labels, c->train, c->train_count, c->val, c->val_count,
+    return rmil_train(config, protocol, (const RmilBag *const *)c->bags, c->targets, c->train, c->train_count, c->val, c->val_count,
                       checkpoint, history, monitor, error);
 }
 
@@ -295,9 +295,9 @@ static void test_learns(gconstpointer name) {
         for (int64_t i = 0; i < c.val_count; i++) {
             RmilPrediction p;
             int64_t s = c.val[i];
-            g_assert_true(rmil_model_predict(model, c.bags[s], c.labels[s], &p, NULL, NULL, &error));
+            g_assert_true(rmil_model_predict(model, c.bags[s], &c.targets[s], &p, NULL, NULL, &error));
             loss += p.loss / (double)c.val_count;
-            right += (p.probability > 0.5) == c.labels[s];
+            right += (p.probability > 0.5) == c.targets[s].label;
         }
         if (config.guide == RMIL_GUIDE_NONE) g_assert_cmpfloat_with_epsilon(loss, best, 1e-9);
         if (!g_str_equal(name, "hipt")) g_assert_cmpint(right, ==, c.val_count); /* HIPT needs more than 13 slides */
@@ -311,17 +311,15 @@ static void test_refuses(void) {
     RmilModelConfig config = small_config("abmil");
     RmilTrainConfig protocol = small_protocol(2, 1);
     GError *error = NULL;
-    int before = c.labels[2];
-    c.labels[2] = 2;
+    RmilTarget kept[SLIDES];
+    memcpy(kept, c.targets, sizeof kept);
+    c.targets[2].label = 2;
     g_assert_null(train(&c, &config, &protocol, NULL, NULL, NULL, &error));
     test_error(&error, RMIL_ERROR_DATA, "slide 2: label 2");
-    c.labels[2] = before;
-    int kept[SLIDES];
-    memcpy(kept, c.labels, sizeof kept);
-    memset(c.labels, 0, sizeof c.labels);
+    for (int s = 0; s < SLIDES; s++) c.targets[s].label = 0;
     g_assert_null(train(&c, &config, &protocol, NULL, NULL, NULL, &error));
     test_error(&error, RMIL_ERROR_DATA, "no slide with label 1");
-    memcpy(c.labels, kept, sizeof kept);
+    memcpy(c.targets, kept, sizeof kept);
     c.bags[14]->dim = DIM / 2;
     g_assert_null(train(&c, &config, &protocol, NULL, NULL, NULL, &error));
     test_error(&error, RMIL_ERROR_DATA, "slide 14: features have 8 numbers, the model takes 16");
@@ -391,8 +389,8 @@ static void test_roundtrip(gconstpointer name) {
     g_assert_no_error(error);
     g_assert_true(memcmp(&model->config, &back->config, sizeof model->config) == 0);
     RmilPrediction x, y;
-    g_assert_true(rmil_model_predict(model, c.bags[3], 1, &x, NULL, NULL, &error));
-    g_assert_true(rmil_model_predict(back, c.bags[3], 1, &y, NULL, NULL, &error));
+    g_assert_true(rmil_model_predict(model, c.bags[3], &RMIL_TARGET_CLASS(1), &x, NULL, NULL, &error));
+    g_assert_true(rmil_model_predict(back, c.bags[3], &RMIL_TARGET_CLASS(1), &y, NULL, NULL, &error));
     g_assert_cmpfloat(x.logit, ==, y.logit);
     /* tensors alone, as the released code's state_dict has them: sizes come from the shapes */
     g_autoptr(RmilTensors) file = rmil_safetensors_read(path, 1 << 24, &error);

@@ -96,7 +96,7 @@ static void make_cohort(void) {
     g_autoptr(GString) table = g_string_new("id,slide,label,annotation,stain\n");
     g_string_append_printf(table, "broken,%s,0,,HE\n", broken);
     for (int64_t i = 0; i < cohort->count; i++)
-        g_string_append_printf(table, "%s,%s,%d,%s,HE\n", cohort->rows[i].id, cohort->rows[i].slide, cohort->rows[i].label,
+        g_string_append_printf(table, "%s,%s,%d,%s,HE\n", cohort->rows[i].id, cohort->rows[i].slide, cohort->rows[i].target.label,
                                cohort->rows[i].annotation ? cohort->rows[i].annotation : "");
     g_autofree char *path = test_file(folder, "cohort.csv", table->str);
 }

@@ -34,7 +34,7 @@ static void repeat_of(int64_t seed, RmilRepeat *repeat) {
 
 static int64_t count(const RmilSplit *splits, RmilSplit set, int label) {
     int64_t n = 0;
-    for (int64_t i = 0; i < data->count; i++) n += splits[i] == set && data->labels[i] == label;
+    for (int64_t i = 0; i < data->count; i++) n += splits[i] == set && data->targets[i].label == label;
     return n;
 }
 
@@ -80,7 +80,7 @@ static void test_annotated(void) {
         for (int64_t i = 0; i < data->count; i++) {
             g_assert_true(kept[i] || !less[i]);
             if (!kept[i]) continue;
-            g_assert_cmpint(data->labels[i], ==, 1);
+            g_assert_cmpint(data->targets[i].label, ==, 1);
             g_assert_true(repeat.splits[i] == RMIL_SPLIT_TRAIN || repeat.splits[i] == RMIL_SPLIT_VAL);
             train += repeat.splits[i] == RMIL_SPLIT_TRAIN;
         }
@@ -88,7 +88,7 @@ static void test_annotated(void) {
         RmilVariant variant;
         rmil_variant_init(&variant, data, repeat.splits, kept, NULL);
         for (int64_t i = 0; i < data->count; i++) {
-            gboolean lost = data->labels[i] == 1 && !kept[i] && repeat.splits[i] != RMIL_SPLIT_TEST;
+            gboolean lost = data->targets[i].label == 1 && !kept[i] && repeat.splits[i] != RMIL_SPLIT_TEST;
             g_assert_true(variant.bags[i]->patch_labels == (lost ? NULL : data->bags[i]->patch_labels));
             g_assert_true(variant.bags[i]->features == data->bags[i]->features);
         }
@@ -126,7 +126,7 @@ static void test_grown(void) {
     /* a label file of the padding wins over the grid; a bag without coordinates cannot grow by itself */
     g_autofree char *folder = test_folder();
     int64_t positive = 0;
-    while (data->labels[positive] != 1) positive++;
+    while (data->targets[positive].label != 1) positive++;
     RmilBag *bag = (RmilBag *)data->bags[positive];
     g_autofree uint8_t *all = g_malloc((gsize)bag->count);
     memset(all, 1, (gsize)bag->count);

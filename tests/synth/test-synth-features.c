@@ -36,7 +36,7 @@ static void test_content(void) {
         const RmilCohortRow *row = &cohort->rows[i];
         int test = row->split == RMIL_SPLIT_TEST;
         sets[test]++;
-        positives[test] += row->label;
+        positives[test] += row->target.label;
         g_autoptr(RmilBag) bag = rmil_bag_read(row->features, row->id, RMIL_FLOAT32, RMIL_BAG_ALL, &error);
         g_assert_no_error(error);
         g_assert_cmpint(bag->dim, ==, 24);
@@ -50,7 +50,7 @@ static void test_content(void) {
             const int64_t *now = bag->coords + 2 * k, *before = now - 2;
             g_assert_true(now[1] > before[1] || (now[1] == before[1] && now[0] > before[0]));
         }
-        g_assert_cmpint(tumour > 0, ==, row->label);
+        g_assert_cmpint(tumour > 0, ==, row->target.label);
         double listed;
         int column = rmil_table_find(cohort->table, "lesion_tiles");
         g_assert_true(rmil_table_number(cohort->table, i, column, &listed, &error));
@@ -75,7 +75,7 @@ static double tumour_distance(double difficulty) {
     for (int64_t i = 0; i < cohort->count; i++) {
         g_autoptr(RmilBag) bag = rmil_bag_read(cohort->rows[i].features, NULL, RMIL_FLOAT32, RMIL_BAG_ALL, &error);
         g_assert_no_error(error);
-        if (!cohort->rows[i].label) continue;
+        if (!cohort->rows[i].target.label) continue;
         const float *x = bag->features;
         for (int64_t k = 0; k < bag->count; k++) {
             count[bag->patch_labels[k]]++;
