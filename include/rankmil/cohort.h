@@ -15,7 +15,8 @@ typedef enum {
     RMIL_TASK_NUMBER    /* a number */
 } RmilTaskKind;
 #define RMIL_CLASSES_MOST 20
-#define RMIL_CLASS_NAME 64 /* bytes, the final 0 included */
+#define RMIL_OUTPUTS_MOST 32 /* numbers that a model says of one bag: classes, or bins of time */
+#define RMIL_CLASS_NAME 64   /* bytes, the final 0 included */
 
 typedef struct {
     RmilTaskKind kind;
@@ -28,6 +29,9 @@ RMIL_API void rmil_task_init(RmilTask *task);
 /* Is it that one, so that nothing need be said of classes? */
 RMIL_API gboolean rmil_task_is_plain(const RmilTask *task);
 RMIL_API const char *rmil_task_kind_name(RmilTaskKind kind); /* "classes", "survival", "number" */
+/* One line of JSON: {"kind":"classes","classes":["normal","tumor"],"negative":true}. Free with g_free. parse: FORMAT says what is wrong. */
+RMIL_API char *rmil_task_text(const RmilTask *task);
+RMIL_API gboolean rmil_task_parse(const char *text, RmilTask *task, GError **error);
 RMIL_API gboolean rmil_task_equal(const RmilTask *a, const RmilTask *b);
 
 /* What is known of one slide (or patient). What the task does not ask for is not looked at. */

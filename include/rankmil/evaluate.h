@@ -10,9 +10,23 @@ G_BEGIN_DECLS
 typedef struct {
     const char *slide; /* id */
     RmilSplit part;
-    int label; /* −1: none */
-    double probability, logit;
+    RmilTarget target;
+    double probability, logit;        /* of two classes, of label 1; else NaN */
+    const char *patient;              /* NULL: nobody says, the slide stands for itself */
+    double answer;                    /* survival: risk; a number: that; else NaN */
+    int count;                        /* of values */
+    double values[RMIL_OUTPUTS_MOST]; /* more than two classes: the probability of each; survival: S at the end of each bin; else none */
 } RmilPredictionRow;
+/* What is predicted of the row: the class of the highest probability, the first of equal ones; −1: no classes. */
+RMIL_API int rmil_predicted_class(const RmilTask *task, const RmilPredictionRow *row);
+/* The probability of a class, two classes included. */
+RMIL_API double rmil_class_probability(const RmilTask *task, const RmilPredictionRow *row, int class);
+
+/* Of each slide, what the row above has beyond two classes: named numbers, as records and tables have them. */
+typedef struct {
+    const char *slide, *name;
+    double value;
+} RmilOutputRow;
 
 /* Of each annotated positive test slide, per share of patches (percent): rmil_localisation, below. */
 typedef struct {

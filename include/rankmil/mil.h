@@ -15,15 +15,16 @@ RMIL_API const char *const *rmil_guide_names(void);    /* NULL-terminated */
 typedef struct {
     char model[16]; /* "abmil", "dsmil", "clam-sb", "clam-mb", "hipt" */
     RmilGuide guide;
-    int64_t dim;                  /* D of the features */
-    int64_t hidden;               /* adaptor width: 256 (abmil, dsmil), 512 (clam), 192 (hipt); 0: the model's default */
-    int64_t attention_dim;        /* 384 (dsmil), 256 (clam); 0: default */
-    double dropout;               /* 0 */
-    double threshold;             /* T; < 0: none. Paper: 1 */
-    double sigma, margin, lambda; /* rank loss and guide weight: 1, 1, 1 */
-    int64_t rank_sample;          /* 0: all pairs, exactly; N: up to N annotated and N other patches a step */
-    RmilTask task;                /* what it predicts */
-    int64_t own[RMIL_MODEL_OWN];  /* what single models and guides take: rmil_model_config_get and _set */
+    int64_t dim;                         /* D of the features */
+    int64_t hidden;                      /* adaptor width: 256 (abmil, dsmil), 512 (clam), 192 (hipt); 0: the model's default */
+    int64_t attention_dim;               /* 384 (dsmil), 256 (clam); 0: default */
+    double dropout;                      /* 0 */
+    double threshold;                    /* T; < 0: none. Paper: 1 */
+    double sigma, margin, lambda;        /* rank loss and guide weight: 1, 1, 1 */
+    int64_t rank_sample;                 /* 0: all pairs, exactly; N: up to N annotated and N other patches a step */
+    RmilTask task;                       /* what it predicts */
+    double edges[RMIL_OUTPUTS_MOST + 1]; /* discrete-time survival: of the bins of time, as many as logits and one */
+    int64_t own[RMIL_MODEL_OWN];         /* what single models and guides take: rmil_model_config_get and _set */
 } RmilModelConfig;
 /* Any number of it by its option's name ("clam-k", "region-size") or key ("clam_k", "region_rows"). get: NaN where there is no such
  * option. set fails on that, and on values out of bounds. */
@@ -86,7 +87,6 @@ RMIL_API gboolean rmil_model_onnx_write(const RmilModel *model, const char *path
 
 /* What a model says of one bag. scores (before softmax) and attention (what patches are pooled with) are the caller's
  * arrays of K floats, or NULL; clam-mb: those of label 1; hipt: every patch carries its region's. */
-#define RMIL_OUTPUTS_MOST 32
 typedef struct {
     double probability;               /* two classes: of label 1; else NaN */
     double logit;                     /* two classes: log odds, z for one logit, z_1 − z_0 for two; else NaN */

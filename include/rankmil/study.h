@@ -240,16 +240,18 @@ RMIL_API RmilStudy *rmil_study_open(const char *folder, GError **error);
 RMIL_API void rmil_study_free(RmilStudy *study);
 RMIL_API const char *rmil_study_folder(const RmilStudy *study);
 /* What the record says of the study: "kind" (comparison, low-data, granularity, annotated-fraction, threshold,
- * localisation), "title", "plan" (its YAML), "cohort" (path of the table with the features), "fingerprint" (of its data),
+ * localisation), "title", "plan" (its YAML), "cohort" (path of the table with the features), "task" (rmil_task_text), "fingerprint" (of its data),
  * "reference" (the method that the others are tested against), "variable" ("", "fraction", "padding", "annotated",
  * "threshold", an option of training, or two of these: "dropout, sigma"), "format", "version". "" when it is not there. */
 RMIL_API const char *rmil_study_value(const RmilStudy *study, const char *name);
+/* What is predicted; a record that does not say is of two classes. */
+RMIL_API const RmilTask *rmil_study_task(const RmilStudy *study);
 /* The runs of the plan, done or not, in the plan's order: methods, then values, then splits or seeds. */
 RMIL_API int64_t rmil_study_count(const RmilStudy *study);
 RMIL_API int64_t rmil_study_done(const RmilStudy *study);
 RMIL_API const RmilStudyRun *rmil_study_run(const RmilStudy *study, int64_t index);
 /* Rows of a run that is done, in the order of epochs or of the cohort's slides, then of alpha: GArray of RmilEpoch,
- * RmilPredictionRow (rows in no part only of runs that have folders), RmilLocalisationRow, RmilAttentionRow. Strings belong to the study. Free with g_array_unref. */
+ * RmilPredictionRow (of every task, patients included; rows in no part only of runs that have folders), RmilLocalisationRow, RmilAttentionRow. Strings belong to the study. Free with g_array_unref. */
 RMIL_API GArray *rmil_study_epochs(RmilStudy *study, int64_t index, GError **error);
 RMIL_API GArray *rmil_study_predictions(RmilStudy *study, int64_t index, GError **error);
 RMIL_API GArray *rmil_study_localisation(RmilStudy *study, int64_t index, GError **error);

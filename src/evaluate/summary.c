@@ -7,23 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CUT 0.5
-#define BOOTSTRAP_ROUNDS 2000
-
-const char *const rmil_metric_names[RMIL_N_METRICS] = {"AUROC", "AUPRC", "Average precision", "Accuracy", "Sensitivity", "Specificity"};
-
-const char rmil_interval_words[] =
-    "95 % intervals: DeLong’s for AUROC; Wilson’s for accuracy, sensitivity and specificity; for AUPRC and average precision the percentiles of "
-    "2,000 resamples of the slides, stratified by label. Where slides are told apart perfectly these have no width: there AUROC has Newcombe’s "
-    "interval, AUPRC and average precision Wilson’s over the positive slides.";
-
-static void metrics_of(const int *labels, const double *scores, int64_t n, double *values, RmilMetrics *metrics) {
-    rmil_metrics(labels, scores, n, CUT, metrics);
-    const double in_order[] = {metrics->auroc,    metrics->auprc,       metrics->average_precision,
-                               metrics->accuracy, metrics->sensitivity, metrics->specificity};
-    memcpy(values, in_order, sizeof in_order);
-}
-
 /* counts: how many of the trainings tested each slide of the pool. */
 static RmilTests relate_tests(const GArray *counts, guint trainings) {
     gboolean same = TRUE, once = TRUE;
@@ -44,112 +27,106 @@ const char *rmil_tests_pool(const RmilMethodSummary *summary) {
                             [RMIL_TESTS_MIXED] = "mean of those trainings that tested the slide"}[summary->tests];
 }
 
-static void free_pooled(gpointer data) { g_free(((RmilPooled *)data)->id); }
+static void add_row(RmilPredictionRow *sum, const RmilPredictionRow *row) {
+    sum->probability += row->probability;
+    sum->answer += row->answer;
+    sum->count = MIN(sum->count, row->count);
+    for (int i = 0; i < row->count; i++) sum->values[i] += row->values[i];
+}
 
-/* Every labelled test slide of any seed, with the mean probability of the seeds that tested it. */
-static GArray *pool(const RmilMethod *method, RmilTests *tests) {
-    GArray *pooled = g_array_new(FALSE, FALSE, sizeof(RmilPooled));
-    g_array_set_clear_func(pooled, free_pooled);
+static void divide_row(RmilPredictionRow *sum, double n) {
+    sum->probability /= n;
+    sum->answer /= n;
+    for (int i = 0; i < sum->count; i++) sum->values[i] /= n;
+}
+
+/* Every test slide of any seed whose target is known, with the mean of what the seeds say that tested it. */
+static GArray *pool(const RmilMethod *method, const RmilTask *task, RmilTests *tests) {
+    GArray *pooled = g_array_new(FALSE, FALSE, sizeof(RmilPredictionRow));
     g_autoptr(GHashTable) index = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(GArray) counts = g_array_new(FALSE, TRUE, sizeof(int64_t));
     for (guint s = 0; s < method->seeds->len; s++) {
         const RmilSeedRun *seed = g_ptr_array_index(method->seeds, s);
         for (guint i = 0; i < seed->cases->len; i++) {
             const RmilPredictionRow *item = &g_array_index(seed->cases, RmilPredictionRow, i);
-            if (item->part != RMIL_SPLIT_TEST || item->label < 0) continue;
+            if (item->part != RMIL_SPLIT_TEST || !rmil_target_known(task, &item->target)) continue;
             gpointer at;
             if (!g_hash_table_lookup_extended(index, item->slide, NULL, &at)) {
-                RmilPooled one = {g_strdup(item->slide), item->label, 0};
+                RmilPredictionRow one = *item;
+                one.probability = one.answer = 0;
+                memset(one.values, 0, sizeof one.values);
                 at = GUINT_TO_POINTER(pooled->len);
-                g_hash_table_insert(index, one.id, at);
+                g_hash_table_insert(index, (gpointer)one.slide, at);
                 g_array_append_val(pooled, one);
                 g_array_set_size(counts, pooled->len);
             }
-            g_array_index(pooled, RmilPooled, GPOINTER_TO_UINT(at)).probability += item->probability;
+            add_row(&g_array_index(pooled, RmilPredictionRow, GPOINTER_TO_UINT(at)), item);
             g_array_index(counts, int64_t, GPOINTER_TO_UINT(at))++;
         }
     }
     *tests = relate_tests(counts, method->seeds->len);
-    for (guint i = 0; i < pooled->len; i++) g_array_index(pooled, RmilPooled, i).probability /= (double)g_array_index(counts, int64_t, i);
+    for (guint i = 0; i < pooled->len; i++)
+        divide_row(&g_array_index(pooled, RmilPredictionRow, i), (double)g_array_index(counts, int64_t, i));
     return pooled;
 }
 
-static void summarise_pooled(RmilMethodSummary *summary) {
-    int64_t n = summary->pooled->len;
-    g_autofree int *labels = g_new(int, n + 1);
-    g_autofree double *scores = g_new(double, n + 1);
-    for (int64_t i = 0; i < n; i++) {
-        labels[i] = g_array_index(summary->pooled, RmilPooled, i).label;
-        scores[i] = g_array_index(summary->pooled, RmilPooled, i).probability;
-        if (labels[i] == 1) summary->positives++;
-        else summary->negatives++;
-    }
-    for (int i = 0; i < RMIL_N_METRICS; i++) {
-        summary->value[i] = NAN;
-        summary->interval[i] = (RmilInterval){NAN, NAN, NULL};
-    }
-    if (n == 0) return;
-    RmilMetrics metrics;
-    metrics_of(labels, scores, n, summary->value, &metrics);
-    if (summary->positives == 0 || summary->negatives == 0) return; /* intervals need both classes */
-    RmilMetricIntervals b;
-    rmil_metric_intervals(labels, scores, n, CUT, 0.95, BOOTSTRAP_ROUNDS, 0, &b);
-    const RmilInterval in_order[] = {b.auroc, b.auprc, b.average_precision, b.accuracy, b.sensitivity, b.specificity};
-    memcpy(summary->interval, in_order, sizeof in_order);
-    double variance;
-    rmil_delong(labels, scores, n, 0.95, &variance, &summary->interval[0]);
-}
-
-int64_t rmil_seed_tests(const RmilSeedRun *seed, int *labels, double *scores) {
-    int64_t n = 0;
+GArray *rmil_seed_rows(const RmilSeedRun *seed, const RmilTask *task, RmilSplit part) {
+    GArray *rows = g_array_new(FALSE, FALSE, sizeof(RmilPredictionRow));
     for (guint i = 0; i < seed->cases->len; i++) {
         const RmilPredictionRow *item = &g_array_index(seed->cases, RmilPredictionRow, i);
-        if (item->part != RMIL_SPLIT_TEST || item->label < 0) continue;
-        if (labels) labels[n] = item->label;
-        if (scores) scores[n] = item->probability;
-        n++;
+        if (item->part == part && rmil_target_known(task, &item->target)) g_array_append_val(rows, *item);
     }
-    return n;
+    return rows;
 }
 
-static void summarise_seeds(RmilMethodSummary *summary) {
+static void summarise_pooled(RmilMethodSummary *summary, const RmilTask *task) {
+    const GArray *pooled = summary->pooled;
+    for (guint i = 0; i < pooled->len && task->classes == 2; i++)
+        *(g_array_index(pooled, RmilPredictionRow, i).target.label == 1 ? &summary->positives : &summary->negatives) += 1;
+    const gboolean one = summary->method->seeds->len == 1; /* else each training has its own training set, or all have the same */
+    g_autoptr(GArray) train = one || summary->tests == RMIL_TESTS_SAME
+                                  ? rmil_seed_rows(summary->method->seeds->pdata[0], task, RMIL_SPLIT_TRAIN)
+                                  : NULL;
+    rmil_measure(task, pooled, train && train->len ? train : NULL, summary->value, summary->interval);
+}
+
+static void summarise_seeds(RmilMethodSummary *summary, const RmilTask *task, int n_measures) {
     const RmilMethod *method = summary->method;
     summary->seeds = (int)method->seeds->len;
-    summary->by_seed = g_new(double, (summary->seeds * RMIL_N_METRICS));
+    summary->by_seed = g_new(double, (summary->seeds * RMIL_MEASURES_MOST));
     for (int64_t s = 0; s < summary->seeds; s++) {
         const RmilSeedRun *seed = g_ptr_array_index(method->seeds, s);
-        g_autofree int *labels = g_new(int, seed->cases->len);
-        g_autofree double *scores = g_new(double, seed->cases->len);
-        const int64_t n = rmil_seed_tests(seed, labels, scores);
-        RmilMetrics metrics;
-        double *values = summary->by_seed + s * RMIL_N_METRICS;
-        for (int i = 0; i < RMIL_N_METRICS; i++) values[i] = NAN;
-        if (n) metrics_of(labels, scores, n, values, &metrics);
+        g_autoptr(GArray) rows = rmil_seed_rows(seed, task, RMIL_SPLIT_TEST), train = rmil_seed_rows(seed, task, RMIL_SPLIT_TRAIN);
+        rmil_measure(task, rows, train->len ? train : NULL, summary->by_seed + s * RMIL_MEASURES_MOST, NULL);
     }
-    for (int i = 0; i < RMIL_N_METRICS; i++)
-        rmil_mean_sd(summary->by_seed + i, summary->seeds, RMIL_N_METRICS, &summary->mean[i], &summary->sd[i]);
+    for (int i = 0; i < n_measures; i++)
+        rmil_mean_sd(summary->by_seed + i, summary->seeds, RMIL_MEASURES_MOST, &summary->mean[i], &summary->sd[i]);
 }
 
 /* -- comparisons --------------------------------------------------------------------------------------------------- */
-static double compare_pooled(const RmilMethodSummary *a, const RmilMethodSummary *b) {
+/* Of two classes; NaN for others. */
+static double compare_pooled(const RmilMethodSummary *a, const RmilMethodSummary *b, const RmilTask *task) {
+    if (task->classes != 2) return NAN;
     g_autoptr(GHashTable) other = g_hash_table_new(g_str_hash, g_str_equal);
     for (guint i = 0; i < b->pooled->len; i++) {
-        RmilPooled *item = &g_array_index(b->pooled, RmilPooled, i);
-        g_hash_table_insert(other, item->id, item);
+        RmilPredictionRow *item = &g_array_index(b->pooled, RmilPredictionRow, i);
+        g_hash_table_insert(other, (gpointer)item->slide, item);
     }
+    g_autoptr(GArray) shared = g_array_new(FALSE, FALSE, sizeof(RmilPredictionRow));
     g_autofree int *labels = g_new(int, a->pooled->len + 1);
     g_autofree double *x = g_new(double, a->pooled->len + 1), *y = g_new(double, a->pooled->len + 1);
     int64_t n = 0, positives = 0;
     for (guint i = 0; i < a->pooled->len; i++) {
-        const RmilPooled *item = &g_array_index(a->pooled, RmilPooled, i), *match = g_hash_table_lookup(other, item->id);
+        const RmilPredictionRow *item = &g_array_index(a->pooled, RmilPredictionRow, i), *match = g_hash_table_lookup(other, item->slide);
         if (!match) continue;
-        labels[n] = item->label;
-        positives += item->label;
+        g_array_append_val(shared, *item);
+        labels[n] = item->target.label;
+        positives += item->target.label;
         x[n] = item->probability;
         y[n++] = match->probability;
     }
     double z, p = NAN;
-    if (positives > 0 && positives < n) rmil_delong_test(labels, x, y, n, &z, &p);
+    if (positives > 0 && positives < n && !rmil_rows_share_patients(shared)) rmil_delong_test(labels, x, y, n, &z, &p);
     return p;
 }
 
@@ -157,7 +134,7 @@ static double compare_pooled(const RmilMethodSummary *a, const RmilMethodSummary
 static int64_t defined(const RmilMethodSummary *method, int metric, double *values) {
     int64_t n = 0;
     for (int64_t i = 0; i < method->seeds; i++)
-        if (!isnan(method->by_seed[i * RMIL_N_METRICS + metric])) values[n++] = method->by_seed[i * RMIL_N_METRICS + metric];
+        if (!isnan(method->by_seed[i * RMIL_MEASURES_MOST + metric])) values[n++] = method->by_seed[i * RMIL_MEASURES_MOST + metric];
     return n;
 }
 
@@ -167,7 +144,7 @@ static int64_t paired(const RmilMethodSummary *a, const RmilMethodSummary *b, in
     for (int64_t i = 0; i < a->seeds; i++)
         for (int64_t j = 0; j < b->seeds; j++) {
             const RmilSeedRun *s = g_ptr_array_index(a->method->seeds, i), *t = g_ptr_array_index(b->method->seeds, j);
-            double u = a->by_seed[i * RMIL_N_METRICS + metric], v = b->by_seed[j * RMIL_N_METRICS + metric];
+            double u = a->by_seed[i * RMIL_MEASURES_MOST + metric], v = b->by_seed[j * RMIL_MEASURES_MOST + metric];
             if (s->seed != t->seed || g_strcmp0(s->split, t->split) != 0 || isnan(u) || isnan(v)) continue;
             x[pairs] = u;
             y[pairs++] = v;
@@ -176,9 +153,9 @@ static int64_t paired(const RmilMethodSummary *a, const RmilMethodSummary *b, in
     return pairs;
 }
 
-static void compare_seeds(const RmilMethodSummary *a, const RmilMethodSummary *b, RmilComparison *comparison) {
+static void compare_seeds(const RmilMethodSummary *a, const RmilMethodSummary *b, int n_measures, RmilComparison *comparison) {
     g_autofree double *x = g_new(double, a->seeds + 1), *y = g_new(double, MAX(a->seeds, b->seeds) + 1);
-    for (int metric = 0; metric < RMIL_N_METRICS; metric++) {
+    for (int metric = 0; metric < n_measures; metric++) {
         double statistic;
         comparison->mann_whitney[metric] = comparison->wilcoxon[metric] = NAN;
         int64_t nx = defined(a, metric, x), ny = defined(b, metric, y);
@@ -214,13 +191,13 @@ static void compare(RmilSummary *summary) {
         comparison->other = i;
         comparison->difference = a->value[0] - b->value[0];
         /* DeLong compares two models on the same slides; a pool of several models' predictions is not one model's */
-        comparison->delong = a->tests == RMIL_TESTS_SAME && b->tests == RMIL_TESTS_SAME ? compare_pooled(a, b) : NAN;
-        compare_seeds(a, b, comparison);
+        comparison->delong = a->tests == RMIL_TESTS_SAME && b->tests == RMIL_TESTS_SAME ? compare_pooled(a, b, &summary->task) : NAN;
+        compare_seeds(a, b, summary->n_measures, comparison);
     }
     RmilComparison *all = summary->comparisons;
     int n = summary->n_comparisons;
     correct(all, n, G_STRUCT_OFFSET(RmilComparison, delong), G_STRUCT_OFFSET(RmilComparison, delong_holm));
-    for (gsize metric = 0; metric < RMIL_N_METRICS; metric++) {
+    for (gsize metric = 0; metric < (gsize)summary->n_measures; metric++) {
         gsize at = metric * sizeof(double);
         correct(all, n, G_STRUCT_OFFSET(RmilComparison, mann_whitney) + at, G_STRUCT_OFFSET(RmilComparison, mann_whitney_holm) + at);
         correct(all, n, G_STRUCT_OFFSET(RmilComparison, wilcoxon) + at, G_STRUCT_OFFSET(RmilComparison, wilcoxon_holm) + at);
@@ -297,17 +274,19 @@ static RmilLocalSummary localise(const RmilMethod *method, double alpha) {
     return local;
 }
 
-RmilSummary *rmil_summarise(const GPtrArray *methods, const char *reference) {
+RmilSummary *rmil_summarise(const GPtrArray *methods, const RmilTask *task, const char *reference) {
     RmilSummary *summary = g_new0(RmilSummary, 1);
+    summary->task = *task;
+    summary->measures = rmil_measures(task, &summary->n_measures);
     summary->n = (int)methods->len;
     summary->methods = g_new0(RmilMethodSummary, summary->n);
     for (int i = 0; i < summary->n; i++) {
         RmilMethodSummary *one = &summary->methods[i];
         one->method = g_ptr_array_index(methods, i);
         if (strcmp(one->method->name, reference) == 0) summary->reference = i;
-        one->pooled = pool(one->method, &one->tests);
-        summarise_pooled(one);
-        summarise_seeds(one);
+        one->pooled = pool(one->method, task, &one->tests);
+        summarise_pooled(one, task);
+        summarise_seeds(one, task, summary->n_measures);
         summary->repeats = summary->repeats || one->seeds > 1;
     }
     compare(summary);

@@ -2,7 +2,7 @@
 #ifndef RMIL_EVALUATE_SUMMARY_H
 #define RMIL_EVALUATE_SUMMARY_H
 
-#include "rankmil/evaluate.h"
+#include "measures.h"
 
 /* -- trainings ------------------------------------------------------------------------------------------------------------- */
 /* One training and its rows, as far as there are any. Statistics look at seed, split and rows, the rest is for who shows them. */
@@ -26,9 +26,6 @@ typedef struct {
     GPtrArray *seeds; /* RmilSeedRun, by seed; at least one */
 } RmilMethod;
 
-enum { RMIL_N_METRICS = 6 };
-extern const char *const rmil_metric_names[RMIL_N_METRICS]; /* AUROC, AUPRC, Average precision, Accuracy, … */
-
 /* How the test sets of a method's trainings relate, and so what a pool of their predictions is. */
 typedef enum {
     RMIL_TESTS_SAME,  /* every training tested the same slides: the pool is the mean of the trainings */
@@ -36,34 +33,29 @@ typedef enum {
     RMIL_TESTS_MIXED  /* neither: a slide's value is the mean of those trainings that tested it */
 } RmilTests;
 
-/* A test slide with its label and the mean of its probabilities over the trainings that tested it. */
-typedef struct {
-    char *id;
-    int label;
-    double probability;
-} RmilPooled;
-
 typedef struct {
     const RmilMethod *method;
-    GArray *pooled; /* RmilPooled, in the order of the first seed's file */
-    int positives, negatives;
+    /* Test slides with a target, in the order of the first seed's file: RmilPredictionRow, each with the mean of what those trainings
+     * say that tested it. Texts are the trainings'. */
+    GArray *pooled;
+    int positives, negatives; /* of two classes */
     RmilTests tests;
-    double value[RMIL_N_METRICS];          /* of the pooled prediction */
-    RmilInterval interval[RMIL_N_METRICS]; /* 95 %: DeLong for AUROC, else rmil_metric_intervals' */
+    double value[RMIL_MEASURES_MOST];          /* of the pooled prediction; places are those of rmil_measures */
+    RmilInterval interval[RMIL_MEASURES_MOST]; /* 95 % */
     int seeds;
-    double *by_seed;                                 /* seeds × RMIL_N_METRICS */
-    double mean[RMIL_N_METRICS], sd[RMIL_N_METRICS]; /* over seeds; sd NaN for one seed */
+    double *by_seed;                                         /* seeds × RMIL_MEASURES_MOST */
+    double mean[RMIL_MEASURES_MOST], sd[RMIL_MEASURES_MOST]; /* over seeds; sd NaN for one seed */
 } RmilMethodSummary;
 
 /* The reference against another method. p values are NaN where they cannot be had. */
 typedef struct {
     int other;
-    double difference;          /* AUROC of the reference's pooled prediction − the other's */
+    double difference;          /* first measure of the reference's pooled prediction − the other's */
     double delong, delong_holm; /* pooled predictions of the slides that both predicted */
     /* of each metric of the seeds, and corrected over the methods compared */
-    double mann_whitney[RMIL_N_METRICS], mann_whitney_holm[RMIL_N_METRICS]; /* ≥ 2 seeds each */
-    double wilcoxon[RMIL_N_METRICS], wilcoxon_holm[RMIL_N_METRICS];         /* ≥ 2 seeds (and splits) that both have */
-    int pairs;                                                              /* of AUROC, in the Wilcoxon test */
+    double mann_whitney[RMIL_MEASURES_MOST], mann_whitney_holm[RMIL_MEASURES_MOST]; /* ≥ 2 seeds each */
+    double wilcoxon[RMIL_MEASURES_MOST], wilcoxon_holm[RMIL_MEASURES_MOST];         /* ≥ 2 seeds (and splits) that both have */
+    int pairs;                                                                      /* of the first measure, in the Wilcoxon test */
 } RmilComparison;
 
 typedef struct {
@@ -74,6 +66,9 @@ typedef struct {
 } RmilLocalSummary;
 
 typedef struct {
+    RmilTask task;
+    const RmilMeasure *measures; /* the task's; methods are ranked by the first */
+    int n_measures;
     int n; /* methods */
     RmilMethodSummary *methods;
     gboolean repeats; /* a method has more than one seed */
@@ -88,13 +83,11 @@ typedef struct {
 /* "seed", "fold" or "training": what each of the method's trainings is called; "mean of the seeds", … : what its pool is. */
 const char *rmil_tests_one(const RmilMethodSummary *summary);
 const char *rmil_tests_pool(const RmilMethodSummary *summary);
-/* Which interval is whose, in one or two sentences for readers. */
-extern const char rmil_interval_words[];
-/* The test slides of a training that have a label: their number, labels and probabilities where there is room for them (or NULL). */
-int64_t rmil_seed_tests(const RmilSeedRun *seed, int *labels, double *scores);
+/* The rows of one set of a training whose target is known: GArray of RmilPredictionRow. Free with g_array_unref. */
+GArray *rmil_seed_rows(const RmilSeedRun *seed, const RmilTask *task, RmilSplit part);
 /* methods: RmilMethod, which must outlive it. reference: name of the one that the others are compared with; where it is not among them,
  * the first. */
-RmilSummary *rmil_summarise(const GPtrArray *methods, const char *reference);
+RmilSummary *rmil_summarise(const GPtrArray *methods, const RmilTask *task, const char *reference);
 void rmil_summary_free(RmilSummary *summary);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilSummary, rmil_summary_free)
 

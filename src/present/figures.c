@@ -33,21 +33,19 @@ static void add_curve(RmilFigure *figure, const RmilMethod *method, const char *
     rmil_csv_end(figure->csv); /* a blank line ends the line drawn */
 }
 
-static void add_curves(RmilFigure *figure, const RmilMethodSummary *summary, CurveFunction curve) {
+static void add_curves(RmilFigure *figure, const RmilTask *task, const RmilMethodSummary *summary, CurveFunction curve) {
     guint most = summary->pooled->len;
     for (gint64 s = 0; s < summary->seeds; s++) most = MAX(most, ((RmilSeedRun *)g_ptr_array_index(summary->method->seeds, s))->cases->len);
     g_autofree int *labels = g_new(int, most + 1);
     g_autofree double *scores = g_new(double, most + 1);
-    for (guint i = 0; i < summary->pooled->len; i++) {
-        labels[i] = g_array_index(summary->pooled, RmilPooled, i).label;
-        scores[i] = g_array_index(summary->pooled, RmilPooled, i).probability;
-    }
+    rmil_rows_scores(summary->pooled, labels, scores);
     add_curve(figure, summary->method, "mean", curve, labels, scores, summary->pooled->len);
     for (gint64 s = 0; s < summary->seeds && summary->seeds > 1; s++) {
         const RmilSeedRun *seed = g_ptr_array_index(summary->method->seeds, s);
-        const int64_t n = rmil_seed_tests(seed, labels, scores);
+        g_autoptr(GArray) rows = rmil_seed_rows(seed, task, RMIL_SPLIT_TEST);
+        rmil_rows_scores(rows, labels, scores);
         g_autofree char *number = g_strdup_printf("%" G_GINT64_FORMAT, seed->seed);
-        add_curve(figure, summary->method, number, curve, labels, scores, n);
+        add_curve(figure, summary->method, number, curve, labels, scores, rows->len);
     }
 }
 
@@ -65,10 +63,7 @@ static void add_band(RmilFigure *figure, const RmilMethodSummary *one) {
     g_autofree int *labels = g_new(int, n);
     g_autofree double *scores = g_new(double, n);
     double low[BAND_POINTS], high[BAND_POINTS];
-    for (int64_t i = 0; i < n; i++) {
-        labels[i] = g_array_index(one->pooled, RmilPooled, i).label;
-        scores[i] = g_array_index(one->pooled, RmilPooled, i).probability;
-    }
+    rmil_rows_scores(one->pooled, labels, scores);
     if (!rmil_roc_band(labels, scores, n, 0.95, BAND_ROUNDS, 0, BAND_POINTS, low, high)) return;
     for (int p = 0; p < BAND_POINTS; p++) {
         add_series(figure->csv, one->method);
@@ -93,7 +88,7 @@ static void plot_bands(RmilFigure *figure, const RmilSummary *summary) {
 
 /* value: which metric stands behind the method's name in the key. */
 static void plot_curves(RmilFigure *figure, const RmilSummary *summary, CurveFunction curve, int value) {
-    for (int m = 0; m < summary->n; m++) add_curves(figure, &summary->methods[m], curve);
+    for (int m = 0; m < summary->n; m++) add_curves(figure, &summary->task, &summary->methods[m], curve);
     for (int m = 0; m < summary->n; m++)
         if (summary->methods[m].seeds > 1 && (summary->n <= 4 || m == summary->reference)) /* more would be a tangle */
             rmil_figure_plot(figure,
@@ -172,7 +167,7 @@ char *rmil_figure_auroc(const RmilSummary *summary, const char *folder, GError *
         rmil_csv_end(figure.csv);
         lowest = MIN(lowest, isnan(one->interval[0].low) ? one->value[0] : one->interval[0].low);
         for (int64_t s = 0; s < one->seeds && one->seeds > 1; s++) {
-            double auroc = one->by_seed[s * RMIL_N_METRICS];
+            double auroc = one->by_seed[s * RMIL_MEASURES_MOST];
             if (isnan(auroc)) continue;
             repeats = TRUE;
             add_series(figure.csv, one->method);
@@ -208,11 +203,11 @@ char *rmil_figure_probabilities(const RmilSummary *summary, const char *folder, 
     for (int m = 0; m < summary->n; m++) {
         const RmilMethodSummary *one = &summary->methods[m];
         for (guint i = 0; i < one->pooled->len; i++) {
-            const RmilPooled *item = &g_array_index(one->pooled, RmilPooled, i);
+            const RmilPredictionRow *item = &g_array_index(one->pooled, RmilPredictionRow, i);
             add_series(figure.csv, one->method);
             rmil_csv_whole(figure.csv, summary->n - m);
-            rmil_csv_text(figure.csv, item->id);
-            rmil_csv_whole(figure.csv, item->label);
+            rmil_csv_text(figure.csv, item->slide);
+            rmil_csv_whole(figure.csv, item->target.label);
             rmil_figure_numbers(figure.csv, 1, &item->probability);
             rmil_csv_end(figure.csv);
         }

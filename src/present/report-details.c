@@ -15,7 +15,7 @@ static void count_sets(const RmilSeedRun *seed, SetCounts *counts) {
     *counts = (SetCounts){0};
     for (guint i = 0; i < seed->cases->len; i++) {
         const RmilPredictionRow *item = &g_array_index(seed->cases, RmilPredictionRow, i);
-        counts->labels[item->part][item->label < 0 ? 2 : item->label]++;
+        counts->labels[item->part][item->target.label < 0 ? 2 : item->target.label]++;
     }
 }
 

@@ -186,31 +186,32 @@ gboolean rmil_report_headline(RmilReport *report, GError **error) {
 /* -- tables
  * -------------------------------------------------------------------------------------------------------------------------
  */
-static void header_row(GString *out, const char *first) {
+static void header_row(GString *out, const RmilSummary *s, const char *first) {
     rmil_html(out, "<thead><tr><th scope=\"col\">%s</th>", first);
-    for (int i = 0; i < RMIL_N_METRICS; i++) rmil_html(out, "<th scope=\"col\">%s</th>", rmil_metric_names[i]);
+    for (int i = 0; i < s->n_measures; i++) rmil_html(out, "<th scope=\"col\">%s</th>", s->measures[i].name);
     g_string_append(out, "</tr></thead><tbody>\n");
 }
 
-/* The highest value of a column, as shown: ties are all best; NaN when there is one method only. */
+/* The best value of a column, as shown: ties are all best; with one method none is. */
 static gboolean is_best(const RmilSummary *summary, gboolean means, int metric, int method) {
-    double top = -1;
+    const double sign = summary->measures[metric].lower ? -1 : 1;
+    double top = -INFINITY;
     for (int m = 0; m < summary->n; m++) {
-        double value = means ? summary->methods[m].mean[metric] : summary->methods[m].value[metric];
+        double value = sign * (means ? summary->methods[m].mean[metric] : summary->methods[m].value[metric]);
         if (value > top) top = value;
     }
-    double mine = means ? summary->methods[method].mean[metric] : summary->methods[method].value[metric];
+    double mine = sign * (means ? summary->methods[method].mean[metric] : summary->methods[method].value[metric]);
     return summary->n > 1 && mine > top - 0.0005;
 }
 
 static void pooled_table(RmilReport *report) {
     const RmilSummary *s = report->summary;
     rmil_html_table_begin(report->out, pooled_words[pool_kind(report)].caption);
-    header_row(report->out, "Method");
+    header_row(report->out, s, "Method");
     for (int m = 0; m < s->n; m++) {
         const RmilMethodSummary *one = &s->methods[m];
         rmil_html(report->out, "<tr><th scope=\"row\">%s</th>", one->method->title);
-        for (int i = 0; i < RMIL_N_METRICS; i++) {
+        for (int i = 0; i < s->n_measures; i++) {
             char value[16], low[16], high[16];
             rmil_html(report->out, "<td class=\"%s\">%s<small>%s–%s</small></td>", is_best(s, FALSE, i, m) ? "best" : "value",
                       rmil_html_metric(one->value[i], value), rmil_html_metric(one->interval[i].low, low),
@@ -227,11 +228,11 @@ static void seeds_table(RmilReport *report) {
     if (!s->repeats) return;
     rmil_html_table_begin(report->out, pooled_words[pool_kind(report)].alone);
     g_autofree char *first = g_strdup_printf("Method (%ss)", rmil_tests_one(reference_of(report)));
-    header_row(report->out, first);
+    header_row(report->out, s, first);
     for (int m = 0; m < s->n; m++) {
         const RmilMethodSummary *one = &s->methods[m];
         rmil_html(report->out, "<tr><th scope=\"row\">%s (%d)</th>", one->method->title, one->seeds);
-        for (int i = 0; i < RMIL_N_METRICS; i++) {
+        for (int i = 0; i < s->n_measures; i++) {
             char mean[16], sd[16];
             rmil_html(report->out, "<td class=\"%s\">%s<small>± %s</small></td>", is_best(s, TRUE, i, m) ? "best" : "value",
                       rmil_html_metric(one->mean[i], mean), rmil_html_metric(one->sd[i], sd));
@@ -314,7 +315,7 @@ gboolean rmil_report_results(RmilReport *report, GError **error) {
               "<p class=\"soft\">%s The interval says how much a value would vary with other test slides. %s Accuracy, "
               "sensitivity and specificity are at probability &gt; 0.5. AUPRC is the area under the precision-recall "
               "points joined by lines, as in the paper; average precision sums them as steps.</p>\n",
-              pooled_words[pool_kind(report)].how, rmil_interval_words);
+              pooled_words[pool_kind(report)].how, rmil_interval_words(&s->task, rmil_rows_share_patients(reference_of(report)->pooled)));
     seeds_table(report);
     comparison_table(report);
     g_autofree char *roc = rmil_figure_roc(s, report->run->folder, error);

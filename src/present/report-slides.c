@@ -19,8 +19,8 @@ static char *heat_path(const RmilReport *report, const RmilMethod *method, const
 
 static double probability_of(const RmilMethodSummary *summary, const char *id) {
     for (guint i = 0; i < summary->pooled->len; i++)
-        if (strcmp(g_array_index(summary->pooled, RmilPooled, i).id, id) == 0)
-            return g_array_index(summary->pooled, RmilPooled, i).probability;
+        if (strcmp(g_array_index(summary->pooled, RmilPredictionRow, i).slide, id) == 0)
+            return g_array_index(summary->pooled, RmilPredictionRow, i).probability;
     return NAN;
 }
 
@@ -46,13 +46,13 @@ static GPtrArray *choose(const RmilReport *report) {
     for (int k = 0; k < 3; k++) by_kind[k] = g_ptr_array_new();
     const GArray *pooled = s->methods[s->reference].pooled;
     for (guint i = 0; i < pooled->len; i++) {
-        RmilPooled *item = &g_array_index(pooled, RmilPooled, i);
+        RmilPredictionRow *item = &g_array_index(pooled, RmilPredictionRow, i);
         gboolean shown = FALSE;
         for (int m = 0; m < s->n && !shown; m++) {
-            g_autofree char *path = heat_path(report, s->methods[m].method, item->id);
+            g_autofree char *path = heat_path(report, s->methods[m].method, item->slide);
             shown = path != NULL;
         }
-        if (shown) g_ptr_array_add(by_kind[item->label == 0 ? 2 : annotated(report, item->id) ? 0 : 1], item);
+        if (shown) g_ptr_array_add(by_kind[item->target.label == 0 ? 2 : annotated(report, item->slide) ? 0 : 1], item);
     }
     guint negatives = MIN(by_kind[2]->len, 2);
     for (int k = 0; k < 3; k++)
@@ -62,25 +62,25 @@ static GPtrArray *choose(const RmilReport *report) {
     return chosen;
 }
 
-static gboolean add_picture(RmilReport *report, const RmilMethodSummary *method, const RmilPooled *item, GError **error) {
-    g_autofree char *path = heat_path(report, method->method, item->id);
+static gboolean add_picture(RmilReport *report, const RmilMethodSummary *method, const RmilPredictionRow *item, GError **error) {
+    g_autofree char *path = heat_path(report, method->method, item->slide);
     if (!path) return TRUE;
     int width, height;
     g_autofree char *data = rmil_picture_base64(path, PICTURE_WIDTH, &width, &height, error);
     if (!data) return FALSE;
-    double p = probability_of(method, item->id);
+    double p = probability_of(method, item->slide);
     rmil_html(report->out,
               "<figure><img width=\"%d\" height=\"%d\" alt=\"Slide %s beside its attention heat map "
               "by %s\" src=\"data:image/jpeg;base64,",
-              width, height, item->id, method->method->title);
+              width, height, item->slide, method->method->title);
     g_string_append(report->out, data);
     rmil_html(report->out, "\"><figcaption><strong>%s</strong>", method->method->title);
     if (!isnan(p))
         rmil_html(report->out, ": %s%s %.3f, %s", method->seeds > 1 ? rmil_tests_pool(method) : "",
                   method->seeds > 1 ? ", probability" : "probability", p,
-                  (p > 0.5) == (item->label == 1) ? "right"
-                  : item->label                   ? "missed"
-                                                  : "false alarm");
+                  (p > 0.5) == (item->target.label == 1) ? "right"
+                  : item->target.label                   ? "missed"
+                                                         : "false alarm");
     g_string_append(report->out, "</figcaption></figure>\n");
     return TRUE;
 }
@@ -108,10 +108,10 @@ gboolean rmil_report_heatmaps(RmilReport *report, GError **error) {
         "Attention shows what the score was built from; it does not "
         "prove a lesion.</p>\n");
     for (guint i = 0; i < chosen->len; i++) {
-        const RmilPooled *item = g_ptr_array_index(chosen, i);
+        const RmilPredictionRow *item = g_ptr_array_index(chosen, i);
         rmil_monitor_progress(report->monitor, "heat maps", i, chosen->len);
-        rmil_html(report->out, "<div class=\"slide\"><h3>%s <span class=\"soft\">%s</span></h3><div class=\"figures two\">\n", item->id,
-                  item->label ? "positive" : "negative");
+        rmil_html(report->out, "<div class=\"slide\"><h3>%s <span class=\"soft\">%s</span></h3><div class=\"figures two\">\n", item->slide,
+                  item->target.label ? "positive" : "negative");
         for (int m = 0; m < s->n; m++)
             if (!add_picture(report, &s->methods[m], item, error)) return FALSE;
         g_string_append(report->out, "</div></div>\n");
@@ -125,17 +125,17 @@ gboolean rmil_report_heatmaps(RmilReport *report, GError **error) {
  * ------------------------------------------------------------------------------------------------------------------------
  */
 static int by_distance(gconstpointer a, gconstpointer b) {
-    const RmilPooled *x = *(RmilPooled *const *)a, *y = *(RmilPooled *const *)b;
-    double u = fabs(x->label - x->probability), v = fabs(y->label - y->probability);
-    return u != v ? (u < v) - (u > v) : strcmp(x->id, y->id);
+    const RmilPredictionRow *x = *(RmilPredictionRow *const *)a, *y = *(RmilPredictionRow *const *)b;
+    double u = fabs(x->target.label - x->probability), v = fabs(y->target.label - y->probability);
+    return u != v ? (u < v) - (u > v) : strcmp(x->slide, y->slide);
 }
 
-static void prediction_row(RmilReport *report, const RmilPooled *item) {
-    rmil_html(report->out, "<tr><th scope=\"row\">%s</th><td>%s</td>", item->id, item->label ? "positive" : "negative");
+static void prediction_row(RmilReport *report, const RmilPredictionRow *item) {
+    rmil_html(report->out, "<tr><th scope=\"row\">%s</th><td>%s</td>", item->slide, item->target.label ? "positive" : "negative");
     for (int m = 0; m < report->summary->n; m++) {
-        double p = probability_of(&report->summary->methods[m], item->id);
+        double p = probability_of(&report->summary->methods[m], item->slide);
         if (isnan(p)) g_string_append(report->out, "<td>–</td>");
-        else if ((p > 0.5) == (item->label == 1)) rmil_html(report->out, "<td>%.3f</td>", p);
+        else if ((p > 0.5) == (item->target.label == 1)) rmil_html(report->out, "<td>%.3f</td>", p);
         else rmil_html(report->out, "<td class=\"wrong\">%.3f ✗</td>", p);
     }
     g_string_append(report->out, "</tr>\n");
@@ -158,9 +158,9 @@ gboolean rmil_report_errors(RmilReport *report, GError **error) {
     g_autoptr(GPtrArray) items = g_ptr_array_new();
     guint wrong = 0;
     for (guint i = 0; i < best->pooled->len; i++) {
-        RmilPooled *item = &g_array_index(best->pooled, RmilPooled, i);
+        RmilPredictionRow *item = &g_array_index(best->pooled, RmilPredictionRow, i);
         g_ptr_array_add(items, item);
-        wrong += (item->probability > 0.5) != (item->label == 1);
+        wrong += (item->probability > 0.5) != (item->target.label == 1);
     }
     g_ptr_array_sort(items, by_distance);
     guint shown = MIN(items->len, 10), all = MIN(items->len, 300);

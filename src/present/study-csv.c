@@ -46,18 +46,19 @@ static void run_rows(RmilCsv *out, const RmilLevel *level, const RmilMethodSumma
         add_place(out, level, one);
         rmil_csv_text(out, seed->split);
         rmil_csv_whole(out, seed->seed);
-        rmil_csv_whole(out, rmil_seed_tests(seed, NULL, NULL));
-        rmil_csv_numbers(out, NULL, one->by_seed + s * RMIL_N_METRICS, RMIL_N_METRICS);
+        g_autoptr(GArray) tests = rmil_seed_rows(seed, &level->summary->task, RMIL_SPLIT_TEST);
+        rmil_csv_whole(out, tests->len);
+        rmil_csv_numbers(out, NULL, one->by_seed + s * RMIL_MEASURES_MOST, level->summary->n_measures);
         rmil_csv_end(out);
     }
 }
 
 static void result_rows(RmilCsv *out, const RmilLevel *level, const RmilMethodSummary *one, int method) {
-    for (int i = 0; i < RMIL_N_METRICS; i++) {
+    for (int i = 0; i < level->summary->n_measures; i++) {
         int64_t n = 0;
-        for (int64_t s = 0; s < one->seeds; s++) n += !isnan(one->by_seed[s * RMIL_N_METRICS + i]);
+        for (int64_t s = 0; s < one->seeds; s++) n += !isnan(one->by_seed[s * RMIL_MEASURES_MOST + i]);
         add_place(out, level, one);
-        rmil_csv_text(out, rmil_metric_names[i]);
+        rmil_csv_text(out, level->summary->measures[i].name);
         rmil_csv_numbers(out, NULL, (double[]){one->mean[i], one->sd[i]}, 2);
         rmil_csv_whole(out, n);
         add_runs(out, one);
@@ -66,9 +67,9 @@ static void result_rows(RmilCsv *out, const RmilLevel *level, const RmilMethodSu
 }
 
 static void pooled_rows(RmilCsv *out, const RmilLevel *level, const RmilMethodSummary *one, int method) {
-    for (int i = 0; i < RMIL_N_METRICS && one->tests != RMIL_TESTS_MIXED; i++) {
+    for (int i = 0; i < level->summary->n_measures && one->tests != RMIL_TESTS_MIXED; i++) {
         add_place(out, level, one);
-        rmil_csv_text(out, rmil_metric_names[i]);
+        rmil_csv_text(out, level->summary->measures[i].name);
         rmil_csv_numbers(out, NULL, (double[]){one->value[i], one->interval[i].low, one->interval[i].high}, 3);
         rmil_csv_text(out, one->interval[i].method);
         rmil_csv_whole(out, one->positives);
@@ -103,7 +104,7 @@ static void attention_rows(RmilCsv *out, const RmilLevel *level, const RmilMetho
 
 static void add_test(RmilCsv *out, const RmilStudyTest *test, int metric, const char *name, double p, double corrected) {
     const RmilMethodSummary *a = &test->summary->methods[test->summary->reference], *b = &test->summary->methods[test->comparison->other];
-    const char *const texts[] = {test->level, rmil_metric_names[metric], name, a->method->name, b->method->name};
+    const char *const texts[] = {test->level, test->summary->measures[metric].name, name, a->method->name, b->method->name};
     gboolean delong = strcmp(name, "DeLong") == 0;
     if (isnan(p)) return;
     for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) rmil_csv_text(out, texts[i]);
@@ -119,7 +120,7 @@ static RmilCsv *test_rows(const RmilStudyReport *study) {
     g_autoptr(GArray) tests = rmil_study_all_tests(study);
     for (guint i = 0; i < tests->len; i++) {
         const RmilStudyTest *test = &g_array_index(tests, RmilStudyTest, i);
-        for (int m = 0; m < RMIL_N_METRICS; m++) {
+        for (int m = 0; m < study->n_measures; m++) {
             add_test(out, test, m, "Mann-Whitney U", test->comparison->mann_whitney[m], test->mann_whitney[m]);
             add_test(out, test, m, "Wilcoxon", test->comparison->wilcoxon[m], test->wilcoxon[m]);
         }
@@ -136,13 +137,20 @@ static gboolean write_table(const char *folder, const char *name, RmilCsv *table
     return good;
 }
 
+/* Columns of measures are named by their keys. */
+static char *head_of_runs(const RmilStudyReport *study) {
+    GString *head = g_string_new("run,key,method,value,split,seed,test_slides");
+    for (int i = 0; i < study->n_measures; i++) g_string_append_printf(head, ",%s", study->measures[i].key);
+    return g_strdelimit(g_string_free(head, FALSE), "-", '_');
+}
+
 gboolean rmil_study_csv_write(const RmilStudyReport *study, const char *folder, GError **error) {
-    static const struct {
+    g_autofree char *runs_head = head_of_runs(study);
+    const struct {
         const char *name, *header;
         RowsOf rows;
     } tables[] = {
-        {"runs.csv", "run,key,method,value,split,seed,test_slides,auroc,auprc,average_precision,accuracy,sensitivity,specificity",
-         run_rows},
+        {"runs.csv", runs_head, run_rows},
         {"results.csv", "method,value,metric,mean,sd,n,runs", result_rows},
         {"pooled.csv", "method,value,metric,estimate,low,high,interval,positives,negatives,runs", pooled_rows},
         {"localisation.csv", "method,value,alpha,iou,iou_sd,dice,dice_sd,pointing,pointing_sd,runs", localisation_rows},

@@ -46,7 +46,7 @@ static void place_levels(Curves *curves) {
     for (int i = 0; i < study->n_levels && curves->even; i++) curves->position[i] = i;
 }
 
-/* metric: a place in rmil_metric_names, or −1 for the attention off the lesion. */
+/* metric: a place in study->measures, or −1 for the attention off the lesion. */
 static void set_value(Series *series, int level, const RmilMethodSummary *one, int metric) {
     if (!one) return;
     if (metric >= 0) {
@@ -264,9 +264,9 @@ static char *draw(const RmilStudyReport *study, int metric, const char *name, co
 }
 
 char *rmil_study_figure_curve(const RmilStudyReport *study, int metric, GError **error) {
-    g_autofree char *name = g_ascii_strdown(rmil_metric_names[metric], -1);
-    g_autofree char *what = g_strdup_printf("%s of the test slides by value: mean and SD over the trainings", rmil_metric_names[metric]);
-    return draw(study, metric, name, what, rmil_metric_names[metric], error);
+    g_autofree char *name = g_strdup(study->measures[metric].key);
+    g_autofree char *what = g_strdup_printf("%s of the test slides by value: mean and SD over the trainings", study->measures[metric].name);
+    return draw(study, metric, name, what, study->measures[metric].name, error);
 }
 
 char *rmil_study_figure_elsewhere(const RmilStudyReport *study, GError **error) {
@@ -331,7 +331,7 @@ char *rmil_study_figure_grid(const RmilStudyReport *study, const RmilMethod *met
 /* -- every training as a dot ------------------------------------------------------------------------------------------------- */
 char *rmil_study_figure_strip(const RmilStudyReport *study, int metric, GError **error) {
     const RmilSummary *s = study->levels[0].summary;
-    g_autofree char *lower = g_ascii_strdown(rmil_metric_names[metric], -1), *name = g_strconcat(lower, "-runs", NULL);
+    g_autofree char *lower = g_strdup(study->measures[metric].key), *name = g_strconcat(lower, "-runs", NULL);
     const int height = 86 + 34 * s->n;
     double lowest = 1, from;
     gsize longest = 0;
@@ -346,7 +346,7 @@ char *rmil_study_figure_strip(const RmilStudyReport *study, int metric, GError *
         g_string_append_printf(script, "%s%s %d", m ? ", " : "", title, s->n - m);
         longest = MAX(longest, (gsize)g_utf8_strlen(title, -1));
         for (int64_t r = 0; r < one->seeds; r++) {
-            double value = one->by_seed[r * RMIL_N_METRICS + metric];
+            double value = one->by_seed[r * RMIL_MEASURES_MOST + metric];
             if (isnan(value)) continue;
             lowest = MIN(lowest, value);
             g_autofree char *key = g_strndup(((RmilSeedRun *)one->method->seeds->pdata[r])->key, 12);
@@ -364,7 +364,7 @@ char *rmil_study_figure_strip(const RmilStudyReport *study, int metric, GError *
                            ") noenhanced\nset yrange [0.4:%d.6]\nset lmargin %d\nset rmargin 6\nset tmargin 0.6\nset grid noytics\n"
                            "unset ylabel\nunset key\nset xrange [%.1f:1.01]\nset xtics %s\nset format x '%%.1f'\n"
                            "set xlabel '%s, test slides'\n",
-                           s->n, (int)MIN(longest * 3 / 4 + 2, 24), from, from < 0.55 ? "0.2" : "0.1", rmil_metric_names[metric]);
+                           s->n, (int)MIN(longest * 3 / 4 + 2, 24), from, from < 0.55 ? "0.2" : "0.1", study->measures[metric].name);
     int reference = rmil_level_reference(study, &study->levels[0]);
     for (int m = 0; m < s->n && reference >= 0; m++) {
         const RmilComparison *c = m == reference ? NULL : rmil_level_comparison(s, m);

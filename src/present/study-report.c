@@ -75,7 +75,7 @@ static gboolean add_curves(const RmilStudyReport *study, GString *out, GError **
     g_autofree char *caption = curve_caption(study);
     g_string_append(out, "<div class=\"figures two\">\n");
     for (int metric = 0; metric < 2; metric++) {
-        g_autofree char *alt = g_strdup_printf("%s over %s; the values are in the table below", rmil_metric_names[metric], study->axis);
+        g_autofree char *alt = g_strdup_printf("%s over %s; the values are in the table below", study->measures[metric].name, study->axis);
         if (!add_figure(out, rmil_study_figure_curve(study, metric, error), alt, metric ? likewise : caption)) return FALSE;
     }
     const RmilLevel *level = &study->levels[0];
@@ -118,7 +118,7 @@ static gboolean add_strips(const RmilStudyReport *study, GString *out, GError **
         stars_text);
     g_string_append(out, "<div class=\"figures two\">\n");
     for (int metric = 0; metric < 2; metric++) {
-        g_autofree char *alt = g_strdup_printf("%s of every training by method", rmil_metric_names[metric]);
+        g_autofree char *alt = g_strdup_printf("%s of every training by method", study->measures[metric].name);
         if (!add_figure(out, rmil_study_figure_strip(study, metric, error), alt, metric ? likewise : caption)) return FALSE;
     }
     const RmilSummary *s = study->levels[0].summary;

@@ -36,6 +36,8 @@ char *rmil_study_mean_sd(double mean, double sd);
 
 /* -- study-tables.c: which tables a study has -------------------------------------------------------------------------- */
 /* Each function gives tables (RmilStudyTable) in the order of the page. */
+/* Places of the measures that studies show, among study->measures: how many. */
+int rmil_study_shown(const RmilStudyReport *study, int places[RMIL_MEASURES_MOST]);
 GPtrArray *rmil_study_result_tables(const RmilStudyReport *study); /* mean, SD, marks */
 GPtrArray *rmil_study_test_tables(const RmilStudyReport *study);   /* Mann-Whitney, Wilcoxon, DeLong, Holm */
 GPtrArray *rmil_study_pooled_tables(const RmilStudyReport *study); /* averaged predictions with intervals */
@@ -46,7 +48,7 @@ typedef struct {
     const char *level; /* its text, or "" */
     const RmilComparison *comparison;
     gboolean pooled; /* both tested the same slides in every training: DeLong is sound */
-    double mann_whitney[RMIL_N_METRICS], wilcoxon[RMIL_N_METRICS], delong; /* corrected */
+    double mann_whitney[RMIL_MEASURES_MOST], wilcoxon[RMIL_MEASURES_MOST], delong; /* corrected */
 } RmilStudyTest;
 GArray *rmil_study_all_tests(const RmilStudyReport *study);
 

@@ -5,9 +5,14 @@
 #include <math.h>
 #include <string.h>
 
-/* The measures of the tables, as places in rmil_metric_names. */
-static const int shown[] = {0, 1, 3, 4, 5};
 #define SIGNIFICANT 0.05
+
+int rmil_study_shown(const RmilStudyReport *study, int places[RMIL_MEASURES_MOST]) {
+    int n = 0;
+    for (int i = 0; i < study->n_measures; i++)
+        if (study->measures[i].shown) places[n++] = i;
+    return n;
+}
 
 static GPtrArray *table_list(void) { return g_ptr_array_new_with_free_func((GDestroyNotify)rmil_study_table_free); }
 
@@ -43,7 +48,7 @@ GArray *rmil_study_all_tests(const RmilStudyReport *study) {
         for (int i = 0; i < study->n_levels; i++)
             if (rmil_level_reference(study, &study->levels[i]) >= 0) add_tests(tests, study->levels[i].summary, study->levels[i].text);
     }
-    for (gsize m = 0; m < RMIL_N_METRICS; m++) {
+    for (gsize m = 0; m < (gsize)study->n_measures; m++) {
         gsize at = m * sizeof(double);
         correct(tests, G_STRUCT_OFFSET(RmilComparison, mann_whitney) + at, G_STRUCT_OFFSET(RmilStudyTest, mann_whitney) + at, FALSE);
         correct(tests, G_STRUCT_OFFSET(RmilComparison, wilcoxon) + at, G_STRUCT_OFFSET(RmilStudyTest, wilcoxon) + at, FALSE);
@@ -64,13 +69,13 @@ static void add_mark(RmilTableCell *cell, char letter) {
     cell->marks[length] = '\0';
 }
 
-/* A value gets the letter of every method that it is significantly above, where one of the two is the reference. */
+/* A value gets the letter of every method that it is significantly better than, where one of the two is the reference. */
 static void mark(RmilTableCell *cell, const RmilSummary *summary, int method, int metric) {
-    const double mean = summary->methods[method].mean[metric];
+    const double sign = summary->measures[metric].lower ? -1 : 1, mean = sign * summary->methods[method].mean[metric];
     for (int other = 0; other < summary->n; other++) {
         if (method != summary->reference && other != summary->reference) continue;
         const RmilComparison *c = rmil_level_comparison(summary, method == summary->reference ? other : method);
-        if (c && other != method && c->mann_whitney[metric] < SIGNIFICANT && mean > summary->methods[other].mean[metric])
+        if (c && other != method && c->mann_whitney[metric] < SIGNIFICANT && mean > sign * summary->methods[other].mean[metric])
             add_mark(cell, letter_of(summary, other));
     }
 }
@@ -90,7 +95,7 @@ static void explain_marks(RmilStudyTable *table, const RmilSummary *summary) {
     }
     if (text->len)
         rmil_study_table_note(
-            table, "A letter: higher than that one, P < .05, Mann-Whitney U over the trainings, two-sided, not corrected. %s.", text->str);
+            table, "A letter: better than that one, P < .05, Mann-Whitney U over the trainings, two-sided, not corrected. %s.", text->str);
     else if (summary->n_comparisons)
         rmil_study_table_note(
             table, "No value is significantly different from that of %s (Mann-Whitney U over the trainings, two-sided, P < .05).",
@@ -98,9 +103,12 @@ static void explain_marks(RmilStudyTable *table, const RmilSummary *summary) {
 }
 
 /* Rows: the summary's methods; columns: measures, and the attention elsewhere where asked for. */
-static RmilStudyTable *by_measure(const RmilSummary *summary, const char *corner, const char *caption, gboolean elsewhere) {
+static RmilStudyTable *by_measure(const RmilStudyReport *study, const RmilSummary *summary, const char *corner, const char *caption,
+                                  gboolean elsewhere) {
     RmilStudyTable *table = rmil_study_table_new("results", corner, "%s", caption);
-    for (gsize i = 0; i < G_N_ELEMENTS(shown); i++) rmil_study_table_column(table, rmil_metric_names[shown[i]]);
+    int shown[RMIL_MEASURES_MOST];
+    const int n_shown = rmil_study_shown(study, shown);
+    for (int i = 0; i < n_shown; i++) rmil_study_table_column(table, study->measures[shown[i]].name);
     if (elsewhere) rmil_study_table_column(table, "Attention off the lesion");
     const int n_column = (int)table->columns->len;
     rmil_study_table_column(table, "n");
@@ -109,16 +117,16 @@ static RmilStudyTable *by_measure(const RmilSummary *summary, const char *corner
         const RmilMethodSummary *one = &summary->methods[m];
         rmil_study_table_row(table, one->method->title);
         rmil_study_table_set(table, n_column, NAN, g_strdup_printf("%d", one->seeds));
-        for (int i = 0; i < (int)G_N_ELEMENTS(shown); i++)
+        for (int i = 0; i < n_shown; i++)
             mark(rmil_study_table_set(table, i, one->mean[shown[i]], rmil_study_mean_sd(one->mean[shown[i]], one->sd[shown[i]])), summary,
                  m, shown[i]);
         if (!elsewhere) continue;
         RmilElsewhere off = rmil_study_elsewhere(one);
-        rmil_study_table_set(table, (int)G_N_ELEMENTS(shown), off.mean, rmil_study_mean_sd(off.mean, off.sd_slides));
+        rmil_study_table_set(table, n_shown, off.mean, rmil_study_mean_sd(off.mean, off.sd_slides));
         slides = MAX(slides, off.slides);
     }
-    for (int i = 0; i < (int)G_N_ELEMENTS(shown); i++) rmil_study_table_rank(table, i, FALSE);
-    if (elsewhere) rmil_study_table_rank(table, (int)G_N_ELEMENTS(shown), TRUE);
+    for (int i = 0; i < n_shown; i++) rmil_study_table_rank(table, i, study->measures[shown[i]].lower);
+    if (elsewhere) rmil_study_table_rank(table, n_shown, TRUE);
     explain_places(table);
     if (elsewhere)
         rmil_study_table_note(table,
@@ -170,10 +178,10 @@ static gboolean add_levels(RmilStudyTable *table, const RmilStudyReport *study, 
 
 /* Rows: methods, of a grid with each value of the first axis; columns: the values of the last one that have anything to show. */
 static RmilStudyTable *by_level(const RmilStudyReport *study, int metric) {
-    g_autofree char *name = g_ascii_strdown(rmil_metric_names[metric], -1);
+    g_autofree char *name = g_strdup(study->measures[metric].key);
     const gboolean grid = study->n_axes > 1;
     const int last = study->n_axes - 1;
-    RmilStudyTable *table = rmil_study_table_new(name, "Method", "%s on the test slides. %s: %s.", rmil_metric_names[metric],
+    RmilStudyTable *table = rmil_study_table_new(name, "Method", "%s on the test slides. %s: %s.", study->measures[metric].name,
                                                  grid ? "By" : "Columns", study->axis);
     const GArray *values = study->axes[last].values;
     g_autofree guint *columns = g_new0(guint, values->len);
@@ -194,7 +202,7 @@ static RmilStudyTable *by_level(const RmilStudyReport *study, int metric) {
             rmil_study_table_row(table, title);
             marked = add_levels(table, study, method, first, columns, metric) || marked;
         }
-    for (guint c = 0; c < table->columns->len; c++) rmil_study_table_rank(table, (int)c, FALSE);
+    for (guint c = 0; c < table->columns->len; c++) rmil_study_table_rank(table, (int)c, study->measures[metric].lower);
     explain_places(table);
     explain_signs(table, study, marked);
     return table;
@@ -211,14 +219,17 @@ GPtrArray *rmil_study_result_tables(const RmilStudyReport *study) {
     const gboolean elsewhere = study->n_axes == 1 && study->axes[0].what && study->axes[0].what->elsewhere;
     if (study->along_summary && study->n_axes == 1) {
         g_autofree char *caption = g_strdup_printf("Test slides, by %c%s.", g_ascii_tolower(*study->axis), study->axis + 1);
-        g_ptr_array_add(tables, by_measure(study->along_summary, study->axis, caption, elsewhere && has_attention(study->along_summary)));
+        g_ptr_array_add(tables,
+                        by_measure(study, study->along_summary, study->axis, caption, elsewhere && has_attention(study->along_summary)));
     } else if (study->n_levels == 1) {
         g_autofree char *caption = *study->levels[0].text ? g_strdup_printf("Test slides, by method (%s).", study->levels[0].text)
                                                           : g_strdup("Test slides, by method.");
-        g_ptr_array_add(tables,
-                        by_measure(study->levels[0].summary, "Method", caption, elsewhere && has_attention(study->levels[0].summary)));
+        g_ptr_array_add(
+            tables, by_measure(study, study->levels[0].summary, "Method", caption, elsewhere && has_attention(study->levels[0].summary)));
     } else {
-        for (gsize i = 0; i < G_N_ELEMENTS(shown); i++) g_ptr_array_add(tables, by_level(study, shown[i]));
+        int shown[RMIL_MEASURES_MOST];
+        const int n_shown = rmil_study_shown(study, shown);
+        for (int i = 0; i < n_shown; i++) g_ptr_array_add(tables, by_level(study, shown[i]));
     }
     return tables;
 }
@@ -233,12 +244,12 @@ static char *p_text(double p, double corrected) {
 static RmilStudyTable *tests_table(const RmilStudyReport *study, const GArray *tests, int metric) {
     static const char *const columns[] = {"Difference", "Mann-Whitney U", "Wilcoxon, paired"};
     const RmilStudyTest *first = &g_array_index(tests, RmilStudyTest, 0);
-    g_autofree char *lower = g_ascii_strdown(rmil_metric_names[metric], -1), *name = g_strconcat("tests-", lower, NULL);
+    g_autofree char *lower = g_strdup(study->measures[metric].key), *name = g_strconcat("tests-", lower, NULL);
     RmilStudyTable *table = rmil_study_table_new(name, "Compared with",
                                                  "%s against the others, %s: P (in brackets: corrected by Holm over the "
                                                  "%u comparisons).",
                                                  first->summary->methods[first->summary->reference].method->title,
-                                                 rmil_metric_names[metric], tests->len);
+                                                 study->measures[metric].name, tests->len);
     for (gsize i = 0; i < G_N_ELEMENTS(columns); i++) rmil_study_table_column(table, columns[i]);
     if (metric == 0) rmil_study_table_column(table, "DeLong");
     for (guint i = 0; i < tests->len; i++) {
@@ -263,7 +274,9 @@ GPtrArray *rmil_study_test_tables(const RmilStudyReport *study) {
     if (tests->len == 0) return tables;
     gboolean pooled = TRUE;
     for (guint i = 0; i < tests->len; i++) pooled = pooled && g_array_index(tests, RmilStudyTest, i).pooled;
-    for (gsize i = 0; i < 3; i++) {
+    int shown[RMIL_MEASURES_MOST];
+    const int n_shown = MIN(rmil_study_shown(study, shown), 3);
+    for (int i = 0; i < n_shown; i++) {
         RmilStudyTable *table = tests_table(study, tests, shown[i]);
         if (i == 0)
             rmil_study_table_note(
@@ -278,11 +291,13 @@ GPtrArray *rmil_study_test_tables(const RmilStudyReport *study) {
 }
 
 /* -- averaged predictions ----------------------------------------------------------------------------------------------------- */
-static void add_pooled(RmilStudyTable *table, const RmilMethodSummary *one, const char *title) {
-    g_autofree char *full = g_strdup_printf("%s (%d slides%s)", title, one->positives + one->negatives,
+static void add_pooled(RmilStudyTable *table, const RmilStudyReport *study, const RmilMethodSummary *one, const char *title) {
+    int shown[RMIL_MEASURES_MOST];
+    const int n_shown = rmil_study_shown(study, shown);
+    g_autofree char *full = g_strdup_printf("%s (%u slides%s)", title, one->pooled->len,
                                             one->tests == RMIL_TESTS_FOLDS ? ", out of fold" : "");
     rmil_study_table_row(table, full);
-    for (int i = 0; i < (int)G_N_ELEMENTS(shown) && one->tests != RMIL_TESTS_MIXED; i++) {
+    for (int i = 0; i < n_shown && one->tests != RMIL_TESTS_MIXED; i++) {
         double value = one->value[shown[i]];
         const RmilInterval *interval = &one->interval[shown[i]];
         if (isnan(value)) continue;
@@ -304,7 +319,10 @@ GPtrArray *rmil_study_pooled_tables(const RmilStudyReport *study) {
     RmilStudyTable *table = rmil_study_table_new("pooled", "",
                                                  "Test slides, probabilities averaged over the trainings (out of fold: each "
                                                  "slide once, by the training that tested it); in brackets the 95 %% interval.");
-    for (gsize i = 0; i < G_N_ELEMENTS(shown); i++) rmil_study_table_column(table, rmil_metric_names[shown[i]]);
+    int shown[RMIL_MEASURES_MOST];
+    const int n_shown = rmil_study_shown(study, shown);
+    gboolean patients = FALSE;
+    for (int i = 0; i < n_shown; i++) rmil_study_table_column(table, study->measures[shown[i]].name);
     for (int i = 0; i < study->n_levels; i++)
         for (int m = 0; m < study->levels[i].summary->n; m++) {
             const RmilLevel *level = &study->levels[i];
@@ -312,13 +330,13 @@ GPtrArray *rmil_study_pooled_tables(const RmilStudyReport *study) {
             g_autofree char *title = study->along_summary ? g_strdup(level->text)
                                      : *level->text       ? g_strdup_printf("%s, %s", one->method->title, level->text)
                                                           : g_strdup(one->method->title);
-            add_pooled(table, one, title);
+            patients = patients || rmil_rows_share_patients(one->pooled);
+            add_pooled(table, study, one, title);
         }
-    rmil_study_table_note(
-        table,
-        "The interval says how much the value would vary with other test slides. %s Accuracy, sensitivity and specificity at "
-        "probability > 0.5.%s",
-        rmil_interval_words, all ? "" : " – where trainings share some of their test slides, but not all.");
+    rmil_study_table_note(table, "The interval says how much the value would vary with other test %s. %s%s%s",
+                          patients ? "patients" : "slides", rmil_interval_words(&study->task, patients),
+                          study->task.classes == 2 ? " Accuracy, sensitivity and specificity at probability > 0.5." : "",
+                          all ? "" : " – where trainings share some of their test slides, but not all.");
     g_ptr_array_add(tables, table);
     return tables;
 }

@@ -19,17 +19,24 @@ static gboolean digest_row(int64_t row, int worker, gpointer user, GError **erro
     return TRUE;
 }
 
+static void add_target(GChecksum *checksum, const RmilTarget *target) {
+    g_autofree char *text = g_strdup_printf("%a %d %a|", target->time, target->event, target->value);
+    g_checksum_update(checksum, (const guchar *)text, -1);
+}
+
 static gboolean fingerprint(RmilTrainData *data, int threads, GError **error) {
     g_autofree RmilDigest *digests = rmil_try_new(data->count * RMIL_BAG_DIGESTS, sizeof *digests, error);
     Identifying identifying = {data, digests};
     if (!digests || !rmil_parallel(data->count, threads, digest_row, &identifying, error)) return FALSE;
     g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
+    const RmilTaskKind kind = data->cohort->task.kind;
     for (int64_t i = 0; i < data->count; i++) {
         const RmilBag *bag = data->bags[i];
         if (!bag) continue;
         g_autofree char *text = g_strdup_printf("%s|%d|%" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %a|", data->cohort->rows[i].id,
                                                 data->targets[i].label, bag->count, bag->dim, bag->patch_size_level0);
         g_checksum_update(checksum, (const guchar *)text, -1);
+        if (kind != RMIL_TASK_CLASSES) add_target(checksum, &data->targets[i]);
         g_checksum_update(checksum, (const guchar *)(digests + i * RMIL_BAG_DIGESTS), RMIL_BAG_DIGESTS * sizeof *digests);
         if (bag->patch_labels) g_checksum_update(checksum, bag->patch_labels, (gssize)bag->count);
     }

@@ -28,6 +28,7 @@ static RmilJob *job_new(const RmilJobs *jobs, const RmilStudyPlan *plan, const R
         return NULL;
     }
     job->run.model.dim = data->set->dim;
+    job->run.model.task = data->cohort->task;
     job->run.train.seed = (uint64_t)repeat->seed;
     rmil_vary_data(&job->data, job->planned.varied, job->run.model.guide != RMIL_GUIDE_NONE);
     if (job->data.splits) job->run.splits = job->data.splits;

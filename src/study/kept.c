@@ -83,15 +83,18 @@ static gboolean open_record(RmilRunner *runner, const char *path, GError **error
     g_autofree char *cohort = g_canonicalize_filename(runner->data->cohort->path, NULL);
     g_autoptr(GPtrArray) dropped = g_ptr_array_new_with_free_func((GDestroyNotify)rmil_record_dropped_free);
     const RmilRunFolders folders = runner->options->folders;
-    const RmilRecordStudy study = {plan->kind,
-                                   plan->title,
-                                   plan->text,
-                                   cohort,
-                                   runner->data->fingerprint,
-                                   plan->reference->name,
-                                   variable,
-                                   folders != RMIL_FOLDERS_NONE,
-                                   folders ? dropped : NULL};
+    g_autofree char *task = rmil_task_text(&runner->data->cohort->task);
+    const RmilRecordStudy study = {.kind = plan->kind,
+                                   .title = plan->title,
+                                   .plan = plan->text,
+                                   .cohort = cohort,
+                                   .task = task,
+                                   .slides = runner->data->cohort,
+                                   .fingerprint = runner->data->fingerprint,
+                                   .reference = plan->reference->name,
+                                   .variable = variable,
+                                   .replaces = folders != RMIL_FOLDERS_NONE,
+                                   .dropped = folders ? dropped : NULL};
     gboolean there;
     if (g_mkdir_with_parents(folder, 0777) != 0)
         return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot make the folder: %s", folder, g_strerror(errno));
@@ -130,7 +133,9 @@ static gboolean keep_run(const RmilRunner *runner, RmilStudy *have, int64_t inde
     g_unlink(checkpoint); /* a kill between record and removal leaves one */
     if (!runner->options->folders) return TRUE;
     gboolean done = TRUE;
-    for (int kind = 0; done && kind < RMIL_ROWS_COUNT; kind++) done = (run.rows[kind] = rmil_study_rows(have, index, kind, error)) != NULL;
+    for (int kind = 0; done && kind < RMIL_ROWS_COUNT; kind++)
+        done = (run.rows[kind] = kind == RMIL_ROWS_PREDICTION ? rmil_study_predictions(have, index, error)
+                                                              : rmil_study_rows(have, index, kind, error)) != NULL;
     done = done && rmil_runner_export(runner, job, &run, run.run.model, error);
     for (int kind = 0; kind < RMIL_ROWS_COUNT; kind++) g_clear_pointer(&run.rows[kind], g_array_unref);
     return done;

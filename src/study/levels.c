@@ -105,6 +105,7 @@ static void add_level(RmilStudyReport *study, const RmilStudyRun *run) {
     level->shown = study->n_axes == 1 ? run->varied[0].number * (what ? what->scale : 1) : NAN;
     level->text = spoken(run->varied);
     level->run = rmil_results_new(study->folder);
+    level->run->task = study->task;
     level->run->reference = g_strdup(study->reference);
 }
 
@@ -179,25 +180,27 @@ static void summarise_along(RmilStudyReport *study) {
         for (guint s = 0; s < one->seeds->len; s++) g_ptr_array_add(method->seeds, one->seeds->pdata[s]);
         g_ptr_array_add(study->along->methods, method);
     }
-    study->along_summary = rmil_summarise(study->along->methods, study->along->reference);
+    study->along_summary = rmil_summarise(study->along->methods, &study->task, study->along->reference);
 }
 
 static void summarise(RmilStudyReport *study) {
     g_autoptr(GHashTable) slides = g_hash_table_new(g_str_hash, g_str_equal);
     for (int i = 0; i < study->n_levels; i++) {
-        RmilSummary *summary = study->levels[i].summary = rmil_summarise(study->levels[i].run->methods, study->reference);
+        RmilSummary *summary = study->levels[i].summary = rmil_summarise(study->levels[i].run->methods, &study->task, study->reference);
         for (int m = 0; m < summary->n; m++)
             for (guint s = 0; s < summary->methods[m].pooled->len; s++)
-                g_hash_table_add(slides, g_array_index(summary->methods[m].pooled, RmilPooled, s).id);
+                g_hash_table_add(slides, (gpointer)g_array_index(summary->methods[m].pooled, RmilPredictionRow, s).slide);
     }
     study->slides = g_hash_table_size(slides);
     summarise_along(study);
 }
 
 /* -- a folder --------------------------------------------------------------------------------------------------------------- */
-static RmilStudyReport *report_new(const char *folder) {
+static RmilStudyReport *report_new(const char *folder, const RmilTask *task) {
     RmilStudyReport *study = g_new0(RmilStudyReport, 1);
     study->folder = g_strdup(folder);
+    study->task = *task;
+    study->measures = rmil_measures(task, &study->n_measures);
     study->methods = g_ptr_array_new_with_free_func((GDestroyNotify)rmil_method_free);
     study->left = g_ptr_array_new_with_free_func(g_free);
     return study;
@@ -207,7 +210,7 @@ static RmilStudyReport *report_new(const char *folder) {
 static RmilStudyReport *read_run(const char *folder, GError **error) {
     RmilResults *run = rmil_results_read(folder, error);
     if (!run) return NULL;
-    RmilStudyReport *study = report_new(folder);
+    RmilStudyReport *study = report_new(folder, &run->task);
     study->of_run = TRUE;
     study->axis = g_strdup("");
     study->kind = g_strdup(run->single ? "train" : "run");
@@ -237,7 +240,7 @@ RmilStudyReport *rmil_study_report_read(const char *folder, GError **error) {
     RmilStudy *record = NULL;
     if (!is_study(folder, &record, error)) return NULL;
     if (!record) return read_run(folder, error);
-    g_autoptr(RmilStudyReport) study = report_new(folder);
+    g_autoptr(RmilStudyReport) study = report_new(folder, rmil_study_task(record));
     study->record = record;
     study->kind = g_strdup(rmil_study_value(record, "kind"));
     study->title = g_strdup(rmil_study_value(record, "title"));

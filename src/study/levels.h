@@ -26,7 +26,10 @@ typedef struct {
 typedef struct {
     char *folder;
     char *kind, *title, *plan, *cohort, *reference; /* reference: a method's name */
-    int n_axes;                                     /* 0: nothing varies; 2: a grid */
+    RmilTask task;
+    const RmilMeasure *measures; /* of it; n_measures */
+    int n_measures;
+    int n_axes; /* 0: nothing varies; 2: a grid */
     RmilStudyAxis axes[RMIL_VARIED];
     char *axis; /* "Development slides used (%)", of a grid "dropout, sigma" */
     int n_levels;

@@ -1,5 +1,6 @@
 /* The record of a study, read: all records of a folder as one. */
 #include "record.h"
+#include "predictions.h"
 #include "vary.h"
 
 #include "base/base-private.h"
@@ -28,6 +29,8 @@ struct _RmilStudy {
     GArray *entries;    /* Entry, in the plan's order */
     GHashTable *by_key; /* key -> index + 1 */
     GStringChunk *strings;
+    GHashTable *patients; /* slide -> patient, both in `strings` */
+    RmilTask task;
     int64_t done;
 };
 
@@ -43,6 +46,7 @@ void rmil_study_free(RmilStudy *study) {
     g_ptr_array_unref(study->sources);
     g_hash_table_unref(study->values);
     g_hash_table_unref(study->by_key);
+    g_hash_table_unref(study->patients);
     g_array_unref(study->entries);
     g_string_chunk_free(study->strings);
     g_free(study->folder);
@@ -200,6 +204,26 @@ static gboolean read_varied(RmilStudy *study, const Source *source, GError **err
     return TRUE;
 }
 
+static gboolean read_patients(RmilStudy *study, const Source *source, GError **error) {
+    gboolean more;
+    if (!has_table(source, "patient", &more, error)) return FALSE;
+    g_autoptr(sqlite3_stmt) row = more ? rmil_sql_prepare(source->db, source->path, "SELECT slide, patient FROM patient", error) : NULL;
+    if (more && !row) return FALSE;
+    while (more) {
+        if (!rmil_sql_step(row, source->path, &more, error)) return FALSE;
+        if (more) g_hash_table_insert(study->patients, (gpointer)text_at(study, row, 0), (gpointer)text_at(study, row, 1));
+    }
+    return TRUE;
+}
+
+static gboolean read_task(RmilStudy *study, const Source *source, GError **error) {
+    const char *text = rmil_study_value(study, "task");
+    rmil_task_init(&study->task);
+    g_autoptr(GError) reason = NULL;
+    return !*text || rmil_task_parse(text, &study->task, &reason) ||
+           rmil_fail(error, RMIL_ERROR_FORMAT, "%s: does not say what is predicted: %s", source->path, reason->message);
+}
+
 static gboolean read_done(RmilStudy *study, const Source *source, GError **error) {
     gboolean digests;
     if (!has_table(source, "model", &digests, error)) return FALSE;
@@ -269,13 +293,15 @@ RmilStudy *rmil_study_open(const char *folder, GError **error) {
     study->by_key = g_hash_table_new(g_str_hash, g_str_equal);
     study->entries = g_array_new(FALSE, TRUE, sizeof(Entry));
     study->strings = g_string_chunk_new(4096);
+    study->patients = g_hash_table_new(g_str_hash, g_str_equal);
     for (guint i = 0; i < paths->len; i++) {
         Source *source = open_source(paths->pdata[i], error);
         if (!source) return NULL;
         g_ptr_array_add(study->sources, source);
         /* one reading transaction, so that a study that goes on shows one moment */
         if (!rmil_sql_run(source->db, source->path, "BEGIN", error) || !read_values(study, source, i == 0, error) ||
-            !read_planned(study, source, i == 0, error) || (i == 0 && !read_varied(study, source, error)) ||
+            !read_planned(study, source, i == 0, error) ||
+            (i == 0 && (!read_varied(study, source, error) || !read_patients(study, source, error) || !read_task(study, source, error))) ||
             !read_done(study, source, error) || !rmil_sql_run(source->db, source->path, "COMMIT", error))
             return NULL;
     }
@@ -287,6 +313,8 @@ const char *rmil_study_value(const RmilStudy *study, const char *name) {
     const char *value = g_hash_table_lookup(study->values, name);
     return value ? value : "";
 }
+
+const RmilTask *rmil_study_task(const RmilStudy *study) { return &study->task; }
 
 const char *rmil_study_folder(const RmilStudy *study) { return study->folder; }
 
@@ -321,7 +349,20 @@ GArray *rmil_study_rows(RmilStudy *study, int64_t index, int kind, GError **erro
 GArray *rmil_study_epochs(RmilStudy *study, int64_t index, GError **error) { return rmil_study_rows(study, index, RMIL_ROWS_EPOCH, error); }
 
 GArray *rmil_study_predictions(RmilStudy *study, int64_t index, GError **error) {
-    return rmil_study_rows(study, index, RMIL_ROWS_PREDICTION, error);
+    g_autoptr(GArray) rows = rmil_study_rows(study, index, RMIL_ROWS_PREDICTION, error);
+    if (!rows) return NULL;
+    for (guint i = 0; i < rows->len; i++) {
+        RmilPredictionRow *row = &g_array_index(rows, RmilPredictionRow, i);
+        row->patient = g_hash_table_lookup(study->patients, row->slide);
+    }
+    if (study->task.classes == 2) return g_steal_pointer(&rows);
+    g_autoptr(GArray) outputs = rmil_study_rows(study, index, RMIL_ROWS_OUTPUT, error);
+    g_autoptr(GError) reason = NULL;
+    if (!outputs) return NULL;
+    if (rmil_outputs_take(&study->task, outputs, rows, &reason)) return g_steal_pointer(&rows);
+    rmil_fail(error, RMIL_ERROR_FORMAT, "%s: run %.16s of the record: %s", study->folder, rmil_study_run(study, index)->key,
+              reason->message);
+    return NULL;
 }
 
 GArray *rmil_study_localisation(RmilStudy *study, int64_t index, GError **error) {

@@ -32,7 +32,10 @@ static const char schema[] =
 /* Since version 0.2; records of before get them when they are opened. */
 static const char later[] = "CREATE TABLE IF NOT EXISTS model(run INTEGER PRIMARY KEY REFERENCES run, sha256 TEXT NOT NULL);"
                             "CREATE TABLE IF NOT EXISTS varied(key TEXT NOT NULL, place INTEGER NOT NULL, name TEXT NOT NULL,"
-                            " value TEXT NOT NULL, PRIMARY KEY(key, place))";
+                            " value TEXT NOT NULL, PRIMARY KEY(key, place));"
+                            "CREATE TABLE IF NOT EXISTS output(run INTEGER NOT NULL REFERENCES run, slide TEXT NOT NULL,"
+                            " name TEXT NOT NULL, value REAL, PRIMARY KEY(run, slide, name));"
+                            "CREATE TABLE IF NOT EXISTS patient(slide TEXT PRIMARY KEY, patient TEXT NOT NULL)";
 
 /* -- SQLite ------------------------------------------------------------------------------------------------------------------ */
 static gboolean rmil_sql_fail(sqlite3 *db, const char *path, GError **error) {
@@ -165,6 +168,14 @@ static gboolean find_dropped(RmilRecord *record, const RmilStudyRun *runs, int64
     return statement != NULL;
 }
 
+static gboolean write_patients(RmilRecord *record, const RmilCohort *slides, GError **error) {
+    g_autoptr(sqlite3_stmt) patient = prepare(record, "INSERT INTO patient VALUES(?, ?)", error);
+    if (!patient || !rmil_sql_run(record->db, record->path, "DELETE FROM patient", error)) return FALSE;
+    for (int64_t i = 0; slides && i < slides->count; i++)
+        if (slides->rows[i].patient && !insert(record, patient, error, "tt", slides->rows[i].id, slides->rows[i].patient)) return FALSE;
+    return TRUE;
+}
+
 static gboolean write_plan(RmilRecord *record, const RmilRecordStudy *study, const RmilStudyRun *runs, int64_t count, GError **error) {
     g_autofree char *format = g_strdup_printf("rankmil-study-%d", RMIL_RECORD_FORMAT);
     const char *const values[][2] = {{"format", format},
@@ -173,6 +184,7 @@ static gboolean write_plan(RmilRecord *record, const RmilRecordStudy *study, con
                                      {"title", study->title},
                                      {"plan", study->plan},
                                      {"cohort", study->cohort},
+                                     {"task", study->task ? study->task : ""},
                                      {"fingerprint", study->fingerprint},
                                      {"reference", study->reference},
                                      {"variable", study->variable}};
@@ -182,6 +194,7 @@ static gboolean write_plan(RmilRecord *record, const RmilRecordStudy *study, con
     if (!varied || !rmil_sql_run(record->db, record->path, "DELETE FROM planned; DELETE FROM varied", error)) return FALSE;
     for (gsize i = 0; i < G_N_ELEMENTS(values); i++)
         if (!insert(record, value, error, "tt", values[i][0], values[i][1])) return FALSE;
+    if (!write_patients(record, study->slides, error)) return FALSE;
     for (int64_t i = 0; i < count; i++) {
         if (!insert(record, run, error, "ittrti", i, runs[i].key, runs[i].method, runs[i].value, runs[i].split, runs[i].seed)) return FALSE;
         for (int64_t v = 0; v < RMIL_VARIED && runs[i].varied[v].name; v++)
@@ -208,7 +221,7 @@ RmilRecord *rmil_record_open(const char *path, const RmilRecordStudy *study, con
 
 /* Every row of the runs that a condition names: it is true of a row of `run`. Within a transaction. */
 static gboolean remove_where(RmilRecord *record, const char *condition, GError **error) {
-    static const char *const tables[] = {"model", "epoch", "prediction", "localisation", "attention"};
+    static const char *const tables[] = {"model", "epoch", "prediction", "output", "localisation", "attention"};
     gboolean done = TRUE;
     for (gsize i = 0; done && i <= G_N_ELEMENTS(tables); i++) {
         g_autofree char *sql = i < G_N_ELEMENTS(tables)
@@ -246,7 +259,8 @@ static gboolean add_rows(RmilRecord *record, const RmilRecordRun *run, GError **
         return FALSE;
     int64_t id = sqlite3_last_insert_rowid(record->db);
     gboolean done = !r->sha256 || insert(record, model, error, "it", id, r->sha256);
-    for (int kind = 0; done && kind < RMIL_ROWS_COUNT; kind++) done = add_values(record, id, &rmil_rows[kind], run->rows[kind], error);
+    for (int kind = 0; done && kind < RMIL_ROWS_COUNT; kind++)
+        done = !run->rows[kind] || add_values(record, id, &rmil_rows[kind], run->rows[kind], error);
     return done;
 }
 

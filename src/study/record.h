@@ -10,8 +10,10 @@
 /* What the table `study` gets. */
 typedef struct {
     const char *kind, *title, *plan, *cohort, *fingerprint, *reference, *variable;
-    gboolean replaces;  /* data and settings of before may differ: the folder is of what was asked for last */
-    GPtrArray *dropped; /* gets RmilRecordDropped; or NULL */
+    const char *task;         /* rmil_task_text; NULL: two classes */
+    const RmilCohort *slides; /* whose patients are kept */
+    gboolean replaces;        /* data and settings of before may differ: the folder is of what was asked for last */
+    GPtrArray *dropped;       /* gets RmilRecordDropped; or NULL */
 } RmilRecordStudy;
 
 /* A run that is done and that the plan before this one had. */
@@ -20,7 +22,7 @@ typedef struct {
     int64_t seed;
 } RmilRecordDropped;
 
-/* One run that is done, with its rows of each kind. */
+/* One run that is done, with its rows of each kind; NULL: none. */
 typedef struct {
     RmilStudyRun run; /* model: relative to the study's folder */
     GArray *rows[RMIL_ROWS_COUNT];

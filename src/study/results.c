@@ -2,7 +2,7 @@
 #include "results.h"
 
 #include "base/base-private.h"
-#include "rows.h"
+#include "predictions.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -52,6 +52,7 @@ void rmil_method_free(RmilMethod *method) {
 RmilResults *rmil_results_new(const char *folder) {
     RmilResults *run = g_new0(RmilResults, 1);
     run->folder = g_strdup(folder);
+    rmil_task_init(&run->task);
     run->methods = g_ptr_array_new_with_free_func((GDestroyNotify)rmil_method_free);
     run->missing = g_ptr_array_new_with_free_func(g_free);
     run->strings = g_string_chunk_new(4096);
@@ -86,12 +87,17 @@ static gboolean file_there(RmilResults *run, const char *path, const char *shown
 
 /* -- folders ------------------------------------------------------------------------------------------------------- */
 /* Tables were checked line by line, a record need not be right either. */
-static gboolean check_cases(const GArray *cases, const char *where, GError **error) {
+static gboolean check_cases(const GArray *cases, const RmilTask *task, const char *where, GError **error) {
     for (guint i = 0; i < cases->len; i++) {
         const RmilPredictionRow *row = &g_array_index(cases, RmilPredictionRow, i);
-        if (!(row->probability >= 0 && row->probability <= 1) || row->label > 1)
+        gboolean right = task->kind == RMIL_TASK_CLASSES ? row->target.label < task->classes : !isnan(row->answer);
+        for (int c = 0; right && c < task->classes; c++) {
+            const double p = rmil_class_probability(task, row, c);
+            right = p >= 0 && p <= 1;
+        }
+        if (!right)
             return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is broken: slide \"%s\" has label %d and probability %g", where, row->slide,
-                             row->label, row->probability);
+                             row->target.label, row->probability);
     }
     return cases->len > 0 || rmil_fail(error, RMIL_ERROR_DATA, "%s: has no predictions", where);
 }
@@ -112,7 +118,17 @@ gboolean rmil_seed_run_fill(RmilSeedRun *seed, RmilStudy *record, int64_t index,
     return take(&seed->cases, rmil_study_predictions(record, index, error)) &&
            take(&seed->epochs, rmil_study_epochs(record, index, error)) &&
            take(&seed->locals, rmil_study_localisation(record, index, error)) &&
-           take(&seed->attentions, rmil_study_attention(record, index, error)) && check_cases(seed->cases, where, error);
+           take(&seed->attentions, rmil_study_attention(record, index, error)) &&
+           check_cases(seed->cases, rmil_study_task(record), where, error);
+}
+
+/* All tables of a folder are of one task: that of the first. */
+static gboolean agree_on_task(RmilResults *run, const RmilTask *task, const char *path, GError **error) {
+    if (!run->told) run->task = *task;
+    run->told = TRUE;
+    return rmil_task_equal(&run->task, task) ||
+           rmil_fail(error, RMIL_ERROR_DATA, "%s: predicts something else, or other classes, than the other trainings in this folder",
+                     path);
 }
 
 /* The same from the tables of a folder; `shown` is what it is called. */
@@ -125,8 +141,9 @@ static gboolean read_tables(RmilResults *run, RmilSeedRun *seed, const char *sho
                   {RMIL_ROWS_LOCALISATION, NULL, &seed->locals}};
     g_autofree char *predictions = g_build_filename(seed->folder, "predictions.csv", NULL), *config = rmil_run_config(seed->folder, NULL);
     if (config) seed->key = rmil_config_key(config);
-    if (!take(&seed->cases, rmil_rows_read(&rmil_rows[RMIL_ROWS_PREDICTION], predictions, run->strings, error)) ||
-        !check_cases(seed->cases, predictions, error))
+    RmilTask task;
+    if (!take(&seed->cases, rmil_predictions_read(predictions, &task, run->strings, error)) ||
+        !agree_on_task(run, &task, predictions, error) || !check_cases(seed->cases, &task, predictions, error))
         return FALSE;
     for (gsize i = 0; i < G_N_ELEMENTS(tables); i++) {
         const RmilRows *rows = &rmil_rows[tables[i].kind];
@@ -242,11 +259,11 @@ static gboolean check_labels(const RmilResults *run, GError **error) {
                 const RmilPredictionRow *item = &g_array_index(seed->cases, RmilPredictionRow, i);
                 gpointer before;
                 if (!g_hash_table_lookup_extended(labels, item->slide, NULL, &before))
-                    g_hash_table_insert(labels, (gpointer)item->slide, GINT_TO_POINTER(item->label));
-                else if (GPOINTER_TO_INT(before) != item->label)
+                    g_hash_table_insert(labels, (gpointer)item->slide, GINT_TO_POINTER(item->target.label));
+                else if (GPOINTER_TO_INT(before) != item->target.label)
                     return rmil_fail(error, RMIL_ERROR_DATA,
                                      "%s/predictions.csv: slide \"%s\" has label %d, elsewhere in this run folder %d", seed->folder,
-                                     item->slide, item->label, GPOINTER_TO_INT(before));
+                                     item->slide, item->target.label, GPOINTER_TO_INT(before));
             }
         }
     }
@@ -261,6 +278,7 @@ RmilResults *rmil_results_read(const char *folder, GError **error) {
     gboolean good, many, one;
     if (!rmil_file_exists(runs, &many, error) || !rmil_file_exists(predictions, &one, error)) return NULL;
     if (rmil_study_exists(folder) && !(run->record = rmil_study_open(folder, error))) return NULL;
+    if (run->record) run->task = *rmil_study_task(run->record);
     if (many) {
         gboolean there;
         good = file_there(run, info, "", "run.json: the command, configuration, cohort summary and times.", &there, error) &&

@@ -8,6 +8,8 @@
 
 typedef struct {
     char *folder;
+    RmilTask task;      /* what is predicted */
+    gboolean told;      /* a table said so */
     gboolean single;    /* one training run, not a folder of many */
     JsonNode *info;     /* DIR/run.json's object, or NULL */
     char *reference;    /* name of the method the others are compared with; NULL: rmil_method_reference */

@@ -1,5 +1,5 @@
 /* Rows of a training, in the record and as CSV. */
-#include "rows.h"
+#include "predictions.h"
 
 #include "base/base-private.h"
 
@@ -22,9 +22,17 @@ static const RmilColumn epoch[] = {
 };
 
 static const RmilColumn prediction[] = {
-    COLUMN(RmilPredictionRow, "slide", "id", TEXT, slide),     COLUMN(RmilPredictionRow, "part", "split", SPLIT, part),
-    COLUMN(RmilPredictionRow, "label", "label", LABEL, label), COLUMN(RmilPredictionRow, "probability", "probability", SHARE, probability),
+    COLUMN(RmilPredictionRow, "slide", "id", TEXT, slide),
+    COLUMN(RmilPredictionRow, "part", "split", SPLIT, part),
+    COLUMN(RmilPredictionRow, "label", "label", LABEL, target.label),
+    COLUMN(RmilPredictionRow, "probability", "probability", SHARE, probability),
     COLUMN(RmilPredictionRow, "logit", "logit", REAL, logit),
+};
+
+static const RmilColumn output[] = {
+    COLUMN(RmilOutputRow, "slide", "id", TEXT, slide),
+    COLUMN(RmilOutputRow, "name", "name", TEXT, name),
+    COLUMN(RmilOutputRow, "value", "value", REAL, value),
 };
 
 static const RmilColumn localisation[] = {
@@ -45,6 +53,7 @@ static const RmilColumn attention[] = {
 const RmilRows rmil_rows[RMIL_ROWS_COUNT] = {
     [RMIL_ROWS_EPOCH] = ROWS("epoch", "history.csv", RmilEpoch, epoch, FALSE),
     [RMIL_ROWS_PREDICTION] = ROWS("prediction", "predictions.csv", RmilPredictionRow, prediction, TRUE),
+    [RMIL_ROWS_OUTPUT] = ROWS("output", NULL, RmilOutputRow, output, FALSE),
     [RMIL_ROWS_LOCALISATION] = ROWS("localisation", "localisation.csv", RmilLocalisationRow, localisation, FALSE),
     [RMIL_ROWS_ATTENTION] = ROWS("attention", NULL, RmilAttentionRow, attention, FALSE),
 };
@@ -211,14 +220,30 @@ GArray *rmil_rows_read(const RmilRows *rows, const char *path, GStringChunk *str
 }
 
 /* -- from a model ---------------------------------------------------------------------------------------------------------- */
-void rmil_applied_rows(const RmilTrainData *data, const RmilSplit *splits, gboolean all, const RmilApplied *applied,
-                       GArray *const rows[RMIL_ROWS_COUNT]) {
+static RmilPredictionRow prediction_of(const RmilTrainData *data, int64_t row, RmilSplit part, const RmilPrediction *said) {
+    const RmilCohortRow *of = &data->cohort->rows[row];
+    RmilPredictionRow out = {.slide = of->id,
+                             .part = part,
+                             .target = data->targets[row],
+                             .probability = said->probability,
+                             .logit = said->logit,
+                             .patient = of->patient,
+                             .answer = said->answer};
+    if (data->cohort->task.classes == 2) return out;
+    out.count = said->count;
+    memcpy(out.values, said->values, (gsize)said->count * sizeof *said->values);
+    return out;
+}
+
+void rmil_applied_rows(const RmilTrainData *data, const RmilModel *model, const RmilSplit *splits, gboolean all, const RmilApplied *applied,
+                       GStringChunk *strings, GArray *const rows[RMIL_ROWS_COUNT]) {
     for (int64_t i = 0; i < data->count; i++) {
         if (!data->bags[i] || (splits[i] == RMIL_SPLIT_NONE && !all)) continue;
         const char *id = data->cohort->rows[i].id;
         const RmilApplied *a = &applied[i];
-        RmilPredictionRow one = {id, splits[i], data->targets[i].label, a->prediction.probability, a->prediction.logit};
+        const RmilPredictionRow one = prediction_of(data, i, splits[i], &a->prediction);
         g_array_append_val(rows[RMIL_ROWS_PREDICTION], one);
+        rmil_outputs_of(&data->cohort->task, rmil_model_config(model)->edges + 1, &one, strings, rows[RMIL_ROWS_OUTPUT]);
         if (!a->localised) continue;
         for (int k = 0; k < RMIL_ALPHAS; k++) {
             RmilLocalisationRow place = {id, rmil_alphas()[k], a->iou[k], a->dice[k], a->pointing[k]};
@@ -234,13 +259,18 @@ gboolean rmil_train_apply_write(const RmilTrainData *data, const RmilModel *mode
     g_autofree RmilApplied *applied = g_new0(RmilApplied, data->count);
     if (!rmil_train_apply(data, model, splits, TRUE, threads, applied, error)) return FALSE;
     GArray *rows[RMIL_ROWS_COUNT];
+    GStringChunk *strings = g_string_chunk_new(1024);
     for (int kind = 0; kind < RMIL_ROWS_COUNT; kind++) rows[kind] = g_array_new(FALSE, FALSE, (guint)rmil_rows[kind].size);
-    rmil_applied_rows(data, splits, TRUE, applied, rows);
+    rmil_applied_rows(data, model, splits, TRUE, applied, strings, rows);
+    g_autofree char *predictions = rmil_predictions_csv(&data->cohort->task, rows[RMIL_ROWS_PREDICTION], rows[RMIL_ROWS_OUTPUT]),
+                    *locals = rmil_rows_csv(&rmil_rows[RMIL_ROWS_LOCALISATION], rows[RMIL_ROWS_LOCALISATION]);
+    const char *const texts[] = {predictions, locals}, *const names[] = {"predictions.csv", "localisation.csv"};
     gboolean done = TRUE;
-    for (int kind = RMIL_ROWS_PREDICTION; done && kind <= RMIL_ROWS_LOCALISATION; kind++) {
-        g_autofree char *path = g_build_filename(folder, rmil_rows[kind].file, NULL), *text = rmil_rows_csv(&rmil_rows[kind], rows[kind]);
-        done = rmil_file_write(path, text, strlen(text), error);
+    for (gsize i = 0; done && i < G_N_ELEMENTS(texts); i++) {
+        g_autofree char *path = g_build_filename(folder, names[i], NULL);
+        done = rmil_file_write(path, texts[i], strlen(texts[i]), error);
     }
     for (int kind = 0; kind < RMIL_ROWS_COUNT; kind++) g_array_unref(rows[kind]);
+    g_string_chunk_free(strings);
     return done;
 }

@@ -32,8 +32,8 @@ typedef struct {
     gboolean once; /* each id */
 } RmilRows;
 
-/* RmilEpoch, RmilPredictionRow, RmilLocalisationRow, RmilAttentionRow */
-enum { RMIL_ROWS_EPOCH, RMIL_ROWS_PREDICTION, RMIL_ROWS_LOCALISATION, RMIL_ROWS_ATTENTION, RMIL_ROWS_COUNT };
+/* RmilEpoch, RmilPredictionRow, RmilOutputRow, RmilLocalisationRow, RmilAttentionRow */
+enum { RMIL_ROWS_EPOCH, RMIL_ROWS_PREDICTION, RMIL_ROWS_OUTPUT, RMIL_ROWS_LOCALISATION, RMIL_ROWS_ATTENTION, RMIL_ROWS_COUNT };
 extern const RmilRows rmil_rows[RMIL_ROWS_COUNT];
 
 /* "INSERT INTO … VALUES(?, …)": run, then the columns. "SELECT … WHERE run = ?", as they were inserted. Free with g_free. */
@@ -49,8 +49,9 @@ char *rmil_rows_csv(const RmilRows *rows, const GArray *values);
 /* A file of these rows; its texts become `strings`'s. Errors name the file, the line, the reason. Free with g_array_unref. */
 GArray *rmil_rows_read(const RmilRows *rows, const char *path, GStringChunk *strings, GError **error);
 
-/* What a model says of a cohort as rows of all kinds but epochs, appended to rows[kind]; all: of slides in no set, too. */
-void rmil_applied_rows(const RmilTrainData *data, const RmilSplit *splits, gboolean all, const RmilApplied *applied,
-                       GArray *const rows[RMIL_ROWS_COUNT]);
+/* What a model says of a cohort as rows of all kinds but epochs, appended to rows[kind]; all: of slides in no set, too.
+ * strings: of the names of outputs. */
+void rmil_applied_rows(const RmilTrainData *data, const RmilModel *model, const RmilSplit *splits, gboolean all, const RmilApplied *applied,
+                       GStringChunk *strings, GArray *const rows[RMIL_ROWS_COUNT]);
 
 #endif

@@ -51,6 +51,8 @@ char *rmil_train_run_config(const RmilTrainRun *run) {
         else json_object_set_double_member(o, "value", run->varied[0].number);
     }
     if (run->annotations) set_text(o, "annotations", run->annotations);
+    g_autofree char *task = rmil_task_is_plain(&m->task) ? NULL : rmil_task_text(&m->task);
+    if (task) set_text(o, "task", task);
     g_autoptr(JsonNode) node = json_node_new(JSON_NODE_OBJECT);
     json_node_set_object(node, o);
     return json_to_string(node, TRUE);
@@ -59,19 +61,21 @@ char *rmil_train_run_config(const RmilTrainRun *run) {
 /* -- training ---------------------------------------------------------------------------------------------------------------- */
 static gboolean collect(const RmilTrainRun *run, RmilSplit split, GArray *rows, const char *name, GError **error) {
     const RmilTrainData *data = run->data;
-    int64_t labels[2] = {0};
+    const RmilTask *task = &run->model.task;
+    int64_t of_class[RMIL_CLASSES_MOST] = {0};
     for (int64_t i = 0; i < data->count; i++) {
-        if (!data->bags[i] || run->splits[i] != split || data->targets[i].label < 0) continue;
-        if (data->targets[i].label > 1)
-            return rmil_fail(error, RMIL_ERROR_DATA, "%s: label %d: training takes labels 0 and 1", data->cohort->rows[i].id,
-                             data->targets[i].label);
-        labels[data->targets[i].label]++;
+        const RmilTarget *target = &data->targets[i];
+        if (!data->bags[i] || run->splits[i] != split || !rmil_target_known(task, target)) continue;
+        if (task->kind == RMIL_TASK_CLASSES) of_class[target->label]++;
         g_array_append_val(rows, i);
     }
-    return (labels[0] && labels[1]) || (split == RMIL_SPLIT_VAL && rows->len) ||
-           rmil_fail(error, RMIL_ERROR_DATA,
-                     "the %s set has %" G_GINT64_FORMAT " slides of label 0 and %" G_GINT64_FORMAT " of label 1: both are needed", name,
-                     labels[0], labels[1]);
+    if (!rows->len) return rmil_fail(error, RMIL_ERROR_DATA, "the %s set has no slide with a target: there is nothing to learn from", name);
+    if (split == RMIL_SPLIT_VAL) return TRUE;
+    for (int c = 0; c < task->classes; c++)
+        if (!of_class[c])
+            return rmil_fail(error, RMIL_ERROR_DATA, "the %s set has no slide of class %s: every class is needed (%d of them)", name,
+                             task->names[c], task->classes);
+    return TRUE;
 }
 
 /* A guide speaks only of positive slides with annotated patches, that of pairs of those with other patches too. Where there is none to
@@ -84,7 +88,7 @@ static void warn_unguided(const RmilTrainRun *run, const RmilBag *const *bags, c
     if (!guide) return;
     for (guint i = 0; i < train->len; i++) {
         const int64_t row = g_array_index(train, int64_t, i);
-        if (run->data->targets[row].label != 1) continue;
+        if (!rmil_target_lesion(&model->task, &run->data->targets[row])) continue;
         positive++;
         with[rmil_annotated(model, bags[row])]++;
     }
@@ -140,7 +144,7 @@ static gboolean apply_task(int64_t row, int worker, gpointer user, GError **erro
     if (!bag || (!a->all && a->splits[row] == RMIL_SPLIT_NONE)) return TRUE;
     gboolean annotated = FALSE;
     for (int64_t i = 0; bag->patch_labels && i < bag->count; i++) annotated = annotated || bag->patch_labels[i];
-    out->localised = annotated && a->data->targets[row].label == 1 && a->splits[row] == RMIL_SPLIT_TEST;
+    out->localised = annotated && rmil_target_lesion(&a->data->cohort->task, &a->data->targets[row]) && a->splits[row] == RMIL_SPLIT_TEST;
     const int64_t kept = out->localised ? bag->count : 0;
     g_autofree float *attention = rmil_try_new(kept, sizeof *attention, error),
                      *scores = attention ? rmil_try_new(kept, sizeof *scores, error) : NULL;

@@ -71,12 +71,14 @@ static gboolean record_run(RmilRunner *runner, const RmilJob *job, const RmilMod
         const RmilEpoch *epoch = &g_array_index(history, RmilEpoch, i);
         if (epoch->best) out.run.best_epoch = epoch->epoch;
     }
-    rmil_applied_rows(runner->data, job->run.splits, runner->options->folders != RMIL_FOLDERS_NONE, applied, out.rows);
+    GStringChunk *strings = g_string_chunk_new(1024);
+    rmil_applied_rows(runner->data, model, job->run.splits, runner->options->folders != RMIL_FOLDERS_NONE, applied, strings, out.rows);
     g_mutex_lock(&runner->lock);
     gboolean done = rmil_record_add(runner->record, &out, error);
     g_mutex_unlock(&runner->lock);
     done = done && rmil_runner_export(runner, job, &out, path, error);
     for (int kind = 0; kind < RMIL_ROWS_COUNT; kind++) g_array_unref(out.rows[kind]);
+    g_string_chunk_free(strings);
     return done;
 }
 

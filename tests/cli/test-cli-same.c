@@ -104,7 +104,7 @@ static void check_predictions(RmilStudy *study, int64_t index, const char *metho
             const RmilPredictionRow *prediction = &g_array_index(predictions, RmilPredictionRow, i);
             if (strcmp(test_cell(table, r, "id"), prediction->slide) != 0) continue;
             g_assert_cmpstr(test_cell(table, r, "split"), ==, rmil_split_name(prediction->part));
-            assert_cell(table, r, "label", prediction->label);
+            assert_cell(table, r, "label", prediction->target.label);
             assert_cell(table, r, "probability", prediction->probability);
             assert_cell(table, r, "logit", prediction->logit);
             found++;

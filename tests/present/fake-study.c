@@ -19,7 +19,11 @@ static void add_slides(RmilRecordRun *run, const FakeStudy *fake, GStringChunk *
         g_autofree char *text = g_strdup_printf("%s%03d", fake->prefix, number);
         const char *id = g_string_chunk_insert_const(names, text);
         double logit = strength * (label - 0.5) + 0.8 * noise(1, (uint64_t)number) + 0.6 * noise(stream, (uint64_t)number);
-        RmilPredictionRow prediction = {id, RMIL_SPLIT_TEST, label, 1 / (1 + exp(-2 * logit)), logit};
+        RmilPredictionRow prediction = {.slide = id,
+                                        .part = RMIL_SPLIT_TEST,
+                                        .target = RMIL_TARGET_CLASS(label),
+                                        .probability = 1 / (1 + exp(-2 * logit)),
+                                        .logit = logit};
         g_array_append_val(run->rows[RMIL_ROWS_PREDICTION], prediction);
         if (!label || i / 5 * 2 + i % 5 >= fake->annotated) continue;
         double share = 1 / (1 + exp(-strength - 0.7 * noise(stream + 1, (uint64_t)number)));
@@ -31,7 +35,11 @@ static void add_slides(RmilRecordRun *run, const FakeStudy *fake, GStringChunk *
         RmilAttentionRow attention = {id, 1 + 10 * share, 1 - 0.5 * share, share};
         g_array_append_val(run->rows[RMIL_ROWS_ATTENTION], attention);
     }
-    RmilPredictionRow other = {"not a test slide", RMIL_SPLIT_TRAIN, 1, 0.1, -2};
+    RmilPredictionRow other = {.slide = "not a test slide",
+                               .part = RMIL_SPLIT_TRAIN,
+                               .target = RMIL_TARGET_CLASS(1),
+                               .probability = 0.1,
+                               .logit = -2};
     g_array_append_val(run->rows[RMIL_ROWS_PREDICTION], other);
     RmilEpoch epoch = {1, 0.7, 0.6, 0.1, 0.65, 0.7, TRUE};
     g_array_append_val(run->rows[RMIL_ROWS_EPOCH], epoch);

@@ -60,7 +60,7 @@ static double auroc_by_pairs(RmilStudy *study, int64_t run) {
     for (guint i = 0; i < rows->len; i++)
         for (guint j = 0; j < rows->len; j++) {
             const RmilPredictionRow *a = &g_array_index(rows, RmilPredictionRow, i), *b = &g_array_index(rows, RmilPredictionRow, j);
-            if (a->part != RMIL_SPLIT_TEST || b->part != RMIL_SPLIT_TEST || a->label != 1 || b->label != 0) continue;
+            if (a->part != RMIL_SPLIT_TEST || b->part != RMIL_SPLIT_TEST || a->target.label != 1 || b->target.label != 0) continue;
             good += a->probability > b->probability ? 1 : a->probability == b->probability ? 0.5 : 0;
             all++;
         }

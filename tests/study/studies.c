@@ -45,7 +45,7 @@ static void same_predictions(const GArray *a, const GArray *b) {
     for (guint i = 0; i < a->len; i++) {
         const RmilPredictionRow *x = &g_array_index(a, RmilPredictionRow, i), *y = &g_array_index(b, RmilPredictionRow, i);
         g_assert_cmpstr(x->slide, ==, y->slide);
-        const double p[] = {x->part, x->label, x->probability, x->logit}, q[] = {y->part, y->label, y->probability, y->logit};
+        const double p[] = {x->part, x->target.label, x->probability, x->logit}, q[] = {y->part, y->target.label, y->probability, y->logit};
         same_numbers(p, q, G_N_ELEMENTS(p));
     }
 }

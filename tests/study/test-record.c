@@ -27,10 +27,16 @@ static RmilRecord *begin(const char *path, const RmilRecordStudy *study) {
     return record;
 }
 
+static RmilPredictionRow prediction(const char *slide, RmilSplit part, int label, double probability, double logit) {
+    return (
+        RmilPredictionRow){.slide = slide, .part = part, .target = RMIL_TARGET_CLASS(label), .probability = probability, .logit = logit};
+}
+
 /* A run with numbers that need all 17 digits. */
 static void add(RmilRecord *record, int which) {
     const RmilEpoch epochs[] = {{1, 0.1 + which, 1.0 / 3, 0, 0.7, NAN, TRUE}, {2, 0.05, 1.0 / 7, 1e-300, 0.8, 1, FALSE}};
-    const RmilPredictionRow predictions[] = {{"z", RMIL_SPLIT_TEST, 1, 0.1 + 0.2, -1.5}, {"a", RMIL_SPLIT_VAL, 0, 1e-17, 4.0 / 3}};
+    const RmilPredictionRow predictions[] = {prediction("z", RMIL_SPLIT_TEST, 1, 0.1 + 0.2, -1.5),
+                                             prediction("a", RMIL_SPLIT_VAL, 0, 1e-17, 4.0 / 3)};
     const RmilLocalisationRow places[] = {{"z", 1, 0.25, 0.4, 1}, {"z", 100, 0.5, 2.0 / 3, 0}};
     const RmilAttentionRow attention[] = {{"z", 12.5, NAN, 1}};
     RmilRecordRun run = {.run = planned[which]};
@@ -100,7 +106,7 @@ static void test_earlier(void) {
     rmil_record_free(begin(path, &threshold));
     sqlite3 *db = NULL;
     g_assert_cmpint(sqlite3_open(path, &db), ==, SQLITE_OK);
-    g_assert_true(rmil_sql_run(db, path, "DROP TABLE varied; DROP TABLE model", NULL));
+    g_assert_true(rmil_sql_run(db, path, "DROP TABLE varied; DROP TABLE model; DROP TABLE output; DROP TABLE patient", NULL));
     sqlite3_close(db);
     g_autoptr(RmilStudy) study = rmil_study_open(folder, &error);
     g_assert_no_error(error);
@@ -115,10 +121,10 @@ static void test_earlier(void) {
 static void test_all_or_nothing(void) {
     g_autofree char *folder = test_folder(), *path = g_build_filename(folder, "study.sqlite", NULL);
     g_autoptr(RmilRecord) record = begin(path, &threshold);
-    const RmilPredictionRow twice[] = {{"a", RMIL_SPLIT_TEST, 1, 0.5, 0}, {"a", RMIL_SPLIT_TEST, 1, 0.5, 0}};
+    const RmilPredictionRow twice[] = {prediction("a", RMIL_SPLIT_TEST, 1, 0.5, 0), prediction("a", RMIL_SPLIT_TEST, 1, 0.5, 0)};
     g_autoptr(GArray) none = g_array_new(FALSE, FALSE, 1), predictions = g_array_new(FALSE, FALSE, sizeof *twice);
     g_array_append_vals(predictions, twice, 2);
-    RmilRecordRun run = {planned[0], {none, predictions, none, none}};
+    RmilRecordRun run = {planned[0], {[RMIL_ROWS_EPOCH] = none, [RMIL_ROWS_PREDICTION] = predictions}};
     run.run.version = run.run.config = run.run.model = "";
     GError *error = NULL;
     g_assert_false(rmil_record_add(record, &run, &error));

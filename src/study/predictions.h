@@ -1,0 +1,23 @@
+/* Predictions of every task as named numbers of the record, and as predictions.csv. */
+#ifndef RMIL_STUDY_PREDICTIONS_H
+#define RMIL_STUDY_PREDICTIONS_H
+
+#include "rows.h"
+
+/* Two classes have their columns in the table `prediction`. What other tasks know and say of a slide are rows of `output` (RmilOutputRow):
+ *   classes   the name of each class: its probability
+ *   survival  "time", "event" (1, 0), "risk", "S(T)" for each bin that ends at T
+ *   number    "value", "predicted"
+ * A number that is not known is left out. times: where the bins of a survival model end, as many as a row has values. */
+void rmil_outputs_of(const RmilTask *task, const double *times, const RmilPredictionRow *row, GStringChunk *strings, GArray *outputs);
+/* Puts them back into the rows (RmilPredictionRow) of the same slides. FORMAT: an output that the task does not have. */
+gboolean rmil_outputs_take(const RmilTask *task, const GArray *outputs, GArray *rows, GError **error);
+
+/* predictions.csv: id, split, what is known (label as the class's name; time, event; value), what is said: of two classes probability
+ * and logit, then, unless they are called 0 and 1, predicted and p_NAME for each; of more predicted and p_NAME; risk and S(T);
+ * predicted. Free with g_free. */
+char *rmil_predictions_csv(const RmilTask *task, const GArray *rows, const GArray *outputs);
+/* The same read; *task is what its columns say. texts become `strings`'s. Errors name the file, the line, the reason. */
+GArray *rmil_predictions_read(const char *path, RmilTask *task, GStringChunk *strings, GError **error);
+
+#endif
