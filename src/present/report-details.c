@@ -1,5 +1,6 @@
 /* The page of a run: cohort, settings, methods, what is missing. */
 #include "report.h"
+#include "task-words.h"
 
 #include <math.h>
 #include <string.h>
@@ -7,16 +8,20 @@
 /* -- cohort
  * ------------------------------------------------------------------------------------------------------------------------
  */
-typedef struct {
-    int labels[4][3]; /* by RmilSplit; negative, positive, without label */
-} SetCounts;
-
-static void count_sets(const RmilSeedRun *seed, SetCounts *counts) {
-    *counts = (SetCounts){0};
+/* The training's rows of one set. */
+static GArray *rows_of(const RmilSeedRun *seed, RmilSplit part) {
+    GArray *rows = g_array_new(FALSE, FALSE, sizeof(RmilPredictionRow));
     for (guint i = 0; i < seed->cases->len; i++) {
         const RmilPredictionRow *item = &g_array_index(seed->cases, RmilPredictionRow, i);
-        counts->labels[item->part][item->target.label < 0 ? 2 : item->target.label]++;
+        if (item->part == part) g_array_append_val(rows, *item);
     }
+    return rows;
+}
+
+static int unknown_of(const RmilTask *task, const GArray *rows) {
+    int n = 0;
+    for (guint i = 0; i < rows->len; i++) n += !rmil_target_known(task, &g_array_index(rows, RmilPredictionRow, i).target);
+    return n;
 }
 
 static gboolean same_sets(const RmilSeedRun *a, const RmilSeedRun *b) {
@@ -28,22 +33,19 @@ static gboolean same_sets(const RmilSeedRun *a, const RmilSeedRun *b) {
 
 /* Sets of one training: a row a set. */
 static void sets_table(RmilReport *report, const RmilSeedRun *seed, const char *caption) {
-    SetCounts counts;
-    count_sets(seed, &counts);
+    const RmilTask *task = &report->summary->task;
     rmil_html_table_begin(report->out, caption);
-    g_string_append(report->out, "<thead><tr><th scope=\"col\">Set</th><th scope=\"col\" class=\"n\">Positive</th><th "
-                                 "scope=\"col\" class=\"n\">Negative</th><th scope=\"col\" "
-                                 "class=\"n\">No label</th><th scope=\"col\" "
-                                 "class=\"n\">All</th></tr></thead><tbody>\n");
+    g_string_append(report->out,
+                    "<thead><tr><th scope=\"col\">Set</th><th scope=\"col\" class=\"n\">Slides</th><th scope=\"col\">Of these</th>"
+                    "<th scope=\"col\" class=\"n\">Nothing known</th></tr></thead><tbody>\n");
     static const char *const names[] = {"not in a set", "training", "validation", "test"};
-    static const int order[] = {RMIL_SPLIT_TRAIN, RMIL_SPLIT_VAL, RMIL_SPLIT_TEST, RMIL_SPLIT_NONE};
-    for (int i = 0; i < 4; i++) {
-        const int *c = counts.labels[order[i]];
-        if (c[0] + c[1] + c[2] == 0) continue;
-        rmil_html(report->out,
-                  "<tr><th scope=\"row\">%s</th><td class=\"n\">%d</td><td class=\"n\">%d</td><td "
-                  "class=\"n\">%d</td><td class=\"n\">%d</td></tr>\n",
-                  names[order[i]], c[1], c[0], c[2], c[0] + c[1] + c[2]);
+    static const RmilSplit order[] = {RMIL_SPLIT_TRAIN, RMIL_SPLIT_VAL, RMIL_SPLIT_TEST, RMIL_SPLIT_NONE};
+    for (gsize i = 0; i < G_N_ELEMENTS(order); i++) {
+        g_autoptr(GArray) rows = rows_of(seed, order[i]);
+        g_autofree char *counts = rmil_task_counts(task, rows);
+        if (rows->len)
+            rmil_html(report->out, "<tr><th scope=\"row\">%s</th><td class=\"n\">%u</td><td>%s</td><td class=\"n\">%d</td></tr>\n",
+                      names[order[i]], rows->len, counts ? counts : "–", unknown_of(task, rows));
     }
     g_string_append(report->out, "</tbody>");
     rmil_html_table_end(report->out);
@@ -53,8 +55,8 @@ static void sets_table(RmilReport *report, const RmilSeedRun *seed, const char *
 static void folds_table(RmilReport *report, const RmilMethod *method) {
     const RmilMethodSummary *reference = &report->summary->methods[report->summary->reference];
     const gboolean folds = reference->tests == RMIL_TESTS_FOLDS;
-    rmil_html_table_begin(report->out, folds ? "Slides with predictions, by fold and set: positive + negative."
-                                             : "Slides with predictions, by training and set: positive + negative.");
+    rmil_html_table_begin(report->out,
+                          folds ? "Slides with predictions, by fold and set." : "Slides with predictions, by training and set.");
     rmil_html(report->out,
               "<thead><tr><th scope=\"col\">%s</th><th scope=\"col\" class=\"n\">training</th><th scope=\"col\" "
               "class=\"n\">validation</th><th scope=\"col\" class=\"n\">test</th></tr></thead><tbody>\n",
@@ -62,11 +64,13 @@ static void folds_table(RmilReport *report, const RmilMethod *method) {
     for (guint s = 0; s < method->seeds->len; s++) {
         const RmilSeedRun *seed = g_ptr_array_index(method->seeds, s);
         g_autofree char *number = g_strdup_printf("seed %" G_GINT64_FORMAT, seed->seed);
-        SetCounts counts;
-        count_sets(seed, &counts);
         rmil_html(report->out, "<tr><th scope=\"row\">%s</th>", seed->split && *seed->split ? seed->split : number);
-        for (int set = RMIL_SPLIT_TRAIN; set <= RMIL_SPLIT_TEST; set++)
-            rmil_html(report->out, "<td class=\"n\">%d + %d</td>", counts.labels[set][1], counts.labels[set][0]);
+        for (RmilSplit set = RMIL_SPLIT_TRAIN; set <= RMIL_SPLIT_TEST; set++) {
+            g_autoptr(GArray) rows = rows_of(seed, set);
+            g_autofree char *counts = rmil_task_counts(&report->summary->task, rows);
+            if (counts) rmil_html(report->out, "<td class=\"n\">%s</td>", counts);
+            else rmil_html(report->out, "<td class=\"n\">%u</td>", rows->len);
+        }
         g_string_append(report->out, "</tr>\n");
     }
     g_string_append(report->out, "</tbody>");

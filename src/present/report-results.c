@@ -1,5 +1,6 @@
 /* The page of a run: results. */
 #include "report.h"
+#include "task-words.h"
 #include "rankmil/present.h"
 
 #include <math.h>
@@ -43,15 +44,20 @@ static const char *plural(int64_t n, const char *one, const char *many) { return
 static void sentence(RmilReport *report) {
     const RmilMethodSummary *best = reference_of(report);
     char value[16], low[16], high[16], p[16], other_value[16];
-    g_autofree char *folds = g_strdup_printf("In %d-fold cross-validation over", best->seeds);
-    rmil_html(report->out,
-              "<p class=\"lead\">%s %d test slides (%d positive, %d negative), <strong>%s</strong> ranks a positive "
-              "slide above a negative "
-              "one in %.0f&#8201;%% of all pairs: AUROC <strong>%s</strong>%s, 95&#8201;%% interval %s to %s.",
-              best->tests == RMIL_TESTS_FOLDS ? folds : "On", best->positives + best->negatives, best->positives, best->negatives,
-              best->method->title, 100 * best->value[0], rmil_html_metric(best->value[0], value),
-              best->tests == RMIL_TESTS_FOLDS ? " (pooled out-of-fold predictions)" : "", rmil_html_metric(best->interval[0].low, low),
-              rmil_html_metric(best->interval[0].high, high));
+    const RmilTask *task = &report->summary->task;
+    const gboolean folded = best->tests == RMIL_TESTS_FOLDS;
+    g_autofree char *folds = g_strdup_printf("In %d-fold cross-validation over", best->seeds),
+                    *counts = rmil_task_counts(task, best->pooled);
+    rmil_html(report->out, "<p class=\"lead\">%s %u test slides%s%s%s, <strong>%s</strong> ", folded ? folds : "On", best->pooled->len,
+              counts ? " (" : "", counts ? counts : "", counts ? ")" : "", best->method->title);
+    if (task->classes == 2)
+        rmil_html(report->out,
+                  "ranks %s slide above %s one in %.0f&#8201;%% of all pairs: ", rmil_task_is_plain(task) ? "a positive" : task->names[1],
+                  rmil_task_is_plain(task) ? "a negative" : task->names[0], 100 * best->value[0]);
+    else g_string_append(report->out, "reaches: ");
+    rmil_html(report->out, "%s <strong>%s</strong>%s, 95&#8201;%% interval %s to %s.", report->summary->measures[0].name,
+              rmil_html_metric(best->value[0], value), folded ? " (pooled out-of-fold predictions)" : "",
+              rmil_html_metric(best->interval[0].low, low), rmil_html_metric(best->interval[0].high, high));
     const char *unguided = rmil_method_unguided(rmil_method_reference())->name;
     for (int i = 0; i < report->summary->n_comparisons; i++) {
         const RmilComparison *comparison = &report->summary->comparisons[i];
@@ -77,8 +83,8 @@ static void sentence(RmilReport *report) {
 static void add_line(GString *out, const RmilSummary *s, int m) {
     const RmilMethodSummary *one = &s->methods[m];
     char p[16];
-    g_string_append_printf(out, "%s: AUROC %.3f (95 %% interval %.3f to %.3f)", one->method->title, one->value[0], one->interval[0].low,
-                           one->interval[0].high);
+    g_string_append_printf(out, "%s: %s %.3f (95 %% interval %.3f to %.3f)", one->method->title, s->measures[0].name, one->value[0],
+                           one->interval[0].low, one->interval[0].high);
     if (one->seeds > 1) g_string_append_printf(out, ", %s", rmil_tests_pool(one));
     for (int i = 0; i < s->n_comparisons; i++) {
         const RmilComparison *c = &s->comparisons[i];
@@ -98,11 +104,15 @@ char *rmil_report_summary(const char *folder, GError **error) {
     const RmilSummary *s = study->levels[study->n_levels - 1].summary;
     const RmilMethodSummary *best = &s->methods[s->reference];
     GString *out = g_string_new(NULL);
-    if (!best->positives || !best->negatives)
-        return g_string_free(g_string_append(out, "The labelled test slides are not of both classes: there is nothing to measure\n"),
+    if (!rmil_task_measurable(&s->task, best->pooled))
+        return g_string_free(g_string_append(out, s->task.classes == 2
+                                                      ? "The labelled test slides are not of both classes: there is nothing to measure\n"
+                                                      : "What is known of the test slides is too little to measure anything\n"),
                              FALSE);
-    g_string_append_printf(out, "%d test slides, %d positive and %d negative\n", best->positives + best->negatives, best->positives,
-                           best->negatives);
+    g_autofree char *counts = s->task.classes == 2 && rmil_task_is_plain(&s->task)
+                                  ? g_strdup_printf("%d positive and %d negative", best->positives, best->negatives)
+                                  : rmil_task_counts(&s->task, best->pooled);
+    g_string_append_printf(out, "%u test slides%s%s\n", best->pooled->len, counts ? ", " : "", counts ? counts : "");
     add_line(out, s, s->reference);
     for (int m = 0; m < s->n; m++)
         if (m != s->reference) add_line(out, s, m);
@@ -121,10 +131,10 @@ static void cards(RmilReport *report) {
         const RmilMethodSummary *one = &report->summary->methods[m];
         char value[16], low[16], high[16], mean[16], sd[16];
         rmil_html(report->out,
-                  "<div class=\"card%s\"><span class=\"name\">%s</span><b>%s</b><span>AUROC, 95&#8201;%% interval "
+                  "<div class=\"card%s\"><span class=\"name\">%s</span><b>%s</b><span>%s, 95&#8201;%% interval "
                   "%s–%s</span>",
                   m == report->summary->reference && report->summary->n > 1 ? " ref" : "", one->method->title,
-                  rmil_html_metric(one->value[0], value), rmil_html_metric(one->interval[0].low, low),
+                  rmil_html_metric(one->value[0], value), report->summary->measures[0].name, rmil_html_metric(one->interval[0].low, low),
                   rmil_html_metric(one->interval[0].high, high));
         if (one->seeds > 1)
             rmil_html(report->out, "<span>%d %ss, each alone: %s ± %s</span>", one->seeds, rmil_tests_one(one),
@@ -134,19 +144,34 @@ static void cards(RmilReport *report) {
     g_string_append(report->out, "</div>\n");
 }
 
+/* What there are few test slides of: "3 positive and 4 negative test slides"; NULL: there are enough. */
+static char *few_of(const RmilTask *task, const GArray *rows) {
+    enum { FEW = 20 };
+    int64_t of_class[RMIL_CLASSES_MOST] = {0}, events = 0, least = rows->len;
+    for (guint i = 0; i < rows->len; i++) {
+        const RmilTarget *target = &g_array_index(rows, RmilPredictionRow, i).target;
+        if (task->kind == RMIL_TASK_CLASSES) of_class[target->label]++;
+        else events += target->event;
+    }
+    for (int c = 0; c < task->classes; c++) least = MIN(least, of_class[c]);
+    if (task->kind == RMIL_TASK_SURVIVAL) least = MIN(least, events);
+    if (least >= FEW) return NULL;
+    g_autofree char *counts = rmil_task_counts(task, rows);
+    if (rmil_task_is_plain(task))
+        return g_strdup_printf("%" G_GINT64_FORMAT " positive and %" G_GINT64_FORMAT " negative test slides", of_class[1], of_class[0]);
+    return counts ? g_strdup_printf("%u test slides (%s)", rows->len, counts) : g_strdup_printf("%u test slides", rows->len);
+}
+
 static void cautions(RmilReport *report) {
     const RmilMethodSummary *best = reference_of(report);
     g_autoptr(GString) notes = g_string_new(NULL);
-    if (report->tested && MIN(best->positives, best->negatives) < 20)
-        rmil_html(notes,
-                  "<p>Only %d positive and %d negative test slides: the intervals are wide, and small differences say "
-                  "nothing.</p>",
-                  best->positives, best->negatives);
+    g_autofree char *few = report->tested ? few_of(&report->summary->task, best->pooled) : NULL;
+    if (few) rmil_html(notes, "<p>Only %s: the intervals are wide, and small differences say nothing.</p>", few);
     for (int m = 0; m < report->summary->n; m++) {
         const RmilMethodSummary *one = &report->summary->methods[m];
-        if (one->positives != best->positives || one->negatives != best->negatives)
-            rmil_html(notes, "<p>%s was tested on %d slides, %s on %d: their values cannot be compared directly.</p>", one->method->title,
-                      one->positives + one->negatives, best->method->title, best->positives + best->negatives);
+        if (one->positives != best->positives || one->pooled->len != best->pooled->len)
+            rmil_html(notes, "<p>%s was tested on %u slides, %s on %u: their values cannot be compared directly.</p>", one->method->title,
+                      one->pooled->len, best->method->title, best->pooled->len);
     }
     if (report->tested && best->seeds == 1)
         g_string_append(notes, "<p>One training per method: how much the result depends on the seed is not known. "
@@ -166,10 +191,17 @@ gboolean rmil_report_headline(RmilReport *report, GError **error) {
         cards(report);
     } else {
         const RmilMethodSummary *best = reference_of(report);
-        rmil_html(report->out,
-                  "<p class=\"lead\">There are %d positive and %d negative test slides with a label; measures of "
-                  "discrimination need both, so none are given.</p>\n",
-                  best->positives, best->negatives);
+        const RmilTask *task = &report->summary->task;
+        g_autofree char *counts = rmil_task_counts(task, best->pooled);
+        if (rmil_task_is_plain(task))
+            rmil_html(report->out,
+                      "<p class=\"lead\">There are %d positive and %d negative test slides with a label; measures of "
+                      "discrimination need both, so none are given.</p>\n",
+                      best->positives, best->negatives);
+        else
+            rmil_html(report->out,
+                      "<p class=\"lead\">There are %u test slides of which the truth is known%s%s: too little to measure anything.</p>\n",
+                      best->pooled->len, counts ? ": " : "", counts ? counts : "");
     }
     cautions(report);
     if (report->run->missing->len) {
@@ -253,8 +285,8 @@ static void p_cells(GString *out, double p, double adjusted, gboolean many) {
 static void comparison_table(RmilReport *report) {
     const RmilSummary *s = report->summary;
     if (s->n_comparisons == 0) return;
-    g_autofree char *caption = g_strdup_printf("%s against each other method: AUROC on the test slides, two-sided p values%s.",
-                                               reference_of(report)->method->title,
+    g_autofree char *caption = g_strdup_printf("%s against each other method: %s on the test slides, two-sided p values%s.",
+                                               reference_of(report)->method->title, s->measures[0].name,
                                                s->n_comparisons > 1 ? ", below them corrected for the number of comparisons (Holm)" : "");
     rmil_html_table_begin(report->out, caption);
     g_string_append(report->out, "<thead><tr><th scope=\"col\">Compared with</th><th scope=\"col\">Difference</th><th "

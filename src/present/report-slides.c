@@ -1,5 +1,6 @@
 /* The page of a run: heat maps and slides. */
 #include "report.h"
+#include "task-words.h"
 
 #include <math.h>
 #include <string.h>
@@ -17,11 +18,12 @@ static char *heat_path(const RmilReport *report, const RmilMethod *method, const
     return report->run->single && g_file_test(plain, G_FILE_TEST_IS_REGULAR) ? g_steal_pointer(&plain) : NULL;
 }
 
-static double probability_of(const RmilMethodSummary *summary, const char *id) {
+/* What the method says of a slide; NULL: nothing. */
+static const RmilPredictionRow *said_of(const RmilMethodSummary *summary, const char *id) {
     for (guint i = 0; i < summary->pooled->len; i++)
         if (strcmp(g_array_index(summary->pooled, RmilPredictionRow, i).slide, id) == 0)
-            return g_array_index(summary->pooled, RmilPredictionRow, i).probability;
-    return NAN;
+            return &g_array_index(summary->pooled, RmilPredictionRow, i);
+    return NULL;
 }
 
 static gboolean annotated(const RmilReport *report, const char *id) {
@@ -52,7 +54,8 @@ static GPtrArray *choose(const RmilReport *report) {
             g_autofree char *path = heat_path(report, s->methods[m].method, item->slide);
             shown = path != NULL;
         }
-        if (shown) g_ptr_array_add(by_kind[item->target.label == 0 ? 2 : annotated(report, item->slide) ? 0 : 1], item);
+        if (shown)
+            g_ptr_array_add(by_kind[!rmil_target_lesion(&s->task, &item->target) ? 2 : annotated(report, item->slide) ? 0 : 1], item);
     }
     guint negatives = MIN(by_kind[2]->len, 2);
     for (int k = 0; k < 3; k++)
@@ -68,19 +71,23 @@ static gboolean add_picture(RmilReport *report, const RmilMethodSummary *method,
     int width, height;
     g_autofree char *data = rmil_picture_base64(path, PICTURE_WIDTH, &width, &height, error);
     if (!data) return FALSE;
-    double p = probability_of(method, item->slide);
+    const RmilTask *task = &report->summary->task;
+    const RmilPredictionRow *said = said_of(method, item->slide);
+    g_autofree char *answer = said ? rmil_task_answer(task, said) : NULL;
     rmil_html(report->out,
               "<figure><img width=\"%d\" height=\"%d\" alt=\"Slide %s beside its attention heat map "
               "by %s\" src=\"data:image/jpeg;base64,",
               width, height, item->slide, method->method->title);
     g_string_append(report->out, data);
     rmil_html(report->out, "\"><figcaption><strong>%s</strong>", method->method->title);
-    if (!isnan(p))
-        rmil_html(report->out, ": %s%s %.3f, %s", method->seeds > 1 ? rmil_tests_pool(method) : "",
-                  method->seeds > 1 ? ", probability" : "probability", p,
-                  (p > 0.5) == (item->target.label == 1) ? "right"
-                  : item->target.label                   ? "missed"
-                                                         : "false alarm");
+    const char *verdict = !said || task->kind != RMIL_TASK_CLASSES ? ""
+                          : !rmil_task_is_wrong(task, said)        ? ", right"
+                          : task->classes > 2                      ? ", wrong"
+                          : item->target.label                     ? ", missed"
+                                                                   : ", false alarm";
+    if (said)
+        rmil_html(report->out, ": %s%s%s %s%s", method->seeds > 1 ? rmil_tests_pool(method) : "", method->seeds > 1 ? ", " : "",
+                  task->kind == RMIL_TASK_CLASSES && task->classes > 2 ? "" : rmil_task_answer_name(task), answer, verdict);
     g_string_append(report->out, "</figcaption></figure>\n");
     return TRUE;
 }
@@ -110,8 +117,9 @@ gboolean rmil_report_heatmaps(RmilReport *report, GError **error) {
     for (guint i = 0; i < chosen->len; i++) {
         const RmilPredictionRow *item = g_ptr_array_index(chosen, i);
         rmil_monitor_progress(report->monitor, "heat maps", i, chosen->len);
+        g_autofree char *truth = rmil_task_truth(&s->task, &item->target);
         rmil_html(report->out, "<div class=\"slide\"><h3>%s <span class=\"soft\">%s</span></h3><div class=\"figures two\">\n", item->slide,
-                  item->target.label ? "positive" : "negative");
+                  truth);
         for (int m = 0; m < s->n; m++)
             if (!add_picture(report, &s->methods[m], item, error)) return FALSE;
         g_string_append(report->out, "</div></div>\n");
@@ -124,26 +132,30 @@ gboolean rmil_report_heatmaps(RmilReport *report, GError **error) {
 /* -- errors
  * ------------------------------------------------------------------------------------------------------------------------
  */
-static int by_distance(gconstpointer a, gconstpointer b) {
+static int by_distance(gconstpointer a, gconstpointer b, gpointer task) {
     const RmilPredictionRow *x = *(RmilPredictionRow *const *)a, *y = *(RmilPredictionRow *const *)b;
-    double u = fabs(x->target.label - x->probability), v = fabs(y->target.label - y->probability);
+    double u = rmil_task_distance(task, x), v = rmil_task_distance(task, y);
+    if (isnan(u)) u = -x->answer, v = -y->answer; /* of times: the highest risk first */
     return u != v ? (u < v) - (u > v) : strcmp(x->slide, y->slide);
 }
 
 static void prediction_row(RmilReport *report, const RmilPredictionRow *item) {
-    rmil_html(report->out, "<tr><th scope=\"row\">%s</th><td>%s</td>", item->slide, item->target.label ? "positive" : "negative");
+    const RmilTask *task = &report->summary->task;
+    g_autofree char *truth = rmil_task_truth(task, &item->target);
+    rmil_html(report->out, "<tr><th scope=\"row\">%s</th><td>%s</td>", item->slide, truth);
     for (int m = 0; m < report->summary->n; m++) {
-        double p = probability_of(&report->summary->methods[m], item->slide);
-        if (isnan(p)) g_string_append(report->out, "<td>–</td>");
-        else if ((p > 0.5) == (item->target.label == 1)) rmil_html(report->out, "<td>%.3f</td>", p);
-        else rmil_html(report->out, "<td class=\"wrong\">%.3f ✗</td>", p);
+        const RmilPredictionRow *said = said_of(&report->summary->methods[m], item->slide);
+        g_autofree char *answer = said ? rmil_task_answer(task, said) : NULL;
+        if (!said) g_string_append(report->out, "<td>–</td>");
+        else if (!rmil_task_is_wrong(task, said)) rmil_html(report->out, "<td>%s</td>", answer);
+        else rmil_html(report->out, "<td class=\"wrong\">%s ✗</td>", answer);
     }
     g_string_append(report->out, "</tr>\n");
 }
 
 static void prediction_table(RmilReport *report, const char *caption, GPtrArray *items, guint from, guint to) {
     rmil_html_table_begin(report->out, caption);
-    g_string_append(report->out, "<thead><tr><th scope=\"col\">Slide</th><th scope=\"col\">Label</th>");
+    g_string_append(report->out, "<thead><tr><th scope=\"col\">Slide</th><th scope=\"col\">Known</th>");
     for (int m = 0; m < report->summary->n; m++)
         rmil_html(report->out, "<th scope=\"col\">%s</th>", report->summary->methods[m].method->title);
     g_string_append(report->out, "</tr></thead><tbody>\n");
@@ -152,31 +164,48 @@ static void prediction_table(RmilReport *report, const char *caption, GPtrArray 
     rmil_html_table_end(report->out);
 }
 
+/* What the section shows, as an opening paragraph. */
+static void introduce_errors(RmilReport *report, const RmilMethodSummary *best) {
+    const RmilTask *task = &report->summary->task;
+    guint wrong = 0;
+    for (guint i = 0; i < best->pooled->len; i++) wrong += (guint)rmil_task_is_wrong(task, &g_array_index(best->pooled, RmilPredictionRow, i));
+    rmil_html(report->out, "<section id=\"errors\"><h2>%s</h2>\n<p>",
+              task->kind == RMIL_TASK_SURVIVAL ? "Risk of each slide" : "Worst errors");
+    if (task->classes == 2)
+        rmil_html(report->out, "%s puts %u of %u test slides on the wrong side of 0.5. ", best->method->title, wrong, best->pooled->len);
+    else if (task->kind == RMIL_TASK_CLASSES)
+        rmil_html(report->out, "%s gives %u of %u test slides another class than they have. ", best->method->title, wrong,
+                  best->pooled->len);
+    g_string_append(report->out,
+                    task->kind == RMIL_TASK_SURVIVAL
+                        ? "By falling risk: where an early event has a low risk, or a long time a high one, a look at slide and "
+                          "table is worth it.</p>\n"
+                        : "These are its predictions furthest from what is known; they are worth a look at the slide, the scan "
+                          "and the label.</p>\n");
+}
+
 gboolean rmil_report_errors(RmilReport *report, GError **error) {
     const RmilMethodSummary *best = &report->summary->methods[report->summary->reference];
     if (best->pooled->len == 0 || report->study->n_levels > 1) return TRUE;
+    const RmilTask *task = &report->summary->task;
     g_autoptr(GPtrArray) items = g_ptr_array_new();
-    guint wrong = 0;
-    for (guint i = 0; i < best->pooled->len; i++) {
-        RmilPredictionRow *item = &g_array_index(best->pooled, RmilPredictionRow, i);
-        g_ptr_array_add(items, item);
-        wrong += (item->probability > 0.5) != (item->target.label == 1);
-    }
-    g_ptr_array_sort(items, by_distance);
+    for (guint i = 0; i < best->pooled->len; i++) g_ptr_array_add(items, &g_array_index(best->pooled, RmilPredictionRow, i));
+    g_ptr_array_sort_with_data(items, by_distance, (gpointer)task);
     guint shown = MIN(items->len, 10), all = MIN(items->len, 300);
-    rmil_html(report->out,
-              "<section id=\"errors\"><h2>Worst errors</h2>\n<p>%s puts %u of %u test slides on the wrong side of 0.5. "
-              "These are its predictions furthest "
-              "from the label; they are worth a look at the slide, the scan and the label.</p>\n",
-              best->method->title, wrong, items->len);
-    g_autofree char *caption = g_strdup_printf("Predicted probability%s%s; ✗ marks the wrong side of 0.5.",
-                                               report->summary->repeats ? ", " : "", report->summary->repeats ? rmil_tests_pool(best) : "");
+    introduce_errors(report, best);
+    g_autofree char *name = g_strdup(rmil_task_answer_name(task));
+    *name = g_ascii_toupper(*name);
+    g_autofree char *what = task->classes == 2 ? g_strdup("Predicted probability") : g_steal_pointer(&name);
+    g_autofree char *caption = g_strdup_printf("%s%s%s%s.", what, report->summary->repeats ? ", " : "",
+                                               report->summary->repeats ? rmil_tests_pool(best) : "",
+                                               task->classes == 2                ? "; ✗ marks the wrong side of 0.5"
+                                               : task->kind == RMIL_TASK_CLASSES ? "; ✗ marks another class than the known one"
+                                                                                 : "");
+    g_autofree char *rest = g_strdup_printf("%s%s", what, all < items->len ? "; the rest stands in predictions.csv of each run." : ".");
     prediction_table(report, caption, items, 0, shown);
     if (items->len > shown) {
         rmil_html(report->out, "<details><summary>%s test slides</summary>\n", all < items->len ? "The next" : "All other");
-        prediction_table(
-            report, all < items->len ? "Predicted probability; the rest stands in predictions.csv of each run." : "Predicted probability.",
-            items, shown, all);
+        prediction_table(report, rest, items, shown, all);
         g_string_append(report->out, "</details>\n");
     }
     g_string_append(report->out, "</section>\n");

@@ -11,7 +11,7 @@ typedef struct {
     const RmilSummary *summary;
     GString *out;
     const RmilMonitor *monitor;
-    gboolean tested; /* there are labelled test slides of both classes */
+    gboolean tested; /* what is known of the test slides is enough to measure something */
     gboolean drawn;  /* there is gnuplot, which draws the figures */
 } RmilReport;
 
