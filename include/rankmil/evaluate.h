@@ -2,7 +2,7 @@
 #ifndef RANKMIL_EVALUATE_H
 #define RANKMIL_EVALUATE_H
 
-#include "cohort.h"
+#include "outcome.h"
 
 G_BEGIN_DECLS
 
@@ -65,10 +65,6 @@ RMIL_API GArray *rmil_roc_curve(const int *labels, const double *scores, int64_t
 RMIL_API GArray *rmil_pr_curve(const int *labels, const double *scores, int64_t n);
 
 /* -- intervals ------------------------------------------------------------------------------------------------------- */
-typedef struct {
-    double low, high;   /* NaN when undefined */
-    const char *method; /* who it is by: "Wilson", "DeLong", "Newcombe", "bootstrap"; static; NULL when undefined */
-} RmilInterval;
 /* Wilson's score interval of a share of n cases (J Am Stat Assoc 1927;22:209): 8 of 8 is 0.676 to 1. share: in [0, 1], also a
  * mean of shares of the same n cases. Undefined with n < 1. */
 RMIL_API RmilInterval rmil_wilson(double share, int64_t n, double confidence);

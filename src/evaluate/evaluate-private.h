@@ -1,4 +1,4 @@
-/* What the files of this room share: cases grouped by distinct score, and the normal distribution. */
+/* What the files of this room share: cases grouped by distinct score, resamples, distributions. */
 #ifndef RMIL_EVALUATE_PRIVATE_H
 #define RMIL_EVALUATE_PRIVATE_H
 
@@ -28,5 +28,45 @@ extern const RmilInterval rmil_interval_undefined;
 
 double rmil_normal_upper(double z);    /* P(Z > z) */
 double rmil_normal_quantile(double p); /* z with P(Z ≤ z) = p; 0 < p < 1 */
+double rmil_chi_squared_upper(double chi_squared, int degrees);
+
+/* The indices of n ≥ 1 values in ascending order, equal ones in their own; NULL: no memory. Free with rmil_free. */
+int64_t *rmil_sorted_order(const double *values, int64_t n);
+
+/* Kaplan-Meier of the censoring: who has an event at a time has left before others are censored then. RmilSurvivalPoint. */
+GArray *rmil_censoring_curve(const double *time, const gboolean *event, int64_t n);
+
+/* Cases in the order of their times and risks, counted any number of times: weight[i] (NULL: 1) says how often case i is there,
+ * inverse[i] (NULL: 1) what its pairs weigh as the earlier one. init: FALSE with a NaN, without cases, or memory. */
+typedef struct {
+    int64_t n, ranks;
+    const double *time;
+    const gboolean *event;
+    int64_t *order, *rank, *tree;
+} RmilConcordanceData;
+gboolean rmil_concordance_init(RmilConcordanceData *data, const double *time, const gboolean *event, const double *risk, int64_t n);
+void rmil_concordance_count(RmilConcordanceData *data, const int64_t *weight, const double *inverse, RmilConcordance *out);
+void rmil_concordance_clear(RmilConcordanceData *data);
+
+/* -- classes.c: the cases of C classes, as far as their metrics need them ------------------------------------------------------ */
+typedef struct {
+    int label, predicted, bin; /* of calibration error, by confidence: the largest probability */
+    double confidence, log_loss, brier;
+} RmilClassCase;
+typedef struct {
+    int64_t n;
+    int classes;
+    RmilRanking ranking[RMIL_CLASSES_MOST]; /* by each class's probability */
+    RmilClassCase *cases;
+    int64_t *counts; /* scratch: n × classes */
+} RmilClassData;
+/* FALSE with labels or a number of classes out of range, a NaN, or want of memory. */
+gboolean rmil_class_data_init(RmilClassData *data, const int *labels, const double *probabilities, int64_t n, int classes);
+/* Where case i counts weight[i] times (NULL: once). */
+void rmil_class_data_metrics(RmilClassData *data, const int64_t *weight, RmilClassMetrics *metrics);
+void rmil_class_data_clear(RmilClassData *data);
+
+/* Which of so many equal bins (k/bins, (k + 1)/bins] of [0, 1] a probability is in; 0 is in the first. */
+int rmil_bin_of(double probability, int bins);
 
 #endif

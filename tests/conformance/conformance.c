@@ -19,8 +19,15 @@ static const struct {
     const char *name;
     void (*check)(Conformance *, const char *);
 } parts[] = {
-    {"models", conformance_models}, {"annotations", conformance_annotations}, {"stats.json", conformance_stats},
-    {"otsu", conformance_otsu},     {"encoder", conformance_encoder},
+    {"models", conformance_models},
+    {"annotations", conformance_annotations},
+    {"stats.json", conformance_stats},
+    {"otsu", conformance_otsu},
+    {"encoder", conformance_encoder},
+    {"tasks/multiclass.json", conformance_multiclass},
+    {"tasks/calibration.json", conformance_calibration},
+    {"tasks/thresholds.json", conformance_thresholds},
+    {"tasks/survival.json", conformance_survival},
 };
 
 int main(int argc, char **argv) {

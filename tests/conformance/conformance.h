@@ -19,5 +19,9 @@ void conformance_stats(Conformance *c, const char *path);
 void conformance_otsu(Conformance *c, const char *path);
 void conformance_annotations(Conformance *c, const char *path);
 void conformance_encoder(Conformance *c, const char *path);
+void conformance_multiclass(Conformance *c, const char *path);
+void conformance_calibration(Conformance *c, const char *path);
+void conformance_thresholds(Conformance *c, const char *path);
+void conformance_survival(Conformance *c, const char *path);
 
 #endif
