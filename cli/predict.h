@@ -7,7 +7,10 @@
 /* A line of predictions.csv. Numbers stay as they were written. */
 typedef struct {
     char *id, *split, *label, *probability, *logit, *sd, *models, *model, *input, *created, *digest;
+    GPtrArray *more; /* char *: names and values in turn, of columns that only some models have: cut-offs, classes, risks; or NULL */
 } PredictionLine;
+/* Adds one of those; takes the value. */
+void prediction_add(PredictionLine *line, const char *name, char *value);
 
 /* FOLDER/predictions.csv: what this and earlier calls predicted, a line each input. */
 typedef struct {

@@ -16,12 +16,25 @@ static const struct {
 
 static char **field(PredictionLine *line, gsize column) { return &G_STRUCT_MEMBER(char *, line, columns[column].offset); }
 
+void prediction_add(PredictionLine *line, const char *name, char *value) {
+    if (!line->more) line->more = g_ptr_array_new_with_free_func(g_free);
+    g_ptr_array_add(line->more, g_strdup(name));
+    g_ptr_array_add(line->more, value);
+}
+
 static void free_line(gpointer data) {
+    g_clear_pointer(&((PredictionLine *)data)->more, g_ptr_array_unref);
     for (gsize c = 0; c < G_N_ELEMENTS(columns); c++) g_free(*field(data, c));
     g_free(data);
 }
 
 void predictions_clear(Predictions *predictions) { g_clear_pointer(&predictions->lines, g_ptr_array_unref); }
+
+static gboolean is_fixed(const char *name) {
+    for (gsize c = 0; c < G_N_ELEMENTS(columns); c++)
+        if (strcmp(columns[c].name, name) == 0) return TRUE;
+    return FALSE;
+}
 
 gboolean predictions_read(Predictions *predictions, const char *folder, GError **error) {
     *predictions = (Predictions){g_ptr_array_new_with_free_func(free_line)};
@@ -40,6 +53,9 @@ gboolean predictions_read(Predictions *predictions, const char *folder, GError *
         PredictionLine line = {0};
         for (gsize c = 0; c < G_N_ELEMENTS(columns); c++)
             *field(&line, c) = g_strdup(rmil_table_cell(table, row, rmil_table_find(table, columns[c].name)));
+        for (int c = 0; c < rmil_table_columns(table); c++)
+            if (!is_fixed(rmil_table_name(table, c)) && *rmil_table_cell(table, row, c))
+                prediction_add(&line, rmil_table_name(table, c), g_strdup(rmil_table_cell(table, row, c)));
         predictions_put(predictions, line);
     }
     return TRUE;
@@ -78,12 +94,33 @@ char *predictions_others(const Predictions *predictions, const char *digest) {
     return out->len ? g_string_free(g_steal_pointer(&out), FALSE) : NULL;
 }
 
+/* Columns that only some lines have, in the order in which they first appear. */
+static GPtrArray *more_columns(const Predictions *predictions) {
+    GPtrArray *names = g_ptr_array_new();
+    for (guint i = 0; i < predictions->lines->len; i++) {
+        const GPtrArray *more = ((PredictionLine *)predictions->lines->pdata[i])->more;
+        for (guint k = 0; more && k < more->len; k += 2)
+            if (!g_ptr_array_find_with_equal_func(names, more->pdata[k], g_str_equal, NULL)) g_ptr_array_add(names, more->pdata[k]);
+    }
+    return names;
+}
+
+static const char *more_cell(const PredictionLine *line, const char *name) {
+    for (guint k = 0; line->more && k < line->more->len; k += 2)
+        if (strcmp(line->more->pdata[k], name) == 0) return line->more->pdata[k + 1];
+    return NULL;
+}
+
 gboolean predictions_write(const Predictions *predictions, const char *folder, GError **error) {
     g_autoptr(RmilCsv) csv = rmil_csv_new(NULL);
+    g_autoptr(GPtrArray) more = more_columns(predictions);
     for (gsize c = 0; c < G_N_ELEMENTS(columns); c++) rmil_csv_text(csv, columns[c].name);
+    for (guint k = 0; k < more->len; k++) rmil_csv_text(csv, more->pdata[k]);
     rmil_csv_end(csv);
     for (guint i = 0; i < predictions->lines->len; i++) {
-        for (gsize c = 0; c < G_N_ELEMENTS(columns); c++) rmil_csv_text(csv, *field(predictions->lines->pdata[i], c));
+        PredictionLine *line = predictions->lines->pdata[i];
+        for (gsize c = 0; c < G_N_ELEMENTS(columns); c++) rmil_csv_text(csv, *field(line, c));
+        for (guint k = 0; k < more->len; k++) rmil_csv_text(csv, more_cell(line, more->pdata[k]));
         rmil_csv_end(csv);
     }
     g_autofree char *path = g_build_filename(folder, "predictions.csv", NULL);

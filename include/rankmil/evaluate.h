@@ -2,6 +2,7 @@
 #ifndef RANKMIL_EVALUATE_H
 #define RANKMIL_EVALUATE_H
 
+#include "decision.h"
 #include "outcome.h"
 
 G_BEGIN_DECLS

@@ -2,7 +2,7 @@
 #ifndef RANKMIL_MIL_H
 #define RANKMIL_MIL_H
 
-#include "cohort.h"
+#include "evaluate.h"
 
 G_BEGIN_DECLS
 
@@ -69,6 +69,9 @@ typedef struct _RmilModel RmilModel;
 RMIL_API RmilModel *rmil_model_new(const RmilModelConfig *config, uint64_t seed, GError **error);
 RMIL_API void rmil_model_free(RmilModel *model);
 RMIL_API const RmilModelConfig *rmil_model_config(const RmilModel *model);
+/* The cut-off and calibration that it carries and saves; chosen FALSE: none. Where one is set, it is copied. */
+RMIL_API const RmilDecision *rmil_model_decision(const RmilModel *model);
+RMIL_API void rmil_model_set_decision(RmilModel *model, const RmilDecision *decision);
 /* Weights alone, for other programs: "paper" under the names of the paper's code, "clam" (clam-sb and clam-mb) under those of CLAM
  * (mahmoodlab/CLAM). As safetensors where the path ends so, else as torch.save writes a state_dict. */
 RMIL_API gboolean rmil_model_export(const RmilModel *model, const char *path, const char *layout, GError **error);
@@ -90,6 +93,8 @@ RMIL_API gboolean rmil_model_onnx_write(const RmilModel *model, const char *path
 typedef struct {
     double probability;               /* two classes: of label 1; else NaN */
     double logit;                     /* two classes: log odds, z for one logit, z_1 − z_0 for two; else NaN */
+    double calibrated;                /* the probability (of more than two classes: of the predicted one) as the model is calibrated; NaN: it
+                                       * is not */
     double loss;                      /* slide loss against the bag's target, when that is known */
     int predicted;                    /* class of the highest probability, the first of equal ones; −1: no classes */
     double answer;                    /* survival: risk, higher means earlier; number: the number; classes: NaN */

@@ -15,7 +15,7 @@ RMIL_API const RmilOption *rmil_train_option_table(gsize *count);
 RMIL_API const RmilOption *rmil_train_option_find(const char *name); /* or NULL */
 
 /* What is given of them, as text, by row of the table; NULL: nothing. */
-#define RMIL_TRAIN_OPTIONS 64
+#define RMIL_TRAIN_OPTIONS 96
 typedef struct {
     char *texts[RMIL_TRAIN_OPTIONS]; /* owned */
 } RmilTrainOptions;
@@ -35,6 +35,8 @@ RMIL_API gboolean rmil_train_options_configure(const RmilTrainOptions *options, 
 
 /* How features are to be loaded. */
 RMIL_API gboolean rmil_train_options_load(const RmilTrainOptions *options, RmilBagSetOptions *load, GError **error);
+/* How cut-offs and calibrations are chosen. */
+RMIL_API gboolean rmil_train_options_decision(const RmilTrainOptions *options, RmilDecisionOptions *decision, GError **error);
 /* rmil_repeats_read of the file of splits, where one is given; else rmil_repeats_draw with the shares for each seed. */
 RMIL_API GArray *rmil_train_options_repeats(const RmilTrainOptions *options, const RmilCohort *cohort, const int64_t *seeds, int64_t count,
                                             GError **error);

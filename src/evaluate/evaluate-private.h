@@ -25,6 +25,7 @@ void rmil_ranking_metrics(int64_t groups, const int64_t *pos, const int64_t *neg
 int64_t rmil_ranking_above(const RmilRanking *ranking, double cut);
 
 extern const RmilInterval rmil_interval_undefined;
+extern const RmilOption rmil_decision_options[]; /* decision.c: offsets from RmilDecisionOptions */
 
 double rmil_normal_upper(double z);    /* P(Z > z) */
 double rmil_normal_quantile(double p); /* z with P(Z ≤ z) = p; 0 < p < 1 */

@@ -9,6 +9,7 @@
 #define CUT 0.5
 #define BOOTSTRAP_ROUNDS 2000
 
+/* name, key, lower is better, in the tables of studies */
 static const RmilMeasure of_two[] = {
     {"AUROC", "auroc", FALSE, TRUE},
     {"AUPRC", "auprc", FALSE, TRUE},
@@ -17,16 +18,59 @@ static const RmilMeasure of_two[] = {
     {"Sensitivity", "sensitivity", FALSE, TRUE},
     {"Specificity", "specificity", FALSE, TRUE},
 };
+static const RmilMeasure of_classes[] = {
+    {"AUROC, macro", "auroc-macro", FALSE, TRUE},
+    {"Average precision, macro", "average-precision-macro", FALSE, FALSE},
+    {"Accuracy", "accuracy", FALSE, TRUE},
+    {"Balanced accuracy", "balanced-accuracy", FALSE, TRUE},
+    {"F1, macro", "f1-macro", FALSE, TRUE},
+    {"Kappa", "kappa", FALSE, TRUE},
+    {"Kappa, quadratic", "kappa-quadratic", FALSE, FALSE},
+    {"Log loss", "log-loss", TRUE, FALSE},
+    {"Brier score", "brier", TRUE, FALSE},
+    {"Calibration error", "ece", TRUE, FALSE},
+};
+static const RmilClassesMetric classes_metrics[] = {
+    RMIL_CLASSES_AUROC, RMIL_CLASSES_AVERAGE_PRECISION, RMIL_CLASSES_ACCURACY, RMIL_CLASSES_BALANCED_ACCURACY, RMIL_CLASSES_F1,
+    RMIL_CLASSES_KAPPA, RMIL_CLASSES_KAPPA_QUADRATIC,   RMIL_CLASSES_LOG_LOSS, RMIL_CLASSES_BRIER,             RMIL_CLASSES_ECE,
+};
+static const RmilMeasure of_survival[] = {
+    {"C-index", "c-index", FALSE, TRUE},
+    {"Uno’s C", "uno-c", FALSE, TRUE},
+    {"Integrated Brier score", "integrated-brier", TRUE, TRUE},
+};
+static const RmilMeasure of_number[] = {
+    {"R²", "r2", FALSE, TRUE},
+    {"Mean absolute error", "mae", TRUE, TRUE},
+    {"RMSE", "rmse", TRUE, FALSE},
+    {"Pearson’s r", "pearson", FALSE, FALSE},
+    {"Spearman’s ρ", "spearman", FALSE, TRUE},
+};
+static const RmilNumberMetric number_metrics[] = {RMIL_NUMBER_R2, RMIL_NUMBER_MAE, RMIL_NUMBER_RMSE, RMIL_NUMBER_PEARSON, RMIL_NUMBER_SPEARMAN};
 
 const RmilMeasure *rmil_measures(const RmilTask *task, int *count) {
-    *count = G_N_ELEMENTS(of_two);
-    return of_two;
+    const struct {
+        const RmilMeasure *rows;
+        gsize count;
+    } of[] = {{of_two, G_N_ELEMENTS(of_two)},
+              {of_classes, G_N_ELEMENTS(of_classes)},
+              {of_survival, G_N_ELEMENTS(of_survival)},
+              {of_number, G_N_ELEMENTS(of_number)}};
+    const int which = task->kind == RMIL_TASK_SURVIVAL ? 2 : task->kind == RMIL_TASK_NUMBER ? 3 : task->classes > 2;
+    *count = (int)of[which].count;
+    return of[which].rows;
 }
 
 const char *rmil_interval_words(const RmilTask *task, gboolean patients) {
-    return "95 % intervals: DeLong’s for AUROC; Wilson’s for accuracy, sensitivity and specificity; for AUPRC and average precision the percentiles "
-           "of 2,000 resamples of the slides, stratified by label. Where slides are told apart perfectly these have no width: there AUROC has "
-           "Newcombe’s interval, AUPRC and average precision Wilson’s over the positive slides.";
+    if (patients)
+        return "95 % intervals: percentiles of 2,000 resamples of whole patients, with all their slides.";
+    if (task->classes == 2)
+        return "95 % intervals: DeLong’s for AUROC; Wilson’s for accuracy, sensitivity and specificity; for AUPRC and average precision the "
+               "percentiles of 2,000 resamples of the slides, stratified by label. Where slides are told apart perfectly these have no width: "
+               "there AUROC has Newcombe’s interval, AUPRC and average precision Wilson’s over the positive slides.";
+    return task->kind == RMIL_TASK_CLASSES
+               ? "95 % intervals: Wilson’s for accuracy, else the percentiles of 2,000 resamples of the slides, stratified by class."
+               : "95 % intervals: percentiles of 2,000 resamples of the slides.";
 }
 
 /* -- rows --------------------------------------------------------------------------------------------------------------------- */
@@ -78,10 +122,89 @@ static void measure_two(const GArray *rows, double *values, RmilInterval *interv
     rmil_delong(labels, scores, n, 0.95, &variance, &intervals[0]);
 }
 
+/* -- other tasks ---------------------------------------------------------------------------------------------------------------- */
+static RmilBootstrap bootstrap_of(const int64_t *groups) { return (RmilBootstrap){groups, 0.95, BOOTSTRAP_ROUNDS, 0}; }
+
+static void measure_classes(const RmilTask *task, const GArray *rows, double *values, RmilInterval *intervals) {
+    const int64_t n = rows->len, classes = task->classes;
+    g_autofree int *labels = g_new(int, n);
+    g_autofree double *probabilities = g_new(double, n * classes);
+    g_autofree int64_t *groups = rmil_rows_patients(rows);
+    for (int64_t i = 0; i < n; i++) {
+        labels[i] = row_at(rows, i)->target.label;
+        for (int c = 0; c < classes; c++) probabilities[i * classes + c] = rmil_class_probability(task, row_at(rows, i), c);
+    }
+    RmilClassMetrics metrics;
+    rmil_class_metrics(labels, probabilities, n, task->classes, &metrics);
+    for (gsize m = 0; m < G_N_ELEMENTS(classes_metrics); m++) values[m] = metrics.all[classes_metrics[m]];
+    if (!intervals) return;
+    g_autofree RmilClassIntervals *found = g_new(RmilClassIntervals, 1);
+    const RmilBootstrap bootstrap = bootstrap_of(groups);
+    rmil_class_intervals(labels, probabilities, n, task->classes, &bootstrap, found);
+    for (gsize m = 0; m < G_N_ELEMENTS(classes_metrics); m++) intervals[m] = found->all[classes_metrics[m]];
+}
+
+typedef struct {
+    double *time, *risk;
+    gboolean *event;
+    int64_t n;
+} Times;
+
+static void times_of(const GArray *rows, Times *times) {
+    *times = (Times){g_new(double, rows->len + 1), g_new(double, rows->len + 1), g_new(gboolean, rows->len + 1), rows->len};
+    for (guint i = 0; i < rows->len; i++) {
+        times->time[i] = row_at(rows, i)->target.time;
+        times->risk[i] = row_at(rows, i)->answer;
+        times->event[i] = row_at(rows, i)->target.event;
+    }
+}
+
+static void times_clear(Times *times) {
+    g_free(times->time);
+    g_free(times->risk);
+    g_free(times->event);
+}
+
+static void measure_survival(const GArray *rows, const GArray *train, double *values, RmilInterval *intervals) {
+    Times own, all;
+    RmilConcordance c;
+    times_of(rows, &own);
+    times_of(train ? train : rows, &all);
+    rmil_c_index(own.time, own.event, own.risk, own.n, &c);
+    values[0] = c.c_index;
+    rmil_uno_c_index(all.time, all.event, all.n, own.time, own.event, own.risk, own.n, INFINITY, &c);
+    values[1] = c.c_index;
+    if (intervals) {
+        g_autofree int64_t *groups = rmil_rows_patients(rows);
+        const RmilBootstrap bootstrap = bootstrap_of(groups);
+        intervals[0] = rmil_c_index_interval(own.time, own.event, own.risk, own.n, &bootstrap);
+    }
+    times_clear(&own);
+    times_clear(&all);
+}
+
+static void measure_numbers(const GArray *rows, double *values, RmilInterval *intervals) {
+    g_autofree double *known = g_new(double, rows->len), *said = g_new(double, rows->len);
+    for (guint i = 0; i < rows->len; i++) known[i] = row_at(rows, i)->target.value, said[i] = row_at(rows, i)->answer;
+    double metrics[RMIL_NUMBER_METRICS];
+    rmil_number_metrics(known, said, rows->len, metrics);
+    for (gsize m = 0; m < G_N_ELEMENTS(number_metrics); m++) values[m] = metrics[number_metrics[m]];
+    if (!intervals) return;
+    g_autofree int64_t *groups = rmil_rows_patients(rows);
+    const RmilBootstrap bootstrap = bootstrap_of(groups);
+    RmilInterval found[RMIL_NUMBER_METRICS];
+    rmil_number_intervals(known, said, rows->len, &bootstrap, found);
+    for (gsize m = 0; m < G_N_ELEMENTS(number_metrics); m++) intervals[m] = found[number_metrics[m]];
+}
+
 void rmil_measure(const RmilTask *task, const GArray *rows, const GArray *train, double *values, RmilInterval *intervals) {
     for (int i = 0; i < RMIL_MEASURES_MOST; i++) {
         values[i] = NAN;
         if (intervals) intervals[i] = (RmilInterval){NAN, NAN, NULL};
     }
-    if (rows->len) measure_two(rows, values, intervals);
+    if (!rows->len) return;
+    if (task->classes == 2) measure_two(rows, values, intervals);
+    else if (task->kind == RMIL_TASK_CLASSES) measure_classes(task, rows, values, intervals);
+    else if (task->kind == RMIL_TASK_SURVIVAL) measure_survival(rows, train, values, intervals);
+    else measure_numbers(rows, values, intervals);
 }

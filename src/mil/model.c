@@ -113,6 +113,10 @@ void rmil_model_free(RmilModel *model) {
 
 const RmilModelConfig *rmil_model_config(const RmilModel *model) { return &model->config; }
 
+const RmilDecision *rmil_model_decision(const RmilModel *model) { return &model->decision; }
+
+void rmil_model_set_decision(RmilModel *model, const RmilDecision *decision) { model->decision = *decision; }
+
 /* -- one bag ------------------------------------------------------------------------------------------------------------ */
 gboolean rmil_model_step(const RmilModel *model, RmilStep *step, RmilArena *arena, RmilOutcome *outcome, GError **error) {
     const RmilBag *bag = step->bag;

@@ -151,6 +151,7 @@ struct _RmilModel {
     const RmilModelClass *class;
     RmilParameterLayout layout;
     float *parameters;
+    RmilDecision decision;
 };
 
 /* Window of tensor `index` in a step's parameters or gradient. */

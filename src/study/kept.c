@@ -125,18 +125,49 @@ static gboolean check_model(const RmilRunner *runner, const RmilStudyRun *run) {
     return right;
 }
 
+gboolean rmil_runner_decide(const RmilRunner *runner, const RmilJob *job, const GArray *rows, RmilModel *model) {
+    const RmilTask *task = &runner->data->cohort->task;
+    g_autoptr(GArray) val = g_array_new(FALSE, FALSE, sizeof(RmilPredictionRow));
+    for (guint i = 0; i < rows->len; i++) {
+        const RmilPredictionRow *row = &g_array_index(rows, RmilPredictionRow, i);
+        if (row->part == RMIL_SPLIT_VAL && rmil_target_known(task, &row->target)) g_array_append_val(val, *row);
+    }
+    RmilDecision decision;
+    g_autofree char *reason = NULL, *title = rmil_study_run_title(&job->planned);
+    rmil_decide(task, &runner->decision, val, &decision, &reason);
+    if (!decision.chosen) return FALSE;
+    g_autofree char *was = rmil_model_decision(model)->chosen ? rmil_decision_text(rmil_model_decision(model)) : g_strdup(""),
+                    *is = rmil_decision_text(&decision);
+    if (strcmp(was, is) == 0) return FALSE;
+    if (reason) rmil_monitor_note(runner->monitor, "%s: %s", title, reason);
+    rmil_model_set_decision(model, &decision);
+    return TRUE;
+}
+
+/* The recorded model of a run that is done, with the cut-off and the calibration that are asked for now. */
+static gboolean update_decision(const RmilRunner *runner, const RmilJob *job, RmilRecordRun *run, char **sha256, GError **error) {
+    g_autoptr(RmilModel) model = rmil_model_load(run->run.model, error);
+    if (!model) return FALSE;
+    if (!rmil_runner_decide(runner, job, run->rows[RMIL_ROWS_PREDICTION], model)) return TRUE;
+    if (!rmil_model_save(model, run->run.model, error) || !(*sha256 = rmil_file_sha256(run->run.model, error)) ||
+        !rmil_record_set_sha256(runner->record, run->run.key, *sha256, error))
+        return FALSE;
+    run->run.sha256 = *sha256;
+    return TRUE;
+}
+
 /* A run that is done: its folder is as the record says. */
 static gboolean keep_run(const RmilRunner *runner, RmilStudy *have, int64_t index, GError **error) {
     RmilJob *job = rmil_jobs_at(runner->jobs, index);
     RmilRecordRun run = {.run = *rmil_study_run(have, index)};
     g_autofree char *checkpoint = rmil_runner_checkpoint(runner, job);
     g_unlink(checkpoint); /* a kill between record and removal leaves one */
-    if (!runner->options->folders) return TRUE;
     gboolean done = TRUE;
     for (int kind = 0; done && kind < RMIL_ROWS_COUNT; kind++)
         done = (run.rows[kind] = kind == RMIL_ROWS_PREDICTION ? rmil_study_predictions(have, index, error)
                                                               : rmil_study_rows(have, index, kind, error)) != NULL;
-    done = done && rmil_runner_export(runner, job, &run, run.run.model, error);
+    g_autofree char *sha256 = NULL;
+    done = done && update_decision(runner, job, &run, &sha256, error) && rmil_runner_export(runner, job, &run, run.run.model, error);
     for (int kind = 0; kind < RMIL_ROWS_COUNT; kind++) g_clear_pointer(&run.rows[kind], g_array_unref);
     return done;
 }

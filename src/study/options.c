@@ -1,5 +1,6 @@
 /* Every option of training by its name: the tables of its owners in one, which the command line and study plans read. */
 #include "cohort/cohort-private.h"
+#include "evaluate/evaluate-private.h"
 #include "mil/model.h"
 #include "rankmil/study.h"
 
@@ -34,6 +35,7 @@ const RmilOption *rmil_train_option_table(gsize *count) {
         add(table, rmil_set_options);
         add(table, repeat_options);
         add(table, rmil_share_options);
+        add(table, rmil_decision_options);
         g_assert(table->len <= RMIL_TRAIN_OPTIONS); /* else it is too small in study.h */
         g_once_init_leave(&done, 1);
     }
@@ -117,6 +119,11 @@ gboolean rmil_train_options_configure(const RmilTrainOptions *options, const Rmi
 gboolean rmil_train_options_load(const RmilTrainOptions *options, RmilBagSetOptions *load, GError **error) {
     rmil_bag_set_options_init(load);
     return fill(options, rmil_set_options, load, error);
+}
+
+gboolean rmil_train_options_decision(const RmilTrainOptions *options, RmilDecisionOptions *decision, GError **error) {
+    rmil_decision_options_init(decision);
+    return fill(options, rmil_decision_options, decision, error);
 }
 
 /* 0: not given. */

@@ -271,6 +271,12 @@ gboolean rmil_record_add(RmilRecord *record, const RmilRecordRun *run, GError **
     return begin(record, error) && finish(record, remove_where(record, same, error) && add_rows(record, run, error), error);
 }
 
+gboolean rmil_record_set_sha256(RmilRecord *record, const char *key, const char *sha256, GError **error) {
+    g_autoptr(sqlite3_stmt) statement = prepare(record,
+                                                "INSERT OR REPLACE INTO model SELECT run, ?2 FROM run WHERE key = ?1", error);
+    return statement && insert(record, statement, error, "tt", key, sha256);
+}
+
 /* The models of runs that are not planned. */
 static gboolean remove_models(RmilRecord *record, const char *folder, int64_t *count, GError **error) {
     g_autoptr(sqlite3_stmt) statement = prepare(record, "SELECT model FROM run WHERE " NOT_PLANNED, error);

@@ -39,6 +39,8 @@ gboolean rmil_record_knows(RmilRecord *record, const char *config);
 void rmil_record_dropped_free(RmilRecordDropped *dropped);
 /* Forgets every run that is not planned and removes its model, which lies below `folder`. count: how many. */
 gboolean rmil_record_clean(RmilRecord *record, const char *folder, int64_t *count, GError **error);
+/* The run's model file was written again. */
+gboolean rmil_record_set_sha256(RmilRecord *record, const char *key, const char *sha256, GError **error);
 /* All rows of a run in one transaction: after a crash they are there, all of them, or none is. Those of the same key go in it. */
 gboolean rmil_record_add(RmilRecord *record, const RmilRecordRun *run, GError **error);
 

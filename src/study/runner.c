@@ -50,12 +50,10 @@ static void pass_warning(gpointer user, const char *message) {
 
 /* -- one run ----------------------------------------------------------------------------------------------------------------- */
 /* Everything that the record keeps of a model that was trained. */
-static gboolean record_run(RmilRunner *runner, const RmilJob *job, const RmilModel *model, GArray *history, const RmilApplied *applied,
+static gboolean record_run(RmilRunner *runner, const RmilJob *job, RmilModel *model, GArray *history, const RmilApplied *applied,
                            double seconds, int threads, GError **error) {
     g_autofree char *name = g_strdup_printf("models/%s-%.16s.safetensors", job->method->name, job->planned.key);
     g_autofree char *path = g_build_filename(runner->options->folder, name, NULL);
-    g_autofree char *sha256 = rmil_model_save(model, path, error) ? rmil_file_sha256(path, error) : NULL;
-    if (!sha256) return FALSE;
     RmilRecordRun out = {.run = job->planned, .rows[RMIL_ROWS_EPOCH] = g_array_ref(history)};
     out.run.done = TRUE;
     out.run.epochs = history->len;
@@ -64,7 +62,6 @@ static gboolean record_run(RmilRunner *runner, const RmilJob *job, const RmilMod
     out.run.version = rmil_version();
     out.run.config = job->config;
     out.run.model = name;
-    out.run.sha256 = sha256;
     for (int kind = RMIL_ROWS_EPOCH + 1; kind < RMIL_ROWS_COUNT; kind++)
         out.rows[kind] = g_array_new(FALSE, FALSE, (guint)rmil_rows[kind].size);
     for (guint i = 0; i < history->len; i++) {
@@ -73,8 +70,11 @@ static gboolean record_run(RmilRunner *runner, const RmilJob *job, const RmilMod
     }
     GStringChunk *strings = g_string_chunk_new(1024);
     rmil_applied_rows(runner->data, model, job->run.splits, runner->options->folders != RMIL_FOLDERS_NONE, applied, strings, out.rows);
+    rmil_runner_decide(runner, job, out.rows[RMIL_ROWS_PREDICTION], model);
+    g_autofree char *sha256 = rmil_model_save(model, path, error) ? rmil_file_sha256(path, error) : NULL;
+    out.run.sha256 = sha256;
     g_mutex_lock(&runner->lock);
-    gboolean done = rmil_record_add(runner->record, &out, error);
+    gboolean done = sha256 && rmil_record_add(runner->record, &out, error);
     g_mutex_unlock(&runner->lock);
     done = done && rmil_runner_export(runner, job, &out, path, error);
     for (int kind = 0; kind < RMIL_ROWS_COUNT; kind++) g_array_unref(out.rows[kind]);
@@ -217,6 +217,15 @@ static void free_failure(gpointer data) {
     g_free(failure);
 }
 
+static gboolean read_decision(const RmilStudyPlan *plan, const RmilTrainOptions *base, RmilDecisionOptions *decision, GError **error) {
+    RmilTrainOptions options;
+    rmil_train_options_init(&options);
+    const gboolean done = rmil_study_plan_data_options(plan, base, &options, error) &&
+                          rmil_train_options_decision(&options, decision, error);
+    rmil_train_options_clear(&options);
+    return done;
+}
+
 gboolean rmil_study_execute(const RmilStudyPlan *plan, const RmilTrainData *data, const RmilTrainOptions *base,
                             const RmilStudyOptions *options, const RmilMonitor *monitor, RmilStudyOutcome *outcome, GError **error) {
     *outcome = (RmilStudyOutcome){.failures = g_ptr_array_new_with_free_func(free_failure)};
@@ -236,7 +245,7 @@ gboolean rmil_study_execute(const RmilStudyPlan *plan, const RmilTrainData *data
                          .threads = rmil_threads(options->threads),
                          .outcome = outcome};
     g_mutex_init(&runner.lock);
-    gboolean done = jobs && rmil_runner_open(&runner, path, error) && run_jobs(&runner, error);
+    gboolean done = jobs && read_decision(plan, base, &runner.decision, error) && rmil_runner_open(&runner, path, error) && run_jobs(&runner, error);
     outcome->left = outcome->share - outcome->kept - outcome->made;
     rmil_record_free(runner.record);
     g_mutex_clear(&runner.lock);

@@ -11,6 +11,7 @@ typedef struct {
     const RmilStudyOptions *options;
     const RmilMonitor *monitor;
     const RmilJobs *jobs;
+    RmilDecisionOptions decision; /* how cut-offs and calibrations are chosen */
     GArray *todo; /* indices of jobs, one of each training */
     RmilRecord *record;
     GMutex lock; /* of the record and of what follows */
@@ -26,6 +27,9 @@ gboolean rmil_runner_open(RmilRunner *runner, const char *path, GError **error);
 char *rmil_runner_folder(const RmilRunner *runner, const RmilJob *job);
 /* Makes that folder what the record says; nothing where there is none. model: path of the recorded one. */
 gboolean rmil_runner_export(const RmilRunner *runner, const RmilJob *job, const RmilRecordRun *run, const char *model, GError **error);
+/* Has the model carry the cut-off and the calibration that these predictions of its validation slides give. rows: RmilPredictionRow of all
+ * slides. TRUE: it is another decision than it had. What could not be had is noted. */
+gboolean rmil_runner_decide(const RmilRunner *runner, const RmilJob *job, const GArray *rows, RmilModel *model);
 /* By the run's key, not by its training: a twin in another shard may be trained at the same time. Free with g_free. */
 char *rmil_runner_checkpoint(const RmilRunner *runner, const RmilJob *job);
 
