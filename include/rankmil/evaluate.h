@@ -87,6 +87,11 @@ typedef struct {
 } RmilMetricIntervals;
 RMIL_API void rmil_metric_intervals(const int *labels, const double *scores, int64_t n, double cut, double confidence, int64_t rounds,
                                     uint64_t seed, RmilMetricIntervals *intervals);
+/* The same of patients with several cases, groups as in RmilBootstrap (outcome.h): everything by resamples of patients, stratified by
+ * whether a patient has a positive case; method "patient bootstrap". Where all resamples agree the intervals above, with the numbers of
+ * patients (in all, with a positive case, with a negative one). Groups NULL, or a case each: the same as above. */
+RMIL_API void rmil_metric_intervals_grouped(const int *labels, const double *scores, int64_t n, const int64_t *groups, double cut,
+                                            double confidence, int64_t rounds, uint64_t seed, RmilMetricIntervals *intervals);
 /* Pointwise band of the ROC curve over `rounds` resamples of the cases, stratified by label: low and high (points each, at the false
  * positive rates 0 … 1, evenly) hold the quantiles of the highest sensitivity at a rate no higher. FALSE: a class is missing, a
  * score is NaN, or memory is short. */
@@ -95,6 +100,13 @@ RMIL_API gboolean rmil_roc_band(const int *labels, const double *scores, int64_t
 /* DeLong's test of two scores of the same cases: z (positive when a ranks better) and two-sided p. Equal rankings: 0, 1.
  * NaN where the variance is 0 though the AUROCs differ (one perfect, one perfectly reversed): the test has no answer there. */
 RMIL_API void rmil_delong_test(const int *labels, const double *a, const double *b, int64_t n, double *z, double *p);
+
+/* Both for patients with several cases (Obuchowski, Biometrics 1997;53:567): placement values are summed by patient; groups as in
+ * RmilBootstrap. Method "DeLong by patient"; Newcombe's with the numbers of patients that have cases of either label. */
+RMIL_API void rmil_delong_grouped(const int *labels, const double *scores, int64_t n, const int64_t *groups, double confidence,
+                                  double *variance, RmilInterval *interval);
+RMIL_API void rmil_delong_test_grouped(const int *labels, const double *a, const double *b, int64_t n, const int64_t *groups, double *z,
+                                       double *p);
 
 /* -- significance: SciPy's results --------------------------------------------------------------------------------------- */
 /* mannwhitneyu(x, y, alternative="two-sided", method="auto"): U of x. Exact when the smaller sample has at most 8 values

@@ -176,6 +176,7 @@ RMIL_API void rmil_c_index(const double *time, const gboolean *event, const doub
  * censoring in the training set; at one time events come before censorings. NaN where G falls to 0 before an event: take a smaller tau. */
 RMIL_API void rmil_uno_c_index(const double *train_time, const gboolean *train_event, int64_t n_train, const double *time,
                                const gboolean *event, const double *risk, int64_t n, double tau, RmilConcordance *concordance);
+/* Of Harrell's. Where all resamples agree: Wilson's, with the patients that have an event. */
 RMIL_API RmilInterval rmil_c_index_interval(const double *time, const gboolean *event, const double *risk, int64_t n,
                                             const RmilBootstrap *bootstrap);
 

@@ -101,3 +101,30 @@ void rmil_uno_c_index(const double *train_time, const gboolean *train_event, int
     rmil_free(inverse);
     rmil_concordance_clear(&data);
 }
+
+static void evaluate(const int64_t *weight, double *values, gpointer data) {
+    RmilConcordance found;
+    rmil_concordance_count(data, weight, NULL, &found);
+    values[0] = found.c_index;
+}
+
+RmilInterval rmil_c_index_interval(const double *time, const gboolean *event, const double *risk, int64_t n,
+                                   const RmilBootstrap *bootstrap) {
+    RmilInterval interval = rmil_interval_undefined;
+    RmilConcordanceData data;
+    RmilConcordance own;
+    RmilResamples resamples;
+    if (!rmil_concordance_init(&data, time, event, risk, n)) return interval;
+    rmil_concordance_count(&data, NULL, NULL, &own);
+    if (rmil_resamples_init(&resamples, bootstrap, event, n)) {
+        double *values = rmil_resamples_values(&resamples, 1, evaluate, &data);
+        int64_t with, without;
+        rmil_resamples_count(&resamples, event, TRUE, &with, &without);
+        if (values)
+            interval = rmil_resamples_interval(&resamples, values, own.c_index, rmil_wilson(own.c_index, with, bootstrap->confidence));
+        rmil_free(values);
+        rmil_resamples_clear(&resamples);
+    }
+    rmil_concordance_clear(&data);
+    return interval;
+}

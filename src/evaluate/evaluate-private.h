@@ -70,4 +70,28 @@ void rmil_class_data_clear(RmilClassData *data);
 /* Which of so many equal bins (k/bins, (k + 1)/bins] of [0, 1] a probability is in; 0 is in the first. */
 int rmil_bin_of(double probability, int bins);
 
+/* -- resample.c: patients drawn with all their cases, stratified ------------------------------------------------------------------- */
+typedef struct {
+    RmilBootstrap bootstrap;
+    int64_t n, patients, n_strata;
+    int64_t *row;                     /* n: each case's patient */
+    int64_t *begin, *member;          /* cases of patient p: member[begin[p]] … member[begin[p + 1] − 1] */
+    int64_t *drawn, *strata, *weight; /* patients by stratum; where each stratum ends; n: how often a case is in the resample */
+    const char *method;               /* "patient bootstrap"; "bootstrap" where each patient has one case */
+} RmilResamples;
+/* Is there anything to resample, and how? */
+gboolean rmil_bootstrap_valid(const RmilBootstrap *bootstrap, int64_t n);
+/* strata: of each case (a patient's is the highest of its cases), or NULL. FALSE: not valid, or no memory. */
+gboolean rmil_resamples_init(RmilResamples *resamples, const RmilBootstrap *bootstrap, const int *strata, int64_t n);
+void rmil_resamples_clear(RmilResamples *resamples);
+/* The metrics where case i counts weight[i] times. */
+typedef void (*RmilResampled)(const int64_t *weight, double *values, gpointer data);
+/* metrics × rounds; NULL: no memory. Free with rmil_free. */
+double *rmil_resamples_values(RmilResamples *resamples, int metrics, RmilResampled evaluate, gpointer data);
+/* Percentiles of one metric's rounds, which are put in order; `agreed` where all resamples have the same value, of which the bootstrap
+ * then knows nothing. */
+RmilInterval rmil_resamples_interval(const RmilResamples *resamples, double *values, double estimate, RmilInterval agreed);
+/* Patients that have cases with the label, and cases with others. */
+void rmil_resamples_count(const RmilResamples *resamples, const int *labels, int label, int64_t *with, int64_t *others);
+
 #endif

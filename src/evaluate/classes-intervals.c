@@ -1,0 +1,91 @@
+/* Intervals of the metrics of C classes, over resampled patients. */
+#include "evaluate-private.h"
+
+#include <math.h>
+
+enum { VALUES = RMIL_CLASSES_METRICS + RMIL_CLASSES_MOST * RMIL_CLASS_METRICS };
+
+typedef struct {
+    RmilClassData data;
+    RmilClassMetrics metrics, drawn; /* of the cases, of one resample */
+} Classes;
+
+static void evaluate(const int64_t *weight, double *values, gpointer user) {
+    Classes *classes = user;
+    rmil_class_data_metrics(&classes->data, weight, &classes->drawn);
+    for (int m = 0; m < RMIL_CLASSES_METRICS; m++) values[m] = classes->drawn.all[m];
+    for (int c = 0; c < classes->data.classes; c++)
+        for (int m = 0; m < RMIL_CLASS_METRICS; m++) values[RMIL_CLASSES_METRICS + c * RMIL_CLASS_METRICS + m] = classes->drawn.one[c][m];
+}
+
+/* Patients with the class and with others. */
+typedef struct {
+    int64_t with, others;
+} Count;
+
+static RmilInterval agreed_of_one(RmilClassMetric metric, double value, Count count, double confidence) {
+    switch (metric) {
+    case RMIL_CLASS_AUROC: return rmil_newcombe(value, count.with, count.others, confidence);
+    case RMIL_CLASS_AVERAGE_PRECISION:
+    case RMIL_CLASS_SENSITIVITY: return rmil_wilson(value, count.with, confidence);
+    case RMIL_CLASS_SPECIFICITY: return rmil_wilson(value, count.others, confidence);
+    default: return rmil_interval_undefined;
+    }
+}
+
+/* smallest: of the classes that occur; of a mean over them no more is known than of that one. */
+static RmilInterval agreed_of_all(RmilClassesMetric metric, double value, Count smallest, int64_t patients, double confidence) {
+    switch (metric) {
+    case RMIL_CLASSES_AUROC:
+    case RMIL_CLASSES_AUROC_WEIGHTED:
+    case RMIL_CLASSES_AUROC_PAIRS: return rmil_newcombe(value, smallest.with, smallest.others, confidence);
+    case RMIL_CLASSES_AVERAGE_PRECISION:
+    case RMIL_CLASSES_BALANCED_ACCURACY: return rmil_wilson(value, smallest.with, confidence);
+    case RMIL_CLASSES_ACCURACY: return rmil_wilson(value, patients, confidence);
+    default: return rmil_interval_undefined;
+    }
+}
+
+/* Where every case is a patient, a share has a better interval than the bootstrap's. */
+static gboolean is_share(RmilClassMetric metric) { return metric == RMIL_CLASS_SENSITIVITY || metric == RMIL_CLASS_SPECIFICITY; }
+
+static void set_intervals(const RmilResamples *r, const Classes *classes, const int *labels, double *values, RmilClassIntervals *out) {
+    const int64_t rounds = r->bootstrap.rounds;
+    const double confidence = r->bootstrap.confidence;
+    const gboolean alone = r->patients == r->n;
+    const RmilClassMetrics *metrics = &classes->metrics;
+    Count smallest = {0, 0};
+    for (int c = 0; c < metrics->classes; c++) {
+        Count count;
+        rmil_resamples_count(r, labels, c, &count.with, &count.others);
+        if (count.with && count.others && (smallest.with == 0 || count.with < smallest.with)) smallest = count;
+        for (int m = 0; m < RMIL_CLASS_METRICS; m++) {
+            double *own = values + (RMIL_CLASSES_METRICS + c * RMIL_CLASS_METRICS + m) * rounds;
+            const RmilInterval agreed = agreed_of_one(m, metrics->one[c][m], count, confidence);
+            out->one[c][m] = alone && is_share(m) ? agreed : rmil_resamples_interval(r, own, metrics->one[c][m], agreed);
+        }
+    }
+    for (int m = 0; m < RMIL_CLASSES_METRICS; m++) {
+        const RmilInterval agreed = agreed_of_all(m, metrics->all[m], smallest, r->patients, confidence);
+        out->all[m] = alone && m == RMIL_CLASSES_ACCURACY ? agreed
+                                                          : rmil_resamples_interval(r, values + m * rounds, metrics->all[m], agreed);
+    }
+}
+
+void rmil_class_intervals(const int *labels, const double *probabilities, int64_t n, int classes, const RmilBootstrap *bootstrap,
+                          RmilClassIntervals *intervals) {
+    for (int m = 0; m < RMIL_CLASSES_METRICS; m++) intervals->all[m] = rmil_interval_undefined;
+    for (int c = 0; c < RMIL_CLASSES_MOST; c++)
+        for (int m = 0; m < RMIL_CLASS_METRICS; m++) intervals->one[c][m] = rmil_interval_undefined;
+    Classes all;
+    RmilResamples resamples;
+    if (!rmil_class_data_init(&all.data, labels, probabilities, n, classes)) return;
+    rmil_class_data_metrics(&all.data, NULL, &all.metrics);
+    if (rmil_resamples_init(&resamples, bootstrap, labels, n)) {
+        double *values = rmil_resamples_values(&resamples, VALUES, evaluate, &all);
+        if (values) set_intervals(&resamples, &all, labels, values, intervals);
+        rmil_free(values);
+        rmil_resamples_clear(&resamples);
+    }
+    rmil_class_data_clear(&all.data);
+}
