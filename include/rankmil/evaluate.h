@@ -3,6 +3,7 @@
 #define RANKMIL_EVALUATE_H
 
 #include "decision.h"
+#include "measures.h"
 #include "outcome.h"
 
 G_BEGIN_DECLS

@@ -91,14 +91,14 @@ RMIL_API gboolean rmil_model_onnx_write(const RmilModel *model, const char *path
 /* What a model says of one bag. scores (before softmax) and attention (what patches are pooled with) are the caller's
  * arrays of K floats, or NULL; clam-mb: those of label 1; hipt: every patch carries its region's. */
 typedef struct {
-    double probability;               /* two classes: of label 1; else NaN */
-    double logit;                     /* two classes: log odds, z for one logit, z_1 − z_0 for two; else NaN */
-    double calibrated;                /* the probability (of more than two classes: of the predicted one) as the model is calibrated; NaN: it
+    double probability; /* two classes: of label 1; else NaN */
+    double logit;       /* two classes: log odds, z for one logit, z_1 − z_0 for two; else NaN */
+    double calibrated;  /* the probability (of more than two classes: of the predicted one) as the model is calibrated; NaN: it
                                        * is not */
-    double loss;                      /* slide loss against the bag's target, when that is known */
-    int predicted;                    /* class of the highest probability, the first of equal ones; −1: no classes */
-    double answer;                    /* survival: risk, higher means earlier; number: the number; classes: NaN */
-    int count;                        /* of values */
+    double loss;        /* slide loss against the bag's target, when that is known */
+    int predicted;      /* class of the highest probability, the first of equal ones; −1: no classes */
+    double answer;      /* survival: risk, higher means earlier; number: the number; classes: NaN */
+    int count;          /* of values */
     double values[RMIL_OUTPUTS_MOST]; /* classes: probability of each; discrete-time survival: S at the end of each bin; else none */
 } RmilPrediction;
 /* Thread-safe: the model is only read. */

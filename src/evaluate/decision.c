@@ -10,8 +10,8 @@ static const char *const rules[] = {"youden", "sensitivity", "specificity", "0.5
 static const char *const calibrations[] = {"temperature", "platt", "none", NULL};
 
 const RmilOption rmil_decision_options[] = {
-    {RMIL_WORD("cut", "cut", RMIL_CUT_YOUDEN, rules, "RULE", "how the cut-off is chosen on the validation slides"), .scope = RMIL_SCOPE_DATA,
-     .offset = offsetof(RmilDecisionOptions, rule)},
+    {RMIL_WORD("cut", "cut", RMIL_CUT_YOUDEN, rules, "RULE", "how the cut-off is chosen on the validation slides"),
+     .scope = RMIL_SCOPE_DATA, .offset = offsetof(RmilDecisionOptions, rule)},
     {RMIL_NUMBER("cut-least", "cut_least", 0.95, 0, 1, "X", "sensitivity or specificity that the cut-off reaches at least"), .open = TRUE,
      .scope = RMIL_SCOPE_DATA, .offset = offsetof(RmilDecisionOptions, least)},
     {RMIL_WORD("calibration", "calibration", RMIL_CALIBRATE_TEMPERATURE, calibrations, "NAME",
@@ -44,14 +44,14 @@ static void choose_cut(const RmilDecisionOptions *options, const int *labels, co
     decision->sensitivity = cut.sensitivity, decision->specificity = cut.specificity;
     if (found) return;
     if (!decision->positives || !decision->negatives)
-        g_string_append_printf(reason, "no cut-off: the validation set has %" G_GINT64_FORMAT " slides of the one class and %" G_GINT64_FORMAT
-                                       " of the other",
-                               decision->positives, decision->negatives);
-    else
-        g_string_append_printf(reason, "no cut-off: none reaches %s %g on the validation slides", rules[options->rule], options->least);
+        g_string_append_printf(
+            reason, "no cut-off: the validation set has %" G_GINT64_FORMAT " slides of the one class and %" G_GINT64_FORMAT " of the other",
+            decision->positives, decision->negatives);
+    else g_string_append_printf(reason, "no cut-off: none reaches %s %g on the validation slides", rules[options->rule], options->least);
 }
 
-static void calibrate(int wanted, const int *labels, const double *logits, int64_t n, int columns, RmilDecision *decision, GString *reason) {
+static void calibrate(int wanted, const int *labels, const double *logits, int64_t n, int columns, RmilDecision *decision,
+                      GString *reason) {
     double slope = NAN, intercept = 0;
     if (wanted == RMIL_CALIBRATE_NONE) return;
     if (wanted == RMIL_CALIBRATE_PLATT && columns == 1) rmil_platt(labels, logits, n, TRUE, &slope, &intercept);
@@ -131,7 +131,8 @@ char *rmil_decision_words(const RmilDecision *decision) {
 void rmil_decision_pool(const RmilDecision *const *decisions, int64_t count, RmilDecision *pooled) {
     *pooled = *decisions[0];
     for (int64_t i = 1; i < count; i++) {
-        pooled->chosen = pooled->chosen && decisions[i]->chosen && decisions[i]->rule == pooled->rule && decisions[i]->least == pooled->least;
+        pooled->chosen = pooled->chosen && decisions[i]->chosen && decisions[i]->rule == pooled->rule &&
+                         decisions[i]->least == pooled->least;
         pooled->cut += decisions[i]->cut;
         pooled->sensitivity += decisions[i]->sensitivity, pooled->specificity += decisions[i]->specificity;
         pooled->positives += decisions[i]->positives, pooled->negatives += decisions[i]->negatives;

@@ -1,13 +1,8 @@
 /* What is measured of the predictions of each task. */
-#include "measures.h"
-
 #include "evaluate-private.h"
 
 #include <math.h>
 #include <string.h>
-
-#define CUT 0.5
-#define BOOTSTRAP_ROUNDS 2000
 
 /* name, key, lower is better, in the tables of studies */
 static const RmilMeasure of_two[] = {
@@ -31,8 +26,16 @@ static const RmilMeasure of_classes[] = {
     {"Calibration error", "ece", TRUE, FALSE},
 };
 static const RmilClassesMetric classes_metrics[] = {
-    RMIL_CLASSES_AUROC, RMIL_CLASSES_AVERAGE_PRECISION, RMIL_CLASSES_ACCURACY, RMIL_CLASSES_BALANCED_ACCURACY, RMIL_CLASSES_F1,
-    RMIL_CLASSES_KAPPA, RMIL_CLASSES_KAPPA_QUADRATIC,   RMIL_CLASSES_LOG_LOSS, RMIL_CLASSES_BRIER,             RMIL_CLASSES_ECE,
+    RMIL_CLASSES_AUROC,
+    RMIL_CLASSES_AVERAGE_PRECISION,
+    RMIL_CLASSES_ACCURACY,
+    RMIL_CLASSES_BALANCED_ACCURACY,
+    RMIL_CLASSES_F1,
+    RMIL_CLASSES_KAPPA,
+    RMIL_CLASSES_KAPPA_QUADRATIC,
+    RMIL_CLASSES_LOG_LOSS,
+    RMIL_CLASSES_BRIER,
+    RMIL_CLASSES_ECE,
 };
 static const RmilMeasure of_survival[] = {
     {"C-index", "c-index", FALSE, TRUE},
@@ -46,7 +49,8 @@ static const RmilMeasure of_number[] = {
     {"Pearson’s r", "pearson", FALSE, FALSE},
     {"Spearman’s ρ", "spearman", FALSE, TRUE},
 };
-static const RmilNumberMetric number_metrics[] = {RMIL_NUMBER_R2, RMIL_NUMBER_MAE, RMIL_NUMBER_RMSE, RMIL_NUMBER_PEARSON, RMIL_NUMBER_SPEARMAN};
+static const RmilNumberMetric number_metrics[] = {RMIL_NUMBER_R2, RMIL_NUMBER_MAE, RMIL_NUMBER_RMSE, RMIL_NUMBER_PEARSON,
+                                                  RMIL_NUMBER_SPEARMAN};
 
 const RmilMeasure *rmil_measures(const RmilTask *task, int *count) {
     const struct {
@@ -63,7 +67,10 @@ const RmilMeasure *rmil_measures(const RmilTask *task, int *count) {
 
 const char *rmil_interval_words(const RmilTask *task, gboolean patients) {
     if (patients)
-        return "95 % intervals: percentiles of 2,000 resamples of whole patients, with all their slides.";
+        return task->classes == 2
+                   ? "95 % intervals: DeLong’s by patient (Obuchowski) for AUROC; else the percentiles of 2,000 resamples of whole "
+                     "patients, with all their slides."
+                   : "95 % intervals: percentiles of 2,000 resamples of whole patients, with all their slides.";
     if (task->classes == 2)
         return "95 % intervals: DeLong’s for AUROC; Wilson’s for accuracy, sensitivity and specificity; for AUPRC and average precision the "
                "percentiles of 2,000 resamples of the slides, stratified by label. Where slides are told apart perfectly these have no width: "
@@ -76,7 +83,7 @@ const char *rmil_interval_words(const RmilTask *task, gboolean patients) {
 /* -- rows --------------------------------------------------------------------------------------------------------------------- */
 static const RmilPredictionRow *row_at(const GArray *rows, int64_t i) { return &g_array_index(rows, RmilPredictionRow, i); }
 
-int64_t *rmil_rows_patients(const GArray *rows) {
+int64_t *rmil_predictions_patients(const GArray *rows) {
     g_autoptr(GHashTable) known = g_hash_table_new(g_str_hash, g_str_equal);
     int64_t *groups = g_new(int64_t, rows->len + 1), count = 0;
     for (guint i = 0; i < rows->len; i++) {
@@ -94,42 +101,45 @@ int64_t *rmil_rows_patients(const GArray *rows) {
     return NULL;
 }
 
-gboolean rmil_rows_share_patients(const GArray *rows) {
-    g_autofree int64_t *groups = rmil_rows_patients(rows);
-    return groups != NULL;
+GArray *rmil_predictions_of(const GArray *rows, const RmilTask *task, RmilSplit part) {
+    GArray *of = g_array_new(FALSE, FALSE, sizeof(RmilPredictionRow));
+    for (guint i = 0; i < rows->len; i++)
+        if (row_at(rows, i)->part == part && rmil_target_known(task, &row_at(rows, i)->target)) g_array_append_val(of, *row_at(rows, i));
+    return of;
 }
 
-void rmil_rows_scores(const GArray *rows, int *labels, double *scores) {
+void rmil_predictions_scores(const GArray *rows, int *labels, double *scores) {
     for (guint i = 0; i < rows->len; i++) labels[i] = row_at(rows, i)->target.label, scores[i] = row_at(rows, i)->probability;
 }
 
 /* -- two classes ---------------------------------------------------------------------------------------------------------------- */
-static void measure_two(const GArray *rows, double *values, RmilInterval *intervals) {
+static void measure_two(const GArray *rows, RmilMeasuring how, double *values, RmilInterval *intervals) {
     const int64_t n = rows->len;
     g_autofree int *labels = g_new(int, n + 1);
     g_autofree double *scores = g_new(double, n + 1);
     RmilMetrics m;
-    rmil_rows_scores(rows, labels, scores);
-    rmil_metrics(labels, scores, n, CUT, &m);
+    rmil_predictions_scores(rows, labels, scores);
+    rmil_metrics(labels, scores, n, how.cut, &m);
     const double in_order[] = {m.auroc, m.auprc, m.average_precision, m.accuracy, m.sensitivity, m.specificity};
     memcpy(values, in_order, sizeof in_order);
     if (!intervals || m.positives == 0 || m.negatives == 0) return; /* intervals need both classes */
     RmilMetricIntervals b;
-    rmil_metric_intervals(labels, scores, n, CUT, 0.95, BOOTSTRAP_ROUNDS, 0, &b);
+    g_autofree int64_t *groups = rmil_predictions_patients(rows);
+    rmil_metric_intervals_grouped(labels, scores, n, groups, how.cut, 0.95, how.rounds, how.seed, &b);
     const RmilInterval all[] = {b.auroc, b.auprc, b.average_precision, b.accuracy, b.sensitivity, b.specificity};
     memcpy(intervals, all, sizeof all);
     double variance;
-    rmil_delong(labels, scores, n, 0.95, &variance, &intervals[0]);
+    rmil_delong_grouped(labels, scores, n, groups, 0.95, &variance, &intervals[0]);
 }
 
 /* -- other tasks ---------------------------------------------------------------------------------------------------------------- */
-static RmilBootstrap bootstrap_of(const int64_t *groups) { return (RmilBootstrap){groups, 0.95, BOOTSTRAP_ROUNDS, 0}; }
+static RmilBootstrap bootstrap_of(const int64_t *groups, RmilMeasuring how) { return (RmilBootstrap){groups, 0.95, how.rounds, how.seed}; }
 
-static void measure_classes(const RmilTask *task, const GArray *rows, double *values, RmilInterval *intervals) {
+static void measure_classes(const RmilTask *task, const GArray *rows, RmilMeasuring how, double *values, RmilInterval *intervals) {
     const int64_t n = rows->len, classes = task->classes;
     g_autofree int *labels = g_new(int, n);
-    g_autofree double *probabilities = g_new(double, n * classes);
-    g_autofree int64_t *groups = rmil_rows_patients(rows);
+    g_autofree double *probabilities = g_new(double, n *classes);
+    g_autofree int64_t *groups = rmil_predictions_patients(rows);
     for (int64_t i = 0; i < n; i++) {
         labels[i] = row_at(rows, i)->target.label;
         for (int c = 0; c < classes; c++) probabilities[i * classes + c] = rmil_class_probability(task, row_at(rows, i), c);
@@ -139,7 +149,7 @@ static void measure_classes(const RmilTask *task, const GArray *rows, double *va
     for (gsize m = 0; m < G_N_ELEMENTS(classes_metrics); m++) values[m] = metrics.all[classes_metrics[m]];
     if (!intervals) return;
     g_autofree RmilClassIntervals *found = g_new(RmilClassIntervals, 1);
-    const RmilBootstrap bootstrap = bootstrap_of(groups);
+    const RmilBootstrap bootstrap = bootstrap_of(groups, how);
     rmil_class_intervals(labels, probabilities, n, task->classes, &bootstrap, found);
     for (gsize m = 0; m < G_N_ELEMENTS(classes_metrics); m++) intervals[m] = found->all[classes_metrics[m]];
 }
@@ -165,7 +175,7 @@ static void times_clear(Times *times) {
     g_free(times->event);
 }
 
-static void measure_survival(const GArray *rows, const GArray *train, double *values, RmilInterval *intervals) {
+static void measure_survival(const GArray *rows, const GArray *train, RmilMeasuring how, double *values, RmilInterval *intervals) {
     Times own, all;
     RmilConcordance c;
     times_of(rows, &own);
@@ -175,36 +185,37 @@ static void measure_survival(const GArray *rows, const GArray *train, double *va
     rmil_uno_c_index(all.time, all.event, all.n, own.time, own.event, own.risk, own.n, INFINITY, &c);
     values[1] = c.c_index;
     if (intervals) {
-        g_autofree int64_t *groups = rmil_rows_patients(rows);
-        const RmilBootstrap bootstrap = bootstrap_of(groups);
+        g_autofree int64_t *groups = rmil_predictions_patients(rows);
+        const RmilBootstrap bootstrap = bootstrap_of(groups, how);
         intervals[0] = rmil_c_index_interval(own.time, own.event, own.risk, own.n, &bootstrap);
     }
     times_clear(&own);
     times_clear(&all);
 }
 
-static void measure_numbers(const GArray *rows, double *values, RmilInterval *intervals) {
+static void measure_numbers(const GArray *rows, RmilMeasuring how, double *values, RmilInterval *intervals) {
     g_autofree double *known = g_new(double, rows->len), *said = g_new(double, rows->len);
     for (guint i = 0; i < rows->len; i++) known[i] = row_at(rows, i)->target.value, said[i] = row_at(rows, i)->answer;
     double metrics[RMIL_NUMBER_METRICS];
     rmil_number_metrics(known, said, rows->len, metrics);
     for (gsize m = 0; m < G_N_ELEMENTS(number_metrics); m++) values[m] = metrics[number_metrics[m]];
     if (!intervals) return;
-    g_autofree int64_t *groups = rmil_rows_patients(rows);
-    const RmilBootstrap bootstrap = bootstrap_of(groups);
+    g_autofree int64_t *groups = rmil_predictions_patients(rows);
+    const RmilBootstrap bootstrap = bootstrap_of(groups, how);
     RmilInterval found[RMIL_NUMBER_METRICS];
     rmil_number_intervals(known, said, rows->len, &bootstrap, found);
     for (gsize m = 0; m < G_N_ELEMENTS(number_metrics); m++) intervals[m] = found[number_metrics[m]];
 }
 
-void rmil_measure(const RmilTask *task, const GArray *rows, const GArray *train, double *values, RmilInterval *intervals) {
+void rmil_measure(const RmilTask *task, const GArray *rows, const GArray *train, RmilMeasuring how, double *values,
+                  RmilInterval *intervals) {
     for (int i = 0; i < RMIL_MEASURES_MOST; i++) {
         values[i] = NAN;
         if (intervals) intervals[i] = (RmilInterval){NAN, NAN, NULL};
     }
     if (!rows->len) return;
-    if (task->classes == 2) measure_two(rows, values, intervals);
-    else if (task->kind == RMIL_TASK_CLASSES) measure_classes(task, rows, values, intervals);
-    else if (task->kind == RMIL_TASK_SURVIVAL) measure_survival(rows, train, values, intervals);
-    else measure_numbers(rows, values, intervals);
+    if (task->classes == 2) measure_two(rows, how, values, intervals);
+    else if (task->kind == RMIL_TASK_CLASSES) measure_classes(task, rows, how, values, intervals);
+    else if (task->kind == RMIL_TASK_SURVIVAL) measure_survival(rows, train, how, values, intervals);
+    else measure_numbers(rows, how, values, intervals);
 }

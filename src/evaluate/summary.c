@@ -7,16 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* counts: how many of the trainings tested each slide of the pool. */
-static RmilTests relate_tests(const GArray *counts, guint trainings) {
-    gboolean same = TRUE, once = TRUE;
-    for (guint i = 0; i < counts->len; i++) {
-        same = same && g_array_index(counts, int64_t, i) == (int64_t)trainings;
-        once = once && g_array_index(counts, int64_t, i) == 1;
-    }
-    return same ? RMIL_TESTS_SAME : once ? RMIL_TESTS_FOLDS : RMIL_TESTS_MIXED;
-}
-
 const char *rmil_tests_one(const RmilMethodSummary *summary) {
     return (const char *[]){[RMIL_TESTS_SAME] = "seed", [RMIL_TESTS_FOLDS] = "fold", [RMIL_TESTS_MIXED] = "training"}[summary->tests];
 }
@@ -27,67 +17,16 @@ const char *rmil_tests_pool(const RmilMethodSummary *summary) {
                             [RMIL_TESTS_MIXED] = "mean of those trainings that tested the slide"}[summary->tests];
 }
 
-static void add_row(RmilPredictionRow *sum, const RmilPredictionRow *row) {
-    sum->probability += row->probability;
-    sum->answer += row->answer;
-    sum->count = MIN(sum->count, row->count);
-    for (int i = 0; i < row->count; i++) sum->values[i] += row->values[i];
-}
-
-static void divide_row(RmilPredictionRow *sum, double n) {
-    sum->probability /= n;
-    sum->answer /= n;
-    for (int i = 0; i < sum->count; i++) sum->values[i] /= n;
-}
-
-/* Every test slide of any seed whose target is known, with the mean of what the seeds say that tested it. */
-static GArray *pool(const RmilMethod *method, const RmilTask *task, RmilTests *tests) {
-    GArray *pooled = g_array_new(FALSE, FALSE, sizeof(RmilPredictionRow));
-    g_autoptr(GHashTable) index = g_hash_table_new(g_str_hash, g_str_equal);
-    g_autoptr(GArray) counts = g_array_new(FALSE, TRUE, sizeof(int64_t));
-    for (guint s = 0; s < method->seeds->len; s++) {
-        const RmilSeedRun *seed = g_ptr_array_index(method->seeds, s);
-        for (guint i = 0; i < seed->cases->len; i++) {
-            const RmilPredictionRow *item = &g_array_index(seed->cases, RmilPredictionRow, i);
-            if (item->part != RMIL_SPLIT_TEST || !rmil_target_known(task, &item->target)) continue;
-            gpointer at;
-            if (!g_hash_table_lookup_extended(index, item->slide, NULL, &at)) {
-                RmilPredictionRow one = *item;
-                one.probability = one.answer = 0;
-                memset(one.values, 0, sizeof one.values);
-                at = GUINT_TO_POINTER(pooled->len);
-                g_hash_table_insert(index, (gpointer)one.slide, at);
-                g_array_append_val(pooled, one);
-                g_array_set_size(counts, pooled->len);
-            }
-            add_row(&g_array_index(pooled, RmilPredictionRow, GPOINTER_TO_UINT(at)), item);
-            g_array_index(counts, int64_t, GPOINTER_TO_UINT(at))++;
-        }
-    }
-    *tests = relate_tests(counts, method->seeds->len);
-    for (guint i = 0; i < pooled->len; i++)
-        divide_row(&g_array_index(pooled, RmilPredictionRow, i), (double)g_array_index(counts, int64_t, i));
-    return pooled;
-}
-
-GArray *rmil_seed_rows(const RmilSeedRun *seed, const RmilTask *task, RmilSplit part) {
-    GArray *rows = g_array_new(FALSE, FALSE, sizeof(RmilPredictionRow));
-    for (guint i = 0; i < seed->cases->len; i++) {
-        const RmilPredictionRow *item = &g_array_index(seed->cases, RmilPredictionRow, i);
-        if (item->part == part && rmil_target_known(task, &item->target)) g_array_append_val(rows, *item);
-    }
-    return rows;
-}
-
 static void summarise_pooled(RmilMethodSummary *summary, const RmilTask *task) {
     const GArray *pooled = summary->pooled;
     for (guint i = 0; i < pooled->len && task->classes == 2; i++)
         *(g_array_index(pooled, RmilPredictionRow, i).target.label == 1 ? &summary->positives : &summary->negatives) += 1;
     const gboolean one = summary->method->seeds->len == 1; /* else each training has its own training set, or all have the same */
     g_autoptr(GArray) train = one || summary->tests == RMIL_TESTS_SAME
-                                  ? rmil_seed_rows(summary->method->seeds->pdata[0], task, RMIL_SPLIT_TRAIN)
+                                  ? rmil_predictions_of(((const RmilSeedRun *)summary->method->seeds->pdata[0])->cases, task,
+                                                        RMIL_SPLIT_TRAIN)
                                   : NULL;
-    rmil_measure(task, pooled, train && train->len ? train : NULL, summary->value, summary->interval);
+    rmil_measure(task, pooled, train && train->len ? train : NULL, RMIL_MEASURING_USUAL, summary->value, summary->interval);
 }
 
 static void summarise_seeds(RmilMethodSummary *summary, const RmilTask *task, int n_measures) {
@@ -96,8 +35,9 @@ static void summarise_seeds(RmilMethodSummary *summary, const RmilTask *task, in
     summary->by_seed = g_new(double, (summary->seeds * RMIL_MEASURES_MOST));
     for (int64_t s = 0; s < summary->seeds; s++) {
         const RmilSeedRun *seed = g_ptr_array_index(method->seeds, s);
-        g_autoptr(GArray) rows = rmil_seed_rows(seed, task, RMIL_SPLIT_TEST), train = rmil_seed_rows(seed, task, RMIL_SPLIT_TRAIN);
-        rmil_measure(task, rows, train->len ? train : NULL, summary->by_seed + s * RMIL_MEASURES_MOST, NULL);
+        g_autoptr(GArray) rows = rmil_predictions_of(seed->cases, task, RMIL_SPLIT_TEST),
+                          train = rmil_predictions_of(seed->cases, task, RMIL_SPLIT_TRAIN);
+        rmil_measure(task, rows, train->len ? train : NULL, RMIL_MEASURING_USUAL, summary->by_seed + s * RMIL_MEASURES_MOST, NULL);
     }
     for (int i = 0; i < n_measures; i++)
         rmil_mean_sd(summary->by_seed + i, summary->seeds, RMIL_MEASURES_MOST, &summary->mean[i], &summary->sd[i]);
@@ -126,7 +66,8 @@ static double compare_pooled(const RmilMethodSummary *a, const RmilMethodSummary
         y[n++] = match->probability;
     }
     double z, p = NAN;
-    if (positives > 0 && positives < n && !rmil_rows_share_patients(shared)) rmil_delong_test(labels, x, y, n, &z, &p);
+    g_autofree int64_t *groups = rmil_predictions_patients(shared);
+    if (positives > 0 && positives < n) rmil_delong_test_grouped(labels, x, y, n, groups, &z, &p);
     return p;
 }
 
@@ -284,7 +225,10 @@ RmilSummary *rmil_summarise(const GPtrArray *methods, const RmilTask *task, cons
         RmilMethodSummary *one = &summary->methods[i];
         one->method = g_ptr_array_index(methods, i);
         if (strcmp(one->method->name, reference) == 0) summary->reference = i;
-        one->pooled = pool(one->method, task, &one->tests);
+        g_autoptr(GPtrArray) trainings = g_ptr_array_new();
+        for (guint t = 0; t < one->method->seeds->len; t++)
+            g_ptr_array_add(trainings, ((const RmilSeedRun *)one->method->seeds->pdata[t])->cases);
+        one->pooled = rmil_predictions_pool(trainings, task, &one->tests);
         summarise_pooled(one, task);
         summarise_seeds(one, task, summary->n_measures);
         summary->repeats = summary->repeats || one->seeds > 1;

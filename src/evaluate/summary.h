@@ -2,7 +2,7 @@
 #ifndef RMIL_EVALUATE_SUMMARY_H
 #define RMIL_EVALUATE_SUMMARY_H
 
-#include "measures.h"
+#include "rankmil/evaluate.h"
 
 /* -- trainings ------------------------------------------------------------------------------------------------------------- */
 /* One training and its rows, as far as there are any. Statistics look at seed, split and rows, the rest is for who shows them. */
@@ -25,13 +25,6 @@ typedef struct {
     int style;        /* line style in every figure, from 1 */
     GPtrArray *seeds; /* RmilSeedRun, by seed; at least one */
 } RmilMethod;
-
-/* How the test sets of a method's trainings relate, and so what a pool of their predictions is. */
-typedef enum {
-    RMIL_TESTS_SAME,  /* every training tested the same slides: the pool is the mean of the trainings */
-    RMIL_TESTS_FOLDS, /* every slide was tested by exactly one: out-of-fold predictions of cross-validation */
-    RMIL_TESTS_MIXED  /* neither: a slide's value is the mean of those trainings that tested it */
-} RmilTests;
 
 typedef struct {
     const RmilMethod *method;
@@ -83,8 +76,6 @@ typedef struct {
 /* "seed", "fold" or "training": what each of the method's trainings is called; "mean of the seeds", … : what its pool is. */
 const char *rmil_tests_one(const RmilMethodSummary *summary);
 const char *rmil_tests_pool(const RmilMethodSummary *summary);
-/* The rows of one set of a training whose target is known: GArray of RmilPredictionRow. Free with g_array_unref. */
-GArray *rmil_seed_rows(const RmilSeedRun *seed, const RmilTask *task, RmilSplit part);
 /* methods: RmilMethod, which must outlive it. reference: name of the one that the others are compared with; where it is not among them,
  * the first. */
 RmilSummary *rmil_summarise(const GPtrArray *methods, const RmilTask *task, const char *reference);

@@ -38,12 +38,12 @@ static void add_curves(RmilFigure *figure, const RmilTask *task, const RmilMetho
     for (gint64 s = 0; s < summary->seeds; s++) most = MAX(most, ((RmilSeedRun *)g_ptr_array_index(summary->method->seeds, s))->cases->len);
     g_autofree int *labels = g_new(int, most + 1);
     g_autofree double *scores = g_new(double, most + 1);
-    rmil_rows_scores(summary->pooled, labels, scores);
+    rmil_predictions_scores(summary->pooled, labels, scores);
     add_curve(figure, summary->method, "mean", curve, labels, scores, summary->pooled->len);
     for (gint64 s = 0; s < summary->seeds && summary->seeds > 1; s++) {
         const RmilSeedRun *seed = g_ptr_array_index(summary->method->seeds, s);
-        g_autoptr(GArray) rows = rmil_seed_rows(seed, task, RMIL_SPLIT_TEST);
-        rmil_rows_scores(rows, labels, scores);
+        g_autoptr(GArray) rows = rmil_predictions_of(seed->cases, task, RMIL_SPLIT_TEST);
+        rmil_predictions_scores(rows, labels, scores);
         g_autofree char *number = g_strdup_printf("%" G_GINT64_FORMAT, seed->seed);
         add_curve(figure, summary->method, number, curve, labels, scores, rows->len);
     }
@@ -63,7 +63,7 @@ static void add_band(RmilFigure *figure, const RmilMethodSummary *one) {
     g_autofree int *labels = g_new(int, n);
     g_autofree double *scores = g_new(double, n);
     double low[BAND_POINTS], high[BAND_POINTS];
-    rmil_rows_scores(one->pooled, labels, scores);
+    rmil_predictions_scores(one->pooled, labels, scores);
     if (!rmil_roc_band(labels, scores, n, 0.95, BAND_ROUNDS, 0, BAND_POINTS, low, high)) return;
     for (int p = 0; p < BAND_POINTS; p++) {
         add_series(figure->csv, one->method);

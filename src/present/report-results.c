@@ -341,13 +341,14 @@ static char *spoken_values(const RmilSummary *s, const char *what, int metric) {
 gboolean rmil_report_results(RmilReport *report, GError **error) {
     const RmilSummary *s = report->summary;
     if (!report->tested) return TRUE;
+    g_autofree int64_t *groups = rmil_predictions_patients(reference_of(report)->pooled);
     g_string_append(report->out, "<section id=\"tests\"><h2>How well the slides are told apart</h2>\n");
     pooled_table(report);
     rmil_html(report->out,
               "<p class=\"soft\">%s The interval says how much a value would vary with other test slides. %s Accuracy, "
               "sensitivity and specificity are at probability &gt; 0.5. AUPRC is the area under the precision-recall "
               "points joined by lines, as in the paper; average precision sums them as steps.</p>\n",
-              pooled_words[pool_kind(report)].how, rmil_interval_words(&s->task, rmil_rows_share_patients(reference_of(report)->pooled)));
+              pooled_words[pool_kind(report)].how, rmil_interval_words(&s->task, groups != NULL));
     seeds_table(report);
     comparison_table(report);
     g_autofree char *roc = rmil_figure_roc(s, report->run->folder, error);

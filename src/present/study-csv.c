@@ -46,7 +46,7 @@ static void run_rows(RmilCsv *out, const RmilLevel *level, const RmilMethodSumma
         add_place(out, level, one);
         rmil_csv_text(out, seed->split);
         rmil_csv_whole(out, seed->seed);
-        g_autoptr(GArray) tests = rmil_seed_rows(seed, &level->summary->task, RMIL_SPLIT_TEST);
+        g_autoptr(GArray) tests = rmil_predictions_of(seed->cases, &level->summary->task, RMIL_SPLIT_TEST);
         rmil_csv_whole(out, tests->len);
         rmil_csv_numbers(out, NULL, one->by_seed + s * RMIL_MEASURES_MOST, level->summary->n_measures);
         rmil_csv_end(out);

@@ -330,7 +330,8 @@ GPtrArray *rmil_study_pooled_tables(const RmilStudyReport *study) {
             g_autofree char *title = study->along_summary ? g_strdup(level->text)
                                      : *level->text       ? g_strdup_printf("%s, %s", one->method->title, level->text)
                                                           : g_strdup(one->method->title);
-            patients = patients || rmil_rows_share_patients(one->pooled);
+            g_autofree int64_t *groups = rmil_predictions_patients(one->pooled);
+            patients = patients || groups;
             add_pooled(table, study, one, title);
         }
     rmil_study_table_note(table, "The interval says how much the value would vary with other test %s. %s%s%s",

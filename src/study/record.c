@@ -272,8 +272,7 @@ gboolean rmil_record_add(RmilRecord *record, const RmilRecordRun *run, GError **
 }
 
 gboolean rmil_record_set_sha256(RmilRecord *record, const char *key, const char *sha256, GError **error) {
-    g_autoptr(sqlite3_stmt) statement = prepare(record,
-                                                "INSERT OR REPLACE INTO model SELECT run, ?2 FROM run WHERE key = ?1", error);
+    g_autoptr(sqlite3_stmt) statement = prepare(record, "INSERT OR REPLACE INTO model SELECT run, ?2 FROM run WHERE key = ?1", error);
     return statement && insert(record, statement, error, "tt", key, sha256);
 }
 

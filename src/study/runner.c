@@ -245,7 +245,8 @@ gboolean rmil_study_execute(const RmilStudyPlan *plan, const RmilTrainData *data
                          .threads = rmil_threads(options->threads),
                          .outcome = outcome};
     g_mutex_init(&runner.lock);
-    gboolean done = jobs && read_decision(plan, base, &runner.decision, error) && rmil_runner_open(&runner, path, error) && run_jobs(&runner, error);
+    gboolean done = jobs && read_decision(plan, base, &runner.decision, error) && rmil_runner_open(&runner, path, error) &&
+                    run_jobs(&runner, error);
     outcome->left = outcome->share - outcome->kept - outcome->made;
     rmil_record_free(runner.record);
     g_mutex_clear(&runner.lock);

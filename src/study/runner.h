@@ -12,7 +12,7 @@ typedef struct {
     const RmilMonitor *monitor;
     const RmilJobs *jobs;
     RmilDecisionOptions decision; /* how cut-offs and calibrations are chosen */
-    GArray *todo; /* indices of jobs, one of each training */
+    GArray *todo;                 /* indices of jobs, one of each training */
     RmilRecord *record;
     GMutex lock; /* of the record and of what follows */
     int threads, busy;

@@ -1,0 +1,51 @@
+/* rankmil evaluate: what is measured of the predictions of each task. Part of evaluate.h. */
+#ifndef RANKMIL_MEASURES_H
+#define RANKMIL_MEASURES_H
+
+#include "outcome.h"
+
+G_BEGIN_DECLS
+
+#define RMIL_MEASURES_MOST 12
+typedef struct {
+    const char *name, *key; /* "AUROC"; "auroc", which files are named by */
+    gboolean lower;         /* lower is better */
+    gboolean shown;         /* in the tables of studies */
+} RmilMeasure;
+/* In the order of pages and tables; methods are ranked by the first. */
+RMIL_API const RmilMeasure *rmil_measures(const RmilTask *task, int *count);
+
+/* How: probabilities above `cut` are positive (two classes, the paper's 0.5); intervals from `rounds` resamples by `seed`. */
+typedef struct {
+    double cut;
+    int64_t rounds;
+    uint64_t seed;
+} RmilMeasuring;
+#define RMIL_MEASURING_USUAL ((RmilMeasuring){0.5, 2000, 0})
+/* Values of all measures for rows (RmilPredictionRow) with known targets, NaN where undefined, and their 95 % intervals (NULL: not
+ * asked for), which resample patients where rows name any. train: rows of the training set, from which survival takes how long patients
+ * were followed; NULL: from the rows themselves. Both arrays have RMIL_MEASURES_MOST places. */
+RMIL_API void rmil_measure(const RmilTask *task, const GArray *rows, const GArray *train, RmilMeasuring how, double *values,
+                           RmilInterval *intervals);
+/* Which interval is whose, in one or two sentences for readers. patients: the rows name patients. */
+RMIL_API const char *rmil_interval_words(const RmilTask *task, gboolean patients);
+
+/* Groups of equal patients among the rows, for what resamples them: an index for each row; NULL: each row stands for itself. g_free. */
+RMIL_API int64_t *rmil_predictions_patients(const GArray *rows);
+/* The rows of one set whose target is known. Free with g_array_unref. */
+RMIL_API GArray *rmil_predictions_of(const GArray *rows, const RmilTask *task, RmilSplit part);
+/* Of two classes: labels and probabilities. Both are the caller's arrays of as many as there are rows. */
+RMIL_API void rmil_predictions_scores(const GArray *rows, int *labels, double *scores);
+
+/* How the test sets of several trainings relate, and so what a pool of their predictions is. */
+typedef enum {
+    RMIL_TESTS_SAME,  /* every training tested the same slides: the pool is the mean of the trainings */
+    RMIL_TESTS_FOLDS, /* every slide was tested by exactly one: out-of-fold predictions of cross-validation */
+    RMIL_TESTS_MIXED  /* neither: a slide's value is the mean of those trainings that tested it */
+} RmilTests;
+/* Every test slide of any of the trainings (GArray of rows) whose target is known, with the mean of what those say that tested it, in the
+ * order in which slides first appear. Texts stay theirs. Free with g_array_unref. */
+RMIL_API GArray *rmil_predictions_pool(const GPtrArray *trainings, const RmilTask *task, RmilTests *tests);
+
+G_END_DECLS
+#endif

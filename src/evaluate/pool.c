@@ -1,0 +1,58 @@
+/* The predictions of several trainings as one. */
+#include "evaluate-private.h"
+
+#include <string.h>
+
+static const RmilPredictionRow *row_at(const GArray *rows, guint i) { return &g_array_index(rows, RmilPredictionRow, i); }
+
+/* counts: how many of the trainings tested each slide of the pool. */
+static RmilTests relate_tests(const GArray *counts, guint trainings) {
+    gboolean same = TRUE, once = TRUE;
+    for (guint i = 0; i < counts->len; i++) {
+        same = same && g_array_index(counts, int64_t, i) == (int64_t)trainings;
+        once = once && g_array_index(counts, int64_t, i) == 1;
+    }
+    return same ? RMIL_TESTS_SAME : once ? RMIL_TESTS_FOLDS : RMIL_TESTS_MIXED;
+}
+
+static void add_row(RmilPredictionRow *sum, const RmilPredictionRow *row) {
+    sum->probability += row->probability;
+    sum->answer += row->answer;
+    sum->count = MIN(sum->count, row->count);
+    for (int i = 0; i < row->count; i++) sum->values[i] += row->values[i];
+}
+
+static void divide_row(RmilPredictionRow *sum, double n) {
+    sum->probability /= n;
+    sum->answer /= n;
+    for (int i = 0; i < sum->count; i++) sum->values[i] /= n;
+}
+
+GArray *rmil_predictions_pool(const GPtrArray *trainings, const RmilTask *task, RmilTests *tests) {
+    GArray *pooled = g_array_new(FALSE, FALSE, sizeof(RmilPredictionRow));
+    g_autoptr(GHashTable) index = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GArray) counts = g_array_new(FALSE, TRUE, sizeof(int64_t));
+    for (guint s = 0; s < trainings->len; s++) {
+        const GArray *rows = trainings->pdata[s];
+        for (guint i = 0; i < rows->len; i++) {
+            const RmilPredictionRow *item = row_at(rows, i);
+            if (item->part != RMIL_SPLIT_TEST || !rmil_target_known(task, &item->target)) continue;
+            gpointer at;
+            if (!g_hash_table_lookup_extended(index, item->slide, NULL, &at)) {
+                RmilPredictionRow one = *item;
+                one.probability = one.answer = 0;
+                memset(one.values, 0, sizeof one.values);
+                at = GUINT_TO_POINTER(pooled->len);
+                g_hash_table_insert(index, (gpointer)one.slide, at);
+                g_array_append_val(pooled, one);
+                g_array_set_size(counts, pooled->len);
+            }
+            add_row(&g_array_index(pooled, RmilPredictionRow, GPOINTER_TO_UINT(at)), item);
+            g_array_index(counts, int64_t, GPOINTER_TO_UINT(at))++;
+        }
+    }
+    *tests = relate_tests(counts, trainings->len);
+    for (guint i = 0; i < pooled->len; i++)
+        divide_row(&g_array_index(pooled, RmilPredictionRow, i), (double)g_array_index(counts, int64_t, i));
+    return pooled;
+}
