@@ -140,6 +140,7 @@ typedef struct {
     /* Of models and guides alone, which share RmilModelConfig. */
     gboolean shared;     /* its field is one of RmilModelConfig's, not of the owner's own struct */
     gboolean untold;     /* whoever applies a model must know it, and the tensors do not tell it */
+    gboolean quiet;      /* files name it only where it is not `value`; also of the trainer's */
     int place;           /* from 1: where it stands in every model file of version 0.1.0, whoever takes it; 0: it is only in files of … */
     double elsewhere;    /* … those that take it. Its value in files of the others */
     const char *without; /* what is said of a model that does not take it and is given it; NULL: nothing */

@@ -10,20 +10,29 @@ typedef enum { RMIL_GUIDE_NONE, RMIL_GUIDE_INDUCTION, RMIL_GUIDE_RANK } RmilGuid
 RMIL_API const char *rmil_guide_name(RmilGuide guide); /* "none", "induction", "rank" */
 RMIL_API const char *const *rmil_guide_names(void);    /* NULL-terminated */
 
+/* What a model of survival learns from: hazards of bins of time, or Cox's partial likelihood of the slides of a step. */
+typedef enum { RMIL_SURVIVAL_HAZARD, RMIL_SURVIVAL_COX } RmilSurvivalLoss;
+
 #define RMIL_MODEL_OWN 32
 /* Everything that determines a model's shape and its loss; saved with the model. docs/options.md has all values and bounds. */
 typedef struct {
     char model[16]; /* "abmil", "dsmil", "clam-sb", "clam-mb", "hipt" */
     RmilGuide guide;
-    int64_t dim;                         /* D of the features */
-    int64_t hidden;                      /* adaptor width: 256 (abmil, dsmil), 512 (clam), 192 (hipt); 0: the model's default */
-    int64_t attention_dim;               /* 384 (dsmil), 256 (clam); 0: default */
-    double dropout;                      /* 0 */
-    double threshold;                    /* T; < 0: none. Paper: 1 */
-    double sigma, margin, lambda;        /* rank loss and guide weight: 1, 1, 1 */
-    int64_t rank_sample;                 /* 0: all pairs, exactly; N: up to N annotated and N other patches a step */
-    RmilTask task;                       /* what it predicts */
-    double edges[RMIL_OUTPUTS_MOST + 1]; /* discrete-time survival: of the bins of time, as many as logits and one */
+    int64_t dim;                  /* D of the features */
+    int64_t hidden;               /* adaptor width: 256 (abmil, dsmil), 512 (clam), 192 (hipt); 0: the model's default */
+    int64_t attention_dim;        /* 384 (dsmil), 256 (clam); 0: default */
+    double dropout;               /* 0 */
+    double threshold;             /* T; < 0: none. Paper: 1 */
+    gboolean even_bags;           /* does T cut bags of one patch, or of equal ones, too, as the released code does? FALSE */
+    double sigma, margin, lambda; /* rank loss and guide weight: 1, 1, 1 */
+    int64_t rank_sample;          /* 0: all pairs, exactly; N: up to N annotated and N other patches a step */
+    RmilTask task;                /* what it predicts */
+    int64_t bins;                 /* survival by hazards: bins of time, 4 */
+    int survival_loss;            /* survival: RmilSurvivalLoss */
+    double hazard_alpha;          /* survival by hazards: how much more events count than censored slides, 0 … 1: 0 */
+    /* What training makes of its training set's targets, kept so that a model says its answers in their unit. */
+    double edges[RMIL_OUTPUTS_MOST + 1]; /* survival by hazards: of the bins, ascending, bins + 1; all 0: not trained */
+    double mean, sd;                     /* a number: of the values; 0 and 1 before training */
     int64_t own[RMIL_MODEL_OWN];         /* what single models and guides take: rmil_model_config_get and _set */
 } RmilModelConfig;
 /* Any number of it by its option's name ("clam-k", "region-size") or key ("clam_k", "region_rows"). get: NaN where there is no such
@@ -89,7 +98,7 @@ RMIL_API gboolean rmil_model_save(const RmilModel *model, const char *path, GErr
 RMIL_API gboolean rmil_model_onnx_write(const RmilModel *model, const char *path, GError **error);
 
 /* What a model says of one bag. scores (before softmax) and attention (what patches are pooled with) are the caller's
- * arrays of K floats, or NULL; clam-mb: those of label 1; hipt: every patch carries its region's. */
+ * arrays of K floats, or NULL; hipt: every patch carries its region's. */
 typedef struct {
     double probability; /* two classes: of label 1; else NaN */
     double logit;       /* two classes: log odds, z for one logit, z_1 − z_0 for two; else NaN */
@@ -101,14 +110,27 @@ typedef struct {
     int count;          /* of values */
     double values[RMIL_OUTPUTS_MOST]; /* classes: probability of each; discrete-time survival: S at the end of each bin; else none */
 } RmilPrediction;
-/* Thread-safe: the model is only read. */
+/* Some models have several rows of scores and attention, one per output: clam-mb always (row c: of class c), dsmil with more than two
+ * classes or bins. Where no row is asked for it is, of two classes, that of label 1; of more, of the predicted class; else the rows' mean.
+ * Thread-safe: the model is only read. target: NULL: not known, loss is then 0. */
 RMIL_API gboolean rmil_model_predict(const RmilModel *model, const RmilBag *bag, const RmilTarget *target, RmilPrediction *prediction,
                                      float *scores, float *attention, GError **error);
+#define RMIL_ROW_USUAL (-1)
+RMIL_API int rmil_model_rows(const RmilModel *model);
+/* The same with the scores and attention of one row, 0 … rows − 1, or RMIL_ROW_USUAL. A model with one row has it for all. */
+RMIL_API gboolean rmil_model_predict_row(const RmilModel *model, const RmilBag *bag, const RmilTarget *target, int row,
+                                         RmilPrediction *prediction, float *scores, float *attention, GError **error);
 
-/* The mean of what `count` ≥ 1 models say: of their probabilities, scores and attention; logit: of the mean probability; sd: of
- * the probabilities (n − 1; NaN for one model); loss: NaN, but for one model, whose numbers are those of rmil_model_predict. */
+/* The mean of what `count` ≥ 1 models of one task say: of their probabilities, answers, scores and attention; logit: of the mean
+ * probability; predicted: of the mean probabilities. sd (n − 1; NaN for one model): of the probability of label 1, of the predicted of
+ * more classes, or of the answer. loss: NaN, but for one model, whose numbers are those of rmil_model_predict. Survival by hazards:
+ * where the models' bins differ there are no values. Fails with ARGUMENT when tasks differ. */
 RMIL_API gboolean rmil_ensemble_predict(const RmilModel *const *models, int64_t count, const RmilBag *bag, const RmilTarget *target,
                                         RmilPrediction *mean, double *sd, float *scores, float *attention, GError **error);
+/* The same with the scores and attention of one row (rmil_model_predict_row), for heat maps of one class; usual: of the class that all
+ * models together predict. */
+RMIL_API gboolean rmil_ensemble_predict_row(const RmilModel *const *models, int64_t count, const RmilBag *bag, const RmilTarget *target,
+                                            int row, RmilPrediction *mean, double *sd, float *scores, float *attention, GError **error);
 
 /* -- training: the paper's protocol (docs/models.md, Training) --------------------------------------------------------- */
 typedef struct {
@@ -130,9 +152,12 @@ RMIL_API void rmil_train_config_init(RmilTrainConfig *config);
 
 typedef struct {
     int64_t epoch; /* from 1 */
-    double train_loss, train_slide_loss, train_guide_loss, val_loss, val_auroc;
+    double train_loss, train_slide_loss, train_guide_loss, val_loss;
+    double val_metric; /* on the validation set: AUROC of two classes, mean AUROC (one against rest) of more, c-index of survival, R² of a
+                        * number; NaN: not defined */
     gboolean best;
 } RmilEpoch;
+RMIL_API const char *rmil_epoch_metric(const RmilTask *task); /* what val_metric is: "AUROC", "mean AUROC", "c-index", "R²" */
 
 /* bags[i] with targets[i]; train and val are index lists into them (no val: no early stop, the last epoch is kept).
  * model->dim 0: that of the bags. Parallel over the bags of a group; the result is the same bit for bit for any number

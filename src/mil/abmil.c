@@ -3,7 +3,8 @@
  *   u = W2ᵀ wₐ, v = W2ᵀ w_c;   s = R u + b2·wₐ + bₐ;   z = Σ a_k (R_k·v) + (b2·w_c) Σa + b_c
  * so the forward pass reads R once, while its block is in the cache, for both dots; the backward pass reads it once for
  *   p = Rᵀ a, q = Rᵀ ds, dZ = 1[R > 0] ∘ (a dz vᵀ + ds uᵀ), ∂b1 = Σ dZ
- * and once more, for its signs alone, for ∂W1 = dZᵀ X (masked.h). */
+ * and once more, for its signs alone, for ∂W1 = dZᵀ X (masked.h). C outputs have a w_c and a v each and share all else; the way back
+ * takes them together, Σ dz_c w_c and Σ dz_c v_c. */
 #include "attention.h"
 #include "gemm.h"
 #include "guide.h"
@@ -22,12 +23,13 @@ static void layout(const RmilModelConfig *config, RmilParameterLayout *layout) {
     rmil_parameter_linear(layout, "adaptor.0", config->hidden, config->dim, TRUE);
     rmil_parameter_linear(layout, "adaptor.2", config->dim, config->hidden, TRUE);
     rmil_parameter_linear(layout, "attention_layer.linear", 1, config->dim, TRUE);
-    rmil_parameter_linear(layout, "classifier", 1, config->dim, TRUE);
+    rmil_parameter_linear(layout, "classifier", rmil_model_outputs(config), config->dim, TRUE);
 }
 
 static void infer(RmilModelConfig *config, int64_t (*shape)(gpointer, const char *, int), gpointer user) {
     config->hidden = shape(user, "adaptor.0.weight", 0);
     config->dim = shape(user, "adaptor.0.weight", 1);
+    rmil_model_infer_outputs(config, shape(user, "classifier.weight", 0));
 }
 
 /* R = relu(R + b), then s[k] = R_k·u + shift and t[k] = R_k·v, in one pass. */
@@ -66,40 +68,54 @@ RMIL_CLONES static void back_block(const float *r, int64_t rows, int64_t n, cons
     }
 }
 
-/* G (d × n) = dz · w_c pᵀ + wₐ qᵀ */
-RMIL_CLONES static void outer_pair(const float *wc, float dz, const float *wa, int64_t d, const float *p, const float *q, int64_t n,
-                                   float *g) {
+/* G (d × n) = w pᵀ + wₐ qᵀ */
+RMIL_CLONES static void outer_pair(const float *w, const float *wa, int64_t d, const float *p, const float *q, int64_t n, float *g) {
     for (int64_t i = 0; i < d; i++) {
-        const float x = dz * wc[i], y = wa[i];
+        const float x = w[i], y = wa[i];
 #pragma omp simd
         for (int64_t j = 0; j < n; j++) g[i * n + j] = x * p[j] + y * q[j];
     }
 }
 
 typedef struct {
-    float *u, *v;            /* hidden: W2ᵀ wₐ, W2ᵀ w_c */
-    float *r;                /* K × hidden */
-    float *s, *t, *soft, *a; /* K */
+    int outputs;
+    float *u, *v, *zero;  /* hidden: W2ᵀ wₐ; outputs × hidden: W2ᵀ w_c; hidden: 0 */
+    float *r;             /* K × hidden */
+    float *s, *soft, *a;  /* K */
+    float *t;             /* outputs × K: R v */
+    double *base, *slope; /* outputs: b2·w_c, ∂L/∂z */
     RmilAttention attention;
-    double slope; /* ∂L/∂z */
-    float keep;   /* dropout's factor, 1 without */
+    float keep; /* dropout's factor, 1 without */
 } Work;
+
+static gboolean take(const RmilStep *step, Work *w, RmilArena *arena, GError **error) {
+    const int64_t k = step->bag->count, n = step->config->hidden;
+    w->outputs = rmil_model_outputs(step->config);
+    float *vectors = rmil_arena_floats(arena, (2 + w->outputs) * n, error);
+    float *columns = rmil_arena_floats(arena, (3 + w->outputs) * k, error);
+    w->base = rmil_arena_take(arena, 2 * w->outputs, sizeof(double), error);
+    const int64_t kept = step->gradient ? k : MIN(k, rmil_features_block(step->bag->precision, ROWS)); /* no way back: one block */
+    w->r = rmil_arena_floats(arena, kept * n, error);
+    if (!vectors || !columns || !w->base || !w->r) return FALSE;
+    w->slope = w->base + w->outputs, w->keep = 1;
+    w->u = vectors, w->v = vectors + n;
+    w->zero = memset(w->v + w->outputs * n, 0, (size_t)n * sizeof(float));
+    w->s = columns, w->t = columns + k, w->soft = w->t + w->outputs * k, w->a = w->soft + k;
+    return TRUE;
+}
 
 static gboolean forward(const RmilStep *step, Work *w, RmilArena *arena, RmilOutcome *outcome, GError **error) {
     const RmilModelConfig *config = step->config;
     const int64_t k = step->bag->count, d = config->dim, n = config->hidden;
     const float *w2 = rmil_step_parameter(step, W2), *b2 = rmil_step_parameter(step, B2);
-    const float *wa = rmil_step_parameter(step, WA), *wc = rmil_step_parameter(step, WC);
-    float *vectors = rmil_arena_floats(arena, 3 * n, error), *columns = rmil_arena_floats(arena, 4 * k, error);
+    const float *wa = rmil_step_parameter(step, WA), *wc = rmil_step_parameter(step, WC), *bc = rmil_step_parameter(step, BC);
     const int64_t block = rmil_features_block(step->bag->precision, ROWS);
-    const int64_t kept = step->gradient ? k : MIN(k, block); /* without a way back one block of R is enough */
-    w->r = rmil_arena_floats(arena, kept * n, error);
-    if (!vectors || !columns || !w->r) return FALSE;
-    w->u = vectors, w->v = vectors + n, w->keep = 1;
-    float *zero = memset(vectors + 2 * n, 0, (size_t)n * sizeof(float));
-    w->s = columns, w->t = columns + k, w->soft = columns + 2 * k, w->a = columns + 3 * k;
+    if (!take(step, w, arena, error)) return FALSE;
     rmil_transposed_vector(w2, d, n, wa, FALSE, w->u);
-    rmil_transposed_vector(w2, d, n, wc, FALSE, w->v);
+    for (int c = 0; c < w->outputs; c++) {
+        rmil_transposed_vector(w2, d, n, wc + c * d, FALSE, w->v + c * n);
+        w->base[c] = rmil_dot(b2, wc + c * d, d);
+    }
     const float shift = (float)(rmil_dot(b2, wa, d) + (double)rmil_step_parameter(step, BA)[0]);
     RmilTransposed wt;
     if (!rmil_transpose(rmil_step_parameter(step, W1), n, d, step->bag->precision, arena, &wt, error)) return FALSE;
@@ -111,12 +127,14 @@ static gboolean forward(const RmilStep *step, Work *w, RmilArena *arena, RmilOut
         if (step->train && config->dropout > 0) { /* stands between relu and the dots, which then find nothing to add */
             rmil_rows_relu(r, n, x.rows, n, bias);
             w->keep = rmil_dropout(step, 0, i, x.rows, n, r, n);
-            bias = zero;
+            bias = w->zero;
         }
         relu_dots(r, x.rows, n, bias, w->u, w->v, shift, w->s + i, w->t + i);
+        for (int c = 1; c < w->outputs; c++) rmil_rows_dot(r, n, x.rows, n, w->v + c * n, 0, w->t + c * k + i);
     }
-    rmil_attention_forward(w->s, k, 1, config->threshold, w->soft, w->a, &w->attention);
-    outcome->logits[0] = rmil_dot(w->a, w->t, k) + rmil_dot(b2, wc, d) * w->attention.total + (double)rmil_step_parameter(step, BC)[0];
+    rmil_attention_forward(w->s, k, 1, config->threshold, config->even_bags, w->soft, w->a, &w->attention);
+    for (int c = 0; c < w->outputs; c++)
+        outcome->logits[c] = rmil_dot(w->a, w->t + c * k, k) + w->base[c] * w->attention.total + (double)bc[c];
     if (step->scores) memcpy(step->scores, w->s, (size_t)k * sizeof(float));
     if (step->attention) memcpy(step->attention, w->a, (size_t)k * sizeof(float));
     return TRUE;
@@ -128,11 +146,17 @@ static gboolean backward(const RmilStep *step, const Work *w, const float *ds, R
     const int64_t k = step->bag->count, d = config->dim, n = config->hidden;
     const float *w2 = rmil_step_parameter(step, W2), *b2 = rmil_step_parameter(step, B2);
     const float *wa = rmil_step_parameter(step, WA), *wc = rmil_step_parameter(step, WC);
-    const float dz = (float)w->slope;
     float *part = rmil_arena_floats(arena, 5 * n, error), *us = part + 3 * n, *vs = part + 4 * n;
+    float *wz = rmil_arena_floats(arena, 2 * d, error), *pooled = wz + d; /* Σ ∂z_c w_c; W2 p + b2 Σa */
     double *sums = rmil_arena_take(arena, 3 * n, sizeof(double), error);
-    if (!part || !sums) return FALSE;
-    for (int64_t j = 0; j < n; j++) us[j] = w->keep * w->u[j], vs[j] = w->keep * dz * w->v[j];
+    if (!part || !wz || !sums) return FALSE;
+    for (int64_t j = 0; j < n; j++) us[j] = w->keep * w->u[j], vs[j] = 0;
+    memset(wz, 0, (size_t)d * sizeof *wz);
+    for (int c = 0; c < w->outputs; c++) {
+        const float dz = (float)w->slope[c];
+        for (int64_t j = 0; j < n; j++) vs[j] += w->keep * dz * w->v[c * n + j];
+        for (int64_t i = 0; i < d; i++) wz[i] += dz * wc[c * d + i];
+    }
     memset(sums, 0, (size_t)(3 * n) * sizeof *sums);
     for (int64_t i = 0; i < k; i += ROWS) {
         back_block(w->r + i * n, MIN(ROWS, k - i), n, w->a + i, ds + i, us, vs, part, part + n, part + 2 * n);
@@ -150,30 +174,34 @@ static gboolean backward(const RmilStep *step, const Work *w, const float *ds, R
     float *dwc = rmil_step_gradient(step, WC);
     const float all = (float)w->attention.total;
     rmil_matrix_vector(w2, d, n, q, b2, (float)total, dwa); /* ∂wₐ = W2 q + b2 Σds */
-    rmil_matrix_vector(w2, d, n, p, b2, all, dwc);          /* ∂w_c = ∂z (W2 p + b2 Σa) */
-    for (int64_t i = 0; i < d; i++) dwc[i] *= dz;
-    for (int64_t i = 0; i < d; i++) db2[i] = dz * wc[i] * all + wa[i] * (float)total;
-    outer_pair(wc, dz, wa, d, p, q, n, rmil_step_gradient(step, W2));
+    rmil_matrix_vector(w2, d, n, p, b2, all, pooled);
+    for (int c = 0; c < w->outputs; c++) { /* ∂w_c = ∂z_c (W2 p + b2 Σa) */
+        const float dz = rmil_step_gradient(step, BC)[c] = (float)w->slope[c];
+        for (int64_t i = 0; i < d; i++) dwc[c * d + i] = pooled[i] * dz;
+    }
+    for (int64_t i = 0; i < d; i++) db2[i] = wz[i] * all + wa[i] * (float)total;
+    outer_pair(wz, wa, d, p, q, n, rmil_step_gradient(step, W2));
     rmil_step_gradient(step, BA)[0] = (float)total;
-    rmil_step_gradient(step, BC)[0] = dz;
     return TRUE;
 }
 
 static gboolean step(const RmilStep *step, RmilArena *arena, RmilOutcome *outcome, GError **error) {
     Work w;
     if (!forward(step, &w, arena, outcome, error)) return FALSE;
-    if (step->target.label < 0) return TRUE;
-    const int64_t k = step->bag->count, d = step->config->dim;
-    outcome->slide_loss = rmil_bce(outcome->logits[0], step->target.label, &w.slope);
+    if (!rmil_step_known(step)) return TRUE;
+    const int64_t k = step->bag->count;
+    outcome->slide_loss = rmil_slide_loss(step, outcome->logits, w.slope);
     float *ds = step->gradient ? rmil_arena_floats(arena, 2 * k, error) : NULL, *da = ds ? ds + k : NULL;
     if (step->gradient && !ds) return FALSE;
-    const RmilGuided on = {w.s, w.a, step->bag->patch_labels, step->bag->tissue, k};
+    const RmilGuided on = {.scores = w.s, .attention = w.a, .labels = step->bag->patch_labels, .tissue = step->bag->tissue, .count = k};
     if (!rmil_guide_loss(step, &on, arena, &outcome->guide_loss, ds, da, error)) return FALSE;
     outcome->loss = outcome->slide_loss + outcome->guide_loss;
     if (!step->gradient) return TRUE;
-    /* H_k·dc = dz (R_k·v + b2·w_c) */
-    const double base = rmil_dot(rmil_step_parameter(step, B2), rmil_step_parameter(step, WC), d);
-    for (int64_t i = 0; i < k; i++) da[i] += (float)(w.slope * ((double)w.t[i] + base));
+    for (int64_t i = 0; i < k; i++) { /* H_k·dc = Σ dz_c (R_k·v_c + b2·w_c) */
+        double sum = 0;
+        for (int c = 0; c < w.outputs; c++) sum += w.slope[c] * ((double)w.t[c * k + i] + w.base[c]);
+        da[i] += (float)sum;
+    }
     rmil_attention_backward(&w.attention, w.soft, w.a, da, k, TRUE, ds);
     return backward(step, &w, ds, arena, error);
 }
@@ -186,7 +214,7 @@ static void onnx(const RmilModelConfig *config, RmilOnnx *o) {
     const char *u = rmil_onnx_node(o, "MatMul", wa, w2, NULL);
     const char *shift = rmil_onnx_node(o, "Add", rmil_onnx_node(o, "MatMul", wa, b2, NULL), ba, NULL);
     const char *s = rmil_onnx_flat(o, rmil_onnx_linear(o, r, u, shift));
-    const char *a = rmil_onnx_attention(o, s, 1, config->threshold);
+    const char *a = rmil_onnx_attention(o, s, 1, config->threshold, config->even_bags);
     const char *p = rmil_onnx_node(o, "MatMul", rmil_onnx_row(o, a), r, NULL);
     const char *total = rmil_onnx_node(o, "ReduceSum", a, NULL);
     const char *pooled = rmil_onnx_linear(o, p, w2, rmil_onnx_node(o, "Mul", b2, total, NULL));
@@ -200,7 +228,7 @@ static const RmilTrainMethod methods[] = {
     {0},
 };
 
-static const RmilOption options[] = {RMIL_HIDDEN(256), RMIL_DROPOUT, RMIL_THRESHOLD, {0}};
+static const RmilOption options[] = {RMIL_HIDDEN(256), RMIL_DROPOUT, RMIL_THRESHOLD, RMIL_EVEN_BAGS, {0}};
 
 static const RmilModelClass class = {
     .name = "abmil",
@@ -208,7 +236,7 @@ static const RmilModelClass class = {
     .guide = RMIL_GUIDE_RANK,
     .first = "adaptor.0.weight",
     .logits = 1,
-    .rows = 1,
+    .tasks = RMIL_TAKES_ALL,
     .options = options,
     .layout = layout,
     .infer = infer,

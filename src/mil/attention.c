@@ -23,7 +23,7 @@ RMIL_CLONES double rmil_exp_sum(const float *x, int64_t n, float shift, float *y
     return sum;
 }
 
-RMIL_CLONES void rmil_attention_forward(const float *s, int64_t k, double scale, double threshold, float *soft, float *a,
+RMIL_CLONES void rmil_attention_forward(const float *s, int64_t k, double scale, double threshold, gboolean cut_even, float *soft, float *a,
                                         RmilAttention *attention) {
     if (scale != 1) {
         for (int64_t i = 0; i < k; i++) a[i] = (float)(scale * (double)s[i]);
@@ -46,7 +46,7 @@ RMIL_CLONES void rmil_attention_forward(const float *s, int64_t k, double scale,
         a[i] = (float)over;
         sum += over;
     }
-    if (most * (double)k - 1 < RMIL_ATTENTION_EVEN && sum < RMIL_ATTENTION_NOTHING) {
+    if (!cut_even && most * (double)k - 1 < RMIL_ATTENTION_EVEN && sum < RMIL_ATTENTION_NOTHING) {
         attention->thresholded = FALSE;
         memcpy(a, soft, (size_t)k * sizeof(float));
         return;

@@ -5,18 +5,20 @@
 #include "rankmil/mil.h"
 
 /* Even attention: one patch, or scores that are equal but for rounding, of which none stands out. Where a cut leaves nothing of
- * it, the cut does not apply. */
+ * it, the cut does not apply, unless bags are to be cut whatever is left (cut_even). */
 #define RMIL_ATTENTION_EVEN 1e-5    /* K max ã − 1 */
 #define RMIL_ATTENTION_NOTHING 1e-4 /* Σ â */
 
-/* ã = softmax(scale · s);  â = max(ã − T/K, 0);  a = â / (Σ â + 1e-8).  threshold < 0, or ã even and Σ â nothing: a = ã.
+/* ã = softmax(scale · s);  â = max(ã − T/K, 0);  a = â / (Σ â + 1e-8).  threshold < 0, or ã even and Σ â nothing (and not cut_even):
+ * a = ã.
  * s, soft (gets ã) and a: K floats, s may not overlap the others. Sums in double. Returns what backward needs. */
 typedef struct {
     double scale, norm;   /* norm: Σ â + 1e-8 */
     gboolean thresholded; /* FALSE also where the cut does not apply */
     double total;         /* Σ a: 1, or a little less; 0 when no patch of an uneven bag survives */
 } RmilAttention;
-void rmil_attention_forward(const float *s, int64_t k, double scale, double threshold, float *soft, float *a, RmilAttention *attention);
+void rmil_attention_forward(const float *s, int64_t k, double scale, double threshold, gboolean cut_even, float *soft, float *a,
+                            RmilAttention *attention);
 /* ds (K) = ∂L/∂s from da = ∂L/∂a, or ds += … with `add`. da may be ds. */
 void rmil_attention_backward(const RmilAttention *attention, const float *soft, const float *a, const float *da, int64_t k, gboolean add,
                              float *ds);

@@ -11,7 +11,7 @@ enum { ARRAYS = G_N_ELEMENTS(names), COLUMNS = 7, STATE = 4 };
 static void pack(const RmilEpoch *epoch, double *row) {
     const double values[COLUMNS] = {
         (double)epoch->epoch, epoch->train_loss, epoch->train_slide_loss, epoch->train_guide_loss, epoch->val_loss,
-        epoch->val_auroc,     epoch->best};
+        epoch->val_metric,    epoch->best};
     memcpy(row, values, sizeof values);
 }
 

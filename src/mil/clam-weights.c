@@ -17,7 +17,7 @@ static const struct {
              {"classifier.", "classifiers.", FALSE}};
 
 static char *their_name(const char *ours, const RmilModelClass *class) {
-    const gboolean branches = class->rows == 2;
+    const gboolean branches = class->rows != NULL;
     for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
         if (g_str_has_prefix(ours, names[i].ours) && !(branches && strcmp(names[i].ours, "classifier.") == 0))
             return g_strconcat(names[i].theirs, ours + strlen(names[i].ours), NULL);
@@ -34,12 +34,19 @@ static char *our_name(const char *theirs, gboolean branches) {
     return NULL;
 }
 
+static gboolean has_branch(const RmilTensors *own, int c) {
+    g_autofree char *name = g_strdup_printf("bag_classifiers.%d.weight", c);
+    return rmil_tensors_find(own, name) != NULL;
+}
+
 /* The layer that only the paper's code has, and does not use. */
 static gboolean add_unused(RmilTensors *own, GError **error) {
     const RmilTensor *first = rmil_tensors_find(own, "adaptor.0.weight");
-    const int64_t weight[] = {2, first && first->rank == 2 ? first->shape[0] : 0}, bias[] = {2};
+    int classes = 0;
+    while (classes < RMIL_OUTPUTS_MOST && has_branch(own, classes)) classes++;
+    const int64_t weight[] = {classes, first && first->rank == 2 ? first->shape[0] : 0}, bias[] = {classes};
     if (weight[1] > 1 << 20) return rmil_fail(error, RMIL_ERROR_FORMAT, "its layers are too large");
-    void *zeros = rmil_alloc(2 * MAX(weight[1], 1), sizeof(float), error);
+    void *zeros = rmil_alloc(classes * MAX(weight[1], 1), sizeof(float), error);
     if (!zeros) return FALSE;
     rmil_tensors_keep(own, zeros, rmil_free);
     return rmil_tensors_add(own, "classifier.weight", RMIL_DTYPE_F32, 2, weight, zeros, error) &&

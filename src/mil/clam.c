@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-enum { WH, BH, WA, BA, WB, BB, WF, BF, WC, BC, INSTANCE, BAG = INSTANCE + 4 };
+enum { WH, BH, WA, BA, WB, BB, WF, BF, WC, BC, INSTANCE };
 
 #define ROWS 256
 
@@ -20,7 +20,10 @@ enum { WH, BH, WA, BA, WB, BB, WF, BF, WC, BC, INSTANCE, BAG = INSTANCE + 4 };
 typedef struct {
     int64_t k;
     double bag_weight;
+    int subtyping;
 } Options;
+
+static const char *const switches[] = {"off", "on", NULL};
 
 static const RmilOption options[] = {
     RMIL_HIDDEN(512),
@@ -30,54 +33,79 @@ static const RmilOption options[] = {
      .offset = offsetof(Options, k), .place = 10, .elsewhere = 8},
     {RMIL_NUMBER("clam-bag-weight", "clam_bag_weight", 0.7, 0, 1, "X", "weight of the slide loss beside the instance loss"),
      .offset = offsetof(Options, bag_weight), .place = 11, .elsewhere = 0.7},
+    {RMIL_WORD("clam-subtyping", "clam_subtyping", FALSE, switches, "NAME",
+               "classes exclude each other: patches of highest attention for one class are examples against the others"),
+     .offset = offsetof(Options, subtyping), .quiet = TRUE},
     {0},
 };
 
-static int branches(const RmilModelConfig *config) { return rmil_model_class(config->model, NULL)->rows; }
+static const RmilModelClass multi;
+static gboolean is_multi(const RmilModelConfig *config) { return strcmp(config->model, multi.name) == 0; }
+static int branches(const RmilModelConfig *config) { return is_multi(config) ? rmil_model_outputs(config) : 1; }
+/* Classes with an instance head: where no class is true, nothing tells the patches apart. */
+static int heads(const RmilModelConfig *config) { return config->task.kind == RMIL_TASK_CLASSES ? config->task.classes : 0; }
+/* Place of the head of output c in the multi branch. */
+static int bag_head(const RmilModelConfig *config, int c) { return INSTANCE + 2 * (heads(config) + c); }
+
+static void add_heads(RmilParameterLayout *layout, const char *name, int count, int64_t out, int64_t in) {
+    for (int c = 0; c < count; c++) {
+        g_autofree char *numbered = g_strdup_printf("%s.%d", name, c);
+        rmil_parameter_linear(layout, numbered, out, in, TRUE);
+    }
+}
 
 static void layout(const RmilModelConfig *config, RmilParameterLayout *layout) {
     const int64_t n = config->hidden, m = config->attention_dim;
-    const int classes = branches(config);
+    const int outputs = rmil_model_outputs(config);
     rmil_parameter_linear(layout, "adaptor.0", n, config->dim, TRUE);
     rmil_parameter_linear(layout, "attention_net.attention_a.0", m, n, TRUE);
     rmil_parameter_linear(layout, "attention_net.attention_b.0", m, n, TRUE);
-    rmil_parameter_linear(layout, "attention_net.fc", classes, m, TRUE);
-    const int head = rmil_parameter_linear(layout, "classifier", 2, n, TRUE);
-    rmil_parameter_linear(layout, "instance_classifiers.0", 2, n, TRUE);
-    rmil_parameter_linear(layout, "instance_classifiers.1", 2, n, TRUE);
-    if (classes == 1) return;
+    rmil_parameter_linear(layout, "attention_net.fc", branches(config), m, TRUE);
+    const int head = rmil_parameter_linear(layout, "classifier", outputs, n, TRUE);
+    add_heads(layout, "instance_classifiers", heads(config), 2, n);
+    if (!is_multi(config)) return;
     for (int i = head; i < head + 2; i++) g_array_index(layout->tensors, RmilParameter, i).unused = TRUE;
-    rmil_parameter_linear(layout, "bag_classifiers.0", 1, n, TRUE);
-    rmil_parameter_linear(layout, "bag_classifiers.1", 1, n, TRUE);
+    add_heads(layout, "bag_classifiers", outputs, 1, n);
 }
 
 static void infer(RmilModelConfig *config, int64_t (*shape)(gpointer, const char *, int), gpointer user) {
     config->hidden = shape(user, "adaptor.0.weight", 0);
     config->dim = shape(user, "adaptor.0.weight", 1);
     config->attention_dim = shape(user, "attention_net.attention_a.0.weight", 0);
+    const int64_t rows = shape(user, "classifier.weight", 0);
+    rmil_model_infer_outputs(config, rows > 0 ? rows : shape(user, "attention_net.fc.weight", 0)); /* CLAM's own mb has no such layer */
 }
+
+/* A patch that a head is trained on. */
+typedef struct {
+    int64_t patch;
+    int head, target;
+    double share; /* of the loss */
+    float dz[2];  /* ∂L/∂ of the head's logits */
+} Example;
 
 /* What forward leaves for backward. C: branches. */
 typedef struct {
-    int classes;
-    int64_t block;       /* rows of X, h and gates at once */
-    int64_t ldh, ldu;    /* floats from row to row of h and of gates */
-    float *h;            /* K × hidden */
-    float *gates;        /* K × 2m: [a | b] */
-    float *weights;      /* 2m × hidden: [W_a; W_b], ldh floats from row to row */
-    float *s, *soft, *a; /* C × K; soft is a again */
-    float *pooled;       /* C × hidden: M */
-    float *slope;        /* C × hidden: ∂L/∂M */
-    float keep;          /* dropout's factor */
-    double dz[2];        /* ∂L/∂z */
-    int64_t k;           /* patches with target 1, and as many with target 0 */
-    int64_t *chosen;     /* 2k: highest, then lowest */
-    float *instance;     /* 2k × 2: ∂L/∂ of the instance logits */
+    int outputs, classes;         /* logits; branches */
+    int64_t block;                /* rows of X, h and gates at once */
+    int64_t ldh, ldu;             /* floats from row to row of h and of gates */
+    float *h;                     /* K × hidden */
+    float *gates;                 /* K × 2m: [a | b] */
+    float *weights;               /* 2m × hidden: [W_a; W_b], ldh floats from row to row */
+    float *s, *soft, *a;          /* C × K; soft is a again */
+    float *pooled;                /* C × hidden: M */
+    float *slope;                 /* C × hidden: ∂L/∂M */
+    float keep;                   /* dropout's factor */
+    double dz[RMIL_OUTPUTS_MOST]; /* ∂L/∂z */
+    int64_t count;                /* examples of the instance branch */
+    Example *examples;
 } Work;
 
 static gboolean take(const RmilStep *step, Work *w, RmilArena *arena, GError **error) {
     const int64_t k = step->bag->count, n = step->config->hidden, m = step->config->attention_dim;
+    w->outputs = rmil_model_outputs(step->config);
     w->classes = branches(step->config);
+    w->count = 0;
     w->block = rmil_features_block(step->bag->precision, ROWS);
     float *columns = rmil_arena_floats(arena, 3 * w->classes * k, error);
     w->ldh = rmil_row_stride(n), w->ldu = rmil_row_stride(2 * m);
@@ -96,11 +124,12 @@ static gboolean take(const RmilStep *step, Work *w, RmilArena *arena, GError **e
 
 static void classify(const RmilStep *step, const Work *w, double *logits) {
     const int64_t n = step->config->hidden;
-    for (int c = 0; c < 2; c++) {
-        const int weight = w->classes == 2 ? BAG + 2 * c : WC, bias = weight + 1;
-        const float *head = rmil_step_parameter(step, weight) + (w->classes == 2 ? 0 : c * n);
-        const float *pooled = w->pooled + (w->classes == 2 ? c * n : 0);
-        logits[c] = rmil_dot(head, pooled, n) + (double)rmil_step_parameter(step, bias)[w->classes == 2 ? 0 : c];
+    const gboolean several = is_multi(step->config);
+    for (int c = 0; c < w->outputs; c++) {
+        const int weight = several ? bag_head(step->config, c) : WC, bias = weight + 1;
+        const float *head = rmil_step_parameter(step, weight) + (several ? 0 : c * n);
+        const float *pooled = w->pooled + (several ? c * n : 0);
+        logits[c] = rmil_dot(head, pooled, n) + (double)rmil_step_parameter(step, bias)[several ? 0 : c];
     }
 }
 
@@ -123,7 +152,7 @@ static gboolean forward(const RmilStep *step, Work *w, RmilArena *arena, RmilOut
     }
     for (int c = 0; c < w->classes; c++) {
         RmilAttention attention;
-        rmil_attention_forward(w->s + c * k, k, 1, -1, w->soft + c * k, w->a + c * k, &attention);
+        rmil_attention_forward(w->s + c * k, k, 1, -1, FALSE, w->soft + c * k, w->a + c * k, &attention);
         memset(sum, 0, (size_t)n * sizeof *sum);
         rmil_rows_pool(w->h, w->ldh, k, n, w->a + c * k, sum);
         for (int64_t i = 0; i < n; i++) w->pooled[c * n + i] = (float)sum[i];
@@ -143,53 +172,67 @@ static gint by_score(gconstpointer x, gconstpointer y, gpointer user) {
     return i < j ? -1 : i > j;
 }
 
-/* Mean cross-entropy of the true class's head over the k patches of highest and the k of lowest attention (chosen by the
- * scores, which softmax keeps in order); 0 for a bag of one patch. */
-static gboolean instance_loss(const RmilStep *step, Work *w, RmilArena *arena, double *loss, GError **error) {
-    const int64_t count = step->bag->count, n = step->config->hidden;
-    const Options *own = rmil_model_own(step->config);
-    w->k = MIN(own->k, count / 2);
-    *loss = 0;
-    if (w->k == 0) return TRUE;
+/* Examples for one head by its row of scores, which softmax keeps in order: the k patches of highest attention with the given target
+ * and, with `lowest`, the k of lowest with target 0, each with this share of the loss. */
+static gboolean choose(const RmilStep *step, Work *w, int head, int64_t k, int target, gboolean lowest, double share, RmilArena *arena,
+                       GError **error) {
+    const int64_t count = step->bag->count;
+    const float *scores = w->s + (is_multi(step->config) ? head * count : 0);
     int64_t *order = rmil_arena_take(arena, count, sizeof *order, error);
-    w->chosen = rmil_arena_take(arena, 2 * w->k, sizeof *w->chosen, error);
-    w->instance = rmil_arena_floats(arena, 4 * w->k, error);
-    if (!order || !w->chosen || !w->instance) return FALSE;
+    if (!order) return FALSE;
     for (int64_t i = 0; i < count; i++) order[i] = i;
-    const float *scores = w->s + (w->classes == 2 ? step->target.label * count : 0);
     g_qsort_with_data(order, (gint)count, sizeof *order, by_score, (gpointer)scores);
-    for (int64_t i = 0; i < w->k; i++) w->chosen[i] = order[i], w->chosen[w->k + i] = order[count - 1 - i];
-    const float *head = rmil_step_parameter(step, INSTANCE + 2 * step->target.label);
-    const float *bias = rmil_step_parameter(step, INSTANCE + 2 * step->target.label + 1);
-    const double share = (1 - own->bag_weight) / (double)(2 * w->k);
-    for (int64_t i = 0; i < 2 * w->k; i++) {
+    for (int64_t i = 0; i < k; i++) w->examples[w->count++] = (Example){.patch = order[i], .head = head, .target = target, .share = share};
+    for (int64_t i = 0; lowest && i < k; i++)
+        w->examples[w->count++] = (Example){.patch = order[count - 1 - i], .head = head, .share = share};
+    return TRUE;
+}
+
+/* The instance branch: mean cross-entropy of the true class's head over the k patches of highest and the k of lowest attention; with
+ * subtyping also of each other head over the k highest of its own, as examples against it, and the mean over heads. 0 for a bag of one
+ * patch, and where there are no classes. */
+static gboolean instance_loss(const RmilStep *step, Work *w, RmilArena *arena, double *loss, GError **error) {
+    const int64_t n = step->config->hidden;
+    const Options *own = rmil_model_own(step->config);
+    const int classes = heads(step->config), label = step->target.label;
+    const int64_t k = MIN(own->k, step->bag->count / 2);
+    const double weight = (1 - own->bag_weight) / (own->subtyping ? classes : 1);
+    *loss = 0;
+    if (k == 0) return TRUE;
+    w->examples = rmil_arena_take(arena, (1 + classes) * k, sizeof *w->examples, error);
+    if (!w->examples || !choose(step, w, label, k, 1, TRUE, weight / (double)(2 * k), arena, error)) return FALSE;
+    for (int c = 0; own->subtyping && c < classes; c++)
+        if (c != label && !choose(step, w, c, k, 0, FALSE, weight / (double)k, arena, error)) return FALSE;
+    for (Example *e = w->examples; e < w->examples + w->count; e++) {
+        const float *head = rmil_step_parameter(step, INSTANCE + 2 * e->head);
+        const float *bias = rmil_step_parameter(step, INSTANCE + 2 * e->head + 1);
         double z[2], dz[2];
-        for (int c = 0; c < 2; c++) z[c] = rmil_dot(head + c * n, w->h + w->chosen[i] * w->ldh, n) + (double)bias[c];
-        *loss += share * rmil_cross_entropy(z, 2, i < w->k, dz);
-        for (int c = 0; c < 2; c++) w->instance[2 * i + c] = (float)(share * dz[c]);
+        for (int c = 0; c < 2; c++) z[c] = rmil_dot(head + c * n, w->h + e->patch * w->ldh, n) + (double)bias[c];
+        *loss += e->share * rmil_cross_entropy(z, 2, e->target, dz);
+        for (int c = 0; c < 2; c++) e->dz[c] = (float)(e->share * dz[c]);
     }
     return TRUE;
 }
 
-/* Gradients of the true class's head; the others were zeroed. */
-static void instance_head(const RmilStep *step, const Work *w) {
+/* Gradients of the heads that have examples; the others were zeroed. */
+static void instance_heads(const RmilStep *step, const Work *w) {
     const int64_t n = step->config->hidden;
-    float *head = rmil_step_gradient(step, INSTANCE + 2 * step->target.label);
-    float *bias = rmil_step_gradient(step, INSTANCE + 2 * step->target.label + 1);
-    for (int64_t i = 0; i < 2 * w->k; i++) {
-        const float *d = w->instance + 2 * i;
-        rmil_outer(d, 2, w->h + w->chosen[i] * w->ldh, n, TRUE, head);
-        bias[0] += d[0], bias[1] += d[1];
+    for (int64_t i = 0; i < w->count; i++) {
+        const Example *e = &w->examples[i];
+        float *bias = rmil_step_gradient(step, INSTANCE + 2 * e->head + 1);
+        rmil_outer(e->dz, 2, w->h + e->patch * w->ldh, n, TRUE, rmil_step_gradient(step, INSTANCE + 2 * e->head));
+        bias[0] += e->dz[0], bias[1] += e->dz[1];
     }
 }
 
-/* dh (block of rows from `first`) += what the chosen patches in it receive from the head. */
+/* dh (block of rows from `first`) += what the examples in it receive from their heads. */
 static void instance_rows(const RmilStep *step, const Work *w, int64_t first, int64_t rows, float *dh) {
     const int64_t n = step->config->hidden;
-    const float *head = rmil_step_parameter(step, INSTANCE + 2 * MAX(step->target.label, 0));
-    for (int64_t i = 0; i < 2 * w->k; i++) {
-        const int64_t row = w->chosen[i] - first;
-        if (row >= 0 && row < rows) rmil_transposed_vector(head, 2, n, w->instance + 2 * i, TRUE, dh + row * w->ldh);
+    for (int64_t i = 0; i < w->count; i++) {
+        const Example *e = &w->examples[i];
+        const int64_t row = e->patch - first;
+        if (row >= 0 && row < rows)
+            rmil_transposed_vector(rmil_step_parameter(step, INSTANCE + 2 * e->head), 2, n, e->dz, TRUE, dh + row * w->ldh);
     }
 }
 
@@ -197,18 +240,32 @@ static void instance_rows(const RmilStep *step, const Work *w, int64_t first, in
 /* Bag heads: their gradients and ∂L/∂M. */
 static void backward_heads(const RmilStep *step, Work *w) {
     const int64_t n = step->config->hidden;
-    float dz[2] = {(float)w->dz[0], (float)w->dz[1]};
-    if (w->classes == 1) {
-        rmil_outer(dz, 2, w->pooled, n, FALSE, rmil_step_gradient(step, WC));
-        memcpy(rmil_step_gradient(step, BC), dz, sizeof dz);
-        rmil_transposed_vector(rmil_step_parameter(step, WC), 2, n, dz, FALSE, w->slope);
+    float dz[RMIL_OUTPUTS_MOST];
+    for (int c = 0; c < w->outputs; c++) dz[c] = (float)w->dz[c];
+    if (!is_multi(step->config)) {
+        rmil_outer(dz, w->outputs, w->pooled, n, FALSE, rmil_step_gradient(step, WC));
+        memcpy(rmil_step_gradient(step, BC), dz, (size_t)w->outputs * sizeof *dz);
+        rmil_transposed_vector(rmil_step_parameter(step, WC), w->outputs, n, dz, FALSE, w->slope);
         return;
     }
-    for (int c = 0; c < 2; c++) {
-        rmil_outer(dz + c, 1, w->pooled + c * n, n, FALSE, rmil_step_gradient(step, BAG + 2 * c));
-        rmil_step_gradient(step, BAG + 2 * c + 1)[0] = dz[c];
-        rmil_outer(dz + c, 1, rmil_step_parameter(step, BAG + 2 * c), n, FALSE, w->slope + c * n);
+    for (int c = 0; c < w->outputs; c++) {
+        const int head = bag_head(step->config, c);
+        rmil_outer(dz + c, 1, w->pooled + c * n, n, FALSE, rmil_step_gradient(step, head));
+        rmil_step_gradient(step, head + 1)[0] = dz[c];
+        rmil_outer(dz + c, 1, rmil_step_parameter(step, head), n, FALSE, w->slope + c * n);
     }
+}
+
+/* dh += Σ A_c dM_c over the branches from the third on; the first two are done where dh is read anyway. */
+RMIL_CLONES static void add_branches(float *dh, int64_t ld, int64_t rows, int64_t n, int classes, const float *a, int64_t stride,
+                                     const float *slope) {
+    for (int64_t k = 0; k < rows; k++)
+        for (int c = 2; c < classes; c++) {
+            const float weight = a[c * stride + k], *from = slope + c * n;
+            float *d = dh + k * ld;
+#pragma omp simd
+            for (int64_t i = 0; i < n; i++) d[i] += weight * from[i];
+        }
 }
 
 /* dh becomes dZ = 1[h > 0] ∘ keep (dh + Σ_c A_c dM_c), and its sum is added to db. */
@@ -235,8 +292,8 @@ static gboolean backward(const RmilStep *step, Work *w, RmilArena *arena, GError
     if (!dh || !dweights) return FALSE;
     memset(step->gradient, 0, (size_t)step->layout->count * sizeof(float));
     backward_heads(step, w);
-    instance_head(step, w);
-    double base[2];
+    instance_heads(step, w);
+    double base[RMIL_OUTPUTS_MOST];
     for (int c = 0; c < w->classes; c++) base[c] = rmil_dot(w->pooled + c * n, w->slope + c * n, n);
     for (int64_t i = 0; i < k; i += w->block) {
         RmilFeatures x = rmil_features_of(step->bag, i, MIN(w->block, k - i));
@@ -256,6 +313,7 @@ static gboolean backward(const RmilStep *step, Work *w, RmilArena *arena, GError
             !rmil_gemm(FALSE, FALSE, x.rows, n, 2 * m, 1, u, w->ldu, w->weights, w->ldh, 0, dh, w->ldh, error))
             return FALSE;
         instance_rows(step, w, i, x.rows, dh);
+        add_branches(dh, w->ldh, x.rows, n, w->classes, w->a + i, k, w->slope);
         back_relu(h, dh, w->ldh, x.rows, n, w->classes, w->a + i, k, w->slope, w->keep, rmil_step_gradient(step, BH));
         if (!rmil_features_backward(&x, dh, w->ldh, n, i > 0, rmil_step_gradient(step, WH), arena, error)) return FALSE;
     }
@@ -265,15 +323,15 @@ static gboolean backward(const RmilStep *step, Work *w, RmilArena *arena, GError
 }
 
 static gboolean step(const RmilStep *step, RmilArena *arena, RmilOutcome *outcome, GError **error) {
-    Work w = {.k = 0};
+    Work w = {.keep = 1};
     if (!forward(step, &w, arena, outcome, error)) return FALSE;
-    if (step->target.label < 0) return TRUE;
-    outcome->slide_loss = outcome->loss = rmil_cross_entropy(outcome->logits, 2, step->target.label, w.dz);
-    if (step->train) { /* at prediction the slide's loss alone counts */
+    if (!rmil_step_known(step)) return TRUE;
+    outcome->slide_loss = outcome->loss = rmil_slide_loss(step, outcome->logits, w.dz);
+    if (step->train && heads(step->config)) { /* at prediction the slide's loss alone counts */
         const double weight = ((const Options *)rmil_model_own(step->config))->bag_weight;
         if (!instance_loss(step, &w, arena, &outcome->guide_loss, error)) return FALSE;
         outcome->loss = weight * outcome->slide_loss + outcome->guide_loss;
-        w.dz[0] *= weight, w.dz[1] *= weight;
+        for (int c = 0; c < w.outputs; c++) w.dz[c] *= weight;
     }
     return !step->gradient || backward(step, &w, arena, error);
 }
@@ -315,10 +373,10 @@ static void onnx(const RmilModelConfig *config, RmilOnnx *o) {
 static const RmilTrainMethod single_methods[] = {{.name = "clam-sb", .title = "CLAM-SB", .style = {"#56b4e9", "(2,3)", 4}}, {0}};
 static const RmilTrainMethod multi_methods[] = {{.name = "clam-mb", .title = "CLAM-MB", .style = {"#e69f00", "(14,3,2,3,2,3)", 6}}, {0}};
 
-#define CLASS(text, its_methods, branch_rows)                                                                                              \
+#define CLASS(text, its_methods, its_rows)                                                                                                 \
     {                                                                                                                                      \
-        .name = text, .methods = its_methods, .logits = 2, .rows = branch_rows, .first = "adaptor.0.weight", .foreign = &rmil_clam_names,  \
-        .options = options, .layout = layout, .infer = infer, .step = step, .onnx = onnx,                                                  \
+        .name = text, .methods = its_methods, .logits = 2, .tasks = RMIL_TAKES_ALL, .rows = its_rows, .first = "adaptor.0.weight",         \
+        .foreign = &rmil_clam_names, .options = options, .layout = layout, .infer = infer, .step = step, .onnx = onnx,                     \
     }
-static const RmilModelClass single = CLASS("clam-sb", single_methods, 1), multi = CLASS("clam-mb", multi_methods, 2);
+static const RmilModelClass single = CLASS("clam-sb", single_methods, NULL), multi = CLASS("clam-mb", multi_methods, rmil_model_outputs);
 RMIL_MODEL_FILE(clam, &single, &multi);

@@ -2,7 +2,8 @@
  * logits c, the scores s and the pooled values are all linear in R, so that only vectors meet the large matrices:
  *   c = R W2ᵀw_i + …;   F_t = W2 R_t + b2;   Q_t = W_q F_t + b_q;   g = W_qᵀ Q_t;   s = R W2ᵀg + b2·g + b_q·Q_t
  *   f = Σ a_k F_k = W2 Rᵀa + b2 Σa;   P = Σ a_k V_k = W_v f + b_v Σa;   B = LayerNorm(P);   z = ½ (B·w_b + b_b + c_t)
- * and X enters two products a step: X W1ᵀ and, by the signs of R, dZᵀ X (masked.h). */
+ * and X enters two products a step: X W1ᵀ and, by the signs of R, dZᵀ X (masked.h). C outputs have a critical patch t, a row of attention
+ * and a row of B each: everything from c to B is C-fold, and z_o = ½ (Σ_c B_c·w_oc + b_o + c_to). */
 #include "attention.h"
 #include "gemm.h"
 #include "guide.h"
@@ -20,36 +21,40 @@ enum { W1, B1, W2, B2, WI, BI, WQ, BQ, WV, BV, NORM_WEIGHT, NORM_BIAS, WB, BB };
 #define ROWS 512
 
 static void layout(const RmilModelConfig *config, RmilParameterLayout *layout) {
-    const int64_t d = config->dim;
+    const int64_t d = config->dim, outputs = rmil_model_outputs(config);
     rmil_parameter_linear(layout, "adaptor.0", config->hidden, d, TRUE);
     rmil_parameter_linear(layout, "adaptor.2", d, config->hidden, TRUE);
-    rmil_parameter_linear(layout, "instance_classifier", 1, d, TRUE);
+    rmil_parameter_linear(layout, "instance_classifier", outputs, d, TRUE);
     rmil_parameter_linear(layout, "attention_q", config->attention_dim, d, TRUE);
     rmil_parameter_linear(layout, "attention_v", d, d, TRUE);
     rmil_parameter_add(layout, RMIL_INIT_CONSTANT, 1, 1, d, 0, 0, "feature_norm.weight");
     rmil_parameter_add(layout, RMIL_INIT_CONSTANT, 0, 1, d, 0, 0, "feature_norm.bias");
-    rmil_parameter_add(layout, RMIL_INIT_UNIFORM, 1 / sqrt((double)d), 3, 1, 1, d, "bag_classifier.weight");
-    rmil_parameter_add(layout, RMIL_INIT_UNIFORM, 1 / sqrt((double)d), 1, 1, 0, 0, "bag_classifier.bias");
+    const double bound = 1 / sqrt((double)(outputs * d)); /* nn.Conv1d's: by all that enters an output */
+    rmil_parameter_add(layout, RMIL_INIT_UNIFORM, bound, 3, outputs, outputs, d, "bag_classifier.weight");
+    rmil_parameter_add(layout, RMIL_INIT_UNIFORM, bound, 1, outputs, 0, 0, "bag_classifier.bias");
 }
 
 static void infer(RmilModelConfig *config, int64_t (*shape)(gpointer, const char *, int), gpointer user) {
     config->hidden = shape(user, "adaptor.0.weight", 0);
     config->dim = shape(user, "adaptor.0.weight", 1);
     config->attention_dim = shape(user, "attention_q.weight", 0);
+    rmil_model_infer_outputs(config, shape(user, "instance_classifier.weight", 0));
 }
 
-/* What forward leaves for backward. */
+/* What forward leaves for backward; C outputs, each with its row. */
 typedef struct {
+    int outputs;
     float *r;                       /* K × hidden */
-    float *c, *s, *soft, *a;        /* K */
-    float *u;                       /* hidden: W2ᵀ g */
-    float *rt, *p;                  /* hidden: R_t, Rᵀ a */
-    float *ft, *g, *f, *pooled, *b; /* D: F_t, g, f, P, B */
-    float *qt;                      /* attention_dim: Q_t */
-    int64_t top;                    /* t */
+    float *c, *s, *soft, *a;        /* C × K */
+    float *u;                       /* C × hidden: W2ᵀ g */
+    float *rt, *p;                  /* C × hidden: R_t, Rᵀ a */
+    float *ft, *g, *f, *pooled, *b; /* C × D: F_t, g, f, P, B */
+    float *qt;                      /* C × attention_dim: Q_t */
+    float *mean, *rstd;             /* C: of P */
+    int64_t *top;                   /* C: t */
+    RmilAttention *attention;       /* C */
+    double *slope;                  /* C: ∂L/∂z */
     float keep;                     /* dropout's factor */
-    float mean, rstd;               /* of P */
-    RmilAttention attention;
 } Work;
 
 /* The first of the largest, as PyTorch's max on one thread. */
@@ -61,29 +66,33 @@ static int64_t index_of_max(const float *x, int64_t n) {
 }
 
 static gboolean take(const RmilStep *step, Work *w, RmilArena *arena, GError **error) {
-    const int64_t k = step->bag->count, d = step->config->dim, n = step->config->hidden;
+    const int outputs = w->outputs = rmil_model_outputs(step->config);
+    const int64_t k = outputs * step->bag->count, d = outputs * step->config->dim, n = outputs * step->config->hidden;
     float *columns = rmil_arena_floats(arena, 4 * k, error), *narrow = rmil_arena_floats(arena, 3 * n, error);
     float *wide = rmil_arena_floats(arena, 5 * d, error);
-    w->r = rmil_arena_floats(arena, k * n, error);
-    w->qt = rmil_arena_floats(arena, step->config->attention_dim, error);
-    if (!columns || !narrow || !wide || !w->r || !w->qt) return FALSE;
+    w->r = rmil_arena_floats(arena, step->bag->count * step->config->hidden, error);
+    w->qt = rmil_arena_floats(arena, outputs * step->config->attention_dim, error);
+    w->mean = rmil_arena_floats(arena, 2 * outputs, error);
+    w->top = rmil_arena_take(arena, outputs, sizeof *w->top, error);
+    w->attention = rmil_arena_take(arena, outputs, sizeof *w->attention, error);
+    w->slope = rmil_arena_take(arena, outputs, sizeof *w->slope, error);
+    if (!columns || !narrow || !wide || !w->r || !w->qt || !w->mean || !w->top || !w->attention || !w->slope) return FALSE;
     w->c = columns, w->s = columns + k, w->soft = columns + 2 * k, w->a = columns + 3 * k;
     w->u = narrow, w->rt = narrow + n, w->p = narrow + 2 * n;
     w->ft = wide, w->g = wide + d, w->f = wide + 2 * d, w->pooled = wide + 3 * d, w->b = wide + 4 * d;
+    w->rstd = w->mean + outputs;
     return TRUE;
 }
 
-static gboolean forward(const RmilStep *step, Work *w, RmilArena *arena, RmilOutcome *outcome, GError **error) {
-    const RmilModelConfig *config = step->config;
-    const int64_t k = step->bag->count, d = config->dim, n = config->hidden, q = config->attention_dim;
-    const float *w2 = rmil_step_parameter(step, W2), *b2 = rmil_step_parameter(step, B2);
-    const float *wi = rmil_step_parameter(step, WI), *wb = rmil_step_parameter(step, WB);
-    const float *wq = rmil_step_parameter(step, WQ), *bq = rmil_step_parameter(step, BQ);
-    double *sum = rmil_arena_take(arena, n, sizeof *sum, error);
-    if (!sum || !take(step, w, arena, error)) return FALSE;
-
-    rmil_transposed_vector(w2, d, n, wi, FALSE, w->u); /* for c; below the same memory is for s */
-    float shift = (float)(rmil_dot(b2, wi, d) + (double)rmil_step_parameter(step, BI)[0]);
+/* R and the instance logits c. */
+static gboolean forward_instances(const RmilStep *step, Work *w, RmilArena *arena, GError **error) {
+    const int64_t k = step->bag->count, d = step->config->dim, n = step->config->hidden;
+    const float *wi = rmil_step_parameter(step, WI), *bi = rmil_step_parameter(step, BI);
+    float shift[RMIL_OUTPUTS_MOST];
+    for (int o = 0; o < w->outputs; o++) { /* u is for c here; then the same memory is for s */
+        rmil_transposed_vector(rmil_step_parameter(step, W2), d, n, wi + o * d, FALSE, w->u + o * n);
+        shift[o] = (float)(rmil_dot(rmil_step_parameter(step, B2), wi + o * d, d) + (double)bi[o]);
+    }
     RmilTransposed wt;
     if (!rmil_transpose(rmil_step_parameter(step, W1), n, d, step->bag->precision, arena, &wt, error)) return FALSE;
     const int64_t block = rmil_features_block(step->bag->precision, ROWS);
@@ -93,30 +102,52 @@ static gboolean forward(const RmilStep *step, Work *w, RmilArena *arena, RmilOut
         if (!rmil_features_forward(&x, &wt, n, r, n, arena, error)) return FALSE;
         rmil_rows_relu(r, n, x.rows, n, rmil_step_parameter(step, B1));
         w->keep = rmil_dropout(step, 0, i, x.rows, n, r, n);
-        rmil_rows_dot(r, n, x.rows, n, w->u, shift, w->c + i);
+        for (int o = 0; o < w->outputs; o++) rmil_rows_dot(r, n, x.rows, n, w->u + o * n, shift[o], w->c + o * k + i);
     }
-    w->top = index_of_max(w->c, k);
-    memcpy(w->rt, w->r + w->top * n, (size_t)n * sizeof(float));
-    rmil_matrix_vector(w2, d, n, w->rt, b2, 1, w->ft);
-    rmil_matrix_vector(wq, q, d, w->ft, bq, 1, w->qt);
-    rmil_transposed_vector(wq, q, d, w->qt, FALSE, w->g);
-    rmil_transposed_vector(w2, d, n, w->g, FALSE, w->u);
-    shift = (float)(rmil_dot(b2, w->g, d) + rmil_dot(bq, w->qt, q));
-    rmil_rows_dot(w->r, n, k, n, w->u, shift, w->s);
-    rmil_attention_forward(w->s, k, 1 / sqrt((double)q), config->threshold, w->soft, w->a, &w->attention);
+    return TRUE;
+}
 
-    const float total = (float)w->attention.total;
+/* The row of one output: its critical patch, the scores of all patches, their attention, f and P; sum: hidden doubles of scratch. */
+static void forward_row(const RmilStep *step, Work *w, int o, double *sum) {
+    const RmilModelConfig *config = step->config;
+    const int64_t k = step->bag->count, d = config->dim, n = config->hidden, q = config->attention_dim;
+    const float *w2 = rmil_step_parameter(step, W2), *b2 = rmil_step_parameter(step, B2);
+    const float *wq = rmil_step_parameter(step, WQ), *bq = rmil_step_parameter(step, BQ);
+    float *u = w->u + o * n, *rt = w->rt + o * n, *p = w->p + o * n;
+    float *ft = w->ft + o * d, *g = w->g + o * d, *f = w->f + o * d, *qt = w->qt + o * q;
+    w->top[o] = index_of_max(w->c + o * k, k);
+    memcpy(rt, w->r + w->top[o] * n, (size_t)n * sizeof(float));
+    rmil_matrix_vector(w2, d, n, rt, b2, 1, ft);
+    rmil_matrix_vector(wq, q, d, ft, bq, 1, qt);
+    rmil_transposed_vector(wq, q, d, qt, FALSE, g);
+    rmil_transposed_vector(w2, d, n, g, FALSE, u);
+    const float shift = (float)(rmil_dot(b2, g, d) + rmil_dot(bq, qt, q));
+    rmil_rows_dot(w->r, n, k, n, u, shift, w->s + o * k);
+    rmil_attention_forward(w->s + o * k, k, 1 / sqrt((double)q), config->threshold, config->even_bags, w->soft + o * k, w->a + o * k,
+                           &w->attention[o]);
+    const float total = (float)w->attention[o].total;
     memset(sum, 0, (size_t)n * sizeof *sum);
-    rmil_rows_pool(w->r, n, k, n, w->a, sum);
-    for (int64_t i = 0; i < n; i++) w->p[i] = (float)sum[i];
-    rmil_matrix_vector(w2, d, n, w->p, b2, total, w->f);
-    rmil_matrix_vector(rmil_step_parameter(step, WV), d, d, w->f, rmil_step_parameter(step, BV), total, w->pooled);
-    rmil_layernorm_forward(w->pooled, d, 1, d, rmil_step_parameter(step, NORM_WEIGHT), rmil_step_parameter(step, NORM_BIAS), w->b, &w->mean,
-                           &w->rstd);
-    double bag = rmil_dot(w->b, wb, d) + (double)rmil_step_parameter(step, BB)[0];
-    outcome->logits[0] = 0.5 * (bag + (double)w->c[w->top]);
-    if (step->scores) memcpy(step->scores, w->s, (size_t)k * sizeof(float));
-    if (step->attention) memcpy(step->attention, w->a, (size_t)k * sizeof(float));
+    rmil_rows_pool(w->r, n, k, n, w->a + o * k, sum);
+    for (int64_t i = 0; i < n; i++) p[i] = (float)sum[i];
+    rmil_matrix_vector(w2, d, n, p, b2, total, f);
+    rmil_matrix_vector(rmil_step_parameter(step, WV), d, d, f, rmil_step_parameter(step, BV), total, w->pooled + o * d);
+}
+
+static gboolean forward(const RmilStep *step, Work *w, RmilArena *arena, RmilOutcome *outcome, GError **error) {
+    const int64_t k = step->bag->count, d = step->config->dim;
+    const float *wb = rmil_step_parameter(step, WB);
+    double *sum = rmil_arena_take(arena, step->config->hidden, sizeof *sum, error);
+    if (!sum || !take(step, w, arena, error) || !forward_instances(step, w, arena, error)) return FALSE;
+    for (int o = 0; o < w->outputs; o++) forward_row(step, w, o, sum);
+    rmil_layernorm_forward(w->pooled, d, w->outputs, d, rmil_step_parameter(step, NORM_WEIGHT), rmil_step_parameter(step, NORM_BIAS), w->b,
+                           w->mean, w->rstd);
+    for (int o = 0; o < w->outputs; o++) {
+        double bag = rmil_dot(w->b, wb + o * w->outputs * d, w->outputs * d) + (double)rmil_step_parameter(step, BB)[o];
+        outcome->logits[o] = 0.5 * (bag + (double)w->c[o * k + w->top[o]]);
+    }
+    const size_t bytes = (size_t)(w->outputs * k) * sizeof(float);
+    if (step->scores) memcpy(step->scores, w->s, bytes);
+    if (step->attention) memcpy(step->attention, w->a, bytes);
     return TRUE;
 }
 
@@ -134,106 +165,133 @@ RMIL_CLONES static void back_block(const float *r, int64_t rows, int64_t n, cons
     }
 }
 
-/* The way from ∂z to P, through LayerNorm, and on to dp = ∂L/∂p; part (D) and df (D) are scratch, df stays. */
-static void backward_bag(const RmilStep *step, const Work *w, double slope, float *part, float *df, float *dpooled, float *dp) {
-    const int64_t d = step->config->dim, n = step->config->hidden;
-    const float *wb = rmil_step_parameter(step, WB), half = (float)(0.5 * slope), total = (float)w->attention.total;
+/* The way from ∂z to P, through LayerNorm, and on to dp = ∂L/∂p, row by row; part and df: scratch, df stays. All C × D, dp C × hidden. */
+static void backward_bag(const RmilStep *step, const Work *w, float *part, float *df, float *dpooled, float *dp) {
+    const int64_t d = step->config->dim, n = step->config->hidden, all = w->outputs * d;
+    const float *wb = rmil_step_parameter(step, WB);
     float *dwb = rmil_step_gradient(step, WB), *dbv = rmil_step_gradient(step, BV);
-    for (int64_t i = 0; i < d; i++) dwb[i] = half * w->b[i], part[i] = half * wb[i];
-    rmil_step_gradient(step, BB)[0] = half;
-    memset(dpooled, 0, (size_t)d * sizeof(float));
-    rmil_layernorm_backward(w->pooled, d, 1, d, rmil_step_parameter(step, NORM_WEIGHT), &w->mean, &w->rstd, part, dpooled, d,
+    for (int o = 0; o < w->outputs; o++) {
+        const float half = rmil_step_gradient(step, BB)[o] = (float)(0.5 * w->slope[o]);
+        for (int64_t i = 0; i < all; i++) dwb[o * all + i] = half * w->b[i], part[i] = (o ? part[i] : 0) + half * wb[o * all + i];
+    }
+    memset(dpooled, 0, (size_t)all * sizeof(float));
+    rmil_layernorm_backward(w->pooled, d, w->outputs, d, rmil_step_parameter(step, NORM_WEIGHT), w->mean, w->rstd, part, dpooled, d,
                             rmil_step_gradient(step, NORM_WEIGHT), rmil_step_gradient(step, NORM_BIAS));
-    rmil_outer(dpooled, d, w->f, d, FALSE, rmil_step_gradient(step, WV));
-    for (int64_t i = 0; i < d; i++) dbv[i] = total * dpooled[i];
-    rmil_transposed_vector(rmil_step_parameter(step, WV), d, d, dpooled, FALSE, df);
-    rmil_transposed_vector(rmil_step_parameter(step, W2), d, n, df, FALSE, dp);
+    for (int o = 0; o < w->outputs; o++) {
+        const float *from = dpooled + o * d, total = (float)w->attention[o].total;
+        rmil_outer(from, d, w->f + o * d, d, o > 0, rmil_step_gradient(step, WV));
+        for (int64_t i = 0; i < d; i++) dbv[i] = (o ? dbv[i] : 0) + total * from[i];
+        rmil_transposed_vector(rmil_step_parameter(step, WV), d, d, from, FALSE, df + o * d);
+        rmil_transposed_vector(rmil_step_parameter(step, W2), d, n, df + o * d, FALSE, dp + o * n);
+    }
 }
 
-/* The way from q = Rᵀ ds and Σ ds to the query side's parameters and dft = ∂L/∂F_t; dg (D), dqt (attention_dim): scratch,
- * dg stays. */
-static void backward_query(const RmilStep *step, const Work *w, double slope, const float *q, float total, float *dg, float *dqt,
-                           float *dft) {
+/* The way from q = Rᵀ ds and Σ ds of output o to the query side's parameters and dft = ∂L/∂F_t; dg (D), dqt (attention_dim): scratch. */
+static void backward_query(const RmilStep *step, const Work *w, int o, const float *q, float total, float *dg, float *dqt, float *dft) {
     const int64_t d = step->config->dim, n = step->config->hidden, m = step->config->attention_dim;
-    const float *wq = rmil_step_parameter(step, WQ), *wi = rmil_step_parameter(step, WI);
-    const float half = (float)(0.5 * slope);
-    float *dwq = rmil_step_gradient(step, WQ), *dbq = rmil_step_gradient(step, BQ), *dwi = rmil_step_gradient(step, WI);
+    const float *wq = rmil_step_parameter(step, WQ), *wi = rmil_step_parameter(step, WI) + o * d;
+    const float *ft = w->ft + o * d, *qt = w->qt + o * m, half = (float)(0.5 * w->slope[o]);
+    float *dwq = rmil_step_gradient(step, WQ), *dbq = rmil_step_gradient(step, BQ), *dwi = rmil_step_gradient(step, WI) + o * d;
     rmil_matrix_vector(rmil_step_parameter(step, W2), d, n, q, rmil_step_parameter(step, B2), total, dg);
     rmil_matrix_vector(wq, m, d, dg, rmil_step_parameter(step, BQ), total, dqt);
-    for (int64_t i = 0; i < m; i++) dbq[i] = total * w->qt[i] + dqt[i];
-    rmil_outer(w->qt, m, dg, d, FALSE, dwq);
-    rmil_outer(dqt, m, w->ft, d, TRUE, dwq);
+    for (int64_t i = 0; i < m; i++) dbq[i] = (o ? dbq[i] : 0) + (total * qt[i] + dqt[i]);
+    rmil_outer(qt, m, dg, d, o > 0, dwq);
+    rmil_outer(dqt, m, ft, d, TRUE, dwq);
     rmil_transposed_vector(wq, m, d, dqt, FALSE, dft);
-    for (int64_t i = 0; i < d; i++) dft[i] += half * wi[i], dwi[i] = half * w->ft[i];
-    rmil_step_gradient(step, BI)[0] = half;
+    for (int64_t i = 0; i < d; i++) dft[i] += half * wi[i], dwi[i] = half * ft[i];
+    rmil_step_gradient(step, BI)[o] = half;
 }
 
-/* From ds = ∂L/∂s on. */
-static gboolean backward(const RmilStep *step, const Work *w, double slope, const float *ds, const float *df, const float *dp,
-                         RmilArena *arena, GError **error) {
-    const int64_t k = step->bag->count, d = step->config->dim, n = step->config->hidden;
-    float *wide = rmil_arena_floats(arena, 2 * d + step->config->attention_dim, error);
-    float *narrow = rmil_arena_floats(arena, 5 * n, error), *q = narrow, *part = narrow + n;
-    float *dps = narrow + 3 * n, *us = narrow + 4 * n;
-    double *sums = rmil_arena_take(arena, 2 * n, sizeof *sums, error);
-    if (!wide || !narrow || !sums) return FALSE;
-    for (int64_t j = 0; j < n; j++) dps[j] = w->keep * dp[j], us[j] = w->keep * w->u[j];
-    memset(sums, 0, (size_t)(2 * n) * sizeof *sums);
-    for (int64_t i = 0; i < k; i += ROWS) {
-        memset(part, 0, (size_t)(2 * n) * sizeof *part);
-        back_block(w->r + i * n, MIN(ROWS, k - i), n, w->a + i, ds + i, dps, us, part, part + n);
-        for (int64_t j = 0; j < 2 * n; j++) sums[j] += (double)part[j];
-    }
-    const RmilFeatures x = rmil_features_of(step->bag, 0, k);
-    const RmilMaskedTerm terms[] = {{w->a, dps}, {ds, us}};
-    if (!rmil_masked_backward(&x, w->r, n, terms, 2, rmil_step_gradient(step, W1), arena, error)) return FALSE;
-    double total = 0;
-    for (int64_t i = 0; i < k; i++) total += (double)ds[i];
-    for (int64_t j = 0; j < n; j++) q[j] = (float)sums[j];
+/* q (C × hidden) = Rᵀ ds of every row; db (hidden) = Σ dZ of all that patches receive alike. part: 2 × hidden of scratch. */
+static void backward_patches(const RmilStep *step, const Work *w, const float *ds, const float *dps, const float *us, float *part,
+                             double *q, double *db) {
+    const int64_t k = step->bag->count, n = step->config->hidden;
+    memset(q, 0, (size_t)(w->outputs * n) * sizeof *q);
+    memset(db, 0, (size_t)n * sizeof *db);
+    for (int64_t i = 0; i < k; i += ROWS)
+        for (int o = 0; o < w->outputs; o++) {
+            memset(part, 0, (size_t)(2 * n) * sizeof *part);
+            back_block(w->r + i * n, MIN(ROWS, k - i), n, w->a + o * k + i, ds + o * k + i, dps + o * n, us + o * n, part, part + n);
+            for (int64_t j = 0; j < n; j++) q[o * n + j] += (double)part[j], db[j] += (double)part[n + j];
+        }
+}
 
-    float *dg = wide, *dft = wide + d, *db1 = rmil_step_gradient(step, B1);
-    float *dw2 = rmil_step_gradient(step, W2), *db2 = rmil_step_gradient(step, B2), *dzt = part;
-    backward_query(step, w, slope, q, (float)total, dg, wide + 2 * d, dft);
-    rmil_outer(df, d, w->p, n, FALSE, dw2);
-    rmil_outer(w->g, d, q, n, TRUE, dw2);
-    rmil_outer(dft, d, w->rt, n, TRUE, dw2);
-    for (int64_t i = 0; i < d; i++) db2[i] = (float)w->attention.total * df[i] + (float)total * w->g[i] + dft[i];
-
-    /* what t alone receives comes last, since it needs q: one row of dZ, one outer product */
-    rmil_transposed_vector(rmil_step_parameter(step, W2), d, n, dft, FALSE, dzt);
+/* What t alone receives: one row of dZ for each output, into dzt (hidden), ∂W1 and db. */
+static gboolean backward_top(const RmilStep *step, const Work *w, int o, const float *dft, float *dzt, double *db, RmilArena *arena,
+                             GError **error) {
+    const int64_t n = step->config->hidden;
+    const float *rt = w->rt + o * n;
+    rmil_transposed_vector(rmil_step_parameter(step, W2), step->config->dim, n, dft, FALSE, dzt);
     for (int64_t j = 0; j < n; j++) {
-        dzt[j] = w->rt[j] > 0 ? w->keep * dzt[j] : 0;
-        db1[j] = (float)(sums[n + j] + (double)dzt[j]);
+        dzt[j] = rt[j] > 0 ? w->keep * dzt[j] : 0;
+        db[j] += (double)dzt[j];
     }
-    RmilFeatures xt = rmil_features_of(step->bag, w->top, 1);
+    RmilFeatures xt = rmil_features_of(step->bag, w->top[o], 1);
     return rmil_features_backward(&xt, dzt, n, n, TRUE, rmil_step_gradient(step, W1), arena, error);
 }
 
-static gboolean step(const RmilStep *step, RmilArena *arena, RmilOutcome *outcome, GError **error) {
-    Work w;
-    if (!forward(step, &w, arena, outcome, error)) return FALSE;
-    if (step->target.label < 0) return TRUE;
+/* From ds = ∂L/∂s on. */
+static gboolean backward(const RmilStep *step, const Work *w, const float *ds, const float *df, const float *dp, RmilArena *arena,
+                         GError **error) {
     const int64_t k = step->bag->count, d = step->config->dim, n = step->config->hidden;
-    double slope;
-    outcome->slide_loss = rmil_bce(outcome->logits[0], step->target.label, &slope);
-    float *ds = step->gradient ? rmil_arena_floats(arena, 2 * k, error) : NULL, *da = ds ? ds + k : NULL;
+    float *wide = rmil_arena_floats(arena, 2 * d + step->config->attention_dim, error);
+    float *narrow = rmil_arena_floats(arena, (3 + 2 * w->outputs) * n, error), *q = narrow, *part = narrow + n;
+    float *dps = narrow + 3 * n, *us = dps + w->outputs * n;
+    double *sums = rmil_arena_take(arena, (w->outputs + 1) * n, sizeof *sums, error), *db = sums + w->outputs * n;
+    RmilMaskedTerm terms[2 * RMIL_OUTPUTS_MOST];
+    if (!wide || !narrow || !sums) return FALSE;
+    for (int64_t j = 0; j < w->outputs * n; j++) dps[j] = w->keep * dp[j], us[j] = w->keep * w->u[j];
+    backward_patches(step, w, ds, dps, us, part, sums, db);
+    for (int o = 0; o < w->outputs; o++) {
+        terms[2 * o] = (RmilMaskedTerm){w->a + o * k, dps + o * n};
+        terms[2 * o + 1] = (RmilMaskedTerm){ds + o * k, us + o * n};
+    }
+    const RmilFeatures x = rmil_features_of(step->bag, 0, k);
+    if (!rmil_masked_backward(&x, w->r, n, terms, 2 * w->outputs, rmil_step_gradient(step, W1), arena, error)) return FALSE;
+
+    float *dg = wide, *dft = wide + d, *dw2 = rmil_step_gradient(step, W2), *db2 = rmil_step_gradient(step, B2);
+    for (int o = 0; o < w->outputs; o++) {
+        double total = 0;
+        for (int64_t i = 0; i < k; i++) total += (double)ds[o * k + i];
+        for (int64_t j = 0; j < n; j++) q[j] = (float)sums[o * n + j];
+        backward_query(step, w, o, q, (float)total, dg, wide + 2 * d, dft);
+        rmil_outer(df + o * d, d, w->p + o * n, n, o > 0, dw2);
+        rmil_outer(w->g + o * d, d, q, n, TRUE, dw2);
+        rmil_outer(dft, d, w->rt + o * n, n, TRUE, dw2);
+        for (int64_t i = 0; i < d; i++)
+            db2[i] = (o ? db2[i] : 0) + ((float)w->attention[o].total * df[o * d + i] + (float)total * w->g[o * d + i] + dft[i]);
+        if (!backward_top(step, w, o, dft, part, db, arena, error)) return FALSE;
+    }
+    float *db1 = rmil_step_gradient(step, B1);
+    for (int64_t j = 0; j < n; j++) db1[j] = (float)db[j];
+    return TRUE;
+}
+
+static gboolean step(const RmilStep *step, RmilArena *arena, RmilOutcome *outcome, GError **error) {
+    Work w = {.keep = 1};
+    if (!forward(step, &w, arena, outcome, error)) return FALSE;
+    if (!rmil_step_known(step)) return TRUE;
+    const int64_t k = step->bag->count, d = step->config->dim, n = step->config->hidden, rows = w.outputs;
+    outcome->slide_loss = rmil_slide_loss(step, outcome->logits, w.slope);
+    float *ds = step->gradient ? rmil_arena_floats(arena, (rows + 1) * k, error) : NULL, *da = ds ? ds + rows * k : NULL;
     if (step->gradient && !ds) return FALSE;
-    const RmilGuided on = {.scores = w.s, .labels = step->bag->patch_labels, .tissue = step->bag->tissue, .count = k};
+    const RmilGuided on = {.scores = w.s, .labels = step->bag->patch_labels, .tissue = step->bag->tissue, .count = k, .rows = w.outputs};
     if (!rmil_guide_loss(step, &on, arena, &outcome->guide_loss, ds, NULL, error)) return FALSE;
     outcome->loss = outcome->slide_loss + outcome->guide_loss;
     if (!step->gradient) return TRUE;
 
-    float *wide = rmil_arena_floats(arena, 3 * d, error), *dp = rmil_arena_floats(arena, n, error);
+    float *wide = rmil_arena_floats(arena, 3 * rows * d, error), *dp = rmil_arena_floats(arena, rows * n, error);
     if (!wide || !dp) return FALSE;
-    float *df = wide, *dpooled = wide + d;
+    float *df = wide, *dpooled = wide + rows * d;
     memset(rmil_step_gradient(step, NORM_WEIGHT), 0, (size_t)d * sizeof(float));
     memset(rmil_step_gradient(step, NORM_BIAS), 0, (size_t)d * sizeof(float));
-    backward_bag(step, &w, slope, wide + 2 * d, df, dpooled, dp);
-    /* ∂a_k = V_k·∂P = R_k·dp + b2·df + b_v·∂P */
-    double shift = rmil_dot(rmil_step_parameter(step, B2), df, d) + rmil_dot(rmil_step_parameter(step, BV), dpooled, d);
-    rmil_rows_dot(w.r, n, k, n, dp, (float)shift, da);
-    rmil_attention_backward(&w.attention, w.soft, w.a, da, k, TRUE, ds);
-    return backward(step, &w, slope, ds, df, dp, arena, error);
+    backward_bag(step, &w, wide + 2 * rows * d, df, dpooled, dp);
+    for (int o = 0; o < rows; o++) { /* ∂a_k = V_k·∂P = R_k·dp + b2·df + b_v·∂P */
+        double shift = rmil_dot(rmil_step_parameter(step, B2), df + o * d, d) + rmil_dot(rmil_step_parameter(step, BV), dpooled + o * d, d);
+        rmil_rows_dot(w.r, n, k, n, dp + o * n, (float)shift, da);
+        rmil_attention_backward(&w.attention[o], w.soft + o * k, w.a + o * k, da, k, TRUE, ds + o * k);
+    }
+    return backward(step, &w, ds, df, dp, arena, error);
 }
 
 static void onnx(const RmilModelConfig *config, RmilOnnx *o) {
@@ -255,7 +313,7 @@ static void onnx(const RmilModelConfig *config, RmilOnnx *o) {
     const char *from_q = rmil_onnx_node(o, "MatMul", qt, bq, NULL), *from_2 = rmil_onnx_node(o, "MatMul", g, b2, NULL);
     const char *s = rmil_onnx_flat(
         o, rmil_onnx_linear(o, r, rmil_onnx_node(o, "MatMul", g, w2, NULL), rmil_onnx_node(o, "Add", from_q, from_2, NULL)));
-    const char *a = rmil_onnx_attention(o, s, 1 / sqrt((double)config->attention_dim), config->threshold);
+    const char *a = rmil_onnx_attention(o, s, 1 / sqrt((double)config->attention_dim), config->threshold, config->even_bags);
 
     const char *p = rmil_onnx_node(o, "MatMul", rmil_onnx_row(o, a), r, NULL), *total = rmil_onnx_node(o, "ReduceSum", a, NULL);
     const char *f = rmil_onnx_linear(o, p, w2, rmil_onnx_node(o, "Mul", b2, total, NULL));
@@ -272,7 +330,7 @@ static const RmilTrainMethod methods[] = {
     {0},
 };
 
-static const RmilOption options[] = {RMIL_HIDDEN(256), RMIL_ATTENTION_DIM(384), RMIL_DROPOUT, RMIL_THRESHOLD, {0}};
+static const RmilOption options[] = {RMIL_HIDDEN(256), RMIL_ATTENTION_DIM(384), RMIL_DROPOUT, RMIL_THRESHOLD, RMIL_EVEN_BAGS, {0}};
 
 static const RmilModelClass class = {
     .name = "dsmil",
@@ -280,7 +338,8 @@ static const RmilModelClass class = {
     .guide = RMIL_GUIDE_RANK,
     .first = "adaptor.0.weight",
     .logits = 1,
-    .rows = 1,
+    .tasks = RMIL_TAKES_ALL,
+    .rows = rmil_model_outputs,
     .options = options,
     .layout = layout,
     .infer = infer,

@@ -1,22 +1,7 @@
-/* Slide losses, and the table of what guides attention. */
+/* The table of what guides attention, and one bag of it. */
 #include "guide.h"
 
-#include <math.h>
 #include <string.h>
-
-double rmil_bce(double z, int label, double *dz) {
-    double e = exp(-fabs(z)), p = z >= 0 ? 1 / (1 + e) : e / (1 + e);
-    if (dz) *dz = p - label;
-    return MAX(z, 0) - z * label + log1p(e);
-}
-
-double rmil_cross_entropy(const double *z, int n, int label, double *dz) {
-    double top = z[0], sum = 0;
-    for (int i = 1; i < n; i++) top = MAX(top, z[i]);
-    for (int i = 0; i < n; i++) sum += exp(z[i] - top);
-    for (int i = 0; dz && i < n; i++) dz[i] = exp(z[i] - top) / sum - (i == label);
-    return log(sum) + top - z[label];
-}
 
 /* -- the table ---------------------------------------------------------------------------------------------------------- */
 const RmilGuideClass *rmil_guide_class(RmilGuide guide) {
@@ -62,17 +47,39 @@ int64_t rmil_guide_annotated(const uint8_t *labels, int64_t count) {
 
 gboolean rmil_guide_applies(const RmilStep *step, const uint8_t *labels, int64_t count) {
     const RmilGuideClass *class = rmil_guide_class(step->config->guide);
-    if (!class || step->target.label != 1 || !labels) return FALSE;
+    if (!class || !rmil_target_lesion(&step->config->task, &step->target) || !labels) return FALSE;
     const int64_t annotated = rmil_guide_annotated(labels, count);
     return annotated > 0 && (!class->pairs || annotated < count);
 }
 
+/* One row, which counts `share`. */
+static gboolean row_loss(const RmilStep *step, const RmilGuided *on, int row, double share, RmilArena *arena, double *loss, float *ds,
+                         float *da, GError **error) {
+    const int64_t first = row * on->count;
+    RmilGuided one = *on;
+    double part;
+    one.scores += first;
+    if (one.attention) one.attention += first;
+    if (ds) ds += first;
+    if (da) da += first;
+    if (!rmil_guide_class(step->config->guide)->loss(step, &one, arena, &part, ds, da, error)) return FALSE;
+    *loss += share * part;
+    for (int64_t i = 0; ds && share != 1 && i < on->count; i++) ds[i] = (float)(share * (double)ds[i]);
+    for (int64_t i = 0; da && share != 1 && i < on->count; i++) da[i] = (float)(share * (double)da[i]);
+    return TRUE;
+}
+
 gboolean rmil_guide_loss(const RmilStep *step, const RmilGuided *on, RmilArena *arena, double *loss, float *ds, float *da, GError **error) {
+    const int rows = MAX(on->rows, 1);
     *loss = 0;
-    if (ds) memset(ds, 0, (size_t)on->count * sizeof(float));
-    if (da) memset(da, 0, (size_t)on->count * sizeof(float));
-    return !rmil_guide_applies(step, on->labels, on->count) ||
-           rmil_guide_class(step->config->guide)->loss(step, on, arena, loss, ds, da, error);
+    if (ds) memset(ds, 0, (size_t)(rows * on->count) * sizeof(float));
+    if (da) memset(da, 0, (size_t)(rows * on->count) * sizeof(float));
+    if (!rmil_guide_applies(step, on->labels, on->count)) return TRUE;
+    const gboolean own = rows > 1 && step->config->task.kind == RMIL_TASK_CLASSES; /* a class has its row */
+    for (int row = 0; row < rows; row++)
+        if (!own || row == step->target.label)
+            if (!row_loss(step, on, row, own ? 1 : 1.0 / rows, arena, loss, ds, da, error)) return FALSE;
+    return TRUE;
 }
 
 RmilAnnotated rmil_annotated(const RmilModelConfig *config, const RmilBag *bag) {

@@ -1,13 +1,8 @@
-/* Losses: the slide's, and the two that let annotated patches steer the attention (docs/models.md, Losses). */
+/* The losses that let annotated patches steer the attention (docs/models.md, Losses). */
 #ifndef RMIL_MIL_GUIDE_H
 #define RMIL_MIL_GUIDE_H
 
-#include "model.h"
-
-/* BCE with logits, one logit: the loss; *dz = ∂/∂z. */
-double rmil_bce(double z, int label, double *dz);
-/* Cross-entropy of n logits against class `label`; dz (n) may be NULL. */
-double rmil_cross_entropy(const double *z, int n, int label, double *dz);
+#include "loss.h"
 
 /* Mean over all pairs (i annotated, j other) of softplus(−σ (s_i − s_j − m)). positives: scores of the annotated,
  * negatives: of the others. dp and dn get the derivatives (both or none NULL). Accumulates in double. */
@@ -25,6 +20,7 @@ typedef struct {
     const uint8_t *labels;           /* NULL: not known */
     const float *tissue;             /* or NULL */
     int64_t count;
+    int rows; /* of scores and attention, rows × count; 0: one */
 } RmilGuided;
 
 /* A guide is one file that defines one RmilGuideClass, and its name in the list in meson.build (docs/extending.md). */
@@ -42,9 +38,11 @@ extern const RmilGuideClass *const rmil_guide_classes[]; /* models.c; ends with 
 const RmilGuideClass *rmil_guide_class(RmilGuide guide); /* NULL: none, or there is no such guide */
 gboolean rmil_guide_find(const char *name, RmilGuide *guide);
 int64_t rmil_guide_annotated(const uint8_t *labels, int64_t count);
-/* Whether the step's guide applies to its bag: a guide is set, label 1, at least one annotated patch (pairs: and one other). */
+/* Whether the step's guide applies to its bag: a guide is set, a slide that may hold a lesion (rmil_target_lesion), at least one
+ * annotated patch (pairs: and one other). */
 gboolean rmil_guide_applies(const RmilStep *step, const uint8_t *labels, int64_t count);
-/* The loss of the step's guide: 0 without one, and where it does not apply. ds and da (count, may be NULL) are OVERWRITTEN. */
+/* The loss of the step's guide: 0 without one, and where it does not apply. ds and da (rows × count, may be NULL) are OVERWRITTEN. Of
+ * several rows it acts on the true class's; where there are no classes, on all, averaged. */
 gboolean rmil_guide_loss(const RmilStep *step, const RmilGuided *on, RmilArena *arena, double *loss, float *ds, float *da, GError **error);
 
 #endif

@@ -67,7 +67,7 @@ static void layout(const RmilModelConfig *config, RmilParameterLayout *layout) {
         rmil_parameter_add(layout, RMIL_INIT_CONSTANT, 0, 1, d, 0, 0, "%s.norm.bias", name);
     }
     rmil_parameter_add(layout, RMIL_INIT_NORMAL, 0.02, 1, d, 0, 0, "region_agg.gap.q");
-    rmil_parameter_linear(layout, "classifier", 1, d, TRUE);
+    rmil_parameter_linear(layout, "classifier", rmil_model_outputs(config), d, TRUE);
 }
 
 static int patch_block(int64_t i) { return BLOCKS + (int)i * RMIL_BLOCK_TENSORS; }
@@ -88,6 +88,7 @@ static int64_t depth(const char *name, int64_t (*shape)(gpointer, const char *, 
 static void infer(RmilModelConfig *config, int64_t (*shape)(gpointer, const char *, int), gpointer user) {
     config->hidden = shape(user, "patch_agg.proj.weight", 0);
     config->dim = shape(user, "patch_agg.proj.weight", 1);
+    rmil_model_infer_outputs(config, shape(user, "classifier.weight", 0));
     Options *own = rmil_model_own(config);
     own->patch_depth = depth("patch_agg", shape, user);
     own->region_depth = depth("region_agg", shape, user);
@@ -111,6 +112,7 @@ static gboolean units(const RmilModelConfig *config, const RmilBag *bag, RmilAre
 typedef struct {
     const RmilStep *step;
     const Options *own;
+    int outputs;
     RmilRegions regions;
     int64_t cells, per_chunk, chunks, kept; /* cells of a region; regions of a chunk; chunks, of which `kept` stay in memory */
     float *projected;                       /* K × d: X projᵀ; on the way back ∂L/∂ of it */
@@ -243,12 +245,12 @@ static gboolean forward_regions(Work *w, RmilOutcome *outcome, RmilArena *arena,
                            w->mean2, w->rstd2);
     rmil_rows_dot(w->tokens, d, count, d, rmil_step_parameter(w->step, pool_query(w->own)), 0, w->s);
     for (int64_t i = 0; i < count; i++) w->s[i] /= sqrtf((float)d);
-    rmil_attention_forward(w->s, count, 1, -1, w->soft, w->a, &w->attention);
+    rmil_attention_forward(w->s, count, 1, -1, FALSE, w->soft, w->a, &w->attention);
     memset(sum, 0, (size_t)d * sizeof *sum);
     rmil_rows_pool(w->tokens, d, count, d, w->a, sum);
     for (int64_t i = 0; i < d; i++) w->pooled[i] = (float)sum[i];
-    outcome->logits[0] = rmil_dot(w->pooled, rmil_step_parameter(w->step, head(w->own)), d) +
-                         (double)rmil_step_parameter(w->step, head(w->own) + 1)[0];
+    const float *wc = rmil_step_parameter(w->step, head(w->own)), *bc = rmil_step_parameter(w->step, head(w->own) + 1);
+    for (int c = 0; c < w->outputs; c++) outcome->logits[c] = rmil_dot(w->pooled, wc + c * d, d) + (double)bc[c];
     return TRUE;
 }
 
@@ -279,24 +281,38 @@ static gboolean forward(Work *w, RmilOutcome *outcome, RmilArena *arena, GError 
 }
 
 /* -- backward ----------------------------------------------------------------------------------------------------------- */
-/* From ∂L/∂z and ds (what the guide adds to ∂L/∂s) to dvectors = ∂L/∂ of the region vectors; other: scratch, both regions × d. */
-static gboolean backward_regions(Work *w, double slope, float *ds, float *da, float *dvectors, float *other, GError **error) {
+/* The head: its gradient, ∂L/∂a of the regions (column: scratch of as many), and, weighted by them, ∂L/∂t by way of the pooling. */
+static void backward_head(const Work *w, const double *slope, float *da, float *column, float *dt) {
+    const int64_t d = w->step->config->hidden, count = w->regions.count;
+    float *dwc = rmil_step_gradient(w->step, head(w->own)), *dbc = rmil_step_gradient(w->step, head(w->own) + 1);
+    for (int c = 0; c < w->outputs; c++) {
+        const float dz = dbc[c] = (float)slope[c], *wc = rmil_step_parameter(w->step, head(w->own)) + c * d;
+        for (int64_t i = 0; i < d; i++) dwc[c * d + i] = dz * w->pooled[i];
+        rmil_rows_dot(w->tokens, d, count, d, wc, 0, column);
+        for (int64_t r = 0; r < count; r++) {
+            const float pool = dz * w->a[r];
+            da[r] = (c ? da[r] : 0) + dz * column[r];
+            for (int64_t i = 0; i < d; i++) dt[r * d + i] = (c ? dt[r * d + i] : 0) + pool * wc[i];
+        }
+    }
+}
+
+/* From ∂L/∂z and ds (what the guide adds to ∂L/∂s) to dvectors = ∂L/∂ of the region vectors; other: scratch, both regions × d; da: 2 ×
+ * regions. */
+static gboolean backward_regions(Work *w, const double *slope, float *ds, float *da, float *dvectors, float *other, GError **error) {
     const RmilStep *step = w->step;
     const RmilModelConfig *config = step->config;
     const int64_t d = config->hidden, count = w->regions.count;
     const int norm = region_norm(w->own);
-    const float *wc = rmil_step_parameter(step, head(w->own)), *q = rmil_step_parameter(step, pool_query(w->own));
-    float *dwc = rmil_step_gradient(step, head(w->own)), *dq = rmil_step_gradient(step, pool_query(w->own));
-    const float dz = (float)slope, scale = 1 / sqrtf((float)d);
-    for (int64_t i = 0; i < d; i++) dwc[i] = dz * w->pooled[i];
-    rmil_step_gradient(step, head(w->own) + 1)[0] = dz;
-    rmil_rows_dot(w->tokens, d, count, d, wc, 0, da);
-    for (int64_t i = 0; i < count; i++) da[i] *= dz;
+    const float *q = rmil_step_parameter(step, pool_query(w->own));
+    float *dq = rmil_step_gradient(step, pool_query(w->own));
+    const float scale = 1 / sqrtf((float)d);
+    backward_head(w, slope, da, da + count, other);
     rmil_attention_backward(&w->attention, w->soft, w->a, da, count, TRUE, ds);
     for (int64_t r = 0; r < count; r++) { /* ∂L/∂t, and q's gradient */
-        const float pool = dz * w->a[r], direct = scale * ds[r];
+        const float direct = scale * ds[r];
         for (int64_t i = 0; i < d; i++) {
-            other[r * d + i] = pool * wc[i] + direct * q[i];
+            other[r * d + i] += direct * q[i];
             dq[i] += direct * w->tokens[r * d + i];
         }
     }
@@ -337,12 +353,12 @@ static gboolean backward_chunk(Work *w, int64_t chunk, const float *dcls, RmilBl
     return TRUE;
 }
 
-static gboolean backward(Work *w, double slope, float *ds, RmilArena *arena, GError **error) {
+static gboolean backward(Work *w, const double *slope, float *ds, RmilArena *arena, GError **error) {
     const RmilStep *step = w->step;
     const int64_t d = step->config->hidden, k = step->bag->count, count = w->regions.count;
     const int64_t tokens = MIN(w->per_chunk, count) * (w->cells + 1);
     const int norm = patch_norm(w->own);
-    float *rows = rmil_arena_floats(arena, count * (2 * d + 1), error), *dcls = rows, *dvectors = rows + count * d;
+    float *rows = rmil_arena_floats(arena, count * (2 * d + 2), error), *dcls = rows, *dvectors = rows + count * d;
     float *dx = rmil_arena_floats(arena, 2 * tokens * d, error);
     RmilBlockCache *caches = rmil_arena_take(arena, w->own->patch_depth, sizeof *caches, error);
     if (!rows || !dx || !caches) return FALSE;
@@ -362,14 +378,14 @@ static gboolean backward(Work *w, double slope, float *ds, RmilArena *arena, GEr
 
 static gboolean step(const RmilStep *step, RmilArena *arena, RmilOutcome *outcome, GError **error) {
     const Options *own = rmil_model_own(step->config);
-    Work w = {.step = step, .own = own, .cells = own->rows * own->columns};
+    Work w = {.step = step, .own = own, .outputs = rmil_model_outputs(step->config), .cells = own->rows * own->columns};
     w.per_chunk = MAX(1, TOKENS / (w.cells + 1));
     if (!rmil_regions_group(step->bag, own->rows, own->columns, arena, &w.regions, error) || !take(&w, arena, error) ||
         !forward(&w, outcome, arena, error))
         return FALSE;
-    if (step->target.label < 0) return TRUE;
-    double slope;
-    outcome->slide_loss = rmil_bce(outcome->logits[0], step->target.label, &slope);
+    if (!rmil_step_known(step)) return TRUE;
+    double slope[RMIL_OUTPUTS_MOST];
+    outcome->slide_loss = rmil_slide_loss(step, outcome->logits, slope);
     float *ds = step->gradient ? rmil_arena_floats(arena, w.regions.count, error) : NULL;
     if (step->gradient && !ds) return FALSE;
     const RmilGuided on = {.scores = w.s, .labels = w.regions.annotated, .count = w.regions.count};
@@ -474,7 +490,7 @@ static void onnx(const RmilModelConfig *config, RmilOnnx *o) {
     t = rmil_onnx_node(o, "Reshape", t, RMIL_ONNX_WHOLES(o, -1, d), NULL);
     const char *s = rmil_onnx_node(o, "MatMul", t, rmil_onnx_parameter(o, "region_agg.gap.q"), NULL);
     s = rmil_onnx_node(o, "Mul", s, rmil_onnx_number(o, 1 / sqrt((double)d)), NULL);
-    const char *a = rmil_onnx_attention(o, s, 1, -1);
+    const char *a = rmil_onnx_attention(o, s, 1, -1, FALSE);
     const char *pooled = rmil_onnx_node(o, "MatMul", rmil_onnx_row(o, a), t, NULL);
     const char *z = rmil_onnx_linear(o, pooled, rmil_onnx_parameter(o, "classifier.weight"), rmil_onnx_parameter(o, "classifier.bias"));
     rmil_onnx_outputs(o, rmil_onnx_flat(o, z), rmil_onnx_node(o, "Gather", s, region, NULL), rmil_onnx_node(o, "Gather", a, region, NULL));
@@ -494,7 +510,7 @@ static const RmilModelClass class = {
     .unit = "region",
     .units = units,
     .logits = 1,
-    .rows = 1,
+    .tasks = RMIL_TAKES_ALL,
     .options = options,
     .check = check,
     .layout = layout,

@@ -45,6 +45,24 @@ gboolean rmil_model_takes(const RmilModelClass *class, RmilGuide guide, GError *
     return rmil_fail(error, RMIL_ERROR_ARGUMENT, "model %s does not take the guide \"%s\"", class->name, rmil_guide_name(guide));
 }
 
+/* -- what is predicted --------------------------------------------------------------------------------------------------- */
+int rmil_model_outputs(const RmilModelConfig *config) {
+    const RmilTask *task = &config->task;
+    if (task->kind == RMIL_TASK_CLASSES) return task->classes == 2 ? rmil_model_class(config->model, NULL)->logits : task->classes;
+    return task->kind == RMIL_TASK_SURVIVAL && config->survival_loss == RMIL_SURVIVAL_HAZARD ? (int)config->bins : 1;
+}
+
+int rmil_model_config_rows(const RmilModelConfig *config) {
+    const RmilModelClass *class = rmil_model_class(config->model, NULL);
+    return class->rows ? class->rows(config) : 1;
+}
+
+void rmil_model_infer_outputs(RmilModelConfig *config, int64_t rows) {
+    if (rows == rmil_model_outputs(config) || rows < 3 || rows > RMIL_CLASSES_MOST) return;
+    config->task = (RmilTask){.kind = RMIL_TASK_CLASSES, .classes = (int)rows};
+    for (int c = 0; c < rows; c++) g_snprintf(config->task.names[c], RMIL_CLASS_NAME, "%d", c);
+}
+
 /* -- parameters -------------------------------------------------------------------------------------------------------- */
 int rmil_parameter_add(RmilParameterLayout *layout, RmilInit init, double scale, int rank, int64_t d0, int64_t d1, int64_t d2,
                        const char *name, ...) {
@@ -124,52 +142,14 @@ gboolean rmil_model_step(const RmilModel *model, RmilStep *step, RmilArena *aren
     if (bag->dim != model->config.dim)
         return rmil_fail(error, RMIL_ERROR_DATA, "%s: features have %" G_GINT64_FORMAT " numbers, the model takes %" G_GINT64_FORMAT,
                          bag->id ? bag->id : "bag", bag->dim, model->config.dim);
-    if (step->target.label > 1)
-        return rmil_fail(error, RMIL_ERROR_DATA, "%s: label %d; models have the classes 0 and 1", bag->id ? bag->id : "bag",
-                         step->target.label);
+    const RmilTask *task = &model->config.task;
+    if (task->kind == RMIL_TASK_CLASSES && step->target.label >= task->classes)
+        return rmil_fail(error, RMIL_ERROR_DATA, "%s: label %d; the model has the classes 0 to %d", bag->id ? bag->id : "bag",
+                         step->target.label, task->classes - 1);
     step->config = &model->config;
     step->layout = &model->layout;
     if (!step->parameters) step->parameters = model->parameters;
     *outcome = (RmilOutcome){.loss = 0};
     rmil_arena_reset(arena);
     return model->class->step(step, arena, outcome, error);
-}
-
-void rmil_model_probability(const RmilModelClass *class, const RmilOutcome *outcome, double *probability, double *logit) {
-    *logit = class->logits == 2 ? outcome->logits[1] - outcome->logits[0] : outcome->logits[0];
-    double e = exp(-fabs(*logit));
-    *probability = *logit >= 0 ? 1 / (1 + e) : e / (1 + e);
-}
-
-static void fill_classes(RmilPrediction *prediction) {
-    prediction->predicted = prediction->probability > 0.5;
-    prediction->answer = NAN;
-    prediction->count = 2;
-    prediction->values[0] = 1 - prediction->probability, prediction->values[1] = prediction->probability;
-}
-
-gboolean rmil_model_predict(const RmilModel *model, const RmilBag *bag, const RmilTarget *target, RmilPrediction *prediction, float *scores,
-                            float *attention, GError **error) {
-    const int rows = model->class->rows;
-    g_autoptr(RmilArena) arena = rmil_arena_new();
-    RmilStep step = {.bag = bag, .target = target ? *target : RMIL_TARGET_NONE, .scores = scores, .attention = attention};
-    float *all = NULL;
-    if (rows > 1 && (scores || attention)) {
-        all = rmil_alloc(bag->count * 2 * rows, sizeof(float), error);
-        if (!all) return FALSE;
-        step.scores = all;
-        step.attention = all + bag->count * rows;
-    }
-    RmilOutcome outcome;
-    gboolean done = rmil_model_step(model, &step, arena, &outcome, error);
-    if (done) {
-        rmil_model_probability(model->class, &outcome, &prediction->probability, &prediction->logit);
-        prediction->loss = outcome.slide_loss;
-        fill_classes(prediction);
-        size_t bytes = (size_t)bag->count * sizeof(float); /* of several rows the caller gets the one of label 1 */
-        if (all && scores) memcpy(scores, step.scores + bag->count, bytes);
-        if (all && attention) memcpy(attention, step.attention + bag->count, bytes);
-    }
-    rmil_free(all);
-    return done;
 }

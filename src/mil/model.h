@@ -69,20 +69,22 @@ typedef struct {
     const float *parameters;   /* layout->count */
     const RmilBag *bag;        /* features K × D in bag->precision; dim was checked against config */
     RmilTarget target;         /* unknown: then no loss is computed and no gradient asked for */
+    const double *slope;       /* one number per output, ∂L/∂logits, for losses that are not of one slide alone: the slide loss is then
+                                 slope · logits, whatever the target. NULL: the task's own loss */
     gboolean train;            /* dropout, pair sampling and CLAM's instance branch act only in training */
     uint64_t seed, stream;     /* of every random choice of this step (training only); one stream per (epoch, position) */
     float *gradient;           /* layout->count, OVERWRITTEN with ∂loss/∂parameters (zero-fill what is not touched); NULL:
                                  forward only */
     int64_t keep;              /* bytes that a model may keep for its way back before it makes the rest anew, to the same
                                  bits (hipt); 0: the model's own bound */
-    float *scores, *attention; /* rows × K with rows = class->rows, or NULL. hipt: every patch carries its region's value */
+    float *scores, *attention; /* rows × K (rmil_model_config_rows), or NULL. hipt: every patch carries its region's value */
 } RmilStep;
 
 typedef struct {
-    double logits[2];  /* [0] alone for classes with one logit */
-    double loss;       /* what `gradient` is the gradient of; 0 without a label */
-    double slide_loss; /* BCE or cross-entropy alone */
-    double guide_loss; /* λ × guide (or CLAM's weighted instance loss), 0 where it does not apply */
+    double logits[RMIL_OUTPUTS_MOST]; /* rmil_model_outputs of them */
+    double loss;                      /* what `gradient` is the gradient of; 0 without a target */
+    double slide_loss;                /* the task's alone (loss.h) */
+    double guide_loss;                /* λ × guide (or CLAM's weighted instance loss), 0 where it does not apply */
 } RmilOutcome;
 
 typedef struct RmilModelClass RmilModelClass;
@@ -107,6 +109,14 @@ typedef struct RmilModelClass RmilModelClass;
             .untold = TRUE, .place = 5, .elsewhere = -1, .without = "has no attention threshold: leave it out"                             \
     }
 
+#define RMIL_EVEN_BAGS                                                                                                                     \
+    {                                                                                                                                      \
+        RMIL_WORD("even-bags", "even_bags", FALSE, rmil_even_bags, "NAME",                                                                 \
+                  "what the threshold does to a bag of one patch, or of equal ones: nothing, or it is cut like any other"),                \
+            RMIL_FIELD(even_bags), .quiet = TRUE                                                                                           \
+    }
+extern const char *const rmil_even_bags[]; /* options.c: "whole", "cut" */
+
 /* The names that another program has for the tensors of a class. */
 typedef struct {
     const char *layout, *title; /* "clam", "CLAM" */
@@ -117,12 +127,17 @@ typedef struct {
     RmilTensors *(*read)(const RmilTensors *file, GError **error);
 } RmilForeignNames;
 
+/* Tasks beside two classes. */
+enum { RMIL_TAKES_CLASSES = 1, RMIL_TAKES_SURVIVAL = 2, RMIL_TAKES_NUMBER = 4, RMIL_TAKES_ALL = 7 };
+
 struct RmilModelClass {
     const char *name;
-    const RmilTrainMethod *methods;  /* itself with each guide that it takes, the first without; the last has no name */
-    RmilGuide guide;                 /* what it trains with where nothing is said */
-    int logits;                      /* 1 (sigmoid) or 2 (softmax) */
-    int rows;                        /* rows of scores and attention: 1; clam-mb: one per class */
+    const RmilTrainMethod *methods; /* itself with each guide that it takes, the first without; the last has no name */
+    RmilGuide guide;                /* what it trains with where nothing is said */
+    int logits;                     /* of two classes: 1 (sigmoid) or 2 (softmax) */
+    int tasks;                      /* RMIL_TAKES_…; 0: two classes alone */
+    /* Rows of scores and attention; NULL: one. Several: one per output, so that row c is that of class c. */
+    int (*rows)(const RmilModelConfig *config);
     const char *first;               /* a tensor that tells a state_dict of it, whatever stands before the names */
     const RmilForeignNames *foreign; /* or NULL */
     /* What guides order where it is not patches: its name, and which of a bag's are annotated, in the arena; NULL: patches. */
@@ -170,6 +185,9 @@ const RmilModelClass *const *rmil_model_classes(void); /* NULL-terminated */
 const RmilModelClass *rmil_model_class(const char *name, GError **error);
 /* Whether it offers itself with this guide; *error says which model does not take which guide. */
 gboolean rmil_model_takes(const RmilModelClass *class, RmilGuide guide, GError **error);
+/* Numbers that the model says of a bag: two classes: class->logits; C > 2 classes: C; survival: its bins, or 1 (Cox); a number: 1. */
+int rmil_model_outputs(const RmilModelConfig *config);
+int rmil_model_config_rows(const RmilModelConfig *config);
 /* Every check of a configuration that is about to become a model: the bounds of its options, then the class's own. */
 gboolean rmil_model_config_check(const RmilModelConfig *config, GError **error);
 /* options.c: every row of every model and guide, its offset from RmilModelConfig, in the order of model files; the last has no key. */
@@ -186,7 +204,8 @@ gpointer rmil_guide_own(const RmilModelConfig *config);
 RmilModel *rmil_model_alloc(const RmilModelConfig *config, GError **error);
 /* Runs the class's step after checking the bag against the model: dimension, K, labels. Resets the arena first. */
 gboolean rmil_model_step(const RmilModel *model, RmilStep *step, RmilArena *arena, RmilOutcome *outcome, GError **error);
-/* Probability of label 1 and log odds from a step's logits. */
-void rmil_model_probability(const RmilModelClass *class, const RmilOutcome *outcome, double *probability, double *logit);
+/* For `infer`: a classifier of so many rows. Where the configuration's task has another number of outputs and there may be as many
+ * classes, it becomes that of these, named by their numbers. */
+void rmil_model_infer_outputs(RmilModelConfig *config, int64_t rows);
 
 #endif

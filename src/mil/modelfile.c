@@ -18,6 +18,10 @@ char **rmil_model_config_text(const RmilModelConfig *config) {
         g_ptr_array_add(text, g_strdup(option->key));
         g_ptr_array_add(text, rmil_option_text(option, rmil_option_get(option, config)));
     }
+    if (!rmil_task_is_plain(&config->task)) {
+        g_ptr_array_add(text, g_strdup("task"));
+        g_ptr_array_add(text, rmil_task_text(&config->task));
+    }
     g_ptr_array_add(text, NULL);
     return (char **)g_ptr_array_free(text, FALSE);
 }
@@ -95,11 +99,17 @@ static gboolean read_options(const RmilTensors *file, RmilModelConfig *config, G
     return TRUE;
 }
 
+/* A file that says nothing of a task is of labels 0 and 1. */
+static gboolean read_task(const RmilTensors *file, RmilModelConfig *config, GError **error) {
+    const char *text = rmil_tensors_metadata(file, "task");
+    return !text || rmil_task_parse(text, &config->task, error);
+}
+
 static gboolean own_config(const RmilTensors *file, RmilModelConfig *config, GError **error) {
     const char *name = rmil_tensors_metadata(file, "model"), *guide = rmil_tensors_metadata(file, "guide");
     RmilGuide known;
     if (name && guide && rmil_guide_find(guide, &known))
-        return rmil_model_config_init(config, name, known, error) && read_options(file, config, error) &&
+        return rmil_model_config_init(config, name, known, error) && read_task(file, config, error) && read_options(file, config, error) &&
                rmil_model_config_check(config, error);
     return rmil_fail(error, RMIL_ERROR_FORMAT, "the metadata name no model and guide");
 }

@@ -207,7 +207,7 @@ const char *rmil_onnx_flat(RmilOnnx *onnx, const char *x) { return rmil_onnx_nod
 
 const char *rmil_onnx_row(RmilOnnx *onnx, const char *x) { return rmil_onnx_node(onnx, "Reshape", x, RMIL_ONNX_WHOLES(onnx, 1, -1), NULL); }
 
-const char *rmil_onnx_attention(RmilOnnx *onnx, const char *scores, double scale, double threshold) {
+const char *rmil_onnx_attention(RmilOnnx *onnx, const char *scores, double scale, double threshold, gboolean cut_even) {
     if (scale != 1) scores = rmil_onnx_node(onnx, "Mul", scores, rmil_onnx_number(onnx, scale), NULL);
     const char *soft = rmil_onnx_node(onnx, "Softmax", scores, NULL);
     rmil_onnx_int(onnx, "axis", 0);
@@ -218,6 +218,7 @@ const char *rmil_onnx_attention(RmilOnnx *onnx, const char *scores, double scale
     const char *rest = rmil_onnx_node(onnx, "Relu", rmil_onnx_node(onnx, "Sub", soft, cut, NULL), NULL);
     const char *sum = rmil_onnx_node(onnx, "ReduceSum", rest, NULL);
     const char *norm = rmil_onnx_node(onnx, "Add", sum, rmil_onnx_number(onnx, 1e-8), NULL);
+    if (cut_even) return rmil_onnx_node(onnx, "Div", rest, norm, NULL);
     const char *most = rmil_onnx_node(onnx, "Mul", rmil_onnx_node(onnx, "ReduceMax", soft, NULL), count, NULL);
     const char *even = rmil_onnx_node(onnx, "Less", most, rmil_onnx_number(onnx, 1 + RMIL_ATTENTION_EVEN), NULL);
     const char *nothing = rmil_onnx_node(onnx, "Less", sum, rmil_onnx_number(onnx, RMIL_ATTENTION_NOTHING), NULL);

@@ -35,7 +35,7 @@ const char *rmil_onnx_hidden(RmilOnnx *onnx);
 const char *rmil_onnx_flat(RmilOnnx *onnx, const char *x);
 const char *rmil_onnx_row(RmilOnnx *onnx, const char *x);
 /* softmax(scale · s) over the K patches, and the threshold (docs/models.md, Attention pooling). */
-const char *rmil_onnx_attention(RmilOnnx *onnx, const char *scores, double scale, double threshold);
+const char *rmil_onnx_attention(RmilOnnx *onnx, const char *scores, double scale, double threshold, gboolean cut_even);
 /* LayerNorm over the last axis with NAME.weight and NAME.bias. */
 const char *rmil_onnx_norm(RmilOnnx *onnx, const char *x, const char *name);
 

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+const char *const rmil_even_bags[] = {"whole", "cut", NULL};
+
 static const RmilOption common[] = {
     {RMIL_WHOLE(NULL, "dim", 0, 1, 65536, "N", "numbers of a patch's features"), RMIL_FIELD(dim), .place = 1},
     {0},
@@ -108,7 +110,9 @@ static const RmilOption *taken(const RmilModelConfig *config, const char *key) {
 }
 
 gboolean rmil_model_writes(const RmilModelConfig *config, const RmilOption *option) {
-    return option->place > 0 || taken(config, option->key);
+    const RmilOption *row = taken(config, option->key);
+    if (row && row->quiet && rmil_option_get(option, config) == row->value) return FALSE;
+    return option->place > 0 || row;
 }
 
 gboolean rmil_model_config_init(RmilModelConfig *config, const char *model, RmilGuide guide, GError **error) {
@@ -124,9 +128,24 @@ gboolean rmil_model_config_init(RmilModelConfig *config, const char *model, Rmil
     return TRUE;
 }
 
+/* Does the model take the task, and is the task one? */
+static gboolean check_task(const RmilModelClass *class, const RmilTask *task, GError **error) {
+    static const int takes[] = {RMIL_TAKES_CLASSES, RMIL_TAKES_SURVIVAL, RMIL_TAKES_NUMBER};
+    const gboolean classes = task->kind == RMIL_TASK_CLASSES;
+    if (classes && (task->classes < 2 || task->classes > RMIL_CLASSES_MOST))
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "model %s: a task has 2 to %d classes, not %d", class->name, RMIL_CLASSES_MOST,
+                         task->classes);
+    if ((classes && task->classes == 2) || class->tasks & takes[task->kind]) return TRUE;
+    g_autofree char *asked = classes ? g_strdup_printf("%d classes", task->classes)
+                                     : g_strdup_printf("the task \"%s\"", rmil_task_kind_name(task->kind));
+    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "model %s does not take %s; it takes two classes%s%s%s", class->name, asked,
+                     class->tasks & RMIL_TAKES_CLASSES ? ", more classes" : "", class->tasks & RMIL_TAKES_SURVIVAL ? ", survival" : "",
+                     class->tasks & RMIL_TAKES_NUMBER ? ", a number" : "");
+}
+
 gboolean rmil_model_config_check(const RmilModelConfig *config, GError **error) {
     const RmilModelClass *class = rmil_model_class(config->model, error);
-    if (!class || !rmil_model_takes(class, config->guide, error)) return FALSE;
+    if (!class || !rmil_model_takes(class, config->guide, error) || !check_task(class, &config->task, error)) return FALSE;
     for (const RmilOption *option = rmil_model_options(); option->key; option++) {
         const RmilOption *row = taken(config, option->key);
         const double value = rmil_option_get(option, config);

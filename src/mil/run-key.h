@@ -3,12 +3,11 @@
 #define RMIL_MIL_RUN_KEY_H
 
 #include "base/parallel.h"
-#include "model.h"
+#include "targets.h"
 
 /* A text of all that the result depends on, but for the number of epochs (a run may be prolonged): configuration, protocol, and of every
- * slide its label, patch labels, features, coordinates and tissue, whole. Free with g_free. */
-char *rmil_run_key(const RmilModelConfig *model, const RmilTrainConfig *train, const RmilBag *const *bags, const RmilTarget *targets,
-                   const int64_t *train_set, int64_t train_count, const int64_t *val_set, int64_t val_count, RmilCrew *crew,
+ * slide its target, patch labels, features, coordinates and tissue, whole. Free with g_free. */
+char *rmil_run_key(const RmilModelConfig *model, const RmilTrainConfig *train, const RmilTrainSlides *slides, RmilCrew *crew,
                    GError **error);
 
 #endif

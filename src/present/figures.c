@@ -286,11 +286,11 @@ char *rmil_figure_history(const RmilMethod *method, const char *folder, GError *
         rmil_csv_whole(figure.csv, epoch->epoch);
         rmil_figure_numbers(figure.csv, 6,
                             (double[]){epoch->train_loss, epoch->train_slide_loss, epoch->train_guide_loss, epoch->val_loss,
-                                       epoch->val_auroc, epoch->best});
+                                       epoch->val_metric, epoch->best});
         rmil_csv_end(figure.csv);
         if (epoch->best) best = (int)epoch->epoch; /* the last of the improvements is the one kept */
         if (epoch->train_guide_loss > 0) guided = TRUE;
-        if (isfinite(epoch->val_auroc)) ranked = TRUE;
+        if (isfinite(epoch->val_metric)) ranked = TRUE;
         last = MAX(last, (int)epoch->epoch);
     }
     g_string_append_printf(figure.script,

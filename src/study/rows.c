@@ -17,7 +17,7 @@ static const RmilColumn epoch[] = {
     COLUMN(RmilEpoch, "slide_loss", "train_slide_loss", REAL, train_slide_loss),
     COLUMN(RmilEpoch, "guide_loss", "train_guide_loss", REAL, train_guide_loss),
     COLUMN(RmilEpoch, "val_loss", "val_loss", REAL, val_loss),
-    COLUMN(RmilEpoch, "val_auroc", "val_auroc", REAL, val_auroc),
+    COLUMN(RmilEpoch, "val_auroc", "val_auroc", REAL, val_metric),
     COLUMN(RmilEpoch, "best", "best", FLAG, best),
 };
 

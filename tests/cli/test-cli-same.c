@@ -89,7 +89,7 @@ static void check_epochs(RmilStudy *study, int64_t index, const char *method) {
         assert_cell(table, i, "train_slide_loss", epoch->train_slide_loss);
         assert_cell(table, i, "train_guide_loss", epoch->train_guide_loss);
         assert_cell(table, i, "val_loss", epoch->val_loss);
-        assert_cell(table, i, "val_auroc", epoch->val_auroc);
+        assert_cell(table, i, "val_auroc", epoch->val_metric);
         assert_cell(table, i, "best", epoch->best);
     }
 }

@@ -20,6 +20,7 @@ static const struct {
     void (*check)(Conformance *, const char *);
 } parts[] = {
     {"models", conformance_models},
+    {"multiclass", conformance_models},
     {"annotations", conformance_annotations},
     {"stats.json", conformance_stats},
     {"otsu", conformance_otsu},

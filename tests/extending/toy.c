@@ -45,7 +45,7 @@ static gboolean step(const RmilStep *step, RmilArena *arena, RmilOutcome *outcom
     if (step->attention) memcpy(step->attention, a, (size_t)k * sizeof *a);
     if (step->target.label < 0) return TRUE;
     outcome->slide_loss = rmil_bce(z, step->target.label, &slope);
-    const RmilGuided on = {s, a, step->bag->patch_labels, step->bag->tissue, k};
+    const RmilGuided on = {.scores = s, .attention = a, .labels = step->bag->patch_labels, .tissue = step->bag->tissue, .count = k};
     if (!rmil_guide_loss(step, &on, arena, &outcome->guide_loss, ds, da, error)) return FALSE;
     outcome->loss = outcome->slide_loss + outcome->guide_loss;
     if (!step->gradient) return TRUE;
@@ -63,7 +63,7 @@ static void onnx(const RmilModelConfig *config, RmilOnnx *o) {
     const Options *own = rmil_model_own(config);
     const char *weight = rmil_onnx_parameter(o, "toy.weight"), *bias = rmil_onnx_parameter(o, "toy.bias");
     const char *s = rmil_onnx_flat(o, rmil_onnx_linear(o, rmil_onnx_features(o), weight, bias));
-    const char *a = rmil_onnx_attention(o, s, own->sharpness, -1);
+    const char *a = rmil_onnx_attention(o, s, own->sharpness, -1, FALSE);
     rmil_onnx_outputs(o, rmil_onnx_node(o, "ReduceSum", rmil_onnx_node(o, "Mul", a, s, NULL), NULL), s, a);
 }
 
@@ -79,7 +79,6 @@ static const RmilModelClass class = {
     .methods = methods,
     .guide = RMIL_GUIDE_RANK,
     .logits = 1,
-    .rows = 1,
     .first = "toy.weight",
     .options = options,
     .layout = layout,

@@ -105,7 +105,7 @@ static void test_applies(void) {
     float ds[4] = {9, 9, 9, 9}, da[4];
     double loss;
     const float attention[4] = {0.1f, 0.2f, 0.3f, 0.4f};
-    RmilGuided on = {scores, attention, some, tissue, 4};
+    RmilGuided on = {.scores = scores, .attention = attention, .labels = some, .tissue = tissue, .count = 4};
     g_assert_true(rmil_guide_loss(&negative, &on, arena, &loss, ds, NULL, NULL));
     g_assert_cmpfloat(loss, ==, 0);
     for (int i = 0; i < 4; i++) g_assert_cmpfloat(ds[i], ==, 0);
@@ -199,7 +199,7 @@ static void test_attention(void) {
                     da[i] = (float)rmil_rng_normal(&rng);
                 }
                 RmilAttention attention;
-                rmil_attention_forward(s, k, 0.7, thresholds[t], soft, a, &attention);
+                rmil_attention_forward(s, k, 0.7, thresholds[t], FALSE, soft, a, &attention);
                 attention_reference(x, k, 0.7, thresholds[t], expected);
                 double total = 0;
                 for (int i = 0; i < k; i++) {
@@ -238,23 +238,23 @@ static void test_even(void) {
                 float s[61], soft[61], a[61], ds[61], plain[61];
                 RmilAttention attention, uncut;
                 for (int i = 0; i < k; i++) s[i] = noisy && i % 3 == 1 ? nextafterf(20, 30) : 20; /* as rounding leaves them */
-                rmil_attention_forward(s, k, 1, thresholds[t], soft, a, &attention);
+                rmil_attention_forward(s, k, 1, thresholds[t], FALSE, soft, a, &attention);
                 for (int i = 0; i < k; i++) g_assert_cmpfloat_with_epsilon(a[i], 1.0 / k, 1e-5 / k);
                 g_assert_cmpfloat_with_epsilon(attention.total, 1, 1e-6);
                 if (thresholds[t] < 0.9) continue; /* the cut leaves half of it, and its gradient is steeper */
                 const float *da = s;               /* any numbers */
                 rmil_attention_backward(&attention, soft, a, da, k, FALSE, ds);
-                rmil_attention_forward(s, k, 1, -1, soft, a, &uncut);
+                rmil_attention_forward(s, k, 1, -1, FALSE, soft, a, &uncut);
                 rmil_attention_backward(&uncut, soft, a, da, k, FALSE, plain);
                 for (int i = 0; i < k; i++) g_assert_cmpfloat(ds[i], ==, plain[i]);
             }
     /* one that stands out is no even bag: the cut applies, and may leave nothing */
     float s[3] = {0, 0, 0.01f}, soft[3], a[3];
     RmilAttention attention;
-    rmil_attention_forward(s, 3, 1, 1, soft, a, &attention);
+    rmil_attention_forward(s, 3, 1, 1, FALSE, soft, a, &attention);
     g_assert_cmpfloat(a[0], ==, 0);
     g_assert_cmpfloat_with_epsilon(a[2], 1, 1e-5);
-    rmil_attention_forward(s, 3, 1, 2, soft, a, &attention);
+    rmil_attention_forward(s, 3, 1, 2, FALSE, soft, a, &attention);
     g_assert_cmpfloat(attention.total, ==, 0);
 }
 

@@ -34,8 +34,8 @@ static void same_epochs(const GArray *a, const GArray *b) {
     g_assert_cmpuint(a->len, ==, b->len);
     for (guint i = 0; i < a->len; i++) {
         const RmilEpoch *x = &g_array_index(a, RmilEpoch, i), *y = &g_array_index(b, RmilEpoch, i);
-        const double p[] = {(double)x->epoch, x->train_loss, x->train_slide_loss, x->train_guide_loss, x->val_loss, x->val_auroc, x->best};
-        const double q[] = {(double)y->epoch, y->train_loss, y->train_slide_loss, y->train_guide_loss, y->val_loss, y->val_auroc, y->best};
+        const double p[] = {(double)x->epoch, x->train_loss, x->train_slide_loss, x->train_guide_loss, x->val_loss, x->val_metric, x->best};
+        const double q[] = {(double)y->epoch, y->train_loss, y->train_slide_loss, y->train_guide_loss, y->val_loss, y->val_metric, y->best};
         same_numbers(p, q, G_N_ELEMENTS(p));
     }
 }

@@ -86,7 +86,7 @@ static void test_round_trip(void) {
     g_assert_no_error(error);
     const RmilEpoch *epoch = &g_array_index(epochs, RmilEpoch, 0);
     g_assert_cmpfloat(epoch->train_slide_loss, ==, 1.0 / 3);
-    g_assert_true(isnan(epoch->val_auroc) && epoch->best && !epoch[1].best);
+    g_assert_true(isnan(epoch->val_metric) && epoch->best && !epoch[1].best);
     g_assert_cmpfloat(epoch[1].train_guide_loss, ==, 1e-300);
     const RmilPredictionRow *prediction = &g_array_index(predictions, RmilPredictionRow, 0);
     g_assert_cmpint(predictions->len, ==, 2);

@@ -1,0 +1,98 @@
+/* One epoch of training. */
+#include "epoch.h"
+
+#include "adam.h"
+
+#include <math.h>
+
+/* Parameters per task of the update: a few hundred KiB with the gradients of a group. */
+#define CHUNK 8192
+
+enum { STREAM_ORDER = 1, STREAM_STEP = 2 };
+
+static uint64_t stream(int purpose, int64_t epoch, int64_t position) {
+    return (uint64_t)purpose << 60 | (uint64_t)epoch << 36 | (uint64_t)position;
+}
+
+/* -- one pass over the bags at hand ------------------------------------------------------------------------------------------ */
+static gboolean run_bag(int64_t index, int worker, gpointer user, GError **error) {
+    RmilTrainer *t = user;
+    const int64_t at = t->order[index], slide = t->hand[at];
+    RmilStep step = {.parameters = t->arrays[RMIL_PARAMETERS], .bag = t->slides.bags[slide], .target = t->slides.targets[slide]};
+    if (t->training) {
+        step.train = TRUE;
+        step.seed = t->config->seed;
+        step.stream = stream(STREAM_STEP, t->state.epoch + 1, t->first + at);
+        step.gradient = t->gradients + at * t->stride;
+    }
+    return rmil_model_step(t->model, &step, t->arenas[worker], &t->outcomes[at], error);
+}
+
+static int larger_bag(gconstpointer a, gconstpointer b, gpointer user) {
+    const RmilTrainer *t = user;
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    int64_t kx = t->slides.bags[t->hand[x]]->count, ky = t->slides.bags[t->hand[y]]->count;
+    return kx != ky ? (kx < ky ? 1 : -1) : (x > y) - (x < y);
+}
+
+static gboolean run_bags(RmilTrainer *t, const int64_t *slides, int64_t first, int64_t count, gboolean training, GError **error) {
+    t->hand = slides;
+    t->first = first;
+    t->count = count;
+    t->training = training;
+    for (int64_t i = 0; i < count; i++) t->order[i] = i;
+    g_qsort_with_data(t->order, (int)count, sizeof *t->order, larger_bag, t);
+    return rmil_crew_run(t->crew, count, run_bag, t, error);
+}
+
+static gboolean update_chunk(int64_t index, int worker, gpointer user, GError **error) {
+    RmilTrainer *t = user;
+    int64_t from = index * CHUNK, to = MIN(from + CHUNK, t->model->layout.count);
+    for (guint i = 0; i < t->model->layout.tensors->len; i++) {
+        const RmilParameter *tensor = rmil_parameter_at(&t->model->layout, (int)i);
+        int64_t low = MAX(from, tensor->offset), high = MIN(to, tensor->offset + tensor->count);
+        if (low < high && !tensor->unused)
+            rmil_adam_update(t->config, t->state.updates, t->gradients + low, t->count, t->stride, high - low,
+                             t->arrays[RMIL_PARAMETERS] + low, t->arrays[RMIL_FIRST] + low, t->arrays[RMIL_SECOND] + low);
+    }
+    return TRUE;
+}
+
+/* -- an epoch ------------------------------------------------------------------------------------------------------------------ */
+gboolean rmil_trainer_learn(RmilTrainer *t, RmilEpoch *epoch, GError **error) {
+    const int64_t count = t->slides.train_count;
+    g_autofree int64_t *slides = g_new(int64_t, count);
+    RmilRng rng;
+    rmil_rng_init(&rng, t->config->seed, stream(STREAM_ORDER, t->state.epoch + 1, 0));
+    rmil_targets_draw(&t->model->config.task, t->slides.targets, t->slides.train, count, t->config->balanced, &rng, slides);
+    for (int64_t i = 0; i < count; i += t->config->group) {
+        int64_t size = MIN(t->config->group, count - i);
+        if (!run_bags(t, slides + i, i, size, TRUE, error)) return FALSE;
+        for (int64_t j = 0; j < size; j++) {
+            const RmilOutcome *outcome = &t->outcomes[j];
+            epoch->train_loss += outcome->loss / (double)count;
+            epoch->train_slide_loss += outcome->slide_loss / (double)count;
+            epoch->train_guide_loss += outcome->guide_loss / (double)count;
+        }
+        t->state.updates++;
+        if (!rmil_crew_run(t->crew, (t->model->layout.count + CHUNK - 1) / CHUNK, update_chunk, t, error)) return FALSE;
+    }
+    for (int64_t i = 0; i < t->stride; i++) /* relu turns NaN into 0, so that the loss alone does not tell */
+        if (!isfinite(t->arrays[RMIL_PARAMETERS][i]) || !isfinite(epoch->train_loss))
+            return rmil_fail(error, RMIL_ERROR_DATA,
+                             "training left the finite numbers in epoch %" G_GINT64_FORMAT
+                             ": a smaller learning rate may help, or a feature is NaN or infinite",
+                             t->state.epoch + 1);
+    return TRUE;
+}
+
+gboolean rmil_trainer_validate(RmilTrainer *t, RmilEpoch *epoch, GError **error) {
+    const int64_t *set = t->slides.val, count = t->slides.val_count;
+    epoch->val_loss = epoch->val_metric = NAN;
+    if (count == 0) return TRUE;
+    if (!run_bags(t, set, 0, count, FALSE, error)) return FALSE;
+    epoch->val_loss = 0;
+    for (int64_t i = 0; i < count; i++) epoch->val_loss += t->outcomes[i].loss / (double)count;
+    epoch->val_metric = rmil_targets_metric(&t->model->config, t->slides.targets, set, t->outcomes, count);
+    return TRUE;
+}

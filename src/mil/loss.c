@@ -1,0 +1,63 @@
+/* Slide losses, by what is predicted, and what a model's logits say. */
+#include "loss.h"
+
+#include <math.h>
+
+double rmil_bce(double z, int label, double *dz) {
+    double e = exp(-fabs(z)), p = z >= 0 ? 1 / (1 + e) : e / (1 + e);
+    if (dz) *dz = p - label;
+    return MAX(z, 0) - z * label + log1p(e);
+}
+
+double rmil_cross_entropy(const double *z, int n, int label, double *dz) {
+    double top = z[0], sum = 0;
+    for (int i = 1; i < n; i++) top = MAX(top, z[i]);
+    for (int i = 0; i < n; i++) sum += exp(z[i] - top);
+    for (int i = 0; dz && i < n; i++) dz[i] = exp(z[i] - top) / sum - (i == label);
+    return log(sum) + top - z[label];
+}
+
+/* -- one slide ------------------------------------------------------------------------------------------------------------ */
+gboolean rmil_step_known(const RmilStep *step) { return step->slope || rmil_target_known(&step->config->task, &step->target); }
+
+double rmil_slide_loss(const RmilStep *step, const double *logits, double *slope) {
+    const int outputs = rmil_model_outputs(step->config);
+    double loss = 0;
+    if (!step->slope)
+        return outputs == 1 ? rmil_bce(logits[0], step->target.label, slope)
+                            : rmil_cross_entropy(logits, outputs, step->target.label, slope);
+    for (int i = 0; i < outputs; i++) {
+        slope[i] = step->slope[i];
+        loss += slope[i] * logits[i];
+    }
+    return loss;
+}
+
+/* -- what logits say ------------------------------------------------------------------------------------------------------ */
+static void set_two(const double *logits, int outputs, RmilPrediction *p) {
+    p->logit = outputs == 2 ? logits[1] - logits[0] : logits[0];
+    const double e = exp(-fabs(p->logit));
+    p->probability = p->logit >= 0 ? 1 / (1 + e) : e / (1 + e);
+    p->predicted = p->probability > 0.5;
+    p->count = 2;
+    p->values[0] = 1 - p->probability, p->values[1] = p->probability;
+}
+
+static void set_classes(const double *logits, int classes, RmilPrediction *p) {
+    double top = logits[0], sum = 0;
+    p->predicted = 0;
+    for (int c = 1; c < classes; c++)
+        if (logits[c] > top) top = logits[c], p->predicted = c;
+    for (int c = 0; c < classes; c++) sum += p->values[c] = exp(logits[c] - top);
+    for (int c = 0; c < classes; c++) p->values[c] /= sum;
+    p->count = classes;
+}
+
+void rmil_prediction_set(const RmilModelConfig *config, const double *logits, RmilPrediction *prediction) {
+    const int outputs = rmil_model_outputs(config);
+    prediction->probability = prediction->logit = prediction->answer = NAN;
+    prediction->predicted = -1;
+    prediction->count = 0;
+    if (config->task.classes == 2) set_two(logits, outputs, prediction);
+    else set_classes(logits, outputs, prediction);
+}

@@ -1,0 +1,21 @@
+/* Slide losses, by what is predicted (docs/models.md, Losses), and what a model's logits say. */
+#ifndef RMIL_MIL_LOSS_H
+#define RMIL_MIL_LOSS_H
+
+#include "model.h"
+
+/* BCE with logits, one logit: the loss; *dz = ∂/∂z. */
+double rmil_bce(double z, int label, double *dz);
+/* Cross-entropy of n logits against class `label`; dz (n) may be NULL. */
+double rmil_cross_entropy(const double *z, int n, int label, double *dz);
+
+/* Has the step a slide loss: a target that is known, or a slope given? */
+gboolean rmil_step_known(const RmilStep *step);
+/* The loss of the step's slide alone; slope (one per output) = ∂loss/∂logits. Two classes: BCE of one logit, cross-entropy of two; C
+ * classes: cross-entropy; a step with a slope: slope · logits. */
+double rmil_slide_loss(const RmilStep *step, const double *logits, double *slope);
+
+/* What the logits say: everything but `loss`. */
+void rmil_prediction_set(const RmilModelConfig *config, const double *logits, RmilPrediction *prediction);
+
+#endif
