@@ -57,6 +57,7 @@ static void take(Sums *sums, const RmilPrediction *one) {
     for (int i = 0; i < sums->mean.count; i++) step_mean(&sums->mean.values[i], &sums->squares[i], one->values[i], sums->models);
     step_mean(&sums->mean.probability, &sums->squares[RMIL_OUTPUTS_MOST], one->probability, sums->models);
     step_mean(&sums->mean.answer, &sums->squares[RMIL_OUTPUTS_MOST + 1], one->answer, sums->models);
+    sums->mean.calibrated += (one->calibrated - sums->mean.calibrated) / (double)sums->models;
 }
 
 static void finish(const RmilTask *task, Sums *sums, double *sd) {
@@ -74,6 +75,7 @@ static void finish(const RmilTask *task, Sums *sums, double *sd) {
         for (int c = 1; c < mean->count; c++)
             if (mean->values[c] > mean->values[mean->predicted]) mean->predicted = c;
         of = mean->predicted;
+        mean->calibrated = NAN; /* the models may each have another class as theirs */
     }
     *sd = sqrt(sums->squares[of] / (double)(sums->models - 1));
 }

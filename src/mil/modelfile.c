@@ -45,10 +45,18 @@ static GArray *list_tensors(const RmilModel *model, const RmilForeignNames *fore
     return tensors;
 }
 
+/* Takes the value. */
+static void add_metadata(char ***metadata, const char *name, char *value) {
+    const guint count = g_strv_length(*metadata);
+    *metadata = g_renew(char *, *metadata, count + 3);
+    (*metadata)[count] = g_strdup(name), (*metadata)[count + 1] = value, (*metadata)[count + 2] = NULL;
+}
+
 gboolean rmil_model_save(const RmilModel *model, const char *path, GError **error) {
     GStringChunk *names = g_string_chunk_new(1024);
     g_autoptr(GArray) tensors = list_tensors(model, NULL, names);
     g_auto(GStrv) metadata = rmil_model_config_text(&model->config);
+    if (model->decision.chosen) add_metadata(&metadata, "decision", rmil_decision_text(&model->decision));
     gboolean done = rmil_safetensors_write(path, (const RmilTensor *)(void *)tensors->data, tensors->len, (const char *const *)metadata,
                                            error);
     g_string_chunk_free(names);
@@ -238,7 +246,9 @@ static RmilModel *load(RmilTensors *file, const RmilModelConfig *known, GError *
         rmil_fail(error, RMIL_ERROR_ARGUMENT, "it was written by rankmil and holds its configuration, which cannot be given anew");
         return NULL;
     }
-    return own_config(file, &config, error) ? fill(file, &config, error) : NULL;
+    g_autoptr(RmilModel) model = own_config(file, &config, error) ? fill(file, &config, error) : NULL;
+    const char *decision = rmil_tensors_metadata(file, "decision");
+    return model && (!decision || rmil_decision_parse(decision, &model->decision, error)) ? g_steal_pointer(&model) : NULL;
 }
 
 RmilModel *rmil_model_load_as(const char *path, const RmilModelConfig *known, GError **error) {

@@ -25,6 +25,16 @@ static void pick(const float *all, int rows, int64_t count, int row, float *out)
     }
 }
 
+static double calibrated(const RmilModel *model, const RmilPrediction *prediction) {
+    const RmilDecision *decision = &model->decision;
+    if (!decision->chosen || decision->calibration == RMIL_CALIBRATE_NONE || prediction->predicted < 0) return NAN;
+    if (model->config.task.classes == 2) return rmil_decision_calibrated(decision, prediction->logit);
+    double values[RMIL_OUTPUTS_MOST];
+    memcpy(values, prediction->values, sizeof values);
+    rmil_decision_calibrate(decision, values, prediction->count);
+    return values[prediction->predicted];
+}
+
 gboolean rmil_model_predict_row(const RmilModel *model, const RmilBag *bag, const RmilTarget *target, int row, RmilPrediction *prediction,
                                 float *scores, float *attention, GError **error) {
     const int rows = rmil_model_rows(model);
@@ -45,6 +55,7 @@ gboolean rmil_model_predict_row(const RmilModel *model, const RmilBag *bag, cons
     if (done) {
         rmil_prediction_set(&model->config, outcome.logits, prediction);
         prediction->loss = outcome.slide_loss;
+        prediction->calibrated = calibrated(model, prediction);
         if (row < 0) row = usual_row(&model->config, prediction);
         if (all && scores) pick(step.scores, rows, bag->count, row, scores);
         if (all && attention) pick(step.attention, rows, bag->count, row, attention);

@@ -142,6 +142,26 @@ static void add_rows(GString *out, const char *method, const char *name, const c
 }
 
 /* What all processors agree on. Of a model file the header: names, shapes and the configuration. */
+/* The header of a model file, padded as it is, but for the cut-off and calibration, which follow from predictions and were not there before
+ * version 0.2. data: where the tensors begin. */
+static char *header_of(const char *model, gsize size, gsize *data) {
+    guint64 length;
+    memcpy(&length, model, sizeof length);
+    length = GUINT64_FROM_LE(length);
+    g_assert_cmpuint(length, <, size - sizeof length);
+    *data = sizeof length + (gsize)length;
+    GString *header = g_string_new_len(model + sizeof length, (gssize)length);
+    while (header->len && header->str[header->len - 1] == ' ') g_string_truncate(header, header->len - 1);
+    char *decision = strstr(header->str, ",\"decision\":\"");
+    if (decision) {
+        char *end = decision + strlen(",\"decision\":\"");
+        while (*end != '"') end += *end == '\\' ? 2 : 1;
+        g_string_erase(header, decision - header->str, end + 1 - decision);
+    }
+    while (header->len % 8) g_string_append_c(header, ' ');
+    return g_string_free(header, FALSE);
+}
+
 static char *values_now(void) {
     static const char *const epoch[] = {"train_loss", "train_guide_loss", "val_loss", "val_auroc", "best", NULL};
     static const char *const division[] = {"split", "label", NULL}, *const slide[] = {"logit", NULL};
@@ -150,13 +170,9 @@ static char *values_now(void) {
     GString *out = g_string_new("method,of,what,value\n");
     for (gsize i = 0; i < count; i++) {
         g_autofree char *path = g_build_filename("train", methods[i].name, "model.safetensors", NULL);
-        gsize size;
-        guint64 header;
-        g_autofree char *model = test_bytes(root, path, &size);
-        memcpy(&header, model, sizeof header);
-        header = GUINT64_FROM_LE(header);
-        g_assert_cmpuint(header, <, size - sizeof header);
-        g_autofree char *sum = sum_of(model + sizeof header, (gsize)header);
+        gsize size, data;
+        g_autofree char *model = test_bytes(root, path, &size), *header = header_of(model, size, &data);
+        g_autofree char *sum = sum_of(header, strlen(header));
         g_string_append_printf(out, "%s,model file,header,sha256:%s\n", methods[i].name, sum);
         add_rows(out, methods[i].name, "history.csv", "epoch", epoch);
         if (i == 0) add_rows(out, methods[i].name, "predictions.csv", "id", division); /* of no method's choosing */
@@ -199,8 +215,16 @@ static char *bytes_now(void) {
     for (gsize i = 0; i < count; i++)
         for (gsize f = 0; f < G_N_ELEMENTS(files); f++) {
             g_autofree char *path = g_build_filename("train", methods[i].name, files[f], NULL);
-            gsize size;
-            g_autofree char *data = test_bytes(root, path, &size), *sum = sum_of(data, size);
+            gsize size, data = 0;
+            g_autofree char *bytes = test_bytes(root, path, &size), *sum = NULL;
+            if (g_str_has_suffix(path, ".safetensors")) {
+                g_autofree char *header = header_of(bytes, size, &data);
+                g_autoptr(GString) plain = g_string_new(header);
+                g_string_append_len(plain, bytes + data, (gssize)(size - data));
+                sum = sum_of(plain->str, plain->len);
+            } else {
+                sum = sum_of(bytes, size);
+            }
             g_string_append_printf(out, "%s  %s\n", sum, path);
         }
     return g_string_free(out, FALSE);
