@@ -158,6 +158,7 @@ static void remove_drawings(const char *folder, const char *name) {
 static gboolean is_own(const char *file) {
     static const char *const names[] = {
         "roc", "pr", "auroc", "probabilities", "localisation-iou", "localisation-dice", "localisation-pointing"};
+    static const char *const families[] = {"confusion", "roc-classes", "reliability", "decision", "survival", "scatter"};
     static const char *const endings[] = {".svg", ".pdf", ".png", ".gp", ".csv"};
     for (gsize e = 0; e < G_N_ELEMENTS(endings); e++) {
         if (!g_str_has_suffix(file, endings[e])) continue;
@@ -165,6 +166,8 @@ static gboolean is_own(const char *file) {
         if (g_str_has_prefix(name, "history-") || g_str_has_prefix(name, "grid-")) return TRUE;
         for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
             if (strcmp(name, names[i]) == 0) return TRUE;
+        for (gsize i = 0; i < G_N_ELEMENTS(families); i++) /* "confusion", "confusion-rank" */
+            if (g_str_has_prefix(name, families[i]) && strchr("-", name[strlen(families[i])])) return TRUE;
     }
     return FALSE;
 }

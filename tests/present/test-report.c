@@ -271,9 +271,9 @@ static void test_without_gnuplot(void) {
 
 /* Figures of an earlier page that this one does not have go; files of another name stay. */
 static void test_leftovers(void) {
-    static const char *const old[] = {"history-gone.svg", "history-gone.pdf", "history-gone.png",
-                                      "history-gone.gp",  "history-gone.csv", "history-my model.svg"};
-    static const char *const others[] = {"mine.svg", "roc.txt", "history.csv"};
+    static const char *const old[] = {"history-gone.svg", "history-gone.pdf",     "history-gone.png",   "history-gone.gp",
+                                      "history-gone.csv", "history-my model.svg", "confusion-gone.svg", "decision.csv"};
+    static const char *const others[] = {"mine.svg", "roc.txt", "history.csv", "decisions.csv"};
     g_autofree char *folder = test_folder(), *figures = g_build_filename(folder, "figures", NULL);
     FakeRun fake = {.methods = three, .seeds = 1, .slides = 10, .prefix = "s"};
     fake_run_write(folder, &fake);
