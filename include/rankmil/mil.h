@@ -140,7 +140,9 @@ typedef struct {
     int64_t patience;     /* 7 epochs without a better validation loss */
     int64_t warmup;       /* never stop before epoch 20 */
     int64_t group;        /* slides per Adam step: 8 */
-    gboolean balanced;    /* class-balanced sampling with replacement (the paper's code); FALSE: shuffle */
+    gboolean balanced; /* class-balanced sampling with replacement (the paper's code); FALSE: shuffle. Of classes alone: times and numbers
+                           * are shuffled */
+    gboolean stop_metric; /* the best epoch is that of the best val_metric, of equal ones of the smallest val_loss; FALSE: of that alone */
     uint64_t seed;
     int threads;
     /* NULL: `threads` throughout. Else asked before every epoch, by the calling thread, for the number of threads from now on;

@@ -63,6 +63,8 @@ char *rmil_option_usual(const RmilOption *option);              /* what it is wh
 /* The field of an owner's struct. */
 double rmil_option_get(const RmilOption *option, gconstpointer owner);
 void rmil_option_put(const RmilOption *option, gpointer owner, double value);
+/* Do files name it? Not where it is `quiet` and has its usual value. */
+gboolean rmil_option_said(const RmilOption *option, gconstpointer owner);
 /* All fields of a table: every default; every bound, with the message calling an option by its key. */
 void rmil_options_init(const RmilOption *rows, gpointer owner);
 gboolean rmil_options_check(const RmilOption *rows, gconstpointer owner, GError **error);

@@ -130,6 +130,10 @@ void rmil_option_put(const RmilOption *option, gpointer owner, double value) {
     else *(int64_t *)at = (int64_t)value;
 }
 
+gboolean rmil_option_said(const RmilOption *option, gconstpointer owner) {
+    return !option->quiet || rmil_option_get(option, owner) != option->value;
+}
+
 void rmil_options_init(const RmilOption *rows, gpointer owner) {
     for (; rows->key; rows++) rmil_option_put(rows, owner, rows->value);
 }

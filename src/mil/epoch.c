@@ -2,6 +2,7 @@
 #include "epoch.h"
 
 #include "adam.h"
+#include "rankmil/outcome.h"
 
 #include <math.h>
 
@@ -23,7 +24,8 @@ static gboolean run_bag(int64_t index, int worker, gpointer user, GError **error
         step.train = TRUE;
         step.seed = t->config->seed;
         step.stream = stream(STREAM_STEP, t->state.epoch + 1, t->first + at);
-        step.gradient = t->gradients + at * t->stride;
+        step.gradient = t->look ? NULL : t->gradients + at * t->stride;
+        step.slope = t->given ? &t->slopes[at] : NULL;
     }
     return rmil_model_step(t->model, &step, t->arenas[worker], &t->outcomes[at], error);
 }
@@ -45,6 +47,48 @@ static gboolean run_bags(RmilTrainer *t, const int64_t *slides, int64_t first, i
     return rmil_crew_run(t->crew, count, run_bag, t, error);
 }
 
+/* -- Cox's partial likelihood ------------------------------------------------------------------------------------------------ */
+static gboolean is_cox(const RmilTrainer *t) {
+    const RmilModelConfig *config = &t->model->config;
+    return config->task.kind == RMIL_TASK_SURVIVAL && config->survival_loss == RMIL_SURVIVAL_COX;
+}
+
+/* The loss of the bags at hand together, minus the log partial likelihood divided by their number, with its slopes by their risks. */
+static double cox_loss(RmilTrainer *t) {
+    g_autofree double *risks = g_new(double, t->count), *times = g_new(double, t->count);
+    g_autofree gboolean *events = g_new(gboolean, t->count);
+    for (int64_t i = 0; i < t->count; i++) {
+        const RmilTarget *target = &t->slides.targets[t->hand[i]];
+        risks[i] = t->outcomes[i].logits[0], times[i] = target->time, events[i] = target->event;
+    }
+    return rmil_cox_loss(risks, times, events, t->count, TRUE, t->slopes) / (double)t->count;
+}
+
+/* Each bag's loss becomes its share of what all have together. */
+static void share_loss(RmilTrainer *t, double loss) {
+    for (int64_t i = 0; i < t->count; i++) {
+        t->outcomes[i].slide_loss = loss;
+        t->outcomes[i].loss = loss + t->outcomes[i].guide_loss;
+    }
+}
+
+/* A group in training. By Cox's it goes forward twice: what a bag's slope is shows when all risks are known. The update divides by the
+ * group's size, which makes the slopes those of the loss. */
+static gboolean run_group(RmilTrainer *t, const int64_t *slides, int64_t first, int64_t count, GError **error) {
+    if (!is_cox(t)) return run_bags(t, slides, first, count, TRUE, error);
+    t->look = TRUE;
+    const gboolean seen = run_bags(t, slides, first, count, TRUE, error);
+    t->look = FALSE;
+    if (!seen) return FALSE;
+    const double loss = cox_loss(t);
+    t->given = TRUE;
+    const gboolean done = run_bags(t, slides, first, count, TRUE, error);
+    t->given = FALSE;
+    share_loss(t, loss);
+    return done;
+}
+
+/* -- the update -------------------------------------------------------------------------------------------------------------- */
 static gboolean update_chunk(int64_t index, int worker, gpointer user, GError **error) {
     RmilTrainer *t = user;
     int64_t from = index * CHUNK, to = MIN(from + CHUNK, t->model->layout.count);
@@ -67,7 +111,7 @@ gboolean rmil_trainer_learn(RmilTrainer *t, RmilEpoch *epoch, GError **error) {
     rmil_targets_draw(&t->model->config.task, t->slides.targets, t->slides.train, count, t->config->balanced, &rng, slides);
     for (int64_t i = 0; i < count; i += t->config->group) {
         int64_t size = MIN(t->config->group, count - i);
-        if (!run_bags(t, slides + i, i, size, TRUE, error)) return FALSE;
+        if (!run_group(t, slides + i, i, size, error)) return FALSE;
         for (int64_t j = 0; j < size; j++) {
             const RmilOutcome *outcome = &t->outcomes[j];
             epoch->train_loss += outcome->loss / (double)count;
@@ -91,6 +135,7 @@ gboolean rmil_trainer_validate(RmilTrainer *t, RmilEpoch *epoch, GError **error)
     epoch->val_loss = epoch->val_metric = NAN;
     if (count == 0) return TRUE;
     if (!run_bags(t, set, 0, count, FALSE, error)) return FALSE;
+    if (is_cox(t)) share_loss(t, cox_loss(t));
     epoch->val_loss = 0;
     for (int64_t i = 0; i < count; i++) epoch->val_loss += t->outcomes[i].loss / (double)count;
     epoch->val_metric = rmil_targets_metric(&t->model->config, t->slides.targets, set, t->outcomes, count);

@@ -20,9 +20,11 @@ typedef struct {
     RmilTrainState state;
     /* the bags at hand: a group in training, the whole validation set otherwise */
     const int64_t *hand;
-    int64_t first, count; /* position of the group in the epoch, and its size */
-    gboolean training;
-    int64_t *order; /* largest bag first, so that threads end together */
+    int64_t first, count;    /* position of the group in the epoch, and its size */
+    gboolean training, look; /* look: as in training, but forward alone */
+    gboolean given;          /* the slide losses' slopes are given, in `slopes` */
+    double *slopes;          /* one for each bag at hand */
+    int64_t *order;          /* largest bag first, so that threads end together */
     RmilOutcome *outcomes;
 } RmilTrainer;
 

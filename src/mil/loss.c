@@ -1,6 +1,8 @@
 /* Slide losses, by what is predicted, and what a model's logits say. */
 #include "loss.h"
 
+#include "rankmil/outcome.h"
+
 #include <math.h>
 
 double rmil_bce(double z, int label, double *dz) {
@@ -20,12 +22,22 @@ double rmil_cross_entropy(const double *z, int n, int label, double *dz) {
 /* -- one slide ------------------------------------------------------------------------------------------------------------ */
 gboolean rmil_step_known(const RmilStep *step) { return step->slope || rmil_target_known(&step->config->task, &step->target); }
 
+static double own_loss(const RmilModelConfig *config, const RmilTarget *target, const double *logits, int outputs, double *slope) {
+    const RmilTaskKind kind = config->task.kind;
+    if (kind == RMIL_TASK_CLASSES)
+        return outputs == 1 ? rmil_bce(logits[0], target->label, slope) : rmil_cross_entropy(logits, outputs, target->label, slope);
+    if (kind == RMIL_TASK_SURVIVAL && config->survival_loss == RMIL_SURVIVAL_HAZARD)
+        return rmil_hazard_loss(logits, outputs, rmil_time_bin(config->edges, outputs, target->time), target->event, config->hazard_alpha,
+                                slope);
+    const double off = kind == RMIL_TASK_NUMBER ? logits[0] - (target->value - config->mean) / config->sd : 0;
+    slope[0] = 2 * off;
+    return off * off;
+}
+
 double rmil_slide_loss(const RmilStep *step, const double *logits, double *slope) {
     const int outputs = rmil_model_outputs(step->config);
     double loss = 0;
-    if (!step->slope)
-        return outputs == 1 ? rmil_bce(logits[0], step->target.label, slope)
-                            : rmil_cross_entropy(logits, outputs, step->target.label, slope);
+    if (!step->slope) return own_loss(step->config, &step->target, logits, outputs, slope);
     for (int i = 0; i < outputs; i++) {
         slope[i] = step->slope[i];
         loss += slope[i] * logits[i];
@@ -58,6 +70,11 @@ void rmil_prediction_set(const RmilModelConfig *config, const double *logits, Rm
     prediction->probability = prediction->logit = prediction->answer = NAN;
     prediction->predicted = -1;
     prediction->count = 0;
-    if (config->task.classes == 2) set_two(logits, outputs, prediction);
+    if (config->task.kind == RMIL_TASK_NUMBER) prediction->answer = config->mean + config->sd * logits[0];
+    else if (config->task.kind == RMIL_TASK_SURVIVAL && config->survival_loss == RMIL_SURVIVAL_COX) prediction->answer = logits[0];
+    else if (config->task.kind == RMIL_TASK_SURVIVAL) {
+        prediction->answer = rmil_hazard_risk(logits, outputs, prediction->values);
+        prediction->count = outputs;
+    } else if (config->task.classes == 2) set_two(logits, outputs, prediction);
     else set_classes(logits, outputs, prediction);
 }

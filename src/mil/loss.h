@@ -12,7 +12,8 @@ double rmil_cross_entropy(const double *z, int n, int label, double *dz);
 /* Has the step a slide loss: a target that is known, or a slope given? */
 gboolean rmil_step_known(const RmilStep *step);
 /* The loss of the step's slide alone; slope (one per output) = ∂loss/∂logits. Two classes: BCE of one logit, cross-entropy of two; C
- * classes: cross-entropy; a step with a slope: slope · logits. */
+ * classes: cross-entropy; survival: that of the hazards (rmil_hazard_loss), by Cox 0, since one slide alone tells nothing of an order; a
+ * number: the squared error in SDs of the training set. A step with a slope: slope · logits. */
 double rmil_slide_loss(const RmilStep *step, const double *logits, double *slope);
 
 /* What the logits say: everything but `loss`. */

@@ -146,6 +146,10 @@ gboolean rmil_model_step(const RmilModel *model, RmilStep *step, RmilArena *aren
     if (task->kind == RMIL_TASK_CLASSES && step->target.label >= task->classes)
         return rmil_fail(error, RMIL_ERROR_DATA, "%s: label %d; the model has the classes 0 to %d", bag->id ? bag->id : "bag",
                          step->target.label, task->classes - 1);
+    if (task->kind == RMIL_TASK_SURVIVAL && rmil_model_outputs(&model->config) > 1 && rmil_target_known(task, &step->target) &&
+        !step->slope && !(model->config.edges[model->config.bins] > 0))
+        return rmil_fail(error, RMIL_ERROR_DATA, "%s: its loss is unknown: the model has no bins of time, since it was not trained",
+                         bag->id ? bag->id : "bag");
     step->config = &model->config;
     step->layout = &model->layout;
     if (!step->parameters) step->parameters = model->parameters;

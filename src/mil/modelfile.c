@@ -9,6 +9,30 @@
 
 #define FORMAT "rankmil-model-1"
 
+static void add_number(GPtrArray *text, const char *key, double value) {
+    char digits[G_ASCII_DTOSTR_BUF_SIZE];
+    g_ptr_array_add(text, g_strdup(key));
+    g_ptr_array_add(text, g_strdup(g_ascii_dtostr(digits, sizeof digits, value)));
+}
+
+/* What two plain classes have not: the task, and what training made of its targets. */
+static void add_task(GPtrArray *text, const RmilModelConfig *config) {
+    const int bins = rmil_model_outputs(config);
+    g_ptr_array_add(text, g_strdup("task"));
+    g_ptr_array_add(text, rmil_task_text(&config->task));
+    if (config->task.kind == RMIL_TASK_NUMBER) {
+        add_number(text, "target_mean", config->mean);
+        add_number(text, "target_sd", config->sd);
+    }
+    if (config->task.kind != RMIL_TASK_SURVIVAL || bins == 1 || !(config->edges[bins] > 0)) return;
+    GString *edges = g_string_new("[");
+    char digits[G_ASCII_DTOSTR_BUF_SIZE];
+    for (int b = 0; b <= bins; b++)
+        g_string_append_printf(edges, "%s%s", b ? ", " : "", g_ascii_dtostr(digits, sizeof digits, config->edges[b]));
+    g_ptr_array_add(text, g_strdup("edges"));
+    g_ptr_array_add(text, g_string_free(g_string_append_c(edges, ']'), FALSE));
+}
+
 char **rmil_model_config_text(const RmilModelConfig *config) {
     GPtrArray *text = g_ptr_array_new();
     const char *fixed[] = {"format", FORMAT, "model", config->model, "guide", rmil_guide_name(config->guide)};
@@ -18,10 +42,7 @@ char **rmil_model_config_text(const RmilModelConfig *config) {
         g_ptr_array_add(text, g_strdup(option->key));
         g_ptr_array_add(text, rmil_option_text(option, rmil_option_get(option, config)));
     }
-    if (!rmil_task_is_plain(&config->task)) {
-        g_ptr_array_add(text, g_strdup("task"));
-        g_ptr_array_add(text, rmil_task_text(&config->task));
-    }
+    if (!rmil_task_is_plain(&config->task)) add_task(text, config);
     g_ptr_array_add(text, NULL);
     return (char **)g_ptr_array_free(text, FALSE);
 }
@@ -113,12 +134,41 @@ static gboolean read_task(const RmilTensors *file, RmilModelConfig *config, GErr
     return !text || rmil_task_parse(text, &config->task, error);
 }
 
+static gboolean read_number(const RmilTensors *file, const char *key, double *value, GError **error) {
+    const char *text = rmil_tensors_metadata(file, key);
+    char *end = NULL;
+    if (!text) return TRUE;
+    *value = g_ascii_strtod(text, &end);
+    return (end != text && !*end && isfinite(*value)) || rmil_fail(error, RMIL_ERROR_FORMAT, "%s is \"%s\", not a number", key, text);
+}
+
+/* "[0.5, 1, 2]": ascending, one more than bins. */
+static gboolean read_edges(const RmilTensors *file, RmilModelConfig *config, GError **error) {
+    const char *text = rmil_tensors_metadata(file, "edges");
+    const int bins = rmil_model_outputs(config);
+    char *at = (char *)text;
+    if (!text || config->task.kind != RMIL_TASK_SURVIVAL || bins == 1) return TRUE;
+    for (int b = 0; b <= bins; b++) {
+        char *end = at + (*at == (b ? ',' : '['));
+        config->edges[b] = end == at ? NAN : g_ascii_strtod(end, &at);
+        if (end == at || !isfinite(config->edges[b]) || (b && !(config->edges[b] > config->edges[b - 1])))
+            return rmil_fail(error, RMIL_ERROR_FORMAT, "edges is \"%s\", not %d ascending numbers for %d bins", text, bins + 1, bins);
+    }
+    return strcmp(at, "]") == 0 || rmil_fail(error, RMIL_ERROR_FORMAT, "edges is \"%s\", not %d numbers for %d bins", text, bins + 1, bins);
+}
+
+static gboolean read_targets(const RmilTensors *file, RmilModelConfig *config, GError **error) {
+    if (!read_number(file, "target_mean", &config->mean, error) || !read_number(file, "target_sd", &config->sd, error)) return FALSE;
+    if (!(config->sd > 0)) return rmil_fail(error, RMIL_ERROR_FORMAT, "target_sd is %g; it must be above 0", config->sd);
+    return read_edges(file, config, error);
+}
+
 static gboolean own_config(const RmilTensors *file, RmilModelConfig *config, GError **error) {
     const char *name = rmil_tensors_metadata(file, "model"), *guide = rmil_tensors_metadata(file, "guide");
     RmilGuide known;
     if (name && guide && rmil_guide_find(guide, &known))
         return rmil_model_config_init(config, name, known, error) && read_task(file, config, error) && read_options(file, config, error) &&
-               rmil_model_config_check(config, error);
+               rmil_model_config_check(config, error) && read_targets(file, config, error);
     return rmil_fail(error, RMIL_ERROR_FORMAT, "the metadata name no model and guide");
 }
 

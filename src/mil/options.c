@@ -11,6 +11,18 @@ static const RmilOption common[] = {
     {0},
 };
 
+/* Of survival: every model has them, and only files of models of survival. */
+static const char *const survival_losses[] = {"hazard", "cox", NULL};
+static const RmilOption survival[] = {
+    {RMIL_WORD("survival-loss", "survival_loss", RMIL_SURVIVAL_HAZARD, survival_losses, "NAME",
+               "hazards of bins of time, or Cox's partial likelihood of the slides of a step"),
+     RMIL_FIELD(survival_loss)},
+    {RMIL_WHOLE("bins", "bins", 4, 2, RMIL_OUTPUTS_MOST, "N", "bins of time, with equal numbers of events"), RMIL_FIELD(bins)},
+    {RMIL_NUMBER("hazard-alpha", "hazard_alpha", 0, 0, 1, "X", "hazard loss: how much less a censored slide counts than one with an event"),
+     RMIL_FIELD(hazard_alpha)},
+    {0},
+};
+
 /* -- the table ---------------------------------------------------------------------------------------------------------- */
 typedef struct {
     GArray *options;   /* RmilOption, offset from RmilModelConfig; in the order of model files */
@@ -66,7 +78,7 @@ static void add(Table *table, const RmilOption *rows) {
         }
         if (find((const RmilOption *)(void *)table->options->data, row->key)) continue;
         if (!row->usual) full.usual = usual_of(row->key);
-        rmil_options_add(table->options, &full, owners_of(row->key));
+        rmil_options_add(table->options, &full, rows == survival ? "survival" : owners_of(row->key));
     }
 }
 
@@ -81,6 +93,7 @@ static const Table *table_of_all(void) {
     if (g_once_init_enter(&done)) {
         table = (Table){g_array_new(TRUE, FALSE, sizeof(RmilOption)), g_hash_table_new(NULL, NULL), offsetof(RmilModelConfig, own)};
         add(&table, common);
+        add(&table, survival);
         for (const RmilModelClass *const *class = rmil_model_classes(); *class; class ++) add(&table, (*class)->options);
         for (int g = 0; rmil_guide_classes[g]; g++) add(&table, rmil_guide_classes[g]->options);
         g_assert(table.next <= sizeof(RmilModelConfig)); /* else RMIL_MODEL_OWN in mil.h is too small for all models' options */
@@ -105,20 +118,20 @@ static const RmilOption *taken(const RmilModelConfig *config, const char *key) {
     const RmilModelClass *class = rmil_model_class(config->model, NULL);
     const RmilGuideClass *guide = rmil_guide_class(config->guide);
     const RmilOption *row = find(common, key);
+    if (!row) row = find(survival, key);
     if (!row && class) row = find(class->options, key);
     return row || !guide ? row : find(guide->options, key);
 }
 
 gboolean rmil_model_writes(const RmilModelConfig *config, const RmilOption *option) {
-    const RmilOption *row = taken(config, option->key);
-    if (row && row->quiet && rmil_option_get(option, config) == row->value) return FALSE;
-    return option->place > 0 || row;
+    if (find(survival, option->key)) return config->task.kind == RMIL_TASK_SURVIVAL;
+    return option->place > 0 || (taken(config, option->key) && rmil_option_said(option, config));
 }
 
 gboolean rmil_model_config_init(RmilModelConfig *config, const char *model, RmilGuide guide, GError **error) {
     const RmilModelClass *class = rmil_model_class(model, error);
     if (!class || !rmil_model_takes(class, guide, error)) return FALSE;
-    *config = (RmilModelConfig){.guide = guide};
+    *config = (RmilModelConfig){.guide = guide, .sd = 1};
     rmil_task_init(&config->task);
     g_strlcpy(config->model, class->name, sizeof config->model);
     for (const RmilOption *option = rmil_model_options(); option->key; option++) {

@@ -49,7 +49,7 @@ char *rmil_run_key(const RmilModelConfig *model, const RmilTrainConfig *train, c
     g_autoptr(GString) protocol = g_string_new(NULL);
     for (const RmilOption *option = rmil_trainer_options; option->key; option++) {
         const double value = rmil_option_get(option, train);
-        if (option->quiet && value == option->value) continue;
+        if (!rmil_option_said(option, train)) continue;
         if (option->offset == offsetof(RmilTrainConfig, epochs)) continue; /* a run may be prolonged */
         if (option->type == RMIL_OPTION_NUMBER) g_string_append_printf(protocol, "%a ", value);
         else g_string_append_printf(protocol, "%" G_GINT64_FORMAT " ", (int64_t)value);

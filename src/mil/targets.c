@@ -3,6 +3,7 @@
 
 #include "loss.h"
 #include "rankmil/evaluate.h"
+#include "rankmil/outcome.h"
 
 #include <math.h>
 #include <string.h>
@@ -13,10 +14,15 @@ static gboolean refuse_label(const RmilTask *task, const char *id, int label, GE
     return rmil_fail(error, RMIL_ERROR_DATA, "%s: label %d; training takes labels 0 to %d", id, label, task->classes - 1);
 }
 
+/* Of the training set, then of the validation set. */
+static int64_t slide_at(const RmilTrainSlides *slides, int64_t i) {
+    return i < slides->train_count ? slides->train[i] : slides->val[i - slides->train_count];
+}
+
 static gboolean check_classes(const RmilTask *task, const RmilTrainSlides *slides, GError **error) {
     int64_t of_class[RMIL_CLASSES_MOST] = {0};
     for (int64_t i = 0; i < slides->train_count + slides->val_count; i++) {
-        const int64_t slide = i < slides->train_count ? slides->train[i] : slides->val[i - slides->train_count];
+        const int64_t slide = slide_at(slides, i);
         const int label = slides->targets[slide].label;
         if (label < 0 || label >= task->classes) return refuse_label(task, slides->bags[slide]->id, label, error);
         if (i < slides->train_count) of_class[label]++;
@@ -31,8 +37,66 @@ static gboolean check_classes(const RmilTask *task, const RmilTrainSlides *slide
     return TRUE;
 }
 
+static gboolean check_times(const RmilTrainSlides *slides, GError **error) {
+    int64_t events = 0;
+    for (int64_t i = 0; i < slides->train_count + slides->val_count; i++) {
+        const int64_t slide = slide_at(slides, i);
+        const RmilTarget *target = &slides->targets[slide];
+        if (!(target->time > 0 && isfinite(target->time)))
+            return rmil_fail(error, RMIL_ERROR_DATA, "%s: its time is %g; training takes times above 0", slides->bags[slide]->id,
+                             target->time);
+        if (i < slides->train_count) events += target->event != FALSE;
+    }
+    return events > 0 ||
+           rmil_fail(error, RMIL_ERROR_DATA, "all slides of the training set are censored: without an event nothing is learnt");
+}
+
+static gboolean check_numbers(const RmilTrainSlides *slides, GError **error) {
+    gboolean differ = FALSE;
+    for (int64_t i = 0; i < slides->train_count + slides->val_count; i++) {
+        const int64_t slide = slide_at(slides, i);
+        const double value = slides->targets[slide].value;
+        if (!isfinite(value))
+            return rmil_fail(error, RMIL_ERROR_DATA, "%s: its value is %g; training takes finite numbers", slides->bags[slide]->id, value);
+        if (i < slides->train_count) differ = differ || value != slides->targets[slides->train[0]].value;
+    }
+    return differ ||
+           rmil_fail(error, RMIL_ERROR_DATA, "all slides of the training set have the same value: there is nothing to tell apart");
+}
+
 gboolean rmil_targets_check(const RmilTask *task, const RmilTrainSlides *slides, GError **error) {
-    return check_classes(task, slides, error);
+    if (task->kind == RMIL_TASK_CLASSES) return check_classes(task, slides, error);
+    return task->kind == RMIL_TASK_SURVIVAL ? check_times(slides, error) : check_numbers(slides, error);
+}
+
+/* -- what the model keeps ---------------------------------------------------------------------------------------------------- */
+static gboolean learn_bins(RmilModelConfig *config, const RmilTrainSlides *slides, GError **error) {
+    const int64_t n = slides->train_count;
+    g_autofree double *times = g_new(double, n);
+    g_autofree gboolean *events = g_new(gboolean, n);
+    for (int64_t i = 0; i < n; i++) {
+        times[i] = slides->targets[slides->train[i]].time;
+        events[i] = slides->targets[slides->train[i]].event;
+    }
+    return rmil_time_bins(times, events, n, (int)config->bins, config->edges) ||
+           rmil_fail(error, RMIL_ERROR_DATA,
+                     "the training set has too few different times with an event for %" G_GINT64_FORMAT
+                     " bins of time: take fewer (--bins), or --survival-loss cox",
+                     config->bins);
+}
+
+gboolean rmil_targets_learn(RmilModelConfig *config, const RmilTrainSlides *slides, GError **error) {
+    const RmilTaskKind kind = config->task.kind;
+    const int64_t n = slides->train_count;
+    if (kind == RMIL_TASK_SURVIVAL && config->survival_loss == RMIL_SURVIVAL_HAZARD) return learn_bins(config, slides, error);
+    if (kind != RMIL_TASK_NUMBER) return TRUE;
+    double sum = 0, squares = 0;
+    for (int64_t i = 0; i < n; i++) sum += slides->targets[slides->train[i]].value;
+    config->mean = sum / (double)n;
+    for (int64_t i = 0; i < n; i++) squares += pow(slides->targets[slides->train[i]].value - config->mean, 2);
+    config->sd = sqrt(squares / (double)n);
+    return (config->sd > 0 && isfinite(config->sd)) ||
+           rmil_fail(error, RMIL_ERROR_DATA, "the values of the training set differ by less, or by more, than numbers here can hold");
 }
 
 /* -- order ---------------------------------------------------------------------------------------------------------------- */
@@ -88,7 +152,21 @@ static double class_metric(const RmilModelConfig *config, const RmilTarget *targ
 
 double rmil_targets_metric(const RmilModelConfig *config, const RmilTarget *targets, const int64_t *slides, const RmilOutcome *outcomes,
                            int64_t n) {
-    return class_metric(config, targets, slides, outcomes, n);
+    if (config->task.kind == RMIL_TASK_CLASSES) return class_metric(config, targets, slides, outcomes, n);
+    g_autofree double *answers = g_new(double, n), *truth = g_new(double, n);
+    g_autofree gboolean *events = g_new(gboolean, n);
+    for (int64_t i = 0; i < n; i++) {
+        RmilPrediction said;
+        rmil_prediction_set(config, outcomes[i].logits, &said);
+        answers[i] = said.answer;
+        truth[i] = config->task.kind == RMIL_TASK_SURVIVAL ? targets[slides[i]].time : targets[slides[i]].value;
+        events[i] = targets[slides[i]].event;
+    }
+    RmilConcordance concordance;
+    double numbers[RMIL_NUMBER_METRICS];
+    if (config->task.kind == RMIL_TASK_NUMBER) rmil_number_metrics(truth, answers, n, numbers);
+    else rmil_c_index(truth, events, answers, n, &concordance);
+    return config->task.kind == RMIL_TASK_NUMBER ? numbers[RMIL_NUMBER_R2] : concordance.c_index;
 }
 
 const char *rmil_epoch_metric(const RmilTask *task) {

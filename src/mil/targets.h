@@ -12,8 +12,10 @@ typedef struct {
     int64_t train_count, val_count;
 } RmilTrainSlides;
 
-/* Every slide has a target that the task takes, and the training set has every class. DATA names the slide, or the class. */
+/* Every slide has a target that the task takes; the training set has every class, or an event. DATA names the slide, or the class. */
 gboolean rmil_targets_check(const RmilTask *task, const RmilTrainSlides *slides, GError **error);
+/* What the model keeps of the training set's targets: edges of bins of time, mean and SD of a number. DATA: they do not allow it. */
+gboolean rmil_targets_learn(RmilModelConfig *config, const RmilTrainSlides *slides, GError **error);
 /* How well the outcomes of these slides rank or meet their targets (RmilEpoch.val_metric); NaN: not defined. */
 double rmil_targets_metric(const RmilModelConfig *config, const RmilTarget *targets, const int64_t *slides, const RmilOutcome *outcomes,
                            int64_t n);

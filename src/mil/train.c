@@ -6,6 +6,7 @@
 #include <string.h>
 
 static const char *const samplers[] = {"shuffle", "balanced", NULL}; /* FALSE, TRUE */
+static const char *const stops[] = {"loss", "metric", NULL};
 
 const RmilOption rmil_trainer_options[] = {
     {RMIL_NUMBER("learning-rate", "learning_rate", 2e-4, 0, 1000, "X", "learning rate of Adam"), .open = TRUE,
@@ -20,6 +21,9 @@ const RmilOption rmil_trainer_options[] = {
     {RMIL_WHOLE("group", "group", 8, 1, 4096, "N", "slides per step of Adam"), .offset = offsetof(RmilTrainConfig, group)},
     {RMIL_WORD("sampler", "sampler", TRUE, samplers, "NAME", "each slide once an epoch, or with replacement, classes equally often"),
      .offset = offsetof(RmilTrainConfig, balanced)},
+    {RMIL_WORD("stop-on", "stop_on", FALSE, stops, "NAME",
+               "what the best epoch is best at on the validation set: its loss, or AUROC, c-index, R²"),
+     .offset = offsetof(RmilTrainConfig, stop_metric), .quiet = TRUE},
     {0},
 };
 
@@ -68,6 +72,7 @@ static gboolean prepare(RmilTrainer *t, const RmilModelConfig *config, GError **
     const int64_t most = MAX(t->config->group, t->slides.val_count);
     t->order = g_new(int64_t, most);
     t->outcomes = g_new(RmilOutcome, most);
+    t->slopes = g_new(double, most);
     return TRUE;
 }
 
@@ -75,6 +80,7 @@ static void release(RmilTrainer *t) {
     dismiss(t);
     g_free(t->order);
     g_free(t->outcomes);
+    g_free(t->slopes);
     rmil_free(t->memory);
     rmil_model_free(t->model);
 }
@@ -83,6 +89,26 @@ static void release(RmilTrainer *t) {
 static gboolean over(const RmilTrainer *t) {
     const RmilTrainConfig *c = t->config;
     return t->state.epoch >= c->epochs || (t->state.waiting >= c->patience && t->state.epoch >= c->warmup);
+}
+
+/* Is the epoch, of those in the history and itself, the one to be kept? */
+static gboolean is_best(const RmilTrainer *t, const RmilEpoch *epoch, const GArray *history) {
+    if (t->slides.val_count == 0) return TRUE;
+    if (!t->config->stop_metric) return epoch->val_loss < t->state.best_loss;
+    for (guint i = history->len; i-- > 0;) {
+        const RmilEpoch *before = &g_array_index(history, RmilEpoch, i);
+        if (before->best)
+            return epoch->val_metric > before->val_metric ||
+                   (epoch->val_metric == before->val_metric && epoch->val_loss < before->val_loss);
+    }
+    return TRUE;
+}
+
+static gboolean check_metric(const RmilTrainer *t, const RmilEpoch *epoch, GError **error) {
+    return !t->config->stop_metric || t->slides.val_count == 0 || isfinite(epoch->val_metric) ||
+           rmil_fail(error, RMIL_ERROR_DATA,
+                     "the %s of the validation set is not defined: it has too few different targets for --stop-on metric; stop on the loss",
+                     rmil_epoch_metric(&t->model->config.task));
 }
 
 static gboolean save(const RmilTrainer *t, const char *path, const char *key, const GArray *history, GError **error) {
@@ -111,9 +137,10 @@ static gboolean run(RmilTrainer *t, const char *checkpoint, GArray *history, con
     while (!over(t)) {
         RmilEpoch epoch = {.epoch = t->state.epoch + 1};
         ask_threads(t);
-        if (!rmil_trainer_learn(t, &epoch, error) || !rmil_trainer_validate(t, &epoch, error)) return FALSE;
+        if (!rmil_trainer_learn(t, &epoch, error) || !rmil_trainer_validate(t, &epoch, error) || !check_metric(t, &epoch, error))
+            return FALSE;
         t->state.epoch++;
-        epoch.best = t->slides.val_count == 0 || epoch.val_loss < t->state.best_loss;
+        epoch.best = is_best(t, &epoch, history);
         t->state.waiting = epoch.best ? 0 : t->state.waiting + 1;
         if (epoch.best) {
             if (t->slides.val_count) t->state.best_loss = epoch.val_loss;
@@ -140,6 +167,7 @@ RmilModel *rmil_train(const RmilModelConfig *model, const RmilTrainConfig *train
     if (!rmil_options_check(rmil_trainer_options, train, error) || !rmil_targets_check(&model->task, &t.slides, error)) return NULL;
     RmilModelConfig config = *model;
     if (config.dim == 0) config.dim = bags[train_set[0]]->dim;
+    if (!rmil_targets_learn(&config, &t.slides, error)) return NULL;
     g_autoptr(GArray) own = history ? NULL : g_array_new(FALSE, FALSE, sizeof(RmilEpoch));
     if (!history) history = own;
     g_array_set_size(history, 0);

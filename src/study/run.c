@@ -31,10 +31,10 @@ char *rmil_train_run_config(const RmilTrainRun *run) {
     for (const RmilOption *option = rmil_model_options(); option->key; option++)
         if (rmil_model_writes(m, option)) set_option(o, option, m);
     for (const RmilOption *option = rmil_trainer_options; option->key; option++)
-        if (option->type != RMIL_OPTION_WORD) set_option(o, option, t);
+        if (option->type != RMIL_OPTION_WORD && rmil_option_said(option, t)) set_option(o, option, t);
     json_object_set_double_member(o, "seed", (double)t->seed);
     for (const RmilOption *option = rmil_trainer_options; option->key; option++) /* behind the seed, as version 0.1.0 has them */
-        if (option->type == RMIL_OPTION_WORD) set_option(o, option, t);
+        if (option->type == RMIL_OPTION_WORD && rmil_option_said(option, t)) set_option(o, option, t);
     set_text(o, "data", data->fingerprint);
     for (int64_t i = 0; i < data->count; i++)
         if (data->bags[i]) {

@@ -1,5 +1,5 @@
 /* Every model's gradient against finite differences of its loss, on bags small and odd, and what holds for any model. */
-#include "mil/model.h"
+#include "differences.h"
 #include "support.h"
 
 #include <math.h>
@@ -14,37 +14,6 @@ typedef struct {
     int64_t count;
     int label, lesion; /* lesion: every lesion-th patch is annotated; 0 none */
 } Case;
-
-/* K patches, row by row on a grid ten wide, with holes. */
-static RmilBag *make_bag(int64_t count, int lesion, uint64_t seed) {
-    RmilBag *bag = g_new0(RmilBag, 1);
-    RmilRng rng;
-    rmil_rng_init(&rng, seed, 1);
-    bag->id = g_strdup("bag");
-    bag->count = count;
-    bag->dim = DIM;
-    bag->precision = RMIL_FLOAT32;
-    bag->patch_size_level0 = 448;
-    float *x = rmil_alloc(count * DIM, sizeof(float), NULL);
-    bag->features = x;
-    bag->coords = rmil_alloc(2 * count, sizeof(int64_t), NULL);
-    bag->patch_labels = rmil_alloc(count, 1, NULL);
-    for (int64_t i = 0, cell = 0; i < count; i++, cell += 1 + (i % 5 == 0)) {
-        for (int j = 0; j < DIM; j++) x[i * DIM + j] = (float)rmil_rng_normal(&rng);
-        bag->coords[2 * i] = 1000 + 448 * (cell % 10);
-        bag->coords[2 * i + 1] = 64 + 448 * (cell / 10);
-        bag->patch_labels[i] = lesion && i % lesion == 0;
-    }
-    return bag;
-}
-
-static void free_bag(RmilBag *bag) {
-    g_free(bag->id);
-    rmil_free(bag->features);
-    rmil_free(bag->coords);
-    rmil_free(bag->patch_labels);
-    g_free(bag);
-}
 
 static RmilModel *make_model(const Case *c, uint64_t seed) {
     RmilModelConfig config;
@@ -63,13 +32,7 @@ static RmilModel *make_model(const Case *c, uint64_t seed) {
     for (gsize i = 0; i < G_N_ELEMENTS(own); i++) g_assert_true(rmil_model_config_set(&config, own[i].key, own[i].value, NULL));
     RmilModel *model = rmil_model_new(&config, seed, &error);
     g_assert_no_error(error);
-    /* away from the start, where layer norms and biases are 1 and 0 */
-    RmilRng rng;
-    rmil_rng_init(&rng, seed, 99);
-    for (guint t = 0; t < model->layout.tensors->len; t++) {
-        const RmilParameter *tensor = rmil_parameter_at(&model->layout, (int)t);
-        for (int64_t i = 0; i < tensor->count; i++) model->parameters[tensor->offset + i] += 0.2f * (float)rmil_rng_normal(&rng);
-    }
+    differences_move(model, seed);
     return model;
 }
 
@@ -89,54 +52,24 @@ static double loss_of(const RmilModel *model, const RmilBag *bag, int label, Rmi
     return loss_keeping(model, bag, label, 0, arena, gradient);
 }
 
-/* The loss's slope along a direction of length 1 in one tensor, by central differences. */
-static double slope(RmilModel *model, const RmilBag *bag, int label, RmilArena *arena, const RmilParameter *tensor, const double *direction,
-                    double h) {
-    float *values = model->parameters + tensor->offset;
-    g_autofree float *before = g_memdup2(values, (gsize)tensor->count * sizeof(float));
-    double loss[2];
-    for (int side = 0; side < 2; side++) {
-        for (int64_t i = 0; i < tensor->count; i++) values[i] = (float)((double)before[i] + (side ? h : -h) * direction[i]);
-        loss[side] = loss_of(model, bag, label, arena, NULL);
-    }
-    memcpy(values, before, (gsize)tensor->count * sizeof(float));
-    return (loss[1] - loss[0]) / (2 * h);
+typedef struct {
+    const RmilBag *bag;
+    int label;
+    RmilArena *arena;
+} Loss;
+
+static double case_loss(const RmilModel *model, gconstpointer user, float *gradient) {
+    const Loss *loss = user;
+    return loss_of(model, loss->bag, loss->label, loss->arena, gradient);
 }
 
 static void check_case(const Case *c) {
-    RmilBag *bag = make_bag(c->count, c->lesion, 7);
+    RmilBag *bag = differences_bag(DIM, c->count, c->lesion, 7);
     g_autoptr(RmilModel) model = make_model(c, 11);
     g_autoptr(RmilArena) arena = rmil_arena_new();
-    g_autofree float *gradient = g_new0(float, model->layout.count);
-    for (int64_t i = 0; i < model->layout.count; i++) gradient[i] = 1e9f; /* must be overwritten */
-    loss_of(model, bag, c->label, arena, gradient);
-    for (guint t = 0; t < model->layout.tensors->len; t++) {
-        const RmilParameter *tensor = rmil_parameter_at(&model->layout, (int)t);
-        const float *g = gradient + tensor->offset;
-        g_autofree double *direction = g_new(double, tensor->count);
-        double norm = 0;
-        for (int64_t i = 0; i < tensor->count; i++) norm += (double)g[i] * (double)g[i];
-        norm = sqrt(norm);
-        g_assert_true(isfinite(norm));
-        for (int round = 0; round < 2; round++) { /* along the gradient, and any way */
-            double expected = 0, found = 0, scale = 1 / sqrt((double)tensor->count);
-            for (int64_t i = 0; i < tensor->count; i++)
-                direction[i] = round == 0 && norm > 1e-6 ? (double)g[i] / norm : i * 7 % 5 < 2 ? scale : -scale;
-            for (int64_t i = 0; i < tensor->count; i++) expected += (double)g[i] * direction[i];
-            /* large steps cross kinks (relu, threshold), small ones drown in rounding: any one of three must agree */
-            gboolean agree = FALSE;
-            for (double h = 4e-3; !agree && h > 2e-4; h /= 4) {
-                found = slope(model, bag, c->label, arena, tensor, direction, h);
-                agree = fabs(found - expected) <= 0.01 * norm + 4e-7 / h;
-            }
-            if (!agree) {
-                g_test_message("%s guide %d K %d T %g: %s: %g by differences, %g by the gradient, length %g", c->model, (int)c->guide,
-                               (int)c->count, c->threshold, tensor->name, found, expected, norm);
-                g_test_fail();
-            }
-        }
-    }
-    free_bag(bag);
+    g_autofree char *what = g_strdup_printf("%s guide %d K %d T %g", c->model, (int)c->guide, (int)c->count, c->threshold);
+    differences_check(model, case_loss, &(Loss){bag, c->label, arena}, what);
+    differences_free(bag);
 }
 
 static void test_gradients(gconstpointer name) {
@@ -161,7 +94,7 @@ static void test_gradients(gconstpointer name) {
 /* Prediction is the forward pass of training; scores and attention come out whole; equal patches get equal shares. */
 static void test_equal_patches(gconstpointer name) {
     Case c = {name, RMIL_GUIDE_NONE, -1, 1, 0, 23, 1, 3};
-    RmilBag *bag = make_bag(c.count, c.lesion, 7);
+    RmilBag *bag = differences_bag(DIM, c.count, c.lesion, 7);
     float *x = bag->features;
     for (int64_t i = DIM; i < bag->count * DIM; i++) x[i] = x[i % DIM];
     g_autoptr(RmilModel) model = make_model(&c, 3);
@@ -179,7 +112,7 @@ static void test_equal_patches(gconstpointer name) {
     g_autofree float *gradient = g_new0(float, model->layout.count);
     loss_of(model, bag, 1, arena, gradient);
     for (int64_t i = 0; i < model->layout.count; i++) g_assert_true(isfinite(gradient[i]));
-    free_bag(bag);
+    differences_free(bag);
 }
 
 /* One patch, or equal ones: the threshold leaves nothing and does not apply. Everything is as without it, and the value of a lone
@@ -195,7 +128,7 @@ static void test_threshold_on_even_bags(gconstpointer name) {
         for (gsize t = 0; t < G_N_ELEMENTS(thresholds); t++) {
             Case cut = {name, RMIL_GUIDE_NONE, thresholds[t], 1, 0, counts[n], 1, 0}, plain = cut;
             plain.threshold = -1;
-            RmilBag *bag = make_bag(counts[n], 0, 7);
+            RmilBag *bag = differences_bag(DIM, counts[n], 0, 7);
             float *x = bag->features;
             for (int64_t i = DIM; i < bag->count * DIM; i++) x[i] = x[i % DIM];
             g_autoptr(RmilModel) with = make_model(&cut, 3);
@@ -213,7 +146,7 @@ static void test_threshold_on_even_bags(gconstpointer name) {
             for (int64_t i = 0; i < bag->count * DIM; i++) x[i] += 1;
             g_assert_true(rmil_model_predict(with, bag, NULL, &other, NULL, NULL, &error));
             g_assert_cmpfloat(fabs(other.logit - a.logit), >, 1e-4); /* another patch, another value */
-            free_bag(bag);
+            differences_free(bag);
         }
 }
 
@@ -223,7 +156,7 @@ static void test_far_scores(gconstpointer name) {
         RmilModelConfig config;
         if (!rmil_model_config_init(&config, name, (RmilGuide)guide, NULL)) continue;
         Case c = {name, (RmilGuide)guide, config.threshold, 1, 0, 37, 1, 3};
-        RmilBag *bag = make_bag(c.count, c.lesion, 7);
+        RmilBag *bag = differences_bag(DIM, c.count, c.lesion, 7);
         float *x = bag->features;
         for (int64_t i = 0; i < bag->count * DIM; i++) x[i] *= 300;
         g_autoptr(RmilModel) model = make_model(&c, 3);
@@ -231,14 +164,14 @@ static void test_far_scores(gconstpointer name) {
         g_autofree float *gradient = g_new0(float, model->layout.count);
         loss_of(model, bag, 1, arena, gradient);
         for (int64_t i = 0; i < model->layout.count; i++) g_assert_true(isfinite(gradient[i]));
-        free_bag(bag);
+        differences_free(bag);
     }
 }
 
 /* A bag larger than every block gives the same bits twice, and about the same when its patches come in another order. */
 static void test_large(gconstpointer name) {
     Case c = {name, RMIL_GUIDE_NONE, -1, 1, 0, 2500, 1, 9};
-    RmilBag *bag = make_bag(c.count, c.lesion, 17);
+    RmilBag *bag = differences_bag(DIM, c.count, c.lesion, 17);
     g_autoptr(RmilModel) model = make_model(&c, 5);
     g_autoptr(RmilArena) arena = rmil_arena_new();
     gsize bytes = (gsize)model->layout.count * sizeof(float);
@@ -271,13 +204,13 @@ static void test_large(gconstpointer name) {
         difference += ((double)first[i] - (double)second[i]) * ((double)first[i] - (double)second[i]);
     }
     g_assert_cmpfloat(sqrt(difference / norm), <, 1e-4);
-    free_bag(bag);
+    differences_free(bag);
 }
 
 /* Patches of one region carry the same score and attention, and regions' attention sums to 1. */
 static void test_regions_spread(void) {
     Case c = {"hipt", RMIL_GUIDE_NONE, -1, 1, 0, 41, 1, 3};
-    RmilBag *bag = make_bag(c.count, c.lesion, 7);
+    RmilBag *bag = differences_bag(DIM, c.count, c.lesion, 7);
     g_autoptr(RmilModel) model = make_model(&c, 3);
     float scores[41], attention[41], seen[4][4] = {{0}};
     RmilPrediction prediction;
@@ -292,7 +225,7 @@ static void test_regions_spread(void) {
             if (attention[i] == attention[j]) g_assert_cmpfloat(scores[i], ==, scores[j]);
     }
     g_assert_cmpfloat_with_epsilon(total, 1, 1e-6);
-    free_bag(bag);
+    differences_free(bag);
 }
 
 static void refuse(const char *model, RmilGuide guide, void (*change)(RmilModelConfig *), const char *message) {
