@@ -2,18 +2,19 @@
 #ifndef RANKMIL_DECISION_H
 #define RANKMIL_DECISION_H
 
-#include "cohort.h"
+#include "outcome.h"
 
 G_BEGIN_DECLS
 
 typedef enum { RMIL_CUT_YOUDEN, RMIL_CUT_SENSITIVITY, RMIL_CUT_SPECIFICITY, RMIL_CUT_HALF } RmilCutRule;
 typedef enum { RMIL_CALIBRATE_TEMPERATURE, RMIL_CALIBRATE_PLATT, RMIL_CALIBRATE_NONE } RmilCalibration;
 
-/* What is asked for: docs/options.md, --cut, --cut-least, --calibration. */
+/* What is asked for: docs/options.md, --cut, --cut-least, --calibration, --patient-pool. */
 typedef struct {
     int rule;        /* RmilCutRule: youden */
     double least;    /* of sensitivity and specificity: 0.95 */
     int calibration; /* RmilCalibration: temperature */
+    int pool;        /* RmilPool: how the slides of a patient become one prediction in reports: highest */
 } RmilDecisionOptions;
 RMIL_API void rmil_decision_options_init(RmilDecisionOptions *options);
 

@@ -220,12 +220,13 @@ typedef struct {
     int64_t seed;
     gboolean done; /* what follows is there only then */
     int64_t epochs, best_epoch;
-    double seconds;      /* of training */
-    int64_t threads;     /* the most it had */
-    const char *version; /* of rankmil that trained it */
-    const char *config;  /* JSON: every setting */
-    const char *model;   /* path of the model file */
-    const char *sha256;  /* of that file; "": not recorded */
+    double seconds;       /* of training */
+    int64_t threads;      /* the most it had */
+    const char *version;  /* of rankmil that trained it */
+    const char *config;   /* JSON: every setting */
+    const char *model;    /* path of the model file */
+    const char *sha256;   /* of that file; "": not recorded */
+    const char *decision; /* rmil_decision_text of its cut-off and calibration; NULL: it has none */
 } RmilStudyRun;
 
 /* "rank, dropout 0.25, seed 3". Free with g_free. */
@@ -242,7 +243,7 @@ RMIL_API RmilStudy *rmil_study_open(const char *folder, GError **error);
 RMIL_API void rmil_study_free(RmilStudy *study);
 RMIL_API const char *rmil_study_folder(const RmilStudy *study);
 /* What the record says of the study: "kind" (comparison, low-data, granularity, annotated-fraction, threshold,
- * localisation), "title", "plan" (its YAML), "cohort" (path of the table with the features), "task" (rmil_task_text), "fingerprint" (of its data),
+ * localisation), "title", "plan" (its YAML), "cohort" (path of the table with the features), "task" (rmil_task_text), "patient_pool" (rmil_pool_name), "fingerprint" (of its data),
  * "reference" (the method that the others are tested against), "variable" ("", "fraction", "padding", "annotated",
  * "threshold", an option of training, or two of these: "dropout, sigma"), "format", "version". "" when it is not there. */
 RMIL_API const char *rmil_study_value(const RmilStudy *study, const char *name);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 static const char *const rules[] = {"youden", "sensitivity", "specificity", "0.5", NULL};
+static const char *const pools[] = {"highest", "mean", "noisy-or", NULL}; /* RmilPool */
 static const char *const calibrations[] = {"temperature", "platt", "none", NULL};
 
 const RmilOption rmil_decision_options[] = {
@@ -17,6 +18,9 @@ const RmilOption rmil_decision_options[] = {
     {RMIL_WORD("calibration", "calibration", RMIL_CALIBRATE_TEMPERATURE, calibrations, "NAME",
                "how probabilities are calibrated on the validation slides"),
      .scope = RMIL_SCOPE_DATA, .offset = offsetof(RmilDecisionOptions, calibration)},
+    {RMIL_WORD("patient-pool", "patient_pool", RMIL_POOL_HIGHEST, pools, "RULE",
+               "how a patient's slides become one prediction in the report"),
+     .scope = RMIL_SCOPE_DATA, .offset = offsetof(RmilDecisionOptions, pool)},
     {0},
 };
 

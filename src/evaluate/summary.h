@@ -8,15 +8,16 @@
 /* One training and its rows, as far as there are any. Statistics look at seed, split and rows, the rest is for who shows them. */
 typedef struct {
     int64_t seed;
-    char *split;        /* name of its split where there are several, else NULL */
-    char *key;          /* of the run in the record, else NULL */
-    char *folder;       /* with its tables, else NULL */
-    char *model;        /* model file, or NULL */
-    JsonNode *info;     /* its run.json, or NULL */
-    GArray *cases;      /* RmilPredictionRow */
-    GArray *epochs;     /* RmilEpoch (mil.h); empty when there is no history */
-    GArray *locals;     /* RmilLocalisationRow; empty when no test slide is annotated */
-    GArray *attentions; /* RmilAttentionRow; empty unless it was recorded */
+    char *split;           /* name of its split where there are several, else NULL */
+    char *key;             /* of the run in the record, else NULL */
+    char *folder;          /* with its tables, else NULL */
+    char *model;           /* model file, or NULL */
+    JsonNode *info;        /* its run.json, or NULL */
+    GArray *cases;         /* RmilPredictionRow */
+    GArray *epochs;        /* RmilEpoch (mil.h); empty when there is no history */
+    GArray *locals;        /* RmilLocalisationRow; empty when no test slide is annotated */
+    GArray *attentions;    /* RmilAttentionRow; empty unless it was recorded */
+    RmilDecision decision; /* chosen FALSE: its model carries none */
 } RmilSeedRun;
 
 typedef struct {

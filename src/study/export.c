@@ -67,6 +67,8 @@ static char *run_json(const RmilExport *export, const RmilStudyRun *run) {
     json_object_set_string_member(out, "model_sha256", run->sha256);
     JsonNode *config = rmil_json_parse(run->config, strlen(run->config), "config", NULL);
     if (config) json_object_set_member(out, "config", config);
+    JsonNode *decision = run->decision ? rmil_json_parse(run->decision, strlen(run->decision), "decision", NULL) : NULL;
+    if (decision) json_object_set_member(out, "decision", decision);
     json_object_set_object_member(out, "mpp", mpp_range(export));
     if (export->preprocessing) json_object_set_member(out, "preprocessing", json_node_copy(export->preprocessing));
     json_object_set_double_member(timings, "train", run->seconds);

@@ -90,6 +90,7 @@ static gboolean open_record(RmilRunner *runner, const char *path, GError **error
                                    .cohort = cohort,
                                    .task = task,
                                    .slides = runner->data->cohort,
+                                   .pool = runner->decision.pool,
                                    .fingerprint = runner->data->fingerprint,
                                    .reference = plan->reference->name,
                                    .variable = variable,
@@ -145,19 +146,19 @@ gboolean rmil_runner_decide(const RmilRunner *runner, const RmilJob *job, const 
 }
 
 /* The recorded model of a run that is done, with the cut-off and the calibration that are asked for now. */
-static gboolean update_decision(const RmilRunner *runner, const RmilJob *job, RmilRecordRun *run, char **sha256, GError **error) {
+static gboolean update_decision(const RmilRunner *runner, const RmilJob *job, RmilRecordRun *run, char **sha256, char **text,
+                                GError **error) {
     g_autoptr(RmilModel) model = rmil_model_load(run->run.model, error);
     if (!model) return FALSE;
     if (!rmil_runner_decide(runner, job, run->rows[RMIL_ROWS_PREDICTION], model)) return TRUE;
-    if (!rmil_model_save(model, run->run.model, error) || !(*sha256 = rmil_file_sha256(run->run.model, error)) ||
-        !rmil_record_set_sha256(runner->record, run->run.key, *sha256, error))
-        return FALSE;
+    if (!rmil_model_save(model, run->run.model, error) || !(*sha256 = rmil_file_sha256(run->run.model, error))) return FALSE;
     run->run.sha256 = *sha256;
-    return TRUE;
+    run->run.decision = *text = rmil_decision_text(rmil_model_decision(model));
+    return rmil_record_set_model(runner->record, run->run.key, *sha256, *text, error);
 }
 
-/* A run that is done: its folder is as the record says. */
-static gboolean keep_run(const RmilRunner *runner, RmilStudy *have, int64_t index, GError **error) {
+/* A run that is done: its folder is as the record says. own: it stands in this process's record. */
+static gboolean keep_run(const RmilRunner *runner, RmilStudy *have, int64_t index, gboolean own, GError **error) {
     RmilJob *job = rmil_jobs_at(runner->jobs, index);
     RmilRecordRun run = {.run = *rmil_study_run(have, index)};
     g_autofree char *checkpoint = rmil_runner_checkpoint(runner, job);
@@ -166,8 +167,9 @@ static gboolean keep_run(const RmilRunner *runner, RmilStudy *have, int64_t inde
     for (int kind = 0; done && kind < RMIL_ROWS_COUNT; kind++)
         done = (run.rows[kind] = kind == RMIL_ROWS_PREDICTION ? rmil_study_predictions(have, index, error)
                                                               : rmil_study_rows(have, index, kind, error)) != NULL;
-    g_autofree char *sha256 = NULL;
-    done = done && update_decision(runner, job, &run, &sha256, error) && rmil_runner_export(runner, job, &run, run.run.model, error);
+    g_autofree char *sha256 = NULL, *text = NULL;
+    done = done && (!own || update_decision(runner, job, &run, &sha256, &text, error)) &&
+           rmil_runner_export(runner, job, &run, run.run.model, error);
     for (int kind = 0; kind < RMIL_ROWS_COUNT; kind++) g_clear_pointer(&run.rows[kind], g_array_unref);
     return done;
 }
@@ -186,7 +188,7 @@ static gboolean read_records(RmilRunner *runner, GError **error) {
         outcome->share += own;
         outcome->kept += own && done;
         if (own && !done) add_todo(runner, i, trainings);
-        if (done && !keep_run(runner, have, i, error)) return FALSE;
+        if (done && !keep_run(runner, have, i, own, error)) return FALSE;
     }
     return have != NULL;
 }

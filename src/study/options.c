@@ -153,9 +153,11 @@ gboolean rmil_train_options_check(const RmilTrainOptions *options, const RmilTra
     RmilTrainConfig train;
     RmilBagSetOptions load;
     RmilSplitOptions shares;
+    RmilDecisionOptions decision;
     double folds;
     if (!rmil_train_options_configure(options, method, &model, &train, error) || !rmil_train_options_load(options, &load, error) ||
-        !fill(options, rmil_share_options, &shares, error) || !read_folds(options, &folds, error))
+        !fill(options, rmil_share_options, &shares, error) || !read_folds(options, &folds, error) ||
+        !rmil_train_options_decision(options, &decision, error))
         return FALSE;
     model.dim = 1; /* the data's, which nobody knows yet */
     return rmil_model_config_check(&model, error);

@@ -224,6 +224,21 @@ static gboolean read_task(RmilStudy *study, const Source *source, GError **error
            rmil_fail(error, RMIL_ERROR_FORMAT, "%s: does not say what is predicted: %s", source->path, reason->message);
 }
 
+static gboolean read_decisions(RmilStudy *study, const Source *source, GError **error) {
+    gboolean more;
+    if (!has_table(source, "decision", &more, error)) return FALSE;
+    static const char sql[] = "SELECT key, text FROM decision JOIN run ON run.run = decision.run";
+    g_autoptr(sqlite3_stmt) row = more ? rmil_sql_prepare(source->db, source->path, sql, error) : NULL;
+    if (more && !row) return FALSE;
+    while (more) {
+        if (!rmil_sql_step(row, source->path, &more, error)) return FALSE;
+        const guint at = more ? GPOINTER_TO_UINT(g_hash_table_lookup(study->by_key, text_at(study, row, 0))) : 0;
+        Entry *entry = at ? &g_array_index(study->entries, Entry, at - 1) : NULL;
+        if (entry && entry->source == source) entry->run.decision = text_at(study, row, 1);
+    }
+    return TRUE;
+}
+
 static gboolean read_done(RmilStudy *study, const Source *source, GError **error) {
     gboolean digests;
     if (!has_table(source, "model", &digests, error)) return FALSE;
@@ -253,7 +268,7 @@ static gboolean read_done(RmilStudy *study, const Source *source, GError **error
         run->sha256 = text_at(study, row, 9);
         study->done++;
     }
-    return row != NULL;
+    return row && read_decisions(study, source, error);
 }
 
 static gboolean is_of_kind(const Source *source, const char *kind, GError **error) {

@@ -35,6 +35,7 @@ static const char later[] = "CREATE TABLE IF NOT EXISTS model(run INTEGER PRIMAR
                             " value TEXT NOT NULL, PRIMARY KEY(key, place));"
                             "CREATE TABLE IF NOT EXISTS output(run INTEGER NOT NULL REFERENCES run, slide TEXT NOT NULL,"
                             " name TEXT NOT NULL, value REAL, PRIMARY KEY(run, slide, name));"
+                            "CREATE TABLE IF NOT EXISTS decision(run INTEGER PRIMARY KEY REFERENCES run, text TEXT NOT NULL);"
                             "CREATE TABLE IF NOT EXISTS patient(slide TEXT PRIMARY KEY, patient TEXT NOT NULL)";
 
 /* -- SQLite ------------------------------------------------------------------------------------------------------------------ */
@@ -185,6 +186,7 @@ static gboolean write_plan(RmilRecord *record, const RmilRecordStudy *study, con
                                      {"plan", study->plan},
                                      {"cohort", study->cohort},
                                      {"task", study->task ? study->task : ""},
+                                     {"patient_pool", rmil_pool_name((RmilPool)study->pool)},
                                      {"fingerprint", study->fingerprint},
                                      {"reference", study->reference},
                                      {"variable", study->variable}};
@@ -221,7 +223,7 @@ RmilRecord *rmil_record_open(const char *path, const RmilRecordStudy *study, con
 
 /* Every row of the runs that a condition names: it is true of a row of `run`. Within a transaction. */
 static gboolean remove_where(RmilRecord *record, const char *condition, GError **error) {
-    static const char *const tables[] = {"model", "epoch", "prediction", "output", "localisation", "attention"};
+    static const char *const tables[] = {"model", "decision", "epoch", "prediction", "output", "localisation", "attention"};
     gboolean done = TRUE;
     for (gsize i = 0; done && i <= G_N_ELEMENTS(tables); i++) {
         g_autofree char *sql = i < G_N_ELEMENTS(tables)
@@ -258,7 +260,9 @@ static gboolean add_rows(RmilRecord *record, const RmilRecordRun *run, GError **
                 r->seconds, r->threads, r->version, r->config, r->model))
         return FALSE;
     int64_t id = sqlite3_last_insert_rowid(record->db);
-    gboolean done = !r->sha256 || insert(record, model, error, "it", id, r->sha256);
+    g_autoptr(sqlite3_stmt) decision = prepare(record, "INSERT INTO decision VALUES(?, ?)", error);
+    gboolean done = decision && (!r->sha256 || insert(record, model, error, "it", id, r->sha256)) &&
+                    (!r->decision || insert(record, decision, error, "it", id, r->decision));
     for (int kind = 0; done && kind < RMIL_ROWS_COUNT; kind++)
         done = !run->rows[kind] || add_values(record, id, &rmil_rows[kind], run->rows[kind], error);
     return done;
@@ -271,9 +275,12 @@ gboolean rmil_record_add(RmilRecord *record, const RmilRecordRun *run, GError **
     return begin(record, error) && finish(record, remove_where(record, same, error) && add_rows(record, run, error), error);
 }
 
-gboolean rmil_record_set_sha256(RmilRecord *record, const char *key, const char *sha256, GError **error) {
-    g_autoptr(sqlite3_stmt) statement = prepare(record, "INSERT OR REPLACE INTO model SELECT run, ?2 FROM run WHERE key = ?1", error);
-    return statement && insert(record, statement, error, "tt", key, sha256);
+gboolean rmil_record_set_model(RmilRecord *record, const char *key, const char *sha256, const char *decision, GError **error) {
+    g_autoptr(sqlite3_stmt) model = prepare(record, "INSERT OR REPLACE INTO model SELECT run, ?2 FROM run WHERE key = ?1", error);
+    g_autoptr(sqlite3_stmt) own = model ? prepare(record, "INSERT OR REPLACE INTO decision SELECT run, ?2 FROM run WHERE key = ?1", error)
+                                        : NULL;
+    return own && begin(record, error) &&
+           finish(record, insert(record, model, error, "tt", key, sha256) && insert(record, own, error, "tt", key, decision), error);
 }
 
 /* The models of runs that are not planned. */

@@ -12,6 +12,7 @@ typedef struct {
     const char *kind, *title, *plan, *cohort, *fingerprint, *reference, *variable;
     const char *task;         /* rmil_task_text; NULL: two classes */
     const RmilCohort *slides; /* whose patients are kept */
+    int pool;                 /* RmilPool: how their slides become one prediction in reports */
     gboolean replaces;        /* data and settings of before may differ: the folder is of what was asked for last */
     GPtrArray *dropped;       /* gets RmilRecordDropped; or NULL */
 } RmilRecordStudy;
@@ -39,8 +40,8 @@ gboolean rmil_record_knows(RmilRecord *record, const char *config);
 void rmil_record_dropped_free(RmilRecordDropped *dropped);
 /* Forgets every run that is not planned and removes its model, which lies below `folder`. count: how many. */
 gboolean rmil_record_clean(RmilRecord *record, const char *folder, int64_t *count, GError **error);
-/* The run's model file was written again. */
-gboolean rmil_record_set_sha256(RmilRecord *record, const char *key, const char *sha256, GError **error);
+/* The run's model file was written again, with another cut-off and calibration (rmil_decision_text). */
+gboolean rmil_record_set_model(RmilRecord *record, const char *key, const char *sha256, const char *decision, GError **error);
 /* All rows of a run in one transaction: after a crash they are there, all of them, or none is. Those of the same key go in it. */
 gboolean rmil_record_add(RmilRecord *record, const RmilRecordRun *run, GError **error);
 

@@ -114,6 +114,7 @@ gboolean rmil_seed_run_fill(RmilSeedRun *seed, RmilStudy *record, int64_t index,
     seed->split = g_strdup(*run->split ? run->split : NULL);
     seed->key = g_strdup(run->key);
     seed->model = g_strdup(run->model);
+    if (run->decision && !rmil_decision_parse(run->decision, &seed->decision, error)) return FALSE;
     g_autofree char *where = g_strdup_printf("%s: run %.16s of the record", rmil_study_folder(record), run->key);
     return take(&seed->cases, rmil_study_predictions(record, index, error)) &&
            take(&seed->epochs, rmil_study_epochs(record, index, error)) &&
@@ -155,6 +156,13 @@ static gboolean read_tables(RmilResults *run, RmilSeedRun *seed, const char *sho
     return TRUE;
 }
 
+/* Of a folder without a record run.json says it. */
+static gboolean read_decision(RmilSeedRun *seed, GError **error) {
+    JsonNode *node = rmil_json_get(seed->info, "decision");
+    g_autofree char *text = node ? json_to_string(node, FALSE) : NULL;
+    return !text || rmil_decision_parse(text, &seed->decision, error);
+}
+
 /* index: in run->record, where there is one. */
 static RmilSeedRun *read_seed(RmilResults *run, int64_t index, const char *folder, const char *shown, int64_t number, GError **error) {
     RmilSeedRun *seed = rmil_seed_run_new(number);
@@ -163,7 +171,7 @@ static RmilSeedRun *read_seed(RmilResults *run, int64_t index, const char *folde
     gboolean there;
     if ((run->record ? rmil_seed_run_fill(seed, run->record, index, error) : read_tables(run, seed, shown, error)) &&
         file_there(run, info, shown, "run.json: the configuration and time of this training.", &there, error) &&
-        (!there || (seed->info = rmil_json_read(info, JSON_LIMIT, error))))
+        (!there || (seed->info = rmil_json_read(info, JSON_LIMIT, error))) && (run->record || read_decision(seed, error)))
         return seed;
     free_seed(seed);
     return NULL;

@@ -72,7 +72,9 @@ static gboolean record_run(RmilRunner *runner, const RmilJob *job, RmilModel *mo
     rmil_applied_rows(runner->data, model, job->run.splits, runner->options->folders != RMIL_FOLDERS_NONE, applied, strings, out.rows);
     rmil_runner_decide(runner, job, out.rows[RMIL_ROWS_PREDICTION], model);
     g_autofree char *sha256 = rmil_model_save(model, path, error) ? rmil_file_sha256(path, error) : NULL;
+    g_autofree char *decision = rmil_model_decision(model)->chosen ? rmil_decision_text(rmil_model_decision(model)) : NULL;
     out.run.sha256 = sha256;
+    out.run.decision = decision;
     g_mutex_lock(&runner->lock);
     gboolean done = sha256 && rmil_record_add(runner->record, &out, error);
     g_mutex_unlock(&runner->lock);

@@ -1,5 +1,6 @@
 /* The table of options: bounds, where values go, and docs/options.md, which it makes. */
 #include "base/base-private.h"
+#include "evaluate/evaluate-private.h"
 #include "mil/model.h"
 #include "study/plan.h"
 #include "support.h"
@@ -76,11 +77,13 @@ static char *configured(const char *method, const char *name, const char *text) 
     RmilModelConfig model;
     RmilTrainConfig train;
     RmilBagSetOptions load;
+    RmilDecisionOptions decision;
     GError *error = NULL;
     rmil_train_options_init(&options);
     if (name) g_assert_true(rmil_train_options_set(&options, name, text, &error));
     g_assert_true(rmil_train_options_configure(&options, rmil_method_find(method, NULL), &model, &train, &error));
     g_assert_true(rmil_train_options_load(&options, &load, &error));
+    g_assert_true(rmil_train_options_decision(&options, &decision, &error));
     g_assert_no_error(error);
     rmil_train_options_clear(&options);
     GString *out = g_string_new(NULL);
@@ -88,6 +91,8 @@ static char *configured(const char *method, const char *name, const char *text) 
         g_string_append_printf(out, "%s %.17g\n", row->key, rmil_option_get(row, &model));
     for (const RmilOption *row = rmil_trainer_options; row->key; row++)
         g_string_append_printf(out, "%s %.17g\n", row->key, rmil_option_get(row, &train));
+    for (const RmilOption *row = rmil_decision_options; row->key; row++)
+        g_string_append_printf(out, "%s %.17g\n", row->key, rmil_option_get(row, &decision));
     g_string_append_printf(out, "precision %d memory %" G_GINT64_FORMAT, load.precision, load.memory);
     return g_string_free(out, FALSE);
 }
