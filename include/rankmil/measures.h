@@ -46,6 +46,9 @@ typedef enum {
 /* Every test slide of any of the trainings (GArray of rows) whose target is known, with the mean of what those say that tested it, in the
  * order in which slides first appear. Texts stay theirs. Free with g_array_unref. */
 RMIL_API GArray *rmil_predictions_pool(const GPtrArray *trainings, const RmilTask *task, RmilTests *tests);
+/* One row a patient, whose id is its `slide`: targets are the first slide's, of classes the highest; probabilities and answers as the rule
+ * says (rmil_patient_pool; answers: highest or mean), S by mean. Rows without a patient stay. Free with g_array_unref. */
+RMIL_API GArray *rmil_predictions_by_patient(const GArray *rows, const RmilTask *task, RmilPool rule);
 
 G_END_DECLS
 #endif

@@ -56,3 +56,41 @@ GArray *rmil_predictions_pool(const GPtrArray *trainings, const RmilTask *task, 
         divide_row(&g_array_index(pooled, RmilPredictionRow, i), (double)g_array_index(counts, int64_t, i));
     return pooled;
 }
+
+/* -- patients -------------------------------------------------------------------------------------------------------------------- */
+/* One slide more: `count` were there before. */
+static void join(RmilPredictionRow *patient, const RmilPredictionRow *row, const RmilTask *task, RmilPool rule, double count) {
+    const gboolean mean = rule == RMIL_POOL_MEAN || task->classes > 2 || task->kind == RMIL_TASK_NUMBER;
+    patient->target.label = MAX(patient->target.label, row->target.label);
+    if (rule == RMIL_POOL_NOISY_OR) patient->probability = 1 - (1 - patient->probability) * (1 - row->probability);
+    else if (mean) patient->probability += (row->probability - patient->probability) / (count + 1);
+    else patient->probability = MAX(patient->probability, row->probability);
+    if (mean || rule == RMIL_POOL_NOISY_OR) patient->answer += (row->answer - patient->answer) / (count + 1);
+    else patient->answer = MAX(patient->answer, row->answer);
+    for (int i = 0; i < patient->count; i++)
+        if (rule == RMIL_POOL_HIGHEST && task->classes > 2) patient->values[i] = MAX(patient->values[i], row->values[i]);
+        else patient->values[i] += (row->values[i] - patient->values[i]) / (count + 1);
+}
+
+GArray *rmil_predictions_by_patient(const GArray *rows, const RmilTask *task, RmilPool rule) {
+    GArray *patients = g_array_new(FALSE, FALSE, sizeof(RmilPredictionRow));
+    g_autoptr(GHashTable) known = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GArray) counts = g_array_new(FALSE, TRUE, sizeof(double));
+    for (guint i = 0; i < rows->len; i++) {
+        RmilPredictionRow row = *row_at(rows, i);
+        const guint at = row.patient ? GPOINTER_TO_UINT(g_hash_table_lookup(known, row.patient)) : 0;
+        if (at) join(&g_array_index(patients, RmilPredictionRow, at - 1), &row, task, rule, g_array_index(counts, double, at - 1));
+        else if (row.patient) row.slide = row.patient;
+        if (!at) g_array_append_val(patients, row);
+        g_array_set_size(counts, patients->len);
+        g_array_index(counts, double, at ? at - 1 : patients->len - 1)++;
+        if (!at && row.patient) g_hash_table_insert(known, (gpointer)row.patient, GUINT_TO_POINTER(patients->len));
+    }
+    for (guint i = 0; i < patients->len && task->classes > 2 && rule == RMIL_POOL_HIGHEST; i++) {
+        RmilPredictionRow *one = &g_array_index(patients, RmilPredictionRow, i);
+        double sum = 0;
+        for (int c = 0; c < one->count; c++) sum += one->values[c];
+        for (int c = 0; c < one->count && sum > 0; c++) one->values[c] /= sum;
+    }
+    return patients;
+}

@@ -338,19 +338,9 @@ static char *spoken_values(const RmilSummary *s, const char *what, int metric) {
     return g_string_free(text, FALSE);
 }
 
-gboolean rmil_report_results(RmilReport *report, GError **error) {
+/* ROC and precision-recall curves, AUROC and probabilities of all methods, for two classes. */
+static gboolean add_curves(RmilReport *report, GError **error) {
     const RmilSummary *s = report->summary;
-    if (!report->tested) return TRUE;
-    g_autofree int64_t *groups = rmil_predictions_patients(reference_of(report)->pooled);
-    g_string_append(report->out, "<section id=\"tests\"><h2>How well the slides are told apart</h2>\n");
-    pooled_table(report);
-    rmil_html(report->out,
-              "<p class=\"soft\">%s The interval says how much a value would vary with other test slides. %s Accuracy, "
-              "sensitivity and specificity are at probability &gt; 0.5. AUPRC is the area under the precision-recall "
-              "points joined by lines, as in the paper; average precision sums them as steps.</p>\n",
-              pooled_words[pool_kind(report)].how, rmil_interval_words(&s->task, groups != NULL));
-    seeds_table(report);
-    comparison_table(report);
     g_autofree char *roc = rmil_figure_roc(s, report->run->folder, error);
     if (!roc) return FALSE;
     g_autofree char *pr = rmil_figure_pr(s, report->run->folder, error);
@@ -370,7 +360,39 @@ gboolean rmil_report_results(RmilReport *report, GError **error) {
     rmil_html_svg(report->out, auroc, auroc_alt, "AUROC of each method with its 95 % interval.");
     rmil_html_svg(report->out, probabilities, "Predicted probability of every test slide, by method and true label",
                   "Predicted probability of every test slide. A clean separation at 0.5 means no errors.");
-    g_string_append(report->out, "</div></section>\n");
+    g_string_append(report->out, "</div>\n");
+    return TRUE;
+}
+
+/* What the measures are, as far as their names do not say it. */
+static const char *measure_words(const RmilTask *task) {
+    if (task->classes == 2)
+        return "Accuracy, sensitivity and specificity are at probability > 0.5. AUPRC is the area under the precision-recall points joined by "
+               "lines, as in the paper; average precision sums them as steps.";
+    if (task->kind == RMIL_TASK_CLASSES)
+        return "AUROC and average precision are means over the classes, each against the rest; F1 likewise. A slide’s class is the most "
+               "probable one. Quadratic kappa counts far errors more, which means something only where the classes have an order.";
+    return task->kind == RMIL_TASK_SURVIVAL
+               ? "The C-index is the share of pairs of slides, of which it is known who had the event first, that the risk puts into this "
+                 "order (Harrell); Uno’s C weights them by how many were still followed."
+               : "R² is the share of the variance that the prediction explains; it is below 0 where the mean would be better.";
+}
+
+gboolean rmil_report_results(RmilReport *report, GError **error) {
+    const RmilSummary *s = report->summary;
+    if (!report->tested) return TRUE;
+    g_autofree int64_t *groups = rmil_predictions_patients(reference_of(report)->pooled);
+    rmil_html(report->out, "<section id=\"tests\"><h2>%s</h2>\n",
+              s->task.kind == RMIL_TASK_CLASSES ? "How well the slides are told apart" : "How good the predictions are");
+    pooled_table(report);
+    rmil_html(report->out, "<p class=\"soft\">%s The interval says how much a value would vary with other test %s. %s %s</p>\n",
+              pooled_words[pool_kind(report)].how, groups ? "patients" : "slides", rmil_interval_words(&s->task, groups != NULL),
+              measure_words(&s->task));
+    seeds_table(report);
+    comparison_table(report);
+    if (s->task.classes == 2 && !add_curves(report, error)) return FALSE;
+    if (!rmil_report_outcomes(report, error)) return FALSE;
+    g_string_append(report->out, "</section>\n");
     return TRUE;
 }
 

@@ -168,7 +168,8 @@ static void prediction_table(RmilReport *report, const char *caption, GPtrArray 
 static void introduce_errors(RmilReport *report, const RmilMethodSummary *best) {
     const RmilTask *task = &report->summary->task;
     guint wrong = 0;
-    for (guint i = 0; i < best->pooled->len; i++) wrong += (guint)rmil_task_is_wrong(task, &g_array_index(best->pooled, RmilPredictionRow, i));
+    for (guint i = 0; i < best->pooled->len; i++)
+        wrong += (guint)rmil_task_is_wrong(task, &g_array_index(best->pooled, RmilPredictionRow, i));
     rmil_html(report->out, "<section id=\"errors\"><h2>%s</h2>\n<p>",
               task->kind == RMIL_TASK_SURVIVAL ? "Risk of each slide" : "Worst errors");
     if (task->classes == 2)

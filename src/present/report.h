@@ -46,6 +46,8 @@ gboolean rmil_html_page_write(const char *path, const char *eyebrow, const char 
 /* Of a run. */
 gboolean rmil_report_headline(RmilReport *report, GError **error);
 gboolean rmil_report_results(RmilReport *report, GError **error);
+/* A part of the results: what only one task has. */
+gboolean rmil_report_outcomes(RmilReport *report, GError **error);
 gboolean rmil_report_localisation(RmilReport *report, GError **error);
 gboolean rmil_report_heatmaps(RmilReport *report, GError **error);
 gboolean rmil_report_cohort(RmilReport *report, GError **error);
