@@ -28,33 +28,91 @@ static char *spoken_sets(const RmilCohort *cohort, const RmilTrainOptions *optio
                            splits[RMIL_SPLIT_TRAIN], splits[RMIL_SPLIT_VAL], splits[RMIL_SPLIT_TEST], splits[RMIL_SPLIT_NONE]);
 }
 
+/* Rows by class and set. */
+static void report_classes(Cli *cli, const RmilTask *task, const RmilCheck *check) {
+    JsonObject *classes = json_object_new();
+    for (int c = 0; c < task->classes; c++) {
+        JsonObject *sets = json_object_new();
+        int64_t rows = 0;
+        for (RmilSplit set = RMIL_SPLIT_NONE; set <= RMIL_SPLIT_TEST; set++) {
+            rows += check->of_class[c][set];
+            json_object_set_int_member(sets, set == RMIL_SPLIT_NONE ? "unset" : rmil_split_name(set), check->of_class[c][set]);
+        }
+        json_object_set_int_member(sets, "rows", rows);
+        json_object_set_object_member(classes, task->names[c], sets);
+        if (!rmil_task_is_plain(task))
+            cli_say(cli,
+                    "class %s%s: %" G_GINT64_FORMAT " rows (train %" G_GINT64_FORMAT ", val %" G_GINT64_FORMAT ", test %" G_GINT64_FORMAT
+                    ")",
+                    task->names[c], c == 0 && task->negative ? ", negative" : "", rows, check->of_class[c][RMIL_SPLIT_TRAIN],
+                    check->of_class[c][RMIL_SPLIT_VAL], check->of_class[c][RMIL_SPLIT_TEST]);
+    }
+    json_object_set_object_member(cli->result, "classes", classes);
+}
+
+/* "3 positive (2 rows with an annotation), 4 negative, 0 without label" */
+static char *spoken_targets(const RmilTask *task, const RmilCheck *check) {
+    const int64_t known = check->positive + check->negative;
+    if (task->kind == RMIL_TASK_SURVIVAL)
+        return g_strdup_printf("%" G_GINT64_FORMAT " events and %" G_GINT64_FORMAT " censored, %" G_GINT64_FORMAT
+                               " without a time; %" G_GINT64_FORMAT " with an annotation",
+                               check->events, check->censored, check->unlabelled, check->annotated);
+    if (task->kind == RMIL_TASK_NUMBER)
+        return g_strdup_printf("%" G_GINT64_FORMAT " with a value, %" G_GINT64_FORMAT " without; %" G_GINT64_FORMAT " with an annotation",
+                               known, check->unlabelled, check->annotated);
+    if (!rmil_task_is_plain(task))
+        return g_strdup_printf("%d classes: %" G_GINT64_FORMAT " with a label, %" G_GINT64_FORMAT " without; %" G_GINT64_FORMAT
+                               " with an annotation",
+                               task->classes, known, check->unlabelled, check->annotated);
+    return g_strdup_printf("%" G_GINT64_FORMAT " positive (%" G_GINT64_FORMAT " rows with an annotation), %" G_GINT64_FORMAT
+                           " negative, %" G_GINT64_FORMAT " without label",
+                           check->positive, check->annotated, check->negative, check->unlabelled);
+}
+
 static void report_cohort(Cli *cli, const RmilCohort *cohort, const RmilCheck *check, const RmilTrainOptions *options) {
-    g_autofree char *sets = spoken_sets(cohort, options);
-    cli_say(cli,
-            "%s: %" G_GINT64_FORMAT " rows: %" G_GINT64_FORMAT " positive (%" G_GINT64_FORMAT " rows with an annotation), %" G_GINT64_FORMAT
-            " negative, %" G_GINT64_FORMAT " without label; %s",
-            cohort->path, cohort->count, check->positive, check->annotated, check->negative, check->unlabelled, sets);
+    const RmilTask *task = &cohort->task;
+    g_autofree char *sets = spoken_sets(cohort, options), *targets = spoken_targets(task, check);
+    cli_say(cli, "%s: %" G_GINT64_FORMAT " rows: %s; %s", cohort->path, cohort->count, targets, sets);
+    json_object_set_string_member(cli->result, "task", rmil_task_kind_name(task->kind));
     json_object_set_int_member(cli->result, "rows", cohort->count);
-    json_object_set_int_member(cli->result, "positive", check->positive);
-    json_object_set_int_member(cli->result, "negative", check->negative);
     json_object_set_int_member(cli->result, "unlabelled", check->unlabelled);
     json_object_set_int_member(cli->result, "annotated", check->annotated);
+    json_object_set_int_member(cli->result, "patients", check->patients);
+    json_object_set_int_member(cli->result, "sites", check->sites);
+    if (task->kind == RMIL_TASK_CLASSES) {
+        json_object_set_int_member(cli->result, "positive", check->positive);
+        json_object_set_int_member(cli->result, "negative", check->negative);
+        report_classes(cli, task, check);
+    }
+    if (task->kind == RMIL_TASK_SURVIVAL) {
+        json_object_set_int_member(cli->result, "events", check->events);
+        json_object_set_int_member(cli->result, "censored", check->censored);
+    }
+    if (check->patients) cli_say(cli, "patients: %" G_GINT64_FORMAT, check->patients);
+    if (check->sites) cli_say(cli, "sites: %" G_GINT64_FORMAT, check->sites);
+}
+
+static gboolean has_targets(const RmilCohort *cohort) {
+    for (int64_t i = 0; i < cohort->count; i++)
+        if (rmil_target_known(&cohort->task, &cohort->rows[i].target)) return TRUE;
+    return FALSE;
 }
 
 /* What training would say of the table. */
 static void report_table(Cli *cli, const RmilCohort *cohort, const RmilTrainOptions *options) {
-    g_autoptr(GArray) classes = rmil_cohort_classes(cohort), twins = rmil_cohort_twins(cohort);
+    g_autoptr(GArray) twins = rmil_cohort_twins(cohort);
     g_autoptr(GError) undivided = NULL;
     GError *error = NULL;
-    gboolean good = classes->len > 0 ? train_check(cli, cohort, options, 1, &undivided, &error)
-                                     : rmil_cohort_check_twins(cohort, twins, NULL, &cli->monitor, &error);
+    gboolean good = has_targets(cohort) ? train_check(cli, cohort, options, 1, &undivided, &error)
+                                        : rmil_cohort_check_twins(cohort, twins, NULL, &cli->monitor, &error);
     if (!good) cli_problem(cli, "check", NULL, error);
     if (undivided) rmil_monitor_warn(&cli->monitor, "too few slides to train on: %s", undivided->message);
 }
 
 /* Nothing is written: the folder is of no account. */
-static gboolean check(Cli *cli, const char *table, RmilPrepareOptions *preparation, const RmilTrainOptions *options, GError **error) {
-    g_autoptr(RmilWork) work = prepare_open(cli, ".", preparation, table, error);
+static gboolean check(Cli *cli, const char *table, RmilPrepareOptions *preparation, const RmilTrainOptions *options, Reading *reading,
+                      GError **error) {
+    g_autoptr(RmilWork) work = prepare_open(cli, ".", preparation, table, reading, error);
     if (!work) return FALSE;
     g_autoptr(RmilCheck) found = rmil_work_check(work);
     report_cohort(cli, work->cohort, found, options);
@@ -70,8 +128,8 @@ int command_check(int argc, char **argv) {
     static const CliUsage usage = {
         "COHORT",
         "Opens every slide, annotation and feature file of a cohort and says what is wrong.",
-        "Also: what training would say of the table (labels, classes of every set, splits, columns whose names\n"
-        "come near, slides that stand in it twice), patients in two splits, the mix of resolutions, annotations\n"
+        "Also: what training would say of the table (what is predicted, classes of every set, splits, columns whose\n"
+        "names come near, slides that stand in it twice), patients in two splits, the mix of resolutions, annotations\n"
         "of other slides and what is left out of them, lesions on negative slides.",
         1,
         1,
@@ -80,6 +138,7 @@ int command_check(int argc, char **argv) {
     Cli cli;
     RmilPrepareOptions preparation;
     RmilTrainOptions options;
+    Reading reading = {0};
     int status;
     rmil_prepare_options_init(&preparation);
     rmil_train_options_init(&options);
@@ -87,13 +146,15 @@ int command_check(int argc, char **argv) {
         train_entry(&options, "splits"),
         {0},
     };
-    g_autofree GOptionEntry *tiles = prepare_tile_entries(&preparation), *labels = prepare_label_entries(&preparation);
-    const CliGroup groups[] = {{"The table", own}, {"Tiles", tiles}, {"Annotations", labels}, {NULL, NULL}};
+    g_autofree GOptionEntry *tiles = prepare_tile_entries(&preparation), *labels = prepare_label_entries(&preparation),
+                            *table = reading_entries(&reading, TRUE);
+    const CliGroup groups[] = {{"The table", table}, {"Splits", own}, {"Tiles", tiles}, {"Annotations", labels}, {NULL, NULL}};
     if (cli_begin(&cli, &argc, &argv, &usage, groups, &status)) {
         GError *error = NULL;
-        status = check(&cli, argv[1], &preparation, &options, &error) ? cli_done(&cli) : cli_fail(&cli, error);
+        status = check(&cli, argv[1], &preparation, &options, &reading, &error) ? cli_done(&cli) : cli_fail(&cli, error);
     }
     rmil_prepare_options_clear(&preparation);
     rmil_train_options_clear(&options);
+    reading_clear(&reading);
     return status;
 }

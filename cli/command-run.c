@@ -128,6 +128,7 @@ int command_run(int argc, char **argv) {
     Cli cli;
     RmilPrepareOptions preparation;
     RmilTrainOptions options;
+    Reading reading = {0};
     int status;
     g_autofree char *command = g_strjoinv(" ", argv), *folder = NULL, *methods = methods_help();
     RunOptions own_options = {.repeats = 1, .heatmaps = 12};
@@ -143,23 +144,25 @@ int command_run(int argc, char **argv) {
     };
     g_autofree GOptionEntry *output = prepare_output_entries(&folder), *tiles = prepare_tile_entries(&preparation),
                             *encoding = prepare_encode_entries(&preparation), *labels = prepare_label_entries(&preparation),
-                            *training = train_entries(&options);
-    const CliGroup groups[] = {{"Output", output},      {"The run", own},       {"Tiles", tiles}, {"Features", encoding},
-                               {"Annotations", labels}, {"Training", training}, {NULL, NULL}};
+                            *training = train_entries(&options), *table = reading_entries(&reading, TRUE);
+    const CliGroup groups[] = {{"Output", output},     {"The table", table},    {"The run", own},       {"Tiles", tiles},
+                               {"Features", encoding}, {"Annotations", labels}, {"Training", training}, {NULL, NULL}};
     if (!train_begin(&cli, &argc, &argv, &usage, groups, &options, &status)) {
         rmil_prepare_options_clear(&preparation);
         rmil_train_options_clear(&options);
+        reading_clear(&reading);
         return status;
     }
     if (own_options.repeats < 1 || own_options.repeats > 1000 || own_options.heatmaps < 0) {
         rmil_prepare_options_clear(&preparation);
         rmil_train_options_clear(&options);
         g_free(own_options.methods);
+        reading_clear(&reading);
         return cli_usage(&cli, "--repeats is in 1 … 1000, --heatmaps 0 or more");
     }
     Run run = {.cli = &cli, .options = &options, .methods = g_ptr_array_new(), .command = g_strconcat("rankmil ", command, NULL)};
     GError *error = NULL;
-    run.work = prepare_open(&cli, folder, &preparation, argv[1], &error);
+    run.work = prepare_open(&cli, folder, &preparation, argv[1], &reading, &error);
     const gboolean done = run.work && train_check(&cli, run.work->cohort, &options, own_options.repeats, NULL, &error) &&
                           prepare_lock(&cli, run.work, &error) && run_all(&run, &own_options, &error);
     if (run.work) json_object_set_object_member(cli.result, "stages", json_object_ref(cli.stages));
@@ -174,5 +177,6 @@ int command_run(int argc, char **argv) {
     rmil_work_free(run.work);
     rmil_prepare_options_clear(&preparation);
     rmil_train_options_clear(&options);
+    reading_clear(&reading);
     return done ? cli_done(&cli) : cli_fail(&cli, error);
 }

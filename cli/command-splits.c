@@ -1,9 +1,9 @@
 /* rankmil splits COHORT: how a cohort is divided, as a table that --splits takes, here or in other programs. */
 #include "train.h"
 
-static gboolean write_splits(Cli *cli, const char *path, const RmilTrainOptions *options, int64_t repeats, const char *output,
-                             GError **error) {
-    g_autoptr(RmilCohort) cohort = rmil_cohort_read(path, error);
+static gboolean write_splits(Cli *cli, const char *path, const RmilTrainOptions *options, Reading *reading, int64_t repeats,
+                             const char *output, GError **error) {
+    g_autoptr(RmilCohort) cohort = reading_cohort(cli, reading, path, error);
     if (!cohort || !train_check(cli, cohort, options, repeats, NULL, error)) return FALSE;
     g_autoptr(GArray) divided = train_repeats(cli, cohort, options, repeats, error);
     if (!divided || !rmil_repeats_write(cohort, divided, output, error)) return FALSE;
@@ -39,6 +39,7 @@ int command_splits(int argc, char **argv) {
         "splits cohort.csv --folds 5 -o folds.csv\nsplits cohort.csv --repeats 10 --test-share 0.3 -o splits.csv"};
     Cli cli;
     RmilTrainOptions options;
+    Reading reading = {0};
     int status;
     gint64 repeats = 1;
     g_autofree char *output = NULL;
@@ -52,15 +53,18 @@ int command_splits(int argc, char **argv) {
         train_entry(&options, "val-share"),
         {0},
     };
-    const CliGroup groups[] = {{"The table", own}, {NULL, NULL}};
+    g_autofree GOptionEntry *table = reading_entries(&reading, TRUE);
+    const CliGroup groups[] = {{"The cohort", table}, {"The table of splits", own}, {NULL, NULL}};
     if (!train_begin(&cli, &argc, &argv, &usage, groups, &options, &status)) {
         rmil_train_options_clear(&options);
+        reading_clear(&reading);
         return status;
     }
     GError *error = NULL;
     if (repeats < 1 || repeats > 1000) status = cli_usage(&cli, "--repeats is in 1 … 1000");
-    else if (write_splits(&cli, argv[1], &options, repeats, output ? output : "splits.csv", &error)) status = cli_done(&cli);
+    else if (write_splits(&cli, argv[1], &options, &reading, repeats, output ? output : "splits.csv", &error)) status = cli_done(&cli);
     else status = cli_fail(&cli, error);
     rmil_train_options_clear(&options);
+    reading_clear(&reading);
     return status;
 }

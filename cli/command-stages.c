@@ -4,19 +4,22 @@
 static int run_stages(int argc, char **argv, const CliUsage *usage, gboolean encode, gboolean label) {
     Cli cli;
     RmilPrepareOptions options;
+    Reading reading = {0};
     int status;
     g_autofree char *folder = NULL;
     rmil_prepare_options_init(&options);
     g_autofree GOptionEntry *output = prepare_output_entries(&folder), *tiles = prepare_tile_entries(&options),
-                            *encoding = prepare_encode_entries(&options), *labels = prepare_label_entries(&options);
+                            *encoding = prepare_encode_entries(&options), *labels = prepare_label_entries(&options),
+                            *table = reading_entries(&reading, FALSE);
     CliGroup groups[] = {{"Output", output},
+                         {"The table", table},
                          {"Tiles", tiles},
                          {encode ? "Features" : "Annotations", encode ? encoding : labels},
                          {NULL, NULL}};
-    if (!encode && !label) groups[2].entries = NULL;
+    if (!encode && !label) groups[3].entries = NULL;
     if (cli_begin(&cli, &argc, &argv, usage, groups, &status)) {
         GError *error = NULL;
-        g_autoptr(RmilWork) work = prepare_open(&cli, folder, &options, argv[1], &error);
+        g_autoptr(RmilWork) work = prepare_open(&cli, folder, &options, argv[1], &reading, &error);
         gboolean done = work && prepare_lock(&cli, work, &error) && rmil_work_tile(work, &error) &&
                         (!encode || rmil_work_encode(work, &error)) && (!label || rmil_work_label(work, &error)) &&
                         ((!encode && !label) || rmil_work_write_cohort(work, &error));
@@ -28,6 +31,7 @@ static int run_stages(int argc, char **argv, const CliUsage *usage, gboolean enc
         status = done ? cli_done(&cli) : cli_fail(&cli, error);
     }
     rmil_prepare_options_clear(&options);
+    reading_clear(&reading);
     return status;
 }
 

@@ -11,6 +11,7 @@ typedef struct {
     RmilWork *work; /* NULL before it is opened */
     RmilStudyPlan *plan;
     RmilTrainOptions base; /* what no plan says */
+    Reading reading;
     gchar **sets;
     gchar *shard, *sbatch;
     gboolean list, prepare;
@@ -68,7 +69,7 @@ static gboolean list_runs(Study *study, const char *cohort_path, GError **error)
             add_run(cli, runs, title, run);
         }
     } else {
-        g_autoptr(RmilCohort) cohort = rmil_cohort_read(cohort_path, error);
+        g_autoptr(RmilCohort) cohort = reading_cohort(cli, &study->reading, cohort_path, error);
         g_autoptr(GPtrArray) titles = cohort ? rmil_study_plan_runs(study->plan, cohort, &study->base, error) : NULL;
         if (!titles) return FALSE;
         count = titles->len;
@@ -161,14 +162,15 @@ static gboolean run_study(Study *study, const char *cohort_path, char **argument
         cli_say(study->cli, "%s: look at its first lines, then submit it with: sh %s", script, quoted);
         return TRUE;
     }
-    if (!(study->work = prepare_open(study->cli, study->folder, &study->preparation, cohort_path, error))) return FALSE;
+    if (!(study->work = prepare_open(study->cli, study->folder, &study->preparation, cohort_path, &study->reading, error))) return FALSE;
     const RmilCohort *given = study->work->cohort;
     g_autoptr(GArray) twins = rmil_cohort_twins(given);
-    if (!rmil_cohort_check_labels(given, error) || !rmil_cohort_check_twins(given, twins, NULL, &study->cli->monitor, error) ||
-        !lock(study, error) || !rmil_study_accepts(study->folder, rmil_study_plan_kind(study->plan), error))
+    if (!rmil_cohort_check_labels(given, &study->cli->monitor, error) ||
+        !rmil_cohort_check_twins(given, twins, NULL, &study->cli->monitor, error))
         return FALSE;
     g_autoptr(GPtrArray) runs = rmil_study_plan_runs(study->plan, given, &study->base, error);
-    if (!runs) return FALSE; /* splits that cannot be are found before hours of work */
+    if (!runs) return FALSE; /* splits that cannot be are found before hours of work, and before anything is written */
+    if (!lock(study, error) || !rmil_study_accepts(study->folder, rmil_study_plan_kind(study->plan), error)) return FALSE;
     g_autoptr(RmilCohort) cohort = prepare(study, error);
     return cohort && (study->prepare || execute(study, cohort, error));
 }
@@ -215,8 +217,9 @@ int command_study(int argc, char **argv) {
         {0},
     };
     g_autofree GOptionEntry *output = prepare_output_entries(&study.folder), *tiles = prepare_tile_entries(&study.preparation),
-                            *encoding = prepare_encode_entries(&study.preparation), *labels = prepare_label_entries(&study.preparation);
-    const CliGroup groups[] = {{"Output", output},     {"The study", own},      {"Tiles", tiles},
+                            *encoding = prepare_encode_entries(&study.preparation), *labels = prepare_label_entries(&study.preparation),
+                            *table = reading_entries(&study.reading, TRUE);
+    const CliGroup groups[] = {{"Output", output},     {"The table", table},    {"The study", own}, {"Tiles", tiles},
                                {"Features", encoding}, {"Annotations", labels}, {NULL, NULL}};
     gboolean begun = cli_begin(&cli, &argc, &argv, &usage, groups, &status);
     if (begun) {
@@ -236,6 +239,7 @@ int command_study(int argc, char **argv) {
     rmil_lock_free(study.own);
     rmil_study_plan_free(study.plan);
     rmil_train_options_clear(&study.base);
+    reading_clear(&study.reading);
     g_strfreev(study.sets);
     g_free(study.shard);
     g_free(study.sbatch);

@@ -40,6 +40,7 @@ int command_train(int argc, char **argv) {
     Cli cli;
     RmilPrepareOptions preparation;
     RmilTrainOptions options;
+    Reading reading = {0};
     int status;
     g_autofree char *model = NULL, *guide = NULL, *folder = NULL;
     rmil_prepare_options_init(&preparation);
@@ -53,20 +54,23 @@ int command_train(int argc, char **argv) {
         {"guide", 0, 0, G_OPTION_ARG_STRING, &guide, of_guide, "NAME"},
         {0},
     };
-    g_autofree GOptionEntry *output = prepare_output_entries(&folder), *training = train_entries(&options);
-    const CliGroup groups[] = {{"Output", output}, {"The model", own}, {"Training", training}, {NULL, NULL}};
+    g_autofree GOptionEntry *output = prepare_output_entries(&folder), *training = train_entries(&options),
+                            *table = reading_entries(&reading, TRUE);
+    const CliGroup groups[] = {{"Output", output}, {"The table", table}, {"The model", own}, {"Training", training}, {NULL, NULL}};
     if (!train_begin(&cli, &argc, &argv, &usage, groups, &options, &status)) {
         rmil_train_options_clear(&options);
+        reading_clear(&reading);
         return status;
     }
     GError *error = NULL;
     const RmilTrainMethod *method = rmil_method_of(model ? model : usual->model, guide, &error);
     g_autoptr(RmilWork) work = method && rmil_train_options_check(&options, method, &error) && is_one(&options, &error)
-                                   ? prepare_open(&cli, folder, &preparation, argv[1], &error)
+                                   ? prepare_open(&cli, folder, &preparation, argv[1], &reading, &error)
                                    : NULL;
     gboolean done = work && train_check(&cli, work->cohort, &options, 1, NULL, &error) && prepare_lock(&cli, work, &error) &&
                     train(&cli, work, &options, method, &error);
     g_clear_pointer(&work, rmil_work_free);
     rmil_train_options_clear(&options);
+    reading_clear(&reading);
     return done ? cli_done(&cli) : cli_fail(&cli, error);
 }

@@ -152,7 +152,8 @@ static gboolean plan(Converting *c, const char *from, const char *to, GError **e
         g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: is a file; a folder is converted into a folder", to);
         return FALSE;
     }
-    if (c->options->cohort && !(c->cohort = rmil_cohort_read(c->options->cohort, error))) return FALSE;
+    if (c->options->cohort && !(c->cohort = rmil_cohort_read_as(c->options->cohort, &(RmilReading){.target = RMIL_TARGET_UNREAD}, error)))
+        return FALSE;
     if (c->cohort) cli_warn_all(c->cli, (const char *const *)c->cohort->warnings);
     if (folder) return (c->inputs = list_inputs(from, error)) != NULL;
     c->inputs = g_ptr_array_new_with_free_func(g_free);

@@ -21,11 +21,15 @@ RmilWork *prepare_new(Cli *cli, const char *folder, RmilPrepareOptions *options,
     return NULL;
 }
 
-RmilWork *prepare_open(Cli *cli, const char *folder, RmilPrepareOptions *options, const char *table, GError **error) {
+RmilWork *prepare_open(Cli *cli, const char *folder, RmilPrepareOptions *options, const char *table, Reading *reading, GError **error) {
     GError *reason = NULL;
+    RmilReading how;
     g_autoptr(RmilWork) work = prepare_new(cli, folder, options, error);
-    if (!work) return NULL;
-    if (rmil_work_read(work, table, &reason)) return g_steal_pointer(&work);
+    if (!work || !reading_parse(reading, &how, error)) return NULL;
+    if (rmil_work_read_as(work, table, &how, &reason)) {
+        reading_say(cli, work->cohort);
+        return g_steal_pointer(&work);
+    }
     const gboolean unread = g_error_matches(reason, RMIL_ERROR, RMIL_ERROR_FORMAT) || g_error_matches(reason, RMIL_ERROR, RMIL_ERROR_IO);
     g_autofree char *what = unread ? advice(table) : NULL;
     if (what) {

@@ -55,7 +55,9 @@ gboolean train_check(Cli *cli, const RmilCohort *cohort, const RmilTrainOptions 
                      GError **error) {
     g_autoptr(GArray) twins = rmil_cohort_twins(cohort);
     const gboolean drawn = !rmil_train_options_get(options, "splits");
-    if (!rmil_cohort_check_labels(cohort, error) || !rmil_cohort_check_twins(cohort, twins, NULL, &cli->monitor, error)) return FALSE;
+    if (!rmil_cohort_check_labels(cohort, &cli->monitor, error) || (drawn && !rmil_cohort_check_sets(cohort, error)) ||
+        !rmil_cohort_check_twins(cohort, twins, NULL, &cli->monitor, error))
+        return FALSE;
     g_autoptr(GArray) divided = train_repeats(cli, cohort, options, repeats, undivided && drawn ? undivided : error);
     for (guint i = 0; divided && i < divided->len; i++)
         if (!rmil_cohort_check_twins(cohort, twins, g_array_index(divided, RmilRepeat, i).splits, &cli->monitor, error)) return FALSE;

@@ -58,6 +58,7 @@ typedef struct {
     char *annotation;   /* absolute path, or NULL */
     char *patch_labels; /* absolute path of a label file (HDF5 or .npy), or NULL */
     char *patient;      /* or NULL */
+    char *site;         /* or NULL */
     RmilTarget target;
     RmilSplit split;
     double mpp;   /* override, 0 none */
@@ -71,24 +72,58 @@ typedef struct {
     RmilCohortRow *rows;
     RmilTable *table;     /* the CSV itself, unknown columns included; row i of it is rows[i] */
     const char **meaning; /* by column of the table: the name that it is read as ("label" for "Label"), or NULL: it is not used */
+    gboolean by_site;     /* sets never part a site */
     char **warnings;      /* what whoever reads the table must know: columns whose names come near, …; each names the file; never
                             * NULL, NULL-terminated */
+    char **notes;         /* what was taken, where the table leaves a choice: its classes and their order, …; the same */
     char **left_out;      /* ids of slides that stages before left out, which tables of splits may still name; NULL-terminated,
                             * or NULL: none, as read. Set by who left them out, freed with the cohort (g_strfreev) */
 } RmilCohort;
 
+/* What of the table is predicted. */
+typedef enum {
+    RMIL_TARGET_FOUND,    /* what the table has: `label`, else `time` and `event`, else `value` */
+    RMIL_TARGET_LABEL,    /* classes */
+    RMIL_TARGET_SURVIVAL, /* time to an event */
+    RMIL_TARGET_VALUE,    /* a number */
+    RMIL_TARGET_UNREAD    /* nothing: these columns are not looked at */
+} RmilTargetColumn;
+RMIL_API gboolean rmil_target_column_parse(const char *name, RmilTargetColumn *target, GError **error); /* "label", "survival", "value" */
+
+/* How a table is read, where it leaves a choice. All zero: as rmil_cohort_read does. */
+typedef struct {
+    const char *const *classes; /* their names in the order of labels 0 … C − 1, NULL-terminated; NULL: found in the column */
+    RmilTargetColumn target;
+    const RmilTask *task; /* as this one, whatever the two above say: a model's, or that of the table that this one was made of */
+    gboolean by_site;     /* the column `site` is never parted between training, validation and test */
+} RmilReading;
+
 /* Columns are found by name; one that differs only in case, blanks, "_" and "-" is taken (and patient_id for patient, slide_path,
  * features_path), and this is said in `warnings`; one that comes near (lable, case_id) is only said. Paths are relative to the
  * table's folder; of a table that comes through a pipe, to the current one. Refuses, naming line and column: no slide/features
- * column, neither in a row, duplicate or unusable ids (path separators), labels other than whole numbers ≥ 0 (1.0 is 1), unknown
- * splits, bad mpp, a patient in two splits. */
+ * column, neither in a row, duplicate or unusable ids (path separators), unknown splits, bad mpp, a patient (or site) in two splits.
+ *
+ * Classes are the words or whole numbers ≥ 0 (1.0 is 1) of `label`: numbers in their order, 0 negative, and 0 and 1 alone the paper's
+ * task; words in the alphabet's, the negative one first where exactly one is called so (normal, benign, negative, healthy, control …).
+ * Refused are words beside numbers, words that differ only in case or blanks, more than RMIL_CLASSES_MOST classes, names of
+ * RMIL_CLASS_NAME bytes or more. Given classes: labels that are none of them; the first is negative if its name says so. A table may
+ * hold one class, or none: rmil_cohort_check_labels says what training needs.
+ * `time` is above 0, `event` 0 or 1 (true, false, yes, no, dead, alive, deceased, living): both or neither. `value` is finite. */
 RMIL_API RmilCohort *rmil_cohort_read(const char *path, GError **error);
+RMIL_API RmilCohort *rmil_cohort_read_as(const char *path, const RmilReading *how, GError **error);
 RMIL_API void rmil_cohort_free(RmilCohort *cohort);
+RMIL_API void rmil_cohort_row_clear(RmilCohortRow *row); /* frees what the row holds */
 
 /* What the table says about training before any slide is opened. classes: the labels that occur, ascending (int; free with
- * g_array_unref). check_labels: training takes labels 0 and 1, and both; DATA says what to write instead. */
+ * g_array_unref). check_labels: DATA where training is impossible: no targets, one class, no event, values that are all equal; warns
+ * of classes in fewer than three patients, fewer than 10 events, patients whose slides differ in what is predicted. */
 RMIL_API GArray *rmil_cohort_classes(const RmilCohort *cohort);
-RMIL_API gboolean rmil_cohort_check_labels(const RmilCohort *cohort, GError **error);
+RMIL_API gboolean rmil_cohort_check_labels(const RmilCohort *cohort, const RmilMonitor *monitor, GError **error);
+/* DATA where the table's own sets leave nothing to learn a class from: all its slides are in val or test. */
+RMIL_API gboolean rmil_cohort_check_sets(const RmilCohort *cohort, GError **error);
+
+/* groups[row] = 0 … n − 1: the row's patient, by first row; a row without one is a patient of its own. Gives n. */
+RMIL_API int64_t rmil_cohort_patients(const RmilCohort *cohort, int64_t *groups);
 /* Two rows whose slides, or features, are the same: one file, or the same size and the same bytes in samples spread over both.
  * Only files of equal sizes are read, 1 MiB of each. twins: GArray of RmilTwins; free with g_array_unref. */
 typedef struct {

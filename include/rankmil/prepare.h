@@ -81,9 +81,10 @@ typedef struct {
 RMIL_API RmilWork *rmil_work_new(const char *folder, const RmilPrepareOptions *options, const RmilMonitor *monitor, GError **error);
 /* Frees the cohort, too, and gives the lock back. */
 RMIL_API void rmil_work_free(RmilWork *work);
-/* The work's cohort, once: read from a table (rmil_cohort_read), or one that was made elsewhere, which is the work's from then on. Its
- * warnings are said. */
+/* The work's cohort, once: read from a table (rmil_cohort_read, rmil_cohort_read_as), or one that was made elsewhere, which is the work's
+ * from then on. Its warnings are said; its notes are for whoever reads it. */
 RMIL_API gboolean rmil_work_read(RmilWork *work, const char *cohort, GError **error);
+RMIL_API gboolean rmil_work_read_as(RmilWork *work, const char *cohort, const RmilReading *how, GError **error);
 RMIL_API void rmil_work_take(RmilWork *work, RmilCohort *cohort);
 /* Keeps others out of the folder (rmil_lock_take on FOLDER/.lock) until rmil_work_free. Before anything is written, ARGUMENT when
  * FOLDER/cohort.csv is of another cohort than the work's: one of which an id stands for another slide here, or in which no id of this
@@ -103,7 +104,7 @@ RMIL_API gboolean rmil_work_label_into(RmilWork *work, const char *below, double
 /* FOLDER/cohort.csv: the rows that came through, with features and patch_labels, and the columns that nobody knows as they were; and
  * FOLDER/preprocessing.json where a row was encoded (features that were given do not say how they came about). */
 RMIL_API gboolean rmil_work_write_cohort(RmilWork *work, GError **error);
-/* All of these, and then that cohort.csv read, with the ids of rows that were left out. Free with rmil_cohort_free; NULL: failed. */
+/* All of these, and then that cohort.csv read by the same task, with the ids of rows that were left out. Free with rmil_cohort_free; NULL: failed. */
 RMIL_API RmilCohort *rmil_work_prepare(RmilWork *work, GError **error);
 
 /* -- a row of it ---------------------------------------------------------------------------------------------------------------- */
@@ -135,7 +136,10 @@ typedef struct {
 } RmilMppCount;
 typedef struct {
     RmilCheckedRow *rows;                              /* by row of the cohort */
-    int64_t positive, negative, unlabelled, annotated; /* rows */
+    int64_t positive, negative, unlabelled, annotated; /* rows; negative: of the negative class, positive: the others that have a target */
+    int64_t of_class[RMIL_CLASSES_MOST][RMIL_SPLIT_TEST + 1]; /* rows by class and set, as the table has it */
+    int64_t events, censored;                                 /* rows */
+    int64_t patients, sites;                                  /* different ones that the table names */
     GArray *mpp; /* RmilMppCount: how many slides have which resolution (within 0.5 %), finest first */
 } RmilCheck;
 /* Opens every slide (and reads pixels in its corners and middle, and a coarse tissue mask), annotation, feature and label file of the
@@ -155,6 +159,10 @@ typedef const char *(*RmilIdOwner)(gpointer user, const char *id);
  * is left. */
 RMIL_API RmilCohort *rmil_predict_inputs(const char *const *inputs, int64_t count, RmilIdOwner owner, gpointer user,
                                          const RmilMonitor *monitor, GError **error);
+/* The same by a task (a model's): the targets that tables give are of it. NULL: of the first table that has any. A table whose targets
+ * are of another task gives none, with a warning. */
+RMIL_API RmilCohort *rmil_predict_inputs_as(const char *const *inputs, int64_t count, const RmilTask *task, RmilIdOwner owner,
+                                            gpointer user, const RmilMonitor *monitor, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilWork, rmil_work_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilCheck, rmil_check_free)

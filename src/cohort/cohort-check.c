@@ -1,4 +1,4 @@
-/* What a cohort's table says about training before any slide is opened: classes, and slides that stand in it twice. */
+/* Slides that stand in a cohort's table twice. */
 #include "cohort-private.h"
 
 #include <glib/gstdio.h>
@@ -6,49 +6,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* -- labels ------------------------------------------------------------------------------------------------------------------- */
-static gint compare_ints(gconstpointer a, gconstpointer b) {
-    int x = *(const int *)a, y = *(const int *)b;
-    return (x > y) - (x < y);
-}
-
-GArray *rmil_cohort_classes(const RmilCohort *cohort) {
-    g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(int));
-    GArray *classes = g_array_new(FALSE, FALSE, sizeof(int));
-    for (int64_t i = 0; i < cohort->count; i++)
-        if (cohort->rows[i].target.label >= 0) g_array_append_val(all, cohort->rows[i].target.label);
-    g_array_sort(all, compare_ints);
-    for (guint i = 0; i < all->len; i++)
-        if (i == 0 || g_array_index(all, int, i) != g_array_index(all, int, i - 1)) g_array_append_val(classes, g_array_index(all, int, i));
-    return classes;
-}
-
-gboolean rmil_cohort_check_labels(const RmilCohort *cohort, GError **error) {
-    enum { MOST_NAMED = 8 };
-    g_autoptr(GArray) classes = rmil_cohort_classes(cohort);
-    const int *label = (const int *)(const void *)classes->data;
-    if (classes->len == 0)
-        return rmil_fail(error, RMIL_ERROR_DATA, "%s: no slide has a label: training takes labels 0 and 1, where 0 is the negative class",
-                         cohort->path);
-    if (label[classes->len - 1] > 1) {
-        g_autoptr(GString) names = g_string_new(NULL);
-        for (guint i = 0; i < MIN(classes->len, MOST_NAMED); i++) g_string_append_printf(names, "%s%d", i ? ", " : "", label[i]);
-        if (classes->len > MOST_NAMED) g_string_append(names, ", …");
-        g_autofree char *advice = classes->len == 2
-                                      ? g_strdup_printf("write 0 for the negative class and 1 for the positive one (%d would be taken for "
-                                                        "negative, if you only renumber)",
-                                                        label[0])
-                                      : g_strdup("leave out the others, or join classes until there are two");
-        return rmil_fail(error, RMIL_ERROR_DATA,
-                         "%s: the labels are %s, but training takes labels 0 and 1, where 0 is the negative class: %s", cohort->path,
-                         names->str, advice);
-    }
-    if (classes->len == 1)
-        return rmil_fail(error, RMIL_ERROR_DATA, "%s: every label is %d: training needs both classes, 0 and 1", cohort->path, label[0]);
-    return TRUE;
-}
-
-/* -- the same slide twice -------------------------------------------------------------------------------------------------------- */
 typedef struct {
     const char *path, *what;
     int64_t row, size;
@@ -137,7 +94,8 @@ gboolean rmil_cohort_check_twins(const RmilCohort *cohort, const GArray *twins, 
             return rmil_fail(error, RMIL_ERROR_DATA,
                              "%s, but one is in %s and one in %s: remove one, or give both the same patient and set", both,
                              rmil_split_name(x), rmil_split_name(y));
-        rmil_monitor_warn(monitor, "%s%s: it counts twice", both, a->target.label != b->target.label ? " but different labels" : "");
+        rmil_monitor_warn(monitor, "%s%s: it counts twice", both,
+                          rmil_target_equal(&cohort->task, &a->target, &b->target) ? "" : " but different labels");
     }
     return TRUE;
 }

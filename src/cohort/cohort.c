@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#define LABEL_LIMIT 1000
 #define ID_LIMIT 200 /* bytes: files are named after ids */
 
 const char *rmil_split_name(RmilSplit split) {
@@ -11,33 +10,34 @@ const char *rmil_split_name(RmilSplit split) {
     return names[split];
 }
 
+void rmil_cohort_row_clear(RmilCohortRow *row) {
+    g_free(row->id);
+    g_free(row->slide);
+    g_free(row->features);
+    g_free(row->annotation);
+    g_free(row->patch_labels);
+    g_free(row->patient);
+    g_free(row->site);
+}
+
 void rmil_cohort_free(RmilCohort *cohort) {
     if (!cohort) return;
-    for (int64_t i = 0; i < cohort->count && cohort->rows; i++) {
-        RmilCohortRow *row = &cohort->rows[i];
-        g_free(row->id);
-        g_free(row->slide);
-        g_free(row->features);
-        g_free(row->annotation);
-        g_free(row->patch_labels);
-        g_free(row->patient);
-    }
+    for (int64_t i = 0; i < cohort->count && cohort->rows; i++) rmil_cohort_row_clear(&cohort->rows[i]);
     g_free(cohort->rows);
     g_free(cohort->path);
     g_free(cohort->meaning);
     g_strfreev(cohort->warnings);
+    g_strfreev(cohort->notes);
     g_strfreev(cohort->left_out);
     rmil_table_free(cohort->table);
     g_free(cohort);
 }
 
-typedef enum { SLIDE, FEATURES, ID, LABEL, SPLIT, ANNOTATION, PATCH_LABELS, PATIENT, MPP, COLUMNS } Column;
-static const char *const column_names[] = {"slide",      "features",     "id",      "label", "split",
-                                           "annotation", "patch_labels", "patient", "mpp",   NULL};
+typedef enum { SLIDE, FEATURES, ID, LABEL, SPLIT, ANNOTATION, PATCH_LABELS, PATIENT, MPP, SITE, TIME, EVENT, VALUE, COLUMNS } Column;
+static const char *const column_names[] = {"slide",   "features", "id",   "label", "split", "annotation", "patch_labels",
+                                           "patient", "mpp",      "site", "time",  "event", "value",      NULL};
 
-static gboolean fail_at(const RmilCohort *cohort, int64_t line, const char *column, GError **error, const char *format, ...)
-    G_GNUC_PRINTF(5, 6);
-static gboolean fail_at(const RmilCohort *cohort, int64_t line, const char *column, GError **error, const char *format, ...) {
+gboolean rmil_cohort_fail(const RmilCohort *cohort, int64_t line, const char *column, GError **error, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     g_autofree char *reason = g_strdup_vprintf(format, arguments);
@@ -58,78 +58,19 @@ gboolean rmil_usable_id(const char *id) {
     return TRUE;
 }
 
-/* -- labels ------------------------------------------------------------------------------------------------------------------- */
-/* A whole number, also as a spreadsheet or pandas writes it: 1.0. */
-static gboolean whole_number(const char *cell, guint64 *number) {
-    const gsize digits = strspn(cell, "0123456789"), point = cell[digits] == '.' || cell[digits] == ',';
-    const gsize zeros = point ? strspn(cell + digits + 1, "0") : 0;
-    g_autofree char *whole = g_strndup(cell, digits);
-    return digits && cell[digits + point + zeros] == '\0' && g_ascii_string_to_unsigned(whole, 10, 0, LABEL_LIMIT, number, NULL);
-}
-
-enum { MOST_LABELS = 6 /* that a message names */ };
-
-/* The column's different values, each once: "normal", "tumor"; no more than one above those that a message names. */
-static GPtrArray *different_labels(const RmilCohort *cohort, int column) {
-    GPtrArray *all = g_ptr_array_new();
-    for (int64_t i = 0; i < cohort->count && all->len <= MOST_LABELS; i++) {
-        const char *cell = rmil_table_cell(cohort->table, i, column);
-        if (*cell && !g_ptr_array_find_with_equal_func(all, cell, g_str_equal, NULL)) g_ptr_array_add(all, (gpointer)cell);
-    }
-    return all;
-}
-
-static gboolean means_negative(const char *label) {
-    static const char *const names[] = {"normal", "negative", "neg", "benign", "healthy", "control",
-                                        "false",  "no",       "n",   "wt",     "absent",  NULL};
-    g_autofree char *small = g_ascii_strdown(label, -1);
-    return g_strv_contains(names, small);
-}
-
-/* What to write instead: 0 and 1, and which of two words is the negative one where that is a common word for it. */
-static char *label_advice(const RmilCohort *cohort, int column) {
-    g_autoptr(GPtrArray) all = different_labels(cohort, column);
-    GString *advice = g_string_new("write 0 for the negative class and 1 for the positive one");
-    if (all->len == 2 && means_negative(all->pdata[0]) != means_negative(all->pdata[1])) {
-        const guint negative = means_negative(all->pdata[0]) ? 0 : 1;
-        g_string_append_printf(advice, ", that is 0 for \"%.40s\" and 1 for \"%.40s\"", (char *)all->pdata[negative],
-                               (char *)all->pdata[1 - negative]);
-        return g_string_free(advice, FALSE);
-    }
-    g_string_append(advice, "; the labels here are");
-    for (guint i = 0; i < MIN(all->len, MOST_LABELS); i++)
-        g_string_append_printf(advice, "%s \"%.40s\"", i ? "," : "", (char *)all->pdata[i]);
-    if (all->len > MOST_LABELS) g_string_append(advice, ", …");
-    return g_string_free(advice, FALSE);
-}
-
-static gboolean read_label(const RmilCohort *cohort, RmilCohortRow *row, int64_t i, int column, GError **error) {
-    const char *cell = rmil_table_cell(cohort->table, i, column);
-    guint64 label;
-    row->target = RMIL_TARGET_NONE;
-    if (!*cell) return TRUE;
-    if (!whole_number(cell, &label)) {
-        g_autofree char *advice = label_advice(cohort, column);
-        return fail_at(cohort, row->line, "label", error, "\"%s\" is not a class: %s (or leave it empty when it is to be predicted)", cell,
-                       advice);
-    }
-    row->target.label = (int)label;
-    return TRUE;
-}
-
 static gboolean read_split(const RmilCohort *cohort, RmilCohortRow *row, const char *cell, GError **error) {
     for (row->split = RMIL_SPLIT_NONE; row->split <= RMIL_SPLIT_TEST; row->split++)
         if (strcmp(cell, rmil_split_name(row->split)) == 0) return TRUE;
     row->split = RMIL_SPLIT_NONE;
-    return fail_at(cohort, row->line, "split", error, "\"%s\" is not train, val, test or empty", cell);
+    return rmil_cohort_fail(cohort, row->line, "split", error, "\"%s\" is not train, val, test or empty", cell);
 }
 
 static gboolean read_mpp(const RmilCohort *cohort, RmilCohortRow *row, int64_t i, int column, GError **error) {
     if (!*rmil_table_cell(cohort->table, i, column)) return TRUE;
     if (!rmil_table_number(cohort->table, i, column, &row->mpp, error)) return FALSE;
     if (row->mpp > 0 && row->mpp < 1000) return TRUE;
-    return fail_at(cohort, row->line, "mpp", error, "\"%s\" is not a number of µm per pixel above 0",
-                   rmil_table_cell(cohort->table, i, column));
+    return rmil_cohort_fail(cohort, row->line, "mpp", error, "\"%s\" is not a number of µm per pixel above 0",
+                            rmil_table_cell(cohort->table, i, column));
 }
 
 static gboolean read_row(RmilCohort *cohort, const int *columns, const char *folder, int64_t i, GError **error) {
@@ -138,39 +79,52 @@ static gboolean read_row(RmilCohort *cohort, const int *columns, const char *fol
 #define CELL(column) rmil_table_cell(cohort->table, i, columns[column])
     gboolean slide = *CELL(SLIDE) != 0, features = *CELL(FEATURES) != 0;
     if (!slide && !features)
-        return fail_at(cohort, row->line,
-                       columns[SLIDE] < 0      ? "features"
-                       : columns[FEATURES] < 0 ? "slide"
-                                               : "slide and features",
-                       error, "is empty: a path is expected");
+        return rmil_cohort_fail(cohort, row->line,
+                                columns[SLIDE] < 0      ? "features"
+                                : columns[FEATURES] < 0 ? "slide"
+                                                        : "slide and features",
+                                error, "is empty: a path is expected");
     row->slide = absolute(folder, CELL(SLIDE));
     row->features = absolute(folder, CELL(FEATURES));
     row->annotation = absolute(folder, CELL(ANNOTATION));
     row->patch_labels = absolute(folder, CELL(PATCH_LABELS));
     row->patient = *CELL(PATIENT) ? g_strdup(CELL(PATIENT)) : NULL;
+    row->site = *CELL(SITE) ? g_strdup(CELL(SITE)) : NULL;
     row->id = *CELL(ID) ? g_strdup(CELL(ID)) : rmil_path_stem(slide ? row->slide : row->features);
     if (!rmil_usable_id(row->id))
-        return fail_at(cohort, row->line, "id", error, "\"%s\" cannot name files: no slashes, at most %d bytes", row->id, ID_LIMIT);
-    return read_label(cohort, row, i, columns[LABEL], error) && read_split(cohort, row, CELL(SPLIT), error) &&
-           read_mpp(cohort, row, i, columns[MPP], error);
+        return rmil_cohort_fail(cohort, row->line, "id", error, "\"%s\" cannot name files: no slashes, at most %d bytes", row->id,
+                                ID_LIMIT);
+    row->target = RMIL_TARGET_NONE;
+    return read_split(cohort, row, CELL(SPLIT), error) && read_mpp(cohort, row, i, columns[MPP], error);
 #undef CELL
 }
 
 static gboolean check_unique(const RmilCohort *cohort, GError **error) {
     g_autoptr(GHashTable) ids = g_hash_table_new(g_str_hash, g_str_equal);
-    g_autoptr(GHashTable) patients = g_hash_table_new(g_str_hash, g_str_equal);
     for (int64_t i = 0; i < cohort->count; i++) {
         RmilCohortRow *row = &cohort->rows[i], *first = g_hash_table_lookup(ids, row->id);
         if (first)
-            return fail_at(cohort, row->line, "id", error, "\"%s\" stands in line %" G_GINT64_FORMAT " already", row->id, first->line);
+            return rmil_cohort_fail(cohort, row->line, "id", error, "\"%s\" stands in line %" G_GINT64_FORMAT " already", row->id,
+                                    first->line);
         g_hash_table_insert(ids, row->id, row);
-        if (!row->patient || row->split == RMIL_SPLIT_NONE) continue;
-        first = g_hash_table_lookup(patients, row->patient);
+    }
+    return TRUE;
+}
+
+/* Of all patients, or all sites: each in one set. */
+static gboolean check_whole(const RmilCohort *cohort, gboolean sites, GError **error) {
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    for (int64_t i = 0; i < cohort->count; i++) {
+        RmilCohortRow *row = &cohort->rows[i];
+        char *name = sites ? row->site : row->patient;
+        if (!name || row->split == RMIL_SPLIT_NONE) continue;
+        const RmilCohortRow *first = g_hash_table_lookup(seen, name);
         if (first && first->split != row->split)
-            return fail_at(cohort, row->line, "split", error,
-                           "puts patient \"%s\" into %s, line %" G_GINT64_FORMAT " into %s: a patient belongs to one set", row->patient,
-                           rmil_split_name(row->split), first->line, rmil_split_name(first->split));
-        if (!first) g_hash_table_insert(patients, row->patient, row);
+            return rmil_cohort_fail(cohort, row->line, "split", error,
+                                    "puts %s \"%s\" into %s, line %" G_GINT64_FORMAT " into %s: a %s belongs to one set%s",
+                                    sites ? "site" : "patient", name, rmil_split_name(row->split), first->line,
+                                    rmil_split_name(first->split), sites ? "site" : "patient", sites ? " (--by-site)" : "");
+        if (!first) g_hash_table_insert(seen, name, row);
     }
     return TRUE;
 }
@@ -202,8 +156,28 @@ static gboolean read_columns(RmilCohort *cohort, int *columns, GError **error) {
                      names);
 }
 
-RmilCohort *rmil_cohort_read(const char *path, GError **error) {
+/* What the sets do with sites. */
+static gboolean read_sites(RmilCohort *cohort, int column, gboolean by_site, GPtrArray *notes, GError **error) {
+    cohort->by_site = by_site;
+    if (by_site && column < 0)
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line 1: there is no column named site, which --by-site needs", cohort->path);
+    if (column >= 0 && !by_site)
+        g_ptr_array_add(notes, g_strdup_printf("%s: sites may lie in several sets (--by-site keeps each in one)", cohort->path));
+    return check_whole(cohort, FALSE, error) && (!by_site || check_whole(cohort, TRUE, error));
+}
+
+static gboolean read_rows(RmilCohort *cohort, const RmilReading *how, const int *columns, GPtrArray *notes, GError **error) {
+    g_autofree char *folder = base_folder(cohort->path);
+    const RmilTargetColumns targets = {columns[LABEL], columns[TIME], columns[EVENT], columns[VALUE]};
+    for (int64_t i = 0; i < cohort->count; i++)
+        if (!read_row(cohort, columns, folder, i, error)) return FALSE;
+    return rmil_cohort_read_targets(cohort, &targets, how, notes, error) && check_unique(cohort, error) &&
+           read_sites(cohort, columns[SITE], how->by_site, notes, error);
+}
+
+RmilCohort *rmil_cohort_read_as(const char *path, const RmilReading *how, GError **error) {
     g_autoptr(RmilCohort) cohort = g_new0(RmilCohort, 1);
+    g_autoptr(GPtrArray) notes = g_ptr_array_new();
     int columns[COLUMNS];
     cohort->path = g_strdup(path);
     rmil_task_init(&cohort->task);
@@ -213,10 +187,15 @@ RmilCohort *rmil_cohort_read(const char *path, GError **error) {
         rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has a header but no rows", path);
         return NULL;
     }
-    g_autofree char *folder = base_folder(path);
     cohort->count = rmil_table_rows(cohort->table);
     cohort->rows = g_new0(RmilCohortRow, (gsize)cohort->count);
-    for (int64_t i = 0; i < cohort->count; i++)
-        if (!read_row(cohort, columns, folder, i, error)) return NULL;
-    return check_unique(cohort, error) ? g_steal_pointer(&cohort) : NULL;
+    const gboolean good = read_rows(cohort, how, columns, notes, error);
+    g_ptr_array_add(notes, NULL);
+    cohort->notes = (char **)g_ptr_array_steal(notes, NULL);
+    return good ? g_steal_pointer(&cohort) : NULL;
+}
+
+RmilCohort *rmil_cohort_read(const char *path, GError **error) {
+    const RmilReading usual = {.classes = NULL};
+    return rmil_cohort_read_as(path, &usual, error);
 }

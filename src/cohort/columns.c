@@ -6,7 +6,7 @@
 
 /* Other words that people use; the first is taken, the rest is only said. All as fold() gives them. */
 static const struct {
-    const char *known, *taken, *said[12];
+    const char *known, *taken, *said[12]; /* NULL-terminated */
 } words[] = {
     {"patient", "patientid", {"case", "caseid", "subject", "subjectid", "participant", "participantid", "donor", "donorid"}},
     {"label", NULL, {"class", "target", "diagnosis", "groundtruth", "outcome", "labelid", "y"}},
@@ -16,6 +16,12 @@ static const struct {
     {"features", "featurespath", {NULL}},
     {"id", NULL, {"slideid", "imageid"}},
     {"mpp", NULL, {"resolution", "micronsperpixel", "umperpixel", "pixelsize"}},
+    {"time",
+     NULL,
+     {"survivaltime", "ostime", "osmonths", "osdays", "pfstime", "dfstime", "followuptime", "timetoevent", "survivalmonths",
+      "survivaldays"}},
+    {"event", NULL, {"status", "vitalstatus", "osstatus", "osevent", "pfsevent", "censored", "censorship", "death", "deceased"}},
+    {"value", NULL, {"score", "regressiontarget"}},
 };
 
 /* Small letters and digits alone. Free with g_free. */
@@ -57,9 +63,16 @@ static gboolean same(const char *known, const char *folded) {
     return strcmp(wanted, folded) == 0 || other_word(known, folded, TRUE);
 }
 
+/* Words so common that a slip of the fingers is likelier to be another word: "tile", "size", "even". */
+static gboolean is_common(const char *known) {
+    static const char *const common[] = {"site", "time", "event", "value", NULL};
+    return g_strv_contains(common, known);
+}
+
 /* Close to a known name, but not it. */
 static gboolean near(const char *known, const char *folded) {
     g_autofree char *wanted = fold(known);
+    if (is_common(known)) return other_word(known, folded, FALSE);
     const int length = (int)strlen(wanted), off = slips(wanted, folded);
     return other_word(known, folded, FALSE) || (length > 3 && off <= (length > 6 ? 2 : 1));
 }
@@ -86,11 +99,26 @@ static gboolean take_column(RmilCohort *cohort, int column, const char *const *k
     return TRUE;
 }
 
+static gboolean means(const RmilCohort *cohort, const char *known) {
+    for (int c = 0; c < rmil_table_columns(cohort->table); c++)
+        if (g_strcmp0(cohort->meaning[c], known) == 0) return TRUE;
+    return FALSE;
+}
+
+/* Of what may be predicted, one is enough: with a label nobody misses times. */
+static gboolean is_settled(const RmilCohort *cohort, const char *known) {
+    const gboolean label = means(cohort, "label"), time = means(cohort, "time"), event = means(cohort, "event"),
+                   value = means(cohort, "value");
+    if (strcmp(known, "time") == 0 || strcmp(known, "event") == 0) return label || value;
+    if (strcmp(known, "value") == 0) return label || time || event;
+    return strcmp(known, "label") == 0 && ((time && event) || value);
+}
+
 static void say_near(const RmilCohort *cohort, int column, const char *const *known, const int *columns, GPtrArray *warnings) {
     const char *name = rmil_table_name(cohort->table, column);
     g_autofree char *folded = fold(name);
     for (int k = 0; known[k]; k++) {
-        if (columns[k] >= 0 || !near(known[k], folded)) continue;
+        if (columns[k] >= 0 || !near(known[k], folded) || is_settled(cohort, known[k])) continue;
         g_ptr_array_add(warnings, g_strdup_printf("%s: column \"%.60s\" is not used: if it means what %s means here, name it %s",
                                                   cohort->path, name, known[k], known[k]));
         return;

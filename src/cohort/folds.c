@@ -7,7 +7,7 @@
 enum { STREAM_FOLDS = 103 }; /* of random numbers (base.h: one per purpose) */
 
 typedef struct {
-    const GArray *classes;
+    const RmilStrata *strata;
     const GPtrArray *units;
     int64_t folds;
     int64_t *all;  /* slides of each class */
@@ -20,8 +20,8 @@ static int64_t slides_of(const RmilUnit *unit) { return unit->rows->len; }
 /* How full a fold would be with this patient, over those classes that the patient has. */
 static double fullness(const Dealing *d, int64_t fold, const RmilUnit *unit) {
     double sum = 0;
-    for (guint c = 0; c < d->classes->len; c++)
-        if (unit->slides[c]) sum += (double)(d->have[fold * d->classes->len + c] + unit->slides[c]) / (double)d->all[c];
+    for (guint c = 0; c < d->strata->count; c++)
+        if (unit->slides[c]) sum += (double)(d->have[fold * d->strata->count + c] + unit->slides[c]) / (double)d->all[c];
     return sum;
 }
 
@@ -37,7 +37,7 @@ static int64_t choose_fold(const Dealing *d, const RmilUnit *unit) {
 
 /* Patients with many slides first, which are hardest to place; equal ones in random order. Sets fold[row]. */
 static void deal(Dealing *d, uint64_t seed, int64_t *fold) {
-    const guint classes = d->classes->len, units = d->units->len;
+    const guint classes = d->strata->count, units = d->units->len;
     g_autofree int64_t *order = g_new(int64_t, units);
     int64_t most = 0;
     RmilRng rng;
@@ -56,16 +56,21 @@ static void deal(Dealing *d, uint64_t seed, int64_t *fold) {
         }
 }
 
-/* Every fold's test set needs every class. */
-static gboolean check_classes(const Dealing *d, const RmilCohort *cohort, GError **error) {
-    for (guint c = 0; c < d->classes->len; c++) {
-        int64_t patients = 0;
-        for (guint u = 0; u < d->units->len; u++) patients += ((const RmilUnit *)d->units->pdata[u])->slides[c] > 0;
-        if (patients < d->folds)
+/* Every fold's test set needs a slide, and one of every stratum that sets need. */
+static gboolean check_strata(const Dealing *d, const RmilCohort *cohort, GError **error) {
+    const char *unit = cohort->by_site ? "site" : "patient";
+    if (d->units->len < d->folds)
+        return rmil_fail(error, RMIL_ERROR_DATA,
+                         "%s: cannot be divided into %" G_GINT64_FORMAT " folds: it has only %u %s%s: ask for fewer folds", cohort->path,
+                         d->folds, d->units->len, unit, d->units->len == 1 ? "" : "s");
+    for (guint c = 0; c < d->strata->count; c++) {
+        int64_t units = 0;
+        for (guint u = 0; u < d->units->len; u++) units += ((const RmilUnit *)d->units->pdata[u])->slides[c] > 0;
+        if (units < d->folds && d->strata->needed[c])
             return rmil_fail(error, RMIL_ERROR_DATA,
-                             "%s: cannot be divided into %" G_GINT64_FORMAT " folds: label %d has only %" G_GINT64_FORMAT
-                             " patient%s, and every fold needs one: ask for fewer folds",
-                             cohort->path, d->folds, g_array_index(d->classes, int, c), patients, patients == 1 ? "" : "s");
+                             "%s: cannot be divided into %" G_GINT64_FORMAT " folds: %s has only %" G_GINT64_FORMAT
+                             " %s%s, and every fold needs one: ask for fewer folds",
+                             cohort->path, d->folds, d->strata->names[c], units, unit, units == 1 ? "" : "s");
     }
     return TRUE;
 }
@@ -75,14 +80,14 @@ static gboolean deal_folds(const RmilCohort *cohort, int64_t folds, uint64_t see
         if (rmil_cohort_names_set(cohort, set))
             return rmil_fail(error, RMIL_ERROR_DATA,
                              "%s: its column split puts slides into sets, and folds divide them all: leave that column out", cohort->path);
-    g_autoptr(GArray) classes = rmil_cohort_classes(cohort);
-    g_autoptr(GPtrArray) units = rmil_cohort_units(cohort, classes);
-    g_autofree int64_t *all = g_new0(int64_t, classes->len + 1), *have = g_new0(int64_t, (folds * classes->len + 1)),
+    g_autoptr(RmilStrata) strata = rmil_strata_new(cohort);
+    g_autoptr(GPtrArray) units = rmil_cohort_units(cohort, strata);
+    g_autofree int64_t *all = g_new0(int64_t, strata->count + 1), *have = g_new0(int64_t, (folds * strata->count + 1)),
                        *size = g_new0(int64_t, folds);
-    Dealing d = {classes, units, folds, all, have, size};
+    Dealing d = {strata, units, folds, all, have, size};
     for (guint u = 0; u < units->len; u++)
-        for (guint c = 0; c < classes->len; c++) all[c] += ((const RmilUnit *)units->pdata[u])->slides[c];
-    if (!check_classes(&d, cohort, error)) return FALSE;
+        for (guint c = 0; c < strata->count; c++) all[c] += ((const RmilUnit *)units->pdata[u])->slides[c];
+    if (!check_strata(&d, cohort, error)) return FALSE;
     deal(&d, seed, fold);
     return TRUE;
 }
@@ -97,7 +102,7 @@ GArray *rmil_repeats_fold(const RmilCohort *cohort, int64_t folds, double val, c
         const int64_t seed = seeds[r / folds], own = r % folds;
         if (own == 0 && !deal_folds(cohort, folds, (uint64_t)seed, fold, error)) return NULL;
         for (int64_t i = 0; i < cohort->count; i++)
-            rows[i].split = cohort->rows[i].target.label >= 0 && fold[i] == own ? RMIL_SPLIT_TEST : RMIL_SPLIT_NONE;
+            rows[i].split = rmil_target_known(&cohort->task, &cohort->rows[i].target) && fold[i] == own ? RMIL_SPLIT_TEST : RMIL_SPLIT_NONE;
         RmilRepeat repeat = {.name = count == 1 ? g_strdup_printf("fold-%" G_GINT64_FORMAT, own + 1)
                                                 : g_strdup_printf("seed-%" G_GINT64_FORMAT "-fold-%" G_GINT64_FORMAT, seed, own + 1),
                              .seed = seed,
@@ -119,7 +124,7 @@ gboolean rmil_repeats_write(const RmilCohort *cohort, const GArray *repeats, con
     }
     rmil_csv_end(csv);
     for (int64_t i = 0; i < cohort->count; i++) {
-        if (cohort->rows[i].target.label < 0) continue;
+        if (!rmil_target_known(&cohort->task, &cohort->rows[i].target)) continue;
         rmil_csv_text(csv, cohort->rows[i].id);
         for (guint r = 0; r < repeats->len; r++) rmil_csv_text(csv, rmil_split_name(g_array_index(repeats, RmilRepeat, r).splits[i]));
         rmil_csv_end(csv);

@@ -48,21 +48,30 @@ static int64_t *match_rows(const RmilTable *csv, int id, const char *path, const
     return g_steal_pointer(&match);
 }
 
-static gboolean check_split(const RmilCohort *cohort, const RmilSplit *splits, const char *where, GError **error) {
-    g_autoptr(GHashTable) patients = g_hash_table_new(g_str_hash, g_str_equal);
+static gboolean check_whole(const RmilCohort *cohort, const RmilSplit *splits, gboolean sites, const char *where, GError **error) {
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    for (int64_t i = 0; i < cohort->count; i++) {
+        char *name = sites ? cohort->rows[i].site : cohort->rows[i].patient;
+        if (!name || splits[i] == RMIL_SPLIT_NONE) continue;
+        const RmilSplit *first = g_hash_table_lookup(seen, name);
+        if (first && *first != splits[i])
+            return rmil_fail(error, RMIL_ERROR_DATA, "%s: %s \"%s\" is in two sets, %s and %s", where, sites ? "site" : "patient", name,
+                             rmil_split_name(*first), rmil_split_name(splits[i]));
+        g_hash_table_insert(seen, name, (gpointer)&splits[i]);
+    }
+    return TRUE;
+}
+
+gboolean rmil_split_check_fixed(const RmilCohort *cohort, const RmilSplit *splits, const char *where, GError **error) {
+    static const char *const targets[] = {"label", "time and event", "value"};
     for (int64_t i = 0; i < cohort->count; i++) {
         const RmilCohortRow *row = &cohort->rows[i];
-        if (splits[i] == RMIL_SPLIT_NONE) continue;
-        if (row->target.label < 0)
-            return rmil_fail(error, RMIL_ERROR_DATA, "%s: slide \"%s\" is in a set but has no label in %s", where, row->id, cohort->path);
-        if (!row->patient) continue;
-        const RmilSplit *first = g_hash_table_lookup(patients, row->patient);
-        if (first && *first != splits[i])
-            return rmil_fail(error, RMIL_ERROR_DATA, "%s: patient \"%s\" is in two sets, %s and %s", where, row->patient,
-                             rmil_split_name(*first), rmil_split_name(splits[i]));
-        g_hash_table_insert(patients, row->patient, (gpointer)&splits[i]);
+        if (splits[i] != RMIL_SPLIT_NONE && !rmil_target_known(&cohort->task, &row->target))
+            return rmil_fail(error, RMIL_ERROR_DATA, "%s: slide \"%s\" is in a set but has no %s in %s", where, row->id,
+                             targets[cohort->task.kind], cohort->path);
     }
-    return rmil_split_check(cohort, splits, RMIL_VALIDATION_ALL, TRUE, where, error);
+    return check_whole(cohort, splits, FALSE, where, error) && (!cohort->by_site || check_whole(cohort, splits, TRUE, where, error)) &&
+           rmil_split_check(cohort, splits, RMIL_VALIDATION_ALL, TRUE, where, error);
 }
 
 RmilSplitTable *rmil_split_table_read(const char *path, const RmilCohort *cohort, GError **error) {
@@ -98,7 +107,7 @@ RmilSplitTable *rmil_split_table_read(const char *path, const RmilCohort *cohort
             if (match[i] >= 0) splits[match[i]] = split;
         }
         g_autofree char *where = g_strdup_printf("%s: column %s", path, rmil_table_name(csv, column));
-        if (!check_split(cohort, splits, where, error)) return NULL;
+        if (!rmil_split_check_fixed(cohort, splits, where, error)) return NULL;
         table->names[table->count++] = g_strdup(rmil_table_name(csv, column));
     }
     return g_steal_pointer(&table);

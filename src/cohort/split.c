@@ -22,28 +22,34 @@ void rmil_split_options_init(RmilSplitOptions *options) {
 
 static const char *set_name(RmilSplit set) { return set == RMIL_SPLIT_TRAIN ? "training" : set == RMIL_SPLIT_VAL ? "validation" : "test"; }
 
+/* One set, which must have what is needed of every stratum. */
+static gboolean check_set(const RmilStrata *strata, const RmilSplit *splits, int64_t count, RmilSplit set, int64_t slides,
+                          const char *where, GError **error) {
+    for (guint s = 0; s < strata->count; s++) {
+        int64_t all = 0, here = 0;
+        for (int64_t i = 0; i < count; i++) {
+            all += strata->of[i] == (int)s;
+            here += splits[i] == set && strata->of[i] == (int)s;
+        }
+        if (here > 0 || !strata->needed[s]) continue;
+        return rmil_fail(error, RMIL_ERROR_DATA,
+                         "%s: the %s set would have no slide with %s (the cohort has %" G_GINT64_FORMAT
+                         " such slide%s; every set needs one, and patients are not divided)%s",
+                         where, set_name(set), strata->names[s], all, all == 1 ? "" : "s",
+                         slides == 0 ? "; leave `split` empty for slides that may be drawn into it" : "");
+    }
+    return slides > 0 || rmil_fail(error, RMIL_ERROR_DATA, "%s: the %s set would have no slide", where, set_name(set));
+}
+
 gboolean rmil_split_check(const RmilCohort *cohort, const RmilSplit *splits, RmilValidation val, gboolean need_test, const char *where,
                           GError **error) {
-    g_autoptr(GArray) classes = rmil_cohort_classes(cohort);
+    g_autoptr(RmilStrata) strata = rmil_strata_new(cohort);
     for (RmilSplit set = RMIL_SPLIT_TRAIN; set <= RMIL_SPLIT_TEST; set++) {
         int64_t slides = 0;
         for (int64_t i = 0; i < cohort->count; i++) slides += splits[i] == set;
         if (slides == 0 && ((set == RMIL_SPLIT_VAL && val == RMIL_VALIDATION_NONE) || (set == RMIL_SPLIT_TEST && !need_test))) continue;
         if (slides > 0 && set == RMIL_SPLIT_VAL && val == RMIL_VALIDATION_ANY) continue;
-        for (guint c = 0; c < classes->len; c++) {
-            int label = g_array_index(classes, int, c);
-            int64_t all = 0, here = 0;
-            for (int64_t i = 0; i < cohort->count; i++) {
-                all += cohort->rows[i].target.label == label;
-                here += splits[i] == set && cohort->rows[i].target.label == label;
-            }
-            if (here > 0) continue;
-            return rmil_fail(error, RMIL_ERROR_DATA,
-                             "%s: the %s set would have no slide with label %d (the cohort has %" G_GINT64_FORMAT
-                             " such slide%s; every set needs one, and patients are not divided)%s",
-                             where, set_name(set), label, all, all == 1 ? "" : "s",
-                             slides == 0 ? "; leave `split` empty for slides that may be drawn into it" : "");
-        }
+        if (!check_set(strata, splits, cohort->count, set, slides, where, error)) return FALSE;
     }
     return TRUE;
 }
@@ -51,7 +57,7 @@ gboolean rmil_split_check(const RmilCohort *cohort, const RmilSplit *splits, Rmi
 /* -- drawing -------------------------------------------------------------------------------------------------------------- */
 typedef struct {
     const RmilCohort *cohort;
-    GArray *classes;
+    const RmilStrata *strata;
     GPtrArray *units; /* by key */
 } Draw;
 
@@ -109,7 +115,7 @@ static void take_unit(RmilUnit *unit, RmilSplit set, int64_t *have, int64_t *poo
 
 /* sets_after[c]: how many sets that are still to be filled need a unit of class c. */
 static void draw_set(Draw *draw, RmilSplit set, double share, const int64_t *sets_after, uint64_t seed, uint64_t stream) {
-    guint classes = draw->classes->len, units = draw->units->len;
+    guint classes = draw->strata->count, units = draw->units->len;
     g_autofree int64_t *slides = g_new0(int64_t, classes), *targets = g_new0(int64_t, classes);
     g_autofree int64_t *have = g_new0(int64_t, classes), *pool = g_new0(int64_t, classes), *reserve = g_new0(int64_t, classes);
     g_autofree int64_t *order = g_new0(int64_t, units);
@@ -154,24 +160,28 @@ gboolean rmil_split_draw(const RmilCohort *cohort, const RmilSplitOptions *optio
     if (!(options->test >= 0 && options->test < 1) || !(options->val >= 0 && options->val < 1))
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "the shares of test (%g) and validation (%g) slides must be from 0 to below 1",
                          options->test, options->val);
-    g_autoptr(GArray) classes = rmil_cohort_classes(cohort);
-    if (classes->len == 0) return rmil_fail(error, RMIL_ERROR_DATA, "%s: no slide has a label", cohort->path);
-    if (classes->len == 1)
-        return rmil_fail(error, RMIL_ERROR_DATA, "%s: every labelled slide has label %d: a classifier needs two classes", cohort->path,
-                         g_array_index(classes, int, 0));
-    g_autoptr(GPtrArray) units = rmil_cohort_units(cohort, classes);
-    Draw draw = {cohort, classes, units};
+    g_autoptr(RmilStrata) strata = rmil_strata_new(cohort);
+    if (strata->count == 0)
+        return rmil_fail(error, RMIL_ERROR_DATA, "%s: no slide has a %s", cohort->path,
+                         cohort->task.kind == RMIL_TASK_CLASSES    ? "label"
+                         : cohort->task.kind == RMIL_TASK_SURVIVAL ? "time and an event"
+                                                                   : "value");
+    if (strata->count == 1 && cohort->task.kind == RMIL_TASK_CLASSES)
+        return rmil_fail(error, RMIL_ERROR_DATA, "%s: every labelled slide has %s: a classifier needs two classes", cohort->path,
+                         strata->names[0]);
+    g_autoptr(GPtrArray) units = rmil_cohort_units(cohort, strata);
+    Draw draw = {cohort, strata, units};
     gboolean draws_test = options->test > 0 && !rmil_cohort_names_set(cohort, RMIL_SPLIT_TEST);
     gboolean draws_val = options->val > 0 && !rmil_cohort_names_set(cohort, RMIL_SPLIT_VAL);
     /* A class with fewer than three patients cannot be in all three sets: validation, which only decides when to stop, goes
      * without it rather than that a patient be divided. */
-    g_autofree int64_t *after_test = g_new0(int64_t, classes->len), *after_val = g_new0(int64_t, classes->len);
+    g_autofree int64_t *after_test = g_new0(int64_t, strata->count), *after_val = g_new0(int64_t, strata->count);
     RmilValidation val = options->val > 0 ? RMIL_VALIDATION_ALL : RMIL_VALIDATION_NONE;
-    for (guint c = 0; c < classes->len; c++) {
+    for (guint c = 0; c < strata->count; c++) {
         int64_t patients = 0;
         for (guint u = 0; u < units->len; u++) patients += ((const RmilUnit *)units->pdata[u])->slides[c] > 0;
         gboolean rare = draws_test && draws_val && patients < 3;
-        if (rare) val = RMIL_VALIDATION_ANY;
+        if (rare && strata->needed[c]) val = RMIL_VALIDATION_ANY;
         after_val[c] = 1;
         after_test[c] = draws_val && !rare ? 2 : 1;
     }

@@ -35,6 +35,14 @@ gboolean rmil_target_lesion(const RmilTask *task, const RmilTarget *target) {
     return rmil_target_known(task, target) && (task->kind != RMIL_TASK_CLASSES || !task->negative || target->label > 0);
 }
 
+static gboolean same_number(double a, double b) { return a == b || (isnan(a) && isnan(b)); }
+
+gboolean rmil_target_equal(const RmilTask *task, const RmilTarget *a, const RmilTarget *b) {
+    if (task->kind == RMIL_TASK_CLASSES) return a->label == b->label;
+    if (task->kind == RMIL_TASK_NUMBER) return same_number(a->value, b->value);
+    return same_number(a->time, b->time) && a->event == b->event;
+}
+
 /* -- as text ------------------------------------------------------------------------------------------------------------------ */
 char *rmil_task_text(const RmilTask *task) {
     g_autoptr(JsonObject) out = json_object_new();

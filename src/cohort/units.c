@@ -1,7 +1,39 @@
-/* Patients, whole: what every way of dividing a cohort moves. */
+/* Patients, or sites, whole: what every way of dividing a cohort moves. */
 #include "cohort-private.h"
 
 #include <string.h>
+
+int64_t rmil_cohort_patients(const RmilCohort *cohort, int64_t *groups) {
+    g_autoptr(GHashTable) known = g_hash_table_new(g_str_hash, g_str_equal);
+    int64_t count = 0;
+    for (int64_t i = 0; i < cohort->count; i++) {
+        char *patient = cohort->rows[i].patient;
+        const gpointer before = patient ? g_hash_table_lookup(known, patient) : NULL;
+        groups[i] = before ? (int64_t)GPOINTER_TO_SIZE(before) - 1 : count++;
+        if (patient && !before) g_hash_table_insert(known, patient, GSIZE_TO_POINTER((gsize)count));
+    }
+    return count;
+}
+
+static int64_t root(int64_t *of, int64_t group) {
+    while (of[group] != group) group = of[group] = of[of[group]];
+    return group;
+}
+
+/* Patients of one site are one group, and so are sites that share a patient (union-find). */
+static void join_sites(const RmilCohort *cohort, int64_t *groups, int64_t count) {
+    g_autoptr(GHashTable) known = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autofree int64_t *of = g_new(int64_t, (gsize)count + 1);
+    for (int64_t g = 0; g < count; g++) of[g] = g;
+    for (int64_t i = 0; i < cohort->count; i++) {
+        char *site = cohort->rows[i].site;
+        if (!site) continue;
+        const gpointer before = g_hash_table_lookup(known, site);
+        if (before) of[root(of, groups[i])] = root(of, (int64_t)GPOINTER_TO_SIZE(before) - 1);
+        else g_hash_table_insert(known, site, GSIZE_TO_POINTER((gsize)groups[i] + 1));
+    }
+    for (int64_t i = 0; i < cohort->count; i++) groups[i] = root(of, groups[i]);
+}
 
 static void unit_free(gpointer data) {
     RmilUnit *unit = data;
@@ -13,33 +45,38 @@ static void unit_free(gpointer data) {
 static gint compare_units(gconstpointer a, gconstpointer b) {
     const RmilUnit *x = *(RmilUnit *const *)a, *y = *(RmilUnit *const *)b;
     int order = strcmp(x->key, y->key);
-    return order ? order : x->patient - y->patient;
+    return order ? order : (x->kind > y->kind) - (x->kind < y->kind);
 }
 
-static guint class_of(const GArray *classes, int label) {
-    guint c = 0;
-    while (g_array_index(classes, int, c) != label) c++;
-    return c;
+/* A group's key does not depend on the order of the rows: its site, else patient, else slide; of several the first in the alphabet. */
+static void name_unit(RmilUnit *unit, const RmilCohort *cohort, const RmilCohortRow *row) {
+    const gboolean site = cohort->by_site && row->site;
+    const RmilUnitKind kind = site ? RMIL_UNIT_SITE : row->patient ? RMIL_UNIT_PATIENT : RMIL_UNIT_SLIDE;
+    const char *key = site ? row->site : row->patient ? row->patient : row->id;
+    if (unit->key && (kind < unit->kind || (kind == unit->kind && strcmp(key, unit->key) >= 0))) return;
+    unit->key = key;
+    unit->kind = kind;
 }
 
-GPtrArray *rmil_cohort_units(const RmilCohort *cohort, const GArray *classes) {
+GPtrArray *rmil_cohort_units(const RmilCohort *cohort, const RmilStrata *strata) {
     GPtrArray *units = g_ptr_array_new_with_free_func(unit_free);
-    g_autoptr(GHashTable) patients = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autofree int64_t *groups = g_new(int64_t, (gsize)cohort->count + 1);
+    const int64_t count = rmil_cohort_patients(cohort, groups);
+    if (cohort->by_site) join_sites(cohort, groups, count);
+    g_autofree RmilUnit **of = g_new0(RmilUnit *, (gsize)count + 1);
     for (int64_t i = 0; i < cohort->count; i++) {
         const RmilCohortRow *row = &cohort->rows[i];
-        if (row->target.label < 0) continue;
-        RmilUnit *unit = row->patient ? g_hash_table_lookup(patients, row->patient) : NULL;
+        if (strata->of[i] < 0) continue;
+        RmilUnit *unit = of[groups[i]];
         if (!unit) {
-            unit = g_new0(RmilUnit, 1);
-            unit->key = row->patient ? row->patient : row->id;
-            unit->patient = row->patient != NULL;
+            unit = of[groups[i]] = g_new0(RmilUnit, 1);
             unit->rows = g_array_new(FALSE, FALSE, sizeof(int64_t));
-            unit->slides = g_new0(int64_t, classes->len);
+            unit->slides = g_new0(int64_t, strata->count + 1);
             g_ptr_array_add(units, unit);
-            if (row->patient) g_hash_table_insert(patients, row->patient, unit);
         }
+        name_unit(unit, cohort, row);
         g_array_append_val(unit->rows, i);
-        unit->slides[class_of(classes, row->target.label)]++;
+        unit->slides[strata->of[i]]++;
         if (row->split != RMIL_SPLIT_NONE) unit->set = row->split; /* the rest of the patient follows */
     }
     g_ptr_array_sort(units, compare_units);

@@ -56,7 +56,9 @@ char *rmil_annotation_frame(const RmilWork *work, const RmilCohortRow *row) {
                            info->bounds_width, info->bounds_height, info->bounds_x, info->bounds_y);
 }
 
-char *rmil_annotation_doubt(const RmilCohortRow *row, gboolean lesion) {
-    if (row->target.label != 0 || !lesion) return NULL;
-    return g_strdup_printf("has label 0, but %s outlines a lesion: one of the two is wrong", row->annotation);
+char *rmil_annotation_doubt(const RmilTask *task, const RmilCohortRow *row, gboolean lesion) {
+    if (!lesion || !rmil_target_known(task, &row->target) || rmil_target_lesion(task, &row->target)) return NULL;
+    g_autofree char *said = rmil_task_is_plain(task) ? g_strdup("has label 0")
+                                                     : g_strdup_printf("is of the negative class \"%s\"", task->names[0]);
+    return g_strdup_printf("%s, but %s outlines a lesion: one of the two is wrong", said, row->annotation);
 }

@@ -44,9 +44,9 @@ static RmilBag *check_features(const RmilWork *work, int64_t i, RmilCheckedRow *
 static gboolean check_annotation(const RmilWork *work, const RmilCohortRow *row, RmilSlide *slide, const RmilBag *bag, GError **error) {
     g_autoptr(RmilRegion) region = rmil_work_read_region(work, row, slide, bag, work->options.padding, error);
     if (!region) return FALSE;
-    if (row->target.label > 0 && rmil_region_empty(region))
+    if (rmil_target_lesion(&work->cohort->task, &row->target) && rmil_region_empty(region))
         rmil_monitor_warn(&work->monitor, "%s: %s outlines nothing: the slide trains on its label alone", row->id, row->annotation);
-    g_autofree char *doubt = rmil_annotation_doubt(row, !rmil_region_empty(region));
+    g_autofree char *doubt = rmil_annotation_doubt(&work->cohort->task, row, !rmil_region_empty(region));
     return !doubt || rmil_fail(error, RMIL_ERROR_DATA, "%s", doubt);
 }
 
@@ -98,6 +98,28 @@ static void compare_dims(RmilWork *work, const RmilCheckedRow *rows) {
     }
 }
 
+/* What is known of a row, for the sums. */
+static void count_target(RmilCheck *check, const RmilTask *task, const RmilCohortRow *row) {
+    const RmilTarget *target = &row->target;
+    if (!rmil_target_known(task, target)) {
+        check->unlabelled++;
+        return;
+    }
+    *(rmil_target_lesion(task, target) ? &check->positive : &check->negative) += 1;
+    if (task->kind == RMIL_TASK_CLASSES) check->of_class[target->label][row->split]++;
+    if (task->kind == RMIL_TASK_SURVIVAL) *(target->event ? &check->events : &check->censored) += 1;
+}
+
+static void count_names(RmilCheck *check, const RmilCohort *cohort) {
+    g_autoptr(GHashTable) patients = g_hash_table_new(g_str_hash, g_str_equal), sites = g_hash_table_new(g_str_hash, g_str_equal);
+    for (int64_t i = 0; i < cohort->count; i++) {
+        if (cohort->rows[i].patient) g_hash_table_add(patients, cohort->rows[i].patient);
+        if (cohort->rows[i].site) g_hash_table_add(sites, cohort->rows[i].site);
+    }
+    check->patients = g_hash_table_size(patients);
+    check->sites = g_hash_table_size(sites);
+}
+
 RmilCheck *rmil_work_check(RmilWork *work) {
     const int64_t n = work->cohort->count;
     RmilCheck *check = g_new0(RmilCheck, 1);
@@ -117,8 +139,9 @@ RmilCheck *rmil_work_check(RmilWork *work) {
         mpp[i] = check->rows[i].mpp;
         check->rows[i].annotated = check->rows[i].annotated || row->annotation;
         check->annotated += check->rows[i].annotated;
-        *(row->target.label < 0 ? &check->unlabelled : row->target.label ? &check->positive : &check->negative) += 1;
+        count_target(check, &work->cohort->task, row);
     }
+    count_names(check, work->cohort);
     count_mpp(check, mpp, n);
     rmil_work_say_resolutions(work, mpp);
     compare_dims(work, check->rows);

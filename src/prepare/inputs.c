@@ -14,6 +14,8 @@ typedef struct {
     const RmilMonitor *monitor;
     RmilIdOwner owner;
     gpointer user;       /* of owner */
+    RmilTask task;       /* of the rows' targets */
+    gboolean tasked;     /* it is given, or that of a table that had targets: tables are read by it */
     GArray *rows;        /* RmilCohortRow */
     GHashTable *ids;     /* id -> path that has it */
     GHashTable *inputs;  /* paths that are in the rows */
@@ -103,12 +105,7 @@ static void add_row(Gathering *g, RmilCohortRow row) {
     const char *path = row.slide ? row.slide : row.features;
     if (!g_hash_table_add(g->inputs, g_strdup(path))) {
         rmil_monitor_warn(g->monitor, "%s: is given twice: predicted once", path);
-        g_free(row.id);
-        g_free(row.slide);
-        g_free(row.features);
-        g_free(row.annotation);
-        g_free(row.patch_labels);
-        g_free(row.patient);
+        rmil_cohort_row_clear(&row);
         return;
     }
     g_hash_table_insert(g->ids, g_strdup(row.id), g_strdup(path));
@@ -125,9 +122,29 @@ static void add_file(Gathering *g, const char *path) {
     add_row(g, row);
 }
 
+static gboolean has_targets(const RmilCohort *cohort) {
+    for (int64_t i = 0; cohort && i < cohort->count; i++)
+        if (rmil_target_known(&cohort->task, &cohort->rows[i].target)) return TRUE;
+    return FALSE;
+}
+
+/* By the task; where its targets are of another one, without them. */
+static RmilCohort *read_table(Gathering *g, const char *path, GError **error) {
+    g_autoptr(GError) unfit = NULL;
+    const RmilReading how = {.task = g->tasked ? &g->task : NULL}, without = {.target = RMIL_TARGET_UNREAD};
+    RmilCohort *cohort = rmil_cohort_read_as(path, &how, &unfit);
+    if (!cohort && !(cohort = rmil_cohort_read_as(path, &without, error))) return NULL;
+    if (unfit) rmil_monitor_warn(g->monitor, "%s: what it says of its slides is not used", unfit->message);
+    if (!g->tasked && has_targets(cohort)) {
+        g->task = cohort->task;
+        g->tasked = TRUE;
+    }
+    return cohort;
+}
+
 static void add_table(Gathering *g, const char *path) {
     g_autoptr(GError) reason = NULL;
-    g_autoptr(RmilCohort) cohort = rmil_cohort_read(path, &reason);
+    g_autoptr(RmilCohort) cohort = read_table(g, path, &reason);
     if (!cohort) rmil_monitor_problem(g->monitor, "predict", NULL, reason);
     for (int64_t i = 0; cohort && i < cohort->count; i++) {
         const RmilCohortRow *from = &cohort->rows[i];
@@ -139,6 +156,7 @@ static void add_table(Gathering *g, const char *path) {
         row.annotation = g_strdup(from->annotation);
         row.patch_labels = NULL;
         row.patient = g_strdup(from->patient);
+        row.site = g_strdup(from->site);
         add_row(g, row);
     }
 }
@@ -231,20 +249,35 @@ static void gather(Gathering *g, const char *input) {
     else take(g, input, 0);
 }
 
-RmilCohort *rmil_predict_inputs(const char *const *inputs, int64_t count, RmilIdOwner owner, gpointer user, const RmilMonitor *monitor,
-                                GError **error) {
+RmilCohort *rmil_predict_inputs_as(const char *const *inputs, int64_t count, const RmilTask *task, RmilIdOwner owner, gpointer user,
+                                   const RmilMonitor *monitor, GError **error) {
     g_autoptr(GHashTable) ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_autoptr(GHashTable) folders = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     GArray *rows = g_array_new(FALSE, TRUE, sizeof(RmilCohortRow));
-    Gathering gathering = {monitor, owner, user, rows, ids, seen, folders};
+    Gathering gathering = {.monitor = monitor,
+                           .owner = owner,
+                           .user = user,
+                           .tasked = task != NULL,
+                           .rows = rows,
+                           .ids = ids,
+                           .inputs = seen,
+                           .folders = folders};
+    rmil_task_init(&gathering.task);
+    if (task) gathering.task = *task;
     for (int64_t i = 0; i < count; i++) gather(&gathering, inputs[i]);
     RmilCohort *cohort = g_new0(RmilCohort, 1);
     cohort->path = g_strdup("the command line");
+    cohort->task = gathering.task;
     cohort->count = rows->len;
     cohort->rows = (RmilCohortRow *)(gpointer)g_array_free(rows, FALSE);
     if (cohort->count) return cohort;
     rmil_cohort_free(cohort);
     rmil_fail(error, RMIL_ERROR_DATA, "there is no slide and no feature file among what was given");
     return NULL;
+}
+
+RmilCohort *rmil_predict_inputs(const char *const *inputs, int64_t count, RmilIdOwner owner, gpointer user, const RmilMonitor *monitor,
+                                GError **error) {
+    return rmil_predict_inputs_as(inputs, count, NULL, owner, user, monitor, error);
 }

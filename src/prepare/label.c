@@ -43,7 +43,7 @@ static gboolean draw_row(const RmilWork *work, int64_t row, const RmilBag *bag, 
 }
 
 static void say_doubts(const RmilWork *work, const RmilCohortRow *given, gboolean lesion, int64_t annotated) {
-    g_autofree char *doubt = rmil_annotation_doubt(given, lesion || annotated > 0);
+    g_autofree char *doubt = rmil_annotation_doubt(&work->cohort->task, given, lesion || annotated > 0);
     if (doubt) rmil_monitor_warn(&work->monitor, "%s: %s", given->id, doubt);
     if (annotated == 0)
         rmil_monitor_warn(&work->monitor, "%s: no patch of %s lies in this annotation: the slide trains on its label alone",

@@ -23,7 +23,7 @@ void rmil_work_made_again(const RmilWork *work, GError *error);
 
 /* -- annotations.c --------------------------------------------------------------------------------------------------------------- */
 /* What is doubtful about a row's annotation: its slide is called negative, and a lesion is outlined. NULL: nothing. g_free. */
-char *rmil_annotation_doubt(const RmilCohortRow *row, gboolean lesion);
+char *rmil_annotation_doubt(const RmilTask *task, const RmilCohortRow *row, gboolean lesion);
 /* For a `source`: "", or from where an annotation is counted that may count from a scanned area. Free with g_free. */
 char *rmil_annotation_frame(const RmilWork *work, const RmilCohortRow *row);
 

@@ -5,12 +5,39 @@
 
 #include <string.h>
 
-/* Columns of the cohort's own table that nobody knows; int. */
+/* Columns of the cohort's own table that nobody knows, or that are taken over as they are; int. */
 static GArray *own_columns(const RmilCohort *cohort) {
     GArray *columns = g_array_new(FALSE, FALSE, sizeof(int));
     for (int c = 0; cohort->table && c < rmil_table_columns(cohort->table); c++)
-        if (!cohort->meaning[c]) g_array_append_val(columns, c);
+        if (!cohort->meaning[c] || strcmp(cohort->meaning[c], "site") == 0) g_array_append_val(columns, c);
     return columns;
+}
+
+/* What is predicted, as a table has it: a class, a time and an event, or a number. */
+static void append_target(RmilCsv *csv, const RmilTask *task, const RmilTarget *target) {
+    const gboolean known = rmil_target_known(task, target);
+    char number[G_ASCII_DTOSTR_BUF_SIZE] = "";
+    if (task->kind == RMIL_TASK_CLASSES) {
+        rmil_csv_text(csv, known ? task->names[target->label] : NULL);
+        return;
+    }
+    if (known) g_ascii_dtostr(number, sizeof number, task->kind == RMIL_TASK_SURVIVAL ? target->time : target->value);
+    rmil_csv_text(csv, number);
+    if (task->kind == RMIL_TASK_SURVIVAL) rmil_csv_text(csv, !known ? "" : target->event ? "1" : "0");
+}
+
+/* Where `target` is, stands what is predicted. */
+static const char *const known_columns[] = {"id", "slide", "features", "patch_labels", "target", "split", "annotation", "patient", "mpp"};
+enum { TARGET = 4 };
+
+static void append_header(RmilCsv *csv, const RmilCohort *cohort, const GArray *own) {
+    static const char *const targets[] = {"label", "time", "value"};
+    for (int i = 0; i < (int)G_N_ELEMENTS(known_columns); i++) {
+        rmil_csv_text(csv, i == TARGET ? targets[cohort->task.kind] : known_columns[i]);
+        if (i == TARGET && cohort->task.kind == RMIL_TASK_SURVIVAL) rmil_csv_text(csv, "event");
+    }
+    for (guint c = 0; c < own->len; c++) rmil_csv_text(csv, rmil_table_name(cohort->table, g_array_index(own, int, c)));
+    rmil_csv_end(csv);
 }
 
 /* A row that failed, or has no features, is left out. */
@@ -22,14 +49,16 @@ static gboolean append_row(RmilCsv *csv, const RmilWork *work, int64_t i, const 
     gboolean there, labelled = FALSE;
     if (!rmil_file_exists(features, &there, error) || (labels && !rmil_file_exists(labels, &labelled, error))) return FALSE;
     if (!there) return TRUE;
-    char number[32] = "", mpp[G_ASCII_DTOSTR_BUF_SIZE] = "";
-    if (row->target.label >= 0) g_snprintf(number, sizeof number, "%d", row->target.label);
+    char mpp[G_ASCII_DTOSTR_BUF_SIZE] = "";
     if (rmil_work_mpp(work, i) > 0) g_ascii_dtostr(mpp, sizeof mpp, rmil_work_mpp(work, i));
     g_autofree char *features_full = g_canonicalize_filename(features, NULL),
                     *labels_full = labelled ? g_canonicalize_filename(labels, NULL) : NULL;
-    const char *cells[] = {row->id,      row->slide, features_full, labels_full, number, rmil_split_name(row->split), row->annotation,
-                           row->patient, mpp};
-    for (gsize c = 0; c < G_N_ELEMENTS(cells); c++) rmil_csv_text(csv, cells[c]);
+    const char *cells[G_N_ELEMENTS(known_columns)] = {
+        row->id, row->slide, features_full, labels_full, NULL, rmil_split_name(row->split), row->annotation, row->patient, mpp};
+    for (int c = 0; c < (int)G_N_ELEMENTS(cells); c++) {
+        if (c == TARGET) append_target(csv, &work->cohort->task, &row->target);
+        else rmil_csv_text(csv, cells[c]);
+    }
     for (guint c = 0; c < own->len; c++) rmil_csv_text(csv, rmil_table_cell(work->cohort->table, i, g_array_index(own, int, c)));
     rmil_csv_end(csv);
     return TRUE;
@@ -42,13 +71,10 @@ static gboolean write_preprocessing(const RmilWork *work, GError **error) {
 }
 
 gboolean rmil_work_write_cohort(RmilWork *work, GError **error) {
-    static const char *const known[] = {"id", "slide", "features", "patch_labels", "label", "split", "annotation", "patient", "mpp"};
     if (!rmil_work_ready(work, error)) return FALSE;
     g_autoptr(GArray) own = own_columns(work->cohort);
     g_autoptr(RmilCsv) csv = rmil_csv_new(NULL);
-    for (gsize i = 0; i < G_N_ELEMENTS(known); i++) rmil_csv_text(csv, known[i]);
-    for (guint c = 0; c < own->len; c++) rmil_csv_text(csv, rmil_table_name(work->cohort->table, g_array_index(own, int, c)));
-    rmil_csv_end(csv);
+    append_header(csv, work->cohort, own);
     for (int64_t i = 0; i < work->cohort->count; i++)
         if (!append_row(csv, work, i, own, error)) return FALSE;
     g_autofree char *path = g_build_filename(work->folder, "cohort.csv", NULL);
@@ -61,7 +87,8 @@ RmilCohort *rmil_work_prepare(RmilWork *work, GError **error) {
         !rmil_work_write_cohort(work, error))
         return NULL;
     g_autofree char *path = g_build_filename(work->folder, "cohort.csv", NULL);
-    RmilCohort *cohort = rmil_cohort_read(path, error);
+    const RmilReading as_given = {.task = &work->cohort->task, .by_site = work->cohort->by_site};
+    RmilCohort *cohort = rmil_cohort_read_as(path, &as_given, error);
     if (!cohort) return NULL;
     g_autoptr(GStrvBuilder) left_out = g_strv_builder_new();
     for (int64_t i = 0, kept = 0; i < work->cohort->count; i++) {

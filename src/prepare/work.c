@@ -58,10 +58,15 @@ void rmil_work_take(RmilWork *work, RmilCohort *cohort) {
     rmil_work_warn_all(work, (const char *const *)cohort->warnings);
 }
 
-gboolean rmil_work_read(RmilWork *work, const char *cohort, GError **error) {
-    RmilCohort *read = rmil_cohort_read(cohort, error);
+gboolean rmil_work_read_as(RmilWork *work, const char *cohort, const RmilReading *how, GError **error) {
+    RmilCohort *read = rmil_cohort_read_as(cohort, how, error);
     if (read) rmil_work_take(work, read);
     return read != NULL;
+}
+
+gboolean rmil_work_read(RmilWork *work, const char *cohort, GError **error) {
+    const RmilReading usual = {.classes = NULL};
+    return rmil_work_read_as(work, cohort, &usual, error);
 }
 
 /* A project that was moved or copied whole: the file of before is gone, or a copy of this one by size and time of change. */

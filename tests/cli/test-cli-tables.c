@@ -34,9 +34,8 @@ static void refused(const char *table, const char *splits, const char *message) 
 static void test_refused(void) {
     make_bag_files(root, 12);
     make_table("words.csv", 11, "01", "s11,f11.h5,tumor,\n");
-    refused("words.csv", NULL, "words.csv: line 13: label \"tumor\" is not a class");
-    make_table("two.csv", 12, "12", "");
-    refused("two.csv", NULL, "two.csv: the labels are 1, 2, but training takes labels 0 and 1");
+    refused("words.csv", NULL,
+            "words.csv: line 13: label is \"tumor\", but in line 2 \"0\": write all classes as words, or all as numbers");
     make_table("one.csv", 12, "0", "");
     refused("one.csv", NULL, "one.csv: every label is 0: training needs both classes");
     make_table("twins.csv", 10, "01", "s10,f10.h5,1,test\ns11,f10.h5,1,train\ns12,f11.h5,0,test\n");
@@ -48,6 +47,76 @@ static void test_refused(void) {
     refused("good.csv", "--splits=half.csv", "half.csv: column split_0: the validation set would have no slide");
     g_free(test_file(root, "clam.csv", ",train,val,test\n0,s0,s1,s2\n"));
     refused("good.csv", "--splits=clam.csv", "CLAM lists ids under train, val and test");
+}
+
+/* id,features and the header's columns: a cell, or several with commas, for each row. */
+static void make_rows(const char *name, const char *header, const char *const *cells) {
+    g_autoptr(GString) text = g_string_new("id,features,");
+    g_string_append_printf(text, "%s\n", header);
+    for (int i = 0; cells[i]; i++) g_string_append_printf(text, "s%d,f%d.h5,%s\n", i, i % 12, cells[i]);
+    g_free(test_file(root, name, text->str));
+}
+
+/* What cannot be predicted: one error each, before anything is made. */
+static void test_targets(void) {
+    static const char *const blanks[] = {"Tumor", "normal", "TUMOR ", NULL}, *const numbers[] = {"0", "1", "0.5", NULL},
+                             *const only_test[] = {"a,train", "b,train", "a,val", "b,val", "a,test", "b,test", "c,test", NULL},
+                             *const zero[] = {"2,1", "0,1", NULL}, *const censored[] = {"2,0", "3,0", NULL},
+                             *const half[] = {",1", "3,0", NULL}, *const same[] = {"2", "2.0", NULL};
+    make_rows("blanks.csv", "label", blanks);
+    refused("blanks.csv", NULL,
+            "blanks.csv: line 4: label \"TUMOR\" and \"Tumor\" (line 2) differ only in case or blanks: write one of them");
+    make_rows("numbers.csv", "label", numbers);
+    refused("numbers.csv", NULL, "numbers.csv: line 4: label \"0.5\" is not a class");
+    const char *ids[26] = {NULL};
+    for (int i = 0; i < 25; i++) ids[i] = g_strdup_printf("TCGA-%d", i);
+    make_rows("ids.csv", "label", ids);
+    refused("ids.csv", NULL, "ids.csv: line 22: label has more than 20 different values (\"TCGA-0\", ");
+    for (int i = 0; i < 25; i++) g_free((char *)ids[i]);
+    make_rows("only.csv", "label,split", only_test);
+    refused("only.csv", NULL, "only.csv: the training set would have no slide with class \"c\"");
+    make_rows("zero.csv", "time,event", zero);
+    refused("zero.csv", NULL, "zero.csv: line 3: time \"0\" is 0 or below");
+    make_rows("half-time.csv", "time,event", half);
+    refused("half-time.csv", NULL, "half-time.csv: line 2: time is empty, but event is \"1\"");
+    make_rows("censored.csv", "time,event", censored);
+    refused("censored.csv", NULL, "censored.csv: every slide is censored");
+    make_rows("same.csv", "value", same);
+    refused("same.csv", NULL, "same.csv: every value is 2");
+    g_auto(Outcome) o = {0};
+    command_run(&o, root, "check", "good.csv", "--target=time", NULL);
+    command_expect(&o, 1, "--target time is not label, survival or value");
+    command_run(&o, root, "check", "good.csv", "--target=survival", NULL);
+    command_expect(&o, 1, "good.csv: line 1: there is no column named time, which --target survival needs");
+    command_run(&o, root, "check", "good.csv", "--classes=0,2", NULL);
+    command_expect(&o, 1, "good.csv: line 3: label \"1\" is none of the classes 0 (negative), 2");
+    command_run(&o, root, "check", "good.csv", "--by-site", NULL);
+    command_expect(&o, 1, "good.csv: line 1: there is no column named site, which --by-site needs");
+}
+
+/* What was taken is said once, and what is doubtful is a warning. */
+static void test_classes(void) {
+    static const char *const words[] = {"tumor,p1,x,train", "normal,p2,x,train", "other,p3,y,train", "tumor,p4,x,val",   "normal,p5,x,val",
+                                        "other,p3,y,",      "tumor,p6,x,test",   "normal,p7,x,test", "normal,p8,x,test", NULL},
+                             *const times[] = {"2,1,0", "3,0,1", "4,yes,0", "5,no,", NULL};
+    g_auto(Outcome) o = {0};
+    make_rows("classes.csv", "label,patient,site,split", words);
+    command_run(&o, root, "check", "classes.csv", NULL);
+    g_assert_nonnull(strstr(o.out, "classes.csv: classes: normal (negative), other, tumor\n"));
+    g_assert_nonnull(strstr(o.out, "classes.csv: sites may lie in several sets (--by-site keeps each in one)"));
+    g_assert_nonnull(strstr(o.out, "9 rows: 3 classes: 9 with a label, 0 without; "));
+    g_assert_nonnull(strstr(o.out, "class normal, negative: 4 rows (train 1, val 1, test 2)"));
+    g_assert_nonnull(strstr(o.out, "class other: 2 rows (train 1, val 0, test 0)"));
+    g_assert_nonnull(strstr(o.out, "patients: 8\nsites: 2\n"));
+    command_expect(&o, o.status, "only 1 patient has class \"other\": training, validation and test need 3 at least");
+    command_run(&o, root, "check", "classes.csv", "--classes", "other, tumor,normal", "--json", NULL);
+    g_assert_nonnull(strstr(o.out, "classes.csv: classes: other, tumor, normal"));
+    make_rows("times.csv", "time,event,label", times);
+    command_run(&o, root, "check", "times.csv", "--target=survival", NULL);
+    command_expect(&o, 0, "only 2 patients have an event");
+    g_assert_nonnull(strstr(o.out, "4 rows: 2 events and 2 censored, 0 without a time"));
+    command_run(&o, root, "check", "times.csv", NULL);
+    g_assert_nonnull(strstr(o.out, "times.csv: what is predicted is label (the table has time and event, too: --target chooses)"));
 }
 
 /* What does no harm is said once: near columns, slides that count twice, a cohort too small to be divided. */
@@ -110,6 +179,8 @@ int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     root = test_folder();
     g_test_add_func("/cli/tables/refused", test_refused);
+    g_test_add_func("/cli/tables/targets", test_targets);
+    g_test_add_func("/cli/tables/classes", test_classes);
     g_test_add_func("/cli/tables/said", test_said);
     g_test_add_func("/cli/tables/deep", test_deep);
     g_test_add_func("/cli/tables/terminal", test_terminal);

@@ -351,6 +351,73 @@ static void test_preprocessing(void) {
     rmil_prepare_options_clear(&taken);
 }
 
+/* The made table says what the given one said: words, times, numbers, and what is not predicted; and it is read as the same task. */
+static void test_targets(void) {
+    const struct {
+        const char *header;
+        const char *cells[3];
+        const char *head; /* of the made table behind patch_labels */
+    } cases[] = {
+        {"label,Site", {"tumor,x", "normal,\"y, z\"", ",x"}, "label,split,annotation,patient,mpp,Site"},
+        {"label", {"10", "2", "0"}, "label,split,annotation,patient,mpp"},
+        {"time,event", {"0.1,1", "1e-300,0", ","}, "time,event,split,annotation,patient,mpp"},
+        {"value", {"0.1", "-7", ""}, "value,split,annotation,patient,mpp"},
+        {"label,time,event", {"1,3,1", "0,4,0", "1,,"}, "label,split,annotation,patient,mpp,time,event"},
+    };
+    g_autofree char *made = table_path();
+    GError *error = NULL;
+    g_autoptr(RmilCohort) slides = rmil_cohort_read(made, &error);
+    for (gsize c = 0; c < G_N_ELEMENTS(cases); c++) {
+        g_autofree char *into = test_folder(), *out = g_build_filename(into, "cohort.csv", NULL);
+        g_autoptr(GString) text = g_string_new("id,slide,");
+        g_string_append_printf(text, "%s\n", cases[c].header);
+        for (int i = 0; i < 3; i++)
+            g_string_append_printf(text, "%s,%s,%s\n", slides->rows[i + 1].id, slides->rows[i + 1].slide, cases[c].cells[i]);
+        g_autofree char *path = test_file(into, "given.csv", text->str);
+        RmilPrepareOptions options;
+        rmil_prepare_options_init(&options);
+        forget();
+        g_autoptr(RmilWork) work = rmil_work_new(into, &options, &monitor, &error);
+        g_assert_true(rmil_work_read(work, path, &error));
+        g_autoptr(RmilCohort) cohort = rmil_work_prepare(work, &error), alone = rmil_cohort_read(out, &error);
+        g_assert_no_error(error);
+        gsize size;
+        g_autofree char *bytes = contents(out, &size), *head = g_strdup_printf("id,slide,features,patch_labels,%s\n", cases[c].head);
+        g_assert_true(g_str_has_prefix(bytes, head));
+        g_assert_true(rmil_task_equal(&cohort->task, &work->cohort->task) && rmil_task_equal(&alone->task, &work->cohort->task));
+        for (int64_t i = 0; i < 3; i++) {
+            const RmilTarget *a = &work->cohort->rows[i].target, *b = &cohort->rows[i].target;
+            g_assert_cmpint(a->label, ==, b->label);
+            g_assert_true(a->time == b->time || (isnan(a->time) && isnan(b->time)));
+            g_assert_cmpint(a->event, ==, b->event);
+            g_assert_true(a->value == b->value || (isnan(a->value) && isnan(b->value)));
+            g_assert_cmpstr(work->cohort->rows[i].site, ==, cohort->rows[i].site);
+        }
+    }
+}
+
+/* Tables of one task among what is predicted; those of another give no targets. */
+static void test_input_tasks(void) {
+    g_autofree char *into = test_folder(), *words = test_file(into, "words.csv", "slide,label\n/a.svs,tumor\n/b.svs,normal\n"),
+                    *part = test_file(into, "part.csv", "slide,label\n/c.svs,tumor\n"),
+                    *other = test_file(into, "other.csv", "slide,label\n/d.svs,LUAD\n");
+    const char *const inputs[] = {words, part, other};
+    GError *error = NULL;
+    forget();
+    g_autoptr(RmilCohort) cohort = rmil_predict_inputs(inputs, 3, NULL, NULL, &monitor, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(cohort->count, ==, 4);
+    g_assert_cmpstr(cohort->task.names[1], ==, "tumor");
+    static const int labels[] = {1, 0, 1, -1};
+    for (int i = 0; i < 4; i++) g_assert_cmpint(cohort->rows[i].target.label, ==, labels[i]);
+    g_assert_true(said(heard.warnings, "label \"LUAD\" is none of the classes normal (negative), tumor"));
+    const RmilTask task = {.kind = RMIL_TASK_CLASSES, .classes = 2, .names = {"LUAD", "tumor"}};
+    const char *const one[] = {part};
+    g_autoptr(RmilCohort) as_model = rmil_predict_inputs_as(one, 1, &task, NULL, NULL, &monitor, &error);
+    g_assert_cmpint(as_model->rows[0].target.label, ==, 1);
+    g_assert_true(rmil_task_equal(&as_model->task, &task));
+}
+
 static const char *owner(gpointer user, const char *id) { return strcmp(id, user) == 0 ? "/elsewhere/it.svs" : NULL; }
 
 /* What was given, without a table, through the whole. */
@@ -398,6 +465,8 @@ int main(int argc, char **argv) {
     g_test_add_func("/prepare/check", test_check);
     g_test_add_func("/prepare/preprocessing", test_preprocessing);
     g_test_add_func("/prepare/inputs", test_inputs);
+    g_test_add_func("/prepare/targets", test_targets);
+    g_test_add_func("/prepare/input-tasks", test_input_tasks);
     const int status = g_test_run();
     forget();
     g_ptr_array_unref(heard.problems);
