@@ -18,6 +18,7 @@ typedef struct {
     double answer;                    /* survival: risk; a number: that; else NaN */
     int count;                        /* of values */
     double values[RMIL_OUTPUTS_MOST]; /* more than two classes: the probability of each; survival: S at the end of each bin; else none */
+    double times[RMIL_OUTPUTS_MOST];  /* survival: those ends */
 } RmilPredictionRow;
 /* What is predicted of the row: the class of the highest probability, the first of equal ones; −1: no classes. */
 RMIL_API int rmil_predicted_class(const RmilTask *task, const RmilPredictionRow *row);

@@ -175,6 +175,28 @@ static void times_clear(Times *times) {
     g_free(times->event);
 }
 
+/* Up to where anybody was followed. */
+static double longest(const Times *times) {
+    double most = 0;
+    for (int64_t i = 0; i < times->n; i++) most = MAX(most, times->time[i]);
+    return most;
+}
+
+/* Over the ends of the bins but the last, where nobody is followed any more. NaN: the model has no bins, or fewer than three. */
+static double integrated_brier(const GArray *rows, const Times *own, const Times *all) {
+    int count = RMIL_OUTPUTS_MOST;
+    for (guint i = 0; i < rows->len; i++)
+        count = memcmp(row_at(rows, i)->times, row_at(rows, 0)->times, sizeof row_at(rows, 0)->times) == 0
+                    ? MIN(count, row_at(rows, i)->count)
+                    : 0;
+    const int ends = count - 1;
+    if (ends < 2) return NAN;
+    g_autofree double *survival = g_new(double, (gsize)rows->len *(gsize)ends);
+    for (guint i = 0; i < rows->len; i++) memcpy(survival + (int)i * ends, row_at(rows, i)->values, (gsize)ends * sizeof *survival);
+    return rmil_integrated_brier(all->time, all->event, all->n, own->time, own->event, own->n, row_at(rows, 0)->times, ends, survival,
+                                 NULL);
+}
+
 static void measure_survival(const GArray *rows, const GArray *train, RmilMeasuring how, double *values, RmilInterval *intervals) {
     Times own, all;
     RmilConcordance c;
@@ -183,7 +205,9 @@ static void measure_survival(const GArray *rows, const GArray *train, RmilMeasur
     rmil_c_index(own.time, own.event, own.risk, own.n, &c);
     values[0] = c.c_index;
     rmil_uno_c_index(all.time, all.event, all.n, own.time, own.event, own.risk, own.n, INFINITY, &c);
+    if (isnan(c.c_index)) rmil_uno_c_index(all.time, all.event, all.n, own.time, own.event, own.risk, own.n, longest(&all), &c);
     values[1] = c.c_index;
+    values[2] = integrated_brier(rows, &own, &all);
     if (intervals) {
         g_autofree int64_t *groups = rmil_predictions_patients(rows);
         const RmilBootstrap bootstrap = bootstrap_of(groups, how);

@@ -18,7 +18,8 @@ static RmilTests relate_tests(const GArray *counts, guint trainings) {
 static void add_row(RmilPredictionRow *sum, const RmilPredictionRow *row) {
     sum->probability += row->probability;
     sum->answer += row->answer;
-    sum->count = MIN(sum->count, row->count);
+    sum->count = memcmp(sum->times, row->times, sizeof row->times) == 0 ? MIN(sum->count, row->count)
+                                                                        : 0; /* of other bins nothing adds up */
     for (int i = 0; i < row->count; i++) sum->values[i] += row->values[i];
 }
 

@@ -13,7 +13,7 @@ static const struct {
     const char *caption, *how, *alone, *curves;
 } pooled_words[] = {
     [RMIL_TESTS_SAME] =
-        {"Test slides, probabilities averaged over the seeds; below each value its 95 % interval. The highest in bold.",
+        {"Test slides, predictions averaged over the seeds; below each value its 95 % interval. The best in bold.",
          "The probabilities that the seeds give a test slide are averaged, and each measure is computed once from the averages.",
          "Test slides, every training alone: mean ± standard deviation over the seeds. The highest mean in bold.",
          "ROC curves. Thick: probabilities averaged over the seeds, with the AUROC; thin: each seed."},

@@ -12,7 +12,7 @@ static void add(GArray *outputs, const char *slide, const char *name, double val
     if (!isnan(value)) g_array_append_val(outputs, row);
 }
 
-void rmil_outputs_of(const RmilTask *task, const double *times, const RmilPredictionRow *row, GStringChunk *strings, GArray *outputs) {
+void rmil_outputs_of(const RmilTask *task, const RmilPredictionRow *row, GStringChunk *strings, GArray *outputs) {
     switch (task->kind) {
     case RMIL_TASK_CLASSES:
         for (int c = 0; c < row->count; c++) add(outputs, row->slide, g_string_chunk_insert_const(strings, task->names[c]), row->values[c]);
@@ -22,7 +22,7 @@ void rmil_outputs_of(const RmilTask *task, const double *times, const RmilPredic
         add(outputs, row->slide, "event", isnan(row->target.time) ? NAN : (double)row->target.event);
         add(outputs, row->slide, "risk", row->answer);
         for (int b = 0; b < row->count; b++) {
-            g_autofree char *name = g_strdup_printf("S(%.9g)", times[b]);
+            g_autofree char *name = g_strdup_printf("S(%.9g)", row->times[b]);
             add(outputs, row->slide, g_string_chunk_insert_const(strings, name), row->values[b]);
         }
         break;
@@ -39,6 +39,12 @@ static int class_of(const RmilTask *task, const char *name) {
     return -1;
 }
 
+/* name: "S(12.5)" */
+static void add_bin(RmilPredictionRow *row, const char *name, double value) {
+    row->times[row->count] = g_ascii_strtod(name + 2, NULL);
+    row->values[row->count++] = value;
+}
+
 static gboolean put(const RmilTask *task, RmilPredictionRow *row, const char *name, double value) {
     if (task->kind == RMIL_TASK_CLASSES) {
         const int c = class_of(task, name);
@@ -50,8 +56,7 @@ static gboolean put(const RmilTask *task, RmilPredictionRow *row, const char *na
         *(task->kind == RMIL_TASK_SURVIVAL ? &row->target.time : &row->target.value) = value;
     else if (strcmp(name, task->kind == RMIL_TASK_SURVIVAL ? "risk" : "predicted") == 0) row->answer = value;
     else if (task->kind == RMIL_TASK_SURVIVAL && strcmp(name, "event") == 0) row->target.event = value > 0.5;
-    else if (task->kind == RMIL_TASK_SURVIVAL && g_str_has_prefix(name, "S(") && row->count < RMIL_OUTPUTS_MOST)
-        row->values[row->count++] = value;
+    else if (task->kind == RMIL_TASK_SURVIVAL && g_str_has_prefix(name, "S(") && row->count < RMIL_OUTPUTS_MOST) add_bin(row, name, value);
     else return FALSE;
     return TRUE;
 }
@@ -205,8 +210,10 @@ static gboolean read_others(const RmilTable *table, const char *path, const Rmil
     row->target.event = event > 0.5;
     for (int c = 0; c < rmil_table_columns(table); c++) {
         const char *name = rmil_table_name(table, c);
-        if (g_str_has_prefix(name, "S(") && row->count < RMIL_OUTPUTS_MOST && !number(table, i, name, &row->values[row->count++], error))
-            return FALSE;
+        double survival;
+        if (!g_str_has_prefix(name, "S(") || row->count >= RMIL_OUTPUTS_MOST) continue;
+        if (!number(table, i, name, &survival, error)) return FALSE;
+        add_bin(row, name, survival);
     }
     return TRUE;
 }

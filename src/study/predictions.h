@@ -8,8 +8,8 @@
  *   classes   the name of each class: its probability
  *   survival  "time", "event" (1, 0), "risk", "S(T)" for each bin that ends at T
  *   number    "value", "predicted"
- * A number that is not known is left out. times: where the bins of a survival model end, as many as a row has values. */
-void rmil_outputs_of(const RmilTask *task, const double *times, const RmilPredictionRow *row, GStringChunk *strings, GArray *outputs);
+ * A number that is not known is left out. */
+void rmil_outputs_of(const RmilTask *task, const RmilPredictionRow *row, GStringChunk *strings, GArray *outputs);
 /* Puts them back into the rows (RmilPredictionRow) of the same slides. FORMAT: an output that the task does not have. */
 gboolean rmil_outputs_take(const RmilTask *task, const GArray *outputs, GArray *rows, GError **error);
 

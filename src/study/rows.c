@@ -220,7 +220,9 @@ GArray *rmil_rows_read(const RmilRows *rows, const char *path, GStringChunk *str
 }
 
 /* -- from a model ---------------------------------------------------------------------------------------------------------- */
-static RmilPredictionRow prediction_of(const RmilTrainData *data, int64_t row, RmilSplit part, const RmilPrediction *said) {
+/* times: where the bins of a survival model end. */
+static RmilPredictionRow prediction_of(const RmilTrainData *data, int64_t row, RmilSplit part, const RmilPrediction *said,
+                                       const double *times) {
     const RmilCohortRow *of = &data->cohort->rows[row];
     RmilPredictionRow out = {.slide = of->id,
                              .part = part,
@@ -232,6 +234,7 @@ static RmilPredictionRow prediction_of(const RmilTrainData *data, int64_t row, R
     if (data->cohort->task.classes == 2) return out;
     out.count = said->count;
     memcpy(out.values, said->values, (gsize)said->count * sizeof *said->values);
+    if (data->cohort->task.kind == RMIL_TASK_SURVIVAL) memcpy(out.times, times, (gsize)said->count * sizeof *times);
     return out;
 }
 
@@ -241,9 +244,9 @@ void rmil_applied_rows(const RmilTrainData *data, const RmilModel *model, const 
         if (!data->bags[i] || (splits[i] == RMIL_SPLIT_NONE && !all)) continue;
         const char *id = data->cohort->rows[i].id;
         const RmilApplied *a = &applied[i];
-        const RmilPredictionRow one = prediction_of(data, i, splits[i], &a->prediction);
+        const RmilPredictionRow one = prediction_of(data, i, splits[i], &a->prediction, rmil_model_config(model)->edges + 1);
         g_array_append_val(rows[RMIL_ROWS_PREDICTION], one);
-        rmil_outputs_of(&data->cohort->task, rmil_model_config(model)->edges + 1, &one, strings, rows[RMIL_ROWS_OUTPUT]);
+        rmil_outputs_of(&data->cohort->task, &one, strings, rows[RMIL_ROWS_OUTPUT]);
         if (!a->localised) continue;
         for (int k = 0; k < RMIL_ALPHAS; k++) {
             RmilLocalisationRow place = {id, rmil_alphas()[k], a->iou[k], a->dice[k], a->pointing[k]};

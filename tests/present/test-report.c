@@ -50,8 +50,8 @@ static void test_whole(void) {
     g_assert_cmpint(test_count(page, "data:image/jpeg;base64,"), ==, 24);
     static const char *const figures[] = {
         "roc",           "pr",          "auroc", "probabilities", "localisation-iou", "localisation-dice", "localisation-pointing",
-        "history-abmil", "history-rank"};
-    g_assert_cmpint(test_count(page, "data:image/svg+xml;base64,"), ==, 10);
+        "history-abmil", "history-rank", "confusion", "reliability", "decision"};
+    g_assert_cmpint(test_count(page, "data:image/svg+xml;base64,"), ==, 13);
     for (gsize i = 0; i < G_N_ELEMENTS(figures); i++)
         for (int k = 0; k < 3; k++) {
             g_autofree char *file = g_strconcat(figures[i], ((const char *[]){".svg", ".gp", ".csv"})[k], NULL),
@@ -81,7 +81,7 @@ static void check_plain(const char *page) {
     page_has(page, "No heat maps");
     page_has(page, "how much the result depends on the seed is not known");
     g_assert_null(strstr(page, "Mann-Whitney"));
-    g_assert_cmpint(test_count(page, "data:image/svg+xml"), ==, 5);
+    g_assert_cmpint(test_count(page, "data:image/svg+xml"), ==, 8);
 }
 
 static void check_guided(const char *page) {
@@ -272,7 +272,7 @@ static void test_without_gnuplot(void) {
 /* Figures of an earlier page that this one does not have go; files of another name stay. */
 static void test_leftovers(void) {
     static const char *const old[] = {"history-gone.svg", "history-gone.pdf",     "history-gone.png",   "history-gone.gp",
-                                      "history-gone.csv", "history-my model.svg", "confusion-gone.svg", "decision.csv"};
+                                      "history-gone.csv", "history-my model.svg", "confusion-gone.svg", "decision-gone.csv"};
     static const char *const others[] = {"mine.svg", "roc.txt", "history.csv", "decisions.csv"};
     g_autofree char *folder = test_folder(), *figures = g_build_filename(folder, "figures", NULL);
     FakeRun fake = {.methods = three, .seeds = 1, .slides = 10, .prefix = "s"};
