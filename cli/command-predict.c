@@ -48,10 +48,12 @@ typedef struct {
     const double *given; /* of the settings, or not_given */
     const Models *models;
     Predictions table;
-    char *now;          /* date of this call */
-    char *digest;       /* of the model files: 12 hex digits */
-    const char *unsaid; /* why nothing says how the training's slides became features; NULL: it is known */
-    double low, high;   /* µm per pixel of the slides that the model was trained on; 0: not known */
+    RmilDecision decision; /* of the models together */
+    char *cut_words;       /* how its cut-off came about */
+    char *now;             /* date of this call */
+    char *digest;          /* of the model files: 12 hex digits */
+    const char *unsaid;    /* why nothing says how the training's slides became features; NULL: it is known */
+    double low, high;      /* µm per pixel of the slides that the model was trained on; 0: not known */
 } Predict;
 
 /* Attention for QuPath, which shows the scanned area alone; without the slide there is none to be known. */
@@ -95,10 +97,68 @@ static void compare_mpp(const Predict *p, const RmilCohortRow *row, const RmilBa
 
 static char *number(double value) { return isfinite(value) ? g_strdup_printf("%.9g", value) : g_strdup(""); }
 
+/* What is known of the row, where the cohort says it in the models' words. */
+static char *known(const Predict *p, const RmilCohortRow *row) {
+    const RmilTask *task = &rmil_model_config(p->models->list->pdata[0])->task;
+    const RmilTarget *target = &row->target;
+    if (task->kind == RMIL_TASK_NUMBER) return number(target->value);
+    if (task->kind == RMIL_TASK_SURVIVAL || target->label < 0) return g_strdup("");
+    return g_strdup(p->work->cohort->task.names[target->label]);
+}
+
+/* The columns that only models of this task have, the verdict at the cut-off, and the words for a terminal. */
+static char *verdict(const Predict *p, PredictionLine *line, JsonObject *json, const RmilPrediction *said, double sd) {
+    const RmilTask *task = &rmil_model_config(p->models->list->pdata[0])->task;
+    GString *words = g_string_new(NULL);
+    if (task->classes == 2) {
+        const gboolean positive = said->probability >= rmil_decision_cut(&p->decision);
+        const char *call = rmil_task_is_plain(task) ? (positive ? "positive" : "negative") : task->names[positive];
+        g_string_printf(words, "probability %.4f", said->probability);
+        if (isfinite(sd)) g_string_append_printf(words, ", SD %.4f", sd);
+        if (isfinite(said->calibrated)) {
+            g_string_append_printf(words, ", calibrated %.4f", said->calibrated);
+            prediction_add(line, "calibrated", number(said->calibrated));
+            cli_json_number(json, "calibrated", said->calibrated);
+        }
+        g_string_append_printf(words, ": %s at the cut-off %.4g (%s)", call, rmil_decision_cut(&p->decision), p->cut_words);
+        prediction_add(line, "cut", number(rmil_decision_cut(&p->decision)));
+        prediction_add(line, "cut_rule", g_strdup(p->cut_words));
+        prediction_add(line, "predicted", g_strdup(call));
+        cli_json_number(json, "cut", rmil_decision_cut(&p->decision));
+        json_object_set_string_member(json, "predicted", call);
+        return g_string_free(words, FALSE);
+    }
+    if (task->kind == RMIL_TASK_CLASSES) {
+        JsonObject *classes = json_object_new();
+        g_string_printf(words, "%s, probability %.4f", task->names[said->predicted], said->values[said->predicted]);
+        if (isfinite(sd)) g_string_append_printf(words, ", SD %.4f", sd);
+        prediction_add(line, "predicted", g_strdup(task->names[said->predicted]));
+        json_object_set_string_member(json, "predicted", task->names[said->predicted]);
+        for (int c = 0; c < task->classes; c++) {
+            g_autofree char *name = g_strconcat("p_", task->names[c], NULL);
+            prediction_add(line, name, number(said->values[c]));
+            cli_json_number(classes, task->names[c], said->values[c]);
+        }
+        json_object_set_object_member(json, "classes", classes);
+        return g_string_free(words, FALSE);
+    }
+    const char *name = task->kind == RMIL_TASK_SURVIVAL ? "risk" : "predicted";
+    g_string_printf(words, "%s %.5g", task->kind == RMIL_TASK_SURVIVAL ? "risk" : "value", said->answer);
+    if (isfinite(sd)) g_string_append_printf(words, ", SD %.4g", sd);
+    prediction_add(line, name, number(said->answer));
+    cli_json_number(json, name, said->answer);
+    const double *ends = rmil_model_config(p->models->list->pdata[0])->edges + 1;
+    for (int b = 0; b < said->count; b++) {
+        g_autofree char *column = g_strdup_printf("S(%.9g)", ends[b]);
+        prediction_add(line, column, number(said->values[b]));
+    }
+    return g_string_free(words, FALSE);
+}
+
 static void record(Predict *p, const RmilCohortRow *row, int64_t tiles, const RmilPrediction *prediction, double sd) {
     PredictionLine line = {.id = g_strdup(row->id),
                            .split = g_strdup(rmil_split_name(row->split)),
-                           .label = row->target.label >= 0 ? g_strdup_printf("%d", row->target.label) : g_strdup(""),
+                           .label = known(p, row),
                            .probability = number(prediction->probability),
                            .logit = number(prediction->logit),
                            .sd = number(sd),
@@ -107,17 +167,18 @@ static void record(Predict *p, const RmilCohortRow *row, int64_t tiles, const Rm
                            .input = g_utf8_make_valid(row->slide ? row->slide : row->features, -1),
                            .created = g_strdup(p->now),
                            .digest = g_strdup(p->digest)};
-    predictions_put(&p->table, line);
     Cli *cli = p->cli;
     JsonObject *object = json_object_new();
+    g_autofree char *words = verdict(p, &line, object, prediction, sd);
+    predictions_put(&p->table, line);
     json_object_set_string_member(object, "id", row->id);
-    cli_json_number(object, "probability", prediction->probability);
-    cli_json_number(object, "logit", prediction->logit);
+    if (isfinite(prediction->probability)) {
+        cli_json_number(object, "probability", prediction->probability);
+        cli_json_number(object, "logit", prediction->logit);
+    }
     if (isfinite(sd)) cli_json_number(object, "sd", sd);
     json_array_add_object_element(json_object_get_array_member(cli->result, "predictions"), object);
-    if (isfinite(sd))
-        cli_say(cli, "%-32s probability %.4f, SD %.4f  (%" G_GINT64_FORMAT " tiles)", row->id, prediction->probability, sd, tiles);
-    else cli_say(cli, "%-32s probability %.4f  (%" G_GINT64_FORMAT " tiles)", row->id, prediction->probability, tiles);
+    cli_say(cli, "%-32s %s  (%" G_GINT64_FORMAT " tiles)", row->id, words, tiles);
 }
 
 static gboolean predict_row(Predict *p, int64_t i, GError **error) {
@@ -229,7 +290,8 @@ static const char *earlier_input(gpointer user, const char *id) { return predict
 
 /* FALSE without an error: problems that are reported say why. */
 static gboolean take_inputs(Predict *p, char **inputs, int count, GError **error) {
-    RmilCohort *cohort = rmil_predict_inputs((const char *const *)inputs, count, earlier_input, &p->table, &p->cli->monitor, error);
+    RmilCohort *cohort = rmil_predict_inputs_as((const char *const *)inputs, count, &rmil_model_config(p->models->list->pdata[0])->task,
+                                                earlier_input, &p->table, &p->cli->monitor, error);
     if (cohort) rmil_work_take(p->work, cohort);
     else if (json_array_get_length(p->cli->problems)) g_clear_error(error);
     return cohort != NULL;
@@ -267,12 +329,22 @@ static gboolean lock_folder(Predict *p, const char *folder, GError **error) {
     return FALSE;
 }
 
+/* The cut-off of all models together. */
+static void decide(Predict *p) {
+    const GPtrArray *list = p->models->list;
+    g_autofree const RmilDecision **all = g_new(const RmilDecision *, list->len);
+    for (guint i = 0; i < list->len; i++) all[i] = rmil_model_decision(list->pdata[i]);
+    rmil_decision_pool(all, list->len, &p->decision);
+    p->cut_words = rmil_decision_words(&p->decision);
+}
+
 /* FALSE without an error: problems that are reported say why. */
 static gboolean predict(Predict *p, const char *folder, char **inputs, int count, GError **error) {
     Models models;
     if (!models_load(&models, p->cli, p->run, error)) return FALSE;
     g_autoptr(GDateTime) now = g_date_time_new_now_local();
     p->models = &models;
+    decide(p);
     p->now = g_date_time_format(now, "%Y-%m-%d %H:%M");
     json_object_set_string_member(p->cli->result, "model", models.title);
     if (models.list->len > 1) cli_say(p->cli, "model    %s", models.title);
@@ -282,6 +354,7 @@ static gboolean predict(Predict *p, const char *folder, char **inputs, int count
     rmil_work_free(p->work);
     models_clear(&models);
     g_free(p->now);
+    g_free(p->cut_words);
     g_free(p->digest);
     return done;
 }

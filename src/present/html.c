@@ -18,6 +18,10 @@ const char *rmil_html_metric(double value, char *text) {
     return text;
 }
 
+void rmil_html_interval(GString *out, const RmilInterval *interval) {
+    if (!isnan(interval->low)) rmil_html(out, "<small>%.3f–%.3f</small>", interval->low, interval->high);
+}
+
 const char *rmil_html_p(double p, char *text) {
     if (isnan(p)) return "–";
     if (p < 0.001) return "< 0.001";

@@ -46,11 +46,9 @@ static void class_table(RmilReport *report, const RmilClassMetrics *metrics, con
     for (int c = 0; c < task->classes; c++) {
         rmil_html(report->out, "<tr><th scope=\"row\">%s</th><td class=\"n\">%" G_GINT64_FORMAT "</td>", task->names[c], metrics->count[c]);
         for (RmilClassMetric m = 0; m < RMIL_CLASS_METRICS; m++) {
-            char value[16], low[16], high[16];
+            char value[16];
             rmil_html(report->out, "<td>%s", rmil_html_metric(metrics->one[c][m], value));
-            if (!isnan(intervals->one[c][m].low))
-                rmil_html(report->out, "<small>%s–%s</small>", rmil_html_metric(intervals->one[c][m].low, low),
-                          rmil_html_metric(intervals->one[c][m].high, high));
+            rmil_html_interval(report->out, &intervals->one[c][m]);
             g_string_append(report->out, "</td>");
         }
         g_string_append(report->out, "</tr>\n");
@@ -304,9 +302,10 @@ static void patient_table(RmilReport *report) {
         rmil_measure(&s->task, patients, NULL, RMIL_MEASURING_USUAL, values, intervals);
         rmil_html(report->out, "<tr><th scope=\"row\">%s</th><td class=\"n\">%u</td>", s->methods[m].method->title, patients->len);
         for (int i = 0; i < s->n_measures; i++) {
-            char value[16], low[16], high[16];
-            rmil_html(report->out, "<td>%s<small>%s–%s</small></td>", rmil_html_metric(values[i], value),
-                      rmil_html_metric(intervals[i].low, low), rmil_html_metric(intervals[i].high, high));
+            char value[16];
+            rmil_html(report->out, "<td>%s", rmil_html_metric(values[i], value));
+            rmil_html_interval(report->out, &intervals[i]);
+            g_string_append(report->out, "</td>");
         }
         g_string_append(report->out, "</tr>\n");
     }

@@ -15,20 +15,20 @@ static const struct {
     [RMIL_TESTS_SAME] =
         {"Test slides, predictions averaged over the seeds; below each value its 95 % interval. The best in bold.",
          "The probabilities that the seeds give a test slide are averaged, and each measure is computed once from the averages.",
-         "Test slides, every training alone: mean ± standard deviation over the seeds. The highest mean in bold.",
+         "Test slides, every training alone: mean ± standard deviation over the seeds. The best mean in bold.",
          "ROC curves. Thick: probabilities averaged over the seeds, with the AUROC; thin: each seed."},
     [RMIL_TESTS_FOLDS] =
-        {"Cross-validation: pooled out-of-fold predictions, every slide once; below each value its 95 % interval. The highest in bold.",
+        {"Cross-validation: pooled out-of-fold predictions, every slide once; below each value its 95 % interval. The best in bold.",
          "Each slide has one prediction, by the model of the fold that tested it; these are pooled, and each measure is computed once. "
          "The models of the folds may be scaled differently, which the pool counts as errors of ranking; the means of the folds, below, do not.",
-         "Cross-validation: every fold alone, on its own test slides: mean ± standard deviation over the folds. The highest mean in bold.",
+         "Cross-validation: every fold alone, on its own test slides: mean ± standard deviation over the folds. The best mean in bold.",
          "ROC curves. Thick: the pooled out-of-fold predictions, with the AUROC; thin: each fold."},
     [RMIL_TESTS_MIXED] =
         {"Test slides of all trainings, pooled: a slide’s probability is the mean of those that tested it; below each value its 95 % interval. "
-         "The highest in bold.",
+         "The best in bold.",
          "The trainings have different test slides that overlap. A slide’s probability is the mean of the trainings that tested it, and "
          "each measure is computed once from these.",
-         "Every training alone, on its own test slides: mean ± standard deviation over the trainings. The highest mean in bold.",
+         "Every training alone, on its own test slides: mean ± standard deviation over the trainings. The best mean in bold.",
          "ROC curves. Thick: the pooled predictions, with the AUROC; thin: each training."},
     {"Test slides; below each value its 95 % interval.", "", "",
      "ROC curves, with the AUROC. Band: 95 % interval of the curve over 500 resamples of the slides."}};
@@ -244,10 +244,11 @@ static void pooled_table(RmilReport *report) {
         const RmilMethodSummary *one = &s->methods[m];
         rmil_html(report->out, "<tr><th scope=\"row\">%s</th>", one->method->title);
         for (int i = 0; i < s->n_measures; i++) {
-            char value[16], low[16], high[16];
-            rmil_html(report->out, "<td class=\"%s\">%s<small>%s–%s</small></td>", is_best(s, FALSE, i, m) ? "best" : "value",
-                      rmil_html_metric(one->value[i], value), rmil_html_metric(one->interval[i].low, low),
-                      rmil_html_metric(one->interval[i].high, high));
+            char value[16];
+            rmil_html(report->out, "<td class=\"%s\">%s", is_best(s, FALSE, i, m) ? "best" : "value",
+                      rmil_html_metric(one->value[i], value));
+            rmil_html_interval(report->out, &one->interval[i]);
+            g_string_append(report->out, "</td>");
         }
         g_string_append(report->out, "</tr>\n");
     }
@@ -289,9 +290,9 @@ static void comparison_table(RmilReport *report) {
                                                reference_of(report)->method->title, s->measures[0].name,
                                                s->n_comparisons > 1 ? ", below them corrected for the number of comparisons (Holm)" : "");
     rmil_html_table_begin(report->out, caption);
-    g_string_append(report->out, "<thead><tr><th scope=\"col\">Compared with</th><th scope=\"col\">Difference</th><th "
-                                 "scope=\"col\">DeLong</th>"
-                                 "<th scope=\"col\">Mann-Whitney U</th><th scope=\"col\">Wilcoxon, "
+    g_string_append(report->out, "<thead><tr><th scope=\"col\">Compared with</th><th scope=\"col\">Difference</th>");
+    if (s->task.classes == 2) g_string_append(report->out, "<th scope=\"col\">DeLong</th>");
+    g_string_append(report->out, "<th scope=\"col\">Mann-Whitney U</th><th scope=\"col\">Wilcoxon, "
                                  "paired</th></tr></thead><tbody>\n");
     for (int i = 0; i < s->n_comparisons; i++) {
         const RmilComparison *c = &s->comparisons[i];
@@ -299,14 +300,19 @@ static void comparison_table(RmilReport *report) {
         if (isnan(c->difference)) g_string_append(report->out, "<td>–</td>");
         else rmil_html(report->out, "<td>%s%.3f</td>", c->difference < 0 ? "−" : "+", fabs(c->difference));
         gboolean many = s->n_comparisons > 1;
-        p_cells(report->out, c->delong, c->delong_holm, many);
+        if (s->task.classes == 2) p_cells(report->out, c->delong, c->delong_holm, many);
         p_cells(report->out, c->mann_whitney[0], c->mann_whitney_holm[0], many);
         p_cells(report->out, c->wilcoxon[0], c->wilcoxon_holm[0], many);
         g_string_append(report->out, "</tr>\n");
     }
     g_string_append(report->out, "</tbody>");
     rmil_html_table_end(report->out);
-    if (s->repeats && tests_of(report) != RMIL_TESTS_SAME)
+    if (s->task.classes != 2)
+        rmil_html(report->out,
+                  "<p class=\"soft\">The tests compare the %s of repeated trainings: would the difference hold for other trainings? They "
+                  "need at least two, and with fewer than five can hardly reach p&nbsp;&lt;&nbsp;0.05.</p>\n",
+                  s->measures[0].name);
+    else if (s->repeats && tests_of(report) != RMIL_TESTS_SAME)
         g_string_append(report->out,
                         "<p class=\"soft\">The pooled predictions come from different models, one of each training, so that "
                         "DeLong’s test, which compares two models, is left out. Mann-Whitney U (the paper’s test) and the paired "

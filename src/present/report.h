@@ -21,6 +21,8 @@ void rmil_html(GString *out, const char *format, ...) G_GNUC_PRINTF(2, 3);
 extern const char rmil_html_style[]; /* style.c */
 /* "0.941", "–" for NaN; text: at least 16 bytes. */
 const char *rmil_html_metric(double value, char *text);
+/* "<small>0.812–0.967</small>"; nothing where it is undefined. */
+void rmil_html_interval(GString *out, const RmilInterval *interval);
 /* "0.003", "< 0.001", "–". */
 const char *rmil_html_p(double p, char *text);
 /* "2 h 5 min", "41 s", "0.3 s"; text: at least 32 bytes. */

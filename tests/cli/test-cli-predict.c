@@ -119,7 +119,7 @@ static void test_models(void) {
     }
     g_autoptr(RmilTable) table = predictions_of("models");
     g_autofree char *page = test_bytes(root, "models/predictions.html", NULL);
-    g_assert_cmpint(rmil_table_find(table, "digest"), ==, rmil_table_columns(table) - 1);
+    g_assert_cmpint(rmil_table_find(table, "digest"), ==, 10); /* columns that only some models have stand behind it */
     for (int i = 0; i < 3; i++) {
         g_autofree char *shown = g_strdup_printf("%s (%s)", titles[i], test_cell(table, i, "digest"));
         g_assert_cmpstr(test_cell(table, i, "model"), ==, titles[i]);
