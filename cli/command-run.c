@@ -10,6 +10,8 @@ static gboolean prepare(Run *run, gboolean *annotated, GError **error) {
     prepare_report(run->cli, run->work);
     run->data = run->cohort ? train_data_load(run->cli, run->cohort, run->options, cache, error) : NULL;
     if (!run->data) return FALSE;
+    run->bags = g_new(int64_t, run->cohort->count);
+    rmil_cohort_bag_rows(run->data->cohort, run->bags);
     for (int64_t i = 0; i < run->data->count; i++) {
         const RmilBag *bag = run->data->bags[i];
         for (int64_t k = 0; bag && bag->patch_labels && k < bag->count && !*annotated; k++) *annotated = bag->patch_labels[k];
@@ -81,7 +83,7 @@ static gboolean run_all(Run *run, const RunOptions *options, GError **error) {
     for (int64_t i = 0; i < options->repeats; i++) seeds[i] = run->cli->seed + i;
     const char *splits = rmil_train_options_get(run->options, "splits");
     g_autoptr(RmilStudyPlan) plan = rmil_study_plan_new("run", run->methods, run->options, seeds, splits ? 0 : options->repeats);
-    run->repeats = rmil_study_plan_repeats(plan, run->cohort, run->options, error);
+    run->repeats = rmil_study_plan_repeats(plan, run->data->cohort, run->options, error);
     g_autofree char *report = g_build_filename(folder, "report.html", NULL);
     RmilStudyOutcome outcome;
     gint64 start = g_get_monotonic_time();
@@ -172,6 +174,7 @@ int command_run(int argc, char **argv) {
     if (run.preprocessing) json_node_unref(run.preprocessing);
     rmil_train_data_free(run.data);
     if (run.cohort) rmil_cohort_free(run.cohort);
+    g_free(run.bags);
     g_free(run.command);
     g_free(own_options.methods);
     rmil_work_free(run.work);

@@ -4,19 +4,19 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
-/* Is a row in the test set of this repeat? */
-static gboolean tests(const RmilRepeat *repeat, int64_t row) { return repeat->splits[row] == RMIL_SPLIT_TEST; }
+/* Is a slide in the test set of this repeat? */
+static gboolean tests(const Run *run, const RmilRepeat *repeat, int64_t row) { return repeat->splits[run->bags[row]] == RMIL_SPLIT_TEST; }
 
 /* Test slides with a picture: annotated positives first, then other positives, then negatives, at most `limit`. */
 static GArray *pick_slides(const Run *run, int64_t limit) {
     GArray *rows = g_array_new(FALSE, FALSE, sizeof(int64_t));
     for (int class = 0; class < 3; class ++)
-        for (int64_t i = 0; i < run->data->count && rows->len < limit; i++) {
-            const RmilCohortRow *row = &run->data->cohort->rows[i];
-            int own = row->target.label == 1 ? (row->annotation ? 0 : 1) : 2;
+        for (int64_t i = 0; i < run->cohort->count && rows->len < limit; i++) {
+            const RmilCohortRow *row = &run->cohort->rows[i];
+            const int own = rmil_target_lesion(&run->cohort->task, &row->target) ? (row->annotation ? 0 : 1) : 2;
             gboolean tested = FALSE;
-            for (guint r = 0; r < run->repeats->len; r++) tested = tested || tests(&g_array_index(run->repeats, RmilRepeat, r), i);
-            if (own == class && run->data->bags[i] && row->slide && tested) g_array_append_val(rows, i);
+            for (guint r = 0; r < run->repeats->len; r++) tested = tested || tests(run, &g_array_index(run->repeats, RmilRepeat, r), i);
+            if (own == class && run->data->bags[run->bags[i]] && row->slide && tested) g_array_append_val(rows, i);
         }
     return rows;
 }
@@ -50,13 +50,24 @@ static char *heat_path(const Heating *h, const char *id, const char *ending) {
     return g_build_filename(h->run->work->folder, "heatmaps", h->method->name, name, NULL);
 }
 
+static RmilBagSet *load_slide(const Run *run, int64_t row, GError **error) {
+    RmilBagSetOptions load;
+    if (!rmil_train_options_load(run->options, &load, error)) return NULL;
+    RmilCohort one = *run->cohort;
+    one.rows += row;
+    one.count = 1;
+    load.memory = 0;
+    load.threads = 1;
+    return rmil_bag_set_load(&one, &load, NULL, error);
+}
+
 static gboolean heat_slide(const Heating *h, int64_t row, GError **error) {
     const RmilCohortRow *given = &h->run->cohort->rows[row];
     g_autoptr(GPtrArray) models = g_ptr_array_new();
     g_autoptr(GPtrArray) keys = g_ptr_array_new();
     const RmilRepeat *only = NULL;
     for (guint i = 0; i < h->models->len; i++)
-        if (tests(h->repeats->pdata[i], row)) {
+        if (tests(h->run, h->repeats->pdata[i], row)) {
             g_ptr_array_add(models, h->models->pdata[i]);
             g_ptr_array_add(keys, h->keys->pdata[i]);
             only = h->repeats->pdata[i];
@@ -70,9 +81,11 @@ static gboolean heat_slide(const Heating *h, int64_t row, GError **error) {
     g_autofree char *title = models->len > 1 ? g_strdup_printf("%s, %s, mean of %u models", given->id, h->method->name, models->len)
                              : *only->name   ? g_strdup_printf("%s, %s, %s", given->id, h->method->name, only->name)
                                              : g_strdup_printf("%s, %s, seed %" G_GINT64_FORMAT, given->id, h->method->name, only->seed);
+    g_autoptr(RmilBagSet) own = NULL; /* of a patient's bag the picture shows each slide by itself */
+    if (h->run->data->by_patient && !(own = load_slide(h->run, row, error))) return FALSE;
     g_unlink(key_path); /* the key goes first and comes last: it never stands beside another picture */
-    return heat_write(h->run->work, given, h->run->data->bags[row], (const RmilModel *const *)models->pdata, models->len, title, path,
-                      error) &&
+    return heat_write(h->run->work, given, own ? own->bags[0] : h->run->data->bags[row], (const RmilModel *const *)models->pdata,
+                      models->len, title, path, error) &&
            rmil_file_write(key_path, key, strlen(key), error);
 }
 

@@ -1,12 +1,25 @@
 /* DIR/run.json: what was given, what is planned, and at the end what came of it. */
 #include "run.h"
 
+/* Of one set: bags by class, or by whether the event was seen. The plain task says it in positive and negative. */
+static void add_targets(JsonObject *set, const RmilTask *task, const int64_t *counts) {
+    if (task->kind == RMIL_TASK_SURVIVAL) {
+        json_object_set_int_member(set, "events", counts[0]);
+        json_object_set_int_member(set, "censored", counts[1]);
+    }
+    if (task->kind != RMIL_TASK_CLASSES || rmil_task_is_plain(task)) return;
+    JsonObject *classes = json_object_new();
+    for (int c = 0; c < task->classes; c++) json_object_set_int_member(classes, task->names[c], counts[c]);
+    json_object_set_object_member(set, "classes", classes);
+}
+
 static JsonObject *summarise_cohort(const Run *run) {
     const RmilRepeat *first = &g_array_index(run->repeats, RmilRepeat, 0);
     static const char *const sets[] = {"unused", "train", "val", "test"};
     JsonObject *out = json_object_new(), *splits = json_object_new(), *mix = json_object_new();
     g_autoptr(GHashTable) patients = g_hash_table_new(g_str_hash, g_str_equal);
-    int64_t tiles = 0, annotated_patches = 0, annotated = 0, counts[4][3] = {{0}};
+    int64_t tiles = 0, annotated_patches = 0, annotated = 0, counts[4][3] = {{0}}, of_class[4][RMIL_CLASSES_MOST] = {{0}};
+    const RmilTask *task = &run->data->cohort->task;
     for (int64_t i = 0; i < run->data->count; i++) {
         const RmilCohortRow *row = &run->data->cohort->rows[i];
         const RmilBag *bag = run->data->bags[i];
@@ -17,7 +30,10 @@ static JsonObject *summarise_cohort(const Run *run) {
         for (int64_t k = 0; bag->patch_labels && k < bag->count; k++) own += bag->patch_labels[k];
         annotated_patches += own;
         annotated += own > 0;
-        counts[first->splits[i]][row->target.label < 0 ? 2 : row->target.label > 0]++;
+        const gboolean known = rmil_target_known(task, &row->target);
+        counts[first->splits[i]][!known ? 2 : rmil_target_lesion(task, &row->target)]++;
+        if (known && task->kind == RMIL_TASK_CLASSES) of_class[first->splits[i]][row->target.label]++;
+        if (known && task->kind == RMIL_TASK_SURVIVAL) of_class[first->splits[i]][row->target.event ? 0 : 1]++;
         const double mpp = rmil_bag_level0_mpp(bag);
         g_autofree char *name = mpp > 0 ? g_strdup_printf("%.3f", mpp) : g_strdup("unknown");
         json_object_set_int_member(mix, name, (json_object_has_member(mix, name) ? json_object_get_int_member(mix, name) : 0) + 1);
@@ -27,6 +43,7 @@ static JsonObject *summarise_cohort(const Run *run) {
         json_object_set_int_member(set, "negative", counts[s][0]);
         json_object_set_int_member(set, "positive", counts[s][1]);
         json_object_set_int_member(set, "unlabelled", counts[s][2]);
+        add_targets(set, task, of_class[s]);
         json_object_set_object_member(splits, sets[s], set);
     }
     json_object_set_int_member(out, "rows", run->work->cohort->count);

@@ -11,7 +11,8 @@ typedef struct {
     RmilCohort *cohort; /* DIR/cohort.csv: the slides that came through the stages */
     RmilTrainData *data;
     GPtrArray *methods;      /* const RmilTrainMethod * */
-    GArray *repeats;         /* RmilRepeat */
+    GArray *repeats;         /* RmilRepeat: of the data's rows */
+    int64_t *bags;           /* by row of the cohort: that of the data whose bag the slide is in */
     RmilStudy *trained;      /* its record, once it is trained: methods outside, repeats inside */
     JsonNode *preprocessing; /* how slides became features; NULL: they were given, and nobody says how */
     char *command;           /* as it was given */

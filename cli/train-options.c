@@ -36,7 +36,7 @@ RmilTrainData *train_data_load(Cli *cli, const RmilCohort *cohort, const RmilTra
     if (!data) return NULL;
     for (int64_t i = 0; i < data->count; i++)
         if (!data->bags[i])
-            cli_problem(cli, "load", cohort->rows[i].id, g_error_new_literal(RMIL_ERROR, RMIL_ERROR_DATA, data->set->errors[i]));
+            cli_problem(cli, "load", data->cohort->rows[i].id, g_error_new_literal(RMIL_ERROR, RMIL_ERROR_DATA, data->set->errors[i]));
     json_object_set_int_member(cli->result, "slides", data->count);
     json_object_set_int_member(cli->result, "loaded", data->set->loaded);
     json_object_set_int_member(cli->result, "feature_dim", data->set->dim);
@@ -58,9 +58,18 @@ gboolean train_check(Cli *cli, const RmilCohort *cohort, const RmilTrainOptions 
     if (!rmil_cohort_check_labels(cohort, &cli->monitor, error) || (drawn && !rmil_cohort_check_sets(cohort, error)) ||
         !rmil_cohort_check_twins(cohort, twins, NULL, &cli->monitor, error))
         return FALSE;
-    g_autoptr(GArray) divided = train_repeats(cli, cohort, options, repeats, undivided && drawn ? undivided : error);
-    for (guint i = 0; divided && i < divided->len; i++)
-        if (!rmil_cohort_check_twins(cohort, twins, g_array_index(divided, RmilRepeat, i).splits, &cli->monitor, error)) return FALSE;
+    RmilBagSetOptions load;
+    if (!rmil_train_options_load(options, &load, error)) return FALSE;
+    g_autoptr(RmilCohort) patients = load.bag == RMIL_BAG_PATIENT ? rmil_cohort_by_patient(cohort, error) : NULL;
+    if (load.bag == RMIL_BAG_PATIENT && !patients) return FALSE;
+    g_autofree int64_t *bags = g_new(int64_t, cohort->count);
+    g_autofree RmilSplit *splits = g_new(RmilSplit, cohort->count);
+    rmil_cohort_bag_rows(patients ? patients : cohort, bags);
+    g_autoptr(GArray) divided = train_repeats(cli, patients ? patients : cohort, options, repeats, undivided && drawn ? undivided : error);
+    for (guint i = 0; divided && i < divided->len; i++) {
+        for (int64_t k = 0; k < cohort->count; k++) splits[k] = g_array_index(divided, RmilRepeat, i).splits[bags[k]];
+        if (!rmil_cohort_check_twins(cohort, twins, splits, &cli->monitor, error)) return FALSE;
+    }
     return divided != NULL || (undivided && drawn);
 }
 

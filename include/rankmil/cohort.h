@@ -61,16 +61,18 @@ typedef struct {
     char *site;         /* or NULL */
     RmilTarget target;
     RmilSplit split;
-    double mpp;   /* override, 0 none */
-    int64_t line; /* in the CSV */
+    double mpp;      /* override, 0 none */
+    int64_t line;    /* in the CSV */
+    GArray *members; /* int64_t: rows of the cohort's `slides` that are this one; NULL where there are no `slides` */
 } RmilCohortRow;
 
-typedef struct {
+typedef struct _RmilCohort {
     char *path;
     RmilTask task;
+    const struct _RmilCohort *slides; /* whose patients the rows are (rmil_cohort_by_patient): borrowed. NULL: rows are slides */
     int64_t count;
     RmilCohortRow *rows;
-    RmilTable *table;     /* the CSV itself, unknown columns included; row i of it is rows[i] */
+    RmilTable *table;     /* the CSV itself, unknown columns included; row i of it is rows[i]. NULL: rows that were made otherwise */
     const char **meaning; /* by column of the table: the name that it is read as ("label" for "Label"), or NULL: it is not used */
     gboolean by_site;     /* sets never part a site */
     char **warnings;      /* what whoever reads the table must know: columns whose names come near, …; each names the file; never
@@ -124,6 +126,12 @@ RMIL_API gboolean rmil_cohort_check_sets(const RmilCohort *cohort, GError **erro
 
 /* groups[row] = 0 … n − 1: the row's patient, by first row; a row without one is a patient of its own. Gives n. */
 RMIL_API int64_t rmil_cohort_patients(const RmilCohort *cohort, int64_t *groups);
+/* One row a patient, whose bag is the slides of that patient (rmil_bag_set_load), in order of the first slide; a slide without a patient
+ * by itself. id: the patient's name, or the slide's id; targets and sets are the patient's; paths only where it has one slide. The cohort
+ * must outlive it. DATA: a patient's slides differ in what is predicted, or its name cannot be an id or is another's. */
+RMIL_API RmilCohort *rmil_cohort_by_patient(const RmilCohort *cohort, GError **error);
+/* rows[slide] = the row whose bag holds that slide; of a cohort whose rows are slides, the same. As long as the slides' cohort. */
+RMIL_API void rmil_cohort_bag_rows(const RmilCohort *cohort, int64_t *rows);
 /* Two rows whose slides, or features, are the same: one file, or the same size and the same bytes in samples spread over both.
  * Only files of equal sizes are read, 1 MiB of each. twins: GArray of RmilTwins; free with g_array_unref. */
 typedef struct {
@@ -149,8 +157,10 @@ RMIL_API gboolean rmil_cohort_make(const char *layout, const char *folder, const
                                    RmilCohortSummary *summary, const RmilMonitor *monitor, GError **error);
 
 /* -- all bags of a cohort ---------------------------------------------------------------------------------------------- */
+typedef enum { RMIL_BAG_SLIDE, RMIL_BAG_PATIENT } RmilBagOf;
 typedef struct {
     RmilPrecision precision;
+    RmilBagOf bag;        /* for whoever makes the cohort to be loaded: what one bag is */
     const char *features; /* folder with ID.h5 for rows that name a slide, not features; or NULL */
     const char *labels;   /* folder with ID.h5 or ID.npy for rows that name no label file of their own; or NULL. Label files
                             * replace the labels in the bag */
@@ -173,6 +183,9 @@ typedef struct {
  * budget lie in files in `cache`, mapped read-only, shared by processes, used again as long as the file they came from
  * keeps its size and time of change; numbers are the same wherever they lie. Fails when nothing can be loaded, or with
  * RMIL_ERROR_MEMORY when the budget does not suffice. */
+/* Of a cohort by patient, a bag is the patches of the slides in the order of their rows; places as if the slides lay far apart
+ * on one, at the first one's scale; labels where any slide has some; tissue where all have it. A slide that cannot be read, or differs from the
+ * first in the size of its features, makes the bag an error that names it. */
 RMIL_API RmilBagSet *rmil_bag_set_load(const RmilCohort *cohort, const RmilBagSetOptions *options, const RmilMonitor *monitor,
                                        GError **error);
 RMIL_API void rmil_bag_set_free(RmilBagSet *set);

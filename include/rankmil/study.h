@@ -46,14 +46,15 @@ RMIL_API gboolean rmil_train_options_check(const RmilTrainOptions *options, cons
 /* -- data and one run --------------------------------------------------------------------------------------------------------- */
 /* The features of a cohort in memory, to be read by any number of runs. */
 typedef struct {
-    const RmilCohort *cohort;   /* borrowed */
+    const RmilCohort *cohort;   /* whose rows are the bags: the one that was given, borrowed, or its patients */
+    RmilCohort *by_patient;     /* these, or NULL: bags are slides */
     RmilBagSet *set;            /* set->errors tells which bags could not be read */
     const RmilBag *const *bags; /* the set's, by cohort row; NULL where there is none */
     RmilTarget *targets;        /* by row */
     int64_t count;              /* rows */
     char *fingerprint;          /* SHA-256 over all that training depends on of the data */
 } RmilTrainData;
-/* Every row must name features. cache: a folder for features beyond the options' memory, or NULL. */
+/* Every row must name features. With the option bag=patient, the bags are patients. cache: a folder for features beyond the options' memory, or NULL. */
 RMIL_API RmilTrainData *rmil_train_data_load(const RmilCohort *cohort, const RmilTrainOptions *options, const char *cache, int threads,
                                              const RmilMonitor *monitor, GError **error);
 RMIL_API void rmil_train_data_free(RmilTrainData *data);

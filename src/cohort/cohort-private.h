@@ -8,8 +8,12 @@
 /* Offsets from RmilBagSetOptions, and from RmilSplitOptions. */
 extern const RmilOption rmil_set_options[], rmil_share_options[];
 
-/* As rmil_bag_read, the features mapped from a file in `folder` that is made when there is none of the same origin. */
-RmilBag *rmil_bag_read_mapped(const char *path, const char *id, RmilPrecision precision, const char *folder, GError **error);
+/* A bag that `read` makes of files, its features mapped from a file in options->cache that is made when there is none of the same origin. */
+typedef RmilBag *(*RmilBagReader)(gpointer user, RmilBagFlags flags, GError **error);
+RmilBag *rmil_bag_map(const char *const *paths, guint count, RmilBagReader read, gpointer user, const RmilBagSetOptions *options,
+                      GError **error);
+/* Slides (RmilBag, at least one) as one bag, with or without features; one alone is taken out of the array. */
+RmilBag *rmil_bag_join(GPtrArray *slides, const char *id, GError **error);
 
 /* FORMAT: "FILE: line LINE: COLUMN …". Gives FALSE. */
 gboolean rmil_cohort_fail(const RmilCohort *cohort, int64_t line, const char *column, GError **error, const char *format, ...)
@@ -75,6 +79,10 @@ typedef enum { RMIL_VALIDATION_NONE, RMIL_VALIDATION_ANY, RMIL_VALIDATION_ALL } 
  * the message. */
 gboolean rmil_split_check(const RmilCohort *cohort, const RmilSplit *splits, RmilValidation val, gboolean need_test, const char *where,
                           GError **error);
+/* Id of a slide -> its row, or its patient's (RmilCohortRow *). */
+GHashTable *rmil_cohort_ids(const RmilCohort *cohort);
+/* A slide of this row is in a set: all of the patient's must be in the same. */
+gboolean rmil_split_put(const RmilCohort *cohort, int64_t row, RmilSplit split, RmilSplit *splits, const char *where, GError **error);
 /* Of a split that a file fixes: slides without targets, patients and sites in two sets, and the above. */
 gboolean rmil_split_check_fixed(const RmilCohort *cohort, const RmilSplit *splits, const char *where, GError **error);
 

@@ -18,6 +18,7 @@ void rmil_cohort_row_clear(RmilCohortRow *row) {
     g_free(row->patch_labels);
     g_free(row->patient);
     g_free(row->site);
+    if (row->members) g_array_unref(row->members);
 }
 
 void rmil_cohort_free(RmilCohort *cohort) {

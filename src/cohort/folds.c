@@ -123,10 +123,13 @@ gboolean rmil_repeats_write(const RmilCohort *cohort, const GArray *repeats, con
         rmil_csv_text(csv, *repeat->name ? repeat->name : seed);
     }
     rmil_csv_end(csv);
-    for (int64_t i = 0; i < cohort->count; i++) {
-        if (!rmil_target_known(&cohort->task, &cohort->rows[i].target)) continue;
-        rmil_csv_text(csv, cohort->rows[i].id);
-        for (guint r = 0; r < repeats->len; r++) rmil_csv_text(csv, rmil_split_name(g_array_index(repeats, RmilRepeat, r).splits[i]));
+    const RmilCohort *slides = cohort->slides ? cohort->slides : cohort; /* whom the table names */
+    g_autofree int64_t *rows = g_new(int64_t, (slides->count + 1));
+    rmil_cohort_bag_rows(cohort, rows);
+    for (int64_t i = 0; i < slides->count; i++) {
+        if (!rmil_target_known(&slides->task, &slides->rows[i].target)) continue;
+        rmil_csv_text(csv, slides->rows[i].id);
+        for (guint r = 0; r < repeats->len; r++) rmil_csv_text(csv, rmil_split_name(g_array_index(repeats, RmilRepeat, r).splits[rows[i]]));
         rmil_csv_end(csv);
     }
     return rmil_csv_write(csv, path, error);

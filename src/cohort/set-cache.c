@@ -13,13 +13,25 @@
  * naming what they were made from, then count × dim numbers. */
 #define HEAD_BYTES ((size_t)64 << 10)
 
-static char *make_head(const char *path, const struct stat *info, const RmilBag *bag) {
+/* What the files are now: path, size, time of change of each; of several their digest. NULL: one cannot be looked at. Free with g_free. */
+static char *origin_of(const char *const *paths, guint count, GError **error) {
+    g_autoptr(GString) out = g_string_new(NULL);
+    for (guint i = 0; i < count; i++) {
+        struct stat info;
+        if (stat(paths[i], &info) != 0) {
+            rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be opened: %s", paths[i], g_strerror(errno));
+            return NULL;
+        }
+        g_string_append_printf(out, "%s%s\n%" G_GINT64_FORMAT " bytes, changed %" G_GINT64_FORMAT ".%09ld", i ? "\n" : "", paths[i],
+                               (gint64)info.st_size, (gint64)info.st_mtim.tv_sec, (long)info.st_mtim.tv_nsec);
+    }
+    return count == 1 ? g_strdup(out->str) : g_compute_checksum_for_string(G_CHECKSUM_SHA256, out->str, -1);
+}
+
+static char *make_head(const char *origin, const RmilBag *bag) {
     char *head = g_malloc0(HEAD_BYTES);
-    g_snprintf(head, HEAD_BYTES,
-               "rankmil features 1\n%s\n%" G_GINT64_FORMAT " bytes, changed %" G_GINT64_FORMAT ".%09ld\n%" G_GINT64_FORMAT
-               " x %" G_GINT64_FORMAT " %s\n%s\n",
-               path, (gint64)info->st_size, (gint64)info->st_mtim.tv_sec, (long)info->st_mtim.tv_nsec, bag->count, bag->dim,
-               bag->precision == RMIL_BFLOAT16 ? "bfloat16" : "float32", bag->source ? bag->source : "");
+    g_snprintf(head, HEAD_BYTES, "rankmil features 1\n%s\n%" G_GINT64_FORMAT " x %" G_GINT64_FORMAT " %s\n%s\n", origin, bag->count,
+               bag->dim, bag->precision == RMIL_BFLOAT16 ? "bfloat16" : "float32", bag->source ? bag->source : "");
     return head;
 }
 
@@ -45,20 +57,19 @@ static gboolean map_file(const char *name, const char *head, RmilBag *bag) {
     return mapped;
 }
 
-RmilBag *rmil_bag_read_mapped(const char *path, const char *id, RmilPrecision precision, const char *folder, GError **error) {
-    struct stat info;
-    g_autoptr(RmilBag) bag = rmil_bag_read(path, id, precision, RMIL_BAG_NO_FEATURES, error);
+RmilBag *rmil_bag_map(const char *const *paths, guint count, RmilBagReader read, gpointer user, const RmilBagSetOptions *options,
+                      GError **error) {
+    g_autoptr(RmilBag) bag = read(user, RMIL_BAG_NO_FEATURES, error);
     if (!bag || bag->dim == 0) return g_steal_pointer(&bag);
-    if (stat(path, &info) != 0) {
-        rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be opened: %s", path, g_strerror(errno));
-        return NULL;
-    }
-    g_autofree char *head = make_head(path, &info, bag);
-    g_autofree char *key = g_strdup_printf("%s %d", path, precision);
-    g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, key, -1);
-    g_autofree char *base = g_strdup_printf("%.24s.features", sum), *name = g_build_filename(folder, base, NULL);
+    g_autofree char *origin = origin_of(paths, count, error), *head = origin ? make_head(origin, bag) : NULL;
+    if (!head) return NULL;
+    g_autoptr(GString) key = g_string_new(NULL);
+    for (guint i = 0; i < count; i++) g_string_append_printf(key, "%s%s", i ? "\n" : "", paths[i]);
+    g_string_append_printf(key, " %d", options->precision);
+    g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, key->str, -1);
+    g_autofree char *base = g_strdup_printf("%.24s.features", sum), *name = g_build_filename(options->cache, base, NULL);
     if (map_file(name, head, bag)) return g_steal_pointer(&bag);
-    g_autoptr(RmilBag) full = rmil_bag_read(path, id, precision, RMIL_BAG_ALL, error);
+    g_autoptr(RmilBag) full = read(user, RMIL_BAG_ALL, error);
     if (!full) return NULL;
     const struct iovec pieces[] = {{head, HEAD_BYTES}, {full->features, feature_bytes(full)}};
     if (!rmil_file_write_pieces(name, pieces, G_N_ELEMENTS(pieces), error)) return NULL;

@@ -4,11 +4,14 @@
 
 #include <string.h>
 
+static const char *const bags_of[] = {"slide", "patient", NULL};       /* as RmilBagOf */
 static const char *const precisions[] = {"float32", "bfloat16", NULL}; /* as RmilPrecision */
 
 const RmilOption rmil_set_options[] = {
     {RMIL_WORD("precision", "precision", RMIL_FLOAT32, precisions, "NAME", "number type of the features in memory"),
      .scope = RMIL_SCOPE_DATA, .offset = offsetof(RmilBagSetOptions, precision)},
+    {RMIL_WORD("bag", "bag", RMIL_BAG_SLIDE, bags_of, "WHAT", "what one bag is: a slide, or all slides of a patient"),
+     .scope = RMIL_SCOPE_DATA, .offset = offsetof(RmilBagSetOptions, bag)},
     {.name = "memory",
      .key = "memory",
      .type = RMIL_OPTION_SIZE,
@@ -71,18 +74,27 @@ static gboolean merge_labels(const Load *load, const RmilCohortRow *row, RmilBag
     return TRUE;
 }
 
-static RmilBag *load_bag(const Load *load, int64_t i, GError **error) {
-    const RmilCohortRow *row = &load->cohort->rows[i];
-    const RmilBagSetOptions *options = load->options;
+typedef struct {
+    const char *path, *id;
+    RmilPrecision precision;
+} Slide;
+
+static RmilBag *read_slide(gpointer user, RmilBagFlags flags, GError **error) {
+    const Slide *slide = user;
+    return rmil_bag_read(slide->path, slide->id, slide->precision, flags, error);
+}
+
+/* Of one slide. The features of a bag of several are mapped as a whole. */
+static RmilBag *load_slide(const Load *load, const RmilCohortRow *row, gboolean mapped, RmilBagFlags flags, GError **error) {
     g_autofree char *path = feature_path(load, row);
     if (!path) {
         rmil_fail(error, RMIL_ERROR_DATA, "%s: line %" G_GINT64_FORMAT ": slide \"%s\" has no features", load->cohort->path, row->line,
                   row->id);
         return NULL;
     }
-    g_autoptr(RmilBag) bag = load->measure     ? rmil_bag_read(path, row->id, options->precision, RMIL_BAG_NO_FEATURES, error)
-                             : load->mapped[i] ? rmil_bag_read_mapped(path, row->id, options->precision, options->cache, error)
-                                               : rmil_bag_read(path, row->id, options->precision, RMIL_BAG_ALL, error);
+    Slide slide = {path, row->id, load->options->precision};
+    const char *const paths[] = {path};
+    g_autoptr(RmilBag) bag = mapped ? rmil_bag_map(paths, 1, read_slide, &slide, load->options, error) : read_slide(&slide, flags, error);
     if (!bag) return NULL;
     if (bag->dim == 0) {
         rmil_fail(error, RMIL_ERROR_DATA, "%s: holds coordinates but no features", path);
@@ -91,6 +103,47 @@ static RmilBag *load_bag(const Load *load, int64_t i, GError **error) {
     if (load->measure) return g_steal_pointer(&bag);
     rmil_bag_locate(bag, row->slide, row->mpp, NULL); /* training needs no places; who needs them asks for coords_um == 0 */
     return merge_labels(load, row, bag, error) ? g_steal_pointer(&bag) : NULL;
+}
+
+/* The slides of a patient as one. */
+typedef struct {
+    const Load *load;
+    const RmilCohortRow *row;
+} Patient;
+
+static RmilBag *read_patient(gpointer user, RmilBagFlags flags, GError **error) {
+    const Patient *patient = user;
+    const GArray *members = patient->row->members;
+    g_autoptr(GPtrArray) bags = g_ptr_array_new_with_free_func((GDestroyNotify)rmil_bag_free);
+    for (guint m = 0; m < members->len; m++) {
+        const RmilCohortRow *slide = &patient->load->cohort->slides->rows[g_array_index(members, int64_t, m)];
+        GError *reason = NULL;
+        RmilBag *bag = load_slide(patient->load, slide, FALSE, flags, &reason);
+        if (!bag) {
+            g_propagate_prefixed_error(error, reason, "slide \"%s\" of \"%s\": ", slide->id, patient->row->id);
+            return NULL;
+        }
+        g_ptr_array_add(bags, bag);
+    }
+    return rmil_bag_join(bags, patient->row->id, error);
+}
+
+static RmilBag *load_patient(const Load *load, const RmilCohortRow *row, gboolean mapped, GError **error) {
+    Patient patient = {load, row};
+    if (!mapped) return read_patient(&patient, load->measure ? RMIL_BAG_NO_FEATURES : RMIL_BAG_ALL, error);
+    g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
+    for (guint m = 0; m < row->members->len; m++) {
+        char *path = feature_path(load, &load->cohort->slides->rows[g_array_index(row->members, int64_t, m)]);
+        if (path) g_ptr_array_add(paths, path);
+    }
+    return rmil_bag_map((const char *const *)paths->pdata, paths->len, read_patient, &patient, load->options, error);
+}
+
+static RmilBag *load_bag(const Load *load, int64_t i, GError **error) {
+    const RmilCohortRow *row = &load->cohort->rows[i];
+    const gboolean mapped = !load->measure && load->mapped[i];
+    if (row->members) return load_patient(load, row, mapped, error);
+    return load_slide(load, row, mapped, load->measure ? RMIL_BAG_NO_FEATURES : RMIL_BAG_ALL, error);
 }
 
 static gboolean load_task(int64_t i, int worker, gpointer user, GError **error) {
@@ -149,7 +202,8 @@ static gboolean plan_memory(Load *load, GError **error) {
         largest = MAX(largest, feature_bytes(set->bags[i]));
     }
     if (all + others <= budget) return TRUE;
-    int64_t making = largest * MIN(rmil_threads(load->options->threads), set->count), room = budget - others - making;
+    const int64_t copies = load->cohort->slides ? 2 : 1; /* of a patient, the slides and the whole */
+    int64_t making = copies * largest * MIN(rmil_threads(load->options->threads), set->count), room = budget - others - making;
     if (!load->options->cache || room < 0)
         return rmil_fail(error, RMIL_ERROR_MEMORY, "the bags need %.2f GiB, more than the %.2f GiB that are allowed%s",
                          (double)(all + others) / 0x1p30, (double)budget / 0x1p30,
@@ -182,8 +236,9 @@ static gboolean summarise(RmilBagSet *set, const RmilCohort *cohort, GError **er
 /* Damaged files are found before the bags fill the memory: a child process of a large one is slow to make. */
 static void examine_files(const Load *load) {
     g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
-    for (int64_t i = 0; i < load->cohort->count; i++) {
-        const RmilCohortRow *row = &load->cohort->rows[i];
+    const RmilCohort *slides = load->cohort->slides ? load->cohort->slides : load->cohort;
+    for (int64_t i = 0; i < slides->count; i++) {
+        const RmilCohortRow *row = &slides->rows[i];
         char *path = feature_path(load, row);
         if (path) g_ptr_array_add(paths, path);
         if (row->patch_labels) g_ptr_array_add(paths, g_strdup(row->patch_labels));

@@ -21,13 +21,31 @@ static gboolean read_cell(const RmilTable *csv, const char *path, int64_t row, i
                      rmil_table_line(csv, row), rmil_table_name(csv, column), cell);
 }
 
+GHashTable *rmil_cohort_ids(const RmilCohort *cohort) {
+    GHashTable *ids = g_hash_table_new(g_str_hash, g_str_equal);
+    for (int64_t i = 0; i < cohort->count; i++) {
+        const GArray *members = cohort->rows[i].members;
+        for (guint m = 0; members && m < members->len; m++) /* of a patient, its slides */
+            g_hash_table_insert(ids, cohort->slides->rows[g_array_index(members, int64_t, m)].id, &cohort->rows[i]);
+        if (!members) g_hash_table_insert(ids, cohort->rows[i].id, &cohort->rows[i]);
+    }
+    return ids;
+}
+
+gboolean rmil_split_put(const RmilCohort *cohort, int64_t row, RmilSplit split, RmilSplit *splits, const char *where, GError **error) {
+    const RmilSplit before = splits[row];
+    if (split == RMIL_SPLIT_NONE) return TRUE;
+    splits[row] = split;
+    return before == RMIL_SPLIT_NONE || before == split ||
+           rmil_fail(error, RMIL_ERROR_DATA, "%s: patient \"%s\" is in two sets, %s and %s", where, cohort->rows[row].id,
+                     rmil_split_name(before), rmil_split_name(split));
+}
+
 /* Row of the CSV -> row of the cohort; −1 for a slide that was left out. */
 static int64_t *match_rows(const RmilTable *csv, int id, const char *path, const RmilCohort *cohort, GError **error) {
     int64_t rows = rmil_table_rows(csv);
     g_autofree int64_t *match = g_new(int64_t, (gsize)rows);
-    g_autofree int64_t *lines = g_new0(int64_t, (gsize)cohort->count);
-    g_autoptr(GHashTable) ids = g_hash_table_new(g_str_hash, g_str_equal);
-    for (int64_t i = 0; i < cohort->count; i++) g_hash_table_insert(ids, cohort->rows[i].id, &cohort->rows[i]);
+    g_autoptr(GHashTable) lines = g_hash_table_new(g_str_hash, g_str_equal), ids = rmil_cohort_ids(cohort);
     for (int64_t i = 0; i < rows; i++) {
         const char *cell = rmil_table_cell(csv, i, id);
         const RmilCohortRow *row = g_hash_table_lookup(ids, cell);
@@ -38,12 +56,13 @@ static int64_t *match_rows(const RmilTable *csv, int id, const char *path, const
             rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line %" G_GINT64_FORMAT ": id \"%s\" is not in %s", path, line, cell, cohort->path);
             return NULL;
         }
-        if (lines[match[i]]) {
+        const gpointer before = g_hash_table_lookup(lines, cell);
+        if (before) {
             rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line %" G_GINT64_FORMAT ": id \"%s\" stands in line %" G_GINT64_FORMAT " already",
-                      path, line, cell, lines[match[i]]);
+                      path, line, cell, (int64_t)GPOINTER_TO_SIZE(before));
             return NULL;
         }
-        lines[match[i]] = line;
+        g_hash_table_insert(lines, (gpointer)cell, GSIZE_TO_POINTER((gsize)line));
     }
     return g_steal_pointer(&match);
 }
@@ -101,12 +120,12 @@ RmilSplitTable *rmil_split_table_read(const char *path, const RmilCohort *cohort
     for (int column = 0; column < columns; column++) {
         if (column == id) continue;
         RmilSplit *splits = table->splits + table->count * cohort->count;
+        g_autofree char *where = g_strdup_printf("%s: column %s", path, rmil_table_name(csv, column));
         for (int64_t i = 0; i < rmil_table_rows(csv); i++) {
             RmilSplit split;
             if (!read_cell(csv, path, i, column, &split, error)) return NULL;
-            if (match[i] >= 0) splits[match[i]] = split;
+            if (match[i] >= 0 && !rmil_split_put(cohort, match[i], split, splits, where, error)) return NULL;
         }
-        g_autofree char *where = g_strdup_printf("%s: column %s", path, rmil_table_name(csv, column));
         if (!rmil_split_check_fixed(cohort, splits, where, error)) return NULL;
         table->names[table->count++] = g_strdup(rmil_table_name(csv, column));
     }

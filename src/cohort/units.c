@@ -58,11 +58,23 @@ static void name_unit(RmilUnit *unit, const RmilCohort *cohort, const RmilCohort
     unit->kind = kind;
 }
 
+/* Of patients' rows, the groups of their slides, which may lie in several sites. */
+static int64_t group_rows(const RmilCohort *cohort, int64_t *groups) {
+    if (!cohort->slides) {
+        const int64_t count = rmil_cohort_patients(cohort, groups);
+        if (cohort->by_site) join_sites(cohort, groups, count);
+        return count;
+    }
+    g_autofree int64_t *of_slides = g_new(int64_t, (gsize)cohort->slides->count + 1);
+    const int64_t count = group_rows(cohort->slides, of_slides);
+    for (int64_t i = 0; i < cohort->count; i++) groups[i] = of_slides[g_array_index(cohort->rows[i].members, int64_t, 0)];
+    return count;
+}
+
 GPtrArray *rmil_cohort_units(const RmilCohort *cohort, const RmilStrata *strata) {
     GPtrArray *units = g_ptr_array_new_with_free_func(unit_free);
     g_autofree int64_t *groups = g_new(int64_t, (gsize)cohort->count + 1);
-    const int64_t count = rmil_cohort_patients(cohort, groups);
-    if (cohort->by_site) join_sites(cohort, groups, count);
+    const int64_t count = group_rows(cohort, groups);
     g_autofree RmilUnit **of = g_new0(RmilUnit *, (gsize)count + 1);
     for (int64_t i = 0; i < cohort->count; i++) {
         const RmilCohortRow *row = &cohort->rows[i];

@@ -47,6 +47,7 @@ static gboolean fingerprint(RmilTrainData *data, int threads, GError **error) {
 void rmil_train_data_free(RmilTrainData *data) {
     if (!data) return;
     rmil_bag_set_free(data->set);
+    rmil_cohort_free(data->by_patient);
     g_free(data->targets);
     g_free(data->fingerprint);
     g_free(data);
@@ -59,12 +60,8 @@ RmilTrainData *rmil_train_data_load(const RmilCohort *cohort, const RmilTrainOpt
     load.threads = threads;
     load.cache = cache;
     g_autoptr(RmilTrainData) data = g_new0(RmilTrainData, 1);
-    data->cohort = cohort;
-    data->count = cohort->count;
-    data->targets = g_new0(RmilTarget, cohort->count);
     for (int64_t i = 0; i < cohort->count; i++) {
         const RmilCohortRow *row = &cohort->rows[i];
-        data->targets[i] = row->target;
         if (row->features) continue;
         rmil_fail(error, RMIL_ERROR_DATA,
                   "%s: line %" G_GINT64_FORMAT ": %s has no features: run 'rankmil encode' and take the "
@@ -72,7 +69,12 @@ RmilTrainData *rmil_train_data_load(const RmilCohort *cohort, const RmilTrainOpt
                   cohort->path, row->line, row->id);
         return NULL;
     }
-    data->set = rmil_bag_set_load(cohort, &load, monitor, error);
+    if (load.bag == RMIL_BAG_PATIENT && !(data->by_patient = rmil_cohort_by_patient(cohort, error))) return NULL;
+    data->cohort = data->by_patient ? data->by_patient : cohort;
+    data->count = data->cohort->count;
+    data->targets = g_new0(RmilTarget, data->count);
+    for (int64_t i = 0; i < data->count; i++) data->targets[i] = data->cohort->rows[i].target;
+    data->set = rmil_bag_set_load(data->cohort, &load, monitor, error);
     if (!data->set) return NULL;
     data->bags = (const RmilBag *const *)data->set->bags;
     if (!fingerprint(data, threads, error)) return NULL;

@@ -6,8 +6,8 @@
 #include <math.h>
 #include <string.h>
 
-/* Streams of random numbers (base.h: one per purpose): + set × 2 + class. */
-enum { STREAM_FRACTION = 200, STREAM_ANNOTATED = 220 };
+/* Streams of random numbers (base.h: one per purpose): + set × 2 + class; of classes beyond two, + set × RMIL_CLASSES_MOST + class. */
+enum { STREAM_FRACTION = 200, STREAM_ANNOTATED = 220, STREAM_MANY = 300 };
 
 static gboolean is_annotated(const RmilBag *bag) { return bag->patch_labels && memchr(bag->patch_labels, 1, (size_t)bag->count) != NULL; }
 
@@ -16,15 +16,33 @@ static gint compare_ids(gconstpointer a, gconstpointer b, gpointer user) {
     return strcmp(data->cohort->rows[*(const int64_t *)a].id, data->cohort->rows[*(const int64_t *)b].id);
 }
 
-/* Rows of one set and class (annotated ones only, if asked) in an order that depends on ids and seed, not on the cohort's. */
-static GArray *ordered(const RmilTrainData *data, const RmilRepeat *repeat, RmilSplit set, int label, gboolean annotated, uint64_t stream) {
+/* What a slide is drawn among: those of its class, or of its event; of numbers, all. −1: it has no target. */
+static int group_of(const RmilTrainData *data, int64_t row) {
+    const RmilTask *task = &data->cohort->task;
+    const RmilTarget *target = &data->targets[row];
+    if (!rmil_target_known(task, target)) return -1;
+    return task->kind == RMIL_TASK_CLASSES ? target->label : task->kind == RMIL_TASK_SURVIVAL ? target->event != FALSE : 0;
+}
+
+static int groups(const RmilTrainData *data) {
+    const RmilTask *task = &data->cohort->task;
+    return task->kind == RMIL_TASK_CLASSES ? task->classes : task->kind == RMIL_TASK_SURVIVAL ? 2 : 1;
+}
+
+/* Can an annotation of it be left out, for guides would follow it? */
+static gboolean has_lesion(const RmilTrainData *data, int64_t row) {
+    return rmil_target_lesion(&data->cohort->task, &data->targets[row]) && is_annotated(data->bags[row]);
+}
+
+/* Rows of one set and group (of all, for −1; annotated ones only, if asked) in an order that depends on ids and seed, not on the cohort's. */
+static GArray *ordered(const RmilTrainData *data, const RmilRepeat *repeat, RmilSplit set, int group, gboolean annotated, uint64_t stream) {
     GArray *rows = g_array_new(FALSE, FALSE, sizeof(int64_t));
     for (int64_t i = 0; i < data->count; i++)
-        if (data->bags[i] && repeat->splits[i] == set && data->targets[i].label == label && (!annotated || is_annotated(data->bags[i])))
+        if (data->bags[i] && repeat->splits[i] == set && (group < 0 || group_of(data, i) == group) && (!annotated || has_lesion(data, i)))
             g_array_append_val(rows, i);
     g_array_sort_with_data(rows, compare_ids, (gpointer)data);
     RmilRng rng;
-    rmil_rng_init(&rng, (uint64_t)repeat->seed, stream + (uint64_t)set * 2 + (uint64_t)label);
+    rmil_rng_init(&rng, (uint64_t)repeat->seed, stream);
     rmil_rng_shuffle(&rng, (int64_t *)(void *)rows->data, rows->len);
     return rows;
 }
@@ -37,8 +55,10 @@ static guint portion(guint count, double share, guint least) {
 void rmil_vary_fraction(const RmilTrainData *data, const RmilRepeat *repeat, double fraction, RmilSplit *splits) {
     memcpy(splits, repeat->splits, (gsize)data->count * sizeof *splits);
     for (RmilSplit set = RMIL_SPLIT_TRAIN; set <= RMIL_SPLIT_VAL; set++)
-        for (int label = 0; label < 2; label++) {
-            g_autoptr(GArray) rows = ordered(data, repeat, set, label, FALSE, STREAM_FRACTION);
+        for (int group = 0; group < groups(data); group++) {
+            const uint64_t stream = groups(data) <= 2 ? STREAM_FRACTION + (uint64_t)set * 2 + (uint64_t)group
+                                                      : STREAM_MANY + (uint64_t)set * RMIL_CLASSES_MOST + (uint64_t)group;
+            g_autoptr(GArray) rows = ordered(data, repeat, set, group, FALSE, stream);
             for (guint i = portion(rows->len, fraction, 1); i < rows->len; i++) splits[g_array_index(rows, int64_t, i)] = RMIL_SPLIT_NONE;
         }
 }
@@ -46,7 +66,7 @@ void rmil_vary_fraction(const RmilTrainData *data, const RmilRepeat *repeat, dou
 void rmil_vary_annotated(const RmilTrainData *data, const RmilRepeat *repeat, double share, gboolean *kept) {
     memset(kept, 0, (gsize)data->count * sizeof *kept);
     for (RmilSplit set = RMIL_SPLIT_TRAIN; set <= RMIL_SPLIT_VAL; set++) {
-        g_autoptr(GArray) rows = ordered(data, repeat, set, 1, TRUE, STREAM_ANNOTATED);
+        g_autoptr(GArray) rows = ordered(data, repeat, set, -1, TRUE, STREAM_ANNOTATED + (uint64_t)set * 2 + 1);
         guint keep = portion(rows->len, share, share > 0 && set == RMIL_SPLIT_TRAIN);
         for (guint i = 0; i < keep; i++) kept[g_array_index(rows, int64_t, i)] = TRUE;
     }
@@ -157,7 +177,7 @@ void rmil_variant_init(RmilVariant *variant, const RmilTrainData *data, const Rm
         variant->bags[i] = &variant->copies[i];
         if (splits[i] != RMIL_SPLIT_TRAIN && splits[i] != RMIL_SPLIT_VAL) continue;
         if (grown && grown->labels[i]) variant->copies[i].patch_labels = grown->labels[i];
-        if (kept && data->targets[i].label == 1 && !kept[i]) variant->copies[i].patch_labels = NULL;
+        if (kept && rmil_target_lesion(&data->cohort->task, &data->targets[i]) && !kept[i]) variant->copies[i].patch_labels = NULL;
     }
 }
 

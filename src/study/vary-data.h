@@ -5,9 +5,9 @@
 #include "rankmil/study.h"
 
 /* splits: the repeat's, with only `fraction` (0 … 1) of the development slides, training and validation by themselves, each
- * class by itself, at least one slide of each. The seed orders the slides: a larger fraction has all slides of a smaller one. */
+ * class (or events and censored ones) by itself, at least one slide of each. The seed orders the slides: a larger fraction has all slides of a smaller one. */
 void rmil_vary_fraction(const RmilTrainData *data, const RmilRepeat *repeat, double fraction, RmilSplit *splits);
-/* kept[row]: whether this positive development slide keeps its annotation, when `share` (0 … 1) of them do; nested as above,
+/* kept[row]: whether this development slide that may have a lesion keeps its annotation, when `share` (0 … 1) of them do; nested as above,
  * training and validation by themselves; of the training slides at least one, unless share is 0. */
 void rmil_vary_annotated(const RmilTrainData *data, const RmilRepeat *repeat, double share, gboolean *kept);
 
