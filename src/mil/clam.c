@@ -336,16 +336,22 @@ static gboolean step(const RmilStep *step, RmilArena *arena, RmilOutcome *outcom
     return !step->gradient || backward(step, &w, arena, error);
 }
 
-/* Row `index` of x (rows × n), as a row. */
-static const char *onnx_row_of(RmilOnnx *o, const char *x, int64_t index) {
-    const char *row = rmil_onnx_node(o, "Gather", x, RMIL_ONNX_WHOLES(o, index), NULL);
-    rmil_onnx_int(o, "axis", 0);
-    return row;
+/* The logits, each as a list of one. */
+static void onnx_logits(const RmilModelConfig *config, RmilOnnx *o, const char *pooled, const char **z) {
+    const int outputs = rmil_model_outputs(config);
+    const char *all = is_multi(config) ? NULL
+                                       : rmil_onnx_linear(o, pooled, rmil_onnx_parameter(o, "classifier.weight"),
+                                                          rmil_onnx_parameter(o, "classifier.bias"));
+    for (int i = 0; i < outputs; i++)
+        z[i] = all ? rmil_onnx_row_of(o, rmil_onnx_flat(o, all), i)
+                   : rmil_onnx_flat(o, rmil_onnx_linear(o, rmil_onnx_row_of(o, pooled, i),
+                                                        rmil_onnx_parameter(o, "bag_classifiers.%d.weight", i),
+                                                        rmil_onnx_parameter(o, "bag_classifiers.%d.bias", i)));
 }
 
 static void onnx(const RmilModelConfig *config, RmilOnnx *o) {
-    const int classes = branches(config);
-    const char *h = rmil_onnx_hidden(o), *gates[2];
+    const char *h = rmil_onnx_hidden(o), *gates[2], *z[RMIL_OUTPUTS_MOST];
+    const int rows = branches(config);
     for (int i = 0; i < 2; i++) {
         const char *weight = rmil_onnx_parameter(o, "attention_net.attention_%c.0.weight", 'a' + i);
         const char *bias = rmil_onnx_parameter(o, "attention_net.attention_%c.0.bias", 'a' + i);
@@ -357,17 +363,13 @@ static void onnx(const RmilModelConfig *config, RmilOnnx *o) {
     s = rmil_onnx_node(o, "Transpose", s, NULL);
     const char *a = rmil_onnx_node(o, "Softmax", s, NULL);
     rmil_onnx_int(o, "axis", 1);
-    const char *pooled = rmil_onnx_node(o, "MatMul", a, h, NULL), *z[2];
-    const char *both = classes == 2 ? NULL
-                                    : rmil_onnx_linear(o, pooled, rmil_onnx_parameter(o, "classifier.weight"),
-                                                       rmil_onnx_parameter(o, "classifier.bias"));
-    for (int i = 0; i < 2; i++)
-        z[i] = both ? onnx_row_of(o, rmil_onnx_flat(o, both), i)
-                    : rmil_onnx_flat(o,
-                                     rmil_onnx_linear(o, onnx_row_of(o, pooled, i), rmil_onnx_parameter(o, "bag_classifiers.%d.weight", i),
-                                                      rmil_onnx_parameter(o, "bag_classifiers.%d.bias", i)));
-    rmil_onnx_outputs(o, rmil_onnx_node(o, "Sub", z[1], z[0], NULL), rmil_onnx_flat(o, onnx_row_of(o, s, classes - 1)),
-                      rmil_onnx_flat(o, onnx_row_of(o, a, classes - 1)));
+    onnx_logits(config, o, rmil_onnx_node(o, "MatMul", a, h, NULL), z);
+    if (config->task.classes == 2)
+        rmil_onnx_outputs(o, rmil_onnx_node(o, "Sub", z[1], z[0], NULL), rmil_onnx_flat(o, rmil_onnx_row_of(o, s, rows - 1)),
+                          rmil_onnx_flat(o, rmil_onnx_row_of(o, a, rows - 1)));
+    else
+        rmil_onnx_outputs(o, rmil_onnx_stack(o, z, rmil_model_outputs(config)), rows > 1 ? s : rmil_onnx_flat(o, s),
+                          rows > 1 ? a : rmil_onnx_flat(o, a));
 }
 
 static const RmilTrainMethod single_methods[] = {{.name = "clam-sb", .title = "CLAM-SB", .style = {"#56b4e9", "(2,3)", 4}}, {0}};

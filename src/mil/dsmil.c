@@ -294,7 +294,31 @@ static gboolean step(const RmilStep *step, RmilArena *arena, RmilOutcome *outcom
     return backward(step, &w, ds, df, dp, arena, error);
 }
 
+/* From instance logits c and scores s of several outputs (K × C) on: every output's row of attention, f and P, then z. */
+static void onnx_rows(const RmilModelConfig *config, RmilOnnx *o, const char *r, const char *c, const char *s, int outputs) {
+    const int64_t first = 0;
+    const char *w2 = rmil_onnx_parameter(o, "adaptor.2.weight"), *b2 = rmil_onnx_parameter(o, "adaptor.2.bias");
+    const char *wv = rmil_onnx_parameter(o, "attention_v.weight"), *bv = rmil_onnx_parameter(o, "attention_v.bias");
+    const char *wb = rmil_onnx_parameter(o, "bag_classifier.weight"), *bb = rmil_onnx_parameter(o, "bag_classifier.bias");
+    const char *rows[RMIL_OUTPUTS_MOST], *scores = rmil_onnx_node(o, "Transpose", s, NULL);
+    for (int i = 0; i < outputs; i++) {
+        const char *one = rmil_onnx_flat(o, rmil_onnx_row_of(o, scores, i));
+        one = rmil_onnx_attention(o, one, 1 / sqrt((double)config->attention_dim), config->threshold, config->even_bags);
+        rows[i] = rmil_onnx_row(o, one);
+    }
+    const char *a = rmil_onnx_stack(o, rows, outputs), *total = rmil_onnx_node(o, "ReduceSum", a, RMIL_ONNX_WHOLES(o, 1), NULL);
+    const char *f = rmil_onnx_linear(o, rmil_onnx_node(o, "MatMul", a, r, NULL), w2, rmil_onnx_node(o, "Mul", b2, total, NULL));
+    const char *pooled = rmil_onnx_linear(o, f, wv, rmil_onnx_node(o, "Mul", bv, total, NULL));
+    const char *heads = rmil_onnx_node(o, "Reshape", wb, RMIL_ONNX_WHOLES(o, outputs, -1), NULL);
+    const char *bag = rmil_onnx_linear(o, rmil_onnx_row(o, rmil_onnx_norm(o, pooled, "feature_norm")), heads, bb);
+    const char *top = rmil_onnx_node(o, "ReduceMax", c, NULL);
+    rmil_onnx_ints(o, "axes", 1, &first);
+    const char *sum = rmil_onnx_node(o, "Add", rmil_onnx_flat(o, bag), rmil_onnx_flat(o, top), NULL);
+    rmil_onnx_outputs(o, rmil_onnx_node(o, "Mul", sum, rmil_onnx_number(o, 0.5), NULL), scores, a);
+}
+
 static void onnx(const RmilModelConfig *config, RmilOnnx *o) {
+    const int outputs = rmil_model_outputs(config);
     const char *w2 = rmil_onnx_parameter(o, "adaptor.2.weight"), *b2 = rmil_onnx_parameter(o, "adaptor.2.bias");
     const char *wi = rmil_onnx_parameter(o, "instance_classifier.weight"), *bi = rmil_onnx_parameter(o, "instance_classifier.bias");
     const char *wq = rmil_onnx_parameter(o, "attention_q.weight"), *bq = rmil_onnx_parameter(o, "attention_q.bias");
@@ -304,15 +328,21 @@ static void onnx(const RmilModelConfig *config, RmilOnnx *o) {
 
     const char *u = rmil_onnx_node(o, "MatMul", wi, w2, NULL);
     const char *shift = rmil_onnx_node(o, "Add", rmil_onnx_node(o, "MatMul", wi, b2, NULL), bi, NULL);
-    const char *c = rmil_onnx_flat(o, rmil_onnx_linear(o, r, u, shift));
+    const char *c = rmil_onnx_linear(o, r, u, shift); /* K × C; one output: a list */
+    if (outputs == 1) c = rmil_onnx_flat(o, c);
     const char *t = rmil_onnx_node(o, "ArgMax", c, NULL); /* the first of the largest */
     rmil_onnx_int(o, "axis", 0);
+    if (outputs > 1) t = rmil_onnx_flat(o, t);
 
     const char *ft = rmil_onnx_linear(o, rmil_onnx_node(o, "Gather", r, t, NULL), w2, b2);
     const char *qt = rmil_onnx_linear(o, ft, wq, bq), *g = rmil_onnx_node(o, "MatMul", qt, wq, NULL);
     const char *from_q = rmil_onnx_node(o, "MatMul", qt, bq, NULL), *from_2 = rmil_onnx_node(o, "MatMul", g, b2, NULL);
-    const char *s = rmil_onnx_flat(
-        o, rmil_onnx_linear(o, r, rmil_onnx_node(o, "MatMul", g, w2, NULL), rmil_onnx_node(o, "Add", from_q, from_2, NULL)));
+    const char *s = rmil_onnx_linear(o, r, rmil_onnx_node(o, "MatMul", g, w2, NULL), rmil_onnx_node(o, "Add", from_q, from_2, NULL));
+    if (outputs > 1) {
+        onnx_rows(config, o, r, c, s, outputs);
+        return;
+    }
+    s = rmil_onnx_flat(o, s);
     const char *a = rmil_onnx_attention(o, s, 1 / sqrt((double)config->attention_dim), config->threshold, config->even_bags);
 
     const char *p = rmil_onnx_node(o, "MatMul", rmil_onnx_row(o, a), r, NULL), *total = rmil_onnx_node(o, "ReduceSum", a, NULL);

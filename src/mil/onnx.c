@@ -205,6 +205,20 @@ const char *rmil_onnx_hidden(RmilOnnx *onnx) {
 
 const char *rmil_onnx_flat(RmilOnnx *onnx, const char *x) { return rmil_onnx_node(onnx, "Reshape", x, RMIL_ONNX_WHOLES(onnx, -1), NULL); }
 
+const char *rmil_onnx_row_of(RmilOnnx *onnx, const char *x, int64_t index) {
+    const char *row = rmil_onnx_node(onnx, "Gather", x, RMIL_ONNX_WHOLES(onnx, index), NULL);
+    rmil_onnx_int(onnx, "axis", 0);
+    return row;
+}
+
+const char *rmil_onnx_stack(RmilOnnx *onnx, const char *const *values, int count) {
+    GByteArray *node = begin_node(onnx, "Concat");
+    for (int i = 0; i < count; i++) put_text(node, NODE_INPUT, values[i]);
+    const char *all = rmil_onnx_another_output(onnx);
+    rmil_onnx_int(onnx, "axis", 0);
+    return all;
+}
+
 const char *rmil_onnx_row(RmilOnnx *onnx, const char *x) { return rmil_onnx_node(onnx, "Reshape", x, RMIL_ONNX_WHOLES(onnx, 1, -1), NULL); }
 
 const char *rmil_onnx_attention(RmilOnnx *onnx, const char *scores, double scale, double threshold, gboolean cut_even) {
@@ -234,18 +248,50 @@ const char *rmil_onnx_norm(RmilOnnx *onnx, const char *x, const char *name) {
 }
 
 /* -- the file --------------------------------------------------------------------------------------------------------------- */
-static void add_output(RmilOnnx *onnx, const char *operator, const char * value, const char *name, int64_t axis) {
+static void add_output(RmilOnnx *onnx, const char *operator, const char * value, const char *name, int rank, const int64_t *axes) {
     GByteArray *node = begin_node(onnx, operator);
     put_text(node, NODE_INPUT, value);
     put_text(node, NODE_OUTPUT, name);
-    put_value(onnx->outputs, GRAPH_OUTPUT, name, FLOAT, 1, &axis);
+    put_value(onnx->outputs, GRAPH_OUTPUT, name, FLOAT, rank, axes);
 }
 
-void rmil_onnx_outputs(RmilOnnx *onnx, const char *logit, const char *scores, const char *attention) {
-    add_output(onnx, "Sigmoid", logit, "probability", 1);
-    add_output(onnx, "Identity", logit, "logit", 1);
-    add_output(onnx, "Identity", attention, "attention", -1);
-    add_output(onnx, "Identity", scores, "scores", -1);
+/* S_b = Π_{l ≤ b} (1 − sigmoid(z_l)) = exp(−Σ_{l ≤ b} softplus(z_l)), and the risk −Σ S. */
+static void add_survival(RmilOnnx *onnx, const char *logits, int64_t bins) {
+    const int64_t first = 0;
+    const char *axis = add_initializer(onnx, "axis 0", INT64, 0, NULL, &first, sizeof first);
+    const char *hazard = rmil_onnx_node(onnx, "CumSum", rmil_onnx_node(onnx, "Softplus", logits, NULL), axis, NULL);
+    const char *survival = rmil_onnx_node(onnx, "Exp", rmil_onnx_node(onnx, "Neg", hazard, NULL), NULL);
+    add_output(onnx, "Identity", survival, "survival", 1, &bins);
+    add_output(onnx, "Neg", rmil_onnx_node(onnx, "ReduceSum", survival, NULL), "risk", 1, &(const int64_t){1});
+}
+
+/* What the model says, by its task. */
+static void add_answer(RmilOnnx *onnx, const char *logits) {
+    const RmilModelConfig *config = &onnx->model->config;
+    const int64_t count = rmil_model_outputs(config), one = 1;
+    if (config->task.kind == RMIL_TASK_NUMBER) {
+        const char *scaled = rmil_onnx_node(onnx, "Mul", logits, rmil_onnx_number(onnx, config->sd), NULL);
+        add_output(onnx, "Identity", rmil_onnx_node(onnx, "Add", scaled, rmil_onnx_number(onnx, config->mean), NULL), "value", 1, &one);
+    } else if (config->task.kind == RMIL_TASK_SURVIVAL && count > 1) {
+        add_survival(onnx, logits, count);
+    } else if (config->task.kind == RMIL_TASK_SURVIVAL) {
+        add_output(onnx, "Identity", logits, "risk", 1, &one);
+    } else if (config->task.classes == 2) {
+        add_output(onnx, "Sigmoid", logits, "probability", 1, &one);
+        add_output(onnx, "Identity", logits, "logit", 1, &one);
+    } else {
+        add_output(onnx, "Softmax", logits, "probabilities", 1, &count);
+        rmil_onnx_int(onnx, "axis", 0);
+        add_output(onnx, "Identity", logits, "logits", 1, &count);
+    }
+}
+
+void rmil_onnx_outputs(RmilOnnx *onnx, const char *logits, const char *scores, const char *attention) {
+    const RmilModelConfig *config = &onnx->model->config;
+    const int64_t rows = config->task.classes == 2 ? 1 : rmil_model_config_rows(config), axes[] = {rows, -1};
+    add_answer(onnx, logits);
+    add_output(onnx, "Identity", attention, "attention", rows > 1 ? 2 : 1, rows > 1 ? axes : axes + 1);
+    add_output(onnx, "Identity", scores, "scores", rows > 1 ? 2 : 1, rows > 1 ? axes : axes + 1);
 }
 
 static GByteArray *graph_message(const RmilOnnx *onnx) {
@@ -266,7 +312,10 @@ static GByteArray *model_message(const RmilOnnx *onnx) {
     put_int(model, MODEL_IR_VERSION, IR_VERSION);
     put_text(model, MODEL_PRODUCER, "rankmil");
     put_text(model, MODEL_PRODUCER_VERSION, RMIL_VERSION);
-    put_text(model, MODEL_DOC, "Multiple instance learning: one slide's patches in, its probability and their attention out.");
+    put_text(model, MODEL_DOC,
+             onnx->model->config.task.classes == 2
+                 ? "Multiple instance learning: one slide's patches in, its probability and their attention out."
+                 : "Multiple instance learning: one slide's patches in, what is predicted of it and their attention out.");
     put_message(model, MODEL_GRAPH, graph_message(onnx));
     put_int(operators, OPERATORS_VERSION, OPERATORS);
     put_message(model, MODEL_OPERATORS, operators);

@@ -34,12 +34,17 @@ const char *rmil_onnx_hidden(RmilOnnx *onnx);
 /* x as a list, and as a matrix of one row. */
 const char *rmil_onnx_flat(RmilOnnx *onnx, const char *x);
 const char *rmil_onnx_row(RmilOnnx *onnx, const char *x);
+/* Row `index` of x, as a matrix of one row. */
+const char *rmil_onnx_row_of(RmilOnnx *onnx, const char *x, int64_t index);
+/* Values one below the other, along their first axis. */
+const char *rmil_onnx_stack(RmilOnnx *onnx, const char *const *values, int count);
 /* softmax(scale · s) over the K patches, and the threshold (docs/models.md, Attention pooling). */
 const char *rmil_onnx_attention(RmilOnnx *onnx, const char *scores, double scale, double threshold, gboolean cut_even);
 /* LayerNorm over the last axis with NAME.weight and NAME.bias. */
 const char *rmil_onnx_norm(RmilOnnx *onnx, const char *x, const char *name);
 
-/* The outputs: logit (1), and per patch scores and attention (K). Probability follows from the logit. */
-void rmil_onnx_outputs(RmilOnnx *onnx, const char *logit, const char *scores, const char *attention);
+/* The outputs: logits (two classes: the log odds, 1; else rmil_model_outputs of them), and per patch scores and attention (K; models with
+ * several rows: rows × K, but of two classes K, those of label 1). What is said of the slide follows from the logits. */
+void rmil_onnx_outputs(RmilOnnx *onnx, const char *logits, const char *scores, const char *attention);
 
 #endif

@@ -11,8 +11,10 @@
 
 typedef struct {
     RmilModel *model;
+    int task;
     RmilBag bag;
-    float *scores, *attention;
+    int rows;
+    float *scores, *attention; /* rows × K */
     RmilPrediction prediction;
 } Case;
 
@@ -52,11 +54,32 @@ static void spread_scores(RmilModel *model) {
     }
 }
 
+/* What is predicted, and what the graph then says beside attention and scores. */
+typedef enum { TWO, THREE, HAZARD, COX, NUMBER, TASKS } Task;
+static const char *const outputs[] = {" probability logit", " probabilities logits", " survival risk", " risk", " value"};
+
+static void set_task(RmilModelConfig *config, Task task) {
+    if (task == THREE) config->task = (RmilTask){.kind = RMIL_TASK_CLASSES, .classes = 3, .names = {"LUAD", "LUSC", "\"other\""}};
+    if (task == HAZARD || task == COX) config->task = (RmilTask){.kind = RMIL_TASK_SURVIVAL};
+    if (task == COX) config->survival_loss = RMIL_SURVIVAL_COX;
+    if (task == NUMBER) {
+        config->task = (RmilTask){.kind = RMIL_TASK_NUMBER};
+        config->mean = 30, config->sd = 2.5;
+    }
+}
+
+static gboolean takes(const char *name, Task task) {
+    const int of[] = {0, RMIL_TAKES_CLASSES, RMIL_TAKES_SURVIVAL, RMIL_TAKES_SURVIVAL, RMIL_TAKES_NUMBER};
+    return (rmil_model_class(name, NULL)->tasks & of[task]) == of[task];
+}
+
 /* Small sizes, or (paper) those that real models have. */
-static void make_case(Case *k, const char *name, int64_t count, gboolean paper) {
+static void make_case(Case *k, const char *name, Task task, int64_t count, gboolean paper) {
     GError *error = NULL;
     RmilModelConfig config;
     g_assert_true(rmil_model_config_init(&config, name, RMIL_GUIDE_NONE, &error));
+    set_task(&config, task);
+    k->task = task;
     config.dim = paper ? 1024 : 20;
     if (!paper) {
         config.hidden = 12, config.attention_dim = 6;
@@ -68,9 +91,12 @@ static void make_case(Case *k, const char *name, int64_t count, gboolean paper) 
     g_assert_no_error(error);
     spread_scores(k->model);
     make_bag(&k->bag, count, config.dim);
-    k->scores = g_new(float, (gsize)count);
-    k->attention = g_new(float, (gsize)count);
-    g_assert_true(rmil_model_predict(k->model, &k->bag, NULL, &k->prediction, k->scores, k->attention, &error));
+    k->rows = task == TWO ? 1 : rmil_model_rows(k->model); /* of two classes the graph has that of label 1 alone */
+    k->scores = g_new(float, (gsize)(k->rows * count));
+    k->attention = g_new(float, (gsize)(k->rows * count));
+    for (int r = 0; r < k->rows; r++)
+        g_assert_true(rmil_model_predict_row(k->model, &k->bag, NULL, task == TWO ? RMIL_ROW_USUAL : r, &k->prediction,
+                                             k->scores + r * count, k->attention + r * count, &error));
     g_assert_no_error(error);
 }
 
@@ -155,10 +181,11 @@ static void check_node(GHashTable *known, const Field *node, GHashTable *used) {
     }
 }
 
-static void check_graph(const RmilModel *model, Reader graph) {
+static void check_graph(const RmilModel *model, Task task, Reader graph) {
     g_autoptr(GHashTable) known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_autoptr(GHashTable) used = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    g_autoptr(GString) outputs = g_string_new(NULL);
+    g_autoptr(GString) found = g_string_new(NULL);
+    g_autofree char *expected = g_strconcat(outputs[task], " attention scores", NULL);
     Field field;
     for (Reader reader = graph; read_field(&reader, &field);) {
         if (field.field != 5 && field.field != 11) continue;
@@ -171,9 +198,9 @@ static void check_graph(const RmilModel *model, Reader graph) {
         if (field.field != 12) continue;
         g_autofree char *name = name_of(&field, 1);
         g_assert_true(g_hash_table_contains(known, name));
-        g_string_append_printf(outputs, " %s", name);
+        g_string_append_printf(found, " %s", name);
     }
-    g_assert_cmpstr(outputs->str, ==, " probability logit attention scores");
+    g_assert_cmpstr(found->str, ==, expected);
     /* every tensor that prediction needs is in the graph, and nothing else of the model's */
     for (guint i = 0; i < model->layout.tensors->len; i++) {
         const RmilParameter *parameter = rmil_parameter_at(&model->layout, (int)i);
@@ -182,45 +209,77 @@ static void check_graph(const RmilModel *model, Reader graph) {
     }
 }
 
+/* The metadata say what the classes are called. */
+static void check_metadata(Reader file, gboolean named) {
+    Field field;
+    gboolean found = FALSE;
+    while (read_field(&file, &field)) {
+        if (field.field != 14) continue;
+        g_autofree char *key = name_of(&field, 1), *value = name_of(&field, 2);
+        if (strcmp(key, "task") != 0) continue;
+        found = TRUE;
+        g_assert_nonnull(strstr(value, "[\"LUAD\",\"LUSC\",\"\\\"other\\\"\"]"));
+    }
+    g_assert_cmpint(found, ==, named);
+}
+
 static void test_file_format(gconstpointer name) {
-    g_autofree char *folder = test_folder(), *path = g_build_filename(folder, "m.onnx", NULL), *bytes = NULL, *again = NULL;
-    gsize size, more;
+    g_autofree char *folder = test_folder(), *path = g_build_filename(folder, "m.onnx", NULL);
     GError *error = NULL;
-    Case k;
-    make_case(&k, name, 30, FALSE);
-    g_assert_true(rmil_model_onnx_write(k.model, path, &error));
-    g_assert_true(g_file_get_contents(path, &bytes, &size, &error));
-    const Reader file = {(const guint8 *)bytes, (const guint8 *)bytes + size};
-    g_assert_cmpuint(find_field(file, 1).number, ==, 8);
-    g_assert_cmpuint(find_field(find_field(file, 8).bytes, 2).number, ==, 17);
-    check_graph(k.model, find_field(file, 7).bytes);
-    g_assert_true(rmil_model_onnx_write(k.model, path, &error));
-    g_assert_true(g_file_get_contents(path, &again, &more, &error));
-    assert_same(bytes, size, again, more);
-    g_autofree char *nowhere = g_build_filename(path, "x.onnx", NULL);
-    g_assert_false(rmil_model_onnx_write(k.model, nowhere, &error));
-    test_error(&error, RMIL_ERROR_IO, path);
-    case_clear(&k);
+    for (Task task = TWO; task < TASKS; task++) {
+        if (!takes(name, task)) continue;
+        gsize size, more;
+        Case k;
+        make_case(&k, name, task, 30, FALSE);
+        g_autofree char *bytes = NULL, *again = NULL;
+        g_assert_true(rmil_model_onnx_write(k.model, path, &error));
+        g_assert_true(g_file_get_contents(path, &bytes, &size, &error));
+        const Reader file = {(const guint8 *)bytes, (const guint8 *)bytes + size};
+        g_assert_cmpuint(find_field(file, 1).number, ==, 8);
+        g_assert_cmpuint(find_field(find_field(file, 8).bytes, 2).number, ==, 17);
+        check_graph(k.model, task, find_field(file, 7).bytes);
+        if (task <= THREE) check_metadata(file, task == THREE);
+        g_assert_true(rmil_model_onnx_write(k.model, path, &error));
+        g_assert_true(g_file_get_contents(path, &again, &more, &error));
+        assert_same(bytes, size, again, more);
+        g_autofree char *nowhere = g_build_filename(path, "x.onnx", NULL);
+        g_assert_false(rmil_model_onnx_write(k.model, nowhere, &error));
+        test_error(&error, RMIL_ERROR_IO, path);
+        case_clear(&k);
+    }
 }
 
 /* -- other programs ----------------------------------------------------------------------------------------------------------- */
-/* What exchange.py is to find: the bag, what rankmil says of it, and what tensors do not tell. */
+/* What exchange.py is to find: the bag, what the outputs of the graph should be, and what tensors do not tell. */
 static void write_expected(const Case *k, const char *path) {
     const RmilModelConfig *config = &k->model->config;
-    const double numbers[] = {k->prediction.probability, k->prediction.logit, k->bag.patch_size_level0, config->threshold};
+    const RmilPrediction *said = &k->prediction;
+    const double numbers[] = {k->bag.patch_size_level0, config->threshold};
     const int64_t sizes[] = {(int64_t)rmil_model_config_get(config, "region_rows"),
                              (int64_t)rmil_model_config_get(config, "region_columns"), (int64_t)rmil_model_config_get(config, "heads")};
-    const RmilTensor tensors[] = {
-        {.name = "features", .dtype = RMIL_DTYPE_F32, .rank = 2, .shape = {k->bag.count, k->bag.dim}, .data = k->bag.features},
-        {.name = "coords", .dtype = RMIL_DTYPE_I64, .rank = 2, .shape = {k->bag.count, 2}, .data = k->bag.coords},
-        {.name = "scores", .dtype = RMIL_DTYPE_F32, .rank = 1, .shape = {k->bag.count}, .data = k->scores},
-        {.name = "attention", .dtype = RMIL_DTYPE_F32, .rank = 1, .shape = {k->bag.count}, .data = k->attention},
+    const int64_t count = k->bag.count;
+    RmilTensor tensors[9] = {
+        {.name = "features", .dtype = RMIL_DTYPE_F32, .rank = 2, .shape = {count, k->bag.dim}, .data = k->bag.features},
+        {.name = "coords", .dtype = RMIL_DTYPE_I64, .rank = 2, .shape = {count, 2}, .data = k->bag.coords},
+        {.name = "out.scores", .dtype = RMIL_DTYPE_F32, .rank = 2, .shape = {k->rows, count}, .data = k->scores},
+        {.name = "out.attention", .dtype = RMIL_DTYPE_F32, .rank = 2, .shape = {k->rows, count}, .data = k->attention},
         {.name = "numbers", .dtype = RMIL_DTYPE_F64, .rank = 1, .shape = {G_N_ELEMENTS(numbers)}, .data = numbers},
         {.name = "sizes", .dtype = RMIL_DTYPE_I64, .rank = 1, .shape = {G_N_ELEMENTS(sizes)}, .data = sizes},
     };
-    const char *metadata[] = {"model", config->model, NULL};
+    int n = 6;
+    const RmilTensor one = {.dtype = RMIL_DTYPE_F64, .rank = 1, .shape = {1}};
+    if (k->task == TWO) {
+        tensors[n] = one, tensors[n].name = "out.probability", tensors[n++].data = &said->probability;
+        tensors[n] = one, tensors[n].name = "out.logit", tensors[n++].data = &said->logit;
+    } else if (k->task == THREE || k->task == HAZARD) {
+        tensors[n] = one, tensors[n].name = k->task == THREE ? "out.probabilities" : "out.survival";
+        tensors[n].shape[0] = said->count, tensors[n++].data = said->values;
+    }
+    if (k->task > THREE)
+        tensors[n] = one, tensors[n].name = k->task == NUMBER ? "out.value" : "out.risk", tensors[n++].data = &said->answer;
+    const char *metadata[] = {"model", config->model, "two", k->task == TWO ? "yes" : "no", NULL};
     GError *error = NULL;
-    g_assert_true(rmil_safetensors_write(path, tensors, G_N_ELEMENTS(tensors), metadata, &error));
+    g_assert_true(rmil_safetensors_write(path, tensors, n, metadata, &error));
 }
 
 /* What PyTorch saved gives the same logit and the same scores, to the bit. */
@@ -236,7 +295,7 @@ static void check_back(const Case *k, const char *path) {
     assert_same(scores, (gsize)count * sizeof(float), k->scores, (gsize)count * sizeof(float));
 }
 
-static void run_peer(const char *name, int64_t count, gboolean paper) {
+static void run_peer(const char *name, Task task, int64_t count, gboolean paper) {
     static const char *const saved[] = {"state_dict.pth", "legacy.pth", "checkpoint.pth", "torch.safetensors"};
     g_autofree char *folder = test_folder(), *onnx = g_build_filename(folder, "model.onnx", NULL),
                     *model = g_build_filename(folder, "model.safetensors", NULL),
@@ -245,7 +304,7 @@ static void run_peer(const char *name, int64_t count, gboolean paper) {
     GError *error = NULL;
     int status;
     Case k;
-    make_case(&k, name, count, paper);
+    make_case(&k, name, task, count, paper);
     g_assert_true(rmil_model_onnx_write(k.model, onnx, &error));
     g_assert_true(rmil_model_save(k.model, model, &error));
     write_expected(&k, expected);
@@ -253,7 +312,7 @@ static void run_peer(const char *name, int64_t count, gboolean paper) {
     g_assert_true(g_spawn_sync(NULL, argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &out, &err, &status, &error));
     if (!g_spawn_check_wait_status(status, &error))
         g_error("%s, %" G_GINT64_FORMAT " patches: %s\n%s%s", name, count, error->message, out, err);
-    g_test_message("%s, %" G_GINT64_FORMAT " patches: %s", name, count, g_strstrip(out));
+    g_test_message("%s,%s, %" G_GINT64_FORMAT " patches: %s", name, outputs[task], count, g_strstrip(out));
     for (gsize i = 0; i < G_N_ELEMENTS(saved); i++) {
         g_autofree char *path = g_build_filename(folder, saved[i], NULL);
         if (strstr(out, "torch")) check_back(&k, path);
@@ -267,8 +326,9 @@ static void test_peer(gconstpointer name) {
         return;
     }
     const int64_t counts[] = {1, 2, 50, 700};
-    for (gsize i = 0; i < G_N_ELEMENTS(counts); i++) run_peer(name, counts[i], FALSE);
-    run_peer(name, 2000, TRUE);
+    for (Task task = TWO; task < TASKS; task++)
+        for (gsize i = 0; takes(name, task) && i < G_N_ELEMENTS(counts); i++) run_peer(name, task, counts[i], FALSE);
+    run_peer(name, TWO, 2000, TRUE);
 }
 
 /* -- state_dicts ------------------------------------------------------------------------------------------------------------- */
@@ -303,7 +363,7 @@ static void test_foreign(void) {
     g_autofree char *folder = test_folder(), *path = g_build_filename(folder, "s.safetensors", NULL);
     GError *error = NULL;
     Case k;
-    make_case(&k, "hipt", 50, FALSE);
+    make_case(&k, "hipt", TWO, 50, FALSE);
     write_foreign(k.model, "", NULL, path);
     check_back(&k, path);
     write_foreign(k.model, "state_dict.module.", "optimizer.step", path);
@@ -415,7 +475,7 @@ static void test_clam_weights(void) {
         }
     GError *error = NULL;
     Case k;
-    make_case(&k, "abmil", 3, FALSE);
+    make_case(&k, "abmil", TWO, 3, FALSE);
     g_assert_false(rmil_model_export(k.model, path, "clam", &error));
     test_error(&error, RMIL_ERROR_ARGUMENT, "CLAM has no model abmil");
     g_assert_false(rmil_model_export(k.model, path, "torch", &error));
