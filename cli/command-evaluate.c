@@ -50,20 +50,33 @@ static gboolean summarise_localisation(Cli *cli, const char *folder, JsonObject 
     return TRUE;
 }
 
+/* The test rows of a training's folder, and its training rows. */
+static gboolean read_tests(const char *folder, Measured *measured, GStringChunk *strings, GError **error) {
+    g_autoptr(GArray) rows = rmil_run_predictions(folder, &measured->task, strings, error);
+    if (!rows) return FALSE;
+    measured->rows = rmil_predictions_of(rows, &measured->task, RMIL_SPLIT_TEST);
+    g_autoptr(GArray) train = rmil_predictions_of(rows, &measured->task, RMIL_SPLIT_TRAIN);
+    if (train->len) measured->train = g_steal_pointer(&train);
+    return TRUE;
+}
+
 /* predictions.csv and localisation.csv of one folder -> metrics.json and a table. */
-static gboolean evaluate_folder(Cli *cli, const char *folder, double cut, int64_t rounds, JsonObject **out, GError **error) {
+static gboolean evaluate_folder(Cli *cli, const char *folder, RmilMeasuring how, JsonObject **out, GError **error) {
     g_autofree char *path = g_build_filename(folder, "predictions.csv", NULL), *to = g_build_filename(folder, "metrics.json", NULL);
-    Scores scores;
-    if (!scores_read(path, "label", "probability", "test", &scores, error)) return FALSE;
-    if (!scores_check(&scores, path, error)) {
-        scores_clear(&scores);
-        return FALSE;
+    GStringChunk *strings = g_string_chunk_new(1024);
+    Measured measured = {.rows = NULL};
+    g_autofree char *where = g_strdup_printf("%s: split test", path);
+    JsonObject *metrics = NULL;
+    if (read_tests(folder, &measured, strings, error) && measured_check(&measured, where, error)) {
+        cli_say(cli, "%s", folder);
+        metrics = measured_report(cli, &measured, how);
     }
-    cli_say(cli, "%s", folder);
+    measured_clear(&measured);
+    g_string_chunk_free(strings);
+    if (!metrics) return FALSE;
     g_autoptr(JsonObject) result = json_object_new();
     json_object_set_string_member(result, "folder", folder);
-    json_object_set_object_member(result, "metrics", scores_metrics(cli, &scores, cut, rounds));
-    scores_clear(&scores);
+    json_object_set_object_member(result, "metrics", metrics);
     if (!summarise_localisation(cli, folder, result, error) || !cli_json_write(result, to, error)) return FALSE;
     *out = g_steal_pointer(&result);
     return TRUE;
@@ -143,15 +156,26 @@ static void warn_seen(Cli *cli, const Seen *seen, const RmilTrainData *data) {
 }
 
 /* Ranking needs both classes: said of the cohort, before any model is applied. */
-static gboolean labels_of_both(const RmilCohort *cohort, GError **error) {
-    int64_t of[2] = {0};
-    for (int64_t i = 0; i < cohort->count; i++)
-        if (cohort->rows[i].target.label >= 0) of[cohort->rows[i].target.label > 0]++;
-    if (of[0] && of[1]) return TRUE;
-    g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA,
-                "%s: has %" G_GINT64_FORMAT " slides of label 0 and %" G_GINT64_FORMAT " of label 1: metrics of ranking need "
-                "both ('rankmil predict' takes slides without labels)",
-                cohort->path, of[0], of[1]);
+static gboolean enough_known(const RmilCohort *cohort, GError **error) {
+    const RmilTask *task = &cohort->task;
+    int64_t known = 0, of[2] = {0};
+    for (int64_t i = 0; i < cohort->count; i++) {
+        const RmilTarget *target = &cohort->rows[i].target;
+        if (!rmil_target_known(task, target)) continue;
+        known++;
+        of[target->label > 0]++;
+    }
+    if (task->kind == RMIL_TASK_CLASSES ? of[0] && known > of[0] : known > 1) return TRUE;
+    if (task->classes == 2)
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA,
+                    "%s: has %" G_GINT64_FORMAT " slides of label %s and %" G_GINT64_FORMAT " of label %s: metrics of ranking need "
+                    "both ('rankmil predict' takes slides without labels)",
+                    cohort->path, of[0], task->names[0], of[1], task->names[1]);
+    else
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA,
+                    "%s: the truth is known of %" G_GINT64_FORMAT " slides, or of one class alone: nothing can be measured ('rankmil "
+                    "predict' takes slides of which nothing is known)",
+                    cohort->path, known);
     return FALSE;
 }
 
@@ -248,7 +272,8 @@ static gboolean apply_models(Cli *cli, const Models *models, const char *run, co
     g_autofree RmilSplit *splits = g_new0(RmilSplit, data->count + 1);
     g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GArray) members = g_array_new(FALSE, TRUE, sizeof(Member));
-    for (int64_t i = 0; i < data->count; i++) splits[i] = data->targets[i].label < 0 ? RMIL_SPLIT_NONE : RMIL_SPLIT_TEST;
+    for (int64_t i = 0; i < data->count; i++)
+        splits[i] = rmil_target_known(&data->cohort->task, &data->targets[i]) ? RMIL_SPLIT_TEST : RMIL_SPLIT_NONE;
     if (!clear_output(cli, folder, cohort, error)) return FALSE;
     for (guint m = 0; m < models->list->len; m++) {
         const char *from = models->folders->pdata[m];
@@ -275,9 +300,10 @@ static gboolean apply_to_cohort(Cli *cli, const char *run, const char *cohort_pa
     RmilTrainOptions options;
     rmil_train_options_init(&options);
     g_autofree char *cohort = g_canonicalize_filename(cohort_path, NULL);
-    g_autoptr(RmilCohort) given = rmil_cohort_read(cohort_path, error);
+    const RmilReading as = {.task = &rmil_model_config(models.list->pdata[0])->task};
+    g_autoptr(RmilCohort) given = rmil_cohort_read_as(cohort_path, &as, error);
     if (given) cli_warn_all(cli, (const char *const *)given->warnings);
-    gboolean done = given && labels_of_both(given, error);
+    gboolean done = given && enough_known(given, error);
     g_autoptr(RmilLock) lock = done ? rmil_lock_take(folder, ".lock", RMIL_LOCK_ALONE, "rankmil evaluate", &cli->monitor, error) : NULL;
     g_autoptr(RmilTrainData) data = lock ? train_data_load(cli, given, &options, NULL, error) : NULL;
     const int64_t dim = rmil_model_config(models.list->pdata[0])->dim;
@@ -297,88 +323,51 @@ static gboolean apply_to_cohort(Cli *cli, const char *run, const char *cohort_pa
 }
 
 /* -- all runs of a folder -------------------------------------------------------------------------------------------------------- */
-/* Several trainings of one method put together, as the report does. */
-typedef struct {
-    GArray *labels, *scores, *counts; /* int, double, int64_t: of each slide that one of them tested */
-    GHashTable *index;                /* id -> place there, from 1 */
-    int64_t trainings, fewest, most;  /* how often a slide was tested */
-} Pool;
+/* The same slides in every training: the mean of the models. Each slide in one: cross-validation. */
+static char *pool_title(RmilTests tests, guint trainings, const char *method) {
+    if (tests == RMIL_TESTS_SAME) return g_strdup_printf("%s, mean of %u models", method, trainings);
+    if (tests == RMIL_TESTS_FOLDS) return g_strdup_printf("%s, out-of-fold predictions of %u folds, pooled", method, trainings);
+    return g_strdup_printf("%s, pool of %u trainings: a slide's probability is the mean of those that tested it", method, trainings);
+}
 
-static void pool_add(Pool *pool, const Scores *one) {
-    g_auto(GStrv) ids = g_strsplit(one->ids, "\n", -1);
-    for (int64_t k = 0; k < one->count; k++) {
-        gsize place = GPOINTER_TO_SIZE(g_hash_table_lookup(pool->index, ids[k]));
-        const int64_t once = 1;
-        if (!place) {
-            g_array_append_val(pool->labels, one->labels[k]);
-            g_array_append_val(pool->scores, one->scores[k]);
-            g_array_append_val(pool->counts, once);
-            g_hash_table_insert(pool->index, g_strdup(ids[k]), GSIZE_TO_POINTER(pool->labels->len));
-        } else {
-            g_array_index(pool->scores, double, place - 1) += one->scores[k];
-            g_array_index(pool->counts, int64_t, place - 1)++;
+/* Several trainings of one method put together, as the report does. */
+static gboolean evaluate_mean(Cli *cli, const GPtrArray *folders, const char *method, RmilMeasuring how, JsonArray *results,
+                              GError **error) {
+    g_autoptr(GPtrArray) trainings = g_ptr_array_new_with_free_func((GDestroyNotify)g_array_unref);
+    GStringChunk *strings = g_string_chunk_new(4096);
+    Measured pooled = {.rows = NULL};
+    gboolean done = TRUE;
+    for (guint i = 0; done && i < folders->len; i++) {
+        RmilTask task;
+        GArray *rows = rmil_run_predictions(folders->pdata[i], &task, strings, error);
+        done = rows != NULL;
+        if (rows) g_ptr_array_add(trainings, rows);
+        if (i == 0) pooled.task = task;
+        else if (done && !rmil_task_equal(&task, &pooled.task)) {
+            g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: predicts something else, or other classes, than %s",
+                        (const char *)folders->pdata[i], (const char *)folders->pdata[0]);
+            done = FALSE;
         }
     }
-    pool->trainings++;
-}
-
-static void pool_divide(Pool *pool) {
-    pool->fewest = G_MAXINT64;
-    for (guint i = 0; i < pool->counts->len; i++) {
-        const int64_t count = g_array_index(pool->counts, int64_t, i);
-        g_array_index(pool->scores, double, i) /= (double)count;
-        pool->fewest = MIN(pool->fewest, count);
-        pool->most = MAX(pool->most, count);
-    }
-}
-
-static gboolean fill_pool(Pool *pool, const GPtrArray *folders, GError **error) {
-    for (guint i = 0; i < folders->len; i++) {
-        g_autofree char *path = g_build_filename(folders->pdata[i], "predictions.csv", NULL);
-        Scores one;
-        if (!scores_read(path, "label", "probability", "test", &one, error)) return FALSE;
-        pool_add(pool, &one);
-        scores_clear(&one);
-    }
-    pool_divide(pool);
-    return TRUE;
-}
-
-/* The same slides in every training: the mean of the models. Each slide in one: cross-validation. */
-static char *pool_title(const Pool *pool, const char *method) {
-    if (pool->fewest == pool->trainings) return g_strdup_printf("%s, mean of %" G_GINT64_FORMAT " models", method, pool->trainings);
-    if (pool->most == 1)
-        return g_strdup_printf("%s, out-of-fold predictions of %" G_GINT64_FORMAT " folds, pooled", method, pool->trainings);
-    return g_strdup_printf("%s, pool of %" G_GINT64_FORMAT " trainings: a slide's probability is the mean of those that tested it", method,
-                           pool->trainings);
-}
-
-static gboolean evaluate_mean(Cli *cli, const GPtrArray *folders, const char *method, double cut, int64_t rounds, JsonArray *results,
-                              GError **error) {
-    Pool pool = {.labels = g_array_new(FALSE, FALSE, sizeof(int)),
-                 .scores = g_array_new(FALSE, FALSE, sizeof(double)),
-                 .counts = g_array_new(FALSE, FALSE, sizeof(int64_t)),
-                 .index = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL)};
-    const gboolean done = fill_pool(&pool, folders, error);
     if (done) {
-        g_autofree char *title = pool_title(&pool, method);
-        const Scores all = {.labels = (int *)(void *)pool.labels->data,
-                            .scores = (double *)(void *)pool.scores->data,
-                            .count = pool.labels->len};
-        cli_say(cli, "%s", title);
-        JsonObject *result = json_object_new();
-        json_object_set_string_member(result, "mean", title);
-        json_object_set_object_member(result, "metrics", scores_metrics(cli, &all, cut, rounds));
-        json_array_add_object_element(results, result);
+        RmilTests tests;
+        pooled.rows = rmil_predictions_pool(trainings, &pooled.task, &tests);
+        g_autofree char *title = pool_title(tests, trainings->len, method);
+        done = measured_check(&pooled, title, error);
+        if (done) {
+            cli_say(cli, "%s", title);
+            JsonObject *result = json_object_new();
+            json_object_set_string_member(result, "mean", title);
+            json_object_set_object_member(result, "metrics", measured_report(cli, &pooled, how));
+            json_array_add_object_element(results, result);
+        }
     }
-    g_array_unref(pool.labels);
-    g_array_unref(pool.scores);
-    g_array_unref(pool.counts);
-    g_hash_table_unref(pool.index);
+    measured_clear(&pooled);
+    g_string_chunk_free(strings);
     return done;
 }
 
-static gboolean evaluate_all(Cli *cli, const char *folder, double cut, int64_t rounds, GError **error) {
+static gboolean evaluate_all(Cli *cli, const char *folder, RmilMeasuring how, GError **error) {
     g_autoptr(GPtrArray) entries = rmil_run_entries(folder, error);
     if (!entries) return FALSE;
     JsonArray *results = json_array_new();
@@ -390,7 +379,7 @@ static gboolean evaluate_all(Cli *cli, const char *folder, double cut, int64_t r
         if (!entry->done)
             rmil_monitor_warn(&cli->monitor, "%s: is planned, but its training is not finished, or its folder was removed: it is left out",
                               entry->folder);
-        else if (evaluate_folder(cli, entry->folder, cut, rounds, &result, &reason)) json_array_add_object_element(results, result);
+        else if (evaluate_folder(cli, entry->folder, how, &result, &reason)) json_array_add_object_element(results, result);
         else cli_problem(cli, "evaluate", NULL, reason);
     }
     if (!rmil_run_headline(entries)) {
@@ -407,7 +396,7 @@ static gboolean evaluate_all(Cli *cli, const char *folder, double cut, int64_t r
             before = before || k < i;
             if (entry->done) g_ptr_array_add(folders, entry->folder);
         }
-        if (!before && folders->len > 1 && !evaluate_mean(cli, folders, method, cut, rounds, results, error)) return FALSE;
+        if (!before && folders->len > 1 && !evaluate_mean(cli, folders, method, how, results, error)) return FALSE;
     }
     return TRUE;
 }
@@ -442,7 +431,7 @@ int command_evaluate(int argc, char **argv) {
     if (rounds < 1 || rounds > 10000000) return cli_usage(&cli, "--bootstrap %" G_GINT64_FORMAT " is not in 1 … 10000000", rounds);
     GError *error = NULL;
     if ((cohort && !apply_to_cohort(&cli, argv[1], cohort, output, &error)) ||
-        !evaluate_all(&cli, cohort ? output : argv[1], cut, rounds, &error))
+        !evaluate_all(&cli, cohort ? output : argv[1], (RmilMeasuring){cut, rounds, (uint64_t)cli.seed}, &error))
         return cli_fail(&cli, error);
     return cli_done(&cli);
 }

@@ -106,6 +106,12 @@ RMIL_API gboolean rmil_train_apply(const RmilTrainData *data, const RmilModel *m
 RMIL_API gboolean rmil_train_apply_write(const RmilTrainData *data, const RmilModel *model, const RmilSplit *splits, int threads,
                                          const char *folder, GError **error);
 
+/* A table predictions.csv, of any task: GArray of RmilPredictionRow; *task is what its columns say (p_NAME for each class, risk, value). The
+ * column `patient` is read where there is one. Texts become `strings`'s. Errors name the file, the line, the reason. g_array_unref. */
+RMIL_API GArray *rmil_predictions_read(const char *path, RmilTask *task, GStringChunk *strings, GError **error);
+/* That of the folder of a training, with the patients that slides.csv beside it names. */
+RMIL_API GArray *rmil_run_predictions(const char *folder, RmilTask *task, GStringChunk *strings, GError **error);
+
 /* -- folders of trained runs ----------------------------------------------------------------------------------------------- */
 /* A training of `rankmil run`'s work folder. */
 typedef struct {

@@ -218,12 +218,19 @@ static gboolean read_others(const RmilTable *table, const char *path, const Rmil
     return TRUE;
 }
 
+static const char *patient_of(const RmilTable *table, int64_t row, GStringChunk *strings) {
+    const int column = rmil_table_find(table, "patient");
+    const char *cell = column < 0 ? "" : rmil_table_cell(table, row, column);
+    return *cell ? g_string_chunk_insert_const(strings, cell) : NULL;
+}
+
 static gboolean read_row(const RmilTable *table, const char *path, const RmilTask *task, int64_t i, GStringChunk *strings,
                          RmilPredictionRow *row, GError **error) {
     const char *id = rmil_table_cell(table, i, rmil_table_find(table, "id")),
-               *split = rmil_table_cell(table, i, rmil_table_find(table, "split"));
+               *split = rmil_table_find(table, "split") < 0 ? "" : rmil_table_cell(table, i, rmil_table_find(table, "split"));
     *row = (RmilPredictionRow){.target = RMIL_TARGET_NONE, .probability = NAN, .logit = NAN, .answer = NAN};
     row->slide = g_string_chunk_insert_const(strings, id);
+    row->patient = patient_of(table, i, strings);
     if (!*id) return wrong(table, path, i, "no id", id, error);
     while (row->part < RMIL_SPLIT_TEST && strcmp(split, rmil_split_name(row->part)) != 0) row->part++;
     if (strcmp(split, rmil_split_name(row->part)) != 0) return wrong(table, path, i, "unknown split", split, error);
@@ -233,13 +240,15 @@ static gboolean read_row(const RmilTable *table, const char *path, const RmilTas
 GArray *rmil_predictions_read(const char *path, RmilTask *task, GStringChunk *strings, GError **error) {
     g_autoptr(RmilTable) table = rmil_table_read(path, error);
     if (!table || !task_of(table, path, task, error)) return NULL;
-    if (rmil_task_is_plain(task)) return rmil_rows_read(&rmil_rows[RMIL_ROWS_PREDICTION], path, strings, error);
-    static const char *const needed[] = {"id", "split"};
-    for (gsize i = 0; i < G_N_ELEMENTS(needed); i++)
-        if (rmil_table_find(table, needed[i]) < 0) {
-            rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has no column \"%s\"", path, needed[i]);
-            return NULL;
-        }
+    if (rmil_task_is_plain(task)) {
+        GArray *rows = rmil_rows_read(&rmil_rows[RMIL_ROWS_PREDICTION], path, strings, error);
+        for (guint i = 0; rows && i < rows->len; i++) g_array_index(rows, RmilPredictionRow, i).patient = patient_of(table, i, strings);
+        return rows;
+    }
+    if (rmil_table_find(table, "id") < 0) {
+        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has no column \"id\"", path);
+        return NULL;
+    }
     g_autoptr(GArray) rows = g_array_new(FALSE, TRUE, sizeof(RmilPredictionRow));
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
     for (int64_t i = 0; i < rmil_table_rows(table); i++) {
@@ -250,6 +259,26 @@ GArray *rmil_predictions_read(const char *path, RmilTask *task, GStringChunk *st
             return NULL;
         }
         g_array_append_val(rows, row);
+    }
+    return g_steal_pointer(&rows);
+}
+
+GArray *rmil_run_predictions(const char *folder, RmilTask *task, GStringChunk *strings, GError **error) {
+    g_autofree char *path = g_build_filename(folder, "predictions.csv", NULL), *slides = g_build_filename(folder, "slides.csv", NULL);
+    g_autoptr(GArray) rows = rmil_predictions_read(path, task, strings, error);
+    gboolean there;
+    if (!rows || !rmil_file_exists(slides, &there, error)) return NULL;
+    g_autoptr(RmilTable) table = there ? rmil_table_read(slides, error) : NULL;
+    if (there && !table) return NULL;
+    const int id = table ? rmil_table_find(table, "id") : -1, patient = table ? rmil_table_find(table, "patient") : -1;
+    g_autoptr(GHashTable) patients = g_hash_table_new(g_str_hash, g_str_equal);
+    for (int64_t i = 0; id >= 0 && patient >= 0 && i < rmil_table_rows(table); i++)
+        if (*rmil_table_cell(table, i, patient))
+            g_hash_table_insert(patients, (gpointer)rmil_table_cell(table, i, id),
+                                g_string_chunk_insert_const(strings, rmil_table_cell(table, i, patient)));
+    for (guint i = 0; i < rows->len; i++) {
+        RmilPredictionRow *row = &g_array_index(rows, RmilPredictionRow, i);
+        if (!row->patient) row->patient = g_hash_table_lookup(patients, row->slide);
     }
     return g_steal_pointer(&rows);
 }

@@ -17,7 +17,4 @@ gboolean rmil_outputs_take(const RmilTask *task, const GArray *outputs, GArray *
  * and logit, then, unless they are called 0 and 1, predicted and p_NAME for each; of more predicted and p_NAME; risk and S(T);
  * predicted. Free with g_free. */
 char *rmil_predictions_csv(const RmilTask *task, const GArray *rows, const GArray *outputs);
-/* The same read; *task is what its columns say. texts become `strings`'s. Errors name the file, the line, the reason. */
-GArray *rmil_predictions_read(const char *path, RmilTask *task, GStringChunk *strings, GError **error);
-
 #endif

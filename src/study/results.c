@@ -143,7 +143,7 @@ static gboolean read_tables(RmilResults *run, RmilSeedRun *seed, const char *sho
     g_autofree char *predictions = g_build_filename(seed->folder, "predictions.csv", NULL), *config = rmil_run_config(seed->folder, NULL);
     if (config) seed->key = rmil_config_key(config);
     RmilTask task;
-    if (!take(&seed->cases, rmil_predictions_read(predictions, &task, run->strings, error)) ||
+    if (!take(&seed->cases, rmil_run_predictions(seed->folder, &task, run->strings, error)) ||
         !agree_on_task(run, &task, predictions, error) || !check_cases(seed->cases, &task, predictions, error))
         return FALSE;
     for (gsize i = 0; i < G_N_ELEMENTS(tables); i++) {

@@ -1,0 +1,137 @@
+/* What predictions of any task are worth. */
+#include "metrics.h"
+
+#include <math.h>
+
+void measured_clear(Measured *measured) {
+    g_clear_pointer(&measured->rows, g_array_unref);
+    g_clear_pointer(&measured->train, g_array_unref);
+}
+
+static const RmilPredictionRow *row_at(const GArray *rows, guint i) { return &g_array_index(rows, RmilPredictionRow, i); }
+
+static const char *class_name(const RmilTask *task, int class) {
+    if (rmil_task_is_plain(task)) return class ? "positive" : "negative";
+    return task->names[class];
+}
+
+/* "12 normal, 5 LUAD and 2 LUSC", "13 with the event and 6 censored" */
+static char *counts_of(const RmilTask *task, const GArray *rows) {
+    int64_t of_class[RMIL_CLASSES_MOST] = {0}, events = 0;
+    GString *out = g_string_new(NULL);
+    for (guint i = 0; i < rows->len; i++)
+        if (task->kind == RMIL_TASK_CLASSES) of_class[row_at(rows, i)->target.label]++;
+        else events += row_at(rows, i)->target.event;
+    for (int k = 0; k < task->classes; k++) {
+        const int c = task->classes == 2 ? 1 - k : k; /* the positive ones first */
+        g_string_append_printf(out, "%s%" G_GINT64_FORMAT " %s",
+                               !k                      ? ""
+                               : k < task->classes - 1 ? ", "
+                                                       : " and ",
+                               of_class[c], class_name(task, c));
+    }
+    if (task->kind == RMIL_TASK_SURVIVAL)
+        g_string_append_printf(out, "%" G_GINT64_FORMAT " with the event and %" G_GINT64_FORMAT " censored", events, rows->len - events);
+    if (task->kind == RMIL_TASK_NUMBER) g_string_append_printf(out, "%u", rows->len);
+    return g_string_free(out, FALSE);
+}
+
+gboolean measured_check(const Measured *measured, const char *where, GError **error) {
+    const RmilTask *task = &measured->task;
+    const GArray *rows = measured->rows;
+    gboolean enough = FALSE;
+    for (guint i = 0; i < rows->len && !enough; i++)
+        enough = task->kind == RMIL_TASK_CLASSES    ? row_at(rows, i)->target.label != row_at(rows, 0)->target.label
+                 : task->kind == RMIL_TASK_SURVIVAL ? row_at(rows, i)->target.event && rows->len > 1
+                                                    : i > 0;
+    if (enough) return TRUE;
+    g_autofree char *counts = counts_of(task, rows);
+    g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: %s cases: %s", where, counts,
+                task->classes == 2                 ? "ranking metrics need both"
+                : task->kind == RMIL_TASK_CLASSES  ? "ranking metrics need two classes at least"
+                : task->kind == RMIL_TASK_SURVIVAL ? "measures of survival need an event and another case"
+                                                   : "measures need two values at least");
+    return FALSE;
+}
+
+static void add_row(Cli *cli, JsonObject *out, const char *name, double value, RmilInterval interval) {
+    JsonObject *object = json_object_new();
+    cli_json_number(object, "value", value);
+    cli_json_number(object, "low", interval.low);
+    cli_json_number(object, "high", interval.high);
+    if (interval.method) json_object_set_string_member(object, "interval", interval.method);
+    json_object_set_object_member(out, name, object);
+    if (interval.method) cli_say(cli, "%-24s %7.4f   %.4f to %.4f  %s", name, value, interval.low, interval.high, interval.method);
+    else if (isnan(value)) cli_say(cli, "%-24s undefined", name);
+    else cli_say(cli, "%-24s %7.4f   no interval", name, value);
+}
+
+/* Each class against the rest, and the confusion matrix. */
+static void report_classes(Cli *cli, const Measured *measured, JsonObject *out) {
+    const RmilTask *task = &measured->task;
+    const int64_t n = measured->rows->len;
+    g_autofree int *labels = g_new(int, n);
+    g_autofree double *probabilities = g_new(double, n * task->classes);
+    for (guint i = 0; i < n; i++) {
+        labels[i] = row_at(measured->rows, i)->target.label;
+        for (int c = 0; c < task->classes; c++)
+            probabilities[(int)i * task->classes + c] = rmil_class_probability(task, row_at(measured->rows, i), c);
+    }
+    g_autofree RmilClassMetrics *metrics = g_new(RmilClassMetrics, 1);
+    rmil_class_metrics(labels, probabilities, n, task->classes, metrics);
+    JsonObject *classes = json_object_new();
+    JsonArray *confusion = json_array_new();
+    cli_say(cli, "class                      cases    AUROC  sensitivity  specificity");
+    for (int c = 0; c < task->classes; c++) {
+        JsonObject *one = json_object_new();
+        JsonArray *row = json_array_new();
+        json_object_set_int_member(one, "cases", metrics->count[c]);
+        for (RmilClassMetric m = 0; m < RMIL_CLASS_METRICS; m++) cli_json_number(one, rmil_class_metric_key(m), metrics->one[c][m]);
+        json_object_set_object_member(classes, task->names[c], one);
+        for (int p = 0; p < task->classes; p++) json_array_add_int_element(row, metrics->confusion[c][p]);
+        json_array_add_array_element(confusion, row);
+        const double *v = metrics->one[c];
+        if (metrics->count[c])
+            cli_say(cli, "%-24s %7" G_GINT64_FORMAT "  %7.4f      %7.4f      %7.4f", task->names[c], metrics->count[c], v[RMIL_CLASS_AUROC],
+                    v[RMIL_CLASS_SENSITIVITY], v[RMIL_CLASS_SPECIFICITY]);
+        else cli_say(cli, "%-24s       0  no case: undefined, and left out of the means", task->names[c]);
+    }
+    json_object_set_object_member(out, "classes", classes);
+    json_object_set_array_member(out, "confusion", confusion);
+}
+
+JsonObject *measured_report(Cli *cli, const Measured *measured, RmilMeasuring how) {
+    const RmilTask *task = &measured->task;
+    JsonObject *out = json_object_new();
+    double values[RMIL_MEASURES_MOST];
+    RmilInterval intervals[RMIL_MEASURES_MOST];
+    int count;
+    const RmilMeasure *measures = rmil_measures(task, &count);
+    g_autofree char *counts = counts_of(task, measured->rows);
+    g_autofree int64_t *groups = rmil_predictions_patients(measured->rows);
+    cli_say(cli, "%s cases; 95 %% intervals, by whom stands behind them (bootstrap%s, %" G_GINT64_FORMAT " rounds)", counts,
+            groups                            ? " of patients"
+            : task->kind == RMIL_TASK_CLASSES ? ": stratified"
+                                              : "",
+            how.rounds);
+    rmil_measure(task, measured->rows, measured->train, how, values, intervals);
+    if (task->classes == 2) {
+        int64_t positives = 0;
+        for (guint i = 0; i < measured->rows->len; i++) positives += row_at(measured->rows, i)->target.label;
+        json_object_set_int_member(out, "positives", positives);
+        json_object_set_int_member(out, "negatives", measured->rows->len - positives);
+        g_autofree int *labels = g_new(int, measured->rows->len);
+        g_autofree double *scores = g_new(double, measured->rows->len);
+        rmil_predictions_scores(measured->rows, labels, scores);
+        RmilMetricIntervals bootstrap;
+        rmil_metric_intervals_grouped(labels, scores, measured->rows->len, groups, how.cut, 0.95, how.rounds, how.seed, &bootstrap);
+        add_row(cli, out, "auroc", values[0], bootstrap.auroc);
+        add_row(cli, out, "auroc (DeLong)", values[0], intervals[0]);
+    }
+    for (int i = task->classes == 2; i < count; i++) {
+        g_autofree char *name = g_strdelimit(g_strdup(measures[i].key), "-", '_');
+        add_row(cli, out, name, values[i], intervals[i]);
+    }
+    if (task->classes > 2) report_classes(cli, measured, out);
+    return out;
+}
