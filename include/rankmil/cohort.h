@@ -210,7 +210,9 @@ RMIL_API void rmil_split_options_init(RmilSplitOptions *options);
 RMIL_API gboolean rmil_split_draw(const RmilCohort *cohort, const RmilSplitOptions *options, RmilSplit *splits, GError **error);
 
 /* Splits fixed by a file, for repeating published ones: a CSV with the column `id` and one column per split, its name
- * in the header, whose cells are train, val, test or empty. */
+ * in the header, whose cells are train, val, test or empty; or by a folder as CLAM writes it: of each splits_N.csv (ids of slides under
+ * train, val and test) or, where that is not there, splits_N_bool.csv (a row for each slide) one split "fold-N", by number. Both name slides, also
+ * where the rows are patients. */
 typedef struct {
     int64_t count; /* splits */
     char **names;
@@ -218,7 +220,7 @@ typedef struct {
     RmilSplit *splits; /* count × rows: splits[j × rows + i] is cohort row i in split j */
 } RmilSplitTable;
 /* Refuses, naming line and column: ids that the cohort neither has nor left out or that come twice, other words than the three,
- * patients in two sets of one split, sets that lack a class, slides in a set that have no label. Slides of the cohort
+ * patients (and sites, by_site) in two sets of one split, sets that lack a class, slides in a set that have no label. Slides of the cohort
  * that the file does not name are in no set. */
 RMIL_API RmilSplitTable *rmil_split_table_read(const char *path, const RmilCohort *cohort, GError **error);
 RMIL_API void rmil_split_table_free(RmilSplitTable *table);

@@ -81,6 +81,8 @@ gboolean rmil_split_check(const RmilCohort *cohort, const RmilSplit *splits, Rmi
                           GError **error);
 /* Id of a slide -> its row, or its patient's (RmilCohortRow *). */
 GHashTable *rmil_cohort_ids(const RmilCohort *cohort);
+/* Of a folder as CLAM writes it: one split a file, named "fold-N". */
+RmilSplitTable *rmil_clam_splits_read(const char *folder, const RmilCohort *cohort, GError **error);
 /* A slide of this row is in a set: all of the patient's must be in the same. */
 gboolean rmil_split_put(const RmilCohort *cohort, int64_t row, RmilSplit split, RmilSplit *splits, const char *where, GError **error);
 /* Of a split that a file fixes: slides without targets, patients and sites in two sets, and the above. */

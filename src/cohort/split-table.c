@@ -94,13 +94,14 @@ gboolean rmil_split_check_fixed(const RmilCohort *cohort, const RmilSplit *split
 }
 
 RmilSplitTable *rmil_split_table_read(const char *path, const RmilCohort *cohort, GError **error) {
+    if (g_file_test(path, G_FILE_TEST_IS_DIR)) return rmil_clam_splits_read(path, cohort, error);
     g_autoptr(RmilTable) csv = rmil_table_read(path, error);
     if (!csv) return NULL;
     int id = rmil_table_find(csv, "id"), columns = rmil_table_columns(csv);
     if (id < 0 || columns < 2) {
         gboolean clam = rmil_table_find(csv, "train") >= 0 && rmil_table_find(csv, "test") >= 0;
         rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line 1: the column id and at least one column with a split are needed%s", path,
-                  clam ? ": CLAM lists ids under train, val and test; here each row is one slide: its id, and train, val or test" : "");
+                  clam ? ": CLAM lists ids under train, val and test: give the folder of its splits_N.csv" : "");
         return NULL;
     }
     if (rmil_table_rows(csv) == 0) {

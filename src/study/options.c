@@ -13,7 +13,7 @@ static const RmilOption repeat_options[] = {
      .scope = RMIL_SCOPE_DATA,
      .usual = "drawn",
      .unit = "FILE",
-     .help = "CSV of fixed splits: id and one column of train/val/test per split"},
+     .help = "fixed splits: a CSV of id and one column of train/val/test per split, or a folder of CLAM's splits_N.csv"},
     {RMIL_WHOLE("folds", "folds", 0, 2, 1000, "N", "cross-validation: N folds of whole patients, each once the test set"),
      .scope = RMIL_SCOPE_DATA, .usual = "none"},
     {0},

@@ -250,6 +250,104 @@ static void test_real(void) {
     }
 }
 
+/* A folder of CLAM's. */
+static void test_clam(void) {
+    g_autoptr(RmilCohort) cohort = cohort_of("slide,label,patient\na.svs,0,\nb.svs,1,\nc.svs,0,\nd.svs,1,\ne.svs,0,\nf.svs,1,\ng.svs,1,\n");
+    g_autofree char *folder = test_folder();
+    g_free(test_file(folder, "splits_10.csv", ",train,val,test\n0,a,c,e\n1,b,d,f\n2,g,,\n"));
+    g_free(test_file(folder, "splits_2.csv", ",train,val,test\n0,e,c,a\n1,f,d,b\n"));
+    g_free(test_file(folder, "splits_2_bool.csv", ",train,val,test\nx,True,False,False\n")); /* the other is there */
+    g_free(test_file(folder, "splits_3_bool.csv",
+                     ",train,val,test\na,True,False,False\nb,True,False,False\nc,False,True,False\nd,False,True,False\n"
+                     "e,False,False,True\nf,False,False,True\ng,False,False,False\n"));
+    g_free(test_file(folder, "splits_3_descriptor.csv", ",train,val,test\n0,1,1,1\n"));
+    GError *error = NULL;
+    g_autoptr(GArray) repeats = rmil_repeats_read(cohort, folder, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(repeats->len, ==, 3);
+    static const int64_t seeds[] = {2, 3, 10};
+    static const char *const names[] = {"fold-2", "fold-3", "fold-10"};
+    const RmilSplit expected[3][7] = {{3, 3, 2, 2, 1, 1, 0}, {1, 1, 2, 2, 3, 3, 0}, {1, 1, 2, 2, 3, 3, 1}};
+    for (guint r = 0; r < 3; r++) {
+        const RmilRepeat *repeat = &g_array_index(repeats, RmilRepeat, r);
+        g_assert_cmpstr(repeat->name, ==, names[r]);
+        g_assert_cmpint(repeat->seed, ==, seeds[r]);
+        for (int i = 0; i < 7; i++) g_assert_cmpint(repeat->splits[i], ==, expected[r][i]);
+    }
+}
+
+static void test_bad_clam(void) {
+    g_autoptr(RmilCohort) cohort = cohort_of("slide,label,patient\na.svs,0,\nb.svs,1,\nc.svs,0,\nd.svs,1,p\ne.svs,0,\nf.svs,1,p\n");
+    const struct {
+        const char *name, *text, *message;
+        RmilErrorCode code;
+    } cases[] = {
+        {"splits_0.csv", ",train,val,test\n0,a,c,e\n1,b,x,f\n", "splits_0.csv: line 3: slide \"x\" is not in ", RMIL_ERROR_FORMAT},
+        {"splits_0.csv", ",train,val,test\n0,a,c,e\n1,b,a,f\n", "splits_0.csv: line 3: slide \"a\" stands in line 2 already",
+         RMIL_ERROR_FORMAT},
+        {"splits_0.csv", ",train,val\n0,a,c\n", "splits_0.csv: line 1: CLAM's splits have the columns train, val and test",
+         RMIL_ERROR_FORMAT},
+        {"splits_0.csv", ",train,val,test\n0,a,c,e\n1,b,d,f\n", "splits_0.csv: patient \"p\" is in two sets, val and test",
+         RMIL_ERROR_DATA},
+        {"splits_0.csv", ",train,val,test\n0,a,c,e\n1,b,,\n", "splits_0.csv: the validation set would have no slide with label 1",
+         RMIL_ERROR_DATA},
+        {"splits_0_bool.csv", ",train,val,test\na,True,True,False\n", "line 2: slide \"a\" is in two sets, train and val",
+         RMIL_ERROR_FORMAT},
+        {"splits_0_bool.csv", ",train,val,test\na,yes,no,no\n", "line 2: train \"yes\" is neither True nor False", RMIL_ERROR_FORMAT},
+        {"other.csv", ",train,val,test\n0,a,c,e\n", "is a folder without splits: CLAM's are named splits_0.csv", RMIL_ERROR_FORMAT},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *folder = test_folder();
+        g_free(test_file(folder, cases[i].name, cases[i].text));
+        GError *error = NULL;
+        g_assert_null(rmil_split_table_read(folder, cohort, &error));
+        test_error(&error, cases[i].code, cases[i].message);
+    }
+}
+
+/* Three classes, events and thirds of numbers: alike in all sets. */
+static void test_strata(void) {
+    g_autoptr(GString) classes = g_string_new("slide,label\n"), times = g_string_new("slide,time,event\n"),
+                       values = g_string_new("slide,value\n");
+    for (int i = 0; i < 100; i++) {
+        g_string_append_printf(classes, "%02d.svs,%s\n", i, i % 10 < 5 ? "LUAD" : i % 10 < 8 ? "LUSC" : "normal");
+        g_string_append_printf(times, "%02d.svs,%d,%d\n", i, 1 + i * 7 % 100, i % 10 < 3);
+        g_string_append_printf(values, "%02d.svs,%d\n", i, i * 37 % 100);
+    }
+    const char *const texts[] = {classes->str, times->str, values->str};
+    RmilSplit splits[100];
+    GError *error = NULL;
+    for (int t = 0; t < 3; t++) {
+        g_autoptr(RmilCohort) cohort = cohort_of(texts[t]);
+        for (uint64_t seed = 0; seed < 5; seed++) {
+            int64_t all[2] = {0}, rare[2] = {0}; /* of validation and test; of them: normal, events, lowest third */
+            g_assert_true(draw(cohort, seed, splits, &error));
+            g_assert_no_error(error);
+            for (int i = 0; i < 100; i++) {
+                const RmilTarget *target = &cohort->rows[i].target;
+                if (splits[i] < RMIL_SPLIT_VAL) continue;
+                all[splits[i] - RMIL_SPLIT_VAL]++;
+                rare[splits[i] - RMIL_SPLIT_VAL] += t == 0 ? target->label == 0 : t == 1 ? target->event : target->value < 33;
+            }
+            g_assert_cmpint(all[0], ==, 16);
+            g_assert_cmpint(all[1], ==, 20);
+            static const int64_t in_val[] = {3, 5, 5}, in_test[] = {4, 6, 7}; /* shares 0.2, 0.3 and 0.33 */
+            g_assert_cmpint(ABS(rare[0] - in_val[t]), <=, 1);
+            g_assert_cmpint(ABS(rare[1] - in_test[t]), <=, 1);
+        }
+    }
+    g_autoptr(RmilCohort) one = cohort_of("slide,label\na.svs,a\nb.svs,a\nc.svs,a\nd.svs,b\ne.svs,b\nf.svs,b\ng.svs,c\nh.svs,c\n");
+    g_autofree char *folder = test_folder(),
+                    *path = test_file(folder, "splits.csv", "id,one\na,train\nb,val\nc,test\nd,train\ne,val\nf,test\ng,test\nh,val\n");
+    g_assert_null(rmil_split_table_read(path, one, &error));
+    test_error(&error, RMIL_ERROR_DATA,
+               "splits.csv: column one: the training set would have no slide with class \"c\" (the cohort has 2 such slides");
+    g_autoptr(RmilCohort) times_few = cohort_of("slide,time,event\na.svs,1,1\nb.svs,2,0\nc.svs,3,0\n");
+    g_autofree char *three = test_file(folder, "three.csv", "id,one\na,train\nb,val\nc,test\n");
+    g_assert_null(rmil_split_table_read(three, times_few, &error));
+    test_error(&error, RMIL_ERROR_DATA, "the validation set would have no slide with an event (the cohort has 1 such slide");
+}
+
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/split/shares", test_shares);
@@ -261,5 +359,8 @@ int main(int argc, char **argv) {
     g_test_add_func("/split/impossible", test_impossible);
     g_test_add_func("/split/table", test_table);
     g_test_add_func("/split/real", test_real);
+    g_test_add_func("/split/clam", test_clam);
+    g_test_add_func("/split/bad-clam", test_bad_clam);
+    g_test_add_func("/split/strata", test_strata);
     return g_test_run();
 }
