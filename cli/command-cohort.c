@@ -21,7 +21,8 @@ int command_cohort(int argc, char **argv) {
     g_auto(GStrv) positive = NULL;
     const GOptionEntry own[] = {
         {"output", 'o', 0, G_OPTION_ARG_FILENAME, &output, "the table (default: cohort.csv)", "CSV"},
-        {"positive", 0, 0, G_OPTION_ARG_STRING_ARRAY, &positive, "class-folders: a folder that is class 1; may be given again", "NAME"},
+        {"positive", 0, 0, G_OPTION_ARG_STRING_ARRAY, &positive,
+         "class-folders: a folder that is class 1, the others are 0; may be given again (default: the folders name the classes)", "NAME"},
         {0},
     };
     const CliGroup groups[] = {{"The table", own}, {NULL, NULL}};

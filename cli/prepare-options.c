@@ -48,8 +48,8 @@ GOptionEntry *prepare_crop_entries(RmilPrepareOptions *options) { return ENTRIES
 
 GOptionEntry *prepare_label_entries(RmilPrepareOptions *options) {
     return ENTRIES(
-        {"lesion", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->lesion, "annotation group or class that is lesion; may be given again",
-         "NAME"},
+        {"lesion", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->lesion,
+         "annotation group that is lesion, on slides of one class alone: CLASS=GROUP[,CLASS=GROUP]; may be given again", "NAME"},
         {"exclude", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->exclusion, "group or class that is cut out; may be given again", "NAME"},
         {"padding", 0, 0, G_OPTION_ARG_DOUBLE, &options->padding, "grow annotations by so many level-0 pixels (default: 0)", "PX"},
         {"preview", 0, 0, G_OPTION_ARG_NONE, &options->preview, "draw outlines and annotated patches on the slide: DIR/labels/ID.png",

@@ -152,7 +152,7 @@ RMIL_API const char *const *rmil_cohort_layouts(void); /* "camelyon16", "digestp
 /* Writes the table of the data set in `folder` to `path` (docs/datasets.md has the layouts), ready for rmil_cohort_read:
  * labels, official test split, annotations, patients where they are known, a note for slides of which something is known.
  * What is missing or left out is told to the monitor. positive: for "class-folders", names of the folders that are class 1
- * (NULL-terminated), or NULL. Archives of annotations are unpacked beside the table. */
+ * (NULL-terminated), the others are 0; NULL: the names of the folders are the labels. Archives of annotations are unpacked beside the table. */
 RMIL_API gboolean rmil_cohort_make(const char *layout, const char *folder, const char *path, const char *const *positive,
                                    RmilCohortSummary *summary, const RmilMonitor *monitor, GError **error);
 

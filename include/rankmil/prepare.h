@@ -36,7 +36,8 @@ typedef struct {
     char *weights;     /* its file, or NULL */
     gboolean bfloat16; /* FALSE */
     /* patch labels (annotation.h) */
-    char **lesion, **exclusion; /* names of groups or classes; NULL: the usual ones */
+    char **lesion, **exclusion; /* names of groups; NULL: the usual ones. lesion also "CLASS=GROUP[,CLASS=GROUP]": on slides of that
+                                 * class these groups alone are lesions; ARGUMENT when the cohort has no such class */
     double padding;             /* annotations grow by so many level-0 px, 0 … 10⁶: 0 */
     double label_threshold;     /* a patch is annotated above this share, 0 … 1: 0.05 */
     gboolean uncropped;         /* GeoJSON and masks count from level 0, not from the scanned area. FALSE */

@@ -1,4 +1,5 @@
 /* A cohort's table drafted from one folder a class. */
+#include "cohort-private.h"
 #include "draft.h"
 
 #include <string.h>
@@ -7,7 +8,6 @@
  * folder per set: train, val, test. Beside a slide may lie NAME.xml, NAME.geojson, NAME_mask.png …: its annotation. */
 static const char *const features[] = {".h5", ".hdf5", ".pt", NULL};
 static const char *const annotations[] = {".xml", ".geojson", "_mask.png", "_mask.jpg", "_mask.tif", "_mask.tiff", NULL};
-static const char *const negative_words[] = {"normal", "negative", "neg", "benign", "healthy", "control", "no", "0", NULL};
 
 enum { MOST_NAMED = 5 /* folders in a warning */ };
 
@@ -37,11 +37,6 @@ static gboolean is_set(const char *name, RmilSplit *split) {
     return FALSE;
 }
 
-static gboolean is_negative(const char *name) {
-    g_autofree char *lower = g_ascii_strdown(name, -1);
-    return g_strv_contains(negative_words, lower);
-}
-
 static gboolean holds_slides(const RmilDraft *draft, const char *folder) {
     g_autoptr(GPtrArray) slides = rmil_draft_list(draft, folder, rmil_draft_images);
     g_autoptr(GPtrArray) files = rmil_draft_list(draft, folder, features);
@@ -68,7 +63,7 @@ static gboolean add_folder(const RmilDraft *draft, GPtrArray *classes, const cha
         if (!holds_slides(draft, inner->pdata[i])) continue;
         if (named++ < MOST_NAMED) g_string_append_printf(deeper, "%s%s", deeper->len ? ", " : "", below);
         if (own) continue;
-        if (is_negative(below) && strlen(below) > 1)
+        if (rmil_class_negative(below) && strlen(below) > 1)
             return rmil_fail(error, RMIL_ERROR_DATA, "%s: classes seem to lie one level deeper, in %s/%s: make a table of each such folder",
                              draft->folder, name, below);
         if (split == RMIL_SPLIT_NONE) is_set(below, &set);
@@ -98,7 +93,7 @@ static gboolean add_classes(const RmilDraft *draft, GPtrArray *classes, const ch
     return TRUE;
 }
 
-/* -- which class is 1 ------------------------------------------------------------------------------------------------------- */
+/* -- which classes there are ------------------------------------------------------------------------------------------------------- */
 static gint compare_names(gconstpointer a, gconstpointer b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
 static GPtrArray *distinct_names(const GPtrArray *classes) {
@@ -117,30 +112,30 @@ static char *listed(const GPtrArray *names) {
     return g_string_free(out, FALSE);
 }
 
-/* The names that mean 1, NULL-terminated; free the array alone. */
-static GPtrArray *choose_positive(const RmilDraft *draft, const GPtrArray *names, GError **error) {
-    g_autoptr(GPtrArray) chosen = g_ptr_array_new();
+/* Which classes are positive. */
+typedef struct {
+    GPtrArray *names; /* NULL-terminated, borrowed */
+    gboolean by_name; /* nobody chose: the table says the classes by their names */
+} Positive;
+
+/* Those that --positive names; else all but the one that sounds negative, and all where none, or more than one, does. */
+static gboolean choose_positive(const RmilDraft *draft, const GPtrArray *names, Positive *positive, GError **error) {
     g_autofree char *all = listed(names);
+    guint negatives = 0;
     for (const char *const *given = draft->positive; given && *given; given++) {
-        if (!g_ptr_array_find_with_equal_func((GPtrArray *)names, *given, g_str_equal, NULL)) {
-            rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: there is no class folder \"%s\"; there are %s", draft->folder, *given, all);
-            return NULL;
-        }
-        g_ptr_array_add(chosen, (gpointer)*given);
+        if (!g_ptr_array_find_with_equal_func((GPtrArray *)names, *given, g_str_equal, NULL))
+            return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: there is no class folder \"%s\"; there are %s", draft->folder, *given, all);
+        g_ptr_array_add(positive->names, (gpointer)*given);
     }
-    if (chosen->len == 0 && names->len != 2) {
-        rmil_fail(error, RMIL_ERROR_DATA, "%s: has %u class folders with slides (%s): say with --positive which of them are class 1",
-                  draft->folder, names->len, names->len ? all : "none");
-        return NULL;
-    }
-    if (chosen->len == 0) { /* the one that does not sound negative; else the second in the alphabet */
-        gboolean second = is_negative(names->pdata[0]) || !is_negative(names->pdata[1]);
-        g_ptr_array_add(chosen, names->pdata[second ? 1 : 0]);
-        rmil_monitor_warn(draft->monitor, "class 1 is \"%s\", class 0 is \"%s\" (--positive chooses otherwise)",
-                          (char *)names->pdata[second ? 1 : 0], (char *)names->pdata[second ? 0 : 1]);
-    }
-    g_ptr_array_add(chosen, NULL);
-    return g_steal_pointer(&chosen);
+    positive->by_name = positive->names->len == 0;
+    if (positive->by_name && names->len < 2)
+        return rmil_fail(error, RMIL_ERROR_DATA, "%s: has %u class folder%s with slides (%s): two at least are needed", draft->folder,
+                         names->len, names->len == 1 ? "" : "s", names->len ? all : "none");
+    for (guint i = 0; i < names->len; i++) negatives += rmil_class_negative(names->pdata[i]) ? 1 : 0;
+    for (guint i = 0; positive->by_name && i < names->len; i++)
+        if (negatives != 1 || !rmil_class_negative(names->pdata[i])) g_ptr_array_add(positive->names, names->pdata[i]);
+    g_ptr_array_add(positive->names, NULL);
+    return TRUE;
 }
 
 /* -- slides -------------------------------------------------------------------------------------------------------------------- */
@@ -155,7 +150,7 @@ static char *annotation_of(const char *path) {
     return NULL;
 }
 
-static void add_class(RmilDraft *draft, const Class *class, int label) {
+static void add_class(RmilDraft *draft, const Class *class, int label, gboolean by_name) {
     g_autoptr(GPtrArray) slides = rmil_draft_list(draft, class->path, rmil_draft_images);
     g_autoptr(GPtrArray) files = rmil_draft_list(draft, class->path, features);
     g_autoptr(GHashTable) rows = g_hash_table_new(g_str_hash, g_str_equal);
@@ -164,6 +159,7 @@ static void add_class(RmilDraft *draft, const Class *class, int label) {
         if (g_str_has_suffix(id, "_mask")) continue;
         RmilDraftRow *row = rmil_draft_add(draft, id, slides->pdata[i], label, class->split);
         row->class = g_strdup(class->name);
+        row->named = by_name;
         row->annotation = label == 1 ? annotation_of(slides->pdata[i]) : NULL;
         g_hash_table_insert(rows, row->id, row);
     }
@@ -174,6 +170,7 @@ static void add_class(RmilDraft *draft, const Class *class, int label) {
         if (!row) {
             row = rmil_draft_add(draft, id, NULL, label, class->split);
             row->class = g_strdup(class->name);
+            row->named = by_name;
             row->annotation = label == 1 ? annotation_of(files->pdata[i]) : NULL;
             g_hash_table_insert(rows, row->id, row);
         }
@@ -204,11 +201,12 @@ static gboolean fill(RmilDraft *draft, GError **error) {
     g_autoptr(GPtrArray) classes = g_ptr_array_new_with_free_func(free_class);
     if (!add_classes(draft, classes, draft->folder, RMIL_SPLIT_NONE, TRUE, error)) return FALSE;
     g_autoptr(GPtrArray) names = distinct_names(classes);
-    g_autoptr(GPtrArray) positive = choose_positive(draft, names, error);
-    if (!positive) return FALSE;
+    g_autoptr(GPtrArray) chosen = g_ptr_array_new();
+    Positive positive = {.names = chosen};
+    if (!choose_positive(draft, names, &positive, error)) return FALSE;
     for (guint i = 0; i < classes->len; i++) {
         const Class *class = classes->pdata[i];
-        add_class(draft, class, g_strv_contains((const char *const *)positive->pdata, class->name));
+        add_class(draft, class, g_strv_contains((const char *const *)chosen->pdata, class->name), positive.by_name);
     }
     tell_apart(draft, FALSE);
     tell_apart(draft, TRUE);

@@ -92,11 +92,11 @@ static void cells_of(const RmilDraft *draft, const RmilDraftRow *row, const char
     cells[0] = row->id;
     cells[1] = relative(draft, row->slide);
     cells[2] = relative(draft, row->features);
-    cells[3] = labels[row->label + 1];
+    cells[3] = row->named ? row->class : labels[row->label + 1];
     cells[4] = rmil_split_name(row->split);
     cells[5] = relative(draft, row->annotation);
     cells[6] = row->patient ? row->patient : "";
-    cells[7] = row->class ? row->class : "";
+    cells[7] = row->class && !row->named ? row->class : "";
     cells[8] = row->note ? row->note : "";
 }
 

@@ -8,7 +8,8 @@
 typedef struct {
     char *id, *slide;                                     /* required */
     char *features, *annotation, *patient, *class, *note; /* or NULL */
-    int label;                                            /* −1 none */
+    int label;                                            /* −1 none; 0: of a negative class */
+    gboolean named;                                       /* the table says the class by its name, not by the label */
     RmilSplit split;
 } RmilDraftRow;
 

@@ -32,7 +32,8 @@ RmilRegion *rmil_work_read_region(const RmilWork *work, const RmilCohortRow *row
                                   GError **error) {
     RmilAnnotationOptions options;
     rmil_annotation_options_init(&options);
-    if (work->options.lesion) options.lesion = (const char *const *)work->options.lesion;
+    g_auto(GStrv) lesion = rmil_lesion_groups(work->options.lesion, &work->cohort->task, &row->target);
+    if (lesion) options.lesion = (const char *const *)lesion;
     if (work->options.exclusion) options.exclusion = (const char *const *)work->options.exclusion;
     options.padding = padding;
     options.uncropped = work->options.uncropped;

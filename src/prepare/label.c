@@ -21,7 +21,8 @@ static char *label_source(const RmilWork *work, int64_t row, const RmilBag *bag,
     g_autofree char *annotation = rmil_file_identity(work->cohort->rows[row].annotation);
     GString *out = g_string_new(NULL);
     g_string_printf(out, "labels 1; %s; padding %g; threshold %g", annotation, padding, work->options.label_threshold);
-    append_list(out, "lesion", work->options.lesion);
+    g_auto(GStrv) lesion = rmil_lesion_groups(work->options.lesion, &work->cohort->task, &work->cohort->rows[row].target);
+    append_list(out, "lesion", lesion);
     append_list(out, "exclude", work->options.exclusion);
     g_autofree char *frame = rmil_annotation_frame(work, &work->cohort->rows[row]);
     g_string_append(out, frame);

@@ -21,6 +21,13 @@ char *rmil_work_made_from(const RmilWork *work, const char *path);
 /* A product that is there and cannot be read after all: said, and the error freed. Nothing for NULL. */
 void rmil_work_made_again(const RmilWork *work, GError *error);
 
+/* -- lesion.c -------------------------------------------------------------------------------------------------------------------- */
+/* Of options' lesion: do all CLASS=GROUP name classes? */
+gboolean rmil_lesion_check(char *const *given, const RmilTask *task, GError **error);
+/* The groups that are lesions on a slide with this target: those given for its class, else those given for all; where the class is not
+ * known, all. NULL: the usual ones. Free with g_strfreev. */
+char **rmil_lesion_groups(char *const *given, const RmilTask *task, const RmilTarget *target);
+
 /* -- annotations.c --------------------------------------------------------------------------------------------------------------- */
 /* What is doubtful about a row's annotation: its slide is called negative, and a lesion is outlined. NULL: nothing. g_free. */
 char *rmil_annotation_doubt(const RmilTask *task, const RmilCohortRow *row, gboolean lesion);

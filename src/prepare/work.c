@@ -59,9 +59,10 @@ void rmil_work_take(RmilWork *work, RmilCohort *cohort) {
 }
 
 gboolean rmil_work_read_as(RmilWork *work, const char *cohort, const RmilReading *how, GError **error) {
-    RmilCohort *read = rmil_cohort_read_as(cohort, how, error);
-    if (read) rmil_work_take(work, read);
-    return read != NULL;
+    g_autoptr(RmilCohort) read = rmil_cohort_read_as(cohort, how, error);
+    if (!read || !rmil_lesion_check(work->options.lesion, &read->task, error)) return FALSE;
+    rmil_work_take(work, g_steal_pointer(&read));
+    return TRUE;
 }
 
 gboolean rmil_work_read(RmilWork *work, const char *cohort, GError **error) {

@@ -217,8 +217,11 @@ static void test_class_folders(Fixture *f, gconstpointer data) {
     check(f, "benign_a", 0, RMIL_SPLIT_NONE, NULL);
     check(f, "b", 1, RMIL_SPLIT_NONE, "cancer/b_mask.png");
     g_assert_nonnull(row_of(f, "c")->features);
-    g_assert_cmpstr(cell(f, "b", "class"), ==, "cancer");
-    g_assert_nonnull(strstr(f->told->str, "class 1 is \"cancer\", class 0 is \"benign\""));
+    g_assert_cmpstr(cell(f, "b", "label"), ==, "cancer");
+    g_assert_cmpint(rmil_table_find(f->cohort->table, "class"), <, 0);
+    g_assert_cmpstr(f->cohort->task.names[0], ==, "benign");
+    g_assert_true(f->cohort->task.negative);
+    g_assert_cmpint(f->summary.positive, ==, 2);
 }
 
 static void test_sets(Fixture *f, gconstpointer data) {
@@ -227,7 +230,6 @@ static void test_sets(Fixture *f, gconstpointer data) {
     put(f, "val/x/c.png", "");
     put(f, "Test/y/d.png", "");
     put(f, "Test/z/e.png", "");
-    refuse(f, "class-folders", NULL, RMIL_ERROR_DATA, "has 3 class folders with slides (x, y, z): say with --positive");
     refuse(f, "class-folders", (const char *const[]){"w", NULL}, RMIL_ERROR_ARGUMENT, "there is no class folder \"w\"; there are x, y, z");
     make_and_read(f, "class-folders", (const char *const[]){"x", "z", NULL});
     check(f, "a", 1, RMIL_SPLIT_TRAIN, NULL);
@@ -235,6 +237,23 @@ static void test_sets(Fixture *f, gconstpointer data) {
     check(f, "c", 1, RMIL_SPLIT_VAL, NULL);
     check(f, "d", 0, RMIL_SPLIT_TEST, NULL);
     check(f, "e", 1, RMIL_SPLIT_TEST, NULL);
+    g_assert_cmpstr(cell(f, "e", "label"), ==, "1");
+    g_assert_cmpstr(cell(f, "e", "class"), ==, "z");
+}
+
+/* Any number of classes, by the names of their folders; without a negative one, each may be annotated. */
+static void test_many_classes(Fixture *f, gconstpointer data) {
+    put(f, "LUSC/a.svs", "");
+    put(f, "LUSC/a.xml", "");
+    put(f, "LUAD/b.svs", "");
+    put(f, "LUAD/b.xml", "");
+    put(f, "other/c.svs", "");
+    make_and_read(f, "class-folders", NULL);
+    check(f, "b", 0, RMIL_SPLIT_NONE, "LUAD/b.xml");
+    check(f, "a", 1, RMIL_SPLIT_NONE, "LUSC/a.xml");
+    check(f, "c", 2, RMIL_SPLIT_NONE, NULL);
+    g_assert_false(f->cohort->task.negative);
+    g_assert_cmpint(f->summary.negative, ==, 0);
 }
 
 /* Slides one level deeper, as the GDC's client leaves them, or by patient: taken and said; what is left out is said. */
@@ -296,17 +315,12 @@ int main(int argc, char **argv) {
     const struct {
         const char *name;
         void (*run)(Fixture *, gconstpointer);
-    } cases[] = {{"/draft/camelyon16", test_camelyon16},
-                 {"/draft/camelyon16-bucket", test_bucket},
-                 {"/draft/camelyon16-archive", test_archive},
-                 {"/draft/camelyon16-wrong", test_wrong_camelyon16},
-                 {"/draft/digestpath", test_digestpath},
-                 {"/draft/digestpath-wrong", test_wrong_digestpath},
-                 {"/draft/class-folders", test_class_folders},
-                 {"/draft/class-folders-divided", test_sets},
-                 {"/draft/class-folders-deeper", test_deeper},
-                 {"/draft/odd-names", test_odd_names},
-                 {"/draft/class-folders-wrong", test_wrong_folders}};
+    } cases[] = {{"/draft/camelyon16", test_camelyon16},       {"/draft/camelyon16-bucket", test_bucket},
+                 {"/draft/camelyon16-archive", test_archive},  {"/draft/camelyon16-wrong", test_wrong_camelyon16},
+                 {"/draft/digestpath", test_digestpath},       {"/draft/digestpath-wrong", test_wrong_digestpath},
+                 {"/draft/class-folders", test_class_folders}, {"/draft/many-classes", test_many_classes},
+                 {"/draft/class-folders-divided", test_sets},  {"/draft/class-folders-deeper", test_deeper},
+                 {"/draft/odd-names", test_odd_names},         {"/draft/class-folders-wrong", test_wrong_folders}};
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) g_test_add(cases[i].name, Fixture, NULL, set_up, cases[i].run, tear_down);
     return g_test_run();
 }

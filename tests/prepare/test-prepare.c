@@ -1,7 +1,7 @@
 /* A cohort of which one slide is broken, made into features by a C program: the public headers are all that it needs. */
 #include "support.h"
 
-#include "rankmil/prepare.h"
+#include "prepare/prepare-private.h"
 #include "rankmil/synth.h"
 
 #include <glib/gstdio.h>
@@ -418,6 +418,74 @@ static void test_input_tasks(void) {
     g_assert_true(rmil_task_equal(&as_model->task, &task));
 }
 
+/* --lesion, for slides of one class or for all. */
+static void test_lesion(void) {
+    const RmilTask task = {.kind = RMIL_TASK_CLASSES, .classes = 3, .names = {"normal", "LUAD", "LUSC"}, .negative = TRUE};
+    const struct {
+        const char *given[4];
+        const char *groups[4]; /* of normal, LUAD, LUSC, and where it is not known; NULL: the usual ones */
+    } cases[] = {
+        {{NULL}, {NULL}},
+        {{"Tumor", "A, B"}, {"Tumor|A, B", "Tumor|A, B", "Tumor|A, B", "Tumor|A, B"}},
+        {{"LUAD=Tumor"}, {NULL, "Tumor", NULL, "Tumor"}},
+        {{"LUAD=Tumor, LUSC = squamous,LUAD=Other", "Lesion"}, {"Lesion", "Tumor|Other", "squamous", "Tumor|squamous|Other|Lesion"}},
+    };
+    GError *error = NULL;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        char *const *given = (char *const *)cases[i].given;
+        g_assert_true(rmil_lesion_check(given, &task, &error));
+        for (int label = 0; label < 4; label++) {
+            const RmilTarget target = RMIL_TARGET_CLASS(label < 3 ? label : -1);
+            g_auto(GStrv) groups = rmil_lesion_groups(given, &task, &target);
+            g_autofree char *found = groups ? g_strjoinv("|", groups) : NULL;
+            g_assert_cmpstr(found, ==, cases[i].groups[label]);
+        }
+    }
+    static const char *const wrong[][2] = {{"LUAC=Tumor", "--lesion LUAC=Tumor: there is no class \"LUAC\"; there are normal, LUAD, LUSC"},
+                                           {"LUAD=Tumor,Other", "\"Other\" is not CLASS=GROUP"},
+                                           {"LUAD=", "\"LUAD=\" is not CLASS=GROUP"}};
+    for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++) {
+        char *const given[] = {(char *)wrong[i][0], NULL};
+        g_assert_false(rmil_lesion_check(given, &task, &error));
+        test_error(&error, RMIL_ERROR_ARGUMENT, wrong[i][1]);
+    }
+}
+
+/* The group of another class is no lesion, nor drawn, and patches are labelled again where the groups of their class change. */
+static void test_lesion_labels(void) {
+    g_autofree char *into = test_folder(), *table = table_path();
+    GError *error = NULL;
+    g_autoptr(RmilCohort) given = rmil_cohort_read(table, &error);
+    g_autoptr(GString) text = g_string_new("id,slide,label,annotation\n");
+    static const char *const words[] = {"normal", "LUAD", "LUSC"};
+    int annotated = 0;
+    for (int64_t i = 1; i < 4; i++)
+        g_string_append_printf(text, "%s,%s,%s,%s\n", given->rows[i].id, given->rows[i].slide,
+                               words[given->rows[i].annotation ? ++annotated : 0],
+                               given->rows[i].annotation ? given->rows[i].annotation : "");
+    g_assert_cmpint(annotated, ==, 2);
+    g_autofree char *path = test_file(into, "given.csv", text->str);
+    const struct {
+        const char *lesion, *made, *problem;
+    } cases[] = {{"LUAD=Nothing", "3+0 1+0 ", "no annotation is in a lesion group"}, {NULL, "1+2 1+1 ", NULL}};
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        RmilPrepareOptions options;
+        rmil_prepare_options_init(&options);
+        options.lesion = cases[i].lesion ? g_strsplit(cases[i].lesion, ";", -1) : NULL;
+        forget();
+        g_autoptr(RmilWork) work = rmil_work_new(into, &options, &monitor, &error);
+        rmil_prepare_options_clear(&options);
+        g_assert_true(rmil_work_read(work, path, &error));
+        g_assert_true(rmil_work_tile(work, &error) && rmil_work_label(work, &error));
+        g_autofree char *stages_made = g_strdup_printf("%" G_GINT64_FORMAT "+%" G_GINT64_FORMAT " %" G_GINT64_FORMAT "+%" G_GINT64_FORMAT
+                                                       " ",
+                                                       heard.made[0], heard.kept[0], heard.made[1], heard.kept[1]);
+        g_assert_cmpstr(stages_made, ==, cases[i].made);
+        g_assert_cmpint(heard.problems->len, ==, cases[i].problem ? 1 : 0);
+        if (cases[i].problem) g_assert_true(said(heard.problems, cases[i].problem));
+    }
+}
+
 static const char *owner(gpointer user, const char *id) { return strcmp(id, user) == 0 ? "/elsewhere/it.svs" : NULL; }
 
 /* What was given, without a table, through the whole. */
@@ -465,6 +533,8 @@ int main(int argc, char **argv) {
     g_test_add_func("/prepare/check", test_check);
     g_test_add_func("/prepare/preprocessing", test_preprocessing);
     g_test_add_func("/prepare/inputs", test_inputs);
+    g_test_add_func("/prepare/lesion", test_lesion);
+    g_test_add_func("/prepare/lesion-labels", test_lesion_labels);
     g_test_add_func("/prepare/targets", test_targets);
     g_test_add_func("/prepare/input-tasks", test_input_tasks);
     const int status = g_test_run();
