@@ -119,6 +119,40 @@ static void test_classes(void) {
     g_assert_nonnull(strstr(o.out, "times.csv: what is predicted is label (the table has time and event, too: --target chooses)"));
 }
 
+/* A patient's slides as one bag, and CLAM's splits of them, through a training. */
+static void test_patients(void) {
+    g_autoptr(GString) table = g_string_new("id,features,label,patient\n");
+    for (int i = 0; i < 12; i++) g_string_append_printf(table, "s%d,f%d.h5,%s,p%d\n", i, i, i / 2 % 2 ? "tumor" : "normal", i / 2);
+    g_free(test_file(root, "patients.csv", table->str));
+    g_autofree char *clam = g_build_filename(root, "clam", NULL);
+    g_assert_cmpint(g_mkdir(clam, 0755), ==, 0);
+    g_free(test_file(clam, "splits_4.csv", ",train,val,test\n0,s0,s4,s8\n1,s1,s5,s9\n2,s2,s6,s10\n3,s3,s7,s11\n"));
+    g_auto(Outcome) o = {0};
+    command_run(&o, root, "train", "patients.csv", "-o", "by-patient", "--bag=patient", "--splits=clam", "--seed=4", "--epochs=1",
+                "--hidden=6", "--model=abmil", "--guide=none", NULL);
+    command_expect(&o, 0, "");
+    g_assert_nonnull(strstr(o.out, "patients.csv: classes: normal (negative), tumor\n"));
+    g_autofree char *path = g_build_filename(root, "by-patient", "predictions.csv", NULL);
+    GError *error = NULL;
+    g_autoptr(RmilTable) rows = rmil_table_read(path, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(rmil_table_rows(rows), ==, 6);
+    static const char *const sets[] = {"train", "train", "val", "val", "test", "test"};
+    for (int i = 0; i < 6; i++) {
+        g_autofree char *id = g_strdup_printf("p%d", i);
+        g_assert_cmpstr(rmil_table_cell(rows, i, rmil_table_find(rows, "id")), ==, id);
+        g_assert_cmpstr(rmil_table_cell(rows, i, rmil_table_find(rows, "split")), ==, sets[i]);
+    }
+    g_free(test_file(root, "torn.csv", "id,features,label,patient\na,f0.h5,x,p\nb,f1.h5,y,p\nc,f2.h5,x,q\nd,f3.h5,y,r\n"));
+    command_run(&o, root, "train", "torn.csv", "-o", "torn", "--bag=patient", NULL);
+    command_expect(&o, 1, "torn.csv: a patient cannot be one bag whose slides differ in what is predicted: \"p\" (lines 2 and 3)");
+    g_free(test_file(clam, "splits_5.csv", ",train,val,test\n0,s0,s4,other\n"));
+    command_run(&o, root, "check", "patients.csv", "--splits=clam", NULL);
+    command_expect(&o, 1, "splits_5.csv: line 2: slide \"other\" is not in patients.csv");
+    command_run(&o, root, "label", "patients.csv", "-o", "labels", "--lesion=LUAD=Tumor", NULL);
+    command_expect(&o, 1, "--lesion LUAD=Tumor: there is no class \"LUAD\"; there are normal, tumor");
+}
+
 /* What does no harm is said once: near columns, slides that count twice, a cohort too small to be divided. */
 static void test_said(void) {
     g_auto(Outcome) o = {0};
@@ -181,6 +215,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/cli/tables/refused", test_refused);
     g_test_add_func("/cli/tables/targets", test_targets);
     g_test_add_func("/cli/tables/classes", test_classes);
+    g_test_add_func("/cli/tables/patients", test_patients);
     g_test_add_func("/cli/tables/said", test_said);
     g_test_add_func("/cli/tables/deep", test_deep);
     g_test_add_func("/cli/tables/terminal", test_terminal);

@@ -93,7 +93,7 @@ static char *configured(const char *method, const char *name, const char *text) 
         g_string_append_printf(out, "%s %.17g\n", row->key, rmil_option_get(row, &train));
     for (const RmilOption *row = rmil_decision_options; row->key; row++)
         g_string_append_printf(out, "%s %.17g\n", row->key, rmil_option_get(row, &decision));
-    g_string_append_printf(out, "precision %d memory %" G_GINT64_FORMAT, load.precision, load.memory);
+    g_string_append_printf(out, "precision %d memory %" G_GINT64_FORMAT "\nbag %d", load.precision, load.memory, load.bag);
     return g_string_free(out, FALSE);
 }
 
