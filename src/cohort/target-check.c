@@ -23,7 +23,9 @@ GArray *rmil_cohort_classes(const RmilCohort *cohort) {
 
 /* -- classes -------------------------------------------------------------------------------------------------------------------- */
 char *rmil_class_said(const RmilTask *task, int label) {
-    return rmil_task_is_plain(task) ? g_strdup_printf("label %d", label) : g_strdup_printf("class \"%s\"", task->names[label]);
+    const char *name = task->names[label];
+    const gboolean number = strspn(name, "0123456789") == strlen(name);
+    return g_strdup_printf(number ? "label %s" : "class \"%s\"", name);
 }
 
 /* Of how many patients is this known? */
