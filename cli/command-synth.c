@@ -9,6 +9,8 @@ typedef struct {
     gboolean features;
     gint64 slides; /* UNSET: the kind's own number */
     gchar *precision, *layout;
+    gboolean survival, number;
+    RmilSynthTask task;
     RmilSynthOptions pixel;
     RmilSynthFeatureOptions feature;
 } Options;
@@ -37,6 +39,7 @@ static const char *stray_option(const Options *o) {
 static gboolean make_slides(Cli *cli, Options *o, const char *folder, GError **error) {
     if (o->slides != UNSET) o->pixel.slides = o->slides;
     o->pixel.layout = o->layout;
+    o->pixel.task = o->task;
     o->pixel.seed = (uint64_t)cli->seed;
     o->pixel.threads = cli->threads;
     if (!rmil_synth_write(folder, &o->pixel, &cli->monitor, error)) return FALSE;
@@ -50,6 +53,7 @@ static gboolean make_features(Cli *cli, Options *o, const char *folder, GError *
     if (o->slides != UNSET) rmil_synth_feature_options_bags(&o->feature, o->slides);
     int64_t bags = o->feature.train + o->feature.test;
     o->feature.half = g_strcmp0(o->precision, "float32") != 0;
+    o->feature.task = o->task;
     o->feature.seed = (uint64_t)cli->seed;
     o->feature.threads = cli->threads;
     if (!rmil_synth_features_check(&o->feature, error)) return FALSE;
@@ -76,7 +80,7 @@ int command_synth(int argc, char **argv) {
                                    "synth demo\nsynth big --features --scale 0.1"};
     Cli cli;
     int status;
-    Options o = {.slides = UNSET};
+    Options o = {.slides = UNSET, .task = {.patients = RMIL_SYNTH_PATIENTS_USUAL}};
     rmil_synth_options_init(&o.pixel);
     rmil_synth_feature_options_init(&o.feature);
     const GOptionEntry own[] = {
@@ -87,6 +91,11 @@ int command_synth(int argc, char **argv) {
         {"positive", 0, 0, G_OPTION_ARG_DOUBLE, &o.pixel.positive, "share of slides with a lesion", "X"},
         {"test", 0, 0, G_OPTION_ARG_DOUBLE, &o.pixel.test, "share of slides in the test set", "X"},
         {"layout", 0, 0, G_OPTION_ARG_STRING, &o.layout, "folders as of rankmil (default), camelyon16 or digestpath", "NAME"},
+        {"classes", 0, 0, G_OPTION_ARG_INT64, &o.task.classes, "classes 2 … 6: normal and subtypes of tumour, in words", "C"},
+        {"survival", 0, 0, G_OPTION_ARG_NONE, &o.survival, "times to an event whose hazard grows with the lesion", NULL},
+        {"number", 0, 0, G_OPTION_ARG_NONE, &o.number, "a number that grows with the lesion", NULL},
+        {"patients", 0, 0, G_OPTION_ARG_DOUBLE, &o.task.patients, "share of patients with two slides", "X"},
+        {"sites", 0, 0, G_OPTION_ARG_INT64, &o.task.sites, "places that slides come from, a little different in stain", "N"},
         {"features", 0, 0, G_OPTION_ARG_NONE, &o.features, "feature files of made-up slides instead of pictures", NULL},
         {"scale", 0, 0, G_OPTION_ARG_DOUBLE, &o.feature.scale, "features: tiles per slide (default: 1, mean 7,900)", "X"},
         {"difficulty", 0, 0, G_OPTION_ARG_DOUBLE, &o.feature.difficulty, "features: tumour stands out 1/X as far", "X"},
@@ -97,8 +106,10 @@ int command_synth(int argc, char **argv) {
     const CliGroup groups[] = {{"The cohort", own}, {NULL, NULL}};
     if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) return status;
     GError *error = NULL;
+    o.task.target = o.survival ? RMIL_SYNTH_SURVIVAL : o.number ? RMIL_SYNTH_NUMBER : RMIL_SYNTH_LABEL;
     const char *stray = stray_option(&o);
     if (stray) status = cli_usage(&cli, "%s does not go with%s --features", stray, o.features ? "" : "out");
+    else if ((o.task.classes != 0) + o.survival + o.number > 1) status = cli_usage(&cli, "give one of --classes, --survival and --number");
     else if (o.precision && strcmp(o.precision, "float16") != 0 && strcmp(o.precision, "float32") != 0)
         status = cli_usage(&cli, "--precision is float16 or float32");
     else if (o.features ? make_features(&cli, &o, argv[1], &error) : make_slides(&cli, &o, argv[1], &error)) status = cli_done(&cli);

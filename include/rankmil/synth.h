@@ -6,12 +6,28 @@
 
 G_BEGIN_DECLS
 
+/* What of a cohort is predicted. */
+typedef enum {
+    RMIL_SYNTH_LABEL,    /* `label` */
+    RMIL_SYNTH_SURVIVAL, /* `time` (days), `event`, and `true_risk`, the log hazard, which grows with the lesion share */
+    RMIL_SYNTH_NUMBER    /* `value`, which grows with the lesion share */
+} RmilSynthTarget;
+
+#define RMIL_SYNTH_PATIENTS_USUAL (-1)
+typedef struct {
+    RmilSynthTarget target;
+    int64_t classes; /* 0: labels 0 and 1; 2 … 6: "normal" and subtypes of tumour, in equal parts */
+    double patients; /* share of patients with two slides; RMIL_SYNTH_PATIENTS_USUAL: 0.12 of slides, and no patients of features */
+    int64_t sites;   /* 0: none; else the column `site`, whose stain or features are a little apart */
+} RmilSynthTask;
+
 typedef struct {
     int64_t slides;        /* 40 */
     int64_t width, height; /* level-0 px of a typical slide, 5400 × 5000; sizes vary around it */
     double mpp;            /* 0.5 */
     double positive;       /* share of slides with a lesion, 0.4 */
     double test;           /* share of slides in the test set, 0.33 */
+    RmilSynthTask task;    /* other than the usual one only in rankmil's own layout; `positive` is of the usual classes */
     const char *layout;    /* folders and tables as "rankmil" (NULL), "camelyon16" or "digestpath" have them */
     uint64_t seed;
     int threads;
@@ -29,9 +45,10 @@ typedef struct {
     int64_t train, test;                   /* bags: 270, 129, as in Camelyon16 */
     int64_t train_positive, test_positive; /* 111, 49 */
     int64_t dim;                           /* 1024 */
-    double scale;      /* tiles per bag, 1: as in Camelyon16 (mean 7,900); lesions shrink with it, to half a tile at least */
-    double difficulty; /* 1; the tumour's features stand out 1/difficulty as far (docs/synth.md: what methods make of it) */
-    gboolean half;     /* TRUE: float16 features, else float32 */
+    double scale;       /* tiles per bag, 1: as in Camelyon16 (mean 7,900); lesions shrink with it, to half a tile at least */
+    double difficulty;  /* 1; the tumour's features stand out 1/difficulty as far (docs/synth.md: what methods make of it) */
+    gboolean half;      /* TRUE: float16 features, else float32 */
+    RmilSynthTask task; /* the positives above are of the usual classes */
     uint64_t seed;
     int threads;
 } RmilSynthFeatureOptions;

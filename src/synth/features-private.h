@@ -4,8 +4,10 @@
 #define RMIL_SYNTH_FEATURES_PRIVATE_H
 
 #include "synth-private.h"
+#include "task-private.h"
 
-#define RMIL_SYNTH_TILE_SIDE 448 /* level-0 px: 224 px at 20x of a 40x scan */
+#define RMIL_SYNTH_LESION_MOST 0.6 /* of a bag's tiles, in cohorts of subtypes, times and numbers */
+#define RMIL_SYNTH_TILE_SIDE 448   /* level-0 px: 224 px at 20x of a 40x scan */
 
 /* q in [0, 1] -> tiles: that part of Camelyon16's training slides has fewer (tissue: normal slides; lesions: tumour). */
 double rmil_synth_tissue_tiles(double q);
@@ -15,9 +17,10 @@ typedef struct {
     char id[24];
     int label;
     gboolean test;
-    int64_t count; /* tiles */
-    double lesion; /* area with tumour, in tiles; 0 in a negative bag */
-    double benign; /* area that looks much like tumour, but is none; 0 in most bags */
+    int64_t count;     /* tiles */
+    double lesion;     /* area with tumour, in tiles; 0 in a negative bag */
+    double benign;     /* area that looks much like tumour, but is none; 0 in most bags */
+    int patient, site; /* from 1; site 0: none */
     uint64_t stream;
 } RmilSynthBagPlan;
 /* options->train + options->test plans; free with g_free. */
@@ -27,5 +30,20 @@ RmilSynthBagPlan *rmil_synth_bag_plan(const RmilSynthFeatureOptions *options);
 int64_t rmil_synth_place_tissue(int64_t count, RmilRng *rng, int64_t *coords);
 /* Connected foci of `area` tiles together: cover[i] becomes the covered part (0 … 1) of tile i. */
 void rmil_synth_place_foci(const int64_t *coords, int64_t count, double area, RmilRng *rng, float *cover);
+
+/* -- features ------------------------------------------------------------------------------------------------------------------ */
+#define RMIL_SYNTH_LATENT 32
+#define RMIL_SYNTH_TYPES 12
+#define RMIL_SYNTH_TUMOURS 3
+typedef struct {
+    float prototype[RMIL_SYNTH_TYPES][RMIL_SYNTH_LATENT], tumour[RMIL_SYNTH_TUMOURS][RMIL_SYNTH_LATENT];
+    float subtype[RMIL_SYNTH_CLASSES_MOST][RMIL_SYNTH_LATENT]; /* by label, of a cohort of subtypes */
+    float *base, *mixing, *normal;                             /* dim; LATENT × dim; NORMALS + dim */
+} RmilSynthWorld;
+gboolean rmil_synth_world_init(RmilSynthWorld *world, const RmilSynthFeatureOptions *options, GError **error);
+void rmil_synth_world_clear(RmilSynthWorld *world);
+/* features: count × dim; cover, benign: parts of each tile. */
+void rmil_synth_world_features(const RmilSynthWorld *world, const RmilSynthFeatureOptions *options, const RmilSynthBagPlan *plan,
+                               const int64_t *coords, const float *cover, const float *benign, float *features);
 
 #endif

@@ -9,88 +9,19 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-/* A tile's features: x = max(0, base + mixing · z + noise). The latent z is the prototype of the tile's tissue type, plus
- * what the slide adds to all of its tiles (stain, scanner), plus the tile's own variation; in a lesion, plus a step along
- * the tumour's direction, as long as the tile is covered. Some benign types lie part of the way in that direction, so do
- * foci in a third of the slides of either label, and slides differ in how much of each type they have. */
 #define VERSION 3
-#define LATENT 32
-#define TYPES 12
-#define MIMICS 3
-#define SUBTYPES 3
-#define NORMALS 65536 /* noise is read from a table, at a random place for every tile */
-#define STEP 0.95     /* length of the tumour's direction at difficulty 1, in units of the latent's variation */
-#define LOOKS 0.75F   /* how far a benign focus goes in that direction */
 #define COVERED 0.05F /* a tile is labelled when more of it is covered, as annotated tiles are */
-
-typedef struct {
-    float prototype[TYPES][LATENT], tumour[SUBTYPES][LATENT];
-    float *base, *mixing, *normal; /* dim; LATENT × dim; NORMALS + dim */
-} World;
 
 typedef struct {
     const char *folder;
     const RmilSynthFeatureOptions *options;
     const RmilMonitor *monitor;
-    World world;
+    RmilSynthWorld world;
     RmilSynthBagPlan *plans;
     int64_t *lesion_tiles; /* by bag, labelled */
     GMutex lock;
     int64_t done;
 } Job;
-
-static float normal(RmilRng *rng) { return (float)rmil_rng_normal(rng); }
-
-static gboolean world_init(World *world, const RmilSynthFeatureOptions *o, GError **error) {
-    RmilRng rng;
-    rmil_rng_init(&rng, o->seed, 1);
-    if (!(world->base = rmil_alloc(o->dim, sizeof(float), error)) || !(world->mixing = rmil_alloc(o->dim * LATENT, sizeof(float), error)) ||
-        !(world->normal = rmil_alloc(NORMALS + o->dim, sizeof(float), error)))
-        return FALSE;
-    float common[LATENT];
-    double length = 0;
-    for (int k = 0; k < LATENT; k++) {
-        common[k] = normal(&rng);
-        length += common[k] * common[k];
-    }
-    for (int k = 0; k < LATENT; k++) common[k] /= (float)sqrt(length);
-    for (int s = 0; s < SUBTYPES; s++)
-        for (int k = 0; k < LATENT; k++)
-            world->tumour[s][k] = (float)(STEP / o->difficulty) * (common[k] + 0.5F * normal(&rng) / sqrtf(LATENT));
-    for (int t = 0; t < TYPES; t++) {
-        float mimic = t < MIMICS ? 0.5F * (float)(STEP / o->difficulty) : 0, along = 0;
-        for (int k = 0; k < LATENT; k++) {
-            world->prototype[t][k] = 0.8F * normal(&rng);
-            along += world->prototype[t][k] * common[k];
-        }
-        for (int k = 0; k < LATENT; k++) world->prototype[t][k] += (mimic - along) * common[k];
-    }
-    for (int64_t i = 0; i < o->dim; i++) world->base[i] = 0.3F * normal(&rng) - 0.2F;
-    for (int64_t i = 0; i < o->dim * LATENT; i++) world->mixing[i] = normal(&rng) / sqrtf(LATENT);
-    for (int64_t i = 0; i < NORMALS + o->dim; i++) world->normal[i] = 0.45F * normal(&rng);
-    return TRUE;
-}
-
-/* -- one bag ----------------------------------------------------------------------------------------------------------------- */
-static int tissue_type(uint32_t seed, const float *taste, float x, float y) {
-    int best = 0;
-    float most = -1e9F;
-    for (int t = 0; t < TYPES; t++) {
-        float v = taste[t] + rmil_synth_noise(seed + (uint32_t)t * 77, x / 9, y / 9, 0, 0) +
-                  0.4F * rmil_synth_noise(seed + (uint32_t)t * 77 + 5, x / 2.3F, y / 2.3F, 0, 0);
-        if (v > most) most = v, best = t;
-    }
-    return best;
-}
-
-RMIL_CLONES static void mix(const World *world, int64_t dim, const float *z, const float *noise, float *restrict x) {
-    for (int64_t i = 0; i < dim; i++) x[i] = world->base[i] + noise[i];
-    for (int k = 0; k < LATENT; k++) {
-        const float *restrict column = world->mixing + k * dim;
-        for (int64_t i = 0; i < dim; i++) x[i] += z[k] * column[i];
-    }
-    for (int64_t i = 0; i < dim; i++) x[i] = x[i] > 0 ? x[i] : 0;
-}
 
 typedef struct {
     int64_t count, side; /* tiles; of the slide, level-0 px */
@@ -123,33 +54,14 @@ static Place place_bag(const RmilSynthBagPlan *plan, uint64_t seed) {
     return place;
 }
 
-static void fill_features(const World *world, const RmilSynthBagPlan *plan, uint64_t draw, int64_t dim, const Place *place,
-                          float *features) {
-    RmilRng rng;
-    rmil_rng_init(&rng, draw, 2 * plan->stream + 1);
-    uint32_t seed = (uint32_t)rmil_rng_next(&rng);
-    const float *tumour = world->tumour[rmil_rng_below(&rng, SUBTYPES)], *alike = world->tumour[rmil_rng_below(&rng, SUBTYPES)];
-    float slide[LATENT], taste[TYPES];
-    for (int k = 0; k < LATENT; k++) slide[k] = 0.5F * normal(&rng);
-    for (int t = 0; t < TYPES; t++) taste[t] = 0.45F * normal(&rng) - (t < MIMICS ? 0.35F : 0);
-    for (int64_t i = 0; i < place->count; i++) {
-        float x = (float)(place->coords[2 * i] / RMIL_SYNTH_TILE_SIDE), z[LATENT];
-        float y = (float)(place->coords[2 * i + 1] / RMIL_SYNTH_TILE_SIDE);
-        const float *type = world->prototype[tissue_type(seed, taste, x, y)];
-        float lesion = place->cover[i], benign = (1 - lesion) * LOOKS * place->benign[i];
-        for (int k = 0; k < LATENT; k++)
-            z[k] = type[k] * (1 - 0.5F * lesion) + slide[k] + 0.6F * normal(&rng) + lesion * tumour[k] + benign * alike[k];
-        mix(world, dim, z, world->normal + rmil_rng_below(&rng, NORMALS), features + i * dim);
-    }
-}
-
 static char *identity_of(const RmilSynthFeatureOptions *o, const RmilSynthBagPlan *plan) {
     char scale[G_ASCII_DTOSTR_BUF_SIZE], difficulty[G_ASCII_DTOSTR_BUF_SIZE];
+    g_autofree char *task = rmil_synth_task_text(&o->task);
     return g_strdup_printf(
         "rankmil synth features version %d, %s of %" G_GINT64_FORMAT " + %" G_GINT64_FORMAT ", positive %" G_GINT64_FORMAT
-        " + %" G_GINT64_FORMAT ", %" G_GINT64_FORMAT " x float%d, scale %s, difficulty %s, seed %" G_GUINT64_FORMAT,
+        " + %" G_GINT64_FORMAT ", %" G_GINT64_FORMAT " x float%d, scale %s, difficulty %s, seed %" G_GUINT64_FORMAT "%s",
         VERSION, plan->id, o->train, o->test, o->train_positive, o->test_positive, o->dim, o->half ? 16 : 32,
-        g_ascii_dtostr(scale, sizeof scale, o->scale), g_ascii_dtostr(difficulty, sizeof difficulty, o->difficulty), o->seed);
+        g_ascii_dtostr(scale, sizeof scale, o->scale), g_ascii_dtostr(difficulty, sizeof difficulty, o->difficulty), o->seed, task);
 }
 
 static char *path_of(const Job *job, const RmilSynthBagPlan *plan) {
@@ -171,7 +83,7 @@ static gboolean write_bag(const Job *job, const RmilSynthBagPlan *plan, const Pl
                    .slide_height = place->side,
                    .source = identity};
     if (!(bag.features = rmil_alloc(plan->count * o->dim, sizeof(float), error))) return FALSE;
-    fill_features(&job->world, plan, o->seed, o->dim, place, bag.features);
+    rmil_synth_world_features(&job->world, o, plan, place->coords, place->cover, place->benign, bag.features);
     gboolean written = rmil_bag_write(&bag, path, o->half, error);
     rmil_free(bag.features);
     return written;
@@ -190,17 +102,37 @@ static gboolean make_bag(int64_t index, int worker, gpointer user, GError **erro
     return TRUE;
 }
 
+static RmilSynthCase *cases_of(const Job *job) {
+    const RmilSynthFeatureOptions *o = job->options;
+    int64_t bags = o->train + o->test;
+    RmilSynthCase *cases = g_new0(RmilSynthCase, bags);
+    for (int64_t i = 0; i < bags; i++) {
+        const RmilSynthBagPlan *plan = &job->plans[i];
+        cases[i] = (RmilSynthCase){.label = plan->label, .test = plan->test, .patient = plan->patient, .site = plan->site};
+        cases[i].share = (double)job->lesion_tiles[i] / (double)plan->count;
+    }
+    rmil_synth_cases_outcomes(cases, bags, RMIL_SYNTH_LESION_MOST, o->seed);
+    return cases;
+}
+
 static gboolean write_cohort(const Job *job, GError **error) {
-    g_autoptr(RmilCsv) csv = rmil_csv_new("id,features,label,split,tiles,lesion_tiles");
+    const RmilSynthTask *task = &job->options->task;
+    const gboolean patients = task->patients != RMIL_SYNTH_PATIENTS_USUAL, sites = task->sites > 0;
+    g_autofree RmilSynthCase *cases = cases_of(job);
+    g_autofree char *header = g_strconcat("id,features,", rmil_synth_task_columns(task), ",split,tiles,lesion_tiles",
+                                          patients ? ",patient" : "", sites ? ",site" : "", NULL);
+    g_autoptr(RmilCsv) csv = rmil_csv_new(header);
     for (int64_t i = 0; i < job->options->train + job->options->test; i++) {
         const RmilSynthBagPlan *plan = &job->plans[i];
-        g_autofree char *features = g_strdup_printf("features/%s.h5", plan->id);
+        g_autofree char *features = g_strdup_printf("features/%s.h5", plan->id), *patient = g_strdup_printf("patient_%03d", plan->patient);
         rmil_csv_text(csv, plan->id);
         rmil_csv_text(csv, features);
-        rmil_csv_whole(csv, plan->label);
+        rmil_synth_task_cells(task, csv, &cases[i]);
         rmil_csv_text(csv, plan->test ? "test" : "");
         rmil_csv_whole(csv, plan->count);
         rmil_csv_whole(csv, job->lesion_tiles[i]);
+        if (patients) rmil_csv_text(csv, patient);
+        if (sites) rmil_synth_site_cell(csv, plan->site);
         rmil_csv_end(csv);
     }
     g_autofree char *path = g_build_filename(job->folder, "cohort.csv", NULL);
@@ -245,12 +177,10 @@ gboolean rmil_synth_features_write(const char *folder, const RmilSynthFeatureOpt
                .plans = rmil_synth_bag_plan(options),
                .lesion_tiles = g_new0(int64_t, bags)};
     g_mutex_init(&job.lock);
-    gboolean done = check_folder(&job, error) && world_init(&job.world, options, error) &&
+    gboolean done = check_folder(&job, error) && rmil_synth_world_init(&job.world, options, error) &&
                     rmil_parallel(bags, options->threads, make_bag, &job, error) && write_cohort(&job, error);
     g_mutex_clear(&job.lock);
-    rmil_free(job.world.base);
-    rmil_free(job.world.mixing);
-    rmil_free(job.world.normal);
+    rmil_synth_world_clear(&job.world);
     g_free(job.plans);
     g_free(job.lesion_tiles);
     return done;
