@@ -53,7 +53,8 @@ gboolean rmil_synth_world_init(RmilSynthWorld *world, const RmilSynthFeatureOpti
         for (int k = 0; k < LATENT; k++)
             world->tumour[s][k] = (float)(STEP / o->difficulty) * (common[k] + 0.5F * normal(&rng) / sqrtf(LATENT));
     for (int t = 0; t < TYPES; t++) {
-        float mimic = t < MIMICS ? 0.5F * (float)(STEP / o->difficulty) : 0, along = 0;
+        const gboolean looks = t < MIMICS && o->task.target == RMIL_SYNTH_LABEL;
+        float mimic = looks ? 0.5F * (float)(STEP / o->difficulty) : 0, along = 0;
         for (int k = 0; k < LATENT; k++) {
             world->prototype[t][k] = 0.8F * normal(&rng);
             along += world->prototype[t][k] * common[k];
@@ -106,8 +107,10 @@ void rmil_synth_world_features(const RmilSynthWorld *world, const RmilSynthFeatu
     uint32_t seed = (uint32_t)rmil_rng_next(&rng);
     const float *tumour = world->tumour[rmil_rng_below(&rng, SUBTYPES)], *alike = world->tumour[rmil_rng_below(&rng, SUBTYPES)];
     if (o->task.classes && plan->label) tumour = world->subtype[plan->label];
-    float slide[LATENT], taste[TYPES];
-    for (int k = 0; k < LATENT; k++) slide[k] = 0.5F * normal(&rng);
+    const gboolean amount = o->task.target != RMIL_SYNTH_LABEL;
+    if (amount) tumour = world->tumour[0];
+    float slide[LATENT], taste[TYPES], spread = amount ? 0.15F : 0.5F;
+    for (int k = 0; k < LATENT; k++) slide[k] = spread * normal(&rng);
     for (int t = 0; t < TYPES; t++) taste[t] = 0.45F * normal(&rng) - (t < MIMICS ? 0.35F : 0);
     if (plan->site) site_add(o->seed, plan->site, slide);
     for (int64_t i = 0; i < plan->count; i++) {
