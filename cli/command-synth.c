@@ -8,32 +8,61 @@
 typedef struct {
     gboolean features;
     gint64 slides; /* UNSET: the kind's own number */
-    gchar *precision, *layout;
+    gchar *precision, *layout, *mnist;
     gboolean survival, number;
     RmilSynthTask task;
     RmilSynthOptions pixel;
     RmilSynthFeatureOptions feature;
 } Options;
 
-/* Options of one kind given for the other are wrong usage, not ignored. NULL: all right. */
-static const char *stray_option(const Options *o) {
-    RmilSynthOptions pixel;
-    RmilSynthFeatureOptions feature;
-    rmil_synth_options_init(&pixel);
-    rmil_synth_feature_options_init(&feature);
-    if (!o->features)
-        return o->feature.scale != feature.scale             ? "--scale"
-               : o->feature.difficulty != feature.difficulty ? "--difficulty"
-               : o->feature.dim != feature.dim               ? "--dim"
-               : o->precision                                ? "--precision"
-                                                             : NULL;
-    return o->pixel.width != pixel.width         ? "--width"
-           : o->pixel.height != pixel.height     ? "--height"
-           : o->pixel.mpp != pixel.mpp           ? "--mpp"
-           : o->pixel.positive != pixel.positive ? "--positive"
-           : o->pixel.test != pixel.test         ? "--test"
+/* Options of features alone, of pictures alone, of what mnist's bags cannot have. NULL: none was given. */
+static const char *features_option(const Options *o) {
+    RmilSynthFeatureOptions usual;
+    rmil_synth_feature_options_init(&usual);
+    return o->feature.scale != usual.scale             ? "--scale"
+           : o->feature.difficulty != usual.difficulty ? "--difficulty"
+           : o->feature.dim != usual.dim               ? "--dim"
+           : o->precision                              ? "--precision"
+                                                       : NULL;
+}
+
+static const char *pixel_option(const Options *o) {
+    RmilSynthOptions usual;
+    rmil_synth_options_init(&usual);
+    return o->pixel.width != usual.width         ? "--width"
+           : o->pixel.height != usual.height     ? "--height"
+           : o->pixel.mpp != usual.mpp           ? "--mpp"
+           : o->pixel.positive != usual.positive ? "--positive"
            : o->layout                           ? "--layout"
                                                  : NULL;
+}
+
+static const char *target_option(const Options *o) {
+    return o->task.classes ? "--classes" : o->survival ? "--survival" : o->number ? "--number" : NULL;
+}
+
+static const char *task_option(const Options *o) {
+    return target_option(o)                                ? target_option(o)
+           : o->task.patients != RMIL_SYNTH_PATIENTS_USUAL ? "--patients"
+           : o->task.sites                                 ? "--sites"
+                                                           : NULL;
+}
+
+/* Options of one kind given for the other are wrong usage, not ignored. NULL: all right; *with: what it does not go with. */
+static const char *stray_option(const Options *o, const char **with) {
+    RmilSynthOptions usual;
+    rmil_synth_options_init(&usual);
+    const char *stray = o->mnist ? features_option(o) : NULL;
+    if (o->mnist) {
+        *with = "with --mnist";
+        return o->features ? "--features" : stray ? stray : pixel_option(o) ? pixel_option(o) : task_option(o);
+    }
+    *with = o->features ? "with --features" : "without --features";
+    stray = o->features ? pixel_option(o) : features_option(o);
+    if (!stray && o->features && o->pixel.test != usual.test) stray = "--test";
+    if (stray || o->features || !target_option(o)) return stray;
+    *with = "with --classes, --survival and --number";
+    return o->pixel.positive != usual.positive ? "--positive" : NULL;
 }
 
 static gboolean make_slides(Cli *cli, Options *o, const char *folder, GError **error) {
@@ -66,6 +95,26 @@ static gboolean make_features(Cli *cli, Options *o, const char *folder, GError *
     return TRUE;
 }
 
+static gboolean make_digits(Cli *cli, const Options *o, const char *folder, GError **error) {
+    RmilSynthDigitOptions digits;
+    rmil_synth_digit_options_init(&digits);
+    if (o->slides != UNSET) digits.bags = o->slides;
+    digits.source = o->mnist;
+    digits.test = o->pixel.test;
+    digits.seed = (uint64_t)cli->seed;
+    digits.threads = cli->threads;
+    if (!rmil_synth_digits_write(folder, &digits, &cli->monitor, error)) return FALSE;
+    json_object_set_int_member(cli->result, "slides", digits.bags);
+    cli_say(cli, "%s/cohort.csv: %" G_GINT64_FORMAT " bags of digits", folder, digits.bags);
+    return TRUE;
+}
+
+static gboolean make_cohort(Cli *cli, Options *o, const char *folder, GError **error) {
+    return o->mnist      ? make_digits(cli, o, folder, error)
+           : o->features ? make_features(cli, o, folder, error)
+                         : make_slides(cli, o, folder, error);
+}
+
 int command_synth(int argc, char **argv) {
     static const CliUsage usage = {"DIR",
                                    "Makes a small cohort of H&E-like slides whose truth is known.",
@@ -73,18 +122,22 @@ int command_synth(int argc, char **argv) {
                                    "the same bytes. The slides are drawn, not photographed: for demos, tests and teaching.\n"
                                    "--layout: the same slides in the folders of a public data set, without cohort.csv.\n\n"
                                    "With --features: DIR/cohort.csv and DIR/features/*.h5, as large as Camelyon16 by default\n"
-                                   "(399 slides, 6.5 GB), for trying methods and machines.",
+                                   "(399 slides, 6.5 GB), for trying methods and machines.\n"
+                                   "With --mnist: bags of your handwritten digits, in three classes.\n\n"
+                                   "Labels are 0 and 1, unless --classes, --survival or --number asks for another task.",
                                    1,
                                    1,
                                    CLI_SEED | CLI_THREADS | CLI_RESUMES,
-                                   "synth demo\nsynth big --features --scale 0.1"};
+                                   "synth demo\nsynth big --features --scale 0.1\nsynth subtypes --classes 3\n"
+                                   "synth survival --features --survival --scale 0.05 --dim 64 --difficulty 0.1\n"
+                                   "synth digits --mnist folder"};
     Cli cli;
     int status;
     Options o = {.slides = UNSET, .task = {.patients = RMIL_SYNTH_PATIENTS_USUAL}};
     rmil_synth_options_init(&o.pixel);
     rmil_synth_feature_options_init(&o.feature);
     const GOptionEntry own[] = {
-        {"slides", 0, 0, G_OPTION_ARG_INT64, &o.slides, "how many (default: 40; with --features 399)", "N"},
+        {"slides", 0, 0, G_OPTION_ARG_INT64, &o.slides, "how many (default: 40; with --features 399, with --mnist 240)", "N"},
         {"width", 0, 0, G_OPTION_ARG_INT64, &o.pixel.width, "level-0 pixels of a typical slide", "PX"},
         {"height", 0, 0, G_OPTION_ARG_INT64, &o.pixel.height, "level-0 pixels of a typical slide", "PX"},
         {"mpp", 0, 0, G_OPTION_ARG_DOUBLE, &o.pixel.mpp, "µm per pixel (default: 0.5)", "X"},
@@ -101,20 +154,22 @@ int command_synth(int argc, char **argv) {
         {"difficulty", 0, 0, G_OPTION_ARG_DOUBLE, &o.feature.difficulty, "features: tumour stands out 1/X as far", "X"},
         {"dim", 0, 0, G_OPTION_ARG_INT64, &o.feature.dim, "features: numbers per tile (default: 1024)", "N"},
         {"precision", 0, 0, G_OPTION_ARG_STRING, &o.precision, "features: float16 (default) or float32", "NAME"},
+        {"mnist", 0, 0, G_OPTION_ARG_FILENAME, &o.mnist, "bags of digits instead, from MNIST's test files in this folder", "FOLDER"},
         {0},
     };
     const CliGroup groups[] = {{"The cohort", own}, {NULL, NULL}};
     if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) return status;
     GError *error = NULL;
     o.task.target = o.survival ? RMIL_SYNTH_SURVIVAL : o.number ? RMIL_SYNTH_NUMBER : RMIL_SYNTH_LABEL;
-    const char *stray = stray_option(&o);
-    if (stray) status = cli_usage(&cli, "%s does not go with%s --features", stray, o.features ? "" : "out");
+    const char *with, *stray = stray_option(&o, &with);
+    if (stray) status = cli_usage(&cli, "%s does not go %s", stray, with);
     else if ((o.task.classes != 0) + o.survival + o.number > 1) status = cli_usage(&cli, "give one of --classes, --survival and --number");
     else if (o.precision && strcmp(o.precision, "float16") != 0 && strcmp(o.precision, "float32") != 0)
         status = cli_usage(&cli, "--precision is float16 or float32");
-    else if (o.features ? make_features(&cli, &o, argv[1], &error) : make_slides(&cli, &o, argv[1], &error)) status = cli_done(&cli);
+    else if (make_cohort(&cli, &o, argv[1], &error)) status = cli_done(&cli);
     else status = cli_fail(&cli, error);
     g_free(o.precision);
     g_free(o.layout);
+    g_free(o.mnist);
     return status;
 }

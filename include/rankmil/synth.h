@@ -66,5 +66,20 @@ RMIL_API int64_t rmil_synth_features_bytes(const RmilSynthFeatureOptions *option
 RMIL_API gboolean rmil_synth_features_write(const char *folder, const RmilSynthFeatureOptions *options, const RmilMonitor *monitor,
                                             GError **error);
 
+typedef struct {
+    const char *source; /* folder with MNIST's test files, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, each plain or as .gz */
+    int64_t bags;       /* 240 */
+    double test;        /* share of bags, and of images, in the test set, 0.33 */
+    uint64_t seed;
+    int threads;
+} RmilSynthDigitOptions;
+RMIL_API void rmil_synth_digit_options_init(RmilSynthDigitOptions *options);
+/* Bags of 20 … 60 handwritten digits in three classes, equally many of each: "eight" and "three" hold some of that digit, "negative"
+ * none of either. DIR/cohort.csv and DIR/features/ID.h5 as above: a patch is a digit, its features are its pixels, pooled to 14 × 14,
+ * 0 … 1 (dim 196), its label 1 where it is the witness. Same bytes, resuming and refusal as above. Errors: of MNIST's files IO, FORMAT,
+ * DATA. */
+RMIL_API gboolean rmil_synth_digits_write(const char *folder, const RmilSynthDigitOptions *options, const RmilMonitor *monitor,
+                                          GError **error);
+
 G_END_DECLS
 #endif

@@ -69,12 +69,13 @@ typedef struct {
     RmilSynthAtlas *atlas;
     uint64_t seed;
     double scale;
+    int sprites;
 } Job;
 
 static gboolean make_layer(int64_t index, int worker, gpointer user, GError **error) {
     const Job *job = user;
     if (index < RMIL_SYNTH_LAYERS) rmil_synth_atlas_layer(job->atlas, job->seed, job->scale, index);
-    else if (index == RMIL_SYNTH_LAYERS) rmil_synth_atlas_stamps(job->atlas, job->seed, job->scale);
+    else if (index == RMIL_SYNTH_LAYERS) rmil_synth_atlas_stamps(job->atlas, job->seed, job->scale, job->sprites);
     else atlas_points(job->atlas, job->seed, job->scale);
     return TRUE;
 }
@@ -85,7 +86,7 @@ static gboolean make_texture(int64_t index, int worker, gpointer user, GError **
     return TRUE;
 }
 
-RmilSynthAtlas *rmil_synth_atlas_new(uint64_t seed, double scale, int threads, GError **error) {
+RmilSynthAtlas *rmil_synth_atlas_new(uint64_t seed, double scale, int classes, int threads, GError **error) {
     g_autoptr(RmilSynthAtlas) atlas = g_new0(RmilSynthAtlas, 1);
     atlas->owned = g_ptr_array_new_with_free_func(g_free);
     for (int kind = RMIL_SYNTH_GLASS + 1; kind < RMIL_SYNTH_KINDS; kind++)
@@ -93,7 +94,7 @@ RmilSynthAtlas *rmil_synth_atlas_new(uint64_t seed, double scale, int threads, G
     for (int i = 0; i < RMIL_SYNTH_LAYERS; i++)
         if (!(atlas->layer[i] = rmil_alloc(TILE * TILE, sizeof(float), error))) return NULL;
     make_ragged(atlas, seed);
-    Job job = {atlas, seed, scale};
+    Job job = {atlas, seed, scale, RMIL_SYNTH_DUCTAL + MAX(classes - 1, 0)};
     if (!rmil_parallel(RMIL_SYNTH_LAYERS + 2, threads, make_layer, &job, error) ||
         !rmil_parallel(RMIL_SYNTH_KINDS - 1, threads, make_texture, &job, error))
         return NULL;

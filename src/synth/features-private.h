@@ -4,7 +4,6 @@
 #define RMIL_SYNTH_FEATURES_PRIVATE_H
 
 #include "synth-private.h"
-#include "task-private.h"
 
 #define RMIL_SYNTH_LESION_MOST 0.6 /* of a bag's tiles, in cohorts of subtypes, times and numbers */
 #define RMIL_SYNTH_TILE_SIDE 448   /* level-0 px: 224 px at 20x of a 40x scan */
@@ -45,5 +44,8 @@ void rmil_synth_world_clear(RmilSynthWorld *world);
 /* features: count × dim; cover, benign: parts of each tile. */
 void rmil_synth_world_features(const RmilSynthWorld *world, const RmilSynthFeatureOptions *options, const RmilSynthBagPlan *plan,
                                const int64_t *coords, const float *cover, const float *benign, float *features);
+
+/* *there: is the bag's file there, made as `identity` says? FALSE: made otherwise, or it cannot be told. */
+gboolean rmil_synth_bag_there(const char *path, const char *identity, gboolean *there, GError **error);
 
 #endif

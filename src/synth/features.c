@@ -139,20 +139,27 @@ static gboolean write_cohort(const Job *job, GError **error) {
     return rmil_csv_write(csv, path, error);
 }
 
+gboolean rmil_synth_bag_there(const char *path, const char *identity, gboolean *there, GError **error) {
+    if (!rmil_file_exists(path, there, error)) return FALSE;
+    if (!*there) return TRUE;
+    g_autofree char *made_as = NULL;
+    if (!rmil_bag_source(path, &made_as, error)) return FALSE;
+    return g_strcmp0(made_as, identity) == 0 ||
+           rmil_fail(error, RMIL_ERROR_ARGUMENT,
+                     "%s: is there already, but not made with these options (%s): remove it or choose another folder", path,
+                     made_as ? made_as : "not made by rankmil synth");
+}
+
 /* Before anything is written: files that are there were made with these options, and the others have room. */
 static gboolean check_folder(const Job *job, GError **error) {
     int64_t needed = rmil_synth_features_bytes(job->options);
     for (int64_t i = 0; i < job->options->train + job->options->test; i++) {
         g_autofree char *path = path_of(job, &job->plans[i]);
-        if (!g_file_test(path, G_FILE_TEST_EXISTS)) continue;
-        g_autofree char *made_as = NULL, *identity = identity_of(job->options, &job->plans[i]);
-        if (!rmil_bag_source(path, &made_as, error)) return FALSE;
-        if (g_strcmp0(made_as, identity) != 0)
-            return rmil_fail(error, RMIL_ERROR_ARGUMENT,
-                             "%s: is there already, but not made with these options (%s): remove it or choose another folder", path,
-                             made_as ? made_as : "not made by rankmil synth");
+        g_autofree char *identity = identity_of(job->options, &job->plans[i]);
+        gboolean there;
         GStatBuf status;
-        if (g_stat(path, &status) == 0) needed -= status.st_size;
+        if (!rmil_synth_bag_there(path, identity, &there, error)) return FALSE;
+        if (there && g_stat(path, &status) == 0) needed -= status.st_size;
     }
     g_autofree char *parent = g_canonicalize_filename(job->folder, NULL);
     while (!g_file_test(parent, G_FILE_TEST_EXISTS) && strcmp(parent, "/") != 0) {

@@ -9,18 +9,23 @@
  * the data set can be tried without it (docs/synth.md). */
 
 /* -- rankmil ------------------------------------------------------------------------------------------------------------ */
-static gboolean write_cohort(const char *folder, const RmilSynthPlan *plans, const double *shares, int64_t count, GError **error) {
-    g_autoptr(RmilCsv) csv = rmil_csv_new("id,slide,label,split,annotation,patient,lesion_share");
-    for (int64_t i = 0; i < count; i++) {
+static gboolean write_cohort(const char *folder, const RmilSynthOptions *o, const RmilSynthPlan *plans, const double *shares,
+                             GError **error) {
+    g_autofree RmilSynthCase *cases = rmil_synth_plan_cases(plans, shares, o->slides, o->seed);
+    g_autofree char *header = g_strconcat("id,slide,", rmil_synth_task_columns(&o->task), ",split,annotation,patient,lesion_share",
+                                          o->task.sites ? ",site" : "", NULL);
+    g_autoptr(RmilCsv) csv = rmil_csv_new(header);
+    for (int64_t i = 0; i < o->slides; i++) {
         const RmilSynthPlan *plan = &plans[i];
         g_autofree char *slide = g_strdup_printf("slides/%s.tiff", plan->id), *outlines = g_strdup_printf("annotations/%s.xml", plan->id);
         rmil_csv_text(csv, plan->id);
         rmil_csv_text(csv, slide);
-        rmil_csv_whole(csv, plan->label);
+        rmil_synth_task_cells(&o->task, csv, &cases[i]);
         rmil_csv_text(csv, plan->test ? "test" : "");
         rmil_csv_text(csv, plan->label ? outlines : "");
         rmil_csv_text(csv, plan->patient);
         rmil_csv_number(csv, "%.6f", shares[i]);
+        if (o->task.sites) rmil_synth_site_cell(csv, plan->site);
         rmil_csv_end(csv);
     }
     g_autofree char *path = g_build_filename(folder, "cohort.csv", NULL);
@@ -39,9 +44,10 @@ static void name_camelyon16(RmilSynthPlan *plans, int64_t count) {
 }
 
 /* No header; the data set's own table goes on with the tumour's type and size. */
-static gboolean write_reference(const char *folder, const RmilSynthPlan *plans, const double *shares, int64_t count, GError **error) {
+static gboolean write_reference(const char *folder, const RmilSynthOptions *o, const RmilSynthPlan *plans, const double *shares,
+                                GError **error) {
     g_autoptr(RmilCsv) csv = rmil_csv_new(NULL);
-    for (int64_t i = 0; i < count; i++) {
+    for (int64_t i = 0; i < o->slides; i++) {
         if (!plans[i].test) continue;
         rmil_csv_text(csv, plans[i].id);
         rmil_csv_text(csv, plans[i].label ? "Tumor" : "Normal");
@@ -95,7 +101,7 @@ static char *join(const char *folder, const char *sub, const char *id, const cha
 }
 
 char *rmil_synth_layout_slide(const RmilSynthLayout *layout, const char *folder, const RmilSynthPlan *plan) {
-    return join(folder, layout->slides[plan->test][plan->label], plan->id, layout->slide_suffix);
+    return join(folder, layout->slides[plan->test][plan->label > 0], plan->id, layout->slide_suffix);
 }
 
 char *rmil_synth_layout_truth(const RmilSynthLayout *layout, const char *folder, const RmilSynthPlan *plan) {
@@ -145,6 +151,6 @@ static gboolean write_mask(const RmilSynthAnatomy *anatomy, const RmilSynthPlan 
 gboolean rmil_synth_layout_write_truth(const RmilSynthLayout *layout, const RmilSynthAnatomy *anatomy, const RmilSynthPlan *plan,
                                        const char *identity, const char *path, GError **error) {
     if (layout->jpeg) return write_mask(anatomy, plan, identity, path, error);
-    g_autofree char *xml = rmil_synth_asap(anatomy);
+    g_autofree char *xml = rmil_synth_asap(anatomy, plan->subtype);
     return rmil_file_write(path, xml, strlen(xml), error);
 }

@@ -217,18 +217,21 @@ void rmil_synth_lesions_add(RmilSynthAnatomy *map, const RmilSynthPlan *plan, ui
     map->share = made / extent;
     Growth growth = {.nest = (float)(90 + 90 * rmil_rng_uniform(&rng)), .septum = (float)(0.05 + 0.11 * rmil_rng_uniform(&rng))};
     growth.gland = rmil_rng_uniform(&rng) < 0.4 ? (float)(0.45 + 0.25 * rmil_rng_uniform(&rng)) : 2;
+    const RmilSynthSubtype *own = rmil_synth_subtype(plan->subtype);
+    if (own) growth = (Growth){.nest = own->nest, .septum = own->septum, .gland = own->gland};
     for (guint i = 0; i < map->lesions->len; i++) {
         growth.seed = (uint32_t)rmil_rng_next(&rng);
         draw(map, &g_array_index(map->lesions, RmilSynthLesion, i), &growth);
     }
 }
 
-static void append_annotation(GString *xml, const RmilSynthLesion *lesion, guint number) {
+static void append_annotation(GString *xml, const RmilSynthLesion *lesion, guint number, const char *name) {
+    g_autofree char *group = name && !lesion->exclusion ? g_strdup(name) : g_strdup_printf("_%d", lesion->group);
     const double *xy = (const double *)(void *)lesion->polygon->data;
     g_string_append_printf(xml,
-                           "\t\t<Annotation Name=\"Annotation %u\" Type=\"Polygon\" PartOfGroup=\"_%d\" Color=\"#F4FA58\">\n"
+                           "\t\t<Annotation Name=\"Annotation %u\" Type=\"Polygon\" PartOfGroup=\"%s\" Color=\"#F4FA58\">\n"
                            "\t\t\t<Coordinates>\n",
-                           number, lesion->group);
+                           number, group);
     for (guint i = 0; i < lesion->polygon->len / 2; i++) {
         char x[G_ASCII_DTOSTR_BUF_SIZE], y[G_ASCII_DTOSTR_BUF_SIZE];
         g_ascii_formatd(x, sizeof x, "%.8g", xy[2 * i]);
@@ -238,14 +241,19 @@ static void append_annotation(GString *xml, const RmilSynthLesion *lesion, guint
     g_string_append(xml, "\t\t\t</Coordinates>\n\t\t</Annotation>\n");
 }
 
-char *rmil_synth_asap(const RmilSynthAnatomy *map) {
-    static const char *const group[3] = {"#F4FA58", "#FF0000", "#64FE2E"};
+static void append_group(GString *xml, const char *name, const char *parent, const char *colour) {
+    g_string_append_printf(xml, "\t\t<Group Name=\"%s\" PartOfGroup=\"%s\" Color=\"%s\">\n\t\t\t<Attributes />\n\t\t</Group>\n", name,
+                           parent, colour);
+}
+
+char *rmil_synth_asap(const RmilSynthAnatomy *map, int subtype) {
+    const char *name = subtype ? rmil_synth_class_name(subtype) : NULL;
     GString *xml = g_string_new("<?xml version=\"1.0\"?>\n<ASAP_Annotations>\n\t<Annotations>\n");
-    for (guint i = 0; i < map->lesions->len; i++) append_annotation(xml, &g_array_index(map->lesions, RmilSynthLesion, i), i);
+    for (guint i = 0; i < map->lesions->len; i++) append_annotation(xml, &g_array_index(map->lesions, RmilSynthLesion, i), i, name);
     g_string_append(xml, "\t</Annotations>\n\t<AnnotationGroups>\n");
-    for (int k = 2; k >= 0; k--)
-        g_string_append_printf(xml, "\t\t<Group Name=\"_%d\" PartOfGroup=\"None\" Color=\"%s\">\n\t\t\t<Attributes />\n\t\t</Group>\n", k,
-                               group[k]);
+    append_group(xml, "_2", "None", "#64FE2E");
+    append_group(xml, name ? name : "_1", name ? "Tumor" : "None", "#FF0000");
+    append_group(xml, name ? "Tumor" : "_0", "None", "#F4FA58");
     g_string_append(xml, "\t</AnnotationGroups>\n</ASAP_Annotations>\n");
     return g_string_free(xml, FALSE);
 }

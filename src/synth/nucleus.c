@@ -27,6 +27,11 @@ static const Look looks[RMIL_SYNTH_SPRITES] = {
     [RMIL_SYNTH_CANCER] = {{10.0F, 15.5F}, {1.F, 1.6F}, .12F, {40, 72}, 34, 62, 30, 4.0F, 3, 118, {0, .9F}, .25F, .04F},
     [RMIL_SYNTH_CANCER_LOW] = {{9.0F, 12.2F}, {1.F, 1.4F}, .08F, {46, 76}, 34, 56, 27, 3.8F, 2, 96, {0, .8F}, .25F, .04F},
     [RMIL_SYNTH_ERYTHROCYTE] = {{5.0F, 6.3F}, {1.F, 1.25F}, .03F, {2, 2}, 208, 0, 0, 4.F, 0, 0, {0, .5F}, .3F, 0},
+    [RMIL_SYNTH_DUCTAL] = {{11.0F, 16.0F}, {1.F, 1.5F}, .12F, {44, 76}, 34, 62, 30, 4.0F, 3, 118, {0, .9F}, .25F, .04F},
+    [RMIL_SYNTH_LOBULAR] = {{6.6F, 8.2F}, {1.F, 1.2F}, .04F, {88, 116}, 40, 16, 12, 3.0F, 0, 0, {.4F, 1.4F}, .35F, 0},
+    [RMIL_SYNTH_MUCINOUS] = {{7.5F, 9.5F}, {1.F, 1.5F}, .06F, {70, 96}, 30, 24, 18, 3.4F, 1, 40, {1.F, 3.F}, .5F, .1F},
+    [RMIL_SYNTH_PAPILLARY] = {{8.0F, 10.0F}, {1.6F, 2.5F}, .05F, {92, 120}, 42, 20, 16, 3.5F, 0, 0, {0, .8F}, .3F, .08F},
+    [RMIL_SYNTH_SQUAMOUS] = {{9.0F, 12.0F}, {1.F, 1.4F}, .09F, {78, 108}, 52, 36, 26, 3.8F, 2, 70, {.4F, 1.4F}, .2F, .04F},
 };
 
 static float range(RmilRng *rng, const float *r) { return r[0] + (r[1] - r[0]) * (float)rmil_rng_uniform(rng); }
@@ -91,8 +96,8 @@ static void make(RmilSynthAtlas *atlas, RmilSynthStamp *stamp, RmilSynthSprite s
         }
 }
 
-void rmil_synth_atlas_stamps(RmilSynthAtlas *atlas, uint64_t seed, double scale) {
-    for (int sort = 0; sort < RMIL_SYNTH_SPRITES; sort++)
+void rmil_synth_atlas_stamps(RmilSynthAtlas *atlas, uint64_t seed, double scale, int sprites) {
+    for (int sort = 0; sort < sprites; sort++)
         for (int variant = 0; variant < RMIL_SYNTH_VARIANTS; variant++) {
             RmilRng rng;
             rmil_rng_init(&rng, seed, (uint64_t)(sort * 1000 + variant) + 0x57a3b0);

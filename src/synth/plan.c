@@ -4,8 +4,17 @@
 #include <math.h>
 #include <string.h>
 
+#define USUAL_PAIRS 0.12 /* patients with two slides, where nothing is said */
+
 void rmil_synth_options_init(RmilSynthOptions *options) {
-    *options = (RmilSynthOptions){.slides = 40, .width = 5400, .height = 5000, .mpp = 0.5, .positive = 0.4, .test = 0.33, .seed = 1};
+    *options = (RmilSynthOptions){.slides = 40,
+                                  .width = 5400,
+                                  .height = 5000,
+                                  .mpp = 0.5,
+                                  .positive = 0.4,
+                                  .test = 0.33,
+                                  .seed = 1,
+                                  .task = {.patients = RMIL_SYNTH_PATIENTS_USUAL}};
 }
 
 gboolean rmil_synth_check(const RmilSynthOptions *o, GError **error) {
@@ -18,7 +27,9 @@ gboolean rmil_synth_check(const RmilSynthOptions *o, GError **error) {
     if (!(o->positive >= 0 && o->positive <= 1))
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "positive: %g is not a share, 0 … 1", o->positive);
     if (!(o->test >= 0 && o->test <= 0.9)) return rmil_fail(error, RMIL_ERROR_ARGUMENT, "test: %g is not a share, 0 … 0.9", o->test);
-    return TRUE;
+    if (!rmil_synth_task_check(&o->task, error)) return FALSE;
+    if (!o->layout || strcmp(o->layout, "rankmil") == 0 || rmil_synth_task_usual(&o->task)) return TRUE;
+    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "layout: %s has the labels 0 and 1 alone; leave out the layout or the task", o->layout);
 }
 
 /* Acklam's rational approximation of the normal quantile, relative error 1e-9. */
@@ -71,41 +82,108 @@ static void choose_test(RmilSynthPlan *plans, Patient *patients, int64_t count, 
     }
 }
 
-RmilSynthPlan *rmil_synth_plan(const RmilSynthOptions *o) {
-    RmilSynthPlan *plans = g_new0(RmilSynthPlan, o->slides);
-    g_autofree int64_t *order = g_new(int64_t, o->slides);
-    g_autofree Patient *patients = g_new0(Patient, o->slides);
-    int64_t positives = (int64_t)llround(o->positive * (double)o->slides);
-    RmilRng rng;
-    rmil_rng_init(&rng, o->seed, 0);
-    for (int64_t i = 0; i < o->slides; i++) order[i] = i;
-    rmil_rng_shuffle(&rng, order, o->slides);
+/* Slides 1, 2 … and how large they are. */
+static void plan_sizes(RmilSynthPlan *plans, const RmilSynthOptions *o, RmilRng *rng) {
     for (int64_t i = 0; i < o->slides; i++) {
         RmilSynthPlan *plan = &plans[i];
         g_snprintf(plan->id, sizeof plan->id, "slide_%03" G_GINT64_FORMAT, i + 1);
         plan->stream = (uint64_t)i + 1;
-        double stretch = 0.88 + 0.24 * rmil_rng_uniform(&rng), size = 0.92 + 0.16 * rmil_rng_uniform(&rng);
+        double stretch = 0.88 + 0.24 * rmil_rng_uniform(rng), size = 0.92 + 0.16 * rmil_rng_uniform(rng);
         plan->width = (int64_t)((double)o->width * size * stretch) / 16 * 16;
         plan->height = (int64_t)((double)o->height * size / stretch) / 16 * 16;
     }
+}
+
+static void name_patient(RmilSynthPlan *plan, int64_t number) {
+    plan->number = (int)number;
+    g_snprintf(plan->patient, sizeof plan->patient, "patient_%03" G_GINT64_FORMAT, number);
+}
+
+/* The usual task. */
+static int64_t plan_usual(RmilSynthPlan *plans, int64_t *order, Patient *patients, const RmilSynthOptions *o, RmilRng *rng) {
+    int64_t positives = (int64_t)llround(o->positive * (double)o->slides);
     /* One share per equal slice of the distribution: even a small cohort follows it. */
     for (int64_t i = 0; i < positives; i++) {
         RmilSynthPlan *plan = &plans[order[i]];
         plan->label = 1;
-        plan->share = share_quantile(((double)i + rmil_rng_uniform(&rng)) / (double)positives);
+        plan->share = share_quantile(((double)i + rmil_rng_uniform(rng)) / (double)positives);
     }
-    rmil_rng_shuffle(&rng, order, o->slides);
+    rmil_rng_shuffle(rng, order, o->slides);
     int64_t count = 0;
     for (int64_t i = 0; i < o->slides;) {
         Patient *patient = &patients[count++];
         patient->first = i;
-        patient->count = i + 1 < o->slides && rmil_rng_uniform(&rng) < 0.12 ? 2 : 1;
+        patient->count = i + 1 < o->slides && rmil_rng_uniform(rng) < USUAL_PAIRS ? 2 : 1;
         for (int64_t j = 0; j < patient->count; j++, i++) {
             RmilSynthPlan *plan = &plans[order[i]];
             patient->key = MAX(patient->key, plan->share);
-            g_snprintf(plan->patient, sizeof plan->patient, "patient_%03" G_GINT64_FORMAT, count);
+            name_patient(plan, count);
         }
     }
+    return count;
+}
+
+/* Class by class, patient by patient: slides of one patient have the same label and the same share of lesion. */
+static int64_t plan_task(RmilSynthPlan *plans, const int64_t *order, Patient *patients, const RmilSynthOptions *o, RmilRng *rng) {
+    const gboolean usual = o->task.target == RMIL_SYNTH_LABEL && !o->task.classes;
+    int64_t sizes[RMIL_SYNTH_CLASSES_MOST], count = 0, at = 0;
+    int classes = rmil_synth_task_sizes(&o->task, o->slides, llround(o->positive * (double)o->slides), sizes);
+    for (int label = 0; label < classes; label++) {
+        int64_t pairs = rmil_synth_task_pairs(&o->task, USUAL_PAIRS, sizes[label]), mine = sizes[label] - pairs;
+        g_autofree int64_t *slice = g_new(int64_t, mine + 1);
+        for (int64_t i = 0; i < mine; i++) slice[i] = i;
+        rmil_rng_shuffle(rng, slice, mine);
+        for (int64_t i = 0; i < mine; i++) {
+            Patient *patient = &patients[count++];
+            double q = ((double)slice[i] + rmil_rng_uniform(rng)) / (double)mine;
+            double share = usual ? share_quantile(q) : rmil_synth_task_share(&o->task, q, RMIL_SYNTH_SHARE_MAX);
+            *patient = (Patient){.first = at, .count = i < pairs ? 2 : 1, .key = label ? label + share : 0};
+            for (int64_t j = 0; j < patient->count; j++) {
+                RmilSynthPlan *plan = &plans[order[at++]];
+                plan->label = label;
+                plan->share = label ? share : 0;
+                plan->subtype = o->task.classes ? label : 0;
+                plan->number = (int)count;
+            }
+        }
+    }
+    return count;
+}
+
+static RmilSynthCase case_of(const RmilSynthPlan *plan, double share) {
+    return (RmilSynthCase){.label = plan->label, .test = plan->test, .patient = plan->number, .site = plan->site, .share = share};
+}
+
+static void plan_sites(RmilSynthPlan *plans, const RmilSynthOptions *o) {
+    g_autofree RmilSynthCase *cases = g_new0(RmilSynthCase, o->slides);
+    for (int64_t i = 0; i < o->slides; i++) cases[i] = case_of(&plans[i], 0);
+    rmil_synth_cases_number(cases, o->slides);
+    rmil_synth_cases_sites(cases, o->slides, &o->task);
+    for (int64_t i = 0; i < o->slides; i++) {
+        name_patient(&plans[i], cases[i].patient);
+        plans[i].site = cases[i].site;
+    }
+}
+
+RmilSynthCase *rmil_synth_plan_cases(const RmilSynthPlan *plans, const double *shares, int64_t count, uint64_t seed) {
+    RmilSynthCase *cases = g_new0(RmilSynthCase, count);
+    for (int64_t i = 0; i < count; i++) cases[i] = case_of(&plans[i], shares[i]);
+    rmil_synth_cases_outcomes(cases, count, RMIL_SYNTH_SHARE_MAX, seed);
+    return cases;
+}
+
+RmilSynthPlan *rmil_synth_plan(const RmilSynthOptions *o) {
+    RmilSynthPlan *plans = g_new0(RmilSynthPlan, o->slides);
+    g_autofree int64_t *order = g_new(int64_t, o->slides);
+    g_autofree Patient *patients = g_new0(Patient, o->slides);
+    RmilRng rng;
+    rmil_rng_init(&rng, o->seed, 0);
+    for (int64_t i = 0; i < o->slides; i++) order[i] = i;
+    rmil_rng_shuffle(&rng, order, o->slides);
+    plan_sizes(plans, o, &rng);
+    const gboolean usual = rmil_synth_task_usual(&o->task);
+    int64_t count = usual ? plan_usual(plans, order, patients, o, &rng) : plan_task(plans, order, patients, o, &rng);
     choose_test(plans, patients, count, order, o->test, &rng);
+    if (!usual) plan_sites(plans, o);
     return plans;
 }

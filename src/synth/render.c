@@ -16,7 +16,8 @@ typedef struct {
     const RmilSynthAtlas *atlas;
     uint32_t shift_x, shift_y; /* where this slide cuts the textures */
     uint32_t seed;
-    gboolean low; /* grade of the tumour */
+    gboolean low;                /* grade of the tumour */
+    const RmilSynthSubtype *own; /* NULL: tumour without a name */
 } Painter;
 
 /* A field of the map as a plane over one cell: its value and its slopes. Fields jump where one structure ends: there the
@@ -39,6 +40,11 @@ static Plane plane_at(const RmilSynthAnatomy *map, const float *field, int64_t i
 
 static uint32_t plane_value(const Plane *p, int64_t x, int64_t y) {
     return (uint32_t)(int32_t)(p->value + p->x * (float)x + p->y * (float)y + 16 * TILE);
+}
+
+/* Eosin ends below the red of erythrocytes. */
+static RmilSynthStainPair tinted(const RmilSynthSubtype *own, RmilSynthStainPair pair) {
+    return (RmilSynthStainPair){(uint8_t)CLAMP((float)pair.h + own->h, 0, 250), (uint8_t)MIN((float)pair.e * own->e, 96)};
 }
 
 static void paint_cell(const Painter *p, RmilSynthCanvas *canvas, int64_t i, int64_t j, gboolean mixed, gboolean fibres) {
@@ -66,6 +72,7 @@ static void paint_cell(const Painter *p, RmilSynthCanvas *canvas, int64_t i, int
             tx = (tx + p->shift_x) & (TILE - 1);
             ty = (ty + p->shift_y) & (TILE - 1);
             RmilSynthStainPair pair = p->atlas->texture[kind][ty * TILE + tx];
+            if (p->own && kind == RMIL_SYNTH_TUMOUR) pair = tinted(p->own, pair);
             canvas->h[y * canvas->width + x] = pair.h;
             canvas->e[y * canvas->width + x] = pair.e;
         }
@@ -141,8 +148,13 @@ static void put_nucleus(const Painter *p, RmilSynthCanvas *canvas, int set, int6
     if (set == 0 && kind == RMIL_SYNTH_CORTEX) /* lymphocytes lie closer here and looser there */
         chance += (int)(190 *
                         rmil_synth_noise(p->seed, (float)x / (330 * (float)p->map->scale), (float)y / (330 * (float)p->map->scale), 0, 0));
+    if (p->own && kind == RMIL_SYNTH_TUMOUR && set == p->own->set && chance < p->own->chance) {
+        stamp(canvas, &p->atlas->stamp[p->own->sprite][variant], x, y);
+        return;
+    }
     for (gsize k = 0; k < G_N_ELEMENTS(rules); k++) {
         if (rules[k].set != set || rules[k].kind != kind) continue;
+        if (p->own && rules[k].sprite == RMIL_SYNTH_CANCER) continue;
         if ((chance -= rules[k].chance) >= 0) continue;
         RmilSynthSprite sprite = rules[k].sprite;
         if (sprite == RMIL_SYNTH_CANCER && p->low) sprite = RMIL_SYNTH_CANCER_LOW;
@@ -174,7 +186,8 @@ void rmil_synth_render(RmilSynthCanvas *canvas, const RmilSynthAnatomy *map, con
                        (uint32_t)rmil_rng_below(&rng, TILE),
                        (uint32_t)rmil_rng_below(&rng, TILE),
                        (uint32_t)rmil_rng_next(&rng),
-                       rmil_rng_uniform(&rng) < 0.4};
+                       rmil_rng_uniform(&rng) < 0.4,
+                       rmil_synth_subtype(plan->subtype)};
     paint_ground(&painter, canvas);
     put_nuclei(&painter, canvas);
 }

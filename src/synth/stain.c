@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#define SITES 0x51700000 /* streams of random numbers, one a site */
+
 /* Optical density (base e) of unit stain: haematoxylin and eosin as measured in slides (Macenko et al., ISBI 2009), and
  * the orange red of erythrocytes. Laboratories differ in concentration and hue, and so do their slides. */
 static const double haematoxylin[3] = {0.56, 0.72, 0.41}, eosin[3] = {0.20, 0.80, 0.52}, erythrocyte[3] = {0.17, 0.92, 0.84};
@@ -25,14 +27,20 @@ static void tilt(double out[3], const double stain[3], const double hue[3], Rmil
     }
 }
 
-gboolean rmil_synth_stain_init(RmilSynthStain *stain, uint64_t seed, uint64_t stream, GError **error) {
-    RmilRng rng;
-    rmil_rng_init(&rng, seed, stream * 16 + 4);
-    const Lab *lab = &laboratories[rmil_rng_below(&rng, G_N_ELEMENTS(laboratories))];
+gboolean rmil_synth_stain_init(RmilSynthStain *stain, uint64_t seed, const RmilSynthPlan *plan, GError **error) {
+    RmilRng rng, site;
+    rmil_rng_init(&rng, seed, plan->stream * 16 + 4);
+    int64_t any = rmil_rng_below(&rng, G_N_ELEMENTS(laboratories));
+    const Lab *lab = &laboratories[plan->site ? (plan->site - 1) % (int)G_N_ELEMENTS(laboratories) : any];
     double h_vector[3], e_vector[3];
     tilt(h_vector, haematoxylin, lab->h_hue, &rng);
     tilt(e_vector, eosin, lab->e_hue, &rng);
     double h_strength = lab->h * exp(0.05 * rmil_rng_normal(&rng)), e_strength = lab->e * exp(0.06 * rmil_rng_normal(&rng));
+    if (plan->site) { /* a site has one laboratory, and a hand of its own */
+        rmil_rng_init(&site, seed, SITES + (uint64_t)plan->site);
+        h_strength *= exp(0.08 * rmil_rng_normal(&site));
+        e_strength *= exp(0.08 * rmil_rng_normal(&site));
+    }
     *stain = (RmilSynthStain){.blur = 1 + (rmil_rng_uniform(&rng) < 0.3)};
     for (int c = 0; c < 3; c++) stain->glass[c] = lab->glass[c] + 1.2 * rmil_rng_normal(&rng);
     stain->table = rmil_alloc(256 * 256, 4, error);

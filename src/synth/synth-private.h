@@ -5,6 +5,7 @@
 
 #include "base/base-private.h"
 #include "rankmil/synth.h"
+#include "task-private.h"
 
 /* -- noise -------------------------------------------------------------------------------------------------------------- */
 uint32_t rmil_synth_hash(uint32_t seed, int32_t x, int32_t y);
@@ -24,13 +25,16 @@ typedef struct {
     char id[24], patient[24];
     int label;
     gboolean test;
-    double share; /* wanted; 0 for a negative slide */
+    int number, site, subtype; /* the patient's, from 1; site and named subtype of tumour from 1, or 0 */
+    double share;              /* wanted; 0 for a negative slide */
     int64_t width, height;
     uint64_t stream; /* of the random numbers of this slide */
 } RmilSynthPlan;
 gboolean rmil_synth_check(const RmilSynthOptions *options, GError **error);
 /* options->slides plans; free with g_free. */
 RmilSynthPlan *rmil_synth_plan(const RmilSynthOptions *options);
+/* What became of the slides' patients, by the shares of lesion that were made. Free with g_free. */
+RmilSynthCase *rmil_synth_plan_cases(const RmilSynthPlan *plans, const double *shares, int64_t count, uint64_t seed);
 
 /* -- anatomy ------------------------------------------------------------------------------------------------------------------ */
 #define RMIL_SYNTH_CELL 8 /* px a side of a map cell */
@@ -82,8 +86,8 @@ void rmil_synth_anatomy_free(RmilSynthAnatomy *anatomy);
 /* Lesions of the wanted total area, placed in the nodes, drawn into `kind`. */
 void rmil_synth_lesions_add(RmilSynthAnatomy *anatomy, const RmilSynthPlan *plan, uint64_t seed);
 void rmil_synth_lesion_clear(gpointer lesion);
-/* ASAP's XML. Free with g_free. */
-char *rmil_synth_asap(const RmilSynthAnatomy *anatomy);
+/* ASAP's XML. subtype: its name is the group of the lesions, a part of the group Tumor; 0: "_0", "_1". Free with g_free. */
+char *rmil_synth_asap(const RmilSynthAnatomy *anatomy, int subtype);
 
 /* -- textures and nuclei, made once and shared by all slides --------------------------------------------------------------------- */
 #define RMIL_SYNTH_TILE 1024 /* textures and point sets repeat after this many px */
@@ -105,6 +109,11 @@ typedef enum {
     RMIL_SYNTH_CANCER,     /* vesicular, pleomorphic, nucleoli */
     RMIL_SYNTH_CANCER_LOW, /* smaller, more regular: a low-grade tumour */
     RMIL_SYNTH_ERYTHROCYTE,
+    RMIL_SYNTH_DUCTAL, /* from here on made where a cohort has named subtypes, in the order of their labels */
+    RMIL_SYNTH_LOBULAR,
+    RMIL_SYNTH_MUCINOUS,
+    RMIL_SYNTH_PAPILLARY,
+    RMIL_SYNTH_SQUAMOUS,
     RMIL_SYNTH_SPRITES
 } RmilSynthSprite;
 #define RMIL_SYNTH_VARIANTS 96
@@ -121,11 +130,21 @@ typedef struct {
     GArray *points[4]; /* RmilSynthPoint: dense, medium, wide (tumour, histiocytes), sparse */
     GPtrArray *owned;
 } RmilSynthAtlas;
-RmilSynthAtlas *rmil_synth_atlas_new(uint64_t seed, double scale, int threads, GError **error);
+/* classes: of the cohort, normal included; 0: none has a name. */
+RmilSynthAtlas *rmil_synth_atlas_new(uint64_t seed, double scale, int classes, int threads, GError **error);
 void rmil_synth_atlas_free(RmilSynthAtlas *atlas);
 void rmil_synth_atlas_layer(RmilSynthAtlas *atlas, uint64_t seed, double scale, int64_t layer);
 void rmil_synth_atlas_texture(RmilSynthAtlas *atlas, uint64_t seed, double scale, RmilSynthKind kind);
-void rmil_synth_atlas_stamps(RmilSynthAtlas *atlas, uint64_t seed, double scale);
+void rmil_synth_atlas_stamps(RmilSynthAtlas *atlas, uint64_t seed, double scale, int sprites); /* the first so many */
+
+typedef struct {
+    RmilSynthSprite sprite;
+    uint8_t set;               /* of points that nuclei lie at, as in RmilSynthAtlas */
+    uint16_t chance;           /* of 1000 that one does */
+    float h, e;                /* what is added to the haematoxylin of the ground, what its eosin is multiplied with */
+    float nest, septum, gland; /* as tumour grows: px, widths as noise levels; gland 2: none */
+} RmilSynthSubtype;
+const RmilSynthSubtype *rmil_synth_subtype(int label); /* NULL: label 0, tumour without a name */
 
 /* -- stain, render, artefacts, file ------------------------------------------------------------------------------------------------ */
 typedef struct {
@@ -133,7 +152,7 @@ typedef struct {
     uint8_t *table; /* 256 × 256 × 4: RGB of (h, e) */
     int blur;       /* passes of the microscope's point spread */
 } RmilSynthStain;
-gboolean rmil_synth_stain_init(RmilSynthStain *stain, uint64_t seed, uint64_t stream, GError **error);
+gboolean rmil_synth_stain_init(RmilSynthStain *stain, uint64_t seed, const RmilSynthPlan *plan, GError **error);
 void rmil_synth_stain_clear(RmilSynthStain *stain);
 
 typedef struct {
@@ -165,7 +184,8 @@ typedef struct {
     gboolean jpeg;                                       /* slides and masks are JPEG; else TIFF and ASAP's XML */
     void (*rename)(RmilSynthPlan *plans, int64_t count); /* ids and sets as the data set has them; or NULL */
     /* Last, the table of the cohort; or NULL. */
-    gboolean (*finish)(const char *folder, const RmilSynthPlan *plans, const double *shares, int64_t count, GError **error);
+    gboolean (*finish)(const char *folder, const RmilSynthOptions *options, const RmilSynthPlan *plans, const double *shares,
+                       GError **error);
 } RmilSynthLayout;
 const RmilSynthLayout *rmil_synth_layout(const char *name, GError **error); /* NULL: the first, rankmil's own */
 /* Paths; free with g_free. */

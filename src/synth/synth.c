@@ -17,14 +17,17 @@ typedef struct {
 } Job;
 
 static char *slide_identity(const RmilSynthOptions *o, const RmilSynthPlan *plan) {
+    g_autofree char *task = rmil_synth_task_text(&o->task);
     return g_strdup_printf("rankmil synth version %d, slide %s of %" G_GINT64_FORMAT ", %" G_GINT64_FORMAT " x %" G_GINT64_FORMAT
-                           " px, mpp %g, positive %g, seed %" G_GUINT64_FORMAT,
-                           VERSION, plan->id, o->slides, o->width, o->height, o->mpp, o->positive, o->seed);
+                           " px, mpp %g, positive %g, seed %" G_GUINT64_FORMAT "%s",
+                           VERSION, plan->id, o->slides, o->width, o->height, o->mpp, o->positive, o->seed, task);
 }
 
 static gboolean shared_atlas(Job *job, GError **error) {
     g_mutex_lock(&job->lock);
-    if (!job->atlas) job->atlas = rmil_synth_atlas_new(job->options->seed, 0.5 / job->options->mpp, job->options->threads, error);
+    if (!job->atlas)
+        job->atlas = rmil_synth_atlas_new(job->options->seed, 0.5 / job->options->mpp, (int)job->options->task.classes,
+                                          job->options->threads, error);
     gboolean there = job->atlas != NULL;
     g_mutex_unlock(&job->lock);
     return there;
@@ -38,7 +41,7 @@ static gboolean draw_slide(Job *job, const RmilSynthPlan *plan, const RmilSynthA
     RmilSynthStain stain = {.table = NULL};
     if (canvas.h) canvas.e = rmil_alloc(pixels, 1, error);
     if (canvas.e) canvas.rgb = rmil_alloc(pixels, 3, error);
-    gboolean made = canvas.rgb && shared_atlas(job, error) && rmil_synth_stain_init(&stain, seed, plan->stream, error);
+    gboolean made = canvas.rgb && shared_atlas(job, error) && rmil_synth_stain_init(&stain, seed, plan, error);
     if (made) {
         rmil_synth_render(&canvas, anatomy, job->atlas, plan, seed);
         rmil_synth_artefacts_density(&canvas, anatomy, plan, seed);
@@ -93,7 +96,7 @@ gboolean rmil_synth_write(const char *folder, const RmilSynthOptions *options, c
     if (layout->rename) layout->rename(job.plans, options->slides);
     g_mutex_init(&job.lock);
     gboolean done = rmil_parallel(options->slides, options->threads, make_slide, &job, error) &&
-                    (!layout->finish || layout->finish(folder, job.plans, job.shares, options->slides, error));
+                    (!layout->finish || layout->finish(folder, options, job.plans, job.shares, error));
     g_mutex_clear(&job.lock);
     rmil_synth_atlas_free(job.atlas);
     g_free(job.shares);

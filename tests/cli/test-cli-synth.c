@@ -23,6 +23,30 @@ static void test_features(void) {
     command_expect(&o, 1, "is there already, but not made with these options");
 }
 
+/* Each task from one command, as the rest of rankmil reads it. */
+static void test_tasks(void) {
+    static const struct {
+        const char *arguments, *header, *said;
+    } cases[] = {
+        {"--classes 3 --patients 0.5 --sites 4", "id,features,label,split,tiles,lesion_tiles,patient,site",
+         "classes: normal (negative), ductal, lobular"},
+        {"--survival", "id,features,time,event,true_risk,split,tiles,lesion_tiles", "events and"},
+        {"--number", "id,features,value,split,tiles,lesion_tiles", "30 with a value"},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *folder = test_folder();
+        g_auto(Outcome) o = {0};
+        g_autofree char *script = g_strdup_printf("\"$RANKMIL\" synth c --features --slides 30 --scale 0.01 --dim 16 -q %s && "
+                                                  "head -1 c/cohort.csv && \"$RANKMIL\" check c/cohort.csv 2>&1",
+                                                  cases[i].arguments);
+        command_shell(&o, folder, script);
+        command_expect(&o, 0, "");
+        g_assert_true(g_str_has_prefix(o.out, cases[i].header));
+        g_assert_nonnull(strstr(o.out, cases[i].said));
+        g_assert_nonnull(strstr(o.out, "nothing wrong was found"));
+    }
+}
+
 static void test_usage(void) {
     g_autofree char *folder = test_folder();
     g_auto(Outcome) o = {0};
@@ -30,6 +54,20 @@ static void test_usage(void) {
         const char *arguments, *message;
         int status;
     } cases[] = {{"--features --width 900", "--width does not go with --features", 2},
+                 {"--features --test 0.3", "--test does not go with --features", 2},
+                 {"--mnist m --features", "--features does not go with --mnist", 2},
+                 {"--mnist m --dim 9", "--dim does not go with --mnist", 2},
+                 {"--mnist m --width 900", "--width does not go with --mnist", 2},
+                 {"--mnist m --classes 3", "--classes does not go with --mnist", 2},
+                 {"--mnist m --sites 3", "--sites does not go with --mnist", 2},
+                 {"--mnist m", "m: has neither t10k-images-idx3-ubyte nor", 1},
+                 {"--classes 3 --survival", "give one of --classes, --survival and --number", 2},
+                 {"--classes 3 --positive 0.5", "--positive does not go with --classes, --survival and --number", 2},
+                 {"--survival --layout camelyon16", "layout: camelyon16 has the labels 0 and 1", 1},
+                 {"--features --classes 9", "classes: 9 is not in 2", 1},
+                 {"--classes 1", "classes: 1 is not in 2", 1},
+                 {"--features --patients 2", "patients: 2 is not a share", 1},
+                 {"--sites -1", "sites: -1 is not in 0", 1},
                  {"--features --positive 0.3", "--positive does not go with --features", 2},
                  {"--features --layout camelyon16", "--layout does not go with --features", 2},
                  {"--layout tcga", "no layout \"tcga\"; there are rankmil, camelyon16, digestpath", 1},
@@ -53,6 +91,7 @@ static void test_usage(void) {
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/cli/synth/features", test_features);
+    g_test_add_func("/cli/synth/tasks", test_tasks);
     g_test_add_func("/cli/synth/usage", test_usage);
     return g_test_run();
 }
