@@ -58,7 +58,7 @@ static double share_quantile(double q) {
 
 typedef struct {
     int64_t first, count; /* slides, as positions in the shuffled order */
-    double key;           /* patients are told apart by label and lesion, so that the test set sees all sizes */
+    double key; /* patients are told apart by label (named ones before the point) and lesion, so that the test set sees all sizes */
 } Patient;
 
 static int by_key(const void *a, const void *b) {
@@ -66,15 +66,15 @@ static int by_key(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* Every k-th patient in order of lesion share goes to the test set: whole patients, both classes, all sizes. */
+/* Every k-th patient in order of lesion share goes to the test set: whole patients, all classes, all sizes. */
 static void choose_test(RmilSynthPlan *plans, Patient *patients, int64_t count, const int64_t *order, double share, RmilRng *rng) {
     qsort(patients, (size_t)count, sizeof *patients, by_key);
     double due = 0.25 + 0.5 * rmil_rng_uniform(rng);
     int before = -1;
     for (int64_t i = 0; i < count; i++) {
-        int positive = patients[i].key > 0;
-        if (positive != before) due = 0.25 + 0.5 * rmil_rng_uniform(rng);
-        before = positive;
+        int class = patients[i].key > 0 ? 1 + (int)patients[i].key : 0;
+        if (class != before) due = 0.25 + 0.5 * rmil_rng_uniform(rng);
+        before = class;
         due += share * (double)patients[i].count;
         if (due < 1) continue;
         due -= (double)patients[i].count;
