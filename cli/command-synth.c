@@ -7,7 +7,7 @@
 
 typedef struct {
     gboolean features;
-    gint64 slides; /* UNSET: the kind's own number */
+    gint64 slides, classes; /* UNSET: the kind's own number; no classes with names */
     gchar *precision, *layout, *mnist;
     gboolean survival, number;
     RmilSynthTask task;
@@ -38,7 +38,7 @@ static const char *pixel_option(const Options *o) {
 }
 
 static const char *target_option(const Options *o) {
-    return o->task.classes ? "--classes" : o->survival ? "--survival" : o->number ? "--number" : NULL;
+    return o->classes != UNSET ? "--classes" : o->survival ? "--survival" : o->number ? "--number" : NULL;
 }
 
 static const char *task_option(const Options *o) {
@@ -133,7 +133,7 @@ int command_synth(int argc, char **argv) {
                                    "synth digits --mnist folder"};
     Cli cli;
     int status;
-    Options o = {.slides = UNSET, .task = {.patients = RMIL_SYNTH_PATIENTS_USUAL}};
+    Options o = {.slides = UNSET, .classes = UNSET, .task = {.patients = RMIL_SYNTH_PATIENTS_USUAL}};
     rmil_synth_options_init(&o.pixel);
     rmil_synth_feature_options_init(&o.feature);
     const GOptionEntry own[] = {
@@ -144,7 +144,7 @@ int command_synth(int argc, char **argv) {
         {"positive", 0, 0, G_OPTION_ARG_DOUBLE, &o.pixel.positive, "share of slides with a lesion", "X"},
         {"test", 0, 0, G_OPTION_ARG_DOUBLE, &o.pixel.test, "share of slides in the test set", "X"},
         {"layout", 0, 0, G_OPTION_ARG_STRING, &o.layout, "folders as of rankmil (default), camelyon16 or digestpath", "NAME"},
-        {"classes", 0, 0, G_OPTION_ARG_INT64, &o.task.classes, "classes 2 … 6: normal and subtypes of tumour, in words", "C"},
+        {"classes", 0, 0, G_OPTION_ARG_INT64, &o.classes, "classes 2 … 6: normal and subtypes of tumour, in words", "C"},
         {"survival", 0, 0, G_OPTION_ARG_NONE, &o.survival, "times to an event whose hazard grows with the lesion", NULL},
         {"number", 0, 0, G_OPTION_ARG_NONE, &o.number, "a number that grows with the lesion", NULL},
         {"patients", 0, 0, G_OPTION_ARG_DOUBLE, &o.task.patients, "share of patients with two slides", "X"},
@@ -161,9 +161,11 @@ int command_synth(int argc, char **argv) {
     if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) return status;
     GError *error = NULL;
     o.task.target = o.survival ? RMIL_SYNTH_SURVIVAL : o.number ? RMIL_SYNTH_NUMBER : RMIL_SYNTH_LABEL;
+    o.task.classes = o.classes == UNSET ? 0 : o.classes;
     const char *with, *stray = stray_option(&o, &with);
     if (stray) status = cli_usage(&cli, "%s does not go %s", stray, with);
-    else if ((o.task.classes != 0) + o.survival + o.number > 1) status = cli_usage(&cli, "give one of --classes, --survival and --number");
+    else if (o.classes == 0) status = cli_usage(&cli, "--classes is 2 … 6");
+    else if ((o.classes != UNSET) + o.survival + o.number > 1) status = cli_usage(&cli, "give one of --classes, --survival and --number");
     else if (o.precision && strcmp(o.precision, "float16") != 0 && strcmp(o.precision, "float32") != 0)
         status = cli_usage(&cli, "--precision is float16 or float32");
     else if (make_cohort(&cli, &o, argv[1], &error)) status = cli_done(&cli);

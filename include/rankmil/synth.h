@@ -13,7 +13,7 @@ typedef enum {
     RMIL_SYNTH_NUMBER    /* `value`, which grows with the lesion share */
 } RmilSynthTarget;
 
-#define RMIL_SYNTH_PATIENTS_USUAL (-1)
+#define RMIL_SYNTH_PATIENTS_USUAL (-G_MAXDOUBLE)
 typedef struct {
     RmilSynthTarget target;
     int64_t classes; /* 0: labels 0 and 1; 2 … 6: "normal" and subtypes of tumour, in equal parts */

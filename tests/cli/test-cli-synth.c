@@ -65,6 +65,8 @@ static void test_usage(void) {
                  {"--classes 3 --positive 0.5", "--positive does not go with --classes, --survival and --number", 2},
                  {"--survival --layout camelyon16", "layout: camelyon16 has the labels 0 and 1", 1},
                  {"--features --classes 9", "classes: 9 is not in 2", 1},
+                 {"--classes 0", "--classes is 2", 2},
+                 {"--patients -1", "patients: -1 is not a share", 1},
                  {"--classes 1", "classes: 1 is not in 2", 1},
                  {"--features --patients 2", "patients: 2 is not a share", 1},
                  {"--sites -1", "sites: -1 is not in 0", 1},
