@@ -38,7 +38,7 @@ RMIL_API void rmil_decide(const RmilTask *task, const RmilDecisionOptions *optio
 RMIL_API double rmil_decision_calibrated(const RmilDecision *decision, double logit);
 /* Of C classes: probabilities, in their place. */
 RMIL_API void rmil_decision_calibrate(const RmilDecision *decision, double *probabilities, int classes);
-/* "chosen for 95 % sensitivity", "chosen by Youden’s index", "0.5, as asked for", "0.5, as none was chosen". Free with g_free. */
+/* "chosen for 95 % sensitivity", "chosen by Youden’s index", "as asked for", "none was chosen". Free with g_free. */
 RMIL_API char *rmil_decision_words(const RmilDecision *decision);
 RMIL_API double rmil_decision_cut(const RmilDecision *decision); /* 0.5 where none was chosen */
 /* Of several models used as one, whose probabilities are averaged: the mean of their cut-offs; calibration is each model's own. Where one has

@@ -126,8 +126,8 @@ void rmil_decision_calibrate(const RmilDecision *decision, double *probabilities
 double rmil_decision_cut(const RmilDecision *decision) { return decision->chosen && !isnan(decision->cut) ? decision->cut : 0.5; }
 
 char *rmil_decision_words(const RmilDecision *decision) {
-    if (!decision->chosen || isnan(decision->cut)) return g_strdup("0.5, as none was chosen");
-    if (decision->rule == RMIL_CUT_HALF) return g_strdup("0.5, as asked for");
+    if (!decision->chosen || isnan(decision->cut)) return g_strdup("none was chosen");
+    if (decision->rule == RMIL_CUT_HALF) return g_strdup("as asked for");
     if (decision->rule == RMIL_CUT_YOUDEN) return g_strdup("chosen by Youden’s index");
     return g_strdup_printf("chosen for %g %% %s", 100 * decision->least, rules[decision->rule]);
 }

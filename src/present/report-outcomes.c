@@ -170,10 +170,12 @@ static gboolean cut_table(RmilReport *report, const int *labels_of_reference) {
     }
     decision_of(reference_of(report)->method, &decision);
     g_autofree char *words = rmil_decision_words(&decision);
-    rmil_html(report->out,
-              "<p>Cut-off: %s, on the validation slides alone%s; positive where the probability is as high or higher. "
-              "The test slides took no part in the choice.</p>\n",
-              words, reference_of(report)->seeds > 1 ? "; of several trainings the mean of their cut-offs" : "");
+    if (decision.rule == RMIL_CUT_HALF) g_string_append(report->out, "<p>Cut-off: 0.5, as asked for.</p>\n");
+    else
+        rmil_html(report->out,
+                  "<p>Cut-off: %s, on the validation slides alone%s; positive where the probability is as high or higher. "
+                  "The test slides took no part in the choice.</p>\n",
+                  words, reference_of(report)->seeds > 1 ? "; of several trainings the mean of their cut-offs" : "");
     rmil_html_table_begin(report->out,
                           "Test slides at the cut-off that the validation slides gave; below the shares Wilson’s 95 % intervals.");
     g_string_append(report->out,

@@ -124,7 +124,7 @@ static gboolean unlink_in(const char *folder, const char *name, GError **error) 
 static void say_changes(const RmilExport *export, const RmilRecordRun *run, const File *files, const RmilMonitor *monitor) {
     for (int i = 0; i < FILES; i++) {
         g_autofree char *path = path_of(export->folder, i), *config = i == RUN ? rmil_run_config(export->folder, NULL) : NULL;
-        if (files[i].same || (config && strcmp(config, run->run.config) == 0)) continue;
+        if (files[i].same || (i == MODEL && export->renewed) || (config && strcmp(config, run->run.config) == 0)) continue;
         rmil_monitor_warn(monitor, "%s: is not what the record of the training holds (changed, damaged or removed): it is written again",
                           path);
     }

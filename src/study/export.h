@@ -11,6 +11,7 @@ typedef struct {
     const RmilTrainMethod *method;
     const char *model;       /* path of the recorded model */
     JsonNode *preprocessing; /* for run.json; or NULL */
+    gboolean renewed;        /* the model was written again, with another cut-off and calibration: that it differs is no news */
 } RmilExport;
 
 /* Makes the folder hold exactly what the record says. What is there and right stays. A file of the same training that changed is

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <glib/gstdio.h>
+#include <math.h>
 #include <string.h>
 
 char *rmil_runner_folder(const RmilRunner *runner, const RmilJob *job) {
@@ -15,11 +16,12 @@ char *rmil_runner_folder(const RmilRunner *runner, const RmilJob *job) {
     return g_build_filename("runs", job->method->name, name, NULL);
 }
 
-gboolean rmil_runner_export(const RmilRunner *runner, const RmilJob *job, const RmilRecordRun *run, const char *model, GError **error) {
+gboolean rmil_runner_export(const RmilRunner *runner, const RmilJob *job, const RmilRecordRun *run, const char *model, gboolean renewed,
+                            GError **error) {
     g_autofree char *below = rmil_runner_folder(runner, job);
     if (!below) return TRUE;
     g_autofree char *folder = g_build_filename(runner->options->folder, below, NULL);
-    const RmilExport export = {folder, runner->data, job->run.splits, job->method, model, runner->options->preprocessing};
+    const RmilExport export = {folder, runner->data, job->run.splits, job->method, model, runner->options->preprocessing, renewed};
     return rmil_export_write(&export, run, runner->monitor, error);
 }
 
@@ -140,7 +142,9 @@ gboolean rmil_runner_decide(const RmilRunner *runner, const RmilJob *job, const 
     g_autofree char *was = rmil_model_decision(model)->chosen ? rmil_decision_text(rmil_model_decision(model)) : g_strdup(""),
                     *is = rmil_decision_text(&decision);
     if (strcmp(was, is) == 0) return FALSE;
-    if (reason) rmil_monitor_note(runner->monitor, "%s: %s", title, reason);
+    if (reason && task->classes == 2 && isnan(decision.cut)) rmil_monitor_warn(runner->monitor, "%s: %s; 0.5 is used", title, reason);
+    else if (reason) rmil_monitor_note(runner->monitor, "%s: %s", title, reason);
+    if (*was) rmil_monitor_note(runner->monitor, "%s: its cut-off and calibration are chosen anew", title);
     rmil_model_set_decision(model, &decision);
     return TRUE;
 }
@@ -169,7 +173,7 @@ static gboolean keep_run(const RmilRunner *runner, RmilStudy *have, int64_t inde
                                                               : rmil_study_rows(have, index, kind, error)) != NULL;
     g_autofree char *sha256 = NULL, *text = NULL;
     done = done && (!own || update_decision(runner, job, &run, &sha256, &text, error)) &&
-           rmil_runner_export(runner, job, &run, run.run.model, error);
+           rmil_runner_export(runner, job, &run, run.run.model, sha256 != NULL, error);
     for (int kind = 0; kind < RMIL_ROWS_COUNT; kind++) g_clear_pointer(&run.rows[kind], g_array_unref);
     return done;
 }

@@ -78,7 +78,7 @@ static gboolean record_run(RmilRunner *runner, const RmilJob *job, RmilModel *mo
     g_mutex_lock(&runner->lock);
     gboolean done = sha256 && rmil_record_add(runner->record, &out, error);
     g_mutex_unlock(&runner->lock);
-    done = done && rmil_runner_export(runner, job, &out, path, error);
+    done = done && rmil_runner_export(runner, job, &out, path, FALSE, error);
     for (int kind = 0; kind < RMIL_ROWS_COUNT; kind++) g_array_unref(out.rows[kind]);
     g_string_chunk_free(strings);
     return done;

@@ -25,8 +25,10 @@ typedef struct {
 gboolean rmil_runner_open(RmilRunner *runner, const char *path, GError **error);
 /* The run's folder below that of the plan; NULL: it has none. Free with g_free. */
 char *rmil_runner_folder(const RmilRunner *runner, const RmilJob *job);
-/* Makes that folder what the record says; nothing where there is none. model: path of the recorded one. */
-gboolean rmil_runner_export(const RmilRunner *runner, const RmilJob *job, const RmilRecordRun *run, const char *model, GError **error);
+/* Makes that folder what the record says; nothing where there is none. model: path of the recorded one; renewed: as
+ * in RmilExport. */
+gboolean rmil_runner_export(const RmilRunner *runner, const RmilJob *job, const RmilRecordRun *run, const char *model, gboolean renewed,
+                            GError **error);
 /* Has the model carry the cut-off and the calibration that these predictions of its validation slides give. rows: RmilPredictionRow of all
  * slides. TRUE: it is another decision than it had. What could not be had is noted. */
 gboolean rmil_runner_decide(const RmilRunner *runner, const RmilJob *job, const GArray *rows, RmilModel *model);
