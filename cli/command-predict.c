@@ -73,7 +73,7 @@ static gboolean draw_row(const Predict *p, int64_t i, RmilSlide *slide, const Rm
     g_autofree char *heat = rmil_work_path(work, "heatmaps", i, "png"), *montage = rmil_work_path(work, "top-patches", i, "png"),
                     *table = rmil_work_path(work, "top-patches", i, "csv"), *title = g_strdup_printf("%s, %s", id, p->models->title);
     return heat_write(work, &work->cohort->rows[i], bag, (const RmilModel *const *)p->models->list->pdata, p->models->list->len, title,
-                      heat, error) &&
+                      heat, NULL, error) &&
            rmil_patches_write(slide, bag->coords, scores, bag->count, bag->patch_size_level0, MIN(bag->count, TOP_PATCHES),
                               bag->patch_size > 0 ? (int64_t)bag->patch_size : work->options.tile_px, id, montage, table, error);
 }
@@ -367,7 +367,7 @@ int command_predict(int argc, char **argv) {
         "SD), or RUN/runs/METHOD, or the folder of one training. MODEL: a model file alone, also one of PyTorch; slides\n"
         "then need the --encoder that it was trained with. Inputs: files, folders, patterns in quotes, tables (.csv).\n"
         "Slides are tiled and encoded as the training slides were. Writes predictions.csv and predictions.html, to which\n"
-        "later calls add, heatmaps/ID.png, top-patches/ID.png, patches/ID.csv (scores) and qupath/ID.geojson (drag it\n"
+        "later calls add, heatmaps/ID.png (of models with attention for each class also ID-CLASS.png), top-patches/ID.png, patches/ID.csv (scores) and qupath/ID.geojson (drag it\n"
         "onto the slide in QuPath) into -o DIR (default: RUN/predict).",
         2,
         -1,

@@ -1,8 +1,104 @@
-/* The attention of a model, or the mean of several, over one slide. */
+/* The attention of a model, or the mean of several, over one slide; of models with a row of attention for each class, over one slide
+ * for each class. */
 #include "train.h"
 
+#include <glib/gstdio.h>
+#include <string.h>
+
+/* What is drawn on. */
+typedef struct {
+    RmilSlide *slide;
+    RmilRegion *region;
+    const RmilBag *bag;
+    const RmilModel *const *models;
+    int64_t count;
+    const RmilTarget *target;
+    const char *title;
+    float *attention; /* the bag's count */
+} Picture;
+
+/* "probability 0.871", "tumor: probability 0.871", "LUSC 0.712", "risk 1.31", with the SD of several models. */
+static char *answer_words(const RmilTask *task, const RmilPrediction *said, double sd) {
+    GString *words = g_string_new(NULL);
+    const int digits = task->kind == RMIL_TASK_CLASSES ? 3 : 4;
+    if (task->classes == 2 && rmil_task_is_plain(task)) g_string_printf(words, ": probability %.3f", said->probability);
+    else if (task->classes == 2) g_string_printf(words, ", %s: probability %.3f", task->names[1], said->probability);
+    else if (task->kind == RMIL_TASK_CLASSES)
+        g_string_printf(words, ": %s %.3f", task->names[said->predicted], said->values[said->predicted]);
+    else g_string_printf(words, ": %s %.4g", task->kind == RMIL_TASK_SURVIVAL ? "risk" : "value", said->answer);
+    if (isfinite(sd)) g_string_append_printf(words, task->kind == RMIL_TASK_CLASSES ? " (SD %.*f)" : " (SD %.*g)", digits, sd);
+    return g_string_free(words, FALSE);
+}
+
+static const RmilTask *task_of(const Picture *p) { return &rmil_model_config(p->models[0])->task; }
+
+/* Have models of more than two classes attention for each? */
+static gboolean by_class(const Picture *p) {
+    gboolean rows = FALSE;
+    for (int64_t i = 0; i < p->count; i++) rows = rows || rmil_model_rows(p->models[i]) > 1;
+    return rows && task_of(p)->classes > 2;
+}
+
+/* One picture, of one row of attention. predicted: gets the class of the highest probability. */
+static gboolean draw(const Picture *p, int row, const char *path, int *predicted, GError **error) {
+    RmilPrediction said;
+    double sd;
+    RmilHeatOptions options;
+    if (!rmil_ensemble_predict_row(p->models, p->count, p->bag, p->target, row, &said, &sd, NULL, p->attention, error)) return FALSE;
+    const int class = row == RMIL_ROW_USUAL ? said.predicted : row;
+    rmil_heat_options_init(&options);
+    g_autofree char *answer = answer_words(task_of(p), &said, sd),
+                    *text = by_class(p) ? g_strdup_printf("%s%s, attention of %s", p->title, answer, task_of(p)->names[class])
+                                        : g_strconcat(p->title, answer, NULL);
+    options.title = text;
+    options.side_by_side = TRUE;
+    options.scale = RMIL_HEAT_RELATIVE;
+    *predicted = said.predicted;
+    return rmil_heat_write(p->slide, p->bag->coords, p->attention, p->bag->count, p->bag->patch_size_level0, p->region, &options, path,
+                           error);
+}
+
+static gboolean is_taken(const RmilCohort *cohort, GPtrArray *names, const char *name) {
+    for (int64_t i = 0; i < cohort->count; i++)
+        if (strcmp(cohort->rows[i].id, name) == 0) return TRUE;
+    return g_ptr_array_find_with_equal_func(names, name, g_str_equal, NULL);
+}
+
+/* "ID-CLASS" of each class: no character that file systems refuse, and no other slide's or class's name. */
+static GPtrArray *name_pictures(const RmilCohort *cohort, const RmilTask *task, const char *id) {
+    GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+    for (int c = 0; c < task->classes; c++) {
+        g_autofree char *class = g_strdup(task->names[c]);
+        for (char *at = class; *at; at++)
+            if ((guchar)*at < ' ' || strchr("/\\:*?\"<>|", *at)) *at = '_';
+        g_autoptr(GString) name = g_string_new(NULL);
+        g_string_printf(name, "%s-%s", id, class);
+        while (is_taken(cohort, names, name->str)) g_string_append_c(name, '_');
+        g_ptr_array_add(names, g_strdup(name->str));
+    }
+    return names;
+}
+
+/* Those of the classes that are not predicted, beside the predicted one's. */
+static gboolean draw_others(const Picture *p, const RmilCohort *cohort, const char *id, int predicted, const char *path, GPtrArray *more,
+                            GError **error) {
+    g_autoptr(GPtrArray) names = name_pictures(cohort, task_of(p), id);
+    g_autofree char *folder = g_path_get_dirname(path);
+    for (int c = 0; c < task_of(p)->classes; c++) {
+        g_autofree char *file = g_strconcat(names->pdata[c], ".png", NULL), *own = g_build_filename(folder, file, NULL);
+        int same;
+        if (c == predicted) {
+            g_unlink(own); /* of an earlier model, which predicted another class */
+            continue;
+        }
+        if (!draw(p, c, own, &same, error)) return FALSE;
+        if (more) g_ptr_array_add(more, g_steal_pointer(&file));
+    }
+    return TRUE;
+}
+
 gboolean heat_write(const RmilWork *work, const RmilCohortRow *given, const RmilBag *bag, const RmilModel *const *models, int64_t count,
-                    const char *title, const char *path, GError **error) {
+                    const char *title, const char *path, GPtrArray *more, GError **error) {
     if (!bag->coords || bag->coords_um > 0 || bag->patch_size_level0 <= 0) {
         g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: its features have no coordinates to draw them at", given->id);
         return FALSE;
@@ -13,15 +109,8 @@ gboolean heat_write(const RmilWork *work, const RmilCohortRow *given, const Rmil
     if (given->annotation && !(region = rmil_work_read_region(work, given, slide, NULL, work->options.padding, error))) return FALSE;
     g_autofree float *attention = rmil_try_new(bag->count, sizeof *attention, error);
     if (!attention) return FALSE;
-    RmilPrediction prediction;
-    double sd;
-    RmilHeatOptions options;
-    if (!rmil_ensemble_predict(models, count, bag, &given->target, &prediction, &sd, NULL, attention, error)) return FALSE;
-    rmil_heat_options_init(&options);
-    g_autofree char *text = count > 1 ? g_strdup_printf("%s: probability %.3f (SD %.3f)", title, prediction.probability, sd)
-                                      : g_strdup_printf("%s: probability %.3f", title, prediction.probability);
-    options.title = text;
-    options.side_by_side = TRUE;
-    options.scale = RMIL_HEAT_RELATIVE;
-    return rmil_heat_write(slide, bag->coords, attention, bag->count, bag->patch_size_level0, region, &options, path, error);
+    const Picture p = {slide, region, bag, models, count, &given->target, title, attention};
+    int predicted;
+    return draw(&p, RMIL_ROW_USUAL, path, &predicted, error) &&
+           (!by_class(&p) || draw_others(&p, work->cohort, given->id, predicted, path, more, error));
 }

@@ -41,13 +41,44 @@ static char *picture_key(const Heating *h, int64_t row, const GPtrArray *keys) {
     g_autoptr(GString) all = g_string_new(NULL);
     for (guint i = 0; i < keys->len; i++) g_string_append_printf(all, "%s ", (const char *)keys->pdata[i]);
     models = g_compute_checksum_for_string(G_CHECKSUM_SHA256, all->str, -1);
-    return g_strdup_printf("pictures 2 %s %s %s %s", models, h->run->data->fingerprint, given->annotation ? given->annotation : "",
+    return g_strdup_printf("pictures 3 %s %s %s %s", models, h->run->data->fingerprint, given->annotation ? given->annotation : "",
                            annotation);
 }
 
 static char *heat_path(const Heating *h, const char *id, const char *ending) {
     g_autofree char *name = g_strconcat(id, ending, NULL);
     return g_build_filename(h->run->work->folder, "heatmaps", h->method->name, name, NULL);
+}
+
+/* A .key file: the key, then a line for each further picture beside ID.png. */
+static char *read_key(const char *path) {
+    gsize size;
+    return rmil_file_read(path, 16384, &size, NULL);
+}
+
+/* Removes the pictures that a .key file stands for, and it before them. */
+static void remove_pictures(const char *path) {
+    g_autofree char *text = read_key(path), *folder = g_path_get_dirname(path), *own = g_strndup(path, strlen(path) - strlen(".key")),
+                    *first = g_strconcat(own, ".png", NULL);
+    g_auto(GStrv) lines = g_strsplit(text ? text : "", "\n", -1);
+    g_unlink(path);
+    g_unlink(first);
+    for (guint i = 1; lines[0] && i < g_strv_length(lines); i++) {
+        g_autofree char *picture = g_build_filename(folder, lines[i], NULL);
+        if (*lines[i] && !strchr(lines[i], '/')) g_unlink(picture);
+    }
+}
+
+/* Are all pictures there that were made from this key? */
+static gboolean are_drawn(const char *path, const char *picture, const char *key) {
+    g_autofree char *text = read_key(path), *folder = g_path_get_dirname(path);
+    g_auto(GStrv) lines = g_strsplit(text ? text : "", "\n", -1);
+    gboolean there = lines[0] && strcmp(lines[0], key) == 0 && g_file_test(picture, G_FILE_TEST_EXISTS);
+    for (guint i = 1; there && i < g_strv_length(lines); i++) {
+        g_autofree char *further = g_build_filename(folder, lines[i], NULL);
+        there = g_file_test(further, G_FILE_TEST_EXISTS);
+    }
+    return there;
 }
 
 static RmilBagSet *load_slide(const Run *run, int64_t row, GError **error) {
@@ -75,18 +106,20 @@ static gboolean heat_slide(const Heating *h, int64_t row, GError **error) {
     if (!models->len) return TRUE; /* its trainings failed and were reported */
     g_autofree char *path = heat_path(h, given->id, ".png"), *key_path = heat_path(h, given->id, ".key");
     g_autofree char *key = picture_key(h, row, keys);
-    gsize size;
-    g_autofree char *have = rmil_file_read(key_path, 8192, &size, NULL);
-    if (have && strcmp(have, key) == 0 && g_file_test(path, G_FILE_TEST_EXISTS)) return TRUE;
+    if (are_drawn(key_path, path, key)) return TRUE;
     g_autofree char *title = models->len > 1 ? g_strdup_printf("%s, %s, mean of %u models", given->id, h->method->name, models->len)
                              : *only->name   ? g_strdup_printf("%s, %s, %s", given->id, h->method->name, only->name)
                                              : g_strdup_printf("%s, %s, seed %" G_GINT64_FORMAT, given->id, h->method->name, only->seed);
     g_autoptr(RmilBagSet) own = NULL; /* of a patient's bag the picture shows each slide by itself */
     if (h->run->data->by_patient && !(own = load_slide(h->run, row, error))) return FALSE;
-    g_unlink(key_path); /* the key goes first and comes last: it never stands beside another picture */
-    return heat_write(h->run->work, given, own ? own->bags[0] : h->run->data->bags[row], (const RmilModel *const *)models->pdata,
-                      models->len, title, path, error) &&
-           rmil_file_write(key_path, key, strlen(key), error);
+    remove_pictures(key_path); /* the key goes first and comes last: it never stands beside another picture */
+    g_autoptr(GPtrArray) more = g_ptr_array_new_with_free_func(g_free);
+    if (!heat_write(h->run->work, given, own ? own->bags[0] : h->run->data->bags[row], (const RmilModel *const *)models->pdata, models->len,
+                    title, path, more, error))
+        return FALSE;
+    g_autoptr(GString) text = g_string_new(key);
+    for (guint i = 0; i < more->len; i++) g_string_append_printf(text, "\n%s", (const char *)more->pdata[i]);
+    return rmil_file_write(key_path, text->str, text->len, error);
 }
 
 static gboolean heat_task(int64_t index, int worker, gpointer user, GError **unused) {
@@ -139,12 +172,7 @@ static void remove_stale(const Run *run, const GArray *rows, const char *method)
         if (g_str_has_suffix(name, ".key") && !(is_method(run, method) && is_picked(run, rows, name)))
             g_ptr_array_add(stale, g_build_filename(folder, name, NULL));
     if (dir) g_dir_close(dir);
-    for (guint i = 0; i < stale->len; i++) {
-        char *path = stale->pdata[i];
-        g_unlink(path);
-        memcpy(path + strlen(path) - 3, "png", 3);
-        g_unlink(path);
-    }
+    for (guint i = 0; i < stale->len; i++) remove_pictures(stale->pdata[i]);
     g_rmdir(folder); /* when nothing is left in it */
 }
 

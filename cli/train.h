@@ -26,9 +26,10 @@ GArray *train_repeats(const Cli *cli, const RmilCohort *cohort, const RmilTrainO
 gboolean train_plan(Cli *cli, const char *folder, const RmilStudyPlan *plan, const RmilTrainData *data, const RmilTrainOptions *options,
                     RmilRunFolders folders, JsonNode *preprocessing, gboolean clean, RmilStudyOutcome *outcome, GError **error);
 
-/* The mean attention of `count` models over one slide as a picture, PNG; their mean probability stands in its title. `work` gives
- * the options for slides and annotations. */
+/* The mean attention of `count` models over one slide as a picture, PNG; what they predict together stands in its title. `work` gives
+ * the options for slides and annotations, and the ids of its slides. Models with a row of attention for each of more than two classes:
+ * that of the predicted class, and beside it ID-CLASS.png of each other. more: gets their names (owned by it), or NULL. */
 gboolean heat_write(const RmilWork *work, const RmilCohortRow *row, const RmilBag *bag, const RmilModel *const *models, int64_t count,
-                    const char *title, const char *path, GError **error);
+                    const char *title, const char *path, GPtrArray *more, GError **error);
 
 #endif
