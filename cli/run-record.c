@@ -58,6 +58,19 @@ static JsonObject *summarise_cohort(const Run *run) {
     return out;
 }
 
+/* {"patient": ["slide", …]}: of bags of patients, which the predictions are of; pictures are of slides. */
+static JsonObject *list_slides(const RmilTrainData *data) {
+    JsonObject *out = json_object_new();
+    for (int64_t i = 0; i < data->by_patient->count; i++) {
+        const RmilCohortRow *patient = &data->by_patient->rows[i];
+        JsonArray *slides = json_array_new();
+        for (guint m = 0; m < patient->members->len; m++)
+            json_array_add_string_element(slides, data->by_patient->slides->rows[g_array_index(patient->members, int64_t, m)].id);
+        json_object_set_array_member(out, patient->id, slides);
+    }
+    return out;
+}
+
 /* What only the end knows. */
 static void add_outcome(const Run *run, JsonObject *out) {
     JsonObject *timings = json_object_new();
@@ -69,6 +82,7 @@ static void add_outcome(const Run *run, JsonObject *out) {
     json_object_set_object_member(out, "timings", timings);
     json_object_set_object_member(out, "cohort_summary", summarise_cohort(run));
     json_object_set_string_member(out, "heatmaps", "mean of the models that tested the slide");
+    if (run->data->by_patient) json_object_set_object_member(out, "patient_slides", list_slides(run->data));
     json_object_set_array_member(out, "problems", json_array_ref(run->cli->problems));
     json_object_set_array_member(out, "warnings", json_array_ref(run->cli->warnings));
 }

@@ -18,6 +18,32 @@ static char *heat_path(const RmilReport *report, const RmilMethod *method, const
     return report->run->single && g_file_test(plain, G_FILE_TEST_IS_REGULAR) ? g_steal_pointer(&plain) : NULL;
 }
 
+static JsonArray *slides_of(const RmilReport *report, const char *patient) {
+    return rmil_json_array(rmil_json_get(rmil_json_get(report->run->info, "patient_slides"), patient));
+}
+
+/* The ids that pictures of a bag are named by: of a patient's its slides, else its own. */
+static GPtrArray *picture_ids(const RmilReport *report, const char *id) {
+    JsonArray *slides = slides_of(report, id);
+    GPtrArray *ids = g_ptr_array_new();
+    for (guint i = 0; slides && i < json_array_get_length(slides); i++) {
+        const char *slide = rmil_json_string(json_array_get_element(slides, i));
+        if (slide) g_ptr_array_add(ids, (gpointer)slide);
+    }
+    if (!slides) g_ptr_array_add(ids, (gpointer)id);
+    return ids;
+}
+
+static gboolean has_picture(const RmilReport *report, const char *id) {
+    g_autoptr(GPtrArray) ids = picture_ids(report, id);
+    for (int m = 0; m < report->summary->n; m++)
+        for (guint i = 0; i < ids->len; i++) {
+            g_autofree char *path = heat_path(report, report->summary->methods[m].method, ids->pdata[i]);
+            if (path) return TRUE;
+        }
+    return FALSE;
+}
+
 /* What the method says of a slide; NULL: nothing. */
 static const RmilPredictionRow *said_of(const RmilMethodSummary *summary, const char *id) {
     for (guint i = 0; i < summary->pooled->len; i++)
@@ -49,12 +75,7 @@ static GPtrArray *choose(const RmilReport *report) {
     const GArray *pooled = s->methods[s->reference].pooled;
     for (guint i = 0; i < pooled->len; i++) {
         RmilPredictionRow *item = &g_array_index(pooled, RmilPredictionRow, i);
-        gboolean shown = FALSE;
-        for (int m = 0; m < s->n && !shown; m++) {
-            g_autofree char *path = heat_path(report, s->methods[m].method, item->slide);
-            shown = path != NULL;
-        }
-        if (shown)
+        if (has_picture(report, item->slide))
             g_ptr_array_add(by_kind[!rmil_target_lesion(&s->task, &item->target) ? 2 : annotated(report, item->slide) ? 0 : 1], item);
     }
     guint negatives = MIN(by_kind[2]->len, 2);
@@ -65,8 +86,10 @@ static GPtrArray *choose(const RmilReport *report) {
     return chosen;
 }
 
-static gboolean add_picture(RmilReport *report, const RmilMethodSummary *method, const RmilPredictionRow *item, GError **error) {
-    g_autofree char *path = heat_path(report, method->method, item->slide);
+/* id: of the picture's slide, which is the item itself, or of a patient one of the slides. */
+static gboolean add_picture(RmilReport *report, const RmilMethodSummary *method, const RmilPredictionRow *item, const char *id,
+                            GError **error) {
+    g_autofree char *path = heat_path(report, method->method, id);
     if (!path) return TRUE;
     int width, height;
     g_autofree char *data = rmil_picture_base64(path, PICTURE_WIDTH, &width, &height, error);
@@ -77,9 +100,10 @@ static gboolean add_picture(RmilReport *report, const RmilMethodSummary *method,
     rmil_html(report->out,
               "<figure><img width=\"%d\" height=\"%d\" alt=\"Slide %s beside its attention heat map "
               "by %s\" src=\"data:image/jpeg;base64,",
-              width, height, item->slide, method->method->title);
+              width, height, id, method->method->title);
     g_string_append(report->out, data);
     rmil_html(report->out, "\"><figcaption><strong>%s</strong>", method->method->title);
+    if (slides_of(report, item->slide)) rmil_html(report->out, ", %s; the patient", id);
     const char *verdict = !said || task->kind != RMIL_TASK_CLASSES ? ""
                           : !rmil_task_is_wrong(task, said)        ? ", right"
                           : task->classes > 2                      ? ", wrong"
@@ -113,15 +137,22 @@ gboolean rmil_report_heatmaps(RmilReport *report, GError **error) {
         "under "
         "the attention of its tiles. What the colours mean stands under the picture. "
         "Attention shows what the score was built from; it does not "
-        "prove a lesion.</p>\n");
+        "prove a lesion.");
+    if (rmil_json_get(report->run->info, "patient_slides"))
+        g_string_append(report->out,
+                        " The models are of patients: the title of a picture says what they predict from that slide alone, the "
+                        "line below it what they predict from all slides of the patient.");
+    g_string_append(report->out, "</p>\n");
     for (guint i = 0; i < chosen->len; i++) {
         const RmilPredictionRow *item = g_ptr_array_index(chosen, i);
         rmil_monitor_progress(report->monitor, "heat maps", i, chosen->len);
         g_autofree char *truth = rmil_task_truth(&s->task, &item->target);
         rmil_html(report->out, "<div class=\"slide\"><h3>%s <span class=\"soft\">%s</span></h3><div class=\"figures two\">\n", item->slide,
                   truth);
-        for (int m = 0; m < s->n; m++)
-            if (!add_picture(report, &s->methods[m], item, error)) return FALSE;
+        g_autoptr(GPtrArray) ids = picture_ids(report, item->slide);
+        for (guint k = 0; k < ids->len; k++)
+            for (int m = 0; m < s->n; m++)
+                if (!add_picture(report, &s->methods[m], item, ids->pdata[k], error)) return FALSE;
         g_string_append(report->out, "</div></div>\n");
     }
     rmil_monitor_progress(report->monitor, "heat maps", chosen->len, chosen->len);
