@@ -294,9 +294,11 @@ static gboolean apply_models(Cli *cli, const Models *models, const char *run, co
     return write_record(cli, models, run, cohort, folder, members, error);
 }
 
-static gboolean apply_to_cohort(Cli *cli, const char *run, const char *cohort_path, const char *folder, GError **error) {
+static gboolean apply_to_cohort(Cli *cli, const char *run, const char *method, const char *cohort_path, const char *folder,
+                                GError **error) {
+    const ModelsChoice choice = {.method = method};
     Models models;
-    if (!models_load(&models, cli, run, error)) return FALSE;
+    if (!models_load(&models, cli, run, &choice, error)) return FALSE;
     RmilTrainOptions options;
     rmil_train_options_init(&options);
     g_autofree char *cohort = g_canonicalize_filename(cohort_path, NULL);
@@ -415,12 +417,14 @@ int command_evaluate(int argc, char **argv) {
         "evaluate results\nevaluate results --cohort other/cohort.csv -o external"};
     Cli cli;
     int status;
-    g_autofree char *cohort = NULL, *output = NULL;
+    g_autofree char *cohort = NULL, *output = NULL, *method = NULL;
     gdouble cut = 0.5;
     gint64 rounds = 2000;
     const GOptionEntry own[] = {
         {"cohort", 0, 0, G_OPTION_ARG_FILENAME, &cohort, "apply the model to this cohort (with features)", "COHORT"},
         {"output", 'o', 0, G_OPTION_ARG_FILENAME, &output, "folder for that cohort's predictions and metrics", "DIR"},
+        {"method", 0, 0, G_OPTION_ARG_STRING, &method,
+         "with --cohort: of a run, this method's models (default: the one that its report quotes)", "NAME"},
         {"cut", 0, 0, G_OPTION_ARG_DOUBLE, &cut, "positive above this probability (default: 0.5)", "X"},
         {"bootstrap", 0, 0, G_OPTION_ARG_INT64, &rounds, "rounds of the bootstrap (default: 2000)", "N"},
         {0},
@@ -428,9 +432,10 @@ int command_evaluate(int argc, char **argv) {
     const CliGroup groups[] = {{"Evaluation", own}, {NULL, NULL}};
     if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) return status;
     if (!cohort != !output) return cli_usage(&cli, "--cohort and -o go together");
+    if (method && !cohort) return cli_usage(&cli, "--method goes with --cohort: a run's own metrics are of all its methods");
     if (rounds < 1 || rounds > 10000000) return cli_usage(&cli, "--bootstrap %" G_GINT64_FORMAT " is not in 1 … 10000000", rounds);
     GError *error = NULL;
-    if ((cohort && !apply_to_cohort(&cli, argv[1], cohort, output, &error)) ||
+    if ((cohort && !apply_to_cohort(&cli, argv[1], method, cohort, output, &error)) ||
         !evaluate_all(&cli, cohort ? output : argv[1], (RmilMeasuring){cut, rounds, (uint64_t)cli.seed}, &error))
         return cli_fail(&cli, error);
     return cli_done(&cli);

@@ -44,7 +44,8 @@ typedef struct {
     Cli *cli;
     RmilPrepareOptions *options;
     RmilWork *work;
-    const char *run;     /* as it was given */
+    const char *run; /* as it was given */
+    ModelsChoice choice;
     const double *given; /* of the settings, or not_given */
     const Models *models;
     Predictions table;
@@ -217,10 +218,12 @@ static JsonNode *recorded(Predict *p) {
     JsonObject *record = node && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
     const char *encoder = record ? json_object_get_string_member_with_default(record, "encoder", NULL) : NULL;
     if (!record)
-        p->unsaid = p->models->alone ? "a model file does not say how its slides were made into features"
-                                     : "its run.json does not say how its slides were made into features";
+        p->unsaid = p->models->alone     ? "a model file does not say how its slides were made into features"
+                    : p->models->studied ? "nothing in its folder says how its slides were made into features"
+                                         : "its run.json does not say how its slides were made into features";
     else if (encoder && p->options->encoder && strcmp(encoder, p->options->encoder) != 0)
-        p->unsaid = "its run.json names another encoder than --encoder, so nothing is taken from it";
+        p->unsaid = p->models->studied ? "its preprocessing.json names another encoder than --encoder, so nothing is taken from it"
+                                       : "its run.json names another encoder than --encoder, so nothing is taken from it";
     return p->unsaid ? NULL : node;
 }
 
@@ -271,11 +274,10 @@ static void say_assumed(const Predict *p) {
 }
 
 /* The first 12 hex digits of a SHA-256 over the bytes of the model files in their order. Free with g_free. */
-static char *digest_models(const Models *models, const char *run, GError **error) {
+static char *digest_models(const Models *models, GError **error) {
     g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
-    for (guint i = 0; i < models->folders->len; i++) {
-        g_autofree char *path = models->alone ? g_strdup(run) : g_build_filename(models->folders->pdata[i], "model.safetensors", NULL);
-        g_autoptr(GMappedFile) file = g_mapped_file_new(path, FALSE, error);
+    for (guint i = 0; i < models->paths->len; i++) {
+        g_autoptr(GMappedFile) file = g_mapped_file_new(models->paths->pdata[i], FALSE, error);
         if (!file) return NULL;
         for (gsize at = 0, size = g_mapped_file_get_length(file); at < size;) {
             const gsize part = MIN(size - at, (gsize)1 << 30); /* g_checksum_update counts in gssize and guint */
@@ -341,14 +343,14 @@ static void decide(Predict *p) {
 /* FALSE without an error: problems that are reported say why. */
 static gboolean predict(Predict *p, const char *folder, char **inputs, int count, GError **error) {
     Models models;
-    if (!models_load(&models, p->cli, p->run, error)) return FALSE;
+    if (!models_load(&models, p->cli, p->run, &p->choice, error)) return FALSE;
     g_autoptr(GDateTime) now = g_date_time_new_now_local();
     p->models = &models;
     decide(p);
     p->now = g_date_time_format(now, "%Y-%m-%d %H:%M");
     json_object_set_string_member(p->cli->result, "model", models.title);
     if (models.list->len > 1) cli_say(p->cli, "model    %s", models.title);
-    gboolean done = read_settings(p, error) && (p->digest = digest_models(&models, p->run, error)) && lock_folder(p, folder, error) &&
+    gboolean done = read_settings(p, error) && (p->digest = digest_models(&models, error)) && lock_folder(p, folder, error) &&
                     predictions_read(&p->table, p->work->folder, error) && predict_all(p, inputs, count, error);
     predictions_clear(&p->table);
     rmil_work_free(p->work);
@@ -364,23 +366,32 @@ int command_predict(int argc, char **argv) {
         "RUN|MODEL SLIDE|FEATURES|FOLDER|COHORT…",
         "Applies a trained model to slides or feature files; labels are not needed.",
         "RUN: the folder of 'rankmil run', of which all models of the method that its report quotes are taken (mean and\n"
-        "SD), or RUN/runs/METHOD, or the folder of one training. MODEL: a model file alone, also one of PyTorch; slides\n"
-        "then need the --encoder that it was trained with. Inputs: files, folders, patterns in quotes, tables (.csv).\n"
+        "SD), or RUN/runs/METHOD, or the folder of one training, or of 'rankmil study'. MODEL: a model file alone, also one\n"
+        "of PyTorch; slides then need the --encoder that it was trained with. Inputs: files, folders, patterns in quotes, tables (.csv).\n"
         "Slides are tiled and encoded as the training slides were. Writes predictions.csv and predictions.html, to which\n"
         "later calls add, heatmaps/ID.png (of models with attention for each class also ID-CLASS.png), top-patches/ID.png, patches/ID.csv (scores) and qupath/ID.geojson (drag it\n"
         "onto the slide in QuPath) into -o DIR (default: RUN/predict).",
         2,
         -1,
         CLI_THREADS | CLI_RESUMES,
-        "predict results new-slide.svs -o new\npredict results/runs/rank/0 slides/ -o new\npredict results \"scans/2026-*.ndpi\" more.csv -o new"};
+        "predict results new-slide.svs -o new\npredict results/runs/rank/0 slides/ -o new\npredict results --with other-site/results slides/ -o new\npredict results \"scans/2026-*.ndpi\" more.csv -o new"};
     Cli cli;
     RmilPrepareOptions options;
     int status;
-    g_autofree char *folder = NULL;
+    g_autofree char *folder = NULL, *method = NULL, *value = NULL;
+    g_auto(GStrv) with = NULL;
+    const GOptionEntry which[] = {
+        {"with", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &with, "more models for the mean: a further RUN or MODEL; may be given again", "RUN"},
+        {"method", 0, 0, G_OPTION_ARG_STRING, &method,
+         "of a run or a study (default: the one that its report quotes; the study's reference)", "NAME"},
+        {"value", 0, 0, G_OPTION_ARG_STRING, &value, "of a study in which something varies: the models of this value, of two V1,V2", "V"},
+        {0},
+    };
     rmil_prepare_options_init(&options);
     g_autofree GOptionEntry *output = prepare_output_entries(&folder), *tiles = prepare_tile_entries(&options),
                             *encoding = prepare_encode_entries(&options), *crop = prepare_crop_entries(&options);
-    const CliGroup groups[] = {{"Output", output}, {"Tiles", tiles}, {"Features", encoding}, {"Annotations", crop}, {NULL, NULL}};
+    const CliGroup groups[] = {{"Output", output},     {"Models", which},     {"Tiles", tiles},
+                               {"Features", encoding}, {"Annotations", crop}, {NULL, NULL}};
     double usual[SETTINGS], given[SETTINGS];
     for (gsize i = 0; i < SETTINGS; i++) {
         usual[i] = *setting(&options, i);
@@ -391,6 +402,7 @@ int command_predict(int argc, char **argv) {
         for (gsize i = 0; i < SETTINGS; i++)
             if ((given[i] = *setting(&options, i)) == not_given) *setting(&options, i) = usual[i];
         Predict p = {.cli = &cli, .options = &options, .run = argv[1], .given = given};
+        p.choice = (ModelsChoice){method, value, (const char *const *)with, TRUE};
         gboolean done = predict(&p, folder, argv + 2, argc - 2, &error);
         status = done || !error ? cli_done(&cli) : cli_fail(&cli, error);
     }

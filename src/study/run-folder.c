@@ -236,8 +236,8 @@ gboolean rmil_run_folder_refuse(const char *folder, GError **error) {
             rmil_study_value(study, "kind"));
     return rmil_fail(error, RMIL_ERROR_DATA,
                      "%s: is the folder of a study (%s), whose trainings have no folders of their own: 'rankmil report' has their numbers, "
-                     "'rankmil predict' takes a model of %s/models",
-                     folder, rmil_study_value(study, "kind"), folder);
+                     "'rankmil predict' takes its models",
+                     folder, rmil_study_value(study, "kind"));
 }
 
 /* DIR/runs/METHOD: that method's trainings of DIR. */
