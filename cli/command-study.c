@@ -231,6 +231,7 @@ int command_study(int argc, char **argv) {
         else {
             plan = find_plan(argv[1], &error);
             study.plan = plan ? rmil_study_plan_read(plan, (const char *const *)study.sets, &error) : NULL;
+            if (study.plan && rmil_study_plan_by_site(study.plan)) study.reading.by_site = TRUE;
             gboolean done = study.plan && run_study(&study, argv[2], arguments, &error);
             if (study.work) json_object_set_object_member(cli.result, "stages", json_object_ref(cli.stages));
             status = done ? cli_done(&cli) : cli_fail(&cli, error);

@@ -198,11 +198,12 @@ typedef struct {
 } RmilSplitOptions;
 RMIL_API void rmil_split_options_init(RmilSplitOptions *options);
 
-/* splits[i] for every cohort row: rows whose split the cohort gives keep it; the rest is drawn, stratified by label,
- * whole patients at a time (a patient's slides never part). A set (test, val) that the cohort names is not drawn from:
- * what is left then goes to training. Rows without label get RMIL_SPLIT_NONE. The order of the cohort's rows does not
- * matter. Fails with RMIL_ERROR_DATA, saying what is missing, when a set would lack one of the classes; only validation
- * may lack a class that fewer than three patients have.
+/* splits[i] for every cohort row: rows whose split the cohort gives keep it; the rest is drawn, stratified by class, by whether
+ * the event happened, or by thirds of the numbers, whole patients at a time (a patient's slides never part; by_site, nor do
+ * those of a site, and sites that share patients are one). A set (test, val) that the cohort names is not drawn from: what is
+ * left then goes to training. Rows of which nothing is known get RMIL_SPLIT_NONE. The order of the cohort's rows does not
+ * matter. Fails with RMIL_ERROR_DATA, saying what is missing, when a set would lack one of the classes, or an event; only
+ * validation may lack what fewer than three patients have.
  *
  * How: patients, in random order, join the set when that brings its number of slides per class closer to the class's
  * share (relative to it; shares in whole slides by largest remainder, at least 1) and leaves each class enough patients

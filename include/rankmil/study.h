@@ -159,6 +159,8 @@ RMIL_API GArray *rmil_study_plan_repeats(const RmilStudyPlan *plan, const RmilCo
 /* The whole plan as YAML in one fixed form, defaults filled in; reads back as the same plan. Owned by the plan. */
 RMIL_API const char *rmil_study_plan_text(const RmilStudyPlan *plan);
 RMIL_API const char *rmil_study_plan_kind(const RmilStudyPlan *plan); /* "comparison", …; "run", "train" */
+/* Does it ask that sites stay whole (splits: {by_site: true})? A cohort that was not read so (RmilReading) is then refused. */
+RMIL_API gboolean rmil_study_plan_by_site(const RmilStudyPlan *plan);
 /* The values of what varies by that name, "padding"; count 0: it does not vary. Those of words are their places among the words. */
 RMIL_API const double *rmil_study_plan_values(const RmilStudyPlan *plan, const char *name, int64_t *count);
 /* `base` with the plan's settings that concern the data: what to load the data with. Clear `options`. */

@@ -65,6 +65,8 @@ typedef struct {
     int64_t *slides; /* per stratum */
     RmilSplit set;   /* where the table puts one of its rows */
 } RmilUnit;
+/* FORMAT, naming both lines, where the table's own sets divide a patient, or, by_site, a site or sites that share patients. */
+gboolean rmil_cohort_check_whole(const RmilCohort *cohort, GError **error);
 /* By key: GPtrArray of RmilUnit; free with g_ptr_array_unref. */
 GPtrArray *rmil_cohort_units(const RmilCohort *cohort, const RmilStrata *strata);
 /* Does the table put a row into this set? */

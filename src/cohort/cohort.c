@@ -112,24 +112,6 @@ static gboolean check_unique(const RmilCohort *cohort, GError **error) {
     return TRUE;
 }
 
-/* Of all patients, or all sites: each in one set. */
-static gboolean check_whole(const RmilCohort *cohort, gboolean sites, GError **error) {
-    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
-    for (int64_t i = 0; i < cohort->count; i++) {
-        RmilCohortRow *row = &cohort->rows[i];
-        char *name = sites ? row->site : row->patient;
-        if (!name || row->split == RMIL_SPLIT_NONE) continue;
-        const RmilCohortRow *first = g_hash_table_lookup(seen, name);
-        if (first && first->split != row->split)
-            return rmil_cohort_fail(cohort, row->line, "split", error,
-                                    "puts %s \"%s\" into %s, line %" G_GINT64_FORMAT " into %s: a %s belongs to one set%s",
-                                    sites ? "site" : "patient", name, rmil_split_name(row->split), first->line,
-                                    rmil_split_name(first->split), sites ? "site" : "patient", sites ? " (--by-site)" : "");
-        if (!first) g_hash_table_insert(seen, name, row);
-    }
-    return TRUE;
-}
-
 /* The folder that paths in the table are relative to. */
 static char *base_folder(const char *path) {
     g_autofree char *here = g_get_current_dir(), *given = g_path_get_dirname(path);
@@ -159,12 +141,23 @@ static gboolean read_columns(RmilCohort *cohort, int *columns, GError **error) {
 
 /* What the sets do with sites. */
 static gboolean read_sites(RmilCohort *cohort, int column, gboolean by_site, GPtrArray *notes, GError **error) {
+    int64_t without = 0, line = 0;
     cohort->by_site = by_site;
     if (by_site && column < 0)
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line 1: there is no column named site, which --by-site needs", cohort->path);
     if (column >= 0 && !by_site)
         g_ptr_array_add(notes, g_strdup_printf("%s: sites may lie in several sets (--by-site keeps each in one)", cohort->path));
-    return check_whole(cohort, FALSE, error) && (!by_site || check_whole(cohort, TRUE, error));
+    for (int64_t i = cohort->count; i-- > 0;) {
+        const RmilCohortRow *row = &cohort->rows[i];
+        if (row->site || !rmil_target_known(&cohort->task, &row->target)) continue;
+        without++;
+        line = row->line;
+    }
+    if (by_site && without)
+        g_ptr_array_add(notes, g_strdup_printf("%s: %" G_GINT64_FORMAT " slide%s no site (line %" G_GINT64_FORMAT
+                                               "%s): of such only patients stay whole",
+                                               cohort->path, without, without == 1 ? " has" : "s have", line, without == 1 ? "" : ", …"));
+    return rmil_cohort_check_whole(cohort, error);
 }
 
 static gboolean read_rows(RmilCohort *cohort, const RmilReading *how, const int *columns, GPtrArray *notes, GError **error) {

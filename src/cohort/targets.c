@@ -60,6 +60,10 @@ static RmilTargetColumn find_target(const RmilCohort *cohort, const RmilTargetCo
                                     : survival ? RMIL_TARGET_SURVIVAL
                                     : value    ? RMIL_TARGET_VALUE
                                                : RMIL_TARGET_LABEL;
+    const gboolean time = is_filled(cohort, columns->time), event = is_filled(cohort, columns->event);
+    if (!label && !survival && time != event)
+        g_ptr_array_add(notes, g_strdup_printf("%s: column %s is not used: a time to an event needs both columns, time and event",
+                                               cohort->path, time ? "time" : "event"));
     if (label + survival + value > 1)
         g_ptr_array_add(notes, g_strdup_printf("%s: what is predicted is %s (the table has%s%s, too: --target chooses)", cohort->path,
                                                target == RMIL_TARGET_LABEL ? "label" : "time and event",

@@ -94,3 +94,44 @@ GPtrArray *rmil_cohort_units(const RmilCohort *cohort, const RmilStrata *strata)
     g_ptr_array_sort(units, compare_units);
     return units;
 }
+
+/* -- what the table's own sets divide ------------------------------------------------------------------------------------------ */
+/* All patients, or all sites: each in one set. */
+static gboolean check_names(const RmilCohort *cohort, gboolean sites, GError **error) {
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    for (int64_t i = 0; i < cohort->count; i++) {
+        RmilCohortRow *row = &cohort->rows[i];
+        char *name = sites ? row->site : row->patient;
+        if (!name || row->split == RMIL_SPLIT_NONE) continue;
+        const RmilCohortRow *first = g_hash_table_lookup(seen, name);
+        if (first && first->split != row->split)
+            return rmil_cohort_fail(cohort, row->line, "split", error,
+                                    "puts %s \"%s\" into %s, line %" G_GINT64_FORMAT " into %s: a %s belongs to one set%s",
+                                    sites ? "site" : "patient", name, rmil_split_name(row->split), first->line,
+                                    rmil_split_name(first->split), sites ? "site" : "patient", sites ? " (--by-site)" : "");
+        if (!first) g_hash_table_insert(seen, name, row);
+    }
+    return TRUE;
+}
+
+/* Sites that share patients are one, also where no patient's slides are in two sets: that patient's set may still be to be drawn. */
+static gboolean check_joined(const RmilCohort *cohort, GError **error) {
+    g_autofree int64_t *groups = g_new(int64_t, (gsize)cohort->count + 1);
+    const int64_t count = group_rows(cohort, groups);
+    g_autofree const RmilCohortRow **first = g_new0(const RmilCohortRow *, (gsize)count + 1);
+    for (int64_t i = 0; i < cohort->count; i++) {
+        const RmilCohortRow *row = &cohort->rows[i], *other = first[groups[i]];
+        if (row->split == RMIL_SPLIT_NONE) continue;
+        if (!other) first[groups[i]] = row;
+        else if (other->split != row->split)
+            return rmil_cohort_fail(cohort, row->line, "split", error,
+                                    "puts site \"%s\" into %s, line %" G_GINT64_FORMAT
+                                    " site \"%s\" into %s, but they share patients, and a site belongs to one set (--by-site)",
+                                    row->site, rmil_split_name(row->split), other->line, other->site, rmil_split_name(other->split));
+    }
+    return TRUE;
+}
+
+gboolean rmil_cohort_check_whole(const RmilCohort *cohort, GError **error) {
+    return check_names(cohort, FALSE, error) && (!cohort->by_site || (check_names(cohort, TRUE, error) && check_joined(cohort, error)));
+}

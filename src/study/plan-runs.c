@@ -49,6 +49,11 @@ static gboolean choose_columns(const RmilStudyPlan *plan, GArray *repeats, GErro
 }
 
 GArray *rmil_study_plan_repeats(const RmilStudyPlan *plan, const RmilCohort *cohort, const RmilTrainOptions *base, GError **error) {
+    if (plan->by_site && !cohort->by_site) {
+        rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: the plan keeps sites whole (by_site), but the cohort was not read by site",
+                  cohort->path);
+        return NULL;
+    }
     if (plan->splits) {
         g_autoptr(GArray) repeats = rmil_repeats_read(cohort, plan->splits, error);
         return repeats && choose_columns(plan, repeats, error) ? g_steal_pointer(&repeats) : NULL;

@@ -141,27 +141,36 @@ static gboolean read_seeds(Reader *reader, const yaml_node_t *node, GError **err
 static gboolean add_setting(Reader *reader, const yaml_node_t *node, const char *method, const char *name, const char *text,
                             GError **error);
 
-/* {folds: 5, repeats: 2}: the setting folds, and so many seeds. */
-static gboolean read_folds(Reader *reader, const yaml_node_t *node, GError **error) {
+static gboolean read_by_site(Reader *reader, const yaml_node_t *node, const char *text, GError **error) {
+    reader->plan->by_site = strcmp(text, "true") == 0;
+    return reader->plan->by_site || strcmp(text, "false") == 0 || wrong(reader, node, error, "by_site is \"%s\", not true or false", text);
+}
+
+/* {folds: 5, repeats: 2, by_site: true}: the setting folds, so many seeds, and what stays whole. */
+static gboolean read_drawn(Reader *reader, const yaml_node_t *node, GError **error) {
     for (yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top; pair++) {
         const yaml_node_t *key = node_at(reader, pair->key), *value = node_at(reader, pair->value);
         const char *name = scalar(reader, key, "a name in splits", error), *text = name ? scalar(reader, value, name, error) : NULL;
         if (!text) return FALSE;
-        const gboolean repeats = strcmp(name, "repeats") == 0;
-        if (!repeats && strcmp(name, "folds") != 0)
-            return wrong(reader, key, error, "splits is a file, or has folds and repeats; it has no \"%s\"", name);
-        if (repeats ? !read_seeds(reader, value, error) : !add_setting(reader, value, NULL, name, text, error)) return FALSE;
+        const gboolean repeats = strcmp(name, "repeats") == 0, by_site = strcmp(name, "by_site") == 0;
+        if (!repeats && !by_site && strcmp(name, "folds") != 0)
+            return wrong(reader, key, error, "splits is a file, or has folds, repeats and by_site; it has no \"%s\"", name);
+        if (by_site   ? !read_by_site(reader, value, text, error)
+            : repeats ? !read_seeds(reader, value, error)
+                      : !add_setting(reader, value, NULL, name, text, error))
+            return FALSE;
     }
     return TRUE;
 }
 
 static gboolean read_splits(Reader *reader, const yaml_node_t *node, GError **error) {
-    if (node->type == YAML_MAPPING_NODE) return read_folds(reader, node, error);
+    if (node->type == YAML_MAPPING_NODE) return read_drawn(reader, node, error);
     const char *text = scalar(reader, node, "splits", error);
     if (!text) return FALSE;
     g_autofree char *folder = reader->set ? NULL : g_path_get_dirname(reader->path); /* NULL: the current folder */
     g_autofree char *base = folder ? g_canonicalize_filename(folder, NULL) : NULL;
     g_free(reader->plan->splits);
+    reader->plan->by_site = FALSE;
     reader->plan->splits = g_canonicalize_filename(text, base);
     return TRUE;
 }

@@ -155,6 +155,7 @@ static char *plan_text(const RmilStudyPlan *plan) {
     if (plan->counted) g_string_append_printf(out, "seeds: %u\n", plan->seeds->len);
     else if (plan->seeds->len) g_string_append(out, "]\n");
     if (plan->splits) append_quoted(out, "splits", plan->splits);
+    else if (plan->by_site) g_string_append(out, "splits: {by_site: true}\n");
     append_axes(out, plan);
     append_settings(out, plan);
     return g_string_free(out, FALSE);
@@ -239,6 +240,8 @@ RmilStudyPlan *rmil_study_plan_read(const char *path, const char *const *sets, G
 }
 
 const char *rmil_study_plan_text(const RmilStudyPlan *plan) { return plan->text; }
+
+gboolean rmil_study_plan_by_site(const RmilStudyPlan *plan) { return plan->by_site; }
 
 const char *rmil_study_plan_kind(const RmilStudyPlan *plan) { return plan->kind; }
 

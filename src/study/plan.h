@@ -28,6 +28,7 @@ struct _RmilStudyPlan {
     GArray *seeds;    /* int64_t; empty: every split of the file */
     gboolean counted; /* seeds were given as a number: of a split file, so many columns from the first on */
     char *splits;     /* absolute path, or NULL */
+    gboolean by_site; /* sites stay whole where sets are drawn */
     GArray *settings; /* RmilPlanSetting, in the order given */
     char *text;       /* the whole plan in YAML, in one fixed form */
 };

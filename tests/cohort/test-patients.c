@@ -285,10 +285,27 @@ static void test_bad_sites(void) {
                "line 3: split puts site \"x\" into test, line 2 into train: a site belongs to one set (--by-site)");
     g_assert_null(rmil_cohort_read_as(none, &how, &error));
     test_error(&error, RMIL_ERROR_FORMAT, "line 1: there is no column named site, which --by-site needs");
+    /* sites x and y share patient q, whose own slides are still to be drawn */
+    g_autofree char *shared = test_file(
+        folder, "shared.csv", "slide,label,patient,site,split\na.svs,0,p,x,train\nb.svs,1,q,x,\nc.svs,1,q,y,\nd.svs,0,r,y,test\n");
+    g_assert_null(rmil_cohort_read_as(shared, &how, &error));
+    test_error(&error, RMIL_ERROR_FORMAT, "line 5: split puts site \"y\" into test, line 2 site \"x\" into train, but they share patients");
+    g_autoptr(RmilCohort) apart = rmil_cohort_read(shared, &error);
+    g_assert_no_error(error);
     g_autoptr(RmilCohort) cohort = read_text("slide,label,site\na.svs,0,x\nb.svs,1,x\n", TRUE);
     g_autofree char *splits = test_file(folder, "splits.csv", "id,one\na,train\nb,test\n");
     g_assert_null(rmil_split_table_read(splits, cohort, &error));
     test_error(&error, RMIL_ERROR_DATA, "splits.csv: column one: site \"x\" is in two sets, train and test");
+}
+
+/* Slides without a site are no site of their own making: that is said, of those that are divided. */
+static void test_no_site(void) {
+    static const char text[] = "slide,label,site\na.svs,0,x\nb.svs,1,\nc.svs,,\nd.svs,1,\n";
+    g_autoptr(RmilCohort) whole = read_text("slide,label,site\na.svs,0,x\nc.svs,,\n", TRUE), some = read_text(text, TRUE),
+                          usual = read_text(text, FALSE);
+    g_assert_null(whole->notes[0]);
+    g_assert_true(g_str_has_suffix(some->notes[0], ": 2 slides have no site (line 3, …): of such only patients stay whole"));
+    g_assert_null(usual->notes[1]);
 }
 
 /* Tables of splits name slides, whatever a bag is. */
@@ -325,6 +342,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/patients/sites", test_sites);
     g_test_add_func("/patients/joined-sites", test_joined_sites);
     g_test_add_func("/patients/bad-sites", test_bad_sites);
+    g_test_add_func("/patients/no-site", test_no_site);
     g_test_add_func("/patients/tables", test_tables);
     return g_test_run();
 }

@@ -189,6 +189,9 @@ static void test_target(void) {
     GError *error = NULL;
     g_assert_null(try_as("slide,label,time\na.svs,1,2\n", &survival, &error));
     test_error(&error, RMIL_ERROR_FORMAT, "line 1: there is no column named event, which --target survival needs");
+    g_autoptr(RmilCohort) half = read_as("slide,time\na.svs,3\n", &usual), both = read_as("slide,label,event\na.svs,1,1\n", &usual);
+    g_assert_true(g_str_has_suffix(half->notes[0], ": column time is not used: a time to an event needs both columns, time and event"));
+    g_assert_null(both->notes[0]); /* it is nobody's business where there is a label */
     RmilTargetColumn column;
     g_assert_true(rmil_target_column_parse("survival", &column, NULL) && column == RMIL_TARGET_SURVIVAL);
     g_assert_false(rmil_target_column_parse("class", &column, &error));

@@ -229,8 +229,40 @@ static void test_folds(void) {
     g_assert_cmpuint(runs->len, ==, 4);
     g_assert_cmpstr(runs->pdata[3], ==, "rank, split seed-1-fold-2");
     refused("study: comparison\nmethods: [rank]\nsplits: {fold: 4}\n", NULL,
-            "line 3: splits is a file, or has folds and repeats; it has no \"fold\"");
+            "line 3: splits is a file, or has folds, repeats and by_site; it has no \"fold\"");
     refused("study: comparison\nmethods: [rank]\nsplits:\n  folds: 1\n", NULL, "line 4: folds is 1; it must be in 2");
+}
+
+/* Sites stay whole: the plan says it in its fixed form, and takes only a cohort that was read so. */
+static void test_by_site(void) {
+    g_autoptr(RmilStudyPlan) plan = good("study: comparison\nmethods: [rank]\nseeds: [4]\nsplits: {folds: 3, by_site: true}\n", NULL),
+                             not = good("study: comparison\nmethods: [rank]\nsplits: {by_site: false}\n", NULL);
+    g_assert_true(rmil_study_plan_by_site(plan));
+    g_assert_nonnull(strstr(rmil_study_plan_text(plan), "seeds: [4]\nsplits: {by_site: true}\nsettings:\n  folds: 3\n"));
+    g_autoptr(RmilStudyPlan) again = good(rmil_study_plan_text(plan), NULL);
+    g_assert_cmpstr(rmil_study_plan_text(again), ==, rmil_study_plan_text(plan));
+    g_assert_false(rmil_study_plan_by_site(not ));
+    g_assert_null(strstr(rmil_study_plan_text(not ), "splits"));
+    const char *const file[] = {"splits=s.csv", NULL};
+    g_autoptr(RmilStudyPlan) fixed = good(rmil_study_plan_text(not ), file);
+    g_assert_false(rmil_study_plan_by_site(fixed));
+    refused("study: comparison\nmethods: [rank]\nsplits: {by_site: 1}\n", NULL, "line 3: by_site is \"1\", not true or false");
+    g_autoptr(GString) text = g_string_new("slide,label,site\n");
+    for (int i = 0; i < 36; i++) g_string_append_printf(text, "s%d.svs,%d,site%d\n", i, i % 2, i / 4);
+    g_autofree char *folder = test_folder(), *path = test_file(folder, "cohort.csv", text->str);
+    GError *error = NULL;
+    g_autoptr(RmilCohort) apart = rmil_cohort_read(path, &error),
+                          whole = rmil_cohort_read_as(path, &(RmilReading){.by_site = TRUE}, &error);
+    RmilTrainOptions base;
+    rmil_train_options_init(&base);
+    g_assert_null(rmil_study_plan_repeats(plan, apart, &base, &error));
+    test_error(&error, RMIL_ERROR_ARGUMENT, "cohort.csv: the plan keeps sites whole (by_site), but the cohort was not read by site");
+    g_autoptr(GArray) repeats = rmil_study_plan_repeats(plan, whole, &base, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(repeats->len, ==, 3);
+    for (guint r = 0; r < 3; r++)
+        for (int i = 0; i < 36; i++)
+            g_assert_cmpint(g_array_index(repeats, RmilRepeat, r).splits[i], ==, g_array_index(repeats, RmilRepeat, r).splits[i / 4 * 4]);
 }
 
 static void test_columns(void) {
@@ -275,6 +307,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/plan/wrong", test_wrong);
     g_test_add_func("/plan/shipped", test_shipped);
     g_test_add_func("/plan/folds", test_folds);
+    g_test_add_func("/plan/by-site", test_by_site);
     g_test_add_func("/plan/columns", test_columns);
     return g_test_run();
 }
