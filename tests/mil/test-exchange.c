@@ -315,7 +315,7 @@ static void run_peer(const char *name, Task task, int64_t count, gboolean paper)
     g_test_message("%s,%s, %" G_GINT64_FORMAT " patches: %s", name, outputs[task], count, g_strstrip(out));
     for (gsize i = 0; i < G_N_ELEMENTS(saved); i++) {
         g_autofree char *path = g_build_filename(folder, saved[i], NULL);
-        if (strstr(out, "torch")) check_back(&k, path);
+        if (strstr(out, ", torch ")) check_back(&k, path);
     }
     case_clear(&k);
 }
