@@ -181,6 +181,65 @@ static char *values_now(void) {
     return g_string_free(out, FALSE);
 }
 
+/* -- classes in words -------------------------------------------------------------------------------------------------------------- */
+/* The cohort's table with "normal" and "tumor" for 0 and 1, and whole paths. */
+static char *in_words(void) {
+    g_autoptr(RmilTable) table = test_rows(studies_cohort(), "cohort.csv");
+    RmilCsv *csv = rmil_csv_new("id,features,label,split");
+    for (int64_t r = 0; r < rmil_table_rows(table); r++) {
+        g_autofree char *features = g_build_filename(studies_cohort(), test_cell(table, r, "features"), NULL);
+        const char *label = test_cell(table, r, "label");
+        rmil_csv_text(csv, test_cell(table, r, "id"));
+        rmil_csv_text(csv, features);
+        rmil_csv_text(csv, !*label ? "" : strcmp(label, "0") == 0 ? "normal" : "tumor");
+        rmil_csv_text(csv, test_cell(table, r, "split"));
+        rmil_csv_end(csv);
+    }
+    g_autofree char *text = rmil_csv_take(csv);
+    return test_file(root, "words.csv", text);
+}
+
+/* The bytes of a model's tensors. */
+static char *tensors_of(const char *folder, const char *method) {
+    g_autofree char *path = g_build_filename(folder, method, "model.safetensors", NULL);
+    gsize size, data;
+    g_autofree char *bytes = test_bytes(root, path, &size), *header = header_of(bytes, size, &data);
+    return sum_of(bytes + data, size - data);
+}
+
+static void test_words(void) {
+    begin();
+    gsize count;
+    const RmilTrainMethod *methods = rmil_methods(&count);
+    g_autofree char *cohort = in_words();
+    g_auto(Outcome) o = {0};
+    for (gsize i = 0; i < count; i++) {
+        const char *name = methods[i].name;
+        g_autofree char *folder = g_build_filename("words", name, NULL);
+        command_run(&o, root, "train", cohort, "-o", folder, "--model", methods[i].model, "--guide", rmil_guide_name(methods[i].guide),
+                    "--threads", "1", SETTINGS, NULL);
+        command_expect(&o, 0, "");
+        g_assert_nonnull(strstr(o.out, "normal (negative), tumor"));
+        g_autofree char *was = tensors_of("train", name), *is = tensors_of("words", name);
+        g_assert_cmpstr(was, ==, is);
+        for (int f = 1; f < (int)G_N_ELEMENTS(files); f += 2) { /* history.csv, localisation.csv */
+            g_autofree char *one = g_build_filename("train", name, files[f], NULL),
+                            *other = g_build_filename("words", name, files[f], NULL);
+            assert_same_file(one, other);
+        }
+        g_autofree char *below = g_build_filename("words", name, "predictions.csv", NULL);
+        g_autoptr(RmilTable) numbers = table_of(name, "predictions.csv"), words = test_rows(root, below);
+        g_assert_cmpint(rmil_table_rows(numbers), ==, rmil_table_rows(words));
+        for (int64_t r = 0; r < rmil_table_rows(words); r++) {
+            for (gsize c = 0; c < 4; c++) {
+                const char *column = ((const char *[]){"id", "split", "probability", "logit"})[c];
+                g_assert_cmpstr(test_cell(numbers, r, column), ==, test_cell(words, r, column));
+            }
+            g_assert_cmpstr(test_cell(words, r, "p_tumor"), ==, test_cell(words, r, "probability"));
+        }
+    }
+}
+
 /* Numbers may differ by what processors differ in. Measured: 1.1e-5 between this build on AVX-512 and one without vector code. */
 static gboolean agree(const char *a, const char *b) {
     char *end_a, *end_b;
@@ -253,6 +312,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/cli-same/run", test_run);
     g_test_add_func("/cli-same/study", test_study);
     g_test_add_func("/cli-same/values", test_values);
+    g_test_add_func("/cli-same/words", test_words);
     g_test_add_func("/cli-same/bytes", test_pins);
     const int status = g_test_run();
     g_free(root);
