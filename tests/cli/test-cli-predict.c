@@ -4,6 +4,7 @@
 #include "rankmil/rankmil.h"
 
 #include <glib/gstdio.h>
+#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -217,6 +218,179 @@ static void test_odd_names(void) {
     }
 }
 
+/* -- several runs, studies, methods ---------------------------------------------------------------------------------------------- */
+/* more/ is of the same features, seeds 7 and 8. */
+static void begin_more(void) {
+    begin();
+    static gboolean there;
+    if (there) return;
+    there = TRUE;
+    g_auto(Outcome) o = {0};
+    command_shell(
+        &o, root,
+        "\"$RANKMIL\" run run/cohort.csv -o more --methods rank,abmil --seed 7 --epochs 2 --repeats 2 --heatmaps 0 -q 2>/dev/null");
+    command_expect(&o, 0, "");
+}
+
+/* probability, sd, and what the table calls the models, of one call. */
+static double predicted(const char *folder, double *sd, char **title) {
+    g_autoptr(RmilTable) table = predictions_of(folder);
+    if (sd) *sd = g_ascii_strtod(test_cell(table, 0, "sd"), NULL);
+    if (title) *title = g_strdup(test_cell(table, 0, "model"));
+    return g_ascii_strtod(test_cell(table, 0, "probability"), NULL);
+}
+
+/* All models of both, alike: the mean and the SD (n − 1) of what each says. */
+static void test_with(void) {
+    begin_more();
+    g_auto(Outcome) o = {0};
+    static const char *const single[] = {"run/runs/rank/0", "run/runs/rank/1", "more/runs/rank/7", "more/runs/rank/8"};
+    double each[4], mean = 0, squares = 0, sd;
+    for (int i = 0; i < 4; i++) {
+        command_run(&o, root, "predict", single[i], "a.h5", "-o", "each", "-q", NULL);
+        command_expect(&o, 0, "");
+        mean += (each[i] = predicted("each", NULL, NULL)) / 4;
+    }
+    for (int i = 0; i < 4; i++) squares += (each[i] - mean) * (each[i] - mean);
+    g_autofree char *title = NULL, *mixed = NULL;
+    command_run(&o, root, "predict", "run", "--with", "more", "a.h5", "-o", "both", "-q", NULL);
+    command_expect(&o, 0, "");
+    g_assert_cmpfloat_with_epsilon(predicted("both", &sd, &title), mean, 1e-7);
+    g_assert_cmpfloat_with_epsilon(sd, sqrt(squares / 3), 1e-7);
+    g_assert_cmpstr(title, ==, "rank, mean of 4 models of 2 runs");
+    command_run(&o, root, "predict", "run/runs/rank/0", "--with", "more/runs/abmil/7", "--with", "more/runs/rank/7/model.safetensors",
+                "a.h5", "-o", "mixed", "-q", NULL);
+    command_expect(&o, 0, "");
+    predicted("mixed", NULL, &mixed);
+    g_assert_cmpstr(mixed, ==, "rank and abmil, mean of 3 models of 2 runs and 1 model file");
+}
+
+/* What has no mean is refused before anything is written. */
+static void test_with_others(void) {
+    begin_more();
+    g_auto(Outcome) o = {0};
+    command_shell(
+        &o, root,
+        "set -e\nsed -e '1!s/,0,/,normal,/' -e '1!s/,1,/,tumor,/' run/cohort.csv > words.csv\n"
+        "\"$RANKMIL\" train words.csv -o words --epochs 1 -q 2>/dev/null\n"
+        "cp -r run/runs/rank/0 coarse && sed -i 's/\"tile_mpp\" : [0-9.]*/\"tile_mpp\" : 1.0/' coarse/run.json && mv coarse/model.safetensors "
+        "kept && cp more/runs/rank/7/model.safetensors coarse/ && sed -i '/model_sha256/d' coarse/run.json\n");
+    command_expect(&o, 0, "");
+    static const char *const cases[][3] = {
+        {"--with", "words", "words/model.safetensors: predicts the classes normal, tumor, run/runs/rank/0/model.safetensors predicts"},
+        {"--with", "run/runs/rank/1", "run/runs/rank/1/model.safetensors: is given twice"},
+        {"--with", "gone", "gone: there is no such model file or run folder"},
+        {"--with", "coarse",
+         "coarse: its slides were made into features in another way than those of the models before (tile_mpp 0.6, now 1)"},
+        {"--method", "clam-mb", "run: holds no finished training of clam-mb, but of "},
+        {"--method", "ranks", "there is no method \"ranks\""},
+        {"--value", "1", "run: is not of a study in which something varies: leave --value out"},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        command_run(&o, root, "predict", "run", "a.h5", "-o", "none", cases[i][0], cases[i][1], NULL);
+        command_expect(&o, 1, cases[i][2]);
+    }
+    g_autofree char *made = g_build_filename(root, "none", NULL);
+    g_assert_false(g_file_test(made, G_FILE_TEST_EXISTS));
+    command_run(&o, root, "predict", "run/runs/rank/0/model.safetensors", "a.h5", "-o", "none", "--method", "abmil", NULL);
+    command_expect(&o, 1, "run/runs/rank/0/model.safetensors: is a model of rank, not of abmil");
+}
+
+/* A method that the report does not quote; evaluate takes the same. */
+static void test_method(void) {
+    begin_more();
+    g_auto(Outcome) o = {0};
+    g_autofree char *title = NULL;
+    command_run(&o, root, "predict", "more", "a.h5", "-o", "method", "--method", "abmil", "-q", NULL);
+    command_expect(&o, 0, "");
+    predicted("method", NULL, &title);
+    g_assert_cmpstr(title, ==, "abmil, mean of 2 models");
+    command_run(&o, root, "evaluate", "more", "--cohort", "run/cohort.csv", "-o", "measured", "--method", "abmil", "--json", "-q", NULL);
+    command_expect(&o, 0, "");
+    g_assert_nonnull(strstr(o.out, "\"model\" : \"abmil, mean of 2 models\""));
+    command_run(&o, root, "evaluate", "more", "--method", "abmil", NULL);
+    command_expect(&o, 2, "--method goes with --cohort");
+}
+
+/* The reference's models of a study, of one value of what varies; the study says how slides become features. */
+static void test_study(void) {
+    begin();
+    g_auto(Outcome) o = {0};
+    g_free(test_file(root, "plan.yaml", "study: low-data\nmethods: [abmil, rank]\nvalues: [0.5, 1]\nseeds: 2\nsettings:\n  epochs: 1\n"));
+    command_run(&o, root, "study", "plan.yaml", "cohort/cohort.csv", "-o", "study", "-q", "--tile-mpp", "0.6", NULL);
+    command_expect(&o, 0, "");
+    static const char *const refused[][3] = {
+        {"--method", "rank", "study: the study varies fraction: give --value with one of 0.5; 1"},
+        {"--value", "0.7", "study: the study has no finished training of rank with fraction 0.7, but with 0.5; 1"},
+        {"--method", "dsmil", "study: the study has no finished training of dsmil, but of abmil, rank: give --method"},
+        {"--value=1", "--tile-mpp=1", "tiles of 0.6 µm per pixel: --tile-mpp 1 would give it others"},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(refused); i++) {
+        command_run(&o, root, "predict", "study", "a.tiff", "-o", "none-of-study", refused[i][0], refused[i][1], NULL);
+        command_expect(&o, 1, refused[i][2]);
+    }
+    static const char *const taken[][3] = {{"rank", "0.50", "rank, fraction 0.5, mean of 2 models"},
+                                           {"abmil", "1", "abmil, fraction 1, mean of 2 models"}};
+    for (gsize i = 0; i < G_N_ELEMENTS(taken); i++) {
+        g_autofree char *title = NULL;
+        command_run(&o, root, "predict", "study", "a.tiff", "-o", "of-study", "-q", "--method", taken[i][0], "--value", taken[i][1], NULL);
+        command_expect(&o, 0, "");
+        g_assert_null(strstr(o.err, "Assumed"));
+        predicted("of-study", NULL, &title);
+        g_assert_cmpstr(title, ==, taken[i][2]);
+    }
+    command_shell(&o, root, "for f in study/models/rank-*; do printf x >> $f; done");
+    command_run(&o, root, "predict", "study", "a.tiff", "-o", "of-study", "--value", "1", NULL);
+    command_expect(&o, 1, "is not the model that the study's record is of (another SHA-256)");
+}
+
+/* -- heat maps ---------------------------------------------------------------------------------------------------------------------- */
+/* A picture for each class where the model attends by class; other names for what file systems refuse, and for another slide's. */
+static void test_classes(void) {
+    begin();
+    g_auto(Outcome) o = {0};
+    static const char *const names[] = {"normal", "LUAD/a", "LUSC"}, *const models[] = {"clam-mb", "abmil"};
+    g_autofree char *features = g_build_filename(root, "a.h5", NULL);
+    g_autoptr(RmilBag) bag = rmil_bag_read(features, "a", RMIL_FLOAT32, RMIL_BAG_ALL, NULL);
+    for (gsize m = 0; m < G_N_ELEMENTS(models); m++) {
+        GError *error = NULL;
+        RmilModelConfig config;
+        g_assert_true(rmil_model_config_init(&config, models[m], RMIL_GUIDE_NONE, &error));
+        config.dim = bag->dim;
+        config.task.classes = 3;
+        for (int c = 0; c < 3; c++) g_strlcpy(config.task.names[c], names[c], RMIL_CLASS_NAME);
+        g_autoptr(RmilModel) model = rmil_model_new(&config, 3, &error);
+        g_assert_no_error(error);
+        g_autofree char *file = g_strconcat(models[m], ".safetensors", NULL), *path = g_build_filename(root, file, NULL);
+        g_assert_true(rmil_model_save(model, path, &error));
+        command_shell(&o, root, "cp a.tiff a-normal.tiff; cp a.tiff a-LUSC.tiff; cp a.tiff a-LUAD_a.tiff");
+        command_run(&o, root, "predict", file, "a.tiff", "a-normal.tiff", "a-LUSC.tiff", "a-LUAD_a.tiff", "-o", models[m], "-q", NULL);
+        command_expect(&o, 0, "");
+    }
+    command_shell(&o, root, "ls abmil/heatmaps | wc -l; ls clam-mb/heatmaps | wc -l");
+    g_assert_cmpstr(o.out, ==, "4\n12\n");
+    g_autoptr(RmilTable) table = predictions_of("clam-mb");
+    for (int c = 0; c < 3; c++) { /* the predicted class is ID.png; "a-CLASS" is another slide, so "a-CLASS_" the picture */
+        static const char *const safe[] = {"normal", "LUAD_a", "LUSC"};
+        g_autofree char *picture = g_strdup_printf("clam-mb/heatmaps/a-%s_.png", safe[c]), *path = g_build_filename(root, picture, NULL);
+        g_assert_cmpint(g_file_test(path, G_FILE_TEST_EXISTS), ==, strcmp(test_cell(table, 0, "predicted"), names[c]) != 0);
+    }
+}
+
+/* Models of patients: the report shows the pictures of their slides. */
+static void test_patients(void) {
+    begin();
+    g_auto(Outcome) o = {0};
+    command_shell(&o, root,
+                  "set -e\nawk -F, -v OFS=, 'NR > 1 { p = int(0.5 * n[$3]++); $4 = p == 0 ? \"test\" : p == 1 ? \"val\" : \"train\"; "
+                  "$6 = (p == 0 ? \"first\" : p == 1 ? \"second\" : \"third\") $3 } 1' cohort/cohort.csv > cohort/patients.csv\n"
+                  "\"$RANKMIL\" run cohort/patients.csv -o patients --bag patient --methods abmil --epochs 1 -q 2>/dev/null\n"
+                  "ls patients/heatmaps/abmil | grep -c png; grep -o '<figcaption><strong>AB-MIL</strong>, slide_[0-9]*; the patient' "
+                  "patients/report.html | sort -u | wc -l; grep -c 'The models are of patients' patients/report.html");
+    command_expect(&o, 0, "");
+    g_assert_cmpstr(o.out, ==, "4\n4\n1\n");
+}
+
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/cli/predict/other-tiles", test_other_tiles);
@@ -228,5 +402,11 @@ int main(int argc, char **argv) {
     g_test_add_func("/cli/predict/bad-entries", test_bad_entries);
     g_test_add_func("/cli/predict/nothing-left", test_nothing_left);
     g_test_add_func("/cli/predict/odd-names", test_odd_names);
+    g_test_add_func("/cli/predict/with", test_with);
+    g_test_add_func("/cli/predict/with-others", test_with_others);
+    g_test_add_func("/cli/predict/method", test_method);
+    g_test_add_func("/cli/predict/study", test_study);
+    g_test_add_func("/cli/predict/classes", test_classes);
+    g_test_add_func("/cli/predict/patients", test_patients);
     return g_test_run();
 }
