@@ -269,19 +269,17 @@ static void test_with(void) {
 static void test_with_others(void) {
     begin_more();
     g_auto(Outcome) o = {0};
-    command_shell(
-        &o, root,
-        "set -e\nsed -e '1!s/,0,/,normal,/' -e '1!s/,1,/,tumor,/' run/cohort.csv > words.csv\n"
-        "\"$RANKMIL\" train words.csv -o words --epochs 1 -q 2>/dev/null\n"
-        "cp -r run/runs/rank/0 coarse && sed -i 's/\"tile_mpp\" : [0-9.]*/\"tile_mpp\" : 1.0/' coarse/run.json && mv coarse/model.safetensors "
-        "kept && cp more/runs/rank/7/model.safetensors coarse/ && sed -i '/model_sha256/d' coarse/run.json\n");
+    command_shell(&o, root,
+                  "set -e\nsed -e '1!s/,0,/,normal,/' -e '1!s/,1,/,tumor,/' run/cohort.csv > words.csv\n"
+                  "\"$RANKMIL\" train words.csv -o words --epochs 1 -q 2>/dev/null\n"
+                  "cp -r run/runs/rank/0 wide && sed -i 's/\"tile_mpp\" : [0-9.]*/\"tile_mpp\" : 1.0/; /model_sha256/d' wide/run.json\n"
+                  "cp more/runs/rank/7/model.safetensors wide/\n");
     command_expect(&o, 0, "");
     static const char *const cases[][3] = {
         {"--with", "words", "words/model.safetensors: predicts the classes normal, tumor, run/runs/rank/0/model.safetensors predicts"},
         {"--with", "run/runs/rank/1", "run/runs/rank/1/model.safetensors: is given twice"},
         {"--with", "gone", "gone: there is no such model file or run folder"},
-        {"--with", "coarse",
-         "coarse: its slides were made into features in another way than those of the models before (tile_mpp 0.6, now 1)"},
+        {"--with", "wide", "wide: its slides were made into features in another way than those of the models before (tile_mpp 0.6, now 1)"},
         {"--method", "clam-mb", "run: holds no finished training of clam-mb, but of "},
         {"--method", "ranks", "there is no method \"ranks\""},
         {"--value", "1", "run: is not of a study in which something varies: leave --value out"},
