@@ -6,7 +6,8 @@
 #include "clam-weights.h"
 #include "gated.h"
 #include "gemm.h"
-#include "guide.h"
+#include "instances.h"
+#include "loss.h"
 #include "onnx.h"
 #include "rows.h"
 
@@ -76,14 +77,6 @@ static void infer(RmilModelConfig *config, int64_t (*shape)(gpointer, const char
     rmil_model_infer_outputs(config, rows > 0 ? rows : shape(user, "attention_net.fc.weight", 0)); /* CLAM's own mb has no such layer */
 }
 
-/* A patch that a head is trained on. */
-typedef struct {
-    int64_t patch;
-    int head, target;
-    double share; /* of the loss */
-    float dz[2];  /* ∂L/∂ of the head's logits */
-} Example;
-
 /* What forward leaves for backward. C: branches. */
 typedef struct {
     int outputs, classes;         /* logits; branches */
@@ -97,15 +90,13 @@ typedef struct {
     float *slope;                 /* C × hidden: ∂L/∂M */
     float keep;                   /* dropout's factor */
     double dz[RMIL_OUTPUTS_MOST]; /* ∂L/∂z */
-    int64_t count;                /* examples of the instance branch */
-    Example *examples;
+    RmilInstances instances;      /* none where no class is true */
 } Work;
 
 static gboolean take(const RmilStep *step, Work *w, RmilArena *arena, GError **error) {
     const int64_t k = step->bag->count, n = step->config->hidden, m = step->config->attention_dim;
     w->outputs = rmil_model_outputs(step->config);
     w->classes = branches(step->config);
-    w->count = 0;
     w->block = rmil_features_block(step->bag->precision, ROWS);
     float *columns = rmil_arena_floats(arena, 3 * w->classes * k, error);
     w->ldh = rmil_row_stride(n), w->ldu = rmil_row_stride(2 * m);
@@ -163,77 +154,19 @@ static gboolean forward(const RmilStep *step, Work *w, RmilArena *arena, RmilOut
     return TRUE;
 }
 
-/* -- instance branch ----------------------------------------------------------------------------------------------------- */
-/* Highest score first; of equal ones the earlier patch. */
-static gint by_score(gconstpointer x, gconstpointer y, gpointer user) {
-    const float *scores = user;
-    const int64_t i = *(const int64_t *)x, j = *(const int64_t *)y;
-    if (scores[i] != scores[j]) return scores[i] > scores[j] ? -1 : 1;
-    return i < j ? -1 : i > j;
-}
-
-/* Examples for one head by its row of scores, which softmax keeps in order: the k patches of highest attention with the given target
- * and, with `lowest`, the k of lowest with target 0, each with this share of the loss. */
-static gboolean choose(const RmilStep *step, Work *w, int head, int64_t k, int target, gboolean lowest, double share, RmilArena *arena,
-                       GError **error) {
-    const int64_t count = step->bag->count;
-    const float *scores = w->s + (is_multi(step->config) ? head * count : 0);
-    int64_t *order = rmil_arena_take(arena, count, sizeof *order, error);
-    if (!order) return FALSE;
-    for (int64_t i = 0; i < count; i++) order[i] = i;
-    g_qsort_with_data(order, (gint)count, sizeof *order, by_score, (gpointer)scores);
-    for (int64_t i = 0; i < k; i++) w->examples[w->count++] = (Example){.patch = order[i], .head = head, .target = target, .share = share};
-    for (int64_t i = 0; lowest && i < k; i++)
-        w->examples[w->count++] = (Example){.patch = order[count - 1 - i], .head = head, .share = share};
-    return TRUE;
-}
-
-/* The instance branch: mean cross-entropy of the true class's head over the k patches of highest and the k of lowest attention; with
- * subtyping also of each other head over the k highest of its own, as examples against it, and the mean over heads. 0 for a bag of one
- * patch, and where there are no classes. */
-static gboolean instance_loss(const RmilStep *step, Work *w, RmilArena *arena, double *loss, GError **error) {
-    const int64_t n = step->config->hidden;
+/* Before the heads are trained on patches: where everything is. */
+static void set_instances(const RmilStep *step, Work *w) {
     const Options *own = rmil_model_own(step->config);
-    const int classes = heads(step->config), label = step->target.label;
-    const int64_t k = MIN(own->k, step->bag->count / 2);
-    const double weight = (1 - own->bag_weight) / (own->subtyping ? classes : 1);
-    *loss = 0;
-    if (k == 0) return TRUE;
-    w->examples = rmil_arena_take(arena, (1 + classes) * k, sizeof *w->examples, error);
-    if (!w->examples || !choose(step, w, label, k, 1, TRUE, weight / (double)(2 * k), arena, error)) return FALSE;
-    for (int c = 0; own->subtyping && c < classes; c++)
-        if (c != label && !choose(step, w, c, k, 0, FALSE, weight / (double)k, arena, error)) return FALSE;
-    for (Example *e = w->examples; e < w->examples + w->count; e++) {
-        const float *head = rmil_step_parameter(step, INSTANCE + 2 * e->head);
-        const float *bias = rmil_step_parameter(step, INSTANCE + 2 * e->head + 1);
-        double z[2], dz[2];
-        for (int c = 0; c < 2; c++) z[c] = rmil_dot(head + c * n, w->h + e->patch * w->ldh, n) + (double)bias[c];
-        *loss += e->share * rmil_cross_entropy(z, 2, e->target, dz);
-        for (int c = 0; c < 2; c++) e->dz[c] = (float)(e->share * dz[c]);
-    }
-    return TRUE;
-}
-
-/* Gradients of the heads that have examples; the others were zeroed. */
-static void instance_heads(const RmilStep *step, const Work *w) {
-    const int64_t n = step->config->hidden;
-    for (int64_t i = 0; i < w->count; i++) {
-        const Example *e = &w->examples[i];
-        float *bias = rmil_step_gradient(step, INSTANCE + 2 * e->head + 1);
-        rmil_outer(e->dz, 2, w->h + e->patch * w->ldh, n, TRUE, rmil_step_gradient(step, INSTANCE + 2 * e->head));
-        bias[0] += e->dz[0], bias[1] += e->dz[1];
-    }
-}
-
-/* dh (block of rows from `first`) += what the examples in it receive from their heads. */
-static void instance_rows(const RmilStep *step, const Work *w, int64_t first, int64_t rows, float *dh) {
-    const int64_t n = step->config->hidden;
-    for (int64_t i = 0; i < w->count; i++) {
-        const Example *e = &w->examples[i];
-        const int64_t row = e->patch - first;
-        if (row >= 0 && row < rows)
-            rmil_transposed_vector(rmil_step_parameter(step, INSTANCE + 2 * e->head), 2, n, e->dz, TRUE, dh + row * w->ldh);
-    }
+    w->instances = (RmilInstances){.first = INSTANCE,
+                                   .heads = heads(step->config),
+                                   .k = own->k,
+                                   .weight = 1 - own->bag_weight,
+                                   .subtyping = own->subtyping,
+                                   .scores = w->s,
+                                   .stride = is_multi(step->config) ? step->bag->count : 0,
+                                   .h = w->h,
+                                   .ldh = w->ldh,
+                                   .width = step->config->hidden};
 }
 
 /* -- the way back ---------------------------------------------------------------------------------------------------------- */
@@ -292,7 +225,7 @@ static gboolean backward(const RmilStep *step, Work *w, RmilArena *arena, GError
     if (!dh || !dweights) return FALSE;
     memset(step->gradient, 0, (size_t)step->layout->count * sizeof(float));
     backward_heads(step, w);
-    instance_heads(step, w);
+    rmil_instances_heads(step, &w->instances);
     double base[RMIL_OUTPUTS_MOST];
     for (int c = 0; c < w->classes; c++) base[c] = rmil_dot(w->pooled + c * n, w->slope + c * n, n);
     for (int64_t i = 0; i < k; i += w->block) {
@@ -312,7 +245,7 @@ static gboolean backward(const RmilStep *step, Work *w, RmilArena *arena, GError
         if (!rmil_gemm(TRUE, FALSE, 2 * m, n, x.rows, 1, u, w->ldu, h, w->ldh, more, dweights, n, error) ||
             !rmil_gemm(FALSE, FALSE, x.rows, n, 2 * m, 1, u, w->ldu, w->weights, w->ldh, 0, dh, w->ldh, error))
             return FALSE;
-        instance_rows(step, w, i, x.rows, dh);
+        rmil_instances_rows(step, &w->instances, i, x.rows, dh);
         add_branches(dh, w->ldh, x.rows, n, w->classes, w->a + i, k, w->slope);
         back_relu(h, dh, w->ldh, x.rows, n, w->classes, w->a + i, k, w->slope, w->keep, rmil_step_gradient(step, BH));
         if (!rmil_features_backward(&x, dh, w->ldh, n, i > 0, rmil_step_gradient(step, WH), arena, error)) return FALSE;
@@ -327,9 +260,10 @@ static gboolean step(const RmilStep *step, RmilArena *arena, RmilOutcome *outcom
     if (!forward(step, &w, arena, outcome, error)) return FALSE;
     if (!rmil_step_known(step)) return TRUE;
     outcome->slide_loss = outcome->loss = rmil_slide_loss(step, outcome->logits, w.dz);
-    if (step->train && heads(step->config)) { /* at prediction the slide's loss alone counts */
+    if (step->train && heads(step->config) && step->target.label >= 0) { /* at prediction the slide's loss alone counts */
         const double weight = ((const Options *)rmil_model_own(step->config))->bag_weight;
-        if (!instance_loss(step, &w, arena, &outcome->guide_loss, error)) return FALSE;
+        set_instances(step, &w);
+        if (!rmil_instances_loss(step, &w.instances, arena, &outcome->guide_loss, error)) return FALSE;
         outcome->loss = weight * outcome->slide_loss + outcome->guide_loss;
         for (int c = 0; c < w.outputs; c++) w.dz[c] *= weight;
     }
