@@ -104,7 +104,9 @@ static gboolean add_picture(const RmilStudyReport *study, const RmilAttended *on
     g_autoptr(GPtrArray) titles = g_ptr_array_new_with_free_func(g_free), lines = g_ptr_array_new_with_free_func(g_free);
     for (int m = 0; m < one->n; m++) {
         g_ptr_array_add(titles, g_strdup(one->methods[m]->method->title));
-        g_ptr_array_add(lines, g_strdup_printf("p %.2f · %.0f %% in lesion", one->probability[m], 100 * one->share[m]));
+        g_ptr_array_add(lines, isnan(one->probability[m])
+                                   ? g_strdup_printf("%.0f %% in lesion", 100 * one->share[m])
+                                   : g_strdup_printf("p %.2f · %.0f %% in lesion", one->probability[m], 100 * one->share[m]));
     }
     overlays.titles = (char **)titles->pdata;
     overlays.lines = (char **)lines->pdata;
@@ -117,11 +119,12 @@ static gboolean add_picture(const RmilStudyReport *study, const RmilAttended *on
               "src=\"data:image/jpeg;base64,",
               width, height, one->row->id);
     g_string_append(out, data);
-    g_string_append(
+    g_string_append_printf(
         out,
         "\"><figcaption>First the annotated patches, then the attention of each method over the slide (where its file is there) or its "
-        "patches in gray. One scale for all: 1× is what each patch would have if all counted the same. p: probability of the slide.</figcaption>"
-        "</figure>\n");
+        "patches in gray. One scale for all: 1× is what each patch would have if all counted the same.%s</figcaption>"
+        "</figure>\n",
+        one->n && !isnan(one->probability[0]) ? " p: probability of the slide." : "");
     return TRUE;
 }
 
@@ -171,7 +174,8 @@ gboolean rmil_study_attention_section(RmilReport *report, GError **error) {
               seed->split && *seed->split ? " " : "", seed->split ? seed->split : "", seed->seed,
               level->summary->methods[reference].method->title);
     GError *reason = NULL;
-    g_autoptr(RmilCohort) cohort = rmil_cohort_read(study->cohort, &reason);
+    const RmilReading as = {.task = &study->task};
+    g_autoptr(RmilCohort) cohort = rmil_cohort_read_as(study->cohort, &as, &reason);
     gboolean good = cohort || excuse(out, reason);
     for (guint i = 0; cohort && good && i < MIN(chosen->len, SLIDES); i++) {
         rmil_monitor_progress(monitor, "attention", i, chosen->len);

@@ -179,6 +179,10 @@ static void value_range(const Curves *curves, GString *script) {
             low = MIN(low, mean - (isnan(sd) ? 0 : sd));
             high = MAX(high, mean + (isnan(sd) ? 0 : sd));
         }
+    if (low < 0 || high > 1) { /* no share */
+        g_string_append_printf(script, "set yrange [%.6g:%.6g]\n", low - 0.05 * (high - low), high + 0.05 * (high - low));
+        return;
+    }
     double step = high - low > 0.35 ? 0.1 : high - low > 0.12 ? 0.05 : 0.02;
     low = MAX(floor(low / step + 1e-9) * step, 0);
     high = MIN(ceil(high / step - 1e-9) * step, 1);
@@ -305,9 +309,10 @@ static void grid_axis(const RmilStudyAxis *axis, char letter, GString *script) {
 
 char *rmil_study_figure_grid(const RmilStudyReport *study, const RmilMethod *method, GError **error) {
     g_autofree char *name = g_strdup_printf("grid-%s", method->name), *title = rmil_figure_quote(method->title);
+    g_autofree char *what = g_strdup_printf("Mean %s of the test slides in every cell of the grid", study->measures[0].name);
     RmilFigure figure;
-    rmil_figure_begin(&figure, g_strdelimit(name, "/\\'\"", '_'), "Mean AUROC of the test slides in every cell of the grid", 480,
-                      130 + 44 * (int)study->axes[0].values->len, "column,row,first,second,mean,sd");
+    rmil_figure_begin(&figure, g_strdelimit(name, "/\\'\"", '_'), what, 480, 130 + 44 * (int)study->axes[0].values->len,
+                      "column,row,first,second,mean,sd");
     for (int i = 0; i < study->n_levels; i++) {
         const RmilLevel *level = &study->levels[i];
         const RmilMethodSummary *one = rmil_level_method(level, method->name);
@@ -333,7 +338,7 @@ char *rmil_study_figure_strip(const RmilStudyReport *study, int metric, GError *
     const RmilSummary *s = study->levels[0].summary;
     g_autofree char *lower = g_strdup(study->measures[metric].key), *name = g_strconcat(lower, "-runs", NULL);
     const int height = 86 + 34 * s->n;
-    double lowest = 1, from;
+    double lowest = 1, highest = 0, from;
     gsize longest = 0;
     RmilFigure figure;
     rmil_figure_begin(&figure, name, "Every training by method (dots) with mean and SD", 480, height,
@@ -348,7 +353,7 @@ char *rmil_study_figure_strip(const RmilStudyReport *study, int metric, GError *
         for (int64_t r = 0; r < one->seeds; r++) {
             double value = one->by_seed[r * RMIL_MEASURES_MOST + metric];
             if (isnan(value)) continue;
-            lowest = MIN(lowest, value);
+            lowest = MIN(lowest, value), highest = MAX(highest, value);
             g_autofree char *key = g_strndup(((RmilSeedRun *)one->method->seeds->pdata[r])->key, 12);
             rmil_csv_whole(figure.csv, one->method->style);
             rmil_csv_text(figure.csv, one->method->title);
@@ -360,11 +365,13 @@ char *rmil_study_figure_strip(const RmilStudyReport *study, int metric, GError *
         if (!isnan(one->sd[metric])) lowest = MIN(lowest, one->mean[metric] - one->sd[metric]);
     }
     from = floor(MAX(lowest, 0) * 10 + 1e-9) / 10;
+    const gboolean share = lowest >= 0 && highest <= 1;
     g_string_append_printf(script,
                            ") noenhanced\nset yrange [0.4:%d.6]\nset lmargin %d\nset rmargin 6\nset tmargin 0.6\nset grid noytics\n"
                            "unset ylabel\nunset key\nset xrange [%.1f:1.01]\nset xtics %s\nset format x '%%.1f'\n"
                            "set xlabel '%s, test slides'\n",
                            s->n, (int)MIN(longest * 3 / 4 + 2, 24), from, from < 0.55 ? "0.2" : "0.1", study->measures[metric].name);
+    if (!share) g_string_append(script, "set xrange [*:*]\nset xtics auto\nset format x '%g'\n");
     int reference = rmil_level_reference(study, &study->levels[0]);
     for (int m = 0; m < s->n && reference >= 0; m++) {
         const RmilComparison *c = m == reference ? NULL : rmil_level_comparison(s, m);

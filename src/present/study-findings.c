@@ -67,8 +67,8 @@ static void say_comparison(const RmilStudyReport *study, GString *out, GString *
     int best, second, above;
     rank_methods(s, &best, &second);
     if (best < 0) return;
-    rmil_html(out, "<p class=\"lead\">%s has the highest mean AUROC%s%s, ", s->methods[best].method->title, *level->text ? " at " : "",
-              level->text);
+    rmil_html(out, "<p class=\"lead\">%s has the highest mean %s%s%s, ", s->methods[best].method->title, s->measures[0].name,
+              *level->text ? " at " : "", level->text);
     add_value(out, s->methods[best].mean[0], s->methods[best].sd[0]);
     if (second >= 0) {
         rmil_html(out, ", before %s, ", s->methods[second].method->title);
@@ -218,7 +218,7 @@ static void say_values(const RmilStudyReport *study, GString *out) {
             }
         }
     if (!best) return;
-    g_string_append(out, "<p class=\"lead\">The mean AUROC is highest with ");
+    rmil_html(out, "<p class=\"lead\">The mean %s is highest with ", study->measures[0].name);
     add_where(study, out, high, best);
     g_string_append(out, ", and lowest with ");
     add_where(study, out, low, worst);
@@ -235,7 +235,7 @@ static void say_along(const RmilStudyReport *study, GString *out) {
     int best, second;
     rank_methods(s, &best, &second);
     if (best < 0) return;
-    rmil_html(out, "<p class=\"lead\">The mean AUROC goes from ");
+    rmil_html(out, "<p class=\"lead\">The mean %s goes from ", study->measures[0].name);
     add_value(out, s->methods[0].mean[0], s->methods[0].sd[0]);
     rmil_html(out, " at %s to ", study->levels[0].text);
     add_value(out, s->methods[s->n - 1].mean[0], s->methods[s->n - 1].sd[0]);
@@ -292,7 +292,7 @@ void rmil_study_findings(const RmilStudyReport *study, GString *out) {
     for (gsize i = 0; papers && i < G_N_ELEMENTS(claims); i++)
         if (strcmp(papers->option->name, claims[i].varies) == 0 && (study->along_summary || !claims[i].along)) claims[i].say(study, shapes);
     if (strcmp(study->kind, "localisation") == 0) say_localisation(study, shapes);
-    if (shapes->len)
+    if (shapes->len && study->task.classes == 2) /* the paper knows two classes */
         g_string_append_printf(
             out,
             "<ul class=\"shapes\">\n%s</ul>\n<p class=\"soft\">Two means of AUROC are too close to tell when they differ by less than "

@@ -99,12 +99,13 @@ static char *axis_words(const RmilStudyAxis *axis) {
 /* One figure a method, all on one scale of colours. */
 static gboolean add_grids(const RmilStudyReport *study, GString *out, GError **error) {
     g_autofree char *first = axis_words(&study->axes[0]), *second = axis_words(&study->axes[1]);
-    g_autofree char *caption = g_strdup_printf("Mean AUROC over the trainings%s. Down: %s. Across: %s.",
+    g_autofree char *caption = g_strdup_printf("Mean %s over the trainings%s. Down: %s. Across: %s.", study->measures[0].name,
                                                study->methods->len > 1 ? "; one scale of colours for all methods" : "", first, second);
     g_string_append(out, "<div class=\"figures two\">\n");
     for (guint m = 0; m < study->methods->len; m++) {
         const RmilMethod *method = study->methods->pdata[m];
-        g_autofree char *alt = g_strdup_printf("Mean AUROC of %s by %s; the values are in the table below", method->title, study->axis);
+        g_autofree char *alt = g_strdup_printf("Mean %s of %s by %s; the values are in the table below", study->measures[0].name,
+                                               method->title, study->axis);
         if (!add_figure(out, rmil_study_figure_grid(study, method, error), alt, m ? likewise : caption)) return FALSE;
     }
     g_string_append(out, "</div>\n");
@@ -151,7 +152,7 @@ gboolean rmil_study_tests(RmilReport *report, GError **error) {
     const RmilStudyReport *study = report->study;
     GString *out = report->out;
     g_autoptr(GString) inner = g_string_new(NULL);
-    add_tables(study, rmil_study_test_tables, 1, "AUPRC and accuracy", inner);
+    add_tables(study, rmil_study_test_tables, 1, study->task.classes == 2 ? "AUPRC and accuracy" : "The other measures", inner);
     add_tables(study, rmil_study_pooled_tables, 1, "", inner);
     if (inner->len)
         g_string_append_printf(

@@ -251,7 +251,8 @@ static RmilStudyTable *tests_table(const RmilStudyReport *study, const GArray *t
                                                  first->summary->methods[first->summary->reference].method->title,
                                                  study->measures[metric].name, tests->len);
     for (gsize i = 0; i < G_N_ELEMENTS(columns); i++) rmil_study_table_column(table, columns[i]);
-    if (metric == 0) rmil_study_table_column(table, "DeLong");
+    const gboolean delong = metric == 0 && study->task.classes == 2;
+    if (delong) rmil_study_table_column(table, "DeLong");
     for (guint i = 0; i < tests->len; i++) {
         const RmilStudyTest *test = &g_array_index(tests, RmilStudyTest, i);
         const RmilMethodSummary *a = &test->summary->methods[test->summary->reference],
@@ -263,7 +264,7 @@ static RmilStudyTable *tests_table(const RmilStudyReport *study, const GArray *t
             rmil_study_table_set(table, 0, NAN, g_strdup_printf("%s%.3f", difference < 0 ? "−" : "+", fabs(difference)));
         rmil_study_table_set(table, 1, NAN, p_text(test->comparison->mann_whitney[metric], test->mann_whitney[metric]));
         rmil_study_table_set(table, 2, NAN, p_text(test->comparison->wilcoxon[metric], test->wilcoxon[metric]));
-        if (metric == 0) rmil_study_table_set(table, 3, NAN, test->pooled ? p_text(test->comparison->delong, test->delong) : g_strdup("–"));
+        if (delong) rmil_study_table_set(table, 3, NAN, test->pooled ? p_text(test->comparison->delong, test->delong) : g_strdup("–"));
     }
     return table;
 }
@@ -279,12 +280,15 @@ GPtrArray *rmil_study_test_tables(const RmilStudyReport *study) {
     for (int i = 0; i < n_shown; i++) {
         RmilStudyTable *table = tests_table(study, tests, shown[i]);
         if (i == 0)
-            rmil_study_table_note(
-                table,
-                "Difference of the means. Mann-Whitney U and the Wilcoxon test compare the values of the trainings, the "
-                "latter in pairs of the same split and seed: would the difference hold for other trainings? DeLong compares the "
-                "predictions averaged over the trainings: would it hold for other slides?%s",
-                pooled ? "" : " It needs the same test slides in every training; where it is missing (–), they differ.");
+            rmil_study_table_note(table,
+                                  "Difference of the means. Mann-Whitney U and the Wilcoxon test compare the values of the trainings, the "
+                                  "latter in pairs of the same split and seed: would the difference hold for other trainings?%s%s",
+                                  study->task.classes == 2
+                                      ? " DeLong compares the predictions averaged over the trainings: would it hold for other slides?"
+                                      : "",
+                                  pooled || study->task.classes != 2
+                                      ? ""
+                                      : " It needs the same test slides in every training; where it is missing (–), they differ.");
         g_ptr_array_add(tables, table);
     }
     return tables;
