@@ -113,7 +113,7 @@ typedef struct RmilModelClass RmilModelClass;
     {                                                                                                                                      \
         RMIL_WORD("even-bags", "even_bags", FALSE, rmil_even_bags, "NAME",                                                                 \
                   "what the threshold does to a bag of one patch, or of equal ones: nothing, or it is cut like any other"),                \
-            RMIL_FIELD(even_bags), .quiet = TRUE                                                                                           \
+            RMIL_FIELD(even_bags), .untold = TRUE, .quiet = TRUE                                                                           \
     }
 extern const char *const rmil_even_bags[]; /* options.c: "whole", "cut" */
 

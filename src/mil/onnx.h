@@ -4,6 +4,8 @@
 
 #include "model.h"
 
+enum { RMIL_ONNX_FLOAT = 1 }; /* a type of numbers, as Cast takes it */
+
 /* Names that functions here return belong to the graph. Nothing fails until the graph is written. */
 struct _RmilOnnx;
 

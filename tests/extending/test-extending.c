@@ -53,6 +53,23 @@ static void test_option(void) {
     g_assert_cmpint(g_strv_length(others), ==, 2 * (3 + 16));
 }
 
+/* A model that says nothing of tasks takes two classes, whatever they are called, and says so of more. */
+static void test_tasks(void) {
+    RmilModelConfig config;
+    GError *error = NULL;
+    g_assert_true(rmil_model_config_init(&config, "toy", RMIL_GUIDE_NONE, &error));
+    config.dim = 4;
+    config.task = (RmilTask){.kind = RMIL_TASK_CLASSES, .classes = 2, .names = {"normal", "tumor"}, .negative = TRUE};
+    g_autoptr(RmilModel) two = rmil_model_new(&config, 1, &error);
+    g_assert_no_error(error);
+    config.task = (RmilTask){.kind = RMIL_TASK_CLASSES, .classes = 3, .names = {"a", "b", "c"}};
+    g_assert_null(rmil_model_new(&config, 1, &error));
+    test_error(&error, RMIL_ERROR_ARGUMENT, "model toy does not take 3 classes; it takes two classes");
+    config.task = (RmilTask){.kind = RMIL_TASK_SURVIVAL};
+    g_assert_null(rmil_model_new(&config, 1, &error));
+    test_error(&error, RMIL_ERROR_ARGUMENT, "model toy does not take the task \"survival\"; it takes two classes");
+}
+
 /* -- a training from C ---------------------------------------------------------------------------------------------------------- */
 static void test_train(void) {
     begin();
@@ -171,6 +188,7 @@ int main(int argc, char **argv) {
     g_setenv("RMIL_COMMAND", command, TRUE);
     g_test_add_func("/extending/tables", test_tables);
     g_test_add_func("/extending/option", test_option);
+    g_test_add_func("/extending/tasks", test_tasks);
     g_test_add_func("/extending/train", test_train);
     g_test_add_func("/extending/help", test_help);
     g_test_add_func("/extending/study", test_study);

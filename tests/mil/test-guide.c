@@ -248,6 +248,11 @@ static void test_even(void) {
                 rmil_attention_backward(&uncut, soft, a, da, k, FALSE, plain);
                 for (int i = 0; i < k; i++) g_assert_cmpfloat(ds[i], ==, plain[i]);
             }
+    /* where even bags are to be cut, too, nothing is left of one patch, as the paper's formula has it */
+    float lone = 3, whole, left;
+    RmilAttention cut;
+    rmil_attention_forward(&lone, 1, 1, 1, TRUE, &whole, &left, &cut);
+    g_assert_true(left == 0 && cut.total == 0 && whole == 1);
     /* one that stands out is no even bag: the cut applies, and may leave nothing */
     float s[3] = {0, 0, 0.01f}, soft[3], a[3];
     RmilAttention attention;
