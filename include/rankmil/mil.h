@@ -86,15 +86,19 @@ RMIL_API void rmil_model_set_decision(RmilModel *model, const RmilDecision *deci
 RMIL_API gboolean rmil_model_export(const RmilModel *model, const char *path, const char *layout, GError **error);
 /* safetensors: tensor names of the released code's state_dict, configuration as metadata. Loading also takes a state_dict of that
  * code without any configuration, saved by torch.save or as safetensors, alone or inside another dictionary: the model is
- * found by its tensors, and everything that tensors do not tell is the paper's (no guide, T = 1). */
+ * found by its tensors, and everything that tensors do not tell is the paper's (no guide, T = 1). Of more than two classes, which its
+ * classifier tells, the names are "0" … "C − 1". */
 RMIL_API RmilModel *rmil_model_load(const char *path, GError **error);
 /* Such a state_dict of a known model: `known` comes from rmil_model_config_init, with threshold, heads, region_rows and
- * region_columns set as the model was trained; sizes come from the tensors. Files written by rankmil are refused. */
+ * region_columns set as the model was trained; sizes come from the tensors, and the task where it has as many outputs as they. Files
+ * written by rankmil are refused. */
 RMIL_API RmilModel *rmil_model_load_as(const char *path, const RmilModelConfig *known, GError **error);
 RMIL_API gboolean rmil_model_save(const RmilModel *model, const char *path, GError **error);
 /* ONNX, for programs without rankmil. Inputs: "features" (K × D, any K); hipt also "coords" (K × 2, int64, level-0 px) and
- * "tile_size" (1, float64, level-0 px; patch_size_level0). Outputs: what rmil_model_predict gives, as "probability" (1), "logit" (1),
- * "attention" (K), "scores" (K). Operator set 17; the configuration is kept as metadata. Fails with ARGUMENT beyond 2 GiB. */
+ * "tile_size" (1, float64, level-0 px; patch_size_level0). Outputs: what rmil_model_predict gives; two classes: "probability" (1), "logit"
+ * (1); C classes: "probabilities" (C), "logits" (C); survival: "risk" (1) and, by hazards, "survival" (bins); a number: "value" (1); always
+ * "attention" and "scores" (K; beyond two classes, of models with several rows, rows × K). Operator set 17; the configuration is kept as
+ * metadata. Fails with ARGUMENT beyond 2 GiB. */
 RMIL_API gboolean rmil_model_onnx_write(const RmilModel *model, const char *path, GError **error);
 
 /* What a model says of one bag. scores (before softmax) and attention (what patches are pooled with) are the caller's
@@ -166,8 +170,9 @@ RMIL_API const char *rmil_epoch_metric(const RmilTask *task); /* what val_metric
  * of threads. checkpoint: path of a file kept while training so that a killed run goes on to the same result (also with
  * more epochs than before), NULL for none; removed by nobody but the caller. One of another run, or a broken one, is
  * passed over with a warning. history (may be NULL) gets RmilEpoch, epochs of before an interruption included. Fails with
- * RMIL_ERROR_DATA when the training set lacks a class, sizes differ, or training leaves the finite numbers. The bags
- * are only read: several runs may share them. */
+ * RMIL_ERROR_DATA when the training set lacks a class, an event, or different values, sizes differ, or training leaves the finite numbers.
+ * The result's configuration holds the edges of bins, or mean and SD, of the training set's targets. The bags are only read: several
+ * runs may share them. */
 RMIL_API RmilModel *rmil_train(const RmilModelConfig *model, const RmilTrainConfig *train, const RmilBag *const *bags,
                                const RmilTarget *targets, const int64_t *train_set, int64_t train_count, const int64_t *val_set,
                                int64_t val_count, const char *checkpoint, GArray *history, const RmilMonitor *monitor, GError **error);

@@ -16,6 +16,8 @@
 #define PANEL_FLOATS (INT64_C(1) << 19)
 /* Below this many rows of G the tables cost more than they save. */
 #define FEW 32
+/* Every term has tables of its own, while a product takes all together: more terms than this cost more than it saves. */
+#define MANY 6
 
 typedef float Lanes __attribute__((vector_size(LANES * sizeof(float)), may_alias));
 G_STATIC_ASSERT(sizeof(Lanes) == 1 << FIRST_BIT && FIRST_BIT + BLOCK <= 64);
@@ -168,7 +170,7 @@ static gboolean by_product(const RmilFeatures *x, const float *r, int64_t n, con
 
 gboolean rmil_masked_backward(const RmilFeatures *x, const float *r, int64_t n, const RmilMaskedTerm *terms, int count, float *g,
                               RmilArena *arena, GError **error) {
-    const gboolean product = n < FEW || rmil_features_native(x->precision);
+    const gboolean product = n < FEW || count > MANY || rmil_features_native(x->precision);
     RmilArenaMark mark = rmil_arena_mark(arena);
     gboolean done = (product ? by_product : by_tables)(x, r, n, terms, count, g, arena, error);
     rmil_arena_release(arena, mark);

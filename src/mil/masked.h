@@ -11,7 +11,7 @@ typedef struct {
 } RmilMaskedTerm;
 
 /* G (n × dim) = dZᵀ X with dZ = 1[R > 0] ∘ Σ_t weight_t scale_tᵀ, R rows × n, dense. The order of operations depends on the
- * shapes and on which weights are 0 alone. A NaN or infinite feature of a row that counts makes G's column NaN. */
+ * shapes, the number of terms and on which weights are 0 alone. A NaN or infinite feature of a row that counts makes G's column NaN. */
 gboolean rmil_masked_backward(const RmilFeatures *x, const float *r, int64_t n, const RmilMaskedTerm *terms, int count, float *g,
                               RmilArena *arena, GError **error);
 

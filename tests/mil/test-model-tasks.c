@@ -98,10 +98,12 @@ static void test_gradients(gconstpointer name) {
         config = make_config(name, (RmilGuide)guide, FIVE);
         config.dropout = 0.3;
         if (rmil_model_config_check(&config, NULL)) check_targets(&config, FIVE, 20);
-        config = make_config(name, (RmilGuide)guide, FIVE); /* wide enough for the tables of masked.c and two tiles of gated.c */
-        config.hidden = 33;
-        if (config.attention_dim) config.attention_dim = 70;
-        check_targets(&config, FIVE, 20);
+        for (Task task = THREE; task <= FIVE; task++) { /* wide enough for the tables of masked.c and two tiles of gated.c */
+            config = make_config(name, (RmilGuide)guide, task);
+            config.hidden = 33;
+            if (config.attention_dim) config.attention_dim = 70;
+            check_targets(&config, task, 20);
+        }
         config = make_config(name, (RmilGuide)guide, THREE);
         if (g_str_has_prefix(config.model, "clam")) g_assert_true(rmil_model_config_set(&config, "clam-subtyping", TRUE, NULL));
         check_targets(&config, THREE, 20);
