@@ -273,14 +273,15 @@ char *rmil_figure_localisation(const RmilSummary *summary, int what, const char 
 }
 
 /* -- training history ---------------------------------------------------------------------------------------------- */
-char *rmil_figure_history(const RmilMethod *method, const char *folder, GError **error) {
+char *rmil_figure_history(const RmilMethod *method, const RmilTask *task, const char *folder, GError **error) {
     const RmilSeedRun *seed = g_ptr_array_index(method->seeds, 0);
     g_autofree char *name = g_strdup_printf("history-%s", method->name);
+    g_autofree char *what = g_strdup_printf("Training of the first seed: loss and %s of every epoch", rmil_epoch_metric(task));
     RmilFigure figure;
-    rmil_figure_begin(&figure, g_strdelimit(name, "/\\'\"", '_'), "Training of the first seed: loss and AUROC of every epoch", 400, 500,
+    rmil_figure_begin(&figure, g_strdelimit(name, "/\\'\"", '_'), what, 400, 500,
                       "epoch,train_loss,train_slide_loss,train_guide_loss,val_loss,val_auroc,best");
     int best = 0, last = 1;
-    gboolean guided = FALSE, ranked = FALSE; /* ranked: validation has both classes, its AUROC is defined */
+    gboolean guided = FALSE, ranked = FALSE; /* ranked: the validation metric is defined: of classes there are two */
     for (guint i = 0; i < seed->epochs->len; i++) {
         const RmilEpoch *epoch = &g_array_index(seed->epochs, RmilEpoch, i);
         rmil_csv_whole(figure.csv, epoch->epoch);
@@ -314,12 +315,12 @@ char *rmil_figure_history(const RmilMethod *method, const char *folder, GError *
     rmil_figure_plot(&figure, "'%s.csv' skip 1 using 1:5 with lines linecolor '#d55e00' linewidth 2.2 dashtype (9,5) title 'validation'",
                      figure.name);
     g_string_append_printf(figure.script,
-                           "\nset origin 0,0\nset size 1,0.42\nset ylabel 'Validation AUROC'\nset yrange "
-                           "[%s:1.02]\nset ytics 0.2\n"
+                           "\nset origin 0,0\nset size 1,0.42\nset ylabel 'Validation %s'\nset yrange "
+                           "[%s:1.02]\nset ytics %s\n"
                            "set format x '%%g'\nset xlabel 'Epoch'\nunset key\n",
-                           ranked ? "*<0.45" : "0");
+                           rmil_epoch_metric(task), ranked ? "*<0.45" : "0", task->kind == RMIL_TASK_NUMBER ? "auto" : "0.2");
     if (!ranked)
-        g_string_append(figure.script, "set label 2 'undefined: validation has one class' at graph 0.5,graph 0.6 center textcolor "
+        g_string_append(figure.script, "set label 2 'undefined on this validation set' at graph 0.5,graph 0.6 center textcolor "
                                        "'#444444'\n");
     if (best)
         g_string_append_printf(figure.script, "set label 1 ' epoch kept: %d' at %d,graph 0.1 %s textcolor '#444444'\n", best, best,

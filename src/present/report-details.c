@@ -181,13 +181,15 @@ gboolean rmil_report_training(RmilReport *report, GError **error) {
         const RmilSeedRun *seed = g_ptr_array_index(method->seeds, 0);
         if (seed->epochs->len == 0) continue;
         if (histories++ == 0)
-            g_string_append(report->out, "<section id=\"training\"><h2>Training</h2>\n<p>Loss per slide, and AUROC on "
-                                         "the validation slides, after every epoch of the first seed. "
-                                         "The model kept is that at the vertical line, where the validation loss was "
-                                         "lowest. A validation loss that rises while the training loss "
-                                         "falls is over-fitting; stopping early guards against it.</p>\n<div "
-                                         "class=\"figures\">\n");
-        g_autofree char *svg = rmil_figure_history(method, report->run->folder, error);
+            rmil_html(report->out,
+                      "<section id=\"training\"><h2>Training</h2>\n<p>Loss per slide, and %s on "
+                      "the validation slides, after every epoch of the first seed. "
+                      "The model kept is that at the vertical line, the best by the validation loss (or, where --stop-on metric was "
+                      "given, by the other curve). A validation loss that rises while the training loss "
+                      "falls is over-fitting; stopping early guards against it.</p>\n<div "
+                      "class=\"figures\">\n",
+                      rmil_epoch_metric(&report->summary->task));
+        g_autofree char *svg = rmil_figure_history(method, &report->summary->task, report->run->folder, error);
         if (!svg) return FALSE;
         const RmilEpoch *last = &g_array_index(seed->epochs, RmilEpoch, seed->epochs->len - 1), *best = NULL;
         for (guint i = 0; i < seed->epochs->len; i++)

@@ -43,6 +43,6 @@ char *rmil_figure_probabilities(const RmilSummary *summary, const char *folder, 
 /* what: 0 IoU, 1 Dice, 2 pointing game */
 char *rmil_figure_localisation(const RmilSummary *summary, int what, const char *folder, GError **error);
 /* Of the method's first seed. */
-char *rmil_figure_history(const RmilMethod *method, const char *folder, GError **error);
+char *rmil_figure_history(const RmilMethod *method, const RmilTask *task, const char *folder, GError **error);
 
 #endif
