@@ -157,7 +157,7 @@ static void cut_row(RmilReport *report, const RmilMethodSummary *one, const Rmil
 }
 
 /* TRUE: a method has a cut-off. */
-static gboolean cut_table(RmilReport *report, const int *labels_of_reference) {
+static gboolean cut_table(RmilReport *report) {
     const RmilSummary *s = report->summary;
     RmilDecision decision;
     gboolean any = FALSE;
@@ -203,7 +203,7 @@ static gboolean add_decisions(RmilReport *report, GError **error) {
     g_autofree const char **names = names_of(task);
     rmil_predictions_scores(rows, labels, scores);
     g_string_append(report->out, "<h3>Cut-off and calibration</h3>\n");
-    const gboolean cut = cut_table(report, labels);
+    const gboolean cut = cut_table(report);
     RmilDecision decision;
     decision_of(best->method, &decision);
     RmilCutMetrics at;
