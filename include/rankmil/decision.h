@@ -21,9 +21,11 @@ RMIL_API void rmil_decision_options_init(RmilDecisionOptions *options);
 /* What was chosen. Zeros mean that nothing was: chosen is FALSE, and 0.5 is the cut-off. */
 typedef struct {
     gboolean chosen;
-    int rule;                        /* RmilCutRule */
-    double least;                    /* that was asked for of sensitivity or specificity */
-    double cut;                      /* positive where probability ≥ cut, on the scale of the model's own probabilities; NaN: none */
+    int rule;     /* RmilCutRule */
+    double least; /* that was asked for of sensitivity or specificity */
+    /* Positive where probability ≥ cut, on the scale of the model's own probabilities: in the middle between the score that the rule
+     * chooses and the next lower one, which divides the validation slides as that score does. NaN: none. */
+    double cut;
     double sensitivity, specificity; /* of the validation slides at it */
     int64_t positives, negatives;    /* validation slides */
     int calibration;                 /* RmilCalibration that was found; NONE where there is none */

@@ -32,6 +32,14 @@ void rmil_decision_options_init(RmilDecisionOptions *options) {
 static const RmilPredictionRow *row_at(const GArray *rows, guint i) { return &g_array_index(rows, RmilPredictionRow, i); }
 
 /* -- choosing ------------------------------------------------------------------------------------------------------------------ */
+/* Between the threshold and the next lower score every cut-off divides these cases alike: the middle is furthest from both. */
+static double middle(const double *scores, int64_t n, double threshold) {
+    double lower = -INFINITY;
+    for (int64_t i = 0; i < n; i++)
+        if (scores[i] < threshold) lower = MAX(lower, scores[i]);
+    return isfinite(lower) ? (threshold + lower) / 2 : threshold;
+}
+
 static void choose_cut(const RmilDecisionOptions *options, const int *labels, const double *scores, int64_t n, RmilDecision *decision,
                        GString *reason) {
     RmilCut cut = {0.5, NAN, NAN};
@@ -44,7 +52,7 @@ static void choose_cut(const RmilDecisionOptions *options, const int *labels, co
         rmil_cut_metrics(labels, scores, n, 0.5, &at);
         cut.sensitivity = at.sensitivity, cut.specificity = at.specificity;
     }
-    decision->cut = found ? cut.threshold : NAN;
+    decision->cut = !found ? NAN : options->rule == RMIL_CUT_HALF ? 0.5 : middle(scores, n, cut.threshold);
     decision->sensitivity = cut.sensitivity, decision->specificity = cut.specificity;
     if (found) return;
     if (!decision->positives || !decision->negatives)

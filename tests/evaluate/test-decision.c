@@ -1,0 +1,180 @@
+/* Cut-offs and calibrations chosen on validation rows; pools of trainings and of patients; measures by task. */
+#include "support.h"
+
+#include "rankmil/evaluate.h"
+
+#include <math.h>
+#include <string.h>
+
+static void add(GArray *rows, const char *slide, const char *patient, RmilTarget target, double probability) {
+    RmilPredictionRow row = {.slide = slide,
+                             .part = RMIL_SPLIT_TEST,
+                             .target = target,
+                             .probability = probability,
+                             .logit = log(probability / (1 - probability)),
+                             .patient = patient,
+                             .answer = NAN};
+    g_array_append_val(rows, row);
+}
+
+/* 0: .1 .3 .6, 1: .4 .7 .9 */
+static GArray *validation(void) {
+    GArray *rows = g_array_new(FALSE, FALSE, sizeof(RmilPredictionRow));
+    const double negatives[] = {0.1, 0.3, 0.6}, positives[] = {0.4, 0.7, 0.9};
+    for (int i = 0; i < 3; i++) add(rows, "n", NULL, RMIL_TARGET_CLASS(0), negatives[i]);
+    for (int i = 0; i < 3; i++) add(rows, "p", NULL, RMIL_TARGET_CLASS(1), positives[i]);
+    return rows;
+}
+
+static RmilDecision decide(int rule, double least, int calibration, const GArray *rows, char **reason) {
+    RmilTask task;
+    RmilDecision decision;
+    RmilDecisionOptions options;
+    rmil_task_init(&task);
+    rmil_decision_options_init(&options);
+    g_assert_cmpint(options.rule, ==, RMIL_CUT_YOUDEN);
+    options.rule = rule, options.least = least, options.calibration = calibration;
+    rmil_decide(&task, &options, rows, &decision, reason);
+    return decision;
+}
+
+static void test_cuts(void) {
+    g_autoptr(GArray) rows = validation();
+    /* Youden: 0.7 and 0.4 both give 2/3; the highest, 0.7, and the middle down to 0.6 */
+    RmilDecision d = decide(RMIL_CUT_YOUDEN, 0.95, RMIL_CALIBRATE_NONE, rows, NULL);
+    g_assert_cmpfloat_with_epsilon(d.cut, 0.65, 1e-12);
+    g_assert_cmpfloat_with_epsilon(d.sensitivity, 2.0 / 3, 1e-12);
+    g_assert_cmpfloat(d.specificity, ==, 1);
+    g_assert_cmpint(d.positives, ==, 3);
+    d = decide(RMIL_CUT_SENSITIVITY, 0.95, RMIL_CALIBRATE_NONE, rows, NULL); /* 0.4, down to 0.3 */
+    g_assert_cmpfloat_with_epsilon(d.cut, 0.35, 1e-12);
+    g_assert_cmpfloat(d.sensitivity, ==, 1);
+    d = decide(RMIL_CUT_SPECIFICITY, 0.6, RMIL_CALIBRATE_NONE, rows, NULL); /* 0.4: 2 of 3 */
+    g_assert_cmpfloat_with_epsilon(d.cut, 0.35, 1e-12);
+    g_assert_cmpfloat_with_epsilon(d.specificity, 2.0 / 3, 1e-12);
+    d = decide(RMIL_CUT_HALF, 0.95, RMIL_CALIBRATE_NONE, rows, NULL);
+    g_assert_cmpfloat(d.cut, ==, 0.5);
+    g_assert_cmpfloat_with_epsilon(d.sensitivity, 2.0 / 3, 1e-12);
+    g_assert_cmpfloat_with_epsilon(d.specificity, 2.0 / 3, 1e-12);
+}
+
+static void test_undefined(void) {
+    g_autoptr(GArray) rows = validation();
+    g_array_set_size(rows, 3); /* negatives alone */
+    g_autofree char *reason = NULL, *words = NULL;
+    RmilDecision d = decide(RMIL_CUT_YOUDEN, 0.95, RMIL_CALIBRATE_TEMPERATURE, rows, &reason);
+    g_assert_true(d.chosen && isnan(d.cut));
+    g_assert_cmpfloat(rmil_decision_cut(&d), ==, 0.5);
+    g_assert_nonnull(strstr(reason, "no cut-off: the validation set has 0 slides of the one class and 3 of the other"));
+    words = rmil_decision_words(&d);
+    g_assert_cmpstr(words, ==, "none was chosen");
+    g_array_set_size(rows, 0);
+    d = decide(RMIL_CUT_YOUDEN, 0.95, RMIL_CALIBRATE_TEMPERATURE, rows, NULL);
+    g_assert_false(d.chosen);
+    g_assert_cmpfloat_with_epsilon(rmil_decision_calibrated(&d, log(4)), 0.8, 1e-12);
+}
+
+static void test_calibration(void) {
+    g_autoptr(GArray) rows = validation();
+    RmilDecision d = decide(RMIL_CUT_YOUDEN, 0.95, RMIL_CALIBRATE_TEMPERATURE, rows, NULL);
+    int labels[6];
+    double logits[6];
+    for (int i = 0; i < 6; i++) {
+        labels[i] = i > 2;
+        logits[i] = g_array_index(rows, RmilPredictionRow, i).logit;
+    }
+    g_assert_cmpint(d.calibration, ==, RMIL_CALIBRATE_TEMPERATURE);
+    g_assert_cmpfloat_with_epsilon(d.slope, 1 / rmil_temperature(labels, logits, 6, 1), 1e-12);
+    g_assert_cmpfloat(d.intercept, ==, 0);
+    g_assert_cmpfloat_with_epsilon(rmil_decision_calibrated(&d, 1), 1 / (1 + exp(-d.slope)), 1e-12);
+    double a, b;
+    d = decide(RMIL_CUT_YOUDEN, 0.95, RMIL_CALIBRATE_PLATT, rows, NULL);
+    g_assert_true(rmil_platt(labels, logits, 6, TRUE, &a, &b));
+    g_assert_cmpfloat(d.slope, ==, a);
+    g_assert_cmpfloat(d.intercept, ==, b);
+    /* separated: no temperature, and that is said */
+    g_array_index(rows, RmilPredictionRow, 2).logit = -0.5;
+    g_array_index(rows, RmilPredictionRow, 3).logit = 0.5;
+    g_autofree char *reason = NULL;
+    d = decide(RMIL_CUT_YOUDEN, 0.95, RMIL_CALIBRATE_TEMPERATURE, rows, &reason);
+    g_assert_cmpint(d.calibration, ==, RMIL_CALIBRATE_NONE);
+    g_assert_cmpfloat(d.slope, ==, 1);
+    g_assert_nonnull(strstr(reason, "no calibration: the validation slides are told apart without an error"));
+}
+
+static void test_text(void) {
+    g_autoptr(GArray) rows = validation();
+    GError *error = NULL;
+    RmilDecision d = decide(RMIL_CUT_SENSITIVITY, 0.9, RMIL_CALIBRATE_PLATT, rows, NULL), back;
+    g_autofree char *text = rmil_decision_text(&d), *words = rmil_decision_words(&d);
+    g_assert_cmpstr(words, ==, "chosen for 90 % sensitivity");
+    g_assert_true(rmil_decision_parse(text, &back, &error));
+    g_autofree char *again = rmil_decision_text(&back);
+    g_assert_cmpstr(text, ==, again);
+    g_assert_cmpfloat(back.slope, ==, d.slope);
+    g_assert_false(rmil_decision_parse("{\"rule\":\"guess\"}", &back, &error));
+    test_error(&error, RMIL_ERROR_FORMAT, "cut-off and calibration of the model are broken");
+    /* several models as one: the mean of their cut-offs; none where one has none */
+    RmilDecision other = d, pooled;
+    other.cut = 0.55;
+    const RmilDecision *both[] = {&d, &other};
+    rmil_decision_pool(both, 2, &pooled);
+    g_assert_cmpfloat_with_epsilon(pooled.cut, (d.cut + 0.55) / 2, 1e-12);
+    other.rule = RMIL_CUT_YOUDEN;
+    rmil_decision_pool(both, 2, &pooled);
+    g_assert_false(pooled.chosen);
+}
+
+static void test_patients(void) {
+    RmilTask task;
+    rmil_task_init(&task);
+    g_autoptr(GArray) rows = g_array_new(FALSE, FALSE, sizeof(RmilPredictionRow));
+    add(rows, "a1", "a", RMIL_TARGET_CLASS(1), 0.2);
+    add(rows, "b", NULL, RMIL_TARGET_CLASS(0), 0.5);
+    add(rows, "a2", "a", RMIL_TARGET_CLASS(1), 0.6);
+    const double expected[] = {[RMIL_POOL_HIGHEST] = 0.6, [RMIL_POOL_MEAN] = 0.4, [RMIL_POOL_NOISY_OR] = 1 - 0.8 * 0.4};
+    for (RmilPool rule = RMIL_POOL_HIGHEST; rule < RMIL_POOLS; rule++) {
+        g_autoptr(GArray) patients = rmil_predictions_by_patient(rows, &task, rule);
+        g_assert_cmpint(patients->len, ==, 2);
+        g_assert_cmpstr(g_array_index(patients, RmilPredictionRow, 0).slide, ==, "a");
+        g_assert_cmpfloat_with_epsilon(g_array_index(patients, RmilPredictionRow, 0).probability, expected[rule], 1e-12);
+        g_assert_cmpfloat(g_array_index(patients, RmilPredictionRow, 1).probability, ==, 0.5);
+    }
+    g_autofree int64_t *groups = rmil_predictions_patients(rows);
+    g_assert_cmpint(groups[0], ==, groups[2]);
+    g_assert_cmpint(groups[0], !=, groups[1]);
+    g_array_set_size(rows, 2);
+    g_assert_null(rmil_predictions_patients(rows));
+}
+
+/* Three classes of which one does not occur: what it leaves undefined is empty, the rest is measured. */
+static void test_missing_class(void) {
+    const RmilTask task = {.kind = RMIL_TASK_CLASSES, .classes = 3, .names = {"x", "y", "z"}};
+    g_autoptr(GArray) rows = g_array_new(FALSE, TRUE, sizeof(RmilPredictionRow));
+    const double values[][3] = {{0.7, 0.2, 0.1}, {0.6, 0.3, 0.1}, {0.3, 0.6, 0.1}, {0.5, 0.4, 0.1}};
+    for (int i = 0; i < 4; i++) {
+        RmilPredictionRow row = {.slide = "s", .part = RMIL_SPLIT_TEST, .target = RMIL_TARGET_CLASS(i / 2), .probability = NAN, .count = 3};
+        memcpy(row.values, values[i], sizeof values[i]);
+        g_array_append_val(rows, row);
+    }
+    g_assert_cmpint(rmil_predicted_class(&task, &g_array_index(rows, RmilPredictionRow, 3)), ==, 0);
+    double measured[RMIL_MEASURES_MOST];
+    int count;
+    const RmilMeasure *measures = rmil_measures(&task, &count);
+    rmil_measure(&task, rows, NULL, RMIL_MEASURING_USUAL, measured, NULL);
+    g_assert_cmpstr(measures[0].key, ==, "auroc-macro");
+    g_assert_cmpfloat_with_epsilon(measured[0], 1, 1e-12);    /* of x and y */
+    g_assert_cmpfloat_with_epsilon(measured[2], 0.75, 1e-12); /* accuracy */
+    g_assert_cmpfloat_with_epsilon(measured[3], 0.75, 1e-12); /* balanced: of x 1, of y 1/2 */
+}
+
+int main(int argc, char **argv) {
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/decision/cuts", test_cuts);
+    g_test_add_func("/decision/undefined", test_undefined);
+    g_test_add_func("/decision/calibration", test_calibration);
+    g_test_add_func("/decision/text", test_text);
+    g_test_add_func("/decision/patients", test_patients);
+    g_test_add_func("/decision/missing-class", test_missing_class);
+    return g_test_run();
+}
