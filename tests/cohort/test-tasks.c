@@ -233,6 +233,7 @@ static void test_enough(void) {
     training_says("label,patient", "0,1|0,2|0,3|1,4|1,5", NULL, "only 2 patients have label 1");
     training_says("label,patient", "a,1|a,2|a,3|b,1|b,5|b,6", NULL,
                   "the slides of a patient differ in what is predicted: \"1\" (lines 2 and 5)");
+    training_says("label,patient", "0,1|0,2|0,3|1,1|1,5|1,6", NULL, NULL); /* a patient with a lesion has slides without one */
     training_says("label", "a|a", "every label is \"a\"", NULL);
     training_says("label", "|", "no slide has a label", NULL);
     training_says("time,event", "1,0|2,0", "every slide is censored", NULL);
