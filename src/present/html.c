@@ -14,12 +14,19 @@ void rmil_html(GString *out, const char *format, ...) {
 
 const char *rmil_html_metric(double value, char *text) {
     if (isnan(value)) return "–";
-    g_snprintf(text, 16, "%.3f", value);
+    const gboolean below = value <= -0.0005;
+    g_snprintf(text, 16, "%s%.3f", below ? "−" : "", below ? -value : value);
     return text;
 }
 
+char *rmil_html_range(double low, double high) {
+    char from[16], to[16];
+    return g_strdup_printf("%s%s%s", rmil_html_metric(low, from), low < 0 ? " to " : "–", rmil_html_metric(high, to));
+}
+
 void rmil_html_interval(GString *out, const RmilInterval *interval) {
-    if (!isnan(interval->low)) rmil_html(out, "<small>%.3f–%.3f</small>", interval->low, interval->high);
+    g_autofree char *range = rmil_html_range(interval->low, interval->high);
+    if (!isnan(interval->low)) rmil_html(out, "<small>%s</small>", range);
 }
 
 const char *rmil_html_p(double p, char *text) {

@@ -434,21 +434,23 @@ gboolean rmil_report_localisation(RmilReport *report, GError **error) {
     const RmilSummary *s = report->summary;
     g_string_append(report->out, "<section id=\"localisation\"><h2>Whether attention finds the lesion</h2>\n");
     if (s->n_alphas == 0) {
-        g_string_append(report->out, "<p>No positive test slide has an annotation to compare the attention with "
-                                     "(no localisation.csv, or none with rows).</p></section>\n");
+        rmil_html(report->out,
+                  "<p>No %stest slide has an annotation to compare the attention with "
+                  "(no localisation.csv, or none with rows).</p></section>\n",
+                  s->task.classes == 2 ? "positive " : "");
         return TRUE;
     }
     static const char *const names[] = {"IoU", "Dice", "Pointing game"};
     static const char *const captions[] = {"IoU of the top tiles with the annotated ones", "Dice of the top tiles with the annotated ones",
                                            "Pointing game: share of slides where a top tile is annotated"};
     rmil_html(report->out,
-              "<p>On %d annotated positive test %s, the tiles with the highest attention are compared with the tiles "
+              "<p>On %d %s test %s, the tiles with the highest attention are compared with the tiles "
               "that the expert marked. "
               "For IoU and Dice, as many tiles are taken as α&#8201;%% of the number of annotated tiles: at "
               "100&#8201;%% a perfect attention reaches 1. "
               "For the pointing game, the top α&#8201;%% of all tiles, and a slide counts when at least one of them is "
               "annotated.</p>\n",
-              s->local_slides, plural(s->local_slides, "slide", "slides"));
+              s->local_slides, rmil_task_annotated(&s->task), plural(s->local_slides, "slide", "slides"));
     g_string_append(report->out, "<div class=\"figures\">\n");
     for (int what = 0; what < 3; what++) {
         g_autofree char *svg = rmil_figure_localisation(s, what, report->run->folder, error);

@@ -19,8 +19,10 @@ typedef struct {
 /* printf whose string arguments are escaped for HTML. */
 void rmil_html(GString *out, const char *format, ...) G_GNUC_PRINTF(2, 3);
 extern const char rmil_html_style[]; /* style.c */
-/* "0.941", "–" for NaN; text: at least 16 bytes. */
+/* "0.941", "−0.020", "–" for NaN; text: at least 16 bytes. */
 const char *rmil_html_metric(double value, char *text);
+/* "0.812–0.967", "−0.200 to 0.530". Free with g_free. */
+char *rmil_html_range(double low, double high);
 /* "<small>0.812–0.967</small>"; nothing where it is undefined. */
 void rmil_html_interval(GString *out, const RmilInterval *interval);
 /* "0.003", "< 0.001", "–". */

@@ -72,8 +72,8 @@ static void pooled_rows(RmilCsv *out, const RmilLevel *level, const RmilMethodSu
         rmil_csv_text(out, level->summary->measures[i].name);
         rmil_csv_numbers(out, NULL, (double[]){one->value[i], one->interval[i].low, one->interval[i].high}, 3);
         rmil_csv_text(out, one->interval[i].method);
-        rmil_csv_whole(out, one->positives);
-        rmil_csv_whole(out, one->negatives);
+        const gboolean two = level->summary->task.classes == 2;
+        rmil_csv_numbers(out, NULL, (double[]){two ? (double)one->positives : NAN, two ? (double)one->negatives : NAN}, 2);
         add_runs(out, one);
         rmil_csv_end(out);
     }

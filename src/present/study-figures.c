@@ -283,15 +283,18 @@ char *rmil_study_figure_elsewhere(const RmilStudyReport *study, GError **error) 
 /* -- two things varied --------------------------------------------------------------------------------------------------------- */
 /* The figure's colours are the same for all methods. */
 static void colour_range(const RmilStudyReport *study, GString *script) {
-    double low = 1, high = 0;
+    double low = INFINITY, high = -INFINITY;
     for (int i = 0; i < study->n_levels; i++)
         for (int m = 0; m < study->levels[i].summary->n; m++) {
             const double mean = study->levels[i].summary->methods[m].mean[0];
             if (!isnan(mean)) low = MIN(low, mean);
             if (!isnan(mean)) high = MAX(high, mean);
         }
-    g_string_append_printf(script, "set palette defined (0 '#f4f7fb', 1 '#6aaed6')\nset cbrange [%.4f:%.4f]\nunset colorbox\n", low,
-                           high > low ? high : low + 0.001);
+    g_string_append_printf(script, "set palette defined (0 '#f4f7fb', 1 '#6aaed6')\nset cbrange [%.4f:%.4f]\nunset colorbox\n",
+                           isfinite(low) ? low : 0,
+                           high > low      ? high
+                           : isfinite(low) ? low + 0.001
+                                           : 1);
 }
 
 static void grid_axis(const RmilStudyAxis *axis, char letter, GString *script) {
@@ -338,7 +341,7 @@ char *rmil_study_figure_strip(const RmilStudyReport *study, int metric, GError *
     const RmilSummary *s = study->levels[0].summary;
     g_autofree char *lower = g_strdup(study->measures[metric].key), *name = g_strconcat(lower, "-runs", NULL);
     const int height = 86 + 34 * s->n;
-    double lowest = 1, highest = 0, from;
+    double lowest = 1, low = INFINITY, high = -INFINITY, from;
     gsize longest = 0;
     RmilFigure figure;
     rmil_figure_begin(&figure, name, "Every training by method (dots) with mean and SD", 480, height,
@@ -353,7 +356,7 @@ char *rmil_study_figure_strip(const RmilStudyReport *study, int metric, GError *
         for (int64_t r = 0; r < one->seeds; r++) {
             double value = one->by_seed[r * RMIL_MEASURES_MOST + metric];
             if (isnan(value)) continue;
-            lowest = MIN(lowest, value), highest = MAX(highest, value);
+            lowest = MIN(lowest, value), low = MIN(low, value), high = MAX(high, value);
             g_autofree char *key = g_strndup(((RmilSeedRun *)one->method->seeds->pdata[r])->key, 12);
             rmil_csv_whole(figure.csv, one->method->style);
             rmil_csv_text(figure.csv, one->method->title);
@@ -362,16 +365,22 @@ char *rmil_study_figure_strip(const RmilStudyReport *study, int metric, GError *
             rmil_figure_numbers(figure.csv, 3, (double[]){value, one->mean[metric], one->sd[metric]});
             rmil_csv_end(figure.csv);
         }
-        if (!isnan(one->sd[metric])) lowest = MIN(lowest, one->mean[metric] - one->sd[metric]);
+        if (isnan(one->sd[metric])) continue;
+        lowest = MIN(lowest, one->mean[metric] - one->sd[metric]);
+        low = MIN(low, one->mean[metric] - one->sd[metric]);
+        high = MAX(high, one->mean[metric] + one->sd[metric]);
     }
     from = floor(MAX(lowest, 0) * 10 + 1e-9) / 10;
-    const gboolean share = lowest >= 0 && highest <= 1;
+    const gboolean share = study->task.classes == 2 || !(low < 0 || high > 1);
     g_string_append_printf(script,
                            ") noenhanced\nset yrange [0.4:%d.6]\nset lmargin %d\nset rmargin 6\nset tmargin 0.6\nset grid noytics\n"
                            "unset ylabel\nunset key\nset xrange [%.1f:1.01]\nset xtics %s\nset format x '%%.1f'\n"
                            "set xlabel '%s, test slides'\n",
                            s->n, (int)MIN(longest * 3 / 4 + 2, 24), from, from < 0.55 ? "0.2" : "0.1", study->measures[metric].name);
-    if (!share) g_string_append(script, "set xrange [*:*]\nset xtics auto\nset format x '%g'\n");
+    if (!share) {
+        const double room = high > low ? 0.06 * (high - low) : 1;
+        g_string_append_printf(script, "set xrange [%.6g:%.6g]\nset xtics autofreq\nset format x '%%g'\n", low - room, high + room);
+    }
     int reference = rmil_level_reference(study, &study->levels[0]);
     for (int m = 0; m < s->n && reference >= 0; m++) {
         const RmilComparison *c = m == reference ? NULL : rmil_level_comparison(s, m);

@@ -12,9 +12,13 @@ static const char *title_of(const RmilStudyReport *study, const char *name) {
 }
 
 static void add_value(GString *out, double mean, double sd) {
-    g_autofree char *text = isnan(sd) ? rmil_study_mean_sd(mean, sd) : g_strdup_printf("%.3f (SD %.3f)", mean, sd);
-    rmil_html(out, "<strong>%s</strong>", text);
+    char text[16], spread[32] = "";
+    if (!isnan(mean) && !isnan(sd)) g_snprintf(spread, sizeof spread, " (SD %.3f)", sd);
+    rmil_html(out, "<strong>%s%s</strong>", rmil_html_metric(mean, text), spread);
 }
+
+/* The first measure inside a sentence: "AUROC", "AUROC, macro,". */
+static const char *closing(const RmilMeasure *measure) { return strchr(measure->name, ',') ? "," : ""; }
 
 /* What a comparison of means says: the trainings are a sample, so a difference below twice its standard error is neither. */
 typedef enum { UNLIKE, LIKE, UNCLEAR } Shape;
@@ -67,8 +71,8 @@ static void say_comparison(const RmilStudyReport *study, GString *out, GString *
     int best, second, above;
     rank_methods(s, &best, &second);
     if (best < 0) return;
-    rmil_html(out, "<p class=\"lead\">%s has the highest mean %s%s%s, ", s->methods[best].method->title, s->measures[0].name,
-              *level->text ? " at " : "", level->text);
+    rmil_html(out, "<p class=\"lead\">%s has the highest mean %s%s%s%s, ", s->methods[best].method->title, s->measures[0].name,
+              *level->text ? closing(s->measures) : "", *level->text ? " at " : "", level->text);
     add_value(out, s->methods[best].mean[0], s->methods[best].sd[0]);
     if (second >= 0) {
         rmil_html(out, ", before %s, ", s->methods[second].method->title);
@@ -218,7 +222,7 @@ static void say_values(const RmilStudyReport *study, GString *out) {
             }
         }
     if (!best) return;
-    rmil_html(out, "<p class=\"lead\">The mean %s is highest with ", study->measures[0].name);
+    rmil_html(out, "<p class=\"lead\">The mean %s%s is highest with ", study->measures[0].name, closing(study->measures));
     add_where(study, out, high, best);
     g_string_append(out, ", and lowest with ");
     add_where(study, out, low, worst);
@@ -235,7 +239,7 @@ static void say_along(const RmilStudyReport *study, GString *out) {
     int best, second;
     rank_methods(s, &best, &second);
     if (best < 0) return;
-    rmil_html(out, "<p class=\"lead\">The mean %s goes from ", study->measures[0].name);
+    rmil_html(out, "<p class=\"lead\">The mean %s%s goes from ", study->measures[0].name, closing(study->measures));
     add_value(out, s->methods[0].mean[0], s->methods[0].sd[0]);
     rmil_html(out, " at %s to ", study->levels[0].text);
     add_value(out, s->methods[s->n - 1].mean[0], s->methods[s->n - 1].sd[0]);

@@ -1,6 +1,7 @@
 /* The page of a study: its sections. */
 #include "study-report.h"
 #include "report.h"
+#include "task-words.h"
 
 #include <math.h>
 #include <string.h>
@@ -74,17 +75,20 @@ static char *curve_caption(const RmilStudyReport *study) {
 static gboolean add_curves(const RmilStudyReport *study, GString *out, GError **error) {
     g_autofree char *caption = curve_caption(study);
     g_string_append(out, "<div class=\"figures two\">\n");
-    for (int metric = 0; metric < 2; metric++) {
-        g_autofree char *alt = g_strdup_printf("%s over %s; the values are in the table below", study->measures[metric].name, study->axis);
-        if (!add_figure(out, rmil_study_figure_curve(study, metric, error), alt, metric ? likewise : caption)) return FALSE;
+    int shown[RMIL_MEASURES_MOST];
+    const int n_shown = MIN(rmil_study_shown(study, shown), 2);
+    for (int i = 0; i < n_shown; i++) {
+        g_autofree char *alt = g_strdup_printf("%s over %s; the values are in the table below", study->measures[shown[i]].name,
+                                               study->axis);
+        if (!add_figure(out, rmil_study_figure_curve(study, shown[i], error), alt, i ? likewise : caption)) return FALSE;
     }
     const RmilLevel *level = &study->levels[0];
+    g_autofree char *sums = g_strdup_printf("Sum of a slide’s attention on patches that are not annotated: mean over %s test slides, then "
+                                            "mean and SD (band) over the trainings.",
+                                            rmil_task_annotated(&study->task));
     if (study->n_axes == 1 && study->axes[0].what && study->axes[0].what->elsewhere &&
         rmil_study_elsewhere(&level->summary->methods[0]).slides &&
-        !add_figure(
-            out, rmil_study_figure_elsewhere(study, error), "Attention off the lesion over the threshold",
-            "Sum of a slide’s attention on patches that are not annotated: mean over annotated positive test slides, then mean and SD "
-            "(band) over the trainings."))
+        !add_figure(out, rmil_study_figure_elsewhere(study, error), "Attention off the lesion over the threshold", sums))
         return FALSE;
     g_string_append(out, "</div>\n");
     return TRUE;
@@ -118,9 +122,11 @@ static gboolean add_strips(const RmilStudyReport *study, GString *out, GError **
         "before the stars: the reference is lower.",
         stars_text);
     g_string_append(out, "<div class=\"figures two\">\n");
-    for (int metric = 0; metric < 2; metric++) {
-        g_autofree char *alt = g_strdup_printf("%s of every training by method", study->measures[metric].name);
-        if (!add_figure(out, rmil_study_figure_strip(study, metric, error), alt, metric ? likewise : caption)) return FALSE;
+    int shown[RMIL_MEASURES_MOST];
+    const int n_shown = MIN(rmil_study_shown(study, shown), 2);
+    for (int i = 0; i < n_shown; i++) {
+        g_autofree char *alt = g_strdup_printf("%s of every training by method", study->measures[shown[i]].name);
+        if (!add_figure(out, rmil_study_figure_strip(study, shown[i], error), alt, i ? likewise : caption)) return FALSE;
     }
     const RmilSummary *s = study->levels[0].summary;
     gboolean same = TRUE;
@@ -171,11 +177,11 @@ gboolean rmil_study_localise(RmilReport *report, GError **error) {
     if (s->n_alphas == 0) return TRUE;
     rmil_html(
         out,
-        "<section id=\"localisation\"><h2>Whether attention finds the lesion</h2>\n<p>Of %d annotated positive test slides the patches with "
+        "<section id=\"localisation\"><h2>Whether attention finds the lesion</h2>\n<p>Of %d %s test slides the patches with "
         "the highest attention are compared with the annotated ones. IoU and Dice: as many patches as α&#8201;%% of the number of annotated "
         "patches, so at 100&#8201;%% a perfect attention reaches 1. Pointing game: the top α&#8201;%% of all patches; hit when one of them is "
         "annotated.</p>\n",
-        s->local_slides);
+        s->local_slides, rmil_task_annotated(&study->task));
     if (!study->along_summary) {
         g_string_append(out, "<div class=\"figures\">\n");
         for (int what = 0; what < 3; what++) {

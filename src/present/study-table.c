@@ -91,8 +91,9 @@ void rmil_study_table_rank(RmilStudyTable *table, int column, gboolean lower_is_
 }
 
 char *rmil_study_mean_sd(double mean, double sd) {
-    if (isnan(mean)) return g_strdup("–");
-    return isnan(sd) ? g_strdup_printf("%.3f", mean) : g_strdup_printf("%.3f (%.3f)", mean, sd);
+    char text[16];
+    return isnan(mean) || isnan(sd) ? g_strdup(rmil_html_metric(mean, text))
+                                    : g_strdup_printf("%s (%.3f)", rmil_html_metric(mean, text), sd);
 }
 
 /* -- HTML ---------------------------------------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /* The tables of a study. */
 #include "study-report.h"
 #include "report.h"
+#include "task-words.h"
 
 #include <math.h>
 #include <string.h>
@@ -131,8 +132,8 @@ static RmilStudyTable *by_measure(const RmilStudyReport *study, const RmilSummar
     if (elsewhere)
         rmil_study_table_note(table,
                               "Attention off the lesion: sum of a slide’s attention on patches that are not annotated, mean (SD) over %d "
-                              "annotated positive test slides; lower is better.",
-                              slides);
+                              "%s test slides; lower is better.",
+                              slides, rmil_task_annotated(&study->task));
     explain_marks(table, summary);
     return table;
 }
@@ -295,7 +296,9 @@ GPtrArray *rmil_study_test_tables(const RmilStudyReport *study) {
 }
 
 /* -- averaged predictions ----------------------------------------------------------------------------------------------------- */
-static void add_pooled(RmilStudyTable *table, const RmilStudyReport *study, const RmilMethodSummary *one, const char *title) {
+/* TRUE: a value is undefined although there are predictions. */
+static gboolean add_pooled(RmilStudyTable *table, const RmilStudyReport *study, const RmilMethodSummary *one, const char *title) {
+    gboolean undefined = FALSE;
     int shown[RMIL_MEASURES_MOST];
     const int n_shown = rmil_study_shown(study, shown);
     g_autofree char *full = g_strdup_printf("%s (%u slides%s)", title, one->pooled->len,
@@ -304,11 +307,15 @@ static void add_pooled(RmilStudyTable *table, const RmilStudyReport *study, cons
     for (int i = 0; i < n_shown && one->tests != RMIL_TESTS_MIXED; i++) {
         double value = one->value[shown[i]];
         const RmilInterval *interval = &one->interval[shown[i]];
+        undefined = undefined || isnan(value);
         if (isnan(value)) continue;
+        char text[16];
+        g_autofree char *range = rmil_html_range(interval->low, interval->high);
         rmil_study_table_set(table, i, value,
-                             isnan(interval->low) ? g_strdup_printf("%.3f", value)
-                                                  : g_strdup_printf("%.3f (%.3f–%.3f)", value, interval->low, interval->high));
+                             isnan(interval->low) ? g_strdup(rmil_html_metric(value, text))
+                                                  : g_strdup_printf("%s (%s)", rmil_html_metric(value, text), range));
     }
+    return undefined;
 }
 
 GPtrArray *rmil_study_pooled_tables(const RmilStudyReport *study) {
@@ -321,11 +328,12 @@ GPtrArray *rmil_study_pooled_tables(const RmilStudyReport *study) {
         }
     if (!any) return tables;
     RmilStudyTable *table = rmil_study_table_new("pooled", "",
-                                                 "Test slides, probabilities averaged over the trainings (out of fold: each "
-                                                 "slide once, by the training that tested it); in brackets the 95 %% interval.");
+                                                 "Test slides, %s averaged over the trainings (out of fold: each "
+                                                 "slide once, by the training that tested it); in brackets the 95 %% interval.",
+                                                 study->task.kind == RMIL_TASK_CLASSES ? "probabilities" : "predictions");
     int shown[RMIL_MEASURES_MOST];
     const int n_shown = rmil_study_shown(study, shown);
-    gboolean patients = FALSE;
+    gboolean patients = FALSE, undefined = FALSE;
     for (int i = 0; i < n_shown; i++) rmil_study_table_column(table, study->measures[shown[i]].name);
     for (int i = 0; i < study->n_levels; i++)
         for (int m = 0; m < study->levels[i].summary->n; m++) {
@@ -336,12 +344,16 @@ GPtrArray *rmil_study_pooled_tables(const RmilStudyReport *study) {
                                                           : g_strdup(one->method->title);
             g_autofree int64_t *groups = rmil_predictions_patients(one->pooled);
             patients = patients || groups;
-            add_pooled(table, study, one, title);
+            undefined = add_pooled(table, study, one, title) || undefined;
         }
     rmil_study_table_note(table, "The interval says how much the value would vary with other test %s. %s%s%s",
                           patients ? "patients" : "slides", rmil_interval_words(&study->task, patients),
                           study->task.classes == 2 ? " Accuracy, sensitivity and specificity at probability > 0.5." : "",
                           all ? "" : " – where trainings share some of their test slides, but not all.");
+    if (undefined && study->task.kind == RMIL_TASK_SURVIVAL)
+        rmil_study_table_note(table,
+                              "The integrated Brier score needs the same bins of time in every training; bins follow from the training "
+                              "set, and Cox’s loss has none.");
     g_ptr_array_add(tables, table);
     return tables;
 }

@@ -13,6 +13,8 @@ char *rmil_task_truth(const RmilTask *task, const RmilTarget *target);
 char *rmil_task_answer(const RmilTask *task, const RmilPredictionRow *row);
 /* What that is called: "probability", "class and its probability", "risk", "prediction". */
 const char *rmil_task_answer_name(const RmilTask *task);
+/* Which test slides localisation is measured on: "annotated positive" of two classes, else "annotated". */
+const char *rmil_task_annotated(const RmilTask *task);
 /* Is another class predicted than the label? FALSE for times and numbers, of which nothing is right or wrong. */
 gboolean rmil_task_is_wrong(const RmilTask *task, const RmilPredictionRow *row);
 /* How far the prediction is from what is known: 1 − probability of the true class, |difference|; of times NaN. */
