@@ -252,8 +252,8 @@ RMIL_API RmilStudy *rmil_study_open(const char *folder, GError **error);
 RMIL_API void rmil_study_free(RmilStudy *study);
 RMIL_API const char *rmil_study_folder(const RmilStudy *study);
 /* What the record says of the study: "kind" (comparison, low-data, granularity, annotated-fraction, threshold,
- * localisation), "title", "plan" (its YAML), "cohort" (path of the table with the features), "task" (rmil_task_text), "patient_pool" (rmil_pool_name), "fingerprint" (of its data),
- * "reference" (the method that the others are tested against), "variable" ("", "fraction", "padding", "annotated",
+ * localisation), "title", "plan" (its YAML), "cohort" (path of the table with the features), "task" (rmil_task_text), "patient_pool"
+ * (rmil_pool_name), "bag" ("slide", "patient"; what one case is), "fingerprint" (of its data), "reference" (the method that the others are tested against), "variable" ("", "fraction", "padding", "annotated",
  * "threshold", an option of training, or two of these: "dropout, sigma"), "format", "version". "" when it is not there. */
 RMIL_API const char *rmil_study_value(const RmilStudy *study, const char *name);
 /* What is predicted; a record that does not say is of two classes. */

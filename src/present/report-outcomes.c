@@ -279,11 +279,24 @@ static gboolean add_numbers(RmilReport *report, GError **error) {
 }
 
 /* -- by patient --------------------------------------------------------------------------------------------------------------------- */
+/* What the record says; "" without one. */
+static const char *recorded(const RmilReport *report, const char *name) {
+    return report->study->record                ? rmil_study_value(report->study->record, name)
+           : report->run && report->run->record ? rmil_study_value(report->run->record, name)
+                                                : "";
+}
+
+gboolean rmil_report_of_patients(const RmilReport *report) { return strcmp(recorded(report, "bag"), "patient") == 0; }
+
+void rmil_report_say_cases(RmilReport *report) {
+    if (rmil_report_of_patients(report))
+        g_string_append(report->out,
+                        "<p>One case is a patient: what this page says of a slide, it says of all slides of a patient together.</p>\n");
+}
+
 static void patient_table(RmilReport *report) {
     const RmilSummary *s = report->summary;
-    const char *word = report->study->record ? rmil_study_value(report->study->record, "patient_pool")
-                       : report->run->record ? rmil_study_value(report->run->record, "patient_pool")
-                                             : "";
+    const char *word = recorded(report, "patient_pool");
     RmilPool rule = RMIL_POOL_HIGHEST;
     for (RmilPool r = 0; r < RMIL_POOLS; r++)
         if (strcmp(word, rmil_pool_name(r)) == 0) rule = r;

@@ -203,6 +203,7 @@ gboolean rmil_report_headline(RmilReport *report, GError **error) {
                       "<p class=\"lead\">There are %u test slides of which the truth is known%s%s: too little to measure anything.</p>\n",
                       best->pooled->len, counts ? ": " : "", counts ? counts : "");
     }
+    rmil_report_say_cases(report);
     cautions(report);
     if (report->run->missing->len) {
         rmil_html(report->out, "<details%s><summary>Not in this folder, so not in this report (%u)</summary><ul>\n",

@@ -50,6 +50,9 @@ gboolean rmil_html_page_write(const char *path, const char *eyebrow, const char 
 /* Of a run. */
 gboolean rmil_report_headline(RmilReport *report, GError **error);
 gboolean rmil_report_results(RmilReport *report, GError **error);
+/* Are the cases patients, with all their slides? And that in words, nothing where they are slides. */
+gboolean rmil_report_of_patients(const RmilReport *report);
+void rmil_report_say_cases(RmilReport *report);
 /* A part of the results: what only one task has. */
 gboolean rmil_report_outcomes(RmilReport *report, GError **error);
 gboolean rmil_report_localisation(RmilReport *report, GError **error);

@@ -162,7 +162,7 @@ gboolean rmil_study_attention_section(RmilReport *report, GError **error) {
     const RmilMonitor *monitor = report->monitor;
     const RmilLevel *level = &study->levels[0];
     int reference = rmil_level_reference(study, level);
-    if (study->n_levels > 1 || reference < 0) return TRUE;
+    if (study->n_levels > 1 || reference < 0 || rmil_report_of_patients(report)) return TRUE; /* a patient is no picture */
     const RmilSeedRun *seed = level->summary->methods[reference].method->seeds->pdata[0];
     g_autoptr(GPtrArray) chosen = rmil_attended_choose(seed);
     if (chosen->len == 0) return TRUE;

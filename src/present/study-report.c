@@ -146,6 +146,7 @@ gboolean rmil_study_results(RmilReport *report, GError **error) {
     GString *out = report->out;
     g_string_append(out, "<section id=\"result\"><h2>Result</h2>\n");
     rmil_study_findings(study, out);
+    rmil_report_say_cases(report);
     add_progress(study, out);
     if (study->n_levels > 1 && !(study->n_axes > 1 ? add_grids : add_curves)(study, out, error)) return FALSE;
     add_tables(study, rmil_study_result_tables, 1, "The other measures", out);

@@ -187,6 +187,7 @@ static gboolean write_plan(RmilRecord *record, const RmilRecordStudy *study, con
                                      {"cohort", study->cohort},
                                      {"task", study->task ? study->task : ""},
                                      {"patient_pool", rmil_pool_name((RmilPool)study->pool)},
+                                     {"bag", study->slides && study->slides->slides ? "patient" : "slide"},
                                      {"fingerprint", study->fingerprint},
                                      {"reference", study->reference},
                                      {"variable", study->variable}};
