@@ -240,6 +240,54 @@ static void test_wrong(void) {
     command_expect(&o, 1, "one: is the folder of a study (comparison), whose trainings have no folders of their own");
 }
 
+/* What a page says of each task: its measures in figures and tables, and no words of two classes. */
+static void test_tasks(void) {
+    static const struct {
+        const char *target, *columns, *says[4], *not [2];
+    } tasks[] = {
+        {"classes",
+         "class",
+         {"highest mean AUROC, macro", "Accuracy of every training by method", "annotated test slides", "probabilities averaged"},
+         {"Average precision", "positive"}},
+        {"survival",
+         "time,event",
+         {"highest mean C-index", "Uno’s C of every training by method", "annotated test slides", "predictions averaged"},
+         {"AUROC", "positive"}},
+        {"value",
+         "value",
+         {"highest mean R²", "Mean absolute error of every training by method", "annotated test slides", "predictions averaged"},
+         {"AUROC", "positive"}},
+        {"patients", "class", {"One case is a patient", "AUROC, macro of every training by method"}, {"The same slides under each method"}},
+    };
+    g_autofree char *root = test_folder(), *cohort = cohort_path(), *named = test_file(root, "cohort", cohort);
+    g_auto(Outcome) o = {0};
+    for (gsize t = 0; t < G_N_ELEMENTS(tasks); t++) {
+        const gboolean classes = g_str_has_prefix(tasks[t].columns, "class");
+        g_autofree char *command = g_strdup_printf(
+            "set -e\nfolder=$(dirname \"$(cat cohort)\")\n"
+            "awk -F, -v OFS=, -v folder=\"$folder\" -v columns=%s 'NR == 1 { print \"id,features,split,patient,\" columns; next }"
+            " { n = $3 ? 1 + c++ %% 2 : 0; last = columns == \"label\" ? n : columns == \"value\" ? n + NR / 10 : (NR %% 7 + 1) \",\" NR %% 3 "
+            "%% 2;"
+            " print $1, folder \"/\" $2, $4, int(NR / 2) \"of\" n, last }' \"$(cat cohort)\" > %s.csv\n"
+            "\"$RANKMIL\" study comparison %s.csv -o %s -q --set methods=rank,clam-mb --set seeds=2 --set epochs=1 %s 2>/dev/null",
+            classes ? "label" : tasks[t].columns, tasks[t].target, tasks[t].target, tasks[t].target,
+            strcmp(tasks[t].target, "patients") == 0 ? "--set bag=patient" : "");
+        command_shell(&o, root, command);
+        command_expect(&o, 0, "");
+        g_autofree char *below = g_build_filename(tasks[t].target, "report.html", NULL);
+        gsize size;
+        g_autofree char *page = test_bytes(root, below, &size), *text = g_strndup(page, size);
+        for (gsize i = 0; i < G_N_ELEMENTS(tasks[t].says) && tasks[t].says[i]; i++) {
+            g_test_message("%s: %s", tasks[t].target, tasks[t].says[i]);
+            g_assert_nonnull(strstr(text, tasks[t].says[i]));
+        }
+        for (gsize i = 0; i < G_N_ELEMENTS(tasks[t].not ) && tasks[t].not [i]; i++) {
+            g_test_message("%s: not %s", tasks[t].target, tasks[t].not [i]);
+            g_assert_null(strstr(text, tasks[t].not [i]));
+        }
+    }
+}
+
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/cli-study/killed", test_killed);
@@ -251,5 +299,6 @@ int main(int argc, char **argv) {
     g_test_add_func("/cli-study/slurm-real", test_slurm_real);
     g_test_add_func("/cli-study/broken-slide", test_broken_slide);
     g_test_add_func("/cli-study/wrong", test_wrong);
+    g_test_add_func("/cli-study/tasks", test_tasks);
     return g_test_run();
 }
