@@ -146,8 +146,16 @@ static void cut_row(RmilReport *report, const RmilMethodSummary *one, const Rmil
     RmilCutMetrics at;
     char text[4][16];
     rmil_cut_metrics(labels, scores, one->pooled->len, decision->cut, &at);
-    const RmilInterval sensitivity = rmil_wilson(at.sensitivity, at.true_positives + at.false_negatives, 0.95),
-                       specificity = rmil_wilson(at.specificity, at.true_negatives + at.false_positives, 0.95);
+    RmilInterval sensitivity = rmil_wilson(at.sensitivity, at.true_positives + at.false_negatives, 0.95),
+                 specificity = rmil_wilson(at.specificity, at.true_negatives + at.false_positives, 0.95);
+    g_autofree int64_t *groups = rmil_predictions_patients(one->pooled);
+    if (groups) {
+        RmilMetricIntervals by_patient;
+        const double below = nextafter(decision->cut, -INFINITY); /* at the cut-off is positive; there above the cut is */
+        rmil_metric_intervals_grouped(labels, scores, one->pooled->len, groups, below, 0.95, RMIL_MEASURING_USUAL.rounds,
+                                      RMIL_MEASURING_USUAL.seed, &by_patient);
+        sensitivity = by_patient.sensitivity, specificity = by_patient.specificity;
+    }
     rmil_html(report->out, "<tr><th scope=\"row\">%s</th><td class=\"n\">%.3f</td><td>%s / %s</td>", one->method->title, decision->cut,
               rmil_html_metric(decision->sensitivity, text[0]), rmil_html_metric(decision->specificity, text[1]));
     rmil_html(report->out, "<td>%s<small>%.3f–%.3f</small></td><td>%s<small>%.3f–%.3f</small></td>",
@@ -176,8 +184,12 @@ static gboolean cut_table(RmilReport *report) {
                   "<p>Cut-off: %s, on the validation slides alone%s; positive where the probability is as high or higher. "
                   "The test slides took no part in the choice.</p>\n",
                   words, reference_of(report)->seeds > 1 ? "; of several trainings the mean of their cut-offs" : "");
-    rmil_html_table_begin(report->out,
-                          "Test slides at the cut-off that the validation slides gave; below the shares Wilson’s 95 % intervals.");
+    g_autofree int64_t *groups = rmil_predictions_patients(reference_of(report)->pooled);
+    rmil_html_table_begin(
+        report->out,
+        groups
+            ? "Test slides at the cut-off that the validation slides gave; below the shares 95 % intervals of 2,000 resamples of whole patients."
+            : "Test slides at the cut-off that the validation slides gave; below the shares Wilson’s 95 % intervals.");
     g_string_append(report->out,
                     "<thead><tr><th scope=\"col\">Method</th><th scope=\"col\" class=\"n\">Cut-off</th><th scope=\"col\">Validation: "
                     "sensitivity / specificity</th><th scope=\"col\">Sensitivity</th><th scope=\"col\">Specificity</th><th "
