@@ -61,7 +61,9 @@ static gboolean write_page(const RmilReport *report, const char *path, GError **
     RmilHtmlSection links[G_N_ELEMENTS(sections) + 1] = {{NULL, NULL}};
     for (gsize i = 0; i < G_N_ELEMENTS(sections); i++) links[i] = (RmilHtmlSection){sections[i].id, sections[i].text};
     g_autofree char *title = study->of_run ? title_of(report->run) : g_strdup(*study->title ? study->title : study->kind),
-                    *eyebrow = study->of_run ? g_strdup("Slide classification report") : g_strdup_printf("Study: %s", study->kind),
+                    *eyebrow = study->of_run ? g_strdup(study->task.kind == RMIL_TASK_CLASSES ? "Slide classification report"
+                                                                                              : "Slide prediction report")
+                                             : g_strdup_printf("Study: %s", study->kind),
                     *line = study->of_run ? made(report->run)
                                           : g_strdup_printf("%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " trainings, %" G_GINT64_FORMAT
                                                             " test slides. rankmil %s.",
