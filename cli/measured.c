@@ -10,41 +10,16 @@ void measured_clear(Measured *measured) {
 
 static const RmilPredictionRow *row_at(const GArray *rows, guint i) { return &g_array_index(rows, RmilPredictionRow, i); }
 
-static const char *class_name(const RmilTask *task, int class) {
-    if (rmil_task_is_plain(task)) return class ? "positive" : "negative";
-    return task->names[class];
-}
-
-/* "12 normal, 5 LUAD and 2 LUSC", "13 with the event and 6 censored" */
+/* "12 normal, 5 LUAD and 2 LUSC"; of numbers how many there are. */
 static char *counts_of(const RmilTask *task, const GArray *rows) {
-    int64_t of_class[RMIL_CLASSES_MOST] = {0}, events = 0;
-    GString *out = g_string_new(NULL);
-    for (guint i = 0; i < rows->len; i++)
-        if (task->kind == RMIL_TASK_CLASSES) of_class[row_at(rows, i)->target.label]++;
-        else events += row_at(rows, i)->target.event;
-    for (int k = 0; k < task->classes; k++) {
-        const int c = task->classes == 2 ? 1 - k : k; /* the positive ones first */
-        g_string_append_printf(out, "%s%" G_GINT64_FORMAT " %s",
-                               !k                      ? ""
-                               : k < task->classes - 1 ? ", "
-                                                       : " and ",
-                               of_class[c], class_name(task, c));
-    }
-    if (task->kind == RMIL_TASK_SURVIVAL)
-        g_string_append_printf(out, "%" G_GINT64_FORMAT " with the event and %" G_GINT64_FORMAT " censored", events, rows->len - events);
-    if (task->kind == RMIL_TASK_NUMBER) g_string_append_printf(out, "%u", rows->len);
-    return g_string_free(out, FALSE);
+    char *counts = rmil_predictions_counts(rows, task, " and ");
+    return counts ? counts : g_strdup_printf("%u", rows->len);
 }
 
 gboolean measured_check(const Measured *measured, const char *where, GError **error) {
     const RmilTask *task = &measured->task;
     const GArray *rows = measured->rows;
-    gboolean enough = FALSE;
-    for (guint i = 0; i < rows->len && !enough; i++)
-        enough = task->kind == RMIL_TASK_CLASSES    ? row_at(rows, i)->target.label != row_at(rows, 0)->target.label
-                 : task->kind == RMIL_TASK_SURVIVAL ? row_at(rows, i)->target.event && rows->len > 1
-                                                    : i > 0;
-    if (enough) return TRUE;
+    if (rmil_predictions_measurable(rows, task)) return TRUE;
     g_autofree char *counts = counts_of(task, rows);
     g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: %s cases: %s", where, counts,
                 task->classes == 2                 ? "ranking metrics need both"
@@ -72,11 +47,7 @@ static void report_classes(Cli *cli, const Measured *measured, JsonObject *out) 
     const int64_t n = measured->rows->len;
     g_autofree int *labels = g_new(int, n);
     g_autofree double *probabilities = g_new(double, n * task->classes);
-    for (guint i = 0; i < n; i++) {
-        labels[i] = row_at(measured->rows, i)->target.label;
-        for (int c = 0; c < task->classes; c++)
-            probabilities[(int)i * task->classes + c] = rmil_class_probability(task, row_at(measured->rows, i), c);
-    }
+    rmil_predictions_classes(measured->rows, task, labels, probabilities);
     g_autofree RmilClassMetrics *metrics = g_new(RmilClassMetrics, 1);
     rmil_class_metrics(labels, probabilities, n, task->classes, metrics);
     JsonObject *classes = json_object_new();

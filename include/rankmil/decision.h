@@ -43,8 +43,8 @@ RMIL_API void rmil_decision_calibrate(const RmilDecision *decision, double *prob
 /* "chosen for 95 % sensitivity", "chosen by Youden’s index", "as asked for", "none was chosen". Free with g_free. */
 RMIL_API char *rmil_decision_words(const RmilDecision *decision);
 RMIL_API double rmil_decision_cut(const RmilDecision *decision); /* 0.5 where none was chosen */
-/* Of several models used as one, whose probabilities are averaged: the mean of their cut-offs; calibration is each model's own. Where one has
- * no cut-off, there is none. */
+/* Of several models used as one, whose probabilities are averaged: the mean of their cut-offs; calibration is each model's own, and NONE where one
+ * has none. Where one has no cut-off, there is none. */
 RMIL_API void rmil_decision_pool(const RmilDecision *const *decisions, int64_t count, RmilDecision *pooled);
 /* One line of JSON, and back; FALSE: FORMAT. Free with g_free. */
 RMIL_API char *rmil_decision_text(const RmilDecision *decision);

@@ -36,6 +36,15 @@ RMIL_API int64_t *rmil_predictions_patients(const GArray *rows);
 RMIL_API GArray *rmil_predictions_of(const GArray *rows, const RmilTask *task, RmilSplit part);
 /* Of two classes: labels and probabilities. Both are the caller's arrays of as many as there are rows. */
 RMIL_API void rmil_predictions_scores(const GArray *rows, int *labels, double *scores);
+/* Of any number of classes: labels, and probabilities row by row (rows × classes). */
+RMIL_API void rmil_predictions_classes(const GArray *rows, const RmilTask *task, int *labels, double *probabilities);
+/* "18 positive, 22 negative"; of named classes "10 LUAD, 12 LUSC, 8 normal"; "12 with the event, 28 censored"; NULL: a number, of which there
+ * is nothing to count. Rows without a target do not count. last: between the last two (", ", " and "). Free with g_free. */
+RMIL_API char *rmil_predictions_counts(const GArray *rows, const RmilTask *task, const char *last);
+/* Is there enough among rows with known targets to measure anything: two classes, an event and another case, two numbers? */
+RMIL_API gboolean rmil_predictions_measurable(const GArray *rows, const RmilTask *task);
+/* "positive", "negative" of the paper's task, else the class's name. */
+RMIL_API const char *rmil_class_word(const RmilTask *task, int class);
 
 /* How the test sets of several trainings relate, and so what a pool of their predictions is. */
 typedef enum {
@@ -47,7 +56,7 @@ typedef enum {
  * order in which slides first appear. Texts stay theirs. Free with g_array_unref. */
 RMIL_API GArray *rmil_predictions_pool(const GPtrArray *trainings, const RmilTask *task, RmilTests *tests);
 /* One row a patient, whose id is its `slide`: targets are the first slide's, of classes the highest; probabilities and answers as the rule
- * says (rmil_patient_pool; answers: highest or mean), S by mean. Rows without a patient stay. Free with g_array_unref. */
+ * says (rmil_patient_pool; noisy-or is of two classes alone), S by mean. Rows without a patient stay. Free with g_array_unref. */
 RMIL_API GArray *rmil_predictions_by_patient(const GArray *rows, const RmilTask *task, RmilPool rule);
 
 G_END_DECLS

@@ -145,6 +145,7 @@ void rmil_decision_pool(const RmilDecision *const *decisions, int64_t count, Rmi
     for (int64_t i = 1; i < count; i++) {
         pooled->chosen = pooled->chosen && decisions[i]->chosen && decisions[i]->rule == pooled->rule &&
                          decisions[i]->least == pooled->least;
+        if (decisions[i]->calibration == RMIL_CALIBRATE_NONE) pooled->calibration = RMIL_CALIBRATE_NONE;
         pooled->cut += decisions[i]->cut;
         pooled->sensitivity += decisions[i]->sensitivity, pooled->specificity += decisions[i]->specificity;
         pooled->positives += decisions[i]->positives, pooled->negatives += decisions[i]->negatives;

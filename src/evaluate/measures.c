@@ -116,6 +116,13 @@ void rmil_predictions_scores(const GArray *rows, int *labels, double *scores) {
     for (guint i = 0; i < rows->len; i++) labels[i] = row_at(rows, i)->target.label, scores[i] = row_at(rows, i)->probability;
 }
 
+void rmil_predictions_classes(const GArray *rows, const RmilTask *task, int *labels, double *probabilities) {
+    for (guint i = 0; i < rows->len; i++) {
+        labels[i] = row_at(rows, i)->target.label;
+        for (int c = 0; c < task->classes; c++) *probabilities++ = rmil_class_probability(task, row_at(rows, i), c);
+    }
+}
+
 /* -- two classes ---------------------------------------------------------------------------------------------------------------- */
 static void measure_two(const GArray *rows, RmilMeasuring how, double *values, RmilInterval *intervals) {
     const int64_t n = rows->len;
@@ -144,10 +151,7 @@ static void measure_classes(const RmilTask *task, const GArray *rows, RmilMeasur
     g_autofree int *labels = g_new(int, n);
     g_autofree double *probabilities = g_new(double, n *classes);
     g_autofree int64_t *groups = rmil_predictions_patients(rows);
-    for (int64_t i = 0; i < n; i++) {
-        labels[i] = row_at(rows, i)->target.label;
-        for (int c = 0; c < classes; c++) probabilities[i * classes + c] = rmil_class_probability(task, row_at(rows, i), c);
-    }
+    rmil_predictions_classes(rows, task, labels, probabilities);
     RmilClassMetrics metrics;
     rmil_class_metrics(labels, probabilities, n, task->classes, &metrics);
     for (gsize m = 0; m < G_N_ELEMENTS(classes_metrics); m++) values[m] = metrics.all[classes_metrics[m]];

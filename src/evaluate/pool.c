@@ -59,18 +59,17 @@ GArray *rmil_predictions_pool(const GPtrArray *trainings, const RmilTask *task, 
 }
 
 /* -- patients -------------------------------------------------------------------------------------------------------------------- */
-/* One slide more: `count` were there before. */
-static void join(RmilPredictionRow *patient, const RmilPredictionRow *row, const RmilTask *task, RmilPool rule, double count) {
-    const gboolean mean = rule == RMIL_POOL_MEAN || task->classes > 2 || task->kind == RMIL_TASK_NUMBER;
+/* Of `count` slides and one more. */
+static double join(double of, double more, double count, RmilPool rule) {
+    return rule == RMIL_POOL_HIGHEST ? MAX(of, more) : rule == RMIL_POOL_MEAN ? of + (more - of) / (count + 1) : 1 - (1 - of) * (1 - more);
+}
+
+static void join_row(RmilPredictionRow *patient, const RmilPredictionRow *row, const RmilTask *task, RmilPool rule, double count) {
     patient->target.label = MAX(patient->target.label, row->target.label);
-    if (rule == RMIL_POOL_NOISY_OR) patient->probability = 1 - (1 - patient->probability) * (1 - row->probability);
-    else if (mean) patient->probability += (row->probability - patient->probability) / (count + 1);
-    else patient->probability = MAX(patient->probability, row->probability);
-    if (mean || rule == RMIL_POOL_NOISY_OR) patient->answer += (row->answer - patient->answer) / (count + 1);
-    else patient->answer = MAX(patient->answer, row->answer);
+    patient->probability = join(patient->probability, row->probability, count, rule);
+    patient->answer = join(patient->answer, row->answer, count, rule);
     for (int i = 0; i < patient->count; i++)
-        if (rule == RMIL_POOL_HIGHEST && task->classes > 2) patient->values[i] = MAX(patient->values[i], row->values[i]);
-        else patient->values[i] += (row->values[i] - patient->values[i]) / (count + 1);
+        patient->values[i] = join(patient->values[i], row->values[i], count, task->kind == RMIL_TASK_CLASSES ? rule : RMIL_POOL_MEAN);
 }
 
 GArray *rmil_predictions_by_patient(const GArray *rows, const RmilTask *task, RmilPool rule) {
@@ -80,7 +79,7 @@ GArray *rmil_predictions_by_patient(const GArray *rows, const RmilTask *task, Rm
     for (guint i = 0; i < rows->len; i++) {
         RmilPredictionRow row = *row_at(rows, i);
         const guint at = row.patient ? GPOINTER_TO_UINT(g_hash_table_lookup(known, row.patient)) : 0;
-        if (at) join(&g_array_index(patients, RmilPredictionRow, at - 1), &row, task, rule, g_array_index(counts, double, at - 1));
+        if (at) join_row(&g_array_index(patients, RmilPredictionRow, at - 1), &row, task, rule, g_array_index(counts, double, at - 1));
         else if (row.patient) row.slide = row.patient;
         if (!at) g_array_append_val(patients, row);
         g_array_set_size(counts, patients->len);

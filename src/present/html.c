@@ -12,16 +12,18 @@ void rmil_html(GString *out, const char *format, ...) {
     g_string_append(out, text);
 }
 
+/* Below 0 as shown: −0.0004 is 0.000. */
+static gboolean is_below(double value) { return value <= -0.0005; }
+
 const char *rmil_html_metric(double value, char *text) {
     if (isnan(value)) return "–";
-    const gboolean below = value <= -0.0005;
-    g_snprintf(text, 16, "%s%.3f", below ? "−" : "", below ? -value : value);
+    g_snprintf(text, 16, "%s%.3f", is_below(value) ? "−" : "", fabs(value));
     return text;
 }
 
 char *rmil_html_range(double low, double high) {
     char from[16], to[16];
-    return g_strdup_printf("%s%s%s", rmil_html_metric(low, from), low < 0 ? " to " : "–", rmil_html_metric(high, to));
+    return g_strdup_printf("%s%s%s", rmil_html_metric(low, from), is_below(low) ? " to " : "–", rmil_html_metric(high, to));
 }
 
 void rmil_html_interval(GString *out, const RmilInterval *interval) {

@@ -81,7 +81,8 @@ gboolean rmil_report_write(const char *folder, const char *path, const RmilMonit
     const gboolean drawn = rmil_figures_announce(folder, monitor);
     if (!rmil_figures_remove(folder, error)) return FALSE;
     g_autoptr(GString) body = g_string_new(NULL);
-    RmilReport report = {study, last->run, last->summary, body, monitor, rmil_task_measurable(&study->task, reference->pooled), drawn};
+    RmilReport report = {study, last->run, last->summary, body, monitor, rmil_predictions_measurable(reference->pooled, &study->task),
+                         drawn};
     for (gsize i = 0; i < G_N_ELEMENTS(sections); i++) {
         const AddSection add = study->of_run ? sections[i].of_run : sections[i].of_study;
         if (add && !add(&report, error)) return FALSE;

@@ -42,7 +42,7 @@ static void sets_table(RmilReport *report, const RmilSeedRun *seed, const char *
     static const RmilSplit order[] = {RMIL_SPLIT_TRAIN, RMIL_SPLIT_VAL, RMIL_SPLIT_TEST, RMIL_SPLIT_NONE};
     for (gsize i = 0; i < G_N_ELEMENTS(order); i++) {
         g_autoptr(GArray) rows = rows_of(seed, order[i]);
-        g_autofree char *counts = rmil_task_counts(task, rows);
+        g_autofree char *counts = rmil_predictions_counts(rows, task, ", ");
         if (rows->len)
             rmil_html(report->out, "<tr><th scope=\"row\">%s</th><td class=\"n\">%u</td><td>%s</td><td class=\"n\">%d</td></tr>\n",
                       names[order[i]], rows->len, counts ? counts : "–", unknown_of(task, rows));
@@ -67,7 +67,7 @@ static void folds_table(RmilReport *report, const RmilMethod *method) {
         rmil_html(report->out, "<tr><th scope=\"row\">%s</th>", seed->split && *seed->split ? seed->split : number);
         for (RmilSplit set = RMIL_SPLIT_TRAIN; set <= RMIL_SPLIT_TEST; set++) {
             g_autoptr(GArray) rows = rows_of(seed, set);
-            g_autofree char *counts = rmil_task_counts(&report->summary->task, rows);
+            g_autofree char *counts = rmil_predictions_counts(rows, &report->summary->task, ", ");
             if (counts) rmil_html(report->out, "<td class=\"n\">%s</td>", counts);
             else rmil_html(report->out, "<td class=\"n\">%u</td>", rows->len);
         }

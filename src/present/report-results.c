@@ -47,7 +47,7 @@ static void sentence(RmilReport *report) {
     const RmilTask *task = &report->summary->task;
     const gboolean folded = best->tests == RMIL_TESTS_FOLDS;
     g_autofree char *folds = g_strdup_printf("In %d-fold cross-validation over", best->seeds),
-                    *counts = rmil_task_counts(task, best->pooled);
+                    *counts = rmil_predictions_counts(best->pooled, task, ", ");
     rmil_html(report->out, "<p class=\"lead\">%s %u test slides%s%s%s, <strong>%s</strong> ", folded ? folds : "On", best->pooled->len,
               counts ? " (" : "", counts ? counts : "", counts ? ")" : "", best->method->title);
     if (task->classes == 2)
@@ -104,14 +104,12 @@ char *rmil_report_summary(const char *folder, GError **error) {
     const RmilSummary *s = study->levels[study->n_levels - 1].summary;
     const RmilMethodSummary *best = &s->methods[s->reference];
     GString *out = g_string_new(NULL);
-    if (!rmil_task_measurable(&s->task, best->pooled))
+    if (!rmil_predictions_measurable(best->pooled, &s->task))
         return g_string_free(g_string_append(out, s->task.classes == 2
                                                       ? "The labelled test slides are not of both classes: there is nothing to measure\n"
                                                       : "What is known of the test slides is too little to measure anything\n"),
                              FALSE);
-    g_autofree char *counts = s->task.classes == 2 && rmil_task_is_plain(&s->task)
-                                  ? g_strdup_printf("%d positive and %d negative", best->positives, best->negatives)
-                                  : rmil_task_counts(&s->task, best->pooled);
+    g_autofree char *counts = rmil_predictions_counts(best->pooled, &s->task, " and ");
     g_string_append_printf(out, "%u test slides%s%s\n", best->pooled->len, counts ? ", " : "", counts ? counts : "");
     add_line(out, s, s->reference);
     for (int m = 0; m < s->n; m++)
@@ -156,10 +154,8 @@ static char *few_of(const RmilTask *task, const GArray *rows) {
     for (int c = 0; c < task->classes; c++) least = MIN(least, of_class[c]);
     if (task->kind == RMIL_TASK_SURVIVAL) least = MIN(least, events);
     if (least >= FEW) return NULL;
-    g_autofree char *counts = rmil_task_counts(task, rows);
-    if (rmil_task_is_plain(task))
-        return g_strdup_printf("%" G_GINT64_FORMAT " positive and %" G_GINT64_FORMAT " negative test slides", of_class[1], of_class[0]);
-    return counts ? g_strdup_printf("%u test slides (%s)", rows->len, counts) : g_strdup_printf("%u test slides", rows->len);
+    g_autofree char *counts = rmil_predictions_counts(rows, task, " and ");
+    return counts ? g_strdup_printf("%s test slides", counts) : g_strdup_printf("%u test slides", rows->len);
 }
 
 static void cautions(RmilReport *report) {
@@ -192,12 +188,12 @@ gboolean rmil_report_headline(RmilReport *report, GError **error) {
     } else {
         const RmilMethodSummary *best = reference_of(report);
         const RmilTask *task = &report->summary->task;
-        g_autofree char *counts = rmil_task_counts(task, best->pooled);
-        if (rmil_task_is_plain(task))
+        g_autofree char *counts = rmil_predictions_counts(best->pooled, task, task->classes == 2 ? " and " : ", ");
+        if (task->classes == 2)
             rmil_html(report->out,
-                      "<p class=\"lead\">There are %d positive and %d negative test slides with a label; measures of "
+                      "<p class=\"lead\">There are %s test slides with a label; measures of "
                       "discrimination need both, so none are given.</p>\n",
-                      best->positives, best->negatives);
+                      counts);
         else
             rmil_html(report->out,
                       "<p class=\"lead\">There are %u test slides of which the truth is known%s%s: too little to measure anything.</p>\n",

@@ -4,9 +4,6 @@
 
 #include "evaluate/summary.h"
 
-/* "18 positive, 22 negative"; of named classes "10 LUAD, 12 LUSC, 8 normal"; "12 with the event, 28 censored"; NULL: a number, of which there
- * is nothing to count. rows: RmilPredictionRow. Free with g_free. */
-char *rmil_task_counts(const RmilTask *task, const GArray *rows);
 /* "positive", "LUSC", "event at 14.2", "censored at 30", "3.1"; "" where it is not known. Free with g_free. */
 char *rmil_task_truth(const RmilTask *task, const RmilTarget *target);
 /* "0.871"; of more than two classes "LUSC 0.71"; a risk, a number. Free with g_free. */
@@ -19,7 +16,5 @@ const char *rmil_task_annotated(const RmilTask *task);
 gboolean rmil_task_is_wrong(const RmilTask *task, const RmilPredictionRow *row);
 /* How far the prediction is from what is known: 1 − probability of the true class, |difference|; of times NaN. */
 double rmil_task_distance(const RmilTask *task, const RmilPredictionRow *row);
-/* Is there enough among the rows to measure anything: two classes, an event, two numbers? */
-gboolean rmil_task_measurable(const RmilTask *task, const GArray *rows);
 
 #endif

@@ -82,8 +82,7 @@ static gboolean fill(const RmilExport *export, const RmilRecordRun *run, File *f
     files[MODEL].bytes = rmil_file_read(export->model, G_MAXSSIZE, &files[MODEL].size, error);
     if (!files[MODEL].bytes) return FALSE;
     files[HISTORY].bytes = rmil_rows_csv(&rmil_rows[RMIL_ROWS_EPOCH], run->rows[RMIL_ROWS_EPOCH]);
-    files[PREDICTIONS].bytes = rmil_predictions_csv(&export->data->cohort->task, run->rows[RMIL_ROWS_PREDICTION],
-                                                    run->rows[RMIL_ROWS_OUTPUT]);
+    files[PREDICTIONS].bytes = rmil_predictions_csv(&export->data->cohort->task, run->rows[RMIL_ROWS_PREDICTION]);
     files[LOCALISATION].bytes = rmil_rows_csv(&rmil_rows[RMIL_ROWS_LOCALISATION], run->rows[RMIL_ROWS_LOCALISATION]);
     files[SLIDES].bytes = slides_csv(export);
     files[RUN].bytes = run_json(export, &run->run);

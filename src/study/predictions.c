@@ -7,6 +7,9 @@
 #include <string.h>
 
 /* -- as named numbers --------------------------------------------------------------------------------------------------------- */
+/* "S(12.5)" */
+static char *bin_name(double end) { return g_strdup_printf("S(%.9g)", end); }
+
 static void add(GArray *outputs, const char *slide, const char *name, double value) {
     const RmilOutputRow row = {slide, name, value};
     if (!isnan(value)) g_array_append_val(outputs, row);
@@ -22,7 +25,7 @@ void rmil_outputs_of(const RmilTask *task, const RmilPredictionRow *row, GString
         add(outputs, row->slide, "event", isnan(row->target.time) ? NAN : (double)row->target.event);
         add(outputs, row->slide, "risk", row->answer);
         for (int b = 0; b < row->count; b++) {
-            g_autofree char *name = g_strdup_printf("S(%.9g)", row->times[b]);
+            g_autofree char *name = bin_name(row->times[b]);
             add(outputs, row->slide, g_string_chunk_insert_const(strings, name), row->values[b]);
         }
         break;
@@ -46,17 +49,18 @@ static void add_bin(RmilPredictionRow *row, const char *name, double value) {
 }
 
 static gboolean put(const RmilTask *task, RmilPredictionRow *row, const char *name, double value) {
+    const int class = class_of(task, name);
     if (task->kind == RMIL_TASK_CLASSES) {
-        const int c = class_of(task, name);
-        if (c >= 0) row->values[c] = value;
+        if (class >= 0) row->values[class] = value;
         row->count = task->classes;
-        return c >= 0;
+        return class >= 0;
     }
-    if (strcmp(name, task->kind == RMIL_TASK_SURVIVAL ? "time" : "value") == 0)
-        *(task->kind == RMIL_TASK_SURVIVAL ? &row->target.time : &row->target.value) = value;
-    else if (strcmp(name, task->kind == RMIL_TASK_SURVIVAL ? "risk" : "predicted") == 0) row->answer = value;
-    else if (task->kind == RMIL_TASK_SURVIVAL && strcmp(name, "event") == 0) row->target.event = value > 0.5;
-    else if (task->kind == RMIL_TASK_SURVIVAL && g_str_has_prefix(name, "S(") && row->count < RMIL_OUTPUTS_MOST) add_bin(row, name, value);
+    const gboolean survival = task->kind == RMIL_TASK_SURVIVAL;
+    if (strcmp(name, survival ? "risk" : "predicted") == 0) row->answer = value;
+    else if (!survival && strcmp(name, "value") == 0) row->target.value = value;
+    else if (survival && strcmp(name, "time") == 0) row->target.time = value;
+    else if (survival && strcmp(name, "event") == 0) row->target.event = value > 0.5;
+    else if (survival && g_str_has_prefix(name, "S(") && row->count < RMIL_OUTPUTS_MOST) add_bin(row, name, value);
     else return FALSE;
     return TRUE;
 }
@@ -80,35 +84,20 @@ gboolean rmil_outputs_take(const RmilTask *task, const GArray *outputs, GArray *
 }
 
 /* -- as a table ----------------------------------------------------------------------------------------------------------------- */
-static gboolean is_target(const char *name) {
-    return strcmp(name, "time") == 0 || strcmp(name, "event") == 0 || strcmp(name, "value") == 0;
-}
-
-/* The names of what is said of the first slide of which anything is: the same for all. */
-static GPtrArray *said_of(const GArray *outputs) {
-    GPtrArray *names = g_ptr_array_new();
-    for (guint i = 0; i < outputs->len; i++) {
-        const RmilOutputRow *output = &g_array_index(outputs, RmilOutputRow, i);
-        if (strcmp(output->slide, g_array_index(outputs, RmilOutputRow, 0).slide) != 0) break;
-        if (!is_target(output->name)) g_ptr_array_add(names, (gpointer)output->name);
-    }
-    return names;
-}
-
-static void head(RmilCsv *csv, const RmilTask *task, const GPtrArray *said) {
+static void head(RmilCsv *csv, const RmilTask *task, const RmilPredictionRow *first) {
     static const char *const known[][3] = {{"label"}, {"time", "event"}, {"value"}};
     rmil_csv_text(csv, "id");
     rmil_csv_text(csv, "split");
     for (int i = 0; known[task->kind][i]; i++) rmil_csv_text(csv, known[task->kind][i]);
     if (task->classes == 2) rmil_csv_text(csv, "probability"), rmil_csv_text(csv, "logit");
-    if (task->kind != RMIL_TASK_CLASSES) {
-        for (guint i = 0; i < said->len; i++) rmil_csv_text(csv, said->pdata[i]);
-    } else {
-        rmil_csv_text(csv, "predicted");
-        for (int c = 0; c < task->classes; c++) {
-            g_autofree char *name = g_strconcat("p_", task->names[c], NULL);
-            rmil_csv_text(csv, name);
-        }
+    rmil_csv_text(csv, task->kind == RMIL_TASK_SURVIVAL ? "risk" : "predicted");
+    for (int c = 0; c < task->classes; c++) {
+        g_autofree char *name = g_strconcat("p_", task->names[c], NULL);
+        rmil_csv_text(csv, name);
+    }
+    for (int b = 0; task->kind == RMIL_TASK_SURVIVAL && first && b < first->count; b++) {
+        g_autofree char *name = bin_name(first->times[b]);
+        rmil_csv_text(csv, name);
     }
     rmil_csv_end(csv);
 }
@@ -120,27 +109,25 @@ static void class_cells(RmilCsv *csv, const RmilTask *task, const RmilPrediction
     for (int c = 0; c < task->classes; c++) rmil_csv_number(csv, "%.9g", rmil_class_probability(task, row, c));
 }
 
-/* outputs: from where the row's begin. */
-static void other_cells(RmilCsv *csv, const RmilTask *task, const RmilPredictionRow *row, const GPtrArray *said) {
-    const gboolean survival = task->kind == RMIL_TASK_SURVIVAL, known = rmil_target_known(task, &row->target);
+static void other_cells(RmilCsv *csv, const RmilTask *task, const RmilPredictionRow *row) {
+    const gboolean survival = task->kind == RMIL_TASK_SURVIVAL;
     rmil_csv_number(csv, "%.9g", survival ? row->target.time : row->target.value);
-    if (survival && known) rmil_csv_whole(csv, row->target.event != FALSE);
+    if (survival && rmil_target_known(task, &row->target)) rmil_csv_whole(csv, row->target.event != FALSE);
     else if (survival) rmil_csv_text(csv, NULL);
-    int bin = 0;
-    for (guint i = 0; i < said->len; i++) rmil_csv_number(csv, "%.9g", i == 0 ? row->answer : row->values[bin++]);
+    rmil_csv_number(csv, "%.9g", row->answer);
+    for (int b = 0; b < row->count; b++) rmil_csv_number(csv, "%.9g", row->values[b]);
 }
 
-char *rmil_predictions_csv(const RmilTask *task, const GArray *rows, const GArray *outputs) {
+char *rmil_predictions_csv(const RmilTask *task, const GArray *rows) {
     if (rmil_task_is_plain(task)) return rmil_rows_csv(&rmil_rows[RMIL_ROWS_PREDICTION], rows);
-    g_autoptr(GPtrArray) said = said_of(outputs);
     RmilCsv *csv = rmil_csv_new(NULL);
-    head(csv, task, said);
+    head(csv, task, rows->len ? &g_array_index(rows, RmilPredictionRow, 0) : NULL);
     for (guint i = 0; i < rows->len; i++) {
         const RmilPredictionRow *row = &g_array_index(rows, RmilPredictionRow, i);
         rmil_csv_text(csv, row->slide);
         rmil_csv_text(csv, rmil_split_name(row->part));
         if (task->kind == RMIL_TASK_CLASSES) class_cells(csv, task, row);
-        else other_cells(csv, task, row, said);
+        else other_cells(csv, task, row);
         rmil_csv_end(csv);
     }
     return rmil_csv_take(csv);

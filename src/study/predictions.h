@@ -16,5 +16,5 @@ gboolean rmil_outputs_take(const RmilTask *task, const GArray *outputs, GArray *
 /* predictions.csv: id, split, what is known (label as the class's name; time, event; value), what is said: of two classes probability
  * and logit, then, unless they are called 0 and 1, predicted and p_NAME for each; of more predicted and p_NAME; risk and S(T);
  * predicted. Free with g_free. */
-char *rmil_predictions_csv(const RmilTask *task, const GArray *rows, const GArray *outputs);
+char *rmil_predictions_csv(const RmilTask *task, const GArray *rows);
 #endif

@@ -265,7 +265,7 @@ gboolean rmil_train_apply_write(const RmilTrainData *data, const RmilModel *mode
     GStringChunk *strings = g_string_chunk_new(1024);
     for (int kind = 0; kind < RMIL_ROWS_COUNT; kind++) rows[kind] = g_array_new(FALSE, FALSE, (guint)rmil_rows[kind].size);
     rmil_applied_rows(data, model, splits, TRUE, applied, strings, rows);
-    g_autofree char *predictions = rmil_predictions_csv(&data->cohort->task, rows[RMIL_ROWS_PREDICTION], rows[RMIL_ROWS_OUTPUT]),
+    g_autofree char *predictions = rmil_predictions_csv(&data->cohort->task, rows[RMIL_ROWS_PREDICTION]),
                     *locals = rmil_rows_csv(&rmil_rows[RMIL_ROWS_LOCALISATION], rows[RMIL_ROWS_LOCALISATION]);
     const char *const texts[] = {predictions, locals}, *const names[] = {"predictions.csv", "localisation.csv"};
     gboolean done = TRUE;

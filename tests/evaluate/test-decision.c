@@ -1,7 +1,7 @@
 /* Cut-offs and calibrations chosen on validation rows; pools of trainings and of patients; measures by task. */
 #include "support.h"
 
-#include "rankmil/evaluate.h"
+#include "evaluate/method-outcome.h"
 
 #include <math.h>
 #include <string.h>
@@ -147,6 +147,46 @@ static void test_patients(void) {
     g_assert_null(rmil_predictions_patients(rows));
 }
 
+/* Two trainings of the same slides as one: cut-off, calibration and patients. */
+static void test_method(void) {
+    RmilTask task;
+    rmil_task_init(&task);
+    g_autoptr(GArray) first = validation(), second = validation();
+    static const char *const ids[] = {"a", "b", "c", "d", "e", "f"};
+    for (int i = 0; i < 6; i++) {
+        RmilPredictionRow *x = &g_array_index(first, RmilPredictionRow, i), *y = &g_array_index(second, RmilPredictionRow, i);
+        x->slide = y->slide = ids[i];
+        y->logit = 2 * x->logit;
+    }
+    RmilSeedRun runs[2] = {
+        {.cases = first, .decision = {.chosen = TRUE, .cut = 0.3, .calibration = RMIL_CALIBRATE_PLATT, .slope = 1, .intercept = 0.5}},
+        {.cases = second, .decision = {.chosen = TRUE, .cut = 0.4, .calibration = RMIL_CALIBRATE_PLATT, .slope = 0.5}}};
+    g_autoptr(GPtrArray) seeds = g_ptr_array_new();
+    for (int i = 0; i < 2; i++) g_ptr_array_add(seeds, &runs[i]);
+    const RmilMethod method = {.seeds = seeds};
+    const RmilMethodSummary summary = {.method = &method, .pooled = first};
+    g_autoptr(RmilMethodOutcome) out = rmil_method_outcome_new(&summary, &task, RMIL_POOL_HIGHEST);
+    g_assert_cmpfloat_with_epsilon(out->decision.cut, 0.35, 1e-12);
+    g_assert_cmpint(out->at.true_positives, ==, 3);  /* 0.4 0.7 0.9 */
+    g_assert_cmpint(out->at.false_positives, ==, 1); /* 0.6 */
+    g_assert_cmpstr(out->specificity.method, ==, "Wilson");
+    const double z = log(0.1 / 0.9); /* of the first slide: calibrated by each, then the mean */
+    g_assert_cmpfloat_with_epsilon(out->calibrated[0], (1 / (1 + exp(-z - 0.5)) + 0.1) / 2, 1e-12);
+    g_assert_null(out->patients);
+    /* one training without a calibration: none of both; slides that share a patient: intervals and measures of patients */
+    runs[1].decision.calibration = RMIL_CALIBRATE_NONE;
+    for (int i = 0; i < 6; i++) g_array_index(first, RmilPredictionRow, i).patient = ids[i / 2];
+    g_autoptr(RmilMethodOutcome) other = rmil_method_outcome_new(&summary, &task, RMIL_POOL_HIGHEST);
+    g_assert_null(other->calibrated);
+    g_assert_cmpint(other->patients->len, ==, 3);
+    g_assert_cmpstr(other->specificity.method, ==, "patient bootstrap");
+    g_assert_cmpfloat(other->patient_value[0], ==, 1); /* highest: 0.3 (0), 0.6 and 0.9 (1) */
+    const RmilTask number = {.kind = RMIL_TASK_NUMBER};
+    for (int i = 0; i < 6; i++) g_array_index(first, RmilPredictionRow, i).target = (RmilTarget){-1, NAN, FALSE, i};
+    g_autoptr(RmilMethodOutcome) of_number = rmil_method_outcome_new(&summary, &number, RMIL_POOL_HIGHEST);
+    g_assert_cmpint(of_number->rule, ==, RMIL_POOL_MEAN); /* and it says so */
+}
+
 /* Three classes of which one does not occur: what it leaves undefined is empty, the rest is measured. */
 static void test_missing_class(void) {
     const RmilTask task = {.kind = RMIL_TASK_CLASSES, .classes = 3, .names = {"x", "y", "z"}};
@@ -175,6 +215,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/decision/calibration", test_calibration);
     g_test_add_func("/decision/text", test_text);
     g_test_add_func("/decision/patients", test_patients);
+    g_test_add_func("/decision/method", test_method);
     g_test_add_func("/decision/missing-class", test_missing_class);
     return g_test_run();
 }

@@ -1,0 +1,30 @@
+/* What the pooled predictions of one method say beyond its measures: at its cut-off, calibrated, class by class, by patient. */
+#ifndef RMIL_EVALUATE_METHOD_OUTCOME_H
+#define RMIL_EVALUATE_METHOD_OUTCOME_H
+
+#include "summary.h"
+
+typedef struct {
+    /* of two classes */
+    RmilDecision decision;                 /* of all its trainings together; cut-off NaN: they carry none */
+    RmilCutMetrics at;                     /* the pooled slides at the cut-off, without one at 0.5 */
+    RmilInterval sensitivity, specificity; /* of these, 95 %: Wilson's, or of patients where slides share some */
+    double *calibrated; /* of each pooled slide the mean over the trainings that tested it; NULL: not all are calibrated */
+    /* of more classes; else NULL */
+    RmilClassMetrics *classes;
+    RmilClassIntervals *intervals;
+    /* of any task, one row a patient with its measures; NULL: no two slides share a patient */
+    GArray *patients;
+    RmilPool rule; /* that was followed */
+    double patient_value[RMIL_MEASURES_MOST];
+    RmilInterval patient_interval[RMIL_MEASURES_MOST];
+} RmilMethodOutcome;
+/* rule: how a patient's slides become one; noisy-or of other than two classes, and the highest of numbers, is the mean. */
+RmilMethodOutcome *rmil_method_outcome_new(const RmilMethodSummary *method, const RmilTask *task, RmilPool rule);
+void rmil_method_outcome_free(RmilMethodOutcome *outcome);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilMethodOutcome, rmil_method_outcome_free)
+
+/* Halves of predicted risk, from 60 rows on thirds: group of each row, 0 … ; gives how many. */
+int rmil_risk_groups(const GArray *rows, int *group);
+
+#endif
