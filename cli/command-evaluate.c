@@ -57,7 +57,7 @@ static gboolean read_tests(const char *folder, Measured *measured, GStringChunk 
     measured->rows = rmil_predictions_of(rows, &measured->task, RMIL_SPLIT_TEST);
     g_autoptr(GArray) train = rmil_predictions_of(rows, &measured->task, RMIL_SPLIT_TRAIN);
     if (train->len) measured->train = g_steal_pointer(&train);
-    return TRUE;
+    return rmil_run_decision(folder, &measured->decision, error);
 }
 
 /* predictions.csv and localisation.csv of one folder -> metrics.json and a table. */
@@ -257,6 +257,9 @@ static gboolean write_record(Cli *cli, const Models *models, const char *run, co
     if (members->len == 1) {
         json_object_set_string_member(out, "method", g_array_index(members, Member, 0).method);
         json_object_set_int_member(out, "seed", g_array_index(members, Member, 0).seed);
+        const RmilDecision *decision = rmil_model_decision(models->list->pdata[0]);
+        g_autofree char *text = decision->chosen ? rmil_decision_text(decision) : NULL;
+        if (text) json_object_set_member(out, "decision", rmil_json_parse(text, strlen(text), "decision", NULL));
         json_array_unref(runs);
     } else {
         json_object_set_array_member(out, "runs", runs);
@@ -338,12 +341,16 @@ static gboolean evaluate_mean(Cli *cli, const GPtrArray *folders, const char *me
     g_autoptr(GPtrArray) trainings = g_ptr_array_new_with_free_func((GDestroyNotify)g_array_unref);
     GStringChunk *strings = g_string_chunk_new(4096);
     Measured pooled = {.rows = NULL};
+    g_autofree RmilDecision *decisions = g_new0(RmilDecision, folders->len);
+    g_autofree const RmilDecision **all = g_new(const RmilDecision *, folders->len);
     gboolean done = TRUE;
     for (guint i = 0; done && i < folders->len; i++) {
         RmilTask task;
+        all[i] = &decisions[i];
         GArray *rows = rmil_run_predictions(folders->pdata[i], &task, strings, error);
         done = rows != NULL;
         if (rows) g_ptr_array_add(trainings, rows);
+        done = done && rmil_run_decision(folders->pdata[i], &decisions[i], error);
         if (i == 0) pooled.task = task;
         else if (done && !rmil_task_equal(&task, &pooled.task)) {
             g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: predicts something else, or other classes, than %s",
@@ -354,6 +361,7 @@ static gboolean evaluate_mean(Cli *cli, const GPtrArray *folders, const char *me
     if (done) {
         RmilTests tests;
         pooled.rows = rmil_predictions_pool(trainings, &pooled.task, &tests);
+        rmil_decision_pool(all, folders->len, &pooled.decision);
         g_autofree char *title = pool_title(tests, trainings->len, method);
         done = measured_check(&pooled, title, error);
         if (done) {

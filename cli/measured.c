@@ -71,6 +71,21 @@ static void report_classes(Cli *cli, const Measured *measured, JsonObject *out) 
     json_object_set_array_member(out, "confusion", confusion);
 }
 
+/* Sensitivity and specificity at the cut-off that the models carry. */
+static void report_cut(Cli *cli, const Measured *measured, JsonObject *out) {
+    const RmilDecision *decision = &measured->decision;
+    if (measured->task.classes != 2 || !decision->chosen || isnan(decision->cut)) return;
+    RmilCutMetrics at;
+    RmilInterval sensitivity, specificity;
+    g_autofree char *words = rmil_decision_words(decision);
+    rmil_measure_cut(measured->rows, decision->cut, &at, &sensitivity, &specificity);
+    cli_say(cli, "at the cut-off %.4g (%s):", decision->cut, words);
+    cli_json_number(out, "cut", decision->cut);
+    json_object_set_string_member(out, "cut_rule", words);
+    add_row(cli, out, "sensitivity_at_cut", at.sensitivity, sensitivity);
+    add_row(cli, out, "specificity_at_cut", at.specificity, specificity);
+}
+
 JsonObject *measured_report(Cli *cli, const Measured *measured, RmilMeasuring how) {
     const RmilTask *task = &measured->task;
     JsonObject *out = json_object_new();
@@ -103,6 +118,7 @@ JsonObject *measured_report(Cli *cli, const Measured *measured, RmilMeasuring ho
         g_autofree char *name = g_strdelimit(g_strdup(measures[i].key), "-", '_');
         add_row(cli, out, name, values[i], intervals[i]);
     }
+    report_cut(cli, measured, out);
     if (task->classes > 2) report_classes(cli, measured, out);
     return out;
 }

@@ -7,8 +7,9 @@
 /* Predictions of one task, all with known targets. */
 typedef struct {
     RmilTask task;
-    GArray *rows;  /* RmilPredictionRow */
-    GArray *train; /* of the training set, which measures of survival look at; or NULL */
+    GArray *rows;          /* RmilPredictionRow */
+    GArray *train;         /* of the training set, which measures of survival look at; or NULL */
+    RmilDecision decision; /* the cut-off of who predicted; chosen FALSE: there is none */
 } Measured;
 /* Fails where there is nothing to measure: a class is missing, no event, … `where` begins the message. */
 gboolean measured_check(const Measured *measured, const char *where, GError **error);

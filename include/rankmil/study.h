@@ -112,6 +112,9 @@ RMIL_API GArray *rmil_predictions_read(const char *path, RmilTask *task, GString
 /* That of the folder of a training, with the patients that slides.csv beside it names. */
 RMIL_API GArray *rmil_run_predictions(const char *folder, RmilTask *task, GStringChunk *strings, GError **error);
 
+/* The cut-off and calibration that the folder's run.json records; chosen FALSE: none, or there is no run.json. */
+RMIL_API gboolean rmil_run_decision(const char *folder, RmilDecision *decision, GError **error);
+
 /* -- folders of trained runs ----------------------------------------------------------------------------------------------- */
 /* A training of `rankmil run`'s work folder. */
 typedef struct {

@@ -35,26 +35,6 @@ static double *calibrate(const RmilMethod *method, const GArray *rows) {
     return sum;
 }
 
-static void find_at_cut(const RmilMethodSummary *method, RmilMethodOutcome *out) {
-    const int64_t n = method->pooled->len;
-    const double cut = rmil_decision_cut(&out->decision);
-    g_autofree int *labels = g_new(int, n + 1);
-    g_autofree double *scores = g_new(double, n + 1);
-    g_autofree int64_t *groups = rmil_predictions_patients(method->pooled);
-    rmil_predictions_scores(method->pooled, labels, scores);
-    rmil_cut_metrics(labels, scores, n, cut, &out->at);
-    if (groups) {
-        RmilMetricIntervals by_patient;
-        const double below = nextafter(cut, -INFINITY); /* at the cut-off is positive; there, above the cut is */
-        rmil_metric_intervals_grouped(labels, scores, n, groups, below, 0.95, RMIL_MEASURING_USUAL.rounds, RMIL_MEASURING_USUAL.seed,
-                                      &by_patient);
-        out->sensitivity = by_patient.sensitivity, out->specificity = by_patient.specificity;
-    } else {
-        out->sensitivity = rmil_wilson(out->at.sensitivity, out->at.true_positives + out->at.false_negatives, 0.95);
-        out->specificity = rmil_wilson(out->at.specificity, out->at.true_negatives + out->at.false_positives, 0.95);
-    }
-}
-
 /* -- more classes ----------------------------------------------------------------------------------------------------------------- */
 static void find_classes(const RmilTask *task, const GArray *rows, RmilMethodOutcome *out) {
     g_autofree int *labels = g_new(int, rows->len + 1);
@@ -84,7 +64,7 @@ RmilMethodOutcome *rmil_method_outcome_new(const RmilMethodSummary *method, cons
         pool_decisions(method->method, &out->decision);
         if (out->decision.chosen && out->decision.calibration != RMIL_CALIBRATE_NONE)
             out->calibrated = calibrate(method->method, method->pooled);
-        find_at_cut(method, out);
+        rmil_measure_cut(method->pooled, rmil_decision_cut(&out->decision), &out->at, &out->sensitivity, &out->specificity);
     } else if (task->kind == RMIL_TASK_CLASSES) {
         find_classes(task, method->pooled, out);
     }

@@ -82,7 +82,12 @@ gboolean rmil_report_write(const char *folder, const char *path, const RmilMonit
     if (!rmil_figures_remove(folder, error)) return FALSE;
     g_autoptr(GString) body = g_string_new(NULL);
     RmilReport report = {study, last->run, last->summary, body, monitor, rmil_predictions_measurable(reference->pooled, &study->task),
-                         drawn};
+                         drawn, NULL};
+    g_autoptr(GPtrArray) outcomes = NULL;
+    if (study->n_levels == 1) {
+        rmil_report_find_outcomes(&report);
+        outcomes = report.outcomes;
+    }
     for (gsize i = 0; i < G_N_ELEMENTS(sections); i++) {
         const AddSection add = study->of_run ? sections[i].of_run : sections[i].of_study;
         if (add && !add(&report, error)) return FALSE;

@@ -1,5 +1,4 @@
 /* The page of a run: classes one by one, cut-off and calibration, times, numbers, and the same by patient. */
-#include "evaluate/method-outcome.h"
 #include "outcome-figures.h"
 #include "report.h"
 #include "task-words.h"
@@ -264,12 +263,20 @@ static void patient_table(RmilReport *report, RmilMethodOutcome *const *outcomes
     rmil_html_table_end(report->out);
 }
 
+void rmil_report_find_outcomes(RmilReport *report) {
+    const RmilSummary *s = report->summary;
+    report->outcomes = g_ptr_array_new_with_free_func((GDestroyNotify)rmil_method_outcome_free);
+    for (int m = 0; m < s->n; m++) g_ptr_array_add(report->outcomes, rmil_method_outcome_new(&s->methods[m], &s->task, pool_rule(report)));
+}
+
+double rmil_report_cut(const RmilReport *report, int method) {
+    return rmil_decision_cut(&((const RmilMethodOutcome *)report->outcomes->pdata[method])->decision);
+}
+
 gboolean rmil_report_outcomes(RmilReport *report, GError **error) {
     const RmilSummary *s = report->summary;
     const RmilTask *task = &s->task;
-    g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func((GDestroyNotify)rmil_method_outcome_free);
-    for (int m = 0; m < s->n; m++) g_ptr_array_add(list, rmil_method_outcome_new(&s->methods[m], task, pool_rule(report)));
-    RmilMethodOutcome *const *outcomes = (RmilMethodOutcome *const *)list->pdata;
+    RmilMethodOutcome *const *outcomes = (RmilMethodOutcome *const *)report->outcomes->pdata;
     patient_table(report, outcomes);
     return task->classes == 2                 ? add_decisions(report, outcomes, error)
            : task->kind == RMIL_TASK_CLASSES  ? add_classes(report, outcomes[s->reference], error)

@@ -362,7 +362,7 @@ static gboolean add_curves(RmilReport *report, GError **error) {
                   "reaches.");
     rmil_html_svg(report->out, auroc, auroc_alt, "AUROC of each method with its 95 % interval.");
     rmil_html_svg(report->out, probabilities, "Predicted probability of every test slide, by method and true label",
-                  "Predicted probability of every test slide. A clean separation at 0.5 means no errors.");
+                  "Predicted probability of every test slide. Dashed: 0.5.");
     g_string_append(report->out, "</div>\n");
     return TRUE;
 }

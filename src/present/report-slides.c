@@ -87,8 +87,8 @@ static GPtrArray *choose(const RmilReport *report) {
 }
 
 /* id: of the picture's slide, which is the item itself, or of a patient one of the slides. */
-static gboolean add_picture(RmilReport *report, const RmilMethodSummary *method, const RmilPredictionRow *item, const char *id,
-                            GError **error) {
+static gboolean add_picture(RmilReport *report, int m, const RmilPredictionRow *item, const char *id, GError **error) {
+    const RmilMethodSummary *method = &report->summary->methods[m];
     g_autofree char *path = heat_path(report, method->method, id);
     if (!path) return TRUE;
     int width, height;
@@ -104,11 +104,11 @@ static gboolean add_picture(RmilReport *report, const RmilMethodSummary *method,
     g_string_append(report->out, data);
     rmil_html(report->out, "\"><figcaption><strong>%s</strong>", method->method->title);
     if (slides_of(report, item->slide)) rmil_html(report->out, ", %s; the patient", id);
-    const char *verdict = !said || task->kind != RMIL_TASK_CLASSES ? ""
-                          : !rmil_task_is_wrong(task, said)        ? ", right"
-                          : task->classes > 2                      ? ", wrong"
-                          : item->target.label                     ? ", missed"
-                                                                   : ", false alarm";
+    const char *verdict = !said || task->kind != RMIL_TASK_CLASSES                      ? ""
+                          : !rmil_task_is_wrong(task, said, rmil_report_cut(report, m)) ? ", right"
+                          : task->classes > 2                                           ? ", wrong"
+                          : item->target.label                                          ? ", missed"
+                                                                                        : ", false alarm";
     if (said)
         rmil_html(report->out, ": %s%s%s %s%s", method->seeds > 1 ? rmil_tests_pool(method) : "", method->seeds > 1 ? ", " : "",
                   task->kind == RMIL_TASK_CLASSES && task->classes > 2 ? "" : rmil_task_answer_name(task), answer, verdict);
@@ -152,7 +152,7 @@ gboolean rmil_report_heatmaps(RmilReport *report, GError **error) {
         g_autoptr(GPtrArray) ids = picture_ids(report, item->slide);
         for (guint k = 0; k < ids->len; k++)
             for (int m = 0; m < s->n; m++)
-                if (!add_picture(report, &s->methods[m], item, ids->pdata[k], error)) return FALSE;
+                if (!add_picture(report, m, item, ids->pdata[k], error)) return FALSE;
         g_string_append(report->out, "</div></div>\n");
     }
     rmil_monitor_progress(report->monitor, "heat maps", chosen->len, chosen->len);
@@ -178,7 +178,7 @@ static void prediction_row(RmilReport *report, const RmilPredictionRow *item) {
         const RmilPredictionRow *said = said_of(&report->summary->methods[m], item->slide);
         g_autofree char *answer = said ? rmil_task_answer(task, said) : NULL;
         if (!said) g_string_append(report->out, "<td>–</td>");
-        else if (!rmil_task_is_wrong(task, said)) rmil_html(report->out, "<td>%s</td>", answer);
+        else if (!rmil_task_is_wrong(task, said, rmil_report_cut(report, m))) rmil_html(report->out, "<td>%s</td>", answer);
         else rmil_html(report->out, "<td class=\"wrong\">%s ✗</td>", answer);
     }
     g_string_append(report->out, "</tr>\n");
@@ -198,13 +198,15 @@ static void prediction_table(RmilReport *report, const char *caption, GPtrArray 
 /* What the section shows, as an opening paragraph. */
 static void introduce_errors(RmilReport *report, const RmilMethodSummary *best) {
     const RmilTask *task = &report->summary->task;
+    const double cut = rmil_report_cut(report, report->summary->reference);
     guint wrong = 0;
     for (guint i = 0; i < best->pooled->len; i++)
-        wrong += (guint)rmil_task_is_wrong(task, &g_array_index(best->pooled, RmilPredictionRow, i));
+        wrong += (guint)rmil_task_is_wrong(task, &g_array_index(best->pooled, RmilPredictionRow, i), cut);
     rmil_html(report->out, "<section id=\"errors\"><h2>%s</h2>\n<p>",
               task->kind == RMIL_TASK_SURVIVAL ? "Risk of each slide" : "Worst errors");
     if (task->classes == 2)
-        rmil_html(report->out, "%s puts %u of %u test slides on the wrong side of 0.5. ", best->method->title, wrong, best->pooled->len);
+        rmil_html(report->out, "%s puts %u of %u test slides on the wrong side of its cut-off, %.3g. ", best->method->title, wrong,
+                  best->pooled->len, cut);
     else if (task->kind == RMIL_TASK_CLASSES)
         rmil_html(report->out, "%s gives %u of %u test slides another class than they have. ", best->method->title, wrong,
                   best->pooled->len);
@@ -230,7 +232,7 @@ gboolean rmil_report_errors(RmilReport *report, GError **error) {
     g_autofree char *what = task->classes == 2 ? g_strdup("Predicted probability") : g_steal_pointer(&name);
     g_autofree char *caption = g_strdup_printf("%s%s%s%s.", what, report->summary->repeats ? ", " : "",
                                                report->summary->repeats ? rmil_tests_pool(best) : "",
-                                               task->classes == 2                ? "; ✗ marks the wrong side of 0.5"
+                                               task->classes == 2                ? "; ✗ marks the wrong side of the method’s cut-off"
                                                : task->kind == RMIL_TASK_CLASSES ? "; ✗ marks another class than the known one"
                                                                                  : "");
     g_autofree char *rest = g_strdup_printf("%s%s", what, all < items->len ? "; the rest stands in predictions.csv of each run." : ".");

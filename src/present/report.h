@@ -3,6 +3,7 @@
 #define RMIL_PRESENT_REPORT_H
 
 #include "run.h"
+#include "evaluate/method-outcome.h"
 #include "study/levels.h"
 
 typedef struct {
@@ -13,6 +14,8 @@ typedef struct {
     const RmilMonitor *monitor;
     gboolean tested; /* what is known of the test slides is enough to measure something */
     gboolean drawn;  /* there is gnuplot, which draws the figures */
+    /* RmilMethodOutcome of each method of the summary; NULL where several values are trained, whose slides are not shown one by one. */
+    GPtrArray *outcomes;
 } RmilReport;
 
 /* -- html.c -------------------------------------------------------------------------------------------------------- */
@@ -53,6 +56,10 @@ gboolean rmil_report_results(RmilReport *report, GError **error);
 /* Are the cases patients, with all their slides? And that in words, nothing where they are slides. */
 gboolean rmil_report_of_patients(const RmilReport *report);
 void rmil_report_say_cases(RmilReport *report);
+/* Fills report->outcomes. Free with g_ptr_array_unref. */
+void rmil_report_find_outcomes(RmilReport *report);
+/* Where the method's positive slides begin: its cut-off, or 0.5. */
+double rmil_report_cut(const RmilReport *report, int method);
 /* A part of the results: what only one task has. */
 gboolean rmil_report_outcomes(RmilReport *report, GError **error);
 gboolean rmil_report_localisation(RmilReport *report, GError **error);

@@ -26,8 +26,9 @@ const char *rmil_task_answer_name(const RmilTask *task) {
 
 const char *rmil_task_annotated(const RmilTask *task) { return task->classes == 2 ? "annotated positive" : "annotated"; }
 
-gboolean rmil_task_is_wrong(const RmilTask *task, const RmilPredictionRow *row) {
-    return task->kind == RMIL_TASK_CLASSES && rmil_target_known(task, &row->target) && rmil_predicted_class(task, row) != row->target.label;
+gboolean rmil_task_is_wrong(const RmilTask *task, const RmilPredictionRow *row, double cut) {
+    if (task->kind != RMIL_TASK_CLASSES || !rmil_target_known(task, &row->target)) return FALSE;
+    return (task->classes == 2 ? row->probability >= cut : rmil_predicted_class(task, row)) != row->target.label;
 }
 
 double rmil_task_distance(const RmilTask *task, const RmilPredictionRow *row) {

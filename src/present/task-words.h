@@ -12,8 +12,8 @@ char *rmil_task_answer(const RmilTask *task, const RmilPredictionRow *row);
 const char *rmil_task_answer_name(const RmilTask *task);
 /* Which test slides localisation is measured on: "annotated positive" of two classes, else "annotated". */
 const char *rmil_task_annotated(const RmilTask *task);
-/* Is another class predicted than the label? FALSE for times and numbers, of which nothing is right or wrong. */
-gboolean rmil_task_is_wrong(const RmilTask *task, const RmilPredictionRow *row);
+/* Is another class predicted than the label, of two at this cut-off? FALSE for times and numbers, of which nothing is right or wrong. */
+gboolean rmil_task_is_wrong(const RmilTask *task, const RmilPredictionRow *row, double cut);
 /* How far the prediction is from what is known: 1 − probability of the true class, |difference|; of times NaN. */
 double rmil_task_distance(const RmilTask *task, const RmilPredictionRow *row);
 

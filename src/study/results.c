@@ -156,13 +156,6 @@ static gboolean read_tables(RmilResults *run, RmilSeedRun *seed, const char *sho
     return TRUE;
 }
 
-/* Of a folder without a record run.json says it. */
-static gboolean read_decision(RmilSeedRun *seed, GError **error) {
-    JsonNode *node = rmil_json_get(seed->info, "decision");
-    g_autofree char *text = node ? json_to_string(node, FALSE) : NULL;
-    return !text || rmil_decision_parse(text, &seed->decision, error);
-}
-
 /* index: in run->record, where there is one. */
 static RmilSeedRun *read_seed(RmilResults *run, int64_t index, const char *folder, const char *shown, int64_t number, GError **error) {
     RmilSeedRun *seed = rmil_seed_run_new(number);
@@ -171,7 +164,8 @@ static RmilSeedRun *read_seed(RmilResults *run, int64_t index, const char *folde
     gboolean there;
     if ((run->record ? rmil_seed_run_fill(seed, run->record, index, error) : read_tables(run, seed, shown, error)) &&
         file_there(run, info, shown, "run.json: the configuration and time of this training.", &there, error) &&
-        (!there || (seed->info = rmil_json_read(info, JSON_LIMIT, error))) && (run->record || read_decision(seed, error)))
+        (!there || (seed->info = rmil_json_read(info, JSON_LIMIT, error))) &&
+        (run->record || rmil_run_decision(folder, &seed->decision, error)))
         return seed;
     free_seed(seed);
     return NULL;

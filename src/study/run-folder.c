@@ -40,6 +40,22 @@ char *rmil_run_config(const char *folder, GError **error) {
     return NULL;
 }
 
+gboolean rmil_run_decision(const char *folder, RmilDecision *decision, GError **error) {
+    g_autofree char *path = g_build_filename(folder, "run.json", NULL);
+    gboolean there;
+    *decision = (RmilDecision){.chosen = FALSE};
+    if (!rmil_file_exists(path, &there, error)) return FALSE;
+    g_autoptr(JsonNode) run = there ? rmil_json_read(path, JSON_LIMIT, error) : NULL;
+    JsonNode *node = rmil_json_get(run, "decision");
+    g_autofree char *text = node ? json_to_string(node, FALSE) : NULL;
+    if (!there || !run) return !there;
+    if (text && !rmil_decision_parse(text, decision, error)) {
+        g_prefix_error(error, "%s: ", path);
+        return FALSE;
+    }
+    return TRUE;
+}
+
 static gboolean is_file(const char *folder, const char *name) {
     g_autofree char *path = g_build_filename(folder, name, NULL);
     return g_file_test(path, G_FILE_TEST_EXISTS);

@@ -81,6 +81,11 @@ static void test_fewer_seeds(void) {
     command_run(&o, root, "evaluate", "run", "--json", NULL);
     command_expect(&o, 0, "");
     g_assert_null(strstr(o.out, "abmil"));
+    g_assert_nonnull(strstr(o.out, "\"cut_rule\""));
+    g_assert_nonnull(strstr(o.out, "\"sensitivity_at_cut\""));
+    command_run(&o, root, "evaluate", "run", NULL);
+    command_expect(&o, 0, "");
+    g_assert_nonnull(strstr(o.out, "at the cut-off"));
     /* the same folder without what the record makes of itself */
     g_autofree char *folders = g_build_filename(root, "run/runs", NULL), *aside = g_build_filename(root, "aside", NULL);
     g_assert_cmpint(g_rename(folders, aside), ==, 0);

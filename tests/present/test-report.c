@@ -49,8 +49,8 @@ static void test_whole(void) {
     /* eight slides under three methods, six and more of them beside the outline */
     g_assert_cmpint(test_count(page, "data:image/jpeg;base64,"), ==, 24);
     static const char *const figures[] = {
-        "roc",           "pr",          "auroc", "probabilities", "localisation-iou", "localisation-dice", "localisation-pointing",
-        "history-abmil", "history-rank", "confusion", "reliability", "decision"};
+        "roc",           "pr",           "auroc",     "probabilities", "localisation-iou", "localisation-dice", "localisation-pointing",
+        "history-abmil", "history-rank", "confusion", "reliability",   "decision"};
     g_assert_cmpint(test_count(page, "data:image/svg+xml;base64,"), ==, 13);
     for (gsize i = 0; i < G_N_ELEMENTS(figures); i++)
         for (int k = 0; k < 3; k++) {
@@ -182,6 +182,28 @@ static void test_folds(void) {
     g_assert_null(strstr(page, "1.000<small>1.000–1.000"));
 }
 
+/* Slides are right or wrong at the cut-off that the models carry. */
+static void test_cut(void) {
+    g_autofree char *folder = test_folder();
+    FakeRun fake = {.methods = three, .seeds = 1, .slides = 25, .prefix = "s"};
+    fake_run_write(folder, &fake);
+    replace(
+        folder, "runs/rank/0/run.json",
+        "{\"seed\": 0, \"decision\": {\"rule\": \"sensitivity\", \"calibration\": \"platt\", \"positives\": 3, \"negatives\": 4, \"cut\": "
+        "0.005, \"least\": 0.95, \"sensitivity\": 1, \"specificity\": 0.5, \"slope\": 1, \"intercept\": 0}}");
+    g_autofree char *page = page_write(folder);
+    page_check(page);
+    page_has(page, "Cut-off: chosen for 95 % sensitivity, on the validation slides alone");
+    page_has(page, "on the wrong side of its cut-off, 0.005");
+    page_has(page, "<th scope=\"row\">Rank induction</th><td class=\"n\">0.005</td><td>1.000 / 0.500</td>");
+    g_assert_null(strstr(page, "<th scope=\"row\">AB-MIL</th><td class=\"n\">")); /* which carries none */
+    replace(folder, "runs/rank/0/run.json", "{\"decision\": {\"rule\": \"guess\"}}");
+    g_autofree char *out = g_build_filename(folder, "again.html", NULL);
+    GError *error = NULL;
+    g_assert_false(rmil_report_write(folder, out, NULL, &error));
+    test_error(&error, RMIL_ERROR_FORMAT, "runs/rank/0/run.json: the cut-off and calibration of the model are broken");
+}
+
 static void test_broken(void) {
     const struct {
         const char *name, *text, *message;
@@ -298,6 +320,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/present/report/missing-parts", test_missing_parts);
     g_test_add_func("/present/report/no-labels", test_no_labels);
     g_test_add_func("/present/report/folds", test_folds);
+    g_test_add_func("/present/report/cut", test_cut);
     g_test_add_func("/present/report/broken", test_broken);
     g_test_add_func("/present/report/not-a-run", test_not_a_run);
     g_test_add_func("/present/report/without-gnuplot", test_without_gnuplot);
