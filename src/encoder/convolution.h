@@ -1,18 +1,12 @@
-/* Convolutions on oneDNN: the one place that knows its interface (versions 2 and 3). A layer is made once, with its
+/* Convolutions on oneDNN that only run forward. A layer is made once, with its
  * weights in the order the processor likes best, and may then be run by many threads at once: everything that changes is
  * the caller's. Activations travel from layer to layer in blocked layouts that only the layers know. */
 #ifndef RMIL_CONVOLUTION_H
 #define RMIL_CONVOLUTION_H
 
-#include "base/base-private.h"
-#include "rankmil/encoder.h"
+#include "dnn.h"
 
-typedef struct _RmilDnn RmilDnn; /* the processor as oneDNN sees it */
 typedef struct _RmilLayer RmilLayer;
-typedef struct _RmilStream RmilStream; /* one per thread */
-
-RmilDnn *rmil_dnn_new(GError **error);
-void rmil_dnn_free(RmilDnn *dnn); /* after all its layers and streams */
 
 typedef struct {
     int64_t batch, channels, side; /* of the input */
@@ -40,13 +34,9 @@ void rmil_layer_output(const RmilLayer *layer, RmilLayerInput *output); /* its s
 size_t rmil_layer_bytes(const RmilLayer *layer);                        /* of the output */
 size_t rmil_layer_scratch(const RmilLayer *layer);                      /* bytes of working memory */
 
-RmilStream *rmil_stream_new(RmilDnn *dnn, GError **error);
-void rmil_stream_free(RmilStream *stream);
 /* Buffers are 64-byte aligned. Runs on the calling thread's own threads: one, inside rmil_parallel. */
 gboolean rmil_layer_run(const RmilLayer *layer, RmilStream *stream, const void *source, void *destination, void *scratch, GError **error);
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilDnn, rmil_dnn_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilLayer, rmil_layer_free)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilStream, rmil_stream_free)
 
 #endif
