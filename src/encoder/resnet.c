@@ -121,8 +121,9 @@ static gboolean add_block(Builder *b, const char *name, int64_t width, int64_t s
 }
 
 static gboolean add_layers(Builder *b) {
-    static const int blocks[4] = {3, 4, 6, 3};
+    static const int usual[4] = {3, 4, 6, 3};
     const RmilResnetConfig *config = &b->resnet->config;
+    const int *blocks = config->blocks[0] ? config->blocks : usual;
     const RmilLayer *layer = add_convolution(b, "conv1", "bn1", NULL, (RmilConvolution){config->width, 7, 2, 3, TRUE, FALSE}, NULL, INPUT,
                                              0);
     if (layer) layer = add_step(b, rmil_layer_pool(b->resnet->dnn, layer, b->error), 0, 1);
@@ -229,25 +230,38 @@ RMIL_CLONES static float mean(const float *values, int64_t count) {
     return sum / (float)count;
 }
 
+/* The worker's input through all steps. */
+static gboolean run_steps(const RmilResnet *resnet, const Worker *worker, GError **error) {
+    for (guint i = 0; i < resnet->steps->len; i++) {
+        const Step *step = &g_array_index(resnet->steps, Step, i);
+        if (!rmil_layer_run(step->layer, worker->stream, worker->buffers[step->source], worker->buffers[step->destination], worker->scratch,
+                            error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
 static gboolean run_batch(RmilResnet *resnet, Worker *worker, const uint8_t *rgb, int count, float *features, GError **error) {
     const size_t tile = (size_t)resnet->config.side * (size_t)resnet->config.side * 3;
     const size_t width = resnet->config.precision == RMIL_BFLOAT16 ? 2 : 4;
     for (int i = 0; i < count; i++) place_tile(resnet, rgb + (size_t)i * tile, i, worker->buffers[INPUT]);
     memset((char *)worker->buffers[INPUT] + (size_t)count * tile * width, 0, (size_t)(resnet->config.batch - count) * tile * width);
-    const RmilLayer *last = NULL;
-    for (guint i = 0; i < resnet->steps->len; i++) {
-        const Step *step = &g_array_index(resnet->steps, Step, i);
-        last = step->layer;
-        if (!rmil_layer_run(last, worker->stream, worker->buffers[step->source], worker->buffers[step->destination], worker->scratch,
-                            error))
-            return FALSE;
-    }
+    if (!run_steps(resnet, worker, error)) return FALSE;
     RmilLayerInput output;
-    rmil_layer_output(last, &output);
+    rmil_layer_output(g_array_index(resnet->steps, Step, resnet->steps->len - 1).layer, &output);
     const int64_t pixels = output.side * output.side;
     for (int64_t i = 0; i < (int64_t)count * resnet->dim; i++)
         features[i] = mean((const float *)worker->buffers[OUTPUT] + i * pixels, pixels);
     return TRUE;
+}
+
+const float *rmil_resnet_maps(RmilResnet *resnet, int worker, const float *tiles, GError **error) {
+    const RmilResnetConfig *c = &resnet->config;
+    const int64_t count = (int64_t)c->batch * 3 * c->side * c->side;
+    void *input = resnet->workers[worker].buffers[INPUT];
+    if (c->precision == RMIL_BFLOAT16) rmil_to_bfloat16(tiles, count, input);
+    else memcpy(input, tiles, (size_t)count * sizeof *tiles);
+    return run_steps(resnet, &resnet->workers[worker], error) ? resnet->workers[worker].buffers[OUTPUT] : NULL;
 }
 
 gboolean rmil_resnet_run(RmilResnet *resnet, int worker, const uint8_t *rgb, int count, float *features, GError **error) {

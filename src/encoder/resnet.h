@@ -6,10 +6,11 @@
 #include "rankmil/encoder.h"
 
 typedef struct {
-    int width;  /* channels of the stem: 64; features: width × 16 after three stages, × 32 after four */
-    int stages; /* 1 … 4: layer1 to layer<stages> */
-    int side;   /* of a tile in pixels: 224 */
-    int batch;  /* tiles that go through together */
+    int width;     /* channels of the stem: 64; features: width × 16 after three stages, × 32 after four */
+    int stages;    /* 1 … 4: layer1 to layer<stages>; 0: the stem alone */
+    int blocks[4]; /* of the stages; all 0: ResNet-50's 3, 4, 6, 3 */
+    int side;      /* of a tile in pixels: 224 */
+    int batch;     /* tiles that go through together */
     int workers;
     RmilPrecision precision;
 } RmilResnetConfig;
@@ -22,5 +23,9 @@ void rmil_resnet_free(RmilResnet *resnet);
 int rmil_resnet_dim(const RmilResnet *resnet);
 /* As rmil_encoder_run. A last group smaller than the batch is filled up with black tiles. */
 gboolean rmil_resnet_run(RmilResnet *resnet, int worker, const uint8_t *rgb, int count, float *features, GError **error);
+
+/* What the last stage makes of one batch of tiles (batch, 3, side, side), normalised: (batch, channels, side', side'), which stays
+ * until the worker's next call. */
+const float *rmil_resnet_maps(RmilResnet *resnet, int worker, const float *tiles, GError **error);
 
 #endif

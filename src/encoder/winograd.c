@@ -23,13 +23,14 @@ struct _RmilWinograd {
 
 /* -- weights: U = G g Gᵀ -------------------------------------------------------------------------------------------------- */
 
+static const double G[PATCH][3] = {{1.0 / 4, 0, 0},
+                                   {-1.0 / 6, -1.0 / 6, -1.0 / 6},
+                                   {-1.0 / 6, 1.0 / 6, -1.0 / 6},
+                                   {1.0 / 24, 1.0 / 12, 1.0 / 6},
+                                   {1.0 / 24, -1.0 / 12, 1.0 / 6},
+                                   {0, 0, 1}};
+
 static void transform_weights(const float *g, double u[POINTS]) {
-    static const double G[PATCH][3] = {{1.0 / 4, 0, 0},
-                                       {-1.0 / 6, -1.0 / 6, -1.0 / 6},
-                                       {-1.0 / 6, 1.0 / 6, -1.0 / 6},
-                                       {1.0 / 24, 1.0 / 12, 1.0 / 6},
-                                       {1.0 / 24, -1.0 / 12, 1.0 / 6},
-                                       {0, 0, 1}};
     for (int i = 0; i < PATCH; i++)
         for (int j = 0; j < PATCH; j++) {
             double sum = 0;
@@ -37,6 +38,23 @@ static void transform_weights(const float *g, double u[POINTS]) {
                 for (int x = 0; x < 3; x++) sum += G[i][y] * (double)g[3 * y + x] * G[j][x];
             u[i * PATCH + j] = sum;
         }
+}
+
+/* LANES kernels at once, 9 × in floats apart, rows before columns: for weights that change at every step. */
+RMIL_CLONES static void transform_many(const float *g, int64_t apart, double u[POINTS][LANES]) {
+    double kernel[9][LANES], rows[PATCH * 3][LANES];
+    for (int k = 0; k < 9; k++)
+        for (int l = 0; l < LANES; l++) kernel[k][l] = (double)g[l * apart + k];
+    for (int i = 0; i < PATCH; i++)
+        for (int x = 0; x < 3; x++)
+#pragma omp simd
+            for (int l = 0; l < LANES; l++)
+                rows[i * 3 + x][l] = G[i][0] * kernel[x][l] + G[i][1] * kernel[3 + x][l] + G[i][2] * kernel[6 + x][l];
+    for (int i = 0; i < PATCH; i++)
+        for (int j = 0; j < PATCH; j++)
+#pragma omp simd
+            for (int l = 0; l < LANES; l++)
+                u[i * PATCH + j][l] = rows[3 * i][l] * G[j][0] + rows[3 * i + 1][l] * G[j][1] + rows[3 * i + 2][l] * G[j][2];
 }
 
 /* Distance between two points' matrices of a strip: not a power of two, so that the points do not fight over cache lines. */
@@ -75,6 +93,16 @@ RmilWinograd *rmil_winograd_new(int64_t batch, int64_t in, int64_t out, int64_t 
             for (int p = 0; p < POINTS; p++) w->weights[(p * in + i) * out + o] = (float)u[p];
         }
     return w;
+}
+
+void rmil_winograd_set(RmilWinograd *w, const float *weights) {
+    double u[POINTS][LANES];
+    for (int64_t i = 0; i < w->in; i++)
+        for (int64_t o = 0; o < w->out; o += LANES) {
+            transform_many(weights + (o * w->in + i) * 9, w->in * 9, u);
+            for (int p = 0; p < POINTS; p++)
+                for (int l = 0; l < LANES; l++) w->weights[(p * w->in + i) * w->out + o + l] = (float)u[p][l];
+        }
 }
 
 void rmil_winograd_free(RmilWinograd *w) {

@@ -15,6 +15,17 @@ void conformance_case(Conformance *c, gboolean passed, const char *name, const c
     fflush(stdout);
 }
 
+static int by_name(gconstpointer a, gconstpointer b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+
+GPtrArray *conformance_files(const char *folder, const char *ending) {
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+    for (const char *name; dir && (name = g_dir_read_name(dir));)
+        if (g_str_has_suffix(name, ending)) g_ptr_array_add(names, g_strdup(name));
+    g_ptr_array_sort(names, by_name);
+    return names;
+}
+
 static const struct {
     const char *name;
     void (*check)(Conformance *, const char *);
@@ -25,6 +36,7 @@ static const struct {
     {"stats.json", conformance_stats},
     {"otsu", conformance_otsu},
     {"encoder", conformance_encoder},
+    {"finetune", conformance_finetune},
     {"tasks/multiclass.json", conformance_multiclass},
     {"tasks/calibration.json", conformance_calibration},
     {"tasks/thresholds.json", conformance_thresholds},

@@ -12,6 +12,8 @@ typedef struct {
 
 /* Counts one case and prints one line: what it is, whether it passed, and the largest deviation found. */
 void conformance_case(Conformance *c, gboolean passed, const char *name, const char *format, ...) G_GNUC_PRINTF(4, 5);
+/* The names of files in a folder that end so, sorted; free with g_ptr_array_unref. */
+GPtrArray *conformance_files(const char *folder, const char *ending);
 
 /* One function per sub-folder or file; each checks every file in it. */
 void conformance_models(Conformance *c, const char *path);
@@ -19,6 +21,7 @@ void conformance_stats(Conformance *c, const char *path);
 void conformance_otsu(Conformance *c, const char *path);
 void conformance_annotations(Conformance *c, const char *path);
 void conformance_encoder(Conformance *c, const char *path);
+void conformance_finetune(Conformance *c, const char *path);
 void conformance_multiclass(Conformance *c, const char *path);
 void conformance_calibration(Conformance *c, const char *path);
 void conformance_thresholds(Conformance *c, const char *path);

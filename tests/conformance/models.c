@@ -262,13 +262,7 @@ static void check(Conformance *c, const char *folder, const char *name) {
     g_free(k.bag.tissue);
 }
 
-static int by_name(gconstpointer a, gconstpointer b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
-
 void conformance_models(Conformance *c, const char *path) {
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-    for (const char *name; dir && (name = g_dir_read_name(dir));)
-        if (g_str_has_suffix(name, ".safetensors")) g_ptr_array_add(names, g_strdup(name));
-    g_ptr_array_sort(names, by_name);
+    g_autoptr(GPtrArray) names = conformance_files(path, ".safetensors");
     for (guint i = 0; i < names->len; i++) check(c, path, names->pdata[i]);
 }
