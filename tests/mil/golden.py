@@ -8,7 +8,7 @@ PyTorch's autograd and its Adam, from the modules of exchange.py (docs/models.md
 --check says where the formulas come from: on 27 cases of the same form whose numbers the paper's released code gave (its models and
 losses in PyTorch 1.13, float32), they deviate by at most 0.44 (outputs, loss), 0.12 (gradients) and 0.12 (Adam) of what conformance
 allows. One thing is rankmil's own: in an even bag (one patch) the threshold does not apply, where the released code's attention is
-0. The bags are chosen so that no relu, cut or choice of patches lies so near its edge that float32 could fall on the other side.
+0. patch_linear, which that code does not have in this form, is docs/models.md's. The bags are chosen so that no relu, cut or choice of patches lies so near its edge that float32 could fall on the other side.
 Needs torch and numpy."""
 import json
 import math
