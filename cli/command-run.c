@@ -50,6 +50,14 @@ static gboolean check_early(Run *run, const char *names, GError **error) {
     for (guint m = 0; m < run->methods->len; m++) {
         const RmilTrainMethod *method = run->methods->pdata[m];
         if (!rmil_train_options_check(run->options, method, error)) return FALSE;
+        if (method->patches && !annotated && !features) {
+            g_set_error(
+                error, RMIL_ERROR, RMIL_ERROR_DATA,
+                "%s: no slide has an annotation: %s learns from annotated patches alone; name annotations in the table, or leave it "
+                "out of --methods",
+                cohort->path, method->name);
+            return FALSE;
+        }
         if (method->guide != RMIL_GUIDE_NONE && !annotated && !features)
             rmil_monitor_warn(&run->cli->monitor,
                               "%s: no slide has an annotation: %s has nothing to follow, and trains as %s does without a guide",

@@ -16,7 +16,7 @@ typedef enum { RMIL_SURVIVAL_HAZARD, RMIL_SURVIVAL_COX } RmilSurvivalLoss;
 #define RMIL_MODEL_OWN 32
 /* Everything that determines a model's shape and its loss; saved with the model. docs/options.md has all values and bounds. */
 typedef struct {
-    char model[16]; /* "abmil", "dsmil", "clam-sb", "clam-mb", "hipt" */
+    char model[16]; /* "abmil", "dsmil", "clam-sb", "clam-mb", "hipt", "patch-linear" */
     RmilGuide guide;
     int64_t dim;                  /* D of the features */
     int64_t hidden;               /* adaptor width: 256 (abmil, dsmil), 512 (clam), 192 (hipt); 0: the model's default */
@@ -30,6 +30,8 @@ typedef struct {
     int64_t bins;                 /* survival by hazards: bins of time, 4 */
     int survival_loss;            /* survival: RmilSurvivalLoss */
     double hazard_alpha;          /* survival by hazards: how much more events count than censored slides, 0 … 1: 0 */
+    int64_t patch_hidden;         /* patch classifiers: width of their hidden layer; 0: none */
+    int64_t patch_top;            /* patch classifiers: highest patches that make a slide, 1 */
     /* What training makes of its training set's targets, kept so that a model says its answers in their unit. */
     double edges[RMIL_OUTPUTS_MOST + 1]; /* survival by hazards: of the bins, ascending, bins + 1; all 0: not trained */
     double mean, sd;                     /* a number: of the values; 0 and 1 before training */
@@ -63,10 +65,11 @@ typedef struct {
     const char *title; /* for readers: "Rank induction" */
     RmilLineStyle style;
     gboolean reference; /* the paper's own: what others are compared with where nothing else is said */
+    gboolean patches;   /* its model learns from patch labels alone: it needs annotated slides */
 } RmilTrainMethod;
 /* All of them: model by model, in the paper's order, then its appendix's. */
 RMIL_API const RmilTrainMethod *rmil_methods(gsize *count);
-/* abmil, induction, rank, dsmil, ds-rank, clam-sb, clam-mb, hipt, hipt-rank; another name's error lists them. */
+/* abmil, induction, rank, dsmil, ds-rank, clam-sb, clam-mb, hipt, hipt-rank, instance; another name's error lists them. */
 RMIL_API const RmilTrainMethod *rmil_method_find(const char *name, GError **error);
 /* guide: NULL for the one that the model trains with where nothing is said. */
 RMIL_API const RmilTrainMethod *rmil_method_of(const char *model, const char *guide, GError **error);
@@ -115,7 +118,7 @@ typedef struct {
     double values[RMIL_OUTPUTS_MOST]; /* classes: probability of each; discrete-time survival: S at the end of each bin; else none */
 } RmilPrediction;
 /* Some models have several rows of scores and attention, one per output: clam-mb always (row c: of class c), dsmil with more than two
- * classes or bins. Where no row is asked for it is, of two classes, that of label 1; of more, of the predicted class; else the rows' mean.
+ * classes or bins, patch-linear with more than two classes. Where no row is asked for it is, of two classes, that of label 1; of more, of the predicted class; else the rows' mean.
  * Thread-safe: the model is only read. target: NULL: not known, loss is then 0. */
 RMIL_API gboolean rmil_model_predict(const RmilModel *model, const RmilBag *bag, const RmilTarget *target, RmilPrediction *prediction,
                                      float *scores, float *attention, GError **error);

@@ -11,7 +11,9 @@ const RmilTrainMethod *rmil_methods(gsize *count) {
         for (const RmilModelClass *const *class = rmil_model_classes(); *class; class ++)
             for (const RmilTrainMethod *method = (*class)->methods; method->name; method++) {
                 g_array_append_vals(methods, method, 1);
-                g_array_index(methods, RmilTrainMethod, methods->len - 1).model = (*class)->name;
+                RmilTrainMethod *added = &g_array_index(methods, RmilTrainMethod, methods->len - 1);
+                added->model = (*class)->name;
+                added->patches = (*class)->patches;
             }
         g_once_init_leave(&done, 1);
     }

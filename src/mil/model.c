@@ -57,6 +57,10 @@ int rmil_model_config_rows(const RmilModelConfig *config) {
     return class->rows ? class->rows(config) : 1;
 }
 
+gboolean rmil_model_annotated(const RmilModelConfig *config) {
+    return config->guide != RMIL_GUIDE_NONE || rmil_model_class(config->model, NULL)->patches;
+}
+
 void rmil_model_infer_outputs(RmilModelConfig *config, int64_t rows) {
     if (rows == rmil_model_outputs(config) || rows < 3 || rows > RMIL_CLASSES_MOST) return;
     config->task = (RmilTask){.kind = RMIL_TASK_CLASSES, .classes = (int)rows};

@@ -136,6 +136,7 @@ struct RmilModelClass {
     RmilGuide guide;                /* what it trains with where nothing is said */
     int logits;                     /* of two classes: 1 (sigmoid) or 2 (softmax) */
     int tasks;                      /* RMIL_TAKES_…; 0: two classes alone */
+    gboolean patches;               /* learns from patch labels alone (patch.h): slides that tell nothing of a patch do not train it */
     /* Rows of scores and attention; NULL: one. Several: one per output, so that row c is that of class c. */
     int (*rows)(const RmilModelConfig *config);
     const char *first;               /* a tensor that tells a state_dict of it, whatever stands before the names */
@@ -188,6 +189,8 @@ gboolean rmil_model_takes(const RmilModelClass *class, RmilGuide guide, GError *
 /* Numbers that the model says of a bag: two classes: class->logits; C > 2 classes: C; survival: its bins, or 1 (Cox); a number: 1. */
 int rmil_model_outputs(const RmilModelConfig *config);
 int rmil_model_config_rows(const RmilModelConfig *config);
+/* Does its training look at annotations: has it a guide, or does it learn from patches? */
+gboolean rmil_model_annotated(const RmilModelConfig *config);
 /* Every check of a configuration that is about to become a model: the bounds of its options, then the class's own. */
 gboolean rmil_model_config_check(const RmilModelConfig *config, GError **error);
 /* options.c: every row of every model and guide, its offset from RmilModelConfig, in the order of model files; the last has no key. */

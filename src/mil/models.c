@@ -1,4 +1,4 @@
-/* The tables of models and of guides, from the lists in meson.build: RMIL_MODELS is MODEL(abmil) MODEL(dsmil) …, RMIL_GUIDES likewise. */
+/* The tables of models and of guides, from the lists in meson.build: RMIL_MODELS is MODEL(abmil) MODEL(dsmil) … (_ for -), RMIL_GUIDES likewise. */
 #include "guide.h"
 
 #define MODEL(name) extern const RmilModelClass *const rmil_##name##_models[];

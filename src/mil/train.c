@@ -1,5 +1,6 @@
 /* The trainer: the paper's protocol. */
 #include "epoch.h"
+#include "patch.h"
 #include "run-key.h"
 
 #include <math.h>
@@ -167,6 +168,9 @@ RmilModel *rmil_train(const RmilModelConfig *model, const RmilTrainConfig *train
     if (!rmil_options_check(rmil_trainer_options, train, error) || !rmil_targets_check(&model->task, &t.slides, error)) return NULL;
     RmilModelConfig config = *model;
     if (config.dim == 0) config.dim = bags[train_set[0]]->dim;
+    const RmilModelClass *class = rmil_model_class(config.model, error);
+    g_autofree int64_t *kept = class ? g_new(int64_t, train_count) : NULL;
+    if (!class || (class->patches && !rmil_patch_slides(&config, &t.slides, kept, monitor, error))) return NULL;
     if (!rmil_targets_learn(&config, &t.slides, error)) return NULL;
     g_autoptr(GArray) own = history ? NULL : g_array_new(FALSE, FALSE, sizeof(RmilEpoch));
     if (!history) history = own;

@@ -2,6 +2,7 @@
 #include "jobs.h"
 
 #include "base/base-private.h"
+#include "mil/model.h"
 
 #include <string.h>
 
@@ -30,7 +31,7 @@ static RmilJob *job_new(const RmilJobs *jobs, const RmilStudyPlan *plan, const R
     job->run.model.dim = data->set->dim;
     job->run.model.task = data->cohort->task;
     job->run.train.seed = (uint64_t)repeat->seed;
-    rmil_vary_data(&job->data, job->planned.varied, job->run.model.guide != RMIL_GUIDE_NONE);
+    rmil_vary_data(&job->data, job->planned.varied, rmil_model_annotated(&job->run.model));
     if (job->data.splits) job->run.splits = job->data.splits;
     job->run.annotations = job->annotations = rmil_varied_data_annotations(&job->data);
     g_autofree char *training = rmil_train_run_config(&job->run);

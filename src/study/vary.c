@@ -153,10 +153,10 @@ char *rmil_varied_names(const RmilVaried *varied) { return join(varied, TRUE); }
 char *rmil_varied_texts(const RmilVaried *varied) { return join(varied, FALSE); }
 
 /* -- what they do ------------------------------------------------------------------------------------------------------------ */
-void rmil_vary_data(RmilVariedData *data, const RmilVaried *varied, gboolean guided) {
+void rmil_vary_data(RmilVariedData *data, const RmilVaried *varied, gboolean follows) {
     for (gsize v = 0; v < G_N_ELEMENTS(papers); v++)
         for (int i = 0; i < RMIL_VARIED && varied[i].name; i++)
-            if (papers[v].change && (guided || !papers[v].guided) && strcmp(papers[v].option->name, varied[i].name) == 0)
+            if (papers[v].change && (follows || !papers[v].guided) && strcmp(papers[v].option->name, varied[i].name) == 0)
                 papers[v].change(data, varied[i].number);
 }
 

@@ -18,8 +18,8 @@ typedef struct {
 typedef struct {
     const RmilOption *option;                           /* its name, and what a value may be */
     void (*change)(RmilVariedData *data, double value); /* NULL: a value sets the option of training of that name */
-    gboolean guided;                                    /* only what a guide looks at changes: without one all values train the same */
-    gboolean elsewhere;                                 /* the report shows how much attention leaves the lesion */
+    gboolean guided;    /* only annotations change: a training that does not look at them is the same with all values */
+    gboolean elsewhere; /* the report shows how much attention leaves the lesion */
     int count;
     double values[8];           /* the paper's */
     const char *before, *after; /* a value as people read it: "T = 0.5", "20 %" */
@@ -39,8 +39,9 @@ char *rmil_varied_spoken(const RmilVaried *varied, gboolean alone);
 /* "20 %", "0.25", "shuffle": beside an axis that says the name. Free with g_free. */
 char *rmil_varied_short(const RmilVaried *varied);
 
-/* Values change the data, in the table's order: a share of annotations is one of the slides that are left. */
-void rmil_vary_data(RmilVariedData *data, const RmilVaried *varied, gboolean guided);
+/* Values change the data, in the table's order: a share of annotations is one of the slides that are left. follows: the training
+ * looks at annotations (rmil_model_annotated). */
+void rmil_vary_data(RmilVariedData *data, const RmilVaried *varied, gboolean follows);
 void rmil_varied_data_clear(RmilVariedData *data);
 /* SHA-256 of the annotations that stay or grew; NULL: they are the data's. Free with g_free. */
 char *rmil_varied_data_annotations(const RmilVariedData *data);

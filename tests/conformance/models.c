@@ -1,5 +1,5 @@
-/* Models against the released PyTorch code: outputs, loss, every gradient, parameters after five Adam steps. models/ has two classes,
- * multiclass/ more. */
+/* Models against the released PyTorch code: outputs, loss, every gradient, parameters after five Adam steps. models/ has two classes, and
+ * patch classifiers of more; multiclass/ more. */
 #include "conformance.h"
 
 #include "tensors/tensors-private.h"
@@ -64,7 +64,10 @@ static gboolean read_config(Case *k, GError **error) {
     config->sigma = number(hyper, "sigma", config->sigma);
     config->margin = number(hyper, "margin", config->margin);
     config->lambda = number(hyper, "lambda", config->lambda);
-    static const char *const own[][2] = {{"k_sample", "clam_k"}, {"bag_weight", "clam_bag_weight"}, {"heads", "heads"}};
+    static const char *const own[][2] = {{"k_sample", "clam_k"},
+                                         {"bag_weight", "clam_bag_weight"},
+                                         {"heads", "heads"},
+                                         {"top", "patch_top"}};
     for (gsize i = 0; i < G_N_ELEMENTS(own); i++)
         if (json_object_has_member(hyper, own[i][0]) && !rmil_model_config_set(config, own[i][1], number(hyper, own[i][0], 0), error))
             return FALSE;
@@ -73,6 +76,7 @@ static gboolean read_config(Case *k, GError **error) {
     if (subtyping && !rmil_model_config_set(config, "clam_subtyping", TRUE, error)) return FALSE;
     if (json_object_has_member(hyper, "classes") && number(hyper, "classes", 0) != config->task.classes)
         return rmil_fail(error, RMIL_ERROR_FORMAT, "the tensors are of %d classes, hyper says otherwise", config->task.classes);
+    if (json_object_has_member(hyper, "negative")) config->task.negative = json_object_get_boolean_member(hyper, "negative");
     if (!json_object_has_member(hyper, "grid")) return TRUE;
     JsonArray *grid = json_object_get_array_member(hyper, "grid");
     return rmil_model_config_set(config, "region_rows", (double)json_array_get_int_element(grid, 0), error) &&
@@ -241,6 +245,12 @@ static gboolean run(Case *k, const char *path, GError **error) {
     compare(k, "scores", scores, k->per_unit, 0);
     compare(k, "attention", attention, k->per_unit, 0);
     compare_gradients(k, gradient);
+    if (rmil_tensors_find(k->file, "expect.told_loss")) { /* what validation says of the bag, where that is not the loss of training */
+        RmilStep told = {.bag = &k->bag, .target = RMIL_TARGET_CLASS(k->label)};
+        if (!rmil_model_step(k->model, &told, arena, &outcome, error)) return FALSE;
+        loss = (float)outcome.loss;
+        compare(k, "told_loss", &loss, 1, 0);
+    }
     return compare_adam(k, &step, arena, error);
 }
 

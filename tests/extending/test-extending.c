@@ -24,13 +24,13 @@ static void same_list(const char *const *list, const char *expected) {
 static void test_tables(void) {
     gsize count;
     const RmilTrainMethod *methods = rmil_methods(&count);
-    same_list(rmil_model_names(), "abmil dsmil clam-sb clam-mb hipt toy");
+    same_list(rmil_model_names(), "abmil dsmil clam-sb clam-mb hipt patch-linear toy");
     same_list(rmil_guide_names(), "none induction rank lift");
     same_list(rmil_encoder_names(), "texture resnet50 resnet50-layer4 colours");
-    g_assert_cmpuint(count, ==, 12);
-    g_assert_cmpstr(methods[11].name, ==, "toy-lift");
-    g_assert_cmpstr(methods[11].model, ==, "toy");
-    g_assert_true(rmil_method_of("toy", NULL, NULL) == &methods[10]);
+    g_assert_cmpuint(count, ==, 13);
+    g_assert_cmpstr(methods[12].name, ==, "toy-lift");
+    g_assert_cmpstr(methods[12].model, ==, "toy");
+    g_assert_true(rmil_method_of("toy", NULL, NULL) == &methods[11]);
     g_assert_cmpint(rmil_encoder_info("colours", NULL)->tile_px, ==, 64);
 }
 
@@ -119,7 +119,7 @@ static void test_help(void) {
     g_auto(Outcome) o = {0};
     command_run(&o, root, "train", "--help", NULL);
     command_expect(&o, 0, "");
-    g_assert_nonnull(strstr(o.out, "abmil, dsmil, clam-sb, clam-mb, hipt, toy (default: abmil)"));
+    g_assert_nonnull(strstr(o.out, "abmil, dsmil, clam-sb, clam-mb, hipt, patch-linear, toy (default: abmil)"));
     g_assert_nonnull(strstr(o.out, "none, induction, rank, lift"));
     g_assert_nonnull(strstr(o.out, "--toy-sharpness X       toy: how much higher scores weigh more (default: 1; 0 … 100)"));
     command_run(&o, root, "run", "--help", NULL);
@@ -145,7 +145,7 @@ static void test_study(void) {
     command_run(&o, root, "study", "plan.yaml", cohort, "-o", "study", NULL);
     command_expect(&o, 0, "");
     g_autofree char *script = test_bytes(root, "study/figures/roc.gp", NULL);
-    g_assert_nonnull(strstr(script, "set linetype 12 linecolor '#1b5e20'"));
+    g_assert_nonnull(strstr(script, "set linetype 13 linecolor '#1b5e20'"));
     g_autofree char *page = test_bytes(root, "study/report.html", NULL);
     g_assert_nonnull(strstr(page, "Toy + lift"));
     g_free(test_file(root, "vary.yaml",

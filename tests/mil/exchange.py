@@ -169,7 +169,25 @@ def make_modules():
             a = torch.softmax(s, 0)
             return self.classifier(a @ t), s, a
 
-    return ABMIL, DSMIL, CLAM, HIPT
+    class PatchLinear(nn.Module):
+        def __init__(self, dim, hidden, outputs, top, negative):
+            super().__init__()
+            if hidden:
+                self.patch_hidden = nn.Linear(dim, hidden)
+            self.patch_classifier, self.hidden, self.top, self.negative = nn.Linear(hidden or dim, outputs), hidden, top, negative
+
+        def logits(self, x):  # patches x outputs
+            return self.patch_classifier(torch.relu(self.patch_hidden(x)) if self.hidden else x)
+
+        def forward(self, x):
+            o, k = self.logits(x), min(self.top, len(x))
+            if o.shape[1] == 1:
+                s = o[:, 0]
+                return s.topk(k).values.mean()[None], s, torch.softmax(nn.functional.logsigmoid(s), 0)
+            l = (o - (o[:, :1] if self.negative else o.mean(1, keepdim=True))).T
+            return l.topk(k).values.mean(1), l, torch.softmax(torch.log_softmax(o, 1).T, 1)
+
+    return ABMIL, DSMIL, CLAM, HIPT, PatchLinear
 
 
 def depth_of(state, part):
@@ -178,7 +196,11 @@ def depth_of(state, part):
 
 def own_module(name, state, threshold, sizes):
     """docs/models.md's module of these sizes; of CLAM both classes' logits and all branches (golden.py uses it, too)."""
-    ABMIL, DSMIL, CLAM, HIPT = make_modules()
+    ABMIL, DSMIL, CLAM, HIPT, PatchLinear = make_modules()
+    if name == "patch-linear":  # sizes: …, highest patches, is there a negative class
+        head, hidden = state["patch_classifier.weight"], state.get("patch_hidden.weight")
+        width, dim = (0, head.shape[1]) if hidden is None else hidden.shape
+        return PatchLinear(dim, width, len(head), int(sizes[3]), bool(sizes[4]) if len(sizes) > 4 else True)
     first = state["patch_agg.proj.weight" if name == "hipt" else "adaptor.0.weight"]
     hidden, dim = first.shape
     if name == "abmil":
@@ -192,7 +214,9 @@ def own_module(name, state, threshold, sizes):
 
 
 def released_module(name, state, threshold, sizes):
-    """The paper's classes, with an output like ours; None where the sizes are not those that they are fixed to."""
+    """The paper's classes, with an output like ours; None where it has none, or the sizes are not those that they are fixed to."""
+    if name == "patch-linear":
+        return None, None
     sys.path.insert(0, os.environ["RMIL_RELEASED_CODE"])
     from rank_induction.networks import HIPT, mil
     import torch

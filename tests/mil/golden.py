@@ -8,7 +8,7 @@ PyTorch's autograd and its Adam, from the modules of exchange.py (docs/models.md
 --check says where the formulas come from: on 27 cases of the same form whose numbers the paper's released code gave (its models and
 losses in PyTorch 1.13, float32), they deviate by at most 0.44 (outputs, loss), 0.12 (gradients) and 0.12 (Adam) of what conformance
 allows. One thing is rankmil's own: in an even bag (one patch) the threshold does not apply, where the released code's attention is
-0. The bags are chosen so that no relu, cut or choice of patches lies so near its edge that float32 could fall on the other side.
+0. patch_linear, which that code does not have in this form, is docs/models.md's. The bags are chosen so that no relu, cut or choice of patches lies so near its edge that float32 could fall on the other side.
 Needs torch and numpy."""
 import json
 import math
@@ -33,12 +33,15 @@ class Case:
         self.labels, self.tissue = labels, tissue
         threshold = -1 if self.hyper["threshold"] is None else self.hyper["threshold"]
         rows, columns = self.hyper.get("grid", (0, 0))
-        self.module = own_module(model.replace("_", "-"), state, threshold, (rows, columns, self.hyper.get("heads", 3)))
+        sizes = rows, columns, self.hyper.get("heads", 3), self.hyper.get("top", 1), self.hyper.get("negative", True)
+        self.module = own_module(model.replace("_", "-"), state, threshold, sizes)
         self.module.load_state_dict(self.state)
 
     def total(self):
         """Outputs and the loss, guide included."""
         z, s, a = self.module(self.x)
+        if self.model == "patch_linear":
+            return z, s, a, self.patch_loss()
         marked = torch.from_numpy(np.float64(self.labels)) > 0 if self.labels is not None else torch.zeros(len(self.x)) > 0
         if self.model.startswith("clam"):
             slide = torch.nn.functional.cross_entropy(z[None], torch.tensor([self.label]))
@@ -52,6 +55,25 @@ class Case:
             difference = s[marked][:, None] - s[~marked][None, :] - self.hyper["margin"]
             loss = loss + self.hyper["lambda"] * torch.nn.functional.softplus(-self.hyper["sigma"] * difference).mean()
         return z, s, a, loss
+
+    def cross_entropy(self, z, classes):
+        if z.shape[-1] == 1:
+            return torch.nn.functional.binary_cross_entropy_with_logits(z[:, 0], classes.double(), reduction="none")
+        return torch.nn.functional.cross_entropy(z, classes, reduction="none")
+
+    def patch_loss(self, told=False):
+        """Of the patches whose class is known, each class of them alike; told: where none is, the slide's."""
+        marked = torch.zeros(len(self.x)) > 0 if self.labels is None else torch.from_numpy(np.float64(self.labels)) > 0
+        negative = self.hyper["negative"]
+        classes = torch.full((len(self.x),), -1)
+        if negative and self.label == 0:
+            classes[:] = 0
+        elif marked.any():
+            classes = torch.where(marked, self.label, 0 if negative else -1)
+        parts = [self.cross_entropy(self.module.logits(self.x)[classes == c], classes[classes == c]).mean() for c in classes.unique() if c >= 0]
+        if parts:
+            return torch.stack(parts).mean()
+        return self.cross_entropy(self.module(self.x)[0][None], torch.tensor([self.label]))[0] if told else 0 * self.module(self.x)[0].sum()
 
     def instance_loss(self, s):
         k = min(self.hyper["k_sample"], len(self.x) // 2)
@@ -74,6 +96,7 @@ class Case:
             loss.backward()
             if step == 0:
                 out = {"expect.logits": z, "expect.scores": s, "expect.attention": a, "expect.loss": loss.reshape(1)}
+                out |= {"expect.told_loss": self.patch_loss(True).reshape(1)} if self.model == "patch_linear" else {}
                 out |= {"grad." + n: torch.zeros_like(p) if p.grad is None else p.grad.clone() for n, p in names.items()}
             adam.step()
         out |= {"adam5." + n: p for n, p in names.items() if p.grad is not None}
@@ -83,6 +106,9 @@ class Case:
     def edge(self, s):
         if self.model == "hipt":
             return math.inf
+        if self.model == "patch_linear":
+            hidden = [self.module.patch_hidden(self.x).abs().min()] if self.module.hidden else [math.inf]
+            return float(min(hidden + [math.inf if len(self.x) == 1 else self.highest_edge(s.reshape(-1, len(self.x)))]))
         near, count, threshold = [self.module.adaptor[0](self.x).abs().min()], len(self.x), self.hyper["threshold"]
         if count > 1 and threshold is not None:
             scale = math.sqrt(self.hyper["attn_dim"]) if self.model == "dsmil" else 1
@@ -95,11 +121,18 @@ class Case:
         return float(min(near))
 
 
+    def highest_edge(self, s):
+        """How near the last of the highest patches comes to the next one; rows that say nothing have no edge."""
+        top, order = min(self.hyper["top"], s.shape[1]), s.sort(1, descending=True).values
+        gaps = order[:, top - 1] - order[:, top] if top < s.shape[1] else torch.tensor([math.inf])
+        return gaps[s.abs().amax(1) > 0].min() if top < s.shape[1] else math.inf
+
+
 # -- cases of the tree ---------------------------------------------------------------------------------------------------------------
 D, WIDTH, INNER, CELLS = 6, 5, 4, (2, 3)
 
 
-def shapes(model, width):
+def shapes(model, width, more=None):
     if model == "hipt":
         w = WIDTH - 1
         out = {"patch_agg.pos": (1, math.prod(CELLS), w), "patch_agg.cls": (1, 1, w), "patch_agg.proj.weight": (w, D)}
@@ -117,6 +150,10 @@ def shapes(model, width):
     def linear(name, rows, columns):
         return {name + ".weight": (rows, columns), name + ".bias": (rows,)}
 
+    if model.startswith("patch_linear"):
+        outputs, hidden = more
+        out = linear("patch_hidden", hidden, D) if hidden else {}
+        return out | linear("patch_classifier", outputs, hidden or D)
     out = linear("adaptor.0", width, D)
     if model.startswith("clam"):
         branches = 2 if model == "clam_mb" else 1
@@ -131,15 +168,18 @@ def shapes(model, width):
     return out | {"feature_norm.weight": (D,), "feature_norm.bias": (D,), "bag_classifier.weight": (1, 1, D), "bag_classifier.bias": (1,)}
 
 
-def make(seed, model, loss, count, label, width=WIDTH, tissue=False, **hyper):
+def make(seed, model, loss, count, label, width=WIDTH, tissue=False, outputs=1, hidden=0, annotated=3, **hyper):
     rng = np.random.default_rng(seed)
     draw = lambda shape, scale=1.0: np.float32(scale * rng.standard_normal(shape))
     state = {name: draw(shape, 1 / math.sqrt(shape[-1])) + np.float32("norm" in name and "weight" in name)
-             for name, shape in shapes(model, width).items()}
+             for name, shape in shapes(model, width, (outputs, hidden)).items()}
     x = draw((count, *CELLS, D) if model == "hipt" else (count, D))
     hyper |= {"hipt": {"grid": CELLS, "heads": 2}, "dsmil": {"attn_dim": INNER}}.get(model, {})
     hyper |= {"k_sample": 4, "bag_weight": 0.7} if model.startswith("clam") else {}
+    hyper |= {"top": hyper.get("top", 1), "negative": hyper.get("negative", True)} if model == "patch_linear" else {}
     labels = np.float32(np.arange(count) % 3 == 1) * np.float32(label)
+    if model == "patch_linear":  # every third patch, all, or none
+        labels = np.float32(np.arange(count) % annotated == min(annotated, count) - 1 if annotated else np.zeros(count))
     return Case(model, loss, hyper, state, x, label, labels, np.float32(rng.uniform(0.1, 1, count)) if tissue else None), x
 
 
@@ -165,6 +205,21 @@ CASES = {
     "hipt_one_region": ("hipt", "bce", 1, 1, {}),
     "hipt_negative": ("hipt", "bce", 20, 0, {}),
     "hipt_rank": ("hipt", "rank_paper", 3, 1, {"sigma": 2.0}),
+    "patch_linear_one_patch": ("patch_linear", "patch", 1, 1, {}),
+    "patch_linear_negative": ("patch_linear", "patch", 20, 0, {"annotated": 0, "top": 3}),
+    "patch_linear": ("patch_linear", "patch", 20, 1, {"top": 3}),
+    "patch_linear_all": ("patch_linear", "patch", 3, 1, {"annotated": 1}),
+    "patch_linear_unknown": ("patch_linear", "patch", 20, 1, {"annotated": 0, "top": 3}),
+    "patch_linear_hidden": ("patch_linear", "patch", 20, 1, {"hidden": 5}),
+    "patch_linear_hidden_negative": ("patch_linear", "patch", 3, 0, {"annotated": 0, "hidden": 5}),
+    "patch_linear_hidden_few": ("patch_linear", "patch", 3, 1, {"hidden": 5, "top": 30}),
+    "patch_linear_wide": ("patch_linear", "patch", 22, 1, {"hidden": 33, "top": 2}),
+    "patch_linear_c3": ("patch_linear", "patch", 20, 2, {"outputs": 3, "top": 3}),
+    "patch_linear_c3_one_patch": ("patch_linear", "patch", 1, 1, {"outputs": 3, "hidden": 5}),
+    "patch_linear_c3_negative": ("patch_linear", "patch", 3, 0, {"outputs": 3, "annotated": 0, "hidden": 5}),
+    "patch_linear_c3_unknown": ("patch_linear", "patch", 20, 1, {"outputs": 3, "annotated": 0}),
+    "patch_linear_c3_no_negative": ("patch_linear", "patch", 20, 0, {"outputs": 3, "negative": False, "hidden": 5, "top": 3}),
+    "patch_linear_c3_no_negative_unknown": ("patch_linear", "patch", 3, 2, {"outputs": 3, "negative": False, "annotated": 0}),
 }
 
 

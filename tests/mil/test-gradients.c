@@ -196,6 +196,8 @@ static void test_large(gconstpointer name) {
             bag->coords[2 * i + f] = bag->coords[2 * j + f];
             bag->coords[2 * j + f] = swap;
         }
+        const uint8_t label = bag->patch_labels[i];
+        bag->patch_labels[i] = bag->patch_labels[j], bag->patch_labels[j] = label;
     }
     g_assert_cmpfloat_with_epsilon(loss_of(model, bag, 1, arena, second), loss, 1e-5);
     double norm = 0, difference = 0;

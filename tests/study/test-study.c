@@ -288,6 +288,21 @@ static gint64 models_of(const char *folder) {
     return g_hash_table_size(models);
 }
 
+/* A patch classifier has no guide, but what is annotated is all that it learns from: no twins. */
+static void test_patches(void) {
+    static const char plan[] = "study: annotated-fraction\nmethods: [instance]\nvalues: [0, 0.5, 1]\nseeds: [2]\nsettings: {epochs: 3}\n";
+    g_autofree char *folder = test_folder();
+    RmilStudyOutcome outcome = run(plan, folder, 0, 0, 2);
+    g_assert_cmpint(outcome.made, ==, 2);
+    g_assert_cmpuint(outcome.failures->len, ==, 1);
+    const RmilStudyFailure *failure = outcome.failures->pdata[0];
+    g_assert_nonnull(
+        strstr(failure->message, "positive training slides has an annotated patch: patch-linear learns from annotated patches"));
+    rmil_study_outcome_clear(&outcome);
+    g_autoptr(RmilStudy) study = open_study(folder);
+    g_assert_cmpstr(rmil_study_run(study, 1)->sha256, !=, rmil_study_run(study, 2)->sha256);
+}
+
 /* Two options varied: each cell trains with its values, on any number of threads and shards, and again after a smaller grid. */
 static void test_grid(void) {
     static const char grid[] = "study: comparison\nmethods: [abmil, rank, clam-sb]\nvary: [sigma, dropout]\nvalues: [[1, 4], [0, 0.25]]\n"
@@ -470,6 +485,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/study/same-on-threads-and-shards", test_same);
     g_test_add_func("/study/meaning", test_meaning);
     g_test_add_func("/study/twins", test_twins);
+    g_test_add_func("/study/patches", test_patches);
     g_test_add_func("/study/grid", test_grid);
     g_test_add_func("/study/data-grid", test_data_grid);
     g_test_add_func("/study/failure", test_failure);

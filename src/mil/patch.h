@@ -1,0 +1,59 @@
+/* What classifiers of single patches have in common, whatever their logits come from (docs/models.md, Patch classifiers): which patch is
+ * known, the loss of the known ones, how patches become a slide, what maps show. Logits o of a bag are outputs × K, class by class. */
+#ifndef RMIL_MIL_PATCH_H
+#define RMIL_MIL_PATCH_H
+
+#include "loss.h"
+#include "targets.h"
+
+#define RMIL_PATCH_HIDDEN                                                                                                                  \
+    {                                                                                                                                      \
+        RMIL_WHOLE("patch-hidden", "patch_hidden", 0, 0, 16384, "N", "width of the hidden layer of a patch classifier; 0: none"),          \
+            RMIL_FIELD(patch_hidden)                                                                                                       \
+    }
+#define RMIL_PATCH_TOP                                                                                                                     \
+    {                                                                                                                                      \
+        RMIL_WHOLE("patch-top", "patch_top", 1, 1, 100000, "N", "a slide is the mean of its N highest patches"), RMIL_FIELD(patch_top),    \
+            .untold = TRUE                                                                                                                 \
+    }
+
+/* -- which patches are known -------------------------------------------------------------------------------------------- */
+typedef struct {
+    int inside, outside; /* class of annotated patches, and of the others; −1: not known */
+    int64_t annotated;   /* patches */
+} RmilPatchKnown;
+
+/* All of the negative class on a slide of it; on an annotated slide of another class the annotated ones are of it, the others negative
+ * where the task has a negative class; else nothing is known. */
+RmilPatchKnown rmil_patch_known(const RmilTask *task, const RmilTarget *target, const RmilBag *bag);
+/* Class of patch k, or −1. */
+static inline int rmil_patch_class(const RmilPatchKnown *known, const RmilBag *bag, int64_t k) {
+    return known->inside == known->outside || !bag->patch_labels || !bag->patch_labels[k] ? known->outside : known->inside;
+}
+/* Is any patch's class known? */
+static inline gboolean rmil_patch_tells(const RmilPatchKnown *known) { return known->inside >= 0; }
+/* What a known patch of this class counts in its bag's loss: each class that occurs as much as the other, its patches alike; all add up to 1. */
+double rmil_patch_weight(const RmilPatchKnown *known, const RmilBag *bag, int class);
+
+/* Takes from the training set what tells nothing of a patch, for models of patches (RmilModelClass.patches), and says how much that is.
+ * `kept` gets train_count indices at most and becomes slides->train. DATA: of some class nothing is left. */
+gboolean rmil_patch_slides(const RmilModelConfig *config, RmilTrainSlides *slides, int64_t *kept, const RmilMonitor *monitor,
+                           GError **error);
+
+/* -- from logits on ------------------------------------------------------------------------------------------------------ */
+/* Cross-entropy of the known patches of a bag, weighted as above; 0 where none is. slope (outputs × K, OVERWRITTEN; may be NULL) = ∂/∂o. */
+double rmil_patch_loss(const RmilModelConfig *config, const RmilBag *bag, const RmilPatchKnown *known, const float *o, float *slope);
+/* l (outputs × K): how much a patch speaks for each class rather than for the reference, the negative class or the classes' mean. One
+ * output: o itself. */
+void rmil_patch_relative(const RmilModelConfig *config, const float *o, int64_t count, float *l);
+/* a (outputs × K): the probability of the class, as a share of that of all patches. */
+gboolean rmil_patch_attention(const RmilModelConfig *config, const float *o, int64_t count, float *a, RmilArena *arena, GError **error);
+/* Everything that a step says of a bag whose logits are o: the outcome, scores and attention, and slope = ∂loss/∂o (outputs × K,
+ * OVERWRITTEN; NULL: not asked for). In training the loss is that of the known patches; else the slide's where none is known; with
+ * step->slope the slide's always. */
+gboolean rmil_patch_step(const RmilStep *step, const float *o, float *slope, RmilArena *arena, RmilOutcome *outcome, GError **error);
+
+/* From logits (K × outputs) to the outputs of the graph. */
+void rmil_patch_onnx(const RmilModelConfig *config, RmilOnnx *onnx, const char *o);
+
+#endif
