@@ -21,13 +21,14 @@ typedef struct {
     int64_t slide_width, slide_height;
     char *source; /* identity of the encoder and tiling that made it, or NULL */
     /* what other tools' files say beside it, kept so that converting there and back loses nothing */
-    char *extractor;      /* STAMP: name of the encoder, or NULL */
-    double overlap;       /* TRIDENT: of neighbouring patches, in pixels as the encoder saw them; 0 */
-    gboolean mapped;      /* features lie in a mapped file */
-    gboolean stored_half; /* the file holds features as float16 */
-    double mpp;           /* µm per level-0 px, where known; 0 */
-    double coords_um;     /* 0: coords and patch_size_level0 are level-0 px. Above 0: the file gives micrometres, not
+    char *extractor;            /* STAMP: name of the encoder, or NULL */
+    double overlap;             /* TRIDENT: of neighbouring patches, in pixels as the encoder saw them; 0 */
+    gboolean mapped;            /* features lie in a mapped file */
+    gboolean stored_half;       /* the file holds features as float16 */
+    double mpp;                 /* µm per level-0 px, where known; 0 */
+    double coords_um;           /* 0: coords and patch_size_level0 are level-0 px. Above 0: the file gives micrometres, not
                             * pixels (STAMP); they are in units of this many µm until rmil_bag_set_mpp is told the mpp */
+    struct _RmilPixels *pixels; /* of its slide (rmil_bag_set_slide), or NULL */
 } RmilBag;
 
 typedef enum {
@@ -57,6 +58,28 @@ RMIL_API void rmil_bag_set_mpp(RmilBag *bag, double mpp);
 /* The same by the slide's own mpp when `mpp` is not above 0. slide: its path, or NULL. RMIL_ERROR_RESOLUTION when
  * coordinates are in µm and neither says how many a pixel has; they are left as they are. */
 RMIL_API gboolean rmil_bag_locate(RmilBag *bag, const char *slide, double mpp, GError **error);
+
+/* -- the pixels of its patches -------------------------------------------------------------------------------------------- */
+/* Tiles as they were decoded, at most `bytes` of them, and at most 16 open slides, shared by many bags. Thread-safe. Bags hold it: free is
+ * for who made it. */
+typedef struct _RmilPixelCache RmilPixelCache;
+RMIL_API RmilPixelCache *rmil_pixel_cache_new(int64_t bytes);
+RMIL_API void rmil_pixel_cache_free(RmilPixelCache *cache);
+/* Says on which slide the patches lie; opens nothing. mpp: 0, or µm per level-0 px as for rmil_slide_open. cache: NULL: one of its own that
+ * keeps no tiles. */
+RMIL_API void rmil_bag_set_slide(RmilBag *bag, const char *slide, double mpp, RmilPixelCache *cache);
+/* A patch as side × side RGB bytes: what lies at its place, patch_size_level0 wide. Thread-safe. DATA: the bag has no slide or no places; else
+ * the errors of rmil_slide_open and rmil_slide_read, which name the file and the place. */
+RMIL_API gboolean rmil_bag_read_tile(const RmilBag *bag, int64_t patch, int side, uint8_t *rgb, GError **error);
+/* These tiles will be read soon, in this order: a thread reads ahead as far as the cache has room. The list takes the place of the last
+ * one; n 0: nothing, and nothing is being read any more when it returns. The bags stay until then. No result depends on it, and what
+ * cannot be read is told to who reads it. */
+typedef struct {
+    const RmilBag *bag;
+    int64_t patch;
+} RmilTileWanted;
+RMIL_API void rmil_pixel_cache_expect(RmilPixelCache *cache, const RmilTileWanted *tiles, int64_t n, int side);
+
 /* Writes float16 (half = TRUE) or float32 features, chunks ≥ 1 MiB. */
 RMIL_API gboolean rmil_bag_write(const RmilBag *bag, const char *path, gboolean half, GError **error);
 /* The same as "rankmil", "clam", "trident", "stamp" or "paper" (rmil_bag_layouts); "clam" with a path that ends in .pt writes the
@@ -97,6 +120,7 @@ RMIL_API gboolean rmil_labels_read(const char *path, int64_t count, uint8_t *lab
 RMIL_API gboolean rmil_bag_source(const char *path, char **source, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilBag, rmil_bag_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilPixelCache, rmil_pixel_cache_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilBagWriter, rmil_bag_writer_free)
 
 G_END_DECLS

@@ -177,6 +177,7 @@ typedef struct {
     int64_t loaded; /* how many are there */
     int64_t dim;    /* of all of them; a bag of another size than most is an error */
     int64_t memory_bytes, mapped_bytes;
+    RmilPixelCache *pixels; /* of the bags whose rows name a slide (rmil_bag_read_tile); bags of several slides have none */
 } RmilBagSet;
 
 /* Loads every bag once, in parallel. Broken ones are reported in `errors`, the others load. Features beyond the memory

@@ -1,5 +1,6 @@
 /* A bag in memory, and what every layout must satisfy. */
 #include "bag-private.h"
+#include "pixels.h"
 #include "tensors/tensors-private.h"
 
 #include <sys/mman.h>
@@ -25,6 +26,7 @@ void rmil_bag_free(RmilBag *bag) {
     rmil_free(bag->patch_labels);
     g_free(bag->source);
     g_free(bag->extractor);
+    rmil_pixels_free(bag->pixels);
     g_free(bag);
 }
 

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#define PIXEL_BYTES ((int64_t)512 << 20) /* of tiles, decoded */
+
 static const char *const bags_of[] = {"slide", "patient", NULL};       /* as RmilBagOf */
 static const char *const precisions[] = {"float32", "bfloat16", NULL}; /* as RmilPrecision */
 
@@ -34,6 +36,7 @@ void rmil_bag_set_free(RmilBagSet *set) {
         rmil_bag_free(set->bags[i]);
         g_free(set->errors[i]);
     }
+    rmil_pixel_cache_free(set->pixels);
     g_free(set->bags);
     g_free(set->errors);
     g_free(set);
@@ -102,6 +105,7 @@ static RmilBag *load_slide(const Load *load, const RmilCohortRow *row, gboolean 
     }
     if (load->measure) return g_steal_pointer(&bag);
     rmil_bag_locate(bag, row->slide, row->mpp, NULL); /* training needs no places; who needs them asks for coords_um == 0 */
+    if (row->slide) rmil_bag_set_slide(bag, row->slide, row->mpp, load->set->pixels);
     return merge_labels(load, row, bag, error) ? g_steal_pointer(&bag) : NULL;
 }
 
@@ -249,6 +253,7 @@ static void examine_files(const Load *load) {
 RmilBagSet *rmil_bag_set_load(const RmilCohort *cohort, const RmilBagSetOptions *options, const RmilMonitor *monitor, GError **error) {
     g_autoptr(RmilBagSet) set = g_new0(RmilBagSet, 1);
     set->count = cohort->count;
+    set->pixels = rmil_pixel_cache_new(PIXEL_BYTES);
     set->bags = g_new0(RmilBag *, (gsize)cohort->count);
     set->errors = g_new0(char *, (gsize)cohort->count);
     g_autofree gboolean *mapped = g_new0(gboolean, (gsize)cohort->count);
