@@ -104,21 +104,22 @@ RMIL_API gboolean rmil_model_save(const RmilModel *model, const char *path, GErr
  * metadata. Fails with ARGUMENT beyond 2 GiB. */
 RMIL_API gboolean rmil_model_onnx_write(const RmilModel *model, const char *path, GError **error);
 
-/* What a model says of one bag. scores (before softmax) and attention (what patches are pooled with) are the caller's
- * arrays of K floats, or NULL; hipt: every patch carries its region's. */
+/* What a model says of one bag. scores (before softmax) and attention (what patches are pooled with; patch-linear: their probabilities, as
+ * shares) are the caller's arrays of K floats, or NULL; hipt: every patch carries its region's. */
 typedef struct {
     double probability; /* two classes: of label 1; else NaN */
     double logit;       /* two classes: log odds, z for one logit, z_1 − z_0 for two; else NaN */
     double calibrated;  /* the probability (of more than two classes: of the predicted one) as the model is calibrated; NaN: it
                                        * is not */
-    double loss;        /* slide loss against the bag's target, when that is known */
+    double loss;        /* slide loss against the bag's target, when that is known; of patch-linear that of the patches, where they are */
     int predicted;      /* class of the highest probability, the first of equal ones; −1: no classes */
     double answer;      /* survival: risk, higher means earlier; number: the number; classes: NaN */
     int count;          /* of values */
     double values[RMIL_OUTPUTS_MOST]; /* classes: probability of each; discrete-time survival: S at the end of each bin; else none */
 } RmilPrediction;
 /* Some models have several rows of scores and attention, one per output: clam-mb always (row c: of class c), dsmil with more than two
- * classes or bins, patch-linear with more than two classes. Where no row is asked for it is, of two classes, that of label 1; of more, of the predicted class; else the rows' mean.
+ * classes or bins, patch-linear with more than two classes. Where no row is asked for it is, of two classes, that of label 1; of more, of
+ * the predicted class; else the rows' mean.
  * Thread-safe: the model is only read. target: NULL: not known, loss is then 0. */
 RMIL_API gboolean rmil_model_predict(const RmilModel *model, const RmilBag *bag, const RmilTarget *target, RmilPrediction *prediction,
                                      float *scores, float *attention, GError **error);
@@ -174,8 +175,9 @@ RMIL_API const char *rmil_epoch_metric(const RmilTask *task); /* what val_metric
  * more epochs than before), NULL for none; removed by nobody but the caller. One of another run, or a broken one, is
  * passed over with a warning. history (may be NULL) gets RmilEpoch, epochs of before an interruption included. Fails with
  * RMIL_ERROR_DATA when the training set lacks a class, an event, or different values, sizes differ, or training leaves the finite numbers.
- * The result's configuration holds the edges of bins, or mean and SD, of the training set's targets. The bags are only read: several
- * runs may share them. */
+ * The result's configuration holds the edges of bins, or mean and SD, of the training set's targets. Slides that tell a classifier of
+ * patches nothing (patch.h) are left out of its training set, with a warning; a class that then has none is such an error. The bags are
+ * only read: several runs may share them. */
 RMIL_API RmilModel *rmil_train(const RmilModelConfig *model, const RmilTrainConfig *train, const RmilBag *const *bags,
                                const RmilTarget *targets, const int64_t *train_set, int64_t train_count, const int64_t *val_set,
                                int64_t val_count, const char *checkpoint, GArray *history, const RmilMonitor *monitor, GError **error);

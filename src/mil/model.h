@@ -71,7 +71,7 @@ typedef struct {
     RmilTarget target;         /* unknown: then no loss is computed and no gradient asked for */
     const double *slope;       /* one number per output, ∂L/∂logits, for losses that are not of one slide alone: the slide loss is then
                                  slope · logits, whatever the target. NULL: the task's own loss */
-    gboolean train;            /* dropout, pair sampling and CLAM's instance branch act only in training */
+    gboolean train;            /* dropout, pair sampling and CLAM's instance branch act only in training; a patch's loss: patch.h */
     uint64_t seed, stream;     /* of every random choice of this step (training only); one stream per (epoch, position) */
     float *gradient;           /* layout->count, OVERWRITTEN with ∂loss/∂parameters (zero-fill what is not touched); NULL:
                                  forward only */

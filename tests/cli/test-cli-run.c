@@ -485,6 +485,9 @@ static void test_early(void) {
     g_autoptr(GString) csv = g_string_new("slide,label\n");
     for (int64_t i = 0; i < slides->count; i++) g_string_append_printf(csv, "%s,%d\n", slides->rows[i].slide, slides->rows[i].target.label);
     g_free(test_file(root, "plain.csv", csv->str));
+    command_run(&o, root, "run", "plain.csv", "-o", "early", "--methods", "abmil,instance", NULL);
+    command_expect(&o, 1, "plain.csv: no slide has an annotation: instance learns from annotated patches alone");
+    g_assert_false(test_exists(root, "early/tiles"));
     command_run(&o, root, "run", "plain.csv", "-o", "early", "--methods", "rank", "--epochs", "1", "--heatmaps", "0", NULL);
     command_expect(&o, 0, "no slide has an annotation: rank has nothing to follow");
 }
