@@ -53,6 +53,7 @@ typedef struct {
     char *cut_words;       /* how its cut-off came about */
     char *now;             /* date of this call */
     char *digest;          /* of the model files: 12 hex digits */
+    gboolean pixels;       /* the models look at tiles themselves: nothing is encoded */
     const char *unsaid;    /* why nothing says how the training's slides became features; NULL: it is known */
     double low, high;      /* µm per pixel of the slides that the model was trained on; 0: not known */
 } Predict;
@@ -186,10 +187,13 @@ static gboolean predict_row(Predict *p, int64_t i, GError **error) {
     const RmilWork *work = p->work;
     const RmilCohortRow *row = &work->cohort->rows[i];
     const RmilModel *const *models = (const RmilModel *const *)p->models->list->pdata;
-    g_autofree char *features = rmil_work_features(work, i), *patches = rmil_work_path(work, "patches", i, "csv");
-    g_autoptr(RmilBag) bag = rmil_bag_read(features, row->id, RMIL_FLOAT32, RMIL_BAG_ALL, error);
+    const gboolean pixels = p->pixels && row->slide;
+    g_autofree char *features = pixels && !row->features ? rmil_work_path(work, "tiles", i, "h5") : rmil_work_features(work, i),
+                    *patches = rmil_work_path(work, "patches", i, "csv");
+    g_autoptr(RmilBag) bag = rmil_bag_read(features, row->id, RMIL_FLOAT32, pixels ? RMIL_BAG_NO_FEATURES : RMIL_BAG_ALL, error);
     if (!bag) return FALSE;
-    if (bag->dim != rmil_model_config(models[0])->dim) {
+    if (p->pixels && row->slide) rmil_bag_set_slide(bag, row->slide, rmil_work_mpp(work, i), NULL);
+    if (!p->pixels && bag->dim != rmil_model_config(models[0])->dim) {
         g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: has %" G_GINT64_FORMAT " features a patch, the model takes %" G_GINT64_FORMAT,
                     features, bag->dim, rmil_model_config(models[0])->dim);
         return FALSE;
@@ -305,7 +309,7 @@ static gboolean predict_all(Predict *p, char **inputs, int count, GError **error
     if (!take_inputs(p, inputs, count, error)) return FALSE;
     say_assumed(p);
     json_object_set_array_member(cli->result, "predictions", json_array_new());
-    const gboolean encoded = rmil_work_tile(work, error) && rmil_work_encode(work, error);
+    const gboolean encoded = rmil_work_tile(work, error) && (p->pixels || rmil_work_encode(work, error));
     prepare_report(cli, work);
     if (!encoded) return FALSE;
     for (int64_t i = 0; i < work->cohort->count; i++) {
@@ -347,6 +351,7 @@ static gboolean predict(Predict *p, const char *folder, char **inputs, int count
     g_autoptr(GDateTime) now = g_date_time_new_now_local();
     p->models = &models;
     decide(p);
+    p->pixels = rmil_model_sees(models.list->pdata[0]);
     p->now = g_date_time_format(now, "%Y-%m-%d %H:%M");
     json_object_set_string_member(p->cli->result, "model", models.title);
     if (models.list->len > 1) cli_say(p->cli, "model    %s", models.title);

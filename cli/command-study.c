@@ -214,6 +214,7 @@ int command_study(int argc, char **argv) {
         {"sbatch", 0, 0, G_OPTION_ARG_STRING, &study.sbatch,
          "its options, e.g. \"--partition=long --time=8:00:00 --cpus-per-task=16 --mem=32G\"", "OPTIONS"},
         train_entry(&study.base, "memory"),
+        train_entry(&study.base, "cnn-weights"),
         {0},
     };
     g_autofree GOptionEntry *output = prepare_output_entries(&study.folder), *tiles = prepare_tile_entries(&study.preparation),

@@ -71,8 +71,11 @@ RMIL_API void rmil_bag_set_slide(RmilBag *bag, const char *slide, double mpp, Rm
 /* A patch as side × side RGB bytes: what lies at its place, patch_size_level0 wide. Thread-safe. DATA: the bag has no slide or no places; else
  * the errors of rmil_slide_open and rmil_slide_read, which name the file and the place. */
 RMIL_API gboolean rmil_bag_read_tile(const RmilBag *bag, int64_t patch, int side, uint8_t *rgb, GError **error);
+/* That slide's path, and its cache; NULL: it has no slide. Borrowed. */
+RMIL_API const char *rmil_bag_slide(const RmilBag *bag);
+RMIL_API RmilPixelCache *rmil_bag_pixels(const RmilBag *bag);
 /* These tiles will be read soon, in this order: a thread reads ahead as far as the cache has room. The list takes the place of the last
- * one; n 0: nothing, and nothing is being read any more when it returns. The bags stay until then. No result depends on it, and what
+ * one; n 0: nothing, and nothing is being read any more when it returns. The bags' slides stay until then. No result depends on it, and what
  * cannot be read is told to who reads it. */
 typedef struct {
     const RmilBag *bag;

@@ -81,6 +81,8 @@ typedef struct _RmilModel RmilModel;
 RMIL_API RmilModel *rmil_model_new(const RmilModelConfig *config, uint64_t seed, GError **error);
 RMIL_API void rmil_model_free(RmilModel *model);
 RMIL_API const RmilModelConfig *rmil_model_config(const RmilModel *model);
+/* Does it look at the pixels of patches (rmil_bag_set_slide), not at features? */
+RMIL_API gboolean rmil_model_sees(const RmilModel *model);
 /* The cut-off and calibration that it carries and saves; chosen FALSE: none. Where one is set, it is copied. */
 RMIL_API const RmilDecision *rmil_model_decision(const RmilModel *model);
 RMIL_API void rmil_model_set_decision(RmilModel *model, const RmilDecision *decision);
@@ -157,6 +159,9 @@ typedef struct {
      * `now` is what the run has. The result does not depend on it. */
     int (*ask_threads)(gpointer ask_user, int now);
     gpointer ask_user;
+    /* patch-cnn: the weight file that its network begins with, and the file's SHA-256, on which the result depends; borrowed. NULL: it begins
+     * with random numbers. */
+    const char *weights, *weights_sha256;
 } RmilTrainConfig;
 RMIL_API void rmil_train_config_init(RmilTrainConfig *config);
 

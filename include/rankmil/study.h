@@ -53,11 +53,14 @@ typedef struct {
     RmilTarget *targets;        /* by row */
     int64_t count;              /* rows */
     char *fingerprint;          /* SHA-256 over all that training depends on of the data */
+    struct _RmilSight *sight;   /* private: which slides models of pixels can see */
 } RmilTrainData;
 /* Every row must name features. With the option bag=patient, the bags are patients. cache: a folder for features beyond the options' memory, or NULL. */
 RMIL_API RmilTrainData *rmil_train_data_load(const RmilCohort *cohort, const RmilTrainOptions *options, const char *cache, int threads,
                                              const RmilMonitor *monitor, GError **error);
 RMIL_API void rmil_train_data_free(RmilTrainData *data);
+/* Why a model of pixels (patch-cnn) cannot see the slide of a row that has a bag; NULL: it can. Reads one tile at the first call. Thread-safe. */
+RMIL_API const char *rmil_train_data_blind(const RmilTrainData *data, int64_t row);
 
 /* One setting that a study varies, and its value. */
 typedef struct {
@@ -94,6 +97,7 @@ typedef struct {
 /* What a model says of one row. The rest is there when localised: annotated positive slides of the test set. */
 typedef struct {
     RmilPrediction prediction;
+    gboolean missing; /* a model of pixels cannot see the slide (rmil_train_data_blind): nothing is said of it */
     gboolean localised;
     double iou[RMIL_ALPHAS], dice[RMIL_ALPHAS], pointing[RMIL_ALPHAS];
     RmilAttentionShare attention;

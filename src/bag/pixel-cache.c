@@ -5,9 +5,11 @@
 
 enum { OPEN_MOST = 16 };
 
+/* A place on a slide: bags that hold parts of others number their patches otherwise. */
 typedef struct {
     const RmilPixels *pixels;
-    int64_t patch;
+    int64_t x, y;
+    double span; /* level-0 px */
     int side;
 } Key;
 
@@ -38,7 +40,7 @@ struct _RmilPixelCache {
     guint64 clock;
     /* reading ahead */
     GThread *reader;
-    RmilTileWanted *wanted;
+    Key *wanted;
     int64_t n, next;
     int side;
     guint64 lists; /* that were given */
@@ -47,12 +49,16 @@ struct _RmilPixelCache {
 
 static guint hash(gconstpointer key) {
     const Key *k = key;
-    return g_direct_hash(k->pixels) ^ (guint)(k->patch * 2654435761) ^ (guint)k->side;
+    return g_direct_hash(k->pixels) ^ (guint)((k->x * 31 + k->y) * 2654435761) ^ (guint)k->side;
 }
 
 static gboolean equal(gconstpointer a, gconstpointer b) {
     const Key *x = a, *y = b;
-    return x->pixels == y->pixels && x->patch == y->patch && x->side == y->side;
+    return x->pixels == y->pixels && x->x == y->x && x->y == y->y && x->span == y->span && x->side == y->side;
+}
+
+static Key key_of(const RmilBag *bag, int64_t patch, int side) {
+    return (Key){bag->pixels, bag->coords[2 * patch], bag->coords[2 * patch + 1], bag->patch_size_level0, side};
 }
 
 static void free_open(gpointer data) {
@@ -111,8 +117,8 @@ static void keep(RmilPixelCache *c, const Key *key, const uint8_t *rgb, gboolean
 }
 
 /* -- tiles ------------------------------------------------------------------------------------------------------------------- */
-gboolean rmil_pixel_cache_find(RmilPixelCache *c, const RmilPixels *pixels, int64_t patch, int side, uint8_t *rgb) {
-    const Key key = {pixels, patch, side};
+gboolean rmil_pixel_cache_find(RmilPixelCache *c, const RmilBag *bag, int64_t patch, int side, uint8_t *rgb) {
+    const Key key = key_of(bag, patch, side);
     g_mutex_lock(&c->lock);
     Tile *tile = g_hash_table_lookup(c->tiles, &key);
     if (tile) {
@@ -126,8 +132,8 @@ gboolean rmil_pixel_cache_find(RmilPixelCache *c, const RmilPixels *pixels, int6
     return tile != NULL;
 }
 
-void rmil_pixel_cache_keep(RmilPixelCache *c, const RmilPixels *pixels, int64_t patch, int side, const uint8_t *rgb) {
-    const Key key = {pixels, patch, side};
+void rmil_pixel_cache_keep(RmilPixelCache *c, const RmilBag *bag, int64_t patch, int side, const uint8_t *rgb) {
+    const Key key = key_of(bag, patch, side);
     g_mutex_lock(&c->lock);
     keep(c, &key, rgb, FALSE);
     g_mutex_unlock(&c->lock);
@@ -204,13 +210,12 @@ void rmil_pixel_cache_close(RmilPixelCache *c, RmilSlide *slide) {
 
 /* -- reading ahead --------------------------------------------------------------------------------------------------------------- */
 /* Reads one tile without the lock, and keeps it unless the list changed meanwhile. */
-static void read_ahead(RmilPixelCache *c, const RmilTileWanted *tile, const Key *key, uint8_t *rgb) {
+static void read_ahead(RmilPixelCache *c, const Key *key, uint8_t *rgb) {
     const guint64 list = c->lists;
-    const RmilBag *bag = tile->bag;
     g_mutex_unlock(&c->lock);
     RmilSlide *slide = rmil_pixel_cache_open(c, key->pixels, NULL);
-    const gboolean read = slide && rmil_slide_read(slide, (double)bag->coords[2 * key->patch], (double)bag->coords[2 * key->patch + 1],
-                                                   bag->patch_size_level0 / key->side, key->side, key->side, rgb, NULL);
+    const gboolean read = slide &&
+                          rmil_slide_read(slide, (double)key->x, (double)key->y, key->span / key->side, key->side, key->side, rgb, NULL);
     if (slide) rmil_pixel_cache_close(c, slide);
     g_mutex_lock(&c->lock);
     if (read && list == c->lists && !c->stop) keep(c, key, rgb, TRUE);
@@ -228,8 +233,7 @@ static gpointer reader(gpointer user) {
             g_cond_wait(&c->changed, &c->lock);
             continue;
         }
-        const RmilTileWanted tile = c->wanted[c->next];
-        const Key key = {tile.bag->pixels, tile.patch, c->side};
+        const Key key = c->wanted[c->next];
         if (side != c->side) {
             g_free(rgb);
             side = c->side;
@@ -239,7 +243,7 @@ static gpointer reader(gpointer user) {
         else if (!make_room(c, (gsize)side * (gsize)side * 3)) g_cond_wait(&c->changed, &c->lock); /* until some were used */
         else {
             c->next++;
-            read_ahead(c, &tile, &key, rgb);
+            read_ahead(c, &key, rgb);
         }
     }
     c->busy = FALSE;
@@ -257,12 +261,12 @@ void rmil_pixel_cache_expect(RmilPixelCache *c, const RmilTileWanted *tiles, int
     g_mutex_lock(&c->lock);
     for (GList *at = c->order.head; at; at = at->next) ((Tile *)at->data)->ahead = FALSE;
     g_free(c->wanted);
-    c->wanted = n ? g_new(RmilTileWanted, n) : NULL;
+    c->wanted = n ? g_new(Key, n) : NULL;
     c->n = c->next = 0;
     c->lists++;
     c->side = side;
     for (int64_t i = 0; i < n; i++)
-        if (readable(&tiles[i])) c->wanted[c->n++] = tiles[i];
+        if (readable(&tiles[i])) c->wanted[c->n++] = key_of(tiles[i].bag, tiles[i].patch, side);
     if (c->n && c->bound) {
         c->busy = TRUE;
         if (!c->reader) c->reader = g_thread_try_new("rankmil-pixels", reader, c, NULL); /* without it nothing is read ahead */

@@ -33,8 +33,12 @@ gboolean rmil_bag_read_tile(const RmilBag *bag, int64_t patch, int side, uint8_t
                          bag->pixels->slide);
     if (patch < 0 || patch >= bag->count || side < 1)
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: has no patch %" G_GINT64_FORMAT, id, patch);
-    if (rmil_pixel_cache_find(bag->pixels->cache, bag->pixels, patch, side, rgb)) return TRUE;
+    if (rmil_pixel_cache_find(bag->pixels->cache, bag, patch, side, rgb)) return TRUE;
     if (!read_tile(bag, patch, side, rgb, error)) return FALSE;
-    rmil_pixel_cache_keep(bag->pixels->cache, bag->pixels, patch, side, rgb);
+    rmil_pixel_cache_keep(bag->pixels->cache, bag, patch, side, rgb);
     return TRUE;
 }
+
+RmilPixelCache *rmil_bag_pixels(const RmilBag *bag) { return bag->pixels ? bag->pixels->cache : NULL; }
+
+const char *rmil_bag_slide(const RmilBag *bag) { return bag->pixels ? bag->pixels->slide : NULL; }

@@ -17,8 +17,8 @@ void rmil_pixels_free(RmilPixels *pixels);
 /* -- pixel-cache.c --------------------------------------------------------------------------------------------------------- */
 RmilPixelCache *rmil_pixel_cache_ref(RmilPixelCache *cache);
 /* The tile, where it is kept. */
-gboolean rmil_pixel_cache_find(RmilPixelCache *cache, const RmilPixels *pixels, int64_t patch, int side, uint8_t *rgb);
-void rmil_pixel_cache_keep(RmilPixelCache *cache, const RmilPixels *pixels, int64_t patch, int side, const uint8_t *rgb);
+gboolean rmil_pixel_cache_find(RmilPixelCache *cache, const RmilBag *bag, int64_t patch, int side, uint8_t *rgb);
+void rmil_pixel_cache_keep(RmilPixelCache *cache, const RmilBag *bag, int64_t patch, int side, const uint8_t *rgb);
 /* An open slide, until it is given back. */
 RmilSlide *rmil_pixel_cache_open(RmilPixelCache *cache, const RmilPixels *pixels, GError **error);
 void rmil_pixel_cache_close(RmilPixelCache *cache, RmilSlide *slide);

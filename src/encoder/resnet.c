@@ -137,8 +137,7 @@ static gboolean add_layers(Builder *b) {
     return add_step(b, rmil_layer_plain(b->resnet->dnn, layer, b->error), at, OUTPUT) != NULL;
 }
 
-/* What stands before torchvision's names in this file. */
-static char *find_prefix(const RmilTensors *tensors, GError **error) {
+char *rmil_resnet_prefix(const RmilTensors *tensors, GError **error) {
     for (int64_t i = 0; i < rmil_tensors_count(tensors); i++) {
         const char *name = rmil_tensors_at(tensors, i)->name;
         if (!g_str_has_suffix(name, "layer1.0.conv1.weight")) continue;
@@ -152,11 +151,24 @@ static char *find_prefix(const RmilTensors *tensors, GError **error) {
     return NULL;
 }
 
-static void fill_input_table(RmilResnet *resnet) {
+static float input_of(int channel, int value) {
     static const double mean[3] = {0.485, 0.456, 0.406}, sd[3] = {0.229, 0.224, 0.225}; /* ImageNet's, on [0, 1] */
+    return (float)((value / 255.0 - mean[channel]) / sd[channel]);
+}
+
+void rmil_resnet_input(const uint8_t *rgb, int side, float *planes) {
+    const int64_t pixels = (int64_t)side * side;
+    for (int c = 0; c < 3; c++) {
+        float table[256];
+        for (int v = 0; v < 256; v++) table[v] = input_of(c, v);
+        for (int64_t i = 0; i < pixels; i++) planes[c * pixels + i] = table[rgb[3 * i + c]];
+    }
+}
+
+static void fill_input_table(RmilResnet *resnet) {
     for (int c = 0; c < 3; c++)
         for (int v = 0; v < 256; v++) {
-            resnet->input[c][v] = (float)((v / 255.0 - mean[c]) / sd[c]);
+            resnet->input[c][v] = input_of(c, v);
             resnet->input16[c][v] = rmil_bfloat16(resnet->input[c][v]);
         }
 }
@@ -176,7 +188,7 @@ static gboolean open_worker(RmilResnet *resnet, Worker *worker, GError **error) 
 }
 
 RmilResnet *rmil_resnet_new(const RmilTensors *tensors, const RmilResnetConfig *config, GError **error) {
-    g_autofree char *prefix = find_prefix(tensors, error);
+    g_autofree char *prefix = rmil_resnet_prefix(tensors, error);
     if (!prefix) return NULL;
     RmilResnet *resnet = g_new0(RmilResnet, 1);
     resnet->config = *config;

@@ -15,6 +15,9 @@ typedef struct {
     RmilPrecision precision;
 } RmilResnetConfig;
 
+/* What stands before torchvision's names in this file. FORMAT: it holds no ResNet. Free with g_free. */
+char *rmil_resnet_prefix(const RmilTensors *tensors, GError **error);
+
 typedef struct _RmilResnet RmilResnet;
 /* Tensor names are torchvision's, with or without one prefix ("module.", "state_dict.encoder." …); what the stages do
  * not need may be missing. Batch norms are folded into the convolutions. */
@@ -24,6 +27,8 @@ int rmil_resnet_dim(const RmilResnet *resnet);
 /* As rmil_encoder_run. A last group smaller than the batch is filled up with black tiles. */
 gboolean rmil_resnet_run(RmilResnet *resnet, int worker, const uint8_t *rgb, int count, float *features, GError **error);
 
+/* A tile of side × side RGB bytes as the network takes it: three planes, normalised as ImageNet's. */
+void rmil_resnet_input(const uint8_t *rgb, int side, float *planes);
 /* What the last stage makes of one batch of tiles (batch, 3, side, side), normalised: (batch, channels, side', side'), which stays
  * until the worker's next call. */
 const float *rmil_resnet_maps(RmilResnet *resnet, int worker, const float *tiles, GError **error);

@@ -11,7 +11,7 @@
 
 enum { STREAM_ORDER = 1, STREAM_STEP = 2 };
 
-static uint64_t stream(int purpose, int64_t epoch, int64_t position) {
+uint64_t rmil_trainer_stream(int purpose, int64_t epoch, int64_t position) {
     return (uint64_t)purpose << 60 | (uint64_t)epoch << 36 | (uint64_t)position;
 }
 
@@ -23,7 +23,7 @@ static gboolean run_bag(int64_t index, int worker, gpointer user, GError **error
     if (t->training) {
         step.train = TRUE;
         step.seed = t->config->seed;
-        step.stream = stream(STREAM_STEP, t->state.epoch + 1, t->first + at);
+        step.stream = rmil_trainer_stream(STREAM_STEP, t->state.epoch + 1, t->first + at);
         step.gradient = t->look ? NULL : t->gradients + at * t->stride;
         step.slope = t->given ? &t->slopes[at] : NULL;
     }
@@ -96,18 +96,34 @@ static gboolean update_chunk(int64_t index, int worker, gpointer user, GError **
         const RmilParameter *tensor = rmil_parameter_at(&t->model->layout, (int)i);
         int64_t low = MAX(from, tensor->offset), high = MIN(to, tensor->offset + tensor->count);
         if (low < high && !tensor->unused)
-            rmil_adam_update(t->config, t->state.updates, t->gradients + low, t->count, t->stride, high - low,
+            rmil_adam_update(t->config, t->state.updates, t->gradients + low, t->slots, t->stride, high - low,
                              t->arrays[RMIL_PARAMETERS] + low, t->arrays[RMIL_FIRST] + low, t->arrays[RMIL_SECOND] + low);
     }
     return TRUE;
 }
 
+gboolean rmil_trainer_update(RmilTrainer *t, int64_t slots, GError **error) {
+    t->slots = slots;
+    t->state.updates++;
+    return rmil_crew_run(t->crew, (t->model->layout.count + CHUNK - 1) / CHUNK, update_chunk, t, error);
+}
+
+gboolean rmil_trainer_finite(const RmilTrainer *t, const RmilEpoch *epoch, GError **error) {
+    for (int64_t i = 0; i < t->stride; i++) /* relu turns NaN into 0, so that the loss alone does not tell */
+        if (!isfinite(t->arrays[RMIL_PARAMETERS][i]) || !isfinite(epoch->train_loss))
+            return rmil_fail(error, RMIL_ERROR_DATA,
+                             "training left the finite numbers in epoch %" G_GINT64_FORMAT
+                             ": a smaller learning rate may help, or a feature is NaN or infinite",
+                             t->state.epoch + 1);
+    return TRUE;
+}
+
 /* -- an epoch ------------------------------------------------------------------------------------------------------------------ */
-gboolean rmil_trainer_learn(RmilTrainer *t, RmilEpoch *epoch, GError **error) {
+static gboolean learn(RmilTrainer *t, RmilEpoch *epoch, GError **error) {
     const int64_t count = t->slides.train_count;
     g_autofree int64_t *slides = g_new(int64_t, count);
     RmilRng rng;
-    rmil_rng_init(&rng, t->config->seed, stream(STREAM_ORDER, t->state.epoch + 1, 0));
+    rmil_rng_init(&rng, t->config->seed, rmil_trainer_stream(STREAM_ORDER, t->state.epoch + 1, 0));
     rmil_targets_draw(&t->model->config.task, t->slides.targets, t->slides.train, count, t->config->balanced, &rng, slides);
     for (int64_t i = 0; i < count; i += t->config->group) {
         int64_t size = MIN(t->config->group, count - i);
@@ -118,16 +134,9 @@ gboolean rmil_trainer_learn(RmilTrainer *t, RmilEpoch *epoch, GError **error) {
             epoch->train_slide_loss += outcome->slide_loss / (double)count;
             epoch->train_guide_loss += outcome->guide_loss / (double)count;
         }
-        t->state.updates++;
-        if (!rmil_crew_run(t->crew, (t->model->layout.count + CHUNK - 1) / CHUNK, update_chunk, t, error)) return FALSE;
+        if (!rmil_trainer_update(t, size, error)) return FALSE;
     }
-    for (int64_t i = 0; i < t->stride; i++) /* relu turns NaN into 0, so that the loss alone does not tell */
-        if (!isfinite(t->arrays[RMIL_PARAMETERS][i]) || !isfinite(epoch->train_loss))
-            return rmil_fail(error, RMIL_ERROR_DATA,
-                             "training left the finite numbers in epoch %" G_GINT64_FORMAT
-                             ": a smaller learning rate may help, or a feature is NaN or infinite",
-                             t->state.epoch + 1);
-    return TRUE;
+    return rmil_trainer_finite(t, epoch, error);
 }
 
 gboolean rmil_trainer_validate(RmilTrainer *t, RmilEpoch *epoch, GError **error) {
@@ -141,3 +150,7 @@ gboolean rmil_trainer_validate(RmilTrainer *t, RmilEpoch *epoch, GError **error)
     epoch->val_metric = rmil_targets_metric(&t->model->config, t->slides.targets, set, t->outcomes, count);
     return TRUE;
 }
+
+static int64_t slots(const RmilTrainConfig *config) { return config->group; }
+
+const RmilTrainerKind rmil_bag_trainer = {.slots = slots, .learn = learn, .validate = rmil_trainer_validate};

@@ -8,7 +8,23 @@
 
 enum { RMIL_PARAMETERS, RMIL_BEST, RMIL_FIRST, RMIL_SECOND, RMIL_ARRAYS };
 
-typedef struct {
+typedef struct RmilTrainer RmilTrainer;
+
+/* How a model is trained and judged, where it is not by bags of features. */
+typedef struct RmilTrainerKind {
+    int64_t (*slots)(const RmilTrainConfig *config);           /* gradients that a step needs at once */
+    gboolean (*prepare)(RmilTrainer *trainer, GError **error); /* parameters are drawn; a checkpoint may still replace them */
+    gboolean (*learn)(RmilTrainer *trainer, RmilEpoch *epoch, GError **error);
+    gboolean (*validate)(RmilTrainer *trainer, RmilEpoch *epoch, GError **error);
+    void (*release)(RmilTrainer *trainer); /* also where prepare failed */
+} RmilTrainerKind;
+extern const RmilTrainerKind rmil_bag_trainer; /* epoch.c: the usual one */
+
+struct RmilTrainer {
+    const RmilTrainerKind *kind;
+    gpointer own;               /* the kind's */
+    const RmilMonitor *monitor; /* from the calling thread only */
+    int hired;                  /* how often the crew changed */
     const RmilTrainConfig *config;
     RmilTrainSlides slides;
     RmilModel *model;
@@ -17,6 +33,7 @@ typedef struct {
     float *memory;      /* the arrays, then one gradient per bag of a group */
     float *arrays[RMIL_ARRAYS], *gradients;
     int64_t stride; /* floats per array */
+    int64_t slots;  /* gradients of the update under way */
     RmilTrainState state;
     /* the bags at hand: a group in training, the whole validation set otherwise */
     const int64_t *hand;
@@ -26,10 +43,14 @@ typedef struct {
     double *slopes;          /* one for each bag at hand */
     int64_t *order;          /* largest bag first, so that threads end together */
     RmilOutcome *outcomes;
-} RmilTrainer;
+};
 
-/* Fills the losses of training, and moves the parameters. */
-gboolean rmil_trainer_learn(RmilTrainer *trainer, RmilEpoch *epoch, GError **error);
+/* A stream of random numbers: what for (1 … 15), in which epoch, at which place. */
+uint64_t rmil_trainer_stream(int purpose, int64_t epoch, int64_t position);
+/* One step of Adam by `slots` gradients. */
+gboolean rmil_trainer_update(RmilTrainer *trainer, int64_t slots, GError **error);
+/* DATA when a parameter or the epoch's loss is not finite. */
+gboolean rmil_trainer_finite(const RmilTrainer *trainer, const RmilEpoch *epoch, GError **error);
 /* Fills what the validation set says; NaN without one. */
 gboolean rmil_trainer_validate(RmilTrainer *trainer, RmilEpoch *epoch, GError **error);
 

@@ -68,17 +68,25 @@ void rmil_model_infer_outputs(RmilModelConfig *config, int64_t rows) {
 }
 
 /* -- parameters -------------------------------------------------------------------------------------------------------- */
-int rmil_parameter_add(RmilParameterLayout *layout, RmilInit init, double scale, int rank, int64_t d0, int64_t d1, int64_t d2,
-                       const char *name, ...) {
-    RmilParameter tensor = {.rank = rank, .shape = {d0, d1, d2}, .count = 1, .offset = layout->count, .init = init, .scale = scale};
-    va_list arguments;
-    va_start(arguments, name);
-    g_vsnprintf(tensor.name, sizeof tensor.name, name, arguments);
-    va_end(arguments);
-    for (int i = 0; i < rank; i++) tensor.count *= tensor.shape[i];
+int rmil_parameter_add_shape(RmilParameterLayout *layout, RmilInit init, double scale, int rank, const int64_t *shape, const char *name) {
+    RmilParameter tensor = {.rank = rank, .count = 1, .offset = layout->count, .init = init, .scale = scale};
+    g_strlcpy(tensor.name, name, sizeof tensor.name);
+    for (int i = 0; i < rank; i++) {
+        tensor.shape[i] = shape[i];
+        tensor.count *= shape[i];
+    }
     layout->count += (tensor.count + 15) / 16 * 16;
     g_array_append_val(layout->tensors, tensor);
     return (int)layout->tensors->len - 1;
+}
+
+int rmil_parameter_add(RmilParameterLayout *layout, RmilInit init, double scale, int rank, int64_t d0, int64_t d1, int64_t d2,
+                       const char *name, ...) {
+    va_list arguments;
+    va_start(arguments, name);
+    g_autofree char *full = g_strdup_vprintf(name, arguments);
+    va_end(arguments);
+    return rmil_parameter_add_shape(layout, init, scale, rank, (const int64_t[]){d0, d1, d2}, full);
 }
 
 int rmil_parameter_linear(RmilParameterLayout *layout, const char *name, int64_t out, int64_t in, gboolean bias) {
@@ -110,6 +118,7 @@ RmilModel *rmil_model_alloc(const RmilModelConfig *config, GError **error) {
     g_autoptr(RmilModel) model = g_new0(RmilModel, 1);
     model->config = full;
     model->class = rmil_model_class(full.model, NULL);
+    if (model->class->dim) model->config.dim = model->class->dim(&model->config);
     model->layout.tensors = g_array_new(FALSE, TRUE, sizeof(RmilParameter));
     model->class->layout(&model->config, &model->layout);
     model->parameters = rmil_alloc(model->layout.count, sizeof(float), error);
@@ -130,10 +139,13 @@ void rmil_model_free(RmilModel *model) {
     if (!model) return;
     if (model->layout.tensors) g_array_unref(model->layout.tensors);
     rmil_free(model->parameters);
+    if (model->own) model->class->release(model->own);
     g_free(model);
 }
 
 const RmilModelConfig *rmil_model_config(const RmilModel *model) { return &model->config; }
+
+gboolean rmil_model_sees(const RmilModel *model) { return model->class->look != NULL; }
 
 const RmilDecision *rmil_model_decision(const RmilModel *model) { return &model->decision; }
 

@@ -38,13 +38,13 @@ typedef enum {
 
 typedef struct {
     char name[64]; /* as in the released code's state_dict */
-    int rank;      /* 1 … 3 */
-    int64_t shape[3];
+    int rank;      /* 1 … 4 */
+    int64_t shape[4];
     int64_t count;  /* product of shape */
     int64_t offset; /* of the first entry in the flat array; a multiple of 16 floats */
     RmilInit init;
     double scale;
-    gboolean unused; /* lies in files for the released code's sake; nothing reads it, training leaves it alone */
+    gboolean unused; /* Adam leaves it alone: it lies in files for the released code's sake, or is learned otherwise, or frozen */
 } RmilParameter;
 
 typedef struct {
@@ -55,6 +55,7 @@ typedef struct {
 /* Adds one tensor behind those there are and returns its index. `name` may hold printf directives. */
 int rmil_parameter_add(RmilParameterLayout *layout, RmilInit init, double scale, int rank, int64_t d0, int64_t d1, int64_t d2,
                        const char *name, ...) G_GNUC_PRINTF(8, 9);
+int rmil_parameter_add_shape(RmilParameterLayout *layout, RmilInit init, double scale, int rank, const int64_t *shape, const char *name);
 /* nn.Linear: NAME.weight (out × in) and, with `bias`, NAME.bias (out), both uniform in ±1/sqrt(in). Returns the index of the
  * weight; the bias has the next. */
 int rmil_parameter_linear(RmilParameterLayout *layout, const char *name, int64_t out, int64_t in, gboolean bias);
@@ -136,7 +137,14 @@ struct RmilModelClass {
     RmilGuide guide;                /* what it trains with where nothing is said */
     int logits;                     /* of two classes: 1 (sigmoid) or 2 (softmax) */
     int tasks;                      /* RMIL_TAKES_…; 0: two classes alone */
-    gboolean patches;               /* learns from patch labels alone (patch.h): slides that tell nothing of a patch do not train it */
+    /* Of a model that makes its features itself of the slide's pixels (rmil_bag_read_tile): their number; NULL: it takes the bag's. */
+    int64_t (*dim)(const RmilModelConfig *config);
+    /* With `dim`: `out` becomes the bag with these features; out->features is freed with rmil_free. Thread-safe; what it makes once lies in
+     * model->own, which `release` frees. */
+    gboolean (*look)(const RmilModel *model, const RmilBag *bag, RmilBag *out, GError **error);
+    void (*release)(gpointer own);
+    const struct RmilTrainerKind *trainer; /* NULL: the usual one, by bags (epoch.h) */
+    gboolean patches; /* learns from patch labels alone (patch.h): slides that tell nothing of a patch do not train it */
     /* Rows of scores and attention; NULL: one. Several: one per output, so that row c is that of class c. */
     int (*rows)(const RmilModelConfig *config);
     const char *first;               /* a tensor that tells a state_dict of it, whatever stands before the names */
@@ -168,6 +176,7 @@ struct _RmilModel {
     RmilParameterLayout layout;
     float *parameters;
     RmilDecision decision;
+    gpointer own; /* the class's, made at the first prediction */
 };
 
 /* Window of tensor `index` in a step's parameters or gradient. */

@@ -38,16 +38,8 @@ typedef struct {
 } Work;
 
 static gboolean forward_plain(const RmilStep *step, Work *w, RmilArena *arena, GError **error) {
-    const int64_t k = step->bag->count, d = step->config->dim, n = w->outputs;
-    const float *weight = rmil_step_parameter(step, 0), *bias = rmil_step_parameter(step, 1);
-    const RmilFeatures x = rmil_features_of(step->bag, 0, k);
-    RmilTransposed wt;
-    w->z = rmil_arena_floats(arena, k * n, error);
-    if (!w->z || !rmil_transpose(weight, n, d, x.precision, arena, &wt, error) || !rmil_features_forward(&x, &wt, n, w->z, n, arena, error))
-        return FALSE;
-    for (int64_t i = 0; i < k; i++)
-        for (int64_t c = 0; c < n; c++) w->o[c * k + i] = w->z[i * n + c] + bias[c];
-    return TRUE;
+    w->z = rmil_arena_floats(arena, step->bag->count * w->outputs, error);
+    return w->z && rmil_patch_logits(step, 0, w->o, w->z, arena, error);
 }
 
 static gboolean forward_hidden(const RmilStep *step, Work *w, RmilArena *arena, GError **error) {

@@ -1,6 +1,7 @@
 /* What classifiers of single patches have in common. */
 #include "patch.h"
 
+#include "gemm.h"
 #include "guide.h"
 #include "onnx.h"
 
@@ -60,6 +61,20 @@ gboolean rmil_patch_slides(const RmilModelConfig *config, RmilTrainSlides *slide
                           " positive training slides have no annotated patch: a patch classifier (%s) cannot learn from them",
                           silent, lesions, config->model);
     slides->train = kept, slides->train_count = count;
+    return TRUE;
+}
+
+gboolean rmil_patch_logits(const RmilStep *step, int weight, float *o, float *z, RmilArena *arena, GError **error) {
+    const int64_t k = step->bag->count, d = step->config->dim, n = rmil_model_outputs(step->config);
+    const float *bias = rmil_step_parameter(step, weight + 1);
+    const RmilFeatures x = rmil_features_of(step->bag, 0, k);
+    RmilTransposed wt;
+    if (!z) z = rmil_arena_floats(arena, k * n, error);
+    if (!z || !rmil_transpose(rmil_step_parameter(step, weight), n, d, x.precision, arena, &wt, error) ||
+        !rmil_features_forward(&x, &wt, n, z, n, arena, error))
+        return FALSE;
+    for (int64_t i = 0; i < k; i++)
+        for (int64_t c = 0; c < n; c++) o[c * k + i] = z[i * n + c] + bias[c];
     return TRUE;
 }
 

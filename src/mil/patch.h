@@ -40,6 +40,9 @@ double rmil_patch_weight(const RmilPatchKnown *known, const RmilBag *bag, int cl
 gboolean rmil_patch_slides(const RmilModelConfig *config, RmilTrainSlides *slides, int64_t *kept, const RmilMonitor *monitor,
                            GError **error);
 
+/* o (outputs × K) = features Wᵀ + b, W the tensor of that index and b the next; z (K × outputs) is scratch, NULL: the arena's. */
+gboolean rmil_patch_logits(const RmilStep *step, int weight, float *o, float *z, RmilArena *arena, GError **error);
+
 /* -- from logits on ------------------------------------------------------------------------------------------------------ */
 /* Cross-entropy of the known patches of a bag, weighted as above; 0 where none is. slope (outputs × K, OVERWRITTEN; may be NULL) = ∂/∂o. */
 double rmil_patch_loss(const RmilModelConfig *config, const RmilBag *bag, const RmilPatchKnown *known, const float *o, float *slope);

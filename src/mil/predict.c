@@ -51,7 +51,11 @@ gboolean rmil_model_predict_row(const RmilModel *model, const RmilBag *bag, cons
         step.attention = all + bag->count * rows;
     }
     RmilOutcome outcome;
-    gboolean done = rmil_model_step(model, &step, arena, &outcome, error);
+    RmilBag seen = {.features = NULL};
+    gboolean done = !model->class->look || model->class->look(model, bag, &seen, error);
+    if (model->class->look) step.bag = &seen;
+    done = done && rmil_model_step(model, &step, arena, &outcome, error);
+    if (model->class->look) rmil_free(seen.features);
     if (done) {
         rmil_prediction_set(&model->config, outcome.logits, prediction);
         prediction->loss = outcome.slide_loss;

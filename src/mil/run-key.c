@@ -57,6 +57,7 @@ char *rmil_run_key(const RmilModelConfig *model, const RmilTrainConfig *train, c
     g_string_append_printf(protocol, "%" G_GUINT64_FORMAT " %" G_GINT64_FORMAT, train->seed, of->train_count);
     add_text(sum, text);
     add_text(sum, protocol->str);
+    if (train->weights_sha256) add_text(sum, train->weights_sha256);
     for (int64_t i = 0; i < count; i++) {
         g_autofree char *target = target_text(&model->task, &of->targets[slides[i]]);
         add_bag(sum, of->bags[slides[i]], target, digests + i * RMIL_BAG_DIGESTS);

@@ -36,10 +36,10 @@ void rmil_train_config_init(RmilTrainConfig *config) {
 /* Checkpoints may take this share of the time, no more. */
 #define CHECKPOINT_SHARE 0.05
 
-/* -- the run -------------------------------------------------------------------------------------------------------------------- */
 /* -- the crew ------------------------------------------------------------------------------------------------------------------- */
 static void hire(RmilTrainer *t, int threads) {
     t->crew = rmil_crew_new(threads);
+    t->hired++;
     t->arenas = g_new(RmilArena *, rmil_crew_threads(t->crew));
     for (int i = 0; i < rmil_crew_threads(t->crew); i++) t->arenas[i] = rmil_arena_new();
 }
@@ -62,14 +62,15 @@ static gboolean prepare(RmilTrainer *t, const RmilModelConfig *config, GError **
     t->model = rmil_model_new(config, t->config->seed, error);
     if (!t->model) return FALSE;
     t->stride = t->model->layout.count;
-    t->memory = rmil_alloc((RMIL_ARRAYS + t->config->group) * t->stride, sizeof(float), error);
+    t->memory = rmil_alloc((RMIL_ARRAYS + t->kind->slots(t->config)) * t->stride, sizeof(float), error);
     if (!t->memory) return FALSE;
     for (int i = 0; i < RMIL_ARRAYS; i++) t->arrays[i] = t->memory + i * t->stride;
     t->gradients = t->memory + RMIL_ARRAYS * t->stride;
-    memcpy(t->arrays[RMIL_PARAMETERS], t->model->parameters, (size_t)t->stride * sizeof(float));
-    memcpy(t->arrays[RMIL_BEST], t->model->parameters, (size_t)t->stride * sizeof(float));
     t->state.best_loss = INFINITY;
     hire(t, t->config->threads);
+    if (t->kind->prepare && !t->kind->prepare(t, error)) return FALSE;
+    memcpy(t->arrays[RMIL_PARAMETERS], t->model->parameters, (size_t)t->stride * sizeof(float));
+    memcpy(t->arrays[RMIL_BEST], t->model->parameters, (size_t)t->stride * sizeof(float));
     const int64_t most = MAX(t->config->group, t->slides.val_count);
     t->order = g_new(int64_t, most);
     t->outcomes = g_new(RmilOutcome, most);
@@ -78,6 +79,7 @@ static gboolean prepare(RmilTrainer *t, const RmilModelConfig *config, GError **
 }
 
 static void release(RmilTrainer *t) {
+    if (t->kind->release) t->kind->release(t);
     dismiss(t);
     g_free(t->order);
     g_free(t->outcomes);
@@ -128,6 +130,7 @@ static void note_epoch(const RmilTrainer *t, const RmilEpoch *epoch, const RmilM
     rmil_monitor_note(monitor, "%s, best epoch %" G_GINT64_FORMAT, text->str, epoch->epoch - t->state.waiting);
 }
 
+/* -- the run -------------------------------------------------------------------------------------------------------------------- */
 static gboolean run(RmilTrainer *t, const char *checkpoint, GArray *history, const RmilMonitor *monitor, GError **error) {
     g_autofree char *key = checkpoint ? rmil_run_key(&t->model->config, t->config, &t->slides, t->crew, error) : NULL;
     gboolean other = FALSE, saved = FALSE;
@@ -138,8 +141,7 @@ static gboolean run(RmilTrainer *t, const char *checkpoint, GArray *history, con
     while (!over(t)) {
         RmilEpoch epoch = {.epoch = t->state.epoch + 1};
         ask_threads(t);
-        if (!rmil_trainer_learn(t, &epoch, error) || !rmil_trainer_validate(t, &epoch, error) || !check_metric(t, &epoch, error))
-            return FALSE;
+        if (!t->kind->learn(t, &epoch, error) || !t->kind->validate(t, &epoch, error) || !check_metric(t, &epoch, error)) return FALSE;
         t->state.epoch++;
         epoch.best = is_best(t, &epoch, history);
         t->state.waiting = epoch.best ? 0 : t->state.waiting + 1;
@@ -167,13 +169,15 @@ RmilModel *rmil_train(const RmilModelConfig *model, const RmilTrainConfig *train
     RmilTrainer t = {.config = train, .slides = {bags, targets, train_set, val_set, train_count, val_count}};
     if (!rmil_options_check(rmil_trainer_options, train, error) || !rmil_targets_check(&model->task, &t.slides, error)) return NULL;
     RmilModelConfig config = *model;
-    if (config.dim == 0) config.dim = bags[train_set[0]]->dim;
+    if (config.dim == 0) config.dim = bags[train_set[0]]->dim; /* of features that the bags have */
     const RmilModelClass *class = rmil_model_class(config.model, error);
     g_autofree int64_t *kept = class ? g_new(int64_t, train_count) : NULL;
     if (!class || (class->patches && !rmil_patch_slides(&config, &t.slides, kept, monitor, error))) return NULL;
     if (!rmil_targets_learn(&config, &t.slides, error)) return NULL;
     g_autoptr(GArray) own = history ? NULL : g_array_new(FALSE, FALSE, sizeof(RmilEpoch));
     if (!history) history = own;
+    t.kind = class->trainer ? class->trainer : &rmil_bag_trainer;
+    t.monitor = monitor;
     g_array_set_size(history, 0);
     RmilModel *result = NULL;
     if (prepare(&t, &config, error) && run(&t, checkpoint, history, monitor, error)) {

@@ -97,6 +97,7 @@ RmilAttended *rmil_attended_new(const RmilSummary *s, const RmilSeedRun *referen
     }
     one->bag = rmil_bag_read(one->row->features, id, RMIL_FLOAT32, RMIL_BAG_ALL, error);
     if (!one->bag || !read_labels(one, error)) return NULL;
+    if (one->row->slide) rmil_bag_set_slide(one->bag, one->row->slide, one->row->mpp, NULL);
     one->methods = g_new0(const RmilMethodSummary *, s->n);
     one->attention = g_new0(float *, s->n);
     one->probability = g_new0(double, s->n);

@@ -19,6 +19,17 @@ static const RmilOption repeat_options[] = {
     {0},
 };
 
+static const RmilOption weight_options[] = {
+    {.name = "cnn-weights",
+     .key = "cnn_weights",
+     .type = RMIL_OPTION_FILE,
+     .scope = RMIL_SCOPE_MACHINE, /* results depend on what the file holds, not on where it lies */
+     .usual = "random numbers",
+     .unit = "FILE",
+     .help = "weights of a ResNet-50 that patch-cnn begins with (safetensors or PyTorch)"},
+    {0},
+};
+
 static void add(GArray *table, const RmilOption *rows) {
     for (; rows->key; rows++) rmil_options_add(table, rows, NULL);
 }
@@ -33,6 +44,7 @@ const RmilOption *rmil_train_option_table(gsize *count) {
                 g_array_append_vals(table, row, 1);
         add(table, rmil_trainer_options);
         add(table, rmil_set_options);
+        add(table, weight_options);
         add(table, repeat_options);
         add(table, rmil_share_options);
         add(table, rmil_decision_options);
@@ -109,11 +121,22 @@ static gboolean fill(const RmilTrainOptions *options, const RmilOption *rows, gp
     return TRUE;
 }
 
+/* The weights that a model of pixels begins with, and what they are. Texts live as long as the program: plans are of a few files. */
+static gboolean name_weights(const RmilTrainOptions *options, const RmilModelConfig *model, RmilTrainConfig *train, GError **error) {
+    const char *path = rmil_train_options_get(options, "cnn-weights");
+    if (!path || !rmil_model_class(model->model, NULL)->dim) return TRUE;
+    g_autofree char *sha256 = rmil_file_sha256(path, error);
+    if (!sha256) return FALSE;
+    train->weights = g_intern_string(path);
+    train->weights_sha256 = g_intern_string(sha256);
+    return TRUE;
+}
+
 gboolean rmil_train_options_configure(const RmilTrainOptions *options, const RmilTrainMethod *method, RmilModelConfig *model,
                                       RmilTrainConfig *train, GError **error) {
     rmil_train_config_init(train);
     return rmil_model_config_init(model, method->model, method->guide, error) && fill(options, rmil_model_options(), model, error) &&
-           fill(options, rmil_trainer_options, train, error);
+           fill(options, rmil_trainer_options, train, error) && name_weights(options, model, train, error);
 }
 
 gboolean rmil_train_options_load(const RmilTrainOptions *options, RmilBagSetOptions *load, GError **error) {

@@ -244,6 +244,7 @@ void rmil_applied_rows(const RmilTrainData *data, const RmilModel *model, const 
         if (!data->bags[i] || (splits[i] == RMIL_SPLIT_NONE && !all)) continue;
         const char *id = data->cohort->rows[i].id;
         const RmilApplied *a = &applied[i];
+        if (a->missing) continue;
         const RmilPredictionRow one = prediction_of(data, i, splits[i], &a->prediction, rmil_model_config(model)->edges + 1);
         g_array_append_val(rows[RMIL_ROWS_PREDICTION], one);
         rmil_outputs_of(&data->cohort->task, &one, strings, rows[RMIL_ROWS_OUTPUT]);

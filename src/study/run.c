@@ -50,6 +50,7 @@ char *rmil_train_run_config(const RmilTrainRun *run) {
         if (run->varied[1].name || isnan(run->varied[0].number)) set_text(o, "value", texts);
         else json_object_set_double_member(o, "value", run->varied[0].number);
     }
+    if (t->weights_sha256) set_text(o, "cnn_weights", t->weights_sha256);
     if (run->annotations) set_text(o, "annotations", run->annotations);
     g_autofree char *task = rmil_task_is_plain(&m->task) ? NULL : rmil_task_text(&m->task);
     if (task) set_text(o, "task", task);
@@ -59,6 +60,25 @@ char *rmil_train_run_config(const RmilTrainRun *run) {
 }
 
 /* -- training ---------------------------------------------------------------------------------------------------------------- */
+static gboolean sees(const RmilModelConfig *model) { return rmil_model_class(model->model, NULL)->dim != NULL; }
+
+/* A model of pixels says which slides it cannot see. FALSE: it sees none. */
+static gboolean look(const RmilTrainRun *run, const RmilMonitor *monitor, GError **error) {
+    const RmilTrainData *data = run->data;
+    const char *first = NULL;
+    int64_t seen = 0;
+    for (int64_t i = 0; i < data->count; i++) {
+        const char *why = data->bags[i] && run->splits[i] != RMIL_SPLIT_NONE ? rmil_train_data_blind(data, i) : NULL;
+        if (why)
+            rmil_monitor_warn(monitor, "%s is left out by %s, which looks at pixels: %s", data->cohort->rows[i].id, run->model.model, why);
+        if (why && !first) first = why;
+        seen += data->bags[i] && !why;
+    }
+    return seen || !first ||
+           rmil_fail(error, RMIL_ERROR_DATA, "%s learns from the slides' pixels, and no slide can be read; the first: %s", run->model.model,
+                     first);
+}
+
 static gboolean collect(const RmilTrainRun *run, RmilSplit split, GArray *rows, const char *name, GError **error) {
     const RmilTrainData *data = run->data;
     const RmilTask *task = &run->model.task;
@@ -66,6 +86,7 @@ static gboolean collect(const RmilTrainRun *run, RmilSplit split, GArray *rows, 
     for (int64_t i = 0; i < data->count; i++) {
         const RmilTarget *target = &data->targets[i];
         if (!data->bags[i] || run->splits[i] != split || !rmil_target_known(task, target)) continue;
+        if (sees(&run->model) && rmil_train_data_blind(data, i)) continue;
         if (task->kind == RMIL_TASK_CLASSES) of_class[target->label]++;
         g_array_append_val(rows, i);
     }
@@ -107,6 +128,7 @@ static void warn_unguided(const RmilTrainRun *run, const RmilBag *const *bags, c
 RmilModel *rmil_train_run(const RmilTrainRun *run, const char *checkpoint, GArray *history, const RmilMonitor *monitor, GError **error) {
     g_autoptr(GArray) train = g_array_new(FALSE, FALSE, sizeof(int64_t));
     g_autoptr(GArray) val = g_array_new(FALSE, FALSE, sizeof(int64_t));
+    if (sees(&run->model) && !look(run, monitor, error)) return NULL;
     if (!collect(run, RMIL_SPLIT_TRAIN, train, "training", error) || !collect(run, RMIL_SPLIT_VAL, val, "validation", error)) return NULL;
     const RmilBag *const *bags = run->bags ? run->bags : run->data->bags;
     warn_unguided(run, bags, train, monitor);
@@ -142,6 +164,8 @@ static gboolean apply_task(int64_t row, int worker, gpointer user, GError **erro
     RmilApplied *out = &a->out[row];
     out->localised = FALSE;
     if (!bag || (!a->all && a->splits[row] == RMIL_SPLIT_NONE)) return TRUE;
+    out->missing = sees(rmil_model_config(a->model)) && rmil_train_data_blind(a->data, row);
+    if (out->missing) return TRUE;
     gboolean annotated = FALSE;
     for (int64_t i = 0; bag->patch_labels && i < bag->count; i++) annotated = annotated || bag->patch_labels[i];
     out->localised = annotated && rmil_target_lesion(&a->data->cohort->task, &a->data->targets[row]) && a->splits[row] == RMIL_SPLIT_TEST;
@@ -161,5 +185,6 @@ static gboolean apply_task(int64_t row, int worker, gpointer user, GError **erro
 gboolean rmil_train_apply(const RmilTrainData *data, const RmilModel *model, const RmilSplit *splits, gboolean all, int threads,
                           RmilApplied *out, GError **error) {
     Applying applying = {data, model, splits, all, out};
-    return rmil_parallel(data->count, threads, apply_task, &applying, error);
+    /* a model of pixels takes all threads for one slide */
+    return rmil_parallel(data->count, sees(rmil_model_config(model)) ? 1 : threads, apply_task, &applying, error);
 }

@@ -2,6 +2,7 @@
 #include "runner.h"
 
 #include "base/base-private.h"
+#include "mil/model.h"
 
 #include <errno.h>
 #include <glib/gstdio.h>
@@ -122,15 +123,17 @@ static int ask_threads(gpointer user, int now) {
     return now + more;
 }
 
+static gboolean is_heavy(const RmilJob *job) { return rmil_model_class(job->run.model.model, NULL)->dim != NULL; }
+
 static void begin(RmilRunner *runner, RmilJob *job) {
     job->runner = runner;
-    job->run.train.threads = 1;
-    job->run.train.ask_threads = ask_threads;
+    job->run.train.threads = is_heavy(job) ? runner->threads : 1;
+    job->run.train.ask_threads = is_heavy(job) ? NULL : ask_threads;
     job->run.train.ask_user = job;
     g_mutex_lock(&runner->lock);
     runner->waiting--;
     runner->active++;
-    runner->busy++;
+    runner->busy += job->run.train.threads;
     g_mutex_unlock(&runner->lock);
 }
 
@@ -145,7 +148,7 @@ static void end(RmilRunner *runner, RmilJob *job) {
 
 static gboolean job_task(int64_t index, int worker, gpointer user, GError **error) {
     RmilRunner *runner = user;
-    RmilJob *job = rmil_jobs_at(runner->jobs, g_array_index(runner->todo, int64_t, index));
+    RmilJob *job = rmil_jobs_at(runner->jobs, g_array_index(runner->todo, int64_t, runner->first + index));
     GError *reason = NULL;
     begin(runner, job);
     gboolean done = do_job(runner, job, &reason);
@@ -196,6 +199,20 @@ static void remove_checkpoints(const RmilRunner *runner, gboolean done) {
     g_rmdir(folder); /* when nothing is left in it */
 }
 
+/* Models of pixels hold gigabytes while they train: one at a time, after the others. */
+static void put_heavy_last(RmilRunner *runner) {
+    g_autoptr(GArray) heavy = g_array_new(FALSE, FALSE, sizeof(int64_t));
+    guint light = 0;
+    for (guint i = 0; i < runner->todo->len; i++) {
+        const int64_t index = g_array_index(runner->todo, int64_t, i);
+        if (is_heavy(rmil_jobs_at(runner->jobs, index))) g_array_append_val(heavy, index);
+        else g_array_index(runner->todo, int64_t, light++) = index;
+    }
+    runner->light = light;
+    g_array_set_size(runner->todo, light);
+    g_array_append_vals(runner->todo, heavy->data, heavy->len);
+}
+
 static gboolean run_jobs(RmilRunner *runner, GError **error) {
     static const char *const folders[] = {"models", "checkpoints"};
     for (gsize i = 0; i < G_N_ELEMENTS(folders); i++) {
@@ -203,8 +220,12 @@ static gboolean run_jobs(RmilRunner *runner, GError **error) {
         if (g_mkdir_with_parents(path, 0777) != 0)
             return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot make the folder: %s", path, g_strerror(errno));
     }
-    runner->waiting = runner->todo->len;
-    const gboolean done = rmil_parallel(runner->todo->len, runner->threads, job_task, runner, error);
+    put_heavy_last(runner);
+    runner->waiting = runner->light;
+    gboolean done = rmil_parallel(runner->light, runner->threads, job_task, runner, error);
+    runner->first = runner->light;
+    runner->waiting = runner->todo->len - runner->light;
+    done = done && rmil_parallel(runner->waiting, 1, job_task, runner, error);
     remove_checkpoints(runner, done);
     g_autofree char *models = g_build_filename(runner->options->folder, "models", NULL);
     if (runner->options->shards == 0) rmil_folder_sweep(models);

@@ -14,7 +14,9 @@ typedef struct {
     RmilDecisionOptions decision; /* how cut-offs and calibrations are chosen */
     GArray *todo;                 /* indices of jobs, one of each training */
     RmilRecord *record;
-    GMutex lock; /* of the record and of what follows */
+    GMutex lock;   /* of the record and of what follows */
+    int64_t light; /* how many of `todo`, the first, run side by side; the rest, one after the other, each on all threads */
+    int64_t first; /* of those under way, in `todo` */
     int threads, busy;
     int64_t waiting, active; /* trainings that nobody has begun; that are under way */
     int64_t ended, epochs;   /* trainings that ended here, and their epochs */

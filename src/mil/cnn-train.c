@@ -1,0 +1,258 @@
+/* Training of patch-cnn: epochs of tiles, drawn anew each, in steps of one batch; validation by a fixed part of each slide's tiles, which
+ * the network sees as it predicts. */
+#include "cnn.h"
+
+#include "encoder/augment.h"
+#include "encoder/resnet.h"
+#include "loss.h"
+#include "tensors/tensors-private.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { STREAM_TILE = 5 };
+#define MEMORY ((int64_t)4 << 30) /* bytes of activations that are kept for the way back */
+
+typedef struct {
+    const RmilCnnOptions *options;
+    RmilNetwork *network;
+    int hired;                   /* the trainer's crew that the network works with */
+    float **values, **gradients; /* by tensor */
+    RmilBag **parts;             /* by place in the validation set */
+    float *input;                /* batch × 3 × side × side */
+    float *logits, *slopes;      /* batch × outputs */
+    uint8_t **rgb;               /* by tile of a batch: the tile and as much scratch */
+    const RmilCnnTile *tiles;    /* of the batch at hand */
+    int64_t first;               /* its place in the epoch */
+    int64_t *instead;            /* by tile of the batch: the slide whose tile could not be read, another of it is taken; −1: none */
+    char **reasons;              /* and why */
+    gboolean *told;              /* by slide */
+} Own;
+
+/* -- weights --------------------------------------------------------------------------------------------------------------------- */
+/* A stage of the file is there whole, or not at all. */
+static gboolean has_stage(const RmilTensors *file, const char *prefix, const GArray *tensors, int stage) {
+    for (guint i = 0; i < tensors->len; i++) {
+        const RmilNetworkTensor *t = &g_array_index(tensors, RmilNetworkTensor, i);
+        g_autofree char *name = g_strconcat(prefix, t->name, NULL);
+        if (t->stage == stage && rmil_tensors_find(file, name)) return TRUE;
+    }
+    return FALSE;
+}
+
+/* The network begins with the file's stages; those that it has not, and the head, are new. */
+static gboolean load_weights(RmilTrainer *t, GError **error) {
+    const RmilNetworkShape shape = rmil_cnn_shape(&t->model->config);
+    g_autoptr(GArray) tensors = rmil_network_tensors(&shape);
+    g_autoptr(RmilTensors) file = rmil_weights_read(t->config->weights, NULL, error);
+    g_autofree char *prefix = file ? rmil_resnet_prefix(file, error) : NULL;
+    g_autoptr(GString) new = g_string_new(NULL);
+    gboolean there[RMIL_STAGES + 1];
+    if (!prefix) return FALSE;
+    for (int stage = 0; stage <= RMIL_STAGES; stage++) {
+        there[stage] = has_stage(file, prefix, tensors, stage);
+        if (!there[stage]) g_string_append_printf(new, "%slayer%d", new->len ? ", " : "", stage);
+    }
+    for (guint i = 0; i < tensors->len; i++) {
+        const RmilNetworkTensor *tensor = &g_array_index(tensors, RmilNetworkTensor, i);
+        if (tensor->stage > RMIL_STAGES || !there[tensor->stage]) continue;
+        g_autofree char *name = g_strconcat(prefix, tensor->name, NULL);
+        float *values = rmil_tensors_floats(file, name, tensor->rank, tensor->shape, error);
+        if (!values) return FALSE;
+        memcpy(t->model->parameters + rmil_parameter_at(&t->model->layout, (int)i)->offset, values, (gsize)tensor->count * sizeof *values);
+        rmil_free(values);
+    }
+    if (new->len)
+        rmil_monitor_warn(t->monitor, "%s: has no %s: there the network of patch-cnn begins with random numbers", t->config->weights,
+                          new->str);
+    return TRUE;
+}
+
+/* -- preparing --------------------------------------------------------------------------------------------------------------------- */
+static gboolean make_network(RmilTrainer *t, Own *own, GError **error) {
+    const RmilModelConfig *config = &t->model->config;
+    const RmilNetworkConfig network = {.shape = rmil_cnn_shape(config),
+                                       .side = RMIL_CNN_SIDE,
+                                       .batch = own->options->batch,
+                                       .frozen = own->options->frozen,
+                                       .precision = (RmilPrecision)own->options->precision,
+                                       .memory = MEMORY};
+    own->hired = t->hired;
+    return (own->network = rmil_network_new(&network, t->crew, own->values, error)) != NULL;
+}
+
+static gboolean make_arrays(RmilTrainer *t, Own *own, GError **error) {
+    const int64_t batch = own->options->batch, outputs = rmil_model_outputs(&t->model->config), tile = RMIL_CNN_SIDE * RMIL_CNN_SIDE * 3;
+    const guint n = t->model->layout.tensors->len;
+    own->values = g_new(float *, n);
+    own->gradients = g_new(float *, n);
+    for (guint i = 0; i < n; i++) {
+        own->values[i] = t->arrays[RMIL_PARAMETERS] + rmil_parameter_at(&t->model->layout, (int)i)->offset;
+        own->gradients[i] = t->gradients + rmil_parameter_at(&t->model->layout, (int)i)->offset;
+    }
+    own->rgb = g_new0(uint8_t *, batch);
+    own->instead = g_new(int64_t, batch);
+    own->reasons = g_new0(char *, batch);
+    own->logits = g_new(float, batch *outputs);
+    own->slopes = g_new(float, batch *outputs);
+    if (!(own->input = rmil_alloc(batch * tile, sizeof(float), error))) return FALSE;
+    for (int64_t i = 0; i < batch; i++)
+        if (!(own->rgb[i] = rmil_alloc(2 * tile, 1, error))) return FALSE;
+    return TRUE;
+}
+
+static gboolean prepare(RmilTrainer *t, GError **error) {
+    Own *own = t->own = g_new0(Own, 1);
+    int64_t slides = 0;
+    own->options = rmil_model_own(&t->model->config);
+    own->parts = g_new0(RmilBag *, t->slides.val_count);
+    for (int64_t i = 0; i < t->slides.train_count; i++) slides = MAX(slides, t->slides.train[i] + 1);
+    own->told = g_new0(gboolean, slides);
+    if (t->config->weights && !load_weights(t, error)) return FALSE;
+    if (!t->config->weights)
+        rmil_monitor_warn(t->monitor, "patch-cnn begins with random numbers: give the weights of a ResNet-50 with --cnn-weights FILE");
+    memcpy(t->arrays[RMIL_PARAMETERS], t->model->parameters, (gsize)t->stride * sizeof(float)); /* frozen stages are read from there */
+    if (!make_arrays(t, own, error) || !make_network(t, own, error)) return FALSE;
+    for (int64_t i = 0; i < t->slides.val_count; i++) {
+        const int64_t slide = t->slides.val[i];
+        if (!(own->parts[i] = rmil_cnn_part(t->slides.bags[slide], own->options->judged, t->config->seed, slide, error))) return FALSE;
+    }
+    return TRUE;
+}
+
+static void release(RmilTrainer *t) {
+    Own *own = t->own;
+    if (!own) return;
+    for (int64_t i = 0; i < t->slides.val_count; i++) rmil_cnn_part_free(own->parts[i]);
+    for (int64_t i = 0; own->rgb && i < own->options->batch; i++) {
+        rmil_free(own->rgb[i]);
+        g_free(own->reasons[i]);
+    }
+    rmil_network_free(own->network);
+    rmil_free(own->input);
+    void *all[] = {own->values, own->gradients, own->parts, own->rgb, own->instead, own->reasons, own->logits, own->slopes, own->told, own};
+    for (gsize i = 0; i < G_N_ELEMENTS(all); i++) g_free(all[i]);
+}
+
+/* -- an epoch ------------------------------------------------------------------------------------------------------------------------ */
+/* A tile that cannot be read gives its place to the next patch of its class on the slide. */
+static gboolean read_tile(const RmilTrainer *t, Own *own, int64_t i, GError **error) {
+    const RmilCnnTile *tile = &own->tiles[i];
+    const RmilBag *bag = t->slides.bags[tile->slide];
+    const RmilPatchKnown known = rmil_patch_known(&t->model->config.task, &t->slides.targets[tile->slide], bag);
+    for (int64_t k = 0; k < bag->count; k++) {
+        const int64_t patch = (tile->patch + k) % bag->count;
+        GError *reason = NULL;
+        if (rmil_patch_class(&known, bag, patch) != tile->class) continue;
+        if (rmil_bag_read_tile(bag, patch, RMIL_CNN_SIDE, own->rgb[i], &reason)) return TRUE;
+        if (own->instead[i] < 0) own->reasons[i] = g_strdup(reason->message);
+        own->instead[i] = tile->slide;
+        g_error_free(reason);
+    }
+    return rmil_fail(error, RMIL_ERROR_IO, "%s: none of its tiles of one class can be read: %s", bag->id, own->reasons[i]);
+}
+
+static gboolean fill_tile(int64_t i, int worker, gpointer user, GError **error) {
+    RmilTrainer *t = user;
+    Own *own = t->own;
+    const int64_t pixels = RMIL_CNN_SIDE * RMIL_CNN_SIDE;
+    const RmilAugmentation how = {own->options->flip, own->options->turn, own->options->stain};
+    uint8_t *rgb = own->rgb[i];
+    RmilRng rng;
+    own->instead[i] = -1;
+    if (!read_tile(t, own, i, error)) return FALSE;
+    rmil_rng_init(&rng, t->config->seed, rmil_trainer_stream(STREAM_TILE, t->state.epoch + 1, own->first + i));
+    rmil_augment(&how, &rng, RMIL_CNN_SIDE, rgb, rgb + 3 * pixels);
+    rmil_resnet_input(rgb, RMIL_CNN_SIDE, own->input + 3 * pixels * i);
+    return TRUE;
+}
+
+static void say_unread(RmilTrainer *t, Own *own) {
+    for (int64_t i = 0; i < own->options->batch; i++) {
+        if (own->instead[i] >= 0 && !own->told[own->instead[i]])
+            rmil_monitor_warn(t->monitor, "%s: a tile cannot be read, and another of the slide takes its place: %s",
+                              t->slides.bags[own->instead[i]]->id, own->reasons[i]);
+        if (own->instead[i] >= 0) own->told[own->instead[i]] = TRUE;
+        g_clear_pointer(&own->reasons[i], g_free);
+    }
+}
+
+/* The mean cross-entropy of the batch, and its slopes by the logits. */
+static double batch_loss(const RmilTrainer *t, Own *own) {
+    const int outputs = rmil_model_outputs(&t->model->config);
+    const int64_t batch = own->options->batch;
+    double loss = 0, z[RMIL_OUTPUTS_MOST], dz[RMIL_OUTPUTS_MOST];
+    for (int64_t i = 0; i < batch; i++) {
+        const int class = own->tiles[i].class;
+        for (int c = 0; c < outputs; c++) z[c] = (double)own->logits[i * outputs + c];
+        loss += (outputs == 1 ? rmil_bce(z[0], class, dz) : rmil_cross_entropy(z, outputs, class, dz)) / (double)batch;
+        for (int c = 0; c < outputs; c++) own->slopes[i * outputs + c] = (float)(dz[c] / (double)batch);
+    }
+    return loss;
+}
+
+static gboolean train_batch(RmilTrainer *t, Own *own, double *loss, GError **error) {
+    if (!rmil_crew_run(t->crew, own->options->batch, fill_tile, t, error)) return FALSE;
+    say_unread(t, own);
+    if (!rmil_network_forward(own->network, own->values, own->input, own->logits, error)) return FALSE;
+    *loss = batch_loss(t, own);
+    return rmil_network_backward(own->network, own->values, own->input, own->slopes, own->gradients, error) &&
+           rmil_trainer_update(t, 1, error);
+}
+
+static RmilPixelCache *cache_of(const RmilTrainer *t) { return rmil_bag_pixels(t->slides.bags[t->slides.train[0]]); }
+
+static void expect(const RmilTrainer *t, const RmilCnnTile *tiles, int64_t n) {
+    RmilPixelCache *cache = cache_of(t);
+    g_autofree RmilTileWanted *wanted = g_new(RmilTileWanted, n + 1);
+    for (int64_t i = 0; i < n; i++) wanted[i] = (RmilTileWanted){t->slides.bags[tiles[i].slide], tiles[i].patch};
+    if (cache) rmil_pixel_cache_expect(cache, wanted, n, RMIL_CNN_SIDE);
+}
+
+static gboolean learn(RmilTrainer *t, RmilEpoch *epoch, GError **error) {
+    Own *own = t->own;
+    int64_t n;
+    if (own->hired != t->hired && !rmil_network_hire(own->network, t->crew, own->values, error)) return FALSE;
+    own->hired = t->hired;
+    g_autofree RmilCnnTile *tiles = rmil_cnn_draw(t, own->options, &n);
+    gboolean done = TRUE;
+    expect(t, tiles, n);
+    for (own->first = 0; done && own->first < n; own->first += own->options->batch) {
+        double loss;
+        own->tiles = tiles + own->first;
+        done = train_batch(t, own, &loss, error);
+        if (done) epoch->train_loss += loss * (double)own->options->batch / (double)n;
+        if (done)
+            rmil_monitor_note(t->monitor, "epoch %" G_GINT64_FORMAT ", tiles %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT ", loss %.3f",
+                              epoch->epoch, own->first + own->options->batch, n, loss);
+    }
+    expect(t, NULL, 0);
+    epoch->train_slide_loss = epoch->train_loss;
+    return done && rmil_trainer_finite(t, epoch, error);
+}
+
+/* The usual validation, of bags with the features that the network makes now. */
+static gboolean validate(RmilTrainer *t, RmilEpoch *epoch, GError **error) {
+    const Own *own = t->own;
+    const RmilTrainSlides slides = t->slides;
+    int64_t most = 0;
+    for (int64_t i = 0; i < slides.val_count; i++) most = MAX(most, slides.val[i] + 1);
+    g_autofree RmilBag *seen = g_new0(RmilBag, slides.val_count + 1);
+    g_autofree const RmilBag **bags = g_new0(const RmilBag *, most + 1);
+    RmilCnnRunner *runner = slides.val_count ? rmil_cnn_runner_new(t->model, t->arrays[RMIL_PARAMETERS], error) : NULL;
+    gboolean done = runner || !slides.val_count;
+    for (int64_t i = 0; done && i < slides.val_count; i++) {
+        done = rmil_cnn_runner_bag(runner, own->parts[i], &seen[i], error);
+        bags[slides.val[i]] = &seen[i];
+    }
+    t->slides.bags = bags;
+    done = done && rmil_trainer_validate(t, epoch, error);
+    t->slides = slides;
+    for (int64_t i = 0; i < slides.val_count; i++) rmil_free(seen[i].features);
+    rmil_cnn_runner_free(runner);
+    return done;
+}
+
+static int64_t slots(const RmilTrainConfig *config) { return 1; }
+
+const RmilTrainerKind rmil_cnn_trainer = {slots, prepare, learn, validate, release};

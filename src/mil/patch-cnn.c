@@ -1,0 +1,99 @@
+/* A classifier of single patches by their pixels: ResNet-50, fine-tuned on patch labels alone, and a linear head: the paper's fully
+ * supervised system (Multimedia Appendix 4). Its step takes the features that the network makes of tiles; that they come from pixels is
+ * the business of cnn-features.c and cnn-train.c. */
+#include "cnn.h"
+
+#include <math.h>
+#include <string.h>
+
+static const char *const stages[] = {"none", "stem", "layer1", "layer2", "layer3", NULL};
+static const char *const switches[] = {"off", "on", NULL};
+static const char *const precisions[] = {"float32", "bfloat16", NULL}; /* as RmilPrecision */
+
+static const RmilOption options[] = {
+    {RMIL_WHOLE("cnn-width", "cnn_width", 64, 16, 256, "N", "channels of the network's stem: 64 is ResNet-50"),
+     .offset = offsetof(RmilCnnOptions, width)},
+    {RMIL_WORD("freeze", "freeze", 0, stages, "STAGE", "the network's stages up to this one stay as they are"),
+     .offset = offsetof(RmilCnnOptions, frozen)},
+    {RMIL_WHOLE("tile-batch", "tile_batch", 32, 2, 1024, "N", "tiles of a step of Adam"), .offset = offsetof(RmilCnnOptions, batch)},
+    {RMIL_WHOLE("epochs-tiles", "epochs_tiles", 32, 1, 1000000, "N", "tiles that a slide gives an epoch, on average"),
+     .offset = offsetof(RmilCnnOptions, tiles)},
+    {RMIL_WHOLE("val-tiles", "val_tiles", 128, 0, 1000000, "N", "tiles by which a validation slide is judged, always the same; 0: all"),
+     .offset = offsetof(RmilCnnOptions, judged)},
+    {RMIL_WORD("flip", "flip", TRUE, switches, "ON|OFF", "training tiles are mirrored at random"),
+     .offset = offsetof(RmilCnnOptions, flip)},
+    {RMIL_WORD("turn", "turn", TRUE, switches, "ON|OFF", "training tiles are turned by quarters at random"),
+     .offset = offsetof(RmilCnnOptions, turn)},
+    {RMIL_NUMBER("stain-jitter", "stain_jitter", 0.05, 0, 1, "X",
+                 "training tiles are stained more or less, by up to this share; 0: as they are"),
+     .offset = offsetof(RmilCnnOptions, stain)},
+    {RMIL_WORD("cnn-precision", "cnn_precision", RMIL_FLOAT32, precisions, "NAME", "number type of the network in training"),
+     .offset = offsetof(RmilCnnOptions, precision)},
+    RMIL_PATCH_TOP,
+    {0},
+};
+
+static int64_t dim(const RmilModelConfig *config) { return 32 * ((const RmilCnnOptions *)rmil_model_own(config))->width; }
+
+static gboolean check(const RmilModelConfig *config, GError **error) {
+    const RmilCnnOptions *own = rmil_model_own(config);
+    return own->width % 16 == 0 ||
+           rmil_fail(error, RMIL_ERROR_ARGUMENT, "--cnn-width %" G_GINT64_FORMAT " is no multiple of 16", own->width);
+}
+
+static void layout(const RmilModelConfig *config, RmilParameterLayout *layout) {
+    const RmilCnnOptions *own = rmil_model_own(config);
+    const RmilNetworkShape shape = rmil_cnn_shape(config);
+    g_autoptr(GArray) tensors = rmil_network_tensors(&shape);
+    for (guint i = 0; i < tensors->len; i++) {
+        const RmilNetworkTensor *t = &g_array_index(tensors, RmilNetworkTensor, i);
+        const gboolean head = t->stage > RMIL_STAGES;
+        const RmilInit init = !t->inputs ? RMIL_INIT_CONSTANT : head ? RMIL_INIT_UNIFORM : RMIL_INIT_NORMAL;
+        /* convolutions: He et al. 2015, by what their outputs reach, as torchvision has it */
+        const double fan = t->rank == 4 ? (double)(t->shape[0] * t->shape[2] * t->shape[3]) : (double)t->inputs;
+        const double scale = !t->inputs ? (double)t->usual : head ? 1 / sqrt(fan) : sqrt(2 / fan);
+        const int at = rmil_parameter_add_shape(layout, init, scale, t->rank, t->shape, t->name);
+        g_array_index(layout->tensors, RmilParameter, at).unused = t->statistic || t->stage < own->frozen;
+    }
+}
+
+static void infer(RmilModelConfig *config, int64_t (*shape)(gpointer, const char *, int), gpointer user) {
+    RmilCnnOptions *own = rmil_model_own(config);
+    own->width = shape(user, "conv1.weight", 0);
+    rmil_model_infer_outputs(config, shape(user, "fc.weight", 0));
+    config->dim = dim(config);
+}
+
+static gboolean step(const RmilStep *step, RmilArena *arena, RmilOutcome *outcome, GError **error) {
+    const int64_t k = step->bag->count, n = rmil_model_outputs(step->config);
+    const int head = (int)step->layout->tensors->len - 2;
+    float *o = rmil_arena_floats(arena, n * k, error);
+    if (step->gradient)
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "patch-cnn learns from pixels: a bag of features gives it no gradient");
+    return o && rmil_patch_logits(step, head, o, NULL, arena, error) && rmil_patch_step(step, o, NULL, arena, outcome, error);
+}
+
+static void release(gpointer own) { rmil_cnn_runner_free(own); }
+
+static const RmilTrainMethod methods[] = {{.name = "supervised", .title = "Fully supervised", .style = {"#000080", "(9,2,2,2,2,2)", 10}},
+                                          {0}};
+
+static const RmilModelClass class = {
+    .name = "patch-cnn",
+    .methods = methods,
+    .logits = 1,
+    .tasks = RMIL_TAKES_CLASSES,
+    .patches = TRUE,
+    .rows = rmil_model_outputs,
+    .first = "layer4.0.conv1.weight",
+    .options = options,
+    .check = check,
+    .dim = dim,
+    .look = rmil_cnn_look,
+    .release = release,
+    .trainer = &rmil_cnn_trainer,
+    .layout = layout,
+    .infer = infer,
+    .step = step,
+};
+RMIL_MODEL_FILE(patch_cnn, &class);
