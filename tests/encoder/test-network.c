@@ -287,8 +287,8 @@ static void check_other(RmilNetworkConfig config, int threads, int64_t memory, c
 
 /* Other crews between forward and back, and between steps. */
 static void check_hire(RmilNetworkConfig config, const Net *expected) {
-    Net n = new_net(config, 3), other = new_net(config, 1);
-    RmilCrew *crews[] = {rmil_crew_new(1), rmil_crew_new(2), rmil_crew_new(2)};
+    Net n = new_net(config, 1), other = new_net(config, 1);
+    RmilCrew *crews[] = {rmil_crew_new(3), rmil_crew_new(2), rmil_crew_new(2)};
     loss(&n);
     g_assert_true(rmil_network_hire(n.network, crews[0], n.values, NULL));
     backward(&n);
