@@ -1,8 +1,10 @@
 /* Encoders: tiles per second, on one thread and on all; ResNet-50 beside PyTorch.
  *
  *     RMIL_PEER_PYTHON=python3 bench-encoder WEIGHTS
+ *     RMIL_PEER_PYTHON=python3 bench-encoder --train [f32|bf16]      its training alone
  *
  * and the whole way from a slide's file to a feature file, `rankmil encode`, beside the encoder alone. */
+#include "bench-encoder.h"
 #include "bench.h"
 #include "rankmil/rankmil.h"
 
@@ -141,27 +143,36 @@ static gboolean measure_peak_task(int64_t i, int worker, gpointer user, GError *
     return TRUE;
 }
 
-/* The best rate that PyTorch reaches on all threads, as its script prints it; 0 when it cannot be asked. */
-static double measure_peer(int threads, const char *precision) {
+double bench_peak(void) {
+    double peak = 0;
+    rmil_parallel(1, 1, measure_peak_task, &peak, NULL); /* a worker has oneDNN to itself */
+    return peak;
+}
+
+double bench_peer(const char *title, const char *name, const char *const *arguments) {
     const char *python = g_getenv("RMIL_PEER_PYTHON"), *source = g_getenv("RMIL_SOURCE");
     if (!python) {
-        printf("resnet50: set RMIL_PEER_PYTHON to a Python with PyTorch to compare with it\n");
+        printf("%s: set RMIL_PEER_PYTHON to a Python with PyTorch to compare with it\n", title);
         return 0;
     }
-    g_autofree char *script = g_build_filename(source ? source : ".", "bench", "peers", "resnet50.py", NULL);
-    g_autofree char *count = g_strdup_printf("%d", threads);
-    const char *arguments[] = {python, script, count, precision, NULL};
+    g_autofree char *script = g_build_filename(source ? source : ".", "bench", "peers", name, NULL);
+    g_autoptr(GPtrArray) call = g_ptr_array_new();
+    g_ptr_array_add(call, (char *)python);
+    g_ptr_array_add(call, script);
+    for (; *arguments; arguments++) g_ptr_array_add(call, (char *)*arguments);
+    g_ptr_array_add(call, NULL);
     g_autofree char *text = NULL;
     g_autoptr(GError) error = NULL;
-    if (!g_spawn_sync(NULL, (char **)arguments, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &text, NULL, NULL,
+    fflush(stdout);
+    if (!g_spawn_sync(NULL, (char **)call->pdata, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &text, NULL, NULL,
                       &error)) {
-        printf("resnet50: %s\n", error->message);
+        printf("%s: %s\n", title, error->message);
         return 0;
     }
     double best = 0;
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
     for (char **line = lines; *line; line++) {
-        if (**line) printf("  PyTorch %s %s\n", precision, *line);
+        if (**line) printf("  PyTorch, %s: %s\n", title, *line);
         const char *rate = strstr(*line, ": ");
         if (rate) best = MAX(best, g_ascii_strtod(rate + strlen(": "), NULL));
     }
@@ -182,14 +193,15 @@ static void bench_resnet(const char *weights, RmilPrecision precision) {
     g_autofree float *features = g_new(float, ((gsize)tiles * (gsize)rmil_encoder_dim(encoder)));
     draw(rgb, tiles);
     Job job = {encoder, rgb, features, rmil_encoder_batch(encoder)};
-    double busy, one = measure(&job, 24, 1, &busy), busy_all, all = measure(&job, tiles, threads, &busy_all), peak = 0;
+    double busy, one = measure(&job, 24, 1, &busy), busy_all, all = measure(&job, tiles, threads, &busy_all), peak = bench_peak();
     printf("resnet50 %s: %.2f tiles/s on 1 thread, %.2f on %d; %.2f per processor second (median of %d runs)\n", name, one, all, threads,
            busy, ROUNDS);
-    rmil_parallel(1, 1, measure_peak_task, &peak, NULL);
     if (precision == RMIL_FLOAT32)
         printf("resnet50 %s: %.1f GFLOP/s, counted as direct sums: %.0f %% of the %.1f that one thread reaches in a matrix product\n", name,
                busy * GFLOP_PER_TILE, 100 * busy * GFLOP_PER_TILE / peak, peak);
-    double peer = measure_peer(threads, name);
+    g_autofree char *count = g_strdup_printf("%d", threads), *title = g_strdup_printf("resnet50 %s", name);
+    const char *const arguments[] = {count, name, NULL};
+    double peer = bench_peer(title, "resnet50.py", arguments);
     if (peer > 0) printf("resnet50 %s: %.2f times PyTorch's best\n", name, all / peer);
     if (precision == RMIL_FLOAT32) bench_pipeline("resnet50", weights, all);
 }
@@ -198,6 +210,10 @@ int main(int argc, char **argv) {
     g_autofree char *here = g_path_get_dirname(argv[0]), *beside = g_build_filename(here, "..", "cli", "rankmil", NULL);
     command = beside;
     bench_print_machine("encoder bench");
+    if (argc > 1 && strcmp(argv[1], "--train") == 0) {
+        bench_network(argc > 2 ? argv[2] : NULL);
+        return 0;
+    }
     bench_texture();
     const char *weights = argc > 1 ? argv[1] : g_getenv("RMIL_WEIGHTS");
     if (weights) {

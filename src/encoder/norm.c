@@ -119,7 +119,7 @@ RMIL_INLINE void apply_body(const RmilMaps *m, int L, gboolean half, const RmilN
                 for (int l = 0; l < L; l++) {
                     const int64_t j = at + i * step + l;
                     const float v = scale[l] * get(x, j, half) + shift[l] + times[l] * get(shortcut, j, half);
-                    put(y, j, v > 0 ? v : 0, half);
+                    put(y, j, v < 0 ? 0 : v, half); /* NaN stays */
                 }
         else
             for (int64_t i = 0; i < m->pixels; i++)
@@ -127,7 +127,7 @@ RMIL_INLINE void apply_body(const RmilMaps *m, int L, gboolean half, const RmilN
                 for (int l = 0; l < L; l++) {
                     const int64_t j = at + i * step + l;
                     const float v = scale[l] * get(x, j, half) + shift[l];
-                    put(y, j, v > 0 ? v : 0, half);
+                    put(y, j, v < 0 ? 0 : v, half); /* NaN stays */
                 }
     }
 }
@@ -241,8 +241,8 @@ RMIL_INLINE void highest(const void *x, int64_t at, int64_t step, int64_t side, 
 #pragma omp simd
             for (int l = 0; l < L; l++) {
                 const float v = get(x, at + place * step + l, half);
-                where[l] = v > best[l] ? place : where[l];
-                best[l] = v > best[l] ? v : best[l];
+                where[l] = v <= best[l] ? where[l] : place;
+                best[l] = v <= best[l] ? best[l] : v; /* NaN stays */
             }
         }
 }

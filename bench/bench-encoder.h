@@ -1,0 +1,16 @@
+/* What the benches of encoders share. */
+#ifndef RMIL_BENCH_ENCODER_H
+#define RMIL_BENCH_ENCODER_H
+
+#include <glib.h>
+
+/* GFLOP/s of one thread in a matrix product in float32. */
+double bench_peak(void);
+/* The best rate that a script of bench/peers prints ("SETTING: RATE …"), whose lines are shown; 0 when it cannot be asked. arguments:
+ * NULL-terminated. */
+double bench_peer(const char *title, const char *name, const char *const *arguments);
+
+/* bench-network.c: training of ResNet-50. precision: "f32", "bf16", or NULL for both. */
+void bench_network(const char *precision);
+
+#endif
