@@ -1,4 +1,4 @@
-/* rankmil bag: features, coordinates and labels of one slide, in memory and in HDF5. */
+/* rankmil bag: features, coordinates and labels of one slide, in memory and in HDF5; its patches as they look on the slide. */
 #ifndef RANKMIL_BAG_H
 #define RANKMIL_BAG_H
 
@@ -21,14 +21,16 @@ typedef struct {
     int64_t slide_width, slide_height;
     char *source; /* identity of the encoder and tiling that made it, or NULL */
     /* what other tools' files say beside it, kept so that converting there and back loses nothing */
-    char *extractor;            /* STAMP: name of the encoder, or NULL */
-    double overlap;             /* TRIDENT: of neighbouring patches, in pixels as the encoder saw them; 0 */
-    gboolean mapped;            /* features lie in a mapped file */
-    gboolean stored_half;       /* the file holds features as float16 */
-    double mpp;                 /* µm per level-0 px, where known; 0 */
-    double coords_um;           /* 0: coords and patch_size_level0 are level-0 px. Above 0: the file gives micrometres, not
+    char *extractor;      /* STAMP: name of the encoder, or NULL */
+    double overlap;       /* TRIDENT: of neighbouring patches, in pixels as the encoder saw them; 0 */
+    gboolean mapped;      /* features lie in a mapped file */
+    gboolean stored_half; /* the file holds features as float16 */
+    double mpp;           /* µm per level-0 px, where known; 0 */
+    double coords_um;     /* 0: coords and patch_size_level0 are level-0 px. Above 0: the file gives micrometres, not
                             * pixels (STAMP); they are in units of this many µm until rmil_bag_set_mpp is told the mpp */
-    struct _RmilPixels *pixels; /* of its slide (rmil_bag_set_slide), or NULL */
+    /* The slide to look at (rmil_bag_set_slide); NULL: none. A copy of this struct that lives no longer than the bag can be looked at,
+     * too; it owns nothing. */
+    struct _RmilPixels *pixels;
 } RmilBag;
 
 typedef enum {
@@ -58,31 +60,6 @@ RMIL_API void rmil_bag_set_mpp(RmilBag *bag, double mpp);
 /* The same by the slide's own mpp when `mpp` is not above 0. slide: its path, or NULL. RMIL_ERROR_RESOLUTION when
  * coordinates are in µm and neither says how many a pixel has; they are left as they are. */
 RMIL_API gboolean rmil_bag_locate(RmilBag *bag, const char *slide, double mpp, GError **error);
-
-/* -- the pixels of its patches -------------------------------------------------------------------------------------------- */
-/* Tiles as they were decoded, at most `bytes` of them, and at most 16 open slides, shared by many bags. Thread-safe. Bags hold it: free is
- * for who made it. */
-typedef struct _RmilPixelCache RmilPixelCache;
-RMIL_API RmilPixelCache *rmil_pixel_cache_new(int64_t bytes);
-RMIL_API void rmil_pixel_cache_free(RmilPixelCache *cache);
-/* Says on which slide the patches lie; opens nothing. mpp: 0, or µm per level-0 px as for rmil_slide_open. cache: NULL: one of its own that
- * keeps no tiles. */
-RMIL_API void rmil_bag_set_slide(RmilBag *bag, const char *slide, double mpp, RmilPixelCache *cache);
-/* A patch as side × side RGB bytes: what lies at its place, patch_size_level0 wide. Thread-safe. DATA: the bag has no slide or no places; else
- * the errors of rmil_slide_open and rmil_slide_read, which name the file and the place. */
-RMIL_API gboolean rmil_bag_read_tile(const RmilBag *bag, int64_t patch, int side, uint8_t *rgb, GError **error);
-/* That slide's path, and its cache; NULL: it has no slide. Borrowed. */
-RMIL_API const char *rmil_bag_slide(const RmilBag *bag);
-RMIL_API RmilPixelCache *rmil_bag_pixels(const RmilBag *bag);
-/* These tiles will be read soon, in this order: a thread reads ahead as far as the cache has room. The list takes the place of the last
- * one; n 0: nothing, and nothing is being read any more when it returns. The bags' slides stay until then. No result depends on it, and what
- * cannot be read is told to who reads it. */
-typedef struct {
-    const RmilBag *bag;
-    int64_t patch;
-} RmilTileWanted;
-RMIL_API void rmil_pixel_cache_expect(RmilPixelCache *cache, const RmilTileWanted *tiles, int64_t n, int side);
-
 /* Writes float16 (half = TRUE) or float32 features, chunks ≥ 1 MiB. */
 RMIL_API gboolean rmil_bag_write(const RmilBag *bag, const char *path, gboolean half, GError **error);
 /* The same as "rankmil", "clam", "trident", "stamp" or "paper" (rmil_bag_layouts); "clam" with a path that ends in .pt writes the
@@ -110,6 +87,39 @@ RMIL_API void rmil_bag_writer_free(RmilBagWriter *writer); /* PATH.partial stays
 /* Removes PATH.partial where PATH is complete, unless somebody is writing it: a process may have ended before it did so. */
 RMIL_API void rmil_bag_writer_forget(const char *path);
 RMIL_API void rmil_bag_writer_abandon(RmilBagWriter *writer); /* frees, and removes PATH.partial */
+
+/* -- pixels of patches, straight from the slide ------------------------------------------------------------------------------- */
+/* Decoded tiles and open slides that bags share. Of tiles it keeps `bytes` at most; 16 slides stay open, plain images (which are
+ * decoded as a whole) as long as they are `bytes` together. The one used least recently goes first; a slide that is being read
+ * never goes, so that more are open where more threads read. What comes out never depends on what is kept. */
+typedef struct _RmilPixelCache RmilPixelCache;
+/* threads: that read ahead what is expected, started when something is; 0: nothing is read ahead. */
+RMIL_API RmilPixelCache *rmil_pixel_cache_new(int64_t bytes, int threads);
+/* Stops reading ahead. Bags that look through it go on to, and the last of them frees it. */
+RMIL_API void rmil_pixel_cache_free(RmilPixelCache *cache);
+
+/* On which slide the patches lie; NULL: that is not known. Nothing is opened: what is wrong is told when a patch is read. mpp: as for
+ * rmil_slide_open, ≤ 0 for the slide's own; a slide that does not say it can be read all the same. cache: NULL for a small one of the
+ * bag's own. */
+RMIL_API void rmil_bag_set_slide(RmilBag *bag, const char *slide, double mpp, RmilPixelCache *cache);
+/* A patch as side × side RGB bytes, row-major: the square of patch_size_level0 at its coordinates, as rmil_slide_read with downsample
+ * patch_size_level0 / side gives it. side: 1 … 8192. A patch of a bag of several slides comes from its own slide, at that one's scale.
+ * Errors: ARGUMENT, no such patch or side; DATA, no slide is known, or the bag has no coordinates or no patch_size_level0; RESOLUTION,
+ * coordinates are in µm; the slide's own, each time the same, where it cannot be opened; of a patch that cannot be read, the slide's
+ * with slide, patch and place before it. Thread-safe, as long as nobody changes the bag. */
+RMIL_API gboolean rmil_bag_read_tile(const RmilBag *bag, int64_t patch, int side, uint8_t *rgb, GError **error);
+
+typedef struct {
+    const RmilBag *bag;
+    int64_t patch;
+} RmilTileWanted;
+/* These n tiles of `side` pixels will soon be read, in about this order; a tile that is read k times stands k times. The cache's threads
+ * read ahead from the first on, as far as there is room, and go on as tiles are used; what is expected never gives way to what is
+ * expected later. The list replaces the one before; tiles of bags with another cache, or without a place, are passed over. n = 0: nothing
+ * is expected, and the call waits until nothing is being read ahead. A tile that cannot be read ahead is read when it is asked for, and
+ * the error told then. The array is the caller's, and not needed after the call; the bags must stay as they are while it lasts.
+ * Thread-safe. */
+RMIL_API void rmil_pixel_cache_expect(RmilPixelCache *cache, const RmilTileWanted *tiles, int64_t n, int side);
 
 /* Patch labels live in a file of their own, so that annotations can change without touching features:
  * /patch_labels (K) uint8, /overlap (K) float32. `source` says what made them (annotation, padding, threshold). */

@@ -177,7 +177,7 @@ typedef struct {
     int64_t loaded; /* how many are there */
     int64_t dim;    /* of all of them; a bag of another size than most is an error */
     int64_t memory_bytes, mapped_bytes;
-    RmilPixelCache *pixels; /* of the bags whose rows name a slide (rmil_bag_read_tile); bags of several slides have none */
+    RmilPixelCache *pixels; /* through which all its bags are looked at (rmil_bag_read_tile); freed with the set */
 } RmilBagSet;
 
 /* Loads every bag once, in parallel. Broken ones are reported in `errors`, the others load. Features beyond the memory
@@ -187,6 +187,8 @@ typedef struct {
 /* Of a cohort by patient, a bag is the patches of the slides in the order of their rows; places as if the slides lay far apart
  * on one, at the first one's scale; labels where any slide has some; tissue where all have it. A slide that cannot be read, or differs from the
  * first in the size of its features, makes the bag an error that names it. */
+/* Rows that name a slide have bags that can be looked at; none is opened for it. At most 512 MiB of tiles are kept, beside `memory`; as
+ * many threads as `threads` says, at most 8, read ahead. */
 RMIL_API RmilBagSet *rmil_bag_set_load(const RmilCohort *cohort, const RmilBagSetOptions *options, const RmilMonitor *monitor,
                                        GError **error);
 RMIL_API void rmil_bag_set_free(RmilBagSet *set);

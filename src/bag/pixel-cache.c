@@ -1,304 +1,336 @@
-/* Tiles and open slides that many bags share, and the thread that reads ahead. One lock for all of it; nothing is read with it held. */
+/* Decoded tiles within a bound of bytes, and threads that read ahead. */
 #include "pixels.h"
 
 #include <string.h>
 
-enum { OPEN_MOST = 16 };
-
-/* A place on a slide: bags that hold parts of others number their patches otherwise. */
-typedef struct {
-    const RmilPixels *pixels;
-    int64_t x, y;
-    double span; /* level-0 px */
-    int side;
-} Key;
+enum { BESIDE = 256 }; /* bytes that a tile takes besides its pixels */
 
 typedef struct {
-    Key key;
-    gsize bytes;
-    gboolean ahead; /* read ahead, and not yet asked for: stays */
-    GList link;     /* in the order of use, the last used first */
-    uint8_t rgb[];
+    RmilPixelPlace place;
+    GBytes *rgb;
+    int64_t bytes;
+    int64_t position; /* where it is next expected; −1: nowhere */
+    GList link;       /* in `recent`, when it is not expected */
 } Tile;
 
 typedef struct {
-    char *path;
-    double mpp;
-    RmilSlide *slide;
-    guint users;
-    guint64 used; /* when last */
-} Open;
+    RmilPixelPlace place;
+    int64_t next; /* where it is expected after this; −1: nowhere */
+} Wanted;
+
+/* A list of what is expected. Of each place, `first` has where it is next: what lies before has been used. */
+typedef struct {
+    int64_t count, at; /* `at`: how far it has been read ahead */
+    Wanted *wanted;
+    GHashTable *first; /* place -> its position + 1 */
+} List;
 
 struct _RmilPixelCache {
-    gint references;
-    GMutex lock;
-    GCond changed; /* a tile was used, or the list is another one */
-    gsize bytes, bound;
-    GHashTable *tiles; /* Key -> Tile */
-    GQueue order;
-    GPtrArray *slides; /* Open */
-    guint64 clock;
-    /* reading ahead */
-    GThread *reader;
-    Key *wanted;
-    int64_t n, next;
-    int side;
-    guint64 lists; /* that were given */
-    gboolean busy, stop;
+    int references;
+    int64_t limit, used, most;
+    GMutex lock; /* of everything here */
+    GCond read;  /* a tile has been read, or a slide opened */
+    GCond room;  /* there is more to read ahead, or more room for it */
+    RmilPixelSlides slides;
+    GHashTable *tiles;   /* place -> Tile */
+    GQueue recent;       /* those that are not expected, least recently used first */
+    GTree *expected;     /* position -> Tile, of the others */
+    GHashTable *reading; /* places that a thread is reading */
+    List list;
+    int threads, started, busy; /* that read ahead: at most, there are, reading right now */
+    GThread **handles;
+    gboolean over;
+    int64_t decoded, ahead;
 };
 
-static guint hash(gconstpointer key) {
-    const Key *k = key;
-    return g_direct_hash(k->pixels) ^ (guint)((k->x * 31 + k->y) * 2654435761) ^ (guint)k->side;
+/* -- places --------------------------------------------------------------------------------------------------------------------- */
+static guint hash_place(gconstpointer data) {
+    const RmilPixelPlace *p = data;
+    const uint64_t key = (uint64_t)p->x * UINT64_C(0x9e3779b97f4a7c15) ^ (uint64_t)p->y * UINT64_C(0xc2b2ae3d27d4eb4f) ^
+                         (uint64_t)GPOINTER_TO_SIZE(p->slide) * UINT64_C(0x165667b19e3779f9) ^ (uint64_t)p->side;
+    return (guint)(key >> 32 ^ key);
 }
 
-static gboolean equal(gconstpointer a, gconstpointer b) {
-    const Key *x = a, *y = b;
-    return x->pixels == y->pixels && x->x == y->x && x->y == y->y && x->span == y->span && x->side == y->side;
+static gboolean equal_places(gconstpointer a, gconstpointer b) {
+    const RmilPixelPlace *p = a, *q = b;
+    return p->slide == q->slide && p->x == q->x && p->y == q->y && p->level0 == q->level0 && p->side == q->side;
 }
 
-static Key key_of(const RmilBag *bag, int64_t patch, int side) {
-    return (Key){bag->pixels, bag->coords[2 * patch], bag->coords[2 * patch + 1], bag->patch_size_level0, side};
+static gint compare_positions(gconstpointer a, gconstpointer b, gpointer user) {
+    const int64_t p = *(const int64_t *)a, q = *(const int64_t *)b;
+    return (p > q) - (p < q);
 }
 
-static void free_open(gpointer data) {
-    Open *open = data;
-    rmil_slide_free(open->slide);
-    g_free(open->path);
-    g_free(open);
+static int64_t bytes_of(const RmilPixelPlace *place) { return (int64_t)place->side * place->side * 3; }
+
+/* -- the list of what is expected ----------------------------------------------------------------------------------------------- */
+static void list_clear(List *list) {
+    if (list->first) g_hash_table_unref(list->first);
+    g_free(list->wanted);
+    *list = (List){0};
 }
 
-RmilPixelCache *rmil_pixel_cache_new(int64_t bytes) {
-    RmilPixelCache *c = g_new0(RmilPixelCache, 1);
-    c->references = 1;
-    g_mutex_init(&c->lock);
-    g_cond_init(&c->changed);
-    c->bound = (gsize)MAX(bytes, 0);
-    c->tiles = g_hash_table_new(hash, equal);
-    g_queue_init(&c->order);
-    c->slides = g_ptr_array_new_with_free_func(free_open);
-    return c;
-}
-
-RmilPixelCache *rmil_pixel_cache_ref(RmilPixelCache *c) {
-    g_atomic_int_inc(&c->references);
-    return c;
-}
-
-/* -- tiles; with the lock held -------------------------------------------------------------------------------------------- */
-static void drop(RmilPixelCache *c, Tile *tile) {
-    g_hash_table_remove(c->tiles, &tile->key);
-    g_queue_unlink(&c->order, &tile->link);
-    c->bytes -= tile->bytes;
-    rmil_free(tile);
-}
-
-/* Makes room by dropping tiles that were not used for long; never one that was read ahead and is still to be used. */
-static gboolean make_room(RmilPixelCache *c, gsize bytes) {
-    for (GList *at = c->order.tail; at && c->bytes + bytes > c->bound;) {
-        Tile *tile = at->data;
-        at = at->prev;
-        if (!tile->ahead) drop(c, tile);
+/* Tiles without a place or of another cache, and lists that there is no memory for, are not expected. */
+static List list_new(const RmilPixelCache *cache, const RmilTileWanted *tiles, int64_t n, int side) {
+    List list = {.wanted = rmil_try_new(n, sizeof *list.wanted, NULL)};
+    if (!list.wanted) return list;
+    for (int64_t i = 0; i < n; i++) {
+        RmilPixelCache *its;
+        list.count += rmil_pixel_place(tiles[i].bag, tiles[i].patch, side, &list.wanted[list.count].place, &its, NULL) && its == cache;
     }
-    return c->bytes + bytes <= c->bound;
+    list.first = g_hash_table_new(hash_place, equal_places);
+    for (int64_t i = list.count - 1; i >= 0; i--) {
+        Wanted *wanted = &list.wanted[i];
+        wanted->next = (int64_t)GPOINTER_TO_SIZE(g_hash_table_lookup(list.first, &wanted->place)) - 1;
+        g_hash_table_insert(list.first, &wanted->place, GSIZE_TO_POINTER((gsize)i + 1));
+    }
+    return list;
 }
 
-static void keep(RmilPixelCache *c, const Key *key, const uint8_t *rgb, gboolean ahead) {
-    const gsize bytes = (gsize)key->side * (gsize)key->side * 3;
-    if (g_hash_table_contains(c->tiles, key) || !make_room(c, bytes)) return;
-    Tile *tile = rmil_alloc((int64_t)(sizeof *tile + bytes), 1, NULL);
-    if (!tile) return;
-    *tile = (Tile){.key = *key, .bytes = bytes, .ahead = ahead};
-    tile->link.data = tile;
-    memcpy(tile->rgb, rgb, bytes);
-    g_hash_table_insert(c->tiles, &tile->key, tile);
-    g_queue_push_head_link(&c->order, &tile->link);
-    c->bytes += bytes;
+static int64_t position_of(const List *list, const RmilPixelPlace *place) {
+    return list->first ? (int64_t)GPOINTER_TO_SIZE(g_hash_table_lookup(list->first, place)) - 1 : -1;
 }
 
-/* -- tiles ------------------------------------------------------------------------------------------------------------------- */
-gboolean rmil_pixel_cache_find(RmilPixelCache *c, const RmilBag *bag, int64_t patch, int side, uint8_t *rgb) {
-    const Key key = key_of(bag, patch, side);
-    g_mutex_lock(&c->lock);
-    Tile *tile = g_hash_table_lookup(c->tiles, &key);
+/* -- tiles ------------------------------------------------------------------------------------------------------------------------ */
+static void put_in_order(RmilPixelCache *cache, Tile *tile) {
+    tile->position = position_of(&cache->list, &tile->place);
+    if (tile->position < 0) g_queue_push_tail_link(&cache->recent, &tile->link);
+    else g_tree_insert(cache->expected, &tile->position, tile);
+}
+
+static void take_out_of_order(RmilPixelCache *cache, Tile *tile) {
+    if (tile->position < 0) g_queue_unlink(&cache->recent, &tile->link);
+    else g_tree_remove(cache->expected, &tile->position);
+}
+
+static void free_tile(gpointer data) {
+    Tile *tile = data;
+    g_bytes_unref(tile->rgb);
+    g_free(tile);
+}
+
+static void evict(RmilPixelCache *cache, Tile *tile) {
+    take_out_of_order(cache, tile);
+    if (tile->position >= 0) cache->list.at = MIN(cache->list.at, tile->position);
+    cache->used -= tile->bytes;
+    g_hash_table_remove(cache->tiles, &tile->place);
+}
+
+static Tile *last_expected(const RmilPixelCache *cache) {
+    GTreeNode *node = g_tree_node_last(cache->expected);
+    return node ? g_tree_node_value(node) : NULL;
+}
+
+/* Room for a tile that is expected at `position` (−1: nowhere). For it go tiles that are not expected, then those that are later. */
+static gboolean reserve(RmilPixelCache *cache, int64_t bytes, int64_t position) {
+    if (bytes > cache->limit) return FALSE;
+    while (cache->used > cache->limit - bytes) {
+        const GList *oldest = g_queue_peek_head_link(&cache->recent);
+        Tile *tile = oldest ? oldest->data : last_expected(cache);
+        if (!tile || (!oldest && (position < 0 || tile->position < position))) return FALSE;
+        evict(cache, tile);
+    }
+    cache->used += bytes;
+    cache->most = MAX(cache->most, cache->used);
+    return TRUE;
+}
+
+/* A place that was being read. rgb: NULL: it is not kept; reserved: bytes that were. */
+static void end_reading(RmilPixelCache *cache, const RmilPixelPlace *place, GBytes *rgb, int64_t reserved) {
+    g_hash_table_remove(cache->reading, place);
+    if (rgb) {
+        Tile *tile = g_new0(Tile, 1);
+        *tile = (Tile){.place = *place, .rgb = rgb, .bytes = reserved, .link = {.data = tile}};
+        g_hash_table_insert(cache->tiles, &tile->place, tile);
+        put_in_order(cache, tile);
+    } else {
+        cache->used -= reserved;
+        g_cond_signal(&cache->room);
+    }
+    g_cond_broadcast(&cache->read);
+}
+
+/* Somebody asks for it: it is next expected where it stands in the list once more. */
+static void use(RmilPixelCache *cache, const RmilPixelPlace *place, Tile *tile) {
+    List *list = &cache->list;
+    const int64_t position = position_of(list, place);
+    if (tile) take_out_of_order(cache, tile);
+    if (position >= 0) {
+        g_hash_table_remove(list->first, place);
+        const int64_t next = list->wanted[position].next;
+        if (next >= 0) g_hash_table_insert(list->first, &list->wanted[next].place, GSIZE_TO_POINTER((gsize)next + 1));
+        g_cond_signal(&cache->room);
+    }
+    if (tile) put_in_order(cache, tile);
+}
+
+gboolean rmil_pixel_cache_read(RmilPixelCache *cache, const RmilPixelPlace *place, uint8_t *rgb, gboolean *opened, GError **error) {
+    const int64_t bytes = bytes_of(place);
+    Tile *tile;
+    g_mutex_lock(&cache->lock);
+    while (!(tile = g_hash_table_lookup(cache->tiles, place)) && g_hash_table_contains(cache->reading, place))
+        g_cond_wait(&cache->read, &cache->lock);
+    use(cache, place, tile);
     if (tile) {
-        memcpy(rgb, tile->rgb, tile->bytes);
-        tile->ahead = FALSE;
-        g_queue_unlink(&c->order, &tile->link);
-        g_queue_push_head_link(&c->order, &tile->link);
-        g_cond_broadcast(&c->changed);
+        g_autoptr(GBytes) kept = g_bytes_ref(tile->rgb);
+        g_mutex_unlock(&cache->lock);
+        memcpy(rgb, g_bytes_get_data(kept, NULL), (gsize)bytes);
+        return TRUE;
     }
-    g_mutex_unlock(&c->lock);
-    return tile != NULL;
+    const int64_t reserved = reserve(cache, bytes + BESIDE, position_of(&cache->list, place)) ? bytes + BESIDE : 0;
+    g_hash_table_add(cache->reading, (gpointer)place);
+    cache->decoded++;
+    g_mutex_unlock(&cache->lock);
+    const gboolean read = rmil_pixel_slides_read(&cache->slides, place, rgb, opened, error);
+    uint8_t *copy = read && reserved ? g_try_malloc((gsize)bytes) : NULL;
+    if (copy) memcpy(copy, rgb, (gsize)bytes);
+    g_mutex_lock(&cache->lock);
+    end_reading(cache, place, copy ? g_bytes_new_take(copy, (gsize)bytes) : NULL, reserved);
+    g_mutex_unlock(&cache->lock);
+    return read;
 }
 
-void rmil_pixel_cache_keep(RmilPixelCache *c, const RmilBag *bag, int64_t patch, int side, const uint8_t *rgb) {
-    const Key key = key_of(bag, patch, side);
-    g_mutex_lock(&c->lock);
-    keep(c, &key, rgb, FALSE);
-    g_mutex_unlock(&c->lock);
-}
-
-void rmil_pixel_cache_forget(RmilPixelCache *c, const RmilPixels *pixels) {
-    g_mutex_lock(&c->lock);
-    for (GList *at = c->order.head; at;) {
-        Tile *tile = at->data;
-        at = at->next;
-        if (tile->key.pixels == pixels) drop(c, tile);
-    }
-    g_mutex_unlock(&c->lock);
-}
-
-/* -- open slides --------------------------------------------------------------------------------------------------------------- */
-/* Closes the one that nobody used for longest when there are too many. With the lock held. */
-static void close_oldest(RmilPixelCache *c) {
-    while (c->slides->len > OPEN_MOST) {
-        guint oldest = G_MAXUINT;
-        for (guint i = 0; i < c->slides->len; i++) {
-            const Open *open = c->slides->pdata[i];
-            if (!open->users && (oldest == G_MAXUINT || open->used < ((Open *)c->slides->pdata[oldest])->used)) oldest = i;
-        }
-        if (oldest == G_MAXUINT) return; /* all are in use */
-        g_ptr_array_remove_index_fast(c->slides, oldest);
-    }
-}
-
-static Open *find_open(const RmilPixelCache *c, const RmilPixels *pixels) {
-    for (guint i = 0; i < c->slides->len; i++) {
-        Open *open = c->slides->pdata[i];
-        if (open->mpp == pixels->mpp && strcmp(open->path, pixels->slide) == 0) return open;
+/* -- reading ahead ---------------------------------------------------------------------------------------------------------------- */
+/* The next tile that is missing, with room reserved for it. NULL: there is none, or no room. */
+static const RmilPixelPlace *next_missing(RmilPixelCache *cache) {
+    List *list = &cache->list;
+    for (; list->at < list->count; list->at++) {
+        const RmilPixelPlace *place = &list->wanted[list->at].place;
+        const int64_t next = position_of(list, place);
+        if (next < 0 || next > list->at || g_hash_table_contains(cache->tiles, place) || g_hash_table_contains(cache->reading, place))
+            continue;
+        if (!reserve(cache, bytes_of(place) + BESIDE, list->at)) return NULL;
+        list->at++;
+        return place;
     }
     return NULL;
 }
 
-/* With the lock held. */
-static RmilSlide *use(RmilPixelCache *c, Open *open) {
-    open->users++;
-    open->used = ++c->clock;
-    return open->slide;
-}
-
-RmilSlide *rmil_pixel_cache_open(RmilPixelCache *c, const RmilPixels *pixels, GError **error) {
-    g_mutex_lock(&c->lock);
-    Open *open = find_open(c, pixels);
-    RmilSlide *slide = open ? use(c, open) : NULL;
-    g_mutex_unlock(&c->lock);
-    if (slide || !(slide = rmil_slide_open(pixels->slide, pixels->mpp, error))) return slide;
-    g_mutex_lock(&c->lock);
-    open = find_open(c, pixels);
-    if (open) rmil_slide_free(slide); /* another thread was faster */
-    else {
-        open = g_new0(Open, 1);
-        *open = (Open){g_strdup(pixels->slide), pixels->mpp, slide, 0, 0};
-        g_ptr_array_add(c->slides, open);
-    }
-    slide = use(c, open);
-    close_oldest(c);
-    g_mutex_unlock(&c->lock);
-    return slide;
-}
-
-void rmil_pixel_cache_close(RmilPixelCache *c, RmilSlide *slide) {
-    g_mutex_lock(&c->lock);
-    for (guint i = 0; i < c->slides->len; i++) {
-        Open *open = c->slides->pdata[i];
-        if (open->slide == slide) open->users--;
-    }
-    close_oldest(c);
-    g_mutex_unlock(&c->lock);
-}
-
-/* -- reading ahead --------------------------------------------------------------------------------------------------------------- */
-/* Reads one tile without the lock, and keeps it unless the list changed meanwhile. */
-static void read_ahead(RmilPixelCache *c, const Key *key, uint8_t *rgb) {
-    const guint64 list = c->lists;
-    g_mutex_unlock(&c->lock);
-    RmilSlide *slide = rmil_pixel_cache_open(c, key->pixels, NULL);
-    const gboolean read = slide &&
-                          rmil_slide_read(slide, (double)key->x, (double)key->y, key->span / key->side, key->side, key->side, rgb, NULL);
-    if (slide) rmil_pixel_cache_close(c, slide);
-    g_mutex_lock(&c->lock);
-    if (read && list == c->lists && !c->stop) keep(c, key, rgb, TRUE);
-}
-
-static gpointer reader(gpointer user) {
-    RmilPixelCache *c = user;
-    g_autofree uint8_t *rgb = NULL;
-    int side = 0;
-    g_mutex_lock(&c->lock);
-    while (!c->stop) {
-        if (c->next >= c->n) {
-            c->busy = FALSE;
-            g_cond_broadcast(&c->changed);
-            g_cond_wait(&c->changed, &c->lock);
+static gpointer read_ahead(gpointer data) {
+    RmilPixelCache *cache = data;
+    g_mutex_lock(&cache->lock);
+    while (!cache->over) {
+        const RmilPixelPlace *missing = next_missing(cache);
+        if (!missing) {
+            g_cond_wait(&cache->room, &cache->lock);
             continue;
         }
-        const Key key = c->wanted[c->next];
-        if (side != c->side) {
-            g_free(rgb);
-            side = c->side;
-            rgb = g_malloc((gsize)side * (gsize)side * 3);
-        }
-        if (g_hash_table_contains(c->tiles, &key)) c->next++;
-        else if (!make_room(c, (gsize)side * (gsize)side * 3)) g_cond_wait(&c->changed, &c->lock); /* until some were used */
-        else {
-            c->next++;
-            read_ahead(c, &key, rgb);
-        }
+        const RmilPixelPlace place = *missing; /* the list may be another by the end of it */
+        const gsize bytes = (gsize)bytes_of(&place);
+        g_hash_table_add(cache->reading, (gpointer)&place);
+        cache->busy++;
+        cache->decoded++;
+        cache->ahead++;
+        g_mutex_unlock(&cache->lock);
+        g_autofree uint8_t *rgb = g_try_malloc(bytes);
+        const gboolean read = rgb && rmil_pixel_slides_read(&cache->slides, &place, rgb, NULL, NULL);
+        g_mutex_lock(&cache->lock);
+        cache->busy--;
+        end_reading(cache, &place, read ? g_bytes_new_take(g_steal_pointer(&rgb), bytes) : NULL, (int64_t)bytes + BESIDE);
     }
-    c->busy = FALSE;
-    g_cond_broadcast(&c->changed);
-    g_mutex_unlock(&c->lock);
+    g_mutex_unlock(&cache->lock);
     return NULL;
 }
 
-static gboolean readable(const RmilTileWanted *tile) {
-    const RmilBag *bag = tile->bag;
-    return bag->pixels && bag->coords && bag->coords_um == 0 && bag->patch_size_level0 > 0 && tile->patch >= 0 && tile->patch < bag->count;
+/* Where the system gives fewer threads, those there are do it; without any, nothing is read ahead. */
+static void start_threads(RmilPixelCache *cache) {
+    for (GThread *thread; cache->started < cache->threads; cache->handles[cache->started++] = thread)
+        if (!(thread = g_thread_try_new("rankmil-tiles", read_ahead, cache, NULL))) cache->threads = cache->started;
 }
 
-void rmil_pixel_cache_expect(RmilPixelCache *c, const RmilTileWanted *tiles, int64_t n, int side) {
-    g_mutex_lock(&c->lock);
-    for (GList *at = c->order.head; at; at = at->next) ((Tile *)at->data)->ahead = FALSE;
-    g_free(c->wanted);
-    c->wanted = n ? g_new(Key, n) : NULL;
-    c->n = c->next = 0;
-    c->lists++;
-    c->side = side;
-    for (int64_t i = 0; i < n; i++)
-        if (readable(&tiles[i])) c->wanted[c->n++] = key_of(tiles[i].bag, tiles[i].patch, side);
-    if (c->n && c->bound) {
-        c->busy = TRUE;
-        if (!c->reader) c->reader = g_thread_try_new("rankmil-pixels", reader, c, NULL); /* without it nothing is read ahead */
-        c->busy = c->reader != NULL;
+void rmil_pixel_cache_expect(RmilPixelCache *cache, const RmilTileWanted *tiles, int64_t n, int side) {
+    List list = n > 0 ? list_new(cache, tiles, n, side) : (List){0}, before;
+    g_mutex_lock(&cache->lock);
+    before = cache->list;
+    cache->list = (List){0};
+    for (GTreeNode *node; (node = g_tree_node_first(cache->expected));) {
+        Tile *tile = g_tree_node_value(node);
+        take_out_of_order(cache, tile);
+        put_in_order(cache, tile);
     }
-    g_cond_broadcast(&c->changed);
-    while (!n && c->busy) g_cond_wait(&c->changed, &c->lock);
-    g_mutex_unlock(&c->lock);
-}
-
-/* -- the end ----------------------------------------------------------------------------------------------------------------------- */
-void rmil_pixel_cache_free(RmilPixelCache *c) {
-    if (!c || !g_atomic_int_dec_and_test(&c->references)) return;
-    if (c->reader) {
-        g_mutex_lock(&c->lock);
-        c->stop = TRUE;
-        g_cond_broadcast(&c->changed);
-        g_mutex_unlock(&c->lock);
-        g_thread_join(c->reader);
+    cache->list = list;
+    for (GList *link = cache->recent.head, *next; link; link = next) {
+        next = link->next;
+        if (position_of(&list, &((Tile *)link->data)->place) < 0) continue;
+        take_out_of_order(cache, link->data);
+        put_in_order(cache, link->data);
     }
-    while (c->order.head) drop(c, c->order.head->data);
-    g_hash_table_unref(c->tiles);
-    g_ptr_array_unref(c->slides);
-    g_free(c->wanted);
-    g_cond_clear(&c->changed);
-    g_mutex_clear(&c->lock);
-    g_free(c);
+    if (list.count) start_threads(cache);
+    g_cond_broadcast(&cache->room);
+    while (n <= 0 && cache->busy > 0) g_cond_wait(&cache->read, &cache->lock);
+    g_mutex_unlock(&cache->lock);
+    list_clear(&before);
 }
 
-void rmil_pixel_cache_state(RmilPixelCache *c, int64_t *bytes, guint *open) {
-    g_mutex_lock(&c->lock);
-    *bytes = (int64_t)c->bytes;
-    *open = c->slides->len;
-    g_mutex_unlock(&c->lock);
+/* -- the whole ------------------------------------------------------------------------------------------------------------------------ */
+RmilPixelCache *rmil_pixel_cache_new(int64_t bytes, int threads) {
+    RmilPixelCache *cache = g_new0(RmilPixelCache, 1);
+    cache->references = 1;
+    cache->limit = MAX(bytes, 0);
+    cache->threads = MAX(threads, 0);
+    cache->handles = g_new0(GThread *, cache->threads);
+    g_mutex_init(&cache->lock);
+    g_cond_init(&cache->read);
+    g_cond_init(&cache->room);
+    rmil_pixel_slides_init(&cache->slides, &cache->lock, &cache->read, cache->limit);
+    cache->tiles = g_hash_table_new_full(hash_place, equal_places, NULL, free_tile);
+    cache->recent = (GQueue)G_QUEUE_INIT;
+    cache->expected = g_tree_new_full(compare_positions, NULL, NULL, NULL);
+    cache->reading = g_hash_table_new(hash_place, equal_places);
+    return cache;
+}
+
+RmilPixelCache *rmil_pixel_cache_ref(RmilPixelCache *cache) {
+    g_atomic_int_inc(&cache->references);
+    return cache;
+}
+
+void rmil_pixel_cache_unref(RmilPixelCache *cache) {
+    if (!cache || !g_atomic_int_dec_and_test(&cache->references)) return;
+    g_tree_unref(cache->expected);
+    g_hash_table_unref(cache->tiles);
+    g_hash_table_unref(cache->reading);
+    list_clear(&cache->list);
+    rmil_pixel_slides_clear(&cache->slides);
+    g_mutex_clear(&cache->lock);
+    g_cond_clear(&cache->read);
+    g_cond_clear(&cache->room);
+    g_free(cache->handles);
+    g_free(cache);
+}
+
+void rmil_pixel_cache_free(RmilPixelCache *cache) {
+    if (!cache) return;
+    rmil_pixel_cache_expect(cache, NULL, 0, 0);
+    g_mutex_lock(&cache->lock);
+    cache->over = TRUE;
+    g_cond_broadcast(&cache->room);
+    g_mutex_unlock(&cache->lock);
+    for (int i = 0; i < cache->started; i++) g_thread_join(cache->handles[i]);
+    rmil_pixel_cache_unref(cache);
+}
+
+RmilPixelSlide *rmil_pixel_cache_slide(RmilPixelCache *cache, const char *path, double mpp) {
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&cache->lock);
+    return rmil_pixel_slides_find(&cache->slides, path, mpp);
+}
+
+void rmil_pixel_cache_look(RmilPixelCache *cache, RmilPixelCounts *counts) {
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&cache->lock);
+    *counts = (RmilPixelCounts){.bytes = cache->used,
+                                .most = cache->most,
+                                .tiles = g_hash_table_size(cache->tiles),
+                                .decoded = cache->decoded,
+                                .ahead = cache->ahead,
+                                .open = cache->slides.open,
+                                .open_most = cache->slides.open_most,
+                                .opened = cache->slides.open_times};
+}
+
+gboolean rmil_pixel_cache_holds(RmilPixelCache *cache, const RmilBag *bag, int64_t patch, int side) {
+    RmilPixelPlace place;
+    RmilPixelCache *its;
+    if (!rmil_pixel_place(bag, patch, side, &place, &its, NULL)) return FALSE;
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&cache->lock);
+    return its == cache && g_hash_table_contains(cache->tiles, &place);
 }

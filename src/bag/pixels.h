@@ -1,30 +1,72 @@
-/* Slides behind bags, and the tiles and open slides that many bags share. */
-#ifndef RMIL_PIXELS_H
-#define RMIL_PIXELS_H
+/* The pixels of patches: open slides and decoded tiles, shared by bags. */
+#ifndef RMIL_BAG_PIXELS_H
+#define RMIL_BAG_PIXELS_H
 
 #include "base/base-private.h"
 #include "rankmil/bag.h"
 #include "rankmil/slide.h"
 
-typedef struct _RmilPixels RmilPixels;
-struct _RmilPixels {
-    char *slide;
-    double mpp;
-    RmilPixelCache *cache;
-};
-void rmil_pixels_free(RmilPixels *pixels);
+/* -- pixels.c: what a bag knows of its slides ---------------------------------------------------------------------------------- */
+void rmil_pixels_free(struct _RmilPixels *pixels);
+/* Of slides joined as `bag`, in that order: each is looked at by its own places, which are taken out of it, and so are its pixels. */
+void rmil_pixels_join(RmilBag *bag, RmilBag *const *slides, guint count);
+int64_t rmil_pixels_bytes(const RmilBag *bag); /* of the places that a joined bag keeps for this */
 
-/* -- pixel-cache.c --------------------------------------------------------------------------------------------------------- */
+/* -- pixel-slides.c: slides that are opened when they are first read, and closed when too many are open ----------------------- */
+enum { RMIL_PIXEL_SLIDES = 16 }; /* that stay open though nobody reads them */
+
+typedef struct {
+    char *path;
+    double mpp;
+    RmilSlide *open;
+    gboolean opening; /* by a thread; others wait */
+    gboolean spoilt;  /* a read failed: to be opened anew, for what a slide answers after many failures depends on them */
+    int users;
+    int64_t image;  /* bytes of a plain image, which is decoded as a whole */
+    GError *failed; /* why it cannot be opened */
+    GList link;     /* in `idle` */
+} RmilPixelSlide;
+
+typedef struct {
+    GMutex *lock;  /* the owner's: held when these functions are called, and let go of while they wait, open and close */
+    GCond *opened; /* the owner's */
+    GHashTable *all;
+    GQueue idle;                   /* open and not in use, least recently used first */
+    int open;                      /* being opened included */
+    int64_t images, images_most;   /* bytes of plain images, and how many may lie idle */
+    int64_t open_most, open_times; /* for tests */
+} RmilPixelSlides;
+void rmil_pixel_slides_init(RmilPixelSlides *slides, GMutex *lock, GCond *opened, int64_t images_most);
+void rmil_pixel_slides_clear(RmilPixelSlides *slides);
+/* One of this path and mpp; lives as long as the slides. */
+RmilPixelSlide *rmil_pixel_slides_find(RmilPixelSlides *slides, const char *path, double mpp);
+
+/* What a tile is: bags that look at one place of one slide share it. */
+typedef struct {
+    RmilPixelSlide *slide;
+    int64_t x, y;  /* level-0 px */
+    double level0; /* its side there */
+    int side;      /* and in the pixels that are wanted */
+} RmilPixelPlace;
+/* side × side RGB bytes. To be called without the lock. *opened (may be NULL): FALSE where the slide cannot be opened. */
+gboolean rmil_pixel_slides_read(RmilPixelSlides *slides, const RmilPixelPlace *place, uint8_t *rgb, gboolean *opened, GError **error);
+
+/* -- pixel-cache.c ------------------------------------------------------------------------------------------------------------- */
 RmilPixelCache *rmil_pixel_cache_ref(RmilPixelCache *cache);
-/* The tile, where it is kept. */
-gboolean rmil_pixel_cache_find(RmilPixelCache *cache, const RmilBag *bag, int64_t patch, int side, uint8_t *rgb);
-void rmil_pixel_cache_keep(RmilPixelCache *cache, const RmilBag *bag, int64_t patch, int side, const uint8_t *rgb);
-/* An open slide, until it is given back. */
-RmilSlide *rmil_pixel_cache_open(RmilPixelCache *cache, const RmilPixels *pixels, GError **error);
-void rmil_pixel_cache_close(RmilPixelCache *cache, RmilSlide *slide);
-/* Forgets what belongs to a slide that goes. */
-void rmil_pixel_cache_forget(RmilPixelCache *cache, const RmilPixels *pixels);
-/* For tests: bytes of tiles kept, and slides open. */
-void rmil_pixel_cache_state(RmilPixelCache *cache, int64_t *bytes, guint *open);
+void rmil_pixel_cache_unref(RmilPixelCache *cache);
+RmilPixelSlide *rmil_pixel_cache_slide(RmilPixelCache *cache, const char *path, double mpp);
+gboolean rmil_pixel_cache_read(RmilPixelCache *cache, const RmilPixelPlace *place, uint8_t *rgb, gboolean *opened, GError **error);
+/* pixels.c: FALSE where a patch has no place; the cache that it is read through goes to *cache. */
+gboolean rmil_pixel_place(const RmilBag *bag, int64_t patch, int side, RmilPixelPlace *place, RmilPixelCache **cache, GError **error);
+
+/* For tests. */
+typedef struct {
+    int64_t bytes, most;             /* of tiles: now, and at any time */
+    int64_t tiles;                   /* that it holds */
+    int64_t decoded, ahead;          /* times that a tile was read from a slide: in all, and ahead */
+    int64_t open, open_most, opened; /* slides: now, at any time, and times that one was opened */
+} RmilPixelCounts;
+void rmil_pixel_cache_look(RmilPixelCache *cache, RmilPixelCounts *counts);
+gboolean rmil_pixel_cache_holds(RmilPixelCache *cache, const RmilBag *bag, int64_t patch, int side);
 
 #endif

@@ -75,7 +75,7 @@ void rmil_options_add(GArray *table, const RmilOption *row, const char *owners);
  * name: "arch=haswell" would match Intel's Haswell alone). Sums declared `omp simd reduction` may be reordered by the
  * vector width; the order is fixed for one machine. What such a function calls in its loops must be RMIL_INLINE: a plain
  * inline function is not inlined into the clones, and the loop stays scalar. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define RMIL_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define RMIL_CLONES

@@ -1,4 +1,5 @@
 /* Several slides as one bag. */
+#include "bag/pixels.h"
 #include "cohort-private.h"
 #include "tensors/tensors-private.h"
 
@@ -105,5 +106,7 @@ RmilBag *rmil_bag_join(GPtrArray *slides, const char *id, GError **error) {
     if (!check_alike(&j, error) ||
         !allocate(out, have_all(&j, has_features), have_all(&j, has_places), have_all(&j, has_tissue), !have_all(&j, has_no_labels), error))
         return NULL;
-    return fill(&j, error) ? g_steal_pointer(&out) : NULL;
+    if (!fill(&j, error)) return NULL;
+    rmil_pixels_join(out, (RmilBag *const *)slides->pdata, slides->len);
+    return g_steal_pointer(&out);
 }

@@ -12,7 +12,8 @@ extern const RmilOption rmil_set_options[], rmil_share_options[];
 typedef RmilBag *(*RmilBagReader)(gpointer user, RmilBagFlags flags, GError **error);
 RmilBag *rmil_bag_map(const char *const *paths, guint count, RmilBagReader read, gpointer user, const RmilBagSetOptions *options,
                       GError **error);
-/* Slides (RmilBag, at least one) as one bag, with or without features; one alone is taken out of the array. */
+/* Slides (RmilBag, at least one) as one bag, with or without features; one alone is taken out of the array.
+ * Of slides that can be looked at, their pixels and coordinates are taken, too. */
 RmilBag *rmil_bag_join(GPtrArray *slides, const char *id, GError **error);
 
 /* FORMAT: "FILE: line LINE: COLUMN …". Gives FALSE. */

@@ -1,10 +1,11 @@
 /* The features of a cohort in memory. */
+#include "bag/pixels.h"
 #include "cohort-private.h"
 #include "tensors/tensors-private.h"
 
 #include <string.h>
 
-#define PIXEL_BYTES ((int64_t)512 << 20) /* of tiles, decoded */
+enum { PIXEL_BYTES = 512 << 20, PIXEL_THREADS = 8 };
 
 static const char *const bags_of[] = {"slide", "patient", NULL};       /* as RmilBagOf */
 static const char *const precisions[] = {"float32", "bfloat16", NULL}; /* as RmilPrecision */
@@ -103,9 +104,9 @@ static RmilBag *load_slide(const Load *load, const RmilCohortRow *row, gboolean 
         rmil_fail(error, RMIL_ERROR_DATA, "%s: holds coordinates but no features", path);
         return NULL;
     }
+    rmil_bag_set_slide(bag, row->slide, row->mpp, load->set->pixels);
     if (load->measure) return g_steal_pointer(&bag);
     rmil_bag_locate(bag, row->slide, row->mpp, NULL); /* training needs no places; who needs them asks for coords_um == 0 */
-    if (row->slide) rmil_bag_set_slide(bag, row->slide, row->mpp, load->set->pixels);
     return merge_labels(load, row, bag, error) ? g_steal_pointer(&bag) : NULL;
 }
 
@@ -191,7 +192,7 @@ static void refuse_other_dims(RmilBagSet *set) {
 static int64_t feature_bytes(const RmilBag *bag) { return bag->count * bag->dim * (int64_t)rmil_precision_bytes(bag->precision); }
 
 static int64_t other_bytes(const RmilBag *bag) {
-    return bag->count * (int64_t)((bag->coords ? 2 * sizeof(int64_t) : 0) + (bag->tissue ? sizeof(float) : 0) + 1);
+    return bag->count * (int64_t)((bag->coords ? 2 * sizeof(int64_t) : 0) + (bag->tissue ? sizeof(float) : 0) + 1) + rmil_pixels_bytes(bag);
 }
 
 /* Decides which bags lie in memory: the first ones in the cohort's order, as many as fit beside what all bags need
@@ -253,9 +254,9 @@ static void examine_files(const Load *load) {
 RmilBagSet *rmil_bag_set_load(const RmilCohort *cohort, const RmilBagSetOptions *options, const RmilMonitor *monitor, GError **error) {
     g_autoptr(RmilBagSet) set = g_new0(RmilBagSet, 1);
     set->count = cohort->count;
-    set->pixels = rmil_pixel_cache_new(PIXEL_BYTES);
     set->bags = g_new0(RmilBag *, (gsize)cohort->count);
     set->errors = g_new0(char *, (gsize)cohort->count);
+    set->pixels = rmil_pixel_cache_new(PIXEL_BYTES, MIN(rmil_threads(options->threads), PIXEL_THREADS));
     g_autofree gboolean *mapped = g_new0(gboolean, (gsize)cohort->count);
     Load load = {.cohort = cohort, .options = options, .monitor = monitor, .set = set, .mapped = mapped};
     g_mutex_init(&load.lock);

@@ -79,13 +79,15 @@ static void give_worker(RmilCnnRunner *runner, int worker) {
 typedef struct {
     RmilCnnRunner *runner;
     const RmilBag *bag;
+    const int64_t *patches; /* of the bag; NULL: all of them */
+    int64_t count;
     float *features;
 } Encoding;
 
 static gboolean encode_batch(int64_t index, int thread, gpointer user, GError **error) {
     const Encoding *e = user;
     const gsize tile = (gsize)RMIL_CNN_SIDE * RMIL_CNN_SIDE * 3;
-    const int64_t first = index * BATCH, count = MIN((int64_t)BATCH, e->bag->count - first);
+    const int64_t first = index * BATCH, count = MIN((int64_t)BATCH, e->count - first);
     g_autofree uint8_t *rgb = rmil_try_new(BATCH, tile, error);
     gboolean done = rgb != NULL;
     for (int64_t i = 0; done && i < count; i++) done = rmil_bag_read_tile(e->bag, first + i, RMIL_CNN_SIDE, rgb + (gsize)i * tile, error);
@@ -96,10 +98,10 @@ static gboolean encode_batch(int64_t index, int thread, gpointer user, GError **
     return done;
 }
 
-/* What the features depend on. */
+/* What the features of a bag depend on, beside the network: a bag's id is its slide's. */
 static char *identity_of(const RmilBag *bag) {
     g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
-    g_autofree char *text = g_strdup_printf("%s %a", rmil_bag_slide(bag), bag->patch_size_level0);
+    g_autofree char *text = g_strdup_printf("%s %a", bag->id, bag->patch_size_level0);
     g_checksum_update(sum, (const guchar *)text, -1);
     g_checksum_update(sum, (const guchar *)bag->coords, (gssize)(2 * bag->count * (int64_t)sizeof *bag->coords));
     return g_strdup(g_checksum_get_string(sum));
@@ -126,22 +128,33 @@ static void keep_last(RmilCnnRunner *runner, const char *identity, const RmilBag
     g_mutex_unlock(&runner->lock);
 }
 
-gboolean rmil_cnn_runner_bag(RmilCnnRunner *runner, const RmilBag *bag, RmilBag *out, GError **error) {
+static gboolean begin(const RmilCnnRunner *runner, const RmilBag *bag, RmilBag *out, GError **error) {
     *out = *bag;
     out->dim = runner->dim;
     out->precision = RMIL_FLOAT32;
     out->mapped = FALSE;
-    out->features = rmil_alloc(bag->count * runner->dim, sizeof(float), error);
-    if (!out->features) return FALSE;
-    g_autofree char *identity = bag->pixels && bag->coords ? identity_of(bag) : NULL;
-    if (identity && find_last(runner, identity, out)) return TRUE;
-    Encoding encoding = {runner, bag, out->features};
-    if (rmil_parallel((bag->count + BATCH - 1) / BATCH, runner->workers, encode_batch, &encoding, error)) {
-        if (identity) keep_last(runner, identity, out);
-        return TRUE;
-    }
-    g_clear_pointer(&out->features, rmil_free);
+    return (out->features = rmil_alloc(bag->count * runner->dim, sizeof(float), error)) != NULL;
+}
+
+static gboolean encode(RmilCnnRunner *runner, const RmilBag *of, const int64_t *patches, RmilBag *out, GError **error) {
+    Encoding encoding = {runner, of, patches, out->count, out->features};
+    if (rmil_parallel((out->count + BATCH - 1) / BATCH, runner->workers, encode_batch, &encoding, error)) return TRUE;
+    rmil_free(out->features);
+    out->features = NULL;
     return FALSE;
+}
+
+gboolean rmil_cnn_runner_part(RmilCnnRunner *runner, const RmilCnnPart *part, RmilBag *out, GError **error) {
+    return begin(runner, &part->bag, out, error) && encode(runner, part->of, part->patches, out, error);
+}
+
+gboolean rmil_cnn_runner_bag(RmilCnnRunner *runner, const RmilBag *bag, RmilBag *out, GError **error) {
+    if (!begin(runner, bag, out, error)) return FALSE;
+    g_autofree char *identity = bag->id && bag->coords ? identity_of(bag) : NULL;
+    if (identity && find_last(runner, identity, out)) return TRUE;
+    if (!encode(runner, bag, NULL, out, error)) return FALSE;
+    if (identity) keep_last(runner, identity, out);
+    return TRUE;
 }
 
 gboolean rmil_cnn_look(const RmilModel *model, const RmilBag *bag, RmilBag *out, GError **error) {

@@ -92,7 +92,7 @@ static int64_t choose(const RmilBag *bag, int label, int64_t most, RmilRng *rng,
     return n;
 }
 
-RmilBag *rmil_cnn_part(const RmilBag *bag, int64_t most, uint64_t seed, int64_t slide, GError **error) {
+RmilCnnPart *rmil_cnn_part(const RmilBag *bag, int64_t most, uint64_t seed, int64_t slide, GError **error) {
     g_autofree uint8_t *chosen = rmil_try_new(bag->count, 1, error);
     if (!chosen) return NULL;
     int64_t n = bag->count;
@@ -103,29 +103,31 @@ RmilBag *rmil_cnn_part(const RmilBag *bag, int64_t most, uint64_t seed, int64_t 
         n = choose(bag, 1, most / 2, &rng, chosen);
         n += choose(bag, 0, most - n, &rng, chosen);
     }
-    RmilBag *part = g_new0(RmilBag, 1);
-    *part = *bag;
-    part->count = n;
-    part->features = NULL;
-    part->tissue = NULL;
-    part->coords = bag->coords ? rmil_alloc(2 * n, sizeof *part->coords, error) : NULL;
-    part->patch_labels = bag->patch_labels ? rmil_alloc(n, 1, error) : NULL;
-    if ((bag->coords && !part->coords) || (bag->patch_labels && !part->patch_labels)) {
+    RmilCnnPart *part = g_new0(RmilCnnPart, 1);
+    part->of = bag;
+    part->bag = *bag;
+    part->bag.count = n;
+    part->bag.features = NULL;
+    part->bag.tissue = NULL;
+    part->bag.coords = NULL;
+    part->bag.pixels = NULL;
+    part->bag.patch_labels = bag->patch_labels ? rmil_alloc(n, 1, error) : NULL;
+    part->patches = rmil_try_new(n, sizeof *part->patches, error);
+    if (!part->patches || (bag->patch_labels && !part->bag.patch_labels)) {
         rmil_cnn_part_free(part);
         return NULL;
     }
     for (int64_t k = 0, i = 0; k < bag->count; k++) {
         if (!chosen[k]) continue;
-        if (part->coords) memcpy(part->coords + 2 * i, bag->coords + 2 * k, 2 * sizeof *part->coords);
-        if (part->patch_labels) part->patch_labels[i] = bag->patch_labels[k];
-        i++;
+        if (part->bag.patch_labels) part->bag.patch_labels[i] = bag->patch_labels[k];
+        part->patches[i++] = k;
     }
     return part;
 }
 
-void rmil_cnn_part_free(RmilBag *part) {
+void rmil_cnn_part_free(RmilCnnPart *part) {
     if (!part) return;
-    rmil_free(part->coords);
-    rmil_free(part->patch_labels);
+    rmil_free(part->bag.patch_labels);
+    g_free(part->patches);
     g_free(part);
 }

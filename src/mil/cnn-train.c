@@ -2,6 +2,7 @@
  * the network sees as it predicts. */
 #include "cnn.h"
 
+#include "bag/pixels.h"
 #include "encoder/augment.h"
 #include "encoder/resnet.h"
 #include "loss.h"
@@ -18,7 +19,7 @@ typedef struct {
     RmilNetwork *network;
     int hired;                   /* the trainer's crew that the network works with */
     float **values, **gradients; /* by tensor */
-    RmilBag **parts;             /* by place in the validation set */
+    RmilCnnPart **parts;         /* by place in the validation set */
     float *input;                /* batch × 3 × side × side */
     float *logits, *slopes;      /* batch × outputs */
     uint8_t **rgb;               /* by tile of a batch: the tile and as much scratch */
@@ -105,7 +106,7 @@ static gboolean prepare(RmilTrainer *t, GError **error) {
     Own *own = t->own = g_new0(Own, 1);
     int64_t slides = 0;
     own->options = rmil_model_own(&t->model->config);
-    own->parts = g_new0(RmilBag *, t->slides.val_count);
+    own->parts = g_new0(RmilCnnPart *, t->slides.val_count);
     for (int64_t i = 0; i < t->slides.train_count; i++) slides = MAX(slides, t->slides.train[i] + 1);
     own->told = g_new0(gboolean, slides);
     if (t->config->weights && !load_weights(t, error)) return FALSE;
@@ -200,8 +201,14 @@ static gboolean train_batch(RmilTrainer *t, Own *own, double *loss, GError **err
            rmil_trainer_update(t, 1, error);
 }
 
-static RmilPixelCache *cache_of(const RmilTrainer *t) { return rmil_bag_pixels(t->slides.bags[t->slides.train[0]]); }
+/* Of the slides' pixels, which all bags share. */
+static RmilPixelCache *cache_of(const RmilTrainer *t) {
+    RmilPixelPlace place;
+    RmilPixelCache *cache = NULL;
+    return rmil_pixel_place(t->slides.bags[t->slides.train[0]], 0, RMIL_CNN_SIDE, &place, &cache, NULL) ? cache : NULL;
+}
 
+/* The pixels of these tiles are wanted in this order; n 0: none any more. */
 static void expect(const RmilTrainer *t, const RmilCnnTile *tiles, int64_t n) {
     RmilPixelCache *cache = cache_of(t);
     g_autofree RmilTileWanted *wanted = g_new(RmilTileWanted, n + 1);
@@ -242,7 +249,7 @@ static gboolean validate(RmilTrainer *t, RmilEpoch *epoch, GError **error) {
     RmilCnnRunner *runner = slides.val_count ? rmil_cnn_runner_new(t->model, t->arrays[RMIL_PARAMETERS], error) : NULL;
     gboolean done = runner || !slides.val_count;
     for (int64_t i = 0; done && i < slides.val_count; i++) {
-        done = rmil_cnn_runner_bag(runner, own->parts[i], &seen[i], error);
+        done = rmil_cnn_runner_part(runner, own->parts[i], &seen[i], error);
         bags[slides.val[i]] = &seen[i];
     }
     t->slides.bags = bags;

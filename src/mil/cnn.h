@@ -34,6 +34,13 @@ void rmil_cnn_runner_free(RmilCnnRunner *runner);
 /* `out` becomes the bag with the network's features of its patches, which its slide must have (rmil_bag_set_slide); all else is the bag's.
  * Free out->features with rmil_free. Reads and computes on as many threads as there are. */
 gboolean rmil_cnn_runner_bag(RmilCnnRunner *runner, const RmilBag *bag, RmilBag *out, GError **error);
+/* Some patches of a bag as a bag of its own, without features, whose tiles are those of `of`. */
+typedef struct {
+    RmilBag bag;
+    const RmilBag *of;
+    int64_t *patches; /* bag.count of them */
+} RmilCnnPart;
+gboolean rmil_cnn_runner_part(RmilCnnRunner *runner, const RmilCnnPart *part, RmilBag *out, GError **error);
 /* RmilModelClass.look */
 gboolean rmil_cnn_look(const RmilModel *model, const RmilBag *bag, RmilBag *out, GError **error);
 
@@ -48,9 +55,8 @@ typedef struct {
 /* The tiles of an epoch, n = a multiple of the batch, in random order: as many of each class that any training slide's patches are known
  * to be of, of each class as many from each slide, of a slide each once before any twice. Free with g_free. */
 RmilCnnTile *rmil_cnn_draw(const RmilTrainer *t, const RmilCnnOptions *own, int64_t *n);
-/* At most `most` patches of a bag (0: all), half of them inside where some are: a bag of its own, without features, which reads its tiles
- * from `bag`'s slide. The same at every call. Free with rmil_cnn_part_free. */
-RmilBag *rmil_cnn_part(const RmilBag *bag, int64_t most, uint64_t seed, int64_t slide, GError **error);
-void rmil_cnn_part_free(RmilBag *part);
+/* At most `most` patches of a bag (0: all), half of them inside where some are. The same at every call. Free with rmil_cnn_part_free. */
+RmilCnnPart *rmil_cnn_part(const RmilBag *bag, int64_t most, uint64_t seed, int64_t slide, GError **error);
+void rmil_cnn_part_free(RmilCnnPart *part);
 
 #endif

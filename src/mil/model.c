@@ -114,11 +114,12 @@ RmilModel *rmil_model_alloc(const RmilModelConfig *config, GError **error) {
     if (!rmil_model_config_init(&paper, config->model, config->guide, error)) return NULL;
     if (full.hidden == 0) full.hidden = paper.hidden;
     if (full.attention_dim == 0) full.attention_dim = paper.attention_dim;
+    const RmilModelClass *class = rmil_model_class(full.model, NULL);
+    if (class->dim) full.dim = class->dim(&full);
     if (!rmil_model_config_check(&full, error)) return NULL;
     g_autoptr(RmilModel) model = g_new0(RmilModel, 1);
     model->config = full;
-    model->class = rmil_model_class(full.model, NULL);
-    if (model->class->dim) model->config.dim = model->class->dim(&model->config);
+    model->class = class;
     model->layout.tensors = g_array_new(FALSE, TRUE, sizeof(RmilParameter));
     model->class->layout(&model->config, &model->layout);
     model->parameters = rmil_alloc(model->layout.count, sizeof(float), error);

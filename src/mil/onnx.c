@@ -70,12 +70,14 @@ static void put_message(GByteArray *out, int field, GByteArray *message) {
 }
 
 /* -- values ---------------------------------------------------------------------------------------------------------------- */
-/* An axis below 0 is K, the number of patches. */
+/* Axes that are no sizes: K, the number of patches, and S, the side of a tile. */
+enum { PATCHES = -1, SIDE = -2 };
+
 static void put_value(GByteArray *out, int field, const char *name, int type, int rank, const int64_t *axes) {
     GByteArray *value = g_byte_array_new(), *kind = g_byte_array_new(), *tensor = g_byte_array_new(), *shape = g_byte_array_new();
     for (int i = 0; i < rank; i++) {
         GByteArray *axis = g_byte_array_new();
-        if (axes[i] < 0) put_text(axis, DIM_NAME, "patches");
+        if (axes[i] < 0) put_text(axis, DIM_NAME, axes[i] == SIDE ? "side" : "patches");
         else put_int(axis, DIM_VALUE, axes[i]);
         put_message(shape, SHAPE_DIM, axis);
     }
@@ -88,13 +90,18 @@ static void put_value(GByteArray *out, int field, const char *name, int type, in
 }
 
 const char *rmil_onnx_features(RmilOnnx *onnx) {
-    put_value(onnx->inputs, GRAPH_INPUT, "features", FLOAT, 2, (const int64_t[]){-1, onnx->model->config.dim});
+    put_value(onnx->inputs, GRAPH_INPUT, "features", FLOAT, 2, (const int64_t[]){PATCHES, onnx->model->config.dim});
     return "features";
 }
 
 void rmil_onnx_places(RmilOnnx *onnx, const char **coords, const char **tile_size) {
-    put_value(onnx->inputs, GRAPH_INPUT, *coords = "coords", INT64, 2, (const int64_t[]){-1, 2});
+    put_value(onnx->inputs, GRAPH_INPUT, *coords = "coords", INT64, 2, (const int64_t[]){PATCHES, 2});
     put_value(onnx->inputs, GRAPH_INPUT, *tile_size = "tile_size", DOUBLE, 1, (const int64_t[]){1});
+}
+
+const char *rmil_onnx_tiles(RmilOnnx *onnx) {
+    put_value(onnx->inputs, GRAPH_INPUT, "tiles", FLOAT, 4, (const int64_t[]){PATCHES, 3, SIDE, SIDE});
+    return "tiles";
 }
 
 static const char *add_initializer(RmilOnnx *onnx, const char *name, int type, int rank, const int64_t *shape, const void *data,
@@ -239,7 +246,7 @@ static void add_answer(RmilOnnx *onnx, const char *logits) {
 
 void rmil_onnx_outputs(RmilOnnx *onnx, const char *logits, const char *scores, const char *attention) {
     const RmilModelConfig *config = &onnx->model->config;
-    const int64_t rows = config->task.classes == 2 ? 1 : rmil_model_config_rows(config), axes[] = {rows, -1};
+    const int64_t rows = config->task.classes == 2 ? 1 : rmil_model_config_rows(config), axes[] = {rows, PATCHES};
     add_answer(onnx, logits);
     add_output(onnx, "Identity", attention, "attention", rows > 1 ? 2 : 1, rows > 1 ? axes : axes + 1);
     add_output(onnx, "Identity", scores, "scores", rows > 1 ? 2 : 1, rows > 1 ? axes : axes + 1);

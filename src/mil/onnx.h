@@ -14,6 +14,8 @@ const char *rmil_onnx_features(RmilOnnx *onnx);
 /* The inputs of models that need to know where patches lie: "coords" (K × 2, int64, level-0 px) and "tile_size" (1, float64,
  * level-0 px). */
 void rmil_onnx_places(RmilOnnx *onnx, const char **coords, const char **tile_size);
+/* The input of models that look at pixels: "tiles" (K × 3 × S × S, float32), normalised as ImageNet's; S is free. */
+const char *rmil_onnx_tiles(RmilOnnx *onnx);
 /* A tensor of the model, by its name; in the file only when it was asked for. */
 const char *rmil_onnx_parameter(RmilOnnx *onnx, const char *name, ...) G_GNUC_PRINTF(2, 3);
 const char *rmil_onnx_number(RmilOnnx *onnx, double value);                 /* (1), float32 */
@@ -44,6 +46,10 @@ const char *rmil_onnx_stack(RmilOnnx *onnx, const char *const *values, int count
 const char *rmil_onnx_attention(RmilOnnx *onnx, const char *scores, double scale, double threshold, gboolean cut_even);
 /* LayerNorm over the last axis with NAME.weight and NAME.bias. */
 const char *rmil_onnx_norm(RmilOnnx *onnx, const char *x, const char *name);
+
+/* ResNet-50 of the stem's `width`, from rmil_onnx_tiles to K × 32 · width features; norms go by their running statistics. The model's tensors
+ * have torchvision's names (rmil_network_tensors); fc is not read. */
+const char *rmil_onnx_network(RmilOnnx *onnx, int width);
 
 /* The outputs: logits (two classes: the log odds, 1; else rmil_model_outputs of them), and per patch scores and attention (K; models with
  * several rows: rows × K, but of two classes K, those of label 1). What is said of the slide follows from the logits. */

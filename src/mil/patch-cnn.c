@@ -2,6 +2,7 @@
  * supervised system (Multimedia Appendix 4). Its step takes the features that the network makes of tiles; that they come from pixels is
  * the business of cnn-features.c and cnn-train.c. */
 #include "cnn.h"
+#include "onnx.h"
 
 #include <math.h>
 #include <string.h>
@@ -20,10 +21,10 @@ static const RmilOption options[] = {
      .offset = offsetof(RmilCnnOptions, tiles)},
     {RMIL_WHOLE("val-tiles", "val_tiles", 128, 0, 1000000, "N", "tiles by which a validation slide is judged, always the same; 0: all"),
      .offset = offsetof(RmilCnnOptions, judged)},
-    {RMIL_WORD("flip", "flip", TRUE, switches, "ON|OFF", "training tiles are mirrored at random"),
-     .offset = offsetof(RmilCnnOptions, flip)},
-    {RMIL_WORD("turn", "turn", TRUE, switches, "ON|OFF", "training tiles are turned by quarters at random"),
-     .offset = offsetof(RmilCnnOptions, turn)},
+    {RMIL_WORD("flip", "flip", TRUE, switches, "SWITCH", "training tiles are mirrored at random"), .offset = offsetof(RmilCnnOptions, flip),
+     .elsewhere = TRUE},
+    {RMIL_WORD("turn", "turn", TRUE, switches, "SWITCH", "training tiles are turned by quarters at random"),
+     .offset = offsetof(RmilCnnOptions, turn), .elsewhere = TRUE},
     {RMIL_NUMBER("stain-jitter", "stain_jitter", 0.05, 0, 1, "X",
                  "training tiles are stained more or less, by up to this share; 0: as they are"),
      .offset = offsetof(RmilCnnOptions, stain)},
@@ -73,6 +74,12 @@ static gboolean step(const RmilStep *step, RmilArena *arena, RmilOutcome *outcom
     return o && rmil_patch_logits(step, head, o, NULL, arena, error) && rmil_patch_step(step, o, NULL, arena, outcome, error);
 }
 
+static void onnx(const RmilModelConfig *config, RmilOnnx *o) {
+    const RmilCnnOptions *own = rmil_model_own(config);
+    const char *x = rmil_onnx_network(o, (int)own->width), *weight = rmil_onnx_parameter(o, "fc.weight");
+    rmil_patch_onnx(config, o, rmil_onnx_linear(o, x, weight, rmil_onnx_parameter(o, "fc.bias")));
+}
+
 static void release(gpointer own) { rmil_cnn_runner_free(own); }
 
 static const RmilTrainMethod methods[] = {{.name = "supervised", .title = "Fully supervised", .style = {"#000080", "(9,2,2,2,2,2)", 10}},
@@ -95,5 +102,6 @@ static const RmilModelClass class = {
     .layout = layout,
     .infer = infer,
     .step = step,
+    .onnx = onnx,
 };
 RMIL_MODEL_FILE(patch_cnn, &class);

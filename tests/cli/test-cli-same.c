@@ -13,6 +13,14 @@
 #define SETTINGS                                                                                                                           \
     "--seed", "3", "--epochs", "3", "--warmup", "3", "--learning-rate", "0.002", "--weight-decay", "0.01", "--hidden", "36",               \
         "--rank-sample", "8", "--region-size", "4", "--patch-depth", "2", "--region-depth", "1"
+
+/* All methods but those that look at slides, which this cohort of features has not: the first ones, since models come in the same order. */
+static const RmilTrainMethod *own_methods(gsize *count) {
+    const RmilTrainMethod *methods = rmil_methods(count);
+    while (*count && strcmp(methods[*count - 1].model, "patch-cnn") == 0) --*count;
+    return methods;
+}
+
 static const char plan[] = "study: comparison\nmethods: [%s]\nseeds: [3]\nsettings: {epochs: 3, warmup: 3, learning-rate: 0.002, "
                            "weight-decay: 0.01, hidden: 36, rank-sample: 8, region-size: 4, patch-depth: 2, region-depth: 1}\n";
 static const char *const files[] = {"model.safetensors", "history.csv", "predictions.csv", "localisation.csv"};
@@ -21,7 +29,7 @@ static char *root;
 
 static char *method_names(const char *separator) {
     gsize count;
-    const RmilTrainMethod *methods = rmil_methods(&count);
+    const RmilTrainMethod *methods = own_methods(&count);
     GString *names = g_string_new(NULL);
     for (gsize i = 0; i < count; i++) g_string_append_printf(names, "%s%s", i ? separator : "", methods[i].name);
     return g_string_free(names, FALSE);
@@ -32,7 +40,7 @@ static void begin(void) {
     if (root) return;
     root = test_folder();
     gsize count;
-    const RmilTrainMethod *methods = rmil_methods(&count);
+    const RmilTrainMethod *methods = own_methods(&count);
     g_auto(Outcome) o = {0};
     g_autofree char *cohort = g_build_filename(studies_cohort(), "cohort.csv", NULL), *commas = method_names(","),
                     *listed = method_names(", ");
@@ -64,7 +72,7 @@ static void assert_same_file(const char *one, const char *other) {
 static void test_run(void) {
     begin();
     gsize count;
-    const RmilTrainMethod *methods = rmil_methods(&count);
+    const RmilTrainMethod *methods = own_methods(&count);
     for (gsize i = 0; i < count; i++)
         for (gsize f = 0; f < G_N_ELEMENTS(files); f++) {
             g_autofree char *one = g_build_filename("train", methods[i].name, files[f], NULL);
@@ -119,7 +127,7 @@ static void test_study(void) {
     g_autoptr(RmilStudy) study = rmil_study_open(folder, &error);
     g_assert_no_error(error);
     gsize count;
-    rmil_methods(&count);
+    own_methods(&count);
     g_assert_cmpint(rmil_study_done(study), ==, (int64_t)count);
     for (int64_t i = 0; i < rmil_study_count(study); i++) {
         const RmilStudyRun *run = rmil_study_run(study, i);
@@ -166,7 +174,7 @@ static char *values_now(void) {
     static const char *const epoch[] = {"train_loss", "train_guide_loss", "val_loss", "val_auroc", "best", NULL};
     static const char *const division[] = {"split", "label", NULL}, *const slide[] = {"logit", NULL};
     gsize count;
-    const RmilTrainMethod *methods = rmil_methods(&count);
+    const RmilTrainMethod *methods = own_methods(&count);
     GString *out = g_string_new("method,of,what,value\n");
     for (gsize i = 0; i < count; i++) {
         g_autofree char *path = g_build_filename("train", methods[i].name, "model.safetensors", NULL);
@@ -210,7 +218,7 @@ static char *tensors_of(const char *folder, const char *method) {
 static void test_words(void) {
     begin();
     gsize count;
-    const RmilTrainMethod *methods = rmil_methods(&count);
+    const RmilTrainMethod *methods = own_methods(&count);
     g_autofree char *cohort = in_words();
     g_auto(Outcome) o = {0};
     for (gsize i = 0; i < count; i++) {
@@ -269,7 +277,7 @@ static void test_values(void) {
 
 static char *bytes_now(void) {
     gsize count;
-    const RmilTrainMethod *methods = rmil_methods(&count);
+    const RmilTrainMethod *methods = own_methods(&count);
     GString *out = g_string_new(NULL);
     for (gsize i = 0; i < count; i++)
         for (gsize f = 0; f < G_N_ELEMENTS(files); f++) {

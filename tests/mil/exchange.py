@@ -1,4 +1,4 @@
-"""What other programs make of a model: called by test-exchange.c with a folder that holds model.onnx, model.safetensors and
+"""What other programs make of a model: called by test-exchange.c and test-onnx-network.c with a folder that holds model.onnx, model.safetensors and
 expected.safetensors (a bag, and what rankmil says of it).
 
 onnxruntime: every output within 1e-5 of what rankmil says. PyTorch, of two classes: the modules below, which are docs/models.md in
@@ -42,13 +42,19 @@ def check(outputs, expected):
     return max(compare(name, value, wanted[name]) for name, value in outputs.items())
 
 
+def given_of(expected):
+    """What a graph may ask for, as far as it is there."""
+    given = {name: expected[name] for name in ("features", "coords", "tiles") if name in expected}
+    return {**given, "tile_size": expected["numbers"][:1]} if "numbers" in expected else given
+
+
 # -- onnxruntime ---------------------------------------------------------------------------------------------------------------
 def run_onnx(path, expected):
     import onnx
     import onnxruntime
     onnx.checker.check_model(onnx.load(path), full_check=True)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    given = {"features": expected["features"], "coords": expected["coords"], "tile_size": expected["numbers"][:1]}
+    given = given_of(expected)
     names = [output.name for output in session.get_outputs()]
     values = session.run(names, {i.name: given[i.name] for i in session.get_inputs()})
     return check(dict(zip(names, values)), expected)
@@ -58,7 +64,7 @@ def run_openvino(path, expected):
     """The same, after a call with one patch: a compiled model must take bags of any size one after the other."""
     import openvino
     model = openvino.compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    given = {"features": expected["features"], "coords": expected["coords"], "tile_size": expected["numbers"][:1]}
+    given = given_of(expected)
     inputs = {i.any_name: given[i.any_name] for i in model.inputs}
     model({name: value[:1] for name, value in inputs.items()})
     values = model(inputs)
