@@ -196,8 +196,14 @@ static void test_shipped(void) {
     static const struct {
         const char *name, *kind;
         int64_t runs;
-    } plans[] = {{"comparison", NULL, 90}, {"low-data", NULL, 350},    {"granularity", NULL, 120},         {"annotated-fraction", NULL, 80},
-                 {"threshold", NULL, 60},  {"localisation", NULL, 60}, {"learning-rate", "comparison", 90}};
+    } plans[] = {{"comparison", NULL, 90},
+                 {"low-data", NULL, 350},
+                 {"granularity", NULL, 120},
+                 {"annotated-fraction", NULL, 80},
+                 {"supervised", "annotated-fraction", 280},
+                 {"threshold", NULL, 60},
+                 {"localisation", NULL, 60},
+                 {"learning-rate", "comparison", 90}};
     const char *source = g_getenv("RMIL_SOURCE");
     if (!source) return g_test_skip("RMIL_SOURCE is not set");
     g_autoptr(GString) text = g_string_new("slide,label\n");
