@@ -179,6 +179,14 @@ static gboolean enough_known(const RmilCohort *cohort, GError **error) {
     return FALSE;
 }
 
+/* Models of pixels say nothing of slides that cannot be read. */
+static void warn_blind(Cli *cli, const Models *models, const RmilTrainData *data) {
+    for (int64_t i = 0; rmil_model_sees(models->list->pdata[0]) && i < data->count; i++) {
+        const char *why = data->bags[i] ? rmil_train_data_blind(data, i) : NULL;
+        if (why) rmil_monitor_warn(&cli->monitor, "%s is left out by the model, which looks at pixels: %s", data->cohort->rows[i].id, why);
+    }
+}
+
 static gboolean check_seen(Cli *cli, const Models *models, const RmilTrainData *data, GError **error) {
     Seen seen = {.ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
                  .patients = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
@@ -313,13 +321,14 @@ static gboolean apply_to_cohort(Cli *cli, const char *run, const char *method, c
     g_autoptr(RmilTrainData) data = lock ? train_data_load(cli, given, &options, NULL, error) : NULL;
     const int64_t dim = rmil_model_config(models.list->pdata[0])->dim;
     done = data != NULL;
-    if (done && data->set->dim != dim) {
+    if (done && !rmil_model_sees(models.list->pdata[0]) && data->set->dim != dim) {
         g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: has %" G_GINT64_FORMAT " features a patch, %s takes %" G_GINT64_FORMAT,
                     cohort_path, data->set->dim, run, dim);
         done = FALSE;
     }
     json_object_set_string_member(cli->result, "model", models.title);
     if (models.list->len > 1) cli_say(cli, "model    %s", models.title);
+    if (done) warn_blind(cli, &models, data);
     done = done && check_seen(cli, &models, data, error) && apply_models(cli, &models, run, cohort, data, folder, error);
     g_clear_pointer(&data, rmil_train_data_free); /* before its cohort */
     rmil_train_options_clear(&options);

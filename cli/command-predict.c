@@ -344,6 +344,18 @@ static void decide(Predict *p) {
     p->cut_words = rmil_decision_words(&p->decision);
 }
 
+/* A call encodes the slides, or looks at them. */
+static gboolean look_alike(const Predict *p, GError **error) {
+    for (guint i = 1; i < p->models->list->len; i++)
+        if (rmil_model_sees(p->models->list->pdata[i]) != p->pixels) {
+            g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT,
+                        "%s: some of the models look at the slides' pixels (patch-cnn), others at features: give them in two calls",
+                        p->run);
+            return FALSE;
+        }
+    return TRUE;
+}
+
 /* FALSE without an error: problems that are reported say why. */
 static gboolean predict(Predict *p, const char *folder, char **inputs, int count, GError **error) {
     Models models;
@@ -355,8 +367,9 @@ static gboolean predict(Predict *p, const char *folder, char **inputs, int count
     p->now = g_date_time_format(now, "%Y-%m-%d %H:%M");
     json_object_set_string_member(p->cli->result, "model", models.title);
     if (models.list->len > 1) cli_say(p->cli, "model    %s", models.title);
-    gboolean done = read_settings(p, error) && (p->digest = digest_models(&models, error)) && lock_folder(p, folder, error) &&
-                    predictions_read(&p->table, p->work->folder, error) && predict_all(p, inputs, count, error);
+    gboolean done = look_alike(p, error) && read_settings(p, error) && (p->digest = digest_models(&models, error)) &&
+                    lock_folder(p, folder, error) && predictions_read(&p->table, p->work->folder, error) &&
+                    predict_all(p, inputs, count, error);
     predictions_clear(&p->table);
     rmil_work_free(p->work);
     models_clear(&models);
