@@ -46,9 +46,13 @@ static gboolean draw(const Picture *p, int row, const char *path, int *predicted
     RmilHeatOptions options;
     if (!rmil_ensemble_predict_row(p->models, p->count, p->bag, p->target, row, &said, &sd, NULL, p->attention, error)) return FALSE;
     const int class = row == RMIL_ROW_USUAL ? said.predicted : row;
+    const RmilTrainMethod *method = rmil_method_of(rmil_model_config(p->models[0])->model, NULL, NULL);
+    const gboolean patches = method && method->patches; /* whose attention is the patch's own probability */
     rmil_heat_options_init(&options);
+    if (patches) options.legend = "patch probability, × mean";
     g_autofree char *answer = answer_words(task_of(p), &said, sd),
-                    *text = by_class(p) ? g_strdup_printf("%s%s, attention of %s", p->title, answer, task_of(p)->names[class])
+                    *text = by_class(p) ? g_strdup_printf("%s%s, %s of %s", p->title, answer, patches ? "patch probability" : "attention",
+                                                          task_of(p)->names[class])
                                         : g_strconcat(p->title, answer, NULL);
     options.title = text;
     options.side_by_side = TRUE;
