@@ -24,13 +24,13 @@ static void same_list(const char *const *list, const char *expected) {
 static void test_tables(void) {
     gsize count;
     const RmilTrainMethod *methods = rmil_methods(&count);
-    same_list(rmil_model_names(), "abmil dsmil clam-sb clam-mb hipt patch-linear toy");
+    same_list(rmil_model_names(), "abmil dsmil clam-sb clam-mb hipt patch-linear patch-cnn toy");
     same_list(rmil_guide_names(), "none induction rank lift");
     same_list(rmil_encoder_names(), "texture resnet50 resnet50-layer4 colours");
-    g_assert_cmpuint(count, ==, 13);
-    g_assert_cmpstr(methods[12].name, ==, "toy-lift");
-    g_assert_cmpstr(methods[12].model, ==, "toy");
-    g_assert_true(rmil_method_of("toy", NULL, NULL) == &methods[11]);
+    g_assert_cmpuint(count, ==, 14);
+    g_assert_cmpstr(methods[13].name, ==, "toy-lift");
+    g_assert_cmpstr(methods[13].model, ==, "toy");
+    g_assert_true(rmil_method_of("toy", NULL, NULL) == &methods[12]);
     g_assert_cmpint(rmil_encoder_info("colours", NULL)->tile_px, ==, 64);
 }
 
