@@ -119,7 +119,7 @@ static void test_help(void) {
     g_auto(Outcome) o = {0};
     command_run(&o, root, "train", "--help", NULL);
     command_expect(&o, 0, "");
-    g_assert_nonnull(strstr(o.out, "abmil, dsmil, clam-sb, clam-mb, hipt, patch-linear, toy (default: abmil)"));
+    g_assert_nonnull(strstr(o.out, "abmil, dsmil, clam-sb, clam-mb, hipt, patch-linear, patch-cnn, toy\n"));
     g_assert_nonnull(strstr(o.out, "none, induction, rank, lift"));
     g_assert_nonnull(strstr(o.out, "--toy-sharpness X       toy: how much higher scores weigh more (default: 1; 0 … 100)"));
     command_run(&o, root, "run", "--help", NULL);
@@ -145,7 +145,7 @@ static void test_study(void) {
     command_run(&o, root, "study", "plan.yaml", cohort, "-o", "study", NULL);
     command_expect(&o, 0, "");
     g_autofree char *script = test_bytes(root, "study/figures/roc.gp", NULL);
-    g_assert_nonnull(strstr(script, "set linetype 13 linecolor '#1b5e20'"));
+    g_assert_nonnull(strstr(script, "set linetype 14 linecolor '#1b5e20'"));
     g_autofree char *page = test_bytes(root, "study/report.html", NULL);
     g_assert_nonnull(strstr(page, "Toy + lift"));
     g_free(test_file(root, "vary.yaml",
