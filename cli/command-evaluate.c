@@ -179,14 +179,6 @@ static gboolean enough_known(const RmilCohort *cohort, GError **error) {
     return FALSE;
 }
 
-/* Models of pixels say nothing of slides that cannot be read. */
-static void warn_blind(Cli *cli, const Models *models, const RmilTrainData *data) {
-    for (int64_t i = 0; rmil_model_sees(models->list->pdata[0]) && i < data->count; i++) {
-        const char *why = data->bags[i] ? rmil_train_data_blind(data, i) : NULL;
-        if (why) rmil_monitor_warn(&cli->monitor, "%s is left out by the model, which looks at pixels: %s", data->cohort->rows[i].id, why);
-    }
-}
-
 static gboolean check_seen(Cli *cli, const Models *models, const RmilTrainData *data, GError **error) {
     Seen seen = {.ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
                  .patients = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
@@ -298,7 +290,7 @@ static gboolean apply_models(Cli *cli, const Models *models, const char *run, co
         g_array_append_val(members, member);
         g_autofree char *to = models->list->len == 1 ? g_strdup(folder)
                                                      : g_build_filename(folder, "runs", member.method, member.name, NULL);
-        if (!rmil_train_apply_write(data, models->list->pdata[m], splits, cli->threads, to, error) ||
+        if (!rmil_train_apply_write(data, models->list->pdata[m], splits, cli->threads, to, &cli->monitor, error) ||
             (models->list->len > 1 && !copy_record(from, to, error)))
             return FALSE;
     }
@@ -328,7 +320,6 @@ static gboolean apply_to_cohort(Cli *cli, const char *run, const char *method, c
     }
     json_object_set_string_member(cli->result, "model", models.title);
     if (models.list->len > 1) cli_say(cli, "model    %s", models.title);
-    if (done) warn_blind(cli, &models, data);
     done = done && check_seen(cli, &models, data, error) && apply_models(cli, &models, run, cohort, data, folder, error);
     g_clear_pointer(&data, rmil_train_data_free); /* before its cohort */
     rmil_train_options_clear(&options);

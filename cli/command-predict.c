@@ -192,7 +192,7 @@ static gboolean predict_row(Predict *p, int64_t i, GError **error) {
                     *patches = rmil_work_path(work, "patches", i, "csv");
     g_autoptr(RmilBag) bag = rmil_bag_read(features, row->id, RMIL_FLOAT32, pixels ? RMIL_BAG_NO_FEATURES : RMIL_BAG_ALL, error);
     if (!bag) return FALSE;
-    if (p->pixels && row->slide) rmil_bag_set_slide(bag, row->slide, rmil_work_mpp(work, i), NULL);
+    if (pixels) rmil_bag_set_slide(bag, row->slide, rmil_work_mpp(work, i), NULL);
     if (!p->pixels && bag->dim != rmil_model_config(models[0])->dim) {
         g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: has %" G_GINT64_FORMAT " features a patch, the model takes %" G_GINT64_FORMAT,
                     features, bag->dim, rmil_model_config(models[0])->dim);
@@ -271,8 +271,9 @@ static gboolean read_settings(Predict *p, GError **error) {
 static void say_assumed(const Predict *p) {
     const RmilPrepareOptions *options = &p->work->options;
     if (!p->unsaid || !rmil_work_encodes(p->work) || p->given[0] != not_given) return;
-    rmil_monitor_warn(&p->cli->monitor, "%s: %s. Assumed: tiles of %g µm per pixel, with a share of tissue of at least %g, encoder %s. %s",
-                      p->run, p->unsaid, options->tile_mpp, options->min_tissue, options->encoder,
+    g_autofree char *encoder = p->pixels ? g_strdup("") : g_strconcat(", encoder ", options->encoder, NULL);
+    rmil_monitor_warn(&p->cli->monitor, "%s: %s. Assumed: tiles of %g µm per pixel, with a share of tissue of at least %g%s. %s", p->run,
+                      p->unsaid, options->tile_mpp, options->min_tissue, encoder,
                       p->models->alone ? "Give the folder of its run instead, which says it, or --tile-mpp"
                                        : "If that is not so, give --tile-mpp, --min-tissue and --encoder");
 }
@@ -344,18 +345,6 @@ static void decide(Predict *p) {
     p->cut_words = rmil_decision_words(&p->decision);
 }
 
-/* A call encodes the slides, or looks at them. */
-static gboolean look_alike(const Predict *p, GError **error) {
-    for (guint i = 1; i < p->models->list->len; i++)
-        if (rmil_model_sees(p->models->list->pdata[i]) != p->pixels) {
-            g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT,
-                        "%s: some of the models look at the slides' pixels (patch-cnn), others at features: give them in two calls",
-                        p->run);
-            return FALSE;
-        }
-    return TRUE;
-}
-
 /* FALSE without an error: problems that are reported say why. */
 static gboolean predict(Predict *p, const char *folder, char **inputs, int count, GError **error) {
     Models models;
@@ -367,9 +356,8 @@ static gboolean predict(Predict *p, const char *folder, char **inputs, int count
     p->now = g_date_time_format(now, "%Y-%m-%d %H:%M");
     json_object_set_string_member(p->cli->result, "model", models.title);
     if (models.list->len > 1) cli_say(p->cli, "model    %s", models.title);
-    gboolean done = look_alike(p, error) && read_settings(p, error) && (p->digest = digest_models(&models, error)) &&
-                    lock_folder(p, folder, error) && predictions_read(&p->table, p->work->folder, error) &&
-                    predict_all(p, inputs, count, error);
+    gboolean done = read_settings(p, error) && (p->digest = digest_models(&models, error)) && lock_folder(p, folder, error) &&
+                    predictions_read(&p->table, p->work->folder, error) && predict_all(p, inputs, count, error);
     predictions_clear(&p->table);
     rmil_work_free(p->work);
     models_clear(&models);

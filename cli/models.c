@@ -21,10 +21,13 @@ static char *task_words(const RmilTask *task) {
     return g_string_free(words, FALSE);
 }
 
-static gboolean goes_with(const RmilModelConfig *config, const char *path, const RmilModelConfig *first, const char *first_path,
-                          GError **error) {
+static gboolean goes_with(const RmilModel *model, const char *path, const RmilModel *first_model, const char *first_path, GError **error) {
+    const RmilModelConfig *config = rmil_model_config(model), *first = rmil_model_config(first_model);
     g_autofree char *own = task_words(&config->task), *others = task_words(&first->task);
-    if (config->dim != first->dim)
+    if (rmil_model_sees(model) != rmil_model_sees(first_model))
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA,
+                    "%s and %s: one looks at the slides' pixels, the other at features: give them in two calls", first_path, path);
+    else if (config->dim != first->dim)
         g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: takes %" G_GINT64_FORMAT " features a patch, %s takes %" G_GINT64_FORMAT, path,
                     config->dim, first_path, first->dim);
     else if (!rmil_task_equal(&config->task, &first->task))
@@ -51,7 +54,7 @@ gboolean models_add(Models *models, const char *path, const char *folder, GError
     g_ptr_array_add(models->list, model);
     g_ptr_array_add(models->paths, g_strdup(path));
     g_ptr_array_add(models->folders, g_strdup(folder));
-    return goes_with(rmil_model_config(model), path, rmil_model_config(models->list->pdata[0]), models->paths->pdata[0], error);
+    return goes_with(model, path, models->list->pdata[0], models->paths->pdata[0], error);
 }
 
 static char *preprocessing_text(JsonObject *info) {
@@ -216,6 +219,7 @@ gboolean models_load(Models *models, Cli *cli, const char *run, const ModelsChoi
         done = FALSE;
     }
     if (done && count > 1) name_all(models, count - files, files);
+    for (guint i = 0; i < models->list->len; i++) rmil_model_set_threads(models->list->pdata[i], cli->threads);
     if (!done) models_clear(models);
     return done;
 }

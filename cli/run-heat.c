@@ -140,6 +140,7 @@ static gboolean load_models(Heating *h, GError **error) {
         if (strcmp(one->method, h->method->name) != 0 || !one->done) continue; /* its training failed and was reported */
         RmilModel *model = rmil_model_load(one->model, error);
         if (!model) return FALSE;
+        rmil_model_set_threads(model, h->run->cli->threads);
         g_ptr_array_add(h->models, model);
         g_ptr_array_add(h->keys, (gpointer)one->key);
         g_ptr_array_add(h->repeats, &g_array_index(h->run->repeats, RmilRepeat, i % h->run->repeats->len));

@@ -83,6 +83,9 @@ RMIL_API void rmil_model_free(RmilModel *model);
 RMIL_API const RmilModelConfig *rmil_model_config(const RmilModel *model);
 /* Does it look at the pixels of patches (rmil_bag_set_slide), not at features? */
 RMIL_API gboolean rmil_model_sees(const RmilModel *model);
+/* Threads with which such a model reads and computes, set before it predicts for the first time; ≤ 0 and where nothing is said: all
+ * processors. Others predict on the calling thread. */
+RMIL_API void rmil_model_set_threads(RmilModel *model, int threads);
 /* The cut-off and calibration that it carries and saves; chosen FALSE: none. Where one is set, it is copied. */
 RMIL_API const RmilDecision *rmil_model_decision(const RmilModel *model);
 RMIL_API void rmil_model_set_decision(RmilModel *model, const RmilDecision *decision);
@@ -99,7 +102,8 @@ RMIL_API RmilModel *rmil_model_load(const char *path, GError **error);
  * written by rankmil are refused. */
 RMIL_API RmilModel *rmil_model_load_as(const char *path, const RmilModelConfig *known, GError **error);
 RMIL_API gboolean rmil_model_save(const RmilModel *model, const char *path, GError **error);
-/* ONNX, for programs without rankmil. Inputs: "features" (K × D, any K); hipt also "coords" (K × 2, int64, level-0 px) and
+/* ONNX, for programs without rankmil. Inputs: "features" (K × D, any K); patch-cnn has "tiles" in its place (K × 3 × side × side, float32,
+ * ImageNet's mean and SD); hipt also "coords" (K × 2, int64, level-0 px) and
  * "tile_size" (1, float64, level-0 px; patch_size_level0). Outputs: what rmil_model_predict gives; two classes: "probability" (1), "logit"
  * (1); C classes: "probabilities" (C), "logits" (C); survival: "risk" (1) and, by hazards, "survival" (bins); a number: "value" (1); always
  * "attention" and "scores" (K; beyond two classes, of models with several rows, rows × K). Operator set 17; the configuration is kept as

@@ -97,18 +97,19 @@ typedef struct {
 /* What a model says of one row. The rest is there when localised: annotated positive slides of the test set. */
 typedef struct {
     RmilPrediction prediction;
-    gboolean missing; /* a model of pixels cannot see the slide (rmil_train_data_blind): nothing is said of it */
+    gboolean missing; /* a model of pixels cannot see the slide or one of its tiles: nothing is said of it */
     gboolean localised;
     double iou[RMIL_ALPHAS], dice[RMIL_ALPHAS], pointing[RMIL_ALPHAS];
     RmilAttentionShare attention;
 } RmilApplied;
-/* Fills out[row] for every row that has a bag, with all = FALSE only for those in a set; patch labels are the data's own. */
+/* Fills out[row] for every row that has a bag, with all = FALSE only for those in a set; patch labels are the data's own. A slide that a
+ * model of pixels cannot read, or not wholly, is missing, with a warning. */
 RMIL_API gboolean rmil_train_apply(const RmilTrainData *data, const RmilModel *model, const RmilSplit *splits, gboolean all, int threads,
-                                   RmilApplied *out, GError **error);
+                                   const RmilMonitor *monitor, RmilApplied *out, GError **error);
 
 /* The same as tables: folder/predictions.csv of every slide, folder/localisation.csv of those that are localised. */
 RMIL_API gboolean rmil_train_apply_write(const RmilTrainData *data, const RmilModel *model, const RmilSplit *splits, int threads,
-                                         const char *folder, GError **error);
+                                         const char *folder, const RmilMonitor *monitor, GError **error);
 
 /* A table predictions.csv, of any task: GArray of RmilPredictionRow; *task is what its columns say (p_NAME for each class, risk, value). The
  * column `patient` is read where there is one. Texts become `strings`'s. Errors name the file, the line, the reason. g_array_unref. */

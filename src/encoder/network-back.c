@@ -70,16 +70,24 @@ static gboolean head_task(int64_t i, int worker, gpointer user, GError **error) 
 
 static gboolean needs_input(const RmilNetwork *n) { return n->at > 0 || !n->prefix; }
 
+/* From the slopes of what a unit made to those of what the unit before made, through its ReLU, in d; and its weights' gradient. */
+static gboolean through(const RmilNetwork *n, const RmilUnit *unit, int64_t i, int worker, const char *slopes, GError **error) {
+    const RmilUnit *before = unit - 1;
+    char *dx = n->workers[worker].scratch[0], *y = n->workers[worker].scratch[1], *d = chunk_of(n, n->d, i);
+    rmil_norm_back(&unit->maps, unit->norm, slopes, rmil_unit_x(unit, i), dx);
+    rmil_norm_apply(&before->maps, before->norm, rmil_unit_x(before, i), NULL, NULL, y);
+    if (!weights(n, unit, 0, i, worker, y, dx, error) || !input(n, unit, worker, dx, d, error)) return FALSE;
+    rmil_norm_back_sums(&before->maps, before->norm, d, NULL, NULL, rmil_unit_x(before, i), rmil_unit_sums(before, i));
+    return TRUE;
+}
+
 /* Through the last convolution, and the shortcut's. */
 static gboolean last_task(int64_t i, int worker, gpointer user, GError **error) {
     const RmilNetwork *n = user;
     const RmilBlock *block = &n->blocks[n->at];
-    const RmilUnit *unit = &block->units[RMIL_LAST], *before = unit - 1, *shortcut = &block->units[RMIL_SHORTCUT];
-    char *dx = n->workers[worker].scratch[0], *y = n->workers[worker].scratch[1], *g = chunk_of(n, n->g, i), *d = chunk_of(n, n->d, i);
-    rmil_norm_back(&unit->maps, unit->norm, g, rmil_unit_x(unit, i), dx);
-    rmil_norm_apply(&before->maps, before->norm, rmil_unit_x(before, i), NULL, NULL, y);
-    if (!weights(n, unit, 0, i, worker, y, dx, error) || !input(n, unit, worker, dx, d, error)) return FALSE;
-    rmil_norm_back_sums(&before->maps, before->norm, d, NULL, NULL, rmil_unit_x(before, i), rmil_unit_sums(before, i));
+    const RmilUnit *shortcut = &block->units[RMIL_SHORTCUT];
+    char *dx = n->workers[worker].scratch[0], *g = chunk_of(n, n->g, i);
+    if (!through(n, &block->units[RMIL_LAST], i, worker, g, error)) return FALSE;
     if (!block->projects) return TRUE;
     rmil_norm_back(&shortcut->maps, shortcut->norm, g, rmil_unit_x(shortcut, i), dx);
     return weights(n, shortcut, 1, i, worker, rmil_block_in(n, n->at, i), dx, error) &&
@@ -88,13 +96,7 @@ static gboolean last_task(int64_t i, int worker, gpointer user, GError **error) 
 
 static gboolean middle_task(int64_t i, int worker, gpointer user, GError **error) {
     const RmilNetwork *n = user;
-    const RmilUnit *unit = &n->blocks[n->at].units[1], *before = unit - 1;
-    char *dx = n->workers[worker].scratch[0], *y = n->workers[worker].scratch[1], *d = chunk_of(n, n->d, i);
-    rmil_norm_back(&unit->maps, unit->norm, d, rmil_unit_x(unit, i), dx);
-    rmil_norm_apply(&before->maps, before->norm, rmil_unit_x(before, i), NULL, NULL, y);
-    if (!weights(n, unit, 0, i, worker, y, dx, error) || !input(n, unit, worker, dx, d, error)) return FALSE;
-    rmil_norm_back_sums(&before->maps, before->norm, d, NULL, NULL, rmil_unit_x(before, i), rmil_unit_sums(before, i));
-    return TRUE;
+    return through(n, &n->blocks[n->at].units[1], i, worker, chunk_of(n, n->d, i), error);
 }
 
 /* Through the first convolution, and into the block before: its slopes are then in d. */

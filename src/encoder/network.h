@@ -54,7 +54,7 @@ gboolean rmil_network_forward(RmilNetwork *network, float *const *values, const 
  * touched and may be NULL. */
 gboolean rmil_network_backward(RmilNetwork *network, float *const *values, const float *input, const float *slopes, float *const *gradients,
                                GError **error);
-/* Bytes that it holds. */
+/* Bytes of its own arrays: without oneDNN's weights, the workers' scratch and the frozen stages. */
 int64_t rmil_network_memory(const RmilNetwork *network);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilNetwork, rmil_network_free)

@@ -29,14 +29,14 @@ static RmilTensors *tensors_of(const RmilModel *model, const float *parameters, 
     return g_steal_pointer(&tensors);
 }
 
-RmilCnnRunner *rmil_cnn_runner_new(const RmilModel *model, const float *parameters, GError **error) {
+RmilCnnRunner *rmil_cnn_runner_new(const RmilModel *model, const float *parameters, int threads, GError **error) {
     const RmilNetworkShape shape = rmil_cnn_shape(&model->config);
     g_autoptr(RmilTensors) tensors = tensors_of(model, parameters, error);
     const RmilResnetConfig config = {.width = shape.width,
                                      .stages = RMIL_STAGES,
                                      .side = RMIL_CNN_SIDE,
                                      .batch = BATCH,
-                                     .workers = rmil_threads(0),
+                                     .workers = rmil_threads(threads),
                                      .precision = RMIL_FLOAT32};
     RmilResnet *resnet = tensors ? rmil_resnet_new(tensors, &config, error) : NULL;
     if (!resnet) return NULL;
@@ -90,7 +90,10 @@ static gboolean encode_batch(int64_t index, int thread, gpointer user, GError **
     const int64_t first = index * BATCH, count = MIN((int64_t)BATCH, e->count - first);
     g_autofree uint8_t *rgb = rmil_try_new(BATCH, tile, error);
     gboolean done = rgb != NULL;
-    for (int64_t i = 0; done && i < count; i++) done = rmil_bag_read_tile(e->bag, first + i, RMIL_CNN_SIDE, rgb + (gsize)i * tile, error);
+    for (int64_t i = 0; done && i < count; i++) {
+        const int64_t patch = e->patches ? e->patches[first + i] : first + i;
+        done = rmil_bag_read_tile(e->bag, patch, RMIL_CNN_SIDE, rgb + (gsize)i * tile, error);
+    }
     if (!done) return FALSE;
     const int worker = take_worker(e->runner);
     done = rmil_resnet_run(e->runner->resnet, worker, rgb, (int)count, e->features + first * e->runner->dim, error);
@@ -161,7 +164,7 @@ gboolean rmil_cnn_look(const RmilModel *model, const RmilBag *bag, RmilBag *out,
     static GMutex lock;
     RmilModel *own = (RmilModel *)model; /* its network is made of its parameters, once, whoever asks first */
     g_mutex_lock(&lock);
-    if (!own->own) own->own = rmil_cnn_runner_new(model, model->parameters, error);
+    if (!own->own) own->own = rmil_cnn_runner_new(model, model->parameters, model->threads, error);
     g_mutex_unlock(&lock);
     *out = *bag;
     out->features = NULL;

@@ -125,6 +125,21 @@ RmilCnnPart *rmil_cnn_part(const RmilBag *bag, int64_t most, uint64_t seed, int6
     return part;
 }
 
+void rmil_cnn_part_check(RmilCnnPart *part, uint8_t *rgb, char **reason) {
+    int64_t kept = 0;
+    *reason = NULL;
+    for (int64_t i = 0; i < part->bag.count; i++) {
+        g_autoptr(GError) error = NULL;
+        if (rmil_bag_read_tile(part->of, part->patches[i], RMIL_CNN_SIDE, rgb, &error)) {
+            if (part->bag.patch_labels) part->bag.patch_labels[kept] = part->bag.patch_labels[i];
+            part->patches[kept++] = part->patches[i];
+        } else if (!*reason) {
+            *reason = g_strdup(error->message);
+        }
+    }
+    part->bag.count = kept;
+}
+
 void rmil_cnn_part_free(RmilCnnPart *part) {
     if (!part) return;
     rmil_free(part->bag.patch_labels);

@@ -20,6 +20,7 @@ typedef struct {
     int hired;                   /* the trainer's crew that the network works with */
     float **values, **gradients; /* by tensor */
     RmilCnnPart **parts;         /* by place in the validation set */
+    char **unjudged;             /* the same: why some of its tiles cannot be read, or NULL */
     float *input;                /* batch × 3 × side × side */
     float *logits, *slopes;      /* batch × outputs */
     uint8_t **rgb;               /* by tile of a batch: the tile and as much scratch */
@@ -102,11 +103,35 @@ static gboolean make_arrays(RmilTrainer *t, Own *own, GError **error) {
     return TRUE;
 }
 
+static gboolean check_part(int64_t i, int worker, gpointer user, GError **error) {
+    Own *own = ((RmilTrainer *)user)->own;
+    g_autofree uint8_t *rgb = rmil_try_new(RMIL_CNN_SIDE * RMIL_CNN_SIDE, 3, error);
+    if (rgb) rmil_cnn_part_check(own->parts[i], rgb, &own->unjudged[i]);
+    return rgb != NULL;
+}
+
+/* The tiles that validation slides are judged by, which can all be read. */
+static gboolean choose_parts(RmilTrainer *t, Own *own, GError **error) {
+    for (int64_t i = 0; i < t->slides.val_count; i++) {
+        const int64_t slide = t->slides.val[i];
+        if (!(own->parts[i] = rmil_cnn_part(t->slides.bags[slide], own->options->judged, t->config->seed, slide, error))) return FALSE;
+    }
+    if (!rmil_crew_run(t->crew, t->slides.val_count, check_part, t, error)) return FALSE;
+    for (int64_t i = 0; i < t->slides.val_count; i++) {
+        const char *id = t->slides.bags[t->slides.val[i]]->id;
+        if (!own->parts[i]->bag.count)
+            return rmil_fail(error, RMIL_ERROR_DATA, "%s: no tile that it would be judged by can be read: %s", id, own->unjudged[i]);
+        if (own->unjudged[i]) rmil_monitor_warn(t->monitor, "%s: is judged without tiles that cannot be read: %s", id, own->unjudged[i]);
+    }
+    return TRUE;
+}
+
 static gboolean prepare(RmilTrainer *t, GError **error) {
     Own *own = t->own = g_new0(Own, 1);
     int64_t slides = 0;
     own->options = rmil_model_own(&t->model->config);
     own->parts = g_new0(RmilCnnPart *, t->slides.val_count);
+    own->unjudged = g_new0(char *, t->slides.val_count);
     for (int64_t i = 0; i < t->slides.train_count; i++) slides = MAX(slides, t->slides.train[i] + 1);
     own->told = g_new0(gboolean, slides);
     if (t->config->weights && !load_weights(t, error)) return FALSE;
@@ -114,24 +139,24 @@ static gboolean prepare(RmilTrainer *t, GError **error) {
         rmil_monitor_warn(t->monitor, "patch-cnn begins with random numbers: give the weights of a ResNet-50 with --cnn-weights FILE");
     memcpy(t->arrays[RMIL_PARAMETERS], t->model->parameters, (gsize)t->stride * sizeof(float)); /* frozen stages are read from there */
     if (!make_arrays(t, own, error) || !make_network(t, own, error)) return FALSE;
-    for (int64_t i = 0; i < t->slides.val_count; i++) {
-        const int64_t slide = t->slides.val[i];
-        if (!(own->parts[i] = rmil_cnn_part(t->slides.bags[slide], own->options->judged, t->config->seed, slide, error))) return FALSE;
-    }
-    return TRUE;
+    return choose_parts(t, own, error);
 }
 
 static void release(RmilTrainer *t) {
     Own *own = t->own;
     if (!own) return;
-    for (int64_t i = 0; i < t->slides.val_count; i++) rmil_cnn_part_free(own->parts[i]);
+    for (int64_t i = 0; i < t->slides.val_count; i++) {
+        rmil_cnn_part_free(own->parts[i]);
+        g_free(own->unjudged[i]);
+    }
     for (int64_t i = 0; own->rgb && i < own->options->batch; i++) {
         rmil_free(own->rgb[i]);
         g_free(own->reasons[i]);
     }
     rmil_network_free(own->network);
     rmil_free(own->input);
-    void *all[] = {own->values, own->gradients, own->parts, own->rgb, own->instead, own->reasons, own->logits, own->slopes, own->told, own};
+    void *all[] = {own->values,  own->gradients, own->parts,  own->unjudged, own->rgb, own->instead,
+                   own->reasons, own->logits,    own->slopes, own->told,     own};
     for (gsize i = 0; i < G_N_ELEMENTS(all); i++) g_free(all[i]);
 }
 
@@ -246,7 +271,8 @@ static gboolean validate(RmilTrainer *t, RmilEpoch *epoch, GError **error) {
     for (int64_t i = 0; i < slides.val_count; i++) most = MAX(most, slides.val[i] + 1);
     g_autofree RmilBag *seen = g_new0(RmilBag, slides.val_count + 1);
     g_autofree const RmilBag **bags = g_new0(const RmilBag *, most + 1);
-    RmilCnnRunner *runner = slides.val_count ? rmil_cnn_runner_new(t->model, t->arrays[RMIL_PARAMETERS], error) : NULL;
+    RmilCnnRunner *runner = slides.val_count ? rmil_cnn_runner_new(t->model, t->arrays[RMIL_PARAMETERS], rmil_crew_threads(t->crew), error)
+                                             : NULL;
     gboolean done = runner || !slides.val_count;
     for (int64_t i = 0; done && i < slides.val_count; i++) {
         done = rmil_cnn_runner_part(runner, own->parts[i], &seen[i], error);

@@ -29,10 +29,10 @@ static inline RmilNetworkShape rmil_cnn_shape(const RmilModelConfig *config) {
 /* -- the network as it predicts: cnn-features.c ---------------------------------------------------------------------------------- */
 /* One that was made of parameters, which may change after; for any number of threads at once. */
 typedef struct _RmilCnnRunner RmilCnnRunner;
-RmilCnnRunner *rmil_cnn_runner_new(const RmilModel *model, const float *parameters, GError **error);
+RmilCnnRunner *rmil_cnn_runner_new(const RmilModel *model, const float *parameters, int threads, GError **error);
 void rmil_cnn_runner_free(RmilCnnRunner *runner);
 /* `out` becomes the bag with the network's features of its patches, which its slide must have (rmil_bag_set_slide); all else is the bag's.
- * Free out->features with rmil_free. Reads and computes on as many threads as there are. */
+ * Free out->features with rmil_free. */
 gboolean rmil_cnn_runner_bag(RmilCnnRunner *runner, const RmilBag *bag, RmilBag *out, GError **error);
 /* Some patches of a bag as a bag of its own, without features, whose tiles are those of `of`. */
 typedef struct {
@@ -57,6 +57,8 @@ typedef struct {
 RmilCnnTile *rmil_cnn_draw(const RmilTrainer *t, const RmilCnnOptions *own, int64_t *n);
 /* At most `most` patches of a bag (0: all), half of them inside where some are. The same at every call. Free with rmil_cnn_part_free. */
 RmilCnnPart *rmil_cnn_part(const RmilBag *bag, int64_t most, uint64_t seed, int64_t slide, GError **error);
+/* Takes out of it the patches that cannot be read; *reason gets why of the first, or NULL. Free it with g_free. rgb: one tile of scratch. */
+void rmil_cnn_part_check(RmilCnnPart *part, uint8_t *rgb, char **reason);
 void rmil_cnn_part_free(RmilCnnPart *part);
 
 #endif

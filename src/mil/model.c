@@ -148,6 +148,8 @@ const RmilModelConfig *rmil_model_config(const RmilModel *model) { return &model
 
 gboolean rmil_model_sees(const RmilModel *model) { return model->class->look != NULL; }
 
+void rmil_model_set_threads(RmilModel *model, int threads) { model->threads = threads; }
+
 const RmilDecision *rmil_model_decision(const RmilModel *model) { return &model->decision; }
 
 void rmil_model_set_decision(RmilModel *model, const RmilDecision *decision) { model->decision = *decision; }

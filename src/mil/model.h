@@ -176,7 +176,8 @@ struct _RmilModel {
     RmilParameterLayout layout;
     float *parameters;
     RmilDecision decision;
-    gpointer own; /* the class's, made at the first prediction */
+    gpointer own; /* the class's, made at the first prediction … */
+    int threads;  /* … with so many threads */
 };
 
 /* Window of tensor `index` in a step's parameters or gradient. */

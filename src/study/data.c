@@ -1,5 +1,5 @@
 /* The bags of a cohort in memory, and the ways of dividing them. */
-#include "rankmil/study.h"
+#include "sight.h"
 
 #include "bag/digest.h"
 #include "base/base-private.h"
@@ -44,48 +44,9 @@ static gboolean fingerprint(RmilTrainData *data, int threads, GError **error) {
     return TRUE;
 }
 
-/* -- slides that models of pixels see ----------------------------------------------------------------------------------------- */
-struct _RmilSight {
-    GMutex lock;
-    gboolean *looked;
-    char **blind; /* by row: why not, or NULL */
-};
-
-static struct _RmilSight *sight_new(int64_t count) {
-    struct _RmilSight *sight = g_new0(struct _RmilSight, 1);
-    g_mutex_init(&sight->lock);
-    sight->looked = g_new0(gboolean, count);
-    sight->blind = g_new0(char *, count);
-    return sight;
-}
-
-static void sight_free(struct _RmilSight *sight, int64_t count) {
-    if (!sight) return;
-    for (int64_t i = 0; i < count; i++) g_free(sight->blind[i]);
-    g_free(sight->blind);
-    g_free(sight->looked);
-    g_mutex_clear(&sight->lock);
-    g_free(sight);
-}
-
-const char *rmil_train_data_blind(const RmilTrainData *data, int64_t row) {
-    enum { SIDE = 16 };
-    struct _RmilSight *sight = data->sight;
-    g_mutex_lock(&sight->lock);
-    if (!sight->looked[row]) {
-        uint8_t rgb[SIDE * SIDE * 3];
-        g_autoptr(GError) reason = NULL;
-        if (!rmil_bag_read_tile(data->bags[row], 0, SIDE, rgb, &reason)) sight->blind[row] = g_strdup(reason->message);
-        sight->looked[row] = TRUE;
-    }
-    const char *why = sight->blind[row];
-    g_mutex_unlock(&sight->lock);
-    return why;
-}
-
 void rmil_train_data_free(RmilTrainData *data) {
     if (!data) return;
-    sight_free(data->sight, data->count);
+    rmil_sight_free(data->sight);
     rmil_bag_set_free(data->set);
     rmil_cohort_free(data->by_patient);
     g_free(data->targets);
@@ -112,7 +73,7 @@ RmilTrainData *rmil_train_data_load(const RmilCohort *cohort, const RmilTrainOpt
     if (load.bag == RMIL_BAG_PATIENT && !(data->by_patient = rmil_cohort_by_patient(cohort, error))) return NULL;
     data->cohort = data->by_patient ? data->by_patient : cohort;
     data->count = data->cohort->count;
-    data->sight = sight_new(data->count);
+    data->sight = rmil_sight_new(data->count);
     data->targets = g_new0(RmilTarget, data->count);
     for (int64_t i = 0; i < data->count; i++) data->targets[i] = data->cohort->rows[i].target;
     data->set = rmil_bag_set_load(data->cohort, &load, monitor, error);

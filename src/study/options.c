@@ -121,15 +121,26 @@ static gboolean fill(const RmilTrainOptions *options, const RmilOption *rows, gp
     return TRUE;
 }
 
+/* The file's SHA-256; of a file as it is now read once, since every training of a plan asks. */
+static const char *digest_of(const char *path, GError **error) {
+    static GMutex lock;
+    static GHashTable *known; /* path, size and time of change -> SHA-256 */
+    g_autofree char *identity = rmil_file_identity(path), *key = g_strdup_printf("%s %s", path, identity ? identity : "");
+    g_mutex_lock(&lock);
+    if (!known) known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    const char *found = g_hash_table_lookup(known, key);
+    g_autofree char *sha256 = found ? NULL : rmil_file_sha256(path, error);
+    if (sha256) g_hash_table_insert(known, g_steal_pointer(&key), (gpointer)(found = g_intern_string(sha256)));
+    g_mutex_unlock(&lock);
+    return found;
+}
+
 /* The weights that a model of pixels begins with, and what they are. Texts live as long as the program: plans are of a few files. */
 static gboolean name_weights(const RmilTrainOptions *options, const RmilModelConfig *model, RmilTrainConfig *train, GError **error) {
     const char *path = rmil_train_options_get(options, "cnn-weights");
     if (!path || !rmil_model_class(model->model, NULL)->dim) return TRUE;
-    g_autofree char *sha256 = rmil_file_sha256(path, error);
-    if (!sha256) return FALSE;
     train->weights = g_intern_string(path);
-    train->weights_sha256 = g_intern_string(sha256);
-    return TRUE;
+    return (train->weights_sha256 = digest_of(path, error)) != NULL;
 }
 
 gboolean rmil_train_options_configure(const RmilTrainOptions *options, const RmilTrainMethod *method, RmilModelConfig *model,

@@ -259,9 +259,9 @@ void rmil_applied_rows(const RmilTrainData *data, const RmilModel *model, const 
 }
 
 gboolean rmil_train_apply_write(const RmilTrainData *data, const RmilModel *model, const RmilSplit *splits, int threads, const char *folder,
-                                GError **error) {
+                                const RmilMonitor *monitor, GError **error) {
     g_autofree RmilApplied *applied = g_new0(RmilApplied, data->count);
-    if (!rmil_train_apply(data, model, splits, TRUE, threads, applied, error)) return FALSE;
+    if (!rmil_train_apply(data, model, splits, TRUE, threads, monitor, applied, error)) return FALSE;
     GArray *rows[RMIL_ROWS_COUNT];
     GStringChunk *strings = g_string_chunk_new(1024);
     for (int kind = 0; kind < RMIL_ROWS_COUNT; kind++) rows[kind] = g_array_new(FALSE, FALSE, (guint)rmil_rows[kind].size);

@@ -1,4 +1,5 @@
 /* One run: what its result depends on, its training, and what its model says of every slide. */
+#include "sight.h"
 #include "vary.h"
 
 #include "mil/guide.h"
@@ -68,11 +69,11 @@ static gboolean look(const RmilTrainRun *run, const RmilMonitor *monitor, GError
     const char *first = NULL;
     int64_t seen = 0;
     for (int64_t i = 0; i < data->count; i++) {
-        const char *why = data->bags[i] && run->splits[i] != RMIL_SPLIT_NONE ? rmil_train_data_blind(data, i) : NULL;
-        if (why)
-            rmil_monitor_warn(monitor, "%s is left out by %s, which looks at pixels: %s", data->cohort->rows[i].id, run->model.model, why);
+        if (!data->bags[i] || run->splits[i] == RMIL_SPLIT_NONE) continue;
+        const char *why = rmil_train_data_blind(data, i);
+        if (why) rmil_sight_say(data, i, run->model.model, why, monitor);
         if (why && !first) first = why;
-        seen += data->bags[i] && !why;
+        seen += !why;
     }
     return seen || !first ||
            rmil_fail(error, RMIL_ERROR_DATA, "%s learns from the slides' pixels, and no slide can be read; the first: %s", run->model.model,
@@ -142,6 +143,7 @@ typedef struct {
     const RmilModel *model;
     const RmilSplit *splits;
     gboolean all;
+    const RmilMonitor *monitor;
     RmilApplied *out;
 } Applying;
 
@@ -158,14 +160,22 @@ static RmilAttentionShare attention_share(const float *attention, const uint8_t 
                                 inside + outside > 0 ? inside / (inside + outside) : NAN};
 }
 
+/* Nothing is said of the row. Models of pixels go from slide to slide on one thread, which may call the monitor. */
+static gboolean miss(const Applying *a, int64_t row, const char *why) {
+    a->out[row].missing = TRUE;
+    a->out[row].localised = FALSE;
+    rmil_sight_say(a->data, row, rmil_model_config(a->model)->model, why, a->monitor);
+    return TRUE;
+}
+
 static gboolean apply_task(int64_t row, int worker, gpointer user, GError **error) {
     const Applying *a = user;
     const RmilBag *bag = a->data->bags[row];
     RmilApplied *out = &a->out[row];
     out->localised = FALSE;
     if (!bag || (!a->all && a->splits[row] == RMIL_SPLIT_NONE)) return TRUE;
-    out->missing = sees(rmil_model_config(a->model)) && rmil_train_data_blind(a->data, row);
-    if (out->missing) return TRUE;
+    const char *blind = sees(rmil_model_config(a->model)) ? rmil_train_data_blind(a->data, row) : NULL;
+    if (blind) return miss(a, row, blind);
     gboolean annotated = FALSE;
     for (int64_t i = 0; bag->patch_labels && i < bag->count; i++) annotated = annotated || bag->patch_labels[i];
     out->localised = annotated && rmil_target_lesion(&a->data->cohort->task, &a->data->targets[row]) && a->splits[row] == RMIL_SPLIT_TEST;
@@ -173,8 +183,17 @@ static gboolean apply_task(int64_t row, int worker, gpointer user, GError **erro
     g_autofree float *attention = rmil_try_new(kept, sizeof *attention, error),
                      *scores = attention ? rmil_try_new(kept, sizeof *scores, error) : NULL;
     if (!scores) return FALSE;
-    if (!rmil_model_predict(a->model, bag, &a->data->targets[row], &out->prediction, kept ? scores : NULL, kept ? attention : NULL, error))
+    GError *reason = NULL;
+    if (!rmil_model_predict(a->model, bag, &a->data->targets[row], &out->prediction, kept ? scores : NULL, kept ? attention : NULL,
+                            &reason)) {
+        if (sees(rmil_model_config(a->model)) && reason->code != RMIL_ERROR_MEMORY) { /* one bad tile ends one slide */
+            miss(a, row, reason->message);
+            g_error_free(reason);
+            return TRUE;
+        }
+        g_propagate_error(error, reason);
         return FALSE;
+    }
     if (!out->localised) return TRUE;
     /* the order of scores is the order of attention, and stays one where the threshold makes attention equal (0) */
     rmil_localisation(scores, bag->patch_labels, bag->count, alphas, RMIL_ALPHAS, out->iou, out->dice, out->pointing);
@@ -183,8 +202,8 @@ static gboolean apply_task(int64_t row, int worker, gpointer user, GError **erro
 }
 
 gboolean rmil_train_apply(const RmilTrainData *data, const RmilModel *model, const RmilSplit *splits, gboolean all, int threads,
-                          RmilApplied *out, GError **error) {
-    Applying applying = {data, model, splits, all, out};
+                          const RmilMonitor *monitor, RmilApplied *out, GError **error) {
+    Applying applying = {data, model, splits, all, monitor, out};
     /* a model of pixels takes all threads for one slide */
     return rmil_parallel(data->count, sees(rmil_model_config(model)) ? 1 : threads, apply_task, &applying, error);
 }

@@ -99,8 +99,9 @@ static gboolean do_job(RmilRunner *runner, RmilJob *job, GError **error) {
     double seconds = (double)(g_get_monotonic_time() - start) / G_USEC_PER_SEC;
     g_autofree RmilApplied *applied = g_new0(RmilApplied, runner->data->count);
     const int threads = job->run.train.threads;
+    if (model) rmil_model_set_threads(model, threads);
     gboolean done = model && rmil_train_apply(runner->data, model, job->run.splits, runner->options->folders != RMIL_FOLDERS_NONE, threads,
-                                              applied, error);
+                                              &monitor, applied, error);
     for (const RmilJob *twin = job; done && twin; twin = twin->twin)
         done = record_run(runner, twin, model, history, applied, seconds, threads, error);
     if (done) g_unlink(checkpoint);

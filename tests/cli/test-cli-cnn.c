@@ -1,5 +1,6 @@
 /* The fully supervised system by the command, from slides to the page: a narrow network and few tiles. Killed and begun again it ends in
  * the same bytes; slides that cannot be read are left out with a word; what is kept says of a slide what the run said. */
+#include "../slide/make-slide.h"
 #include "command.h"
 
 #include <glib/gstdio.h>
@@ -43,7 +44,7 @@ static void test_run(void) {
             g_assert_cmpstr(test_cell(said, i, "probability"), ==, test_cell(again, 0, "probability"));
     g_assert_false(test_exists(root, "again/features/slide_002.h5")); /* nothing was encoded */
     command_shell(&o, root, "$RANKMIL predict run/runs/supervised/0 --with run/runs/abmil/0 cohort/slides/slide_002.tiff -o mixed");
-    command_expect(&o, 1, "takes");
+    command_expect(&o, 1, "one looks at the slides' pixels, the other at features");
 }
 
 /* Killed while it trains. */
@@ -73,6 +74,17 @@ static void test_broken(void) {
     g_autoptr(RmilTable) said = test_rows(folder, "predictions.csv");
     g_assert_cmpint(rmil_table_rows(said), ==, 9);
     for (int64_t i = 0; i < rmil_table_rows(said); i++) g_assert_cmpstr(test_cell(said, i, "id"), !=, "slide_003");
+    /* a slide of which a part is damaged: trained without it, and nothing is said of the slide */
+    g_autofree char *slide = g_build_filename(root, "cohort/slides/slide_003.tiff", NULL);
+    for (int tile = 7; tile < 12; tile++) spoil_tile(slide, tile);
+    command_shell(&o, root,
+                  "$RANKMIL train run/cohort.csv -o spoilt --model patch-cnn --cnn-width 16 --tile-batch 8 --epochs-tiles 4 "
+                  "--val-tiles 8 --epochs 1 --warmup 1");
+    command_expect(&o, 0, "slide_003 is left out by patch-cnn, which looks at pixels: ");
+    g_assert_nonnull(strstr(o.err, "slide_003.tiff: patch "));
+    g_autofree char *part = g_build_filename(root, "spoilt", NULL);
+    g_autoptr(RmilTable) rest = test_rows(part, "predictions.csv");
+    g_assert_cmpint(rmil_table_rows(rest), ==, 9);
     command_shell(&o, root, "$RANKMIL train run/cohort.csv -o none --model patch-cnn --cnn-weights nowhere.pth");
     command_expect(&o, 1, "nowhere.pth: cannot be opened");
     command_shell(&o, root, "$RANKMIL train run/cohort.csv -o none --model patch-cnn --cnn-width 20");

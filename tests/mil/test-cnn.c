@@ -1,6 +1,8 @@
 /* patch-cnn: training on the pixels of slides, to the same bits on any number of threads and after an interruption; which tiles an epoch
  * has; tiles that cannot be read; its files. Networks are narrow (16 channels) and tiles few: what is tested is the way, not how well. */
 #include "mil/cnn.h"
+#include "onnx-file.h"
+#include "slide/make-slide.h"
 #include "support.h"
 
 #include <glib/gstdio.h>
@@ -8,7 +10,8 @@
 #include <string.h>
 #include <vips/vips.h>
 
-enum { SLIDES = 6, SIDE = 2, PATCHES = SIDE * SIDE, PX = 224 };
+enum { SLIDES = 6, SIDE = 2, PATCHES = SIDE * SIDE, PX = 224, TILE = 64, ACROSS = SIDE * PX / TILE /* tiles of the file */ };
+enum { MODEL_GRAPH = 7, GRAPH_INITIALIZER = 5, GRAPH_INPUT = 11, GRAPH_OUTPUT = 12, VALUE_NAME = 1 }; /* of ONNX */
 
 typedef struct {
     char *folder;
@@ -17,7 +20,7 @@ typedef struct {
     RmilPixelCache *cache;
 } Slides;
 
-/* Plain images of 2 × 2 tiles: speckled gray, the annotated tile of odd slides redder. */
+/* Slides of 2 × 2 patches: speckled gray, the annotated tile of odd slides redder. */
 static void draw_slide(const char *path, int slide) {
     const int px = SIDE * PX;
     g_autofree uint8_t *rgb = g_malloc((gsize)(px * px * 3));
@@ -30,7 +33,9 @@ static void draw_slide(const char *path, int slide) {
                 rgb[(y * px + x) * 3 + c] = (uint8_t)(150 + rmil_rng_below(&rng, 60) - (lesion ? 90 : 0));
             }
     VipsImage *image = vips_image_new_from_memory(rgb, (gsize)(px * px * 3), px, px, 3, VIPS_FORMAT_UCHAR);
-    g_assert_cmpint(vips_tiffsave(image, path, NULL), ==, 0);
+    g_assert_cmpint(vips_tiffsave(image, path, "tile", TRUE, "tile_width", TILE, "tile_height", TILE, "compression",
+                                  VIPS_FOREIGN_TIFF_COMPRESSION_DEFLATE, NULL),
+                    ==, 0);
     g_object_unref(image);
 }
 
@@ -168,6 +173,94 @@ static void test_tiles(void) {
     slides_clear(&s);
 }
 
+/* The features of a part are those of its patches in the whole, with their labels. */
+static void test_part(void) {
+    Slides s;
+    RmilModelConfig config;
+    RmilTrainConfig train;
+    GError *error = NULL;
+    RmilBag whole, few;
+    slides_init(&s);
+    configure(&config, &train, "none");
+    g_autoptr(RmilModel) model = rmil_model_new(&config, 1, &error);
+    RmilCnnRunner *runner = rmil_cnn_runner_new(model, model->parameters, 2, &error);
+    s.bags[1]->patch_labels[0] = 0;
+    s.bags[1]->patch_labels[2] = 1;
+    RmilCnnPart *part = rmil_cnn_part(s.bags[1], 2, 1, 1, &error);
+    g_assert_true(rmil_cnn_runner_bag(runner, s.bags[1], &whole, &error));
+    g_assert_true(rmil_cnn_runner_part(runner, part, &few, &error));
+    g_assert_cmpint(few.count, ==, 2);
+    const gsize row = (gsize)whole.dim * sizeof(float);
+    for (int64_t i = 0; i < few.count; i++) {
+        const int64_t k = part->patches[i];
+        g_assert_cmpint(memcmp((char *)few.features + (gsize)i * row, (char *)whole.features + (gsize)k * row, row), ==, 0);
+        g_assert_cmpint(few.patch_labels[i], ==, k == 2);
+        if (k == 2) /* its place is not that of the whole */
+            g_assert_cmpint(memcmp((char *)few.features + (gsize)i * row, (char *)whole.features + (gsize)i * row, row), !=, 0);
+    }
+    rmil_free(whole.features);
+    rmil_free(few.features);
+    rmil_cnn_part_free(part);
+    rmil_cnn_runner_free(runner);
+    slides_clear(&s);
+}
+
+static void count_warning(gpointer user, const char *message) {
+    GString *all = user;
+    g_string_append_printf(all, "%s\n", message);
+}
+
+/* Tiles that cannot be read: in training another of the class takes the place, in validation they are left out; said once for each slide. */
+static void test_spoilt(void) {
+    Slides s;
+    RmilModelConfig config;
+    RmilTrainConfig train;
+    GError *error = NULL;
+    RmilPrediction said;
+    slides_init(&s);
+    configure(&config, &train, "layer3");
+    for (int i = 0; i <= 4; i += 4) {
+        g_autofree char *name = g_strdup_printf("s%d.tiff", i), *path = g_build_filename(s.folder, name, NULL);
+        spoil_tile(path, ACROSS - 1);          /* in patch 1 */
+        spoil_tile(path, ACROSS * ACROSS - 1); /* in patch 3 */
+    }
+    g_autoptr(GString) told = g_string_new(NULL);
+    const RmilMonitor monitor = {.warn = count_warning, .user = told};
+    g_assert_true(rmil_model_config_set(&config, "epochs-tiles", 8, &error)); /* every patch comes */
+    g_autoptr(RmilModel) model = train_model(&s, &config, &train, NULL, &monitor);
+    g_assert_cmpint(test_count(told->str, "s0: a tile cannot be read, and another of the slide takes its place: "), ==, 1);
+    g_assert_cmpint(test_count(told->str, "s4: is judged without tiles that cannot be read: "), ==, 1);
+    g_assert_cmpint(test_count(told->str, "\n"), ==, 3); /* and that the network begins with random numbers */
+    g_assert_false(rmil_model_predict(model, s.bags[0], NULL, &said, NULL, NULL, &error));
+    test_error(&error, RMIL_ERROR_FORMAT, "patch 1 of \"s0\" at (224, 0) cannot be read");
+    slides_clear(&s);
+}
+
+/* The whole network goes into ONNX: from tiles on. */
+static void test_onnx(void) {
+    RmilModelConfig config;
+    RmilTrainConfig train;
+    GError *error = NULL;
+    configure(&config, &train, "none");
+    g_autoptr(RmilModel) model = rmil_model_new(&config, 1, &error);
+    g_autofree char *folder = test_folder(), *path = g_build_filename(folder, "m.onnx", NULL);
+    g_assert_true(rmil_model_onnx_write(model, path, &error));
+    gsize size;
+    g_autofree char *data = test_bytes(NULL, path, &size);
+    const Field graph = find_field((Reader){(const guint8 *)data, (const guint8 *)data + size}, MODEL_GRAPH);
+    g_autoptr(GString) inputs = g_string_new(NULL), outputs = g_string_new(NULL);
+    Reader reader = graph.bytes;
+    int parameters = 0;
+    for (Field field; read_field(&reader, &field);) {
+        g_autofree char *name = field.field == GRAPH_INPUT || field.field == GRAPH_OUTPUT ? name_of(&field, VALUE_NAME) : NULL;
+        if (name) g_string_append_printf(field.field == GRAPH_INPUT ? inputs : outputs, "%s ", name);
+        parameters += field.field == GRAPH_INITIALIZER;
+    }
+    g_assert_cmpstr(inputs->str, ==, "tiles ");
+    g_assert_cmpstr(outputs->str, ==, "probability logit attention scores ");
+    g_assert_cmpint(parameters, >=, (int)model->layout.tensors->len); /* all of them, and a few numbers */
+}
+
 /* A model that was saved says the same; of a bag without a slide it says what is missing. */
 static void test_saved(void) {
     Slides s;
@@ -209,6 +302,9 @@ int main(int argc, char **argv) {
     g_test_add_data_func("/mil/cnn/bits/learns", "none", test_bits);
     g_test_add_data_func("/mil/cnn/bits/frozen", "layer3", test_bits);
     g_test_add_func("/mil/cnn/tiles", test_tiles);
+    g_test_add_func("/mil/cnn/part", test_part);
+    g_test_add_func("/mil/cnn/spoilt", test_spoilt);
+    g_test_add_func("/mil/cnn/onnx", test_onnx);
     g_test_add_func("/mil/cnn/saved", test_saved);
     return g_test_run();
 }

@@ -1,0 +1,54 @@
+/* Slides that models of pixels cannot see: looked at once, said once. */
+#include "sight.h"
+
+enum { SIDE = 224 }; /* of the tile that is read to see whether one can be: as the models read them */
+
+struct _RmilSight {
+    GMutex lock;
+    int64_t rows;
+    gboolean *looked, *told;
+    char **blind; /* by row: why not, or NULL */
+};
+
+RmilSight *rmil_sight_new(int64_t rows) {
+    RmilSight *sight = g_new0(RmilSight, 1);
+    g_mutex_init(&sight->lock);
+    sight->rows = rows;
+    sight->looked = g_new0(gboolean, rows);
+    sight->told = g_new0(gboolean, rows);
+    sight->blind = g_new0(char *, rows);
+    return sight;
+}
+
+void rmil_sight_free(RmilSight *sight) {
+    if (!sight) return;
+    for (int64_t i = 0; i < sight->rows; i++) g_free(sight->blind[i]);
+    g_free(sight->blind);
+    g_free(sight->told);
+    g_free(sight->looked);
+    g_mutex_clear(&sight->lock);
+    g_free(sight);
+}
+
+const char *rmil_train_data_blind(const RmilTrainData *data, int64_t row) {
+    RmilSight *sight = data->sight;
+    g_mutex_lock(&sight->lock);
+    if (!sight->looked[row]) {
+        g_autofree uint8_t *rgb = g_malloc(SIDE * SIDE * 3);
+        g_autoptr(GError) reason = NULL;
+        if (!rmil_bag_read_tile(data->bags[row], 0, SIDE, rgb, &reason)) sight->blind[row] = g_strdup(reason->message);
+        sight->looked[row] = TRUE;
+    }
+    const char *why = sight->blind[row];
+    g_mutex_unlock(&sight->lock);
+    return why;
+}
+
+void rmil_sight_say(const RmilTrainData *data, int64_t row, const char *model, const char *why, const RmilMonitor *monitor) {
+    RmilSight *sight = data->sight;
+    g_mutex_lock(&sight->lock);
+    const gboolean told = sight->told[row];
+    sight->told[row] = TRUE;
+    g_mutex_unlock(&sight->lock);
+    if (!told) rmil_monitor_warn(monitor, "%s is left out by %s, which looks at pixels: %s", data->cohort->rows[row].id, model, why);
+}

@@ -1,0 +1,13 @@
+/* What models of pixels cannot see of the data: slides that cannot be read. */
+#ifndef RMIL_STUDY_SIGHT_H
+#define RMIL_STUDY_SIGHT_H
+
+#include "rankmil/study.h"
+
+typedef struct _RmilSight RmilSight;
+RmilSight *rmil_sight_new(int64_t rows);
+void rmil_sight_free(RmilSight *sight);
+/* Warns that a model leaves a row out, and why; once for each row, whatever models follow. Not beside another call of the monitor. */
+void rmil_sight_say(const RmilTrainData *data, int64_t row, const char *model, const char *why, const RmilMonitor *monitor);
+
+#endif
