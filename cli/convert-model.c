@@ -70,7 +70,8 @@ gboolean convert_model(Cli *cli, const ConvertModel *options, const char *layout
     if (config->threshold >= 0) json_object_set_double_member(cli->result, "threshold", config->threshold);
     char threshold[40] = "";
     if (config->threshold >= 0) g_snprintf(threshold, sizeof threshold, ", threshold %g", config->threshold);
-    cli_say(cli, "%s: model %s, guide %s, features of %" G_GINT64_FORMAT " numbers%s", to, config->model, rmil_guide_name(config->guide),
-            config->dim, threshold);
+    g_autofree char *input = rmil_model_sees(model) ? g_strdup("tiles")
+                                                    : g_strdup_printf("features of %" G_GINT64_FORMAT " numbers", config->dim);
+    cli_say(cli, "%s: model %s, guide %s, %s%s", to, config->model, rmil_guide_name(config->guide), input, threshold);
     return TRUE;
 }

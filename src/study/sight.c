@@ -1,6 +1,9 @@
 /* Slides that models of pixels cannot see: looked at once, said once. */
 #include "sight.h"
 
+#include "base/base-private.h"
+#include "rankmil/slide.h"
+
 enum { SIDE = 224 }; /* of the tile that is read to see whether one can be: as the models read them */
 
 struct _RmilSight {
@@ -30,13 +33,28 @@ void rmil_sight_free(RmilSight *sight) {
     g_free(sight);
 }
 
+/* Is the slide as large as the one that the features are of, where they say it? */
+static gboolean fits(const RmilTrainData *data, int64_t row, GError **error) {
+    const RmilBag *bag = data->bags[row];
+    const RmilCohortRow *of = &data->cohort->rows[row];
+    if (!of->slide || bag->slide_width == 0) return TRUE;
+    g_autoptr(RmilSlide) slide = rmil_slide_open(of->slide, of->mpp, NULL);
+    const RmilSlideInfo *info = slide ? rmil_slide_info(slide) : NULL; /* what cannot be opened, reading a tile tells */
+    if (!info || (info->width == bag->slide_width && info->height == bag->slide_height)) return TRUE;
+    return rmil_fail(error, RMIL_ERROR_DATA,
+                     "%s: is %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT " px, but its features are of a slide of %" G_GINT64_FORMAT
+                     " × %" G_GINT64_FORMAT " px: it is another slide, or was replaced; encode it again",
+                     of->slide, info->width, info->height, bag->slide_width, bag->slide_height);
+}
+
 const char *rmil_train_data_blind(const RmilTrainData *data, int64_t row) {
     RmilSight *sight = data->sight;
     g_mutex_lock(&sight->lock);
     if (!sight->looked[row]) {
         g_autofree uint8_t *rgb = g_malloc(SIDE * SIDE * 3);
         g_autoptr(GError) reason = NULL;
-        if (!rmil_bag_read_tile(data->bags[row], 0, SIDE, rgb, &reason)) sight->blind[row] = g_strdup(reason->message);
+        if (!fits(data, row, &reason) || !rmil_bag_read_tile(data->bags[row], 0, SIDE, rgb, &reason))
+            sight->blind[row] = g_strdup(reason->message);
         sight->looked[row] = TRUE;
     }
     const char *why = sight->blind[row];

@@ -74,6 +74,13 @@ static void test_broken(void) {
     g_autoptr(RmilTable) said = test_rows(folder, "predictions.csv");
     g_assert_cmpint(rmil_table_rows(said), ==, 9);
     for (int64_t i = 0; i < rmil_table_rows(said); i++) g_assert_cmpstr(test_cell(said, i, "id"), !=, "slide_003");
+    /* another slide in its place */
+    command_shell(&o, root,
+                  "cp cohort/slides/slide_003.tiff aside.tiff && $RANKMIL synth other --slides 2 --width 900 --height 700 -q && "
+                  "cp other/slides/slide_001.tiff cohort/slides/slide_003.tiff && "
+                  "$RANKMIL train run/cohort.csv -o replaced --model patch-cnn --cnn-width 16 --tile-batch 8 --epochs-tiles 4 "
+                  "--val-tiles 8 --epochs 1 --warmup 1 && mv aside.tiff cohort/slides/slide_003.tiff");
+    command_expect(&o, 0, "px: it is another slide, or was replaced; encode it again");
     /* a slide of which a part is damaged: trained without it, and nothing is said of the slide */
     g_autofree char *slide = g_build_filename(root, "cohort/slides/slide_003.tiff", NULL);
     for (int tile = 7; tile < 12; tile++) spoil_tile(slide, tile);
