@@ -79,11 +79,11 @@ RMIL_CLONES static void outer_pair(const float *w, const float *wa, int64_t d, c
 
 typedef struct {
     int outputs;
-    float *u, *v, *zero;  /* hidden: W2ᵀ wₐ; outputs × hidden: W2ᵀ w_c; hidden: 0 */
-    float *r;             /* K × hidden */
-    float *s, *soft, *a;  /* K */
-    float *t;             /* outputs × K: R v */
-    double *base, *slope; /* outputs: b2·w_c, ∂L/∂z */
+    float *u, *v, *zero; /* hidden: W2ᵀ wₐ; outputs × hidden: W2ᵀ w_c; hidden: 0 */
+    float *r;            /* K × hidden */
+    float *s, *soft, *a; /* K */
+    float *t;            /* outputs × K: R v */
+    double *base;        /* outputs: b2·w_c */
     RmilAttention attention;
     float keep; /* dropout's factor, 1 without */
 } Work;
@@ -93,18 +93,19 @@ static gboolean take(const RmilStep *step, Work *w, RmilArena *arena, GError **e
     w->outputs = rmil_model_outputs(step->config);
     float *vectors = rmil_arena_floats(arena, (2 + w->outputs) * n, error);
     float *columns = rmil_arena_floats(arena, (3 + w->outputs) * k, error);
-    w->base = rmil_arena_take(arena, 2 * w->outputs, sizeof(double), error);
+    w->base = rmil_arena_take(arena, w->outputs, sizeof(double), error);
     const int64_t kept = step->gradient ? k : MIN(k, rmil_features_block(step->bag->precision, ROWS)); /* no way back: one block */
     w->r = rmil_arena_floats(arena, kept * n, error);
     if (!vectors || !columns || !w->base || !w->r) return FALSE;
-    w->slope = w->base + w->outputs, w->keep = 1;
+    w->keep = 1;
     w->u = vectors, w->v = vectors + n;
     w->zero = memset(w->v + w->outputs * n, 0, (size_t)n * sizeof(float));
     w->s = columns, w->t = columns + k, w->soft = w->t + w->outputs * k, w->a = w->soft + k;
     return TRUE;
 }
 
-static gboolean forward(const RmilStep *step, Work *w, RmilArena *arena, RmilOutcome *outcome, GError **error) {
+static gboolean forward(const RmilStep *step, gpointer work, RmilArena *arena, RmilOutcome *outcome, RmilGuided *shown, GError **error) {
+    Work *w = work;
     const RmilModelConfig *config = step->config;
     const int64_t k = step->bag->count, d = config->dim, n = config->hidden;
     const float *w2 = rmil_step_parameter(step, W2), *b2 = rmil_step_parameter(step, B2);
@@ -137,11 +138,13 @@ static gboolean forward(const RmilStep *step, Work *w, RmilArena *arena, RmilOut
         outcome->logits[c] = rmil_dot(w->a, w->t + c * k, k) + w->base[c] * w->attention.total + (double)bc[c];
     if (step->scores) memcpy(step->scores, w->s, (size_t)k * sizeof(float));
     if (step->attention) memcpy(step->attention, w->a, (size_t)k * sizeof(float));
+    *shown = (RmilGuided){.scores = w->s, .attention = w->a, .labels = step->bag->patch_labels, .tissue = step->bag->tissue, .count = k};
     return TRUE;
 }
 
 /* From ds to every gradient. */
-static gboolean backward(const RmilStep *step, const Work *w, const float *ds, RmilArena *arena, GError **error) {
+static gboolean backward_scores(const RmilStep *step, const Work *w, const double *slope, const float *ds, RmilArena *arena,
+                                GError **error) {
     const RmilModelConfig *config = step->config;
     const int64_t k = step->bag->count, d = config->dim, n = config->hidden;
     const float *w2 = rmil_step_parameter(step, W2), *b2 = rmil_step_parameter(step, B2);
@@ -153,7 +156,7 @@ static gboolean backward(const RmilStep *step, const Work *w, const float *ds, R
     for (int64_t j = 0; j < n; j++) us[j] = w->keep * w->u[j], vs[j] = 0;
     memset(wz, 0, (size_t)d * sizeof *wz);
     for (int c = 0; c < w->outputs; c++) {
-        const float dz = (float)w->slope[c];
+        const float dz = (float)slope[c];
         for (int64_t j = 0; j < n; j++) vs[j] += w->keep * dz * w->v[c * n + j];
         for (int64_t i = 0; i < d; i++) wz[i] += dz * wc[c * d + i];
     }
@@ -176,7 +179,7 @@ static gboolean backward(const RmilStep *step, const Work *w, const float *ds, R
     rmil_matrix_vector(w2, d, n, q, b2, (float)total, dwa); /* ∂wₐ = W2 q + b2 Σds */
     rmil_matrix_vector(w2, d, n, p, b2, all, pooled);
     for (int c = 0; c < w->outputs; c++) { /* ∂w_c = ∂z_c (W2 p + b2 Σa) */
-        const float dz = rmil_step_gradient(step, BC)[c] = (float)w->slope[c];
+        const float dz = rmil_step_gradient(step, BC)[c] = (float)slope[c];
         for (int64_t i = 0; i < d; i++) dwc[c * d + i] = pooled[i] * dz;
     }
     for (int64_t i = 0; i < d; i++) db2[i] = wz[i] * all + wa[i] * (float)total;
@@ -185,25 +188,16 @@ static gboolean backward(const RmilStep *step, const Work *w, const float *ds, R
     return TRUE;
 }
 
-static gboolean step(const RmilStep *step, RmilArena *arena, RmilOutcome *outcome, GError **error) {
-    Work w;
-    if (!forward(step, &w, arena, outcome, error)) return FALSE;
-    if (!rmil_step_known(step)) return TRUE;
+static gboolean backward(const RmilStep *step, gpointer work, const double *slope, float *ds, float *da, RmilArena *arena, GError **error) {
+    const Work *w = work;
     const int64_t k = step->bag->count;
-    outcome->slide_loss = rmil_slide_loss(step, outcome->logits, w.slope);
-    float *ds = step->gradient ? rmil_arena_floats(arena, 2 * k, error) : NULL, *da = ds ? ds + k : NULL;
-    if (step->gradient && !ds) return FALSE;
-    const RmilGuided on = {.scores = w.s, .attention = w.a, .labels = step->bag->patch_labels, .tissue = step->bag->tissue, .count = k};
-    if (!rmil_guide_loss(step, &on, arena, &outcome->guide_loss, ds, da, error)) return FALSE;
-    outcome->loss = outcome->slide_loss + outcome->guide_loss;
-    if (!step->gradient) return TRUE;
     for (int64_t i = 0; i < k; i++) { /* H_k·dc = Σ dz_c (R_k·v_c + b2·w_c) */
         double sum = 0;
-        for (int c = 0; c < w.outputs; c++) sum += w.slope[c] * ((double)w.t[c * k + i] + w.base[c]);
+        for (int c = 0; c < w->outputs; c++) sum += slope[c] * ((double)w->t[c * k + i] + w->base[c]);
         da[i] += (float)sum;
     }
-    rmil_attention_backward(&w.attention, w.soft, w.a, da, k, TRUE, ds);
-    return backward(step, &w, ds, arena, error);
+    rmil_attention_backward(&w->attention, w->soft, w->a, da, k, TRUE, ds);
+    return backward_scores(step, w, slope, ds, arena, error);
 }
 
 static void onnx(const RmilModelConfig *config, RmilOnnx *o) {
@@ -240,7 +234,9 @@ static const RmilModelClass class = {
     .options = options,
     .layout = layout,
     .infer = infer,
-    .step = step,
+    .work = sizeof(Work),
+    .forward = forward,
+    .backward = backward,
     .onnx = onnx,
 };
 RMIL_MODEL_FILE(abmil, &class);

@@ -79,22 +79,22 @@ static void infer(RmilModelConfig *config, int64_t (*shape)(gpointer, const char
 
 /* What forward leaves for backward. C: branches. */
 typedef struct {
-    int outputs, classes;         /* logits; branches */
-    int64_t block;                /* rows of X, h and gates at once */
-    int64_t ldh, ldu;             /* floats from row to row of h and of gates */
-    float *h;                     /* K × hidden */
-    float *gates;                 /* K × 2m: [a | b] */
-    float *weights;               /* 2m × hidden: [W_a; W_b], ldh floats from row to row */
-    float *s, *soft, *a;          /* C × K; soft is a again */
-    float *pooled;                /* C × hidden: M */
-    float *slope;                 /* C × hidden: ∂L/∂M */
-    float keep;                   /* dropout's factor */
-    double dz[RMIL_OUTPUTS_MOST]; /* ∂L/∂z */
-    RmilInstances instances;      /* none where no class is true */
+    int outputs, classes;    /* logits; branches */
+    int64_t block;           /* rows of X, h and gates at once */
+    int64_t ldh, ldu;        /* floats from row to row of h and of gates */
+    float *h;                /* K × hidden */
+    float *gates;            /* K × 2m: [a | b] */
+    float *weights;          /* 2m × hidden: [W_a; W_b], ldh floats from row to row */
+    float *s, *soft, *a;     /* C × K; soft is a again */
+    float *pooled;           /* C × hidden: M */
+    float *slope;            /* C × hidden: ∂L/∂M */
+    float keep;              /* dropout's factor */
+    RmilInstances instances; /* none where no class is true */
 } Work;
 
 static gboolean take(const RmilStep *step, Work *w, RmilArena *arena, GError **error) {
     const int64_t k = step->bag->count, n = step->config->hidden, m = step->config->attention_dim;
+    w->keep = 1;
     w->outputs = rmil_model_outputs(step->config);
     w->classes = branches(step->config);
     w->block = rmil_features_block(step->bag->precision, ROWS);
@@ -124,7 +124,8 @@ static void classify(const RmilStep *step, const Work *w, double *logits) {
     }
 }
 
-static gboolean forward(const RmilStep *step, Work *w, RmilArena *arena, RmilOutcome *outcome, GError **error) {
+static gboolean forward(const RmilStep *step, gpointer work, RmilArena *arena, RmilOutcome *outcome, RmilGuided *shown, GError **error) {
+    Work *w = work;
     const int64_t k = step->bag->count, n = step->config->hidden, m = step->config->attention_dim;
     double *sum = rmil_arena_take(arena, n, sizeof *sum, error);
     if (!sum || !take(step, w, arena, error)) return FALSE;
@@ -171,10 +172,10 @@ static void set_instances(const RmilStep *step, Work *w) {
 
 /* -- the way back ---------------------------------------------------------------------------------------------------------- */
 /* Bag heads: their gradients and ∂L/∂M. */
-static void backward_heads(const RmilStep *step, Work *w) {
+static void backward_heads(const RmilStep *step, Work *w, const double *slope) {
     const int64_t n = step->config->hidden;
     float dz[RMIL_OUTPUTS_MOST];
-    for (int c = 0; c < w->outputs; c++) dz[c] = (float)w->dz[c];
+    for (int c = 0; c < w->outputs; c++) dz[c] = (float)slope[c];
     if (!is_multi(step->config)) {
         rmil_outer(dz, w->outputs, w->pooled, n, FALSE, rmil_step_gradient(step, WC));
         memcpy(rmil_step_gradient(step, BC), dz, (size_t)w->outputs * sizeof *dz);
@@ -218,13 +219,15 @@ RMIL_CLONES static void back_relu(const float *h, float *dh, int64_t ld, int64_t
     }
 }
 
-static gboolean backward(const RmilStep *step, Work *w, RmilArena *arena, GError **error) {
+static gboolean backward(const RmilStep *step, gpointer work, const double *slope, float *unused, float *unused_too, RmilArena *arena,
+                         GError **error) {
+    Work *w = work;
     const int64_t k = step->bag->count, n = step->config->hidden, m = step->config->attention_dim;
     float *dh = rmil_arena_floats(arena, MIN(k, w->block) * w->ldh, error), *ds = w->soft; /* attention stays in w->a */
     float *dweights = rmil_arena_floats(arena, 2 * m * n, error);
     if (!dh || !dweights) return FALSE;
     memset(step->gradient, 0, (size_t)step->layout->count * sizeof(float));
-    backward_heads(step, w);
+    backward_heads(step, w, slope);
     rmil_instances_heads(step, &w->instances);
     double base[RMIL_OUTPUTS_MOST];
     for (int c = 0; c < w->classes; c++) base[c] = rmil_dot(w->pooled + c * n, w->slope + c * n, n);
@@ -255,19 +258,16 @@ static gboolean backward(const RmilStep *step, Work *w, RmilArena *arena, GError
     return TRUE;
 }
 
-static gboolean step(const RmilStep *step, RmilArena *arena, RmilOutcome *outcome, GError **error) {
-    Work w = {.keep = 1};
-    if (!forward(step, &w, arena, outcome, error)) return FALSE;
-    if (!rmil_step_known(step)) return TRUE;
-    outcome->slide_loss = outcome->loss = rmil_slide_loss(step, outcome->logits, w.dz);
-    if (step->train && heads(step->config) && step->target.label >= 0) { /* at prediction the slide's loss alone counts */
-        const double weight = ((const Options *)rmil_model_own(step->config))->bag_weight;
-        set_instances(step, &w);
-        if (!rmil_instances_loss(step, &w.instances, arena, &outcome->guide_loss, error)) return FALSE;
-        outcome->loss = weight * outcome->slide_loss + outcome->guide_loss;
-        for (int c = 0; c < w.outputs; c++) w.dz[c] *= weight;
-    }
-    return !step->gradient || backward(step, &w, arena, error);
+static gboolean loss(const RmilStep *step, gpointer work, RmilArena *arena, RmilOutcome *outcome, double *slope, GError **error) {
+    Work *w = work;
+    outcome->slide_loss = outcome->loss = rmil_slide_loss(step, outcome->logits, slope);
+    if (!step->train || !heads(step->config) || step->target.label < 0) return TRUE; /* at prediction the slide's loss alone counts */
+    const double weight = ((const Options *)rmil_model_own(step->config))->bag_weight;
+    set_instances(step, w);
+    if (!rmil_instances_loss(step, &w->instances, arena, &outcome->guide_loss, error)) return FALSE;
+    outcome->loss = weight * outcome->slide_loss + outcome->guide_loss;
+    for (int c = 0; c < w->outputs; c++) slope[c] *= weight;
+    return TRUE;
 }
 
 /* The logits, each as a list of one. */
@@ -312,7 +312,8 @@ static const RmilTrainMethod multi_methods[] = {{.name = "clam-mb", .title = "CL
 #define CLASS(text, its_methods, its_rows)                                                                                                 \
     {                                                                                                                                      \
         .name = text, .methods = its_methods, .logits = 2, .tasks = RMIL_TAKES_ALL, .rows = its_rows, .first = "adaptor.0.weight",         \
-        .foreign = &rmil_clam_names, .options = options, .layout = layout, .infer = infer, .step = step, .onnx = onnx,                     \
+        .foreign = &rmil_clam_names, .options = options, .layout = layout, .infer = infer, .work = sizeof(Work), .forward = forward,       \
+        .loss = loss, .backward = backward, .onnx = onnx,                                                                                  \
     }
 static const RmilModelClass single = CLASS("clam-sb", single_methods, NULL), multi = CLASS("clam-mb", multi_methods, rmil_model_outputs);
 RMIL_MODEL_FILE(clam, &single, &multi);

@@ -53,7 +53,6 @@ typedef struct {
     float *mean, *rstd;             /* C: of P */
     int64_t *top;                   /* C: t */
     RmilAttention *attention;       /* C */
-    double *slope;                  /* C: ∂L/∂z */
     float keep;                     /* dropout's factor */
 } Work;
 
@@ -67,6 +66,7 @@ static int64_t index_of_max(const float *x, int64_t n) {
 
 static gboolean take(const RmilStep *step, Work *w, RmilArena *arena, GError **error) {
     const int outputs = w->outputs = rmil_model_outputs(step->config);
+    w->keep = 1;
     const int64_t k = outputs * step->bag->count, d = outputs * step->config->dim, n = outputs * step->config->hidden;
     float *columns = rmil_arena_floats(arena, 4 * k, error), *narrow = rmil_arena_floats(arena, 3 * n, error);
     float *wide = rmil_arena_floats(arena, 5 * d, error);
@@ -75,8 +75,7 @@ static gboolean take(const RmilStep *step, Work *w, RmilArena *arena, GError **e
     w->mean = rmil_arena_floats(arena, 2 * outputs, error);
     w->top = rmil_arena_take(arena, outputs, sizeof *w->top, error);
     w->attention = rmil_arena_take(arena, outputs, sizeof *w->attention, error);
-    w->slope = rmil_arena_take(arena, outputs, sizeof *w->slope, error);
-    if (!columns || !narrow || !wide || !w->r || !w->qt || !w->mean || !w->top || !w->attention || !w->slope) return FALSE;
+    if (!columns || !narrow || !wide || !w->r || !w->qt || !w->mean || !w->top || !w->attention) return FALSE;
     w->c = columns, w->s = columns + k, w->soft = columns + 2 * k, w->a = columns + 3 * k;
     w->u = narrow, w->rt = narrow + n, w->p = narrow + 2 * n;
     w->ft = wide, w->g = wide + d, w->f = wide + 2 * d, w->pooled = wide + 3 * d, w->b = wide + 4 * d;
@@ -133,7 +132,8 @@ static void forward_row(const RmilStep *step, Work *w, int o, double *sum) {
     rmil_matrix_vector(rmil_step_parameter(step, WV), d, d, f, rmil_step_parameter(step, BV), total, w->pooled + o * d);
 }
 
-static gboolean forward(const RmilStep *step, Work *w, RmilArena *arena, RmilOutcome *outcome, GError **error) {
+static gboolean forward(const RmilStep *step, gpointer work, RmilArena *arena, RmilOutcome *outcome, RmilGuided *shown, GError **error) {
+    Work *w = work;
     const int64_t k = step->bag->count, d = step->config->dim;
     const float *wb = rmil_step_parameter(step, WB);
     double *sum = rmil_arena_take(arena, step->config->hidden, sizeof *sum, error);
@@ -148,6 +148,12 @@ static gboolean forward(const RmilStep *step, Work *w, RmilArena *arena, RmilOut
     const size_t bytes = (size_t)(w->outputs * k) * sizeof(float);
     if (step->scores) memcpy(step->scores, w->s, bytes);
     if (step->attention) memcpy(step->attention, w->a, bytes);
+    *shown = (RmilGuided){.scores = w->s,
+                          .labels = step->bag->patch_labels,
+                          .tissue = step->bag->tissue,
+                          .count = k,
+                          .rows = w->outputs,
+                          .scale = 1 / sqrt((double)step->config->attention_dim)};
     return TRUE;
 }
 
@@ -166,12 +172,12 @@ RMIL_CLONES static void back_block(const float *r, int64_t rows, int64_t n, cons
 }
 
 /* The way from ∂z to P, through LayerNorm, and on to dp = ∂L/∂p, row by row; part and df: scratch, df stays. All C × D, dp C × hidden. */
-static void backward_bag(const RmilStep *step, const Work *w, float *part, float *df, float *dpooled, float *dp) {
+static void backward_bag(const RmilStep *step, const Work *w, const double *slope, float *part, float *df, float *dpooled, float *dp) {
     const int64_t d = step->config->dim, n = step->config->hidden, all = w->outputs * d;
     const float *wb = rmil_step_parameter(step, WB);
     float *dwb = rmil_step_gradient(step, WB), *dbv = rmil_step_gradient(step, BV);
     for (int o = 0; o < w->outputs; o++) {
-        const float half = rmil_step_gradient(step, BB)[o] = (float)(0.5 * w->slope[o]);
+        const float half = rmil_step_gradient(step, BB)[o] = (float)(0.5 * slope[o]);
         for (int64_t i = 0; i < all; i++) dwb[o * all + i] = half * w->b[i], part[i] = (o ? part[i] : 0) + half * wb[o * all + i];
     }
     memset(dpooled, 0, (size_t)all * sizeof(float));
@@ -187,10 +193,11 @@ static void backward_bag(const RmilStep *step, const Work *w, float *part, float
 }
 
 /* The way from q = Rᵀ ds and Σ ds of output o to the query side's parameters and dft = ∂L/∂F_t; dg (D), dqt (attention_dim): scratch. */
-static void backward_query(const RmilStep *step, const Work *w, int o, const float *q, float total, float *dg, float *dqt, float *dft) {
+static void backward_query(const RmilStep *step, const Work *w, double slope, int o, const float *q, float total, float *dg, float *dqt,
+                           float *dft) {
     const int64_t d = step->config->dim, n = step->config->hidden, m = step->config->attention_dim;
     const float *wq = rmil_step_parameter(step, WQ), *wi = rmil_step_parameter(step, WI) + o * d;
-    const float *ft = w->ft + o * d, *qt = w->qt + o * m, half = (float)(0.5 * w->slope[o]);
+    const float *ft = w->ft + o * d, *qt = w->qt + o * m, half = (float)(0.5 * slope);
     float *dwq = rmil_step_gradient(step, WQ), *dbq = rmil_step_gradient(step, BQ), *dwi = rmil_step_gradient(step, WI) + o * d;
     rmil_matrix_vector(rmil_step_parameter(step, W2), d, n, q, rmil_step_parameter(step, B2), total, dg);
     rmil_matrix_vector(wq, m, d, dg, rmil_step_parameter(step, BQ), total, dqt);
@@ -231,8 +238,8 @@ static gboolean backward_top(const RmilStep *step, const Work *w, int o, const f
 }
 
 /* From ds = ∂L/∂s on. */
-static gboolean backward(const RmilStep *step, const Work *w, const float *ds, const float *df, const float *dp, RmilArena *arena,
-                         GError **error) {
+static gboolean backward_scores(const RmilStep *step, const Work *w, const double *slope, const float *ds, const float *df, const float *dp,
+                                RmilArena *arena, GError **error) {
     const int64_t k = step->bag->count, d = step->config->dim, n = step->config->hidden;
     float *wide = rmil_arena_floats(arena, 2 * d + step->config->attention_dim, error);
     float *narrow = rmil_arena_floats(arena, (3 + 2 * w->outputs) * n, error), *q = narrow, *part = narrow + n;
@@ -254,7 +261,7 @@ static gboolean backward(const RmilStep *step, const Work *w, const float *ds, c
         double total = 0;
         for (int64_t i = 0; i < k; i++) total += (double)ds[o * k + i];
         for (int64_t j = 0; j < n; j++) q[j] = (float)sums[o * n + j];
-        backward_query(step, w, o, q, (float)total, dg, wide + 2 * d, dft);
+        backward_query(step, w, slope[o], o, q, (float)total, dg, wide + 2 * d, dft);
         rmil_outer(df + o * d, d, w->p + o * n, n, o > 0, dw2);
         rmil_outer(w->g + o * d, d, q, n, TRUE, dw2);
         rmil_outer(dft, d, w->rt + o * n, n, TRUE, dw2);
@@ -267,31 +274,23 @@ static gboolean backward(const RmilStep *step, const Work *w, const float *ds, c
     return TRUE;
 }
 
-static gboolean step(const RmilStep *step, RmilArena *arena, RmilOutcome *outcome, GError **error) {
-    Work w = {.keep = 1};
-    if (!forward(step, &w, arena, outcome, error)) return FALSE;
-    if (!rmil_step_known(step)) return TRUE;
-    const int64_t k = step->bag->count, d = step->config->dim, n = step->config->hidden, rows = w.outputs;
-    outcome->slide_loss = rmil_slide_loss(step, outcome->logits, w.slope);
-    float *ds = step->gradient ? rmil_arena_floats(arena, (rows + 1) * k, error) : NULL, *da = ds ? ds + rows * k : NULL;
-    if (step->gradient && !ds) return FALSE;
-    const RmilGuided on = {.scores = w.s, .labels = step->bag->patch_labels, .tissue = step->bag->tissue, .count = k, .rows = w.outputs};
-    if (!rmil_guide_loss(step, &on, arena, &outcome->guide_loss, ds, NULL, error)) return FALSE;
-    outcome->loss = outcome->slide_loss + outcome->guide_loss;
-    if (!step->gradient) return TRUE;
-
+static gboolean backward(const RmilStep *step, gpointer work, const double *slope, float *ds, float *unused, RmilArena *arena,
+                         GError **error) {
+    const Work *w = work;
+    const int64_t k = step->bag->count, d = step->config->dim, n = step->config->hidden, rows = w->outputs;
     float *wide = rmil_arena_floats(arena, 3 * rows * d, error), *dp = rmil_arena_floats(arena, rows * n, error);
-    if (!wide || !dp) return FALSE;
+    float *da = rmil_arena_floats(arena, k, error);
+    if (!wide || !dp || !da) return FALSE;
     float *df = wide, *dpooled = wide + rows * d;
     memset(rmil_step_gradient(step, NORM_WEIGHT), 0, (size_t)d * sizeof(float));
     memset(rmil_step_gradient(step, NORM_BIAS), 0, (size_t)d * sizeof(float));
-    backward_bag(step, &w, wide + 2 * rows * d, df, dpooled, dp);
+    backward_bag(step, w, slope, wide + 2 * rows * d, df, dpooled, dp);
     for (int o = 0; o < rows; o++) { /* ∂a_k = V_k·∂P = R_k·dp + b2·df + b_v·∂P */
         double shift = rmil_dot(rmil_step_parameter(step, B2), df + o * d, d) + rmil_dot(rmil_step_parameter(step, BV), dpooled + o * d, d);
-        rmil_rows_dot(w.r, n, k, n, dp + o * n, (float)shift, da);
-        rmil_attention_backward(&w.attention[o], w.soft + o * k, w.a + o * k, da, k, TRUE, ds + o * k);
+        rmil_rows_dot(w->r, n, k, n, dp + o * n, (float)shift, da);
+        rmil_attention_backward(&w->attention[o], w->soft + o * k, w->a + o * k, da, k, TRUE, ds + o * k);
     }
-    return backward(step, &w, ds, df, dp, arena, error);
+    return backward_scores(step, w, slope, ds, df, dp, arena, error);
 }
 
 /* From instance logits c and scores s of several outputs (K × C) on: every output's row of attention, f and P, then z. */
@@ -373,7 +372,9 @@ static const RmilModelClass class = {
     .options = options,
     .layout = layout,
     .infer = infer,
-    .step = step,
+    .work = sizeof(Work),
+    .forward = forward,
+    .backward = backward,
     .onnx = onnx,
 };
 RMIL_MODEL_FILE(dsmil, &class);

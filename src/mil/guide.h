@@ -13,16 +13,6 @@ gboolean rmil_rank_loss(const float *positives, int64_t np, const float *negativ
                         RmilArena *arena, double *loss, double *dp, double *dn, GError **error);
 
 /* -- guides ------------------------------------------------------------------------------------------------------------- */
-/* What a model shows its guide: of every patch (hipt: region) the score, the attention, whether it is annotated, and its share
- * of tissue. */
-typedef struct {
-    const float *scores, *attention; /* attention NULL: the model's guides act on scores alone */
-    const uint8_t *labels;           /* NULL: not known */
-    const float *tissue;             /* or NULL */
-    int64_t count;
-    int rows; /* of scores and attention, rows × count; 0: one */
-} RmilGuided;
-
 /* A guide is one file that defines one RmilGuideClass, and its name in the list in meson.build (docs/extending.md). */
 typedef struct {
     const char *name;

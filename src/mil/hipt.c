@@ -254,7 +254,7 @@ static gboolean forward_regions(Work *w, RmilOutcome *outcome, RmilArena *arena,
     return TRUE;
 }
 
-static gboolean forward(Work *w, RmilOutcome *outcome, RmilArena *arena, GError **error) {
+static gboolean forward_all(Work *w, RmilOutcome *outcome, RmilArena *arena, GError **error) {
     const RmilStep *step = w->step;
     const int64_t k = step->bag->count, d = step->config->hidden;
     const int norm = patch_norm(w->own);
@@ -353,8 +353,10 @@ static gboolean backward_chunk(Work *w, int64_t chunk, const float *dcls, RmilBl
     return TRUE;
 }
 
-static gboolean backward(Work *w, const double *slope, float *ds, RmilArena *arena, GError **error) {
-    const RmilStep *step = w->step;
+static gboolean backward(const RmilStep *step, gpointer work, const double *slope, float *ds, float *unused, RmilArena *arena,
+                         GError **error) {
+    Work *w = work;
+    w->step = step;
     const int64_t d = step->config->hidden, k = step->bag->count, count = w->regions.count;
     const int64_t tokens = MIN(w->per_chunk, count) * (w->cells + 1);
     const int norm = patch_norm(w->own);
@@ -362,6 +364,7 @@ static gboolean backward(Work *w, const double *slope, float *ds, RmilArena *are
     float *dx = rmil_arena_floats(arena, 2 * tokens * d, error);
     RmilBlockCache *caches = rmil_arena_take(arena, w->own->patch_depth, sizeof *caches, error);
     if (!rows || !dx || !caches) return FALSE;
+    memset(step->gradient, 0, (size_t)step->layout->count * sizeof(float));
     if (!backward_regions(w, slope, ds, rows + 2 * count * d, dvectors, dcls, error)) return FALSE;
     memset(dcls, 0, (size_t)(count * d) * sizeof(float));
     rmil_layernorm_backward(w->cls, d, count, d, rmil_step_parameter(step, norm), w->mean, w->rstd, dvectors, dcls, d,
@@ -376,24 +379,16 @@ static gboolean backward(Work *w, const double *slope, float *ds, RmilArena *are
     return TRUE;
 }
 
-static gboolean step(const RmilStep *step, RmilArena *arena, RmilOutcome *outcome, GError **error) {
+static gboolean forward(const RmilStep *step, gpointer work, RmilArena *arena, RmilOutcome *outcome, RmilGuided *shown, GError **error) {
     const Options *own = rmil_model_own(step->config);
-    Work w = {.step = step, .own = own, .outputs = rmil_model_outputs(step->config), .cells = own->rows * own->columns};
-    w.per_chunk = MAX(1, TOKENS / (w.cells + 1));
-    if (!rmil_regions_group(step->bag, own->rows, own->columns, arena, &w.regions, error) || !take(&w, arena, error) ||
-        !forward(&w, outcome, arena, error))
+    Work *w = work;
+    *w = (Work){.step = step, .own = own, .outputs = rmil_model_outputs(step->config), .cells = own->rows * own->columns};
+    w->per_chunk = MAX(1, TOKENS / (w->cells + 1));
+    if (!rmil_regions_group(step->bag, own->rows, own->columns, arena, &w->regions, error) || !take(w, arena, error) ||
+        !forward_all(w, outcome, arena, error))
         return FALSE;
-    if (!rmil_step_known(step)) return TRUE;
-    double slope[RMIL_OUTPUTS_MOST];
-    outcome->slide_loss = rmil_slide_loss(step, outcome->logits, slope);
-    float *ds = step->gradient ? rmil_arena_floats(arena, w.regions.count, error) : NULL;
-    if (step->gradient && !ds) return FALSE;
-    const RmilGuided on = {.scores = w.s, .labels = w.regions.annotated, .count = w.regions.count};
-    if (!rmil_guide_loss(step, &on, arena, &outcome->guide_loss, ds, NULL, error)) return FALSE;
-    outcome->loss = outcome->slide_loss + outcome->guide_loss;
-    if (!step->gradient) return TRUE;
-    memset(step->gradient, 0, (size_t)step->layout->count * sizeof(float));
-    return backward(&w, slope, ds, arena, error);
+    *shown = (RmilGuided){.scores = w->s, .labels = w->regions.annotated, .count = w->regions.count};
+    return TRUE;
 }
 
 /* -- ONNX ----------------------------------------------------------------------------------------------------------------- */
@@ -515,7 +510,9 @@ static const RmilModelClass class = {
     .check = check,
     .layout = layout,
     .infer = infer,
-    .step = step,
+    .work = sizeof(Work),
+    .forward = forward,
+    .backward = backward,
     .onnx = onnx,
 };
 RMIL_MODEL_FILE(hipt, &class);

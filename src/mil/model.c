@@ -153,26 +153,3 @@ void rmil_model_set_threads(RmilModel *model, int threads) { model->threads = th
 const RmilDecision *rmil_model_decision(const RmilModel *model) { return &model->decision; }
 
 void rmil_model_set_decision(RmilModel *model, const RmilDecision *decision) { model->decision = *decision; }
-
-/* -- one bag ------------------------------------------------------------------------------------------------------------ */
-gboolean rmil_model_step(const RmilModel *model, RmilStep *step, RmilArena *arena, RmilOutcome *outcome, GError **error) {
-    const RmilBag *bag = step->bag;
-    if (!bag->features || bag->count < 1) return rmil_fail(error, RMIL_ERROR_DATA, "%s: has no features", bag->id ? bag->id : "bag");
-    if (bag->dim != model->config.dim)
-        return rmil_fail(error, RMIL_ERROR_DATA, "%s: features have %" G_GINT64_FORMAT " numbers, the model takes %" G_GINT64_FORMAT,
-                         bag->id ? bag->id : "bag", bag->dim, model->config.dim);
-    const RmilTask *task = &model->config.task;
-    if (task->kind == RMIL_TASK_CLASSES && step->target.label >= task->classes)
-        return rmil_fail(error, RMIL_ERROR_DATA, "%s: label %d; the model has the classes 0 to %d", bag->id ? bag->id : "bag",
-                         step->target.label, task->classes - 1);
-    if (task->kind == RMIL_TASK_SURVIVAL && rmil_model_outputs(&model->config) > 1 && rmil_target_known(task, &step->target) &&
-        !step->slope && !(model->config.edges[model->config.bins] > 0))
-        return rmil_fail(error, RMIL_ERROR_DATA, "%s: its loss is unknown: the model has no bins of time, since it was not trained",
-                         bag->id ? bag->id : "bag");
-    step->config = &model->config;
-    step->layout = &model->layout;
-    if (!step->parameters) step->parameters = model->parameters;
-    *outcome = (RmilOutcome){.loss = 0};
-    rmil_arena_reset(arena);
-    return model->class->step(step, arena, outcome, error);
-}

@@ -1,8 +1,8 @@
 /* What the trainer and the model files need of a model, and what a model file needs of them.
  *
  * A model is one file that defines its RmilModelClass, and its name in the list in meson.build (docs/extending.md). Its parameters are
- * one flat float array; named tensors are windows of it, in the order in which `layout` adds them. One call of `step` does one
- * bag on one thread, forward and (when asked) backward, in an order of operations that depends on nothing but the bag. */
+ * one flat float array; named tensors are windows of it, in the order in which `layout` adds them. A step does one bag on one
+ * thread, forward and (when asked) backward, in an order of operations that depends on nothing but the bag. */
 #ifndef RMIL_MIL_MODEL_H
 #define RMIL_MIL_MODEL_H
 
@@ -88,6 +88,17 @@ typedef struct {
     double guide_loss;                /* λ × guide (or CLAM's weighted instance loss), 0 where it does not apply */
 } RmilOutcome;
 
+/* What a model shows its guide after its way forward: of every patch (hipt: region) the score, the attention, whether it is annotated, and
+ * its share of tissue. count 0: the model has nothing to show. All stays valid as long as the step's arena. */
+typedef struct {
+    const float *scores, *attention; /* attention NULL: the model's guides act on scores alone */
+    const uint8_t *labels;           /* NULL: not known */
+    const float *tissue;             /* or NULL */
+    int64_t count;
+    int rows;     /* of scores and attention, rows × count; 0: one */
+    double scale; /* attention is softmax(scale × scores), before any threshold; 0: 1 */
+} RmilGuided;
+
 typedef struct RmilModelClass RmilModelClass;
 
 /* Rows for fields that models share in RmilModelConfig; a model names its own value. */
@@ -161,7 +172,17 @@ struct RmilModelClass {
     /* Sets the sizes in config (dim, hidden, attention_dim, depths …) from tensors as found in a file that has no
      * configuration (the released code's state_dict); shape gives −1 where there is no such tensor or axis. */
     void (*infer)(RmilModelConfig *config, int64_t (*shape)(gpointer user, const char *name, int axis), gpointer user);
-    gboolean (*step)(const RmilStep *step, RmilArena *arena, RmilOutcome *outcome, GError **error);
+    /* One bag. What stands between the three calls of a step lies in `work`, the class's own struct of so many bytes (zeroed), and in the
+     * arena: others' steps may come between, with other arenas (step.c). */
+    gsize work;
+    /* Sets outcome->logits and what step->scores and step->attention ask for; fills *shown (zero before) where guides act on the model.
+     * Keeps what the way back needs if step->gradient is set. */
+    gboolean (*forward)(const RmilStep *step, gpointer work, RmilArena *arena, RmilOutcome *outcome, RmilGuided *shown, GError **error);
+    /* With a target: outcome->slide_loss and ->loss (what a guide adds comes later), slope = ∂loss/∂logits. NULL: rmil_slide_loss. */
+    gboolean (*loss)(const RmilStep *step, gpointer work, RmilArena *arena, RmilOutcome *outcome, double *slope, GError **error);
+    /* From slope and from what the guide asks of scores and attention (rows × count of *shown, to be overwritten at will; NULL where nothing
+     * was shown, da also where no attention was) to every gradient. */
+    gboolean (*backward)(const RmilStep *step, gpointer work, const double *slope, float *ds, float *da, RmilArena *arena, GError **error);
     /* The forward pass as an ONNX graph, from rmil_onnx_features to rmil_onnx_outputs. */
     void (*onnx)(const RmilModelConfig *config, RmilOnnx *onnx);
 };
@@ -215,7 +236,17 @@ gpointer rmil_model_own(const RmilModelConfig *config);
 gpointer rmil_guide_own(const RmilModelConfig *config);
 /* A model with undefined (zero) parameters. */
 RmilModel *rmil_model_alloc(const RmilModelConfig *config, GError **error);
-/* Runs the class's step after checking the bag against the model: dimension, K, labels. Resets the arena first. */
+/* A step that has gone forward and not yet back. */
+typedef struct {
+    gpointer work;
+    RmilGuided shown;
+} RmilPass;
+/* Checks the bag against the model (dimension, K, labels), resets the arena and goes forward: *outcome has the logits alone. */
+gboolean rmil_model_forward(const RmilModel *model, RmilStep *step, RmilArena *arena, RmilPass *pass, RmilOutcome *outcome, GError **error);
+/* The rest of the same step, with the same arena: its losses, and its gradient where it asks for one. */
+gboolean rmil_model_finish(const RmilModel *model, const RmilStep *step, RmilArena *arena, RmilPass *pass, RmilOutcome *outcome,
+                           GError **error);
+/* Both. */
 gboolean rmil_model_step(const RmilModel *model, RmilStep *step, RmilArena *arena, RmilOutcome *outcome, GError **error);
 /* For `infer`: a classifier of so many rows. Where the configuration's task has another number of outputs and there may be as many
  * classes, it becomes that of these, named by their numbers. */

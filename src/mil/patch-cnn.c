@@ -65,13 +65,23 @@ static void infer(RmilModelConfig *config, int64_t (*shape)(gpointer, const char
     config->dim = dim(config);
 }
 
-static gboolean step(const RmilStep *step, RmilArena *arena, RmilOutcome *outcome, GError **error) {
+typedef struct {
+    float *o; /* outputs × K */
+    RmilPatchPool pool;
+} Work;
+
+static gboolean forward(const RmilStep *step, gpointer work, RmilArena *arena, RmilOutcome *outcome, RmilGuided *shown, GError **error) {
     const int64_t k = step->bag->count, n = rmil_model_outputs(step->config);
     const int head = (int)step->layout->tensors->len - 2;
-    float *o = rmil_arena_floats(arena, n * k, error);
-    if (step->gradient)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "patch-cnn learns from pixels: a bag of features gives it no gradient");
-    return o && rmil_patch_logits(step, head, o, NULL, arena, error) && rmil_patch_step(step, o, NULL, arena, outcome, error);
+    Work *w = work;
+    w->o = rmil_arena_floats(arena, n * k, error);
+    return w->o && rmil_patch_logits(step, head, w->o, NULL, arena, error) && rmil_patch_pool(step, w->o, &w->pool, arena, outcome, error);
+}
+
+static gboolean loss(const RmilStep *step, gpointer work, RmilArena *arena, RmilOutcome *outcome, double *slope, GError **error) {
+    const Work *w = work;
+    rmil_patch_settle(step, w->o, &w->pool, NULL, outcome);
+    return TRUE;
 }
 
 static void onnx(const RmilModelConfig *config, RmilOnnx *o) {
@@ -101,7 +111,9 @@ static const RmilModelClass class = {
     .trainer = &rmil_cnn_trainer,
     .layout = layout,
     .infer = infer,
-    .step = step,
+    .work = sizeof(Work),
+    .forward = forward,
+    .loss = loss,
     .onnx = onnx,
 };
 RMIL_MODEL_FILE(patch_cnn, &class);

@@ -35,6 +35,7 @@ typedef struct {
     float *o, *slope; /* outputs × K; slope: asked for where there is a way back */
     float *z;         /* K × outputs, without a hidden layer */
     float *r;         /* K × hidden; no way back: one block */
+    RmilPatchPool pool;
 } Work;
 
 static gboolean forward_plain(const RmilStep *step, Work *w, RmilArena *arena, GError **error) {
@@ -112,17 +113,26 @@ static gboolean backward_hidden(const RmilStep *step, const Work *w, RmilArena *
     return rmil_masked_backward(&x, w->r, n, terms, w->outputs, rmil_step_gradient(step, W1), arena, error);
 }
 
-static gboolean step(const RmilStep *step, RmilArena *arena, RmilOutcome *outcome, GError **error) {
-    const int64_t hidden = step->config->patch_hidden, k = step->bag->count;
-    Work w = {.outputs = rmil_model_outputs(step->config)};
-    w.o = rmil_arena_floats(arena, w.outputs * k, error);
-    if (step->gradient && w.o) w.slope = rmil_arena_floats(arena, w.outputs * k, error);
-    if (!w.o || (step->gradient && !w.slope)) return FALSE;
-    if (!(hidden ? forward_hidden : forward_plain)(step, &w, arena, error) || !rmil_patch_step(step, w.o, w.slope, arena, outcome, error))
-        return FALSE;
-    if (!step->gradient) return TRUE;
-    backward_bias(step, &w);
-    return (hidden ? backward_hidden : backward_plain)(step, &w, arena, error);
+static gboolean forward(const RmilStep *step, gpointer work, RmilArena *arena, RmilOutcome *outcome, RmilGuided *shown, GError **error) {
+    const int64_t k = step->bag->count;
+    Work *w = work;
+    w->outputs = rmil_model_outputs(step->config);
+    w->o = rmil_arena_floats(arena, w->outputs * k, error);
+    if (step->gradient && w->o) w->slope = rmil_arena_floats(arena, w->outputs * k, error);
+    if (!w->o || (step->gradient && !w->slope)) return FALSE;
+    return (step->config->patch_hidden ? forward_hidden : forward_plain)(step, w, arena, error) &&
+           rmil_patch_pool(step, w->o, &w->pool, arena, outcome, error);
+}
+
+static gboolean loss(const RmilStep *step, gpointer work, RmilArena *arena, RmilOutcome *outcome, double *slope, GError **error) {
+    const Work *w = work;
+    rmil_patch_settle(step, w->o, &w->pool, w->slope, outcome);
+    return TRUE;
+}
+
+static gboolean backward(const RmilStep *step, gpointer work, const double *slope, float *ds, float *da, RmilArena *arena, GError **error) {
+    backward_bias(step, work);
+    return (step->config->patch_hidden ? backward_hidden : backward_plain)(step, work, arena, error);
 }
 
 static void onnx(const RmilModelConfig *config, RmilOnnx *o) {
@@ -149,7 +159,10 @@ static const RmilModelClass class = {
     .options = options,
     .layout = layout,
     .infer = infer,
-    .step = step,
+    .work = sizeof(Work),
+    .forward = forward,
+    .loss = loss,
+    .backward = backward,
     .onnx = onnx,
 };
 RMIL_MODEL_FILE(patch_linear, &class);

@@ -173,13 +173,15 @@ gboolean rmil_patch_attention(const RmilModelConfig *config, const float *o, int
     return TRUE;
 }
 
-gboolean rmil_patch_step(const RmilStep *step, const float *o, float *slope, RmilArena *arena, RmilOutcome *outcome, GError **error) {
+gboolean rmil_patch_pool(const RmilStep *step, const float *o, RmilPatchPool *pool, RmilArena *arena, RmilOutcome *outcome,
+                         GError **error) {
     const RmilModelConfig *config = step->config;
     const int outputs = rmil_model_outputs(config);
     const int64_t count = step->bag->count, n = MIN(config->patch_top, count);
     float *l = rmil_arena_floats(arena, outputs * count, error);
     int64_t *top = l ? rmil_arena_take(arena, outputs * n, sizeof *top, error) : NULL;
     if (!top) return FALSE;
+    *pool = (RmilPatchPool){top, n};
     rmil_patch_relative(config, o, count, l);
     for (int c = 0; c < outputs; c++) {
         double sum = 0;
@@ -188,18 +190,20 @@ gboolean rmil_patch_step(const RmilStep *step, const float *o, float *slope, Rmi
         outcome->logits[c] = sum / (double)n;
     }
     if (step->scores) memcpy(step->scores, l, (size_t)(outputs * count) * sizeof *l);
-    if (step->attention && !rmil_patch_attention(config, o, count, step->attention, arena, error)) return FALSE;
-    if (!rmil_step_known(step)) return TRUE;
+    return !step->attention || rmil_patch_attention(config, o, count, step->attention, arena, error);
+}
+
+void rmil_patch_settle(const RmilStep *step, const float *o, const RmilPatchPool *pool, float *slope, RmilOutcome *outcome) {
+    const RmilModelConfig *config = step->config;
     const RmilPatchKnown known = rmil_patch_known(&config->task, &step->target, step->bag);
     if (!step->slope && (step->train || rmil_patch_tells(&known))) {
         outcome->slide_loss = rmil_patch_loss(config, step->bag, &known, o, slope);
     } else {
         double dz[RMIL_OUTPUTS_MOST];
         outcome->slide_loss = rmil_slide_loss(step, outcome->logits, dz);
-        if (slope) pool_back(config, dz, top, n, count, slope);
+        if (slope) pool_back(config, dz, pool->top, pool->n, step->bag->count, slope);
     }
     outcome->loss = outcome->slide_loss;
-    return TRUE;
 }
 
 /* -- the graph ----------------------------------------------------------------------------------------------------------- */

@@ -51,10 +51,16 @@ double rmil_patch_loss(const RmilModelConfig *config, const RmilBag *bag, const 
 void rmil_patch_relative(const RmilModelConfig *config, const float *o, int64_t count, float *l);
 /* a (outputs × K): the probability of the class, as a share of that of all patches. */
 gboolean rmil_patch_attention(const RmilModelConfig *config, const float *o, int64_t count, float *a, RmilArena *arena, GError **error);
-/* Everything that a step says of a bag whose logits are o: the outcome, scores and attention, and slope = ∂loss/∂o (outputs × K,
- * OVERWRITTEN; NULL: not asked for). In training the loss is that of the known patches; else the slide's where none is known; with
- * step->slope the slide's always. */
-gboolean rmil_patch_step(const RmilStep *step, const float *o, float *slope, RmilArena *arena, RmilOutcome *outcome, GError **error);
+/* What the way from patches to the slide leaves for the way back. */
+typedef struct {
+    int64_t *top; /* outputs × n: the highest patches of each */
+    int64_t n;
+} RmilPatchPool;
+/* What a step says of a bag whose logits are o: the slide's logits, scores and attention. */
+gboolean rmil_patch_pool(const RmilStep *step, const float *o, RmilPatchPool *pool, RmilArena *arena, RmilOutcome *outcome, GError **error);
+/* Its loss, and slope = ∂loss/∂o (outputs × K, OVERWRITTEN; NULL: not asked for). In training the loss is that of the known patches; else
+ * the slide's where none is known; with step->slope the slide's always. */
+void rmil_patch_settle(const RmilStep *step, const float *o, const RmilPatchPool *pool, float *slope, RmilOutcome *outcome);
 
 /* From logits (K × outputs) to the outputs of the graph. */
 void rmil_patch_onnx(const RmilModelConfig *config, RmilOnnx *onnx, const char *o);

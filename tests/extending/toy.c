@@ -27,32 +27,40 @@ static void infer(RmilModelConfig *config, int64_t (*shape)(gpointer, const char
     config->dim = shape(user, "toy.weight", 1);
 }
 
-static gboolean step(const RmilStep *step, RmilArena *arena, RmilOutcome *outcome, GError **error) {
+typedef struct {
+    float *s, *a; /* K */
+} Work;
+
+static gboolean forward(const RmilStep *step, gpointer work, RmilArena *arena, RmilOutcome *outcome, RmilGuided *shown, GError **error) {
     const Options *own = rmil_model_own(step->config);
     const int64_t k = step->bag->count;
     const RmilFeatures x = rmil_features_of(step->bag, 0, k);
-    float *s = rmil_arena_floats(arena, 4 * k, error), *a = s + k, *ds = s + 2 * k, *da = s + 3 * k;
+    Work *w = work;
+    float *s = w->s = rmil_arena_floats(arena, 2 * k, error), *a = w->a = s + k;
     RmilTransposed wt;
     if (!s || !rmil_transpose(rmil_step_parameter(step, W), 1, x.dim, x.precision, arena, &wt, error) ||
         !rmil_features_forward(&x, &wt, 1, s, 1, arena, error))
         return FALSE;
-    double top = -INFINITY, sum = 0, z = 0, slope;
+    double top = -INFINITY, sum = 0, z = 0;
     for (int64_t i = 0; i < k; i++) top = fmax(top, (double)(s[i] += rmil_step_parameter(step, B)[0]));
     for (int64_t i = 0; i < k; i++) sum += (double)(a[i] = (float)exp(own->sharpness * ((double)s[i] - top)));
     for (int64_t i = 0; i < k; i++) z += (double)(a[i] = (float)((double)a[i] / sum)) * (double)s[i];
     outcome->logits[0] = z;
     if (step->scores) memcpy(step->scores, s, (size_t)k * sizeof *s);
     if (step->attention) memcpy(step->attention, a, (size_t)k * sizeof *a);
-    if (step->target.label < 0) return TRUE;
-    outcome->slide_loss = rmil_bce(z, step->target.label, &slope);
-    const RmilGuided on = {.scores = s, .attention = a, .labels = step->bag->patch_labels, .tissue = step->bag->tissue, .count = k};
-    if (!rmil_guide_loss(step, &on, arena, &outcome->guide_loss, ds, da, error)) return FALSE;
-    outcome->loss = outcome->slide_loss + outcome->guide_loss;
-    if (!step->gradient) return TRUE;
+    *shown = (RmilGuided){.scores = s, .attention = a, .labels = step->bag->patch_labels, .tissue = step->bag->tissue, .count = k};
+    return TRUE;
+}
+
+static gboolean backward(const RmilStep *step, gpointer work, const double *slope, float *ds, float *da, RmilArena *arena, GError **error) {
+    const Options *own = rmil_model_own(step->config);
+    const RmilFeatures x = rmil_features_of(step->bag, 0, step->bag->count);
+    const Work *w = work;
+    const float *s = w->s, *a = w->a;
     double mean = 0, all = 0; /* z is Σ a s, and a depends on s, too; so does what the guide makes of a */
-    for (int64_t i = 0; i < k; i++) mean += (double)a[i] * (double)(da[i] += (float)(slope * (double)s[i]));
-    for (int64_t i = 0; i < k; i++) {
-        ds[i] += (float)(slope * (double)a[i] + own->sharpness * (double)a[i] * ((double)da[i] - mean));
+    for (int64_t i = 0; i < x.rows; i++) mean += (double)a[i] * (double)(da[i] += (float)(slope[0] * (double)s[i]));
+    for (int64_t i = 0; i < x.rows; i++) {
+        ds[i] += (float)(slope[0] * (double)a[i] + own->sharpness * (double)a[i] * ((double)da[i] - mean));
         all += (double)ds[i];
     }
     rmil_step_gradient(step, B)[0] = (float)all;
@@ -83,7 +91,9 @@ static const RmilModelClass class = {
     .options = options,
     .layout = layout,
     .infer = infer,
-    .step = step,
+    .work = sizeof(Work),
+    .forward = forward,
+    .backward = backward,
     .onnx = onnx,
 };
 RMIL_MODEL_FILE(toy, &class);
