@@ -11,7 +11,7 @@
 #include "base/base-private.h"
 #include "base/parallel.h"
 #include "mil/gemm.h"
-#include "mil/guide.h"
+#include "mil/rank.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -270,18 +270,19 @@ static gboolean bench(RmilPrecision precision, int threads, int steps, char **ch
 
 /* -- the rank loss alone ----------------------------------------------------------------------------------------------------------- */
 static void bench_pairs(int64_t np, int64_t nn, double most) {
-    g_autofree float *scores = g_new(float, np + nn);
+    g_autofree double *scores = g_new(double, np + nn);
     g_autofree double *derivatives = g_new(double, np + nn);
     g_autoptr(RmilArena) arena = rmil_arena_new();
     RmilRng rng;
     rmil_rng_init(&rng, 1, 1);
-    for (int64_t i = 0; i < np + nn; i++) scores[i] = (float)(3 * rmil_rng_normal(&rng) + (i < np ? 2 : 0));
+    for (int64_t i = 0; i < np + nn; i++) scores[i] = 3 * rmil_rng_normal(&rng) + (i < np ? 2 : 0);
     Samples samples = {.count = 0};
     double loss;
     for (int i = -1; i < 11; i++) {
         const Seconds start = now();
         rmil_arena_reset(arena);
-        rmil_rank_loss(scores, np, scores + np, nn, 1, 1, arena, &loss, derivatives, derivatives + np, NULL);
+        rmil_rank_loss(&(RmilRankSide){.scores = scores, .count = np, .slopes = derivatives},
+                       &(RmilRankSide){.scores = scores + np, .count = nn, .slopes = derivatives + np}, 1, 1, arena, &loss, NULL);
         if (i >= 0) add_sample(&samples, start);
     }
     printf("all pairs of %d × %d, loss and gradient, one thread: %.2f ms (aim: %g ms)\n", (int)np, (int)nn, 1e3 * median(&samples).cpu,

@@ -64,6 +64,7 @@ int command_train(int argc, char **argv) {
     }
     GError *error = NULL;
     const RmilTrainMethod *method = rmil_method_of(model ? model : usual->model, guide, &error);
+    if (method) method = rmil_train_options_method(&options, method, &error);
     g_autoptr(RmilWork) work = method && rmil_train_options_check(&options, method, &error) && is_one(&options, &error)
                                    ? prepare_open(&cli, folder, &preparation, argv[1], &reading, &error)
                                    : NULL;

@@ -81,7 +81,7 @@ gboolean models_take_info(Models *models, JsonObject *info, const char *folder, 
 /* -- one run, training or file ------------------------------------------------------------------------------------------------- */
 static const char *method_of(const RmilModel *model) {
     const RmilModelConfig *config = rmil_model_config(model);
-    const RmilTrainMethod *method = rmil_method_of(config->model, rmil_guide_name(config->guide), NULL);
+    const RmilTrainMethod *method = rmil_method_of_config(config);
     return method ? method->name : config->model;
 }
 

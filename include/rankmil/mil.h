@@ -6,8 +6,8 @@
 
 G_BEGIN_DECLS
 
-typedef enum { RMIL_GUIDE_NONE, RMIL_GUIDE_INDUCTION, RMIL_GUIDE_RANK } RmilGuide;
-RMIL_API const char *rmil_guide_name(RmilGuide guide); /* "none", "induction", "rank" */
+typedef enum { RMIL_GUIDE_NONE, RMIL_GUIDE_INDUCTION, RMIL_GUIDE_RANK, RMIL_GUIDE_EVENNESS, RMIL_GUIDE_LABELS } RmilGuide;
+RMIL_API const char *rmil_guide_name(RmilGuide guide); /* "none", "induction", "rank", "evenness", "labels" */
 RMIL_API const char *const *rmil_guide_names(void);    /* NULL-terminated */
 
 /* What a model of survival learns from: hazards of bins of time, or Cox's partial likelihood of the slides of a step. */
@@ -58,21 +58,25 @@ typedef struct {
     int point;
 } RmilLineStyle;
 
-/* What users call a method: a model and what guides its attention. */
+/* What users call a method: a model, what guides its attention, and how. */
 typedef struct {
     const char *name, *model;
     RmilGuide guide;
-    const char *title; /* for readers: "Rank induction" */
+    const char *option, *value; /* what else makes it this method, an option and its value: "pairs", "both"; NULL: nothing */
+    const char *title;          /* for readers: "Rank induction" */
     RmilLineStyle style;
     gboolean reference; /* the paper's own: what others are compared with where nothing else is said */
     gboolean patches;   /* its model learns from patch labels alone: it needs annotated slides */
 } RmilTrainMethod;
 /* All of them: model by model, in the paper's order, then its appendix's. */
 RMIL_API const RmilTrainMethod *rmil_methods(gsize *count);
-/* abmil, induction, rank, dsmil, ds-rank, clam-sb, clam-mb, hipt, hipt-rank, instance; another name's error lists them. */
+/* abmil, induction, rank, rank-across, rank-both … (docs/models.md); another name's error lists them. */
 RMIL_API const RmilTrainMethod *rmil_method_find(const char *name, GError **error);
-/* guide: NULL for the one that the model trains with where nothing is said. */
+/* The one without an option of its own. guide: NULL for the one that the model trains with where nothing is said. */
 RMIL_API const RmilTrainMethod *rmil_method_of(const char *model, const char *guide, GError **error);
+/* The one that the configuration is of: its model, its guide and, where one has an option of its own with the configuration's value, that
+ * one. NULL: there is none. */
+RMIL_API const RmilTrainMethod *rmil_method_of_config(const RmilModelConfig *config);
 RMIL_API const RmilTrainMethod *rmil_method_reference(void);
 /* The same model without a guide. */
 RMIL_API const RmilTrainMethod *rmil_method_unguided(const RmilTrainMethod *method);

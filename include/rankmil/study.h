@@ -33,6 +33,9 @@ RMIL_API gboolean rmil_train_options_parse(const RmilTrainOptions *options, GErr
 RMIL_API gboolean rmil_train_options_configure(const RmilTrainOptions *options, const RmilTrainMethod *method, RmilModelConfig *model,
                                                RmilTrainConfig *train, GError **error);
 
+/* The method that this one is with these options: rank with --pairs both is rank-both. NULL and *error: as rmil_train_options_configure. */
+RMIL_API const RmilTrainMethod *rmil_train_options_method(const RmilTrainOptions *options, const RmilTrainMethod *method, GError **error);
+
 /* How features are to be loaded. */
 RMIL_API gboolean rmil_train_options_load(const RmilTrainOptions *options, RmilBagSetOptions *load, GError **error);
 /* How cut-offs and calibrations are chosen. */

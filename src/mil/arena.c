@@ -54,6 +54,18 @@ void rmil_arena_reset(RmilArena *arena) {
     rmil_arena_release(arena, (RmilArenaMark){0, 0});
 }
 
+size_t rmil_arena_size(const RmilArena *arena) {
+    size_t total = 0;
+    for (guint i = 0; i < arena->blocks->len; i++) total += g_array_index(arena->blocks, Block, i).size;
+    return total;
+}
+
+size_t rmil_arena_used(const RmilArena *arena) {
+    size_t total = 0;
+    for (guint i = 0; i < arena->blocks->len; i++) total += g_array_index(arena->blocks, Block, i).used;
+    return total;
+}
+
 RmilArenaMark rmil_arena_mark(const RmilArena *arena) {
     if (arena->blocks->len == 0) return (RmilArenaMark){0, 0};
     return (RmilArenaMark){arena->current, g_array_index(arena->blocks, Block, arena->current).used};

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-static const char *const names[] = {"parameters", "best", "first", "second"};
+static const char *const names[] = {"parameters", "best", "first", "second", "average"};
 enum { ARRAYS = G_N_ELEMENTS(names), COLUMNS = 7, STATE = 4 };
 
 static void pack(const RmilEpoch *epoch, double *row) {
@@ -18,18 +18,19 @@ static void pack(const RmilEpoch *epoch, double *row) {
 static RmilEpoch unpack(const double *row) { return (RmilEpoch){(int64_t)row[0], row[1], row[2], row[3], row[4], row[5], row[6] != 0}; }
 
 gboolean rmil_checkpoint_write(const char *path, const char *key, const RmilTrainState *state, const GArray *history,
-                               const float *const arrays[4], int64_t count, GError **error) {
+                               const float *const arrays[5], int64_t count, GError **error) {
     RmilTensor tensors[ARRAYS + 2] = {{.name = NULL}};
-    for (int i = 0; i < ARRAYS; i++)
+    const int given = arrays[ARRAYS - 1] ? ARRAYS : ARRAYS - 1;
+    for (int i = 0; i < given; i++)
         tensors[i] = (RmilTensor){.name = names[i], .dtype = RMIL_DTYPE_F32, .rank = 1, .shape = {count}, .data = arrays[i]};
     const double values[STATE] = {(double)state->epoch, (double)state->updates, (double)state->waiting, state->best_loss};
     g_autofree double *rows = g_new(double, (history->len * COLUMNS + 1));
     for (guint i = 0; i < history->len; i++) pack(&g_array_index(history, RmilEpoch, i), rows + i * COLUMNS);
-    tensors[ARRAYS] = (RmilTensor){.name = "state", .dtype = RMIL_DTYPE_F64, .rank = 1, .shape = {STATE}, .data = values};
-    tensors[ARRAYS + 1] =
+    tensors[given] = (RmilTensor){.name = "state", .dtype = RMIL_DTYPE_F64, .rank = 1, .shape = {STATE}, .data = values};
+    tensors[given + 1] =
         (RmilTensor){.name = "history", .dtype = RMIL_DTYPE_F64, .rank = 2, .shape = {history->len, COLUMNS}, .data = rows};
     const char *metadata[] = {"format", "rankmil-checkpoint-1", "key", key, NULL};
-    return rmil_safetensors_write(path, tensors, ARRAYS + 2, metadata, error);
+    return rmil_safetensors_write(path, tensors, given + 2, metadata, error);
 }
 
 /* Tensor `name` as raw bytes when it has this type and number of entries. */
@@ -38,7 +39,7 @@ static const void *raw(const RmilTensors *file, const char *name, RmilDtype dtyp
     return tensor && tensor->dtype == dtype && (count < 0 || tensor->count == count) ? tensor->data : NULL;
 }
 
-gboolean rmil_checkpoint_read(const char *path, const char *key, RmilTrainState *state, GArray *history, float *const arrays[4],
+gboolean rmil_checkpoint_read(const char *path, const char *key, RmilTrainState *state, GArray *history, float *const arrays[5],
                               int64_t count, gboolean *other) {
     *other = FALSE;
     gboolean there;
@@ -49,12 +50,13 @@ gboolean rmil_checkpoint_read(const char *path, const char *key, RmilTrainState 
     const void *bytes[ARRAYS], *values = raw(file, "state", RMIL_DTYPE_F64, STATE);
     const RmilTensor *rows = rmil_tensors_find(file, "history");
     gboolean whole = values && rows && rows->rank == 2 && rows->shape[1] == COLUMNS && rows->dtype == RMIL_DTYPE_F64;
-    for (int i = 0; i < ARRAYS; i++) whole = (bytes[i] = raw(file, names[i], RMIL_DTYPE_F32, count)) != NULL && whole;
+    const int given = arrays[ARRAYS - 1] ? ARRAYS : ARRAYS - 1;
+    for (int i = 0; i < given; i++) whole = (bytes[i] = raw(file, names[i], RMIL_DTYPE_F32, count)) != NULL && whole;
     if (!whole) return FALSE;
     double numbers[STATE], row[COLUMNS];
     memcpy(numbers, values, sizeof numbers);
     *state = (RmilTrainState){(int64_t)numbers[0], (int64_t)numbers[1], (int64_t)numbers[2], numbers[3]};
-    for (int i = 0; i < ARRAYS; i++) memcpy(arrays[i], bytes[i], (size_t)count * sizeof(float));
+    for (int i = 0; i < given; i++) memcpy(arrays[i], bytes[i], (size_t)count * sizeof(float));
     g_array_set_size(history, 0);
     for (int64_t i = 0; i < rows->shape[0]; i++) {
         memcpy(row, (const char *)rows->data + (size_t)i * sizeof row, sizeof row);

@@ -11,12 +11,12 @@ typedef struct {
     double best_loss; /* infinity before the first epoch */
 } RmilTrainState;
 
-/* The four arrays have `count` floats; history gets or gives RmilEpoch. key: a text that tells one run from another. */
+/* The arrays have `count` floats, the last may be NULL; history gets or gives RmilEpoch. key: a text that tells one run from another. */
 gboolean rmil_checkpoint_write(const char *path, const char *key, const RmilTrainState *state, const GArray *history,
-                               const float *const arrays[4], int64_t count, GError **error);
+                               const float *const arrays[5], int64_t count, GError **error);
 /* TRUE: read. FALSE without error: there is none, or it is of another run (*other is set). The arrays and history are
  * only touched when all is well. */
-gboolean rmil_checkpoint_read(const char *path, const char *key, RmilTrainState *state, GArray *history, float *const arrays[4],
+gboolean rmil_checkpoint_read(const char *path, const char *key, RmilTrainState *state, GArray *history, float *const arrays[5],
                               int64_t count, gboolean *other);
 
 #endif

@@ -6,8 +6,8 @@
 #include "clam-weights.h"
 #include "gated.h"
 #include "gemm.h"
+#include "guide.h"
 #include "instances.h"
-#include "loss.h"
 #include "onnx.h"
 #include "rows.h"
 
@@ -152,6 +152,9 @@ static gboolean forward(const RmilStep *step, gpointer work, RmilArena *arena, R
     classify(step, w, outcome->logits);
     if (step->scores) memcpy(step->scores, w->s, (size_t)(w->classes * k) * sizeof(float));
     if (step->attention) memcpy(step->attention, w->a, (size_t)(w->classes * k) * sizeof(float));
+    if (step->config->guide != RMIL_GUIDE_NONE)
+        *shown =
+            (RmilGuided){.scores = w->s, .labels = step->bag->patch_labels, .tissue = step->bag->tissue, .count = k, .rows = w->classes};
     return TRUE;
 }
 
@@ -168,6 +171,10 @@ static void set_instances(const RmilStep *step, Work *w) {
                                    .h = w->h,
                                    .ldh = w->ldh,
                                    .width = step->config->hidden};
+    if (step->config->guide != RMIL_GUIDE_LABELS) return;
+    if (rmil_guide_negative(&step->config->task, &step->target)) w->instances.negative = TRUE;
+    else if (step->bag->patch_labels && rmil_guide_annotated(step->bag->patch_labels, step->bag->count))
+        w->instances.labels = step->bag->patch_labels;
 }
 
 /* -- the way back ---------------------------------------------------------------------------------------------------------- */
@@ -219,7 +226,7 @@ RMIL_CLONES static void back_relu(const float *h, float *dh, int64_t ld, int64_t
     }
 }
 
-static gboolean backward(const RmilStep *step, gpointer work, const double *slope, float *unused, float *unused_too, RmilArena *arena,
+static gboolean backward(const RmilStep *step, gpointer work, const double *slope, float *guided, float *unused, RmilArena *arena,
                          GError **error) {
     Work *w = work;
     const int64_t k = step->bag->count, n = step->config->hidden, m = step->config->attention_dim;
@@ -240,7 +247,7 @@ static gboolean backward(const RmilStep *step, gpointer work, const double *slop
             float *d = ds + c * k + i;
             double sum = 0;
             rmil_rows_dot(h, w->ldh, x.rows, n, w->slope + c * n, (float)-base[c], d);
-            for (int64_t j = 0; j < x.rows; j++) sum += (double)(d[j] *= a[j]);
+            for (int64_t j = 0; j < x.rows; j++) sum += (double)(d[j] = d[j] * a[j] + (guided ? guided[c * k + i + j] : 0));
             dbf[c] += (float)sum;
         }
         rmil_gated_backward(u, w->ldu, x.rows, m, rmil_step_parameter(step, WF), w->classes, ds + i, k, w->keep,
@@ -306,14 +313,29 @@ static void onnx(const RmilModelConfig *config, RmilOnnx *o) {
                           rows > 1 ? a : rmil_onnx_flat(o, a));
 }
 
-static const RmilTrainMethod single_methods[] = {{.name = "clam-sb", .title = "CLAM-SB", .style = {"#56b4e9", "(2,3)", 4}}, {0}};
+static gboolean check(const RmilModelConfig *config, GError **error) {
+    return config->guide != RMIL_GUIDE_LABELS || heads(config) ||
+           rmil_fail(error, RMIL_ERROR_ARGUMENT, "--guide labels teaches CLAM's classes their patches: it needs a task of classes");
+}
+
+static const RmilTrainMethod single_methods[] = {
+    {.name = "clam-sb", .title = "CLAM-SB", .style = {"#56b4e9", "(2,3)", 4}},
+    {.name = "clam-labels", .guide = RMIL_GUIDE_LABELS, .title = "CLAM-SB, true patch labels", .style = {"#1f78b4", "(6,2,6,4)", 4}},
+    {.name = "ms-clam",
+     .guide = RMIL_GUIDE_LABELS,
+     .option = "evenness",
+     .value = "1",
+     .title = "Mixed-supervision CLAM",
+     .style = {"#0b3c5d", "(10,2,2,6)", 4}},
+    {0},
+};
 static const RmilTrainMethod multi_methods[] = {{.name = "clam-mb", .title = "CLAM-MB", .style = {"#e69f00", "(14,3,2,3,2,3)", 6}}, {0}};
 
 #define CLASS(text, its_methods, its_rows)                                                                                                 \
     {                                                                                                                                      \
         .name = text, .methods = its_methods, .logits = 2, .tasks = RMIL_TAKES_ALL, .rows = its_rows, .first = "adaptor.0.weight",         \
-        .foreign = &rmil_clam_names, .options = options, .layout = layout, .infer = infer, .work = sizeof(Work), .forward = forward,       \
-        .loss = loss, .backward = backward, .onnx = onnx,                                                                                  \
+        .foreign = &rmil_clam_names, .options = options, .check = check, .layout = layout, .infer = infer, .work = sizeof(Work),           \
+        .forward = forward, .loss = loss, .backward = backward, .onnx = onnx,                                                              \
     }
 static const RmilModelClass single = CLASS("clam-sb", single_methods, NULL), multi = CLASS("clam-mb", multi_methods, rmil_model_outputs);
 RMIL_MODEL_FILE(clam, &single, &multi);

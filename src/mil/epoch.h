@@ -35,14 +35,15 @@ struct RmilTrainer {
     int64_t stride; /* floats per array */
     int64_t slots;  /* gradients of the update under way */
     RmilTrainState state;
-    /* the bags at hand: a group in training, the whole validation set otherwise */
+    float *average; /* a copy of the parameters that is averaged over the updates (rmil_guide_anchor); NULL: none */
+    /* the bags at hand: a group in training, the whole validation set otherwise (group.c) */
     const int64_t *hand;
-    int64_t first, count;    /* position of the group in the epoch, and its size */
-    gboolean training, look; /* look: as in training, but forward alone */
-    gboolean given;          /* the slide losses' slopes are given, in `slopes` */
-    double *slopes;          /* one for each bag at hand */
-    int64_t *order;          /* largest bag first, so that threads end together */
+    int64_t first, count; /* position of the group in the epoch, and its size */
+    gboolean training;
+    double *slopes; /* of losses that all have together, one for each bag at hand */
+    int64_t *order; /* largest bag first, so that threads end together */
     RmilOutcome *outcomes;
+    struct RmilHands *hands; /* what they leave from one phase of a step to the next */
 };
 
 /* A stream of random numbers: what for (1 … 15), in which epoch, at which place. */

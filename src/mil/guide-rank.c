@@ -1,7 +1,19 @@
-/* Rank induction: every annotated patch should score higher than every other (docs/models.md, Losses). In training,
- * config.rank_sample = N > 0 draws up to N annotated and N other patches anew. */
+/* Rank induction: every annotated patch should score higher than every other of its slide, than every patch of the slides of the same
+ * step that can hold no lesion, or than both (docs/models.md, Guides). In training, config.rank_sample = N > 0 draws up to N annotated and N
+ * other patches of a slide anew; pairs across slides are always all. */
 #include "guide.h"
+#include "rank.h"
 
+enum { WITHIN, ACROSS, BOTH };
+
+typedef struct {
+    int pairs;
+    double push, anchor, decay;
+} Options;
+
+static const Options *own(const RmilModelConfig *config) { return rmil_guide_own(config); }
+
+/* -- within a slide ------------------------------------------------------------------------------------------------------ */
 /* The first `take` of n values become a random choice without replacement (a shuffle broken off), in random order. */
 static void choose(RmilRng *rng, int64_t *values, int64_t n, int64_t take) {
     for (int64_t i = 0; i < take; i++) {
@@ -15,6 +27,7 @@ static gboolean loss(const RmilStep *step, const RmilGuided *on, RmilArena *aren
     const RmilModelConfig *config = step->config;
     const int64_t count = on->count;
     const uint8_t *labels = on->labels;
+    if (own(config)->pairs == ACROSS) return TRUE; /* which a lone slide knows nothing of */
     int64_t np = rmil_guide_annotated(labels, count), nn = count - np;
     int64_t *index = rmil_arena_take(arena, count, sizeof(int64_t), error); /* annotated first, then the others */
     if (!index) return FALSE;
@@ -30,17 +43,110 @@ static gboolean loss(const RmilStep *step, const RmilGuided *on, RmilArena *aren
         np = kp;
         nn = kn;
     }
-    float *packed = rmil_arena_floats(arena, np + nn, error);
-    double *dp = ds ? rmil_arena_take(arena, np + nn, sizeof(double), error) : NULL, *dn = dp ? dp + np : NULL;
-    if (!packed || (ds && !dp)) return FALSE;
-    for (int64_t i = 0; i < np; i++) packed[i] = on->scores[index[i]];
-    for (int64_t i = 0; i < nn; i++) packed[np + i] = on->scores[others[i]];
-    if (!rmil_rank_loss(packed, np, packed + np, nn, config->sigma, config->margin, arena, loss, dp, dn, error)) return FALSE;
+    double *scores = rmil_arena_take(arena, np + nn, sizeof(double), error);
+    double *slopes = ds ? rmil_arena_take(arena, np + nn, sizeof(double), error) : NULL;
+    if (!scores || (ds && !slopes)) return FALSE;
+    for (int64_t i = 0; i < np; i++) scores[i] = (double)on->scores[index[i]];
+    for (int64_t i = 0; i < nn; i++) scores[np + i] = (double)on->scores[others[i]];
+    const RmilRankSide above = {.scores = scores, .count = np, .slopes = slopes},
+                       below = {.scores = scores + np, .count = nn, .slopes = ds ? slopes + np : NULL};
+    if (!rmil_rank_push(&above, &below, config->sigma, config->margin, own(config)->push, arena, loss, error)) return FALSE;
     *loss *= config->lambda;
-    for (int64_t i = 0; ds && i < np; i++) ds[index[i]] = (float)(config->lambda * dp[i]);
-    for (int64_t i = 0; ds && i < nn; i++) ds[others[i]] = (float)(config->lambda * dn[i]);
+    for (int64_t i = 0; ds && i < np; i++) ds[index[i]] = (float)(config->lambda * slopes[i]);
+    for (int64_t i = 0; ds && i < nn; i++) ds[others[i]] = (float)(config->lambda * slopes[np + i]);
     return TRUE;
 }
+
+/* -- across slides ------------------------------------------------------------------------------------------------------- */
+static gboolean meets(const RmilModelConfig *config) { return own(config)->pairs != WITHIN; }
+
+/* What of its own row a member counts: a class's row is that of its own slides, and of every negative one. */
+static gboolean in_row(const RmilModelConfig *config, const RmilMember *member, int row) {
+    return member->rows == 1 || config->task.kind != RMIL_TASK_CLASSES || rmil_guide_negative(&config->task, &member->target) ||
+           member->target.label == row;
+}
+
+/* Annotated patches of a slide that may hold a lesion, else 0. */
+static int64_t annotated_of(const RmilModelConfig *config, const RmilMember *member) {
+    return member->labels && rmil_target_lesion(&config->task, &member->target) ? rmil_guide_annotated(member->labels, member->count) : 0;
+}
+
+/* The annotated patches of the row, each slide's by its share of 1 over their number, above all patches of negative slides. shares: of each
+ * member; all of them add up to `total`. */
+static gboolean meet_row(const RmilModelConfig *config, RmilMember *members, int64_t count, int row, const double *shares, double part,
+                         RmilArena *arena, GError **error) {
+    int64_t np = 0, nn = 0, p = 0, n = 0, slides = 0;
+    double total = 0, all;
+    for (int64_t i = 0; i < count; i++) {
+        if (!in_row(config, &members[i], row)) continue;
+        if (rmil_guide_negative(&config->task, &members[i].target)) nn += members[i].count;
+        else if (shares[i] > 0) np += annotated_of(config, &members[i]), total += shares[i], slides++;
+    }
+    if (np == 0 || nn == 0) return TRUE;
+    double *columns = rmil_arena_take(arena, 3 * np + 2 * nn, sizeof *columns, error), *weights = columns + np, *above = columns + 2 * np;
+    double *others = columns + 3 * np, *below = others + nn;
+    if (!columns) return FALSE;
+    for (int64_t i = 0; i < count; i++) {
+        const RmilMember *m = &members[i];
+        const float *scores = m->scores + (m->rows > 1 ? row * m->count : 0);
+        if (!in_row(config, m, row)) continue;
+        if (rmil_guide_negative(&config->task, &m->target)) {
+            for (int64_t k = 0; k < m->count; k++) others[n++] = (double)scores[k];
+        } else if (shares[i] > 0) {
+            const double weight = shares[i] / total / (double)annotated_of(config, m);
+            for (int64_t k = 0; k < m->count; k++)
+                if (m->labels[k]) columns[p] = (double)scores[k], weights[p++] = weight;
+        }
+    }
+    const RmilRankSide annotated = {.scores = columns, .count = np, .weights = weights, .slopes = above},
+                       negative = {.scores = others, .count = nn, .slopes = below};
+    if (!rmil_rank_push(&annotated, &negative, config->sigma, config->margin, own(config)->push, arena, &all, error)) return FALSE;
+    const double factor = part * total * config->lambda;
+    p = n = 0;
+    for (int64_t i = 0; i < count; i++) {
+        RmilMember *m = &members[i];
+        float *ds = m->ds + (m->rows > 1 ? row * m->count : 0);
+        if (!in_row(config, m, row)) continue;
+        if (rmil_guide_negative(&config->task, &m->target)) {
+            for (int64_t k = 0; k < m->count; k++) ds[k] += (float)(factor * below[n++]);
+        } else if (shares[i] > 0) {
+            m->loss += factor * all / (double)slides;
+            for (int64_t k = 0; k < m->count; k++)
+                if (m->labels[k]) ds[k] += (float)(factor * above[p++]);
+        }
+    }
+    return TRUE;
+}
+
+/* A slide's loss is the mean of the terms that have pairs: within it, and across. */
+static gboolean meet(const RmilModelConfig *config, RmilMember *members, int64_t count, RmilArena *arena, GError **error) {
+    double *shares = rmil_arena_take(arena, count, sizeof *shares, error);
+    gboolean compared = FALSE;
+    int rows = 1;
+    if (!shares) return FALSE;
+    for (int64_t i = 0; i < count; i++) {
+        compared = compared || rmil_guide_negative(&config->task, &members[i].target);
+        rows = MAX(rows, members[i].rows);
+    }
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t annotated = annotated_of(config, &members[i]);
+        const gboolean two = own(config)->pairs == BOTH && annotated < members[i].count;
+        shares[i] = !compared || annotated == 0 ? 0 : two ? 0.5 : 1;
+        members[i].own = shares[i] > 0 ? 1 - shares[i] : 1;
+    }
+    const gboolean classes = config->task.kind == RMIL_TASK_CLASSES;
+    for (int row = 0; row < rows; row++)
+        if (!meet_row(config, members, count, row, shares, rows > 1 && !classes ? 1.0 / rows : 1, arena, error)) return FALSE;
+    return TRUE;
+}
+
+static double anchor(const RmilModelConfig *config, double *decay) {
+    *decay = own(config)->decay;
+    return own(config)->anchor;
+}
+
+/* -- options --------------------------------------------------------------------------------------------------------------- */
+static const char *const all_pairs[] = {"within", "across", "both", NULL};
 
 static const RmilOption options[] = {
     {RMIL_NUMBER("sigma", "sigma", 1, 1e-6, 1e6, "X", "scale of the rank loss"), RMIL_FIELD(sigma), .place = 6, .elsewhere = 1},
@@ -48,7 +154,34 @@ static const RmilOption options[] = {
     RMIL_LAMBDA,
     {RMIL_WHOLE("rank-sample", "rank_sample", 0, 0, G_MAXINT32, "N", "rank loss over at most N + N sampled patches; 0: all pairs"),
      RMIL_FIELD(rank_sample), .place = 9},
+    {RMIL_WORD(
+         "pairs", "pairs", WITHIN, all_pairs, "NAME",
+         "annotated patches rank above the other patches of their slide, above all patches of the step's slides without a lesion, or both"),
+     .offset = offsetof(Options, pairs), .quiet = TRUE},
+    {RMIL_NUMBER("push", "push", 1, 1, 64, "P", "p-norm of the rank loss: the higher, the more the highest of the other patches count"),
+     .offset = offsetof(Options, push), .elsewhere = 1, .quiet = TRUE},
+    {RMIL_NUMBER("anchor", "anchor", 0, 0, 1e6, "X", "how much attention holds to that of a copy of the model averaged over the updates"),
+     .offset = offsetof(Options, anchor), .quiet = TRUE},
+    {RMIL_NUMBER("anchor-decay", "anchor_decay", 0.99, 0, 1, "X", "share of the averaged copy that stays at each update"),
+     .offset = offsetof(Options, decay), .elsewhere = 0.99, .quiet = TRUE},
     {0},
 };
 
-const RmilGuideClass rmil_rank_guide = {.name = "rank", .options = options, .pairs = TRUE, .loss = loss};
+/* -- before training ------------------------------------------------------------------------------------------------------- */
+static gboolean ready(const RmilModelConfig *config, const RmilTrainSlides *slides, const RmilMonitor *monitor, GError **error) {
+    gboolean negative = own(config)->pairs == WITHIN;
+    for (int64_t i = 0; i < slides->train_count && !negative; i++)
+        negative = rmil_guide_negative(&config->task, &slides->targets[slides->train[i]]);
+    if (negative) return TRUE;
+    if (own(config)->pairs == ACROSS)
+        return rmil_fail(
+            error, RMIL_ERROR_DATA,
+            "--pairs across ranks annotated patches above those of slides without a lesion: the training set has no such slide; "
+            "take --pairs within");
+    rmil_monitor_warn(monitor,
+                      "--pairs both: the training set has no slide without a lesion, so that patches are ranked within slides alone");
+    return TRUE;
+}
+
+const RmilGuideClass rmil_rank_guide = {
+    .name = "rank", .options = options, .pairs = TRUE, .loss = loss, .meets = meets, .meet = meet, .anchor = anchor, .ready = ready};

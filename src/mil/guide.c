@@ -1,6 +1,7 @@
 /* The table of what guides attention, and one bag of it. */
 #include "guide.h"
 
+#include <math.h>
 #include <string.h>
 
 /* -- the table ---------------------------------------------------------------------------------------------------------- */
@@ -45,9 +46,15 @@ int64_t rmil_guide_annotated(const uint8_t *labels, int64_t count) {
     return n;
 }
 
+gboolean rmil_guide_negative(const RmilTask *task, const RmilTarget *target) {
+    return rmil_target_known(task, target) && !rmil_target_lesion(task, target);
+}
+
 gboolean rmil_guide_applies(const RmilStep *step, const uint8_t *labels, int64_t count) {
     const RmilGuideClass *class = rmil_guide_class(step->config->guide);
-    if (!class || !rmil_target_lesion(&step->config->task, &step->target) || !labels) return FALSE;
+    if (!class) return FALSE;
+    if (rmil_guide_negative(&step->config->task, &step->target)) return class->negatives;
+    if (!rmil_target_lesion(&step->config->task, &step->target) || !labels) return FALSE;
     const int64_t annotated = rmil_guide_annotated(labels, count);
     return annotated > 0 && (!class->pairs || annotated < count);
 }
@@ -57,7 +64,7 @@ static gboolean row_loss(const RmilStep *step, const RmilGuided *on, int row, do
                          float *da, GError **error) {
     const int64_t first = row * on->count;
     RmilGuided one = *on;
-    double part;
+    double part = 0;
     one.scores += first;
     if (one.attention) one.attention += first;
     if (ds) ds += first;
@@ -69,17 +76,43 @@ static gboolean row_loss(const RmilStep *step, const RmilGuided *on, int row, do
     return TRUE;
 }
 
+/* The anchor: X KL(softmax of its scores ‖ softmax of the bag's), row by row, averaged; ds gets X (a − its attention) × scale. */
+static gboolean hold(const RmilStep *step, const RmilGuided *on, RmilArena *arena, double *loss, float *ds, GError **error) {
+    const int rows = MAX(on->rows, 1);
+    double decay, *logs = rmil_arena_take(arena, 2 * on->count, sizeof *logs, error), *other = logs + on->count;
+    const double scale = on->scale > 0 ? on->scale : 1, share = rmil_guide_anchor(step->config, &decay) / rows;
+    if (!logs) return FALSE;
+    for (int row = 0; row < rows; row++) {
+        const int64_t first = row * on->count;
+        rmil_log_softmax(on->scores + first, on->count, scale, logs);
+        rmil_log_softmax(step->anchor + first, on->count, scale, other);
+        for (int64_t i = 0; i < on->count; i++) {
+            const double p = exp(other[i]);
+            *loss += share * p * (other[i] - logs[i]);
+            if (ds) ds[first + i] += (float)(share * scale * (exp(logs[i]) - p));
+        }
+    }
+    return TRUE;
+}
+
 gboolean rmil_guide_loss(const RmilStep *step, const RmilGuided *on, RmilArena *arena, double *loss, float *ds, float *da, GError **error) {
     const int rows = MAX(on->rows, 1);
     *loss = 0;
     if (ds) memset(ds, 0, (size_t)(rows * on->count) * sizeof(float));
     if (da) memset(da, 0, (size_t)(rows * on->count) * sizeof(float));
-    if (!rmil_guide_applies(step, on->labels, on->count)) return TRUE;
-    const gboolean own = rows > 1 && step->config->task.kind == RMIL_TASK_CLASSES; /* a class has its row */
-    for (int row = 0; row < rows; row++)
-        if (!own || row == step->target.label)
-            if (!row_loss(step, on, row, own ? 1 : 1.0 / rows, arena, loss, ds, da, error)) return FALSE;
-    return TRUE;
+    if (rmil_guide_applies(step, on->labels, on->count)) {
+        const gboolean own = rows > 1 && step->config->task.kind == RMIL_TASK_CLASSES; /* a class has its row */
+        const gboolean negative = rmil_guide_negative(&step->config->task, &step->target);
+        const double share = (own ? negative ? 1.0 / (rows - 1) : 1 : 1.0 / rows) * (step->member ? step->member->own : 1);
+        for (int row = 0; share > 0 && row < rows; row++)
+            if (!own || negative != (row == step->target.label))
+                if (!row_loss(step, on, row, share, arena, loss, ds, da, error)) return FALSE;
+    }
+    if (step->member) {
+        *loss += step->member->loss;
+        for (int64_t i = 0; ds && i < rows * on->count; i++) ds[i] += step->member->ds[i];
+    }
+    return !step->anchor || hold(step, on, arena, loss, ds, error);
 }
 
 RmilAnnotated rmil_annotated(const RmilModelConfig *config, const RmilBag *bag) {

@@ -1,7 +1,7 @@
 /* CLAM's instance branch. */
 #include "instances.h"
 
-#include "loss.h"
+#include "guide.h"
 #include "rows.h"
 
 /* Highest score first; of equal ones the earlier patch. */
@@ -27,17 +27,40 @@ static gboolean choose(RmilInstances *of, int64_t patches, int head, int64_t k, 
     return TRUE;
 }
 
-gboolean rmil_instances_loss(const RmilStep *step, RmilInstances *of, RmilArena *arena, double *loss, GError **error) {
-    const int64_t patches = step->bag->count, n = of->width, k = MIN(of->k, patches / 2);
+/* By true labels, every patch. */
+static gboolean choose_all(RmilInstances *of, int64_t patches, int head, RmilArena *arena, GError **error) {
+    const int64_t annotated = rmil_guide_annotated(of->labels, patches), others = patches - annotated;
+    const double side = of->weight / (annotated && others ? 2 : 1);
+    of->chosen = rmil_arena_take(arena, patches, sizeof *of->chosen, error);
+    for (int64_t i = 0; of->chosen && i < patches; i++)
+        of->chosen[i] = (RmilInstance){.patch = i,
+                                       .head = head,
+                                       .target = of->labels[i] != 0,
+                                       .share = side / (double)(of->labels[i] ? annotated : others)};
+    of->count = of->chosen ? patches : 0;
+    return of->chosen != NULL;
+}
+
+/* By attention, as far as the bag goes. */
+static gboolean choose_some(const RmilStep *step, RmilInstances *of, RmilArena *arena, GError **error) {
+    const int64_t patches = step->bag->count, k = MIN(of->k, patches / 2);
     const int label = step->target.label;
-    const double weight = of->weight / (of->subtyping ? of->heads : 1);
-    *loss = 0;
-    of->count = 0;
+    const double weight = of->weight / (of->negative ? of->heads - 1 : of->subtyping ? of->heads : 1);
     if (k == 0) return TRUE;
     of->chosen = rmil_arena_take(arena, (1 + of->heads) * k, sizeof *of->chosen, error);
-    if (!of->chosen || !choose(of, patches, label, k, 1, TRUE, weight / (double)(2 * k), arena, error)) return FALSE;
-    for (int c = 0; of->subtyping && c < of->heads; c++)
+    if (!of->chosen) return FALSE;
+    if (!of->negative && !choose(of, patches, label, k, 1, TRUE, weight / (double)(2 * k), arena, error)) return FALSE;
+    for (int c = 0; (of->subtyping || of->negative) && c < of->heads; c++)
         if (c != label && !choose(of, patches, c, k, 0, FALSE, weight / (double)k, arena, error)) return FALSE;
+    return TRUE;
+}
+
+gboolean rmil_instances_loss(const RmilStep *step, RmilInstances *of, RmilArena *arena, double *loss, GError **error) {
+    const int64_t n = of->width;
+    *loss = 0;
+    of->count = 0;
+    if (!(of->labels ? choose_all(of, step->bag->count, step->target.label, arena, error) : choose_some(step, of, arena, error)))
+        return FALSE;
     for (RmilInstance *one = of->chosen; one < of->chosen + of->count; one++) {
         const float *head = rmil_step_parameter(step, of->first + 2 * one->head);
         const float *bias = rmil_step_parameter(step, of->first + 2 * one->head + 1);
@@ -59,7 +82,8 @@ void rmil_instances_heads(const RmilStep *step, const RmilInstances *of) {
 }
 
 void rmil_instances_rows(const RmilStep *step, const RmilInstances *of, int64_t first, int64_t rows, float *dh) {
-    for (int64_t i = 0; i < of->count; i++) {
+    const int64_t from = of->labels ? first : 0, to = of->labels ? first + rows : of->count; /* with labels they lie in patch order */
+    for (int64_t i = from; i < to; i++) {
         const RmilInstance *one = &of->chosen[i];
         const int64_t row = one->patch - first;
         if (row >= 0 && row < rows)

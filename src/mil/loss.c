@@ -19,6 +19,14 @@ double rmil_cross_entropy(const double *z, int n, int label, double *dz) {
     return log(sum) + top - z[label];
 }
 
+void rmil_log_softmax(const float *s, int64_t count, double scale, double *out) {
+    double top = -INFINITY, sum = 0;
+    for (int64_t i = 0; i < count; i++) top = fmax(top, out[i] = scale * (double)s[i]);
+    for (int64_t i = 0; i < count; i++) sum += exp(out[i] - top);
+    const double norm = top + log(sum);
+    for (int64_t i = 0; i < count; i++) out[i] -= norm;
+}
+
 /* -- one slide ------------------------------------------------------------------------------------------------------------ */
 gboolean rmil_step_known(const RmilStep *step) { return step->slope || rmil_target_known(&step->config->task, &step->target); }
 

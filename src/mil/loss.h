@@ -8,6 +8,8 @@
 double rmil_bce(double z, int label, double *dz);
 /* Cross-entropy of n logits against class `label`; dz (n) may be NULL. */
 double rmil_cross_entropy(const double *z, int n, int label, double *dz);
+/* out[i] = log softmax(scale × s)_i */
+void rmil_log_softmax(const float *s, int64_t count, double scale, double *out);
 
 /* Has the step a slide loss: a target that is known, or a slope given? */
 gboolean rmil_step_known(const RmilStep *step);

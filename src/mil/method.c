@@ -37,7 +37,7 @@ static const RmilTrainMethod *find(const char *model, RmilGuide guide) {
     gsize count;
     const RmilTrainMethod *methods = rmil_methods(&count);
     for (gsize i = 0; i < count; i++)
-        if (methods[i].guide == guide && strcmp(methods[i].model, model) == 0) return &methods[i];
+        if (methods[i].guide == guide && !methods[i].option && strcmp(methods[i].model, model) == 0) return &methods[i];
     return NULL;
 }
 
@@ -52,6 +52,19 @@ const RmilTrainMethod *rmil_method_of(const char *model, const char *guide, GErr
     const RmilTrainMethod *method = !guide || rmil_guide_find(guide, &chosen) ? find(model, chosen) : NULL;
     if (!method) rmil_fail(error, RMIL_ERROR_ARGUMENT, "--guide %s does not go with --model %s", guide, model);
     return method;
+}
+
+const RmilTrainMethod *rmil_method_of_config(const RmilModelConfig *config) {
+    gsize count;
+    const RmilTrainMethod *methods = rmil_methods(&count);
+    for (gsize i = 0; i < count; i++) {
+        double value;
+        if (!methods[i].option || methods[i].guide != config->guide || strcmp(methods[i].model, config->model) != 0) continue;
+        if (rmil_option_read(rmil_model_option_find(methods[i].option), methods[i].option, methods[i].value, &value, NULL) &&
+            rmil_model_config_get(config, methods[i].option) == value)
+            return &methods[i];
+    }
+    return find(config->model, config->guide);
 }
 
 const RmilTrainMethod *rmil_method_reference(void) {

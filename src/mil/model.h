@@ -16,6 +16,8 @@ typedef struct _RmilArena RmilArena;
 RmilArena *rmil_arena_new(void);
 void rmil_arena_free(RmilArena *arena);
 void rmil_arena_reset(RmilArena *arena);
+size_t rmil_arena_size(const RmilArena *arena);                                  /* bytes that it has of the system */
+size_t rmil_arena_used(const RmilArena *arena);                                  /* … that are taken */
 void *rmil_arena_take(RmilArena *arena, int64_t n, size_t size, GError **error); /* n × size bytes; NULL on failure */
 static inline float *rmil_arena_floats(RmilArena *arena, int64_t n, GError **error) {
     return rmil_arena_take(arena, n, sizeof(float), error);
@@ -60,7 +62,8 @@ int rmil_parameter_add_shape(RmilParameterLayout *layout, RmilInit init, double 
  * weight; the bias has the next. */
 int rmil_parameter_linear(RmilParameterLayout *layout, const char *name, int64_t out, int64_t in, gboolean bias);
 
-typedef struct _RmilOnnx RmilOnnx; /* onnx.h */
+typedef struct _RmilOnnx RmilOnnx;    /* onnx.h */
+typedef struct RmilMember RmilMember; /* guide.h */
 
 /* -- one bag ------------------------------------------------------------------------------------------------------------ */
 /* Inputs, all only read, and the caller's arrays for what comes back. */
@@ -78,6 +81,8 @@ typedef struct {
                                  forward only */
     int64_t keep;              /* bytes that a model may keep for its way back before it makes the rest anew, to the same
                                  bits (hipt); 0: the model's own bound */
+    const RmilMember *member;  /* what the bags of the step of Adam together ask of this one's scores; NULL: it is alone */
+    const float *anchor;       /* rows × units: scores of the averaged copy (rmil_guide_anchor); NULL: none */
     float *scores, *attention; /* rows × K (rmil_model_config_rows), or NULL. hipt: every patch carries its region's value */
 } RmilStep;
 
@@ -226,6 +231,8 @@ gboolean rmil_model_annotated(const RmilModelConfig *config);
 gboolean rmil_model_config_check(const RmilModelConfig *config, GError **error);
 /* options.c: every row of every model and guide, its offset from RmilModelConfig, in the order of model files; the last has no key. */
 const RmilOption *rmil_model_options(void);
+/* The row of that name, as on the command line; NULL: there is none. */
+const RmilOption *rmil_model_option_find(const char *name);
 /* Does a file of this configuration name the option? */
 gboolean rmil_model_writes(const RmilModelConfig *config, const RmilOption *option);
 /* Is the option one of other models only, and no word is said of it where it is given? Name as on the command line. */

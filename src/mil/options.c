@@ -105,6 +105,12 @@ static const Table *table_of_all(void) {
 
 const RmilOption *rmil_model_options(void) { return (const RmilOption *)(void *)table_of_all()->options->data; }
 
+const RmilOption *rmil_model_option_find(const char *name) {
+    for (const RmilOption *option = rmil_model_options(); option->key; option++)
+        if (g_strcmp0(option->name, name) == 0) return option;
+    return NULL;
+}
+
 static gpointer own(const RmilModelConfig *config, const RmilOption *rows) {
     return (char *)config + GPOINTER_TO_SIZE(g_hash_table_lookup(table_of_all()->bases, rows));
 }

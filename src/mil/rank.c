@@ -6,7 +6,7 @@
  *   Σ f = Σ_bins A, B  u_Aᵀ F_(A−B) w_B,   u_A: Σ over the patches in A of the Lagrange polynomials at their x, w_B likewise,
  * and the slopes come back by evaluating F' w and F'ᵀ u at the patches. Far below 0, f is −d and its slope −1 to all digits;
  * far above it is 0. Cost: one pass over the patches to gather, one to give back. */
-#include "guide.h"
+#include "rank.h"
 
 #include <math.h>
 #include <string.h>
@@ -24,33 +24,42 @@ static double softplus(double x, double *slope) {
     return MAX(x, 0) + log1p(e);
 }
 
-double rmil_rank_loss_reference(const float *positives, int64_t np, const float *negatives, int64_t nn, double sigma, double margin,
-                                double *dp, double *dn) {
-    double loss = 0, pairs = (double)np * (double)nn;
-    if (dn) memset(dn, 0, (size_t)nn * sizeof *dn);
-    for (int64_t i = 0; i < np; i++) {
+/* What a patch of the side counts beside the others of it; equal ones are divided by their number at the end. */
+static double weight_of(const RmilRankSide *side, int64_t i) { return side->weights ? side->weights[i] : 1; }
+static double divisor(const RmilRankSide *side) { return side->weights ? 1 : (double)side->count; }
+
+void rmil_rank_loss_reference(const RmilRankSide *annotated, const RmilRankSide *others, double sigma, double margin, double *loss) {
+    const double pairs = divisor(annotated) * divisor(others);
+    double sum = 0;
+    if (others->slopes) memset(others->slopes, 0, (size_t)others->count * sizeof(double));
+    if (others->losses) memset(others->losses, 0, (size_t)others->count * sizeof(double));
+    for (int64_t i = 0; i < annotated->count; i++) {
+        const double wi = weight_of(annotated, i);
         double row = 0;
-        for (int64_t j = 0; j < nn; j++) {
-            double slope;
-            loss += softplus(-sigma * ((double)positives[i] - (double)negatives[j] - margin), &slope);
-            row += slope;
-            if (dn) dn[j] += sigma * slope / pairs;
+        for (int64_t j = 0; j < others->count; j++) {
+            const double wj = weight_of(others, j);
+            double slope, f = softplus(-sigma * (annotated->scores[i] - others->scores[j] - margin), &slope);
+            sum += wi * wj * f;
+            row += wj * slope;
+            if (others->slopes) others->slopes[j] += sigma * (wi * wj * slope) / pairs;
+            if (others->losses) others->losses[j] += wi * f / divisor(annotated);
         }
-        if (dp) dp[i] = -sigma * row / pairs;
+        if (annotated->slopes) annotated->slopes[i] = -sigma * (wi * row) / pairs;
     }
-    return loss / pairs;
+    *loss = sum / pairs;
 }
 
 /* -- one side: annotated or other patches, by occupied bin ---------------------------------------------------------------------- */
 typedef struct {
-    const float *scores;
+    const double *scores, *given; /* given: weights, or NULL */
     int64_t count;
     double scale, shift;  /* position on the grid: scale · s + shift, ≥ 0 */
     int64_t bins;         /* occupied ones, ascending */
     int64_t *bin;         /* bins */
     double *weights;      /* bins × NODES: gathered at the nodes */
     double *slopes;       /* bins × NODES: Σ f' at the nodes, then Chebyshev coefficients */
-    double *number, *sum; /* bins + 1: patches in this bin and those above it, and the sum of their positions */
+    double *values;       /* likewise Σ f, where it is asked for; else NULL */
+    double *number, *sum; /* bins + 1: patches in this bin and those above it, by weight, and the sum of their positions */
     int32_t *slot;        /* count: index of each patch's bin */
 } Side;
 
@@ -67,7 +76,7 @@ static void make_nodes(Nodes *n) {
     }
 }
 
-static double position(const Side *side, int64_t i) { return side->scale * (double)side->scores[i] + side->shift; }
+static double position(const Side *side, int64_t i) { return side->scale * side->scores[i] + side->shift; }
 
 static int by_value(gconstpointer a, gconstpointer b) {
     int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
@@ -103,31 +112,34 @@ static gboolean find_bins(Side *side, int64_t grid, RmilArena *arena, GError **e
 }
 
 /* Σ T_k over the patches of each bin, turned into weights of the nodes; numbers and sums for the far side. */
-static gboolean gather(Side *side, const Nodes *nodes, int64_t grid, RmilArena *arena, GError **error) {
+static gboolean gather(Side *side, const Nodes *nodes, int64_t grid, gboolean values, RmilArena *arena, GError **error) {
     if (!find_bins(side, grid, arena, error)) return FALSE;
     const size_t bytes = (size_t)(side->bins * NODES) * sizeof(double), column = (size_t)(side->bins + 1) * sizeof(double);
     side->weights = rmil_arena_take(arena, 1, bytes, error);
     side->slopes = rmil_arena_take(arena, 1, bytes, error);
     side->number = rmil_arena_take(arena, 1, column, error);
     side->sum = rmil_arena_take(arena, 1, column, error);
-    if (!side->weights || !side->slopes || !side->number || !side->sum) return FALSE;
+    side->values = values ? rmil_arena_take(arena, 1, bytes, error) : NULL;
+    if (!side->weights || !side->slopes || !side->number || !side->sum || (values && !side->values)) return FALSE;
+    if (values) memset(side->values, 0, bytes);
     memset(side->weights, 0, bytes);
     memset(side->slopes, 0, bytes);
     memset(side->number, 0, column);
     memset(side->sum, 0, column);
     for (int64_t i = 0; i < side->count; i++) {
         const int32_t b = side->slot[i];
+        const double weight = side->given ? side->given[i] : 1;
         double x = position(side, i), t = 2 * (x - (double)side->bin[b]) - 1, before = 1, now = t;
         double *moment = side->weights + (int64_t)b * NODES;
-        moment[0] += 1;
+        moment[0] += weight;
         for (int k = 1; k < NODES; k++) {
-            moment[k] += now;
+            moment[k] += weight * now;
             double next = 2 * t * now - before;
             before = now;
             now = next;
         }
-        side->number[b] += 1;
-        side->sum[b] += x;
+        side->number[b] += weight;
+        side->sum[b] += weight * x;
     }
     for (int64_t b = side->bins; b-- > 0;) {
         side->number[b] += side->number[b + 1];
@@ -142,10 +154,11 @@ static gboolean gather(Side *side, const Nodes *nodes, int64_t grid, RmilArena *
     return TRUE;
 }
 
-/* derivative[i] = factor × the slope at patch i: Clenshaw's recurrence on its bin's coefficients. */
-static void give_back(Side *side, const Nodes *nodes, double factor, double *derivative) {
+/* out[i] = factor × what the nodes (bins × NODES, overwritten) say at patch i, times its weight where asked: Clenshaw's recurrence on its
+ * bin's coefficients. */
+static void give_back(const Side *side, const Nodes *nodes, double *at_nodes, double factor, gboolean weighted, double *out) {
     for (int64_t b = 0; b < side->bins; b++) {
-        double values[NODES], *slope = side->slopes + b * NODES;
+        double values[NODES], *slope = at_nodes + b * NODES;
         memcpy(values, slope, sizeof values);
         for (int k = 0; k < NODES; k++) {
             slope[k] = 0;
@@ -154,14 +167,15 @@ static void give_back(Side *side, const Nodes *nodes, double factor, double *der
     }
     for (int64_t i = 0; i < side->count; i++) {
         const int32_t b = side->slot[i];
-        const double *c = side->slopes + (int64_t)b * NODES, t = 2 * (position(side, i) - (double)side->bin[b]) - 1;
+        const double *c = at_nodes + (int64_t)b * NODES, t = 2 * (position(side, i) - (double)side->bin[b]) - 1;
         double above = 0, now = 0;
         for (int k = NODES - 1; k > 0; k--) {
             double next = 2 * t * now - above + c[k];
             above = now;
             now = next;
         }
-        derivative[i] = factor * (t * now - above + c[0]);
+        out[i] = factor * (t * now - above + c[0]);
+        if (weighted && side->given) out[i] *= side->given[i];
     }
 }
 
@@ -196,6 +210,21 @@ RMIL_CLONES static double near_pair(const Table *table, const double *u, const d
     return total;
 }
 
+/* vy += Fᵀ u. */
+static void near_values(const Table *table, const double *u, double *vy) {
+    for (int a = 0; a < NODES; a++)
+        for (int b = 0; b < NODES; b++) vy[b] += table->value[a][b] * u[a];
+}
+
+/* What annotated patches far below say of the others, f = y − x at every node of y. */
+static void far_values(const Side *p, const Side *n, const Nodes *nodes) {
+    for (int64_t b = 0, below = 0; b < n->bins; b++) {
+        while (below < p->bins && p->bin[below] < n->bin[b] - FAR_BELOW) below++;
+        const double many = p->number[0] - p->number[below], total = p->sum[0] - p->sum[below];
+        for (int i = 0; i < NODES; i++) n->values[b * NODES + i] += many * ((double)n->bin[b] + 0.5 * (nodes->nodes[i] + 1)) - total;
+    }
+}
+
 static gboolean all_pairs(Side *p, Side *n, const Nodes *nodes, RmilArena *arena, double *sum, GError **error) {
     const int64_t low = MAX(p->bin[0] - n->bin[n->bins - 1], -FAR_BELOW);
     const int64_t high = MIN(p->bin[p->bins - 1] - n->bin[0], FAR_ABOVE);
@@ -208,8 +237,11 @@ static gboolean all_pairs(Side *p, Side *n, const Nodes *nodes, RmilArena *arena
         const double *u = p->weights + a * NODES;
         while (first < n->bins && n->bin[first] < p->bin[a] - FAR_ABOVE) first++;
         while (last < n->bins && n->bin[last] <= p->bin[a] + FAR_BELOW) last++;
-        for (int64_t b = first; b < last; b++)
-            *sum += near_pair(&tables[p->bin[a] - n->bin[b] - low], u, n->weights + b * NODES, dx, n->slopes + b * NODES);
+        for (int64_t b = first; b < last; b++) {
+            const Table *table = &tables[p->bin[a] - n->bin[b] - low];
+            *sum += near_pair(table, u, n->weights + b * NODES, dx, n->slopes + b * NODES);
+            if (n->values) near_values(table, u, n->values + b * NODES);
+        }
         /* others from `last` on score far higher: f = y − x, slope −1 */
         const double many = p->number[a] - p->number[a + 1], total = p->sum[a] - p->sum[a + 1];
         *sum += many * n->sum[last] - n->number[last] * total;
@@ -219,6 +251,7 @@ static gboolean all_pairs(Side *p, Side *n, const Nodes *nodes, RmilArena *arena
         while (below < p->bins && p->bin[below] < n->bin[b] - FAR_BELOW) below++;
         for (int i = 0; i < NODES; i++) n->slopes[b * NODES + i] -= p->number[0] - p->number[below];
     }
+    if (n->values) far_values(p, n, nodes);
     return TRUE;
 }
 
@@ -231,15 +264,16 @@ static void range(const Side *side, double *low, double *high) {
     }
 }
 
-gboolean rmil_rank_loss(const float *positives, int64_t np, const float *negatives, int64_t nn, double sigma, double margin,
-                        RmilArena *arena, double *loss, double *dp, double *dn, GError **error) {
-    Side p = {.scores = positives, .count = np, .scale = sigma, .shift = -sigma * margin};
-    Side n = {.scores = negatives, .count = nn, .scale = sigma};
+gboolean rmil_rank_loss(const RmilRankSide *annotated, const RmilRankSide *others, double sigma, double margin, RmilArena *arena,
+                        double *loss, GError **error) {
+    const int64_t np = annotated->count, nn = others->count;
+    Side p = {.scores = annotated->scores, .given = annotated->weights, .count = np, .scale = sigma, .shift = -sigma * margin};
+    Side n = {.scores = others->scores, .given = others->weights, .count = nn, .scale = sigma};
     double low = INFINITY, high = -INFINITY, sum;
     range(&p, &low, &high);
     range(&n, &low, &high);
     if ((double)np * (double)nn <= FEW_PAIRS || !(high - low < 1e12) || MAX(np, nn) > G_MAXINT32) {
-        *loss = rmil_rank_loss_reference(positives, np, negatives, nn, sigma, margin, dp, dn);
+        rmil_rank_loss_reference(annotated, others, sigma, margin, loss);
         return TRUE;
     }
     Nodes nodes;
@@ -248,14 +282,39 @@ gboolean rmil_rank_loss(const float *positives, int64_t np, const float *negativ
     p.shift -= low;
     n.shift -= low;
     RmilArenaMark mark = rmil_arena_mark(arena);
-    gboolean done = gather(&p, &nodes, grid, arena, error) && gather(&n, &nodes, grid, arena, error) &&
+    gboolean done = gather(&p, &nodes, grid, FALSE, arena, error) && gather(&n, &nodes, grid, others->losses != NULL, arena, error) &&
                     all_pairs(&p, &n, &nodes, arena, &sum, error);
     if (done) {
-        const double pairs = (double)np * (double)nn;
+        const double pairs = divisor(annotated) * divisor(others);
         *loss = sum / pairs;
-        if (dp) give_back(&p, &nodes, sigma / pairs, dp);
-        if (dn) give_back(&n, &nodes, -sigma / pairs, dn);
+        if (annotated->slopes) give_back(&p, &nodes, p.slopes, sigma / pairs, TRUE, annotated->slopes);
+        if (others->slopes) give_back(&n, &nodes, n.slopes, -sigma / pairs, TRUE, others->slopes);
+        if (others->losses) give_back(&n, &nodes, n.values, 1 / divisor(annotated), FALSE, others->losses);
     }
+    rmil_arena_release(arena, mark);
+    return done;
+}
+
+gboolean rmil_rank_push(const RmilRankSide *annotated, const RmilRankSide *others, double sigma, double margin, double p, RmilArena *arena,
+                        double *loss, GError **error) {
+    if (p == 1) return rmil_rank_loss(annotated, others, sigma, margin, arena, loss, error);
+    const int64_t n = others->count;
+    RmilArenaMark mark = rmil_arena_mark(arena);
+    double *each = rmil_arena_take(arena, 2 * n, sizeof *each, error), *weights = each + n, sum = 0;
+    RmilRankSide lone = *annotated, asked = *others;
+    if (!each) return FALSE;
+    lone.slopes = asked.slopes = NULL, asked.losses = each;
+    gboolean done = rmil_rank_loss(&lone, &asked, sigma, margin, arena, loss, error);
+    for (int64_t j = 0; done && j < n; j++) {
+        each[j] = fmax(each[j], 0); /* interpolation may leave a loss of nothing just below it */
+        sum += weight_of(others, j) / divisor(others) * pow(each[j], p);
+    }
+    const double norm = pow(sum, 1 / p);
+    for (int64_t j = 0; done && j < n; j++) /* ∂norm/∂each */
+        weights[j] = norm > 0 ? weight_of(others, j) / divisor(others) * pow(each[j] / norm, p - 1) : 0;
+    asked = *others, asked.weights = weights;
+    if (done && (annotated->slopes || others->slopes)) done = rmil_rank_loss(annotated, &asked, sigma, margin, arena, loss, error);
+    *loss = norm;
     rmil_arena_release(arena, mark);
     return done;
 }

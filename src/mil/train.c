@@ -1,5 +1,6 @@
 /* The trainer: the paper's protocol. */
-#include "epoch.h"
+#include "group.h"
+#include "guide.h"
 #include "patch.h"
 #include "run-key.h"
 
@@ -75,11 +76,12 @@ static gboolean prepare(RmilTrainer *t, const RmilModelConfig *config, GError **
     t->order = g_new(int64_t, most);
     t->outcomes = g_new(RmilOutcome, most);
     t->slopes = g_new(double, most);
-    return TRUE;
+    return rmil_group_prepare(t, most, error);
 }
 
 static void release(RmilTrainer *t) {
     if (t->kind->release) t->kind->release(t);
+    rmil_group_release(t);
     dismiss(t);
     g_free(t->order);
     g_free(t->outcomes);
@@ -115,7 +117,8 @@ static gboolean check_metric(const RmilTrainer *t, const RmilEpoch *epoch, GErro
 }
 
 static gboolean save(const RmilTrainer *t, const char *path, const char *key, const GArray *history, GError **error) {
-    return rmil_checkpoint_write(path, key, &t->state, history, (const float *const *)t->arrays, t->stride, error);
+    const float *const arrays[] = {t->arrays[0], t->arrays[1], t->arrays[2], t->arrays[3], t->average};
+    return rmil_checkpoint_write(path, key, &t->state, history, arrays, t->stride, error);
 }
 
 /* Loss, its part for the guide, validation, and the epoch that would be kept: what one looks at while training. */
@@ -135,7 +138,8 @@ static gboolean run(RmilTrainer *t, const char *checkpoint, GArray *history, con
     g_autofree char *key = checkpoint ? rmil_run_key(&t->model->config, t->config, &t->slides, t->crew, error) : NULL;
     gboolean other = FALSE, saved = FALSE;
     if (checkpoint && !key) return FALSE;
-    if (checkpoint) saved = rmil_checkpoint_read(checkpoint, key, &t->state, history, t->arrays, t->stride, &other);
+    float *const arrays[] = {t->arrays[0], t->arrays[1], t->arrays[2], t->arrays[3], t->average};
+    if (checkpoint) saved = rmil_checkpoint_read(checkpoint, key, &t->state, history, arrays, t->stride, &other);
     if (other) rmil_monitor_warn(monitor, "%s: is a checkpoint of another run, or broken: training starts anew", checkpoint);
     gint64 last = g_get_monotonic_time(), cost = G_USEC_PER_SEC / 20;
     while (!over(t)) {
@@ -173,7 +177,7 @@ RmilModel *rmil_train(const RmilModelConfig *model, const RmilTrainConfig *train
     const RmilModelClass *class = rmil_model_class(config.model, error);
     g_autofree int64_t *kept = class ? g_new(int64_t, train_count) : NULL;
     if (!class || (class->patches && !rmil_patch_slides(&config, &t.slides, kept, monitor, error))) return NULL;
-    if (!rmil_targets_learn(&config, &t.slides, error)) return NULL;
+    if (!rmil_guide_ready(&config, &t.slides, monitor, error) || !rmil_targets_learn(&config, &t.slides, error)) return NULL;
     g_autoptr(GArray) own = history ? NULL : g_array_new(FALSE, FALSE, sizeof(RmilEpoch));
     if (!history) history = own;
     t.kind = class->trainer ? class->trainer : &rmil_bag_trainer;

@@ -143,11 +143,31 @@ static gboolean name_weights(const RmilTrainOptions *options, const RmilModelCon
     return (train->weights_sha256 = digest_of(path, error)) != NULL;
 }
 
+/* The option that makes the method what it is: nothing else may be said of it. */
+static gboolean set_method(const RmilTrainMethod *method, const RmilTrainOptions *options, RmilModelConfig *model, GError **error) {
+    const RmilOption *row = method->option ? rmil_model_option_find(method->option) : NULL;
+    const char *text = row ? rmil_train_options_get(options, row->name) : NULL;
+    double value, other;
+    if (!row || !rmil_option_read(row, row->name, method->value, &value, error)) return !row;
+    if (text && rmil_option_read(row, row->name, text, &other, NULL) && other != value)
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "method %s has --%s %s; leave out --%s %s, or take another method", method->name,
+                         row->name, method->value, row->name, text);
+    rmil_option_put(row, model, value);
+    return TRUE;
+}
+
 gboolean rmil_train_options_configure(const RmilTrainOptions *options, const RmilTrainMethod *method, RmilModelConfig *model,
                                       RmilTrainConfig *train, GError **error) {
     rmil_train_config_init(train);
-    return rmil_model_config_init(model, method->model, method->guide, error) && fill(options, rmil_model_options(), model, error) &&
-           fill(options, rmil_trainer_options, train, error) && name_weights(options, model, train, error);
+    return rmil_model_config_init(model, method->model, method->guide, error) && set_method(method, options, model, error) &&
+           fill(options, rmil_model_options(), model, error) && fill(options, rmil_trainer_options, train, error) &&
+           name_weights(options, model, train, error);
+}
+
+const RmilTrainMethod *rmil_train_options_method(const RmilTrainOptions *options, const RmilTrainMethod *method, GError **error) {
+    RmilModelConfig model;
+    RmilTrainConfig train;
+    return rmil_train_options_configure(options, method, &model, &train, error) ? rmil_method_of_config(&model) : NULL;
 }
 
 gboolean rmil_train_options_load(const RmilTrainOptions *options, RmilBagSetOptions *load, GError **error) {

@@ -47,8 +47,9 @@ static void begin(void) {
     g_autofree char *text = g_strdup_printf(plan, listed), *file = test_file(root, "plan.yaml", text);
     for (gsize i = 0; i < count; i++) {
         g_autofree char *folder = g_build_filename("train", methods[i].name, NULL);
+        g_autofree char *option = g_strconcat("--", methods[i].option ? methods[i].option : "threads", NULL);
         command_run(&o, root, "train", cohort, "-o", folder, "--model", methods[i].model, "--guide", rmil_guide_name(methods[i].guide),
-                    "--threads", "1", SETTINGS, NULL);
+                    option, methods[i].option ? methods[i].value : "1", SETTINGS, NULL);
         command_expect(&o, 0, "");
     }
     command_run(&o, root, "run", cohort, "-o", "run", "--methods", commas, "--threads", "2", SETTINGS, NULL);
@@ -224,8 +225,9 @@ static void test_words(void) {
     for (gsize i = 0; i < count; i++) {
         const char *name = methods[i].name;
         g_autofree char *folder = g_build_filename("words", name, NULL);
+        g_autofree char *option = g_strconcat("--", methods[i].option ? methods[i].option : "threads", NULL);
         command_run(&o, root, "train", cohort, "-o", folder, "--model", methods[i].model, "--guide", rmil_guide_name(methods[i].guide),
-                    "--threads", "1", SETTINGS, NULL);
+                    option, methods[i].option ? methods[i].value : "1", SETTINGS, NULL);
         command_expect(&o, 0, "");
         g_assert_nonnull(strstr(o.out, "normal (negative), tumor"));
         g_autofree char *was = tensors_of("train", name), *is = tensors_of("words", name);

@@ -37,6 +37,7 @@ static const struct {
     {"otsu", conformance_otsu},
     {"encoder", conformance_encoder},
     {"finetune", conformance_finetune},
+    {"rankcross", conformance_rankcross},
     {"tasks/multiclass.json", conformance_multiclass},
     {"tasks/calibration.json", conformance_calibration},
     {"tasks/thresholds.json", conformance_thresholds},

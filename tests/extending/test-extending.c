@@ -25,12 +25,12 @@ static void test_tables(void) {
     gsize count;
     const RmilTrainMethod *methods = rmil_methods(&count);
     same_list(rmil_model_names(), "abmil dsmil clam-sb clam-mb hipt patch-linear patch-cnn toy");
-    same_list(rmil_guide_names(), "none induction rank lift");
+    same_list(rmil_guide_names(), "none induction rank evenness labels lift");
     same_list(rmil_encoder_names(), "texture resnet50 resnet50-layer4 colours");
-    g_assert_cmpuint(count, ==, 14);
-    g_assert_cmpstr(methods[13].name, ==, "toy-lift");
-    g_assert_cmpstr(methods[13].model, ==, "toy");
-    g_assert_true(rmil_method_of("toy", NULL, NULL) == &methods[12]);
+    g_assert_cmpuint(count, ==, 21);
+    g_assert_cmpstr(methods[20].name, ==, "toy-lift");
+    g_assert_cmpstr(methods[20].model, ==, "toy");
+    g_assert_true(rmil_method_of("toy", NULL, NULL) == &methods[19]);
     g_assert_cmpint(rmil_encoder_info("colours", NULL)->tile_px, ==, 64);
 }
 
@@ -39,10 +39,10 @@ static void test_option(void) {
     const RmilOption *option = rmil_train_option_find("toy-sharpness"), *level = rmil_train_option_find("lift-level");
     g_assert_cmpstr(option->summary, ==, "toy: how much higher scores weigh more (default: 1; 0 … 100)");
     g_assert_cmpstr(level->summary, ==, "lift: what annotated patches should score (default: 2; -10 … 10)");
-    g_assert_cmpstr(rmil_train_option_find("lambda")->owners, ==, "induction, rank, lift");
+    g_assert_cmpstr(rmil_train_option_find("lambda")->owners, ==, "induction, rank, evenness, lift");
     RmilModelConfig toy, other;
     GError *error = NULL;
-    g_assert_true(rmil_model_config_init(&toy, "toy", (RmilGuide)3, &error) &&
+    g_assert_true(rmil_model_config_init(&toy, "toy", (RmilGuide)5, &error) &&
                   rmil_model_config_init(&other, "abmil", RMIL_GUIDE_RANK, &error));
     g_assert_cmpfloat(rmil_model_config_get(&toy, "toy_sharpness"), ==, 1);
     g_assert_false(rmil_model_config_set(&toy, "toy-sharpness", 101, &error));
@@ -120,7 +120,7 @@ static void test_help(void) {
     command_run(&o, root, "train", "--help", NULL);
     command_expect(&o, 0, "");
     g_assert_nonnull(strstr(o.out, "abmil, dsmil, clam-sb, clam-mb, hipt, patch-linear, patch-cnn, toy\n"));
-    g_assert_nonnull(strstr(o.out, "none, induction, rank, lift"));
+    g_assert_nonnull(strstr(o.out, "none, induction, rank, evenness, labels, lift"));
     g_assert_nonnull(strstr(o.out, "--toy-sharpness X       toy: how much higher scores weigh more (default: 1; 0 … 100)"));
     command_run(&o, root, "run", "--help", NULL);
     g_assert_nonnull(strstr(o.out, "toy-lift"));
@@ -145,7 +145,7 @@ static void test_study(void) {
     command_run(&o, root, "study", "plan.yaml", cohort, "-o", "study", NULL);
     command_expect(&o, 0, "");
     g_autofree char *script = test_bytes(root, "study/figures/roc.gp", NULL);
-    g_assert_nonnull(strstr(script, "set linetype 14 linecolor '#1b5e20'"));
+    g_assert_nonnull(strstr(script, "set linetype 21 linecolor '#1b5e20'"));
     g_autofree char *page = test_bytes(root, "study/report.html", NULL);
     g_assert_nonnull(strstr(page, "Toy + lift"));
     g_free(test_file(root, "vary.yaml",

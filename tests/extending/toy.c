@@ -78,7 +78,7 @@ static void onnx(const RmilModelConfig *config, RmilOnnx *o) {
 static const RmilTrainMethod methods[] = {
     {.name = "toy", .title = "Toy", .style = {"#a6761d", "(3,1)", 3}},
     {.name = "toy-rank", .guide = RMIL_GUIDE_RANK, .title = "Toy + rank", .style = {"#666600", "(5,1,1,1)", 2}},
-    {.name = "toy-lift", .guide = (RmilGuide)3, .title = "Toy + lift", .style = {"#1b5e20", "(7,1)", 1}},
+    {.name = "toy-lift", .guide = (RmilGuide)5, .title = "Toy + lift", .style = {"#1b5e20", "(7,1)", 1}},
     {0},
 };
 

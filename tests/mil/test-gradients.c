@@ -29,7 +29,7 @@ static RmilModel *make_model(const Case *c, uint64_t seed) {
     static const struct {
         const char *key;
         double value;
-    } own[] = {{"clam_k", 3}, {"region_rows", 3}, {"region_columns", 4}, {"patch_depth", 2}, {"region_depth", 2}};
+    } own[] = {{"clam_k", 3}, {"region_rows", 3}, {"region_columns", 4}, {"patch_depth", 2}, {"region_depth", 2}, {"evenness", 0.7}};
     for (gsize i = 0; i < G_N_ELEMENTS(own); i++) g_assert_true(rmil_model_config_set(&config, own[i].key, own[i].value, NULL));
     RmilModel *model = rmil_model_new(&config, seed, &error);
     g_assert_no_error(error);

@@ -2,6 +2,7 @@
  * attention's threshold. */
 #include "mil/attention.h"
 #include "mil/guide.h"
+#include "mil/rank.h"
 #include "support.h"
 
 #include <math.h>
@@ -9,18 +10,28 @@
 
 /* -- all pairs ------------------------------------------------------------------------------------------------------------ */
 typedef struct {
-    float *scores; /* positives, then negatives */
+    double *scores; /* positives, then negatives */
     double *fast, *slow;
     int64_t np, nn;
 } Pairs;
+
+typedef struct {
+    RmilRankSide above, below;
+} Sides;
+
+static Sides sides_of(const Pairs *p, double *slopes) {
+    return (Sides){{.scores = p->scores, .count = p->np, .slopes = slopes},
+                   {.scores = p->scores + p->np, .count = p->nn, .slopes = slopes + p->np}};
+}
 
 static void compare_pairs(Pairs *p, double sigma, double margin, const char *what) {
     g_autoptr(RmilArena) arena = rmil_arena_new();
     GError *error = NULL;
     double loss;
-    g_assert_true(
-        rmil_rank_loss(p->scores, p->np, p->scores + p->np, p->nn, sigma, margin, arena, &loss, p->fast, p->fast + p->np, &error));
-    double expected = rmil_rank_loss_reference(p->scores, p->np, p->scores + p->np, p->nn, sigma, margin, p->slow, p->slow + p->np);
+    const Sides fast = sides_of(p, p->fast), slow = sides_of(p, p->slow);
+    g_assert_true(rmil_rank_loss(&fast.above, &fast.below, sigma, margin, arena, &loss, &error));
+    double expected;
+    rmil_rank_loss_reference(&slow.above, &slow.below, sigma, margin, &expected);
     const double nothing = 1e-20; /* a loss that no sum would notice: every pair is in the right order by 46 and more */
     double off = fabs(loss - expected) / MAX(expected, nothing), worst = 0;
     for (int side = 0; side < 2; side++) { /* relative to the largest derivative of each side */
@@ -37,7 +48,7 @@ static void compare_pairs(Pairs *p, double sigma, double margin, const char *wha
 }
 
 static Pairs new_pairs(int64_t np, int64_t nn) {
-    return (Pairs){g_new(float, np + nn), g_new(double, np + nn), g_new(double, np + nn), np, nn};
+    return (Pairs){g_new(double, np + nn), g_new(double, np + nn), g_new(double, np + nn), np, nn};
 }
 
 static void free_pairs(Pairs *p) {
@@ -63,7 +74,7 @@ static void test_all_pairs(void) {
             for (int64_t i = 0; i < p.np + p.nn; i++) {
                 double x = rmil_rng_normal(&rng) * shapes[k].spread;
                 if (shapes[k].grain > 0) x = round(x / shapes[k].grain) * shapes[k].grain;
-                p.scores[i] = (float)(x + (i < p.np ? shapes[k].apart / 2 : -shapes[k].apart / 2));
+                p.scores[i] = (double)(float)(x + (i < p.np ? shapes[k].apart / 2 : -shapes[k].apart / 2));
             }
             compare_pairs(&p, 1, 1, shapes[k].name);
             compare_pairs(&p, 4, 0, shapes[k].name);
@@ -76,11 +87,12 @@ static void test_not_numbers(void) {
     Pairs p = new_pairs(100, 100);
     g_autoptr(RmilArena) arena = rmil_arena_new();
     double loss;
-    for (int i = 0; i < 200; i++) p.scores[i] = i == 150 ? NAN : (float)i;
-    g_assert_true(rmil_rank_loss(p.scores, 100, p.scores + 100, 100, 1, 1, arena, &loss, p.fast, p.fast + 100, NULL));
+    for (int i = 0; i < 200; i++) p.scores[i] = i == 150 ? NAN : (double)i;
+    const Sides sides = sides_of(&p, p.fast);
+    g_assert_true(rmil_rank_loss(&sides.above, &sides.below, 1, 1, arena, &loss, NULL));
     g_assert_true(isnan(loss));
     p.scores[150] = INFINITY;
-    g_assert_true(rmil_rank_loss(p.scores, 100, p.scores + 100, 100, 1, 1, arena, &loss, p.fast, p.fast + 100, NULL));
+    g_assert_true(rmil_rank_loss(&sides.above, &sides.below, 1, 1, arena, &loss, NULL));
     g_assert_true(isinf(loss));
     free_pairs(&p);
 }

@@ -2,6 +2,7 @@
 #include "differences.h"
 #include "mil/model.h"
 #include "mil/guide.h"
+#include "mil/rank.h"
 #include "support.h"
 
 #include <math.h>
@@ -168,15 +169,17 @@ static void test_guided_rows(void) {
         g_autoptr(RmilModel) model = make_model(&config, 3);
         const int rows = rmil_model_rows(model);
         g_assert_cmpint(rows, ==, hazard ? 4 : 3);
-        float scores[4 * 20], p[20], n[20];
+        float scores[4 * 20];
+        double p[20], n[20], loss;
         RmilStep step = {.bag = bag, .target = hazard ? (RmilTarget){-1, 2, TRUE, NAN} : RMIL_TARGET_CLASS(2), .scores = scores};
         RmilOutcome outcome;
         g_assert_true(rmil_model_step(model, &step, arena, &outcome, NULL));
         double expected = 0;
         for (int r = hazard ? 0 : 2; r < rows; r++) {
             int np = 0, nn = 0;
-            for (int i = 0; i < 20; i++) *(bag->patch_labels[i] ? &p[np++] : &n[nn++]) = scores[r * 20 + i];
-            expected += rmil_rank_loss_reference(p, np, n, nn, 1, 1, NULL, NULL) / (hazard ? rows : 1);
+            for (int i = 0; i < 20; i++) *(bag->patch_labels[i] ? &p[np++] : &n[nn++]) = (double)scores[r * 20 + i];
+            rmil_rank_loss_reference(&(RmilRankSide){.scores = p, .count = np}, &(RmilRankSide){.scores = n, .count = nn}, 1, 1, &loss);
+            expected += loss / (hazard ? rows : 1);
         }
         g_assert_cmpfloat_with_epsilon(outcome.guide_loss, expected, 1e-6);
     }

@@ -107,7 +107,7 @@ static void test_reach(void) {
         g_autofree char *value = option->type == RMIL_OPTION_SIZE    ? g_strdup("3K")
                                  : option->type == RMIL_OPTION_WORD  ? g_strdup(option->words[option->value < 0.5])
                                  : option->type == RMIL_OPTION_WHOLE ? g_strdup("31")
-                                                                     : g_strdup("0.375");
+                                                                     : g_strdup(option->low > 0.375 ? "1.375" : "0.375");
         g_autofree char *before = configured("rank", NULL, NULL), *after = configured("rank", option->name, value);
         g_auto(GStrv) was = g_strsplit(before, "\n", -1), is = g_strsplit(after, "\n", -1);
         int changed = 0;

@@ -1,0 +1,225 @@
+/* The bags at hand, each on one thread. Where the loss or the guide looks at a step's bags together (Cox's partial likelihood, pairs
+ * across slides), all go forward first, then meet, then go back; what lies between stays in memory as far as there is room, and beyond it a bag goes
+ * forward again, to the same bits. */
+#include "group.h"
+
+#include "guide.h"
+#include "rankmil/outcome.h"
+
+#include <string.h>
+
+gssize rmil_group_room = (gssize)2 << 30;
+
+enum { STREAM_STEP = 2 };
+
+typedef enum {
+    ALONE,   /* forward and back at once */
+    SHOW,    /* the same, and what it shows is copied */
+    FORWARD, /* forward alone */
+    BACK     /* and back */
+} Phase;
+
+/* What a bag at hand leaves from one phase to the next. */
+typedef struct {
+    RmilStep step;
+    RmilPass pass;
+    gboolean kept; /* the pass lies in the arena of its place */
+    RmilMember member;
+    float *anchor;    /* scores of the averaged copy */
+    gsize room;       /* floats in it */
+    RmilArena *arena; /* of the place: the largest bag's first */
+} Hand;
+
+struct RmilHands {
+    Hand *hands;
+    int64_t count;
+    Phase phase;
+    gssize held; /* bytes that are kept */
+    double decay, hold;
+};
+
+static gboolean is_cox(const RmilTrainer *t) {
+    const RmilModelConfig *config = &t->model->config;
+    return config->task.kind == RMIL_TASK_SURVIVAL && config->survival_loss == RMIL_SURVIVAL_COX;
+}
+
+gboolean rmil_group_prepare(RmilTrainer *t, int64_t most, GError **error) {
+    struct RmilHands *all = t->hands = g_new0(struct RmilHands, 1);
+    all->count = most;
+    all->hands = g_new0(Hand, most);
+    all->hold = rmil_guide_anchor(&t->model->config, &all->decay);
+    if (all->hold > 0 && !(t->average = rmil_alloc(t->stride, sizeof(float), error))) return FALSE;
+    if (t->average) memcpy(t->average, t->arrays[RMIL_PARAMETERS], (size_t)t->stride * sizeof(float));
+    return TRUE;
+}
+
+void rmil_group_release(RmilTrainer *t) {
+    for (int64_t i = 0; t->hands && i < t->hands->count; i++) {
+        Hand *hand = &t->hands->hands[i];
+        rmil_member_clear(&hand->member);
+        rmil_free(hand->anchor);
+        rmil_arena_free(hand->arena);
+    }
+    if (t->hands) g_free(t->hands->hands);
+    g_clear_pointer(&t->hands, g_free);
+    rmil_free(t->average);
+    t->average = NULL;
+}
+
+void rmil_group_average(RmilTrainer *t) {
+    const float stays = t->average ? (float)t->hands->decay : 0;
+    for (int64_t i = 0; t->average && i < t->stride; i++)
+        t->average[i] = stays * t->average[i] + (1 - stays) * t->arrays[RMIL_PARAMETERS][i];
+}
+
+/* -- one bag ------------------------------------------------------------------------------------------------------------ */
+static RmilStep step_of(const RmilTrainer *t, int64_t at) {
+    const int64_t slide = t->hand[at];
+    RmilStep step = {.parameters = t->arrays[RMIL_PARAMETERS], .bag = t->slides.bags[slide], .target = t->slides.targets[slide]};
+    if (!t->training) return step;
+    step.train = TRUE;
+    step.seed = t->config->seed;
+    step.stream = rmil_trainer_stream(STREAM_STEP, t->state.epoch + 1, t->first + at);
+    step.gradient = t->gradients + at * t->stride;
+    return step;
+}
+
+/* What the averaged copy says of the bag. */
+static gboolean ask_anchor(const RmilTrainer *t, Hand *hand, RmilStep *step, RmilArena *arena, GError **error) {
+    RmilStep look = {.parameters = t->average, .bag = step->bag, .target = RMIL_TARGET_NONE};
+    RmilOutcome outcome;
+    RmilPass pass;
+    if (!t->average || !t->training) return TRUE;
+    if (!rmil_model_forward(t->model, &look, arena, &pass, &outcome, error)) return FALSE;
+    const gsize size = (gsize)(MAX(pass.shown.rows, 1) * pass.shown.count);
+    if (size > hand->room) {
+        rmil_free(hand->anchor);
+        hand->room = 0;
+        if (!(hand->anchor = rmil_alloc((int64_t)size, sizeof(float), error))) return FALSE;
+        hand->room = size;
+    }
+    memcpy(hand->anchor, pass.shown.scores, size * sizeof(float));
+    step->anchor = hand->anchor;
+    return TRUE;
+}
+
+/* Forward, and kept in the arena of its place if there is room; else in the worker's, and only what the others must know is kept. */
+static gboolean go_forward(RmilTrainer *t, Hand *hand, Hand *place, RmilArena *arena, RmilOutcome *outcome, GError **error) {
+    float *gradient = hand->step.gradient;
+    hand->kept = g_atomic_pointer_get(&t->hands->held) < rmil_group_room;
+    if (hand->kept) {
+        if (!place->arena) place->arena = rmil_arena_new();
+        arena = place->arena;
+    } else hand->step.gradient = NULL;
+    hand->step.keep = rmil_group_room / t->count;
+    if (!rmil_model_forward(t->model, &hand->step, arena, &hand->pass, outcome, error)) return FALSE;
+    hand->step.gradient = gradient;
+    if (hand->kept) g_atomic_pointer_add(&t->hands->held, (gssize)rmil_arena_used(arena));
+    return !rmil_guide_meets(&t->model->config) || rmil_member_set(&hand->member, &hand->step.target, &hand->pass.shown, error);
+}
+
+static gboolean run_bag(int64_t index, int worker, gpointer user, GError **error) {
+    RmilTrainer *t = user;
+    const int64_t at = t->order[index];
+    RmilArena *arena = t->arenas[worker];
+    RmilOutcome *outcome = &t->outcomes[at];
+    Hand *hand = &t->hands->hands[at], *place = &t->hands->hands[index];
+    RmilStep *step = &hand->step;
+    if (t->hands->phase == BACK) {
+        if (is_cox(t)) step->slope = &t->slopes[at];
+        if (rmil_guide_meets(&t->model->config)) step->member = &hand->member;
+        return hand->kept ? rmil_model_finish(t->model, step, place->arena, &hand->pass, outcome, error)
+                          : rmil_model_step(t->model, step, arena, outcome, error);
+    }
+    *step = step_of(t, at);
+    if (!ask_anchor(t, hand, step, arena, error)) return FALSE;
+    if (t->hands->phase == FORWARD) return go_forward(t, hand, place, arena, outcome, error);
+    if (!rmil_model_forward(t->model, step, arena, &hand->pass, outcome, error)) return FALSE;
+    if (t->hands->phase == SHOW && !rmil_member_set(&hand->member, &step->target, &hand->pass.shown, error)) return FALSE;
+    return rmil_model_finish(t->model, step, arena, &hand->pass, outcome, error);
+}
+
+static int larger_bag(gconstpointer a, gconstpointer b, gpointer user) {
+    const RmilTrainer *t = user;
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    int64_t kx = t->slides.bags[t->hand[x]]->count, ky = t->slides.bags[t->hand[y]]->count;
+    return kx != ky ? (kx < ky ? 1 : -1) : (x > y) - (x < y);
+}
+
+static gboolean run_bags(RmilTrainer *t, Phase phase, GError **error) {
+    t->hands->phase = phase;
+    return rmil_crew_run(t->crew, t->count, run_bag, t, error);
+}
+
+static void take_hand(RmilTrainer *t, const int64_t *slides, int64_t first, int64_t count, gboolean training) {
+    t->hand = slides;
+    t->first = first;
+    t->count = count;
+    t->training = training;
+    for (int64_t i = 0; i < count; i++) t->order[i] = i;
+    g_qsort_with_data(t->order, (int)count, sizeof *t->order, larger_bag, t);
+}
+
+/* -- what they have together -------------------------------------------------------------------------------------------- */
+/* Cox's partial likelihood: each bag's loss becomes its share of what all have, minus the log partial likelihood divided by their number;
+ * slopes by their risks. */
+static double cox_loss(RmilTrainer *t) {
+    g_autofree double *risks = g_new(double, t->count), *times = g_new(double, t->count);
+    g_autofree gboolean *events = g_new(gboolean, t->count);
+    for (int64_t i = 0; i < t->count; i++) {
+        const RmilTarget *target = &t->slides.targets[t->hand[i]];
+        risks[i] = t->outcomes[i].logits[0], times[i] = target->time, events[i] = target->event;
+    }
+    return rmil_cox_loss(risks, times, events, t->count, TRUE, t->slopes) / (double)t->count;
+}
+
+static void share_loss(RmilTrainer *t, double loss) {
+    for (int64_t i = 0; i < t->count; i++) {
+        t->outcomes[i].slide_loss = loss;
+        t->outcomes[i].loss = loss + t->outcomes[i].guide_loss;
+    }
+}
+
+static gboolean meet(RmilTrainer *t, GError **error) {
+    g_autofree RmilMember *members = g_new(RmilMember, t->count);
+    for (int64_t i = 0; i < t->count; i++) members[i] = t->hands->hands[i].member;
+    const gboolean done = rmil_guide_meet(&t->model->config, members, t->count, t->arenas[0], error);
+    for (int64_t i = 0; i < t->count; i++) t->hands->hands[i].member = members[i];
+    return done;
+}
+
+/* Places whose arenas grew in different steps must not hold many times rmil_group_room. */
+static void trim(RmilTrainer *t) {
+    gsize all = 0;
+    t->hands->held = 0;
+    for (int64_t i = 0; i < t->hands->count; i++) all += t->hands->hands[i].arena ? rmil_arena_size(t->hands->hands[i].arena) : 0;
+    for (int64_t i = 0; i < t->hands->count && all > 2 * (gsize)rmil_group_room; i++)
+        g_clear_pointer(&t->hands->hands[i].arena, rmil_arena_free);
+}
+
+gboolean rmil_group_learn(RmilTrainer *t, const int64_t *slides, int64_t first, int64_t count, GError **error) {
+    const gboolean cox = is_cox(t), meets = rmil_guide_meets(&t->model->config);
+    double loss = 0;
+    take_hand(t, slides, first, count, TRUE);
+    if (!cox && !meets) return run_bags(t, ALONE, error);
+    trim(t);
+    if (!run_bags(t, FORWARD, error)) return FALSE;
+    if (cox) loss = cox_loss(t);
+    if ((meets && !meet(t, error)) || !run_bags(t, BACK, error)) return FALSE;
+    if (cox) share_loss(t, loss);
+    return TRUE;
+}
+
+gboolean rmil_group_judge(RmilTrainer *t, const int64_t *slides, int64_t count, GError **error) {
+    const gboolean meets = rmil_guide_meets(&t->model->config);
+    take_hand(t, slides, 0, count, FALSE);
+    if (!run_bags(t, meets ? SHOW : ALONE, error) || (meets && !meet(t, error))) return FALSE;
+    for (int64_t i = 0; meets && i < count; i++) {
+        const RmilMember *member = &t->hands->hands[i].member;
+        RmilOutcome *outcome = &t->outcomes[i];
+        outcome->guide_loss = member->own * outcome->guide_loss + member->loss;
+        outcome->loss = outcome->slide_loss + outcome->guide_loss;
+    }
+    if (is_cox(t)) share_loss(t, cox_loss(t));
+    return TRUE;
+}

@@ -1,0 +1,24 @@
+/* True instance labels: CLAM's instance branch learns from annotated patches instead of those that attention guesses (clam.c does that);
+ * with evenness beside it, which is here, it is mixed-supervision CLAM (docs/models.md, Guides). */
+#include "guide.h"
+
+typedef struct {
+    double evenness;
+} Options;
+
+static gboolean loss(const RmilStep *step, const RmilGuided *on, RmilArena *arena, double *loss, float *ds, float *da, GError **error) {
+    const double weight = ((const Options *)rmil_guide_own(step->config))->evenness;
+    if (weight <= 0) return TRUE;
+    if (!rmil_evenness(on, rmil_target_lesion(&step->config->task, &step->target), arena, loss, ds, error)) return FALSE;
+    *loss *= weight;
+    for (int64_t i = 0; ds && i < on->count; i++) ds[i] = (float)(weight * (double)ds[i]);
+    return TRUE;
+}
+
+static const RmilOption options[] = {
+    {RMIL_NUMBER("evenness", "evenness", 0, 0, 1e6, "X", "weight of the evenness of attention beside true instance labels"),
+     .offset = offsetof(Options, evenness)},
+    {0},
+};
+
+const RmilGuideClass rmil_labels_guide = {.name = "labels", .options = options, .negatives = TRUE, .loss = loss};
