@@ -230,7 +230,7 @@ static gboolean bench_method(const RmilTrainMethod *method, RmilBag *const *bags
                              GError **error) {
     RmilModelConfig config;
     Round round = {.peers = {{.mode = "eager"}, {.mode = "compile"}}};
-    if (!rmil_model_config_init(&config, method->model, method->guide, error)) return FALSE;
+    if (!rmil_method_config_init(method, &config, error)) return FALSE;
     for (gsize i = 0; i < G_N_ELEMENTS(round.peers); i++) peer_start(&round.peers[i], method->name, bfloat16, threads);
     const Seconds products = time_products(bags, threads, steps);
     gboolean done = train(&config, bags, threads, steps, &round, error);

@@ -74,6 +74,8 @@ RMIL_API const RmilTrainMethod *rmil_methods(gsize *count);
 RMIL_API const RmilTrainMethod *rmil_method_find(const char *name, GError **error);
 /* The one without an option of its own. guide: NULL for the one that the model trains with where nothing is said. */
 RMIL_API const RmilTrainMethod *rmil_method_of(const char *model, const char *guide, GError **error);
+/* The paper's configuration of the method: rmil_model_config_init, and its option. */
+RMIL_API gboolean rmil_method_config_init(const RmilTrainMethod *method, RmilModelConfig *config, GError **error);
 /* The one that the configuration is of: its model, its guide and, where one has an option of its own with the configuration's value, that
  * one. NULL: there is none. */
 RMIL_API const RmilTrainMethod *rmil_method_of_config(const RmilModelConfig *config);

@@ -54,15 +54,25 @@ const RmilTrainMethod *rmil_method_of(const char *model, const char *guide, GErr
     return method;
 }
 
+/* The value of its option. */
+static double value_of(const RmilTrainMethod *method) {
+    double value;
+    const gboolean read = rmil_option_read(rmil_model_option_find(method->option), method->option, method->value, &value, NULL);
+    g_assert(read); /* else the row of the model is wrong */
+    return value;
+}
+
+gboolean rmil_method_config_init(const RmilTrainMethod *method, RmilModelConfig *config, GError **error) {
+    return rmil_model_config_init(config, method->model, method->guide, error) &&
+           (!method->option || rmil_model_config_set(config, method->option, value_of(method), error));
+}
+
 const RmilTrainMethod *rmil_method_of_config(const RmilModelConfig *config) {
     gsize count;
     const RmilTrainMethod *methods = rmil_methods(&count);
     for (gsize i = 0; i < count; i++) {
-        double value;
         if (!methods[i].option || methods[i].guide != config->guide || strcmp(methods[i].model, config->model) != 0) continue;
-        if (rmil_option_read(rmil_model_option_find(methods[i].option), methods[i].option, methods[i].value, &value, NULL) &&
-            rmil_model_config_get(config, methods[i].option) == value)
-            return &methods[i];
+        if (rmil_model_config_get(config, methods[i].option) == value_of(&methods[i])) return &methods[i];
     }
     return find(config->model, config->guide);
 }

@@ -144,24 +144,21 @@ static gboolean name_weights(const RmilTrainOptions *options, const RmilModelCon
 }
 
 /* The option that makes the method what it is: nothing else may be said of it. */
-static gboolean set_method(const RmilTrainMethod *method, const RmilTrainOptions *options, RmilModelConfig *model, GError **error) {
-    const RmilOption *row = method->option ? rmil_model_option_find(method->option) : NULL;
-    const char *text = row ? rmil_train_options_get(options, row->name) : NULL;
-    double value, other;
-    if (!row || !rmil_option_read(row, row->name, method->value, &value, error)) return !row;
-    if (text && rmil_option_read(row, row->name, text, &other, NULL) && other != value)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "method %s has --%s %s; leave out --%s %s, or take another method", method->name,
-                         row->name, method->value, row->name, text);
-    rmil_option_put(row, model, value);
-    return TRUE;
+static gboolean keep_method(const RmilTrainMethod *method, const RmilModelConfig *before, const RmilModelConfig *after, GError **error) {
+    const char *option = method->option;
+    if (!option || rmil_model_config_get(before, option) == rmil_model_config_get(after, option)) return TRUE;
+    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "method %s is the one with --%s %s: leave --%s out, or take another method", method->name,
+                     option, method->value, option);
 }
 
 gboolean rmil_train_options_configure(const RmilTrainOptions *options, const RmilTrainMethod *method, RmilModelConfig *model,
                                       RmilTrainConfig *train, GError **error) {
+    RmilModelConfig usual;
     rmil_train_config_init(train);
-    return rmil_model_config_init(model, method->model, method->guide, error) && set_method(method, options, model, error) &&
-           fill(options, rmil_model_options(), model, error) && fill(options, rmil_trainer_options, train, error) &&
-           name_weights(options, model, train, error);
+    if (!rmil_method_config_init(method, &usual, error)) return FALSE;
+    *model = usual;
+    return fill(options, rmil_model_options(), model, error) && keep_method(method, &usual, model, error) &&
+           fill(options, rmil_trainer_options, train, error) && name_weights(options, model, train, error);
 }
 
 const RmilTrainMethod *rmil_train_options_method(const RmilTrainOptions *options, const RmilTrainMethod *method, GError **error) {

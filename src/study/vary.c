@@ -180,7 +180,7 @@ char *rmil_varied_data_annotations(const RmilVariedData *data) {
 
 gboolean rmil_vary_options(RmilTrainOptions *options, const RmilVaried *varied, const RmilTrainMethod *method, GError **error) {
     RmilModelConfig model;
-    if (!rmil_model_config_init(&model, method->model, method->guide, error)) return FALSE;
+    if (!rmil_method_config_init(method, &model, error)) return FALSE;
     for (int i = 0; i < RMIL_VARIED && varied[i].name; i++) {
         if (rmil_variation_find(varied[i].name)->change || rmil_model_ignores(&model, varied[i].name)) continue;
         if (!rmil_train_options_set(options, varied[i].name, varied[i].text, error)) return FALSE;

@@ -249,15 +249,8 @@ static void free_cohort(Cohort *c) {
 }
 
 static RmilModelConfig config_of(const char *method) {
-    const RmilTrainMethod *m = rmil_method_find(method, NULL);
     RmilModelConfig config;
-    g_assert_true(rmil_model_config_init(&config, m->model, m->guide, NULL));
-    if (m->option) {
-        const RmilOption *option = rmil_model_option_find(m->option);
-        double value;
-        g_assert_true(rmil_option_read(option, m->option, m->value, &value, NULL));
-        g_assert_true(rmil_model_config_set(&config, m->option, value, NULL));
-    }
+    g_assert_true(rmil_method_config_init(rmil_method_find(method, NULL), &config, NULL));
     config.dim = DIM, config.hidden = 10;
     if (config.attention_dim) config.attention_dim = 6;
     if (config.threshold >= 0) config.dropout = 0.2;
