@@ -200,7 +200,7 @@ static void test_shipped(void) {
                  {"low-data", NULL, 350},
                  {"granularity", NULL, 120},
                  {"annotated-fraction", NULL, 80},
-                 {"supervised", "annotated-fraction", 280},
+                 {"supervised", "annotated-fraction", 350},
                  {"threshold", NULL, 60},
                  {"localisation", NULL, 60},
                  {"learning-rate", "comparison", 90}};
