@@ -19,9 +19,9 @@ static gboolean prepare(Run *run, gboolean *annotated, GError **error) {
     return TRUE;
 }
 
-/* --methods a,b,c; by default AB-MIL and, where anything is annotated, rank induction. */
+/* --methods a,b,c; by default AB-MIL and, where anything is annotated, rank induction, with --partial within and across slides. */
 static gboolean choose_methods(Run *run, const char *names, gboolean annotated, GError **error) {
-    const RmilTrainMethod *guided = rmil_method_reference();
+    const RmilTrainMethod *guided = run->partial ? rmil_method_partial() : rmil_method_reference();
     if (!names) g_ptr_array_add(run->methods, (gpointer)rmil_method_unguided(guided));
     if (!names && annotated) g_ptr_array_add(run->methods, (gpointer)guided);
     g_auto(GStrv) list = g_strsplit(names ? names : "", ",", -1);
@@ -78,12 +78,13 @@ static gboolean find_preprocessing(Run *run, GError **error) {
 typedef struct {
     char *methods;
     gint64 repeats, heatmaps;
-    gboolean clean;
+    gboolean clean, partial;
 } RunOptions;
 
 static gboolean run_all(Run *run, const RunOptions *options, GError **error) {
     gboolean annotated = FALSE;
     const char *folder = run->work->folder;
+    run->partial = options->partial;
     if (!rmil_study_accepts(folder, "run", error) || !check_early(run, options->methods, error) || !find_preprocessing(run, error) ||
         !prepare(run, &annotated, error) || !choose_methods(run, options->methods, annotated, error))
         return FALSE;
@@ -149,6 +150,8 @@ int command_run(int argc, char **argv) {
         {"repeats", 0, 0, G_OPTION_ARG_INT64, &own_options.repeats,
          "Monte-Carlo splits into training and validation (default: 1; the paper: 10)", "N"},
         {"heatmaps", 0, 0, G_OPTION_ARG_INT64, &own_options.heatmaps, "test slides to draw (default: 12)", "N"},
+        {"partial", 0, 0, G_OPTION_ARG_NONE, &own_options.partial,
+         "outlines leave parts of lesions out: rank-both instead of rank, where --methods says nothing", NULL},
         {"clean", 0, 0, G_OPTION_ARG_NONE, &own_options.clean, "remove earlier trainings that do not belong to this run", NULL},
         {0},
     };

@@ -10,6 +10,7 @@ typedef struct {
     const RmilTrainOptions *options;
     RmilCohort *cohort; /* DIR/cohort.csv: the slides that came through the stages */
     RmilTrainData *data;
+    gboolean partial;        /* --partial */
     GPtrArray *methods;      /* const RmilTrainMethod * */
     GArray *repeats;         /* RmilRepeat: of the data's rows */
     int64_t *bags;           /* by row of the cohort: that of the data whose bag the slide is in */

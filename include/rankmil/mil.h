@@ -66,6 +66,7 @@ typedef struct {
     const char *title;          /* for readers: "Rank induction" */
     RmilLineStyle style;
     gboolean reference; /* the paper's own: what others are compared with where nothing else is said */
+    gboolean partial;   /* the one to take where outlines leave parts of lesions out (docs/guides.md) */
     gboolean patches;   /* its model learns from patch labels alone: it needs annotated slides */
 } RmilTrainMethod;
 /* All of them: model by model, in the paper's order, then its appendix's. */
@@ -80,6 +81,7 @@ RMIL_API gboolean rmil_method_config_init(const RmilTrainMethod *method, RmilMod
  * one. NULL: there is none. */
 RMIL_API const RmilTrainMethod *rmil_method_of_config(const RmilModelConfig *config);
 RMIL_API const RmilTrainMethod *rmil_method_reference(void);
+RMIL_API const RmilTrainMethod *rmil_method_partial(void);
 /* The same model without a guide. */
 RMIL_API const RmilTrainMethod *rmil_method_unguided(const RmilTrainMethod *method);
 

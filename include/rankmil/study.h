@@ -139,7 +139,7 @@ RMIL_API void rmil_run_entry_free(RmilRunEntry *entry);
  * lists, else what is in it, and is refused (DATA) when trainings of one method then differ in more than seed and sets. GPtrArray
  * of RmilRunEntry; free with g_ptr_array_unref. */
 RMIL_API GPtrArray *rmil_run_entries(const char *folder, GError **error);
-/* The method whose finished trainings the report of a run quotes: "rank" where there are any, else the first in the paper's order.
+/* The method whose finished trainings the report of a run quotes: "rank" where there are any, else "rank-both", else the first in the paper's order.
  * NULL: none is finished. Belongs to the entries. */
 RMIL_API const char *rmil_run_headline(const GPtrArray *entries);
 /* Folder name of a repeat below runs/METHOD: its seed, or where others have the same the name of its split. Free with g_free. */

@@ -84,4 +84,11 @@ const RmilTrainMethod *rmil_method_reference(void) {
     return method;
 }
 
+const RmilTrainMethod *rmil_method_partial(void) {
+    gsize count;
+    const RmilTrainMethod *methods = rmil_methods(&count), *method = methods;
+    while (!method->partial) method++;
+    return method;
+}
+
 const RmilTrainMethod *rmil_method_unguided(const RmilTrainMethod *method) { return find(method->model, RMIL_GUIDE_NONE); }

@@ -108,6 +108,14 @@ static gboolean read_methods(Reader *reader, const yaml_node_t *node, GError **e
     return TRUE;
 }
 
+static gboolean read_annotations(Reader *reader, const yaml_node_t *node, GError **error) {
+    const char *text = scalar(reader, node, "annotations", error);
+    if (!text) return FALSE;
+    reader->plan->partial = strcmp(text, "partial") == 0;
+    return reader->plan->partial || strcmp(text, "whole") == 0 ||
+           wrong(reader, node, error, "annotations is \"%s\"; it must be whole or partial", text);
+}
+
 static gboolean read_reference(Reader *reader, const yaml_node_t *node, GError **error) {
     const char *text = scalar(reader, node, "reference", error);
     g_autoptr(GError) reason = NULL;
@@ -317,9 +325,10 @@ static const struct {
     const char *name;
     gboolean (*read)(Reader *reader, const yaml_node_t *node, GError **error);
 } fields[] = {
-    [STUDY] = {"study", read_kind}, [VARY] = {"vary", read_vary},  {"title", read_title},   {"methods", read_methods},
-    {"reference", read_reference},  {"seeds", read_seeds},         {"splits", read_splits}, {"values", read_values},
-    {"settings", read_settings},    {"overrides", read_overrides},
+    [STUDY] = {"study", read_kind}, [VARY] = {"vary", read_vary},      {"title", read_title},
+    {"methods", read_methods},      {"reference", read_reference},     {"seeds", read_seeds},
+    {"splits", read_splits},        {"values", read_values},           {"settings", read_settings},
+    {"overrides", read_overrides},  {"annotations", read_annotations},
 };
 
 static const yaml_node_t *member(const Reader *reader, const yaml_node_t *map, const char *name) {
@@ -338,7 +347,7 @@ static gboolean read_fields(Reader *reader, const yaml_node_t *map, GError **err
         if (f == G_N_ELEMENTS(fields))
             return wrong(reader, key, error,
                          "there is no field \"%s\"; there are study, title, methods, reference, seeds, splits, vary, values, "
-                         "settings, overrides",
+                         "settings, overrides, annotations",
                          name);
         if (member(reader, map, name) != value) return wrong(reader, key, error, "%s is given twice", name);
         if (f >= FIRST_FIELDS && !fields[f].read(reader, value, error)) return FALSE;

@@ -156,6 +156,7 @@ static char *plan_text(const RmilStudyPlan *plan) {
     else if (plan->seeds->len) g_string_append(out, "]\n");
     if (plan->splits) append_quoted(out, "splits", plan->splits);
     else if (plan->by_site) g_string_append(out, "splits: {by_site: true}\n");
+    if (plan->partial) g_string_append(out, "annotations: partial\n");
     append_axes(out, plan);
     append_settings(out, plan);
     return g_string_free(out, FALSE);
@@ -171,11 +172,12 @@ static RmilStudyPlan *plan_new(const char *path) {
     return plan;
 }
 
-/* The paper's where it is among them, else the first. */
+/* The paper's where it is among them, that for partial outlines, else the first; where outlines are partial, that before the paper's. */
 static const RmilTrainMethod *usual_reference(const RmilStudyPlan *plan) {
-    const RmilTrainMethod *paper = rmil_method_reference();
-    for (guint i = 0; i < plan->methods->len; i++)
-        if (plan->methods->pdata[i] == paper) return paper;
+    const RmilTrainMethod *order[] = {rmil_method_reference(), rmil_method_partial()};
+    for (int k = 0; k < 2; k++)
+        for (guint i = 0; i < plan->methods->len; i++)
+            if (plan->methods->pdata[i] == order[plan->partial ? 1 - k : k]) return plan->methods->pdata[i];
     return plan->methods->pdata[0];
 }
 
@@ -209,6 +211,10 @@ RmilStudyPlan *rmil_study_plan_new(const char *kind, const GPtrArray *methods, c
 RmilStudyPlan *rmil_study_plan_read(const char *path, const char *const *sets, GError **error) {
     g_autoptr(RmilStudyPlan) plan = plan_new(path);
     if (!rmil_plan_read_file(plan, path, error) || !rmil_plan_read_sets(plan, sets, error)) return NULL;
+    if (!plan->methods->len && plan->partial) {
+        g_ptr_array_add(plan->methods, (gpointer)rmil_method_unguided(rmil_method_partial()));
+        g_ptr_array_add(plan->methods, (gpointer)rmil_method_partial());
+    }
     if (!plan->methods->len) {
         rmil_fail(error, RMIL_ERROR_FORMAT, "%s: names no methods", path);
         return NULL;

@@ -29,6 +29,7 @@ struct _RmilStudyPlan {
     gboolean counted; /* seeds were given as a number: of a split file, so many columns from the first on */
     char *splits;     /* absolute path, or NULL */
     gboolean by_site; /* sites stay whole where sets are drawn */
+    gboolean partial; /* outlines leave parts of lesions out */
     GArray *settings; /* RmilPlanSetting, in the order given */
     char *text;       /* the whole plan in YAML, in one fixed form */
 };

@@ -158,11 +158,12 @@ static gboolean find_methods(const char *runs, GPtrArray *entries, GError **erro
 }
 
 /* -- what the report quotes -------------------------------------------------------------------------------------------- */
-static gsize order_of(const char *method) {
+/* The paper's method, that for partial outlines, then all in their order. */
+static gsize rank_of(const char *method) {
     gsize count, i = 0;
     const RmilTrainMethod *methods = rmil_methods(&count);
     while (i < count && strcmp(methods[i].name, method) != 0) i++;
-    return i;
+    return i < count && methods[i].reference ? 0 : i < count && methods[i].partial ? 1 : 2 + i;
 }
 
 const char *rmil_run_headline(const GPtrArray *entries) {
@@ -170,8 +171,7 @@ const char *rmil_run_headline(const GPtrArray *entries) {
     for (guint i = 0; i < entries->len; i++) {
         const RmilRunEntry *entry = entries->pdata[i];
         if (!entry->done) continue;
-        if (strcmp(entry->method, rmil_method_reference()->name) == 0) return entry->method;
-        if (!first || order_of(entry->method) < order_of(first)) first = entry->method;
+        if (!first || rank_of(entry->method) < rank_of(first)) first = entry->method;
     }
     return first;
 }

@@ -302,6 +302,24 @@ static void test_folds(void) {
     g_assert_nonnull(strstr(o.out, "rank, out-of-fold predictions of 2 folds, pooled\n2 positive and 2 negative cases"));
 }
 
+/* Outlines that leave parts of lesions out: the guide that stands it, which the report quotes. `train --pairs both` is the same method. */
+static void test_partial(void) {
+    begin();
+    g_auto(Outcome) o = {0};
+    command_run(&o, root, "run", "cohort/cohort.csv", "-o", "partial", "--epochs", "2", "--heatmaps", "0", "--partial", NULL);
+    command_expect(&o, 0, "");
+    g_assert_cmpint(test_entries(root, "partial/runs"), ==, 2);
+    g_assert_true(test_exists(root, "partial/runs/rank-both") && test_exists(root, "partial/runs/abmil"));
+    g_assert_nonnull(strstr(o.out, "Rank induction within and across slides: AUROC"));
+    command_run(&o, root, "train", "partial/cohort.csv", "-o", "both", "--epochs", "2", "--pairs", "both", NULL);
+    command_expect(&o, 0, "");
+    g_autofree char *info = test_bytes(root, "both/run.json", NULL);
+    g_assert_nonnull(strstr(info, "\"method\" : \"rank-both\""));
+    g_assert_nonnull(strstr(info, "\"pairs\" : \"both\""));
+    command_run(&o, root, "run", "partial/cohort.csv", "-o", "wrong", "--methods", "rank-both", "--pairs", "within", NULL);
+    command_expect(&o, 1, "method rank-both is the one with --pairs both: leave --pairs out, or take another method");
+}
+
 /* Folds drawn by the run: each slide tested once, a folder each; with the table that `splits` writes the same sets. */
 static void test_drawn_folds(void) {
     begin();
@@ -505,6 +523,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/cli/run/damaged", test_damaged);
     g_test_add_func("/cli/run/folds", test_folds);
     g_test_add_func("/cli/run/drawn-folds", test_drawn_folds);
+    g_test_add_func("/cli/run/partial", test_partial);
     g_test_add_func("/cli/run/predict", test_predict_run);
     g_test_add_func("/cli/run/predict-many", test_predict_many);
     g_test_add_func("/cli/run/seen", test_seen);

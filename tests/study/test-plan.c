@@ -240,6 +240,26 @@ static void test_folds(void) {
 }
 
 /* Sites stay whole: the plan says it in its fixed form, and takes only a cohort that was read so. */
+/* Where outlines are partial, the plan takes the guide that stands it, and compares with it. */
+static void test_partial(void) {
+    g_autoptr(RmilStudyPlan) plan = good("study: comparison\nannotations: partial\n", NULL),
+                             own = good("study: comparison\nmethods: [rank, rank-both]\nannotations: partial\n", NULL),
+                             whole = good("study: comparison\nmethods: [abmil, rank-both, rank]\nannotations: whole\n", NULL);
+    g_assert_cmpint(plan->methods->len, ==, 2);
+    g_assert_cmpstr(((const RmilTrainMethod *)plan->methods->pdata[0])->name, ==, "abmil");
+    g_assert_cmpstr(((const RmilTrainMethod *)plan->methods->pdata[1])->name, ==, "rank-both");
+    g_assert_cmpstr(plan->reference->name, ==, "rank-both");
+    g_assert_cmpstr(own->reference->name, ==, "rank-both");
+    g_assert_cmpstr(whole->reference->name, ==, "rank");
+    g_autoptr(RmilStudyPlan) again = good(rmil_study_plan_text(plan), NULL);
+    g_assert_cmpstr(rmil_study_plan_text(again), ==, rmil_study_plan_text(plan));
+    g_assert_null(strstr(rmil_study_plan_text(whole), "annotations"));
+    refused("study: comparison\nmethods: [rank]\nannotations: some\n", NULL, "line 3: annotations is \"some\"; it must be whole or partial");
+    refused("study: comparison\nannotations: whole\n", NULL, "names no methods");
+    refused("study: comparison\nmethods: [rank-both]\nsettings: {pairs: within}\n", NULL,
+            "method rank-both is the one with --pairs both: leave --pairs out, or take another method");
+}
+
 static void test_by_site(void) {
     g_autoptr(RmilStudyPlan) plan = good("study: comparison\nmethods: [rank]\nseeds: [4]\nsplits: {folds: 3, by_site: true}\n", NULL),
                              not = good("study: comparison\nmethods: [rank]\nsplits: {by_site: false}\n", NULL);
@@ -314,6 +334,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/plan/shipped", test_shipped);
     g_test_add_func("/plan/folds", test_folds);
     g_test_add_func("/plan/by-site", test_by_site);
+    g_test_add_func("/plan/partial", test_partial);
     g_test_add_func("/plan/columns", test_columns);
     return g_test_run();
 }
