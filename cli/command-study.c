@@ -32,7 +32,7 @@ static char *find_plan(const char *name, GError **error) {
     }
     g_set_error(error, RMIL_ERROR, RMIL_ERROR_IO,
                 "%s: is not there, nor a plan of that name: comparison, low-data, granularity, "
-                "annotated-fraction, threshold, localisation, learning-rate",
+                "annotated-fraction, threshold, localisation, supervised, learning-rate, guides",
                 name);
     return NULL;
 }

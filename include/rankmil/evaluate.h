@@ -3,6 +3,7 @@
 #define RANKMIL_EVALUATE_H
 
 #include "decision.h"
+#include "lesions.h"
 #include "measures.h"
 #include "outcome.h"
 

@@ -86,10 +86,14 @@ static gboolean record_run(RmilRunner *runner, const RmilJob *job, RmilModel *mo
 }
 
 static gboolean do_job(RmilRunner *runner, RmilJob *job, GError **error) {
-    RmilVariant variant = {NULL, NULL};
+    RmilVariant variant = {NULL, NULL, NULL};
     gint64 start = g_get_monotonic_time();
-    if (job->data.kept || job->data.grown) {
-        rmil_variant_init(&variant, runner->data, job->run.splits, job->data.kept, job->data.grown);
+    if (job->annotations) {
+        const RmilAnnotating how = {job->data.grown, job->data.kept, job->data.within, job->repeat->seed};
+        if (!rmil_variant_init(&variant, runner->data, job->run.splits, &how, error)) {
+            rmil_variant_clear(&variant);
+            return FALSE;
+        }
         job->run.bags = variant.bags;
     }
     g_autofree char *checkpoint = rmil_runner_checkpoint(runner, job);

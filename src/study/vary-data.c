@@ -167,21 +167,37 @@ void rmil_grown_free(RmilGrown *grown) {
 }
 
 /* -- bags with other labels -------------------------------------------------------------------------------------------------- */
-void rmil_variant_init(RmilVariant *variant, const RmilTrainData *data, const RmilSplit *splits, const gboolean *kept,
-                       const RmilGrown *grown) {
+/* The bag gets a part of its labels. */
+static gboolean take_part(RmilVariant *variant, RmilBag *bag, const char *id, const RmilAnnotating *how, GError **error) {
+    uint8_t *part = rmil_try_new(bag->count, 1, error);
+    if (!part) return FALSE;
+    g_ptr_array_add(variant->labels, part);
+    if (!rmil_vary_within(bag, id, bag->patch_labels, how->within, how->seed, part, error)) return FALSE;
+    bag->patch_labels = part;
+    return TRUE;
+}
+
+gboolean rmil_variant_init(RmilVariant *variant, const RmilTrainData *data, const RmilSplit *splits, const RmilAnnotating *how,
+                           GError **error) {
     variant->copies = g_new0(RmilBag, data->count);
     variant->bags = g_new0(const RmilBag *, data->count);
+    variant->labels = g_ptr_array_new_with_free_func(g_free);
     for (int64_t i = 0; i < data->count; i++) {
         if (!data->bags[i]) continue;
         variant->copies[i] = *data->bags[i];
         variant->bags[i] = &variant->copies[i];
         if (splits[i] != RMIL_SPLIT_TRAIN && splits[i] != RMIL_SPLIT_VAL) continue;
-        if (grown && grown->labels[i]) variant->copies[i].patch_labels = grown->labels[i];
-        if (kept && rmil_target_lesion(&data->cohort->task, &data->targets[i]) && !kept[i]) variant->copies[i].patch_labels = NULL;
+        RmilBag *bag = &variant->copies[i];
+        if (how->grown && how->grown->labels[i]) bag->patch_labels = how->grown->labels[i];
+        if (!rmil_target_lesion(&data->cohort->task, &data->targets[i])) continue;
+        if (how->kept && !how->kept[i]) bag->patch_labels = NULL;
+        if (how->within > 0 && is_annotated(bag) && !take_part(variant, bag, data->cohort->rows[i].id, how, error)) return FALSE;
     }
+    return TRUE;
 }
 
 void rmil_variant_clear(RmilVariant *variant) {
     g_clear_pointer(&variant->copies, g_free);
     g_clear_pointer(&variant->bags, g_free);
+    g_clear_pointer(&variant->labels, g_ptr_array_unref);
 }

@@ -23,14 +23,30 @@ typedef struct {
 RmilGrown *rmil_grown_new(const RmilTrainData *data, double padding, const char *folder, GError **error);
 void rmil_grown_free(RmilGrown *grown);
 
-/* The data's bags with other patch labels; features are shared. grown: NULL, or new labels; kept: NULL, or whose labels stay
- * (others lose them). Only rows in training and validation change. bags[row] as in RmilTrainData. */
+/* out: the part of a slide's annotation, `labels`, that stays when `share` (0 … 1) of its annotated patches do, rounded, at least one. Its
+ * lesions (rmil_lesions) are taken whole in a drawn order until the next no longer fits; of that one those patches that lie nearest to one of
+ * them, which is drawn, stay, of equally near ones the first. Where patches lie on no tile grid the annotation is one lesion; where they have no
+ * coordinates, near is what stands near in the bag. Draws depend on id and seed alone; a smaller share's patches are a subset of a larger
+ * one's. Fails for want of memory alone. */
+gboolean rmil_vary_within(const RmilBag *bag, const char *id, const uint8_t *labels, double share, int64_t seed, uint8_t *out,
+                          GError **error);
+
+/* What becomes of the annotations of slides in training and validation. */
+typedef struct {
+    const RmilGrown *grown; /* NULL, or new labels */
+    const gboolean *kept;   /* by row: whose labels stay, among those that may have a lesion; the others lose them. NULL: all */
+    double within;          /* rmil_vary_within's share of what is left, of those that may have a lesion; 0: all of it stays */
+    int64_t seed;           /* of its draws */
+} RmilAnnotating;
+/* The data's bags with other patch labels; features are shared. bags[row] as in RmilTrainData. Fails for want of memory alone; clear it then,
+ * too. */
 typedef struct {
     RmilBag *copies;
     const RmilBag **bags;
+    GPtrArray *labels; /* those that are its own */
 } RmilVariant;
-void rmil_variant_init(RmilVariant *variant, const RmilTrainData *data, const RmilSplit *splits, const gboolean *kept,
-                       const RmilGrown *grown);
+gboolean rmil_variant_init(RmilVariant *variant, const RmilTrainData *data, const RmilSplit *splits, const RmilAnnotating *how,
+                           GError **error);
 void rmil_variant_clear(RmilVariant *variant);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilGrown, rmil_grown_free)

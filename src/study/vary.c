@@ -35,10 +35,13 @@ static void change_annotated(RmilVariedData *varied, double share) {
     rmil_vary_annotated(varied->data, &repeat, share, varied->kept);
 }
 
+static void change_within(RmilVariedData *varied, double share) { varied->within = share < 1 ? share : 0; }
+
 /* -- the table --------------------------------------------------------------------------------------------------------------- */
 static const RmilOption fraction = {.name = "fraction", .type = RMIL_OPTION_NUMBER, .low = 0.001, .high = 1};
 static const RmilOption padding = {.name = "padding", .type = RMIL_OPTION_NUMBER, .low = 0, .high = 1e6};
 static const RmilOption annotated = {.name = "annotated", .type = RMIL_OPTION_NUMBER, .low = 0, .high = 1};
+static const RmilOption within = {.name = "annotated-within", .type = RMIL_OPTION_NUMBER, .low = 0.05, .high = 1};
 static const RmilOption threshold = {.name = "threshold", .type = RMIL_OPTION_NUMBER, .low = 0, .high = 1e9};
 
 static const RmilVariation papers[] = {
@@ -67,6 +70,15 @@ static const RmilVariation papers[] = {
      .before = "",
      .after = " %",
      .axis = "Annotated positive slides (%)",
+     .scale = 100},
+    {.option = &within,
+     .change = change_within,
+     .guided = TRUE,
+     .count = 3,
+     .values = {0.1, 0.3, 1},
+     .before = "",
+     .after = " %",
+     .axis = "Annotated share of each lesion (%)",
      .scale = 100},
     {.option = &threshold,
      .elsewhere = TRUE,
@@ -174,8 +186,11 @@ static char *kept_identity(const RmilTrainData *data, const gboolean *kept) {
 
 char *rmil_varied_data_annotations(const RmilVariedData *data) {
     g_autofree char *kept = data->kept ? kept_identity(data->data, data->kept) : NULL;
-    const char *grown = data->grown ? data->grown->identity : NULL;
-    return kept && grown ? g_strconcat(kept, grown, NULL) : g_strdup(kept ? kept : grown);
+    const char *grown = data->grown ? data->grown->identity : "";
+    g_autofree char *share = data->within > 0 ? rmil_number_text(data->within) : NULL;
+    char *all = g_strconcat(kept ? kept : "", grown, share ? "within " : "", share, NULL);
+    if (!*all) g_clear_pointer(&all, g_free);
+    return all;
 }
 
 gboolean rmil_vary_options(RmilTrainOptions *options, const RmilVaried *varied, const RmilTrainMethod *method, GError **error) {

@@ -12,6 +12,7 @@ typedef struct {
     RmilSplit *splits;         /* owned; NULL: the repeat's */
     gboolean *kept;            /* owned; whose annotation stays; NULL: all */
     const RmilGrown *grown;    /* or NULL */
+    double within;             /* share of each annotation that stays; 0: all of it */
 } RmilVariedData;
 
 /* One kind of variation. */
@@ -43,7 +44,7 @@ char *rmil_varied_short(const RmilVaried *varied);
  * looks at annotations (rmil_model_annotated). */
 void rmil_vary_data(RmilVariedData *data, const RmilVaried *varied, gboolean follows);
 void rmil_varied_data_clear(RmilVariedData *data);
-/* SHA-256 of the annotations that stay or grew; NULL: they are the data's. Free with g_free. */
+/* What tells the annotations that stay or grew from others of the same data and seed; NULL: they are the data's. Free with g_free. */
 char *rmil_varied_data_annotations(const RmilVariedData *data);
 /* Values set options; not those that the method does not take, so that all of them train the same. */
 gboolean rmil_vary_options(RmilTrainOptions *options, const RmilVaried *varied, const RmilTrainMethod *method, GError **error);

@@ -86,7 +86,7 @@ static void test_annotated(void) {
         }
         g_assert_cmpint(train, ==, shares[s] > 0 ? (int64_t)fmax(1, floor(shares[s] * (double)positives + 0.5)) : 0);
         RmilVariant variant;
-        rmil_variant_init(&variant, data, repeat.splits, kept, NULL);
+        g_assert_true(rmil_variant_init(&variant, data, repeat.splits, &(RmilAnnotating){.kept = kept}, NULL));
         for (int64_t i = 0; i < data->count; i++) {
             gboolean lost = data->targets[i].label == 1 && !kept[i] && repeat.splits[i] != RMIL_SPLIT_TEST;
             g_assert_true(variant.bags[i]->patch_labels == (lost ? NULL : data->bags[i]->patch_labels));
