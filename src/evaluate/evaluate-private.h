@@ -5,6 +5,8 @@
 #include "base/base-private.h"
 #include "rankmil/evaluate.h"
 
+#define RMIL_AROUND 8 /* a tile's neighbours */
+
 /* Cases of equal score count as one: every ranking metric depends only on how many positives and negatives each
  * distinct score has. Groups stand in descending order of score. */
 typedef struct {

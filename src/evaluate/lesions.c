@@ -4,8 +4,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { AROUND = 8 };
-
 typedef struct {
     int64_t x, y, patch;
 } Cell;
@@ -40,11 +38,11 @@ gboolean rmil_tile_neighbours(const int64_t *coords, double size, int64_t k, int
     g_autofree Cell *cells = rmil_try_new(k, sizeof *cells, error);
     if (!cells) return FALSE;
     if (!fill_cells(coords, size, k, cells)) return TRUE;
-    if (!(*neighbours = rmil_try_new(k, AROUND * sizeof **neighbours, error))) return FALSE;
+    if (!(*neighbours = rmil_try_new(k, RMIL_AROUND * sizeof **neighbours, error))) return FALSE;
     for (int64_t c = 0; c < k; c++) {
-        int64_t *around = *neighbours + AROUND * cells[c].patch;
-        for (int n = 0; n < AROUND; n++) {
-            const int place = n < AROUND / 2 ? n : n + 1; /* of nine, without the middle */
+        int64_t *around = *neighbours + RMIL_AROUND * cells[c].patch;
+        for (int n = 0; n < RMIL_AROUND; n++) {
+            const int place = n < RMIL_AROUND / 2 ? n : n + 1; /* of nine, without the middle */
             const Cell wanted = {cells[c].x + place % 3 - 1, cells[c].y + place / 3 - 1, 0};
             const Cell *found = bsearch(&wanted, cells, (size_t)k, sizeof *cells, compare_cells);
             around[n] = found ? found->patch : -1;
@@ -66,8 +64,8 @@ int64_t rmil_lesions(const int64_t *neighbours, const uint8_t *labels, int64_t k
         if (!labels[i]) continue;
         if (any < 0) any = i;
         if (!neighbours) lesion[i] = any;
-        for (int n = 0; neighbours && n < AROUND; n++) {
-            const int64_t j = neighbours[AROUND * i + n];
+        for (int n = 0; neighbours && n < RMIL_AROUND; n++) {
+            const int64_t j = neighbours[RMIL_AROUND * i + n];
             if (j < 0 || j > i || !labels[j]) continue;
             const int64_t a = first_of(lesion, i), b = first_of(lesion, j);
             lesion[MAX(a, b)] = MIN(a, b);
