@@ -1,4 +1,5 @@
 /* rankmil evaluate RUN: what a run's predictions are worth; on another cohort with --cohort. */
+#include "found.h"
 #include "metrics.h"
 #include "models.h"
 #include "train.h"
@@ -71,15 +72,15 @@ static gboolean evaluate_folder(Cli *cli, const char *folder, RmilMeasuring how,
         cli_say(cli, "%s", folder);
         metrics = measured_report(cli, &measured, how);
     }
-    measured_clear(&measured);
-    g_string_chunk_free(strings);
-    if (!metrics) return FALSE;
     g_autoptr(JsonObject) result = json_object_new();
     json_object_set_string_member(result, "folder", folder);
-    json_object_set_object_member(result, "metrics", metrics);
-    if (!summarise_localisation(cli, folder, result, error) || !cli_json_write(result, to, error)) return FALSE;
-    *out = g_steal_pointer(&result);
-    return TRUE;
+    if (metrics) json_object_set_object_member(result, "metrics", metrics);
+    const gboolean done = metrics && summarise_localisation(cli, folder, result, error) &&
+                          found_report(cli, folder, measured.rows, how, result, error) && cli_json_write(result, to, error);
+    measured_clear(&measured);
+    g_string_chunk_free(strings);
+    if (done) *out = g_steal_pointer(&result);
+    return done;
 }
 
 /* -- another cohort ---------------------------------------------------------------------------------------------------------- */

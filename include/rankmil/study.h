@@ -103,14 +103,17 @@ typedef struct {
     gboolean missing; /* a model of pixels cannot see the slide or one of its tiles: nothing is said of it */
     gboolean localised;
     double iou[RMIL_ALPHAS], dice[RMIL_ALPHAS], pointing[RMIL_ALPHAS];
+    double patch_auroc, patch_average_precision;
     RmilAttentionShare attention;
 } RmilApplied;
 /* Fills out[row] for every row that has a bag, with all = FALSE only for those in a set; patch labels are the data's own. A slide that a
- * model of pixels cannot read, or not wholly, is missing, with a warning. */
+ * model of pixels cannot read, or not wholly, is missing, with a warning. lesions: gets RmilLesionRow of those on a tile grid that are
+ * localised; ids are the cohort's. */
 RMIL_API gboolean rmil_train_apply(const RmilTrainData *data, const RmilModel *model, const RmilSplit *splits, gboolean all, int threads,
-                                   const RmilMonitor *monitor, RmilApplied *out, GError **error);
+                                   const RmilMonitor *monitor, RmilApplied *out, GArray *lesions, GError **error);
 
-/* The same as tables: folder/predictions.csv of every slide, folder/localisation.csv of those that are localised. */
+/* The same as tables: folder/predictions.csv of every slide, folder/localisation.csv of those that are localised, patches.csv and lesions.csv
+ * where there are any. */
 RMIL_API gboolean rmil_train_apply_write(const RmilTrainData *data, const RmilModel *model, const RmilSplit *splits, int threads,
                                          const char *folder, const RmilMonitor *monitor, GError **error);
 
@@ -119,6 +122,10 @@ RMIL_API gboolean rmil_train_apply_write(const RmilTrainData *data, const RmilMo
 RMIL_API GArray *rmil_predictions_read(const char *path, RmilTask *task, GStringChunk *strings, GError **error);
 /* That of the folder of a training, with the patients that slides.csv beside it names. */
 RMIL_API GArray *rmil_run_predictions(const char *folder, RmilTask *task, GStringChunk *strings, GError **error);
+
+/* The tables patches.csv (GArray of RmilPatchRow) and lesions.csv (RmilLesionRow) of the folder of a training; empty where there are none. As
+ * above; free with g_array_unref. */
+RMIL_API gboolean rmil_run_found(const char *folder, GStringChunk *strings, GArray **patches, GArray **lesions, GError **error);
 
 /* The cut-off and calibration that the folder's run.json records; chosen FALSE: none, or there is no run.json. */
 RMIL_API gboolean rmil_run_decision(const char *folder, RmilDecision *decision, GError **error);
@@ -279,6 +286,9 @@ RMIL_API GArray *rmil_study_epochs(RmilStudy *study, int64_t index, GError **err
 RMIL_API GArray *rmil_study_predictions(RmilStudy *study, int64_t index, GError **error);
 RMIL_API GArray *rmil_study_localisation(RmilStudy *study, int64_t index, GError **error);
 RMIL_API GArray *rmil_study_attention(RmilStudy *study, int64_t index, GError **error);
+/* Empty in records of before version 0.2. */
+RMIL_API GArray *rmil_study_patches(RmilStudy *study, int64_t index, GError **error);
+RMIL_API GArray *rmil_study_lesions(RmilStudy *study, int64_t index, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilTrainData, rmil_train_data_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilRunEntry, rmil_run_entry_free)

@@ -215,6 +215,26 @@ static RmilLocalSummary localise(const RmilMethod *method, double alpha) {
     return local;
 }
 
+/* -- patches and lesions -------------------------------------------------------------------------------------------- */
+static RmilFoundRows found_rows(const RmilSeedRun *seed) { return (RmilFoundRows){seed->patches, seed->lesions, seed->cases}; }
+
+static void find(RmilSummary *summary) {
+    g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(RmilFoundRows));
+    summary->found = g_new(RmilFound, summary->n * RMIL_FOUND_COUNT + 1);
+    for (int m = 0; m < summary->n; m++) {
+        const GPtrArray *seeds = summary->methods[m].method->seeds;
+        const guint first = all->len;
+        for (guint s = 0; s < seeds->len; s++) {
+            const RmilFoundRows rows = found_rows(seeds->pdata[s]);
+            g_array_append_val(all, rows);
+        }
+        const RmilMeasuring how = RMIL_MEASURING_USUAL;
+        rmil_found(&g_array_index(all, RmilFoundRows, first), seeds->len, 0.95, how.rounds, how.seed,
+                   summary->found + m * RMIL_FOUND_COUNT);
+    }
+    summary->found_missing = rmil_found_missing((const RmilFoundRows *)(void *)all->data, all->len, summary->n_alphas > 0);
+}
+
 RmilSummary *rmil_summarise(const GPtrArray *methods, const RmilTask *task, const char *reference) {
     RmilSummary *summary = g_new0(RmilSummary, 1);
     summary->task = *task;
@@ -239,6 +259,7 @@ RmilSummary *rmil_summarise(const GPtrArray *methods, const RmilTask *task, cons
     for (int i = 0; i < summary->n; i++)
         for (int a = 0; a < summary->n_alphas; a++)
             summary->locals[i * summary->n_alphas + a] = localise(summary->methods[i].method, summary->alphas[a]);
+    find(summary);
     return summary;
 }
 
@@ -252,5 +273,6 @@ void rmil_summary_free(RmilSummary *summary) {
     g_free(summary->comparisons);
     g_free(summary->alphas);
     g_free(summary->locals);
+    g_free(summary->found);
     g_free(summary);
 }

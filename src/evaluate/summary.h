@@ -17,6 +17,8 @@ typedef struct {
     GArray *epochs;        /* RmilEpoch (mil.h); empty when there is no history */
     GArray *locals;        /* RmilLocalisationRow; empty when no test slide is annotated */
     GArray *attentions;    /* RmilAttentionRow; empty unless it was recorded */
+    GArray *patches;       /* RmilPatchRow; as locals, and empty of an earlier version */
+    GArray *lesions;       /* RmilLesionRow; likewise, and where patches lie on no tile grid */
     RmilDecision decision; /* chosen FALSE: its model carries none */
 } RmilSeedRun;
 
@@ -73,6 +75,8 @@ typedef struct {
     double *alphas;
     RmilLocalSummary *locals; /* n × n_alphas; NaN where a method has none */
     int local_slides;
+    RmilFound *found;          /* n × RMIL_FOUND_COUNT */
+    const char *found_missing; /* rmil_found_missing of all trainings */
 } RmilSummary;
 /* "seed", "fold" or "training": what each of the method's trainings is called; "mean of the seeds", … : what its pool is. */
 const char *rmil_tests_one(const RmilMethodSummary *summary);

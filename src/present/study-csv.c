@@ -92,6 +92,20 @@ static void localisation_rows(RmilCsv *out, const RmilLevel *level, const RmilMe
     }
 }
 
+static void found_rows(RmilCsv *out, const RmilLevel *level, const RmilMethodSummary *one, int method) {
+    for (int m = 0; m < RMIL_FOUND_COUNT; m++) {
+        const RmilFound *found = &level->summary->found[method * RMIL_FOUND_COUNT + m];
+        if (!found->cases) continue;
+        add_place(out, level, one);
+        rmil_csv_text(out, rmil_found_measures()[m].key);
+        rmil_csv_numbers(out, NULL, (double[]){found->mean, found->sd, found->interval.low, found->interval.high}, 4);
+        rmil_csv_text(out, found->interval.method);
+        rmil_csv_whole(out, found->cases);
+        add_runs(out, one);
+        rmil_csv_end(out);
+    }
+}
+
 static void attention_rows(RmilCsv *out, const RmilLevel *level, const RmilMethodSummary *one, int method) {
     RmilElsewhere off = rmil_study_elsewhere(one);
     if (off.slides == 0) return;
@@ -154,6 +168,7 @@ gboolean rmil_study_csv_write(const RmilStudyReport *study, const char *folder, 
         {"results.csv", "method,value,metric,mean,sd,n,runs", result_rows},
         {"pooled.csv", "method,value,metric,estimate,low,high,interval,positives,negatives,runs", pooled_rows},
         {"localisation.csv", "method,value,alpha,iou,iou_sd,dice,dice_sd,pointing,pointing_sd,runs", localisation_rows},
+        {"found.csv", "method,value,measure,mean,sd,low,high,interval,cases,runs", found_rows},
         {"attention.csv", "method,value,off_lesion,sd_slides,sd_runs,slides,runs", attention_rows},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(tables); i++)

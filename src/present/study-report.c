@@ -20,7 +20,8 @@ static void add_tables(const RmilStudyReport *study, TablesOf tables_of, guint o
 }
 
 gboolean rmil_study_latex_write(const RmilStudyReport *study, const char *folder, GError **error) {
-    static const TablesOf all[] = {rmil_study_result_tables, rmil_study_test_tables, rmil_study_pooled_tables, rmil_study_local_tables};
+    static const TablesOf all[] = {rmil_study_result_tables, rmil_study_test_tables, rmil_study_pooled_tables, rmil_study_local_tables,
+                                   rmil_study_found_tables};
     for (gsize k = 0; k < G_N_ELEMENTS(all); k++) {
         g_autoptr(GPtrArray) tables = all[k](study);
         for (guint i = 0; i < tables->len; i++) {
@@ -195,6 +196,7 @@ gboolean rmil_study_localise(RmilReport *report, GError **error) {
         g_string_append(out, "</div>\n");
     }
     add_tables(study, rmil_study_local_tables, strcmp(study->kind, "localisation") == 0 ? 3 : 1, "Dice and pointing game", out);
+    rmil_report_found(report);
     g_string_append(out, "</section>\n");
     return TRUE;
 }

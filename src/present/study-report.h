@@ -42,6 +42,7 @@ GPtrArray *rmil_study_result_tables(const RmilStudyReport *study); /* mean, SD, 
 GPtrArray *rmil_study_test_tables(const RmilStudyReport *study);   /* Mann-Whitney, Wilcoxon, DeLong, Holm */
 GPtrArray *rmil_study_pooled_tables(const RmilStudyReport *study); /* averaged predictions with intervals */
 GPtrArray *rmil_study_local_tables(const RmilStudyReport *study);  /* IoU, Dice, pointing game over α */
+GPtrArray *rmil_study_found_tables(const RmilStudyReport *study);  /* found.c: patches, FROC, FROC by size of lesions */
 /* Every comparison of the study, level after level, with Holm's correction over all of them. */
 typedef struct {
     const RmilSummary *summary;

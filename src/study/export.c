@@ -12,11 +12,12 @@
 #include <string.h>
 
 /* run.json first, which says what the others are. */
-static const char *const names[] = {"run.json", "model.safetensors", "history.csv", "predictions.csv", "localisation.csv", "slides.csv"};
-enum { RUN, MODEL, HISTORY, PREDICTIONS, LOCALISATION, SLIDES, FILES };
+static const char *const names[] = {"run.json",         "model.safetensors", "history.csv", "predictions.csv",
+                                    "localisation.csv", "patches.csv",       "lesions.csv", "slides.csv"};
+enum { RUN, MODEL, HISTORY, PREDICTIONS, LOCALISATION, PATCHES, LESIONS, SLIDES, FILES };
 
 typedef struct {
-    char *bytes;
+    char *bytes; /* NULL: it is not to be there */
     gsize size;
     gboolean same; /* as on the disk */
 } File;
@@ -84,10 +85,12 @@ static gboolean fill(const RmilExport *export, const RmilRecordRun *run, File *f
     files[HISTORY].bytes = rmil_rows_csv(&rmil_rows[RMIL_ROWS_EPOCH], run->rows[RMIL_ROWS_EPOCH]);
     files[PREDICTIONS].bytes = rmil_predictions_csv(&export->data->cohort->task, run->rows[RMIL_ROWS_PREDICTION]);
     files[LOCALISATION].bytes = rmil_rows_csv(&rmil_rows[RMIL_ROWS_LOCALISATION], run->rows[RMIL_ROWS_LOCALISATION]);
+    files[PATCHES].bytes = rmil_rows_csv(&rmil_rows[RMIL_ROWS_PATCHES], run->rows[RMIL_ROWS_PATCHES]);
+    files[LESIONS].bytes = rmil_rows_csv(&rmil_rows[RMIL_ROWS_LESION], run->rows[RMIL_ROWS_LESION]);
     files[SLIDES].bytes = slides_csv(export);
     files[RUN].bytes = run_json(export, &run->run);
     for (int i = 0; i < FILES; i++)
-        if (i != MODEL) files[i].size = strlen(files[i].bytes);
+        if (i != MODEL && files[i].bytes) files[i].size = strlen(files[i].bytes);
     return TRUE;
 }
 
@@ -104,7 +107,8 @@ static gboolean compare(const RmilExport *export, const RmilRecordRun *run, File
         gsize size = 0;
         if (!rmil_file_exists(path, &there, error)) return FALSE;
         if (there && !(have = rmil_file_read(path, G_MAXSSIZE, &size, error))) return FALSE;
-        files[i].same = there && size == files[i].size && memcmp(have, files[i].bytes, size) == 0;
+        files[i].same = there && files[i].bytes ? size == files[i].size && memcmp(have, files[i].bytes, size) == 0
+                                                : !there && !files[i].bytes;
         *all = *all && files[i].same;
         if (i > RUN) continue;
         g_autoptr(GError) reason = NULL;
@@ -124,8 +128,8 @@ static void say_changes(const RmilExport *export, const RmilRecordRun *run, cons
     for (int i = 0; i < FILES; i++) {
         g_autofree char *path = path_of(export->folder, i), *config = i == RUN ? rmil_run_config(export->folder, NULL) : NULL;
         if (files[i].same || (i == MODEL && export->renewed) || (config && strcmp(config, run->run.config) == 0)) continue;
-        rmil_monitor_warn(monitor, "%s: is not what the record of the training holds (changed, damaged or removed): it is written again",
-                          path);
+        rmil_monitor_warn(monitor, "%s: is not what the record of the training holds (changed, damaged or removed): it is %s", path,
+                          files[i].bytes ? "written again" : "removed");
     }
 }
 
@@ -140,7 +144,9 @@ gboolean rmil_export_write(const RmilExport *export, const RmilRecordRun *run, c
         done = done && unlink_in(export->folder, names[RUN], error) && unlink_in(export->folder, "metrics.json", error);
         for (int i = FILES - 1; done && i >= 0; i--) {
             g_autofree char *path = path_of(export->folder, i);
-            if (i == RUN || !files[i].same) done = rmil_file_write(path, files[i].bytes, files[i].size, error);
+            if (i != RUN && files[i].same) continue;
+            done = files[i].bytes ? rmil_file_write(path, files[i].bytes, files[i].size, error)
+                                  : unlink_in(export->folder, names[i], error);
         }
     }
     for (int i = 0; i < FILES; i++) g_free(files[i].bytes);

@@ -347,11 +347,14 @@ GArray *rmil_study_rows(RmilStudy *study, int64_t index, int kind, GError **erro
         return NULL;
     }
     const char *path = entry->source->path;
+    gboolean there;
+    g_autoptr(GArray) out = g_array_new(FALSE, TRUE, (guint)rows->size);
+    if (!has_table(entry->source, rows->table, &there, error)) return NULL;
+    if (!there && rows->rare) return g_steal_pointer(&out); /* of an earlier version */
     g_autofree char *sql = rmil_rows_select(rows);
     g_autoptr(sqlite3_stmt) row = rmil_sql_prepare(entry->source->db, path, sql, error);
     if (!row) return NULL;
     sqlite3_bind_int64(row, 1, entry->id);
-    g_autoptr(GArray) out = g_array_new(FALSE, TRUE, (guint)rows->size);
     for (gboolean more = TRUE; more;) {
         if (!rmil_sql_step(row, path, &more, error)) return NULL;
         if (!more) break;
@@ -382,6 +385,14 @@ GArray *rmil_study_predictions(RmilStudy *study, int64_t index, GError **error) 
 
 GArray *rmil_study_localisation(RmilStudy *study, int64_t index, GError **error) {
     return rmil_study_rows(study, index, RMIL_ROWS_LOCALISATION, error);
+}
+
+GArray *rmil_study_patches(RmilStudy *study, int64_t index, GError **error) {
+    return rmil_study_rows(study, index, RMIL_ROWS_PATCHES, error);
+}
+
+GArray *rmil_study_lesions(RmilStudy *study, int64_t index, GError **error) {
+    return rmil_study_rows(study, index, RMIL_ROWS_LESION, error);
 }
 
 GArray *rmil_study_attention(RmilStudy *study, int64_t index, GError **error) {

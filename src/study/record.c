@@ -36,6 +36,11 @@ static const char later[] = "CREATE TABLE IF NOT EXISTS model(run INTEGER PRIMAR
                             "CREATE TABLE IF NOT EXISTS output(run INTEGER NOT NULL REFERENCES run, slide TEXT NOT NULL,"
                             " name TEXT NOT NULL, value REAL, PRIMARY KEY(run, slide, name));"
                             "CREATE TABLE IF NOT EXISTS decision(run INTEGER PRIMARY KEY REFERENCES run, text TEXT NOT NULL);"
+                            "CREATE TABLE IF NOT EXISTS patches(run INTEGER NOT NULL REFERENCES run, slide TEXT NOT NULL, auroc REAL,"
+                            " average_precision REAL, PRIMARY KEY(run, slide));"
+                            "CREATE TABLE IF NOT EXISTS lesion(run INTEGER NOT NULL REFERENCES run, slide TEXT NOT NULL,"
+                            " lesion INTEGER NOT NULL, tiles INTEGER NOT NULL, score REAL, false_positives REAL,"
+                            " negatives INTEGER NOT NULL, PRIMARY KEY(run, slide, lesion));"
                             "CREATE TABLE IF NOT EXISTS patient(slide TEXT PRIMARY KEY, patient TEXT NOT NULL)";
 
 /* -- SQLite ------------------------------------------------------------------------------------------------------------------ */
@@ -224,7 +229,8 @@ RmilRecord *rmil_record_open(const char *path, const RmilRecordStudy *study, con
 
 /* Every row of the runs that a condition names: it is true of a row of `run`. Within a transaction. */
 static gboolean remove_where(RmilRecord *record, const char *condition, GError **error) {
-    static const char *const tables[] = {"model", "decision", "epoch", "prediction", "output", "localisation", "attention"};
+    static const char *const tables[] = {"model",        "decision",  "epoch",   "prediction", "output",
+                                         "localisation", "attention", "patches", "lesion"};
     gboolean done = TRUE;
     for (gsize i = 0; done && i <= G_N_ELEMENTS(tables); i++) {
         g_autofree char *sql = i < G_N_ELEMENTS(tables)

@@ -29,6 +29,8 @@ static void free_seed(gpointer data) {
     g_array_unref(seed->epochs);
     g_array_unref(seed->locals);
     g_array_unref(seed->attentions);
+    g_array_unref(seed->patches);
+    g_array_unref(seed->lesions);
     g_free(seed);
 }
 
@@ -39,6 +41,8 @@ RmilSeedRun *rmil_seed_run_new(int64_t number) {
     seed->epochs = g_array_new(FALSE, FALSE, sizeof(RmilEpoch));
     seed->locals = g_array_new(FALSE, FALSE, sizeof(RmilLocalisationRow));
     seed->attentions = g_array_new(FALSE, FALSE, sizeof(RmilAttentionRow));
+    seed->patches = g_array_new(FALSE, FALSE, sizeof(RmilPatchRow));
+    seed->lesions = g_array_new(FALSE, FALSE, sizeof(RmilLesionRow));
     return seed;
 }
 
@@ -120,6 +124,8 @@ gboolean rmil_seed_run_fill(RmilSeedRun *seed, RmilStudy *record, int64_t index,
            take(&seed->epochs, rmil_study_epochs(record, index, error)) &&
            take(&seed->locals, rmil_study_localisation(record, index, error)) &&
            take(&seed->attentions, rmil_study_attention(record, index, error)) &&
+           take(&seed->patches, rmil_study_patches(record, index, error)) &&
+           take(&seed->lesions, rmil_study_lesions(record, index, error)) &&
            check_cases(seed->cases, rmil_study_task(record), where, error);
 }
 
@@ -139,7 +145,9 @@ static gboolean read_tables(RmilResults *run, RmilSeedRun *seed, const char *sho
         const char *missing;
         GArray **rows;
     } tables[] = {{RMIL_ROWS_EPOCH, "history.csv: how the loss went while training.", &seed->epochs},
-                  {RMIL_ROWS_LOCALISATION, NULL, &seed->locals}};
+                  {RMIL_ROWS_LOCALISATION, NULL, &seed->locals},
+                  {RMIL_ROWS_PATCHES, NULL, &seed->patches},
+                  {RMIL_ROWS_LESION, NULL, &seed->lesions}};
     g_autofree char *predictions = g_build_filename(seed->folder, "predictions.csv", NULL), *config = rmil_run_config(seed->folder, NULL);
     if (config) seed->key = rmil_config_key(config);
     RmilTask task;

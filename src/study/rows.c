@@ -1,5 +1,5 @@
 /* Rows of a training, in the record and as CSV. */
-#include "predictions.h"
+#include "rows.h"
 
 #include "base/base-private.h"
 
@@ -8,8 +8,8 @@
 
 #define COLUMN(struct, name, cell, type, field)                                                                                            \
     { name, cell, RMIL_COLUMN_##type, G_STRUCT_OFFSET(struct, field) }
-#define ROWS(table, file, struct, columns, once)                                                                                           \
-    { table, file, sizeof(struct), G_N_ELEMENTS(columns), columns, once }
+#define ROWS(table, file, struct, columns, once, rare)                                                                                     \
+    { table, file, sizeof(struct), G_N_ELEMENTS(columns), columns, once, rare }
 
 static const RmilColumn epoch[] = {
     COLUMN(RmilEpoch, "epoch", "epoch", WHOLE, epoch),
@@ -50,12 +50,29 @@ static const RmilColumn attention[] = {
     COLUMN(RmilAttentionRow, "lesion_share", "lesion_share", REAL, lesion_share),
 };
 
+static const RmilColumn patches[] = {
+    COLUMN(RmilPatchRow, "slide", "id", TEXT, slide),
+    COLUMN(RmilPatchRow, "auroc", "auroc", REAL, auroc),
+    COLUMN(RmilPatchRow, "average_precision", "average_precision", REAL, average_precision),
+};
+
+static const RmilColumn lesion[] = {
+    COLUMN(RmilLesionRow, "slide", "id", TEXT, slide),
+    COLUMN(RmilLesionRow, "lesion", "lesion", WHOLE, lesion),
+    COLUMN(RmilLesionRow, "tiles", "tiles", WHOLE, tiles),
+    COLUMN(RmilLesionRow, "score", "score", REAL, score),
+    COLUMN(RmilLesionRow, "false_positives", "false_positives", REAL, false_positives),
+    COLUMN(RmilLesionRow, "negatives", "negatives", WHOLE, negatives),
+};
+
 const RmilRows rmil_rows[RMIL_ROWS_COUNT] = {
-    [RMIL_ROWS_EPOCH] = ROWS("epoch", "history.csv", RmilEpoch, epoch, FALSE),
-    [RMIL_ROWS_PREDICTION] = ROWS("prediction", "predictions.csv", RmilPredictionRow, prediction, TRUE),
-    [RMIL_ROWS_OUTPUT] = ROWS("output", NULL, RmilOutputRow, output, FALSE),
-    [RMIL_ROWS_LOCALISATION] = ROWS("localisation", "localisation.csv", RmilLocalisationRow, localisation, FALSE),
-    [RMIL_ROWS_ATTENTION] = ROWS("attention", NULL, RmilAttentionRow, attention, FALSE),
+    [RMIL_ROWS_EPOCH] = ROWS("epoch", "history.csv", RmilEpoch, epoch, FALSE, FALSE),
+    [RMIL_ROWS_PREDICTION] = ROWS("prediction", "predictions.csv", RmilPredictionRow, prediction, TRUE, FALSE),
+    [RMIL_ROWS_OUTPUT] = ROWS("output", NULL, RmilOutputRow, output, FALSE, FALSE),
+    [RMIL_ROWS_LOCALISATION] = ROWS("localisation", "localisation.csv", RmilLocalisationRow, localisation, FALSE, FALSE),
+    [RMIL_ROWS_ATTENTION] = ROWS("attention", NULL, RmilAttentionRow, attention, FALSE, FALSE),
+    [RMIL_ROWS_PATCHES] = ROWS("patches", "patches.csv", RmilPatchRow, patches, TRUE, TRUE),
+    [RMIL_ROWS_LESION] = ROWS("lesion", "lesions.csv", RmilLesionRow, lesion, FALSE, TRUE),
 };
 
 static RmilSplit split_of(const char *name) {
@@ -139,6 +156,7 @@ static void append_cell(RmilCsv *csv, const RmilColumn *column, const void *at) 
 }
 
 char *rmil_rows_csv(const RmilRows *rows, const GArray *values) {
+    if (rows->rare && values->len == 0) return NULL;
     RmilCsv *csv = rmil_csv_new(NULL);
     for (int i = 0; i < rows->count; i++) rmil_csv_text(csv, rows->columns[i].cell);
     rmil_csv_end(csv);
@@ -176,7 +194,8 @@ static gboolean read_cell(const RmilColumn *column, const RmilTable *table, cons
                ((*(double *)at >= 0 && *(double *)at <= 1) || wrong(error, table, path, row, "probability is outside 0 … 1", cell));
     case RMIL_COLUMN_REAL: return read_real(table, row, place, at, error);
     case RMIL_COLUMN_WHOLE:
-        if (!g_ascii_string_to_signed(cell, 10, 0, 1000000000, &number, NULL)) return wrong(error, table, path, row, "not an epoch", cell);
+        if (!g_ascii_string_to_signed(cell, 10, 0, 1000000000, &number, NULL))
+            return wrong(error, table, path, row, "not a whole number from 0 on", cell);
         *(int64_t *)at = number;
         return TRUE;
     case RMIL_COLUMN_LABEL:
@@ -217,64 +236,4 @@ GArray *rmil_rows_read(const RmilRows *rows, const char *path, GStringChunk *str
         }
     }
     return g_steal_pointer(&values);
-}
-
-/* -- from a model ---------------------------------------------------------------------------------------------------------- */
-/* times: where the bins of a survival model end. */
-static RmilPredictionRow prediction_of(const RmilTrainData *data, int64_t row, RmilSplit part, const RmilPrediction *said,
-                                       const double *times) {
-    const RmilCohortRow *of = &data->cohort->rows[row];
-    RmilPredictionRow out = {.slide = of->id,
-                             .part = part,
-                             .target = data->targets[row],
-                             .probability = said->probability,
-                             .logit = said->logit,
-                             .patient = of->patient,
-                             .answer = said->answer};
-    if (data->cohort->task.classes == 2) return out;
-    out.count = said->count;
-    memcpy(out.values, said->values, (gsize)said->count * sizeof *said->values);
-    if (data->cohort->task.kind == RMIL_TASK_SURVIVAL) memcpy(out.times, times, (gsize)said->count * sizeof *times);
-    return out;
-}
-
-void rmil_applied_rows(const RmilTrainData *data, const RmilModel *model, const RmilSplit *splits, gboolean all, const RmilApplied *applied,
-                       GStringChunk *strings, GArray *const rows[RMIL_ROWS_COUNT]) {
-    for (int64_t i = 0; i < data->count; i++) {
-        if (!data->bags[i] || (splits[i] == RMIL_SPLIT_NONE && !all)) continue;
-        const char *id = data->cohort->rows[i].id;
-        const RmilApplied *a = &applied[i];
-        if (a->missing) continue;
-        const RmilPredictionRow one = prediction_of(data, i, splits[i], &a->prediction, rmil_model_config(model)->edges + 1);
-        g_array_append_val(rows[RMIL_ROWS_PREDICTION], one);
-        rmil_outputs_of(&data->cohort->task, &one, strings, rows[RMIL_ROWS_OUTPUT]);
-        if (!a->localised) continue;
-        for (int k = 0; k < RMIL_ALPHAS; k++) {
-            RmilLocalisationRow place = {id, rmil_alphas()[k], a->iou[k], a->dice[k], a->pointing[k]};
-            g_array_append_val(rows[RMIL_ROWS_LOCALISATION], place);
-        }
-        RmilAttentionRow share = {id, a->attention.lesion, a->attention.elsewhere, a->attention.lesion_share};
-        g_array_append_val(rows[RMIL_ROWS_ATTENTION], share);
-    }
-}
-
-gboolean rmil_train_apply_write(const RmilTrainData *data, const RmilModel *model, const RmilSplit *splits, int threads, const char *folder,
-                                const RmilMonitor *monitor, GError **error) {
-    g_autofree RmilApplied *applied = g_new0(RmilApplied, data->count);
-    if (!rmil_train_apply(data, model, splits, TRUE, threads, monitor, applied, error)) return FALSE;
-    GArray *rows[RMIL_ROWS_COUNT];
-    GStringChunk *strings = g_string_chunk_new(1024);
-    for (int kind = 0; kind < RMIL_ROWS_COUNT; kind++) rows[kind] = g_array_new(FALSE, FALSE, (guint)rmil_rows[kind].size);
-    rmil_applied_rows(data, model, splits, TRUE, applied, strings, rows);
-    g_autofree char *predictions = rmil_predictions_csv(&data->cohort->task, rows[RMIL_ROWS_PREDICTION]),
-                    *locals = rmil_rows_csv(&rmil_rows[RMIL_ROWS_LOCALISATION], rows[RMIL_ROWS_LOCALISATION]);
-    const char *const texts[] = {predictions, locals}, *const names[] = {"predictions.csv", "localisation.csv"};
-    gboolean done = TRUE;
-    for (gsize i = 0; done && i < G_N_ELEMENTS(texts); i++) {
-        g_autofree char *path = g_build_filename(folder, names[i], NULL);
-        done = rmil_file_write(path, texts[i], strlen(texts[i]), error);
-    }
-    for (int kind = 0; kind < RMIL_ROWS_COUNT; kind++) g_array_unref(rows[kind]);
-    g_string_chunk_free(strings);
-    return done;
 }

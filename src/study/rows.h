@@ -30,10 +30,20 @@ typedef struct {
     int count;
     const RmilColumn *columns;
     gboolean once; /* each id */
+    gboolean rare; /* no file where there are no rows */
 } RmilRows;
 
-/* RmilEpoch, RmilPredictionRow, RmilOutputRow, RmilLocalisationRow, RmilAttentionRow */
-enum { RMIL_ROWS_EPOCH, RMIL_ROWS_PREDICTION, RMIL_ROWS_OUTPUT, RMIL_ROWS_LOCALISATION, RMIL_ROWS_ATTENTION, RMIL_ROWS_COUNT };
+/* RmilEpoch, RmilPredictionRow, RmilOutputRow, RmilLocalisationRow, RmilAttentionRow, RmilPatchRow, RmilLesionRow */
+enum {
+    RMIL_ROWS_EPOCH,
+    RMIL_ROWS_PREDICTION,
+    RMIL_ROWS_OUTPUT,
+    RMIL_ROWS_LOCALISATION,
+    RMIL_ROWS_ATTENTION,
+    RMIL_ROWS_PATCHES,
+    RMIL_ROWS_LESION,
+    RMIL_ROWS_COUNT
+};
 extern const RmilRows rmil_rows[RMIL_ROWS_COUNT];
 
 /* "INSERT INTO … VALUES(?, …)": run, then the columns. "SELECT … WHERE run = ?", as they were inserted. Free with g_free. */
@@ -44,14 +54,14 @@ void rmil_rows_bind(const RmilRows *rows, const void *row, sqlite3_stmt *stateme
 /* The row that a statement stands on; its texts become `strings`'s. */
 void rmil_rows_take(const RmilRows *rows, sqlite3_stmt *statement, GStringChunk *strings, void *row);
 
-/* The file's whole text, head first. Free with g_free. */
+/* The file's whole text, head first; NULL: there is to be none. Free with g_free. */
 char *rmil_rows_csv(const RmilRows *rows, const GArray *values);
 /* A file of these rows; its texts become `strings`'s. Errors name the file, the line, the reason. Free with g_array_unref. */
 GArray *rmil_rows_read(const RmilRows *rows, const char *path, GStringChunk *strings, GError **error);
 
-/* What a model says of a cohort as rows of all kinds but epochs, appended to rows[kind]; all: of slides in no set, too.
+/* What a model says of a cohort (rmil_train_apply) as rows of all kinds but epochs, appended to rows[kind]; all: of slides in no set, too.
  * strings: of the names of outputs. */
 void rmil_applied_rows(const RmilTrainData *data, const RmilModel *model, const RmilSplit *splits, gboolean all, const RmilApplied *applied,
-                       GStringChunk *strings, GArray *const rows[RMIL_ROWS_COUNT]);
+                       const GArray *lesions, GStringChunk *strings, GArray *const rows[RMIL_ROWS_COUNT]);
 
 #endif

@@ -1,4 +1,5 @@
 /* One run: what its result depends on, its training, and what its model says of every slide. */
+#include "localise.h"
 #include "sight.h"
 #include "vary.h"
 
@@ -145,20 +146,8 @@ typedef struct {
     gboolean all;
     const RmilMonitor *monitor;
     RmilApplied *out;
+    RmilFinds *finds;
 } Applying;
-
-static RmilAttentionShare attention_share(const float *attention, const uint8_t *labels, int64_t count) {
-    double inside = 0, outside = 0;
-    int64_t annotated = 0;
-    for (int64_t i = 0; i < count; i++) {
-        annotated += labels[i] != 0;
-        if (labels[i]) inside += (double)attention[i];
-        else outside += (double)attention[i];
-    }
-    const double k = (double)count, others = (double)(count - annotated);
-    return (RmilAttentionShare){inside * k / (double)annotated, others > 0 ? outside * k / others : NAN,
-                                inside + outside > 0 ? inside / (inside + outside) : NAN};
-}
 
 /* Nothing is said of the row. Models of pixels go from slide to slide on one thread, which may call the monitor. */
 static gboolean miss(const Applying *a, int64_t row, const char *why) {
@@ -178,14 +167,17 @@ static gboolean apply_task(int64_t row, int worker, gpointer user, GError **erro
     if (blind) return miss(a, row, blind);
     gboolean annotated = FALSE;
     for (int64_t i = 0; bag->patch_labels && i < bag->count; i++) annotated = annotated || bag->patch_labels[i];
-    out->localised = annotated && rmil_target_lesion(&a->data->cohort->task, &a->data->targets[row]) && a->splits[row] == RMIL_SPLIT_TEST;
-    const int64_t kept = out->localised ? bag->count : 0;
+    const RmilTask *task = &a->data->cohort->task;
+    const RmilTarget *target = &a->data->targets[row];
+    const gboolean test = a->splits[row] == RMIL_SPLIT_TEST, lesion = rmil_target_lesion(task, target);
+    const gboolean negative = test && !lesion && rmil_target_known(task, target);
+    out->localised = annotated && lesion && test;
+    const int64_t kept = out->localised || negative ? bag->count : 0;
     g_autofree float *attention = rmil_try_new(kept, sizeof *attention, error),
                      *scores = attention ? rmil_try_new(kept, sizeof *scores, error) : NULL;
     if (!scores) return FALSE;
     GError *reason = NULL;
-    if (!rmil_model_predict(a->model, bag, &a->data->targets[row], &out->prediction, kept ? scores : NULL, kept ? attention : NULL,
-                            &reason)) {
+    if (!rmil_model_predict(a->model, bag, target, &out->prediction, kept ? scores : NULL, kept ? attention : NULL, &reason)) {
         if (sees(rmil_model_config(a->model)) && reason->code != RMIL_ERROR_MEMORY) { /* one bad tile ends one slide */
             miss(a, row, reason->message);
             g_error_free(reason);
@@ -194,16 +186,17 @@ static gboolean apply_task(int64_t row, int worker, gpointer user, GError **erro
         g_propagate_error(error, reason);
         return FALSE;
     }
-    if (!out->localised) return TRUE;
-    /* the order of scores is the order of attention, and stays one where the threshold makes attention equal (0) */
-    rmil_localisation(scores, bag->patch_labels, bag->count, alphas, RMIL_ALPHAS, out->iou, out->dice, out->pointing);
-    out->attention = attention_share(attention, bag->patch_labels, bag->count);
-    return TRUE;
+    return negative         ? rmil_find_wrong(bag, scores, &a->finds[row], error)
+           : out->localised ? rmil_localise(bag, a->data->cohort->rows[row].id, scores, attention, out, &a->finds[row], error)
+                            : TRUE;
 }
 
 gboolean rmil_train_apply(const RmilTrainData *data, const RmilModel *model, const RmilSplit *splits, gboolean all, int threads,
-                          const RmilMonitor *monitor, RmilApplied *out, GError **error) {
-    Applying applying = {data, model, splits, all, monitor, out};
+                          const RmilMonitor *monitor, RmilApplied *out, GArray *lesions, GError **error) {
+    g_autofree RmilFinds *finds = g_new0(RmilFinds, data->count);
+    Applying applying = {data, model, splits, all, monitor, out, finds};
     /* a model of pixels takes all threads for one slide */
-    return rmil_parallel(data->count, sees(rmil_model_config(model)) ? 1 : threads, apply_task, &applying, error);
+    const gboolean done = rmil_parallel(data->count, sees(rmil_model_config(model)) ? 1 : threads, apply_task, &applying, error);
+    rmil_finds_join(finds, data->count, lesions);
+    return done;
 }

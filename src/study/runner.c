@@ -52,7 +52,7 @@ static void pass_warning(gpointer user, const char *message) {
 /* -- one run ----------------------------------------------------------------------------------------------------------------- */
 /* Everything that the record keeps of a model that was trained. */
 static gboolean record_run(RmilRunner *runner, const RmilJob *job, RmilModel *model, GArray *history, const RmilApplied *applied,
-                           double seconds, int threads, GError **error) {
+                           const GArray *lesions, double seconds, int threads, GError **error) {
     g_autofree char *name = g_strdup_printf("models/%s-%.16s.safetensors", job->method->name, job->planned.key);
     g_autofree char *path = g_build_filename(runner->options->folder, name, NULL);
     RmilRecordRun out = {.run = job->planned, .rows[RMIL_ROWS_EPOCH] = g_array_ref(history)};
@@ -70,7 +70,8 @@ static gboolean record_run(RmilRunner *runner, const RmilJob *job, RmilModel *mo
         if (epoch->best) out.run.best_epoch = epoch->epoch;
     }
     GStringChunk *strings = g_string_chunk_new(1024);
-    rmil_applied_rows(runner->data, model, job->run.splits, runner->options->folders != RMIL_FOLDERS_NONE, applied, strings, out.rows);
+    rmil_applied_rows(runner->data, model, job->run.splits, runner->options->folders != RMIL_FOLDERS_NONE, applied, lesions, strings,
+                      out.rows);
     rmil_runner_decide(runner, job, out.rows[RMIL_ROWS_PREDICTION], model);
     g_autofree char *sha256 = rmil_model_save(model, path, error) ? rmil_file_sha256(path, error) : NULL;
     g_autofree char *decision = rmil_model_decision(model)->chosen ? rmil_decision_text(rmil_model_decision(model)) : NULL;
@@ -102,12 +103,13 @@ static gboolean do_job(RmilRunner *runner, RmilJob *job, GError **error) {
     g_autoptr(RmilModel) model = rmil_train_run(&job->run, checkpoint, history, &monitor, error);
     double seconds = (double)(g_get_monotonic_time() - start) / G_USEC_PER_SEC;
     g_autofree RmilApplied *applied = g_new0(RmilApplied, runner->data->count);
+    g_autoptr(GArray) lesions = g_array_new(FALSE, FALSE, sizeof(RmilLesionRow));
     const int threads = job->run.train.threads;
     if (model) rmil_model_set_threads(model, threads);
     gboolean done = model && rmil_train_apply(runner->data, model, job->run.splits, runner->options->folders != RMIL_FOLDERS_NONE, threads,
-                                              &monitor, applied, error);
+                                              &monitor, applied, lesions, error);
     for (const RmilJob *twin = job; done && twin; twin = twin->twin)
-        done = record_run(runner, twin, model, history, applied, seconds, threads, error);
+        done = record_run(runner, twin, model, history, applied, lesions, seconds, threads, error);
     if (done) g_unlink(checkpoint);
     job->run.bags = NULL;
     rmil_variant_clear(&variant);

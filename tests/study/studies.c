@@ -70,6 +70,26 @@ static void same_attention(const GArray *a, const GArray *b) {
     }
 }
 
+static void same_patches(const GArray *a, const GArray *b) {
+    g_assert_cmpuint(a->len, ==, b->len);
+    for (guint i = 0; i < a->len; i++) {
+        const RmilPatchRow *x = &g_array_index(a, RmilPatchRow, i), *y = &g_array_index(b, RmilPatchRow, i);
+        g_assert_cmpstr(x->slide, ==, y->slide);
+        same_numbers((const double[]){x->auroc, x->average_precision}, (const double[]){y->auroc, y->average_precision}, 2);
+    }
+}
+
+static void same_lesions(const GArray *a, const GArray *b) {
+    g_assert_cmpuint(a->len, ==, b->len);
+    for (guint i = 0; i < a->len; i++) {
+        const RmilLesionRow *x = &g_array_index(a, RmilLesionRow, i), *y = &g_array_index(b, RmilLesionRow, i);
+        g_assert_cmpstr(x->slide, ==, y->slide);
+        const double p[] = {(double)x->lesion, (double)x->tiles, x->score, x->false_positives, (double)x->negatives};
+        const double q[] = {(double)y->lesion, (double)y->tiles, y->score, y->false_positives, (double)y->negatives};
+        same_numbers(p, q, G_N_ELEMENTS(p));
+    }
+}
+
 static void same_model(const RmilStudyRun *a, const RmilStudyRun *b) {
     gsize size_a, size_b;
     g_autofree char *x = rmil_file_read(a->model, 1 << 26, &size_a, NULL), *y = rmil_file_read(b->model, 1 << 26, &size_b, NULL);
@@ -106,5 +126,7 @@ void studies_assert_same(const char *folder_a, const char *folder_b) {
         same_rows(a, b, i, rmil_study_predictions, same_predictions);
         same_rows(a, b, i, rmil_study_localisation, same_localisation);
         same_rows(a, b, i, rmil_study_attention, same_attention);
+        same_rows(a, b, i, rmil_study_patches, same_patches);
+        same_rows(a, b, i, rmil_study_lesions, same_lesions);
     }
 }
