@@ -94,20 +94,25 @@ static void test_help(void) {
 static void test_run(void) {
     make_run();
     g_autofree char *run = g_build_filename(root, "run", NULL), *rank = g_build_filename(run, "runs", "rank", "1", NULL);
-    static const char *const products[] = {"run.json",        "model.safetensors", "history.csv",
-                                           "predictions.csv", "localisation.csv",  "slides.csv"};
+    static const char *const products[] = {"run.json",         "model.safetensors", "history.csv", "predictions.csv",
+                                           "localisation.csv", "patches.csv",       "lesions.csv", "slides.csv"};
     for (gsize i = 0; i < G_N_ELEMENTS(products); i++) {
         gsize size;
         g_autofree char *text = test_bytes(rank, products[i], &size);
         g_assert_cmpuint(size, >, 10);
     }
-    g_assert_cmpint(test_entries(rank, "."), ==, 6); /* no checkpoint, no leftovers */
+    g_assert_cmpint(test_entries(rank, "."), ==, (int)G_N_ELEMENTS(products)); /* no checkpoint, no leftovers */
     g_assert_cmpint(test_entries(run, "features"), ==, 10);
     g_auto(Outcome) o = {0};
     command_run(&o, root, "evaluate", "run", "--json", NULL);
     command_expect(&o, 0, "");
     g_assert_nonnull(strstr(o.out, "\"average_precision\""));
     g_assert_nonnull(strstr(o.out, "\"localisation\""));
+    g_assert_nonnull(strstr(o.out, "\"patch_auroc\""));
+    g_assert_nonnull(strstr(o.out, "\"froc\""));
+    command_run(&o, root, "evaluate", "run", NULL);
+    command_expect(&o, 0, "");
+    g_assert_nonnull(strstr(o.out, "lesions found, by false positives per negative slide"));
     command_run(&o, root, "metrics", "run/runs/abmil/0/predictions.csv", NULL);
     command_expect(&o, 0, "");
     g_assert_nonnull(strstr(o.out, "auroc"));

@@ -32,6 +32,12 @@ static void add_slides(RmilRecordRun *run, const FakeStudy *fake, GStringChunk *
             RmilLocalisationRow local = {id, alphas[a], iou, 2 * iou / (1 + iou), share * 60 + alphas[a] > 50};
             g_array_append_val(run->rows[RMIL_ROWS_LOCALISATION], local);
         }
+        RmilPatchRow patches = {id, 0.5 + share / 2, share};
+        g_array_append_val(run->rows[RMIL_ROWS_PATCHES], patches);
+        for (int l = 0; l < 1 + i % 3; l++) {
+            RmilLesionRow lesion = {id, l + 1, 1 + 7 * l + i % 7, strength, 3 * (1 - share) + l, 4};
+            g_array_append_val(run->rows[RMIL_ROWS_LESION], lesion);
+        }
         RmilAttentionRow attention = {id, 1 + 10 * share, 1 - 0.5 * share, share};
         g_array_append_val(run->rows[RMIL_ROWS_ATTENTION], attention);
     }
@@ -95,15 +101,14 @@ void fake_study_write(const char *folder, const FakeStudy *fake) {
                              .rows[RMIL_ROWS_EPOCH] = g_array_new(FALSE, TRUE, sizeof(RmilEpoch)),
                              .rows[RMIL_ROWS_PREDICTION] = g_array_new(FALSE, TRUE, sizeof(RmilPredictionRow)),
                              .rows[RMIL_ROWS_LOCALISATION] = g_array_new(FALSE, TRUE, sizeof(RmilLocalisationRow)),
-                             .rows[RMIL_ROWS_ATTENTION] = g_array_new(FALSE, TRUE, sizeof(RmilAttentionRow))};
+                             .rows[RMIL_ROWS_ATTENTION] = g_array_new(FALSE, TRUE, sizeof(RmilAttentionRow)),
+                             .rows[RMIL_ROWS_PATCHES] = g_array_new(FALSE, TRUE, sizeof(RmilPatchRow)),
+                             .rows[RMIL_ROWS_LESION] = g_array_new(FALSE, TRUE, sizeof(RmilLesionRow))};
         int method = (int)i / (values * fake->seeds), value = (int)i / fake->seeds % values;
         double reach = values > 1 ? 0.5 + 0.5 * value / (values - 1) : 1;
         add_slides(&run, fake, names, fake->strengths[method] * reach + 0.15 * noise(77, i), 1000 + 7 * i);
         rmil_record_add(record, &run, &error);
         g_assert_no_error(error);
-        g_array_unref(run.rows[RMIL_ROWS_EPOCH]);
-        g_array_unref(run.rows[RMIL_ROWS_PREDICTION]);
-        g_array_unref(run.rows[RMIL_ROWS_LOCALISATION]);
-        g_array_unref(run.rows[RMIL_ROWS_ATTENTION]);
+        for (int kind = 0; kind < RMIL_ROWS_COUNT; kind++) g_clear_pointer(&run.rows[kind], g_array_unref);
     }
 }

@@ -123,6 +123,32 @@ static void check_results(const char *folder, const double values[3][5]) {
     g_assert_cmpint(seen, ==, 3);
 }
 
+/* found.csv: means over slides and lesions of each training, then over the five of a method. */
+static void check_found(const char *folder, RmilStudy *study) {
+    g_autoptr(RmilTable) found = test_rows(folder, "tables/found.csv");
+    GError *error = NULL;
+    for (int64_t row = 0; row < rmil_table_rows(found); row++) {
+        const char *measure = test_cell(found, row, "measure");
+        const gboolean auroc = strcmp(measure, "patch_auroc") == 0, at_two = strcmp(measure, "sensitivity_at_2") == 0;
+        if (!auroc && !at_two) continue;
+        double means = 0;
+        int64_t runs = 0;
+        for (int64_t i = 0; i < rmil_study_count(study); i++) {
+            if (strcmp(rmil_study_run(study, i)->method, test_cell(found, row, "method")) != 0) continue;
+            g_autoptr(GArray) patches = rmil_study_patches(study, i, &error), lesions = rmil_study_lesions(study, i, &error);
+            g_assert_no_error(error);
+            double sum = 0;
+            for (guint k = 0; auroc && k < patches->len; k++) sum += g_array_index(patches, RmilPatchRow, k).auroc;
+            for (guint k = 0; at_two && k < lesions->len; k++) sum += g_array_index(lesions, RmilLesionRow, k).false_positives <= 2;
+            means += sum / (auroc ? patches->len : lesions->len);
+            runs++;
+        }
+        g_assert_cmpfloat_with_epsilon(number(found, row, "mean"), means / (double)runs, 1e-12);
+        g_assert_true(number(found, row, "low") < number(found, row, "mean") && number(found, row, "high") > number(found, row, "mean"));
+    }
+    g_assert_cmpint(rmil_table_rows(found), >=, 3 * 9);
+}
+
 /* P of both tests against brute force; Holm of two tests by its definition. */
 static void check_tests(const char *folder, const double values[3][5]) {
     g_autoptr(RmilTable) tests = test_rows(folder, "tables/tests.csv");
@@ -164,12 +190,16 @@ static void test_numbers(void) {
     }
     check_results(folder, values);
     check_tests(folder, values);
+    check_found(folder, study);
+    page_has(page, "<h3>Patches and lesions</h3>");
+    page_has(page, "2–5 tiles (");
     /* every mean is the best once, the reference's with letters */
     g_autofree char *latex = test_bytes(folder, "tables/results.tex", NULL);
     g_assert_cmpint(test_count(latex, "\\textbf{"), ==, 5);
     page_has(latex, "\\textsuperscript{a,c}");
     static const char *const tables[] = {"tables/results.tex", "tables/tests-auroc.tex", "tables/tests-auprc.tex", "tables/pooled.tex",
-                                         "tables/iou.tex",     "tables/dice.tex",        "tables/pointing.tex"};
+                                         "tables/iou.tex",     "tables/dice.tex",        "tables/pointing.tex",    "tables/patches.tex",
+                                         "tables/froc.tex",    "tables/froc-size.tex"};
     for (gsize i = 0; i < G_N_ELEMENTS(tables); i++) check_latex(folder, tables[i]);
     static const char *const figures[] = {"auroc-runs",        "auprc-runs",           "roc", "pr", "localisation-iou",
                                           "localisation-dice", "localisation-pointing"};

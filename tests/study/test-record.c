@@ -39,6 +39,8 @@ static void add(RmilRecord *record, int which) {
                                              prediction("a", RMIL_SPLIT_VAL, 0, 1e-17, 4.0 / 3)};
     const RmilLocalisationRow places[] = {{"z", 1, 0.25, 0.4, 1}, {"z", 100, 0.5, 2.0 / 3, 0}};
     const RmilAttentionRow attention[] = {{"z", 12.5, NAN, 1}};
+    const RmilPatchRow patches[] = {{"z", 1.0 / 3, NAN}};
+    const RmilLesionRow lesions[] = {{"z", 1, 7, -0.1, 1.0 / 7, 3}, {"z", 2, 1, NAN, NAN, 3}};
     RmilRecordRun run = {.run = planned[which]};
     run.run.epochs = 2;
     run.run.best_epoch = 1;
@@ -52,13 +54,12 @@ static void add(RmilRecord *record, int which) {
     run.rows[RMIL_ROWS_PREDICTION] = g_array_append_vals(g_array_new(FALSE, FALSE, sizeof *predictions), predictions, 2);
     run.rows[RMIL_ROWS_LOCALISATION] = g_array_append_vals(g_array_new(FALSE, FALSE, sizeof *places), places, 2);
     run.rows[RMIL_ROWS_ATTENTION] = g_array_append_vals(g_array_new(FALSE, FALSE, sizeof *attention), attention, 1);
+    run.rows[RMIL_ROWS_PATCHES] = g_array_append_vals(g_array_new(FALSE, FALSE, sizeof *patches), patches, 1);
+    run.rows[RMIL_ROWS_LESION] = g_array_append_vals(g_array_new(FALSE, FALSE, sizeof *lesions), lesions, 2);
     GError *error = NULL;
     g_assert_true(rmil_record_add(record, &run, &error));
     g_assert_no_error(error);
-    g_array_unref(run.rows[RMIL_ROWS_EPOCH]);
-    g_array_unref(run.rows[RMIL_ROWS_PREDICTION]);
-    g_array_unref(run.rows[RMIL_ROWS_LOCALISATION]);
-    g_array_unref(run.rows[RMIL_ROWS_ATTENTION]);
+    for (int kind = 0; kind < RMIL_ROWS_COUNT; kind++) g_clear_pointer(&run.rows[kind], g_array_unref);
 }
 
 static void test_round_trip(void) {
@@ -95,6 +96,14 @@ static void test_round_trip(void) {
     g_assert_cmpint(prediction[1].part, ==, RMIL_SPLIT_VAL);
     g_assert_cmpfloat(g_array_index(places, RmilLocalisationRow, 1).dice, ==, 2.0 / 3);
     g_assert_true(isnan(g_array_index(attention, RmilAttentionRow, 0).elsewhere));
+    g_autoptr(GArray) patches = rmil_study_patches(study, 1, &error), lesions = rmil_study_lesions(study, 1, &error);
+    g_assert_no_error(error);
+    g_assert_cmpfloat(g_array_index(patches, RmilPatchRow, 0).auroc, ==, 1.0 / 3);
+    g_assert_true(isnan(g_array_index(patches, RmilPatchRow, 0).average_precision));
+    const RmilLesionRow *lesion = &g_array_index(lesions, RmilLesionRow, 0);
+    g_assert_cmpint(lesions->len, ==, 2);
+    g_assert_true(lesion->tiles == 7 && lesion->negatives == 3 && lesion->false_positives == 1.0 / 7 && lesion->score == -0.1);
+    g_assert_true(isnan(lesion[1].score) && lesion[1].lesion == 2);
     g_assert_null(rmil_study_epochs(study, 0, &error));
     test_error(&error, RMIL_ERROR_ARGUMENT, "not done");
 }
@@ -103,10 +112,15 @@ static void test_round_trip(void) {
 static void test_earlier(void) {
     g_autofree char *folder = test_folder(), *path = g_build_filename(folder, "study.sqlite", NULL);
     GError *error = NULL;
-    rmil_record_free(begin(path, &threshold));
+    RmilRecord *record = begin(path, &threshold);
+    add(record, 0);
+    rmil_record_free(record);
     sqlite3 *db = NULL;
     g_assert_cmpint(sqlite3_open(path, &db), ==, SQLITE_OK);
-    g_assert_true(rmil_sql_run(db, path, "DROP TABLE varied; DROP TABLE model; DROP TABLE output; DROP TABLE patient", NULL));
+    g_assert_true(rmil_sql_run(db, path,
+                               "DROP TABLE varied; DROP TABLE model; DROP TABLE output; DROP TABLE patient; DROP TABLE patches;"
+                               " DROP TABLE lesion",
+                               NULL));
     sqlite3_close(db);
     g_autoptr(RmilStudy) study = rmil_study_open(folder, &error);
     g_assert_no_error(error);
@@ -116,6 +130,10 @@ static void test_earlier(void) {
     g_assert_cmpfloat(run->varied[0].number, ==, 0.1);
     g_assert_null(run->varied[1].name);
     g_assert_null(rmil_study_run(study, 2)->varied[0].name);
+    g_autoptr(GArray) patches = rmil_study_patches(study, 0, &error), lesions = rmil_study_lesions(study, 0, &error),
+                      places = rmil_study_localisation(study, 0, &error);
+    g_assert_no_error(error);
+    g_assert_true(patches->len == 0 && lesions->len == 0 && places->len == 2);
 }
 
 static void test_all_or_nothing(void) {
