@@ -409,6 +409,7 @@ static gboolean evaluate_all(Cli *cli, const char *folder, RmilMeasuring how, GE
         }
         if (!before && folders->len > 1 && !evaluate_mean(cli, folders, method, how, results, error)) return FALSE;
     }
+    found_say_missing(cli, results);
     return TRUE;
 }
 

@@ -26,7 +26,8 @@ static void say(Cli *cli, const RmilFound *found, JsonArray *out) {
         json_object_set_string_member(row, "interval", one->interval.method);
         json_object_set_int_member(row, measures[m].lesions ? "lesions" : "slides", one->cases);
         json_array_add_object_element(out, row);
-        cli_say(cli, "  %-24s %.4f   %.4f to %.4f   of %" G_GINT64_FORMAT " %s%s", measures[m].name, one->mean, one->interval.low,
+        const int pad = MAX(0, 24 - (int)g_utf8_strlen(measures[m].name, -1));
+        cli_say(cli, "  %s%*s %.4f   %.4f to %.4f   of %" G_GINT64_FORMAT " %s%s", measures[m].name, pad, "", one->mean, one->interval.low,
                 one->interval.high, one->cases, measures[m].lesions ? "lesion" : "slide", one->cases == 1 ? "" : "s");
     }
 }
@@ -44,11 +45,18 @@ gboolean found_report(Cli *cli, const char *folder, const GArray *predictions, R
         json_object_set_array_member(out, "found", list);
         JsonArray *localised = json_object_has_member(out, "localisation") ? json_object_get_array_member(out, "localisation") : NULL;
         const char *missing = rmil_found_missing(&rows, 1, localised && json_array_get_length(localised) > 0);
-        if (missing) cli_say(cli, "\n%s", missing);
         if (missing) json_object_set_string_member(out, "found_missing", missing);
     }
     g_clear_pointer(&patches, g_array_unref);
     g_clear_pointer(&lesions, g_array_unref);
     g_string_chunk_free(strings);
     return done;
+}
+
+void found_say_missing(Cli *cli, JsonArray *results) {
+    const char *said = NULL;
+    for (guint i = 0; i < json_array_get_length(results); i++) {
+        const char *missing = json_object_get_string_member_with_default(json_array_get_object_element(results, i), "found_missing", NULL);
+        if (missing && g_strcmp0(missing, said) != 0) cli_say(cli, "\n%s", said = missing);
+    }
 }

@@ -7,5 +7,7 @@
 
 /* From the tables of a training's folder, as lines and as members of `out`. predictions: its test rows. */
 gboolean found_report(Cli *cli, const char *folder, const GArray *predictions, RmilMeasuring how, JsonObject *out, GError **error);
+/* What there is not of all trainings, whose objects results holds, once. */
+void found_say_missing(Cli *cli, JsonArray *results);
 
 #endif
