@@ -28,7 +28,7 @@ static gboolean detect(const RmilBag *bag, const float *scores, int64_t **neighb
     return TRUE;
 }
 
-static gboolean find_lesions(const RmilBag *bag, const char *id, const float *scores, RmilFinds *finds, GError **error) {
+gboolean rmil_find_lesions(const RmilBag *bag, const char *id, const float *scores, RmilFinds *finds, GError **error) {
     g_autofree int64_t *neighbours = NULL, *lesion = NULL;
     g_autofree uint8_t *detection = NULL;
     if (!detect(bag, scores, &neighbours, &detection, error)) return FALSE;
@@ -49,13 +49,11 @@ static gboolean find_lesions(const RmilBag *bag, const char *id, const float *sc
     return TRUE;
 }
 
-gboolean rmil_localise(const RmilBag *bag, const char *id, const float *scores, const float *attention, RmilApplied *out, RmilFinds *finds,
-                       GError **error) {
+void rmil_localise(const RmilBag *bag, const float *scores, const float *attention, RmilApplied *out) {
     /* the order of scores is the order of attention, and stays one where the threshold makes attention equal (0) */
     rmil_localisation(scores, bag->patch_labels, bag->count, rmil_alphas(), RMIL_ALPHAS, out->iou, out->dice, out->pointing);
     rmil_patch_ranking(scores, bag->patch_labels, bag->count, &out->patch_auroc, &out->patch_average_precision);
     out->attention = attention_share(attention, bag->patch_labels, bag->count);
-    return find_lesions(bag, id, scores, finds, error);
 }
 
 gboolean rmil_find_wrong(const RmilBag *bag, const float *scores, RmilFinds *finds, GError **error) {

@@ -157,6 +157,22 @@ static gboolean miss(const Applying *a, int64_t row, const char *why) {
     return TRUE;
 }
 
+/* Scores that detections of different slides are compared by. A model with a row for each of several classes gave those of the class that it
+ * predicts, on another slide another's: then it is, of each patch, the highest for any class that may have a lesion. */
+static gboolean compare_scores(const Applying *a, int64_t row, float *scores, GError **error) {
+    const RmilBag *bag = a->data->bags[row];
+    const RmilTask *task = &a->data->cohort->task;
+    const int rows = task->classes > 2 ? rmil_model_rows(a->model) : 1;
+    g_autofree float *own = rows > 1 ? rmil_try_new(bag->count, sizeof *own, error) : NULL;
+    RmilPrediction prediction;
+    if (rows > 1 && !own) return FALSE;
+    for (int class = task->negative, first = class; rows > 1 && class < rows; class ++) {
+        if (!rmil_model_predict_row(a->model, bag, NULL, class, &prediction, own, NULL, error)) return FALSE;
+        for (int64_t i = 0; i < bag->count; i++) scores[i] = class == first ? own[i] : MAX(scores[i], own[i]);
+    }
+    return TRUE;
+}
+
 static gboolean apply_task(int64_t row, int worker, gpointer user, GError **error) {
     const Applying *a = user;
     const RmilBag *bag = a->data->bags[row];
@@ -186,9 +202,11 @@ static gboolean apply_task(int64_t row, int worker, gpointer user, GError **erro
         g_propagate_error(error, reason);
         return FALSE;
     }
-    return negative         ? rmil_find_wrong(bag, scores, &a->finds[row], error)
-           : out->localised ? rmil_localise(bag, a->data->cohort->rows[row].id, scores, attention, out, &a->finds[row], error)
-                            : TRUE;
+    if (out->localised) rmil_localise(bag, scores, attention, out);
+    if (!kept) return TRUE;
+    if (!compare_scores(a, row, scores, error)) return FALSE;
+    return negative ? rmil_find_wrong(bag, scores, &a->finds[row], error)
+                    : rmil_find_lesions(bag, a->data->cohort->rows[row].id, scores, &a->finds[row], error);
 }
 
 gboolean rmil_train_apply(const RmilTrainData *data, const RmilModel *model, const RmilSplit *splits, gboolean all, int threads,
