@@ -44,8 +44,8 @@ RMIL_API void rmil_false_positives(RmilLesionRow *rows, int64_t n, float *scores
 /* -- what is measured ------------------------------------------------------------------------------------------------------ */
 /* FROC: sensitivity at so many false positives per negative slide is the share of lesions with a detection whose threshold lets no more
  * through; between the rates that occur nothing is interpolated. Camelyon16's score is its mean at 1/4, 1/2, 1, 2, 4, 8 (Ehteshami Bejnordi
- * et al., JAMA 2017;318:2199: false positives of metastasis-free slides; a detection hits the lesion that it lies in). Other than there, a
- * lesion is made of tiles, and none is too small to count. By size: that score of lesions of so many tiles. */
+ * et al., JAMA 2017;318:2199; a detection hits the lesion that it lies in). Other than in the challenge's script, only negative slides have
+ * false positives, a lesion is made of tiles, and none is too small to count. By size: that score of lesions of so many tiles. */
 enum { RMIL_FOUND_AUROC, RMIL_FOUND_PRECISION, RMIL_FOUND_RATES, RMIL_FOUND_FROC = RMIL_FOUND_RATES + 6, RMIL_FOUND_SIZES };
 enum { RMIL_FOUND_COUNT = RMIL_FOUND_SIZES + 4 };
 typedef struct {

@@ -1,6 +1,8 @@
 /* What a training leaves of patches and lesions, against the definitions. */
 #include "studies.h"
 
+#include "rankmil/synth.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -12,12 +14,13 @@ typedef struct {
     GArray *patches, *lesions; /* as recorded */
 } Trained;
 
-static void train(Trained *t) {
+static void train(Trained *t, const char *cohort, const char *method) {
     GError *error = NULL;
     RmilTrainOptions options;
     rmil_train_options_init(&options);
-    g_autofree char *path = g_build_filename(studies_cohort(), "cohort.csv", NULL), *folder = test_folder(),
-                    *plan_path = test_file(folder, "plan.yaml", "study: comparison\nmethods: [rank]\nseeds: [2]\nsettings: {epochs: 6}\n");
+    g_autofree char *path = g_build_filename(cohort, "cohort.csv", NULL), *folder = test_folder(),
+                    *text = g_strdup_printf("study: comparison\nmethods: [%s]\nseeds: [2]\nsettings: {epochs: 6}\n", method),
+                    *plan_path = test_file(folder, "plan.yaml", text);
     t->cohort = rmil_cohort_read(path, &error);
     g_assert_no_error(error);
     t->data = rmil_train_data_load(t->cohort, &options, NULL, 1, NULL, &error);
@@ -58,15 +61,24 @@ static void trained_clear(Trained *t) {
     rmil_cohort_free(t->cohort);
 }
 
-static float *scores_of(const Trained *t, int64_t row) {
+/* class: RMIL_ROW_USUAL, or what the model says of one. */
+static float *row_of(const Trained *t, int64_t row, int class) {
     const RmilBag *bag = t->data->bags[row];
     float *scores = g_new(float, bag->count);
-    g_autofree float *attention = g_new(float, bag->count);
     RmilPrediction prediction;
     GError *error = NULL;
-    g_assert_true(rmil_model_predict(t->model, bag, &t->data->targets[row], &prediction, scores, attention, &error));
+    g_assert_true(rmil_model_predict_row(t->model, bag, &t->data->targets[row], class, &prediction, scores, NULL, &error));
     g_assert_no_error(error);
     return scores;
+}
+
+/* By which detections are compared: of three classes, of which the first is negative, the higher of the other two. */
+static float *scores_of(const Trained *t, int64_t row) {
+    if (t->data->cohort->task.classes == 2) return row_of(t, row, RMIL_ROW_USUAL);
+    float *one = row_of(t, row, 1);
+    g_autofree float *two = row_of(t, row, 2);
+    for (int64_t i = 0; i < t->data->bags[row]->count; i++) one[i] = MAX(one[i], two[i]);
+    return one;
 }
 
 static gboolean near(const RmilBag *bag, int64_t i, int64_t j) {
@@ -111,20 +123,20 @@ static int64_t number_lesions(const RmilBag *bag, int64_t *lesion) {
     return count;
 }
 
-static void test_recorded(void) {
+static void check_recorded(const char *cohort, const char *method) {
     Trained t;
-    train(&t);
+    train(&t, cohort, method);
     guint slide = 0, at = 0;
     for (int64_t row = 0; row < t.data->count; row++) {
         const RmilBag *bag = t.data->bags[row];
-        if (t.splits[row] != RMIL_SPLIT_TEST || t.data->targets[row].label != 1) continue;
-        g_autofree float *scores = scores_of(&t, row);
+        if (t.splits[row] != RMIL_SPLIT_TEST || t.data->targets[row].label < 1) continue;
+        g_autofree float *usual = row_of(&t, row, RMIL_ROW_USUAL), *scores = scores_of(&t, row);
         double pairs = 0, right = 0;
         for (int64_t i = 0; i < bag->count; i++)
             for (int64_t j = 0; j < bag->count; j++) {
                 if (!bag->patch_labels[i] || bag->patch_labels[j]) continue;
                 pairs++;
-                right += scores[i] > scores[j] ? 1 : scores[i] == scores[j] ? 0.5 : 0;
+                right += usual[i] > usual[j] ? 1 : usual[i] == usual[j] ? 0.5 : 0;
             }
         const RmilPatchRow *patches = &g_array_index(t.patches, RmilPatchRow, slide++);
         g_assert_cmpstr(patches->slide, ==, t.data->cohort->rows[row].id);
@@ -155,10 +167,28 @@ static void test_recorded(void) {
     trained_clear(&t);
 }
 
+static void test_recorded(void) { check_recorded(studies_cohort(), "rank"); }
+
+static void test_classes(void) {
+    g_autofree char *folder = test_folder();
+    RmilSynthFeatureOptions options;
+    GError *error = NULL;
+    rmil_synth_feature_options_init(&options);
+    options.train = 15;
+    options.test = 9;
+    options.dim = 16;
+    options.scale = 0.02;
+    options.threads = 1;
+    options.task.classes = 3;
+    g_assert_true(rmil_synth_features_write(folder, &options, NULL, &error));
+    g_assert_no_error(error);
+    check_recorded(folder, "clam-mb");
+}
+
 /* Of slides whose patches lie on no grid there are no lesions; the patches are ranked all the same. */
 static void test_no_grid(void) {
     Trained t;
-    train(&t);
+    train(&t, studies_cohort(), "rank");
     for (int64_t row = 0; row < t.data->count; row++)
         t.data->bags[row]->coords[0] += 100000 + (int64_t)(t.data->bags[row]->patch_size_level0 / 3);
     g_autofree RmilApplied *applied = g_new0(RmilApplied, t.data->count);
@@ -194,6 +224,7 @@ static void test_no_grid(void) {
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/localise/recorded", test_recorded);
+    g_test_add_func("/localise/classes", test_classes);
     g_test_add_func("/localise/no-grid", test_no_grid);
     return g_test_run();
 }
