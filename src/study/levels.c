@@ -9,7 +9,7 @@
 /* -- what varies ---------------------------------------------------------------------------------------------------------- */
 const RmilVariation *rmil_study_papers(const RmilStudyReport *study) {
     const RmilVariation *what = study->n_axes == 1 ? study->axes[0].what : NULL;
-    return what && what->count ? what : NULL;
+    return what && what->count && !what->ours ? what : NULL;
 }
 
 const RmilLevel *rmil_study_level(const RmilStudyReport *study, guint first, guint second) {

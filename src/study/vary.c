@@ -74,6 +74,7 @@ static const RmilVariation papers[] = {
     {.option = &within,
      .change = change_within,
      .guided = TRUE,
+     .ours = TRUE,
      .count = 3,
      .values = {0.1, 0.3, 1},
      .before = "",

@@ -21,8 +21,9 @@ typedef struct {
     void (*change)(RmilVariedData *data, double value); /* NULL: a value sets the option of training of that name */
     gboolean guided;    /* only annotations change: a training that does not look at them is the same with all values */
     gboolean elsewhere; /* the report shows how much attention leaves the lesion */
+    gboolean ours;      /* the paper does not vary it */
     int count;
-    double values[8];           /* the paper's */
+    double values[8];           /* usual ones, the paper's */
     const char *before, *after; /* a value as people read it: "T = 0.5", "20 %" */
     const char *axis;
     double scale; /* from a value to what is shown */

@@ -131,6 +131,16 @@ static void test_vary(void) {
     g_assert_null(rmil_study_plan_values(plan, "padding", &count));
 }
 
+/* The share of each lesion that is annotated has usual values, and bounds. */
+static void test_vary_within(void) {
+    g_autoptr(RmilStudyPlan) plan = good("study: comparison\nmethods: [rank]\nvary: annotated-within\nseeds: [2]\n", NULL);
+    g_autoptr(GPtrArray) runs = titles(plan);
+    g_assert_cmpuint(runs->len, ==, 3);
+    g_assert_cmpstr(runs->pdata[1], ==, "rank, annotated-within 0.3, seed 2");
+    refused("study: comparison\nmethods: [rank]\nvary: annotated-within\nvalues: [0.01, 1]\n", NULL,
+            "annotated-within is 0.01; it must be in 0.05 … 1");
+}
+
 static void test_vary_wrong(void) {
 #define OF "study: comparison\nmethods: [rank, hipt]\n"
     refused(OF "vary: dropouts\nvalues: [0]\n", NULL,
@@ -330,6 +340,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/plan/defaults", test_defaults);
     g_test_add_func("/plan/set", test_set);
     g_test_add_func("/plan/vary", test_vary);
+    g_test_add_func("/plan/vary-within", test_vary_within);
     g_test_add_func("/plan/vary-wrong", test_vary_wrong);
     g_test_add_func("/plan/wrong", test_wrong);
     g_test_add_func("/plan/shipped", test_shipped);
