@@ -89,7 +89,61 @@ static int64_t lesions_of(const RmilStudyReport *study) {
     return filling.cases[RMIL_FOUND_FROC];
 }
 
-void rmil_report_found(RmilReport *report) {
+/* Sensitivity by false positives per negative slide, a line a method. */
+static char *figure_froc(const RmilSummary *s, const char *folder, GError **error) {
+    const RmilFoundMeasure *measures = rmil_found_measures();
+    RmilFigure figure;
+    gboolean repeats = FALSE;
+    rmil_figure_begin(&figure, "localisation-froc",
+                      "Share of lesions found, by false positives per negative slide: mean and SD over trainings", 400,
+                      320 + RMIL_KEY_ROW * s->n, "series,method,position,false_positives,value,sd");
+    for (int m = 0; m < s->n; m++)
+        for (int i = RMIL_FOUND_RATES; i < RMIL_FOUND_FROC; i++) {
+            const RmilFound *found = &s->found[m * RMIL_FOUND_COUNT + i];
+            if (!found->cases) continue;
+            repeats = repeats || !isnan(found->sd);
+            rmil_csv_whole(figure.csv, s->methods[m].method->style);
+            rmil_csv_text(figure.csv, s->methods[m].method->title);
+            rmil_csv_whole(figure.csv, i - RMIL_FOUND_RATES + 1);
+            rmil_csv_text(figure.csv, measures[i].name);
+            rmil_figure_numbers(figure.csv, 2, (double[]){found->mean, found->sd});
+            rmil_csv_end(figure.csv);
+        }
+    rmil_figure_key_room(figure.script, s->n);
+    g_string_append(figure.script, "set xtics (");
+    for (int i = RMIL_FOUND_RATES; i < RMIL_FOUND_FROC; i++)
+        g_string_append_printf(figure.script, "%s'%s' %d", i > RMIL_FOUND_RATES ? ", " : "", measures[i].name, i - RMIL_FOUND_RATES + 1);
+    g_string_append(figure.script, ")\nset xrange [0.7:6.3]\nset yrange [0:1.03]\nset xlabel 'false positives per negative slide'\n"
+                                   "set ylabel 'Lesions found'\n");
+    for (int m = 0; m < s->n; m++) {
+        const RmilMethod *method = s->methods[m].method;
+        g_autofree char *title = rmil_figure_quote(method->title);
+        const double shift = 0.06 * (m - (s->n - 1) / 2.0); /* bars of different methods side by side */
+        if (repeats)
+            rmil_figure_plot(&figure,
+                             "'%s.csv' skip 1 using (column(1) == %d ? $3 + %.2f : NaN):5:6 with yerrorbars linetype %d dashtype solid "
+                             "linewidth 1 pointsize 0 notitle",
+                             figure.name, method->style, shift, method->style);
+        rmil_figure_plot(&figure, "'%s.csv' skip 1 using (column(1) == %d ? $3 + %.2f : NaN):5 with linespoints linetype %d title %s",
+                         figure.name, method->style, shift, method->style, title);
+    }
+    return rmil_figure_end(&figure, folder, error);
+}
+
+static gboolean add_froc(RmilReport *report, GError **error) {
+    const RmilStudyReport *study = report->study;
+    g_autofree char *svg = figure_froc(report->summary, study->folder, error),
+                    *caption = g_strdup_printf("Lesions found, by false positives per negative slide%s%s; bars: SD over the trainings.",
+                                               study->n_levels > 1 ? ", at " : "",
+                                               study->n_levels > 1 ? study->levels[study->n_levels - 1].text : "");
+    if (!svg) return FALSE;
+    g_string_append(report->out, "<div class=\"figures\">\n");
+    rmil_html_svg(report->out, svg, "FROC of each method; the values are in the table below", caption);
+    g_string_append(report->out, "</div>\n");
+    return TRUE;
+}
+
+gboolean rmil_report_found(RmilReport *report, GError **error) {
     const RmilStudyReport *study = report->study;
     const RmilSummary *s = study->along_summary ? study->along_summary : report->summary;
     const int64_t lesions = lesions_of(study);
@@ -103,6 +157,8 @@ void rmil_report_found(RmilReport *report) {
             "when a detection in it reaches it; detections on negative slides that reach it are false positives. The FROC score is "
             "Camelyon16’s: the mean share of lesions found at 1/4, 1/2, 1, 2, 4 and 8 false positives per negative slide.</p>\n",
             lesions);
+    if (lesions && !study->along_summary && !add_froc(report, error)) return FALSE;
     for (guint i = 0; i < tables->len; i++) rmil_study_table_html(tables->pdata[i], report->out);
     if (s->found_missing) rmil_html(report->out, "<p>%s</p>\n", s->found_missing);
+    return TRUE;
 }

@@ -462,7 +462,7 @@ gboolean rmil_report_localisation(RmilReport *report, GError **error) {
                                                    what == 2 ? "; below it Wilson’s 95 % interval over the slides" : "");
         localisation_table(report, what, caption);
     }
-    rmil_report_found(report);
+    if (!rmil_report_found(report, error)) return FALSE;
     g_string_append(report->out, "</section>\n");
     return TRUE;
 }

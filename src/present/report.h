@@ -73,7 +73,7 @@ gboolean rmil_study_localise(RmilReport *report, GError **error);
 gboolean rmil_study_attention_section(RmilReport *report, GError **error);
 gboolean rmil_study_making(RmilReport *report, GError **error);
 /* Of both. */
-void rmil_report_found(RmilReport *report); /* a part of the localisation */
+gboolean rmil_report_found(RmilReport *report, GError **error); /* a part of the localisation */
 gboolean rmil_report_errors(RmilReport *report, GError **error);
 gboolean rmil_report_training(RmilReport *report, GError **error);
 

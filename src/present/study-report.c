@@ -196,7 +196,7 @@ gboolean rmil_study_localise(RmilReport *report, GError **error) {
         g_string_append(out, "</div>\n");
     }
     add_tables(study, rmil_study_local_tables, strcmp(study->kind, "localisation") == 0 ? 3 : 1, "Dice and pointing game", out);
-    rmil_report_found(report);
+    if (!rmil_report_found(report, error)) return FALSE;
     g_string_append(out, "</section>\n");
     return TRUE;
 }

@@ -201,8 +201,8 @@ static void test_numbers(void) {
                                          "tables/iou.tex",     "tables/dice.tex",        "tables/pointing.tex",    "tables/patches.tex",
                                          "tables/froc.tex",    "tables/froc-size.tex"};
     for (gsize i = 0; i < G_N_ELEMENTS(tables); i++) check_latex(folder, tables[i]);
-    static const char *const figures[] = {"auroc-runs",        "auprc-runs",           "roc", "pr", "localisation-iou",
-                                          "localisation-dice", "localisation-pointing"};
+    static const char *const figures[] = {
+        "auroc-runs", "auprc-runs", "roc", "pr", "localisation-iou", "localisation-dice", "localisation-pointing", "localisation-froc"};
     for (gsize i = 0; i < G_N_ELEMENTS(figures); i++) has_figure(folder, figures[i]);
     page_has(page, "Rank induction has the highest mean AUROC");
     page_has(page, "As in the paper: the highest mean AUROC");
