@@ -94,8 +94,9 @@ const char *rmil_tensors_metadata(const RmilTensors *tensors, const char *key); 
 /* A tensor as floats or integers, converted; `values` has tensor->count entries. Integers only from integer dtypes. */
 void rmil_tensor_floats(const RmilTensor *tensor, float *values);
 gboolean rmil_tensor_integers(const RmilTensor *tensor, int64_t *values);
-/* The named tensor as floats of exactly this shape (−1: any size there); free with rmil_free. Fails, naming file and
- * tensor, when it is missing or shaped otherwise. */
+/* The named tensor, of exactly this shape (−1: any size there). NULL, naming file and tensor, when it is missing or shaped otherwise. */
+const RmilTensor *rmil_tensors_shaped(const RmilTensors *tensors, const char *name, int rank, const int64_t *shape, GError **error);
+/* The same as floats; free with rmil_free. */
 float *rmil_tensors_floats(const RmilTensors *tensors, const char *name, int rank, const int64_t *shape, GError **error);
 
 /* -- for readers of other formats: a set is filled, then only read -------------------------------------------------- */

@@ -180,7 +180,7 @@ static void append_shape(GString *text, int rank, const int64_t *shape) {
     g_string_append_c(text, ')');
 }
 
-float *rmil_tensors_floats(const RmilTensors *tensors, const char *name, int rank, const int64_t *shape, GError **error) {
+const RmilTensor *rmil_tensors_shaped(const RmilTensors *tensors, const char *name, int rank, const int64_t *shape, GError **error) {
     const RmilTensor *tensor = rmil_tensors_find(tensors, name);
     if (!tensor) {
         rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has no tensor \"%s\"", tensors->path, name);
@@ -188,15 +188,18 @@ float *rmil_tensors_floats(const RmilTensors *tensors, const char *name, int ran
     }
     gboolean fits = tensor->rank == rank;
     for (int i = 0; fits && i < rank; i++) fits = shape[i] < 0 || shape[i] == tensor->shape[i];
-    if (!fits) {
-        g_autoptr(GString) message = g_string_new(NULL);
-        append_shape(message, tensor->rank, tensor->shape);
-        g_string_append(message, " where this needs ");
-        append_shape(message, rank, shape);
-        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: tensor \"%s\" has the shape %s", tensors->path, name, message->str);
-        return NULL;
-    }
-    float *values = rmil_alloc(tensor->count, sizeof *values, error);
+    if (fits) return tensor;
+    g_autoptr(GString) message = g_string_new(NULL);
+    append_shape(message, tensor->rank, tensor->shape);
+    g_string_append(message, " where this needs ");
+    append_shape(message, rank, shape);
+    rmil_fail(error, RMIL_ERROR_FORMAT, "%s: tensor \"%s\" has the shape %s", tensors->path, name, message->str);
+    return NULL;
+}
+
+float *rmil_tensors_floats(const RmilTensors *tensors, const char *name, int rank, const int64_t *shape, GError **error) {
+    const RmilTensor *tensor = rmil_tensors_shaped(tensors, name, rank, shape, error);
+    float *values = tensor ? rmil_alloc(tensor->count, sizeof *values, error) : NULL;
     if (values) rmil_tensor_floats(tensor, values);
     return values;
 }

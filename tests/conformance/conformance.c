@@ -38,6 +38,7 @@ static const struct {
     {"encoder", conformance_encoder},
     {"finetune", conformance_finetune},
     {"rankcross", conformance_rankcross},
+    {"vit", conformance_vit},
     {"tasks/multiclass.json", conformance_multiclass},
     {"tasks/calibration.json", conformance_calibration},
     {"tasks/thresholds.json", conformance_thresholds},

@@ -23,6 +23,7 @@ void conformance_annotations(Conformance *c, const char *path);
 void conformance_encoder(Conformance *c, const char *path);
 void conformance_finetune(Conformance *c, const char *path);
 void conformance_rankcross(Conformance *c, const char *path);
+void conformance_vit(Conformance *c, const char *path);
 void conformance_multiclass(Conformance *c, const char *path);
 void conformance_calibration(Conformance *c, const char *path);
 void conformance_thresholds(Conformance *c, const char *path);

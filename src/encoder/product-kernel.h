@@ -1,0 +1,22 @@
+/* The innermost loop of a product: for each kind of processor, a tile of rows × width sums in registers. */
+#ifndef RMIL_PRODUCT_KERNEL_H
+#define RMIL_PRODUCT_KERNEL_H
+
+#include "tensors/tensors-private.h"
+
+enum { RMIL_KERNEL_ROWS = 12, RMIL_KERNEL_WIDTH = 32 }; /* the most of any kernel */
+
+typedef struct {
+    const char *name;
+    int rows, width; /* of a full tile */
+    /* sums (rows, width) = x (rows, steps) · panel (steps, width); rows may be fewer. A step is a float, or two numbers of bfloat16,
+     * which lie together in the panel, too: four bytes. ldx: bytes between rows. */
+    void (*tile)(int rows, int64_t steps, const void *x, int64_t ldx, const void *panel, float *sums);
+} RmilKernel;
+
+/* The best for this processor; NULL: it has none of that precision. */
+const RmilKernel *rmil_kernel(RmilPrecision precision);
+/* In plain C, of float32, for any processor. */
+extern const RmilKernel rmil_kernel_plain;
+
+#endif

@@ -1,0 +1,171 @@
+/* Matrix products on one thread: panels of weights that stay in the cache, against tiles of rows. */
+#include "product.h"
+
+#include "function.h"
+#include "product-kernel.h"
+
+enum { CACHE = 128 << 10 }; /* bytes of panels that rows are multiplied with before the next rows */
+
+gboolean rmil_product_can(RmilPrecision precision, GError **error) {
+    return rmil_kernel(precision) ||
+           rmil_fail(error, RMIL_ERROR_ARGUMENT, "this processor has no products of bfloat16 (AVX-512 BF16 is needed); use float32");
+}
+
+int64_t rmil_product_stride(int64_t columns) { return (columns + 31) / 32 * 32 + 16; }
+
+/* Words of four bytes that a row of inputs is: floats, or pairs. */
+static int64_t steps_of(RmilPrecision precision, int64_t in) { return precision == RMIL_BFLOAT16 ? (in + 1) / 2 : in; }
+
+/* -- panels: (panels, steps, width), a step being a word ------------------------------------------------------------------- */
+
+/* A gated product has half a panel of gates, and then their values. */
+static int64_t panels_of(const RmilProduct *p) {
+    const int64_t width = rmil_kernel(p->precision)->width;
+    return p->kind == RMIL_PRODUCT_SWIGLU ? (p->out / 2 + width / 2 - 1) / (width / 2) : (p->out + width - 1) / width;
+}
+
+/* Which row of W is column i of the panels; −1: none. */
+static int64_t row_at(const RmilProduct *p, int64_t width, int64_t i) {
+    if (p->kind != RMIL_PRODUCT_SWIGLU) return i < p->out ? i : -1;
+    const int64_t half = width / 2, which = i / width * half + i % half;
+    if (which >= p->out / 2) return -1;
+    return i % width < half ? which : p->out / 2 + which;
+}
+
+static void place_floats(const float *row, int64_t in, float *to, int64_t width) {
+    for (int64_t k = 0; k < in; k++) to[k * width] = row[k];
+}
+
+static void place_pairs(const uint16_t *row, int64_t in, uint16_t *to, int64_t width) {
+    for (int64_t k = 0; k < in; k++) to[k / 2 * 2 * width + k % 2] = row[k];
+    if (in % 2) to[in / 2 * 2 * width + 1] = 0;
+}
+
+/* What stands in columns that are no row of W goes into sums that nobody looks at. */
+static void place_row(const RmilProduct *p, const void *row, int64_t column, void *memory) {
+    const int64_t width = rmil_kernel(p->precision)->width, at = column / width * width * steps_of(p->precision, p->in) + column % width;
+    if (p->precision == RMIL_BFLOAT16) place_pairs(row, p->in, (uint16_t *)memory + 2 * at, width);
+    else place_floats(row, p->in, (float *)memory + at, width);
+}
+
+gboolean rmil_product_init(RmilProduct *p, RmilProductKind kind, RmilPrecision precision, int64_t out, int64_t in, const float *weights,
+                           const float *bias, GError **error) {
+    *p = (RmilProduct){.kind = kind, .precision = precision, .out = out, .in = in};
+    const int64_t width = rmil_kernel(precision)->width, columns = panels_of(p) * width;
+    void *memory = rmil_alloc(columns, (size_t)steps_of(precision, in) * 4, error);
+    float *order = memory ? rmil_alloc(columns, sizeof(float), error) : NULL;
+    uint16_t *shorter = order && precision == RMIL_BFLOAT16 ? rmil_alloc(in, sizeof *shorter, error) : NULL;
+    p->weights = memory;
+    p->bias = order;
+    if (!order || (precision == RMIL_BFLOAT16 && !shorter)) {
+        rmil_product_clear(p);
+        return FALSE;
+    }
+    for (int64_t i = 0; i < columns; i++) {
+        const int64_t row = row_at(p, width, i);
+        if (row < 0) continue;
+        if (shorter) rmil_to_bfloat16(weights + row * in, in, shorter);
+        place_row(p, shorter ? (const void *)shorter : weights + row * in, i, memory);
+        order[i] = bias ? bias[row] : 0;
+    }
+    rmil_free(shorter);
+    return TRUE;
+}
+
+void rmil_product_clear(RmilProduct *p) {
+    rmil_free((void *)p->weights);
+    rmil_free((void *)p->bias);
+    *p = (RmilProduct){0};
+}
+
+size_t rmil_product_bytes(RmilPrecision precision, int64_t out, int64_t in) {
+    const RmilProduct p = {.precision = precision, .out = out, .in = in};
+    return (size_t)(panels_of(&p) * rmil_kernel(precision)->width * steps_of(precision, in)) * 4;
+}
+
+RmilProduct rmil_product_rows(RmilProductKind kind, RmilPrecision precision, int64_t out, int64_t in, const void *matrix, int64_t apart,
+                              void *memory) {
+    const RmilProduct p = {.kind = kind, .precision = precision, .out = out, .in = in, .weights = memory};
+    const int64_t row = apart * (int64_t)rmil_precision_bytes(precision);
+    for (int64_t i = 0; i < out; i++) place_row(&p, (const char *)matrix + i * row, i, memory);
+    return p;
+}
+
+RmilProduct rmil_product_columns(RmilProductKind kind, RmilPrecision precision, int64_t out, int64_t in, const void *matrix, int64_t apart,
+                                 void *memory) {
+    const RmilProduct p = {.kind = kind, .precision = precision, .out = out, .in = in, .weights = memory};
+    const int64_t width = rmil_kernel(precision)->width, steps = steps_of(precision, in);
+    for (int64_t k = 0; k < in; k++)
+        for (int64_t first = 0; first < out; first += width) {
+            const int64_t n = MIN(width, out - first), at = (first * steps + (precision == RMIL_BFLOAT16 ? k / 2 : k) * width);
+            if (precision == RMIL_BFLOAT16) {
+                const uint16_t *from = (const uint16_t *)matrix + k * apart + first;
+                uint16_t *to = (uint16_t *)memory + 2 * at;
+                for (int64_t c = 0; c < n; c++) to[2 * c + k % 2] = from[c];
+                for (int64_t c = 0; k == in - 1 && in % 2 && c < n; c++) to[2 * c + 1] = 0;
+            } else {
+                memcpy((float *)memory + at, (const float *)matrix + k * apart + first, (size_t)n * sizeof(float));
+            }
+        }
+    return p;
+}
+
+/* -- what follows the sums ------------------------------------------------------------------------------------------------- */
+
+/* One row of a tile: n sums to n numbers, of a gated product 2 n to n, `half` apart. */
+RMIL_CLONES static void finish(RmilProductKind kind, const float *restrict sums, const float *restrict bias, int64_t half, float scale,
+                               int64_t n, float *restrict y) {
+    switch (kind) {
+    case RMIL_PRODUCT_PLAIN:
+#pragma omp simd
+        for (int64_t c = 0; c < n; c++) y[c] = sums[c] + bias[c];
+        break;
+    case RMIL_PRODUCT_ADD:
+#pragma omp simd
+        for (int64_t c = 0; c < n; c++) y[c] += sums[c] + bias[c];
+        break;
+    case RMIL_PRODUCT_GELU:
+#pragma omp simd
+        for (int64_t c = 0; c < n; c++) y[c] = rmil_gelu(sums[c] + bias[c]);
+        break;
+    case RMIL_PRODUCT_SWIGLU:
+#pragma omp simd
+        for (int64_t c = 0; c < n; c++) y[c] = rmil_silu(sums[c] + bias[c]) * (sums[half + c] + bias[half + c]);
+        break;
+    case RMIL_PRODUCT_SCALE:
+#pragma omp simd
+        for (int64_t c = 0; c < n; c++) y[c] = sums[c] * scale;
+        break;
+    }
+}
+
+RMIL_CLONES static void shorten(const float *restrict values, int64_t n, uint16_t *restrict out) {
+#pragma omp simd
+    for (int64_t c = 0; c < n; c++) out[c] = rmil_bfloat16(values[c]);
+}
+
+void rmil_product_run(const RmilProduct *p, int64_t rows, const void *x, int64_t ldx, void *y, int64_t ldy, const float *scale) {
+    static const float none[RMIL_KERNEL_WIDTH];
+    const RmilKernel *kernel = rmil_kernel(p->precision);
+    const gboolean gated = p->kind == RMIL_PRODUCT_SWIGLU;
+    const int64_t width = kernel->width, steps = steps_of(p->precision, p->in), panels = panels_of(p),
+                  row_bytes = ldx * (int64_t)rmil_precision_bytes(p->precision);
+    const int64_t each = gated ? width / 2 : width, outputs = gated ? p->out / 2 : p->out;
+    const int64_t group = MAX(1, CACHE / (steps * width * 4));
+    float sums[RMIL_KERNEL_ROWS * RMIL_KERNEL_WIDTH] __attribute__((aligned(64))), line[RMIL_KERNEL_WIDTH];
+    for (int64_t first = 0; first < panels; first += group)
+        for (int64_t row = 0; row < rows; row += kernel->rows)
+            for (int64_t panel = first; panel < MIN(first + group, panels); panel++) {
+                const int n = (int)MIN(kernel->rows, rows - row);
+                const int64_t columns = MIN(each, outputs - panel * each);
+                kernel->tile(n, steps, (const char *)x + row * row_bytes, row_bytes, (const char *)p->weights + panel * steps * width * 4,
+                             sums);
+                for (int r = 0; r < n; r++) {
+                    const int64_t at = (row + r) * ldy + panel * each;
+                    float *to = p->shorten ? line : (float *)y + at;
+                    finish(p->kind, sums + r * width, p->bias ? p->bias + panel * width : none, width / 2, scale ? scale[row + r] : 1,
+                           columns, to);
+                    if (p->shorten) shorten(line, columns, (uint16_t *)y + at);
+                }
+            }
+}

@@ -1,0 +1,326 @@
+/* A vision transformer's tensors by their names. */
+#include "vit-weights.h"
+
+#include <math.h>
+
+enum { MOST_BLOCKS = 128, MOST_EMBED = 8192, MOST_INNER = 65536, MOST_PATCH = 64, MOST_REGISTERS = 256, MOST_GRID = 512 };
+
+struct _RmilVitWeights {
+    const RmilTensors *tensors;
+    gboolean hugging;  /* Hugging Face's names */
+    char *prefix;      /* of all names */
+    GPtrArray *blocks; /* of each block: "blocks.0.", "blocks.1.12.", "encoder.layer.0." */
+    RmilVitShape shape;
+};
+
+/* -- names ---------------------------------------------------------------------------------------------------------------- */
+
+/* Other names of the same are tried in their order. With a dot at the end: .weight and .bias. */
+typedef struct {
+    const char *usual[3], *hugging[4];
+} Names;
+static const Names names[RMIL_VIT_PARTS] = {
+    [RMIL_VIT_PATCH] = {{"patch_embed.proj."}, {"embeddings.patch_embeddings.projection."}},
+    [RMIL_VIT_TOKEN] = {{"cls_token"}, {"embeddings.cls_token"}},
+    [RMIL_VIT_REGISTERS] = {{"reg_token", "register_tokens"}, {"embeddings.register_tokens"}},
+    [RMIL_VIT_POSITION] = {{"pos_embed"}, {"embeddings.position_embeddings"}},
+    [RMIL_VIT_NORM] = {{"norm."}, {"layernorm."}},
+    [RMIL_VIT_NORM1] = {{"norm1."}, {"norm1.", "layernorm_before."}},
+    [RMIL_VIT_QKV] = {{"attn.qkv."}, {"attention.attention.query."}}, /* and key, and value */
+    [RMIL_VIT_PROJECTION] = {{"attn.proj."}, {"attention.output.dense."}},
+    [RMIL_VIT_SCALE1] = {{"ls1.gamma"}, {"layer_scale1.lambda1"}},
+    [RMIL_VIT_NORM2] = {{"norm2."}, {"norm2.", "layernorm_after."}},
+    [RMIL_VIT_INNER] = {{"mlp.fc1.", "mlp.w12."}, {"mlp.fc1.", "mlp.weights_in.", "intermediate.dense."}},
+    [RMIL_VIT_OUTER] = {{"mlp.fc2.", "mlp.w3."}, {"mlp.fc2.", "mlp.weights_out.", "output.dense."}},
+    [RMIL_VIT_SCALE2] = {{"ls2.gamma"}, {"layer_scale2.lambda1"}},
+};
+static const char *const thirds[3] = {"attention.attention.query.", "attention.attention.key.", "attention.attention.value."};
+
+/* Networks that have these compute something else. */
+static const char *const strangers[] = {"norm_pre.", "fc_norm.", "attn_pool.", "patch_embed.norm.", "pos_drop_token", "dist_token"};
+
+static char *full_name(const RmilVitWeights *w, int64_t block, const char *name, const char *ending) {
+    const gboolean pair = g_str_has_suffix(name, ".");
+    return g_strconcat(w->prefix, block < 0 ? "" : (const char *)w->blocks->pdata[block], name, pair ? ending : NULL, NULL);
+}
+
+/* The name that this file has for a part, in a block or (−1) outside; the last of them where it has none. */
+static const char *name_of(const RmilVitWeights *w, RmilVitPart part, int64_t block) {
+    const char *const *all = w->hugging ? names[part].hugging : names[part].usual, *last = all[0];
+    for (int i = 0; i < 3 && all[i]; i++) {
+        g_autofree char *full = full_name(w, block, last = all[i], "weight");
+        if (rmil_tensors_find(w->tensors, full)) break;
+    }
+    return last;
+}
+
+static const RmilTensor *find(const RmilVitWeights *w, RmilVitPart part, int64_t block) {
+    g_autofree char *full = full_name(w, block, name_of(w, part, block), "weight");
+    return rmil_tensors_find(w->tensors, full);
+}
+
+static gboolean has_component(const char *prefix, const char *component) {
+    g_auto(GStrv) parts = g_strsplit(prefix, ".", -1);
+    return g_strv_contains((const char *const *)parts, component);
+}
+
+/* Which of two networks in a file is meant: a teacher rather than any, any rather than a student; else the shorter prefix. */
+static int worth(const char *prefix) {
+    const int kind = has_component(prefix, "teacher") ? 0 : has_component(prefix, "student") ? 2 : 1;
+    return kind * 100000 + (int)MIN(strlen(prefix), 99999);
+}
+
+static gboolean find_prefix(RmilVitWeights *w, GError **error) {
+    const int64_t count = rmil_tensors_count(w->tensors);
+    for (int64_t i = 0; i < count; i++)
+        for (int hugging = 0; hugging < 2; hugging++) {
+            const char *name = rmil_tensors_at(w->tensors, i)->name;
+            g_autofree char *stem = g_strconcat(hugging ? names[RMIL_VIT_PATCH].hugging[0] : names[RMIL_VIT_PATCH].usual[0], "weight",
+                                                NULL);
+            if (!g_str_has_suffix(name, stem)) continue;
+            g_autofree char *prefix = g_strndup(name, strlen(name) - strlen(stem));
+            if ((*prefix && !g_str_has_suffix(prefix, ".")) || (w->prefix && worth(prefix) >= worth(w->prefix))) continue;
+            g_free(w->prefix);
+            w->prefix = g_steal_pointer(&prefix);
+            w->hugging = hugging;
+        }
+    return w->prefix || rmil_fail(error, RMIL_ERROR_FORMAT,
+                                  "%s: holds no vision transformer: neither patch_embed.proj.weight nor "
+                                  "embeddings.patch_embeddings.projection.weight is among its %" G_GINT64_FORMAT " tensors",
+                                  rmil_tensors_path(w->tensors), count);
+}
+
+/* -- blocks ---------------------------------------------------------------------------------------------------------------- */
+
+/* "blocks.3.norm1.weight" -> 3, "blocks." + "3."; "blocks.1.12.norm1.weight" -> 12. FALSE: not in a block. */
+static gboolean parse_block(const RmilVitWeights *w, const char *name, int64_t *index, gsize *length) {
+    const char *stem = w->hugging ? "encoder.layer." : "blocks.";
+    if (!g_str_has_prefix(name, w->prefix)) return FALSE;
+    const char *start = name + strlen(w->prefix), *at = start;
+    if (!g_str_has_prefix(at, stem)) return FALSE;
+    at += strlen(stem);
+    for (int numbers = 0; numbers < 2; numbers++) {
+        char *end;
+        if (!g_ascii_isdigit(*at)) return numbers > 0;
+        const guint64 number = g_ascii_strtoull(at, &end, 10);
+        if (*end != '.' || number >= MOST_BLOCKS) return FALSE;
+        *index = (int64_t)number;
+        at = end + 1;
+        *length = (gsize)(at - start);
+    }
+    return TRUE;
+}
+
+static gboolean find_blocks(RmilVitWeights *w, GError **error) {
+    const char *path = rmil_tensors_path(w->tensors);
+    for (int64_t i = 0; i < rmil_tensors_count(w->tensors); i++) {
+        const char *name = rmil_tensors_at(w->tensors, i)->name;
+        int64_t index;
+        gsize length;
+        if (!parse_block(w, name, &index, &length)) continue;
+        if (index >= w->blocks->len) g_ptr_array_set_size(w->blocks, (gint)index + 1);
+        g_autofree char *block = g_strndup(name + strlen(w->prefix), length);
+        char **known = (char **)&w->blocks->pdata[index];
+        if (*known && strcmp(*known, block) != 0)
+            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: both %s and %s would be block %" G_GINT64_FORMAT, path, *known, block, index);
+        if (!*known) *known = g_steal_pointer(&block);
+    }
+    for (guint i = 0; i < w->blocks->len; i++)
+        if (!w->blocks->pdata[i]) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has no block %u of its %u", path, i, w->blocks->len);
+    return w->blocks->len || rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has no tensor \"%s%s0.norm1.weight\"", path, w->prefix,
+                                       w->hugging ? "encoder.layer." : "blocks.");
+}
+
+/* -- shapes ---------------------------------------------------------------------------------------------------------------- */
+
+/* What a part's tensor looks like; 0: this network has none. */
+static int shape_of(const RmilVitShape *s, RmilVitPart part, int64_t shape[4]) {
+    const int64_t e = s->embed;
+    switch (part) {
+    case RMIL_VIT_PATCH: memcpy(shape, (int64_t[4]){e, 3, s->patch, s->patch}, 4 * sizeof *shape); return 4;
+    case RMIL_VIT_TOKEN: memcpy(shape, (int64_t[3]){1, 1, e}, 3 * sizeof *shape); return 3;
+    case RMIL_VIT_REGISTERS: memcpy(shape, (int64_t[3]){1, s->registers, e}, 3 * sizeof *shape); return s->registers ? 3 : 0;
+    case RMIL_VIT_POSITION: memcpy(shape, (int64_t[3]){1, s->rows ? s->rows : -1, e}, 3 * sizeof *shape); return 3;
+    case RMIL_VIT_QKV: memcpy(shape, (int64_t[2]){3 * e, e}, 2 * sizeof *shape); return 2;
+    case RMIL_VIT_PROJECTION: memcpy(shape, (int64_t[2]){e, e}, 2 * sizeof *shape); return 2;
+    case RMIL_VIT_INNER: memcpy(shape, (int64_t[2]){s->inner, e}, 2 * sizeof *shape); return 2;
+    case RMIL_VIT_OUTER: memcpy(shape, (int64_t[2]){e, s->outer}, 2 * sizeof *shape); return 2;
+    case RMIL_VIT_SCALE1:
+    case RMIL_VIT_SCALE2: shape[0] = e; return s->layer_scale ? 1 : 0;
+    default: shape[0] = e; return 1;
+    }
+}
+
+static gboolean check_tensor(const RmilVitWeights *w, const char *full, int rank, const int64_t *shape, GHashTable *used, GError **error) {
+    if (used) g_hash_table_add(used, g_strdup(full));
+    return rmil_tensors_shaped(w->tensors, full, rank, shape, error) != NULL;
+}
+
+static gboolean check_part(const RmilVitWeights *w, const RmilVitShape *expected, RmilVitPart part, int64_t block, GHashTable *used,
+                           GError **error) {
+    int64_t shape[4];
+    const int rank = shape_of(expected, part, shape), parts = part == RMIL_VIT_QKV && w->hugging ? 3 : 1;
+    const char *name = name_of(w, part, block);
+    if (rank == 0) {
+        const RmilTensor *surplus = find(w, part, block);
+        return !surplus || rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has a tensor \"%s\", which this does not have",
+                                     rmil_tensors_path(w->tensors), surplus->name);
+    }
+    shape[0] /= parts;
+    for (int i = 0; i < parts; i++) {
+        if (parts == 3) name = thirds[i];
+        g_autofree char *weight = full_name(w, block, name, "weight"), *bias = full_name(w, block, name, "bias");
+        if (!check_tensor(w, weight, rank, shape, used, error)) return FALSE;
+        if (g_str_has_suffix(name, ".") && !check_tensor(w, bias, 1, shape, used, error)) return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean check_all(const RmilVitWeights *w, const RmilVitShape *expected, GHashTable *used, GError **error) {
+    for (RmilVitPart part = 0; part < RMIL_VIT_NORM; part++)
+        if (!check_part(w, expected, part, -1, used, error)) return FALSE;
+    for (int64_t block = 0; block < MIN(expected->depth, w->blocks->len); block++)
+        for (RmilVitPart part = RMIL_VIT_NORM1; part < RMIL_VIT_PARTS; part++)
+            if (!check_part(w, expected, part, block, used, error)) return FALSE;
+    if (expected->depth != w->blocks->len)
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has %u blocks (the last is %s%s) where this needs %" G_GINT64_FORMAT,
+                         rmil_tensors_path(w->tensors), w->blocks->len, w->prefix, (const char *)w->blocks->pdata[w->blocks->len - 1],
+                         expected->depth);
+    return check_part(w, expected, RMIL_VIT_NORM, -1, used, error);
+}
+
+/* Nothing may be left that would change what a block, or the whole, computes. */
+static gboolean check_unused(const RmilVitWeights *w, GHashTable *used, GError **error) {
+    for (int64_t i = 0; i < rmil_tensors_count(w->tensors); i++) {
+        const char *name = rmil_tensors_at(w->tensors, i)->name;
+        if (!g_str_has_prefix(name, w->prefix) || g_hash_table_contains(used, name)) continue;
+        int64_t index;
+        gsize length;
+        gboolean strange = parse_block(w, name, &index, &length);
+        for (gsize k = 0; k < G_N_ELEMENTS(strangers); k++) strange = strange || g_str_has_prefix(name + strlen(w->prefix), strangers[k]);
+        if (strange)
+            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has a tensor \"%s\", which is of another kind of vision transformer",
+                             rmil_tensors_path(w->tensors), name);
+    }
+    return TRUE;
+}
+
+gboolean rmil_vit_grid(const RmilVitShape *s, int64_t wanted, int64_t *grid, int64_t *before) {
+    const int64_t usual[3] = {0, 1 + s->registers, 1}, behind[1] = {1};
+    const int64_t *all = s->apart ? behind : usual;
+    gboolean found = FALSE;
+    for (int i = 0; i < (s->apart ? 1 : 3); i++) {
+        const int64_t patches = s->rows - all[i], side = patches > 0 ? (int64_t)llround(sqrt((double)patches)) : 0;
+        if (side < 1 || side > MOST_GRID || side * side != patches || (found && side != wanted)) continue;
+        *grid = side;
+        *before = all[i];
+        found = TRUE;
+        if (side == wanted) break;
+    }
+    return found;
+}
+
+static gboolean between(const RmilVitWeights *w, const char *what, int64_t value, int64_t most, GError **error) {
+    return (value >= 1 && value <= most) ||
+           rmil_fail(error, RMIL_ERROR_FORMAT, "%s: %" G_GINT64_FORMAT " %s; from 1 to %" G_GINT64_FORMAT " are accepted",
+                     rmil_tensors_path(w->tensors), value, what, most);
+}
+
+/* The sizes of one tensor decide what the others' are to be. */
+static gboolean read_shape(RmilVitWeights *w, GError **error) {
+    static const int64_t any[4] = {-1, -1, -1, -1};
+    RmilVitShape *s = &w->shape;
+    static const struct {
+        RmilVitPart part;
+        int64_t block;
+        int rank;
+    } telling[] = {{RMIL_VIT_PATCH, -1, 4}, {RMIL_VIT_POSITION, -1, 3}, {RMIL_VIT_INNER, 0, 2}, {RMIL_VIT_OUTER, 0, 2}};
+    const RmilTensor *found[G_N_ELEMENTS(telling)], *registers = find(w, RMIL_VIT_REGISTERS, -1);
+    for (gsize i = 0; i < G_N_ELEMENTS(telling); i++) {
+        g_autofree char *full = full_name(w, telling[i].block, name_of(w, telling[i].part, telling[i].block), "weight");
+        if (!(found[i] = rmil_tensors_shaped(w->tensors, full, telling[i].rank, any, error))) return FALSE;
+    }
+    *s = (RmilVitShape){.embed = found[0]->shape[0],
+                        .depth = w->blocks->len,
+                        .patch = found[0]->shape[2],
+                        .registers = registers && registers->rank == 3 ? registers->shape[1] : 0,
+                        .inner = found[2]->shape[0],
+                        .outer = found[3]->shape[1],
+                        .layer_scale = find(w, RMIL_VIT_SCALE1, 0) != NULL,
+                        .rows = found[1]->shape[1],
+                        .apart = w->hugging || (registers && g_str_has_suffix(registers->name, "register_tokens"))};
+    s->gated = s->inner == 2 * s->outer;
+    if (!between(w, "numbers a token", s->embed, MOST_EMBED, error) || !between(w, "pixels a patch's side", s->patch, MOST_PATCH, error) ||
+        !between(w, "rows of an MLP's matrix", s->inner, MOST_INNER, error) ||
+        (registers && !between(w, "register tokens", s->registers, MOST_REGISTERS, error)))
+        return FALSE;
+    if (!s->gated && s->inner != s->outer)
+        return rmil_fail(error, RMIL_ERROR_FORMAT,
+                         "%s: the second matrix of an MLP takes %" G_GINT64_FORMAT " numbers where the first gives %" G_GINT64_FORMAT
+                         ": neither a plain one (as many) nor a gated one (half as many)",
+                         rmil_tensors_path(w->tensors), s->outer, s->inner);
+    int64_t grid, before;
+    return rmil_vit_grid(s, 0, &grid, &before) ||
+           rmil_fail(error, RMIL_ERROR_FORMAT,
+                     "%s: \"%s\" has %" G_GINT64_FORMAT " rows, which are no square grid of patches, with or without the tokens before it",
+                     rmil_tensors_path(w->tensors), found[1]->name, s->rows);
+}
+
+RmilVitWeights *rmil_vit_weights_new(const RmilTensors *tensors, GError **error) {
+    g_autoptr(RmilVitWeights) w = g_new0(RmilVitWeights, 1);
+    w->tensors = tensors;
+    w->blocks = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GHashTable) used = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    const gboolean done = find_prefix(w, error) && find_blocks(w, error) && read_shape(w, error) && check_all(w, &w->shape, used, error) &&
+                          check_unused(w, used, error);
+    return done ? g_steal_pointer(&w) : NULL;
+}
+
+void rmil_vit_weights_free(RmilVitWeights *w) {
+    if (!w) return;
+    g_ptr_array_unref(w->blocks);
+    g_free(w->prefix);
+    g_free(w);
+}
+
+const RmilVitShape *rmil_vit_weights_shape(const RmilVitWeights *w) { return &w->shape; }
+const char *rmil_vit_weights_path(const RmilVitWeights *w) { return rmil_tensors_path(w->tensors); }
+
+gboolean rmil_vit_weights_fit(const RmilVitWeights *w, const RmilVitShape *expected, GError **error) {
+    return check_all(w, expected, NULL, error);
+}
+
+/* -- numbers --------------------------------------------------------------------------------------------------------------- */
+
+static gboolean append(const RmilVitWeights *w, const char *full, float *to, int64_t *count, GError **error) {
+    const RmilTensor *tensor = rmil_tensors_find(w->tensors, full);
+    rmil_tensor_floats(tensor, to);
+    *count = tensor->count;
+    float sum = 0;
+    for (int64_t i = 0; i < tensor->count; i++) sum += to[i] * 0; /* infinities and NaNs alone are not 0 then */
+    return sum == 0 ||
+           rmil_fail(error, RMIL_ERROR_DATA, "%s: tensor \"%s\" holds numbers that are not finite", rmil_tensors_path(w->tensors), full);
+}
+
+gboolean rmil_vit_weights_read(const RmilVitWeights *w, RmilVitPart part, int64_t block, float **values, float **bias, GError **error) {
+    int64_t shape[4], count, total = 1, at = 0, at_bias = 0;
+    const int rank = shape_of(&w->shape, part, shape), parts = part == RMIL_VIT_QKV && w->hugging ? 3 : 1;
+    for (int i = 0; i < rank; i++) total *= shape[i];
+    *values = rmil_alloc(total, sizeof(float), error);
+    gboolean done = *values != NULL;
+    if (bias) done = (*bias = done ? rmil_alloc(shape[0], sizeof(float), error) : NULL) != NULL;
+    for (int i = 0; done && i < parts; i++) {
+        const char *name = parts == 3 ? thirds[i] : name_of(w, part, block);
+        g_autofree char *weight = full_name(w, block, name, "weight"), *second = full_name(w, block, name, "bias");
+        done = append(w, weight, *values + at, &count, error);
+        at += count;
+        if (done && bias) done = append(w, second, *bias + at_bias, &count, error);
+        at_bias += bias ? count : 0;
+    }
+    if (done) return TRUE;
+    rmil_free(*values);
+    if (bias) rmil_free(*bias);
+    *values = NULL;
+    if (bias) *bias = NULL;
+    return FALSE;
+}

@@ -1,0 +1,197 @@
+/* A vision transformer from pixels to features. */
+#include "vit.h"
+
+#include "vit-block.h"
+#include "vit-position.h"
+
+enum { MOST_TOKENS = 16384, FAST_ROWS = 800 }; /* rows of a product that make the reading of its weights cheap */
+
+struct _RmilVit {
+    RmilVitConfig config;
+    RmilVitSizes sizes;
+    int64_t side, patch, depth, before; /* patches of a tile's side; pixels of a patch's; tokens before the patches */
+    RmilProduct embedding;
+    float *start; /* (tokens, embed): what a tile's tokens are before its pixels: positions, class token, registers */
+    RmilVitBlock *blocks;
+    RmilVitNorm norm;
+    RmilVitMemory *workers;
+    float input[3][256]; /* pixel value -> input, by channel */
+};
+
+/* -- building --------------------------------------------------------------------------------------------------------------- */
+
+/* Rows of the file's positions come to where their tokens stand; patches' of another grid are made anew. */
+static gboolean place_positions(RmilVit *v, const RmilVitWeights *weights, float *start, GError **error) {
+    const RmilVitShape *s = rmil_vit_weights_shape(weights);
+    int64_t grid = 0, rows = 0;
+    rmil_vit_grid(s, v->side, &grid, &rows); /* there is one: the weights are checked */
+    float *positions;
+    if (!rmil_vit_weights_read(weights, RMIL_VIT_POSITION, -1, &positions, NULL, error)) return FALSE;
+    const size_t row = (size_t)s->embed * sizeof(float);
+    memcpy(start, positions, (size_t)rows * row); /* class; or class and registers */
+    float *patches = start + v->before * s->embed;
+    const float *from = positions + rows * s->embed;
+    gboolean done = TRUE;
+    if (grid == v->side) memcpy(patches, from, (size_t)(grid * grid) * row);
+    else done = rmil_position_resize(v->config.rule, from, grid, v->side, s->embed, patches, error);
+    rmil_free(positions);
+    return done;
+}
+
+static gboolean read_start(RmilVit *v, const RmilVitWeights *weights, GError **error) {
+    const RmilVitShape *s = rmil_vit_weights_shape(weights);
+    const int64_t e = s->embed;
+    if (!(v->start = rmil_alloc(v->sizes.tokens, (size_t)e * sizeof(float), error)) || !place_positions(v, weights, v->start, error))
+        return FALSE;
+    for (RmilVitPart part = RMIL_VIT_TOKEN; part <= RMIL_VIT_REGISTERS; part++) {
+        const int64_t count = part == RMIL_VIT_TOKEN ? 1 : s->registers, at = part == RMIL_VIT_TOKEN ? 0 : e;
+        float *values;
+        if (!count) continue;
+        if (!rmil_vit_weights_read(weights, part, -1, &values, NULL, error)) return FALSE;
+        for (int64_t i = 0; i < count * e; i++) v->start[at + i] += values[i];
+        rmil_free(values);
+    }
+    return TRUE;
+}
+
+static gboolean read_embedding(RmilVit *v, const RmilVitWeights *weights, GError **error) {
+    float *values, *bias;
+    if (!rmil_vit_weights_read(weights, RMIL_VIT_PATCH, -1, &values, &bias, error)) return FALSE;
+    const gboolean done = rmil_product_init(&v->embedding, RMIL_PRODUCT_ADD, v->config.precision, v->sizes.embed, 3 * v->patch * v->patch,
+                                            values, bias, error);
+    rmil_free(values);
+    rmil_free(bias);
+    return done;
+}
+
+static gboolean check(const RmilVitShape *s, const RmilVitConfig *c, const char *path, GError **error) {
+    if (c->heads < 1 || s->embed % c->heads)
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: tokens of %" G_GINT64_FORMAT " numbers cannot be divided among %d heads", path,
+                         s->embed, c->heads);
+    if (c->side < s->patch || c->side % s->patch)
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: tiles of %d px cannot be divided into patches of %" G_GINT64_FORMAT " px", path,
+                         c->side, s->patch);
+    const int64_t side = c->side / s->patch;
+    if (side > MOST_TOKENS || side * side > MOST_TOKENS)
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: tiles of %d px have more than %d patches", path, c->side, MOST_TOKENS);
+    return rmil_product_can(c->precision, error);
+}
+
+RmilVit *rmil_vit_new(const RmilVitWeights *weights, const RmilVitConfig *config, GError **error) {
+    const RmilVitShape *s = rmil_vit_weights_shape(weights);
+    if (!check(s, config, rmil_vit_weights_path(weights), error)) return NULL;
+    g_autoptr(RmilVit) v = g_new0(RmilVit, 1);
+    v->config = *config;
+    v->patch = s->patch;
+    v->depth = s->depth;
+    v->side = config->side / s->patch;
+    v->before = 1 + s->registers;
+    v->sizes = (RmilVitSizes){.embed = s->embed,
+                              .heads = config->heads,
+                              .tokens = v->before + v->side * v->side,
+                              .stride = rmil_product_stride(s->embed),
+                              .wide = rmil_product_stride(MAX(3 * s->embed, s->outer)),
+                              .eps = config->eps,
+                              .precision = config->precision};
+    if (v->config.batch < 1) v->config.batch = (int)CLAMP(FAST_ROWS / v->sizes.tokens, 1, 64);
+    for (int c = 0; c < 3; c++)
+        for (int value = 0; value < 256; value++) v->input[c][value] = (float)((value / 255.0 - config->mean[c]) / config->sd[c]);
+    v->blocks = g_new0(RmilVitBlock, s->depth);
+    v->workers = g_new0(RmilVitMemory, config->workers);
+    gboolean done = read_embedding(v, weights, error) && read_start(v, weights, error) &&
+                    rmil_vit_norm_init(&v->norm, weights, RMIL_VIT_NORM, -1, error);
+    for (int64_t i = 0; done && i < s->depth; i++) done = rmil_vit_block_init(&v->blocks[i], weights, i, config->precision, error);
+    for (int i = 0; done && i < config->workers; i++)
+        done = rmil_vit_memory_init(&v->workers[i], &v->sizes, v->config.batch, 3 * s->patch * s->patch, error);
+    return done ? g_steal_pointer(&v) : NULL;
+}
+
+void rmil_vit_free(RmilVit *v) {
+    if (!v) return;
+    for (int64_t i = 0; i < v->depth; i++) rmil_vit_block_clear(&v->blocks[i]);
+    for (int i = 0; i < v->config.workers; i++) rmil_vit_memory_clear(&v->workers[i]);
+    rmil_vit_norm_clear(&v->norm);
+    rmil_product_clear(&v->embedding);
+    rmil_free(v->start);
+    g_free(v->blocks);
+    g_free(v->workers);
+    g_free(v);
+}
+
+int rmil_vit_dim(const RmilVit *v) { return (int)v->sizes.embed * (v->config.pooling == RMIL_VIT_CLASS_MEAN ? 2 : 1); }
+int rmil_vit_batch(const RmilVit *v) { return v->config.batch; }
+int64_t rmil_vit_tokens(const RmilVit *v) { return v->sizes.tokens; }
+int64_t rmil_vit_patches(const RmilVit *v) { return v->side * v->side; }
+
+/* -- running ---------------------------------------------------------------------------------------------------------------- */
+
+/* A tile's patches as rows of inputs (channel, y, x), the order of the convolution's weights, from pixels or planes. */
+static void cut(const RmilVit *v, const uint8_t *rgb, const float *planes, void *rows, int64_t stride) {
+    const int64_t p = v->patch, side = v->config.side;
+    for (int64_t patch = 0; patch < v->side * v->side; patch++) {
+        const int64_t top = patch / v->side * p, left = patch % v->side * p;
+        int64_t at = patch * stride;
+        for (int64_t c = 0; c < 3; c++)
+            for (int64_t y = 0; y < p; y++)
+                for (int64_t x = 0; x < p; x++, at++) {
+                    const int64_t pixel = (top + y) * side + left + x;
+                    const float value = rgb ? v->input[c][rgb[3 * pixel + c]] : planes[c * side * side + pixel];
+                    if (v->config.precision == RMIL_BFLOAT16) ((uint16_t *)rows)[at] = rmil_bfloat16(value);
+                    else ((float *)rows)[at] = value;
+                }
+    }
+}
+
+/* Tiles to tokens before the last norm; only_class: one row a tile. */
+static void run_batch(const RmilVit *v, RmilVitMemory *m, const uint8_t *rgb, const float *planes, int64_t tiles, gboolean only_class) {
+    const RmilVitSizes *s = &v->sizes;
+    const int64_t pixels = (int64_t)v->config.side * v->config.side * 3, stride = rmil_product_stride(3 * v->patch * v->patch);
+    for (int64_t tile = 0; tile < tiles; tile++) {
+        float *x = m->x + tile * s->tokens * s->stride;
+        for (int64_t row = 0; row < s->tokens; row++) memcpy(x + row * s->stride, v->start + row * s->embed, (size_t)s->embed * sizeof *x);
+        cut(v, rgb ? rgb + tile * pixels : NULL, rgb ? NULL : planes + tile * pixels, m->normed, stride);
+        rmil_product_run(&v->embedding, v->side * v->side, m->normed, stride, x + v->before * s->stride, s->stride, NULL);
+    }
+    for (int64_t i = 0; i < v->depth; i++) rmil_vit_block_run(&v->blocks[i], s, m, tiles, only_class && i == v->depth - 1);
+}
+
+/* Mean of the patches' tokens after the last norm; each in its turn through y (embed). */
+static void add_mean(const RmilVit *v, const float *x, float *line, float *mean) {
+    const RmilVitSizes *s = &v->sizes;
+    const int64_t patches = v->side * v->side;
+    memset(mean, 0, (size_t)s->embed * sizeof *mean);
+    for (int64_t row = 0; row < patches; row++) {
+        rmil_vit_normalise(&v->norm, s, x + (v->before + row) * s->stride, line);
+        for (int64_t i = 0; i < s->embed; i++) mean[i] += line[i] / (float)patches;
+    }
+}
+
+void rmil_vit_run(RmilVit *v, int worker, const uint8_t *rgb, int count, float *features) {
+    RmilVitMemory *m = &v->workers[worker];
+    const RmilVitSizes *s = &v->sizes;
+    const RmilVitPooling pooling = v->config.pooling;
+    const int64_t pixels = (int64_t)v->config.side * v->config.side * 3, dim = rmil_vit_dim(v);
+    const int64_t rows = pooling == RMIL_VIT_CLASS ? 1 : s->tokens; /* of a tile that come out */
+    for (int64_t first = 0; first < count; first += v->config.batch) {
+        const int64_t tiles = MIN(v->config.batch, count - first);
+        run_batch(v, m, rgb + first * pixels, NULL, tiles, pooling == RMIL_VIT_CLASS);
+        for (int64_t tile = 0; tile < tiles; tile++) {
+            const float *x = m->x + tile * rows * s->stride;
+            float *to = features + (first + tile) * dim;
+            if (pooling != RMIL_VIT_MEAN) rmil_vit_normalise(&v->norm, s, x, to);
+            if (pooling != RMIL_VIT_CLASS) add_mean(v, x, m->line, pooling == RMIL_VIT_MEAN ? to : to + s->embed);
+        }
+    }
+}
+
+void rmil_vit_look(RmilVit *v, int worker, const float *planes, int count, float *tokens) {
+    RmilVitMemory *m = &v->workers[worker];
+    const RmilVitSizes *s = &v->sizes;
+    const int64_t pixels = (int64_t)v->config.side * v->config.side * 3;
+    for (int64_t first = 0; first < count; first += v->config.batch) {
+        const int64_t tiles = MIN(v->config.batch, count - first);
+        run_batch(v, m, NULL, planes + first * pixels, tiles, FALSE);
+        for (int64_t row = 0; row < tiles * s->tokens; row++)
+            rmil_vit_normalise(&v->norm, s, m->x + row * s->stride, tokens + (first * s->tokens + row) * s->embed);
+    }
+}
