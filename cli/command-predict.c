@@ -225,7 +225,7 @@ static JsonNode *recorded(Predict *p) {
         p->unsaid = p->models->alone     ? "a model file does not say how its slides were made into features"
                     : p->models->studied ? "nothing in its folder says how its slides were made into features"
                                          : "its run.json does not say how its slides were made into features";
-    else if (encoder && p->options->encoder && strcmp(encoder, p->options->encoder) != 0)
+    else if (encoder && p->options->encoder && strcmp(p->options->encoder, "auto") != 0 && strcmp(encoder, p->options->encoder) != 0)
         p->unsaid = p->models->studied ? "its preprocessing.json names another encoder than --encoder, so nothing is taken from it"
                                        : "its run.json names another encoder than --encoder, so nothing is taken from it";
     return p->unsaid ? NULL : node;

@@ -15,18 +15,17 @@ GOptionEntry *prepare_tile_entries(RmilPrepareOptions *options) {
         {"mask-mpp", 0, 0, G_OPTION_ARG_DOUBLE, &options->mask_mpp, "µm per pixel of the tissue mask (default: 4)", "X"});
 }
 
-/* "texture (default), resnet50 (with --weights)", made once. */
+/* "texture (default); with --weights: resnet50, …; auto: the one that the weights are of", made once. */
 static const char *encoder_help(void) {
     static char *help;
     static gsize done;
     if (g_once_init_enter(&done)) {
-        GString *out = g_string_new(NULL);
-        for (const char *const *name = rmil_encoder_names(); *name; name++)
-            g_string_append_printf(out, "%s%s%s", out->len ? ", " : "", *name,
-                                   rmil_encoder_info(*name, NULL)->weights ? " (with --weights)"
-                                   : !out->len                             ? " (default)"
-                                                                           : "");
-        help = g_string_free(out, FALSE);
+        g_autoptr(GString) plain = g_string_new(NULL), weighed = g_string_new(NULL);
+        for (const char *const *name = rmil_encoder_names(); *name; name++) {
+            GString *out = rmil_encoder_info(*name, NULL)->weights ? weighed : plain;
+            g_string_append_printf(out, "%s%s%s", out->len ? ", " : "", *name, out == plain && !out->len ? " (default)" : "");
+        }
+        help = g_strdup_printf("%s; with --weights: %s; auto: the one whose weights they are", plain->str, weighed->str);
         g_once_init_leave(&done, 1);
     }
     return help;

@@ -15,15 +15,20 @@ typedef struct {
 
 /* What an encoder is, before it is opened. */
 typedef struct {
-    const char *name;    /* "texture" (built in), "resnet50" (to layer3) or "resnet50-layer4" */
+    const char *name;    /* "texture" (built in), "resnet50" (to layer3), "uni" … */
     const char *title;   /* for readers */
     int dim;             /* floats of a feature vector */
     int tile_px;         /* pixels of a tile's side */
     double mpp;          /* µm per pixel that it is made for */
     const char *weights; /* a tensor that its weight files have, whatever stands before the name; NULL: it takes no weights */
+    const char *licence; /* of the weights, and "open" or "gated": whether one has to ask for them; NULL: no weights */
+    const char *source;  /* where their authors publish them: an address; NULL likewise */
 } RmilEncoderInfo;
 RMIL_API const RmilEncoderInfo *rmil_encoder_info(const char *name, GError **error); /* an unknown name's error lists those known */
 RMIL_API const char *const *rmil_encoder_names(void);                                /* NULL-terminated; the first is the usual one */
+
+/* The encoder that a file of weights is of, by its tensors: what the name "auto" means. NULL: none, or several, which the error names. */
+RMIL_API const char *rmil_encoder_guess(const char *weights, GError **error);
 
 /* Fails on an unknown name; on weights that are missing, broken, or not of this network; and with RMIL_ERROR_ARGUMENT on bfloat16
  * where the processor has no fast bfloat16. "texture" ignores the precision. */

@@ -32,7 +32,7 @@ typedef struct {
     gboolean trained;  /* a model trained on slides whose resolution is not known awaits the tiles: slides without one are named even
                         * where no other slide has any. FALSE */
     /* features (encoder.h) */
-    char *encoder;     /* NULL: the first of rmil_encoder_names */
+    char *encoder;     /* NULL: the first of rmil_encoder_names; "auto": rmil_encoder_guess */
     char *weights;     /* its file, or NULL */
     gboolean bfloat16; /* FALSE */
     /* patch labels (annotation.h) */

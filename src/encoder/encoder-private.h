@@ -14,7 +14,10 @@ struct _RmilEncoder {
 
 typedef struct RmilEncoderClass {
     RmilEncoderInfo info;
-    int variant; /* the class's own: which of its forms */
+    int variant;       /* the class's own: which of its forms */
+    gconstpointer own; /* likewise */
+    /* Are these its weights? The error names the first tensor that differs. NULL: they are where there is the tensor info.weights. */
+    gboolean (*fits)(const struct RmilEncoderClass *class, const RmilTensors *weights, GError **error);
     /* Sets state, batch and identity. weights and their SHA-256: of classes that take them, else NULL. After a failure close is
      * called all the same. */
     gboolean (*open)(RmilEncoder *encoder, const RmilTensors *weights, const char *sha256, RmilPrecision precision, GError **error);
@@ -22,7 +25,7 @@ typedef struct RmilEncoderClass {
     void (*close)(gpointer state); /* state may be NULL */
 } RmilEncoderClass;
 
-/* What a file NAME.c gives the table: its encoder, or several. */
+/* What a file NAME.c gives the table (_ for -): its encoder, or several. */
 #define RMIL_ENCODER_FILE(name, ...) const RmilEncoderClass *const rmil_##name##_encoders[] = {__VA_ARGS__, NULL}
 extern const RmilEncoderClass *const *const rmil_encoder_files[]; /* encoders.c; ends with NULL, as each of them does */
 

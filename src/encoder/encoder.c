@@ -21,7 +21,7 @@ static const RmilEncoderClass *find(const char *name, GError **error) {
         for (int i = 0; rmil_encoder_files[f][i]; i++)
             if (strcmp(rmil_encoder_files[f][i]->info.name, name) == 0) return rmil_encoder_files[f][i];
     g_autofree char *known = g_strjoinv(", ", (char **)rmil_encoder_names());
-    rmil_fail(error, RMIL_ERROR_ARGUMENT, "no encoder is named \"%s\"; known: %s", name, known);
+    rmil_fail(error, RMIL_ERROR_ARGUMENT, "no encoder is named \"%s\"; known: %s, auto", name, known);
     return NULL;
 }
 
@@ -30,35 +30,92 @@ const RmilEncoderInfo *rmil_encoder_info(const char *name, GError **error) {
     return class ? &class->info : NULL;
 }
 
-/* NULL: no weights, which is an error where the encoder takes some. */
-static RmilTensors *read_weights(const RmilEncoderInfo *info, const char *path, char sha256[65], GError **error) {
-    if (!path) {
-        rmil_fail(error, RMIL_ERROR_ARGUMENT, "the encoder %s needs a file of weights (docs/encoders.md says where to get one)",
-                  info->name);
-        return NULL;
-    }
-    g_autoptr(RmilTensors) tensors = rmil_weights_read(path, sha256, error);
-    for (int64_t i = 0; tensors && i < rmil_tensors_count(tensors); i++)
-        if (g_str_has_suffix(rmil_tensors_at(tensors, i)->name, info->weights)) return g_steal_pointer(&tensors);
-    if (tensors)
-        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: holds no weights of the encoder %s: there is no tensor %s", path, info->name,
-                  info->weights);
+/* -- which weights are whose ------------------------------------------------------------------------------------------------- */
+
+static gboolean has_tensor(const RmilTensors *tensors, const char *ending) {
+    for (int64_t i = 0; i < rmil_tensors_count(tensors); i++)
+        if (g_str_has_suffix(rmil_tensors_at(tensors, i)->name, ending)) return TRUE;
+    return FALSE;
+}
+
+static gboolean fits(const RmilEncoderClass *class, const RmilTensors *tensors, GError **error) {
+    const RmilEncoderInfo *info = &class->info;
+    if (!class->fits)
+        return has_tensor(tensors, info->weights) ||
+               rmil_fail(error, RMIL_ERROR_FORMAT, "%s: holds no weights of the encoder %s: there is no tensor %s",
+                         rmil_tensors_path(tensors), info->name, info->weights);
+    if (class->fits(class, tensors, error)) return TRUE;
+    g_prefix_error(error, "these are not the weights of the encoder %s: ", info->name);
+    return FALSE;
+}
+
+/* Encoders whose published files look like this one: by the names of their tensors, too. */
+static GPtrArray *candidates(const RmilTensors *tensors) {
+    GPtrArray *found = g_ptr_array_new();
+    for (int f = 0; rmil_encoder_files[f]; f++)
+        for (int i = 0; rmil_encoder_files[f][i]; i++) {
+            const RmilEncoderClass *class = rmil_encoder_files[f][i];
+            if (class->info.weights && has_tensor(tensors, class->info.weights) && fits(class, tensors, NULL))
+                g_ptr_array_add(found, (gpointer) class->info.name);
+        }
+    return found;
+}
+
+static const char *guess(const RmilTensors *tensors, GError **error) {
+    g_autoptr(GPtrArray) found = candidates(tensors);
+    if (found->len == 1) return found->pdata[0];
+    g_ptr_array_add(found, NULL);
+    g_autofree char *names = g_strjoinv(", ", (char **)found->pdata);
+    if (found->len > 1)
+        rmil_fail(error, RMIL_ERROR_ARGUMENT,
+                  "%s: may be the weights of several encoders, which their tensors do not tell apart: %s. Name one",
+                  rmil_tensors_path(tensors), names);
+    else
+        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is no file of weights of an encoder that is known (docs/encoders.md lists them)",
+                  rmil_tensors_path(tensors));
     return NULL;
 }
 
+const char *rmil_encoder_guess(const char *weights, GError **error) {
+    if (!weights) {
+        rmil_fail(error, RMIL_ERROR_ARGUMENT, "the encoder auto is told by its weights: a file of weights is needed");
+        return NULL;
+    }
+    g_autoptr(RmilTensors) tensors = rmil_weights_read(weights, NULL, error);
+    return tensors ? guess(tensors, error) : NULL;
+}
+
+/* -- opened ---------------------------------------------------------------------------------------------------------------- */
+
+static const RmilEncoderClass *find_for(const char *name, const char *weights, GError **error) {
+    if (strcmp(name, "auto") == 0 && !(name = rmil_encoder_guess(weights, error))) return NULL;
+    return find(name, error);
+}
+
+/* NULL: no weights, which is an error where the encoder takes some. */
+static RmilTensors *read_weights(const RmilEncoderClass *class, const char *path, char sha256[65], GError **error) {
+    if (!path) {
+        rmil_fail(error, RMIL_ERROR_ARGUMENT, "the encoder %s needs a file of weights (docs/encoders.md says where to get one)",
+                  class->info.name);
+        return NULL;
+    }
+    g_autoptr(RmilTensors) tensors = rmil_weights_read(path, sha256, error);
+    return tensors && fits(class, tensors, error) ? g_steal_pointer(&tensors) : NULL;
+}
+
 RmilEncoder *rmil_encoder_new(const char *name, const RmilEncoderOptions *options, GError **error) {
-    const RmilEncoderClass *class = find(name, error);
+    const RmilEncoderClass *class = find_for(name, options->weights, error);
     if (!class) return NULL;
     if (options->workers < 1) {
-        rmil_fail(error, RMIL_ERROR_ARGUMENT, "encoder %s: %d workers; at least 1 is needed", name, options->workers);
+        rmil_fail(error, RMIL_ERROR_ARGUMENT, "encoder %s: %d workers; at least 1 is needed", class->info.name, options->workers);
         return NULL;
     }
     if (options->weights && !class->info.weights) {
-        rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: the encoder %s takes no weights", options->weights, name);
+        rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: the encoder %s takes no weights", options->weights, class->info.name);
         return NULL;
     }
     char sha256[65] = "";
-    g_autoptr(RmilTensors) weights = class->info.weights ? read_weights(&class->info, options->weights, sha256, error) : NULL;
+    g_autoptr(RmilTensors) weights = class->info.weights ? read_weights(class, options->weights, sha256, error) : NULL;
     if (class->info.weights && !weights) return NULL;
     g_autoptr(RmilEncoder) encoder = g_new0(RmilEncoder, 1);
     encoder->class = class;

@@ -2,7 +2,6 @@
 #include "resnet.h"
 
 #include "convolution.h"
-#include "encoder-private.h"
 #include "tensors/tensors-private.h"
 
 #include <math.h>
@@ -151,16 +150,17 @@ char *rmil_resnet_prefix(const RmilTensors *tensors, GError **error) {
     return NULL;
 }
 
-static float input_of(int channel, int value) {
-    static const double mean[3] = {0.485, 0.456, 0.406}, sd[3] = {0.229, 0.224, 0.225}; /* ImageNet's, on [0, 1] */
-    return (float)((value / 255.0 - mean[channel]) / sd[channel]);
+static float input_of(const RmilInputScale *scale, int channel, int value) {
+    static const RmilInputScale imagenet = {{0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}};
+    if (!scale) scale = &imagenet;
+    return (float)((value / 255.0 - scale->mean[channel]) / scale->sd[channel]);
 }
 
 void rmil_resnet_input(const uint8_t *rgb, int side, float *planes) {
     const int64_t pixels = (int64_t)side * side;
     for (int c = 0; c < 3; c++) {
         float table[256];
-        for (int v = 0; v < 256; v++) table[v] = input_of(c, v);
+        for (int v = 0; v < 256; v++) table[v] = input_of(NULL, c, v);
         for (int64_t i = 0; i < pixels; i++) planes[c * pixels + i] = table[rgb[3 * i + c]];
     }
 }
@@ -168,7 +168,7 @@ void rmil_resnet_input(const uint8_t *rgb, int side, float *planes) {
 static void fill_input_table(RmilResnet *resnet) {
     for (int c = 0; c < 3; c++)
         for (int v = 0; v < 256; v++) {
-            resnet->input[c][v] = input_of(c, v);
+            resnet->input[c][v] = input_of(resnet->config.input, c, v);
             resnet->input16[c][v] = rmil_bfloat16(resnet->input[c][v]);
         }
 }
@@ -284,40 +284,3 @@ gboolean rmil_resnet_run(RmilResnet *resnet, int worker, const uint8_t *rgb, int
             return FALSE;
     return TRUE;
 }
-
-/* -- the encoders ------------------------------------------------------------------------------------------------------- */
-
-#define VERSION "1"
-
-static void close_resnet(gpointer state) { rmil_resnet_free(state); }
-
-static gboolean open_resnet(RmilEncoder *encoder, const RmilTensors *weights, const char *sha256, RmilPrecision precision, GError **error) {
-    const RmilEncoderInfo *info = &encoder->class->info;
-    const RmilResnetConfig config = {.width = 64,
-                                     .stages = encoder->class->variant,
-                                     .side = info->tile_px,
-                                     .batch = 4,
-                                     .workers = encoder->workers,
-                                     .precision = precision};
-    if (!(encoder->state = rmil_resnet_new(weights, &config, error))) return FALSE;
-    encoder->batch = config.batch;
-    encoder->identity = g_strdup_printf("%s " VERSION " %s sha256:%s", info->name, precision == RMIL_BFLOAT16 ? "bfloat16" : "float32",
-                                        sha256);
-    return TRUE;
-}
-
-static gboolean run_resnet(RmilEncoder *encoder, int worker, const uint8_t *rgb, int count, float *features, GError **error) {
-    return rmil_resnet_run(encoder->state, worker, rgb, count, features, error);
-}
-
-/* stages: up to which the network is used */
-#define CLASS(text, its_title, stages, width, tensor)                                                                                      \
-    {                                                                                                                                      \
-        .info = {.name = text, .title = its_title, .dim = width, .tile_px = 224, .mpp = 0.5, .weights = tensor}, .variant = stages,        \
-        .open = open_resnet, .run = run_resnet, .close = close_resnet,                                                                     \
-    }
-static const RmilEncoderClass to_layer3 = CLASS("resnet50", "ResNet-50, stem to layer3, global mean: the paper's encoder", 3, 1024,
-                                                "layer3.0.conv1.weight"),
-                              to_layer4 = CLASS("resnet50-layer4", "the whole ResNet-50 but its classifier", 4, 2048,
-                                                "layer4.0.conv1.weight");
-RMIL_ENCODER_FILE(resnet, &to_layer3, &to_layer4);

@@ -5,6 +5,11 @@
 #include "tensors/tensors-private.h"
 #include "rankmil/encoder.h"
 
+/* Mean and SD of RGB in 0 … 1. */
+typedef struct {
+    double mean[3], sd[3];
+} RmilInputScale;
+
 typedef struct {
     int width;     /* channels of the stem: 64; features: width × 16 after three stages, × 32 after four */
     int stages;    /* 1 … 4: layer1 to layer<stages>; 0: the stem alone */
@@ -13,6 +18,7 @@ typedef struct {
     int batch;     /* tiles that go through together */
     int workers;
     RmilPrecision precision;
+    const RmilInputScale *input; /* NULL: ImageNet's */
 } RmilResnetConfig;
 
 /* What stands before torchvision's names in this file. FORMAT: it holds no ResNet. Free with g_free. */

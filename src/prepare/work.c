@@ -21,16 +21,32 @@ static void use_tiles_of(RmilPrepareOptions *options) {
     if (options->tile_mpp == 0) options->tile_mpp = encoder ? encoder->mpp : usual.mpp;
 }
 
+/* What nobody named is the usual one; "auto" what the weights say, by its name from here on. */
+static gboolean name_encoder(RmilWork *work, GError **error) {
+    RmilPrepareOptions *options = &work->options;
+    if (!options->encoder) options->encoder = g_strdup(rmil_encoder_names()[0]);
+    if (strcmp(options->encoder, "auto") != 0) return TRUE;
+    const char *name = rmil_encoder_guess(options->weights, error);
+    if (!name) return FALSE;
+    rmil_monitor_note(&work->monitor, "--encoder auto: the weights are those of %s", name);
+    g_free(options->encoder);
+    options->encoder = g_strdup(name);
+    return TRUE;
+}
+
 RmilWork *rmil_work_new(const char *folder, const RmilPrepareOptions *options, const RmilMonitor *monitor, GError **error) {
     if (!rmil_prepare_options_check(options, error)) return NULL;
     RmilWork *work = g_new0(RmilWork, 1);
     work->folder = g_strdup(folder);
     rmil_prepare_options_copy(options, &work->options);
-    if (!work->options.encoder) work->options.encoder = g_strdup(rmil_encoder_names()[0]);
-    use_tiles_of(&work->options);
     work->options.threads = rmil_threads(options->threads);
     work->tiles = work->annotated_patches = -1;
     work->gate = rmil_gate_new(monitor, &work->monitor);
+    if (!name_encoder(work, error)) {
+        rmil_work_free(work);
+        return NULL;
+    }
+    use_tiles_of(&work->options);
     return work;
 }
 
