@@ -1,7 +1,8 @@
-/* Encoders: tiles per second, on one thread and on all; ResNet-50 beside PyTorch.
+/* Encoders: tiles per second, on one thread and on all; ResNet-50 and vision transformers beside PyTorch.
  *
  *     RMIL_PEER_PYTHON=python3 bench-encoder WEIGHTS
  *     RMIL_PEER_PYTHON=python3 bench-encoder --train [f32|bf16]      its training alone
+ *     RMIL_PEER_PYTHON=python3 bench-encoder --vit [ViT-S/16|…]      vision transformers alone
  *
  * and the whole way from a slide's file to a feature file, `rankmil encode`, beside the encoder alone. */
 #include "bench-encoder.h"
@@ -149,7 +150,8 @@ double bench_peak(void) {
     return peak;
 }
 
-double bench_peer(const char *title, const char *name, const char *const *arguments) {
+double bench_peer(const char *title, const char *name, const char *const *arguments, double *busy) {
+    if (busy) *busy = 0;
     const char *python = g_getenv("RMIL_PEER_PYTHON"), *source = g_getenv("RMIL_SOURCE");
     if (!python) {
         printf("%s: set RMIL_PEER_PYTHON to a Python with PyTorch to compare with it\n", title);
@@ -174,7 +176,9 @@ double bench_peer(const char *title, const char *name, const char *const *argume
     for (char **line = lines; *line; line++) {
         if (**line) printf("  PyTorch, %s: %s\n", title, *line);
         const char *rate = strstr(*line, ": ");
+        const char *second = rate ? strstr(rate, ", ") : NULL;
         if (rate) best = MAX(best, g_ascii_strtod(rate + strlen(": "), NULL));
+        if (second && busy) *busy = MAX(*busy, g_ascii_strtod(second + strlen(", "), NULL));
     }
     return best;
 }
@@ -201,7 +205,7 @@ static void bench_resnet(const char *weights, RmilPrecision precision) {
                busy * GFLOP_PER_TILE, 100 * busy * GFLOP_PER_TILE / peak, peak);
     g_autofree char *count = g_strdup_printf("%d", threads), *title = g_strdup_printf("resnet50 %s", name);
     const char *const arguments[] = {count, name, NULL};
-    double peer = bench_peer(title, "resnet50.py", arguments);
+    double peer = bench_peer(title, "resnet50.py", arguments, NULL);
     if (peer > 0) printf("resnet50 %s: %.2f times PyTorch's best\n", name, all / peer);
     if (precision == RMIL_FLOAT32) bench_pipeline("resnet50", weights, all);
 }
@@ -214,7 +218,12 @@ int main(int argc, char **argv) {
         bench_network(argc > 2 ? argv[2] : NULL);
         return 0;
     }
+    if (argc > 1 && strcmp(argv[1], "--vit") == 0) {
+        bench_vit(argc > 2 ? argv[2] : NULL);
+        return 0;
+    }
     bench_texture();
+    bench_vit(NULL);
     const char *weights = argc > 1 ? argv[1] : g_getenv("RMIL_WEIGHTS");
     if (weights) {
         bench_resnet(weights, RMIL_FLOAT32);

@@ -137,7 +137,7 @@ static void measure(int frozen, RmilPrecision precision) {
                title, flops, 100 * flops / (peak * n), peak * n, n);
         const char *const arguments[] = {threads, name, layer, NULL};
         close_training(&t);
-        const double peer = bench_peer(title, "resnet50-train.py", arguments);
+        const double peer = bench_peer(title, "resnet50-train.py", arguments, NULL);
         if (peer > 0) printf("%s: %.2f times PyTorch's best\n", title, rate / peer);
         return;
     }
