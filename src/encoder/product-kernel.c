@@ -17,7 +17,7 @@ static void tile_plain(int rows, int64_t steps, const void *x, int64_t ldx, cons
     }
 }
 
-const RmilKernel rmil_kernel_plain = {"plain", PLAIN_ROWS, PLAIN_WIDTH, tile_plain};
+static const RmilKernel plain = {"plain", PLAIN_ROWS, PLAIN_WIDTH, tile_plain};
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -106,13 +106,25 @@ BF16 static void tile_bfloat16(int rows, int64_t steps, const void *x, int64_t l
     ALL_ROWS(bfloat16)
 }
 
+static const RmilKernel wide2 = {"AVX2", 6, 16, tile_avx2}, wide5 = {"AVX-512", 12, 32, tile_avx512},
+                        pairs = {"AVX-512 bfloat16", 12, 32, tile_bfloat16};
+
+static gboolean has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+
 const RmilKernel *rmil_kernel(RmilPrecision precision) {
-    static const RmilKernel wide2 = {"AVX2", 6, 16, tile_avx2}, wide5 = {"AVX-512", 12, 32, tile_avx512},
-                            pairs = {"AVX-512 bfloat16", 12, 32, tile_bfloat16};
     if (precision == RMIL_BFLOAT16) return __builtin_cpu_supports("avx512bf16") ? &pairs : NULL;
-    if (__builtin_cpu_supports("avx512f")) return &wide5;
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &wide2 : &rmil_kernel_plain;
+    return __builtin_cpu_supports("avx512f") ? &wide5 : has_avx2() ? &wide2 : &plain;
+}
+
+const RmilKernel *const *rmil_kernels(void) {
+    static const RmilKernel *const all[] = {&wide5, &wide2, &plain, NULL};
+    return __builtin_cpu_supports("avx512f") ? all : has_avx2() ? all + 1 : all + 2;
 }
 #else
-const RmilKernel *rmil_kernel(RmilPrecision precision) { return precision == RMIL_BFLOAT16 ? NULL : &rmil_kernel_plain; }
+const RmilKernel *rmil_kernel(RmilPrecision precision) { return precision == RMIL_BFLOAT16 ? NULL : &plain; }
+
+const RmilKernel *const *rmil_kernels(void) {
+    static const RmilKernel *const all[] = {&plain, NULL};
+    return all;
+}
 #endif

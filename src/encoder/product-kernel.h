@@ -16,7 +16,7 @@ typedef struct {
 
 /* The best for this processor; NULL: it has none of that precision. */
 const RmilKernel *rmil_kernel(RmilPrecision precision);
-/* In plain C, of float32, for any processor. */
-extern const RmilKernel rmil_kernel_plain;
+/* All of float32 that this processor can run, the best first, the plain one last; NULL-terminated. */
+const RmilKernel *const *rmil_kernels(void);
 
 #endif
