@@ -1,135 +1,9 @@
-/* A vision transformer's tensors by their names. */
-#include "vit-weights.h"
+/* The shapes and numbers of a vision transformer's tensors. */
+#include "vit-names.h"
 
 #include <math.h>
 
-enum { MOST_BLOCKS = 128, MOST_EMBED = 8192, MOST_INNER = 65536, MOST_PATCH = 64, MOST_REGISTERS = 256, MOST_GRID = 512 };
-
-struct _RmilVitWeights {
-    const RmilTensors *tensors;
-    gboolean hugging;  /* Hugging Face's names */
-    char *prefix;      /* of all names */
-    GPtrArray *blocks; /* of each block: "blocks.0.", "blocks.1.12.", "encoder.layer.0." */
-    RmilVitShape shape;
-};
-
-/* -- names ---------------------------------------------------------------------------------------------------------------- */
-
-/* Other names of the same are tried in their order. With a dot at the end: .weight and .bias. */
-typedef struct {
-    const char *usual[3], *hugging[4];
-} Names;
-static const Names names[RMIL_VIT_PARTS] = {
-    [RMIL_VIT_PATCH] = {{"patch_embed.proj."}, {"embeddings.patch_embeddings.projection."}},
-    [RMIL_VIT_TOKEN] = {{"cls_token"}, {"embeddings.cls_token"}},
-    [RMIL_VIT_REGISTERS] = {{"reg_token", "register_tokens"}, {"embeddings.register_tokens"}},
-    [RMIL_VIT_POSITION] = {{"pos_embed"}, {"embeddings.position_embeddings"}},
-    [RMIL_VIT_NORM] = {{"norm."}, {"layernorm."}},
-    [RMIL_VIT_NORM1] = {{"norm1."}, {"norm1.", "layernorm_before."}},
-    [RMIL_VIT_QKV] = {{"attn.qkv."}, {"attention.attention.query."}}, /* and key, and value */
-    [RMIL_VIT_PROJECTION] = {{"attn.proj."}, {"attention.output.dense."}},
-    [RMIL_VIT_SCALE1] = {{"ls1.gamma"}, {"layer_scale1.lambda1"}},
-    [RMIL_VIT_NORM2] = {{"norm2."}, {"norm2.", "layernorm_after."}},
-    [RMIL_VIT_INNER] = {{"mlp.fc1.", "mlp.w12."}, {"mlp.fc1.", "mlp.weights_in.", "intermediate.dense."}},
-    [RMIL_VIT_OUTER] = {{"mlp.fc2.", "mlp.w3."}, {"mlp.fc2.", "mlp.weights_out.", "output.dense."}},
-    [RMIL_VIT_SCALE2] = {{"ls2.gamma"}, {"layer_scale2.lambda1"}},
-};
-static const char *const thirds[3] = {"attention.attention.query.", "attention.attention.key.", "attention.attention.value."};
-
-/* Networks that have these compute something else. */
-static const char *const strangers[] = {"norm_pre.", "fc_norm.", "attn_pool.", "patch_embed.norm.", "pos_drop_token", "dist_token"};
-
-static char *full_name(const RmilVitWeights *w, int64_t block, const char *name, const char *ending) {
-    const gboolean pair = g_str_has_suffix(name, ".");
-    return g_strconcat(w->prefix, block < 0 ? "" : (const char *)w->blocks->pdata[block], name, pair ? ending : NULL, NULL);
-}
-
-/* The name that this file has for a part, in a block or (−1) outside; the last of them where it has none. */
-static const char *name_of(const RmilVitWeights *w, RmilVitPart part, int64_t block) {
-    const char *const *all = w->hugging ? names[part].hugging : names[part].usual, *last = all[0];
-    for (int i = 0; i < 3 && all[i]; i++) {
-        g_autofree char *full = full_name(w, block, last = all[i], "weight");
-        if (rmil_tensors_find(w->tensors, full)) break;
-    }
-    return last;
-}
-
-static const RmilTensor *find(const RmilVitWeights *w, RmilVitPart part, int64_t block) {
-    g_autofree char *full = full_name(w, block, name_of(w, part, block), "weight");
-    return rmil_tensors_find(w->tensors, full);
-}
-
-static gboolean has_component(const char *prefix, const char *component) {
-    g_auto(GStrv) parts = g_strsplit(prefix, ".", -1);
-    return g_strv_contains((const char *const *)parts, component);
-}
-
-/* Which of two networks in a file is meant: a teacher rather than any, any rather than a student; else the shorter prefix. */
-static int worth(const char *prefix) {
-    const int kind = has_component(prefix, "teacher") ? 0 : has_component(prefix, "student") ? 2 : 1;
-    return kind * 100000 + (int)MIN(strlen(prefix), 99999);
-}
-
-static gboolean find_prefix(RmilVitWeights *w, GError **error) {
-    const int64_t count = rmil_tensors_count(w->tensors);
-    for (int64_t i = 0; i < count; i++)
-        for (int hugging = 0; hugging < 2; hugging++) {
-            const char *name = rmil_tensors_at(w->tensors, i)->name;
-            g_autofree char *stem = g_strconcat(hugging ? names[RMIL_VIT_PATCH].hugging[0] : names[RMIL_VIT_PATCH].usual[0], "weight",
-                                                NULL);
-            if (!g_str_has_suffix(name, stem)) continue;
-            g_autofree char *prefix = g_strndup(name, strlen(name) - strlen(stem));
-            if ((*prefix && !g_str_has_suffix(prefix, ".")) || (w->prefix && worth(prefix) >= worth(w->prefix))) continue;
-            g_free(w->prefix);
-            w->prefix = g_steal_pointer(&prefix);
-            w->hugging = hugging;
-        }
-    return w->prefix || rmil_fail(error, RMIL_ERROR_FORMAT,
-                                  "%s: holds no vision transformer: neither patch_embed.proj.weight nor "
-                                  "embeddings.patch_embeddings.projection.weight is among its %" G_GINT64_FORMAT " tensors",
-                                  rmil_tensors_path(w->tensors), count);
-}
-
-/* -- blocks ---------------------------------------------------------------------------------------------------------------- */
-
-/* "blocks.3.norm1.weight" -> 3, "blocks." + "3."; "blocks.1.12.norm1.weight" -> 12. FALSE: not in a block. */
-static gboolean parse_block(const RmilVitWeights *w, const char *name, int64_t *index, gsize *length) {
-    const char *stem = w->hugging ? "encoder.layer." : "blocks.";
-    if (!g_str_has_prefix(name, w->prefix)) return FALSE;
-    const char *start = name + strlen(w->prefix), *at = start;
-    if (!g_str_has_prefix(at, stem)) return FALSE;
-    at += strlen(stem);
-    for (int numbers = 0; numbers < 2; numbers++) {
-        char *end;
-        if (!g_ascii_isdigit(*at)) return numbers > 0;
-        const guint64 number = g_ascii_strtoull(at, &end, 10);
-        if (*end != '.' || number >= MOST_BLOCKS) return FALSE;
-        *index = (int64_t)number;
-        at = end + 1;
-        *length = (gsize)(at - start);
-    }
-    return TRUE;
-}
-
-static gboolean find_blocks(RmilVitWeights *w, GError **error) {
-    const char *path = rmil_tensors_path(w->tensors);
-    for (int64_t i = 0; i < rmil_tensors_count(w->tensors); i++) {
-        const char *name = rmil_tensors_at(w->tensors, i)->name;
-        int64_t index;
-        gsize length;
-        if (!parse_block(w, name, &index, &length)) continue;
-        if (index >= w->blocks->len) g_ptr_array_set_size(w->blocks, (gint)index + 1);
-        g_autofree char *block = g_strndup(name + strlen(w->prefix), length);
-        char **known = (char **)&w->blocks->pdata[index];
-        if (*known && strcmp(*known, block) != 0)
-            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: both %s and %s would be block %" G_GINT64_FORMAT, path, *known, block, index);
-        if (!*known) *known = g_steal_pointer(&block);
-    }
-    for (guint i = 0; i < w->blocks->len; i++)
-        if (!w->blocks->pdata[i]) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has no block %u of its %u", path, i, w->blocks->len);
-    return w->blocks->len || rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has no tensor \"%s%s0.norm1.weight\"", path, w->prefix,
-                                       w->hugging ? "encoder.layer." : "blocks.");
-}
+enum { MOST_EMBED = 8192, MOST_INNER = 65536, MOST_PATCH = 64, MOST_REGISTERS = 256, MOST_GRID = 512 };
 
 /* -- shapes ---------------------------------------------------------------------------------------------------------------- */
 
@@ -159,17 +33,16 @@ static gboolean check_tensor(const RmilVitWeights *w, const char *full, int rank
 static gboolean check_part(const RmilVitWeights *w, const RmilVitShape *expected, RmilVitPart part, int64_t block, GHashTable *used,
                            GError **error) {
     int64_t shape[4];
-    const int rank = shape_of(expected, part, shape), parts = part == RMIL_VIT_QKV && w->hugging ? 3 : 1;
-    const char *name = name_of(w, part, block);
+    const int rank = shape_of(expected, part, shape), parts = rmil_vit_name_parts(w, part);
     if (rank == 0) {
-        const RmilTensor *surplus = find(w, part, block);
+        const RmilTensor *surplus = rmil_vit_tensor(w, part, block);
         return !surplus || rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has a tensor \"%s\", which this does not have",
                                      rmil_tensors_path(w->tensors), surplus->name);
     }
     shape[0] /= parts;
     for (int i = 0; i < parts; i++) {
-        if (parts == 3) name = thirds[i];
-        g_autofree char *weight = full_name(w, block, name, "weight"), *bias = full_name(w, block, name, "bias");
+        const char *name = rmil_vit_name(w, part, i, block);
+        g_autofree char *weight = rmil_vit_name_full(w, block, name, "weight"), *bias = rmil_vit_name_full(w, block, name, "bias");
         if (!check_tensor(w, weight, rank, shape, used, error)) return FALSE;
         if (g_str_has_suffix(name, ".") && !check_tensor(w, bias, 1, shape, used, error)) return FALSE;
     }
@@ -193,12 +66,7 @@ static gboolean check_all(const RmilVitWeights *w, const RmilVitShape *expected,
 static gboolean check_unused(const RmilVitWeights *w, GHashTable *used, GError **error) {
     for (int64_t i = 0; i < rmil_tensors_count(w->tensors); i++) {
         const char *name = rmil_tensors_at(w->tensors, i)->name;
-        if (!g_str_has_prefix(name, w->prefix) || g_hash_table_contains(used, name)) continue;
-        int64_t index;
-        gsize length;
-        gboolean strange = parse_block(w, name, &index, &length);
-        for (gsize k = 0; k < G_N_ELEMENTS(strangers); k++) strange = strange || g_str_has_prefix(name + strlen(w->prefix), strangers[k]);
-        if (strange)
+        if (!g_hash_table_contains(used, name) && rmil_vit_name_strange(w, name))
             return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has a tensor \"%s\", which is of another kind of vision transformer",
                              rmil_tensors_path(w->tensors), name);
     }
@@ -235,9 +103,10 @@ static gboolean read_shape(RmilVitWeights *w, GError **error) {
         int64_t block;
         int rank;
     } telling[] = {{RMIL_VIT_PATCH, -1, 4}, {RMIL_VIT_POSITION, -1, 3}, {RMIL_VIT_INNER, 0, 2}, {RMIL_VIT_OUTER, 0, 2}};
-    const RmilTensor *found[G_N_ELEMENTS(telling)], *registers = find(w, RMIL_VIT_REGISTERS, -1);
+    const RmilTensor *found[G_N_ELEMENTS(telling)], *registers = rmil_vit_tensor(w, RMIL_VIT_REGISTERS, -1);
     for (gsize i = 0; i < G_N_ELEMENTS(telling); i++) {
-        g_autofree char *full = full_name(w, telling[i].block, name_of(w, telling[i].part, telling[i].block), "weight");
+        const char *name = rmil_vit_name(w, telling[i].part, 0, telling[i].block);
+        g_autofree char *full = rmil_vit_name_full(w, telling[i].block, name, "weight");
         if (!(found[i] = rmil_tensors_shaped(w->tensors, full, telling[i].rank, any, error))) return FALSE;
     }
     *s = (RmilVitShape){.embed = found[0]->shape[0],
@@ -246,7 +115,7 @@ static gboolean read_shape(RmilVitWeights *w, GError **error) {
                         .registers = registers && registers->rank == 3 ? registers->shape[1] : 0,
                         .inner = found[2]->shape[0],
                         .outer = found[3]->shape[1],
-                        .layer_scale = find(w, RMIL_VIT_SCALE1, 0) != NULL,
+                        .layer_scale = rmil_vit_tensor(w, RMIL_VIT_SCALE1, 0) != NULL,
                         .rows = found[1]->shape[1],
                         .apart = w->hugging || (registers && g_str_has_suffix(registers->name, "register_tokens"))};
     s->gated = s->inner == 2 * s->outer;
@@ -269,16 +138,15 @@ static gboolean read_shape(RmilVitWeights *w, GError **error) {
 RmilVitWeights *rmil_vit_weights_new(const RmilTensors *tensors, GError **error) {
     g_autoptr(RmilVitWeights) w = g_new0(RmilVitWeights, 1);
     w->tensors = tensors;
-    w->blocks = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GHashTable) used = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    const gboolean done = find_prefix(w, error) && find_blocks(w, error) && read_shape(w, error) && check_all(w, &w->shape, used, error) &&
+    const gboolean done = rmil_vit_names_find(w, error) && read_shape(w, error) && check_all(w, &w->shape, used, error) &&
                           check_unused(w, used, error);
     return done ? g_steal_pointer(&w) : NULL;
 }
 
 void rmil_vit_weights_free(RmilVitWeights *w) {
     if (!w) return;
-    g_ptr_array_unref(w->blocks);
+    if (w->blocks) g_ptr_array_unref(w->blocks);
     g_free(w->prefix);
     g_free(w);
 }
@@ -304,14 +172,14 @@ static gboolean append(const RmilVitWeights *w, const char *full, float *to, int
 
 gboolean rmil_vit_weights_read(const RmilVitWeights *w, RmilVitPart part, int64_t block, float **values, float **bias, GError **error) {
     int64_t shape[4], count, total = 1, at = 0, at_bias = 0;
-    const int rank = shape_of(&w->shape, part, shape), parts = part == RMIL_VIT_QKV && w->hugging ? 3 : 1;
+    const int rank = shape_of(&w->shape, part, shape), parts = rmil_vit_name_parts(w, part);
     for (int i = 0; i < rank; i++) total *= shape[i];
     *values = rmil_alloc(total, sizeof(float), error);
     gboolean done = *values != NULL;
     if (bias) done = (*bias = done ? rmil_alloc(shape[0], sizeof(float), error) : NULL) != NULL;
     for (int i = 0; done && i < parts; i++) {
-        const char *name = parts == 3 ? thirds[i] : name_of(w, part, block);
-        g_autofree char *weight = full_name(w, block, name, "weight"), *second = full_name(w, block, name, "bias");
+        const char *name = rmil_vit_name(w, part, i, block);
+        g_autofree char *weight = rmil_vit_name_full(w, block, name, "weight"), *second = rmil_vit_name_full(w, block, name, "bias");
         done = append(w, weight, *values + at, &count, error);
         at += count;
         if (done && bias) done = append(w, second, *bias + at_bias, &count, error);
