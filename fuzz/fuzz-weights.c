@@ -1,6 +1,7 @@
-/* Fuzz target of the weight readers: PyTorch's two forms, safetensors, and a bare pickle. */
+/* Fuzz target of the weight readers: PyTorch's two forms, safetensors, and a bare pickle; and of what looks for a network among the tensors. */
 #include "fuzz.h"
 
+#include "encoder/vit-weights.h"
 #include "tensors/pickle.h"
 
 #include <stdlib.h>
@@ -12,6 +13,9 @@ static void touch(const RmilTensors *tensors) {
         g_autofree float *values = g_new(float, (gsize)tensor->count + 1);
         rmil_tensor_floats(tensor, values);
     }
+    g_autoptr(GError) error = NULL;
+    g_autoptr(RmilVitWeights) weights = rmil_vit_weights_new(tensors, &error);
+    if ((weights != NULL) != (error == NULL)) abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -112,60 +112,46 @@ RmilProduct rmil_product_columns(RmilProductKind kind, RmilPrecision precision, 
 
 /* -- what follows the sums ------------------------------------------------------------------------------------------------- */
 
-/* One row of a tile: n sums to n numbers, of a gated product 2 n to n, `half` apart. */
-RMIL_CLONES static void finish(RmilProductKind kind, const float *restrict sums, const float *restrict bias, int64_t half, float scale,
-                               int64_t n, float *restrict y) {
+/* A tile of sums, `width` a row, to rows of y; of a gated product the values stand half a row behind their gates. */
+#define EACH(expression)                                                                                                                   \
+    for (int r = 0; r < rows; r++, sums += width, y += ldy) _Pragma("omp simd") for (int64_t c = 0; c < columns; c++) y[c] = expression;   \
+    break
+
+RMIL_CLONES static void finish(RmilProductKind kind, int rows, const float *restrict sums, int64_t width, const float *restrict bias,
+                               const float *restrict scale, int64_t columns, float *restrict y, int64_t ldy) {
+    const int64_t half = width / 2;
     switch (kind) {
-    case RMIL_PRODUCT_PLAIN:
-#pragma omp simd
-        for (int64_t c = 0; c < n; c++) y[c] = sums[c] + bias[c];
-        break;
-    case RMIL_PRODUCT_ADD:
-#pragma omp simd
-        for (int64_t c = 0; c < n; c++) y[c] += sums[c] + bias[c];
-        break;
-    case RMIL_PRODUCT_GELU:
-#pragma omp simd
-        for (int64_t c = 0; c < n; c++) y[c] = rmil_gelu(sums[c] + bias[c]);
-        break;
-    case RMIL_PRODUCT_SWIGLU:
-#pragma omp simd
-        for (int64_t c = 0; c < n; c++) y[c] = rmil_silu(sums[c] + bias[c]) * (sums[half + c] + bias[half + c]);
-        break;
-    case RMIL_PRODUCT_SCALE:
-#pragma omp simd
-        for (int64_t c = 0; c < n; c++) y[c] = sums[c] * scale;
-        break;
+    case RMIL_PRODUCT_PLAIN: EACH(sums[c] + bias[c]);
+    case RMIL_PRODUCT_ADD: EACH(y[c] + sums[c] + bias[c]);
+    case RMIL_PRODUCT_GELU: EACH(rmil_gelu(sums[c] + bias[c]));
+    case RMIL_PRODUCT_SWIGLU: EACH(rmil_silu(sums[c] + bias[c]) * (sums[half + c] + bias[half + c]));
+    case RMIL_PRODUCT_SCALE: EACH(sums[c] * scale[r]);
     }
 }
 
-RMIL_CLONES static void shorten(const float *restrict values, int64_t n, uint16_t *restrict out) {
+RMIL_CLONES static void shorten(int rows, const float *restrict values, int64_t columns, uint16_t *restrict y, int64_t ldy) {
+    for (int r = 0; r < rows; r++, values += RMIL_KERNEL_WIDTH, y += ldy)
 #pragma omp simd
-    for (int64_t c = 0; c < n; c++) out[c] = rmil_bfloat16(values[c]);
+        for (int64_t c = 0; c < columns; c++) y[c] = rmil_bfloat16(values[c]);
 }
 
 void rmil_product_run(const RmilProduct *p, int64_t rows, const void *x, int64_t ldx, void *y, int64_t ldy, const float *scale) {
-    static const float none[RMIL_KERNEL_WIDTH];
+    enum { TILE = RMIL_KERNEL_ROWS * RMIL_KERNEL_WIDTH };
+    static const float none[RMIL_KERNEL_WIDTH], ones[RMIL_KERNEL_ROWS] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
     const RmilKernel *kernel = rmil_kernel(p->precision);
     const gboolean gated = p->kind == RMIL_PRODUCT_SWIGLU;
-    const int64_t width = kernel->width, steps = steps_of(p->precision, p->in), panels = panels_of(p),
-                  row_bytes = ldx * (int64_t)rmil_precision_bytes(p->precision);
-    const int64_t each = gated ? width / 2 : width, outputs = gated ? p->out / 2 : p->out;
-    const int64_t group = MAX(1, CACHE / (steps * width * 4));
-    float sums[RMIL_KERNEL_ROWS * RMIL_KERNEL_WIDTH] __attribute__((aligned(64))), line[RMIL_KERNEL_WIDTH];
+    const int64_t width = kernel->width, steps = steps_of(p->precision, p->in), panels = panels_of(p);
+    const int64_t row_bytes = ldx * (int64_t)rmil_precision_bytes(p->precision), panel_bytes = steps * width * 4;
+    const int64_t each = gated ? width / 2 : width, outputs = gated ? p->out / 2 : p->out, group = MAX(1, CACHE / panel_bytes);
+    float sums[TILE] __attribute__((aligned(64))), line[TILE] __attribute__((aligned(64)));
     for (int64_t first = 0; first < panels; first += group)
         for (int64_t row = 0; row < rows; row += kernel->rows)
             for (int64_t panel = first; panel < MIN(first + group, panels); panel++) {
                 const int n = (int)MIN(kernel->rows, rows - row);
-                const int64_t columns = MIN(each, outputs - panel * each);
-                kernel->tile(n, steps, (const char *)x + row * row_bytes, row_bytes, (const char *)p->weights + panel * steps * width * 4,
-                             sums);
-                for (int r = 0; r < n; r++) {
-                    const int64_t at = (row + r) * ldy + panel * each;
-                    float *to = p->shorten ? line : (float *)y + at;
-                    finish(p->kind, sums + r * width, p->bias ? p->bias + panel * width : none, width / 2, scale ? scale[row + r] : 1,
-                           columns, to);
-                    if (p->shorten) shorten(line, columns, (uint16_t *)y + at);
-                }
+                const int64_t columns = MIN(each, outputs - panel * each), at = row * ldy + panel * each;
+                kernel->tile(n, steps, (const char *)x + row * row_bytes, row_bytes, (const char *)p->weights + panel * panel_bytes, sums);
+                finish(p->kind, n, sums, width, p->bias ? p->bias + panel * width : none, scale ? scale + row : ones, columns,
+                       p->shorten ? line : (float *)y + at, p->shorten ? RMIL_KERNEL_WIDTH : ldy);
+                if (p->shorten) shorten(n, line, columns, (uint16_t *)y + at, ldy);
             }
 }

@@ -24,7 +24,7 @@ struct _RmilVit {
 static gboolean place_positions(RmilVit *v, const RmilVitWeights *weights, float *start, GError **error) {
     const RmilVitShape *s = rmil_vit_weights_shape(weights);
     int64_t grid = 0, rows = 0;
-    rmil_vit_grid(s, v->side, &grid, &rows); /* there is one: the weights are checked */
+    rmil_vit_grid(s, v->config.grid ? v->config.grid : v->side, &grid, &rows); /* there is one: the weights are checked */
     float *positions;
     if (!rmil_vit_weights_read(weights, RMIL_VIT_POSITION, -1, &positions, NULL, error)) return FALSE;
     const size_t row = (size_t)s->embed * sizeof(float);

@@ -14,6 +14,7 @@ typedef enum { RMIL_POSITION_SIZE, RMIL_POSITION_SCALE, RMIL_POSITION_ANTIALIAS 
 typedef struct {
     int heads; /* divides the size of tokens */
     int side;  /* of a tile in pixels, a multiple of a patch's */
+    int grid;  /* side of the grid that the positions are of; 0: told by how many there are, and by the tile where that is two */
     double eps;
     RmilPositionRule rule;
     RmilVitPooling pooling;

@@ -66,6 +66,7 @@ static gboolean read_case(Case *k, const char *folder, const char *name, GError 
     k->embed = expected->shape[2];
     k->config = (RmilVitConfig){.heads = atoi(meta(k, "heads")),
                                 .side = (int)pixels->shape[2],
+                                .grid = atoi(meta(k, "pos_grid")),
                                 .eps = g_ascii_strtod(meta(k, "eps"), NULL),
                                 .rule = rule_of(meta(k, "interp")),
                                 .workers = 1};
