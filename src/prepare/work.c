@@ -28,7 +28,7 @@ static gboolean name_encoder(RmilWork *work, GError **error) {
     if (strcmp(options->encoder, "auto") != 0) return TRUE;
     const char *name = rmil_encoder_guess(options->weights, error);
     if (!name) return FALSE;
-    rmil_monitor_note(&work->monitor, "--encoder auto: the weights are those of %s", name);
+    rmil_monitor_warn(&work->monitor, "--encoder auto: the weights are those of %s, which is taken", name);
     g_free(options->encoder);
     options->encoder = g_strdup(name);
     return TRUE;

@@ -334,9 +334,9 @@ static void test_same_bits(void) {
 /* A file of a plain network of ones of a byte each, in timm's names. */
 static char *write_bytes(const char *folder, const char *name, int64_t e, int64_t depth, int64_t patch) {
     g_autoptr(GArray) all = g_array_new(FALSE, TRUE, sizeof(RmilTensor));
-    g_autofree uint8_t *ones = g_malloc((gsize)(4 * e * e));
-    memset(ones, 1, (gsize)(4 * e * e));
-    const int64_t side = 224 / patch;
+    const int64_t side = 224 / patch, most = e * MAX(4 * e, MAX(3 * patch * patch, 1 + side * side));
+    g_autofree uint8_t *ones = g_malloc((gsize)most);
+    memset(ones, 1, (gsize)most);
     g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
 #define ADD(text, rank_, ...)                                                                                                              \
     do {                                                                                                                                   \
