@@ -129,7 +129,7 @@ VIT(h_optimus1, "h-optimus-1", "H-optimus-1, ViT-g/14, 4 registers", 1536, 0.5, 
 VIT(h0_mini, "h0-mini", "H0-mini, ViT-B/14, 4 registers", 768, 0.5, TIMM, "CC BY-NC-ND 4.0; gated", HUB "bioptimus/H0-mini", USUAL,
     BIOPTIMUS, GATED(768, 12, 12, 14, 4096, 4));
 VIT(gpfm, "gpfm", "GPFM, DINOv2 ViT-L/14", 1024, 128.0 / 224, TIMM, "CC BY-NC-ND 4.0; open", "https://github.com/birkhoffkiki/GPFM",
-    .eps = 1e-6, .rule = RMIL_POSITION_SCALE, .pooling = RMIL_VIT_CLASS, IMAGENET, PLAIN(1024, 24, 16, 14, 4096, TRUE, 0));
+    .eps = 1e-6, .rule = RMIL_POSITION_SCALE, .pooling = RMIL_VIT_CLASS, IMAGENET, PLAIN(1024, 24, 16, 14, 4096, TRUE, 257));
 VIT(gigapath, "gigapath", "Prov-GigaPath's tile encoder, ViT-g/16", 1536, 0.5, TIMM, "Prov-GigaPath's, research; gated",
     HUB "prov-gigapath/prov-gigapath", USUAL, IMAGENET, GATED(1536, 40, 24, 16, 8192, 0));
 
