@@ -22,19 +22,25 @@ static const RmilKernel plain = {"plain", PLAIN_ROWS, PLAIN_WIDTH, tile_plain};
 #if defined(__x86_64__)
 #include <immintrin.h>
 
+#ifdef __clang__
+#define UNROLLED _Pragma("unroll")
+#else
+#define UNROLLED _Pragma("GCC unroll 16")
+#endif
+
 /* A tile of `rows` rows, which the compiler knows, so that all sums stay in registers; two vectors wide. */
 #define BODY(VECTOR, WEIGHTS, LANES, MOST, LOAD, STORE, ZERO, SPREAD, ADD)                                                                 \
     VECTOR left[MOST], right[MOST];                                                                                                        \
-    _Pragma("GCC unroll 16") for (int r = 0; r < rows; r++) left[r] = right[r] = ZERO();                                                   \
+    UNROLLED for (int r = 0; r < rows; r++) left[r] = right[r] = ZERO();                                                                   \
     for (int64_t k = 0; k < steps; k++) {                                                                                                  \
         const WEIGHTS a = LOAD(panel + k * 2 * (LANES)), b = LOAD(panel + k * 2 * (LANES) + (LANES));                                      \
-        _Pragma("GCC unroll 16") for (int r = 0; r < rows; r++) {                                                                          \
+        UNROLLED for (int r = 0; r < rows; r++) {                                                                                          \
             const WEIGHTS value = SPREAD((const float *)(const void *)(x + r * ldx + k * 4));                                              \
             left[r] = ADD(left[r], value, a);                                                                                              \
             right[r] = ADD(right[r], value, b);                                                                                            \
         }                                                                                                                                  \
     }                                                                                                                                      \
-    _Pragma("GCC unroll 16") for (int r = 0; r < rows; r++) {                                                                              \
+    UNROLLED for (int r = 0; r < rows; r++) {                                                                                              \
         STORE(sums + r * 2 * (LANES), left[r]);                                                                                            \
         STORE(sums + r * 2 * (LANES) + (LANES), right[r]);                                                                                 \
     }
