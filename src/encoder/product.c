@@ -32,20 +32,16 @@ static int64_t row_at(const RmilProduct *p, int64_t width, int64_t i) {
     return i % width < half ? which : p->out / 2 + which;
 }
 
-static void place_floats(const float *row, int64_t in, float *to, int64_t width) {
-    for (int64_t k = 0; k < in; k++) to[k * width] = row[k];
-}
-
-static void place_pairs(const uint16_t *row, int64_t in, uint16_t *to, int64_t width) {
-    for (int64_t k = 0; k < in; k++) to[k / 2 * 2 * width + k % 2] = row[k];
-    if (in % 2) to[in / 2 * 2 * width + 1] = 0;
-}
-
-/* What stands in columns that are no row of W goes into sums that nobody looks at. */
+/* A row into its column, word by word. What stands in columns that are no row of W goes into sums that nobody looks at. */
 static void place_row(const RmilProduct *p, const void *row, int64_t column, void *memory) {
-    const int64_t width = rmil_kernel(p->precision)->width, at = column / width * width * steps_of(p->precision, p->in) + column % width;
-    if (p->precision == RMIL_BFLOAT16) place_pairs(row, p->in, (uint16_t *)memory + 2 * at, width);
-    else place_floats(row, p->in, (float *)memory + at, width);
+    const int64_t width = rmil_kernel(p->precision)->width, steps = steps_of(p->precision, p->in);
+    const size_t bytes = (size_t)p->in * rmil_precision_bytes(p->precision);
+    uint32_t *to = (uint32_t *)memory + column / width * width * steps + column % width;
+    const char *from = row;
+    for (size_t k = 0; k < bytes / 4; k++) memcpy(&to[k * (size_t)width], from + 4 * k, 4);
+    if (bytes % 4 == 0) return;
+    to[(steps - 1) * width] = 0;
+    memcpy(&to[(steps - 1) * width], from + bytes - 2, 2); /* the first of a pair */
 }
 
 gboolean rmil_product_init(RmilProduct *p, RmilProductKind kind, RmilPrecision precision, int64_t out, int64_t in, const float *weights,
@@ -91,18 +87,25 @@ RmilProduct rmil_product_rows(RmilProductKind kind, RmilPrecision precision, int
     return p;
 }
 
+/* Two rows of inputs, by turns; the second may be missing. */
+RMIL_CLONES static void place_pairs(const uint16_t *restrict one, const uint16_t *restrict other, int64_t n, uint16_t *restrict to) {
+#pragma omp simd
+    for (int64_t c = 0; c < n; c++) {
+        to[2 * c] = one[c];
+        to[2 * c + 1] = other ? other[c] : 0;
+    }
+}
+
 RmilProduct rmil_product_columns(RmilProductKind kind, RmilPrecision precision, int64_t out, int64_t in, const void *matrix, int64_t apart,
                                  void *memory) {
     const RmilProduct p = {.kind = kind, .precision = precision, .out = out, .in = in, .weights = memory};
     const int64_t width = rmil_kernel(precision)->width, steps = steps_of(precision, in);
-    for (int64_t k = 0; k < in; k++)
+    for (int64_t k = 0; k < steps; k++)
         for (int64_t first = 0; first < out; first += width) {
-            const int64_t n = MIN(width, out - first), at = (first * steps + (precision == RMIL_BFLOAT16 ? k / 2 : k) * width);
+            const int64_t n = MIN(width, out - first), at = first * steps + k * width;
             if (precision == RMIL_BFLOAT16) {
-                const uint16_t *from = (const uint16_t *)matrix + k * apart + first;
-                uint16_t *to = (uint16_t *)memory + 2 * at;
-                for (int64_t c = 0; c < n; c++) to[2 * c + k % 2] = from[c];
-                for (int64_t c = 0; k == in - 1 && in % 2 && c < n; c++) to[2 * c + 1] = 0;
+                const uint16_t *one = (const uint16_t *)matrix + 2 * k * apart + first;
+                place_pairs(one, 2 * k + 1 < in ? one + apart : NULL, n, (uint16_t *)memory + 2 * at);
             } else {
                 memcpy((float *)memory + at, (const float *)matrix + k * apart + first, (size_t)n * sizeof(float));
             }

@@ -4,7 +4,7 @@
 #include "vit-block.h"
 #include "vit-position.h"
 
-enum { MOST_TOKENS = 16384, FAST_ROWS = 800 }; /* rows of a product that make the reading of its weights cheap */
+enum { MOST_TOKENS = 16384, FAST_ROWS = 400 }; /* rows of a product that make the reading of its weights cheap */
 
 struct _RmilVit {
     RmilVitConfig config;

@@ -80,6 +80,7 @@ RMIL_CLONES static gboolean copy_float(const uint32_t *restrict in, uint32_t *re
 /* A rounded magnitude ≥ 0x7f80 is infinite or NaN; what rounds up to infinity is caught by the limit just below it. */
 RMIL_CLONES gboolean rmil_to_bfloat16(const float *restrict in, int64_t n, uint16_t *restrict out) {
     int32_t most = 0;
+#pragma omp simd reduction(max : most)
     for (int64_t i = 0; i < n; i++) {
         int32_t size = (int32_t)(rmil_float_bits(in[i]) & 0x7fffffff);
         most = size > most ? size : most;
