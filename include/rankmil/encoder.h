@@ -11,33 +11,45 @@ typedef struct {
     const char *weights; /* weight file; NULL for encoders that need none */
     RmilPrecision precision;
     int workers; /* how many threads will call rmil_encoder_run; ≥ 1 */
+    /* Of "onnx" alone; others refuse them (device: all but "cpu"). */
+    const char *mean, *sd; /* of its input, "R,G,B" where pixels go from 0 to 1; NULL: ImageNet's */
+    int input_px;          /* pixels of a side of the images that it takes, which tiles have then, 8 … 4096; 0: 224 */
+    const char *output;    /* name of the output that is the feature; NULL: the only one, or the first with a vector for each image */
+    const char *device;    /* "cpu", "cuda", "tensorrt" or "rocm"; NULL: "cpu" */
 } RmilEncoderOptions;
 
 /* What an encoder is, before it is opened. */
 typedef struct {
     const char *name;    /* "texture" (built in), "resnet50" (to layer3), "uni" … */
     const char *title;   /* for readers */
-    int dim;             /* floats of a feature vector */
+    int dim;             /* floats of a feature vector; 0: the file of weights says it */
     int tile_px;         /* pixels of a tile's side */
     double mpp;          /* µm per pixel that it is made for */
-    const char *weights; /* a tensor that its weight files have, whatever stands before the name; NULL: it takes no weights */
-    const char *licence; /* of the weights, and "open" or "gated": whether one has to ask for them; NULL: no weights */
+    const char *weights; /* a tensor that its weight files have, whatever stands before the name; of "onnx", whose files are whole
+                          * networks, the ending of their names; NULL: it takes no weights */
+    const char *licence; /* of the weights, and "open" or "gated": whether one has to ask for them; NULL: no weights, or anyone's */
     const char *source;  /* where their authors publish them: an address; NULL likewise */
 } RmilEncoderInfo;
 RMIL_API const RmilEncoderInfo *rmil_encoder_info(const char *name, GError **error); /* an unknown name's error lists those known */
 RMIL_API const char *const *rmil_encoder_names(void);                                /* NULL-terminated; the first is the usual one */
 
-/* The encoder that a file of weights is of, by its tensors: what the name "auto" means. NULL: none, or several, which the error names. */
+/* The encoder that a file of weights is of, by its tensors ("onnx" by its name's ending): what the name "auto" means. NULL: none, or several, which the error names. */
 RMIL_API const char *rmil_encoder_guess(const char *weights, GError **error);
 
+/* What can be told of options before anything is opened: ARGUMENT names the command's option. An unknown name fails, "auto" too. */
+RMIL_API gboolean rmil_encoder_check(const char *name, const RmilEncoderOptions *options, GError **error);
+
 /* Fails on an unknown name; on weights that are missing, broken, or not of this network; and with RMIL_ERROR_ARGUMENT on bfloat16
- * where the processor has no fast bfloat16. "texture" ignores the precision. */
+ * where the processor has no fast bfloat16. "texture" ignores the precision. "onnx" fails where ONNX Runtime or the device is not to be
+ * had, with ARGUMENT, and where the file is no model of one image. */
 RMIL_API RmilEncoder *rmil_encoder_new(const char *name, const RmilEncoderOptions *options, GError **error);
 RMIL_API void rmil_encoder_free(RmilEncoder *encoder);
 RMIL_API int rmil_encoder_dim(const RmilEncoder *encoder);
-RMIL_API int rmil_encoder_tile_px(const RmilEncoder *encoder); /* 224 */
+RMIL_API int rmil_encoder_tile_px(const RmilEncoder *encoder); /* 224, or options' input_px */
 /* A text that changes whenever the features would: name, version, weights' SHA-256, precision. Owned by the encoder. */
 RMIL_API const char *rmil_encoder_identity(const RmilEncoder *encoder);
+/* What users should hear: what was taken where the options said nothing. Owned by the encoder; NULL: nothing. */
+RMIL_API const char *rmil_encoder_note(const RmilEncoder *encoder);
 RMIL_API int rmil_encoder_batch(const RmilEncoder *encoder); /* tiles per call that it works best with */
 
 /* count tiles, each tile_px × tile_px RGB bytes, one after the other -> count × dim floats. A feature depends only on

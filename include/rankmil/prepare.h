@@ -32,9 +32,11 @@ typedef struct {
     gboolean trained;  /* a model trained on slides whose resolution is not known awaits the tiles: slides without one are named even
                         * where no other slide has any. FALSE */
     /* features (encoder.h) */
-    char *encoder;     /* NULL: the first of rmil_encoder_names; "auto": rmil_encoder_guess */
-    char *weights;     /* its file, or NULL */
-    gboolean bfloat16; /* FALSE */
+    char *encoder;                          /* NULL: the first of rmil_encoder_names; "auto": rmil_encoder_guess */
+    char *weights;                          /* its file, or NULL */
+    gboolean bfloat16;                      /* FALSE */
+    char *mean, *sd, *onnx_output, *device; /* of the encoder "onnx" (RmilEncoderOptions); NULL */
+    int input_px;                           /* likewise, and the tiles' where tile_px is 0; 0 */
     /* patch labels (annotation.h) */
     char **lesion, **exclusion; /* names of groups; NULL: the usual ones. lesion also "CLASS=GROUP[,CLASS=GROUP]": on slides of that
                                  * class these groups alone are lesions; ARGUMENT when the cohort has no such class */
@@ -52,8 +54,8 @@ RMIL_API gboolean rmil_prepare_options_check(const RmilPrepareOptions *options, 
 /* How slides become features, as a JSON object: what a new slide must go through before the same model (preprocessing.json beside
  * cohort.csv, "preprocessing" in a training's run.json).
  *   get: of a work's options. Free with json_node_unref.
- *   apply: sets the options by such an object; weights that the options have already stay. FORMAT when it names no encoder or a number
- *   is none.
+ *   apply: sets the options by such an object; weights and a device that the options have already stay. FORMAT when it names no encoder or
+ *   a number is none; ARGUMENT when the options have another mean, sd, onnx_output or input_px.
  *   read: what lies beside a cohort table; *node is NULL when nothing does. */
 RMIL_API JsonNode *rmil_preprocessing_get(const RmilPrepareOptions *options);
 RMIL_API gboolean rmil_preprocessing_apply(JsonNode *node, RmilPrepareOptions *options, GError **error);

@@ -8,7 +8,9 @@
 struct _RmilEncoder {
     const struct RmilEncoderClass *class;
     int workers, batch;
+    int dim, tile_px; /* info's, where open does not set others */
     char *identity;
+    char *note;     /* what was taken where nothing was said; NULL: nothing */
     gpointer state; /* the class's own */
 };
 
@@ -21,6 +23,10 @@ typedef struct RmilEncoderClass {
     /* Sets state, batch and identity. weights and their SHA-256: of classes that take them, else NULL. After a failure close is
      * called all the same. */
     gboolean (*open)(RmilEncoder *encoder, const RmilTensors *weights, const char *sha256, RmilPrecision precision, GError **error);
+    /* Instead of both, of a class whose weights are a file that is no list of tensors: check what can be told of the options at once
+     * (others refuse what is for files alone), and open it. */
+    gboolean (*check)(const RmilEncoderOptions *options, GError **error);
+    gboolean (*open_file)(RmilEncoder *encoder, const RmilEncoderOptions *options, GError **error);
     gboolean (*run)(RmilEncoder *encoder, int worker, const uint8_t *rgb, int count, float *features, GError **error);
     void (*close)(gpointer state); /* state may be NULL */
 } RmilEncoderClass;

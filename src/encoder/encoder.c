@@ -1,5 +1,6 @@
 /* Encoders by name, opened and run. */
 #include "encoder-private.h"
+#include "onnx-file.h"
 
 #include <string.h>
 
@@ -55,7 +56,7 @@ static GPtrArray *candidates(const RmilTensors *tensors) {
     for (int f = 0; rmil_encoder_files[f]; f++)
         for (int i = 0; rmil_encoder_files[f][i]; i++) {
             const RmilEncoderClass *class = rmil_encoder_files[f][i];
-            if (class->info.weights && has_tensor(tensors, class->info.weights) && fits(class, tensors, NULL))
+            if (class->info.weights && !class->open_file && has_tensor(tensors, class->info.weights) && fits(class, tensors, NULL))
                 g_ptr_array_add(found, (gpointer) class->info.name);
         }
     return found;
@@ -81,6 +82,7 @@ const char *rmil_encoder_guess(const char *weights, GError **error) {
         rmil_fail(error, RMIL_ERROR_ARGUMENT, "the encoder auto is told by its weights: a file of weights is needed");
         return NULL;
     }
+    if (g_str_has_suffix(weights, RMIL_ONNX_ENDING)) return "onnx";
     g_autoptr(RmilTensors) tensors = rmil_weights_read(weights, NULL, error);
     return tensors ? guess(tensors, error) : NULL;
 }
@@ -92,15 +94,34 @@ static const RmilEncoderClass *find_for(const char *name, const char *weights, G
     return find(name, error);
 }
 
-/* NULL: no weights, which is an error where the encoder takes some. */
-static RmilTensors *read_weights(const RmilEncoderClass *class, const char *path, char sha256[65], GError **error) {
-    if (!path) {
-        rmil_fail(error, RMIL_ERROR_ARGUMENT, "the encoder %s needs a file of weights (docs/encoders.md says where to get one)",
-                  class->info.name);
-        return NULL;
-    }
-    g_autoptr(RmilTensors) tensors = rmil_weights_read(path, sha256, error);
-    return tensors && fits(class, tensors, error) ? g_steal_pointer(&tensors) : NULL;
+static gboolean refuse(const RmilEncoderClass *class, const char *option, GError **error) {
+    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s is for the encoder onnx; %s has its own", option, class->info.name);
+}
+
+static gboolean check(const RmilEncoderClass *class, const RmilEncoderOptions *o, GError **error) {
+    const char *name = class->info.name;
+    if (o->weights && !class->info.weights)
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: the encoder %s takes no weights", o->weights, name);
+    if (class->check) return class->check(o, error);
+    if (o->mean) return refuse(class, "--mean", error);
+    if (o->sd) return refuse(class, "--sd", error);
+    if (o->input_px) return refuse(class, "--input-px", error);
+    if (o->output) return refuse(class, "--onnx-output", error);
+    return !o->device || strcmp(o->device, "cpu") == 0 ||
+           rmil_fail(error, RMIL_ERROR_ARGUMENT, "--device %s is for the encoder onnx; %s runs on the processor", o->device, name);
+}
+
+gboolean rmil_encoder_check(const char *name, const RmilEncoderOptions *options, GError **error) {
+    const RmilEncoderClass *class = find(name, error);
+    return class && check(class, options, error);
+}
+
+static gboolean open_tensors(RmilEncoder *encoder, const RmilEncoderOptions *options, GError **error) {
+    const RmilEncoderClass *class = encoder->class;
+    char sha256[65] = "";
+    g_autoptr(RmilTensors) weights = class->info.weights ? rmil_weights_read(options->weights, sha256, error) : NULL;
+    if (class->info.weights && (!weights || !fits(class, weights, error))) return FALSE;
+    return class->open(encoder, weights, sha256, options->precision, error);
 }
 
 RmilEncoder *rmil_encoder_new(const char *name, const RmilEncoderOptions *options, GError **error) {
@@ -110,31 +131,35 @@ RmilEncoder *rmil_encoder_new(const char *name, const RmilEncoderOptions *option
         rmil_fail(error, RMIL_ERROR_ARGUMENT, "encoder %s: %d workers; at least 1 is needed", class->info.name, options->workers);
         return NULL;
     }
-    if (options->weights && !class->info.weights) {
-        rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: the encoder %s takes no weights", options->weights, class->info.name);
+    if (!check(class, options, error)) return NULL;
+    if (class->info.weights && !options->weights) {
+        rmil_fail(error, RMIL_ERROR_ARGUMENT, "the encoder %s needs a file of weights (docs/encoders.md says where to get one)",
+                  class->info.name);
         return NULL;
     }
-    char sha256[65] = "";
-    g_autoptr(RmilTensors) weights = class->info.weights ? read_weights(class, options->weights, sha256, error) : NULL;
-    if (class->info.weights && !weights) return NULL;
     g_autoptr(RmilEncoder) encoder = g_new0(RmilEncoder, 1);
     encoder->class = class;
     encoder->workers = options->workers;
-    return class->open(encoder, weights, sha256, options->precision, error) ? g_steal_pointer(&encoder) : NULL;
+    encoder->dim = class->info.dim;
+    encoder->tile_px = class->info.tile_px;
+    return (class->open_file ? class->open_file : open_tensors)(encoder, options, error) ? g_steal_pointer(&encoder) : NULL;
 }
 
 void rmil_encoder_free(RmilEncoder *encoder) {
     if (!encoder) return;
     encoder->class->close(encoder->state);
     g_free(encoder->identity);
+    g_free(encoder->note);
     g_free(encoder);
 }
 
-int rmil_encoder_dim(const RmilEncoder *encoder) { return encoder->class->info.dim; }
+int rmil_encoder_dim(const RmilEncoder *encoder) { return encoder->dim; }
 
-int rmil_encoder_tile_px(const RmilEncoder *encoder) { return encoder->class->info.tile_px; }
+int rmil_encoder_tile_px(const RmilEncoder *encoder) { return encoder->tile_px; }
 
 const char *rmil_encoder_identity(const RmilEncoder *encoder) { return encoder->identity; }
+
+const char *rmil_encoder_note(const RmilEncoder *encoder) { return encoder->note; }
 
 int rmil_encoder_batch(const RmilEncoder *encoder) { return encoder->batch; }
 

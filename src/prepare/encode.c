@@ -3,8 +3,6 @@
  * the batch where it stopped. */
 #include "prepare-private.h"
 
-#include "rankmil/encoder.h"
-
 #include <string.h>
 
 typedef struct {
@@ -96,9 +94,7 @@ static gboolean encode_row(Encoding *e, int64_t row, const char *identity, gbool
 gboolean rmil_work_encode(RmilWork *work, GError **error) {
     if (!rmil_work_ready(work, error)) return FALSE;
     gint64 start = g_get_monotonic_time();
-    RmilEncoderOptions options = {.weights = work->options.weights,
-                                  .precision = work->options.bfloat16 ? RMIL_BFLOAT16 : RMIL_FLOAT32,
-                                  .workers = work->options.threads};
+    const RmilEncoderOptions options = rmil_prepare_encoder(&work->options);
     int64_t total = 0, count = 0, made = 0, kept = 0;
     for (int64_t i = 0; i < work->cohort->count; i++) {
         if (work->errors[i] || work->cohort->rows[i].features) continue;
@@ -110,6 +106,7 @@ gboolean rmil_work_encode(RmilWork *work, GError **error) {
     if (!count) return TRUE;
     g_autoptr(RmilEncoder) encoder = rmil_encoder_new(work->options.encoder, &options, error);
     if (!encoder) return FALSE;
+    if (rmil_encoder_note(encoder)) rmil_monitor_warn(&work->monitor, "%s", rmil_encoder_note(encoder));
     Encoding e = {.work = work, .encoder = encoder, .batch = rmil_encoder_batch(encoder), .total = total};
     g_mutex_init(&e.lock);
     e.pixels = g_new0(uint8_t *, work->options.threads);

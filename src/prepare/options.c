@@ -12,6 +12,10 @@ void rmil_prepare_options_init(RmilPrepareOptions *options) {
 void rmil_prepare_options_clear(RmilPrepareOptions *options) {
     g_clear_pointer(&options->encoder, g_free);
     g_clear_pointer(&options->weights, g_free);
+    g_clear_pointer(&options->mean, g_free);
+    g_clear_pointer(&options->sd, g_free);
+    g_clear_pointer(&options->onnx_output, g_free);
+    g_clear_pointer(&options->device, g_free);
     g_clear_pointer(&options->lesion, g_strfreev);
     g_clear_pointer(&options->exclusion, g_strfreev);
 }
@@ -20,8 +24,23 @@ void rmil_prepare_options_copy(const RmilPrepareOptions *from, RmilPrepareOption
     *to = *from;
     to->encoder = g_strdup(from->encoder);
     to->weights = g_strdup(from->weights);
+    to->mean = g_strdup(from->mean);
+    to->sd = g_strdup(from->sd);
+    to->onnx_output = g_strdup(from->onnx_output);
+    to->device = g_strdup(from->device);
     to->lesion = g_strdupv(from->lesion);
     to->exclusion = g_strdupv(from->exclusion);
+}
+
+RmilEncoderOptions rmil_prepare_encoder(const RmilPrepareOptions *options) {
+    return (RmilEncoderOptions){.weights = options->weights,
+                                .precision = options->bfloat16 ? RMIL_BFLOAT16 : RMIL_FLOAT32,
+                                .workers = options->threads,
+                                .mean = options->mean,
+                                .sd = options->sd,
+                                .input_px = options->input_px,
+                                .output = options->onnx_output,
+                                .device = options->device};
 }
 
 static gboolean in_range(const char *name, double value, double low, double high, GError **error) {
@@ -45,6 +64,11 @@ JsonNode *rmil_preprocessing_get(const RmilPrepareOptions *options) {
         json_object_set_string_member(o, "weights", weights);
     }
     json_object_set_boolean_member(o, "encode_bfloat16", options->bfloat16);
+    if (options->mean) json_object_set_string_member(o, "mean", options->mean);
+    if (options->sd) json_object_set_string_member(o, "sd", options->sd);
+    if (options->input_px) json_object_set_int_member(o, "input_px", options->input_px);
+    if (options->onnx_output) json_object_set_string_member(o, "onnx_output", options->onnx_output);
+    if (options->device) json_object_set_string_member(o, "device", options->device);
     json_object_set_double_member(o, "tile_mpp", options->tile_mpp);
     json_object_set_double_member(o, "min_tissue", options->min_tissue);
     json_object_set_double_member(o, "mask_mpp", options->mask_mpp);
@@ -68,6 +92,37 @@ static gboolean number_member(JsonNode *object, const char *name, double *value,
     return TRUE;
 }
 
+static gboolean differs(const char *option, const char *recorded, const char *given, GError **error) {
+    g_autofree char *by = recorded ? g_strdup_printf("%s %s", option, recorded) : g_strdup_printf("the usual %s", option);
+    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "the model was trained on features made with %s: %s %s would give it others; leave it out",
+                     by, option, given);
+}
+
+/* *text becomes the record's; one that was given and is another is refused. */
+static gboolean text_member(JsonNode *object, const char *name, const char *option, char **text, GError **error) {
+    const char *recorded = rmil_json_text(object, name);
+    if (*text && g_strcmp0(*text, recorded) != 0) return differs(option, recorded, *text, error);
+    g_free(*text);
+    *text = g_strdup(recorded);
+    return TRUE;
+}
+
+/* What the encoder "onnx" was given. */
+static gboolean apply_onnx(JsonNode *node, RmilPrepareOptions *options, GError **error) {
+    double side = 0;
+    if (!text_member(node, "mean", "--mean", &options->mean, error) || !text_member(node, "sd", "--sd", &options->sd, error) ||
+        !text_member(node, "onnx_output", "--onnx-output", &options->onnx_output, error) || !number_member(node, "input_px", &side, error))
+        return FALSE;
+    if (side < 0 || side > 1e6) return rmil_fail(error, RMIL_ERROR_FORMAT, "run.json: input_px of its preprocessing is no size");
+    if (options->input_px && options->input_px != (int)side) {
+        g_autofree char *recorded = side > 0 ? g_strdup_printf("%d", (int)side) : NULL, *given = g_strdup_printf("%d", options->input_px);
+        return differs("--input-px", recorded, given, error);
+    }
+    options->input_px = (int)side;
+    if (!options->device) options->device = g_strdup(rmil_json_text(node, "device"));
+    return TRUE;
+}
+
 gboolean rmil_preprocessing_apply(JsonNode *node, RmilPrepareOptions *options, GError **error) {
     const char *encoder = rmil_json_text(node, "encoder");
     double bfloat16 = 0;
@@ -76,7 +131,8 @@ gboolean rmil_preprocessing_apply(JsonNode *node, RmilPrepareOptions *options, G
     options->encoder = g_strdup(encoder);
     if (!options->weights) options->weights = g_strdup(rmil_json_text(node, "weights"));
     if (!number_member(node, "encode_bfloat16", &bfloat16, error) || !number_member(node, "tile_mpp", &options->tile_mpp, error) ||
-        !number_member(node, "min_tissue", &options->min_tissue, error) || !number_member(node, "mask_mpp", &options->mask_mpp, error))
+        !number_member(node, "min_tissue", &options->min_tissue, error) || !number_member(node, "mask_mpp", &options->mask_mpp, error) ||
+        !apply_onnx(node, options, error))
         return FALSE;
     options->bfloat16 = bfloat16 != 0;
     return TRUE;

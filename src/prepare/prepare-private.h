@@ -3,10 +3,13 @@
 #define RMIL_PREPARE_PRIVATE_H
 
 #include "base/base-private.h"
+#include "rankmil/encoder.h"
 #include "rankmil/prepare.h"
 
 /* -- options.c ----------------------------------------------------------------------------------------------------------------- */
 void rmil_prepare_options_copy(const RmilPrepareOptions *from, RmilPrepareOptions *to);
+/* Its texts are the options'. */
+RmilEncoderOptions rmil_prepare_encoder(const RmilPrepareOptions *options);
 
 /* -- work.c -------------------------------------------------------------------------------------------------------------------- */
 /* Fails when the work has no folder or no cohort. */

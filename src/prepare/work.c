@@ -1,6 +1,5 @@
 /* The work folder: its cohort, its lock, and where the products of a slide lie. */
 #include "prepare-private.h"
-#include "rankmil/encoder.h"
 
 #include <string.h>
 
@@ -17,7 +16,7 @@ static void use_tiles_of(RmilPrepareOptions *options) {
     RmilTileOptions usual;
     const RmilEncoderInfo *encoder = rmil_encoder_info(options->encoder, NULL);
     rmil_tile_options_init(&usual);
-    if (options->tile_px == 0) options->tile_px = encoder ? encoder->tile_px : usual.tile_px;
+    if (options->tile_px == 0) options->tile_px = options->input_px ? options->input_px : encoder ? encoder->tile_px : usual.tile_px;
     if (options->tile_mpp == 0) options->tile_mpp = encoder ? encoder->mpp : usual.mpp;
 }
 
@@ -42,7 +41,9 @@ RmilWork *rmil_work_new(const char *folder, const RmilPrepareOptions *options, c
     work->options.threads = rmil_threads(options->threads);
     work->tiles = work->annotated_patches = -1;
     work->gate = rmil_gate_new(monitor, &work->monitor);
-    if (!name_encoder(work, error)) {
+    const RmilEncoderOptions how = rmil_prepare_encoder(&work->options);
+    if (!name_encoder(work, error) ||
+        (rmil_encoder_info(work->options.encoder, NULL) && !rmil_encoder_check(work->options.encoder, &how, error))) {
         rmil_work_free(work);
         return NULL;
     }

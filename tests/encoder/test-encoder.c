@@ -38,8 +38,11 @@ static void test_info(void) {
     for (const char *const *name = rmil_encoder_names(); *name; name++) {
         const RmilEncoderInfo *info = rmil_encoder_info(*name, NULL);
         g_assert_cmpstr(info->name, ==, *name);
-        g_autofree char *weights = info->weights ? g_strdup_printf("[%s](%s)", info->licence, info->source) : g_strdup("none");
-        g_autofree char *row = g_strdup_printf("| `%s` | %d | %.3g | %s | %s |\n", info->name, info->dim, info->mpp, info->title, weights);
+        g_autofree char *weights = !info->weights  ? g_strdup("none")
+                                   : info->licence ? g_strdup_printf("[%s](%s)", info->licence, info->source)
+                                                   : g_strdup("your own"),
+                        *dim = info->dim ? g_strdup_printf("%d", info->dim) : g_strdup("its own");
+        g_autofree char *row = g_strdup_printf("| `%s` | %s | %.3g | %s | %s |\n", info->name, dim, info->mpp, info->title, weights);
         if (!strstr(doc, row)) g_error("%s does not have the row %s", path, row);
     }
     GError *error = NULL;

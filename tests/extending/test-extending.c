@@ -29,7 +29,7 @@ static void test_tables(void) {
     same_list(rmil_encoder_names(),
               "texture resnet50 resnet50-layer4 lunit-resnet50-bt lunit-resnet50-mocov2 lunit-resnet50-swav lunit-s16 "
               "lunit-s8 kaiko-s16 kaiko-s8 kaiko-b16 kaiko-b8 kaiko-l14 midnight-12k phikon phikon-v2 uni uni2-h virchow "
-              "virchow2 hibou-b hibou-l h-optimus-0 h-optimus-1 h0-mini gpfm gigapath colours");
+              "virchow2 hibou-b hibou-l h-optimus-0 h-optimus-1 h0-mini gpfm gigapath onnx colours");
     g_assert_cmpuint(count, ==, 21);
     g_assert_cmpstr(methods[20].name, ==, "toy-lift");
     g_assert_cmpstr(methods[20].model, ==, "toy");

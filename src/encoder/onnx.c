@@ -1,0 +1,161 @@
+/* Any network in an ONNX file, run by ONNX Runtime (ort-*.c): pixels are scaled here. */
+#include "encoder-private.h"
+
+#include "ort-device.h"
+#include "ort-model.h"
+#include "onnx-file.h"
+
+#include <math.h>
+#include <string.h>
+
+#define VERSION "1"
+#define IMAGENET_MEAN "0.485,0.456,0.406"
+#define IMAGENET_SD "0.229,0.224,0.225"
+
+enum { SIDE = 224, LEAST_SIDE = 8, MOST_SIDE = 4096, BATCH = 8 };
+
+typedef struct {
+    RmilOrtModel *model;
+    int side, workers;
+    gboolean half;
+    float input[3][256];     /* pixel value -> input, by channel */
+    uint16_t halves[3][256]; /* the same as float16 */
+    void **images;           /* by worker: a batch of the model's */
+    float **vectors;         /* the same */
+} Onnx;
+
+/* -- options -------------------------------------------------------------------------------------------------------------------- */
+
+/* "R,G,B": three numbers, each above (or at) low and at most 1. */
+static gboolean read_colours(const char *option, const char *text, gboolean positive, double out[3], GError **error) {
+    const char *at = text;
+    gboolean good = TRUE;
+    for (int c = 0; good && c < 3; c++) {
+        char *end;
+        out[c] = g_ascii_strtod(at, &end);
+        good = end != at && *end == (c < 2 ? ',' : '\0') && out[c] <= 1 && (positive ? out[c] > 0 : out[c] >= 0); /* no NaN */
+        at = end + 1;
+    }
+    return good || rmil_fail(error, RMIL_ERROR_ARGUMENT,
+                             "%s %s: three numbers are needed, R,G,B, %s and at most 1: pixels go from 0 to 1 (0.485,0.456,0.406)", option,
+                             text, positive ? "above 0" : "from 0 on");
+}
+
+static const char *device_of(const RmilEncoderOptions *o) { return o->device ? o->device : "cpu"; }
+
+static gboolean check_onnx(const RmilEncoderOptions *o, GError **error) {
+    double numbers[3];
+    if (o->input_px && (o->input_px < LEAST_SIDE || o->input_px > MOST_SIDE))
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--input-px %d is not in %d … %d", o->input_px, LEAST_SIDE, MOST_SIDE);
+    if (o->precision != RMIL_FLOAT32)
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "the encoder onnx computes in the numbers of its file: it takes no --encode-bfloat16");
+    return (!o->mean || read_colours("--mean", o->mean, FALSE, numbers, error)) &&
+           (!o->sd || read_colours("--sd", o->sd, TRUE, numbers, error)) && rmil_ort_device_known(device_of(o), error);
+}
+
+/* -- opening ------------------------------------------------------------------------------------------------------------------- */
+
+static gboolean make_input(Onnx *onnx, const char *mean, const char *sd, GError **error) {
+    double means[3], sds[3];
+    if (!read_colours("--mean", mean, FALSE, means, error) || !read_colours("--sd", sd, TRUE, sds, error)) return FALSE;
+    for (int c = 0; c < 3; c++)
+        for (int v = 0; v < 256; v++) onnx->input[c][v] = (float)((v / 255.0 - means[c]) / sds[c]);
+    return !onnx->half || rmil_encode(RMIL_FLOAT32, onnx->input, TRUE, onnx->halves, 3 * 256) ||
+           rmil_fail(error, RMIL_ERROR_ARGUMENT, "--sd %s is too small for a model of float16: its input would be infinite", sd);
+}
+
+static gboolean make_memory(Onnx *onnx, int workers, GError **error) {
+    const int64_t batch = rmil_ort_model_batch(onnx->model);
+    const gsize pixels = (gsize)onnx->side * (gsize)onnx->side * 3;
+    onnx->workers = workers;
+    onnx->images = g_new0(void *, workers);
+    onnx->vectors = g_new0(float *, workers);
+    for (int i = 0; i < workers; i++)
+        if (!(onnx->images[i] = rmil_try_new(batch, pixels * (onnx->half ? 2 : 4), error)) ||
+            !(onnx->vectors[i] = rmil_try_new(batch, (gsize)rmil_ort_model_dim(onnx->model) * sizeof(float), error)))
+            return FALSE;
+    return TRUE;
+}
+
+static gboolean open_onnx(RmilEncoder *encoder, const RmilEncoderOptions *o, GError **error) {
+    Onnx *onnx = encoder->state = g_new0(Onnx, 1);
+    const char *mean = o->mean ? o->mean : IMAGENET_MEAN, *sd = o->sd ? o->sd : IMAGENET_SD;
+    RmilOrtLibrary *library = rmil_ort_library_new(error);
+    if (!library) return FALSE;
+    g_autofree char *digest = rmil_onnx_digest(o->weights, error);
+    if (!digest) {
+        rmil_ort_library_free(library);
+        return FALSE;
+    }
+    onnx->side = o->input_px ? o->input_px : SIDE;
+    const RmilOrtModelConfig config = {.path = o->weights, .device = device_of(o), .output = o->output, .side = onnx->side};
+    if (!(onnx->model = rmil_ort_model_new(library, &config, error))) return FALSE;
+    onnx->half = rmil_ort_model_half(onnx->model);
+    if (!make_input(onnx, mean, sd, error) || !make_memory(onnx, encoder->workers, error)) return FALSE;
+    encoder->dim = rmil_ort_model_dim(onnx->model);
+    encoder->tile_px = onnx->side;
+    encoder->batch = MAX(BATCH, rmil_ort_model_batch(onnx->model));
+    encoder->identity = g_strdup_printf("onnx " VERSION " %s; mean %s sd %s; %d px; output %s; %s", digest, mean, sd, onnx->side,
+                                        rmil_ort_model_output(onnx->model), device_of(o));
+    if (!o->mean || !o->sd)
+        encoder->note = g_strdup_printf(
+            "--encoder onnx: %s not given, ImageNet's are taken: mean %s, SD %s; the model's authors say which it "
+            "was trained with (--mean, --sd)",
+            o->mean ? "--sd was"
+            : o->sd ? "--mean was"
+                    : "mean and SD of its input were",
+            mean, sd);
+    return TRUE;
+}
+
+static void close_onnx(gpointer state) {
+    Onnx *onnx = state;
+    if (!onnx) return;
+    for (int i = 0; i < onnx->workers; i++) {
+        g_free(onnx->images[i]);
+        g_free(onnx->vectors[i]);
+    }
+    g_free(onnx->images);
+    g_free(onnx->vectors);
+    rmil_ort_model_free(onnx->model);
+    g_free(onnx);
+}
+
+/* -- running ------------------------------------------------------------------------------------------------------------------- */
+
+/* A tile as planes of one colour each, image `at` of the batch. */
+static void put_tile(const Onnx *onnx, const uint8_t *rgb, void *images, int at) {
+    const int64_t pixels = (int64_t)onnx->side * onnx->side, first = at * pixels * 3;
+    for (int c = 0; c < 3; c++) {
+        float *single = (float *)images + first + c * pixels;
+        uint16_t *half = (uint16_t *)images + first + c * pixels;
+        if (onnx->half)
+            for (int64_t i = 0; i < pixels; i++) half[i] = onnx->halves[c][rgb[3 * i + c]];
+        else
+            for (int64_t i = 0; i < pixels; i++) single[i] = onnx->input[c][rgb[3 * i + c]];
+    }
+}
+
+/* A batch that is not full keeps what was in it before: nobody looks at what comes of that. */
+static gboolean run_onnx(RmilEncoder *encoder, int worker, const uint8_t *rgb, int count, float *features, GError **error) {
+    Onnx *onnx = encoder->state;
+    const int batch = rmil_ort_model_batch(onnx->model), dim = encoder->dim;
+    const gsize tile = (gsize)onnx->side * (gsize)onnx->side * 3;
+    for (int first = 0; first < count; first += batch) {
+        const int tiles = MIN(batch, count - first);
+        for (int i = 0; i < tiles; i++) put_tile(onnx, rgb + (gsize)(first + i) * tile, onnx->images[worker], i);
+        if (!rmil_ort_model_run(onnx->model, onnx->images[worker], onnx->vectors[worker], error)) return FALSE;
+        memcpy(features + (gsize)first * (gsize)dim, onnx->vectors[worker], (gsize)tiles * (gsize)dim * sizeof(float));
+    }
+    return TRUE;
+}
+
+static const RmilEncoderClass class = {
+    .info =
+        {.name = "onnx", .title = "any network in an ONNX file, by ONNX Runtime", .tile_px = SIDE, .mpp = 0.5, .weights = RMIL_ONNX_ENDING},
+    .check = check_onnx,
+    .open_file = open_onnx,
+    .run = run_onnx,
+    .close = close_onnx,
+};
+RMIL_ENCODER_FILE(onnx, &class);
