@@ -18,6 +18,9 @@ typedef struct {
     const char *device;    /* "cpu", "cuda", "tensorrt" or "rocm"; NULL: "cpu" */
 } RmilEncoderOptions;
 
+#define RMIL_IMAGENET_MEAN "0.485,0.456,0.406"
+#define RMIL_IMAGENET_SD "0.229,0.224,0.225"
+
 /* What an encoder is, before it is opened. */
 typedef struct {
     const char *name;    /* "texture" (built in), "resnet50" (to layer3), "uni" … */

@@ -9,8 +9,6 @@
 #include <string.h>
 
 #define VERSION "1"
-#define IMAGENET_MEAN "0.485,0.456,0.406"
-#define IMAGENET_SD "0.229,0.224,0.225"
 
 enum { SIDE = 224, LEAST_SIDE = 8, MOST_SIDE = 4096, BATCH = 8 };
 
@@ -79,7 +77,7 @@ static gboolean make_memory(Onnx *onnx, int workers, GError **error) {
 
 static gboolean open_onnx(RmilEncoder *encoder, const RmilEncoderOptions *o, GError **error) {
     Onnx *onnx = encoder->state = g_new0(Onnx, 1);
-    const char *mean = o->mean ? o->mean : IMAGENET_MEAN, *sd = o->sd ? o->sd : IMAGENET_SD;
+    const char *mean = o->mean ? o->mean : RMIL_IMAGENET_MEAN, *sd = o->sd ? o->sd : RMIL_IMAGENET_SD;
     RmilOrtLibrary *library = rmil_ort_library_new(error);
     if (!library) return FALSE;
     g_autofree char *digest = rmil_onnx_digest(o->weights, error);

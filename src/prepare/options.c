@@ -3,6 +3,8 @@
 
 #include "base/json.h"
 
+#include <string.h>
+
 void rmil_prepare_options_init(RmilPrepareOptions *options) {
     RmilTileOptions tile;
     rmil_tile_options_init(&tile);
@@ -92,35 +94,37 @@ static gboolean number_member(JsonNode *object, const char *name, double *value,
     return TRUE;
 }
 
-static gboolean differs(const char *option, const char *recorded, const char *given, GError **error) {
-    g_autofree char *by = recorded ? g_strdup_printf("%s %s", option, recorded) : g_strdup_printf("the usual %s", option);
+/* What was given is what the record says, or, where it says nothing, the usual (NULL: it has no name). */
+static gboolean same(const char *option, const char *recorded, const char *usual, const char *given, GError **error) {
+    const char *then = recorded ? recorded : usual;
+    if (!given || g_strcmp0(given, then) == 0) return TRUE;
+    g_autofree char *by = then ? g_strdup_printf("%s %s", option, then) : g_strdup_printf("no %s", option);
     return rmil_fail(error, RMIL_ERROR_ARGUMENT, "the model was trained on features made with %s: %s %s would give it others; leave it out",
                      by, option, given);
 }
 
-/* *text becomes the record's; one that was given and is another is refused. */
-static gboolean text_member(JsonNode *object, const char *name, const char *option, char **text, GError **error) {
+static gboolean text_member(JsonNode *object, const char *name, const char *option, const char *usual, char **text, GError **error) {
     const char *recorded = rmil_json_text(object, name);
-    if (*text && g_strcmp0(*text, recorded) != 0) return differs(option, recorded, *text, error);
+    if (!same(option, recorded, usual, *text, error)) return FALSE;
     g_free(*text);
     *text = g_strdup(recorded);
     return TRUE;
 }
 
-/* What the encoder "onnx" was given. */
+/* Of the encoder "onnx": what the record has becomes the options', and what was given and is another is refused. */
 static gboolean apply_onnx(JsonNode *node, RmilPrepareOptions *options, GError **error) {
     double side = 0;
-    if (!text_member(node, "mean", "--mean", &options->mean, error) || !text_member(node, "sd", "--sd", &options->sd, error) ||
-        !text_member(node, "onnx_output", "--onnx-output", &options->onnx_output, error) || !number_member(node, "input_px", &side, error))
+    if (!text_member(node, "mean", "--mean", RMIL_IMAGENET_MEAN, &options->mean, error) ||
+        !text_member(node, "sd", "--sd", RMIL_IMAGENET_SD, &options->sd, error) ||
+        !text_member(node, "onnx_output", "--onnx-output", NULL, &options->onnx_output, error) ||
+        !number_member(node, "input_px", &side, error))
         return FALSE;
     if (side < 0 || side > 1e6) return rmil_fail(error, RMIL_ERROR_FORMAT, "run.json: input_px of its preprocessing is no size");
-    if (options->input_px && options->input_px != (int)side) {
-        g_autofree char *recorded = side > 0 ? g_strdup_printf("%d", (int)side) : NULL, *given = g_strdup_printf("%d", options->input_px);
-        return differs("--input-px", recorded, given, error);
-    }
-    options->input_px = (int)side;
-    if (!options->device) options->device = g_strdup(rmil_json_text(node, "device"));
-    return TRUE;
+    const int recorded = side > 0 ? (int)side : rmil_encoder_info("onnx", NULL)->tile_px;
+    g_autofree char *then = g_strdup_printf("%d", recorded),
+                    *given = g_strdup_printf("%d", options->input_px ? options->input_px : recorded);
+    options->input_px = recorded;
+    return same("--input-px", then, NULL, given, error);
 }
 
 gboolean rmil_preprocessing_apply(JsonNode *node, RmilPrepareOptions *options, GError **error) {
@@ -132,8 +136,9 @@ gboolean rmil_preprocessing_apply(JsonNode *node, RmilPrepareOptions *options, G
     if (!options->weights) options->weights = g_strdup(rmil_json_text(node, "weights"));
     if (!number_member(node, "encode_bfloat16", &bfloat16, error) || !number_member(node, "tile_mpp", &options->tile_mpp, error) ||
         !number_member(node, "min_tissue", &options->min_tissue, error) || !number_member(node, "mask_mpp", &options->mask_mpp, error) ||
-        !apply_onnx(node, options, error))
+        (strcmp(encoder, "onnx") == 0 && !apply_onnx(node, options, error)))
         return FALSE;
+    if (!options->device) options->device = g_strdup(rmil_json_text(node, "device"));
     options->bfloat16 = bfloat16 != 0;
     return TRUE;
 }

@@ -351,6 +351,51 @@ static void test_preprocessing(void) {
     rmil_prepare_options_clear(&taken);
 }
 
+/* What the encoder onnx was given goes to predictions; what is given there and differs is refused, the device is not. */
+static void test_preprocessing_onnx(void) {
+    RmilPrepareOptions options;
+    rmil_prepare_options_init(&options);
+    options.encoder = g_strdup("onnx");
+    options.sd = g_strdup("0.5,0.5,0.5");
+    options.onnx_output = g_strdup("features");
+    options.device = g_strdup("cuda");
+    g_autoptr(JsonNode) node = rmil_preprocessing_get(&options);
+    const struct {
+        const char *mean, *sd, *output, *device;
+        int side;
+        const char *message;
+    } cases[] = {
+        {.device = "cpu"},
+        {.mean = RMIL_IMAGENET_MEAN, .sd = "0.5,0.5,0.5", .output = "features", .side = 224},
+        {.mean = "0.5,0.5,0.5", .message = "made with --mean 0.485,0.456,0.406: --mean 0.5,0.5,0.5 would"},
+        {.sd = RMIL_IMAGENET_SD, .message = "made with --sd 0.5,0.5,0.5: --sd 0.229,0.224,0.225 would"},
+        {.output = "tokens", .message = "made with --onnx-output features: --onnx-output tokens would"},
+        {.side = 256, .message = "made with --input-px 224: --input-px 256 would"},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        RmilPrepareOptions taken;
+        GError *error = NULL;
+        rmil_prepare_options_init(&taken);
+        taken.mean = g_strdup(cases[i].mean);
+        taken.sd = g_strdup(cases[i].sd);
+        taken.onnx_output = g_strdup(cases[i].output);
+        taken.device = g_strdup(cases[i].device);
+        taken.input_px = cases[i].side;
+        g_assert_cmpint(rmil_preprocessing_apply(node, &taken, &error), ==, !cases[i].message);
+        if (cases[i].message) {
+            test_error(&error, RMIL_ERROR_ARGUMENT, cases[i].message);
+        } else {
+            g_assert_null(taken.mean);
+            g_assert_cmpstr(taken.sd, ==, "0.5,0.5,0.5");
+            g_assert_cmpstr(taken.onnx_output, ==, "features");
+            g_assert_cmpstr(taken.device, ==, cases[i].device ? cases[i].device : "cuda");
+            g_assert_cmpint(taken.input_px, ==, 224);
+        }
+        rmil_prepare_options_clear(&taken);
+    }
+    rmil_prepare_options_clear(&options);
+}
+
 /* The made table says what the given one said: words, times, numbers, and what is not predicted; and it is read as the same task. */
 static void test_targets(void) {
     const struct {
@@ -532,6 +577,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/prepare/refused", test_refused);
     g_test_add_func("/prepare/check", test_check);
     g_test_add_func("/prepare/preprocessing", test_preprocessing);
+    g_test_add_func("/prepare/preprocessing-onnx", test_preprocessing_onnx);
     g_test_add_func("/prepare/inputs", test_inputs);
     g_test_add_func("/prepare/lesion", test_lesion);
     g_test_add_func("/prepare/lesion-labels", test_lesion_labels);
