@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -231,9 +232,22 @@ char *rmil_stream_read(const char *path, gsize limit, gsize *size, GError **erro
 }
 
 char *rmil_file_sha256(const char *path, GError **error) {
-    gsize size;
-    g_autofree char *bytes = rmil_file_read(path, G_MAXSSIZE, &size, error);
-    return bytes ? g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)bytes, size) : NULL;
+    enum { PART = 1 << 20 };
+    GStatBuf info;
+    errno = 0;
+    FILE *file = g_stat(path, &info) == 0 && !S_ISREG(info.st_mode) ? NULL : g_fopen(path, "rbe");
+    if (!file) {
+        rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be opened: %s", path, errno ? g_strerror(errno) : "it is not a regular file");
+        return NULL;
+    }
+    g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+    g_autofree guchar *part = g_malloc(PART);
+    for (gsize got; (got = fread(part, 1, PART, file)) > 0;) g_checksum_update(sum, part, (gssize)got);
+    const int failed = ferror(file) ? errno : 0;
+    fclose(file);
+    if (!failed) return g_strdup(g_checksum_get_string(sum));
+    rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be read: %s", path, g_strerror(failed));
+    return NULL;
 }
 
 char *rmil_file_identity(const char *path) {

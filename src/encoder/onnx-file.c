@@ -1,65 +1,79 @@
-/* The files of an ONNX model: tensors beyond 2 GiB stand in files beside it, whose names it holds as they are. */
+/* The files of an ONNX model: tensors beyond 2 GiB stand in files beside it. */
 #include "onnx-file.h"
 
 #include <string.h>
 
-static char *digest(const char *bytes, gsize size) {
-    g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
-    for (gsize at = 0; at < size;) {
-        const gsize part = MIN(size - at, (gsize)1 << 30); /* g_checksum_update counts in gssize and guint */
-        g_checksum_update(sum, (const guchar *)bytes + at, (gssize)part);
-        at += part;
+enum { MOST_NAME = 4096 };
+
+/* How a tensor says that it is elsewhere: an entry with this key, of 8 letters, whose value (a length of 7 bits a byte, then the name of
+ * a file) follows. */
+static const char entry[] = "\x0a\x08location\x12";
+
+/* Reads a length; NULL: there is none before the end. */
+static const char *read_length(const char *at, const char *end, gsize *length) {
+    *length = 0;
+    for (int shift = 0; at < end && shift <= 28; shift += 7) {
+        const guchar byte = (guchar)*at++;
+        *length |= (gsize)(byte & 127) << shift;
+        if (byte < 128) return at;
     }
-    return g_strdup(g_checksum_get_string(sum));
-}
-
-static GMappedFile *map(const char *path, GError **error) {
-    GError *reason = NULL;
-    GMappedFile *file = g_mapped_file_new(path, FALSE, &reason);
-    if (!file) rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be read: %s", path, reason->message);
-    g_clear_error(&reason);
-    return file;
-}
-
-static gboolean holds(GMappedFile *file, const char *text) {
-    const char *bytes = g_mapped_file_get_contents(file);
-    return bytes && memmem(bytes, g_mapped_file_get_length(file), text, strlen(text));
+    return NULL;
 }
 
 static int compare(gconstpointer a, gconstpointer b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
-/* Files beside the model that it names; empty where it has no tensors outside itself. */
-static GPtrArray *beside(GMappedFile *model, const char *path, GError **error) {
-    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-    if (!holds(model, "location")) return g_steal_pointer(&names); /* by which ONNX says that a tensor is elsewhere */
-    g_autofree char *folder = g_path_get_dirname(path), *own = g_path_get_basename(path);
-    g_autoptr(GDir) dir = g_dir_open(folder, 0, error);
-    if (!dir) return NULL;
-    for (const char *name; (name = g_dir_read_name(dir));) {
-        g_autofree char *full = g_build_filename(folder, name, NULL);
-        if (strcmp(name, own) != 0 && g_file_test(full, G_FILE_TEST_IS_REGULAR) && holds(model, name))
-            g_ptr_array_add(names, g_strdup(name));
+/* Names of files that tensors are in, each once, in order. */
+static GPtrArray *outside(const char *at, const char *end) {
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+    while (at < end && (at = memmem(at, (gsize)(end - at), entry, sizeof entry - 1))) {
+        gsize length;
+        const char *name = read_length(at + sizeof entry - 1, end, &length);
+        at += sizeof entry - 1;
+        if (!name || length > MOST_NAME || length > (gsize)(end - name)) continue;
+        g_autofree char *text = g_strndup(name, length);
+        if (g_hash_table_contains(seen, text)) continue;
+        g_hash_table_add(seen, text);
+        g_ptr_array_add(names, g_steal_pointer(&text));
     }
     g_ptr_array_sort(names, compare);
-    return g_steal_pointer(&names);
+    return names;
+}
+
+static GPtrArray *read_outside(const char *path, GError **error) {
+    GError *reason = NULL;
+    g_autoptr(GMappedFile) model = g_mapped_file_new(path, FALSE, &reason);
+    if (!model) {
+        rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be read: %s", path, reason->message);
+        g_error_free(reason);
+        return NULL;
+    }
+    const char *bytes = g_mapped_file_get_length(model) ? g_mapped_file_get_contents(model) : "";
+    return outside(bytes, bytes + g_mapped_file_get_length(model));
+}
+
+/* Digest of a file that the model names, which lies in its folder or below. */
+static char *digest_outside(const char *path, const char *name, GError **error) {
+    g_autofree char *folder = g_path_get_dirname(path), *full = g_build_filename(folder, name, NULL);
+    if (g_path_is_absolute(name) || strstr(name, "..")) {
+        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has tensors in the file %s, which does not lie beside it", path, name);
+        return NULL;
+    }
+    if (g_file_test(full, G_FILE_TEST_IS_REGULAR)) return rmil_file_sha256(full, error);
+    rmil_fail(error, RMIL_ERROR_IO, "%s: has tensors in the file %s, which is not there: keep the two together", path, full);
+    return NULL;
 }
 
 char *rmil_onnx_digest(const char *path, GError **error) {
-    g_autoptr(GMappedFile) model = map(path, error);
-    g_autoptr(GPtrArray) names = model ? beside(model, path, error) : NULL;
+    g_autofree char *own = rmil_file_sha256(path, error);
+    g_autoptr(GPtrArray) names = own ? read_outside(path, error) : NULL;
     if (!names) return NULL;
-    g_autofree char *own = digest(g_mapped_file_get_contents(model), g_mapped_file_get_length(model)), *folder = g_path_get_dirname(path);
-    GString *out = g_string_new(NULL);
-    g_string_append_printf(out, "sha256:%s", own);
+    g_autoptr(GString) out = g_string_new("sha256:");
+    g_string_append(out, own);
     for (guint i = 0; i < names->len; i++) {
-        g_autofree char *full = g_build_filename(folder, names->pdata[i], NULL);
-        g_autoptr(GMappedFile) file = map(full, error);
-        if (!file) {
-            g_string_free(out, TRUE);
-            return NULL;
-        }
-        g_autofree char *sum = digest(g_mapped_file_get_contents(file), g_mapped_file_get_length(file));
+        g_autofree char *sum = digest_outside(path, names->pdata[i], error);
+        if (!sum) return NULL;
         g_string_append_printf(out, " %s sha256:%s", (const char *)names->pdata[i], sum);
     }
-    return g_string_free(out, FALSE);
+    return g_string_free(g_steal_pointer(&out), FALSE);
 }

@@ -4,6 +4,7 @@
 #include "rankmil/encoder.h"
 #include "support.h"
 
+#include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
 
@@ -193,6 +194,13 @@ static void test_outside(void) {
     g_autoptr(RmilEncoder) after = rmil_encoder_new("onnx", &options, &error);
     g_assert_no_error(error);
     g_assert_cmpstr(rmil_encoder_identity(before), !=, rmil_encoder_identity(after));
+    g_assert_cmpint(g_unlink(beside), ==, 0);
+    REFUSED(to, NOTHING, RMIL_ERROR_IO, "outside.onnx: has tensors in the file ", "outside.bin, which is not there");
+    char *at = memmem(model, size, "outside.bin", 11);
+    g_assert_nonnull(at);
+    memcpy(at, "../side.bin", 11);
+    g_assert_true(g_file_set_contents(to, model, (gssize)size, NULL));
+    REFUSED(to, NOTHING, RMIL_ERROR_FORMAT, "outside.onnx: has tensors in the file ../side.bin, which does not lie beside it");
 }
 
 /* -- what does not do -------------------------------------------------------------------------------------------------------------- */
@@ -229,7 +237,7 @@ static void test_broken(void) {
     REFUSED(text, NOTHING, RMIL_ERROR_FORMAT, "text.onnx: ONNX Runtime ", "does not open it: ");
     REFUSED(empty, NOTHING, RMIL_ERROR_FORMAT, "empty.onnx: ");
     REFUSED(cut, NOTHING, RMIL_ERROR_FORMAT, "cut.onnx: ONNX Runtime ");
-    REFUSED(none, NOTHING, RMIL_ERROR_IO, "none.onnx: cannot be read: ");
+    REFUSED(none, NOTHING, RMIL_ERROR_IO, "none.onnx: cannot be opened: ");
 }
 
 /* Where the library has no such thing, or the machine has not what it takes, one message says so. */
