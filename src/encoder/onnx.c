@@ -75,6 +75,23 @@ static gboolean make_memory(Onnx *onnx, int workers, GError **error) {
     return TRUE;
 }
 
+/* What was taken where nothing was said. NULL: all was said. Free with g_free. */
+static char *note_of(const RmilOrtModel *model, const RmilEncoderOptions *o) {
+    g_autoptr(GString) out = g_string_new("--encoder onnx: ");
+    const gsize begun = out->len;
+    if (!o->mean || !o->sd)
+        g_string_append_printf(out,
+                               "%s not given, ImageNet's taken (mean %s, SD %s): its authors say with which it was trained (--mean, --sd)",
+                               o->mean ? "the SD of its input was"
+                               : o->sd ? "the mean of its input was"
+                                       : "mean and SD of its input were",
+                               o->mean ? o->mean : RMIL_IMAGENET_MEAN, o->sd ? o->sd : RMIL_IMAGENET_SD);
+    if (rmil_ort_model_places(model) > 1)
+        g_string_append_printf(out, "%sthe output %s is a map of %" G_GINT64_FORMAT " places: its mean over them is the feature",
+                               out->len > begun ? "; " : "", rmil_ort_model_output(model), rmil_ort_model_places(model));
+    return out->len > begun ? g_string_free(g_steal_pointer(&out), FALSE) : NULL;
+}
+
 static gboolean open_onnx(RmilEncoder *encoder, const RmilEncoderOptions *o, GError **error) {
     Onnx *onnx = encoder->state = g_new0(Onnx, 1);
     const char *mean = o->mean ? o->mean : RMIL_IMAGENET_MEAN, *sd = o->sd ? o->sd : RMIL_IMAGENET_SD;
@@ -95,14 +112,7 @@ static gboolean open_onnx(RmilEncoder *encoder, const RmilEncoderOptions *o, GEr
     encoder->batch = MAX(BATCH, rmil_ort_model_batch(onnx->model));
     encoder->identity = g_strdup_printf("onnx " VERSION " %s; mean %s sd %s; %d px; output %s; %s", digest, mean, sd, onnx->side,
                                         rmil_ort_model_output(onnx->model), device_of(o));
-    if (!o->mean || !o->sd)
-        encoder->note = g_strdup_printf(
-            "--encoder onnx: %s not given, ImageNet's are taken: mean %s, SD %s; the model's authors say which it "
-            "was trained with (--mean, --sd)",
-            o->mean ? "--sd was"
-            : o->sd ? "--mean was"
-                    : "mean and SD of its input were",
-            mean, sd);
+    encoder->note = note_of(onnx->model, o);
     return TRUE;
 }
 

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { MOST_DIM = 1 << 20, GPU_BATCH = 32 };
+enum { MOST_DIM = 1 << 20, MOST_SIDE = 1 << 14, GPU_BATCH = 32 };
 
 struct _RmilOrtModel {
     RmilOrtLibrary *library;
@@ -17,6 +17,7 @@ struct _RmilOrtModel {
     char *path;
     RmilOrtPort input, output;
     int side, batch, dim;
+    int64_t places; /* of an image's map, whose mean is the vector; 1: the output is the vector */
 };
 
 /* -- what goes in and comes out --------------------------------------------------------------------------------------------- */
@@ -99,22 +100,45 @@ static gboolean run_values(RmilOrtModel *m, void *images, RmilOrtValue **value, 
     return good;
 }
 
-/* What came out is a vector for each image: any further sizes are 1. */
-static gboolean check_value(const RmilOrtModel *m, const RmilOrtValue *value, int *dim, GError **error) {
+/* What came out is a vector for each image, or a map of vectors, height × width. */
+static gboolean check_value(const RmilOrtModel *m, const RmilOrtValue *value, int *dim, int64_t *places, GError **error) {
     RmilOrtPort seen = {.name = m->output.name};
     if (!rmil_ort_port_of_value(m->library, value, &seen, m->path, error)) return FALSE;
-    gboolean vectors = seen.rank >= 2 && seen.rank <= RMIL_ORT_RANKS && seen.dimensions[0] == m->batch && seen.dimensions[1] > 0 &&
-                       seen.dimensions[1] <= MOST_DIM && seen.element == m->output.element;
-    for (size_t i = 2; vectors && i < seen.rank; i++) vectors = seen.dimensions[i] == 1;
-    if (vectors) {
-        *dim = (int)seen.dimensions[1];
+    const int64_t *d = seen.dimensions;
+    const gboolean map = seen.rank == 4 && d[2] > 0 && d[2] <= MOST_SIDE && d[3] > 0 && d[3] <= MOST_SIDE;
+    if ((seen.rank == 2 || map) && d[0] == m->batch && d[1] > 0 && d[1] <= MOST_DIM && seen.element == m->output.element) {
+        *dim = (int)d[1];
+        *places = map ? d[2] * d[3] : 1;
         return TRUE;
     }
     g_autofree char *text = rmil_ort_port_text(&seen);
-    return rmil_fail(error, RMIL_ERROR_FORMAT,
-                     "%s: of %d image%s its output is %s; a vector for each image is needed: choose another output with --onnx-output, or "
-                     "export the model with its pooling",
-                     m->path, m->batch, m->batch == 1 ? "" : "s", text);
+    return rmil_fail(
+        error, RMIL_ERROR_FORMAT,
+        "%s: of %d image%s its output is %s; a vector for each image is needed, or a map of vectors (images × D × height × width): choose another output with --onnx-output, or "
+        "export the model with its pooling",
+        m->path, m->batch, m->batch == 1 ? "" : "s", text);
+}
+
+/* The mean of each of the numbers over the places of its map. */
+static gboolean pool(const RmilOrtModel *m, const void *data, float *vectors, gboolean *finite, GError **error) {
+    const int64_t count = (int64_t)m->batch * m->dim;
+    g_autofree float *maps = rmil_try_new(count, (gsize)m->places * sizeof *maps, error);
+    if (!maps) return FALSE;
+    *finite = rmil_decode(m->output.element == RMIL_ORT_FLOAT16, data, RMIL_FLOAT32, maps, count * m->places);
+    for (int64_t i = 0; i < count; i++) {
+        double sum = 0;
+        for (int64_t k = 0; k < m->places; k++) sum += (double)maps[i * m->places + k];
+        vectors[i] = (float)(sum / (double)m->places);
+    }
+    return TRUE;
+}
+
+static gboolean take_vectors(const RmilOrtModel *m, const void *data, float *vectors, GError **error) {
+    gboolean finite;
+    if (m->places == 1)
+        finite = rmil_decode(m->output.element == RMIL_ORT_FLOAT16, data, RMIL_FLOAT32, vectors, (int64_t)m->batch * m->dim);
+    else if (!pool(m, data, vectors, &finite, error)) return FALSE;
+    return finite || rmil_fail(error, RMIL_ERROR_DATA, "%s: gives numbers that are not finite", m->path);
 }
 
 gboolean rmil_ort_model_run(RmilOrtModel *m, void *images, float *vectors, GError **error) {
@@ -122,11 +146,13 @@ gboolean rmil_ort_model_run(RmilOrtModel *m, void *images, float *vectors, GErro
     RmilOrtValue *value;
     void *data;
     int dim = 0;
+    int64_t places = 0;
     if (!run_values(m, images, &value, error)) return FALSE;
-    gboolean good = check_value(m, value, &dim, error) && rmil_ort_good(m->library, api->tensor_data(value, &data), m->path, error);
-    if (good && dim != m->dim) good = rmil_fail(error, RMIL_ERROR_FORMAT, "%s: gives %d numbers, and gave %d before", m->path, dim, m->dim);
-    if (good && !rmil_decode(m->output.element == RMIL_ORT_FLOAT16, data, RMIL_FLOAT32, vectors, (int64_t)m->batch * m->dim))
-        good = rmil_fail(error, RMIL_ERROR_DATA, "%s: gives numbers that are not finite", m->path);
+    gboolean good = check_value(m, value, &dim, &places, error) &&
+                    rmil_ort_good(m->library, api->tensor_data(value, &data), m->path, error);
+    if (good && (dim != m->dim || places != m->places))
+        good = rmil_fail(error, RMIL_ERROR_FORMAT, "%s: its output has not always the same shape for images of the same size", m->path);
+    good = good && take_vectors(m, data, vectors, error);
     api->release_value(value);
     return good;
 }
@@ -156,7 +182,7 @@ static gboolean measure(RmilOrtModel *m, GError **error) {
     g_autofree void *images = rmil_try_new(m->batch, image_numbers(m) * sizeof(float), error);
     RmilOrtValue *value;
     if (!images || !run_values(m, images, &value, error)) return FALSE;
-    const gboolean good = check_value(m, value, &m->dim, error);
+    const gboolean good = check_value(m, value, &m->dim, &m->places, error);
     m->library->api->release_value(value);
     return good;
 }
@@ -185,6 +211,8 @@ void rmil_ort_model_free(RmilOrtModel *m) {
 }
 
 int rmil_ort_model_dim(const RmilOrtModel *m) { return m->dim; }
+
+int64_t rmil_ort_model_places(const RmilOrtModel *m) { return m->places; }
 
 int rmil_ort_model_batch(const RmilOrtModel *m) { return m->batch; }
 

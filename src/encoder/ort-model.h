@@ -17,7 +17,8 @@ typedef struct _RmilOrtModel RmilOrtModel;
  * or of other inputs or outputs; ARGUMENT: the output or the device is not there, or the side is another. */
 RmilOrtModel *rmil_ort_model_new(RmilOrtLibrary *library, const RmilOrtModelConfig *config, GError **error);
 void rmil_ort_model_free(RmilOrtModel *model);
-int rmil_ort_model_dim(const RmilOrtModel *model); /* of a vector */
+int rmil_ort_model_dim(const RmilOrtModel *model);        /* of a vector */
+int64_t rmil_ort_model_places(const RmilOrtModel *model); /* of a map of vectors, whose mean is taken; 1: there is no map */
 /* Images of a run, always as many, so that neither numbers nor work depend on how many are left: 1 on the processor. */
 int rmil_ort_model_batch(const RmilOrtModel *model);
 gboolean rmil_ort_model_half(const RmilOrtModel *model);      /* images are float16 */

@@ -20,7 +20,7 @@ def weights(kind):
 
 
 def save(path, shape, outputs, kind=np.float32, layout="first", second=False, external=None, element=None):
-    """outputs: among features (N × 4), tokens (N × 64 × 4), map (N × 4 × 1 × 1), in that order."""
+    """outputs: among features (N × 4), tokens (N × 64 × 4), map (N × 4 × 1 × 1), relu (N × 4 × 8 × 8), in that order."""
     weight, bias = weights(kind)
     element = element or OF[kind]
     nodes, source = [], "pixels"
@@ -41,7 +41,8 @@ def save(path, shape, outputs, kind=np.float32, layout="first", second=False, ex
         helper.make_node("Reshape", ["relu", "rows"], ["columns"]),
         helper.make_node("Transpose", ["columns"], ["tokens"], perm=[0, 2, 1]),
     ]
-    shapes = {"features": [shape[0], CHANNELS], "tokens": [shape[0], "places", CHANNELS], "map": [shape[0], CHANNELS, 1, 1]}
+    shapes = {"features": [shape[0], CHANNELS], "tokens": [shape[0], "places", CHANNELS], "map": [shape[0], CHANNELS, 1, 1],
+              "relu": [shape[0], CHANNELS, "rows_out", "columns_out"]}
     inputs = [helper.make_tensor_value_info("pixels", element, shape)]
     if second:
         inputs.append(helper.make_tensor_value_info("more", OF[kind], shape))
@@ -69,6 +70,7 @@ def main(folder):
         ("half", free, ["features"], {"kind": np.float16}),
         ("outside", free, ["features"], {"external": "outside.bin"}),
         ("tokens", free, ["tokens"], {}),
+        ("maps", free, ["relu"], {}),
         ("four", [4, 3, SIDE, SIDE], ["features"], {}),
         ("last", ["n", SIDE, SIDE, 3], ["features"], {"layout": "last"}),
         ("two", free, ["features"], {"second": True}),

@@ -116,6 +116,9 @@ static void test_outputs(void) {
     if (!runtime()) return;
     g_autoptr(RmilEncoder) map = open_model("several", (RmilEncoderOptions){.output = "map"});
     check_vectors(map, SIDE, imagenet_mean, imagenet_sd, 1e-6);
+    g_autoptr(RmilEncoder) maps = open_model("maps", (RmilEncoderOptions)NOTHING); /* the mean is taken here, and that is said */
+    check_vectors(maps, SIDE, imagenet_mean, imagenet_sd, 1e-6);
+    g_assert_nonnull(strstr(rmil_encoder_note(maps), "the output relu is a map of 64 places"));
     g_autofree char *several = model_path("several"), *tokens = model_path("tokens");
     REFUSED(several, {.output = "nothing"}, RMIL_ERROR_ARGUMENT, "several.onnx: has no output nothing", "tokens float32 any × any × 4",
             "features float32 any × 4");
