@@ -86,8 +86,7 @@ static gboolean add(const RmilOrtLibrary *library, RmilOrtOptions *options, cons
         GError *reason = NULL;
         if (!devices[i].add || devices[i].add(library, options, &reason)) return TRUE;
         rmil_fail(error, RMIL_ERROR_ARGUMENT, "--device %s: ONNX Runtime's %s does not start on this machine: %s. %s", device,
-                  devices[i].provider, g_strchomp(reason->message),
-                  "Its driver and libraries must be found by the loader (LD_LIBRARY_PATH)");
+                  devices[i].provider, reason->message, "Its driver and libraries must be found by the loader (LD_LIBRARY_PATH)");
         g_error_free(reason);
         return FALSE;
     }

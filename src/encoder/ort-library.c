@@ -139,7 +139,8 @@ void rmil_ort_library_free(RmilOrtLibrary *library) {
 
 gboolean rmil_ort_good(const RmilOrtLibrary *library, RmilOrtStatus *status, const char *what, GError **error) {
     if (!status) return TRUE;
-    rmil_fail(error, RMIL_ERROR_FORMAT, "%s: %s", what, library->api->message(status));
+    g_autofree char *message = g_strchomp(g_strdup(library->api->message(status)));
+    rmil_fail(error, RMIL_ERROR_FORMAT, "%s: %s", what, message);
     library->api->release_status(status);
     return FALSE;
 }

@@ -159,6 +159,21 @@ gboolean rmil_ort_model_run(RmilOrtModel *m, void *images, float *vectors, GErro
 
 /* -- opening ------------------------------------------------------------------------------------------------------------------- */
 
+/* On the processor it is the file that does not do; elsewhere it may be the machine. */
+static gboolean create_session(RmilOrtModel *m, const RmilOrtOptions *options, const char *device, GError **error) {
+    const RmilOrtLibrary *library = m->library;
+    g_autofree char *what = g_strdup_printf("%s: ONNX Runtime %s does not open it", m->path, library->version);
+    GError *reason = NULL;
+    if (rmil_ort_good(library, library->api->create_session(m->env, m->path, options, &m->session), what, &reason)) return TRUE;
+    if (strcmp(device, "cpu") == 0) {
+        g_propagate_error(error, reason);
+        return FALSE;
+    }
+    rmil_fail(error, RMIL_ERROR_ARGUMENT, "--device %s: %s: %s", device, library->path, reason->message);
+    g_error_free(reason);
+    return FALSE;
+}
+
 static gboolean open_session(RmilOrtModel *m, const char *device, GError **error) {
     const RmilOrtLibrary *library = m->library;
     const RmilOrtApi *api = library->api;
@@ -171,8 +186,7 @@ static gboolean open_session(RmilOrtModel *m, const char *device, GError **error
                     rmil_ort_good(library, api->set_threads(options, 1), library->path, error) &&
                     rmil_ort_good(library, api->set_threads_between(options, 1), library->path, error) &&
                     rmil_ort_device_add(library, options, device, error);
-    g_autofree char *what = g_strdup_printf("%s: ONNX Runtime %s does not open it", m->path, library->version);
-    good = good && rmil_ort_good(library, api->create_session(m->env, m->path, options, &m->session), what, error);
+    good = good && create_session(m, options, device, error);
     api->release_options(options);
     return good;
 }
