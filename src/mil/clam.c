@@ -320,7 +320,7 @@ static gboolean check(const RmilModelConfig *config, GError **error) {
 
 static const RmilTrainMethod single_methods[] = {
     {.name = "clam-sb", .title = "CLAM-SB", .style = {"#56b4e9", "(2,3)", 4}},
-    {.name = "clam-labels", .guide = RMIL_GUIDE_LABELS, .title = "CLAM-SB, true patch labels", .style = {"#1f78b4", "(6,2,6,4)", 4}},
+    {.name = "clam-labels", .guide = RMIL_GUIDE_LABELS, .title = "CLAM-SB, patch labels", .style = {"#1f78b4", "(6,2,6,4)", 4}},
     {.name = "ms-clam",
      .guide = RMIL_GUIDE_LABELS,
      .option = "evenness",
