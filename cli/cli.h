@@ -45,6 +45,12 @@ int command_synth(int argc, char **argv);
 int command_tile(int argc, char **argv);
 int command_train(int argc, char **argv);
 
+typedef struct {
+    const char *name, *summary;
+    int (*run)(int argc, char **argv);
+} CliCommand;
+extern const CliCommand cli_commands[]; /* ends with an empty one */
+
 typedef enum {
     CLI_THREADS = 1, /* works on several threads */
     CLI_SEED = 2,    /* draws random numbers */
