@@ -52,9 +52,9 @@ static void test_release(void) {
         g_test_skip("there is no git, of whose tree a release is made");
         return;
     }
-    fake(
-        folder, "meson",
-        "echo \"$1\" >>called; [ $1 = setup ] || { mkdir -p build-release/meson-dist; echo x >build-release/meson-dist/rankmil-0.2.0.tar.xz; }");
+    fake(folder, "meson",
+         "echo \"$1\" >>called; [ $1 = dist ] || exit 0\n"
+         "mkdir -p build-release/meson-dist; echo x >build-release/meson-dist/rankmil-0.2.0.tar.xz");
     run(&o, folder,
         "mkdir tree tree/tools && cp \"$RMIL_SOURCE\"/tools/release tree/tools && cd tree && git init -q . && echo '/build*' >.gitignore");
     command_expect(&o, 0, "");
