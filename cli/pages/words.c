@@ -28,14 +28,15 @@ static const char *const *methods(void) {
     return names;
 }
 
-/* Layouts of features, and those of a model's weights that are none of features. */
-static const char *const *convert_layouts(void) {
+/* Those that there are, and the word that leaves it to the weights. */
+static const char *const *encoders(void) {
     static const char **names;
     if (names) return names;
-    const char *const *features = rmil_bag_layouts();
-    const guint count = g_strv_length((char **)features);
-    names = g_new0(const char *, count + 1);
-    for (guint i = 0; i < count; i++) names[i] = features[i];
+    const char *const *all = rmil_encoder_names();
+    const guint count = g_strv_length((char **)all);
+    names = g_new0(const char *, count + 2);
+    for (guint i = 0; i < count; i++) names[i] = all[i];
+    names[count] = "auto";
     return names;
 }
 
@@ -45,14 +46,10 @@ static const struct {
     const char *const *(*words)(void);
     gboolean list, unsaid;
 } options[] = {
-    {"encoder", rmil_encoder_names, FALSE, FALSE},
-    {"model", rmil_model_names, FALSE, FALSE},
-    {"guide", rmil_guide_names, FALSE, FALSE},
-    {"methods", methods, TRUE, FALSE},
-    {"method", methods, FALSE, TRUE},
-    {"layout", literal_layouts, FALSE, FALSE},
-    {"to", convert_layouts, FALSE, FALSE},
-    {"precision", literal_precisions, FALSE, FALSE},
+    {"encoder", encoders, FALSE, FALSE},       {"model", rmil_model_names, FALSE, FALSE},
+    {"guide", rmil_guide_names, FALSE, FALSE}, {"methods", methods, TRUE, FALSE},
+    {"method", methods, FALSE, TRUE},          {"layout", literal_layouts, FALSE, FALSE},
+    {"to", rmil_bag_layouts, FALSE, FALSE},    {"precision", literal_precisions, FALSE, FALSE},
     {"target", literal_targets, FALSE, FALSE},
 };
 

@@ -68,9 +68,27 @@ static void test_prefix(void) {
         if (!g_str_has_prefix(lines[i], "rmil_") || !strstr(lines[i], "@@RANKMIL_")) g_error("%s is shown by the library", lines[i]);
 }
 
+/* Every header is in meson.build's list: what any of them declares is shown. */
+static void test_headers(void) {
+    g_autofree char *have = symbols(), *out = NULL;
+    char *argv[] = {(char *)"sh", (char *)"-c",
+                    (char *)"cd \"$RMIL_SOURCE\" && tools/exports NODE include/rankmil/*.h | sed -n 's/^ *\\(rmil_.*\\);/\\1@@/p'", NULL};
+    GError *error = NULL;
+    int status;
+    if (!have) return;
+    g_spawn_sync(NULL, argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &out, NULL, &status, &error);
+    g_assert_no_error(error);
+    g_assert_true(g_spawn_check_wait_status(status, &error));
+    g_auto(GStrv) lines = g_strsplit(g_strchomp(out), "\n", -1);
+    for (int i = 0; lines[i]; i++)
+        if (!strstr(have, lines[i])) g_error("%s is declared by a header that is not in meson.build's list of headers", lines[i]);
+    g_assert_cmpuint(g_strv_length(lines), >, 100);
+}
+
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/symbols/list", test_list);
     g_test_add_func("/symbols/prefix", test_prefix);
+    g_test_add_func("/symbols/headers", test_headers);
     return g_test_run();
 }
