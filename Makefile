@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # rankmil: `make` builds, `make demo` shows it, `make check` tests it, `make bench` measures it, `make install PREFIX=…`
 # installs it there (DESTDIR is respected), `make uninstall PREFIX=…` removes that.
 #

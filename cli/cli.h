@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the subcommands share: options, progress on stderr, results on stdout, problems and the exit status. */
 #ifndef RMIL_CLI_H
 #define RMIL_CLI_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil run COHORT -o DIR: the main job. */
 #include "run.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil study PLAN COHORT -o DIR */
 #include "study.h"
 

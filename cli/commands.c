@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Every subcommand, in the order of the help. Their names stand in cli/pages/meson.build, too, since a build must know its files. */
 #include "cli.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The rankmil command: picks the subcommand. */
 #include "cli.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Completion for bash. It needs nothing of the package bash-completion but, to be found, its folder. */
 #include "pages.h"
 

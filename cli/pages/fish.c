@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Completion for fish: one line an option. */
 #include "pages.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Manual pages: roff with the macros of man(7). */
 #include "pages.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil-pages FOLDER STUDIES COMMAND…: writes the manual pages and completions of these commands into a folder. It is the command
  * itself, with another cli_help_text in the place of help.c's, which keeps what it is given; then every command is asked for its help. */
 #include "pages.h"

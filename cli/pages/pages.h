@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Manual pages and completions, written while rankmil is built, from the tables that `--help` prints. */
 #ifndef RMIL_CLI_PAGES_H
 #define RMIL_CLI_PAGES_H

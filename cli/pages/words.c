@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Which words an option takes, where `--help` says them in a sentence. */
 #include "pages.h"
 

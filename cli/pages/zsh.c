@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Completion for zsh: a function of _arguments' specifications. */
 #include "pages.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil mil: models of bags, their training and their files. The mathematics: docs/models.md. */
 #ifndef RANKMIL_MIL_H
 #define RANKMIL_MIL_H

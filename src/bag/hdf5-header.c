@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* HDF5 1.10 takes the sizes that stand inside an attribute for true, and reads up to 64 KiB beyond its buffer where they are
  * damaged: what it finds there is chance. So the attributes of an object are looked at before HDF5 decodes them. Of the file
  * format (HDF5 File Format Specification, "Data Object Headers") this needs the two kinds of header, their continuations,

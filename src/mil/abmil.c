@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* AB-MIL (docs/models.md, AB-MIL and Fast identities). With R = relu(X W1ᵀ + b1), K × hidden, every use of H = R W2ᵀ + b2 is a
  * dot with a vector or a weighted sum over patches, so that W2 meets only vectors and X enters two products a step:
  *   u = W2ᵀ wₐ, v = W2ᵀ w_c;   s = R u + b2·wₐ + bₐ;   z = Σ a_k (R_k·v) + (b2·w_c) Σa + b_c

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* CLAM, single and multi branch (docs/models.md, CLAM). The gates are not linear, so the products are those of the layers:
  * h = relu(X W_hᵀ), the gates h [W_a; W_b]ᵀ, both at once, and for the way back their gradients and ∂L/∂h. All else is done
  * on blocks of rows while they are near the processor. Softmax needs no pass of its own on the way back:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Training of patch-cnn: epochs of tiles, drawn anew each, in steps of one batch; validation by a fixed part of each slide's tiles, which
  * the network sees as it predicts. */
 #include "cnn.h"

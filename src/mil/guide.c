@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The table of what guides attention, and one bag of it. */
 #include "guide.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One run: what its result depends on, its training, and what its model says of every slide. */
 #include "localise.h"
 #include "sight.h"

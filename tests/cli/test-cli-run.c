@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A work folder holds one plan: what `rankmil run` does when it is given again with other options, annotations or slides, what
  * `predict` and `evaluate` take of it, and two processes in one folder. */
 #include "command.h"

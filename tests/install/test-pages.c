@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Manual pages and completions say what `--help` says, of every command and every option. */
 #include "command.h"
 #include "rankmil/study.h"

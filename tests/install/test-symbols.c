@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the shared library shows: the functions of tests/install/symbols.txt, under one version node, and nothing else. A function that
  * goes, or comes, is seen here before a program that is linked with the library sees it. */
 #include "support.h"

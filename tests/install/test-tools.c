@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Recipes of the tree: what installs packages and what does not, and what a release must agree on. */
 #include "command.h"
 

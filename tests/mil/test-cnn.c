@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* patch-cnn: training on the pixels of slides, to the same bits on any number of threads and after an interruption; which tiles an epoch
  * has; tiles that cannot be read; its files. Networks are narrow (16 channels) and tiles few: what is tested is the way, not how well. */
 #include "mil/cnn.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tasks beyond two plain classes, in every model and guide: gradients, rows of attention, predictions, ensembles, model files. */
 #include "differences.h"
 #include "mil/model.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Studies run, killed, and gone on with. */
 #include "studies.h"
 #include "study/vary-data.h"
