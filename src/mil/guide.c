@@ -17,6 +17,11 @@ const char *rmil_guide_name(RmilGuide guide) {
     return class ? class->name : guide == RMIL_GUIDE_NONE ? "none" : "unknown";
 }
 
+gboolean rmil_guide_needs_annotations(RmilGuide guide) {
+    const RmilGuideClass *class = rmil_guide_class(guide);
+    return class && !class->negatives;
+}
+
 const char *const *rmil_guide_names(void) {
     static GPtrArray *names;
     static gsize done;
