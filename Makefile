@@ -1,20 +1,27 @@
-# rankmil: `make` sets up and builds, `make demo` shows it, `make check` tests it, `make bench` measures it,
-# `make install PREFIX=…` installs it there (DESTDIR is respected), `make uninstall PREFIX=…` removes that.
+# SPDX-License-Identifier: Apache-2.0
+# rankmil: `make` builds, `make demo` shows it, `make check` tests it, `make bench` measures it, `make install PREFIX=…`
+# installs it there (DESTDIR is respected), `make uninstall PREFIX=…` removes that.
+#
+# `make setup`, `make demo` and `make check` install packages that are missing. Everything else installs none and says which.
 PREFIX ?= /usr/local
 
-.PHONY: all configure setup demo check bench install uninstall clean
+.PHONY: all ready configure setup demo check bench install uninstall clean
 
-all: setup configure
+all: configure
 	@ninja -C build
 
-configure: setup
+ready:
+	@tools/setup --check
+
+configure: ready
 	@test -f build/build.ninja || meson setup build --prefix=$(PREFIX)
 
 setup:
 	@tools/setup
 
 # Only what the demo needs, to be quick on a bare machine.
-demo: configure
+demo: setup
+	@$(MAKE) --no-print-directory configure
 	@ninja -C build cli/rankmil
 	@tools/demo
 
@@ -25,12 +32,12 @@ bench: all
 	@tools/bench
 
 # PREFIX decides, whatever the build was made for.
-install: setup configure
+install: configure
 	@meson configure build -Dprefix=$(PREFIX)
 	@ninja -C build
 	@meson install -C build --no-rebuild
 
-uninstall: setup configure
+uninstall: configure
 	@meson configure build -Dprefix=$(PREFIX)
 	@ninja -C build
 	@tools/uninstall $(PREFIX)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reading and writing bags against a plain read and write of the same bytes, in the same run, the files in the page cache, so that nothing
  * waits for a disk: processor time is what reading costs. */
 #include "bench.h"

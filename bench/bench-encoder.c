@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Encoders: tiles per second, on one thread and on all; ResNet-50 and vision transformers beside PyTorch.
  *
  *     RMIL_PEER_PYTHON=python3 bench-encoder WEIGHTS

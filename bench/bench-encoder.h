@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the benches of encoders share. */
 #ifndef RMIL_BENCH_ENCODER_H
 #define RMIL_BENCH_ENCODER_H

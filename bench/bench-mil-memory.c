@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Training within less memory than the features need, against all of them in memory. */
 #include "bench-mil.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* bench-mil [--methods a,b] [--steps N] [--threads N]: training speed of every method, one Adam step of 8 bags of 10,000 × 1024
  * at a time: steps/s; the share of the products' rate, which is the time that the method's own products would take at the rate
  * that the same threads reach in X W1ᵀ and dZᵀ X alone (above 100 %: a product was spared); and, where RMIL_PEER_PYTHON names a

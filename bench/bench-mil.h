@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the training benches share. */
 #ifndef RMIL_BENCH_MIL_H
 #define RMIL_BENCH_MIL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ResNet-50 in training: tiles per second of a whole step (forward, back, Adam of all that learns), beside PyTorch. */
 #include "bench-encoder.h"
 #include "bench.h"

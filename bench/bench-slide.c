@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Slides: tiles per second beside OpenSlide alone decoding the same regions of the same level on as many threads, and
  * the memory that the tissue mask of a slide of 100,000 × 100,000 pixels takes.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Vision transformers of random weights beside PyTorch: tiles per second, and per second of processor time. */
 #include "bench-encoder.h"
 #include "bench.h"

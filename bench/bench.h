@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the benches share. */
 #ifndef RMIL_BENCH_H
 #define RMIL_BENCH_H

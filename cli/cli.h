@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the subcommands share: options, progress on stderr, results on stdout, problems and the exit status. */
 #ifndef RMIL_CLI_H
 #define RMIL_CLI_H
@@ -44,6 +45,12 @@ int command_study(int argc, char **argv);
 int command_synth(int argc, char **argv);
 int command_tile(int argc, char **argv);
 int command_train(int argc, char **argv);
+
+typedef struct {
+    const char *name, *summary;
+    int (*run)(int argc, char **argv);
+} CliCommand;
+extern const CliCommand cli_commands[]; /* ends with an empty one */
 
 typedef enum {
     CLI_THREADS = 1, /* works on several threads */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil check COHORT: opens everything before hours are spent on it. */
 #include "prepare.h"
 #include "train.h"

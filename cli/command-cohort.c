@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil cohort LAYOUT DIR: the cohort table of a data set, from its own folders. */
 #include "cli.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil compare A.csv B.csv: are the scores of one set of runs higher than those of another? */
 #include "cli.h"
 

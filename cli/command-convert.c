@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil convert IN OUT */
 #include "convert.h"
 

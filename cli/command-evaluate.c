@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil evaluate RUN: what a run's predictions are worth; on another cohort with --cohort. */
 #include "found.h"
 #include "metrics.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil metrics PREDICTIONS.csv: labels and scores -> metrics with intervals. */
 #include "metrics.h"
 

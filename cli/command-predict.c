@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil predict RUN SLIDE|FEATURES... -o DIR */
 #include "predict.h"
 #include "prepare.h"

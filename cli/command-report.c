@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil report DIR: DIR/report.html */
 #include "cli.h"
 

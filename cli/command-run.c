@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil run COHORT -o DIR: the main job. */
 #include "run.h"
 
@@ -58,10 +59,14 @@ static gboolean check_early(Run *run, const char *names, GError **error) {
                 cohort->path, method->name);
             return FALSE;
         }
-        if (method->guide != RMIL_GUIDE_NONE && !annotated && !features)
+        if (method->guide == RMIL_GUIDE_NONE || annotated || features) continue;
+        if (rmil_guide_needs_annotations(method->guide))
             rmil_monitor_warn(&run->cli->monitor,
                               "%s: no slide has an annotation: %s has nothing to follow, and trains as %s does without a guide",
                               cohort->path, method->name, method->model);
+        else
+            rmil_monitor_warn(&run->cli->monitor, "%s: no slide has an annotation: %s acts on slides without a lesion alone", cohort->path,
+                              method->name);
     }
     g_ptr_array_set_size(run->methods, 0); /* once the features are there, who has patch labels is known */
     return TRUE;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil splits COHORT: how a cohort is divided, as a table that --splits takes, here or in other programs. */
 #include "train.h"
 

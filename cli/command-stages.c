@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil tile|encode|label COHORT -o DIR: the stages one by one; each runs what it needs before itself. */
 #include "prepare.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil study PLAN COHORT -o DIR */
 #include "study.h"
 
@@ -191,7 +192,8 @@ int command_study(int argc, char **argv) {
         "PLAN COHORT -o DIR",
         "Runs a plan of many trainings and records every number.",
         "PLAN is a YAML file, or one of comparison, low-data, granularity, annotated-fraction, threshold,\n"
-        "localisation: the paper's experiments; learning-rate: an example of two options varied at once.\n"
+        "localisation, supervised: the paper's experiments; guides: guides where outlines are incomplete;\n"
+        "learning-rate: an example of two options varied at once.\n"
         "Slides are tiled, labelled and encoded first, as by 'rankmil run'. Every run is kept in\n"
         "DIR/study.sqlite as soon as it is done: start the same command again after an interruption.\n"
         "docs/studies.md has plans, shards and clusters.",

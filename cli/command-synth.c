@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil synth DIR: slides, or with --features only their feature files */
 #include "cli.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil train COHORT -o RUN */
 #include "train.h"
 

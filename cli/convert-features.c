@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil convert IN OUT: feature files between the layouts of other tools, one file or a whole folder. */
 #include "convert.h"
 

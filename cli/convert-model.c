@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil convert MODEL OUT: models to and from other programs. */
 #include "convert.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What `rankmil convert` turns into what. */
 #ifndef RMIL_CLI_CONVERT_H
 #define RMIL_CLI_CONVERT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a training finds of patches and lesions. */
 #include "found.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a training finds of patches and lesions, for the terminal and for programs. */
 #ifndef CLI_FOUND_H
 #define CLI_FOUND_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The attention of a model, or the mean of several, over one slide; of models with a row of attention for each class, over one slide
  * for each class. */
 #include "train.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* `rankmil COMMAND --help`: what the command does, its options by group, and examples. */
 #include "help.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What predictions of any task are worth. */
 #include "metrics.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* When memory runs out. The library's own large buffers fail with a message, and the other slides go on; but GLib and what is built on
  * it (OpenSlide, libvips) end the process when they get none. Then the command ends with a message, like after any other error: what
  * is done is kept, and half-written files are under temporary names. */

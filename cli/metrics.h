@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What predictions are worth, as text and JSON. */
 #ifndef RMIL_CLI_METRICS_H
 #define RMIL_CLI_METRICS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The models of a study: of one method, and of one value where something varies. */
 #include "models.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The model, or the models, that a command is to apply: model files, folders of trainings, of whole runs, or of studies. */
 #include "models.h"
 

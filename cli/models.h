@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a trained model is given as on the command line. */
 #ifndef RMIL_CLI_MODELS_H
 #define RMIL_CLI_MODELS_H

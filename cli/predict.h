@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil predict: its inputs, and the table of all predictions in a folder. */
 #ifndef RMIL_CLI_PREDICT_H
 #define RMIL_CLI_PREDICT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* FOLDER/predictions.csv of `rankmil predict`: several calls into one folder add up. */
 #include "predict.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A work on a table that the user gave, and what it made. */
 #include "prepare.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The options of the pipeline as the command line takes them. */
 #include "prepare.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The pipeline on the command line: its options, its work opened from a table, what it made. */
 #ifndef RMIL_CLI_PREPARE_H
 #define RMIL_CLI_PREPARE_H

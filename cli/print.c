@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The one place where text goes to the terminal. What stands in files and names may hold control characters, which a terminal
  * obeys, and may be of any length. */
 #include "cli.h"

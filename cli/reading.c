@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How the user wants a table read: what is predicted, which classes, whether sites stay whole. */
 #include "prepare.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Removing a folder with all that is in it. */
 #include "cli.h"
 

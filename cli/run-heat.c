@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Heat maps of a run's test slides: for each method one picture, of the same models that its probability in the report is of. */
 #include "run.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* DIR/run.json: what was given, what is planned, and at the end what came of it. */
 #include "run.h"
 

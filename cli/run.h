@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The main job: what it plans to train, its heat maps, and the record of it all. */
 #ifndef RMIL_CLI_RUN_H
 #define RMIL_CLI_RUN_H

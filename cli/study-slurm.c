@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The script that runs a study's shards on a cluster with Slurm. */
 #include "study.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Studies on the command line. */
 #ifndef RMIL_CLI_STUDY_H
 #define RMIL_CLI_STUDY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Training: its options on the command line, the data that they load, and the plan that they mean. */
 #include "train.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Training: options, the data in memory, one run and its folder. */
 #ifndef RMIL_CLI_TRAIN_H
 #define RMIL_CLI_TRAIN_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzz target of the annotation readers: ASAP XML, GeoJSON and mask images, told by content, with and without padding. */
 #include "fuzz.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzz target of the weight readers: PyTorch's two forms, safetensors, and a bare pickle; and of what looks for a network among the tensors. */
 #include "fuzz.h"
 

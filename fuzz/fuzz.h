@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What libFuzzer calls, and standalone.c where there is no libFuzzer:
  *
  *     clang -fsanitize=fuzzer,address,undefined …       without standalone.c

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A fuzz target as a program of its own: mutates the given files for a given time. */
 #include "fuzz.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Helpers for tests: a scratch folder, golden data when it is there, comparing errors. */
 #ifndef RMIL_TEST_SUPPORT_H
 #define RMIL_TEST_SUPPORT_H

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The bottleneck of ResNet-50, torchvision's form, which both scripts beside this one build theirs of."""
 from torch import nn
 

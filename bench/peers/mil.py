@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Peer of bench-mil: training steps of the paper's models in plain PyTorch, 8 bags of 10,000 x 1024 in memory.
 
 usage: mil.py METHOD THREADS float32|bfloat16 eager|compile

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A training step of ResNet-50 in PyTorch, as fast as it gets there on processors: forward, back and Adam, channels last or not, eager and
 compiled, fused Adam where there is one. Every setting is tried once; the fastest is measured again. Prints one line per setting: name,
 tiles/s, tiles per processor second. bench-encoder --train runs it; arguments: threads, precision (float32 or bfloat16), frozen (none or

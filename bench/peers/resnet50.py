@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """ResNet-50 to layer3 in PyTorch, as fast as it gets there on processors: channels last, inference mode, eager and
 compiled. Prints one line per setting: name, threads, batch, tiles/s, tiles per processor second. bench-encoder runs it when
 RMIL_PEER_PYTHON names a Python with PyTorch; arguments: threads, precision (float32 or bfloat16)."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A vision transformer in PyTorch, as fast as it gets there on processors: inference mode, PyTorch's fused attention, eager and compiled;
 timm's network where timm is installed, else the same in plain PyTorch. Prints one line per setting: name, threads, batch, tiles/s,
 tiles per processor second. bench-encoder runs it when RMIL_PEER_PYTHON names a Python with PyTorch; arguments: threads, precision (float32

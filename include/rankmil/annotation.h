@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil annotation: experts' outlines -> one region in level-0 pixels; its overlap with tiles; patch labels.
  *
  * Formats, told by content: ASAP XML (Polygon, Spline, Rectangle; others have no area), QuPath GeoJSON (annotations'

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil bag: features, coordinates and labels of one slide, in memory and in HDF5; its patches as they look on the slide. */
 #ifndef RANKMIL_BAG_H
 #define RANKMIL_BAG_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil base: errors, seeded random numbers, atomic files, parallel loops, CSV tables, progress.
  *
  * Conventions of the whole library. Fallible functions return gboolean (FALSE: failed) or a pointer (NULL: failed) and

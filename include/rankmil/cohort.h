@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil cohort: the table of slides, drafts of it for public data sets, how it is divided, and the features of all its slides. */
 #ifndef RANKMIL_COHORT_H
 #define RANKMIL_COHORT_H

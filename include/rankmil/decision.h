@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil evaluate: the cut-off and the calibration that a trained model carries, chosen on its validation slides. Part of evaluate.h. */
 #ifndef RANKMIL_DECISION_H
 #define RANKMIL_DECISION_H

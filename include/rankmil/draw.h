@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil draw: pictures of one slide: heat maps, previews of tissue and labels, the most attended tiles; attention for QuPath. Knows
  * numbers and places, no model. Every function writes a whole file or none. */
 #ifndef RANKMIL_DRAW_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil encoder: tile pixels -> feature vectors. */
 #ifndef RANKMIL_ENCODER_H
 #define RANKMIL_ENCODER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil evaluate: ranking metrics, intervals, significance, localisation. */
 #ifndef RANKMIL_EVALUATE_H
 #define RANKMIL_EVALUATE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil evaluate: lesions on a tile grid, whether a model's scores find them, and what trainings say of that together. */
 #ifndef RANKMIL_LESIONS_H
 #define RANKMIL_LESIONS_H

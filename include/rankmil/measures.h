@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil evaluate: what is measured of the predictions of each task. Part of evaluate.h. */
 #ifndef RANKMIL_MEASURES_H
 #define RANKMIL_MEASURES_H

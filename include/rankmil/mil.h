@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil mil: models of bags, their training and their files. The mathematics: docs/models.md. */
 #ifndef RANKMIL_MIL_H
 #define RANKMIL_MIL_H
@@ -9,6 +10,8 @@ G_BEGIN_DECLS
 typedef enum { RMIL_GUIDE_NONE, RMIL_GUIDE_INDUCTION, RMIL_GUIDE_RANK, RMIL_GUIDE_EVENNESS, RMIL_GUIDE_LABELS } RmilGuide;
 RMIL_API const char *rmil_guide_name(RmilGuide guide); /* "none", "induction", "rank", "evenness", "labels" */
 RMIL_API const char *const *rmil_guide_names(void);    /* NULL-terminated */
+/* Does it say nothing without annotated patches? Others act on slides that can hold no lesion, too. */
+RMIL_API gboolean rmil_guide_needs_annotations(RmilGuide guide);
 
 /* What a model of survival learns from: hazards of bins of time, or Cox's partial likelihood of the slides of a step. */
 typedef enum { RMIL_SURVIVAL_HAZARD, RMIL_SURVIVAL_COX } RmilSurvivalLoss;

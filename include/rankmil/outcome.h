@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil evaluate: how good predictions of classes, of the time to an event and of numbers are, with intervals over patients;
  * cut-offs and calibration. Part of evaluate.h. */
 #ifndef RANKMIL_OUTCOME_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil prepare: the pipeline before any model: slides -> tiles, patch labels, features, in a folder.
  *
  *     RmilPrepareOptions options;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil present: pages and figures of runs and studies. */
 #ifndef RANKMIL_PRESENT_H
 #define RANKMIL_PRESENT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil: slide-level classifiers of whole-slide images by attention-based multiple instance learning whose attention
  * follows experts' annotations. Include this for the whole library, or one room's header. */
 #ifndef RANKMIL_RANKMIL_H

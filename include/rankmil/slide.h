@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil slide: open a slide or plain image, know its resolution, find its tissue, lay the tile grid, read tiles. */
 #ifndef RANKMIL_SLIDE_H
 #define RANKMIL_SLIDE_H

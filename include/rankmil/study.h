@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil study: the options of training, one run, and the record of a study. */
 #ifndef RANKMIL_STUDY_H
 #define RANKMIL_STUDY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil synth: cohorts of H&E-like slides whose truth is known, for demos, tests and teaching. */
 #ifndef RANKMIL_SYNTH_H
 #define RANKMIL_SYNTH_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil tensors: the numbers that features, weights and models are stored as. */
 #ifndef RANKMIL_TENSORS_H
 #define RANKMIL_TENSORS_H

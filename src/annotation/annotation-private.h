@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a file's outlines are before they become a region, and the steps from one to the other. */
 #ifndef RMIL_ANNOTATION_PRIVATE_H
 #define RMIL_ANNOTATION_PRIVATE_H

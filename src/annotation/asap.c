@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ASAP's XML (computationalpathologygroup/ASAP): ASAP_Annotations / Annotations / Annotation (Name, Type, PartOfGroup) /
  * Coordinates / Coordinate (Order, X, Y), and AnnotationGroups / Group (Name, PartOfGroup). Read as a stream: no document
  * type, no entity, no network, bounded counts. */

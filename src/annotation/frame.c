@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* From where outlines and masks count: the corner of level 0, or that of the scanned area, which is all that QuPath shows. */
 #include "annotation-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* GeoJSON as QuPath 0.1 to 0.6 writes it: a FeatureCollection (older QuPath: an array of features), each feature a Polygon or
  * MultiPolygon with holes, its class in properties.classification. Coordinates are level-0 pixels from the corner of what QuPath shows. A file of all objects may
  * hold a million cells beside a few annotations: features are looked at one by one, and what is no annotation is not read. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Outlines -> region by GEOS: repair, union, difference, padding. Every call has a context of its own, so that threads do
  * not share anything. */
 #include "annotation-private.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Mask images: the region is where pixels are not zero; transparent ones are, and in an image with a palette the label counts,
  * not the colour that it is shown in. Read row by row, so memory grows with the outline, not the image.
  *

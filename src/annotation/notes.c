@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What reading a file left out or assumed: one warning for each reason, however many annotations it concerns. */
 #include "annotation-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The outlines of a file, and which of them are lesions and which are cut out. */
 #include "annotation-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Exact area of a region inside boxes, without clipping polygons.
  *
  * For a fixed x, the length of the region between y0 and y1 is a signed sum over the edges at x of clamp(y, y0, y1), so the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Label images that show their labels by a palette: libvips gives colours, of which several labels may have the same. So the
  * palette is exchanged, before libvips sees the file, for one that shows every label as the gray of its number. */
 #include "annotation-private.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reading a file into a region, and what a region is: rings, and their edges sorted for measuring. */
 #include "annotation-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A guard before GEOS: n edges may cross n² / 2 times. Uniting outlines takes memory for every crossing; repairing an outline that
  * crosses itself c times takes time that grows like c^1.6 (GEOS 3.11: a second for 1,500 crossings). */
 #include "annotation-private.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of this room share. */
 #ifndef RMIL_BAG_PRIVATE_H
 #define RMIL_BAG_PRIVATE_H

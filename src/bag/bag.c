@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A bag in memory, and what every layout must satisfy. */
 #include "bag-private.h"
 #include "pixels.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Writing bags: HDF5 files in any layout that is written, and PyTorch tensors. */
 #include "bag-private.h"
 #include "tensors/tensors-private.h"

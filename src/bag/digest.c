@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a bag holds in one short text, to find the same slide under another name. */
 #include "digest.h"
 

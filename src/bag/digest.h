@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a bag holds, to tell bags apart. */
 #ifndef RMIL_BAG_DIGEST_H
 #define RMIL_BAG_DIGEST_H

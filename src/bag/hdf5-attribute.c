@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* HDF5 attributes: numbers and texts. */
 #include "hdf5-private.h"
 

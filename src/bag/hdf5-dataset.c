@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* HDF5 datasets, read in bounded pieces. */
 #include "hdf5-private.h"
 #include "tensors/tensors-private.h"

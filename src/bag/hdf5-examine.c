@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* HDF5 trusts what a file says of its own structure: some versions read far beyond a buffer in a damaged one, and the process
  * dies of it. No call of the library can be safe from that, so a file that is new to this process is first looked through by
  * a child process, which may die in its place. The child does nothing but HDF5: when it is made this process holds HDF5's

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* HDF5 files: opened so that a failing write is an error. */
 #include "hdf5-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Filters that HDF5 itself lacks: LZF, which h5py offers beside gzip, is undone here; others are named. */
 #include "hdf5-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* HDF5 1.10 takes the sizes that stand inside an attribute for true, and reads up to 64 KiB beyond its buffer where they are
  * damaged: what it finds there is chance. So the attributes of an object are looked at before HDF5 decodes them. Of the file
  * format (HDF5 File Format Specification, "Data Object Headers") this needs the two kinds of header, their continuations,
@@ -115,8 +116,15 @@ static gboolean look_at_header(Header *header, guint64 address) {
     return sound;
 }
 
+/* From HDF5 1.12 on H5O_info_t has a token in the place of the address; what H5Oget_info2 fills has another name there. */
+#if H5_VERSION_GE(1, 12, 0)
+typedef H5O_info1_t ObjectInfo;
+#else
+typedef H5O_info_t ObjectInfo;
+#endif
+
 static gboolean attributes_fit(const RmilHdf5 *file, hid_t object) {
-    H5O_info_t info;
+    ObjectInfo info;
     size_t address_bytes = 0, size_bytes = 0;
     hsize_t base = 0;
     g_auto(RmilHid) creation = H5Fget_create_plist(file->id);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* HDF5 as this room uses it: entered by one thread at a time, silent, and through a file driver of our own. */
 #ifndef RMIL_HDF5_PRIVATE_H
 #define RMIL_HDF5_PRIVATE_H

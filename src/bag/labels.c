@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Files of patch labels. */
 #include "bag-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The feature files of the paper's released code. */
 #include "bag-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Features as PyTorch tensors. */
 #include "bag-private.h"
 #include "tensors/tensors-private.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Decoded tiles within a bound of bytes, and threads that read ahead. */
 #include "pixels.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Slides that are opened when they are first read, and closed when too many are open. */
 #include "pixels.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Patches of a bag as they look on its slides. */
 #include "pixels.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The pixels of patches: open slides and decoded tiles, shared by bags. */
 #ifndef RMIL_BAG_PIXELS_H
 #define RMIL_BAG_PIXELS_H

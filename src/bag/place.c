@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Where patches lie: units and spacing of coordinates. */
 #include "bag-private.h"
 #include "rankmil/slide.h"

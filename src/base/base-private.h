@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What every room uses and no caller of the library sees. */
 #ifndef RMIL_BASE_PRIVATE_H
 #define RMIL_BASE_PRIVATE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A digest of large arrays, faster than memory can be read. */
 #include "base-private.h"
 

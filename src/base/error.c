@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Errors, and memory that may not be there. */
 #include "base-private.h"
 

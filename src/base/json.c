@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* JSON from files, within bounds: json-glib calls itself for every level of nesting, and knows neither a byte-order mark nor
  * the numbers that are none. */
 #include "json.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* JSON within bounds (rmil_json_read, rmil_json_parse): what its nodes hold, and large files piece by piece. */
 #ifndef RMIL_JSON_H
 #define RMIL_JSON_H

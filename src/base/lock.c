@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One process at a time in a folder: a lock on a file in it, which the system takes back when the process ends, however it ends. */
 #include "base-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a long function tells its caller. */
 #include "base-private.h"
 

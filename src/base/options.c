@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Options by rows: what a row's value may be, and where it lies. */
 #include "rankmil/base.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The parallel loop, on threads that stay or for once. */
 #include "parallel.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Threads that stay: rmil_parallel for loops that are too short to start threads for. */
 #ifndef RMIL_PARALLEL_H
 #define RMIL_PARALLEL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Several slides as one bag. */
 #include "bag/pixels.h"
 #include "cohort-private.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A cohort's patients as rows, each of all its slides. */
 #include "cohort-private.h"
 

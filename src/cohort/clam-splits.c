@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Splits as CLAM writes them: a folder of splits_N.csv, with ids of slides under train, val and test, or splits_N_bool.csv, with a row for
  * each slide. */
 #include "cohort-private.h"

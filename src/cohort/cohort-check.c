@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Slides that stand in a cohort's table twice. */
 #include "cohort-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of this room share. */
 #ifndef RMIL_COHORT_PRIVATE_H
 #define RMIL_COHORT_PRIVATE_H

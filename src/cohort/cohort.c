@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The cohort's table, read. */
 #include "cohort-private.h"
 

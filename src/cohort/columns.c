@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Which column of a cohort table means what. A name that differs only in case, blanks, "_" and "-" is taken; one that comes near
  * (plural, another word, a slip of the fingers) is only said, for it may mean something else. */
 #include "cohort-private.h"

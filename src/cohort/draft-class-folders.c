@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A cohort's table drafted from one folder a class. */
 #include "cohort-private.h"
 #include "draft.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A cohort's table drafted from DigestPath 2019's folders. */
 #include "draft.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Cohort tables drafted from the folders of public data sets. */
 #include "cohort-private.h"
 #include "draft.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A cohort table in the making, from a data set's own folders. One layout: one file draft-NAME.c, one line in draft.c. */
 #ifndef RMIL_DRAFT_H
 #define RMIL_DRAFT_H

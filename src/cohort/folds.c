@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Cross-validation: a cohort in folds of whole patients, each once the test set. */
 #include "cohort-private.h"
 

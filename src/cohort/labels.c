@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The column `label`: which classes there are, in which order, and what each row's is. */
 #include "cohort-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The ways of dividing a cohort that trainings are repeated with. */
 #include "cohort-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Features in mapped files, for cohorts beyond the memory. */
 #include "cohort-private.h"
 #include "tensors/tensors-private.h"

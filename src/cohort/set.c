@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The features of a cohort in memory. */
 #include "bag/pixels.h"
 #include "cohort-private.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Splits fixed by a file. */
 #include "cohort-private.h"
 

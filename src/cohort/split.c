@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Splits drawn by patient and class. */
 #include "cohort-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What every way of dividing a cohort keeps alike in its sets: classes, events, low and high numbers. */
 #include "cohort-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a cohort's table says about training before any slide is opened: is there enough to learn from? */
 #include "cohort-private.h"
 

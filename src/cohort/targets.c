@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a table predicts: which of its columns say it, and times, events and numbers in them. */
 #include "cohort-private.h"
 

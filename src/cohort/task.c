@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What is predicted, and what is known of it. */
 #include "cohort-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Patients, or sites, whole: what every way of dividing a cohort moves. */
 #include "cohort-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A picture to draw on. */
 #include "draw-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of this room share: colours, pictures made of pixels and an SVG overlay, text for SVG and HTML. */
 #ifndef RMIL_DRAW_PRIVATE_H
 #define RMIL_DRAW_PRIVATE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A slide's heat map, with legend and annotation. */
 #include "draw-private.h"
 

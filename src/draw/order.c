@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Patches by their attention. */
 #include "draw-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Annotations over the slide, for checking. */
 #include "draw-private.h"
 

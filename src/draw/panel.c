@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A slide at picture size. */
 #include "draw-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A sheet of the most attended patches. */
 #include "draw-private.h"
 

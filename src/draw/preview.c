@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How a user sees whether preprocessing was right: tissue mask and tiles, annotation and labelled tiles, over the slide. */
 #include "draw-private.h"
 

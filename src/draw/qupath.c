@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Attention as GeoJSON for QuPath. */
 #include "draw-private.h"
 

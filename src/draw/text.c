@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Texts and numbers as people read them. */
 #include "draw-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Flips, turns and other stains of a tile. */
 #include "augment.h"
 

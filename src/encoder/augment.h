@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tiles as they might as well have been cut and stained: for training an encoder on pixels. */
 #ifndef RMIL_AUGMENT_H
 #define RMIL_AUGMENT_H

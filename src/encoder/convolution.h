@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Convolutions on oneDNN that only run forward. A layer is made once, with its
  * weights in the order the processor likes best, and may then be run by many threads at once: everything that changes is
  * the caller's. Activations travel from layer to layer in blocked layouts that only the layers know. */

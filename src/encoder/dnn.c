@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of this room need of oneDNN. */
 #include "dnn.h"
 

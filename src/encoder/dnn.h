@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* oneDNN, versions 2 and 3, for the files of this room that use it: where the two differ is hidden here. */
 #ifndef RMIL_DNN_H
 #define RMIL_DNN_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What an encoder is, inside: one file, and its name in the list in meson.build (docs/extending.md). */
 #ifndef RMIL_ENCODER_PRIVATE_H
 #define RMIL_ENCODER_PRIVATE_H

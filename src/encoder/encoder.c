@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Encoders by name, opened and run. */
 #include "encoder-private.h"
 #include "onnx-file.h"

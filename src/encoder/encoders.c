@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The table of encoders, from the list in meson.build: RMIL_ENCODERS is ENCODER(texture) ENCODER(resnet). */
 #include "encoder-private.h"
 

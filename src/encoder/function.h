@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Functions of vectors: a loop over them with `omp simd` inside RMIL_CLONES becomes one of vector instructions. */
 #ifndef RMIL_FUNCTION_H
 #define RMIL_FUNCTION_H

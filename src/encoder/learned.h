@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A convolution that learns: forward, and the two ways back, for a chunk of images on one thread. Activations are arrays (images,
  * channels / block, side, side, block) of float32 or bfloat16, whatever the processor; gradients of weights are float32. Sums have
  * one order, so that a chunk has the same bits on any thread. float32 3 × 3 convolutions of stride 1 go by Winograd's way, forward and

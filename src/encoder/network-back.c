@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ResNet-50 in training: the way back. Slopes of maps lie in arrays of one chunk each, `stride` bytes apart: g, of what a block wrote; d, of
  * what a unit made; h, of what a shortcut's unit read. */
 #include "network-private.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ResNet-50 in training: its tensors, and what it is made of. */
 #include "network-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The parts of a network in training. */
 #ifndef RMIL_NETWORK_PRIVATE_H
 #define RMIL_NETWORK_PRIVATE_H

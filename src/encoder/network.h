@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ResNet-50 in training (He et al., CVPR 2016; torchvision's form and names): forward, the way back, and the running statistics, by a crew
  * of threads. A batch is cut into chunks of a fixed number of tiles, one thread each, and everything that is summed over chunks is summed
  * in their order: the bits are the same for any number of threads. */

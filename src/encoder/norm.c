@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Batch norm, ReLU and pooling of networks in training. */
 #include "norm.h"
 

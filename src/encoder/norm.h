@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Batch norm of networks in training, with the ReLU and the shortcut beside it, on chunks of images: each is one pass over memory. The
  * statistics are of a whole batch: chunks give sums, which are added in their order. y = max(x · scale + shift [+ shortcut], 0), with
  * scale = γ / √(σ² + ε), shift = β − μ · scale (Ioffe and Szegedy, ICML 2015). */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The files of an ONNX model: tensors beyond 2 GiB stand in files beside it. */
 #include "onnx-file.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Which bytes make an ONNX model. */
 #ifndef RMIL_ONNX_FILE_H
 #define RMIL_ONNX_FILE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Any network in an ONNX file, run by ONNX Runtime (ort-*.c): pixels are scaled here. */
 #include "encoder-private.h"
 

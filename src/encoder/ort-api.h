@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What is used of ONNX Runtime's C API. The library hands out a table of functions whose places are fixed for good: later versions only
  * add at its end. `unused` stands for places that are not used; the asserts below name the place of each run of functions. */
 #ifndef RMIL_ORT_API_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Execution providers, as ONNX Runtime calls them. */
 #include "ort-device.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Where ONNX Runtime computes: cpu, cuda, tensorrt or rocm. */
 #ifndef RMIL_ORT_DEVICE_H
 #define RMIL_ORT_DEVICE_H

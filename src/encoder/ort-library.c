@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Finding and loading ONNX Runtime. */
 #include "ort-library.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ONNX Runtime, loaded when an encoder asks for it: no part of the build. */
 #ifndef RMIL_ORT_LIBRARY_H
 #define RMIL_ORT_LIBRARY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Opening and running a model with ONNX Runtime. */
 #include "ort-model.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A model of an ONNX file: images -> vectors. */
 #ifndef RMIL_ORT_MODEL_H
 #define RMIL_ORT_MODEL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a model takes and gives. */
 #include "ort-value.h"
 

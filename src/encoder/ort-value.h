@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Inputs and outputs of a model: name, type and shape. */
 #ifndef RMIL_ORT_VALUE_H
 #define RMIL_ORT_VALUE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tiles of a matrix product in registers: plain, AVX2, AVX-512, AVX-512's bfloat16. oneDNN has them too, but adds the last rows of a
  * product in another order than the others, and does not let us do with the sums what we want before they leave the cache. */
 #include "product-kernel.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The innermost loop of a product: for each kind of processor, a tile of rows × width sums in registers. */
 #ifndef RMIL_PRODUCT_KERNEL_H
 #define RMIL_PRODUCT_KERNEL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Matrix products on one thread: panels of weights that stay in the cache, against tiles of rows. */
 #include "product.h"
 

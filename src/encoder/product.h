@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Products of activations with a matrix that is made ready once, and what follows them in the same pass: y = f(x Wᵀ + b). The sum of an
  * entry runs over the inputs in their order, whatever the other rows are: a row has the same bits alone and among thousands. */
 #ifndef RMIL_PRODUCT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ResNet-50 by name, as it is published. */
 #include "encoder-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ResNet-50 up to its third stage, as CLAM uses it. */
 #include "resnet.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ResNet-50 (He et al., CVPR 2016) in torchvision's form: the stride of a bottleneck in its 3 × 3 convolution. */
 #ifndef RMIL_RESNET_H
 #define RMIL_RESNET_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Which statistics make up the descriptor. The order of the put() calls is the order of the features; a change of it, or
  * of any formula, needs a new version in texture.c and new constants in texture-scale.c. */
 #include "texture.h"

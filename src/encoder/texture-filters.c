@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Filters over small square planes: each row is one vectorised loop, borders repeat the edge. */
 #include "texture.h"
 

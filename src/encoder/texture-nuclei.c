@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Nuclei as connected components of a mask, found by runs and union-find. */
 #include "texture.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Stain planes of a tile, for the texture encoder. */
 #include "texture.h"
 

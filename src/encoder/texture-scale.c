@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Made by tests/encoder/texture-scale.c: mean and standard deviation of the raw features. */
 #include "texture.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The texture encoder: features that need no weights. */
 #include "texture.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The built-in descriptor: colour and texture statistics of a tile after H&E stain separation. docs/encoders.md lists
  * the features; this header is what its files share.
  *

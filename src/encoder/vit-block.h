@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One block of a vision transformer: x += attention(norm(x)); x += mlp(norm(x)). */
 #ifndef RMIL_VIT_BLOCK_H
 #define RMIL_VIT_BLOCK_H

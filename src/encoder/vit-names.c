@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A vision transformer's tensors by their names. */
 #include "vit-names.h"
 

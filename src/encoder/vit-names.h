@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How a file names the tensors of a vision transformer. */
 #ifndef RMIL_VIT_NAMES_H
 #define RMIL_VIT_NAMES_H

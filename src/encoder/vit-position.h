@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Position embeddings for another grid of patches than that of training: bicubic, half-pixel centres. Three rules are in use, and differ:
  *
  * SIZE       step old/new, a = −0.75, four taps, the border repeated: PyTorch's interpolate(mode="bicubic") by size; Hugging Face

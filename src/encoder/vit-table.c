@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Vision transformers by name: what their authors publish and no tensor tells. One row each (docs/encoders.md says where from). */
 #include "encoder-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The shapes and numbers of a vision transformer's tensors. */
 #include "vit-names.h"
 

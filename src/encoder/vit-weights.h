@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The weights of a vision transformer, under whatever names: timm's and DINO's ("blocks.0.attn.qkv.weight"), DINOv2's (also in chunks:
  * "blocks.0.7.…", where the second number counts through), Hugging Face's ViT and Dinov2, with and without registers
  * ("encoder.layer.0.attention.attention.query.weight"); behind any prefix ("teacher.module.backbone."; a teacher before a student). */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A vision transformer from pixels to features. */
 #include "vit.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Vision transformers (Dosovitskiy et al., ICLR 2021) as DINO, DINOv2, timm and Hugging Face have them: pre-norm blocks, one norm at the
  * end, class token first, perhaps registers (Darcet et al., ICLR 2024) behind it, then patches row by row. */
 #ifndef RMIL_VIT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* 3 × 3 convolutions by Winograd's F(4, 3). */
 #include "winograd.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* 3 × 3 convolution, stride 1, padding 1, in float32 by Winograd's minimal filtering F(4 × 4, 3 × 3) (Lavin and Gray, "Fast
  * algorithms for convolutional neural networks", 2016): a quarter of the multiplications of the direct sum. Its rounding error
  * is a few times that of the direct sum. */

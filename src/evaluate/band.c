@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The band of a ROC curve: what resamples of the cases make of it. */
 #include "evaluate-private.h"
 

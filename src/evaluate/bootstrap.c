@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Intervals of all metrics; those of the ranking by a percentile bootstrap, stratified by label. The cases are sorted once; a resample is only a new count of positives and
  * negatives per distinct score, drawn in O(n) and evaluated in O(n). */
 #include "evaluate-private.h"

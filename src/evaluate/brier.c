@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Brier score of predicted survival, weighted by the inverse of the censoring. */
 #include "evaluate-private.h"
 

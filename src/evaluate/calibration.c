@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Calibration of logits and scores: temperature and Platt scaling. */
 #include "evaluate-private.h"
 

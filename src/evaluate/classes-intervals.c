@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Intervals of the metrics of C classes, over resampled patients. */
 #include "evaluate-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Metrics of C classes. What does not depend on how often a case counts is found once (rmil_class_data_init); the metrics are then those
  * of any resample (rmil_class_data_metrics), in O(n C²). */
 #include "evaluate-private.h"

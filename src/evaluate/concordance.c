@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Concordance of risks and times. One walk from the last time to the first: a tree of counts over the ranks of risk says how many of the
  * later cases have a lower, an equal, a higher one. */
 #include "evaluate-private.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Cox's partial likelihood. One walk from the last time to the first, which keeps the log of the sum over those at risk, so that risks
  * of any size neither overflow nor vanish; for the gradient one walk back. */
 #include "evaluate-private.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Cut-offs of two classes, among the scores that occur, and what is had at one: positive where score ≥ threshold. */
 #include "evaluate-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The cut-off and the calibration of a trained model, chosen on its validation slides. */
 #include "evaluate-private.h"
 

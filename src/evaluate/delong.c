@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* DeLong, DeLong and Clarke-Pearson (Biometrics 1988): the variance of an AUROC from its placement values, which the
  * sorted scores give in O(n log n) (Sun and Xu, IEEE Signal Processing Letters 2014). */
 #include "evaluate-private.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of this room share: cases grouped by distinct score, resamples, distributions. */
 #ifndef RMIL_EVALUATE_PRIVATE_H
 #define RMIL_EVALUATE_PRIVATE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What trainings say of patches and lesions together. */
 #include "evaluate-private.h"
 

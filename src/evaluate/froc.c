@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How a slide's scores find its lesions, and what that costs on slides without any. */
 #include "evaluate-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The upper tail of the chi-squared distribution, by the regularised incomplete gamma function. */
 #include "evaluate-private.h"
 

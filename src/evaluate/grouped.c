@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Intervals of two classes' metrics where patients have several cases: resamples of patients, for shares, too. */
 #include "evaluate-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Discrete-time hazards: the loss of one case, its risk, and the bins of time. */
 #include "evaluate-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Intervals that stay defined where the normal approximation has no width: Wilson's for a share, Newcombe's for an AUROC. */
 #include "evaluate-private.h"
 

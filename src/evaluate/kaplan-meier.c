@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Kaplan-Meier: of events with its intervals, and of the censoring for inverse weights. */
 #include "evaluate-private.h"
 

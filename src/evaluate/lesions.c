@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tiles side by side: which of a slide's patches are neighbours, and which annotated ones make up a lesion. */
 #include "evaluate-private.h"
 

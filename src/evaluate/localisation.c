@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How well a slide's attention finds its annotated patches (paper, "Attention Localization"). */
 #include "evaluate-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What is measured of the predictions of each task. */
 #include "evaluate-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One method at its cut-off, calibrated, class by class, by patient. */
 #include "method-outcome.h"
 

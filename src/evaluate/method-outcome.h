@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the pooled predictions of one method say beyond its measures: at its cut-off, calibrated, class by class, by patient. */
 #ifndef RMIL_EVALUATE_METHOD_OUTCOME_H
 #define RMIL_EVALUATE_METHOD_OUTCOME_H

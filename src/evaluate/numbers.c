@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Predicted numbers against true ones, of any resample. */
 #include "evaluate-private.h"
 

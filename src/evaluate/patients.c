@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Cases of one patient: which they are, and their predictions as one. */
 #include "evaluate-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The predictions of several trainings as one. */
 #include "evaluate-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Rank tests with SciPy's choices between exact and asymptotic p-values, and Holm's correction. */
 #include "evaluate-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Ranking metrics and curves. One sort, then everything in one pass over the distinct scores. */
 #include "evaluate-private.h"
 

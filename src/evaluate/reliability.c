@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How far probabilities can be taken at their word, and what acting on them is worth. */
 #include "evaluate-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Resamples of patients, stratified, and percentiles over them. A patient without others' cases is drawn as the cases of bootstrap.c are:
  * the highest class first, in the order of the cases. */
 #include "evaluate-private.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Mean, spread and quantiles of plain numbers. */
 #include "rankmil/evaluate.h"
 

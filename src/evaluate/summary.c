@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Statistics over the trainings of several methods. */
 #include "summary.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the trainings of several methods say together: per method pooled and by training, the methods compared, localisation. */
 #ifndef RMIL_EVALUATE_SUMMARY_H
 #define RMIL_EVALUATE_SUMMARY_H

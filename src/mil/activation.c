@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Sigmoid, tanh, GELU and their derivatives. */
 #include "activation.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Elementwise functions of the models, vectorised. Where nothing else is said, y may be x. They keep no state and give the same bits
  * for the same input on one machine. Errors are stated in units that matter to a float32 model: they are those of
  * rounding. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Adam (Kingma and Ba 2015) with L2 weight decay added to the gradient, as PyTorch's optim.Adam computes it. */
 #ifndef RMIL_MIL_ADAM_H
 #define RMIL_MIL_ADAM_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Softmax over the patches, the paper's threshold, and the way back (docs/models.md, Attention pooling). */
 #ifndef RMIL_MIL_ATTENTION_H
 #define RMIL_MIL_ATTENTION_H

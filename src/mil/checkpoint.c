@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The state of a training that was interrupted. */
 #include "checkpoint.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a training run needs to go on after it was killed. */
 #ifndef RMIL_MIL_CHECKPOINT_H
 #define RMIL_MIL_CHECKPOINT_H

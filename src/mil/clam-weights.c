@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* CLAM's own weights (mahmoodlab/CLAM): what the paper's code calls adaptor.0 is attention_net.0 there, the gates lie in
  * attention_net.3 (2 in models without dropout), and `classifiers` is one layer in the single branch, one per class in the
  * multi branch, which has no unused `classifier`. */

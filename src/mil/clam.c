@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* CLAM, single and multi branch (docs/models.md, CLAM). The gates are not linear, so the products are those of the layers:
  * h = relu(X W_hᵀ), the gates h [W_a; W_b]ᵀ, both at once, and for the way back their gradients and ∂L/∂h. All else is done
  * on blocks of rows while they are near the processor. Softmax needs no pass of its own on the way back:
@@ -320,7 +321,7 @@ static gboolean check(const RmilModelConfig *config, GError **error) {
 
 static const RmilTrainMethod single_methods[] = {
     {.name = "clam-sb", .title = "CLAM-SB", .style = {"#56b4e9", "(2,3)", 4}},
-    {.name = "clam-labels", .guide = RMIL_GUIDE_LABELS, .title = "CLAM-SB, true patch labels", .style = {"#1f78b4", "(6,2,6,4)", 4}},
+    {.name = "clam-labels", .guide = RMIL_GUIDE_LABELS, .title = "CLAM-SB, patch labels", .style = {"#1f78b4", "(6,2,6,4)", 4}},
     {.name = "ms-clam",
      .guide = RMIL_GUIDE_LABELS,
      .option = "evenness",

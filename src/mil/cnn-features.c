@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a patch-cnn's network makes of the pixels of a bag's patches. Its numbers are float32 on every machine. */
 #include "cnn.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Which tiles a patch-cnn learns from, and is judged by. */
 #include "cnn.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Training of patch-cnn: epochs of tiles, drawn anew each, in steps of one batch; validation by a fixed part of each slide's tiles, which
  * the network sees as it predicts. */
 #include "cnn.h"
@@ -20,7 +21,8 @@ typedef struct {
     int hired;                   /* the trainer's crew that the network works with */
     float **values, **gradients; /* by tensor */
     RmilCnnPart **parts;         /* by place in the validation set */
-    char **unjudged;             /* the same: why some of its tiles cannot be read, or NULL */
+    char **unjudged;             /* by place in the set that was given: why some of its tiles cannot be read, or NULL */
+    int64_t judged;              /* of those */
     float *input;                /* batch × 3 × side × side */
     float *logits, *slopes;      /* batch × outputs */
     uint8_t **rgb;               /* by tile of a batch: the tile and as much scratch */
@@ -29,6 +31,8 @@ typedef struct {
     int64_t *instead;            /* by tile of the batch: the slide whose tile could not be read, another of it is taken; −1: none */
     char **reasons;              /* and why */
     gboolean *told;              /* by slide */
+    gint *empty;                 /* by slide and class: no tile of it can be read; set by any thread, read by all */
+    int64_t *val;                /* validation slides of which a tile can be read */
 } Own;
 
 /* -- weights --------------------------------------------------------------------------------------------------------------------- */
@@ -117,13 +121,26 @@ static gboolean choose_parts(RmilTrainer *t, Own *own, GError **error) {
         if (!(own->parts[i] = rmil_cnn_part(t->slides.bags[slide], own->options->judged, t->config->seed, slide, error))) return FALSE;
     }
     if (!rmil_crew_run(t->crew, t->slides.val_count, check_part, t, error)) return FALSE;
-    for (int64_t i = 0; i < t->slides.val_count; i++) {
+    own->val = g_new(int64_t, t->slides.val_count + 1);
+    int64_t kept = 0;
+    const int64_t all = t->slides.val_count;
+    for (int64_t i = 0; i < all; i++) {
         const char *id = t->slides.bags[t->slides.val[i]]->id;
-        if (!own->parts[i]->bag.count)
-            return rmil_fail(error, RMIL_ERROR_DATA, "%s: no tile that it would be judged by can be read: %s", id, own->unjudged[i]);
-        if (own->unjudged[i]) rmil_monitor_warn(t->monitor, "%s: is judged without tiles that cannot be read: %s", id, own->unjudged[i]);
+        RmilCnnPart *part = own->parts[i];
+        if (own->unjudged[i])
+            rmil_monitor_warn(t->monitor,
+                              part->bag.count
+                                  ? "%s: is judged without tiles that cannot be read: %s"
+                                  : "%s: is left out of the validation set: none of the tiles that it would be judged by can be read: %s",
+                              id, own->unjudged[i]);
+        own->parts[i] = NULL;
+        if (part->bag.count) own->val[kept] = t->slides.val[i], own->parts[kept++] = part;
+        else rmil_cnn_part_free(part);
     }
-    return TRUE;
+    t->slides.val = own->val, t->slides.val_count = kept;
+    return kept > 0 || all == 0 ||
+           rmil_fail(error, RMIL_ERROR_DATA, "of none of the %" G_GINT64_FORMAT " validation slides can a tile be read; the first: %s", all,
+                     own->unjudged[0]);
 }
 
 static gboolean prepare(RmilTrainer *t, GError **error) {
@@ -133,7 +150,9 @@ static gboolean prepare(RmilTrainer *t, GError **error) {
     own->parts = g_new0(RmilCnnPart *, t->slides.val_count);
     own->unjudged = g_new0(char *, t->slides.val_count);
     for (int64_t i = 0; i < t->slides.train_count; i++) slides = MAX(slides, t->slides.train[i] + 1);
+    own->judged = t->slides.val_count;
     own->told = g_new0(gboolean, slides);
+    own->empty = g_new0(gint, slides * RMIL_CLASSES_MOST);
     if (t->config->weights && !load_weights(t, error)) return FALSE;
     if (!t->config->weights)
         rmil_monitor_warn(t->monitor, "patch-cnn begins with random numbers: give the weights of a ResNet-50 with --cnn-weights FILE");
@@ -145,37 +164,49 @@ static gboolean prepare(RmilTrainer *t, GError **error) {
 static void release(RmilTrainer *t) {
     Own *own = t->own;
     if (!own) return;
-    for (int64_t i = 0; i < t->slides.val_count; i++) {
-        rmil_cnn_part_free(own->parts[i]);
-        g_free(own->unjudged[i]);
-    }
+    for (int64_t i = 0; i < t->slides.val_count; i++) rmil_cnn_part_free(own->parts[i]);
+    for (int64_t i = 0; i < own->judged; i++) g_free(own->unjudged[i]);
     for (int64_t i = 0; own->rgb && i < own->options->batch; i++) {
         rmil_free(own->rgb[i]);
         g_free(own->reasons[i]);
     }
     rmil_network_free(own->network);
     rmil_free(own->input);
-    void *all[] = {own->values,  own->gradients, own->parts,  own->unjudged, own->rgb, own->instead,
-                   own->reasons, own->logits,    own->slopes, own->told,     own};
+    void *all[] = {own->values, own->gradients, own->parts, own->unjudged, own->rgb, own->instead, own->reasons,
+                   own->logits, own->slopes,    own->told,  own->empty,    own->val, own};
     for (gsize i = 0; i < G_N_ELEMENTS(all); i++) g_free(all[i]);
 }
 
 /* -- an epoch ------------------------------------------------------------------------------------------------------------------------ */
-/* A tile that cannot be read gives its place to the next patch of its class on the slide. */
-static gboolean read_tile(const RmilTrainer *t, Own *own, int64_t i, GError **error) {
+/* The first patch of the tile's class from its place on that can be read on a slide. */
+static gboolean read_on(const RmilTrainer *t, Own *own, int64_t i, int64_t slide) {
     const RmilCnnTile *tile = &own->tiles[i];
-    const RmilBag *bag = t->slides.bags[tile->slide];
-    const RmilPatchKnown known = rmil_patch_known(&t->model->config.task, &t->slides.targets[tile->slide], bag);
-    for (int64_t k = 0; k < bag->count; k++) {
+    const RmilBag *bag = t->slides.bags[slide];
+    const RmilPatchKnown known = rmil_patch_known(&t->model->config.task, &t->slides.targets[slide], bag);
+    gint *empty = &own->empty[slide * RMIL_CLASSES_MOST + tile->class];
+    for (int64_t k = 0; k < bag->count && !g_atomic_int_get(empty); k++) {
         const int64_t patch = (tile->patch + k) % bag->count;
         GError *reason = NULL;
         if (rmil_patch_class(&known, bag, patch) != tile->class) continue;
         if (rmil_bag_read_tile(bag, patch, RMIL_CNN_SIDE, own->rgb[i], &reason)) return TRUE;
         if (own->instead[i] < 0) own->reasons[i] = g_strdup(reason->message);
-        own->instead[i] = tile->slide;
+        if (own->instead[i] < 0) own->instead[i] = slide;
         g_error_free(reason);
     }
-    return rmil_fail(error, RMIL_ERROR_IO, "%s: none of its tiles of one class can be read: %s", bag->id, own->reasons[i]);
+    g_atomic_int_set(empty, 1);
+    return FALSE;
+}
+
+/* A tile that cannot be read gives its place to the next patch of its class on the slide; where there is none, on the slides that follow. */
+static gboolean read_tile(const RmilTrainer *t, Own *own, int64_t i, GError **error) {
+    const RmilCnnTile *tile = &own->tiles[i];
+    const int64_t count = t->slides.train_count;
+    int64_t place = 0;
+    while (t->slides.train[place] != tile->slide) place++;
+    for (int64_t s = 0; s < count; s++)
+        if (read_on(t, own, i, t->slides.train[(place + s) % count])) return TRUE;
+    return rmil_fail(error, RMIL_ERROR_IO, "%s: none of its tiles of class %d can be read, nor any of another training slide: %s",
+                     t->slides.bags[tile->slide]->id, tile->class, own->reasons[i] ? own->reasons[i] : "see the warnings before");
 }
 
 static gboolean fill_tile(int64_t i, int worker, gpointer user, GError **error) {
@@ -196,7 +227,10 @@ static gboolean fill_tile(int64_t i, int worker, gpointer user, GError **error) 
 static void say_unread(RmilTrainer *t, Own *own) {
     for (int64_t i = 0; i < own->options->batch; i++) {
         if (own->instead[i] >= 0 && !own->told[own->instead[i]])
-            rmil_monitor_warn(t->monitor, "%s: a tile cannot be read, and another of the slide takes its place: %s",
+            rmil_monitor_warn(t->monitor,
+                              g_atomic_int_get(&own->empty[own->instead[i] * RMIL_CLASSES_MOST + own->tiles[i].class])
+                                  ? "%s: none of its tiles of one class can be read, and tiles of other slides take their place: %s"
+                                  : "%s: a tile cannot be read, and another of the slide takes its place: %s",
                               t->slides.bags[own->instead[i]]->id, own->reasons[i]);
         if (own->instead[i] >= 0) own->told[own->instead[i]] = TRUE;
         g_clear_pointer(&own->reasons[i], g_free);

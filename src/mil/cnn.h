@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* patch-cnn inside: a ResNet-50 on the pixels of patches, and a patch classifier on what it makes of them (docs/models.md, Patch
  * classifiers). */
 #ifndef RMIL_MIL_CNN_H

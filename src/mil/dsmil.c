@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* DS-MIL (docs/models.md, DS-MIL and Fast identities). With R = relu(X W1ᵀ + b1), K × hidden, and F = R W2ᵀ + b2, the instance
  * logits c, the scores s and the pooled values are all linear in R, so that only vectors meet the large matrices:
  *   c = R W2ᵀw_i + …;   F_t = W2 R_t + b2;   Q_t = W_q F_t + b_q;   g = W_qᵀ Q_t;   s = R W2ᵀg + b2·g + b_q·Q_t

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Several models of one task as one: what each says of a bag, averaged. */
 #include "model.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One epoch of training: the trainer's state, and the passes over groups of slides and over the validation set. */
 #ifndef RMIL_MIL_EPOCH_H
 #define RMIL_MIL_EPOCH_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Gated attention: tanh ⊙ sigmoid. */
 #include "gated.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Gated attention (Ilse et al. 2018), elementwise part: from u = [h W_aᵀ | h W_bᵀ], rows × 2m (ldu floats from row to row), to
  * scores and back.
  *   a = tanh(u_a + b_a), b = sigmoid(u_b + b_b), s_c = (a ∘ b) · w_c + bias_c for each class c

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Matrix products, of float32 and bfloat16. */
 #include "gemm.h"
 

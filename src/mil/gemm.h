@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Matrix products, row-major, on the calling thread alone: the same inputs give the same bits whatever runs beside. */
 #ifndef RMIL_MIL_GEMM_H
 #define RMIL_MIL_GEMM_H

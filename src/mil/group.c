@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The bags at hand, each on one thread. Where the loss or the guide looks at a step's bags together (Cox's partial likelihood, pairs
  * across slides), all go forward first, then meet, then go back; what lies between stays in memory as far as there is room, and beyond it a bag goes
  * forward again, to the same bits. */

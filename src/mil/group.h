@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The bags at hand: a group in training, the whole validation set otherwise. */
 #ifndef RMIL_MIL_GROUP_H
 #define RMIL_MIL_GROUP_H

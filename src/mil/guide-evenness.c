@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Evenness: attention should lie on the whole lesion, not on a few patches of it, and nowhere in particular where there is none
  * (docs/models.md, Guides). */
 #include "guide.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Attention induction: λ Σ (a − g)². g: tissue of the annotated patches, normalised to sum 1; without tissue (NULL, or no tissue at
  * all under the annotation) their labels. */
 #include "guide.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Rank induction: every annotated patch should score higher than every other of its slide, than every patch of the slides of the same
  * step that can hold no lesion, or than both (docs/models.md, Guides). In training, config.rank_sample = N > 0 draws up to N annotated and N
  * other patches of a slide anew; pairs across slides are always all. */

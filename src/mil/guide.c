@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The table of what guides attention, and one bag of it. */
 #include "guide.h"
 
@@ -14,6 +15,11 @@ const RmilGuideClass *rmil_guide_class(RmilGuide guide) {
 const char *rmil_guide_name(RmilGuide guide) {
     const RmilGuideClass *class = rmil_guide_class(guide);
     return class ? class->name : guide == RMIL_GUIDE_NONE ? "none" : "unknown";
+}
+
+gboolean rmil_guide_needs_annotations(RmilGuide guide) {
+    const RmilGuideClass *class = rmil_guide_class(guide);
+    return class && !class->negatives;
 }
 
 const char *const *rmil_guide_names(void) {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The losses that let annotated patches steer the attention (docs/models.md, Losses). */
 #ifndef RMIL_MIL_GUIDE_H
 #define RMIL_MIL_GUIDE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* HIPT (docs/models.md, HIPT): transformer blocks over the cells of each region, then over the regions of the slide.
  * Of the last patch-level block only the CLS row is used, so only that row is computed; empty cells meet no product with
  * the features. Regions are done a few at a time. What the way back needs of them is kept as long as it fits in KEPT

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* CLAM's instance branch. */
 #include "instances.h"
 

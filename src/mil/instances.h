@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* CLAM's instance branch: patches of highest and of lowest attention as examples for one small classifier per class. */
 #ifndef RMIL_MIL_INSTANCES_H
 #define RMIL_MIL_INSTANCES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Layer normalisation, forward and backward. */
 #include "layernorm.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* LayerNorm (PyTorch's, eps 1e-5) over rows of n floats: y = (x − mean) · rstd ∘ weight + bias, rstd = 1/sqrt(var + eps) with
  * the biased variance. */
 #ifndef RMIL_MIL_LAYERNORM_H

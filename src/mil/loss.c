@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Slide losses, by what is predicted, and what a model's logits say. */
 #include "loss.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Slide losses, by what is predicted (docs/models.md, Losses), and what a model's logits say. */
 #ifndef RMIL_MIL_LOSS_H
 #define RMIL_MIL_LOSS_H

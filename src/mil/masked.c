@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A product with a matrix of zeros and ones by tables (the method of four Russians). Row i of 1[R > 0]ᵀ diag(weight) X is a sum
  * over the patches k whose R_ki is positive. Patches are taken in groups of GROUP; of each group all sums of subsets are
  * tabled once, LANES columns of X wide, and then every i adds the entry of its own subset: one load and one addition where

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The gradient of the first layer where the layer above is linear in R = relu(X Wᵀ + b): every entry of ∂L/∂Z is then the
  * sum of a few outer products under R's mask, and so is summed without multiplying by it. */
 #ifndef RMIL_MIL_MASKED_H

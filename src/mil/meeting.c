@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The bags of a step of Adam together, as guides see them. */
 #include "guide.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The methods that the models offer: a model and what guides it. */
 #include "guide.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The table of models, their configuration, parameters, and one bag through them. */
 #include "model.h"
 

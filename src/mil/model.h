@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the trainer and the model files need of a model, and what a model file needs of them.
  *
  * A model is one file that defines its RmilModelClass, and its name in the list in meson.build (docs/extending.md). Its parameters are

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Model files, our own and other people's. */
 #include "modelfile.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A model's configuration as text, for model files and for what must change when it does. */
 #ifndef RMIL_MIL_MODELFILE_H
 #define RMIL_MIL_MODELFILE_H

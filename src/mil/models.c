@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The tables of models and of guides, from the lists in meson.build: RMIL_MODELS is MODEL(abmil) MODEL(dsmil) … (_ for -), RMIL_GUIDES likewise. */
 #include "guide.h"
 

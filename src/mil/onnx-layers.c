@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Layers that several models have in common, as ONNX. */
 #include "onnx.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ResNet-50 as ONNX. Which tensors there are, and in which order, the network that trains says. */
 #include "onnx.h"
 

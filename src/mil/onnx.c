@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Writing ONNX. The file is one protocol-buffers message; of onnx.proto (https://github.com/onnx/onnx) only the few fields
  * named below are needed, and of the wire format only whole numbers and byte strings, so that a dozen lines stand in for a
  * library and a generated parser. Everything is written in a fixed order: the same model gives the same bytes. */

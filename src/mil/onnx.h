@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A model as an ONNX graph (https://onnx.ai, operator set 17): values are named, nodes make new values out of others. */
 #ifndef RMIL_MIL_ONNX_H
 #define RMIL_MIL_ONNX_H

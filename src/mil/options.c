@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The options of models and guides: one table of all their rows, and the configuration that holds their values. */
 #include "guide.h"
 

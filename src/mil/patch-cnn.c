@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A classifier of single patches by their pixels: ResNet-50, fine-tuned on patch labels alone, and a linear head: the paper's fully
  * supervised system (Multimedia Appendix 4). Its step takes the features that the network makes of tiles; that they come from pixels is
  * the business of cnn-features.c and cnn-train.c. */

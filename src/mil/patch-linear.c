@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A classifier of single patches on frozen features, trained by patch labels alone: o = X Wᵀ + b, or by way of one hidden layer,
  * R = relu(X W1ᵀ + b1) (docs/models.md, Patch classifiers). All that follows from o is patch.c's; what comes back is ∂L/∂o, d. X enters
  * two products a step: without a hidden layer ∂W = dᵀ X, with one ∂W1 = dZᵀ X, dZ = 1[R > 0] ∘ Σ_c d_c w_cᵀ (masked.h). */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What classifiers of single patches have in common. */
 #include "patch.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What classifiers of single patches have in common, whatever their logits come from (docs/models.md, Patch classifiers): which patch is
  * known, the loss of the known ones, how patches become a slide, what maps show. Logits o of a bag are outputs × K, class by class. */
 #ifndef RMIL_MIL_PATCH_H

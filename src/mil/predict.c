@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a model, or several as one, say of a bag. */
 #include "loss.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The paper's rank loss over all pairs.
  *
  * With x = σ (s_i − m) of annotated and y = σ s_j of other patches it sums f(x − y) = softplus(y − x) and its slope. f is analytic but

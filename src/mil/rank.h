@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The rank loss over all pairs of annotated and other patches (docs/models.md, Losses). */
 #ifndef RMIL_MIL_RANK_H
 #define RMIL_MIL_RANK_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A slide's patches as regions of a grid, for HIPT. */
 #include "regions.h"
 

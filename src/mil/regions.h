@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A bag's patches as regions of rows × columns cells of the tile grid (docs/models.md, HIPT). */
 #ifndef RMIL_MIL_REGIONS_H
 #define RMIL_MIL_REGIONS_H

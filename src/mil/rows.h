@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Passes over the rows of a matrix and small products with one vector, fused and vectorised. Matrices are row-major,
  * and dense where no ldx is asked for. */
 #ifndef RMIL_MIL_ROWS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The identity of a training run: SHA-256 of all that is small, and of a faster digest of all that is large. */
 #include "run-key.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What tells one training run from another. */
 #ifndef RMIL_MIL_RUN_KEY_H
 #define RMIL_MIL_RUN_KEY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Multi-head self-attention, forward and backward. */
 #include "selfattention.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Multi-head self-attention without its projections (Vaswani et al. 2017): per head, O = softmax(Q Kᵀ / sqrt(w)) V with w
  * columns a head. Queries go block by block, and the way back makes the attention matrix anew from the sums of its rows
  * (Dao et al. 2022), so that memory does not grow with the square of the sequence. */

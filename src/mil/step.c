@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One bag through a model: forward, its losses, and back. */
 #include "guide.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What training takes from the targets of its slides: checks, the order of an epoch, the measure of the validation set. */
 #include "targets.h"
 

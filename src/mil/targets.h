@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What training takes from the targets of its slides. */
 #ifndef RMIL_MIL_TARGETS_H
 #define RMIL_MIL_TARGETS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The trainer: the paper's protocol. */
 #include "group.h"
 #include "guide.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Transformer blocks, forward and backward. */
 #include "transformer.h"
 

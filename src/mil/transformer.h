@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A pre-norm transformer block, as the released code builds it from PyTorch's layers:
  *   y = x₁ + fc2(GELU(fc1(LayerNorm₂(x₁)))),   x₁ = x + out(attention(in(LayerNorm₁(x))))
  * over many sequences of one length at once. A block may be asked for the first token of every sequence alone: all else

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The annotation of a row: what it is counted from, and what is doubtful about it. */
 #include "prepare-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Everything is opened once before hours are spent on it. */
 #include "prepare-private.h"
 #include "rankmil/evaluate.h"

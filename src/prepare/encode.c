@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* encode: tiles -> features/ID.h5. Slides one after the other, the tiles of a slide in parallel: each worker reads a batch
  * of tiles and encodes it while the others do the same, memory stays at one slide's features, and a killed run goes on at
  * the batch where it stopped. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a model is to be applied to -> a cohort: slides, feature files, folders, patterns and tables, each under an id of its own. */
 #include "prepare-private.h"
 

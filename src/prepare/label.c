@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* label: overlap of patches with annotations -> labels/ID.h5, and with --preview labels/ID.png */
 #include "prepare-private.h"
 

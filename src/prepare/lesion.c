@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Which groups of an annotation are lesions on a slide: --lesion GROUP on every slide, --lesion CLASS=GROUP on those of that class. */
 #include "prepare-private.h"
 

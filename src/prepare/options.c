@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The options of the pipeline, and those of them that a new slide must go through, as JSON. */
 #include "prepare-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the stages share. */
 #ifndef RMIL_PREPARE_PRIVATE_H
 #define RMIL_PREPARE_PRIVATE_H

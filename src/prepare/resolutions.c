@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the resolutions of a cohort say when they are seen together: one warning for each kind of slide, which names them. */
 #include "prepare-private.h"
 

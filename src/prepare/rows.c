@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A stage over many rows: those that fail are told, the others go on. */
 #include "prepare-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The table of the rows that came through, and how their slides became features. */
 #include "prepare-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tile: tissue mask and tile grid of every slide -> tiles/ID.h5 and masks/ID.png */
 #include "prepare-private.h"
 

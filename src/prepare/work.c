@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The work folder: its cohort, its lock, and where the products of a slide lie. */
 #include "prepare-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Figures of predicted classes: what is taken for what, ranking, calibration, worth. */
 #include "outcome-figures.h"
 

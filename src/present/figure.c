@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One figure: its data, its script, and gnuplot. */
 #include "run.h"
 

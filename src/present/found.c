@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What is found of patches and lesions, as tables and in words: the same for runs and studies. */
 #include "study-report.h"
 #include "report.h"

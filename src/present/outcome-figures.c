@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Figures of times to an event and of numbers. */
 #include "outcome-figures.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Figures of predicted classes, times and numbers. They take arrays: whose predictions those are, and of which slides or patients, the
  * caller knows and says in the caption. */
 #ifndef RMIL_PRESENT_OUTCOME_FIGURES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The page of a run or of a study: its sections in order, and the files beside it. */
 #include "study-report.h"
 #include "task-words.h"

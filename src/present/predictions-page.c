@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One page of all predictions in a folder of `rankmil predict`: by probability, each with its pictures, model and date. */
 #include "report.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The page of a run: classes one by one, cut-off and calibration, times, numbers, and the same by patient. */
 #include "outcome-figures.h"
 #include "report.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The page of a run: results. */
 #include "report.h"
 #include "task-words.h"

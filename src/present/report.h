@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The HTML report: one section per function, each appending to the page. */
 #ifndef RMIL_PRESENT_REPORT_H
 #define RMIL_PRESENT_REPORT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Figures, and those of a run. */
 #ifndef RMIL_PRESENT_RUN_H
 #define RMIL_PRESENT_RUN_H

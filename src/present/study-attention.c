@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The same slides under several methods (the paper's Figure 6): pictures and distributions of attention. */
 #include "report.h"
 #include "study-report.h"

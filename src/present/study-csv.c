@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The study's numbers with all digits, each with the runs it was computed from. */
 #include "study-report.h"
 

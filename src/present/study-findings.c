@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What was found, in words that are computed: each sentence states its rule. */
 #include "study-report.h"
 #include "report.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The page of a study: its sections. */
 #include "study-report.h"
 #include "report.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The report of a study: what the record says, grouped for comparison, as tables, figures and text. */
 #ifndef RMIL_PRESENT_STUDY_REPORT_H
 #define RMIL_PRESENT_STUDY_REPORT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A table as HTML, CSV and LaTeX. */
 #include "study-report.h"
 #include "report.h"

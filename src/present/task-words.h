@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What is predicted, in the words of a page. */
 #ifndef RMIL_PRESENT_TASK_WORDS_H
 #define RMIL_PRESENT_TASK_WORDS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Plain images through libvips: the header when opened, the pixels when first read, into memory or, when they are many,
  * into a temporary file that is mapped, so that any number of threads can take rectangles out of them. */
 #include "slide/slide-private.h"

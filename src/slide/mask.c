@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The tissue mask. */
 #include "slide/slide-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* OME-XML, as Bio-Formats and QuPath write it into a TIFF's description: how large a pixel is, and how many channels there are. */
 #include "slide/slide-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Slides that OpenSlide reads. */
 #include "slide/slide-private.h"
 

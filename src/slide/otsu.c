@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Otsu's threshold, for two and three classes. */
 #include "rankmil/slide.h"
 

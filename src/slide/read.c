@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tiles and regions of a slide, at any resolution. */
 #include "slide/slide-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Separable resampling of premultiplied ARGB in fixed point: the same bytes on every processor. */
 #ifndef RMIL_RESAMPLE_H
 #define RMIL_RESAMPLE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How many µm a pixel is, and how far that can be trusted. */
 #include "slide/slide-private.h"
 

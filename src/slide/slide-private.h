@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of the slide room share: the opened slide and the table of functions of a backend. */
 #ifndef RMIL_SLIDE_PRIVATE_H
 #define RMIL_SLIDE_PRIVATE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Slides: opened by whoever reads them. */
 #include "slide/slide-private.h"
 

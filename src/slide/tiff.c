@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What OpenSlide does not say of TIFF files: the kind of their numbers, and how much of the image the first page is. */
 #include "slide/slide-private.h"
 #include "slide/vips.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Slides, and parts of slides, that cannot be read: told by name and first bytes, so that the small picture in some of them is not
  * taken for the slide. */
 #include "slide/slide-private.h"

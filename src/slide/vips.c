@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Plain images, by libvips. */
 #include "slide/vips.h"
 

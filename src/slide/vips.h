@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* libvips, started once for the whole process, silent, and leaving the threads to us. */
 #ifndef RMIL_VIPS_H
 #define RMIL_VIPS_H

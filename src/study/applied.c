@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a model says of a cohort, as rows and as tables. */
 #include "predictions.h"
 

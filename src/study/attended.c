@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The trained models of one split applied to a slide's features. */
 #include "attended.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One slide under the models of several methods. */
 #ifndef RMIL_STUDY_ATTENDED_H
 #define RMIL_STUDY_ATTENDED_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The bags of a cohort in memory, and the ways of dividing them. */
 #include "sight.h"
 

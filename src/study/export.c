@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The folder of a training: everything in it follows from the record. */
 #include "export.h"
 

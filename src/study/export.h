@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A training's folder, made from its record: model, tables, run.json. */
 #ifndef RMIL_STUDY_EXPORT_H
 #define RMIL_STUDY_EXPORT_H

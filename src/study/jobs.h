@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The runs that a plan means on a cohort's data, each with all that its training and its record depend on. */
 #ifndef RMIL_STUDY_JOBS_H
 #define RMIL_STUDY_JOBS_H

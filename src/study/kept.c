@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a record holds already: kept, named, trained again. */
 #include "runner.h"
 

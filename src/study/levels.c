@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A study's record in memory, by the values of what varies. */
 #include "levels.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A study's record in memory: what was trained at each value of what varies, and the statistics of that. */
 #ifndef RMIL_STUDY_LEVELS_H
 #define RMIL_STUDY_LEVELS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a model's scores find on a test slide: its annotated patches, its lesions, and what is none. */
 #include "localise.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a model's scores find on a test slide. */
 #ifndef RMIL_STUDY_LOCALISE_H
 #define RMIL_STUDY_LOCALISE_H

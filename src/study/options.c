@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Every option of training by its name: the tables of its owners in one, which the command line and study plans read. */
 #include "cohort/cohort-private.h"
 #include "evaluate/evaluate-private.h"

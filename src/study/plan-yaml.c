@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Study plans in YAML. libyaml keeps the line of every node, so that every error can name it. */
 #include "plan.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Study plans: what they hold, checked, and as text. */
 #include "plan.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Study plans inside the room: from YAML to methods with their options. */
 #ifndef RMIL_STUDY_PLAN_H
 #define RMIL_STUDY_PLAN_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Predictions of every task as named numbers, and as a table. */
 #include "predictions.h"
 

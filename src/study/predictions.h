@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Predictions of every task as named numbers of the record, and as predictions.csv. */
 #ifndef RMIL_STUDY_PREDICTIONS_H
 #define RMIL_STUDY_PREDICTIONS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The record of a study, read: all records of a folder as one. */
 #include "record.h"
 #include "predictions.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The record of a study, written. SQLite with its rollback journal and full synchronisation: a transaction that was committed
  * survives a kill and a power cut, one that was not leaves no trace; and unlike the write-ahead log this also holds on the
  * network file systems of clusters. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Writing the record of a study; reading it: study.h. */
 #ifndef RMIL_STUDY_RECORD_H
 #define RMIL_STUDY_RECORD_H

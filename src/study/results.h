@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The results of a folder: its trainings by method, from a record or from tables. */
 #ifndef RMIL_STUDY_RESULTS_H
 #define RMIL_STUDY_RESULTS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Rows of a training, in the record and as CSV. */
 #include "rows.h"
 

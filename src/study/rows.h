@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The rows that a training leaves, declared once: for the record, for the tables of a run's folder, and for reading both. */
 #ifndef RMIL_STUDY_ROWS_H
 #define RMIL_STUDY_ROWS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Folders of trained runs: which trainings belong to the plan of a work folder, and what a training was made with. */
 #include "results.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One run: what its result depends on, its training, and what its model says of every slide. */
 #include "localise.h"
 #include "sight.h"
@@ -115,12 +116,18 @@ static void warn_unguided(const RmilTrainRun *run, const RmilBag *const *bags, c
         positive++;
         with[rmil_annotated(model, bags[row])]++;
     }
-    if (with[RMIL_ANNOTATED_NONE] == positive)
+    double decay;
+    if (with[RMIL_ANNOTATED_NONE] == positive && guide->negatives)
+        rmil_monitor_warn(monitor,
+                          "%s has no lesion to follow: none of the %" G_GINT64_FORMAT " positive training slides has an annotated patch. "
+                          "It acts on slides without a lesion alone",
+                          guide->name, positive);
+    else if (with[RMIL_ANNOTATED_NONE] == positive)
         rmil_monitor_warn(monitor,
                           "%s has nothing to follow: none of the %" G_GINT64_FORMAT " positive training slides has an annotated patch. "
-                          "It trains as %s without a guide",
-                          guide->name, positive, model->model);
-    else if (guide->pairs && with[RMIL_ANNOTATED_SOME] == 0)
+                          "It trains as %s without a guide%s",
+                          guide->name, positive, model->model, rmil_guide_anchor(model, &decay) > 0 ? ", but for its anchor" : "");
+    else if (guide->pairs && with[RMIL_ANNOTATED_SOME] == 0 && !rmil_guide_meets(model))
         rmil_monitor_warn(monitor,
                           "%s has nothing to follow: on all %" G_GINT64_FORMAT " annotated positive training slides every %s is annotated, "
                           "and there is no other to rank below it. It trains as %s without a guide",

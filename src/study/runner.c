@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Runs a plan: every run that is not recorded yet, as many at once as there are threads. */
 #include "runner.h"
 

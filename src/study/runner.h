@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A plan under way: what the runner's files share. */
 #ifndef RMIL_STUDY_RUNNER_H
 #define RMIL_STUDY_RUNNER_H

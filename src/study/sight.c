@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Slides that models of pixels cannot see: looked at once, said once. */
 #include "sight.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What models of pixels cannot see of the data: slides that cannot be read. */
 #ifndef RMIL_STUDY_SIGHT_H
 #define RMIL_STUDY_SIGHT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a study varies of the data: slides, annotations, their outlines. */
 #include "vary-data.h"
 

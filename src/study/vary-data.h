@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What studies vary of the data: fewer slides, fewer annotations, coarser annotations. */
 #ifndef RMIL_STUDY_VARY_DATA_H
 #define RMIL_STUDY_VARY_DATA_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Incomplete outlines: a part of each annotation. */
 #include "base/base-private.h"
 #include "vary-data.h"

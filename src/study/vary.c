@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The kinds of variation: what a study can vary, what a value does, and how it is called. */
 #include "vary.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a study can vary: one table of its kinds, which plans, jobs and reports read. */
 #ifndef RMIL_STUDY_VARY_H
 #define RMIL_STUDY_VARY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Lymph nodes and what is in them. */
 #include "synth-private.h"
 

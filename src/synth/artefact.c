@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Folds, blur, ink and other faults of slides. */
 #include "synth-private.h"
 

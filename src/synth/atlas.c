@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Small periodic pictures that slides are composed of. */
 #include "synth-private.h"
 

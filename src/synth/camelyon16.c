@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Sizes of Camelyon16's slides and lesions. */
 #include "features-private.h"
 

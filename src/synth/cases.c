@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The patients of a cohort: which they are, where they were seen, what became of them. */
 #include "task-private.h"
 

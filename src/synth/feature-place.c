@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Where the tiles and lesions of a bag lie. */
 #include "features-private.h"
 

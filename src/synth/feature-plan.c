@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What bags a cohort of features has. */
 #include "features-private.h"
 

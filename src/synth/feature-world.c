@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The features of tiles: what a bag of features looks like to a model. */
 #include "features-private.h"
 

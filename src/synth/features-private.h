@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How a bag of a cohort without slides is made: plan (labels, numbers of tiles) -> place (tissue and foci on a tile grid)
  * -> features. */
 #ifndef RMIL_SYNTH_FEATURES_PRIVATE_H

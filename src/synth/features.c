@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Bags of features whose truth is known. */
 #include "features-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* MNIST's files. */
 #ifndef RMIL_SYNTH_IDX_PRIVATE_H
 #define RMIL_SYNTH_IDX_PRIVATE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* MNIST's files, plain or compressed with gzip. */
 #include "idx-private.h"
 

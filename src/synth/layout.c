@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The folders that a cohort is written as. */
 #include "synth-private.h"
 

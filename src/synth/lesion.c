@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Lesions and their outlines. */
 #include "synth-private.h"
 

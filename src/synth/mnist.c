@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Bags of handwritten digits: three classes by which witness digit a bag holds. */
 #include "features-private.h"
 #include "idx-private.h"

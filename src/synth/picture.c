@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Pictures written as slides. */
 #include "synth-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What slides a cohort has. */
 #include "synth-private.h"
 

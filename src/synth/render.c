@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A slide's pixels. */
 #include "synth-private.h"
 

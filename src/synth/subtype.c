@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How the named subtypes of tumour differ in what is seen of them. */
 #include "synth-private.h"
 

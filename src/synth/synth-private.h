@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How a slide is made: plan (cohort) -> anatomy (a coarse map of tissue kinds, with lesions) -> render (stain densities,
  * nuclei) -> optics and artefacts (RGB) -> TIFF. All lengths below are pixels at 0.5 µm/px times `scale`. */
 #ifndef RMIL_SYNTH_PRIVATE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Slide cohorts whose truth is known. */
 #include "synth-private.h"
 

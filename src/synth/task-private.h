@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a cohort is for beside its slides: the column that is predicted, patients, sites. Slides and bags of features share it. */
 #ifndef RMIL_SYNTH_TASK_PRIVATE_H
 #define RMIL_SYNTH_TASK_PRIVATE_H

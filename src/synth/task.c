@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a cohort is for: classes, times or numbers. */
 #include "task-private.h"
 

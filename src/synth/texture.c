@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What tissue looks like between nuclei. */
 #include "synth-private.h"
 

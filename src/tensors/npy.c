@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Patch labels as NumPy arrays. */
 #include "tensors-private.h"
 

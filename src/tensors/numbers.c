@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Numbers of other programs' files as float32 or bfloat16. */
 #include "tensors-private.h"
 

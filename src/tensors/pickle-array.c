@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* NumPy's arrays as they are pickled: a type, a shape, and the numbers as bytes. */
 #include "pickle-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What stands for Python's objects: tensors, dictionaries, arrays, and of all other classes their names and attributes. */
 #include "pickle-private.h"
 

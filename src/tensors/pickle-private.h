@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The reader of pickles, shared by its language (pickle.c) and what stands for Python's objects (pickle-objects.c). */
 #ifndef RMIL_PICKLE_PRIVATE_H
 #define RMIL_PICKLE_PRIVATE_H

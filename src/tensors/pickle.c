@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Python's pickle format, of which nothing is run. */
 #include "pickle-private.h"
 

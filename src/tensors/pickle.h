@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Pickled tensors and NumPy arrays, read without executing anything. Of Python's pickle language (Lib/pickletools.py) only what
  * torch.save writes is understood; of callables only the rebuilding of tensors and arrays, which is done here. What any other
  * callable would make is an object without life: its class's name, and its attributes. Time and memory are linear in the

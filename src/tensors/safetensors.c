@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Safetensors files, read and written. */
 #include "base/json.h"
 #include "tensors-private.h"

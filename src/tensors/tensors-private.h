@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Stored numbers, named tensors, and the files that hold them. */
 #ifndef RMIL_TENSORS_PRIVATE_H
 #define RMIL_TENSORS_PRIVATE_H

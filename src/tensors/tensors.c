@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Named tensors in memory. */
 #include "tensors-private.h"
 

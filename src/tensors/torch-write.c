@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What torch.save writes for a tensor or a dictionary of them: a zip archive, stored without compression, of a pickle that says
  * how to rebuild the tensors and of their numbers. */
 #include "tensors-private.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What torch.save writes: a pickle that describes the tensors, and their storages beside it. */
 #include "pickle.h"
 #include "tensors-private.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Weight files of every format, opened in one place. */
 #include "tensors-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Outlines that several tests use. */
 #include "outlines.h"
 

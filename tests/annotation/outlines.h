@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Annotation files for tests, and regions read from files. */
 #ifndef RMIL_TEST_OUTLINES_H
 #define RMIL_TEST_OUTLINES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ASAP's XML. */
 #include "outlines.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* GeoJSON, masks, and other formats of outlines. */
 #include "outlines.h"
 #include "slide/vips.h"

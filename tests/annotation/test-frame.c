@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* From where outlines and masks count on slides whose scanned area is a part of level 0. */
 #include "outlines.h"
 #include "slide/vips.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What real files hold beside clean outlines: read right, and what is left out or assumed is said. */
 #include "outlines.h"
 #include "slide/vips.h"

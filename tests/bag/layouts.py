@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Feature files as the tools themselves write and read them, with h5py and PyTorch.
 
     layouts.py write FOLDER [PATCHES]   trident.h5, clam.h5, clam/{h5_files,pt_files}/slide, stamp.h5, patches.h5 …

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Bags and HDF5 files for tests. */
 #include "make.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* HDF5 files as other tools write them, for tests. */
 #ifndef TEST_BAG_MAKE_H
 #define TEST_BAG_MAKE_H

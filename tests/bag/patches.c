@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Bags whose patches lie on made slides. */
 #include "patches.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Bags: written, read, refused. */
 #include "make.h"
 

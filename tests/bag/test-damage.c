@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What cannot be read is an error, never "not there": failing reads at every place, damaged headers of every part, and
  * damage that HDF5 itself does not survive. */
 #include "make.h"

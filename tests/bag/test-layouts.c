@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Feature files as other tools lay them out (tests/bag/layouts.py writes the same with h5py), and broken ones. */
 #include "tensors/torch-files.h"
 #include "make.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tiles and slides that are kept, and what is read ahead. */
 #include "patches.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Patches as they look on their slides: against reading the slide itself, whatever is kept and read ahead. */
 #include "patches.h"
 #include "rankmil/cohort.h"

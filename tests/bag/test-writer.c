@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Features written batch by batch, and what interrupts that. */
 #include "make.h"
 

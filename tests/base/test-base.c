@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Files, tables, random numbers, loops, JSON. */
 #include "support.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Runs the command and looks at what it says. */
 #include "command.h"
 

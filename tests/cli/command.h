@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Runs the built command as a user would, or the one that RMIL_COMMAND names. */
 #ifndef RMIL_TEST_COMMAND_H
 #define RMIL_TEST_COMMAND_H

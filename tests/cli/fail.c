@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Preloaded into the command: what the system refuses now and then. RMIL_FAIL=malloc:N:SIZE: the N-th allocation of SIZE bytes or more
  * fails; RMIL_FAIL=thread:N: from the N-th on no thread can be made. */
 #include <dlfcn.h>

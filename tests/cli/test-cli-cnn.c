@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The fully supervised system by the command, from slides to the page: a narrow network and few tiles. Killed and begun again it ends in
  * the same bytes; slides that cannot be read are left out with a word; what is kept says of a slide what the run said. */
 #include "../slide/make-slide.h"

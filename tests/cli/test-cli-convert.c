@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil convert and rankmil cohort as users call them. */
 #include "bag/make.h"
 #include "command.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil label --preview on a small cohort made by `rankmil synth`. */
 #include "command.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* When the machine gives no more: memory, address space, threads. One clear message and status 1, or the same result by fewer. */
 #include "command.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Options of training on the command line: wrong values, before anything is read. */
 #include "base/base-private.h"
 #include "command.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* `rankmil predict`: what it is given, what it takes of the run, and what its table says of the model. */
 #include "command.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One training, three ways to it: `train`, `run` and `study` end in the same bytes for every method, and in the numbers that
  * pinned.csv holds, on every processor.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Slides as scanners and converters write them, by the command: what is read, and what is said of it. */
 #include "../slide/make-slide.h"
 #include "command.h"

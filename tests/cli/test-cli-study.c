@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil study as a user starts it: kills, shards, plans by name, wrong input. */
 #include "command.h"
 #include "study/studies.h"

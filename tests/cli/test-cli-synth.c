@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* `rankmil synth`: cohorts without slides, and what is refused. */
 #include "command.h"
 

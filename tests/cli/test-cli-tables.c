@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a table says wrong is said by `check`, and by `run` and `train` before they make anything; files from elsewhere do no harm. */
 #include "command.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a user reads: it says what is so, what it means and what to do next. */
 #include "command.h"
 

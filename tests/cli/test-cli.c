@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The command on a small cohort made by `rankmil synth`: the main job, its resuming, and everything that can be wrong
  * with what users give it. */
 #include "command.h"

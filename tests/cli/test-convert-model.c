@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil convert for models: what comes out, and what is said of wrong input. */
 #include "command.h"
 

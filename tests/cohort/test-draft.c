@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Cohort tables from the folders of data sets: trees of empty files as their publishers lay them out. */
 #include "rankmil/cohort.h"
 #include "support.h"

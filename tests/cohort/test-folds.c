@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Cross-validation: folds of whole patients, alike in their classes. */
 #include "support.h"
 

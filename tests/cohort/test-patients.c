@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Patients of several slides: as groups, as rows, as one bag; sites that stay whole. */
 #include "bag/make.h"
 #include "base/base-private.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The features of a cohort in memory; NumPy's files. */
 #include "bag/make.h"
 #include "rankmil/cohort.h"

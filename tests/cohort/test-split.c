@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Splits. */
 #include "rankmil/cohort.h"
 #include "support.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a table predicts: classes in words and numbers, times to an event, numbers; and what is wrong with them. */
 #include "rankmil/cohort.h"
 #include "support.h"

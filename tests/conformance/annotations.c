@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* annotations/: ASAP XML of real slides, and each tile's share inside the region, plain and padded (Shapely). */
 #include "conformance.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Checks every golden file below a folder. */
 #include "conformance.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Checks a folder of golden numbers made by other people's code: `conformance DIR [--weights FILE]`. */
 #ifndef RMIL_CONFORMANCE_H
 #define RMIL_CONFORMANCE_H

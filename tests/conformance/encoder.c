@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* golden/encoder: ResNet-50 features of real patches, from torchvision. */
 #include "tensors/tensors-private.h"
 #include "conformance.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* finetune/: a ResNet in small that learns, against PyTorch: logits, loss, every gradient, running statistics, three steps of Adam, stages
  * that stay frozen, and the network as it predicts before and after. */
 #include "conformance.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Models against the released PyTorch code: outputs, loss, every gradient, parameters after five Adam steps. models/ has two classes, and
  * patch classifiers of more; multiclass/ more. */
 #include "conformance.h"

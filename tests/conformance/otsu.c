@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* otsu/: gray images and the thresholds that scikit-image found in them. */
 #include "conformance.h"
 

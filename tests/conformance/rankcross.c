@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rankcross/: pairs within annotated slides, and of annotated patches against every patch of the negative slides of a group: by the double
  * loop within 1e-10, by what training runs within 1e-6, and as the guide puts them together. */
 #include "conformance.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* stats.json: ranking metrics of scikit-learn, Mann-Whitney U of SciPy. */
 #include "conformance.h"
 

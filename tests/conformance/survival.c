@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tasks/survival.json: scikit-survival, lifelines, PyTorch (MCAT's losses), SciPy. */
 #include "tasks.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tasks/: how their JSON is read and compared; classes, calibration and cut-offs (scikit-learn, SciPy, PyTorch). */
 #include "tasks.h"
 

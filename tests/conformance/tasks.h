@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tasks/: JSON files with a list of cases each. */
 #ifndef RMIL_CONFORMANCE_TASKS_H
 #define RMIL_CONFORMANCE_TASKS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* vit/: vision transformers of every family of names and every kind of file, against the code of those who made them: all tokens, and
  * the features that pooling makes of them; in float32, and in bfloat16 where the processor has it. */
 #include "conformance.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Exports for QuPath, and sheets of patches. */
 #include "rankmil/draw.h"
 #include "support.h"

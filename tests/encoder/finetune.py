@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Golden cases of a network that learns, as build/tests/conformance reads them: a small ResNet, a batch, and what PyTorch makes of it:
 logits, loss, every gradient and running statistic of one training step, the losses, parameters and statistics of three steps of Adam, and
 the logits of the network as it predicts, before and after. All in float64 from float32 inputs.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A library that says it is an ONNX Runtime from before what rankmil needs, for test-onnxruntime.c. */
 #include "encoder/ort-api.h"
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Small ONNX models for test-onnxruntime.c, which computes itself what they give.
 
     onnx-model.py tests/encoder/onnx

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Flips and turns against their definition, stains against the same in double. */
 #include "encoder/augment.h"
 #include "support.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The table of encoders and the texture encoder. */
 #include "rankmil/encoder.h"
 #include "support.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Convolutions that learn against the sums that define them: forward, and both ways back. */
 #include "encoder/learned.h"
 #include "support.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A network in training: its gradients by finite differences, frozen stages, and the same bits whatever the threads and the memory. */
 #include "encoder/network.h"
 #include "support.h"

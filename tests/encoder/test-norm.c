@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Batch norm, ReLU and pooling of networks in training, against plain sums in double. */
 #include "encoder/norm.h"
 #include "support.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The encoder onnx: the models of onnx-model.py by ONNX Runtime, where it is found ($RMIL_ONNXRUNTIME or as users have it); what is said
  * of files, options and libraries that do not do. */
 #include "encoder/ort-library.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Products with what follows them, against sums in double. */
 #include "encoder/function.h"
 #include "encoder/product-kernel.h"

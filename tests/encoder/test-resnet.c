@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ResNet-50's topology with few channels and small tiles, against the plain loops that define it. */
 #include "encoder/convolution.h"
 #include "encoder/resnet.h"

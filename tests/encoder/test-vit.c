@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Vision transformers: names, refusals, positions, pooling, and the same bits however tiles come. */
 #include "encoder/product.h"
 #include "encoder/vit-position.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The fast 3 × 3 convolution against the sum that defines it. */
 #include "encoder/winograd.h"
 #include "support.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Measures the constants of src/encoder/texture-scale.c: the mean and the standard deviation of every raw texture
  * feature over tiles of images.
  *

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Golden cases of vision transformers, as build/tests/conformance reads them: random weights in small under the names of a family, tiles,
 and what timm and transformers make of them in float64: all tokens after the last norm, the class token, the mean of the patches, both.
 

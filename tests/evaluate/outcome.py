@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes outcome.json: numbers of SciPy and scikit-learn, and formulas written out pair by pair, for what tests/golden/tasks does not hold:
 predicted numbers, DeLong's variance over patients, decision curves, Breslow's baseline. Run: python3 tests/evaluate/outcome.py"""
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes reference.json: what scikit-learn, SciPy (1.13 or later) and statsmodels say about small samples with and
 without ties, and DeLong's formulas written out pair by pair. Run: python3 tests/evaluate/reference.py"""
 import json

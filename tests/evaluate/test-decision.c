@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Cut-offs and calibrations chosen on validation rows; pools of trainings and of patients; measures by task. */
 #include "support.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Metrics, intervals and tests, against SciPy and scikit-learn. */
 #include "support.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Lesions on a tile grid. */
 #include "rankmil/evaluate.h"
 #include "support.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Classes, patients, calibration, cut-offs, times to an event and numbers, as far as tests/golden/tasks does not hold them. */
 #include "support.h"
 

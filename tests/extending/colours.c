@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* An encoder of docs/extending.md: the mean of each colour. */
 #include "encoder/encoder-private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A guide of docs/extending.md: annotated patches should have scores above a level of its own. */
 #include "mil/guide.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The recipes of docs/extending.md: a model with an option of its own, a guide with one, an encoder, each a file and a name in a list, are
  * everywhere. */
 #include "base/base-private.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A model of docs/extending.md: every patch has a score, the slide's logit is their mean, weighted by softmax(sharpness × score). */
 #include "mil/gemm.h"
 #include "mil/guide.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* anchors DIR [--methods a,b] [--splits 12,36] [--threads N] [--bfloat16] [--margin M] [--shift N] [--region-size N]: trains every
  * method on the fixed splits of a folder of bags (cohort.csv, splits_N.csv, anchors.csv with the AUROC that the released PyTorch
  * code reaches, if any) and prints the mean test AUROC beside the anchor's, with the standard error of the mean difference over

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The numbers in test-exchange.c for CLAM's own weights: its forward pass (models/model_clam.py, CLAM_SB and CLAM_MB, gated, two
 classes), written out in PyTorch with weights from a formula. Needs torch."""
 import torch

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Gradients against finite differences, on bags of random patches. */
 #ifndef RMIL_TEST_DIFFERENCES_H
 #define RMIL_TEST_DIFFERENCES_H

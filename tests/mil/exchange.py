@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What other programs make of a model: called by test-exchange.c and test-onnx-network.c with a folder that holds model.onnx, model.safetensors and
 expected.safetensors (a bag, and what rankmil says of it).
 

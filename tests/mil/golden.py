@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Golden cases of every model and guide, as build/tests/conformance reads them: weights, a bag, and what the released models say of
 it: logits, scores, attention, loss, every gradient, the parameters after five Adam steps. All in float64 from float32 inputs, by
 PyTorch's autograd and its Adam, from the modules of exchange.py (docs/models.md written out in PyTorch, layer by layer).

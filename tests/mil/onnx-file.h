@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* An ONNX file, taken apart again. */
 #ifndef TEST_MIL_ONNX_FILE_H
 #define TEST_MIL_ONNX_FILE_H

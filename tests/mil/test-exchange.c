@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Models for other programs: the ONNX file taken apart again, and, where RMIL_PEER_PYTHON names a Python with onnxruntime and
  * PyTorch, its numbers, and the way rankmil → PyTorch → rankmil (exchange.py). */
 #include "onnx-file.h"

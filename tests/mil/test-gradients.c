@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Every model's gradient against finite differences of its loss, on bags small and odd, and what holds for any model. */
 #include "differences.h"
 #include "mil/model.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Losses and guides: the fast rank loss against the double loop, induction's target, sampling, when a guide applies; the
  * attention's threshold. */
 #include "mil/attention.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Guides beyond the paper's: weighted and top-weighted pairs, slides that meet in a step, evenness, true patch labels, the anchor; the
  * methods that are made of them. */
 #include "differences.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The layers of the models against their definitions in double precision, on odd sizes. */
 #include "mil/activation.h"
 #include "mil/gated.h"

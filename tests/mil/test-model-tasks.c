@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tasks beyond two plain classes, in every model and guide: gradients, rows of attention, predictions, ensembles, model files. */
 #include "differences.h"
 #include "mil/model.h"
@@ -98,7 +99,7 @@ static void test_gradients(gconstpointer name) {
         RmilModelConfig config;
         if (!rmil_model_config_init(&config, name, (RmilGuide)guide, NULL)) continue;
         for (Task task = THREE; task < TASKS; task++)
-            for (gsize i = 0; takes(name, task) && i < G_N_ELEMENTS(counts); i++) {
+            for (gsize i = 0; takes(name, task) && (guide != RMIL_GUIDE_LABELS || task <= FIVE) && i < G_N_ELEMENTS(counts); i++) {
                 config = make_config(name, (RmilGuide)guide, task);
                 check_targets(&config, task, counts[i]);
             }

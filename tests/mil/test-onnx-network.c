@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ResNet-50 as an ONNX graph: its nodes and tensors, and, where RMIL_PEER_PYTHON names a Python with onnxruntime, its numbers against our own
  * forward pass (exchange.py). Tensors of rank 4 in files, too. */
 #include "onnx-file.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Patch classifiers: which patches are known, their loss, how they become a slide, and what their training leaves out. */
 #include "differences.h"
 #include "mil/patch.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Regions from the tile grid. */
 #include "mil/regions.h"
 #include "support.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Training for tasks beyond two plain classes: the same bytes on any number of threads, what is learnt, how slides are drawn, what is
  * refused. */
 #include "differences.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Training: the same bytes on any number of threads and after an interruption; what it refuses. Model files. */
 #include "tensors/tensors-private.h"
 #include "mil/model.h"

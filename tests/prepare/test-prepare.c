@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A cohort of which one slide is broken, made into features by a C program: the public headers are all that it needs. */
 #include "support.h"
 

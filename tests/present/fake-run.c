@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A run's folder, made up. */
 #include "fake-run.h"
 

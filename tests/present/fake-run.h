@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A made-up run folder with the layout that `rankmil run` fills: numbers drawn from a seed, pictures of coloured
  * squares. */
 #ifndef RMIL_FAKE_RUN_H

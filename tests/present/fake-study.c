@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A study's record, made up. */
 #include "fake-study.h"
 #include "study/record.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A made-up record of a study: probabilities drawn from a seed, better for stronger methods and higher values. */
 #ifndef RMIL_FAKE_STUDY_H
 #define RMIL_FAKE_STUDY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Looks at an HTML page. */
 #include "page.h"
 #include "rankmil/present.h"

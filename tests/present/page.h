@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Checks of a report's page. */
 #ifndef RMIL_TEST_PAGE_H
 #define RMIL_TEST_PAGE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Figures of classes, times and numbers: their data, and that gnuplot draws them. */
 #include "present/outcome-figures.h"
 #include "support.h"

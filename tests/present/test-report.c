@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The page of a run. */
 #include "fake-run.h"
 #include "page.h"

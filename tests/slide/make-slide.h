@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Small slides whose every pixel is known: made with libvips, opened by OpenSlide. */
 #ifndef RMIL_TEST_MAKE_SLIDE_H
 #define RMIL_TEST_MAKE_SLIDE_H

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Prints the table `golden` of test-mask.c: what scikit-image's threshold_multiotsu finds in the same histograms."""
 import numpy as np
 from skimage.filters import threshold_multiotsu

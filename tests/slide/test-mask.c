@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tissue and tiles on slides whose answer is known by construction; Otsu's thresholds against scikit-image. */
 #include "make-slide.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Opening: what is a slide, what is an image, what is neither; and how large a pixel is. */
 #include "make-slide.h"
 

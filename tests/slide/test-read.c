@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reading: every pixel against a slow reference in double on slides whose pixels are known. */
 #include "make-slide.h"
 

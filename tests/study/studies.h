@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Small cohorts and studies for tests. */
 #ifndef RMIL_TEST_STUDIES_H
 #define RMIL_TEST_STUDIES_H

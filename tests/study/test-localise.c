@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a training leaves of patches and lesions, against the definitions. */
 #include "studies.h"
 

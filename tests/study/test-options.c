@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The table of options: bounds, where values go, and docs/options.md, which it makes. */
 #include "base/base-private.h"
 #include "evaluate/evaluate-private.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Plans. */
 #include "study/plan.h"
 #include "support.h"

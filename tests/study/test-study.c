@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Studies run, killed, and gone on with. */
 #include "studies.h"
 #include "study/vary-data.h"
@@ -446,9 +447,12 @@ static void test_unguided(void) {
         check_said("rank", label, "none of the 7 positive training slides has an annotated patch. It trains as abmil without a guide");
         check_said("induction", label, "induction has nothing to follow: none of the 7");
         check_said("ds-rank", label, "It trains as dsmil without a guide");
+        check_said("rank-anchor", label, "It trains as abmil without a guide, but for its anchor");
+        check_said("evenness", label, "evenness has no lesion to follow: none of the 7 positive training slides");
     }
     check_said("rank", 1, "on all 7 annotated positive training slides every patch is annotated");
     check_said("induction", 1, NULL);
+    check_said("rank-both", 1, NULL); /* patches of negative slides are there to rank below */
     check_said("hipt-rank", 1, "every region is annotated");
     check_said("rank", 2, NULL);
     check_said("hipt-rank", 2, NULL);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A part of each annotation: rmil_vary_within, and studies that vary it. */
 #include "studies.h"
 #include "study/vary-data.h"

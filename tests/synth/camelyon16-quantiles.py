@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes the tables of src/synth/camelyon16.c from Camelyon16's training slides.
 
     python3 camelyon16-quantiles.py slide_statistics.csv

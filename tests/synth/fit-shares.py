@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fits the log-normal of lesion shares in src/synth/synth-private.h to Camelyon16's training slides.
 
     python3 fit-shares.py slide_statistics.csv

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Bags of digits, of IDX files that are made here. */
 #include "rankmil/bag.h"
 #include "rankmil/synth.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Cohorts of features. */
 #include "rankmil/cohort.h"
 #include "rankmil/synth.h"

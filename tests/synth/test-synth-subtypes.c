@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Slides of cohorts with other tasks than 0 and 1: subtypes of tumour, times, numbers, patients, sites. */
 #include "rankmil/annotation.h"
 #include "support.h"

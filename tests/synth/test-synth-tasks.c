@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What cohorts of features are for: classes, times, numbers, patients, sites. */
 #include "rankmil/bag.h"
 #include "rankmil/synth.h"

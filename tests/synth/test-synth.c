@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Cohorts of slides. */
 #include "rankmil/annotation.h"
 #include "support.h"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What PyTorch itself saves: called by test-weights.c with a folder. Writes FORM-TYPE.pth for both forms and three types, and the
 numbers in them as float32, one after the other in the order of their names, as FORM-TYPE.raw. Tensors are views, transposed,
 offset, shared, empty and of no dimension, as they come in real files."""

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Number conversions, bit for bit: against arithmetic in double precision, and the fast ones against the plain ones. */
 #include "tensors/tensors-private.h"
 #include "support.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Safetensors. */
 #include "tensors/tensors-private.h"
 #include "support.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Weight files: pickle, safetensors, broken ones. */
 #include "tensors/pickle.h"
 #include "support.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* PyTorch files made by hand, so that tests need no PyTorch: the bytes that torch.save writes, with holes to put bad
  * things into. */
 #ifndef RMIL_TEST_TORCH_FILES_H

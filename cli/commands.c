@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every subcommand, in the order of the help. Their names stand in cli/pages/meson.build, too, since a build must know its files. */
+#include "cli.h"
+
+const CliCommand cli_commands[] = {
+    {"run", "the main job: everything below in order, skipping what is done", command_run},
+    {"check", "open every slide, annotation and feature file of a cohort; say what is wrong", command_check},
+    {"tile", "find the tissue and lay the tile grid", command_tile},
+    {"encode", "turn tiles into features", command_encode},
+    {"label", "mark the patches that lie in annotations", command_label},
+    {"train", "train one model on a cohort's features", command_train},
+    {"predict", "apply a trained model to slides or feature files", command_predict},
+    {"evaluate", "metrics of a run with intervals; localisation", command_evaluate},
+    {"report", "one self-contained HTML file from a run's folder", command_report},
+    {"study", "run a plan of many trainings: the paper's six experiments, or your own", command_study},
+    {"metrics", "metrics of any table of labels and scores", command_metrics},
+    {"compare", "Mann-Whitney U between two columns of scores", command_compare},
+    {"convert", "features and models to and from other programs' files", command_convert},
+    {"cohort", "write the cohort table of a data set from its own folders", command_cohort},
+    {"splits", "write how a cohort is divided: Monte-Carlo splits or folds", command_splits},
+    {"synth", "make a small cohort of H&E-like slides with annotations", command_synth},
+    {0},
+};

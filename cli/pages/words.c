@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which words an option takes, where `--help` says them in a sentence. */
+#include "pages.h"
+
+#include <string.h>
+
+static const char *const *literal_layouts(void) {
+    static const char *const words[] = {"rankmil", "camelyon16", "digestpath", NULL};
+    return words;
+}
+
+static const char *const *literal_precisions(void) {
+    static const char *const words[] = {"float16", "float32", NULL};
+    return words;
+}
+
+static const char *const *literal_targets(void) {
+    static const char *const words[] = {"label", "survival", "value", NULL};
+    return words;
+}
+
+static const char *const *methods(void) {
+    static const char **names;
+    gsize count;
+    const RmilTrainMethod *table = rmil_methods(&count);
+    if (names) return names;
+    names = g_new0(const char *, count + 1);
+    for (gsize i = 0; i < count; i++) names[i] = table[i].name;
+    return names;
+}
+
+/* Those that there are, and the word that leaves it to the weights. */
+static const char *const *encoders(void) {
+    static const char **names;
+    if (names) return names;
+    const char *const *all = rmil_encoder_names();
+    const guint count = g_strv_length((char **)all);
+    names = g_new0(const char *, count + 2);
+    for (guint i = 0; i < count; i++) names[i] = all[i];
+    names[count] = "auto";
+    return names;
+}
+
+/* Options that are no rows of the table of training. unsaid: the help does not name the words. */
+static const struct {
+    const char *name;
+    const char *const *(*words)(void);
+    gboolean list, unsaid;
+} options[] = {
+    {"encoder", encoders, FALSE, FALSE},       {"model", rmil_model_names, FALSE, FALSE},
+    {"guide", rmil_guide_names, FALSE, FALSE}, {"methods", methods, TRUE, FALSE},
+    {"method", methods, FALSE, TRUE},          {"layout", literal_layouts, FALSE, FALSE},
+    {"to", rmil_bag_layouts, FALSE, FALSE},    {"precision", literal_precisions, FALSE, FALSE},
+    {"target", literal_targets, FALSE, FALSE},
+};
+
+/* The help and the words are two texts that must agree. */
+static void check_said(const char *command, const char *what, const char *const *words, const char *text) {
+    for (int i = 0; words[i]; i++)
+        if (!strstr(text, words[i]))
+            g_error("rankmil %s: the completion of %s offers \"%s\", which the help does not say: see cli/pages/words.c", command, what,
+                    words[i]);
+}
+
+const char *const *page_words(const char *command, const GOptionEntry *entry, PageValue *value) {
+    const GOptionArg arg = entry->arg;
+    const RmilOption *row = rmil_train_option_find(entry->long_name);
+    *value = arg == G_OPTION_ARG_NONE                                             ? PAGE_NOTHING
+             : arg == G_OPTION_ARG_FILENAME || arg == G_OPTION_ARG_FILENAME_ARRAY ? PAGE_FILE
+                                                                                  : PAGE_TEXT;
+    if (row && row->summary == entry->description) { /* others may have an option of the same name */
+        if (row->type == RMIL_OPTION_WORD) *value = PAGE_WORD;
+        return row->type == RMIL_OPTION_WORD ? row->words : NULL;
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(options) && *value == PAGE_TEXT; i++) {
+        if (strcmp(options[i].name, entry->long_name) != 0) continue;
+        const char *const *words = options[i].words();
+        if (!options[i].unsaid) check_said(command, entry->long_name, words, entry->description);
+        *value = options[i].list ? PAGE_LIST : PAGE_WORD;
+        return words;
+    }
+    return NULL;
+}
+
+void page_arguments(Page *page, const char *const *plans) {
+    const char *name = page->command->name;
+    page->only = strcmp(name, "cohort") == 0;
+    if (page->only) page->arguments = rmil_cohort_layouts();
+    else if (strcmp(name, "study") == 0) page->arguments = plans;
+    if (page->arguments) check_said(name, "its first argument", page->arguments, page->usage->description);
+}
