@@ -12,7 +12,7 @@ const CliCommand cli_commands[] = {
     {"predict", "apply a trained model to slides or feature files", command_predict},
     {"evaluate", "metrics of a run with intervals; localisation", command_evaluate},
     {"report", "one self-contained HTML file from a run's folder", command_report},
-    {"study", "run a plan of many trainings: the paper's six experiments, or your own", command_study},
+    {"study", "run a plan of many trainings: one of the paper's experiments, or your own", command_study},
     {"metrics", "metrics of any table of labels and scores", command_metrics},
     {"compare", "Mann-Whitney U between two columns of scores", command_compare},
     {"convert", "features and models to and from other programs' files", command_convert},

@@ -24,8 +24,7 @@ typedef enum {
 typedef struct {
     RmilStep step;
     RmilPass pass;
-    gboolean kept; /* the pass lies in the arena of its place */
-    RmilMember member;
+    gboolean kept;    /* the pass lies in the arena of its place */
     float *anchor;    /* scores of the averaged copy */
     gsize room;       /* floats in it */
     RmilArena *arena; /* of the place: the largest bag's first */
@@ -33,6 +32,7 @@ typedef struct {
 
 struct RmilHands {
     Hand *hands;
+    RmilMember *members; /* of each, where they meet */
     int64_t count;
     Phase phase;
     gssize held; /* bytes that are kept */
@@ -48,6 +48,7 @@ gboolean rmil_group_prepare(RmilTrainer *t, int64_t most, GError **error) {
     struct RmilHands *all = t->hands = g_new0(struct RmilHands, 1);
     all->count = most;
     all->hands = g_new0(Hand, most);
+    all->members = g_new0(RmilMember, most);
     all->hold = rmil_guide_anchor(&t->model->config, &all->decay);
     if (all->hold > 0 && !(t->average = rmil_alloc(t->stride, sizeof(float), error))) return FALSE;
     if (t->average) memcpy(t->average, t->arrays[RMIL_PARAMETERS], (size_t)t->stride * sizeof(float));
@@ -57,11 +58,12 @@ gboolean rmil_group_prepare(RmilTrainer *t, int64_t most, GError **error) {
 void rmil_group_release(RmilTrainer *t) {
     for (int64_t i = 0; t->hands && i < t->hands->count; i++) {
         Hand *hand = &t->hands->hands[i];
-        rmil_member_clear(&hand->member);
+        rmil_member_clear(&t->hands->members[i]);
         rmil_free(hand->anchor);
         rmil_arena_free(hand->arena);
     }
     if (t->hands) g_free(t->hands->hands);
+    if (t->hands) g_free(t->hands->members);
     g_clear_pointer(&t->hands, g_free);
     rmil_free(t->average);
     t->average = NULL;
@@ -105,7 +107,8 @@ static gboolean ask_anchor(const RmilTrainer *t, Hand *hand, RmilStep *step, Rmi
 }
 
 /* Forward, and kept in the arena of its place if there is room; else in the worker's, and only what the others must know is kept. */
-static gboolean go_forward(RmilTrainer *t, Hand *hand, Hand *place, RmilArena *arena, RmilOutcome *outcome, GError **error) {
+static gboolean go_forward(RmilTrainer *t, int64_t at, Hand *place, RmilArena *arena, GError **error) {
+    Hand *hand = &t->hands->hands[at];
     float *gradient = hand->step.gradient;
     hand->kept = g_atomic_pointer_get(&t->hands->held) < rmil_group_room;
     if (hand->kept) {
@@ -113,10 +116,10 @@ static gboolean go_forward(RmilTrainer *t, Hand *hand, Hand *place, RmilArena *a
         arena = place->arena;
     } else hand->step.gradient = NULL;
     hand->step.keep = rmil_group_room / t->count;
-    if (!rmil_model_forward(t->model, &hand->step, arena, &hand->pass, outcome, error)) return FALSE;
+    if (!rmil_model_forward(t->model, &hand->step, arena, &hand->pass, &t->outcomes[at], error)) return FALSE;
     hand->step.gradient = gradient;
     if (hand->kept) g_atomic_pointer_add(&t->hands->held, (gssize)rmil_arena_used(arena));
-    return !rmil_guide_meets(&t->model->config) || rmil_member_set(&hand->member, &hand->step.target, &hand->pass.shown, error);
+    return !rmil_guide_meets(&t->model->config) || rmil_member_set(&t->hands->members[at], &hand->step.target, &hand->pass.shown, error);
 }
 
 static gboolean run_bag(int64_t index, int worker, gpointer user, GError **error) {
@@ -128,15 +131,15 @@ static gboolean run_bag(int64_t index, int worker, gpointer user, GError **error
     RmilStep *step = &hand->step;
     if (t->hands->phase == BACK) {
         if (is_cox(t)) step->slope = &t->slopes[at];
-        if (rmil_guide_meets(&t->model->config)) step->member = &hand->member;
+        if (rmil_guide_meets(&t->model->config)) step->member = &t->hands->members[at];
         return hand->kept ? rmil_model_finish(t->model, step, place->arena, &hand->pass, outcome, error)
                           : rmil_model_step(t->model, step, arena, outcome, error);
     }
     *step = step_of(t, at);
     if (!ask_anchor(t, hand, step, arena, error)) return FALSE;
-    if (t->hands->phase == FORWARD) return go_forward(t, hand, place, arena, outcome, error);
+    if (t->hands->phase == FORWARD) return go_forward(t, at, place, arena, error);
     if (!rmil_model_forward(t->model, step, arena, &hand->pass, outcome, error)) return FALSE;
-    if (t->hands->phase == SHOW && !rmil_member_set(&hand->member, &step->target, &hand->pass.shown, error)) return FALSE;
+    if (t->hands->phase == SHOW && !rmil_member_set(&t->hands->members[at], &step->target, &hand->pass.shown, error)) return FALSE;
     return rmil_model_finish(t->model, step, arena, &hand->pass, outcome, error);
 }
 
@@ -182,11 +185,7 @@ static void share_loss(RmilTrainer *t, double loss) {
 }
 
 static gboolean meet(RmilTrainer *t, GError **error) {
-    g_autofree RmilMember *members = g_new(RmilMember, t->count);
-    for (int64_t i = 0; i < t->count; i++) members[i] = t->hands->hands[i].member;
-    const gboolean done = rmil_guide_meet(&t->model->config, members, t->count, t->arenas[0], error);
-    for (int64_t i = 0; i < t->count; i++) t->hands->hands[i].member = members[i];
-    return done;
+    return rmil_guide_meet(&t->model->config, t->hands->members, t->count, t->arenas[0], error);
 }
 
 /* Places whose arenas grew in different steps must not hold many times rmil_group_room. */
@@ -216,7 +215,7 @@ gboolean rmil_group_judge(RmilTrainer *t, const int64_t *slides, int64_t count, 
     take_hand(t, slides, 0, count, FALSE);
     if (!run_bags(t, meets ? SHOW : ALONE, error) || (meets && !meet(t, error))) return FALSE;
     for (int64_t i = 0; meets && i < count; i++) {
-        const RmilMember *member = &t->hands->hands[i].member;
+        const RmilMember *member = &t->hands->members[i];
         RmilOutcome *outcome = &t->outcomes[i];
         outcome->guide_loss = member->own * outcome->guide_loss + member->loss;
         outcome->loss = outcome->slide_loss + outcome->guide_loss;

@@ -18,7 +18,7 @@ static double entropy_sum(const double *logs, const uint8_t *labels, int64_t cou
     return sum;
 }
 
-gboolean rmil_evenness(const RmilGuided *on, gboolean lesion, RmilArena *arena, double *loss, float *ds, GError **error) {
+gboolean rmil_evenness(const RmilGuided *on, gboolean lesion, double weight, RmilArena *arena, double *loss, float *ds, GError **error) {
     const uint8_t *labels = lesion ? on->labels : NULL;
     const int64_t n = labels ? rmil_guide_annotated(labels, on->count) : on->count;
     const double scale = on->scale > 0 ? on->scale : 1, most = n > 1 ? log((double)n) : 1, even = n > 1, drawn = lesion ? 2 : 0;
@@ -26,23 +26,20 @@ gboolean rmil_evenness(const RmilGuided *on, gboolean lesion, RmilArena *arena, 
     if (!logs) return FALSE;
     rmil_log_softmax(on->scores, on->count, scale, logs);
     const double sum = entropy_sum(logs, labels, on->count, &mass);
-    *loss = drawn * (1 - mass) + even * (1 + sum / most);
+    *loss = weight * (drawn * (1 - mass) + even * (1 + sum / most));
     if (!ds) return TRUE;
     for (int pass = 0; pass < 2; pass++) /* ∂loss/∂a, then through softmax, which takes its mean off */
         for (int64_t i = 0; i < on->count; i++) {
             const double slope = labels && !labels[i] ? 0 : even * (logs[i] + 1) / most - drawn, a = exp(logs[i]);
-            if (pass) ds[i] = (float)(scale * a * (slope - mean));
+            if (pass) ds[i] = (float)(weight * scale * a * (slope - mean));
             else mean += a * slope;
         }
     return TRUE;
 }
 
 static gboolean loss(const RmilStep *step, const RmilGuided *on, RmilArena *arena, double *loss, float *ds, float *da, GError **error) {
-    const double lambda = step->config->lambda;
-    if (!rmil_evenness(on, rmil_target_lesion(&step->config->task, &step->target), arena, loss, ds, error)) return FALSE;
-    *loss *= lambda;
-    for (int64_t i = 0; ds && i < on->count; i++) ds[i] = (float)(lambda * (double)ds[i]);
-    return TRUE;
+    const gboolean lesion = rmil_target_lesion(&step->config->task, &step->target);
+    return rmil_evenness(on, lesion, step->config->lambda, arena, loss, ds, error);
 }
 
 static const RmilOption options[] = {RMIL_LAMBDA, {0}};

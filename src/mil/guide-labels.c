@@ -9,11 +9,8 @@ typedef struct {
 
 static gboolean loss(const RmilStep *step, const RmilGuided *on, RmilArena *arena, double *loss, float *ds, float *da, GError **error) {
     const double weight = ((const Options *)rmil_guide_own(step->config))->evenness;
-    if (weight <= 0) return TRUE;
-    if (!rmil_evenness(on, rmil_target_lesion(&step->config->task, &step->target), arena, loss, ds, error)) return FALSE;
-    *loss *= weight;
-    for (int64_t i = 0; ds && i < on->count; i++) ds[i] = (float)(weight * (double)ds[i]);
-    return TRUE;
+    const gboolean lesion = rmil_target_lesion(&step->config->task, &step->target);
+    return weight <= 0 || rmil_evenness(on, lesion, weight, arena, loss, ds, error);
 }
 
 static const RmilOption options[] = {

@@ -61,60 +61,72 @@ static gboolean loss(const RmilStep *step, const RmilGuided *on, RmilArena *aren
 /* -- across slides ------------------------------------------------------------------------------------------------------- */
 static gboolean meets(const RmilModelConfig *config) { return own(config)->pairs != WITHIN; }
 
-/* What of its own row a member counts: a class's row is that of its own slides, and of every negative one. */
-static gboolean in_row(const RmilModelConfig *config, const RmilMember *member, int row) {
-    return member->rows == 1 || config->task.kind != RMIL_TASK_CLASSES || rmil_guide_negative(&config->task, &member->target) ||
-           member->target.label == row;
-}
-
 /* Annotated patches of a slide that may hold a lesion, else 0. */
 static int64_t annotated_of(const RmilModelConfig *config, const RmilMember *member) {
     return member->labels && rmil_target_lesion(&config->task, &member->target) ? rmil_guide_annotated(member->labels, member->count) : 0;
 }
 
-/* The annotated patches of the row, each slide's by its share of 1 over their number, above all patches of negative slides. shares: of each
- * member; all of them add up to `total`. */
-static gboolean meet_row(const RmilModelConfig *config, RmilMember *members, int64_t count, int row, const double *shares, double part,
-                         RmilArena *arena, GError **error) {
-    int64_t np = 0, nn = 0, p = 0, n = 0, slides = 0;
-    double total = 0, all;
+/* What a member is to the others in a row: its annotated patches, all of its patches, or nothing. A class's row is that of its own slides,
+ * and of every negative one. */
+typedef enum { NOTHING, ANNOTATED, NEGATIVE } Part;
+static Part part_of(const RmilModelConfig *config, const RmilMember *member, double share, int row) {
+    if (rmil_guide_negative(&config->task, &member->target)) return NEGATIVE;
+    const gboolean own = member->rows == 1 || config->task.kind != RMIL_TASK_CLASSES || member->target.label == row;
+    return own && share > 0 ? ANNOTATED : NOTHING;
+}
+
+static int64_t row_at(const RmilMember *member, int row) { return member->rows > 1 ? row * member->count : 0; }
+
+/* One row's sides: scores of annotated patches, each slide's by its share of 1 over their number, and of all patches of negative slides. */
+typedef struct {
+    RmilRankSide above, below;
+    double total; /* of the shares */
+    int64_t slides;
+} Row;
+
+static gboolean gather(const RmilModelConfig *config, const RmilMember *members, const Part *parts, const double *shares, int64_t count,
+                       int row, RmilArena *arena, Row *out, GError **error) {
+    int64_t np = 0, nn = 0, p = 0, n = 0;
+    *out = (Row){.total = 0};
     for (int64_t i = 0; i < count; i++) {
-        if (!in_row(config, &members[i], row)) continue;
-        if (rmil_guide_negative(&config->task, &members[i].target)) nn += members[i].count;
-        else if (shares[i] > 0) np += annotated_of(config, &members[i]), total += shares[i], slides++;
+        if (parts[i] == NEGATIVE) nn += members[i].count;
+        else if (parts[i] == ANNOTATED) np += annotated_of(config, &members[i]), out->total += shares[i], out->slides++;
     }
-    if (np == 0 || nn == 0) return TRUE;
-    double *columns = rmil_arena_take(arena, 3 * np + 2 * nn, sizeof *columns, error), *weights = columns + np, *above = columns + 2 * np;
-    double *others = columns + 3 * np, *below = others + nn;
-    if (!columns) return FALSE;
+    double *scores = rmil_arena_take(arena, 2 * (np + nn), sizeof *scores, error),
+           *weights = rmil_arena_take(arena, np, sizeof *weights, error);
+    if (!scores || !weights) return FALSE;
     for (int64_t i = 0; i < count; i++) {
         const RmilMember *m = &members[i];
-        const float *scores = m->scores + (m->rows > 1 ? row * m->count : 0);
-        if (!in_row(config, m, row)) continue;
-        if (rmil_guide_negative(&config->task, &m->target)) {
-            for (int64_t k = 0; k < m->count; k++) others[n++] = (double)scores[k];
-        } else if (shares[i] > 0) {
-            const double weight = shares[i] / total / (double)annotated_of(config, m);
-            for (int64_t k = 0; k < m->count; k++)
-                if (m->labels[k]) columns[p] = (double)scores[k], weights[p++] = weight;
-        }
+        const float *from = m->scores + row_at(m, row);
+        for (int64_t k = 0; parts[i] == NEGATIVE && k < m->count; k++) scores[np + n++] = (double)from[k];
+        const double weight = parts[i] == ANNOTATED ? shares[i] / out->total / (double)annotated_of(config, m) : 0;
+        for (int64_t k = 0; parts[i] == ANNOTATED && k < m->count; k++)
+            if (m->labels[k]) scores[p] = (double)from[k], weights[p++] = weight;
     }
-    const RmilRankSide annotated = {.scores = columns, .count = np, .weights = weights, .slopes = above},
-                       negative = {.scores = others, .count = nn, .slopes = below};
-    if (!rmil_rank_push(&annotated, &negative, config->sigma, config->margin, own(config)->push, arena, &all, error)) return FALSE;
-    const double factor = part * total * config->lambda;
-    p = n = 0;
+    double *slopes = scores + np + nn;
+    out->above = (RmilRankSide){.scores = scores, .count = np, .weights = weights, .slopes = slopes};
+    out->below = (RmilRankSide){.scores = scores + np, .count = nn, .slopes = slopes + np};
+    return TRUE;
+}
+
+/* The row's loss, which counts `share`, to the slides whose patches are annotated alike, and its slopes to all. */
+static gboolean meet_row(const RmilModelConfig *config, RmilMember *members, int64_t count, int row, const double *shares, double share,
+                         RmilArena *arena, GError **error) {
+    Part *parts = rmil_arena_take(arena, count, sizeof *parts, error);
+    double loss;
+    Row r;
+    for (int64_t i = 0; parts && i < count; i++) parts[i] = part_of(config, &members[i], shares[i], row);
+    if (!parts || !gather(config, members, parts, shares, count, row, arena, &r, error)) return FALSE;
+    if (r.above.count == 0 || r.below.count == 0) return TRUE;
+    if (!rmil_rank_push(&r.above, &r.below, config->sigma, config->margin, own(config)->push, arena, &loss, error)) return FALSE;
+    const double factor = share * r.total * config->lambda, *up = r.above.slopes, *down = r.below.slopes;
     for (int64_t i = 0; i < count; i++) {
         RmilMember *m = &members[i];
-        float *ds = m->ds + (m->rows > 1 ? row * m->count : 0);
-        if (!in_row(config, m, row)) continue;
-        if (rmil_guide_negative(&config->task, &m->target)) {
-            for (int64_t k = 0; k < m->count; k++) ds[k] += (float)(factor * below[n++]);
-        } else if (shares[i] > 0) {
-            m->loss += factor * all / (double)slides;
-            for (int64_t k = 0; k < m->count; k++)
-                if (m->labels[k]) ds[k] += (float)(factor * above[p++]);
-        }
+        float *ds = m->ds + row_at(m, row);
+        if (parts[i] == ANNOTATED) m->loss += factor * loss / (double)r.slides;
+        for (int64_t k = 0; parts[i] == ANNOTATED && k < m->count; k++)
+            if (m->labels[k]) ds[k] += (float)(factor * *up++);
+        for (int64_t k = 0; parts[i] == NEGATIVE && k < m->count; k++) ds[k] += (float)(factor * *down++);
     }
     return TRUE;
 }

@@ -67,8 +67,8 @@ gboolean rmil_guide_ready(const RmilModelConfig *config, const RmilTrainSlides *
 
 /* -- what guides share -------------------------------------------------------------------------------------------------- */
 /* Attention a = softmax(scale × s) should lie evenly on the annotated patches, and on a slide without lesion evenly on all: Tourniaire et
- * al., Med Image Anal 2023;85:102763. Annotated: 2 (1 − Σ a) + 1 − H, H = −Σ a log a / log n over the n annotated (n = 1: H = 1); lesion FALSE:
- * 1 − H over all. ds (count, may be NULL) is OVERWRITTEN. */
-gboolean rmil_evenness(const RmilGuided *on, gboolean lesion, RmilArena *arena, double *loss, float *ds, GError **error);
+ * al., Med Image Anal 2023;85:102763. *loss = weight × (2 (1 − Σ a) + 1 − H), H = −Σ a log a / log n over the n annotated (n = 1: H = 1);
+ * lesion FALSE: weight × (1 − H) over all. ds (count, may be NULL) is OVERWRITTEN. */
+gboolean rmil_evenness(const RmilGuided *on, gboolean lesion, double weight, RmilArena *arena, double *loss, float *ds, GError **error);
 
 #endif

@@ -406,7 +406,7 @@ static double evenness_of(const float *scores, const uint8_t *labels, int64_t co
     const RmilGuided on = {.scores = scores, .labels = labels, .count = count, .scale = 0.5};
     g_autoptr(RmilArena) arena = rmil_arena_new();
     double loss;
-    g_assert_true(rmil_evenness(&on, lesion, arena, &loss, ds, NULL));
+    g_assert_true(rmil_evenness(&on, lesion, 1, arena, &loss, ds, NULL));
     return loss;
 }
 
