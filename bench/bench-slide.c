@@ -92,7 +92,7 @@ static void bench_tiles(const char *path, const char *what, double mpp, int thre
     GError *error = NULL;
     g_autoptr(RmilSlide) slide = rmil_slide_open(path, mpp, &error);
     require(slide != NULL, error, what);
-    g_autoptr(RmilMask) mask = rmil_mask_new(slide, 0, &error);
+    g_autoptr(RmilMask) mask = rmil_mask_new(slide, NULL, &error);
     require(mask != NULL, error, what);
     RmilTileOptions options;
     rmil_tile_options_init(&options);
@@ -203,7 +203,7 @@ static gboolean bench_mask(const char *folder, const uint8_t *rgb, gboolean pyra
     g_autoptr(RmilSlide) slide = rmil_slide_open(path, 0, &error);
     require(slide != NULL, error, "huge.tiff");
     gint64 start = g_get_monotonic_time();
-    g_autoptr(RmilMask) mask = rmil_mask_new(slide, 0, &error);
+    g_autoptr(RmilMask) mask = rmil_mask_new(slide, NULL, &error);
     require(mask != NULL, error, "huge.tiff");
     double after = peak_mib();
     printf("mask of 100,000 × 100,000 pixels, %s: %.1f s, peak memory %.0f MiB (%.0f before; < 1024)\n",

@@ -3,6 +3,8 @@
 #include "prepare.h"
 #include "train.h"
 
+#include <string.h>
+
 /* How many slides have which resolution: a mix is worth a look, for tiles are resampled to one. */
 static void report_mpp(Cli *cli, const RmilCheck *check) {
     JsonObject *mix = json_object_new();
@@ -13,6 +15,22 @@ static void report_mpp(Cli *cli, const RmilCheck *check) {
         cli_say(cli, "mpp %s: %" G_GINT64_FORMAT " slides", name, count->slides);
     }
     json_object_set_object_member(cli->result, "mpp", mix);
+}
+
+/* What the tissue of how many slides loses, as far as a coarse mask shows it. */
+static void report_left_out(Cli *cli, const RmilCohort *cohort, const RmilCheck *check, const RmilPrepareOptions *options) {
+    for (RmilLeftOut reason = RMIL_LEFT_NOTHING + 1; reason < RMIL_LEFT_REASONS; reason++) {
+        int64_t slides = 0, worst = 0;
+        for (int64_t i = 0; i < cohort->count; i++) {
+            slides += check->rows[i].left[reason] > 0;
+            if (check->rows[i].left[reason] > check->rows[worst].left[reason]) worst = i;
+        }
+        if (slides)
+            cli_say(cli, "left out as %s: tissue of %" G_GINT64_FORMAT " slide%s, most of %s (%.2g %%)", rmil_left_out_name(reason), slides,
+                    slides == 1 ? "" : "s", cohort->rows[worst].id, 100 * check->rows[worst].left[reason]);
+    }
+    if (options->leave_out && strstr(options->leave_out, rmil_left_out_name(RMIL_LEFT_BLUR)))
+        cli_say(cli, "left out as blur: is found when slides are tiled, for it shows in tiles alone");
 }
 
 /* A table of splits says the sets, whatever the cohort's own column says. */
@@ -119,6 +137,7 @@ static gboolean check(Cli *cli, const char *table, RmilPrepareOptions *preparati
     report_cohort(cli, work->cohort, found, options);
     report_table(cli, work->cohort, options);
     report_mpp(cli, found);
+    report_left_out(cli, work->cohort, found, &work->options);
     const guint warnings = json_array_get_length(cli->warnings);
     if (!json_array_get_length(cli->problems) && warnings) cli_say(cli, "no errors, but %u warning%s", warnings, warnings > 1 ? "s" : "");
     else if (!json_array_get_length(cli->problems)) cli_say(cli, "nothing wrong was found");

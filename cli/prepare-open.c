@@ -47,8 +47,22 @@ gboolean prepare_lock(Cli *cli, RmilWork *work, GError **error) {
     return rmil_work_lock(work, RMIL_LOCK_ALONE, who, error);
 }
 
+char *prepare_left_out(const RmilWork *work) {
+    GString *words = g_string_new(NULL);
+    for (RmilLeftOut reason = RMIL_LEFT_NOTHING + 1; reason < RMIL_LEFT_REASONS; reason++)
+        if (work->left_out[reason])
+            g_string_append_printf(words, "%s%s %" G_GINT64_FORMAT, words->len ? ", " : "", rmil_left_out_name(reason),
+                                   work->left_out[reason]);
+    return g_string_free(words, words->len == 0);
+}
+
 void prepare_report(Cli *cli, const RmilWork *work) {
     if (work->tiles >= 0) json_object_set_int_member(cli->result, "tiles", work->tiles);
+    g_autofree char *left_out = prepare_left_out(work);
+    if (left_out) {
+        cli_say(cli, "tiles left out: %s", left_out);
+        json_object_set_string_member(cli->result, "tiles_left_out", left_out);
+    }
     if (work->annotated_patches >= 0) json_object_set_int_member(cli->result, "annotated_patches", work->annotated_patches);
     if (!work->encoder) return;
     json_object_set_int_member(cli->result, "feature_dim", work->feature_dim);

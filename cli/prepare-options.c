@@ -13,7 +13,14 @@ GOptionEntry *prepare_tile_entries(RmilPrepareOptions *options) {
         {"mpp", 0, 0, G_OPTION_ARG_DOUBLE, &options->mpp, "µm per level-0 pixel of every slide (default: what the slide says)", "X"},
         {"tile-mpp", 0, 0, G_OPTION_ARG_DOUBLE, &options->tile_mpp, "µm per pixel of a tile (default: the encoder's; 0.5 is 20×)", "X"},
         {"min-tissue", 0, 0, G_OPTION_ARG_DOUBLE, &options->min_tissue, "least share of tissue in a tile (default: 0.05)", "X"},
-        {"mask-mpp", 0, 0, G_OPTION_ARG_DOUBLE, &options->mask_mpp, "µm per pixel of the tissue mask (default: 4)", "X"});
+        {"mask-mpp", 0, 0, G_OPTION_ARG_DOUBLE, &options->mask_mpp, "µm per pixel of the tissue mask (default: 4)", "X"},
+        {"tissue", 0, 0, G_OPTION_ARG_STRING, &options->tissue,
+         "how tissue is found: otsu (default), hsv (by colour, as CLAM), none (all of the scan); a column tissue of the cohort goes before",
+         "NAME"},
+        {"leave-out", 0, 0, G_OPTION_ARG_STRING, &options->leave_out,
+         "what is looked for and left out: pen, fold, blur, several with commas between (default: nothing)", "NAMES"},
+        {"min-area", 0, 0, G_OPTION_ARG_DOUBLE, &options->min_area, "smaller pieces of tissue are left out (default: 0)", "MM2"},
+        {"max-hole", 0, 0, G_OPTION_ARG_DOUBLE, &options->max_hole, "smaller holes in tissue are filled (default: 0)", "MM2"});
 }
 
 /* "texture (default); with --weights: resnet50, …; auto: the one that the weights are of", made once. */

@@ -34,6 +34,8 @@ RmilWork *prepare_new(Cli *cli, const char *folder, RmilPrepareOptions *options,
 RmilWork *prepare_open(Cli *cli, const char *folder, RmilPrepareOptions *options, const char *table, Reading *reading, GError **error);
 /* For this command alone, until the work is freed. */
 gboolean prepare_lock(Cli *cli, RmilWork *work, GError **error);
+/* "pen 12, fold 3": tiles that were left out, by reason; NULL: none. Free with g_free. */
+char *prepare_left_out(const RmilWork *work);
 /* What the stages made, as members of the result. */
 void prepare_report(Cli *cli, const RmilWork *work);
 

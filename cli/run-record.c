@@ -51,6 +51,8 @@ static JsonObject *summarise_cohort(const Run *run) {
     json_object_set_int_member(out, "slides", run->data->set->loaded);
     json_object_set_int_member(out, "patients", g_hash_table_size(patients));
     json_object_set_int_member(out, "tiles", tiles);
+    g_autofree char *left_out = prepare_left_out(run->work);
+    if (left_out) json_object_set_string_member(out, "tiles_left_out", left_out);
     json_object_set_int_member(out, "annotated_slides", annotated);
     json_object_set_int_member(out, "annotated_tiles", annotated_patches);
     json_object_set_int_member(out, "feature_dim", run->data->set->dim);

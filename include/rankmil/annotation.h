@@ -27,6 +27,8 @@ typedef struct {
                                         * QuPath shows nothing but this area, and its GeoJSON and masks count from its corner.
                                         * Outlines that fit into it only when they count from level 0, and masks of the whole
                                         * slide's shape, are taken as such, with a warning */
+    gboolean tissue;    /* the file outlines tissue, not lesions: what is in a group "Tissue" is taken, or, where no group is called
+                         * so, all that is no exclusion. TRIDENT's GeoJSON counts from level 0 whatever `uncropped` says */
     gboolean uncropped; /* GeoJSON and masks count from level 0 all the same: exported without cropping */
 } RmilAnnotationOptions;
 RMIL_API void rmil_annotation_options_init(RmilAnnotationOptions *options);

@@ -20,7 +20,8 @@ typedef struct {
     /* attributes of /coords; 0 when unknown */
     double patch_size, patch_size_level0, target_mpp;
     int64_t slide_width, slide_height;
-    char *source; /* identity of the encoder and tiling that made it, or NULL */
+    char *source;   /* identity of the encoder and tiling that made it, or NULL */
+    char *left_out; /* of tiles without features: how many tiles were left out for which reason, as JSON: {"pen": 12}; or NULL */
     /* what other tools' files say beside it, kept so that converting there and back loses nothing */
     char *extractor;      /* STAMP: name of the encoder, or NULL */
     double overlap;       /* TRIDENT: of neighbouring patches, in pixels as the encoder saw them; 0 */

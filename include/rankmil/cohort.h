@@ -57,6 +57,7 @@ typedef struct {
     char *slide;        /* absolute path, or NULL */
     char *features;     /* absolute path, or NULL; at least one of the two is set. Both: features train, slide is shown */
     char *annotation;   /* absolute path, or NULL */
+    char *tissue;       /* absolute path of outlines or a mask of the slide's tissue, or NULL: it is found */
     char *patch_labels; /* absolute path of a label file (HDF5 or .npy), or NULL */
     char *patient;      /* or NULL */
     char *site;         /* or NULL */

@@ -30,7 +30,13 @@ typedef struct {
     double tile_mpp;   /* µm per px of a tile, 0.01 … 100; 0 (default): the encoder's, 0.5 */
     double min_tissue; /* least share of tissue in a tile, 0 … 1: 0.05 */
     double mask_mpp;   /* µm per px of the tissue mask, 0.1 … 1000: 4 */
-    gboolean trained;  /* a model trained on slides whose resolution is not known awaits the tiles: slides without one are named even
+    /* tissue (slide.h), of slides whose row gives none */
+    char *tissue; /* how it is found: "otsu", "hsv", "none"; NULL: "otsu" */
+    /* and of all slides */
+    char *leave_out;  /* "pen", "fold", "blur", several with commas between; NULL: none */
+    double min_area;  /* mm²: smaller pieces of tissue are left out; 0 */
+    double max_hole;  /* mm²: smaller holes in it are filled; 0 */
+    gboolean trained; /* a model trained on slides whose resolution is not known awaits the tiles: slides without one are named even
                         * where no other slide has any. FALSE */
     /* features (encoder.h) */
     char *encoder;                          /* NULL: the first of rmil_encoder_names; "auto": rmil_encoder_guess */
@@ -69,9 +75,10 @@ typedef struct {
     char *folder;               /* or NULL: rows can be checked and opened, nothing can be made */
     RmilPrepareOptions options; /* a copy; encoder, its tiles and threads are set */
     RmilCohort *cohort;
-    char **errors;             /* by row: why a stage failed, after which the row is left out; NULL: nothing failed */
-    int64_t tiles;             /* of all slides that were tiled now or before; −1: rmil_work_tile had nothing to do, or did not run */
-    int64_t annotated_patches; /* the same of rmil_work_label */
+    char **errors; /* by row: why a stage failed, after which the row is left out; NULL: nothing failed */
+    int64_t tiles; /* of all slides that were tiled now or before; −1: rmil_work_tile had nothing to do, or did not run */
+    int64_t left_out[RMIL_LEFT_REASONS]; /* tiles that those slides would have, but for what was left out, by reason */
+    int64_t annotated_patches;           /* the same of rmil_work_label */
     char *encoder;       /* the encoder's identity (rmil_encoder_identity); NULL: rmil_work_encode had nothing to do, or did not run */
     int64_t feature_dim; /* of that encoder */
     /* private */
@@ -121,6 +128,9 @@ RMIL_API gboolean rmil_work_encodes(const RmilWork *work);
 RMIL_API double rmil_work_mpp(const RmilWork *work, int64_t row);
 /* With that; its warnings are said. */
 RMIL_API RmilSlide *rmil_work_open_slide(const RmilWork *work, int64_t row, GError **error);
+/* The tissue of a row's slide: given in its row (`tissue`), or found by the options; its warnings are said. mpp: of the mask, µm per
+ * pixel. Free with rmil_mask_free. */
+RMIL_API RmilMask *rmil_work_mask(const RmilWork *work, int64_t row, RmilSlide *slide, double mpp, GError **error);
 /* The annotation of a row (of this cohort or one made of it), grown by `padding` level-0 px; its warnings are said. slide: the row's,
  * NULL where it is not open; where the annotation may count from its scanned area, it is opened. bag: its patches, or NULL: they may
  * know the slide's size. */
@@ -133,6 +143,8 @@ typedef struct {
     double mpp;         /* of its slide, µm per level-0 px; 0: a plain image without; < 0: no slide, or it could not be opened */
     int64_t dim;        /* of its features; 0: none, or they could not be read */
     gboolean annotated; /* it has an annotation, which may be broken, or annotated patches */
+    double left[RMIL_LEFT_REASONS]; /* share of its tissue that is left out, by reason, as a mask of 32 µm per pixel shows it; blur shows
+                                     * in tiles alone */
 } RmilCheckedRow;
 typedef struct {
     double mpp;

@@ -47,23 +47,62 @@ RMIL_API const char *rmil_slide_path(const RmilSlide *slide);
 RMIL_API gboolean rmil_slide_read(RmilSlide *slide, double x, double y, double downsample, int64_t width, int64_t height, uint8_t *rgb,
                                   GError **error);
 
-/* -- tissue (DESIGN: three-class Otsu on a gray thumbnail) ----------------------------------------------------------- */
+/* -- tissue (docs/preprocessing.md has the rules in full) ------------------------------------------------------------ */
+typedef enum {
+    RMIL_TISSUE_OTSU, /* gray ≤ the upper of three-class Otsu's thresholds: the paper's */
+    RMIL_TISSUE_HSV,  /* saturation above a threshold, as CLAM does */
+    RMIL_TISSUE_NONE  /* all that was scanned */
+} RmilTissueMethod;
+RMIL_API const char *rmil_tissue_method_name(RmilTissueMethod method); /* "otsu", "hsv", "none" */
+RMIL_API gboolean rmil_tissue_method_parse(const char *name, RmilTissueMethod *method, GError **error);
+
+/* Why something that would be tissue is left out. */
+typedef enum {
+    RMIL_LEFT_NOTHING,
+    RMIL_LEFT_PEN,   /* ink of a blue, green or black pen */
+    RMIL_LEFT_FOLD,  /* tissue that lies double */
+    RMIL_LEFT_SMALL, /* a piece smaller than min_area */
+    RMIL_LEFT_BLUR,  /* a tile out of focus */
+    RMIL_LEFT_REASONS
+} RmilLeftOut;
+RMIL_API const char *rmil_left_out_name(RmilLeftOut reason); /* "pen", "fold", "small", "blur"; "" for nothing */
+
 typedef struct {
     int64_t width, height; /* of the mask: it covers the whole of level 0 */
     double downsample;     /* level-0 px per mask px */
     uint8_t *tissue;       /* height × width, 1 tissue, 0 not */
-    int lower, upper;      /* the two thresholds; tissue is gray ≤ upper (scikit-image's classes 0 and 1) */
-    char **warnings;       /* what the user should hear, each naming the slide; NULL-terminated */
+    uint8_t *left_out;     /* height × width RmilLeftOut of what would be tissue; NULL: nothing was looked for */
+    int lower, upper;      /* Otsu's two thresholds; tissue is gray ≤ upper (scikit-image's classes 0 and 1). 0 by other methods */
+    double found;          /* mask pixels that were tissue before any was left out */
+    double left[RMIL_LEFT_REASONS]; /* mask pixels left out */
+    char **warnings;                /* what the user should hear, each naming the slide; NULL-terminated */
 } RmilMask;
 
-/* mask_mpp: µm per mask pixel, 0 for the default 4 (plain images: their own pixels, at most 4096 a side). Reads in
- * blocks; memory stays near the mask's own size. Areas of pure black without texture count as not scanned, with a warning. Warns of
- * very dark and very faint slides. Fails with RMIL_ERROR_DATA when no tissue is found (fewer than three gray values, or thresholds
- * that are apart by noise only: a blank slide). */
-RMIL_API RmilMask *rmil_mask_new(RmilSlide *slide, double mask_mpp, GError **error);
+/* Draws tissue into a mask that has none yet, where it is given rather than found (rmil_mask_add_ring). */
+typedef void (*RmilMaskDraw)(RmilMask *mask, gpointer user);
+
+typedef struct {
+    double mpp; /* µm per mask pixel, 0 (default): 4; plain images: their own pixels, at most 4096 a side */
+    RmilTissueMethod method;
+    double min_area;          /* mm²: smaller pieces are left out; 0 (default): none */
+    double max_hole;          /* mm²: smaller holes are filled; 0 (default): none */
+    gboolean pen, fold, blur; /* look for these, and leave them out. Blur shows in tiles: rmil_grid_drop_blurred */
+    RmilMaskDraw draw;        /* instead of the method; NULL (default) */
+    gpointer user;            /* of draw */
+} RmilTissueOptions;
+RMIL_API void rmil_tissue_options_init(RmilTissueOptions *options);
+
+/* options: NULL for the usual. Reads in blocks; memory stays near the mask's own size, and some times that where rules ask for colours or
+ * areas. Areas of pure black without texture count as not scanned, with a warning. Warns of very dark and very faint slides, and of rules
+ * that leave out much. Areas are not looked at on an image without resolution, with a warning. Fails with RMIL_ERROR_DATA when no tissue
+ * is found (by Otsu: fewer than three gray values, or thresholds that are apart by noise only: a blank slide), or none is left. */
+RMIL_API RmilMask *rmil_mask_new(RmilSlide *slide, const RmilTissueOptions *options, GError **error);
 RMIL_API void rmil_mask_free(RmilMask *mask);
-/* How many pixels of the slide rmil_mask_new decodes. */
-RMIL_API int64_t rmil_mask_pixels(const RmilSlide *slide, double mask_mpp);
+/* Within RmilMaskDraw: turns over what a closed ring encloses, tissue to none and none to tissue, so that rings and their holes, in any
+ * order, give their area. A mask pixel is inside when its middle is. xy: count × 2 level-0 px, first point repeated. */
+RMIL_API void rmil_mask_add_ring(RmilMask *mask, const double *xy, int64_t count);
+/* How many pixels of the slide rmil_mask_new decodes. mpp: of the options. */
+RMIL_API int64_t rmil_mask_pixels(const RmilSlide *slide, double mpp);
 /* Exactly scikit-image's threshold_multiotsu over a 256-bin histogram of uint8 gray values; thresholds has
  * classes − 1 entries. Fails when there are fewer distinct values than classes. */
 RMIL_API gboolean rmil_otsu(const int64_t histogram[256], int classes, int *thresholds, GError **error);
@@ -85,12 +124,26 @@ typedef struct {
     double downsample;                 /* tile_level0 / tile_px */
     double mpp;                        /* of the tile's pixels, 0 for a plain image */
     int64_t slide_width, slide_height; /* level 0 */
+    int64_t
+        left[RMIL_LEFT_REASONS]; /* tiles that would be in it, but for what was left out (too little tissue is left, or less than was left
+                                        * out), by the reason that covers most of them */
+    GArray *left_out;            /* RmilLeftTile: those tiles */
 } RmilGrid;
+
+typedef struct {
+    int64_t x, y; /* top-left corner, level-0 px */
+    RmilLeftOut reason;
+} RmilLeftTile;
 
 /* Non-overlapping tiles from the corner of the slide's bounds, kept when their tissue share is ≥ min_tissue; tiles that
  * reach beyond the bounds are kept by the same rule, outside being no tissue. RMIL_ERROR_DATA when none is kept. */
 RMIL_API RmilGrid *rmil_grid_new(const RmilSlide *slide, const RmilMask *mask, const RmilTileOptions *options, GError **error);
 RMIL_API void rmil_grid_free(RmilGrid *grid);
+/* Leaves out tiles that are out of focus, which it reads for that. RMIL_ERROR_DATA when none is left. */
+RMIL_API gboolean rmil_grid_drop_blurred(RmilGrid *grid, RmilSlide *slide, GError **error);
+/* The measure of that: of a tile's gray values, the energy of its two finest bands (details of up to 4 px) over that of the third (of up to 8 px), from
+ * side × side RGB bytes; INFINITY where there is too little contrast to tell. Below 0.25 the tile is out of focus. */
+RMIL_API double rmil_sharpness(const uint8_t *rgb, int side);
 /* Tile i as tile_px × tile_px RGB bytes. Thread-safe. */
 RMIL_API gboolean rmil_grid_read(const RmilGrid *grid, RmilSlide *slide, int64_t i, uint8_t *rgb, GError **error);
 

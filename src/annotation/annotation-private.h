@@ -32,6 +32,7 @@ typedef struct {
     int64_t vertices;
     int64_t width, height;   /* level-0 px that the file itself covers (a mask of a slide of unknown size); 0: it does not say */
     const char *hint_member; /* where the hints stand */
+    gboolean from_level0;    /* the file is of a program that counts from the corner of level 0 */
     GPtrArray *notes;        /* what was left out or assumed */
 } RmilOutlines;
 
@@ -43,6 +44,7 @@ void rmil_outlines_clear(RmilOutlines *outlines);
 #define RMIL_NOTE_CLOSED "drawn as a line whose ends meet, taken as an outline"
 #define RMIL_NOTE_FEW_POINTS "left out, for an outline needs at least 3 points that differ"
 #define RMIL_NOTE_GROUP "left out, for their group or class is neither lesion nor exclusion (--lesion and --exclude name others)"
+#define RMIL_NOTE_NO_TISSUE "left out, for their group or class is not Tissue, as that of others is"
 #define RMIL_NOTE_UNGROUPED "no annotation has a group or class, so all count as lesions, also"
 #define RMIL_NOTE_HINT "no annotation has a class where QuPath writes it; taken for its class is the member"
 #define RMIL_NOTE_COVER "the lesion covers most of the slide (is the mask inverted, or the whole image outlined?)"

@@ -63,7 +63,8 @@ static void note(RmilOutlines *outlines, const char *reason, const RmilAnnotatio
 }
 
 void rmil_outlines_place(RmilOutlines *outlines, const RmilAnnotationOptions *options) {
-    if (options->uncropped || !rmil_has_bounds(options) || (options->bounds_x == 0 && options->bounds_y == 0)) return;
+    if (options->uncropped || outlines->from_level0 || !rmil_has_bounds(options) || (options->bounds_x == 0 && options->bounds_y == 0))
+        return;
     const double x = (double)options->bounds_x, y = (double)options->bounds_y;
     Box box = box_of(outlines);
     if (!(box.left <= box.right)) return;

@@ -161,6 +161,7 @@ static gboolean read_annotation(Geojson *geojson, JsonNode *feature, GError **er
     if (!geometry || JSON_NODE_HOLDS_NULL(geometry)) return TRUE;
     geojson->group = add_class(geojson->outlines, class_name(rmil_json_get(properties, "classification"), 0));
     geojson->hint = geojson->group ? NULL : find_hint(geojson->outlines, properties);
+    if (rmil_json_get(properties, "tissue_id")) geojson->outlines->from_level0 = TRUE; /* TRIDENT's */
     const guint first = geojson->outlines->shapes->len;
     gboolean good = read_geometry(geojson, geometry, 0, error);
     for (guint i = first; i < geojson->outlines->shapes->len; i++)

@@ -222,7 +222,7 @@ static gboolean read_opened(const Mask *mask, RmilOutlines *outlines, const Rmil
                       .threshold = mask->lossy ? 128 : 1,
                       .seen = g_array_new(FALSE, FALSE, sizeof(uint32_t))}};
     gboolean good = trace(&tracer, image, outlines->path, error) && add_rings(&tracer, outlines, &place, error);
-    if (!mask->lossy) note_values(&tracer.rule, mask->labels != NULL, outlines);
+    if (!mask->lossy && !options->tissue) note_values(&tracer.rule, mask->labels != NULL, outlines);
     g_array_unref(tracer.corners);
     g_array_unref(tracer.above);
     g_array_unref(tracer.below);

@@ -8,6 +8,10 @@
 static const char *const default_lesion[] = {"_0",         "_1",         "Tumor",  "Tumour",    "Lesion",
                                              "Metastasis", "Metastases", "Cancer", "Carcinoma", NULL};
 static const char *const default_exclusion[] = {"_2", "Exclusion", "Exclude", NULL};
+/* Of outlines of tissue. */
+static const char *const tissue_groups[] = {"Tissue", NULL};
+static const char *const no_tissue[] = {"_2",       "Exclusion", "Exclude", "Background", "Glass", "Ignore*", "Artifact",
+                                        "Artefact", "Pen",       "Fold",    "Blur",       "Hole",  NULL};
 
 static void shape_free(gpointer data) {
     RmilShape *shape = data;
@@ -85,6 +89,7 @@ typedef struct {
     const RmilOutlines *outlines;
     const char *const *lesion, *const *exclusion;
     GHashTable *roles; /* of names: folded name -> Role */
+    gboolean tissue;   /* lesions are tissue */
 } Roles;
 
 /* Names are the same whatever their case, blanks around them and way of writing accents. */
@@ -200,6 +205,21 @@ static void note_names(RmilOutlines *outlines, const Roles *roles) {
     }
 }
 
+/* Of outlines of tissue: none has the group, so that all which are no exclusion are tissue. */
+static gboolean all_tissue(const RmilOutlines *outlines, const Roles *roles) {
+    for (guint i = 0; i < outlines->shapes->len; i++)
+        if (role_of(roles, ((RmilShape *)outlines->shapes->pdata[i])->group) == LESION) return FALSE;
+    return TRUE;
+}
+
+/* Shapes of the file, none of which is left out for its group. */
+static void sort_tissue(RmilOutlines *outlines, const Roles *roles, GPtrArray *tissue, GPtrArray *exclusions) {
+    for (guint i = 0; i < outlines->shapes->len; i++) {
+        RmilShape *shape = outlines->shapes->pdata[i];
+        if (has_outline(outlines, shape)) g_ptr_array_add(role_of(roles, shape->group) == EXCLUSION ? exclusions : tissue, shape);
+    }
+}
+
 static gboolean sort_shapes(RmilOutlines *outlines, const Roles *roles, GPtrArray *lesions, GPtrArray *exclusions, GError **error) {
     const gboolean grouped = any_grouped(outlines) || take_hints(outlines, roles);
     gboolean known = FALSE;
@@ -210,7 +230,7 @@ static gboolean sort_shapes(RmilOutlines *outlines, const Roles *roles, GPtrArra
         known = known || role != UNKNOWN;
         if (role == UNKNOWN) {
             g_autofree char *group = shape->group ? g_strdup_printf("\"%.100s\"", shape->group) : g_strdup("none");
-            rmil_outlines_note(outlines, RMIL_NOTE_GROUP, group);
+            rmil_outlines_note(outlines, roles->tissue ? RMIL_NOTE_NO_TISSUE : RMIL_NOTE_GROUP, group);
         } else if (has_outline(outlines, shape)) {
             g_ptr_array_add(role == LESION ? lesions : exclusions, shape);
         }
@@ -224,11 +244,17 @@ static gboolean sort_shapes(RmilOutlines *outlines, const Roles *roles, GPtrArra
 gboolean rmil_outlines_select(RmilOutlines *outlines, const RmilAnnotationOptions *options, GPtrArray *lesions, GPtrArray *exclusions,
                               GError **error) {
     Roles roles = {.outlines = outlines,
-                   .lesion = options->lesion ? options->lesion : default_lesion,
-                   .exclusion = options->exclusion ? options->exclusion : default_exclusion,
-                   .roles = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL)};
-    gboolean good = add_roles(&roles, roles.lesion, LESION, error) && add_roles(&roles, roles.exclusion, EXCLUSION, error) &&
-                    sort_shapes(outlines, &roles, lesions, exclusions, error);
+                   .lesion = options->tissue   ? tissue_groups
+                             : options->lesion ? options->lesion
+                                               : default_lesion,
+                   .exclusion = options->tissue      ? no_tissue
+                                : options->exclusion ? options->exclusion
+                                                     : default_exclusion,
+                   .roles = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
+                   .tissue = options->tissue};
+    gboolean good = add_roles(&roles, roles.lesion, LESION, error) && add_roles(&roles, roles.exclusion, EXCLUSION, error);
+    if (good && options->tissue && all_tissue(outlines, &roles)) sort_tissue(outlines, &roles, lesions, exclusions);
+    else good = good && sort_shapes(outlines, &roles, lesions, exclusions, error);
     g_hash_table_unref(roles.roles);
     return good;
 }

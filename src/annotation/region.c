@@ -91,7 +91,7 @@ gboolean rmil_region_fits(const RmilRegion *region, RmilOutlines *outlines, cons
     if (!(width > 0 && height > 0) || region->area <= 0) return TRUE;
     double inside = rmil_region_box(region, 0, 0, width, height);
     double scanned = rmil_has_bounds(options) ? (double)options->bounds_width * (double)options->bounds_height : width * height;
-    if (inside > MOST_OF_SLIDE * scanned) {
+    if (!options->tissue && inside > MOST_OF_SLIDE * scanned) {
         g_autofree char *share = g_strdup_printf("%.0f %%", 100 * inside / scanned);
         rmil_outlines_note(outlines, RMIL_NOTE_COVER, share);
     }

@@ -26,6 +26,7 @@ void rmil_bag_free(RmilBag *bag) {
     rmil_free(bag->tissue);
     rmil_free(bag->patch_labels);
     g_free(bag->source);
+    g_free(bag->left_out);
     g_free(bag->extractor);
     rmil_pixels_free(bag->pixels);
     g_free(bag);
@@ -66,6 +67,7 @@ static gboolean read_hdf5(const char *path, RmilBag *bag, RmilBagFlags flags, GE
     GError *reason = NULL;
     gboolean read = layout && layout->read(file, bag, flags, &reason);
     bag->source = rmil_hdf5_text(file, file->id, RMIL_SOURCE_ATTRIBUTE);
+    bag->left_out = rmil_hdf5_text(file, file->id, RMIL_LEFT_OUT_ATTRIBUTE);
     bag->extractor = rmil_hdf5_text(file, file->id, RMIL_EXTRACTOR_ATTRIBUTE);
     if (g_strcmp0(bag->extractor, bag->source) == 0 || g_strcmp0(bag->extractor, RMIL_EXTRACTOR_UNKNOWN) == 0)
         g_clear_pointer(&bag->extractor, g_free); /* what is written where there is no other name */

@@ -90,6 +90,11 @@ gboolean rmil_container_end(RmilHdf5 *file, char *temporary, const char *path, g
     return FALSE;
 }
 
+/* An attribute of the file; NULL: none. */
+static void put_text(RmilHdf5 *file, const char *name, const char *text) {
+    if (text && !rmil_hdf5_put_text(file->id, name, text) && !file->failed) file->failed = EIO;
+}
+
 gboolean rmil_container_write(const RmilLayout *layout, const RmilBag *meta, const char *path, gboolean half, RmilRowSource source,
                               gpointer user, GError **error) {
     if (!rmil_bag_check(path, meta->count, meta->dim, error)) return FALSE;
@@ -109,10 +114,9 @@ gboolean rmil_container_write(const RmilLayout *layout, const RmilBag *meta, con
     if (!put_coords(file, layout, meta) && !file->failed) file->failed = EIO;
     rmil_container_vector(file, "tissue", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, meta->count, meta->tissue);
     rmil_container_vector(file, "patch_labels", H5T_STD_U8LE, H5T_NATIVE_UINT8, meta->count, meta->patch_labels);
-    if (meta->source && !rmil_hdf5_put_text(file->id, RMIL_SOURCE_ATTRIBUTE, meta->source) && !file->failed) file->failed = EIO;
-    if (meta->extractor && !layout->names_extractor && !rmil_hdf5_put_text(file->id, RMIL_EXTRACTOR_ATTRIBUTE, meta->extractor) &&
-        !file->failed)
-        file->failed = EIO;
+    put_text(file, RMIL_SOURCE_ATTRIBUTE, meta->source);
+    put_text(file, RMIL_LEFT_OUT_ATTRIBUTE, meta->left_out);
+    if (!layout->names_extractor) put_text(file, RMIL_EXTRACTOR_ATTRIBUTE, meta->extractor);
     gboolean good = meta->dim == 0 ||
                     put_features(file, layout->features ? layout->features : "features", meta->count, meta->dim, half, source, user, error);
     return rmil_container_end(file, temporary, path, good, error);

@@ -20,6 +20,7 @@ static void copy_paths(RmilCohortRow *row, const RmilCohortRow *slide) {
     row->slide = g_strdup(slide->slide);
     row->features = g_strdup(slide->features);
     row->annotation = g_strdup(slide->annotation);
+    row->tissue = g_strdup(slide->tissue);
     row->patch_labels = g_strdup(slide->patch_labels);
     row->mpp = slide->mpp;
 }

@@ -16,6 +16,7 @@ void rmil_cohort_row_clear(RmilCohortRow *row) {
     g_free(row->slide);
     g_free(row->features);
     g_free(row->annotation);
+    g_free(row->tissue);
     g_free(row->patch_labels);
     g_free(row->patient);
     g_free(row->site);
@@ -35,9 +36,25 @@ void rmil_cohort_free(RmilCohort *cohort) {
     g_free(cohort);
 }
 
-typedef enum { SLIDE, FEATURES, ID, LABEL, SPLIT, ANNOTATION, PATCH_LABELS, PATIENT, MPP, SITE, TIME, EVENT, VALUE, COLUMNS } Column;
-static const char *const column_names[] = {"slide",   "features", "id",   "label", "split", "annotation", "patch_labels",
-                                           "patient", "mpp",      "site", "time",  "event", "value",      NULL};
+typedef enum {
+    SLIDE,
+    FEATURES,
+    ID,
+    LABEL,
+    SPLIT,
+    ANNOTATION,
+    PATCH_LABELS,
+    PATIENT,
+    MPP,
+    SITE,
+    TIME,
+    EVENT,
+    VALUE,
+    TISSUE,
+    COLUMNS
+} Column;
+static const char *const column_names[] = {"slide", "features", "id",    "label", "split",  "annotation", "patch_labels", "patient", "mpp",
+                                           "site",  "time",     "event", "value", "tissue", NULL};
 
 gboolean rmil_cohort_fail(const RmilCohort *cohort, int64_t line, const char *column, GError **error, const char *format, ...) {
     va_list arguments;
@@ -89,6 +106,7 @@ static gboolean read_row(RmilCohort *cohort, const int *columns, const char *fol
     row->slide = absolute(folder, CELL(SLIDE));
     row->features = absolute(folder, CELL(FEATURES));
     row->annotation = absolute(folder, CELL(ANNOTATION));
+    row->tissue = absolute(folder, CELL(TISSUE));
     row->patch_labels = absolute(folder, CELL(PATCH_LABELS));
     row->patient = *CELL(PATIENT) ? g_strdup(CELL(PATIENT)) : NULL;
     row->site = *CELL(SITE) ? g_strdup(CELL(SITE)) : NULL;

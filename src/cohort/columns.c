@@ -14,6 +14,7 @@ static const struct {
     {"split", NULL, {"set", "fold", "partition", "subset"}},
     {"annotation", NULL, {"mask", "outline", "xml", "geojson", "roi", "annotationfile", "annotationpath"}},
     {"slide", "slidepath", {NULL}},
+    {"tissue", "tissuepath", {"tissuemask", "tissuegeojson", "contours", "segmentation"}},
     {"features", "featurespath", {NULL}},
     {"id", NULL, {"slideid", "imageid"}},
     {"mpp", NULL, {"resolution", "micronsperpixel", "umperpixel", "pixelsize"}},
@@ -126,6 +127,22 @@ static void say_near(const RmilCohort *cohort, int column, const char *const *kn
     }
 }
 
+/* "tissue" may as well name an organ: it counts where a cell names a file that may hold outlines or a mask. */
+static void check_tissue(RmilCohort *cohort, const char *known, int *column, GPtrArray *warnings) {
+    static const char *const endings[] = {".geojson", ".json", ".xml", ".png", ".tif", ".tiff", ".jpg", ".jpeg"};
+    if (strcmp(known, "tissue") != 0 || *column < 0) return;
+    for (int64_t i = 0; i < rmil_table_rows(cohort->table); i++) {
+        g_autofree char *cell = g_ascii_strdown(rmil_table_cell(cohort->table, i, *column), -1);
+        for (gsize k = 0; k < G_N_ELEMENTS(endings); k++)
+            if (g_str_has_suffix(cell, endings[k])) return;
+    }
+    g_ptr_array_add(warnings, g_strdup_printf("%s: column \"%.60s\" is not used: here tissue names a file with the outlines of a slide's "
+                                              "tissue (GeoJSON, or a mask image), and none of its cells does",
+                                              cohort->path, rmil_table_name(cohort->table, *column)));
+    cohort->meaning[*column] = NULL;
+    *column = -1;
+}
+
 gboolean rmil_cohort_columns(RmilCohort *cohort, const char *const *known, int *columns, GPtrArray *warnings, GError **error) {
     const int n = rmil_table_columns(cohort->table);
     cohort->meaning = g_new0(const char *, (gsize)n + 1);
@@ -138,5 +155,6 @@ gboolean rmil_cohort_columns(RmilCohort *cohort, const char *const *known, int *
             return FALSE;
     for (int c = 0; c < n; c++)
         if (!cohort->meaning[c] && *rmil_table_name(cohort->table, c)) say_near(cohort, c, known, columns, warnings);
+    for (int k = 0; known[k]; k++) check_tissue(cohort, known[k], &columns[k], warnings);
     return TRUE;
 }

@@ -128,6 +128,7 @@ void rmil_footer_swatch(RmilFooter *footer, char kind, const char *text) {
     if (kind == 'o' || kind == 'd') double_stroke(svg, stroke, kind == 'd', box);
     else if (kind == 'l') g_string_append_printf(svg, "<g fill=\"#f5c9a1\" stroke=\"#e67814\">%s</g>\n", box);
     else if (kind == 't') g_string_append_printf(svg, "<g fill=\"#c4e6e3\" stroke=\"#58b8b0\">%s</g>\n", box);
+    else if (kind == 'x') g_string_append_printf(svg, "<g fill=\"#e3a0b2\" stroke=\"#c83c5a\">%s</g>\n", box);
     else g_string_append_printf(svg, "<g fill=\"none\" stroke=\"#1b3f8b\" stroke-width=\"%.1f\">%s</g>\n", stroke, box);
     rmil_canvas_text(footer->canvas, x + 2 * size, y + size, size, "start", FALSE, 0, text);
 }

@@ -4,16 +4,19 @@
 
 #include <string.h>
 
-static const uint8_t tissue_colour[3] = {88, 184, 176}, grid_colour[3] = {27, 63, 139}, label_colour[3] = {230, 120, 20};
+static const uint8_t tissue_colour[3] = {88, 184, 176}, left_colour[3] = {200, 60, 90}, grid_colour[3] = {27, 63, 139},
+                     label_colour[3] = {230, 120, 20};
 
 /* What is drawn; all but the tiles may be NULL. */
 typedef struct {
     const RmilMask *mask;
     const int64_t *coords; /* count × 2 */
     int64_t count;
-    double side;           /* level-0 px */
-    const uint8_t *labels; /* count: tiles with 1 are tinted */
+    double side;            /* level-0 px */
+    const uint8_t *labels;  /* count: tiles with 1 are tinted */
+    const GArray *left_out; /* RmilLeftTile: crossed out */
     const RmilRegion *drawn, *grown;
+    const char *left_text;                             /* in the footer, as are the next */
     const char *tiles_text, *labels_text, *grown_text; /* in the footer */
 } Preview;
 
@@ -27,12 +30,15 @@ static void tint(const RmilPanel *panel, const RmilMask *mask, uint8_t *rgb) {
         int64_t my = (int64_t)(((double)y + 0.5) * step);
         for (int64_t x = 0; x < panel->width && my < mask->height; x++) {
             int64_t mx = (int64_t)(((double)x + 0.5) * step);
-            if (mx < mask->width && mask->tissue[my * mask->width + mx]) mix(rgb + (y * panel->width + x) * 3, tissue_colour, 0.35);
+            if (mx >= mask->width) continue;
+            uint8_t *pixel = rgb + (y * panel->width + x) * 3;
+            if (mask->tissue[my * mask->width + mx]) mix(pixel, tissue_colour, 0.35);
+            else if (mask->left_out && mask->left_out[my * mask->width + mx]) mix(pixel, left_colour, 0.45);
         }
     }
 }
 
-enum { KEPT = 1, EDGE = 2, LABELLED = 4 };
+enum { KEPT = 1, EDGE = 2, LABELLED = 4, LEFT = 8 };
 
 static void mark(uint8_t *marks, const RmilPanel *panel, int64_t x, int64_t y, uint8_t kind) {
     if (x < panel->width && y < panel->height) marks[y * panel->width + x] |= kind;
@@ -60,10 +66,21 @@ static gboolean draw_tiles(const RmilPanel *panel, const Preview *preview, uint8
             mark(marks, panel, x1, y, EDGE);
         }
     }
+    for (guint i = 0; preview->left_out && i < preview->left_out->len; i++) {
+        const RmilLeftTile *tile = &g_array_index(preview->left_out, RmilLeftTile, i);
+        int64_t x0, x1, y0, y1;
+        rmil_panel_span((double)tile->x, preview->side, panel->downsample, panel->width, &x0, &x1);
+        rmil_panel_span((double)tile->y, preview->side, panel->downsample, panel->height, &y0, &y1);
+        for (int64_t k = 0; k < MIN(x1 - x0, y1 - y0); k++) { /* a cross */
+            mark(marks, panel, x0 + k, y0 + k, LEFT);
+            mark(marks, panel, x1 - 1 - k, y0 + k, LEFT);
+        }
+    }
     double side = preview->side / panel->downsample, share = side >= 12 ? 0.9 : side >= 4 ? 0.5 : 0.3;
     for (int64_t p = 0; p < panel->width * panel->height; p++) {
         if (!(marks[p] & KEPT)) mix(rgb + 3 * p, paper, 0.6);
         if (marks[p] & LABELLED) mix(rgb + 3 * p, label_colour, 0.4);
+        if (marks[p] & LEFT) mix(rgb + 3 * p, left_colour, 0.9);
         if (marks[p] & EDGE) mix(rgb + 3 * p, grid_colour, share);
     }
     rmil_free(marks);
@@ -77,6 +94,7 @@ static void draw_footer(RmilCanvas *canvas, const RmilPanel *panel, const RmilSl
     footer.row = 2.4 * text;
     rmil_footer_swatch(&footer, 'g', preview->tiles_text);
     if (preview->mask) rmil_footer_swatch(&footer, 't', "tissue");
+    if (preview->left_text) rmil_footer_swatch(&footer, 'x', preview->left_text);
     if (preview->labels) rmil_footer_swatch(&footer, 'l', preview->labels_text);
     if (preview->drawn) rmil_footer_swatch(&footer, 'o', "annotated lesion");
     if (preview->grown) rmil_footer_swatch(&footer, 'd', preview->grown_text);
@@ -114,13 +132,32 @@ static gboolean write_preview(RmilSlide *slide, Preview *preview, int64_t max_si
     return rmil_canvas_write(canvas, path, error);
 }
 
+/* "left out: pen 12 tiles, blur 3 tiles"; NULL: nothing was. What costs no whole tile is named alone. */
+static char *left_words(const RmilMask *mask, const RmilGrid *grid) {
+    GString *out = g_string_new(NULL);
+    for (RmilLeftOut reason = RMIL_LEFT_NOTHING + 1; reason < RMIL_LEFT_REASONS; reason++) {
+        if (!grid->left[reason] && mask->left[reason] == 0) continue;
+        g_string_append_printf(out, "%s%s", out->len ? ", " : "left out: ", rmil_left_out_name(reason));
+        if (grid->left[reason])
+            g_string_append_printf(out, " %" G_GINT64_FORMAT " tile%s", grid->left[reason], grid->left[reason] == 1 ? "" : "s");
+    }
+    return g_string_free(out, out->len == 0);
+}
+
 gboolean rmil_mask_preview_write(RmilSlide *slide, const RmilMask *mask, const RmilGrid *grid, const RmilRegion *region, int64_t max_side,
                                  const char *path, GError **error) {
     g_autofree char *count = rmil_thousands((double)grid->count);
     g_autofree char *kept = grid->mpp > 0 ? g_strdup_printf("%s tiles of %d px, %.3g µm/px", count, grid->tile_px, grid->mpp)
                                           : g_strdup_printf("%s tiles of %d px", count, grid->tile_px);
-    Preview preview =
-        {.mask = mask, .coords = grid->coords, .count = grid->count, .side = grid->tile_level0, .drawn = region, .tiles_text = kept};
+    g_autofree char *left = left_words(mask, grid);
+    Preview preview = {.mask = mask,
+                       .coords = grid->coords,
+                       .count = grid->count,
+                       .side = grid->tile_level0,
+                       .left_out = grid->left_out,
+                       .drawn = region,
+                       .left_text = left,
+                       .tiles_text = kept};
     return write_preview(slide, &preview, max_side, path, error);
 }
 

@@ -3,8 +3,8 @@
 #include "prepare-private.h"
 
 /* The slide of a row for its scanned area alone: its resolution does not matter. NULL: not needed, or not to be had. */
-static RmilSlide *open_for_bounds(const RmilWork *work, const RmilCohortRow *row) {
-    if (!rmil_annotation_cropped(row->annotation)) return NULL;
+static RmilSlide *open_for_bounds(const RmilWork *work, const RmilCohortRow *row, const char *outlines) {
+    if (!rmil_annotation_cropped(outlines)) return NULL;
     if (!row->slide) {
         rmil_monitor_warn(&work->monitor, "annotations of rows without a slide count from the corner of level 0; for QuPath's of MIRAX, "
                                           "Leica and Ventana slides give the slide too, which says where its scanned area begins");
@@ -16,11 +16,11 @@ static RmilSlide *open_for_bounds(const RmilWork *work, const RmilCohortRow *row
         rmil_monitor_warn(&work->monitor,
                           "%s: counts from the corner of level 0, since its slide does not say where the scanned area "
                           "begins: %s",
-                          row->annotation, error->message);
+                          outlines, error->message);
     return slide;
 }
 
-static void set_bounds(RmilAnnotationOptions *options, const RmilSlideInfo *info) {
+void rmil_annotation_bounds(RmilAnnotationOptions *options, const RmilSlideInfo *info) {
     options->slide_width = info->width;
     options->slide_height = info->height;
     options->bounds_x = info->bounds_x;
@@ -38,8 +38,8 @@ RmilRegion *rmil_work_read_region(const RmilWork *work, const RmilCohortRow *row
     if (work->options.exclusion) options.exclusion = (const char *const *)work->options.exclusion;
     options.padding = padding;
     options.uncropped = work->options.uncropped;
-    g_autoptr(RmilSlide) opened = slide || work->options.uncropped ? NULL : open_for_bounds(work, row);
-    if (slide || opened) set_bounds(&options, rmil_slide_info(slide ? slide : opened));
+    g_autoptr(RmilSlide) opened = slide || work->options.uncropped ? NULL : open_for_bounds(work, row, row->annotation);
+    if (slide || opened) rmil_annotation_bounds(&options, rmil_slide_info(slide ? slide : opened));
     if (bag && bag->slide_width > 0) {
         options.slide_width = bag->slide_width;
         options.slide_height = bag->slide_height;
@@ -49,8 +49,8 @@ RmilRegion *rmil_work_read_region(const RmilWork *work, const RmilCohortRow *row
     return region;
 }
 
-char *rmil_annotation_frame(const RmilWork *work, const RmilCohortRow *row) {
-    g_autoptr(RmilSlide) slide = work->options.uncropped ? NULL : open_for_bounds(work, row);
+char *rmil_annotation_frame(const RmilWork *work, const RmilCohortRow *row, const char *outlines) {
+    g_autoptr(RmilSlide) slide = work->options.uncropped ? NULL : open_for_bounds(work, row, outlines);
     const RmilSlideInfo *info = slide ? rmil_slide_info(slide) : NULL;
     if (!info || (info->bounds_width == info->width && info->bounds_height == info->height)) return g_strdup("");
     return g_strdup_printf("; scanned area of %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT " px at (%" G_GINT64_FORMAT ", %" G_GINT64_FORMAT

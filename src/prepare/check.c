@@ -21,13 +21,16 @@ static gboolean sample_slide(RmilSlide *slide, GError **error) {
 }
 
 /* Black, blank, dark and faint slides show in a small thumbnail, where the pyramid makes one cheap. */
-static void look_at_tissue(const RmilWork *work, RmilSlide *slide) {
+static void look_at_tissue(const RmilWork *work, int64_t row, RmilSlide *slide, RmilCheckedRow *out) {
     const double mask_mpp = MAX(work->options.mask_mpp, 32);
     if (rmil_mask_pixels(slide, mask_mpp) > (INT64_C(1) << 25)) return;
     g_autoptr(GError) error = NULL;
-    g_autoptr(RmilMask) mask = rmil_mask_new(slide, mask_mpp, &error);
-    if (mask) rmil_work_warn_all(work, (const char *const *)mask->warnings);
-    else rmil_monitor_warn(&work->monitor, "%s", error->message);
+    g_autoptr(RmilMask) mask = rmil_work_mask(work, row, slide, mask_mpp, &error);
+    if (!mask) {
+        rmil_monitor_warn(&work->monitor, "%s", error->message);
+        return;
+    }
+    for (int r = 0; r < RMIL_LEFT_REASONS; r++) out->left[r] = mask->left[r] / mask->found;
 }
 
 static RmilBag *check_features(const RmilWork *work, int64_t i, RmilCheckedRow *out, GError **error) {
@@ -60,7 +63,7 @@ static gboolean check_row(RmilWork *work, int64_t i, gpointer user, gboolean *ma
         slide = rmil_work_open_slide(work, i, error);
         if (!slide || !sample_slide(slide, error)) return FALSE;
         out->mpp = rmil_slide_info(slide)->mpp;
-        look_at_tissue(work, slide);
+        look_at_tissue(work, i, slide, out);
     }
     if (row->features && !(bag = check_features(work, i, out, error))) return FALSE;
     return !row->annotation || check_annotation(work, row, slide, bag, error);

@@ -155,6 +155,7 @@ static void add_table(Gathering *g, const char *path) {
         row.slide = g_strdup(from->slide);
         row.features = g_strdup(from->features);
         row.annotation = g_strdup(from->annotation);
+        row.tissue = g_strdup(from->tissue);
         row.patch_labels = NULL;
         row.patient = g_strdup(from->patient);
         row.site = g_strdup(from->site);

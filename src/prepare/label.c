@@ -25,7 +25,7 @@ static char *label_source(const RmilWork *work, int64_t row, const RmilBag *bag,
     g_auto(GStrv) lesion = rmil_lesion_groups(work->options.lesion, &work->cohort->task, &work->cohort->rows[row].target);
     append_list(out, "lesion", lesion);
     append_list(out, "exclude", work->options.exclusion);
-    g_autofree char *frame = rmil_annotation_frame(work, &work->cohort->rows[row]);
+    g_autofree char *frame = rmil_annotation_frame(work, &work->cohort->rows[row], work->cohort->rows[row].annotation);
     g_string_append(out, frame);
     g_autofree char *coords = g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)bag->coords,
                                                           (gsize)bag->count * 2 * sizeof *bag->coords);

@@ -13,6 +13,8 @@ void rmil_prepare_options_init(RmilPrepareOptions *options) {
 }
 
 void rmil_prepare_options_clear(RmilPrepareOptions *options) {
+    g_clear_pointer(&options->tissue, g_free);
+    g_clear_pointer(&options->leave_out, g_free);
     g_clear_pointer(&options->encoder, g_free);
     g_clear_pointer(&options->weights, g_free);
     g_clear_pointer(&options->mean, g_free);
@@ -25,6 +27,8 @@ void rmil_prepare_options_clear(RmilPrepareOptions *options) {
 
 void rmil_prepare_options_copy(const RmilPrepareOptions *from, RmilPrepareOptions *to) {
     *to = *from;
+    to->tissue = g_strdup(from->tissue);
+    to->leave_out = g_strdup(from->leave_out);
     to->encoder = g_strdup(from->encoder);
     to->weights = g_strdup(from->weights);
     to->mean = g_strdup(from->mean);
@@ -51,10 +55,37 @@ static gboolean in_range(const char *name, double value, double low, double high
     return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s %g is not in %g … %g", name, value, low, high);
 }
 
+/* One of "pen", "fold", "blur" is to be left out. */
+static gboolean take_artefact(const char *name, RmilTissueOptions *tissue, GError **error) {
+    gboolean *const wanted[RMIL_LEFT_REASONS] =
+        {[RMIL_LEFT_PEN] = &tissue->pen, [RMIL_LEFT_FOLD] = &tissue->fold, [RMIL_LEFT_BLUR] = &tissue->blur};
+    for (RmilLeftOut reason = RMIL_LEFT_NOTHING + 1; reason < RMIL_LEFT_REASONS; reason++)
+        if (wanted[reason] && strcmp(name, rmil_left_out_name(reason)) == 0) return *wanted[reason] = TRUE;
+    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--leave-out: \"%.60s\" is none of pen, fold, blur", name);
+}
+
+gboolean rmil_prepare_tissue(const RmilPrepareOptions *options, RmilTissueOptions *tissue, GError **error) {
+    rmil_tissue_options_init(tissue);
+    tissue->mpp = options->mask_mpp;
+    tissue->min_area = options->min_area;
+    tissue->max_hole = options->max_hole;
+    if (options->tissue && !rmil_tissue_method_parse(options->tissue, &tissue->method, error)) {
+        g_prefix_error(error, "--tissue: ");
+        return FALSE;
+    }
+    g_auto(GStrv) names = g_strsplit(options->leave_out ? options->leave_out : "", ",", -1);
+    for (int i = 0; names[i]; i++)
+        if (!take_artefact(g_strstrip(names[i]), tissue, error)) return FALSE;
+    return TRUE;
+}
+
 gboolean rmil_prepare_options_check(const RmilPrepareOptions *o, GError **error) {
+    RmilTissueOptions tissue;
     return in_range("--mpp", o->mpp, 0, 100, error) && (o->tile_mpp == 0 || in_range("--tile-mpp", o->tile_mpp, 0.01, 100, error)) &&
-           in_range("--min-tissue", o->min_tissue, 0, 1, error) && in_range("--mask-mpp", o->mask_mpp, 0.1, 1000, error) &&
-           in_range("--padding", o->padding, 0, 1e6, error) && in_range("--label-threshold", o->label_threshold, 0, 1, error);
+           in_range("--min-area", o->min_area, 0, 1e6, error) && in_range("--max-hole", o->max_hole, 0, 1e6, error) &&
+           rmil_prepare_tissue(o, &tissue, error) && in_range("--min-tissue", o->min_tissue, 0, 1, error) &&
+           in_range("--mask-mpp", o->mask_mpp, 0.1, 1000, error) && in_range("--padding", o->padding, 0, 1e6, error) &&
+           in_range("--label-threshold", o->label_threshold, 0, 1, error);
 }
 
 JsonNode *rmil_preprocessing_get(const RmilPrepareOptions *options) {
@@ -75,6 +106,10 @@ JsonNode *rmil_preprocessing_get(const RmilPrepareOptions *options) {
     json_object_set_double_member(o, "tile_mpp", options->tile_mpp);
     json_object_set_double_member(o, "min_tissue", options->min_tissue);
     json_object_set_double_member(o, "mask_mpp", options->mask_mpp);
+    if (options->tissue) json_object_set_string_member(o, "tissue", options->tissue);
+    if (options->leave_out) json_object_set_string_member(o, "leave_out", options->leave_out);
+    if (options->min_area > 0) json_object_set_double_member(o, "min_area", options->min_area);
+    if (options->max_hole > 0) json_object_set_double_member(o, "max_hole", options->max_hole);
     return node;
 }
 
@@ -128,6 +163,25 @@ static gboolean apply_onnx(JsonNode *node, RmilPrepareOptions *options, GError *
     return same("--input-px", then, NULL, given, error);
 }
 
+/* As apply_onnx, of what is tissue. */
+static gboolean apply_tissue(JsonNode *node, RmilPrepareOptions *options, GError **error) {
+    static const struct {
+        const char *member, *option;
+        gsize place;
+    } areas[] = {{"min_area", "--min-area", G_STRUCT_OFFSET(RmilPrepareOptions, min_area)},
+                 {"max_hole", "--max-hole", G_STRUCT_OFFSET(RmilPrepareOptions, max_hole)}};
+    for (gsize i = 0; i < G_N_ELEMENTS(areas); i++) {
+        double *area = &G_STRUCT_MEMBER(double, options, areas[i].place), recorded = 0;
+        if (!number_member(node, areas[i].member, &recorded, error)) return FALSE;
+        g_autofree char *then = recorded > 0 ? g_strdup_printf("%g", recorded) : NULL,
+                        *given = *area > 0 ? g_strdup_printf("%g", *area) : NULL;
+        if (!same(areas[i].option, then, NULL, given, error)) return FALSE;
+        *area = recorded;
+    }
+    return text_member(node, "tissue", "--tissue", rmil_tissue_method_name(RMIL_TISSUE_OTSU), &options->tissue, error) &&
+           text_member(node, "leave_out", "--leave-out", NULL, &options->leave_out, error);
+}
+
 gboolean rmil_preprocessing_apply(JsonNode *node, RmilPrepareOptions *options, GError **error) {
     const char *encoder = rmil_json_text(node, "encoder");
     double bfloat16 = 0;
@@ -137,7 +191,7 @@ gboolean rmil_preprocessing_apply(JsonNode *node, RmilPrepareOptions *options, G
     if (!options->weights) options->weights = g_strdup(rmil_json_text(node, "weights"));
     if (!number_member(node, "encode_bfloat16", &bfloat16, error) || !number_member(node, "tile_mpp", &options->tile_mpp, error) ||
         !number_member(node, "min_tissue", &options->min_tissue, error) || !number_member(node, "mask_mpp", &options->mask_mpp, error) ||
-        (strcmp(encoder, "onnx") == 0 && !apply_onnx(node, options, error)))
+        !apply_tissue(node, options, error) || (strcmp(encoder, "onnx") == 0 && !apply_onnx(node, options, error)))
         return FALSE;
     if (!options->device) options->device = g_strdup(rmil_json_text(node, "device"));
     options->bfloat16 = bfloat16 != 0;

@@ -11,6 +11,15 @@
 void rmil_prepare_options_copy(const RmilPrepareOptions *from, RmilPrepareOptions *to);
 /* Its texts are the options'. */
 RmilEncoderOptions rmil_prepare_encoder(const RmilPrepareOptions *options);
+/* How tissue is found; ARGUMENT names the option that says it wrongly. */
+gboolean rmil_prepare_tissue(const RmilPrepareOptions *options, RmilTissueOptions *tissue, GError **error);
+
+/* -- tissue.c ------------------------------------------------------------------------------------------------------------------ */
+/* For a `source`: "" for what is usual, or how the tissue of a row was found. Free with g_free. */
+char *rmil_tissue_source(const RmilWork *work, int64_t row);
+/* {"pen": 12}: of tiles left out, by reason; NULL: none. And back: adds to `left`. Free with g_free. */
+char *rmil_left_out_text(const int64_t left[RMIL_LEFT_REASONS]);
+void rmil_left_out_parse(const char *text, int64_t left[RMIL_LEFT_REASONS]);
 
 /* -- work.c -------------------------------------------------------------------------------------------------------------------- */
 /* Fails when the work has no folder or no cohort. */
@@ -35,8 +44,10 @@ char **rmil_lesion_groups(char *const *given, const RmilTask *task, const RmilTa
 /* -- annotations.c --------------------------------------------------------------------------------------------------------------- */
 /* What is doubtful about a row's annotation: its slide is called negative, and a lesion is outlined. NULL: nothing. g_free. */
 char *rmil_annotation_doubt(const RmilTask *task, const RmilCohortRow *row, gboolean lesion);
-/* For a `source`: "", or from where an annotation is counted that may count from a scanned area. Free with g_free. */
-char *rmil_annotation_frame(const RmilWork *work, const RmilCohortRow *row);
+/* For a `source`: "", or from where outlines of a file are counted that may count from a scanned area. Free with g_free. */
+char *rmil_annotation_frame(const RmilWork *work, const RmilCohortRow *row, const char *outlines);
+/* What the slide says of its size and scanned area. */
+void rmil_annotation_bounds(RmilAnnotationOptions *options, const RmilSlideInfo *info);
 
 /* -- rows.c ---------------------------------------------------------------------------------------------------------------------- */
 /* A stage that takes rows one by one. */

@@ -28,12 +28,20 @@ static void append_target(RmilCsv *csv, const RmilTask *task, const RmilTarget *
 }
 
 /* Where `target` is, stands what is predicted. */
-static const char *const known_columns[] = {"id", "slide", "features", "patch_labels", "target", "split", "annotation", "patient", "mpp"};
-enum { TARGET = 4 };
+static const char *const known_columns[] = {"id",    "slide",      "features", "patch_labels", "target",
+                                            "split", "annotation", "patient",  "mpp",          "tissue"};
+enum { TARGET = 4, TISSUE = 9 };
+
+/* The last column is there where a row has one. */
+static int count_columns(const RmilCohort *cohort) {
+    for (int64_t i = 0; i < cohort->count; i++)
+        if (cohort->rows[i].tissue) return TISSUE + 1;
+    return TISSUE;
+}
 
 static void append_header(RmilCsv *csv, const RmilCohort *cohort, const GArray *own) {
     static const char *const targets[] = {"label", "time", "value"};
-    for (int i = 0; i < (int)G_N_ELEMENTS(known_columns); i++) {
+    for (int i = 0; i < count_columns(cohort); i++) {
         rmil_csv_text(csv, i == TARGET ? targets[cohort->task.kind] : known_columns[i]);
         if (i == TARGET && cohort->task.kind == RMIL_TASK_SURVIVAL) rmil_csv_text(csv, "event");
     }
@@ -55,8 +63,9 @@ static gboolean append_row(RmilCsv *csv, const RmilWork *work, int64_t i, const 
     g_autofree char *features_full = g_canonicalize_filename(features, NULL),
                     *labels_full = labelled ? g_canonicalize_filename(labels, NULL) : NULL;
     const char *cells[G_N_ELEMENTS(known_columns)] = {
-        row->id, row->slide, features_full, labels_full, NULL, rmil_split_name(row->split), row->annotation, row->patient, mpp};
-    for (int c = 0; c < (int)G_N_ELEMENTS(cells); c++) {
+        row->id,         row->slide,   features_full, labels_full, NULL, rmil_split_name(row->split),
+        row->annotation, row->patient, mpp,           row->tissue};
+    for (int c = 0; c < count_columns(work->cohort); c++) {
         if (c == TARGET) append_target(csv, &work->cohort->task, &row->target);
         else rmil_csv_text(csv, cells[c]);
     }

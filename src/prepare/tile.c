@@ -8,19 +8,22 @@
 #include <string.h>
 
 typedef struct {
-    int64_t *tiles; /* by row of the cohort */
-    double *mpp;    /* the same: of the slide, 0 a plain image without, < 0 unknown */
+    int64_t *tiles;                     /* by row of the cohort */
+    double *mpp;                        /* the same: of the slide, 0 a plain image without, < 0 unknown */
+    int64_t (*left)[RMIL_LEFT_REASONS]; /* the same: tiles left out */
 } Tiling;
 
 static char *tile_source(const RmilWork *work, int64_t row) {
     g_autofree char *file = rmil_file_identity(work->cohort->rows[row].slide);
     char mpp[G_ASCII_DTOSTR_BUF_SIZE];
-    return g_strdup_printf("tiles 1; %s; mpp %s; %d px at %g; tissue %g at %g", file,
+    g_autofree char *tissue = rmil_tissue_source(work, row);
+    return g_strdup_printf("tiles 1; %s; mpp %s; %d px at %g; tissue %g at %g%s", file,
                            g_ascii_dtostr(mpp, sizeof mpp, rmil_work_mpp(work, row)), work->options.tile_px, work->options.tile_mpp,
-                           work->options.min_tissue, work->options.mask_mpp);
+                           work->options.min_tissue, work->options.mask_mpp, tissue);
 }
 
 static gboolean write_tiles(const RmilGrid *grid, const char *id, char *source, const char *path, GError **error) {
+    g_autofree char *left_out = rmil_left_out_text(grid->left);
     RmilBag bag = {.id = (char *)id,
                    .count = grid->count,
                    .coords = grid->coords,
@@ -30,7 +33,8 @@ static gboolean write_tiles(const RmilGrid *grid, const char *id, char *source, 
                    .target_mpp = grid->mpp,
                    .slide_width = grid->slide_width,
                    .slide_height = grid->slide_height,
-                   .source = source};
+                   .source = source,
+                   .left_out = left_out};
     return rmil_bag_write(&bag, path, FALSE, error);
 }
 
@@ -64,6 +68,7 @@ static gboolean tile_row(RmilWork *work, int64_t row, gpointer user, gboolean *m
         g_autoptr(RmilBag) bag = rmil_bag_read(path, NULL, RMIL_FLOAT32, RMIL_BAG_NO_FEATURES, &unreadable);
         if (bag) {
             tiling->tiles[row] = bag->count;
+            rmil_left_out_parse(bag->left_out, tiling->left[row]);
             tiling->mpp[row] = rmil_bag_level0_mpp(bag);
             return TRUE;
         }
@@ -71,16 +76,17 @@ static gboolean tile_row(RmilWork *work, int64_t row, gpointer user, gboolean *m
     }
     g_autoptr(RmilSlide) slide = rmil_work_open_slide(work, row, error);
     if (!slide) return FALSE;
-    g_autoptr(RmilMask) mask = rmil_mask_new(slide, how->mask_mpp, error);
-    if (!mask) return FALSE;
-    rmil_work_warn_all(work, (const char *const *)mask->warnings);
+    RmilTissueOptions tissue;
+    g_autoptr(RmilMask) mask = rmil_work_mask(work, row, slide, how->mask_mpp, error);
+    if (!mask || !rmil_prepare_tissue(how, &tissue, error)) return FALSE;
     const RmilTileOptions options = {.tile_px = how->tile_px, .mpp = how->tile_mpp, .min_tissue = how->min_tissue};
     g_autoptr(RmilGrid) grid = rmil_grid_new(slide, mask, &options, error);
-    if (!grid || !write_picture(work, row, slide, mask, grid, preview, error) ||
-        !write_tiles(grid, work->cohort->rows[row].id, source, path, error))
+    if (!grid || (tissue.blur && !rmil_grid_drop_blurred(grid, slide, error)) ||
+        !write_picture(work, row, slide, mask, grid, preview, error) || !write_tiles(grid, work->cohort->rows[row].id, source, path, error))
         return FALSE;
     *made = TRUE;
     tiling->tiles[row] = grid->count;
+    memcpy(tiling->left[row], grid->left, sizeof grid->left);
     tiling->mpp[row] = rmil_slide_info(slide)->mpp;
     return TRUE;
 }
@@ -95,14 +101,19 @@ gboolean rmil_work_tile(RmilWork *work, GError **error) {
     if (!rows->len) return TRUE;
     g_autofree int64_t *tiles = rmil_try_new(n, sizeof *tiles, error);
     g_autofree double *mpp = tiles ? rmil_try_new(n, sizeof *mpp, error) : NULL;
-    if (!mpp) return FALSE;
+    g_autofree int64_t(*left)[RMIL_LEFT_REASONS] = mpp ? rmil_try_new(n, sizeof *left, error) : NULL;
+    if (!left) return FALSE;
     for (int64_t i = 0; i < n; i++) mpp[i] = -1;
-    Tiling tiling = {tiles, mpp};
+    Tiling tiling = {tiles, mpp, left};
     RmilStage stage = {.name = "tile", .what = "tile: slides", .row = tile_row, .user = &tiling};
     const gboolean done = rmil_work_rows(work, rows, &stage, error);
     rmil_work_say_resolutions(work, mpp);
     work->tiles = 0;
-    for (int64_t i = 0; i < n; i++) work->tiles += tiles[i];
+    memset(work->left_out, 0, sizeof work->left_out);
+    for (int64_t i = 0; i < n; i++) {
+        work->tiles += tiles[i];
+        for (int r = 0; r < RMIL_LEFT_REASONS; r++) work->left_out[r] += left[i][r];
+    }
     rmil_monitor_done(&work->monitor, stage.name, stage.made, stage.kept, start);
     return done;
 }

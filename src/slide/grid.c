@@ -19,23 +19,41 @@ static const char *check_options(const RmilTileOptions *options) {
 /* Overlap of [from, to] with mask pixel i, in mask pixels. */
 static double overlap(double from, double to, int64_t i) { return MAX(0, MIN(to, (double)i + 1) - MAX(from, (double)i)); }
 
-/* Share of the square of `side` level-0 pixels at (x, y) that is tissue; outside the mask is none. */
-static double tissue_share(const RmilMask *mask, int64_t x, int64_t y, double side) {
+/* Share of the square of `side` level-0 pixels at (x, y) that has `value` in a plane of the mask; outside the mask nothing has. */
+static double share_of(const RmilMask *mask, const uint8_t *plane, uint8_t value, int64_t x, int64_t y, double side) {
     double left = (double)x / mask->downsample, right = ((double)x + side) / mask->downsample;
     double top = (double)y / mask->downsample, bottom = ((double)y + side) / mask->downsample;
     int64_t first_column = MAX(0, (int64_t)floor(left)), last_column = MIN(mask->width - 1, (int64_t)floor(right));
     int64_t first_row = MAX(0, (int64_t)floor(top)), last_row = MIN(mask->height - 1, (int64_t)floor(bottom));
     double area = 0;
     for (int64_t row = first_row; row <= last_row; row++) {
-        const uint8_t *tissue = mask->tissue + row * mask->width;
+        const uint8_t *at = plane + row * mask->width;
         double length = 0;
         int64_t whole = 0;
-        for (int64_t i = first_column + 1; i < last_column; i++) whole += tissue[i];
-        if (tissue[first_column]) length += overlap(left, right, first_column);
-        if (last_column > first_column && tissue[last_column]) length += overlap(left, right, last_column);
+        for (int64_t i = first_column + 1; i < last_column; i++) whole += at[i] == value;
+        if (at[first_column] == value) length += overlap(left, right, first_column);
+        if (last_column > first_column && at[last_column] == value) length += overlap(left, right, last_column);
         area += (length + (double)whole) * overlap(top, bottom, row);
     }
     return area / ((right - left) * (bottom - top));
+}
+
+/* Does what was left out cost the tile its place? It does where it would have enough tissue with it, and has too little, or less than was
+ * left out. Then it is counted, by what covers most of it. */
+static gboolean loses_place(RmilGrid *grid, const RmilMask *mask, const int64_t corner[2], double share, double min_tissue) {
+    RmilLeftTile tile = {corner[0], corner[1], RMIL_LEFT_NOTHING};
+    double left = 0, most = 0;
+    for (RmilLeftOut reason = RMIL_LEFT_NOTHING + 1; mask->left_out && reason < RMIL_LEFT_REASONS; reason++) {
+        const double part = share_of(mask, mask->left_out, (uint8_t)reason, corner[0], corner[1], grid->tile_level0);
+        left += part;
+        if (part <= most) continue;
+        most = part;
+        tile.reason = reason;
+    }
+    if (left == 0 || share + left < min_tissue - 1e-9 || (share >= min_tissue - 1e-9 && share >= left)) return FALSE;
+    g_array_append_val(grid->left_out, tile);
+    grid->left[tile.reason]++;
+    return TRUE;
 }
 
 /* For twice as many tiles. */
@@ -60,6 +78,7 @@ RmilGrid *rmil_grid_new(const RmilSlide *slide, const RmilMask *mask, const Rmil
         return NULL;
     }
     g_autoptr(RmilGrid) grid = g_new0(RmilGrid, 1);
+    grid->left_out = g_array_new(FALSE, FALSE, sizeof(RmilLeftTile));
     grid->tile_px = options->tile_px;
     grid->mpp = info->mpp > 0 ? options->mpp : 0;
     grid->downsample = info->mpp > 0 ? options->mpp / info->mpp : 1;
@@ -76,8 +95,8 @@ RmilGrid *rmil_grid_new(const RmilSlide *slide, const RmilMask *mask, const Rmil
         for (int64_t column = 0; column < (int64_t)columns; column++) {
             int64_t corner[2] = {info->bounds_x + llround((double)column * grid->tile_level0),
                                  info->bounds_y + llround((double)row * grid->tile_level0)};
-            double share = tissue_share(mask, corner[0], corner[1], grid->tile_level0);
-            if (share < options->min_tissue - 1e-9) continue;
+            double share = share_of(mask, mask->tissue, 1, corner[0], corner[1], grid->tile_level0);
+            if (loses_place(grid, mask, corner, share, options->min_tissue) || share < options->min_tissue - 1e-9) continue;
             if (grid->count == room && !make_room(grid, &room, error)) return NULL;
             memcpy(grid->coords + 2 * grid->count, corner, sizeof corner);
             grid->tissue[grid->count++] = (float)MIN(share, 1);
@@ -93,6 +112,7 @@ void rmil_grid_free(RmilGrid *grid) {
     if (!grid) return;
     g_free(grid->coords);
     g_free(grid->tissue);
+    g_clear_pointer(&grid->left_out, g_array_unref);
     g_free(grid);
 }
 

@@ -9,7 +9,7 @@
 static void check_grid(const char *path, double mpp, int tile_px, RmilPixelCache *cache) {
     GError *error = NULL;
     g_autoptr(RmilSlide) slide = open_slide(path, 0);
-    g_autoptr(RmilMask) mask = rmil_mask_new(slide, 0, &error);
+    g_autoptr(RmilMask) mask = rmil_mask_new(slide, NULL, &error);
     g_assert_no_error(error);
     RmilTileOptions options;
     rmil_tile_options_init(&options);

@@ -231,6 +231,87 @@ static void test_options(void) {
     rmil_prepare_options_clear(&options);
 }
 
+/* A table with one slide whose tissue is given; free with g_free. */
+static char *table_with_tissue(const char *into, const char *name, const char *outlines) {
+    g_autofree char *given = table_path(), *tissue = test_file(into, name, outlines);
+    GError *error = NULL;
+    g_autoptr(RmilCohort) cohort = rmil_cohort_read(given, &error);
+    g_assert_no_error(error);
+    g_autofree char *text = g_strdup_printf("id,slide,tissue\n%s,%s,%s\n", cohort->rows[1].id, cohort->rows[1].slide, tissue);
+    return test_file(into, "given.csv", text);
+}
+
+/* Tiles lie where the column tissue says, whatever is there; the file becomes part of what they were made from, and stays in the table. */
+static void test_given_tissue(void) {
+    g_autofree char *into = test_folder();
+    static const char *const square =
+        "{\"type\":\"FeatureCollection\",\"features\":[{\"type\":\"Feature\",\"properties\":{\"tissue_id\":0},\"geometry\":{\"type\":"
+        "\"Polygon\",\"coordinates\":[[[0,0],[448,0],[448,448],[0,448],[0,0]]]}}]}";
+    g_autofree char *table = table_with_tissue(into, "tissue.geojson", square);
+    RmilPrepareOptions options;
+    rmil_prepare_options_init(&options);
+    GError *error = NULL;
+    for (int pass = 0; pass < 2; pass++) {
+        forget();
+        g_autoptr(RmilWork) work = rmil_work_new(into, &options, &monitor, &error);
+        g_assert_true(rmil_work_read(work, table, &error));
+        g_autoptr(RmilCohort) cohort = rmil_work_prepare(work, &error);
+        g_assert_no_error(error);
+        g_assert_cmpint(work->tiles, ==, 4);
+        g_assert_cmpint(heard.made[0], ==, pass == 0);
+        g_assert_nonnull(cohort->rows[0].tissue);
+        g_assert_true(g_str_has_suffix(cohort->rows[0].tissue, "tissue.geojson"));
+    }
+    static const struct {
+        const char *outlines, *problem;
+    } wrong[] = {{"{\"type\":\"FeatureCollection\",\"features\":[]}", "given as its tissue"}, {"no outlines", "annotations are read from"}};
+    for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++) {
+        g_autofree char *bad = table_with_tissue(into, "tissue.geojson", wrong[i].outlines);
+        g_autoptr(RmilWork) work = rmil_work_new(into, &options, &monitor, &error);
+        forget();
+        g_assert_true(rmil_work_read(work, bad, &error));
+        g_assert_true(rmil_work_tile(work, &error));
+        g_assert_true(said(heard.problems, wrong[i].problem));
+    }
+}
+
+/* What is left out is counted, also where tiles are there already, and becomes part of what they were made from. */
+static void test_left_out(void) {
+    g_autofree char *into = test_folder();
+    RmilPrepareOptions options;
+    rmil_prepare_options_init(&options);
+    options.leave_out = g_strdup("pen, blur");
+    options.min_area = 0.001;
+    GError *error = NULL;
+    int64_t left[2][RMIL_LEFT_REASONS];
+    for (int pass = 0; pass < 2; pass++) {
+        g_autoptr(RmilWork) work = begin(into, &options);
+        g_assert_true(rmil_work_tile(work, &error));
+        memcpy(left[pass], work->left_out, sizeof left[pass]);
+        g_assert_cmpint(heard.made[0], ==, pass == 0 ? 3 : 0);
+    }
+    g_assert_cmpint(memcmp(left[0], left[1], sizeof left[0]), ==, 0);
+    g_autoptr(JsonNode) node = rmil_preprocessing_get(&options);
+    RmilPrepareOptions taken, other;
+    rmil_prepare_options_init(&taken);
+    rmil_prepare_options_init(&other);
+    json_object_set_string_member(json_node_get_object(node), "encoder", "texture");
+    g_assert_true(rmil_preprocessing_apply(node, &taken, &error));
+    g_assert_cmpstr(taken.leave_out, ==, "pen, blur");
+    g_assert_cmpfloat(taken.min_area, ==, 0.001);
+    g_assert_null(taken.tissue);
+    other.tissue = g_strdup("hsv");
+    g_assert_false(rmil_preprocessing_apply(node, &other, &error));
+    test_error(&error, RMIL_ERROR_ARGUMENT, "--tissue otsu: --tissue hsv would give it others");
+    g_free(options.leave_out);
+    options.leave_out = g_strdup("pen,dirt");
+    g_assert_null(rmil_work_new(into, &options, NULL, &error));
+    test_error(&error, RMIL_ERROR_ARGUMENT, "\"dirt\" is none of pen, fold, blur");
+    rmil_prepare_options_clear(&options);
+    rmil_prepare_options_clear(&taken);
+    rmil_prepare_options_clear(&other);
+}
+
 static void test_label_into(void) {
     g_autofree char *into = test_folder();
     RmilPrepareOptions options;
@@ -573,6 +654,8 @@ int main(int argc, char **argv) {
     g_test_add_func("/prepare/whole", test_whole);
     g_test_add_func("/prepare/resume", test_resume);
     g_test_add_func("/prepare/options", test_options);
+    g_test_add_func("/prepare/tissue", test_given_tissue);
+    g_test_add_func("/prepare/left-out", test_left_out);
     g_test_add_func("/prepare/label-into", test_label_into);
     g_test_add_func("/prepare/lock", test_lock);
     g_test_add_func("/prepare/refused", test_refused);

@@ -88,14 +88,14 @@ static void test_mask(void) {
         g_autofree char *path = make_slide(folder, "m.tiff", picture, (SlideForm){.mpp = 0.25, .pyramid = pyramid});
         g_autoptr(RmilSlide) slide = open_slide(path, 0);
         GError *error = NULL;
-        g_autoptr(RmilMask) mask = rmil_mask_new(slide, 0, &error);
+        g_autoptr(RmilMask) mask = rmil_mask_new(slide, NULL, &error);
         g_assert_no_error(error);
         g_assert_cmpfloat_with_epsilon(mask->downsample, 16, 1e-4);
         g_assert_cmpint(mask->width, ==, 128);
         g_assert_cmpint(mask->height, ==, 96);
         for (int64_t i = 0; i < mask->width * mask->height; i++)
             g_assert_cmpint(mask->tissue[i], ==, is_tissue(i % mask->width * 16, i / mask->width * 16));
-        g_autoptr(RmilMask) fine = rmil_mask_new(slide, 1, &error);
+        g_autoptr(RmilMask) fine = rmil_mask_new(slide, &(const RmilTissueOptions){.mpp = 1}, &error);
         g_assert_cmpint(fine->width, ==, 512);
     }
 }
@@ -111,7 +111,7 @@ static gboolean is_plain_colour(const Picture *picture, int64_t x, int64_t y) {
 static void check_grid(const Picture *picture, const char *path, double mpp, double min_tissue, int64_t left, int64_t top) {
     g_autoptr(RmilSlide) slide = open_slide(path, mpp);
     GError *error = NULL;
-    g_autoptr(RmilMask) mask = rmil_mask_new(slide, 0, &error);
+    g_autoptr(RmilMask) mask = rmil_mask_new(slide, NULL, &error);
     g_assert_no_error(error);
     RmilTileOptions options;
     rmil_tile_options_init(&options);
@@ -169,7 +169,7 @@ static void test_bounds(void) {
     check_grid(picture, path, 0, 0.25, 1600, 960);
     g_autofree char *whole = make_slide(folder, "w.tiff", picture, (SlideForm){.mpp = 0.25});
     g_autoptr(RmilSlide) slide = open_slide(path, 0), alone = open_slide(whole, 0);
-    g_autoptr(RmilMask) mask = rmil_mask_new(slide, 0, NULL), expected = rmil_mask_new(alone, 0, NULL);
+    g_autoptr(RmilMask) mask = rmil_mask_new(slide, NULL, NULL), expected = rmil_mask_new(alone, 0, NULL);
     g_assert_cmpint(mask->lower, ==, expected->lower);
     g_assert_cmpint(mask->upper, ==, expected->upper);
     for (int64_t i = 0; i < mask->width * mask->height; i++) {
@@ -185,7 +185,7 @@ static void test_plain(void) {
     g_autofree char *path = make_image(folder, "p.png", picture);
     g_autoptr(RmilSlide) slide = open_slide(path, 0);
     GError *error = NULL;
-    g_autoptr(RmilMask) mask = rmil_mask_new(slide, 0, &error);
+    g_autoptr(RmilMask) mask = rmil_mask_new(slide, NULL, &error);
     g_assert_no_error(error);
     g_assert_cmpfloat(mask->downsample, ==, 1);
     RmilTileOptions options;
@@ -203,7 +203,7 @@ static void test_plain(void) {
     assert_pixel(rgb, picture_at(picture, 448, 448), 0);
     g_free(rgb);
     g_autoptr(RmilSlide) given = open_slide(path, 0.25);
-    g_autoptr(RmilMask) given_mask = rmil_mask_new(given, 0, &error);
+    g_autoptr(RmilMask) given_mask = rmil_mask_new(given, NULL, &error);
     g_autoptr(RmilGrid) given_grid = rmil_grid_new(given, given_mask, &options, &error);
     g_assert_cmpfloat(given_mask->downsample, ==, 1);
     g_assert_cmpint(given_grid->count, ==, 2); /* of 448 px */
@@ -212,7 +212,7 @@ static void test_plain(void) {
     picture_fill(wide, 1500, 10, 500, 20, DARK);
     g_autofree char *wide_path = make_image(folder, "wide.png", wide);
     g_autoptr(RmilSlide) wide_slide = open_slide(wide_path, 0);
-    g_autoptr(RmilMask) wide_mask = rmil_mask_new(wide_slide, 0, &error);
+    g_autoptr(RmilMask) wide_mask = rmil_mask_new(wide_slide, NULL, &error);
     g_assert_cmpint(wide_mask->width, ==, 4096);
     g_assert_cmpint(wide_mask->height, ==, 32);
 }
@@ -223,13 +223,13 @@ static void test_no_tissue(void) {
     g_autofree char *path = make_slide(folder, "empty.tiff", picture, (SlideForm){.mpp = 0.25});
     g_autoptr(RmilSlide) slide = open_slide(path, 0);
     GError *error = NULL;
-    g_assert_null(rmil_mask_new(slide, 0, &error));
+    g_assert_null(rmil_mask_new(slide, NULL, &error));
     test_error(&error, RMIL_ERROR_DATA, "empty.tiff: no tissue found: it has fewer than three gray values");
     picture_fill(picture, 0, 0, 32, 32, DARK);
     picture_fill(picture, 64, 64, 32, 32, PALE);
     g_autofree char *little = make_slide(folder, "little.tiff", picture, (SlideForm){.mpp = 0.25});
     g_autoptr(RmilSlide) other = open_slide(little, 0);
-    g_autoptr(RmilMask) mask = rmil_mask_new(other, 0, &error);
+    g_autoptr(RmilMask) mask = rmil_mask_new(other, NULL, &error);
     g_assert_no_error(error);
     RmilTileOptions options;
     rmil_tile_options_init(&options);
@@ -240,9 +240,9 @@ static void test_no_tissue(void) {
         g_assert_null(rmil_grid_new(other, mask, &bad[i], &error));
         test_error(&error, RMIL_ERROR_ARGUMENT, "must be");
     }
-    g_assert_null(rmil_mask_new(other, -1, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "-1 µm");
-    g_autoptr(RmilMask) foreign = rmil_mask_new(other, 1, &error);
+    g_assert_null(rmil_mask_new(other, &(const RmilTissueOptions){.mpp = -1}, &error));
+    test_error(&error, RMIL_ERROR_ARGUMENT, "µm per pixel are outside");
+    g_autoptr(RmilMask) foreign = rmil_mask_new(other, &(const RmilTissueOptions){.mpp = 1}, &error);
     foreign->width /= 2;
     g_assert_null(rmil_grid_new(other, foreign, &options, &error));
     test_error(&error, RMIL_ERROR_ARGUMENT, "not this slide's");
@@ -262,7 +262,7 @@ static RmilMask *mask_of(const char *folder, const Picture *picture, VipsForeign
     g_autofree char *path = make_slide(folder, "m.tiff", picture, (SlideForm){.mpp = 0.25, .compression = compression});
     g_autoptr(RmilSlide) slide = open_slide(path, 0);
     GError *error = NULL;
-    RmilMask *mask = rmil_mask_new(slide, 0, &error);
+    RmilMask *mask = rmil_mask_new(slide, NULL, &error);
     g_assert_no_error(error);
     return mask;
 }
@@ -308,7 +308,7 @@ static void test_contrast(void) {
         g_autofree char *path = i ? make_image(folder, names[i], blank) : make_slide(folder, names[i], blank, (SlideForm){.mpp = 2});
         g_autoptr(RmilSlide) slide = open_slide(path, 0);
         GError *error = NULL;
-        g_autoptr(RmilMask) mask = rmil_mask_new(slide, i ? 0 : 4, &error);
+        g_autoptr(RmilMask) mask = rmil_mask_new(slide, &(const RmilTissueOptions){.mpp = i ? 0 : 4}, &error);
         if (mask) g_error("%s: thresholds %d and %d", names[i], mask->lower, mask->upper);
         test_error(&error, RMIL_ERROR_DATA, "no tissue found: it is blank");
     }
@@ -326,7 +326,7 @@ static void test_contrast(void) {
         g_autofree char *path = make_slide(folder, "m.tiff", upper, (SlideForm){.mpp = 0.25});
         g_autoptr(RmilSlide) slide = open_slide(path, 0);
         GError *error = NULL;
-        g_autoptr(RmilMask) mask = rmil_mask_new(slide, 0, &error);
+        g_autoptr(RmilMask) mask = rmil_mask_new(slide, NULL, &error);
         if (mask) expect_warning(mask, "m.tiff: is very dark: hardly a gray value is above");
         else test_error(&error, RMIL_ERROR_DATA, "very dark image");
     }

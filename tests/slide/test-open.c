@@ -422,7 +422,7 @@ static void test_real(void) {
     assert_fails(unopenable, RMIL_ERROR_FORMAT, "Unsupported TIFF compression: 52479");
     g_autoptr(RmilSlide) half = open_slide(unreadable, 0);
     GError *error = NULL;
-    g_assert_null(rmil_mask_new(half, 0, &error));
+    g_assert_null(rmil_mask_new(half, NULL, &error));
     test_error(&error, RMIL_ERROR_FORMAT, "unreadable.svs: cannot be read at level-0 pixel (0, 0)");
     g_autofree char *plain = test_shared("data/ucsb_breast/ytma10_010704_benign1_ccd.tif");
     g_autoptr(RmilSlide) image = open_slide(plain, 0);
