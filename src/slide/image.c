@@ -40,6 +40,19 @@ static const struct {
     {"webp", "WEBP", 4, 8, vips_webpload},
 };
 
+/* Red, green and blue of three pages; NULL: vips says why. */
+static VipsImage *join_pages(const char *file) {
+    VipsImage *pages[3] = {NULL}, *joined = NULL, *rgb = NULL;
+    gboolean good = TRUE;
+    for (int i = 0; i < 3 && good; i++)
+        good = vips_tiffload(file, &pages[i], "page", i, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_ERROR, NULL) == 0;
+    if (good && vips_bandjoin(pages, &joined, 3, NULL) == 0) vips_copy(joined, &rgb, "interpretation", VIPS_INTERPRETATION_sRGB, NULL);
+    for (int i = 0; i < 3; i++) g_clear_object(&pages[i]);
+    g_clear_object(&joined);
+    return rgb;
+}
+
+/* The first page. */
 static VipsImage *load(const RmilSlide *slide, Loader loader, GError **error) {
     VipsImage *image = NULL;
     if (loader(slide->file, &image, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_ERROR, NULL) == 0) return image;
@@ -157,7 +170,7 @@ static gboolean decode(RmilSlide *slide, Handle *handle, GError **error) {
     if (vips_image_get_width(image) != slide->info.width || vips_image_get_height(image) != slide->info.height)
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has changed since it was opened", slide->name);
     g_autofree char *what = g_strdup_printf("%s: cannot be decoded as %s image", slide->name, slide->format);
-    g_autoptr(RmilVipsImage) rgb = to_rgb(image);
+    g_autoptr(RmilVipsImage) rgb = handle->load == vips_tiffload && rmil_tiff_planar(image) ? join_pages(slide->file) : to_rgb(image);
     if (!rgb) return rmil_vips_fail(error, RMIL_ERROR_FORMAT, what);
     if (vips_image_get_bands(rgb) != 3 || vips_image_get_format(rgb) != VIPS_FORMAT_UCHAR)
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not an RGB or gray image of 8 or 16 bits", slide->name);

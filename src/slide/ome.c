@@ -47,23 +47,36 @@ static int64_t count(xmlTextReader *reader, const char *name) {
 
 static void drop(void *user, xmlErrorPtr reason) {}
 
+/* Is the n-th channel called as the n-th of red, green, blue, or not at all? Programs write numbers where nobody named one. */
+static gboolean is_colour(xmlTextReader *reader, int n) {
+    static const char *const names[3][2] = {{"red", "r"}, {"green", "g"}, {"blue", "b"}};
+    xmlChar *text = xmlTextReaderGetAttribute(reader, (const xmlChar *)"Name");
+    const char *name = text ? (const char *)text : "";
+    while (*name && !g_ascii_isalpha(*name)) name++; /* "0:1", "0:Red" */
+    const gboolean known = !*name || (n < 3 && (g_ascii_strcasecmp(name, names[n][0]) == 0 || g_ascii_strcasecmp(name, names[n][1]) == 0));
+    xmlFree(text);
+    return known;
+}
+
 gboolean rmil_ome_read(const char *xml, RmilOme *ome) {
-    *ome = (RmilOme){NAN, NAN, 0, 0};
+    *ome = (RmilOme){NAN, NAN, 0, 0, FALSE};
     if (!xml || !strstr(xml, "OME") || !strstr(xml, "Pixels")) return FALSE;
     xmlTextReader *reader = xmlReaderForMemory(xml, (int)MIN(strlen(xml), G_MAXINT), NULL, NULL,
                                                XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_HUGE);
     if (!reader) return FALSE;
     xmlTextReaderSetStructuredErrorHandler(reader, (xmlStructuredErrorFunc)drop, NULL);
     gboolean found = FALSE, done = FALSE;
+    int channel = 0;
     while (!done && xmlTextReaderRead(reader) == 1) {
         const char *name = (const char *)xmlTextReaderConstLocalName(reader);
         gboolean begins = xmlTextReaderNodeType(reader) == XML_READER_TYPE_ELEMENT;
         if (begins && !found && strcmp(name, "Pixels") == 0) {
             found = TRUE;
-            *ome = (RmilOme){length(reader, "PhysicalSizeX"), length(reader, "PhysicalSizeY"), count(reader, "SizeC"), 1};
+            *ome = (RmilOme){length(reader, "PhysicalSizeX"), length(reader, "PhysicalSizeY"), count(reader, "SizeC"), 1, TRUE};
+            done = xmlTextReaderIsEmptyElement(reader);
         } else if (found && begins && strcmp(name, "Channel") == 0) {
-            ome->samples = MAX(1, count(reader, "SamplesPerPixel"));
-            done = TRUE;
+            if (channel == 0) ome->samples = MAX(1, count(reader, "SamplesPerPixel"));
+            ome->colours = ome->colours && is_colour(reader, channel++);
         } else if (found && strcmp(name, "Pixels") == 0) {
             done = TRUE;
         }

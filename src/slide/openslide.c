@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Slides that OpenSlide reads. */
 #include "slide/slide-private.h"
+#include "slide/subifd.h"
 
 #include <openslide/openslide.h>
 #include <string.h>
@@ -12,6 +13,8 @@ typedef struct {
     GPtrArray *retired; /* handles with an error that other threads may still be using */
     GMutex lock;
     int64_t tiles[RMIL_SLIDE_LEVELS][2]; /* width and height of each level's tiles in the file */
+    int levels;                          /* that OpenSlide knows; behind them: */
+    RmilSubLevels *more;                 /* or NULL */
 } Handle;
 
 #define RETIRED_MAX 8 /* a file that fails more often is given up */
@@ -54,6 +57,18 @@ static const char *way_out(const char *reason) {
     return ": where it is damaged or cut short, copy it again";
 }
 
+/* A page alone: its SubIFDs may hold coarser levels. */
+static void add_sub_levels(RmilSlide *slide, Handle *handle) {
+    handle->more = rmil_sub_levels_open(slide->file);
+    for (int i = 0; i < rmil_sub_levels_count(handle->more) && slide->info.levels < RMIL_SLIDE_LEVELS; i++) {
+        const int level = slide->info.levels++;
+        rmil_sub_levels_size(handle->more, i, &slide->widths[level], &slide->heights[level]);
+        slide->downsamples[level] = ((double)slide->widths[0] / (double)slide->widths[level] +
+                                     (double)slide->heights[0] / (double)slide->heights[level]) /
+                                    2;
+    }
+}
+
 static gboolean openslide_backend_open(RmilSlide *slide, GError **error) {
     const char *vendor = openslide_detect_vendor(slide->file);
     if (!vendor) return TRUE;
@@ -69,7 +84,7 @@ static gboolean openslide_backend_open(RmilSlide *slide, GError **error) {
     }
     int64_t width, height;
     openslide_get_level0_dimensions(file, &width, &height);
-    if (tiff && rmil_tiff_level_broken(slide->file, width, height)) { /* libvips reads it */
+    if (tiff && (rmil_tiff_level_broken(slide->file, width, height) || rmil_tiff_planar_file(slide->file))) { /* libvips reads it */
         openslide_close(file);
         return TRUE;
     }
@@ -85,6 +100,8 @@ static gboolean openslide_backend_open(RmilSlide *slide, GError **error) {
         handle->tiles[i][0] = tile_side(slide, "width", i);
         handle->tiles[i][1] = tile_side(slide, "height", i);
     }
+    handle->levels = slide->info.levels;
+    if (tiff && handle->levels == 1) add_sub_levels(slide, handle);
     slide->info.bounds_x = property_integer(slide, OPENSLIDE_PROPERTY_NAME_BOUNDS_X, 0);
     slide->info.bounds_y = property_integer(slide, OPENSLIDE_PROPERTY_NAME_BOUNDS_Y, 0);
     slide->info.bounds_width = CLAMP(property_integer(slide, OPENSLIDE_PROPERTY_NAME_BOUNDS_WIDTH, RMIL_SLIDE_SIDE), 0, RMIL_SLIDE_SIDE);
@@ -171,7 +188,12 @@ static gboolean replace_handle(RmilSlide *slide, openslide_t *failed, const Regi
 static gboolean openslide_backend_read(RmilSlide *slide, int64_t x, int64_t y, int level, int64_t width, int64_t height, uint32_t *argb,
                                        GError **error) {
     Handle *handle = slide->handle;
-    Region region = {x, y, width, height, slide->level_of[level], slide->downsamples[level]};
+    const int own = slide->level_of[level];
+    const double scale = slide->downsamples[level];
+    if (own >= handle->levels)
+        return rmil_sub_levels_read(handle->more, own - handle->levels, (int64_t)((double)x / scale + 0.5),
+                                    (int64_t)((double)y / scale + 0.5), width, height, argb, slide->name, error);
+    Region region = {x, y, width, height, own, scale};
     for (;;) { /* at most RETIRED_MAX times */
         openslide_t *file = g_atomic_pointer_get(&handle->current);
         if (G_LIKELY(!try_region(file, &region, argb))) return TRUE;
@@ -184,6 +206,7 @@ static void openslide_backend_close(RmilSlide *slide) {
     Handle *handle = slide->handle;
     openslide_close(handle->current);
     g_ptr_array_unref(handle->retired);
+    rmil_sub_levels_free(handle->more);
     g_mutex_clear(&handle->lock);
     g_free(handle);
 }

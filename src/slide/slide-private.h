@@ -43,6 +43,10 @@ typedef struct _VipsImage VipsImage;
 gboolean rmil_tiff_check_page(RmilSlide *slide, VipsImage *image, gboolean pages, GError **error);
 /* The same for a TIFF file that OpenSlide has opened. What vips cannot read passes. */
 gboolean rmil_tiff_check(RmilSlide *slide, GError **error);
+/* Are red, green and blue, of 8 bits, the first three pages? */
+gboolean rmil_tiff_planar(VipsImage *first);
+/* The same of a file; FALSE: what vips cannot read. */
+gboolean rmil_tiff_planar_file(const char *file);
 
 /* Does OpenSlide 3.4 give garbage for the page of this size? */
 gboolean rmil_tiff_level_broken(const char *path, int64_t width, int64_t height);
@@ -58,6 +62,7 @@ gboolean rmil_slide_check_unread(RmilSlide *slide, GError **error);
 typedef struct {
     double x, y;               /* µm per pixel; NAN: not said */
     int64_t channels, samples; /* in all, and of the first channel: 3 for RGB */
+    gboolean colours;          /* the channels are called red, green and blue, in this order, or nothing */
 } RmilOme;
 gboolean rmil_ome_read(const char *xml, RmilOme *ome);
 double rmil_length_unit(const char *name); /* µm; NAN: no unit of length */

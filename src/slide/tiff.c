@@ -26,17 +26,42 @@ static int64_t channels_of(const char *description) {
     return line ? g_ascii_strtoll(line + strlen("\nchannels="), NULL, 10) : 1;
 }
 
+/* NULL: none. Free with g_free. */
+static char *description_of(VipsImage *image) {
+    const char *text = NULL;
+    if (vips_image_get_typeof(image, VIPS_META_IMAGEDESCRIPTION) == 0 ||
+        vips_image_get_string(image, VIPS_META_IMAGEDESCRIPTION, &text) != 0)
+        return NULL;
+    return g_strdup(text);
+}
+
+gboolean rmil_tiff_planar(VipsImage *first) {
+    RmilOme ome;
+    g_autofree char *description = description_of(first);
+    return vips_image_get_bands(first) == 1 && vips_image_get_format(first) == VIPS_FORMAT_UCHAR && vips_image_get_n_pages(first) == 3 &&
+           rmil_ome_read(description, &ome) && ome.channels == 3 && ome.samples == 1 && ome.colours;
+}
+
+gboolean rmil_tiff_planar_file(const char *file) {
+    VipsImage *opened = NULL;
+    if (vips_tiffload(file, &opened, "access", VIPS_ACCESS_SEQUENTIAL, NULL) != 0) {
+        vips_error_clear();
+        return FALSE;
+    }
+    g_autoptr(RmilVipsImage) image = opened;
+    return rmil_tiff_planar(image);
+}
+
 gboolean rmil_tiff_check_page(RmilSlide *slide, VipsImage *image, gboolean pages, GError **error) {
     VipsBandFormat format = vips_image_get_format(image);
     if (format != VIPS_FORMAT_UCHAR && format != VIPS_FORMAT_USHORT)
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not an RGB or gray image of 8 or 16 bits, but of %s: scale it to 8 bits first",
                          slide->name, numbers(format));
-    const char *description = NULL;
-    if (vips_image_get_typeof(image, VIPS_META_IMAGEDESCRIPTION) != 0)
-        vips_image_get_string(image, VIPS_META_IMAGEDESCRIPTION, &description);
+    g_autofree char *description = description_of(image);
     int64_t channels = vips_image_get_bands(image) < 3 ? channels_of(description) : 1;
     int n = vips_image_get_n_pages(image);
-    if (channels > 1)
+    if (rmil_tiff_planar(image)) rmil_slide_warn(slide, "its 3 channels lie in pages of their own, and are taken as red, green and blue");
+    else if (channels > 1)
         rmil_slide_warn(slide,
                         "its %" G_GINT64_FORMAT " channels lie in pages of their own, of which the first alone is read, in gray: "
                         "make one RGB page of them",

@@ -107,6 +107,7 @@ static void test_columns(void) {
         {"slide,label,case_id,x,x2", {"column \"case_id\" is not used: if it means what patient means here, name it patient"}},
         {"slide,lable,Patients,spilt,x",
          {"\"lable\" is not used: if it means what label", "\"Patients\" is not used", "\"spilt\" is not used: if it means what split"}},
+        {"slide,label,patient,tissue,x", {"column \"tissue\" is not used: here tissue names a file"}},
         {"slide,class,subject,anotation,x", {"\"class\"", "\"subject\"", "\"anotation\" is not used: if it means what annotation"}},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -126,6 +127,13 @@ static void test_columns(void) {
         g_assert_cmpstr(cohort->meaning[1], ==, taken ? "label" : NULL);
         g_assert_null(cohort->meaning[4]);
     }
+}
+
+static void test_tissue(void) {
+    g_autoptr(RmilCohort) cohort = read_text("slide,label,tissue_path\na.svs,1,masks/a.PNG\nb.svs,0,\n");
+    g_assert_true(g_str_has_suffix(cohort->rows[0].tissue, "/masks/a.PNG"));
+    g_assert_true(g_path_is_absolute(cohort->rows[0].tissue));
+    g_assert_null(cohort->rows[1].tissue);
 }
 
 static void labels_are(const char *labels, const char *message) {
@@ -209,6 +217,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/cohort/read", test_read);
     g_test_add_func("/cohort/bad", test_bad);
     g_test_add_func("/cohort/columns", test_columns);
+    g_test_add_func("/cohort/tissue", test_tissue);
     g_test_add_func("/cohort/labels", test_labels);
     g_test_add_func("/cohort/twins", test_twins);
     g_test_add_func("/cohort/real", test_real);

@@ -375,6 +375,71 @@ static void test_levels(void) {
     }
 }
 
+/* An OME-TIFF has its pyramid in SubIFDs: read as any other pyramid is. */
+static void test_sub_levels(void) {
+    g_autofree char *folder = test_folder();
+    g_autoptr(Picture) picture = picture_noise(1024, 768, 6);
+    g_autofree char *usual = make_slide(folder, "usual.tiff", picture, (SlideForm){.mpp = 0.5, .pyramid = TRUE}),
+                    *path = g_build_filename(folder, "sub.ome.tiff", NULL);
+    g_autoptr(RmilVipsImage) image = vips_image_new_from_memory(picture->rgb, 1024 * 768 * 3, 1024, 768, 3, VIPS_FORMAT_UCHAR), copy = NULL;
+    image->Type = VIPS_INTERPRETATION_sRGB;
+    g_assert_cmpint(vips_copy(image, &copy, "xres", 2000.0, "yres", 2000.0, NULL), ==, 0);
+    g_assert_cmpint(vips_tiffsave(copy, path, "tile", TRUE, "tile_width", 64, "tile_height", 64, "pyramid", TRUE, "subifd", TRUE, NULL), ==,
+                    0);
+    g_autoptr(RmilSlide) sub = open_slide(path, 0), plain = open_slide(usual, 0);
+    g_assert_cmpint(rmil_slide_info(sub)->levels, >=, rmil_slide_info(plain)->levels); /* one is smaller than a tile */
+    g_assert_cmpint(rmil_slide_info(sub)->levels, >, 2);
+    g_assert_null(rmil_slide_info(sub)->warnings[0]);
+    uint8_t a[3 * 40 * 30], b[3 * 40 * 30];
+    GError *error = NULL;
+    for (int downsample = 1; downsample <= 8; downsample *= 2)
+        for (int corner = 0; corner < 2; corner++) { /* the second lies in part outside */
+            const double x = corner ? 1024 - 20 * downsample : 33 * downsample / 16, y = corner ? 768 - 10 * downsample : 0;
+            g_assert_true(rmil_slide_read(sub, x, y, downsample, 40, 30, a, &error));
+            g_assert_true(rmil_slide_read(plain, x, y, downsample, 40, 30, b, &error));
+            g_assert_true(memcmp(a, b, sizeof a) == 0);
+        }
+}
+
+/* Red, green and blue in pages of their own, tiled or not, are put together; channels of other names are not. */
+static void test_planar(void) {
+    static const struct {
+        const char *channels, *warning;
+        gboolean joined;
+    } cases[] = {{"<Channel/><Channel/><Channel/>", "are taken as red, green and blue", TRUE},
+                 {"<Channel Name=\"Red\"/><Channel Name=\"Green\"/><Channel Name=\"Blue\"/>", "are taken as red", TRUE},
+                 {"<Channel Name=\"DAPI\"/><Channel Name=\"FITC\"/><Channel Name=\"TRITC\"/>", "of which the first alone is read", FALSE},
+                 {"<Channel Name=\"blue\"/><Channel Name=\"green\"/><Channel Name=\"red\"/>", "of which the first alone", FALSE}};
+    g_autofree char *folder = test_folder(), *path = g_build_filename(folder, "planar.tiff", NULL);
+    g_autoptr(Picture) picture = picture_noise(200, 160, 7);
+    g_autofree uint8_t *planes = g_malloc(3 * 200 * 160);
+    for (int i = 0; i < 200 * 160; i++)
+        for (int c = 0; c < 3; c++) planes[c * 200 * 160 + i] = picture->rgb[3 * i + c];
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++)
+        for (int tile = 0; tile < 2; tile++) {
+            g_autoptr(RmilVipsImage) tall = vips_image_new_from_memory(planes, 3 * 200 * 160, 200, 480, 1, VIPS_FORMAT_UCHAR), ome = NULL;
+            g_autofree char *xml = g_strdup_printf("<OME><Image><Pixels SizeC=\"3\" PhysicalSizeX=\"0.5\">%s</Pixels></Image></OME>",
+                                                   cases[i].channels);
+            tall->Type = VIPS_INTERPRETATION_B_W;
+            g_assert_cmpint(vips_copy(tall, &ome, NULL), ==, 0);
+            vips_image_set_int(ome, VIPS_META_PAGE_HEIGHT, 160);
+            vips_image_set_string(ome, VIPS_META_IMAGEDESCRIPTION, xml);
+            g_assert_cmpint(vips_tiffsave(ome, path, "tile", tile, "tile_width", 64, "tile_height", 64, NULL), ==, 0);
+            g_autoptr(RmilSlide) slide = open_slide(path, 0);
+            g_assert_nonnull(strstr(rmil_slide_info(slide)->warnings[0], cases[i].warning));
+            g_assert_cmpfloat(rmil_slide_info(slide)->mpp, ==, 0.5);
+            g_assert_cmpint(rmil_slide_info(slide)->height, ==, 160);
+            uint8_t rgb[3 * 30 * 20];
+            GError *error = NULL;
+            g_assert_true(rmil_slide_read(slide, 10, 20, 1, 30, 20, rgb, &error));
+            for (int y = 0; y < 20; y++)
+                for (int x = 0; x < 30; x++) {
+                    const uint8_t *is = rgb + 3 * (30 * y + x), *was = picture_at(picture, 10 + x, 20 + y);
+                    for (int c = 0; c < 3; c++) g_assert_cmpint(is[c], ==, was[cases[i].joined ? c : 0]);
+                }
+        }
+}
+
 /* What cannot be opened comes with the way out; what is a part of the image is said. */
 static void test_pages(void) {
     g_autofree char *folder = test_folder();
@@ -389,12 +454,12 @@ static void test_pages(void) {
     gray->Type = VIPS_INTERPRETATION_B_W;
     g_assert_cmpint(vips_copy(gray, &ome, NULL), ==, 0);
     vips_image_set_string(ome, VIPS_META_IMAGEDESCRIPTION,
-                          "<OME><Image><Pixels SizeC=\"3\" PhysicalSizeX=\"0.5\"><Channel/></Pixels></Image></OME>");
+                          "<OME><Image><Pixels SizeC=\"4\" PhysicalSizeX=\"0.5\"><Channel/></Pixels></Image></OME>");
     for (int tile = 0; tile < 2; tile++) {
         g_assert_cmpint(vips_tiffsave(ome, path, "tile", tile, NULL), ==, 0);
         g_autoptr(RmilSlide) slide = open_slide(path, 0);
         g_assert_cmpint(rmil_slide_info(slide)->plain, ==, !tile);
-        g_assert_nonnull(strstr(rmil_slide_info(slide)->warnings[0], "p.tiff: its 3 channels lie in pages of their own"));
+        g_assert_nonnull(strstr(rmil_slide_info(slide)->warnings[0], "p.tiff: its 4 channels lie in pages of their own"));
     }
     g_assert_cmpint(vips_copy(gray, &pages, NULL), ==, 0);
     vips_image_set_int(pages, VIPS_META_PAGE_HEIGHT, 40);
@@ -446,6 +511,8 @@ int main(int argc, char **argv) {
     g_test_add_func("/slide/open/unread", test_unread);
     g_test_add_func("/slide/open/levels", test_levels);
     g_test_add_func("/slide/open/pages", test_pages);
+    g_test_add_func("/slide/open/sub-levels", test_sub_levels);
+    g_test_add_func("/slide/open/planar", test_planar);
     g_test_add_func("/slide/open/real", test_real);
     return g_test_run();
 }
