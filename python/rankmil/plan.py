@@ -35,19 +35,23 @@ class _Listener:
     problems: Dict[str, str]
 
 
-@ffi.def_extern()
+_Function = Callable[..., None]
+_extern: Callable[[_Function], _Function] = ffi.def_extern()
+
+
+@_extern
 def rankmil_progress(user: Any, what: Any, done: int, total: int) -> None:
     listener = ffi.from_handle(user)
     if listener.progress:
         listener.progress(text(what) or "", done, total)
 
 
-@ffi.def_extern()
+@_extern
 def rankmil_warn(user: Any, message: Any) -> None:
     warnings.warn(text(message) or "", stacklevel=2)
 
 
-@ffi.def_extern()
+@_extern
 def rankmil_problem(user: Any, stage: Any, id: Any, error: Any) -> None:
     ffi.from_handle(user).problems[text(id) or text(stage) or ""] = text(error.message) or ""
 
