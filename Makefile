@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # rankmil: `make` builds, `make demo` shows it, `make check` tests it, `make bench` measures it, `make install PREFIX=…`
-# installs it there (DESTDIR is respected), `make uninstall PREFIX=…` removes that.
+# installs it there (DESTDIR is respected), `make uninstall PREFIX=…` removes that, `make deb` makes Debian packages.
 #
-# `make setup`, `make demo` and `make check` install packages that are missing. Everything else installs none and says which.
+# `make setup`, `make demo`, `make check` and `make deb` install packages that are missing. Everything else installs none and says which.
 PREFIX ?= /usr/local
 
-.PHONY: all ready configure setup demo check bench install uninstall clean
+.PHONY: all ready configure setup demo check bench deb install uninstall clean
 
 all: configure
 	@ninja -C build
@@ -31,6 +31,11 @@ check: setup
 bench: all
 	@tools/bench
 
+# Debian packages in build-deb/.
+deb:
+	@tools/setup --deb
+	@tools/deb
+
 # PREFIX decides, whatever the build was made for.
 install: configure
 	@meson configure build -Dprefix=$(PREFIX)
@@ -43,4 +48,4 @@ uninstall: configure
 	@tools/uninstall $(PREFIX)
 
 clean:
-	rm -rf build build-sanitize demo
+	rm -rf build build-sanitize build-deb demo
