@@ -42,9 +42,9 @@ RmilWork *prepare_open(Cli *cli, const char *folder, RmilPrepareOptions *options
     return NULL;
 }
 
-gboolean prepare_lock(Cli *cli, RmilWork *work, GError **error) {
+gboolean prepare_share(Cli *cli, RmilWork *work, GError **error) {
     g_autofree char *who = g_strdup_printf("rankmil %s", cli->name);
-    return rmil_work_lock(work, RMIL_LOCK_ALONE, who, error);
+    return rmil_work_share(work, who, error);
 }
 
 void prepare_report(Cli *cli, const RmilWork *work) {

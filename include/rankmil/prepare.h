@@ -26,8 +26,10 @@ G_BEGIN_DECLS
 typedef struct {
     /* tiles (slide.h) */
     double mpp;        /* µm per level-0 px of slides whose row gives none; 0 (default): what each slide says */
-    int tile_px;       /* 0 (default): the encoder's, 224 */
+    int tile_px;       /* pixels of a tile's side, 64 … 1024; 0 (default): the encoder's, 224 */
     double tile_mpp;   /* µm per px of a tile, 0.01 … 100; 0 (default): the encoder's, 0.5 */
+    double second_mpp; /* of a second tile of as many pixels about the same middle, whose features are joined to the first's: 0 (default): none */
+    double overlap;    /* of neighbouring tiles: below 1 a share of their side, from 1 on pixels; at most 0.9 of it: 0 */
     double min_tissue; /* least share of tissue in a tile, 0 … 1: 0.05 */
     double mask_mpp;   /* µm per px of the tissue mask, 0.1 … 1000: 4 */
     gboolean trained;  /* a model trained on slides whose resolution is not known awaits the tiles: slides without one are named even
@@ -78,6 +80,7 @@ typedef struct {
     RmilMonitor monitor;
     struct _RmilGate *gate;
     RmilLock *lock;
+    char *who; /* of a folder that is shared; NULL: it is not */
 } RmilWork;
 
 /* Options and monitor are copied; what `user` of the monitor points to must outlive the work. The monitor hears each warning once, and
@@ -94,6 +97,10 @@ RMIL_API void rmil_work_take(RmilWork *work, RmilCohort *cohort);
  * FOLDER/cohort.csv is of another cohort than the work's: one of which an id stands for another slide here, or in which no id of this
  * one occurs. A cohort may grow, shrink, and move whole. */
 RMIL_API gboolean rmil_work_lock(RmilWork *work, RmilLockMode mode, const char *who, GError **error);
+/* The same for any number of processes at once, of the same cohort and options (IO where they differ, or one has the folder alone): the
+ * stages divide the slides between them. Each slide is for one process at a time, by a lock in FOLDER/.slides, which goes to the others
+ * when that process dies; a stage ends when every slide is done, by whomever. */
+RMIL_API gboolean rmil_work_share(RmilWork *work, const char *who, GError **error);
 
 /* -- stages --------------------------------------------------------------------------------------------------------------------- */
 /* tile:   slides without features of their own -> tiles/ID.h5 (places and tissue), masks/ID.png (a picture to look at). Slides whose

@@ -17,6 +17,10 @@ RmilEncoderOptions rmil_prepare_encoder(const RmilPrepareOptions *options);
 gboolean rmil_work_ready(const RmilWork *work, GError **error);
 /* A row failed at a stage: told, and kept in work->errors; the error is freed. Thread-safe for distinct rows. */
 void rmil_work_failed(RmilWork *work, const char *stage, int64_t row, GError *error);
+/* A row for this process alone, where the folder is shared: *claim is to be freed, or NULL where it is not shared or *elsewhere: another
+ * process has the row. */
+gboolean rmil_work_claim(const RmilWork *work, int64_t row, RmilLock **claim, gboolean *elsewhere, GError **error);
+void rmil_work_say_shared(const RmilWork *work);
 /* Warnings that an object carries (NULL-terminated, or NULL). */
 void rmil_work_warn_all(const RmilWork *work, const char *const *warnings);
 /* The text that says what a product was made from; NULL: it is to be made, which is said when a product is there that cannot

@@ -180,6 +180,10 @@ static gboolean openslide_backend_read(RmilSlide *slide, int64_t x, int64_t y, i
     }
 }
 
+static int64_t openslide_tile_side(const RmilSlide *slide, int level, int axis) {
+    return ((const Handle *)slide->handle)->tiles[slide->level_of[level]][axis];
+}
+
 static void openslide_backend_close(RmilSlide *slide) {
     Handle *handle = slide->handle;
     openslide_close(handle->current);
@@ -188,4 +192,5 @@ static void openslide_backend_close(RmilSlide *slide) {
     g_free(handle);
 }
 
-const RmilBackend rmil_backend_openslide = {openslide_backend_open, openslide_backend_read, openslide_property, openslide_backend_close};
+const RmilBackend rmil_backend_openslide = {openslide_backend_open, openslide_backend_read, openslide_property, openslide_tile_side,
+                                              openslide_backend_close};

@@ -31,7 +31,8 @@ struct _RmilBackend {
     /* width × height premultiplied ARGB words from level-0 (x, y) on; the rectangle lies inside the level, but for the
      * last pixel that a level's rounded downsample may add. Thread-safe. */
     gboolean (*read)(RmilSlide *slide, int64_t x, int64_t y, int level, int64_t width, int64_t height, uint32_t *argb, GError **error);
-    const char *(*property)(RmilSlide *slide, const char *name); /* NULL: unknown */
+    const char *(*property)(RmilSlide *slide, const char *name);          /* NULL: unknown */
+    int64_t (*tile_side)(const RmilSlide *slide, int level, int axis); /* of the file's own tiles, level pixels; 0: it has none */
     void (*close)(RmilSlide *slide);
 };
 
@@ -71,5 +72,15 @@ int rmil_slide_level(const RmilSlide *slide, double downsample);
 /* read.c: as rmil_slide_read, but premultiplied ARGB; alpha is the share of the pixel that lies inside the scan. */
 gboolean rmil_slide_read_argb(RmilSlide *slide, double x, double y, double downsample, int64_t width, int64_t height, uint32_t *argb,
                               GError **error);
+
+/* A rectangle of a level, decoded once for all that lies in it. */
+typedef struct {
+    int level;
+    int64_t x, y, width, height; /* level pixels */
+    uint32_t *argb;
+} RmilBlock;
+/* read.c: rmil_slide_read, which takes what lies in the block from there. The same bytes. */
+gboolean rmil_slide_cut(RmilSlide *slide, const RmilBlock *block, double x, double y, double downsample, int64_t width, int64_t height,
+                        uint8_t *rgb, GError **error);
 
 #endif
