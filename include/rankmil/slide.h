@@ -101,8 +101,8 @@ RMIL_API gboolean rmil_grid_read(const RmilGrid *grid, RmilSlide *slide, int64_t
 RMIL_API RmilGrid *rmil_grid_seen(const RmilGrid *grid, int pixels, GError **error);
 RMIL_API RmilGrid *rmil_grid_around(const RmilGrid *grid, double mpp, GError **error);
 
-/* Tiles that lie together, so that the slide is decoded once for all of them: blocks of about 2048 pixels of the level that is read, which
- * end where the file's own tiles do as far as the grid allows. */
+/* The order in which tiles are best read: in blocks of about 1024 × 2048 pixels of the level that is read, which end where the file's own
+ * tiles do as far as the grid allows. The file's tiles are then decoded once; row by row, on a wide slide, up to twice. */
 typedef struct {
     int64_t count;  /* blocks */
     int64_t *first; /* count + 1: block b has the tiles at first[b] … first[b + 1] − 1 of … */
@@ -111,10 +111,6 @@ typedef struct {
 /* skip: by tile, those that are left out; NULL: none. The same slide and grid give the same blocks. */
 RMIL_API RmilGridBlocks *rmil_grid_blocks_new(const RmilGrid *grid, const RmilSlide *slide, const uint8_t *skip, GError **error);
 RMIL_API void rmil_grid_blocks_free(RmilGridBlocks *blocks);
-/* Tiles tiles[0 … n − 1], each to its rgb[i]: the bytes of rmil_grid_read, in one reading where the tiles lie together. Memory beyond rgb
- * stays below 100 MiB. Thread-safe. */
-RMIL_API gboolean rmil_grid_read_tiles(const RmilGrid *grid, RmilSlide *slide, const int64_t *tiles, int64_t n, uint8_t *const *rgb,
-                                       GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilSlide, rmil_slide_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilMask, rmil_mask_free)

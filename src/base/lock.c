@@ -122,9 +122,8 @@ static void refuse(const char *folder, int file, const char *how, GError **error
 
 /* A file system without locks: work must go on there. */
 static void say_lockless(const RmilMonitor *monitor, const char *folder, int reason) {
-    rmil_monitor_warn(monitor,
-                      "%s: its file system has no locks (%s): nothing stops a second process from working in it at the same time", folder,
-                      g_strerror(reason));
+    rmil_monitor_warn(monitor, "%s: its file system has no locks (%s): nothing stops a second process from working in it at the same time",
+                      folder, g_strerror(reason));
 }
 
 static RmilLock *lock_new(int file, const char *path, gboolean shared) {

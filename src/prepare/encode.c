@@ -119,8 +119,8 @@ static RmilFlowBegun begin_slide(gpointer user, int64_t row, RmilFlowSlide *out)
     GError *error = NULL;
     *out = (RmilFlowSlide){.own = own};
     own->row = row;
-    const gboolean good =
-        rmil_work_claim(e->work, row, &own->claim, &elsewhere, &error) && (elsewhere || begin_row(e, row, out, &found, &error));
+    const gboolean good = rmil_work_claim(e->work, row, &own->claim, &elsewhere, &error) &&
+                          (elsewhere || begin_row(e, row, out, &found, &error));
     if (good && !elsewhere && found < 0) {
         advance(e, out->grids[0]->count - out->blocks->first[out->blocks->count]);
         return RMIL_FLOW_BEGUN;
@@ -171,10 +171,11 @@ static int threads_of(const RmilPrepareOptions *options) {
 static void say_tiles(const RmilWork *work, const RmilEncoder *encoder) {
     const int seen = rmil_encoder_tile_px(encoder);
     if (work->options.tile_px != seen)
-        rmil_monitor_warn(&work->monitor,
-                          "the encoder %s takes tiles of %d px: tiles of %d px at %g µm per pixel are read with %d px, at %.4g µm per pixel",
-                          work->options.encoder, seen, work->options.tile_px, work->options.tile_mpp, seen,
-                          work->options.tile_mpp * work->options.tile_px / seen);
+        rmil_monitor_warn(
+            &work->monitor,
+            "the encoder %s takes tiles of %d px: tiles of %d px at %g µm per pixel are read with %d px, at %.4g µm per pixel",
+            work->options.encoder, seen, work->options.tile_px, work->options.tile_mpp, seen,
+            work->options.tile_mpp * work->options.tile_px / seen);
     if (work->options.second_mpp > 0)
         rmil_monitor_warn(&work->monitor, "features of %g and %g µm per pixel are joined: %d + %d numbers a tile", work->options.tile_mpp,
                           work->options.second_mpp, rmil_encoder_dim(encoder), rmil_encoder_dim(encoder));

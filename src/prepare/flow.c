@@ -31,9 +31,9 @@ typedef struct {
     const RmilFlow *flow;
     int batch;
     gsize view_bytes, tile_bytes;
-    int64_t room;    /* batches that may be held at once, but for those that a block must have */
-    int64_t held;    /* batches */
-    int encoding;    /* calls of the encoder under way */
+    int64_t room; /* batches that may be held at once, but for those that a block must have */
+    int64_t held; /* batches */
+    int encoding; /* calls of the encoder under way */
     gboolean opening;
     int64_t *waiting; /* slides still to be opened; those that somebody else works on come again */
     int64_t first, count, later;
@@ -134,13 +134,11 @@ static void read_step(State *s, Job *job) {
     }
     job->next++;
     job->under_way++;
-    g_autofree uint8_t **to = g_new(uint8_t *, n * slide->views);
-    for (int view = 0; view < slide->views; view++)
-        for (int64_t i = 0; i < n; i++) to[view * n + i] = pixels_of(s, job, first + i, view);
     g_mutex_unlock(&s->lock);
     gboolean good = TRUE;
-    for (int view = 0; good && view < slide->views; view++)
-        good = rmil_grid_read_tiles(slide->grids[view], slide->slide, slide->blocks->tiles + first, n, to + view * n, &error);
+    for (int64_t i = 0; good && i < n * slide->views; i++) /* these batches are there until all of their tiles are */
+        good = rmil_grid_read(slide->grids[i / n], slide->slide, slide->blocks->tiles[first + i % n],
+                              pixels_of(s, job, first + i % n, (int)(i / n)), &error);
     g_mutex_lock(&s->lock);
     if (!good) set_error(job, first, error);
     for (int64_t i = first; good && i < first + n; i++) {

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tiles that are read together: a block of the slide is decoded once, and its tiles are cut from it. */
+/* Tiles in the order in which they are best read: block by block, so that the file's own tiles, which lie across them, are decoded once and
+ * still there when their other parts are wanted. Row by row, a wide slide has more of them in a row than are kept. */
 #include "slide/slide-private.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SIDE 2048                       /* level pixels of a block's side, about: less than a tile's costs nothing but time */
-#define PIXELS_MOST (INT64_C(12) << 20) /* of a block: 48 MiB */
-#define DENSE 0.4                       /* times the block's pixels are those of its tiles; in a thinner one, tile by tile decodes less */
+/* level pixels of a block, about: high, for the blocks beside it come next and those below it late */
+static const double sides[] = {1024, 2048};
+enum { TILES_MOST = 15 }; /* of a side of 224 px: those that overlap much are many */
 
-/* -- which tiles ---------------------------------------------------------------------------------------------------------------- */
 typedef struct {
     int64_t row, column, tile;
 } Cell;
@@ -26,8 +26,8 @@ static int compare_cells(const void *a, const void *b) {
 static double span(const RmilGrid *grid, const RmilSlide *slide, int axis) {
     const int level = rmil_slide_level(slide, grid->downsample);
     const double step = grid->tile_level0 - grid->overlap * grid->tile_level0 / grid->tile_px, scale = slide->downsamples[level];
-    const double wide = MIN(SIDE * scale / step, sqrt((double)PIXELS_MOST) / grid->tile_px); /* tiles that overlap much are many */
-    const int64_t most = MAX(1, (int64_t)wide), file = slide->backend->tile_side(slide, level, axis);
+    const int64_t most = MAX(1, (int64_t)MIN(sides[axis] * scale / step, TILES_MOST * 224.0 / grid->tile_px)),
+                  file = slide->backend->tile_side(slide, level, axis);
     for (int64_t n = most; file > 0 && n > most / 2; n--) {
         const double tiles = (double)n * step / scale / (double)file;
         if (fabs(tiles - round(tiles)) * (double)file < 1) return (double)n * step;
@@ -66,58 +66,4 @@ void rmil_grid_blocks_free(RmilGridBlocks *blocks) {
     g_free(blocks->first);
     g_free(blocks->tiles);
     g_free(blocks);
-}
-
-/* -- their pixels --------------------------------------------------------------------------------------------------------------- */
-/* The level pixels of an axis that n tiles need; one more at each end, which interpolation looks at. */
-static void reach(const RmilGrid *grid, const RmilSlide *slide, int level, const int64_t *tiles, int64_t n, int axis, int64_t *from,
-                  int64_t *size) {
-    const int64_t extent = axis == 0 ? slide->widths[level] : slide->heights[level];
-    int64_t low = G_MAXINT64, high = G_MININT64;
-    for (int64_t i = 0; i < n; i++) {
-        low = MIN(low, grid->coords[2 * tiles[i] + axis]);
-        high = MAX(high, grid->coords[2 * tiles[i] + axis]);
-    }
-    const double scale = slide->downsamples[level];
-    *from = CLAMP((int64_t)floor((double)low / scale) - 1, 0, extent);
-    *size = CLAMP((int64_t)ceil(((double)high + grid->tile_level0) / scale) + 1, 0, extent) - *from;
-}
-
-/* A level that whole level-0 pixels enter at whole pixels of its own; in others every tile lies a little elsewhere between them. */
-static gboolean is_even(const RmilSlide *slide, int level) { return slide->downsamples[level] == floor(slide->downsamples[level]); }
-
-/* argb NULL: these tiles are better read one by one, because they lie apart, or cannot be read together. */
-static RmilBlock decode(const RmilGrid *grid, RmilSlide *slide, const int64_t *tiles, int64_t n) {
-    RmilBlock block = {.level = rmil_slide_level(slide, grid->downsample)};
-    const double scale = slide->downsamples[block.level];
-    if (n < 2 || !is_even(slide, block.level)) return block;
-    reach(grid, slide, block.level, tiles, n, 0, &block.x, &block.width);
-    reach(grid, slide, block.level, tiles, n, 1, &block.y, &block.height);
-    const double side = grid->tile_level0 / scale;
-    if (block.width < 1 || block.height < 1 || block.width > PIXELS_MOST / block.height ||
-        (double)n * side * side < DENSE * (double)block.width * (double)block.height)
-        return block;
-    block.argb = g_try_malloc((gsize)(block.width * block.height) * 4);
-    /* a damaged tile of the file is the fault of those alone that need it */
-    if (block.argb && !slide->backend->read(slide, (int64_t)((double)block.x * scale), (int64_t)((double)block.y * scale), block.level,
-                                            block.width, block.height, block.argb, NULL))
-        g_clear_pointer(&block.argb, g_free);
-    return block;
-}
-
-gboolean rmil_grid_read_tiles(const RmilGrid *grid, RmilSlide *slide, const int64_t *tiles, int64_t n, uint8_t *const *rgb,
-                              GError **error) {
-    for (int64_t i = 0; i < n; i++)
-        if (tiles[i] < 0 || tiles[i] >= grid->count)
-            return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: there is no tile %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT, slide->name,
-                             tiles[i], grid->count);
-    RmilBlock block = decode(grid, slide, tiles, n);
-    gboolean good = TRUE;
-    for (int64_t i = 0; good && i < n; i++) {
-        const int64_t *corner = grid->coords + 2 * tiles[i];
-        good = rmil_slide_cut(slide, block.argb ? &block : NULL, (double)corner[0], (double)corner[1], grid->downsample, grid->tile_px,
-                              grid->tile_px, rgb[i], error);
-    }
-    g_free(block.argb);
-    return good;
 }

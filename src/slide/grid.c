@@ -77,8 +77,7 @@ RmilGrid *rmil_grid_new(const RmilSlide *slide, const RmilMask *mask, const Rmil
     }
     for (int64_t row = 0, room = 0; row < (int64_t)rows; row++)
         for (int64_t column = 0; column < (int64_t)columns; column++) {
-            int64_t corner[2] = {info->bounds_x + llround((double)column * step),
-                                 info->bounds_y + llround((double)row * step)};
+            int64_t corner[2] = {info->bounds_x + llround((double)column * step), info->bounds_y + llround((double)row * step)};
             double share = tissue_share(mask, corner[0], corner[1], grid->tile_level0);
             if (share < options->min_tissue - 1e-9) continue;
             if (grid->count == room && !make_room(grid, &room, error)) return NULL;

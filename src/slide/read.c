@@ -20,7 +20,6 @@ typedef struct {
     int level;
     double ratio; /* level pixels per output pixel */
     uint32_t *argb;
-    const RmilBlock *block; /* or NULL */
 } Plan;
 
 /* A stretch of one axis: output pixels from … from + size, and the level pixels they come from. */
@@ -57,59 +56,39 @@ static Stretch plan_stretch(const Plan *plan, double start, int64_t from, int64_
     return stretch;
 }
 
-/* Level pixels as they come: from the block where they lie in it, else read into *own, to be freed with g_free. A level-0 place between
- * two pixels of the level is the backend's to interpolate. NULL: failed. */
-static const uint32_t *level_pixels(const Plan *plan, int64_t x, int64_t y, int64_t width, int64_t height, int64_t *stride, uint32_t **own,
-                                    GError **error) {
-    const RmilBlock *block = plan->block;
-    const int64_t scale = MAX(1, (int64_t)plan->slide->downsamples[plan->level]);
-    if (block && block->level == plan->level && x % scale == 0 && y % scale == 0) {
-        const int64_t left = x / scale - block->x, top = y / scale - block->y;
-        if (left >= 0 && top >= 0 && left + width <= block->width && top + height <= block->height) {
-            *stride = block->width;
-            return block->argb + top * block->width + left;
-        }
-    }
-    *stride = width;
-    *own = g_try_malloc((gsize)(width * height) * 4);
-    if (!*own)
-        rmil_fail(error, RMIL_ERROR_MEMORY, "%s: not enough memory for %" G_GINT64_FORMAT " pixels", plan->slide->name, width * height);
-    else if (plan->slide->backend->read(plan->slide, x, y, plan->level, width, height, *own, error)) return *own;
-    return NULL;
-}
-
-static gboolean resample_part(const Plan *plan, const Stretch *x, const Stretch *y, GError **error) {
+static gboolean read_block(const Plan *plan, const Stretch *x, const Stretch *y, GError **error) {
     uint32_t *output = plan->argb + y->from * plan->width + x->from;
     if (x->input == 0 || y->input == 0) {
         for (int64_t row = 0; row < y->size; row++) memset(output + row * plan->width, 0, (size_t)x->size * 4);
         return TRUE;
     }
-    g_autofree uint32_t *own = NULL, *scratch = rmil_try_new(x->input, 4 * sizeof *scratch, error);
-    int64_t stride;
-    const uint32_t *input = scratch ? level_pixels(plan, x->origin, y->origin, x->input, y->input, &stride, &own, error) : NULL;
-    if (!input) return FALSE;
+    g_autofree uint32_t *input = g_try_malloc((gsize)(x->input * y->input) * 4),
+                        *scratch = rmil_try_new(x->input, 4 * sizeof *scratch, error);
+    if (!scratch) return FALSE;
+    if (!input)
+        return rmil_fail(error, RMIL_ERROR_MEMORY, "%s: not enough memory for %" G_GINT64_FORMAT " pixels", plan->slide->name,
+                         x->input * y->input);
+    if (!plan->slide->backend->read(plan->slide, x->origin, y->origin, plan->level, x->input, y->input, input, error)) return FALSE;
     RmilTaps across = {0}, down = {0};
     gboolean good = rmil_taps_init(&across, x->offset, plan->ratio, x->size, x->input, error) &&
                     rmil_taps_init(&down, y->offset, plan->ratio, y->size, y->input, error);
-    if (good) rmil_resample(input, stride, x->input, &across, &down, output, plan->width, scratch);
+    if (good) rmil_resample(input, x->input, &across, &down, output, plan->width, scratch);
     rmil_taps_clear(&across);
     rmil_taps_clear(&down);
     return good;
 }
 
-/* Level pixels that are output pixels; whole rows that are not in a block are read straight into their place. */
-static gboolean copy_part(const Plan *plan, const Stretch *x, const Stretch *y, GError **error) {
+/* Level pixels that are output pixels, straight into their place; only whole rows can be read without a copy. */
+static gboolean copy_block(const Plan *plan, const Stretch *x, const Stretch *y, GError **error) {
     double scale = plan->slide->downsamples[plan->level];
     int64_t left = (int64_t)llround(plan->x + (double)x->from * scale);
     int64_t top = (int64_t)llround(plan->y + (double)y->from * scale);
     uint32_t *output = plan->argb + y->from * plan->width + x->from;
-    if (!plan->block && x->size == plan->width)
-        return plan->slide->backend->read(plan->slide, left, top, plan->level, x->size, y->size, output, error);
-    g_autofree uint32_t *own = NULL;
-    int64_t stride;
-    const uint32_t *input = level_pixels(plan, left, top, x->size, y->size, &stride, &own, error);
+    if (x->size == plan->width) return plan->slide->backend->read(plan->slide, left, top, plan->level, x->size, y->size, output, error);
+    g_autofree uint32_t *input = rmil_try_new(x->size * y->size, sizeof *input, error);
     if (!input) return FALSE;
-    for (int64_t row = 0; row < y->size; row++) memcpy(output + row * plan->width, input + row * stride, (size_t)x->size * 4);
+    if (!plan->slide->backend->read(plan->slide, left, top, plan->level, x->size, y->size, input, error)) return FALSE;
+    for (int64_t row = 0; row < y->size; row++) memcpy(output + row * plan->width, input + row * x->size, (size_t)x->size * 4);
     return TRUE;
 }
 
@@ -122,15 +101,15 @@ static gboolean can_copy(const Plan *plan) {
            floor(plan->y / scale) + (double)plan->height <= (double)slide->heights[plan->level];
 }
 
-static gboolean read_argb(RmilSlide *slide, const RmilBlock *block, double x, double y, double downsample, int64_t width, int64_t height,
-                          uint32_t *argb, GError **error) {
+gboolean rmil_slide_read_argb(RmilSlide *slide, double x, double y, double downsample, int64_t width, int64_t height, uint32_t *argb,
+                              GError **error) {
     if (!(fabs(x) <= 1e9 && fabs(y) <= 1e9 && downsample >= 1.0 / 1024 && downsample <= 1e6) || width < 1 || height < 1 ||
         width > SIDE_MAX || height > SIDE_MAX)
         return rmil_fail(error, RMIL_ERROR_ARGUMENT,
                          "%s: cannot read %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT " pixels at (%g, %g), downsample %g", slide->name,
                          width, height, x, y, downsample);
     int level = rmil_slide_level(slide, downsample);
-    Plan plan = {slide, x, y, downsample, width, height, level, downsample / slide->downsamples[level], argb, block};
+    Plan plan = {slide, x, y, downsample, width, height, level, downsample / slide->downsamples[level], argb};
     if (plan.ratio > REDUCTION_MAX)
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: downsample %g is too much for a slide whose coarsest level is %g", slide->name,
                          downsample, slide->downsamples[level]);
@@ -141,15 +120,10 @@ static gboolean read_argb(RmilSlide *slide, const RmilBlock *block, double x, do
         Stretch rows = plan_stretch(&plan, y, top, MIN(step, height - top), slide->heights[level]);
         for (int64_t left = 0; left < width; left += step) {
             Stretch columns = plan_stretch(&plan, x, left, MIN(step, width - left), slide->widths[level]);
-            if (!(copy ? copy_part : resample_part)(&plan, &columns, &rows, error)) return FALSE;
+            if (!(copy ? copy_block : read_block)(&plan, &columns, &rows, error)) return FALSE;
         }
     }
     return TRUE;
-}
-
-gboolean rmil_slide_read_argb(RmilSlide *slide, double x, double y, double downsample, int64_t width, int64_t height, uint32_t *argb,
-                              GError **error) {
-    return read_argb(slide, NULL, x, y, downsample, width, height, argb, error);
 }
 
 /* Over the background; `argb` is premultiplied. */
@@ -168,21 +142,16 @@ RMIL_CLONES static void flatten(const uint32_t *restrict argb, const uint8_t bac
     }
 }
 
-gboolean rmil_slide_cut(RmilSlide *slide, const RmilBlock *block, double x, double y, double downsample, int64_t width, int64_t height,
-                        uint8_t *rgb, GError **error) {
+gboolean rmil_slide_read(RmilSlide *slide, double x, double y, double downsample, int64_t width, int64_t height, uint8_t *rgb,
+                         GError **error) {
     /* in strips, so that a large picture needs little more than its own bytes */
     int64_t rows = CLAMP((INT64_C(1) << 22) / MAX(width, 1), 1, MAX(height, 1));
     g_autofree uint32_t *argb = g_try_malloc_n((gsize)CLAMP(width, 1, SIDE_MAX) * (gsize)rows, 4);
     if (!argb) return rmil_fail(error, RMIL_ERROR_MEMORY, "%s: not enough memory to read from it", slide->name);
     for (int64_t top = 0; top < MAX(height, 1); top += rows) {
         int64_t n = MIN(rows, height - top);
-        if (!read_argb(slide, block, x, y + (double)top * downsample, downsample, width, n, argb, error)) return FALSE;
+        if (!rmil_slide_read_argb(slide, x, y + (double)top * downsample, downsample, width, n, argb, error)) return FALSE;
         flatten(argb, slide->background, rgb + 3 * top * width, n * width);
     }
     return TRUE;
-}
-
-gboolean rmil_slide_read(RmilSlide *slide, double x, double y, double downsample, int64_t width, int64_t height, uint8_t *rgb,
-                         GError **error) {
-    return rmil_slide_cut(slide, NULL, x, y, downsample, width, height, rgb, error);
 }

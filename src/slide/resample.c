@@ -71,19 +71,19 @@ RMIL_CLONES static void round_row(uint32_t *row, int64_t n) {
 }
 
 /* Row j of the output, in 1/256, before the horizontal pass. */
-static void down(const uint32_t *input, int64_t pitch, int64_t width, const RmilTaps *y, int64_t j, uint32_t *row) {
-    const uint8_t *first = (const uint8_t *)(input + y->first[j] * pitch);
+static void down(const uint32_t *input, int64_t width, const RmilTaps *y, int64_t j, uint32_t *row) {
+    const uint8_t *first = (const uint8_t *)(input + y->first[j] * width);
     const uint32_t *weights = y->weights + y->start[j];
-    const int64_t n = 4 * width, next = 4 * pitch;
+    int64_t n = 4 * width;
     int32_t count = y->count[j];
     if (count == 0) {
         memset(row, 0, (size_t)n * sizeof *row);
     } else if (count <= 3) {
-        const uint8_t *second = count > 1 ? first + next : first, *third = count > 2 ? second + next : first;
+        const uint8_t *second = count > 1 ? first + n : first, *third = count > 2 ? second + n : first;
         blend_rows(row, first, weights[0], second, count > 1 ? weights[1] : 0, third, count > 2 ? weights[2] : 0, n);
     } else {
         memset(row, 0, (size_t)n * sizeof *row);
-        for (int32_t k = 0; k < count; k++) add_row(row, first + k * next, weights[k], n);
+        for (int32_t k = 0; k < count; k++) add_row(row, first + k * n, weights[k], n);
         round_row(row, n);
     }
 }
@@ -117,10 +117,10 @@ RMIL_CLONES static void across(const uint32_t *restrict row, const RmilTaps *tap
     }
 }
 
-void rmil_resample(const uint32_t *input, int64_t pitch, int64_t width, const RmilTaps *x, const RmilTaps *y, uint32_t *output, int64_t stride,
+void rmil_resample(const uint32_t *input, int64_t width, const RmilTaps *x, const RmilTaps *y, uint32_t *output, int64_t stride,
                    uint32_t *scratch) {
     for (int64_t j = 0; j < y->size; j++) {
-        down(input, pitch, width, y, j, scratch);
+        down(input, width, y, j, scratch);
         across(scratch, x, output + j * stride);
     }
 }

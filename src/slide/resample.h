@@ -20,9 +20,9 @@ typedef struct {
 gboolean rmil_taps_init(RmilTaps *taps, double offset, double step, int64_t size, int64_t input, GError **error);
 void rmil_taps_clear(RmilTaps *taps);
 
-/* output: y->size rows of x->size pixels, `stride` pixels apart. input: rows of `width` pixels, `pitch` pixels apart. scratch: 4 · width
+/* output: y->size rows of x->size pixels, `stride` pixels apart. input: rows of `width` pixels. scratch: 4 · width
  * words. Each channel is rounded once to 1/256 after the vertical pass and once to an integer. */
-void rmil_resample(const uint32_t *input, int64_t pitch, int64_t width, const RmilTaps *x, const RmilTaps *y, uint32_t *output, int64_t stride,
+void rmil_resample(const uint32_t *input, int64_t width, const RmilTaps *x, const RmilTaps *y, uint32_t *output, int64_t stride,
                    uint32_t *scratch);
 
 #endif

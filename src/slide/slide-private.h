@@ -73,14 +73,4 @@ int rmil_slide_level(const RmilSlide *slide, double downsample);
 gboolean rmil_slide_read_argb(RmilSlide *slide, double x, double y, double downsample, int64_t width, int64_t height, uint32_t *argb,
                               GError **error);
 
-/* A rectangle of a level, decoded once for all that lies in it. */
-typedef struct {
-    int level;
-    int64_t x, y, width, height; /* level pixels */
-    uint32_t *argb;
-} RmilBlock;
-/* read.c: rmil_slide_read, which takes what lies in the block from there. The same bytes. */
-gboolean rmil_slide_cut(RmilSlide *slide, const RmilBlock *block, double x, double y, double downsample, int64_t width, int64_t height,
-                        uint8_t *rgb, GError **error);
-
 #endif
