@@ -28,8 +28,10 @@ typedef struct {
     double mpp;        /* µm per level-0 px of slides whose row gives none; 0 (default): what each slide says */
     int tile_px;       /* pixels of a tile's side, 64 … 1024; 0 (default): the encoder's, 224 */
     double tile_mpp;   /* µm per px of a tile, 0.01 … 100; 0 (default): the encoder's, 0.5 */
-    double second_mpp; /* of a second tile of as many pixels about the same middle, whose features are joined to the first's: 0 (default): none */
-    double overlap;    /* of neighbouring tiles: below 1 a share of their side, from 1 on pixels; at most 0.9 of it: 0 */
+    double second_mpp; /* of a second tile of as many pixels about the same middle, whose features stand behind the first's; 0 (default): none */
+    char *tile_mpps;   /* both as text, "0.5" or "0.5,2", which count where it is given; NULL */
+    double overlap;    /* of neighbouring tiles: below 1 a share of their side, else whole pixels; at most 0.9 of their side: 0. Of a
+                        * work whole pixels */
     double min_tissue; /* least share of tissue in a tile, 0 … 1: 0.05 */
     double mask_mpp;   /* µm per px of the tissue mask, 0.1 … 1000: 4 */
     gboolean trained;  /* a model trained on slides whose resolution is not known awaits the tiles: slides without one are named even
@@ -53,12 +55,14 @@ RMIL_API void rmil_prepare_options_init(RmilPrepareOptions *options);
 RMIL_API void rmil_prepare_options_clear(RmilPrepareOptions *options);
 /* ARGUMENT, naming the option as the command does ("--tile-mpp"), when a number is out of its range. */
 RMIL_API gboolean rmil_prepare_options_check(const RmilPrepareOptions *options, GError **error);
+/* The numbers of "0.5" (*second: 0) or "0.5,2"; ARGUMENT where it is neither. */
+RMIL_API gboolean rmil_tile_mpps_parse(const char *text, double *first, double *second, GError **error);
 
 /* How slides become features, as a JSON object: what a new slide must go through before the same model (preprocessing.json beside
  * cohort.csv, "preprocessing" in a training's run.json).
  *   get: of a work's options. Free with json_node_unref.
  *   apply: sets the options by such an object; weights and a device that the options have already stay. FORMAT when it names no encoder or
- *   a number is none; ARGUMENT when the options have another mean, sd, onnx_output or input_px.
+ *   a number is none; ARGUMENT, naming both values, when the options have another mean, sd, onnx_output, input_px or tile_px.
  *   read: what lies beside a cohort table; *node is NULL when nothing does. */
 RMIL_API JsonNode *rmil_preprocessing_get(const RmilPrepareOptions *options);
 RMIL_API gboolean rmil_preprocessing_apply(JsonNode *node, RmilPrepareOptions *options, GError **error);

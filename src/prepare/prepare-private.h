@@ -9,6 +9,8 @@
 
 /* -- options.c ----------------------------------------------------------------------------------------------------------------- */
 void rmil_prepare_options_copy(const RmilPrepareOptions *from, RmilPrepareOptions *to);
+/* The side of tiles where nobody says another: what the encoder takes. */
+int rmil_prepare_usual_px(const RmilPrepareOptions *options);
 /* Its texts are the options'. */
 RmilEncoderOptions rmil_prepare_encoder(const RmilPrepareOptions *options);
 

@@ -4,6 +4,7 @@
 
 #include <glib/gstdio.h>
 #include <json-glib/json-glib.h>
+#include <math.h>
 #include <string.h>
 
 #define CLAIMS ".slides" /* folder of the locks of slides, where several processes share one */
@@ -17,12 +18,17 @@ static void sweep(const char *folder) {
 }
 
 /* What nobody gave of the tiles is the encoder's; one that is not known here fails when it is to encode. */
-static void use_tiles_of(RmilPrepareOptions *options) {
+static gboolean use_tiles_of(RmilPrepareOptions *options, GError **error) {
     RmilTileOptions usual;
     const RmilEncoderInfo *encoder = rmil_encoder_info(options->encoder, NULL);
     rmil_tile_options_init(&usual);
-    if (options->tile_px == 0) options->tile_px = options->input_px ? options->input_px : encoder ? encoder->tile_px : usual.tile_px;
+    if (options->tile_mpps && !rmil_tile_mpps_parse(options->tile_mpps, &options->tile_mpp, &options->second_mpp, error)) return FALSE;
+    if (options->tile_px == 0) options->tile_px = rmil_prepare_usual_px(options);
     if (options->tile_mpp == 0) options->tile_mpp = encoder ? encoder->mpp : usual.mpp;
+    if (options->overlap < 1) options->overlap = round(options->overlap * options->tile_px);
+    return options->overlap <= 0.9 * options->tile_px ||
+           rmil_fail(error, RMIL_ERROR_ARGUMENT, "--overlap %g is more than 0.9 of a tile's side, which is %d px", options->overlap,
+                     options->tile_px);
 }
 
 /* What nobody named is the usual one; "auto" what the weights say, by its name from here on. */
@@ -52,8 +58,9 @@ RmilWork *rmil_work_new(const char *folder, const RmilPrepareOptions *options, c
         rmil_work_free(work);
         return NULL;
     }
-    use_tiles_of(&work->options);
-    return work;
+    if (use_tiles_of(&work->options, error)) return work;
+    rmil_work_free(work);
+    return NULL;
 }
 
 void rmil_work_free(RmilWork *work) {
