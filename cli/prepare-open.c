@@ -53,4 +53,8 @@ void prepare_report(Cli *cli, const RmilWork *work) {
     if (!work->encoder) return;
     json_object_set_int_member(cli->result, "feature_dim", work->feature_dim);
     json_object_set_string_member(cli->result, "encoder", work->encoder);
+    const char *precision = work->options.features_precision ? work->options.features_precision : "float16";
+    json_object_set_string_member(cli->result, "features_precision", precision);
+    cli_say(cli, "features %" G_GINT64_FORMAT " numbers a tile, stored as %s%s", work->feature_dim, precision,
+            work->options.features_precision ? "" : ", those of before as they are (--features-precision)");
 }

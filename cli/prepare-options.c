@@ -49,6 +49,8 @@ GOptionEntry *prepare_encode_entries(RmilPrepareOptions *options) {
         {"onnx-output", 0, 0, G_OPTION_ARG_STRING, &options->onnx_output,
          "of --encoder onnx: the output that is the feature, where it has several", "NAME"},
         {"device", 0, 0, G_OPTION_ARG_STRING, &options->device, "of --encoder onnx: cpu (default), cuda, tensorrt or rocm", "NAME"},
+        {"features-precision", 0, 0, G_OPTION_ARG_STRING, &options->features_precision,
+         "number type of the features' files: float16 (default; those there are stay as they are) or float32", "NAME"},
         {"encode-bfloat16", 0, 0, G_OPTION_ARG_NONE, &options->bfloat16, "run the encoder in bfloat16", NULL});
 }
 

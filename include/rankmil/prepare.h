@@ -40,6 +40,8 @@ typedef struct {
     char *encoder;                          /* NULL: the first of rmil_encoder_names; "auto": rmil_encoder_guess */
     char *weights;                          /* its file, or NULL */
     gboolean bfloat16;                      /* FALSE */
+    char *features_precision;               /* of the features' files: "float16" or "float32", in which those there are of the other are made
+                                             * again; NULL: float16, and those there are stay */
     char *mean, *sd, *onnx_output, *device; /* of the encoder "onnx" (RmilEncoderOptions); NULL */
     int input_px;                           /* likewise, and the tiles' where tile_px is 0; 0 */
     /* patch labels (annotation.h) */
@@ -62,7 +64,8 @@ RMIL_API gboolean rmil_tile_mpps_parse(const char *text, double *first, double *
  * cohort.csv, "preprocessing" in a training's run.json).
  *   get: of a work's options. Free with json_node_unref.
  *   apply: sets the options by such an object; weights and a device that the options have already stay. FORMAT when it names no encoder or
- *   a number is none; ARGUMENT, naming both values, when the options have another mean, sd, onnx_output, input_px or tile_px.
+ *   a number is none; ARGUMENT, naming both values, when the options have another mean, sd, onnx_output, input_px, tile_px or
+ *   features_precision.
  *   read: what lies beside a cohort table; *node is NULL when nothing does. */
 RMIL_API JsonNode *rmil_preprocessing_get(const RmilPrepareOptions *options);
 RMIL_API gboolean rmil_preprocessing_apply(JsonNode *node, RmilPrepareOptions *options, GError **error);

@@ -11,6 +11,7 @@ typedef struct {
     RmilWork *work;
     RmilEncoder *encoder;
     int views;
+    gboolean half; /* float16 in the files */
     GMutex lock;
     int64_t done, total; /* tiles of the whole cohort */
     int64_t made, kept;  /* slides */
@@ -95,7 +96,14 @@ static gboolean open_slide(const Encoding *e, int64_t row, const RmilBag *tiles,
     meta.precision = RMIL_FLOAT32;
     meta.source = (char *)source;
     out->views = e->views;
-    return (out->writer = rmil_bag_writer_begin(&meta, path, TRUE, error)) && make_blocks(out, error);
+    return (out->writer = rmil_bag_writer_begin(&meta, path, e->half, error)) && make_blocks(out, error);
+}
+
+/* Features of the other precision go only where one was asked for. */
+static gboolean has_precision(const Encoding *e, const char *path) {
+    if (!e->work->options.features_precision) return TRUE;
+    g_autoptr(RmilBag) bag = rmil_bag_read(path, NULL, RMIL_FLOAT32, RMIL_BAG_NO_FEATURES, NULL);
+    return bag && bag->stored_half == e->half;
 }
 
 /* *found: its tiles, where its features are there already. */
@@ -105,7 +113,7 @@ static gboolean begin_row(Encoding *e, int64_t row, RmilFlowSlide *out, int64_t 
     g_autoptr(RmilBag) tiles = rmil_bag_read(tiles_path, work->cohort->rows[row].id, RMIL_FLOAT32, RMIL_BAG_NO_FEATURES, error);
     if (!tiles) return FALSE;
     g_autofree char *source = source_of(e, tiles), *have = rmil_work_made_from(work, path);
-    if (!have || strcmp(have, source) != 0) return open_slide(e, row, tiles, source, path, out, error);
+    if (!have || strcmp(have, source) != 0 || !has_precision(e, path)) return open_slide(e, row, tiles, source, path, out, error);
     rmil_bag_writer_forget(path);
     *found = tiles->count;
     return TRUE;
@@ -188,6 +196,7 @@ gboolean rmil_work_encode(RmilWork *work, GError **error) {
     Encoding e = {.work = work, .views = work->options.second_mpp > 0 ? 2 : 1};
     g_autoptr(GArray) rows = rows_of(work, &e.total);
     if (!rows->len) return TRUE;
+    e.half = g_strcmp0(work->options.features_precision, "float32") != 0;
     options.workers = threads_of(&work->options);
     g_autoptr(RmilEncoder) encoder = e.encoder = rmil_encoder_new(work->options.encoder, &options, error);
     if (!encoder) return FALSE;

@@ -16,6 +16,7 @@ void rmil_prepare_options_init(RmilPrepareOptions *options) {
 void rmil_prepare_options_clear(RmilPrepareOptions *options) {
     g_clear_pointer(&options->tile_mpps, g_free);
     g_clear_pointer(&options->encoder, g_free);
+    g_clear_pointer(&options->features_precision, g_free);
     g_clear_pointer(&options->weights, g_free);
     g_clear_pointer(&options->mean, g_free);
     g_clear_pointer(&options->sd, g_free);
@@ -29,6 +30,7 @@ void rmil_prepare_options_copy(const RmilPrepareOptions *from, RmilPrepareOption
     *to = *from;
     to->tile_mpps = g_strdup(from->tile_mpps);
     to->encoder = g_strdup(from->encoder);
+    to->features_precision = g_strdup(from->features_precision);
     to->weights = g_strdup(from->weights);
     to->mean = g_strdup(from->mean);
     to->sd = g_strdup(from->sd);
@@ -84,16 +86,22 @@ static gboolean check_magnifications(const RmilPrepareOptions *o, GError **error
     return one || first != second || rmil_fail(error, RMIL_ERROR_ARGUMENT, "--tile-mpp gives the same µm per pixel twice: %g", first);
 }
 
+static gboolean check_precision(const char *name, GError **error) {
+    if (!name || strcmp(name, "float16") == 0 || strcmp(name, "float32") == 0) return TRUE;
+    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--features-precision \"%s\" is neither float16 nor float32", name);
+}
+
 gboolean rmil_prepare_options_check(const RmilPrepareOptions *o, GError **error) {
-    return in_range("--mpp", o->mpp, 0, 100, error) && (o->tile_px == 0 || in_range("--tile-px", o->tile_px, 64, 1024, error)) &&
-           check_magnifications(o, error) && check_overlap(o->overlap, error) && in_range("--min-tissue", o->min_tissue, 0, 1, error) &&
+    return check_precision(o->features_precision, error) && in_range("--mpp", o->mpp, 0, 100, error) &&
+           (o->tile_px == 0 || in_range("--tile-px", o->tile_px, 64, 1024, error)) && check_magnifications(o, error) &&
+           check_overlap(o->overlap, error) && in_range("--min-tissue", o->min_tissue, 0, 1, error) &&
            in_range("--mask-mpp", o->mask_mpp, 0.1, 1000, error) && in_range("--padding", o->padding, 0, 1e6, error) &&
            in_range("--label-threshold", o->label_threshold, 0, 1, error);
 }
 
 int rmil_prepare_usual_px(const RmilPrepareOptions *options) {
     RmilTileOptions usual;
-    const RmilEncoderInfo *encoder = rmil_encoder_info(options->encoder, NULL);
+    const RmilEncoderInfo *encoder = options->encoder ? rmil_encoder_info(options->encoder, NULL) : NULL;
     rmil_tile_options_init(&usual);
     return options->input_px ? options->input_px : encoder ? encoder->tile_px : usual.tile_px;
 }
@@ -108,6 +116,8 @@ JsonNode *rmil_preprocessing_get(const RmilPrepareOptions *options) {
         json_object_set_string_member(o, "weights", weights);
     }
     json_object_set_boolean_member(o, "encode_bfloat16", options->bfloat16);
+    if (g_strcmp0(options->features_precision, "float32") == 0)
+        json_object_set_string_member(o, "features_precision", options->features_precision);
     if (options->mean) json_object_set_string_member(o, "mean", options->mean);
     if (options->sd) json_object_set_string_member(o, "sd", options->sd);
     if (options->input_px) json_object_set_int_member(o, "input_px", options->input_px);
@@ -115,7 +125,7 @@ JsonNode *rmil_preprocessing_get(const RmilPrepareOptions *options) {
     if (options->device) json_object_set_string_member(o, "device", options->device);
     json_object_set_double_member(o, "tile_mpp", options->tile_mpp);
     if (options->second_mpp > 0) json_object_set_double_member(o, "second_mpp", options->second_mpp);
-    if (options->tile_px != rmil_prepare_usual_px(options)) json_object_set_int_member(o, "tile_px", options->tile_px);
+    if (options->tile_px && options->tile_px != rmil_prepare_usual_px(options)) json_object_set_int_member(o, "tile_px", options->tile_px);
     if (options->overlap > 0) json_object_set_double_member(o, "overlap", options->overlap);
     json_object_set_double_member(o, "min_tissue", options->min_tissue);
     json_object_set_double_member(o, "mask_mpp", options->mask_mpp);
@@ -197,6 +207,7 @@ gboolean rmil_preprocessing_apply(JsonNode *node, RmilPrepareOptions *options, G
     if (!number_member(node, "encode_bfloat16", &bfloat16, error) || !number_member(node, "tile_mpp", &options->tile_mpp, error) ||
         !number_member(node, "min_tissue", &options->min_tissue, error) || !number_member(node, "mask_mpp", &options->mask_mpp, error) ||
         !number_member(node, "second_mpp", &options->second_mpp, error) || !number_member(node, "overlap", &options->overlap, error) ||
+        !text_member(node, "features_precision", "--features-precision", "float16", &options->features_precision, error) ||
         (strcmp(encoder, "onnx") == 0 && !apply_onnx(node, options, error)) || !apply_side(node, options, error))
         return FALSE;
     if (!options->device) options->device = g_strdup(rmil_json_text(node, "device"));
