@@ -345,8 +345,9 @@ static gboolean predict_all(Predict *p, char **inputs, int count, GError **error
     Cli *cli = p->cli;
     RmilWork *work = p->work;
     if (!take_inputs(p, inputs, count, error)) return FALSE;
+    if (p->named) say_assumed(p); /* what is missing is said at once, below */
     if (!check_encoder(p, error)) return FALSE;
-    say_assumed(p);
+    if (!p->named) say_assumed(p);
     json_object_set_array_member(cli->result, "predictions", json_array_new());
     const gboolean encoded = rmil_work_tile(work, error) && (p->pixels || rmil_work_encode(work, error));
     prepare_report(cli, work);
