@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Slides: tiles per second beside OpenSlide alone decoding the same regions of the same level on as many threads, and
- * the memory that the tissue mask of a slide of 100,000 × 100,000 pixels takes.
+/* Slides: tiles per second and processor time a tile, read row by row and block by block, beside OpenSlide alone decoding the same regions of
+ * the same level on as many threads (and openslide-python, where RMIL_PEER_PYTHON has it), the encoder "texture" alone, and both as `rankmil
+ * encode` runs them; and the memory that the tissue mask of a slide of 100,000 × 100,000 pixels takes.
  *
  *   bench-slide [SLIDE …]     real slides are added to the made ones
  *   bench-slide --huge-single the mask's memory on a slide without a pyramid as well (minutes) */
@@ -17,7 +18,7 @@
 #include <vips/vips.h>
 
 #define ROUNDS 5
-#define SIDE 4096
+#define SOME 64
 
 static void require(gboolean done, GError *error, const char *what) {
     if (done) return;
@@ -25,49 +26,53 @@ static void require(gboolean done, GError *error, const char *what) {
     exit(1);
 }
 
-/* Nuclei on a stained ground with noise: what JPEG finds as hard as tissue. */
-static uint8_t *draw(int width, int height) {
-    uint8_t *rgb = g_malloc((gsize)width * (gsize)height * 3);
-    RmilRng rng;
-    rmil_rng_init(&rng, 1, 0);
-    for (int y = 0; y < height; y++)
-        for (int x = 0; x < width; x++) {
-            uint64_t bits = rmil_rng_next(&rng);
-            double wave = sin(x * 0.11) * sin(y * 0.13) + sin((x + y) * 0.031);
-            uint8_t *pixel = rgb + 3 * ((gsize)y * (gsize)width + (gsize)x);
-            for (int c = 0; c < 3; c++) {
-                static const double ground[] = {205, 150, 190}, depth[] = {60, 55, 35};
-                pixel[c] = (uint8_t)(ground[c] - depth[c] * (wave > 0.9) + 12 * wave + (double)(bits >> (8 * c) & 15));
-            }
-        }
-    return rgb;
-}
-
-static char *make_slide(const char *folder, const char *name, const uint8_t *rgb, gboolean pyramid) {
-    char *path = g_build_filename(folder, name, NULL);
-    VipsImage *image = vips_image_new_from_memory(rgb, (gsize)SIDE * SIDE * 3, SIDE, SIDE, 3, VIPS_FORMAT_UCHAR), *copy;
-    image->Type = VIPS_INTERPRETATION_sRGB;
-    require(vips_copy(image, &copy, "xres", 4000.0, "yres", 4000.0, NULL) == 0, NULL, name); /* 0.25 µm per pixel */
-    require(vips_tiffsave(copy, path, "tile", TRUE, "tile_width", 256, "tile_height", 256, "pyramid", pyramid, "compression",
-                          VIPS_FOREIGN_TIFF_COMPRESSION_JPEG, "Q", 80, NULL) == 0,
-            NULL, name);
-    g_object_unref(copy);
+/* A drawn slide of 0.25 µm per pixel in JPEG tiles of 256 px, with its pyramid; *flat: its finest level alone. */
+static char *make_slide(const char *folder, char **flat) {
+    GError *error = NULL;
+    RmilSynthOptions options;
+    rmil_synth_options_init(&options);
+    options.slides = 1;
+    options.width = 9000;
+    options.height = 9000;
+    options.mpp = 0.25;
+    require(rmil_synth_write(folder, &options, NULL, &error), error, folder);
+    g_autofree char *table = g_build_filename(folder, "cohort.csv", NULL);
+    g_autoptr(RmilCohort) cohort = rmil_cohort_read(table, &error);
+    require(cohort != NULL, error, table);
+    *flat = g_build_filename(folder, "flat.tiff", NULL);
+    VipsImage *image;
+    require(vips_tiffload(cohort->rows[0].slide, &image, NULL) == 0, NULL, "drawn slide");
+    require(vips_tiffsave(image, *flat, "tile", TRUE, "tile_width", 256, "tile_height", 256, "compression",
+                          VIPS_FOREIGN_TIFF_COMPRESSION_JPEG, "Q", 85, NULL) == 0,
+            NULL, "flat.tiff");
     g_object_unref(image);
-    return path;
+    return g_strdup(cohort->rows[0].slide);
 }
 
+/* -- tiles ------------------------------------------------------------------------------------------------------------------------ */
 typedef struct {
     RmilSlide *slide;
     openslide_t *alone;
-    const RmilGrid *grid;
+    RmilGrid *grid;
+    RmilGridBlocks *blocks;
+    RmilEncoder *encoder;
+    uint8_t *some;     /* SOME tiles, for the encoder alone */
+    uint8_t **buffers; /* by thread */
+    float **features;  /* likewise */
     int level;
-    int64_t side;      /* of a tile, in pixels of that level */
-    uint8_t **buffers; /* one per thread */
+    int64_t side; /* of a tile, in pixels of that level */
 } Job;
 
 static gboolean read_ours(int64_t i, int worker, gpointer user, GError **error) {
     Job *job = user;
     return rmil_grid_read(job->grid, job->slide, i, job->buffers[worker], error);
+}
+
+static gboolean read_block(int64_t i, int worker, gpointer user, GError **error) {
+    Job *job = user;
+    for (int64_t k = job->blocks->first[i]; k < job->blocks->first[i + 1]; k++)
+        if (!rmil_grid_read(job->grid, job->slide, job->blocks->tiles[k], job->buffers[worker], error)) return FALSE;
+    return TRUE;
 }
 
 static gboolean read_alone(int64_t i, int worker, gpointer user, GError **error) {
@@ -77,18 +82,76 @@ static gboolean read_alone(int64_t i, int worker, gpointer user, GError **error)
     return TRUE;
 }
 
-/* Tiles per second; *cpu: processor time used. */
-static double measure(Job *job, int threads, RmilLoopBody task, double *cpu) {
-    GError *error = NULL;
-    double cpu_start = bench_cpu_seconds();
-    gint64 start = g_get_monotonic_time();
-    require(rmil_parallel(job->grid->count, threads, task, job, &error), error, "reading");
-    *cpu = bench_cpu_seconds() - cpu_start;
-    return (double)job->grid->count * 1e6 / (double)(g_get_monotonic_time() - start);
+static gboolean encode(int64_t i, int worker, gpointer user, GError **error) {
+    Job *job = user;
+    const gsize tile = (gsize)job->grid->tile_px * (gsize)job->grid->tile_px * 3;
+    return rmil_encoder_run(job->encoder, worker, job->some + (gsize)(i % SOME) * tile, 1, job->features[worker], error);
 }
 
-/* Both start with empty caches, in turns. */
-static void bench_tiles(const char *path, const char *what, double mpp, int threads) {
+/* Tiles per second, and milliseconds of processor time a tile, of ROUNDS rounds each. */
+typedef struct {
+    double rate[ROUNDS], cpu[ROUNDS];
+} Speed;
+
+static void measure(Speed *speed, int round, int64_t tiles, int64_t n, int threads, RmilLoopBody task, gpointer user) {
+    GError *error = NULL;
+    const double cpu = bench_cpu_seconds();
+    const gint64 start = g_get_monotonic_time();
+    require(rmil_parallel(n, threads, task, user, &error), error, "a round");
+    speed->rate[round] = (double)tiles * 1e6 / (double)(g_get_monotonic_time() - start);
+    speed->cpu[round] = 1e3 * (bench_cpu_seconds() - cpu) / (double)tiles;
+}
+
+/* The pipeline as `rankmil encode` runs it, from the slide's file to its feature file. */
+static gboolean whole(int64_t index, int worker, gpointer user, GError **error) { return rmil_work_encode(user, error); }
+
+static RmilWork *work_on(const char *folder, const char *path, double mpp, const RmilTileOptions *tiles, int threads) {
+    GError *error = NULL;
+    RmilPrepareOptions options;
+    rmil_prepare_options_init(&options);
+    options.tile_mpp = tiles->mpp;
+    options.threads = threads;
+    options.mpp = mpp;
+    g_autofree char *into = g_build_filename(folder, "work", NULL);
+    RmilWork *work = rmil_work_new(into, &options, NULL, &error);
+    require(work != NULL, error, path);
+    RmilCohort *cohort = rmil_predict_inputs((const char *const *)&path, 1, NULL, NULL, NULL, &error);
+    require(cohort != NULL, error, path);
+    rmil_work_take(work, cohort);
+    require(rmil_work_tile(work, &error), error, path);
+    return work;
+}
+
+static void print_speed(const char *name, Speed *speed) {
+    printf("    %-34s %6.0f tiles/s  %5.2f ms of processor a tile\n", name, bench_median(speed->rate, ROUNDS),
+           bench_median(speed->cpu, ROUNDS));
+}
+
+/* Share by processor time, which other work on the machine does not change: of the slower of the two alone, and of both after each other,
+ * which is all that there is to be had where one processor does both. */
+static void print_shares(Speed *alone, Speed *encoder, Speed *all) {
+    const double reading = bench_median(alone->cpu, ROUNDS), encoding = bench_median(encoder->cpu, ROUNDS),
+                 both = bench_median(all->cpu, ROUNDS);
+    printf("    slide -> features: %.0f %% of the slower of OpenSlide and encoder alone, %.0f %% of the two after each other\n",
+           100 * MAX(reading, encoding) / both, 100 * (reading + encoding) / both);
+}
+
+static void open_job(Job *job, const char *path, double mpp, int threads) {
+    GError *error = NULL;
+    job->slide = rmil_slide_open(path, mpp, &error);
+    require(job->slide != NULL, error, path);
+    job->alone = openslide_open(path);
+    job->level = openslide_get_best_level_for_downsample(job->alone, job->grid->downsample * 1.01);
+    job->side = llround(job->grid->tile_level0 / openslide_get_level_downsample(job->alone, job->level));
+}
+
+static void close_job(Job *job) {
+    openslide_close(job->alone);
+    rmil_slide_free(job->slide);
+}
+
+/* All start with empty caches, in turns. */
+static void bench_tiles(const char *folder, const char *path, const char *what, double mpp, double tile_mpp, int threads) {
     GError *error = NULL;
     g_autoptr(RmilSlide) slide = rmil_slide_open(path, mpp, &error);
     require(slide != NULL, error, what);
@@ -96,31 +159,70 @@ static void bench_tiles(const char *path, const char *what, double mpp, int thre
     require(mask != NULL, error, what);
     RmilTileOptions options;
     rmil_tile_options_init(&options);
+    options.mpp = tile_mpp;
     g_autoptr(RmilGrid) grid = rmil_grid_new(slide, mask, &options, &error);
     require(grid != NULL, error, what);
-    double ours[ROUNDS], alone[ROUNDS], ratios[ROUNDS], busy[ROUNDS];
-    Job job = {.grid = grid, .buffers = g_new(uint8_t *, (gsize)threads)};
-    for (int round = 0; round < ROUNDS; round++) {
-        job.slide = rmil_slide_open(path, mpp, &error);
-        job.alone = openslide_open(path);
-        job.level = openslide_get_best_level_for_downsample(job.alone, grid->downsample * 1.01);
-        double scale = openslide_get_level_downsample(job.alone, job.level);
-        job.side = llround(grid->tile_level0 / scale);
-        for (int i = 0; i < threads; i++) job.buffers[i] = g_malloc((gsize)(job.side * job.side * 4) + 224 * 224 * 3);
-        double cpu_ours, cpu_alone;
-        ours[round] = measure(&job, threads, read_ours, &cpu_ours);
-        alone[round] = measure(&job, threads, read_alone, &cpu_alone);
-        ratios[round] = ours[round] / alone[round];
-        busy[round] = cpu_alone / cpu_ours;
-        for (int i = 0; i < threads; i++) g_free(job.buffers[i]);
-        openslide_close(job.alone);
-        rmil_slide_free(job.slide);
+    g_autoptr(RmilGridBlocks) blocks = rmil_grid_blocks_new(grid, slide, NULL, &error);
+    require(blocks != NULL, error, what);
+    const RmilEncoderOptions how = {.workers = threads};
+    g_autoptr(RmilEncoder) encoder = rmil_encoder_new("texture", &how, &error);
+    require(encoder != NULL, error, "texture");
+    Job job = {.grid = grid, .blocks = blocks, .encoder = encoder};
+    open_job(&job, path, mpp, threads);
+    const gsize tile = (gsize)grid->tile_px * (gsize)grid->tile_px * 3, pixels = (gsize)job.side * (gsize)job.side * 4;
+    job.buffers = g_new(uint8_t *, threads);
+    job.features = g_new(float *, threads);
+    for (int i = 0; i < threads; i++) {
+        job.buffers[i] = g_malloc(MAX(tile, pixels));
+        job.features[i] = g_new(float, rmil_encoder_dim(encoder));
     }
-    printf("%-34s %d thread%s %5" G_GINT64_FORMAT " tiles of %3" G_GINT64_FORMAT " px: %6.0f tiles/s, OpenSlide alone %6.0f,"
-           " ratio %.2f, by processor time %.2f (≥ 0.80)\n",
-           what, threads, threads > 1 ? "s" : " ", grid->count, job.side, bench_median(ours, ROUNDS), bench_median(alone, ROUNDS),
-           bench_median(ratios, ROUNDS), bench_median(busy, ROUNDS));
+    job.some = g_malloc(SOME * tile);
+    for (int i = 0; i < SOME; i++)
+        require(rmil_grid_read(grid, slide, i * grid->count / SOME, job.some + (gsize)i * tile, &error), error, what);
+    close_job(&job);
+    Speed alone, ours, together, encoding, all;
+    for (int round = 0; round < ROUNDS; round++) {
+        open_job(&job, path, mpp, threads);
+        measure(&alone, round, grid->count, grid->count, threads, read_alone, &job);
+        measure(&ours, round, grid->count, grid->count, threads, read_ours, &job);
+        close_job(&job);
+        open_job(&job, path, mpp, threads);
+        measure(&together, round, grid->count, blocks->count, threads, read_block, &job);
+        close_job(&job);
+        measure(&encoding, round, grid->count, grid->count, threads, encode, &job);
+        g_autoptr(RmilWork) work = work_on(folder, path, mpp, &options, threads);
+        g_autofree char *features = rmil_work_features(work, 0);
+        g_unlink(features);
+        measure(&all, round, grid->count, 1, 1, whole, work);
+    }
+    printf("%s, %d thread%s: %" G_GINT64_FORMAT " tiles of %" G_GINT64_FORMAT " px of a level, downsample %.4g of level 0\n", what, threads,
+           threads > 1 ? "s" : "", grid->count, job.side, grid->downsample);
+    print_speed("OpenSlide alone, row by row", &alone);
+    print_speed("rankmil, row by row", &ours);
+    print_speed("rankmil, block by block", &together);
+    print_speed("encoder texture alone", &encoding);
+    print_speed("rankmil encode, slide -> features", &all);
+    print_shares(&alone, &encoding, &all);
+    fflush(stdout);
+    for (int i = 0; i < threads; i++) {
+        g_free(job.buffers[i]);
+        g_free(job.features[i]);
+    }
     g_free(job.buffers);
+    g_free(job.features);
+    g_free(job.some);
+}
+
+/* openslide-python in the same run, where RMIL_PEER_PYTHON names a Python that has it. */
+static void bench_peer(const char *path, double downsample) {
+    const char *python = g_getenv("RMIL_PEER_PYTHON");
+    if (!python) return;
+    g_autofree char *scale = g_strdup_printf("%.9g", downsample);
+    const char *const command[] = {python, "bench/peers/openslide-tiles.py", path, scale, NULL};
+    g_autoptr(GError) error = NULL;
+    if (!g_spawn_sync(NULL, (char **)command, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_CHILD_INHERITS_STDIN, NULL, NULL, NULL, NULL, NULL,
+                      &error))
+        fprintf(stderr, "bench-slide: %s\n", error->message);
 }
 
 static void put(GByteArray *file, uint64_t value, int bytes) {
@@ -161,12 +263,24 @@ static void put_level(GByteArray *file, uint32_t side, uint32_t data, uint32_t s
     for (uint32_t i = 0; i < tiles; i++) put(file, size, 4);
 }
 
-static char *make_huge(const char *folder, const uint8_t *rgb, gboolean pyramid) {
-    g_autofree uint8_t *tile = g_malloc(512 * 512 * 3);
-    for (int y = 0; y < 512; y++) {
-        memcpy(tile + y * 512 * 3, rgb + (gsize)y * SIDE * 3, 512 * 3);
-        memset(tile + y * 512 * 3, 245, 170 * 3); /* a stripe of glass */
+/* Waves on a stained ground with noise, and a stripe of glass. */
+static uint8_t *draw_tile(void) {
+    uint8_t *rgb = g_malloc(512 * 512 * 3);
+    RmilRng rng;
+    rmil_rng_init(&rng, 1, 0);
+    for (int i = 0; i < 512 * 512; i++) {
+        static const double ground[] = {205, 150, 190}, depth[] = {60, 55, 35};
+        const uint64_t bits = rmil_rng_next(&rng);
+        const int x = i % 512, y = i / 512;
+        const double wave = sin(x * 0.11) * sin(y * 0.13) + sin((x + y) * 0.031);
+        for (int c = 0; c < 3; c++)
+            rgb[3 * i + c] = x < 170 ? 245 : (uint8_t)(ground[c] - depth[c] * (wave > 0.9) + 12 * wave + (double)(bits >> (8 * c) & 15));
     }
+    return rgb;
+}
+
+static char *make_huge(const char *folder, gboolean pyramid) {
+    g_autofree uint8_t *tile = draw_tile();
     VipsImage *image = vips_image_new_from_memory(tile, 512 * 512 * 3, 512, 512, 3, VIPS_FORMAT_UCHAR);
     image->Type = VIPS_INTERPRETATION_sRGB;
     void *jpeg;
@@ -196,8 +310,8 @@ static double peak_mib(void) {
 }
 
 /* The process' peak counts everything before it, so this comes first. */
-static gboolean bench_mask(const char *folder, const uint8_t *rgb, gboolean pyramid) {
-    g_autofree char *path = make_huge(folder, rgb, pyramid);
+static gboolean bench_mask(const char *folder, gboolean pyramid) {
+    g_autofree char *path = make_huge(folder, pyramid);
     GError *error = NULL;
     double before = peak_mib();
     g_autoptr(RmilSlide) slide = rmil_slide_open(path, 0, &error);
@@ -212,6 +326,15 @@ static gboolean bench_mask(const char *folder, const uint8_t *rgb, gboolean pyra
     return after < 1024;
 }
 
+static void remove_tree(const char *path) {
+    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+    for (const char *name; dir && (name = g_dir_read_name(dir));) {
+        g_autofree char *inner = g_build_filename(path, name, NULL);
+        remove_tree(inner);
+    }
+    g_remove(path);
+}
+
 int main(int argc, char **argv) {
     gboolean single = argc > 1 && strcmp(argv[1], "--huge-single") == 0;
     int threads = rmil_threads(0);
@@ -220,22 +343,20 @@ int main(int argc, char **argv) {
     require(VIPS_INIT(argv[0]) == 0, NULL, "libvips");
     g_autofree char *folder = g_dir_make_tmp("rankmil-bench-XXXXXX", &error);
     require(folder != NULL, error, "temporary folder");
-    g_autofree uint8_t *rgb = draw(SIDE, SIDE);
-    gboolean small = bench_mask(folder, rgb, TRUE);
-    if (single) small = bench_mask(folder, rgb, FALSE) && small;
-    g_autofree char *pyramid = make_slide(folder, "pyramid.tiff", rgb, TRUE);
-    g_autofree char *flat = make_slide(folder, "flat.tiff", rgb, FALSE);
+    gboolean small = bench_mask(folder, TRUE);
+    if (single) small = bench_mask(folder, FALSE) && small;
+    g_autofree char *flat = NULL, *pyramid = make_slide(folder, &flat);
     for (int n = 1; n <= threads; n += MAX(threads - 1, 1)) {
-        bench_tiles(pyramid, "40×, tiles are level pixels", 0, n);
-        bench_tiles(flat, "40×, one level, downsample 2", 0, n);
-        bench_tiles(pyramid, "mpp 0.2431, downsample 2.0568", 0.2431, n);
+        bench_tiles(folder, pyramid, "drawn, 40x, tiles of 40x", 0, 0.25, n);
+        bench_tiles(folder, flat, "drawn, 40x, one level, tiles of 20x", 0, 0.5, n);
+        bench_tiles(folder, pyramid, "drawn, mpp 0.2431, tiles of 20x", 0.2431, 0.5, n);
         for (int i = single ? 2 : 1; i < argc; i++) {
             g_autofree char *name = g_path_get_basename(argv[i]);
-            bench_tiles(argv[i], name, 0, n);
+            bench_tiles(folder, argv[i], name, 0, 0.5, n);
         }
     }
-    g_unlink(pyramid);
-    g_unlink(flat);
-    g_rmdir(folder);
+    bench_peer(pyramid, 1);
+    bench_peer(flat, 2);
+    remove_tree(folder);
     return !small;
 }

@@ -33,6 +33,24 @@ static void report_left_out(Cli *cli, const RmilCohort *cohort, const RmilCheck 
         cli_say(cli, "left out as blur: is found when slides are tiled, for it shows in tiles alone");
 }
 
+/* What a tile is of these slides, where the usual encoder is meant. */
+static void report_tiles(Cli *cli, const RmilPrepareOptions *o) {
+    JsonObject *tiles = json_object_new();
+    g_autoptr(GString) said = g_string_new(NULL);
+    g_string_printf(said, "tiles: %d px at %g µm per pixel, %.5g µm a side", o->tile_px, o->tile_mpp, o->tile_px * o->tile_mpp);
+    if (o->second_mpp > 0)
+        g_string_append_printf(said, ", and about the same middle %d px at %g, %.5g µm", o->tile_px, o->second_mpp,
+                               o->tile_px * o->second_mpp);
+    if (o->overlap > 0) g_string_append_printf(said, ", overlapping by %g px, %.5g µm", o->overlap, o->overlap * o->tile_mpp);
+    cli_say(cli, "%s", said->str);
+    json_object_set_int_member(tiles, "px", o->tile_px);
+    json_object_set_double_member(tiles, "mpp", o->tile_mpp);
+    json_object_set_double_member(tiles, "um", o->tile_px * o->tile_mpp);
+    if (o->second_mpp > 0) json_object_set_double_member(tiles, "second_mpp", o->second_mpp);
+    json_object_set_double_member(tiles, "overlap_px", o->overlap);
+    json_object_set_object_member(cli->result, "tiles", tiles);
+}
+
 /* A table of splits says the sets, whatever the cohort's own column says. */
 static char *spoken_sets(const RmilCohort *cohort, const RmilTrainOptions *options) {
     const char *fixed = rmil_train_options_get(options, "splits");
@@ -137,6 +155,7 @@ static gboolean check(Cli *cli, const char *table, RmilPrepareOptions *preparati
     report_cohort(cli, work->cohort, found, options);
     report_table(cli, work->cohort, options);
     report_mpp(cli, found);
+    if (rmil_work_encodes(work)) report_tiles(cli, &work->options);
     report_left_out(cli, work->cohort, found, &work->options);
     const guint warnings = json_array_get_length(cli->warnings);
     if (!json_array_get_length(cli->problems) && warnings) cli_say(cli, "no errors, but %u warning%s", warnings, warnings > 1 ? "s" : "");

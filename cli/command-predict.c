@@ -33,10 +33,12 @@ static const struct {
     gsize place;
 } settings[] = {
     {"--tile-mpp", "tiles of", " µm per pixel", G_STRUCT_OFFSET(RmilPrepareOptions, tile_mpp)},
+    {"--tile-mpp", "features of a second magnification of", " µm per pixel", G_STRUCT_OFFSET(RmilPrepareOptions, second_mpp)},
     {"--min-tissue", "tiles with a share of tissue of at least", "", G_STRUCT_OFFSET(RmilPrepareOptions, min_tissue)},
     {"--mask-mpp", "tiles of a tissue mask of", " µm per pixel", G_STRUCT_OFFSET(RmilPrepareOptions, mask_mpp)},
+    {"--overlap", "tiles that overlap by", " px", G_STRUCT_OFFSET(RmilPrepareOptions, overlap)},
 };
-enum { SETTINGS = G_N_ELEMENTS(settings) };
+enum { TILE_MPP, SECOND_MPP, SETTINGS = G_N_ELEMENTS(settings) };
 static const double not_given = -DBL_MAX;
 
 static double *setting(RmilPrepareOptions *options, gsize i) { return &G_STRUCT_MEMBER(double, options, settings[i].place); }
@@ -48,12 +50,14 @@ typedef struct {
     const char *run; /* as it was given */
     ModelsChoice choice;
     const double *given; /* of the settings, or not_given */
+    const char *mpps;    /* --tile-mpp as it was given, or NULL */
     const Models *models;
     Predictions table;
     RmilDecision decision; /* of the models together */
     char *cut_words;       /* how its cut-off came about */
     char *now;             /* date of this call */
     char *digest;          /* of the model files: 12 hex digits */
+    gboolean named;        /* --encoder was given */
     gboolean pixels;       /* the models look at tiles themselves: nothing is encoded */
     const char *unsaid;    /* why nothing says how the training's slides became features; NULL: it is known */
     double low, high;      /* µm per pixel of the slides that the model was trained on; 0: not known */
@@ -232,6 +236,14 @@ static JsonNode *recorded(Predict *p) {
     return p->unsaid ? NULL : node;
 }
 
+/* A number that was given, as a record has it: of an overlap pixels. */
+static double as_recorded(const Predict *p, gsize i) {
+    const RmilPrepareOptions *o = p->options;
+    if (settings[i].place != G_STRUCT_OFFSET(RmilPrepareOptions, overlap) || p->given[i] >= 1) return p->given[i];
+    const RmilEncoderInfo *encoder = rmil_encoder_info(o->encoder, NULL);
+    return round(p->given[i] * (o->tile_px ? o->tile_px : o->input_px ? o->input_px : encoder ? encoder->tile_px : 224));
+}
+
 /* Takes the record; options that the user gave and that say otherwise are refused. */
 static gboolean apply_record(const Predict *p, JsonNode *record, GError **error) {
     RmilPrepareOptions *options = p->options;
@@ -241,11 +253,14 @@ static gboolean apply_record(const Predict *p, JsonNode *record, GError **error)
         return FALSE;
     }
     for (gsize i = 0; i < SETTINGS; i++) {
-        const double run = *setting(options, i), given = p->given[i];
-        if (given == not_given || fabs(given - run) <= 1e-9 * fabs(run)) continue;
-        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT,
-                    "%s: the model was trained on %s %g%s: %s %g would give it others; leave it out", p->run, settings[i].tiles, run,
-                    settings[i].unit, settings[i].option, given);
+        if (p->given[i] == not_given) continue;
+        const double run = *setting(options, i), given = as_recorded(p, i);
+        if (fabs(given - run) <= 1e-9 * fabs(run)) continue;
+        g_autofree char *text = i <= SECOND_MPP ? g_strdup(p->mpps) : g_strdup_printf("%g", p->given[i]);
+        g_autofree char *then = i == SECOND_MPP && run == 0 ? g_strdup("tiles of one magnification")
+                                                            : g_strdup_printf("%s %g%s", settings[i].tiles, run, settings[i].unit);
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: the model was trained on %s: %s %s would give it others; leave it out",
+                    p->run, then, settings[i].option, text);
         return FALSE;
     }
     if (!bfloat16 || options->bfloat16) return TRUE;
@@ -279,6 +294,27 @@ static void say_assumed(const Predict *p) {
                                        : "If that is not so, give --tile-mpp, --min-tissue and --encoder");
 }
 
+/* Features of another encoder than that of the training would be made for hours before the model says that it takes others. */
+static gboolean check_encoder(const Predict *p, GError **error) {
+    const RmilPrepareOptions *o = &p->work->options;
+    const int64_t wanted = rmil_model_config(p->models->list->pdata[0])->dim;
+    const RmilEncoderInfo *encoder = rmil_encoder_info(o->encoder, NULL);
+    const int64_t made = encoder ? encoder->dim * (o->second_mpp > 0 ? 2 : 1) : 0;
+    if (p->pixels || !p->unsaid || !rmil_work_encodes(p->work) || made == 0 || made == wanted) return TRUE;
+    g_autoptr(GString) fit = g_string_new(NULL);
+    for (const char *const *name = rmil_encoder_names(); *name; name++)
+        if (rmil_encoder_info(*name, NULL)->dim == wanted) g_string_append_printf(fit, "%s%s", fit->len ? ", " : "", *name);
+    g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA,
+                "%s: takes %" G_GINT64_FORMAT
+                " features a patch, and %s. What is missing to make them of a slide: the encoder, its weights, "
+                "and the µm per pixel of its tiles. The encoder %s, which is taken %s, makes %" G_GINT64_FORMAT
+                ". Give --encoder NAME --weights FILE --tile-mpp X (with %" G_GINT64_FORMAT
+                " features: %s; or onnx, of a network in ONNX), or the slide's features in the place of the slide",
+                p->run, wanted, p->unsaid, o->encoder, p->named ? "as you say" : "where nobody names one", made, wanted,
+                fit->len ? fit->str : "none that is known here");
+    return FALSE;
+}
+
 /* The first 12 hex digits of a SHA-256 over the bytes of the model files in their order. Free with g_free. */
 static char *digest_models(const Models *models, GError **error) {
     g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
@@ -309,7 +345,9 @@ static gboolean predict_all(Predict *p, char **inputs, int count, GError **error
     Cli *cli = p->cli;
     RmilWork *work = p->work;
     if (!take_inputs(p, inputs, count, error)) return FALSE;
-    say_assumed(p);
+    if (p->named) say_assumed(p); /* what is missing is said at once, below */
+    if (!check_encoder(p, error)) return FALSE;
+    if (!p->named) say_assumed(p);
     json_object_set_array_member(cli->result, "predictions", json_array_new());
     const gboolean encoded = rmil_work_tile(work, error) && (p->pixels || rmil_work_encode(work, error));
     prepare_report(cli, work);
@@ -408,9 +446,11 @@ int command_predict(int argc, char **argv) {
         GError *error = NULL;
         for (gsize i = 0; i < SETTINGS; i++)
             if ((given[i] = *setting(&options, i)) == not_given) *setting(&options, i) = usual[i];
-        Predict p = {.cli = &cli, .options = &options, .run = argv[1], .given = given};
+        g_autofree char *mpps = g_strdup(options.tile_mpps);
+        Predict p = {.cli = &cli, .options = &options, .run = argv[1], .given = given, .mpps = mpps, .named = options.encoder != NULL};
         p.choice = (ModelsChoice){method, value, (const char *const *)with, TRUE};
-        gboolean done = predict(&p, folder, argv + 2, argc - 2, &error);
+        gboolean done = (!mpps || rmil_tile_mpps_parse(mpps, &given[TILE_MPP], &given[SECOND_MPP], &error)) &&
+                        predict(&p, folder, argv + 2, argc - 2, &error);
         status = done || !error ? cli_done(&cli) : cli_fail(&cli, error);
     }
     rmil_prepare_options_clear(&options);

@@ -9,7 +9,11 @@ static gboolean prepare(Run *run, gboolean *annotated, GError **error) {
     g_autofree char *cache = g_build_filename(run->work->folder, "cache", NULL);
     run->cohort = rmil_work_prepare(run->work, error);
     prepare_report(run->cli, run->work);
-    run->data = run->cohort ? train_data_load(run->cli, run->cohort, run->options, cache, error) : NULL;
+    /* from here on one process alone; who comes later finds all done */
+    if (!run->cohort ||
+        !(run->turn = rmil_lock_take(run->work->folder, ".run.lock", RMIL_LOCK_WAIT, "rankmil run", &run->cli->monitor, error)))
+        return FALSE;
+    run->data = train_data_load(run->cli, run->cohort, run->options, cache, error);
     if (!run->data) return FALSE;
     run->bags = g_new(int64_t, run->cohort->count);
     rmil_cohort_bag_rows(run->data->cohort, run->bags);
@@ -182,7 +186,7 @@ int command_run(int argc, char **argv) {
     GError *error = NULL;
     run.work = prepare_open(&cli, folder, &preparation, argv[1], &reading, &error);
     const gboolean done = run.work && train_check(&cli, run.work->cohort, &options, own_options.repeats, NULL, &error) &&
-                          prepare_lock(&cli, run.work, &error) && run_all(&run, &own_options, &error);
+                          prepare_share(&cli, run.work, &error) && run_all(&run, &own_options, &error);
     if (run.work) json_object_set_object_member(cli.result, "stages", json_object_ref(cli.stages));
     g_ptr_array_unref(run.methods);
     if (run.repeats) g_array_unref(run.repeats);
@@ -193,6 +197,7 @@ int command_run(int argc, char **argv) {
     g_free(run.bags);
     g_free(run.command);
     g_free(own_options.methods);
+    rmil_lock_free(run.turn);
     rmil_work_free(run.work);
     rmil_prepare_options_clear(&preparation);
     rmil_train_options_clear(&options);

@@ -21,7 +21,7 @@ static int run_stages(int argc, char **argv, const CliUsage *usage, gboolean enc
     if (cli_begin(&cli, &argc, &argv, usage, groups, &status)) {
         GError *error = NULL;
         g_autoptr(RmilWork) work = prepare_open(&cli, folder, &options, argv[1], &reading, &error);
-        gboolean done = work && prepare_lock(&cli, work, &error) && rmil_work_tile(work, &error) &&
+        gboolean done = work && prepare_share(&cli, work, &error) && rmil_work_tile(work, &error) &&
                         (!encode || rmil_work_encode(work, &error)) && (!label || rmil_work_label(work, &error)) &&
                         ((!encode && !label) || rmil_work_write_cohort(work, &error));
         if (work) {

@@ -132,20 +132,16 @@ static gboolean execute(Study *study, const RmilCohort *cohort, GError **error) 
 
 /* A process alone keeps all others out; shards share the folder, each its own shard. */
 static gboolean lock(Study *study, GError **error) {
-    if (!study->shards) return prepare_lock(study->cli, study->work, error);
+    if (!study->shards) return rmil_work_lock(study->work, RMIL_LOCK_ALONE, "rankmil study", error);
     g_autofree char *name = g_strdup_printf(".shard-%d-of-%d.lock", study->shard_index, study->shards),
                     *who = g_strdup_printf("rankmil study --shard %d/%d", study->shard_index, study->shards);
-    if (!rmil_work_lock(study->work, RMIL_LOCK_SHARED, who, error)) return FALSE;
+    if (!rmil_work_share(study->work, who, error)) return FALSE;
     study->own = rmil_lock_take(study->folder, name, RMIL_LOCK_ALONE, who, &study->cli->monitor, error);
     return study->own != NULL;
 }
 
-/* What comes before training; of several shards one after the other, so that the first makes it and the others find it. */
+/* What comes before training; several shards divide the slides between them. */
 static RmilCohort *prepare(Study *study, GError **error) {
-    g_autoptr(RmilLock) turn = study->shards ? rmil_lock_take(study->folder, ".prepare.lock", RMIL_LOCK_WAIT,
-                                                              "the preparation of another shard", &study->cli->monitor, error)
-                                             : NULL;
-    if (study->shards && !turn) return NULL;
     g_autoptr(RmilCohort) cohort = rmil_work_prepare(study->work, error);
     const gboolean done = cohort && label_padded(study, error);
     prepare_report(study->cli, study->work);

@@ -42,9 +42,9 @@ RmilWork *prepare_open(Cli *cli, const char *folder, RmilPrepareOptions *options
     return NULL;
 }
 
-gboolean prepare_lock(Cli *cli, RmilWork *work, GError **error) {
+gboolean prepare_share(Cli *cli, RmilWork *work, GError **error) {
     g_autofree char *who = g_strdup_printf("rankmil %s", cli->name);
-    return rmil_work_lock(work, RMIL_LOCK_ALONE, who, error);
+    return rmil_work_share(work, who, error);
 }
 
 char *prepare_left_out(const RmilWork *work) {
@@ -67,4 +67,8 @@ void prepare_report(Cli *cli, const RmilWork *work) {
     if (!work->encoder) return;
     json_object_set_int_member(cli->result, "feature_dim", work->feature_dim);
     json_object_set_string_member(cli->result, "encoder", work->encoder);
+    const char *precision = work->options.features_precision ? work->options.features_precision : "float16";
+    json_object_set_string_member(cli->result, "features_precision", precision);
+    cli_say(cli, "features %" G_GINT64_FORMAT " numbers a tile, stored as %s%s", work->feature_dim, precision,
+            work->options.features_precision ? "" : ", those of before as they are (--features-precision)");
 }

@@ -11,7 +11,12 @@ GOptionEntry *prepare_output_entries(char **folder) {
 GOptionEntry *prepare_tile_entries(RmilPrepareOptions *options) {
     return ENTRIES(
         {"mpp", 0, 0, G_OPTION_ARG_DOUBLE, &options->mpp, "µm per level-0 pixel of every slide (default: what the slide says)", "X"},
-        {"tile-mpp", 0, 0, G_OPTION_ARG_DOUBLE, &options->tile_mpp, "µm per pixel of a tile (default: the encoder's; 0.5 is 20×)", "X"},
+        {"tile-mpp", 0, 0, G_OPTION_ARG_STRING, &options->tile_mpps,
+         "µm per pixel of a tile (default: the encoder's; 0.5 is 20×); two join the features of two magnifications", "X[,Y]"},
+        {"tile-px", 0, 0, G_OPTION_ARG_INT, &options->tile_px, "pixels of a tile's side, 64 … 1024 (default: what the encoder takes, 224)",
+         "N"},
+        {"overlap", 0, 0, G_OPTION_ARG_DOUBLE, &options->overlap,
+         "of neighbouring tiles: whole pixels of theirs, or below 1 a share of their side (default: 0)", "X"},
         {"min-tissue", 0, 0, G_OPTION_ARG_DOUBLE, &options->min_tissue, "least share of tissue in a tile (default: 0.05)", "X"},
         {"mask-mpp", 0, 0, G_OPTION_ARG_DOUBLE, &options->mask_mpp, "µm per pixel of the tissue mask (default: 4)", "X"},
         {"tissue", 0, 0, G_OPTION_ARG_STRING, &options->tissue,
@@ -51,6 +56,8 @@ GOptionEntry *prepare_encode_entries(RmilPrepareOptions *options) {
         {"onnx-output", 0, 0, G_OPTION_ARG_STRING, &options->onnx_output,
          "of --encoder onnx: the output that is the feature, where it has several", "NAME"},
         {"device", 0, 0, G_OPTION_ARG_STRING, &options->device, "of --encoder onnx: cpu (default), cuda, tensorrt or rocm", "NAME"},
+        {"features-precision", 0, 0, G_OPTION_ARG_STRING, &options->features_precision,
+         "number type of the features' files: float16 (default; those there are stay as they are) or float32", "NAME"},
         {"encode-bfloat16", 0, 0, G_OPTION_ARG_NONE, &options->bfloat16, "run the encoder in bfloat16", NULL});
 }
 

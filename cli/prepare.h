@@ -32,8 +32,8 @@ void reading_say(Cli *cli, const RmilCohort *cohort);
 RmilWork *prepare_new(Cli *cli, const char *folder, RmilPrepareOptions *options, GError **error);
 /* The same with the table that the user gives, whose notes are said: of a folder or a slide in its place it says what to do with it. */
 RmilWork *prepare_open(Cli *cli, const char *folder, RmilPrepareOptions *options, const char *table, Reading *reading, GError **error);
-/* For this command alone, until the work is freed. */
-gboolean prepare_lock(Cli *cli, RmilWork *work, GError **error);
+/* For this command and others on the same cohort with the same options, until the work is freed. */
+gboolean prepare_share(Cli *cli, RmilWork *work, GError **error);
 /* "pen 12, fold 3": tiles that were left out, by reason; NULL: none. Free with g_free. */
 char *prepare_left_out(const RmilWork *work);
 /* What the stages made, as members of the result. */

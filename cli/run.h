@@ -18,6 +18,7 @@ typedef struct {
     RmilStudy *trained;      /* its record, once it is trained: methods outside, repeats inside */
     JsonNode *preprocessing; /* how slides became features; NULL: they were given, and nobody says how */
     char *command;           /* as it was given */
+    RmilLock *turn;          /* from training on: processes may share the stages before */
 } Run;
 /* Heat maps of at most `limit` test slides, one picture a method: the mean attention of those of its models that tested the
  * slide. Pictures of other methods and slides go. */

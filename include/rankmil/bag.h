@@ -24,7 +24,7 @@ typedef struct {
     char *left_out; /* of tiles without features: how many tiles were left out for which reason, as JSON: {"pen": 12}; or NULL */
     /* what other tools' files say beside it, kept so that converting there and back loses nothing */
     char *extractor;      /* STAMP: name of the encoder, or NULL */
-    double overlap;       /* TRIDENT: of neighbouring patches, in pixels as the encoder saw them; 0 */
+    double overlap;       /* of neighbouring patches, in the pixels of patch_size; 0 */
     gboolean mapped;      /* features lie in a mapped file */
     gboolean stored_half; /* the file holds features as float16 */
     double mpp;           /* µm per level-0 px, where known; 0 */
@@ -50,6 +50,8 @@ RMIL_API void rmil_bag_free(RmilBag *bag);
 /* A digest of what the bag holds, to find the same slide under another name: number and size of its features, coordinates, and
  * up to 64 of its patches' features, rounded to bfloat16, so that it is the same in either precision. Free with g_free. */
 RMIL_API char *rmil_bag_digest(const RmilBag *bag);
+/* Level-0 px from a patch to the next of its grid: its side, less what they overlap. */
+RMIL_API double rmil_bag_step(const RmilBag *bag);
 /* µm per level-0 pixel of the bag's slide, as its tiles imply it, else as it says; 0: not known. */
 RMIL_API double rmil_bag_level0_mpp(const RmilBag *bag);
 /* HDF5 is known to end the process on some damaged files. So a file is looked through by a child process before it is first

@@ -98,13 +98,16 @@ RMIL_API char *rmil_file_read(const char *path, gsize limit, gsize *size, GError
 typedef enum {
     RMIL_LOCK_ALONE, /* fails when another holds it; the error names the holder */
     RMIL_LOCK_WAIT,  /* the same, but a warning names the holder and the call waits */
-    RMIL_LOCK_SHARED /* any number of these at once; fails when one of the others holds it */
+    RMIL_LOCK_TRY    /* as ALONE, but where another holds it NULL without an error */
 } RmilLockMode;
 typedef struct _RmilLock RmilLock;
 /* what: who takes it, for the other's message: "rankmil run". Free with rmil_lock_free, which removes the file. */
 RMIL_API RmilLock *rmil_lock_take(const char *folder, const char *name, RmilLockMode mode, const char *what, const RmilMonitor *monitor,
                                   GError **error);
 RMIL_API void rmil_lock_free(RmilLock *lock);
+/* A lock that any number hold at once whose `terms` are the same text; it fails while one holds it of other terms, or alone. */
+RMIL_API RmilLock *rmil_lock_share(const char *folder, const char *name, const char *terms, const char *what, const RmilMonitor *monitor,
+                                   GError **error);
 
 /* -- JSON within bounds --------------------------------------------------------------------------------------------- */
 typedef struct _JsonNode JsonNode; /* json-glib's; its header is needed only where nodes are looked into */

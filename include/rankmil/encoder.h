@@ -55,6 +55,8 @@ RMIL_API const char *rmil_encoder_identity(const RmilEncoder *encoder);
 /* What users should hear: what was taken where the options said nothing. Owned by the encoder; NULL: nothing. */
 RMIL_API const char *rmil_encoder_note(const RmilEncoder *encoder);
 RMIL_API int rmil_encoder_batch(const RmilEncoder *encoder); /* tiles per call that it works best with */
+/* How many calls at once keep it busy: an accelerator two, one to compute while the other's tiles are on their way; 0: each worker's. */
+RMIL_API int rmil_encoder_calls(const RmilEncoder *encoder);
 
 /* count tiles, each tile_px × tile_px RGB bytes, one after the other -> count × dim floats. A feature depends only on
  * its own tile. Thread-safe for distinct `worker` in 0 … workers−1. */

@@ -26,8 +26,12 @@ G_BEGIN_DECLS
 typedef struct {
     /* tiles (slide.h) */
     double mpp;        /* µm per level-0 px of slides whose row gives none; 0 (default): what each slide says */
-    int tile_px;       /* 0 (default): the encoder's, 224 */
+    int tile_px;       /* pixels of a tile's side, 64 … 1024; 0 (default): the encoder's, 224 */
     double tile_mpp;   /* µm per px of a tile, 0.01 … 100; 0 (default): the encoder's, 0.5 */
+    double second_mpp; /* of a second tile of as many pixels about the same middle, whose features stand behind the first's; 0 (default): none */
+    char *tile_mpps;   /* both as text, "0.5" or "0.5,2", which count where it is given; NULL */
+    double overlap;    /* of neighbouring tiles: below 1 a share of their side, else whole pixels; at most 0.9 of their side: 0. Of a
+                        * work whole pixels */
     double min_tissue; /* least share of tissue in a tile, 0 … 1: 0.05 */
     double mask_mpp;   /* µm per px of the tissue mask, 0.1 … 1000: 4 */
     /* tissue (slide.h), of slides whose row gives none */
@@ -42,6 +46,8 @@ typedef struct {
     char *encoder;                          /* NULL: the first of rmil_encoder_names; "auto": rmil_encoder_guess */
     char *weights;                          /* its file, or NULL */
     gboolean bfloat16;                      /* FALSE */
+    char *features_precision;               /* of the features' files: "float16" or "float32", in which those there are of the other are made
+                                             * again; NULL: float16, and those there are stay */
     char *mean, *sd, *onnx_output, *device; /* of the encoder "onnx" (RmilEncoderOptions); NULL */
     int input_px;                           /* likewise, and the tiles' where tile_px is 0; 0 */
     /* patch labels (annotation.h) */
@@ -57,12 +63,15 @@ RMIL_API void rmil_prepare_options_init(RmilPrepareOptions *options);
 RMIL_API void rmil_prepare_options_clear(RmilPrepareOptions *options);
 /* ARGUMENT, naming the option as the command does ("--tile-mpp"), when a number is out of its range. */
 RMIL_API gboolean rmil_prepare_options_check(const RmilPrepareOptions *options, GError **error);
+/* The numbers of "0.5" (*second: 0) or "0.5,2"; ARGUMENT where it is neither. */
+RMIL_API gboolean rmil_tile_mpps_parse(const char *text, double *first, double *second, GError **error);
 
 /* How slides become features, as a JSON object: what a new slide must go through before the same model (preprocessing.json beside
  * cohort.csv, "preprocessing" in a training's run.json).
  *   get: of a work's options. Free with json_node_unref.
  *   apply: sets the options by such an object; weights and a device that the options have already stay. FORMAT when it names no encoder or
- *   a number is none; ARGUMENT when the options have another mean, sd, onnx_output or input_px.
+ *   a number is none; ARGUMENT, naming both values, when the options have another mean, sd, onnx_output, input_px, tile_px or
+ *   features_precision.
  *   read: what lies beside a cohort table; *node is NULL when nothing does. */
 RMIL_API JsonNode *rmil_preprocessing_get(const RmilPrepareOptions *options);
 RMIL_API gboolean rmil_preprocessing_apply(JsonNode *node, RmilPrepareOptions *options, GError **error);
@@ -85,6 +94,7 @@ typedef struct {
     RmilMonitor monitor;
     struct _RmilGate *gate;
     RmilLock *lock;
+    char *who; /* of a folder that is shared; NULL: it is not */
 } RmilWork;
 
 /* Options and monitor are copied; what `user` of the monitor points to must outlive the work. The monitor hears each warning once, and
@@ -101,6 +111,10 @@ RMIL_API void rmil_work_take(RmilWork *work, RmilCohort *cohort);
  * FOLDER/cohort.csv is of another cohort than the work's: one of which an id stands for another slide here, or in which no id of this
  * one occurs. A cohort may grow, shrink, and move whole. */
 RMIL_API gboolean rmil_work_lock(RmilWork *work, RmilLockMode mode, const char *who, GError **error);
+/* The same for any number of processes at once, of the same cohort and options (IO where they differ, or one has the folder alone): the
+ * stages divide the slides between them. Each slide is for one process at a time, by a lock in FOLDER/.slides, which goes to the others
+ * when that process dies; a stage ends when every slide is done, by whomever. */
+RMIL_API gboolean rmil_work_share(RmilWork *work, const char *who, GError **error);
 
 /* -- stages --------------------------------------------------------------------------------------------------------------------- */
 /* tile:   slides without features of their own -> tiles/ID.h5 (places and tissue), masks/ID.png (a picture to look at). Slides whose

@@ -109,9 +109,10 @@ RMIL_API gboolean rmil_otsu(const int64_t histogram[256], int classes, int *thre
 
 /* -- tiles ----------------------------------------------------------------------------------------------------------- */
 typedef struct {
-    int tile_px;       /* pixels a side that an encoder sees: 224 */
+    int tile_px;       /* pixels a side: 224 */
     double mpp;        /* of the tile: 0.5; ignored for plain images */
     double min_tissue; /* share of the tile, 0.05 */
+    double overlap;    /* of neighbouring tiles, in pixels of theirs, below 0.95 · tile_px: 0 */
 } RmilTileOptions;
 RMIL_API void rmil_tile_options_init(RmilTileOptions *options);
 
@@ -124,6 +125,7 @@ typedef struct {
     double downsample;                 /* tile_level0 / tile_px */
     double mpp;                        /* of the tile's pixels, 0 for a plain image */
     int64_t slide_width, slide_height; /* level 0 */
+    double overlap;                    /* of neighbouring tiles, in pixels of theirs */
     int64_t
         left[RMIL_LEFT_REASONS]; /* tiles that would be in it, but for what was left out (too little tissue is left, or less than was left
                                         * out), by the reason that covers most of them */
@@ -135,8 +137,9 @@ typedef struct {
     RmilLeftOut reason;
 } RmilLeftTile;
 
-/* Non-overlapping tiles from the corner of the slide's bounds, kept when their tissue share is ≥ min_tissue; tiles that
- * reach beyond the bounds are kept by the same rule, outside being no tissue. RMIL_ERROR_DATA when none is kept. */
+/* Tiles from the corner of the slide's bounds, each `overlap` less than its side after the one before, until the bounds are covered; kept
+ * when their tissue share is ≥ min_tissue. Tiles that reach beyond the bounds are kept by the same rule, outside being no tissue.
+ * RMIL_ERROR_DATA when none is kept. */
 RMIL_API RmilGrid *rmil_grid_new(const RmilSlide *slide, const RmilMask *mask, const RmilTileOptions *options, GError **error);
 RMIL_API void rmil_grid_free(RmilGrid *grid);
 /* Leaves out tiles that are out of focus, which it reads for that. RMIL_ERROR_DATA when none is left. */
@@ -146,10 +149,26 @@ RMIL_API gboolean rmil_grid_drop_blurred(RmilGrid *grid, RmilSlide *slide, GErro
 RMIL_API double rmil_sharpness(const uint8_t *rgb, int side);
 /* Tile i as tile_px × tile_px RGB bytes. Thread-safe. */
 RMIL_API gboolean rmil_grid_read(const RmilGrid *grid, RmilSlide *slide, int64_t i, uint8_t *rgb, GError **error);
+/* The same places read otherwise. seen: tiles of `pixels` pixels a side. around: tiles of as many pixels as the grid's, of `mpp` µm each
+ * (of a plain image: mpp times as coarse), about the same middles; tiles at the slide's edge may begin before it. NULL: no memory. */
+RMIL_API RmilGrid *rmil_grid_seen(const RmilGrid *grid, int pixels, GError **error);
+RMIL_API RmilGrid *rmil_grid_around(const RmilGrid *grid, double mpp, GError **error);
+
+/* The order in which tiles are best read: in blocks of about 1024 × 2048 pixels of the level that is read, which end where the file's own
+ * tiles do as far as the grid allows. The file's tiles are then decoded once; row by row, on a wide slide, up to twice. */
+typedef struct {
+    int64_t count;  /* blocks */
+    int64_t *first; /* count + 1: block b has the tiles at first[b] … first[b + 1] − 1 of … */
+    int64_t *tiles; /* … the grid's tiles in the order of the blocks */
+} RmilGridBlocks;
+/* skip: by tile, those that are left out; NULL: none. The same slide and grid give the same blocks. */
+RMIL_API RmilGridBlocks *rmil_grid_blocks_new(const RmilGrid *grid, const RmilSlide *slide, const uint8_t *skip, GError **error);
+RMIL_API void rmil_grid_blocks_free(RmilGridBlocks *blocks);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilSlide, rmil_slide_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilMask, rmil_mask_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilGrid, rmil_grid_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilGridBlocks, rmil_grid_blocks_free)
 
 G_END_DECLS
 #endif

@@ -15,6 +15,7 @@ void rmil_bag_copy_scale(RmilBag *to, const RmilBag *from) {
     to->slide_width = from->slide_width;
     to->slide_height = from->slide_height;
     to->coords_um = from->coords_um;
+    to->overlap = from->overlap;
 }
 
 void rmil_bag_free(RmilBag *bag) {
@@ -100,6 +101,11 @@ gboolean rmil_bag_source(const char *path, char **source, GError **error) {
     if (!rmil_hdf5_sound(file, error)) return FALSE;
     *source = g_steal_pointer(&text);
     return TRUE;
+}
+
+double rmil_bag_step(const RmilBag *bag) {
+    return bag->overlap > 0 && bag->overlap < bag->patch_size ? bag->patch_size_level0 * (1 - bag->overlap / bag->patch_size)
+                                                              : bag->patch_size_level0;
 }
 
 double rmil_bag_level0_mpp(const RmilBag *bag) {

@@ -98,7 +98,6 @@ static gboolean take_companion(const char *path, const char *companion, RmilBag 
     bag->patch_labels = g_steal_pointer(&other->patch_labels);
     bag->source = g_steal_pointer(&other->source);
     bag->extractor = g_steal_pointer(&other->extractor);
-    bag->overlap = other->overlap;
     rmil_bag_copy_scale(bag, other);
     bag->mpp = other->mpp;
     return TRUE;

@@ -18,28 +18,22 @@ struct _RmilLock {
     gboolean shared;
 };
 
-void rmil_lock_free(RmilLock *lock) {
-    if (!lock) return;
-    if (!lock->shared) g_unlink(lock->path); /* while it is still held: who opens it anew finds that it is gone */
-    close(lock->file);
-    g_free(lock->path);
-    g_free(lock);
-}
-
 /* What the holder wrote of itself, for the message; "another process" when it wrote nothing. */
 static char *holder(int file) {
     char text[512];
     const ssize_t n = pread(file, text, sizeof text - 1, 0);
     text[n > 0 ? n : 0] = '\0';
+    text[strcspn(text, "\n")] = '\0'; /* behind it stand the terms of those who share */
     for (char *p = text; *p; p++)
         if (g_ascii_iscntrl(*p)) *p = ' ';
     return g_strdup(*text && g_utf8_validate(text, -1, NULL) ? text : "another process");
 }
 
-static void introduce(int file, const char *what) {
+static void introduce(int file, const char *what, const char *terms) {
     g_autoptr(GDateTime) now = g_date_time_new_now_local();
     g_autofree char *since = g_date_time_format(now, "%Y-%m-%d %H:%M");
-    g_autofree char *text = g_strdup_printf("%s (process %ld on %s, since %s)", what, (long)getpid(), g_get_host_name(), since);
+    g_autofree char *text = g_strdup_printf("%s (process %ld on %s, since %s)%s%s", what, (long)getpid(), g_get_host_name(), since,
+                                            terms ? "\n" : "", terms ? terms : "");
     if (ftruncate(file, 0) != 0 || pwrite(file, text, strlen(text), 0) < 0) return; /* only the words of a message */
 }
 
@@ -48,6 +42,15 @@ static int try_lock(int file, gboolean shared, gboolean wait) {
     while (fcntl(file, wait ? F_OFD_SETLKW : F_OFD_SETLK, &how) != 0)
         if (errno != EINTR) return errno;
     return 0;
+}
+
+void rmil_lock_free(RmilLock *lock) {
+    if (!lock) return;
+    /* while it is still held, and by nobody else: who opens it anew finds that it is gone */
+    if (!lock->shared || try_lock(lock->file, FALSE, FALSE) == 0) g_unlink(lock->path);
+    close(lock->file);
+    g_free(lock->path);
+    g_free(lock);
 }
 
 static gboolean still_there(int file, const char *path) {
@@ -98,48 +101,97 @@ static int try_for_a_while(int file, gboolean shared) {
     return reason;
 }
 
-static gboolean refuse(const char *folder, int file, GError **error) {
+static int open_file(const char *folder, const char *path, GError **error) {
+    if (g_mkdir_with_parents(folder, 0777) != 0) {
+        rmil_fail(error, RMIL_ERROR_IO, "%s: cannot make the folder: %s", folder, g_strerror(errno));
+        return -1;
+    }
+    const int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (file < 0) rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be opened: %s", path, g_strerror(errno));
+    return file;
+}
+
+static gboolean is_held(int reason) { return reason == EAGAIN || reason == EACCES; }
+
+static void refuse(const char *folder, int file, const char *how, GError **error) {
     g_autofree char *who = holder(file);
     close(file);
-    return rmil_fail(error, RMIL_ERROR_IO, "%s: is in use by %s: start this again when that has ended, or work in another folder", folder,
-                     who);
+    rmil_fail(error, RMIL_ERROR_IO, "%s: is in use by %s%s: start this again when that has ended, or work in another folder", folder, who,
+              how);
+}
+
+/* A file system without locks: work must go on there. */
+static void say_lockless(const RmilMonitor *monitor, const char *folder, int reason) {
+    rmil_monitor_warn(monitor, "%s: its file system has no locks (%s): nothing stops a second process from working in it at the same time",
+                      folder, g_strerror(reason));
+}
+
+static RmilLock *lock_new(int file, const char *path, gboolean shared) {
+    RmilLock *lock = g_new(RmilLock, 1);
+    *lock = (RmilLock){file, g_strdup(path), shared};
+    return lock;
 }
 
 RmilLock *rmil_lock_take(const char *folder, const char *name, RmilLockMode mode, const char *what, const RmilMonitor *monitor,
                          GError **error) {
-    const gboolean shared = mode == RMIL_LOCK_SHARED;
     g_autofree char *path = g_build_filename(folder, name, NULL);
-    if (g_mkdir_with_parents(folder, 0777) != 0) {
-        rmil_fail(error, RMIL_ERROR_IO, "%s: cannot make the folder: %s", folder, g_strerror(errno));
-        return NULL;
-    }
     for (;;) {
-        int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-        if (file < 0) {
-            rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be opened: %s", path, g_strerror(errno));
+        const int file = open_file(folder, path, error);
+        if (file < 0) return NULL;
+        int reason = try_for_a_while(file, FALSE);
+        if (is_held(reason) && mode == RMIL_LOCK_TRY) {
+            close(file);
             return NULL;
         }
-        int reason = try_for_a_while(file, shared);
-        if ((reason == EAGAIN || reason == EACCES) && mode != RMIL_LOCK_WAIT) {
-            refuse(folder, file, error);
+        if (is_held(reason) && mode != RMIL_LOCK_WAIT) {
+            refuse(folder, file, "", error);
             return NULL;
         }
-        if (reason == EAGAIN || reason == EACCES) {
+        if (is_held(reason)) {
             g_autofree char *who = holder(file);
             rmil_monitor_warn(monitor, "%s: is in use by %s: this waits until that has ended", folder, who);
-            reason = try_lock(file, shared, TRUE);
+            reason = try_lock(file, FALSE, TRUE);
         }
-        if (reason) /* a file system without locks: work must go on there */
-            rmil_monitor_warn(monitor,
-                              "%s: its file system has no locks (%s): nothing stops a second process from working in it at the same time",
-                              folder, g_strerror(reason));
+        if (reason) say_lockless(monitor, folder, reason);
         if (!reason && !still_there(file, path)) { /* its holder ended, and removed it, in between */
             close(file);
             continue;
         }
-        if (!shared) introduce(file, what);
-        RmilLock *lock = g_new(RmilLock, 1);
-        *lock = (RmilLock){file, g_steal_pointer(&path), shared};
-        return lock;
+        introduce(file, what, NULL);
+        return lock_new(file, path, FALSE);
+    }
+}
+
+/* Do those who share say the same? */
+static gboolean same_terms(int file, const char *terms) {
+    g_autofree char *text = g_malloc0(1024 + strlen(terms));
+    const ssize_t n = pread(file, text, 1023 + strlen(terms), 0);
+    const char *theirs = n > 0 ? strchr(text, '\n') : NULL;
+    return theirs && strcmp(theirs + 1, terms) == 0;
+}
+
+RmilLock *rmil_lock_share(const char *folder, const char *name, const char *terms, const char *what, const RmilMonitor *monitor,
+                          GError **error) {
+    enum { TRIES = 50, PAUSE = 20000 }; /* the first holds it alone for a moment, to write the terms; one second, in µs */
+    g_autofree char *path = g_build_filename(folder, name, NULL);
+    for (int i = 0;; i++) {
+        const int file = open_file(folder, path, error);
+        if (file < 0) return NULL;
+        const gboolean first = try_lock(file, FALSE, FALSE) == 0;
+        if (first) introduce(file, what, terms);
+        const int reason = first ? try_lock(file, TRUE, FALSE) : try_for_a_while(file, TRUE);
+        if (is_held(reason) && i >= TRIES) {
+            refuse(folder, file, "", error);
+            return NULL;
+        }
+        if (is_held(reason) || (!reason && !still_there(file, path))) {
+            close(file);
+            if (reason) g_usleep(PAUSE);
+            continue;
+        }
+        if (reason) say_lockless(monitor, folder, reason);
+        if (reason || first || same_terms(file, terms)) return lock_new(file, path, TRUE);
+        refuse(folder, file, ", with other options or another cohort", error);
+        return NULL;
     }
 }

@@ -99,6 +99,7 @@ RmilBag *rmil_bag_join(GPtrArray *slides, const char *id, GError **error) {
     out->patch_size_level0 = first->patch_size_level0;
     out->target_mpp = first->target_mpp;
     out->coords_um = first->coords_um;
+    out->overlap = first->overlap;
     out->mpp = first->mpp;
     out->source = g_strdup(first->source);
     out->extractor = g_strdup(first->extractor);

@@ -9,6 +9,7 @@
 struct _RmilEncoder {
     const struct RmilEncoderClass *class;
     int workers, batch;
+    int calls;        /* rmil_encoder_calls; 0 where open does not set it */
     int dim, tile_px; /* info's, where open does not set others */
     char *identity;
     char *note;     /* what was taken where nothing was said; NULL: nothing */

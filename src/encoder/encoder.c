@@ -164,6 +164,8 @@ const char *rmil_encoder_note(const RmilEncoder *encoder) { return encoder->note
 
 int rmil_encoder_batch(const RmilEncoder *encoder) { return encoder->batch; }
 
+int rmil_encoder_calls(const RmilEncoder *encoder) { return encoder->calls; }
+
 gboolean rmil_encoder_run(RmilEncoder *encoder, int worker, const uint8_t *rgb, int count, float *features, GError **error) {
     if (worker < 0 || worker >= encoder->workers)
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "encoder %s: worker %d of %d", encoder->class->info.name, worker, encoder->workers);

@@ -111,6 +111,7 @@ static gboolean open_onnx(RmilEncoder *encoder, const RmilEncoderOptions *o, GEr
     encoder->dim = rmil_ort_model_dim(onnx->model);
     encoder->tile_px = onnx->side;
     encoder->batch = MAX(BATCH, rmil_ort_model_batch(onnx->model));
+    encoder->calls = strcmp(device_of(o), "cpu") == 0 ? 0 : 2;
     encoder->identity = g_strdup_printf("onnx " VERSION " %s; mean %s sd %s; %d px; output %s; %s", digest, mean, sd, onnx->side,
                                         rmil_ort_model_output(onnx->model), device_of(o));
     encoder->note = note_of(onnx->model, o);

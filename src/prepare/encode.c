@@ -1,40 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* encode: tiles -> features/ID.h5. Slides one after the other, the tiles of a slide in parallel: each worker reads a batch
- * of tiles and encodes it while the others do the same, memory stays at one slide's features, and a killed run goes on at
- * the batch where it stopped. */
+/* encode: tiles -> features/ID.h5, by the flow. A killed run goes on at the batch where it stopped. */
+#include "flow.h"
 #include "prepare-private.h"
 
 #include <string.h>
 
+#define PIXEL_BYTES (INT64_C(256) << 20) /* of tiles that are read and wait for the encoder */
+
 typedef struct {
     RmilWork *work;
     RmilEncoder *encoder;
-    RmilSlide *slide;
-    const RmilGrid *grid;
-    RmilBagWriter *writer;
-    uint8_t **pixels; /* by worker: one batch of tiles */
-    float **features; /* by worker: one batch of features */
-    int batch;
+    int views;
+    gboolean half; /* float16 in the files */
     GMutex lock;
     int64_t done, total; /* tiles of the whole cohort */
+    int64_t made, kept;  /* slides */
 } Encoding;
 
-static gboolean encode_batch(int64_t index, int worker, gpointer user, GError **error) {
+/* Of a slide under way. */
+typedef struct {
+    int64_t row;
+    RmilLock *claim;
+} Row;
+
+static void advance(gpointer user, int64_t tiles) {
     Encoding *e = user;
-    int64_t first = index * e->batch, count = MIN(e->batch, e->grid->count - first);
-    gsize tile = (gsize)e->grid->tile_px * (gsize)e->grid->tile_px * 3;
-    if (!rmil_bag_writer_has(e->writer, first, count)) {
-        for (int64_t i = 0; i < count; i++)
-            if (!rmil_grid_read(e->grid, e->slide, first + i, e->pixels[worker] + (gsize)i * tile, error)) return FALSE;
-        if (!rmil_encoder_run(e->encoder, worker, e->pixels[worker], (int)count, e->features[worker], error) ||
-            !rmil_bag_writer_put(e->writer, first, count, e->features[worker], error))
-            return FALSE;
-    }
     g_mutex_lock(&e->lock);
-    e->done += count;
+    e->done = MIN(e->done + tiles, e->total); /* another process may have tiled a slide anew */
     rmil_monitor_progress(&e->work->monitor, "encode: tiles", e->done, e->total);
     g_mutex_unlock(&e->lock);
-    return TRUE;
 }
 
 /* Bag of coordinates, as tiling left it. */
@@ -52,92 +46,176 @@ static RmilGrid *grid_of(const RmilBag *bag, GError **error) {
     grid->mpp = bag->target_mpp;
     grid->slide_width = bag->slide_width;
     grid->slide_height = bag->slide_height;
+    grid->overlap = bag->overlap;
     return g_steal_pointer(&grid);
 }
 
-static gboolean encode_slide(Encoding *e, int64_t row, const RmilBag *tiles, const char *source, const char *path, GError **error) {
-    g_autoptr(RmilSlide) slide = rmil_work_open_slide(e->work, row, error);
-    if (!slide) return FALSE;
-    if (tiles->patch_size != rmil_encoder_tile_px(e->encoder))
-        return rmil_fail(error, RMIL_ERROR_DATA, "its tiles are %g px a side, the encoder takes %d", tiles->patch_size,
-                         rmil_encoder_tile_px(e->encoder));
-    g_autoptr(RmilGrid) grid = grid_of(tiles, error);
-    if (!grid) return FALSE;
-    RmilBag meta = *tiles;
-    meta.dim = rmil_encoder_dim(e->encoder);
-    meta.precision = RMIL_FLOAT32;
-    meta.source = (char *)source;
-    e->slide = slide;
-    e->grid = grid;
-    if (!(e->writer = rmil_bag_writer_begin(&meta, path, TRUE, error))) return FALSE;
-    if (rmil_parallel((grid->count + e->batch - 1) / e->batch, e->work->options.threads, encode_batch, e, error))
-        return rmil_bag_writer_commit(e->writer, error);
-    rmil_bag_writer_free(e->writer);
-    return FALSE;
+/* Every magnification with as many pixels as the encoder sees. */
+static gboolean make_grids(const Encoding *e, const RmilBag *tiles, RmilFlowSlide *out, GError **error) {
+    const int pixels = rmil_encoder_tile_px(e->encoder);
+    g_autoptr(RmilGrid) grid = grid_of(tiles, error), around = NULL;
+    if (!grid || !(out->grids[0] = rmil_grid_seen(grid, pixels, error))) return FALSE;
+    if (e->views == 1) return TRUE;
+    const RmilPrepareOptions *o = &e->work->options;
+    around = rmil_grid_around(grid, grid->mpp > 0 ? o->second_mpp : o->second_mpp / o->tile_mpp, error);
+    return around && (out->grids[1] = rmil_grid_seen(around, pixels, error));
 }
 
-static gboolean encode_row(Encoding *e, int64_t row, const char *identity, gboolean *made, GError **error) {
+/* Blocks of the tiles whose features are not there yet. */
+static gboolean make_blocks(RmilFlowSlide *out, GError **error) {
+    const int64_t n = out->grids[0]->count;
+    g_autofree uint8_t *have = rmil_try_new(n, 1, error);
+    if (!have) return FALSE;
+    for (int64_t i = 0; i < n; i++) have[i] = rmil_bag_writer_has(out->writer, i, 1) ? 1 : 0;
+    out->blocks = rmil_grid_blocks_new(out->grids[0], out->slide, have, error);
+    return out->blocks != NULL;
+}
+
+static void clear_slide(RmilFlowSlide *slide) {
+    Row *row = slide->own;
+    rmil_bag_writer_free(slide->writer);
+    for (int view = 0; view < RMIL_VIEWS; view++) rmil_grid_free(slide->grids[view]);
+    rmil_grid_blocks_free(slide->blocks);
+    rmil_slide_free(slide->slide);
+    rmil_lock_free(row->claim);
+    g_free(row);
+    *slide = (RmilFlowSlide){0};
+}
+
+static char *source_of(const Encoding *e, const RmilBag *tiles) {
+    const char *identity = rmil_encoder_identity(e->encoder), *source = tiles->source ? tiles->source : "";
+    if (e->views == 1) return g_strdup_printf("%s; %s", identity, source);
+    return g_strdup_printf("%s; %s; joined with %g", identity, source, e->work->options.second_mpp);
+}
+
+static gboolean open_slide(const Encoding *e, int64_t row, const RmilBag *tiles, const char *source, const char *path, RmilFlowSlide *out,
+                           GError **error) {
+    if (!(out->slide = rmil_work_open_slide(e->work, row, error)) || !make_grids(e, tiles, out, error)) return FALSE;
+    RmilBag meta = *tiles;
+    meta.dim = (int64_t)e->views * rmil_encoder_dim(e->encoder);
+    meta.precision = RMIL_FLOAT32;
+    meta.source = (char *)source;
+    out->views = e->views;
+    return (out->writer = rmil_bag_writer_begin(&meta, path, e->half, error)) && make_blocks(out, error);
+}
+
+/* Features of the other precision go only where one was asked for. */
+static gboolean has_precision(const Encoding *e, const char *path) {
+    if (!e->work->options.features_precision) return TRUE;
+    g_autoptr(RmilBag) bag = rmil_bag_read(path, NULL, RMIL_FLOAT32, RMIL_BAG_NO_FEATURES, NULL);
+    return bag && bag->stored_half == e->half;
+}
+
+/* *found: its tiles, where its features are there already. */
+static gboolean begin_row(Encoding *e, int64_t row, RmilFlowSlide *out, int64_t *found, GError **error) {
     RmilWork *work = e->work;
     g_autofree char *tiles_path = rmil_work_path(work, "tiles", row, "h5"), *path = rmil_work_path(work, "features", row, "h5");
     g_autoptr(RmilBag) tiles = rmil_bag_read(tiles_path, work->cohort->rows[row].id, RMIL_FLOAT32, RMIL_BAG_NO_FEATURES, error);
     if (!tiles) return FALSE;
-    g_autofree char *source = g_strdup_printf("%s; %s", identity, tiles->source ? tiles->source : "");
-    g_autofree char *have = rmil_work_made_from(work, path);
-    int64_t before = e->done;
-    *made = !(have && strcmp(have, source) == 0);
-    gboolean done = !*made || encode_slide(e, row, tiles, source, path, error);
-    if (!*made) rmil_bag_writer_forget(path);
-    e->done = before + tiles->count;
-    rmil_monitor_progress(&work->monitor, "encode: tiles", e->done, e->total);
-    return done;
+    g_autofree char *source = source_of(e, tiles), *have = rmil_work_made_from(work, path);
+    if (!have || strcmp(have, source) != 0 || !has_precision(e, path)) return open_slide(e, row, tiles, source, path, out, error);
+    rmil_bag_writer_forget(path);
+    *found = tiles->count;
+    return TRUE;
+}
+
+static RmilFlowBegun begin_slide(gpointer user, int64_t row, RmilFlowSlide *out) {
+    Encoding *e = user;
+    Row *own = g_new0(Row, 1);
+    gboolean elsewhere = FALSE;
+    int64_t found = -1;
+    GError *error = NULL;
+    *out = (RmilFlowSlide){.own = own};
+    own->row = row;
+    const gboolean good = rmil_work_claim(e->work, row, &own->claim, &elsewhere, &error) &&
+                          (elsewhere || begin_row(e, row, out, &found, &error));
+    if (good && !elsewhere && found < 0) {
+        advance(e, out->grids[0]->count - out->blocks->first[out->blocks->count]);
+        return RMIL_FLOW_BEGUN;
+    }
+    clear_slide(out);
+    if (!good) rmil_work_failed(e->work, "encode", row, error);
+    if (elsewhere) rmil_work_say_shared(e->work);
+    if (elsewhere) return RMIL_FLOW_LATER;
+    if (good) {
+        e->kept++; /* never two at once */
+        advance(e, found);
+    }
+    return RMIL_FLOW_OVER;
+}
+
+static void end_slide(gpointer user, RmilFlowSlide *slide, const GError *failure) {
+    Encoding *e = user;
+    GError *error = failure ? g_error_copy(failure) : NULL;
+    const int64_t row = ((Row *)slide->own)->row;
+    if (!error) rmil_bag_writer_commit(g_steal_pointer(&slide->writer), &error);
+    clear_slide(slide);
+    if (error) rmil_work_failed(e->work, "encode", row, error);
+    g_mutex_lock(&e->lock);
+    e->made += error == NULL;
+    g_mutex_unlock(&e->lock);
+}
+
+/* Rows that have tiles to be encoded, and how many these are. */
+static GArray *rows_of(const RmilWork *work, int64_t *tiles) {
+    GArray *rows = g_array_new(FALSE, FALSE, sizeof(int64_t));
+    *tiles = 0;
+    for (int64_t i = 0; i < work->cohort->count; i++) {
+        if (work->errors[i] || work->cohort->rows[i].features) continue;
+        g_autofree char *path = rmil_work_path(work, "tiles", i, "h5");
+        g_autoptr(RmilBag) bag = rmil_bag_read(path, NULL, RMIL_FLOAT32, RMIL_BAG_NO_FEATURES, NULL);
+        *tiles += bag ? bag->count : 0;
+        g_array_append_val(rows, i);
+    }
+    return rows;
+}
+
+/* Beside an accelerator, which waits for two calls, as many threads read as were asked for. */
+static int threads_of(const RmilPrepareOptions *options) {
+    const gboolean processor = !options->device || strcmp(options->device, "cpu") == 0;
+    return options->threads + (processor ? 0 : 2);
+}
+
+static void say_tiles(const RmilWork *work, const RmilEncoder *encoder) {
+    const int seen = rmil_encoder_tile_px(encoder);
+    if (work->options.tile_px != seen)
+        rmil_monitor_warn(
+            &work->monitor,
+            "the encoder %s takes tiles of %d px: tiles of %d px at %g µm per pixel are read with %d px, at %.4g µm per pixel",
+            work->options.encoder, seen, work->options.tile_px, work->options.tile_mpp, seen,
+            work->options.tile_mpp * work->options.tile_px / seen);
+    if (work->options.second_mpp > 0)
+        rmil_monitor_warn(&work->monitor, "features of %g and %g µm per pixel are joined: %d + %d numbers a tile", work->options.tile_mpp,
+                          work->options.second_mpp, rmil_encoder_dim(encoder), rmil_encoder_dim(encoder));
 }
 
 gboolean rmil_work_encode(RmilWork *work, GError **error) {
     if (!rmil_work_ready(work, error)) return FALSE;
-    gint64 start = g_get_monotonic_time();
-    const RmilEncoderOptions options = rmil_prepare_encoder(&work->options);
-    int64_t total = 0, count = 0, made = 0, kept = 0;
-    for (int64_t i = 0; i < work->cohort->count; i++) {
-        if (work->errors[i] || work->cohort->rows[i].features) continue;
-        g_autofree char *path = rmil_work_path(work, "tiles", i, "h5");
-        g_autoptr(RmilBag) tiles = rmil_bag_read(path, NULL, RMIL_FLOAT32, RMIL_BAG_NO_FEATURES, NULL);
-        total += tiles ? tiles->count : 0;
-        count++;
-    }
-    if (!count) return TRUE;
-    g_autoptr(RmilEncoder) encoder = rmil_encoder_new(work->options.encoder, &options, error);
+    const gint64 start = g_get_monotonic_time();
+    RmilEncoderOptions options = rmil_prepare_encoder(&work->options);
+    Encoding e = {.work = work, .views = work->options.second_mpp > 0 ? 2 : 1};
+    g_autoptr(GArray) rows = rows_of(work, &e.total);
+    if (!rows->len) return TRUE;
+    e.half = g_strcmp0(work->options.features_precision, "float32") != 0;
+    options.workers = threads_of(&work->options);
+    g_autoptr(RmilEncoder) encoder = e.encoder = rmil_encoder_new(work->options.encoder, &options, error);
     if (!encoder) return FALSE;
     if (rmil_encoder_note(encoder)) rmil_monitor_warn(&work->monitor, "%s", rmil_encoder_note(encoder));
-    Encoding e = {.work = work, .encoder = encoder, .batch = rmil_encoder_batch(encoder), .total = total};
+    say_tiles(work, encoder);
     g_mutex_init(&e.lock);
-    e.pixels = g_new0(uint8_t *, work->options.threads);
-    e.features = g_new0(float *, work->options.threads);
-    const gsize tile = (gsize)rmil_encoder_tile_px(encoder);
-    gboolean ready = TRUE;
-    for (int i = 0; ready && i < work->options.threads; i++)
-        ready = (e.pixels[i] = rmil_try_new(e.batch, tile * tile * 3, error)) &&
-                (e.features[i] = rmil_try_new(e.batch, (gsize)rmil_encoder_dim(encoder) * sizeof(float), error));
-    for (int64_t i = 0; ready && i < work->cohort->count; i++) {
-        if (work->errors[i] || work->cohort->rows[i].features) continue;
-        GError *reason = NULL;
-        gboolean new = FALSE;
-        if (encode_row(&e, i, rmil_encoder_identity(encoder), &new, &reason)) {
-            made += new;
-            kept += !new;
-        } else {
-            rmil_work_failed(work, "encode", i, reason);
-        }
-    }
-    for (int i = 0; i < work->options.threads; i++) {
-        g_free(e.pixels[i]);
-        g_free(e.features[i]);
-    }
-    g_free(e.pixels);
-    g_free(e.features);
+    const RmilFlow flow = {.encoder = encoder,
+                           .threads = options.workers,
+                           .views = e.views,
+                           .bytes = PIXEL_BYTES,
+                           .begin = begin_slide,
+                           .end = end_slide,
+                           .advance = advance,
+                           .user = &e};
+    const gboolean done = rmil_flow_run(&flow, (const int64_t *)(gpointer)rows->data, rows->len, error);
     g_mutex_clear(&e.lock);
     g_free(work->encoder);
     work->encoder = g_strdup(rmil_encoder_identity(encoder));
-    work->feature_dim = rmil_encoder_dim(encoder);
-    if (ready) rmil_monitor_done(&work->monitor, "encode", made, kept, start);
-    return ready;
+    work->feature_dim = (int64_t)e.views * rmil_encoder_dim(encoder);
+    if (done) rmil_monitor_done(&work->monitor, "encode", e.made, e.kept, start);
+    return done;
 }

@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 
+#include <math.h>
 #include <string.h>
 
 void rmil_prepare_options_init(RmilPrepareOptions *options) {
@@ -15,7 +16,9 @@ void rmil_prepare_options_init(RmilPrepareOptions *options) {
 void rmil_prepare_options_clear(RmilPrepareOptions *options) {
     g_clear_pointer(&options->tissue, g_free);
     g_clear_pointer(&options->leave_out, g_free);
+    g_clear_pointer(&options->tile_mpps, g_free);
     g_clear_pointer(&options->encoder, g_free);
+    g_clear_pointer(&options->features_precision, g_free);
     g_clear_pointer(&options->weights, g_free);
     g_clear_pointer(&options->mean, g_free);
     g_clear_pointer(&options->sd, g_free);
@@ -29,7 +32,9 @@ void rmil_prepare_options_copy(const RmilPrepareOptions *from, RmilPrepareOption
     *to = *from;
     to->tissue = g_strdup(from->tissue);
     to->leave_out = g_strdup(from->leave_out);
+    to->tile_mpps = g_strdup(from->tile_mpps);
     to->encoder = g_strdup(from->encoder);
+    to->features_precision = g_strdup(from->features_precision);
     to->weights = g_strdup(from->weights);
     to->mean = g_strdup(from->mean);
     to->sd = g_strdup(from->sd);
@@ -79,13 +84,56 @@ gboolean rmil_prepare_tissue(const RmilPrepareOptions *options, RmilTissueOption
     return TRUE;
 }
 
+gboolean rmil_tile_mpps_parse(const char *text, double *first, double *second, GError **error) {
+    g_auto(GStrv) parts = g_strsplit(text, ",", -1);
+    double *const values[] = {first, second};
+    const guint n = g_strv_length(parts);
+    *second = 0;
+    for (guint i = 0; i < n && n <= 2; i++) {
+        char *end;
+        *values[i] = g_ascii_strtod(g_strstrip(parts[i]), &end);
+        if (!*parts[i] || *end) break;
+        if (i + 1 == n) return TRUE;
+    }
+    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--tile-mpp \"%s\" is neither a number of µm per pixel nor two, as in 0.5,2", text);
+}
+
+static gboolean check_overlap(double overlap, GError **error) {
+    if (overlap >= 0 && (overlap <= 0.9 || (overlap >= 1 && overlap <= 921 && overlap == floor(overlap)))) return TRUE;
+    return rmil_fail(error, RMIL_ERROR_ARGUMENT,
+                     "--overlap %g is neither a share of a tile's side, 0 … 0.9, nor whole pixels, at most 0.9 of its side", overlap);
+}
+
+static gboolean check_magnifications(const RmilPrepareOptions *o, GError **error) {
+    double first = o->tile_mpp, second = o->second_mpp;
+    if (o->tile_mpps && !rmil_tile_mpps_parse(o->tile_mpps, &first, &second, error)) return FALSE;
+    const gboolean one = second == 0 && !(o->tile_mpps && strchr(o->tile_mpps, ','));
+    if ((first != 0 || o->tile_mpps) && !in_range("--tile-mpp", first, 0.01, 100, error)) return FALSE;
+    if (!one && !in_range("--tile-mpp", second, 0.01, 100, error)) return FALSE;
+    if (!one && first == 0) return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--tile-mpp: the second magnification is given, not the first");
+    return one || first != second || rmil_fail(error, RMIL_ERROR_ARGUMENT, "--tile-mpp gives the same µm per pixel twice: %g", first);
+}
+
+static gboolean check_precision(const char *name, GError **error) {
+    if (!name || strcmp(name, "float16") == 0 || strcmp(name, "float32") == 0) return TRUE;
+    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--features-precision \"%s\" is neither float16 nor float32", name);
+}
+
 gboolean rmil_prepare_options_check(const RmilPrepareOptions *o, GError **error) {
     RmilTissueOptions tissue;
-    return in_range("--mpp", o->mpp, 0, 100, error) && (o->tile_mpp == 0 || in_range("--tile-mpp", o->tile_mpp, 0.01, 100, error)) &&
-           in_range("--min-area", o->min_area, 0, 1e6, error) && in_range("--max-hole", o->max_hole, 0, 1e6, error) &&
-           rmil_prepare_tissue(o, &tissue, error) && in_range("--min-tissue", o->min_tissue, 0, 1, error) &&
-           in_range("--mask-mpp", o->mask_mpp, 0.1, 1000, error) && in_range("--padding", o->padding, 0, 1e6, error) &&
-           in_range("--label-threshold", o->label_threshold, 0, 1, error);
+    return check_precision(o->features_precision, error) && in_range("--mpp", o->mpp, 0, 100, error) &&
+           (o->tile_px == 0 || in_range("--tile-px", o->tile_px, 64, 1024, error)) && check_magnifications(o, error) &&
+           check_overlap(o->overlap, error) && in_range("--min-area", o->min_area, 0, 1e6, error) &&
+           in_range("--max-hole", o->max_hole, 0, 1e6, error) && rmil_prepare_tissue(o, &tissue, error) &&
+           in_range("--min-tissue", o->min_tissue, 0, 1, error) && in_range("--mask-mpp", o->mask_mpp, 0.1, 1000, error) &&
+           in_range("--padding", o->padding, 0, 1e6, error) && in_range("--label-threshold", o->label_threshold, 0, 1, error);
+}
+
+int rmil_prepare_usual_px(const RmilPrepareOptions *options) {
+    RmilTileOptions usual;
+    const RmilEncoderInfo *encoder = options->encoder ? rmil_encoder_info(options->encoder, NULL) : NULL;
+    rmil_tile_options_init(&usual);
+    return options->input_px ? options->input_px : encoder ? encoder->tile_px : usual.tile_px;
 }
 
 JsonNode *rmil_preprocessing_get(const RmilPrepareOptions *options) {
@@ -98,12 +146,17 @@ JsonNode *rmil_preprocessing_get(const RmilPrepareOptions *options) {
         json_object_set_string_member(o, "weights", weights);
     }
     json_object_set_boolean_member(o, "encode_bfloat16", options->bfloat16);
+    if (g_strcmp0(options->features_precision, "float32") == 0)
+        json_object_set_string_member(o, "features_precision", options->features_precision);
     if (options->mean) json_object_set_string_member(o, "mean", options->mean);
     if (options->sd) json_object_set_string_member(o, "sd", options->sd);
     if (options->input_px) json_object_set_int_member(o, "input_px", options->input_px);
     if (options->onnx_output) json_object_set_string_member(o, "onnx_output", options->onnx_output);
     if (options->device) json_object_set_string_member(o, "device", options->device);
     json_object_set_double_member(o, "tile_mpp", options->tile_mpp);
+    if (options->second_mpp > 0) json_object_set_double_member(o, "second_mpp", options->second_mpp);
+    if (options->tile_px && options->tile_px != rmil_prepare_usual_px(options)) json_object_set_int_member(o, "tile_px", options->tile_px);
+    if (options->overlap > 0) json_object_set_double_member(o, "overlap", options->overlap);
     json_object_set_double_member(o, "min_tissue", options->min_tissue);
     json_object_set_double_member(o, "mask_mpp", options->mask_mpp);
     if (options->tissue) json_object_set_string_member(o, "tissue", options->tissue);
@@ -182,16 +235,34 @@ static gboolean apply_tissue(JsonNode *node, RmilPrepareOptions *options, GError
            text_member(node, "leave_out", "--leave-out", NULL, &options->leave_out, error);
 }
 
+/* The tiles' side, which the record says where it was not the encoder's. */
+static gboolean apply_side(JsonNode *node, RmilPrepareOptions *options, GError **error) {
+    const int usual = rmil_prepare_usual_px(options);
+    double side = usual;
+    if (!number_member(node, "tile_px", &side, error)) return FALSE;
+    if (!(side >= 8 && side <= 8192)) return rmil_fail(error, RMIL_ERROR_FORMAT, "run.json: tile_px of its preprocessing is no size");
+    g_autofree char *then = g_strdup_printf("%d", (int)side),
+                    *given = g_strdup_printf("%d", options->tile_px ? options->tile_px : (int)side);
+    if (!same("--tile-px", then, NULL, given, error)) return FALSE;
+    options->tile_px = (int)side == usual ? 0 : (int)side;
+    return TRUE;
+}
+
 gboolean rmil_preprocessing_apply(JsonNode *node, RmilPrepareOptions *options, GError **error) {
     const char *encoder = rmil_json_text(node, "encoder");
     double bfloat16 = 0;
+    options->second_mpp = options->overlap = 0;
+    g_clear_pointer(&options->tile_mpps, g_free);
     if (!encoder) return rmil_fail(error, RMIL_ERROR_FORMAT, "run.json: preprocessing names no encoder");
     g_free(options->encoder);
     options->encoder = g_strdup(encoder);
     if (!options->weights) options->weights = g_strdup(rmil_json_text(node, "weights"));
     if (!number_member(node, "encode_bfloat16", &bfloat16, error) || !number_member(node, "tile_mpp", &options->tile_mpp, error) ||
         !number_member(node, "min_tissue", &options->min_tissue, error) || !number_member(node, "mask_mpp", &options->mask_mpp, error) ||
-        !apply_tissue(node, options, error) || (strcmp(encoder, "onnx") == 0 && !apply_onnx(node, options, error)))
+        !apply_tissue(node, options, error) || !number_member(node, "second_mpp", &options->second_mpp, error) ||
+        !number_member(node, "overlap", &options->overlap, error) ||
+        !text_member(node, "features_precision", "--features-precision", "float16", &options->features_precision, error) ||
+        (strcmp(encoder, "onnx") == 0 && !apply_onnx(node, options, error)) || !apply_side(node, options, error))
         return FALSE;
     if (!options->device) options->device = g_strdup(rmil_json_text(node, "device"));
     options->bfloat16 = bfloat16 != 0;

@@ -9,6 +9,8 @@
 
 /* -- options.c ----------------------------------------------------------------------------------------------------------------- */
 void rmil_prepare_options_copy(const RmilPrepareOptions *from, RmilPrepareOptions *to);
+/* The side of tiles where nobody says another: what the encoder takes. */
+int rmil_prepare_usual_px(const RmilPrepareOptions *options);
 /* Its texts are the options'. */
 RmilEncoderOptions rmil_prepare_encoder(const RmilPrepareOptions *options);
 /* How tissue is found; ARGUMENT names the option that says it wrongly. */
@@ -26,6 +28,10 @@ void rmil_left_out_parse(const char *text, int64_t left[RMIL_LEFT_REASONS]);
 gboolean rmil_work_ready(const RmilWork *work, GError **error);
 /* A row failed at a stage: told, and kept in work->errors; the error is freed. Thread-safe for distinct rows. */
 void rmil_work_failed(RmilWork *work, const char *stage, int64_t row, GError *error);
+/* A row for this process alone, where the folder is shared: *claim is to be freed, or NULL where it is not shared or *elsewhere: another
+ * process has the row. */
+gboolean rmil_work_claim(const RmilWork *work, int64_t row, RmilLock **claim, gboolean *elsewhere, GError **error);
+void rmil_work_say_shared(const RmilWork *work);
 /* Warnings that an object carries (NULL-terminated, or NULL). */
 void rmil_work_warn_all(const RmilWork *work, const char *const *warnings);
 /* The text that says what a product was made from; NULL: it is to be made, which is said when a product is there that cannot

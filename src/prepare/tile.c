@@ -16,10 +16,11 @@ typedef struct {
 static char *tile_source(const RmilWork *work, int64_t row) {
     g_autofree char *file = rmil_file_identity(work->cohort->rows[row].slide);
     char mpp[G_ASCII_DTOSTR_BUF_SIZE];
+    g_autofree char *overlap = work->options.overlap > 0 ? g_strdup_printf("; overlap %g", work->options.overlap) : g_strdup("");
     g_autofree char *tissue = rmil_tissue_source(work, row);
-    return g_strdup_printf("tiles 1; %s; mpp %s; %d px at %g; tissue %g at %g%s", file,
+    return g_strdup_printf("tiles 1; %s; mpp %s; %d px at %g; tissue %g at %g%s%s", file,
                            g_ascii_dtostr(mpp, sizeof mpp, rmil_work_mpp(work, row)), work->options.tile_px, work->options.tile_mpp,
-                           work->options.min_tissue, work->options.mask_mpp, tissue);
+                           work->options.min_tissue, work->options.mask_mpp, overlap, tissue);
 }
 
 static gboolean write_tiles(const RmilGrid *grid, const char *id, char *source, const char *path, GError **error) {
@@ -33,6 +34,7 @@ static gboolean write_tiles(const RmilGrid *grid, const char *id, char *source, 
                    .target_mpp = grid->mpp,
                    .slide_width = grid->slide_width,
                    .slide_height = grid->slide_height,
+                   .overlap = grid->overlap,
                    .source = source,
                    .left_out = left_out};
     return rmil_bag_write(&bag, path, FALSE, error);
@@ -79,7 +81,7 @@ static gboolean tile_row(RmilWork *work, int64_t row, gpointer user, gboolean *m
     RmilTissueOptions tissue;
     g_autoptr(RmilMask) mask = rmil_work_mask(work, row, slide, how->mask_mpp, error);
     if (!mask || !rmil_prepare_tissue(how, &tissue, error)) return FALSE;
-    const RmilTileOptions options = {.tile_px = how->tile_px, .mpp = how->tile_mpp, .min_tissue = how->min_tissue};
+    const RmilTileOptions options = {.tile_px = how->tile_px, .mpp = how->tile_mpp, .min_tissue = how->min_tissue, .overlap = how->overlap};
     g_autoptr(RmilGrid) grid = rmil_grid_new(slide, mask, &options, error);
     if (!grid || (tissue.blur && !rmil_grid_drop_blurred(grid, slide, error)) ||
         !write_picture(work, row, slide, mask, grid, preview, error) || !write_tiles(grid, work->cohort->rows[row].id, source, path, error))

@@ -2,7 +2,12 @@
 /* The work folder: its cohort, its lock, and where the products of a slide lie. */
 #include "prepare-private.h"
 
+#include <glib/gstdio.h>
+#include <json-glib/json-glib.h>
+#include <math.h>
 #include <string.h>
+
+#define CLAIMS ".slides" /* folder of the locks of slides, where several processes share one */
 
 static void sweep(const char *folder) {
     static const char *const kinds[] = {"tiles", "masks", "labels", "features"};
@@ -13,12 +18,17 @@ static void sweep(const char *folder) {
 }
 
 /* What nobody gave of the tiles is the encoder's; one that is not known here fails when it is to encode. */
-static void use_tiles_of(RmilPrepareOptions *options) {
+static gboolean use_tiles_of(RmilPrepareOptions *options, GError **error) {
     RmilTileOptions usual;
     const RmilEncoderInfo *encoder = rmil_encoder_info(options->encoder, NULL);
     rmil_tile_options_init(&usual);
-    if (options->tile_px == 0) options->tile_px = options->input_px ? options->input_px : encoder ? encoder->tile_px : usual.tile_px;
+    if (options->tile_mpps && !rmil_tile_mpps_parse(options->tile_mpps, &options->tile_mpp, &options->second_mpp, error)) return FALSE;
+    if (options->tile_px == 0) options->tile_px = rmil_prepare_usual_px(options);
     if (options->tile_mpp == 0) options->tile_mpp = encoder ? encoder->mpp : usual.mpp;
+    if (options->overlap < 1) options->overlap = round(options->overlap * options->tile_px);
+    return options->overlap <= 0.9 * options->tile_px ||
+           rmil_fail(error, RMIL_ERROR_ARGUMENT, "--overlap %g is more than 0.9 of a tile's side, which is %d px", options->overlap,
+                     options->tile_px);
 }
 
 /* What nobody named is the usual one; "auto" what the weights say, by its name from here on. */
@@ -48,13 +58,19 @@ RmilWork *rmil_work_new(const char *folder, const RmilPrepareOptions *options, c
         rmil_work_free(work);
         return NULL;
     }
-    use_tiles_of(&work->options);
-    return work;
+    if (use_tiles_of(&work->options, error)) return work;
+    rmil_work_free(work);
+    return NULL;
 }
 
 void rmil_work_free(RmilWork *work) {
     if (!work) return;
     if (work->lock) sweep(work->folder);
+    if (work->who) {
+        g_autofree char *claims = g_build_filename(work->folder, CLAIMS, NULL);
+        g_rmdir(claims); /* where it is empty */
+    }
+    g_free(work->who);
     for (int64_t i = 0; work->cohort && i < work->cohort->count; i++) g_free(work->errors[i]);
     if (work->cohort) rmil_cohort_free(work->cohort);
     g_free(work->errors);
@@ -132,6 +148,51 @@ gboolean rmil_work_lock(RmilWork *work, RmilLockMode mode, const char *who, GErr
     if (work->cohort && !same_cohort(work, error)) return FALSE;
     work->lock = rmil_lock_take(work->folder, ".lock", mode, who, &work->monitor, error);
     return work->lock != NULL;
+}
+
+/* What processes that work in one folder must agree on: the slides, and all that decides what becomes of them. */
+static char *terms_of(const RmilWork *work) {
+    g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+    for (int64_t i = 0; i < work->cohort->count; i++) {
+        const RmilCohortRow *row = &work->cohort->rows[i];
+        const char *cells[] = {row->id, row->slide, row->features, row->annotation};
+        for (gsize c = 0; c < G_N_ELEMENTS(cells); c++)
+            g_checksum_update(sum, (const guchar *)(cells[c] ? cells[c] : ""), cells[c] ? (gssize)strlen(cells[c]) + 1 : 1);
+    }
+    const RmilPrepareOptions *o = &work->options;
+    g_autoptr(JsonNode) how = rmil_preprocessing_get(o);
+    g_autofree char *features = rmil_json_print(how), *lesion = o->lesion ? g_strjoinv("\n", o->lesion) : NULL,
+                    *exclusion = o->exclusion ? g_strjoinv("\n", o->exclusion) : NULL;
+    g_autofree char *labels = g_strdup_printf("%a %a %a %d\n%s\n%s", o->mpp, o->padding, o->label_threshold, o->uncropped,
+                                              lesion ? lesion : "", exclusion ? exclusion : "");
+    g_checksum_update(sum, (const guchar *)features, -1);
+    g_checksum_update(sum, (const guchar *)labels, -1);
+    return g_strdup(g_checksum_get_string(sum));
+}
+
+gboolean rmil_work_share(RmilWork *work, const char *who, GError **error) {
+    if (!rmil_work_ready(work, error) || !same_cohort(work, error)) return FALSE;
+    g_autofree char *terms = terms_of(work);
+    work->who = g_strdup(who);
+    work->lock = rmil_lock_share(work->folder, ".lock", terms, who, &work->monitor, error);
+    return work->lock != NULL;
+}
+
+gboolean rmil_work_claim(const RmilWork *work, int64_t row, RmilLock **claim, gboolean *elsewhere, GError **error) {
+    *claim = NULL;
+    *elsewhere = FALSE;
+    if (!work->who) return TRUE;
+    g_autofree char *folder = g_build_filename(work->folder, CLAIMS, NULL), *name = g_strconcat(work->cohort->rows[row].id, ".lock", NULL);
+    GError *reason = NULL;
+    *claim = rmil_lock_take(folder, name, RMIL_LOCK_TRY, work->who, &work->monitor, &reason);
+    *elsewhere = !*claim && !reason;
+    if (reason) g_propagate_error(error, reason);
+    return reason == NULL;
+}
+
+void rmil_work_say_shared(const RmilWork *work) {
+    rmil_monitor_warn(&work->monitor, "%s: another process works on some of the slides: the others are done first, then this waits for it",
+                      work->folder);
 }
 
 gboolean rmil_work_ready(const RmilWork *work, GError **error) {

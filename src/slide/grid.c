@@ -12,6 +12,8 @@ void rmil_tile_options_init(RmilTileOptions *options) { *options = (RmilTileOpti
 static const char *check_options(const RmilTileOptions *options) {
     if (options->tile_px < 8 || options->tile_px > 8192) return "the tile's side must be 8 … 8192 pixels";
     if (!(options->mpp >= 0.02 && options->mpp <= 100)) return "the tile's mpp must be 0.02 … 100 µm per pixel";
+    if (!(options->overlap >= 0 && options->overlap <= 0.95 * options->tile_px))
+        return "the overlap of tiles must be 0 … 0.95 of their side";
     if (!(options->min_tissue >= 0 && options->min_tissue <= 1)) return "the least tissue share must be 0 … 1";
     return NULL;
 }
@@ -85,16 +87,17 @@ RmilGrid *rmil_grid_new(const RmilSlide *slide, const RmilMask *mask, const Rmil
     grid->tile_level0 = options->tile_px * grid->downsample;
     grid->slide_width = info->width;
     grid->slide_height = info->height;
-    double columns = ceil((double)info->bounds_width / grid->tile_level0 - 1e-9);
-    double rows = ceil((double)info->bounds_height / grid->tile_level0 - 1e-9);
+    grid->overlap = options->overlap;
+    const double overlap = options->overlap * grid->downsample, step = grid->tile_level0 - overlap;
+    const double columns = MAX(1, ceil(((double)info->bounds_width - overlap) / step - 1e-9));
+    const double rows = MAX(1, ceil(((double)info->bounds_height - overlap) / step - 1e-9));
     if (!(columns * rows <= TILES_MAX) || grid->tile_level0 < 1) {
         rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: a grid of %g × %g tiles is too fine", slide->name, columns, rows);
         return NULL;
     }
     for (int64_t row = 0, room = 0; row < (int64_t)rows; row++)
         for (int64_t column = 0; column < (int64_t)columns; column++) {
-            int64_t corner[2] = {info->bounds_x + llround((double)column * grid->tile_level0),
-                                 info->bounds_y + llround((double)row * grid->tile_level0)};
+            int64_t corner[2] = {info->bounds_x + llround((double)column * step), info->bounds_y + llround((double)row * step)};
             double share = share_of(mask, mask->tissue, 1, corner[0], corner[1], grid->tile_level0);
             if (loses_place(grid, mask, corner, share, options->min_tissue) || share < options->min_tissue - 1e-9) continue;
             if (grid->count == room && !make_room(grid, &room, error)) return NULL;
@@ -114,6 +117,42 @@ void rmil_grid_free(RmilGrid *grid) {
     g_free(grid->tissue);
     g_clear_pointer(&grid->left_out, g_array_unref);
     g_free(grid);
+}
+
+static RmilGrid *copy_grid(const RmilGrid *grid, GError **error) {
+    g_autoptr(RmilGrid) copy = g_memdup2(grid, sizeof *grid);
+    copy->coords = NULL;
+    copy->tissue = NULL;
+    if (!(copy->coords = rmil_try_new(grid->count, 2 * sizeof *grid->coords, error)) ||
+        (grid->tissue && !(copy->tissue = rmil_try_new(grid->count, sizeof *grid->tissue, error))))
+        return NULL;
+    memcpy(copy->coords, grid->coords, 2 * (gsize)grid->count * sizeof *grid->coords);
+    if (grid->tissue) memcpy(copy->tissue, grid->tissue, (gsize)grid->count * sizeof *grid->tissue);
+    return g_steal_pointer(&copy);
+}
+
+RmilGrid *rmil_grid_seen(const RmilGrid *grid, int pixels, GError **error) {
+    RmilGrid *seen = copy_grid(grid, error);
+    if (!seen || pixels == grid->tile_px) return seen;
+    const double scale = (double)grid->tile_px / pixels;
+    seen->tile_px = pixels;
+    seen->downsample = grid->tile_level0 / pixels;
+    seen->mpp = grid->mpp * scale;
+    seen->overlap = grid->overlap / scale;
+    return seen;
+}
+
+RmilGrid *rmil_grid_around(const RmilGrid *grid, double mpp, GError **error) {
+    RmilGrid *around = copy_grid(grid, error);
+    if (!around) return NULL;
+    const double scale = grid->mpp > 0 ? mpp / grid->mpp : mpp;
+    around->mpp = grid->mpp > 0 ? mpp : 0;
+    around->downsample = grid->downsample * scale;
+    around->tile_level0 = grid->tile_level0 * scale;
+    around->overlap = grid->tile_px - (grid->tile_px - grid->overlap) / scale;
+    for (int64_t i = 0; i < 2 * grid->count; i++)
+        around->coords[i] = (int64_t)floor((double)grid->coords[i] + (grid->tile_level0 - around->tile_level0) / 2 + 0.5);
+    return around;
 }
 
 gboolean rmil_grid_read(const RmilGrid *grid, RmilSlide *slide, int64_t i, uint8_t *rgb, GError **error) {

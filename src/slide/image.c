@@ -232,4 +232,6 @@ static void image_close(RmilSlide *slide) {
     g_free(handle);
 }
 
-const RmilBackend rmil_backend_image = {image_open, image_read, image_property, image_close};
+static int64_t image_tile_side(const RmilSlide *slide, int level, int axis) { return 0; }
+
+const RmilBackend rmil_backend_image = {image_open, image_read, image_property, image_tile_side, image_close};

@@ -2,7 +2,9 @@
 /* Slides that OpenSlide reads. */
 #include "slide/slide-private.h"
 #include "slide/subifd.h"
+#include "slide/tiles.h"
 
+#include <math.h>
 #include <openslide/openslide.h>
 #include <string.h>
 
@@ -15,6 +17,7 @@ typedef struct {
     int64_t tiles[RMIL_SLIDE_LEVELS][2]; /* width and height of each level's tiles in the file */
     int levels;                          /* that OpenSlide knows; behind them: */
     RmilSubLevels *more;                 /* or NULL */
+    RmilTiles *own;                      /* the file's tiles without OpenSlide; NULL: it is not of that kind */
 } Handle;
 
 #define RETIRED_MAX 8 /* a file that fails more often is given up */
@@ -107,6 +110,7 @@ static gboolean openslide_backend_open(RmilSlide *slide, GError **error) {
     slide->info.bounds_width = CLAMP(property_integer(slide, OPENSLIDE_PROPERTY_NAME_BOUNDS_WIDTH, RMIL_SLIDE_SIDE), 0, RMIL_SLIDE_SIDE);
     slide->info.bounds_height = CLAMP(property_integer(slide, OPENSLIDE_PROPERTY_NAME_BOUNDS_HEIGHT, RMIL_SLIDE_SIDE), 0, RMIL_SLIDE_SIDE);
     read_background(slide);
+    if (tiff || strcmp(vendor, "aperio") == 0) handle->own = rmil_tiles_new(slide);
     return !tiff || rmil_tiff_check(slide, error);
 }
 
@@ -185,6 +189,37 @@ static gboolean replace_handle(RmilSlide *slide, openslide_t *failed, const Regi
     return FALSE;
 }
 
+/* -- the file's own tiles --------------------------------------------------------------------------------------------------------- */
+/* Is a whole tile near the middle of the level what OpenSlide makes of it? */
+static gboolean is_same(Handle *handle, const RmilSlide *slide, int level, int number) {
+    const double scale = slide->downsamples[level];
+    const int64_t *side = handle->tiles[number], size[2] = {slide->widths[level], slide->heights[level]};
+    int64_t at[2], extent[2];
+    for (int axis = 0; axis < 2; axis++) {
+        at[axis] = size[axis] / 2 / side[axis] * side[axis];
+        extent[axis] = MIN(side[axis], size[axis] - at[axis]);
+    }
+    const gsize bytes = (gsize)(extent[0] * extent[1]) * 4;
+    g_autofree uint32_t *ours = g_try_malloc(bytes), *theirs = g_try_malloc(bytes);
+    const Region region = {(int64_t)((double)at[0] * scale), (int64_t)((double)at[1] * scale), extent[0], extent[1], number, scale};
+    return ours && theirs && rmil_tiles_read(handle->own, number, at[0], at[1], extent[0], extent[1], ours) &&
+           !try_region(g_atomic_pointer_get(&handle->current), &region, theirs) && memcmp(ours, theirs, bytes) == 0;
+}
+
+/* FALSE: OpenSlide is to read it. A level that whole level-0 pixels enter between its own is interpolated there. */
+static gboolean read_own(RmilSlide *slide, int64_t x, int64_t y, int level, int64_t width, int64_t height, uint32_t *argb) {
+    Handle *handle = slide->handle;
+    const double scale = slide->downsamples[level];
+    const int number = slide->level_of[level];
+    const int64_t whole = (int64_t)scale;
+    if (!handle->own || scale != floor(scale) || whole < 1 || x % whole != 0 || y % whole != 0) return FALSE;
+    if (!rmil_tiles_trusted(handle->own, number)) {
+        if (is_same(handle, slide, level, number)) rmil_tiles_trust(handle->own, number);
+        else rmil_tiles_give_up(handle->own, number);
+    }
+    return rmil_tiles_read(handle->own, number, x / whole, y / whole, width, height, argb);
+}
+
 static gboolean openslide_backend_read(RmilSlide *slide, int64_t x, int64_t y, int level, int64_t width, int64_t height, uint32_t *argb,
                                        GError **error) {
     Handle *handle = slide->handle;
@@ -193,6 +228,7 @@ static gboolean openslide_backend_read(RmilSlide *slide, int64_t x, int64_t y, i
     if (own >= handle->levels)
         return rmil_sub_levels_read(handle->more, own - handle->levels, (int64_t)((double)x / scale + 0.5),
                                     (int64_t)((double)y / scale + 0.5), width, height, argb, slide->name, error);
+    if (read_own(slide, x, y, level, width, height, argb)) return TRUE;
     Region region = {x, y, width, height, own, scale};
     for (;;) { /* at most RETIRED_MAX times */
         openslide_t *file = g_atomic_pointer_get(&handle->current);
@@ -202,8 +238,13 @@ static gboolean openslide_backend_read(RmilSlide *slide, int64_t x, int64_t y, i
     }
 }
 
+static int64_t openslide_tile_side(const RmilSlide *slide, int level, int axis) {
+    return ((const Handle *)slide->handle)->tiles[slide->level_of[level]][axis];
+}
+
 static void openslide_backend_close(RmilSlide *slide) {
     Handle *handle = slide->handle;
+    rmil_tiles_free(handle->own);
     openslide_close(handle->current);
     g_ptr_array_unref(handle->retired);
     rmil_sub_levels_free(handle->more);
@@ -211,4 +252,5 @@ static void openslide_backend_close(RmilSlide *slide) {
     g_free(handle);
 }
 
-const RmilBackend rmil_backend_openslide = {openslide_backend_open, openslide_backend_read, openslide_property, openslide_backend_close};
+const RmilBackend rmil_backend_openslide = {openslide_backend_open, openslide_backend_read, openslide_property, openslide_tile_side,
+                                            openslide_backend_close};

@@ -22,7 +22,7 @@ static RmilAttentionShare attention_share(const float *attention, const uint8_t 
 /* Of a bag on a tile grid: its neighbours, and which patches are detections; *neighbours NULL: it lies on none. */
 static gboolean detect(const RmilBag *bag, const float *scores, int64_t **neighbours, uint8_t **detection, GError **error) {
     *detection = NULL;
-    if (!rmil_tile_neighbours(bag->coords, bag->patch_size_level0, bag->count, neighbours, error)) return FALSE;
+    if (!rmil_tile_neighbours(bag->coords, rmil_bag_step(bag), bag->count, neighbours, error)) return FALSE;
     if (!*neighbours) return TRUE;
     if (!(*detection = rmil_try_new(bag->count, 1, error))) return FALSE;
     rmil_detections(*neighbours, scores, bag->count, *detection);

@@ -59,7 +59,7 @@ gboolean rmil_vary_within(const RmilBag *bag, const char *id, const uint8_t *lab
     if (!annotated) return TRUE;
     g_autofree Near *near = rmil_try_new(annotated, sizeof *near, error);
     g_autofree int64_t *lesion = near ? rmil_try_new(k, sizeof *lesion, error) : NULL;
-    if (!lesion || !rmil_tile_neighbours(bag->coords, bag->patch_size_level0, k, &around, error)) return FALSE;
+    if (!lesion || !rmil_tile_neighbours(bag->coords, rmil_bag_step(bag), k, &around, error)) return FALSE;
     g_autofree int64_t *neighbours = around;
     const int64_t lesions = rmil_lesions(neighbours, labels, k, lesion);
     g_autofree int64_t *order = rmil_try_new(lesions, sizeof *order, error);

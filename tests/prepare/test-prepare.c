@@ -312,6 +312,43 @@ static void test_left_out(void) {
     rmil_prepare_options_clear(&other);
 }
 
+/* What was encoded in one precision stays, unless another is asked for; a model's slides are made as it says. */
+static void test_precision(void) {
+    g_autofree char *into = test_folder();
+    RmilPrepareOptions options, taken;
+    GError *error = NULL;
+    rmil_prepare_options_init(&options);
+    rmil_prepare_options_init(&taken);
+    options.encoder = g_strdup("texture");
+    options.features_precision = g_strdup("float32");
+    g_autoptr(RmilCohort) cohort = prepare(into, &options);
+    g_autoptr(RmilBag) whole = rmil_bag_read(cohort->rows[0].features, NULL, RMIL_FLOAT32, RMIL_BAG_ALL, &error);
+    g_assert_false(whole->stored_half);
+    g_autoptr(JsonNode) node = rmil_preprocessing_get(&options);
+    g_assert_true(rmil_preprocessing_apply(node, &taken, &error));
+    g_assert_cmpstr(taken.features_precision, ==, "float32");
+    g_free(taken.features_precision);
+    taken.features_precision = g_strdup("float16");
+    g_assert_false(rmil_preprocessing_apply(node, &taken, &error));
+    test_error(&error, RMIL_ERROR_ARGUMENT, "made with --features-precision float32: --features-precision float16 would");
+    rmil_prepare_options_clear(&taken);
+    g_clear_pointer(&options.features_precision, g_free);
+    rmil_cohort_free(prepare(into, &options));
+    expect_stages("0+3 0+2 0+3");
+    options.features_precision = g_strdup("float16");
+    rmil_cohort_free(prepare(into, &options));
+    expect_stages("0+3 0+2 3+0");
+    g_autoptr(RmilBag) half = rmil_bag_read(cohort->rows[0].features, NULL, RMIL_FLOAT32, RMIL_BAG_ALL, &error);
+    g_assert_true(half->stored_half);
+    const float *a = whole->features, *b = half->features;
+    for (int64_t i = 0; i < whole->count * whole->dim; i++) g_assert_cmpfloat(ABS(a[i] - b[i]), <=, ABS(a[i]) / 2048 + 1e-7f);
+    g_free(options.features_precision);
+    options.features_precision = g_strdup("float8");
+    g_assert_null(rmil_work_new(into, &options, NULL, &error));
+    test_error(&error, RMIL_ERROR_ARGUMENT, "--features-precision \"float8\" is neither float16 nor float32");
+    rmil_prepare_options_clear(&options);
+}
+
 static void test_label_into(void) {
     g_autofree char *into = test_folder();
     RmilPrepareOptions options;
@@ -363,8 +400,8 @@ static void test_refused(void) {
     test_error(&error, RMIL_ERROR_ARGUMENT, "without a cohort");
     g_assert_true(rmil_work_read(work, table, &error));
     g_assert_true(rmil_work_tile(work, &error) && rmil_work_encode(work, &error)); /* no slide ends the others */
-    g_assert_cmpint(heard.problems->len, ==, 4);
-    g_assert_true(said(heard.problems, "its tiles are 128 px a side, the encoder takes 224"));
+    g_assert_cmpint(heard.problems->len, ==, 1);
+    g_assert_true(said(heard.warnings, "tiles of 128 px at 0.5 µm per pixel are read with 224 px"));
     options.encoder = g_strdup("none such");
     g_autoptr(RmilWork) named = begin(into, &options);
     g_assert_false(rmil_work_encode(named, &error));
@@ -656,6 +693,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/prepare/options", test_options);
     g_test_add_func("/prepare/tissue", test_given_tissue);
     g_test_add_func("/prepare/left-out", test_left_out);
+    g_test_add_func("/prepare/precision", test_precision);
     g_test_add_func("/prepare/label-into", test_label_into);
     g_test_add_func("/prepare/lock", test_lock);
     g_test_add_func("/prepare/refused", test_refused);
