@@ -166,7 +166,7 @@ static gboolean create_session(RmilOrtModel *m, const RmilOrtOptions *options, c
     g_autofree char *what = g_strdup_printf("%s: ONNX Runtime %s does not open it", m->path, library->version);
     GError *reason = NULL;
     if (rmil_ort_good(library, library->api->create_session(m->env, m->path, options, &m->session), what, &reason)) return TRUE;
-    if (strcmp(device, "cpu") == 0) {
+    if (rmil_ort_device_processor(device)) {
         g_propagate_error(error, reason);
         return FALSE;
     }
@@ -208,7 +208,7 @@ RmilOrtModel *rmil_ort_model_new(RmilOrtLibrary *library, const RmilOrtModelConf
     m->path = g_strdup(config->path);
     m->side = config->side;
     if (!open_session(m, config->device, error) || !read_ports(m, config->output, error)) return NULL;
-    m->batch = strcmp(config->device, "cpu") == 0 || m->input.dimensions[0] == 1 ? 1 : GPU_BATCH;
+    m->batch = rmil_ort_device_processor(config->device) || m->input.dimensions[0] == 1 ? 1 : GPU_BATCH;
     return measure(m, error) ? g_steal_pointer(&m) : NULL;
 }
 

@@ -310,7 +310,7 @@ static void onnx(const RmilModelConfig *config, RmilOnnx *o) {
         rmil_onnx_outputs(o, rmil_onnx_node(o, "Sub", z[1], z[0], NULL), rmil_onnx_flat(o, rmil_onnx_row_of(o, s, rows - 1)),
                           rmil_onnx_flat(o, rmil_onnx_row_of(o, a, rows - 1)));
     else
-        rmil_onnx_outputs(o, rmil_onnx_stack(o, z, rmil_model_outputs(config)), rows > 1 ? s : rmil_onnx_flat(o, s),
+        rmil_onnx_outputs(o, rmil_onnx_join(o, z, rmil_model_outputs(config), 0), rows > 1 ? s : rmil_onnx_flat(o, s),
                           rows > 1 ? a : rmil_onnx_flat(o, a));
 }
 

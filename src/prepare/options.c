@@ -2,6 +2,8 @@
 /* The options of the pipeline, and those of them that a new slide must go through, as JSON. */
 #include "prepare-private.h"
 
+#include "encoder/onnx-file.h"
+
 #include "base/json.h"
 
 #include <string.h>
@@ -112,20 +114,29 @@ static gboolean text_member(JsonNode *object, const char *name, const char *opti
     return TRUE;
 }
 
-/* Of the encoder "onnx": what the record has becomes the options', and what was given and is another is refused. */
-static gboolean apply_onnx(JsonNode *node, RmilPrepareOptions *options, GError **error) {
+/* Of the encoder "onnx": what the record has becomes the options', and what was given and is another is refused. says: of its file, which
+ * counts where the record has nothing. */
+static gboolean apply_said(JsonNode *node, const RmilOnnxSays *says, RmilPrepareOptions *options, GError **error) {
     double side = 0;
-    if (!text_member(node, "mean", "--mean", RMIL_IMAGENET_MEAN, &options->mean, error) ||
-        !text_member(node, "sd", "--sd", RMIL_IMAGENET_SD, &options->sd, error) ||
+    const gboolean both = says->mean && says->sd;
+    if (!text_member(node, "mean", "--mean", both ? says->mean : RMIL_IMAGENET_MEAN, &options->mean, error) ||
+        !text_member(node, "sd", "--sd", both ? says->sd : RMIL_IMAGENET_SD, &options->sd, error) ||
         !text_member(node, "onnx_output", "--onnx-output", NULL, &options->onnx_output, error) ||
         !number_member(node, "input_px", &side, error))
         return FALSE;
     if (side < 0 || side > 1e6) return rmil_fail(error, RMIL_ERROR_FORMAT, "run.json: input_px of its preprocessing is no size");
-    const int recorded = side > 0 ? (int)side : rmil_encoder_info("onnx", NULL)->tile_px;
+    const int usual = says->input_px ? says->input_px : rmil_encoder_info("onnx", NULL)->tile_px, recorded = side > 0 ? (int)side : usual;
     g_autofree char *then = g_strdup_printf("%d", recorded),
                     *given = g_strdup_printf("%d", options->input_px ? options->input_px : recorded);
     options->input_px = recorded;
     return same("--input-px", then, NULL, given, error);
+}
+
+static gboolean apply_onnx(JsonNode *node, RmilPrepareOptions *options, GError **error) {
+    RmilOnnxSays says = {0};
+    const gboolean done = (!options->weights || rmil_onnx_says(options->weights, &says, error)) && apply_said(node, &says, options, error);
+    rmil_onnx_says_clear(&says);
+    return done;
 }
 
 gboolean rmil_preprocessing_apply(JsonNode *node, RmilPrepareOptions *options, GError **error) {

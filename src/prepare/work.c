@@ -15,10 +15,12 @@ static void sweep(const char *folder) {
 /* What nobody gave of the tiles is the encoder's; one that is not known here fails when it is to encode. */
 static void use_tiles_of(RmilPrepareOptions *options) {
     RmilTileOptions usual;
-    const RmilEncoderInfo *encoder = rmil_encoder_info(options->encoder, NULL);
     rmil_tile_options_init(&usual);
-    if (options->tile_px == 0) options->tile_px = options->input_px ? options->input_px : encoder ? encoder->tile_px : usual.tile_px;
-    if (options->tile_mpp == 0) options->tile_mpp = encoder ? encoder->mpp : usual.mpp;
+    int px = options->input_px ? options->input_px : usual.tile_px;
+    const RmilEncoderOptions how = rmil_prepare_encoder(options);
+    rmil_encoder_tiles(options->encoder, &how, &px, &usual.mpp);
+    if (options->tile_px == 0) options->tile_px = px;
+    if (options->tile_mpp == 0) options->tile_mpp = usual.mpp;
 }
 
 /* What nobody named is the usual one; "auto" what the weights say, by its name from here on. */
