@@ -282,14 +282,19 @@ const float *rmil_resnet_maps(RmilResnet *resnet, int worker, const float *tiles
     void *input = resnet->workers[worker].buffers[INPUT];
     if (c->precision == RMIL_BFLOAT16) rmil_to_bfloat16(tiles, count, input);
     else memcpy(input, tiles, (size_t)count * sizeof *tiles);
-    return run_steps(resnet, &resnet->workers[worker], error) ? resnet->workers[worker].buffers[OUTPUT] : NULL;
+    const int before = rmil_openmp_single();
+    const gboolean done = run_steps(resnet, &resnet->workers[worker], error);
+    rmil_openmp_restore(before);
+    return done ? resnet->workers[worker].buffers[OUTPUT] : NULL;
 }
 
 gboolean rmil_resnet_run(RmilResnet *resnet, int worker, const uint8_t *rgb, int count, float *features, GError **error) {
     const size_t tile = (size_t)resnet->config.side * (size_t)resnet->config.side * 3;
-    for (int first = 0; first < count; first += resnet->config.batch)
-        if (!run_batch(resnet, &resnet->workers[worker], rgb + (size_t)first * tile, MIN(resnet->config.batch, count - first),
-                       features + (size_t)first * (size_t)resnet->dim, error))
-            return FALSE;
-    return TRUE;
+    const int before = rmil_openmp_single(); /* a caller's own thread would else wake one per processor, which spin and do nothing */
+    gboolean done = TRUE;
+    for (int first = 0; done && first < count; first += resnet->config.batch)
+        done = run_batch(resnet, &resnet->workers[worker], rgb + (size_t)first * tile, MIN(resnet->config.batch, count - first),
+                         features + (size_t)first * (size_t)resnet->dim, error);
+    rmil_openmp_restore(before);
+    return done;
 }
