@@ -65,12 +65,9 @@ static gboolean colours(const char *path, const char *key, const char *text, gbo
     return FALSE;
 }
 
-gboolean rmil_onnx_says(const char *path, RmilOnnxSays *says, GError **error) {
+gboolean rmil_onnx_says_parse(const char *path, const void *bytes, gsize size, RmilOnnxSays *says, GError **error) {
     *says = (RmilOnnxSays){0};
-    g_autoptr(GMappedFile) file = g_mapped_file_new(path, FALSE, NULL);
-    if (!file || !g_mapped_file_get_length(file)) return TRUE; /* who opens it says why */
-    const guint8 *bytes = (const guint8 *)g_mapped_file_get_contents(file);
-    RmilProto model = {bytes, bytes + g_mapped_file_get_length(file)};
+    RmilProto model = {bytes, (const guint8 *)bytes + size};
     g_autofree char *side = NULL, *mpp = NULL;
     double px = 0;
     for (RmilProtoField field; rmil_proto_next(&model, &field);)
@@ -81,6 +78,13 @@ gboolean rmil_onnx_says(const char *path, RmilOnnxSays *says, GError **error) {
                           colours(path, RMIL_ONNX_KEY "sd", says->sd, TRUE, error);
     says->input_px = (int)px;
     return good;
+}
+
+gboolean rmil_onnx_says(const char *path, RmilOnnxSays *says, GError **error) {
+    *says = (RmilOnnxSays){0};
+    g_autoptr(GMappedFile) file = g_mapped_file_new(path, FALSE, NULL);
+    const gsize size = file ? g_mapped_file_get_length(file) : 0; /* who opens it says why it is none */
+    return !size || rmil_onnx_says_parse(path, g_mapped_file_get_contents(file), size, says, error);
 }
 
 void rmil_onnx_says_clear(RmilOnnxSays *says) {
