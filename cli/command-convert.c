@@ -5,39 +5,48 @@
 int command_convert(int argc, char **argv) {
     static const CliUsage usage = {
         "IN OUT",
-        "Turns features or a model into another program's format, or takes another program's.",
+        "Turns features, a model or an encoder into another program's format, or takes another program's.",
         "Models: OUT.onnx is for ONNX runtimes; OUT.safetensors for rankmil and PyTorch; OUT.pth a state_dict, under\n"
         "the names of the paper's code or (--to clam) of CLAM. IN is a model of rankmil, or a state_dict or whole\n"
         "model of the paper's code or of CLAM (.pth, .pt or .safetensors). docs/models.md says what the files hold.\n\n"
+        "Encoders: with --encoder, IN is a weight file as rankmil encode takes it, and OUT.onnx the network for ONNX\n"
+        "runtimes, with its pooling. docs/encoders.md says what stands in it.\n\n"
         "Features: IN is a feature file of rankmil, CLAM (.h5, .pt), TRIDENT, STAMP or the paper's code, or a folder\n"
         "of such (of CLAM's, the one that holds h5_files and pt_files); OUT is a file, or a folder for one file per\n"
         "slide. Numbers stay the same bit for bit. docs/formats.md has the layouts.",
         2,
         2,
         CLI_THREADS,
-        "convert results/runs/rank/0/model.safetensors model.onnx\nconvert clam_features/ features/"};
+        "convert results/runs/rank/0/model.safetensors model.onnx\nconvert uni.bin uni.onnx --encoder uni\nconvert clam_features/ features/"};
     Cli cli;
     ConvertModel model;
     ConvertFeatures features = {0};
+    g_autofree char *encoder = NULL, *help = NULL;
     int status;
     convert_model_init(&model);
-    g_autofree GOptionEntry *models = convert_model_entries(&model), *layouts = convert_features_entries(&features);
-    const CliGroup groups[] = {{"Features", layouts}, {"Models", models}, {NULL, NULL}};
+    g_autofree GOptionEntry *models = convert_model_entries(&model), *layouts = convert_features_entries(&features),
+                            *encoders = convert_encoder_entries(&encoder, &help);
+    const CliGroup groups[] = {{"Features", layouts}, {"Models", models}, {"Encoders", encoders}, {NULL, NULL}};
     if (!train_begin(&cli, &argc, &argv, &usage, groups, &model.options, &status)) {
         convert_model_clear(&model);
         convert_features_clear(&features);
         return status;
     }
     GError *error = NULL;
-    if (convert_is_model(argv[1], argv[2]) && !convert_model_name(argv[2], features.layout)) {
-        const char *onnx = features.layout ? "" : ".onnx, ";
-        convert_model_clear(&model);
-        convert_features_clear(&features);
-        return cli_usage(&cli, "%s: the name of such a model ends in %s.safetensors, .pt or .pth", argv[2], onnx);
-    }
-    gboolean done = convert_is_model(argv[1], argv[2]) ? convert_model(&cli, &model, features.layout, argv[1], argv[2], &error)
-                                                       : convert_features(&cli, &features, argv[1], argv[2], &error);
+    const gboolean is_model = !encoder && convert_is_model(argv[1], argv[2]);
+    const char *onnx = features.layout ? "" : ".onnx, ";
+    const gboolean mixed = encoder && (features.layout || model.model);
+    gboolean done = FALSE, misnamed = FALSE;
+    if (mixed) misnamed = TRUE;
+    else if (encoder && !g_str_has_suffix(argv[2], ".onnx")) misnamed = TRUE;
+    else if (encoder) done = convert_encoder(&cli, encoder, argv[1], argv[2], &error);
+    else if (is_model && !convert_model_name(argv[2], features.layout)) misnamed = TRUE;
+    else if (is_model) done = convert_model(&cli, &model, features.layout, argv[1], argv[2], &error);
+    else done = convert_features(&cli, &features, argv[1], argv[2], &error);
     convert_model_clear(&model);
     convert_features_clear(&features);
+    if (mixed) return cli_usage(&cli, "--encoder stands alone: --to is for features and models, --model for models");
+    if (misnamed && encoder) return cli_usage(&cli, "%s: an encoder is written as ONNX: its name ends in .onnx", argv[2]);
+    if (misnamed) return cli_usage(&cli, "%s: the name of such a model ends in %s.safetensors, .pt or .pth", argv[2], onnx);
     return done ? cli_done(&cli) : cli_fail(&cli, error);
 }

@@ -32,4 +32,9 @@ GOptionEntry *convert_features_entries(ConvertFeatures *options); /* free with g
 /* One file or a folder. Files that cannot be converted are reported; FALSE only when nothing can begin. */
 gboolean convert_features(Cli *cli, const ConvertFeatures *options, const char *from, const char *to, GError **error);
 
+/* -- encoders ----------------------------------------------------------------------------------------------------------------- */
+GOptionEntry *convert_encoder_entries(char **encoder, char **help); /* free with g_free; help, too */
+/* Weights of an encoder (or "auto") as ONNX. */
+gboolean convert_encoder(Cli *cli, const char *encoder, const char *from, const char *to, GError **error);
+
 #endif

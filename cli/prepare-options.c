@@ -45,20 +45,20 @@ static const char *encoder_help(void) {
 }
 
 GOptionEntry *prepare_encode_entries(RmilPrepareOptions *options) {
-    return ENTRIES(
-        {"encoder", 0, 0, G_OPTION_ARG_STRING, &options->encoder, encoder_help(), "NAME"},
-        {"weights", 0, 0, G_OPTION_ARG_FILENAME, &options->weights, "the encoder's weight file", "FILE"},
-        {"mean", 0, 0, G_OPTION_ARG_STRING, &options->mean, "of --encoder onnx: mean of its input, pixels 0 … 1 (default: ImageNet's)",
-         "R,G,B"},
-        {"sd", 0, 0, G_OPTION_ARG_STRING, &options->sd, "of --encoder onnx: standard deviation, likewise", "R,G,B"},
-        {"input-px", 0, 0, G_OPTION_ARG_INT, &options->input_px,
-         "of --encoder onnx: pixels a side of its images and the tiles (default: 224)", "N"},
-        {"onnx-output", 0, 0, G_OPTION_ARG_STRING, &options->onnx_output,
-         "of --encoder onnx: the output that is the feature, where it has several", "NAME"},
-        {"device", 0, 0, G_OPTION_ARG_STRING, &options->device, "of --encoder onnx: cpu (default), cuda, tensorrt or rocm", "NAME"},
-        {"features-precision", 0, 0, G_OPTION_ARG_STRING, &options->features_precision,
-         "number type of the features' files: float16 (default; those there are stay as they are) or float32", "NAME"},
-        {"encode-bfloat16", 0, 0, G_OPTION_ARG_NONE, &options->bfloat16, "run the encoder in bfloat16", NULL});
+    return ENTRIES({"encoder", 0, 0, G_OPTION_ARG_STRING, &options->encoder, encoder_help(), "NAME"},
+                   {"weights", 0, 0, G_OPTION_ARG_FILENAME, &options->weights, "the encoder's weight file", "FILE"},
+                   {"mean", 0, 0, G_OPTION_ARG_STRING, &options->mean,
+                    "of --encoder onnx: mean of its input, pixels 0 … 1 (default: what the file says, or ImageNet's)", "R,G,B"},
+                   {"sd", 0, 0, G_OPTION_ARG_STRING, &options->sd, "of --encoder onnx: standard deviation, likewise", "R,G,B"},
+                   {"input-px", 0, 0, G_OPTION_ARG_INT, &options->input_px,
+                    "of --encoder onnx: pixels a side of its images and the tiles (default: what the file says, or 224)", "N"},
+                   {"onnx-output", 0, 0, G_OPTION_ARG_STRING, &options->onnx_output,
+                    "of --encoder onnx: the output that is the feature, where it has several", "NAME"},
+                   {"device", 0, 0, G_OPTION_ARG_STRING, &options->device,
+                    "cpu (default), or by ONNX Runtime: onnxruntime (on the processor), cuda, tensorrt or rocm", "NAME"},
+                   {"features-precision", 0, 0, G_OPTION_ARG_STRING, &options->features_precision,
+                    "number type of the features' files: float16 (default; those there are stay as they are) or float32", "NAME"},
+                   {"encode-bfloat16", 0, 0, G_OPTION_ARG_NONE, &options->bfloat16, "run the encoder in bfloat16", NULL});
 }
 
 #define CROP_ENTRY                                                                                                                         \

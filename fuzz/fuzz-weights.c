@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fuzz target of the weight readers: PyTorch's two forms, safetensors, and a bare pickle; and of what looks for a network among the tensors. */
+/* Fuzz target of the weight readers: PyTorch's two forms, safetensors, and a bare pickle; and of what looks for a network among the
+ * tensors and writes it as a graph. */
 #include "fuzz.h"
 
-#include "encoder/vit-weights.h"
+#include "encoder/encoder-onnx.h"
 #include "tensors/pickle.h"
 
 #include <stdlib.h>
@@ -17,6 +18,11 @@ static void touch(const RmilTensors *tensors) {
     g_autoptr(GError) error = NULL;
     g_autoptr(RmilVitWeights) weights = rmil_vit_weights_new(tensors, &error);
     if ((weights != NULL) != (error == NULL)) abort();
+    if (!weights) return;
+    g_autoptr(RmilOnnx) onnx = rmil_onnx_new(NULL);
+    const int side = 3 * (int)rmil_vit_weights_shape(weights)->patch;
+    const RmilVitConfig config = {.heads = 1, .side = side, .eps = 1e-6, .rule = RMIL_POSITION_ANTIALIAS, .pooling = RMIL_VIT_CLASS_MEAN};
+    if ((rmil_vit_onnx(onnx, weights, &config, "images", &error) != NULL) != (error == NULL)) abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -41,17 +41,36 @@ static const char *const *encoders(void) {
     return names;
 }
 
-/* Options that are no rows of the table of training. unsaid: the help does not name the words. */
+/* Those that `rankmil convert` writes as ONNX, likewise. */
+static const char *const *networks(void) {
+    static const char **names;
+    if (names) return names;
+    const char *const *all = encoders();
+    guint count = 0;
+    names = g_new0(const char *, g_strv_length((char **)all) + 1);
+    for (guint i = 0; all[i]; i++)
+        if (!all[i + 1] || rmil_encoder_is_network(all[i])) names[count++] = all[i];
+    return names;
+}
+
+/* Options that are no rows of the table of training. unsaid: the help does not name the words; command: whose it is, where others
+ * have one of the same name. */
 static const struct {
     const char *name;
     const char *const *(*words)(void);
     gboolean list, unsaid;
+    const char *command;
 } options[] = {
-    {"encoder", encoders, FALSE, FALSE},       {"model", rmil_model_names, FALSE, FALSE},
-    {"guide", rmil_guide_names, FALSE, FALSE}, {"methods", methods, TRUE, FALSE},
-    {"method", methods, FALSE, TRUE},          {"layout", literal_layouts, FALSE, FALSE},
-    {"to", rmil_bag_layouts, FALSE, FALSE},    {"precision", literal_precisions, FALSE, FALSE},
-    {"target", literal_targets, FALSE, FALSE},
+    {.name = "encoder", .words = networks, .command = "convert"},
+    {.name = "encoder", .words = encoders},
+    {.name = "model", .words = rmil_model_names},
+    {.name = "guide", .words = rmil_guide_names},
+    {.name = "methods", .words = methods, .list = TRUE},
+    {.name = "method", .words = methods, .unsaid = TRUE},
+    {.name = "layout", .words = literal_layouts},
+    {.name = "to", .words = rmil_bag_layouts},
+    {.name = "precision", .words = literal_precisions},
+    {.name = "target", .words = literal_targets},
 };
 
 /* The help and the words are two texts that must agree. */
@@ -74,6 +93,7 @@ const char *const *page_words(const char *command, const GOptionEntry *entry, Pa
     }
     for (gsize i = 0; i < G_N_ELEMENTS(options) && *value == PAGE_TEXT; i++) {
         if (strcmp(options[i].name, entry->long_name) != 0) continue;
+        if (options[i].command && strcmp(options[i].command, command) != 0) continue;
         const char *const *words = options[i].words();
         if (!options[i].unsaid) check_said(command, entry->long_name, words, entry->description);
         *value = options[i].list ? PAGE_LIST : PAGE_WORD;

@@ -12,11 +12,13 @@ typedef struct {
     const char *weights; /* weight file; NULL for encoders that need none */
     RmilPrecision precision;
     int workers; /* how many threads will call rmil_encoder_run; ≥ 1 */
-    /* Of "onnx" alone; others refuse them (device: all but "cpu"). */
-    const char *mean, *sd; /* of its input, "R,G,B" where pixels go from 0 to 1; NULL: ImageNet's */
-    int input_px;          /* pixels of a side of the images that it takes, which tiles have then, 8 … 4096; 0: 224 */
-    const char *output;    /* name of the output that is the feature; NULL: the only one, or the first with a vector for each image */
-    const char *device;    /* "cpu", "cuda", "tensorrt" or "rocm"; NULL: "cpu" */
+    /* Of "onnx" alone; others refuse them. */
+    const char *mean, *sd; /* of its input, "R,G,B" where pixels go from 0 to 1; NULL: what its file says, or ImageNet's */
+    int input_px;       /* pixels of a side of the images that it takes, which tiles have then, 8 … 4096; 0: what its file says, or 224 */
+    const char *output; /* name of the output that is the feature; NULL: the only one, or the first with a vector for each image */
+    /* "cpu"; by ONNX Runtime "onnxruntime" (on the processor), "cuda", "tensorrt" or "rocm"; NULL: "cpu". "onnx" is ONNX Runtime's on
+     * each; others are our own code on "cpu", and else become an ONNX file in the user's folder of caches, which stays there. */
+    const char *device;
 } RmilEncoderOptions;
 
 #define RMIL_IMAGENET_MEAN "0.485,0.456,0.406"
@@ -39,6 +41,18 @@ RMIL_API const char *const *rmil_encoder_names(void);                           
 
 /* The encoder that a file of weights is of, by its tensors ("onnx" by its name's ending): what the name "auto" means. NULL: none, or several, which the error names. */
 RMIL_API const char *rmil_encoder_guess(const char *weights, GError **error);
+
+/* Pixels of a tile's side and µm per pixel that an encoder is made for: its info's, options', or what the file says of "onnx". A name that is
+ * not known leaves both as they are. */
+RMIL_API void rmil_encoder_tiles(const char *name, const RmilEncoderOptions *options, int *tile_px, double *mpp);
+
+RMIL_API gboolean rmil_encoder_is_network(const char *name); /* can it be written as ONNX, and run on other devices? */
+/* Writes a network with its weights as ONNX (operator set 17: ONNX Runtime 1.12 or newer): "images" (any number × 3 × tile_px × tile_px,
+ * float32, (pixel / 255 − mean) / SD) -> "features" (as many × dim), as rmil_encoder_run gives them, within float32's rounding. Metadata
+ * say encoder, mean, SD, size, µm per pixel, pooling, and the weights' SHA-256; the encoder "onnx" reads them. Where the weights are more than
+ * 2 GiB as float32, most of them stand in PATH.data, and *beside (may be NULL) is TRUE. ARGUMENT: the encoder is no network, or unknown;
+ * FORMAT, DATA: these are not its weights. Nothing is left after a failure. */
+RMIL_API gboolean rmil_encoder_onnx_write(const char *name, const char *weights, const char *path, gboolean *beside, GError **error);
 
 /* What can be told of options before anything is opened: ARGUMENT names the command's option. An unknown name fails, "auto" too. */
 RMIL_API gboolean rmil_encoder_check(const char *name, const RmilEncoderOptions *options, GError **error);

@@ -19,10 +19,10 @@ typedef enum { RMIL_SURVIVAL_HAZARD, RMIL_SURVIVAL_COX } RmilSurvivalLoss;
 #define RMIL_MODEL_OWN 32
 /* Everything that determines a model's shape and its loss; saved with the model. docs/options.md has all values and bounds. */
 typedef struct {
-    char model[16]; /* "abmil", "dsmil", "clam-sb", "clam-mb", "hipt", "patch-linear" */
+    char model[16]; /* "abmil", "dsmil", "clam-sb", "clam-mb", "hipt", "gated-abmil", "transmil", "patch-linear" */
     RmilGuide guide;
     int64_t dim;                  /* D of the features */
-    int64_t hidden;               /* adaptor width: 256 (abmil, dsmil), 512 (clam), 192 (hipt); 0: the model's default */
+    int64_t hidden;               /* adaptor width: 256 (abmil, dsmil), 512 (clam, gated-abmil, transmil), 192 (hipt); 0: the model's default */
     int64_t attention_dim;        /* 384 (dsmil), 256 (clam); 0: default */
     double dropout;               /* 0 */
     double threshold;             /* T; < 0: none. Paper: 1 */

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Encoders by name, opened and run. */
 #include "encoder-private.h"
+
+#include "device.h"
 #include "onnx-file.h"
+#include "ort-device.h"
 
 #include <string.h>
 
@@ -18,7 +21,7 @@ const char *const *rmil_encoder_names(void) {
     return (const char *const *)names->pdata;
 }
 
-static const RmilEncoderClass *find(const char *name, GError **error) {
+const RmilEncoderClass *rmil_encoder_find(const char *name, GError **error) {
     for (int f = 0; rmil_encoder_files[f]; f++)
         for (int i = 0; rmil_encoder_files[f][i]; i++)
             if (strcmp(rmil_encoder_files[f][i]->info.name, name) == 0) return rmil_encoder_files[f][i];
@@ -28,7 +31,7 @@ static const RmilEncoderClass *find(const char *name, GError **error) {
 }
 
 const RmilEncoderInfo *rmil_encoder_info(const char *name, GError **error) {
-    const RmilEncoderClass *class = find(name, error);
+    const RmilEncoderClass *class = rmil_encoder_find(name, error);
     return class ? &class->info : NULL;
 }
 
@@ -92,12 +95,14 @@ const char *rmil_encoder_guess(const char *weights, GError **error) {
 
 static const RmilEncoderClass *find_for(const char *name, const char *weights, GError **error) {
     if (strcmp(name, "auto") == 0 && !(name = rmil_encoder_guess(weights, error))) return NULL;
-    return find(name, error);
+    return rmil_encoder_find(name, error);
 }
 
 static gboolean refuse(const RmilEncoderClass *class, const char *option, GError **error) {
     return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s is for the encoder onnx; %s has its own", option, class->info.name);
 }
+
+static gboolean by_own_code(const RmilEncoderOptions *o) { return !o->device || strcmp(o->device, "cpu") == 0; }
 
 static gboolean check(const RmilEncoderClass *class, const RmilEncoderOptions *o, GError **error) {
     const char *name = class->info.name;
@@ -108,21 +113,54 @@ static gboolean check(const RmilEncoderClass *class, const RmilEncoderOptions *o
     if (o->sd) return refuse(class, "--sd", error);
     if (o->input_px) return refuse(class, "--input-px", error);
     if (o->output) return refuse(class, "--onnx-output", error);
-    return !o->device || strcmp(o->device, "cpu") == 0 ||
-           rmil_fail(error, RMIL_ERROR_ARGUMENT, "--device %s is for the encoder onnx; %s runs on the processor", o->device, name);
+    if (by_own_code(o)) return TRUE;
+    if (!class->onnx)
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--device %s is for networks; %s runs on the processor", o->device, name);
+    return rmil_ort_device_known(o->device, error) &&
+           (o->precision == RMIL_FLOAT32 ||
+            rmil_fail(error, RMIL_ERROR_ARGUMENT, "--encode-bfloat16 is for the processor's own code; --device %s computes in float32",
+                      o->device));
+}
+
+void rmil_encoder_tiles(const char *name, const RmilEncoderOptions *options, int *tile_px, double *mpp) {
+    const RmilEncoderClass *class = rmil_encoder_find(name, NULL);
+    RmilOnnxSays says = {0};
+    if (!class) return;
+    if (class->open_file && options->weights) rmil_onnx_says(options->weights, &says, NULL); /* what is wrong, opening says */
+    *tile_px = options->input_px ? options->input_px : says.input_px ? says.input_px : class->info.tile_px;
+    *mpp = says.mpp > 0 ? says.mpp : class->info.mpp;
+    rmil_onnx_says_clear(&says);
 }
 
 gboolean rmil_encoder_check(const char *name, const RmilEncoderOptions *options, GError **error) {
-    const RmilEncoderClass *class = find(name, error);
+    const RmilEncoderClass *class = rmil_encoder_find(name, error);
     return class && check(class, options, error);
+}
+
+RmilTensors *rmil_encoder_weights(const RmilEncoderClass *class, const char *path, char sha256[65], GError **error) {
+    g_autoptr(RmilTensors) weights = rmil_weights_read(path, sha256, error);
+    return weights && fits(class, weights, error) ? g_steal_pointer(&weights) : NULL;
 }
 
 static gboolean open_tensors(RmilEncoder *encoder, const RmilEncoderOptions *options, GError **error) {
     const RmilEncoderClass *class = encoder->class;
     char sha256[65] = "";
-    g_autoptr(RmilTensors) weights = class->info.weights ? rmil_weights_read(options->weights, sha256, error) : NULL;
-    if (class->info.weights && (!weights || !fits(class, weights, error))) return FALSE;
+    g_autoptr(RmilTensors) weights = class->info.weights ? rmil_encoder_weights(class, options->weights, sha256, error) : NULL;
+    if (class->info.weights && !weights) return FALSE;
     return class->open(encoder, weights, sha256, options->precision, error);
+}
+
+/* By ONNX Runtime: from here on it is one of the encoder onnx, but for what it is made of. */
+static gboolean open_device(RmilEncoder *encoder, const RmilEncoderOptions *options, GError **error) {
+    g_autofree char *identity = NULL, *note = NULL, *path = rmil_device_file(encoder->class, options, &identity, &note, error);
+    RmilEncoderOptions how = *options;
+    how.weights = path;
+    if (!path || !(encoder->class = rmil_encoder_find("onnx", error)) || !encoder->class->open_file(encoder, &how, error)) return FALSE;
+    g_free(encoder->identity);
+    g_free(encoder->note);
+    encoder->identity = g_steal_pointer(&identity);
+    encoder->note = g_steal_pointer(&note);
+    return TRUE;
 }
 
 RmilEncoder *rmil_encoder_new(const char *name, const RmilEncoderOptions *options, GError **error) {
@@ -143,7 +181,10 @@ RmilEncoder *rmil_encoder_new(const char *name, const RmilEncoderOptions *option
     encoder->workers = options->workers;
     encoder->dim = class->info.dim;
     encoder->tile_px = class->info.tile_px;
-    return (class->open_file ? class->open_file : open_tensors)(encoder, options, error) ? g_steal_pointer(&encoder) : NULL;
+    gboolean (*open)(RmilEncoder *, const RmilEncoderOptions *, GError **) = class->open_file       ? class->open_file
+                                                                             : by_own_code(options) ? open_tensors
+                                                                                                    : open_device;
+    return open(encoder, options, error) ? g_steal_pointer(&encoder) : NULL;
 }
 
 void rmil_encoder_free(RmilEncoder *encoder) {

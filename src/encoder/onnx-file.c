@@ -23,8 +23,8 @@ static const char *read_length(const char *at, const char *end, gsize *length) {
 
 static int compare(gconstpointer a, gconstpointer b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
-/* Names of files that tensors are in, each once, in order. */
-static GPtrArray *outside(const char *at, const char *end) {
+GPtrArray *rmil_onnx_outside_names(const char *at, gsize size) {
+    const char *end = at + size;
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
     GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
     while (at < end && (at = memmem(at, (gsize)(end - at), entry, sizeof entry - 1))) {
@@ -50,7 +50,7 @@ static GPtrArray *read_outside(const char *path, GError **error) {
         return NULL;
     }
     const char *bytes = g_mapped_file_get_length(model) ? g_mapped_file_get_contents(model) : "";
-    return outside(bytes, bytes + g_mapped_file_get_length(model));
+    return rmil_onnx_outside_names(bytes, g_mapped_file_get_length(model));
 }
 
 /* Digest of a file that the model names, which lies in its folder or below. */

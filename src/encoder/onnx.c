@@ -11,7 +11,7 @@
 
 #define VERSION "1"
 
-enum { SIDE = 224, LEAST_SIDE = 8, MOST_SIDE = 4096, BATCH = 8 };
+enum { SIDE = 224, BATCH = 8 };
 
 typedef struct {
     RmilOrtModel *model;
@@ -25,38 +25,24 @@ typedef struct {
 
 /* -- options -------------------------------------------------------------------------------------------------------------------- */
 
-/* "R,G,B": three numbers, each above (or at) low and at most 1. */
-static gboolean read_colours(const char *option, const char *text, gboolean positive, double out[3], GError **error) {
-    const char *at = text;
-    gboolean good = TRUE;
-    for (int c = 0; good && c < 3; c++) {
-        char *end;
-        out[c] = g_ascii_strtod(at, &end);
-        good = end != at && *end == (c < 2 ? ',' : '\0') && out[c] <= 1 && (positive ? out[c] > 0 : out[c] >= 0); /* no NaN */
-        at = end + 1;
-    }
-    return good || rmil_fail(error, RMIL_ERROR_ARGUMENT,
-                             "%s %s: three numbers are needed, R,G,B, %s and at most 1: pixels go from 0 to 1 (0.485,0.456,0.406)", option,
-                             text, positive ? "above 0" : "from 0 on");
-}
-
 static const char *device_of(const RmilEncoderOptions *o) { return o->device ? o->device : "cpu"; }
 
 static gboolean check_onnx(const RmilEncoderOptions *o, GError **error) {
     double numbers[3];
-    if (o->input_px && (o->input_px < LEAST_SIDE || o->input_px > MOST_SIDE))
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--input-px %d is not in %d … %d", o->input_px, LEAST_SIDE, MOST_SIDE);
+    if (o->input_px && (o->input_px < RMIL_ONNX_LEAST_SIDE || o->input_px > RMIL_ONNX_MOST_SIDE))
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--input-px %d is not in %d … %d", o->input_px, RMIL_ONNX_LEAST_SIDE,
+                         RMIL_ONNX_MOST_SIDE);
     if (o->precision != RMIL_FLOAT32)
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "the encoder onnx computes in the numbers of its file: it takes no --encode-bfloat16");
-    return (!o->mean || read_colours("--mean", o->mean, FALSE, numbers, error)) &&
-           (!o->sd || read_colours("--sd", o->sd, TRUE, numbers, error)) && rmil_ort_device_known(device_of(o), error);
+    return (!o->mean || rmil_onnx_colours("--mean", o->mean, FALSE, numbers, error)) &&
+           (!o->sd || rmil_onnx_colours("--sd", o->sd, TRUE, numbers, error)) && rmil_ort_device_known(device_of(o), error);
 }
 
 /* -- opening ------------------------------------------------------------------------------------------------------------------- */
 
 static gboolean make_input(Onnx *onnx, const char *mean, const char *sd, GError **error) {
     double means[3], sds[3];
-    if (!read_colours("--mean", mean, FALSE, means, error) || !read_colours("--sd", sd, TRUE, sds, error)) return FALSE;
+    if (!rmil_onnx_colours("--mean", mean, FALSE, means, error) || !rmil_onnx_colours("--sd", sd, TRUE, sds, error)) return FALSE;
     for (int c = 0; c < 3; c++)
         for (int v = 0; v < 256; v++) onnx->input[c][v] = (float)((v / 255.0 - means[c]) / sds[c]);
     return !onnx->half || rmil_encode(RMIL_FLOAT32, onnx->input, TRUE, onnx->halves, 3 * 256) ||
@@ -76,26 +62,47 @@ static gboolean make_memory(Onnx *onnx, int workers, GError **error) {
     return TRUE;
 }
 
+/* What the file says of its input, or what is said instead. */
+static void note_said(GString *out, const RmilOnnxSays *says, const RmilEncoderOptions *o) {
+    g_string_append_printf(out, "%s says that ", o->weights);
+    if (says->encoder)
+        g_string_append_printf(out, "it is %s%s%s%s, and that ", says->encoder, says->pooling ? " (" : "",
+                               says->pooling ? says->pooling : "", says->pooling ? ")" : "");
+    g_string_append_printf(out, "its input has mean %s and SD %s", says->mean, says->sd);
+    if (says->input_px) g_string_append_printf(out, ", %d px a side", says->input_px);
+    if (says->mpp > 0) g_string_append_printf(out, " at %g µm per px", says->mpp);
+    const gboolean other = (o->mean && strcmp(o->mean, says->mean) != 0) || (o->sd && strcmp(o->sd, says->sd) != 0) ||
+                           (o->input_px && says->input_px && o->input_px != says->input_px);
+    g_string_append(out, other ? "; what the options say instead is taken" : ", which is taken");
+}
+
+static void note_imagenet(GString *out, const RmilEncoderOptions *o) {
+    g_string_append_printf(out, "%s not given, ImageNet's taken (mean %s, SD %s): its authors say with which it was trained (--mean, --sd)",
+                           o->mean ? "the SD of its input was"
+                           : o->sd ? "the mean of its input was"
+                                   : "mean and SD of its input were",
+                           o->mean ? o->mean : RMIL_IMAGENET_MEAN, o->sd ? o->sd : RMIL_IMAGENET_SD);
+}
+
 /* What was taken where nothing was said. NULL: all was said. Free with g_free. */
-static char *note_of(const RmilOrtModel *model, const RmilEncoderOptions *o) {
+static char *note_of(const RmilOrtModel *model, const RmilOnnxSays *says, const RmilEncoderOptions *o) {
     g_autoptr(GString) out = g_string_new("--encoder onnx: ");
     const gsize begun = out->len;
-    if (!o->mean || !o->sd)
-        g_string_append_printf(out,
-                               "%s not given, ImageNet's taken (mean %s, SD %s): its authors say with which it was trained (--mean, --sd)",
-                               o->mean ? "the SD of its input was"
-                               : o->sd ? "the mean of its input was"
-                                       : "mean and SD of its input were",
-                               o->mean ? o->mean : RMIL_IMAGENET_MEAN, o->sd ? o->sd : RMIL_IMAGENET_SD);
+    if (says->mean && says->sd) note_said(out, says, o);
+    else if (!o->mean || !o->sd) note_imagenet(out, o);
     if (rmil_ort_model_places(model) > 1)
         g_string_append_printf(out, "%sthe output %s is a map of %" G_GINT64_FORMAT " places: its mean over them is the feature",
                                out->len > begun ? "; " : "", rmil_ort_model_output(model), rmil_ort_model_places(model));
     return out->len > begun ? g_string_free(g_steal_pointer(&out), FALSE) : NULL;
 }
 
-static gboolean open_onnx(RmilEncoder *encoder, const RmilEncoderOptions *o, GError **error) {
+/* says: of the file, which counts where the options say nothing. Mean and SD only together: half of them is no scale. */
+static gboolean open_said(RmilEncoder *encoder, const RmilEncoderOptions *o, const RmilOnnxSays *says, GError **error) {
     Onnx *onnx = encoder->state = g_new0(Onnx, 1);
-    const char *mean = o->mean ? o->mean : RMIL_IMAGENET_MEAN, *sd = o->sd ? o->sd : RMIL_IMAGENET_SD;
+    const gboolean both = says->mean && says->sd;
+    const char *mean = o->mean ? o->mean : both ? says->mean : RMIL_IMAGENET_MEAN;
+    const char *sd = o->sd ? o->sd : both ? says->sd : RMIL_IMAGENET_SD;
+    const char *device = rmil_ort_device_processor(device_of(o)) ? "cpu" : device_of(o);
     RmilOrtLibrary *library = rmil_ort_library_new(error);
     if (!library) return FALSE;
     g_autofree char *digest = rmil_onnx_digest(o->weights, error);
@@ -103,8 +110,8 @@ static gboolean open_onnx(RmilEncoder *encoder, const RmilEncoderOptions *o, GEr
         rmil_ort_library_free(library);
         return FALSE;
     }
-    onnx->side = o->input_px ? o->input_px : SIDE;
-    const RmilOrtModelConfig config = {.path = o->weights, .device = device_of(o), .output = o->output, .side = onnx->side};
+    onnx->side = o->input_px ? o->input_px : says->input_px ? says->input_px : SIDE;
+    const RmilOrtModelConfig config = {.path = o->weights, .device = device, .output = o->output, .side = onnx->side};
     if (!(onnx->model = rmil_ort_model_new(library, &config, error))) return FALSE;
     onnx->half = rmil_ort_model_half(onnx->model);
     if (!make_input(onnx, mean, sd, error) || !make_memory(onnx, encoder->workers, error)) return FALSE;
@@ -113,9 +120,16 @@ static gboolean open_onnx(RmilEncoder *encoder, const RmilEncoderOptions *o, GEr
     encoder->batch = MAX(BATCH, rmil_ort_model_batch(onnx->model));
     encoder->calls = strcmp(device_of(o), "cpu") == 0 ? 0 : 2;
     encoder->identity = g_strdup_printf("onnx " VERSION " %s; mean %s sd %s; %d px; output %s; %s", digest, mean, sd, onnx->side,
-                                        rmil_ort_model_output(onnx->model), device_of(o));
-    encoder->note = note_of(onnx->model, o);
+                                        rmil_ort_model_output(onnx->model), device);
+    encoder->note = note_of(onnx->model, says, o);
     return TRUE;
+}
+
+static gboolean open_onnx(RmilEncoder *encoder, const RmilEncoderOptions *options, GError **error) {
+    RmilOnnxSays says;
+    const gboolean opened = rmil_onnx_says(options->weights, &says, error) && open_said(encoder, options, &says, error);
+    rmil_onnx_says_clear(&says);
+    return opened;
 }
 
 static void close_onnx(gpointer state) {

@@ -53,13 +53,16 @@ static gboolean add_migraphx(const RmilOrtLibrary *library, RmilOrtOptions *opti
     return add_symbol(library, options, "OrtSessionOptionsAppendExecutionProvider_MIGraphX", error);
 }
 
+#define PROCESSOR "CPUExecutionProvider"
+
 /* A device may have several providers: the first that the library has is taken. */
 static const struct {
     const char *device, *provider;
     Add add;
     const char *install;
 } devices[] = {
-    {"cpu", "CPUExecutionProvider", NULL, INSTALL},
+    {"cpu", PROCESSOR, NULL, INSTALL},
+    {"onnxruntime", PROCESSOR, NULL, INSTALL},
     {"cuda", "CUDAExecutionProvider", add_cuda, INSTALL},
     {"tensorrt", "TensorrtExecutionProvider", add_tensorrt, INSTALL},
     {"rocm", "MIGraphXExecutionProvider", add_migraphx, "AMD publishes libraries with it (package onnxruntime-migraphx)"},
@@ -69,7 +72,13 @@ static const struct {
 gboolean rmil_ort_device_known(const char *device, GError **error) {
     for (gsize i = 0; i < G_N_ELEMENTS(devices); i++)
         if (strcmp(devices[i].device, device) == 0) return TRUE;
-    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--device %s: is none that is known: cpu, cuda, tensorrt, rocm", device);
+    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--device %s: is none that is known: cpu, onnxruntime, cuda, tensorrt, rocm", device);
+}
+
+gboolean rmil_ort_device_processor(const char *device) {
+    for (gsize i = 0; i < G_N_ELEMENTS(devices); i++)
+        if (strcmp(devices[i].device, device) == 0) return strcmp(devices[i].provider, PROCESSOR) == 0;
+    return FALSE;
 }
 
 static gboolean listed(char *const *names, int count, const char *name) {
@@ -105,4 +114,12 @@ gboolean rmil_ort_device_add(const RmilOrtLibrary *library, RmilOrtOptions *opti
     if (!rmil_ort_good(library, library->api->providers(&names, &count), library->path, error)) return FALSE;
     const gboolean good = add(library, options, device, names, count, error);
     return rmil_ort_good(library, library->api->release_providers(names, count), library->path, good ? error : NULL) && good;
+}
+
+gboolean rmil_ort_device_check(const RmilOrtLibrary *library, const char *device, GError **error) {
+    RmilOrtOptions *options = NULL;
+    if (!rmil_ort_good(library, library->api->create_options(&options), library->path, error)) return FALSE;
+    const gboolean good = rmil_ort_device_add(library, options, device, error);
+    library->api->release_options(options);
+    return good;
 }

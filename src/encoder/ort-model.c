@@ -166,7 +166,7 @@ static gboolean create_session(RmilOrtModel *m, const RmilOrtOptions *options, c
     g_autofree char *what = g_strdup_printf("%s: ONNX Runtime %s does not open it", m->path, library->version);
     GError *reason = NULL;
     if (rmil_ort_good(library, library->api->create_session(m->env, m->path, options, &m->session), what, &reason)) return TRUE;
-    if (strcmp(device, "cpu") == 0) {
+    if (rmil_ort_device_processor(device)) {
         g_propagate_error(error, reason);
         return FALSE;
     }
@@ -192,11 +192,23 @@ static gboolean open_session(RmilOrtModel *m, const char *device, GError **error
     return good;
 }
 
+/* Networks that halve their images again and again take some sizes alone, and say so in words of their own. */
+static gboolean run_first(RmilOrtModel *m, void *images, RmilOrtValue **value, GError **error) {
+    GError *reason = NULL;
+    if (run_values(m, images, value, &reason)) return TRUE;
+    rmil_fail(error, RMIL_ERROR_FORMAT,
+              "%s; so it does not run on an image of %d × %d px: if it takes other sizes (its patch's multiples, or those of 8, 16 or 32), "
+              "give one with --input-px",
+              reason->message, m->side, m->side);
+    g_error_free(reason);
+    return FALSE;
+}
+
 /* How long a vector is, by a black batch. */
 static gboolean measure(RmilOrtModel *m, GError **error) {
     g_autofree void *images = rmil_try_new(m->batch, image_numbers(m) * sizeof(float), error);
     RmilOrtValue *value;
-    if (!images || !run_values(m, images, &value, error)) return FALSE;
+    if (!images || !run_first(m, images, &value, error)) return FALSE;
     const gboolean good = check_value(m, value, &m->dim, &m->places, error);
     m->library->api->release_value(value);
     return good;
@@ -208,7 +220,7 @@ RmilOrtModel *rmil_ort_model_new(RmilOrtLibrary *library, const RmilOrtModelConf
     m->path = g_strdup(config->path);
     m->side = config->side;
     if (!open_session(m, config->device, error) || !read_ports(m, config->output, error)) return NULL;
-    m->batch = strcmp(config->device, "cpu") == 0 || m->input.dimensions[0] == 1 ? 1 : GPU_BATCH;
+    m->batch = rmil_ort_device_processor(config->device) || m->input.dimensions[0] == 1 ? 1 : GPU_BATCH;
     return measure(m, error) ? g_steal_pointer(&m) : NULL;
 }
 

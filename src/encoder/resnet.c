@@ -42,15 +42,15 @@ typedef struct {
     GError **error;
 } Builder;
 
-/* A convolution's weights with the batch norm that follows it: w · γ/√(σ² + ε), β − μ · γ/√(σ² + ε). */
-static gboolean fold(Builder *b, const char *convolution, const char *norm, const int64_t shape[4], float **weights, float **bias) {
+gboolean rmil_resnet_fold(const RmilTensors *tensors, const char *prefix, const char *convolution, const char *norm, const int64_t shape[4],
+                          float **weights, float **bias, GError **error) {
     static const char *const parts[4] = {"weight", "bias", "running_mean", "running_var"};
     float *values[4] = {NULL};
-    g_autofree char *name = g_strconcat(b->prefix, convolution, ".weight", NULL);
-    gboolean done = (*weights = rmil_tensors_floats(b->tensors, name, 4, shape, b->error)) != NULL;
+    g_autofree char *name = g_strconcat(prefix, convolution, ".weight", NULL);
+    gboolean done = (*weights = rmil_tensors_floats(tensors, name, 4, shape, error)) != NULL;
     for (int i = 0; done && i < 4; i++) {
-        g_autofree char *part = g_strconcat(b->prefix, norm, ".", parts[i], NULL);
-        done = (values[i] = rmil_tensors_floats(b->tensors, part, 1, shape, b->error)) != NULL;
+        g_autofree char *part = g_strconcat(prefix, norm, ".", parts[i], NULL);
+        done = (values[i] = rmil_tensors_floats(tensors, part, 1, shape, error)) != NULL;
     }
     const int64_t each = shape[1] * shape[2] * shape[3];
     for (int64_t o = 0; done && o < shape[0]; o++) {
@@ -62,12 +62,15 @@ static gboolean fold(Builder *b, const char *convolution, const char *norm, cons
         }
         values[1][o] = (float)((double)values[1][o] - (double)values[2][o] * scale);
         if (!isfinite(sum) || !isfinite(values[1][o]) || variance < 0)
-            done = rmil_fail(b->error, RMIL_ERROR_DATA, "%s: %s and %s hold numbers that are not finite, or a negative variance",
-                             rmil_tensors_path(b->tensors), name, norm);
+            done = rmil_fail(error, RMIL_ERROR_DATA, "%s: %s and %s hold numbers that are not finite, or a negative variance",
+                             rmil_tensors_path(tensors), name, norm);
     }
     *bias = g_steal_pointer(&values[1]);
     for (int i = 0; i < 4; i++) rmil_free(values[i]);
-    return done;
+    if (done) return TRUE;
+    rmil_free(g_steal_pointer(weights));
+    rmil_free(g_steal_pointer(bias));
+    return FALSE;
 }
 
 static const RmilLayer *add_step(Builder *b, RmilLayer *layer, int source, int destination) {
@@ -83,7 +86,7 @@ static const RmilLayer *add_convolution(Builder *b, const char *convolution, con
     const int64_t sizes[4] = {shape.channels, input.channels, shape.kernel, shape.kernel};
     float *weights = NULL, *bias = NULL;
     RmilLayer *layer = NULL;
-    if (fold(b, convolution, norm, sizes, &weights, &bias))
+    if (rmil_resnet_fold(b->tensors, b->prefix, convolution, norm, sizes, &weights, &bias, b->error))
         layer = rmil_layer_convolution(b->resnet->dnn, &input, from, &shape, weights, bias, onto, b->error);
     rmil_free(weights);
     rmil_free(bias);
@@ -120,10 +123,14 @@ static gboolean add_block(Builder *b, const char *name, int64_t width, int64_t s
     return layer && onto && *from;
 }
 
-static gboolean add_layers(Builder *b) {
+const int *rmil_resnet_blocks(const RmilResnetConfig *config) {
     static const int usual[4] = {3, 4, 6, 3};
+    return config->blocks[0] ? config->blocks : usual;
+}
+
+static gboolean add_layers(Builder *b) {
     const RmilResnetConfig *config = &b->resnet->config;
-    const int *blocks = config->blocks[0] ? config->blocks : usual;
+    const int *blocks = rmil_resnet_blocks(config);
     const RmilLayer *layer = add_convolution(b, "conv1", "bn1", NULL, (RmilConvolution){config->width, 7, 2, 3, TRUE, FALSE}, NULL, INPUT,
                                              0);
     if (layer) layer = add_step(b, rmil_layer_pool(b->resnet->dnn, layer, b->error), 0, 1);
@@ -151,9 +158,10 @@ char *rmil_resnet_prefix(const RmilTensors *tensors, GError **error) {
     return NULL;
 }
 
+const RmilInputScale rmil_imagenet_scale = {{0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}};
+
 static float input_of(const RmilInputScale *scale, int channel, int value) {
-    static const RmilInputScale imagenet = {{0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}};
-    if (!scale) scale = &imagenet;
+    if (!scale) scale = &rmil_imagenet_scale;
     return (float)((value / 255.0 - scale->mean[channel]) / scale->sd[channel]);
 }
 
@@ -274,14 +282,19 @@ const float *rmil_resnet_maps(RmilResnet *resnet, int worker, const float *tiles
     void *input = resnet->workers[worker].buffers[INPUT];
     if (c->precision == RMIL_BFLOAT16) rmil_to_bfloat16(tiles, count, input);
     else memcpy(input, tiles, (size_t)count * sizeof *tiles);
-    return run_steps(resnet, &resnet->workers[worker], error) ? resnet->workers[worker].buffers[OUTPUT] : NULL;
+    const int before = rmil_openmp_single();
+    const gboolean done = run_steps(resnet, &resnet->workers[worker], error);
+    rmil_openmp_restore(before);
+    return done ? resnet->workers[worker].buffers[OUTPUT] : NULL;
 }
 
 gboolean rmil_resnet_run(RmilResnet *resnet, int worker, const uint8_t *rgb, int count, float *features, GError **error) {
     const size_t tile = (size_t)resnet->config.side * (size_t)resnet->config.side * 3;
-    for (int first = 0; first < count; first += resnet->config.batch)
-        if (!run_batch(resnet, &resnet->workers[worker], rgb + (size_t)first * tile, MIN(resnet->config.batch, count - first),
-                       features + (size_t)first * (size_t)resnet->dim, error))
-            return FALSE;
-    return TRUE;
+    const int before = rmil_openmp_single(); /* a caller's own thread would else wake one per processor, which spin and do nothing */
+    gboolean done = TRUE;
+    for (int first = 0; done && first < count; first += resnet->config.batch)
+        done = run_batch(resnet, &resnet->workers[worker], rgb + (size_t)first * tile, MIN(resnet->config.batch, count - first),
+                         features + (size_t)first * (size_t)resnet->dim, error);
+    rmil_openmp_restore(before);
+    return done;
 }

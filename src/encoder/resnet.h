@@ -10,6 +10,7 @@
 typedef struct {
     double mean[3], sd[3];
 } RmilInputScale;
+extern const RmilInputScale rmil_imagenet_scale;
 
 typedef struct {
     int width;     /* channels of the stem: 64; features: width × 16 after three stages, × 32 after four */
@@ -24,6 +25,12 @@ typedef struct {
 
 /* What stands before torchvision's names in this file. FORMAT: it holds no ResNet. Free with g_free. */
 char *rmil_resnet_prefix(const RmilTensors *tensors, GError **error);
+
+/* A convolution's weights (of this shape) with the batch norm that follows it: w · γ/√(σ² + ε), β − μ · γ/√(σ² + ε); to be freed with
+ * rmil_free. */
+gboolean rmil_resnet_fold(const RmilTensors *tensors, const char *prefix, const char *convolution, const char *norm, const int64_t shape[4],
+                          float **weights, float **bias, GError **error);
+const int *rmil_resnet_blocks(const RmilResnetConfig *config); /* of each stage */
 
 typedef struct _RmilResnet RmilResnet;
 /* Tensor names are torchvision's, with or without one prefix ("module.", "state_dict.encoder." …); what the stages do

@@ -22,17 +22,11 @@ void rmil_vit_norm_clear(RmilVitNorm *norm) {
 /* A product of the file; scale: the layer scale that multiplies its outputs, or RMIL_VIT_PARTS: none. */
 static gboolean read_product(RmilProduct *product, const RmilVitWeights *weights, RmilVitPart part, RmilVitPart scale, int64_t block,
                              RmilProductKind kind, RmilPrecision precision, int64_t out, int64_t in, GError **error) {
-    float *values = NULL, *bias = NULL, *factors = NULL;
-    gboolean done = rmil_vit_weights_read(weights, part, block, &values, &bias, error) &&
-                    (scale == RMIL_VIT_PARTS || rmil_vit_weights_read(weights, scale, block, &factors, NULL, error));
-    for (int64_t o = 0; done && factors && o < out; o++) {
-        for (int64_t i = 0; i < in; i++) values[o * in + i] *= factors[o];
-        bias[o] *= factors[o];
-    }
-    done = done && rmil_product_init(product, kind, precision, out, in, values, bias, error);
+    float *values = NULL, *bias = NULL;
+    const gboolean done = rmil_vit_weights_scaled(weights, part, scale, block, &values, &bias, error) &&
+                          rmil_product_init(product, kind, precision, out, in, values, bias, error);
     rmil_free(values);
     rmil_free(bias);
-    rmil_free(factors);
     return done;
 }
 

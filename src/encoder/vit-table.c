@@ -2,7 +2,7 @@
 /* Vision transformers by name: what their authors publish and no tensor tells. One row each (docs/encoders.md says where from). */
 #include "encoder-private.h"
 
-#include "vit.h"
+#include "encoder-onnx.h"
 
 #define VERSION "1"
 
@@ -22,24 +22,35 @@ static gboolean fits_vit(const RmilEncoderClass *class, const RmilTensors *tenso
     return weights && rmil_vit_weights_fit(weights, &row->shape, error);
 }
 
-static gboolean open_vit(RmilEncoder *encoder, const RmilTensors *tensors, const char *sha256, RmilPrecision precision, GError **error) {
-    const Row *row = encoder->class->own;
-    const RmilEncoderInfo *info = &encoder->class->info;
-    RmilVitConfig config = {.heads = row->heads,
-                            .side = info->tile_px,
-                            .eps = row->eps,
-                            .rule = row->rule,
-                            .pooling = row->pooling,
-                            .workers = encoder->workers,
-                            .precision = precision};
+static RmilVitConfig config_of(const RmilEncoderClass *class) {
+    const Row *row = class->own;
+    RmilVitConfig config =
+        {.heads = row->heads, .side = class->info.tile_px, .eps = row->eps, .rule = row->rule, .pooling = row->pooling, .workers = 1};
     memcpy(config.mean, row->mean, sizeof config.mean);
     memcpy(config.sd, row->sd, sizeof config.sd);
+    return config;
+}
+
+static gboolean open_vit(RmilEncoder *encoder, const RmilTensors *tensors, const char *sha256, RmilPrecision precision, GError **error) {
+    RmilVitConfig config = config_of(encoder->class);
+    config.workers = encoder->workers;
+    config.precision = precision;
     g_autoptr(RmilVitWeights) weights = rmil_vit_weights_new(tensors, error);
     if (!weights || !(encoder->state = rmil_vit_new(weights, &config, error))) return FALSE;
     encoder->batch = rmil_vit_batch(encoder->state);
-    encoder->identity = g_strdup_printf("%s " VERSION " %s sha256:%s", info->name, precision == RMIL_BFLOAT16 ? "bfloat16" : "float32",
-                                        sha256);
+    encoder->identity = g_strdup_printf("%s " VERSION " %s sha256:%s", encoder->class->info.name,
+                                        precision == RMIL_BFLOAT16 ? "bfloat16" : "float32", sha256);
     return TRUE;
+}
+
+static const char *onnx_vit(const RmilEncoderClass *class, const RmilTensors *tensors, RmilOnnx *onnx, const char *images,
+                            RmilEncoderFacts *facts, GError **error) {
+    static const char *const poolings[] = {"class token", "mean of patches", "class token and mean of patches"};
+    const Row *row = class->own;
+    const RmilVitConfig config = config_of(class);
+    *facts = (RmilEncoderFacts){row->mean, row->sd, poolings[row->pooling]};
+    g_autoptr(RmilVitWeights) weights = rmil_vit_weights_new(tensors, error);
+    return weights ? rmil_vit_onnx(onnx, weights, &config, images, error) : NULL;
 }
 
 static gboolean run_vit(RmilEncoder *encoder, int worker, const uint8_t *rgb, int count, float *features, GError **error) {
@@ -85,6 +96,7 @@ static void close_vit(gpointer state) { rmil_vit_free(state); }
                                         .own = &id##_row,                                                                                  \
                                         .fits = fits_vit,                                                                                  \
                                         .open = open_vit,                                                                                  \
+                                        .onnx = onnx_vit,                                                                                  \
                                         .run = run_vit,                                                                                    \
                                         .close = close_vit}
 

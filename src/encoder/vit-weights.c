@@ -193,3 +193,23 @@ gboolean rmil_vit_weights_read(const RmilVitWeights *w, RmilVitPart part, int64_
     if (bias) *bias = NULL;
     return FALSE;
 }
+
+gboolean rmil_vit_weights_scaled(const RmilVitWeights *w, RmilVitPart part, RmilVitPart scale, int64_t block, float **values, float **bias,
+                                 GError **error) {
+    int64_t shape[4];
+    float *factors = NULL;
+    if (!rmil_vit_weights_read(w, part, block, values, bias, error)) return FALSE;
+    if (scale == RMIL_VIT_PARTS) return TRUE;
+    if (!rmil_vit_weights_read(w, scale, block, &factors, NULL, error)) {
+        rmil_free(g_steal_pointer(values));
+        rmil_free(g_steal_pointer(bias));
+        return FALSE;
+    }
+    shape_of(&w->shape, part, shape);
+    for (int64_t o = 0; o < shape[0]; o++) {
+        for (int64_t i = 0; i < shape[1]; i++) (*values)[o * shape[1] + i] *= factors[o];
+        (*bias)[o] *= factors[o];
+    }
+    rmil_free(factors);
+    return TRUE;
+}

@@ -47,6 +47,9 @@ typedef enum {
 /* A part's numbers, and its bias where `bias` is not NULL; both to be freed with rmil_free. Fails where one is not finite. */
 gboolean rmil_vit_weights_read(const RmilVitWeights *weights, RmilVitPart part, int64_t block, float **values, float **bias,
                                GError **error);
+/* The same of a part with outputs, weights and bias, multiplied by the layer scale of these; scale RMIL_VIT_PARTS: as they are. */
+gboolean rmil_vit_weights_scaled(const RmilVitWeights *weights, RmilVitPart part, RmilVitPart scale, int64_t block, float **values,
+                                 float **bias, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilVitWeights, rmil_vit_weights_free)
 

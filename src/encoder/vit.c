@@ -3,9 +3,9 @@
 #include "vit.h"
 
 #include "vit-block.h"
-#include "vit-position.h"
+#include "vit-start.h"
 
-enum { MOST_TOKENS = 16384, FAST_ROWS = 400 }; /* rows of a product that make the reading of its weights cheap */
+enum { FAST_ROWS = 400 }; /* rows of a product that make the reading of its weights cheap */
 
 struct _RmilVit {
     RmilVitConfig config;
@@ -21,40 +21,6 @@ struct _RmilVit {
 
 /* -- building --------------------------------------------------------------------------------------------------------------- */
 
-/* Rows of the file's positions come to where their tokens stand; patches' of another grid are made anew. */
-static gboolean place_positions(RmilVit *v, const RmilVitWeights *weights, float *start, GError **error) {
-    const RmilVitShape *s = rmil_vit_weights_shape(weights);
-    int64_t grid = 0, rows = 0;
-    rmil_vit_grid(s, v->config.grid ? v->config.grid : v->side, &grid, &rows); /* there is one: the weights are checked */
-    float *positions;
-    if (!rmil_vit_weights_read(weights, RMIL_VIT_POSITION, -1, &positions, NULL, error)) return FALSE;
-    const size_t row = (size_t)s->embed * sizeof(float);
-    memcpy(start, positions, (size_t)rows * row); /* class; or class and registers */
-    float *patches = start + v->before * s->embed;
-    const float *from = positions + rows * s->embed;
-    gboolean done = TRUE;
-    if (grid == v->side) memcpy(patches, from, (size_t)(grid * grid) * row);
-    else done = rmil_position_resize(v->config.rule, from, grid, v->side, s->embed, patches, error);
-    rmil_free(positions);
-    return done;
-}
-
-static gboolean read_start(RmilVit *v, const RmilVitWeights *weights, GError **error) {
-    const RmilVitShape *s = rmil_vit_weights_shape(weights);
-    const int64_t e = s->embed;
-    if (!(v->start = rmil_alloc(v->sizes.tokens, (size_t)e * sizeof(float), error)) || !place_positions(v, weights, v->start, error))
-        return FALSE;
-    for (RmilVitPart part = RMIL_VIT_TOKEN; part <= RMIL_VIT_REGISTERS; part++) {
-        const int64_t count = part == RMIL_VIT_TOKEN ? 1 : s->registers, at = part == RMIL_VIT_TOKEN ? 0 : e;
-        float *values;
-        if (!count) continue;
-        if (!rmil_vit_weights_read(weights, part, -1, &values, NULL, error)) return FALSE;
-        for (int64_t i = 0; i < count * e; i++) v->start[at + i] += values[i];
-        rmil_free(values);
-    }
-    return TRUE;
-}
-
 static gboolean read_embedding(RmilVit *v, const RmilVitWeights *weights, GError **error) {
     float *values, *bias;
     if (!rmil_vit_weights_read(weights, RMIL_VIT_PATCH, -1, &values, &bias, error)) return FALSE;
@@ -65,22 +31,9 @@ static gboolean read_embedding(RmilVit *v, const RmilVitWeights *weights, GError
     return done;
 }
 
-static gboolean check(const RmilVitShape *s, const RmilVitConfig *c, const char *path, GError **error) {
-    if (c->heads < 1 || s->embed % c->heads)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: tokens of %" G_GINT64_FORMAT " numbers cannot be divided among %d heads", path,
-                         s->embed, c->heads);
-    if (c->side < s->patch || c->side % s->patch)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: tiles of %d px cannot be divided into patches of %" G_GINT64_FORMAT " px", path,
-                         c->side, s->patch);
-    const int64_t side = c->side / s->patch;
-    if (side > MOST_TOKENS || side * side > MOST_TOKENS)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: tiles of %d px have more than %d patches", path, c->side, MOST_TOKENS);
-    return rmil_product_can(c->precision, error);
-}
-
 RmilVit *rmil_vit_new(const RmilVitWeights *weights, const RmilVitConfig *config, GError **error) {
     const RmilVitShape *s = rmil_vit_weights_shape(weights);
-    if (!check(s, config, rmil_vit_weights_path(weights), error)) return NULL;
+    if (!rmil_vit_check(weights, config, error) || !rmil_product_can(config->precision, error)) return NULL;
     g_autoptr(RmilVit) v = g_new0(RmilVit, 1);
     v->config = *config;
     v->patch = s->patch;
@@ -99,7 +52,7 @@ RmilVit *rmil_vit_new(const RmilVitWeights *weights, const RmilVitConfig *config
         for (int value = 0; value < 256; value++) v->input[c][value] = (float)((value / 255.0 - config->mean[c]) / config->sd[c]);
     v->blocks = g_new0(RmilVitBlock, s->depth);
     v->workers = g_new0(RmilVitMemory, config->workers);
-    gboolean done = read_embedding(v, weights, error) && read_start(v, weights, error) &&
+    gboolean done = read_embedding(v, weights, error) && (v->start = rmil_vit_start_new(weights, config, error)) &&
                     rmil_vit_norm_init(&v->norm, weights, RMIL_VIT_NORM, -1, error);
     for (int64_t i = 0; done && i < s->depth; i++) done = rmil_vit_block_init(&v->blocks[i], weights, i, config->precision, error);
     for (int i = 0; done && i < config->workers; i++)

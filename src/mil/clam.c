@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CLAM, single and multi branch (docs/models.md, CLAM). The gates are not linear, so the products are those of the layers:
- * h = relu(X W_hᵀ), the gates h [W_a; W_b]ᵀ, both at once, and for the way back their gradients and ∂L/∂h. All else is done
- * on blocks of rows while they are near the processor. Softmax needs no pass of its own on the way back:
- *   ds_k = A_k (h_k·dM − M·dM) with M = Σ A_k h_k, so that every block of patches is finished at once. */
-#include "attention.h"
+/* CLAM, single and multi branch (docs/models.md, CLAM): gated pooling (gated-pool.h), its heads, and the instance loss. */
 #include "clam-weights.h"
-#include "gated.h"
-#include "gemm.h"
+#include "gated-pool.h"
 #include "guide.h"
 #include "instances.h"
 #include "onnx.h"
@@ -14,9 +9,7 @@
 
 #include <string.h>
 
-enum { WH, BH, WA, BA, WB, BB, WF, BF, WC, BC, INSTANCE };
-
-#define ROWS 256
+enum { WC = RMIL_POOL_TENSORS, BC, INSTANCE };
 
 /* What CLAM alone takes. */
 typedef struct {
@@ -57,12 +50,9 @@ static void add_heads(RmilParameterLayout *layout, const char *name, int count, 
 }
 
 static void layout(const RmilModelConfig *config, RmilParameterLayout *layout) {
-    const int64_t n = config->hidden, m = config->attention_dim;
+    const int64_t n = config->hidden;
     const int outputs = rmil_model_outputs(config);
-    rmil_parameter_linear(layout, "adaptor.0", n, config->dim, TRUE);
-    rmil_parameter_linear(layout, "attention_net.attention_a.0", m, n, TRUE);
-    rmil_parameter_linear(layout, "attention_net.attention_b.0", m, n, TRUE);
-    rmil_parameter_linear(layout, "attention_net.fc", branches(config), m, TRUE);
+    rmil_gated_pool_layout(config, layout, branches(config));
     const int head = rmil_parameter_linear(layout, "classifier", outputs, n, TRUE);
     add_heads(layout, "instance_classifiers", heads(config), 2, n);
     if (!is_multi(config)) return;
@@ -71,48 +61,17 @@ static void layout(const RmilModelConfig *config, RmilParameterLayout *layout) {
 }
 
 static void infer(RmilModelConfig *config, int64_t (*shape)(gpointer, const char *, int), gpointer user) {
-    config->hidden = shape(user, "adaptor.0.weight", 0);
-    config->dim = shape(user, "adaptor.0.weight", 1);
-    config->attention_dim = shape(user, "attention_net.attention_a.0.weight", 0);
+    rmil_gated_pool_infer(config, shape, user);
     const int64_t rows = shape(user, "classifier.weight", 0);
     rmil_model_infer_outputs(config, rows > 0 ? rows : shape(user, "attention_net.fc.weight", 0)); /* CLAM's own mb has no such layer */
 }
 
-/* What forward leaves for backward. C: branches. */
+/* What forward leaves for backward. */
 typedef struct {
-    int outputs, classes;    /* logits; branches */
-    int64_t block;           /* rows of X, h and gates at once */
-    int64_t ldh, ldu;        /* floats from row to row of h and of gates */
-    float *h;                /* K × hidden */
-    float *gates;            /* K × 2m: [a | b] */
-    float *weights;          /* 2m × hidden: [W_a; W_b], ldh floats from row to row */
-    float *s, *soft, *a;     /* C × K; soft is a again */
-    float *pooled;           /* C × hidden: M */
-    float *slope;            /* C × hidden: ∂L/∂M */
-    float keep;              /* dropout's factor */
+    int outputs; /* logits */
+    RmilGatedPool pool;
     RmilInstances instances; /* none where no class is true */
 } Work;
-
-static gboolean take(const RmilStep *step, Work *w, RmilArena *arena, GError **error) {
-    const int64_t k = step->bag->count, n = step->config->hidden, m = step->config->attention_dim;
-    w->keep = 1;
-    w->outputs = rmil_model_outputs(step->config);
-    w->classes = branches(step->config);
-    w->block = rmil_features_block(step->bag->precision, ROWS);
-    float *columns = rmil_arena_floats(arena, 3 * w->classes * k, error);
-    w->ldh = rmil_row_stride(n), w->ldu = rmil_row_stride(2 * m);
-    w->h = rmil_arena_floats(arena, k * w->ldh, error);
-    w->gates = rmil_arena_floats(arena, (step->gradient ? k : MIN(k, w->block)) * w->ldu, error);
-    w->weights = rmil_arena_floats(arena, 2 * m * w->ldh, error);
-    w->pooled = rmil_arena_floats(arena, 2 * w->classes * n, error);
-    if (!columns || !w->h || !w->gates || !w->weights || !w->pooled) return FALSE;
-    for (int64_t i = 0; i < 2 * m; i++)
-        memcpy(w->weights + i * w->ldh, i < m ? rmil_step_parameter(step, WA) + i * n : rmil_step_parameter(step, WB) + (i - m) * n,
-               (size_t)n * sizeof(float));
-    w->s = columns, w->soft = columns + w->classes * k, w->a = w->soft + w->classes * k;
-    w->slope = w->pooled + w->classes * n;
-    return TRUE;
-}
 
 static void classify(const RmilStep *step, const Work *w, double *logits) {
     const int64_t n = step->config->hidden;
@@ -120,42 +79,22 @@ static void classify(const RmilStep *step, const Work *w, double *logits) {
     for (int c = 0; c < w->outputs; c++) {
         const int weight = several ? bag_head(step->config, c) : WC, bias = weight + 1;
         const float *head = rmil_step_parameter(step, weight) + (several ? 0 : c * n);
-        const float *pooled = w->pooled + (several ? c * n : 0);
+        const float *pooled = w->pool.pooled + (several ? c * n : 0);
         logits[c] = rmil_dot(head, pooled, n) + (double)rmil_step_parameter(step, bias)[several ? 0 : c];
     }
 }
 
 static gboolean forward(const RmilStep *step, gpointer work, RmilArena *arena, RmilOutcome *outcome, RmilGuided *shown, GError **error) {
     Work *w = work;
-    const int64_t k = step->bag->count, n = step->config->hidden, m = step->config->attention_dim;
-    double *sum = rmil_arena_take(arena, n, sizeof *sum, error);
-    if (!sum || !take(step, w, arena, error)) return FALSE;
-    RmilTransposed wt;
-    if (!rmil_transpose(rmil_step_parameter(step, WH), n, step->config->dim, step->bag->precision, arena, &wt, error)) return FALSE;
-    for (int64_t i = 0; i < k; i += w->block) {
-        RmilFeatures x = rmil_features_of(step->bag, i, MIN(w->block, k - i));
-        float *h = w->h + i * w->ldh, *u = w->gates + (step->gradient ? i * w->ldu : 0);
-        if (!rmil_features_forward(&x, &wt, n, h, w->ldh, arena, error)) return FALSE;
-        rmil_rows_relu(h, w->ldh, x.rows, n, rmil_step_parameter(step, BH));
-        w->keep = rmil_dropout(step, 0, i, x.rows, n, h, w->ldh);
-        if (!rmil_gemm(FALSE, TRUE, x.rows, 2 * m, n, 1, h, w->ldh, w->weights, w->ldh, 0, u, w->ldu, error)) return FALSE;
-        rmil_gated_forward(u, w->ldu, x.rows, m, rmil_step_parameter(step, BA), rmil_step_parameter(step, BB));
-        rmil_dropout(step, 1, i, x.rows, 2 * m, u, w->ldu);
-        rmil_gated_scores(u, w->ldu, x.rows, m, rmil_step_parameter(step, WF), rmil_step_parameter(step, BF), w->classes, w->s + i, k);
-    }
-    for (int c = 0; c < w->classes; c++) {
-        RmilAttention attention;
-        rmil_attention_forward(w->s + c * k, k, 1, -1, FALSE, w->soft + c * k, w->a + c * k, &attention);
-        memset(sum, 0, (size_t)n * sizeof *sum);
-        rmil_rows_pool(w->h, w->ldh, k, n, w->a + c * k, sum);
-        for (int64_t i = 0; i < n; i++) w->pooled[c * n + i] = (float)sum[i];
-    }
+    w->outputs = rmil_model_outputs(step->config);
+    if (!rmil_gated_pool_forward(step, &w->pool, branches(step->config), arena, error)) return FALSE;
     classify(step, w, outcome->logits);
-    if (step->scores) memcpy(step->scores, w->s, (size_t)(w->classes * k) * sizeof(float));
-    if (step->attention) memcpy(step->attention, w->a, (size_t)(w->classes * k) * sizeof(float));
     if (step->config->guide != RMIL_GUIDE_NONE)
-        *shown =
-            (RmilGuided){.scores = w->s, .labels = step->bag->patch_labels, .tissue = step->bag->tissue, .count = k, .rows = w->classes};
+        *shown = (RmilGuided){.scores = w->pool.s,
+                              .labels = step->bag->patch_labels,
+                              .tissue = step->bag->tissue,
+                              .count = step->bag->count,
+                              .rows = w->pool.rows};
     return TRUE;
 }
 
@@ -167,10 +106,10 @@ static void set_instances(const RmilStep *step, Work *w) {
                                    .k = own->k,
                                    .weight = 1 - own->bag_weight,
                                    .subtyping = own->subtyping,
-                                   .scores = w->s,
+                                   .scores = w->pool.s,
                                    .stride = is_multi(step->config) ? step->bag->count : 0,
-                                   .h = w->h,
-                                   .ldh = w->ldh,
+                                   .h = w->pool.h,
+                                   .ldh = w->pool.ldh,
                                    .width = step->config->hidden};
     if (step->config->guide != RMIL_GUIDE_LABELS) return;
     if (rmil_guide_negative(&step->config->task, &step->target)) w->instances.negative = TRUE;
@@ -185,85 +124,30 @@ static void backward_heads(const RmilStep *step, Work *w, const double *slope) {
     float dz[RMIL_OUTPUTS_MOST];
     for (int c = 0; c < w->outputs; c++) dz[c] = (float)slope[c];
     if (!is_multi(step->config)) {
-        rmil_outer(dz, w->outputs, w->pooled, n, FALSE, rmil_step_gradient(step, WC));
+        rmil_outer(dz, w->outputs, w->pool.pooled, n, FALSE, rmil_step_gradient(step, WC));
         memcpy(rmil_step_gradient(step, BC), dz, (size_t)w->outputs * sizeof *dz);
-        rmil_transposed_vector(rmil_step_parameter(step, WC), w->outputs, n, dz, FALSE, w->slope);
+        rmil_transposed_vector(rmil_step_parameter(step, WC), w->outputs, n, dz, FALSE, w->pool.slope);
         return;
     }
     for (int c = 0; c < w->outputs; c++) {
         const int head = bag_head(step->config, c);
-        rmil_outer(dz + c, 1, w->pooled + c * n, n, FALSE, rmil_step_gradient(step, head));
+        rmil_outer(dz + c, 1, w->pool.pooled + c * n, n, FALSE, rmil_step_gradient(step, head));
         rmil_step_gradient(step, head + 1)[0] = dz[c];
-        rmil_outer(dz + c, 1, rmil_step_parameter(step, head), n, FALSE, w->slope + c * n);
+        rmil_outer(dz + c, 1, rmil_step_parameter(step, head), n, FALSE, w->pool.slope + c * n);
     }
 }
 
-/* dh += Σ A_c dM_c over the branches from the third on; the first two are done where dh is read anyway. */
-RMIL_CLONES static void add_branches(float *dh, int64_t ld, int64_t rows, int64_t n, int classes, const float *a, int64_t stride,
-                                     const float *slope) {
-    for (int64_t k = 0; k < rows; k++)
-        for (int c = 2; c < classes; c++) {
-            const float weight = a[c * stride + k], *from = slope + c * n;
-            float *d = dh + k * ld;
-#pragma omp simd
-            for (int64_t i = 0; i < n; i++) d[i] += weight * from[i];
-        }
-}
-
-/* dh becomes dZ = 1[h > 0] ∘ keep (dh + Σ_c A_c dM_c), and its sum is added to db. */
-RMIL_CLONES static void back_relu(const float *h, float *dh, int64_t ld, int64_t rows, int64_t n, int classes, const float *a,
-                                  int64_t stride, const float *slope, float keep, float *db) {
-    const float *slope1 = slope + (classes > 1 ? n : 0);
-    for (int64_t k = 0; k < rows; k++) {
-        const float *row = h + k * ld, a0 = a[k], a1 = classes > 1 ? a[stride + k] : 0.0f;
-        float *d = dh + k * ld;
-#pragma omp simd
-        for (int64_t i = 0; i < n; i++) {
-            float v = keep * (d[i] + a0 * slope[i] + a1 * slope1[i]);
-            v = row[i] > 0.0f ? v : 0.0f;
-            d[i] = v;
-            db[i] += v;
-        }
-    }
+static void add_instances(const RmilStep *step, gpointer user, int64_t first, int64_t rows, float *dh) {
+    rmil_instances_rows(step, user, first, rows, dh);
 }
 
 static gboolean backward(const RmilStep *step, gpointer work, const double *slope, float *guided, float *unused, RmilArena *arena,
                          GError **error) {
     Work *w = work;
-    const int64_t k = step->bag->count, n = step->config->hidden, m = step->config->attention_dim;
-    float *dh = rmil_arena_floats(arena, MIN(k, w->block) * w->ldh, error), *ds = w->soft; /* attention stays in w->a */
-    float *dweights = rmil_arena_floats(arena, 2 * m * n, error);
-    if (!dh || !dweights) return FALSE;
     memset(step->gradient, 0, (size_t)step->layout->count * sizeof(float));
     backward_heads(step, w, slope);
     rmil_instances_heads(step, &w->instances);
-    double base[RMIL_OUTPUTS_MOST];
-    for (int c = 0; c < w->classes; c++) base[c] = rmil_dot(w->pooled + c * n, w->slope + c * n, n);
-    for (int64_t i = 0; i < k; i += w->block) {
-        RmilFeatures x = rmil_features_of(step->bag, i, MIN(w->block, k - i));
-        const float *h = w->h + i * w->ldh, more = i > 0;
-        float *u = w->gates + i * w->ldu, *dbf = rmil_step_gradient(step, BF);
-        for (int c = 0; c < w->classes; c++) {
-            const float *a = w->a + c * k + i;
-            float *d = ds + c * k + i;
-            double sum = 0;
-            rmil_rows_dot(h, w->ldh, x.rows, n, w->slope + c * n, (float)-base[c], d);
-            for (int64_t j = 0; j < x.rows; j++) sum += (double)(d[j] = d[j] * a[j] + (guided ? guided[c * k + i + j] : 0));
-            dbf[c] += (float)sum;
-        }
-        rmil_gated_backward(u, w->ldu, x.rows, m, rmil_step_parameter(step, WF), w->classes, ds + i, k, w->keep,
-                            rmil_step_gradient(step, WF), rmil_step_gradient(step, BA), rmil_step_gradient(step, BB));
-        if (!rmil_gemm(TRUE, FALSE, 2 * m, n, x.rows, 1, u, w->ldu, h, w->ldh, more, dweights, n, error) ||
-            !rmil_gemm(FALSE, FALSE, x.rows, n, 2 * m, 1, u, w->ldu, w->weights, w->ldh, 0, dh, w->ldh, error))
-            return FALSE;
-        rmil_instances_rows(step, &w->instances, i, x.rows, dh);
-        add_branches(dh, w->ldh, x.rows, n, w->classes, w->a + i, k, w->slope);
-        back_relu(h, dh, w->ldh, x.rows, n, w->classes, w->a + i, k, w->slope, w->keep, rmil_step_gradient(step, BH));
-        if (!rmil_features_backward(&x, dh, w->ldh, n, i > 0, rmil_step_gradient(step, WH), arena, error)) return FALSE;
-    }
-    memcpy(rmil_step_gradient(step, WA), dweights, (size_t)(m * n) * sizeof(float));
-    memcpy(rmil_step_gradient(step, WB), dweights + m * n, (size_t)(m * n) * sizeof(float));
-    return TRUE;
+    return rmil_gated_pool_backward(step, &w->pool, guided, add_instances, &w->instances, arena, error);
 }
 
 static gboolean loss(const RmilStep *step, gpointer work, RmilArena *arena, RmilOutcome *outcome, double *slope, GError **error) {
@@ -292,25 +176,14 @@ static void onnx_logits(const RmilModelConfig *config, RmilOnnx *o, const char *
 }
 
 static void onnx(const RmilModelConfig *config, RmilOnnx *o) {
-    const char *h = rmil_onnx_hidden(o), *gates[2], *z[RMIL_OUTPUTS_MOST];
+    const char *s, *a, *z[RMIL_OUTPUTS_MOST], *pooled = rmil_gated_pool_onnx(o, &s, &a);
     const int rows = branches(config);
-    for (int i = 0; i < 2; i++) {
-        const char *weight = rmil_onnx_parameter(o, "attention_net.attention_%c.0.weight", 'a' + i);
-        const char *bias = rmil_onnx_parameter(o, "attention_net.attention_%c.0.bias", 'a' + i);
-        gates[i] = rmil_onnx_node(o, i ? "Sigmoid" : "Tanh", rmil_onnx_linear(o, h, weight, bias), NULL);
-    }
-    const char *gated = rmil_onnx_node(o, "Mul", gates[0], gates[1], NULL);
-    const char *s = rmil_onnx_linear(o, gated, rmil_onnx_parameter(o, "attention_net.fc.weight"),
-                                     rmil_onnx_parameter(o, "attention_net.fc.bias"));
-    s = rmil_onnx_node(o, "Transpose", s, NULL);
-    const char *a = rmil_onnx_node(o, "Softmax", s, NULL);
-    rmil_onnx_int(o, "axis", 1);
-    onnx_logits(config, o, rmil_onnx_node(o, "MatMul", a, h, NULL), z);
+    onnx_logits(config, o, pooled, z);
     if (config->task.classes == 2)
         rmil_onnx_outputs(o, rmil_onnx_node(o, "Sub", z[1], z[0], NULL), rmil_onnx_flat(o, rmil_onnx_row_of(o, s, rows - 1)),
                           rmil_onnx_flat(o, rmil_onnx_row_of(o, a, rows - 1)));
     else
-        rmil_onnx_outputs(o, rmil_onnx_stack(o, z, rmil_model_outputs(config)), rows > 1 ? s : rmil_onnx_flat(o, s),
+        rmil_onnx_outputs(o, rmil_onnx_join(o, z, rmil_model_outputs(config), 0), rows > 1 ? s : rmil_onnx_flat(o, s),
                           rows > 1 ? a : rmil_onnx_flat(o, a));
 }
 

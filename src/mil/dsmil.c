@@ -306,7 +306,7 @@ static void onnx_rows(const RmilModelConfig *config, RmilOnnx *o, const char *r,
         one = rmil_onnx_attention(o, one, 1 / sqrt((double)config->attention_dim), config->threshold, config->even_bags);
         rows[i] = rmil_onnx_row(o, one);
     }
-    const char *a = rmil_onnx_stack(o, rows, outputs), *total = rmil_onnx_node(o, "ReduceSum", a, RMIL_ONNX_WHOLES(o, 1), NULL);
+    const char *a = rmil_onnx_join(o, rows, outputs, 0), *total = rmil_onnx_node(o, "ReduceSum", a, RMIL_ONNX_WHOLES(o, 1), NULL);
     const char *f = rmil_onnx_linear(o, rmil_onnx_node(o, "MatMul", a, r, NULL), w2, rmil_onnx_node(o, "Mul", b2, total, NULL));
     const char *pooled = rmil_onnx_linear(o, f, wv, rmil_onnx_node(o, "Mul", bv, total, NULL));
     const char *heads = rmil_onnx_node(o, "Reshape", wb, RMIL_ONNX_WHOLES(o, outputs, -1), NULL);

@@ -63,7 +63,7 @@ int rmil_parameter_add_shape(RmilParameterLayout *layout, RmilInit init, double 
  * weight; the bias has the next. */
 int rmil_parameter_linear(RmilParameterLayout *layout, const char *name, int64_t out, int64_t in, gboolean bias);
 
-typedef struct _RmilOnnx RmilOnnx;    /* onnx.h */
+typedef struct _RmilOnnx RmilOnnx;    /* tensors/onnx-graph.h */
 typedef struct RmilMember RmilMember; /* guide.h */
 
 /* -- one bag ------------------------------------------------------------------------------------------------------------ */

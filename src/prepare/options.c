@@ -2,6 +2,8 @@
 /* The options of the pipeline, and those of them that a new slide must go through, as JSON. */
 #include "prepare-private.h"
 
+#include "encoder/onnx-file.h"
+
 #include "base/json.h"
 
 #include <math.h>
@@ -129,11 +131,21 @@ gboolean rmil_prepare_options_check(const RmilPrepareOptions *o, GError **error)
            in_range("--padding", o->padding, 0, 1e6, error) && in_range("--label-threshold", o->label_threshold, 0, 1, error);
 }
 
-int rmil_prepare_usual_px(const RmilPrepareOptions *options) {
+void rmil_prepare_usual_tile(const RmilPrepareOptions *options, int *px, double *mpp) {
     RmilTileOptions usual;
-    const RmilEncoderInfo *encoder = options->encoder ? rmil_encoder_info(options->encoder, NULL) : NULL;
     rmil_tile_options_init(&usual);
-    return options->input_px ? options->input_px : encoder ? encoder->tile_px : usual.tile_px;
+    *px = options->input_px ? options->input_px : usual.tile_px;
+    *mpp = usual.mpp;
+    const RmilEncoderOptions how = rmil_prepare_encoder(options);
+    if (options->encoder) rmil_encoder_tiles(options->encoder, &how, px, mpp);
+}
+
+/* The encoder's own side of a tile. */
+static int usual_px(const RmilPrepareOptions *options) {
+    int px;
+    double mpp;
+    rmil_prepare_usual_tile(options, &px, &mpp);
+    return px;
 }
 
 JsonNode *rmil_preprocessing_get(const RmilPrepareOptions *options) {
@@ -155,7 +167,7 @@ JsonNode *rmil_preprocessing_get(const RmilPrepareOptions *options) {
     if (options->device) json_object_set_string_member(o, "device", options->device);
     json_object_set_double_member(o, "tile_mpp", options->tile_mpp);
     if (options->second_mpp > 0) json_object_set_double_member(o, "second_mpp", options->second_mpp);
-    if (options->tile_px && options->tile_px != rmil_prepare_usual_px(options)) json_object_set_int_member(o, "tile_px", options->tile_px);
+    if (options->tile_px && options->tile_px != usual_px(options)) json_object_set_int_member(o, "tile_px", options->tile_px);
     if (options->overlap > 0) json_object_set_double_member(o, "overlap", options->overlap);
     json_object_set_double_member(o, "min_tissue", options->min_tissue);
     json_object_set_double_member(o, "mask_mpp", options->mask_mpp);
@@ -200,20 +212,29 @@ static gboolean text_member(JsonNode *object, const char *name, const char *opti
     return TRUE;
 }
 
-/* Of the encoder "onnx": what the record has becomes the options', and what was given and is another is refused. */
-static gboolean apply_onnx(JsonNode *node, RmilPrepareOptions *options, GError **error) {
+/* Of the encoder "onnx": what the record has becomes the options', and what was given and is another is refused. says: of its file, which
+ * counts where the record has nothing. */
+static gboolean apply_said(JsonNode *node, const RmilOnnxSays *says, RmilPrepareOptions *options, GError **error) {
     double side = 0;
-    if (!text_member(node, "mean", "--mean", RMIL_IMAGENET_MEAN, &options->mean, error) ||
-        !text_member(node, "sd", "--sd", RMIL_IMAGENET_SD, &options->sd, error) ||
+    const gboolean both = says->mean && says->sd;
+    if (!text_member(node, "mean", "--mean", both ? says->mean : RMIL_IMAGENET_MEAN, &options->mean, error) ||
+        !text_member(node, "sd", "--sd", both ? says->sd : RMIL_IMAGENET_SD, &options->sd, error) ||
         !text_member(node, "onnx_output", "--onnx-output", NULL, &options->onnx_output, error) ||
         !number_member(node, "input_px", &side, error))
         return FALSE;
     if (side < 0 || side > 1e6) return rmil_fail(error, RMIL_ERROR_FORMAT, "run.json: input_px of its preprocessing is no size");
-    const int recorded = side > 0 ? (int)side : rmil_encoder_info("onnx", NULL)->tile_px;
+    const int usual = says->input_px ? says->input_px : rmil_encoder_info("onnx", NULL)->tile_px, recorded = side > 0 ? (int)side : usual;
     g_autofree char *then = g_strdup_printf("%d", recorded),
                     *given = g_strdup_printf("%d", options->input_px ? options->input_px : recorded);
     options->input_px = recorded;
     return same("--input-px", then, NULL, given, error);
+}
+
+static gboolean apply_onnx(JsonNode *node, RmilPrepareOptions *options, GError **error) {
+    RmilOnnxSays says = {0};
+    const gboolean done = (!options->weights || rmil_onnx_says(options->weights, &says, error)) && apply_said(node, &says, options, error);
+    rmil_onnx_says_clear(&says);
+    return done;
 }
 
 /* As apply_onnx, of what is tissue. */
@@ -237,7 +258,7 @@ static gboolean apply_tissue(JsonNode *node, RmilPrepareOptions *options, GError
 
 /* The tiles' side, which the record says where it was not the encoder's. */
 static gboolean apply_side(JsonNode *node, RmilPrepareOptions *options, GError **error) {
-    const int usual = rmil_prepare_usual_px(options);
+    const int usual = usual_px(options);
     double side = usual;
     if (!number_member(node, "tile_px", &side, error)) return FALSE;
     if (!(side >= 8 && side <= 8192)) return rmil_fail(error, RMIL_ERROR_FORMAT, "run.json: tile_px of its preprocessing is no size");

@@ -9,8 +9,8 @@
 
 /* -- options.c ----------------------------------------------------------------------------------------------------------------- */
 void rmil_prepare_options_copy(const RmilPrepareOptions *from, RmilPrepareOptions *to);
-/* The side of tiles where nobody says another: what the encoder takes. */
-int rmil_prepare_usual_px(const RmilPrepareOptions *options);
+/* Side and µm per pixel of tiles where nobody says others: what the encoder takes. */
+void rmil_prepare_usual_tile(const RmilPrepareOptions *options, int *px, double *mpp);
 /* Its texts are the options'. */
 RmilEncoderOptions rmil_prepare_encoder(const RmilPrepareOptions *options);
 /* How tissue is found; ARGUMENT names the option that says it wrongly. */

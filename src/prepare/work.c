@@ -19,12 +19,12 @@ static void sweep(const char *folder) {
 
 /* What nobody gave of the tiles is the encoder's; one that is not known here fails when it is to encode. */
 static gboolean use_tiles_of(RmilPrepareOptions *options, GError **error) {
-    RmilTileOptions usual;
-    const RmilEncoderInfo *encoder = rmil_encoder_info(options->encoder, NULL);
-    rmil_tile_options_init(&usual);
+    int px;
+    double mpp;
+    rmil_prepare_usual_tile(options, &px, &mpp);
     if (options->tile_mpps && !rmil_tile_mpps_parse(options->tile_mpps, &options->tile_mpp, &options->second_mpp, error)) return FALSE;
-    if (options->tile_px == 0) options->tile_px = rmil_prepare_usual_px(options);
-    if (options->tile_mpp == 0) options->tile_mpp = encoder ? encoder->mpp : usual.mpp;
+    if (options->tile_px == 0) options->tile_px = px;
+    if (options->tile_mpp == 0) options->tile_mpp = mpp;
     if (options->overlap < 1) options->overlap = round(options->overlap * options->tile_px);
     return options->overlap <= 0.9 * options->tile_px ||
            rmil_fail(error, RMIL_ERROR_ARGUMENT, "--overlap %g is more than 0.9 of a tile's side, which is %d px", options->overlap,

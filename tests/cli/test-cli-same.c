@@ -13,7 +13,8 @@
 
 #define SETTINGS                                                                                                                           \
     "--seed", "3", "--epochs", "3", "--warmup", "3", "--learning-rate", "0.002", "--weight-decay", "0.01", "--hidden", "36",               \
-        "--rank-sample", "8", "--region-size", "4", "--patch-depth", "2", "--region-depth", "1"
+        "--rank-sample", "8", "--region-size", "4", "--patch-depth", "2", "--region-depth", "1", "--transmil-heads", "4", "--landmarks",   \
+        "6"
 
 /* All methods but those that look at slides, which this cohort of features has not: the first ones, since models come in the same order. */
 static const RmilTrainMethod *own_methods(gsize *count) {
@@ -22,8 +23,9 @@ static const RmilTrainMethod *own_methods(gsize *count) {
     return methods;
 }
 
-static const char plan[] = "study: comparison\nmethods: [%s]\nseeds: [3]\nsettings: {epochs: 3, warmup: 3, learning-rate: 0.002, "
-                           "weight-decay: 0.01, hidden: 36, rank-sample: 8, region-size: 4, patch-depth: 2, region-depth: 1}\n";
+static const char plan[] =
+    "study: comparison\nmethods: [%s]\nseeds: [3]\nsettings: {epochs: 3, warmup: 3, learning-rate: 0.002, "
+    "weight-decay: 0.01, hidden: 36, rank-sample: 8, region-size: 4, patch-depth: 2, region-depth: 1, transmil-heads: 4, landmarks: 6}\n";
 static const char *const files[] = {"model.safetensors", "history.csv", "predictions.csv", "localisation.csv"};
 
 static char *root;

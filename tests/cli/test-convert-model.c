@@ -56,6 +56,17 @@ static void test_predict(void) {
 
 static void test_wrong(void) {
     g_auto(Outcome) o = {0};
+    command_run(&o, folder, "convert", "m.safetensors", "x.bin", "--encoder", "uni", NULL);
+    command_expect(&o, 2, "x.bin: an encoder is written as ONNX: its name ends in .onnx");
+    command_run(&o, folder, "convert", "m.safetensors", "x.onnx", "--encoder", "uni", "--model", "abmil", NULL);
+    command_expect(&o, 2, "--encoder stands alone");
+    command_run(&o, folder, "convert", "m.safetensors", "x.onnx", "--encoder", "texture", NULL);
+    command_expect(&o, 1, "the encoder texture is no network");
+    command_run(&o, folder, "convert", "m.safetensors", "x.onnx", "--encoder", "uni", NULL);
+    command_expect(&o, 1, "these are not the weights of the encoder uni: ");
+    command_run(&o, folder, "convert", "m.safetensors", "x.onnx", "--encoder", "auto", NULL);
+    command_expect(&o, 1, "m.safetensors: is no file of weights of an encoder that is known");
+    g_assert_false(test_exists(folder, "x.onnx"));
     command_run(&o, folder, "convert", "m.safetensors", "x.bin", NULL);
     command_expect(&o, 2, "x.bin: ");
     command_run(&o, folder, "convert", "none.pth", "x.onnx", NULL);

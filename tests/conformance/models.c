@@ -68,7 +68,8 @@ static gboolean read_config(Case *k, GError **error) {
     static const char *const own[][2] = {{"k_sample", "clam_k"},
                                          {"bag_weight", "clam_bag_weight"},
                                          {"heads", "heads"},
-                                         {"top", "patch_top"}};
+                                         {"top", "patch_top"},
+                                         {"landmarks", "landmarks"}};
     for (gsize i = 0; i < G_N_ELEMENTS(own); i++)
         if (json_object_has_member(hyper, own[i][0]) && !rmil_model_config_set(config, own[i][1], number(hyper, own[i][0], 0), error))
             return FALSE;

@@ -271,11 +271,10 @@ static void test_options(void) {
     REFUSED(path, {.sd = "nan,1,1"}, RMIL_ERROR_ARGUMENT, "--sd nan,1,1: ");
     REFUSED(path, {.sd = "1,1,1,1"}, RMIL_ERROR_ARGUMENT, "--sd 1,1,1,1: ");
     REFUSED(path, {.input_px = 4}, RMIL_ERROR_ARGUMENT, "--input-px 4 is not in 8 … 4096");
-    REFUSED(path, {.device = "tpu"}, RMIL_ERROR_ARGUMENT, "--device tpu: ", "cpu, cuda, tensorrt, rocm");
+    REFUSED(path, {.device = "tpu"}, RMIL_ERROR_ARGUMENT, "--device tpu: ", "cpu, onnxruntime, cuda, tensorrt, rocm");
     REFUSED(path, {.precision = RMIL_BFLOAT16}, RMIL_ERROR_ARGUMENT, "--encode-bfloat16");
     GError *error = NULL;
-    const RmilEncoderOptions none = {.workers = 1},
-                             others[] = {{.mean = "0,0,0"}, {.sd = "1,1,1"}, {.input_px = 16}, {.output = "x"}, {.device = "cuda"}};
+    const RmilEncoderOptions none = {.workers = 1}, others[] = {{.mean = "0,0,0"}, {.sd = "1,1,1"}, {.input_px = 16}, {.output = "x"}};
     g_assert_null(rmil_encoder_new("onnx", &none, &error));
     test_error(&error, RMIL_ERROR_ARGUMENT, "the encoder onnx needs a file of weights");
     for (gsize i = 0; i < G_N_ELEMENTS(others); i++) {

@@ -25,16 +25,16 @@ static void same_list(const char *const *list, const char *expected) {
 static void test_tables(void) {
     gsize count;
     const RmilTrainMethod *methods = rmil_methods(&count);
-    same_list(rmil_model_names(), "abmil dsmil clam-sb clam-mb hipt patch-linear patch-cnn toy");
+    same_list(rmil_model_names(), "abmil dsmil clam-sb clam-mb hipt gated-abmil transmil patch-linear patch-cnn toy");
     same_list(rmil_guide_names(), "none induction rank evenness labels lift");
     same_list(rmil_encoder_names(),
               "texture resnet50 resnet50-layer4 lunit-resnet50-bt lunit-resnet50-mocov2 lunit-resnet50-swav lunit-s16 "
               "lunit-s8 kaiko-s16 kaiko-s8 kaiko-b16 kaiko-b8 kaiko-l14 midnight-12k phikon phikon-v2 uni uni2-h virchow "
               "virchow2 hibou-b hibou-l h-optimus-0 h-optimus-1 h0-mini gpfm gigapath onnx colours");
-    g_assert_cmpuint(count, ==, 21);
-    g_assert_cmpstr(methods[20].name, ==, "toy-lift");
-    g_assert_cmpstr(methods[20].model, ==, "toy");
-    g_assert_true(rmil_method_of("toy", NULL, NULL) == &methods[19]);
+    g_assert_cmpuint(count, ==, 24);
+    g_assert_cmpstr(methods[23].name, ==, "toy-lift");
+    g_assert_cmpstr(methods[23].model, ==, "toy");
+    g_assert_true(rmil_method_of("toy", NULL, NULL) == &methods[22]);
     g_assert_cmpint(rmil_encoder_info("colours", NULL)->tile_px, ==, 64);
 }
 
@@ -123,7 +123,9 @@ static void test_help(void) {
     g_auto(Outcome) o = {0};
     command_run(&o, root, "train", "--help", NULL);
     command_expect(&o, 0, "");
-    g_assert_nonnull(strstr(o.out, "abmil, dsmil, clam-sb, clam-mb, hipt, patch-linear, patch-cnn, toy\n"));
+    g_assert_nonnull(strstr(
+        o.out,
+        "abmil, dsmil, clam-sb, clam-mb, hipt, gated-abmil, transmil, patch-linear,\n                          patch-cnn, toy (default"));
     g_assert_nonnull(strstr(o.out, "none, induction, rank, evenness, labels, lift"));
     g_assert_nonnull(strstr(o.out, "--toy-sharpness X       toy: how much higher scores weigh more (default: 1; 0 … 100)"));
     command_run(&o, root, "run", "--help", NULL);
@@ -149,7 +151,7 @@ static void test_study(void) {
     command_run(&o, root, "study", "plan.yaml", cohort, "-o", "study", NULL);
     command_expect(&o, 0, "");
     g_autofree char *script = test_bytes(root, "study/figures/roc.gp", NULL);
-    g_assert_nonnull(strstr(script, "set linetype 21 linecolor '#1b5e20'"));
+    g_assert_nonnull(strstr(script, "set linetype 24 linecolor '#1b5e20'"));
     g_autofree char *page = test_bytes(root, "study/report.html", NULL);
     g_assert_nonnull(strstr(page, "Toy + lift"));
     g_free(test_file(root, "vary.yaml",

@@ -194,7 +194,87 @@ def make_modules():
             l = (o - (o[:, :1] if self.negative else o.mean(1, keepdim=True))).T
             return l.topk(k).values.mean(1), l, torch.softmax(torch.log_softmax(o, 1).T, 1)
 
-    return ABMIL, DSMIL, CLAM, HIPT, PatchLinear
+    class GatedABMIL(nn.Module):
+        def __init__(self, dim, hidden, attention):
+            super().__init__()
+            self.adaptor = nn.Sequential(nn.Linear(dim, hidden), nn.ReLU())
+            self.attention_net = nn.Module()
+            self.attention_net.attention_a = nn.Sequential(nn.Linear(hidden, attention), nn.Tanh())
+            self.attention_net.attention_b = nn.Sequential(nn.Linear(hidden, attention), nn.Sigmoid())
+            self.attention_net.fc = nn.Linear(attention, 1)
+            self.classifier = nn.Linear(hidden, 1)
+
+        def forward(self, x):
+            h, net = self.adaptor(x), self.attention_net
+            s = net.fc(net.attention_a(h) * net.attention_b(h))[:, 0]
+            a = torch.softmax(s, 0)
+            return self.classifier(a @ h), s, a
+
+    def pseudo_inverse(a, steps=6):
+        z = a.mT / (a.abs().sum(-1).max() * a.abs().sum(-2).max())
+        one = torch.eye(a.shape[-1], dtype=a.dtype)
+        for _ in range(steps):
+            y = a @ z
+            z = 0.25 * z @ (13 * one - y @ (15 * one - y @ (7 * one - y)))
+        return z
+
+    class Nystrom(nn.Module):
+        def __init__(self, width, heads, landmarks):
+            super().__init__()
+            self.heads, self.landmarks = heads, landmarks
+            self.to_qkv, self.to_out = nn.Linear(width, 3 * width, bias=False), nn.Sequential(nn.Linear(width, width))
+            self.res_conv = nn.Conv2d(heads, heads, (33, 1), padding=(16, 0), groups=heads, bias=False)
+
+        def forward(self, x):  # tokens x width
+            n, m = len(x), self.landmarks
+            group = -(-n // m)
+            x = torch.cat([x.new_zeros(group * m - n, x.shape[1]), x])
+            q, k, v = (t.reshape(len(x), self.heads, -1).transpose(0, 1) for t in self.to_qkv(x).chunk(3, 1))
+            q = q / math.sqrt(q.shape[-1])
+            ql, kl = (t.reshape(self.heads, m, group, -1).mean(2) for t in (q, k))
+            one, two, three = (torch.softmax(a @ b.mT, -1) for a, b in ((q, kl), (ql, kl), (ql, k)))
+            z = pseudo_inverse(two)
+            out = one @ z @ (three @ v) + self.res_conv(v[None])[0]
+            return self.to_out(out.transpose(0, 1).reshape(len(x), -1))[-n:], (one[:, -n] [:, None] @ z @ three).mean(0)[0, -n:]
+
+    class Layer(nn.Module):
+        def __init__(self, width, heads, landmarks):
+            super().__init__()
+            self.norm, self.attn = nn.LayerNorm(width), Nystrom(width, heads, landmarks)
+
+        def forward(self, x):
+            y, row = self.attn(self.norm(x))
+            return x + y, row
+
+    class Positions(nn.Module):
+        def __init__(self, width):
+            super().__init__()
+            self.proj, self.proj1, self.proj2 = (nn.Conv2d(width, width, k, padding=k // 2, groups=width) for k in (7, 5, 3))
+
+        def forward(self, x, side):
+            grid = x[1:].T.reshape(1, -1, side, side)
+            grid = self.proj(grid) + grid + self.proj1(grid) + self.proj2(grid)
+            return torch.cat([x[:1], grid.reshape(x.shape[1], -1).T])
+
+    class TransMIL(nn.Module):
+        def __init__(self, dim, width, heads, landmarks):
+            super().__init__()
+            self._fc1, self.cls_token = nn.Sequential(nn.Linear(dim, width), nn.ReLU()), nn.Parameter(torch.zeros(1, 1, width))
+            self.layer1, self.layer2 = Layer(width, heads, landmarks), Layer(width, heads, landmarks)
+            self.pos_layer, self.norm, self._fc2 = Positions(width), nn.LayerNorm(width), nn.Linear(width, 2)
+
+        def forward(self, x):
+            k, side = len(x), math.ceil(math.sqrt(len(x)))
+            h = self._fc1(x)
+            h = torch.cat([self.cls_token[0], h, h[:side * side - k]])
+            h = self.pos_layer(self.layer1(h)[0], side)
+            h, row = self.layer2(h)
+            s = row[1:k + 1].clone()
+            s[:side * side - k] = s[:side * side - k] + row[k + 1:]
+            a = s.clamp(min=0)
+            return self._fc2(self.norm(h)[0]), s, a / a.sum() if a.sum() > 0 else torch.full_like(a, 1 / k)
+
+    return ABMIL, DSMIL, CLAM, HIPT, PatchLinear, GatedABMIL, TransMIL
 
 
 def depth_of(state, part):
@@ -203,7 +283,10 @@ def depth_of(state, part):
 
 def own_module(name, state, threshold, sizes):
     """docs/models.md's module of these sizes; of CLAM both classes' logits and all branches (golden.py uses it, too)."""
-    ABMIL, DSMIL, CLAM, HIPT, PatchLinear = make_modules()
+    ABMIL, DSMIL, CLAM, HIPT, PatchLinear, GatedABMIL, TransMIL = make_modules()
+    if name == "transmil":  # sizes: …, landmarks
+        width, dim = state["_fc1.0.weight"].shape
+        return TransMIL(dim, width, len(state["layer1.attn.res_conv.weight"]), int(sizes[5]) if len(sizes) > 5 and sizes[5] else width // 2)
     if name == "patch-linear":  # sizes: …, highest patches, is there a negative class
         head, hidden = state["patch_classifier.weight"], state.get("patch_hidden.weight")
         width, dim = (0, head.shape[1]) if hidden is None else hidden.shape
@@ -217,12 +300,14 @@ def own_module(name, state, threshold, sizes):
     if name == "hipt":
         depths = depth_of(state, "patch_agg"), depth_of(state, "region_agg")
         return HIPT(dim, hidden, sizes[0] * sizes[1], depths, int(sizes[2]))
+    if name == "gated-abmil":
+        return GatedABMIL(dim, hidden, state["attention_net.attention_a.0.weight"].shape[0])
     return CLAM(dim, hidden, state["attention_net.attention_a.0.weight"].shape[0], 2 if name == "clam-mb" else 1)
 
 
 def released_module(name, state, threshold, sizes):
     """The paper's classes, with an output like ours; None where it has none, or the sizes are not those that they are fixed to."""
-    if name == "patch-linear":
+    if name in ("patch-linear", "gated-abmil", "transmil"):
         return None, None
     sys.path.insert(0, os.environ["RMIL_RELEASED_CODE"])
     from rank_induction.networks import HIPT, mil
@@ -272,7 +357,7 @@ def run_torch(folder, expected, name):
         module = own_module(name, state, threshold, sizes)
         def call(x):
             z, s, a = module(x)
-            return (z[1:] - z[:1], s[-1], a[-1]) if name.startswith("clam") else (z, s, a)
+            return (z[1:] - z[:1], *((s[-1], a[-1]) if name.startswith("clam") else (s, a))) if len(z) == 2 else (z, s, a)
     if module is None:
         return None
     module.load_state_dict(state)

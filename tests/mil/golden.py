@@ -9,7 +9,7 @@ PyTorch's autograd and its Adam, from the modules of exchange.py (docs/models.md
 --check says where the formulas come from: on 27 cases of the same form whose numbers the paper's released code gave (its models and
 losses in PyTorch 1.13, float32), they deviate by at most 0.44 (outputs, loss), 0.12 (gradients) and 0.12 (Adam) of what conformance
 allows. One thing is rankmil's own: in an even bag (one patch) the threshold does not apply, where the released code's attention is
-0. patch_linear, which that code does not have in this form, is docs/models.md's. The bags are chosen so that no relu, cut or choice of patches lies so near its edge that float32 could fall on the other side.
+0. patch_linear, gated_abmil and transmil, which that code does not have (in this form), are docs/models.md's. The bags are chosen so that no relu, cut or choice of patches lies so near its edge that float32 could fall on the other side.
 Needs torch and numpy."""
 import json
 import math
@@ -34,7 +34,7 @@ class Case:
         self.labels, self.tissue = labels, tissue
         threshold = -1 if self.hyper["threshold"] is None else self.hyper["threshold"]
         rows, columns = self.hyper.get("grid", (0, 0))
-        sizes = rows, columns, self.hyper.get("heads", 3), self.hyper.get("top", 1), self.hyper.get("negative", True)
+        sizes = rows, columns, self.hyper.get("heads", 3), self.hyper.get("top", 1), self.hyper.get("negative", True), self.hyper.get("landmarks", 0)
         self.module = own_module(model.replace("_", "-"), state, threshold, sizes)
         self.module.load_state_dict(self.state)
 
@@ -48,6 +48,8 @@ class Case:
             slide = torch.nn.functional.cross_entropy(z[None], torch.tensor([self.label]))
             weight = self.hyper["bag_weight"]
             return z, s, a, weight * slide + (1 - weight) * self.instance_loss(s)
+        if self.model == "transmil":
+            return z, s, a, torch.nn.functional.cross_entropy(z[None], torch.tensor([self.label]))
         loss = torch.nn.functional.binary_cross_entropy_with_logits(z.flatten(), torch.tensor([float(self.label)]))
         if self.label == 1 and marked.any() and self.loss == "induction":
             g = marked * (1 if self.tissue is None else torch.from_numpy(np.float64(self.tissue)))
@@ -110,6 +112,8 @@ class Case:
         if self.model == "patch_linear":
             hidden = [self.module.patch_hidden(self.x).abs().min()] if self.module.hidden else [math.inf]
             return float(min(hidden + [math.inf if len(self.x) == 1 else self.highest_edge(s.reshape(-1, len(self.x)))]))
+        if self.model == "transmil":
+            return float(self.module._fc1[0](self.x).abs().min())
         near, count, threshold = [self.module.adaptor[0](self.x).abs().min()], len(self.x), self.hyper["threshold"]
         if count > 1 and threshold is not None:
             scale = math.sqrt(self.hyper["attn_dim"]) if self.model == "dsmil" else 1
@@ -151,6 +155,15 @@ def shapes(model, width, more=None):
     def linear(name, rows, columns):
         return {name + ".weight": (rows, columns), name + ".bias": (rows,)}
 
+    if model == "transmil":
+        heads, w = 3, 6
+        out = linear("_fc1.0", w, D) | {"cls_token": (1, 1, w), "norm.weight": (w,), "norm.bias": (w,)} | linear("_fc2", 2, w)
+        for name in ("layer1.", "layer2."):
+            out |= {name + "norm.weight": (w,), name + "norm.bias": (w,), name + "attn.to_qkv.weight": (3 * w, w),
+                    name + "attn.res_conv.weight": (heads, 1, 33, 1)} | linear(name + "attn.to_out.0", w, w)
+        for name, size in (("proj", 7), ("proj1", 5), ("proj2", 3)):
+            out |= {f"pos_layer.{name}.weight": (w, 1, size, size), f"pos_layer.{name}.bias": (w,)}
+        return out
     if model.startswith("patch_linear"):
         outputs, hidden = more
         out = linear("patch_hidden", hidden, D) if hidden else {}
@@ -162,6 +175,10 @@ def shapes(model, width, more=None):
         out |= linear(net + "attention_a.0", INNER, width) | linear(net + "attention_b.0", INNER, width) | linear(net + "fc", branches, INNER)
         out |= linear("classifier", 2, width) | linear("instance_classifiers.0", 2, width) | linear("instance_classifiers.1", 2, width)
         return out | (linear("bag_classifiers.0", 1, width) | linear("bag_classifiers.1", 1, width) if branches == 2 else {})
+    if model == "gated_abmil":
+        net = "attention_net."
+        out |= linear(net + "attention_a.0", INNER, width) | linear(net + "attention_b.0", INNER, width) | linear(net + "fc", 1, INNER)
+        return out | linear("classifier", 1, width)
     out |= linear("adaptor.2", D, width)
     if model == "abmil":
         return out | linear("attention_layer.linear", 1, D) | linear("classifier", 1, D)
@@ -221,6 +238,13 @@ CASES = {
     "patch_linear_c3_unknown": ("patch_linear", "patch", 20, 1, {"outputs": 3, "annotated": 0}),
     "patch_linear_c3_no_negative": ("patch_linear", "patch", 20, 0, {"outputs": 3, "negative": False, "hidden": 5, "top": 3}),
     "patch_linear_c3_no_negative_unknown": ("patch_linear", "patch", 3, 2, {"outputs": 3, "negative": False, "annotated": 0}),
+    "gated_abmil_one_patch": ("gated_abmil", "bce", 1, 1, {}),
+    "gated_abmil_negative": ("gated_abmil", "bce", 20, 0, {}),
+    "gated_abmil_rank": ("gated_abmil", "rank_paper", 20, 1, {"sigma": 2.0, "margin": 0.5}),
+    "transmil_one_patch": ("transmil", "bce", 1, 1, {}),
+    "transmil_negative": ("transmil", "bce", 3, 0, {"landmarks": 2}),
+    "transmil": ("transmil", "bce", 20, 1, {"landmarks": 4}),
+    "transmil_many": ("transmil", "bce", 150, 1, {}),
 }
 
 

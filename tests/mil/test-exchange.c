@@ -80,6 +80,8 @@ static void make_case(Case *k, const char *name, Task task, int64_t count, gbool
         rmil_model_config_set(&config, "region_rows", 3, NULL);
         rmil_model_config_set(&config, "region_columns", 4, NULL);
         rmil_model_config_set(&config, "patch_depth", 2, NULL);
+        rmil_model_config_set(&config, "transmil_heads", 3, NULL);
+        rmil_model_config_set(&config, "landmarks", count == 50 ? 4 : 0, NULL);
         if (task == THREE || count == 50) config.patch_hidden = 5, config.patch_top = 3;
     }
     k->model = rmil_model_new(&config, 9, &error);
@@ -171,8 +173,11 @@ static void write_expected(const Case *k, const char *path) {
     const RmilPrediction *said = &k->prediction;
     const double numbers[] = {k->bag.patch_size_level0, config->threshold};
     const int64_t sizes[] = {(int64_t)rmil_model_config_get(config, "region_rows"),
-                             (int64_t)rmil_model_config_get(config, "region_columns"), (int64_t)rmil_model_config_get(config, "heads"),
-                             config->patch_top};
+                             (int64_t)rmil_model_config_get(config, "region_columns"),
+                             (int64_t)rmil_model_config_get(config, "heads"),
+                             config->patch_top,
+                             TRUE,
+                             (int64_t)rmil_model_config_get(config, "landmarks")};
     const int64_t count = k->bag.count;
     RmilTensor tensors[9] = {
         {.name = "features", .dtype = RMIL_DTYPE_F32, .rank = 2, .shape = {count, k->bag.dim}, .data = k->bag.features},

@@ -42,6 +42,8 @@ static RmilModelConfig make_config(const char *name, RmilGuide guide, Task task)
         double value;
     } own[] = {{"clam_k", 3}, {"region_rows", 3}, {"region_columns", 4}, {"patch_depth", 2}, {"region_depth", 2}};
     for (gsize i = 0; i < G_N_ELEMENTS(own); i++) g_assert_true(rmil_model_config_set(&config, own[i].key, own[i].value, NULL));
+    if (g_str_equal(name, "transmil"))
+        g_assert_true(rmil_model_config_set(&config, "transmil_heads", 3, NULL) && rmil_model_config_set(&config, "landmarks", 4, NULL));
     set_task(&config, task);
     return config;
 }

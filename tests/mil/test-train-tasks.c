@@ -48,6 +48,7 @@ static RmilModelConfig small_config(const char *name, RmilTask task) {
     if (!rmil_model_config_init(&config, name, RMIL_GUIDE_RANK, NULL))
         g_assert_true(rmil_model_config_init(&config, name, RMIL_GUIDE_NONE, NULL));
     config.hidden = 12;
+    if (g_str_equal(name, "transmil")) g_assert_true(rmil_model_config_set(&config, "transmil_heads", 3, NULL));
     if (config.attention_dim) config.attention_dim = 6;
     rmil_model_config_set(&config, "region-size", 3, NULL);
     rmil_model_config_set(&config, "patch-depth", 1, NULL);

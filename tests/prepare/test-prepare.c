@@ -4,6 +4,7 @@
 
 #include "prepare/prepare-private.h"
 #include "rankmil/synth.h"
+#include "tensors/onnx-graph.h"
 
 #include <glib/gstdio.h>
 #include <json-glib/json-glib.h>
@@ -515,6 +516,43 @@ static void test_preprocessing_onnx(void) {
     rmil_prepare_options_clear(&options);
 }
 
+/* Where neither record nor options say anything, the model's file does; tiles are of its size and resolution. */
+static void test_preprocessing_file(void) {
+    char *metadata[] = {"rankmil.mean", "0.5,0.5,0.5", "rankmil.sd", "1,1,1", "rankmil.input_px", "96", "rankmil.mpp", "0.25", NULL};
+    g_autofree char *place = test_folder(), *path = g_build_filename(place, "a.onnx", NULL);
+    GError *error = NULL;
+    g_autoptr(RmilOnnx) onnx = rmil_onnx_new(NULL);
+    g_assert_true(rmil_onnx_write(onnx, path, "a", "b", metadata, &error));
+    static const struct {
+        const char *mean;
+        int side;
+        const char *message;
+    } cases[] = {{NULL, 0, NULL},
+                 {"0.5,0.5,0.5", 96, NULL},
+                 {RMIL_IMAGENET_MEAN, 0, "made with --mean 0.5,0.5,0.5: --mean 0.485"},
+                 {NULL, 224, "made with --input-px 96: --input-px 224"}};
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        RmilPrepareOptions trained, taken;
+        rmil_prepare_options_init(&trained);
+        rmil_prepare_options_init(&taken);
+        trained.encoder = g_strdup("onnx");
+        trained.weights = g_strdup(path);
+        g_autoptr(JsonNode) node = rmil_preprocessing_get(&trained);
+        taken.mean = g_strdup(cases[i].mean);
+        taken.input_px = cases[i].side;
+        g_assert_cmpint(rmil_preprocessing_apply(node, &taken, &error), ==, !cases[i].message);
+        if (cases[i].message) test_error(&error, RMIL_ERROR_ARGUMENT, cases[i].message);
+        else g_assert_cmpint(taken.input_px, ==, 96);
+        RmilWork *work = rmil_work_new(place, &trained, NULL, &error);
+        g_assert_no_error(error);
+        g_assert_cmpint(work->options.tile_px, ==, 96);
+        g_assert_cmpfloat(work->options.tile_mpp, ==, 0.25);
+        rmil_work_free(work);
+        rmil_prepare_options_clear(&trained);
+        rmil_prepare_options_clear(&taken);
+    }
+}
+
 /* The made table says what the given one said: words, times, numbers, and what is not predicted; and it is read as the same task. */
 static void test_targets(void) {
     const struct {
@@ -700,6 +738,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/prepare/check", test_check);
     g_test_add_func("/prepare/preprocessing", test_preprocessing);
     g_test_add_func("/prepare/preprocessing-onnx", test_preprocessing_onnx);
+    g_test_add_func("/prepare/preprocessing-file", test_preprocessing_file);
     g_test_add_func("/prepare/inputs", test_inputs);
     g_test_add_func("/prepare/lesion", test_lesion);
     g_test_add_func("/prepare/lesion-labels", test_lesion_labels);
