@@ -12,7 +12,8 @@ void rmil_tile_options_init(RmilTileOptions *options) { *options = (RmilTileOpti
 static const char *check_options(const RmilTileOptions *options) {
     if (options->tile_px < 8 || options->tile_px > 8192) return "the tile's side must be 8 … 8192 pixels";
     if (!(options->mpp >= 0.02 && options->mpp <= 100)) return "the tile's mpp must be 0.02 … 100 µm per pixel";
-    if (!(options->overlap >= 0 && options->overlap <= 0.95 * options->tile_px)) return "the overlap of tiles must be 0 … 0.95 of their side";
+    if (!(options->overlap >= 0 && options->overlap <= 0.95 * options->tile_px))
+        return "the overlap of tiles must be 0 … 0.95 of their side";
     if (!(options->min_tissue >= 0 && options->min_tissue <= 1)) return "the least tissue share must be 0 … 1";
     return NULL;
 }
