@@ -69,8 +69,8 @@ int command_train(int argc, char **argv) {
     g_autoptr(RmilWork) work = method && rmil_train_options_check(&options, method, &error) && is_one(&options, &error)
                                    ? prepare_open(&cli, folder, &preparation, argv[1], &reading, &error)
                                    : NULL;
-    gboolean done = work && train_check(&cli, work->cohort, &options, 1, NULL, &error) && rmil_work_lock(work, RMIL_LOCK_ALONE, "rankmil train", &error) &&
-                    train(&cli, work, &options, method, &error);
+    gboolean done = work && train_check(&cli, work->cohort, &options, 1, NULL, &error) &&
+                    rmil_work_lock(work, RMIL_LOCK_ALONE, "rankmil train", &error) && train(&cli, work, &options, method, &error);
     g_clear_pointer(&work, rmil_work_free);
     rmil_train_options_clear(&options);
     reading_clear(&reading);

@@ -25,10 +25,11 @@ G_BEGIN_DECLS
 /* Strings and lists (NULL-terminated) are owned: g_malloc'ed, freed by clear. */
 typedef struct {
     /* tiles (slide.h) */
-    double mpp;        /* µm per level-0 px of slides whose row gives none; 0 (default): what each slide says */
-    int tile_px;       /* pixels of a tile's side, 64 … 1024; 0 (default): the encoder's, 224 */
-    double tile_mpp;   /* µm per px of a tile, 0.01 … 100; 0 (default): the encoder's, 0.5 */
-    double second_mpp; /* of a second tile of as many pixels about the same middle, whose features stand behind the first's; 0 (default): none */
+    double mpp;      /* µm per level-0 px of slides whose row gives none; 0 (default): what each slide says */
+    int tile_px;     /* pixels of a tile's side, 64 … 1024; 0 (default): the encoder's, 224 */
+    double tile_mpp; /* µm per px of a tile, 0.01 … 100; 0 (default): the encoder's, 0.5 */
+    double
+        second_mpp; /* of a second tile of as many pixels about the same middle, whose features stand behind the first's; 0 (default): none */
     char *tile_mpps;   /* both as text, "0.5" or "0.5,2", which count where it is given; NULL */
     double overlap;    /* of neighbouring tiles: below 1 a share of their side, else whole pixels; at most 0.9 of their side: 0. Of a
                         * work whole pixels */
@@ -43,10 +44,10 @@ typedef struct {
     gboolean trained; /* a model trained on slides whose resolution is not known awaits the tiles: slides without one are named even
                         * where no other slide has any. FALSE */
     /* features (encoder.h) */
-    char *encoder;                          /* NULL: the first of rmil_encoder_names; "auto": rmil_encoder_guess */
-    char *weights;                          /* its file, or NULL */
-    gboolean bfloat16;                      /* FALSE */
-    char *features_precision;               /* of the features' files: "float16" or "float32", in which those there are of the other are made
+    char *encoder;            /* NULL: the first of rmil_encoder_names; "auto": rmil_encoder_guess */
+    char *weights;            /* its file, or NULL */
+    gboolean bfloat16;        /* FALSE */
+    char *features_precision; /* of the features' files: "float16" or "float32", in which those there are of the other are made
                                              * again; NULL: float16, and those there are stay */
     char *mean, *sd, *onnx_output, *device; /* of the encoder "onnx" (RmilEncoderOptions); NULL */
     int input_px;                           /* likewise, and the tiles' where tile_px is 0; 0 */

@@ -31,7 +31,7 @@ struct _RmilBackend {
     /* width × height premultiplied ARGB words from level-0 (x, y) on; the rectangle lies inside the level, but for the
      * last pixel that a level's rounded downsample may add. Thread-safe. */
     gboolean (*read)(RmilSlide *slide, int64_t x, int64_t y, int level, int64_t width, int64_t height, uint32_t *argb, GError **error);
-    const char *(*property)(RmilSlide *slide, const char *name);          /* NULL: unknown */
+    const char *(*property)(RmilSlide *slide, const char *name);       /* NULL: unknown */
     int64_t (*tile_side)(const RmilSlide *slide, int level, int axis); /* of the file's own tiles, level pixels; 0: it has none */
     void (*close)(RmilSlide *slide);
 };

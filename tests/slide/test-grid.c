@@ -134,7 +134,7 @@ static gboolean by_openslide(const char *path, int64_t x, int64_t y, int64_t sid
     openslide_read_region(file, argb, x, y, 0, side, side);
     const gboolean good = openslide_get_error(file) == NULL;
     for (int64_t i = 0; i < side * side; i++)
-        for (int c = 0; c < 3; c++) rgb[3 * i + c] = argb[i] >> 24 ? (uint8_t)(argb[i] >> (16 - 8 * c)) : 255;
+        for (int c = 0; c < 3; c++) rgb[3 * i + c] = (uint8_t)(argb[i] >> 24 ? argb[i] >> (16 - 8 * c) : 255);
     openslide_close(file);
     return good;
 }

@@ -235,7 +235,7 @@ static void test_no_tissue(void) {
     rmil_tile_options_init(&options);
     g_assert_null(rmil_grid_new(other, mask, &options, &error));
     test_error(&error, RMIL_ERROR_DATA, "little.tiff: no tile");
-    const RmilTileOptions bad[] = {{4, 0.5, 0.05, 0},  {224, 0, 0.05, 0},   {224, NAN, 0.05, 0},   {224, 0.5, 1.1, 0},
+    const RmilTileOptions bad[] = {{4, 0.5, 0.05, 0},  {224, 0, 0.05, 0},    {224, NAN, 0.05, 0},  {224, 0.5, 1.1, 0},
                                    {224, 0.5, NAN, 0}, {224, 0.5, 0.05, -1}, {224, 0.5, 0.05, 220}};
     for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
         g_assert_null(rmil_grid_new(other, mask, &bad[i], &error));
