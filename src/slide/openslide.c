@@ -60,9 +60,42 @@ static const char *way_out(const char *reason) {
     return ": where it is damaged or cut short, copy it again";
 }
 
+/* -- opened twice ------------------------------------------------------------------------------------------------------------------- */
+/* A read that fails while OpenSlide opens a file may cost it a level or a property without a word. So it is opened twice: what a failing
+ * disk or network lets through once does not come through twice. */
+static gboolean same_text(const char *a, const char *b) { return g_strcmp0(a, b) == 0; }
+
+static gboolean same_file(openslide_t *a, openslide_t *b) {
+    if (openslide_get_error(b) || openslide_get_level_count(a) != openslide_get_level_count(b)) return FALSE;
+    for (int i = 0; i < openslide_get_level_count(a); i++) {
+        int64_t size[4];
+        openslide_get_level_dimensions(a, i, &size[0], &size[1]);
+        openslide_get_level_dimensions(b, i, &size[2], &size[3]);
+        if (size[0] != size[2] || size[1] != size[3]) return FALSE;
+    }
+    const char *const *names = openslide_get_property_names(a), *const *others = openslide_get_property_names(b);
+    for (; *names && *others; names++, others++)
+        if (!same_text(*names, *others) || !same_text(openslide_get_property_value(a, *names), openslide_get_property_value(b, *names)))
+            return FALSE;
+    return !*names && !*others;
+}
+
+static gboolean opens_alike(const RmilSlide *slide, openslide_t *file) {
+    openslide_t *again = openslide_open(slide->file);
+    const gboolean same = again && same_file(file, again);
+    if (again) openslide_close(again);
+    return same;
+}
+
+/* NULL: OpenSlide does not know it, asked twice. */
+static const char *vendor_of(const RmilSlide *slide) {
+    const char *vendor = openslide_detect_vendor(slide->file);
+    return vendor ? vendor : openslide_detect_vendor(slide->file);
+}
+
 /* A page alone: its SubIFDs may hold coarser levels. */
-static void add_sub_levels(RmilSlide *slide, Handle *handle) {
-    handle->more = rmil_sub_levels_open(slide->file);
+static gboolean add_sub_levels(RmilSlide *slide, Handle *handle, GError **error) {
+    if (!rmil_sub_levels_open(slide, &handle->more, error)) return FALSE;
     for (int i = 0; i < rmil_sub_levels_count(handle->more) && slide->info.levels < RMIL_SLIDE_LEVELS; i++) {
         const int level = slide->info.levels++;
         rmil_sub_levels_size(handle->more, i, &slide->widths[level], &slide->heights[level]);
@@ -70,10 +103,11 @@ static void add_sub_levels(RmilSlide *slide, Handle *handle) {
                                      (double)slide->heights[0] / (double)slide->heights[level]) /
                                     2;
     }
+    return TRUE;
 }
 
 static gboolean openslide_backend_open(RmilSlide *slide, GError **error) {
-    const char *vendor = openslide_detect_vendor(slide->file);
+    const char *vendor = vendor_of(slide);
     if (!vendor) return TRUE;
     gboolean tiff = strcmp(vendor, "generic-tiff") == 0;
     g_free(slide->format);
@@ -86,10 +120,14 @@ static gboolean openslide_backend_open(RmilSlide *slide, GError **error) {
         return FALSE;
     }
     int64_t width, height;
+    gboolean broken = FALSE, planar = FALSE;
     openslide_get_level0_dimensions(file, &width, &height);
-    if (tiff && (rmil_tiff_level_broken(slide->file, width, height) || rmil_tiff_planar_file(slide->file))) { /* libvips reads it */
+    const gboolean told = opens_alike(slide, file) ? !tiff || (rmil_tiff_level_broken(slide, width, height, &broken, error) &&
+                                                               rmil_tiff_planar_file(slide, &planar, error))
+                                                   : rmil_fail(error, RMIL_ERROR_IO, RMIL_UNSTEADY, slide->name);
+    if (!told || broken || planar) { /* libvips reads it */
         openslide_close(file);
-        return TRUE;
+        return told;
     }
     Handle *handle = g_new0(Handle, 1);
     handle->current = file;
@@ -104,7 +142,7 @@ static gboolean openslide_backend_open(RmilSlide *slide, GError **error) {
         handle->tiles[i][1] = tile_side(slide, "height", i);
     }
     handle->levels = slide->info.levels;
-    if (tiff && handle->levels == 1) add_sub_levels(slide, handle);
+    if (tiff && handle->levels == 1 && !add_sub_levels(slide, handle, error)) return FALSE;
     slide->info.bounds_x = property_integer(slide, OPENSLIDE_PROPERTY_NAME_BOUNDS_X, 0);
     slide->info.bounds_y = property_integer(slide, OPENSLIDE_PROPERTY_NAME_BOUNDS_Y, 0);
     slide->info.bounds_width = CLAMP(property_integer(slide, OPENSLIDE_PROPERTY_NAME_BOUNDS_WIDTH, RMIL_SLIDE_SIDE), 0, RMIL_SLIDE_SIDE);

@@ -46,11 +46,14 @@ gboolean rmil_tiff_check_page(RmilSlide *slide, VipsImage *image, gboolean pages
 gboolean rmil_tiff_check(RmilSlide *slide, GError **error);
 /* Are red, green and blue, of 8 bits, the first three pages? */
 gboolean rmil_tiff_planar(VipsImage *first);
-/* The same of a file; FALSE: what vips cannot read. */
-gboolean rmil_tiff_planar_file(const char *file);
+/* The same of a file. FALSE: that cannot be told. What vips cannot read is not. */
+gboolean rmil_tiff_planar_file(const RmilSlide *slide, gboolean *planar, GError **error);
+/* The first page as vips sees it; NULL where vips does not read such a file, asked twice. FALSE: it could be read once of two times. */
+gboolean rmil_tiff_first_page(const RmilSlide *slide, VipsImage **page, GError **error);
+#define RMIL_UNSTEADY "%s: is read differently from one moment to the next: its disk or network fails. Try again, or copy it first"
 
-/* Does OpenSlide 3.4 give garbage for the page of this size? */
-gboolean rmil_tiff_level_broken(const char *path, int64_t width, int64_t height);
+/* Does OpenSlide 3.4 give garbage for the page of this size? FALSE: that cannot be told. */
+gboolean rmil_tiff_level_broken(const RmilSlide *slide, int64_t width, int64_t height, gboolean *broken, GError **error);
 
 /* slide.c: something that the user should hear; the file's name is put before it. */
 void rmil_slide_warn(RmilSlide *slide, const char *format, ...) G_GNUC_PRINTF(2, 3);

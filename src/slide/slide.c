@@ -33,11 +33,13 @@ static gboolean has_shape(const RmilSlide *slide, int level) {
     return fabs(across / down - 1) <= MAX(0.05, 2.0 / (double)MIN(slide->widths[level], slide->heights[level]));
 }
 
-static void drop_levels(RmilSlide *slide) {
+static gboolean drop_levels(RmilSlide *slide, GError **error) {
     int kept = 0;
     gboolean tiff = g_strcmp0(slide->format, "generic-tiff") == 0;
     for (int i = 0; i < slide->info.levels; i++) {
-        if (i > 0 && tiff && rmil_tiff_level_broken(slide->file, slide->widths[i], slide->heights[i])) continue;
+        gboolean broken = FALSE;
+        if (i > 0 && tiff && !rmil_tiff_level_broken(slide, slide->widths[i], slide->heights[i], &broken, error)) return FALSE;
+        if (broken) continue;
         if (!has_shape(slide, i)) {
             rmil_slide_warn(slide,
                             "level %d of %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT
@@ -52,6 +54,7 @@ static void drop_levels(RmilSlide *slide) {
         slide->level_of[kept++] = i;
     }
     slide->info.levels = kept;
+    return TRUE;
 }
 
 static gboolean check_levels(RmilSlide *slide, GError **error) {
@@ -64,7 +67,7 @@ static gboolean check_levels(RmilSlide *slide, GError **error) {
                              "%s: level %d of %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT " pixels is not believable", slide->name, i,
                              slide->widths[i], slide->heights[i]);
     }
-    drop_levels(slide);
+    if (!drop_levels(slide, error)) return FALSE;
     info->width = slide->widths[0];
     info->height = slide->heights[0];
     int64_t right = MIN(info->width, info->bounds_x + info->bounds_width);

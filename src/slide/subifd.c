@@ -13,38 +13,45 @@ struct _RmilSubLevels {
     int count;
 };
 
+/* One that holds something else has another number of bands. NULL: it cannot be opened. */
 static VipsImage *open_level(const char *file, int sub) {
     VipsImage *image = NULL;
-    if (vips_tiffload(file, &image, "subifd", sub, "access", VIPS_ACCESS_RANDOM, "fail_on", VIPS_FAIL_ON_ERROR, NULL) != 0) {
-        vips_error_clear();
-        return NULL;
-    }
-    if (image->BandFmt == VIPS_FORMAT_UCHAR && image->Bands == 3) return image;
-    g_object_unref(image);
-    return NULL;
+    return vips_tiffload(file, &image, "subifd", sub, "access", VIPS_ACCESS_RANDOM, "fail_on", VIPS_FAIL_ON_ERROR, NULL) == 0 ? image
+                                                                                                                              : NULL;
 }
 
-RmilSubLevels *rmil_sub_levels_open(const char *file) {
-    VipsImage *opened = NULL;
-    int count = 0;
-    if (vips_tiffload(file, &opened, "access", VIPS_ACCESS_SEQUENTIAL, NULL) != 0) {
-        vips_error_clear();
-        return NULL;
-    }
-    g_autoptr(RmilVipsImage) page = opened;
-    if (vips_image_get_typeof(page, VIPS_META_N_SUBIFDS) == 0 || vips_image_get_int(page, VIPS_META_N_SUBIFDS, &count) != 0) return NULL;
-    RmilSubLevels *levels = g_new0(RmilSubLevels, 1);
+static gboolean is_level(const VipsImage *image, int64_t above) {
+    return image->BandFmt == VIPS_FORMAT_UCHAR && image->Bands == 3 && image->Xsize < above;
+}
+
+static gboolean add_levels(const RmilSlide *slide, RmilSubLevels *levels, const VipsImage *page, int count, GError **error) {
     int64_t above = page->Xsize;
     for (int sub = 0; sub < MIN(count, MOST); sub++) {
-        VipsImage *image = open_level(file, sub);
-        if (image && image->Xsize < above) {
+        VipsImage *image = open_level(slide->file, sub);
+        if (!image) {
+            g_autofree char *what = g_strdup_printf("%s: level %d of its pyramid cannot be opened", slide->name, sub + 1);
+            return rmil_vips_fail(error, RMIL_ERROR_FORMAT, what);
+        }
+        if (is_level(image, above)) {
             above = image->Xsize;
             levels->images[levels->count++] = image;
-        } else g_clear_object(&image);
+        } else g_object_unref(image);
     }
-    if (levels->count) return levels;
-    g_free(levels);
-    return NULL;
+    return TRUE;
+}
+
+gboolean rmil_sub_levels_open(const RmilSlide *slide, RmilSubLevels **levels, GError **error) {
+    g_autoptr(RmilVipsImage) page = NULL;
+    int count = 0;
+    *levels = NULL;
+    if (!rmil_tiff_first_page(slide, &page, error)) return FALSE;
+    if (!page || vips_image_get_typeof(page, VIPS_META_N_SUBIFDS) == 0 || vips_image_get_int(page, VIPS_META_N_SUBIFDS, &count) != 0)
+        return TRUE;
+    RmilSubLevels *found = g_new0(RmilSubLevels, 1);
+    const gboolean good = add_levels(slide, found, page, count, error);
+    if (good && found->count) *levels = found;
+    else rmil_sub_levels_free(found);
+    return good;
 }
 
 void rmil_sub_levels_free(RmilSubLevels *levels) {

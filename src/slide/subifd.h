@@ -3,12 +3,12 @@
 #ifndef RMIL_SUBIFD_H
 #define RMIL_SUBIFD_H
 
-#include "base/base-private.h"
+#include "slide/slide-private.h"
 
 typedef struct _RmilSubLevels RmilSubLevels;
 
-/* Of the first page. NULL: it has none that hold 8-bit RGB. */
-RmilSubLevels *rmil_sub_levels_open(const char *file);
+/* Of the first page. *levels is NULL where it has none that hold 8-bit RGB. FALSE: that cannot be told. */
+gboolean rmil_sub_levels_open(const RmilSlide *slide, RmilSubLevels **levels, GError **error);
 void rmil_sub_levels_free(RmilSubLevels *levels);
 int rmil_sub_levels_count(const RmilSubLevels *levels); /* finest first; 0 for NULL */
 void rmil_sub_levels_size(const RmilSubLevels *levels, int level, int64_t *width, int64_t *height);

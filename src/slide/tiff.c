@@ -3,6 +3,7 @@
 #include "slide/slide-private.h"
 #include "slide/vips.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -42,14 +43,26 @@ gboolean rmil_tiff_planar(VipsImage *first) {
            rmil_ome_read(description, &ome) && ome.channels == 3 && ome.samples == 1 && ome.colours;
 }
 
-gboolean rmil_tiff_planar_file(const char *file) {
-    VipsImage *opened = NULL;
-    if (vips_tiffload(file, &opened, "access", VIPS_ACCESS_SEQUENTIAL, NULL) != 0) {
-        vips_error_clear();
-        return FALSE;
-    }
-    g_autoptr(RmilVipsImage) image = opened;
-    return rmil_tiff_planar(image);
+static VipsImage *open_page(const RmilSlide *slide) {
+    VipsImage *page = NULL;
+    const gboolean good = vips_tiffload(slide->file, &page, "access", VIPS_ACCESS_SEQUENTIAL, NULL) == 0;
+    vips_error_clear();
+    return good ? page : NULL;
+}
+
+gboolean rmil_tiff_first_page(const RmilSlide *slide, VipsImage **page, GError **error) {
+    VipsImage *again = NULL;
+    *page = open_page(slide);
+    if (*page || !(again = open_page(slide))) return TRUE;
+    g_object_unref(again);
+    return rmil_fail(error, RMIL_ERROR_IO, RMIL_UNSTEADY, slide->name);
+}
+
+gboolean rmil_tiff_planar_file(const RmilSlide *slide, gboolean *planar, GError **error) {
+    g_autoptr(RmilVipsImage) page = NULL;
+    if (!rmil_tiff_first_page(slide, &page, error)) return FALSE;
+    *planar = page && rmil_tiff_planar(page);
+    return TRUE;
 }
 
 gboolean rmil_tiff_check_page(RmilSlide *slide, VipsImage *image, gboolean pages, GError **error) {
@@ -71,13 +84,8 @@ gboolean rmil_tiff_check_page(RmilSlide *slide, VipsImage *image, gboolean pages
 }
 
 gboolean rmil_tiff_check(RmilSlide *slide, GError **error) {
-    VipsImage *opened = NULL;
-    if (vips_tiffload(slide->file, &opened, "access", VIPS_ACCESS_SEQUENTIAL, NULL) != 0) {
-        vips_error_clear();
-        return TRUE;
-    }
-    g_autoptr(RmilVipsImage) image = opened;
-    return rmil_tiff_check_page(slide, image, FALSE, error);
+    g_autoptr(RmilVipsImage) image = NULL;
+    return rmil_tiff_first_page(slide, &image, error) && (!image || rmil_tiff_check_page(slide, image, FALSE, error));
 }
 
 /* -- levels that OpenSlide 3.4 reads as garbage ------------------------------------------------------------------------------- */
@@ -143,16 +151,18 @@ static gboolean is_garbage(const Page *page) {
     return page->compression != 7 && (page->height < page->tile_height || page->width < page->tile_width);
 }
 
-gboolean rmil_tiff_level_broken(const char *path, int64_t width, int64_t height) {
+gboolean rmil_tiff_level_broken(const RmilSlide *slide, int64_t width, int64_t height, gboolean *is_broken, GError **error) {
     Tiff tiff;
     uint64_t at = 0;
     Page page;
     gboolean found = FALSE, broken = FALSE;
-    if (open_tiff(&tiff, path, &at))
+    if (open_tiff(&tiff, slide->file, &at))
         for (int i = 0; i < DIRECTORIES_MAX && !found && read_page(&tiff, &at, &page); i++) {
             found = page.tile_height > 0 && page.width == (uint64_t)width && page.height == (uint64_t)height;
             broken = found && is_garbage(&page);
         }
+    const int reason = tiff.file && ferror(tiff.file) ? EIO : tiff.file ? 0 : errno;
     if (tiff.file) fclose(tiff.file);
-    return broken;
+    *is_broken = broken;
+    return !reason || rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be read: %s", slide->name, g_strerror(reason));
 }
