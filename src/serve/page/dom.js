@@ -8,6 +8,7 @@ export function element(what, attributes, ...children) {
     made.classList.add(...classes);
     for (const [name, value] of Object.entries(attributes || {})) {
         if (name.startsWith('on')) made.addEventListener(name.slice(2), value);
+        else if (name === 'class') made.classList.add(...value.split(' ').filter(Boolean));
         else if (name === 'value' || name === 'checked' || name === 'disabled') made[name] = value;
         else if (value !== undefined && value !== null && value !== false) made.setAttribute(name, value === true ? '' : value);
     }

@@ -5,6 +5,7 @@ import * as L from './leaflet.js';
 import {at} from './viewer.js';
 
 const BEYOND = 0.3; /* of the map's size, on every side */
+const CLEAR = 0.35; /* how much of the opacity the least attended patches have: the slide is to be seen under them */
 
 export const PatchLayer = L.Layer.extend({
     options: {opacity: 0.6, grid: false},
@@ -75,8 +76,10 @@ export const PatchLayer = L.Layer.extend({
             if (right < 0 || lower < 0 || left > width || upper > height) continue;
             if (colours && colours[i] >= 0) {
                 context.fillStyle = this._palette[colours[i]];
+                context.globalAlpha = CLEAR + (1 - CLEAR) * colours[i] / 255;
                 context.fillRect(left, upper, Math.max(right - left, 1), Math.max(lower - upper, 1));
             }
+            context.globalAlpha = 1;
             if (this.options.grid && right - left > 3) context.strokeRect(left + 0.5, upper + 0.5, right - left, lower - upper);
         }
     },
