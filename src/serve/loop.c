@@ -115,11 +115,14 @@ static char *read_lines(struct RmilLoop *loop, GInputStream *from) {
     g_autoptr(GDataInputStream) lines = g_data_input_stream_new(from);
     char *last = NULL;
     for (char *line; (line = g_data_input_stream_read_line_utf8(lines, NULL, NULL, NULL));) {
+        const gboolean said = g_str_has_prefix(line, "rankmil: "); /* a warning or a problem, not how it goes */
         g_mutex_lock(&loop->lock);
-        g_free(loop->note);
-        loop->note = g_strndup(line, 300);
+        if (!said) {
+            g_free(loop->note);
+            loop->note = g_strndup(line, 300);
+        }
         g_mutex_unlock(&loop->lock);
-        if (g_str_has_prefix(line, "rankmil: ") && !g_str_has_prefix(line, "rankmil: warning")) {
+        if (said && !g_str_has_prefix(line, "rankmil: warning")) {
             g_free(last);
             last = g_strndup(line, 1000);
         }

@@ -139,8 +139,8 @@ export class Drawing {
             const [a, b] = this.points;
             line.splice(0, 2, at(a.x, a.y), at(b.x, a.y), at(b.x, b.y), at(a.x, b.y), at(a.x, a.y));
         }
+        this.draft.setLatLngs(line); /* before the style: Leaflet has no bounds of a line without points */
         this.draft.setStyle(this.brushes ? {weight: 2 * this.radius, opacity: 0.35, lineCap: 'round'} : {weight: 2, opacity: 1});
-        this.draft.setLatLngs(line);
     }
 
     up(event) {
