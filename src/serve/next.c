@@ -3,34 +3,21 @@
 #include "serve-private.h"
 
 #include "json.h"
+#include "study/suggest.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum { LOOKED_INTO = 12 }; /* of the most promising, whose attention is asked for */
 
-/* Weights: an outright wrong prediction counts as much as members that disagree by their whole range; a slide that nobody has
- * outlined yet teaches more than a correction of one that somebody has. */
-#define OF_WRONG 1.0
-#define OF_DISAGREEMENT 2.0
-#define OF_UNSEEN 0.4
-#define OF_STRAY 0.6
-
 typedef struct {
     int64_t row;
-    double wrong, spread, stray; /* 1 − P(true class); SD of the members; attention outside of outlines; NaN: not known */
-    double said;                 /* mean of P(true class) */
-    gboolean outlined;
+    RmilDoubts doubts;
+    double said; /* mean of P(true class) */
     double gain;
     gboolean placed;
     double x, y, side; /* where to look: the page's pixels */
 } Candidate;
-
-static double zero(double value) { return isfinite(value) ? value : 0; }
-
-static double gain_of(const Candidate *c) {
-    return OF_WRONG * zero(c->wrong) + OF_DISAGREEMENT * zero(c->spread) + (c->outlined ? OF_STRAY * zero(c->stray) : OF_UNSEEN);
-}
 
 /* Members: every training of every method that says something of the slide. */
 static void ask_members(const RmilShelf *shelf, const RmilTask *task, const RmilCohortRow *row, Candidate *c) {
@@ -46,8 +33,8 @@ static void ask_members(const RmilShelf *shelf, const RmilTask *task, const Rmil
         n++;
     }
     c->said = n ? sum / (double)n : NAN;
-    c->wrong = 1 - c->said;
-    c->spread = n > 1 ? sqrt(MAX(squares / (double)n - c->said * c->said, 0)) : NAN;
+    c->doubts.wrong = 1 - c->said;
+    c->doubts.spread = n > 1 ? sqrt(MAX(squares / (double)n - c->said * c->said, 0)) : NAN;
 }
 
 static int compare(const void *a, const void *b) {
@@ -65,12 +52,12 @@ static GArray *find_candidates(RmilDesk *desk, const RmilShelf *shelf) {
         const RmilPredictionRow *said = shelf->runs->len ? rmil_trained_row(shelf->runs->pdata[0], row) : NULL;
         const RmilSplit part = said ? said->part : row->split;
         if (!row->slide || part == RMIL_SPLIT_TEST || part == RMIL_SPLIT_VAL || !rmil_target_lesion(&cohort->task, &row->target)) continue;
-        Candidate c = {.row = i, .stray = NAN};
+        Candidate c = {.row = i, .doubts.stray = NAN};
         g_mutex_lock(&desk->lock);
-        c.outlined = desk->outlines[i].is != RMIL_OUTLINED_NOT;
+        c.doubts.outlined = desk->outlines[i].is != RMIL_OUTLINED_NOT;
         g_mutex_unlock(&desk->lock);
         ask_members(shelf, &cohort->task, row, &c);
-        c.gain = gain_of(&c);
+        c.gain = rmil_suggest_gain(&c.doubts);
         g_array_append_val(all, c);
     }
     qsort(all->data, all->len, sizeof(Candidate), compare);
@@ -95,7 +82,7 @@ static void look_into(RmilDesk *desk, const RmilModel *model, Candidate *c) {
         outside += (double)attention[i];
         if (best < 0 || attention[i] > attention[best]) best = i;
     }
-    c->stray = all > 0 ? outside / all : NAN;
+    c->doubts.stray = all > 0 ? outside / all : NAN;
     if (best < 0) return;
     c->placed = TRUE;
     c->side = bag->patch_size_level0;
@@ -106,11 +93,11 @@ static void look_into(RmilDesk *desk, const RmilModel *model, Candidate *c) {
 static char *reason_of(const RmilTask *task, const RmilCohortRow *row, const Candidate *c) {
     GString *words = g_string_new(NULL);
     const char *class = task->kind == RMIL_TASK_CLASSES ? rmil_class_word(task, row->target.label) : "";
-    if (c->wrong > 0.5) g_string_append_printf(words, "is %s, but the models give that %.2f; ", class, c->said);
-    else if (c->wrong > 0.25) g_string_append_printf(words, "the models are not sure of %s (%.2f); ", class, c->said);
-    if (c->spread > 0.1) g_string_append_printf(words, "they differ by an SD of %.2f; ", c->spread);
-    if (!c->outlined) g_string_append(words, "nobody has outlined it yet; ");
-    else if (c->stray > 0.25) g_string_append_printf(words, "%.0f %% of the attention lies outside the outlines; ", 100 * c->stray);
+    if (c->doubts.wrong > 0.5) g_string_append_printf(words, "is %s, but the models give that %.2f; ", class, c->said);
+    else if (c->doubts.wrong > 0.25) g_string_append_printf(words, "the models are not sure of %s (%.2f); ", class, c->said);
+    if (c->doubts.spread > 0.1) g_string_append_printf(words, "they differ by an SD of %.2f; ", c->doubts.spread);
+    if (!c->doubts.outlined) g_string_append(words, "nobody has outlined it yet; ");
+    else if (c->doubts.stray > 0.25) g_string_append_printf(words, "%.0f %% of the attention lies outside the outlines; ", 100 * c->doubts.stray);
     if (!words->len) g_string_append(words, "the models agree with its label and its outlines; ");
     g_string_truncate(words, words->len - 2);
     return g_string_free(words, FALSE);
@@ -130,7 +117,7 @@ JsonNode *rmil_next(RmilDesk *desk, GError **error) {
     for (guint i = 0; i < looked; i++) {
         Candidate *c = &g_array_index(all, Candidate, i);
         look_into(desk, model, c);
-        c->gain = gain_of(c);
+        c->gain = rmil_suggest_gain(&c->doubts);
     }
     qsort(all->data, looked, sizeof(Candidate), compare);
     JsonArray *list = json_array_new();
