@@ -29,6 +29,7 @@ struct RmilLoop {
     RmilTrainData *data;
     RmilBag *bags;          /* by row of the data: copies of its bags, with patch labels of the outlines as they are now */
     const RmilBag **to_bags; /* pointers to these, or NULL */
+    RmilBag **samples;      /* the same with fewer patches, of the training set; NULL: not made yet */
     GHashTable *rows;       /* id -> row of the data + 1 */
 };
 /* Phase, and an error that stays to be seen until the next phase begins; NULL: none. */

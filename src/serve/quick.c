@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The quick training: from the last model on, on all slides with their outlines as they are now, a few epochs; and what it changed. */
+/* The quick training: from the last model on, on all training slides with their outlines as they are now, of large slides a part of the patches,
+ * for as many epochs as take a second or two; and what it changed. */
 #include "loop.h"
+#include "sample.h"
 
 #include "base/base-private.h"
 #include "mil/model.h"
@@ -8,13 +10,16 @@
 
 #include <string.h>
 
-enum { EPOCHS = 10, PATIENCE = 3 };
+enum { EPOCHS_LEAST = 2, EPOCHS_MOST = 12, GROUP = 4, PATCHES = 512, PATCHES_CHANGED = 2048, CHANGED = 3 };
+#define OPERATIONS 2e10 /* that a processor may spend on it: about a second */
 
 /* -- the features ------------------------------------------------------------------------------------------------------------------------ */
 void rmil_loop_forget(struct RmilLoop *loop) {
     for (int64_t i = 0; loop->data && i < loop->data->count; i++)
         if (loop->bags && loop->bags[i].id && loop->data->bags[i] && loop->bags[i].patch_labels != loop->data->bags[i]->patch_labels)
             g_free(loop->bags[i].patch_labels);
+    for (int64_t i = 0; loop->samples && i < loop->data->count; i++) rmil_sample_free(loop->samples[i]);
+    g_clear_pointer(&loop->samples, g_free);
     g_clear_pointer(&loop->bags, g_free);
     g_clear_pointer(&loop->to_bags, g_free);
     g_clear_pointer(&loop->data, rmil_train_data_free);
@@ -37,6 +42,7 @@ static gboolean load(struct RmilLoop *loop, GError **error) {
     }
     loop->bags = g_new0(RmilBag, loop->data->count);
     loop->to_bags = g_new0(const RmilBag *, loop->data->count);
+    loop->samples = g_new0(RmilBag *, loop->data->count);
     for (int64_t i = 0; i < loop->data->count; i++) {
         g_hash_table_insert(loop->rows, loop->data->cohort->rows[i].id, GSIZE_TO_POINTER((gsize)i + 1));
         if (!loop->data->bags[i]) continue;
@@ -82,6 +88,7 @@ static gboolean relabel(struct RmilLoop *loop, GArray *changed, GError **error) 
             continue;
         }
         set_labels(loop, at, labels);
+        g_clear_pointer(&loop->samples[at], rmil_sample_free);
         g_array_append_val(changed, row);
     }
     return TRUE;
@@ -103,17 +110,65 @@ static RmilSplit *splits_of(const struct RmilLoop *loop, const RmilTrained *trai
     return splits;
 }
 
+/* -- with what ------------------------------------------------------------------------------------------------------------------------------ */
+typedef struct {
+    struct RmilLoop *loop;
+    const RmilModel *model;
+    const RmilSplit *splits;
+    GHashTable *changed; /* rows of the data, + 1 */
+} Sampling;
+
+static gboolean sample_task(int64_t at, int worker, gpointer user, GError **error) {
+    const Sampling *s = user;
+    struct RmilLoop *loop = s->loop;
+    if (loop->samples[at] || !loop->to_bags[at] || s->splits[at] != RMIL_SPLIT_TRAIN) return TRUE;
+    const gboolean changed = g_hash_table_contains(s->changed, GSIZE_TO_POINTER((gsize)at + 1));
+    loop->samples[at] = rmil_sample_new(loop->to_bags[at], s->model, changed ? PATCHES_CHANGED : PATCHES, error);
+    return loop->samples[at] != NULL;
+}
+
+/* The training set, as indices of the samples; *patches: all of them. */
+static GArray *collect(struct RmilLoop *loop, const RmilModel *model, const RmilSplit *splits, const GArray *changed, int64_t *patches, GError **error) {
+    g_autoptr(GHashTable) rows = g_hash_table_new(NULL, NULL);
+    for (guint i = 0; changed->len <= CHANGED && i < changed->len; i++) /* at the first time all that are outlined are new */
+        g_hash_table_add(rows, GSIZE_TO_POINTER((gsize)data_row(loop, g_array_index(changed, int64_t, i)) + 1));
+    Sampling sampling = {loop, model, splits, rows};
+    if (!rmil_parallel(loop->data->count, loop->desk->options.threads, sample_task, &sampling, error)) return NULL;
+    GArray *set = g_array_new(FALSE, FALSE, sizeof(int64_t));
+    for (int64_t at = 0; at < loop->data->count; at++) {
+        if (!loop->samples[at] || splits[at] != RMIL_SPLIT_TRAIN || !rmil_target_known(&loop->data->cohort->task, &loop->data->targets[at])) continue;
+        g_array_append_val(set, at);
+        *patches += loop->samples[at]->count;
+    }
+    return set;
+}
+
 /* -- what changed ------------------------------------------------------------------------------------------------------------------------------ */
-/* The first measure of the validation set (AUROC, c-index …); NaN where it is not defined. */
+typedef struct {
+    const struct RmilLoop *loop;
+    const RmilModel *model;
+    const GArray *rows; /* of the data */
+    RmilPrediction *said;
+} Validating;
+
+static gboolean validate_task(int64_t index, int worker, gpointer user, GError **error) {
+    const Validating *v = user;
+    return rmil_model_predict(v->model, v->loop->to_bags[g_array_index(v->rows, int64_t, index)], NULL, &v->said[index], NULL, NULL, error);
+}
+
+/* The first measure of the validation set (AUROC, c-index …), by all patches; NaN where it is not defined. */
 static double validate(const struct RmilLoop *loop, const RmilModel *model, const RmilSplit *splits) {
     const RmilTask *task = &loop->data->cohort->task;
-    g_autoptr(GArray) rows = g_array_new(FALSE, FALSE, sizeof(RmilPredictionRow));
+    g_autoptr(GArray) at = g_array_new(FALSE, FALSE, sizeof(int64_t)), rows = g_array_new(FALSE, FALSE, sizeof(RmilPredictionRow));
     double values[RMIL_MEASURES_MOST];
-    for (int64_t i = 0; i < loop->data->count; i++) {
-        RmilPrediction said;
-        if (splits[i] != RMIL_SPLIT_VAL || !loop->to_bags[i] || !rmil_target_known(task, &loop->data->targets[i])) continue;
-        if (!rmil_model_predict(model, loop->to_bags[i], NULL, &said, NULL, NULL, NULL)) return NAN;
-        const RmilPredictionRow row = rmil_prediction_row(loop->data, i, RMIL_SPLIT_VAL, &said, rmil_model_config(model)->edges + 1);
+    for (int64_t i = 0; i < loop->data->count; i++)
+        if (splits[i] == RMIL_SPLIT_VAL && loop->to_bags[i] && rmil_target_known(task, &loop->data->targets[i])) g_array_append_val(at, i);
+    g_autofree RmilPrediction *said = g_new0(RmilPrediction, at->len + 1);
+    Validating validating = {loop, model, at, said};
+    if (!rmil_parallel(at->len, loop->desk->options.threads, validate_task, &validating, NULL)) return NAN;
+    for (guint i = 0; i < at->len; i++) {
+        const RmilPredictionRow row = rmil_prediction_row(loop->data, g_array_index(at, int64_t, i), RMIL_SPLIT_VAL, &said[i],
+                                                          rmil_model_config(model)->edges + 1);
         g_array_append_val(rows, row);
     }
     if (!rmil_predictions_measurable(rows, task)) return NAN;
@@ -142,7 +197,7 @@ static JsonObject *slide_object(const struct RmilLoop *loop, const RmilModel *mo
 
 typedef struct {
     const RmilTrainMethod *method;
-    const RmilModel *before, *after;
+    const RmilModel *before, *after; /* `after` is the loop's quick one */
     const RmilSplit *splits;
     int64_t row, epochs;
     double seconds;
@@ -155,8 +210,6 @@ static JsonNode *tell(const struct RmilLoop *loop, const Change *change, int64_t
     json_object_set_string_member(out, "method", change->method->name);
     json_object_set_string_member(out, "title", change->method->title);
     json_object_set_string_member(out, "measure", rmil_measures(&loop->data->cohort->task, &count)[0].name);
-    rmil_json_put(out, "before", validate(loop, change->before, change->splits));
-    rmil_json_put(out, "after", validate(loop, change->after, change->splits));
     rmil_json_put(out, "seconds", change->seconds);
     json_object_set_int_member(out, "epochs", change->epochs);
     const int64_t at = data_row(loop, change->row);
@@ -221,6 +274,39 @@ static void keep(struct RmilLoop *loop, RmilModel *model, const RmilTrainMethod 
     g_mutex_unlock(&loop->lock);
 }
 
+static RmilModel *train(struct RmilLoop *loop, const RmilTrainMethod *method, const RmilModel *warm, const RmilSplit *splits, uint64_t seed,
+                        const GArray *changed, GArray *history, GError **error) {
+    RmilModelConfig model;
+    RmilTrainConfig config;
+    int64_t patches = 0;
+    g_autoptr(GArray) set = collect(loop, warm, splits, changed, &patches, error);
+    if (!set || !rmil_train_options_configure(loop->desk->options.training, method, &model, &config, error)) return NULL;
+    if (!set->len) {
+        rmil_fail(error, RMIL_ERROR_DATA, "no slide of the training set can be read");
+        return NULL;
+    }
+    const double epoch = 6.0 * (double)patches * (double)warm->layout.count; /* forward and twice backward, a multiplication and an addition each */
+    const RmilMonitor monitor = {.progress = epoch_done, .user = loop};
+    config.warm = warm;
+    config.epochs = (int64_t)CLAMP(OPERATIONS * loop->desk->options.threads / epoch, EPOCHS_LEAST, EPOCHS_MOST);
+    config.group = MIN(config.group, GROUP);
+    config.stop_metric = FALSE;
+    config.seed = seed;
+    config.threads = loop->desk->options.threads;
+    return rmil_train(rmil_model_config(warm), &config, (const RmilBag *const *)loop->samples, loop->data->targets, (const int64_t *)(void *)set->data,
+                      set->len, NULL, 0, NULL, history, &monitor, error);
+}
+
+static void add_validation(struct RmilLoop *loop, const Change *change) {
+    const double before = validate(loop, change->before, change->splits), after = validate(loop, change->after, change->splits);
+    g_mutex_lock(&loop->lock);
+    if (loop->result) {
+        rmil_json_put(json_node_get_object(loop->result), "before", before);
+        rmil_json_put(json_node_get_object(loop->result), "after", after);
+    }
+    g_mutex_unlock(&loop->lock);
+}
+
 static gboolean refuse(const struct RmilLoop *loop, const RmilTrainMethod *method, const RmilTrained *trained, GError **error) {
     if (!trained)
         return rmil_fail(error, RMIL_ERROR_DATA, "%s: no training of %s is finished there: there is no model to go on from",
@@ -243,28 +329,20 @@ gboolean rmil_loop_train(struct RmilLoop *loop, const RmilTrainMethod *method, i
     g_autoptr(RmilQuick) last = NULL;
     if (!relabel(loop, changed, error)) return FALSE;
     const RmilModel *warm = last_model(loop, method, trained, shelf, &last, error);
+    if (!warm) return FALSE;
     g_autofree RmilSplit *splits = splits_of(loop, trained);
-    RmilTrainRun run = {.data = loop->data, .splits = splits, .bags = loop->to_bags};
-    if (!warm || !rmil_train_options_configure(loop->desk->options.training, method, &run.model, &run.train, error)) return FALSE;
-    run.model = *rmil_model_config(warm);
-    run.train.warm = warm;
-    run.train.warmup = 0;
-    run.train.epochs = EPOCHS;
-    run.train.patience = PATIENCE;
-    run.train.seed = (uint64_t)trained->run->seed;
-    run.train.threads = loop->desk->options.threads;
-    rmil_loop_say(loop, RMIL_LOOP_QUICK, NULL);
     const gint64 start = g_get_monotonic_time();
-    const RmilMonitor monitor = {.progress = epoch_done, .user = loop};
+    rmil_loop_say(loop, RMIL_LOOP_QUICK, NULL);
     g_autoptr(GArray) history = g_array_new(FALSE, FALSE, sizeof(RmilEpoch));
-    RmilModel *model = rmil_train_run(&run, NULL, history, &monitor, error);
+    RmilModel *model = train(loop, method, warm, splits, (uint64_t)trained->run->seed, changed, history, error);
     if (!model) return FALSE;
     const Change change = {method, warm, model, splits, row < 0 && changed->len ? g_array_index(changed, int64_t, 0) : row, history->len,
                            (double)(g_get_monotonic_time() - start) / G_USEC_PER_SEC};
-    JsonNode *result = tell(loop, &change, ++serial);
-    keep(loop, model, method, serial, result);
+    serial++;
+    keep(loop, model, method, serial, tell(loop, &change, serial));
     g_autoptr(RmilQuick) quick = rmil_loop_quick(loop);
     for (guint i = 0; loop->desk->options.watch && i < changed->len; i++)
         if (!write_overlay(loop, quick, g_array_index(changed, int64_t, i), error)) return FALSE;
+    add_validation(loop, &change); /* the new heat map does not wait for it */
     return TRUE;
 }

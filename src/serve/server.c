@@ -2,6 +2,7 @@
 /* The server: connections in bounded number, requests that the guard lets through, answered by worker threads, and files that change. */
 #include "server.h"
 
+#include <gio/gunixsocketaddress.h>
 #include <string.h>
 
 struct _RmilServe {
@@ -165,13 +166,26 @@ static gboolean bind_port(RmilServe *serve, const char *listen, int port, GError
     return TRUE;
 }
 
+/* libsoup keeps a connection for the next request only as long as it listens itself, but does not bound how many there are, which is why we
+ * accept them. So it listens at a socket that nobody knows, in a context that never runs: whoever finds it is not answered. */
+static gboolean listen_in_vain(SoupServer *soup, GError **error) {
+    g_autoptr(GMainContext) never = g_main_context_new();
+    g_autoptr(GSocket) nowhere = g_socket_new(G_SOCKET_FAMILY_UNIX, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_DEFAULT, error);
+    g_autoptr(GSocketAddress) any = g_unix_socket_address_new_with_type("", 0, G_UNIX_SOCKET_ADDRESS_ANONYMOUS); /* the system names it */
+    if (!nowhere || !g_socket_bind(nowhere, any, FALSE, error) || !g_socket_listen(nowhere, error)) return FALSE;
+    g_main_context_push_thread_default(never);
+    const gboolean done = soup_server_listen_socket(soup, nowhere, 0, error);
+    g_main_context_pop_thread_default(never);
+    return done;
+}
+
 static gboolean listen_at(RmilServe *serve, const RmilServeOptions *options, GError **error) {
     const char *listen = options->listen ? options->listen : "127.0.0.1";
     if (!rmil_guard_init(&serve->guard, listen, &serve->monitor, error)) return FALSE;
     serve->soup = soup_server_new(NULL, NULL);
     soup_server_add_early_handler(serve->soup, NULL, at_headers, serve, NULL);
     soup_server_add_handler(serve->soup, NULL, at_request, serve, NULL);
-    return bind_port(serve, listen, options->port, error);
+    return listen_in_vain(serve->soup, error) && bind_port(serve, listen, options->port, error);
 }
 
 /* -- files that change ------------------------------------------------------------------------------------------------------------------------ */

@@ -10,7 +10,7 @@ const chosen = {method: '', live: null};
 const change = (before, after, digits = 3) => `${number(before, digits)} → ${number(after, digits)}`;
 
 function outcome(result, id) {
-    const {slide} = result, rows = [[`${result.measure} (validation)`, change(result.before, result.after)]];
+    const {slide} = result, rows = [[`${result.measure} (validation)`, result.after === undefined ? '…' : change(result.before, result.after)]];
     if (slide && slide.id === id) {
         rows.push(['says of this slide', change(slide.before.said, slide.after.said)]);
         rows.push(['annotated patches', String(slide.patches)]);
