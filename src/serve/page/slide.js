@@ -167,7 +167,7 @@ class SlidePage {
             this.strip.replaceChildren();
             return;
         }
-        this.strip.replaceChildren(...heat.top.slice(0, 16).map((i) => element('button', {
+        this.strip.replaceChildren(...heat.top.filter((i, rank) => rank < 4 || heat.relative[i] >= 0.1).slice(0, 16).map((i) => element('button', {
             title: `${number(heat.relative[i])} × mean attention`,
             onclick: () => this.panes[0].go(patches.x[i] + patches.side / 2, patches.y[i] + patches.side / 2, patches.side),
         }, element('img', {src: api.patch(this.info.id, patches.x[i], patches.y[i], patches.side), alt: `patch ${i}`}), element('span', {}, number(heat.relative[i], 1) + '×'))));
@@ -245,7 +245,7 @@ class SlidePage {
 
     toolbar() {
         return this.tools = element('.toolbar', {},
-            cohort.readOnly ? [] : tools.map(([name, text, key, hint]) => element('button', {'data-tool': name, 'aria-pressed': name === 'move', title: `${hint} (${key.toUpperCase()})`,
+            cohort.readOnly ? [] : tools.map(([name, text, key, hint]) => element('button', {'data-tool': name, 'aria-pressed': String(name === 'move'), title: `${hint} (${key.toUpperCase()})`,
                 onclick: () => this.drawing.take(name)}, text)),
             cohort.readOnly ? [] : [element('button.undo', {title: 'undo (Ctrl+Z)', onclick: () => this.outlines.undo()}, 'Undo'),
                 element('button.redo', {title: 'redo (Ctrl+Shift+Z)', onclick: () => this.outlines.redo()}, 'Redo'), this.classes = element('span')]);
