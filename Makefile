@@ -25,7 +25,8 @@ demo: setup
 	@ninja -C build cli/rankmil
 	@tools/demo
 
-check: setup
+check:
+	@tools/setup --tests
 	@tools/check
 
 bench: all

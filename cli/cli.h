@@ -45,6 +45,8 @@ int command_study(int argc, char **argv);
 int command_synth(int argc, char **argv);
 int command_tile(int argc, char **argv);
 int command_train(int argc, char **argv);
+int command_view(int argc, char **argv);
+int command_watch(int argc, char **argv);
 
 typedef struct {
     const char *name, *summary;
@@ -80,6 +82,9 @@ int memory_threads(Cli *cli, int threads);
 /* Parses options; afterwards argv[1 … argc−1] are the arguments. "--" ends the options. FALSE: wrong usage or --help, *status is
  * the exit status. The caller ends with cli_done in any other case. */
 gboolean cli_begin(Cli *cli, int *argc, char ***argv, const CliUsage *usage, const CliGroup *groups, int *status);
+/* A command line that was parsed before, from a record: "run" first, of which *rest gets what are no options (g_strfreev, after a failure
+ * too). Says and prints nothing. */
+gboolean cli_parse_again(char **arguments, const CliGroup *groups, char ***rest, GError **error);
 /* Prints the result (with --json), frees, and returns 0, or 1 when there were problems. */
 int cli_done(Cli *cli);
 /* Reports an error that ends the command; frees it; returns 1. Frees the state like cli_done. */

@@ -84,13 +84,7 @@ static gboolean find_preprocessing(Run *run, GError **error) {
     return encodes || rmil_preprocessing_read(run->work->cohort->path, &run->preprocessing, error);
 }
 
-typedef struct {
-    char *methods;
-    gint64 repeats, heatmaps;
-    gboolean clean, partial;
-} RunOptions;
-
-static gboolean run_all(Run *run, const RunOptions *options, GError **error) {
+static gboolean run_all(Run *run, const RunSettings *options, GError **error) {
     gboolean annotated = FALSE;
     const char *folder = run->work->folder;
     run->partial = options->partial;
@@ -124,14 +118,11 @@ static gboolean run_all(Run *run, const RunOptions *options, GError **error) {
     return TRUE;
 }
 
-static char *methods_help(void) {
-    gsize count;
-    const RmilTrainMethod *methods = rmil_methods(&count), *guided = rmil_method_reference();
-    const char *unguided = rmil_method_unguided(guided)->name;
-    GString *out = g_string_new("what to compare: ");
-    for (gsize i = 0; i < count; i++) g_string_append_printf(out, "%s%s", i ? ", " : "", methods[i].name);
-    g_string_append_printf(out, " (default: %s,%s; without annotations %s)", unguided, guided->name, unguided);
-    return g_string_free(out, FALSE);
+static gboolean run_as(Run *run, RunSettings *settings, const char *table, GError **error) {
+    Cli *cli = run->cli;
+    run->work = prepare_open(cli, settings->folder, &settings->preparation, table, &settings->reading, error);
+    return run->work && train_check(cli, run->work->cohort, &settings->training, settings->repeats, NULL, error) &&
+           prepare_share(cli, run->work, error) && run_all(run, settings, error);
 }
 
 int command_run(int argc, char **argv) {
@@ -146,47 +137,21 @@ int command_run(int argc, char **argv) {
         CLI_SEED | CLI_THREADS | CLI_RESUMES,
         "run cohort.csv -o results\nrun cohort.csv -o results --repeats 10 --methods abmil,rank,clam-sb\nrun cohort.csv -o results --encoder resnet50 --weights resnet50.safetensors"};
     Cli cli;
-    RmilPrepareOptions preparation;
-    RmilTrainOptions options;
-    Reading reading = {0};
+    RunSettings settings;
     int status;
-    g_autofree char *command = g_strjoinv(" ", argv), *folder = NULL, *methods = methods_help();
-    RunOptions own_options = {.repeats = 1, .heatmaps = 12};
-    rmil_prepare_options_init(&preparation);
-    rmil_train_options_init(&options);
-    const GOptionEntry own[] = {
-        {"methods", 0, 0, G_OPTION_ARG_STRING, &own_options.methods, methods, "A,B,…"},
-        {"repeats", 0, 0, G_OPTION_ARG_INT64, &own_options.repeats,
-         "Monte-Carlo splits into training and validation (default: 1; the paper: 10)", "N"},
-        {"heatmaps", 0, 0, G_OPTION_ARG_INT64, &own_options.heatmaps, "test slides to draw (default: 12)", "N"},
-        {"partial", 0, 0, G_OPTION_ARG_NONE, &own_options.partial,
-         "outlines leave parts of lesions out: rank-both instead of rank, where --methods says nothing", NULL},
-        {"clean", 0, 0, G_OPTION_ARG_NONE, &own_options.clean, "remove earlier trainings that do not belong to this run", NULL},
-        {0},
-    };
-    g_autofree GOptionEntry *output = prepare_output_entries(&folder), *tiles = prepare_tile_entries(&preparation),
-                            *encoding = prepare_encode_entries(&preparation), *labels = prepare_label_entries(&preparation),
-                            *training = train_entries(&options), *table = reading_entries(&reading, TRUE);
-    const CliGroup groups[] = {{"Output", output},     {"The table", table},    {"The run", own},       {"Tiles", tiles},
-                               {"Features", encoding}, {"Annotations", labels}, {"Training", training}, {NULL, NULL}};
-    if (!train_begin(&cli, &argc, &argv, &usage, groups, &options, &status)) {
-        rmil_prepare_options_clear(&preparation);
-        rmil_train_options_clear(&options);
-        reading_clear(&reading);
+    g_auto(GStrv) given = g_strdupv(argv);
+    run_settings_init(&settings);
+    if (!train_begin(&cli, &argc, &argv, &usage, settings.groups, &settings.training, &status)) {
+        run_settings_clear(&settings);
         return status;
     }
-    if (own_options.repeats < 1 || own_options.repeats > 1000 || own_options.heatmaps < 0) {
-        rmil_prepare_options_clear(&preparation);
-        rmil_train_options_clear(&options);
-        g_free(own_options.methods);
-        reading_clear(&reading);
+    if (settings.repeats < 1 || settings.repeats > 1000 || settings.heatmaps < 0) {
+        run_settings_clear(&settings);
         return cli_usage(&cli, "--repeats is in 1 … 1000, --heatmaps 0 or more");
     }
-    Run run = {.cli = &cli, .options = &options, .methods = g_ptr_array_new(), .command = g_strconcat("rankmil ", command, NULL)};
+    Run run = {.cli = &cli, .options = &settings.training, .methods = g_ptr_array_new(), .given = given};
     GError *error = NULL;
-    run.work = prepare_open(&cli, folder, &preparation, argv[1], &reading, &error);
-    const gboolean done = run.work && train_check(&cli, run.work->cohort, &options, own_options.repeats, NULL, &error) &&
-                          prepare_share(&cli, run.work, &error) && run_all(&run, &own_options, &error);
+    const gboolean done = run_as(&run, &settings, argv[1], &error);
     if (run.work) json_object_set_object_member(cli.result, "stages", json_object_ref(cli.stages));
     g_ptr_array_unref(run.methods);
     if (run.repeats) g_array_unref(run.repeats);
@@ -195,12 +160,8 @@ int command_run(int argc, char **argv) {
     rmil_train_data_free(run.data);
     if (run.cohort) rmil_cohort_free(run.cohort);
     g_free(run.bags);
-    g_free(run.command);
-    g_free(own_options.methods);
     rmil_lock_free(run.turn);
     rmil_work_free(run.work);
-    rmil_prepare_options_clear(&preparation);
-    rmil_train_options_clear(&options);
-    reading_clear(&reading);
+    run_settings_clear(&settings);
     return done ? cli_done(&cli) : cli_fail(&cli, error);
 }

@@ -12,6 +12,8 @@ const CliCommand cli_commands[] = {
     {"predict", "apply a trained model to slides or feature files", command_predict},
     {"evaluate", "metrics of a run with intervals; localisation", command_evaluate},
     {"report", "one self-contained HTML file from a run's folder", command_report},
+    {"view", "look at slides, outline, retrain, in the browser", command_view},
+    {"watch", "retrain when annotations change, for those who draw in QuPath", command_watch},
     {"study", "run a plan of many trainings: one of the paper's experiments, or your own", command_study},
     {"metrics", "metrics of any table of labels and scores", command_metrics},
     {"compare", "Mann-Whitney U between two columns of scores", command_compare},

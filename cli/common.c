@@ -193,6 +193,26 @@ static void warn_meaningless(Cli *cli, CliTraits traits) {
         rmil_monitor_warn(&cli->monitor, "'rankmil %s' draws no random numbers: --seed means nothing to it", cli->name);
 }
 
+gboolean cli_parse_again(char **arguments, const CliGroup *groups, char ***rest, GError **error) {
+    gint threads = 0;
+    gint64 seed = 0;
+    gboolean flag = FALSE;
+    const GOptionEntry common[] = {{"threads", 0, 0, G_OPTION_ARG_INT, &threads, NULL, NULL},
+                                   {"seed", 0, 0, G_OPTION_ARG_INT64, &seed, NULL, NULL},
+                                   {"json", 0, 0, G_OPTION_ARG_NONE, &flag, NULL, NULL},
+                                   {"quiet", 'q', 0, G_OPTION_ARG_NONE, &flag, NULL, NULL},
+                                   {0}};
+    g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+    g_option_context_set_help_enabled(context, FALSE);
+    for (const CliGroup *group = groups; group && group->entries; group++) g_option_context_add_main_entries(context, group->entries, NULL);
+    g_option_context_add_main_entries(context, common, NULL);
+    *rest = g_strdupv(arguments);
+    if (!g_option_context_parse_strv(context, rest, error)) return FALSE;
+    int count = (int)g_strv_length(*rest);
+    remove_separator(&count, *rest);
+    return TRUE;
+}
+
 static gboolean parse(Cli *cli, int *argc, char ***argv, const CliUsage *usage, const CliGroup *groups, int *status) {
     gboolean help = FALSE;
     const int hide_threads = usage->traits & CLI_THREADS ? 0 : G_OPTION_FLAG_HIDDEN,

@@ -108,12 +108,25 @@ static JsonArray *list_runs(const Run *run, const RmilStudy *trained) {
     return runs;
 }
 
+/* The command line for people, and so that it can be given again: its pieces, and the folder in which it was given. Names that are no
+ * UTF-8 have no place in JSON. */
+static void add_command(const Run *run, JsonObject *out) {
+    g_autofree char *line = g_strjoinv(" ", run->given), *command = g_strconcat("rankmil ", line, NULL), *here = g_get_current_dir();
+    g_autofree char *valid = g_utf8_make_valid(command, -1);
+    json_object_set_string_member(out, "command", valid);
+    if (!g_utf8_validate(command, -1, NULL) || !g_utf8_validate(here, -1, NULL)) return;
+    JsonArray *arguments = json_array_new();
+    for (int i = 1; run->given[i]; i++) json_array_add_string_element(arguments, run->given[i]);
+    json_object_set_array_member(out, "arguments", arguments);
+    json_object_set_string_member(out, "directory", here);
+}
+
 gboolean run_record(const Run *run, const RmilStudy *trained, GError **error) {
     g_autoptr(JsonObject) out = json_object_new();
     g_autoptr(GDateTime) now = g_date_time_new_now_utc();
     g_autofree char *created = g_date_time_format_iso8601(now), *path = g_build_filename(run->work->folder, "run.json", NULL);
     json_object_set_string_member(out, "version", rmil_version());
-    json_object_set_string_member(out, "command", run->command);
+    add_command(run, out);
     json_object_set_string_member(out, "cohort", run->work->cohort->path);
     json_object_set_string_member(out, "created", created);
     json_object_set_int_member(out, "threads", run->cli->threads);

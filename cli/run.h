@@ -5,6 +5,19 @@
 
 #include "train.h"
 
+/* What is given. groups: its options, which point into it: it stays where it is. */
+typedef struct {
+    RmilPrepareOptions preparation;
+    RmilTrainOptions training;
+    Reading reading;
+    char *folder, *methods, *help;
+    gint64 repeats, heatmaps;
+    gboolean clean, partial;
+    CliGroup groups[8];
+} RunSettings;
+void run_settings_init(RunSettings *settings);
+void run_settings_clear(RunSettings *settings);
+
 typedef struct {
     Cli *cli;
     RmilWork *work;
@@ -17,7 +30,7 @@ typedef struct {
     int64_t *bags;           /* by row of the cohort: that of the data whose bag the slide is in */
     RmilStudy *trained;      /* its record, once it is trained: methods outside, repeats inside */
     JsonNode *preprocessing; /* how slides became features; NULL: they were given, and nobody says how */
-    char *command;           /* as it was given */
+    char **given;            /* the command line, "run" first */
     RmilLock *turn;          /* from training on: processes may share the stages before */
 } Run;
 /* Heat maps of at most `limit` test slides, one picture a method: the mean attention of those of its models that tested the

@@ -178,6 +178,9 @@ RMIL_API int64_t rmil_table_line(const RmilTable *table, int64_t row);          
 RMIL_API const char *rmil_table_cell(const RmilTable *table, int64_t row, int column); /* "" when empty or column −1 */
 /* Parses a cell as a finite number; the error names file, line and column. */
 RMIL_API gboolean rmil_table_number(const RmilTable *table, int64_t row, int column, double *value, GError **error);
+/* Puts text into one cell of the table in a file: the row that rmil_table_read counts so, the column of that name, which comes last where
+ * there is none yet. Everything else keeps its bytes. ARGUMENT: no such row. */
+RMIL_API gboolean rmil_table_put(const char *path, int64_t row, const char *column, const char *text, GError **error);
 
 /* -- CSV tables, written --------------------------------------------------------------------------------------------- */
 /* Cells from left to right, row by row. Text is quoted when it must be; before text that a spreadsheet would run as a formula stands

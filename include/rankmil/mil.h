@@ -177,6 +177,9 @@ typedef struct {
     /* patch-cnn: the weight file that its network begins with, and the file's SHA-256, on which the result depends; borrowed. NULL: it begins
      * with random numbers. */
     const char *weights, *weights_sha256;
+    /* Parameters to begin with in the place of random ones: those of a model of the same configuration but for what training sets; borrowed.
+     * NULL: none. For trainings that nobody records: their result depends on it, and there is no checkpoint of one. */
+    const RmilModel *warm;
 } RmilTrainConfig;
 RMIL_API void rmil_train_config_init(RmilTrainConfig *config);
 

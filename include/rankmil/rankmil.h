@@ -14,6 +14,7 @@
 #include "mil.h"
 #include "prepare.h"
 #include "present.h"
+#include "serve.h"
 #include "slide.h"
 #include "study.h"
 #include "synth.h"

@@ -116,6 +116,18 @@ static gboolean read_place(RmilSlide *slide, const RmilPixelPlace *place, uint8_
     return rmil_slide_read(slide, (double)place->x, (double)place->y, place->level0 / place->side, place->side, place->side, rgb, error);
 }
 
+gboolean rmil_pixel_slides_lend(RmilPixelSlides *slides, RmilPixelSlide *slide, RmilPixelUse use, gpointer user, GError **error) {
+    g_mutex_lock(slides->lock);
+    RmilSlide *open = take(slides, slide, error);
+    g_mutex_unlock(slides->lock);
+    if (!open) return FALSE;
+    const gboolean done = use(open, user, error), plain = rmil_slide_info(open)->plain;
+    g_mutex_lock(slides->lock);
+    give(slides, slide, !done && !plain);
+    g_mutex_unlock(slides->lock);
+    return done;
+}
+
 gboolean rmil_pixel_slides_read(RmilPixelSlides *slides, const RmilPixelPlace *place, uint8_t *rgb, gboolean *opened, GError **error) {
     GError *reason = NULL;
     g_mutex_lock(slides->lock);

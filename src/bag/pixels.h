@@ -49,6 +49,9 @@ typedef struct {
     double level0; /* its side there */
     int side;      /* and in the pixels that are wanted */
 } RmilPixelPlace;
+/* To be called without the lock: an open slide is lent to `use`, which may be called by several threads at once. */
+typedef gboolean (*RmilPixelUse)(RmilSlide *slide, gpointer user, GError **error);
+gboolean rmil_pixel_slides_lend(RmilPixelSlides *slides, RmilPixelSlide *slide, RmilPixelUse use, gpointer user, GError **error);
 /* side × side RGB bytes. To be called without the lock. *opened (may be NULL): FALSE where the slide cannot be opened. */
 gboolean rmil_pixel_slides_read(RmilPixelSlides *slides, const RmilPixelPlace *place, uint8_t *rgb, gboolean *opened, GError **error);
 

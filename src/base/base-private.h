@@ -37,6 +37,8 @@ RmilDigest rmil_digest(const void *data, size_t bytes);
 
 /* Would a spreadsheet run this cell? */
 gboolean rmil_csv_formula(const char *field);
+/* The character between a table's columns; *text and *line go behind a first line that says it. */
+char rmil_csv_separator(char **text, int64_t *line);
 
 /* Passes on to another monitor (copied, may be NULL) what any number of threads tell `monitor`: one call at a time, each warning once. */
 typedef struct _RmilGate RmilGate;

@@ -59,7 +59,7 @@ static char *read_field(char separator, char **cursor, gboolean *last, int64_t *
 }
 
 /* The header's most frequent separator; a first line "sep=;", which Excel writes and understands, says it. */
-static char find_separator(char **text, int64_t *line) {
+char rmil_csv_separator(char **text, int64_t *line) {
     static const char separators[] = {',', ';', '\t'};
     int64_t counts[G_N_ELEMENTS(separators)] = {0};
     gsize best = 0;
@@ -147,7 +147,7 @@ static gboolean check_separator(const RmilTable *table, GError **error) {
 
 static gboolean parse(RmilTable *table, char *text, GError **error) {
     int64_t line = 1;
-    table->separator = find_separator(&text, &line);
+    table->separator = rmil_csv_separator(&text, &line);
     for (char *cursor = text; *cursor;) {
         const int64_t first_line = line;
         const guint first = table->cells->len;

@@ -64,6 +64,16 @@ double rmil_text_width(const char *text, double size); /* an estimate from above
  * to high. The panel's corner is the level-0 point (x0, y0). *gray: mean gray below the colours. */
 gboolean rmil_heat_paint(uint8_t *rgb, const RmilPanel *panel, double x0, double y0, const int64_t *coords, const float *values,
                          int64_t count, double side, double high, double *gray, GError **error);
+/* Values as positions 0 … 1 on the colour map (rmil_viridis), NaN where there is none, and the legend's ticks. */
+#define RMIL_HEAT_TICKS 8
+typedef struct {
+    float *position; /* count: the caller's */
+    const char *label;
+    int ticks;
+    double at[RMIL_HEAT_TICKS];
+    char text[RMIL_HEAT_TICKS][16];
+} RmilHeatScaling;
+gboolean rmil_heat_scaling(RmilHeatScaling *scale, RmilHeatScale how, const float *values, int64_t count, GError **error);
 /* The legend of that scale. */
 void rmil_heat_legend(RmilFooter *footer, double high, double gray);
 

@@ -5,21 +5,11 @@
 #include <math.h>
 #include <string.h>
 
-/* Values as positions 0 … 1 on the colour map, NaN where there is none, and the legend's ticks. */
-#define MAX_TICKS 8
-typedef struct {
-    float *position;
-    const char *label;
-    int ticks;
-    double at[MAX_TICKS];
-    char text[MAX_TICKS][16];
-} HeatScale;
-
 void rmil_heat_options_init(RmilHeatOptions *options) {
     *options = (RmilHeatOptions){.max_side = 1024, .opacity = 0.7, .scale = RMIL_HEAT_RELATIVE};
 }
 
-G_GNUC_PRINTF(3, 4) static void add_tick(HeatScale *scale, double at, const char *format, ...) {
+G_GNUC_PRINTF(3, 4) static void add_tick(RmilHeatScaling *scale, double at, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     scale->at[scale->ticks] = at;
@@ -29,17 +19,17 @@ G_GNUC_PRINTF(3, 4) static void add_tick(HeatScale *scale, double at, const char
 
 #define RELATIVE_LOW 0.1
 
-static void relative_ticks(HeatScale *scale, double high) {
+static void relative_ticks(RmilHeatScaling *scale, double high) {
     double range = log(high / RELATIVE_LOW);
     scale->label = "attention, × mean";
     add_tick(scale, 0, "≤%g×", RELATIVE_LOW);
-    for (double tick = 1; tick <= high * 1.001 && scale->ticks < MAX_TICKS; tick *= 10)
+    for (double tick = 1; tick <= high * 1.001 && scale->ticks < RMIL_HEAT_TICKS; tick *= 10)
         add_tick(scale, log(tick / RELATIVE_LOW) / range, "%g×", tick);
-    if (scale->at[scale->ticks - 1] < 0.85 && scale->ticks < MAX_TICKS) add_tick(scale, 1, "%.0f×", high);
+    if (scale->at[scale->ticks - 1] < 0.85 && scale->ticks < RMIL_HEAT_TICKS) add_tick(scale, 1, "%.0f×", high);
 }
 
 /* Value / mean on a logarithmic scale; high: its upper end, 0: the highest value's, at least 10. */
-static void scale_relative(HeatScale *scale, const float *values, int64_t count, double high) {
+static void scale_relative(RmilHeatScaling *scale, const float *values, int64_t count, double high) {
     double sum = 0, highest = 0;
     int64_t finite = 0;
     for (int64_t i = 0; i < count; i++) {
@@ -58,14 +48,14 @@ static void scale_relative(HeatScale *scale, const float *values, int64_t count,
     relative_ticks(scale, high);
 }
 
-static gboolean scale_percentile(HeatScale *scale, const float *values, int64_t count, GError **error) {
+static gboolean scale_percentile(RmilHeatScaling *scale, const float *values, int64_t count, GError **error) {
     if (!rmil_percentiles(values, count, scale->position, error)) return FALSE;
     scale->label = "percentile of tiles";
     for (int i = 0; i <= 4; i++) add_tick(scale, i / 4.0, "%g %%", 25.0 * i);
     return TRUE;
 }
 
-static void scale_value(HeatScale *scale, const float *values, int64_t count) {
+static void scale_value(RmilHeatScaling *scale, const float *values, int64_t count) {
     double low = INFINITY, high = -INFINITY;
     for (int64_t i = 0; i < count; i++)
         if (isfinite(values[i])) {
@@ -77,6 +67,13 @@ static void scale_value(HeatScale *scale, const float *values, int64_t count) {
     scale->label = "value";
     if (!(high >= low)) return;
     for (int i = 0; i <= 4; i++) add_tick(scale, i / 4.0, "%.3g", low + i * (high - low) / 4);
+}
+
+gboolean rmil_heat_scaling(RmilHeatScaling *scale, RmilHeatScale how, const float *values, int64_t count, GError **error) {
+    if (how == RMIL_HEAT_PERCENTILE) return scale_percentile(scale, values, count, error);
+    if (how == RMIL_HEAT_RELATIVE) scale_relative(scale, values, count, 0);
+    else scale_value(scale, values, count);
+    return TRUE;
 }
 
 /* -- drawing ------------------------------------------------------------------------------------------------------- */
@@ -125,7 +122,7 @@ static gboolean paint(const RmilPanel *panel, uint8_t *rgb, double left, double 
 }
 
 /* The colours as they look over the slide's mean gray, so that map and legend match. */
-static void draw_legend(RmilFooter *footer, const HeatScale *scale, const char *label, double opacity, double gray) {
+static void draw_legend(RmilFooter *footer, const RmilHeatScaling *scale, const char *label, double opacity, double gray) {
     const double size = footer->text, width = 18 * size;
     double x, y;
     rmil_footer_place(footer, MAX(width + 3 * size, rmil_text_width(label, size)), &x, &y);
@@ -156,7 +153,7 @@ gboolean rmil_heat_paint(uint8_t *rgb, const RmilPanel *panel, double x0, double
                          int64_t count, double side, double high, double *gray, GError **error) {
     RmilHeatOptions usual;
     rmil_heat_options_init(&usual);
-    HeatScale scale = {.position = rmil_alloc(count, sizeof(float), error)};
+    RmilHeatScaling scale = {.position = rmil_alloc(count, sizeof(float), error)};
     if (!scale.position) return FALSE;
     scale_relative(&scale, values, count, high);
     gboolean done = paint(panel, rgb, x0, y0, coords, scale.position, count, side, usual.opacity, gray, error);
@@ -167,7 +164,7 @@ gboolean rmil_heat_paint(uint8_t *rgb, const RmilPanel *panel, double x0, double
 void rmil_heat_legend(RmilFooter *footer, double high, double gray) {
     RmilHeatOptions usual;
     rmil_heat_options_init(&usual);
-    HeatScale scale = {.ticks = 0};
+    RmilHeatScaling scale = {.ticks = 0};
     relative_ticks(&scale, high);
     draw_legend(footer, &scale, scale.label, usual.opacity, gray);
 }
@@ -214,7 +211,7 @@ static void place(const RmilSlideInfo *info, const RmilHeatOptions *options, Pla
     places->footer = (double)(heat->y + heat->height) + text;
 }
 
-static void draw_footer(const Places *places, const RmilSlideInfo *info, const HeatScale *scale, const char *label, double opacity,
+static void draw_footer(const Places *places, const RmilSlideInfo *info, const RmilHeatScaling *scale, const char *label, double opacity,
                         double gray, gboolean outline, RmilCanvas *canvas, double *end) {
     RmilFooter footer;
     rmil_footer_init(&footer, canvas, places->margin, (double)places->width - places->margin, places->footer, places->text);
@@ -227,7 +224,7 @@ static void draw_footer(const Places *places, const RmilSlideInfo *info, const H
 /* The picture's height does not depend on whether there is an outline: room for it is always kept. */
 static void measure(const RmilSlideInfo *info, const RmilHeatOptions *options, Places *places) {
     place(info, options, places);
-    HeatScale none = {.ticks = 0};
+    RmilHeatScaling none = {.ticks = 0};
     double end;
     draw_footer(places, info, &none, options->legend ? options->legend : "attention, × mean", 1, 255, TRUE, NULL, &end);
     places->height = (int64_t)(end + places->margin);
@@ -271,12 +268,9 @@ gboolean rmil_heat_write(RmilSlide *slide, const int64_t *coords, const float *v
     g_autoptr(RmilCanvas) canvas = rmil_canvas_new(places.width, places.height, error);
     if (!canvas) return FALSE;
     uint8_t *rgb = rmil_panel_read(slide, &places.heat, error);
-    HeatScale scale = {.position = rgb ? rmil_alloc(count, sizeof(float), error) : NULL};
+    RmilHeatScaling scale = {.position = rgb ? rmil_alloc(count, sizeof(float), error) : NULL};
     double gray = 255;
-    gboolean done = scale.position != NULL;
-    if (done && options->scale == RMIL_HEAT_RELATIVE) scale_relative(&scale, values, count, 0);
-    else if (done && options->scale == RMIL_HEAT_VALUE) scale_value(&scale, values, count);
-    else if (done) done = scale_percentile(&scale, values, count, error);
+    gboolean done = scale.position && rmil_heat_scaling(&scale, options->scale, values, count, error);
     if (done && places.both) rmil_canvas_blit(canvas, places.slide.x, places.slide.y, rgb, places.slide.width, places.slide.height);
     done = done && paint(&places.heat, rgb, 0, 0, coords, scale.position, count, tile_level0, options->opacity, &gray, error);
     if (done) rmil_canvas_blit(canvas, places.heat.x, places.heat.y, rgb, places.heat.width, places.heat.height);

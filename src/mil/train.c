@@ -60,6 +60,17 @@ static void ask_threads(RmilTrainer *t) {
     hire(t, next);
 }
 
+/* Where the trainer's model begins, when another one was given for that. */
+static gboolean begin_warm(RmilTrainer *t, GError **error) {
+    const RmilModel *warm = t->config->warm;
+    if (!warm) return TRUE;
+    if (strcmp(warm->config.model, t->model->config.model) != 0 || warm->layout.count != t->stride)
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "training cannot begin with another model's parameters: %s with %" G_GINT64_FORMAT
+                         " numbers, not %s with %" G_GINT64_FORMAT, warm->config.model, warm->layout.count, t->model->config.model, t->stride);
+    memcpy(t->model->parameters, warm->parameters, (size_t)t->stride * sizeof(float));
+    return TRUE;
+}
+
 static gboolean prepare(RmilTrainer *t, const RmilModelConfig *config, GError **error) {
     t->model = rmil_model_new(config, t->config->seed, error);
     if (!t->model) return FALSE;
@@ -70,7 +81,7 @@ static gboolean prepare(RmilTrainer *t, const RmilModelConfig *config, GError **
     t->gradients = t->memory + RMIL_ARRAYS * t->stride;
     t->state.best_loss = INFINITY;
     hire(t, t->config->threads);
-    if (t->kind->prepare && !t->kind->prepare(t, error)) return FALSE;
+    if ((t->kind->prepare && !t->kind->prepare(t, error)) || !begin_warm(t, error)) return FALSE;
     memcpy(t->arrays[RMIL_PARAMETERS], t->model->parameters, (size_t)t->stride * sizeof(float));
     memcpy(t->arrays[RMIL_BEST], t->model->parameters, (size_t)t->stride * sizeof(float));
     const int64_t most = MAX(t->config->group, t->slides.val_count);
@@ -171,6 +182,10 @@ static gboolean run(RmilTrainer *t, const char *checkpoint, GArray *history, con
 RmilModel *rmil_train(const RmilModelConfig *model, const RmilTrainConfig *train, const RmilBag *const *bags, const RmilTarget *targets,
                       const int64_t *train_set, int64_t train_count, const int64_t *val_set, int64_t val_count, const char *checkpoint,
                       GArray *history, const RmilMonitor *monitor, GError **error) {
+    if (train->warm && checkpoint) {
+        rmil_fail(error, RMIL_ERROR_ARGUMENT, "a training that begins with another model's parameters has no checkpoint");
+        return NULL;
+    }
     RmilTrainer t = {.config = train, .slides = {bags, targets, train_set, val_set, train_count, val_count}};
     if (!rmil_options_check(rmil_trainer_options, train, error) || !rmil_targets_check(&model->task, &t.slides, error)) return NULL;
     RmilModelConfig config = *model;

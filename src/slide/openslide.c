@@ -2,7 +2,7 @@
 /* Slides that OpenSlide reads. */
 #include "slide/slide-private.h"
 #include "slide/subifd.h"
-#include "slide/tiles.h"
+#include "slide/tiff-tiles.h"
 
 #include <math.h>
 #include <openslide/openslide.h>
@@ -17,7 +17,7 @@ typedef struct {
     int64_t tiles[RMIL_SLIDE_LEVELS][2]; /* width and height of each level's tiles in the file */
     int levels;                          /* that OpenSlide knows; behind them: */
     RmilSubLevels *more;                 /* or NULL */
-    RmilTiles *own;                      /* the file's tiles without OpenSlide; NULL: it is not of that kind */
+    RmilTiffTiles *own;                  /* the file's tiles without OpenSlide; NULL: it is not of that kind */
 } Handle;
 
 #define RETIRED_MAX 8 /* a file that fails more often is given up */
@@ -148,7 +148,7 @@ static gboolean openslide_backend_open(RmilSlide *slide, GError **error) {
     slide->info.bounds_width = CLAMP(property_integer(slide, OPENSLIDE_PROPERTY_NAME_BOUNDS_WIDTH, RMIL_SLIDE_SIDE), 0, RMIL_SLIDE_SIDE);
     slide->info.bounds_height = CLAMP(property_integer(slide, OPENSLIDE_PROPERTY_NAME_BOUNDS_HEIGHT, RMIL_SLIDE_SIDE), 0, RMIL_SLIDE_SIDE);
     read_background(slide);
-    if (tiff || strcmp(vendor, "aperio") == 0) handle->own = rmil_tiles_new(slide);
+    if (tiff || strcmp(vendor, "aperio") == 0) handle->own = rmil_tiff_tiles_new(slide);
     return !tiff || rmil_tiff_check(slide, error);
 }
 
@@ -240,7 +240,7 @@ static gboolean is_same(Handle *handle, const RmilSlide *slide, int level, int n
     const gsize bytes = (gsize)(extent[0] * extent[1]) * 4;
     g_autofree uint32_t *ours = g_try_malloc(bytes), *theirs = g_try_malloc(bytes);
     const Region region = {(int64_t)((double)at[0] * scale), (int64_t)((double)at[1] * scale), extent[0], extent[1], number, scale};
-    return ours && theirs && rmil_tiles_read(handle->own, number, at[0], at[1], extent[0], extent[1], ours) &&
+    return ours && theirs && rmil_tiff_tiles_read(handle->own, number, at[0], at[1], extent[0], extent[1], ours) &&
            !try_region(g_atomic_pointer_get(&handle->current), &region, theirs) && memcmp(ours, theirs, bytes) == 0;
 }
 
@@ -251,11 +251,11 @@ static gboolean read_own(RmilSlide *slide, int64_t x, int64_t y, int level, int6
     const int number = slide->level_of[level];
     const int64_t whole = (int64_t)scale;
     if (!handle->own || scale != floor(scale) || whole < 1 || x % whole != 0 || y % whole != 0) return FALSE;
-    if (!rmil_tiles_trusted(handle->own, number)) {
-        if (is_same(handle, slide, level, number)) rmil_tiles_trust(handle->own, number);
-        else rmil_tiles_give_up(handle->own, number);
+    if (!rmil_tiff_tiles_trusted(handle->own, number)) {
+        if (is_same(handle, slide, level, number)) rmil_tiff_tiles_trust(handle->own, number);
+        else rmil_tiff_tiles_give_up(handle->own, number);
     }
-    return rmil_tiles_read(handle->own, number, x / whole, y / whole, width, height, argb);
+    return rmil_tiff_tiles_read(handle->own, number, x / whole, y / whole, width, height, argb);
 }
 
 static gboolean openslide_backend_read(RmilSlide *slide, int64_t x, int64_t y, int level, int64_t width, int64_t height, uint32_t *argb,
@@ -282,7 +282,7 @@ static int64_t openslide_tile_side(const RmilSlide *slide, int level, int axis) 
 
 static void openslide_backend_close(RmilSlide *slide) {
     Handle *handle = slide->handle;
-    rmil_tiles_free(handle->own);
+    rmil_tiff_tiles_free(handle->own);
     openslide_close(handle->current);
     g_ptr_array_unref(handle->retired);
     rmil_sub_levels_free(handle->more);

@@ -8,9 +8,8 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
-/* times: where the bins of a survival model end. */
-static RmilPredictionRow prediction_of(const RmilTrainData *data, int64_t row, RmilSplit part, const RmilPrediction *said,
-                                       const double *times) {
+RmilPredictionRow rmil_prediction_row(const RmilTrainData *data, int64_t row, RmilSplit part, const RmilPrediction *said,
+                                      const double *times) {
     const RmilCohortRow *of = &data->cohort->rows[row];
     RmilPredictionRow out = {.slide = of->id,
                              .part = part,
@@ -33,7 +32,7 @@ void rmil_applied_rows(const RmilTrainData *data, const RmilModel *model, const 
         const char *id = data->cohort->rows[i].id;
         const RmilApplied *a = &applied[i];
         if (a->missing) continue;
-        const RmilPredictionRow one = prediction_of(data, i, splits[i], &a->prediction, rmil_model_config(model)->edges + 1);
+        const RmilPredictionRow one = rmil_prediction_row(data, i, splits[i], &a->prediction, rmil_model_config(model)->edges + 1);
         g_array_append_val(rows[RMIL_ROWS_PREDICTION], one);
         rmil_outputs_of(&data->cohort->task, &one, strings, rows[RMIL_ROWS_OUTPUT]);
         if (!a->localised) continue;

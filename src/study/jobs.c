@@ -2,6 +2,8 @@
 /* The runs of a plan, as jobs. */
 #include "jobs.h"
 
+#include "suggest.h"
+
 #include "base/base-private.h"
 #include "mil/model.h"
 
@@ -18,13 +20,13 @@ static void job_free(gpointer data) {
 }
 
 static RmilJob *job_new(const RmilJobs *jobs, const RmilStudyPlan *plan, const RmilTrainData *data, const RmilTrainMethod *method, guint v,
-                        const RmilRepeat *repeat, const RmilTrainOptions *options, GError **error) {
+                        const RmilRepeat *repeat, const RmilSuggested *order, const RmilTrainOptions *options, GError **error) {
     RmilJob *job = g_new0(RmilJob, 1);
     *job = (RmilJob){.method = method,
                      .repeat = repeat,
                      .planned = rmil_plan_run(plan, method, v, repeat),
                      .run = {.data = data, .splits = repeat->splits},
-                     .data = {.data = data, .repeat = repeat, .paddings = jobs->grown}};
+                     .data = {.data = data, .repeat = repeat, .paddings = jobs->grown, .order = order}};
     if (!rmil_train_options_configure(options, method, &job->run.model, &job->run.train, error)) {
         job_free(job);
         return NULL;
@@ -59,14 +61,39 @@ static gboolean grow(RmilJobs *jobs, const RmilStudyPlan *plan, const RmilTrainD
     return TRUE;
 }
 
+/* The orders in which slides would be annotated by what this method's models suggest, where the plan asks for them: one a repeat, of the jobs. */
+static gboolean suggest(RmilJobs *jobs, const RmilStudyPlan *plan, const RmilTrainData *data, const RmilTrainOptions *base,
+                        const RmilTrainMethod *method, const RmilMonitor *monitor, GArray **orders, GError **error) {
+    int64_t count;
+    const RmilPlanAxis *axis = rmil_plan_axis(plan, "annotate-order");
+    RmilModelConfig config;
+    gboolean asked = FALSE;
+    if (!rmil_method_config_init(method, &config, error)) return FALSE;
+    if (!rmil_model_annotated(&config)) return TRUE; /* it trains the same whatever is annotated */
+    for (guint i = 0; axis && i < axis->texts->len; i++) asked = asked || strcmp(axis->texts->pdata[i], "suggested") == 0;
+    if (!asked) return TRUE;
+    RmilTrainOptions options;
+    const double *shares = rmil_study_plan_values(plan, "annotated", &count);
+    gboolean done = rmil_plan_options(plan, method, 0, base, &options, error);
+    if (done) {
+        *orders = rmil_suggest(data, jobs->repeats, method, &options, shares, count, monitor, error);
+        done = *orders != NULL;
+    }
+    rmil_train_options_clear(&options);
+    if (done) g_ptr_array_add(jobs->suggested, *orders);
+    return done;
+}
+
 static gboolean add_method(RmilJobs *jobs, const RmilStudyPlan *plan, const RmilTrainData *data, const RmilTrainOptions *base,
-                           const RmilTrainMethod *method, GError **error) {
-    gboolean done = TRUE;
+                           const RmilTrainMethod *method, const RmilMonitor *monitor, GError **error) {
+    GArray *orders = NULL;
+    gboolean done = suggest(jobs, plan, data, base, method, monitor, &orders, error);
     for (guint v = 0; done && v < rmil_plan_cells(plan); v++) {
         RmilTrainOptions options;
         done = rmil_plan_options(plan, method, v, base, &options, error);
         for (guint r = 0; done && r < jobs->repeats->len; r++) {
-            RmilJob *job = job_new(jobs, plan, data, method, v, &g_array_index(jobs->repeats, RmilRepeat, r), &options, error);
+            RmilJob *job = job_new(jobs, plan, data, method, v, &g_array_index(jobs->repeats, RmilRepeat, r),
+                                  orders ? &g_array_index(orders, RmilSuggested, r) : NULL, &options, error);
             done = job != NULL;
             if (done) g_ptr_array_add(jobs->list, job);
         }
@@ -80,10 +107,11 @@ RmilJobs *rmil_jobs_new(const RmilStudyPlan *plan, const RmilTrainData *data, co
     g_autoptr(RmilJobs) jobs = g_new0(RmilJobs, 1);
     jobs->list = g_ptr_array_new_with_free_func(job_free);
     jobs->grown = g_ptr_array_new_with_free_func((GDestroyNotify)rmil_grown_free);
+    jobs->suggested = g_ptr_array_new_with_free_func((GDestroyNotify)g_array_unref);
     jobs->repeats = rmil_study_plan_repeats(plan, data->cohort, base, error);
     if (!jobs->repeats || !grow(jobs, plan, data, padded, monitor, error)) return NULL;
     for (guint m = 0; m < plan->methods->len; m++)
-        if (!add_method(jobs, plan, data, base, plan->methods->pdata[m], error)) return NULL;
+        if (!add_method(jobs, plan, data, base, plan->methods->pdata[m], monitor, error)) return NULL;
     return g_steal_pointer(&jobs);
 }
 
@@ -91,6 +119,7 @@ void rmil_jobs_free(RmilJobs *jobs) {
     if (!jobs) return;
     g_ptr_array_unref(jobs->list);
     g_ptr_array_unref(jobs->grown);
+    g_ptr_array_unref(jobs->suggested);
     if (jobs->repeats) g_array_unref(jobs->repeats);
     g_free(jobs);
 }

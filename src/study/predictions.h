@@ -18,4 +18,9 @@ gboolean rmil_outputs_take(const RmilTask *task, const GArray *outputs, GArray *
  * and logit, then, unless they are called 0 and 1, predicted and p_NAME for each; of more predicted and p_NAME; risk and S(T);
  * predicted. Free with g_free. */
 char *rmil_predictions_csv(const RmilTask *task, const GArray *rows);
+
+/* What a model said of a row of the data. times: where the bins of a survival model end. Texts stay the data's. */
+RmilPredictionRow rmil_prediction_row(const RmilTrainData *data, int64_t row, RmilSplit part, const RmilPrediction *said,
+                                      const double *times);
+
 #endif

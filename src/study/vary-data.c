@@ -5,6 +5,7 @@
 #include "base/base-private.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Streams of random numbers (base.h: one per purpose): + set × 2 + class; of classes beyond two, + set × RMIL_CLASSES_MOST + class. */
@@ -71,6 +72,29 @@ void rmil_vary_annotated(const RmilTrainData *data, const RmilRepeat *repeat, do
         guint keep = portion(rows->len, share, share > 0 && set == RMIL_SPLIT_TRAIN);
         for (guint i = 0; i < keep; i++) kept[g_array_index(rows, int64_t, i)] = TRUE;
     }
+}
+
+typedef struct {
+    int64_t place, row;
+} Placed;
+
+static int compare_places(const void *a, const void *b) {
+    const Placed *p = a, *q = b;
+    return (p->place > q->place) - (p->place < q->place);
+}
+
+void rmil_vary_suggested(const RmilTrainData *data, const RmilRepeat *repeat, double share, const RmilSuggested *order, gboolean *kept) {
+    rmil_vary_annotated(data, repeat, share, kept);
+    g_autoptr(GArray) placed = g_array_new(FALSE, FALSE, sizeof(Placed));
+    for (int64_t i = 0; i < data->count; i++) {
+        if (repeat->splits[i] != RMIL_SPLIT_TRAIN || order->place[i] < 0) continue;
+        const Placed one = {order->place[i], i};
+        kept[i] = FALSE;
+        g_array_append_val(placed, one);
+    }
+    if (placed->len) qsort(placed->data, placed->len, sizeof(Placed), compare_places);
+    const guint keep = portion(placed->len, share, share > 0);
+    for (guint i = 0; i < keep; i++) kept[g_array_index(placed, Placed, i).row] = TRUE;
 }
 
 /* -- grown annotations ------------------------------------------------------------------------------------------------------- */

@@ -12,6 +12,14 @@ void rmil_vary_fraction(const RmilTrainData *data, const RmilRepeat *repeat, dou
  * training and validation by themselves; of the training slides at least one, unless share is 0. */
 void rmil_vary_annotated(const RmilTrainData *data, const RmilRepeat *repeat, double share, gboolean *kept);
 
+/* In which order a pathologist who is told what to outline next annotates the positive training slides of a repeat: suggest.c. */
+typedef struct {
+    const RmilRepeat *repeat;
+    int64_t *place; /* by row: 0 … n − 1; of the others −1 */
+} RmilSuggested;
+/* The same, but those of the training slides that come first in that order. */
+void rmil_vary_suggested(const RmilTrainData *data, const RmilRepeat *repeat, double share, const RmilSuggested *order, gboolean *kept);
+
 /* Patch labels of annotations that were grown by `padding` level-0 px: of each row, or NULL where it has no annotation. */
 typedef struct {
     double padding;

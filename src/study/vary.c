@@ -17,30 +17,36 @@ const RmilStudyKind rmil_study_kinds[] = {{"comparison", NULL},
                                           {NULL, NULL}};
 
 /* -- what a value makes of the data ------------------------------------------------------------------------------------------ */
-static void change_fraction(RmilVariedData *varied, double fraction) {
+static void change_fraction(RmilVariedData *varied, const RmilVaried *value) {
     varied->splits = g_new0(RmilSplit, varied->data->count);
-    rmil_vary_fraction(varied->data, varied->repeat, fraction, varied->splits);
+    rmil_vary_fraction(varied->data, varied->repeat, value->number, varied->splits);
 }
 
-static void change_padding(RmilVariedData *varied, double padding) {
+static void change_padding(RmilVariedData *varied, const RmilVaried *value) {
     for (guint i = 0; i < varied->paddings->len; i++) {
         const RmilGrown *grown = varied->paddings->pdata[i];
-        if (grown->padding == padding) varied->grown = grown;
+        if (grown->padding == value->number) varied->grown = grown;
     }
 }
 
-static void change_annotated(RmilVariedData *varied, double share) {
+static const char *const orders[] = {"random", "suggested", NULL};
+
+static void change_order(RmilVariedData *varied, const RmilVaried *value) { varied->suggested = strcmp(value->text, orders[1]) == 0; }
+
+static void change_annotated(RmilVariedData *varied, const RmilVaried *value) {
     RmilRepeat repeat = *varied->repeat;
     if (varied->splits) repeat.splits = varied->splits;
     varied->kept = g_new0(gboolean, varied->data->count);
-    rmil_vary_annotated(varied->data, &repeat, share, varied->kept);
+    if (varied->suggested && varied->order) rmil_vary_suggested(varied->data, &repeat, value->number, varied->order, varied->kept);
+    else rmil_vary_annotated(varied->data, &repeat, value->number, varied->kept);
 }
 
-static void change_within(RmilVariedData *varied, double share) { varied->within = share < 1 ? share : 0; }
+static void change_within(RmilVariedData *varied, const RmilVaried *value) { varied->within = value->number < 1 ? value->number : 0; }
 
 /* -- the table --------------------------------------------------------------------------------------------------------------- */
 static const RmilOption fraction = {.name = "fraction", .type = RMIL_OPTION_NUMBER, .low = 0.001, .high = 1};
 static const RmilOption padding = {.name = "padding", .type = RMIL_OPTION_NUMBER, .low = 0, .high = 1e6};
+static const RmilOption order = {.name = "annotate-order", .type = RMIL_OPTION_WORD, .words = orders};
 static const RmilOption annotated = {.name = "annotated", .type = RMIL_OPTION_NUMBER, .low = 0, .high = 1};
 static const RmilOption within = {.name = "annotated-within", .type = RMIL_OPTION_NUMBER, .low = 0.05, .high = 1};
 static const RmilOption threshold = {.name = "threshold", .type = RMIL_OPTION_NUMBER, .low = 0, .high = 1e9};
@@ -62,6 +68,16 @@ static const RmilVariation papers[] = {
      .before = "",
      .after = " px",
      .axis = "Padding around the annotation (level-0 px)",
+     .scale = 1},
+    {.option = &order,
+     .change = change_order,
+     .guided = TRUE,
+     .ours = TRUE,
+     .count = 2,
+     .values = {0, 1},
+     .before = "",
+     .after = "",
+     .axis = "Order in which slides are annotated",
      .scale = 1},
     {.option = &annotated,
      .change = change_annotated,
@@ -171,7 +187,7 @@ void rmil_vary_data(RmilVariedData *data, const RmilVaried *varied, gboolean fol
     for (gsize v = 0; v < G_N_ELEMENTS(papers); v++)
         for (int i = 0; i < RMIL_VARIED && varied[i].name; i++)
             if (papers[v].change && (follows || !papers[v].guided) && strcmp(papers[v].option->name, varied[i].name) == 0)
-                papers[v].change(data, varied[i].number);
+                papers[v].change(data, &varied[i]);
 }
 
 void rmil_varied_data_clear(RmilVariedData *data) {

@@ -215,7 +215,8 @@ static void test_shipped(void) {
                  {"threshold", NULL, 60},
                  {"localisation", NULL, 60},
                  {"learning-rate", "comparison", 90},
-                 {"guides", "comparison", 300}};
+                 {"guides", "comparison", 300},
+                 {"annotate-next", "comparison", 120}};
     const char *source = g_getenv("RMIL_SOURCE");
     if (!source) return g_test_skip("RMIL_SOURCE is not set");
     g_autoptr(GString) text = g_string_new("slide,label\n");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tiles of TIFF files by libtiff. */
-#include "slide/tiles.h"
+#include "slide/tiff-tiles.h"
 
 #include "slide/vips.h"
 
@@ -33,7 +33,7 @@ typedef struct {
     GList link; /* in `order` while it is kept */
 } Tile;
 
-struct _RmilTiles {
+struct _RmilTiffTiles {
     char *path;
     int levels;
     Level level[RMIL_SLIDE_LEVELS];
@@ -46,7 +46,7 @@ struct _RmilTiles {
 };
 
 /* -- the file ------------------------------------------------------------------------------------------------------------------- */
-static void set_level(RmilTiles *tiles, TIFF *file, int page) {
+static void set_level(RmilTiffTiles *tiles, TIFF *file, int page) {
     uint32_t width = 0, height = 0, across = 0, down = 0;
     uint16_t compression = 0, bits = 0, samples = 0, planes = 0, colours = 0, format = SAMPLEFORMAT_UINT;
     TIFFGetField(file, TIFFTAG_IMAGEWIDTH, &width);
@@ -76,11 +76,11 @@ static void set_level(RmilTiles *tiles, TIFF *file, int page) {
     }
 }
 
-RmilTiles *rmil_tiles_new(const RmilSlide *slide) {
+RmilTiffTiles *rmil_tiff_tiles_new(const RmilSlide *slide) {
     TIFF *file = TIFFOpen(slide->file, "rm");
     vips_error_clear(); /* libtiff speaks through vips */
     if (!file) return NULL;
-    RmilTiles *tiles = g_new0(RmilTiles, 1);
+    RmilTiffTiles *tiles = g_new0(RmilTiffTiles, 1);
     tiles->path = g_strdup(slide->file);
     tiles->levels = slide->info.levels;
     for (int i = 0; i < tiles->levels; i++) tiles->level[i] = (Level){.page = -1, .width = slide->widths[i], .height = slide->heights[i]};
@@ -97,7 +97,7 @@ RmilTiles *rmil_tiles_new(const RmilSlide *slide) {
     gboolean any = FALSE;
     for (int i = 0; i < tiles->levels; i++) any = any || tiles->level[i].page >= 0;
     if (any) return tiles;
-    rmil_tiles_free(tiles);
+    rmil_tiff_tiles_free(tiles);
     return NULL;
 }
 
@@ -113,7 +113,7 @@ static void free_tile(Tile *tile) {
     g_free(tile);
 }
 
-void rmil_tiles_free(RmilTiles *tiles) {
+void rmil_tiff_tiles_free(RmilTiffTiles *tiles) {
     if (!tiles) return;
     g_queue_clear_full(&tiles->readers, free_reader);
     for (GList *link = tiles->order.head, *next; link; link = next) {
@@ -127,7 +127,7 @@ void rmil_tiles_free(RmilTiles *tiles) {
 }
 
 /* One that stands on this page already, if there is any: to turn pages takes time. */
-static Reader *take_reader(RmilTiles *tiles, int page) {
+static Reader *take_reader(RmilTiffTiles *tiles, int page) {
     g_mutex_lock(&tiles->lock);
     GList *found = tiles->readers.head;
     while (found && ((Reader *)found->data)->page != page) found = found->next;
@@ -145,7 +145,7 @@ static Reader *take_reader(RmilTiles *tiles, int page) {
 }
 
 /* What libtiff could not do at once it does not do later: the reader goes with its state. */
-static void put_reader(RmilTiles *tiles, Reader *reader, gboolean good) {
+static void put_reader(RmilTiffTiles *tiles, Reader *reader, gboolean good) {
     if (!good) {
         free_reader(reader);
         vips_error_clear();
@@ -177,7 +177,7 @@ static gboolean decode_with(Reader *reader, const Level *level, uint32_t index, 
     return TRUE;
 }
 
-static Tile *decode(RmilTiles *tiles, const Level *level, int64_t index, int64_t key) {
+static Tile *decode(RmilTiffTiles *tiles, const Level *level, int64_t index, int64_t key) {
     const int64_t bytes = level->side[0] * level->side[1] * 4;
     uint32_t *argb = g_try_malloc((gsize)bytes);
     Reader *reader = argb ? take_reader(tiles, level->page) : NULL;
@@ -194,14 +194,14 @@ static Tile *decode(RmilTiles *tiles, const Level *level, int64_t index, int64_t
 
 /* -- tiles that are kept --------------------------------------------------------------------------------------------------------- */
 /* With the lock held. One that is in use is freed by its last user. */
-static void drop(RmilTiles *tiles, Tile *tile) {
+static void drop(RmilTiffTiles *tiles, Tile *tile) {
     g_hash_table_remove(tiles->known, &tile->key);
     g_queue_unlink(&tiles->order, &tile->link);
     tiles->bytes -= tile->bytes;
     if (--tile->users == 0) free_tile(tile);
 }
 
-static void keep(RmilTiles *tiles, Tile *tile) {
+static void keep(RmilTiffTiles *tiles, Tile *tile) {
     if (g_hash_table_contains(tiles->known, &tile->key)) return; /* another thread was faster */
     tile->users++;
     g_hash_table_insert(tiles->known, &tile->key, tile);
@@ -209,7 +209,7 @@ static void keep(RmilTiles *tiles, Tile *tile) {
     for (tiles->bytes += tile->bytes; tiles->bytes > KEPT && tiles->order.length > 1;) drop(tiles, tiles->order.head->data);
 }
 
-static Tile *take_tile(RmilTiles *tiles, int level, int64_t index) {
+static Tile *take_tile(RmilTiffTiles *tiles, int level, int64_t index) {
     const int64_t key = index * RMIL_SLIDE_LEVELS + level;
     g_mutex_lock(&tiles->lock);
     Tile *tile = g_hash_table_lookup(tiles->known, &key);
@@ -226,7 +226,7 @@ static Tile *take_tile(RmilTiles *tiles, int level, int64_t index) {
     return tile;
 }
 
-static void put_tile(RmilTiles *tiles, Tile *tile) {
+static void put_tile(RmilTiffTiles *tiles, Tile *tile) {
     g_mutex_lock(&tiles->lock);
     if (--tile->users == 0) free_tile(tile);
     g_mutex_unlock(&tiles->lock);
@@ -238,7 +238,7 @@ typedef struct {
 } Rectangle;
 
 /* The part of tile (column, row) that lies in the rectangle. */
-static gboolean copy_tile(RmilTiles *tiles, int number, int64_t column, int64_t row, const Rectangle *r, uint32_t *argb) {
+static gboolean copy_tile(RmilTiffTiles *tiles, int number, int64_t column, int64_t row, const Rectangle *r, uint32_t *argb) {
     const Level *level = &tiles->level[number];
     Tile *tile = take_tile(tiles, number, row * level->columns + column);
     if (!tile) return FALSE;
@@ -251,7 +251,7 @@ static gboolean copy_tile(RmilTiles *tiles, int number, int64_t column, int64_t 
     return TRUE;
 }
 
-gboolean rmil_tiles_read(RmilTiles *tiles, int number, int64_t x, int64_t y, int64_t width, int64_t height, uint32_t *argb) {
+gboolean rmil_tiff_tiles_read(RmilTiffTiles *tiles, int number, int64_t x, int64_t y, int64_t width, int64_t height, uint32_t *argb) {
     const Level *level = &tiles->level[number];
     if (level->page < 0 || x < 0 || y < 0 || x + width > level->width || y + height > level->height) return FALSE;
     const Rectangle rectangle = {x, y, width, height};
@@ -261,8 +261,8 @@ gboolean rmil_tiles_read(RmilTiles *tiles, int number, int64_t x, int64_t y, int
     return TRUE;
 }
 
-void rmil_tiles_give_up(RmilTiles *tiles, int level) { g_atomic_int_set(&tiles->level[level].page, -2); }
+void rmil_tiff_tiles_give_up(RmilTiffTiles *tiles, int level) { g_atomic_int_set(&tiles->level[level].page, -2); }
 
-gboolean rmil_tiles_trusted(const RmilTiles *tiles, int level) { return g_atomic_int_get(&tiles->level[level].trusted); }
+gboolean rmil_tiff_tiles_trusted(const RmilTiffTiles *tiles, int level) { return g_atomic_int_get(&tiles->level[level].trusted); }
 
-void rmil_tiles_trust(RmilTiles *tiles, int level) { g_atomic_int_set(&tiles->level[level].trusted, TRUE); }
+void rmil_tiff_tiles_trust(RmilTiffTiles *tiles, int level) { g_atomic_int_set(&tiles->level[level].trusted, TRUE); }

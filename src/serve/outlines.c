@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The annotation of a row as a file that QuPath edits, too: read, written whole or not at all, earlier versions kept, changes noticed. */
+#include "serve-private.h"
+
+#include "prepare/prepare-private.h"
+
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <string.h>
+
+#define OUTLINES_BYTES ((gsize)64 << 20) /* of a file that is edited; larger ones hold cells and are shown as a region */
+enum { VERSIONS = 100 };                 /* of each slide's that are kept */
+
+/* -- which file ----------------------------------------------------------------------------------------------------------------------- */
+static gboolean named_geojson(const char *path) {
+    g_autofree char *lower = g_ascii_strdown(path, -1);
+    return g_str_has_suffix(lower, ".geojson") || g_str_has_suffix(lower, ".json");
+}
+
+static gboolean is_geojson(const char *path) {
+    char head[64] = {0};
+    FILE *file = g_fopen(path, "rb");
+    if (!file) return named_geojson(path);
+    const gsize size = fread(head, 1, sizeof head - 1, file);
+    fclose(file);
+    const char *at = g_str_has_prefix(head, "\xef\xbb\xbf") ? head + 3 : head;
+    while (g_ascii_isspace(*at)) at++;
+    return size == 0 ? named_geojson(path) : *at == '{' || *at == '[';
+}
+
+char *rmil_outline_path(RmilDesk *desk, int64_t row) {
+    g_mutex_lock(&desk->lock);
+    char *path = g_strdup(desk->outlines[row].path);
+    g_mutex_unlock(&desk->lock);
+    return path;
+}
+
+/* Where it is saved: in the file itself, or of other formats beside the table. */
+static char *saved_path(RmilDesk *desk, int64_t row, const char *path) {
+    if (path && is_geojson(path)) return g_strdup(path);
+    g_autofree char *name = g_strconcat(desk->work->cohort->rows[row].id, ".geojson", NULL);
+    return g_build_filename(desk->home, "annotations", name, NULL);
+}
+
+static char *etag_of(const char *path, GError **error) {
+    gboolean there = FALSE;
+    if (path && !rmil_file_exists(path, &there, error)) return NULL;
+    return there ? rmil_file_sha256(path, error) : g_strdup("none");
+}
+
+/* -- as a region -------------------------------------------------------------------------------------------------------------------------- */
+/* As the stage `label` reads it; rmil_work_read_region tells its warnings to the command, this one to whoever asks. */
+static RmilRegion *read_region(RmilDesk *desk, int64_t row, const char *path, const RmilLook *look, GError **error) {
+    const RmilPrepareOptions *prepare = &desk->work->options;
+    RmilAnnotationOptions options;
+    rmil_annotation_options_init(&options);
+    g_auto(GStrv) lesion = rmil_lesion_groups(prepare->lesion, &desk->work->cohort->task, &desk->work->cohort->rows[row].target);
+    if (lesion) options.lesion = (const char *const *)lesion;
+    if (prepare->exclusion) options.exclusion = (const char *const *)prepare->exclusion;
+    options.uncropped = prepare->uncropped;
+    if (look) {
+        options.slide_width = look->info.width;
+        options.slide_height = look->info.height;
+        options.bounds_x = look->info.bounds_x;
+        options.bounds_y = look->info.bounds_y;
+        options.bounds_width = look->info.bounds_width;
+        options.bounds_height = look->info.bounds_height;
+    }
+    return rmil_region_read(path, &options, error);
+}
+
+gboolean rmil_outlines_labels(RmilDesk *desk, int64_t row, const RmilBag *bag, uint8_t *labels, GError **error) {
+    g_autofree char *path = rmil_outline_path(desk, row);
+    if (!path || !g_file_test(path, G_FILE_TEST_EXISTS)) {
+        memset(labels, 0, (gsize)bag->count);
+        return TRUE;
+    }
+    RmilCohortRow given = desk->work->cohort->rows[row];
+    given.annotation = path;
+    g_autoptr(RmilRegion) region = rmil_work_read_region(desk->work, &given, NULL, bag, desk->work->options.padding, error);
+    g_autofree double *shares = region ? rmil_try_new(bag->count, sizeof *shares, error) : NULL;
+    if (!shares || !rmil_region_overlap(region, bag->coords, bag->count, bag->patch_size_level0, shares, error)) return FALSE;
+    rmil_patch_labels(shares, bag->count, desk->work->options.label_threshold, labels);
+    return TRUE;
+}
+
+/* -- looking at files ----------------------------------------------------------------------------------------------------------------------- */
+static RmilOutlined look_into(const char *path) {
+    if (!is_geojson(path)) return RMIL_OUTLINED;
+    g_autoptr(JsonNode) node = NULL;
+    gsize size;
+    g_autofree char *text = rmil_file_read(path, 4096, &size, NULL);
+    if (text) node = rmil_json_parse(text, size, path, NULL);
+    JsonArray *features = !node ? NULL : JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : rmil_json_array(rmil_json_get(node, "features"));
+    return features && json_array_get_length(features) == 0 ? RMIL_OUTLINED_NOTHING : RMIL_OUTLINED;
+}
+
+gboolean rmil_outlines_look(RmilDesk *desk) {
+    gboolean any = FALSE;
+    for (int64_t row = 0; row < desk->count; row++) {
+        g_autofree char *path = rmil_outline_path(desk, row);
+        if (!path) continue;
+        g_autofree char *identity = g_file_test(path, G_FILE_TEST_EXISTS) ? rmil_file_identity(path) : NULL;
+        g_mutex_lock(&desk->lock);
+        RmilOutline *outline = &desk->outlines[row];
+        const gboolean changed = g_strcmp0(identity, outline->identity) != 0;
+        g_mutex_unlock(&desk->lock);
+        if (!changed) continue;
+        const RmilOutlined is = identity ? look_into(path) : RMIL_OUTLINED_NOT;
+        g_mutex_lock(&desk->lock);
+        g_free(outline->identity);
+        outline->identity = g_steal_pointer(&identity);
+        outline->is = is;
+        outline->stale = TRUE;
+        rmil_desk_touch(desk);
+        outline->changed = desk->version;
+        g_mutex_unlock(&desk->lock);
+        any = TRUE;
+    }
+    return any;
+}
+
+/* -- reading ---------------------------------------------------------------------------------------------------------------------------------- */
+typedef struct {
+    JsonArray *polygons; /* each an array of rings */
+    double x, y;         /* level-0 px that the page calls (0, 0) */
+} Rings;
+
+static void add_ring(const double *xy, int64_t count, gboolean hole, gpointer user) {
+    Rings *rings = user;
+    JsonArray *ring = json_array_sized_new((guint)count);
+    for (int64_t i = 0; i < count; i++) {
+        JsonArray *point = json_array_sized_new(2);
+        json_array_add_double_element(point, xy[2 * i] - rings->x);
+        json_array_add_double_element(point, xy[2 * i + 1] - rings->y);
+        json_array_add_array_element(ring, point);
+    }
+    const guint n = json_array_get_length(rings->polygons);
+    JsonArray *polygon = hole && n ? json_array_get_array_element(rings->polygons, n - 1) : json_array_new();
+    if (!hole || !n) json_array_add_array_element(rings->polygons, polygon);
+    json_array_add_array_element(polygon, ring);
+}
+
+static const char *lesion_name(const RmilDesk *desk) {
+    char *const *given = desk->work->options.lesion;
+    return given && given[0] && !strchr(given[0], '=') ? given[0] : "Tumor";
+}
+
+/* The lesions of a file that is no GeoJSON, as one: what a page can draw, and goes on with. */
+static JsonNode *collection_of_region(RmilDesk *desk, const RmilRegion *region, const RmilLook *look) {
+    const gboolean cropped = look && !desk->work->options.uncropped;
+    Rings rings = {json_array_new(), cropped ? (double)look->info.bounds_x : 0, cropped ? (double)look->info.bounds_y : 0};
+    rmil_region_rings(region, add_ring, &rings);
+    g_autoptr(JsonBuilder) b = json_builder_new();
+    json_builder_begin_object(b);
+    json_builder_set_member_name(b, "type");
+    json_builder_add_string_value(b, "FeatureCollection");
+    json_builder_set_member_name(b, "features");
+    json_builder_begin_array(b);
+    for (guint i = 0; i < json_array_get_length(rings.polygons); i++) {
+        json_builder_begin_object(b);
+        json_builder_set_member_name(b, "type");
+        json_builder_add_string_value(b, "Feature");
+        json_builder_set_member_name(b, "geometry");
+        json_builder_begin_object(b);
+        json_builder_set_member_name(b, "type");
+        json_builder_add_string_value(b, "Polygon");
+        json_builder_set_member_name(b, "coordinates");
+        json_builder_add_value(b, json_node_copy(json_array_get_element(rings.polygons, i)));
+        json_builder_end_object(b);
+        json_builder_set_member_name(b, "properties");
+        json_builder_begin_object(b);
+        json_builder_set_member_name(b, "objectType");
+        json_builder_add_string_value(b, "annotation");
+        json_builder_set_member_name(b, "classification");
+        json_builder_begin_object(b);
+        json_builder_set_member_name(b, "name");
+        json_builder_add_string_value(b, lesion_name(desk));
+        json_builder_end_object(b);
+        json_builder_end_object(b);
+        json_builder_end_object(b);
+    }
+    json_builder_end_array(b);
+    json_builder_end_object(b);
+    json_array_unref(rings.polygons);
+    return json_builder_get_root(b);
+}
+
+static JsonNode *collection_of_features(JsonNode *features) {
+    JsonObject *object = json_object_new();
+    json_object_set_string_member(object, "type", "FeatureCollection");
+    json_object_set_member(object, "features", features ? features : json_node_init_array(json_node_alloc(), json_array_new()));
+    JsonNode *node = json_node_alloc();
+    json_node_init_object(node, object);
+    json_object_unref(object);
+    return node;
+}
+
+static JsonNode *read_geojson(const char *path, GError **error) {
+    gsize size;
+    g_autofree char *text = rmil_file_read(path, OUTLINES_BYTES, &size, error);
+    JsonNode *node = text ? rmil_json_parse(text, size, path, error) : NULL;
+    if (!node || JSON_NODE_HOLDS_ARRAY(node)) return node ? collection_of_features(node) : NULL;
+    if (g_strcmp0(rmil_json_text(node, "type"), "Feature") == 0) {
+        JsonArray *one = json_array_new();
+        json_array_add_element(one, node);
+        JsonNode *features = json_node_alloc();
+        json_node_init_array(features, one);
+        json_array_unref(one);
+        return collection_of_features(features);
+    }
+    if (rmil_json_array(rmil_json_get(node, "features"))) return node;
+    json_node_unref(node);
+    rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is JSON, but not a GeoJSON FeatureCollection as QuPath exports it", path);
+    return NULL;
+}
+
+static void add_warnings(JsonObject *out, const RmilRegion *region, const GError *error, const char *path) {
+    JsonArray *warnings = json_array_new();
+    if (error) json_array_add_string_element(warnings, error->message);
+    for (const char *const *w = region ? rmil_region_warnings(region) : NULL; w && *w; w++) json_array_add_string_element(warnings, *w);
+    json_object_set_array_member(out, "warnings", warnings);
+}
+
+JsonNode *rmil_outlines_get(RmilDesk *desk, int64_t row, GError **error) {
+    g_autofree char *path = rmil_outline_path(desk, row), *saved = saved_path(desk, row, path), *etag = etag_of(path, error);
+    if (!etag) return NULL;
+    RmilLook look;
+    const gboolean looked = rmil_tiles_look(desk->tiles, row, &look, NULL), there = strcmp(etag, "none") != 0;
+    const gboolean same = path && strcmp(path, saved) == 0;
+    g_autoptr(GError) reason = NULL;
+    g_autoptr(RmilRegion) region = there ? read_region(desk, row, path, looked ? &look : NULL, &reason) : NULL;
+    JsonNode *collection = !there ? collection_of_features(NULL)
+                           : same ? read_geojson(path, error)
+                           : region ? collection_of_region(desk, region, looked ? &look : NULL)
+                                    : collection_of_features(NULL);
+    if (!collection) return NULL;
+    JsonObject *out = json_object_new();
+    json_object_set_string_member(out, "etag", etag);
+    json_object_set_string_member(out, "file", saved);
+    if (there && !same) json_object_set_string_member(out, "from", path);
+    json_object_set_boolean_member(out, "there", there);
+    json_object_set_member(out, "collection", collection);
+    JsonArray *shift = json_array_new(); /* what turns the file's positions into the page's, which count from the scanned area */
+    json_array_add_double_element(shift, looked && desk->work->options.uncropped ? -(double)look.info.bounds_x : 0);
+    json_array_add_double_element(shift, looked && desk->work->options.uncropped ? -(double)look.info.bounds_y : 0);
+    json_object_set_array_member(out, "shift", shift);
+    json_object_set_string_member(out, "lesion", lesion_name(desk));
+    add_warnings(out, region, reason, path);
+    JsonNode *node = json_node_alloc();
+    json_node_init_object(node, out);
+    json_object_unref(out);
+    return node;
+}
+
+/* -- writing ---------------------------------------------------------------------------------------------------------------------------------- */
+static int compare_names(gconstpointer a, gconstpointer b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+static void forget_versions(const char *folder) {
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    for (const char *name; dir && (name = g_dir_read_name(dir));)
+        if (g_str_has_suffix(name, ".geojson")) g_ptr_array_add(names, g_strdup(name));
+    g_ptr_array_sort(names, compare_names);
+    for (guint i = 0; names->len > VERSIONS && i < names->len - VERSIONS; i++) {
+        g_autofree char *path = g_build_filename(folder, names->pdata[i], NULL);
+        g_unlink(path);
+    }
+}
+
+/* The file as it is now goes into annotations/versions/ID/TIME.geojson beside it. */
+static gboolean keep_version(const char *path, const char *id, GError **error) {
+    gboolean there;
+    if (!rmil_file_exists(path, &there, error)) return FALSE;
+    if (!there) return TRUE;
+    gsize size;
+    g_autofree char *bytes = rmil_file_read(path, OUTLINES_BYTES, &size, error);
+    if (!bytes) return FALSE;
+    g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+    g_autofree char *time = g_date_time_format(now, "%Y%m%dT%H%M%S"), *home = g_path_get_dirname(path),
+                    *name = g_strdup_printf("%s.%06dZ.geojson", time, g_date_time_get_microsecond(now)),
+                    *folder = g_build_filename(home, "versions", id, NULL), *to = g_build_filename(folder, name, NULL);
+    if (!rmil_file_write(to, bytes, size, error)) return FALSE;
+    forget_versions(folder);
+    return TRUE;
+}
+
+/* The table names the file from now on. */
+static gboolean name_in_table(RmilDesk *desk, int64_t row, const char *saved, GError **error) {
+    const RmilCohort *cohort = desk->work->cohort;
+    const char *column = "annotation";
+    for (int c = 0; cohort->table && c < rmil_table_columns(cohort->table); c++)
+        if (g_strcmp0(cohort->meaning[c], "annotation") == 0) column = rmil_table_name(cohort->table, c);
+    g_autoptr(RmilTable) now = rmil_table_read(cohort->path, error);
+    if (!now) return FALSE;
+    gboolean same = cohort->table && rmil_table_rows(now) == cohort->count && rmil_table_columns(now) >= 1;
+    for (int c = 0; same && c < rmil_table_columns(cohort->table); c++) {
+        const int its = rmil_table_find(now, rmil_table_name(cohort->table, c));
+        const char *meaning = cohort->meaning[c];
+        if (g_strcmp0(meaning, "id") == 0 || g_strcmp0(meaning, "slide") == 0 || g_strcmp0(meaning, "features") == 0)
+            same = its >= 0 && strcmp(rmil_table_cell(now, row, its), rmil_table_cell(cohort->table, row, c)) == 0;
+    }
+    if (!same)
+        return rmil_fail(error, RMIL_ERROR_DATA,
+                         "%s: changed since it was opened, so that %s cannot be named in it: the outlines are in %s; start 'rankmil view' "
+                         "again",
+                         cohort->path, cohort->rows[row].id, saved);
+    g_autofree char *name = g_path_get_basename(saved), *cell = g_strconcat("annotations/", name, NULL);
+    return rmil_table_put(cohort->path, row, column, cell, error);
+}
+
+/* What stage `label` would refuse is refused now; outlines of classes that count as nothing are kept, and the warnings say so. */
+static gboolean check_file(RmilDesk *desk, int64_t row, const char *temporary, GError **error) {
+    RmilLook look;
+    GError *reason = NULL;
+    const gboolean looked = rmil_tiles_look(desk->tiles, row, &look, NULL);
+    g_autoptr(RmilRegion) region = read_region(desk, row, temporary, looked ? &look : NULL, &reason);
+    if (region || g_error_matches(reason, RMIL_ERROR, RMIL_ERROR_DATA)) {
+        g_clear_error(&reason);
+        return TRUE;
+    }
+    const char *what = g_str_has_prefix(reason->message, temporary) ? reason->message + strlen(temporary) : reason->message;
+    rmil_fail(error, (RmilErrorCode)reason->code, "these outlines are not saved%s", what);
+    g_error_free(reason);
+    return FALSE;
+}
+
+static gboolean write_collection(RmilDesk *desk, int64_t row, JsonNode *collection, const char *path, GError **error) {
+    g_autofree char *text = json_to_string(collection, FALSE);
+    char *temporary = rmil_file_begin(path, error);
+    if (!temporary) return FALSE;
+    GError *reason = NULL;
+    if (!g_file_set_contents_full(temporary, text, -1, G_FILE_SET_CONTENTS_NONE, 0666, &reason)) {
+        rmil_fail(error, RMIL_ERROR_IO, "%s: %s", path, reason->message);
+        g_error_free(reason);
+        rmil_file_abandon(temporary);
+        return FALSE;
+    }
+    if (!check_file(desk, row, temporary, error) || !keep_version(path, desk->work->cohort->rows[row].id, error)) {
+        rmil_file_abandon(temporary);
+        return FALSE;
+    }
+    return rmil_file_commit(temporary, path, error);
+}
+
+static void remember(RmilDesk *desk, int64_t row, const char *saved) {
+    g_autofree char *identity = rmil_file_identity(saved);
+    const RmilOutlined is = look_into(saved);
+    g_mutex_lock(&desk->lock);
+    RmilOutline *outline = &desk->outlines[row];
+    g_free(outline->path);
+    g_free(outline->identity);
+    outline->path = g_strdup(saved);
+    outline->identity = g_steal_pointer(&identity);
+    outline->is = is;
+    outline->stale = TRUE;
+    rmil_desk_touch(desk);
+    outline->changed = desk->version;
+    g_mutex_unlock(&desk->lock);
+}
+
+JsonNode *rmil_outlines_put(RmilDesk *desk, int64_t row, JsonNode *collection, const char *etag, gboolean *stale, GError **error) {
+    *stale = FALSE;
+    if (g_strcmp0(rmil_json_text(collection, "type"), "FeatureCollection") != 0 || !rmil_json_array(rmil_json_get(collection, "features"))) {
+        rmil_fail(error, RMIL_ERROR_FORMAT, "these outlines are not saved: they are no GeoJSON FeatureCollection");
+        return NULL;
+    }
+    g_mutex_lock(&desk->saving);
+    g_autofree char *path = rmil_outline_path(desk, row), *saved = saved_path(desk, row, path), *now = etag_of(path, error);
+    *stale = now && g_strcmp0(now, etag) != 0;
+    gboolean done = now && !*stale && write_collection(desk, row, collection, saved, error) &&
+                    ((path && strcmp(path, saved) == 0) || name_in_table(desk, row, saved, error));
+    if (*stale)
+        rmil_fail(error, RMIL_ERROR_DATA, "%s was changed by another program or another tab meanwhile: nothing was written over", saved);
+    if (done) remember(desk, row, saved);
+    g_mutex_unlock(&desk->saving);
+    return done ? rmil_outlines_get(desk, row, error) : NULL;
+}

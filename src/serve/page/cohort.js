@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the page knows: the overview, and what changes of it. Listeners hear of: "overview", "loop", "outlines" (ids), "trained", "kept". */
+import * as api from './api.js';
+import {say} from './dom.js';
+
+export const cohort = {slides: [], methods: [], heats: [], task: {classes: []}, loop: null, version: 0, colours: []};
+const listeners = new Map();
+
+/* Gives what ends it. */
+export function hear(what, listener) {
+    if (!listeners.has(what)) listeners.set(what, new Set());
+    listeners.get(what).add(listener);
+    return () => listeners.get(what).delete(listener);
+}
+
+function tell(what, value) {
+    for (const listener of listeners.get(what) || []) listener(value);
+}
+
+export const find = (id) => cohort.slides.find((slide) => slide.id === id);
+
+export async function load() {
+    Object.assign(cohort, await api.overview());
+    tell('overview');
+}
+
+let lost = false, record = null, serial = 0;
+async function look() {
+    try {
+        const state = await api.state(cohort.version);
+        if (lost) say('');
+        lost = false;
+        const before = cohort.loop;
+        cohort.loop = state.loop || null;
+        tell('loop');
+        const now = state.loop && state.loop.result ? state.loop.result.serial : 0;
+        if (now !== serial) {
+            serial = now;
+            cohort.heats = await api.heats();
+            tell('trained');
+        }
+        if (record !== null && record !== state.record) {
+            await load();
+            tell('kept');
+        } else if (state.version !== cohort.version) {
+            if (state.outlines.length) tell('outlines', state.outlines);
+            await load();
+        }
+        record = state.record;
+        cohort.version = state.version;
+        return before && before.phase !== 'idle' ? 300 : 1000;
+    } catch (error) {
+        if (!lost) say(error.message, 'bad', [['Reload', () => location.reload()]]);
+        lost = true;
+        return 2000;
+    }
+}
+
+/* Asked for at once where something was just begun. */
+let wake = () => {};
+export const hurry = () => wake();
+export async function follow() {
+    for (;;) {
+        const pause = await look();
+        await new Promise((done) => {
+            const timer = setTimeout(done, pause);
+            wake = () => {
+                clearTimeout(timer);
+                done();
+            };
+        });
+    }
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The outlines of one slide: a QuPath file's features, of which everything that is not changed here stays as it was. Every change is saved
+ * at once; undo and redo are changes, too. */
+import * as api from './api.js';
+import {say} from './dom.js';
+
+const UNDO = 200;
+const EXCLUSIONS = ['exclude', 'exclusion', '_2'];
+
+export const classOf = (feature) => {
+    const given = feature.properties && feature.properties.classification;
+    if (!given) return '';
+    if (Array.isArray(given)) return given.join(': ');
+    return typeof given === 'string' ? given : Array.isArray(given.names) ? given.names.join(': ') : given.name || '';
+};
+export const excludes = (name) => EXCLUSIONS.includes(name.trim().toLowerCase());
+
+/* QuPath writes cells, tiles and points into the same files: these are shown by it, kept by us. */
+const other = ['detection', 'cell', 'tile', 'tmaCore', 'tma_core', 'root', 'PathDetectionObject', 'PathCellObject', 'PathTileObject',
+    'TMACoreObject', 'PathRootObject'];
+export function isOutline(feature) {
+    const kind = feature.properties && (feature.properties.objectType || feature.properties.object_type) || feature.id;
+    const type = feature.geometry && feature.geometry.type;
+    return (type === 'Polygon' || type === 'MultiPolygon') && !other.includes(kind);
+}
+
+/* A geometry's positions, moved. */
+export function moved(coordinates, dx, dy) {
+    if (!dx && !dy) return coordinates;
+    return typeof coordinates[0] === 'number' ? [coordinates[0] + dx, coordinates[1] + dy, ...coordinates.slice(2)]
+                                              : coordinates.map((part) => moved(part, dx, dy));
+}
+
+export class Outlines {
+    /* changed(): the features are others now. saved(): so is the file. */
+    constructor(id, changed, saved) {
+        Object.assign(this, {id, changed, saved, features: [], undone: [], done: [], busy: false, again: false, shift: [0, 0]});
+    }
+
+    async load() {
+        this.take(await api.outlines(this.id));
+        this.done = [];
+        this.undone = [];
+        this.changed();
+    }
+
+    take(reply) {
+        this.etag = reply.etag;
+        this.there = reply.there;
+        this.file = reply.file;
+        this.from = reply.from;
+        this.lesion = reply.lesion;
+        this.warnings = reply.warnings;
+        this.shift = reply.shift;
+        this.collection = reply.collection;
+        this.features = reply.collection.features;
+    }
+
+    /* The outlines, in the page's positions: [{index, name, geometry}]. */
+    outlines() {
+        return this.features.map((feature, index) => ({feature, index})).filter(({feature}) => isOutline(feature)).map(({feature, index}) => ({
+            index, name: classOf(feature),
+            geometry: {type: feature.geometry.type, coordinates: moved(feature.geometry.coordinates, this.shift[0], this.shift[1])},
+        }));
+    }
+
+    geometry(index) {
+        return this.outlines().find((one) => one.index === index).geometry;
+    }
+
+    own(geometry) {
+        return {type: geometry.type, coordinates: moved(geometry.coordinates, -this.shift[0], -this.shift[1])};
+    }
+
+    set(features) {
+        this.done.push(this.features);
+        if (this.done.length > UNDO) this.done.shift();
+        this.undone = [];
+        this.features = features;
+        this.changed();
+        return this.save();
+    }
+
+    add(geometry, name) {
+        const classification = name ? {name, color: excludes(name) ? [90, 90, 200] : [200, 0, 0]} : undefined;
+        return this.set([...this.features, {type: 'Feature', id: crypto.randomUUID ? crypto.randomUUID() : undefined, geometry: this.own(geometry),
+            properties: {objectType: 'annotation', ...(classification && {classification})}}]);
+    }
+
+    /* null: it goes. */
+    reshape(index, geometry) {
+        return this.set(geometry ? this.features.map((feature, i) => i === index ? {...feature, geometry: this.own(geometry)} : feature)
+                                 : this.features.filter((feature, i) => i !== index));
+    }
+
+    reshapeAll(changes) {
+        return this.set(this.features.map((feature, i) => !changes.has(i) ? feature : changes.get(i) && {...feature, geometry: this.own(changes.get(i))})
+            .filter(Boolean));
+    }
+
+    rename(index, name) {
+        return this.set(this.features.map((feature, i) => i !== index ? feature : {...feature, properties: {...feature.properties,
+            classification: {name, color: excludes(name) ? [90, 90, 200] : [200, 0, 0]}}}));
+    }
+
+    nothing() {
+        return this.set(this.features.filter((feature) => !isOutline(feature)));
+    }
+
+    step(from, to) {
+        if (!from.length) return null;
+        to.push(this.features);
+        this.features = from.pop();
+        this.changed();
+        return this.save();
+    }
+
+    undo() {
+        return this.step(this.done, this.undone);
+    }
+
+    redo() {
+        return this.step(this.undone, this.done);
+    }
+
+    /* One at a time; what changes meanwhile is saved once more. */
+    async save() {
+        if (this.busy) {
+            this.again = true;
+            return;
+        }
+        this.busy = true;
+        try {
+            do {
+                this.again = false;
+                const reply = await api.saveOutlines(this.id, {...this.collection, type: 'FeatureCollection', features: this.features}, this.etag);
+                const features = this.features;
+                this.take(reply);
+                if (this.again) this.features = features;
+            } while (this.again);
+            this.failed = null;
+            this.saved();
+        } catch (error) {
+            this.failed = error.message;
+            this.refused(error);
+        } finally {
+            this.busy = false;
+            this.changed();
+        }
+    }
+
+    refused(error) {
+        if (error.status !== 409) {
+            say(error.message, 'bad', [['Undo it', () => this.undo()], ['Try again', () => this.save()]]);
+            return;
+        }
+        const mine = this.features;
+        say('These outlines were changed elsewhere meanwhile (in QuPath, or another tab).', 'bad', [
+            ['Take those', () => this.load()],
+            ['Keep mine', async () => {
+                this.take(await api.outlines(this.id));
+                this.set(mine);
+            }]]);
+    }
+
+    /* The file is another: by our own hand, or somebody else's. */
+    async look() {
+        if (this.busy) return;
+        const reply = await api.outlines(this.id);
+        if (reply.etag === this.etag || this.busy) return;
+        this.take(reply);
+        this.done = [];
+        this.undone = [];
+        this.changed();
+        say(`${reply.file} was changed elsewhere; this is how it is now.`);
+    }
+}
