@@ -192,8 +192,12 @@ GBytes *rmil_tiles_get(struct RmilTiles *tiles, int64_t row, int zoom, int64_t x
         rmil_fail(error, RMIL_ERROR_ARGUMENT, "there is no such tile");
         return NULL;
     }
-    Rectangle rectangle = {(double)look.info.bounds_x + (double)x * side, (double)look.info.bounds_y + (double)y * side, downsample,
-                           RMIL_TILE_SIDE, RMIL_TILE_SIDE, NULL};
+    Rectangle rectangle = {(double)look.info.bounds_x + (double)x * side,
+                           (double)look.info.bounds_y + (double)y * side,
+                           downsample,
+                           RMIL_TILE_SIDE,
+                           RMIL_TILE_SIDE,
+                           NULL};
     return read_rectangle(tiles, &key, &rectangle, error);
 }
 
@@ -204,8 +208,12 @@ GBytes *rmil_tiles_thumbnail(struct RmilTiles *tiles, int64_t row, int side, GEr
     if (made || !rmil_tiles_look(tiles, row, &look, error)) return made;
     const double width = (double)look.info.bounds_width, height = (double)look.info.bounds_height;
     const double downsample = MAX(MAX(width, height) / side, 1);
-    Rectangle rectangle = {(double)look.info.bounds_x, (double)look.info.bounds_y, downsample, MAX((int64_t)(width / downsample), 1),
-                           MAX((int64_t)(height / downsample), 1), NULL};
+    Rectangle rectangle = {(double)look.info.bounds_x,
+                           (double)look.info.bounds_y,
+                           downsample,
+                           MAX((int64_t)(width / downsample), 1),
+                           MAX((int64_t)(height / downsample), 1),
+                           NULL};
     return read_rectangle(tiles, &key, &rectangle, error);
 }
 
