@@ -41,7 +41,8 @@ static char *make_slide(const char *folder) {
     VipsImage *image = vips_image_new_from_memory(rgb, (gsize)SIDE * SIDE * 3, SIDE, SIDE, 3, VIPS_FORMAT_UCHAR), *copy;
     image->Type = VIPS_INTERPRETATION_sRGB;
     require(vips_copy(image, &copy, "xres", 4000.0, "yres", 4000.0, NULL) == 0, NULL, path);
-    require(vips_tiffsave(copy, path, "tile", TRUE, "tile_width", 256, "tile_height", 256, "pyramid", TRUE, "compression", VIPS_FOREIGN_TIFF_COMPRESSION_JPEG, "Q", 80, NULL) == 0,
+    require(vips_tiffsave(copy, path, "tile", TRUE, "tile_width", 256, "tile_height", 256, "pyramid", TRUE, "compression",
+                          VIPS_FOREIGN_TIFF_COMPRESSION_JPEG, "Q", 80, NULL) == 0,
             NULL, path);
     g_object_unref(copy);
     g_object_unref(image);
@@ -135,7 +136,8 @@ static gpointer client_thread(gpointer data) {
     for (int i = 0; i < TILES; i++) {
         const int zoom = (int)rmil_rng_below(&rng, client->deepest + 1);
         const double side = ldexp(256, client->deepest - zoom);
-        g_autofree char *path = g_strdup_printf("slide/s%d/tile/%d/%d/%d", client->client % 2, zoom, (int)rmil_rng_below(&rng, (int64_t)ceil(client->width / side)),
+        g_autofree char *path = g_strdup_printf("slide/s%d/tile/%d/%d/%d", client->client % 2, zoom,
+                                                (int)rmil_rng_below(&rng, (int64_t)ceil(client->width / side)),
                                                 (int)rmil_rng_below(&rng, (int64_t)ceil(client->height / side)));
         const double begin = now_ms();
         g_bytes_unref(ask(session, client->server, "GET", path, NULL, NULL));
@@ -173,15 +175,20 @@ static void bench_tiles(const Server *server) {
     GThread *threads[CLIENTS];
     begin = now_ms();
     for (int c = 0; c < CLIENTS; c++) {
-        clients[c] = (Client){server, c, (int)json_object_get_int_member(object, "deepest"), (double)json_object_get_int_member(object, "width"),
-                              (double)json_object_get_int_member(object, "height"), times + c * TILES};
+        clients[c] = (Client){server,
+                              c,
+                              (int)json_object_get_int_member(object, "deepest"),
+                              (double)json_object_get_int_member(object, "width"),
+                              (double)json_object_get_int_member(object, "height"),
+                              times + c * TILES};
         threads[c] = g_thread_new("client", client_thread, &clients[c]);
     }
     for (int c = 0; c < CLIENTS; c++) g_thread_join(threads[c]);
     const double seconds = (now_ms() - begin) / 1000;
     qsort(times, CLIENTS * TILES, sizeof *times, compare);
-    printf("tiles, %d clients at once: median            %6.1f ms\n                            90 %% within       %6.1f ms\n                            tiles a second    %6.0f\n", CLIENTS,
-           times[CLIENTS * TILES / 2], times[CLIENTS * TILES * 9 / 10], CLIENTS * TILES / seconds);
+    printf(
+        "tiles, %d clients at once: median            %6.1f ms\n                            90 %% within       %6.1f ms\n                            tiles a second    %6.0f\n",
+        CLIENTS, times[CLIENTS * TILES / 2], times[CLIENTS * TILES * 9 / 10], CLIENTS * TILES / seconds);
     const double before = resident_mib();
     double most = 0;
     for (int i = 0; i < SLIDES; i++) {
@@ -189,14 +196,15 @@ static void bench_tiles(const Server *server) {
         g_bytes_unref(ask(session, server, "GET", path, NULL, NULL));
         g_bytes_unref(ask(session, server, "GET", thumbnail, NULL, NULL));
         most = MAX(most, resident_mib());
-        if (i == SLIDES / 5 || i == SLIDES - 1) printf("resident after %3d slides in turn            %6.0f MiB (before: %.0f)\n", i + 1, resident_mib(), before);
+        if (i == SLIDES / 5 || i == SLIDES - 1)
+            printf("resident after %3d slides in turn            %6.0f MiB (before: %.0f)\n", i + 1, resident_mib(), before);
     }
     printf("                            at most           %6.0f MiB\n", most);
 }
 
 /* -- the loop ----------------------------------------------------------------------------------------------------------------------------------- */
 static void make_bag(const char *folder, int number) {
-    g_autofree float *features = g_new(float, PATCHES * DIM);
+    g_autofree float *features = g_new(float, PATCHES *DIM);
     g_autofree int64_t *coords = g_new(int64_t, PATCHES * 2);
     RmilRng rng;
     GError *error = NULL;
@@ -207,7 +215,15 @@ static void make_bag(const char *folder, int number) {
         for (int d = 0; d < DIM; d++) features[i * DIM + d] = (float)rmil_rng_normal(&rng) + (number % 2 && i < 30 && d < 16 ? 2 : 0);
     }
     g_autofree char *name = g_strdup_printf("b%d.h5", number), *path = g_build_filename(folder, name, NULL);
-    const RmilBag bag = {.id = name, .count = PATCHES, .dim = DIM, .precision = RMIL_FLOAT32, .features = features, .coords = coords, .patch_size = 256, .patch_size_level0 = 256, .target_mpp = 0.5};
+    const RmilBag bag = {.id = name,
+                         .count = PATCHES,
+                         .dim = DIM,
+                         .precision = RMIL_FLOAT32,
+                         .features = features,
+                         .coords = coords,
+                         .patch_size = 256,
+                         .patch_size_level0 = 256,
+                         .target_mpp = 0.5};
     require(rmil_bag_write(&bag, path, TRUE, &error), error, path);
 }
 
@@ -243,7 +259,9 @@ static char *member(GBytes *bytes, const char *name) {
     gsize size;
     const char *text = g_bytes_get_data(bytes, &size);
     g_autoptr(JsonNode) node = rmil_json_parse(text, size, name, NULL);
-    g_autofree char *all = json_object_has_member(json_node_get_object(node), name) ? g_strdup(json_object_get_string_member(json_node_get_object(node), name)) : NULL;
+    g_autofree char *all = json_object_has_member(json_node_get_object(node), name)
+                               ? g_strdup(json_object_get_string_member(json_node_get_object(node), name))
+                               : NULL;
     return g_steal_pointer(&all);
 }
 
@@ -262,8 +280,10 @@ static void bench_loop(const char *folder) {
     g_autoptr(SoupSession) session = soup_session_new();
     double times[ROUNDS], first = 0;
     for (int r = -1; r < ROUNDS; r++) {
-        g_autofree char *outline = g_strdup_printf("{\"type\":\"FeatureCollection\",\"features\":[{\"type\":\"Feature\",\"geometry\":{\"type\":\"Polygon\",\"coordinates\":[[[0,0],[%d,0],[%d,256],[0,256],[0,0]]]},"
-                                                   "\"properties\":{\"objectType\":\"annotation\",\"classification\":{\"name\":\"Tumor\"}}}]}", 2560 + 256 * r, 2560 + 256 * r);
+        g_autofree char *outline = g_strdup_printf(
+            "{\"type\":\"FeatureCollection\",\"features\":[{\"type\":\"Feature\",\"geometry\":{\"type\":\"Polygon\",\"coordinates\":[[[0,0],[%d,0],[%d,256],[0,256],[0,0]]]},"
+            "\"properties\":{\"objectType\":\"annotation\",\"classification\":{\"name\":\"Tumor\"}}}]}",
+            2560 + 256 * r, 2560 + 256 * r);
         const double begin = now_ms();
         g_autoptr(GBytes) saved = ask(session, &server, "PUT", "slide/b1/outlines", outline, etag);
         g_free(etag);
@@ -278,8 +298,9 @@ static void bench_loop(const char *folder) {
         if (r < 0) first = now_ms() - begin;
         else times[r] = now_ms() - begin;
     }
-    printf("outline changed -> new heat map, %d slides of %d patches, %d features: first (reads them) %.0f ms, then %.0f ms (median of %d)\n", BAGS, PATCHES, DIM, first,
-           bench_median(times, ROUNDS), ROUNDS);
+    printf(
+        "outline changed -> new heat map, %d slides of %d patches, %d features: first (reads them) %.0f ms, then %.0f ms (median of %d)\n",
+        BAGS, PATCHES, DIM, first, bench_median(times, ROUNDS), ROUNDS);
     end(&server);
 }
 

@@ -33,7 +33,7 @@ static char *find_plan(const char *name, GError **error) {
     }
     g_set_error(error, RMIL_ERROR, RMIL_ERROR_IO,
                 "%s: is not there, nor a plan of that name: comparison, low-data, granularity, "
-                "annotated-fraction, threshold, localisation, supervised, learning-rate, guides",
+                "annotated-fraction, threshold, localisation, supervised, learning-rate, guides, annotate-next",
                 name);
     return NULL;
 }
@@ -189,6 +189,7 @@ int command_study(int argc, char **argv) {
         "Runs a plan of many trainings and records every number.",
         "PLAN is a YAML file, or one of comparison, low-data, granularity, annotated-fraction, threshold,\n"
         "localisation, supervised: the paper's experiments; guides: guides where outlines are incomplete;\n"
+        "annotate-next: slides outlined in the order that models suggest;\n"
         "learning-rate: an example of two options varied at once.\n"
         "Slides are tiled, labelled and encoded first, as by 'rankmil run'. Every run is kept in\n"
         "DIR/study.sqlite as soon as it is done: start the same command again after an interruption.\n"

@@ -51,13 +51,17 @@ static char *read_folder(View *view, const char *folder, GError **error) {
     g_autoptr(JsonObject) run = g_file_test(path, G_FILE_TEST_EXISTS) ? cli_json_read(path, error) : NULL;
     if (!run) {
         if (!*error)
-            g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: is no folder of 'rankmil run': it has no run.json; give such a folder, or a "
-                        "table of slides", folder);
+            g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA,
+                        "%s: is no folder of 'rankmil run': it has no run.json; give such a folder, or a "
+                        "table of slides",
+                        folder);
         return NULL;
     }
     if (!read_arguments(view, run, &arguments)) {
-        rmil_monitor_warn(&view->cli->monitor, "%s: does not say its command line, so that the exact training cannot follow: give 'rankmil "
-                          "run' once more, with this version", path);
+        rmil_monitor_warn(&view->cli->monitor,
+                          "%s: does not say its command line, so that the exact training cannot follow: give 'rankmil "
+                          "run' once more, with this version",
+                          path);
         return g_steal_pointer(&here);
     }
     if (!cli_parse_again(arguments, view->settings.groups, &rest, error) || !rest[0] || !rest[1]) {
@@ -146,9 +150,10 @@ static void run_until_signal(RmilServe *serve) {
 
 static void say_address(View *view, const char *address) {
     if (view->listen && g_strcmp0(view->listen, "127.0.0.1") != 0)
-        rmil_monitor_warn(&view->cli->monitor, "--listen %s: other machines reach this page. Whoever has its address sees the slides%s; "
-                          "nothing is encrypted: use it in a network that you trust, or through SSH (ssh -L)", view->listen,
-                          view->read_only ? "" : ", changes outlines and trains");
+        rmil_monitor_warn(&view->cli->monitor,
+                          "--listen %s: other machines reach this page. Whoever has its address sees the slides%s; "
+                          "nothing is encrypted: use it in a network that you trust, or through SSH (ssh -L)",
+                          view->listen, view->read_only ? "" : ", changes outlines and trains");
     if (view->cli->json || view->cli->quiet) cli_print(stderr, "%s\n", address);
     cli_say(view->cli, "view     %s", address);
     cli_say(view->cli, "         Open this address in a browser. Ctrl-C ends it; what was saved is kept.");
@@ -173,9 +178,12 @@ static int view_command(int argc, char **argv, const CliUsage *usage, gboolean w
     const GOptionEntry watcher[] = {
         {"method", 0, 0, G_OPTION_ARG_STRING, &view.given_method, "that is trained (default: the one that the report quotes)", "NAME"},
         {0}};
-    g_autofree GOptionEntry *labels = prepare_label_entries(&view.settings.preparation), *table = reading_entries(&view.settings.reading, FALSE);
-    const CliGroup of_view[] = {{"The page", server}, {"The table, where no run's folder says it", table},
-                                {"Annotations, where no run's folder says it", labels}, {NULL, NULL}};
+    g_autofree GOptionEntry *labels = prepare_label_entries(&view.settings.preparation),
+                            *table = reading_entries(&view.settings.reading, FALSE);
+    const CliGroup of_view[] = {{"The page", server},
+                                {"The table, where no run's folder says it", table},
+                                {"Annotations, where no run's folder says it", labels},
+                                {NULL, NULL}};
     const CliGroup of_watch[] = {{"The loop", watcher}, {NULL, NULL}};
     if (!cli_begin(&cli, &argc, &argv, usage, watch ? of_watch : of_view, &status)) {
         clear(&view);
@@ -195,30 +203,28 @@ static int view_command(int argc, char **argv, const CliUsage *usage, gboolean w
 }
 
 int command_view(int argc, char **argv) {
-    static const CliUsage usage = {
-        "DIR|COHORT",
-        "Look at slides, outline, retrain, in the browser.",
-        "DIR is a folder of 'rankmil run': slides with what the models say of them, heat maps, outlines, and\n"
-        "retraining in seconds; the exact models follow in the background and are what is kept. Of a table\n"
-        "alone the slides are shown and outlined. Outlines are saved as QuPath GeoJSON, where the table names\n"
-        "them, or as annotations/ID.geojson beside it. The page needs no network.",
-        1,
-        1,
-        CLI_THREADS,
-        "view results\nview cohort.csv\nview results --live --port 0"};
+    static const CliUsage usage = {"DIR|COHORT",
+                                   "Look at slides, outline, retrain, in the browser.",
+                                   "DIR is a folder of 'rankmil run': slides with what the models say of them, heat maps, outlines, and\n"
+                                   "retraining in seconds; the exact models follow in the background and are what is kept. Of a table\n"
+                                   "alone the slides are shown and outlined. Outlines are saved as QuPath GeoJSON, where the table names\n"
+                                   "them, or as annotations/ID.geojson beside it. The page needs no network.",
+                                   1,
+                                   1,
+                                   CLI_THREADS,
+                                   "view results\nview cohort.csv\nview results --live --port 0"};
     return view_command(argc, argv, &usage, FALSE);
 }
 
 int command_watch(int argc, char **argv) {
-    static const CliUsage usage = {
-        "DIR",
-        "Retrains when annotations change: the loop of 'rankmil view' for those who draw in QuPath.",
-        "Sees the annotations that the table of DIR names change, trains on from the last model in seconds,\n"
-        "writes the attention of each changed slide to DIR/overlays/METHOD/ID.geojson, which QuPath shows,\n"
-        "and then makes the exact models, as 'rankmil run' does.",
-        1,
-        1,
-        CLI_THREADS,
-        "watch results\nwatch results --method rank"};
+    static const CliUsage usage = {"DIR",
+                                   "Retrains when annotations change: the loop of 'rankmil view' for those who draw in QuPath.",
+                                   "Sees the annotations that the table of DIR names change, trains on from the last model in seconds,\n"
+                                   "writes the attention of each changed slide to DIR/overlays/METHOD/ID.geojson, which QuPath shows,\n"
+                                   "and then makes the exact models, as 'rankmil run' does.",
+                                   1,
+                                   1,
+                                   CLI_THREADS,
+                                   "watch results\nwatch results --method rank"};
     return view_command(argc, argv, &usage, TRUE);
 }

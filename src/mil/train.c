@@ -65,8 +65,10 @@ static gboolean begin_warm(RmilTrainer *t, GError **error) {
     const RmilModel *warm = t->config->warm;
     if (!warm) return TRUE;
     if (strcmp(warm->config.model, t->model->config.model) != 0 || warm->layout.count != t->stride)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "training cannot begin with another model's parameters: %s with %" G_GINT64_FORMAT
-                         " numbers, not %s with %" G_GINT64_FORMAT, warm->config.model, warm->layout.count, t->model->config.model, t->stride);
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT,
+                         "training cannot begin with another model's parameters: %s with %" G_GINT64_FORMAT
+                         " numbers, not %s with %" G_GINT64_FORMAT,
+                         warm->config.model, warm->layout.count, t->model->config.model, t->stride);
     memcpy(t->model->parameters, warm->parameters, (size_t)t->stride * sizeof(float));
     return TRUE;
 }

@@ -74,7 +74,8 @@ static JsonNode *combine(const Brush *brush, JsonNode *request, GError **error) 
     JsonNode *shape = rmil_json_get(request, "shape"), *with = rmil_json_get(request, "with"), *stroke = rmil_json_get(request, "stroke"),
              *add = rmil_json_get(request, "add");
     const gboolean adds = add && JSON_NODE_HOLDS_VALUE(add) && json_node_get_boolean(add);
-    GEOSGeometry *own = shape && !JSON_NODE_HOLDS_NULL(shape) ? read_shape(brush, shape, error) : GEOSGeom_createEmptyPolygon_r(brush->geos);
+    GEOSGeometry *own = shape && !JSON_NODE_HOLDS_NULL(shape) ? read_shape(brush, shape, error)
+                                                              : GEOSGeom_createEmptyPolygon_r(brush->geos);
     GEOSGeometry *other = !own ? NULL : with ? read_shape(brush, with, error) : read_stroke(brush, stroke, error);
     GEOSGeometry *made = !other ? NULL : adds ? GEOSUnion_r(brush->geos, own, other) : GEOSDifference_r(brush->geos, own, other);
     if (other && !made) fail(brush, "the outlines cannot be combined", error);

@@ -6,9 +6,7 @@
 
 #define TILE_BYTES ((int64_t)96 << 20) /* of pictures that are kept */
 
-int64_t rmil_desk_find(const RmilDesk *desk, const char *id) {
-    return (int64_t)GPOINTER_TO_SIZE(g_hash_table_lookup(desk->by_id, id)) - 1;
-}
+int64_t rmil_desk_find(const RmilDesk *desk, const char *id) { return (int64_t)GPOINTER_TO_SIZE(g_hash_table_lookup(desk->by_id, id)) - 1; }
 
 RmilShelf *rmil_desk_shelf(RmilDesk *desk) {
     g_mutex_lock(&desk->lock);

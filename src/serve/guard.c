@@ -51,7 +51,8 @@ static gboolean is_host(const RmilGuard *guard, const char *host) {
     if (g_ascii_strcasecmp(name, "localhost") == 0 || g_ascii_strcasecmp(name, guard->listen) == 0) return TRUE;
     g_autoptr(GInetAddress) address = g_inet_address_new_from_string(name);
     g_autoptr(GInetAddress) own = g_inet_address_new_from_string(guard->listen);
-    return address && own && (g_inet_address_get_is_loopback(address) || g_inet_address_get_is_any(own) || g_inet_address_equal(address, own));
+    return address && own &&
+           (g_inet_address_get_is_loopback(address) || g_inet_address_get_is_any(own) || g_inet_address_equal(address, own));
 }
 
 static char *refuse(RmilGuard *guard, SoupServerMessage *message, RmilRefusal kind, guint status, const char *words) {

@@ -188,7 +188,8 @@ JsonNode *rmil_heat_get(RmilDesk *desk, int64_t row, const char *name, GError **
     RmilPrediction said;
     double sd;
     RmilHeatScaling scale = {.position = position};
-    if (!position || !rmil_ensemble_predict((const RmilModel *const *)models->pdata, models->len, bag, NULL, &said, &sd, scores, attention, error) ||
+    if (!position ||
+        !rmil_ensemble_predict((const RmilModel *const *)models->pdata, models->len, bag, NULL, &said, &sd, scores, attention, error) ||
         !rmil_heat_scaling(&scale, RMIL_HEAT_RELATIVE, attention, bag->count, error))
         return NULL;
     JsonObject *out = json_object_new();

@@ -49,7 +49,7 @@ JsonNode *rmil_loop_state(struct RmilLoop *loop) {
     json_object_set_int_member(out, "done", loop->done);
     json_object_set_int_member(out, "total", loop->total);
     json_object_set_boolean_member(out, "exactPending", loop->exact_wanted);
-    json_object_set_boolean_member(out, "undo", loop->before != NULL);
+    json_object_set_boolean_member(out, "undo", loop->quick != NULL);
     if (loop->note) json_object_set_string_member(out, "note", loop->note);
     if (loop->error) json_object_set_string_member(out, "error", loop->error);
     if (loop->result) json_object_set_member(out, "result", json_node_copy(loop->result));
@@ -91,11 +91,15 @@ gboolean rmil_loop_ask(struct RmilLoop *loop, const char *name, int64_t row, GEr
 
 gboolean rmil_loop_undo(struct RmilLoop *loop) {
     g_mutex_lock(&loop->lock);
-    const gboolean can = loop->before != NULL;
+    const gboolean can = loop->quick != NULL;
     if (can) {
         rmil_quick_unref(loop->quick);
         loop->quick = g_steal_pointer(&loop->before);
         g_clear_pointer(&loop->result, json_node_unref);
+        loop->exact_wanted = loop->desk->options.rerun != NULL; /* of the outlines as they are now */
+        loop->again = loop->child != NULL;
+        interrupt(loop);
+        g_cond_signal(&loop->wake);
     }
     g_mutex_unlock(&loop->lock);
     g_mutex_lock(&loop->desk->lock);
@@ -132,8 +136,7 @@ static char *read_lines(struct RmilLoop *loop, GInputStream *from) {
 }
 
 static GSubprocess *start_child(struct RmilLoop *loop, GError **error) {
-    g_autoptr(GSubprocessLauncher) launcher = g_subprocess_launcher_new(
-        G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_MERGE);
+    g_autoptr(GSubprocessLauncher) launcher = g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_MERGE);
     if (loop->desk->options.directory) g_subprocess_launcher_set_cwd(launcher, loop->desk->options.directory);
     g_subprocess_launcher_set_child_setup(launcher, die_together, NULL, NULL);
     return g_subprocess_launcher_spawnv(launcher, loop->desk->options.rerun, error);
@@ -149,6 +152,7 @@ static void exact(struct RmilLoop *loop) {
     if (child) {
         g_mutex_lock(&loop->lock);
         loop->child = child;
+        loop->again = FALSE;
         if (loop->stop || loop->asked) interrupt(loop);
         g_mutex_unlock(&loop->lock);
         why = read_lines(loop, g_subprocess_get_stdout_pipe(child));
@@ -160,7 +164,7 @@ static void exact(struct RmilLoop *loop) {
     /* status 1 with a report: some slide had a problem, and the rest was done */
     const gboolean ended = child && g_subprocess_get_if_exited(child), done = ended && g_subprocess_get_exit_status(child) <= 1;
     g_mutex_lock(&loop->lock);
-    const gboolean way = loop->stop || loop->asked; /* it made way */
+    const gboolean way = loop->stop || loop->asked || loop->again; /* it made way */
     if (!way) loop->exact_wanted = FALSE;
     g_mutex_unlock(&loop->lock);
     if (way) return;

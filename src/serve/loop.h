@@ -15,8 +15,8 @@ struct RmilLoop {
     const RmilTrainMethod *asked; /* a quick training is wanted; NULL: none */
     int64_t asked_row;            /* the slide to tell of afterwards; −1: none */
     gboolean asked_before;        /* since the last one began */
-    gboolean exact_wanted;
-    gboolean exact_alone; /* a quick training is not possible here */
+    gboolean exact_wanted, again; /* again: the one under way is of outlines that changed */
+    gboolean exact_alone;         /* a quick training is not possible here */
     int64_t exact_done;
     GSubprocess *child; /* the exact training; NULL: it does not run */
     RmilLoopPhase phase;
@@ -27,10 +27,10 @@ struct RmilLoop {
     /* The features, in memory once something was trained: the thread's own. */
     RmilCohort *cohort; /* FOLDER/cohort.csv */
     RmilTrainData *data;
-    RmilBag *bags;          /* by row of the data: copies of its bags, with patch labels of the outlines as they are now */
+    RmilBag *bags;           /* by row of the data: copies of its bags, with patch labels of the outlines as they are now */
     const RmilBag **to_bags; /* pointers to these, or NULL */
-    RmilBag **samples;      /* the same with fewer patches, of the training set; NULL: not made yet */
-    GHashTable *rows;       /* id -> row of the data + 1 */
+    RmilBag **samples;       /* the same with fewer patches, of the training set; NULL: not made yet */
+    GHashTable *rows;        /* id -> row of the data + 1 */
 };
 /* Phase, and an error that stays to be seen until the next phase begins; NULL: none. */
 void rmil_loop_say(struct RmilLoop *loop, RmilLoopPhase phase, const char *error);
@@ -38,7 +38,7 @@ void rmil_loop_kept(struct RmilLoop *loop);
 /* quick.c: on the loop's thread. */
 gboolean rmil_loop_train(struct RmilLoop *loop, const RmilTrainMethod *method, int64_t row, GError **error);
 void rmil_loop_forget(struct RmilLoop *loop);
-/* The last quick training is undone: the model before it is back. FALSE: there is none. */
+/* The last quick training is undone: the model before it is back, or those of the record. FALSE: there is none. */
 gboolean rmil_loop_undo(struct RmilLoop *loop);
 
 #endif

@@ -97,7 +97,8 @@ static char *reason_of(const RmilTask *task, const RmilCohortRow *row, const Can
     else if (c->doubts.wrong > 0.25) g_string_append_printf(words, "the models are not sure of %s (%.2f); ", class, c->said);
     if (c->doubts.spread > 0.1) g_string_append_printf(words, "they differ by an SD of %.2f; ", c->doubts.spread);
     if (!c->doubts.outlined) g_string_append(words, "nobody has outlined it yet; ");
-    else if (c->doubts.stray > 0.25) g_string_append_printf(words, "%.0f %% of the attention lies outside the outlines; ", 100 * c->doubts.stray);
+    else if (c->doubts.stray > 0.25)
+        g_string_append_printf(words, "%.0f %% of the attention lies outside the outlines; ", 100 * c->doubts.stray);
     if (!words->len) g_string_append(words, "the models agree with its label and its outlines; ");
     g_string_truncate(words, words->len - 2);
     return g_string_free(words, FALSE);

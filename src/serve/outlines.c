@@ -91,7 +91,9 @@ static RmilOutlined look_into(const char *path) {
     gsize size;
     g_autofree char *text = rmil_file_read(path, 4096, &size, NULL);
     if (text) node = rmil_json_parse(text, size, path, NULL);
-    JsonArray *features = !node ? NULL : JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : rmil_json_array(rmil_json_get(node, "features"));
+    JsonArray *features = !node                         ? NULL
+                          : JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node)
+                                                        : rmil_json_array(rmil_json_get(node, "features"));
     return features && json_array_get_length(features) == 0 ? RMIL_OUTLINED_NOTHING : RMIL_OUTLINED;
 }
 
@@ -230,8 +232,8 @@ JsonNode *rmil_outlines_get(RmilDesk *desk, int64_t row, GError **error) {
     const gboolean same = path && strcmp(path, saved) == 0;
     g_autoptr(GError) reason = NULL;
     g_autoptr(RmilRegion) region = there ? read_region(desk, row, path, looked ? &look : NULL, &reason) : NULL;
-    JsonNode *collection = !there ? collection_of_features(NULL)
-                           : same ? read_geojson(path, error)
+    JsonNode *collection = !there   ? collection_of_features(NULL)
+                           : same   ? read_geojson(path, error)
                            : region ? collection_of_region(desk, region, looked ? &look : NULL)
                                     : collection_of_features(NULL);
     if (!collection) return NULL;
@@ -361,7 +363,8 @@ static void remember(RmilDesk *desk, int64_t row, const char *saved) {
 
 JsonNode *rmil_outlines_put(RmilDesk *desk, int64_t row, JsonNode *collection, const char *etag, gboolean *stale, GError **error) {
     *stale = FALSE;
-    if (g_strcmp0(rmil_json_text(collection, "type"), "FeatureCollection") != 0 || !rmil_json_array(rmil_json_get(collection, "features"))) {
+    if (g_strcmp0(rmil_json_text(collection, "type"), "FeatureCollection") != 0 ||
+        !rmil_json_array(rmil_json_get(collection, "features"))) {
         rmil_fail(error, RMIL_ERROR_FORMAT, "these outlines are not saved: they are no GeoJSON FeatureCollection");
         return NULL;
     }

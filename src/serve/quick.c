@@ -35,7 +35,8 @@ static gboolean load(struct RmilLoop *loop, GError **error) {
                     *cache = g_build_filename(desk->options.folder, "cache", NULL);
     rmil_loop_say(loop, RMIL_LOOP_LOADING, NULL);
     loop->cohort = rmil_cohort_read_as(table, &how, error);
-    loop->data = loop->cohort ? rmil_train_data_load(loop->cohort, desk->options.training, cache, desk->options.threads, NULL, error) : NULL;
+    loop->data = loop->cohort ? rmil_train_data_load(loop->cohort, desk->options.training, cache, desk->options.threads, NULL, error)
+                              : NULL;
     if (!loop->data) {
         rmil_loop_forget(loop);
         return FALSE;
@@ -128,7 +129,8 @@ static gboolean sample_task(int64_t at, int worker, gpointer user, GError **erro
 }
 
 /* The training set, as indices of the samples; *patches: all of them. */
-static GArray *collect(struct RmilLoop *loop, const RmilModel *model, const RmilSplit *splits, const GArray *changed, int64_t *patches, GError **error) {
+static GArray *collect(struct RmilLoop *loop, const RmilModel *model, const RmilSplit *splits, const GArray *changed, int64_t *patches,
+                       GError **error) {
     g_autoptr(GHashTable) rows = g_hash_table_new(NULL, NULL);
     for (guint i = 0; changed->len <= CHANGED && i < changed->len; i++) /* at the first time all that are outlined are new */
         g_hash_table_add(rows, GSIZE_TO_POINTER((gsize)data_row(loop, g_array_index(changed, int64_t, i)) + 1));
@@ -136,7 +138,8 @@ static GArray *collect(struct RmilLoop *loop, const RmilModel *model, const Rmil
     if (!rmil_parallel(loop->data->count, loop->desk->options.threads, sample_task, &sampling, error)) return NULL;
     GArray *set = g_array_new(FALSE, FALSE, sizeof(int64_t));
     for (int64_t at = 0; at < loop->data->count; at++) {
-        if (!loop->samples[at] || splits[at] != RMIL_SPLIT_TRAIN || !rmil_target_known(&loop->data->cohort->task, &loop->data->targets[at])) continue;
+        if (!loop->samples[at] || splits[at] != RMIL_SPLIT_TRAIN || !rmil_target_known(&loop->data->cohort->task, &loop->data->targets[at]))
+            continue;
         g_array_append_val(set, at);
         *patches += loop->samples[at]->count;
     }
@@ -240,8 +243,8 @@ static gboolean write_overlay(const struct RmilLoop *loop, const RmilQuick *quic
                     *path = g_build_filename(loop->desk->options.folder, "overlays", quick->method->name, name, NULL);
     RmilPrediction said;
     return scores && rmil_model_predict(quick->model, bag, NULL, &said, scores, attention, error) &&
-           rmil_qupath_write(bag->coords, attention, scores, bag->count, bag->patch_size_level0, look.info.bounds_x, look.info.bounds_y, path,
-                             error);
+           rmil_qupath_write(bag->coords, attention, scores, bag->count, bag->patch_size_level0, look.info.bounds_x, look.info.bounds_y,
+                             path, error);
 }
 
 /* -- the training ---------------------------------------------------------------------------------------------------------------------------------- */
@@ -285,7 +288,8 @@ static RmilModel *train(struct RmilLoop *loop, const RmilTrainMethod *method, co
         rmil_fail(error, RMIL_ERROR_DATA, "no slide of the training set can be read");
         return NULL;
     }
-    const double epoch = 6.0 * (double)patches * (double)warm->layout.count; /* forward and twice backward, a multiplication and an addition each */
+    const double epoch = 6.0 * (double)patches *
+                         (double)warm->layout.count; /* forward and twice backward, a multiplication and an addition each */
     const RmilMonitor monitor = {.progress = epoch_done, .user = loop};
     config.warm = warm;
     config.epochs = (int64_t)CLAMP(OPERATIONS * loop->desk->options.threads / epoch, EPOCHS_LEAST, EPOCHS_MOST);
@@ -293,8 +297,8 @@ static RmilModel *train(struct RmilLoop *loop, const RmilTrainMethod *method, co
     config.stop_metric = FALSE;
     config.seed = seed;
     config.threads = loop->desk->options.threads;
-    return rmil_train(rmil_model_config(warm), &config, (const RmilBag *const *)loop->samples, loop->data->targets, (const int64_t *)(void *)set->data,
-                      set->len, NULL, 0, NULL, history, &monitor, error);
+    return rmil_train(rmil_model_config(warm), &config, (const RmilBag *const *)loop->samples, loop->data->targets,
+                      (const int64_t *)(void *)set->data, set->len, NULL, 0, NULL, history, &monitor, error);
 }
 
 static void add_validation(struct RmilLoop *loop, const Change *change) {
@@ -323,8 +327,7 @@ gboolean rmil_loop_train(struct RmilLoop *loop, const RmilTrainMethod *method, i
     RmilTrained *trained = first_run(shelf, method->name);
     loop->exact_alone = trained != NULL;
     if (!refuse(loop, method, trained, error) || !load(loop, error)) return FALSE;
-    if (loop->data->by_patient)
-        return rmil_fail(error, RMIL_ERROR_DATA, "bags are patients here: only the exact training follows");
+    if (loop->data->by_patient) return rmil_fail(error, RMIL_ERROR_DATA, "bags are patients here: only the exact training follows");
     g_autoptr(GArray) changed = g_array_new(FALSE, FALSE, sizeof(int64_t));
     g_autoptr(RmilQuick) last = NULL;
     if (!relabel(loop, changed, error)) return FALSE;
@@ -336,7 +339,12 @@ gboolean rmil_loop_train(struct RmilLoop *loop, const RmilTrainMethod *method, i
     g_autoptr(GArray) history = g_array_new(FALSE, FALSE, sizeof(RmilEpoch));
     RmilModel *model = train(loop, method, warm, splits, (uint64_t)trained->run->seed, changed, history, error);
     if (!model) return FALSE;
-    const Change change = {method, warm, model, splits, row < 0 && changed->len ? g_array_index(changed, int64_t, 0) : row, history->len,
+    const Change change = {method,
+                           warm,
+                           model,
+                           splits,
+                           row < 0 && changed->len ? g_array_index(changed, int64_t, 0) : row,
+                           history->len,
                            (double)(g_get_monotonic_time() - start) / G_USEC_PER_SEC};
     serial++;
     keep(loop, model, method, serial, tell(loop, &change, serial));

@@ -44,8 +44,8 @@ static gboolean whole(const char *text, int64_t low, int64_t high, int64_t *valu
     char *end;
     *value = text && g_ascii_isdigit(*(*text == '-' ? text + 1 : text)) ? g_ascii_strtoll(text, &end, 10) : high + 1;
     if (*value >= low && *value <= high && *end == '\0') return TRUE;
-    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "\"%.40s\" is no number between %" G_GINT64_FORMAT " and %" G_GINT64_FORMAT, text ? text : "", low,
-                     high);
+    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "\"%.40s\" is no number between %" G_GINT64_FORMAT " and %" G_GINT64_FORMAT,
+                     text ? text : "", low, high);
 }
 
 static JsonNode *body(const RmilRequest *request, GError **error) {
@@ -67,8 +67,12 @@ static JsonNode *body(const RmilRequest *request, GError **error) {
 /* -- the page --------------------------------------------------------------------------------------------------------------------------------- */
 static const struct {
     const char *ending, *type;
-} types[] = {{".html", "text/html; charset=utf-8"}, {".js", "text/javascript; charset=utf-8"}, {".css", "text/css; charset=utf-8"},
-             {".txt", "text/plain; charset=utf-8"}, {".png", "image/png"}, {".svg", "image/svg+xml"}};
+} types[] = {{".html", "text/html; charset=utf-8"},
+             {".js", "text/javascript; charset=utf-8"},
+             {".css", "text/css; charset=utf-8"},
+             {".txt", "text/plain; charset=utf-8"},
+             {".png", "image/png"},
+             {".svg", "image/svg+xml"}};
 
 static gboolean page_file(RmilRequest *request, RmilReply *reply, GError **error) {
     const char *name = *request->path[0] ? request->path[0] : "index.html";
@@ -155,7 +159,9 @@ static gboolean get_mask(RmilRequest *r, RmilReply *reply, GError **error) {
     return picture(reply, "image/png", rmil_tiles_mask(r->desk->tiles, r->row, error));
 }
 
-static gboolean get_patches(RmilRequest *r, RmilReply *reply, GError **error) { return json(reply, rmil_heat_patches(r->desk, r->row, error)); }
+static gboolean get_patches(RmilRequest *r, RmilReply *reply, GError **error) {
+    return json(reply, rmil_heat_patches(r->desk, r->row, error));
+}
 
 static gboolean get_heat(RmilRequest *r, RmilReply *reply, GError **error) {
     g_autofree char *name = r->path[4] ? g_strdup_printf("%s/%s", r->path[3], r->path[4]) : g_strdup(r->path[3]);
@@ -163,7 +169,9 @@ static gboolean get_heat(RmilRequest *r, RmilReply *reply, GError **error) {
 }
 
 /* -- outlines ------------------------------------------------------------------------------------------------------------------------------------ */
-static gboolean get_outlines(RmilRequest *r, RmilReply *reply, GError **error) { return json(reply, rmil_outlines_get(r->desk, r->row, error)); }
+static gboolean get_outlines(RmilRequest *r, RmilReply *reply, GError **error) {
+    return json(reply, rmil_outlines_get(r->desk, r->row, error));
+}
 
 static gboolean put_outlines(RmilRequest *r, RmilReply *reply, GError **error) {
     g_autoptr(JsonNode) collection = body(r, error);
@@ -205,14 +213,22 @@ static const struct {
     gboolean writes;
     Answer answer;
 } routes[] = {
-    {"GET", "overview", 1, 1, FALSE, get_overview},        {"GET", "heats", 1, 1, FALSE, get_heats},
-    {"GET", "next", 1, 1, FALSE, get_next},                {"GET", "state", 1, 1, FALSE, get_state},
-    {"GET", "slide/*", 2, 2, FALSE, get_slide},            {"GET", "slide/*/tile", 6, 6, FALSE, get_tile},
-    {"GET", "slide/*/thumbnail", 3, 3, FALSE, get_thumbnail}, {"GET", "slide/*/patch", 6, 6, FALSE, get_patch},
-    {"GET", "slide/*/mask", 3, 3, FALSE, get_mask},        {"GET", "slide/*/patches", 3, 3, FALSE, get_patches},
-    {"GET", "slide/*/heat", 4, 5, FALSE, get_heat},        {"GET", "slide/*/outlines", 3, 3, FALSE, get_outlines},
-    {"PUT", "slide/*/outlines", 3, 3, TRUE, put_outlines}, {"POST", "shape", 1, 1, FALSE, post_shape},
-    {"POST", "retrain", 1, 1, TRUE, post_retrain},         {"POST", "undo", 1, 1, TRUE, post_undo},
+    {"GET", "overview", 1, 1, FALSE, get_overview},
+    {"GET", "heats", 1, 1, FALSE, get_heats},
+    {"GET", "next", 1, 1, FALSE, get_next},
+    {"GET", "state", 1, 1, FALSE, get_state},
+    {"GET", "slide/*", 2, 2, FALSE, get_slide},
+    {"GET", "slide/*/tile", 6, 6, FALSE, get_tile},
+    {"GET", "slide/*/thumbnail", 3, 3, FALSE, get_thumbnail},
+    {"GET", "slide/*/patch", 6, 6, FALSE, get_patch},
+    {"GET", "slide/*/mask", 3, 3, FALSE, get_mask},
+    {"GET", "slide/*/patches", 3, 3, FALSE, get_patches},
+    {"GET", "slide/*/heat", 4, 5, FALSE, get_heat},
+    {"GET", "slide/*/outlines", 3, 3, FALSE, get_outlines},
+    {"PUT", "slide/*/outlines", 3, 3, TRUE, put_outlines},
+    {"POST", "shape", 1, 1, FALSE, post_shape},
+    {"POST", "retrain", 1, 1, TRUE, post_retrain},
+    {"POST", "undo", 1, 1, TRUE, post_undo},
 };
 
 static gboolean matches(const char *pattern, RmilRequest *request) {

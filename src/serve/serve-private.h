@@ -56,16 +56,16 @@ typedef enum { RMIL_LOOP_IDLE, RMIL_LOOP_LOADING, RMIL_LOOP_QUICK, RMIL_LOOP_EXA
 typedef struct {
     RmilServeOptions options;
     const RmilWork *work;
-    int64_t count;       /* slides */
-    GHashTable *by_id;   /* id -> row + 1 */
-    char *home;          /* the table's folder */
-    GMutex lock;         /* of what follows */
-    int64_t version;     /* grows with every change that a page must hear of */
+    int64_t count;     /* slides */
+    GHashTable *by_id; /* id -> row + 1 */
+    char *home;        /* the table's folder */
+    GMutex lock;       /* of what follows */
+    int64_t version;   /* grows with every change that a page must hear of */
     RmilOutline *outlines;
-    RmilShelf *shelf;    /* NULL: none */
-    GHashTable *problems; /* id -> text, of the run and of slides that cannot be opened */
+    RmilShelf *shelf;      /* NULL: none */
+    GHashTable *problems;  /* id -> text, of the run and of slides that cannot be opened */
     struct RmilLoop *loop; /* loop.c; NULL: nothing is trained */
-    GMutex saving;       /* held while annotations are written */
+    GMutex saving;         /* held while annotations are written */
     struct RmilTiles *tiles;
     RmilMonitor monitor;
     RmilGate *gate;
@@ -73,7 +73,7 @@ typedef struct {
 RmilDesk *rmil_desk_new(const RmilServeOptions *options, GError **error);
 void rmil_desk_free(RmilDesk *desk);
 int64_t rmil_desk_find(const RmilDesk *desk, const char *id); /* row; −1: none */
-RmilShelf *rmil_desk_shelf(RmilDesk *desk);                 /* a reference; NULL: none */
+RmilShelf *rmil_desk_shelf(RmilDesk *desk);                   /* a reference; NULL: none */
 /* The record as it is now takes the place of the one before. */
 gboolean rmil_desk_reopen(RmilDesk *desk, GError **error);
 /* Something changed. With the lock held. */
@@ -97,9 +97,9 @@ JsonNode *rmil_brush(JsonNode *request, GError **error);
 /* -- tiles.c --------------------------------------------------------------------------------------------------------------------------- */
 enum { RMIL_TILE_SIDE = 256 };
 typedef struct {
-    RmilSlideInfo info;   /* its texts are not there */
-    double mpp;           /* 0: not known */
-    int deepest;          /* zoom at which a pixel of a tile is one of level 0 */
+    RmilSlideInfo info; /* its texts are not there */
+    double mpp;         /* 0: not known */
+    int deepest;        /* zoom at which a pixel of a tile is one of level 0 */
 } RmilLook;
 struct RmilTiles *rmil_tiles_new(RmilDesk *desk, int64_t bytes);
 void rmil_tiles_free(struct RmilTiles *tiles);

@@ -149,7 +149,8 @@ static gboolean bind_port(RmilServe *serve, const char *listen, int port, GError
     GError *reason = NULL;
     serve->service = g_socket_service_new();
     g_socket_listener_set_backlog(G_SOCKET_LISTENER(serve->service), 128);
-    if (!g_socket_listener_add_address(G_SOCKET_LISTENER(serve->service), wanted, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, NULL, &got, &reason)) {
+    if (!g_socket_listener_add_address(G_SOCKET_LISTENER(serve->service), wanted, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, NULL, &got,
+                                       &reason)) {
         const gboolean taken = g_error_matches(reason, G_IO_ERROR, G_IO_ERROR_ADDRESS_IN_USE);
         rmil_fail(error, RMIL_ERROR_IO, "cannot listen at %s, port %d: %s%s", listen, port, reason->message,
                   taken ? "; another --port, or --port 0 for any that is free" : "");
@@ -278,7 +279,8 @@ void rmil_serve_free(RmilServe *serve) {
         g_socket_listener_close(G_SOCKET_LISTENER(serve->service));
     }
     if (serve->workers) g_thread_pool_free(serve->workers, FALSE, TRUE);
-    while (g_main_context_iteration(serve->context, FALSE)) /* answers that were on their way */;
+    while (g_main_context_iteration(serve->context, FALSE)) /* answers that were on their way */
+        ;
     if (serve->look) {
         g_source_destroy(serve->look);
         g_source_unref(serve->look);
@@ -287,7 +289,8 @@ void rmil_serve_free(RmilServe *serve) {
     g_clear_pointer(&serve->watched, g_hash_table_unref);
     if (serve->soup) soup_server_disconnect(serve->soup);
     g_clear_object(&serve->soup);
-    while (g_main_context_iteration(serve->context, FALSE)) /* connections that close */;
+    while (g_main_context_iteration(serve->context, FALSE)) /* connections that close */
+        ;
     g_clear_object(&serve->service);
     rmil_desk_free(serve->desk);
     rmil_guard_clear(&serve->guard);

@@ -15,8 +15,8 @@ enum { RMIL_CONNECTIONS = 512, RMIL_IDLE_SECONDS = 60, RMIL_PATH_BYTES = 2048 };
 typedef enum { RMIL_REFUSED_TOKEN, RMIL_REFUSED_HOST, RMIL_REFUSED_SIZE, RMIL_REFUSED_CROWD, RMIL_REFUSED_COUNT } RmilRefusal;
 typedef struct {
     const RmilMonitor *monitor;
-    char *token;       /* 32 hexadecimal digits */
-    char *listen;      /* the address that was asked for */
+    char *token;  /* 32 hexadecimal digits */
+    char *listen; /* the address that was asked for */
     guint port;
     int64_t refused[RMIL_REFUSED_COUNT];
     gint64 said[RMIL_REFUSED_COUNT];
@@ -34,8 +34,8 @@ typedef struct {
     char **path;       /* its pieces, percent signs resolved; NULL-terminated */
     GHashTable *query; /* or NULL */
     GBytes *body;
-    char *etag; /* If-Match, or NULL */
-    int64_t row;  /* of the slide that the path names */
+    char *etag;  /* If-Match, or NULL */
+    int64_t row; /* of the slide that the path names */
 } RmilRequest;
 typedef struct {
     guint status;

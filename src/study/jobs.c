@@ -93,7 +93,7 @@ static gboolean add_method(RmilJobs *jobs, const RmilStudyPlan *plan, const Rmil
         done = rmil_plan_options(plan, method, v, base, &options, error);
         for (guint r = 0; done && r < jobs->repeats->len; r++) {
             RmilJob *job = job_new(jobs, plan, data, method, v, &g_array_index(jobs->repeats, RmilRepeat, r),
-                                  orders ? &g_array_index(orders, RmilSuggested, r) : NULL, &options, error);
+                                   orders ? &g_array_index(orders, RmilSuggested, r) : NULL, &options, error);
             done = job != NULL;
             if (done) g_ptr_array_add(jobs->list, job);
         }

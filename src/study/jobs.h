@@ -23,9 +23,9 @@ typedef struct _RmilJob {
 } RmilJob;
 
 typedef struct {
-    GPtrArray *list;  /* RmilJob, in the plan's order */
-    GArray *repeats;  /* RmilRepeat */
-    GPtrArray *grown; /* RmilGrown of every padding; empty: nothing grows */
+    GPtrArray *list;      /* RmilJob, in the plan's order */
+    GArray *repeats;      /* RmilRepeat */
+    GPtrArray *grown;     /* RmilGrown of every padding; empty: nothing grows */
     GPtrArray *suggested; /* GArray of RmilSuggested, one a repeat, of every method that asks for it */
 } RmilJobs;
 

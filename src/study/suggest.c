@@ -15,7 +15,8 @@ enum { MEMBERS = 3 };
 #define MEMBER_SEED 0x5eed00000000u /* apart from the seeds of the runs that are compared */
 
 double rmil_suggest_gain(const RmilDoubts *d) {
-    const double wrong = isfinite(d->wrong) ? d->wrong : 0, spread = isfinite(d->spread) ? d->spread : 0, stray = isfinite(d->stray) ? d->stray : 0;
+    const double wrong = isfinite(d->wrong) ? d->wrong : 0, spread = isfinite(d->spread) ? d->spread : 0,
+                 stray = isfinite(d->stray) ? d->stray : 0;
     return wrong + OF_SPREAD * spread + (d->outlined ? OF_STRAY * stray : OF_UNSEEN);
 }
 
@@ -123,7 +124,8 @@ static gboolean order_repeat(int64_t index, int worker, gpointer user, GError **
         candidates += is_candidate(s, repeat, i);
     }
     for (int64_t v = 0; v < s->count && placed < candidates; v++) {
-        const int64_t share = (int64_t)floor(s->shares[v] * (double)candidates + 0.5), wanted = v + 1 < s->count ? MAX(share, s->shares[v] > 0) : candidates;
+        const int64_t share = (int64_t)floor(s->shares[v] * (double)candidates + 0.5),
+                      wanted = v + 1 < s->count ? MAX(share, s->shares[v] > 0) : candidates;
         if (wanted <= placed) continue;
         /* as many of the validation slides are annotated as with a drawn order */
         rmil_vary_suggested(s->data, repeat, candidates ? (double)placed / (double)candidates : 0, out, kept);
@@ -151,7 +153,14 @@ GArray *rmil_suggest(const RmilTrainData *data, const GArray *repeats, const Rmi
     g_autoptr(GArray) out = g_array_new(FALSE, TRUE, sizeof(RmilSuggested));
     g_array_set_clear_func(out, clear_suggested);
     g_array_set_size(out, repeats->len);
-    Suggesting s = {.data = data, .repeats = repeats, .method = method, .options = options, .shares = sorted, .count = n, .out = out, .monitor = monitor};
+    Suggesting s = {.data = data,
+                    .repeats = repeats,
+                    .method = method,
+                    .options = options,
+                    .shares = sorted,
+                    .count = n,
+                    .out = out,
+                    .monitor = monitor};
     g_mutex_init(&s.lock);
     const gboolean done = rmil_parallel(repeats->len, 0, order_repeat, &s, error);
     g_mutex_clear(&s.lock);

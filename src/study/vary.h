@@ -9,18 +9,18 @@
 typedef struct {
     const RmilTrainData *data;
     const RmilRepeat *repeat;
-    const GPtrArray *paddings; /* RmilGrown of every padding of the plan */
-    RmilSplit *splits;         /* owned; NULL: the repeat's */
-    gboolean *kept;            /* owned; whose annotation stays; NULL: all */
-    const RmilGrown *grown;    /* or NULL */
-    double within;             /* share of each annotation that stays; 0: all of it */
+    const GPtrArray *paddings;  /* RmilGrown of every padding of the plan */
+    RmilSplit *splits;          /* owned; NULL: the repeat's */
+    gboolean *kept;             /* owned; whose annotation stays; NULL: all */
+    const RmilGrown *grown;     /* or NULL */
+    double within;              /* share of each annotation that stays; 0: all of it */
     const RmilSuggested *order; /* of this method and repeat; NULL: the plan does not ask for one */
     gboolean suggested;         /* annotated slides are those that come first in it, not drawn ones */
 } RmilVariedData;
 
 /* One kind of variation. */
 typedef struct {
-    const RmilOption *option;                           /* its name, and what a value may be */
+    const RmilOption *option;                                      /* its name, and what a value may be */
     void (*change)(RmilVariedData *data, const RmilVaried *value); /* NULL: a value sets the option of training of that name */
     gboolean guided;    /* only annotations change: a training that does not look at them is the same with all values */
     gboolean elsewhere; /* the report shows how much attention leaves the lesion */

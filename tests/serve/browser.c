@@ -32,7 +32,8 @@ static JsonNode *call(Browser *browser, const char *method, const char *path, co
     g_autoptr(JsonNode) node = rmil_json_parse(text, size, "chromedriver", &error);
     g_assert_no_error(error);
     JsonNode *value = rmil_json_get(node, "value");
-    if (soup_message_get_status(message) != 200) g_error("chromedriver: %s: %s\n%s", path, rmil_json_text(value, "message"), body ? body : "");
+    if (soup_message_get_status(message) != 200)
+        g_error("chromedriver: %s: %s\n%s", path, rmil_json_text(value, "message"), body ? body : "");
     return value ? json_node_copy(value) : NULL;
 }
 
@@ -65,7 +66,8 @@ Browser *browser_new(int width, int height) {
         return NULL;
     }
     Browser *browser = g_new0(Browser, 1);
-    browser->driver = g_subprocess_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_SILENCE, &error, program, "--port=0", NULL);
+    browser->driver = g_subprocess_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_SILENCE, &error, program, "--port=0",
+                                       NULL);
     g_assert_no_error(error);
     browser->soup = soup_session_new();
     soup_session_set_timeout(browser->soup, 120);
@@ -130,9 +132,11 @@ void browser_wait(Browser *browser, const char *expression) {
 
 /* -- hands ------------------------------------------------------------------------------------------------------------------------------------ */
 void browser_drag(Browser *browser, const double *points, int n) {
-    g_autoptr(GString) body = g_string_new("{\"actions\":[{\"type\":\"pointer\",\"id\":\"mouse\",\"parameters\":{\"pointerType\":\"mouse\"},\"actions\":[");
+    g_autoptr(GString) body = g_string_new(
+        "{\"actions\":[{\"type\":\"pointer\",\"id\":\"mouse\",\"parameters\":{\"pointerType\":\"mouse\"},\"actions\":[");
     for (int i = 0; i < n; i++) {
-        g_string_append_printf(body, "{\"type\":\"pointerMove\",\"duration\":%d,\"x\":%d,\"y\":%d},", i ? 40 : 0, (int)points[2 * i], (int)points[2 * i + 1]);
+        g_string_append_printf(body, "{\"type\":\"pointerMove\",\"duration\":%d,\"x\":%d,\"y\":%d},", i ? 40 : 0, (int)points[2 * i],
+                               (int)points[2 * i + 1]);
         if (i == 0) g_string_append(body, "{\"type\":\"pointerDown\",\"button\":0},");
     }
     g_string_append(body, "{\"type\":\"pointerUp\",\"button\":0}]}]}");
@@ -141,8 +145,10 @@ void browser_drag(Browser *browser, const double *points, int n) {
 
 void browser_key(Browser *browser, const char *key, gboolean ctrl) {
     g_autofree char *quoted = quote(key);
-    g_autofree char *body = g_strdup_printf("{\"actions\":[{\"type\":\"key\",\"id\":\"keys\",\"actions\":[%s{\"type\":\"keyDown\",\"value\":%s},{\"type\":\"keyUp\",\"value\":%s}%s]}]}",
-                                            ctrl ? "{\"type\":\"keyDown\",\"value\":\"\\uE009\"}," : "", quoted, quoted, ctrl ? ",{\"type\":\"keyUp\",\"value\":\"\\uE009\"}" : "");
+    g_autofree char *body = g_strdup_printf(
+        "{\"actions\":[{\"type\":\"key\",\"id\":\"keys\",\"actions\":[%s{\"type\":\"keyDown\",\"value\":%s},{\"type\":\"keyUp\",\"value\":%s}%s]}]}",
+        ctrl ? "{\"type\":\"keyDown\",\"value\":\"\\uE009\"}," : "", quoted, quoted,
+        ctrl ? ",{\"type\":\"keyUp\",\"value\":\"\\uE009\"}" : "");
     tell(browser, "/actions", body);
 }
 

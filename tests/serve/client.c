@@ -108,7 +108,8 @@ void ask_as(Answer *answer, const char *method, const char *address, const char 
 JsonNode *answer_get(const Answer *answer, const char *path) {
     g_auto(GStrv) members = g_strsplit(path, ".", -1);
     JsonNode *node = answer->json;
-    for (int i = 0; node && members[i]; i++) node = JSON_NODE_HOLDS_OBJECT(node) ? json_object_get_member(json_node_get_object(node), members[i]) : NULL;
+    for (int i = 0; node && members[i]; i++)
+        node = JSON_NODE_HOLDS_OBJECT(node) ? json_object_get_member(json_node_get_object(node), members[i]) : NULL;
     return node;
 }
 

@@ -19,8 +19,15 @@ static void make_features(const char *folder, const char *id, gboolean positive,
         for (int d = 0; d < DIM; d++) features[i * DIM + d] = (float)(0.3 * rmil_rng_normal(&rng));
         if (positive && i == KNOWN_SQUARE / KNOWN_SIDE * (COLUMNS + 1)) features[i * DIM] += 6;
     }
-    const RmilBag bag = {.id = (char *)id, .count = ROWS * COLUMNS, .dim = DIM, .precision = RMIL_FLOAT32, .features = features, .coords = coords,
-                         .patch_size = KNOWN_SIDE, .patch_size_level0 = KNOWN_SIDE, .target_mpp = 0.5};
+    const RmilBag bag = {.id = (char *)id,
+                         .count = ROWS * COLUMNS,
+                         .dim = DIM,
+                         .precision = RMIL_FLOAT32,
+                         .features = features,
+                         .coords = coords,
+                         .patch_size = KNOWN_SIDE,
+                         .patch_size_level0 = KNOWN_SIDE,
+                         .target_mpp = 0.5};
     g_autofree char *name = g_strdup_printf("%s.h5", id), *path = g_build_filename(folder, name, NULL);
     g_assert_true(rmil_bag_write(&bag, path, FALSE, &error));
 }
@@ -28,9 +35,10 @@ static void make_features(const char *folder, const char *id, gboolean positive,
 char *known_run(void) {
     char *folder = test_folder();
     g_autoptr(GString) table = g_string_new("id,slide,features,label,split,annotation\n");
-    g_free(test_file(folder, "p2.geojson",
-                     "{\"type\":\"FeatureCollection\",\"features\":[{\"type\":\"Feature\",\"geometry\":{\"type\":\"Polygon\",\"coordinates\":[[[256,256],[320,256],[320,320],[256,320],"
-                     "[256,256]]]},\"properties\":{\"objectType\":\"annotation\",\"classification\":{\"name\":\"Tumor\"}}}]}"));
+    g_free(test_file(
+        folder, "p2.geojson",
+        "{\"type\":\"FeatureCollection\",\"features\":[{\"type\":\"Feature\",\"geometry\":{\"type\":\"Polygon\",\"coordinates\":[[[256,256],[320,256],[320,320],[256,320],"
+        "[256,256]]]},\"properties\":{\"objectType\":\"annotation\",\"classification\":{\"name\":\"Tumor\"}}}]}"));
     for (int i = 0; i < 16; i++) {
         const gboolean positive = i < 8, leica = i == 0;
         const int number = i % 8 + 1;
@@ -41,7 +49,10 @@ char *known_run(void) {
         if (leica) g_free(make_leica(folder, name, picture, KNOWN_LEFT, KNOWN_TOP, 4000, 3000, FALSE));
         else g_free(make_slide(folder, name, picture, (SlideForm){.mpp = 0.5, .compression = VIPS_FOREIGN_TIFF_COMPRESSION_DEFLATE}));
         make_features(folder, id, positive, leica, (uint64_t)i + 1);
-        g_string_append_printf(table, "%s,%s,%s.h5,%d,%s,%s\n", id, name, id, positive, number <= 4 ? "train" : number <= 6 ? "val" : "test",
+        g_string_append_printf(table, "%s,%s,%s.h5,%d,%s,%s\n", id, name, id, positive,
+                               number <= 4   ? "train"
+                               : number <= 6 ? "val"
+                                             : "test",
                                positive && number == 2 ? "p2.geojson" : "");
     }
     g_free(test_file(folder, "cohort.csv", table->str));

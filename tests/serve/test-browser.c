@@ -70,12 +70,14 @@ static void test_table(void) {
     if (!begin()) return;
     go("");
     browser_wait(browser, "document.querySelectorAll('.card').length === 16");
-    browser_wait(browser, "[...document.querySelectorAll('.card img')].filter((img) => img.complete && img.naturalWidth === 240).length > 5");
+    browser_wait(browser,
+                 "[...document.querySelectorAll('.card img')].filter((img) => img.complete && img.naturalWidth === 240).length > 5");
     browser_wait(browser, "document.querySelectorAll('.next li').length > 0");
     g_autofree char *next = browser_text(browser, "document.querySelector('.next').innerText");
     g_assert_nonnull(strstr(next, "nobody has outlined it yet"));
     /* filters and keys */
-    browser_run(browser, "const s = document.querySelectorAll('.filters select')[1]; s.value = 'test'; s.dispatchEvent(new Event('change'));");
+    browser_run(browser,
+                "const s = document.querySelectorAll('.filters select')[1]; s.value = 'test'; s.dispatchEvent(new Event('change'));");
     g_assert_cmpfloat(browser_number(browser, "document.querySelectorAll('.card').length"), ==, 4);
     browser_key(browser, "\uE014", FALSE); /* right, from nothing to the first, then on */
     browser_key(browser, "\uE014", FALSE);
@@ -109,11 +111,15 @@ static Box find_colour(int red, int green, int blue, int tolerance) {
 
 /* Where a position of the slide is in the window. */
 static double window_x(double x) {
-    g_autofree char *js = g_strdup_printf("document.querySelector('.map').map.project([0, %g]).subtract(document.querySelector('.map').map.getPixelOrigin()).add(document.querySelector('.map').map.containerPointToLayerPoint([0, 0]).multiplyBy(-1)).x + document.querySelector('.map').getBoundingClientRect().left", x);
+    g_autofree char *js = g_strdup_printf(
+        "document.querySelector('.map').map.project([0, %g]).subtract(document.querySelector('.map').map.getPixelOrigin()).add(document.querySelector('.map').map.containerPointToLayerPoint([0, 0]).multiplyBy(-1)).x + document.querySelector('.map').getBoundingClientRect().left",
+        x);
     return browser_number(browser, js);
 }
 static double window_y(double y) {
-    g_autofree char *js = g_strdup_printf("document.querySelector('.map').map.project([%g, 0]).subtract(document.querySelector('.map').map.getPixelOrigin()).add(document.querySelector('.map').map.containerPointToLayerPoint([0, 0]).multiplyBy(-1)).y + document.querySelector('.map').getBoundingClientRect().top", y);
+    g_autofree char *js = g_strdup_printf(
+        "document.querySelector('.map').map.project([%g, 0]).subtract(document.querySelector('.map').map.getPixelOrigin()).add(document.querySelector('.map').map.containerPointToLayerPoint([0, 0]).multiplyBy(-1)).y + document.querySelector('.map').getBoundingClientRect().top",
+        y);
     return browser_number(browser, js);
 }
 
@@ -121,7 +127,9 @@ static void look_at(double zoom, double x, double y) {
     g_autofree char *js = g_strdup_printf("document.querySelector('.map').map.setView([%g, %g], %g, {animate: false});", y, x, zoom);
     JsonNode *value = browser_run(browser, js);
     if (value) json_node_unref(value);
-    browser_wait(browser, "[...document.querySelectorAll('.leaflet-tile')].length && [...document.querySelectorAll('.leaflet-tile')].every((tile) => tile.complete)");
+    browser_wait(
+        browser,
+        "[...document.querySelectorAll('.leaflet-tile')].length && [...document.querySelectorAll('.leaflet-tile')].every((tile) => tile.complete)");
     g_usleep(400000);
 }
 
@@ -147,7 +155,8 @@ static void test_place(void) {
             browser_key(browser, "h", FALSE);
             g_usleep(200000);
             assert_box(find_colour(0x14, 0x28, 0xC8, 30), zooms[z] == floor(zooms[z]) ? 1.5 : 2);
-            browser_run(browser, "const r = document.querySelector('input[type=range]'); r.value = 1; r.dispatchEvent(new Event('input'));");
+            browser_run(browser,
+                        "const r = document.querySelector('input[type=range]'); r.value = 1; r.dispatchEvent(new Event('input'));");
             browser_key(browser, "h", FALSE);
             g_usleep(300000);
             assert_box(find_colour(253, 231, 37, 12), 1.5);
@@ -158,11 +167,40 @@ static void test_place(void) {
     no_complaints();
 }
 
+/* Two heat maps side by side show the same place, and are moved together. */
+static void test_two(void) {
+    if (!begin()) return;
+    open_slide_page("p3");
+    browser_run(
+        browser,
+        "const s = [...document.querySelectorAll('select')].find((one) => one.getAttribute('aria-label') === 'second heat map'); s.value = 'abmil'; "
+        "s.dispatchEvent(new Event('change'));");
+    browser_wait(browser, "document.querySelectorAll('.map').length === 2 && document.querySelectorAll('.map')[1].dataset.heat");
+    static const char same[] =
+        "(() => { const [a, b] = [...document.querySelectorAll('.map')].map((box) => box.map); return Math.abs(a.getCenter().lng - b.getCenter().lng) < 2 && "
+        "Math.abs(a.getCenter().lat - b.getCenter().lat) < 2 && a.getZoom() === b.getZoom(); })()";
+    browser_wait(browser, same);
+    g_assert_cmpfloat(fabs(browser_number(browser, "document.querySelector('.map').map.getCenter().lng") - 320), <,
+                      8); /* it stayed where it was */
+    const double x = window_x(320), y = window_y(256), drag[] = {x, y, x - 10, y - 5, x - 30, y - 20, x - 60, y - 40};
+    browser_drag(browser, drag, 4);
+    g_usleep(800000);
+    browser_wait(browser, same);
+    g_assert_cmpfloat(browser_number(browser, "document.querySelector('.map').map.getCenter().lng"), >, 328);
+    browser_run(browser, "document.querySelectorAll('.map')[1].map.setView([200, 200], 2, {animate: false});");
+    browser_wait(browser, same);
+    browser_run(
+        browser,
+        "const s = [...document.querySelectorAll('select')].find((one) => one.getAttribute('aria-label') === 'second heat map'); s.value = ''; s.dispatchEvent(new Event('change'));");
+    no_complaints();
+}
+
 static void test_scale(void) {
     if (!begin()) return;
     open_slide_page("p3");
     look_at(2, 320, 256); /* 1:1: 0.5 µm a pixel */
-    const double pixels = browser_number(browser, "document.querySelector('.scale').dataset.pixels"), length = browser_number(browser, "document.querySelector('.scale').dataset.length");
+    const double pixels = browser_number(browser, "document.querySelector('.scale').dataset.pixels"),
+                 length = browser_number(browser, "document.querySelector('.scale').dataset.length");
     g_assert_cmpfloat(fabs(pixels * 0.5 - length), <, 0.01);
     g_autofree char *text = browser_text(browser, "document.querySelector('.scale .text').textContent");
     g_assert_nonnull(strstr(text, "µm · 20×"));
@@ -170,7 +208,9 @@ static void test_scale(void) {
 
 /* -- what is drawn --------------------------------------------------------------------------------------------------------------------------- */
 static void saved(int outlines) {
-    g_autofree char *js = g_strdup_printf("document.querySelector('.maps').dataset.outlines === '%d' && document.querySelector('.maps').dataset.etag && document.querySelector('.state').textContent === 'saved'", outlines);
+    g_autofree char *js = g_strdup_printf(
+        "document.querySelector('.maps').dataset.outlines === '%d' && document.querySelector('.maps').dataset.etag && document.querySelector('.state').textContent === 'saved'",
+        outlines);
     browser_wait(browser, js);
 }
 
@@ -276,7 +316,9 @@ static void test_retrain(void) {
     g_assert_nonnull(strstr(outcome, "AUROC (validation)"));
     g_assert_nonnull(strstr(outcome, "annotated patches"));
     /* then the exact models, which are kept: those of `rankmil run`, to the byte */
-    browser_wait(browser, "document.querySelector('.map').dataset.heat.startsWith('rank ') && document.querySelector('.train').dataset.phase === 'idle'");
+    browser_wait(
+        browser,
+        "document.querySelector('.map').dataset.heat.startsWith('rank ') && document.querySelector('.train').dataset.phase === 'idle'");
     g_autofree char *after = test_bytes(folder, "run/runs/rank/0/predictions.csv", NULL);
     g_assert_cmpstr(before, !=, after);
     g_assert_false(test_exists(folder, "run/.view-pending"));
@@ -294,10 +336,12 @@ static void test_killed(void) {
     if (!begin()) return;
     open_slide_page("p6");
     look_at(2, 320, 256);
-    JsonNode *value = browser_run(browser, "window.saving = (async () => { let etag = 'none'; const ring = []; for (let i = 0; i < 20000; i++) ring.push([100 + 80 * Math.cos(i / 20000 * 6.2831), "
-                                           "100 + 80 * Math.sin(i / 20000 * 6.2831)]); ring.push(ring[0]); for (;;) { const reply = await fetch('slide/p6/outlines', {method: 'PUT', headers: "
-                                           "{'If-Match': etag}, body: JSON.stringify({type: 'FeatureCollection', features: [{type: 'Feature', geometry: {type: 'Polygon', coordinates: [ring]}, "
-                                           "properties: {objectType: 'annotation', classification: {name: 'Tumor'}}}]})}); etag = (await reply.json()).etag; } })().catch(() => {});");
+    JsonNode *value = browser_run(
+        browser,
+        "window.saving = (async () => { let etag = 'none'; const ring = []; for (let i = 0; i < 20000; i++) ring.push([100 + 80 * Math.cos(i / 20000 * 6.2831), "
+        "100 + 80 * Math.sin(i / 20000 * 6.2831)]); ring.push(ring[0]); for (;;) { const reply = await fetch('slide/p6/outlines', {method: 'PUT', headers: "
+        "{'If-Match': etag}, body: JSON.stringify({type: 'FeatureCollection', features: [{type: 'Feature', geometry: {type: 'Polygon', coordinates: [ring]}, "
+        "properties: {objectType: 'annotation', classification: {name: 'Tumor'}}}]})}); etag = (await reply.json()).etag; } })().catch(() => {});");
     if (value) json_node_unref(value);
     for (int i = 0; i < 200 && !test_exists(folder, "annotations/p6.geojson"); i++) g_usleep(20000);
     g_usleep(700000);
@@ -323,6 +367,7 @@ int main(int argc, char **argv) {
     g_assert_true(rmil_vips_init(NULL));
     g_test_add_func("/browser/table", test_table);
     g_test_add_func("/browser/place", test_place);
+    g_test_add_func("/browser/two", test_two);
     g_test_add_func("/browser/scale", test_scale);
     g_test_add_func("/browser/draw", test_draw);
     g_test_add_func("/browser/nothing", test_nothing);

@@ -6,7 +6,8 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
-#define SQUARE "{\"type\":\"FeatureCollection\",\"features\":[{\"type\":\"Feature\",\"geometry\":{\"type\":\"Polygon\",\"coordinates\":[[[256,256],[320,256],[320,320],[256,320],[256,256]]]},\"properties\":{\"objectType\":\"annotation\",\"classification\":{\"name\":\"Tumor\"}}}]}"
+#define SQUARE                                                                                                                             \
+    "{\"type\":\"FeatureCollection\",\"features\":[{\"type\":\"Feature\",\"geometry\":{\"type\":\"Polygon\",\"coordinates\":[[[256,256],[320,256],[320,320],[256,320],[256,256]]]},\"properties\":{\"objectType\":\"annotation\",\"classification\":{\"name\":\"Tumor\"}}}]}"
 
 static char *root, *rerun[] = {NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL};
 
@@ -36,7 +37,9 @@ static void set_rerun(Served *served) {
 static void wait_for(Served *served, Answer *a, const char *phase, double serial) {
     for (int i = 0; i < 600; i++) {
         ask(served, a, "GET", "state", NULL, NULL);
-        if ((!phase || g_strcmp0(answer_text(a, "loop.phase"), phase) == 0) && (serial == 0 || (answer_get(a, "loop.result") && answer_number(a, "loop.result.serial") >= serial))) return;
+        if ((!phase || g_strcmp0(answer_text(a, "loop.phase"), phase) == 0) &&
+            (serial == 0 || (answer_get(a, "loop.result") && answer_number(a, "loop.result.serial") >= serial)))
+            return;
         g_usleep(50000);
     }
     g_autofree char *state = json_to_string(a->json, FALSE);
@@ -61,7 +64,11 @@ static void test_live(void) {
     g_assert_cmpuint(a.status, ==, 200);
     g_assert_cmpint(json_array_get_int_element(json_node_get_array(answer_get(&a, "top")), 0), ==, 44); /* the known patch */
     ask(served, &a, "POST", "undo", "{}", NULL);
-    g_assert_cmpuint(a.status, !=, 200); /* of the first there is nothing before but the record's */
+    g_assert_cmpuint(a.status, ==, 200);
+    ask(served, &a, "GET", "slide/p3/heat/now", NULL, NULL);
+    g_assert_cmpuint(a.status, ==, 400); /* before the first there are only the record's */
+    ask(served, &a, "POST", "undo", "{}", NULL);
+    g_assert_cmpuint(a.status, ==, 422);
     ask(served, &a, "POST", "retrain", "{\"slide\":\"p3\",\"method\":\"abmil\"}", NULL);
     wait_for(served, &a, "idle", serial + 1);
     g_assert_cmpstr(answer_text(&a, "loop.result.method"), ==, "abmil");

@@ -267,7 +267,8 @@ static void test_partial(void) {
     g_autoptr(RmilStudyPlan) again = good(rmil_study_plan_text(plan), NULL);
     g_assert_cmpstr(rmil_study_plan_text(again), ==, rmil_study_plan_text(plan));
     g_assert_null(strstr(rmil_study_plan_text(whole), "annotations"));
-    refused("study: comparison\nmethods: [rank]\nannotations: some\n", NULL, "line 3: annotations is \"some\"; it must be whole or partial");
+    refused("study: comparison\nmethods: [rank]\nannotations: some\n", NULL,
+            "line 3: annotations is \"some\"; it must be whole or partial");
     refused("study: comparison\nannotations: whole\n", NULL, "names no methods");
     refused("study: comparison\nmethods: [rank-both]\nsettings: {pairs: within}\n", NULL,
             "method rank-both is the one with --pairs both: leave --pairs out, or take another method");

@@ -33,7 +33,7 @@ async function look() {
         const before = cohort.loop;
         cohort.loop = state.loop || null;
         tell('loop');
-        const now = state.loop && state.loop.result ? state.loop.result.serial : 0;
+        const now = state.loop && state.loop.result ? state.loop.result.serial : 0; /* 0: none, or it was undone */
         if (now !== serial) {
             serial = now;
             cohort.heats = await api.heats();

@@ -103,7 +103,7 @@ class SlidePage {
         this.maps = element('.maps');
         this.side = element('aside.side');
         main.className = 'slide';
-        main.replaceChildren(element('.stage', {}, this.toolbar(), this.maps, this.strip = element('.strip')), this.side);
+        main.replaceChildren(element('.stage', {}, this.toolbar(), this.maps, this.strip = element(patches ? '.strip' : '.strip.none')), this.side);
         this.outlines = new Outlines(info.id, () => this.drawn(), () => this.saved());
         this.panes = [new Pane(this.maps, info, patches)];
         this.drawing = new Drawing(this.panes[0].map, this);
@@ -152,9 +152,11 @@ class SlidePage {
         if (this.together) this.together();
         this.together = null;
         if (this.panes[1] && !view.second) this.panes.pop().remove();
+        const {map} = this.panes[0], centre = map.getCenter(), zoom = map.getZoom();
+        this.maps.classList.toggle('two', view.second !== '');
+        map.invalidateSize({animate: false, pan: false});
+        map.setView(centre, zoom, {animate: false});
         if (view.second && !this.panes[1]) this.panes.push(new Pane(this.maps, this.info, this.patches));
-        this.maps.classList.toggle('two', this.panes.length > 1);
-        for (const pane of this.panes) pane.map.invalidateSize({animate: false});
         if (!this.panes[1]) return;
         this.together = move(this.panes[0].map, this.panes[1].map);
         this.panes[1].show(view.second);
@@ -279,12 +281,12 @@ class SlidePage {
         const lesions = list.filter((one) => !excludes(one.name)).length;
         const words = list.length ? `${lesions} outlined, ${list.length - lesions} excluded` : outlines.there ? 'Somebody looked: nothing here.' : 'Nobody has outlined this slide.';
         const state = outlines.busy ? 'saving …' : outlines.failed ? 'not saved' : outlines.there ? 'saved' : '';
-        this.outlineBox.replaceChildren(element('h2', {}, 'Outlines'), element('p', {}, words, ' ', element('span.hint.state', {}, state)),
+        this.outlineBox.replaceChildren(...[element('h2', {}, 'Outlines'), element('p', {}, words, ' ', element('span.hint.state', {}, state)),
             !cohort.readOnly && element('p', {}, element('button.nothing', {disabled: Boolean(list.length) || outlines.there, onclick: () => outlines.nothing(),
                 title: 'the whole slide was looked at, and no lesion is on it'}, 'Negative: nothing here'),
             element('button', {disabled: chosen === null, onclick: () => outlines.reshape(chosen, null), title: 'Delete'}, 'Remove chosen')),
             outlines.from && element('p.hint', {}, `Shown from ${outlines.from}. What you draw is saved as ${outlines.file}, which the table then names.`),
-            ...(outlines.warnings || []).map((warning) => element('p.warning', {}, warning)));
+            ...(outlines.warnings || []).map((warning) => element('p.warning', {}, warning))].filter(Boolean));
     }
 
     saved() {

@@ -42,10 +42,10 @@ export function trainPanel(page) {
     }
     async function undo() {
         try {
-            await api.undoTraining();
-            hurry();
             const saved = page.outlines.undo();
             if (saved) await saved;
+            await api.undoTraining();
+            hurry();
         } catch (error) {
             say(error.message, 'bad');
         }
@@ -63,7 +63,7 @@ export function trainPanel(page) {
         if (loop.result) {
             box.dataset.serial = loop.result.serial;
             result.replaceChildren(element('p', {}, `${loop.result.title}: ${number(loop.result.seconds, 1)} s, ${loop.result.epochs} epochs`), outcome(loop.result, page.info.id),
-                loop.undo || loop.phase !== 'exact' ? element('button', {disabled: !loop.undo, title: 'the model before, and the outlines before', onclick: undo}, 'Undo') : '');
+                loop.undo ? element('button', {title: 'the model before, and the outlines before', onclick: undo}, 'Undo') : '');
         } else {
             result.replaceChildren();
         }

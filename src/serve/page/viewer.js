@@ -73,9 +73,9 @@ export function move(a, b) {
         own = false;
     };
     const there = follow(a, b), back = follow(b, a);
+    b.setView(a.getCenter(), a.getZoom(), {animate: false});
     a.on('move zoomanim', there);
     b.on('move zoomanim', back);
-    b.setView(a.getCenter(), a.getZoom(), {animate: false});
     return () => {
         a.off('move zoomanim', there);
         b.off('move zoomanim', back);
