@@ -121,6 +121,7 @@ void rmil_grid_free(RmilGrid *grid) {
 
 static RmilGrid *copy_grid(const RmilGrid *grid, GError **error) {
     g_autoptr(RmilGrid) copy = g_memdup2(grid, sizeof *grid);
+    if (copy->left_out) g_array_ref(copy->left_out);
     copy->coords = NULL;
     copy->tissue = NULL;
     if (!(copy->coords = rmil_try_new(grid->count, 2 * sizeof *grid->coords, error)) ||

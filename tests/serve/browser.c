@@ -7,6 +7,7 @@
 #include <libsoup/soup.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 #include <vips/vips.h>
 
 struct _Browser {
@@ -58,6 +59,28 @@ static guint find_port(GSubprocess *driver) {
     g_error("chromedriver did not start");
 }
 
+/* -- the end of a test that fails ------------------------------------------------------------------------------------------------------- */
+/* chromedriver's browsers would go on for ever, and with them whoever reads what the test says. They are all of one process group. */
+static volatile sig_atomic_t group;
+
+static void end_group(int number) {
+    if (group) kill(-(pid_t)group, SIGKILL);
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+static void own_group(gpointer unused) { setpgid(0, 0); }
+
+static GSubprocess *start_driver(const char *program, GError **error) {
+    static const int ends[] = {SIGABRT, SIGTRAP, SIGSEGV, SIGTERM, SIGINT};
+    g_autoptr(GSubprocessLauncher) launcher = g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_SILENCE);
+    g_subprocess_launcher_set_child_setup(launcher, own_group, NULL, NULL);
+    GSubprocess *driver = g_subprocess_launcher_spawn(launcher, error, program, "--port=0", NULL);
+    if (driver) group = (sig_atomic_t)g_ascii_strtoll(g_subprocess_get_identifier(driver), NULL, 10);
+    for (gsize i = 0; i < G_N_ELEMENTS(ends); i++) signal(ends[i], end_group);
+    return driver;
+}
+
 Browser *browser_new(int width, int height) {
     g_autofree char *program = g_find_program_in_path("chromedriver");
     g_autoptr(GError) error = NULL;
@@ -66,8 +89,7 @@ Browser *browser_new(int width, int height) {
         return NULL;
     }
     Browser *browser = g_new0(Browser, 1);
-    browser->driver = g_subprocess_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_SILENCE, &error, program, "--port=0",
-                                       NULL);
+    browser->driver = start_driver(program, &error);
     g_assert_no_error(error);
     browser->soup = soup_session_new();
     soup_session_set_timeout(browser->soup, 120);
@@ -88,6 +110,7 @@ void browser_free(Browser *browser) {
     if (value) json_node_unref(value);
     g_subprocess_send_signal(browser->driver, SIGTERM);
     g_subprocess_wait(browser->driver, NULL, NULL);
+    group = 0;
     g_object_unref(browser->driver);
     g_object_unref(browser->soup);
     g_free(browser->address);
