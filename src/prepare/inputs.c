@@ -2,6 +2,8 @@
 /* What a model is to be applied to -> a cohort: slides, feature files, folders, patterns and tables, each under an id of its own. */
 #include "prepare-private.h"
 
+#include "slide/dicom.h"
+
 #include <errno.h>
 #include <glib/gstdio.h>
 #include <glob.h>
@@ -21,6 +23,7 @@ typedef struct {
     GHashTable *ids;     /* id -> path that has it */
     GHashTable *inputs;  /* paths that are in the rows */
     GHashTable *folders; /* "device:inode" -> path by which it was entered */
+    GHashTable *series;  /* of DICOM that are taken */
 } Gathering;
 
 static void take(Gathering *g, const char *path, int depth);
@@ -191,6 +194,14 @@ static GPtrArray *list_folder(Gathering *g, const char *path) {
     return names;
 }
 
+/* Is it one more file of a DICOM slide that is taken already? The first by name stands for all: OpenSlide finds the others beside it. */
+static gboolean is_taken(const Gathering *g, const char *path, int64_t *others) {
+    char *series = rmil_dicom_series(path);
+    if (!series || g_hash_table_add(g->series, series)) return FALSE;
+    ++*others;
+    return TRUE;
+}
+
 static void add_folder(Gathering *g, const char *path, const GStatBuf *folder, int depth) {
     if (depth >= DEPTH) {
         report(g, "%s: folders lie too deep in each other: give this one by itself", path);
@@ -198,11 +209,12 @@ static void add_folder(Gathering *g, const char *path, const GStatBuf *folder, i
     }
     if (!enter(g, path, folder)) return;
     g_autoptr(GPtrArray) names = list_folder(g, path);
-    int64_t passed = 0;
+    int64_t passed = 0, others = 0;
     const char *first = NULL;
     const guint before = g->rows->len;
     for (guint i = 0; names && i < names->len; i++) {
         const char *inner = names->pdata[i];
+        if (is_wanted(inner) && is_taken(g, inner, &others)) continue;
         if (is_wanted(inner) || !g_file_test(inner, G_FILE_TEST_EXISTS) || g_file_test(inner, G_FILE_TEST_IS_DIR)) {
             take(g, inner, depth + 1);
         } else {
@@ -210,6 +222,10 @@ static void add_folder(Gathering *g, const char *path, const GStatBuf *folder, i
             passed++;
         }
     }
+    if (others)
+        rmil_monitor_warn(g->monitor,
+                          "%s: %" G_GINT64_FORMAT " DICOM file%s of slides of which another file is taken: a slide is taken once", path,
+                          others, others == 1 ? " is" : "s are");
     /* a MIRAX slide's own folder holds nothing else */
     if (passed && (depth == 0 || g->rows->len > before))
         rmil_monitor_warn(g->monitor, "%s: %" G_GINT64_FORMAT " file%s passed over that %s neither a slide nor features by name (%s)", path,
@@ -256,6 +272,7 @@ RmilCohort *rmil_predict_inputs_as(const char *const *inputs, int64_t count, con
     g_autoptr(GHashTable) ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_autoptr(GHashTable) folders = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    g_autoptr(GHashTable) series = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     GArray *rows = g_array_new(FALSE, TRUE, sizeof(RmilCohortRow));
     Gathering gathering = {.monitor = monitor,
                            .owner = owner,
@@ -264,7 +281,8 @@ RmilCohort *rmil_predict_inputs_as(const char *const *inputs, int64_t count, con
                            .rows = rows,
                            .ids = ids,
                            .inputs = seen,
-                           .folders = folders};
+                           .folders = folders,
+                           .series = series};
     rmil_task_init(&gathering.task);
     if (task) gathering.task = *task;
     for (int64_t i = 0; i < count; i++) gather(&gathering, inputs[i]);

@@ -691,6 +691,33 @@ static void test_lesion_labels(void) {
 static const char *owner(gpointer user, const char *id) { return strcmp(id, user) == 0 ? "/elsewhere/it.svs" : NULL; }
 
 /* What was given, without a table, through the whole. */
+/* The files of a DICOM slide are one slide; those of another series another. */
+static void test_dicom(void) {
+    g_autofree char *into = test_folder(), *below = g_build_filename(into, "scan", NULL);
+    static const char *const series[] = {"1.2.3", "1.2.3", "1.2.4", "1.2.3"};
+    g_assert_cmpint(g_mkdir(below, 0700), ==, 0);
+    for (gsize i = 0; i < G_N_ELEMENTS(series); i++) {
+        g_autofree char *path = g_strdup_printf("%s/%zu.dcm", below, i);
+        GString *file = g_string_new(NULL);
+        for (int k = 0; k < 128; k++) g_string_append_c(file, '\0');
+        g_string_append(file, "DICM");
+        g_string_append_len(file, "\x20\0\x0e\0UI\x06\0", 8);
+        g_string_append(file, series[i]);
+        g_string_append_c(file, '\0'); /* UIDs are of even length */
+        g_assert_true(g_file_set_contents(path, file->str, (gssize)file->len, NULL));
+        g_string_free(file, TRUE);
+    }
+    const char *inputs[] = {into};
+    GError *error = NULL;
+    forget();
+    g_autoptr(RmilCohort) cohort = rmil_predict_inputs(inputs, 1, NULL, NULL, &monitor, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(cohort->count, ==, 2);
+    g_assert_cmpstr(cohort->rows[0].id, ==, "0");
+    g_assert_cmpstr(cohort->rows[1].id, ==, "2");
+    g_assert_true(said(heard.warnings, "2 DICOM files are of slides of which another file is taken"));
+}
+
 static void test_inputs(void) {
     g_autofree char *into = test_folder(), *slides = g_build_filename(folder, "synth", "slides", NULL), *table = table_path();
     GError *error = NULL;
@@ -740,6 +767,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/prepare/preprocessing-onnx", test_preprocessing_onnx);
     g_test_add_func("/prepare/preprocessing-file", test_preprocessing_file);
     g_test_add_func("/prepare/inputs", test_inputs);
+    g_test_add_func("/prepare/dicom", test_dicom);
     g_test_add_func("/prepare/lesion", test_lesion);
     g_test_add_func("/prepare/lesion-labels", test_lesion_labels);
     g_test_add_func("/prepare/targets", test_targets);
