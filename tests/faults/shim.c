@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Preloaded into the command, lets the n-th call of one kind fail: RMIL_FAULT="write:ENOSPC:17"; with 0 nothing fails. At the end the
  * number of calls goes to the file RMIL_FAULT_COUNT, where that is given. "from" in front of the number: all calls from it on, as on a
- * disk that stays full. Programs that the command starts are left alone. */
+ * disk that stays full. KILL ends the process there. Programs that the command starts are left alone. */
 #undef _FILE_OFFSET_BITS /* which would give open, fopen … the names of open64, fopen64 … */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -26,7 +27,8 @@ static const char *const kinds[] = {"none", "allocate", "write", "read", "open",
 static const struct {
     const char *name;
     int code;
-} codes[] = {{"ENOMEM", ENOMEM}, {"ENOSPC", ENOSPC}, {"EIO", EIO}, {"EINTR", EINTR}, {"EMFILE", EMFILE}, {"EDQUOT", EDQUOT}, {"SHORT", 0}};
+} codes[] = {{"ENOMEM", ENOMEM}, {"ENOSPC", ENOSPC}, {"EIO", EIO}, {"EINTR", EINTR},
+             {"EMFILE", EMFILE}, {"EDQUOT", EDQUOT}, {"SHORT", 0}, {"KILL", -1}};
 
 static Kind kind;
 static int code, from;
@@ -38,7 +40,9 @@ static const char *count_path;
 static int fails(Kind which) {
     if (which != kind) return 0;
     const long n = atomic_fetch_add(&calls, 1) + 1;
-    return wanted && (from ? n >= wanted : n == wanted);
+    const int one = wanted && (from ? n >= wanted : n == wanted);
+    if (one && code == -1) kill(getpid(), SIGKILL);
+    return one;
 }
 
 /* -- whose calls --------------------------------------------------------------------------------------------------------------------- */
