@@ -145,6 +145,7 @@ static GSubprocess *start_child(struct RmilLoop *loop, GError **error) {
 static void exact(struct RmilLoop *loop) {
     g_autofree char *pending = pending_path(loop);
     g_autoptr(GError) error = NULL;
+    const gint64 start = g_get_monotonic_time();
     rmil_file_write(pending, "", 0, NULL);
     rmil_loop_say(loop, RMIL_LOOP_EXACT, NULL);
     g_autoptr(GSubprocess) child = start_child(loop, &error);
@@ -172,6 +173,8 @@ static void exact(struct RmilLoop *loop) {
     if (done && !rmil_desk_reopen(loop->desk, &error)) g_clear_pointer(&why, g_free);
     const gboolean whole = done && !error && g_subprocess_get_exit_status(child) == 0;
     rmil_loop_say(loop, RMIL_LOOP_IDLE, whole ? NULL : error ? error->message : why ? why : "the exact training did not end well");
+    if (whole) rmil_monitor_done(&loop->desk->work->monitor, "exact", 1, 0, start);
+    if (!whole) rmil_monitor_warn(&loop->desk->work->monitor, "exact training: %s", loop->error);
     if (whole) rmil_loop_kept(loop);
 }
 
@@ -198,7 +201,10 @@ static gpointer run(gpointer data) {
             loop->asked_before = FALSE;
             g_mutex_unlock(&loop->lock);
             g_autoptr(GError) error = NULL;
+            const gint64 start = g_get_monotonic_time();
             const gboolean done = rmil_loop_train(loop, method, row, &error);
+            if (done) rmil_monitor_done(&loop->desk->work->monitor, "quick", 1, 0, start);
+            else rmil_monitor_warn(&loop->desk->work->monitor, "quick training of %s: %s", method->name, error->message);
             rmil_loop_say(loop, RMIL_LOOP_IDLE, error ? error->message : NULL);
             g_mutex_lock(&loop->lock);
             if ((done || loop->exact_alone) && loop->desk->options.rerun) loop->exact_wanted = TRUE;

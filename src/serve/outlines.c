@@ -42,6 +42,11 @@ static char *saved_path(RmilDesk *desk, int64_t row, const char *path) {
     return g_build_filename(desk->home, "annotations", name, NULL);
 }
 
+/* The file that is shown: the one that the table names, or one that lies where it would be saved and that nobody names yet. g_free. */
+static char *shown_path(const char *path, const char *saved) {
+    return g_strdup(path ? path : g_file_test(saved, G_FILE_TEST_EXISTS) ? saved : NULL);
+}
+
 static char *etag_of(const char *path, GError **error) {
     gboolean there = FALSE;
     if (path && !rmil_file_exists(path, &there, error)) return NULL;
@@ -97,6 +102,24 @@ static RmilOutlined look_into(const char *path) {
     return features && json_array_get_length(features) == 0 ? RMIL_OUTLINED_NOTHING : RMIL_OUTLINED;
 }
 
+/* The file was looked at, and is another than before: what was made of it is not of it any more. identity: NULL: it is gone; taken over. path:
+ * where it is now, or NULL: where it was. */
+static void note_change(RmilDesk *desk, int64_t row, const char *path, char *identity, RmilOutlined is) {
+    RmilOutline *outline = &desk->outlines[row];
+    g_mutex_lock(&desk->lock);
+    if (path && g_strcmp0(path, outline->path) != 0) {
+        g_free(outline->path);
+        outline->path = g_strdup(path);
+    }
+    g_free(outline->identity);
+    outline->identity = identity;
+    outline->is = is;
+    outline->stale = TRUE;
+    rmil_desk_touch(desk);
+    outline->changed = desk->version;
+    g_mutex_unlock(&desk->lock);
+}
+
 gboolean rmil_outlines_look(RmilDesk *desk) {
     gboolean any = FALSE;
     for (int64_t row = 0; row < desk->count; row++) {
@@ -104,19 +127,11 @@ gboolean rmil_outlines_look(RmilDesk *desk) {
         if (!path) continue;
         g_autofree char *identity = g_file_test(path, G_FILE_TEST_EXISTS) ? rmil_file_identity(path) : NULL;
         g_mutex_lock(&desk->lock);
-        RmilOutline *outline = &desk->outlines[row];
-        const gboolean changed = g_strcmp0(identity, outline->identity) != 0;
+        const gboolean changed = g_strcmp0(identity, desk->outlines[row].identity) != 0;
         g_mutex_unlock(&desk->lock);
         if (!changed) continue;
         const RmilOutlined is = identity ? look_into(path) : RMIL_OUTLINED_NOT;
-        g_mutex_lock(&desk->lock);
-        g_free(outline->identity);
-        outline->identity = g_steal_pointer(&identity);
-        outline->is = is;
-        outline->stale = TRUE;
-        rmil_desk_touch(desk);
-        outline->changed = desk->version;
-        g_mutex_unlock(&desk->lock);
+        note_change(desk, row, NULL, g_steal_pointer(&identity), is);
         any = TRUE;
     }
     return any;
@@ -217,15 +232,20 @@ static JsonNode *read_geojson(const char *path, GError **error) {
     return NULL;
 }
 
-static void add_warnings(JsonObject *out, const RmilRegion *region, const GError *error, const char *path) {
+/* unnamed: the file where the table names none; NULL: it does. */
+static void add_warnings(JsonObject *out, const RmilRegion *region, const GError *error, const char *unnamed) {
     JsonArray *warnings = json_array_new();
+    g_autofree char *words = g_strdup_printf(
+        "%s: the table does not name this file, so that nothing is trained on it; the next change here names it", unnamed);
+    if (unnamed) json_array_add_string_element(warnings, words);
     if (error) json_array_add_string_element(warnings, error->message);
     for (const char *const *w = region ? rmil_region_warnings(region) : NULL; w && *w; w++) json_array_add_string_element(warnings, *w);
     json_object_set_array_member(out, "warnings", warnings);
 }
 
 JsonNode *rmil_outlines_get(RmilDesk *desk, int64_t row, GError **error) {
-    g_autofree char *path = rmil_outline_path(desk, row), *saved = saved_path(desk, row, path), *etag = etag_of(path, error);
+    g_autofree char *named = rmil_outline_path(desk, row), *saved = saved_path(desk, row, named), *path = shown_path(named, saved),
+                    *etag = etag_of(path, error);
     if (!etag) return NULL;
     RmilLook look;
     const gboolean looked = rmil_tiles_look(desk->tiles, row, &look, NULL), there = strcmp(etag, "none") != 0;
@@ -248,7 +268,7 @@ JsonNode *rmil_outlines_get(RmilDesk *desk, int64_t row, GError **error) {
     json_array_add_double_element(shift, looked && desk->work->options.uncropped ? -(double)look.info.bounds_y : 0);
     json_object_set_array_member(out, "shift", shift);
     json_object_set_string_member(out, "lesion", lesion_name(desk));
-    add_warnings(out, region, reason, path);
+    add_warnings(out, region, reason, named ? NULL : path);
     JsonNode *node = json_node_alloc();
     json_node_init_object(node, out);
     json_object_unref(out);
@@ -345,22 +365,6 @@ static gboolean write_collection(RmilDesk *desk, int64_t row, JsonNode *collecti
     return rmil_file_commit(temporary, path, error);
 }
 
-static void remember(RmilDesk *desk, int64_t row, const char *saved) {
-    g_autofree char *identity = rmil_file_identity(saved);
-    const RmilOutlined is = look_into(saved);
-    g_mutex_lock(&desk->lock);
-    RmilOutline *outline = &desk->outlines[row];
-    g_free(outline->path);
-    g_free(outline->identity);
-    outline->path = g_strdup(saved);
-    outline->identity = g_steal_pointer(&identity);
-    outline->is = is;
-    outline->stale = TRUE;
-    rmil_desk_touch(desk);
-    outline->changed = desk->version;
-    g_mutex_unlock(&desk->lock);
-}
-
 JsonNode *rmil_outlines_put(RmilDesk *desk, int64_t row, JsonNode *collection, const char *etag, gboolean *stale, GError **error) {
     *stale = FALSE;
     if (g_strcmp0(rmil_json_text(collection, "type"), "FeatureCollection") != 0 ||
@@ -369,13 +373,14 @@ JsonNode *rmil_outlines_put(RmilDesk *desk, int64_t row, JsonNode *collection, c
         return NULL;
     }
     g_mutex_lock(&desk->saving);
-    g_autofree char *path = rmil_outline_path(desk, row), *saved = saved_path(desk, row, path), *now = etag_of(path, error);
+    g_autofree char *path = rmil_outline_path(desk, row), *saved = saved_path(desk, row, path), *shown = shown_path(path, saved),
+                    *now = etag_of(shown, error);
     *stale = now && g_strcmp0(now, etag) != 0;
     gboolean done = now && !*stale && write_collection(desk, row, collection, saved, error) &&
                     ((path && strcmp(path, saved) == 0) || name_in_table(desk, row, saved, error));
     if (*stale)
         rmil_fail(error, RMIL_ERROR_DATA, "%s was changed by another program or another tab meanwhile: nothing was written over", saved);
-    if (done) remember(desk, row, saved);
+    if (done) note_change(desk, row, saved, rmil_file_identity(saved), look_into(saved));
     g_mutex_unlock(&desk->saving);
     return done ? rmil_outlines_get(desk, row, error) : NULL;
 }

@@ -104,29 +104,18 @@ static void keep(struct RmilTiles *tiles, const Key *key, GBytes *bytes) {
 }
 
 /* -- encoding ---------------------------------------------------------------------------------------------------------------------- */
-static GBytes *encode_jpeg(const uint8_t *rgb, int64_t width, int64_t height, GError **error) {
-    g_autoptr(RmilVipsImage) image = vips_image_new_from_memory(rgb, (size_t)(width * height * 3), (int)width, (int)height, 3,
+/* Of three bands JPEG, of four, where pixels may be clear, PNG. */
+static GBytes *encode(const uint8_t *pixels, int64_t width, int64_t height, int bands, GError **error) {
+    g_autoptr(RmilVipsImage) image = vips_image_new_from_memory(pixels, (size_t)(width * height * bands), (int)width, (int)height, bands,
                                                                 VIPS_FORMAT_UCHAR);
     g_autoptr(RmilVipsImage) tagged = NULL;
     void *data;
     size_t size;
     if (image && !vips_copy(image, &tagged, "interpretation", VIPS_INTERPRETATION_sRGB, NULL) &&
-        !vips_jpegsave_buffer(tagged, &data, &size, "Q", 85, "strip", TRUE, NULL))
+        (bands == 3 ? !vips_jpegsave_buffer(tagged, &data, &size, "Q", 85, "strip", TRUE, NULL)
+                    : !vips_pngsave_buffer(tagged, &data, &size, "compression", 3, NULL)))
         return g_bytes_new_take(data, size);
-    rmil_vips_fail(error, RMIL_ERROR_MEMORY, "a tile cannot be compressed");
-    return NULL;
-}
-
-static GBytes *encode_png(const uint8_t *rgba, int64_t width, int64_t height, GError **error) {
-    g_autoptr(RmilVipsImage) image = vips_image_new_from_memory(rgba, (size_t)(width * height * 4), (int)width, (int)height, 4,
-                                                                VIPS_FORMAT_UCHAR);
-    g_autoptr(RmilVipsImage) tagged = NULL;
-    void *data;
-    size_t size;
-    if (image && !vips_copy(image, &tagged, "interpretation", VIPS_INTERPRETATION_sRGB, NULL) &&
-        !vips_pngsave_buffer(tagged, &data, &size, "compression", 3, NULL))
-        return g_bytes_new_take(data, size);
-    rmil_vips_fail(error, RMIL_ERROR_MEMORY, "a mask cannot be compressed");
+    rmil_vips_fail(error, RMIL_ERROR_MEMORY, "a picture cannot be compressed");
     return NULL;
 }
 
@@ -170,7 +159,7 @@ static gboolean use_rectangle(RmilSlide *slide, gpointer user, GError **error) {
     Rectangle *r = user;
     uint8_t *rgb = rmil_alloc(r->width * r->height, 3, error);
     if (rgb && rmil_slide_read(slide, r->x, r->y, r->downsample, r->width, r->height, rgb, error))
-        r->bytes = encode_jpeg(rgb, r->width, r->height, error);
+        r->bytes = encode(rgb, r->width, r->height, 3, error);
     rmil_free(rgb);
     return r->bytes != NULL;
 }
@@ -252,7 +241,7 @@ static gboolean use_mask(RmilSlide *slide, gpointer user, GError **error) {
             if (mask->tissue[y * mask->width + x]) memcpy(rgba + 4 * (y / step * width + x / step), "\x00\x9e\x73\xff", 4);
             else if (mask->left_out && mask->left_out[y * mask->width + x])
                 memcpy(rgba + 4 * (y / step * width + x / step), "\xc8\x3c\x5a\xff", 4);
-    masking->bytes = encode_png(rgba, width, height, error);
+    masking->bytes = encode(rgba, width, height, 4, error);
     rmil_free(rgba);
     return masking->bytes != NULL;
 }

@@ -383,6 +383,37 @@ static void test_lock_of_the_dead(void) {
     g_assert_true(WIFSIGNALED(status));
 }
 
+/* One cell, and every other byte stays. */
+static void test_table_put(void) {
+    static const struct {
+        const char *before, *column, *text, *after;
+        int64_t row;
+    } cases[] = {
+        {"a,b\n1,2\n3,4\n", "b", "x", "a,b\n1,2\n3,x\n", 1},
+        {"a,b\r\n\"x\r\n y\",2\r\n\r\n3,4", "a", "q,\"r", "a,b\r\n\"q,\"\"r\",2\r\n\r\n3,4", 0},
+        {"sep=;\na;b\n1,5;2\n", "c", "z", "sep=;\na;b;c\n1,5;2;z\n", 0},
+        {"\xef\xbb\xbf"
+         "a,b,\n1,\n,,\n2,3\n",
+         "b", "=1+1",
+         "\xef\xbb\xbf"
+         "a,b,\n1,'=1+1\n,,\n2,3\n",
+         0},
+        {"a\tb\n1\t2\n", "b", "", "a\tb\n1\t\n", 0},
+    };
+    g_autofree char *folder = test_folder();
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        GError *error = NULL;
+        g_autofree char *path = test_file(folder, "put.csv", cases[i].before);
+        g_autoptr(RmilTable) table = rmil_table_read(path, NULL);
+        g_assert_nonnull(table);
+        g_assert_true(rmil_table_put(path, cases[i].row, cases[i].column, cases[i].text, &error));
+        g_autofree char *after = test_bytes(folder, "put.csv", NULL);
+        g_assert_cmpstr(after, ==, cases[i].after);
+        g_assert_false(rmil_table_put(path, 9, "a", "", &error));
+        test_error(&error, RMIL_ERROR_ARGUMENT, "has no row 10");
+    }
+}
+
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/base/file/sweep", test_sweep);
@@ -400,5 +431,6 @@ int main(int argc, char **argv) {
     g_test_add_func("/base/table/pipe", test_pipe);
     g_test_add_func("/base/json", test_json);
     g_test_add_func("/base/lock-of-the-dead", test_lock_of_the_dead);
+    g_test_add_func("/base/table/put", test_table_put);
     return g_test_run();
 }

@@ -379,6 +379,27 @@ static void test_foreign(void) {
     g_assert_true(test_exists(folder, "own.xml"));
 }
 
+/* A file where ours would be, which the table does not name: shown and said, and not written over unseen. */
+static void test_unnamed(void) {
+    g_autofree char *folder = NULL;
+    g_autoptr(Served) served = serve_cohort(&folder);
+    g_autofree char *beside = g_build_filename(folder, "annotations", NULL);
+    g_mkdir(beside, 0777);
+    g_free(test_file(folder, "annotations/plain.geojson", COLLECTION(SQUARE("Tumor"))));
+    served_start(served);
+    g_auto(Answer) a = {0};
+    ask(served, &a, "GET", "slide/plain/outlines", NULL, NULL);
+    g_assert_cmpuint(json_array_get_length(json_node_get_array(answer_get(&a, "collection.features"))), ==, 1);
+    g_assert_nonnull(strstr(json_array_get_string_element(json_node_get_array(answer_get(&a, "warnings")), 0), "does not name this file"));
+    g_autofree char *etag = g_strdup(answer_text(&a, "etag"));
+    ask(served, &a, "PUT", "slide/plain/outlines", COLLECTION(""), "none");
+    g_assert_cmpuint(a.status, ==, 409);
+    ask(served, &a, "PUT", "slide/plain/outlines", COLLECTION(""), etag);
+    g_assert_cmpuint(a.status, ==, 200);
+    g_autofree char *table = test_bytes(folder, "cohort.csv", NULL);
+    g_assert_nonnull(strstr(table, "annotations/plain.geojson"));
+}
+
 static void test_read_only(void) {
     g_autofree char *folder = NULL;
     g_autoptr(Served) served = serve_cohort(&folder);
@@ -450,6 +471,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/serve/outlines", test_outlines);
     g_test_add_func("/serve/outside", test_outside);
     g_test_add_func("/serve/foreign", test_foreign);
+    g_test_add_func("/serve/unnamed", test_unnamed);
     g_test_add_func("/serve/read-only", test_read_only);
     g_test_add_func("/serve/brush", test_brush);
     g_test_add_func("/serve/address", test_address);
