@@ -467,15 +467,40 @@ static void test_bad_file(void) {
     test_error(&error, RMIL_ERROR_FORMAT, "tensor classifier.bias holds NaN");
 }
 
+/* Begun with another model's parameters: those after one epoch that changes nothing; refused where they do not fit, and with a checkpoint. */
+static void test_warm(gconstpointer name) {
+    Cohort c;
+    make_cohort(&c, RMIL_FLOAT32);
+    GError *error = NULL;
+    g_autofree char *folder = test_folder(), *checkpoint = g_build_filename(folder, "checkpoint", NULL);
+    RmilModelConfig config = small_config(name), wider = config;
+    RmilTrainConfig protocol = small_protocol(3, 2), still = small_protocol(1, 2);
+    g_autoptr(RmilModel) first = train(&c, &config, &protocol, NULL, NULL, NULL, &error);
+    g_assert_no_error(error);
+    still.learning_rate = 1e-30;
+    still.weight_decay = 0;
+    still.warm = first;
+    g_autoptr(RmilModel) again = train(&c, rmil_model_config(first), &still, NULL, NULL, NULL, &error);
+    g_assert_no_error(error);
+    g_autoptr(GBytes) a = bytes_of(first, folder), b = bytes_of(again, folder);
+    g_assert_true(g_bytes_equal(a, b));
+    g_assert_null(train(&c, &config, &still, checkpoint, NULL, NULL, &error));
+    test_error(&error, RMIL_ERROR_ARGUMENT, "has no checkpoint");
+    wider.hidden = 15;
+    if (config.hidden && rmil_model_config_check(&wider, NULL)) {
+        g_assert_null(train(&c, &wider, &still, NULL, NULL, NULL, &error));
+        test_error(&error, RMIL_ERROR_ARGUMENT, "cannot begin with another model's parameters");
+    }
+    free_cohort(&c);
+}
+
 int main(int argc, char **argv) {
     static const struct {
         const char *what;
         GTestDataFunc test;
-    } tests[] = {{"threads", test_threads},
-                 {"threads-change", test_threads_change},
-                 {"resume", test_resume},
-                 {"learns", test_learns},
-                 {"file", test_roundtrip}};
+    } tests[] = {{"threads", test_threads}, {"threads-change", test_threads_change},
+                 {"resume", test_resume},   {"learns", test_learns},
+                 {"warm", test_warm},       {"file", test_roundtrip}};
     g_test_init(&argc, &argv, NULL);
     for (const char *const *name = rmil_model_names(); *name; name++)
         for (gsize i = 0; i < G_N_ELEMENTS(tests) && !rmil_model_class(*name, NULL)->dim; i++) { /* of pixels: test-cnn.c */
