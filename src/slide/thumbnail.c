@@ -23,7 +23,7 @@ static uint8_t gray_of(const uint32_t rgb[3]) { return (uint8_t)((rgb[0] * 4899 
 
 static uint8_t saturation_of(const uint32_t rgb[3]) {
     const uint32_t most = MAX(MAX(rgb[0], rgb[1]), rgb[2]), least = MIN(MIN(rgb[0], rgb[1]), rgb[2]);
-    return most < NEARLY_BLACK ? 0 : (uint8_t)((255 * (most - least) + most / 2) / most);
+    return (uint8_t)(most < NEARLY_BLACK ? 0 : (255 * (most - least) + most / 2) / most);
 }
 
 /* -- ink ---------------------------------------------------------------------------------------------------------------------- */
