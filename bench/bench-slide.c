@@ -274,7 +274,7 @@ static uint8_t *draw_tile(void) {
         const int x = i % 512, y = i / 512;
         const double wave = sin(x * 0.11) * sin(y * 0.13) + sin((x + y) * 0.031);
         for (int c = 0; c < 3; c++)
-            rgb[3 * i + c] = (uint8_t)(x < 170 ? 245 : (uint8_t)(ground[c] - depth[c] * (wave > 0.9) + 12 * wave + (double)(bits >> (8 * c) & 15)));
+            rgb[3 * i + c] = (uint8_t)(x < 170 ? 245 : ground[c] - depth[c] * (wave > 0.9) + 12 * wave + (double)(bits >> (8 * c) & 15));
     }
     return rgb;
 }
