@@ -164,22 +164,22 @@ static gboolean search_tissue(RmilTissueSearch *search, GError **error) {
                                  search->slide->name);
 }
 
-static const char *check_options(const RmilTissueOptions *options) {
-    if (options->mpp != 0 && !(options->mpp >= 0.05 && options->mpp <= 1000)) return "the mask's µm per pixel are outside 0.05 … 1000";
-    if (!(options->min_area >= 0 && options->min_area <= 1e6)) return "the least area of tissue is outside 0 … 10⁶ mm²";
-    if (!(options->max_hole >= 0 && options->max_hole <= 1e6)) return "the largest hole to be filled is outside 0 … 10⁶ mm²";
-    return NULL;
+static gboolean in_range(const char *what, double value, double low, double high, const char *unit, GError **error) {
+    return (value >= low && value <= high) ||
+           rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: %g %s is outside %g … %g", what, value, unit, low, high);
+}
+
+static gboolean check_options(const RmilTissueOptions *options, GError **error) {
+    return (options->mpp == 0 || in_range("the mask", options->mpp, 0.05, 1000, "µm per pixel", error)) &&
+           in_range("the least area of tissue", options->min_area, 0, 1e6, "mm²", error) &&
+           in_range("the largest hole to be filled", options->max_hole, 0, 1e6, "mm²", error);
 }
 
 RmilMask *rmil_mask_new(RmilSlide *slide, const RmilTissueOptions *options, GError **error) {
     RmilTissueOptions usual;
     rmil_tissue_options_init(&usual);
     if (!options) options = &usual;
-    const char *wrong = check_options(options);
-    if (wrong) {
-        rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s", wrong);
-        return NULL;
-    }
+    if (!check_options(options, error)) return NULL;
     g_autoptr(RmilMask) mask = g_new0(RmilMask, 1);
     mask->downsample = choose_downsample(&slide->info, options->mpp);
     mask->width = MAX(1, (int64_t)ceil((double)slide->info.width / mask->downsample - 1e-9));

@@ -315,9 +315,13 @@ static void test_retrain(void) {
     browser_drag(browser, a, 2);
     saved(1);
     /* where the exact training is quick the quick one's map is seen for a moment only */
-    browser_run(browser, "const map = document.querySelector('.map'); window.seen = [];"
-                         "new MutationObserver(() => window.seen.push(map.dataset.heat)).observe(map, {attributes: true});");
+    browser_run(
+        browser,
+        "const map = document.querySelector('.map'), train = document.querySelector('.train'); window.seen = []; window.serials = [];"
+        "new MutationObserver(() => window.seen.push(map.dataset.heat)).observe(map, {attributes: true});"
+        "new MutationObserver(() => window.serials.push(train.dataset.serial)).observe(train, {attributes: true});");
     browser_key(browser, "\uE007", FALSE);
+    browser_wait(browser, "window.serials.includes('1')");
     browser_wait(browser, "window.seen.some(heat => heat && heat.startsWith('now '))");
     g_autofree char *outcome = browser_text(browser, "document.querySelector('.outcome').innerText");
     g_assert_nonnull(strstr(outcome, "AUROC (validation)"));
