@@ -15,8 +15,12 @@ typedef struct {
     int64_t count;
     const RmilTarget *target;
     const char *title;
+    double cut;       /* where the models' positive slides begin */
     float *attention; /* the bag's count */
 } Picture;
+
+/* The most attended tiles that a heat map numbers, and that are drawn beside it. */
+enum { TILES = 6 };
 
 /* "probability 0.871", "tumor: probability 0.871", "LUSC 0.712", "risk 1.31", with the SD of several models. */
 static char *answer_words(const RmilTask *task, const RmilPrediction *said, double sd) {
@@ -55,7 +59,11 @@ static gboolean draw(const Picture *p, int row, const char *path, int *predicted
                     *text = by_class(p) ? g_strdup_printf("%s%s, %s of %s", p->title, answer, patches ? "patch probability" : "attention",
                                                           task_of(p)->names[class])
                                         : g_strconcat(p->title, answer, NULL);
+    /* a scale relative to the slide has a brightest tile on every slide */
+    if (task_of(p)->classes == 2 && said.probability < p->cut)
+        options.note = "Called negative. Colours are relative to this slide: a bright tile is not a finding.";
     options.title = text;
+    options.marks = MIN(TILES, p->bag->count);
     options.side_by_side = TRUE;
     options.scale = RMIL_HEAT_RELATIVE;
     *predicted = said.predicted;
@@ -102,6 +110,32 @@ static gboolean draw_others(const Picture *p, const RmilCohort *cohort, const ch
     return TRUE;
 }
 
+/* The decision of the models together. */
+static double cut_of(const RmilModel *const *models, int64_t count) {
+    g_autofree const RmilDecision **all = g_new(const RmilDecision *, count);
+    RmilDecision decision;
+    for (int64_t i = 0; i < count; i++) all[i] = rmil_model_decision(models[i]);
+    rmil_decision_pool(all, count, &decision);
+    return rmil_decision_cut(&decision);
+}
+
+/* The tiles that the heat map numbers, as scanned: FOLDER/tiles/ID.png beside ID.png. */
+static gboolean draw_tiles(const Picture *p, const char *path, GPtrArray *more, GError **error) {
+    g_autofree char *folder = g_path_get_dirname(path), *name = g_path_get_basename(path), *file = g_build_filename("tiles", name, NULL),
+                    *own = g_build_filename(folder, file, NULL), *title = g_strconcat(p->title, ": most attended tiles, × mean", NULL);
+    const int64_t px = p->bag->patch_size >= 16 && p->bag->patch_size <= 512 ? (int64_t)p->bag->patch_size : 224;
+    double sum = 0;
+    g_autofree float *relative = rmil_try_new(p->bag->count, sizeof *relative, error);
+    if (!relative) return FALSE;
+    for (int64_t i = 0; i < p->bag->count; i++) sum += (double)p->attention[i];
+    for (int64_t i = 0; i < p->bag->count; i++) relative[i] = (float)((double)p->attention[i] * (double)p->bag->count / sum);
+    if (!rmil_patches_write(p->slide, p->bag->coords, relative, p->bag->count, p->bag->patch_size_level0, MIN(TILES, p->bag->count), px,
+                            title, own, NULL, error))
+        return FALSE;
+    g_ptr_array_add(more, g_steal_pointer(&file));
+    return TRUE;
+}
+
 gboolean heat_write(const RmilWork *work, const RmilCohortRow *given, const RmilBag *bag, const RmilModel *const *models, int64_t count,
                     const char *title, const char *path, GPtrArray *more, GError **error) {
     if (!bag->coords || bag->coords_um > 0 || bag->patch_size_level0 <= 0) {
@@ -114,8 +148,8 @@ gboolean heat_write(const RmilWork *work, const RmilCohortRow *given, const Rmil
     if (given->annotation && !(region = rmil_work_read_region(work, given, slide, NULL, work->options.padding, error))) return FALSE;
     g_autofree float *attention = rmil_try_new(bag->count, sizeof *attention, error);
     if (!attention) return FALSE;
-    const Picture p = {slide, region, bag, models, count, &given->target, title, attention};
+    const Picture p = {slide, region, bag, models, count, &given->target, title, cut_of(models, count), attention};
     int predicted;
-    return draw(&p, RMIL_ROW_USUAL, path, &predicted, error) &&
+    return draw(&p, RMIL_ROW_USUAL, path, &predicted, error) && (!more || draw_tiles(&p, path, more, error)) &&
            (!by_class(&p) || draw_others(&p, work->cohort, given->id, predicted, path, more, error));
 }

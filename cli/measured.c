@@ -77,14 +77,14 @@ static void report_cut(Cli *cli, const Measured *measured, JsonObject *out) {
     const RmilDecision *decision = &measured->decision;
     if (measured->task.classes != 2 || !decision->chosen || isnan(decision->cut)) return;
     RmilCutMetrics at;
-    RmilInterval sensitivity, specificity;
+    RmilInterval shares[RMIL_AT_SHARES];
     g_autofree char *words = rmil_decision_words(decision);
-    rmil_measure_cut(measured->rows, decision->cut, &at, &sensitivity, &specificity);
+    rmil_measure_cut(measured->rows, decision->cut, &at, shares);
     cli_say(cli, "at the cut-off %.4g (%s):", decision->cut, words);
     cli_json_number(out, "cut", decision->cut);
     json_object_set_string_member(out, "cut_rule", words);
-    add_row(cli, out, "sensitivity_at_cut", at.sensitivity, sensitivity);
-    add_row(cli, out, "specificity_at_cut", at.specificity, specificity);
+    add_row(cli, out, "sensitivity_at_cut", at.sensitivity, shares[RMIL_AT_SENSITIVITY]);
+    add_row(cli, out, "specificity_at_cut", at.specificity, shares[RMIL_AT_SPECIFICITY]);
 }
 
 JsonObject *measured_report(Cli *cli, const Measured *measured, RmilMeasuring how) {

@@ -8,8 +8,24 @@
 /* Is a slide in the test set of this repeat? */
 static gboolean tests(const Run *run, const RmilRepeat *repeat, int64_t row) { return repeat->splits[run->bags[row]] == RMIL_SPLIT_TEST; }
 
-/* Test slides with a picture: annotated positives first, then other positives, then negatives, at most `limit`. */
-static GArray *pick_slides(const Run *run, int64_t limit) {
+static gboolean is_among(const GArray *rows, int64_t row) {
+    for (guint i = 0; i < rows->len; i++)
+        if (g_array_index(rows, int64_t, i) == row) return TRUE;
+    return FALSE;
+}
+
+/* The slides of those that a method gets wrong: of a patient all. */
+static gboolean add_mistakes(const Run *run, GArray *rows, GError **error) {
+    g_auto(GStrv) wrong = rmil_report_mistakes(run->work->folder, error);
+    for (int64_t i = 0; wrong && i < run->cohort->count; i++) {
+        const RmilCohortRow *row = &run->cohort->rows[i], *bag = &run->data->cohort->rows[run->bags[i]];
+        if (row->slide && !is_among(rows, i) && g_strv_contains((const char *const *)wrong, bag->id)) g_array_append_val(rows, i);
+    }
+    return wrong != NULL;
+}
+
+/* Test slides with a picture: annotated positives first, then other positives, then negatives, at most `limit`; and all mistakes. */
+static GArray *pick_slides(const Run *run, int64_t limit, GError **error) {
     GArray *rows = g_array_new(FALSE, FALSE, sizeof(int64_t));
     for (int class = 0; class < 3; class ++)
         for (int64_t i = 0; i < run->cohort->count && rows->len < limit; i++) {
@@ -19,6 +35,7 @@ static GArray *pick_slides(const Run *run, int64_t limit) {
             for (guint r = 0; r < run->repeats->len; r++) tested = tested || tests(run, &g_array_index(run->repeats, RmilRepeat, r), i);
             if (own == class && run->data->bags[run->bags[i]] && row->slide && tested) g_array_append_val(rows, i);
         }
+    if (limit > 0 && !add_mistakes(run, rows, error)) g_clear_pointer(&rows, g_array_unref);
     return rows;
 }
 
@@ -42,7 +59,7 @@ static char *picture_key(const Heating *h, int64_t row, const GPtrArray *keys) {
     g_autoptr(GString) all = g_string_new(NULL);
     for (guint i = 0; i < keys->len; i++) g_string_append_printf(all, "%s ", (const char *)keys->pdata[i]);
     models = g_compute_checksum_for_string(G_CHECKSUM_SHA256, all->str, -1);
-    return g_strdup_printf("pictures 3 %s %s %s %s", models, h->run->data->fingerprint, given->annotation ? given->annotation : "",
+    return g_strdup_printf("pictures 4 %s %s %s %s", models, h->run->data->fingerprint, given->annotation ? given->annotation : "",
                            annotation);
 }
 
@@ -66,7 +83,8 @@ static void remove_pictures(const char *path) {
     g_unlink(first);
     for (guint i = 1; lines[0] && i < g_strv_length(lines); i++) {
         g_autofree char *picture = g_build_filename(folder, lines[i], NULL);
-        if (*lines[i] && !strchr(lines[i], '/')) g_unlink(picture);
+        const char *name = g_str_has_prefix(lines[i], "tiles/") ? lines[i] + strlen("tiles/") : lines[i];
+        if (*name && !strchr(name, '/')) g_unlink(picture);
     }
 }
 
@@ -175,7 +193,9 @@ static void remove_stale(const Run *run, const GArray *rows, const char *method)
             g_ptr_array_add(stale, g_build_filename(folder, name, NULL));
     if (dir) g_dir_close(dir);
     for (guint i = 0; i < stale->len; i++) remove_pictures(stale->pdata[i]);
-    g_rmdir(folder); /* when nothing is left in it */
+    g_autofree char *tiles = g_build_filename(folder, "tiles", NULL);
+    g_rmdir(tiles); /* when nothing is left in them */
+    g_rmdir(folder);
 }
 
 static void remove_all_stale(const Run *run, const GArray *rows) {
@@ -186,7 +206,8 @@ static void remove_all_stale(const Run *run, const GArray *rows) {
 }
 
 gboolean run_heatmaps(Run *run, int64_t limit, GError **error) {
-    g_autoptr(GArray) rows = pick_slides(run, limit);
+    g_autoptr(GArray) rows = pick_slides(run, limit, error);
+    if (!rows) return FALSE;
     remove_all_stale(run, rows);
     gboolean done = TRUE;
     for (guint m = 0; done && rows->len && m < run->methods->len; m++) {

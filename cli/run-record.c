@@ -18,6 +18,7 @@ static JsonObject *summarise_cohort(const Run *run) {
     const RmilRepeat *first = &g_array_index(run->repeats, RmilRepeat, 0);
     static const char *const sets[] = {"unused", "train", "val", "test"};
     JsonObject *out = json_object_new(), *splits = json_object_new(), *mix = json_object_new();
+    JsonArray *marked = json_array_new();
     g_autoptr(GHashTable) patients = g_hash_table_new(g_str_hash, g_str_equal);
     int64_t tiles = 0, annotated_patches = 0, annotated = 0, counts[4][3] = {{0}}, of_class[4][RMIL_CLASSES_MOST] = {{0}};
     const RmilTask *task = &run->data->cohort->task;
@@ -31,6 +32,7 @@ static JsonObject *summarise_cohort(const Run *run) {
         for (int64_t k = 0; bag->patch_labels && k < bag->count; k++) own += bag->patch_labels[k];
         annotated_patches += own;
         annotated += own > 0;
+        if (own > 0) json_array_add_string_element(marked, row->id);
         const gboolean known = rmil_target_known(task, &row->target);
         counts[first->splits[i]][!known ? 2 : rmil_target_lesion(task, &row->target)]++;
         if (known && task->kind == RMIL_TASK_CLASSES) of_class[first->splits[i]][row->target.label]++;
@@ -55,7 +57,9 @@ static JsonObject *summarise_cohort(const Run *run) {
     if (left_out) json_object_set_string_member(out, "tiles_left_out", left_out);
     json_object_set_int_member(out, "annotated_slides", annotated);
     json_object_set_int_member(out, "annotated_tiles", annotated_patches);
+    json_object_set_array_member(out, "annotated", marked);
     json_object_set_int_member(out, "feature_dim", run->data->set->dim);
+    if (run->preprocessing && run->work->options.tile_px > 0) json_object_set_int_member(out, "tile_px", run->work->options.tile_px);
     json_object_set_object_member(out, "splits", splits);
     json_object_set_object_member(out, "mpp", mix);
     return out;
@@ -127,7 +131,17 @@ gboolean run_record(const Run *run, const RmilStudy *trained, GError **error) {
     g_autofree char *created = g_date_time_format_iso8601(now), *path = g_build_filename(run->work->folder, "run.json", NULL);
     json_object_set_string_member(out, "version", rmil_version());
     add_command(run, out);
+    if (run->report->title) json_object_set_string_member(out, "title", run->report->title);
+    if (run->report->subgroups) {
+        JsonArray *columns = json_array_new();
+        for (int k = 0; run->report->subgroups[k]; k++) json_array_add_string_element(columns, run->report->subgroups[k]);
+        json_object_set_array_member(out, "subgroups", columns);
+    }
     json_object_set_string_member(out, "cohort", run->work->cohort->path);
+    g_autofree char *digest = rmil_file_sha256(run->work->cohort->path, NULL);
+    if (digest) json_object_set_string_member(out, "cohort_sha256", digest);
+    json_object_set_string_member(out, "data", run->data->fingerprint);
+    json_object_set_member(out, "environment", rmil_environment());
     json_object_set_string_member(out, "created", created);
     json_object_set_int_member(out, "threads", run->cli->threads);
     JsonArray *methods = json_array_new(), *seeds = json_array_new();

@@ -36,7 +36,8 @@ void run_settings_init(RunSettings *settings) {
                                {"Tiles", prepare_tile_entries(&settings->preparation)},
                                {"Features", prepare_encode_entries(&settings->preparation)},
                                {"Annotations", prepare_label_entries(&settings->preparation)},
-                               {"Training", train_entries(&settings->training)}};
+                               {"Training", train_entries(&settings->training)},
+                               {"The report", report_entries(&settings->report)}};
     G_STATIC_ASSERT(G_N_ELEMENTS(groups) + 1 == G_N_ELEMENTS(settings->groups));
     for (gsize i = 0; i < G_N_ELEMENTS(groups); i++) settings->groups[i] = groups[i];
 }
@@ -46,6 +47,7 @@ void run_settings_clear(RunSettings *settings) {
     rmil_prepare_options_clear(&settings->preparation);
     rmil_train_options_clear(&settings->training);
     reading_clear(&settings->reading);
+    report_clear(&settings->report);
     g_free(settings->folder);
     g_free(settings->methods);
     g_free(settings->help);

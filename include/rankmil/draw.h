@@ -24,10 +24,13 @@ typedef struct {
     int64_t max_side;      /* longest side in px of the slide as drawn; never enlarged. 1024 */
     double opacity;        /* of the heat, 0 … 1: 0.7 */
     const char *title;     /* or NULL */
+    const char *note;      /* a line below it, or NULL */
     const char *legend;    /* what the colour means, or NULL: "attention, × mean", "percentile of tiles", "value" */
     gboolean side_by_side; /* the slide with the lesion outline on the left (above, when the slide is far wider than high),
                            * the heat map on the right; FALSE: the heat map alone */
     RmilHeatScale scale;
+    int64_t marks; /* so many tiles with the highest values are framed on the slide at the left, with the numbers that
+                    * rmil_patches_write gives them: 0 */
 } RmilHeatOptions;
 RMIL_API void rmil_heat_options_init(RmilHeatOptions *options);
 
@@ -64,7 +67,7 @@ RMIL_API gboolean rmil_label_preview_write(RmilSlide *slide, const int64_t *coor
 RMIL_API gboolean rmil_qupath_write(const int64_t *coords, const float *attention, const float *scores, int64_t count, double tile_level0,
                                     int64_t left, int64_t top, const char *path, GError **error);
 /* The tiles with the highest values, best first (ties: the earlier tile), at most `most` (1 … 200): a PNG with each tile at
- * tile_px (16 … 512) a side over its rank and value, and, unless csv is NULL, a table rank,x,y,side,value in level-0 px.
+ * tile_px (16 … 512) a side over its rank and value, a scale bar where mpp is known, and, unless csv is NULL, a table rank,x,y,side,value in level-0 px.
  * Tiles whose value is not finite are left out. */
 RMIL_API gboolean rmil_patches_write(RmilSlide *slide, const int64_t *coords, const float *values, int64_t count, double tile_level0,
                                      int64_t most, int64_t tile_px, const char *title, const char *png, const char *csv, GError **error);

@@ -73,6 +73,9 @@ RMIL_API GArray *rmil_pr_curve(const int *labels, const double *scores, int64_t 
 /* Wilson's score interval of a share of n cases (J Am Stat Assoc 1927;22:209): 8 of 8 is 0.676 to 1. share: in [0, 1], also a
  * mean of shares of the same n cases. Undefined with n < 1. */
 RMIL_API RmilInterval rmil_wilson(double share, int64_t n, double confidence);
+/* The exact interval of hits among n cases (Clopper and Pearson, Biometrika 1934;26:404), never shorter than it says: 8 of 8 is 0.631 to
+ * 1. Undefined with n < 1, or hits outside 0 … n. */
+RMIL_API RmilInterval rmil_clopper_pearson(int64_t hits, int64_t n, double confidence);
 /* Newcombe's interval of an AUROC (Stat Med 2006;25:559, method 5): those values from which the estimate is no further than z
  * of their own standard errors, by Hanley and McNeil's variance. It has a width where the labels are perfectly separated, too:
  * with 8 and 8 cases, 1 is 0.756 to 1. Undefined without cases of both labels. */

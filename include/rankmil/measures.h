@@ -28,9 +28,10 @@ typedef struct {
  * were followed; NULL: from the rows themselves. Both arrays have RMIL_MEASURES_MOST places. */
 RMIL_API void rmil_measure(const RmilTask *task, const GArray *rows, const GArray *train, RmilMeasuring how, double *values,
                            RmilInterval *intervals);
-/* Two classes at a cut-off (positive where probability ≥ cut): counts and shares, and 95 % intervals of sensitivity and specificity:
- * Wilson's, or of patients where slides share some. */
-RMIL_API void rmil_measure_cut(const GArray *rows, double cut, RmilCutMetrics *at, RmilInterval *sensitivity, RmilInterval *specificity);
+/* Two classes at a cut-off (positive where probability ≥ cut): counts and shares, and the 95 % intervals of these: exact (Clopper and
+ * Pearson); where slides share a patient by resamples of patients, and where all resamples agree Wilson's with as many cases as patients. */
+typedef enum { RMIL_AT_SENSITIVITY, RMIL_AT_SPECIFICITY, RMIL_AT_PPV, RMIL_AT_NPV, RMIL_AT_ACCURACY, RMIL_AT_SHARES } RmilCutShare;
+RMIL_API void rmil_measure_cut(const GArray *rows, double cut, RmilCutMetrics *at, RmilInterval intervals[RMIL_AT_SHARES]);
 /* Which interval is whose, in one or two sentences for readers. patients: the rows name patients. */
 RMIL_API const char *rmil_interval_words(const RmilTask *task, gboolean patients);
 

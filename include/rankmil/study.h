@@ -291,6 +291,10 @@ RMIL_API GArray *rmil_study_attention(RmilStudy *study, int64_t index, GError **
 RMIL_API GArray *rmil_study_patches(RmilStudy *study, int64_t index, GError **error);
 RMIL_API GArray *rmil_study_lesions(RmilStudy *study, int64_t index, GError **error);
 
+/* What results are computed with here: {"rankmil", "commit", "compiler", "processor", "processors", "instructions", "system", "libraries":
+ * {name: version}}. Free with json_node_unref. */
+RMIL_API JsonNode *rmil_environment(void);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilTrainData, rmil_train_data_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilRunEntry, rmil_run_entry_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilStudyPlan, rmil_study_plan_free)

@@ -122,7 +122,7 @@ char *rmil_picture_base64(const char *path, int max_width, int *width, int *heig
     size_t size = 0;
     char *text = NULL;
     if (vips_thumbnail(path, &image, max_width, "height", SIDE_LIMIT, "size", VIPS_SIZE_DOWN, NULL) ||
-        vips_jpegsave_buffer(image, &data, &size, "Q", 82, "strip", TRUE, "optimize_coding", TRUE, NULL)) {
+        vips_webpsave_buffer(image, &data, &size, "Q", 75, "strip", TRUE, NULL)) {
         fail(error, RMIL_ERROR_FORMAT, path, "is not a picture that can be read");
     } else {
         *width = vips_image_get_width(image);

@@ -26,7 +26,7 @@ void rmil_canvas_blit(RmilCanvas *canvas, int64_t x, int64_t y, const uint8_t *r
 void rmil_canvas_text(RmilCanvas *canvas, double x, double y, double size, const char *anchor, gboolean bold, double room,
                       const char *text);
 gboolean rmil_canvas_write(RmilCanvas *canvas, const char *path, GError **error);
-/* The picture file at path, at most max_width wide, as JPEG bytes in base64; *width, *height: its size in px. */
+/* The picture file at path, at most max_width wide, as WebP bytes in base64; *width, *height: its size in px. */
 char *rmil_picture_base64(const char *path, int max_width, int *width, int *height, GError **error);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilCanvas, rmil_canvas_free)
 

@@ -192,7 +192,7 @@ static void place(const RmilSlideInfo *info, const RmilHeatOptions *options, Pla
     places->margin = (double)margin;
     int64_t content = MAX(across + (across > heat->width ? gap : 0), (int64_t)(24 * text));
     places->width = content + 2 * margin;
-    int64_t y = margin + (options->title ? (int64_t)(2.2 * text) : 0);
+    int64_t y = margin + (options->title ? (int64_t)(2.2 * text) : 0) + (options->note ? line : 0);
     int64_t left = margin + (content - across - (across > heat->width ? gap : 0)) / 2;
     slide->x = heat->x = left;
     if (places->both) {
@@ -219,6 +219,43 @@ static void draw_footer(const Places *places, const RmilSlideInfo *info, const R
     rmil_footer_scale_bar(&footer, info->mpp, &places->heat);
     if (outline) rmil_footer_swatch(&footer, 'o', "annotated lesion");
     *end = rmil_footer_end(&footer);
+}
+
+/* Frames and numbers of the tiles with the highest values, on the slide. */
+static gboolean draw_marks(RmilCanvas *canvas, const Places *places, const int64_t *coords, const float *values, int64_t count, double side,
+                           int64_t most, GError **error) {
+    const RmilPanel *panel = &places->slide;
+    const double size = 0.9 * places->text, box = MAX(side / panel->downsample, 0.6 * size);
+    const gboolean within = box >= 2 * size; /* a small frame has its number beside it */
+    int64_t n, *order = rmil_descending(values, count, &n, error);
+    if (!order) return FALSE;
+    g_string_append_printf(canvas->svg,
+                           "<svg x=\"%" G_GINT64_FORMAT "\" y=\"%" G_GINT64_FORMAT "\" width=\"%" G_GINT64_FORMAT
+                           "\" height=\"%" G_GINT64_FORMAT "\" overflow=\"hidden\">",
+                           panel->x, panel->y, panel->width, panel->height);
+    for (int64_t k = MIN(n, most) - 1; k >= 0; k--) { /* the first on top */
+        const double middle = 0.5 * side,
+                     x = ((double)coords[2 * order[k]] + middle) / panel->downsample - 0.5 * box,
+                     y = ((double)coords[2 * order[k] + 1] + middle) / panel->downsample - 0.5 * box;
+        g_string_append_printf(canvas->svg,
+                               "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"none\" stroke=\"#fff\" stroke-width=\"4\"/>"
+                               "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"none\" stroke=\"#0b3d91\" stroke-width=\"2\"/>\n",
+                               x, y, box, box, x, y, box, box);
+        const double wide = size * (k + 1 < 10 ? 0.95 : 1.6), right = (double)panel->width;
+        const double lx = within                     ? MAX(x, 0)
+                          : x + box + wide <= right ? x + box
+                                                    : x - wide,
+                     ly = MAX(y, 0);
+        g_string_append_printf(canvas->svg, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"#0b3d91\" stroke=\"#fff\"/>\n", lx,
+                               ly, wide, 1.15 * size);
+        g_string_append_printf(canvas->svg,
+                               "<text x=\"%.1f\" y=\"%.1f\" font-size=\"%.1f\" text-anchor=\"middle\" font-weight=\"bold\" fill=\"#fff\">%"
+                               G_GINT64_FORMAT "</text>\n",
+                               lx + wide / 2, ly + 0.93 * size, 0.9 * size, k + 1);
+    }
+    g_string_append(canvas->svg, "</svg>\n");
+    rmil_free(order);
+    return TRUE;
 }
 
 /* The picture's height does not depend on whether there is an outline: room for it is always kept. */
@@ -282,6 +319,8 @@ gboolean rmil_heat_write(RmilSlide *slide, const int64_t *coords, const float *v
     double text = places.text, stroke = MAX(text / 6, 1.4), room = (double)places.width - 2 * places.margin, end;
     if (options->title)
         rmil_canvas_text(canvas, places.margin, places.margin + 1.2 * text, 1.25 * text, "start", TRUE, room, options->title);
+    if (options->note)
+        rmil_canvas_text(canvas, places.margin, places.margin + (options->title ? 3.1 : 1.2) * text, text, "start", FALSE, room, options->note);
     if (places.both) {
         room = (double)places.heat.width;
         rmil_canvas_text(canvas, (double)places.slide.x, places.caption_slide, text, "start", FALSE, room,
@@ -289,6 +328,7 @@ gboolean rmil_heat_write(RmilSlide *slide, const int64_t *coords, const float *v
         rmil_canvas_text(canvas, (double)places.heat.x, places.caption_heat, text, "start", FALSE, room, label);
         rmil_panel_outline(canvas, &places.slide, region, stroke, FALSE);
         rmil_panel_frame(canvas, &places.slide);
+        if (options->marks > 0 && !draw_marks(canvas, &places, coords, values, count, tile_level0, options->marks, error)) return FALSE;
     }
     rmil_panel_outline(canvas, &places.heat, region, stroke, FALSE);
     rmil_panel_frame(canvas, &places.heat);

@@ -19,11 +19,13 @@ static gboolean write_table(const int64_t *coords, const float *values, const in
 
 static gboolean draw(RmilSlide *slide, const int64_t *coords, const float *values, const int64_t *order, int64_t n, double side,
                      int64_t tile_px, const char *title, const char *path, GError **error) {
-    int64_t columns = CLAMP((int64_t)ceil(sqrt((double)n * 1.6)), 1, 10), rows = (n + columns - 1) / columns;
+    int64_t columns = CLAMP((int64_t)round(sqrt((double)n * 1.6)), 1, 10), rows = (n + columns - 1) / columns;
     double text = CLAMP((double)tile_px / 11, 11, 24);
     int64_t gap = 8, margin = 16, label = (int64_t)(1.9 * text), top = margin + (title ? (int64_t)(2.4 * text) : 0);
     int64_t width = 2 * margin + columns * (tile_px + gap) - gap;
-    g_autoptr(RmilCanvas) canvas = rmil_canvas_new(width, top + rows * (tile_px + label) + margin / 2, error);
+    const double mpp = rmil_slide_info(slide)->mpp;
+    const int64_t below = mpp > 0 ? (int64_t)(3 * text) : margin / 2, bottom = top + rows * (tile_px + label);
+    g_autoptr(RmilCanvas) canvas = rmil_canvas_new(width, bottom + below, error);
     uint8_t *rgb = canvas ? rmil_alloc(tile_px * tile_px, 3, error) : NULL;
     gboolean good = rgb != NULL;
     if (good && title)
@@ -39,6 +41,12 @@ static gboolean draw(RmilSlide *slide, const int64_t *coords, const float *value
         rmil_canvas_text(canvas, (double)x, (double)(y + tile_px) + 1.2 * text, text, "start", FALSE, (double)tile_px, words);
     }
     rmil_free(rgb);
+    if (good) {
+        const RmilPanel tile = {.width = tile_px, .height = tile_px, .downsample = side / (double)tile_px};
+        RmilFooter footer;
+        rmil_footer_init(&footer, canvas, (double)margin, (double)(width - margin), (double)bottom + 0.4 * text, text);
+        rmil_footer_scale_bar(&footer, mpp, &tile);
+    }
     return good && rmil_canvas_write(canvas, path, error);
 }
 

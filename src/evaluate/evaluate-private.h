@@ -31,6 +31,7 @@ extern const RmilInterval rmil_interval_undefined;
 extern const RmilOption rmil_decision_options[]; /* decision.c: offsets from RmilDecisionOptions */
 
 double rmil_normal_upper(double z);    /* P(Z > z) */
+double rmil_beta(double a, double b, double x); /* I_x(a, b), of a, b > 0 */
 double rmil_normal_quantile(double p); /* z with P(Z ≤ z) = p; 0 < p < 1 */
 double rmil_chi_squared_upper(double chi_squared, int degrees);
 

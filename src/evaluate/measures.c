@@ -144,23 +144,6 @@ static void measure_two(const GArray *rows, RmilMeasuring how, double *values, R
     rmil_delong_grouped(labels, scores, n, groups, 0.95, &variance, &intervals[0]);
 }
 
-void rmil_measure_cut(const GArray *rows, double cut, RmilCutMetrics *at, RmilInterval *sensitivity, RmilInterval *specificity) {
-    const int64_t n = rows->len;
-    g_autofree int *labels = g_new(int, n + 1);
-    g_autofree double *scores = g_new(double, n + 1);
-    g_autofree int64_t *groups = rmil_predictions_patients(rows);
-    rmil_predictions_scores(rows, labels, scores);
-    rmil_cut_metrics(labels, scores, n, cut, at);
-    *sensitivity = rmil_wilson(at->sensitivity, at->true_positives + at->false_negatives, 0.95);
-    *specificity = rmil_wilson(at->specificity, at->true_negatives + at->false_positives, 0.95);
-    if (!groups) return;
-    const RmilMeasuring how = RMIL_MEASURING_USUAL;
-    RmilMetricIntervals by_patient;
-    const double below = nextafter(cut, -INFINITY); /* at the cut-off is positive; there, above the cut is */
-    rmil_metric_intervals_grouped(labels, scores, n, groups, below, 0.95, how.rounds, how.seed, &by_patient);
-    *sensitivity = by_patient.sensitivity, *specificity = by_patient.specificity;
-}
-
 /* -- other tasks ---------------------------------------------------------------------------------------------------------------- */
 static RmilBootstrap bootstrap_of(const int64_t *groups, RmilMeasuring how) { return (RmilBootstrap){groups, 0.95, how.rounds, how.seed}; }
 

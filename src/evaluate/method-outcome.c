@@ -65,11 +65,13 @@ RmilMethodOutcome *rmil_method_outcome_new(const RmilMethodSummary *method, cons
         pool_decisions(method->method, &out->decision);
         if (out->decision.chosen && out->decision.calibration != RMIL_CALIBRATE_NONE)
             out->calibrated = calibrate(method->method, method->pooled);
-        rmil_measure_cut(method->pooled, rmil_decision_cut(&out->decision), &out->at, &out->sensitivity, &out->specificity);
+        rmil_measure_cut(method->pooled, rmil_decision_cut(&out->decision), &out->at, out->shares);
     } else if (task->kind == RMIL_TASK_CLASSES) {
         find_classes(task, method->pooled, out);
     }
     find_patients(task, method->pooled, rule, out);
+    if (out->patients && task->classes == 2)
+        rmil_measure_cut(out->patients, rmil_decision_cut(&out->decision), &out->patient_at, out->patient_shares);
     return out;
 }
 

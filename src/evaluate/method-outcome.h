@@ -7,9 +7,9 @@
 
 typedef struct {
     /* of two classes */
-    RmilDecision decision;                 /* of all its trainings together; cut-off NaN: they carry none */
-    RmilCutMetrics at;                     /* the pooled slides at the cut-off, without one at 0.5 */
-    RmilInterval sensitivity, specificity; /* of these, 95 %: Wilson's, or of patients where slides share some */
+    RmilDecision decision;               /* of all its trainings together; cut-off NaN: they carry none */
+    RmilCutMetrics at;                   /* the pooled slides at the cut-off, without one at 0.5 */
+    RmilInterval shares[RMIL_AT_SHARES]; /* of these, as rmil_measure_cut has them */
     double *calibrated; /* of each pooled slide the mean over the trainings that tested it; NULL: not all are calibrated */
     /* of more classes; else NULL */
     RmilClassMetrics *classes;
@@ -19,6 +19,8 @@ typedef struct {
     RmilPool rule; /* that was followed */
     double patient_value[RMIL_MEASURES_MOST];
     RmilInterval patient_interval[RMIL_MEASURES_MOST];
+    RmilCutMetrics patient_at; /* of two classes, patients at the cut-off */
+    RmilInterval patient_shares[RMIL_AT_SHARES];
 } RmilMethodOutcome;
 /* rule: how a patient's slides become one; noisy-or of other than two classes, and the highest of numbers, is the mean. */
 RmilMethodOutcome *rmil_method_outcome_new(const RmilMethodSummary *method, const RmilTask *task, RmilPool rule);

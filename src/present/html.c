@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HTML, escaped. */
 #include "report.h"
+#include "report-page.h"
 
 #include <math.h>
 #include <string.h>
@@ -48,24 +49,23 @@ const char *rmil_html_seconds(double seconds, char *text) {
     return text;
 }
 
-void rmil_html_table_begin(GString *out, const char *caption) {
-    rmil_html(out,
-              "<div class=\"scroll\" role=\"region\" tabindex=\"0\" "
-              "aria-label=\"%s\"><table><caption><span>%s</span></caption>\n",
-              caption, caption);
-}
-
-void rmil_html_table_end(GString *out) { g_string_append(out, "</table></div>\n"); }
-
 void rmil_html_svg(GString *out, const char *svg, const char *alt, const char *caption) {
     if (!*svg) {
         rmil_html(out, "<figure class=\"plot\"><figcaption>Not drawn, for gnuplot was not installed: %s</figcaption></figure>\n", caption);
         return;
     }
-    g_autofree char *data = g_base64_encode((const guchar *)svg, strlen(svg));
-    rmil_html(out, "<figure class=\"plot\"><img alt=\"%s\" src=\"data:image/svg+xml;base64,", alt);
-    g_string_append(out, data);
-    rmil_html(out, "\"><figcaption>%s</figcaption></figure>\n", caption);
+    int drawings = 0; /* on the page so far: names in each are its own */
+    for (const char *at = out->str; (at = strstr(at, "<svg ")); at++) drawings++;
+    g_autofree char *name = g_strdup_printf("d%d", drawings);
+    g_string_append(out, "<figure class=\"plot\">");
+    rmil_html_drawing(out, svg, name, alt);
+    rmil_html(out, "<figcaption>%s</figcaption></figure>\n", caption);
+}
+
+gboolean rmil_html_figure(GString *out, char *svg, const char *alt, const char *caption) {
+    if (svg) rmil_html_svg(out, svg, alt, caption);
+    g_free(svg);
+    return svg != NULL;
 }
 
 /* -- JSON as rows -------------------------------------------------------------------------------------------------- */
@@ -132,13 +132,40 @@ void rmil_html_json_rows(GString *out, JsonNode *object, const char *const *skip
 }
 
 /* -- the page ------------------------------------------------------------------------------------------------------ */
+/* A file that was compiled in. */
+static GBytes *part(const char *name) {
+    g_autofree char *path = g_strconcat("/rankmil/report/", name, NULL);
+    GBytes *bytes = g_resource_lookup_data(rmil_report_page_get_resource(), path, G_RESOURCE_LOOKUP_FLAGS_NONE, NULL);
+    g_assert(bytes); /* this program's own */
+    return bytes;
+}
+
+/* Style, script, and that nothing else may run or be fetched: the script is named by its digest. */
+static void add_head(GString *out) {
+    g_autoptr(GBytes) style = part("report.css"), script = part("report.js");
+    gsize size, length = 32;
+    const char *text = g_bytes_get_data(script, &size);
+    guint8 digest[32];
+    g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+    g_checksum_update(sum, (const guchar *)text, (gssize)size);
+    g_checksum_get_digest(sum, digest, &length);
+    g_autofree char *coded = g_base64_encode(digest, length);
+    rmil_html(out,
+              "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src 'self' data: file:; style-src "
+              "'unsafe-inline'; script-src 'sha256-");
+    g_string_append(out, coded);
+    g_string_append(out, "'\">\n<style>");
+    g_string_append_len(out, g_bytes_get_data(style, NULL), (gssize)g_bytes_get_size(style));
+    g_string_append(out, "</style>\n");
+}
+
 gboolean rmil_html_page_write(const char *path, const char *eyebrow, const char *title, const char *line, const RmilHtmlSection *sections,
                               const char *body, GError **error) {
     g_autoptr(GString) out = g_string_new("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
                                           "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">");
-    rmil_html(out, "<title>%s – rankmil report</title>\n<style>", title);
-    g_string_append(out, rmil_html_style);
-    rmil_html(out, "</style></head><body>\n<header><p class=\"eyebrow\">%s</p><h1>%s</h1>\n<p class=\"soft\">%s</p>\n", eyebrow, title,
+    rmil_html(out, "<title>%s – rankmil report</title>\n", title);
+    add_head(out);
+    rmil_html(out, "</head><body>\n<header><p class=\"eyebrow\">%s</p><h1>%s</h1>\n<p class=\"soft\">%s</p>\n", eyebrow, title,
               line);
     if (sections && sections->id) {
         g_string_append(out, "<nav aria-label=\"Sections\"><ul>");
@@ -150,6 +177,9 @@ gboolean rmil_html_page_write(const char *path, const char *eyebrow, const char 
     }
     g_string_append(out, "</header>\n<main>\n");
     g_string_append(out, body);
-    rmil_html(out, "</main>\n<footer>rankmil %s. For research; not a medical device.</footer>\n</body></html>\n", rmil_version());
+    rmil_html(out, "</main>\n<footer>rankmil %s. For research; not a medical device.</footer>\n<script>", rmil_version());
+    g_autoptr(GBytes) script = part("report.js");
+    g_string_append_len(out, g_bytes_get_data(script, NULL), (gssize)g_bytes_get_size(script));
+    g_string_append(out, "</script></body></html>\n");
     return rmil_file_write(path, out->str, out->len, error);
 }

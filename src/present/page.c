@@ -46,14 +46,16 @@ static const struct {
     const char *id, *text;
     AddSection of_run, of_study;
 } sections[] = {
-    {"result", "Result", rmil_report_headline, rmil_study_results},
-    {"tests", "Tables and tests", rmil_report_results, rmil_study_tests},
-    {"localisation", "Localisation", rmil_report_localisation, rmil_study_localise},
-    {"heatmaps", "Heat maps", rmil_report_heatmaps, NULL},
-    {"attention", "Attention", NULL, rmil_study_attention_section},
-    {"errors", "Worst errors", rmil_report_errors, rmil_report_errors},
+    {"result", "At a glance", rmil_report_answer, rmil_study_results},
     {"cohort", "Cohort", rmil_report_cohort, NULL},
+    {"tests", "Measures and tests", rmil_report_measures, rmil_study_tests},
+    {"subgroups", "Subgroups", rmil_report_subgroups, NULL},
+    {"localisation", "Localisation", rmil_report_localisation, rmil_study_localise},
+    {"errors", "Slides", rmil_report_errors, rmil_report_errors},
+    {"heatmaps", "Heat maps", rmil_report_pictures, NULL},
+    {"attention", "Attention", NULL, rmil_study_attention_section},
     {"training", "Training", rmil_report_training, rmil_report_training},
+    {"methods", "For the manuscript", rmil_report_methods, NULL},
     {"making", "How it was made", rmil_report_making, rmil_study_making},
 };
 
@@ -61,40 +63,99 @@ static gboolean write_page(const RmilReport *report, const char *path, GError **
     const RmilStudyReport *study = report->study;
     RmilHtmlSection links[G_N_ELEMENTS(sections) + 1] = {{NULL, NULL}};
     for (gsize i = 0; i < G_N_ELEMENTS(sections); i++) links[i] = (RmilHtmlSection){sections[i].id, sections[i].text};
-    g_autofree char *title = study->of_run ? title_of(report->run) : g_strdup(*study->title ? study->title : study->kind),
-                    *eyebrow = study->of_run ? g_strdup(study->task.kind == RMIL_TASK_CLASSES ? "Slide classification report"
+    g_autofree char *eyebrow = study->of_run ? g_strdup(study->task.kind == RMIL_TASK_CLASSES ? "Slide classification report"
                                                                                               : "Slide prediction report")
                                              : g_strdup_printf("Study: %s", study->kind),
                     *line = study->of_run ? made(report->run)
                                           : g_strdup_printf("%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " trainings, %" G_GINT64_FORMAT
                                                             " test slides. rankmil %s.",
                                                             study->done, study->planned, study->slides, rmil_version());
-    return rmil_html_page_write(path, eyebrow, title, line, links, report->out->str, error);
+    return rmil_html_page_write(path, eyebrow, report->title, line, links, report->out->str, error);
 }
 
-gboolean rmil_report_write(const char *folder, const char *path, const RmilMonitor *monitor, GError **error) {
+/* The table of slides: the folder's own, else the one that run.json names. Where neither can be read the page does without. */
+static RmilCohort *find_table(const RmilResults *run) {
+    const char *given = rmil_json_text(run->info, "cohort"), *directory = rmil_json_text(run->info, "directory");
+    g_autofree char *own = g_build_filename(run->folder, "cohort.csv", NULL),
+                    *named = given ? g_canonicalize_filename(given, directory) : NULL;
+    const RmilReading how = {.target = RMIL_TARGET_UNREAD};
+    const char *const paths[] = {own, named};
+    for (gsize k = 0; k < G_N_ELEMENTS(paths); k++) {
+        RmilCohort *cohort = paths[k] && g_file_test(paths[k], G_FILE_TEST_IS_REGULAR) ? rmil_cohort_read_as(paths[k], &how, NULL) : NULL;
+        if (cohort) return cohort;
+    }
+    return NULL;
+}
+
+/* The columns that run.json names; NULL: none. */
+static char **recorded_groups(const RmilResults *run) {
+    JsonArray *columns = rmil_json_array(rmil_json_get(run->info, "subgroups"));
+    g_autoptr(GStrvBuilder) out = g_strv_builder_new();
+    for (guint i = 0; columns && i < json_array_get_length(columns); i++) {
+        const char *name = rmil_json_string(json_array_get_element(columns, i));
+        if (name) g_strv_builder_add(out, name);
+    }
+    return columns ? g_strv_builder_end(out) : NULL;
+}
+
+static char *choose_title(const RmilReport *report, const RmilReportOptions *options) {
+    const RmilStudyReport *study = report->study;
+    const char *recorded = study->of_run ? rmil_json_text(report->run->info, "title") : NULL;
+    if (options && options->title) return g_strdup(options->title);
+    if (recorded) return g_strdup(recorded);
+    return study->of_run ? title_of(report->run) : g_strdup(*study->title ? study->title : study->kind);
+}
+
+static gboolean write_all(RmilReport *report, const char *path, GError **error) {
+    const RmilStudyReport *study = report->study;
+    const char *folder = study->folder;
+    g_autofree char *tables = g_build_filename(folder, "tables", NULL), *figures = g_build_filename(folder, "figures", NULL);
+    if (!rmil_figures_remove(folder, error) || !rmil_study_csv_write(study, tables, error) || !rmil_study_latex_write(study, tables, error))
+        return FALSE;
+    for (gsize i = 0; i < G_N_ELEMENTS(sections); i++) {
+        const AddSection add = study->of_run ? sections[i].of_run : sections[i].of_study;
+        if (add && !add(report, error)) return FALSE;
+    }
+    rmil_folder_sweep(tables);
+    rmil_folder_sweep(figures);
+    return write_page(report, path, error);
+}
+
+gboolean rmil_report_write_as(const char *folder, const char *path, const RmilReportOptions *options, const RmilMonitor *monitor,
+                              GError **error) {
     rmil_monitor_progress(monitor, "statistics", 0, 1);
     g_autoptr(RmilStudyReport) study = rmil_study_report_read(folder, error);
     if (!study) return FALSE;
     rmil_monitor_progress(monitor, "statistics", 1, 1);
     const RmilLevel *last = &study->levels[study->n_levels - 1];
     const RmilMethodSummary *reference = &last->summary->methods[last->summary->reference];
-    const gboolean drawn = rmil_figures_announce(folder, monitor);
-    if (!rmil_figures_remove(folder, error)) return FALSE;
     g_autoptr(GString) body = g_string_new(NULL);
-    RmilReport report = {study, last->run, last->summary, body, monitor, rmil_predictions_measurable(reference->pooled, &study->task),
-                         drawn, NULL};
-    g_autoptr(GPtrArray) outcomes = NULL;
-    if (study->n_levels == 1) {
-        rmil_report_find_outcomes(&report);
-        outcomes = report.outcomes;
+    RmilReport report = {.study = study,
+                         .run = last->run,
+                         .summary = last->summary,
+                         .out = body,
+                         .monitor = monitor,
+                         .tested = rmil_predictions_measurable(reference->pooled, &study->task),
+                         .drawn = rmil_figures_announce(folder, monitor)};
+    g_auto(GStrv) groups = NULL;
+    report.title = choose_title(&report, options);
+    if (study->n_levels == 1) rmil_report_find_outcomes(&report);
+    if (study->of_run) {
+        report.table = find_table(report.run);
+        report.flow = rmil_flow_new(&report);
+        groups = recorded_groups(report.run);
     }
-    for (gsize i = 0; i < G_N_ELEMENTS(sections); i++) {
-        const AddSection add = study->of_run ? sections[i].of_run : sections[i].of_study;
-        if (add && !add(&report, error)) return FALSE;
-    }
-    g_autofree char *tables = g_build_filename(folder, "tables", NULL), *figures = g_build_filename(folder, "figures", NULL);
-    rmil_folder_sweep(tables);
-    rmil_folder_sweep(figures);
-    return rmil_study_csv_write(study, tables, error) && rmil_study_latex_write(study, tables, error) && write_page(&report, path, error);
+    report.groups = options && options->subgroups ? options->subgroups : (const char *const *)groups;
+    const gboolean done = study->of_run || !options || !options->subgroups
+                              ? write_all(&report, path, error)
+                              : rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: subgroups are of runs; this is a study", folder);
+    g_clear_pointer(&report.outcomes, g_ptr_array_unref);
+    g_clear_pointer(&report.table, rmil_cohort_free);
+    rmil_flow_free(report.flow);
+    g_free(report.title);
+    return done;
+}
+
+gboolean rmil_report_write(const char *folder, const char *path, const RmilMonitor *monitor, GError **error) {
+    return rmil_report_write_as(folder, path, NULL, monitor, error);
 }

@@ -88,7 +88,7 @@ static void add_picture(GString *out, const Listing *listing, const char *id) {
 
 /* All at a glance; each leads to its picture. */
 static void add_table(GString *out, const Listing *listing, const GArray *items) {
-    rmil_html_table_begin(out, "Predictions, the highest first.");
+    rmil_html_table_begin(out, "predictions", "Predictions, the highest first.");
     g_string_append(out, "<thead><tr><th scope=\"col\">Slide</th><th scope=\"col\">Prediction</th><th scope=\"col\" class=\"n\">SD</th>"
                          "<th scope=\"col\">Model</th><th scope=\"col\">Date</th></tr></thead><tbody>\n");
     for (guint i = 0; i < items->len; i++) {

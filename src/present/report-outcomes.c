@@ -9,15 +9,6 @@
 
 static const RmilPredictionRow *row_at(const GArray *rows, guint i) { return &g_array_index(rows, RmilPredictionRow, i); }
 
-static const RmilMethodSummary *reference_of(const RmilReport *report) { return &report->summary->methods[report->summary->reference]; }
-
-/* Draws what `svg` is, or fails; takes it. */
-static gboolean add_figure(RmilReport *report, char *svg, const char *alt, const char *caption) {
-    if (svg) rmil_html_svg(report->out, svg, alt, caption);
-    g_free(svg);
-    return svg != NULL;
-}
-
 static const char **names_of(const RmilTask *task) {
     const char **names = g_new0(const char *, RMIL_CLASSES_MOST + 1);
     for (int c = 0; c < task->classes; c++) names[c] = rmil_class_word(task, c);
@@ -28,8 +19,8 @@ static const char **names_of(const RmilTask *task) {
 static void class_table(RmilReport *report, const RmilMethodOutcome *outcome) {
     const RmilTask *task = &report->summary->task;
     g_autofree char *caption = g_strdup_printf("%s, each class against the rest; below each value its 95 %% interval.",
-                                               reference_of(report)->method->title);
-    rmil_html_table_begin(report->out, caption);
+                                               rmil_report_reference(report)->method->title);
+    rmil_html_table_begin(report->out, "classes", caption);
     g_string_append(report->out, "<thead><tr><th scope=\"col\">Class</th><th scope=\"col\" class=\"n\">Slides</th>");
     for (RmilClassMetric m = 0; m < RMIL_CLASS_METRICS; m++) rmil_html(report->out, "<th scope=\"col\">%s</th>", rmil_class_metric_name(m));
     g_string_append(report->out, "</tr></thead><tbody>\n");
@@ -61,17 +52,27 @@ static void say_missing(RmilReport *report, const RmilClassMetrics *metrics) {
             missing->str);
 }
 
+static gboolean class_confusion(RmilReport *report, GError **error) {
+    const RmilTask *task = &report->summary->task;
+    const RmilMethodOutcome *outcome = report->outcomes->pdata[report->summary->reference];
+    g_autofree int64_t *counts = g_new(int64_t, (gsize)(task->classes * task->classes));
+    g_autofree const char **names = names_of(task);
+    for (int a = 0; a < task->classes; a++)
+        for (int b = 0; b < task->classes; b++) counts[a * task->classes + b] = outcome->classes->confusion[a][b];
+    g_autofree char *caption = g_strdup_printf("%s: true classes in rows, predicted ones in columns; slides, and shares of the row.",
+                                               rmil_report_reference(report)->method->title);
+    return rmil_html_figure(report->out, rmil_figure_confusion("confusion", counts, task->classes, names, report->run->folder, error),
+                            "Confusion matrix: true classes in rows, predicted ones in columns", caption);
+}
+
 static gboolean add_classes(RmilReport *report, const RmilMethodOutcome *outcome, GError **error) {
     const RmilTask *task = &report->summary->task;
-    const GArray *rows = reference_of(report)->pooled;
+    const GArray *rows = rmil_report_reference(report)->pooled;
     g_autofree int *labels = g_new(int, rows->len + 1), *right = g_new(int, rows->len + 1);
     g_autofree double *probabilities = g_new(double, (gsize)(rows->len + 1) * (gsize)task->classes),
                       *largest = g_new(double, rows->len + 1);
-    g_autofree int64_t *counts = g_new(int64_t, (gsize)(task->classes * task->classes));
     g_autofree const char **names = names_of(task);
     rmil_predictions_classes(rows, task, labels, probabilities);
-    for (int a = 0; a < task->classes; a++)
-        for (int b = 0; b < task->classes; b++) counts[a * task->classes + b] = outcome->classes->confusion[a][b];
     for (guint i = 0; i < rows->len; i++) {
         const int class = rmil_predicted_class(task, row_at(rows, i));
         largest[i] = rmil_class_probability(task, row_at(rows, i), class);
@@ -80,35 +81,37 @@ static gboolean add_classes(RmilReport *report, const RmilMethodOutcome *outcome
     class_table(report, outcome);
     say_missing(report, outcome->classes);
     const char *folder = report->run->folder;
-    const RmilFigureSeries series = {reference_of(report)->method->title, largest};
+    const RmilFigureSeries series = {rmil_report_reference(report)->method->title, largest};
     g_string_append(report->out, "<div class=\"figures two\">\n");
     const gboolean done =
-        add_figure(report, rmil_figure_roc_classes("roc-classes", labels, probabilities, rows->len, task->classes, names, folder, error),
-                   "ROC curve of each class against the rest", "ROC curve of each class against the rest, with its AUROC.") &&
-        add_figure(report, rmil_figure_confusion("confusion", counts, task->classes, names, folder, error),
-                   "Confusion matrix: true classes in rows, predicted ones in columns",
-                   "Confusion matrix: true classes in rows, predicted ones in columns; shares of the row.") &&
-        add_figure(report,
-                   rmil_figure_reliability("reliability", &series, 1, right, rows->len, 10, "Probability of the predicted class",
-                                           "Share predicted right", folder, error),
-                   "Reliability diagram of the largest probability",
-                   "Reliability: how often slides that are given a class with this probability are of it. On the diagonal, "
-                   "probabilities mean what they say.");
+        rmil_html_figure(report->out,
+                         rmil_figure_roc_classes("roc-classes", labels, probabilities, rows->len, task->classes, names, folder, error),
+                         "ROC curve of each class against the rest", "ROC curve of each class against the rest, with its AUROC.") &&
+        rmil_html_figure(report->out,
+                         rmil_figure_reliability("reliability", &series, 1, right, rows->len, 10, "Probability of the predicted class",
+                                                 "Share predicted right", folder, error),
+                         "Reliability diagram of the largest probability",
+                         "Reliability: how often slides that are given a class with this probability are of it. On the diagonal, "
+                         "probabilities mean what they say.");
     g_string_append(report->out, "</div>\n");
     return done;
 }
 
 /* -- two classes ------------------------------------------------------------------------------------------------------------------ */
-static void cut_row(RmilReport *report, const RmilMethodSummary *one, const RmilMethodOutcome *outcome) {
-    const RmilCutMetrics *at = &outcome->at;
-    char text[4][16];
-    rmil_html(report->out, "<tr><th scope=\"row\">%s</th><td class=\"n\">%.3f</td><td>%s / %s</td><td>%s", one->method->title,
-              outcome->decision.cut, rmil_html_metric(outcome->decision.sensitivity, text[0]),
-              rmil_html_metric(outcome->decision.specificity, text[1]), rmil_html_metric(at->sensitivity, text[2]));
-    rmil_html_interval(report->out, &outcome->sensitivity);
-    rmil_html(report->out, "</td><td>%s", rmil_html_metric(at->specificity, text[3]));
-    rmil_html_interval(report->out, &outcome->specificity);
-    rmil_html(report->out, "</td><td>%s</td><td>%s</td></tr>\n", rmil_html_metric(at->ppv, text[0]), rmil_html_metric(at->npv, text[1]));
+static void cut_row(RmilReport *report, const char *title, const RmilDecision *decision, const RmilCutMetrics *at,
+                    const RmilInterval *shares) {
+    static const char whole[] = "<td class=\"n\">%" G_GINT64_FORMAT "</td>";
+    const int64_t counts[] = {at->true_positives, at->false_negatives, at->true_negatives, at->false_positives};
+    const double values[RMIL_AT_SHARES] = {at->sensitivity, at->specificity, at->ppv, at->npv, at->accuracy};
+    rmil_html(report->out, "<tr><th scope=\"row\">%s</th><td class=\"n\">%.3f</td>", title, rmil_decision_cut(decision));
+    for (gsize k = 0; k < G_N_ELEMENTS(counts); k++) g_string_append_printf(report->out, whole, counts[k]);
+    for (int s = 0; s < RMIL_AT_SHARES; s++) {
+        char text[16];
+        rmil_html(report->out, "<td>%s", rmil_html_metric(values[s], text));
+        rmil_html_interval(report->out, &shares[s]);
+        g_string_append(report->out, "</td>");
+    }
+    g_string_append(report->out, "</tr>\n");
 }
 
 /* How the cut-off came about. */
@@ -123,33 +126,38 @@ static void introduce_cut(RmilReport *report, const RmilDecision *decision) {
         rmil_html(report->out,
                   "<p>Cut-off: %s, on the validation slides alone%s; positive where the probability is as high or higher. "
                   "The test slides took no part in the choice.</p>\n",
-                  words, reference_of(report)->seeds > 1 ? "; of several trainings the mean of their cut-offs" : "");
+                  words, rmil_report_reference(report)->seeds > 1 ? "; of several trainings the mean of their cut-offs" : "");
 }
 
-/* Methods without a cut-off have no row; without rows there is no table. */
-static void cut_table(RmilReport *report, RmilMethodOutcome *const *outcomes) {
+/* Counts and shares at the cut-offs; of_patients: of patients, else of slides. */
+static void cut_table(RmilReport *report, RmilMethodOutcome *const *outcomes, gboolean of_patients) {
     const RmilSummary *s = report->summary;
-    int rows = 0;
-    for (int m = 0; m < s->n; m++) rows += !isnan(outcomes[m]->decision.cut);
-    if (!rows) return;
-    rmil_html_table_begin(
-        report->out,
-        outcomes[s->reference]->patients
-            ? "Test slides at the cut-off that the validation slides gave; below the shares 95 % intervals of 2,000 resamples of whole patients."
-            : "Test slides at the cut-off that the validation slides gave; below the shares Wilson’s 95 % intervals.");
-    g_string_append(report->out,
-                    "<thead><tr><th scope=\"col\">Method</th><th scope=\"col\" class=\"n\">Cut-off</th><th scope=\"col\">Validation: "
-                    "sensitivity / specificity</th><th scope=\"col\">Sensitivity</th><th scope=\"col\">Specificity</th><th "
-                    "scope=\"col\">PPV</th><th scope=\"col\">NPV</th></tr></thead><tbody>\n");
-    for (int m = 0; m < s->n; m++)
-        if (!isnan(outcomes[m]->decision.cut)) cut_row(report, &s->methods[m], outcomes[m]);
+    const RmilTask *task = &s->task;
+    const gboolean share = outcomes[s->reference]->patients != NULL;
+    if (of_patients && !share) return;
+    g_autofree char *caption = g_strdup_printf(
+        "%s at the method’s cut-off. TP, FN: %s ones called right and wrong; TN, FP: %s ones; below the shares 95 %% intervals, %s.",
+        of_patients ? "Patients" : "Test slides", rmil_class_word(task, 1), rmil_class_word(task, 0),
+        share && !of_patients ? "of 2,000 resamples of whole patients" : "exact (Clopper-Pearson)");
+    rmil_html_table_begin(report->out, of_patients ? "cut-offs-patients" : "cut-offs", caption);
+    g_string_append(report->out, "<thead><tr><th scope=\"col\">Method</th><th scope=\"col\" class=\"n\">Cut-off</th>");
+    static const char *const counts[] = {"TP", "FN", "TN", "FP"};
+    for (gsize k = 0; k < G_N_ELEMENTS(counts); k++) rmil_html(report->out, "<th scope=\"col\" class=\"n\">%s</th>", counts[k]);
+    g_string_append(report->out, "<th scope=\"col\">Sensitivity</th><th scope=\"col\">Specificity</th><th scope=\"col\">PPV</th><th "
+                                 "scope=\"col\">NPV</th><th scope=\"col\">Accuracy</th></tr></thead><tbody>\n");
+    for (int m = 0; m < s->n; m++) {
+        const RmilMethodOutcome *one = outcomes[m];
+        if (of_patients && !one->patients) continue;
+        cut_row(report, s->methods[m].method->title, &one->decision, of_patients ? &one->patient_at : &one->at,
+                of_patients ? one->patient_shares : one->shares);
+    }
     g_string_append(report->out, "</tbody>");
     rmil_html_table_end(report->out);
 }
 
 static gboolean add_decisions(RmilReport *report, RmilMethodOutcome *const *outcomes, GError **error) {
     const RmilTask *task = &report->summary->task;
-    const RmilMethodSummary *best = reference_of(report);
+    const RmilMethodSummary *best = rmil_report_reference(report);
     const RmilMethodOutcome *outcome = outcomes[report->summary->reference];
     const GArray *rows = best->pooled;
     g_autofree int *labels = g_new(int, rows->len + 1);
@@ -158,7 +166,10 @@ static gboolean add_decisions(RmilReport *report, RmilMethodOutcome *const *outc
     rmil_predictions_scores(rows, labels, scores);
     g_string_append(report->out, "<h3>Cut-off and calibration</h3>\n");
     introduce_cut(report, &outcome->decision);
-    cut_table(report, outcomes);
+    cut_table(report, outcomes, FALSE);
+    cut_table(report, outcomes, TRUE);
+    g_string_append(report->out, "<p class=\"soft\">PPV and NPV, the shares of right calls among the positive and the negative ones, hold for "
+                                 "the share of positive cases that this test set has; where they are rarer, PPV is lower.</p>\n");
     const RmilCutMetrics *at = &outcome->at;
     const int64_t counts[] = {at->true_negatives, at->false_positives, at->false_negatives, at->true_positives};
     const RmilFigureSeries series[] = {{"as the models say", scores}, {"calibrated", outcome->calibrated}};
@@ -170,13 +181,16 @@ static gboolean add_decisions(RmilReport *report, RmilMethodOutcome *const *outc
     const char *folder = report->run->folder;
     g_string_append(report->out, "<div class=\"figures two\">\n");
     const gboolean done =
-        add_figure(report, rmil_figure_confusion("confusion", counts, 2, names, folder, error), "Confusion matrix at the cut-off",
+        rmil_html_figure(report->out, rmil_figure_confusion("confusion", counts, 2, names, folder, error), "Confusion matrix at the cut-off",
                    caption) &&
-        add_figure(report, rmil_figure_reliability("reliability", series, n_series, labels, rows->len, 10, what, share, folder, error),
+        rmil_html_figure(report->out, rmil_figure_reliability("reliability", series, n_series, labels, rows->len, 10, what, share, folder, error),
                    "Reliability diagram",
-                   "Reliability: how often slides of a predicted probability are positive, with Wilson’s 95 % intervals. On the "
-                   "diagonal, probabilities mean what they say. Calibrated: scaled on the validation slides.") &&
-        add_figure(report, rmil_figure_decision("decision", series, n_series, labels, rows->len, folder, error), "Decision curve",
+                   n_series > 1
+                       ? "Reliability: how often slides of a predicted probability are positive, with Wilson’s 95 % intervals. On the "
+                         "diagonal, probabilities mean what they say. Calibrated: scaled on the validation slides."
+                       : "Reliability: how often slides of a predicted probability are positive, with Wilson’s 95 % intervals. On the "
+                         "diagonal, probabilities mean what they say.") &&
+        rmil_html_figure(report->out, rmil_figure_decision("decision", series, n_series, labels, rows->len, folder, error), "Decision curve",
                    "Decision curve: net benefit of acting on slides above a threshold probability, beside acting on all "
                    "or on none (Vickers and Elkin 2006).");
     g_string_append(report->out, "</div>\n");
@@ -185,7 +199,7 @@ static gboolean add_decisions(RmilReport *report, RmilMethodOutcome *const *outc
 
 /* -- times, numbers ------------------------------------------------------------------------------------------------------------- */
 static gboolean add_times(RmilReport *report, GError **error) {
-    const GArray *rows = reference_of(report)->pooled;
+    const GArray *rows = rmil_report_reference(report)->pooled;
     g_autofree double *time = g_new(double, rows->len + 1);
     g_autofree gboolean *event = g_new(gboolean, rows->len + 1);
     g_autofree int *group = g_new(int, rows->len + 1);
@@ -196,24 +210,18 @@ static gboolean add_times(RmilReport *report, GError **error) {
         "Kaplan-Meier curves of the test slides by predicted risk (%s), with 95 %% bands, ticks where "
         "cases are censored, numbers at risk and the log-rank test.",
         groups == 3 ? "thirds" : "halves at the median");
-    g_string_append(report->out, "<div class=\"figures\">\n");
-    const gboolean done = add_figure(report,
+    return rmil_html_figure(report->out,
                                      rmil_figure_survival("survival", time, event, group, rows->len, groups, groups == 3 ? three : two,
                                                           "Time", report->run->folder, error),
                                      "Kaplan-Meier curves by predicted risk", caption);
-    g_string_append(report->out, "</div>\n");
-    return done;
 }
 
 static gboolean add_numbers(RmilReport *report, GError **error) {
-    const GArray *rows = reference_of(report)->pooled;
+    const GArray *rows = rmil_report_reference(report)->pooled;
     g_autofree double *values = g_new(double, rows->len + 1), *said = g_new(double, rows->len + 1);
     for (guint i = 0; i < rows->len; i++) values[i] = row_at(rows, i)->target.value, said[i] = row_at(rows, i)->answer;
-    g_string_append(report->out, "<div class=\"figures\">\n");
-    const gboolean done = add_figure(report, rmil_figure_scatter("scatter", values, said, rows->len, "Value", report->run->folder, error),
+    return rmil_html_figure(report->out, rmil_figure_scatter("scatter", values, said, rows->len, "Value", report->run->folder, error),
                                      "Predicted against true values", "Predicted against true values of the test slides.");
-    g_string_append(report->out, "</div>\n");
-    return done;
 }
 
 /* -- by patient --------------------------------------------------------------------------------------------------------------------- */
@@ -244,7 +252,7 @@ static void patient_table(RmilReport *report, RmilMethodOutcome *const *outcomes
     if (!outcomes[s->reference]->patients) return;
     g_autofree char *caption = g_strdup_printf("By patient (%s of the patient’s slides); below each value its 95 %% interval.",
                                                rmil_pool_name(outcomes[s->reference]->rule));
-    rmil_html_table_begin(report->out, caption);
+    rmil_html_table_begin(report->out, "patients", caption);
     g_string_append(report->out, "<thead><tr><th scope=\"col\">Method</th><th scope=\"col\" class=\"n\">Patients</th>");
     for (int i = 0; i < s->n_measures; i++) rmil_html(report->out, "<th scope=\"col\">%s</th>", s->measures[i].name);
     g_string_append(report->out, "</tr></thead><tbody>\n");
@@ -274,13 +282,18 @@ double rmil_report_cut(const RmilReport *report, int method) {
     return rmil_decision_cut(&((const RmilMethodOutcome *)report->outcomes->pdata[method])->decision);
 }
 
-gboolean rmil_report_outcomes(RmilReport *report, GError **error) {
-    const RmilSummary *s = report->summary;
-    const RmilTask *task = &s->task;
-    RmilMethodOutcome *const *outcomes = (RmilMethodOutcome *const *)report->outcomes->pdata;
-    patient_table(report, outcomes);
-    return task->classes == 2                 ? add_decisions(report, outcomes, error)
-           : task->kind == RMIL_TASK_CLASSES  ? add_classes(report, outcomes[s->reference], error)
+gboolean rmil_report_main_figure(RmilReport *report, GError **error) {
+    const RmilTask *task = &report->summary->task;
+    return task->classes == 2                 ? rmil_report_roc(report, error)
+           : task->kind == RMIL_TASK_CLASSES  ? class_confusion(report, error)
            : task->kind == RMIL_TASK_SURVIVAL ? add_times(report, error)
                                               : add_numbers(report, error);
+}
+
+gboolean rmil_report_outcomes(RmilReport *report, GError **error) {
+    const RmilTask *task = &report->summary->task;
+    RmilMethodOutcome *const *outcomes = (RmilMethodOutcome *const *)report->outcomes->pdata;
+    patient_table(report, outcomes);
+    if (task->classes == 2) return add_decisions(report, outcomes, error);
+    return task->kind != RMIL_TASK_CLASSES || add_classes(report, outcomes[report->summary->reference], error);
 }

@@ -6,6 +6,24 @@
 #include "run.h"
 #include "evaluate/method-outcome.h"
 #include "study/levels.h"
+#include "rankmil/cohort.h"
+
+/* Where a run's slides went: given, usable, and into which set; what was left out on the way, and why. */
+typedef struct {
+    const char *title; /* "Training", "Validation", "Test", … */
+    int64_t slides, patients; /* patients 0: nobody says */
+    int64_t annotated;        /* −1: nobody says */
+    char *counts;             /* "17 positive, 31 negative", or NULL */
+} RmilFlowSet;
+typedef struct {
+    int64_t given, usable;       /* rows of the table, slides with features; −1: nobody says */
+    int64_t annotated;           /* of the usable; −1: nobody says */
+    int64_t patients;            /* of the usable; 0: nobody says */
+    GPtrArray *reasons;          /* char *: "2 could not be tiled", … */
+    int n;
+    RmilFlowSet sets[4];
+    char *note, *sentence; /* how several trainings divide them, for the figure and for a text; or NULL */
+} RmilFlow;
 
 typedef struct {
     const RmilStudyReport *study; /* or run: of_run says which */
@@ -17,12 +35,15 @@ typedef struct {
     gboolean drawn;  /* there is gnuplot, which draws the figures */
     /* RmilMethodOutcome of each method of the summary; NULL where several values are trained, whose slides are not shown one by one. */
     GPtrArray *outcomes;
+    RmilFlow *flow;            /* of a run; else NULL */
+    RmilCohort *table;         /* of the slides, as the run left it or as it was given; NULL: it is not there */
+    char *title;               /* of the page */
+    const char *const *groups; /* columns whose values make subgroups; NULL-terminated */
 } RmilReport;
 
 /* -- html.c -------------------------------------------------------------------------------------------------------- */
 /* printf whose string arguments are escaped for HTML. */
 void rmil_html(GString *out, const char *format, ...) G_GNUC_PRINTF(2, 3);
-extern const char rmil_html_style[]; /* style.c */
 /* "0.941", "−0.020", "–" for NaN; text: at least 16 bytes. */
 const char *rmil_html_metric(double value, char *text);
 /* "0.812–0.967", "−0.200 to 0.530". Free with g_free. */
@@ -33,10 +54,9 @@ void rmil_html_interval(GString *out, const RmilInterval *interval);
 const char *rmil_html_p(double p, char *text);
 /* "2 h 5 min", "41 s", "0.3 s"; text: at least 32 bytes. */
 const char *rmil_html_seconds(double seconds, char *text);
-/* <div class=scroll><table><caption>…</caption> and its end. The caption is escaped. */
-void rmil_html_table_begin(GString *out, const char *caption);
-void rmil_html_table_end(GString *out);
-/* <figure> with the SVG as an image; "": with a word that it could not be drawn. */
+/* The same of a figure that was drawn just now, which is freed; FALSE: it failed, and is NULL. */
+gboolean rmil_html_figure(GString *out, char *svg, const char *alt, const char *caption);
+/* <figure> with the SVG as part of the page; "": with a word that it could not be drawn. */
 void rmil_html_svg(GString *out, const char *svg, const char *alt, const char *caption);
 /* Rows "key | value" of everything in a JSON object, nested keys joined; skip: NULL-terminated top-level members left
  * out. */
@@ -50,10 +70,28 @@ typedef struct {
 gboolean rmil_html_page_write(const char *path, const char *eyebrow, const char *title, const char *line, const RmilHtmlSection *sections,
                               const char *body, GError **error);
 
+/* -- svg.c: gnuplot's drawing as an <svg> of the page. name: of its symbols, its own on the page. */
+void rmil_html_drawing(GString *out, const char *svg, const char *name, const char *alt);
+
+/* -- download.c ----------------------------------------------------------------------------------------------------- */
+/* A file within the page, behind a link. */
+void rmil_html_file(GString *out, const char *name, const char *kind, const char *data, gsize size, const char *text);
+/* A list of DIR/tables/ *.csv, each within the page. */
+gboolean rmil_html_tables(GString *out, const char *folder, GError **error);
+/* <table><caption>…</caption>, which scrolls where it is too wide, and its end, with what it shows as NAME.csv. A cell's attribute
+ * data-csv stands in that file in the place of its text. */
+void rmil_html_table_begin(GString *out, const char *name, const char *caption);
+void rmil_html_table_end(GString *out);
+
 /* -- sections: each appends itself, or nothing where it has nothing to say -------------------------------------------- */
 /* Of a run. */
-gboolean rmil_report_headline(RmilReport *report, GError **error);
-gboolean rmil_report_results(RmilReport *report, GError **error);
+gboolean rmil_report_answer(RmilReport *report, GError **error);
+gboolean rmil_report_measures(RmilReport *report, GError **error);
+/* The method that the page quotes. */
+const RmilMethodSummary *rmil_report_reference(const RmilReport *report);
+/* The one figure of the first screen: of two classes the ROC curves, else what the task has first. */
+gboolean rmil_report_main_figure(RmilReport *report, GError **error);
+gboolean rmil_report_roc(RmilReport *report, GError **error);
 /* Are the cases patients, with all their slides? And that in words, nothing where they are slides. */
 gboolean rmil_report_of_patients(const RmilReport *report);
 void rmil_report_say_cases(RmilReport *report);
@@ -64,9 +102,26 @@ double rmil_report_cut(const RmilReport *report, int method);
 /* A part of the results: what only one task has. */
 gboolean rmil_report_outcomes(RmilReport *report, GError **error);
 gboolean rmil_report_localisation(RmilReport *report, GError **error);
-gboolean rmil_report_heatmaps(RmilReport *report, GError **error);
+gboolean rmil_report_subgroups(RmilReport *report, GError **error);
+gboolean rmil_report_pictures(RmilReport *report, GError **error);
 gboolean rmil_report_cohort(RmilReport *report, GError **error);
+/* Rows "key | value" of everything in an object of run.json. */
+void rmil_report_keys(RmilReport *report, const char *name, const char *caption, JsonNode *object, const char *const *skip);
+gboolean rmil_report_methods(RmilReport *report, GError **error);
 gboolean rmil_report_making(RmilReport *report, GError **error);
+/* -- flow.c */
+RmilFlow *rmil_flow_new(const RmilReport *report);
+void rmil_flow_free(RmilFlow *flow);
+/* FOLDER/figures/flow.svg, and the same on the page. */
+gboolean rmil_flow_draw(const RmilFlow *flow, const char *folder, GString *out, GError **error);
+/* -- report-pictures.c: has a slide pictures on the page? */
+gboolean rmil_report_pictured(const RmilReport *report, const char *id);
+/* Mistakes of the reference first, the furthest from what is known before all; for g_ptr_array_sort_with_data of rows, with the report. */
+int rmil_report_by_distance(gconstpointer a, gconstpointer b, gpointer report);
+/* What the method says of a slide; NULL: nothing. */
+const RmilPredictionRow *rmil_report_said(const RmilMethodSummary *summary, const char *id);
+/* The number of a test slide among the reference's pooled ones, which links name it by; −1: it is none. */
+int rmil_report_number(const RmilReport *report, const char *id);
 /* Of a study. */
 gboolean rmil_study_results(RmilReport *report, GError **error);
 gboolean rmil_study_tests(RmilReport *report, GError **error);

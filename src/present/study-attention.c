@@ -117,7 +117,7 @@ static gboolean add_picture(const RmilStudyReport *study, const RmilAttended *on
     if (!data) return FALSE;
     rmil_html(out,
               "<figure><img width=\"%d\" height=\"%d\" alt=\"Slide %s with its annotated patches, and under the attention of each method\" "
-              "src=\"data:image/jpeg;base64,",
+              "src=\"data:image/webp;base64,",
               width, height, one->row->id);
     g_string_append(out, data);
     g_string_append_printf(

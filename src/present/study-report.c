@@ -35,13 +35,6 @@ gboolean rmil_study_latex_write(const RmilStudyReport *study, const char *folder
     return TRUE;
 }
 
-static gboolean add_figure(GString *out, char *svg, const char *alt, const char *caption) {
-    if (!svg) return FALSE;
-    rmil_html_svg(out, svg, alt, caption);
-    g_free(svg);
-    return TRUE;
-}
-
 /* -- sections ----------------------------------------------------------------------------------------------------------- */
 static void add_progress(const RmilStudyReport *study, GString *out) {
     if (study->done == study->planned) return;
@@ -82,7 +75,7 @@ static gboolean add_curves(const RmilStudyReport *study, GString *out, GError **
     for (int i = 0; i < n_shown; i++) {
         g_autofree char *alt = g_strdup_printf("%s over %s; the values are in the table below", study->measures[shown[i]].name,
                                                study->axis);
-        if (!add_figure(out, rmil_study_figure_curve(study, shown[i], error), alt, i ? likewise : caption)) return FALSE;
+        if (!rmil_html_figure(out, rmil_study_figure_curve(study, shown[i], error), alt, i ? likewise : caption)) return FALSE;
     }
     const RmilLevel *level = &study->levels[0];
     g_autofree char *sums = g_strdup_printf("Sum of a slide’s attention on patches that are not annotated: mean over %s test slides, then "
@@ -90,7 +83,7 @@ static gboolean add_curves(const RmilStudyReport *study, GString *out, GError **
                                             rmil_task_annotated(&study->task));
     if (study->n_axes == 1 && study->axes[0].what && study->axes[0].what->elsewhere &&
         rmil_study_elsewhere(&level->summary->methods[0]).slides &&
-        !add_figure(out, rmil_study_figure_elsewhere(study, error), "Attention off the lesion over the threshold", sums))
+        !rmil_html_figure(out, rmil_study_figure_elsewhere(study, error), "Attention off the lesion over the threshold", sums))
         return FALSE;
     g_string_append(out, "</div>\n");
     return TRUE;
@@ -112,7 +105,7 @@ static gboolean add_grids(const RmilStudyReport *study, GString *out, GError **e
         const RmilMethod *method = study->methods->pdata[m];
         g_autofree char *alt = g_strdup_printf("Mean %s of %s by %s; the values are in the table below", study->measures[0].name,
                                                method->title, study->axis);
-        if (!add_figure(out, rmil_study_figure_grid(study, method, error), alt, m ? likewise : caption)) return FALSE;
+        if (!rmil_html_figure(out, rmil_study_figure_grid(study, method, error), alt, m ? likewise : caption)) return FALSE;
     }
     g_string_append(out, "</div>\n");
     return TRUE;
@@ -128,15 +121,15 @@ static gboolean add_strips(const RmilStudyReport *study, GString *out, GError **
     const int n_shown = MIN(rmil_study_shown(study, shown), 2);
     for (int i = 0; i < n_shown; i++) {
         g_autofree char *alt = g_strdup_printf("%s of every training by method", study->measures[shown[i]].name);
-        if (!add_figure(out, rmil_study_figure_strip(study, shown[i], error), alt, i ? likewise : caption)) return FALSE;
+        if (!rmil_html_figure(out, rmil_study_figure_strip(study, shown[i], error), alt, i ? likewise : caption)) return FALSE;
     }
     const RmilSummary *s = study->levels[0].summary;
     gboolean same = TRUE;
     for (int m = 0; m < s->n; m++)
         same = same && s->methods[m].tests == RMIL_TESTS_SAME && s->methods[m].positives && s->methods[m].negatives;
-    if (same && (!add_figure(out, rmil_figure_roc(s, study->folder, error), "ROC curves of the averaged predictions",
+    if (same && (!rmil_html_figure(out, rmil_figure_roc(s, study->folder, error), "ROC curves of the averaged predictions",
                              "ROC curves of the probabilities averaged over the trainings, with their AUROC.") ||
-                 !add_figure(out, rmil_figure_pr(s, study->folder, error), "Precision-recall curves of the averaged predictions",
+                 !rmil_html_figure(out, rmil_figure_pr(s, study->folder, error), "Precision-recall curves of the averaged predictions",
                              "Precision-recall curves of the same, with their AUPRC. Dotted: the share of positive slides.")))
         return FALSE;
     g_string_append(out, "</div>\n");
@@ -192,7 +185,7 @@ gboolean rmil_study_localise(RmilReport *report, GError **error) {
             g_autofree char *caption = g_strdup_printf("%s%s%s; bars: SD over the trainings.", captions[what],
                                                        study->n_levels > 1 ? " at " : "",
                                                        study->n_levels > 1 ? study->levels[study->n_levels - 1].text : "");
-            if (!add_figure(out, rmil_figure_localisation(s, what, study->folder, error), alt, caption)) return FALSE;
+            if (!rmil_html_figure(out, rmil_figure_localisation(s, what, study->folder, error), alt, caption)) return FALSE;
         }
         g_string_append(out, "</div>\n");
     }
@@ -210,6 +203,7 @@ gboolean rmil_study_making(RmilReport *report, GError **error) {
               "<section id=\"making\"><h2>How this was made</h2>\n<p>Table of slides: <code>%s</code>. Trainings took %s of processor time "
               "together.</p>\n<h3>The plan</h3>\n<pre>%s</pre>\n",
               study->cohort, rmil_html_seconds(study->seconds, time), study->plan);
+    if (!rmil_html_tables(out, study->folder, error)) return FALSE;
     rmil_html(
         out,
         "<p class=\"soft\">Every number comes from the record of the study. The folder tables/ has them with all digits: runs.csv the "

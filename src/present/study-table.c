@@ -100,13 +100,16 @@ char *rmil_study_mean_sd(double mean, double sd) {
 /* -- HTML ---------------------------------------------------------------------------------------------------------- */
 static void html_cell(GString *out, const RmilTableCell *cell) {
     static const char *const classes[] = {"value", "best", "second"};
-    rmil_html(out, "<td class=\"%s\">%s", classes[cell->place], cell->text);
+    const char *interval = strstr(cell->text, " ["); /* on a line of its own */
+    g_autofree char *value = g_strndup(cell->text, interval ? (gsize)(interval - cell->text) : strlen(cell->text));
+    rmil_html(out, "<td class=\"%s\">%s", classes[cell->place], value);
+    if (interval) rmil_html(out, "<small>%s</small>", interval + 1);
     if (*cell->marks) rmil_html(out, "<sup>%s</sup>", cell->marks);
     g_string_append(out, "</td>");
 }
 
 void rmil_study_table_html(const RmilStudyTable *table, GString *out) {
-    rmil_html_table_begin(out, table->caption);
+    rmil_html_table_begin(out, table->name, table->caption);
     rmil_html(out, "<thead><tr><th scope=\"col\">%s</th>", table->corner);
     for (guint c = 0; c < table->columns->len; c++)
         rmil_html(out, "<th scope=\"col\">%s</th>", (const char *)g_ptr_array_index(table->columns, c));

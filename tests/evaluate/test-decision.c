@@ -170,7 +170,9 @@ static void test_method(void) {
     g_assert_cmpfloat_with_epsilon(out->decision.cut, 0.35, 1e-12);
     g_assert_cmpint(out->at.true_positives, ==, 3);  /* 0.4 0.7 0.9 */
     g_assert_cmpint(out->at.false_positives, ==, 1); /* 0.6 */
-    g_assert_cmpstr(out->specificity.method, ==, "Wilson");
+    g_assert_cmpstr(out->shares[RMIL_AT_SPECIFICITY].method, ==, "exact");
+    g_assert_cmpfloat_with_epsilon(out->shares[RMIL_AT_PPV].low, 0.19412044968, 1e-9); /* 3 of 4 */
+    g_assert_cmpfloat_with_epsilon(out->shares[RMIL_AT_PPV].high, 0.9936905368, 1e-9);
     const double z = log(0.1 / 0.9); /* of the first slide: calibrated by each, then the mean */
     g_assert_cmpfloat_with_epsilon(out->calibrated[0], (1 / (1 + exp(-z - 0.5)) + 0.1) / 2, 1e-12);
     g_assert_null(out->patients);
@@ -180,7 +182,7 @@ static void test_method(void) {
     g_autoptr(RmilMethodOutcome) other = rmil_method_outcome_new(&summary, &task, RMIL_POOL_HIGHEST);
     g_assert_null(other->calibrated);
     g_assert_cmpint(other->patients->len, ==, 3);
-    g_assert_cmpstr(other->specificity.method, ==, "patient bootstrap");
+    g_assert_cmpstr(other->shares[RMIL_AT_SPECIFICITY].method, ==, "patient bootstrap");
     g_assert_cmpfloat(other->patient_value[0], ==, 1); /* highest: 0.3 (0), 0.6 and 0.9 (1) */
     const RmilTask number = {.kind = RMIL_TASK_NUMBER};
     for (int i = 0; i < 6; i++) g_array_index(first, RmilPredictionRow, i).target = (RmilTarget){-1, NAN, FALSE, i};

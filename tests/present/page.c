@@ -18,9 +18,20 @@ void page_has(const char *page, const char *part) {
     if (!strstr(page, part)) g_error("the report does not contain \"%s\"", part);
 }
 
+/* The page without its own script, which is the only one. */
+static char *without_script(const char *page) {
+    const char *start = strstr(page, "<script>"), *end = strstr(page, "</script>");
+    g_assert_nonnull(start);
+    g_assert_nonnull(end);
+    g_assert_cmpint(test_count(page, "<script"), ==, 1);
+    g_autofree char *head = g_strndup(page, (gsize)(start - page));
+    return g_strconcat(head, end + strlen("</script>"), NULL);
+}
+
 /* Start and end tags match, attributes are quoted: the page is well-formed but for its void elements. */
-static void check_markup(const char *page) {
+static void check_markup(const char *whole) {
     g_autoptr(GString) xml = g_string_new(NULL);
+    g_autofree char *page = without_script(whole);
     for (const char *p = strstr(page, "<html"); *p;) {
         gboolean empty = g_str_has_prefix(p, "<meta") || g_str_has_prefix(p, "<img");
         const char *close = strchr(p + 1, empty ? '>' : '<');
@@ -36,10 +47,9 @@ static void check_markup(const char *page) {
             p = close;
         }
     }
-    g_autofree char *style = g_strdup(xml->str);
     const GMarkupParser parser = {0};
     g_autoptr(GMarkupParseContext) context = g_markup_parse_context_new(&parser, 0, NULL, NULL);
-    g_autoptr(GString) spaced = g_string_new(style);
+    g_autoptr(GString) spaced = g_string_new(xml->str);
     g_string_replace(spaced, "&nbsp;", " ", 0);
     g_string_replace(spaced, "<details open>", "<details>", 0);
     GError *error = NULL;
@@ -52,11 +62,10 @@ void page_check(const char *page) {
     check_markup(page);
     g_assert_null(strstr(page, "http:")); /* the colon: pictures in base64 may hold any four letters */
     g_assert_null(strstr(page, "https:"));
-    g_assert_null(strstr(page, "<script"));
     g_assert_null(strstr(page, "url("));
     g_assert_cmpint(test_count(page, "src=\""), ==, test_count(page, "src=\"data:image/"));
     g_assert_cmpint(test_count(page, "<img "), ==, test_count(page, " alt=\""));
-    g_assert_cmpint(test_count(page, "<table>"), ==, test_count(page, "<caption>"));
+    g_assert_cmpint(test_count(page, "<table "), ==, test_count(page, "<caption>"));
     g_assert_cmpint(test_count(page, ">nan"), ==, 0);
     g_assert_cmpint(test_count(page, "inf<"), ==, 0);
 }

@@ -430,7 +430,7 @@ static void test_attention(void) {
     page_check(page);
     g_assert_null(strstr(page, "No pictures"));
     g_assert_cmpint(test_count(page, "4 of 30 patches annotated"), ==, 2);
-    g_assert_cmpint(test_count(page, "data:image/jpeg;base64,"), ==, 2);
+    g_assert_cmpint(test_count(page, "data:image/webp;base64,"), ==, 2);
     has_figure(folder, "attention-1-distribution");
     g_assert_true(test_exists(folder, "figures/attention-2.png"));
     g_autofree char *patches = g_build_filename(folder, "figures", "attention-1.csv", NULL);

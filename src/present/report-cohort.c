@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The page of a run: cohort, settings, methods, what is missing. */
+/* The page of a run: where its slides went, and what was said of them on the way. */
 #include "report.h"
 #include "task-words.h"
 
 #include <math.h>
 #include <string.h>
 
-/* -- cohort
- * ------------------------------------------------------------------------------------------------------------------------
- */
 /* The training's rows of one set. */
 static GArray *rows_of(const RmilSeedRun *seed, RmilSplit part) {
     GArray *rows = g_array_new(FALSE, FALSE, sizeof(RmilPredictionRow));
@@ -35,7 +32,7 @@ static gboolean same_sets(const RmilSeedRun *a, const RmilSeedRun *b) {
 /* Sets of one training: a row a set. */
 static void sets_table(RmilReport *report, const RmilSeedRun *seed, const char *caption) {
     const RmilTask *task = &report->summary->task;
-    rmil_html_table_begin(report->out, caption);
+    rmil_html_table_begin(report->out, "sets", caption);
     g_string_append(report->out,
                     "<thead><tr><th scope=\"col\">Set</th><th scope=\"col\" class=\"n\">Slides</th><th scope=\"col\">Of these</th>"
                     "<th scope=\"col\" class=\"n\">Nothing known</th></tr></thead><tbody>\n");
@@ -56,7 +53,7 @@ static void sets_table(RmilReport *report, const RmilSeedRun *seed, const char *
 static void folds_table(RmilReport *report, const RmilMethod *method) {
     const RmilMethodSummary *reference = &report->summary->methods[report->summary->reference];
     const gboolean folds = reference->tests == RMIL_TESTS_FOLDS;
-    rmil_html_table_begin(report->out,
+    rmil_html_table_begin(report->out, "sets",
                           folds ? "Slides with predictions, by fold and set." : "Slides with predictions, by training and set.");
     rmil_html(report->out,
               "<thead><tr><th scope=\"col\">%s</th><th scope=\"col\" class=\"n\">training</th><th scope=\"col\" "
@@ -101,7 +98,7 @@ static void problems_table(RmilReport *report) {
         g_string_append(report->out, "<p>No slide was skipped.</p>\n");
         return;
     }
-    rmil_html_table_begin(report->out, "Slides skipped, and other problems.");
+    rmil_html_table_begin(report->out, "problems", "Slides skipped, and other problems.");
     g_string_append(report->out, "<thead><tr><th scope=\"col\">Slide</th><th scope=\"col\">Stage</th><th "
                                  "scope=\"col\">What happened</th></tr></thead><tbody>\n");
     for (guint i = 0; i < MIN(n, 1000u); i++) {
@@ -128,10 +125,10 @@ static void warnings_list(RmilReport *report) {
     g_string_append(report->out, "</ul></details>\n");
 }
 
-static void key_table(RmilReport *report, const char *caption, JsonNode *object, const char *const *skip) {
+void rmil_report_keys(RmilReport *report, const char *name, const char *caption, JsonNode *object, const char *const *skip) {
     if (!object || !JSON_NODE_HOLDS_OBJECT(object) || json_object_get_size(json_node_get_object(object)) == 0) return;
     g_string_append(report->out, "<div class=\"keys\">");
-    rmil_html_table_begin(report->out, caption);
+    rmil_html_table_begin(report->out, name, caption);
     g_string_append(report->out, "<tbody>\n");
     rmil_html_json_rows(report->out, object, skip);
     g_string_append(report->out, "</tbody>");
@@ -142,7 +139,7 @@ static void key_table(RmilReport *report, const char *caption, JsonNode *object,
 /* {"0.25": 40, "0.5": 2}: slides by resolution. */
 static void resolutions_table(RmilReport *report, JsonNode *mpp) {
     if (!mpp || !JSON_NODE_HOLDS_OBJECT(mpp) || json_object_get_size(json_node_get_object(mpp)) == 0) return;
-    rmil_html_table_begin(report->out, "Resolution of the scans.");
+    rmil_html_table_begin(report->out, "resolutions", "Resolution of the scans.");
     g_string_append(report->out, "<thead><tr><th scope=\"col\">µm per pixel</th><th scope=\"col\" "
                                  "class=\"n\">Slides</th></tr>"
                                  "</thead><tbody>\n");
@@ -161,10 +158,11 @@ gboolean rmil_report_cohort(RmilReport *report, GError **error) {
     g_string_append(report->out, "<section id=\"cohort\"><h2>Cohort</h2>\n");
     const char *cohort = rmil_json_text(report->run->info, "cohort");
     if (cohort) rmil_html(report->out, "<p>Table of slides: <code>%s</code></p>\n", cohort);
+    if (!rmil_flow_draw(report->flow, report->run->folder, report->out, error)) return FALSE;
     splits_table(report);
-    static const char *const shown_above[] = {"splits", "mpp", NULL};
+    static const char *const shown_above[] = {"splits", "mpp", "annotated", NULL};
     JsonNode *summary = rmil_json_get(report->run->info, "cohort_summary");
-    key_table(report, "The cohort.", summary, shown_above);
+    rmil_report_keys(report, "cohort", "The cohort.", summary, shown_above);
     resolutions_table(report, rmil_json_get(summary, "mpp"));
     problems_table(report);
     warnings_list(report);
@@ -172,118 +170,3 @@ gboolean rmil_report_cohort(RmilReport *report, GError **error) {
     return TRUE;
 }
 
-/* -- training
- * --------------------------------------------------------------------------------------------------------------------------
- */
-gboolean rmil_report_training(RmilReport *report, GError **error) {
-    guint histories = 0;
-    for (guint m = 0; report->study->n_levels == 1 && m < report->run->methods->len; m++) {
-        const RmilMethod *method = g_ptr_array_index(report->run->methods, m);
-        const RmilSeedRun *seed = g_ptr_array_index(method->seeds, 0);
-        if (seed->epochs->len == 0) continue;
-        if (histories++ == 0)
-            rmil_html(report->out,
-                      "<section id=\"training\"><h2>Training</h2>\n<p>Loss per slide, and %s on "
-                      "the validation slides, after every epoch of the first seed. "
-                      "The model kept is that at the vertical line, the best by the validation loss (or, where --stop-on metric was "
-                      "given, by the other curve). A validation loss that rises while the training loss "
-                      "falls is over-fitting; stopping early guards against it.</p>\n<div "
-                      "class=\"figures\">\n",
-                      rmil_epoch_metric(&report->summary->task));
-        g_autofree char *svg = rmil_figure_history(method, &report->summary->task, report->run->folder, error);
-        if (!svg) return FALSE;
-        const RmilEpoch *last = &g_array_index(seed->epochs, RmilEpoch, seed->epochs->len - 1), *best = NULL;
-        for (guint i = 0; i < seed->epochs->len; i++)
-            if (g_array_index(seed->epochs, RmilEpoch, i).best) best = &g_array_index(seed->epochs, RmilEpoch, i);
-        g_autofree char *caption = best ? g_strdup_printf("%s, seed %" G_GINT64_FORMAT ": epoch %d of %d kept, validation loss %.3f.",
-                                                          method->title, seed->seed, (int)best->epoch, (int)last->epoch, best->val_loss)
-                                        : g_strdup_printf("%s, seed %" G_GINT64_FORMAT ".", method->title, seed->seed);
-        g_autofree char *alt = g_strdup_printf("Training history of %s", caption);
-        rmil_html_svg(report->out, svg, alt, caption);
-    }
-    if (histories) g_string_append(report->out, "</div></section>\n");
-    return TRUE;
-}
-
-/* -- how it was made
- * ---------------------------------------------------------------------------------------------------------------------
- */
-static void command_line(RmilReport *report) {
-    JsonNode *command = rmil_json_get(report->run->info, "command");
-    g_autoptr(GString) line = g_string_new(NULL);
-    if (command && JSON_NODE_HOLDS_ARRAY(command)) {
-        JsonArray *words = json_node_get_array(command);
-        for (guint i = 0; i < json_array_get_length(words); i++) {
-            JsonNode *word = json_array_get_element(words, i);
-            if (!JSON_NODE_HOLDS_VALUE(word) || json_node_get_value_type(word) != G_TYPE_STRING) continue;
-            const char *text = json_node_get_string(word);
-            g_autofree char *quoted = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./"
-                                                   "=:,+@%") == strlen(text) &&
-                                              *text
-                                          ? g_strdup(text)
-                                          : g_shell_quote(text);
-            g_string_append_printf(line, "%s%s", line->len ? " " : "", quoted);
-        }
-    } else if (rmil_json_text(report->run->info, "command")) {
-        g_string_append(line, rmil_json_text(report->run->info, "command"));
-    }
-    if (line->len == 0) return;
-    rmil_html(report->out,
-              "<h3>To repeat it</h3>\n<pre>%s</pre>\n<p class=\"soft\">The same version, input and seeds give the same "
-              "models and predictions, byte for byte, on any number of threads.</p>\n",
-              line->str);
-}
-
-static void timings_table(RmilReport *report) {
-    JsonNode *timings = rmil_json_get(report->run->info, "timings");
-    if (!timings || !JSON_NODE_HOLDS_OBJECT(timings)) return;
-    JsonObject *object = json_node_get_object(timings);
-    g_autoptr(GList) members = json_object_get_members(object);
-    if (!members) return;
-    rmil_html_table_begin(report->out, "Time taken.");
-    g_string_append(report->out, "<tbody>\n");
-    double total = 0;
-    for (GList *m = members; m; m = m->next) {
-        JsonNode *node = json_object_get_member(object, m->data);
-        if (!JSON_NODE_HOLDS_VALUE(node) || json_node_get_value_type(node) == G_TYPE_STRING) continue;
-        double seconds = json_node_get_double(node);
-        char text[32];
-        if (strcmp(m->data, "total") != 0) total += seconds;
-        rmil_html(report->out, "<tr><th scope=\"row\">%s</th><td class=\"n\">%s</td></tr>\n", (const char *)m->data,
-                  rmil_html_seconds(seconds, text));
-    }
-    char text[32];
-    if (!json_object_has_member(object, "total"))
-        rmil_html(report->out, "<tr><th scope=\"row\">all</th><td class=\"n\">%s</td></tr>\n", rmil_html_seconds(total, text));
-    g_string_append(report->out, "</tbody>");
-    rmil_html_table_end(report->out);
-}
-
-gboolean rmil_report_making(RmilReport *report, GError **error) {
-    static const char *const shown_elsewhere[] = {"cohort_summary", "problems", "warnings", "timings", "command",
-                                                  "config",         "runs",     "heatmaps", NULL};
-    g_string_append(report->out, "<section id=\"making\"><h2>How this was made</h2>\n");
-    command_line(report);
-    timings_table(report);
-    key_table(report, "Versions and the like.", report->run->info, shown_elsewhere);
-    key_table(report, "Configuration.", rmil_json_get(report->run->info, "config"), NULL);
-    for (guint m = 0; m < report->run->methods->len && !report->run->single; m++) {
-        const RmilMethod *method = g_ptr_array_index(report->run->methods, m);
-        const RmilSeedRun *seed = g_ptr_array_index(method->seeds, 0);
-        if (!seed->info) continue;
-        g_autoptr(GString) seeds = g_string_new(NULL);
-        for (guint s = 0; s < method->seeds->len; s++)
-            g_string_append_printf(seeds, "%s%" G_GINT64_FORMAT, s ? ", " : "", ((RmilSeedRun *)g_ptr_array_index(method->seeds, s))->seed);
-        rmil_html(report->out, "<details><summary>%s: settings</summary>\n<p>%s %s.</p>\n", method->title,
-                  method->seeds->len == 1 ? "Seed" : "Seeds", seeds->str);
-        g_autofree char *caption = g_strdup_printf("run.json of seed %" G_GINT64_FORMAT ".", seed->seed);
-        key_table(report, caption, seed->info, NULL);
-        g_string_append(report->out, "</details>\n");
-    }
-    rmil_html(
-        report->out,
-        "<p class=\"soft\">%s: change the script and run <code>gnuplot NAME.gp</code> there. The folder tables/ has all numbers with every digit (CSV), and tables for LaTeX.</p></section>\n",
-        report->drawn ? "The figures are in the folder figures/ as SVG, PDF and PNG, each with its data (CSV) and gnuplot script"
-                      : "The figures are not drawn, for lack of gnuplot: the folder figures/ has their data (CSV) and gnuplot scripts");
-    return TRUE;
-}

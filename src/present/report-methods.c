@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The page of a run: a paragraph of methods ready for a manuscript, made from the record, and what to cite. */
+#include "report.h"
+#include "rankmil/present.h"
+
+#include <math.h>
+#include <string.h>
+
+/* What this program is and whose method it implements. */
+static const char bibtex[] =
+    "@article{kim2026ranking,\n"
+    "  title   = {Ranking-Aware Multiple Instance Learning for Histopathology Slide Classification: Development and Validation Study},\n"
+    "  author  = {Kim, Ho Heon and Hwang, Gisu and Jeong, Won Chan and Ko, Young Sin},\n"
+    "  journal = {JMIR Medical Informatics},\n"
+    "  year    = {2026},\n"
+    "  volume  = {14},\n"
+    "  pages   = {e84417},\n"
+    "  doi     = {10.2196/84417}\n"
+    "}\n"
+    "@software{rankmil,\n"
+    "  title   = {rankmil: slide classifiers whose attention follows pathologists' annotations},\n"
+    "  author  = {{The rankmil authors}},\n"
+    "  version = {%s},\n"
+    "  year    = {2026},\n"
+    "  note    = {%s}\n"
+    "}\n";
+
+static double number_or(JsonNode *object, const char *member, double otherwise) {
+    double value;
+    JsonNode *node = rmil_json_get(object, member);
+    return node && rmil_json_number(node, &value) ? value : otherwise;
+}
+
+static JsonNode *config_of(const RmilMethodSummary *method) {
+    const RmilSeedRun *seed = method->method->seeds->pdata[0];
+    return seed->info ? rmil_json_get(seed->info, "config") : NULL;
+}
+
+/* -- data -------------------------------------------------------------------------------------------------------------------------- */
+static void say_cohort(const RmilReport *report, GString *out) {
+    const RmilFlow *flow = report->flow;
+    if (flow->given > 0) {
+        g_string_append_printf(out, "The table named %" G_GINT64_FORMAT " slides", flow->given);
+        if (flow->usable >= 0 && flow->usable < flow->given)
+            g_string_append_printf(out, ", of which %" G_GINT64_FORMAT " could be used", flow->usable);
+        if (flow->patients) g_string_append_printf(out, ", from %" G_GINT64_FORMAT " patients", flow->patients);
+        if (flow->annotated >= 0) g_string_append_printf(out, "; %" G_GINT64_FORMAT " were annotated", flow->annotated);
+        g_string_append(out, ". ");
+    }
+    for (int k = 0; k < flow->n; k++)
+        g_string_append_printf(out, "%s%s: %" G_GINT64_FORMAT " slides%s%s%s", k ? "; " : "", flow->sets[k].title, flow->sets[k].slides,
+                               flow->sets[k].counts ? " (" : "", flow->sets[k].counts ? flow->sets[k].counts : "",
+                               flow->sets[k].counts ? ")" : "");
+    g_string_append(out, ". ");
+    if (flow->sentence) g_string_append(out, flow->sentence);
+    if (flow->patients && flow->n > 1) g_string_append(out, "No patient was in two of these sets. ");
+}
+
+static void say_features(const RmilReport *report, GString *out) {
+    JsonNode *how = rmil_json_get(report->run->info, "config"), *summary = rmil_json_get(report->run->info, "cohort_summary");
+    const char *encoder = rmil_json_text(how, "encoder"), *tissue = rmil_json_text(how, "tissue");
+    const double px = number_or(how, "tile_px", number_or(summary, "tile_px", 0)), mpp = number_or(how, "tile_mpp", 0),
+                 share = number_or(how, "min_tissue", NAN), overlap = number_or(how, "overlap", 0), dim = number_or(summary, "feature_dim", 0),
+                 tiles = number_or(summary, "tiles", 0);
+    if (!encoder) {
+        g_string_append(out, "Features were given; how slides became features is not recorded. ");
+        return;
+    }
+    g_string_append(out, "Tissue was divided into ");
+    if (px > 0) g_string_append_printf(out, "tiles of %g × %g px ", px, px);
+    else g_string_append(out, "tiles ");
+    if (mpp > 0) g_string_append_printf(out, "at %g µm per pixel, ", mpp);
+    g_string_append_printf(out, overlap > 0 ? "overlapping by %g %%" : "without overlap", 100 * overlap);
+    if (!isnan(share)) g_string_append_printf(out, "; tiles with at least %g %% tissue were kept", 100 * share);
+    g_string_append_printf(out, " (tissue by %s). ", tissue ? tissue : "Otsu's threshold");
+    g_string_append_printf(out, "Each tile became %s%.0f numbers by the encoder %s", dim > 0 ? "" : "about ", dim, encoder);
+    if (tiles > 0) g_string_append_printf(out, " (%.0f tiles in all)", tiles);
+    g_string_append(out, ". ");
+}
+
+/* -- models -------------------------------------------------------------------------------------------------------------------------- */
+static void say_training(const RmilReport *report, GString *out) {
+    const RmilSummary *s = report->summary;
+    g_string_append(out, "The methods compared were ");
+    for (int m = 0; m < s->n; m++) {
+        JsonNode *config = config_of(&s->methods[m]);
+        const char *model = rmil_json_text(config, "model"), *guide = rmil_json_text(config, "guide");
+        g_string_append_printf(out, "%s%s", m == 0 ? "" : m + 1 < s->n ? ", " : " and ", s->methods[m].method->title);
+        if (!model) continue;
+        g_string_append_printf(out, " (model %s", model);
+        if (guide && strcmp(guide, "none") != 0) g_string_append_printf(out, ", guide %s, λ = %g", guide, number_or(config, "lambda", NAN));
+        g_string_append(out, ")");
+    }
+    g_string_append(out, ". ");
+    JsonNode *config = config_of(rmil_report_reference(report));
+    if (!config) return;
+    static const struct {
+        const char *key, *words;
+    } settings[] = {{"hidden", "%g hidden units"}, {"learning_rate", "learning rate %g"}, {"weight_decay", "weight decay %g"},
+                    {"group", "%g slides a step"}, {"epochs", "at most %g epochs"}, {"patience", "stopped after %g epochs without a better validation loss"}};
+    g_string_append(out, "Models were trained by Adam");
+    for (gsize k = 0, said = 0; k < G_N_ELEMENTS(settings); k++) {
+        const double value = number_or(config, settings[k].key, NAN);
+        if (isnan(value)) continue;
+        g_autofree char *number = g_strdup_printf("%g", value);
+        g_auto(GStrv) parts = g_strsplit(settings[k].words, "%g", 2);
+        g_string_append_printf(out, "%s%s%s%s", said++ ? ", " : ": ", parts[0], number, parts[1]);
+    }
+    g_string_append(out, "; the best epoch was kept. ");
+    const RmilMethodSummary *best = rmil_report_reference(report);
+    if (best->seeds > 1)
+        g_string_append_printf(out, "Each method was trained %d times, and a test slide's prediction is the %s. ", best->seeds,
+                               best->tests == RMIL_TESTS_FOLDS ? "one of the fold that tested it" : "mean over those trainings");
+}
+
+/* -- statistics ----------------------------------------------------------------------------------------------------------------------- */
+static void say_statistics(const RmilReport *report, GString *out) {
+    const RmilSummary *s = report->summary;
+    const RmilMethodOutcome *outcome = report->outcomes->pdata[s->reference];
+    g_autofree int64_t *groups = rmil_predictions_patients(rmil_report_reference(report)->pooled);
+    g_string_append_printf(out, "%s ", rmil_interval_words(&s->task, groups != NULL));
+    if (s->task.classes == 2) {
+        g_autofree char *words = rmil_decision_words(&outcome->decision);
+        if (isnan(outcome->decision.cut)) g_string_append(out, "Slides were called at a probability of 0.5. ");
+        else g_string_append_printf(out, "Slides were called at a cut-off that was %s on validation slides. ", words);
+        g_string_append(out, groups ? "Intervals of shares at it are of resampled patients. "
+                                    : "Intervals of shares at it are exact (Clopper-Pearson). ");
+        if (s->n_comparisons && rmil_report_reference(report)->tests != RMIL_TESTS_FOLDS)
+            g_string_append(out, "AUROCs were compared by DeLong's test. ");
+    }
+    if (s->repeats && s->n_comparisons)
+        g_string_append(out, "Trainings were compared by the Mann-Whitney U test and the paired Wilcoxon test, with Holm's correction. ");
+}
+
+static void say_program(const RmilReport *report, GString *out) {
+    JsonNode *where = rmil_json_get(report->run->info, "environment");
+    const char *version = rmil_json_text(report->run->info, "version"), *commit = rmil_json_text(where, "commit"),
+               *processor = rmil_json_text(where, "processor"), *system = rmil_json_text(where, "system");
+    g_string_append_printf(out, "All was done with rankmil %s", version ? version : rmil_version());
+    if (commit && strcmp(commit, "not known") != 0) g_string_append_printf(out, " (commit %s)", commit);
+    if (system) g_string_append_printf(out, " on %s", system);
+    if (processor) g_string_append_printf(out, ", %s", processor);
+    g_string_append(out, ".");
+}
+
+gboolean rmil_report_methods(RmilReport *report, GError **error) {
+    g_autoptr(GString) text = g_string_new(NULL);
+    say_cohort(report, text);
+    say_features(report, text);
+    say_training(report, text);
+    say_statistics(report, text);
+    say_program(report, text);
+    JsonNode *where = rmil_json_get(report->run->info, "environment");
+    const char *version = rmil_json_text(report->run->info, "version"), *commit = rmil_json_text(where, "commit");
+    g_autofree char *note = commit && strcmp(commit, "not known") != 0 ? g_strconcat("commit ", commit, NULL) : g_strdup("C library and command");
+    g_autofree char *cited = g_strdup_printf(bibtex, version ? version : rmil_version(), note);
+    rmil_html(report->out,
+              "<section id=\"methods\"><h2>For the manuscript</h2>\n<p>Every number of this paragraph comes from the record. Read it against "
+              "what you did before you paste it.</p>\n<blockquote><p>%s</p></blockquote>\n<h3>To cite</h3>\n<pre>%s</pre>\n<p class=\"save\">",
+              text->str, cited);
+    rmil_html_file(report->out, "rankmil.bib", "text/plain;charset=utf-8", cited, strlen(cited), "These references as BibTeX");
+    g_string_append(report->out, "</p></section>\n");
+    return TRUE;
+}
