@@ -200,7 +200,8 @@ static void set_boxes(const RmilFlow *flow, GString *svg, GString *words, int y,
         if (marked) g_strv_builder_add(lines, marked);
         g_auto(GStrv) all = g_strv_builder_end(lines);
         arrow(svg, x + width / 2, y, x + width / 2, y + 24);
-        *bottom = MAX(*bottom, y + 24 + box(svg, words, x, y + 24, width, all));
+        const int height = box(svg, words, x, y + 24, width, all);
+        *bottom = MAX(*bottom, y + 24 + height);
     }
 }
 

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every kind of number on a run's page, computed again from the predictions that it was made of, by other means where there are any. */
+#include "page.h"
+#include "rankmil/evaluate.h"
+#include "rankmil/present.h"
+#include "support.h"
+
+#include <glib/gstdio.h>
+#include <math.h>
+#include <string.h>
+
+enum { SLIDES = 45, SEEDS = 3, METHODS = 2 };
+static const char *const names[METHODS] = {"abmil", "rank"}, *const titles[METHODS] = {"AB-MIL", "Rank induction"};
+static const double cuts[METHODS] = {0.45, 0.55};
+
+/* What was predicted, and the page that was made of it. */
+typedef struct {
+    char *folder, *page;
+    int label[SLIDES];
+    double p[METHODS][SEEDS][SLIDES], mean[METHODS][SLIDES];
+} Made;
+
+static const char *site_of(int i) { return i % 5 == 0 ? "north" : i % 5 < 3 ? "south, \"old\"" : ""; }
+static int age_of(int i) { return 30 + (i * 7) % 45; }
+
+static void save(const Made *made, const char *name, const char *text) {
+    g_autofree char *path = g_build_filename(made->folder, name, NULL);
+    GError *error = NULL;
+    g_assert_true(rmil_file_write(path, text, strlen(text), &error));
+    g_assert_no_error(error);
+}
+
+static void make_predictions(Made *made) {
+    RmilRng rng;
+    rmil_rng_init(&rng, 11, 5);
+    for (int i = 0; i < SLIDES; i++) made->label[i] = i % 3 == 0;
+    for (int m = 0; m < METHODS; m++)
+        for (int s = 0; s < SEEDS; s++) {
+            g_autoptr(GString) csv = g_string_new("id,split,label,probability,logit\n");
+            for (int i = 0; i < SLIDES; i++) {
+                const double logit = (made->label[i] ? 1 : -1) * (m ? 1.1 : 0.5) + rmil_rng_normal(&rng);
+                made->p[m][s][i] = round(1e6 / (1 + exp(-logit))) / 1e6;
+                made->mean[m][i] += made->p[m][s][i] / SEEDS;
+                g_string_append_printf(csv, "s%02d,test,%d,%.6f,%.6f\ntrain%02d,train,%d,0.5,0\nval%02d,val,%d,0.5,0\n", i, made->label[i],
+                                       made->p[m][s][i], logit, i, i % 2, i, i % 2);
+            }
+            g_autofree char *table = g_strdup_printf("runs/%s/%d/predictions.csv", names[m], s),
+                            *info = g_strdup_printf("runs/%s/%d/run.json", names[m], s);
+            g_autofree char *text = g_strdup_printf(
+                "{\"seed\": %d, \"config\": {\"model\": \"abmil\", \"guide\": \"%s\", \"lambda\": 2, \"learning_rate\": 0.0002, \"epochs\": 90}, "
+                "\"decision\": {\"rule\": \"youden\", \"calibration\": \"none\", \"positives\": 3, \"negatives\": 4, \"cut\": %.2f, "
+                "\"least\": 0.95, \"sensitivity\": 1, \"specificity\": 0.5, \"slope\": 1, \"intercept\": 0}}",
+                s, m ? "rank" : "none", cuts[m]);
+            save(made, table, csv->str);
+            save(made, info, text);
+        }
+}
+
+static Made *made_new(const RmilReportOptions *options) {
+    Made *made = g_new0(Made, 1);
+    made->folder = test_folder();
+    make_predictions(made);
+    g_autoptr(GString) cohort = g_string_new("id,features,label,site,age,annotation\n");
+    for (int i = 0; i < SLIDES; i++)
+        g_string_append_printf(cohort, "s%02d,s.h5,%d,\"%s\",%d,%s\n", i, made->label[i],
+                               i % 5 == 0  ? "north"
+                               : i % 5 < 3 ? "south, \"\"old\"\""
+                                           : "",
+                               age_of(i), i < 6 ? "a.xml" : "");
+    save(made, "cohort.csv", cohort->str);
+    save(made, "run.json",
+         "{\"version\": \"0.1.0\", \"cohort\": \"slides.csv\", \"config\": {\"encoder\": \"texture\", \"tile_mpp\": 0.5, \"min_tissue\": 0.05}, "
+         "\"cohort_summary\": {\"rows\": 140, \"slides\": 135, \"annotated_slides\": 6, \"tile_px\": 224, \"feature_dim\": 219}, "
+         "\"problems\": [{\"stage\": \"tile\", \"id\": \"x\", \"message\": \"x.svs: is cut off\"}, {\"stage\": \"tile\", \"id\": \"y\", "
+         "\"message\": \"y.svs: is cut off\"}, {\"stage\": \"encode\", \"id\": \"z\", \"message\": \"z.svs: no\"}, "
+         "{\"stage\": \"heat map\", \"id\": \"s01\", \"message\": \"no\"}]}");
+    g_autofree char *path = g_build_filename(made->folder, "report.html", NULL);
+    GError *error = NULL;
+    rmil_report_write_as(made->folder, path, options, NULL, &error);
+    g_assert_no_error(error);
+    made->page = test_bytes(NULL, path, NULL);
+    page_check(made->page);
+    return made;
+}
+
+static void made_free(Made *made) {
+    g_free(made->folder);
+    g_free(made->page);
+    g_free(made);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Made, made_free)
+
+/* A table as the page carries it. */
+static RmilTable *table_in(const Made *made, const char *name) {
+    g_autofree char *start = g_strdup_printf("<a download=\"%s.csv\" href=\"data:text/csv;charset=utf-8;base64,", name),
+                    *path = g_build_filename(made->folder, "taken.csv", NULL);
+    const char *at = strstr(made->page, start);
+    if (!at) g_error("the page has no table %s", name);
+    at += strlen(start);
+    g_autofree char *coded = g_strndup(at, strcspn(at, "\""));
+    gsize size;
+    g_autofree guchar *data = g_base64_decode(coded, &size);
+    GError *error = NULL;
+    g_assert_true(g_file_set_contents(path, (const char *)data, (gssize)size, &error));
+    RmilTable *table = rmil_table_read(path, &error);
+    g_assert_no_error(error);
+    return table;
+}
+
+static const char *cell(const RmilTable *table, int64_t row, const char *column) {
+    const int place = rmil_table_find(table, column);
+    if (place < 0) g_error("no column %s", column);
+    return rmil_table_cell(table, row, place);
+}
+
+/* "0.941 (0.812–0.967)" */
+static char *shown(double value, double low, double high) { return g_strdup_printf("%.3f (%.3f–%.3f)", value, low, high); }
+
+/* -- measures ------------------------------------------------------------------------------------------------------------------- */
+static void test_measures(void) {
+    g_autoptr(Made) made = made_new(NULL);
+    g_autoptr(RmilTable) table = table_in(made, "measures"), trainings = table_in(made, "trainings"), tests = table_in(made, "comparisons");
+    double aurocs[METHODS], z, p;
+    for (int m = 0; m < METHODS; m++) {
+        RmilMetrics metrics;
+        RmilInterval interval;
+        double variance, own[SEEDS], mean, sd;
+        rmil_metrics(made->label, made->mean[m], SLIDES, 0.5, &metrics);
+        rmil_delong(made->label, made->mean[m], SLIDES, 0.95, &variance, &interval);
+        g_assert_cmpstr(cell(table, m, "Method"), ==, titles[m]);
+        g_autofree char *auroc = shown(metrics.auroc, interval.low, interval.high);
+        g_assert_cmpstr(cell(table, m, "AUROC"), ==, auroc);
+        const RmilInterval share = rmil_wilson(metrics.accuracy, SLIDES, 0.95);
+        g_autofree char *accuracy = shown(metrics.accuracy, share.low, share.high);
+        g_assert_cmpstr(cell(table, m, "Accuracy"), ==, accuracy);
+        for (int s = 0; s < SEEDS; s++) {
+            RmilMetrics one;
+            rmil_metrics(made->label, made->p[m][s], SLIDES, 0.5, &one);
+            own[s] = one.auroc;
+        }
+        rmil_mean_sd(own, SEEDS, 1, &mean, &sd);
+        g_autofree char *spread = g_strdup_printf("%.3f (± %.3f)", mean, sd);
+        g_assert_cmpstr(cell(trainings, m, "AUROC"), ==, spread);
+        aurocs[m] = metrics.auroc;
+        if (!m) continue;
+        g_autofree char *sentence = g_strdup_printf("<strong>%s</strong> ranks a positive slide above a negative one in %.0f&#8201;%% of all "
+                                                    "pairs: AUROC <strong>%.3f</strong>, 95&#8201;%% interval %.3f to %.3f.",
+                                                    titles[m], 100 * metrics.auroc, metrics.auroc, interval.low, interval.high);
+        page_has(made->page, sentence);
+    }
+    rmil_delong_test(made->label, made->mean[1], made->mean[0], SLIDES, &z, &p);
+    g_autofree char *difference = g_strdup_printf("%s%.3f", aurocs[1] < aurocs[0] ? "−" : "+", fabs(aurocs[1] - aurocs[0])),
+                    *shown_p = g_strdup_printf("%.3f", p);
+    g_assert_cmpstr(cell(tests, 0, "Difference"), ==, difference);
+    g_assert_cmpstr(cell(tests, 0, "DeLong"), ==, p < 0.001 ? "< 0.001" : shown_p);
+}
+
+/* -- the cut-off ---------------------------------------------------------------------------------------------------------------- */
+/* P(X ≥ k) of a binomial, summed term by term. */
+static double at_least(int k, int n, double share) {
+    double sum = 0;
+    for (int x = k; x <= n; x++) sum += exp(lgamma(n + 1) - lgamma(x + 1) - lgamma(n - x + 1) + x * log(share) + (n - x) * log1p(-share));
+    return sum;
+}
+
+/* Each end is where the tail of what was seen holds 2.5 %. */
+static void check_exact(const char *text, int hits, int n) {
+    double value, low, high;
+    g_assert_cmpint(sscanf(text, "%lf (%lf–%lf)", &value, &low, &high), ==, 3);
+    g_assert_cmpfloat_with_epsilon(value, (double)hits / n, 5e-4);
+    if (hits) g_assert_true(at_least(hits, n, low - 6e-4) < 0.025 && at_least(hits, n, low + 6e-4) > 0.025);
+    else g_assert_cmpfloat(low, ==, 0);
+    if (hits < n) g_assert_true(1 - at_least(hits + 1, n, high - 6e-4) > 0.025 && 1 - at_least(hits + 1, n, high + 6e-4) < 0.025);
+    else g_assert_cmpfloat(high, ==, 1);
+}
+
+static void test_cut(void) {
+    g_autoptr(Made) made = made_new(NULL);
+    g_autoptr(RmilTable) table = table_in(made, "cut-offs"), slides = table_in(made, "slides"), others = table_in(made, "slides-others");
+    static const char *const columns[] = {"TP", "FN", "TN", "FP"};
+    g_auto(GStrv) wrong = rmil_report_mistakes(made->folder, NULL);
+    guint all = 0;
+    gboolean mistaken[SLIDES] = {FALSE};
+    for (int m = 0; m < METHODS; m++) {
+        int counts[4] = {0};
+        for (int i = 0; i < SLIDES; i++) {
+            const gboolean said = made->mean[m][i] >= cuts[m], right = said == made->label[i];
+            counts[made->label[i] ? !right : 2 + !right]++;
+            mistaken[i] = mistaken[i] || !right;
+        }
+        for (int k = 0; k < 4; k++) {
+            g_autofree char *count = g_strdup_printf("%d", counts[k]);
+            g_assert_cmpstr(cell(table, m, columns[k]), ==, count);
+        }
+        check_exact(cell(table, m, "Sensitivity"), counts[0], counts[0] + counts[1]);
+        check_exact(cell(table, m, "Specificity"), counts[2], counts[2] + counts[3]);
+        check_exact(cell(table, m, "PPV"), counts[0], counts[0] + counts[3]);
+        check_exact(cell(table, m, "NPV"), counts[2], counts[2] + counts[1]);
+        check_exact(cell(table, m, "Accuracy"), counts[0] + counts[2], SLIDES);
+        g_autofree char *words = g_strdup_printf("%s gets %d of %d wrong.", titles[m], counts[1] + counts[3], SLIDES);
+        page_has(made->page, words);
+        if (m) {
+            g_autofree char *sentence = g_strdup_printf("calls %d of %d positive slides positive", counts[0], counts[0] + counts[1]);
+            page_has(made->page, sentence);
+        }
+    }
+    for (int i = 0; i < SLIDES; i++) all += (guint)mistaken[i];
+    g_assert_cmpuint(g_strv_length(wrong), ==, all);
+    /* every slide once, mistakes of the reference first and by distance, with all digits */
+    g_assert_cmpint(rmil_table_rows(slides) + rmil_table_rows(others), ==, SLIDES);
+    double before = 2;
+    gboolean was_wrong = TRUE;
+    for (int64_t r = 0; r < SLIDES; r++) {
+        const RmilTable *of = r < rmil_table_rows(slides) ? slides : others;
+        const int64_t row = r < rmil_table_rows(slides) ? r : r - rmil_table_rows(slides);
+        const int i = (int)g_ascii_strtoll(cell(of, row, "Slide") + 1, NULL, 10);
+        const double said = g_ascii_strtod(cell(of, row, titles[1]), NULL), off = fabs(said - made->label[i]);
+        const gboolean is_wrong = (said >= cuts[1]) != made->label[i];
+        g_assert_cmpfloat_with_epsilon(said, made->mean[1][i], 1e-8);
+        g_assert_true(was_wrong || !is_wrong);
+        if (is_wrong == was_wrong) g_assert_cmpfloat(off, <=, before);
+        before = off;
+        was_wrong = is_wrong;
+    }
+}
+
+/* -- cohort, subgroups, words ---------------------------------------------------------------------------------------------------- */
+static void test_flow(void) {
+    g_autoptr(Made) made = made_new(NULL);
+    page_has(made->page, "aria-label=\"140 slides in the table; Left out, 2 could not be tiled, 1 could not be encoded, 2 left out for other reasons; "
+                         "135 slides used, 6 annotated; Training, 45 slides, 22 positive, 23 negative, 0 annotated; Validation, 45 slides, 22 "
+                         "positive, 23 negative, 0 annotated; Test, 45 slides, 15 positive, 30 negative, 6 annotated\"");
+    g_autofree char *file = g_build_filename(made->folder, "figures", "flow.svg", NULL);
+    g_autofree char *drawn = test_bytes(NULL, file, NULL);
+    page_has(drawn, ">2 could not be tiled</text>");
+    page_has(made->page, "The table named 140 slides, of which 135 could be used; 6 were annotated.");
+    page_has(made->page, "tiles of 224 × 224 px at 0.5 µm per pixel, without overlap; tiles with at least 5 % tissue were kept");
+    page_has(made->page, "AB-MIL (model abmil) and Rank induction (model abmil, guide rank, λ = 2)");
+    page_has(made->page, "Adam: learning rate 0.0002, at most 90 epochs; the best epoch was kept");
+    page_has(made->page, "chosen by Youden’s index on validation slides");
+    page_has(made->page, "doi     = {10.2196/84417}");
+}
+
+static void test_subgroups(void) {
+    const char *const columns[] = {"site", "age", NULL};
+    const RmilReportOptions options = {"A title of <its> own", columns};
+    g_autoptr(Made) made = made_new(&options);
+    g_autoptr(RmilTable) site = table_in(made, "subgroup-site"), age = table_in(made, "subgroup-age");
+    page_has(made->page, "<h1>A title of &lt;its&gt; own</h1>");
+    static const char *const expected[] = {"north", "south, \"old\"", "not known"};
+    g_assert_cmpint(rmil_table_rows(site), ==, 3);
+    for (int g = 0; g < 3; g++) {
+        int labels[SLIDES], n = 0, hits = 0, positives = 0;
+        double scores[SLIDES];
+        for (int i = 0; i < SLIDES; i++) {
+            if (strcmp(*site_of(i) ? site_of(i) : "not known", expected[g]) != 0) continue;
+            labels[n] = made->label[i];
+            positives += labels[n];
+            hits += labels[n] && made->mean[1][i] >= cuts[1];
+            scores[n++] = made->mean[1][i];
+        }
+        RmilMetrics metrics;
+        RmilInterval interval;
+        double variance;
+        rmil_metrics(labels, scores, n, 0.5, &metrics);
+        rmil_delong(labels, scores, n, 0.95, &variance, &interval);
+        g_autofree char *auroc = shown(metrics.auroc, interval.low, interval.high), *count = g_strdup_printf("%d", n),
+                        *found = g_strdup_printf("%.3f (%d/%d)", (double)hits / positives, hits, positives);
+        g_assert_cmpstr(cell(site, g, "site"), ==, expected[g]);
+        g_assert_cmpstr(cell(site, g, "Slides"), ==, count);
+        g_assert_cmpstr(cell(site, g, "AUROC"), ==, auroc);
+        g_assert_true(g_str_has_prefix(cell(site, g, "Sensitivity"), found));
+    }
+    /* 45 ages, each once: thirds of 15 */
+    g_assert_cmpint(rmil_table_rows(age), ==, 3);
+    for (int g = 0; g < 3; g++) g_assert_cmpstr(cell(age, g, "Slides"), ==, "15");
+    g_assert_cmpstr(cell(age, 0, "age"), ==, "up to 44");
+    g_assert_cmpstr(cell(age, 2, "age"), ==, "above 59");
+    const char *const unknown[] = {"scanner", NULL};
+    const RmilReportOptions wrong = {NULL, unknown};
+    g_autofree char *path = g_build_filename(made->folder, "other.html", NULL);
+    GError *error = NULL;
+    g_assert_false(rmil_report_write_as(made->folder, path, &wrong, NULL, &error));
+    test_error(&error, RMIL_ERROR_ARGUMENT, "there is no column \"scanner\"");
+    g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
+}
+
+int main(int argc, char **argv) {
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/present/report-numbers/measures", test_measures);
+    g_test_add_func("/present/report-numbers/cut", test_cut);
+    g_test_add_func("/present/report-numbers/flow", test_flow);
+    g_test_add_func("/present/report-numbers/subgroups", test_subgroups);
+    return g_test_run();
+}
