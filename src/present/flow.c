@@ -8,9 +8,9 @@
 static const struct {
     const char *stage, *words;
 } stages[] = {{"tile", "could not be tiled"},
-              {"label", "had annotations that could not be read"},
+              {"label", "had unreadable annotations"},
               {"encode", "could not be encoded"},
-              {"load", "had features that could not be read"}};
+              {"load", "had unreadable features"}};
 
 static int64_t whole_or(JsonNode *object, const char *member, int64_t otherwise) {
     int64_t value;
@@ -114,13 +114,13 @@ static void add_sets(const RmilReport *report, RmilFlow *flow, GHashTable *annot
     } else if (best->tests == RMIL_TESTS_SAME) {
         add_set(report, flow, annotated, "Training and validation", is_development);
         add_set(report, flow, annotated, "Test", is_test);
-        flow->note = g_strdup_printf("%d times divided anew into training and validation", best->seeds);
+        flow->note = g_strdup_printf("training and validation drawn %d times", best->seeds);
         flow->sentence = g_strdup_printf("The slides of training and validation were divided anew for each of %d trainings. ", best->seeds);
     } else {
         add_set(report, flow, annotated, best->tests == RMIL_TESTS_FOLDS ? "Cross-validation" : "Tested", is_test);
         add_set(report, flow, annotated, "Never tested", is_development);
         const gboolean folds = best->tests == RMIL_TESTS_FOLDS;
-        flow->note = g_strdup_printf(folds ? "%d folds, each slide tested once" : "%d trainings, whose test sets overlap", best->seeds);
+        flow->note = g_strdup_printf(folds ? "%d folds, each slide tested once" : "%d trainings, test sets overlap", best->seeds);
         flow->sentence = g_strdup_printf(folds ? "In %d-fold cross-validation each slide was tested once. "
                                                : "There were %d trainings, whose test sets overlap. ",
                                          best->seeds);
@@ -249,6 +249,7 @@ gboolean rmil_flow_draw(const RmilFlow *flow, const char *folder, GString *out, 
     g_string_append_printf(out, "<figure class=\"plot wide\"><svg role=\"img\" viewBox=\"0 0 %d %d\"", WIDE, bottom + 2);
     rmil_html(out, " aria-label=\"%s\">", words->str);
     g_string_append(out, svg->str);
-    g_string_append(out, "</svg><figcaption>Flow of slides and patients. Nothing leaves it unnamed: the reasons for each slide are below.</figcaption></figure>\n");
+    rmil_html(out, "</svg><figcaption>Flow of slides and patients.%s</figcaption></figure>\n",
+              flow->reasons->len ? " What was wrong with each slide that was left out is told below." : "");
     return TRUE;
 }

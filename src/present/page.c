@@ -47,7 +47,7 @@ static const struct {
     AddSection of_run, of_study;
 } sections[] = {
     {"result", "At a glance", rmil_report_answer, rmil_study_results},
-    {"cohort", "Cohort", rmil_report_cohort, NULL},
+    {"cohort", "Cohort", rmil_report_cohort, rmil_study_cohort},
     {"tests", "Measures and tests", rmil_report_measures, rmil_study_tests},
     {"subgroups", "Subgroups", rmil_report_subgroups, NULL},
     {"localisation", "Localisation", rmil_report_localisation, rmil_study_localise},
@@ -55,7 +55,7 @@ static const struct {
     {"heatmaps", "Heat maps", rmil_report_pictures, NULL},
     {"attention", "Attention", NULL, rmil_study_attention_section},
     {"training", "Training", rmil_report_training, rmil_report_training},
-    {"methods", "For the manuscript", rmil_report_methods, NULL},
+    {"methods", "For the manuscript", rmil_report_methods, rmil_report_methods},
     {"making", "How it was made", rmil_report_making, rmil_study_making},
 };
 
@@ -142,9 +142,9 @@ gboolean rmil_report_write_as(const char *folder, const char *path, const RmilRe
     if (study->n_levels == 1) rmil_report_find_outcomes(&report);
     if (study->of_run) {
         report.table = find_table(report.run);
-        report.flow = rmil_flow_new(&report);
         groups = recorded_groups(report.run);
     }
+    report.flow = rmil_flow_new(&report);
     report.groups = options && options->subgroups ? options->subgroups : (const char *const *)groups;
     const gboolean done = study->of_run || !options || !options->subgroups
                               ? write_all(&report, path, error)

@@ -30,18 +30,18 @@ static void question(RmilReport *report) {
     g_autoptr(GString) text = g_string_new(NULL);
     const char *cases = rmil_report_of_patients(report) ? "patients" : "slides";
     if (task->classes == 2)
-        g_string_append_printf(text, "How well does a model tell %s from %s %s", rmil_class_word(task, 1), rmil_class_word(task, 0), cases);
+        g_string_append_printf(text, "How well does a model tell unseen %s %s from %s ones?", rmil_class_word(task, 1), cases,
+                               rmil_class_word(task, 0));
     else if (task->kind == RMIL_TASK_CLASSES) {
-        g_string_append(text, "How well does a model tell ");
+        g_string_append(text, "How well does a model tell unseen ");
         for (int c = 0; c < task->classes; c++)
             g_string_append_printf(text, "%s%s", c == 0 ? "" : c + 1 < task->classes ? ", " : " and ", task->names[c]);
-        g_string_append_printf(text, " %s apart", cases);
+        g_string_append_printf(text, " %s apart?", cases);
     } else {
-        g_string_append_printf(text, task->kind == RMIL_TASK_SURVIVAL ? "How well does the predicted risk order %s by the time to their event"
-                                                                      : "How close are the numbers that a model predicts for %s to the known ones",
+        g_string_append_printf(text, task->kind == RMIL_TASK_SURVIVAL ? "How well does the predicted risk order unseen %s by the time to their event?"
+                                                                      : "How close do predictions for unseen %s come to the known numbers?",
                                cases);
     }
-    g_string_append(text, " that it has not seen?");
     if (against)
         g_string_append_printf(text, " Does %s do better than %s?", s->methods[s->reference].method->title,
                                s->methods[against->other].method->title);
@@ -82,7 +82,11 @@ static void first_sentence(RmilReport *report) {
         rmil_html(report->out, "ranks %s slide above %s one in %.0f&#8201;%% of all pairs: ",
                   rmil_task_is_plain(task) ? "a positive" : task->names[1], rmil_task_is_plain(task) ? "a negative" : task->names[0],
                   100 * best->value[0]);
-    else g_string_append(report->out, "reaches: ");
+    else if (task->kind == RMIL_TASK_CLASSES)
+        rmil_html(report->out, "gives %u of %u their known class: ", best->pooled->len - rmil_report_wrong(report, s->reference), best->pooled->len);
+    else if (task->kind == RMIL_TASK_SURVIVAL)
+        rmil_html(report->out, "puts %.0f&#8201;%% of the pairs that can be compared into the right order: ", 100 * best->value[0]);
+    else rmil_html(report->out, "explains %.0f&#8201;%% of the variance: ", 100 * best->value[0]);
     rmil_html(report->out, "%s <strong>%s</strong>%s, 95&#8201;%% interval %s to %s.", s->measures[0].name,
               rmil_html_metric(best->value[0], value), folded ? " (pooled out-of-fold predictions)" : "",
               rmil_html_metric(best->interval[0].low, low), rmil_html_metric(best->interval[0].high, high));
@@ -100,7 +104,7 @@ static void second_sentence(RmilReport *report) {
               rmil_html_metric(other->interval[0].high, high));
     if (fabs(against->difference) < 0.0005) g_string_append(report->out, "the same to three digits");
     else rmil_html(report->out, "%.3f %s", fabs(against->difference), against->difference > 0 ? "less" : "more");
-    if (isnan(against->delong)) g_string_append(report->out, "; the slides alone cannot say whether that is chance.");
+    if (isnan(against->delong)) g_string_append(report->out, " (no test on the slides says whether that is chance).");
     else {
         rmil_html(report->out, " (DeLong p %s%s): ", against->delong < 0.001 ? "" : "= ", rmil_html_p(against->delong, p));
         g_string_append(report->out, against->delong < 0.05 ? "chance alone would rarely produce such a difference."

@@ -109,7 +109,7 @@ gboolean rmil_report_making(RmilReport *report, GError **error) {
         rmil_html(report->out, "<details><summary>%s: settings</summary>\n<p>%s %s.</p>\n", method->title,
                   method->seeds->len == 1 ? "Seed" : "Seeds", seeds->str);
         g_autofree char *name = g_strconcat("settings-", method->name, NULL);
-        g_autofree char *caption = g_strdup_printf("run.json of seed %" G_GINT64_FORMAT ".", seed->seed);
+        g_autofree char *caption = g_strdup_printf("run.json of %s, seed %" G_GINT64_FORMAT ".", method->title, seed->seed);
         rmil_report_keys(report, name, caption, seed->info, NULL);
         g_string_append(report->out, "</details>\n");
     }

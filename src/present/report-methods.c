@@ -31,9 +31,17 @@ static double number_or(JsonNode *object, const char *member, double otherwise) 
     return node && rmil_json_number(node, &value) ? value : otherwise;
 }
 
-static JsonNode *config_of(const RmilMethodSummary *method) {
+/* The settings of a method's first training, from its run.json or from the record. Free with json_node_unref; NULL: not known. */
+static JsonNode *config_of(const RmilReport *report, const RmilMethodSummary *method) {
     const RmilSeedRun *seed = method->method->seeds->pdata[0];
-    return seed->info ? rmil_json_get(seed->info, "config") : NULL;
+    JsonNode *own = seed->info ? rmil_json_get(seed->info, "config") : NULL;
+    const RmilStudy *record = report->study->record;
+    if (own) return json_node_ref(own);
+    for (int64_t i = 0; record && seed->key && i < rmil_study_count(record); i++) {
+        const RmilStudyRun *run = rmil_study_run(record, i);
+        if (strcmp(run->key, seed->key) == 0) return run->done ? rmil_json_parse(run->config, strlen(run->config), "the record", NULL) : NULL;
+    }
+    return NULL;
 }
 
 /* -- data -------------------------------------------------------------------------------------------------------------------------- */
@@ -83,7 +91,7 @@ static void say_training(const RmilReport *report, GString *out) {
     const RmilSummary *s = report->summary;
     g_string_append(out, "The methods compared were ");
     for (int m = 0; m < s->n; m++) {
-        JsonNode *config = config_of(&s->methods[m]);
+        g_autoptr(JsonNode) config = config_of(report, &s->methods[m]);
         const char *model = rmil_json_text(config, "model"), *guide = rmil_json_text(config, "guide");
         g_string_append_printf(out, "%s%s", m == 0 ? "" : m + 1 < s->n ? ", " : " and ", s->methods[m].method->title);
         if (!model) continue;
@@ -92,7 +100,7 @@ static void say_training(const RmilReport *report, GString *out) {
         g_string_append(out, ")");
     }
     g_string_append(out, ". ");
-    JsonNode *config = config_of(rmil_report_reference(report));
+    g_autoptr(JsonNode) config = config_of(report, rmil_report_reference(report));
     if (!config) return;
     static const struct {
         const char *key, *words;
@@ -113,13 +121,20 @@ static void say_training(const RmilReport *report, GString *out) {
                                best->tests == RMIL_TESTS_FOLDS ? "one of the fold that tested it" : "mean over those trainings");
 }
 
+/* Of a study, what its trainings differ in. */
+static void say_varied(const RmilReport *report, GString *out) {
+    const RmilStudyReport *study = report->study;
+    for (int a = 0; a < study->n_axes; a++)
+        g_string_append_printf(out, "%s was varied over %u values. ", study->axes[a].name, study->axes[a].values->len);
+}
+
 /* -- statistics ----------------------------------------------------------------------------------------------------------------------- */
 static void say_statistics(const RmilReport *report, GString *out) {
     const RmilSummary *s = report->summary;
-    const RmilMethodOutcome *outcome = report->outcomes->pdata[s->reference];
+    const RmilMethodOutcome *outcome = report->outcomes ? report->outcomes->pdata[s->reference] : NULL;
     g_autofree int64_t *groups = rmil_predictions_patients(rmil_report_reference(report)->pooled);
     g_string_append_printf(out, "%s ", rmil_interval_words(&s->task, groups != NULL));
-    if (s->task.classes == 2) {
+    if (s->task.classes == 2 && outcome) {
         g_autofree char *words = rmil_decision_words(&outcome->decision);
         if (isnan(outcome->decision.cut)) g_string_append(out, "Slides were called at a probability of 0.5. ");
         else g_string_append_printf(out, "Slides were called at a cut-off that was %s on validation slides. ", words);
@@ -146,7 +161,8 @@ static void say_program(const RmilReport *report, GString *out) {
 gboolean rmil_report_methods(RmilReport *report, GError **error) {
     g_autoptr(GString) text = g_string_new(NULL);
     say_cohort(report, text);
-    say_features(report, text);
+    if (report->study->of_run) say_features(report, text);
+    say_varied(report, text);
     say_training(report, text);
     say_statistics(report, text);
     say_program(report, text);

@@ -68,7 +68,7 @@ static void slide_table(RmilReport *report, const char *name, const char *captio
     rmil_html_table_end(report->out);
 }
 
-static guint mistakes_of(const RmilReport *report, int m) {
+guint rmil_report_wrong(const RmilReport *report, int m) {
     const GArray *pooled = report->summary->methods[m].pooled;
     guint wrong = 0;
     for (guint i = 0; i < pooled->len; i++)
@@ -82,7 +82,7 @@ static void introduce(RmilReport *report) {
     const RmilTask *task = &s->task;
     g_string_append(report->out, "<section id=\"errors\"><h2>Every test slide, the worst first</h2>\n<p>");
     for (int m = 0; task->kind == RMIL_TASK_CLASSES && m < s->n; m++)
-        rmil_html(report->out, "%s gets %u of %u wrong. ", s->methods[m].method->title, mistakes_of(report, m), s->methods[m].pooled->len);
+        rmil_html(report->out, "%s gets %u of %u wrong. ", s->methods[m].method->title, rmil_report_wrong(report, m), s->methods[m].pooled->len);
     g_string_append(report->out,
                     task->kind == RMIL_TASK_SURVIVAL
                         ? "By falling risk: where an early event has a low risk, or a long time a high one, a look at slide and "
@@ -104,7 +104,7 @@ gboolean rmil_report_errors(RmilReport *report, GError **error) {
     g_autofree char *name = g_strdup(rmil_task_answer_name(task));
     *name = g_ascii_toupper(*name);
     const char *what = task->classes == 2 ? "Predicted probability" : name;
-    const guint seen = items->len > SEEN + 3 ? MAX(SEEN, MIN(mistakes_of(report, s->reference), 40)) : items->len, shown = MIN(seen, items->len);
+    const guint seen = items->len > SEEN + 3 ? MAX(SEEN, MIN(rmil_report_wrong(report, s->reference), 40)) : items->len, shown = MIN(seen, items->len);
     g_autofree char *caption = g_strdup_printf("%s%s%s%s.", what, s->repeats ? ", " : "", s->repeats ? rmil_tests_pool(best) : "",
                                                task->classes == 2                ? "; ✗ marks the wrong side of the method’s cut-off"
                                                : task->kind == RMIL_TASK_CLASSES ? "; ✗ marks another class than the known one"

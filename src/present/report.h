@@ -35,7 +35,7 @@ typedef struct {
     gboolean drawn;  /* there is gnuplot, which draws the figures */
     /* RmilMethodOutcome of each method of the summary; NULL where several values are trained, whose slides are not shown one by one. */
     GPtrArray *outcomes;
-    RmilFlow *flow;            /* of a run; else NULL */
+    RmilFlow *flow;            /* of the last level */
     RmilCohort *table;         /* of the slides, as the run left it or as it was given; NULL: it is not there */
     char *title;               /* of the page */
     const char *const *groups; /* columns whose values make subgroups; NULL-terminated */
@@ -118,11 +118,14 @@ gboolean rmil_flow_draw(const RmilFlow *flow, const char *folder, GString *out, 
 gboolean rmil_report_pictured(const RmilReport *report, const char *id);
 /* Mistakes of the reference first, the furthest from what is known before all; for g_ptr_array_sort_with_data of rows, with the report. */
 int rmil_report_by_distance(gconstpointer a, gconstpointer b, gpointer report);
+/* Of the pooled slides of a method, how many it gets wrong. */
+guint rmil_report_wrong(const RmilReport *report, int method);
 /* What the method says of a slide; NULL: nothing. */
 const RmilPredictionRow *rmil_report_said(const RmilMethodSummary *summary, const char *id);
 /* The number of a test slide among the reference's pooled ones, which links name it by; −1: it is none. */
 int rmil_report_number(const RmilReport *report, const char *id);
 /* Of a study. */
+gboolean rmil_study_cohort(RmilReport *report, GError **error);
 gboolean rmil_study_results(RmilReport *report, GError **error);
 gboolean rmil_study_tests(RmilReport *report, GError **error);
 gboolean rmil_study_localise(RmilReport *report, GError **error);

@@ -47,7 +47,7 @@ static void add_progress(const RmilStudyReport *study, GString *out) {
 }
 
 /* The same words below every figure would be in the way: the later ones refer to the first. */
-static const char likewise[] = "Likewise.";
+static const char likewise[] = "As the first figure of this page.";
 
 static const char stars_text[] =
     "Stars: Mann-Whitney U over the trainings, two-sided, not corrected: * P < .05, ** P < .001, *** P < .0001, "
@@ -67,16 +67,21 @@ static char *curve_caption(const RmilStudyReport *study) {
                            against ? against : "");
 }
 
+/* The measures of which there are figures: the first on the first screen, the others below. */
+enum { DRAWN = 2 };
+static int measures_drawn(const RmilStudyReport *study, int shown[RMIL_MEASURES_MOST]) { return MIN(rmil_study_shown(study, shown), DRAWN); }
+
+static gboolean add_curve(const RmilStudyReport *study, int measure, const char *caption, GString *out, GError **error) {
+    g_autofree char *alt = g_strdup_printf("%s over %s; the values are in the table below", study->measures[measure].name, study->axis);
+    return rmil_html_figure(out, rmil_study_figure_curve(study, measure, error), alt, caption);
+}
+
 static gboolean add_curves(const RmilStudyReport *study, GString *out, GError **error) {
-    g_autofree char *caption = curve_caption(study);
     g_string_append(out, "<div class=\"figures two\">\n");
     int shown[RMIL_MEASURES_MOST];
-    const int n_shown = MIN(rmil_study_shown(study, shown), 2);
-    for (int i = 0; i < n_shown; i++) {
-        g_autofree char *alt = g_strdup_printf("%s over %s; the values are in the table below", study->measures[shown[i]].name,
-                                               study->axis);
-        if (!rmil_html_figure(out, rmil_study_figure_curve(study, shown[i], error), alt, i ? likewise : caption)) return FALSE;
-    }
+    const int n_shown = measures_drawn(study, shown);
+    for (int i = 1; i < n_shown; i++)
+        if (!add_curve(study, shown[i], likewise, out, error)) return FALSE;
     const RmilLevel *level = &study->levels[0];
     g_autofree char *sums = g_strdup_printf("Sum of a slide’s attention on patches that are not annotated: mean over %s test slides, then "
                                             "mean and SD (band) over the trainings.",
@@ -95,34 +100,53 @@ static char *axis_words(const RmilStudyAxis *axis) {
     return g_strconcat(named ? "" : axis->name, axis->what ? named ? "" : ": " : "", axis->what ? axis->what->axis : "", NULL);
 }
 
+static gboolean add_grid(const RmilStudyReport *study, guint m, const char *caption, GString *out, GError **error) {
+    const RmilMethod *method = study->methods->pdata[m];
+    g_autofree char *alt = g_strdup_printf("Mean %s of %s by %s; the values are in the table below", study->measures[0].name, method->title,
+                                           study->axis);
+    return rmil_html_figure(out, rmil_study_figure_grid(study, method, error), alt, caption);
+}
+
+static char *grid_caption(const RmilStudyReport *study) {
+    g_autofree char *first = axis_words(&study->axes[0]), *second = axis_words(&study->axes[1]);
+    return g_strdup_printf("Mean %s over the trainings%s. Down: %s. Across: %s.", study->measures[0].name,
+                           study->methods->len > 1 ? "; one scale of colours for all methods" : "", first, second);
+}
+
 /* One figure a method, all on one scale of colours. */
 static gboolean add_grids(const RmilStudyReport *study, GString *out, GError **error) {
-    g_autofree char *first = axis_words(&study->axes[0]), *second = axis_words(&study->axes[1]);
-    g_autofree char *caption = g_strdup_printf("Mean %s over the trainings%s. Down: %s. Across: %s.", study->measures[0].name,
-                                               study->methods->len > 1 ? "; one scale of colours for all methods" : "", first, second);
     g_string_append(out, "<div class=\"figures two\">\n");
-    for (guint m = 0; m < study->methods->len; m++) {
-        const RmilMethod *method = study->methods->pdata[m];
-        g_autofree char *alt = g_strdup_printf("Mean %s of %s by %s; the values are in the table below", study->measures[0].name,
-                                               method->title, study->axis);
-        if (!rmil_html_figure(out, rmil_study_figure_grid(study, method, error), alt, m ? likewise : caption)) return FALSE;
-    }
+    for (guint m = 1; m < study->methods->len; m++)
+        if (!add_grid(study, m, likewise, out, error)) return FALSE;
     g_string_append(out, "</div>\n");
     return TRUE;
 }
 
-static gboolean add_strips(const RmilStudyReport *study, GString *out, GError **error) {
+static gboolean add_strip(const RmilStudyReport *study, int measure, const char *caption, GString *out, GError **error) {
+    g_autofree char *alt = g_strdup_printf("%s of every training by method", study->measures[measure].name);
+    return rmil_html_figure(out, rmil_study_figure_strip(study, measure, error), alt, caption);
+}
+
+gboolean rmil_study_main_figure(const RmilStudyReport *study, GString *out, GError **error) {
+    int shown[RMIL_MEASURES_MOST];
+    rmil_study_shown(study, shown);
+    if (study->n_levels > 1) {
+        g_autofree char *caption = study->n_axes > 1 ? grid_caption(study) : curve_caption(study);
+        return study->n_axes > 1 ? add_grid(study, 0, caption, out, error) : add_curve(study, shown[0], caption, out, error);
+    }
     g_autofree char *caption = g_strdup_printf(
         "Every training as a dot; diamond and line: mean and SD. %s, of the reference against the method; − "
         "before the stars: the reference is lower.",
         stars_text);
+    return add_strip(study, shown[0], caption, out, error);
+}
+
+static gboolean add_strips(const RmilStudyReport *study, GString *out, GError **error) {
     g_string_append(out, "<div class=\"figures two\">\n");
     int shown[RMIL_MEASURES_MOST];
-    const int n_shown = MIN(rmil_study_shown(study, shown), 2);
-    for (int i = 0; i < n_shown; i++) {
-        g_autofree char *alt = g_strdup_printf("%s of every training by method", study->measures[shown[i]].name);
-        if (!rmil_html_figure(out, rmil_study_figure_strip(study, shown[i], error), alt, i ? likewise : caption)) return FALSE;
-    }
+    const int n_shown = measures_drawn(study, shown);
+    for (int i = 1; i < n_shown; i++)
+        if (!add_strip(study, shown[i], likewise, out, error)) return FALSE;
     const RmilSummary *s = study->levels[0].summary;
     gboolean same = TRUE;
     for (int m = 0; m < s->n; m++)
@@ -139,8 +163,8 @@ static gboolean add_strips(const RmilStudyReport *study, GString *out, GError **
 gboolean rmil_study_results(RmilReport *report, GError **error) {
     const RmilStudyReport *study = report->study;
     GString *out = report->out;
-    g_string_append(out, "<section id=\"result\"><h2>Result</h2>\n");
-    rmil_study_findings(study, out);
+    g_string_append(out, "<section id=\"result\"><h2>At a glance</h2>\n");
+    if (!rmil_study_answer(report, error)) return FALSE;
     rmil_report_say_cases(report);
     add_progress(study, out);
     if (study->n_levels > 1 && !(study->n_axes > 1 ? add_grids : add_curves)(study, out, error)) return FALSE;

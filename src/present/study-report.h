@@ -71,7 +71,12 @@ char *rmil_study_figure_strip(const RmilStudyReport *study, int metric, GError *
 /* -- study-findings.c: what was found, in words --------------------------------------------------------------------------- */
 void rmil_study_findings(const RmilStudyReport *study, GString *out);
 
+/* -- study-answer.c: question, cohort, answer and a figure ------------------------------------------------------------------- */
+gboolean rmil_study_answer(RmilReport *report, GError **error);
+
 /* -- study-report.c --------------------------------------------------------------------------------------------------------- */
+/* The figure of the first screen. */
+gboolean rmil_study_main_figure(const RmilStudyReport *study, GString *out, GError **error);
 /* folder/NAME.tex of every table. */
 gboolean rmil_study_latex_write(const RmilStudyReport *study, const char *folder, GError **error);
 

@@ -328,7 +328,7 @@ GPtrArray *rmil_study_pooled_tables(const RmilStudyReport *study) {
             all = all && study->levels[i].summary->methods[m].tests != RMIL_TESTS_MIXED;
         }
     if (!any) return tables;
-    RmilStudyTable *table = rmil_study_table_new("pooled", "",
+    RmilStudyTable *table = rmil_study_table_new("pooled", study->along_summary ? study->axis : "Method",
                                                  "Test slides, %s averaged over the trainings (out of fold: each "
                                                  "slide once, by the training that tested it); in brackets the 95 %% interval.",
                                                  study->task.kind == RMIL_TASK_CLASSES ? "probabilities" : "predictions");

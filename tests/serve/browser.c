@@ -176,6 +176,13 @@ void browser_key(Browser *browser, const char *key, gboolean ctrl) {
 }
 
 /* -- windows ------------------------------------------------------------------------------------------------------------------------------------- */
+void browser_colours(Browser *browser, const char *scheme) {
+    g_autofree char *body = g_strdup_printf("{\"cmd\": \"Emulation.setEmulatedMedia\", \"params\": {\"features\": [{\"name\": "
+                                            "\"prefers-color-scheme\", \"value\": \"%s\"}]}}",
+                                            scheme);
+    tell(browser, "/goog/cdp/execute", body);
+}
+
 char *browser_window(Browser *browser) {
     g_autoptr(JsonNode) value = call(browser, "GET", "/window", NULL);
     return g_strdup(json_node_get_string(value));

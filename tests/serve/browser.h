@@ -23,6 +23,7 @@ void browser_wait(Browser *browser, const char *expression);
 void browser_drag(Browser *browser, const double *points, int n);
 /* Keys as WebDriver has them; ctrl: with the control key held. */
 void browser_key(Browser *browser, const char *key, gboolean ctrl);
+void browser_colours(Browser *browser, const char *scheme); /* "light" or "dark", as the system prefers */
 char *browser_window(Browser *browser);                    /* the handle of the one in front; g_free */
 char *browser_new_window(Browser *browser);                /* opened, and in front */
 void browser_switch(Browser *browser, const char *window); /* to the front */
