@@ -150,11 +150,23 @@ static gboolean add_slide(const RmilStudyReport *study, const RmilAttended *one,
     return TRUE;
 }
 
-/* Pictures are an extra: where features or models are gone, the report says so and goes on. */
-static gboolean excuse(GString *out, GError *reason) {
-    rmil_html(out, "<p>No pictures: %s.</p>\n", reason->message);
+/* Pictures are an extra: where features or models are gone or of another time, the report says so and goes on. What is there and cannot be
+ * read just now is an error: the next report would have them. */
+static gboolean excuse(RmilReport *report, const char *path, GError *reason, GError **error) {
+    if (reason->code == RMIL_ERROR_IO && path && g_file_test(path, G_FILE_TEST_EXISTS)) {
+        g_propagate_error(error, reason);
+        return FALSE;
+    }
+    rmil_monitor_warn(report->monitor, "%s: the report has no pictures of attention: %s", report->study->folder, reason->message);
+    rmil_html(report->out, "<p>No pictures: %s.</p>\n", reason->message);
     g_error_free(reason);
     return TRUE;
+}
+
+/* The file that an error of one slide begins with; NULL: it names none. */
+static char *file_of(const GError *reason) {
+    const char *end = strstr(reason->message, ": ");
+    return end ? g_strndup(reason->message, (gsize)(end - reason->message)) : NULL;
 }
 
 gboolean rmil_study_attention_section(RmilReport *report, GError **error) {
@@ -177,13 +189,14 @@ gboolean rmil_study_attention_section(RmilReport *report, GError **error) {
     GError *reason = NULL;
     const RmilReading as = {.task = &study->task};
     g_autoptr(RmilCohort) cohort = rmil_cohort_read_as(study->cohort, &as, &reason);
-    gboolean good = cohort || excuse(out, reason);
+    gboolean good = cohort || excuse(report, study->cohort, reason, error);
     for (guint i = 0; cohort && good && i < MIN(chosen->len, SLIDES); i++) {
         rmil_monitor_progress(monitor, "attention", i, chosen->len);
         g_autoptr(RmilAttended) one = rmil_attended_new(level->summary, seed, cohort, ((RmilAttentionRow *)chosen->pdata[i])->slide,
                                                         &reason);
         if (!one) {
-            excuse(out, reason);
+            g_autofree char *path = file_of(reason);
+            good = excuse(report, path, reason, error);
             break;
         }
         good = add_slide(study, one, (int)i + 1, out, error);

@@ -74,6 +74,16 @@ static gboolean clean(const RmilRunner *runner, GError **error) {
     return TRUE;
 }
 
+/* Ids of the slides without features, a line each: those that earlier stages left out, and those that could not be loaded. */
+static char *left_out(const RmilTrainData *data) {
+    GString *out = g_string_new(NULL);
+    for (int i = 0; data->cohort->left_out && data->cohort->left_out[i]; i++)
+        g_string_append_printf(out, "%s%s", out->len ? "\n" : "", data->cohort->left_out[i]);
+    for (int64_t i = 0; i < data->count; i++)
+        if (!data->bags[i]) g_string_append_printf(out, "%s%s", out->len ? "\n" : "", data->cohort->rows[i].id);
+    return g_string_free(out, FALSE);
+}
+
 /* Opens this process's record with the plan in it. */
 static gboolean open_record(RmilRunner *runner, const char *path, GError **error) {
     const RmilStudyPlan *plan = runner->plan;
@@ -87,6 +97,7 @@ static gboolean open_record(RmilRunner *runner, const char *path, GError **error
     g_autoptr(GPtrArray) dropped = g_ptr_array_new_with_free_func((GDestroyNotify)rmil_record_dropped_free);
     const RmilRunFolders folders = runner->options->folders;
     g_autofree char *task = rmil_task_text(&runner->data->cohort->task);
+    g_autofree char *unread = left_out(runner->data), *returned = NULL;
     const RmilRecordStudy study = {.kind = plan->kind,
                                    .title = plan->title,
                                    .plan = plan->text,
@@ -97,6 +108,8 @@ static gboolean open_record(RmilRunner *runner, const char *path, GError **error
                                    .fingerprint = runner->data->fingerprint,
                                    .reference = plan->reference->name,
                                    .variable = variable,
+                                   .left_out = unread,
+                                   .returned = &returned,
                                    .replaces = folders != RMIL_FOLDERS_NONE,
                                    .dropped = folders ? dropped : NULL};
     gboolean there;
@@ -108,6 +121,11 @@ static gboolean open_record(RmilRunner *runner, const char *path, GError **error
     runner->record = rmil_record_open(path, &study, planned, runner->jobs->list->len, error);
     if (!runner->record) return FALSE;
     say_dropped(runner, dropped);
+    if (returned)
+        rmil_monitor_warn(runner->monitor,
+                          "%s: the study began while slides could not be read that now can be (%s): it is trained again on all slides; runs "
+                          "of before stay in the record and are not reported",
+                          path, returned);
     if (folders == RMIL_FOLDERS_MANY) {
         g_autoptr(GHashTable) names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
         for (guint i = 0; i < runner->jobs->list->len; i++)

@@ -139,11 +139,42 @@ static gboolean check_format(RmilRecord *record, GError **error) {
                      record->path, format, RMIL_RECORD_FORMAT);
 }
 
-static gboolean check_data(RmilRecord *record, const char *fingerprint, GError **error) {
-    g_autoptr(sqlite3_stmt) statement = prepare(record, "SELECT value FROM study WHERE name = 'fingerprint'", error);
+/* What the record says of its study; "": nothing. NULL: it failed. Free with g_free. */
+static char *value_of(RmilRecord *record, const char *name, GError **error) {
+    g_autofree char *sql = g_strdup_printf("SELECT value FROM study WHERE name = '%s'", name);
+    g_autoptr(sqlite3_stmt) statement = prepare(record, sql, error);
     gboolean row = FALSE;
-    if (!statement || !rmil_sql_step(statement, record->path, &row, error)) return FALSE;
-    if (!row || g_strcmp0((const char *)sqlite3_column_text(statement, 0), fingerprint) == 0) return TRUE;
+    if (!statement || !rmil_sql_step(statement, record->path, &row, error)) return NULL;
+    return g_strdup(row ? (const char *)sqlite3_column_text(statement, 0) : "");
+}
+
+/* Those of one list of lines that another has not, with commas; NULL: none. */
+static char *without(const char *list, const char *others) {
+    g_auto(GStrv) ids = g_strsplit(list, "\n", -1), known = g_strsplit(others, "\n", -1);
+    g_autoptr(GString) out = g_string_new(NULL);
+    for (int i = 0; ids[i]; i++)
+        if (*ids[i] && !g_strv_contains((const char *const *)known, ids[i])) g_string_append_printf(out, "%s%s", out->len ? ", " : "", ids[i]);
+    return out->len ? g_strdup(out->str) : NULL;
+}
+
+/* Is the record of these data? Of the same table, too, where slides are back that could not be read: nothing that was trained without them
+ * is taken for a run with them, since a run's key holds its data. */
+static gboolean check_data(RmilRecord *record, const RmilRecordStudy *study, GError **error) {
+    g_autofree char *own = value_of(record, "fingerprint", error), *cohort = own ? value_of(record, "cohort", error) : NULL,
+                    *left = cohort ? value_of(record, "left_out", error) : NULL;
+    if (!left) return FALSE;
+    if (!*own || strcmp(own, study->fingerprint) == 0) return TRUE;
+    const gboolean same_table = strcmp(cohort, study->cohort) == 0;
+    const char *now = study->left_out ? study->left_out : "";
+    g_autofree char *gone = without(now, left), *back = without(left, now);
+    if (same_table && back && !gone) {
+        *study->returned = g_steal_pointer(&back);
+        return TRUE;
+    }
+    if (same_table && gone)
+        return rmil_fail(error, RMIL_ERROR_DATA,
+                         "%s: holds runs on slides that cannot be read now (%s); make them readable, or choose another folder", record->path,
+                         gone);
     return rmil_fail(
         error, RMIL_ERROR_DATA,
         "%s: holds runs of another cohort, or its features or labels have changed, or an earlier build of rankmil began it (it "
@@ -195,6 +226,7 @@ static gboolean write_plan(RmilRecord *record, const RmilRecordStudy *study, con
                                      {"patient_pool", rmil_pool_name((RmilPool)study->pool)},
                                      {"bag", study->slides && study->slides->slides ? "patient" : "slide"},
                                      {"fingerprint", study->fingerprint},
+                                     {"left_out", study->left_out ? study->left_out : ""},
                                      {"reference", study->reference},
                                      {"variable", study->variable}};
     g_autoptr(sqlite3_stmt) value = prepare(record, "INSERT OR REPLACE INTO study VALUES(?, ?)", error);
@@ -219,7 +251,7 @@ RmilRecord *rmil_record_open(const char *path, const RmilRecordStudy *study, con
     if (!record->db || !rmil_sql_run(record->db, path, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; BEGIN IMMEDIATE", error))
         return NULL;
     gboolean done = check_format(record, error) && rmil_sql_run(record->db, path, later, error) &&
-                    (study->replaces || check_data(record, study->fingerprint, error)) &&
+                    (study->replaces || check_data(record, study, error)) &&
                     (!study->dropped || find_dropped(record, runs, count, study->dropped, error)) &&
                     write_plan(record, study, runs, count, error);
     return finish(record, done, error) ? g_steal_pointer(&record) : NULL;

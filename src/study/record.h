@@ -14,8 +14,10 @@ typedef struct {
     const char *task;         /* rmil_task_text; NULL: two classes */
     const RmilCohort *slides; /* whose patients are kept */
     int pool;                 /* RmilPool: how their slides become one prediction in reports */
+    const char *left_out;     /* ids of slides that could not be read, a line each; NULL or "": all could */
     gboolean replaces;        /* data and settings of before may differ: the folder is of what was asked for last */
     GPtrArray *dropped;       /* gets RmilRecordDropped; or NULL */
+    char **returned;          /* gets the ids that could not be read when the study began, and can be now; freed with g_free; NULL: none */
 } RmilRecordStudy;
 
 /* A run that is done and that the plan before this one had. */
@@ -32,7 +34,7 @@ typedef struct {
 
 typedef struct _RmilRecord RmilRecord;
 /* Opens the record at `path` for writing, or begins it. One that is there is of the same kind (rmil_study_accepts), and unless
- * study->replaces must be of the same data; its plan is replaced, and what it holds stays. runs: what is planned (RmilStudyRun), in the
+ * study->replaces must be of the same data, or of the same table while some of its slides could not be read, of which some now can; its plan is replaced, and what it holds stays. runs: what is planned (RmilStudyRun), in the
  * plan's order. */
 RmilRecord *rmil_record_open(const char *path, const RmilRecordStudy *study, const RmilStudyRun *runs, int64_t count, GError **error);
 void rmil_record_free(RmilRecord *record);

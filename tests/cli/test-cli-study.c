@@ -196,6 +196,43 @@ static void test_broken_slide(void) {
     g_assert_nonnull(strstr(page, "Rank induction"));
 }
 
+/* Features that could not be read when the study began, and then can be: all is trained on all slides, as if they had always been there; and
+ * the other way round nothing is lost. */
+static void test_returned(void) {
+    g_autofree char *root = test_folder(), *path = cohort_path(), *late = test_file(root, "late.h5", "no features"), *good = NULL;
+    g_autofree char *plan_file = test_file(root, "plan.yaml", "study: comparison\nmethods: [abmil]\nreference: abmil\nseeds: 2\n"
+                                                              "settings: {epochs: 2, warmup: 1}\n");
+    g_autoptr(GString) table = g_string_new("id,features,label,split\n");
+    GError *error = NULL;
+    g_autoptr(RmilCohort) cohort = rmil_cohort_read(path, &error);
+    g_assert_no_error(error);
+    for (int64_t i = 0; i < cohort->count; i++) {
+        const RmilCohortRow *row = &cohort->rows[i];
+        if (!good && row->split != RMIL_SPLIT_TEST) good = g_strdup(row->features);
+        g_string_append_printf(table, "%s,%s,%d,%s\n", row->id, good && strcmp(good, row->features) == 0 ? "late.h5" : row->features,
+                               row->target.label, rmil_split_name(row->split));
+    }
+    g_autofree char *cohort_file = test_file(root, "cohort.csv", table->str),
+                    *repair = g_strdup_printf("cp '%s' late.h5", good), *damage = g_strdup("echo no features > late.h5"),
+                    *plain = g_build_filename(root, "plain", NULL), *folder = g_build_filename(root, "study", NULL);
+    g_auto(Outcome) o = {0};
+    command_run(&o, root, "study", "plan.yaml", "cohort.csv", "-o", "study", NULL);
+    command_expect(&o, 1, "late.h5");
+    command_shell(&o, root, repair);
+    command_run(&o, root, "study", "plan.yaml", "cohort.csv", "-o", "study", NULL);
+    command_expect(&o, 0, "it is trained again on all slides");
+    g_assert_nonnull(strstr(o.out, "2 runs made, 0 already there, 0 left"));
+    command_run(&o, root, "study", "plan.yaml", "cohort.csv", "-o", "study", NULL);
+    command_expect(&o, 0, "");
+    g_assert_nonnull(strstr(o.out, "0 runs made, 2 already there, 0 left"));
+    command_run(&o, root, "study", "plan.yaml", "cohort.csv", "-o", "plain", NULL);
+    command_expect(&o, 0, "");
+    studies_assert_same(plain, folder);
+    command_shell(&o, root, damage);
+    command_run(&o, root, "study", "plan.yaml", "cohort.csv", "-o", "study", NULL);
+    command_expect(&o, 1, "holds runs on slides that cannot be read now");
+}
+
 static void test_wrong(void) {
     g_autofree char *root = test_folder(), *file = make_plan(root), *cohort = cohort_path();
     g_autofree char *broken = test_file(root, "broken.yaml", "study: comparison\nmethods: [rank]\nsettings:\n  epochs: x\n");
@@ -307,6 +344,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/cli-study/slurm-folder", test_slurm_folder);
     g_test_add_func("/cli-study/slurm-real", test_slurm_real);
     g_test_add_func("/cli-study/broken-slide", test_broken_slide);
+    g_test_add_func("/cli-study/returned", test_returned);
     g_test_add_func("/cli-study/wrong", test_wrong);
     g_test_add_func("/cli-study/tasks", test_tasks);
     return g_test_run();

@@ -185,6 +185,39 @@ static void test_again(void) {
     test_error(&error, RMIL_ERROR_DATA, "another kind of study (threshold, not comparison)");
 }
 
+/* Slides that could not be read when the study began and are back: it goes on with them, and what it had stays; slides that are gone, and
+ * other data without a word of slides: refused. */
+static void test_returned(void) {
+    g_autofree char *folder = test_folder(), *path = g_build_filename(folder, "study.sqlite", NULL), *returned = NULL;
+    GError *error = NULL;
+    RmilRecordStudy study = threshold;
+    study.left_out = "b\nc";
+    study.returned = &returned;
+    RmilRecord *record = begin(path, &study);
+    add(record, 0);
+    rmil_record_free(record);
+    study.fingerprint = "with b";
+    study.left_out = "c";
+    record = rmil_record_open(path, &study, planned + 1, 2, &error); /* another plan: keys hold the data */
+    g_assert_no_error(error);
+    g_assert_cmpstr(returned, ==, "b");
+    rmil_record_free(record);
+    g_clear_pointer(&returned, g_free);
+    study.fingerprint = "without d";
+    study.left_out = "c\nd";
+    g_assert_null(rmil_record_open(path, &study, planned, 3, &error));
+    test_error(&error, RMIL_ERROR_DATA, "holds runs on slides that cannot be read now (d)");
+    study.left_out = "c";
+    g_assert_null(rmil_record_open(path, &study, planned, 3, &error));
+    test_error(&error, RMIL_ERROR_DATA, "another cohort");
+    study.fingerprint = "all";
+    study.left_out = "";
+    study.cohort = "/elsewhere/cohort.csv";
+    g_assert_null(rmil_record_open(path, &study, planned, 3, &error));
+    test_error(&error, RMIL_ERROR_DATA, "another cohort");
+    g_assert_null(returned);
+}
+
 static void test_shards(void) {
     g_autofree char *folder = test_folder(), *shards = g_build_filename(folder, "shards", NULL);
     g_autofree char *one = g_build_filename(shards, "1-of-2.sqlite", NULL), *two = g_build_filename(shards, "2-of-2.sqlite", NULL);
@@ -253,6 +286,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/record/earlier", test_earlier);
     g_test_add_func("/record/all-or-nothing", test_all_or_nothing);
     g_test_add_func("/record/again", test_again);
+    g_test_add_func("/record/returned", test_returned);
     g_test_add_func("/record/shards", test_shards);
     g_test_add_func("/record/broken", test_broken);
     return g_test_run();
