@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define OUTLINES_BYTES ((gsize)64 << 20) /* of a file that is edited; larger ones hold cells and are shown as a region */
 enum { VERSIONS = 100 };                 /* of each slide's that are kept */
@@ -135,6 +136,39 @@ gboolean rmil_outlines_look(RmilDesk *desk) {
         any = TRUE;
     }
     return any;
+}
+
+/* When a file was written; 0: it is not there. */
+static gint64 written(const char *path) {
+    struct stat told;
+    return path && stat(path, &told) == 0 ? told.st_mtim.tv_sec * G_GINT64_CONSTANT(1000000000) + told.st_mtim.tv_nsec : 0;
+}
+
+/* Of slides that may hold a lesion: the others' annotations train nothing. */
+static gboolean is_missed(RmilDesk *desk, int64_t row) {
+    const RmilCohort *cohort = desk->work->cohort;
+    if (!rmil_target_lesion(&cohort->task, &cohort->rows[row].target)) return FALSE;
+    g_autofree char *name = g_strconcat(cohort->rows[row].id, ".h5", NULL),
+                    *labels = g_build_filename(desk->options.folder, "labels", name, NULL), *path = rmil_outline_path(desk, row);
+    const gint64 outlined = written(path), labelled = written(labels);
+    return outlined ? outlined > labelled : labelled > 0;
+}
+
+char *rmil_outlines_missed(RmilDesk *desk) {
+    enum { NAMED = 5 };
+    g_autofree char *labels = desk->options.folder ? g_build_filename(desk->options.folder, "labels", NULL) : NULL;
+    if (!labels || !g_file_test(labels, G_FILE_TEST_IS_DIR)) return NULL;
+    g_autoptr(GString) out = g_string_new(NULL);
+    int64_t missed = 0;
+    for (int64_t row = 0; row < desk->count; row++) {
+        if (!is_missed(desk, row)) continue;
+        if (missed++ < NAMED) g_string_append_printf(out, "%s%s", out->len ? ", " : "", desk->work->cohort->rows[row].id);
+        g_autofree char *path = rmil_outline_path(desk, row);
+        const gboolean there = path && g_file_test(path, G_FILE_TEST_EXISTS);
+        note_change(desk, row, NULL, there ? rmil_file_identity(path) : NULL, there ? look_into(path) : RMIL_OUTLINED_NOT);
+    }
+    if (missed > NAMED) g_string_append_printf(out, " and %" G_GINT64_FORMAT " more", missed - NAMED);
+    return missed ? g_strdup(out->str) : NULL;
 }
 
 /* -- reading ---------------------------------------------------------------------------------------------------------------------------------- */

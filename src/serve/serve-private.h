@@ -84,6 +84,9 @@ void rmil_desk_problem(RmilDesk *desk, int64_t row, const char *text);
 char *rmil_outline_path(RmilDesk *desk, int64_t row);
 /* Is the file another than when it was last looked at? All rows; TRUE when any changed. */
 gboolean rmil_outlines_look(RmilDesk *desk);
+/* At the start: those that are younger than the patch labels that the folder's models were trained with, or have none. They count as changed
+ * now. "a, b and 3 more"; NULL: none, or nobody can know. Free with g_free. */
+char *rmil_outlines_missed(RmilDesk *desk);
 /* As JSON: etag, path, collection, classes … */
 JsonNode *rmil_outlines_get(RmilDesk *desk, int64_t row, GError **error);
 /* Writes a collection in the place of the version `etag`. *stale: TRUE when it fails for another has written since. */

@@ -2,6 +2,8 @@
 /* The server: connections in bounded number, requests that the guard lets through, answered by worker threads, and files that change. */
 #include "server.h"
 
+#include "loop.h"
+
 #include <gio/gunixsocketaddress.h>
 #include <string.h>
 
@@ -228,6 +230,20 @@ static void watch_files(RmilServe *serve) {
     watch_folder(serve, beside);
 }
 
+/* What changed while nobody looked: trained on as a change is, or said. */
+static void take_missed(RmilServe *serve) {
+    const RmilServeOptions *options = &serve->desk->options;
+    if (!serve->desk->loop) return;
+    g_autofree char *missed = rmil_outlines_missed(serve->desk);
+    if (!missed) return;
+    const gboolean trains = options->live || options->watch;
+    g_autofree char *text = g_strdup_printf("outlines changed since the models were trained (%s)%s", missed,
+                                            trains ? ": they are trained on now" : "; Retrain takes them in");
+    rmil_monitor_warn(&serve->monitor, "%s", text);
+    if (trains) rmil_loop_ask(serve->desk->loop, NULL, -1, NULL);
+    else rmil_loop_say(serve->desk->loop, RMIL_LOOP_IDLE, text);
+}
+
 /* -- the whole -------------------------------------------------------------------------------------------------------------------------------------- */
 RmilServe *rmil_serve_new(const RmilServeOptions *options, GError **error) {
     if (options->port < 0 || options->port > 65535) {
@@ -244,6 +260,7 @@ RmilServe *rmil_serve_new(const RmilServeOptions *options, GError **error) {
     if (done) {
         serve->workers = g_thread_pool_new(work, serve, serve->desk->options.threads + 1, FALSE, NULL);
         watch_files(serve);
+        take_missed(serve);
     }
     g_main_context_pop_thread_default(serve->context);
     if (done) return serve;

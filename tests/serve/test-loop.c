@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The loop, without a browser: outlines that change train, the exact training follows, is interrupted and goes on. */
 #include "client.h"
+#include "command.h"
 #include "known-run.h"
 
 #include <glib/gstdio.h>
@@ -122,10 +123,32 @@ static void test_watch(void) {
     g_assert_cmpint(test_count(overlay, "\"objectType\":\"tile\""), ==, 80);
 }
 
+/* What changed while nothing watched is trained on at the start, and what did not change is not. */
+static void test_missed(void) {
+    g_auto(Outcome) o = {0};
+    command_run(&o, root, "run", "cohort.csv", "-o", "run", KNOWN_RUN_OPTIONS, NULL); /* all that the tests before outlined */
+    command_expect(&o, 0, "");
+    command_shell(&o, root, "rm -rf run/overlays");
+    {
+        g_autoptr(Served) served = serve_run();
+        served->options.watch = TRUE;
+        served_start(served);
+        g_usleep(1500000);
+        g_assert_false(test_exists(root, "run/overlays"));
+    }
+    g_free(test_file(root, "p2.geojson", SQUARE "\n\n"));
+    g_autoptr(Served) served = serve_run();
+    served->options.watch = TRUE;
+    served_start(served);
+    for (int i = 0; i < 300 && !test_exists(root, "run/overlays/rank/p2.geojson"); i++) g_usleep(50000);
+    g_assert_true(test_exists(root, "run/overlays/rank/p2.geojson"));
+}
+
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/loop/live", test_live);
     g_test_add_func("/loop/resume", test_resume);
     g_test_add_func("/loop/watch", test_watch);
+    g_test_add_func("/loop/missed", test_missed);
     return g_test_run();
 }
