@@ -164,7 +164,7 @@ static gboolean is_own(const char *file) {
     for (gsize e = 0; e < G_N_ELEMENTS(endings); e++) {
         if (!g_str_has_suffix(file, endings[e])) continue;
         g_autofree char *name = g_strndup(file, strlen(file) - strlen(endings[e]));
-        if (g_str_has_prefix(name, "history-") || g_str_has_prefix(name, "grid-")) return TRUE;
+        if (g_str_has_prefix(name, "history-") || g_str_has_prefix(name, "grid-") || g_str_has_prefix(name, "lines-")) return TRUE;
         for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
             if (strcmp(name, names[i]) == 0) return TRUE;
         for (gsize i = 0; i < G_N_ELEMENTS(families); i++) /* "confusion", "confusion-rank" */

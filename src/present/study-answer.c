@@ -26,7 +26,7 @@ static void question(const RmilStudyReport *study, GString *out) {
             const RmilStudyAxis *axis = &study->axes[a];
             g_autofree char *words = g_strdup(axis->what ? axis->what->axis : axis->name);
             if (g_ascii_islower(words[1])) *words = g_ascii_tolower(*words); /* not "AUROC" */
-            g_string_append_printf(text, "%s%s, %u values", a ? " and with " : "", words, axis->values->len);
+            g_string_append_printf(text, "%sthe %s (%u values)", a ? " and " : "", words, axis->values->len);
         }
         g_string_append(text, ", of ");
         list_methods(study, text);

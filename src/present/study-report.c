@@ -107,6 +107,15 @@ static gboolean add_grid(const RmilStudyReport *study, guint m, const char *capt
     return rmil_html_figure(out, rmil_study_figure_grid(study, method, error), alt, caption);
 }
 
+/* A line for each word, where there are words: what a grid says, easier to read. */
+static gboolean add_lines(const RmilStudyReport *study, guint m, GString *out, GError **error) {
+    const RmilMethod *method = study->methods->pdata[m];
+    g_autofree char *alt = g_strdup_printf("%s of %s over %s; the values are in the table below", study->measures[0].name, method->title,
+                                           study->axis);
+    g_autofree char *caption = g_strdup_printf("%s: mean %s over the trainings; band: SD.", method->title, study->measures[0].name);
+    return rmil_html_figure(out, rmil_study_figure_lines(study, method, error), alt, caption);
+}
+
 static char *grid_caption(const RmilStudyReport *study) {
     g_autofree char *first = axis_words(&study->axes[0]), *second = axis_words(&study->axes[1]);
     return g_strdup_printf("Mean %s over the trainings%s. Down: %s. Across: %s.", study->measures[0].name,
@@ -115,9 +124,13 @@ static char *grid_caption(const RmilStudyReport *study) {
 
 /* One figure a method, all on one scale of colours. */
 static gboolean add_grids(const RmilStudyReport *study, GString *out, GError **error) {
+    const gboolean lines = rmil_study_has_lines(study);
+    g_autofree char *caption = grid_caption(study);
     g_string_append(out, "<div class=\"figures two\">\n");
-    for (guint m = 1; m < study->methods->len; m++)
-        if (!add_grid(study, m, likewise, out, error)) return FALSE;
+    for (guint m = 1; lines && m < study->methods->len; m++)
+        if (!add_lines(study, m, out, error)) return FALSE;
+    for (guint m = lines ? 0 : 1; m < study->methods->len; m++)
+        if (!add_grid(study, m, lines && !m ? caption : likewise, out, error)) return FALSE;
     g_string_append(out, "</div>\n");
     return TRUE;
 }
@@ -130,6 +143,7 @@ static gboolean add_strip(const RmilStudyReport *study, int measure, const char 
 gboolean rmil_study_main_figure(const RmilStudyReport *study, GString *out, GError **error) {
     int shown[RMIL_MEASURES_MOST];
     rmil_study_shown(study, shown);
+    if (rmil_study_has_lines(study)) return add_lines(study, 0, out, error);
     if (study->n_levels > 1) {
         g_autofree char *caption = study->n_axes > 1 ? grid_caption(study) : curve_caption(study);
         return study->n_axes > 1 ? add_grid(study, 0, caption, out, error) : add_curve(study, shown[0], caption, out, error);

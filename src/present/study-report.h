@@ -68,6 +68,11 @@ char *rmil_study_figure_grid(const RmilStudyReport *study, const RmilMethod *met
 /* Every training as a dot, one row a method. */
 char *rmil_study_figure_strip(const RmilStudyReport *study, int metric, GError **error);
 
+/* -- study-lines.c -------------------------------------------------------------------------------------------------------- */
+/* Does the study vary a word and a number? Then the first measure of a method over the number, a line for each word, SD as band. */
+gboolean rmil_study_has_lines(const RmilStudyReport *study);
+char *rmil_study_figure_lines(const RmilStudyReport *study, const RmilMethod *method, GError **error);
+
 /* -- study-findings.c: what was found, in words --------------------------------------------------------------------------- */
 void rmil_study_findings(const RmilStudyReport *study, GString *out);
 

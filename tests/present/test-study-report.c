@@ -338,6 +338,16 @@ static void test_grid(void) {
         g_assert_cmpstr(test_cell(cells, 3, "second"), ==, "balanced");
         g_assert_cmpfloat_with_epsilon(number(cells, 0, "mean"), mean_auroc(study, rank + 12, 3), 1e-5);
         g_assert_cmpfloat_with_epsilon(number(cells, 3, "mean"), mean_auroc(study, rank + 3, 3), 1e-5);
+        /* the same as a line for each word: three shares in percent, ascending, then those of the other word */
+        g_autoptr(RmilTable) lines = test_rows(folder, "figures/lines-rank.csv");
+        has_figure(folder, "lines-rank");
+        g_assert_cmpint(rmil_table_rows(lines), ==, 6);
+        g_assert_cmpfloat(number(lines, 0, "position"), ==, 20);
+        g_assert_cmpstr(test_cell(lines, 0, "value"), ==, "shuffle");
+        g_assert_cmpfloat(number(lines, 4, "position"), ==, 50);
+        g_assert_cmpstr(test_cell(lines, 4, "value"), ==, "balanced");
+        g_assert_cmpfloat_with_epsilon(number(lines, 0, "mean"), mean_auroc(study, rank + 12, 3), 1e-5);
+        g_assert_cmpfloat_with_epsilon(number(lines, 4, "mean"), mean_auroc(study, rank + 3, 3), 1e-5);
         g_assert_cmpfloat_with_epsilon(number(results, 0, "fraction"), 0.2, 1e-12);
         g_assert_cmpstr(test_cell(results, 0, "sampler"), ==, "shuffle");
     }
