@@ -19,7 +19,7 @@
 #define SECONDS_OF_WORK 60 /* for one file: HDF5 can also run in circles */
 /* Then the child is given up, and files are read without it. Address sanitizer's allocator, unlike the C library's, does not get its own
  * locks over a fork: a child may wait for one of them for ever. */
-#ifdef __SANITIZE_ADDRESS__
+#ifdef RMIL_ASAN
 #define SECONDS_OF_SILENCE 20
 #else
 #define SECONDS_OF_SILENCE 300

@@ -154,7 +154,7 @@ static void make_base(void) {
 
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
-#ifdef __SANITIZE_ADDRESS__
+#ifdef RMIL_ASAN
     g_test_message("the shim cannot come before the sanitizer's own");
     return g_test_run();
 #endif
