@@ -7,21 +7,20 @@
 
 #include <string.h>
 
-static void check_repeats(const RmilCohort *cohort, GArray *repeats, const GError *error) {
-    FUZZ_EITHER(repeats, error);
+static void check_repeats(const RmilCohort *cohort, GArray *repeats, GError **error) {
+    FUZZ_EITHER(repeats, *error);
     for (guint k = 0; repeats && k < repeats->len; k++)
         for (int64_t i = 0; i < cohort->count; i++)
             if (g_array_index(repeats, RmilRepeat, k).splits[i] > RMIL_SPLIT_TEST) abort();
     if (repeats) g_array_unref(repeats);
+    g_clear_error(error);
 }
 
 static void divide(const RmilCohort *cohort) {
     static const int64_t seed = 3;
     GError *error = NULL;
-    check_repeats(cohort, rmil_repeats_draw(cohort, 0.2, 0.2, &seed, 1, &error), error);
-    g_clear_error(&error);
-    check_repeats(cohort, rmil_repeats_fold(cohort, 2, 0.2, &seed, 1, &error), error);
-    g_clear_error(&error);
+    check_repeats(cohort, rmil_repeats_draw(cohort, 0.2, 0.2, &seed, 1, &error), &error);
+    check_repeats(cohort, rmil_repeats_fold(cohort, 2, 0.2, &seed, 1, &error), &error);
 }
 
 static void check_row(const RmilCohort *cohort, int64_t i) {
@@ -64,11 +63,9 @@ void fuzz_splits(const FuzzInput *input) {
     GError *error = NULL;
     g_autoptr(RmilCohort) cohort = rmil_cohort_read(table, &error);
     if (!cohort) abort();
-    check_repeats(cohort, rmil_repeats_read(cohort, input->path, &error), error);
-    g_clear_error(&error);
+    check_repeats(cohort, rmil_repeats_read(cohort, input->path, &error), &error);
     if (!rmil_file_write(one, input->data, input->size, NULL)) abort();
-    check_repeats(cohort, rmil_repeats_read(cohort, clam, &error), error);
-    g_clear_error(&error);
+    check_repeats(cohort, rmil_repeats_read(cohort, clam, &error), &error);
 }
 
 /* -- predictions, localisation, patches, lesions ------------------------------------------------------------------------------------- */
