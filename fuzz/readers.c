@@ -74,7 +74,7 @@ void fuzz_feed(const FuzzReader *reader, const void *data, gsize size) {
     g_autofree char *copy = g_memdup2(data, size);
     const FuzzInput input = {path, folder, copy ? copy : "", size};
     if (g_mkdir(folder, 0700) == 0 && reader->begin) reader->begin(&input);
-    put(path, data, size);
+    put(path, input.data, size);
     reader->read(&input);
     g_unlink(path);
 }

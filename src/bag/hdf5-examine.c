@@ -16,7 +16,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#ifndef SECONDS_OF_WORK
 #define SECONDS_OF_WORK 60 /* for one file: HDF5 can also run in circles */
+#endif
 /* Then the child is given up, and files are read without it. Address sanitizer's allocator, unlike the C library's, does not get its own
  * locks over a fork: a child may wait for one of them for ever. */
 #ifdef RMIL_ASAN
