@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # rankmil: `make` builds, `make demo` shows it, `make check` tests it, `make bench` measures it, `make install PREFIX=…`
-# installs it there (DESTDIR is respected), `make uninstall PREFIX=…` removes that, `make deb` makes Debian packages.
+# installs it there (DESTDIR is respected), `make uninstall PREFIX=…` removes that, `make deb` makes Debian packages, `make fuzz` has
+# libFuzzer try every reader.
 #
-# `make setup`, `make demo`, `make check` and `make deb` install packages that are missing. Everything else installs none and says which.
+# `make setup`, `make demo`, `make check`, `make fuzz` and `make deb` install packages that are missing. Everything else installs none and says which.
 PREFIX ?= /usr/local
 
-.PHONY: all ready configure setup demo check bench deb install uninstall clean
+.PHONY: all ready configure setup demo check fuzz bench deb install uninstall clean
 
 all: configure
 	@ninja -C build
@@ -29,6 +30,12 @@ check:
 	@tools/setup --tests
 	@tools/check
 
+# SECONDS of each reader; clang and its libFuzzer.
+SECONDS ?= 120
+fuzz:
+	@tools/setup --fuzz
+	@tools/fuzz $(SECONDS)
+
 bench: all
 	@tools/bench
 
@@ -49,4 +56,4 @@ uninstall: configure
 	@tools/uninstall $(PREFIX)
 
 clean:
-	rm -rf build build-sanitize build-deb demo
+	rm -rf build build-sanitize build-fuzz build-deb demo

@@ -3,8 +3,8 @@
  * Coordinates / Coordinate (Order, X, Y), and AnnotationGroups / Group (Name, PartOfGroup). Read as a stream: no document
  * type, no entity, no network, bounded counts. */
 #include "annotation-private.h"
+#include "base/xml.h"
 
-#include <libxml/xmlreader.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +26,6 @@ typedef struct {
     int64_t order;
 } Vertex;
 
-/* libxml2 2.9 hands this a mutable error, later ones a const one: hence the cast where it is set. */
 static void note(void *user, const xmlError *what) {
     Asap *asap = user;
     if (!asap->problem && what && what->level >= XML_ERR_ERROR)
@@ -204,10 +203,7 @@ static gboolean asap_read(RmilOutlines *outlines, const RmilAnnotationOptions *o
     g_autofree char *text = rmil_file_read(outlines->path, RMIL_ANNOTATION_BYTES, &size, error);
     if (!text) return FALSE;
     Asap asap = {.outlines = outlines, .points = g_array_new(FALSE, FALSE, sizeof(Vertex))};
-    /* of this thread: what comes from below the reader (a broken character set) would be printed else */
-    const xmlStructuredErrorFunc before = xmlStructuredError;
-    void *const before_user = xmlStructuredErrorContext;
-    xmlSetStructuredErrorFunc(&asap, (xmlStructuredErrorFunc)note);
+    const RmilXmlListener before = rmil_xml_hear(note, &asap);
     asap.reader = xmlReaderForMemory(text, (int)size, NULL, NULL, XML_PARSE_NONET | XML_PARSE_COMPACT);
     gboolean good = asap.reader || rmil_fail(error, RMIL_ERROR_MEMORY, "%s: no memory for reading XML", outlines->path);
     if (good) {
@@ -215,7 +211,7 @@ static gboolean asap_read(RmilOutlines *outlines, const RmilAnnotationOptions *o
         good = read_nodes(&asap, error);
         xmlFreeTextReader(asap.reader);
     }
-    xmlSetStructuredErrorFunc(before_user, before);
+    rmil_xml_end(before);
     g_array_unref(asap.points);
     g_free(asap.problem);
     return good;

@@ -176,23 +176,33 @@ static void mask_clear(Mask *mask) {
     g_clear_pointer(&mask->labels, g_mapped_file_unref);
 }
 
+static VipsImage *open_image(const Mask *mask, const char *path, VipsFailOn fail_on) {
+    return mask->labels ? vips_image_new_from_buffer(g_mapped_file_get_contents(mask->labels), g_mapped_file_get_length(mask->labels), "",
+                                                     "access", VIPS_ACCESS_SEQUENTIAL, "fail_on", fail_on, NULL)
+                        : vips_image_new_from_file(path, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on", fail_on, NULL);
+}
+
+static gboolean is_jpeg(VipsImage *image) {
+    const char *loader = NULL;
+    return vips_image_get_string(image, VIPS_META_LOADER, &loader) == 0 && g_str_has_prefix(loader, "jpeg");
+}
+
 static gboolean mask_open(Mask *mask, const char *path, GError **error) {
     if (!rmil_vips_init(error)) return FALSE;
     mask->labels = rmil_palette_exchange(path);
-    VipsImage *image = mask->image = mask->labels
-                                         ? vips_image_new_from_buffer(g_mapped_file_get_contents(mask->labels),
-                                                                      g_mapped_file_get_length(mask->labels), "", "access",
-                                                                      VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_TRUNCATED, NULL)
-                                         : vips_image_new_from_file(path, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
-                                                                    VIPS_FAIL_ON_TRUNCATED, NULL);
+    mask->image = open_image(mask, path, VIPS_FAIL_ON_TRUNCATED);
+    mask->lossy = mask->image && is_jpeg(mask->image);
+    if (mask->lossy) { /* whose data that are missing in the middle are a warning, and grey */
+        g_clear_object(&mask->image);
+        mask->image = open_image(mask, path, VIPS_FAIL_ON_WARNING);
+    }
+    const VipsImage *image = mask->image;
     if (!image) return rmil_vips_fail(error, RMIL_ERROR_FORMAT, path);
     if (image->BandFmt != VIPS_FORMAT_UCHAR || image->Bands > 4)
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: a mask image has 8 bits and at most 4 channels per pixel", path);
     if (image->Xsize > MASK_SIDE || image->Ysize > MASK_SIDE || (int64_t)image->Xsize * image->Ysize > MASK_PIXELS)
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: a mask of %d × %d pixels is too large: export it at a higher downsample", path,
                          image->Xsize, image->Ysize);
-    const char *loader = NULL;
-    mask->lossy = vips_image_get_string(image, VIPS_META_LOADER, &loader) == 0 && g_str_has_prefix(loader, "jpeg");
     return TRUE;
 }
 

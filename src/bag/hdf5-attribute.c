@@ -72,6 +72,18 @@ static gboolean spelled(RmilHdf5 *file, const Attribute *attribute, const char *
     return TRUE;
 }
 
+gboolean rmil_hdf5_number_fits(hid_t type) {
+    const H5T_class_t class = H5Tget_class(type);
+    const size_t bits = 8 * H5Tget_size(type), precision = H5Tget_precision(type);
+    const int offset = H5Tget_offset(type);
+    size_t sign, exponent, exponent_bits, mantissa, mantissa_bits;
+    if (class != H5T_INTEGER && class != H5T_FLOAT) return FALSE;
+    if (offset < 0 || precision < 1 || precision > bits || (size_t)offset > bits - precision) return FALSE;
+    if (class == H5T_INTEGER) return TRUE;
+    return H5Tget_fields(type, &sign, &exponent, &exponent_bits, &mantissa, &mantissa_bits) >= 0 && sign < bits && exponent_bits <= bits &&
+           exponent <= bits - exponent_bits && mantissa_bits <= bits && mantissa <= bits - mantissa_bits;
+}
+
 gboolean rmil_hdf5_number(RmilHdf5 *file, hid_t object, const char *name, double *value) {
     RMIL_HDF5_SCOPE;
     g_auto(Attribute) attribute = attribute_open(file, object, name);
@@ -79,7 +91,7 @@ gboolean rmil_hdf5_number(RmilHdf5 *file, hid_t object, const char *name, double
     if (attribute.class == H5T_STRING && attribute.count == 1) return spelled(file, &attribute, name, value);
     double values[64] = {0};
     const gboolean number = attribute.class == H5T_INTEGER || attribute.class == H5T_FLOAT;
-    if (!number || attribute.count > 64 || H5Aread(attribute.id, H5T_NATIVE_DOUBLE, values) < 0) {
+    if (!number || attribute.count > 64 || !rmil_hdf5_number_fits(attribute.type) || H5Aread(attribute.id, H5T_NATIVE_DOUBLE, values) < 0) {
         rmil_hdf5_doubt(file, number && attribute.count <= 64 ? "the attribute %s " RMIL_DAMAGED : "the attribute %s is not a number",
                         name);
         return FALSE;

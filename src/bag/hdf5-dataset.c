@@ -117,6 +117,11 @@ RmilDataset *rmil_dataset_open(RmilHdf5 *file, const char *name, GError **error)
         rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s does not hold numbers", file->path, name);
         return NULL;
     }
+    g_auto(RmilHid) type = H5Dget_type(dataset->id);
+    if (!rmil_hdf5_number_fits(type)) {
+        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s " RMIL_DAMAGED, file->path, name);
+        return NULL;
+    }
     if (!check_storage(dataset, error)) return NULL;
     return g_steal_pointer(&dataset);
 }

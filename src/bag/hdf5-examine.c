@@ -16,10 +16,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#ifndef SECONDS_OF_WORK
 #define SECONDS_OF_WORK 60 /* for one file: HDF5 can also run in circles */
+#endif
 /* Then the child is given up, and files are read without it. Address sanitizer's allocator, unlike the C library's, does not get its own
  * locks over a fork: a child may wait for one of them for ever. */
-#ifdef __SANITIZE_ADDRESS__
+#ifdef RMIL_ASAN
 #define SECONDS_OF_SILENCE 20
 #else
 #define SECONDS_OF_SILENCE 300
@@ -37,7 +39,7 @@ static herr_t look_at_attribute(hid_t object, const char *name, const H5A_info_t
     if (class == H5T_STRING && H5Tis_variable_str(type) > 0 && count == 1) {
         g_auto(RmilHid) memory = H5Tcopy(type);
         if (H5Aread(id, memory, &text) >= 0 && text) H5free_memory(text);
-    } else if ((class == H5T_INTEGER || class == H5T_FLOAT) && count >= 0 && count <= 64) {
+    } else if (type >= 0 && rmil_hdf5_number_fits(type) && count >= 0 && count <= 64) {
         H5Aread(id, H5T_NATIVE_DOUBLE, numbers);
     }
     return 0;
@@ -54,7 +56,6 @@ static void look_at_attributes(RmilHdf5 *file, hid_t object) {
 static void look_at_dataset(hid_t id) {
     g_auto(RmilHid) type = H5Dget_type(id), space = H5Dget_space(id), creation = H5Dget_create_plist(id);
     hssize_t count = space >= 0 ? H5Sget_simple_extent_npoints(space) : -1;
-    H5T_class_t class = type >= 0 ? H5Tget_class(type) : H5T_NO_CLASS;
     hsize_t chunks = 0, offset[H5S_MAX_RANK], bytes;
     unsigned mask;
     haddr_t address;
@@ -64,7 +65,7 @@ static void look_at_dataset(hid_t id) {
     if (H5Pget_layout(creation) == H5D_CHUNKED && H5Dget_num_chunks(id, H5S_ALL, &chunks) >= 0 && chunks > 0)
         H5Dget_chunk_info(id, H5S_ALL, chunks - 1, offset, &mask, &address, &bytes);
     gboolean whole = count <= READ_WHOLE || !rmil_hdf5_usual_filters(creation);
-    g_autofree double *numbers = whole && (class == H5T_INTEGER || class == H5T_FLOAT) ? g_try_new(double, (gsize)count) : NULL;
+    g_autofree double *numbers = whole && type >= 0 && rmil_hdf5_number_fits(type) ? g_try_new(double, (gsize)count) : NULL;
     if (numbers) H5Dread(id, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, numbers);
 }
 

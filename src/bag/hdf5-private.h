@@ -91,6 +91,10 @@ gboolean rmil_dataset_rows(const RmilDataset *dataset, RmilRowsFunc consume, gpo
 /* Can HDF5 decode the attributes of an object without leaving its buffers (hdf5-header.c)? To be asked before it does. */
 gboolean rmil_hdf5_attributes_fit(RmilHdf5 *file, hid_t object);
 
+/* Is it a type of whole or floating-point numbers whose bits lie within its bytes? HDF5 1.10 does not ask, and converts by reading and
+ * writing beyond them. */
+gboolean rmil_hdf5_number_fits(hid_t type);
+
 /* -- attributes: numbers (scalars or first elements), text ------------------------------------------------------------- */
 /* Asks. FALSE: not there, empty, or not a number (NaN). Text that spells a number counts; anything else is a doubt. */
 gboolean rmil_hdf5_number(RmilHdf5 *file, hid_t object, const char *name, double *value);

@@ -66,7 +66,7 @@ static gboolean read_vector(Reading *reading, hid_t id, const char *name) {
     g_auto(RmilHid) space = H5Dget_space(id), type = H5Dget_type(id);
     hsize_t dims[H5S_MAX_RANK];
     int rank = H5Sget_simple_extent_dims(space, dims, NULL);
-    if (rank < 1 || rank > 2 || (rank == 2 && dims[0] != 1) || H5Tget_class(type) != H5T_FLOAT)
+    if (rank < 1 || rank > 2 || (rank == 2 && dims[0] != 1) || H5Tget_class(type) != H5T_FLOAT || !rmil_hdf5_number_fits(type))
         return rmil_fail(&reading->error, RMIL_ERROR_FORMAT, "%s: /%s is not one vector of features (images and regions are not)", path,
                          name);
     int64_t dim = dims[rank - 1] > G_MAXINT32 ? G_MAXINT32 : (int64_t)dims[rank - 1];

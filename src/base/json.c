@@ -148,6 +148,8 @@ static const char *skip_value(const char *at, const char *end) {
 }
 
 gboolean rmil_json_walk_begin(RmilJsonWalk *walk, RmilJsonPiece piece) {
+    *walk = (RmilJsonWalk){.at = NULL};
+    if (!piece.text) return FALSE; /* a member that is not there */
     const char *at = skip_blank(piece.text, piece.text + piece.size);
     *walk = (RmilJsonWalk){.at = at, .end = piece.text + piece.size};
     if (at >= walk->end || (*at != '[' && *at != '{')) return FALSE;

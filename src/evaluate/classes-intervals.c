@@ -62,12 +62,12 @@ static void set_intervals(const RmilResamples *r, const Classes *classes, const 
         if (count.with && count.others && (smallest.with == 0 || count.with < smallest.with)) smallest = count;
         for (int m = 0; m < RMIL_CLASS_METRICS; m++) {
             double *own = values + (RMIL_CLASSES_METRICS + c * RMIL_CLASS_METRICS + m) * rounds;
-            const RmilInterval agreed = agreed_of_one(m, metrics->one[c][m], count, confidence);
-            out->one[c][m] = alone && is_share(m) ? agreed : rmil_resamples_interval(r, own, metrics->one[c][m], agreed);
+            const RmilInterval agreed = agreed_of_one((RmilClassMetric)m, metrics->one[c][m], count, confidence);
+            out->one[c][m] = alone && is_share((RmilClassMetric)m) ? agreed : rmil_resamples_interval(r, own, metrics->one[c][m], agreed);
         }
     }
     for (int m = 0; m < RMIL_CLASSES_METRICS; m++) {
-        const RmilInterval agreed = agreed_of_all(m, metrics->all[m], smallest, r->patients, confidence);
+        const RmilInterval agreed = agreed_of_all((RmilClassesMetric)m, metrics->all[m], smallest, r->patients, confidence);
         out->all[m] = alone && m == RMIL_CLASSES_ACCURACY ? agreed
                                                           : rmil_resamples_interval(r, values + m * rounds, metrics->all[m], agreed);
     }

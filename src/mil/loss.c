@@ -22,7 +22,10 @@ double rmil_cross_entropy(const double *z, int n, int label, double *dz) {
 
 void rmil_log_softmax(const float *s, int64_t count, double scale, double *out) {
     double top = -INFINITY, sum = 0;
-    for (int64_t i = 0; i < count; i++) top = fmax(top, out[i] = scale * (double)s[i]);
+    for (int64_t i = 0; i < count; i++) { /* no fmax: of a loop of these, gcc 12 dies on arm64 */
+        out[i] = scale * (double)s[i];
+        if (out[i] > top) top = out[i];
+    }
     for (int64_t i = 0; i < count; i++) sum += exp(out[i] - top);
     const double norm = top + log(sum);
     for (int64_t i = 0; i < count; i++) out[i] -= norm;

@@ -30,7 +30,7 @@ gboolean rmil_model_forward(const RmilModel *model, RmilStep *step, RmilArena *a
     step->layout = &model->layout;
     if (!step->parameters) step->parameters = model->parameters;
     *outcome = (RmilOutcome){.loss = 0};
-    *pass = (RmilPass){NULL};
+    *pass = (RmilPass){.work = NULL};
     rmil_arena_reset(arena);
     pass->work = rmil_arena_take(arena, 1, model->class->work, error);
     if (!pass->work) return FALSE;

@@ -56,7 +56,7 @@ char *rmil_left_out_text(const int64_t left[RMIL_LEFT_REASONS]) {
     JsonObject *object = json_object_new();
     json_node_take_object(node, object);
     for (int r = 1; r < RMIL_LEFT_REASONS; r++)
-        if (left[r]) json_object_set_int_member(object, rmil_left_out_name(r), left[r]);
+        if (left[r]) json_object_set_int_member(object, rmil_left_out_name((RmilLeftOut)r), left[r]);
     return json_object_get_size(object) ? json_to_string(node, FALSE) : NULL;
 }
 
@@ -64,7 +64,7 @@ void rmil_left_out_parse(const char *text, int64_t left[RMIL_LEFT_REASONS]) {
     g_autoptr(JsonNode) node = text ? json_from_string(text, NULL) : NULL;
     for (int r = 1; node && r < RMIL_LEFT_REASONS; r++) {
         double n = 0;
-        JsonNode *member = rmil_json_get(node, rmil_left_out_name(r));
+        JsonNode *member = rmil_json_get(node, rmil_left_out_name((RmilLeftOut)r));
         if (member && rmil_json_number(member, &n) && n > 0 && n < 1e12) left[r] += (int64_t)n;
     }
 }

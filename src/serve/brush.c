@@ -30,10 +30,25 @@ static GEOSGeometry *repair(const Brush *brush, GEOSGeometry *geometry) {
     return valid;
 }
 
+/* Arrays of arrays … of positions, `depth` deep, none empty: GEOS's reader dies of a position without numbers. */
+static gboolean is_outline(JsonNode *node, int depth) {
+    JsonArray *array = rmil_json_array(node);
+    const guint n = array ? json_array_get_length(array) : 0;
+    double number;
+    gboolean good = n >= (depth ? 1 : 2);
+    for (guint i = 0; good && i < n; i++) {
+        JsonNode *each = json_array_get_element(array, i);
+        good = depth ? is_outline(each, depth - 1) : rmil_json_number(each, &number) && fabs(number) <= 1e7;
+    }
+    return good;
+}
+
 static GEOSGeometry *read_shape(const Brush *brush, JsonNode *node, GError **error) {
     const char *type = rmil_json_text(node, "type");
     if (g_strcmp0(type, "Polygon") != 0 && g_strcmp0(type, "MultiPolygon") != 0)
         return fail(brush, "an outline is a Polygon or a MultiPolygon", error);
+    if (!is_outline(rmil_json_get(node, "coordinates"), *type == 'M' ? 3 : 2))
+        return fail(brush, "an outline has rings of points, each a pair of numbers", error);
     g_autofree char *text = json_to_string(node, FALSE);
     GEOSGeometry *shape = repair(brush, GEOSGeoJSONReader_readGeometry_r(brush->geos, brush->reader, text));
     return shape ? shape : fail(brush, "an outline cannot be read", error);

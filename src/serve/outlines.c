@@ -336,6 +336,7 @@ static gboolean keep_version(const char *path, const char *id, GError **error) {
     g_autofree char *time = g_date_time_format(now, "%Y%m%dT%H%M%S"), *home = g_path_get_dirname(path),
                     *name = g_strdup_printf("%s.%06dZ.geojson", time, g_date_time_get_microsecond(now)),
                     *folder = g_build_filename(home, "versions", id, NULL), *to = g_build_filename(folder, name, NULL);
+    rmil_folder_sweep(folder); /* no version has a name that was tried before */
     if (!rmil_file_write(to, bytes, size, error)) return FALSE;
     forget_versions(folder);
     return TRUE;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* OME-XML, as Bio-Formats and QuPath write it into a TIFF's description: how large a pixel is, and how many channels there are. */
+#include "base/xml.h"
 #include "slide/slide-private.h"
 
-#include <libxml/xmlreader.h>
 #include <math.h>
 #include <string.h>
 
@@ -45,7 +45,7 @@ static int64_t count(xmlTextReader *reader, const char *name) {
     return value;
 }
 
-static void drop(void *user, xmlErrorPtr reason) {}
+static void drop(void *user, const xmlError *what) {}
 
 /* Is the n-th channel called as the n-th of red, green, blue, or not at all? Programs write numbers where nobody named one. */
 static gboolean is_colour(xmlTextReader *reader, int n) {
@@ -61,13 +61,13 @@ static gboolean is_colour(xmlTextReader *reader, int n) {
 gboolean rmil_ome_read(const char *xml, RmilOme *ome) {
     *ome = (RmilOme){NAN, NAN, 0, 0, FALSE};
     if (!xml || !strstr(xml, "OME") || !strstr(xml, "Pixels")) return FALSE;
+    const RmilXmlListener before = rmil_xml_hear(drop, NULL);
     xmlTextReader *reader = xmlReaderForMemory(xml, (int)MIN(strlen(xml), G_MAXINT), NULL, NULL,
                                                XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_HUGE);
-    if (!reader) return FALSE;
-    xmlTextReaderSetStructuredErrorHandler(reader, (xmlStructuredErrorFunc)drop, NULL);
+    if (reader) xmlTextReaderSetStructuredErrorHandler(reader, (xmlStructuredErrorFunc)drop, NULL);
     gboolean found = FALSE, done = FALSE;
     int channel = 0;
-    while (!done && xmlTextReaderRead(reader) == 1) {
+    while (reader && !done && xmlTextReaderRead(reader) == 1) {
         const char *name = (const char *)xmlTextReaderConstLocalName(reader);
         gboolean begins = xmlTextReaderNodeType(reader) == XML_READER_TYPE_ELEMENT;
         if (begins && !found && strcmp(name, "Pixels") == 0) {
@@ -81,6 +81,7 @@ gboolean rmil_ome_read(const char *xml, RmilOme *ome) {
             done = TRUE;
         }
     }
-    xmlFreeTextReader(reader);
+    if (reader) xmlFreeTextReader(reader);
+    rmil_xml_end(before);
     return found;
 }

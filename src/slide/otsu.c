@@ -45,7 +45,7 @@ static void try_cuts(Search *search) {
 static void search_from(Search *search, int depth, int first) {
     for (int i = first; i < search->bins - search->cuts + depth; i++) {
         search->current[depth] = i;
-        if (depth + 1 < search->cuts) search_from(search, depth + 1, i + 1);
+        if (depth + 1 < MIN(search->cuts, CLASSES_MAX - 1)) search_from(search, depth + 1, i + 1);
         else try_cuts(search);
     }
 }

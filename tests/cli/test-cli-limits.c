@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#ifdef __SANITIZE_ADDRESS__
+#ifdef RMIL_ASAN
 #define PLAIN FALSE /* its own allocator, and terabytes of address space */
 #else
 #define PLAIN TRUE

@@ -86,8 +86,8 @@ static void compare(Case *k, const char *prefix, const char *name, const float *
     }
     double off = 0, top = 0;
     for (int64_t i = 0; i < count; i++) {
-        off = fmax(off, fabs((double)values[i] - (double)expected[i]));
-        top = fmax(top, fabs((double)expected[i]));
+        off = MAX(off, fabs((double)values[i] - (double)expected[i]));
+        top = MAX(top, fabs((double)expected[i]));
         if (!isfinite(values[i])) off = INFINITY;
     }
     deviates(k, title, off, allowed * top);
@@ -142,9 +142,9 @@ static void compare_adam(Case *k) {
         if (!learns(k, i)) continue;
         g_autofree float *gradient = floats(k, "grad.", t->name), *expected = floats(k, "adam3.", t->name);
         double top = 0, off = 0;
-        for (int64_t j = 0; gradient && j < t->count; j++) top = fmax(top, fabs((double)gradient[j]));
+        for (int64_t j = 0; gradient && j < t->count; j++) top = MAX(top, fabs((double)gradient[j]));
         for (int64_t j = 0; gradient && expected && j < t->count; j++)
-            if (fabs((double)gradient[j]) > 1e-2 * top) off = fmax(off, fabs((double)expected[j] - (double)k->values[i][j]));
+            if (fabs((double)gradient[j]) > 1e-2 * top) off = MAX(off, fabs((double)expected[j] - (double)k->values[i][j]));
         g_autofree char *title = g_strconcat("adam3.", t->name, NULL);
         deviates(k, title, gradient && expected ? off : INFINITY, 2e-6);
     }

@@ -51,8 +51,8 @@ static void compare(Case *k, const char *name, int64_t first, const double *valu
     const double *expected = data_of(k, name, RMIL_DTYPE_F64), allowed = fast ? 1e-6 : 1e-10;
     double off = 0, top = 1e-300;
     if (!expected) return;
-    for (int64_t i = 0; i < tensor->count; i++) top = fmax(top, fabs(expected[i]));
-    for (int64_t i = 0; i < count; i++) off = fmax(off, isfinite(values[i]) ? fabs(values[i] - expected[first + i]) / top : INFINITY);
+    for (int64_t i = 0; i < tensor->count; i++) top = MAX(top, fabs(expected[i]));
+    for (int64_t i = 0; i < count; i++) off = MAX(off, isfinite(values[i]) ? fabs(values[i] - expected[first + i]) / top : INFINITY);
     k->worst[fast] = fmax(k->worst[fast], off);
     if (!(off <= allowed)) g_string_append_printf(k->report, " %s%s is off by %.2g;", name, fast ? " (fast)" : "", off);
 }
@@ -185,8 +185,8 @@ static gboolean check_guide(Case *k, GError **error) {
     for (int64_t s = 0; done && s < k->slides; s++) {
         sum += members[s].loss;
         for (int64_t i = k->offset[s]; i < k->offset[s + 1]; i++) {
-            top = fmax(top, fabs(expected[i]));
-            off = fmax(off, fabs(expected[i] - (double)members[s].ds[i - k->offset[s]]));
+            top = MAX(top, fabs(expected[i]));
+            off = MAX(off, fabs(expected[i] - (double)members[s].ds[i - k->offset[s]]));
         }
     }
     for (int64_t s = 0; s < k->slides; s++) rmil_member_clear(&members[s]);

@@ -178,7 +178,7 @@ static void test_sums(gconstpointer precision) {
     int done = 0;
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         Setting s;
-        if (open_setting(&s, &cases[i], GPOINTER_TO_INT(precision))) {
+        if (open_setting(&s, &cases[i], (RmilPrecision)GPOINTER_TO_INT(precision))) {
             run_all(&s);
             check_all(&s);
             done++;
@@ -198,7 +198,7 @@ static void test_place(gconstpointer precision) {
     for (gsize n = 0; n < G_N_ELEMENTS(cases) + G_N_ELEMENTS(more); n++) {
         const gsize own = G_N_ELEMENTS(cases);
         Setting s;
-        if (!open_setting(&s, n < own ? &cases[n] : &more[n - own], GPOINTER_TO_INT(precision))) {
+        if (!open_setting(&s, n < own ? &cases[n] : &more[n - own], (RmilPrecision)GPOINTER_TO_INT(precision))) {
             close_setting(&s);
             continue;
         }

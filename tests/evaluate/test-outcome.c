@@ -47,7 +47,8 @@ static void check_numbers(JsonObject *object) {
     g_autofree double *value = numbers(object, "value", &n), *predicted = numbers(object, "predicted", NULL);
     rmil_number_metrics(value, predicted, n, metrics);
     for (int m = 0; m < RMIL_NUMBER_METRICS; m++)
-        close_to(metrics[m], json_object_get_double_member(object, rmil_number_metric_key(m)), rmil_number_metric_key(m));
+        close_to(metrics[m], json_object_get_double_member(object, rmil_number_metric_key((RmilNumberMetric)m)),
+                 rmil_number_metric_key((RmilNumberMetric)m));
 }
 
 static void check_delong_patients(JsonObject *object) {
@@ -331,10 +332,10 @@ static void test_pool(void) {
     for (int i = 0; i < 5; i++) g_assert_cmpint(rows[i], ==, by_order[i]);
     static const double expected[RMIL_POOLS] = {0.9, 0.5, 1 - 0.5 * 0.9 * 0.1};
     for (int rule = 0; rule < RMIL_POOLS; rule++) {
-        g_assert_true(rmil_patient_pool(p, 5, 1, rows, 3, rule, pooled, NULL));
+        g_assert_true(rmil_patient_pool(p, 5, 1, rows, 3, (RmilPool)rule, pooled, NULL));
         g_assert_cmpfloat_with_epsilon(pooled[0], expected[rule], 1e-15);
         g_assert_true(fabs(pooled[1] - 0.2) < 1e-15 && pooled[2] == 0);
-        g_assert_true(rmil_patient_pool(columns, 5, 2, rows, 3, rule, pooled, NULL));
+        g_assert_true(rmil_patient_pool(columns, 5, 2, rows, 3, (RmilPool)rule, pooled, NULL));
         g_assert_cmpfloat_with_epsilon(pooled[1], expected[rule], 1e-15);
         g_assert_cmpfloat_with_epsilon(pooled[0], 1 - expected[rule], 1e-15);
     }

@@ -43,7 +43,10 @@ static gboolean forward(const RmilStep *step, gpointer work, RmilArena *arena, R
         !rmil_features_forward(&x, &wt, 1, s, 1, arena, error))
         return FALSE;
     double top = -INFINITY, sum = 0, z = 0;
-    for (int64_t i = 0; i < k; i++) top = fmax(top, (double)(s[i] += rmil_step_parameter(step, B)[0]));
+    for (int64_t i = 0; i < k; i++) {
+        s[i] += rmil_step_parameter(step, B)[0];
+        top = MAX(top, (double)s[i]);
+    }
     for (int64_t i = 0; i < k; i++) sum += (double)(a[i] = (float)exp(own->sharpness * ((double)s[i] - top)));
     for (int64_t i = 0; i < k; i++) z += (double)(a[i] = (float)((double)a[i] / sum)) * (double)s[i];
     outcome->logits[0] = z;

@@ -2,15 +2,11 @@
 /* Every command, while one call of the system fails: the command ends with a message or does its work, never with a signal (but where it is
  * killed); status 0 means
  * that all is there; and run again it makes what it would have made. RMIL_FAULTS=N tries N places of each kind instead of 1. */
-#include "cli/command.h"
+#include "trial.h"
 
-#include <glib/gstdio.h>
 #include <string.h>
 
-static const struct {
-    const char *name, *arguments; /* in a new folder beside the base's */
-    const char *results[3];       /* patterns below it */
-} commands[] = {
+static const TrialCommand commands[] = {
     {"check", "check ../base/slides/cohort.csv", {NULL}},
     {"tile", "tile ../base/slides/cohort.csv -o out", {"out/tiles/*.h5"}},
     {"encode", "encode ../base/slides/cohort.csv -o out", {"out/features/*.h5", "out/cohort.csv"}},
@@ -35,44 +31,17 @@ static const char *const faults[] = {"allocate:ENOMEM", "write:ENOSPC:from", "wr
                                      "sync:EIO",        "rename:EIO",        "write:KILL", "rename:KILL"};
 enum { COMMANDS = G_N_ELEMENTS(commands), FAULTS = G_N_ELEMENTS(faults) };
 
-static char *base; /* holds base/ and the folders of trials */
-
-/* -- results ----------------------------------------------------------------------------------------------------------------------- */
-/* Names and digests of what matches, and names of everything else, so that leftovers show. models/ of a record keeps what was trained
- * when a slide could not be read. Free with g_free. */
-static char *describe(const char *where, int command) {
-    g_autoptr(GString) script = g_string_new("find out -type f 2>/dev/null | grep -v -e '\\.lock$' -e ^out/models/ | LC_ALL=C sort; cat ");
-    for (int i = 0; i < 3 && commands[command].results[i]; i++) g_string_append_printf(script, "%s ", commands[command].results[i]);
-    g_string_append(script, "/dev/null | sha256sum");
-    g_auto(Outcome) outcome = {0};
-    command_shell(&outcome, where, script->str);
-    return g_steal_pointer(&outcome.out);
-}
-
 /* -- one trial ---------------------------------------------------------------------------------------------------------------------- */
 static void run(Outcome *outcome, const char *where, int command, const char *fault, const char *count) {
-    g_autoptr(GString) script = g_string_new(NULL);
-    if (fault)
-        g_string_append_printf(script, "RMIL_FAULT=%s RMIL_FAULT_COUNT=%s LD_PRELOAD=%s ", fault, count ? count : "",
-                               g_getenv("RMIL_FAULT_SHIM"));
-    g_string_append_printf(script, "exec \"$RANKMIL\" %s --threads 2 -q", commands[command].arguments);
-    command_shell(outcome, where, script->str);
-}
-
-static char *new_folder(const char *name) {
-    char *path = g_build_filename(base, name, NULL);
-    g_assert_cmpint(g_mkdir(path, 0700), ==, 0);
-    return path;
-}
-
-static void forget_folder(const char *path) {
-    g_auto(Outcome) outcome = {0};
-    g_autofree char *script = g_strdup_printf("rm -rf '%s'", path);
-    command_shell(&outcome, base, script);
+    g_autofree char *before = fault ? g_strdup_printf("RMIL_FAULT=%s RMIL_FAULT_COUNT=%s LD_PRELOAD=%s ", fault, count ? count : "",
+                                                      g_getenv("RMIL_FAULT_SHIM"))
+                                    : g_strdup("");
+    g_autofree char *script = trial_script(&commands[command], before);
+    command_shell(outcome, where, script);
 }
 
 typedef struct {
-    char *expected;    /* describe() of an undisturbed run */
+    char *expected;    /* trial_describe() of an undisturbed run */
     int64_t calls;     /* of the fault's kind */
     int trials, ended; /* with a message */
     int command, fault;
@@ -85,7 +54,7 @@ static char *fault_at(int fault, int64_t n) {
 }
 
 static void try_place(Pair *pair, int64_t n) {
-    g_autofree char *fault = fault_at(pair->fault, n), *where = new_folder("trial");
+    g_autofree char *fault = fault_at(pair->fault, n), *where = trial_folder();
     g_auto(Outcome) outcome = {0};
     run(&outcome, where, pair->command, fault, NULL);
     const gboolean killed = strstr(fault, "KILL") && outcome.status == -1;
@@ -94,7 +63,7 @@ static void try_place(Pair *pair, int64_t n) {
     if (outcome.status == 1 && !strstr(outcome.err, "rankmil"))
         g_error("%s, %s: status 1 without a word\n%s", commands[pair->command].name, fault, outcome.err);
     if (outcome.status == 0) {
-        g_autofree char *made = describe(where, pair->command);
+        g_autofree char *made = trial_describe(&commands[pair->command], where);
         if (strcmp(made, pair->expected) != 0)
             g_error("%s, %s: status 0, but\n%s\ninstead of\n%s\n%s", commands[pair->command].name, fault, made, pair->expected,
                     outcome.err);
@@ -102,32 +71,28 @@ static void try_place(Pair *pair, int64_t n) {
     pair->trials++;
     pair->ended += outcome.status != 0;
     run(&outcome, where, pair->command, NULL, NULL);
-    g_autofree char *again = describe(where, pair->command);
+    g_autofree char *again = trial_describe(&commands[pair->command], where);
     if (outcome.status != 0 || strcmp(again, pair->expected) != 0)
         g_error("%s, run again after %s: status %d\n%s\ninstead of\n%s\n%s", commands[pair->command].name, fault, outcome.status, again,
                 pair->expected, outcome.err);
-    forget_folder(where);
+    trial_forget(where);
 }
 
 static int64_t count_calls(int command, int fault) {
-    g_autofree char *none = fault_at(fault, 0), *where = new_folder("trial"), *count = g_build_filename(base, "count", NULL), *text = NULL;
+    g_autofree char *none = fault_at(fault, 0), *where = trial_folder(), *count = g_build_filename(trial_home(), "count", NULL),
+                    *text = NULL;
     g_auto(Outcome) outcome = {0};
     run(&outcome, where, command, none, count);
     command_expect(&outcome, 0, "");
     g_assert_true(g_file_get_contents(count, &text, NULL, NULL));
-    forget_folder(where);
+    trial_forget(where);
     return g_ascii_strtoll(text, NULL, 10);
 }
 
 static void test_command(gconstpointer user) {
     const int command = GPOINTER_TO_INT(user);
-    const int places = g_getenv("RMIL_FAULTS") ? (int)g_ascii_strtoll(g_getenv("RMIL_FAULTS"), NULL, 10) : 1;
-    g_autofree char *where = new_folder("trial");
-    g_auto(Outcome) outcome = {0};
-    run(&outcome, where, command, NULL, NULL);
-    command_expect(&outcome, 0, "");
-    g_autofree char *expected = describe(where, command);
-    forget_folder(where);
+    const int places = trial_places("RMIL_FAULTS", 1);
+    g_autofree char *expected = trial_expected(&commands[command], NULL);
     RmilRng rng;
     rmil_rng_init(&rng, 1, (uint64_t)command);
     for (int fault = 0; fault < FAULTS; fault++) {
@@ -138,28 +103,18 @@ static void test_command(gconstpointer user) {
     }
 }
 
-static void make_base(void) {
-    g_auto(Outcome) outcome = {0};
-    command_shell(&outcome, base,
-                  "set -e; mkdir base; cd base; \"$RANKMIL\" synth slides --slides 4 --width 640 --height 560 --test 0.5 -q; "
-                  "\"$RANKMIL\" synth features --features --slides 16 --scale 0.005 --dim 8 --difficulty 0.1 -q; "
-                  "\"$RANKMIL\" run features/cohort.csv -o run --methods rank --repeats 1 --epochs 2 --warmup 1 -q");
-    command_expect(&outcome, 0, "");
-}
-
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
-#ifdef __SANITIZE_ADDRESS__
+#ifdef RMIL_ASAN
     g_test_message("the shim cannot come before the sanitizer's own");
     return g_test_run();
 #endif
-    base = test_folder();
-    make_base();
+    trial_begin();
     for (int i = 0; i < COMMANDS; i++) {
         g_autofree char *name = g_strdelimit(g_strdup_printf("/faults/%s", commands[i].name), " ", '-');
         g_test_add_data_func(name, GINT_TO_POINTER(i), test_command);
     }
     const int status = g_test_run();
-    g_free(base);
+    trial_end();
     return status;
 }

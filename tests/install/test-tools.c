@@ -43,7 +43,7 @@ static void test_setup(void) {
     command_expect(&o, 0, "");
     g_assert_cmpstr(o.err, ==, "");
     run(&o, folder, "\"$RMIL_SOURCE\"/tools/setup --chek");
-    command_expect(&o, 2, "usage: tools/setup [--check|--tests|--deb]");
+    command_expect(&o, 2, "usage: tools/setup [--check|--tests|--fuzz|--deb]");
 }
 
 static void test_release(void) {

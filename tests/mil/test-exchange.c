@@ -73,7 +73,7 @@ static void make_case(Case *k, const char *name, Task task, int64_t count, gbool
     RmilModelConfig config;
     g_assert_true(rmil_model_config_init(&config, name, RMIL_GUIDE_NONE, &error));
     set_task(&config, task);
-    k->task = task;
+    k->task = (int)task;
     config.dim = paper ? 1024 : 20;
     if (!paper) {
         config.hidden = 12, config.attention_dim = 6;
@@ -384,7 +384,7 @@ static void test_clam_weights(void) {
                 g_assert_no_error(error);
                 check_clam(back, model, golden);
                 if (i < 2 || variant) continue;
-                gsize first_size, second_size;
+                gsize first_size = 0, second_size = 0;
                 g_autofree char *first = NULL, *second = NULL;
                 g_assert_true(g_file_get_contents(path, &first, &first_size, NULL) &&
                               g_file_get_contents(back, &second, &second_size, NULL));

@@ -54,7 +54,7 @@ static void test_push(void) {
         const double expected = brute_push(&above, &below, 0.7, 1.5, p);
         g_assert_cmpfloat_with_epsilon(loss, expected, 1e-6 * expected + 1e-30);
         double top = 0;
-        for (int i = 0; i < n; i++) top = fmax(top, fabs(slopes[i]));
+        for (int i = 0; i < n; i++) top = MAX(top, fabs(slopes[i]));
         for (int i = 0; i < n; i += 1 + n / 7) {
             const double was = scores[i], step = 1e-4;
             scores[i] = was + step;
@@ -169,7 +169,7 @@ static void check_meeting(const char *model, RmilTask task, const char *pairs, d
     double top = 0;
     int touched = 0;
     for (int s = 0; s < SLIDES; s++)
-        for (int64_t i = 0; i < m.rows * m.counts[s]; i++) top = fmax(top, fabs((double)ds[s][i]));
+        for (int64_t i = 0; i < m.rows * m.counts[s]; i++) top = MAX(top, fabs((double)ds[s][i]));
     for (int s = 0; s < SLIDES; s++)
         for (int64_t i = 0; i < m.rows * m.counts[s]; i += 7) {
             const float was = m.scores[s][i], step = 1.0f / 64;

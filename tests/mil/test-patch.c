@@ -89,7 +89,7 @@ static void test_loss(void) {
     const double loss = step_of(model, bag, 1, TRUE, scores, NULL).loss;
     double outside = 0, top = -INFINITY;
     for (int k = 1; k < 200; k++) outside += rmil_bce((double)scores[k], 0, NULL) / 199;
-    for (int k = 0; k < 200; k++) top = fmax(top, (double)scores[k]);
+    for (int k = 0; k < 200; k++) top = MAX(top, (double)scores[k]);
     g_assert_cmpfloat_with_epsilon(loss, (rmil_bce((double)scores[0], 1, NULL) + outside) / 2, 1e-9);
     g_assert_cmpfloat(step_of(model, bag, 1, FALSE, NULL, NULL).loss, ==, loss);
     bag->patch_labels[0] = 0;

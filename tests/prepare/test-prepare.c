@@ -1,109 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A cohort of which one slide is broken, made into features by a C program: the public headers are all that it needs. */
-#include "support.h"
-
+#include "heard.h"
 #include "prepare/prepare-private.h"
-#include "rankmil/synth.h"
 #include "tensors/onnx-graph.h"
 
 #include <glib/gstdio.h>
 #include <json-glib/json-glib.h>
 #include <string.h>
-
-enum { STAGES = 3 };
-static const char *const stages[STAGES] = {"tile", "label", "encode"};
-
-/* What a monitor heard. */
-typedef struct {
-    int64_t made[STAGES], kept[STAGES]; /* −1: that stage did not end */
-    GPtrArray *problems, *warnings;     /* char *: "tile broken: …" */
-    gint inside;                        /* calls under way */
-} Heard;
-
-static Heard heard;
-static char *folder; /* of the slides; cohort.csv has three that are sound, two of them annotated, and "broken" */
-
-static void enter(void) { g_assert_cmpint(g_atomic_int_add(&heard.inside, 1), ==, 0); } /* never two at once */
-
-static void leave(void) { g_atomic_int_add(&heard.inside, -1); }
-
-static void hear_progress(gpointer user, const char *what, int64_t done, int64_t total) {
-    enter();
-    g_assert_cmpint(done, <=, total);
-    leave();
-}
-
-static void hear_warning(gpointer user, const char *message) {
-    enter();
-    g_ptr_array_add(heard.warnings, g_strdup(message));
-    leave();
-}
-
-static void hear_problem(gpointer user, const char *stage, const char *id, const GError *error) {
-    enter();
-    g_ptr_array_add(heard.problems, g_strdup_printf("%s %s: %s", stage, id ? id : "", error->message));
-    leave();
-}
-
-static void hear_done(gpointer user, const char *stage, int64_t made, int64_t kept, double seconds) {
-    enter();
-    for (int s = 0; s < STAGES; s++)
-        if (strcmp(stages[s], stage) == 0) {
-            heard.made[s] = made;
-            heard.kept[s] = kept;
-        }
-    leave();
-}
-
-static const RmilMonitor monitor = {.progress = hear_progress, .warn = hear_warning, .problem = hear_problem, .done = hear_done};
-
-static void forget(void) {
-    g_clear_pointer(&heard.problems, g_ptr_array_unref);
-    g_clear_pointer(&heard.warnings, g_ptr_array_unref);
-    heard.problems = g_ptr_array_new_with_free_func(g_free);
-    heard.warnings = g_ptr_array_new_with_free_func(g_free);
-    for (int s = 0; s < STAGES; s++) heard.made[s] = heard.kept[s] = -1;
-}
-
-static gboolean said(const GPtrArray *lines, const char *part) {
-    for (guint i = 0; i < lines->len; i++)
-        if (strstr(lines->pdata[i], part)) return TRUE;
-    return FALSE;
-}
-
-/* made and kept of each stage: "3+0 2+0 3+0". */
-static void expect_stages(const char *expected) {
-    g_autoptr(GString) found = g_string_new(NULL);
-    for (int s = 0; s < STAGES; s++)
-        g_string_append_printf(found, "%s%" G_GINT64_FORMAT "+%" G_GINT64_FORMAT, s ? " " : "", heard.made[s], heard.kept[s]);
-    g_assert_cmpstr(found->str, ==, expected);
-}
-
-/* -- the cohort ---------------------------------------------------------------------------------------------------------------- */
-static void make_cohort(void) {
-    RmilSynthOptions options;
-    rmil_synth_options_init(&options);
-    options.slides = 3;
-    options.width = 1300;
-    options.height = 1100;
-    options.positive = 0.67;
-    options.seed = 3;
-    GError *error = NULL;
-    folder = test_folder();
-    g_autofree char *synth = g_build_filename(folder, "synth", NULL);
-    g_assert_true(rmil_synth_write(synth, &options, NULL, &error));
-    g_autofree char *made = g_build_filename(synth, "cohort.csv", NULL), *broken = test_file(folder, "broken.svs", "no slide");
-    g_autoptr(RmilCohort) cohort = rmil_cohort_read(made, &error);
-    g_assert_no_error(error);
-    g_autoptr(GString) table = g_string_new("id,slide,label,annotation,stain\n");
-    g_string_append_printf(table, "broken,%s,0,,HE\n", broken);
-    for (int64_t i = 0; i < cohort->count; i++)
-        g_string_append_printf(table, "%s,%s,%d,%s,HE\n", cohort->rows[i].id, cohort->rows[i].slide, cohort->rows[i].target.label,
-                               cohort->rows[i].annotation ? cohort->rows[i].annotation : "");
-    g_autofree char *path = test_file(folder, "cohort.csv", table->str);
-}
-
-static char *table_path(void) { return g_build_filename(folder, "cohort.csv", NULL); }
 
 /* A work in the test's folder on the cohort above, locked. */
 static RmilWork *begin(const char *into, const RmilPrepareOptions *options) {
@@ -598,28 +501,6 @@ static void test_targets(void) {
     }
 }
 
-/* Tables of one task among what is predicted; those of another give no targets. */
-static void test_input_tasks(void) {
-    g_autofree char *into = test_folder(), *words = test_file(into, "words.csv", "slide,label\n/a.svs,tumor\n/b.svs,normal\n"),
-                    *part = test_file(into, "part.csv", "slide,label\n/c.svs,tumor\n"),
-                    *other = test_file(into, "other.csv", "slide,label\n/d.svs,LUAD\n");
-    const char *const inputs[] = {words, part, other};
-    GError *error = NULL;
-    forget();
-    g_autoptr(RmilCohort) cohort = rmil_predict_inputs(inputs, 3, NULL, NULL, &monitor, &error);
-    g_assert_no_error(error);
-    g_assert_cmpint(cohort->count, ==, 4);
-    g_assert_cmpstr(cohort->task.names[1], ==, "tumor");
-    static const int labels[] = {1, 0, 1, -1};
-    for (int i = 0; i < 4; i++) g_assert_cmpint(cohort->rows[i].target.label, ==, labels[i]);
-    g_assert_true(said(heard.warnings, "label \"LUAD\" is none of the classes normal (negative), tumor"));
-    const RmilTask task = {.kind = RMIL_TASK_CLASSES, .classes = 2, .names = {"LUAD", "tumor"}};
-    const char *const one[] = {part};
-    g_autoptr(RmilCohort) as_model = rmil_predict_inputs_as(one, 1, &task, NULL, NULL, &monitor, &error);
-    g_assert_cmpint(as_model->rows[0].target.label, ==, 1);
-    g_assert_true(rmil_task_equal(&as_model->task, &task));
-}
-
 /* --lesion, for slides of one class or for all. */
 static void test_lesion(void) {
     const RmilTask task = {.kind = RMIL_TASK_CLASSES, .classes = 3, .names = {"normal", "LUAD", "LUSC"}, .negative = TRUE};
@@ -688,68 +569,6 @@ static void test_lesion_labels(void) {
     }
 }
 
-static const char *owner(gpointer user, const char *id) { return strcmp(id, user) == 0 ? "/elsewhere/it.svs" : NULL; }
-
-/* What was given, without a table, through the whole. */
-/* The files of a DICOM slide are one slide; those of another series another. */
-static void test_dicom(void) {
-    g_autofree char *into = test_folder(), *below = g_build_filename(into, "scan", NULL);
-    static const char *const series[] = {"1.2.3", "1.2.3", "1.2.4", "1.2.3"};
-    g_assert_cmpint(g_mkdir(below, 0700), ==, 0);
-    for (gsize i = 0; i < G_N_ELEMENTS(series); i++) {
-        g_autofree char *path = g_strdup_printf("%s/%zu.dcm", below, i);
-        GString *file = g_string_new(NULL);
-        for (int k = 0; k < 128; k++) g_string_append_c(file, '\0');
-        g_string_append(file, "DICM");
-        g_string_append_len(file, "\x20\0\x0e\0UI\x06\0", 8);
-        g_string_append(file, series[i]);
-        g_string_append_c(file, '\0'); /* UIDs are of even length */
-        g_assert_true(g_file_set_contents(path, file->str, (gssize)file->len, NULL));
-        g_string_free(file, TRUE);
-    }
-    const char *inputs[] = {into};
-    GError *error = NULL;
-    forget();
-    g_autoptr(RmilCohort) cohort = rmil_predict_inputs(inputs, 1, NULL, NULL, &monitor, &error);
-    g_assert_no_error(error);
-    g_assert_cmpint(cohort->count, ==, 2);
-    g_assert_cmpstr(cohort->rows[0].id, ==, "0");
-    g_assert_cmpstr(cohort->rows[1].id, ==, "2");
-    g_assert_true(said(heard.warnings, "2 DICOM files are of slides of which another file is taken"));
-}
-
-static void test_inputs(void) {
-    g_autofree char *into = test_folder(), *slides = g_build_filename(folder, "synth", "slides", NULL), *table = table_path();
-    GError *error = NULL;
-    g_autoptr(RmilCohort) given = rmil_cohort_read(table, &error);
-    g_assert_no_error(error);
-    forget();
-    const char *const nothing[] = {"/not/there", "/not/*.svs"};
-    g_assert_null(rmil_predict_inputs(nothing, 2, NULL, NULL, &monitor, &error));
-    test_error(&error, RMIL_ERROR_DATA, "there is no slide");
-    g_assert_cmpint(heard.problems->len, ==, 2);
-    g_assert_true(g_str_has_prefix(heard.problems->pdata[0], "predict : /not/there: "));
-
-    forget();
-    const char *const inputs[] = {slides, given->rows[1].slide};
-    RmilCohort *cohort = rmil_predict_inputs(inputs, 2, owner, given->rows[2].id, &monitor, &error);
-    g_assert_no_error(error);
-    g_assert_cmpint(cohort->count, ==, 3);
-    g_assert_cmpstr(cohort->rows[0].id, ==, given->rows[1].id);
-    g_assert_cmpstr(cohort->rows[0].slide, ==, given->rows[1].slide);
-    g_autofree char *longer = g_strconcat("slides-", given->rows[2].id, NULL);
-    g_assert_cmpstr(cohort->rows[1].id, ==, longer);
-    g_assert_true(said(heard.warnings, "is given twice"));
-
-    RmilPrepareOptions options;
-    rmil_prepare_options_init(&options);
-    g_autoptr(RmilWork) work = rmil_work_new(into, &options, NULL, &error);
-    rmil_work_take(work, cohort);
-    g_autoptr(RmilCohort) prepared = rmil_work_prepare(work, &error);
-    g_assert_no_error(error);
-    g_assert_cmpint(prepared->count, ==, 3);
-}
-
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     make_cohort();
@@ -766,16 +585,10 @@ int main(int argc, char **argv) {
     g_test_add_func("/prepare/preprocessing", test_preprocessing);
     g_test_add_func("/prepare/preprocessing-onnx", test_preprocessing_onnx);
     g_test_add_func("/prepare/preprocessing-file", test_preprocessing_file);
-    g_test_add_func("/prepare/inputs", test_inputs);
-    g_test_add_func("/prepare/dicom", test_dicom);
     g_test_add_func("/prepare/lesion", test_lesion);
     g_test_add_func("/prepare/lesion-labels", test_lesion_labels);
     g_test_add_func("/prepare/targets", test_targets);
-    g_test_add_func("/prepare/input-tasks", test_input_tasks);
     const int status = g_test_run();
-    forget();
-    g_ptr_array_unref(heard.problems);
-    g_ptr_array_unref(heard.warnings);
-    g_free(folder);
+    forget_all();
     return status;
 }

@@ -92,11 +92,15 @@ static void send_request(Answer *answer, SoupMessage *message, const char *body)
     }
 }
 
-void ask(Served *served, Answer *answer, const char *method, const char *path, const char *body, const char *etag) {
-    g_autofree char *address = g_strconcat(rmil_serve_address(served->serve), path, NULL);
+void ask_at(Answer *answer, const char *method, const char *address, const char *body, const char *etag) {
     g_autoptr(SoupMessage) message = soup_message_new(method, address);
     if (etag) soup_message_headers_replace(soup_message_get_request_headers(message), "If-Match", etag);
     send_request(answer, message, body);
+}
+
+void ask(Served *served, Answer *answer, const char *method, const char *path, const char *body, const char *etag) {
+    g_autofree char *address = g_strconcat(rmil_serve_address(served->serve), path, NULL);
+    ask_at(answer, method, address, body, etag);
 }
 
 void ask_as(Answer *answer, const char *method, const char *address, const char *host, const char *body) {

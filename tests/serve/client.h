@@ -35,7 +35,9 @@ void answer_clear(Answer *answer);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Answer, answer_clear)
 /* path: behind the token; body and etag may be NULL. */
 void ask(Served *served, Answer *answer, const char *method, const char *path, const char *body, const char *etag);
-/* The same with a whole address and a Host of its own (NULL: as it is). */
+/* The same with a whole address. */
+void ask_at(Answer *answer, const char *method, const char *address, const char *body, const char *etag);
+/* And with a Host of its own (NULL: as it is). */
 void ask_as(Answer *answer, const char *method, const char *address, const char *host, const char *body);
 /* A member of an answer's object, or of an object in it: "loop.phase". NULL: it is not there. */
 JsonNode *answer_get(const Answer *answer, const char *path);

@@ -434,7 +434,8 @@ static void test_brush(void) {
         "{\"shape\":null,\"stroke\":{\"points\":[],\"radius\":1}}",
         "{\"shape\":null,\"stroke\":{\"points\":[[1,1e99]],\"radius\":1}}",
         "{\"shape\":null,\"stroke\":{\"points\":[[1,1]],\"radius\":-1}}",
-        "{\"shape\":null,\"with\":{\"type\":\"Polygon\",\"coordinates\":[[[1]]]}}"};
+        "{\"shape\":null,\"with\":{\"type\":\"Polygon\",\"coordinates\":[[[1]]]}}",
+        "{\"shape\":null,\"with\":{\"type\":\"Polygon\",\"coordinates\":[[[1,1],[9,1],[9,9],[]]]}}"};
     for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++) {
         ask(served, &a, "POST", "shape", wrong[i], NULL);
         g_assert_cmpuint(a.status, ==, 400);

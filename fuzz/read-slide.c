@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Slides and what their headers say; digits. OpenSlide, libtiff and libvips decode in this process: what ends them is a finding of theirs. */
+#include "fuzz.h"
+
+#include "rankmil/slide.h"
+#include "slide/slide-private.h"
+#include "synth/idx-private.h"
+
+void fuzz_slide(const FuzzInput *input) {
+    uint8_t rgb[3 * 32 * 32];
+    GError *error = NULL;
+    g_autoptr(RmilSlide) slide = rmil_slide_open(input->path, 0, &error);
+    FUZZ_EITHER(slide, error);
+    g_clear_error(&error);
+    if (!slide) return;
+    const gboolean read = rmil_slide_read(slide, 5, 7, 2, 32, 32, rgb, &error);
+    FUZZ_EITHER(read, error);
+    g_clear_error(&error);
+}
+
+void fuzz_ome(const FuzzInput *input) {
+    g_autofree char *xml = g_strndup(input->data, input->size);
+    RmilOme ome;
+    if (rmil_ome_read(xml, &ome) && ome.samples < 1) abort();
+}
+
+void fuzz_digits_begin(const FuzzInput *input) {
+    g_autofree char *path = g_build_filename(input->folder, "t10k-labels-idx1-ubyte", NULL);
+    if (!rmil_file_write(path, "\0\0\10\1\0\0\0\2\3\4", 10, NULL)) abort();
+}
+
+void fuzz_digits(const FuzzInput *input) {
+    g_auto(RmilDigits) digits = {0};
+    GError *error = NULL;
+    const gboolean read = rmil_digits_read(&digits, input->folder, &error);
+    FUZZ_EITHER(read, error);
+    g_clear_error(&error);
+}
