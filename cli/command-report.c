@@ -5,7 +5,7 @@
 int command_report(int argc, char **argv) {
     static const CliUsage usage = {
         "DIR",
-        "Writes one self-contained HTML file from the folder of a run or a study; of a study also tables/ and figures/.",
+        "Writes one self-contained HTML file from the folder of a run or a study, and for a study also tables/ and figures/.",
         NULL,
         1,
         1,

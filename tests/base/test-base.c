@@ -290,7 +290,7 @@ static void test_table_bad(void) {
                  {"a,a\n1,2\n", "two columns"},
                  {"a,b\n1,2,3\n", "line 2 has 3 fields"},
                  {"a;b\n1;2;3\n", "line 2 has 3 fields"},
-                 {"PK\003\004", "is a spreadsheet's workbook"},
+                 {"PK\003\004", "is a spreadsheet workbook, not a text table: save it as \"CSV UTF-8\""},
                  {"a\r\xff\r", "line 2 is not UTF-8 text: save it as \"CSV UTF-8\""},
                  {"a\n\xff\n", "line 2 is not UTF-8"}};
     g_autofree char *folder = test_folder();

@@ -103,7 +103,9 @@ static void try_place(Pair *pair, int64_t n) {
     pair->ended += outcome.status != 0;
     run(&outcome, where, pair->command, NULL, NULL);
     /* a study that began without a slide that could not be read is of other data: docs/reliability.md */
-    if (outcome.status == 1 && strstr(outcome.err, "holds runs of another cohort")) {
+    if (outcome.status == 1 && strstr(outcome.err, "contains runs of another cohort, or its features or labels have changed, or an "
+                                                   "earlier build of rankmil started it: choose another folder (its results can "
+                                                   "still be reported)")) {
         forget_folder(where);
         return;
     }

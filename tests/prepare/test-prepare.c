@@ -224,7 +224,7 @@ static void test_options(void) {
     rmil_cohort_free(prepare(into, &options));
     g_assert_cmpint(heard.made[0], ==, 3);
     g_assert_cmpint(heard.made[2], ==, 3);
-    options.lesion = g_strsplit("nothing of that name", ",", -1); /* an annotation without lesions is a problem of its row */
+    options.lesion = g_strsplit("there is nothing with that name", ",", -1); /* an annotation without lesions is a problem of its row */
     g_autoptr(RmilCohort) cohort = prepare(into, &options);
     g_assert_cmpint(heard.problems->len, ==, 3);
     g_assert_true(said(heard.problems, "label "));
@@ -265,7 +265,8 @@ static void test_given_tissue(void) {
     }
     static const struct {
         const char *outlines, *problem;
-    } wrong[] = {{"{\"type\":\"FeatureCollection\",\"features\":[]}", "given as its tissue"}, {"no outlines", "annotations are read from"}};
+    } wrong[] = {{"{\"type\":\"FeatureCollection\",\"features\":[]}", "the given tissue outline is empty or lies outside the slide"},
+                 {"no outlines", "rankmil reads annotations from"}};
     for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++) {
         g_autofree char *bad = table_with_tissue(into, "tissue.geojson", wrong[i].outlines);
         g_autoptr(RmilWork) work = rmil_work_new(into, &options, &monitor, &error);
@@ -303,11 +304,11 @@ static void test_left_out(void) {
     g_assert_null(taken.tissue);
     other.tissue = g_strdup("hsv");
     g_assert_false(rmil_preprocessing_apply(node, &other, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "--tissue otsu: --tissue hsv would give it others");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "and --tissue hsv would give it something different");
     g_free(options.leave_out);
     options.leave_out = g_strdup("pen,dirt");
     g_assert_null(rmil_work_new(into, &options, NULL, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "\"dirt\" is none of pen, fold, blur");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "\"dirt\" is not one of pen, fold, blur");
     rmil_prepare_options_clear(&options);
     rmil_prepare_options_clear(&taken);
     rmil_prepare_options_clear(&other);
@@ -331,7 +332,7 @@ static void test_precision(void) {
     g_free(taken.features_precision);
     taken.features_precision = g_strdup("float16");
     g_assert_false(rmil_preprocessing_apply(node, &taken, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "made with --features-precision float32: --features-precision float16 would");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "made with --features-precision float32, and --features-precision float16 would");
     rmil_prepare_options_clear(&taken);
     g_clear_pointer(&options.features_precision, g_free);
     rmil_cohort_free(prepare(into, &options));
@@ -382,7 +383,7 @@ static void test_lock(void) {
     g_autofree char *foreign = test_file(folder, "foreign.csv", text);
     g_assert_true(rmil_work_read(second, foreign, &error));
     g_assert_false(rmil_work_lock(second, RMIL_LOCK_ALONE, "another", &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "holds the work on another cohort");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "contains work on another cohort, in which");
 }
 
 static void test_refused(void) {
@@ -392,7 +393,7 @@ static void test_refused(void) {
     rmil_prepare_options_init(&options);
     options.min_tissue = 2;
     g_assert_null(rmil_work_new(into, &options, NULL, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "--min-tissue 2 is not in 0 … 1");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "--min-tissue 2: must be 0 … 1");
     rmil_prepare_options_init(&options);
     options.tile_px = 128;
     g_autoptr(RmilWork) work = rmil_work_new(into, &options, &monitor, &error);
@@ -612,7 +613,7 @@ static void test_input_tasks(void) {
     g_assert_cmpstr(cohort->task.names[1], ==, "tumor");
     static const int labels[] = {1, 0, 1, -1};
     for (int i = 0; i < 4; i++) g_assert_cmpint(cohort->rows[i].target.label, ==, labels[i]);
-    g_assert_true(said(heard.warnings, "label \"LUAD\" is none of the classes normal (negative), tumor"));
+    g_assert_true(said(heard.warnings, "label \"LUAD\" is not one of the classes normal (negative), tumor"));
     const RmilTask task = {.kind = RMIL_TASK_CLASSES, .classes = 2, .names = {"LUAD", "tumor"}};
     const char *const one[] = {part};
     g_autoptr(RmilCohort) as_model = rmil_predict_inputs_as(one, 1, &task, NULL, NULL, &monitor, &error);
@@ -643,7 +644,7 @@ static void test_lesion(void) {
             g_assert_cmpstr(found, ==, cases[i].groups[label]);
         }
     }
-    static const char *const wrong[][2] = {{"LUAC=Tumor", "--lesion LUAC=Tumor: there is no class \"LUAC\"; there are normal, LUAD, LUSC"},
+    static const char *const wrong[][2] = {{"LUAC=Tumor", "--lesion LUAC=Tumor: there is no class \"LUAC\"; choose one of normal, LUAD, LUSC"},
                                            {"LUAD=Tumor,Other", "\"Other\" is not CLASS=GROUP"},
                                            {"LUAD=", "\"LUAD=\" is not CLASS=GROUP"}};
     for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++) {
@@ -715,7 +716,7 @@ static void test_dicom(void) {
     g_assert_cmpint(cohort->count, ==, 2);
     g_assert_cmpstr(cohort->rows[0].id, ==, "0");
     g_assert_cmpstr(cohort->rows[1].id, ==, "2");
-    g_assert_true(said(heard.warnings, "2 DICOM files are of slides of which another file is taken"));
+    g_assert_true(said(heard.warnings, "2 DICOM files passed over, because another file of the same slide is taken"));
 }
 
 static void test_inputs(void) {
@@ -726,7 +727,7 @@ static void test_inputs(void) {
     forget();
     const char *const nothing[] = {"/not/there", "/not/*.svs"};
     g_assert_null(rmil_predict_inputs(nothing, 2, NULL, NULL, &monitor, &error));
-    test_error(&error, RMIL_ERROR_DATA, "there is no slide");
+    test_error(&error, RMIL_ERROR_DATA, "the inputs contain no slide and no feature file");
     g_assert_cmpint(heard.problems->len, ==, 2);
     g_assert_true(g_str_has_prefix(heard.problems->pdata[0], "predict : /not/there: "));
 
