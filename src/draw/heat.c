@@ -246,7 +246,7 @@ void rmil_heat_layout(const RmilSlideInfo *info, const RmilHeatOptions *options,
 
 static gboolean check(const RmilHeatOptions *options, const int64_t *coords, int64_t count, double side, const char *path, GError **error) {
     if (count < 1 || count > G_MAXINT)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: rankmil cannot draw %" G_GINT64_FORMAT " tiles", path, count);
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: %" G_GINT64_FORMAT " tiles cannot be drawn", path, count);
     if (!(side > 0) || !isfinite(side))
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: tiles need a side, not %g level-0 px", path, side);
     if (options->max_side < 16 || options->max_side > 8192)

@@ -131,7 +131,7 @@ static void test_bad_xml(void) {
     g_autoptr(GString) deep = g_string_new("<ASAP_Annotations><Annotations>");
     for (int i = 0; i < 100000; i++) g_string_append(deep, "<a>");
     g_autofree char *nested = test_file(folder, "deep.xml", deep->str);
-    outlines_fail(nested, NULL, RMIL_ERROR_FORMAT, "nested more than 32 deep");
+    outlines_fail(nested, NULL, RMIL_ERROR_FORMAT, "nested more than 32 levels deep");
 }
 
 /* A character set that breaks off is an error like any other: nothing is printed. */

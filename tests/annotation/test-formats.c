@@ -76,7 +76,7 @@ static void test_bad_geojson(void) {
     }
     g_autofree char *deep = g_strnfill(200000, '[');
     g_autofree char *path = test_file(folder, "deep.geojson", deep);
-    outlines_fail(path, NULL, RMIL_ERROR_FORMAT, "nested more than 32 deep");
+    outlines_fail(path, NULL, RMIL_ERROR_FORMAT, "nested more than 32 levels deep");
 }
 
 /* -- masks ------------------------------------------------------------------------------------------------------------ */

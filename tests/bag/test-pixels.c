@@ -126,7 +126,7 @@ static void test_without(void) {
     uint8_t rgb[BYTES];
     read_tile(bag, 3, SIDE, rgb);
     int64_t *coords = g_steal_pointer(&bag->coords);
-    expect_error(bag, 0, SIDE, RMIL_ERROR_DATA, "here.tiff: its features have no coordinates");
+    expect_error(bag, 0, SIDE, RMIL_ERROR_DATA, "here.tiff, because the features have no coordinates");
     bag->coords = coords;
     rmil_bag_set_slide(bag, NULL, 0, NULL);
     expect_error(bag, 0, SIDE, RMIL_ERROR_DATA, "no slide is known");

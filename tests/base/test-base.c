@@ -316,7 +316,7 @@ static void test_json(void) {
         {"{\"a\": NaNs}", "is not well-formed JSON"},
         {"[1]", "is JSON, but not an object"},
         {"{\"a\": \"\xff\"}", "is not UTF-8 text"},
-        {"{\"a\": \"more than eighty bytes are more than eighty bytes, which is more than eighty\"}", "85 bytes, more than the 80"},
+        {"{\"a\": \"more than eighty bytes are more than eighty bytes, which is more than eighty\"}", "85 bytes, but at most 80"},
     };
     g_autofree char *folder = test_folder();
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -337,7 +337,7 @@ static void test_json(void) {
         GError *error = NULL;
         g_autoptr(JsonNode) root = rmil_json_parse(text, strlen(text), "x", &error);
         g_assert_true((root != NULL) == (depth <= 32));
-        if (!root) test_error(&error, RMIL_ERROR_FORMAT, "x: is nested more than 32 deep");
+        if (!root) test_error(&error, RMIL_ERROR_FORMAT, "x: is nested more than 32 levels deep");
     }
 }
 

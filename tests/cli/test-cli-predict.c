@@ -179,7 +179,7 @@ static void test_bad_entries(void) {
         "chmod 0 tree/closed");
     command_expect(&o, 0, "");
     command_run(&o, root, "predict", "run/runs/rank/0", "tree", "-o", "walked", NULL);
-    command_expect(&o, 1, "tree/a.h5: is a link to gone, which is not there");
+    command_expect(&o, 1, "tree/a.h5: is a link to gone, which does not exist");
     command_expect(&o, 1, "tree/scans: is a link to nowhere, which is not there");
     command_expect(&o, 1, "tree/loop.h5: cannot be read: Too many levels of symbolic links");
     command_expect(&o, 1, "tree/self: is the same folder as tree: its files are taken once");
@@ -191,7 +191,7 @@ static void test_bad_entries(void) {
     command_shell(&o, root, "chmod 700 tree/closed");
     /* a pattern that finds the same */
     command_run(&o, root, "predict", "run/runs/rank/0", "tree/*.h5", "-o", "matched", NULL);
-    command_expect(&o, 1, "tree/a.h5: is a link to gone, which is not there");
+    command_expect(&o, 1, "tree/a.h5: is a link to gone, which does not exist");
     command_expect(&o, 1, "tree/loop.h5: cannot be read");
     g_autoptr(RmilTable) matched = predictions_of("matched");
     g_assert_cmpint(rmil_table_rows(matched), ==, 1);

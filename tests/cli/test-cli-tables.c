@@ -182,10 +182,10 @@ static void test_deep(void) {
     g_autofree char *folder = g_build_filename(root, "model", NULL);
     g_free(test_file(folder, "run.json", deep));
     command_run(&o, root, "predict", "model", "f0.h5", "-o", "p", NULL);
-    command_expect(&o, 1, "run.json: is nested more than 32 deep");
+    command_expect(&o, 1, "run.json: is nested more than 32 levels deep");
     g_free(test_file(root, "preprocessing.json", deep));
     command_run(&o, root, "train", "good.csv", "-o", "other", "--epochs=1", "--hidden=6", "--attention-dim=2", "-q", NULL);
-    command_expect(&o, 1, "preprocessing.json: is nested more than 32 deep");
+    command_expect(&o, 1, "preprocessing.json: is nested more than 32 levels deep");
 }
 
 /* Control characters of files and paths are shown, not obeyed by the terminal; a message is one line of bounded length. */

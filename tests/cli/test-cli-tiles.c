@@ -139,13 +139,13 @@ static void test_refused(void) {
         {"--overlap=1.5", "--overlap 1.5: give a share"},
         {"--overlap=220", "--overlap 220 is more than 0.9 of a tile's side, which is 224 px"},
         {"--overlap=-1", "--overlap -1: give a share"},
-        {"--tile-px=32", "--tile-px 32 is not in 64 … 1024"},
-        {"--tile-px=2000", "--tile-px 2000 is not in 64 … 1024"},
+        {"--tile-px=32", "--tile-px 32 is outside 64 … 1024"},
+        {"--tile-px=2000", "--tile-px 2000 is outside 64 … 1024"},
         {"--tile-mpp=0.5,0.5", "--tile-mpp gives the same µm per pixel twice: 0.5"},
         {"--tile-mpp=0.5,", "--tile-mpp \"0.5,\": give one number"},
         {"--tile-mpp=0.5,1,2", "--tile-mpp \"0.5,1,2\": give one number"},
-        {"--tile-mpp=0.5,1000", "--tile-mpp 1000 is not in 0.01 … 100"},
-        {"--tile-mpp=0", "--tile-mpp 0 is not in 0.01 … 100"},
+        {"--tile-mpp=0.5,1000", "--tile-mpp 1000 is outside 0.01 … 100"},
+        {"--tile-mpp=0", "--tile-mpp 0 is outside 0.01 … 100"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         command_run(&o, root, "tile", "cohort/cohort.csv", "-o", "never", cases[i][0], NULL);

@@ -174,7 +174,7 @@ static void test_wrong_camelyon16(Fixture *f, gconstpointer data) {
     put(f, "testing/reference.csv", "test_001,Perhaps,None,None\n");
     refuse(f, "camelyon16", NULL, RMIL_ERROR_FORMAT, "reference.csv: line 1: \"Perhaps\" is not a label of test_001");
     put(f, "testing/reference.csv", "nothing\n");
-    refuse(f, "camelyon16", NULL, RMIL_ERROR_FORMAT, "reference.csv: names no test slide");
+    refuse(f, "camelyon16", NULL, RMIL_ERROR_FORMAT, "reference.csv: lists no test slide");
     put(f, "training/lesion_annotations.zip", "PK no archive");
     refuse(f, "camelyon16", NULL, RMIL_ERROR_FORMAT, "lesion_annotations.zip: cannot be unpacked");
     refuse(f, "camelyon", NULL, RMIL_ERROR_ARGUMENT,

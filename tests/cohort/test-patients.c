@@ -205,7 +205,7 @@ static void test_broken(Fixture *f, gconstpointer data) {
     f->bags[2] = make_bag(3, 16, RMIL_FLOAT32);
     write_bag(f, 2);
     g_autoptr(RmilBagSet) wide = load(f, 0);
-    g_assert_nonnull(strstr(wide->errors[0], "slide \"s2\" of \"p\": has features of size 16, slide \"s0\" of 8"));
+    g_assert_nonnull(strstr(wide->errors[0], "slide \"s2\" of \"p\": has features of size 16, but slide \"s0\" has size 8"));
 }
 
 /* -- sets ------------------------------------------------------------------------------------------------------------------------ */

@@ -48,7 +48,7 @@ static void test_info(void) {
     }
     GError *error = NULL;
     g_assert_null(rmil_encoder_info("textur", &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "known: texture, resnet50");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "choose one of texture, resnet50");
 }
 
 static RmilEncoder *open_texture(int workers) {

@@ -273,7 +273,7 @@ static void test_options(void) {
     REFUSED(path, {.sd = "0,1,1"}, RMIL_ERROR_ARGUMENT, "--sd 0,1,1: ", "above 0");
     REFUSED(path, {.sd = "nan,1,1"}, RMIL_ERROR_ARGUMENT, "--sd nan,1,1: ");
     REFUSED(path, {.sd = "1,1,1,1"}, RMIL_ERROR_ARGUMENT, "--sd 1,1,1,1: ");
-    REFUSED(path, {.input_px = 4}, RMIL_ERROR_ARGUMENT, "--input-px 4 is not in 8 … 4096");
+    REFUSED(path, {.input_px = 4}, RMIL_ERROR_ARGUMENT, "--input-px 4: must be 8 … 4096");
     REFUSED(path, {.device = "tpu"}, RMIL_ERROR_ARGUMENT, "--device tpu: ",
             "there is no such device: choose cpu, onnxruntime, cuda, "
             "tensorrt or rocm");

@@ -290,7 +290,7 @@ static void test_foreign(void) {
     write_foreign(k.model, "state_dict.module.", "optimizer.step", path);
     check_back(&k, path);
     write_foreign(k.model, "", "optimizer.step", path);
-    load_fails(path, &k.model->config, RMIL_ERROR_FORMAT, "it is not a model hipt: it holds 59 tensors, the model has 58");
+    load_fails(path, &k.model->config, RMIL_ERROR_FORMAT, "it is not a model hipt: it contains 59 tensors, but the model has 58");
     RmilModelConfig other = k.model->config;
     g_assert_true(rmil_model_config_set(&other, "heads", 5, NULL));
     write_foreign(k.model, "", NULL, path);

@@ -329,7 +329,7 @@ static void test_refuses(void) {
     memcpy(c.targets, kept, sizeof kept);
     c.bags[14]->dim = DIM / 2;
     g_assert_null(train(&c, &config, &protocol, NULL, NULL, NULL, &error));
-    test_error(&error, RMIL_ERROR_DATA, "slide 14: features have 8 numbers, the model takes 16");
+    test_error(&error, RMIL_ERROR_DATA, "slide 14: features have 8 numbers, but the model takes 16");
     c.bags[14]->dim = DIM;
     ((float *)c.bags[4]->features)[5] = NAN;
     protocol.balanced = FALSE;
@@ -459,7 +459,7 @@ static void test_bad_file(void) {
     tensors[count] = (RmilTensor){.name = "more", .dtype = RMIL_DTYPE_F32, .rank = 1, .shape = {1}, .data = nan};
     g_assert_true(rmil_safetensors_write(path, tensors, count + 1, metadata, &error));
     g_assert_null(rmil_model_load(path, &error));
-    test_error(&error, RMIL_ERROR_FORMAT, "it holds 9 tensors, the model has 8");
+    test_error(&error, RMIL_ERROR_FORMAT, "it contains 9 tensors, but the model has 8");
     for (int64_t i = 0; i < count; i++)
         if (strcmp(tensors[i].name, "classifier.bias") == 0) tensors[i].data = nan;
     g_assert_true(rmil_safetensors_write(path, tensors, count, metadata, &error));

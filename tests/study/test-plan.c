@@ -149,7 +149,7 @@ static void test_vary_wrong(void) {
     refused(OF "vary: precision\nvalues: [float32]\n", NULL, "line 3: precision is the same for all runs of a study");
     refused(OF "vary: memory\nvalues: [4G]\n", NULL, "line 3: memory is the same for all runs");
     refused(OF "vary: [sigma, sigma]\nvalues: [[1], [2]]\n", NULL, "line 3: vary names \"sigma\" twice");
-    refused(OF "vary: [sigma, margin, epochs]\nvalues: [[1], [2], [3]]\n", NULL, "line 3: vary names 3 options; 2 at most");
+    refused(OF "vary: [sigma, margin, epochs]\nvalues: [[1], [2], [3]]\n", NULL, "line 3: vary names 3 options; at most 2 are allowed");
     refused(OF "vary: sigma\n", NULL, "sigma varies, but no values are given: add the field values");
     refused(OF "vary: sigma\nvalues: [1, 0]\n", NULL, "line 4: sigma is 0; it must be in 1e-06 … 1000000");
     refused(OF "vary: sigma\nvalues: [1, 1.0]\n", NULL, "line 4: values names 1 twice");
@@ -160,7 +160,7 @@ static void test_vary_wrong(void) {
     refused(OF "vary: [sigma, epochs]\nvalues:\n- [1, 2]\n- [0]\n", NULL, "line 6: epochs is 0; it must be in 1 … 1000000");
     refused(OF "vary: sigma\nvalues: [1]\nsettings:\n  sigma: 2\n", NULL, "line 6: sigma is what this study varies");
     refused(OF "vary: dropout\nvalues: [0, 0.5]\n", NULL, "method hipt, dropout 0.5: model hipt takes no dropout");
-    refused("study: low-data\nvary: sigma\nmethods: [rank]\n", NULL, "line 2: a study of the kind low-data varies fraction");
+    refused("study: low-data\nvary: sigma\nmethods: [rank]\n", NULL, "line 2: a study of the kind low-data always varies fraction");
     refused(OF, "vary=sigmas", "--set vary=sigmas: there is nothing called \"sigmas\" to vary");
     refused(OF "vary: sigma\nvalues: [1]\n", "values=[0]", "--set values=[0]: sigma is 0; it must be in");
     refused(OF "vary: sigma\nvalues: [1]\n", "sigma=2", "--set sigma=2: sigma is what this study varies");
