@@ -180,7 +180,7 @@ static void test_bad_entries(void) {
     command_expect(&o, 0, "");
     command_run(&o, root, "predict", "run/runs/rank/0", "tree", "-o", "walked", NULL);
     command_expect(&o, 1, "tree/a.h5: is a link to gone, which does not exist");
-    command_expect(&o, 1, "tree/scans: is a link to nowhere, which is not there");
+    command_expect(&o, 1, "tree/scans: is a link to nowhere, which does not exist");
     command_expect(&o, 1, "tree/loop.h5: cannot be read: Too many levels of symbolic links");
     command_expect(&o, 1, "tree/self: is the same folder as tree: its files are taken once");
     command_expect(&o, 1, "tree/sub/again: is the same folder as tree/sub");
