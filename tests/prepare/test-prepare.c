@@ -488,10 +488,10 @@ static void test_preprocessing_onnx(void) {
     } cases[] = {
         {.device = "cpu"},
         {.mean = RMIL_IMAGENET_MEAN, .sd = "0.5,0.5,0.5", .output = "features", .side = 224},
-        {.mean = "0.5,0.5,0.5", .message = "made with --mean 0.485,0.456,0.406: --mean 0.5,0.5,0.5 would"},
-        {.sd = RMIL_IMAGENET_SD, .message = "made with --sd 0.5,0.5,0.5: --sd 0.229,0.224,0.225 would"},
-        {.output = "tokens", .message = "made with --onnx-output features: --onnx-output tokens would"},
-        {.side = 256, .message = "made with --input-px 224: --input-px 256 would"},
+        {.mean = "0.5,0.5,0.5", .message = "made with --mean 0.485,0.456,0.406, and --mean 0.5,0.5,0.5 would"},
+        {.sd = RMIL_IMAGENET_SD, .message = "made with --sd 0.5,0.5,0.5, and --sd 0.229,0.224,0.225 would"},
+        {.output = "tokens", .message = "made with --onnx-output features, and --onnx-output tokens would"},
+        {.side = 256, .message = "made with --input-px 224, and --input-px 256 would"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         RmilPrepareOptions taken;
