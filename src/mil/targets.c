@@ -96,7 +96,7 @@ gboolean rmil_targets_learn(RmilModelConfig *config, const RmilTrainSlides *slid
     for (int64_t i = 0; i < n; i++) squares += pow(slides->targets[slides->train[i]].value - config->mean, 2);
     config->sd = sqrt(squares / (double)n);
     return (config->sd > 0 && isfinite(config->sd)) ||
-           rmil_fail(error, RMIL_ERROR_DATA, "the values of the training set lie too close together, or too far apart, for float32");
+           rmil_fail(error, RMIL_ERROR_DATA, "the values of the training set lie too close together, or too far apart, to be standardised");
 }
 
 /* -- order ---------------------------------------------------------------------------------------------------------------- */

@@ -224,7 +224,7 @@ static gboolean apply_said(JsonNode *node, const RmilOnnxSays *says, RmilPrepare
         !text_member(node, "onnx_output", "--onnx-output", NULL, &options->onnx_output, error) ||
         !number_member(node, "input_px", &side, error))
         return FALSE;
-    if (side < 0 || side > 1e6) return rmil_fail(error, RMIL_ERROR_FORMAT, "run.json: input_px of its preprocessing is no size");
+    if (side < 0 || side > 1e6) return rmil_fail(error, RMIL_ERROR_FORMAT, "run.json: input_px of its preprocessing is not a size");
     const int usual = says->input_px ? says->input_px : rmil_encoder_info("onnx", NULL)->tile_px, recorded = side > 0 ? (int)side : usual;
     g_autofree char *then = g_strdup_printf("%d", recorded),
                     *given = g_strdup_printf("%d", options->input_px ? options->input_px : recorded);
@@ -263,7 +263,7 @@ static gboolean apply_side(JsonNode *node, RmilPrepareOptions *options, GError *
     const int usual = usual_px(options);
     double side = usual;
     if (!number_member(node, "tile_px", &side, error)) return FALSE;
-    if (!(side >= 8 && side <= 8192)) return rmil_fail(error, RMIL_ERROR_FORMAT, "run.json: tile_px of its preprocessing is no size");
+    if (!(side >= 8 && side <= 8192)) return rmil_fail(error, RMIL_ERROR_FORMAT, "run.json: tile_px of its preprocessing is not a size");
     g_autofree char *then = g_strdup_printf("%d", (int)side),
                     *given = g_strdup_printf("%d", options->tile_px ? options->tile_px : (int)side);
     if (!same("--tile-px", then, NULL, given, error)) return FALSE;
