@@ -30,7 +30,7 @@ static void report_left_out(Cli *cli, const RmilCohort *cohort, const RmilCheck 
                     slides == 1 ? "" : "s", cohort->rows[worst].id, 100 * check->rows[worst].left[reason]);
     }
     if (options->leave_out && strstr(options->leave_out, rmil_left_out_name(RMIL_LEFT_BLUR)))
-        cli_say(cli, "left out as blur: is found when slides are tiled, for it shows in tiles alone");
+        cli_say(cli, "left out as blur: not known yet, since blur is measured on each tile when slides are tiled");
 }
 
 /* What a tile is of these slides, where the usual encoder is meant. */
@@ -39,7 +39,7 @@ static void report_tiles(Cli *cli, const RmilPrepareOptions *o) {
     g_autoptr(GString) said = g_string_new(NULL);
     g_string_printf(said, "tiles: %d px at %g µm per pixel, %.5g µm a side", o->tile_px, o->tile_mpp, o->tile_px * o->tile_mpp);
     if (o->second_mpp > 0)
-        g_string_append_printf(said, ", and about the same middle %d px at %g, %.5g µm", o->tile_px, o->second_mpp,
+        g_string_append_printf(said, ", and around the same centre %d px at %g, %.5g µm", o->tile_px, o->second_mpp,
                                o->tile_px * o->second_mpp);
     if (o->overlap > 0) g_string_append_printf(said, ", overlapping by %g px, %.5g µm", o->overlap, o->overlap * o->tile_mpp);
     cli_say(cli, "%s", said->str);
@@ -57,7 +57,7 @@ static char *spoken_sets(const RmilCohort *cohort, const RmilTrainOptions *optio
     if (fixed) {
         g_autoptr(RmilSplitTable) table = rmil_split_table_read(fixed, cohort, NULL);
         return table ? g_strdup_printf("%s fixes the sets: %" G_GINT64_FORMAT " split%s", fixed, table->count, table->count == 1 ? "" : "s")
-                     : g_strdup_printf("the sets are those of %s, which is wrong", fixed);
+                     : g_strdup_printf("the sets come from %s, which has an error", fixed);
     }
     int64_t splits[4] = {0};
     for (int64_t i = 0; i < cohort->count; i++) splits[cohort->rows[i].split]++;
@@ -166,10 +166,10 @@ static gboolean check(Cli *cli, const char *table, RmilPrepareOptions *preparati
 int command_check(int argc, char **argv) {
     static const CliUsage usage = {
         "COHORT",
-        "Opens every slide, annotation and feature file of a cohort and says what is wrong.",
-        "Also: what training would say of the table (what is predicted, classes of every set, splits, columns whose\n"
-        "names come near, slides that stand in it twice), patients in two splits, the mix of resolutions, annotations\n"
-        "of other slides and what is left out of them, lesions on negative slides.",
+        "Opens every slide, annotation and feature file of a cohort and reports what is wrong.",
+        "Also reports how training would read the table (what is predicted, the classes in each set, splits, columns\n"
+        "with similar names, slides listed twice), patients in two splits, mixed resolutions, annotations that belong\n"
+        "to another slide, what is left out of annotations, and lesions on negative slides.",
         1,
         1,
         CLI_THREADS,

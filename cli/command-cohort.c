@@ -23,7 +23,9 @@ int command_cohort(int argc, char **argv) {
     const GOptionEntry own[] = {
         {"output", 'o', 0, G_OPTION_ARG_FILENAME, &output, "the table (default: cohort.csv)", "CSV"},
         {"positive", 0, 0, G_OPTION_ARG_STRING_ARRAY, &positive,
-         "class-folders: a folder that is class 1, the others are 0; may be given again (default: the folders name the classes)", "NAME"},
+         "class-folders: a folder of class 1; all others are class 0; may be given again (default: the folders' names are the "
+         "classes)",
+         "NAME"},
         {0},
     };
     const CliGroup groups[] = {{"The table", own}, {NULL, NULL}};

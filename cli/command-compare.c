@@ -29,8 +29,9 @@ static gboolean read_column(const char *path, const char *column, const char *wh
 int command_compare(int argc, char **argv) {
     static const CliUsage usage = {"A.csv B.csv",
                                    "Mann-Whitney U between two columns of scores, two-sided, as the paper compares methods.",
-                                   "Each row is one run. Where both tables have equally many rows, which then are paired (same split,\n"
-                                   "same seed), Wilcoxon's signed-rank test is given beside it.",
+                                   "Each row is one run. If both tables have the same number of rows, row n of one is paired with "
+                                   "row n of the other\n"
+                                   "(same split, same seed), and Wilcoxon's signed-rank test is added.",
                                    2,
                                    2,
                                    0,
@@ -40,8 +41,8 @@ int command_compare(int argc, char **argv) {
     g_autofree char *column = NULL, *where_a = NULL, *where_b = NULL;
     const GOptionEntry own[] = {
         {"column", 0, 0, G_OPTION_ARG_STRING, &column, "the column to compare (default: auroc)", "NAME"},
-        {"where-a", 0, 0, G_OPTION_ARG_STRING, &where_a, "only A's rows whose column has this value", "COLUMN=VALUE"},
-        {"where-b", 0, 0, G_OPTION_ARG_STRING, &where_b, "only B's rows whose column has this value", "COLUMN=VALUE"},
+        {"where-a", 0, 0, G_OPTION_ARG_STRING, &where_a, "use only A's rows with this value in this column", "COLUMN=VALUE"},
+        {"where-b", 0, 0, G_OPTION_ARG_STRING, &where_b, "use only B's rows with this value in this column", "COLUMN=VALUE"},
         {0},
     };
     const CliGroup groups[] = {{"The tables", own}, {NULL, NULL}};

@@ -5,15 +5,15 @@
 int command_convert(int argc, char **argv) {
     static const CliUsage usage = {
         "IN OUT",
-        "Turns features, a model or an encoder into another program's format, or takes another program's.",
-        "Models: OUT.onnx is for ONNX runtimes; OUT.safetensors for rankmil and PyTorch; OUT.pth a state_dict, under\n"
+        "Converts features, models and encoders to and from the formats of other programs.",
+        "Models: OUT.onnx is for ONNX runtimes; OUT.safetensors for rankmil and PyTorch; OUT.pth is a state_dict with\n"
         "the names of the paper's code or (--to clam) of CLAM. IN is a model of rankmil, or a state_dict or whole\n"
-        "model of the paper's code or of CLAM (.pth, .pt or .safetensors). docs/models.md says what the files hold.\n\n"
-        "Encoders: with --encoder, IN is a weight file as rankmil encode takes it, and OUT.onnx the network for ONNX\n"
-        "runtimes, with its pooling. docs/encoders.md says what stands in it.\n\n"
-        "Features: IN is a feature file of rankmil, CLAM (.h5, .pt), TRIDENT, STAMP or the paper's code, or a folder\n"
-        "of such (of CLAM's, the one that holds h5_files and pt_files); OUT is a file, or a folder for one file per\n"
-        "slide. Numbers stay the same bit for bit. docs/formats.md has the layouts.",
+        "model of the paper's code or of CLAM (.pth, .pt or .safetensors). docs/models.md describes the files.\n\nEncoders: with "
+        "--encoder, IN is a weight file as rankmil encode takes it, and OUT.onnx the network for ONNX\n"
+        "runtimes, with its pooling. docs/encoders.md describes the file.\n\nFeatures: IN is a feature file of rankmil, CLAM (.h5, "
+        ".pt), TRIDENT, STAMP or the paper's code, or a folder\n"
+        "of such (of CLAM's, the one that holds h5_files and pt_files); OUT is a file, or a folder that gets one file\n"
+        "per slide. Every number keeps its exact bits. docs/formats.md describes the layouts.",
         2,
         2,
         CLI_THREADS,
@@ -45,8 +45,9 @@ int command_convert(int argc, char **argv) {
     else done = convert_features(&cli, &features, argv[1], argv[2], &error);
     convert_model_clear(&model);
     convert_features_clear(&features);
-    if (mixed) return cli_usage(&cli, "--encoder stands alone: --to is for features and models, --model for models");
-    if (misnamed && encoder) return cli_usage(&cli, "%s: an encoder is written as ONNX: its name ends in .onnx", argv[2]);
-    if (misnamed) return cli_usage(&cli, "%s: the name of such a model ends in %s.safetensors, .pt or .pth", argv[2], onnx);
+    if (mixed) return cli_usage(&cli, "--encoder cannot be combined with --to (features and models) or --model (models)");
+    if (misnamed && encoder) return cli_usage(&cli, "%s: encoders are written as ONNX: give an output name that ends in .onnx", argv[2]);
+    if (misnamed)
+        return cli_usage(&cli, "%s: cannot tell the format to write: give a name that ends in %s.safetensors, .pt or .pth", argv[2], onnx);
     return done ? cli_done(&cli) : cli_fail(&cli, error);
 }

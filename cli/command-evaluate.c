@@ -136,25 +136,22 @@ static void warn_seen(Cli *cli, const Seen *seen, const RmilTrainData *data) {
     const RmilMonitor *monitor = &cli->monitor;
     if (n_same)
         rmil_monitor_warn(monitor,
-                          "%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT
-                          " slides are the very slides that the model was trained or validated on, by "
-                          "their features (%s): the metrics are no external validation",
+                          "%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " slides are the very slides that the model was trained or "
+                          "validated on, since their features are the same (%s): this is not an external validation",
                           n_same, data->set->loaded, same->str);
     if (n_patients)
         rmil_monitor_warn(monitor,
-                          "%" G_GINT64_FORMAT " slides are of patients that the model was trained or validated on (%s): the metrics are no "
+                          "%" G_GINT64_FORMAT " slides are of patients that the model was trained or validated on (%s): this is not an "
                           "external validation",
                           n_patients, patients->str);
     if (n_ids)
         rmil_monitor_warn(monitor,
-                          "%" G_GINT64_FORMAT
-                          " slides have the id of a slide that the model was trained or validated on, with other features (%s): "
-                          "look whether they are the same slides",
+                          "%" G_GINT64_FORMAT " slides have the id of a slide that the model was trained or validated on, but "
+                          "different features (%s): check whether they are the same slides",
                           n_ids, ids->str);
     if (seen->unknown)
-        rmil_monitor_warn(monitor,
-                          "the run does not say which slides it was trained on (it was made by version 0.1.0): whether this cohort "
-                          "holds some of them is not known");
+        rmil_monitor_warn(monitor, "the run does not record which slides it was trained on (version 0.1.0 made it), so nobody can tell "
+                                   "whether this cohort contains some of them");
 }
 
 /* Ranking needs both classes: said of the cohort, before any model is applied. */
@@ -170,13 +167,13 @@ static gboolean enough_known(const RmilCohort *cohort, GError **error) {
     if (task->kind == RMIL_TASK_CLASSES ? of[0] && known > of[0] : known > 1) return TRUE;
     if (task->classes == 2)
         g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA,
-                    "%s: has %" G_GINT64_FORMAT " slides of label %s and %" G_GINT64_FORMAT " of label %s: metrics of ranking need "
-                    "both ('rankmil predict' takes slides without labels)",
+                    "%s: has %" G_GINT64_FORMAT " slides of label %s and %" G_GINT64_FORMAT " of label %s: ranking metrics need both "
+                    "('rankmil predict' takes slides without labels)",
                     cohort->path, of[0], task->names[0], of[1], task->names[1]);
     else
         g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA,
-                    "%s: the truth is known of %" G_GINT64_FORMAT " slides, or of one class alone: nothing can be measured ('rankmil "
-                    "predict' takes slides of which nothing is known)",
+                    "%s: the truth is known for %" G_GINT64_FORMAT " slides, or for one class only, so nothing can be measured "
+                    "('rankmil predict' takes slides without labels)",
                     cohort->path, known);
     return FALSE;
 }
@@ -208,8 +205,8 @@ static gboolean clear_output(Cli *cli, const char *folder, const char *cohort, G
                                                                          : NULL;
     if (!before || strcmp(before, cohort) != 0) {
         g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT,
-                    before ? "%s: holds the evaluation on another cohort, %s: give another -o DIR"
-                           : "%s: holds other results than those of 'rankmil evaluate --cohort': give another -o DIR",
+                    before ? "%s: contains the evaluation of another cohort, %s: give another -o DIR"
+                           : "%s: contains results that 'rankmil evaluate --cohort' did not write: give another -o DIR",
                     folder, before);
         return FALSE;
     }
@@ -217,7 +214,7 @@ static gboolean clear_output(Cli *cli, const char *folder, const char *cohort, G
         g_autofree char *path = g_build_filename(folder, products[i], NULL);
         if (!remove_tree(path, error)) return FALSE;
     }
-    rmil_monitor_warn(&cli->monitor, "%s: held an earlier evaluation, which this one replaces", folder);
+    rmil_monitor_warn(&cli->monitor, "%s: an earlier evaluation was here; this one replaces it", folder);
     return TRUE;
 }
 
@@ -316,7 +313,7 @@ static gboolean apply_to_cohort(Cli *cli, const char *run, const char *method, c
     const int64_t dim = rmil_model_config(models.list->pdata[0])->dim;
     done = data != NULL;
     if (done && !rmil_model_sees(models.list->pdata[0]) && data->set->dim != dim) {
-        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: has %" G_GINT64_FORMAT " features a patch, %s takes %" G_GINT64_FORMAT,
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: has %" G_GINT64_FORMAT " features per patch, but %s takes %" G_GINT64_FORMAT,
                     cohort_path, data->set->dim, run, dim);
         done = FALSE;
     }
@@ -355,7 +352,7 @@ static gboolean evaluate_mean(Cli *cli, const GPtrArray *folders, const char *me
         done = done && rmil_run_decision(folders->pdata[i], &decisions[i], error);
         if (i == 0) pooled.task = task;
         else if (done && !rmil_task_equal(&task, &pooled.task)) {
-            g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: predicts something else, or other classes, than %s",
+            g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: does not predict the same thing as %s, or not the same classes",
                         (const char *)folders->pdata[i], (const char *)folders->pdata[0]);
             done = FALSE;
         }
@@ -389,13 +386,15 @@ static gboolean evaluate_all(Cli *cli, const char *folder, RmilMeasuring how, GE
         JsonObject *result = NULL;
         GError *reason = NULL;
         if (!entry->done)
-            rmil_monitor_warn(&cli->monitor, "%s: is planned, but its training is not finished, or its folder was removed: it is left out",
+            rmil_monitor_warn(&cli->monitor,
+                              "%s: is planned, but its training has not finished or its folder was removed, so it is "
+                              "left out",
                               entry->folder);
         else if (evaluate_folder(cli, entry->folder, how, &result, &reason)) json_array_add_object_element(results, result);
         else cli_problem(cli, "evaluate", NULL, reason);
     }
     if (!rmil_run_headline(entries)) {
-        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: holds no finished training", folder);
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: contains no finished training", folder);
         return FALSE;
     }
     for (guint i = 0; i < entries->len; i++) { /* each method once, at its first training */
@@ -418,10 +417,10 @@ int command_evaluate(int argc, char **argv) {
     static const CliUsage usage = {
         "RUN",
         "Metrics of a run's test slides with 95 % intervals, and localisation.",
-        "RUN is the folder of one training, or of 'rankmil run' with all of them: then also the mean of a method's models,\n"
-        "which the report quotes. Writes metrics.json beside each predictions.csv. With --cohort and -o, the model (of\n"
-        "several: all of the method that the report quotes) is applied to the features of another cohort first; slides\n"
-        "and patients that it was trained on are named.",
+        "RUN is the folder of one training, or of 'rankmil run' with all of them; then the mean of a method's models, which\n"
+        "the report quotes, is measured too. Writes metrics.json beside each predictions.csv. With --cohort and -o, the model\n"
+        "(if there are several, all of the method that the report quotes) is applied to the features of another cohort first, and\n"
+        "slides and patients that the model has already seen are named.",
         1,
         1,
         CLI_SEED | CLI_THREADS,
@@ -435,7 +434,7 @@ int command_evaluate(int argc, char **argv) {
         {"cohort", 0, 0, G_OPTION_ARG_FILENAME, &cohort, "apply the model to this cohort (with features)", "COHORT"},
         {"output", 'o', 0, G_OPTION_ARG_FILENAME, &output, "folder for that cohort's predictions and metrics", "DIR"},
         {"method", 0, 0, G_OPTION_ARG_STRING, &method,
-         "with --cohort: of a run, this method's models (default: the one that its report quotes)", "NAME"},
+         "with --cohort: the method of a run whose models to use (default: the one that the report quotes)", "NAME"},
         {"cut", 0, 0, G_OPTION_ARG_DOUBLE, &cut, "positive above this probability (default: 0.5)", "X"},
         {"bootstrap", 0, 0, G_OPTION_ARG_INT64, &rounds, "rounds of the bootstrap (default: 2000)", "N"},
         {0},
@@ -443,8 +442,8 @@ int command_evaluate(int argc, char **argv) {
     const CliGroup groups[] = {{"Evaluation", own}, {NULL, NULL}};
     if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) return status;
     if (!cohort != !output) return cli_usage(&cli, "--cohort and -o go together");
-    if (method && !cohort) return cli_usage(&cli, "--method goes with --cohort: a run's own metrics are of all its methods");
-    if (rounds < 1 || rounds > 10000000) return cli_usage(&cli, "--bootstrap %" G_GINT64_FORMAT " is not in 1 … 10000000", rounds);
+    if (method && !cohort) return cli_usage(&cli, "--method needs --cohort: a run's own metrics always cover all of its methods");
+    if (rounds < 1 || rounds > 10000000) return cli_usage(&cli, "--bootstrap %" G_GINT64_FORMAT ": must be 1 … 10000000", rounds);
     GError *error = NULL;
     if ((cohort && !apply_to_cohort(&cli, argv[1], method, cohort, output, &error)) ||
         !evaluate_all(&cli, cohort ? output : argv[1], (RmilMeasuring){cut, rounds, (uint64_t)cli.seed}, &error))

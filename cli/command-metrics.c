@@ -70,8 +70,8 @@ static void doubt_cut(Cli *cli, const GArray *rows, const char *path, double cut
     }
     if (rows->len && (low < 0 || high > 1))
         rmil_monitor_warn(&cli->monitor,
-                          "%s: the scores lie in %g … %g, so they are no probabilities: accuracy, sensitivity and specificity are of "
-                          "the cut %g, which --cut changes",
+                          "%s: the scores range from %g to %g, so they are not probabilities: accuracy, sensitivity and specificity "
+                          "use the cut-off %g; --cut sets another",
                           path, low, high, cut);
 }
 
@@ -79,9 +79,9 @@ int command_metrics(int argc, char **argv) {
     static const CliUsage usage = {
         "PREDICTIONS.csv",
         "Metrics of any table of labels and scores, with 95 % intervals.",
-        "With a column \"split\", only the rows of --split count (default: test, where there are any). A table with columns\n"
-        "p_NAME for each class and label, risk with time and event, or predicted and value is measured as what it is; with a\n"
-        "column \"patient\" intervals resample patients.",
+        "If there is a column \"split\", only the rows of --split count (default: test, if there are any). The columns say what is\n"
+        "measured: p_NAME for each class and label; risk, time and event; or predicted and value. With a column \"patient\",\n"
+        "intervals resample patients.",
         1,
         1,
         CLI_SEED,
@@ -94,14 +94,14 @@ int command_metrics(int argc, char **argv) {
     const GOptionEntry own[] = {
         {"label-column", 0, 0, G_OPTION_ARG_STRING, &label, "column of labels, 0 or 1 (default: label)", "NAME"},
         {"score-column", 0, 0, G_OPTION_ARG_STRING, &score, "column of scores (default: probability)", "NAME"},
-        {"split", 0, 0, G_OPTION_ARG_STRING, &split, "rows of this split only; \"all\" for every row", "NAME"},
+        {"split", 0, 0, G_OPTION_ARG_STRING, &split, "use only the rows of this split; \"all\" for every row", "NAME"},
         {"cut", 0, 0, G_OPTION_ARG_DOUBLE, &cut, "positive above this score (default: 0.5)", "X"},
         {"bootstrap", 0, 0, G_OPTION_ARG_INT64, &rounds, "rounds of the bootstrap (default: 2000)", "N"},
         {0},
     };
     const CliGroup groups[] = {{"The table", own}, {NULL, NULL}};
     if (!cli_begin(&cli, &argc, &argv, &usage, groups, &status)) return status;
-    if (rounds < 1 || rounds > 10000000) return cli_usage(&cli, "--bootstrap %" G_GINT64_FORMAT " is not in 1 … 10000000", rounds);
+    if (rounds < 1 || rounds > 10000000) return cli_usage(&cli, "--bootstrap %" G_GINT64_FORMAT ": must be 1 … 10000000", rounds);
     Measured measured = {.rows = NULL};
     GError *error = NULL;
     const char *part = split ? (strcmp(split, "all") == 0 ? NULL : split) : "test";

@@ -93,13 +93,13 @@ static void compare_mpp(const Predict *p, const RmilCohortRow *row, const RmilBa
                     *range = strcmp(low, high) == 0 ? g_strdup(low) : g_strdup_printf("%s to %s", low, high);
     if (mpp > 0)
         rmil_monitor_warn(&p->cli->monitor,
-                          "%s: has %.3g µm per pixel; the model was trained on slides of %s: its "
-                          "probability may mean little here",
+                          "%s: has %.3g µm per pixel, but the model was trained on slides of %s: its probability may mean little here",
                           row->slide ? row->slide : row->features, mpp, range);
     else if (row->slide)
         rmil_monitor_warn(&p->cli->monitor,
-                          "%s: is tiled without a resolution; the model was trained on slides of %s µm per pixel: give --mpp", row->slide,
-                          range);
+                          "%s: has no resolution and is tiled at its own pixels, but the model was trained on slides of %s µm per "
+                          "pixel: give --mpp",
+                          row->slide, range);
 }
 
 static char *number(double value) { return isfinite(value) ? g_strdup_printf("%.9g", value) : g_strdup(""); }
@@ -199,8 +199,9 @@ static gboolean predict_row(Predict *p, int64_t i, GError **error) {
     if (!bag) return FALSE;
     if (pixels) rmil_bag_set_slide(bag, row->slide, rmil_work_mpp(work, i), NULL);
     if (!p->pixels && bag->dim != rmil_model_config(models[0])->dim) {
-        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: has %" G_GINT64_FORMAT " features a patch, the model takes %" G_GINT64_FORMAT,
-                    features, bag->dim, rmil_model_config(models[0])->dim);
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA,
+                    "%s: has %" G_GINT64_FORMAT " features per patch, but the model takes %" G_GINT64_FORMAT, features, bag->dim,
+                    rmil_model_config(models[0])->dim);
         return FALSE;
     }
     g_autoptr(GError) placeless = NULL;
@@ -227,12 +228,13 @@ static JsonNode *recorded(Predict *p) {
     JsonObject *record = node && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
     const char *encoder = record ? json_object_get_string_member_with_default(record, "encoder", NULL) : NULL;
     if (!record)
-        p->unsaid = p->models->alone     ? "a model file does not say how its slides were made into features"
-                    : p->models->studied ? "nothing in its folder says how its slides were made into features"
-                                         : "its run.json does not say how its slides were made into features";
+        p->unsaid = p->models->alone     ? "a model file does not record how its slides were turned into features"
+                    : p->models->studied ? "nothing in its folder records how its slides were turned into features"
+                                         : "its run.json does not record how its slides were turned into features";
     else if (encoder && p->options->encoder && strcmp(p->options->encoder, "auto") != 0 && strcmp(encoder, p->options->encoder) != 0)
-        p->unsaid = p->models->studied ? "its preprocessing.json names another encoder than --encoder, so nothing is taken from it"
-                                       : "its run.json names another encoder than --encoder, so nothing is taken from it";
+        p->unsaid = p->models->studied ? "its preprocessing.json names a different encoder from --encoder, so its settings are not "
+                                         "used"
+                                       : "its run.json names a different encoder from --encoder, so its settings are not used";
     return p->unsaid ? NULL : node;
 }
 
@@ -259,15 +261,15 @@ static gboolean apply_record(const Predict *p, JsonNode *record, GError **error)
         g_autofree char *text = i <= SECOND_MPP ? g_strdup(p->mpps) : g_strdup_printf("%g", p->given[i]);
         g_autofree char *then = i == SECOND_MPP && run == 0 ? g_strdup("tiles of one magnification")
                                                             : g_strdup_printf("%s %g%s", settings[i].tiles, run, settings[i].unit);
-        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: the model was trained on %s: %s %s would give it others; leave it out",
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT,
+                    "%s: the model was trained on %s, and %s %s would give it something "
+                    "different: leave the option out",
                     p->run, then, settings[i].option, text);
         return FALSE;
     }
     if (!bfloat16 || options->bfloat16) return TRUE;
     g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT,
-                "%s: the model was trained on features that were not made in bfloat16: --encode-bfloat16 would "
-                "give it others; leave it out",
-                p->run);
+                "%s: the model was trained on features that were not computed in bfloat16: leave --encode-bfloat16 out", p->run);
     return FALSE;
 }
 
@@ -288,10 +290,10 @@ static void say_assumed(const Predict *p) {
     const RmilPrepareOptions *options = &p->work->options;
     if (!p->unsaid || !rmil_work_encodes(p->work) || p->given[0] != not_given) return;
     g_autofree char *encoder = p->pixels ? g_strdup("") : g_strconcat(", encoder ", options->encoder, NULL);
-    rmil_monitor_warn(&p->cli->monitor, "%s: %s. Assumed: tiles of %g µm per pixel, with a share of tissue of at least %g%s. %s", p->run,
+    rmil_monitor_warn(&p->cli->monitor, "%s: %s. Assumed: tiles of %g µm per pixel with at least a share of %g of tissue%s. %s", p->run,
                       p->unsaid, options->tile_mpp, options->min_tissue, encoder,
-                      p->models->alone ? "Give the folder of its run instead, which says it, or --tile-mpp"
-                                       : "If that is not so, give --tile-mpp, --min-tissue and --encoder");
+                      p->models->alone ? "Give the folder of its run instead, which records it, or --tile-mpp"
+                                       : "If that is wrong, give --tile-mpp, --min-tissue and --encoder");
 }
 
 /* Features of another encoder than that of the training would be made for hours before the model says that it takes others. */
@@ -305,13 +307,12 @@ static gboolean check_encoder(const Predict *p, GError **error) {
     for (const char *const *name = rmil_encoder_names(); *name; name++)
         if (rmil_encoder_info(*name, NULL)->dim == wanted) g_string_append_printf(fit, "%s%s", fit->len ? ", " : "", *name);
     g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA,
-                "%s: takes %" G_GINT64_FORMAT
-                " features a patch, and %s. What is missing to make them of a slide: the encoder, its weights, "
-                "and the µm per pixel of its tiles. The encoder %s, which is taken %s, makes %" G_GINT64_FORMAT
-                ". Give --encoder NAME --weights FILE --tile-mpp X (with %" G_GINT64_FORMAT
-                " features: %s; or onnx, of a network in ONNX), or the slide's features in the place of the slide",
-                p->run, wanted, p->unsaid, o->encoder, p->named ? "as you say" : "where nobody names one", made, wanted,
-                fit->len ? fit->str : "none that is known here");
+                "%s: takes %" G_GINT64_FORMAT " features per patch, and %s. To make them from a slide, rankmil must know the "
+                "encoder, its weights and the µm per pixel of the tiles. The encoder %s, which is used %s, makes %" G_GINT64_FORMAT
+                ". Give --encoder NAME --weights FILE --tile-mpp X (encoders with %" G_GINT64_FORMAT " features: %s; or onnx for a "
+                "network in ONNX), or give the slide's feature file instead of the slide",
+                p->run, wanted, p->unsaid, o->encoder, p->named ? "as you say" : "when none is named", made, wanted,
+                fit->len ? fit->str : "none that rankmil knows");
     return FALSE;
 }
 
@@ -357,7 +358,7 @@ static gboolean predict_all(Predict *p, char **inputs, int count, GError **error
         if (!work->errors[i] && !predict_row(p, i, &reason)) cli_problem(cli, "predict", work->cohort->rows[i].id, reason);
     }
     g_autofree char *page = g_build_filename(work->folder, "predictions.html", NULL), *others = predictions_others(&p->table, p->digest);
-    if (others) rmil_monitor_warn(&cli->monitor, "%s: holds predictions of another model, too: %s", work->folder, others);
+    if (others) rmil_monitor_warn(&cli->monitor, "%s: also contains predictions of another model: %s", work->folder, others);
     if (!predictions_write(&p->table, work->folder, error) || !rmil_predictions_page_write(work->folder, page, error)) return FALSE;
     json_object_set_string_member(cli->result, "page", page);
     cli_say(cli, "page     %s", page);
@@ -410,12 +411,12 @@ int command_predict(int argc, char **argv) {
     static const CliUsage usage = {
         "RUN|MODEL SLIDE|FEATURES|FOLDER|COHORT…",
         "Applies a trained model to slides or feature files; labels are not needed.",
-        "RUN: the folder of 'rankmil run', of which all models of the method that its report quotes are taken (mean and\n"
-        "SD), or RUN/runs/METHOD, or the folder of one training, or of 'rankmil study'. MODEL: a model file alone, also one\n"
-        "of PyTorch; slides then need the --encoder that it was trained with. Inputs: files, folders, patterns in quotes, tables (.csv).\n"
-        "Slides are tiled and encoded as the training slides were. Writes predictions.csv and predictions.html, to which\n"
-        "later calls add, heatmaps/ID.png (of models with attention for each class also ID-CLASS.png), top-patches/ID.png, patches/ID.csv (scores) and qupath/ID.geojson (drag it\n"
-        "onto the slide in QuPath) into -o DIR (default: RUN/predict).",
+        "RUN: the folder of 'rankmil run' (all models of the method that its report quotes, as mean and SD), RUN/runs/METHOD,\n"
+        "the folder of one training, or of 'rankmil study'. MODEL: a model file by itself, PyTorch's included; slides then need\n"
+        "the --encoder that it was trained with. Inputs: files, folders, quoted patterns, tables (.csv). Slides are tiled and\n"
+        "encoded as the training slides were. Writes into -o DIR (default: RUN/predict): predictions.csv and predictions.html,\n"
+        "to which later calls add; heatmaps/ID.png (and ID-CLASS.png for models with attention for each class);\n"
+        "top-patches/ID.png; patches/ID.csv (scores); qupath/ID.geojson (drag it onto the slide in QuPath).",
         2,
         -1,
         CLI_THREADS | CLI_RESUMES,
@@ -426,10 +427,13 @@ int command_predict(int argc, char **argv) {
     g_autofree char *folder = NULL, *method = NULL, *value = NULL;
     g_auto(GStrv) with = NULL;
     const GOptionEntry which[] = {
-        {"with", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &with, "more models for the mean: a further RUN or MODEL; may be given again", "RUN"},
+        {"with", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &with, "another RUN or MODEL to average with; may be given again", "RUN"},
         {"method", 0, 0, G_OPTION_ARG_STRING, &method,
-         "of a run or a study (default: the one that its report quotes; the study's reference)", "NAME"},
-        {"value", 0, 0, G_OPTION_ARG_STRING, &value, "of a study in which something varies: the models of this value, of two V1,V2", "V"},
+         "which method of a run or study (default: the one that the report quotes, or the study's reference)", "NAME"},
+        {"value", 0, 0, G_OPTION_ARG_STRING, &value,
+         "which value, in a study that varies something (V1,V2 where it varies two "
+         "things)",
+         "V"},
         {0},
     };
     rmil_prepare_options_init(&options);

@@ -56,21 +56,20 @@ static gboolean check_early(Run *run, const char *names, GError **error) {
         const RmilTrainMethod *method = run->methods->pdata[m];
         if (!rmil_train_options_check(run->options, method, error)) return FALSE;
         if (method->patches && !annotated && !features) {
-            g_set_error(
-                error, RMIL_ERROR, RMIL_ERROR_DATA,
-                "%s: no slide has an annotation: %s learns from annotated patches alone; name annotations in the table, or leave it "
-                "out of --methods",
-                cohort->path, method->name);
+            g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA,
+                        "%s: no slide has an annotation, and %s learns only from annotated patches: add annotations to the table, or leave "
+                        "it out of --methods",
+                        cohort->path, method->name);
             return FALSE;
         }
         if (method->guide == RMIL_GUIDE_NONE || annotated || features) continue;
         if (rmil_guide_needs_annotations(method->guide))
             rmil_monitor_warn(&run->cli->monitor,
-                              "%s: no slide has an annotation: %s has nothing to follow, and trains as %s does without a guide",
+                              "%s: no slide has an annotation, so %s has nothing to follow and trains as %s does without a guide",
                               cohort->path, method->name, method->model);
         else
-            rmil_monitor_warn(&run->cli->monitor, "%s: no slide has an annotation: %s acts on slides without a lesion alone", cohort->path,
-                              method->name);
+            rmil_monitor_warn(&run->cli->monitor, "%s: no slide has an annotation, so %s acts only on slides without a lesion",
+                              cohort->path, method->name);
     }
     g_ptr_array_set_size(run->methods, 0); /* once the features are there, who has patch labels is known */
     return TRUE;
@@ -130,9 +129,9 @@ int command_run(int argc, char **argv) {
     static const CliUsage usage = {
         "COHORT -o DIR",
         "From a table of slides to a validated classifier, heat maps and a report.",
-        "Tiles, labels, encodes, trains, evaluates, draws and reports, skipping what is done: run it again\n"
-        "after an interruption or with more slides. Trainings of other settings, data or annotations that it\n"
-        "finds in DIR stay in its record and are not reported.",
+        "Tiles, labels, encodes, trains, evaluates, draws and reports, and skips what is already done: run it\n"
+        "again after an interruption or with more slides. Earlier trainings in DIR with other settings, data or\n"
+        "annotations stay in the record and out of the report.",
         1,
         1,
         CLI_SEED | CLI_THREADS | CLI_RESUMES,
@@ -148,7 +147,7 @@ int command_run(int argc, char **argv) {
     }
     if (settings.repeats < 1 || settings.repeats > 1000 || settings.heatmaps < 0) {
         run_settings_clear(&settings);
-        return cli_usage(&cli, "--repeats is in 1 … 1000, --heatmaps 0 or more");
+        return cli_usage(&cli, "--repeats must be 1 … 1000, and --heatmaps 0 or more");
     }
     Run run = {.cli = &cli, .options = &settings.training, .methods = g_ptr_array_new(), .given = given};
     GError *error = NULL;

@@ -32,8 +32,8 @@ int command_splits(int argc, char **argv) {
     static const CliUsage usage = {
         "COHORT",
         "Writes how a cohort is divided into training, validation and test sets.",
-        "Patients stay whole, classes alike in every set. The table has a column for each split, with train, val or test for every slide that\n"
-        "has a label: 'rankmil run --splits' takes it, and so can other programs.",
+        "Patients are never divided, and every set has the same share of each class. The table has one column per split, with\n"
+        "train, val or test for every slide that has a label. 'rankmil run --splits' reads it, and so can other programs.",
         1,
         1,
         CLI_SEED,
@@ -48,7 +48,9 @@ int command_splits(int argc, char **argv) {
     const GOptionEntry own[] = {
         {"output", 'o', 0, G_OPTION_ARG_FILENAME, &output, "the table (default: splits.csv)", "CSV"},
         train_entry(&options, "folds"),
-        {"repeats", 0, 0, G_OPTION_ARG_INT64, &repeats, "splits, each from a seed of its own; with --folds, of all folds (default: 1)",
+        {"repeats", 0, 0, G_OPTION_ARG_INT64, &repeats,
+         "number of splits, each with its own seed; with --folds, number of times all "
+         "folds are dealt (default: 1)",
          "N"},
         train_entry(&options, "test-share"),
         train_entry(&options, "val-share"),
@@ -62,7 +64,7 @@ int command_splits(int argc, char **argv) {
         return status;
     }
     GError *error = NULL;
-    if (repeats < 1 || repeats > 1000) status = cli_usage(&cli, "--repeats is in 1 … 1000");
+    if (repeats < 1 || repeats > 1000) status = cli_usage(&cli, "--repeats must be 1 … 1000");
     else if (write_splits(&cli, argv[1], &options, &reading, repeats, output ? output : "splits.csv", &error)) status = cli_done(&cli);
     else status = cli_fail(&cli, error);
     rmil_train_options_clear(&options);

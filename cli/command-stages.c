@@ -50,7 +50,7 @@ int command_tile(int argc, char **argv) {
 int command_encode(int argc, char **argv) {
     static const CliUsage usage = {"COHORT -o DIR",
                                    "Turns the tiles of every slide into features.",
-                                   "Tiles first where that is not done. Writes DIR/features/ID.h5 and DIR/cohort.csv, which\n"
+                                   "Tiles the slides first if needed. Writes DIR/features/ID.h5 and DIR/cohort.csv, which\n"
                                    "'rankmil train' takes.",
                                    1,
                                    1,
@@ -62,7 +62,7 @@ int command_encode(int argc, char **argv) {
 int command_label(int argc, char **argv) {
     static const CliUsage usage = {"COHORT -o DIR",
                                    "Marks the patches that lie in annotations.",
-                                   "Tiles first where that is not done. Writes DIR/labels/ID.h5, with --preview also DIR/labels/ID.png.",
+                                   "Tiles the slides first if needed. Writes DIR/labels/ID.h5, with --preview also DIR/labels/ID.png.",
                                    1,
                                    1,
                                    CLI_THREADS | CLI_RESUMES,

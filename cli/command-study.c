@@ -32,8 +32,8 @@ static char *find_plan(const char *name, GError **error) {
         if (g_file_test(path, G_FILE_TEST_IS_REGULAR)) return g_canonicalize_filename(path, NULL);
     }
     g_set_error(error, RMIL_ERROR, RMIL_ERROR_IO,
-                "%s: is not there, nor a plan of that name: comparison, low-data, granularity, "
-                "annotated-fraction, threshold, localisation, supervised, learning-rate, guides, annotate-next",
+                "%s: there is no such file, and no plan of that name: comparison, low-data, granularity, annotated-fraction, "
+                "threshold, localisation, supervised, learning-rate, guides, annotate-next",
                 name);
     return NULL;
 }
@@ -156,7 +156,7 @@ static gboolean run_study(Study *study, const char *cohort_path, char **argument
             return FALSE;
         json_object_set_string_member(study->cli->result, "script", script);
         g_autofree char *quoted = g_shell_quote(script);
-        cli_say(study->cli, "%s: look at its first lines, then submit it with: sh %s", script, quoted);
+        cli_say(study->cli, "%s: check its first lines, then submit it with: sh %s", script, quoted);
         return TRUE;
     }
     if (!(study->work = prepare_open(study->cli, study->folder, &study->preparation, cohort_path, &study->reading, error))) return FALSE;
@@ -188,12 +188,12 @@ int command_study(int argc, char **argv) {
         "PLAN COHORT -o DIR",
         "Runs a plan of many trainings and records every number.",
         "PLAN is a YAML file, or one of comparison, low-data, granularity, annotated-fraction, threshold,\n"
-        "localisation, supervised: the paper's experiments; guides: guides where outlines are incomplete;\n"
-        "annotate-next: slides outlined in the order that models suggest;\n"
-        "learning-rate: an example of two options varied at once.\n"
-        "Slides are tiled, labelled and encoded first, as by 'rankmil run'. Every run is kept in\n"
-        "DIR/study.sqlite as soon as it is done: start the same command again after an interruption.\n"
-        "docs/studies.md has plans, shards and clusters.",
+        "localisation, supervised: the paper's experiments; guides compares guides with incomplete outlines;\n"
+        "annotate-next outlines slides in the order that models suggest;\n"
+        "learning-rate is an example that varies two options at once.\n"
+        "Slides are tiled, labelled and encoded first, as by 'rankmil run'. Every run is recorded in\n"
+        "DIR/study.sqlite as soon as it ends: give the same command again after an interruption.\n"
+        "docs/studies.md explains plans, shards and clusters.",
         2,
         2,
         CLI_THREADS | CLI_RESUMES,
@@ -205,13 +205,16 @@ int command_study(int argc, char **argv) {
     rmil_prepare_options_init(&study.preparation);
     rmil_train_options_init(&study.base);
     const GOptionEntry own[] = {
-        {"set", 0, 0, G_OPTION_ARG_STRING_ARRAY, &study.sets, "replace a field or setting of the plan; may be given again", "KEY=VALUE"},
-        {"list", 0, 0, G_OPTION_ARG_NONE, &study.list, "show which runs are done and which are left, and do nothing", NULL},
-        {"shard", 0, 0, G_OPTION_ARG_STRING, &study.shard, "only every N-th run from the I-th; records of all shards count as one", "I/N"},
-        {"prepare", 0, 0, G_OPTION_ARG_NONE, &study.prepare, "only what comes before training", NULL},
-        {"slurm", 0, 0, G_OPTION_ARG_INT64, &study.slurm, "write DIR/study.slurm, which submits N shards to Slurm, and do nothing", "N"},
+        {"set", 0, 0, G_OPTION_ARG_STRING_ARRAY, &study.sets, "change a field or setting of the plan; may be given again", "KEY=VALUE"},
+        {"list", 0, 0, G_OPTION_ARG_NONE, &study.list, "show which runs are done and which are left, then stop", NULL},
+        {"shard", 0, 0, G_OPTION_ARG_STRING, &study.shard,
+         "do every N-th run, starting with the I-th; the records of all shards "
+         "count as one",
+         "I/N"},
+        {"prepare", 0, 0, G_OPTION_ARG_NONE, &study.prepare, "stop before training: tiles, labels and features only", NULL},
+        {"slurm", 0, 0, G_OPTION_ARG_INT64, &study.slurm, "write DIR/study.slurm, which submits N shards to Slurm, then stop", "N"},
         {"sbatch", 0, 0, G_OPTION_ARG_STRING, &study.sbatch,
-         "its options, e.g. \"--partition=long --time=8:00:00 --cpus-per-task=16 --mem=32G\"", "OPTIONS"},
+         "sbatch's options, e.g. \"--partition=long --time=8:00:00 --cpus-per-task=16 --mem=32G\"", "OPTIONS"},
         train_entry(&study.base, "memory"),
         train_entry(&study.base, "cnn-weights"),
         {0},
@@ -225,9 +228,9 @@ int command_study(int argc, char **argv) {
     if (begun) {
         GError *error = NULL;
         g_autofree char *plan = NULL;
-        if (!read_shard(&study)) status = cli_usage(&cli, "--shard \"%s\" is not I/N with I in 1 … N", study.shard);
-        else if (!study.folder) status = cli_usage(&cli, "-o DIR is missing");
-        else if (study.slurm < 0 || study.slurm > 100000) status = cli_usage(&cli, "--slurm is not in 1 … 100000");
+        if (!read_shard(&study)) status = cli_usage(&cli, "--shard \"%s\": give I/N with I from 1 to N", study.shard);
+        else if (!study.folder) status = cli_usage(&cli, "-o DIR is required");
+        else if (study.slurm < 0 || study.slurm > 100000) status = cli_usage(&cli, "--slurm must be 1 … 100000");
         else {
             plan = find_plan(argv[1], &error);
             study.plan = plan ? rmil_study_plan_read(plan, (const char *const *)study.sets, &error) : NULL;

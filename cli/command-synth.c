@@ -120,12 +120,12 @@ int command_synth(int argc, char **argv) {
     static const CliUsage usage = {"DIR",
                                    "Makes a small cohort of H&E-like slides whose truth is known.",
                                    "Writes DIR/cohort.csv, DIR/slides/*.tiff and DIR/annotations/*.xml. The same options give\n"
-                                   "the same bytes. The slides are drawn, not photographed: for demos, tests and teaching.\n"
-                                   "--layout: the same slides in the folders of a public data set, without cohort.csv.\n\n"
-                                   "With --features: DIR/cohort.csv and DIR/features/*.h5, as large as Camelyon16 by default\n"
+                                   "the same bytes. The slides are drawn by the computer: for demos, tests and teaching.\n"
+                                   "--layout arranges them in the folders of a public data set, without cohort.csv.\n\nWith "
+                                   "--features: DIR/cohort.csv and DIR/features/*.h5, as large as Camelyon16 by default\n"
                                    "(399 slides, 6.5 GB), for trying methods and machines.\n"
-                                   "With --mnist: bags of your handwritten digits, in three classes.\n\n"
-                                   "Labels are 0 and 1, unless --classes, --survival or --number asks for another task.",
+                                   "With --mnist: bags of your handwritten digits, in three classes.\n\nLabels are 0 and 1, unless "
+                                   "--classes, --survival or --number asks for another task.",
                                    1,
                                    1,
                                    CLI_SEED | CLI_THREADS | CLI_RESUMES,
@@ -138,24 +138,24 @@ int command_synth(int argc, char **argv) {
     rmil_synth_options_init(&o.pixel);
     rmil_synth_feature_options_init(&o.feature);
     const GOptionEntry own[] = {
-        {"slides", 0, 0, G_OPTION_ARG_INT64, &o.slides, "how many (default: 40; with --features 399, with --mnist 240)", "N"},
+        {"slides", 0, 0, G_OPTION_ARG_INT64, &o.slides, "number of slides (default: 40; with --features 399, with --mnist 240)", "N"},
         {"width", 0, 0, G_OPTION_ARG_INT64, &o.pixel.width, "level-0 pixels of a typical slide", "PX"},
         {"height", 0, 0, G_OPTION_ARG_INT64, &o.pixel.height, "level-0 pixels of a typical slide", "PX"},
         {"mpp", 0, 0, G_OPTION_ARG_DOUBLE, &o.pixel.mpp, "µm per pixel (default: 0.5)", "X"},
         {"positive", 0, 0, G_OPTION_ARG_DOUBLE, &o.pixel.positive, "share of slides with a lesion", "X"},
         {"test", 0, 0, G_OPTION_ARG_DOUBLE, &o.pixel.test, "share of slides in the test set", "X"},
-        {"layout", 0, 0, G_OPTION_ARG_STRING, &o.layout, "folders as of rankmil (default), camelyon16 or digestpath", "NAME"},
+        {"layout", 0, 0, G_OPTION_ARG_STRING, &o.layout, "arrangement of folders: rankmil (default), camelyon16 or digestpath", "NAME"},
         {"classes", 0, 0, G_OPTION_ARG_INT64, &o.classes, "classes 2 … 6: normal and subtypes of tumour, in words", "C"},
-        {"survival", 0, 0, G_OPTION_ARG_NONE, &o.survival, "times to an event whose hazard grows with the lesion", NULL},
-        {"number", 0, 0, G_OPTION_ARG_NONE, &o.number, "a number that grows with the lesion", NULL},
-        {"patients", 0, 0, G_OPTION_ARG_DOUBLE, &o.task.patients, "share of patients with two slides", "X"},
-        {"sites", 0, 0, G_OPTION_ARG_INT64, &o.task.sites, "places that slides come from, a little different in stain", "N"},
-        {"features", 0, 0, G_OPTION_ARG_NONE, &o.features, "feature files of made-up slides instead of pictures", NULL},
+        {"survival", 0, 0, G_OPTION_ARG_NONE, &o.survival, "predict times to an event whose hazard grows with the lesion", NULL},
+        {"number", 0, 0, G_OPTION_ARG_NONE, &o.number, "predict a number that grows with the lesion", NULL},
+        {"patients", 0, 0, G_OPTION_ARG_DOUBLE, &o.task.patients, "share of patients who have two slides", "X"},
+        {"sites", 0, 0, G_OPTION_ARG_INT64, &o.task.sites, "number of sites, each with a slightly different stain", "N"},
+        {"features", 0, 0, G_OPTION_ARG_NONE, &o.features, "make feature files instead of pictures", NULL},
         {"scale", 0, 0, G_OPTION_ARG_DOUBLE, &o.feature.scale, "features: tiles per slide (default: 1, mean 7,900)", "X"},
-        {"difficulty", 0, 0, G_OPTION_ARG_DOUBLE, &o.feature.difficulty, "features: tumour stands out 1/X as far", "X"},
+        {"difficulty", 0, 0, G_OPTION_ARG_DOUBLE, &o.feature.difficulty, "features: divide the tumour's contrast by X", "X"},
         {"dim", 0, 0, G_OPTION_ARG_INT64, &o.feature.dim, "features: numbers per tile (default: 1024)", "N"},
         {"precision", 0, 0, G_OPTION_ARG_STRING, &o.precision, "features: float16 (default) or float32", "NAME"},
-        {"mnist", 0, 0, G_OPTION_ARG_FILENAME, &o.mnist, "bags of digits instead, from MNIST's test files in this folder", "FOLDER"},
+        {"mnist", 0, 0, G_OPTION_ARG_FILENAME, &o.mnist, "make bags of digits instead, from MNIST's test files in this folder", "FOLDER"},
         {0},
     };
     const CliGroup groups[] = {{"The cohort", own}, {NULL, NULL}};
@@ -164,11 +164,13 @@ int command_synth(int argc, char **argv) {
     o.task.target = o.survival ? RMIL_SYNTH_SURVIVAL : o.number ? RMIL_SYNTH_NUMBER : RMIL_SYNTH_LABEL;
     o.task.classes = o.classes == UNSET ? 0 : o.classes;
     const char *with, *stray = stray_option(&o, &with);
-    if (stray) status = cli_usage(&cli, "%s does not go %s", stray, with);
-    else if (o.classes == 0) status = cli_usage(&cli, "--classes is 2 … 6");
-    else if ((o.classes != UNSET) + o.survival + o.number > 1) status = cli_usage(&cli, "give one of --classes, --survival and --number");
+    if (stray) status = cli_usage(&cli, "%s cannot be used %s", stray, with);
+    else if (o.classes == 0) status = cli_usage(&cli, "--classes must be 2 … 6");
+    else if ((o.classes != UNSET) + o.survival + o.number > 1)
+        status = cli_usage(&cli, "give only one of --classes, --survival and "
+                                 "--number");
     else if (o.precision && strcmp(o.precision, "float16") != 0 && strcmp(o.precision, "float32") != 0)
-        status = cli_usage(&cli, "--precision is float16 or float32");
+        status = cli_usage(&cli, "--precision must be float16 or float32");
     else if (make_cohort(&cli, &o, argv[1], &error)) status = cli_done(&cli);
     else status = cli_fail(&cli, error);
     g_free(o.precision);

@@ -4,9 +4,9 @@
 
 static gboolean is_one(const RmilTrainOptions *options, GError **error) {
     if (!rmil_train_options_get(options, "folds")) return TRUE;
-    g_set_error(
-        error, RMIL_ERROR, RMIL_ERROR_ARGUMENT,
-        "--folds means several trainings: use 'rankmil run', or write them by 'rankmil splits' and choose one by --splits and --seed");
+    g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT,
+                "--folds needs several trainings: use 'rankmil run', or write the folds with 'rankmil splits' and choose one with --splits "
+                "and --seed");
     return FALSE;
 }
 
@@ -30,10 +30,10 @@ int command_train(int argc, char **argv) {
     static const CliUsage usage = {
         "COHORT -o RUN",
         "Trains one model on the features of a cohort.",
-        "COHORT has a features column: the cohort.csv that 'rankmil encode' writes, or your own.\n"
+        "COHORT needs a features column: use the cohort.csv that 'rankmil encode' writes, or your own.\n"
         "Patch labels come from its patch_labels column or from the feature files.\n"
-        "Writes run.json, model.safetensors, history.csv, predictions.csv, localisation.csv, slides.csv,\n"
-        "and study.sqlite, which keeps what was trained there before with other settings or data.",
+        "Writes run.json, model.safetensors, history.csv, predictions.csv, localisation.csv, slides.csv\n"
+        "and study.sqlite, which also keeps earlier trainings with other settings or data.",
         1,
         1,
         CLI_SEED | CLI_THREADS | CLI_RESUMES,
@@ -49,7 +49,7 @@ int command_train(int argc, char **argv) {
     const RmilTrainMethod *usual = rmil_method_reference();
     g_autofree char *models = g_strjoinv(", ", (char **)rmil_model_names()), *guides = g_strjoinv(", ", (char **)rmil_guide_names()),
                     *of_model = g_strdup_printf("%s (default: %s)", models, usual->model),
-                    *of_guide = g_strdup_printf("%s (default: %s where the model takes it)", guides, rmil_guide_name(usual->guide));
+                    *of_guide = g_strdup_printf("%s (default: %s if the model supports it)", guides, rmil_guide_name(usual->guide));
     const GOptionEntry own[] = {
         {"model", 0, 0, G_OPTION_ARG_STRING, &model, of_model, "NAME"},
         {"guide", 0, 0, G_OPTION_ARG_STRING, &guide, of_guide, "NAME"},

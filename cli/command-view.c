@@ -52,15 +52,13 @@ static char *read_folder(View *view, const char *folder, GError **error) {
     if (!run) {
         if (!*error)
             g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA,
-                        "%s: is no folder of 'rankmil run': it has no run.json; give such a folder, or a "
-                        "table of slides",
-                        folder);
+                        "%s: is not a folder of 'rankmil run', since it has no run.json: give such a folder, or a table of slides", folder);
         return NULL;
     }
     if (!read_arguments(view, run, &arguments)) {
         rmil_monitor_warn(&view->cli->monitor,
-                          "%s: does not say its command line, so that the exact training cannot follow: give 'rankmil "
-                          "run' once more, with this version",
+                          "%s: does not record its command line, so the exact training cannot follow: run 'rankmil run' once more "
+                          "with this version",
                           path);
         return g_steal_pointer(&here);
     }
@@ -70,7 +68,7 @@ static char *read_folder(View *view, const char *folder, GError **error) {
     }
     g_autofree char *table = in_directory(view->directory, rest[1]);
     if (!g_file_test(table, G_FILE_TEST_EXISTS)) {
-        g_set_error(error, RMIL_ERROR, RMIL_ERROR_IO, "%s: the table that %s was made from is not there any more", table, folder);
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_IO, "%s: the table that %s was made from is gone", table, folder);
         return NULL;
     }
     return set_rerun(view, arguments, error) ? g_steal_pointer(&table) : NULL;
@@ -79,7 +77,7 @@ static char *read_folder(View *view, const char *folder, GError **error) {
 static gboolean open_all(View *view, const char *given, gboolean watch, GError **error) {
     const gboolean folder = g_file_test(given, G_FILE_TEST_IS_DIR);
     if (watch && !folder) {
-        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: is no folder of 'rankmil run'", given);
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: is not a folder of 'rankmil run'", given);
         return FALSE;
     }
     g_autofree char *table = folder ? read_folder(view, given, error) : g_strdup(given);
@@ -151,12 +149,12 @@ static void run_until_signal(RmilServe *serve) {
 static void say_address(View *view, const char *address) {
     if (view->listen && g_strcmp0(view->listen, "127.0.0.1") != 0)
         rmil_monitor_warn(&view->cli->monitor,
-                          "--listen %s: other machines reach this page. Whoever has its address sees the slides%s; "
-                          "nothing is encrypted: use it in a network that you trust, or through SSH (ssh -L)",
-                          view->listen, view->read_only ? "" : ", changes outlines and trains");
+                          "--listen %s: other machines can reach this page. Anyone who has its address can see the slides%s, and "
+                          "nothing is encrypted: use it on a network that you trust, or through SSH (ssh -L)",
+                          view->listen, view->read_only ? "" : ", change outlines and train");
     if (view->cli->json || view->cli->quiet) cli_print(stderr, "%s\n", address);
     cli_say(view->cli, "view     %s", address);
-    cli_say(view->cli, "         Open this address in a browser. Ctrl-C ends it; what was saved is kept.");
+    cli_say(view->cli, "         Open this address in a browser. Ctrl-C stops the server; everything saved is kept.");
 }
 
 static int view_command(int argc, char **argv, const CliUsage *usage, gboolean watch) {
@@ -166,23 +164,23 @@ static int view_command(int argc, char **argv, const CliUsage *usage, gboolean w
     run_settings_init(&view.settings);
     rmil_serve_options_init(&view.serve);
     const GOptionEntry server[] = {
-        {"port", 0, 0, G_OPTION_ARG_INT, &view.port, "port to listen at; 0: any that is free (default: 8765)", "N"},
+        {"port", 0, 0, G_OPTION_ARG_INT, &view.port, "port to listen on; 0 takes any free one (default: 8765)", "N"},
         {"listen", 0, 0, G_OPTION_ARG_STRING, &view.listen,
-         "address to listen at (default: 127.0.0.1, this machine alone). With any other, those machines reach the page: whoever has its "
-         "address sees the slides and changes outlines, and nothing is encrypted",
+         "address to listen on (default: 127.0.0.1, this machine only). With any other, other machines can reach the page: anyone "
+         "who has its address can see the slides and change outlines, and nothing is encrypted",
          "ADDR"},
-        {"read-only", 0, 0, G_OPTION_ARG_NONE, &view.read_only, "nothing is saved or trained", NULL},
-        {"live", 0, 0, G_OPTION_ARG_NONE, &view.live, "every change of an outline trains, also one in QuPath", NULL},
-        {"method", 0, 0, G_OPTION_ARG_STRING, &view.given_method, "that is trained (default: the one that the report quotes)", "NAME"},
+        {"read-only", 0, 0, G_OPTION_ARG_NONE, &view.read_only, "neither save nor train anything", NULL},
+        {"live", 0, 0, G_OPTION_ARG_NONE, &view.live, "retrain after every change of an outline, including changes made in QuPath", NULL},
+        {"method", 0, 0, G_OPTION_ARG_STRING, &view.given_method, "method to train (default: the one that the report quotes)", "NAME"},
         {0}};
     const GOptionEntry watcher[] = {
-        {"method", 0, 0, G_OPTION_ARG_STRING, &view.given_method, "that is trained (default: the one that the report quotes)", "NAME"},
+        {"method", 0, 0, G_OPTION_ARG_STRING, &view.given_method, "method to train (default: the one that the report quotes)", "NAME"},
         {0}};
     g_autofree GOptionEntry *labels = prepare_label_entries(&view.settings.preparation),
                             *table = reading_entries(&view.settings.reading, FALSE);
     const CliGroup of_view[] = {{"The page", server},
-                                {"The table, where no run's folder says it", table},
-                                {"Annotations, where no run's folder says it", labels},
+                                {"The table, if no run's folder names it", table},
+                                {"Annotations, if no run's folder describes them", labels},
                                 {NULL, NULL}};
     const CliGroup of_watch[] = {{"The loop", watcher}, {NULL, NULL}};
     if (!cli_begin(&cli, &argc, &argv, usage, watch ? of_watch : of_view, &status)) {
@@ -192,7 +190,7 @@ static int view_command(int argc, char **argv, const CliUsage *usage, gboolean w
     GError *error = NULL;
     RmilServe *serve = open_all(&view, argv[1], watch, &error) ? rmil_serve_new(&view.serve, &error) : NULL;
     if (serve) {
-        if (watch) cli_say(&cli, "watch    %s: annotations that change are trained on. Ctrl-C ends it.", argv[1]);
+        if (watch) cli_say(&cli, "watch    %s: retrains when annotations change. Ctrl-C stops it.", argv[1]);
         else say_address(&view, rmil_serve_address(serve));
         run_until_signal(serve);
         rmil_serve_free(serve);
@@ -205,10 +203,13 @@ static int view_command(int argc, char **argv, const CliUsage *usage, gboolean w
 int command_view(int argc, char **argv) {
     static const CliUsage usage = {"DIR|COHORT",
                                    "Look at slides, outline, retrain, in the browser.",
-                                   "DIR is a folder of 'rankmil run': slides with what the models say of them, heat maps, outlines, and\n"
-                                   "retraining in seconds; the exact models follow in the background and are what is kept. Of a table\n"
-                                   "alone the slides are shown and outlined. Outlines are saved as QuPath GeoJSON, where the table names\n"
-                                   "them, or as annotations/ID.geojson beside it. The page needs no network.",
+                                   "DIR is a folder of 'rankmil run': look at slides, predictions and heat maps, outline, and "
+                                   "retrain in\n"
+                                   "seconds; the exact models follow in the background, and those are kept. Given a table instead, "
+                                   "slides\n"
+                                   "can be viewed and outlined. Outlines are saved as QuPath GeoJSON in the file that the table "
+                                   "names, or\n"
+                                   "as annotations/ID.geojson beside the table. The page needs no network.",
                                    1,
                                    1,
                                    CLI_THREADS,
@@ -218,10 +219,12 @@ int command_view(int argc, char **argv) {
 
 int command_watch(int argc, char **argv) {
     static const CliUsage usage = {"DIR",
-                                   "Retrains when annotations change: the loop of 'rankmil view' for those who draw in QuPath.",
-                                   "Sees the annotations that the table of DIR names change, trains on from the last model in seconds,\n"
-                                   "writes the attention of each changed slide to DIR/overlays/METHOD/ID.geojson, which QuPath shows,\n"
-                                   "and then makes the exact models, as 'rankmil run' does.",
+                                   "Retrains when annotations change: the loop of 'rankmil view' for people who draw in QuPath.",
+                                   "Watches the annotations that the table of DIR names. After a change it trains on from the last "
+                                   "model\n"
+                                   "in seconds, writes the attention of each changed slide to DIR/overlays/METHOD/ID.geojson, which "
+                                   "QuPath\n"
+                                   "shows, and then makes the exact models, as 'rankmil run' does.",
                                    1,
                                    1,
                                    CLI_THREADS,

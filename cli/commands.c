@@ -3,8 +3,8 @@
 #include "cli.h"
 
 const CliCommand cli_commands[] = {
-    {"run", "the main job: everything below in order, skipping what is done", command_run},
-    {"check", "open every slide, annotation and feature file of a cohort; say what is wrong", command_check},
+    {"run", "the main job: everything below in order, skipping what is already done", command_run},
+    {"check", "open every slide, annotation and feature file of a cohort; report what is wrong", command_check},
     {"tile", "find the tissue and lay the tile grid", command_tile},
     {"encode", "turn tiles into features", command_encode},
     {"label", "mark the patches that lie in annotations", command_label},
@@ -13,13 +13,13 @@ const CliCommand cli_commands[] = {
     {"evaluate", "metrics of a run with intervals; localisation", command_evaluate},
     {"report", "one self-contained HTML file from a run's folder", command_report},
     {"view", "look at slides, outline, retrain, in the browser", command_view},
-    {"watch", "retrain when annotations change, for those who draw in QuPath", command_watch},
+    {"watch", "retrain when annotations change, for people who draw in QuPath", command_watch},
     {"study", "run a plan of many trainings: one of the paper's experiments, or your own", command_study},
     {"metrics", "metrics of any table of labels and scores", command_metrics},
     {"compare", "Mann-Whitney U between two columns of scores", command_compare},
-    {"convert", "features and models to and from other programs' files", command_convert},
+    {"convert", "convert features and models to and from other programs' files", command_convert},
     {"cohort", "write the cohort table of a data set from its own folders", command_cohort},
-    {"splits", "write how a cohort is divided: Monte-Carlo splits or folds", command_splits},
+    {"splits", "divide a cohort: write Monte-Carlo splits or folds as a table", command_splits},
     {"synth", "make a small cohort of H&E-like slides with annotations", command_synth},
     {0},
 };

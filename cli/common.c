@@ -157,7 +157,7 @@ static void free_state(Cli *cli) {
 /* -- interruption -------------------------------------------------------------------------------------------------------- */
 /* Only what may be called from a signal handler; the signal then ends the process as it would have. */
 static void interrupted(int number) {
-    static const char words[] = "\nrankmil: interrupted. What is done is kept: give the same command again to go on from there.\n";
+    static const char words[] = "\nrankmil: interrupted. Finished work is kept: give the same command again to continue from there.\n";
     if (write(STDERR_FILENO, words, sizeof words - 1) < 0) return;
     signal(number, SIG_DFL);
     raise(number);
@@ -188,9 +188,9 @@ static gboolean wrong_usage(const Cli *cli, const char *message) {
 /* An option that every command takes, though it means nothing to this one, is not passed over in silence. */
 static void warn_meaningless(Cli *cli, CliTraits traits) {
     if (cli->threads && !(traits & CLI_THREADS))
-        rmil_monitor_warn(&cli->monitor, "'rankmil %s' works on one thread: --threads means nothing to it", cli->name);
+        rmil_monitor_warn(&cli->monitor, "'rankmil %s' uses one thread: --threads has no effect here", cli->name);
     if (cli->seed && !(traits & CLI_SEED))
-        rmil_monitor_warn(&cli->monitor, "'rankmil %s' draws no random numbers: --seed means nothing to it", cli->name);
+        rmil_monitor_warn(&cli->monitor, "'rankmil %s' uses no random numbers: --seed has no effect here", cli->name);
 }
 
 gboolean cli_parse_again(char **arguments, const CliGroup *groups, char ***rest, GError **error) {
@@ -221,7 +221,7 @@ static gboolean parse(Cli *cli, int *argc, char ***argv, const CliUsage *usage, 
         {"threads", 0, hide_threads, G_OPTION_ARG_INT, &cli->threads, "threads to use (default: all processors)", "N"},
         {"seed", 0, hide_seed, G_OPTION_ARG_INT64, &cli->seed, "seed of every random choice (default: 0)", "S"},
         {"json", 0, 0, G_OPTION_ARG_NONE, &cli->json, "print the result as JSON on stdout", NULL},
-        {"quiet", 'q', 0, G_OPTION_ARG_NONE, &cli->quiet, "no progress, no tables", NULL},
+        {"quiet", 'q', 0, G_OPTION_ARG_NONE, &cli->quiet, "print no progress and no tables", NULL},
         {"help", 'h', 0, G_OPTION_ARG_NONE, &help, "this text", NULL},
         {0},
     };
@@ -246,7 +246,7 @@ static gboolean parse(Cli *cli, int *argc, char ***argv, const CliUsage *usage, 
         return FALSE;
     }
     if (cli->threads >= 0 && cli->threads <= 4096) return TRUE;
-    g_autofree char *message = g_strdup_printf("--threads %d is not in 1 … 4096", cli->threads);
+    g_autofree char *message = g_strdup_printf("--threads %d: must be 1 … 4096", cli->threads);
     return wrong_usage(cli, message);
 }
 
@@ -288,7 +288,7 @@ static int finish(Cli *cli, gboolean whole) {
         g_autofree char *text = json_text(cli->result);
         cli_print(stdout, "%s\n", text);
     } else if (status && json_array_get_length(cli->problems) > 1) {
-        cli_print(stderr, "rankmil: %u problems, each named above%s\n", json_array_get_length(cli->problems),
+        cli_print(stderr, "rankmil: %u problems, each reported above%s\n", json_array_get_length(cli->problems),
                   whole ? "; the rest is done" : "");
     }
     if (fflush(stdout) != 0) {

@@ -8,7 +8,7 @@ GOptionEntry *convert_encoder_entries(char **encoder, char **help) {
     g_autoptr(GString) names = g_string_new("IN is its weights, OUT is OUT.onnx: ");
     for (const char *const *name = rmil_encoder_names(); *name; name++)
         if (rmil_encoder_is_network(*name)) g_string_append_printf(names, "%s, ", *name);
-    g_string_append(names, "or auto: the one whose weights they are");
+    g_string_append(names, "or auto: the encoder that the weights belong to");
     *help = g_string_free(g_steal_pointer(&names), FALSE);
     const GOptionEntry entries[] = {{"encoder", 0, 0, G_OPTION_ARG_STRING, encoder, *help, "NAME"}, {0}};
     return g_memdup2(entries, sizeof entries);

@@ -56,7 +56,7 @@ static GPtrArray *list_inputs(const char *folder, GError **error) {
                 g_ptr_array_add(inputs, g_build_filename(folder, name, NULL));
     }
     if (inputs->len == 0) {
-        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: holds no feature files (.h5, .hdf5, .pt)", folder);
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: contains no feature files (.h5, .hdf5, .pt)", folder);
         return NULL;
     }
     g_ptr_array_sort(inputs, compare_paths);
@@ -66,7 +66,7 @@ static GPtrArray *list_inputs(const char *folder, GError **error) {
 static gboolean write_bag(const Converting *c, const RmilBag *bag, const char *from, const char *to, GError **error) {
     g_autofree char *source = g_canonicalize_filename(from, NULL), *target = g_canonicalize_filename(to, NULL);
     if (strcmp(source, target) == 0) {
-        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: would be written over itself: give another place", from);
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: input and output are the same file: give another output", from);
         return FALSE;
     }
     gboolean half = c->options->precision ? strcmp(c->options->precision, "float16") == 0 : bag->stored_half;
@@ -100,7 +100,7 @@ static gboolean find_mpp(const Converting *c, const RmilCohortRow *row, RmilBag 
 static void say_left_out(const Converting *c, const RmilBag *bag) {
     if (strcmp(c->layout, "paper") == 0 && (bag->tissue || bag->source))
         rmil_monitor_warn(&c->cli->monitor,
-                          "the paper's layout has no place for tissue shares and for what made the features: they are left out");
+                          "the paper's layout cannot store tissue shares or how the features were made: both are left out");
 }
 
 static gboolean convert_file(Converting *c, const char *from, GError **error) {
@@ -142,15 +142,15 @@ static gboolean plan(Converting *c, const char *from, const char *to, GError **e
     c->layout = c->options->layout ? c->options->layout : c->single && g_str_has_suffix(to, ".pt") ? "clam" : "rankmil";
     if (!g_strv_contains(rmil_bag_layouts(), c->layout)) {
         g_autofree char *known = g_strjoinv(", ", (char **)rmil_bag_layouts());
-        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "--to \"%s\" is none of %s", c->layout, known);
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "--to \"%s\" is not one of %s", c->layout, known);
         return FALSE;
     }
     if (c->single && g_str_has_suffix(to, ".pt") && strcmp(c->layout, "clam") != 0) {
-        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: a .pt file is of CLAM's layout, not %s", to, c->layout);
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: a .pt file has CLAM's layout, not %s", to, c->layout);
         return FALSE;
     }
     if (folder && g_file_test(to, G_FILE_TEST_EXISTS) && !g_file_test(to, G_FILE_TEST_IS_DIR)) {
-        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: is a file; a folder is converted into a folder", to);
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: is a file, but a folder is converted into a folder: name a folder", to);
         return FALSE;
     }
     if (c->options->cohort && !(c->cohort = rmil_cohort_read_as(c->options->cohort, &(RmilReading){.target = RMIL_TARGET_UNREAD}, error)))
@@ -168,7 +168,7 @@ static gboolean right_options(const ConvertFeatures *o, GError **error) {
         return FALSE;
     }
     if (o->mpp >= 0 && o->mpp < 1000 && o->patch_size >= 0 && o->patch_size < 1e6) return TRUE;
-    g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "--mpp and --patch-size are to be above 0");
+    g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "--mpp and --patch-size must be above 0");
     return FALSE;
 }
 
@@ -181,13 +181,15 @@ void convert_features_clear(ConvertFeatures *options) {
 
 GOptionEntry *convert_features_entries(ConvertFeatures *o) {
     g_autofree char *layouts = g_strjoinv(", ", (char **)rmil_bag_layouts());
-    o->help = g_strdup_printf("features as %s (default: rankmil); a model's weights as paper or clam", layouts);
+    o->help = g_strdup_printf("layout of features: %s (default: rankmil); of a model's weights: paper or clam", layouts);
     const GOptionEntry entries[] = {
         {"to", 0, 0, G_OPTION_ARG_STRING, &o->layout, o->help, "LAYOUT"},
-        {"precision", 0, 0, G_OPTION_ARG_STRING, &o->precision, "features as float16 or float32 (default: as they are)", "TYPE"},
+        {"precision", 0, 0, G_OPTION_ARG_STRING, &o->precision, "store features as float16 or float32 (default: unchanged)", "TYPE"},
         {"mpp", 0, 0, G_OPTION_ARG_DOUBLE, &o->mpp, "µm per level-0 pixel of the slides: for STAMP's coordinates", "X"},
-        {"cohort", 0, 0, G_OPTION_ARG_FILENAME, &o->cohort, "table whose mpp column or slides say that for each id", "CSV"},
-        {"patch-size", 0, 0, G_OPTION_ARG_DOUBLE, &o->patch_size, "level-0 pixels of a patch's side, instead of what files say or imply",
+        {"cohort", 0, 0, G_OPTION_ARG_FILENAME, &o->cohort, "table whose mpp column or slides give that for each id", "CSV"},
+        {"patch-size", 0, 0, G_OPTION_ARG_DOUBLE, &o->patch_size,
+         "side of a patch in level-0 pixels, instead of what the files say "
+         "or imply",
          "PX"},
         {0},
     };

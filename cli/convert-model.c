@@ -16,8 +16,8 @@ void convert_model_clear(ConvertModel *options) {
 
 GOptionEntry *convert_model_entries(ConvertModel *o) {
     g_autofree char *models = g_strjoinv(", ", (char **)rmil_model_names()), *guides = g_strjoinv(", ", (char **)rmil_guide_names());
-    o->help[0] = g_strdup_printf("a state_dict's model: %s (default: told by its tensors)", models);
-    o->help[1] = g_strdup_printf("what it was trained with: %s (default: %s)", guides, rmil_guide_name(RMIL_GUIDE_NONE));
+    o->help[0] = g_strdup_printf("the model of a state_dict: %s (default: recognised by its tensors)", models);
+    o->help[1] = g_strdup_printf("the guide it was trained with: %s (default: %s)", guides, rmil_guide_name(RMIL_GUIDE_NONE));
     gsize count;
     const RmilOption *table = rmil_train_option_table(&count);
     GOptionEntry *entries = g_new0(GOptionEntry, count + 3), *next = entries;

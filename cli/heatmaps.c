@@ -139,7 +139,7 @@ static gboolean draw_tiles(const Picture *p, const char *path, GPtrArray *more, 
 gboolean heat_write(const RmilWork *work, const RmilCohortRow *given, const RmilBag *bag, const RmilModel *const *models, int64_t count,
                     const char *title, const char *path, GPtrArray *more, GError **error) {
     if (!bag->coords || bag->coords_um > 0 || bag->patch_size_level0 <= 0) {
-        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: its features have no coordinates to draw them at", given->id);
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: the features have no coordinates, so no heat map can be drawn", given->id);
         return FALSE;
     }
     g_autoptr(RmilSlide) slide = rmil_slide_open(given->slide, given->mpp > 0 ? given->mpp : work->options.mpp, error);

@@ -24,9 +24,9 @@ gboolean measured_check(const Measured *measured, const char *where, GError **er
     g_autofree char *counts = counts_of(task, rows);
     g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: %s cases: %s", where, counts,
                 task->classes == 2                 ? "ranking metrics need both"
-                : task->kind == RMIL_TASK_CLASSES  ? "ranking metrics need two classes at least"
-                : task->kind == RMIL_TASK_SURVIVAL ? "measures of survival need an event and another case"
-                                                   : "measures need two values at least");
+                : task->kind == RMIL_TASK_CLASSES  ? "ranking metrics need at least two classes"
+                : task->kind == RMIL_TASK_SURVIVAL ? "survival metrics need one event and at least one other case"
+                                                   : "metrics need at least two values");
     return FALSE;
 }
 
@@ -66,7 +66,7 @@ static void report_classes(Cli *cli, const Measured *measured, JsonObject *out) 
         if (metrics->count[c])
             cli_say(cli, "%-24s %7" G_GINT64_FORMAT "  %7.4f      %7.4f      %7.4f", task->names[c], metrics->count[c], v[RMIL_CLASS_AUROC],
                     v[RMIL_CLASS_SENSITIVITY], v[RMIL_CLASS_SPECIFICITY]);
-        else cli_say(cli, "%-24s       0  no case: undefined, and left out of the means", task->names[c]);
+        else cli_say(cli, "%-24s       0  no case: undefined and left out of the means", task->names[c]);
     }
     json_object_set_object_member(out, "classes", classes);
     json_object_set_array_member(out, "confusion", confusion);
@@ -96,7 +96,7 @@ JsonObject *measured_report(Cli *cli, const Measured *measured, RmilMeasuring ho
     const RmilMeasure *measures = rmil_measures(task, &count);
     g_autofree char *counts = counts_of(task, measured->rows);
     g_autofree int64_t *groups = rmil_predictions_patients(measured->rows);
-    cli_say(cli, "%s cases; 95 %% intervals, by whom stands behind them (bootstrap%s, %" G_GINT64_FORMAT " rounds)", counts,
+    cli_say(cli, "%s cases; 95 %% intervals, each with its method (bootstrap%s, %" G_GINT64_FORMAT " rounds)", counts,
             groups                            ? " of patients"
             : task->kind == RMIL_TASK_CLASSES ? ": stratified"
                                               : "",

@@ -20,8 +20,8 @@ static void write_all(const char *text) {
 static GLogWriterOutput note(GLogLevelFlags level, const GLogField *fields, gsize n, gpointer user) {
     for (gsize i = 0; i < n && (level & G_LOG_LEVEL_ERROR); i++) {
         if (strcmp(fields[i].key, "MESSAGE") != 0 || !strstr(fields[i].value, "failed to allocate")) continue;
-        write_all(
-            "\nrankmil: not enough memory: what is done is kept; run the same command again with fewer --threads, or with more memory\n");
+        write_all("\nrankmil: not enough memory. Finished work is kept: run the same command again with fewer --threads or with more "
+                  "memory\n");
         _exit(1);
     }
     return g_log_writer_default(level, fields, n, user);
@@ -43,7 +43,9 @@ int memory_threads(Cli *cli, int threads) {
     if (!have) return threads;
     int most = have > BASE + PER_THREAD ? (int)MIN((have - BASE) / PER_THREAD, 4096) : 1;
     if (threads <= most) return threads;
-    rmil_monitor_warn(&cli->monitor, "the limit of %" G_GUINT64_FORMAT " MiB on address space (ulimit -v) is enough for %d of %d threads",
+    rmil_monitor_warn(&cli->monitor,
+                      "the limit of %" G_GUINT64_FORMAT " MiB on address space (ulimit -v) allows only %d of %d "
+                      "threads",
                       have >> 20, most, threads);
     return most;
 }

@@ -57,15 +57,15 @@ static gboolean check_choice(const RmilStudy *study, const char *method, const c
     }
     const char *folder = rmil_study_folder(study), *variable = rmil_study_value(study, "variable");
     g_autofree char *all_methods = join(methods, ", "), *all_values = join(values, "; ");
-    if (!methods->len) g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: none of the study's trainings is finished", folder);
+    if (!methods->len) g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: none of the study's trainings has finished", folder);
     else if (!values->len)
-        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: the study has no finished training of %s, but of %s: give --method", folder,
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: the study has no finished training of %s, only of %s: give --method", folder,
                     method, all_methods);
     else if (!value && values->len > 1)
         g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: the study varies %s: give --value with one of %s", folder, variable,
                     all_values);
     else if (!found)
-        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: the study has no finished training of %s with %s %s, but with %s", folder,
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: the study has no finished training of %s with %s %s, only with %s", folder,
                     method, variable, value, all_values);
     else return TRUE;
     return FALSE;
@@ -76,8 +76,8 @@ static gboolean add_model(Models *models, const RmilStudyRun *run, const char *f
     if (!have) return FALSE;
     if (!*run->sha256 || strcmp(have, run->sha256) == 0) return models_add(models, run->model, folder, error);
     g_set_error(error, RMIL_ERROR, RMIL_ERROR_FORMAT,
-                "%s: is not the model that the study's record is of (another SHA-256): it was damaged or replaced; give the command of the "
-                "study again",
+                "%s: is not the model that the study recorded (its SHA-256 differs), so it was damaged or replaced: give the study's "
+                "command again",
                 run->model);
     return FALSE;
 }
@@ -125,7 +125,8 @@ gboolean models_add_study(Models *models, Cli *cli, const char *folder, const Mo
     }
     if (left)
         rmil_monitor_warn(&cli->monitor,
-                          "%s: %" G_GINT64_FORMAT " of its trainings of %s are planned, but not finished: the mean is of the others",
+                          "%s: %" G_GINT64_FORMAT " of its trainings of %s are planned but have not finished: the mean is over the "
+                          "others",
                           folder, left, method);
     g_free(models->title);
     models->title = name_models(last, added);

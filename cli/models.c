@@ -26,17 +26,19 @@ static gboolean goes_with(const RmilModel *model, const char *path, const RmilMo
     const RmilModelConfig *config = rmil_model_config(model), *first = rmil_model_config(first_model);
     g_autofree char *own = task_words(&config->task), *others = task_words(&first->task);
     if (rmil_model_sees(model) != rmil_model_sees(first_model))
-        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA,
-                    "%s and %s: one looks at the slides' pixels, the other at features: give them in two calls", first_path, path);
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s and %s: one model reads pixels and the other features: use two separate calls",
+                    first_path, path);
     else if (config->dim != first->dim)
-        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: takes %" G_GINT64_FORMAT " features a patch, %s takes %" G_GINT64_FORMAT, path,
-                    config->dim, first_path, first->dim);
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: takes %" G_GINT64_FORMAT " features per patch, %s takes %" G_GINT64_FORMAT,
+                    path, config->dim, first_path, first->dim);
     else if (!rmil_task_equal(&config->task, &first->task))
-        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: predicts %s%s, %s predicts %s: there is no mean of both", path, own,
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: predicts %s%s, but %s predicts %s: the two cannot be averaged", path, own,
                     strcmp(own, others) == 0 ? " in another way" : "", first_path, others);
     else if (config->task.kind == RMIL_TASK_SURVIVAL && config->survival_loss != first->survival_loss)
-        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA, "%s: its survival loss is not that of %s: their risks have no common unit", path,
-                    first_path);
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA,
+                    "%s: has another survival loss than %s: their risks have different units and "
+                    "cannot be averaged",
+                    path, first_path);
     else return TRUE;
     return FALSE;
 }
@@ -48,7 +50,7 @@ gboolean models_add(Models *models, const char *path, const char *folder, GError
     for (guint i = 0; i < models->paths->len; i++) {
         g_autofree char *other = g_canonicalize_filename(models->paths->pdata[i], NULL);
         if (strcmp(full, other) != 0) continue;
-        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: is given twice: it would count twice in the mean", path);
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: is given twice and would count twice in the mean: give it once", path);
         rmil_model_free(model);
         return FALSE;
     }
@@ -73,8 +75,8 @@ gboolean models_take_info(Models *models, JsonObject *info, const char *folder, 
                     *difference = was && is ? rmil_config_difference(was, is, places) : g_strdup("");
     if (!*difference) return TRUE;
     g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA,
-                "%s: its slides were made into features in another way than those of the models before (%s): one slide cannot be given to "
-                "both",
+                "%s: its slides were turned into features in another way than those of the models before it (%s), so the same slide "
+                "cannot be given to both: use separate calls",
                 folder, difference);
     return FALSE;
 }
@@ -129,14 +131,16 @@ static gboolean add_run(Models *models, Cli *cli, const char *folder, const char
         if (strcmp(entry->method, method) != 0) continue;
         if (!entry->done)
             rmil_monitor_warn(&cli->monitor,
-                              "%s: is planned, but its training is not finished, or its folder was removed: it is left out of the mean",
+                              "%s: is planned, but its training has not finished or its folder was removed, so it is left out of the "
+                              "mean",
                               entry->folder);
         else if (!add_folder(models, entry->folder, error)) return FALSE;
     }
     g_autofree char *there = methods_of(entries);
     if (models->list->len == before) {
         g_set_error(error, RMIL_ERROR, RMIL_ERROR_DATA,
-                    *there ? "%s: holds no finished training of %s, but of %s" : "%s: holds no finished training", folder, method, there);
+                    *there ? "%s: contains no finished training of %s, only of %s" : "%s: contains no finished training", folder, method,
+                    there);
         return FALSE;
     }
     if (models->list->len == 1) {
@@ -216,7 +220,7 @@ gboolean models_load(Models *models, Cli *cli, const char *run, const ModelsChoi
     for (guint i = 0; done && choice->with && choice->with[i]; i++, count++)
         done = add_any(models, cli, choice->with[i], choice, &files, error);
     if (done && choice->value && !models->varied) {
-        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: is not of a study in which something varies: leave --value out", run);
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: does not belong to a study that varies something: leave --value out", run);
         done = FALSE;
     }
     if (done && count > 1) name_all(models, count - files, files);

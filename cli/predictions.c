@@ -88,7 +88,7 @@ char *predictions_others(const Predictions *predictions, const char *digest) {
         const PredictionLine *line = predictions->lines->pdata[i];
         if (strcmp(line->digest, digest) == 0) continue;
         char *name = g_strdup_printf("%s (%s)", *line->model ? line->model : "a model without a name",
-                                     *line->digest ? line->digest : "an earlier version did not record which");
+                                     *line->digest ? line->digest : "not recorded by an earlier version");
         if (g_hash_table_contains(seen, name)) g_free(name);
         else g_string_append_printf(out, "%s%s", out->len ? "; " : "", (g_hash_table_add(seen, name), name));
     }

@@ -6,7 +6,7 @@
 static char *advice(const char *path) {
     if (g_file_test(path, G_FILE_TEST_IS_DIR)) {
         g_autofree char *table = g_build_filename(path, "cohort.csv", NULL);
-        if (g_file_test(table, G_FILE_TEST_EXISTS)) return g_strdup_printf("is a folder, not a table of slides: its table is %s", table);
+        if (g_file_test(table, G_FILE_TEST_EXISTS)) return g_strdup_printf("is a folder, not a table of slides: use its table %s", table);
         return g_strdup("is a folder, not a table of slides: 'rankmil cohort LAYOUT DIR' writes the table of a folder of slides");
     }
     g_autoptr(RmilSlide) slide = rmil_slide_open(path, 1, NULL);
@@ -18,7 +18,7 @@ static char *advice(const char *path) {
 RmilWork *prepare_new(Cli *cli, const char *folder, RmilPrepareOptions *options, GError **error) {
     options->threads = cli->threads;
     if (folder) return rmil_work_new(folder, options, &cli->monitor, error);
-    g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "-o DIR is missing");
+    g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "-o DIR is required");
     return NULL;
 }
 
@@ -69,6 +69,6 @@ void prepare_report(Cli *cli, const RmilWork *work) {
     json_object_set_string_member(cli->result, "encoder", work->encoder);
     const char *precision = work->options.features_precision ? work->options.features_precision : "float16";
     json_object_set_string_member(cli->result, "features_precision", precision);
-    cli_say(cli, "features %" G_GINT64_FORMAT " numbers a tile, stored as %s%s", work->feature_dim, precision,
-            work->options.features_precision ? "" : ", those of before as they are (--features-precision)");
+    cli_say(cli, "features %" G_GINT64_FORMAT " numbers per tile, stored as %s%s", work->feature_dim, precision,
+            work->options.features_precision ? "" : ", existing files unchanged (--features-precision)");
 }

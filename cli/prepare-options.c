@@ -10,22 +10,25 @@ GOptionEntry *prepare_output_entries(char **folder) {
 
 GOptionEntry *prepare_tile_entries(RmilPrepareOptions *options) {
     return ENTRIES(
-        {"mpp", 0, 0, G_OPTION_ARG_DOUBLE, &options->mpp, "µm per level-0 pixel of every slide (default: what the slide says)", "X"},
+        {"mpp", 0, 0, G_OPTION_ARG_DOUBLE, &options->mpp, "µm per level-0 pixel of every slide (default: as the slide says)", "X"},
         {"tile-mpp", 0, 0, G_OPTION_ARG_STRING, &options->tile_mpps,
-         "µm per pixel of a tile (default: the encoder's; 0.5 is 20×); two join the features of two magnifications", "X[,Y]"},
-        {"tile-px", 0, 0, G_OPTION_ARG_INT, &options->tile_px, "pixels of a tile's side, 64 … 1024 (default: what the encoder takes, 224)",
+         "µm per pixel of a tile (default: the encoder's; 0.5 is 20×); two values join the features of two magnifications", "X[,Y]"},
+        {"tile-px", 0, 0, G_OPTION_ARG_INT, &options->tile_px,
+         "side of a tile in pixels, 64 … 1024 (default: what the encoder "
+         "takes, 224)",
          "N"},
         {"overlap", 0, 0, G_OPTION_ARG_DOUBLE, &options->overlap,
-         "of neighbouring tiles: whole pixels of theirs, or below 1 a share of their side (default: 0)", "X"},
+         "overlap of neighbouring tiles in pixels or, below 1, as a share of their side (default: 0)", "X"},
         {"min-tissue", 0, 0, G_OPTION_ARG_DOUBLE, &options->min_tissue, "least share of tissue in a tile (default: 0.05)", "X"},
         {"mask-mpp", 0, 0, G_OPTION_ARG_DOUBLE, &options->mask_mpp, "µm per pixel of the tissue mask (default: 4)", "X"},
         {"tissue", 0, 0, G_OPTION_ARG_STRING, &options->tissue,
-         "how tissue is found: otsu (default), hsv (by colour, as CLAM), none (all of the scan); a column tissue of the cohort goes before",
+         "how tissue is found: otsu (default), hsv (by colour, as CLAM), none (all of the scan); a tissue column in the cohort takes "
+         "precedence",
          "NAME"},
         {"leave-out", 0, 0, G_OPTION_ARG_STRING, &options->leave_out,
-         "what is looked for and left out: pen, fold, blur, several with commas between (default: nothing)", "NAMES"},
-        {"min-area", 0, 0, G_OPTION_ARG_DOUBLE, &options->min_area, "smaller pieces of tissue are left out (default: 0)", "MM2"},
-        {"max-hole", 0, 0, G_OPTION_ARG_DOUBLE, &options->max_hole, "smaller holes in tissue are filled (default: 0)", "MM2"});
+         "what to find and leave out: pen, fold, blur, separated by commas (default: nothing)", "NAMES"},
+        {"min-area", 0, 0, G_OPTION_ARG_DOUBLE, &options->min_area, "leave out smaller pieces of tissue (default: 0)", "MM2"},
+        {"max-hole", 0, 0, G_OPTION_ARG_DOUBLE, &options->max_hole, "fill smaller holes in tissue (default: 0)", "MM2"});
 }
 
 /* "texture (default); with --weights: resnet50, …; auto: the one that the weights are of", made once. */
@@ -38,33 +41,34 @@ static const char *encoder_help(void) {
             GString *out = rmil_encoder_info(*name, NULL)->weights ? weighed : plain;
             g_string_append_printf(out, "%s%s%s", out->len ? ", " : "", *name, out == plain && !out->len ? " (default)" : "");
         }
-        help = g_strdup_printf("%s; with --weights: %s; auto: the one whose weights they are", plain->str, weighed->str);
+        help = g_strdup_printf("%s; with --weights: %s; auto: the encoder that the weights belong to", plain->str, weighed->str);
         g_once_init_leave(&done, 1);
     }
     return help;
 }
 
 GOptionEntry *prepare_encode_entries(RmilPrepareOptions *options) {
-    return ENTRIES({"encoder", 0, 0, G_OPTION_ARG_STRING, &options->encoder, encoder_help(), "NAME"},
-                   {"weights", 0, 0, G_OPTION_ARG_FILENAME, &options->weights, "the encoder's weight file", "FILE"},
-                   {"mean", 0, 0, G_OPTION_ARG_STRING, &options->mean,
-                    "of --encoder onnx: mean of its input, pixels 0 … 1 (default: what the file says, or ImageNet's)", "R,G,B"},
-                   {"sd", 0, 0, G_OPTION_ARG_STRING, &options->sd, "of --encoder onnx: standard deviation, likewise", "R,G,B"},
-                   {"input-px", 0, 0, G_OPTION_ARG_INT, &options->input_px,
-                    "of --encoder onnx: pixels a side of its images and the tiles (default: what the file says, or 224)", "N"},
-                   {"onnx-output", 0, 0, G_OPTION_ARG_STRING, &options->onnx_output,
-                    "of --encoder onnx: the output that is the feature, where it has several", "NAME"},
-                   {"device", 0, 0, G_OPTION_ARG_STRING, &options->device,
-                    "cpu (default), or by ONNX Runtime: onnxruntime (on the processor), cuda, tensorrt or rocm", "NAME"},
-                   {"features-precision", 0, 0, G_OPTION_ARG_STRING, &options->features_precision,
-                    "number type of the features' files: float16 (default; those there are stay as they are) or float32", "NAME"},
-                   {"encode-bfloat16", 0, 0, G_OPTION_ARG_NONE, &options->bfloat16, "run the encoder in bfloat16", NULL});
+    return ENTRIES(
+        {"encoder", 0, 0, G_OPTION_ARG_STRING, &options->encoder, encoder_help(), "NAME"},
+        {"weights", 0, 0, G_OPTION_ARG_FILENAME, &options->weights, "the encoder's weight file", "FILE"},
+        {"mean", 0, 0, G_OPTION_ARG_STRING, &options->mean,
+         "for --encoder onnx: mean of its input, pixels 0 … 1 (default: as the file says, or ImageNet's)", "R,G,B"},
+        {"sd", 0, 0, G_OPTION_ARG_STRING, &options->sd, "for --encoder onnx: standard deviation of its input, likewise", "R,G,B"},
+        {"input-px", 0, 0, G_OPTION_ARG_INT, &options->input_px,
+         "for --encoder onnx: side of its images and of the tiles in pixels (default: as the file says, or 224)", "N"},
+        {"onnx-output", 0, 0, G_OPTION_ARG_STRING, &options->onnx_output,
+         "for --encoder onnx: which output is the feature, if it has several", "NAME"},
+        {"device", 0, 0, G_OPTION_ARG_STRING, &options->device,
+         "cpu (default), or with ONNX Runtime: onnxruntime (on the processor), cuda, tensorrt or rocm", "NAME"},
+        {"features-precision", 0, 0, G_OPTION_ARG_STRING, &options->features_precision,
+         "number type of feature files: float16 (default; existing files stay as they are) or float32", "NAME"},
+        {"encode-bfloat16", 0, 0, G_OPTION_ARG_NONE, &options->bfloat16, "run the encoder in bfloat16", NULL});
 }
 
 #define CROP_ENTRY                                                                                                                         \
     {                                                                                                                                      \
         "uncropped", 0, 0, G_OPTION_ARG_NONE, &options->uncropped,                                                                         \
-            "GeoJSON and masks count from the corner of level 0, not of the scanned area, which is all that QuPath shows", NULL            \
+            "GeoJSON and masks count from the corner of level 0, not of the scanned area that QuPath shows", NULL                          \
     }
 
 GOptionEntry *prepare_crop_entries(RmilPrepareOptions *options) { return ENTRIES(CROP_ENTRY); }
@@ -72,12 +76,15 @@ GOptionEntry *prepare_crop_entries(RmilPrepareOptions *options) { return ENTRIES
 GOptionEntry *prepare_label_entries(RmilPrepareOptions *options) {
     return ENTRIES(
         {"lesion", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->lesion,
-         "annotation group that is lesion, on slides of one class alone: CLASS=GROUP[,CLASS=GROUP]; may be given again", "NAME"},
-        {"exclude", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->exclusion, "group or class that is cut out; may be given again", "NAME"},
-        {"padding", 0, 0, G_OPTION_ARG_DOUBLE, &options->padding, "grow annotations by so many level-0 pixels (default: 0)", "PX"},
+         "annotation group that is a lesion; on slides of one class only: CLASS=GROUP[,CLASS=GROUP]; may be given again", "NAME"},
+        {"exclude", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->exclusion, "annotation group or class to cut out; may be given again",
+         "NAME"},
+        {"padding", 0, 0, G_OPTION_ARG_DOUBLE, &options->padding, "grow annotations by this many level-0 pixels (default: 0)", "PX"},
         {"preview", 0, 0, G_OPTION_ARG_NONE, &options->preview, "draw outlines and annotated patches on the slide: DIR/labels/ID.png",
          NULL},
         CROP_ENTRY,
-        {"label-threshold", 0, 0, G_OPTION_ARG_DOUBLE, &options->label_threshold, "a patch is annotated above this share (default: 0.05)",
+        {"label-threshold", 0, 0, G_OPTION_ARG_DOUBLE, &options->label_threshold,
+         "a patch counts as annotated above this share of "
+         "its area (default: 0.05)",
          "X"});
 }

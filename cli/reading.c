@@ -5,11 +5,11 @@
 GOptionEntry *reading_entries(Reading *reading, gboolean sets) {
     const GOptionEntry entries[] = {
         {"classes", 0, 0, G_OPTION_ARG_STRING, &reading->classes,
-         "classes of the column label, in this order (default: numbers in order, words in the alphabet's, normal or the like first)",
+         "classes of the column label, in this order (default: numbers in order, words alphabetically with normal or the like first)",
          "A,B,…"},
         {"target", 0, 0, G_OPTION_ARG_STRING, &reading->target,
-         "what is predicted: label, survival (columns time and event) or value (default: the first that the table has)", "NAME"},
-        {sets ? "by-site" : NULL, 0, 0, G_OPTION_ARG_NONE, &reading->by_site, "never part the slides of one site (column site)", NULL},
+         "what to predict: label, survival (columns time and event) or value (default: the first that the table has)", "NAME"},
+        {sets ? "by-site" : NULL, 0, 0, G_OPTION_ARG_NONE, &reading->by_site, "never divide the slides of one site (column site)", NULL},
         {0},
     };
     return g_memdup2(entries, sizeof entries);

@@ -17,10 +17,10 @@ static GOptionEntry *own_entries(RunSettings *settings) {
         {"methods", 0, 0, G_OPTION_ARG_STRING, &settings->methods, settings->help, "A,B,…"},
         {"repeats", 0, 0, G_OPTION_ARG_INT64, &settings->repeats,
          "Monte-Carlo splits into training and validation (default: 1; the paper: 10)", "N"},
-        {"heatmaps", 0, 0, G_OPTION_ARG_INT64, &settings->heatmaps, "test slides to draw (default: 12)", "N"},
+        {"heatmaps", 0, 0, G_OPTION_ARG_INT64, &settings->heatmaps, "number of test slides to draw heat maps of (default: 12)", "N"},
         {"partial", 0, 0, G_OPTION_ARG_NONE, &settings->partial,
-         "outlines leave parts of lesions out: rank-both instead of rank, where --methods says nothing", NULL},
-        {"clean", 0, 0, G_OPTION_ARG_NONE, &settings->clean, "remove earlier trainings that do not belong to this run", NULL},
+         "outlines leave out parts of lesions: use rank-both instead of rank, unless --methods is given", NULL},
+        {"clean", 0, 0, G_OPTION_ARG_NONE, &settings->clean, "remove earlier trainings that are not part of this run", NULL},
         {0},
     };
     return g_memdup2(own, sizeof own);

@@ -49,7 +49,7 @@ gboolean study_slurm_write(const char *folder, char **arguments, int64_t shards,
         "#!/bin/sh\n"
         "# Runs a study on a cluster with Slurm:  sh study.slurm\n"
         "# submits three jobs: the stages before training, an array of shards, and the report when all shards have ended.\n"
-        "# Every step goes on where it stopped: submit again after a failure or a time limit, with more or fewer shards if you\n"
+        "# Every step continues where it stopped: submit again after a failure or a time limit, with more or fewer shards if you\n"
         "# like; no run is made twice. What sbatch needs here (partition, time, processors, memory) stands in the next lines.\n"
         "shards=%" G_GINT64_FORMAT "\n"
         "options=%s\n"

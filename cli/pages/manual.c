@@ -105,13 +105,21 @@ static void add_examples(GString *out, const char *examples) {
 }
 
 static void add_status(GString *out) {
-    g_string_append(out, ".SH EXIT STATUS\n.TP\n0\ndone\n.TP\n1\nsomething failed, and a message says what; the rest is done\n.TP\n2\n"
-                         "wrong usage: nothing was done\n");
+    g_string_append(out, ".SH EXIT STATUS\n"
+                         ".TP\n"
+                         "0\n"
+                         "done\n"
+                         ".TP\n"
+                         "1\n"
+                         "something failed, and a message says what; the rest was done\n"
+                         ".TP\n"
+                         "2\n"
+                         "wrong usage; nothing was done\n");
 }
 
 /* Behind the last page that is named. */
 static void add_documents(GString *out) {
-    g_string_append(out, "\n.PP\nThe README and the documents that a help calls docs/NAME.md: ");
+    g_string_append(out, "\n.PP\nThe README and the documents that help texts call docs/NAME.md:  ");
     add_font(out, 'I', RMIL_DOCUMENTS);
     g_string_append_c(out, '\n');
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rankmil annotation: experts' outlines -> one region in level-0 pixels; its overlap with tiles; patch labels.
  *
- * Formats, told by content: ASAP XML (Polygon, Spline, Rectangle; others have no area), QuPath GeoJSON (annotations'
+ * Formats, recognised by content: ASAP XML (Polygon, Spline, Rectangle; others have no area), QuPath GeoJSON (annotations'
  * Polygon, MultiPolygon, GeometryCollection, with holes), and mask images (PNG, JPEG, TIFF: pixels that are not 0, in JPEG
  * those ≥ 128, scaled to the slide's size when it is given). docs/annotations.md has the rules in full. */
 #ifndef RANKMIL_ANNOTATION_H
@@ -15,7 +15,7 @@ G_BEGIN_DECLS
  * of the group that it is part of (ASAP's nested groups; QuPath's "Tumor: Positive" is part of "Tumor"), or is left out. Where
  * no annotation of a file has a group, all are lesions; where some have, those without are left out. A file whose annotations
  * all are left out is an error that names its groups; a file without any annotation is an empty region. An outline of fewer
- * than 3 points, a point, a line are left out; what was left out stands in the region's warnings. */
+ * than 3 points, a point, a line are left out; the region's warnings list what was left out. */
 typedef struct {
     const char *const *lesion;         /* NULL-terminated group or class names; NULL: "_0", "_1", "Tumor", "Tumour", "Lesion",
                                    * "Metastasis", "Metastases", "Cancer", "Carcinoma" */

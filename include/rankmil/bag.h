@@ -29,7 +29,7 @@ typedef struct {
     gboolean stored_half; /* the file holds features as float16 */
     double mpp;           /* µm per level-0 px, where known; 0 */
     double coords_um;     /* 0: coords and patch_size_level0 are level-0 px. Above 0: the file gives micrometres, not
-                            * pixels (STAMP); they are in units of this many µm until rmil_bag_set_mpp is told the mpp */
+                            * pixels (STAMP); they are in units of this many µm until rmil_bag_set_mpp gets the mpp */
     /* The slide to look at (rmil_bag_set_slide); NULL: none. A copy of this struct that lives no longer than the bag can be looked at,
      * too; it owns nothing. */
     struct _RmilPixels *pixels;
@@ -54,12 +54,12 @@ RMIL_API char *rmil_bag_digest(const RmilBag *bag);
 RMIL_API double rmil_bag_step(const RmilBag *bag);
 /* µm per level-0 pixel of the bag's slide, as its tiles imply it, else as it says; 0: not known. */
 RMIL_API double rmil_bag_level0_mpp(const RmilBag *bag);
-/* HDF5 is known to end the process on some damaged files. So a file is looked through by a child process before it is first
- * read, and refused when the child dies of it. Told of many files at once, one child does for all, and is made while this
- * process is still small; otherwise there is one for each file. Files that are known already, that are no HDF5, or cannot be
+/* Some damaged files make HDF5 end the process. So a child process examines a file before it is first
+ * read, and the file is refused if the child dies. Given many files at once, one child examines all of them, and is made while this
+ * process is still small; otherwise there is one for each file. Files that are known already, that are not HDF5, or cannot be
  * opened, are passed over. The child calls HDF5 and nothing else; a caller's own threads may run on, but may not be in HDF5. */
 RMIL_API void rmil_bag_examine(const char *const *paths, int64_t n);
-/* Says the slide's µm per level-0 pixel (nothing when ≤ 0): coordinates given in µm become level-0 pixels; others stay. */
+/* Sets the slide's µm per level-0 pixel (nothing when ≤ 0): coordinates given in µm become level-0 pixels; others stay. */
 RMIL_API void rmil_bag_set_mpp(RmilBag *bag, double mpp);
 /* The same by the slide's own mpp when `mpp` is not above 0. slide: its path, or NULL. RMIL_ERROR_RESOLUTION when
  * coordinates are in µm and neither says how many a pixel has; they are left as they are. */
@@ -73,12 +73,12 @@ RMIL_API gboolean rmil_bag_write(const RmilBag *bag, const char *path, gboolean 
 RMIL_API gboolean rmil_bag_write_as(const RmilBag *bag, const char *path, const char *layout, gboolean half, GError **error);
 RMIL_API const char *const *rmil_bag_layouts(void); /* that can be written; NULL-terminated */
 
-/* Features that come in batches: bounded memory, any order of batches, and a killed run goes on where it stopped. Rows
+/* Features that come in batches: bounded memory, any order of batches, and a killed run continues where it stopped. Rows
  * are kept in PATH.partial until commit writes the whole file; its bytes are those of rmil_bag_write, however often the
  * work was interrupted. Only one writer at a time for a path (a second one is refused, where the file system can tell). */
 typedef struct _RmilBagWriter RmilBagWriter;
 /* meta: everything but the features (count, dim ≥ 1, coords, tissue, attributes, source), copied. Batches in PATH.partial
- * are taken over when it was begun with the same meta and precision; else it starts empty. */
+ * are reused when it was begun with the same meta and precision; else it starts empty. */
 RMIL_API RmilBagWriter *rmil_bag_writer_begin(const RmilBag *meta, const char *path, gboolean half, GError **error);
 /* Are rows first … first + rows − 1 all there? Ask before making a batch. Thread-safe. */
 RMIL_API gboolean rmil_bag_writer_has(RmilBagWriter *writer, int64_t first, int64_t rows);
@@ -99,10 +99,10 @@ RMIL_API void rmil_bag_writer_abandon(RmilBagWriter *writer); /* frees, and remo
 typedef struct _RmilPixelCache RmilPixelCache;
 /* threads: that read ahead what is expected, started when something is; 0: nothing is read ahead. */
 RMIL_API RmilPixelCache *rmil_pixel_cache_new(int64_t bytes, int threads);
-/* Stops reading ahead. Bags that look through it go on to, and the last of them frees it. */
+/* Stops reading ahead. Bags that use it keep using it, and the last of them frees it. */
 RMIL_API void rmil_pixel_cache_free(RmilPixelCache *cache);
 
-/* On which slide the patches lie; NULL: that is not known. Nothing is opened: what is wrong is told when a patch is read. mpp: as for
+/* On which slide the patches lie; NULL: that is not known. Nothing is opened: what is wrong is reported when a patch is read. mpp: as for
  * rmil_slide_open, ≤ 0 for the slide's own; a slide that does not say it can be read all the same. cache: NULL for a small one of the
  * bag's own. */
 RMIL_API void rmil_bag_set_slide(RmilBag *bag, const char *slide, double mpp, RmilPixelCache *cache);
@@ -117,11 +117,11 @@ typedef struct {
     const RmilBag *bag;
     int64_t patch;
 } RmilTileWanted;
-/* These n tiles of `side` pixels will soon be read, in about this order; a tile that is read k times stands k times. The cache's threads
- * read ahead from the first on, as far as there is room, and go on as tiles are used; what is expected never gives way to what is
+/* These n tiles of `side` pixels will soon be read, in about this order; a tile that is read k times is listed k times. The cache's threads
+ * read ahead from the first on, as far as there is room, and continue as tiles are used; what is expected never gives way to what is
  * expected later. The list replaces the one before; tiles of bags with another cache, or without a place, are passed over. n = 0: nothing
  * is expected, and the call waits until nothing is being read ahead. A tile that cannot be read ahead is read when it is asked for, and
- * the error told then. The array is the caller's, and not needed after the call; the bags must stay as they are while it lasts.
+ * the error is reported then. The array is the caller's, and not needed after the call; the bags must stay as they are while it lasts.
  * Thread-safe. */
 RMIL_API void rmil_pixel_cache_expect(RmilPixelCache *cache, const RmilTileWanted *tiles, int64_t n, int side);
 
@@ -133,7 +133,7 @@ RMIL_API gboolean rmil_labels_write(const char *path, const uint8_t *labels, con
  * is refused. */
 RMIL_API gboolean rmil_labels_read(const char *path, int64_t count, uint8_t *labels, GError **error);
 /* *source: the text of that name stored in a feature or label file, NULL when there is none or no such file: the key of
- * resuming. FALSE: that cannot be told, for there is a file that cannot be read. Free *source with g_free. */
+ * resuming. FALSE: unknown, because there is a file that cannot be read. Free *source with g_free. */
 RMIL_API gboolean rmil_bag_source(const char *path, char **source, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmilBag, rmil_bag_free)

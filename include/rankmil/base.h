@@ -23,26 +23,26 @@ typedef enum {
     RMIL_ERROR_IO,         /* a file cannot be opened, read, or written */
     RMIL_ERROR_FORMAT,     /* a file's content is broken or not of the kind expected */
     RMIL_ERROR_ARGUMENT,   /* an option or argument outside what is accepted */
-    RMIL_ERROR_DATA,       /* well-formed input that cannot be worked with: no tissue, one class only, NaN features */
+    RMIL_ERROR_DATA,       /* well-formed input that cannot be used: no tissue, one class only, NaN features */
     RMIL_ERROR_RESOLUTION, /* a slide's µm per pixel is unknown */
-    RMIL_ERROR_MEMORY      /* a budget or the machine's memory does not suffice */
+    RMIL_ERROR_MEMORY      /* a budget or the machine's memory is too small */
 } RmilErrorCode;
 RMIL_API GQuark rmil_error_quark(void);
 
 RMIL_API const char *rmil_version(void);
 
 /* -- progress and warnings ---------------------------------------------------------------------------------------- */
-/* What a long function tells its caller. Any member, and the pointer to the whole, may be NULL. The functions may be
+/* What a long function reports to its caller. Any member, and the pointer to the whole, may be NULL. The functions may be
  * called from any thread, but never from two at once. */
 typedef struct {
     void (*progress)(gpointer user, const char *what, int64_t done, int64_t total);
     void (*warn)(gpointer user, const char *message);
     gpointer user;
-    void (*note)(gpointer user, const char *text); /* how it goes, in numbers: shown beside the progress, replaced by the next */
-    /* One of many (slide, training, input) failed at a stage ("tile", "label" …), and the others go on. id: its name, or NULL. Without
+    void (*note)(gpointer user, const char *text); /* progress in numbers, shown beside the bar and replaced by the next */
+    /* One of many (slide, training, input) failed at a stage ("tile", "label" …), and the others continue. id: its name, or NULL. Without
      * this function it is a warning. */
     void (*problem)(gpointer user, const char *stage, const char *id, const GError *error);
-    /* A stage has ended: how many products it made, how many were there already, and the time it took. */
+    /* A stage has ended: how many products it made, how many already existed, and how long it took. */
     void (*done)(gpointer user, const char *stage, int64_t made, int64_t kept, double seconds);
 } RmilMonitor;
 RMIL_API void rmil_monitor_progress(const RmilMonitor *monitor, const char *what, int64_t done, int64_t total);
@@ -83,7 +83,7 @@ RMIL_API void rmil_folder_sweep(const char *folder);
 /* SHA-256 of what a file holds, in hexadecimal digits. Free with g_free. */
 RMIL_API char *rmil_file_sha256(const char *path, GError **error);
 RMIL_API gboolean rmil_file_write(const char *path, const void *data, gsize size, GError **error);
-/* *there: is there anything of that name? FALSE: that cannot be told (a folder that may not be searched, a failing disk),
+/* *there: is there anything of that name? FALSE: unknown (a folder that may not be searched, a failing disk),
  * which is not to be taken for "no". */
 RMIL_API gboolean rmil_file_exists(const char *path, gboolean *there, GError **error);
 /* Size and time of change of a file as text: part of a product's identity. Free with g_free. */
@@ -134,7 +134,7 @@ typedef struct {
     const char *key;  /* in files: "clam_k" */
     RmilOptionType type;
     RmilOptionScope scope;
-    double value;             /* where nothing is said; of a word its place among the words */
+    double value;             /* by default; of a word its place among the words */
     double low, high;         /* bounds, at most ±RMIL_OPTION_MOST, beyond which there is none */
     gboolean open;            /* the bounds are no values themselves */
     const char *const *words; /* that may be given; the last is NULL */
@@ -145,9 +145,9 @@ typedef struct {
     gboolean shared;     /* its field is one of RmilModelConfig's, not of the owner's own struct */
     gboolean untold;     /* whoever applies a model must know it, and the tensors do not tell it */
     gboolean quiet;      /* files name it only where it is not `value`; also of the trainer's */
-    int place;           /* from 1: where it stands in every model file of version 0.1.0, whoever takes it; 0: it is only in files of … */
+    int place;           /* from 1: its place in every model file of version 0.1.0, whoever takes it; 0: it is only in files of … */
     double elsewhere;    /* … those that take it. Its value in files of the others */
-    const char *without; /* what is said of a model that does not take it and is given it; NULL: nothing */
+    const char *without; /* the message if a model that does not take it is given it; NULL: none */
     /* Of tables that are put together from several owners'. */
     const char *owners;  /* "clam-sb, clam-mb"; NULL: all */
     const char *summary; /* owners, help, default and bounds in one line */

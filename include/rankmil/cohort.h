@@ -16,7 +16,7 @@ typedef enum {
     RMIL_TASK_NUMBER    /* a number */
 } RmilTaskKind;
 #define RMIL_CLASSES_MOST 20
-#define RMIL_OUTPUTS_MOST 32 /* numbers that a model says of one bag: classes, or bins of time */
+#define RMIL_OUTPUTS_MOST 32 /* numbers that a model gives for one bag: classes, or bins of time */
 #define RMIL_CLASS_NAME 64   /* bytes, the final 0 included */
 
 typedef struct {
@@ -27,7 +27,7 @@ typedef struct {
 } RmilTask;
 /* Labels 0 and 1, where 0 is negative: the paper's task. */
 RMIL_API void rmil_task_init(RmilTask *task);
-/* Is it that one, so that nothing need be said of classes? */
+/* Is it that one, so that classes need no mention? */
 RMIL_API gboolean rmil_task_is_plain(const RmilTask *task);
 RMIL_API const char *rmil_task_kind_name(RmilTaskKind kind); /* "classes", "survival", "number" */
 /* One line of JSON: {"kind":"classes","classes":["normal","tumor"],"negative":true}. Free with g_free. parse: FORMAT says what is wrong. */
@@ -35,7 +35,7 @@ RMIL_API char *rmil_task_text(const RmilTask *task);
 RMIL_API gboolean rmil_task_parse(const char *text, RmilTask *task, GError **error);
 RMIL_API gboolean rmil_task_equal(const RmilTask *a, const RmilTask *b);
 
-/* What is known of one slide (or patient). What the task does not ask for is not looked at. */
+/* What is known about one slide (or patient). Fields that the task does not use are ignored. */
 typedef struct {
     int label;      /* class; −1: none */
     double time;    /* > 0, in the table's unit; NaN: none */
@@ -94,7 +94,7 @@ typedef enum {
 } RmilTargetColumn;
 RMIL_API gboolean rmil_target_column_parse(const char *name, RmilTargetColumn *target, GError **error); /* "label", "survival", "value" */
 
-/* How a table is read, where it leaves a choice. All zero: as rmil_cohort_read does. */
+/* How a table is read where it leaves a choice. All zero: as rmil_cohort_read does. */
 typedef struct {
     const char *const *classes; /* their names in the order of labels 0 … C − 1, NULL-terminated; NULL: found in the column */
     RmilTargetColumn target;
@@ -102,15 +102,15 @@ typedef struct {
     gboolean by_site;     /* the column `site` is never parted between training, validation and test */
 } RmilReading;
 
-/* Columns are found by name; one that differs only in case, blanks, "_" and "-" is taken (and patient_id for patient, slide_path,
- * features_path), and this is said in `warnings`; one that comes near (lable, case_id) is only said. Paths are relative to the
+/* Columns are found by name; one that differs only in case, blanks, "_" and "-" is accepted (and patient_id for patient, slide_path,
+ * features_path), and this is said in `warnings`; one that resembles a known name (lable, case_id) is only reported. Paths are relative to the
  * table's folder; of a table that comes through a pipe, to the current one. Refuses, naming line and column: no slide/features
  * column, neither in a row, duplicate or unusable ids (path separators), unknown splits, bad mpp, a patient (or site) in two splits.
  *
  * Classes are the words or whole numbers ≥ 0 (1.0 is 1) of `label`: numbers in their order, 0 negative, and 0 and 1 alone the paper's
  * task; words in the alphabet's, the negative one first where exactly one is called so (normal, benign, negative, healthy, control …).
- * Refused are words beside numbers, words that differ only in case or blanks, more than RMIL_CLASSES_MOST classes, names of
- * RMIL_CLASS_NAME bytes or more. Given classes: labels that are none of them; the first is negative if its name says so. A table may
+ * Refused: words mixed with numbers, words that differ only in case or blanks, more than RMIL_CLASSES_MOST classes, names of
+ * RMIL_CLASS_NAME bytes or more. Given classes: labels that are not among them; the first is negative if its name says so. A table may
  * hold one class, or none: rmil_cohort_check_labels says what training needs.
  * `time` is above 0, `event` 0 or 1 (true, false, yes, no, dead, alive, deceased, living): both or neither. `value` is finite. */
 RMIL_API RmilCohort *rmil_cohort_read(const char *path, GError **error);
@@ -153,7 +153,7 @@ typedef struct {
 RMIL_API const char *const *rmil_cohort_layouts(void); /* "camelyon16", "digestpath", "class-folders"; NULL-terminated */
 /* Writes the table of the data set in `folder` to `path` (docs/datasets.md has the layouts), ready for rmil_cohort_read:
  * labels, official test split, annotations, patients where they are known, a note for slides of which something is known.
- * What is missing or left out is told to the monitor. positive: for "class-folders", names of the folders that are class 1
+ * What is missing or left out is reported to the monitor. positive: for "class-folders", names of the folders that are class 1
  * (NULL-terminated), the others are 0; NULL: the names of the folders are the labels. Archives of annotations are unpacked beside the table. */
 RMIL_API gboolean rmil_cohort_make(const char *layout, const char *folder, const char *path, const char *const *positive,
                                    RmilCohortSummary *summary, const RmilMonitor *monitor, GError **error);
@@ -184,8 +184,8 @@ typedef struct {
 
 /* Loads every bag once, in parallel. Broken ones are reported in `errors`, the others load. Features beyond the memory
  * budget lie in files in `cache`, mapped read-only, shared by processes, used again as long as the file they came from
- * keeps its size and time of change; numbers are the same wherever they lie. Fails when nothing can be loaded, or with
- * RMIL_ERROR_MEMORY when the budget does not suffice. */
+ * keeps its size and time of change; numbers are the same wherever they lie. Fails if nothing can be loaded, or with
+ * RMIL_ERROR_MEMORY if the budget is too small. */
 /* Of a cohort by patient, a bag is the patches of the slides in the order of their rows; places as if the slides lay far apart
  * on one, at the first one's scale; labels where any slide has some; tissue where all have it. A slide that cannot be read, or differs from the
  * first in the size of its features, makes the bag an error that names it. */

@@ -31,7 +31,7 @@ typedef struct {
     int dim;             /* floats of a feature vector; 0: the file of weights says it */
     int tile_px;         /* pixels of a tile's side */
     double mpp;          /* µm per pixel that it is made for */
-    const char *weights; /* a tensor that its weight files have, whatever stands before the name; of "onnx", whose files are whole
+    const char *weights; /* a tensor that its weight files have, whatever precedes the name; of "onnx", whose files are whole
                           * networks, the ending of their names; NULL: it takes no weights */
     const char *licence; /* of the weights, and "open" or "gated": whether one has to ask for them; NULL: no weights, or anyone's */
     const char *source;  /* where their authors publish them: an address; NULL likewise */
@@ -54,7 +54,7 @@ RMIL_API gboolean rmil_encoder_is_network(const char *name); /* can it be writte
  * FORMAT, DATA: these are not its weights. Nothing is left after a failure. */
 RMIL_API gboolean rmil_encoder_onnx_write(const char *name, const char *weights, const char *path, gboolean *beside, GError **error);
 
-/* What can be told of options before anything is opened: ARGUMENT names the command's option. An unknown name fails, "auto" too. */
+/* Checks options before anything is opened: ARGUMENT names the command's option. An unknown name fails, "auto" too. */
 RMIL_API gboolean rmil_encoder_check(const char *name, const RmilEncoderOptions *options, GError **error);
 
 /* Fails on an unknown name; on weights that are missing, broken, or not of this network; and with RMIL_ERROR_ARGUMENT on bfloat16
@@ -66,7 +66,7 @@ RMIL_API int rmil_encoder_dim(const RmilEncoder *encoder);
 RMIL_API int rmil_encoder_tile_px(const RmilEncoder *encoder); /* 224, or options' input_px */
 /* A text that changes whenever the features would: name, version, weights' SHA-256, precision. Owned by the encoder. */
 RMIL_API const char *rmil_encoder_identity(const RmilEncoder *encoder);
-/* What users should hear: what was taken where the options said nothing. Owned by the encoder; NULL: nothing. */
+/* What users should know: what was assumed where the options said nothing. Owned by the encoder; NULL: nothing. */
 RMIL_API const char *rmil_encoder_note(const RmilEncoder *encoder);
 RMIL_API int rmil_encoder_batch(const RmilEncoder *encoder); /* tiles per call that it works best with */
 /* How many calls at once keep it busy: an accelerator two, one to compute while the other's tiles are on their way; 0: each worker's. */

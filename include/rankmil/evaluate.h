@@ -16,7 +16,7 @@ typedef struct {
     RmilSplit part;
     RmilTarget target;
     double probability, logit;        /* of two classes, of label 1; else NaN */
-    const char *patient;              /* NULL: nobody says, the slide stands for itself */
+    const char *patient;              /* NULL: not known, the slide stands for itself */
     double answer;                    /* survival: risk; a number: that; else NaN */
     int count;                        /* of values */
     double values[RMIL_OUTPUTS_MOST]; /* more than two classes: the probability of each; survival: S at the end of each bin; else none */

@@ -62,7 +62,7 @@ RMIL_API double rmil_found_lesion(int measure, const RmilLesionRow *row);
 /* The rows of one training. */
 typedef struct {
     const GArray *patches, *lesions; /* RmilPatchRow, RmilLesionRow */
-    const GArray *predictions;       /* RmilPredictionRow, which say whose slide it is; NULL: each stands for itself */
+    const GArray *predictions;       /* RmilPredictionRow, which say whose slide it is; NULL: each counts by itself */
 } RmilFoundRows;
 typedef struct {
     double mean, sd; /* of the trainings' means; sd NaN for one */

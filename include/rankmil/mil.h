@@ -10,7 +10,7 @@ G_BEGIN_DECLS
 typedef enum { RMIL_GUIDE_NONE, RMIL_GUIDE_INDUCTION, RMIL_GUIDE_RANK, RMIL_GUIDE_EVENNESS, RMIL_GUIDE_LABELS } RmilGuide;
 RMIL_API const char *rmil_guide_name(RmilGuide guide); /* "none", "induction", "rank", "evenness", "labels" */
 RMIL_API const char *const *rmil_guide_names(void);    /* NULL-terminated */
-/* Does it say nothing without annotated patches? Others act on slides that can hold no lesion, too. */
+/* Is it silent without annotated patches? Others act on slides that can hold no lesion, too. */
 RMIL_API gboolean rmil_guide_needs_annotations(RmilGuide guide);
 
 /* What a model of survival learns from: hazards of bins of time, or Cox's partial likelihood of the slides of a step. */
@@ -21,12 +21,12 @@ typedef enum { RMIL_SURVIVAL_HAZARD, RMIL_SURVIVAL_COX } RmilSurvivalLoss;
 typedef struct {
     char model[16]; /* "abmil", "dsmil", "clam-sb", "clam-mb", "hipt", "gated-abmil", "transmil", "patch-linear" */
     RmilGuide guide;
-    int64_t dim;                  /* D of the features */
-    int64_t hidden;               /* adaptor width: 256 (abmil, dsmil), 512 (clam, gated-abmil, transmil), 192 (hipt); 0: the model's default */
-    int64_t attention_dim;        /* 384 (dsmil), 256 (clam); 0: default */
-    double dropout;               /* 0 */
-    double threshold;             /* T; < 0: none. Paper: 1 */
-    gboolean even_bags;           /* does T cut bags of one patch, or of equal ones, too, as the released code does? FALSE */
+    int64_t dim;           /* D of the features */
+    int64_t hidden;        /* adaptor width: 256 (abmil, dsmil), 512 (clam, gated-abmil, transmil), 192 (hipt); 0: the model's default */
+    int64_t attention_dim; /* 384 (dsmil), 256 (clam); 0: default */
+    double dropout;        /* 0 */
+    double threshold;      /* T; < 0: none. Paper: 1 */
+    gboolean even_bags;    /* does T cut bags of one patch, or of equal ones, too, as the released code does? FALSE */
     double sigma, margin, lambda; /* rank loss and guide weight: 1, 1, 1 */
     int64_t rank_sample;          /* 0: all pairs, exactly; N: up to N annotated and N other patches a step */
     RmilTask task;                /* what it predicts */
@@ -68,7 +68,7 @@ typedef struct {
     const char *option, *value; /* what else makes it this method, an option and its value: "pairs", "both"; NULL: nothing */
     const char *title;          /* for readers: "Rank induction" */
     RmilLineStyle style;
-    gboolean reference; /* the paper's own: what others are compared with where nothing else is said */
+    gboolean reference; /* the paper's own: what others are compared with by default */
     gboolean partial;   /* the one to take where outlines leave parts of lesions out (docs/guides.md) */
     gboolean patches;   /* its model learns from patch labels alone: it needs annotated slides */
 } RmilTrainMethod;
@@ -76,7 +76,7 @@ typedef struct {
 RMIL_API const RmilTrainMethod *rmil_methods(gsize *count);
 /* abmil, induction, rank, rank-across, rank-both … (docs/models.md); another name's error lists them. */
 RMIL_API const RmilTrainMethod *rmil_method_find(const char *name, GError **error);
-/* The one without an option of its own. guide: NULL for the one that the model trains with where nothing is said. */
+/* The one without an option of its own. guide: NULL for the one that the model trains with by default. */
 RMIL_API const RmilTrainMethod *rmil_method_of(const char *model, const char *guide, GError **error);
 /* The paper's configuration of the method: rmil_model_config_init, and its option. */
 RMIL_API gboolean rmil_method_config_init(const RmilTrainMethod *method, RmilModelConfig *config, GError **error);
@@ -94,7 +94,7 @@ RMIL_API void rmil_model_free(RmilModel *model);
 RMIL_API const RmilModelConfig *rmil_model_config(const RmilModel *model);
 /* Does it look at the pixels of patches (rmil_bag_set_slide), not at features? */
 RMIL_API gboolean rmil_model_sees(const RmilModel *model);
-/* Threads with which such a model reads and computes, set before it predicts for the first time; ≤ 0 and where nothing is said: all
+/* Threads with which such a model reads and computes, set before it predicts for the first time; ≤ 0 and by default: all
  * processors. Others predict on the calling thread. */
 RMIL_API void rmil_model_set_threads(RmilModel *model, int threads);
 /* The cut-off and calibration that it carries and saves; chosen FALSE: none. Where one is set, it is copied. */
@@ -121,7 +121,7 @@ RMIL_API gboolean rmil_model_save(const RmilModel *model, const char *path, GErr
  * metadata. Fails with ARGUMENT beyond 2 GiB. */
 RMIL_API gboolean rmil_model_onnx_write(const RmilModel *model, const char *path, GError **error);
 
-/* What a model says of one bag. scores (before softmax) and attention (what patches are pooled with; patch-linear: their probabilities, as
+/* What a model predicts for one bag. scores (before softmax) and attention (what patches are pooled with; patch-linear: their probabilities, as
  * shares) are the caller's arrays of K floats, or NULL; hipt: every patch carries its region's. */
 typedef struct {
     double probability; /* two classes: of label 1; else NaN */
@@ -194,9 +194,9 @@ RMIL_API const char *rmil_epoch_metric(const RmilTask *task); /* what val_metric
 
 /* bags[i] with targets[i]; train and val are index lists into them (no val: no early stop, the last epoch is kept).
  * model->dim 0: that of the bags. Parallel over the bags of a group; the result is the same bit for bit for any number
- * of threads. checkpoint: path of a file kept while training so that a killed run goes on to the same result (also with
+ * of threads. checkpoint: path of a file kept while training so that a killed run continues to the same result (also with
  * more epochs than before), NULL for none; removed by nobody but the caller. One of another run, or a broken one, is
- * passed over with a warning. history (may be NULL) gets RmilEpoch, epochs of before an interruption included. Fails with
+ * ignored with a warning. history (may be NULL) gets RmilEpoch, epochs of before an interruption included. Fails with
  * RMIL_ERROR_DATA when the training set lacks a class, an event, or different values, sizes differ, or training leaves the finite numbers.
  * The result's configuration holds the edges of bins, or mean and SD, of the training set's targets. Slides that tell a classifier of
  * patches nothing (patch.h) are left out of its training set, with a warning; a class that then has none is such an error. The bags are

@@ -10,8 +10,8 @@
  *
  * Every product is a file of its own (docs/formats.md) that carries a text saying what it was made from: where that text would be the
  * same, the product is kept, so the same calls after an interruption, an option that changed, or new rows make what is missing and
- * nothing else. The bytes do not depend on threads or interruptions. A row that fails is told to the monitor (problem), left out by
- * the stages after, and the others go on: a stage is FALSE only when nothing can go on. */
+ * nothing else. The bytes do not depend on threads or interruptions. A row that fails is reported to the monitor (problem), left out by
+ * the stages after, and the others continue: a stage is FALSE only when nothing can continue. */
 #ifndef RANKMIL_PREPARE_H
 #define RANKMIL_PREPARE_H
 
@@ -25,11 +25,10 @@ G_BEGIN_DECLS
 /* Strings and lists (NULL-terminated) are owned: g_malloc'ed, freed by clear. */
 typedef struct {
     /* tiles (slide.h) */
-    double mpp;      /* µm per level-0 px of slides whose row gives none; 0 (default): what each slide says */
-    int tile_px;     /* pixels of a tile's side, 64 … 1024; 0 (default): the encoder's, 224 */
-    double tile_mpp; /* µm per px of a tile, 0.01 … 100; 0 (default): the encoder's, 0.5 */
-    double
-        second_mpp; /* of a second tile of as many pixels about the same middle, whose features stand behind the first's; 0 (default): none */
+    double mpp;        /* µm per level-0 px of slides whose row gives none; 0 (default): what each slide says */
+    int tile_px;       /* pixels of a tile's side, 64 … 1024; 0 (default): the encoder's, 224 */
+    double tile_mpp;   /* µm per px of a tile, 0.01 … 100; 0 (default): the encoder's, 0.5 */
+    double second_mpp; /* of a second tile of as many pixels around the same centre, whose features follow the first's; 0 (default): none */
     char *tile_mpps;   /* both as text, "0.5" or "0.5,2", which count where it is given; NULL */
     double overlap;    /* of neighbouring tiles: below 1 a share of their side, else whole pixels; at most 0.9 of their side: 0. Of a
                         * work whole pixels */
@@ -104,7 +103,7 @@ RMIL_API RmilWork *rmil_work_new(const char *folder, const RmilPrepareOptions *o
 /* Frees the cohort, too, and gives the lock back. */
 RMIL_API void rmil_work_free(RmilWork *work);
 /* The work's cohort, once: read from a table (rmil_cohort_read, rmil_cohort_read_as), or one that was made elsewhere, which is the work's
- * from then on. Its warnings are said; its notes are for whoever reads it. */
+ * from then on. Its warnings are reported; its notes are for whoever reads it. */
 RMIL_API gboolean rmil_work_read(RmilWork *work, const char *cohort, GError **error);
 RMIL_API gboolean rmil_work_read_as(RmilWork *work, const char *cohort, const RmilReading *how, GError **error);
 RMIL_API void rmil_work_take(RmilWork *work, RmilCohort *cohort);
@@ -121,7 +120,7 @@ RMIL_API gboolean rmil_work_share(RmilWork *work, const char *who, GError **erro
 /* tile:   slides without features of their own -> tiles/ID.h5 (places and tissue), masks/ID.png (a picture to look at). Slides whose
  *         resolution is apart from the others', unknown, or coarser than the tiles' are named in warnings.
  * label:  rows with an annotation -> labels/ID.h5, and with `preview` labels/ID.png. Needs the tiles, or features with places.
- * encode: tiles -> features/ID.h5; goes on at the batch where an interrupted call stopped. Fails when the encoder cannot be had. */
+ * encode: tiles -> features/ID.h5; continues at the batch where an interrupted call stopped. Fails if the encoder is not available. */
 RMIL_API gboolean rmil_work_tile(RmilWork *work, GError **error);
 RMIL_API gboolean rmil_work_label(RmilWork *work, GError **error);
 RMIL_API gboolean rmil_work_encode(RmilWork *work, GError **error);
@@ -141,12 +140,12 @@ RMIL_API char *rmil_work_features(const RmilWork *work, int64_t row);
 RMIL_API gboolean rmil_work_encodes(const RmilWork *work);
 /* The mpp that a row's slide is opened with: the row's, else the options', else 0. */
 RMIL_API double rmil_work_mpp(const RmilWork *work, int64_t row);
-/* With that; its warnings are said. */
+/* With that; its warnings are reported. */
 RMIL_API RmilSlide *rmil_work_open_slide(const RmilWork *work, int64_t row, GError **error);
-/* The tissue of a row's slide: given in its row (`tissue`), or found by the options; its warnings are said. mpp: of the mask, µm per
+/* The tissue of a row's slide: given in its row (`tissue`), or found by the options; its warnings are reported. mpp: of the mask, µm per
  * pixel. Free with rmil_mask_free. */
 RMIL_API RmilMask *rmil_work_mask(const RmilWork *work, int64_t row, RmilSlide *slide, double mpp, GError **error);
-/* The annotation of a row (of this cohort or one made of it), grown by `padding` level-0 px; its warnings are said. slide: the row's,
+/* The annotation of a row (of this cohort or one made of it), grown by `padding` level-0 px; its warnings are reported. slide: the row's,
  * NULL where it is not open; where the annotation may count from its scanned area, it is opened. bag: its patches, or NULL: they may
  * know the slide's size. */
 RMIL_API RmilRegion *rmil_work_read_region(const RmilWork *work, const RmilCohortRow *row, RmilSlide *slide, const RmilBag *bag,
@@ -174,7 +173,7 @@ typedef struct {
     GArray *mpp; /* RmilMppCount: how many slides have which resolution (within 0.5 %), finest first */
 } RmilCheck;
 /* Opens every slide (and reads pixels in its corners and middle, and a coarse tissue mask), annotation, feature and label file of the
- * cohort, and writes nothing. What is wrong is told as problems of the stage "check" and stands in work->errors, so that stages of this
+ * cohort, and writes nothing. What is wrong is reported as problems of the stage "check" and kept in work->errors, so that stages of this
  * work leave the row out: files that cannot be read, lesions on negative slides, features of another dimension. What is doubtful is a
  * warning. Free with rmil_check_free. */
 RMIL_API RmilCheck *rmil_work_check(RmilWork *work);
@@ -186,7 +185,7 @@ typedef const char *(*RmilIdOwner)(gpointer user, const char *id);
 /* Slides, feature files, folders, shell patterns and cohort tables -> a cohort without a table; free with rmil_cohort_free. A file's
  * id is its name without ending; where another file has that, here or by `owner` (may be NULL), its folder's name before it, and so
  * on up. In folders, eight deep, what looks like a slide or features by name is taken; a file named alone is always tried. What
- * cannot be taken is told as a problem of the stage "predict", files given twice and files passed over as warnings. DATA: nothing
+ * cannot be taken is reported as a problem of the stage "predict", files given twice and files passed over as warnings. DATA: nothing
  * is left. */
 RMIL_API RmilCohort *rmil_predict_inputs(const char *const *inputs, int64_t count, RmilIdOwner owner, gpointer user,
                                          const RmilMonitor *monitor, GError **error);

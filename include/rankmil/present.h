@@ -12,7 +12,7 @@ G_BEGIN_DECLS
 /* Reads a folder that `rankmil run`, `rankmil train` or `rankmil study` filled and writes one self-contained HTML file, and below the
  * folder figures/NAME.svg with NAME.csv (data) and NAME.gp (gnuplot script) for each figure in it; without gnuplot the page has none,
  * and a warning says so. Of a study also figures/NAME.pdf and .png, tables/NAME.csv (all digits, with the runs that entered) and
- * tables/NAME.tex (booktabs). What is not finished or missing is said. The same folder gives the same bytes. Fails when nothing is
+ * tables/NAME.tex (booktabs). It names what is unfinished or missing. The same folder gives the same bytes. Fails when nothing is
  * finished or a file is broken, naming file and line; nothing is then written over. docs/report.md: where each number comes from. */
 RMIL_API gboolean rmil_report_write(const char *folder, const char *path, const RmilMonitor *monitor, GError **error);
 

@@ -33,7 +33,7 @@ RMIL_API void rmil_serve_options_init(RmilServeOptions *options);
 /* A server that listens, and answers once rmil_serve_run runs. IO: the address cannot be had; or as rmil_study_open. */
 typedef struct _RmilServe RmilServe;
 RMIL_API RmilServe *rmil_serve_new(const RmilServeOptions *options, GError **error);
-/* Ends a training under way, which goes on from its checkpoint at the next start. */
+/* Ends a training under way, which continues from its checkpoint at the next start. */
 RMIL_API void rmil_serve_free(RmilServe *serve);
 /* "http://127.0.0.1:8765/TOKEN/": whoever knows the token may do what the page does. NULL where nothing listens. Owned by the server. */
 RMIL_API const char *rmil_serve_address(const RmilServe *serve);

@@ -32,7 +32,7 @@ typedef struct {
 /* Opens with OpenSlide, else as a plain image with libvips. What is not the slide itself is refused with the way out: an overview
  * without the files that hold the pixels (MIRAX, Olympus), formats that OpenSlide does not read. A link is followed where the
  * slide's other files do not lie beside it. mpp > 0 overrides what the file says. Fails with
- * RMIL_ERROR_RESOLUTION for a slide that says nothing believable of its resolution (docs/preprocessing.md has the rules).
+ * RMIL_ERROR_RESOLUTION for a slide without a believable resolution (docs/preprocessing.md has the rules).
  * A plain image's pixels are decoded at the first read. All functions on an opened slide may be called from several
  * threads at once. */
 RMIL_API RmilSlide *rmil_slide_open(const char *path, double mpp, GError **error);

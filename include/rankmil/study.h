@@ -15,7 +15,7 @@ G_BEGIN_DECLS
 RMIL_API const RmilOption *rmil_train_option_table(gsize *count);
 RMIL_API const RmilOption *rmil_train_option_find(const char *name); /* or NULL */
 
-/* What is given of them, as text, by row of the table; NULL: nothing. */
+/* The values given, as text, by row of the table; NULL: not given. */
 #define RMIL_TRAIN_OPTIONS 96
 typedef struct {
     char *texts[RMIL_TRAIN_OPTIONS]; /* owned */
@@ -23,7 +23,7 @@ typedef struct {
 RMIL_API void rmil_train_options_init(RmilTrainOptions *options);
 RMIL_API void rmil_train_options_clear(RmilTrainOptions *options);
 RMIL_API void rmil_train_options_copy(const RmilTrainOptions *from, RmilTrainOptions *to); /* what `to` held is not freed */
-/* Sets one by name; fails on unknown names, on text that is no such value, and on values out of bounds, which the message names. */
+/* Sets one by name; fails on unknown names, on text that is not such a value, and on values out of bounds, which the message names. */
 RMIL_API gboolean rmil_train_options_set(RmilTrainOptions *options, const char *name, const char *text, GError **error);
 RMIL_API const char *rmil_train_options_get(const RmilTrainOptions *options, const char *name); /* NULL: not given */
 /* Where the text of a row of the table lies, for parsers of command lines, and whether numbers are given where numbers are asked
@@ -34,7 +34,7 @@ RMIL_API gboolean rmil_train_options_parse(const RmilTrainOptions *options, GErr
 RMIL_API gboolean rmil_train_options_configure(const RmilTrainOptions *options, const RmilTrainMethod *method, RmilModelConfig *model,
                                                RmilTrainConfig *train, GError **error);
 
-/* The method that this one is with these options: rank with --pairs both is rank-both. NULL and *error: as rmil_train_options_configure. */
+/* The method that this one becomes with these options: rank with --pairs both is rank-both. NULL and *error: as rmil_train_options_configure. */
 RMIL_API const RmilTrainMethod *rmil_train_options_method(const RmilTrainOptions *options, const RmilTrainMethod *method, GError **error);
 
 /* How features are to be loaded. */
@@ -98,10 +98,10 @@ RMIL_API const double *rmil_alphas(void);
 typedef struct {
     double lesion, elsewhere, lesion_share;
 } RmilAttentionShare;
-/* What a model says of one row. The rest is there when localised: annotated positive slides of the test set. */
+/* What a model predicts for one row. The rest is there when localised: annotated positive slides of the test set. */
 typedef struct {
     RmilPrediction prediction;
-    gboolean missing; /* a model of pixels cannot see the slide or one of its tiles: nothing is said of it */
+    gboolean missing; /* a model of pixels cannot see the slide or one of its tiles: it has no result */
     gboolean localised;
     double iou[RMIL_ALPHAS], dice[RMIL_ALPHAS], pointing[RMIL_ALPHAS];
     double patch_auroc, patch_average_precision;
@@ -206,7 +206,7 @@ typedef struct {
     const char *padded; /* folder with PADDING/ID.h5 (rmil_padding_name): patch labels of outlines that were grown. NULL, or
                          * no such file: labels grow on the tile grid. Only for granularity */
     RmilRunFolders folders;
-    JsonNode *preprocessing; /* how slides became features, for the folders' run.json; NULL: nobody says */
+    JsonNode *preprocessing; /* how slides became features, for the folders' run.json; NULL: not known */
     gboolean clean;          /* forget the runs in the record that are not of this plan, and their models */
 } RmilStudyOptions;
 
@@ -222,10 +222,10 @@ typedef struct {
     int64_t kept, made, left; /* of the share: recorded before, done now, not done */
     GPtrArray *failures;      /* RmilStudyFailure */
 } RmilStudyOutcome;
-/* Does every run of the plan that no record in the folder has. A run that fails is told in the outcome and the others go on;
- * FALSE when nothing can go on. Each run is recorded in one transaction, checkpoints are kept while it trains: a process that
- * was killed goes on, and the finished record holds the same numbers as one that was not disturbed, on any number of threads
- * and shards. A recorded model that is missing or changed is trained again, which is said. Clear the outcome, after a failure too. */
+/* Does every run of the plan that no record in the folder has. A run that fails is listed in the outcome and the others continue;
+ * FALSE when nothing can continue. Each run is recorded in one transaction, checkpoints are kept while it trains: a process that
+ * was killed continues, and the finished record holds the same numbers as one that was not disturbed, on any number of threads
+ * and shards. A recorded model that is missing or changed is trained again, with a warning. Clear the outcome, after a failure too. */
 RMIL_API gboolean rmil_study_execute(const RmilStudyPlan *plan, const RmilTrainData *data, const RmilTrainOptions *base,
                                      const RmilStudyOptions *options, const RmilMonitor *monitor, RmilStudyOutcome *outcome,
                                      GError **error);
@@ -263,14 +263,14 @@ RMIL_API char *rmil_study_run_title(const RmilStudyRun *run);
 /* Is there a record in this folder? */
 RMIL_API gboolean rmil_study_exists(const char *folder);
 /* Can runs of this kind ("run", "train", or a study's) be recorded in this folder? FALSE, naming the file: a record there is broken, or of
- * another kind. rmil_study_execute asks, too; who prepares data for hours asks before. */
+ * another kind. rmil_study_execute asks too; a caller that prepares data for hours asks first. */
 RMIL_API gboolean rmil_study_accepts(const char *folder, const char *kind, GError **error);
 /* Refuses, naming the file: no record, a broken one, one that a later version wrote, and records of different plans or
  * cohorts in one folder. */
 RMIL_API RmilStudy *rmil_study_open(const char *folder, GError **error);
 RMIL_API void rmil_study_free(RmilStudy *study);
 RMIL_API const char *rmil_study_folder(const RmilStudy *study);
-/* What the record says of the study: "kind" (comparison, low-data, granularity, annotated-fraction, threshold,
+/* What the record says about the study: "kind" (comparison, low-data, granularity, annotated-fraction, threshold,
  * localisation), "title", "plan" (its YAML), "cohort" (path of the table with the features), "task" (rmil_task_text), "patient_pool"
  * (rmil_pool_name), "bag" ("slide", "patient"; what one case is), "fingerprint" (of its data), "reference" (the method that the others are tested against), "variable" ("", "fraction", "padding", "annotated",
  * "threshold", an option of training, or two of these: "dropout, sigma"), "format", "version". "" when it is not there. */

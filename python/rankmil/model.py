@@ -91,9 +91,9 @@ def predict(models: Sequence[Model], bag: Union[Bag, np.ndarray]) -> Prediction:
     struct, keep = as_struct(bag if isinstance(bag, Bag) else Bag(features=bag))
     first = models[0]
     if lib.rmil_model_sees(first._model):
-        raise ValueError(f"{first.method} looks at the slide itself, not at features: use the command `rankmil predict`")
+        raise ValueError(f"{first.method} reads the slide itself, not features: use the command `rankmil predict`")
     if struct.dim != first.dim:
-        raise ValueError(f"the bag has {struct.dim} features a patch, the model takes {first.dim}")
+        raise ValueError(f"the bag has {struct.dim} features per patch, but the model takes {first.dim}")
     scores, attention = np.zeros(struct.count, np.float32), np.zeros(struct.count, np.float32)
     said, sd, target = ffi.new("RmilPrediction *"), ffi.new("double *"), ffi.new("RmilTarget *", {"label": -1})
     target.time = target.value = float("nan")

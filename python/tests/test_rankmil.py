@@ -135,7 +135,7 @@ class Plans(Cohort):
         probabilities = [record.model(i).predict(bag).probability for i in (2, 3)]
         self.assertAlmostEqual(both.probability, np.mean(probabilities), places=9)
         self.assertAlmostEqual(both.sd, np.std(probabilities, ddof=1), places=9)
-        with self.assertRaisesRegex(ValueError, "has 5 features a patch, the model takes 16"):
+        with self.assertRaisesRegex(ValueError, "has 5 features per patch, but the model takes 16"):
             model.predict(np.ones((3, 5)))
         with self.assertRaises(rankmil.DataError):
             model.predict(np.full((3, 16), np.nan))

@@ -69,7 +69,7 @@ static gboolean start_annotation(Asap *asap, GError **error) {
     g_array_set_size(asap->points, 0);
     asap->in_order = TRUE;
     if (!type || !(g_strv_contains(areas, type) || g_strv_contains(others, type)))
-        return fail_at(asap, error, "annotation \"%s\" is of type \"%s\", which ASAP does not have", name ? name : "", type ? type : "");
+        return fail_at(asap, error, "annotation \"%s\" has the type \"%s\", which ASAP does not know", name ? name : "", type ? type : "");
     if (g_strv_contains(others, type)) {
         rmil_outlines_note_kind(asap->outlines, RMIL_NOTE_NO_AREA, type, group);
         return TRUE;
@@ -153,7 +153,7 @@ static void add_group(Asap *asap) {
 static gboolean start_element(Asap *asap, GError **error) {
     const char *name = (const char *)xmlTextReaderConstLocalName(asap->reader);
     int depth = xmlTextReaderDepth(asap->reader);
-    if (depth > DEEPEST) return fail_at(asap, error, "elements are nested more than %d deep", DEEPEST);
+    if (depth > DEEPEST) return fail_at(asap, error, "elements are nested more than %d levels deep", DEEPEST);
     if (depth == 0) {
         asap->root = TRUE;
         return strcmp(name, "ASAP_Annotations") == 0 ||

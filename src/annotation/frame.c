@@ -48,14 +48,14 @@ static void shift(const RmilOutlines *outlines, double x, double y) {
 }
 
 #define NOTE_WHOLE                                                                                                                         \
-    "its outlines lie in the scanned area only when they count from the corner of level 0, and are taken so, as exported without "         \
+    "its outlines lie in the scanned area only if they count from the corner of level 0, so they are read that way, as without "           \
     "cropping; the scanned area begins at level-0 pixel"
 #define NOTE_BOTH                                                                                                                          \
-    "its outlines count from the corner of the scanned area, as QuPath exports them, though they would fit counted from the "              \
-    "corner of level 0 too: if it was exported without cropping, give --uncropped. The scanned area begins at level-0 pixel"
+    "its outlines are read from the corner of the scanned area, as QuPath exports them, though they would also fit from the "              \
+    "corner of level 0: if they were exported without cropping, give --uncropped. The scanned area begins at level-0 pixel"
 #define NOTE_NEITHER                                                                                                                       \
-    "its outlines count from the corner of the scanned area, as QuPath exports them, but some of them lie outside it, from "               \
-    "wherever they count; it begins at level-0 pixel"
+    "its outlines are read from the corner of the scanned area, as QuPath exports them, but some lie outside it, whichever "               \
+    "corner they count from; it begins at level-0 pixel"
 
 static void note(RmilOutlines *outlines, const char *reason, const RmilAnnotationOptions *options) {
     g_autofree char *corner = g_strdup_printf("(%" G_GINT64_FORMAT ", %" G_GINT64_FORMAT ")", options->bounds_x, options->bounds_y);
@@ -87,9 +87,9 @@ static RmilMaskPlace lay(int mask_width, int mask_height, int64_t x, int64_t y, 
     return (RmilMaskPlace){(double)x, (double)y, (double)width / mask_width, (double)height / mask_height};
 }
 
-#define NOTE_MASK_AREA "the mask is laid on the scanned area, whose shape it has; that begins at level-0 pixel"
+#define NOTE_MASK_AREA "the mask is laid on the scanned area, whose shape it has; the area begins at level-0 pixel"
 #define NOTE_MASK_BOTH                                                                                                                     \
-    "the mask is laid on the scanned area, as QuPath exports it, though it would fit the whole slide too: if it shows that, "              \
+    "the mask is laid on the scanned area, as QuPath exports it, though it would also fit the whole slide: if it covers that, "            \
     "give --uncropped. The scanned area begins at level-0 pixel"
 #define NOTE_MASK_WHOLE "the mask is laid on the whole slide, whose shape it has, not on the scanned area, which begins at level-0 pixel"
 
@@ -109,6 +109,6 @@ gboolean rmil_mask_place(RmilOutlines *outlines, const RmilAnnotationOptions *op
                                     : g_strdup("");
     return rmil_fail(error, RMIL_ERROR_DATA,
                      "%s: a mask of %d × %d pixels does not have the shape of the slide of %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT
-                     " px%s: is it another slide's?",
+                     " px%s: does it belong to another slide?",
                      outlines->path, width, height, options->slide_width, options->slide_height, other);
 }

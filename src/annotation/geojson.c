@@ -72,7 +72,7 @@ static gboolean read_line(Geojson *geojson, JsonArray *points, GError **error) {
 typedef gboolean (*ReadPart)(Geojson *geojson, JsonArray *part, GError **error);
 
 static gboolean read_parts(Geojson *geojson, JsonArray *parts, ReadPart read, GError **error) {
-    if (!parts) return fail(geojson, error, "a geometry of several parts has none");
+    if (!parts) return fail(geojson, error, "a geometry of several parts is empty");
     for (guint i = 0; i < json_array_get_length(parts); i++)
         if (!read(geojson, rmil_json_array(json_array_get_element(parts, i)), error)) return FALSE;
     return TRUE;
@@ -95,7 +95,7 @@ static gboolean read_geometry(Geojson *geojson, JsonNode *geometry, int depth, G
         g_autofree char *reason = g_strdup_printf("geometry \"%.60s\" is not one of GeoJSON's", type);
         return fail(geojson, error, reason);
     }
-    if (!parts || depth > DEEPEST) return fail(geojson, error, "a geometry of several parts has none");
+    if (!parts || depth > DEEPEST) return fail(geojson, error, "a geometry of several parts is empty");
     for (guint i = 0; i < json_array_get_length(parts); i++)
         if (!read_geometry(geojson, json_array_get_element(parts, i), depth + 1, error)) return FALSE;
     return TRUE;
@@ -200,8 +200,7 @@ static gboolean broken(const Geojson *geojson, GError **error) {
         if (!root) return FALSE;
     }
     return rmil_fail(error, RMIL_ERROR_FORMAT,
-                     "%s: is not well-formed JSON: feature %" G_GINT64_FORMAT " or what follows it is broken, or "
-                     "it breaks off",
+                     "%s: is not well-formed JSON: feature %" G_GINT64_FORMAT " or what follows it is broken or cut off",
                      geojson->outlines->path, geojson->feature);
 }
 
@@ -213,7 +212,7 @@ static gboolean read_feature(Geojson *geojson, RmilJsonPiece feature, int depth,
     geojson->feature++;
     g_free(geojson->name);
     geojson->name = g_strdup_printf("feature %" G_GINT64_FORMAT, geojson->feature);
-    if (depth > DEEPEST) return fail(geojson, error, "is nested too deep");
+    if (depth > DEEPEST) return fail(geojson, error, "is nested too deeply");
     if (!rmil_json_walk_begin(&walk, feature) || !walk.object) return fail(geojson, error, "is not a GeoJSON Feature");
     while (rmil_json_walk_next(&walk, &name, &value)) {
         if (rmil_json_piece_is(name, "id")) id = value;

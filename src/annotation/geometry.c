@@ -268,8 +268,8 @@ RmilRegion *rmil_region_build(RmilOutlines *outlines, const GPtrArray *lesions, 
                               const RmilAnnotationOptions *options, GError **error) {
     if (rmil_outlines_tangled(lesions) || rmil_outlines_tangled(exclusions)) {
         rmil_fail(error, RMIL_ERROR_DATA,
-                  "%s: the outlines cross themselves or each other too often to be repaired in bearable time: draw them "
-                  "again, or simplify them",
+                  "%s: the outlines cross themselves or each other too often to be repaired in reasonable time: redraw or simplify "
+                  "them",
                   outlines->path);
         return NULL;
     }

@@ -74,7 +74,7 @@ GArray *rmil_shape_add_ring(RmilShape *shape) {
 
 gboolean rmil_outlines_add_point(RmilOutlines *outlines, const RmilShape *shape, GArray *ring, double x, double y, GError **error) {
     if (!(fabs(x) <= RMIL_ANNOTATION_COORDINATE && fabs(y) <= RMIL_ANNOTATION_COORDINATE))
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: %s: (%g, %g) is no position on a slide", outlines->path, shape->name, x, y);
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: %s: (%g, %g) cannot be a position on a slide", outlines->path, shape->name, x, y);
     if (++outlines->vertices > RMIL_ANNOTATION_VERTICES)
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has more than %d vertices", outlines->path, RMIL_ANNOTATION_VERTICES);
     RmilPoint point = {x, y};
@@ -104,7 +104,10 @@ static gboolean add_roles(Roles *roles, const char *const *names, Role role, GEr
         gpointer other = g_hash_table_lookup(roles->roles, name);
         g_hash_table_replace(roles->roles, name, GINT_TO_POINTER(role));
         if (other && GPOINTER_TO_INT(other) != (int)role)
-            return rmil_fail(error, RMIL_ERROR_ARGUMENT, "annotation group \"%s\" is named as lesion and as exclusion", *names);
+            return rmil_fail(error, RMIL_ERROR_ARGUMENT,
+                             "annotation group \"%s\" is given both as lesion and as exclusion: choose "
+                             "one",
+                             *names);
     }
     return TRUE;
 }
@@ -237,8 +240,10 @@ static gboolean sort_shapes(RmilOutlines *outlines, const Roles *roles, GPtrArra
     }
     if (!grouped || known) return TRUE;
     g_autofree char *names = group_names(outlines), *wanted = g_strjoinv(", ", (char **)roles->lesion);
-    return rmil_fail(error, RMIL_ERROR_DATA, "%s: no annotation is in a lesion group: the file has %s, lesions are %s", outlines->path,
-                     names, wanted);
+    return rmil_fail(error, RMIL_ERROR_DATA,
+                     "%s: no annotation is in a lesion group: the file has %s, while lesions are %s "
+                     "(--lesion names others)",
+                     outlines->path, names, wanted);
 }
 
 gboolean rmil_outlines_select(RmilOutlines *outlines, const RmilAnnotationOptions *options, GPtrArray *lesions, GPtrArray *exclusions,

@@ -79,8 +79,8 @@ static const RmilAnnotationFormat *find_format(const char *path, GError **error)
         if (formats[i]->matches(head, size)) return formats[i];
     g_autoptr(GString) names = g_string_new(NULL);
     for (gsize i = 0; i < G_N_ELEMENTS(formats); i++) g_string_append_printf(names, "%s%s", i ? ", " : "", formats[i]->name);
-    rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is %s: annotations are read from %s", path,
-              size ? "no annotation file that is known" : "empty", names->str);
+    rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is %s: rankmil reads annotations from %s", path,
+              size ? "not an annotation file that rankmil knows" : "empty", names->str);
     return NULL;
 }
 
@@ -97,8 +97,8 @@ gboolean rmil_region_fits(const RmilRegion *region, RmilOutlines *outlines, cons
     }
     if (inside >= 0.5 * region->area) return TRUE;
     return rmil_fail(error, RMIL_ERROR_DATA,
-                     "%s: %.0f %% of the annotated area lies outside the slide of %.0f × %.0f px: is it another "
-                     "slide's, or in other units?",
+                     "%s: %.0f %% of the annotated area lies outside the slide of %.0f × %.0f px: does it belong to another slide, "
+                     "or use other units?",
                      outlines->path, 100 * (1 - inside / region->area), width, height);
 }
 

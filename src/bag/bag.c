@@ -47,7 +47,10 @@ static gboolean check_content(const char *path, const RmilBag *bag, GError **err
             return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /tissue of patch %" G_GINT64_FORMAT " is not a share from 0 to 1", path, i);
     for (int64_t i = 0; bag->coords && i < 2 * bag->count; i++)
         if (bag->coords[i] < -MOST_PX || bag->coords[i] > MOST_PX)
-            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /coords: patch %" G_GINT64_FORMAT " is not at a place on a slide", path, i / 2);
+            return rmil_fail(error, RMIL_ERROR_FORMAT,
+                             "%s: /coords: patch %" G_GINT64_FORMAT " has coordinates that no slide can "
+                             "have",
+                             path, i / 2);
     if (bag->slide_width == 0 || bag->slide_height == 0 || !bag->coords) return TRUE;
     double margin = bag->patch_size_level0; /* a tile may begin left of or above the scan, never wholly outside */
     for (int64_t i = 0; i < bag->count; i++) {

@@ -12,7 +12,8 @@ gboolean rmil_bag_check(const char *path, int64_t count, int64_t dim, GError **e
     if (count >= 1 && count <= RMIL_BAG_COUNT_LIMIT && dim >= 0 && dim <= RMIL_BAG_DIM_LIMIT) return TRUE;
     if (count == 0) return rmil_fail(error, RMIL_ERROR_DATA, "%s: cannot be written: there are no patches", path);
     return rmil_fail(error, RMIL_ERROR_ARGUMENT,
-                     "%s: cannot be written: %" G_GINT64_FORMAT " patches × %" G_GINT64_FORMAT " columns are outside what a file can hold",
+                     "%s: cannot be written: %" G_GINT64_FORMAT " patches × %" G_GINT64_FORMAT " columns are more than a file can "
+                     "hold",
                      path, count, dim);
 }
 
@@ -103,7 +104,7 @@ gboolean rmil_container_write(const RmilLayout *layout, const RmilBag *meta, con
     if (layout->ready && !layout->ready(path, meta, error)) return FALSE;
     if (meta->coords_um > 0 && !layout->micrometres)
         return rmil_fail(error, RMIL_ERROR_RESOLUTION,
-                         "%s: cannot be written: coordinates are in µm, and the slide's µm per pixel is not known", path);
+                         "%s: cannot be written: coordinates are in µm, but the slide's µm per pixel is not known", path);
     char *temporary = rmil_file_begin(path, error);
     if (!temporary) return FALSE;
     RmilHdf5 *file = rmil_hdf5_create(temporary, path, error);
@@ -164,7 +165,7 @@ gboolean rmil_bag_write_as(const RmilBag *bag, const char *path, const char *lay
     const RmilLayout *target = rmil_layout_by_name(layout);
     if (!target) {
         g_autofree char *known = g_strjoinv(", ", (char **)rmil_bag_layouts());
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "there is no layout named \"%s\" to write; known are %s", layout, known);
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "there is no layout named \"%s\" to write; choose one of %s", layout, known);
     }
     if (target == &rmil_layout_clam && g_str_has_suffix(path, ".pt")) return write_tensor(bag, path, half, error);
     if (!target->write) return write_container(target, bag, path, half, error);

@@ -64,9 +64,9 @@ static gboolean check_storage(const RmilDataset *dataset, GError **error) {
     g_auto(RmilHid) creation = H5Dget_create_plist(dataset->id), type = H5Dget_type(dataset->id);
     H5D_layout_t layout = creation >= 0 ? H5Pget_layout(creation) : H5D_LAYOUT_ERROR;
     if (layout != H5D_COMPACT && layout != H5D_CONTIGUOUS && layout != H5D_CHUNKED)
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s is a view into other files, which is not read", path, name);
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s is a view into other files, which rankmil does not read", path, name);
     if (H5Pget_external_count(creation) != 0)
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s keeps its data in other files, which is not read", path, name);
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s keeps its data in other files, which rankmil does not read", path, name);
     guint64 bytes = H5Tget_size(type), chunk_bytes = bytes;
     hsize_t chunk[H5S_MAX_RANK] = {0};
     gboolean chunked = layout == H5D_CHUNKED;
@@ -76,14 +76,14 @@ static gboolean check_storage(const RmilDataset *dataset, GError **error) {
         guint64 dim = (guint64)dataset->dims[i];
         if (!g_uint64_checked_mul(&bytes, bytes, dim) || bytes > (guint64)1 << 46 ||
             (chunked && (!g_uint64_checked_mul(&chunk_bytes, chunk_bytes, chunk[i]) || chunk_bytes > CHUNK_LIMIT)))
-            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s has a size that is not plausible", path, name);
+            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s has an implausible size", path, name);
     }
     if (!rmil_hdf5_filters(dataset->file, name, creation, error)) return FALSE;
     guint64 stored = H5Dget_storage_size(dataset->id), least = bytes;
     if (H5Pget_nfilters(creation) > 0) least /= rmil_hdf5_usual_filters(creation) ? 1100 : 1 << 16;
     if (stored > (guint64)dataset->file->size || stored < least)
         return rmil_fail(error, RMIL_ERROR_FORMAT,
-                         "%s: /%s is incomplete: %" G_GUINT64_FORMAT " bytes are stored, %" G_GUINT64_FORMAT " are expected", path, name,
+                         "%s: /%s is incomplete: it stores %" G_GUINT64_FORMAT " bytes, but %" G_GUINT64_FORMAT " are expected", path, name,
                          stored, bytes);
     return TRUE;
 }
@@ -99,7 +99,8 @@ RmilDataset *rmil_dataset_open(RmilHdf5 *file, const char *name, GError **error)
         return NULL;
     }
     if (lies_elsewhere(file, name)) {
-        if (rmil_hdf5_sound(file, error)) rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s is a link, which is not followed", file->path, name);
+        if (rmil_hdf5_sound(file, error))
+            rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s is a link, which rankmil does not follow", file->path, name);
         return NULL;
     }
     dataset->id = H5Dopen2(file->id, name, H5P_DEFAULT);
@@ -108,8 +109,7 @@ RmilDataset *rmil_dataset_open(RmilHdf5 *file, const char *name, GError **error)
     dataset->rank = space >= 0 ? H5Sget_simple_extent_ndims(space) : -1;
     if (dataset->rank < 0 || H5Sget_simple_extent_dims(space, dims, NULL) < 0) {
         if (rmil_hdf5_sound(file, error))
-            rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s is not a dataset that can be read: it is damaged, or of another kind", file->path,
-                      name);
+            rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s is not a readable dataset: it is damaged or of another kind", file->path, name);
         return NULL;
     }
     for (int i = 0; i < dataset->rank; i++) dataset->dims[i] = dims[i] > G_MAXINT64 ? G_MAXINT64 : (int64_t)dims[i];
@@ -146,7 +146,7 @@ gboolean rmil_dataset_read(const RmilDataset *dataset, hid_t memory_type, int64_
     int64_t held = 1;
     for (int i = 0; i < dataset->rank; i++) held *= dataset->dims[i];
     if (held != count)
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s has %" G_GINT64_FORMAT " values, %" G_GINT64_FORMAT " are expected",
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s has %" G_GINT64_FORMAT " values, but %" G_GINT64_FORMAT " are expected",
                          dataset->file->path, dataset->name, held, count);
     RMIL_HDF5_SCOPE;
     if (H5Dread(dataset->id, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0) return read_failed(dataset, error);
@@ -221,7 +221,7 @@ static gboolean read_plain(const RmilDataset *dataset, const Extent *extent, voi
         int64_t rows = MIN(slice_rows, extent->rows - row);
         if (!rmil_read_at(dataset->file->descriptor, slice, rows * bytes, offset))
             return rmil_fail(error, RMIL_ERROR_IO, "%s: /%s cannot be read: %s", dataset->file->path, dataset->name,
-                             errno == ENODATA ? "the file was cut short meanwhile" : g_strerror(errno));
+                             errno == ENODATA ? "the file became shorter while it was read" : g_strerror(errno));
         if (!consume(user, extent->first + row, rows, slice, error)) return FALSE;
         offset += rows * bytes;
     }

@@ -187,7 +187,7 @@ RmilHdf5 *rmil_hdf5_create(const char *temporary, const char *path, GError **err
     enter_file(file);
     if (file->id >= 0) return g_steal_pointer(&file);
     rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be written: %s", path,
-              file->failed ? g_strerror(file->failed) : "HDF5 refuses to make the file");
+              file->failed ? g_strerror(file->failed) : "HDF5 could not create the file");
     return NULL;
 }
 

@@ -106,8 +106,8 @@ gboolean rmil_hdf5_filters(const RmilHdf5 *file, const char *dataset, hid_t crea
         if (H5Zfilter_avail(id) > 0) continue;
         return rmil_fail(
             error, RMIL_ERROR_FORMAT,
-            "%s: /%s is compressed with %s (HDF5 filter %d), which is not installed here: write the file again with gzip or lzf, or set "
-            "HDF5_PLUGIN_PATH to a folder with that filter (of the Python package hdf5plugin: hdf5plugin.PLUGIN_PATH)",
+            "%s: /%s is compressed with %s (HDF5 filter %d), which is not installed here: write the file again with gzip or lzf, or "
+            "set HDF5_PLUGIN_PATH to a folder with that filter (the Python package hdf5plugin has it in hdf5plugin.PLUGIN_PATH)",
             file->path, dataset, name_of(id, stored), (int)id);
     }
     return TRUE;

@@ -30,7 +30,7 @@ static gboolean patches_match(RmilHdf5 *file) {
     g_autofree char *name = NULL;
     double value;
     if (H5Literate(file->id, H5_INDEX_NAME, H5_ITER_INC, NULL, first_name, &name) < 0)
-        rmil_hdf5_doubt(file, "the list of what it holds " RMIL_DAMAGED);
+        rmil_hdf5_doubt(file, "the list of its contents " RMIL_DAMAGED);
     return name && rmil_layout_attribute(file, name, "x_min", &value);
 }
 
@@ -52,7 +52,7 @@ static gboolean take_dim(Reading *reading, const char *name, int64_t dim, size_t
     if (!rmil_layout_count(reading->file->path, name, bag->count, dim, &reading->error)) return FALSE;
     if (dim < 1) return rmil_fail(&reading->error, RMIL_ERROR_FORMAT, "%s: /%s has no columns", reading->file->path, name);
     if (bag->count * dim * (int64_t)size / 1100 > reading->file->size) /* no compression shrinks more */
-        return rmil_fail(&reading->error, RMIL_ERROR_FORMAT, "%s: has a size that is not plausible", reading->file->path);
+        return rmil_fail(&reading->error, RMIL_ERROR_FORMAT, "%s: has an implausible size", reading->file->path);
     bag->dim = dim;
     bag->stored_half = size == 2;
     if (reading->flags & RMIL_BAG_NO_FEATURES) return TRUE;
@@ -67,13 +67,16 @@ static gboolean read_vector(Reading *reading, hid_t id, const char *name) {
     hsize_t dims[H5S_MAX_RANK];
     int rank = H5Sget_simple_extent_dims(space, dims, NULL);
     if (rank < 1 || rank > 2 || (rank == 2 && dims[0] != 1) || H5Tget_class(type) != H5T_FLOAT || !rmil_hdf5_number_fits(type))
-        return rmil_fail(&reading->error, RMIL_ERROR_FORMAT, "%s: /%s is not one vector of features (images and regions are not)", path,
-                         name);
+        return rmil_fail(&reading->error, RMIL_ERROR_FORMAT,
+                         "%s: /%s is not one feature vector per patch (images and regions are "
+                         "not supported)",
+                         path, name);
     int64_t dim = dims[rank - 1] > G_MAXINT32 ? G_MAXINT32 : (int64_t)dims[rank - 1];
     if (bag->dim == 0 && !take_dim(reading, name, dim, H5Tget_size(type))) return FALSE;
     if (dim != bag->dim)
         return rmil_fail(&reading->error, RMIL_ERROR_FORMAT,
-                         "%s: /%s has %" G_GINT64_FORMAT " columns, the patches before it %" G_GINT64_FORMAT, path, name, dim, bag->dim);
+                         "%s: /%s has %" G_GINT64_FORMAT " columns, but the patches before it have %" G_GINT64_FORMAT, path, name, dim,
+                         bag->dim);
     if (!bag->features) return TRUE;
     g_auto(RmilHid) creation = H5Dget_create_plist(id);
     if (!rmil_hdf5_filters(reading->file, name, creation, &reading->error)) return FALSE;
@@ -89,7 +92,7 @@ static herr_t read_patch(hid_t group, const char *name, const H5L_info_t *info, 
     Reading *reading = user;
     g_auto(RmilHid) id = info->type == H5L_TYPE_HARD ? H5Oopen(group, name, H5P_DEFAULT) : H5I_INVALID_HID;
     if (id < 0 || H5Iget_type(id) != H5I_DATASET) {
-        rmil_fail(&reading->error, RMIL_ERROR_FORMAT, "%s: /%s is not a dataset that can be read", reading->file->path, name);
+        rmil_fail(&reading->error, RMIL_ERROR_FORMAT, "%s: /%s is not a readable dataset", reading->file->path, name);
         return -1;
     }
     if (!read_vector(reading, id, name) || !read_place(reading, id, name)) return -1;
@@ -141,8 +144,8 @@ static Cell *list_cells(const RmilBag *bag, const char *path, GError **error) {
     for (int64_t i = 1; i < bag->count; i++) {
         if (strcmp(cells[i].name, cells[i - 1].name) != 0) continue;
         rmil_fail(error, RMIL_ERROR_DATA,
-                  "%s: cannot be written: patches %" G_GINT64_FORMAT " and %" G_GINT64_FORMAT " lie in one cell (%s) of a grid "
-                  "of %g px, after which the paper's code names them",
+                  "%s: cannot be written: patches %" G_GINT64_FORMAT " and %" G_GINT64_FORMAT " lie in the same cell (%s) of a grid "
+                  "of %g px, and the paper's code names patches by their cell",
                   path, cells[i - 1].patch, cells[i].patch, cells[i].name, size);
         rmil_free(cells);
         return NULL;

@@ -16,7 +16,7 @@ static gboolean stamp_match(RmilHdf5 *file) { return rmil_hdf5_has(file, "feats"
 static gboolean of_tiles(RmilHdf5 *file, GError **error) {
     g_autofree char *kind = rmil_hdf5_text(file, file->id, "feat_type");
     return !kind || strcmp(kind, "tile") == 0 ||
-           rmil_fail(error, RMIL_ERROR_DATA, "%s: holds features of kind \"%s\", not one per tile", file->path, kind);
+           rmil_fail(error, RMIL_ERROR_DATA, "%s: contains features of kind \"%s\", not one feature per tile", file->path, kind);
 }
 
 static gboolean tile_size(RmilHdf5 *file, RmilBag *bag, double *unit, double *tile, GError **error) {
@@ -46,8 +46,10 @@ static gboolean stamp_coords(RmilHdf5 *file, RmilBag *bag, double unit, GError *
     gboolean done = bag->coords && rmil_dataset_read(dataset, H5T_NATIVE_DOUBLE, 2 * bag->count, micrometres, error);
     for (int64_t i = 0; done && i < 2 * bag->count; i++) {
         if (!(fabs(micrometres[i]) < 1e9))
-            done = rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /coords: patch %" G_GINT64_FORMAT " is not at a place on a slide", file->path,
-                             i / 2);
+            done = rmil_fail(error, RMIL_ERROR_FORMAT,
+                             "%s: /coords: patch %" G_GINT64_FORMAT " has coordinates that no slide can "
+                             "have",
+                             file->path, i / 2);
         else bag->coords[i] = llrint(micrometres[i] * unit / NANOMETRE);
     }
     rmil_free(micrometres);
@@ -89,7 +91,7 @@ static double micrometres(const RmilBag *bag) { /* in a unit of the coordinates;
 static gboolean stamp_ready(const char *path, const RmilBag *bag, GError **error) {
     if (!(micrometres(bag) > 0))
         return rmil_fail(error, RMIL_ERROR_RESOLUTION,
-                         "%s: cannot be written: STAMP's coordinates are in µm, and the slide's µm per pixel is not known", path);
+                         "%s: cannot be written: STAMP's coordinates are in µm, but the slide's µm per pixel is not known (--mpp)", path);
     if (!(bag->patch_size_level0 > 0))
         return rmil_fail(error, RMIL_ERROR_DATA, "%s: cannot be written: the size of the patches is not known", path);
     return TRUE;

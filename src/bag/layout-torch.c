@@ -40,10 +40,10 @@ static gboolean decode(const char *path, const RmilTensor *tensor, RmilBag *bag,
 static gboolean take_features(const char *path, const RmilTensor *tensor, RmilBag *bag, RmilBagFlags flags, GError **error) {
     int rank = tensor->rank;
     if (rank != 2 && !(rank == 3 && tensor->shape[0] == 1))
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: the tensor has %d axes; patches × columns are expected", path, rank);
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: the tensor has %d axes; it needs two, patches × columns", path, rank);
     if (tensor->dtype != RMIL_DTYPE_F32 && tensor->dtype != RMIL_DTYPE_F16 && tensor->dtype != RMIL_DTYPE_BF16 &&
         tensor->dtype != RMIL_DTYPE_F64)
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: the tensor holds %s; floating-point numbers are expected", path,
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: the tensor holds %s; features must be floating-point numbers", path,
                          rmil_dtype_name(tensor->dtype));
     bag->count = tensor->shape[rank - 2];
     bag->dim = tensor->shape[rank - 1];
@@ -91,8 +91,9 @@ static gboolean take_companion(const char *path, const char *companion, RmilBag 
         return FALSE;
     }
     if (other->count != bag->count)
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has %" G_GINT64_FORMAT " patches, the coordinates in %s are of %" G_GINT64_FORMAT,
-                         path, bag->count, companion, other->count);
+        return rmil_fail(error, RMIL_ERROR_FORMAT,
+                         "%s: has %" G_GINT64_FORMAT " patches, but the coordinates in %s are for %" G_GINT64_FORMAT, path, bag->count,
+                         companion, other->count);
     bag->coords = g_steal_pointer(&other->coords);
     bag->tissue = g_steal_pointer(&other->tissue);
     bag->patch_labels = g_steal_pointer(&other->patch_labels);
@@ -109,7 +110,10 @@ static gboolean no_features(const char *path, const RmilTensors *tensors, GError
     const char *inside = rmil_tensors_noted(tensors, "features"), *whole = rmil_tensors_noted(tensors, "");
     if (inside) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: its \"features\" is %s, not a tensor: %s", path, inside, advice);
     if (whole && rmil_tensors_count(tensors) == 0)
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: holds %s, which is no tensor, and nothing in it is run: %s", path, whole, advice);
+        return rmil_fail(error, RMIL_ERROR_FORMAT,
+                         "%s: contains %s, which is not a tensor, and rankmil never runs anything in a "
+                         "file: %s",
+                         path, whole, advice);
     return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is neither a tensor of features nor a dictionary with \"features\": %s", path, advice);
 }
 

@@ -18,7 +18,8 @@ const RmilLayout *rmil_layout_find(RmilHdf5 *file, GError **error) {
         if (layouts[i]->match(file)) found = layouts[i];
     if (!rmil_hdf5_sound(file, error)) return NULL; /* it may have been another one */
     if (!found)
-        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: there is no dataset /features or /coords, nor anything else that is known", file->path);
+        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: there is no dataset /features or /coords, nor any other layout that rankmil knows",
+                  file->path);
     return found;
 }
 
@@ -49,8 +50,8 @@ gboolean rmil_layout_count(const char *path, const char *name, int64_t count, in
     if (count < 1) return rmil_fail(error, RMIL_ERROR_DATA, "%s: /%s holds no patches", path, name);
     if (count > RMIL_BAG_COUNT_LIMIT || dim > RMIL_BAG_DIM_LIMIT)
         return rmil_fail(error, RMIL_ERROR_FORMAT,
-                         "%s: /%s is %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT ", more than the %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT
-                         " that are accepted",
+                         "%s: /%s is %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT ", but at most %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT
+                         " is accepted",
                          path, name, count, dim, RMIL_BAG_COUNT_LIMIT, RMIL_BAG_DIM_LIMIT);
     return TRUE;
 }
@@ -102,9 +103,9 @@ gboolean rmil_layout_features(RmilHdf5 *file, const char *name, RmilBag *bag, Rm
     int rank = dataset->rank;
     if (rank == 1 && dataset->dims[0] == 0) return rmil_layout_count(file->path, name, 0, 0, error);
     if (rank != 2 && !(rank == 3 && dataset->dims[0] == 1))
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s has %d axes; patches × columns are expected", file->path, name, rank);
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s has %d axes; it needs two, patches × columns", file->path, name, rank);
     if (dataset->element == RMIL_ELEMENT_INTEGER)
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s holds whole numbers; float16 or float32 are expected", file->path, name);
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s contains whole numbers; features must be float16 or float32", file->path, name);
     bag->count = dataset->dims[rank - 2];
     bag->dim = dataset->dims[rank - 1];
     bag->stored_half = dataset->element == RMIL_ELEMENT_F16;
@@ -131,8 +132,8 @@ gboolean rmil_layout_coords(RmilHdf5 *file, const char *name, RmilBag *bag, GErr
     int64_t count = dataset->dims[rank - 2];
     if (bag->count == 0) bag->count = count;
     if (count != bag->count)
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s has %" G_GINT64_FORMAT " rows, the features have %" G_GINT64_FORMAT, file->path,
-                         name, count, bag->count);
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s has %" G_GINT64_FORMAT " rows, but the features have %" G_GINT64_FORMAT,
+                         file->path, name, count, bag->count);
     if (!rmil_layout_count(file->path, name, count, 2, error) || !(bag->coords = rmil_alloc(count, 2 * sizeof(int64_t), error)))
         return FALSE;
     double width = 0, height = 0;

@@ -78,27 +78,28 @@ gboolean rmil_pixel_place(const RmilBag *bag, int64_t patch, int side, RmilPixel
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: there is no patch %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT, bag->id, patch,
                          bag->count);
     if (side < 1 || side > SIDE_MOST)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: a patch can be read with 1 … %d pixels a side, not %d", bag->id, SIDE_MOST, side);
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: a patch can be read at 1 … %d pixels a side, not %d", bag->id, SIDE_MOST, side);
     const Part part = part_of(bag, patch);
     if (!part.pixels)
         return rmil_fail(error, RMIL_ERROR_DATA,
-                         "%s: its patches cannot be looked at: no slide is known for these features: name it in the cohort's column slide",
+                         "%s: its patches cannot be shown, because no slide is known for these features: name it in the cohort's "
+                         "slide column",
                          part.id);
     const char *path = part.pixels->slide->path;
     if (!part.coords)
         return rmil_fail(error, RMIL_ERROR_DATA,
-                         "%s: its patches cannot be looked at on %s: its features have no coordinates: take a file that has them, or let "
-                         "rankmil make the features",
+                         "%s: its patches cannot be shown on %s, because the features have no coordinates: use a file that has them, "
+                         "or let rankmil make the features",
                          part.id, path);
     if (part.um > 0)
         return rmil_fail(
             error, RMIL_ERROR_RESOLUTION,
-            "%s: its patches cannot be looked at on %s: coordinates are in µm, and the slide's µm per pixel is not known: give "
-            "it as --mpp or in the cohort's column mpp",
+            "%s: its patches cannot be shown on %s: coordinates are in µm, but the slide's µm per pixel is not known: give --mpp or "
+            "fill the cohort's mpp column",
             part.id, path);
     if (!(part.level0 > 0))
         return rmil_fail(error, RMIL_ERROR_DATA,
-                         "%s: its patches cannot be looked at on %s: its features do not say how large a patch is on the slide: take a "
+                         "%s: its patches cannot be shown on %s: its features do not say how large a patch is on the slide: use a "
                          "file that has patch_size_level0, or let rankmil make the features",
                          part.id, path);
     const int64_t *at = part.coords + 2 * (patch - part.first);

@@ -20,15 +20,15 @@ gboolean rmil_bag_locate(RmilBag *bag, const char *slide, double mpp, GError **e
     if (!(mpp > 0) && bag->coords_um > 0 && slide) {
         g_autoptr(RmilSlide) opened = rmil_slide_open(slide, 0, error);
         if (!opened) {
-            g_prefix_error(error, "%s: coordinates are in µm, and its slide does not say how many a pixel has: ", bag->id);
+            g_prefix_error(error, "%s: coordinates are in µm, but the slide does not state its µm per pixel: ", bag->id);
             return FALSE;
         }
         mpp = rmil_slide_info(opened)->mpp;
     }
     rmil_bag_set_mpp(bag, mpp);
     return bag->coords_um == 0 || rmil_fail(error, RMIL_ERROR_RESOLUTION,
-                                            "%s: coordinates are in µm, and the slide's µm per pixel is not known: "
-                                            "give it as --mpp or in the cohort's column mpp",
+                                            "%s: coordinates are in µm, but the slide's µm per pixel is not known: give --mpp or "
+                                            "fill the cohort's mpp column",
                                             bag->id);
 }
 

@@ -196,8 +196,8 @@ char *rmil_file_read(const char *path, gsize limit, gsize *size, GError **error)
         return NULL;
     }
     if ((guint64)info.st_size > limit) {
-        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has %" G_GINT64_FORMAT " bytes, more than the %zu that are accepted", path,
-                  (gint64)info.st_size, limit);
+        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has %" G_GINT64_FORMAT " bytes, but at most %zu are accepted", path, (gint64)info.st_size,
+                  limit);
         return NULL;
     }
     char *data = NULL;
@@ -225,7 +225,7 @@ char *rmil_stream_read(const char *path, gsize limit, gsize *size, GError **erro
     const int reason = errno;
     if (file >= 0) close(file);
     if (got < 0) rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be read: %s", path, g_strerror(reason));
-    else if (all->len > limit) rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has more than the %zu bytes that are accepted", path, limit);
+    else if (all->len > limit) rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has more than the accepted %zu bytes", path, limit);
     if (got < 0 || all->len > limit) return NULL;
     *size = all->len;
     g_byte_array_append(all, (const guint8 *)"", 1);

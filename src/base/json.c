@@ -64,7 +64,7 @@ JsonNode *rmil_json_parse(const char *json, gsize size, const char *where, GErro
     }
     plain = without_words(json, end, &deep);
     if (deep) {
-        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is nested more than %d deep", where, DEEPEST);
+        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is nested more than %d levels deep", where, DEEPEST);
         return NULL;
     }
     g_autoptr(JsonParser) parser = json_parser_new();

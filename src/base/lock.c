@@ -116,13 +116,14 @@ static gboolean is_held(int reason) { return reason == EAGAIN || reason == EACCE
 static void refuse(const char *folder, int file, const char *how, GError **error) {
     g_autofree char *who = holder(file);
     close(file);
-    rmil_fail(error, RMIL_ERROR_IO, "%s: is in use by %s%s: start this again when that has ended, or work in another folder", folder, who,
-              how);
+    rmil_fail(error, RMIL_ERROR_IO, "%s: is in use by %s%s: try again when that has ended, or use another folder", folder, who, how);
 }
 
 /* A file system without locks: work must go on there. */
 static void say_lockless(const RmilMonitor *monitor, const char *folder, int reason) {
-    rmil_monitor_warn(monitor, "%s: its file system has no locks (%s): nothing stops a second process from working in it at the same time",
+    rmil_monitor_warn(monitor,
+                      "%s: its file system has no locks (%s), so nothing stops a second process from working here at the "
+                      "same time",
                       folder, g_strerror(reason));
 }
 
@@ -149,7 +150,7 @@ RmilLock *rmil_lock_take(const char *folder, const char *name, RmilLockMode mode
         }
         if (is_held(reason)) {
             g_autofree char *who = holder(file);
-            rmil_monitor_warn(monitor, "%s: is in use by %s: this waits until that has ended", folder, who);
+            rmil_monitor_warn(monitor, "%s: is in use by %s: waiting until that has ended", folder, who);
             reason = try_lock(file, FALSE, TRUE);
         }
         if (reason) say_lockless(monitor, folder, reason);

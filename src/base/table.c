@@ -140,9 +140,8 @@ static gboolean check_separator(const RmilTable *table, GError **error) {
     if (table->columns != 1) return TRUE;
     for (int64_t r = 0; r < rows && blanks; r++) blanks = count_words(rmil_table_cell(table, r, 0)) == words;
     if (!blanks && !strchr(name, '|')) return TRUE;
-    return rmil_fail(error, RMIL_ERROR_FORMAT,
-                     "%s: line 1: its columns are separated by %s: save it with commas, semicolons or tabs between them", table->path,
-                     strchr(name, '|') ? "\"|\"" : "blanks");
+    return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line 1: its columns are separated by %s: save it with commas, semicolons or tabs",
+                     table->path, strchr(name, '|') ? "\"|\"" : "blanks");
 }
 
 static gboolean parse(RmilTable *table, char *text, GError **error) {
@@ -172,7 +171,7 @@ static gboolean is_text(const char *path, const char *text, gsize size, GError *
     const char *bad;
     int64_t line = 1;
     if (g_str_has_prefix(text, "PK\003\004"))
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is a spreadsheet's workbook, not a table as text: save it as \"CSV UTF-8\"", path);
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is a spreadsheet workbook, not a text table: save it as \"CSV UTF-8\"", path);
     if (g_utf8_validate_len(text, size, &bad)) return TRUE;
     for (const char *at = text; at < bad; at++) line += *at == '\n' || (*at == '\r' && at[1] != '\n');
     return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line %" G_GINT64_FORMAT " is not UTF-8 text: save it as \"CSV UTF-8\"", path, line);

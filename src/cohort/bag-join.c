@@ -23,10 +23,11 @@ static gboolean check_alike(const Joining *j, GError **error) {
     for (guint s = 1; s < j->count; s++)
         if (j->slides[s]->dim != first->dim)
             return rmil_fail(error, RMIL_ERROR_DATA,
-                             "slide \"%s\" of \"%s\": has features of size %" G_GINT64_FORMAT ", slide \"%s\" of %" G_GINT64_FORMAT,
+                             "slide \"%s\" of \"%s\": has features of size %" G_GINT64_FORMAT
+                             ", but slide \"%s\" has size %" G_GINT64_FORMAT,
                              j->slides[s]->id, j->out->id, j->slides[s]->dim, first->id, first->dim);
     return j->count <= ACROSS * ACROSS ||
-           rmil_fail(error, RMIL_ERROR_DATA, "\"%s\" has %u slides: one bag takes %d at most", j->out->id, j->count, ACROSS * ACROSS);
+           rmil_fail(error, RMIL_ERROR_DATA, "\"%s\" has %u slides: one bag takes at most %d", j->out->id, j->count, ACROSS * ACROSS);
 }
 
 static gboolean have_all(const Joining *j, gboolean (*has)(const RmilBag *slide)) {
@@ -51,8 +52,8 @@ static gboolean place_slide(const Joining *j, guint s, int64_t *out, GError **er
     }
     for (int axis = 0; axis < 2; axis++)
         if ((double)(far[axis] - corner[axis]) * scale > WIDEST * side)
-            return rmil_fail(error, RMIL_ERROR_DATA, "slide \"%s\" of \"%s\": its patches lie over more than %d tiles of %g px", slide->id,
-                             j->out->id, (int)WIDEST, side);
+            return rmil_fail(error, RMIL_ERROR_DATA, "slide \"%s\" of \"%s\": its patches spread over more than %d tiles of %g px",
+                             slide->id, j->out->id, (int)WIDEST, side);
     const double from[2] = {s % ACROSS * STEP * side, s / ACROSS * STEP * side};
     for (int64_t i = 0; i < 2 * slide->count; i++) out[i] = llround(from[i % 2] + (double)(slide->coords[i] - corner[i % 2]) * scale);
     return TRUE;

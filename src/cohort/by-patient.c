@@ -31,14 +31,13 @@ static gboolean check_ids(const RmilCohort *cohort, GError **error) {
         const RmilCohortRow *row = &cohort->rows[i], *other = g_hash_table_lookup(ids, row->id);
         if (!rmil_usable_id(row->id))
             return rmil_fail(error, RMIL_ERROR_DATA,
-                             "%s: line %" G_GINT64_FORMAT
-                             ": patient \"%s\" cannot name files, as a bag of a patient must: no slashes, and not "
-                             "that long",
+                             "%s: line %" G_GINT64_FORMAT ": patient \"%s\" cannot be used as a file name, as --bag patient needs: "
+                             "use no slashes and a shorter name",
                              cohort->path, row->line, row->id);
         if (other)
             return rmil_fail(error, RMIL_ERROR_DATA,
-                             "%s: lines %" G_GINT64_FORMAT " and %" G_GINT64_FORMAT ": \"%s\" is a patient, and the id of a slide without "
-                             "one: rename one of them",
+                             "%s: lines %" G_GINT64_FORMAT " and %" G_GINT64_FORMAT ": \"%s\" is both a patient and the id of a "
+                             "slide without a patient: rename one of them",
                              cohort->path, other->line, row->line, row->id);
         g_hash_table_insert(ids, row->id, (gpointer)row);
     }
@@ -64,7 +63,7 @@ RmilCohort *rmil_cohort_by_patient(const RmilCohort *slides, GError **error) {
     const int64_t count = rmil_cohort_patients(slides, groups);
     g_autofree char *torn = rmil_cohort_torn_patients(slides, groups, count);
     if (torn) {
-        rmil_fail(error, RMIL_ERROR_DATA, "%s: a patient cannot be one bag whose slides differ in what is predicted: %s", slides->path,
+        rmil_fail(error, RMIL_ERROR_DATA, "%s: a patient cannot be one bag when the slides differ in what is predicted: %s", slides->path,
                   torn);
         return NULL;
     }

@@ -51,7 +51,7 @@ static GArray *list_files(const char *folder, GError **error) {
     for (guint i = files->len; i-- > 1;)
         if (g_array_index(files, File, i).number == g_array_index(files, File, i - 1).number) g_array_remove_index(files, i);
     if (dir && files->len > 0) return files;
-    if (dir) rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is a folder without splits: CLAM's are named splits_0.csv, splits_1.csv …", folder);
+    if (dir) rmil_fail(error, RMIL_ERROR_FORMAT, "%s: contains no splits: CLAM names them splits_0.csv, splits_1.csv …", folder);
     g_array_unref(files);
     return NULL;
 }
@@ -74,9 +74,8 @@ static gboolean put(Reading *r, const char *id, RmilSplit set, int64_t line, GEr
                          r->cohort->path);
     const gpointer before = g_hash_table_lookup(r->lines, id);
     if (before)
-        return rmil_fail(error, RMIL_ERROR_FORMAT,
-                         "%s: line %" G_GINT64_FORMAT ": slide \"%s\" stands in line %" G_GINT64_FORMAT " already", path, line, id,
-                         (int64_t)GPOINTER_TO_SIZE(before));
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line %" G_GINT64_FORMAT ": slide \"%s\" is already on line %" G_GINT64_FORMAT, path,
+                         line, id, (int64_t)GPOINTER_TO_SIZE(before));
     g_hash_table_insert(r->lines, (gpointer)id, GSIZE_TO_POINTER((gsize)line));
     return rmil_split_put(r->cohort, row - r->cohort->rows, set, r->splits, path, error);
 }
@@ -121,7 +120,7 @@ static gboolean read_file(const RmilCohort *cohort, GHashTable *ids, const File 
     for (RmilSplit set = RMIL_SPLIT_TRAIN; set <= RMIL_SPLIT_TEST; set++) columns[set] = rmil_table_find(csv, rmil_split_name(set));
     if (columns[RMIL_SPLIT_TRAIN] < 0 || columns[RMIL_SPLIT_TEST] < 0 || (file->rows && columns[RMIL_SPLIT_TRAIN] == 0))
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line 1: CLAM's splits have the columns train, val and test%s", file->path,
-                         file->rows ? ", behind one of ids" : "");
+                         file->rows ? ", after a column of ids" : "");
     g_autoptr(GHashTable) lines = g_hash_table_new(g_str_hash, g_str_equal);
     Reading reading = {cohort, file, csv, ids, lines, splits};
     for (int64_t i = 0; i < rmil_table_rows(csv); i++)

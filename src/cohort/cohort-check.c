@@ -88,8 +88,8 @@ gboolean rmil_cohort_check_twins(const RmilCohort *cohort, const GArray *twins, 
         const RmilCohortRow *a = &cohort->rows[pair->first], *b = &cohort->rows[pair->second];
         const RmilSplit x = splits ? splits[pair->first] : a->split, y = splits ? splits[pair->second] : b->split;
         g_autofree char *both = g_strdup_printf(
-            "%s: lines %" G_GINT64_FORMAT " and %" G_GINT64_FORMAT ": %s and %s have the same %s (same size, same "
-            "bytes wherever compared)",
+            "%s: lines %" G_GINT64_FORMAT " and %" G_GINT64_FORMAT ": %s and %s have the same %s (same size, and the same bytes "
+            "wherever compared)",
             cohort->path, a->line, b->line, a->id, b->id, strcmp(pair->what, "slide") == 0 ? "slide" : "features");
         if (x != RMIL_SPLIT_NONE && y != RMIL_SPLIT_NONE && x != y)
             return rmil_fail(error, RMIL_ERROR_DATA,

@@ -112,8 +112,10 @@ static gboolean read_row(RmilCohort *cohort, const int *columns, const char *fol
     row->site = *CELL(SITE) ? g_strdup(CELL(SITE)) : NULL;
     row->id = *CELL(ID) ? g_strdup(CELL(ID)) : rmil_path_stem(slide ? row->slide : row->features);
     if (!rmil_usable_id(row->id))
-        return rmil_cohort_fail(cohort, row->line, "id", error, "\"%s\" cannot name files: no slashes, at most %d bytes", row->id,
-                                ID_LIMIT);
+        return rmil_cohort_fail(cohort, row->line, "id", error,
+                                "\"%s\" cannot be used as a file name: use no slashes and at most %d "
+                                "bytes",
+                                row->id, ID_LIMIT);
     row->target = RMIL_TARGET_NONE;
     return read_split(cohort, row, CELL(SPLIT), error) && read_mpp(cohort, row, i, columns[MPP], error);
 #undef CELL
@@ -124,8 +126,7 @@ static gboolean check_unique(const RmilCohort *cohort, GError **error) {
     for (int64_t i = 0; i < cohort->count; i++) {
         RmilCohortRow *row = &cohort->rows[i], *first = g_hash_table_lookup(ids, row->id);
         if (first)
-            return rmil_cohort_fail(cohort, row->line, "id", error, "\"%s\" stands in line %" G_GINT64_FORMAT " already", row->id,
-                                    first->line);
+            return rmil_cohort_fail(cohort, row->line, "id", error, "\"%s\" is already on line %" G_GINT64_FORMAT, row->id, first->line);
         g_hash_table_insert(ids, row->id, row);
     }
     return TRUE;
@@ -165,7 +166,7 @@ static gboolean read_sites(RmilCohort *cohort, int column, gboolean by_site, GPt
     if (by_site && column < 0)
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line 1: there is no column named site, which --by-site needs", cohort->path);
     if (column >= 0 && !by_site)
-        g_ptr_array_add(notes, g_strdup_printf("%s: sites may lie in several sets (--by-site keeps each in one)", cohort->path));
+        g_ptr_array_add(notes, g_strdup_printf("%s: a site may be in several sets (--by-site keeps each site in one)", cohort->path));
     for (int64_t i = cohort->count; i-- > 0;) {
         const RmilCohortRow *row = &cohort->rows[i];
         if (row->site || !rmil_target_known(&cohort->task, &row->target)) continue;
@@ -173,8 +174,8 @@ static gboolean read_sites(RmilCohort *cohort, int column, gboolean by_site, GPt
         line = row->line;
     }
     if (by_site && without)
-        g_ptr_array_add(notes, g_strdup_printf("%s: %" G_GINT64_FORMAT " slide%s no site (line %" G_GINT64_FORMAT
-                                               "%s): of such only patients stay whole",
+        g_ptr_array_add(notes, g_strdup_printf("%s: %" G_GINT64_FORMAT " slide%s no site (line %" G_GINT64_FORMAT "%s): there, only "
+                                               "patients are kept whole",
                                                cohort->path, without, without == 1 ? " has" : "s have", line, without == 1 ? "" : ", …"));
     return rmil_cohort_check_whole(cohort, error);
 }

@@ -87,11 +87,13 @@ static gboolean take_column(RmilCohort *cohort, int column, const char *const *k
         if (!same(known[k], folded)) continue;
         const char *other = columns[k] < 0 ? NULL : rmil_table_name(cohort->table, columns[k]);
         if (other && strcmp(other, known[k]) != 0)
-            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line 1: the columns \"%s\" and \"%s\" could both be %s: name one of them so",
+            return rmil_fail(error, RMIL_ERROR_FORMAT,
+                             "%s: line 1: the columns \"%s\" and \"%s\" could both be %s: rename the right "
+                             "one to that",
                              cohort->path, other, name, known[k]);
-        g_ptr_array_add(warnings,
-                        other ? g_strdup_printf("%s: column \"%.60s\" is not used: there is a column %s", cohort->path, name, known[k])
-                              : g_strdup_printf("%s: column \"%.60s\" is taken for %s", cohort->path, name, known[k]));
+        g_ptr_array_add(warnings, other ? g_strdup_printf("%s: column \"%.60s\" is not used, because there is a column %s", cohort->path,
+                                                          name, known[k])
+                                        : g_strdup_printf("%s: column \"%.60s\" is taken as %s", cohort->path, name, known[k]));
         if (!other) {
             columns[k] = column;
             cohort->meaning[column] = known[k];
@@ -121,7 +123,7 @@ static void say_near(const RmilCohort *cohort, int column, const char *const *kn
     g_autofree char *folded = fold(name);
     for (int k = 0; known[k]; k++) {
         if (columns[k] >= 0 || !near(known[k], folded) || is_settled(cohort, known[k])) continue;
-        g_ptr_array_add(warnings, g_strdup_printf("%s: column \"%.60s\" is not used: if it means what %s means here, name it %s",
+        g_ptr_array_add(warnings, g_strdup_printf("%s: column \"%.60s\" is not used: if it means the same as %s, rename it to %s",
                                                   cohort->path, name, known[k], known[k]));
         return;
     }
@@ -136,8 +138,8 @@ static void check_tissue(RmilCohort *cohort, const char *known, int *column, GPt
         for (gsize k = 0; k < G_N_ELEMENTS(endings); k++)
             if (g_str_has_suffix(cell, endings[k])) return;
     }
-    g_ptr_array_add(warnings, g_strdup_printf("%s: column \"%.60s\" is not used: here tissue names a file with the outlines of a slide's "
-                                              "tissue (GeoJSON, or a mask image), and none of its cells does",
+    g_ptr_array_add(warnings, g_strdup_printf("%s: column \"%.60s\" is not used: a tissue column names files with outlines of tissue "
+                                              "(GeoJSON, or a mask image), and none of its cells does",
                                               cohort->path, rmil_table_name(cohort->table, *column)));
     cohort->meaning[*column] = NULL;
     *column = -1;

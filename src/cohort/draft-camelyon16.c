@@ -121,7 +121,7 @@ static gboolean find_annotations(RmilDraft *draft, const char *root, GHashTable 
             add_annotations(draft, annotations, folder);
         } else if (g_file_test(archive, G_FILE_TEST_IS_REGULAR)) {
             g_autofree char *unpacked = g_build_filename(draft->out, "lesion_annotations", NULL);
-            rmil_monitor_warn(draft->monitor, "%s: is not unpacked; its outlines are put into %s", archive, unpacked);
+            rmil_monitor_warn(draft->monitor, "%s: is an archive; its outlines are unpacked into %s", archive, unpacked);
             if (!unpack(archive, unpacked, error)) return FALSE;
             add_annotations(draft, annotations, unpacked);
         }
@@ -161,7 +161,7 @@ static gboolean read_reference(const char *path, GHashTable *labels, GError **er
                              column < count ? cells[column] : "", cells[0]);
         g_hash_table_replace(labels, g_steal_pointer(&key), GINT_TO_POINTER(label + 1));
     }
-    return g_hash_table_size(labels) > 0 || rmil_fail(error, RMIL_ERROR_FORMAT, "%s: names no test slide", path);
+    return g_hash_table_size(labels) > 0 || rmil_fail(error, RMIL_ERROR_FORMAT, "%s: lists no test slide", path);
 }
 
 /* -- slides ---------------------------------------------------------------------------------------------------------------------- */
@@ -193,7 +193,7 @@ static gboolean add_slide(Filling *f, const char *path, GError **error) {
     row->note = g_strdup(note);
     row->annotation = label == 1 ? g_strdup(g_hash_table_lookup(f->annotations, key)) : NULL;
     if (label == 1 && !row->annotation)
-        rmil_monitor_warn(f->draft->monitor, "%s: there is no outline %s.xml: its label alone is known", path, key);
+        rmil_monitor_warn(f->draft->monitor, "%s: there is no outline %s.xml, so only its label is known", path, key);
     return TRUE;
 }
 
@@ -218,14 +218,15 @@ static gboolean fill_from(Filling *f, const char *root, GError **error) {
             g_autofree char *key = key_of(paths->pdata[k]);
             if (!reference && key && g_str_has_prefix(key, "test_"))
                 return rmil_fail(error, RMIL_ERROR_DATA,
-                                 "%s: there is no testing/reference.csv nor evaluation/reference.csv, which say the test "
-                                 "slides' labels",
+                                 "%s: there is neither testing/reference.csv nor evaluation/reference.csv, which give the labels of "
+                                 "the test slides",
                                  root);
             if (!add_slide(f, paths->pdata[k], error)) return FALSE;
         }
     }
     if (f->draft->rows->len == 0)
-        return rmil_fail(error, RMIL_ERROR_DATA, "%s: holds no slides in training/normal, training/tumor, testing/images or images", root);
+        return rmil_fail(error, RMIL_ERROR_DATA, "%s: contains no slides in training/normal, training/tumor, testing/images or images",
+                         root);
     compare_with_official(f);
     return TRUE;
 }

@@ -65,20 +65,26 @@ static gboolean add_folder(const RmilDraft *draft, GPtrArray *classes, const cha
         if (named++ < MOST_NAMED) g_string_append_printf(deeper, "%s%s", deeper->len ? ", " : "", below);
         if (own) continue;
         if (rmil_class_negative(below) && strlen(below) > 1)
-            return rmil_fail(error, RMIL_ERROR_DATA, "%s: classes seem to lie one level deeper, in %s/%s: make a table of each such folder",
+            return rmil_fail(error, RMIL_ERROR_DATA,
+                             "%s: the classes seem to be one level deeper, in %s/%s: make a table of each "
+                             "such folder",
                              draft->folder, name, below);
         if (split == RMIL_SPLIT_NONE) is_set(below, &set);
         add_one(classes, inner->pdata[i], name, set);
     }
     if (named > MOST_NAMED) g_string_append_printf(deeper, ", … (%d)", named);
     if (own && deeper->len)
-        rmil_monitor_warn(draft->monitor, "%s: left out are the folders in it that hold images or features, too: %s", path, deeper->str);
+        rmil_monitor_warn(draft->monitor, "%s: folders inside it that also contain images or features are left out: %s", path, deeper->str);
     else if (deeper->len)
         rmil_monitor_warn(draft->monitor,
-                          "%s: holds no slides itself; taken are those of the folders in it (if each is a patient, add "
-                          "the column patient): %s",
+                          "%s: contains no slides itself; those in its folders are taken (if each folder is a patient, add the "
+                          "column patient): %s",
                           path, deeper->str);
-    else if (!own) rmil_monitor_warn(draft->monitor, "%s: left out, for neither it nor the folders in it hold slides or features", path);
+    else if (!own)
+        rmil_monitor_warn(draft->monitor,
+                          "%s: left out, because neither it nor the folders in it contain slides or "
+                          "features",
+                          path);
     return TRUE;
 }
 
@@ -125,12 +131,13 @@ static gboolean choose_positive(const RmilDraft *draft, const GPtrArray *names, 
     guint negatives = 0;
     for (const char *const *given = draft->positive; given && *given; given++) {
         if (!g_ptr_array_find_with_equal_func((GPtrArray *)names, *given, g_str_equal, NULL))
-            return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: there is no class folder \"%s\"; there are %s", draft->folder, *given, all);
+            return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: there is no class folder \"%s\"; choose one of %s", draft->folder, *given,
+                             all);
         g_ptr_array_add(positive->names, (gpointer)*given);
     }
     positive->by_name = positive->names->len == 0;
     if (positive->by_name && names->len < 2)
-        return rmil_fail(error, RMIL_ERROR_DATA, "%s: has %u class folder%s with slides (%s): two at least are needed", draft->folder,
+        return rmil_fail(error, RMIL_ERROR_DATA, "%s: has %u class folder%s with slides (%s): at least two are needed", draft->folder,
                          names->len, names->len == 1 ? "" : "s", names->len ? all : "none");
     for (guint i = 0; i < names->len; i++) negatives += rmil_class_negative(names->pdata[i]) ? 1 : 0;
     for (guint i = 0; positive->by_name && i < names->len; i++)

@@ -44,9 +44,9 @@ static gboolean add_folder(RmilDraft *draft, const char *root, const char *const
         if (label == 0) continue;
         row->annotation = mask_of(paths->pdata[i]);
         if (!row->annotation)
-            rmil_monitor_warn(draft->monitor, "%s: there is no %s_mask.jpg: its label alone is known", (char *)paths->pdata[i], id);
+            rmil_monitor_warn(draft->monitor, "%s: there is no %s_mask.jpg, so only its label is known", (char *)paths->pdata[i], id);
     }
-    return draft->rows->len > before || rmil_fail(error, RMIL_ERROR_DATA, "%s: holds no images", inner ? inner : outer);
+    return draft->rows->len > before || rmil_fail(error, RMIL_ERROR_DATA, "%s: contains no images", inner ? inner : outer);
 }
 
 static gboolean fill(RmilDraft *draft, GError **error) {

@@ -56,7 +56,7 @@ GPtrArray *rmil_draft_list(const RmilDraft *draft, const char *folder, const cha
     g_autoptr(GError) reason = NULL;
     g_autoptr(GDir) dir = g_dir_open(folder, 0, &reason);
     if (!dir && !g_error_matches(reason, G_FILE_ERROR, G_FILE_ERROR_NOENT))
-        rmil_monitor_warn(draft->monitor, "%s: left out, for it cannot be read: %s", folder, reason->message);
+        rmil_monitor_warn(draft->monitor, "%s: left out, because it cannot be read: %s", folder, reason->message);
     for (const char *name; dir && (name = g_dir_read_name(dir));) {
         if (*name == '.' || (endings && !has_ending(name, endings))) continue;
         g_autofree char *path = g_build_filename(folder, name, NULL);
@@ -67,7 +67,7 @@ GPtrArray *rmil_draft_list(const RmilDraft *draft, const char *folder, const cha
             continue;
         }
         g_autofree char *shown = g_utf8_make_valid(path, -1);
-        rmil_monitor_warn(draft->monitor, "%s: left out, for its name %s: rename it", shown, problem);
+        rmil_monitor_warn(draft->monitor, "%s: left out, because its name %s: rename it", shown, problem);
     }
     g_ptr_array_sort(paths, compare_paths);
     return paths;
@@ -131,11 +131,14 @@ static gboolean check_ids(const RmilDraft *draft, GError **error) {
             return rmil_fail(error, RMIL_ERROR_DATA, "%s: would have the id \"%s\", which is too long: rename it", from, row->id);
         if (!g_utf8_validate(relative(draft, from), -1, NULL)) {
             g_autofree char *shown = g_utf8_make_valid(draft->folder, -1);
-            return rmil_fail(error, RMIL_ERROR_DATA, "%s: its path is not UTF-8: write the table into this folder, or rename it", shown);
+            return rmil_fail(error, RMIL_ERROR_DATA,
+                             "%s: its path is not UTF-8: write the table into this folder, or rename the "
+                             "folder",
+                             shown);
         }
         g_hash_table_insert(ids, row->id, row);
     }
-    return draft->rows->len > 0 || rmil_fail(error, RMIL_ERROR_DATA, "%s: holds no slides", draft->folder);
+    return draft->rows->len > 0 || rmil_fail(error, RMIL_ERROR_DATA, "%s: contains no slides", draft->folder);
 }
 
 static void count_rows(const RmilDraft *draft, RmilCohortSummary *summary) {
@@ -161,7 +164,7 @@ gboolean rmil_cohort_make(const char *layout, const char *folder, const char *pa
         if (strcmp(layouts[i]->name, layout) == 0) found = layouts[i];
     if (!found) {
         g_autofree char *known = g_strjoinv(", ", (char **)rmil_cohort_layouts());
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "there is no data set layout named \"%s\"; known are %s", layout, known);
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "there is no data set layout named \"%s\"; choose one of %s", layout, known);
     }
     if (!g_file_test(folder, G_FILE_TEST_IS_DIR)) return rmil_fail(error, RMIL_ERROR_IO, "%s: is not a folder", folder);
     g_autofree char *full = g_canonicalize_filename(folder, NULL), *table = g_canonicalize_filename(path, NULL),

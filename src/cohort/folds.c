@@ -80,7 +80,7 @@ static gboolean deal_folds(const RmilCohort *cohort, int64_t folds, uint64_t see
     for (RmilSplit set = RMIL_SPLIT_TRAIN; set <= RMIL_SPLIT_TEST; set++)
         if (rmil_cohort_names_set(cohort, set))
             return rmil_fail(error, RMIL_ERROR_DATA,
-                             "%s: its column split puts slides into sets, and folds divide them all: leave that column out", cohort->path);
+                             "%s: its split column assigns slides to sets, but folds divide all slides: remove that column", cohort->path);
     g_autoptr(RmilStrata) strata = rmil_strata_new(cohort);
     g_autoptr(GPtrArray) units = rmil_cohort_units(cohort, strata);
     g_autofree int64_t *all = g_new0(int64_t, strata->count + 1), *have = g_new0(int64_t, (folds * strata->count + 1)),

@@ -70,17 +70,20 @@ static gboolean check_cell(const RmilCohort *cohort, int64_t line, const char *c
     if (number) return TRUE;
     if (is_number(cell) && !means_unknown(cell))
         return rmil_cohort_fail(cohort, line, "label", error,
-                                "\"%s\" is not a class: classes are words or whole numbers from 0 on; a number that is to be predicted "
-                                "belongs into a column named value",
+                                "\"%s\" is not a class: classes are words or whole numbers from 0 up; to predict a number, put it "
+                                "into a column named value",
                                 cell);
     if (means_unknown(cell))
         return rmil_cohort_fail(cohort, line, "label", error,
-                                "\"%s\" is not a class: leave the cell empty where it is not known, or is to be predicted", cell);
+                                "\"%s\" is not a class: leave the cell empty if the class is unknown or to be predicted", cell);
     if (strlen(cell) >= RMIL_CLASS_NAME)
         return rmil_cohort_fail(cohort, line, "label", error, "\"%.40s…\" is too long for the name of a class: at most %d bytes", cell,
                                 RMIL_CLASS_NAME - 1);
     for (const char *at = cell; *at; at++)
-        if (g_ascii_iscntrl(*at)) return rmil_cohort_fail(cohort, line, "label", error, "holds a line break or another control character");
+        if (g_ascii_iscntrl(*at))
+            return rmil_cohort_fail(cohort, line, "label", error,
+                                    "contains a line break or another control "
+                                    "character");
     return TRUE;
 }
 
@@ -90,7 +93,8 @@ static gboolean check_beside(const RmilCohort *cohort, const GArray *classes, co
         const Class *old = &g_array_index(classes, Class, i);
         if (old->number != new->number)
             return rmil_cohort_fail(cohort, new->line, "label", error,
-                                    "is \"%s\", but in line %" G_GINT64_FORMAT " \"%s\": write all classes as words, or all as numbers",
+                                    "is \"%s\", but on line %" G_GINT64_FORMAT " it is \"%s\": write all classes as words, or all as "
+                                    "numbers",
                                     new->name, old->line, old->name);
         if (g_strcmp0(old->folded, new->folded) == 0 && !new->number)
             return rmil_cohort_fail(cohort, new->line, "label", error,
@@ -118,10 +122,9 @@ static GArray *collect(const RmilCohort *cohort, int column, GError **error) {
         if (classes->len == RMIL_CLASSES_MOST) {
             g_autofree char *some = spoken(classes);
             rmil_fail(error, RMIL_ERROR_FORMAT,
-                      "%s: line %" G_GINT64_FORMAT ": label has more than %d different values (%s): it looks like a column of ids, not of "
-                      "classes%s; leave it out, or join classes",
-                      cohort->path, line, RMIL_CLASSES_MOST, some,
-                      number ? " (a number that is to be predicted belongs into a column named value)" : "");
+                      "%s: line %" G_GINT64_FORMAT ": label has more than %d different values (%s): it looks like a column of ids, "
+                      "not of classes%s; remove it, or merge classes",
+                      cohort->path, line, RMIL_CLASSES_MOST, some, number ? "; to predict a number, put it into a column named value" : "");
             return NULL;
         }
         const Class new = {g_strdup(name), number ? NULL : fold(name), number != NULL, line};
@@ -165,18 +168,18 @@ static void name_classes(GArray *classes, RmilTask *task) {
 static gboolean take_given(const char *const *names, RmilTask *task, GError **error) {
     const guint count = g_strv_length((char **)names);
     if (count < 2 || count > RMIL_CLASSES_MOST)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--classes names %u class%s: 2 to %d are needed, with commas between them", count,
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--classes names %u class%s: give 2 to %d, separated by commas", count,
                          count == 1 ? "" : "es", RMIL_CLASSES_MOST);
     *task = (RmilTask){.kind = RMIL_TASK_CLASSES, .classes = (int)count, .negative = rmil_class_negative(names[0])};
     for (guint c = 0; c < count; c++) {
         g_autofree char *number = whole_number(names[c]), *folded = fold(names[c]);
         if (!*names[c] || strlen(names[c]) >= RMIL_CLASS_NAME)
-            return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--classes: \"%.40s\" cannot name a class: 1 to %d bytes can", names[c],
+            return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--classes: \"%.40s\" cannot be the name of a class: use 1 to %d bytes", names[c],
                              RMIL_CLASS_NAME - 1);
         for (guint b = 0; b < c; b++) {
             g_autofree char *other = fold(task->names[b]);
             if (strcmp(other, number ? number : folded) == 0)
-                return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--classes names \"%s\" twice, if case and blanks do not count", names[c]);
+                return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--classes names \"%s\" twice (case and blanks do not count)", names[c]);
         }
         g_strlcpy(task->names[c], number ? number : names[c], RMIL_CLASS_NAME);
     }
@@ -203,11 +206,11 @@ static gboolean unknown_class(const RmilCohort *cohort, int64_t line, const char
     for (int c = 0; c < cohort->task.classes; c++) {
         g_autofree char *other = fold(cohort->task.names[c]);
         if (strcmp(other, folded) == 0)
-            return rmil_cohort_fail(cohort, line, "label", error, "\"%s\" is none of the classes %s: write it as \"%s\"", cell, all,
+            return rmil_cohort_fail(cohort, line, "label", error, "\"%s\" is not one of the classes %s: write it as \"%s\"", cell, all,
                                     cohort->task.names[c]);
     }
     return rmil_cohort_fail(cohort, line, "label", error,
-                            "\"%s\" is none of the classes %s: correct it, leave it empty, or name it among --classes", cell, all);
+                            "\"%s\" is not one of the classes %s: correct it, leave it empty, or add it to --classes", cell, all);
 }
 
 gboolean rmil_cohort_read_labels(RmilCohort *cohort, int column, const RmilReading *how, GPtrArray *notes, GError **error) {

@@ -12,9 +12,9 @@ static const char *const bags_of[] = {"slide", "patient", NULL};       /* as Rmi
 static const char *const precisions[] = {"float32", "bfloat16", NULL}; /* as RmilPrecision */
 
 const RmilOption rmil_set_options[] = {
-    {RMIL_WORD("precision", "precision", RMIL_FLOAT32, precisions, "NAME", "number type of the features in memory"),
-     .scope = RMIL_SCOPE_DATA, .offset = offsetof(RmilBagSetOptions, precision)},
-    {RMIL_WORD("bag", "bag", RMIL_BAG_SLIDE, bags_of, "WHAT", "what one bag is: a slide, or all slides of a patient"),
+    {RMIL_WORD("precision", "precision", RMIL_FLOAT32, precisions, "NAME", "number type of features in memory"), .scope = RMIL_SCOPE_DATA,
+     .offset = offsetof(RmilBagSetOptions, precision)},
+    {RMIL_WORD("bag", "bag", RMIL_BAG_SLIDE, bags_of, "WHAT", "what makes one bag: a slide, or all slides of a patient"),
      .scope = RMIL_SCOPE_DATA, .offset = offsetof(RmilBagSetOptions, bag)},
     {.name = "memory",
      .key = "memory",
@@ -22,7 +22,7 @@ const RmilOption rmil_set_options[] = {
      .scope = RMIL_SCOPE_MACHINE,
      .usual = "all in memory",
      .unit = "SIZE",
-     .help = "budget for features in memory; more lies in mapped files",
+     .help = "memory for features; whatever exceeds it is kept in mapped files",
      .offset = offsetof(RmilBagSetOptions, memory)},
     {0},
 };
@@ -102,7 +102,7 @@ static RmilBag *load_slide(const Load *load, const RmilCohortRow *row, gboolean 
     g_autoptr(RmilBag) bag = mapped ? rmil_bag_map(paths, 1, read_slide, &slide, load->options, error) : read_slide(&slide, flags, error);
     if (!bag) return NULL;
     if (bag->dim == 0) {
-        rmil_fail(error, RMIL_ERROR_DATA, "%s: holds coordinates but no features", path);
+        rmil_fail(error, RMIL_ERROR_DATA, "%s: contains coordinates but no features", path);
         return NULL;
     }
     rmil_bag_set_slide(bag, row->slide, row->mpp, load->set->pixels);
@@ -184,7 +184,7 @@ static void refuse_other_dims(RmilBagSet *set) {
     for (int64_t i = 0; i < set->count; i++) {
         RmilBag *bag = set->bags[i];
         if (!bag || bag->dim == set->dim) continue;
-        set->errors[i] = g_strdup_printf("%s: has features of size %" G_GINT64_FORMAT ", the others have %" G_GINT64_FORMAT, bag->id,
+        set->errors[i] = g_strdup_printf("%s: has features of size %" G_GINT64_FORMAT ", but the others have %" G_GINT64_FORMAT, bag->id,
                                          bag->dim, set->dim);
         g_clear_pointer(&set->bags[i], rmil_bag_free);
     }
@@ -211,9 +211,9 @@ static gboolean plan_memory(Load *load, GError **error) {
     const int64_t copies = load->cohort->slides ? 2 : 1; /* of a patient, the slides and the whole */
     int64_t making = copies * largest * MIN(rmil_threads(load->options->threads), set->count), room = budget - others - making;
     if (!load->options->cache || room < 0)
-        return rmil_fail(error, RMIL_ERROR_MEMORY, "the bags need %.2f GiB, more than the %.2f GiB that are allowed%s",
+        return rmil_fail(error, RMIL_ERROR_MEMORY, "the bags need %.2f GiB, but only %.2f GiB is allowed (--memory)%s",
                          (double)(all + others) / 0x1p30, (double)budget / 0x1p30,
-                         load->options->cache ? "; even with features in files that is too little" : "");
+                         load->options->cache ? "; that is too little even with features in files" : "");
     for (int64_t i = 0; i < set->count; i++) {
         if (!set->bags[i]) continue;
         int64_t need = feature_bytes(set->bags[i]);

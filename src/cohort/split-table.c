@@ -59,8 +59,8 @@ static int64_t *match_rows(const RmilTable *csv, int id, const char *path, const
         }
         const gpointer before = g_hash_table_lookup(lines, cell);
         if (before) {
-            rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line %" G_GINT64_FORMAT ": id \"%s\" stands in line %" G_GINT64_FORMAT " already",
-                      path, line, cell, (int64_t)GPOINTER_TO_SIZE(before));
+            rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line %" G_GINT64_FORMAT ": id \"%s\" is already on line %" G_GINT64_FORMAT, path, line,
+                      cell, (int64_t)GPOINTER_TO_SIZE(before));
             return NULL;
         }
         g_hash_table_insert(lines, (gpointer)cell, GSIZE_TO_POINTER((gsize)line));
@@ -101,7 +101,7 @@ RmilSplitTable *rmil_split_table_read(const char *path, const RmilCohort *cohort
     int id = rmil_table_find(csv, "id"), columns = rmil_table_columns(csv);
     if (id < 0 || columns < 2) {
         gboolean clam = rmil_table_find(csv, "train") >= 0 && rmil_table_find(csv, "test") >= 0;
-        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line 1: the column id and at least one column with a split are needed%s", path,
+        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line 1: a column id and at least one column with a split are needed%s", path,
                   clam ? ": CLAM lists ids under train, val and test: give the folder of its splits_N.csv" : "");
         return NULL;
     }

@@ -9,8 +9,8 @@
 enum { STREAM_TEST = 101, STREAM_VAL = 102 };
 
 const RmilOption rmil_share_options[] = {
-    {RMIL_NUMBER("test-share", "test_share", 0.2, 0, 1, "X", "share of slides for testing, where the cohort names no test set"),
-     .open = TRUE, .scope = RMIL_SCOPE_DATA, .offset = offsetof(RmilSplitOptions, test)},
+    {RMIL_NUMBER("test-share", "test_share", 0.2, 0, 1, "X", "share of slides for testing, if the cohort names no test set"), .open = TRUE,
+     .scope = RMIL_SCOPE_DATA, .offset = offsetof(RmilSplitOptions, test)},
     {RMIL_NUMBER("val-share", "val_share", 0.2, 0, 1, "X", "share of the other slides for validation"), .open = TRUE,
      .scope = RMIL_SCOPE_DATA, .offset = offsetof(RmilSplitOptions, val)},
     {0},
@@ -34,10 +34,10 @@ static gboolean check_set(const RmilStrata *strata, const RmilSplit *splits, int
         }
         if (here > 0 || !strata->needed[s]) continue;
         return rmil_fail(error, RMIL_ERROR_DATA,
-                         "%s: the %s set would have no slide with %s (the cohort has %" G_GINT64_FORMAT
-                         " such slide%s; every set needs one, and patients are not divided)%s",
+                         "%s: the %s set would have no slide with %s (the cohort has %" G_GINT64_FORMAT " such slide%s; every set "
+                         "needs one, and patients are never divided)%s",
                          where, set_name(set), strata->names[s], all, all == 1 ? "" : "s",
-                         slides == 0 ? "; leave `split` empty for slides that may be drawn into it" : "");
+                         slides == 0 ? "; leave `split` empty for slides that may go into it" : "");
     }
     return slides > 0 || rmil_fail(error, RMIL_ERROR_DATA, "%s: the %s set would have no slide", where, set_name(set));
 }

@@ -46,14 +46,14 @@ static gboolean check_classes(const RmilCohort *cohort, const int64_t *groups, i
     if (classes->len == 0)
         return rmil_fail(
             error, RMIL_ERROR_DATA,
-            "%s: no slide has a label: training takes classes in a column label (words, or numbers such as 0 and 1, where 0 is "
-            "the negative class), times in time and event, or numbers in value",
+            "%s: no slide has a label: training needs classes in a column label (words, or numbers such as 0 and 1, where 0 is the "
+            "negative class), times in time and event, or numbers in value",
             cohort->path);
     if (classes->len == 1 && rmil_task_is_plain(&cohort->task))
         return rmil_fail(error, RMIL_ERROR_DATA, "%s: every label is %d: training needs both classes, 0 and 1", cohort->path,
                          g_array_index(classes, int, 0));
     if (classes->len == 1)
-        return rmil_fail(error, RMIL_ERROR_DATA, "%s: every label is \"%s\": training needs two classes at least", cohort->path,
+        return rmil_fail(error, RMIL_ERROR_DATA, "%s: every label is \"%s\": training needs at least two classes", cohort->path,
                          cohort->task.names[g_array_index(classes, int, 0)]);
     for (int c = 0; c < cohort->task.classes; c++) {
         const int64_t patients = patients_of(cohort, groups, count, c);
@@ -104,12 +104,12 @@ static gboolean check_survival(const RmilCohort *cohort, const int64_t *groups, 
     if (known == 0) return rmil_fail(error, RMIL_ERROR_DATA, "%s: no slide has a time and an event", cohort->path);
     if (events == 0)
         return rmil_fail(error, RMIL_ERROR_DATA,
-                         "%s: every slide is censored (event is 0 everywhere): without an event there is nothing to learn; is 1 written "
-                         "where it happened?",
+                         "%s: every slide is censored (event is 0 everywhere), so there is nothing to learn: write 1 where the event "
+                         "happened",
                          cohort->path);
     if (events < FEW_EVENTS)
-        rmil_monitor_warn(monitor, "%s: only %" G_GINT64_FORMAT " patient%s an event: what is learned of so few means little", cohort->path,
-                          events, events == 1 ? " has" : "s have");
+        rmil_monitor_warn(monitor, "%s: only %" G_GINT64_FORMAT " patient%s an event: a model learned from so few means little",
+                          cohort->path, events, events == 1 ? " has" : "s have");
     return TRUE;
 }
 

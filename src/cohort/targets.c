@@ -38,7 +38,7 @@ static gboolean read_time(const RmilCohort *cohort, RmilCohortRow *row, int64_t 
         return rmil_cohort_fail(cohort, row->line, "time", error, "\"%s\" is 0 or below: a time to an event is above 0", time);
     return read_event(event, &row->target.event) ||
            rmil_cohort_fail(cohort, row->line, "event", error,
-                            "\"%s\" is not known: write 1 where it happened at that time, 0 where nothing is known after it", event);
+                            "\"%s\" is not understood: write 1 if the event happened at that time, 0 if follow-up ended then", event);
 }
 
 static gboolean read_value(const RmilCohort *cohort, RmilCohortRow *row, int64_t i, int column, GError **error) {
@@ -63,7 +63,7 @@ static RmilTargetColumn find_target(const RmilCohort *cohort, const RmilTargetCo
                                                : RMIL_TARGET_LABEL;
     const gboolean time = is_filled(cohort, columns->time), event = is_filled(cohort, columns->event);
     if (!label && !survival && time != event)
-        g_ptr_array_add(notes, g_strdup_printf("%s: column %s is not used: a time to an event needs both columns, time and event",
+        g_ptr_array_add(notes, g_strdup_printf("%s: column %s is not used: predicting a time needs both columns, time and event",
                                                cohort->path, time ? "time" : "event"));
     if (label + survival + value > 1)
         g_ptr_array_add(notes, g_strdup_printf("%s: what is predicted is %s (the table has%s%s, too: --target chooses)", cohort->path,
@@ -106,7 +106,7 @@ gboolean rmil_cohort_read_targets(RmilCohort *cohort, const RmilTargetColumns *c
                                                                        : find_target(cohort, columns, notes);
     if (asked && !check_there(cohort, columns, target, error)) return FALSE;
     if (how->classes && !how->task && target != RMIL_TARGET_LABEL)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: --classes names the classes of label, but what is predicted is %s", cohort->path,
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: --classes names the classes of label, but the cohort predicts %s", cohort->path,
                          target == RMIL_TARGET_VALUE ? "value" : "time and event");
     if (target == RMIL_TARGET_UNREAD) return TRUE;
     const gboolean label = target == RMIL_TARGET_LABEL, survival = target == RMIL_TARGET_SURVIVAL;

@@ -87,5 +87,5 @@ gboolean rmil_task_parse(const char *text, RmilTask *task, GError **error) {
         task->kind = kind;
         return kind != RMIL_TASK_CLASSES || parse_classes(node, task, error);
     }
-    return rmil_fail(error, RMIL_ERROR_FORMAT, "the task is of no kind that this version knows: \"%s\"", name ? name : "");
+    return rmil_fail(error, RMIL_ERROR_FORMAT, "this version does not know the kind of task \"%s\"", name ? name : "");
 }

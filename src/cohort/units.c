@@ -107,7 +107,7 @@ static gboolean check_names(const RmilCohort *cohort, gboolean sites, GError **e
         const RmilCohortRow *first = g_hash_table_lookup(seen, name);
         if (first && first->split != row->split)
             return rmil_cohort_fail(cohort, row->line, "split", error,
-                                    "puts %s \"%s\" into %s, line %" G_GINT64_FORMAT " into %s: a %s belongs to one set%s",
+                                    "puts %s \"%s\" into %s, line %" G_GINT64_FORMAT " into %s: a %s must stay in one set%s",
                                     sites ? "site" : "patient", name, rmil_split_name(row->split), first->line,
                                     rmil_split_name(first->split), sites ? "site" : "patient", sites ? " (--by-site)" : "");
         if (!first) g_hash_table_insert(seen, name, row);
@@ -126,8 +126,8 @@ static gboolean check_joined(const RmilCohort *cohort, GError **error) {
         if (!other) first[groups[i]] = row;
         else if (other->split != row->split)
             return rmil_cohort_fail(cohort, row->line, "split", error,
-                                    "puts site \"%s\" into %s, line %" G_GINT64_FORMAT
-                                    " site \"%s\" into %s, but they share patients, and a site belongs to one set (--by-site)",
+                                    "puts site \"%s\" into %s, line %" G_GINT64_FORMAT " site \"%s\" into %s, but they share "
+                                    "patients, and a site must stay in one set (--by-site)",
                                     row->site, rmil_split_name(row->split), other->line, other->site, rmil_split_name(other->split));
     }
     return TRUE;

@@ -123,7 +123,7 @@ char *rmil_picture_base64(const char *path, int max_width, int *width, int *heig
     char *text = NULL;
     if (vips_thumbnail(path, &image, max_width, "height", SIDE_LIMIT, "size", VIPS_SIZE_DOWN, NULL) ||
         vips_webpsave_buffer(image, &data, &size, "Q", 75, "strip", TRUE, NULL)) {
-        fail(error, RMIL_ERROR_FORMAT, path, "is not a picture that can be read");
+        fail(error, RMIL_ERROR_FORMAT, path, "is not a readable picture");
     } else {
         *width = vips_image_get_width(image);
         *height = vips_image_get_height(image);

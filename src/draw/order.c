@@ -13,7 +13,7 @@ static int by_value(gconstpointer a, gconstpointer b, gpointer user) {
 int64_t *rmil_descending(const float *values, int64_t count, int64_t *n, GError **error) {
     *n = 0;
     if (count > G_MAXINT) {
-        rmil_fail(error, RMIL_ERROR_ARGUMENT, "%" G_GINT64_FORMAT " tiles are too many to be put in order", count);
+        rmil_fail(error, RMIL_ERROR_ARGUMENT, "%" G_GINT64_FORMAT " tiles are too many to sort", count);
         return NULL;
     }
     int64_t *order = rmil_alloc(count, sizeof *order, error);

@@ -46,7 +46,8 @@ static char *make_file(const RmilEncoderClass *class, const char *weights, char 
                  (*new = rmil_encoder_graph_write(class, tensors, sha256, path, rmil_onnx_most_bytes, &reason))))
         return g_steal_pointer(&path);
     rmil_fail(error, (RmilErrorCode)reason->code,
-              "%s: the encoder %s cannot be written there as ONNX, for --device: %s (XDG_CACHE_HOME names another folder of caches)",
+              "%s: the encoder %s, which --device needs as ONNX, cannot be written there: %s (set XDG_CACHE_HOME to use another "
+              "cache folder)",
               folder, class->info.name, reason->message);
     g_error_free(reason);
     return NULL;
@@ -60,7 +61,7 @@ char *rmil_device_file(const RmilEncoderClass *class, const RmilEncoderOptions *
     char *path = make_file(class, options->weights, sha256, &new, error);
     if (!path) return NULL;
     *identity = g_strdup_printf("%s onnx " RMIL_ONNX_EXPORTER " sha256:%s; %s", name, sha256, device);
-    *note = g_strdup_printf("--device %s: %s runs by ONNX Runtime, as %s, which was made of %s%s", device, name, path, options->weights,
+    *note = g_strdup_printf("--device %s: %s runs in ONNX Runtime, from %s, which was made from %s%s", device, name, path, options->weights,
                             new ? "" : " before");
     return path;
 }

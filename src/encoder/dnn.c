@@ -140,9 +140,7 @@ const char *rmil_dnn_name(const_dnnl_primitive_desc_t description) {
 gboolean rmil_dnn_worth(dnnl_status_t status, const_dnnl_primitive_desc_t description, RmilPrecision precision, GError **error) {
     if (precision != RMIL_BFLOAT16) return TRUE;
     if (status == dnnl_unimplemented || (status == dnnl_success && strstr(rmil_dnn_name(description), "ref")))
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT,
-                         "this processor has no bfloat16 convolutions (AVX-512 is needed); use "
-                         "float32");
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "this processor has no bfloat16 convolutions (they need AVX-512): use float32");
     return TRUE;
 }
 

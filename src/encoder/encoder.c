@@ -26,7 +26,7 @@ const RmilEncoderClass *rmil_encoder_find(const char *name, GError **error) {
         for (int i = 0; rmil_encoder_files[f][i]; i++)
             if (strcmp(rmil_encoder_files[f][i]->info.name, name) == 0) return rmil_encoder_files[f][i];
     g_autofree char *known = g_strjoinv(", ", (char **)rmil_encoder_names());
-    rmil_fail(error, RMIL_ERROR_ARGUMENT, "no encoder is named \"%s\"; known: %s, auto", name, known);
+    rmil_fail(error, RMIL_ERROR_ARGUMENT, "there is no encoder \"%s\"; choose one of %s, auto", name, known);
     return NULL;
 }
 
@@ -47,7 +47,7 @@ static gboolean fits(const RmilEncoderClass *class, const RmilTensors *tensors, 
     const RmilEncoderInfo *info = &class->info;
     if (!class->fits)
         return has_tensor(tensors, info->weights) ||
-               rmil_fail(error, RMIL_ERROR_FORMAT, "%s: holds no weights of the encoder %s: there is no tensor %s",
+               rmil_fail(error, RMIL_ERROR_FORMAT, "%s: contains no weights of the encoder %s: it has no tensor %s",
                          rmil_tensors_path(tensors), info->name, info->weights);
     if (class->fits(class, tensors, error)) return TRUE;
     g_prefix_error(error, "these are not the weights of the encoder %s: ", info->name);
@@ -73,17 +73,19 @@ static const char *guess(const RmilTensors *tensors, GError **error) {
     g_autofree char *names = g_strjoinv(", ", (char **)found->pdata);
     if (found->len > 1)
         rmil_fail(error, RMIL_ERROR_ARGUMENT,
-                  "%s: may be the weights of several encoders, which their tensors do not tell apart: %s. Name one",
+                  "%s: could be the weights of several encoders whose tensors look alike: %s. Name one with --encoder",
                   rmil_tensors_path(tensors), names);
     else
-        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is no file of weights of an encoder that is known (docs/encoders.md lists them)",
+        rmil_fail(error, RMIL_ERROR_FORMAT,
+                  "%s: does not contain the weights of any encoder that rankmil knows (docs/encoders.md "
+                  "lists them)",
                   rmil_tensors_path(tensors));
     return NULL;
 }
 
 const char *rmil_encoder_guess(const char *weights, GError **error) {
     if (!weights) {
-        rmil_fail(error, RMIL_ERROR_ARGUMENT, "the encoder auto is told by its weights: a file of weights is needed");
+        rmil_fail(error, RMIL_ERROR_ARGUMENT, "--encoder auto recognises an encoder by its weights: give --weights FILE");
         return NULL;
     }
     if (g_str_has_suffix(weights, RMIL_ONNX_ENDING)) return "onnx";
@@ -107,7 +109,7 @@ static gboolean by_own_code(const RmilEncoderOptions *o) { return !o->device || 
 static gboolean check(const RmilEncoderClass *class, const RmilEncoderOptions *o, GError **error) {
     const char *name = class->info.name;
     if (o->weights && !class->info.weights)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: the encoder %s takes no weights", o->weights, name);
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: the encoder %s uses no weights: leave --weights out", o->weights, name);
     if (class->check) return class->check(o, error);
     if (o->mean) return refuse(class, "--mean", error);
     if (o->sd) return refuse(class, "--sd", error);
@@ -115,7 +117,7 @@ static gboolean check(const RmilEncoderClass *class, const RmilEncoderOptions *o
     if (o->output) return refuse(class, "--onnx-output", error);
     if (by_own_code(o)) return TRUE;
     if (!class->onnx)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--device %s is for networks; %s runs on the processor", o->device, name);
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--device %s is for networks, but %s always runs on the processor", o->device, name);
     return rmil_ort_device_known(o->device, error) &&
            (o->precision == RMIL_FLOAT32 ||
             rmil_fail(error, RMIL_ERROR_ARGUMENT, "--encode-bfloat16 is for the processor's own code; --device %s computes in float32",
@@ -172,7 +174,9 @@ RmilEncoder *rmil_encoder_new(const char *name, const RmilEncoderOptions *option
     }
     if (!check(class, options, error)) return NULL;
     if (class->info.weights && !options->weights) {
-        rmil_fail(error, RMIL_ERROR_ARGUMENT, "the encoder %s needs a file of weights (docs/encoders.md says where to get one)",
+        rmil_fail(error, RMIL_ERROR_ARGUMENT,
+                  "the encoder %s needs its weights: give --weights FILE (docs/encoders.md says where to "
+                  "get them)",
                   class->info.name);
         return NULL;
     }

@@ -57,7 +57,7 @@ static GPtrArray *read_outside(const char *path, GError **error) {
 static char *digest_outside(const char *path, const char *name, GError **error) {
     g_autofree char *folder = g_path_get_dirname(path), *full = g_build_filename(folder, name, NULL);
     if (g_path_is_absolute(name) || strstr(name, "..")) {
-        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has tensors in the file %s, which does not lie beside it", path, name);
+        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has tensors in the file %s, which is not beside it", path, name);
         return NULL;
     }
     if (g_file_test(full, G_FILE_TEST_IS_REGULAR)) return rmil_file_sha256(full, error);

@@ -18,7 +18,7 @@ gboolean rmil_onnx_colours(const char *named, const char *text, gboolean positiv
         at = end + 1;
     }
     return good || rmil_fail(error, RMIL_ERROR_ARGUMENT,
-                             "%s %s: three numbers are needed, R,G,B, %s and at most 1: pixels go from 0 to 1 (0.485,0.456,0.406)", named,
+                             "%s %s: give three numbers R,G,B, %s and at most 1, since pixels range from 0 to 1 (0.485,0.456,0.406)", named,
                              text, positive ? "above 0" : "from 0 on");
 }
 
@@ -52,8 +52,8 @@ static gboolean number(const char *path, const char *key, const char *text, doub
     char *end;
     *value = g_ascii_strtod(text, &end);
     return (end != text && !*end && *value >= low && *value <= high) ||
-           rmil_fail(error, RMIL_ERROR_FORMAT, "%s: its metadata say " RMIL_ONNX_KEY "%s \"%s\", which is no number of %g … %g", path, key,
-                     text, low, high);
+           rmil_fail(error, RMIL_ERROR_FORMAT, "%s: its metadata say " RMIL_ONNX_KEY "%s \"%s\", which is not a number from %g to %g", path,
+                     key, text, low, high);
 }
 
 static gboolean colours(const char *path, const char *key, const char *text, gboolean positive, GError **error) {

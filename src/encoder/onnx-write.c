@@ -81,7 +81,7 @@ gboolean rmil_encoder_onnx_write(const char *name, const char *weights, const ch
     char sha256[65];
     if (!class) return FALSE;
     if (!class->onnx)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "the encoder %s is no network whose weights could be written as ONNX", name);
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "the encoder %s is not a network, so it cannot be written as ONNX", name);
     g_autoptr(RmilTensors) tensors = rmil_encoder_weights(class, weights, sha256, error);
     if (!tensors) return FALSE;
     if (beside) *beside = !fits_inside(tensors, rmil_onnx_most_bytes);

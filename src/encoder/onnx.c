@@ -30,10 +30,12 @@ static const char *device_of(const RmilEncoderOptions *o) { return o->device ? o
 static gboolean check_onnx(const RmilEncoderOptions *o, GError **error) {
     double numbers[3];
     if (o->input_px && (o->input_px < RMIL_ONNX_LEAST_SIDE || o->input_px > RMIL_ONNX_MOST_SIDE))
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--input-px %d is not in %d … %d", o->input_px, RMIL_ONNX_LEAST_SIDE,
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--input-px %d: must be %d … %d", o->input_px, RMIL_ONNX_LEAST_SIDE,
                          RMIL_ONNX_MOST_SIDE);
     if (o->precision != RMIL_FLOAT32)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "the encoder onnx computes in the numbers of its file: it takes no --encode-bfloat16");
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT,
+                         "the encoder onnx computes in the number type of its file: leave "
+                         "--encode-bfloat16 out");
     return (!o->mean || rmil_onnx_colours("--mean", o->mean, FALSE, numbers, error)) &&
            (!o->sd || rmil_onnx_colours("--sd", o->sd, TRUE, numbers, error)) && rmil_ort_device_known(device_of(o), error);
 }
@@ -73,11 +75,13 @@ static void note_said(GString *out, const RmilOnnxSays *says, const RmilEncoderO
     if (says->mpp > 0) g_string_append_printf(out, " at %g µm per px", says->mpp);
     const gboolean other = (o->mean && strcmp(o->mean, says->mean) != 0) || (o->sd && strcmp(o->sd, says->sd) != 0) ||
                            (o->input_px && says->input_px && o->input_px != says->input_px);
-    g_string_append(out, other ? "; what the options say instead is taken" : ", which is taken");
+    g_string_append(out, other ? "; the options given are used instead" : ", which is used");
 }
 
 static void note_imagenet(GString *out, const RmilEncoderOptions *o) {
-    g_string_append_printf(out, "%s not given, ImageNet's taken (mean %s, SD %s): its authors say with which it was trained (--mean, --sd)",
+    g_string_append_printf(out,
+                           "%s not given, so ImageNet's are used (mean %s, SD %s): check what the network was trained with "
+                           "(--mean, --sd)",
                            o->mean ? "the SD of its input was"
                            : o->sd ? "the mean of its input was"
                                    : "mean and SD of its input were",
@@ -91,7 +95,7 @@ static char *note_of(const RmilOrtModel *model, const RmilOnnxSays *says, const 
     if (says->mean && says->sd) note_said(out, says, o);
     else if (!o->mean || !o->sd) note_imagenet(out, o);
     if (rmil_ort_model_places(model) > 1)
-        g_string_append_printf(out, "%sthe output %s is a map of %" G_GINT64_FORMAT " places: its mean over them is the feature",
+        g_string_append_printf(out, "%sthe output %s is a map of %" G_GINT64_FORMAT " positions: its mean over them is the feature",
                                out->len > begun ? "; " : "", rmil_ort_model_output(model), rmil_ort_model_places(model));
     return out->len > begun ? g_string_free(g_steal_pointer(&out), FALSE) : NULL;
 }

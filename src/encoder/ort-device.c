@@ -72,7 +72,10 @@ static const struct {
 gboolean rmil_ort_device_known(const char *device, GError **error) {
     for (gsize i = 0; i < G_N_ELEMENTS(devices); i++)
         if (strcmp(devices[i].device, device) == 0) return TRUE;
-    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--device %s: is none that is known: cpu, onnxruntime, cuda, tensorrt, rocm", device);
+    return rmil_fail(error, RMIL_ERROR_ARGUMENT,
+                     "--device %s: there is no such device: choose cpu, onnxruntime, cuda, tensorrt or "
+                     "rocm",
+                     device);
 }
 
 gboolean rmil_ort_device_processor(const char *device) {
@@ -96,7 +99,7 @@ static gboolean add(const RmilOrtLibrary *library, RmilOrtOptions *options, cons
         GError *reason = NULL;
         if (!devices[i].add || devices[i].add(library, options, &reason)) return TRUE;
         rmil_fail(error, RMIL_ERROR_ARGUMENT, "--device %s: ONNX Runtime's %s does not start on this machine: %s. %s", device,
-                  devices[i].provider, reason->message, "Its driver and libraries must be found by the loader (LD_LIBRARY_PATH)");
+                  devices[i].provider, reason->message, "The loader must find its driver and libraries (LD_LIBRARY_PATH)");
         g_error_free(reason);
         return FALSE;
     }

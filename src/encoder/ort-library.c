@@ -102,7 +102,7 @@ static gboolean load_named(RmilOrtLibrary *library, const char *named, GError **
     g_autofree char *path = in_folder(named);
     return path ? load_file(library, path, error)
                 : rmil_fail(error, RMIL_ERROR_ARGUMENT,
-                            "%s: holds no libonnxruntime.so, neither itself nor below lib, capi, onnxruntime/capi or "
+                            "%s: contains no libonnxruntime.so, neither directly nor in lib, capi, onnxruntime/capi or "
                             "lib/python3*/site-packages (" VARIABLE " names this folder). " GET_IT,
                             named);
 }
@@ -119,7 +119,7 @@ static gboolean load_any(RmilOrtLibrary *library, GError **error) {
     }
     g_autofree char *looked = g_strjoinv(", ", folders);
     return rmil_fail(error, RMIL_ERROR_ARGUMENT,
-                     "ONNX Runtime, the library that runs ONNX models, is not here: " VARIABLE " is not set, the system knows no "
+                     "ONNX Runtime, the library that runs ONNX models, is not installed: " VARIABLE " is not set, the system knows no "
                      "libonnxruntime.so.1, and there is no Python package onnxruntime in %s. " GET_IT,
                      looked);
 }

@@ -28,11 +28,11 @@ static gboolean check_input(const RmilOrtModel *m, GError **error) {
     g_autofree char *text = rmil_ort_port_text(in);
     const int64_t *d = in->dimensions;
     if (!in->tensor || in->rank != 4 || (in->element != RMIL_ORT_FLOAT && in->element != RMIL_ORT_FLOAT16))
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: its input is %s; images × 3 × height × width of float32 or float16 are needed",
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: its input is %s; it must be images × 3 × height × width of float32 or float16",
                          m->path, text);
     if (d[1] != 3 && d[1] >= 0)
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: its input is %s: the second size must be the 3 colours%s", m->path, text,
-                         d[3] == 3 ? "; here they stand last: export the model with images × 3 × height × width" : "");
+                         d[3] == 3 ? "; here they come last: export the model with images × 3 × height × width" : "");
     if (d[0] > 1)
         return rmil_fail(error, RMIL_ERROR_FORMAT,
                          "%s: its input is %s: export the model with any number of images, or with 1, instead of %" G_GINT64_FORMAT,
@@ -58,8 +58,8 @@ static gboolean choose_output(RmilOrtModel *m, GArray *outputs, const char *want
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: has no output %s (--onnx-output); it has %s", m->path, wanted, all);
     if (!found)
         return rmil_fail(error, RMIL_ERROR_FORMAT,
-                         "%s: no output is a vector for each image; it has %s. Export the model with its pooling, or name one with "
-                         "--onnx-output",
+                         "%s: no output is one vector per image; it has %s. Export the model with its pooling, or choose an output "
+                         "with --onnx-output",
                          m->path, all);
     if (!found->tensor || (found->element != RMIL_ORT_FLOAT && found->element != RMIL_ORT_FLOAT16))
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: its output is not of float32 or float16; it has %s", m->path, all);
@@ -74,7 +74,7 @@ static gboolean read_ports(RmilOrtModel *m, const char *wanted, GError **error) 
     if (!outputs) return FALSE;
     if (inputs->len != 1) {
         g_autofree char *all = rmil_ort_ports_text(inputs);
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has %u inputs (%s); one, the images, is needed", m->path, inputs->len, all);
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has %u inputs (%s); it must have only one, the images", m->path, inputs->len, all);
     }
     m->input = g_array_index(inputs, RmilOrtPort, 0);
     g_array_index(inputs, RmilOrtPort, 0).name = NULL;
@@ -115,8 +115,8 @@ static gboolean check_value(const RmilOrtModel *m, const RmilOrtValue *value, in
     g_autofree char *text = rmil_ort_port_text(&seen);
     return rmil_fail(
         error, RMIL_ERROR_FORMAT,
-        "%s: of %d image%s its output is %s; a vector for each image is needed, or a map of vectors (images × D × height × width): choose another output with --onnx-output, or "
-        "export the model with its pooling",
+        "%s: of %d image%s its output is %s; it must be one vector per image, or a map of vectors (images × D × height × width): "
+        "choose another output with --onnx-output, or export the model with its pooling",
         m->path, m->batch, m->batch == 1 ? "" : "s", text);
 }
 
@@ -139,7 +139,7 @@ static gboolean take_vectors(const RmilOrtModel *m, const void *data, float *vec
     if (m->places == 1)
         finite = rmil_decode(m->output.element == RMIL_ORT_FLOAT16, data, RMIL_FLOAT32, vectors, (int64_t)m->batch * m->dim);
     else if (!pool(m, data, vectors, &finite, error)) return FALSE;
-    return finite || rmil_fail(error, RMIL_ERROR_DATA, "%s: gives numbers that are not finite", m->path);
+    return finite || rmil_fail(error, RMIL_ERROR_DATA, "%s: returns numbers that are not finite", m->path);
 }
 
 gboolean rmil_ort_model_run(RmilOrtModel *m, void *images, float *vectors, GError **error) {
@@ -152,7 +152,7 @@ gboolean rmil_ort_model_run(RmilOrtModel *m, void *images, float *vectors, GErro
     gboolean good = check_value(m, value, &dim, &places, error) &&
                     rmil_ort_good(m->library, api->tensor_data(value, &data), m->path, error);
     if (good && (dim != m->dim || places != m->places))
-        good = rmil_fail(error, RMIL_ERROR_FORMAT, "%s: its output has not always the same shape for images of the same size", m->path);
+        good = rmil_fail(error, RMIL_ERROR_FORMAT, "%s: its output changes shape between images of the same size", m->path);
     good = good && take_vectors(m, data, vectors, error);
     api->release_value(value);
     return good;
@@ -197,7 +197,7 @@ static gboolean run_first(RmilOrtModel *m, void *images, RmilOrtValue **value, G
     GError *reason = NULL;
     if (run_values(m, images, value, &reason)) return TRUE;
     rmil_fail(error, RMIL_ERROR_FORMAT,
-              "%s; so it does not run on an image of %d × %d px: if it takes other sizes (its patch's multiples, or those of 8, 16 or 32), "
+              "%s; so it cannot run on an image of %d × %d px: if it takes other sizes (multiples of its patch, or of 8, 16 or 32), "
               "give one with --input-px",
               reason->message, m->side, m->side);
     g_error_free(reason);

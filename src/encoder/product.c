@@ -9,7 +9,7 @@ enum { CACHE = 128 << 10 }; /* bytes of panels that rows are multiplied with bef
 
 gboolean rmil_product_can(RmilPrecision precision, GError **error) {
     return rmil_kernel(precision) ||
-           rmil_fail(error, RMIL_ERROR_ARGUMENT, "this processor has no products of bfloat16 (AVX-512 BF16 is needed); use float32");
+           rmil_fail(error, RMIL_ERROR_ARGUMENT, "this processor cannot multiply in bfloat16 (that needs AVX-512 BF16): use float32");
 }
 
 int64_t rmil_product_stride(int64_t columns) { return (columns + 31) / 32 * 32 + 16; }

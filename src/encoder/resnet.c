@@ -153,7 +153,7 @@ char *rmil_resnet_prefix(const RmilTensors *tensors, GError **error) {
         if (rmil_tensors_find(tensors, stem)) return g_steal_pointer(&prefix);
     }
     rmil_fail(error, RMIL_ERROR_FORMAT,
-              "%s: holds no ResNet: conv1.weight and layer1.0.conv1.weight are not among its %" G_GINT64_FORMAT " tensors",
+              "%s: contains no ResNet: conv1.weight and layer1.0.conv1.weight are not among its %" G_GINT64_FORMAT " tensors",
               rmil_tensors_path(tensors), rmil_tensors_count(tensors));
     return NULL;
 }

@@ -79,7 +79,7 @@ static gboolean find_prefix(RmilVitWeights *w, GError **error) {
             w->hugging = hugging;
         }
     return w->prefix || rmil_fail(error, RMIL_ERROR_FORMAT,
-                                  "%s: holds no vision transformer: neither patch_embed.proj.weight nor "
+                                  "%s: contains no vision transformer: neither patch_embed.proj.weight nor "
                                   "embeddings.patch_embeddings.projection.weight is among its %" G_GINT64_FORMAT " tensors",
                                   rmil_tensors_path(w->tensors), count);
 }

@@ -37,7 +37,7 @@ static gboolean check_part(const RmilVitWeights *w, const RmilVitShape *expected
     const int rank = shape_of(expected, part, shape), parts = rmil_vit_name_parts(w, part);
     if (rank == 0) {
         const RmilTensor *surplus = rmil_vit_tensor(w, part, block);
-        return !surplus || rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has a tensor \"%s\", which this does not have",
+        return !surplus || rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has a tensor \"%s\", which this encoder does not have",
                                      rmil_tensors_path(w->tensors), surplus->name);
     }
     shape[0] /= parts;
@@ -68,7 +68,7 @@ static gboolean check_unused(const RmilVitWeights *w, GHashTable *used, GError *
     for (int64_t i = 0; i < rmil_tensors_count(w->tensors); i++) {
         const char *name = rmil_tensors_at(w->tensors, i)->name;
         if (!g_hash_table_contains(used, name) && rmil_vit_name_strange(w, name))
-            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has a tensor \"%s\", which is of another kind of vision transformer",
+            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has a tensor \"%s\", which belongs to another kind of vision transformer",
                              rmil_tensors_path(w->tensors), name);
     }
     return TRUE;
@@ -91,7 +91,7 @@ gboolean rmil_vit_grid(const RmilVitShape *s, int64_t wanted, int64_t *grid, int
 
 static gboolean between(const RmilVitWeights *w, const char *what, int64_t value, int64_t most, GError **error) {
     return (value >= 1 && value <= most) ||
-           rmil_fail(error, RMIL_ERROR_FORMAT, "%s: %" G_GINT64_FORMAT " %s; from 1 to %" G_GINT64_FORMAT " are accepted",
+           rmil_fail(error, RMIL_ERROR_FORMAT, "%s: %" G_GINT64_FORMAT " %s; 1 to %" G_GINT64_FORMAT " are accepted",
                      rmil_tensors_path(w->tensors), value, what, most);
 }
 
@@ -127,12 +127,13 @@ static gboolean read_shape(RmilVitWeights *w, GError **error) {
     if (!s->gated && s->inner != s->outer)
         return rmil_fail(error, RMIL_ERROR_FORMAT,
                          "%s: the second matrix of an MLP takes %" G_GINT64_FORMAT " numbers where the first gives %" G_GINT64_FORMAT
-                         ": neither a plain one (as many) nor a gated one (half as many)",
+                         ": that is neither a plain MLP (the same number) nor a gated one (half)",
                          rmil_tensors_path(w->tensors), s->outer, s->inner);
     int64_t grid, before;
     return rmil_vit_grid(s, 0, &grid, &before) ||
            rmil_fail(error, RMIL_ERROR_FORMAT,
-                     "%s: \"%s\" has %" G_GINT64_FORMAT " rows, which are no square grid of patches, with or without the tokens before it",
+                     "%s: \"%s\" has %" G_GINT64_FORMAT " rows, which do not form a square grid of patches, with or without the "
+                     "tokens before them",
                      rmil_tensors_path(w->tensors), found[1]->name, s->rows);
 }
 

@@ -12,15 +12,15 @@ static const char *const pools[] = {"highest", "mean", "noisy-or", NULL}; /* Rmi
 static const char *const calibrations[] = {"temperature", "platt", "none", NULL};
 
 const RmilOption rmil_decision_options[] = {
-    {RMIL_WORD("cut", "cut", RMIL_CUT_YOUDEN, rules, "RULE", "how the cut-off is chosen on the validation slides"),
+    {RMIL_WORD("cut", "cut", RMIL_CUT_YOUDEN, rules, "RULE", "how to choose the cut-off on the validation slides"),
      .scope = RMIL_SCOPE_DATA, .offset = offsetof(RmilDecisionOptions, rule)},
-    {RMIL_NUMBER("cut-least", "cut_least", 0.95, 0, 1, "X", "sensitivity or specificity that the cut-off reaches at least"), .open = TRUE,
+    {RMIL_NUMBER("cut-least", "cut_least", 0.95, 0, 1, "X", "least sensitivity or specificity of the cut-off"), .open = TRUE,
      .scope = RMIL_SCOPE_DATA, .offset = offsetof(RmilDecisionOptions, least)},
     {RMIL_WORD("calibration", "calibration", RMIL_CALIBRATE_TEMPERATURE, calibrations, "NAME",
-               "how probabilities are calibrated on the validation slides"),
+               "how to calibrate probabilities on the validation slides"),
      .scope = RMIL_SCOPE_DATA, .offset = offsetof(RmilDecisionOptions, calibration)},
     {RMIL_WORD("patient-pool", "patient_pool", RMIL_POOL_HIGHEST, pools, "RULE",
-               "how a patient's slides become one prediction in the report"),
+               "how to combine a patient's slides into one prediction in the report"),
      .scope = RMIL_SCOPE_DATA, .offset = offsetof(RmilDecisionOptions, pool)},
     {0},
 };
@@ -57,9 +57,11 @@ static void choose_cut(const RmilDecisionOptions *options, const int *labels, co
     decision->sensitivity = cut.sensitivity, decision->specificity = cut.specificity;
     if (found) return;
     if (!decision->positives || !decision->negatives)
-        g_string_append_printf(
-            reason, "no cut-off: the validation set has %" G_GINT64_FORMAT " slides of the one class and %" G_GINT64_FORMAT " of the other",
-            decision->positives, decision->negatives);
+        g_string_append_printf(reason,
+                               "no cut-off: the validation set has %" G_GINT64_FORMAT " slides of one class and %" G_GINT64_FORMAT
+                               " of the "
+                               "other",
+                               decision->positives, decision->negatives);
     else g_string_append_printf(reason, "no cut-off: none reaches %s %g on the validation slides", rules[options->rule], options->least);
 }
 
@@ -76,7 +78,8 @@ static void calibrate(int wanted, const int *labels, const double *logits, int64
     }
     g_string_append_printf(reason, "%sno calibration: %s", reason->len ? "; " : "",
                            n < 2 ? "there are too few validation slides"
-                                 : "the validation slides are told apart without an error, or not at all, and no finite value fits best");
+                                 : "the model separates the validation slides perfectly or not at all, so no finite calibration fits "
+                                   "best");
 }
 
 static void decide_two(const RmilDecisionOptions *options, const GArray *rows, RmilDecision *decision, GString *reason) {
@@ -200,5 +203,5 @@ gboolean rmil_decision_parse(const char *text, RmilDecision *decision, GError **
     rmil_json_whole(rmil_json_get(node, "positives"), &decision->positives);
     rmil_json_whole(rmil_json_get(node, "negatives"), &decision->negatives);
     return (decision->rule >= 0 && decision->calibration >= 0 && isfinite(decision->slope) && isfinite(decision->intercept)) ||
-           rmil_fail(error, RMIL_ERROR_FORMAT, "the cut-off and calibration of the model are broken: %s", text);
+           rmil_fail(error, RMIL_ERROR_FORMAT, "the model's cut-off and calibration cannot be read: %s", text);
 }

@@ -171,10 +171,10 @@ const char *rmil_found_missing(const RmilFoundRows *trainings, int64_t n, gboole
         }
     }
     if (!localised || negatives) return NULL;
-    return !patches
-               ? "How patches and lesions are ranked was not measured: the trainings are of an earlier version. Trained again, they have it."
-           : lesions
-               ? "There is no FROC: it counts false positives on negative test slides, and there is none whose patches lie on a tile grid."
-               : "There is no FROC, nor sensitivity by lesion: the patches of the annotated test slides do not lie on a tile grid, on which "
-                 "lesions could be told apart.";
+    return !patches  ? "How patches and lesions are ranked was not measured, because an earlier version made these trainings. Train again "
+                       "to have it."
+           : lesions ? "There is no FROC: it counts false positives on negative test slides, and no such slide has its patches on a tile "
+                       "grid."
+                     : "There is no FROC and no sensitivity by lesion: the patches of the annotated test slides do not lie on a tile grid, "
+                       "so lesions cannot be told apart.";
 }

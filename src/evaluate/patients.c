@@ -68,7 +68,7 @@ gboolean rmil_patient_pool(const double *values, int64_t n, int columns, const i
                          "noisy-or of a patient's slides is defined for two classes, not for %d; take the mean or the highest", columns);
     for (int64_t i = 0; rule == RMIL_POOL_NOISY_OR && i < n * columns; i++)
         if (!(values[i] >= 0 && values[i] <= 1))
-            return rmil_fail(error, RMIL_ERROR_DATA, "noisy-or of a patient's slides needs probabilities, and %g is none", values[i]);
+            return rmil_fail(error, RMIL_ERROR_DATA, "noisy-or of a patient's slides needs probabilities, but %g is not one", values[i]);
     int64_t *count = rmil_alloc(MAX(patients, 1), sizeof(int64_t), error);
     if (!count) return FALSE;
     for (int64_t i = 0; i < n; i++) count[rows[i]]++;

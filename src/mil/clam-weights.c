@@ -61,7 +61,7 @@ static RmilTensors *read_theirs(const RmilTensors *file, GError **error) {
         const RmilTensor *tensor = rmil_tensors_at(file, i);
         g_autofree char *name = our_name(tensor->name, branches);
         if (strstr(tensor->name, ".module.")) {
-            rmil_fail(error, RMIL_ERROR_FORMAT, "it is a CLAM model without gates (gate=False), which is not known here");
+            rmil_fail(error, RMIL_ERROR_FORMAT, "it is a CLAM model without gates (gate=False), which rankmil does not support");
             return NULL;
         }
         if (!rmil_tensors_add(own, name ? name : tensor->name, tensor->dtype, tensor->rank, tensor->shape, tensor->data, error))

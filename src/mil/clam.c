@@ -26,10 +26,10 @@ static const RmilOption options[] = {
     RMIL_DROPOUT,
     {RMIL_WHOLE("clam-k", "clam_k", 8, 1, 65536, "N", "patches of highest and of lowest attention for the instance loss"),
      .offset = offsetof(Options, k), .place = 10, .elsewhere = 8},
-    {RMIL_NUMBER("clam-bag-weight", "clam_bag_weight", 0.7, 0, 1, "X", "weight of the slide loss beside the instance loss"),
+    {RMIL_NUMBER("clam-bag-weight", "clam_bag_weight", 0.7, 0, 1, "X", "weight of the slide loss relative to the instance loss"),
      .offset = offsetof(Options, bag_weight), .place = 11, .elsewhere = 0.7},
     {RMIL_WORD("clam-subtyping", "clam_subtyping", FALSE, switches, "NAME",
-               "classes exclude each other: patches of highest attention for one class are examples against the others"),
+               "classes exclude each other: the most attended patches of one class are counterexamples for the others"),
      .offset = offsetof(Options, subtyping), .quiet = TRUE},
     {0},
 };
@@ -189,7 +189,9 @@ static void onnx(const RmilModelConfig *config, RmilOnnx *o) {
 
 static gboolean check(const RmilModelConfig *config, GError **error) {
     return config->guide != RMIL_GUIDE_LABELS || heads(config) ||
-           rmil_fail(error, RMIL_ERROR_ARGUMENT, "--guide labels teaches CLAM's classes their patches: it needs a task of classes");
+           rmil_fail(error, RMIL_ERROR_ARGUMENT,
+                     "--guide labels teaches CLAM which patches belong to which class, so it can only "
+                     "predict classes");
 }
 
 static const RmilTrainMethod single_methods[] = {

@@ -69,8 +69,7 @@ static gboolean load_weights(RmilTrainer *t, GError **error) {
         rmil_free(values);
     }
     if (new->len)
-        rmil_monitor_warn(t->monitor, "%s: has no %s: there the network of patch-cnn begins with random numbers", t->config->weights,
-                          new->str);
+        rmil_monitor_warn(t->monitor, "%s: has no %s: that part of patch-cnn starts from random numbers", t->config->weights, new->str);
     return TRUE;
 }
 
@@ -130,8 +129,8 @@ static gboolean choose_parts(RmilTrainer *t, Own *own, GError **error) {
         if (own->unjudged[i])
             rmil_monitor_warn(t->monitor,
                               part->bag.count
-                                  ? "%s: is judged without tiles that cannot be read: %s"
-                                  : "%s: is left out of the validation set: none of the tiles that it would be judged by can be read: %s",
+                                  ? "%s: is validated without the tiles that cannot be read: %s"
+                                  : "%s: is left out of the validation set, because none of its validation tiles can be read: %s",
                               id, own->unjudged[i]);
         own->parts[i] = NULL;
         if (part->bag.count) own->val[kept] = t->slides.val[i], own->parts[kept++] = part;
@@ -139,7 +138,7 @@ static gboolean choose_parts(RmilTrainer *t, Own *own, GError **error) {
     }
     t->slides.val = own->val, t->slides.val_count = kept;
     return kept > 0 || all == 0 ||
-           rmil_fail(error, RMIL_ERROR_DATA, "of none of the %" G_GINT64_FORMAT " validation slides can a tile be read; the first: %s", all,
+           rmil_fail(error, RMIL_ERROR_DATA, "no tile of any of the %" G_GINT64_FORMAT " validation slides can be read; the first: %s", all,
                      own->unjudged[0]);
 }
 
@@ -155,7 +154,7 @@ static gboolean prepare(RmilTrainer *t, GError **error) {
     own->empty = g_new0(gint, slides * RMIL_CLASSES_MOST);
     if (t->config->weights && !load_weights(t, error)) return FALSE;
     if (!t->config->weights)
-        rmil_monitor_warn(t->monitor, "patch-cnn begins with random numbers: give the weights of a ResNet-50 with --cnn-weights FILE");
+        rmil_monitor_warn(t->monitor, "patch-cnn starts from random numbers: give the weights of a ResNet-50 with --cnn-weights FILE");
     memcpy(t->arrays[RMIL_PARAMETERS], t->model->parameters, (gsize)t->stride * sizeof(float)); /* frozen stages are read from there */
     if (!make_arrays(t, own, error) || !make_network(t, own, error)) return FALSE;
     return choose_parts(t, own, error);
@@ -206,7 +205,7 @@ static gboolean read_tile(const RmilTrainer *t, Own *own, int64_t i, GError **er
     for (int64_t s = 0; s < count; s++)
         if (read_on(t, own, i, t->slides.train[(place + s) % count])) return TRUE;
     return rmil_fail(error, RMIL_ERROR_IO, "%s: none of its tiles of class %d can be read, nor any of another training slide: %s",
-                     t->slides.bags[tile->slide]->id, tile->class, own->reasons[i] ? own->reasons[i] : "see the warnings before");
+                     t->slides.bags[tile->slide]->id, tile->class, own->reasons[i] ? own->reasons[i] : "see the warnings above");
 }
 
 static gboolean fill_tile(int64_t i, int worker, gpointer user, GError **error) {
@@ -229,8 +228,8 @@ static void say_unread(RmilTrainer *t, Own *own) {
         if (own->instead[i] >= 0 && !own->told[own->instead[i]])
             rmil_monitor_warn(t->monitor,
                               g_atomic_int_get(&own->empty[own->instead[i] * RMIL_CLASSES_MOST + own->tiles[i].class])
-                                  ? "%s: none of its tiles of one class can be read, and tiles of other slides take their place: %s"
-                                  : "%s: a tile cannot be read, and another of the slide takes its place: %s",
+                                  ? "%s: none of its tiles of one class can be read, so tiles of other slides replace them: %s"
+                                  : "%s: a tile cannot be read, so another tile of the slide replaces it: %s",
                               t->slides.bags[own->instead[i]]->id, own->reasons[i]);
         if (own->instead[i] >= 0) own->told[own->instead[i]] = TRUE;
         g_clear_pointer(&own->reasons[i], g_free);

@@ -17,8 +17,8 @@ static gboolean check_tasks(const RmilModel *const *models, int64_t count, GErro
     for (int64_t m = 1; m < count; m++)
         if (!rmil_task_equal(&models[0]->config.task, &models[m]->config.task))
             return rmil_fail(error, RMIL_ERROR_ARGUMENT,
-                             "the models do not predict the same: model %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT
-                             " has another task or other classes than the first; take models of one task",
+                             "the models do not predict the same thing: model %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " has a "
+                             "different task or different classes from the first; use models of one task",
                              m + 1, count);
     return TRUE;
 }

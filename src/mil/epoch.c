@@ -40,8 +40,8 @@ gboolean rmil_trainer_finite(const RmilTrainer *t, const RmilEpoch *epoch, GErro
     for (int64_t i = 0; i < t->stride; i++) /* relu turns NaN into 0, so that the loss alone does not tell */
         if (!isfinite(t->arrays[RMIL_PARAMETERS][i]) || !isfinite(epoch->train_loss))
             return rmil_fail(error, RMIL_ERROR_DATA,
-                             "training left the finite numbers in epoch %" G_GINT64_FORMAT
-                             ": a smaller learning rate may help, or a feature is NaN or infinite",
+                             "training diverged in epoch %" G_GINT64_FORMAT " (the loss is NaN or infinite): lower the learning "
+                             "rate, and check that no feature is NaN or infinite",
                              t->state.epoch + 1);
     return TRUE;
 }

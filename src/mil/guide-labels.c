@@ -14,7 +14,7 @@ static gboolean loss(const RmilStep *step, const RmilGuided *on, RmilArena *aren
 }
 
 static const RmilOption options[] = {
-    {RMIL_NUMBER("evenness", "evenness", 0, 0, 1e6, "X", "weight of the evenness of attention beside true instance labels"),
+    {RMIL_NUMBER("evenness", "evenness", 0, 0, 1e6, "X", "weight of the evenness of attention, in addition to true instance labels"),
      .offset = offsetof(Options, evenness)},
     {0},
 };

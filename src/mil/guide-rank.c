@@ -167,15 +167,19 @@ static const RmilOption options[] = {
     RMIL_LAMBDA,
     {RMIL_WHOLE("rank-sample", "rank_sample", 0, 0, G_MAXINT32, "N", "rank loss over at most N + N sampled patches; 0: all pairs"),
      RMIL_FIELD(rank_sample), .place = 9},
-    {RMIL_WORD(
-         "pairs", "pairs", WITHIN, all_pairs, "NAME",
-         "annotated patches rank above the other patches of their slide, above all patches of the step's slides without a lesion, or both"),
+    {RMIL_WORD("pairs", "pairs", WITHIN, all_pairs, "NAME",
+               "rank annotated patches above the other patches of their slide, above all patches of the step's slides without a lesion, or "
+               "both"),
      .offset = offsetof(Options, pairs), .quiet = TRUE},
-    {RMIL_NUMBER("push", "push", 1, 1, 64, "P", "p-norm of the rank loss: the higher, the more the highest of the other patches count"),
+    {RMIL_NUMBER("push", "push", 1, 1, 64, "P",
+                 "p-norm of the rank loss: the higher it is, the more the highest-scoring other "
+                 "patches count"),
      .offset = offsetof(Options, push), .elsewhere = 1, .quiet = TRUE},
-    {RMIL_NUMBER("anchor", "anchor", 0, 0, 1e6, "X", "how much attention holds to that of a copy of the model averaged over the updates"),
+    {RMIL_NUMBER("anchor", "anchor", 0, 0, 1e6, "X",
+                 "how strongly attention is tied to that of a copy of the model averaged over "
+                 "the updates"),
      .offset = offsetof(Options, anchor), .quiet = TRUE},
-    {RMIL_NUMBER("anchor-decay", "anchor_decay", 0.99, 0, 1, "X", "share of the averaged copy that stays at each update"),
+    {RMIL_NUMBER("anchor-decay", "anchor_decay", 0.99, 0, 1, "X", "share of the averaged copy kept at each update"),
      .offset = offsetof(Options, decay), .elsewhere = 0.99, .quiet = TRUE},
     {0},
 };
@@ -189,10 +193,9 @@ static gboolean ready(const RmilModelConfig *config, const RmilTrainSlides *slid
     if (own(config)->pairs == ACROSS)
         return rmil_fail(
             error, RMIL_ERROR_DATA,
-            "--pairs across ranks annotated patches above those of slides without a lesion: the training set has no such slide; "
-            "take --pairs within");
-    rmil_monitor_warn(monitor,
-                      "--pairs both: the training set has no slide without a lesion, so that patches are ranked within slides alone");
+            "--pairs across ranks annotated patches above those of slides without a lesion, but the training set has no such slide: "
+            "use --pairs within");
+    rmil_monitor_warn(monitor, "--pairs both: the training set has no slide without a lesion, so patches are ranked within slides only");
     return TRUE;
 }
 

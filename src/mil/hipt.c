@@ -39,8 +39,8 @@ static const RmilOption options[] = {
      .place = 14},
     {RMIL_WHOLE("region-depth", "region_depth", 2, 1, 64, "N", "blocks over the regions"), .offset = offsetof(Options, region_depth),
      .place = 15},
-    {RMIL_WHOLE("heads", "heads", 3, 1, 64, "N", "heads of a block, dividing the hidden layer's width"), .offset = offsetof(Options, heads),
-     .untold = TRUE, .place = 16},
+    {RMIL_WHOLE("heads", "heads", 3, 1, 64, "N", "heads of a block; must divide the width of the hidden layer"),
+     .offset = offsetof(Options, heads), .untold = TRUE, .place = 16},
     {0},
 };
 

@@ -30,7 +30,7 @@ const RmilTrainMethod *rmil_method_find(const char *name, GError **error) {
         if (strcmp(methods[i].name, name) == 0) return &methods[i];
         g_string_append_printf(known, "%s%s", i ? ", " : "", methods[i].name);
     }
-    rmil_fail(error, RMIL_ERROR_ARGUMENT, "there is no method \"%s\"; there are %s", name, known->str);
+    rmil_fail(error, RMIL_ERROR_ARGUMENT, "there is no method \"%s\"; choose one of %s", name, known->str);
     return NULL;
 }
 
@@ -46,12 +46,12 @@ const RmilTrainMethod *rmil_method_of(const char *model, const char *guide, GErr
     const RmilModelClass *class = rmil_model_class(model, NULL);
     g_autofree char *known = g_strjoinv(", ", (char **)rmil_model_names());
     if (!class) {
-        rmil_fail(error, RMIL_ERROR_ARGUMENT, "there is no model \"%s\"; there are %s", model, known);
+        rmil_fail(error, RMIL_ERROR_ARGUMENT, "there is no model \"%s\"; choose one of %s", model, known);
         return NULL;
     }
     RmilGuide chosen = class->guide;
     const RmilTrainMethod *method = !guide || rmil_guide_find(guide, &chosen) ? find(model, chosen) : NULL;
-    if (!method) rmil_fail(error, RMIL_ERROR_ARGUMENT, "--guide %s does not go with --model %s", guide, model);
+    if (!method) rmil_fail(error, RMIL_ERROR_ARGUMENT, "--guide %s cannot be used with --model %s", guide, model);
     return method;
 }
 

@@ -36,14 +36,14 @@ const RmilModelClass *rmil_model_class(const char *name, GError **error) {
     for (const RmilModelClass *const *class = rmil_model_classes(); *class; class ++)
         if (strcmp((*class)->name, name) == 0) return *class;
     g_autofree char *known = g_strjoinv(", ", (char **)rmil_model_names());
-    rmil_fail(error, RMIL_ERROR_ARGUMENT, "unknown model \"%s\"; known are %s", name, known);
+    rmil_fail(error, RMIL_ERROR_ARGUMENT, "unknown model \"%s\"; choose one of %s", name, known);
     return NULL;
 }
 
 gboolean rmil_model_takes(const RmilModelClass *class, RmilGuide guide, GError **error) {
     for (const RmilTrainMethod *method = class->methods; method->name; method++)
         if (method->guide == guide) return TRUE;
-    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "model %s does not take the guide \"%s\"", class->name, rmil_guide_name(guide));
+    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "model %s does not support the guide \"%s\"", class->name, rmil_guide_name(guide));
 }
 
 /* -- what is predicted --------------------------------------------------------------------------------------------------- */

@@ -130,7 +130,7 @@ typedef struct RmilModelClass RmilModelClass;
 #define RMIL_EVEN_BAGS                                                                                                                     \
     {                                                                                                                                      \
         RMIL_WORD("even-bags", "even_bags", FALSE, rmil_even_bags, "NAME",                                                                 \
-                  "what the threshold does to a bag of one patch, or of equal ones: nothing, or it is cut like any other"),                \
+                  "what the threshold does to a bag of one patch or of equal patches: nothing, or it cuts it like any other"),             \
             RMIL_FIELD(even_bags), .untold = TRUE, .quiet = TRUE                                                                           \
     }
 extern const char *const rmil_even_bags[]; /* options.c: "whole", "cut" */

@@ -94,7 +94,7 @@ static const RmilForeignNames *find_foreign(const char *layout, GError **error) 
         if (foreign && foreign != last) g_string_append_printf(known, ", %s", foreign->layout);
         last = foreign;
     }
-    rmil_fail(error, RMIL_ERROR_ARGUMENT, "there is no layout of models named \"%s\"; known are %s", layout, known->str);
+    rmil_fail(error, RMIL_ERROR_ARGUMENT, "there is no model layout named \"%s\"; choose one of %s", layout, known->str);
     return NULL;
 }
 
@@ -188,10 +188,11 @@ static char *misfit(const RmilTensors *file, const RmilModelConfig *config) {
         const RmilTensor *tensor = rmil_tensors_find(file, parameter->name);
         if (!tensor) reason = g_strdup_printf("tensor %s is missing", parameter->name);
         else if (tensor->rank != parameter->rank || memcmp(tensor->shape, parameter->shape, (size_t)tensor->rank * sizeof(int64_t)) != 0)
-            reason = g_strdup_printf("tensor %s has another shape than the configuration gives it", parameter->name);
+            reason = g_strdup_printf("tensor %s has a different shape from the one in the configuration", parameter->name);
     }
     if (!reason && rmil_tensors_count(file) != layout.tensors->len)
-        reason = g_strdup_printf("it holds %" G_GINT64_FORMAT " tensors, the model has %u", rmil_tensors_count(file), layout.tensors->len);
+        reason = g_strdup_printf("it contains %" G_GINT64_FORMAT " tensors, but the model has %u", rmil_tensors_count(file),
+                                 layout.tensors->len);
     g_array_unref(layout.tensors);
     return reason;
 }
@@ -215,7 +216,7 @@ static RmilTensors *without_prefix(RmilTensors *file, GError **error) {
         char *before = prefix_of(name);
         if (before && prefix) {
             g_free(before);
-            rmil_fail(error, RMIL_ERROR_FORMAT, "it holds more than one model: %s… and %s", prefix, name);
+            rmil_fail(error, RMIL_ERROR_FORMAT, "it contains more than one model: %s… and %s", prefix, name);
             return NULL;
         }
         if (before) prefix = before;
@@ -241,7 +242,7 @@ static gboolean infer(RmilTensors *file, RmilModelConfig *config, GError **error
     rmil_model_class(config->model, NULL)->infer(config, shape_of, file);
     g_autofree char *reason = NULL;
     if (rmil_model_config_check(config, NULL)) reason = misfit(file, config);
-    else reason = g_strdup("tensors that tell its sizes are missing, or the sizes are not possible");
+    else reason = g_strdup("tensors that determine its sizes are missing, or the sizes are impossible");
     return !reason || rmil_fail(error, RMIL_ERROR_FORMAT, "it is not a model %s: %s", config->model, reason);
 }
 
@@ -255,7 +256,7 @@ static gboolean foreign_config(RmilTensors *file, const RmilModelConfig *known, 
         if (!rmil_model_config_init(config, *name, RMIL_GUIDE_NONE, error)) return FALSE;
         if (infer(file, config, NULL)) return TRUE;
     }
-    return rmil_fail(error, RMIL_ERROR_FORMAT, "its tensors are not those of a model known here");
+    return rmil_fail(error, RMIL_ERROR_FORMAT, "its tensors do not belong to any model that rankmil knows");
 }
 
 static RmilModel *fill(RmilTensors *file, const RmilModelConfig *config, GError **error) {
@@ -290,11 +291,13 @@ static RmilModel *load(RmilTensors *file, const RmilModelConfig *known, GError *
         return foreign_config(own, known, &config, error) ? fill(own, &config, error) : NULL;
     }
     if (strcmp(format, FORMAT) != 0) {
-        rmil_fail(error, RMIL_ERROR_FORMAT, "its format is %s; this version reads %s", format, FORMAT);
+        rmil_fail(error, RMIL_ERROR_FORMAT, "its format is %s, but this version reads %s", format, FORMAT);
         return NULL;
     }
     if (known) {
-        rmil_fail(error, RMIL_ERROR_ARGUMENT, "it was written by rankmil and holds its configuration, which cannot be given anew");
+        rmil_fail(error, RMIL_ERROR_ARGUMENT,
+                  "rankmil wrote it together with its configuration, which cannot be changed: leave the "
+                  "model's options out");
         return NULL;
     }
     g_autoptr(RmilModel) model = own_config(file, &config, error) ? fill(file, &config, error) : NULL;

@@ -158,7 +158,7 @@ static gboolean check_task(const RmilModelClass *class, const RmilTask *task, GE
     if ((classes && task->classes == 2) || class->tasks & takes[task->kind]) return TRUE;
     g_autofree char *asked = classes ? g_strdup_printf("%d classes", task->classes)
                                      : g_strdup_printf("the task \"%s\"", rmil_task_kind_name(task->kind));
-    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "model %s does not take %s; it takes two classes%s%s%s", class->name, asked,
+    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "model %s cannot predict %s; it predicts two classes%s%s%s", class->name, asked,
                      class->tasks & RMIL_TAKES_CLASSES ? ", more classes" : "", class->tasks & RMIL_TAKES_SURVIVAL ? ", survival" : "",
                      class->tasks & RMIL_TAKES_NUMBER ? ", a number" : "");
 }
@@ -188,7 +188,7 @@ gboolean rmil_model_config_set(RmilModelConfig *config, const char *name, double
         rmil_option_put(option, config, value);
         known = TRUE;
     }
-    return known || rmil_fail(error, RMIL_ERROR_ARGUMENT, "models have no option \"%s\"", name);
+    return known || rmil_fail(error, RMIL_ERROR_ARGUMENT, "there is no model option \"%s\"", name);
 }
 
 gboolean rmil_model_ignores(const RmilModelConfig *config, const char *name) {

@@ -15,19 +15,18 @@ static const char *const precisions[] = {"float32", "bfloat16", NULL}; /* as Rmi
 static const RmilOption options[] = {
     {RMIL_WHOLE("cnn-width", "cnn_width", 64, 16, 256, "N", "channels of the network's stem: 64 is ResNet-50"),
      .offset = offsetof(RmilCnnOptions, width)},
-    {RMIL_WORD("freeze", "freeze", 0, stages, "STAGE", "the network's stages up to this one stay as they are"),
+    {RMIL_WORD("freeze", "freeze", 0, stages, "STAGE", "keep the network's stages up to this one fixed"),
      .offset = offsetof(RmilCnnOptions, frozen)},
     {RMIL_WHOLE("tile-batch", "tile_batch", 32, 2, 1024, "N", "tiles of a step of Adam"), .offset = offsetof(RmilCnnOptions, batch)},
-    {RMIL_WHOLE("epochs-tiles", "epochs_tiles", 32, 1, 1000000, "N", "tiles that a slide gives an epoch, on average"),
+    {RMIL_WHOLE("epochs-tiles", "epochs_tiles", 32, 1, 1000000, "N", "tiles per slide and epoch, on average"),
      .offset = offsetof(RmilCnnOptions, tiles)},
-    {RMIL_WHOLE("val-tiles", "val_tiles", 128, 0, 1000000, "N", "tiles by which a validation slide is judged, always the same; 0: all"),
+    {RMIL_WHOLE("val-tiles", "val_tiles", 128, 0, 1000000, "N", "tiles of each validation slide, always the same ones; 0: all"),
      .offset = offsetof(RmilCnnOptions, judged)},
-    {RMIL_WORD("flip", "flip", TRUE, switches, "SWITCH", "training tiles are mirrored at random"), .offset = offsetof(RmilCnnOptions, flip),
+    {RMIL_WORD("flip", "flip", TRUE, switches, "SWITCH", "mirror training tiles at random"), .offset = offsetof(RmilCnnOptions, flip),
      .elsewhere = TRUE},
-    {RMIL_WORD("turn", "turn", TRUE, switches, "SWITCH", "training tiles are turned by quarters at random"),
+    {RMIL_WORD("turn", "turn", TRUE, switches, "SWITCH", "turn training tiles by quarters at random"),
      .offset = offsetof(RmilCnnOptions, turn), .elsewhere = TRUE},
-    {RMIL_NUMBER("stain-jitter", "stain_jitter", 0.05, 0, 1, "X",
-                 "training tiles are stained more or less, by up to this share; 0: as they are"),
+    {RMIL_NUMBER("stain-jitter", "stain_jitter", 0.05, 0, 1, "X", "vary the stain of training tiles by up to this share; 0: leave it"),
      .offset = offsetof(RmilCnnOptions, stain)},
     {RMIL_WORD("cnn-precision", "cnn_precision", RMIL_FLOAT32, precisions, "NAME", "number type of the network in training"),
      .offset = offsetof(RmilCnnOptions, precision)},
@@ -40,7 +39,7 @@ static int64_t dim(const RmilModelConfig *config) { return 32 * ((const RmilCnnO
 static gboolean check(const RmilModelConfig *config, GError **error) {
     const RmilCnnOptions *own = rmil_model_own(config);
     return own->width % 16 == 0 ||
-           rmil_fail(error, RMIL_ERROR_ARGUMENT, "--cnn-width %" G_GINT64_FORMAT " is no multiple of 16", own->width);
+           rmil_fail(error, RMIL_ERROR_ARGUMENT, "--cnn-width %" G_GINT64_FORMAT " is not a multiple of 16", own->width);
 }
 
 static void layout(const RmilModelConfig *config, RmilParameterLayout *layout) {

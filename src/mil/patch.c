@@ -32,9 +32,8 @@ static gboolean refuse(const RmilModelConfig *config, int class, int64_t slides,
     g_autofree char *of = rmil_task_is_plain(task) ? g_strdup("positive training slides")
                                                    : g_strdup_printf("training slides of class %d (%s)", class, task->names[class]);
     return rmil_fail(error, RMIL_ERROR_DATA,
-                     "none of the %" G_GINT64_FORMAT
-                     " %s has an annotated patch: %s learns from annotated patches alone; annotate some, or "
-                     "train a model that learns from slides",
+                     "none of the %" G_GINT64_FORMAT " %s has an annotated patch, and %s learns only from annotated patches: "
+                     "annotate some, or train a model that learns from slides",
                      slides, of, config->model);
 }
 
@@ -58,8 +57,8 @@ gboolean rmil_patch_slides(const RmilModelConfig *config, RmilTrainSlides *slide
         if (!kept_of[c]) return refuse(config, c, of_class[c], error);
     if (silent)
         rmil_monitor_warn(monitor,
-                          "%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT
-                          " positive training slides have no annotated patch: a patch classifier (%s) cannot learn from them",
+                          "%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " positive training slides have no annotated patch, so a patch "
+                          "classifier (%s) cannot learn from them",
                           silent, lesions, config->model);
     slides->train = kept, slides->train_count = count;
     return TRUE;

@@ -40,7 +40,7 @@ gboolean rmil_model_predict_row(const RmilModel *model, const RmilBag *bag, cons
                                 float *scores, float *attention, GError **error) {
     const int rows = rmil_model_rows(model);
     if (rows > 1 && row >= rows)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "the model has %d rows of attention, 0 to %d; row %d is none of them", rows, rows - 1,
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "the model has %d rows of attention, 0 to %d; there is no row %d", rows, rows - 1,
                          row);
     g_autoptr(RmilArena) arena = rmil_arena_new();
     RmilStep step = {.bag = bag, .target = target ? *target : RMIL_TARGET_NONE, .scores = scores, .attention = attention};

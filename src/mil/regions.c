@@ -56,8 +56,8 @@ static gboolean place(const RmilBag *bag, double side, int64_t rows, int64_t col
             double step = round(((double)bag->coords[2 * i + axis] - corner[axis]) / side);
             if (!(step < (1 << SIDE_BITS)))
                 return rmil_fail(error, RMIL_ERROR_DATA,
-                                 "%s: patch %" G_GINT64_FORMAT
-                                 " lies %g tiles of %g px from the first: the coordinates are not a tile grid",
+                                 "%s: patch %" G_GINT64_FORMAT " lies %g tiles of %g px from the first: the coordinates do not form "
+                                 "a tile grid",
                                  bag->id ? bag->id : "bag", i, step, side);
             at[axis] = (int64_t)step;
         }
@@ -78,7 +78,7 @@ gboolean rmil_regions_group(const RmilBag *bag, int64_t rows, int64_t columns, R
     const int64_t k = bag->count;
     double side;
     if (!bag->coords)
-        return rmil_fail(error, RMIL_ERROR_DATA, "%s: has no coordinates, regions are built from them", bag->id ? bag->id : "bag");
+        return rmil_fail(error, RMIL_ERROR_DATA, "%s: has no coordinates, from which regions are built", bag->id ? bag->id : "bag");
     Place *places = rmil_arena_take(arena, k, sizeof *places, error);
     int64_t *numbers = rmil_arena_take(arena, 3 * k + 1, sizeof *numbers, error);
     uint8_t *annotated = rmil_arena_take(arena, k, 1, error);

@@ -10,17 +10,18 @@ static gboolean check_bag(const RmilModel *model, const RmilStep *step, GError *
     const char *name = bag->id ? bag->id : "bag";
     if (!bag->features || bag->count < 1) return rmil_fail(error, RMIL_ERROR_DATA, "%s: has no features", name);
     if (bag->dim != model->config.dim)
-        return rmil_fail(error, RMIL_ERROR_DATA, "%s: features have %" G_GINT64_FORMAT " numbers, the model takes %" G_GINT64_FORMAT, name,
-                         bag->dim, model->config.dim);
+        return rmil_fail(error, RMIL_ERROR_DATA, "%s: features have %" G_GINT64_FORMAT " numbers, but the model takes %" G_GINT64_FORMAT,
+                         name, bag->dim, model->config.dim);
     const RmilTask *task = &model->config.task;
     if (task->kind == RMIL_TASK_CLASSES && step->target.label >= task->classes)
         return rmil_fail(error, RMIL_ERROR_DATA, "%s: label %d; the model has the classes 0 to %d", name, step->target.label,
                          task->classes - 1);
     if (task->kind == RMIL_TASK_SURVIVAL && rmil_model_outputs(&model->config) > 1 && rmil_target_known(task, &step->target) &&
         !step->slope && !(model->config.edges[model->config.bins] > 0))
-        return rmil_fail(error, RMIL_ERROR_DATA, "%s: its loss is unknown: the model has no bins of time, since it was not trained", name);
+        return rmil_fail(error, RMIL_ERROR_DATA, "%s: its loss is unknown, because the model was not trained and has no bins of time",
+                         name);
     return !step->gradient || model->class->backward ||
-           rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s learns from pixels: a bag of features gives it no gradient", model->class->name);
+           rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s learns from pixels, so a bag of features gives it no gradient", model->class->name);
 }
 
 gboolean rmil_model_forward(const RmilModel *model, RmilStep *step, RmilArena *arena, RmilPass *pass, RmilOutcome *outcome,

@@ -49,7 +49,7 @@ static gboolean check_times(const RmilTrainSlides *slides, GError **error) {
         if (i < slides->train_count) events += target->event != FALSE;
     }
     return events > 0 ||
-           rmil_fail(error, RMIL_ERROR_DATA, "all slides of the training set are censored: without an event nothing is learnt");
+           rmil_fail(error, RMIL_ERROR_DATA, "all slides of the training set are censored, so there is no event to learn from");
 }
 
 static gboolean check_numbers(const RmilTrainSlides *slides, GError **error) {
@@ -61,8 +61,7 @@ static gboolean check_numbers(const RmilTrainSlides *slides, GError **error) {
             return rmil_fail(error, RMIL_ERROR_DATA, "%s: its value is %g; training takes finite numbers", slides->bags[slide]->id, value);
         if (i < slides->train_count) differ = differ || value != slides->targets[slides->train[0]].value;
     }
-    return differ ||
-           rmil_fail(error, RMIL_ERROR_DATA, "all slides of the training set have the same value: there is nothing to tell apart");
+    return differ || rmil_fail(error, RMIL_ERROR_DATA, "all slides of the training set have the same value, so there is nothing to learn");
 }
 
 gboolean rmil_targets_check(const RmilTask *task, const RmilTrainSlides *slides, GError **error) {
@@ -81,8 +80,8 @@ static gboolean learn_bins(RmilModelConfig *config, const RmilTrainSlides *slide
     }
     return rmil_time_bins(times, events, n, (int)config->bins, config->edges) ||
            rmil_fail(error, RMIL_ERROR_DATA,
-                     "the training set has too few different times with an event for %" G_GINT64_FORMAT
-                     " bins of time: take fewer (--bins), or --survival-loss cox",
+                     "the training set has too few different times with an event for %" G_GINT64_FORMAT " bins of time: use fewer "
+                     "(--bins), or --survival-loss cox",
                      config->bins);
 }
 
@@ -97,7 +96,7 @@ gboolean rmil_targets_learn(RmilModelConfig *config, const RmilTrainSlides *slid
     for (int64_t i = 0; i < n; i++) squares += pow(slides->targets[slides->train[i]].value - config->mean, 2);
     config->sd = sqrt(squares / (double)n);
     return (config->sd > 0 && isfinite(config->sd)) ||
-           rmil_fail(error, RMIL_ERROR_DATA, "the values of the training set differ by less, or by more, than numbers here can hold");
+           rmil_fail(error, RMIL_ERROR_DATA, "the values of the training set lie too close together, or too far apart, to be standardised");
 }
 
 /* -- order ---------------------------------------------------------------------------------------------------------------- */

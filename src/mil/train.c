@@ -22,10 +22,12 @@ const RmilOption rmil_trainer_options[] = {
     {RMIL_WHOLE("warmup", "warmup", 20, 0, RMIL_OPTION_MOST, "N", "never stop before epoch N"),
      .offset = offsetof(RmilTrainConfig, warmup)},
     {RMIL_WHOLE("group", "group", 8, 1, 4096, "N", "slides per step of Adam"), .offset = offsetof(RmilTrainConfig, group)},
-    {RMIL_WORD("sampler", "sampler", TRUE, samplers, "NAME", "each slide once an epoch, or with replacement, classes equally often"),
+    {RMIL_WORD("sampler", "sampler", TRUE, samplers, "NAME",
+               "take each slide once per epoch, or draw with replacement, each class "
+               "equally often"),
      .offset = offsetof(RmilTrainConfig, balanced)},
     {RMIL_WORD("stop-on", "stop_on", FALSE, stops, "NAME",
-               "what the best epoch is best at on the validation set: its loss, or AUROC, c-index, R²"),
+               "what the best epoch is chosen by on the validation set: the loss, or the metric (AUROC, c-index, R²)"),
      .offset = offsetof(RmilTrainConfig, stop_metric), .quiet = TRUE},
     {0},
 };
@@ -66,8 +68,8 @@ static gboolean begin_warm(RmilTrainer *t, GError **error) {
     if (!warm) return TRUE;
     if (strcmp(warm->config.model, t->model->config.model) != 0 || warm->layout.count != t->stride)
         return rmil_fail(error, RMIL_ERROR_ARGUMENT,
-                         "training cannot begin with another model's parameters: %s with %" G_GINT64_FORMAT
-                         " numbers, not %s with %" G_GINT64_FORMAT,
+                         "training cannot start from another model's parameters: they are of %s with %" G_GINT64_FORMAT " numbers, "
+                         "not %s with %" G_GINT64_FORMAT,
                          warm->config.model, warm->layout.count, t->model->config.model, t->stride);
     memcpy(t->model->parameters, warm->parameters, (size_t)t->stride * sizeof(float));
     return TRUE;
@@ -126,7 +128,7 @@ static gboolean is_best(const RmilTrainer *t, const RmilEpoch *epoch, const GArr
 static gboolean check_metric(const RmilTrainer *t, const RmilEpoch *epoch, GError **error) {
     return !t->config->stop_metric || t->slides.val_count == 0 || isfinite(epoch->val_metric) ||
            rmil_fail(error, RMIL_ERROR_DATA,
-                     "the %s of the validation set is not defined: it has too few different targets for --stop-on metric; stop on the loss",
+                     "the %s of the validation set is undefined, because it has too few different targets: use --stop-on loss",
                      rmil_epoch_metric(&t->model->config.task));
 }
 
@@ -154,7 +156,8 @@ static gboolean run(RmilTrainer *t, const char *checkpoint, GArray *history, con
     if (checkpoint && !key) return FALSE;
     float *const arrays[] = {t->arrays[0], t->arrays[1], t->arrays[2], t->arrays[3], t->average};
     if (checkpoint) saved = rmil_checkpoint_read(checkpoint, key, &t->state, history, arrays, t->stride, &other);
-    if (other) rmil_monitor_warn(monitor, "%s: is a checkpoint of another run, or broken: training starts anew", checkpoint);
+    if (other)
+        rmil_monitor_warn(monitor, "%s: is broken or a checkpoint of another run, so training starts from the beginning", checkpoint);
     gint64 last = g_get_monotonic_time(), cost = G_USEC_PER_SEC / 20;
     while (!over(t)) {
         RmilEpoch epoch = {.epoch = t->state.epoch + 1};
@@ -185,7 +188,7 @@ RmilModel *rmil_train(const RmilModelConfig *model, const RmilTrainConfig *train
                       const int64_t *train_set, int64_t train_count, const int64_t *val_set, int64_t val_count, const char *checkpoint,
                       GArray *history, const RmilMonitor *monitor, GError **error) {
     if (train->warm && checkpoint) {
-        rmil_fail(error, RMIL_ERROR_ARGUMENT, "a training that begins with another model's parameters has no checkpoint");
+        rmil_fail(error, RMIL_ERROR_ARGUMENT, "a training that starts from another model's parameters has no checkpoint");
         return NULL;
     }
     RmilTrainer t = {.config = train, .slides = {bags, targets, train_set, val_set, train_count, val_count}};

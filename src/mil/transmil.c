@@ -27,7 +27,7 @@ typedef struct {
 static const RmilOption options[] = {
     RMIL_HIDDEN(512),
     RMIL_DROPOUT,
-    {RMIL_WHOLE("transmil-heads", "transmil_heads", 8, 1, 64, "N", "heads of a layer, dividing the hidden layer's width"),
+    {RMIL_WHOLE("transmil-heads", "transmil_heads", 8, 1, 64, "N", "heads of a layer; must divide the width of the hidden layer"),
      .offset = offsetof(Options, heads)},
     {RMIL_WHOLE("landmarks", "landmarks", 0, 0, 4096, "N", "landmarks of the attention; 0: half of the hidden layer's width"),
      .offset = offsetof(Options, landmarks), .untold = TRUE},

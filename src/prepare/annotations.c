@@ -6,16 +6,16 @@
 static RmilSlide *open_for_bounds(const RmilWork *work, const RmilCohortRow *row, const char *outlines) {
     if (!rmil_annotation_cropped(outlines)) return NULL;
     if (!row->slide) {
-        rmil_monitor_warn(&work->monitor, "annotations of rows without a slide count from the corner of level 0; for QuPath's of MIRAX, "
-                                          "Leica and Ventana slides give the slide too, which says where its scanned area begins");
+        rmil_monitor_warn(&work->monitor, "annotations of rows without a slide count from the corner of level 0; for QuPath "
+                                          "annotations of MIRAX, Leica and Ventana slides also give the slide, which says where its "
+                                          "scanned area begins");
         return NULL;
     }
     g_autoptr(GError) error = NULL;
     RmilSlide *slide = rmil_slide_open(row->slide, 1, &error);
     if (!slide)
         rmil_monitor_warn(&work->monitor,
-                          "%s: counts from the corner of level 0, since its slide does not say where the scanned area "
-                          "begins: %s",
+                          "%s: counts from the corner of level 0, because its slide does not say where the scanned area begins: %s",
                           outlines, error->message);
     return slide;
 }
@@ -62,5 +62,5 @@ char *rmil_annotation_doubt(const RmilTask *task, const RmilCohortRow *row, gboo
     if (!lesion || !rmil_target_known(task, &row->target) || rmil_target_lesion(task, &row->target)) return NULL;
     g_autofree char *said = rmil_task_is_plain(task) ? g_strdup("has label 0")
                                                      : g_strdup_printf("is of the negative class \"%s\"", task->names[0]);
-    return g_strdup_printf("%s, but %s outlines a lesion: one of the two is wrong", said, row->annotation);
+    return g_strdup_printf("%s, but %s outlines a lesion: one of them is wrong", said, row->annotation);
 }

@@ -49,7 +49,7 @@ static gboolean check_annotation(const RmilWork *work, const RmilCohortRow *row,
     g_autoptr(RmilRegion) region = rmil_work_read_region(work, row, slide, bag, work->options.padding, error);
     if (!region) return FALSE;
     if (rmil_target_lesion(&work->cohort->task, &row->target) && rmil_region_empty(region))
-        rmil_monitor_warn(&work->monitor, "%s: %s outlines nothing: the slide trains on its label alone", row->id, row->annotation);
+        rmil_monitor_warn(&work->monitor, "%s: %s outlines nothing, so the slide trains on its label alone", row->id, row->annotation);
     g_autofree char *doubt = rmil_annotation_doubt(&work->cohort->task, row, !rmil_region_empty(region));
     return !doubt || rmil_fail(error, RMIL_ERROR_DATA, "%s", doubt);
 }
@@ -97,8 +97,9 @@ static void compare_dims(RmilWork *work, const RmilCheckedRow *rows) {
         if (!first) first = &rows[i];
         else if (rows[i].dim != first->dim)
             rmil_work_failed(work, "check", i,
-                             g_error_new(RMIL_ERROR, RMIL_ERROR_DATA, "has %" G_GINT64_FORMAT " features a patch, %s has %" G_GINT64_FORMAT,
-                                         rows[i].dim, work->cohort->rows[first - rows].id, first->dim));
+                             g_error_new(RMIL_ERROR, RMIL_ERROR_DATA,
+                                         "has %" G_GINT64_FORMAT " features per patch, but %s has %" G_GINT64_FORMAT, rows[i].dim,
+                                         work->cohort->rows[first - rows].id, first->dim));
     }
 }
 

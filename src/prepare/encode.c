@@ -181,11 +181,11 @@ static void say_tiles(const RmilWork *work, const RmilEncoder *encoder) {
     if (work->options.tile_px != seen)
         rmil_monitor_warn(
             &work->monitor,
-            "the encoder %s takes tiles of %d px: tiles of %d px at %g µm per pixel are read with %d px, at %.4g µm per pixel",
+            "the encoder %s takes tiles of %d px, so tiles of %d px at %g µm per pixel are read with %d px, at %.4g µm per pixel",
             work->options.encoder, seen, work->options.tile_px, work->options.tile_mpp, seen,
             work->options.tile_mpp * work->options.tile_px / seen);
     if (work->options.second_mpp > 0)
-        rmil_monitor_warn(&work->monitor, "features of %g and %g µm per pixel are joined: %d + %d numbers a tile", work->options.tile_mpp,
+        rmil_monitor_warn(&work->monitor, "features of %g and %g µm per pixel are joined: %d + %d numbers per tile", work->options.tile_mpp,
                           work->options.second_mpp, rmil_encoder_dim(encoder), rmil_encoder_dim(encoder));
 }
 

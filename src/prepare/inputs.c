@@ -108,7 +108,7 @@ static char *choose_id(const Gathering *g, const char *path) {
 static void add_row(Gathering *g, RmilCohortRow row) {
     const char *path = row.slide ? row.slide : row.features;
     if (!g_hash_table_add(g->inputs, g_strdup(path))) {
-        rmil_monitor_warn(g->monitor, "%s: is given twice: predicted once", path);
+        rmil_monitor_warn(g->monitor, "%s: is given twice and predicted once", path);
         rmil_cohort_row_clear(&row);
         return;
     }
@@ -138,7 +138,7 @@ static RmilCohort *read_table(Gathering *g, const char *path, GError **error) {
     const RmilReading how = {.task = g->tasked ? &g->task : NULL}, without = {.target = RMIL_TARGET_UNREAD};
     RmilCohort *cohort = rmil_cohort_read_as(path, &how, &unfit);
     if (!cohort && !(cohort = rmil_cohort_read_as(path, &without, error))) return NULL;
-    if (unfit) rmil_monitor_warn(g->monitor, "%s: what it says of its slides is not used", unfit->message);
+    if (unfit) rmil_monitor_warn(g->monitor, "%s: what it says about its slides is not used", unfit->message);
     if (!g->tasked && has_targets(cohort)) {
         g->task = cohort->task;
         g->tasked = TRUE;
@@ -204,7 +204,7 @@ static gboolean is_taken(const Gathering *g, const char *path, int64_t *others) 
 
 static void add_folder(Gathering *g, const char *path, const GStatBuf *folder, int depth) {
     if (depth >= DEPTH) {
-        report(g, "%s: folders lie too deep in each other: give this one by itself", path);
+        report(g, "%s: folders are nested too deeply: give this one by itself", path);
         return;
     }
     if (!enter(g, path, folder)) return;
@@ -223,9 +223,8 @@ static void add_folder(Gathering *g, const char *path, const GStatBuf *folder, i
         }
     }
     if (others)
-        rmil_monitor_warn(g->monitor,
-                          "%s: %" G_GINT64_FORMAT " DICOM file%s of slides of which another file is taken: a slide is taken once", path,
-                          others, others == 1 ? " is" : "s are");
+        rmil_monitor_warn(g->monitor, "%s: %" G_GINT64_FORMAT " DICOM file%s passed over, because another file of the same slide is taken",
+                          path, others, others == 1 ? " is" : "s are");
     /* a MIRAX slide's own folder holds nothing else */
     if (passed && (depth == 0 || g->rows->len > before))
         rmil_monitor_warn(g->monitor, "%s: %" G_GINT64_FORMAT " file%s passed over that %s neither a slide nor features by name (%s)", path,
@@ -238,7 +237,7 @@ static void take(Gathering *g, const char *path, int depth) {
     if (g_stat(path, &found) != 0) {
         const int reason = errno;
         g_autofree char *target = reason == ENOENT ? g_file_read_link(path, NULL) : NULL;
-        if (target) report(g, "%s: is a link to %s, which is not there", path, target);
+        if (target) report(g, "%s: is a link to %s, which does not exist", path, target);
         else if (reason == ENOENT) report(g, "%s: there is no such file or folder", path);
         else report(g, "%s: cannot be read: %s", path, g_strerror(reason));
     } else if (S_ISDIR(found.st_mode)) {
@@ -253,7 +252,7 @@ static void take(Gathering *g, const char *path, int depth) {
 static void add_matches(Gathering *g, const char *pattern) {
     glob_t found = {0};
     if (glob(pattern, 0, NULL, &found) != 0) {
-        report(g, "%s: no file has a name of this pattern", pattern);
+        report(g, "%s: no file matches this pattern", pattern);
         return;
     }
     for (size_t i = 0; i < found.gl_pathc; i++) take(g, found.gl_pathv[i], 0);
@@ -293,7 +292,7 @@ RmilCohort *rmil_predict_inputs_as(const char *const *inputs, int64_t count, con
     cohort->rows = (RmilCohortRow *)(gpointer)g_array_free(rows, FALSE);
     if (cohort->count) return cohort;
     rmil_cohort_free(cohort);
-    rmil_fail(error, RMIL_ERROR_DATA, "there is no slide and no feature file among what was given");
+    rmil_fail(error, RMIL_ERROR_DATA, "the inputs contain no slide and no feature file");
     return NULL;
 }
 

@@ -48,7 +48,7 @@ static void say_doubts(const RmilWork *work, const RmilCohortRow *given, gboolea
     g_autofree char *doubt = rmil_annotation_doubt(&work->cohort->task, given, lesion || annotated > 0);
     if (doubt) rmil_monitor_warn(&work->monitor, "%s: %s", given->id, doubt);
     if (annotated == 0)
-        rmil_monitor_warn(&work->monitor, "%s: no patch of %s lies in this annotation: the slide trains on its label alone",
+        rmil_monitor_warn(&work->monitor, "%s: no patch of %s lies inside this annotation, so the slide trains on its label alone",
                           given->annotation, given->id);
 }
 
@@ -62,7 +62,9 @@ static gboolean label_row(RmilWork *work, int64_t row, gpointer user, gboolean *
     g_autoptr(RmilBag) bag = rmil_bag_read(tiles, given->id, RMIL_FLOAT32, RMIL_BAG_NO_FEATURES, error);
     if (!bag || !rmil_bag_locate(bag, given->slide, rmil_work_mpp(work, row), error)) return FALSE;
     if (!bag->coords || bag->patch_size_level0 <= 0)
-        return rmil_fail(error, RMIL_ERROR_DATA, "%s: has no coordinates or patch_size_level0: its patches cannot be matched with %s",
+        return rmil_fail(error, RMIL_ERROR_DATA,
+                         "%s: has no coordinates or no patch_size_level0, so its patches cannot be matched "
+                         "with %s",
                          tiles, given->annotation);
     g_autofree uint8_t *labels = rmil_try_new(bag->count, 1, error);
     if (!labels) return FALSE;

@@ -26,12 +26,12 @@ static gboolean check_pair(const char *given, const char *piece, const RmilTask 
     if (!split_pair(piece, &class, &group) || !*group)
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--lesion %s: \"%s\" is not CLASS=GROUP", given, piece);
     if (task->kind != RMIL_TASK_CLASSES)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--lesion %s: there are no classes, for what is predicted is a %s", given,
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--lesion %s: there are no classes, because the cohort predicts a %s", given,
                          task->kind == RMIL_TASK_SURVIVAL ? "time" : "number");
     if (find_class(task, class) >= 0) return TRUE;
     g_autoptr(GString) all = g_string_new(NULL);
     for (int c = 0; c < task->classes; c++) g_string_append_printf(all, "%s%s", c ? ", " : "", task->names[c]);
-    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--lesion %s: there is no class \"%s\"; there are %s", given, class, all->str);
+    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--lesion %s: there is no class \"%s\"; choose one of %s", given, class, all->str);
 }
 
 gboolean rmil_lesion_check(char *const *given, const RmilTask *task, GError **error) {

@@ -59,7 +59,7 @@ RmilEncoderOptions rmil_prepare_encoder(const RmilPrepareOptions *options) {
 
 static gboolean in_range(const char *name, double value, double low, double high, GError **error) {
     if (value >= low && value <= high) return TRUE;
-    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s %g is not in %g … %g", name, value, low, high);
+    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s %g is outside %g … %g", name, value, low, high);
 }
 
 /* One of "pen", "fold", "blur" is to be left out. */
@@ -68,7 +68,7 @@ static gboolean take_artefact(const char *name, RmilTissueOptions *tissue, GErro
         {[RMIL_LEFT_PEN] = &tissue->pen, [RMIL_LEFT_FOLD] = &tissue->fold, [RMIL_LEFT_BLUR] = &tissue->blur};
     for (RmilLeftOut reason = RMIL_LEFT_NOTHING + 1; reason < RMIL_LEFT_REASONS; reason++)
         if (wanted[reason] && strcmp(name, rmil_left_out_name(reason)) == 0) return *wanted[reason] = TRUE;
-    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--leave-out: \"%.60s\" is none of pen, fold, blur", name);
+    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--leave-out: \"%.60s\" is not one of pen, fold, blur", name);
 }
 
 gboolean rmil_prepare_tissue(const RmilPrepareOptions *options, RmilTissueOptions *tissue, GError **error) {
@@ -97,13 +97,13 @@ gboolean rmil_tile_mpps_parse(const char *text, double *first, double *second, G
         if (!*parts[i] || *end) break;
         if (i + 1 == n) return TRUE;
     }
-    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--tile-mpp \"%s\" is neither a number of µm per pixel nor two, as in 0.5,2", text);
+    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--tile-mpp \"%s\": give one number of µm per pixel, or two as in 0.5,2", text);
 }
 
 static gboolean check_overlap(double overlap, GError **error) {
     if (overlap >= 0 && (overlap <= 0.9 || (overlap >= 1 && overlap <= 921 && overlap == floor(overlap)))) return TRUE;
     return rmil_fail(error, RMIL_ERROR_ARGUMENT,
-                     "--overlap %g is neither a share of a tile's side, 0 … 0.9, nor whole pixels, at most 0.9 of its side", overlap);
+                     "--overlap %g: give a share of a tile's side, 0 … 0.9, or whole pixels, at most 0.9 of its side", overlap);
 }
 
 static gboolean check_magnifications(const RmilPrepareOptions *o, GError **error) {
@@ -200,7 +200,9 @@ static gboolean same(const char *option, const char *recorded, const char *usual
     const char *then = recorded ? recorded : usual;
     if (!given || g_strcmp0(given, then) == 0) return TRUE;
     g_autofree char *by = then ? g_strdup_printf("%s %s", option, then) : g_strdup_printf("no %s", option);
-    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "the model was trained on features made with %s: %s %s would give it others; leave it out",
+    return rmil_fail(error, RMIL_ERROR_ARGUMENT,
+                     "the model was trained on features made with %s, and %s %s would make different "
+                     "ones: leave the option out",
                      by, option, given);
 }
 
@@ -222,7 +224,7 @@ static gboolean apply_said(JsonNode *node, const RmilOnnxSays *says, RmilPrepare
         !text_member(node, "onnx_output", "--onnx-output", NULL, &options->onnx_output, error) ||
         !number_member(node, "input_px", &side, error))
         return FALSE;
-    if (side < 0 || side > 1e6) return rmil_fail(error, RMIL_ERROR_FORMAT, "run.json: input_px of its preprocessing is no size");
+    if (side < 0 || side > 1e6) return rmil_fail(error, RMIL_ERROR_FORMAT, "run.json: input_px of its preprocessing is not a size");
     const int usual = says->input_px ? says->input_px : rmil_encoder_info("onnx", NULL)->tile_px, recorded = side > 0 ? (int)side : usual;
     g_autofree char *then = g_strdup_printf("%d", recorded),
                     *given = g_strdup_printf("%d", options->input_px ? options->input_px : recorded);
@@ -261,7 +263,7 @@ static gboolean apply_side(JsonNode *node, RmilPrepareOptions *options, GError *
     const int usual = usual_px(options);
     double side = usual;
     if (!number_member(node, "tile_px", &side, error)) return FALSE;
-    if (!(side >= 8 && side <= 8192)) return rmil_fail(error, RMIL_ERROR_FORMAT, "run.json: tile_px of its preprocessing is no size");
+    if (!(side >= 8 && side <= 8192)) return rmil_fail(error, RMIL_ERROR_FORMAT, "run.json: tile_px of its preprocessing is not a size");
     g_autofree char *then = g_strdup_printf("%d", (int)side),
                     *given = g_strdup_printf("%d", options->tile_px ? options->tile_px : (int)side);
     if (!same("--tile-px", then, NULL, given, error)) return FALSE;

@@ -54,13 +54,13 @@ void rmil_work_say_resolutions(const RmilWork *work, const double *mpp) {
         if (mpp[i] == 0 && (middle > 0 || work->options.trained)) add(&plain, id, 0);
         if (mpp[i] > ENLARGED * work->options.tile_mpp) add(&enlarged, id, mpp[i]);
     }
-    g_autofree char *others = g_strdup_printf("4 or more times the cohort's %.3g µm per pixel, or a quarter of it or less", middle),
+    g_autofree char *others = g_strdup_printf("at least 4 times the cohort's %.3g µm per pixel, or at most a quarter of it", middle),
                     *own = g_strdup_printf(
                         "a resolution and tiled at the pixels as they are, where tiles of slides have %g µm per pixel; give it as "
                         "--mpp or in the cohort's column mpp",
                         work->options.tile_mpp),
                     *coarse = g_strdup_printf(
-                        "coarser than the tiles' %g µm per pixel and enlarged to it; leave out or give a larger --tile-mpp",
+                        "coarser than the tiles' %g µm per pixel and enlarged to it; leave them out or give a larger --tile-mpp",
                         work->options.tile_mpp);
     say(work, &apart, "slide has", "slides have", others);
     say(work, &plain, "image is without", "images are without", own);

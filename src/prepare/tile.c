@@ -49,7 +49,7 @@ static gboolean write_picture(const RmilWork *work, int64_t row, RmilSlide *slid
     g_autoptr(RmilRegion) region = given->annotation ? rmil_work_read_region(work, given, slide, NULL, 0, &reason) : NULL;
     if (region || !given->annotation) return rmil_mask_preview_write(slide, mask, grid, region, 1024, picture, error);
     g_unlink(picture);
-    rmil_monitor_warn(&work->monitor, "%s: is not drawn, for the annotation cannot be read: %s", picture, reason->message);
+    rmil_monitor_warn(&work->monitor, "%s: is not drawn, because the annotation cannot be read: %s", picture, reason->message);
     return TRUE;
 }
 

@@ -38,7 +38,7 @@ static gboolean name_encoder(RmilWork *work, GError **error) {
     if (strcmp(options->encoder, "auto") != 0) return TRUE;
     const char *name = rmil_encoder_guess(options->weights, error);
     if (!name) return FALSE;
-    rmil_monitor_warn(&work->monitor, "--encoder auto: the weights are those of %s, which is taken", name);
+    rmil_monitor_warn(&work->monitor, "--encoder auto: the weights belong to %s, which is used", name);
     g_free(options->encoder);
     options->encoder = g_strdup(name);
     return TRUE;
@@ -87,7 +87,8 @@ void rmil_work_take(RmilWork *work, RmilCohort *cohort) {
     work->errors = g_new0(char *, cohort->count);
     if (work->options.tile_mpp >= 4)
         rmil_monitor_warn(&work->monitor,
-                          "--tile-mpp is µm per pixel: %g is very coarse. Is it the magnification? 20× has 0.5, 40× has 0.25",
+                          "--tile-mpp is in µm per pixel, and %g is very coarse: if you meant the magnification, 20× is 0.5 and 40× "
+                          "is 0.25",
                           work->options.tile_mpp);
     rmil_work_warn_all(work, (const char *const *)cohort->warnings);
 }
@@ -134,12 +135,14 @@ static gboolean same_cohort(const RmilWork *work, GError **error) {
         const char *was = g_hash_table_lookup(slides, row->id);
         known += was != NULL;
         if (!was || !*was || !row->slide || strcmp(row->slide, was) == 0 || same_slide(row->slide, was)) continue;
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: holds the work on another cohort, in which %s is %s, not %s: give another -o DIR",
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT,
+                         "%s: contains work on another cohort, in which %s is %s, not %s: give another "
+                         "-o DIR",
                          work->folder, row->id, was, row->slide);
     }
     if (known || !rmil_table_rows(before)) return TRUE;
     return rmil_fail(error, RMIL_ERROR_ARGUMENT,
-                     "%s: holds the work on another cohort (%s …), of which %s has no slide: give another -o DIR", work->folder,
+                     "%s: contains work on another cohort (%s …), and %s has none of its slides: give another -o DIR", work->folder,
                      rmil_table_cell(before, 0, id), work->cohort->path);
 }
 
@@ -191,7 +194,9 @@ gboolean rmil_work_claim(const RmilWork *work, int64_t row, RmilLock **claim, gb
 }
 
 void rmil_work_say_shared(const RmilWork *work) {
-    rmil_monitor_warn(&work->monitor, "%s: another process works on some of the slides: the others are done first, then this waits for it",
+    rmil_monitor_warn(&work->monitor,
+                      "%s: another process is working on some of the slides: this one does the others first, then "
+                      "waits",
                       work->folder);
 }
 

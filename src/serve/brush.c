@@ -67,7 +67,7 @@ static GEOSGeometry *read_stroke(const Brush *brush, JsonNode *stroke, GError **
         if (!point || json_array_get_length(point) < 2 || !rmil_json_number(json_array_get_element(point, 0), &x) ||
             !rmil_json_number(json_array_get_element(point, 1), &y) || !(fabs(x) <= 1e7 && fabs(y) <= 1e7)) {
             GEOSCoordSeq_destroy_r(brush->geos, line);
-            return fail(brush, "a point of a stroke is no pair of numbers", error);
+            return fail(brush, "a point of a stroke is not a pair of numbers", error);
         }
         GEOSCoordSeq_setXY_r(brush->geos, line, i, x + (n == 1 && i ? 1e-3 : 0), y);
     }
@@ -112,7 +112,7 @@ static JsonNode *combine(const Brush *brush, JsonNode *request, GError **error) 
 
 JsonNode *rmil_brush(JsonNode *request, GError **error) {
     Brush brush = {.geos = GEOS_init_r()};
-    if (!brush.geos) return fail(&brush, "GEOS does not start", error);
+    if (!brush.geos) return fail(&brush, "GEOS cannot be started", error);
     GEOSContext_setErrorMessageHandler_r(brush.geos, complain, &brush);
     brush.reader = GEOSGeoJSONReader_create_r(brush.geos);
     brush.writer = GEOSGeoJSONWriter_create_r(brush.geos);

@@ -8,7 +8,7 @@
 gboolean rmil_guard_init(RmilGuard *guard, const char *listen, const RmilMonitor *monitor, GError **error) {
     guint8 random[16];
     if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
-        return rmil_fail(error, RMIL_ERROR_IO, "the system gives no random numbers: there would be no secret address");
+        return rmil_fail(error, RMIL_ERROR_IO, "the system provides no random numbers, so the address could not be kept secret");
     GString *token = g_string_new(NULL);
     for (gsize i = 0; i < sizeof random; i++) g_string_append_printf(token, "%02x", random[i]);
     *guard = (RmilGuard){.monitor = monitor, .token = g_string_free(token, FALSE), .listen = g_strdup(listen)};
@@ -21,7 +21,7 @@ void rmil_guard_clear(RmilGuard *guard) {
 }
 
 void rmil_guard_refuse(RmilGuard *guard, RmilRefusal kind, const char *from) {
-    static const char *const words[] = {"a wrong token", "another machine's name in the request", "too large a request",
+    static const char *const words[] = {"a wrong token", "another machine's name in the request", "the request is too large",
                                         "too many connections at once"};
     const gint64 now = g_get_monotonic_time();
     guard->refused[kind]++;
@@ -75,7 +75,7 @@ char *rmil_guard_path(RmilGuard *guard, SoupServerMessage *message) {
     const char *token = *path == '/' ? path + 1 : path, *end = strchr(token, '/');
     if (!is_token(guard, token, end ? (gsize)(end - token) : strlen(token)))
         return refuse(guard, message, RMIL_REFUSED_TOKEN, SOUP_STATUS_FORBIDDEN,
-                      "This address lacks its secret part: open the whole address that rankmil view printed.\n");
+                      "This address lacks its secret part: open the complete address that rankmil view printed.\n");
     if (encoding == SOUP_ENCODING_CHUNKED || soup_message_headers_get_content_length(headers) > (goffset)RMIL_REQUEST_BYTES ||
         strlen(path) > RMIL_PATH_BYTES)
         return refuse(guard, message, RMIL_REFUSED_SIZE, SOUP_STATUS_REQUEST_ENTITY_TOO_LARGE, "too large\n");

@@ -18,13 +18,13 @@ RmilBag *rmil_heat_bag(RmilDesk *desk, int64_t row, gboolean features, GError **
     rmil_bag_set_options_init(&load);
     if (desk->options.training && !rmil_train_options_load(desk->options.training, &load, error)) return NULL;
     if (!path || !g_file_test(path, G_FILE_TEST_EXISTS)) {
-        rmil_fail(error, RMIL_ERROR_DATA, "%s: it has no features yet: 'rankmil run' makes them", given->id);
+        rmil_fail(error, RMIL_ERROR_DATA, "%s: no features yet: 'rankmil run' makes them", given->id);
         return NULL;
     }
     g_autoptr(RmilBag) bag = rmil_bag_read(path, given->id, load.precision, features ? RMIL_BAG_ALL : RMIL_BAG_NO_FEATURES, error);
     if (!bag) return NULL;
     if (!bag->coords || bag->patch_size_level0 <= 0 || !rmil_bag_locate(bag, given->slide, rmil_work_mpp(work, row), NULL)) {
-        rmil_fail(error, RMIL_ERROR_DATA, "%s: its features have no places on the slide", given->id);
+        rmil_fail(error, RMIL_ERROR_DATA, "%s: its features have no coordinates on the slide", given->id);
         return NULL;
     }
     if (given->slide) rmil_bag_set_slide(bag, given->slide, rmil_work_mpp(work, row), NULL);

@@ -78,7 +78,11 @@ static const RmilTrainMethod *usual_method(struct RmilLoop *loop) {
 
 gboolean rmil_loop_ask(struct RmilLoop *loop, const char *name, int64_t row, GError **error) {
     const RmilTrainMethod *method = name ? rmil_method_find(name, error) : usual_method(loop);
-    if (!method) return name ? FALSE : rmil_fail(error, RMIL_ERROR_DATA, "no training is finished: there is no model to go on from");
+    if (!method)
+        return name ? FALSE
+                    : rmil_fail(error, RMIL_ERROR_DATA,
+                                "no training has finished, so there is no model to continue "
+                                "from");
     g_mutex_lock(&loop->lock);
     loop->asked = method;
     if (row >= 0 || !loop->asked_before) loop->asked_row = row;
@@ -172,7 +176,7 @@ static void exact(struct RmilLoop *loop) {
     if (done) g_unlink(pending);
     if (done && !rmil_desk_reopen(loop->desk, &error)) g_clear_pointer(&why, g_free);
     const gboolean whole = done && !error && g_subprocess_get_exit_status(child) == 0;
-    rmil_loop_say(loop, RMIL_LOOP_IDLE, whole ? NULL : error ? error->message : why ? why : "the exact training did not end well");
+    rmil_loop_say(loop, RMIL_LOOP_IDLE, whole ? NULL : error ? error->message : why ? why : "the exact training failed");
     if (whole) rmil_monitor_done(&loop->desk->work->monitor, "exact", 1, 0, start);
     if (!whole) rmil_monitor_warn(&loop->desk->work->monitor, "exact training: %s", loop->error);
     if (whole) rmil_loop_kept(loop);

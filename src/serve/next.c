@@ -93,9 +93,9 @@ static void look_into(RmilDesk *desk, const RmilModel *model, Candidate *c) {
 static char *reason_of(const RmilTask *task, const RmilCohortRow *row, const Candidate *c) {
     GString *words = g_string_new(NULL);
     const char *class = task->kind == RMIL_TASK_CLASSES ? rmil_class_word(task, row->target.label) : "";
-    if (c->doubts.wrong > 0.5) g_string_append_printf(words, "is %s, but the models give that %.2f; ", class, c->said);
+    if (c->doubts.wrong > 0.5) g_string_append_printf(words, "is %s, but the models give it %.2f; ", class, c->said);
     else if (c->doubts.wrong > 0.25) g_string_append_printf(words, "the models are not sure of %s (%.2f); ", class, c->said);
-    if (c->doubts.spread > 0.1) g_string_append_printf(words, "they differ by an SD of %.2f; ", c->doubts.spread);
+    if (c->doubts.spread > 0.1) g_string_append_printf(words, "they disagree (SD %.2f); ", c->doubts.spread);
     if (!c->doubts.outlined) g_string_append(words, "nobody has outlined it yet; ");
     else if (c->doubts.stray > 0.25)
         g_string_append_printf(words, "%.0f %% of the attention lies outside the outlines; ", 100 * c->doubts.stray);
@@ -107,7 +107,7 @@ static char *reason_of(const RmilTask *task, const RmilCohortRow *row, const Can
 JsonNode *rmil_next(RmilDesk *desk, GError **error) {
     g_autoptr(RmilShelf) shelf = rmil_desk_shelf(desk);
     if (!shelf || !shelf->runs->len) {
-        rmil_fail(error, RMIL_ERROR_DATA, "no training is finished: nobody can say yet where an outline would help");
+        rmil_fail(error, RMIL_ERROR_DATA, "no training has finished, so where an outline would help is not known yet");
         return NULL;
     }
     g_autoptr(GArray) all = find_candidates(desk, shelf);

@@ -270,7 +270,7 @@ static JsonNode *read_geojson(const char *path, GError **error) {
 static void add_warnings(JsonObject *out, const RmilRegion *region, const GError *error, const char *unnamed) {
     JsonArray *warnings = json_array_new();
     g_autofree char *words = g_strdup_printf(
-        "%s: the table does not name this file, so that nothing is trained on it; the next change here names it", unnamed);
+        "%s: the table does not name this file, so nothing is trained on it; your next change here adds it to the table", unnamed);
     if (unnamed) json_array_add_string_element(warnings, words);
     if (error) json_array_add_string_element(warnings, error->message);
     for (const char *const *w = region ? rmil_region_warnings(region) : NULL; w && *w; w++) json_array_add_string_element(warnings, *w);
@@ -359,8 +359,8 @@ static gboolean name_in_table(RmilDesk *desk, int64_t row, const char *saved, GE
     }
     if (!same)
         return rmil_fail(error, RMIL_ERROR_DATA,
-                         "%s: changed since it was opened, so that %s cannot be named in it: the outlines are in %s; start 'rankmil view' "
-                         "again",
+                         "%s: changed since it was opened, so %s cannot be added to it. The outlines are saved in %s: start 'rankmil "
+                         "view' again",
                          cohort->path, cohort->rows[row].id, saved);
     g_autofree char *name = g_path_get_basename(saved), *cell = g_strconcat("annotations/", name, NULL);
     return rmil_table_put(cohort->path, row, column, cell, error);
@@ -404,7 +404,7 @@ JsonNode *rmil_outlines_put(RmilDesk *desk, int64_t row, JsonNode *collection, c
     *stale = FALSE;
     if (g_strcmp0(rmil_json_text(collection, "type"), "FeatureCollection") != 0 ||
         !rmil_json_array(rmil_json_get(collection, "features"))) {
-        rmil_fail(error, RMIL_ERROR_FORMAT, "these outlines are not saved: they are no GeoJSON FeatureCollection");
+        rmil_fail(error, RMIL_ERROR_FORMAT, "these outlines are not saved, because they are not a GeoJSON FeatureCollection");
         return NULL;
     }
     g_mutex_lock(&desk->saving);
@@ -414,7 +414,7 @@ JsonNode *rmil_outlines_put(RmilDesk *desk, int64_t row, JsonNode *collection, c
     gboolean done = now && !*stale && write_collection(desk, row, collection, saved, error) &&
                     ((path && strcmp(path, saved) == 0) || name_in_table(desk, row, saved, error));
     if (*stale)
-        rmil_fail(error, RMIL_ERROR_DATA, "%s was changed by another program or another tab meanwhile: nothing was written over", saved);
+        rmil_fail(error, RMIL_ERROR_DATA, "%s was changed by another program or tab in the meantime: nothing was overwritten", saved);
     if (done) note_change(desk, row, saved, rmil_file_identity(saved), look_into(saved));
     g_mutex_unlock(&desk->saving);
     return done ? rmil_outlines_get(desk, row, error) : NULL;

@@ -81,7 +81,7 @@ static gboolean relabel(struct RmilLoop *loop, GArray *changed, GError **error) 
         g_autoptr(GError) reason = NULL;
         if (there && !labels) return FALSE;
         if (there && (!bag->coords || bag->patch_size_level0 <= 0))
-            rmil_fail(&reason, RMIL_ERROR_DATA, "its features have no places: patches cannot be matched with outlines");
+            rmil_fail(&reason, RMIL_ERROR_DATA, "its features have no coordinates, so patches cannot be matched with outlines");
         if (!reason && there) rmil_outlines_labels(desk, row, bag, labels, &reason);
         if (reason) {
             g_free(labels);
@@ -313,10 +313,12 @@ static void add_validation(struct RmilLoop *loop, const Change *change) {
 
 static gboolean refuse(const struct RmilLoop *loop, const RmilTrainMethod *method, const RmilTrained *trained, GError **error) {
     if (!trained)
-        return rmil_fail(error, RMIL_ERROR_DATA, "%s: no training of %s is finished there: there is no model to go on from",
+        return rmil_fail(error, RMIL_ERROR_DATA, "%s: no training of %s has finished there, so there is no model to continue from",
                          loop->desk->options.folder, method->name);
     if (rmil_model_class(method->model, NULL)->dim)
-        return rmil_fail(error, RMIL_ERROR_DATA, "%s learns from pixels, which is not done in seconds: only the exact training follows",
+        return rmil_fail(error, RMIL_ERROR_DATA,
+                         "%s learns from pixels, which takes longer than seconds: only the exact training "
+                         "follows",
                          method->name);
     return TRUE;
 }

@@ -44,7 +44,7 @@ static gboolean whole(const char *text, int64_t low, int64_t high, int64_t *valu
     char *end;
     *value = text && g_ascii_isdigit(*(*text == '-' ? text + 1 : text)) ? g_ascii_strtoll(text, &end, 10) : high + 1;
     if (*value >= low && *value <= high && *end == '\0') return TRUE;
-    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "\"%.40s\" is no number between %" G_GINT64_FORMAT " and %" G_GINT64_FORMAT,
+    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "\"%.40s\" is not a number between %" G_GINT64_FORMAT " and %" G_GINT64_FORMAT,
                      text ? text : "", low, high);
 }
 
@@ -58,7 +58,7 @@ static JsonNode *body(const RmilRequest *request, GError **error) {
     JsonNode *node = rmil_json_parse(text, size, "the request", error);
     if (node && !JSON_NODE_HOLDS_OBJECT(node)) {
         json_node_unref(node);
-        rmil_fail(error, RMIL_ERROR_FORMAT, "the request is no JSON object");
+        rmil_fail(error, RMIL_ERROR_FORMAT, "the request is not a JSON object");
         return NULL;
     }
     return node;
@@ -83,7 +83,7 @@ static gboolean page_file(RmilRequest *request, RmilReply *reply, GError **error
         if (g_str_has_suffix(name, types[i].ending)) type = types[i].type;
     if (!type || !names || !g_strv_contains((const char *const *)names, name) || request->path[1]) {
         reply->status = 404;
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "there is nothing of that name");
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "there is nothing with that name");
     }
     g_autofree char *path = g_strconcat("/rankmil/page/", name, NULL);
     reply->type = type;
@@ -194,7 +194,7 @@ static gboolean post_retrain(RmilRequest *r, RmilReply *reply, GError **error) {
     g_autoptr(JsonNode) request = body(r, error);
     if (!request) return FALSE;
     if (!r->desk->loop)
-        return rmil_fail(error, RMIL_ERROR_DATA, "there is no run here to train: make one with 'rankmil run', and view its folder");
+        return rmil_fail(error, RMIL_ERROR_DATA, "there is no run here to train: make one with 'rankmil run' and view its folder");
     const char *id = rmil_json_text(request, "slide");
     if (!rmil_loop_ask(r->desk->loop, rmil_json_text(request, "method"), id ? rmil_desk_find(r->desk, id) : -1, error)) return FALSE;
     return json(reply, rmil_loop_state(r->desk->loop));
@@ -255,13 +255,15 @@ static gboolean ask(RmilRequest *request, RmilReply *reply, GError **error) {
         }
         if (routes[i].writes && request->desk->options.read_only) {
             reply->status = 403;
-            return rmil_fail(error, RMIL_ERROR_ARGUMENT, "nothing is saved or trained here: the server was started with --read-only");
+            return rmil_fail(error, RMIL_ERROR_ARGUMENT,
+                             "this server was started with --read-only: it saves nothing and trains "
+                             "nothing");
         }
         return routes[i].answer(request, reply, error);
     }
     if (!known && strcmp(request->method, "GET") == 0) return page_file(request, reply, error);
     reply->status = known ? 405 : 404;
-    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "that cannot be asked");
+    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "there is no such request");
 }
 
 static guint status_of(const GError *error) {

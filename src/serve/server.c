@@ -145,7 +145,7 @@ static gboolean incoming(GSocketService *service, GSocketConnection *connection,
 
 static gboolean bind_port(RmilServe *serve, const char *listen, int port, GError **error) {
     g_autoptr(GInetAddress) address = g_inet_address_new_from_string(listen);
-    if (!address) return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--listen %s: is no address of a machine, like 127.0.0.1", listen);
+    if (!address) return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--listen %s: is not an address such as 127.0.0.1", listen);
     g_autoptr(GSocketAddress) wanted = g_inet_socket_address_new(address, (guint16)port);
     GSocketAddress *got = NULL;
     GError *reason = NULL;
@@ -154,8 +154,8 @@ static gboolean bind_port(RmilServe *serve, const char *listen, int port, GError
     if (!g_socket_listener_add_address(G_SOCKET_LISTENER(serve->service), wanted, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, NULL, &got,
                                        &reason)) {
         const gboolean taken = g_error_matches(reason, G_IO_ERROR, G_IO_ERROR_ADDRESS_IN_USE);
-        rmil_fail(error, RMIL_ERROR_IO, "cannot listen at %s, port %d: %s%s", listen, port, reason->message,
-                  taken ? "; another --port, or --port 0 for any that is free" : "");
+        rmil_fail(error, RMIL_ERROR_IO, "cannot listen on %s, port %d: %s%s", listen, port, reason->message,
+                  taken ? "; give another --port, or --port 0 for any free one" : "");
         g_error_free(reason);
         return FALSE;
     }
@@ -247,7 +247,7 @@ static void take_missed(RmilServe *serve) {
 /* -- the whole -------------------------------------------------------------------------------------------------------------------------------------- */
 RmilServe *rmil_serve_new(const RmilServeOptions *options, GError **error) {
     if (options->port < 0 || options->port > 65535) {
-        rmil_fail(error, RMIL_ERROR_ARGUMENT, "--port %d is not in 0 … 65535", options->port);
+        rmil_fail(error, RMIL_ERROR_ARGUMENT, "--port %d: must be 0 … 65535", options->port);
         return NULL;
     }
     RmilServe *serve = g_new0(RmilServe, 1);

@@ -123,7 +123,7 @@ static GBytes *encode(const uint8_t *pixels, int64_t width, int64_t height, int 
 static gboolean lend(struct RmilTiles *tiles, int64_t row, RmilPixelUse use, gpointer user, GError **error) {
     const RmilCohortRow *given = &tiles->desk->work->cohort->rows[row];
     if (!given->slide)
-        return rmil_fail(error, RMIL_ERROR_DATA, "%s: the table names features alone, not a slide: there is nothing to show", given->id);
+        return rmil_fail(error, RMIL_ERROR_DATA, "%s: the table names only features and no slide, so there is nothing to show", given->id);
     if (!rmil_vips_init(error)) return FALSE;
     g_mutex_lock(&tiles->lock);
     RmilPixelSlide *slide = rmil_pixel_slides_find(&tiles->slides, given->slide, rmil_work_mpp(tiles->desk->work, row));

@@ -33,7 +33,7 @@ static gboolean leave_out(RmilTissueSearch *search, const uint8_t *marks, double
         mask->left[reason]++;
     }
     if (mask->left[reason] > MUCH * mask->found)
-        rmil_tissue_warn(search, "%.0f %% of its tissue is left out as %s: look at its picture in masks/. The rule is made for H&E",
+        rmil_tissue_warn(search, "%.0f %% of its tissue is left out as %s: check its picture in masks/. The rule was made for H&E",
                          100 * mask->left[reason] / mask->found, reason == RMIL_LEFT_PEN ? "pen marks" : "folds");
     return TRUE;
 }

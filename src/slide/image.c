@@ -136,8 +136,8 @@ static uint8_t *map_temporary(const RmilSlide *slide, gsize size, GError **error
     }
     if (memory != MAP_FAILED) return memory;
     rmil_fail(error, RMIL_ERROR_IO,
-              "%s: its %.1f GiB of pixels do not go into the temporary folder %s: %s: set TMPDIR to a folder with space, "
-              "or convert the image to a tiled TIFF, which needs none",
+              "%s: its %.1f GiB of pixels do not fit into the temporary folder %s: %s: set TMPDIR to a folder with space, or convert "
+              "the image to a tiled TIFF, which needs no such folder",
               slide->name, (double)size / (1 << 30), g_get_tmp_dir(), g_strerror(reason));
     return NULL;
 }

@@ -19,7 +19,7 @@ gboolean rmil_tissue_method_parse(const char *name, RmilTissueMethod *method, GE
             *method = (RmilTissueMethod)i;
             return TRUE;
         }
-    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "tissue is found by otsu, hsv or none (all of the scan), not by \"%.60s\"", name);
+    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--tissue must be otsu, hsv or none (all of the scan), not \"%.60s\"", name);
 }
 
 const char *rmil_left_out_name(RmilLeftOut reason) {
@@ -110,7 +110,7 @@ static gboolean drop_by_area(RmilTissueSearch *search, GError **error) {
     const double mpp = rmil_mask_mpp(search), pixel = mpp * mpp * 1e-6;
     if (options->min_area == 0 && options->max_hole == 0) return TRUE;
     if (pixel <= 0) {
-        rmil_tissue_warn(search, "says nothing of its resolution: small pieces and holes of its tissue stay");
+        rmil_tissue_warn(search, "has no resolution, so small pieces and holes of its tissue are kept");
         return TRUE;
     }
     if (options->max_hole > 0 && !rmil_plane_fill_holes(mask->tissue, mask, options->max_hole / pixel, error)) return FALSE;
@@ -157,11 +157,11 @@ static gboolean search_tissue(RmilTissueSearch *search, GError **error) {
         return FALSE;
     if (mask->found == 0)
         return rmil_fail(error, RMIL_ERROR_DATA, "%s: no tissue found%s", search->slide->name,
-                         options->draw ? ": what is given as its tissue lies outside it, or is empty" : "");
+                         options->draw ? ": the given tissue outline is empty or lies outside the slide" : "");
     double left = mask->found;
     for (int r = 0; r < RMIL_LEFT_REASONS; r++) left -= mask->left[r];
-    return left > 0 || rmil_fail(error, RMIL_ERROR_DATA, "%s: no tissue is left: pen marks, folds and small pieces were all there is",
-                                 search->slide->name);
+    return left > 0 ||
+           rmil_fail(error, RMIL_ERROR_DATA, "%s: no tissue is left after removing pen marks, folds and small pieces", search->slide->name);
 }
 
 static gboolean in_range(const char *what, double value, double low, double high, const char *unit, GError **error) {

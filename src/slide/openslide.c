@@ -57,7 +57,7 @@ static const char *way_out(const char *reason) {
     };
     for (gsize i = 0; i < G_N_ELEMENTS(ways); i++)
         if (strstr(reason, ways[i].part)) return ways[i].way;
-    return ": where it is damaged or cut short, copy it again";
+    return ": if it is damaged or cut short, copy it again";
 }
 
 /* -- opened twice ------------------------------------------------------------------------------------------------------------------- */

@@ -111,7 +111,7 @@ gboolean rmil_slide_read_argb(RmilSlide *slide, double x, double y, double downs
     int level = rmil_slide_level(slide, downsample);
     Plan plan = {slide, x, y, downsample, width, height, level, downsample / slide->downsamples[level], argb};
     if (plan.ratio > REDUCTION_MAX)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: downsample %g is too much for a slide whose coarsest level is %g", slide->name,
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: downsample %g is too large for a slide whose coarsest level is %g", slide->name,
                          downsample, slide->downsamples[level]);
     /* up to LEVEL_SLACK of enlargement stays a box, which such a box is very nearly */
     gboolean copy = can_copy(&plan);

@@ -79,7 +79,9 @@ static double resolution_unit(RmilSlide *slide) { /* µm */
 static void check_objective(RmilSlide *slide) {
     double power = property_number(slide, "openslide.objective-power"), product = slide->info.mpp * power;
     if (power > 0 && !(product >= 5 && product <= 20))
-        rmil_slide_warn(slide, "%g µm per pixel do not go with its %g× objective: if they are wrong, give --mpp or the cohort's mpp column",
+        rmil_slide_warn(slide,
+                        "%g µm per pixel does not match its %g× objective: if it is wrong, give --mpp or the cohort's mpp "
+                        "column",
                         slide->info.mpp, power);
 }
 

@@ -50,7 +50,7 @@ gboolean rmil_tiff_planar(VipsImage *first);
 gboolean rmil_tiff_planar_file(const RmilSlide *slide, gboolean *planar, GError **error);
 /* The first page as vips sees it; NULL where vips does not read such a file, asked twice. FALSE: it could be read once of two times. */
 gboolean rmil_tiff_first_page(const RmilSlide *slide, VipsImage **page, GError **error);
-#define RMIL_UNSTEADY "%s: is read differently from one moment to the next: its disk or network fails. Try again, or copy it first"
+#define RMIL_UNSTEADY "%s: gives different data each time it is read, so its disk or network is failing: try again, or copy the slide first"
 
 /* Does OpenSlide 3.4 give garbage for the page of this size? FALSE: that cannot be told. */
 gboolean rmil_tiff_level_broken(const RmilSlide *slide, int64_t width, int64_t height, gboolean *broken, GError **error);

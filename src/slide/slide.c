@@ -43,7 +43,7 @@ static gboolean drop_levels(RmilSlide *slide, GError **error) {
         if (!has_shape(slide, i)) {
             rmil_slide_warn(slide,
                             "level %d of %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT
-                            " pixels does not have the shape of level 0 (%" G_GINT64_FORMAT " × %" G_GINT64_FORMAT
+                            " pixels has a different shape from level 0 (%" G_GINT64_FORMAT " × %" G_GINT64_FORMAT
                             ") and is not used: it may be the label or an overview",
                             i, slide->widths[i], slide->heights[i], slide->widths[0], slide->heights[0]);
             continue;

@@ -73,13 +73,15 @@ gboolean rmil_tiff_check_page(RmilSlide *slide, VipsImage *image, gboolean pages
     g_autofree char *description = description_of(image);
     int64_t channels = vips_image_get_bands(image) < 3 ? channels_of(description) : 1;
     int n = vips_image_get_n_pages(image);
-    if (rmil_tiff_planar(image)) rmil_slide_warn(slide, "its 3 channels lie in pages of their own, and are taken as red, green and blue");
+    if (rmil_tiff_planar(image))
+        rmil_slide_warn(slide, "its 3 channels are stored as separate pages and are taken as red, green and "
+                               "blue");
     else if (channels > 1)
         rmil_slide_warn(slide,
-                        "its %" G_GINT64_FORMAT " channels lie in pages of their own, of which the first alone is read, in gray: "
-                        "make one RGB page of them",
+                        "its %" G_GINT64_FORMAT " channels are stored as separate pages; only the first is read, in gray: combine "
+                        "them into one RGB page",
                         channels);
-    else if (pages && n > 1) rmil_slide_warn(slide, "has %d pages, of which the first alone is read", n);
+    else if (pages && n > 1) rmil_slide_warn(slide, "has %d pages; only the first is read", n);
     return TRUE;
 }
 

@@ -20,12 +20,11 @@ gboolean rmil_tissue_by_hsv(RmilTissueSearch *search, GError **error) {
         tissue += mask->tissue[i];
     }
     if (!tissue)
-        return rmil_fail(
-            error, RMIL_ERROR_DATA,
-            "%s: no tissue found: no part of it has a colour (a saturation above %d of 255); for gray images take --tissue otsu",
-            search->slide->name, THRESHOLD);
+        return rmil_fail(error, RMIL_ERROR_DATA,
+                         "%s: no tissue found: nothing in it is coloured (saturation above %d of 255); for gray images use --tissue otsu",
+                         search->slide->name, THRESHOLD);
     if ((double)tissue > NEARLY_ALL * (double)scanned)
-        rmil_tissue_warn(search, "%.3g %% of it is tissue by its saturation: where the glass has a tint, take --tissue otsu",
+        rmil_tissue_warn(search, "%.3g %% of it counts as tissue by its saturation: if the glass is tinted, use --tissue otsu",
                          100 * (double)tissue / (double)scanned);
     return TRUE;
 }

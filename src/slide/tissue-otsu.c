@@ -60,7 +60,7 @@ static gboolean drop_black(RmilTissueSearch *search, GError **error) {
             histogram[mask->tissue[i]]--;
             mask->tissue[i] = RMIL_UNSCANNED;
         }
-        rmil_tissue_warn(search, "%.3g %% of it is pure black, and is taken as not scanned", 100 * (double)dropped / (double)scanned);
+        rmil_tissue_warn(search, "%.3g %% of it is pure black and is taken as not scanned", 100 * (double)dropped / (double)scanned);
     }
     rmil_free(marks);
     return TRUE;
@@ -71,7 +71,7 @@ static gboolean is_dark(RmilTissueSearch *search) {
     int bright = brightest(search->histogram);
     if (bright >= DARK) return FALSE;
     rmil_tissue_warn(search,
-                     "is very dark: hardly a gray value is above %d of 255. Images of 10 to 14 bits stored in 16 look like this: "
+                     "is very dark: hardly any gray value is above %d of 255. Images of 10 to 14 bits stored in 16 look like this: "
                      "stretch their range first",
                      bright);
     return TRUE;
@@ -110,26 +110,25 @@ static gboolean find_thresholds(RmilTissueSearch *search, gboolean dark, GError 
     GError *reason = NULL;
     if (!rmil_otsu(search->histogram, 3, thresholds, &reason)) {
         if (g_error_matches(reason, RMIL_ERROR, RMIL_ERROR_MEMORY)) {
-            g_propagate_prefixed_error(error, reason, "%s: the tissue cannot be searched: ", name);
+            g_propagate_prefixed_error(error, reason, "%s: tissue cannot be detected: ", name);
             return FALSE;
         }
         g_clear_error(&reason);
         return rmil_fail(error, RMIL_ERROR_DATA, "%s: no tissue found%s: %s", name, dark ? " in a very dark image" : "",
-                         total(search->histogram) ? "it has fewer than three gray values, so that nothing can be told from the glass"
-                                                  : "all of it is black or transparent, as what was not scanned");
+                         total(search->histogram) ? "it has fewer than three gray values, so tissue cannot be told from glass"
+                                                  : "all of it is black or transparent, as if it had not been scanned");
     }
     mask->lower = thresholds[0];
     mask->upper = thresholds[1];
     if (dark) return TRUE;
     if (is_blank(mask))
-        return rmil_fail(
-            error, RMIL_ERROR_DATA,
-            "%s: no tissue found: it is blank, or too faint to be told from the glass (Otsu's thresholds are %d and %d of 255)", name,
-            mask->lower, mask->upper);
+        return rmil_fail(error, RMIL_ERROR_DATA,
+                         "%s: no tissue found: it is blank, or too faint to tell from the glass (Otsu's thresholds are %d and %d of 255)",
+                         name, mask->lower, mask->upper);
     if (mask->upper - mask->lower < FAINT)
         rmil_tissue_warn(search,
-                         "has little contrast between tissue and glass (Otsu's thresholds are %d and %d of 255): look at its picture in "
-                         "masks/",
+                         "has little contrast between tissue and glass (Otsu's thresholds are %d and %d of 255): check its picture "
+                         "in masks/",
                          mask->lower, mask->upper);
     return TRUE;
 }

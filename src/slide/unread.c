@@ -19,11 +19,10 @@ static const struct {
     const char *what, *way;
     gboolean version; /* depends on OpenSlide's */
 } kinds[] = {
-    {".vsi", NULL, 0, "an Olympus VSI file, which holds an overview only; the pixels lie in a folder of .ets files beside it" UNREAD,
+    {".vsi", NULL, 0, "an Olympus VSI file, which contains only an overview; the pixels are in a folder of .ets files beside it" UNREAD,
      CONVERT, FALSE},
     {".ets", "SIS", 0, "a part of an Olympus VSI slide" UNREAD, CONVERT, FALSE},
-    {".dcm", "DICM", 128, "a DICOM file, which OpenSlide reads from version 4 on", "use that in place of the present one, or " CONVERT,
-     TRUE},
+    {".dcm", "DICM", 128, "a DICOM file, which OpenSlide reads from version 4 on", "install that version, or " CONVERT, TRUE},
     {".czi", "ZISRAWFILE", 0, "a Zeiss CZI file, which this version of OpenSlide does not read", CONVERT, TRUE},
     {".zvi", NULL, 0, "a Zeiss ZVI file" UNREAD, CONVERT, FALSE},
     {".lif", NULL, 0, "a Leica LIF file" UNREAD, CONVERT, FALSE},
@@ -65,14 +64,14 @@ static gboolean check_mirax(const RmilSlide *slide, GError **error) {
     if (!g_file_test(folder, G_FILE_TEST_IS_DIR))
         return rmil_fail(
             error, RMIL_ERROR_FORMAT,
-            "%s: is a MIRAX slide without its pixels: they lie in the folder %s/, which is not there: copy it beside this file, "
-            "under the same name",
+            "%s: is a MIRAX slide without its pixels: the folder %s/ that holds them is missing: copy it beside this file, under the "
+            "same name",
             slide->name, shown);
     if (!g_file_test(index, G_FILE_TEST_EXISTS))
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is a MIRAX slide whose folder %s/ lacks Slidedat.ini: copy the whole folder again",
                          slide->name, shown);
     return rmil_fail(error, RMIL_ERROR_FORMAT,
-                     "%s: is a MIRAX slide that OpenSlide does not open; its name must end in .mrxs, in small letters", slide->name);
+                     "%s: is a MIRAX slide that OpenSlide does not open: its name must end in .mrxs, in lower case", slide->name);
 }
 
 gboolean rmil_slide_check_unread(RmilSlide *slide, GError **error) {
@@ -90,6 +89,7 @@ gboolean rmil_slide_check_unread(RmilSlide *slide, GError **error) {
     }
     for (gsize i = 0; i < G_N_ELEMENTS(slide_endings); i++)
         if (named(slide, slide_endings[i]))
-            rmil_slide_warn(slide, "is named %s, but OpenSlide does not know it as a slide: it is read as a plain image", slide_endings[i]);
+            rmil_slide_warn(slide, "is named %s, but OpenSlide does not recognise it as a slide: it is read as a plain image",
+                            slide_endings[i]);
     return TRUE;
 }

@@ -19,7 +19,7 @@ static gpointer start(gpointer unused) {
 gboolean rmil_vips_init(GError **error) {
     static GOnce once = G_ONCE_INIT;
     if (g_once(&once, start, NULL)) return TRUE;
-    return rmil_vips_fail(error, RMIL_ERROR_IO, "libvips does not start");
+    return rmil_vips_fail(error, RMIL_ERROR_IO, "libvips cannot be started");
 }
 
 gboolean rmil_vips_fail(GError **error, RmilErrorCode code, const char *what) {

@@ -66,8 +66,7 @@ RmilTrainData *rmil_train_data_load(const RmilCohort *cohort, const RmilTrainOpt
         const RmilCohortRow *row = &cohort->rows[i];
         if (row->features) continue;
         rmil_fail(error, RMIL_ERROR_DATA,
-                  "%s: line %" G_GINT64_FORMAT ": %s has no features: run 'rankmil encode' and take the "
-                  "cohort.csv that it writes",
+                  "%s: line %" G_GINT64_FORMAT ": %s has no features: run 'rankmil encode' and use the cohort.csv that it writes",
                   cohort->path, row->line, row->id);
         return NULL;
     }

@@ -129,7 +129,7 @@ static void say_changes(const RmilExport *export, const RmilRecordRun *run, cons
     for (int i = 0; i < FILES; i++) {
         g_autofree char *path = path_of(export->folder, i), *config = i == RUN ? rmil_run_config(export->folder, NULL) : NULL;
         if (files[i].same || (i == MODEL && export->renewed) || (config && strcmp(config, run->run.config) == 0)) continue;
-        rmil_monitor_warn(monitor, "%s: is not what the record of the training holds (changed, damaged or removed): it is %s", path,
+        rmil_monitor_warn(monitor, "%s: does not match the record of the training (it was changed, damaged or removed): it is %s", path,
                           files[i].bytes ? "written again" : "removed");
     }
 }
@@ -211,8 +211,8 @@ gboolean rmil_export_set_aside(const char *folder, gboolean many, const RmilMoni
     }
     rmil_monitor_warn(
         monitor,
-        "%s: there is no record (study.sqlite) of what was trained here, for it is lost, or version 0.1.0 made this: it is kept "
-        "in %s, and trained anew",
+        "%s: there is no record (study.sqlite) of what was trained here, because it was lost or version 0.1.0 made this folder. The "
+        "old results are kept in %s, and training starts again",
         first, to);
     return TRUE;
 }

@@ -142,7 +142,7 @@ static gboolean check_model(const RmilRunner *runner, const RmilStudyRun *run) {
     const gboolean right = !*run->sha256 || g_strcmp0(sha256, run->sha256) == 0;
     if (!right)
         rmil_monitor_warn(runner->monitor, "%s: %s: the training is done again", run->model,
-                          reason ? "cannot be read" : "is not the model that the record holds (another SHA-256)");
+                          reason ? "cannot be read" : "is not the model in the record (its SHA-256 differs)");
     g_clear_error(&reason);
     return right;
 }
@@ -163,7 +163,7 @@ gboolean rmil_runner_decide(const RmilRunner *runner, const RmilJob *job, const 
     if (strcmp(was, is) == 0) return FALSE;
     if (reason && task->classes == 2 && isnan(decision.cut)) rmil_monitor_warn(runner->monitor, "%s: %s; 0.5 is used", title, reason);
     else if (reason) rmil_monitor_note(runner->monitor, "%s: %s", title, reason);
-    if (*was) rmil_monitor_note(runner->monitor, "%s: its cut-off and calibration are chosen anew", title);
+    if (*was) rmil_monitor_note(runner->monitor, "%s: its cut-off and calibration are chosen again", title);
     rmil_model_set_decision(model, &decision);
     return TRUE;
 }

@@ -251,7 +251,9 @@ RmilStudyReport *rmil_study_report_read(const char *folder, GError **error) {
     study->planned = rmil_study_count(record);
     study->done = rmil_study_done(record);
     if (study->done == 0) {
-        rmil_fail(error, RMIL_ERROR_DATA, "%s: none of the study's %" G_GINT64_FORMAT " runs is done: there is nothing to report yet",
+        rmil_fail(error, RMIL_ERROR_DATA,
+                  "%s: none of the study's %" G_GINT64_FORMAT " runs has finished, so there is nothing to "
+                  "report yet",
                   folder, study->planned);
         return NULL;
     }

@@ -15,7 +15,7 @@ static const RmilOption repeat_options[] = {
      .usual = "drawn",
      .unit = "FILE",
      .help = "fixed splits: a CSV of id and one column of train/val/test per split, or a folder of CLAM's splits_N.csv"},
-    {RMIL_WHOLE("folds", "folds", 0, 2, 1000, "N", "cross-validation: N folds of whole patients, each once the test set"),
+    {RMIL_WHOLE("folds", "folds", 0, 2, 1000, "N", "cross-validation: N folds of whole patients, each the test set once"),
      .scope = RMIL_SCOPE_DATA, .usual = "none"},
     {0},
 };
@@ -27,7 +27,7 @@ static const RmilOption weight_options[] = {
      .scope = RMIL_SCOPE_MACHINE, /* results depend on what the file holds, not on where it lies */
      .usual = "random numbers",
      .unit = "FILE",
-     .help = "weights of a ResNet-50 that patch-cnn begins with (safetensors or PyTorch)"},
+     .help = "ResNet-50 weights to start patch-cnn from (safetensors or PyTorch)"},
     {0},
 };
 
@@ -148,7 +148,7 @@ static gboolean name_weights(const RmilTrainOptions *options, const RmilModelCon
 static gboolean keep_method(const RmilTrainMethod *method, const RmilModelConfig *before, const RmilModelConfig *after, GError **error) {
     const char *option = method->option;
     if (!option || rmil_model_config_get(before, option) == rmil_model_config_get(after, option)) return TRUE;
-    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "method %s is the one with --%s %s: leave --%s out, or take another method", method->name,
+    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "method %s always has --%s %s: leave --%s out, or choose another method", method->name,
                      option, method->value, option);
 }
 
@@ -188,7 +188,7 @@ GArray *rmil_train_options_repeats(const RmilTrainOptions *options, const RmilCo
                                    GError **error) {
     const char *splits = rmil_train_options_get(options, "splits");
     if (splits && rmil_train_options_get(options, "folds")) {
-        rmil_fail(error, RMIL_ERROR_ARGUMENT, "--splits fixes the sets, --folds draws them: give one of the two");
+        rmil_fail(error, RMIL_ERROR_ARGUMENT, "--splits fixes the sets and --folds draws them: give only one");
         return NULL;
     }
     if (splits) return rmil_repeats_read(cohort, splits, error);

@@ -36,7 +36,9 @@ static gboolean choose_columns(const RmilStudyPlan *plan, GArray *repeats, GErro
     for (guint s = 0; s < seeds->len; s++) {
         if (has_seed(repeats, g_array_index(seeds, int64_t, s))) continue;
         g_autofree char *known = spoken_seeds(repeats);
-        return rmil_fail(error, RMIL_ERROR_DATA, "%s: no column's name ends in seed %" G_GINT64_FORMAT ": the columns are of seed %s",
+        return rmil_fail(error, RMIL_ERROR_DATA,
+                         "%s: no column's name ends in the seed %" G_GINT64_FORMAT "; the columns have the "
+                         "seeds %s",
                          plan->splits, g_array_index(seeds, int64_t, s), known);
     }
     for (guint i = repeats->len; i-- > 0 && seeds->len;) {
@@ -51,7 +53,7 @@ static gboolean choose_columns(const RmilStudyPlan *plan, GArray *repeats, GErro
 
 GArray *rmil_study_plan_repeats(const RmilStudyPlan *plan, const RmilCohort *cohort, const RmilTrainOptions *base, GError **error) {
     if (plan->by_site && !cohort->by_site) {
-        rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: the plan keeps sites whole (by_site), but the cohort was not read by site",
+        rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: the plan keeps sites whole (by_site), but the cohort was read without sites",
                   cohort->path);
         return NULL;
     }

@@ -75,7 +75,7 @@ static gboolean whole(const char *text, int64_t *value) {
 static gboolean read_kind(Reader *reader, const yaml_node_t *node, GError **error) {
     const char *text = scalar(reader, node, "study", error);
     if (!text) return FALSE;
-    if (reader->set) return wrong(reader, node, error, "the kind of a study cannot be set: choose its plan");
+    if (reader->set) return wrong(reader, node, error, "the kind of a study cannot be changed with --set: choose another plan");
     g_autoptr(GString) known = g_string_new(NULL);
     for (const RmilStudyKind *kind = rmil_study_kinds; kind->name; kind++) {
         g_string_append_printf(known, "%s%s", known->len ? ", " : "", kind->name);
@@ -85,7 +85,7 @@ static gboolean read_kind(Reader *reader, const yaml_node_t *node, GError **erro
         if (kind->varies) rmil_plan_vary(reader->plan, rmil_variation_find(kind->varies), TRUE);
         return TRUE;
     }
-    return wrong(reader, node, error, "there is no study \"%s\"; there are %s", text, known->str);
+    return wrong(reader, node, error, "there is no study \"%s\"; choose one of %s", text, known->str);
 }
 
 static gboolean read_title(Reader *reader, const yaml_node_t *node, GError **error) {
@@ -131,7 +131,7 @@ static gboolean read_seeds(Reader *reader, const yaml_node_t *node, GError **err
     g_array_set_size(seeds, 0);
     reader->plan->counted = text_of(node) && whole(text_of(node), &count);
     if (reader->plan->counted) {
-        if (count < 1 || count > MOST_SEEDS) return wrong(reader, node, error, "seeds is not in 1 … %d, or a list of seeds", MOST_SEEDS);
+        if (count < 1 || count > MOST_SEEDS) return wrong(reader, node, error, "seeds must be 1 … %d, or a list of seeds", MOST_SEEDS);
         for (int64_t i = 0; i < count; i++) g_array_append_val(seeds, i);
         return TRUE;
     }
@@ -163,7 +163,7 @@ static gboolean read_drawn(Reader *reader, const yaml_node_t *node, GError **err
         if (!text) return FALSE;
         const gboolean repeats = strcmp(name, "repeats") == 0, by_site = strcmp(name, "by_site") == 0;
         if (!repeats && !by_site && strcmp(name, "folds") != 0)
-            return wrong(reader, key, error, "splits is a file, or has folds, repeats and by_site; it has no \"%s\"", name);
+            return wrong(reader, key, error, "splits is a file, or has the fields folds, repeats and by_site; it has no \"%s\"", name);
         if (by_site   ? !read_by_site(reader, value, text, error)
             : repeats ? !read_seeds(reader, value, error)
                       : !add_setting(reader, value, NULL, name, text, error))
@@ -192,8 +192,8 @@ static const RmilVariation *variation_of(const Reader *reader, const yaml_node_t
     gsize count;
     const RmilVariation *table = rmil_variations(&count);
     for (gsize i = 0; i < count; i++) g_string_append_printf(known, "%s%s", i ? ", " : "", table[i].option->name);
-    if (option) wrong(reader, node, error, "%s is the same for all runs of a study; what can vary is %s", name, known->str);
-    else if (!variation) wrong(reader, node, error, "there is nothing called \"%s\" to vary; there are %s", name, known->str);
+    if (option) wrong(reader, node, error, "%s is the same for all runs of a study and cannot vary; choose one of %s", name, known->str);
+    else if (!variation) wrong(reader, node, error, "there is nothing called \"%s\" to vary; choose one of %s", name, known->str);
     return variation;
 }
 
@@ -201,11 +201,12 @@ static const RmilVariation *variation_of(const Reader *reader, const yaml_node_t
 static gboolean read_vary(Reader *reader, const yaml_node_t *node, GError **error) {
     RmilStudyPlan *plan = reader->plan;
     if (plan->own)
-        return wrong(reader, node, error, "a study of the kind %s varies %s: it has no vary; take the kind comparison", plan->kind,
+        return wrong(reader, node, error, "a study of the kind %s always varies %s: remove vary, or use the kind comparison", plan->kind,
                      plan->own);
     g_autoptr(GPtrArray) names = list(reader, node, "vary", error);
     if (!names) return FALSE;
-    if (names->len > RMIL_VARIED) return wrong(reader, node, error, "vary names %u options; %d at most", names->len, RMIL_VARIED);
+    if (names->len > RMIL_VARIED)
+        return wrong(reader, node, error, "vary names %u options; at most %d are allowed", names->len, RMIL_VARIED);
     rmil_plan_vary(plan, NULL, FALSE);
     for (guint i = 0; i < names->len; i++) {
         const RmilVariation *variation = variation_of(reader, node, names->pdata[i], error);
@@ -241,7 +242,7 @@ static gboolean read_axis(const Reader *reader, const yaml_node_t *node, RmilPla
 static gboolean read_values(Reader *reader, const yaml_node_t *node, GError **error) {
     RmilStudyPlan *plan = reader->plan;
     if (plan->n_axes == 0)
-        return wrong(reader, node, error, "a study of the kind %s varies nothing: it has no values, unless vary names an option",
+        return wrong(reader, node, error, "a study of the kind %s varies nothing, so it takes values only if vary names an option",
                      plan->kind);
     if (plan->n_axes == 1) return read_axis(reader, node, &plan->axes[0], error);
     gboolean lists = node->type == YAML_SEQUENCE_NODE && node->data.sequence.items.top - node->data.sequence.items.start == plan->n_axes;
@@ -264,13 +265,17 @@ static gboolean add_setting(Reader *reader, const yaml_node_t *node, const char 
         g_autoptr(GString) known = g_string_new(NULL);
         for (gsize i = 0; i < count; i++)
             if (table[i].scope == RMIL_SCOPE_METHOD) g_string_append_printf(known, "%s%s", known->len ? ", " : "", table[i].name);
-        return wrong(reader, node, error, "there is no setting \"%s\"; there are %s", name, known->str);
+        return wrong(reader, node, error, "there is no setting \"%s\"; choose one of %s", name, known->str);
     }
     if (option->scope == RMIL_SCOPE_MACHINE)
-        return wrong(reader, node, error, "%s is no part of a plan: give --%s to the command", name, name);
+        return wrong(reader, node, error, "%s is not part of a plan: give --%s to the command", name, name);
     if (option->type == RMIL_OPTION_FILE) return wrong(reader, node, error, "%s is a field of the plan, not a setting", name);
     if (option->scope == RMIL_SCOPE_DATA && method) return wrong(reader, node, error, "%s cannot differ between methods", name);
-    if (rmil_plan_axis(reader->plan, name)) return wrong(reader, node, error, "%s is what this study varies: give its values", name);
+    if (rmil_plan_axis(reader->plan, name))
+        return wrong(reader, node, error,
+                     "%s is what this study varies: put its values into the "
+                     "field values",
+                     name);
     g_autoptr(GError) reason = NULL;
     RmilTrainOptions trial;
     rmil_train_options_init(&trial);

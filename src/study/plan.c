@@ -224,7 +224,7 @@ RmilStudyPlan *rmil_study_plan_read(const char *path, const char *const *sets, G
     for (guint i = 0; i < plan->methods->len; i++) found = found || plan->methods->pdata[i] == plan->reference;
     if (plan->reference && !found) {
         rmil_fail(error, RMIL_ERROR_FORMAT,
-                  "%s: the reference %s is not one of the methods; name one of them (in a command: --set reference=METHOD)", path,
+                  "%s: the reference %s is not one of the methods: choose one of them (in a command: --set reference=METHOD)", path,
                   plan->reference->name);
         return NULL;
     }
@@ -235,7 +235,7 @@ RmilStudyPlan *rmil_study_plan_read(const char *path, const char *const *sets, G
     }
     for (int i = 0; i < plan->n_axes; i++) {
         if (plan->axes[i].values->len) continue;
-        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: %s varies, and nothing gives its values: add the field values", path,
+        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: %s varies, but no values are given: add the field values", path,
                   plan->axes[i].what->option->name);
         return NULL;
     }

@@ -78,7 +78,7 @@ gboolean rmil_outputs_take(const RmilTask *task, const GArray *outputs, GArray *
         const RmilOutputRow *output = &g_array_index(outputs, RmilOutputRow, i);
         RmilPredictionRow *row = g_hash_table_lookup(by_slide, output->slide);
         if (!row || !put(task, row, output->name, output->value))
-            return rmil_fail(error, RMIL_ERROR_FORMAT, "slide \"%s\" has a number \"%s\", which what is predicted does not have",
+            return rmil_fail(error, RMIL_ERROR_FORMAT, "slide \"%s\" has a number \"%s\", which does not belong to what is predicted",
                              output->slide, output->name);
     }
     return TRUE;
@@ -147,7 +147,7 @@ static gboolean task_of(const RmilTable *table, const char *path, RmilTask *task
                              path, RMIL_CLASSES_MOST, RMIL_CLASS_NAME - 1);
         g_strlcpy(task->names[names++], name + 2, RMIL_CLASS_NAME);
     }
-    if (names == 1) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line 1: a column p_NAME for each class is expected", path);
+    if (names == 1) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line 1: it needs a column p_NAME for each class", path);
     if (names) task->classes = names, task->negative = FALSE;
     else if (rmil_table_find(table, "risk") >= 0) *task = (RmilTask){.kind = RMIL_TASK_SURVIVAL};
     else if (rmil_table_find(table, "value") >= 0) *task = (RmilTask){.kind = RMIL_TASK_NUMBER};
@@ -171,7 +171,7 @@ static gboolean read_classes(const RmilTable *table, const char *path, const Rmi
     const char *cell = label < 0 ? "" : rmil_table_cell(table, i, label);
     row->target.label = *cell ? class_of(task, cell) : -1;
     if (*cell && row->target.label < 0)
-        return wrong(table, path, i, "the label is none of the classes that have a column p_NAME", cell, error);
+        return wrong(table, path, i, "the label is not one of the classes that have a column p_NAME", cell, error);
     row->count = task->classes;
     for (int c = 0; c < task->classes; c++) {
         g_autofree char *name = g_strconcat("p_", task->names[c], NULL);
@@ -243,7 +243,7 @@ GArray *rmil_predictions_read(const char *path, RmilTask *task, GStringChunk *st
         RmilPredictionRow row;
         if (!read_row(table, path, task, i, strings, &row, error)) return NULL;
         if (!g_hash_table_add(seen, (gpointer)row.slide)) {
-            wrong(table, path, i, "a second line for the id", row.slide, error);
+            wrong(table, path, i, "a second row with the id", row.slide, error);
             return NULL;
         }
         g_array_append_val(rows, row);

@@ -109,9 +109,8 @@ static Source *open_source(const char *path, GError **error) {
         const int format = sqlite3_column_int(row, 0);
         if (format == RMIL_RECORD_FORMAT || sqlite3_column_int(row, 1) == 0) return source;
         rmil_fail(error, RMIL_ERROR_FORMAT,
-                  "%s: is not the record of a study, or of another version of rankmil (format %d, this one "
-                  "reads %d)",
-                  path, format, RMIL_RECORD_FORMAT);
+                  "%s: is not the record of a study, or was written by another version of rankmil (format %d, this one reads %d)", path,
+                  format, RMIL_RECORD_FORMAT);
     }
     g_clear_pointer(&row, sqlite3_finalize);
     source_free(source);
@@ -133,7 +132,9 @@ static gboolean read_values(RmilStudy *study, const Source *source, gboolean fir
         const char *here = g_hash_table_lookup(values, same[i]);
         if (!here) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: does not say its %s: it is broken", source->path, same[i]);
         if (!first && strcmp(here, rmil_study_value(study, same[i])) != 0)
-            return rmil_fail(error, RMIL_ERROR_DATA, "%s: is of another %s than %s: move it away, or run its shard again with this plan",
+            return rmil_fail(error, RMIL_ERROR_DATA,
+                             "%s: has a different %s from %s: move it away, or run its shard again with this "
+                             "plan",
                              source->path, strcmp(same[i], "fingerprint") == 0 ? "cohort" : "plan",
                              ((Source *)study->sources->pdata[0])->path);
     }
@@ -164,9 +165,11 @@ static gboolean read_planned(RmilStudy *study, const Source *source, gboolean fi
             break;
         }
     }
-    return row && (count == study->entries->len ||
-                   rmil_fail(error, RMIL_ERROR_DATA, "%s: plans other runs than %s: another version or other options made it", source->path,
-                             ((Source *)study->sources->pdata[0])->path));
+    return row &&
+           (count == study->entries->len || rmil_fail(error, RMIL_ERROR_DATA,
+                                                      "%s: plans different runs from %s: it was made by another version or with other "
+                                                      "options",
+                                                      source->path, ((Source *)study->sources->pdata[0])->path));
 }
 
 /* Records of version 0.1 have fewer tables. */
@@ -280,7 +283,7 @@ static gboolean is_of_kind(const Source *source, const char *kind, GError **erro
     if (!row || !rmil_sql_step(row, source->path, &there, error)) return FALSE;
     const char *have = there ? (const char *)sqlite3_column_text(row, 0) : NULL;
     return !have || strcmp(have, kind) == 0 ||
-           rmil_fail(error, RMIL_ERROR_DATA, "%s: holds runs of another kind of study (%s, not %s); choose another folder", source->path,
+           rmil_fail(error, RMIL_ERROR_DATA, "%s: contains runs of another kind of study (%s, not %s): choose another folder", source->path,
                      have, kind);
 }
 

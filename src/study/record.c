@@ -49,8 +49,7 @@ static gboolean rmil_sql_fail(sqlite3 *db, const char *path, GError **error) {
     int code = sqlite3_errcode(db);
     gboolean content = code == SQLITE_NOTADB || code == SQLITE_CORRUPT || code == SQLITE_ERROR;
     return rmil_fail(error, content ? RMIL_ERROR_FORMAT : RMIL_ERROR_IO,
-                     content ? "%s: is not the record of a study, or broken: %s. Where it is moved away, its runs are trained again"
-                             : "%s: %s",
+                     content ? "%s: is broken or not the record of a study: %s. If you move it away, its runs are trained again" : "%s: %s",
                      path, sqlite3_errmsg(db));
 }
 
@@ -135,7 +134,8 @@ static gboolean check_format(RmilRecord *record, GError **error) {
     if (tables == 0) return rmil_sql_run(record->db, record->path, schema, error) && rmil_sql_run(record->db, record->path, mark, error);
     return format == RMIL_RECORD_FORMAT ||
            rmil_fail(error, RMIL_ERROR_FORMAT,
-                     "%s: is not the record of a study, or of another version of rankmil (format %" G_GINT64_FORMAT ", this one writes %d)",
+                     "%s: is not the record of a study, or was written by another version of rankmil (format %" G_GINT64_FORMAT ", "
+                     "this one writes %d)",
                      record->path, format, RMIL_RECORD_FORMAT);
 }
 
@@ -177,8 +177,8 @@ static gboolean check_data(RmilRecord *record, const RmilRecordStudy *study, GEr
                          gone);
     return rmil_fail(
         error, RMIL_ERROR_DATA,
-        "%s: holds runs of another cohort, or its features or labels have changed, or an earlier build of rankmil began it (it "
-        "can be reported as it is); choose another folder",
+        "%s: contains runs of another cohort, or its features or labels have changed, or an earlier build of rankmil started it: "
+        "choose another folder (its results can still be reported)",
         record->path);
 }
 

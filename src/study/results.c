@@ -135,7 +135,9 @@ static gboolean agree_on_task(RmilResults *run, const RmilTask *task, const char
     if (!run->told) run->task = *task;
     run->told = TRUE;
     return rmil_task_equal(&run->task, task) ||
-           rmil_fail(error, RMIL_ERROR_DATA, "%s: predicts something else, or other classes, than the other trainings in this folder",
+           rmil_fail(error, RMIL_ERROR_DATA,
+                     "%s: does not predict the same thing as the other trainings in this folder, or not the "
+                     "same classes",
                      path);
 }
 
@@ -145,7 +147,7 @@ static gboolean read_tables(RmilResults *run, RmilSeedRun *seed, const char *sho
         int kind;
         const char *missing;
         GArray **rows;
-    } tables[] = {{RMIL_ROWS_EPOCH, "history.csv: how the loss went while training.", &seed->epochs},
+    } tables[] = {{RMIL_ROWS_EPOCH, "history.csv: how the loss developed during training.", &seed->epochs},
                   {RMIL_ROWS_LOCALISATION, NULL, &seed->locals},
                   {RMIL_ROWS_PATCHES, NULL, &seed->patches},
                   {RMIL_ROWS_LESION, NULL, &seed->lesions}};
@@ -226,7 +228,7 @@ static gboolean read_many(RmilResults *run, GError **error) {
         const RmilRunEntry *entry = g_ptr_array_index(entries, i);
         g_autofree char *shown = shown_folder(run, entry->folder);
         if (!entry->done) {
-            add_missing(run, "%spredictions.csv: this training is not finished, or its folder was removed; it is left out.", shown);
+            add_missing(run, "%spredictions.csv: this training has not finished or its folder was removed, so it is left out.", shown);
             continue;
         }
         RmilSeedRun *seed = read_seed(run, i, entry->folder, shown, entry->seed, error);
@@ -236,7 +238,7 @@ static gboolean read_many(RmilResults *run, GError **error) {
     }
     if (!entries) return FALSE;
     if (run->methods->len == 0)
-        return rmil_fail(error, RMIL_ERROR_DATA, "%s/runs: holds no finished training (no METHOD/SEED/predictions.csv)", run->folder);
+        return rmil_fail(error, RMIL_ERROR_DATA, "%s/runs: contains no finished training (no METHOD/SEED/predictions.csv)", run->folder);
     g_ptr_array_sort(run->methods, compare_methods);
     for (guint m = 0; m < run->methods->len; m++) g_ptr_array_sort(((RmilMethod *)run->methods->pdata[m])->seeds, compare_seeds);
     return TRUE;

@@ -228,7 +228,7 @@ GArray *rmil_rows_read(const RmilRows *rows, const char *path, GStringChunk *str
     for (guint v = 0; v < values->len; v++) {
         const char *id = rmil_table_cell(table, v, places[0]);
         if (rows->once && !g_hash_table_add(seen, (gpointer)id)) {
-            wrong(error, table, path, v, "a second line for the id", id);
+            wrong(error, table, path, v, "a second row with the id", id);
             return NULL;
         }
         for (int i = 0; i < rows->count; i++) {

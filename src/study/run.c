@@ -78,7 +78,7 @@ static gboolean look(const RmilTrainRun *run, const RmilMonitor *monitor, GError
         seen += !why;
     }
     return seen || !first ||
-           rmil_fail(error, RMIL_ERROR_DATA, "%s learns from the slides' pixels, and no slide can be read; the first: %s", run->model.model,
+           rmil_fail(error, RMIL_ERROR_DATA, "%s learns from the slides' pixels, but no slide can be read; the first: %s", run->model.model,
                      first);
 }
 
@@ -93,12 +93,16 @@ static gboolean collect(const RmilTrainRun *run, RmilSplit split, GArray *rows, 
         if (task->kind == RMIL_TASK_CLASSES) of_class[target->label]++;
         g_array_append_val(rows, i);
     }
-    if (!rows->len) return rmil_fail(error, RMIL_ERROR_DATA, "the %s set has no slide with a target: there is nothing to learn from", name);
+    if (!rows->len)
+        return rmil_fail(error, RMIL_ERROR_DATA,
+                         "the %s set has no slide with a label, time or value, so there is "
+                         "nothing to learn from",
+                         name);
     if (split == RMIL_SPLIT_VAL) return TRUE;
     for (int c = 0; c < task->classes; c++)
         if (!of_class[c])
-            return rmil_fail(error, RMIL_ERROR_DATA, "the %s set has no slide of class %s: every class is needed (%d of them)", name,
-                             task->names[c], task->classes);
+            return rmil_fail(error, RMIL_ERROR_DATA, "the %s set has no slide of class %s: all %d classes are needed", name, task->names[c],
+                             task->classes);
     return TRUE;
 }
 
@@ -119,14 +123,14 @@ static void warn_unguided(const RmilTrainRun *run, const RmilBag *const *bags, c
     double decay;
     if (with[RMIL_ANNOTATED_NONE] == positive && guide->negatives)
         rmil_monitor_warn(monitor,
-                          "%s has no lesion to follow: none of the %" G_GINT64_FORMAT " positive training slides has an annotated patch. "
-                          "It acts on slides without a lesion alone",
+                          "%s has no lesion to follow: none of the %" G_GINT64_FORMAT " positive training slides has an annotated "
+                          "patch. It acts only on slides without a lesion",
                           guide->name, positive);
     else if (with[RMIL_ANNOTATED_NONE] == positive)
         rmil_monitor_warn(monitor,
                           "%s has nothing to follow: none of the %" G_GINT64_FORMAT " positive training slides has an annotated patch. "
                           "It trains as %s without a guide%s",
-                          guide->name, positive, model->model, rmil_guide_anchor(model, &decay) > 0 ? ", but for its anchor" : "");
+                          guide->name, positive, model->model, rmil_guide_anchor(model, &decay) > 0 ? ", except for its anchor" : "");
     else if (guide->pairs && with[RMIL_ANNOTATED_SOME] == 0 && !rmil_guide_meets(model))
         rmil_monitor_warn(monitor,
                           "%s has nothing to follow: on all %" G_GINT64_FORMAT " annotated positive training slides every %s is annotated, "

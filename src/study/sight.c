@@ -43,8 +43,8 @@ static gboolean fits(const RmilTrainData *data, int64_t row, GError **error) {
     const RmilSlideInfo *info = slide ? rmil_slide_info(slide) : NULL; /* what cannot be opened, reading a tile tells */
     if (!info || (info->width == bag->slide_width && info->height == bag->slide_height)) return TRUE;
     return rmil_fail(error, RMIL_ERROR_DATA,
-                     "%s: is %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT " px, but its features are of a slide of %" G_GINT64_FORMAT
-                     " × %" G_GINT64_FORMAT " px: it is another slide, or was replaced; encode it again",
+                     "%s: is %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT " px, but its features are of a slide of %" G_GINT64_FORMAT " "
+                     "× %" G_GINT64_FORMAT " px: it is another slide or was replaced: encode it again",
                      of->slide, info->width, info->height, bag->slide_width, bag->slide_height);
 }
 
@@ -69,5 +69,5 @@ void rmil_sight_say(const RmilTrainData *data, int64_t row, const char *model, c
     const gboolean told = sight->told[row];
     sight->told[row] = TRUE;
     g_mutex_unlock(&sight->lock);
-    if (!told) rmil_monitor_warn(monitor, "%s is left out by %s, which looks at pixels: %s", data->cohort->rows[row].id, model, why);
+    if (!told) rmil_monitor_warn(monitor, "%s is left out by %s, which reads pixels: %s", data->cohort->rows[row].id, model, why);
 }

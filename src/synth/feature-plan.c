@@ -34,14 +34,14 @@ static gboolean usual_classes(const RmilSynthTask *task) { return task->target =
 
 gboolean rmil_synth_features_check(const RmilSynthFeatureOptions *o, GError **error) {
     if (o->train < 0 || o->test < 0 || o->train > 100000 || o->test > 100000 || o->train + o->test < 1 || o->train + o->test > 100000)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "train, test: not 1 … 100000 bags together");
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "train, test: together they must be 1 … 100000 bags");
     if (usual_classes(&o->task) &&
         (o->train_positive < 0 || o->train_positive > o->train || o->test_positive < 0 || o->test_positive > o->test))
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "train_positive, test_positive: more than there are bags");
-    if (o->dim < 1 || o->dim > 4096) return rmil_fail(error, RMIL_ERROR_ARGUMENT, "dim: %" G_GINT64_FORMAT " is not in 1 … 4096", o->dim);
-    if (!(o->scale >= 0.0001 && o->scale <= 4)) return rmil_fail(error, RMIL_ERROR_ARGUMENT, "scale: %g is not in 0.0001 … 4", o->scale);
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "train_positive, test_positive: more positive bags than bags");
+    if (o->dim < 1 || o->dim > 4096) return rmil_fail(error, RMIL_ERROR_ARGUMENT, "dim: %" G_GINT64_FORMAT ": must be 1 … 4096", o->dim);
+    if (!(o->scale >= 0.0001 && o->scale <= 4)) return rmil_fail(error, RMIL_ERROR_ARGUMENT, "scale: %g: must be 0.0001 … 4", o->scale);
     if (!(o->difficulty >= 0.1 && o->difficulty <= 10))
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "difficulty: %g is not in 0.1 … 10", o->difficulty);
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "difficulty: %g: must be 0.1 … 10", o->difficulty);
     return rmil_synth_task_check(&o->task, error);
 }
 

@@ -147,7 +147,7 @@ gboolean rmil_synth_bag_there(const char *path, const char *identity, gboolean *
     if (!rmil_bag_source(path, &made_as, error)) return FALSE;
     return g_strcmp0(made_as, identity) == 0 ||
            rmil_fail(error, RMIL_ERROR_ARGUMENT,
-                     "%s: is there already, but not made with these options (%s): remove it or choose another folder", path,
+                     "%s: already exists but was made with other options (%s): remove it, or choose another folder", path,
                      made_as ? made_as : "not made by rankmil synth");
 }
 
@@ -172,7 +172,7 @@ static gboolean check_folder(const Job *job, GError **error) {
     if (statvfs(parent, &disk) != 0) return rmil_fail(error, RMIL_ERROR_IO, "%s: free space: %s", parent, g_strerror(errno));
     double available = (double)disk.f_bavail * (double)disk.f_frsize;
     if ((double)needed <= available) return TRUE;
-    return rmil_fail(error, RMIL_ERROR_IO, "%s: needs %.1f GB more, and %.1f GB are free", job->folder, (double)needed / 1e9,
+    return rmil_fail(error, RMIL_ERROR_IO, "%s: needs %.1f GB more, but only %.1f GB is free", job->folder, (double)needed / 1e9,
                      available / 1e9);
 }
 

@@ -21,9 +21,11 @@ static GByteArray *unzip(const char *path, const char *data, gsize size, GError 
     while ((got = g_input_stream_read(plain, some, 1 << 16, NULL, &reason)) > 0 && all->len <= MOST)
         g_byte_array_append(all, some, (guint)got);
     if (got < 0)
-        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: byte %u of what it holds: cannot be decompressed (%s): the file is damaged, get it again",
+        rmil_fail(error, RMIL_ERROR_FORMAT,
+                  "%s: byte %u of what it holds: cannot be decompressed (%s): the file is damaged, "
+                  "download it again",
                   path, all->len, reason->message);
-    else if (got > 0) rmil_fail(error, RMIL_ERROR_FORMAT, "%s: holds more than the %zu bytes that are accepted", path, MOST);
+    else if (got > 0) rmil_fail(error, RMIL_ERROR_FORMAT, "%s: contains more than the %zu bytes that are accepted", path, MOST);
     g_clear_error(&reason);
     return got == 0 ? g_steal_pointer(&all) : NULL;
 }
@@ -56,7 +58,9 @@ static gboolean check(const GByteArray *bytes, const char *path, guint sizes, in
     const guint head = 4 + 4 * sizes;
     const uint32_t magic = 0x800 + sizes;
     if (bytes->len < head)
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: byte %u: ends within its header of %u bytes: the file is cut off, get it again",
+        return rmil_fail(error, RMIL_ERROR_FORMAT,
+                         "%s: byte %u: ends within its header of %u bytes: the file is cut off, download "
+                         "it again",
                          path, bytes->len, head);
     if (whole(bytes, 0) != magic)
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: byte 0: begins with 0x%08x, not 0x%08x: this is not MNIST's file of %s", path,
@@ -66,11 +70,11 @@ static gboolean check(const GByteArray *bytes, const char *path, guint sizes, in
             return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: byte %u: the images are %u pixels a side, not %d: these are not MNIST's", path,
                              4 + 4 * i, whole(bytes, 4 + 4 * i), RMIL_DIGIT_SIDE);
     *count = whole(bytes, 4);
-    if (*count < 1) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: byte 4: says that it holds nothing: get the file again", path);
+    if (*count < 1) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: byte 4: says that it is empty: download the file again", path);
     if ((int64_t)bytes->len - head != *count * each)
         return rmil_fail(error, RMIL_ERROR_FORMAT,
-                         "%s: byte %u: says that it holds %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT
-                         " bytes, but %u are there: the file is cut off or damaged, get it again",
+                         "%s: byte %u: says that it holds %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT " bytes, but %u are there: the "
+                         "file is cut off or damaged, download it again",
                          path, head, *count, each, bytes->len - head);
     return TRUE;
 }
@@ -86,13 +90,13 @@ gboolean rmil_digits_read(RmilDigits *digits, const char *folder, GError **error
     if (!label || !check(label, label_path, 1, 1, &labels, error)) return FALSE;
     if (labels != digits->count)
         return rmil_fail(error, RMIL_ERROR_FORMAT,
-                         "%s: byte 4: has %" G_GINT64_FORMAT " labels, but %s has %" G_GINT64_FORMAT
-                         " images: get both files from the same place",
+                         "%s: byte 4: has %" G_GINT64_FORMAT " labels, but %s has %" G_GINT64_FORMAT " images: download both files "
+                         "from the same place",
                          label_path, labels, image_path, digits->count);
     for (int64_t i = 0; i < labels; i++)
         if (label->data[8 + i] > 9)
             return rmil_fail(error, RMIL_ERROR_FORMAT,
-                             "%s: byte %" G_GINT64_FORMAT ": %u is not a digit: the file is damaged, get it again", label_path, 8 + i,
+                             "%s: byte %" G_GINT64_FORMAT ": %u is not a digit: the file is damaged, download it again", label_path, 8 + i,
                              label->data[8 + i]);
     g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
     g_checksum_update(sum, image->data, image->len);

@@ -92,7 +92,7 @@ const RmilSynthLayout *rmil_synth_layout(const char *name, GError **error) {
         if (strcmp(layouts[i].name, name ? name : layouts[0].name) == 0) return &layouts[i];
         g_string_append_printf(known, "%s%s", i ? ", " : "", layouts[i].name);
     }
-    rmil_fail(error, RMIL_ERROR_ARGUMENT, "there is no layout \"%s\"; there are %s", name, known->str);
+    rmil_fail(error, RMIL_ERROR_ARGUMENT, "there is no layout \"%s\"; choose one of %s", name, known->str);
     return NULL;
 }
 

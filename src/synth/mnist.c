@@ -44,8 +44,8 @@ void rmil_synth_digit_options_init(RmilSynthDigitOptions *options) {
 
 static gboolean check(const RmilSynthDigitOptions *o, GError **error) {
     if (o->bags < 1 || o->bags > 100000)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "bags: %" G_GINT64_FORMAT " is not in 1 … 100000", o->bags);
-    if (!(o->test >= 0 && o->test <= 0.9)) return rmil_fail(error, RMIL_ERROR_ARGUMENT, "test: %g is not a share, 0 … 0.9", o->test);
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "bags: %" G_GINT64_FORMAT ": must be 1 … 100000", o->bags);
+    if (!(o->test >= 0 && o->test <= 0.9)) return rmil_fail(error, RMIL_ERROR_ARGUMENT, "test: %g is not a share from 0 to 0.9", o->test);
     return TRUE;
 }
 
@@ -71,7 +71,7 @@ static gboolean share_images(Job *job, GError **error) {
     for (int64_t i = 0; i < job->options->bags; i++)
         for (int c = 0; c <= job->plans[i].label; c += MAX(1, job->plans[i].label))
             if (job->pool[job->plans[i].test][c]->len == 0)
-                return rmil_fail(error, RMIL_ERROR_DATA, "%s: has too few images of %s%s for bags of %s: get MNIST's own files",
+                return rmil_fail(error, RMIL_ERROR_DATA, "%s: has too few images of %s%s for bags of %s: use MNIST's own files",
                                  job->options->source, c ? "the digit " : "other digits than the witnesses", c ? classes[c].name : "",
                                  job->plans[i].test ? "the test" : "training");
     return TRUE;

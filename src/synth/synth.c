@@ -68,7 +68,7 @@ static gboolean make_slide(int64_t index, int worker, gpointer user, GError **er
         g_autofree char *made_as = rmil_synth_picture_identity(path);
         if (g_strcmp0(made_as, identity) != 0)
             return rmil_fail(error, RMIL_ERROR_ARGUMENT,
-                             "%s: is there already, but not made with these options (%s): remove it or choose another folder", path,
+                             "%s: already exists but was made with other options (%s): remove it, or choose another folder", path,
                              made_as ? made_as : "not made by rankmil");
     }
     if (!there || plan->label) {

@@ -73,7 +73,7 @@ gboolean rmil_npy_labels(const char *path, int64_t count, uint8_t *labels, GErro
     const char *type = member(header, "descr");
     if (!type || strlen(type) < 5 || type[0] != '\'' || type[4] != '\'' || !g_ascii_isdigit(type[3]) ||
         !known_type(type[1], type[2], (size_t)(type[3] - '0')))
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: labels are to be whole numbers, floats or booleans", path);
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: labels must be whole numbers, floats or booleans", path);
     size_t item = (size_t)(type[3] - '0');
     int64_t held = read_shape(member(header, "shape"));
     if (held != count) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not a vector of %" G_GINT64_FORMAT " labels", path, count);

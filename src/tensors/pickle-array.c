@@ -128,7 +128,7 @@ gboolean rmil_pickle_array(const PickleArray *array, const char *where, RmilDtyp
     gboolean good = out != NULL;
     if (good && !array->latin && array->size == *count * size) memcpy(raw, array->bytes, (size_t)array->size);
     else if (good && (!array->latin || !from_latin(array->bytes, array->size, raw, *count * size)))
-        good = rmil_fail(error, RMIL_ERROR_FORMAT, "%s: a NumPy array has not as many bytes as its shape and type say", where);
+        good = rmil_fail(error, RMIL_ERROR_FORMAT, "%s: a NumPy array does not have as many bytes as its shape and type say", where);
     if (good && array->dtype.swapped) swap(raw, *count, size);
     const gboolean widened = *dtype == RMIL_DTYPE_I64;
     for (int64_t i = 0; good && i < *count; i++) {

@@ -175,7 +175,7 @@ static gboolean call(PickleReader *r, Callable callable, const PickleValue *argu
             return rmil_pickle_fail(r, "a tensor lacks arguments");
         if (function->number < 0) return rmil_pickle_object(r, function->text);
         return globals[function->number].callable == REBUILD_TENSOR ? rebuild(r, inner)
-                                                                    : rmil_pickle_fail(r, "a tensor is rebuilt by something else");
+                                                                    : rmil_pickle_fail(r, "a tensor is rebuilt by an unknown function");
     }
     case ORDERED_DICT: return make_dict(r, arguments);
     case REBUILD_PARAMETER: return pass_on(r, arguments, PICKLE_TENSOR, "a parameter is not a tensor");

@@ -133,7 +133,7 @@ static gboolean extend(PickleReader *r, PickleKind kind, const guint32 *items, g
     PickleValue *value = rmil_pickle_at(r, target);
     if (value->kind == PICKLE_OBJECT && kind == PICKLE_SEQUENCE) return TRUE; /* a list of a class of its own */
     if ((value->kind != kind && value->kind != PICKLE_OBJECT) || (kind == PICKLE_DICT && n % 2))
-        return rmil_pickle_fail(r, "adds to something that is not a container");
+        return rmil_pickle_fail(r, "appends to something that is not a container");
     if (!value->items) value->items = g_array_new(FALSE, FALSE, sizeof(guint32));
     g_array_append_vals(value->items, items, n);
     return TRUE;
@@ -180,7 +180,7 @@ static gboolean memo_put(PickleReader *r, guint64 index) {
     guint32 value;
     const guint32 nothing = PICKLE_MARK;
     if (!rmil_pickle_peek(r, &value)) return FALSE;
-    if (index >= MOST_VALUES) return rmil_pickle_fail(r, "remembers more objects than are accepted");
+    if (index >= MOST_VALUES) return rmil_pickle_fail(r, "stores more objects than are accepted");
     while (r->memo->len <= index) g_array_append_val(r->memo, nothing);
     g_array_index(r->memo, guint32, index) = value;
     return TRUE;
@@ -188,7 +188,7 @@ static gboolean memo_put(PickleReader *r, guint64 index) {
 
 static gboolean memo_get(PickleReader *r, guint64 index) {
     if (index >= r->memo->len || g_array_index(r->memo, guint32, index) == PICKLE_MARK)
-        return rmil_pickle_fail(r, "recalls an object that it did not remember");
+        return rmil_pickle_fail(r, "refers to an object that it never stored");
     guint32 value = g_array_index(r->memo, guint32, index);
     g_array_append_val(r->stack, value);
     return TRUE;
@@ -281,9 +281,8 @@ static gboolean step(PickleReader *r, guint8 opcode) {
     case '2': return rmil_pickle_peek(r, &ignored) && (g_array_append_val(r->stack, ignored), TRUE); /* DUP */
     default:
         return rmil_fail(r->error, RMIL_ERROR_FORMAT,
-                         "%s: pickle, byte %zu: operation 0x%02x is refused: dictionaries of "
-                         "tensors do not need it",
-                         r->where, r->at - 1, opcode);
+                         "%s: pickle, byte %zu: operation 0x%02x is refused, since a dictionary of tensors does not need it", r->where,
+                         r->at - 1, opcode);
     }
 }
 

@@ -38,7 +38,7 @@ static gboolean read_tensor(RmilTensors *tensors, const char *name, JsonNode *no
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: tensor \"%s\": dtype, shape or data_offsets are missing", path, name);
     RmilDtype dtype;
     if (!find_dtype(type, &dtype))
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: tensor \"%s\": numbers of type \"%s\" are not read here", path, name, type);
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: tensor \"%s\": numbers of type \"%s\" are not supported", path, name, type);
     int64_t shape[RMIL_TENSOR_RANK], count;
     guint rank = json_array_get_length(sizes);
     gboolean good = rank <= RMIL_TENSOR_RANK;
@@ -49,7 +49,7 @@ static gboolean read_tensor(RmilTensors *tensors, const char *name, JsonNode *no
     if (!size_at(offsets, 0, &range.begin) || !size_at(offsets, 1, &range.end) || range.begin > range.end || range.end > bytes)
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: tensor \"%s\" lies outside the file", path, name);
     if (range.end - range.begin != count * (int64_t)rmil_dtype_size(dtype))
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: tensor \"%s\": its bytes do not fit its shape", path, name);
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: tensor \"%s\": its number of bytes does not match its shape", path, name);
     g_array_append_val(ranges, range);
     return rmil_tensors_add(tensors, name, dtype, (int)rank, shape, data + range.begin, error);
 }

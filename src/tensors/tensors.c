@@ -114,7 +114,7 @@ gboolean rmil_tensors_add(RmilTensors *tensors, const char *name, RmilDtype dtyp
     guint place;
     if (search(tensors, name, &place)) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: two tensors are named \"%s\"", tensors->path, name);
     if (tensors->ordered->len >= MOST_TENSORS)
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: holds more than %d tensors", tensors->path, MOST_TENSORS);
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: contains more than %d tensors", tensors->path, MOST_TENSORS);
     RmilTensor *tensor = g_new0(RmilTensor, 1);
     *tensor = (RmilTensor){.name = g_strdup(name), .dtype = dtype, .rank = rank, .count = count, .data = data};
     for (int i = 0; i < rank; i++) tensor->shape[i] = shape[i];

@@ -41,7 +41,7 @@ static void gather(const PickleTensor *tensor, const guint8 *storage, size_t siz
 }
 
 static gboolean too_much(const Naming *naming) {
-    return rmil_fail(naming->error, RMIL_ERROR_FORMAT, "%s: tensors would need several times the memory of the file",
+    return rmil_fail(naming->error, RMIL_ERROR_FORMAT, "%s: its tensors would need several times the memory of the file",
                      rmil_tensors_path(naming->tensors));
 }
 
@@ -83,7 +83,7 @@ static char *describe(const PickleValue *value) {
     case PICKLE_LATIN: return g_strdup("a text");
     case PICKLE_OBJECT: return g_strdup_printf("an object of the kind %s", value->text);
     case PICKLE_GLOBAL: return value->text ? g_strdup_printf("the name of %s", value->text) : g_strdup("the name of a class");
-    case PICKLE_ARRAY: return g_strdup("a NumPy array of something else than numbers");
+    case PICKLE_ARRAY: return g_strdup("a NumPy array that does not contain numbers");
     case PICKLE_NONE: return g_strdup("nothing (None)");
     default: return g_strdup("a single number");
     }
@@ -142,10 +142,9 @@ static gboolean name_tensors(RmilTensors *tensors, const Pickle *pickle, const g
 
 static gboolean storage_bytes(const char *path, const PickleStorage *storage, guint64 have, GError **error) {
     guint64 need = (guint64)storage->count * rmil_dtype_size(storage->dtype);
-    return have == need || rmil_fail(error, RMIL_ERROR_FORMAT,
-                                     "%s: storage %s has %" G_GUINT64_FORMAT " bytes where the "
-                                     "pickle says %" G_GUINT64_FORMAT,
-                                     path, storage->key, have, need);
+    return have == need ||
+           rmil_fail(error, RMIL_ERROR_FORMAT, "%s: storage %s has %" G_GUINT64_FORMAT " bytes, but the pickle says %" G_GUINT64_FORMAT,
+                     path, storage->key, have, need);
 }
 
 /* -- zip --------------------------------------------------------------------------------------------------------------- */
@@ -168,11 +167,12 @@ static guint8 *read_entry(Archive *archive, RmilTensors *tensors, const char *na
         return NULL;
     }
     if (info.comp_method != ZIP_CM_STORE) {
-        rmil_fail(archive->error, RMIL_ERROR_FORMAT, "%s: entry %s is compressed, which PyTorch never does: refused", archive->path, full);
+        rmil_fail(archive->error, RMIL_ERROR_FORMAT, "%s: entry %s is compressed, which PyTorch never does, so it is refused",
+                  archive->path, full);
         return NULL;
     }
     if (info.size > limit || info.size > archive->left) {
-        rmil_fail(archive->error, RMIL_ERROR_FORMAT, "%s: entry %s claims %" G_GUINT64_FORMAT " bytes, more than there can be",
+        rmil_fail(archive->error, RMIL_ERROR_FORMAT, "%s: entry %s claims %" G_GUINT64_FORMAT " bytes, more than is possible",
                   archive->path, full, (guint64)info.size);
         return NULL;
     }
@@ -296,7 +296,7 @@ gboolean rmil_torch_legacy_read(RmilTensors *tensors, const guint8 *data, gsize 
     if (good) {
         const PickleValue *version = rmil_pickle_value(pickles[VERSION], pickles[VERSION]->result);
         if (version->kind != PICKLE_INT || version->number != 1001)
-            good = rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not a PyTorch file of a version that is known", path);
+            good = rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not a PyTorch file of a known version", path);
     }
     if (good) {
         g_autofree const guint8 **storages = g_new0(const guint8 *, pickles[OBJECT]->storages->len + 1);

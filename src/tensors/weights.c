@@ -23,9 +23,7 @@ static gboolean check_name(const char *path, const char *sha256, GError **error)
     for (const char *digit = dash + 1; *digit; digit++)
         if (!g_ascii_isxdigit(*digit)) return TRUE;
     return g_ascii_strncasecmp(dash + 1, sha256, 8) == 0 ||
-           rmil_fail(error, RMIL_ERROR_FORMAT,
-                     "%s: is damaged or another file: its SHA-256 begins with %.8s, its name says "
-                     "%s",
+           rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is damaged or is another file: its SHA-256 begins with %.8s, but its name says %s",
                      path, sha256, dash + 1);
 }
 
@@ -82,9 +80,14 @@ RmilTensors *rmil_weights_read(const char *path, char sha256[65], GError **error
     else if (size >= 9 && header <= size - 8 && data[8] == '{') good = rmil_safetensors_parse(tensors, file, size, error);
     else good = rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is neither safetensors nor a file of torch.save", path);
     if (good && rmil_tensors_count(tensors) == 0 && rmil_tensors_noted(tensors, ""))
-        good = rmil_fail(error, RMIL_ERROR_FORMAT, "%s: holds %s and no tensors, and nothing in it is run: save the model's state_dict()",
+        good = rmil_fail(error, RMIL_ERROR_FORMAT,
+                         "%s: contains %s and no tensors, and rankmil never runs anything in a file: save "
+                         "the model's state_dict()",
                          path, rmil_tensors_noted(tensors, ""));
     if (good && rmil_tensors_find(tensors, ""))
-        good = rmil_fail(error, RMIL_ERROR_FORMAT, "%s: holds one tensor, no dictionary of tensors: save the model's state_dict()", path);
+        good = rmil_fail(error, RMIL_ERROR_FORMAT,
+                         "%s: contains one tensor instead of a dictionary of tensors: save the model's "
+                         "state_dict()",
+                         path);
     return good ? g_steal_pointer(&tensors) : NULL;
 }

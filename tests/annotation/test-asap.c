@@ -87,7 +87,7 @@ static void test_groups(void) {
     options.exclusion = lesion;
     GError *error = NULL;
     g_assert_null(rmil_region_read(own, &options, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "\"Gland\" is named as lesion and as exclusion");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "\"Gland\" is given both as lesion and as exclusion: choose one");
 }
 
 #define ASAP(inside) "<ASAP_Annotations><Annotations>" inside "</Annotations></ASAP_Annotations>"
@@ -100,7 +100,7 @@ static void test_bad_xml(void) {
         const char *text, *message;
     } cases[] = {
         {"", "is empty"},
-        {"id,label\n1,0\n", "no annotation file that is known"},
+        {"id,label\n1,0\n", "not an annotation file that rankmil knows"},
         {"<?xml version=\"1.0\"?><html><body/></html>", "root is <html>, not <ASAP_Annotations>"},
         {"<ASAP_Annotations></ASAP_Annotations>", "has no <Annotations>"},
         {"<ASAP_Annotations><Annotations><Annotation Name=\"a\" Type=\"Polygon\"><Coor", "not well-formed XML: line 1"},
@@ -109,11 +109,11 @@ static void test_bad_xml(void) {
         {POLYGON(AT("nan", "0")), "X=\"nan\" is not a number"},
         {POLYGON(AT("inf", "0")), "X=\"inf\" is not a number"},
         {POLYGON(AT("", "0")), "X=\"\" is not a number"},
-        {POLYGON(AT("1e12", "0")), "(1e+12, 0) is no position on a slide"},
+        {POLYGON(AT("1e12", "0")), "(1e+12, 0) cannot be a position on a slide"},
         {POLYGON("<Coordinate X=\"1\"/>"), "a coordinate has no X or no Y"},
         {POLYGON("<Coordinate Order=\"1e300\" X=\"1\" Y=\"1\"/>"), "Order=\"1e300\" is not a number"},
-        {ASAP("<Annotation Name=\"b\" Type=\"Blob\"/>"), "annotation \"b\" is of type \"Blob\""},
-        {ASAP("<Annotation Name=\"b\"/>"), "annotation \"b\" is of type \"\""},
+        {ASAP("<Annotation Name=\"b\" Type=\"Blob\"/>"), "annotation \"b\" has the type \"Blob\""},
+        {ASAP("<Annotation Name=\"b\"/>"), "annotation \"b\" has the type \"\""},
         {"<?xml version=\"1.0\"?>\n" ASAP("<Annotation Name=\"\xff\xfe\" Type=\"Polygon\"/>"), "not well-formed XML: line 2"},
         {"<!DOCTYPE l [<!ENTITY a \"0123456789\"><!ENTITY b \"&a;&a;&a;&a;&a;&a;&a;&a;\"><!ENTITY c \"&b;&b;&b;&b;&b;&b;&b;\">]>" POLYGON(
              AT("&c;", "0")),
@@ -131,7 +131,7 @@ static void test_bad_xml(void) {
     g_autoptr(GString) deep = g_string_new("<ASAP_Annotations><Annotations>");
     for (int i = 0; i < 100000; i++) g_string_append(deep, "<a>");
     g_autofree char *nested = test_file(folder, "deep.xml", deep->str);
-    outlines_fail(nested, NULL, RMIL_ERROR_FORMAT, "nested more than 32 deep");
+    outlines_fail(nested, NULL, RMIL_ERROR_FORMAT, "nested more than 32 levels deep");
 }
 
 /* A character set that breaks off is an error like any other: nothing is printed. */

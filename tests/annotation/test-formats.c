@@ -63,7 +63,8 @@ static void test_bad_geojson(void) {
         {COLLECTION(FEATURE(CLASS("Tumor"), "{\"type\":\"Polygon\",\"coordinates\":[[[0,0],[1,\"a\"],[1,1]]]}")), "not a pair of numbers"},
         {COLLECTION(FEATURE(CLASS("Tumor"), "{\"type\":\"Polygon\",\"coordinates\":[[[0,0],[1],[1,1]]]}")), "not a pair of numbers"},
         {COLLECTION(FEATURE(CLASS("Tumor"), "{\"type\":\"Polygon\",\"coordinates\":[3]}")), "a ring is not an array"},
-        {COLLECTION(FEATURE(CLASS("Tumor"), "{\"type\":\"Polygon\",\"coordinates\":[[[0,0],[1e99,0],[1,1]]]}")), "no position on a slide"},
+        {COLLECTION(FEATURE(CLASS("Tumor"), "{\"type\":\"Polygon\",\"coordinates\":[[[0,0],[1e99,0],[1,1]]]}")),
+         "cannot be a position on a slide"},
         {COLLECTION(FEATURE(CLASS("Tumor"), "{\"type\":\"Blob\",\"coordinates\":[]}")), "\"Blob\" is not one of GeoJSON's"},
         {COLLECTION(FEATURE(CLASS("Tumor"), "{\"coordinates\":[]}")), "a geometry has no type"},
         {"{\"type\":\"\xff\"}", "is not UTF-8"},
@@ -75,7 +76,7 @@ static void test_bad_geojson(void) {
     }
     g_autofree char *deep = g_strnfill(200000, '[');
     g_autofree char *path = test_file(folder, "deep.geojson", deep);
-    outlines_fail(path, NULL, RMIL_ERROR_FORMAT, "nested more than 32 deep");
+    outlines_fail(path, NULL, RMIL_ERROR_FORMAT, "nested more than 32 levels deep");
 }
 
 /* -- masks ------------------------------------------------------------------------------------------------------------ */

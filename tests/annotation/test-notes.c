@@ -42,7 +42,8 @@ static void test_qupath(void) {
         {COLLECTION(FEATURE("\"objectType\":\"annotation\",\"classification\":{\"names\":[\"Tumor\",\"Positive\"]}", TEN)), 100, {0}},
         {COLLECTION(FEATURE("\"classification\":{\"names\":[\"Stroma\",\"Tumor\"]}", TEN) "," FEATURE(CLASS("Tumor"), FAR)),
          200,
-         {"neither lesion nor exclusion (--lesion and --exclude name others): \"Stroma: Tumor\""}},
+         {"left out, because their group or class is neither a lesion nor an exclusion (--lesion and --exclude name others): "
+          "\"Stroma: Tumor\""}},
         {COLLECTION(FEATURE("\"classification\":{\"names\":[\"Exclude\",\"Fold\"]}", INSIDE) "," FEATURE(CLASS("Tumor"), TEN)), 50, {0}},
         /* 0.1: the class it is derived from as an object */
         {COLLECTION(FEATURE("\"classification\":{\"name\":\"1+\",\"parentClass\":{\"name\":\"Tumor\",\"colorRGB\":-3}}", TEN)), 100, {0}},
@@ -52,12 +53,12 @@ static void test_qupath(void) {
              "Tumor") "}},"
                       "{\"type\":\"Feature\",\"id\":\"PathAnnotationObject\",\"geometry\":" TEN ",\"properties\":{" CLASS("Tumor") "}}]",
          100,
-         {"left out, for only annotations count: cell"}},
+         {"left out, because only annotations count: cell"}},
         {COLLECTION(FEATURE("\"object_type\":\"detection\"," CLASS("Tumor"), FAR) "," FEATURE(
              "\"object_type\":\"tile\"," CLASS("Tumor"), FAR) "," FEATURE("\"objectType\":\"detection\"",
                                                                           "{\"type\":\"never read\"}") "," FEATURE(CLASS("Tumor"), TEN)),
          100,
-         {"left out, for only annotations count: detection (2), tile"}},
+         {"left out, because only annotations count: detection (2), tile"}},
         /* up to 0.4.3: numbers that are none */
         {COLLECTION(FEATURE(
              "\"name\":\"NaN \\\" Infinity\"," CLASS("Tumor") ",\"measurements\":{\"a\":NaN,\"b\":-Infinity,\"c\":[Infinity,1]}", TEN)),
@@ -77,12 +78,12 @@ static void test_left_out(void) {
         {COLLECTION(FEATURE(CLASS("Tumors"), FAR) "," FEATURE(CLASS("Tumors"), FAR) "," FEATURE("\"x\":1",
                                                                                                 FAR) "," FEATURE(CLASS(" tumor "), TEN)),
          100,
-         {"a.geojson: left out, for their group or class is neither lesion nor exclusion (--lesion and --exclude name others): "
-          "\"Tumors\" (2), none"}},
+         {"a.geojson: left out, because their group or class is neither a lesion nor an exclusion (--lesion and --exclude name "
+          "others): \"Tumors\" (2), none"}},
         /* what has no area; a line that ends where it began is an outline */
         {COLLECTION(FEATURE(CLASS("Tumor"), LINE("[0,0],[10,0],[10,10],[0,10]")) "," FEATURE(CLASS("Tumor"), TEN)),
          100,
-         {"left out, for points and lines have no area: line of \"Tumor\""}},
+         {"left out, because points and lines have no area: line of \"Tumor\""}},
         {COLLECTION(FEATURE(CLASS("Tumor"), LINE("[0,0],[10,0],[10,10],[0,10],[0,0]"))),
          100,
          {"drawn as a line whose ends meet, taken as an outline: feature 1"}},
@@ -96,14 +97,17 @@ static void test_left_out(void) {
              CLASS("Tumor") ",\"name\":\"oops\"", POLYGON("[5,5],[6,6],[5,5]")) "," FEATURE(CLASS("Tumor"),
                                                                                             POLYGON("[5,5],[5,5],[5,5],[5,5]"))),
          100,
-         {"needs at least 3 points that differ: feature 2 with 0, feature 3 (\"oops\") with 2, feature 4 with 3"}},
+         {"left out, because an outline needs at least 3 different points: feature 2 with 0, feature 3 (\"oops\") with 2, feature 4 "
+          "with 3"}},
         {COLLECTION(FEATURE(CLASS("Tumor"), "{\"type\":\"Polygon\",\"coordinates\":[[[0,0],[10,0],[10,10],[0,10]],[[5,5],[6,6]]]}")),
          100,
-         {"points that differ: a hole of feature 1"}},
+         {"left out, because an outline needs at least 3 different points: a hole of feature 1"}},
         /* classes where other programs put them */
         {COLLECTION(FEATURE("\"label\":\"stroma\"", FAR) "," FEATURE("\"label\":\"tumor\"", TEN)),
          100,
-         {"taken for its class is the member: label", "neither lesion nor exclusion (--lesion and --exclude name others): \"stroma\""}},
+         {"no annotation has a class where QuPath writes it, so the class is taken from the member: label",
+          "left out, because their group or class is neither a lesion nor an exclusion "
+          "(--lesion and --exclude name others): \"stroma\""}},
         {COLLECTION(FEATURE("\"type\":\"Lesion\"", TEN) "," FEATURE("\"type\":\"Exclude\"", INSIDE)), 50, {"the member: type"}},
         {COLLECTION(FEATURE("\"label\":\"front\"", TEN) "," FEATURE("\"label\":\"back\"", FAR)),
          300,
@@ -125,7 +129,8 @@ static void test_asap(void) {
         {ASAP(DRAWN("good", "Polygon", "Tumor", SQUARE) DRAWN("click", "Polygon", "Tumor", "")
                   DRAWN("two", "Spline", "Tumor", AT("0", "0") AT("1", "1"))),
          100,
-         {"a.xml: left out, for an outline needs at least 3 points that differ: annotation \"click\" with 0, annotation \"two\" with 2"}},
+         {"a.xml: left out, because an outline needs at least 3 different points: annotation \"click\" with 0, annotation \"two\" "
+          "with 2"}},
         {ASAP(DRAWN("d", "Dot", "Tumor", AT("1", "1")) DRAWN("p", "PointSet", "Tumor", SQUARE) DRAWN("q", "Dot", "Tumor", AT("2", "2"))),
          0,
          {"points and lines have no area: Dot of \"Tumor\" (2), PointSet of \"Tumor\""}},

@@ -278,7 +278,9 @@ static void test_tangle(void) {
     for (gsize i = 0; i < G_N_ELEMENTS(tangled); i++) {
         outlines_add(xml, "Polygon", "_0", tangled[i].xy, tangled[i].n);
         g_autofree char *path = outlines_finish(folder, xml, NULL);
-        outlines_fail(path, NULL, RMIL_ERROR_DATA, "cross themselves or each other too often to be repaired in bearable time");
+        outlines_fail(path, NULL, RMIL_ERROR_DATA,
+                      "the outlines cross themselves or each other too often to be repaired in "
+                      "reasonable time: redraw or simplify them");
     }
     for (int i = 0; i < 30; i++) outlines_add(xml, "Polygon", "_0", random, SOME); /* each bearable, but not so many */
     g_autofree char *several = outlines_finish(folder, xml, NULL);

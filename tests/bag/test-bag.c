@@ -67,7 +67,7 @@ static void test_labels(void) {
     g_assert_true(rmil_bag_source(path, &source, &error));
     g_assert_cmpstr(source, ==, "padding 0");
     g_assert_false(rmil_labels_read(path, 4, read, &error));
-    test_error(&error, RMIL_ERROR_FORMAT, "/patch_labels has 5 values, 4 are expected");
+    test_error(&error, RMIL_ERROR_FORMAT, "/patch_labels has 5 values, but 4 are expected");
     g_assert_false(rmil_labels_write(path, labels, NULL, 0, NULL, &error));
     test_error(&error, RMIL_ERROR_DATA, "no patches");
     labels[3] = 2;

@@ -117,7 +117,7 @@ static void test_parts_elsewhere(void) {
         g_assert_true(rmil_bag_write(bag, path, FALSE, &error));
         make_linked(path, parts[i]);
         g_assert_null(read_bag(path, &error));
-        test_error(&error, RMIL_ERROR_FORMAT, "is a link, which is not followed");
+        test_error(&error, RMIL_ERROR_FORMAT, "is a link, which rankmil does not follow");
     }
 }
 

@@ -281,7 +281,7 @@ static void test_convert(Fixture *f, gconstpointer data) {
             test_same_file(f->path, back);
         }
     g_assert_false(convert(f->path, other, "stump", 0, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "no layout named \"stump\" to write; known are stamp, trident, clam, rankmil, paper");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "no layout named \"stump\" to write; choose one of stamp, trident, clam, rankmil, paper");
 }
 
 /* The paper's code's files: as they were, from whatever layout they come; patches in the order of their names, labels beside. */
@@ -317,7 +317,7 @@ static void test_to_paper(Fixture *f, gconstpointer half) {
     test_same_file(other, again);
     f->bag->coords[2] = 100; /* two patches in a cell have one name */
     g_assert_false(rmil_bag_write_as(f->bag, again, "paper", FALSE, &error));
-    test_error(&error, RMIL_ERROR_DATA, "patches 0 and 1 lie in one cell (0_0)");
+    test_error(&error, RMIL_ERROR_DATA, "patches 0 and 1 lie in the same cell (0_0)");
     f->bag->patch_size_level0 = 0;
     g_assert_false(rmil_bag_write_as(f->bag, again, "paper", FALSE, &error));
     test_error(&error, RMIL_ERROR_ARGUMENT, "needs features, coordinates in pixels and the patches' size");
@@ -391,7 +391,7 @@ static void test_pair(Fixture *f, gconstpointer data) {
     g_assert_true(rmil_bag_write(f->bag, coords, FALSE, &error));
     f->bag->count++;
     g_assert_null(rmil_bag_read(tensor, NULL, RMIL_FLOAT32, RMIL_BAG_ALL, &error));
-    test_error(&error, RMIL_ERROR_FORMAT, "slide_1.pt: has 50 patches, the coordinates in ");
+    test_error(&error, RMIL_ERROR_FORMAT, "slide_1.pt: has 50 patches, but the coordinates in ");
 }
 
 /* CLAM's feature files do not say how large a patch is: the grid does. */
@@ -491,22 +491,22 @@ static void test_broken(void) {
         {filtered_unknown, RMIL_ERROR_FORMAT, "(HDF5 filter 31999), which is not installed here"},
         {one_axis, RMIL_ERROR_FORMAT, "/features has 1 axes"},
         {no_patches, RMIL_ERROR_DATA, "/features holds no patches"},
-        {integers, RMIL_ERROR_FORMAT, "/features holds whole numbers"},
+        {integers, RMIL_ERROR_FORMAT, "/features contains whole numbers; features must be float16 or float32"},
         {text, RMIL_ERROR_FORMAT, "/features does not hold numbers"},
         {too_wide, RMIL_ERROR_FORMAT, "/features is incomplete"},
         {unwritten, RMIL_ERROR_FORMAT, "/features is incomplete"},
-        {fewer_coords, RMIL_ERROR_FORMAT, "/coords has 49 rows, the features have 50"},
+        {fewer_coords, RMIL_ERROR_FORMAT, "/coords has 49 rows, but the features have 50"},
         {float_coords, RMIL_ERROR_FORMAT, "/coords does not hold whole numbers"},
         {outside, RMIL_ERROR_FORMAT, "patch 4 at (1802, 50000) lies outside the slide of 60000 × 50000 px"},
-        {absurd_coords, RMIL_ERROR_FORMAT, "/coords: patch 4 is not at a place on a slide"},
-        {many_labels, RMIL_ERROR_FORMAT, "/patch_labels has 100 values, 50 are expected"},
+        {absurd_coords, RMIL_ERROR_FORMAT, "/coords: patch 4 has coordinates that no slide can have"},
+        {many_labels, RMIL_ERROR_FORMAT, "/patch_labels has 100 values, but 50 are expected"},
         {other_labels, RMIL_ERROR_FORMAT, "/patch_labels of patch 6 is 3, not 0 or 1"},
-        {linked, RMIL_ERROR_FORMAT, "/features is a link, which is not followed"},
+        {linked, RMIL_ERROR_FORMAT, "/features is a link, which rankmil does not follow"},
         {stamp_untold, RMIL_ERROR_FORMAT, "does not say the size of its tiles"},
-        {stamp_slide, RMIL_ERROR_DATA, "holds features of kind \"slide\""},
-        {uneven_patches, RMIL_ERROR_FORMAT, "/2_1 has 23 columns, the patches before it 24"},
+        {stamp_slide, RMIL_ERROR_DATA, "contains features of kind \"slide\""},
+        {uneven_patches, RMIL_ERROR_FORMAT, "/2_1 has 23 columns, but the patches before it have 24"},
         {placeless_patch, RMIL_ERROR_FORMAT, "/2_1 has no usable attribute x_min"},
-        {image_patch, RMIL_ERROR_FORMAT, "/0_0 is not one vector of features"},
+        {image_patch, RMIL_ERROR_FORMAT, "/0_0 is not one feature vector per patch (images and regions are not supported)"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         Fixture f;
@@ -569,15 +569,18 @@ static void test_broken_tensors(void) {
     add(hostile, "tR.");
     refuse_tensor(
         path, hostile, good,
-        "holds an object of the kind os.system, which is no tensor, and nothing in it is run: save the features as torch.save(features, path)");
+        "contains an object of the kind os.system, which is not a tensor, and rankmil never runs anything in a file: save the features "
+        "as torch.save(features, path)");
     refuse_tensor(path, one_tensor("FloatStorage", 12, 1, (const int64_t[]){12}), good, "the tensor has 1 axes");
     refuse_tensor(path, one_tensor("FloatStorage", 12, 3, (const int64_t[]){2, 2, 3}), good, "the tensor has 3 axes");
     refuse_tensor(path, one_tensor("FloatStorage", 12, 2, (const int64_t[]){0, 3}), good, "holds no patches");
     refuse_tensor(path, one_tensor("FloatStorage", 12, 2, (const int64_t[]){4, 0}), good, "has no columns");
-    refuse_tensor(path, one_tensor("IntStorage", 12, 2, (const int64_t[]){4, 3}), good, "holds I32; floating-point numbers are expected");
+    refuse_tensor(path, one_tensor("IntStorage", 12, 2, (const int64_t[]){4, 3}), good,
+                  "holds I32; features must be floating-point "
+                  "numbers");
     refuse_tensor(path, one_tensor("FloatStorage", 12, 2, (const int64_t[]){4, 3}), infinite, "patch 2, column 1 is infinite");
     refuse_tensor(path, one_tensor("FloatStorage", INT64_C(1) << 40, 2, (const int64_t[]){INT64_C(1) << 30, 1024}), good,
-                  "storage 0 has 48 bytes where the pickle says");
+                  "storage 0 has 48 bytes, but the pickle says ");
     GByteArray *empty = g_byte_array_new();
     begin_dict(empty);
     end_dict(empty);
@@ -586,7 +589,7 @@ static void test_broken_tensors(void) {
     add(list, "](");
     add_tensor(list, "FloatStorage", "0", 12, FALSE, 0, 2, (const int64_t[]){4, 3}, (const int64_t[]){3, 1});
     add(list, "e.");
-    refuse_tensor(path, list, good, "holds a list, which is no tensor");
+    refuse_tensor(path, list, good, "contains a list, which is not a tensor, and rankmil never runs anything in a file: ");
     GByteArray *places = g_byte_array_new(); /* coordinates that are neither a tensor nor an array are not left out in silence */
     begin_dict(places);
     add_text(places, "features");

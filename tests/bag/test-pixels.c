@@ -109,7 +109,9 @@ static void test_broken(void) {
 static void test_without(void) {
     g_autofree char *folder = test_folder(), *path = slide_of(folder, "here.tiff", 6);
     g_autoptr(RmilBag) bag = bag_on(NULL, 4, 2, 64, 64, NULL);
-    expect_error(bag, 0, SIDE, RMIL_ERROR_DATA, "made: its patches cannot be looked at: no slide is known");
+    expect_error(bag, 0, SIDE, RMIL_ERROR_DATA,
+                 "made: its patches cannot be shown, because no slide is known for these features: "
+                 "name it in the cohort's slide column");
     rmil_bag_set_slide(bag, path, 0, NULL);
     expect_error(bag, 4, SIDE, RMIL_ERROR_ARGUMENT, "made: there is no patch 4 of 4");
     expect_error(bag, -1, SIDE, RMIL_ERROR_ARGUMENT, "made: there is no patch -1 of 4");
@@ -124,7 +126,7 @@ static void test_without(void) {
     uint8_t rgb[BYTES];
     read_tile(bag, 3, SIDE, rgb);
     int64_t *coords = g_steal_pointer(&bag->coords);
-    expect_error(bag, 0, SIDE, RMIL_ERROR_DATA, "here.tiff: its features have no coordinates");
+    expect_error(bag, 0, SIDE, RMIL_ERROR_DATA, "here.tiff, because the features have no coordinates");
     bag->coords = coords;
     rmil_bag_set_slide(bag, NULL, 0, NULL);
     expect_error(bag, 0, SIDE, RMIL_ERROR_DATA, "no slide is known");
@@ -180,7 +182,9 @@ static void check_set(const char *folder, const RmilCohort *cohort, int64_t memo
         check_like(folder, "a.tiff", set->bags[0], 0, 10, 48);
         check_like(folder, "b.tiff", set->bags[0], 10, 11, 96);
         check_like(folder, "c.tiff", set->bags[1], 0, 12, 48);
-        expect_error(set->bags[2], 5, SIDE, RMIL_ERROR_DATA, "e: its patches cannot be looked at: no slide is known");
+        expect_error(set->bags[2], 5, SIDE, RMIL_ERROR_DATA,
+                     "e: its patches cannot be shown, because no slide is known for these "
+                     "features: name it in the cohort's slide column");
         check_like(folder, "d.tiff", set->bags[2], 14, 13, 48);
         expect_error(set->bags[0], 21, SIDE, RMIL_ERROR_ARGUMENT, "p: there is no patch 21 of 21");
         g_assert_cmpint(set->memory_bytes + set->mapped_bytes, ==, 60 * (4 * 4 + 21) + 48 * 16);

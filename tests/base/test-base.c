@@ -290,7 +290,7 @@ static void test_table_bad(void) {
                  {"a,a\n1,2\n", "two columns"},
                  {"a,b\n1,2,3\n", "line 2 has 3 fields"},
                  {"a;b\n1;2;3\n", "line 2 has 3 fields"},
-                 {"PK\003\004", "is a spreadsheet's workbook"},
+                 {"PK\003\004", "is a spreadsheet workbook, not a text table: save it as \"CSV UTF-8\""},
                  {"a\r\xff\r", "line 2 is not UTF-8 text: save it as \"CSV UTF-8\""},
                  {"a\n\xff\n", "line 2 is not UTF-8"}};
     g_autofree char *folder = test_folder();
@@ -316,7 +316,7 @@ static void test_json(void) {
         {"{\"a\": NaNs}", "is not well-formed JSON"},
         {"[1]", "is JSON, but not an object"},
         {"{\"a\": \"\xff\"}", "is not UTF-8 text"},
-        {"{\"a\": \"more than eighty bytes are more than eighty bytes, which is more than eighty\"}", "85 bytes, more than the 80"},
+        {"{\"a\": \"more than eighty bytes are more than eighty bytes, which is more than eighty\"}", "85 bytes, but at most 80"},
     };
     g_autofree char *folder = test_folder();
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -337,7 +337,7 @@ static void test_json(void) {
         GError *error = NULL;
         g_autoptr(JsonNode) root = rmil_json_parse(text, strlen(text), "x", &error);
         g_assert_true((root != NULL) == (depth <= 32));
-        if (!root) test_error(&error, RMIL_ERROR_FORMAT, "x: is nested more than 32 deep");
+        if (!root) test_error(&error, RMIL_ERROR_FORMAT, "x: is nested more than 32 levels deep");
     }
 }
 

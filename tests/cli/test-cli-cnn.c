@@ -23,7 +23,7 @@ static void make_cohort(void) {
 static void test_run(void) {
     g_auto(Outcome) o = {0};
     command_shell(&o, root, "$RANKMIL run -o run" RUN);
-    command_expect(&o, 0, "patch-cnn begins with random numbers");
+    command_expect(&o, 0, "patch-cnn starts from random numbers: give the weights of a ResNet-50 with --cnn-weights FILE");
     g_assert_nonnull(strstr(o.out, "report"));
     g_autofree char *page = test_bytes(root, "run/report.html", NULL);
     g_assert_nonnull(strstr(page, "Fully supervised"));
@@ -45,7 +45,7 @@ static void test_run(void) {
             g_assert_cmpstr(test_cell(said, i, "probability"), ==, test_cell(again, 0, "probability"));
     g_assert_false(test_exists(root, "again/features/slide_002.h5")); /* nothing was encoded */
     command_shell(&o, root, "$RANKMIL predict run/runs/supervised/0 --with run/runs/abmil/0 cohort/slides/slide_002.tiff -o mixed");
-    command_expect(&o, 1, "one looks at the slides' pixels, the other at features");
+    command_expect(&o, 1, "one model reads pixels and the other features: use two separate calls");
 }
 
 /* Killed while it trains. */
@@ -70,7 +70,7 @@ static void test_broken(void) {
                   "head -c 9000 aside.tiff > cohort/slides/slide_003.tiff && "
                   "$RANKMIL train run/cohort.csv -o broken --model patch-cnn --cnn-width 16 --tile-batch 8 --epochs-tiles 4 "
                   "--val-tiles 8 --epochs 1 --warmup 1 && mv aside.tiff cohort/slides/slide_003.tiff");
-    command_expect(&o, 0, "slide_003 is left out by patch-cnn, which looks at pixels: ");
+    command_expect(&o, 0, "slide_003 is left out by patch-cnn, which reads pixels: ");
     g_autofree char *folder = g_build_filename(root, "broken", NULL);
     g_autoptr(RmilTable) said = test_rows(folder, "predictions.csv");
     g_assert_cmpint(rmil_table_rows(said), ==, 9);
@@ -81,14 +81,14 @@ static void test_broken(void) {
                   "cp other/slides/slide_001.tiff cohort/slides/slide_003.tiff && "
                   "$RANKMIL train run/cohort.csv -o replaced --model patch-cnn --cnn-width 16 --tile-batch 8 --epochs-tiles 4 "
                   "--val-tiles 8 --epochs 1 --warmup 1 && mv aside.tiff cohort/slides/slide_003.tiff");
-    command_expect(&o, 0, "px: it is another slide, or was replaced; encode it again");
+    command_expect(&o, 0, "px: it is another slide or was replaced: encode it again");
     /* a slide of which a part is damaged: trained without it, and nothing is said of the slide */
     g_autofree char *slide = g_build_filename(root, "cohort/slides/slide_003.tiff", NULL);
     for (int tile = 7; tile < 12; tile++) spoil_tile(slide, tile);
     command_shell(&o, root,
                   "$RANKMIL train run/cohort.csv -o spoilt --model patch-cnn --cnn-width 16 --tile-batch 8 --epochs-tiles 4 "
                   "--val-tiles 8 --epochs 1 --warmup 1");
-    command_expect(&o, 0, "slide_003 is left out by patch-cnn, which looks at pixels: ");
+    command_expect(&o, 0, "slide_003 is left out by patch-cnn, which reads pixels: ");
     g_assert_nonnull(strstr(o.err, "slide_003.tiff: patch "));
     g_autofree char *part = g_build_filename(root, "spoilt", NULL);
     g_autoptr(RmilTable) rest = test_rows(part, "predictions.csv");
@@ -96,7 +96,7 @@ static void test_broken(void) {
     command_shell(&o, root, "$RANKMIL train run/cohort.csv -o none --model patch-cnn --cnn-weights nowhere.pth");
     command_expect(&o, 1, "nowhere.pth: cannot be opened");
     command_shell(&o, root, "$RANKMIL train run/cohort.csv -o none --model patch-cnn --cnn-width 20");
-    command_expect(&o, 1, "--cnn-width 20 is no multiple of 16");
+    command_expect(&o, 1, "--cnn-width 20 is not a multiple of 16");
 }
 
 int main(int argc, char **argv) {

@@ -89,7 +89,7 @@ static void test_micrometres(void) {
     H5Fclose(file);
     g_auto(Outcome) o = {0};
     command_run(&o, folder, "convert", "s.h5", "px.h5", NULL);
-    command_expect(&o, 1, "coordinates are in µm, and the slide's µm per pixel is not known");
+    command_expect(&o, 1, "coordinates are in µm, but the slide's µm per pixel is not known");
     command_run(&o, folder, "convert", "s.h5", "same.h5", "--to", "stamp", NULL); /* no pixels needed */
     command_expect(&o, 0, "");
     g_autofree char *cohort = test_file(folder, "cohort.csv", "features,mpp\ns.h5,0.5\n");
@@ -120,7 +120,7 @@ static void test_by_slide(void) {
     rmil_bag_write(bag, in, FALSE, &error);
     g_assert_no_error(error);
     command_run(&o, folder, "convert", "in", "out", "--to", "stamp", NULL);
-    command_expect(&o, 1, "slide_001.h5: cannot be written: STAMP's coordinates are in µm, and the slide's µm per pixel is not known");
+    command_expect(&o, 1, "slide_001.h5: cannot be written: STAMP's coordinates are in µm, but the slide's µm per pixel is not known");
     command_run(&o, folder, "convert", "in", "out", "--to", "stamp", "--cohort", "made/cohort.csv", NULL);
     command_expect(&o, 0, "");
     g_autoptr(RmilBag) stamp = rmil_bag_read(out, NULL, RMIL_FLOAT32, RMIL_BAG_ALL, &error);
@@ -139,23 +139,23 @@ static void test_wrong(void) {
     command_run(&o, folder, "convert", "a.h5", NULL);
     command_expect(&o, 2, "usage: rankmil convert");
     command_run(&o, folder, "convert", "a.h5", "b.h5", "--to", "stump", NULL);
-    command_expect(&o, 1, "--to \"stump\" is none of stamp, trident, clam, rankmil, paper");
+    command_expect(&o, 1, "--to \"stump\" is not one of stamp, trident, clam, rankmil, paper");
     command_run(&o, folder, "convert", "a.h5", "b.pt", "--to", "trident", NULL);
-    command_expect(&o, 1, "b.pt: a .pt file is of CLAM's layout");
+    command_expect(&o, 1, "b.pt: a .pt file has CLAM's layout, not ");
     command_run(&o, folder, "convert", "a.h5", "b.h5", "--precision", "float8", NULL);
     command_expect(&o, 1, "--precision \"float8\" is neither");
     command_run(&o, folder, "convert", "a.h5", "a.h5", NULL);
-    command_expect(&o, 1, "a.h5: would be written over itself");
+    command_expect(&o, 1, "a.h5: input and output are the same file: give another output");
     command_run(&o, folder, "convert", ".", "a.h5", NULL);
-    command_expect(&o, 1, "a.h5: is a file; a folder is converted into a folder");
+    command_expect(&o, 1, "a.h5: is a file, but a folder is converted into a folder: name a folder");
     command_run(&o, folder, "convert", "empty", "out", NULL);
-    command_expect(&o, 1, "empty: holds no feature files");
+    command_expect(&o, 1, "empty: contains no feature files");
     command_run(&o, folder, "convert", "gone.h5", "b.h5", NULL);
     command_expect(&o, 1, "gone.h5: cannot be opened: No such file");
     command_run(&o, folder, "cohort", "camelyon", ".", NULL);
-    command_expect(&o, 1, "known are camelyon16, digestpath, class-folders");
+    command_expect(&o, 1, "choose one of camelyon16, digestpath, class-folders");
     command_run(&o, folder, "cohort", "camelyon16", "empty", NULL);
-    command_expect(&o, 1, "holds no slides in training/normal");
+    command_expect(&o, 1, "contains no slides in training/normal");
 }
 
 /* From a data set's folders to the report, nothing edited in between. */
@@ -212,7 +212,9 @@ static void test_train(void) {
     g_assert_true(g_file_get_contents(scores, &text, NULL, NULL));
     g_assert_nonnull(strstr(text, "\n1,448,0,"));
     command_run(&o, folder, "predict", "run-clam", "s.h5", "-o", "placeless", NULL);
-    command_expect(&o, 0, "s: coordinates are in µm, and the slide's µm per pixel is not known");
+    command_expect(&o, 0,
+                   "s: coordinates are in µm, but the slide's µm per pixel is not known: give --mpp or fill the cohort's mpp "
+                   "column");
     expect_out(&o, "probability");
     g_assert_false(g_file_test(none, G_FILE_TEST_EXISTS));
 }

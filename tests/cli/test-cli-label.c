@@ -83,7 +83,9 @@ static void test_said(void) {
     for (gsize i = 0; i < G_N_ELEMENTS(commands); i++) {
         const char *const *c = commands[i];
         command_run(&o, root, c[0], c[1], c[2], c[3], c[4], c[5], NULL);
-        command_expect(&o, i == 0 ? 1 : 0, "a.geojson: left out, for their group or class is neither lesion nor exclusion");
+        command_expect(&o, i == 0 ? 1 : 0,
+                       "a.geojson: left out, because their group or class is neither a lesion nor an exclusion "
+                       "(--lesion and --exclude name others)");
         g_assert_cmpint(count(o.err, "\"Tumors\""), ==, 1);
         g_assert_cmpint(count(o.err, "a: has label 0, but "), ==, 1);
     }
@@ -105,7 +107,7 @@ static void test_mask_without_outline(void) {
     const struct utimbuf long_ago = {1000000000, 1000000000};
     g_assert_true(g_file_set_contents(annotation, "{", -1, NULL));
     command_run(&o, root, "tile", "cohort/cohort.csv", "-o", "work", NULL);
-    command_expect(&o, 0, "is not drawn, for the annotation cannot be read");
+    command_expect(&o, 0, "is not drawn, because the annotation cannot be read:");
     g_assert_false(g_file_test(picture, G_FILE_TEST_EXISTS));
     g_assert_true(g_file_set_contents(annotation, outline, (gssize)outline_size, NULL));
     g_assert_cmpint(g_utime(annotation, (struct utimbuf *)&long_ago), ==, 0); /* as if only reading it had failed */

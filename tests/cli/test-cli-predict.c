@@ -35,12 +35,12 @@ static void test_other_tiles(void) {
     begin();
     g_auto(Outcome) o = {0};
     static const char *const cases[][3] = {
-        {"--tile-mpp", "1", "the model was trained on tiles of 0.6 µm per pixel: --tile-mpp 1 would give it others; leave it out"},
-        {"--min-tissue", "0.5", "tiles with a share of tissue of at least 0.05: --min-tissue 0.5 would give it others"},
-        {"--mask-mpp", "8", "tiles of a tissue mask of 4 µm per pixel: --mask-mpp 8 would give it others"},
-        {"--tile-mpp", "0.5", "--tile-mpp 0.5 would give it others"}, /* the program's own default is another one, too */
-        {"--tile-mpp", "nan", "--tile-mpp nan would give it others"},
-        {"--encode-bfloat16", "--encoder=texture", "--encode-bfloat16 would give it others"},
+        {"--tile-mpp", "1", "the model was trained on tiles of 0.6 µm per pixel, and --tile-mpp 1 would "},
+        {"--min-tissue", "0.5", "tiles with a share of tissue of at least 0.05, and --min-tissue 0.5 would "},
+        {"--mask-mpp", "8", "tiles of a tissue mask of 4 µm per pixel, and --mask-mpp 8 would "},
+        {"--tile-mpp", "0.5", "--tile-mpp 0.5 would give it something different"}, /* the program's own default is another one, too */
+        {"--tile-mpp", "nan", "--tile-mpp nan would give it something different"},
+        {"--encode-bfloat16", "--encoder=texture", "leave --encode-bfloat16 out"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         command_run(&o, root, "predict", "run", "a.tiff", "-o", "refused", cases[i][0], cases[i][1], NULL);
@@ -61,7 +61,7 @@ static void test_other_tiles(void) {
     command_expect(&o, 0, "");
     /* a slide of another resolution than the training's */
     command_run(&o, root, "predict", "run", "a.tiff", "-o", "coarse", "--mpp", "1.5", NULL);
-    command_expect(&o, 0, "has 1.5 µm per pixel; the model was trained on slides of 0.5: ");
+    command_expect(&o, 0, "has 1.5 µm per pixel, but the model was trained on slides of 0.5: ");
 }
 
 /* A model file alone does not say what it was trained on. */
@@ -69,8 +69,9 @@ static void test_alone(void) {
     begin();
     g_auto(Outcome) o = {0};
     const char *said =
-        "run/runs/rank/0/model.safetensors: a model file does not say how its slides were made into features. Assumed: tiles of 0.5 µm per "
-        "pixel, with a share of tissue of at least 0.05, encoder texture. Give the folder of its run instead";
+        "run/runs/rank/0/model.safetensors: a model file does not record how its slides were turned into features. Assumed: tiles of "
+        "0.5 µm per pixel with at least a share of 0.05 of tissue, encoder texture. Give the folder of its run instead, which records it, or "
+        "--tile-mpp";
     command_run(&o, root, "predict", "run/runs/rank/0/model.safetensors", "a.tiff", "cohort/slides", "-o", "alone", NULL);
     command_expect(&o, 0, said);
     g_assert_cmpint(test_count(o.err, "Assumed"), ==, 1);
@@ -82,7 +83,7 @@ static void test_alone(void) {
     g_assert_null(strstr(o.err, "Assumed")); /* nothing is tiled */
     command_shell(&o, root, "cp -r run/runs/rank/0 bare && sed -i 's/\"preprocessing\"/\"unknown\"/' bare/run.json");
     command_run(&o, root, "predict", "bare", "a.tiff", "-o", "alone", NULL);
-    command_expect(&o, 0, "bare: its run.json does not say how its slides were made into features. Assumed: tiles of 0.5");
+    command_expect(&o, 0, "bare: its run.json does not record how its slides were turned into features. Assumed: tiles of 0.5");
 }
 
 /* An encoder that is not the record's (features came from elsewhere) leaves the rest of it in doubt, too. */
@@ -90,7 +91,9 @@ static void test_other_encoder(void) {
     begin();
     g_auto(Outcome) o = {0};
     command_run(&o, root, "predict", "run", "a.tiff", "-o", "resnet", "--encoder", "resnet50", NULL); /* which has no weights here */
-    command_expect(&o, 1, "run: its run.json names another encoder than --encoder, so nothing is taken from it. Assumed: tiles of 0.5");
+    command_expect(&o, 1,
+                   "run: its run.json names a different encoder from --encoder, so its settings are not used. Assumed: tiles "
+                   "of 0.5");
 }
 
 /* Where the run's folder takes nothing new, the way out is said. */
@@ -114,7 +117,7 @@ static void test_models(void) {
     command_shell(&o, root, "for i in 0 1 2; do cp a.h5 s$i.h5; done");
     for (int i = 0; i < 3; i++) {
         g_autofree char *slide = g_strdup_printf("s%d.h5", i),
-                        *others = g_strdup_printf("models: holds predictions of another model, too: %s (", titles[0]);
+                        *others = g_strdup_printf("models: also contains predictions of another model: %s (", titles[0]);
         command_run(&o, root, "predict", runs[i], slide, "-o", "models", NULL);
         command_expect(&o, 0, i ? others : "");
         g_assert_cmpint(test_count(o.err, "another model"), ==, i > 0);
@@ -153,13 +156,15 @@ static void test_trained_again(void) {
                   "set -e; cp a.h5 t0.h5; cp a.h5 t1.h5\n"
                   "\"$RANKMIL\" train run/cohort.csv -o one --epochs 1 -q; \"$RANKMIL\" predict one t0.h5 -q\n"
                   "\"$RANKMIL\" train run/cohort.csv -o one --epochs 1 --dropout 0.5 -q 2>/dev/null; \"$RANKMIL\" predict one t1.h5 -q\n");
-    command_expect(&o, 0, "one/predict: holds predictions of another model, too: rank, seed 0 (");
+    command_expect(&o, 0, "one/predict: also contains predictions of another model: rank, seed 0 (");
     g_autoptr(RmilTable) table = predictions_of("one/predict");
     g_assert_cmpstr(test_cell(table, 0, "model"), ==, test_cell(table, 1, "model"));
     g_assert_cmpstr(test_cell(table, 0, "digest"), !=, test_cell(table, 1, "digest"));
     command_shell(&o, root, "mkdir old && echo id,probability > old/predictions.csv && echo x,0.5 >> old/predictions.csv");
     command_run(&o, root, "predict", "one", "t0.h5", "-o", "old", NULL);
-    command_expect(&o, 0, "old: holds predictions of another model, too: a model without a name (an earlier version did not record which)");
+    command_expect(&o, 0,
+                   "old: also contains predictions of another model: a model without a name (not recorded by an earlier "
+                   "version)");
 }
 
 /* -- problems with inputs -------------------------------------------------------------------------------------------------------- */
@@ -174,19 +179,19 @@ static void test_bad_entries(void) {
         "chmod 0 tree/closed");
     command_expect(&o, 0, "");
     command_run(&o, root, "predict", "run/runs/rank/0", "tree", "-o", "walked", NULL);
-    command_expect(&o, 1, "tree/a.h5: is a link to gone, which is not there");
-    command_expect(&o, 1, "tree/scans: is a link to nowhere, which is not there");
+    command_expect(&o, 1, "tree/a.h5: is a link to gone, which does not exist");
+    command_expect(&o, 1, "tree/scans: is a link to nowhere, which does not exist");
     command_expect(&o, 1, "tree/loop.h5: cannot be read: Too many levels of symbolic links");
     command_expect(&o, 1, "tree/self: is the same folder as tree: its files are taken once");
     command_expect(&o, 1, "tree/sub/again: is the same folder as tree/sub");
-    command_expect(&o, 1, "tree/deep/2/3/4/5/6/7/8: folders lie too deep in each other");
+    command_expect(&o, 1, "tree/deep/2/3/4/5/6/7/8: folders are nested too deeply: give this one by itself");
     if (geteuid() != 0) command_expect(&o, 1, "tree/closed: cannot be read: ");
     g_autoptr(RmilTable) table = predictions_of("walked");
     g_assert_cmpint(rmil_table_rows(table), ==, geteuid() == 0 ? 3 : 2); /* nothing is closed to root */
     command_shell(&o, root, "chmod 700 tree/closed");
     /* a pattern that finds the same */
     command_run(&o, root, "predict", "run/runs/rank/0", "tree/*.h5", "-o", "matched", NULL);
-    command_expect(&o, 1, "tree/a.h5: is a link to gone, which is not there");
+    command_expect(&o, 1, "tree/a.h5: is a link to gone, which does not exist");
     command_expect(&o, 1, "tree/loop.h5: cannot be read");
     g_autoptr(RmilTable) matched = predictions_of("matched");
     g_assert_cmpint(rmil_table_rows(matched), ==, 1);
@@ -198,11 +203,11 @@ static void test_nothing_left(void) {
     g_auto(Outcome) o = {0};
     command_run(&o, root, "predict", "run/runs/rank/0", "gone.svs", "-o", "nothing", NULL);
     command_expect(&o, 1, "gone.svs: there is no such file or folder");
-    g_assert_null(strstr(o.err, "there is no slide"));
+    g_assert_null(strstr(o.err, "the inputs contain no slide and no feature file"));
     g_assert_null(strstr(o.err, "problems"));
     command_shell(&o, root, "mkdir -p empty");
     command_run(&o, root, "predict", "run/runs/rank/0", "empty", "-o", "nothing", NULL);
-    command_expect(&o, 1, "there is no slide and no feature file among what was given");
+    command_expect(&o, 1, "the inputs contain no slide and no feature file");
 }
 
 /* Names that a table cannot hold as they are stay one line each, however often they are predicted. */
@@ -280,10 +285,12 @@ static void test_with_others(void) {
         {"--with", "words", "words/model.safetensors: predicts the classes normal, tumor, run/runs/rank/0/model.safetensors predicts"},
         {"--with", "run/runs/rank/1", "run/runs/rank/1/model.safetensors: is given twice"},
         {"--with", "gone", "gone: there is no such model file or run folder"},
-        {"--with", "wide", "wide: its slides were made into features in another way than those of the models before (tile_mpp 0.6, now 1)"},
-        {"--method", "clam-mb", "run: holds no finished training of clam-mb, but of "},
+        {"--with", "wide",
+         "wide: its slides were turned into features in another way than those of the models before it (tile_mpp "
+         "0.6, now 1)"},
+        {"--method", "clam-mb", "run: contains no finished training of clam-mb, but of "},
         {"--method", "ranks", "there is no method \"ranks\""},
-        {"--value", "1", "run: is not of a study in which something varies: leave --value out"},
+        {"--value", "1", "run: does not belong to a study that varies something: leave --value out"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         command_run(&o, root, "predict", "run", "a.h5", "-o", "none", cases[i][0], cases[i][1], NULL);
@@ -308,7 +315,7 @@ static void test_method(void) {
     command_expect(&o, 0, "");
     g_assert_nonnull(strstr(o.out, "\"model\" : \"abmil, mean of 2 models\""));
     command_run(&o, root, "evaluate", "more", "--method", "abmil", NULL);
-    command_expect(&o, 2, "--method goes with --cohort");
+    command_expect(&o, 2, "--method needs --cohort");
 }
 
 /* The reference's models of a study, of one value of what varies; the study says how slides become features. */
@@ -320,9 +327,9 @@ static void test_study(void) {
     command_expect(&o, 0, "");
     static const char *const refused[][3] = {
         {"--method", "rank", "study: the study varies fraction: give --value with one of 0.5; 1"},
-        {"--value", "0.7", "study: the study has no finished training of rank with fraction 0.7, but with 0.5; 1"},
+        {"--value", "0.7", "study: the study has no finished training of rank with fraction 0.7, only with 0.5; 1"},
         {"--method", "dsmil", "study: the study has no finished training of dsmil, but of abmil, rank: give --method"},
-        {"--value=1", "--tile-mpp=1", "tiles of 0.6 µm per pixel: --tile-mpp 1 would give it others"},
+        {"--value=1", "--tile-mpp=1", "tiles of 0.6 µm per pixel, and --tile-mpp 1 would "},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(refused); i++) {
         command_run(&o, root, "predict", "study", "a.tiff", "-o", "none-of-study", refused[i][0], refused[i][1], NULL);
@@ -340,7 +347,9 @@ static void test_study(void) {
     }
     command_shell(&o, root, "for f in study/models/rank-*; do printf x >> $f; done");
     command_run(&o, root, "predict", "study", "a.tiff", "-o", "of-study", "--value", "1", NULL);
-    command_expect(&o, 1, "is not the model that the study's record is of (another SHA-256)");
+    command_expect(&o, 1,
+                   "is not the model that the study recorded (its SHA-256 differs), so it was damaged or replaced: give the "
+                   "study's command again");
 }
 
 /* -- heat maps ---------------------------------------------------------------------------------------------------------------------- */

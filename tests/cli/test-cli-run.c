@@ -161,9 +161,11 @@ static void test_flipped_bit(void) {
     g_assert_true(g_file_set_contents(path, bytes, (gssize)size, NULL));
     g_autoptr(RmilCohort) slides = cohort();
     command_run(&o, root, "predict", "run", slides->rows[0].slide, "-o", "flipped", NULL);
-    command_expect(&o, 1, "is not the model that run.json beside it records");
+    command_expect(&o, 1,
+                   "is not the model that the run.json beside it records (its SHA-256 differs), so it was damaged or "
+                   "replaced: give the command that trained it again");
     RUN("--seed", "0");
-    command_expect(&o, 0, "model.safetensors: is not what the record of the training holds");
+    command_expect(&o, 0, "model.safetensors: does not match the record of the training (it was changed, damaged or removed): it is ");
     g_assert_nonnull(strstr(o.out, "0 made, 4 already there"));
     g_assert_true(g_file_get_contents(path, &again, &same, NULL));
     g_assert_true(size == same && memcmp(good, again, size) == 0);
@@ -172,7 +174,7 @@ static void test_flipped_bit(void) {
     recorded = g_build_filename(models, g_dir_read_name(dir), NULL);
     g_assert_true(g_file_set_contents(recorded, bytes, (gssize)size, NULL));
     RUN("--seed", "0");
-    command_expect(&o, 0, "is not the model that the record holds (another SHA-256): the training is done again");
+    command_expect(&o, 0, "is not the model in the record (its SHA-256 differs): the training is done again");
     g_assert_nonnull(strstr(o.out, "1 made, 3 already there"));
     g_assert_true(g_unlink(recorded) == 0);
     RUN("-q");
@@ -208,7 +210,7 @@ static void test_old_mix(void) {
     command_expect(&o, 0, "");
     g_free(test_file(root, "run/runs/rank/1/run.json", mixed));
     command_run(&o, root, "report", "run", NULL);
-    command_expect(&o, 1, "were not trained alike (dropout 0, now 0.5");
+    command_expect(&o, 1, " were trained differently (dropout 0, now 0.5");
     g_free(test_file(root, "run/runs/rank/1/run.json", record));
     g_free(test_file(root, "run/run.json", list));
     /* `run` trains anew, beside what it found */
@@ -262,7 +264,9 @@ static void test_damaged(void) {
         if (damages[i].share >= 0) keep = (gsize)((double)size * damages[i].share);
         g_assert_true(g_file_set_contents(path, whole, (gssize)keep, NULL));
         RUN("-q");
-        g_autofree char *said = g_strdup_printf("%s: is not what the record of the training holds", name);
+        g_autofree char *said = g_strdup_printf("%s: does not match the record of the training (it was changed, damaged or removed): "
+                                                "it is ",
+                                                name);
         command_expect(&o, 0, said);
         g_autofree char *after = test_bytes(root, "run/runs/rank/1/predictions.csv", NULL);
         g_assert_cmpstr(before, ==, after);
@@ -318,7 +322,7 @@ static void test_partial(void) {
     g_assert_nonnull(strstr(info, "\"method\" : \"rank-both\""));
     g_assert_nonnull(strstr(info, "\"pairs\" : \"both\""));
     command_run(&o, root, "run", "partial/cohort.csv", "-o", "wrong", "--methods", "rank-both", "--pairs", "within", NULL);
-    command_expect(&o, 1, "method rank-both is the one with --pairs both: leave --pairs out, or take another method");
+    command_expect(&o, 1, "method rank-both always has --pairs both: leave --pairs out, or choose another method");
 }
 
 /* Folds drawn by the run: each slide tested once, a folder each; with the table that `splits` writes the same sets. */
@@ -349,9 +353,11 @@ static void test_drawn_folds(void) {
     command_run(&o, root, "run", "all.csv", "-o", "drawn", "--folds", "9", NULL);
     command_expect(&o, 1, "cannot be divided into 9 folds: label 0 has only 5 patients");
     command_run(&o, root, "run", "all.csv", "-o", "drawn", "--folds", "2", "--splits", "drawn.csv", NULL);
-    command_expect(&o, 1, "--splits fixes the sets, --folds draws them");
+    command_expect(&o, 1, "--splits fixes the sets and --folds draws them: give only one");
     command_run(&o, root, "train", "all.csv", "-o", "alone", "--folds", "2", NULL);
-    command_expect(&o, 1, "--folds means several trainings");
+    command_expect(&o, 1,
+                   "--folds needs several trainings: use 'rankmil run', or write the folds with 'rankmil splits' and choose "
+                   "one with --splits and --seed");
 }
 
 /* -- one model in picture, table and prediction -------------------------------------------------------------------------------- */
@@ -391,7 +397,7 @@ static void test_predict_many(void) {
     command_expect(&o, 0, "");
     command_run(&o, root, "predict", "run/runs/rank/0", "in", "gone.svs", "cohort/slides/*_none_*.tiff", "-o", "many", NULL);
     command_expect(&o, 1, "gone.svs: there is no such file or folder");
-    g_assert_nonnull(strstr(o.err, "no file has a name of this pattern"));
+    g_assert_nonnull(strstr(o.err, "no file matches this pattern"));
     g_assert_nonnull(strstr(o.err, "1 file passed over"));
     g_assert_null(strstr(o.err, "inputs.csv")); /* a file that the user did not write */
     g_autofree char *first = test_bytes(root, "many/predictions.csv", NULL);
@@ -432,7 +438,7 @@ static void test_seen(void) {
     command_run(&o, root, "report", "renamed", NULL);
     command_expect(&o, 0, "");
     g_autofree char *page = test_bytes(root, "renamed/report.html", NULL);
-    g_assert_nonnull(strstr(page, "the metrics are no external validation"));
+    g_assert_nonnull(strstr(page, "this is not an external validation"));
 }
 
 /* Another evaluation into the same folder replaces the one before, instead of being averaged with it. */
@@ -443,7 +449,7 @@ static void test_external_again(void) {
     command_expect(&o, 0, "");
     g_assert_nonnull(strstr(o.out, "rank, mean of 2 models"));
     command_run(&o, root, "evaluate", "run/runs/abmil/1", "--cohort", "run/cohort.csv", "-o", "ext", "--json", NULL);
-    command_expect(&o, 0, "held an earlier evaluation, which this one replaces");
+    command_expect(&o, 0, "an earlier evaluation was here; this one replaces it");
     g_assert_null(strstr(o.out, "mean of"));
     g_assert_false(test_exists(root, "ext/runs"));
     g_autofree char *own = test_bytes(root, "run/runs/abmil/1/predictions.csv", NULL),
@@ -454,9 +460,9 @@ static void test_external_again(void) {
     g_autofree char *table = test_bytes(root, "run/cohort.csv", NULL);
     g_free(test_file(root, "run/copy.csv", table));
     command_run(&o, root, "evaluate", "run", "--cohort", "run/copy.csv", "-o", "ext", NULL);
-    command_expect(&o, 1, "ext: holds the evaluation on another cohort");
+    command_expect(&o, 1, "ext: contains the evaluation of another cohort, ");
     command_run(&o, root, "evaluate", "run", "--cohort", "run/cohort.csv", "-o", "run", NULL);
-    command_expect(&o, 1, "run: holds other results");
+    command_expect(&o, 1, "run: contains results that 'rankmil evaluate --cohort' did not write: give another -o DIR");
 }
 
 /* -- two processes, two cohorts ------------------------------------------------------------------------------------------------ */
@@ -484,7 +490,7 @@ static void test_other_cohort(void) {
     command_run(&o, root, "synth", "others", "--slides", "8", "--width", "900", "--height", "900", "--seed", "6", "-q", NULL);
     command_expect(&o, 0, "");
     command_run(&o, root, "run", "others/cohort.csv", "-o", "run", NULL);
-    command_expect(&o, 1, "run: holds the work on another cohort");
+    command_expect(&o, 1, "run: contains work on another cohort");
     g_autofree char *after = test_bytes(root, "run/run.json", NULL);
     g_assert_cmpstr(before, ==, after);
     g_assert_cmpint(test_entries(root, "run/tiles"), ==, 10);
@@ -505,10 +511,10 @@ static void test_early(void) {
     for (int64_t i = 0; i < slides->count; i++) g_string_append_printf(csv, "%s,%d\n", slides->rows[i].slide, slides->rows[i].target.label);
     g_free(test_file(root, "plain.csv", csv->str));
     command_run(&o, root, "run", "plain.csv", "-o", "early", "--methods", "abmil,instance", NULL);
-    command_expect(&o, 1, "plain.csv: no slide has an annotation: instance learns from annotated patches alone");
+    command_expect(&o, 1, "plain.csv: no slide has an annotation, and instance learns only from annotated patches");
     g_assert_false(test_exists(root, "early/tiles"));
     command_run(&o, root, "run", "plain.csv", "-o", "early", "--methods", "rank", "--epochs", "1", "--heatmaps", "0", NULL);
-    command_expect(&o, 0, "no slide has an annotation: rank has nothing to follow");
+    command_expect(&o, 0, "no slide has an annotation, so rank has nothing to follow");
 }
 
 int main(int argc, char **argv) {

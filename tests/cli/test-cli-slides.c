@@ -79,7 +79,7 @@ static void test_bounds_labels(void) {
     g_assert_null(strstr(o.err, "a.geojson"));
     /* exported without cropping: the labels are made again */
     command_run(&o, folder, "label", "c.csv", "-o", "w", "--uncropped", "--json", NULL);
-    command_expect(&o, 0, "no patch of s lies in this annotation");
+    command_expect(&o, 0, "no patch of s lies inside this annotation");
     command_run(&o, folder, "label", "c.csv", "-o", "w", "--json", NULL);
     g_assert_cmpint(number_of(&o, "annotated_patches"), ==, 1);
 }
@@ -171,9 +171,10 @@ static void test_resolutions(void) {
         g_free(make_slide(folder, slides[i].name, picture, (SlideForm){.mpp = slides[i].mpp, .strips = slides[i].strips}));
     expect_said(
         folder, "slide,label\na.tif,1\nb.tif,0\ncoarse.tif,0\n", (const char *[]){"a.tif", "coarse.tif", NULL},
-        "1 slide is coarser than the tiles' 0.5 µm per pixel and enlarged to it; leave out or give a larger --tile-mpp: coarse (1 µm)");
+        "1 slide is coarser than the tiles' 0.5 µm per pixel and enlarged to it; leave them out or give a larger --tile-mpp: coarse "
+        "(1 µm)");
     expect_said(folder, "slide,label\na.tif,1\nb.tif,0\nfine.tif,0\n", (const char *[]){"a.tif", "b.tif", "fine.tif", NULL},
-                "1 slide has 4 or more times the cohort's 0.5 µm per pixel, or a quarter of it or less: fine (0.12 µm)");
+                "1 slide has at least 4 times the cohort's 0.5 µm per pixel, or at most a quarter of it: fine (0.12 µm)");
     expect_said(folder, "slide,label\na.tif,1\nb.tif,0\nplain.tif,0\n", (const char *[]){"plain.tif", NULL},
                 "1 image is without a resolution");
     expect_said(folder, "slide,label\na.tif,1\nwrong.tif,0\n", (const char *[]){"wrong.tif", NULL},
@@ -186,7 +187,7 @@ static void test_resolutions(void) {
     command_expect(&o, 0, "");
     g_assert_null(strstr(o.err, "µm")); /* nothing is said of resolutions that go together */
     command_run(&o, folder, "check", "c.csv", "--tile-mpp", "20", NULL);
-    command_expect(&o, 0, "Is it the magnification?");
+    command_expect(&o, 0, "if you meant the magnification");
 }
 
 /* -- tissue -------------------------------------------------------------------------------------------------------------------- */
@@ -223,7 +224,7 @@ static void test_temporary(void) {
     write_cohort(folder, "big.png", NULL);
     g_auto(Outcome) o = {0};
     command_shell(&o, folder, "ulimit -f 20000; mkdir tmp; TMPDIR=$PWD/tmp \"$RANKMIL\" tile c.csv -o w");
-    command_expect(&o, 1, "big.png: its 0.3 GiB of pixels do not go into the temporary folder");
+    command_expect(&o, 1, "big.png: its 0.3 GiB of pixels do not fit into the temporary folder ");
     command_expect(&o, 1, "set TMPDIR to a folder with space");
     command_shell(&o, folder, "TMPDIR=$PWD/none \"$RANKMIL\" tile c.csv -o w");
     command_expect(&o, 1, "none: No such file or directory: set TMPDIR");

@@ -122,7 +122,7 @@ static void test_slurm(void) {
     g_assert_nonnull(strstr(o.err, " --partition=long --mem=32G "));
     g_assert_nonnull(strstr(o.out, "submitted: stages 7, shards 7, report 7"));
     command_shell(&o, root, "SLURM_ARRAY_TASK_ID=4 sh out/study.slurm shard");
-    command_expect(&o, 2, "--shard \"4/3\" is not I/N");
+    command_expect(&o, 2, "--shard \"4/3\": give I/N with I from 1 to N");
     command_shell(&o, root, "SLURM_ARRAY_TASK_ID=2 sh out/study.slurm shard");
     command_expect(&o, 1, "it's a cohort.csv");
 }
@@ -241,17 +241,17 @@ static void test_wrong(void) {
         int status;
     } cases[] = {
         {"plan.yaml", "usage: rankmil study PLAN COHORT -o DIR", 2},
-        {"plan.yaml C", "-o DIR is missing", 2},
-        {"nothing C -o o", "nothing: is not there, nor a plan of that name", 1},
+        {"plan.yaml C", "-o DIR is required", 2},
+        {"nothing C -o o", "nothing: there is no such file, and no plan of that name: comparison,", 1},
         {"broken.yaml C -o o", "broken.yaml: line 4: epochs is \"x\"; it must be a whole number in 1 … 1000000", 1},
         {"plan.yaml missing.csv -o o", "missing.csv", 1},
         {"plan.yaml C -o o --shard 3/2", "--shard \"3/2\"", 2},
         {"plan.yaml C -o o --shard 1", "--shard \"1\"", 2},
         {"plan.yaml C -o o --set values=x", "--set values=x: threshold is \"x\"; it must be a number in 0 … 1000000000", 1},
-        {"plan.yaml C -o o --set vary=sigma", "--set vary=sigma: a study of the kind threshold varies threshold", 1},
+        {"plan.yaml C -o o --set vary=sigma", "--set vary=sigma: a study of the kind threshold always varies threshold", 1},
         {"comparison C -o o --set vary=sigma --set values=-1", "--set values=-1: sigma is -1; it must be in 1e-06 … 1000000", 1},
         {"plan.yaml C -o o --set splits=missing.csv", "missing.csv: cannot be opened", 1},
-        {"plan.yaml C -o o --slurm=-1", "--slurm is not in", 2},
+        {"plan.yaml C -o o --slurm=-1", "--slurm must be 1 … 100000", 2},
         {"plan.yaml C -o o --memory much --set epochs=1", "--memory is \"much\"; it must be a size such as 4G", 1},
         {"plan.yaml C -o plan.yaml", "plan.yaml", 1},
     };
@@ -268,10 +268,10 @@ static void test_wrong(void) {
                 "seeds=1", "--set", "epochs=1", NULL);
     command_expect(&o, 0, "");
     command_run(&o, root, "study", "plan.yaml", cohort, "-o", "one", NULL);
-    command_expect(&o, 1, "study.sqlite: holds runs of another kind of study");
+    command_expect(&o, 1, "study.sqlite: contains runs of another kind of study (");
     /* 'rankmil run' there is refused before it writes anything */
     command_run(&o, root, "run", cohort, "-o", "one", NULL);
-    command_expect(&o, 1, "study.sqlite: holds runs of another kind of study (comparison, not run)");
+    command_expect(&o, 1, "study.sqlite: contains runs of another kind of study (comparison, not run)");
     g_autofree char *written = g_build_filename(root, "one", "run.json", NULL);
     g_assert_false(g_file_test(written, G_FILE_TEST_EXISTS));
     command_run(&o, root, "evaluate", "one", NULL);

@@ -21,7 +21,7 @@ static void test_features(void) {
     command_shell(&o, folder, "tail -n +2 run/localisation.csv | cut -d, -f1 | sort -u | wc -l"); /* annotated test slides */
     g_assert_cmpstr(o.out, ==, "4\n");
     command_run(&o, folder, "synth", "--features", "c", "--slides", "31", "--scale", "0.01", "--dim", "16", "--json", NULL);
-    command_expect(&o, 1, "is there already, but not made with these options");
+    command_expect(&o, 1, "already exists but was made with other options (");
 }
 
 /* Each task from one command, as the rest of rankmil reads it. */
@@ -54,34 +54,34 @@ static void test_usage(void) {
     static const struct {
         const char *arguments, *message;
         int status;
-    } cases[] = {{"--features --width 900", "--width does not go with --features", 2},
-                 {"--features --test 0.3", "--test does not go with --features", 2},
-                 {"--mnist m --features", "--features does not go with --mnist", 2},
-                 {"--mnist m --dim 9", "--dim does not go with --mnist", 2},
-                 {"--mnist m --width 900", "--width does not go with --mnist", 2},
-                 {"--mnist m --classes 3", "--classes does not go with --mnist", 2},
-                 {"--mnist m --sites 3", "--sites does not go with --mnist", 2},
+    } cases[] = {{"--features --width 900", "--width cannot be used with --features", 2},
+                 {"--features --test 0.3", "--test cannot be used with --features", 2},
+                 {"--mnist m --features", "--features cannot be used with --mnist", 2},
+                 {"--mnist m --dim 9", "--dim cannot be used with --mnist", 2},
+                 {"--mnist m --width 900", "--width cannot be used with --mnist", 2},
+                 {"--mnist m --classes 3", "--classes cannot be used with --mnist", 2},
+                 {"--mnist m --sites 3", "--sites cannot be used with --mnist", 2},
                  {"--mnist m", "m: has neither t10k-images-idx3-ubyte nor", 1},
-                 {"--classes 3 --survival", "give one of --classes, --survival and --number", 2},
-                 {"--classes 3 --positive 0.5", "--positive does not go with --classes, --survival and --number", 2},
-                 {"--survival --layout camelyon16", "layout: camelyon16 has the labels 0 and 1", 1},
-                 {"--features --classes 9", "classes: 9 is not in 2", 1},
-                 {"--classes 0", "--classes is 2", 2},
+                 {"--classes 3 --survival", "give only one of --classes, --survival and --number", 2},
+                 {"--classes 3 --positive 0.5", "--positive cannot be used with --classes, --survival and --number", 2},
+                 {"--survival --layout camelyon16", "layout: camelyon16 has only the labels 0 and 1: leave out the layout or the task", 1},
+                 {"--features --classes 9", "classes: 9: must be 2 … ", 1},
+                 {"--classes 0", "--classes must be 2 … 6", 2},
                  {"--patients -1", "patients: -1 is not a share", 1},
-                 {"--classes 1", "classes: 1 is not in 2", 1},
+                 {"--classes 1", "classes: 1: must be 2 … ", 1},
                  {"--features --patients 2", "patients: 2 is not a share", 1},
-                 {"--sites -1", "sites: -1 is not in 0", 1},
-                 {"--features --positive 0.3", "--positive does not go with --features", 2},
-                 {"--features --layout camelyon16", "--layout does not go with --features", 2},
-                 {"--layout tcga", "no layout \"tcga\"; there are rankmil, camelyon16, digestpath", 1},
-                 {"--scale 0.5", "--scale does not go without --features", 2},
-                 {"--precision float32", "--precision does not go without --features", 2},
-                 {"--features --precision double", "--precision is float16 or float32", 2},
-                 {"--features --scale 0", "scale: 0 is not in", 1},
-                 {"--features --slides 0", "bags together", 1},
-                 {"--features --slides 2000000", "bags together", 1},
+                 {"--sites -1", "sites: -1: must be 0 … ", 1},
+                 {"--features --positive 0.3", "--positive cannot be used with --features", 2},
+                 {"--features --layout camelyon16", "--layout cannot be used with --features", 2},
+                 {"--layout tcga", "no layout \"tcga\"; choose one of rankmil, camelyon16, digestpath", 1},
+                 {"--scale 0.5", "--scale cannot be used without --features", 2},
+                 {"--precision float32", "--precision cannot be used without --features", 2},
+                 {"--features --precision double", "--precision must be float16 or float32", 2},
+                 {"--features --scale 0", "scale: 0: must be", 1},
+                 {"--features --slides 0", "together they must be 1", 1},
+                 {"--features --slides 2000000", "together they must be 1", 1},
                  {"--features --difficulty -1", "difficulty: -1", 1},
-                 {"--slides 0", "slides: 0 is not in", 1}};
+                 {"--slides 0", "slides: 0: must be", 1}};
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *script = g_strdup_printf("\"$RANKMIL\" synth c %s", cases[i].arguments);
         command_shell(&o, folder, script);

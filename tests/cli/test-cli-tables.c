@@ -36,7 +36,7 @@ static void test_refused(void) {
     make_bag_files(root, 12);
     make_table("words.csv", 11, "01", "s11,f11.h5,tumor,\n");
     refused("words.csv", NULL,
-            "words.csv: line 13: label is \"tumor\", but in line 2 \"0\": write all classes as words, or all as numbers");
+            "words.csv: line 13: label is \"tumor\", but on line 2 it is \"0\": write all classes as words, or all as numbers");
     make_table("one.csv", 12, "0", "");
     refused("one.csv", NULL, "one.csv: every label is 0: training needs both classes");
     make_table("twins.csv", 10, "01", "s10,f10.h5,1,test\ns11,f10.h5,1,train\ns12,f11.h5,0,test\n");
@@ -90,7 +90,7 @@ static void test_targets(void) {
     command_run(&o, root, "check", "good.csv", "--target=survival", NULL);
     command_expect(&o, 1, "good.csv: line 1: there is no column named time, which --target survival needs");
     command_run(&o, root, "check", "good.csv", "--classes=0,2", NULL);
-    command_expect(&o, 1, "good.csv: line 3: label \"1\" is none of the classes 0 (negative), 2");
+    command_expect(&o, 1, "good.csv: line 3: label \"1\" is not one of the classes 0 (negative), 2");
     command_run(&o, root, "check", "good.csv", "--by-site", NULL);
     command_expect(&o, 1, "good.csv: line 1: there is no column named site, which --by-site needs");
 }
@@ -104,7 +104,7 @@ static void test_classes(void) {
     make_rows("classes.csv", "label,patient,site,split", words);
     command_run(&o, root, "check", "classes.csv", NULL);
     g_assert_nonnull(strstr(o.out, "classes.csv: classes: normal (negative), other, tumor\n"));
-    g_assert_nonnull(strstr(o.out, "classes.csv: sites may lie in several sets (--by-site keeps each in one)"));
+    g_assert_nonnull(strstr(o.out, "classes.csv: a site may be in several sets (--by-site keeps each site in one)"));
     g_assert_nonnull(strstr(o.out, "9 rows: 3 classes: 9 with a label, 0 without; "));
     g_assert_nonnull(strstr(o.out, "class normal, negative: 4 rows (train 1, val 1, test 2)"));
     g_assert_nonnull(strstr(o.out, "class other: 2 rows (train 1, val 0, test 0)"));
@@ -146,12 +146,12 @@ static void test_patients(void) {
     }
     g_free(test_file(root, "torn.csv", "id,features,label,patient\na,f0.h5,x,p\nb,f1.h5,y,p\nc,f2.h5,x,q\nd,f3.h5,y,r\n"));
     command_run(&o, root, "train", "torn.csv", "-o", "torn", "--bag=patient", NULL);
-    command_expect(&o, 1, "torn.csv: a patient cannot be one bag whose slides differ in what is predicted: \"p\" (lines 2 and 3)");
+    command_expect(&o, 1, "torn.csv: a patient cannot be one bag when the slides differ in what is predicted: \"p\" (lines 2 and 3)");
     g_free(test_file(clam, "splits_5.csv", ",train,val,test\n0,s0,s4,other\n"));
     command_run(&o, root, "check", "patients.csv", "--splits=clam", NULL);
     command_expect(&o, 1, "splits_5.csv: line 2: slide \"other\" is not in patients.csv");
     command_run(&o, root, "label", "patients.csv", "-o", "labels", "--lesion=LUAD=Tumor", NULL);
-    command_expect(&o, 1, "--lesion LUAD=Tumor: there is no class \"LUAD\"; there are normal, tumor");
+    command_expect(&o, 1, "--lesion LUAD=Tumor: there is no class \"LUAD\"; choose one of normal, tumor");
 }
 
 /* What does no harm is said once: near columns, slides that count twice, a cohort too small to be divided. */
@@ -159,14 +159,14 @@ static void test_said(void) {
     g_auto(Outcome) o = {0};
     g_free(test_file(root, "near.csv", "id,features,Label,case_id\na,f0.h5,0.0,p\nb,f1.h5,1.0,p\n"));
     command_run(&o, root, "check", "near.csv", "--json", NULL);
-    command_expect(&o, 0, "near.csv: column \"Label\" is taken for label");
-    command_expect(&o, 0, "near.csv: column \"case_id\" is not used: if it means what patient means here");
+    command_expect(&o, 0, "near.csv: column \"Label\" is taken as label");
+    command_expect(&o, 0, "near.csv: column \"case_id\" is not used: if it means the same as patient");
     command_expect(&o, 0, "too few slides to train on: near.csv: ");
     g_assert_nonnull(strstr(o.out, "\"positive\" : 1"));
     make_table("twice.csv", 12, "01", "s12,f0.h5,0,\n");
     g_free(test_file(root, "sets.csv", "id,a\ns0,train\ns12,train\ns1,train\ns2,val\ns3,val\ns4,test\ns5,test\n"));
     command_run(&o, root, "check", "twice.csv", "--splits=sets.csv", NULL);
-    command_expect(&o, 0, "s0 and s12 have the same features (same size, same bytes wherever compared): it counts twice");
+    command_expect(&o, 0, "s0 and s12 have the same features (same size, and the same bytes wherever compared): it counts twice");
     command_shell(&o, root, "cat good.csv | \"$RANKMIL\" check /dev/stdin && mkfifo p && { cat good.csv >p & \"$RANKMIL\" check p; }");
     command_expect(&o, 0, "");
     g_assert_nonnull(strstr(o.out, "12 rows: 6 positive"));
@@ -182,10 +182,10 @@ static void test_deep(void) {
     g_autofree char *folder = g_build_filename(root, "model", NULL);
     g_free(test_file(folder, "run.json", deep));
     command_run(&o, root, "predict", "model", "f0.h5", "-o", "p", NULL);
-    command_expect(&o, 1, "run.json: is nested more than 32 deep");
+    command_expect(&o, 1, "run.json: is nested more than 32 levels deep");
     g_free(test_file(root, "preprocessing.json", deep));
     command_run(&o, root, "train", "good.csv", "-o", "other", "--epochs=1", "--hidden=6", "--attention-dim=2", "-q", NULL);
-    command_expect(&o, 1, "preprocessing.json: is nested more than 32 deep");
+    command_expect(&o, 1, "preprocessing.json: is nested more than 32 levels deep");
 }
 
 /* Control characters of files and paths are shown, not obeyed by the terminal; a message is one line of bounded length. */

@@ -22,8 +22,8 @@ static void begin(void) {
                   "\"$RANKMIL\" run cohort/cohort.csv -o run --epochs 2 --heatmaps 2 " TILES "\n"
                   "for slide in cohort/slides/*; do cp \"$slide\" a.tiff; break; done\n"
                   "for bag in run/features/*; do cp \"$bag\" a.h5; break; done\n");
-    command_expect(&o, 0, "the encoder texture takes tiles of 224 px: tiles of 256 px at 0.5 µm per pixel are read with 224 px, at 0.5714");
-    command_expect(&o, 0, "features of 0.5 and 2 µm per pixel are joined: 219 + 219 numbers a tile");
+    command_expect(&o, 0, "the encoder texture takes tiles of 224 px, so tiles of 256 px at 0.5 µm per pixel are read with 224 px, at 0.5714");
+    command_expect(&o, 0, "features of 0.5 and 2 µm per pixel are joined: 219 + 219 numbers per tile");
 }
 
 static RmilBag *read_bag(const char *name) {
@@ -88,8 +88,8 @@ static void test_around(void) {
     g_assert_cmpint(annotated, >, 0);
     g_assert_cmpint(test_entries(root, "run/heatmaps"), >, 0);
     command_run(&o, root, "check", "cohort/cohort.csv", "--tile-px", "256", "--tile-mpp", "0.5,2", "--overlap", "64", NULL);
-    g_assert_nonnull(strstr(o.out, "tiles: 256 px at 0.5 µm per pixel, 128 µm a side, and about the same middle 256 px at 2, 512 µm, "
-                                   "overlapping by 64 px, 32 µm"));
+    g_assert_nonnull(strstr(o.out, "tiles: 256 px at 0.5 µm per pixel, 128 µm a side, and around the same centre 256 px at 2, 512 "
+                                   "µm, overlapping by 64 px, 32 µm"));
 }
 
 /* A slide goes the way of the training, whether one says so or not; what differs is refused with both values. */
@@ -111,13 +111,13 @@ static void test_predict(void) {
     first = g_strdup_printf("[[%ld,%ld],[%ld,%ld],[%ld,%ld]", x, y, x + 256, y, x + 256, y + 256);
     g_assert_nonnull(strstr(shapes, first));
     static const char *const cases[][2] = {
-        {"--tile-px=224", "made with --tile-px 256: --tile-px 224 would give it others"},
-        {"--overlap=0", "the model was trained on tiles that overlap by 64 px: --overlap 0 would give it others"},
-        {"--overlap=0.5", "the model was trained on tiles that overlap by 64 px: --overlap 0.5 would give it others"},
-        {"--tile-mpp=0.5", "trained on features of a second magnification of 2 µm per pixel: --tile-mpp 0.5 would give it others"},
-        {"--tile-mpp=0.5,1", "a second magnification of 2 µm per pixel: --tile-mpp 0.5,1 would give it others"},
-        {"--tile-mpp=1,2", "trained on tiles of 0.5 µm per pixel: --tile-mpp 1,2 would give it others"},
-        {"--tile-mpp=x", "--tile-mpp \"x\" is neither a number"},
+        {"--tile-px=224", "made with --tile-px 256, and --tile-px 224 would "},
+        {"--overlap=0", "the model was trained on tiles that overlap by 64 px, and --overlap 0 would "},
+        {"--overlap=0.5", "the model was trained on tiles that overlap by 64 px, and --overlap 0.5 would "},
+        {"--tile-mpp=0.5", "trained on features of a second magnification of 2 µm per pixel, and --tile-mpp 0.5 would "},
+        {"--tile-mpp=0.5,1", "a second magnification of 2 µm per pixel, and --tile-mpp 0.5,1 would "},
+        {"--tile-mpp=1,2", "trained on tiles of 0.5 µm per pixel, and --tile-mpp 1,2 would "},
+        {"--tile-mpp=x", "--tile-mpp \"x\": give one number"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         command_run(&o, root, "predict", "run", "a.tiff", "-o", "refused", cases[i][0], NULL);
@@ -125,8 +125,9 @@ static void test_predict(void) {
     }
     command_run(&o, root, "predict", "run/runs/rank/0/model.safetensors", "a.tiff", "-o", "alone", NULL); /* says nothing of slides */
     command_expect(&o, 1,
-                   "takes 438 features a patch, and a model file does not say how its slides were made into features. What is missing");
-    command_expect(&o, 1, "The encoder texture, which is taken where nobody names one, makes 219. Give --encoder NAME --weights FILE");
+                   "takes 438 features per patch, and a model file does not record how its slides were turned into features. To make "
+                   "them");
+    command_expect(&o, 1, "The encoder texture, which is used when none is named, makes 219. Give --encoder NAME --weights FILE");
     g_assert_cmpint(test_entries(root, "alone/features"), ==, 0);
 }
 
@@ -134,17 +135,17 @@ static void test_refused(void) {
     begin();
     g_auto(Outcome) o = {0};
     static const char *const cases[][2] = {
-        {"--overlap=0.95", "--overlap 0.95 is neither a share of a tile's side, 0 … 0.9, nor whole pixels"},
-        {"--overlap=1.5", "--overlap 1.5 is neither"},
+        {"--overlap=0.95", "--overlap 0.95: give a share of a tile's side, 0 … 0.9, or whole pixels, at most 0.9 of its side"},
+        {"--overlap=1.5", "--overlap 1.5: give a share"},
         {"--overlap=220", "--overlap 220 is more than 0.9 of a tile's side, which is 224 px"},
-        {"--overlap=-1", "--overlap -1 is neither"},
-        {"--tile-px=32", "--tile-px 32 is not in 64 … 1024"},
-        {"--tile-px=2000", "--tile-px 2000 is not in 64 … 1024"},
+        {"--overlap=-1", "--overlap -1: give a share"},
+        {"--tile-px=32", "--tile-px 32 is outside 64 … 1024"},
+        {"--tile-px=2000", "--tile-px 2000 is outside 64 … 1024"},
         {"--tile-mpp=0.5,0.5", "--tile-mpp gives the same µm per pixel twice: 0.5"},
-        {"--tile-mpp=0.5,", "--tile-mpp \"0.5,\" is neither a number"},
-        {"--tile-mpp=0.5,1,2", "--tile-mpp \"0.5,1,2\" is neither a number"},
-        {"--tile-mpp=0.5,1000", "--tile-mpp 1000 is not in 0.01 … 100"},
-        {"--tile-mpp=0", "--tile-mpp 0 is not in 0.01 … 100"},
+        {"--tile-mpp=0.5,", "--tile-mpp \"0.5,\": give one number"},
+        {"--tile-mpp=0.5,1,2", "--tile-mpp \"0.5,1,2\": give one number"},
+        {"--tile-mpp=0.5,1000", "--tile-mpp 1000 is outside 0.01 … 100"},
+        {"--tile-mpp=0", "--tile-mpp 0 is outside 0.01 … 100"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         command_run(&o, root, "tile", "cohort/cohort.csv", "-o", "never", cases[i][0], NULL);

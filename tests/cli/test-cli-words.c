@@ -52,8 +52,8 @@ static void test_check_outlines(void) {
                      "id,features,label,annotation\na,f0.h5,1,none.geojson\nb,f1.h5,0,none.geojson\nc,f2.h5,1,nuclei.geojson\n"));
     command_run(&o, root, "check", "outlines.csv", NULL);
     command_expect(&o, 0, "warning: a: ");
-    command_expect(&o, 0, "none.geojson outlines nothing: the slide trains on its label alone");
-    command_expect(&o, 0, "nuclei.geojson outlines nothing: the slide trains on its label alone");
+    command_expect(&o, 0, "none.geojson outlines nothing, so the slide trains on its label alone");
+    command_expect(&o, 0, "nuclei.geojson outlines nothing, so the slide trains on its label alone");
     g_assert_null(strstr(o.err, "warning: b: "));
 }
 
@@ -83,7 +83,7 @@ static void test_metrics_cut(void) {
     g_free(test_file(root, "logits.csv", "label,probability\n0,-3.5\n0,0.2\n1,0.4\n1,7\n"));
     g_free(test_file(root, "shares.csv", "label,probability\n0,0\n0,0.2\n1,0.4\n1,1\n"));
     command_run(&o, root, "metrics", "logits.csv", "--bootstrap=10", NULL);
-    command_expect(&o, 0, "logits.csv: the scores lie in -3.5 … 7, so they are no probabilities");
+    command_expect(&o, 0, "logits.csv: the scores range from -3.5 to 7, so they are not probabilities");
     g_autofree char *first = g_strdup(o.out);
     command_run(&o, root, "metrics", "logits.csv", "--bootstrap=10", "--cut=0.5", NULL);
     command_expect(&o, 0, "");
@@ -99,13 +99,13 @@ static void test_seeds(void) {
     begin();
     g_auto(Outcome) o = {0};
     command_run(&o, root, "train", "cohort.csv", "-o", "model", "--splits=splits.csv", "--epochs=1", NULL);
-    command_expect(&o, 1, "no column's name ends in seed 0: the columns are of seed 1, 2, 3");
+    command_expect(&o, 1, "no column's name ends in the seed 0; the columns have the seeds 1, 2, 3");
     g_autofree char *splits = test_bytes(root, "splits.csv", NULL);
     g_auto(GStrv) parts = g_strsplit(splits, "\n", 2);
     g_autofree char *large = g_strconcat("id,a 9223372036854775808,b99999999999999999999,c9223372036854775807\n", parts[1], NULL);
     g_free(test_file(root, "large.csv", large));
     command_run(&o, root, "train", "cohort.csv", "-o", "model", "--splits=large.csv", "--seed=7", "--epochs=1", NULL);
-    command_expect(&o, 1, "the columns are of seed 0, 1, 9223372036854775807");
+    command_expect(&o, 1, "the columns have the seeds 0, 1, 9223372036854775807");
 }
 
 static void test_no_table(void) {
@@ -121,7 +121,7 @@ static void test_no_table(void) {
         command_run(&o, root, commands[i], "slides", more, NULL);
         command_expect(&o, 1, "slides: is a folder, not a table of slides: 'rankmil cohort LAYOUT DIR' writes");
         command_run(&o, root, commands[i], "work", more, NULL);
-        command_expect(&o, 1, "work: is a folder, not a table of slides: its table is work/cohort.csv");
+        command_expect(&o, 1, "work: is a folder, not a table of slides: use its table work/cohort.csv");
         g_autofree char *script = g_strdup_printf("\"$RANKMIL\" %s made/slides/*.tif* %s", commands[i], more);
         command_shell(&o, root, script);
         command_expect(&o, 1, ": is a slide, not a table of slides: 'rankmil cohort LAYOUT DIR' writes");
@@ -143,7 +143,7 @@ static void test_usage(void) {
     static const char *const wrong[] = {"--repeats=0", "--repeats=1001", "--heatmaps=-1"};
     for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++) {
         command_run(&o, root, "run", "cohort.csv", "-o", "never", wrong[i], NULL);
-        command_expect(&o, 2, "rankmil run: --repeats is in 1 … 1000, --heatmaps 0 or more\nSee 'rankmil run --help'.");
+        command_expect(&o, 2, "rankmil run: --repeats must be 1 … 1000, and --heatmaps 0 or more\nSee 'rankmil run --help'.");
     }
 }
 
@@ -154,10 +154,10 @@ static void test_problems(void) {
     g_free(test_file(root, "broken.h5", "no features"));
     g_free(test_file(root, "broken.csv", "id,features,label\na,broken.h5,1\nb,f1.h5,0\nc,gone.h5,1\nd,f3.h5,0\ne,f4.h5,0\n"));
     command_run(&o, root, "run", "broken.csv", "-o", "broken", "--epochs=1", "-q", NULL);
-    command_expect(&o, 1, "problems, each named above\n");
+    command_expect(&o, 1, " problems, each reported above\n");
     g_assert_null(strstr(o.err, "the rest is done"));
     command_run(&o, root, "check", "broken.csv", NULL);
-    command_expect(&o, 1, "problems, each named above; the rest is done\n");
+    command_expect(&o, 1, " problems, each reported above; the rest is done\n");
 }
 
 int main(int argc, char **argv) {

@@ -83,7 +83,7 @@ static void test_help(void) {
     command_run(&o, folder, "metrics", "--seed=1", "--", "-odd.csv", NULL); /* "--" ends the options */
     command_expect(&o, 1, "rankmil: -odd.csv: ");
     command_run(&o, folder, "compare", "--threads=2", "a", "b", NULL);
-    command_expect(&o, 1, "--threads means nothing to it");
+    command_expect(&o, 1, "' uses one thread: --threads has no effect here");
     command_run(&o, folder, "help", "fly", NULL);
     command_expect(&o, 2, "no command \"fly\"");
     command_run(&o, folder, "fly", NULL);
@@ -178,7 +178,7 @@ static void test_stages_and_train(void) {
     command_run(&o, root, "train", "cohort/cohort.csv", "-o", "two", NULL);
     command_expect(&o, 1, "has no features: run 'rankmil encode'");
     command_run(&o, root, "train", "stages/cohort.csv", "-o", "two", "--model", "clam-sb", "--guide", "rank", NULL);
-    command_expect(&o, 1, "--guide rank does not go with --model clam-sb");
+    command_expect(&o, 1, "--guide rank cannot be used with --model clam-sb");
 }
 
 static void test_predict(void) {
@@ -356,7 +356,7 @@ static void test_bad_features(void) {
     g_free(test_file(folder, "cohort.csv", table->str));
     g_auto(Outcome) o = {0};
     command_run(&o, folder, "train", "cohort.csv", "-o", "run", "--epochs", "2", NULL);
-    command_expect(&o, 1, "bag04: has features of size 24, the others have 16");
+    command_expect(&o, 1, "bag04: has features of size 24, but the others have 16");
     command_expect(&o, 1, "bag09");
     command_expect(&o, 1, "patch 1");
     gsize size;

@@ -57,15 +57,17 @@ static void test_predict(void) {
 static void test_wrong(void) {
     g_auto(Outcome) o = {0};
     command_run(&o, folder, "convert", "m.safetensors", "x.bin", "--encoder", "uni", NULL);
-    command_expect(&o, 2, "x.bin: an encoder is written as ONNX: its name ends in .onnx");
+    command_expect(&o, 2, "x.bin: encoders are written as ONNX: give an output name that ends in .onnx");
     command_run(&o, folder, "convert", "m.safetensors", "x.onnx", "--encoder", "uni", "--model", "abmil", NULL);
-    command_expect(&o, 2, "--encoder stands alone");
+    command_expect(&o, 2, "--encoder cannot be combined with --to (features and models) or --model (models)");
     command_run(&o, folder, "convert", "m.safetensors", "x.onnx", "--encoder", "texture", NULL);
-    command_expect(&o, 1, "the encoder texture is no network");
+    command_expect(&o, 1, "the encoder texture is not a network, so it cannot be written as ONNX");
     command_run(&o, folder, "convert", "m.safetensors", "x.onnx", "--encoder", "uni", NULL);
     command_expect(&o, 1, "these are not the weights of the encoder uni: ");
     command_run(&o, folder, "convert", "m.safetensors", "x.onnx", "--encoder", "auto", NULL);
-    command_expect(&o, 1, "m.safetensors: is no file of weights of an encoder that is known");
+    command_expect(&o, 1,
+                   "m.safetensors: does not contain the weights of any encoder that rankmil knows (docs/encoders.md lists "
+                   "them)");
     g_assert_false(test_exists(folder, "x.onnx"));
     command_run(&o, folder, "convert", "m.safetensors", "x.bin", NULL);
     command_expect(&o, 2, "x.bin: ");
@@ -76,9 +78,11 @@ static void test_wrong(void) {
     command_run(&o, folder, "convert", "m.safetensors", "x.onnx", "--threshold", "2", NULL);
     command_expect(&o, 1, "need --model NAME");
     command_run(&o, folder, "convert", "m.safetensors", "x.onnx", "--model", "abmil", "--threshold", "2", NULL);
-    command_expect(&o, 1, "m.safetensors: it was written by rankmil and holds its configuration");
+    command_expect(&o, 1,
+                   "m.safetensors: rankmil wrote it together with its configuration, which cannot be changed: leave the "
+                   "model's options out");
     command_run(&o, folder, "convert", "m.safetensors", "x.onnx", "--model", "clam-sb", "--guide", "rank", NULL);
-    command_expect(&o, 1, "--guide rank does not go with --model clam-sb");
+    command_expect(&o, 1, "--guide rank cannot be used with --model clam-sb");
     command_run(&o, folder, "convert", "m.safetensors", NULL);
     command_expect(&o, 2, "");
     g_assert_false(test_exists(folder, "x.onnx"));

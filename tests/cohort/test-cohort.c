@@ -49,14 +49,15 @@ static void test_bad(void) {
         {"Slide,SLIDE\na,b\n", "line 1: the columns \"Slide\" and \"SLIDE\" could both be slide"},
         {"slide,Patient,Split\na.svs,p,train\nb.svs,p,test\n", "line 3: split puts patient \"p\" into test, line 2 into train"},
         {"slide,label\na.svs,1.5\n", "line 2: label \"1.5\""},
-        {"slide,label\na.svs,0\nb.svs,maybe\n", "cohort.csv: line 3: label is \"maybe\", but in line 2 \"0\": write all classes as words"},
+        {"slide,label\na.svs,0\nb.svs,maybe\n", "cohort.csv: line 3: label is \"maybe\", but on line 2 it is \"0\": write all "
+                                                "classes as words"},
         {"slide,label\na.svs,-1\n", "line 2: label \"-1\""},
         {"slide,label\na.svs,0.5\n", "line 2: label \"0.5\""},
         {"slide,label\na.svs,1234567890123456\n", "line 2: label \"1234567890123456\" is not a class"},
-        {"slide,id\na.svs,x\nb.svs,y\nc.svs,x\n", "line 4: id \"x\" stands in line 2 already"},
-        {"slide\na/x.svs\nb/x.tif\n", "line 3: id \"x\" stands in line 2 already"},
-        {"slide,id\na.svs,x/y\n", "line 2: id \"x/y\" cannot name files"},
-        {"slide,id\na.svs,..\n", "line 2: id \"..\" cannot name files"},
+        {"slide,id\na.svs,x\nb.svs,y\nc.svs,x\n", "line 4: id \"x\" is already on line 2"},
+        {"slide\na/x.svs\nb/x.tif\n", "line 3: id \"x\" is already on line 2"},
+        {"slide,id\na.svs,x/y\n", "line 2: id \"x/y\" cannot be used as a file name: use no slashes"},
+        {"slide,id\na.svs,..\n", "line 2: id \"..\" cannot be used as a file name: use no slashes"},
         {"slide,features,label\na.svs,,\n,,1\n", "line 3: slide and features is empty"},
         {"slide,label\n,1\n", "line 2: slide is empty"},
         {"slide,split\na.svs,training\n", "line 2: split \"training\" is not train, val, test or empty"},
@@ -101,14 +102,21 @@ static void test_columns(void) {
     } cases[] = {
         {"slide,label,patient,site,Note", {NULL}},
         {"Slide,LABEL, Patient ,x,y",
-         {"column \"Slide\" is taken for slide", "column \"LABEL\" is taken for label", "column \"Patient\" is taken for patient"}},
-        {"slide,label,Patient ID,x,", {"column \"Patient ID\" is taken for patient"}},
-        {"slide,label,patient,PATIENT,x", {"column \"PATIENT\" is not used: there is a column patient"}},
-        {"slide,label,case_id,x,x2", {"column \"case_id\" is not used: if it means what patient means here, name it patient"}},
+         {"column \"Slide\" is taken as slide", "column \"LABEL\" is taken as label", "column \"Patient\" is taken as patient"}},
+        {"slide,label,Patient ID,x,", {"column \"Patient ID\" is taken as patient"}},
+        {"slide,label,patient,PATIENT,x", {"column \"PATIENT\" is not used, because there is a column patient"}},
+        {"slide,label,case_id,x,x2", {"column \"case_id\" is not used: if it means the same as patient, rename it to patient"}},
         {"slide,lable,Patients,spilt,x",
-         {"\"lable\" is not used: if it means what label", "\"Patients\" is not used", "\"spilt\" is not used: if it means what split"}},
-        {"slide,label,patient,tissue,x", {"column \"tissue\" is not used: here tissue names a file"}},
-        {"slide,class,subject,anotation,x", {"\"class\"", "\"subject\"", "\"anotation\" is not used: if it means what annotation"}},
+         {"\"lable\" is not used: if it means the same as label", "\"Patients\" is not used",
+          "\"spilt\" is not used: if it means the same "
+          "as split"}},
+        {"slide,label,patient,tissue,x",
+         {"column \"tissue\" is not used: a tissue column names files with outlines of tissue "
+          "(GeoJSON, or a mask image), and none of its cells does"}},
+        {"slide,class,subject,anotation,x",
+         {"\"class\"", "\"subject\"",
+          "\"anotation\" is not used: if it means the same as "
+          "annotation"}},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *text = g_strconcat(cases[i].header, "\na.svs,1,p,q,r\n", NULL);
@@ -152,7 +160,7 @@ static void test_labels(void) {
     labels_are("1 2", NULL);
     labels_are("0 1 2", NULL);
     labels_are("tumor normal", NULL);
-    labels_are("tumor tumor", "every label is \"tumor\": training needs two classes");
+    labels_are("tumor tumor", "every label is \"tumor\": training needs at least two classes");
     labels_are("0.00 0", "every label is 0: training needs both classes");
     labels_are(" ", "no slide has a label");
 }
@@ -174,10 +182,10 @@ static void test_twins(void) {
         {"a,a.h5,0,,train\nb,b.h5,1,,test\n", NULL, NULL}, /* of one size, unlike in the middle */
         {"a,copy.h5,0,,train\nb,again.h5,0,,train\n", "lines 2 and 3: a and b have the same features", NULL},
         {"a,copy.h5,0,,train\nb,again.h5,1,,\n",
-         "a and b have the same features (same size, same bytes wherever compared) but different labels", NULL},
+         "a and b have the same features (same size, and the same bytes wherever compared) but different labels", NULL},
         {"a,copy.h5,0,,train\nc,other.h5,0,,\nb,copy.h5,0,,test\n", NULL,
-         "lines 2 and 4: a and b have the same features (same size, same bytes "
-         "wherever compared), but one is in train and one in test: remove one"},
+         "lines 2 and 4: a and b have the same features (same size, and the same bytes wherever compared), but one is in train and "
+         "one in test: remove one"},
         {"a,,0,empty.svs,train\nb,,0,empty2.svs,test\nc,,0,missing.svs,\n", NULL, NULL},
         {"a,,0,a.h5,val\nb,,0,./a.h5,test\n", NULL, "a and b have the same slide"},
     };

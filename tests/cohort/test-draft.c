@@ -160,23 +160,25 @@ static void test_archive(Fixture *f, gconstpointer data) {
     g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
     g_assert_cmpstr(text, ==, "<outline/>");
     g_assert_false(g_file_test(stray, G_FILE_TEST_EXISTS));
-    g_assert_nonnull(strstr(f->told->str, "lesion_annotations.zip: is not unpacked"));
+    g_assert_nonnull(strstr(f->told->str, "lesion_annotations.zip: is an archive; its outlines are unpacked into "));
 }
 
 static void test_wrong_camelyon16(Fixture *f, gconstpointer data) {
-    refuse(f, "camelyon16", NULL, RMIL_ERROR_DATA, "holds no slides in training/normal");
+    refuse(f, "camelyon16", NULL, RMIL_ERROR_DATA, "contains no slides in training/normal");
     put(f, "testing/images/test_001.tif", "");
-    refuse(f, "camelyon16", NULL, RMIL_ERROR_DATA, "there is no testing/reference.csv");
+    refuse(f, "camelyon16", NULL, RMIL_ERROR_DATA,
+           "there is neither testing/reference.csv nor evaluation/reference.csv, which give "
+           "the labels of the test slides");
     put(f, "testing/reference.csv", "test_002,Normal,None,None\n");
     refuse(f, "camelyon16", NULL, RMIL_ERROR_DATA, "test_001.tif: reference.csv does not say");
     put(f, "testing/reference.csv", "test_001,Perhaps,None,None\n");
     refuse(f, "camelyon16", NULL, RMIL_ERROR_FORMAT, "reference.csv: line 1: \"Perhaps\" is not a label of test_001");
     put(f, "testing/reference.csv", "nothing\n");
-    refuse(f, "camelyon16", NULL, RMIL_ERROR_FORMAT, "reference.csv: names no test slide");
+    refuse(f, "camelyon16", NULL, RMIL_ERROR_FORMAT, "reference.csv: lists no test slide");
     put(f, "training/lesion_annotations.zip", "PK no archive");
     refuse(f, "camelyon16", NULL, RMIL_ERROR_FORMAT, "lesion_annotations.zip: cannot be unpacked");
     refuse(f, "camelyon", NULL, RMIL_ERROR_ARGUMENT,
-           "no data set layout named \"camelyon\"; known are camelyon16, digestpath, class-folders");
+           "no data set layout named \"camelyon\"; choose one of camelyon16, digestpath, class-folders");
 }
 
 /* -- DigestPath 2019 -------------------------------------------------------------------------------------------------------- */
@@ -198,7 +200,7 @@ static void test_digestpath(Fixture *f, gconstpointer data) {
 static void test_wrong_digestpath(Fixture *f, gconstpointer data) {
     refuse(f, "digestpath", NULL, RMIL_ERROR_DATA, "there is no folder tissue-train-pos-v1");
     put(f, "tissue-train-pos-v1/a_mask.jpg", "");
-    refuse(f, "digestpath", NULL, RMIL_ERROR_DATA, "tissue-train-pos-v1: holds no images");
+    refuse(f, "digestpath", NULL, RMIL_ERROR_DATA, "tissue-train-pos-v1: contains no images");
     put(f, "tissue-train-pos-v1/a.jpg", "");
     refuse(f, "digestpath", NULL, RMIL_ERROR_DATA, "there is no folder tissue-train-neg");
 }
@@ -231,7 +233,7 @@ static void test_sets(Fixture *f, gconstpointer data) {
     put(f, "val/x/c.png", "");
     put(f, "Test/y/d.png", "");
     put(f, "Test/z/e.png", "");
-    refuse(f, "class-folders", (const char *const[]){"w", NULL}, RMIL_ERROR_ARGUMENT, "there is no class folder \"w\"; there are x, y, z");
+    refuse(f, "class-folders", (const char *const[]){"w", NULL}, RMIL_ERROR_ARGUMENT, "there is no class folder \"w\"; choose one of x, y, z");
     make_and_read(f, "class-folders", (const char *const[]){"x", "z", NULL});
     check(f, "a", 1, RMIL_SPLIT_TRAIN, NULL);
     check(f, "b", 0, RMIL_SPLIT_TRAIN, NULL);
@@ -272,14 +274,15 @@ static void test_deeper(Fixture *f, gconstpointer data) {
     check(f, "p2_cancer_a", 1, RMIL_SPLIT_NONE, NULL);
     check(f, "b", 1, RMIL_SPLIT_NONE, NULL);
     check(f, "c", 0, RMIL_SPLIT_NONE, NULL);
-    g_assert_nonnull(strstr(
-        f->told->str,
-        "/cancer: holds no slides itself; taken are those of the folders in it (if each is a patient, add the column patient): p1, p2"));
-    g_assert_nonnull(strstr(f->told->str, "/benign: left out are the folders in it that hold images or features, too: thumbnails"));
-    g_assert_nonnull(strstr(f->told->str, "/notes: left out, for neither it nor the folders in it hold slides"));
+    g_assert_nonnull(
+        strstr(f->told->str,
+               "/cancer: contains no slides itself; those in its folders are taken (if each folder is a patient, add the column patient): "
+               "p1, p2"));
+    g_assert_nonnull(strstr(f->told->str, "/benign: folders inside it that also contain images or features are left out: thumbnails"));
+    g_assert_nonnull(strstr(f->told->str, "/notes: left out, because neither it nor the folders in it contain slides or features"));
     put(f, "centre/normal/d.svs", "");
     g_assert_cmpint(g_unlink(f->table), ==, 0);
-    refuse(f, "class-folders", NULL, RMIL_ERROR_DATA, "classes seem to lie one level deeper, in centre/normal");
+    refuse(f, "class-folders", NULL, RMIL_ERROR_DATA, "the classes seem to be one level deeper, in centre/normal");
 }
 
 /* Names that no table can hold are left out, and said; the table that is written can be read. */
@@ -294,9 +297,9 @@ static void test_odd_names(Fixture *f, gconstpointer data) {
     g_assert_cmpint(f->summary.rows, ==, 3);
     check(f, "\xc3\xbc \xe6\x97\xa5", 0, RMIL_SPLIT_NONE, NULL);
     check(f, "comma, \"quote\"", 0, RMIL_SPLIT_NONE, NULL);
-    g_assert_nonnull(strstr(f->told->str, "cancer/caf\xef\xbf\xbd.svs: left out, for its name is not UTF-8: rename it"));
-    g_assert_nonnull(strstr(f->told->str, "cancer/ a.svs: left out, for its name begins or ends with a blank"));
-    g_assert_nonnull(strstr(f->told->str, "break.svs: left out, for its name has a backslash or a control character"));
+    g_assert_nonnull(strstr(f->told->str, "cancer/caf\xef\xbf\xbd.svs: left out, because its name is not UTF-8: rename it"));
+    g_assert_nonnull(strstr(f->told->str, "cancer/ a.svs: left out, because its name begins or ends with a blank"));
+    g_assert_nonnull(strstr(f->told->str, "break.svs: left out, because its name has a backslash or a control character"));
     g_autofree char *stem = g_strnfill(220, 'n'), *file = g_strconcat("cancer/", stem, ".svs", NULL);
     put(f, file, "");
     g_assert_cmpint(g_unlink(f->table), ==, 0);

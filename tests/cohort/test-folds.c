@@ -96,7 +96,7 @@ static void test_refused(void) {
     g_assert_null(rmil_repeats_fold(few, 5, 0.2, seeds, 1, &error));
     test_error(&error, RMIL_ERROR_DATA, "cannot be divided into 5 folds: label 1 has only 3 patients");
     g_assert_null(rmil_repeats_fold(named, 5, 0.2, seeds, 1, &error));
-    test_error(&error, RMIL_ERROR_DATA, "its column split puts slides into sets");
+    test_error(&error, RMIL_ERROR_DATA, "its split column assigns slides to sets, but folds divide all slides: remove that column");
 }
 
 int main(int argc, char **argv) {

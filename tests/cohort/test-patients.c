@@ -62,10 +62,12 @@ static void test_by_patient(void) {
         const char *text, *message;
     } wrong[] = {
         {"slide,label,patient\na.svs,0,p\nb.svs,1,p\n",
-         "a patient cannot be one bag whose slides differ in what is predicted: \"p\" (lines 2 and 3)"},
+         "a patient cannot be one bag when the slides differ in what is predicted: \"p\" (lines 2 and 3)"},
         {"slide,time,event,patient\na.svs,2,0,p\nb.svs,3,0,p\n", "\"p\" (lines 2 and 3)"},
-        {"slide,patient\na.svs,b\nb.svs,\n", "lines 2 and 3: \"b\" is a patient, and the id of a slide without one"},
-        {"slide,patient\na.svs,x/y\n", "line 2: patient \"x/y\" cannot name files"},
+        {"slide,patient\na.svs,b\nb.svs,\n", "lines 2 and 3: \"b\" is both a patient and the id of a slide without a patient: rename "
+                                             "one of them"},
+        {"slide,patient\na.svs,x/y\n", "line 2: patient \"x/y\" cannot be used as a file name, as --bag patient needs: use no "
+                                       "slashes and a shorter name"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++) {
         g_autoptr(RmilCohort) bad = read_text(wrong[i].text, FALSE);
@@ -203,7 +205,7 @@ static void test_broken(Fixture *f, gconstpointer data) {
     f->bags[2] = make_bag(3, 16, RMIL_FLOAT32);
     write_bag(f, 2);
     g_autoptr(RmilBagSet) wide = load(f, 0);
-    g_assert_nonnull(strstr(wide->errors[0], "slide \"s2\" of \"p\": has features of size 16, slide \"s0\" of 8"));
+    g_assert_nonnull(strstr(wide->errors[0], "slide \"s2\" of \"p\": has features of size 16, but slide \"s0\" has size 8"));
 }
 
 /* -- sets ------------------------------------------------------------------------------------------------------------------------ */
@@ -223,7 +225,7 @@ static void test_sites(void) {
     g_autofree char *text = sites_text();
     g_autoptr(RmilCohort) cohort = read_text(text, TRUE), usual = read_text(text, FALSE);
     g_assert_null(cohort->notes[0]);
-    g_assert_nonnull(strstr(usual->notes[0], "sites may lie in several sets (--by-site keeps each in one)"));
+    g_assert_nonnull(strstr(usual->notes[0], "a site may be in several sets (--by-site keeps each site in one)"));
     GError *error = NULL;
     const int64_t seeds[] = {0, 1, 2, 3};
     g_autoptr(GArray) drawn = rmil_repeats_draw(cohort, 0.2, 0.2, seeds, 4, &error),
@@ -283,7 +285,7 @@ static void test_bad_sites(void) {
     GError *error = NULL;
     g_assert_null(rmil_cohort_read_as(path, &how, &error));
     test_error(&error, RMIL_ERROR_FORMAT,
-               "line 3: split puts site \"x\" into test, line 2 into train: a site belongs to one set (--by-site)");
+               "line 3: split puts site \"x\" into test, line 2 into train: a site must stay in one set (--by-site)");
     g_assert_null(rmil_cohort_read_as(none, &how, &error));
     test_error(&error, RMIL_ERROR_FORMAT, "line 1: there is no column named site, which --by-site needs");
     /* sites x and y share patient q, whose own slides are still to be drawn */
@@ -305,7 +307,7 @@ static void test_no_site(void) {
     g_autoptr(RmilCohort) whole = read_text("slide,label,site\na.svs,0,x\nc.svs,,\n", TRUE), some = read_text(text, TRUE),
                           usual = read_text(text, FALSE);
     g_assert_null(whole->notes[0]);
-    g_assert_true(g_str_has_suffix(some->notes[0], ": 2 slides have no site (line 3, …): of such only patients stay whole"));
+    g_assert_true(g_str_has_suffix(some->notes[0], ": 2 slides have no site (line 3, …): there, only patients are kept whole"));
     g_assert_null(usual->notes[1]);
 }
 

@@ -133,10 +133,10 @@ static void test_mapped(Fixture *f, gconstpointer data) {
 static void test_budget(Fixture *f, gconstpointer data) {
     GError *error = NULL;
     g_assert_null(load(f, 1000, RMIL_FLOAT32, &error));
-    test_error(&error, RMIL_ERROR_MEMORY, "even with features in files that is too little");
+    test_error(&error, RMIL_ERROR_MEMORY, "that is too little even with features in files");
     g_free(g_steal_pointer(&f->cache));
     g_assert_null(load(f, 100000, RMIL_FLOAT32, &error));
-    test_error(&error, RMIL_ERROR_MEMORY, "more than the 0.00 GiB that are allowed");
+    test_error(&error, RMIL_ERROR_MEMORY, "but only 0.00 GiB is allowed");
 }
 
 static void test_broken(Fixture *f, gconstpointer data) {
@@ -152,7 +152,7 @@ static void test_broken(Fixture *f, gconstpointer data) {
         g_assert_cmpint(set->loaded, ==, 3);
         g_assert_nonnull(strstr(set->errors[1], "s1.h5: is not an HDF5 file, or is damaged or cut short"));
         g_assert_nonnull(strstr(set->errors[2], "s2.h5: cannot be opened: No such file"));
-        g_assert_nonnull(strstr(set->errors[4], "has features of size 32, the others have 64"));
+        g_assert_nonnull(strstr(set->errors[4], "has features of size 32, but the others have 64"));
         g_assert_null(set->bags[4]);
         compare_bags(set->bags[5], f->bags[5]);
     }
@@ -184,7 +184,7 @@ static void test_labels(Fixture *f, gconstpointer data) {
     g_autoptr(RmilBagSet) bad = load(f, 0, RMIL_FLOAT32, &error);
     g_assert_no_error(error);
     g_assert_cmpint(bad->loaded, ==, SLIDES - 1);
-    g_assert_nonnull(strstr(bad->errors[0], "s0.h5: /patch_labels has 99 values, 100 are expected"));
+    g_assert_nonnull(strstr(bad->errors[0], "s0.h5: /patch_labels has 99 values, but 100 are expected"));
 }
 
 static void test_folder_of_features(void) {

@@ -168,8 +168,8 @@ static void test_impossible(void) {
         {"slide,label\na.svs,0\nb.svs,0\nc.svs,1\nd.svs,1\n", "the validation set would have no slide"},
         {"slide,label,patient\na.svs,0,\nb.svs,0,\nc.svs,0,\nd.svs,1,p\ne.svs,1,p\nf.svs,1,p\n", "no slide with label 1"},
         {"slide,label,split\na.svs,0,train\nb.svs,1,train\nc.svs,0,test\nd.svs,1,test\n",
-         "the validation set would have no slide with label 0 (the cohort has 2 such slides; every set needs one, and patients are not "
-         "divided); leave `split` empty"},
+         "the validation set would have no slide with label 0 (the cohort has 2 such slides; every set needs one, and patients are "
+         "never divided); leave `split` empty for slides that may go into it"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(RmilCohort) cohort = cohort_of(cases[i].text);
@@ -207,10 +207,10 @@ static void test_table(void) {
     const struct {
         const char *text, *message;
     } cases[] = {{"id,one\n", "bad.csv: has a header but no rows"},
-                 {"id\na\n", "line 1: the column id and at least one"},
-                 {"name,one\na,test\n", "line 1: the column id"},
+                 {"id\na\n", "line 1: a column id and at least one column with a split are needed"},
+                 {"name,one\na,test\n", "line 1: a column id and at least one column with a split are needed"},
                  {"id,one\na,test\nx,test\n", "line 3: id \"x\" is not in"},
-                 {"id,one\na,test\na,test\n", "line 3: id \"a\" stands in line 2 already"},
+                 {"id,one\na,test\na,test\n", "line 3: id \"a\" is already on line 2"},
                  {"id,one\na,dev\n", "line 2: one \"dev\" is not train, val, test or empty"},
                  {"id,one\ne,train\nf,test\n", "column one: patient \"p\" is in two sets, train and test"},
                  {"id,one\nh,train\n", "column one: slide \"h\" is in a set but has no label"},
@@ -284,7 +284,7 @@ static void test_bad_clam(void) {
         RmilErrorCode code;
     } cases[] = {
         {"splits_0.csv", ",train,val,test\n0,a,c,e\n1,b,x,f\n", "splits_0.csv: line 3: slide \"x\" is not in ", RMIL_ERROR_FORMAT},
-        {"splits_0.csv", ",train,val,test\n0,a,c,e\n1,b,a,f\n", "splits_0.csv: line 3: slide \"a\" stands in line 2 already",
+        {"splits_0.csv", ",train,val,test\n0,a,c,e\n1,b,a,f\n", "splits_0.csv: line 3: slide \"a\" is already on line 2",
          RMIL_ERROR_FORMAT},
         {"splits_0.csv", ",train,val\n0,a,c\n", "splits_0.csv: line 1: CLAM's splits have the columns train, val and test",
          RMIL_ERROR_FORMAT},
@@ -295,7 +295,7 @@ static void test_bad_clam(void) {
         {"splits_0_bool.csv", ",train,val,test\na,True,True,False\n", "line 2: slide \"a\" is in two sets, train and val",
          RMIL_ERROR_FORMAT},
         {"splits_0_bool.csv", ",train,val,test\na,yes,no,no\n", "line 2: train \"yes\" is neither True nor False", RMIL_ERROR_FORMAT},
-        {"other.csv", ",train,val,test\n0,a,c,e\n", "is a folder without splits: CLAM's are named splits_0.csv", RMIL_ERROR_FORMAT},
+        {"other.csv", ",train,val,test\n0,a,c,e\n", "contains no splits: CLAM names them splits_0.csv, splits_1.csv …", RMIL_ERROR_FORMAT},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *folder = test_folder();

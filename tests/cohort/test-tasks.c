@@ -72,15 +72,15 @@ static void test_given(void) {
     classes_are("1|0.0", &by_plain, "0,1", TRUE, "10", NULL);
     GError *error = NULL;
     g_assert_null(try_as("slide,label\na.svs,LUAD\nb.svs,other\n", &by_subtypes, &error));
-    test_error(&error, RMIL_ERROR_FORMAT, "cohort.csv: line 3: label \"other\" is none of the classes LUSC, LUAD");
+    test_error(&error, RMIL_ERROR_FORMAT, "cohort.csv: line 3: label \"other\" is not one of the classes LUSC, LUAD");
     g_assert_null(try_as("slide,label\na.svs,luad\n", &by_subtypes, &error));
-    test_error(&error, RMIL_ERROR_FORMAT, "line 2: label \"luad\" is none of the classes LUSC, LUAD: write it as \"LUAD\"");
+    test_error(&error, RMIL_ERROR_FORMAT, "line 2: label \"luad\" is not one of the classes LUSC, LUAD: write it as \"LUAD\"");
     const struct {
         const char *const *classes;
         const char *message;
-    } wrong[] = {{one, "--classes names 1 class: 2 to 20"},
+    } wrong[] = {{one, "--classes names 1 class: give 2 to 20"},
                  {twice, "--classes names \"A \" twice"},
-                 {empty, "--classes: \"\" cannot name"}};
+                 {empty, "--classes: \"\" cannot be the name"}};
     for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++) {
         const RmilReading how = {.classes = wrong[i].classes};
         g_assert_null(try_as("slide,label\na.svs,a\n", &how, &error));
@@ -106,11 +106,11 @@ static void test_bad_classes(void) {
         {"Tumor|normal|TUMOR", "line 4: label \"TUMOR\" and \"Tumor\" (line 2) differ only in case or blanks: write one of them"},
         {"lung adeno|b|lung  adeno", "line 4: label \"lung  adeno\" and \"lung adeno\" (line 2) differ only in case or blanks"},
         {"tumor|tumor\u00a0", "(line 2) differ only in case or blanks"},
-        {"0|1|tumor", "line 4: label is \"tumor\", but in line 2 \"0\": write all classes as words, or all as numbers"},
-        {"tumor|1", "line 3: label is \"1\", but in line 2 \"tumor\""},
+        {"0|1|tumor", "line 4: label is \"tumor\", but on line 2 it is \"0\": write all classes as words, or all as numbers"},
+        {"tumor|1", "line 3: label is \"1\", but on line 2 it is \"tumor\""},
         {many->str,
          "line 22: label has more than 20 different values (\"0.x\", \"1.x\", \"2.x\", \"3.x\", \"4.x\", …): it looks like a column of ids"},
-        {numbers->str, "belongs into a column named value"},
+        {numbers->str, "put it into a column named value"},
         {both, "line 3: label \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…\" is too long for the name of a class: at most 63 bytes"},
         {"a|0.5", "line 3: label \"0.5\" is not a class"},
         {"a|NaN", "line 3: label \"NaN\" is not a class: leave the cell empty"},
@@ -146,7 +146,7 @@ static void test_survival(void) {
     } wrong[] = {
         {"1,1\n0,1\n", "line 3: time \"0\" is 0 or below"},    {"-2,0\n", "line 2: time \"-2\" is 0 or below"},
         {"soon,0\n", "line 2: time \"soon\" is not a number"}, {"inf,0\n", "line 2: time \"inf\" is not a number"},
-        {"1,2\n", "line 2: event \"2\" is not known"},         {",1\n", "line 2: time is empty, but event is \"1\""},
+        {"1,2\n", "line 2: event \"2\" is not understood"},         {",1\n", "line 2: time is empty, but event is \"1\""},
         {"4,\n", "line 2: event is empty, but time is \"4\""},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++) {
@@ -191,7 +191,7 @@ static void test_target(void) {
     g_assert_null(try_as("slide,label,time\na.svs,1,2\n", &survival, &error));
     test_error(&error, RMIL_ERROR_FORMAT, "line 1: there is no column named event, which --target survival needs");
     g_autoptr(RmilCohort) half = read_as("slide,time\na.svs,3\n", &usual), both = read_as("slide,label,event\na.svs,1,1\n", &usual);
-    g_assert_true(g_str_has_suffix(half->notes[0], ": column time is not used: a time to an event needs both columns, time and event"));
+    g_assert_true(g_str_has_suffix(half->notes[0], ": column time is not used: predicting a time needs both columns, time and event"));
     g_assert_null(both->notes[0]); /* it is nobody's business where there is a label */
     RmilTargetColumn column;
     g_assert_true(rmil_target_column_parse("survival", &column, NULL) && column == RMIL_TARGET_SURVIVAL);
@@ -205,8 +205,8 @@ static void test_near(void) {
                           labelled = read_as("slide,OS_time,status,label\na.svs,1,1,1\n", &usual),
                           taken = read_as("slide,Time,EVENT\na.svs,1,1\n", &usual),
                           other = read_as("slide,tile,size,class,time,event\na.svs,1,1,x,1,1\n", &usual);
-    g_assert_nonnull(strstr(near->warnings[0], "column \"OS_time\" is not used: if it means what time means here, name it time"));
-    g_assert_nonnull(strstr(near->warnings[1], "column \"status\" is not used: if it means what event means here, name it event"));
+    g_assert_nonnull(strstr(near->warnings[0], "column \"OS_time\" is not used: if it means the same as time, rename it to time"));
+    g_assert_nonnull(strstr(near->warnings[1], "column \"status\" is not used: if it means the same as event, rename it to event"));
     g_assert_null(labelled->warnings[0]);
     g_assert_cmpint(taken->task.kind, ==, RMIL_TASK_SURVIVAL);
     g_assert_null(other->warnings[0]);

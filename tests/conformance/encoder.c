@@ -122,7 +122,7 @@ void conformance_encoder(Conformance *c, const char *path) {
     g_autofree char *file = g_build_filename(path, "expected.safetensors", NULL);
     g_autoptr(RmilTensors) expected = rmil_safetensors_read(file, (gsize)1 << 30, &error);
     if (!expected || VIPS_INIT("conformance")) {
-        conformance_case(c, FALSE, "encoder", "%s", error ? error->message : "libvips does not start");
+        conformance_case(c, FALSE, "encoder", "%s", error ? error->message : "libvips cannot be started");
         g_clear_error(&error);
         return;
     }

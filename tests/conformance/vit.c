@@ -170,7 +170,7 @@ static void check(Conformance *c, const char *folder, const char *name) {
         k.config.pooling = RMIL_VIT_CLASS;
         k.worst = 0;
         done = run(&k, weights, &error);
-        also = "of bfloat16";
+        also = "this processor cannot multiply in bfloat16 (that needs AVX-512 BF16): use float32";
     }
     if (!done) conformance_case(c, FALSE, title, "%s", error->message);
     else if (k.report->len) conformance_case(c, FALSE, title, "%s", k.report->str);

@@ -48,7 +48,7 @@ static void test_info(void) {
     }
     GError *error = NULL;
     g_assert_null(rmil_encoder_info("textur", &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "known: texture, resnet50");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "choose one of texture, resnet50");
 }
 
 static RmilEncoder *open_texture(int workers) {
@@ -64,7 +64,7 @@ static void test_names(void) {
     RmilEncoderOptions options = {.workers = 1};
     g_assert_true(g_strv_contains(rmil_encoder_names(), "texture"));
     g_assert_null(rmil_encoder_new("textur", &options, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "no encoder is named \"textur\"; known: texture");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "there is no encoder \"textur\"; choose one of texture");
     options.workers = 0;
     g_assert_null(rmil_encoder_new("texture", &options, &error));
     test_error(&error, RMIL_ERROR_ARGUMENT, "0 workers");

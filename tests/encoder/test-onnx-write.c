@@ -378,9 +378,9 @@ static void test_refused(void) {
                     *inside = g_build_filename(folder, "x.onnx", "y.onnx", NULL);
     GError *error = NULL;
     g_assert_false(rmil_encoder_onnx_write("texture", weights, path, NULL, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "the encoder texture is no network");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "the encoder texture is not a network, so it cannot be written as ONNX");
     g_assert_false(rmil_encoder_onnx_write("nothing", weights, path, NULL, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "no encoder is named");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "there is no encoder \"");
     g_assert_false(rmil_encoder_onnx_write("uni", weights, path, NULL, &error));
     test_error(&error, RMIL_ERROR_FORMAT, "these are not the weights of the encoder uni");
     g_assert_false(rmil_encoder_onnx_write("resnet50", weights, path, NULL, &error));
@@ -410,8 +410,8 @@ static void test_says(void) {
         RmilEncoderOptions options;
         const char *identity, *note;
     } cases[] = {
-        {{.workers = 1}, "mean 0.485,0.456,0.406 sd 0.229,0.224,0.225; 224 px", "which is taken"},
-        {{.workers = 1, .sd = "0.5,0.5,0.5"}, "mean 0.485,0.456,0.406 sd 0.5,0.5,0.5", "what the options say instead"},
+        {{.workers = 1}, "mean 0.485,0.456,0.406 sd 0.229,0.224,0.225; 224 px", "which is used"},
+        {{.workers = 1, .sd = "0.5,0.5,0.5"}, "mean 0.485,0.456,0.406 sd 0.5,0.5,0.5", "the options given are used instead"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         RmilEncoderOptions options = cases[i].options;
@@ -428,10 +428,10 @@ static void test_says(void) {
 static void test_wrong(void) {
     static const struct {
         const char *key, *value, *message;
-    } wrong[] = {{"rankmil.input_px", "0", "rankmil.input_px \"0\", which is no number of 8 … 4096"},
-                 {"rankmil.mpp", "much", "rankmil.mpp \"much\", which is no number"},
-                 {"rankmil.mean", "1,2", "rankmil.mean 1,2: three numbers"},
-                 {"rankmil.sd", "0,1,1", "rankmil.sd 0,1,1: three numbers"}};
+    } wrong[] = {{"rankmil.input_px", "0", "rankmil.input_px \"0\", which is not a number from 8 to 4096"},
+                 {"rankmil.mpp", "much", "rankmil.mpp \"much\", which is not a number from "},
+                 {"rankmil.mean", "1,2", "rankmil.mean 1,2: give three numbers R,G,B, "},
+                 {"rankmil.sd", "0,1,1", "rankmil.sd 0,1,1: give three numbers R,G,B, "}};
     g_autofree char *folder = test_folder(), *path = g_build_filename(folder, "a.onnx", NULL);
     GError *error = NULL;
     RmilOnnxSays says;
@@ -461,9 +461,9 @@ static void test_device(void) {
     g_assert_false(rmil_encoder_check("resnet50", &bfloat16, &error));
     test_error(&error, RMIL_ERROR_ARGUMENT, "--encode-bfloat16 is for the processor's own code");
     g_assert_false(rmil_encoder_check("resnet50", &unknown, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "--device tpu: is none that is known");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "--device tpu: there is no such device: choose cpu, onnxruntime, cuda, tensorrt or rocm");
     g_assert_false(rmil_encoder_check("texture", &texture, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "--device onnxruntime is for networks; texture runs on the processor");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "--device onnxruntime is for networks, but texture always runs on the processor");
     if (!runtime()) return;
     const RmilEncoderOptions how = {.weights = weights, .workers = 1, .device = "onnxruntime"}, own = {.weights = weights, .workers = 1};
     g_autofree uint8_t *rgb = draw(224);

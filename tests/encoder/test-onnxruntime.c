@@ -204,7 +204,7 @@ static void test_outside(void) {
     g_assert_nonnull(at);
     memcpy(at, "../side.bin", 11);
     g_assert_true(g_file_set_contents(to, model, (gssize)size, NULL));
-    REFUSED(to, NOTHING, RMIL_ERROR_FORMAT, "outside.onnx: has tensors in the file ../side.bin, which does not lie beside it");
+    REFUSED(to, NOTHING, RMIL_ERROR_FORMAT, "outside.onnx: has tensors in the file ../side.bin, which is not beside it");
 }
 
 /* -- what does not do -------------------------------------------------------------------------------------------------------------- */
@@ -217,9 +217,12 @@ static void test_inputs(void) {
         const char *parts[4];
     } cases[] = {
         {"four", RMIL_ERROR_FORMAT, {"four.onnx: its input is pixels float32 4 × 3 × 16 × 16", "instead of 4"}},
-        {"last", RMIL_ERROR_FORMAT, {"last.onnx: its input is pixels float32 any × 16 × 16 × 3", "stand last"}},
+        {"last", RMIL_ERROR_FORMAT, {"last.onnx: its input is pixels float32 any × 16 × 16 × 3", "come last"}},
         {"two", RMIL_ERROR_FORMAT, {"two.onnx: has 2 inputs (pixels float32 any × 3 × any × any, more float32"}},
-        {"bytes", RMIL_ERROR_FORMAT, {"bytes.onnx: its input is pixels uint8", "float32 or float16 are needed"}},
+        {"bytes",
+         RMIL_ERROR_FORMAT,
+         {"bytes.onnx: its input is pixels uint8", "it must be images × 3 × height × width of float32 or "
+                                                   "float16"}},
         {"oblong", RMIL_ERROR_FORMAT, {"oblong.onnx: its input is pixels float32 any × 3 × 16 × 32", "square"}},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -265,18 +268,22 @@ static void test_devices(void) {
 
 static void test_options(void) {
     g_autofree char *path = model_path("free");
-    REFUSED(path, {.mean = "0.5,0.5"}, RMIL_ERROR_ARGUMENT, "--mean 0.5,0.5: three numbers are needed");
+    REFUSED(path, {.mean = "0.5,0.5"}, RMIL_ERROR_ARGUMENT, "--mean 0.5,0.5: give three numbers");
     REFUSED(path, {.mean = "124,116,104"}, RMIL_ERROR_ARGUMENT, "--mean 124,116,104: ", "at most 1");
     REFUSED(path, {.sd = "0,1,1"}, RMIL_ERROR_ARGUMENT, "--sd 0,1,1: ", "above 0");
     REFUSED(path, {.sd = "nan,1,1"}, RMIL_ERROR_ARGUMENT, "--sd nan,1,1: ");
     REFUSED(path, {.sd = "1,1,1,1"}, RMIL_ERROR_ARGUMENT, "--sd 1,1,1,1: ");
-    REFUSED(path, {.input_px = 4}, RMIL_ERROR_ARGUMENT, "--input-px 4 is not in 8 … 4096");
-    REFUSED(path, {.device = "tpu"}, RMIL_ERROR_ARGUMENT, "--device tpu: ", "cpu, onnxruntime, cuda, tensorrt, rocm");
+    REFUSED(path, {.input_px = 4}, RMIL_ERROR_ARGUMENT, "--input-px 4: must be 8 … 4096");
+    REFUSED(path, {.device = "tpu"}, RMIL_ERROR_ARGUMENT, "--device tpu: ",
+            "there is no such device: choose cpu, onnxruntime, cuda, "
+            "tensorrt or rocm");
     REFUSED(path, {.precision = RMIL_BFLOAT16}, RMIL_ERROR_ARGUMENT, "--encode-bfloat16");
     GError *error = NULL;
     const RmilEncoderOptions none = {.workers = 1}, others[] = {{.mean = "0,0,0"}, {.sd = "1,1,1"}, {.input_px = 16}, {.output = "x"}};
     g_assert_null(rmil_encoder_new("onnx", &none, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "the encoder onnx needs a file of weights");
+    test_error(&error, RMIL_ERROR_ARGUMENT,
+               "the encoder onnx needs its weights: give --weights FILE (docs/encoders.md says where to "
+               "get them)");
     for (gsize i = 0; i < G_N_ELEMENTS(others); i++) {
         g_assert_false(rmil_encoder_check("texture", &others[i], &error));
         test_error(&error, RMIL_ERROR_ARGUMENT, "for the encoder onnx; texture ");
@@ -291,7 +298,8 @@ static void test_libraries(void) {
                     *other = g_build_filename(g_getenv("RMIL_BUILD"), "librankmil.so", NULL),
                     *old = g_build_filename(g_getenv("RMIL_BUILD"), "tests", "encoder", "libold-onnxruntime.so", NULL);
     g_setenv("RMIL_ONNXRUNTIME", folder, TRUE);
-    REFUSED(path, NOTHING, RMIL_ERROR_ARGUMENT, folder, "holds no libonnxruntime.so", "tools/setup-onnxruntime");
+    REFUSED(path, NOTHING, RMIL_ERROR_ARGUMENT, folder, "contains no libonnxruntime.so, neither directly nor in",
+            "tools/setup-onnxruntime");
     g_setenv("RMIL_ONNXRUNTIME", text, TRUE);
     REFUSED(path, NOTHING, RMIL_ERROR_FORMAT, text, "cannot be loaded: ");
     g_setenv("RMIL_ONNXRUNTIME", other, TRUE);

@@ -222,13 +222,13 @@ static void test_weights(void) {
     test_error(&error, RMIL_ERROR_FORMAT, "has the shape (8, 3, 7, 7) where this needs (16, 3, 7, 7)");
     g_autoptr(RmilTensors) empty = rmil_tensors_new("empty");
     g_assert_null(rmil_resnet_new(empty, &three, &error));
-    test_error(&error, RMIL_ERROR_FORMAT, "holds no ResNet");
+    test_error(&error, RMIL_ERROR_FORMAT, "contains no ResNet");
     ((float *)rmil_tensors_find(prefixed, "state_dict.module.layer2.1.conv2.weight")->data)[5] = NAN;
     g_assert_null(rmil_resnet_new(prefixed, &three, &error));
     test_error(&error, RMIL_ERROR_DATA, "layer2.1.conv2.weight");
     RmilEncoderOptions options = {.workers = 1};
     g_assert_null(rmil_encoder_new("resnet50", &options, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "needs a file of weights");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "needs its weights: give --weights FILE (docs/encoders.md says where to get them)");
     options.weights = "/nowhere/w.pth";
     g_assert_null(rmil_encoder_new("resnet50", &options, &error));
     test_error(&error, RMIL_ERROR_IO, "/nowhere/w.pth");
@@ -238,7 +238,9 @@ static void test_weights(void) {
     g_assert_true(rmil_safetensors_write(path, &other, 1, NULL, &error));
     options.weights = path;
     g_assert_null(rmil_encoder_new("resnet50-layer4", &options, &error));
-    test_error(&error, RMIL_ERROR_FORMAT, "w.safetensors: holds no weights of the encoder resnet50-layer4: there is no tensor layer4.0");
+    test_error(&error, RMIL_ERROR_FORMAT,
+               "w.safetensors: contains no weights of the encoder resnet50-layer4: it has no tensor "
+               "layer4.0");
 }
 
 /* bfloat16 where the processor has it; elsewhere a clear refusal. */

@@ -184,7 +184,7 @@ static void test_refused(void) {
     RmilRng rng;
     rmil_rng_init(&rng, 5, 0);
     g_autoptr(RmilTensors) empty = rmil_tensors_new("empty.pth");
-    refused(empty, "empty.pth: holds no vision transformer");
+    refused(empty, "empty.pth: contains no vision transformer");
     static const struct {
         const char *name, *part;
     } missing[] = {{"m.blocks.1.attn.qkv.bias", "made.pth: has no tensor \"m.blocks.1.attn.qkv.bias\""},
@@ -199,10 +199,10 @@ static void test_refused(void) {
     add(shaped, &rng, "m.", "blocks.1.mlp.fc2.weight", 2, (const int64_t[]){EMBED, EMBED});
     refused(shaped, "tensor \"m.blocks.1.mlp.fc2.weight\" has the shape (24, 24) where this needs (24, 96)");
     g_autoptr(RmilTensors) grid = make(&(Made){.prefix = "", .rows = 23});
-    refused(grid, "has 23 rows, which are no square grid");
+    refused(grid, "has 23 rows, which do not form a square grid of patches, with or without the tokens before them");
     g_autoptr(RmilTensors) strange = make(&plain);
     add(strange, &rng, "m.", "blocks.0.attn.q_norm.weight", 1, (const int64_t[]){EMBED});
-    refused(strange, "has a tensor \"m.blocks.0.attn.q_norm.weight\", which is of another kind");
+    refused(strange, "has a tensor \"m.blocks.0.attn.q_norm.weight\", which belongs to another kind of vision transformer");
     g_autoptr(RmilTensors) twice = make(&plain);
     add(twice, &rng, "m.", "blocks.0.1.norm1.weight", 1, (const int64_t[]){EMBED});
     refused(twice, "would be block 1");
@@ -395,18 +395,19 @@ static void test_by_name(void) {
     /* auto: one, several, none, nothing given */
     g_assert_cmpstr(rmil_encoder_guess(base, &error), ==, "kaiko-b16");
     g_assert_null(rmil_encoder_guess(small, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT,
-               "may be the weights of several encoders, which their tensors do not tell apart: lunit-s16, kaiko-s16.");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "could be the weights of several encoders whose tensors look alike: lunit-s16, kaiko-s16.");
     g_assert_null(rmil_encoder_guess(tiny, &error));
-    test_error(&error, RMIL_ERROR_FORMAT, "tiny.safetensors: is no file of weights of an encoder that is known");
+    test_error(&error, RMIL_ERROR_FORMAT,
+               "tiny.safetensors: does not contain the weights of any encoder that rankmil knows "
+               "(docs/encoders.md lists them)");
     g_assert_null(rmil_encoder_guess(NULL, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "a file of weights is needed");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "--encoder auto recognises an encoder by its weights: give --weights FILE");
     options.weights = small;
     g_assert_null(rmil_encoder_new("auto", &options, &error));
     test_error(&error, RMIL_ERROR_ARGUMENT, "lunit-s16, kaiko-s16");
     options.weights = tiny;
     g_assert_null(rmil_encoder_new("resnet50", &options, &error));
-    test_error(&error, RMIL_ERROR_FORMAT, "holds no weights of the encoder resnet50");
+    test_error(&error, RMIL_ERROR_FORMAT, "contains no weights of the encoder resnet50");
     options.weights = "/nowhere/w.bin";
     g_assert_null(rmil_encoder_new("uni", &options, &error));
     test_error(&error, RMIL_ERROR_IO, "/nowhere/w.bin");

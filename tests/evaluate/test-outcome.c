@@ -348,7 +348,7 @@ static void test_pool(void) {
     g_assert_false(rmil_patient_pool(three, 5, 3, rows, 3, RMIL_POOL_NOISY_OR, pooled, &error));
     test_error(&error, RMIL_ERROR_ARGUMENT, "two classes");
     g_assert_false(rmil_patient_pool((double[]){0.5, 0.2, 3, 0, 0}, 5, 1, rows, 3, RMIL_POOL_NOISY_OR, pooled, &error));
-    test_error(&error, RMIL_ERROR_DATA, "3 is none");
+    test_error(&error, RMIL_ERROR_DATA, "3 is not one");
     rmil_patient_labels(labels, 5, rows, 3, found);
     g_assert_true(found[0] == 2 && found[1] == -1 && found[2] == 1);
 }

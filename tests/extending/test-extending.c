@@ -68,10 +68,10 @@ static void test_tasks(void) {
     g_assert_no_error(error);
     config.task = (RmilTask){.kind = RMIL_TASK_CLASSES, .classes = 3, .names = {"a", "b", "c"}};
     g_assert_null(rmil_model_new(&config, 1, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "model toy does not take 3 classes; it takes two classes");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "model toy cannot predict 3 classes; it predicts two classes");
     config.task = (RmilTask){.kind = RMIL_TASK_SURVIVAL};
     g_assert_null(rmil_model_new(&config, 1, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "model toy does not take the task \"survival\"; it takes two classes");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "model toy cannot predict the task \"survival\"; it predicts two classes");
 }
 
 /* -- a training from C ---------------------------------------------------------------------------------------------------------- */

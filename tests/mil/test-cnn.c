@@ -230,8 +230,8 @@ static void test_spoilt(void) {
     const RmilMonitor monitor = {.warn = count_warning, .user = told};
     g_assert_true(rmil_model_config_set(&config, "epochs-tiles", 8, &error)); /* every patch comes */
     g_autoptr(RmilModel) model = train_model(&s, &config, &train, NULL, &monitor);
-    g_assert_cmpint(test_count(told->str, "s0: a tile cannot be read, and another of the slide takes its place: "), ==, 1);
-    g_assert_cmpint(test_count(told->str, "s4: is judged without tiles that cannot be read: "), ==, 1);
+    g_assert_cmpint(test_count(told->str, "s0: a tile cannot be read, so another tile of the slide replaces it: "), ==, 1);
+    g_assert_cmpint(test_count(told->str, "s4: is validated without the tiles that cannot be read: "), ==, 1);
     g_assert_cmpint(test_count(told->str, "\n"), ==, 3); /* and that the network begins with random numbers */
     g_assert_false(rmil_model_predict(model, s.bags[0], NULL, &said, NULL, NULL, &error));
     test_error(&error, RMIL_ERROR_FORMAT, "patch 1 of \"s0\" at (224, 0) cannot be read");
@@ -254,10 +254,10 @@ static void test_spoilt_wholly(void) {
     const RmilMonitor monitor = {.warn = count_warning, .user = told};
     g_assert_true(rmil_model_config_set(&config, "epochs-tiles", 8, &error));
     g_autoptr(RmilModel) model = train_model(&s, &config, &train, NULL, &monitor);
-    g_assert_cmpint(test_count(told->str, "s0: none of its tiles of one class can be read, and tiles of other slides take their place: "),
-                    ==, 1);
-    g_assert_cmpint(
-        test_count(told->str, "s4: is left out of the validation set: none of the tiles that it would be judged by can be read: "), ==, 1);
+    g_assert_cmpint(test_count(told->str, "s0: none of its tiles of one class can be read, so tiles of other slides replace them: "), ==,
+                    1);
+    g_assert_cmpint(test_count(told->str, "s4: is left out of the validation set, because none of its validation tiles can be read: "), ==,
+                    1);
     g_assert_cmpint(test_count(told->str, "\n"), ==, 3);
     train.threads = 3;
     g_autoptr(RmilModel) again = train_model(&s, &config, &train, NULL, NULL);

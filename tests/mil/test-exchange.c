@@ -290,17 +290,21 @@ static void test_foreign(void) {
     write_foreign(k.model, "state_dict.module.", "optimizer.step", path);
     check_back(&k, path);
     write_foreign(k.model, "", "optimizer.step", path);
-    load_fails(path, &k.model->config, RMIL_ERROR_FORMAT, "it is not a model hipt: it holds 59 tensors, the model has 58");
+    load_fails(path, &k.model->config, RMIL_ERROR_FORMAT, "it is not a model hipt: it contains 59 tensors, but the model has 58");
     RmilModelConfig other = k.model->config;
     g_assert_true(rmil_model_config_set(&other, "heads", 5, NULL));
     write_foreign(k.model, "", NULL, path);
-    load_fails(path, &other, RMIL_ERROR_FORMAT, "it is not a model hipt: tensors that tell its sizes are missing, or");
+    load_fails(path, &other, RMIL_ERROR_FORMAT,
+               "it is not a model hipt: tensors that determine its sizes are missing, or the sizes "
+               "are impossible");
     g_assert_true(rmil_model_config_init(&other, "dsmil", RMIL_GUIDE_RANK, &error));
     load_fails(path, &other, RMIL_ERROR_FORMAT, "it is not a model dsmil");
     write_foreign(k.model, "a.", "b.adaptor.0.weight", path);
-    load_fails(path, &k.model->config, RMIL_ERROR_FORMAT, "it holds more than one model");
+    load_fails(path, &k.model->config, RMIL_ERROR_FORMAT, "it contains more than one model:");
     g_assert_true(rmil_model_save(k.model, path, &error));
-    load_fails(path, &k.model->config, RMIL_ERROR_ARGUMENT, "cannot be given anew");
+    load_fails(path, &k.model->config, RMIL_ERROR_ARGUMENT,
+               "rankmil wrote it together with its configuration, which cannot be "
+               "changed: leave the model's options out");
     g_assert_true(g_file_set_contents(path, "PK\3\4 and nothing", -1, &error));
     load_fails(path, NULL, RMIL_ERROR_FORMAT, path);
     case_clear(&k);
@@ -400,7 +404,7 @@ static void test_clam_weights(void) {
     g_assert_false(rmil_model_export(k.model, path, "clam", &error));
     test_error(&error, RMIL_ERROR_ARGUMENT, "CLAM has no model abmil");
     g_assert_false(rmil_model_export(k.model, path, "torch", &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "known are paper, clam");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "choose one of paper, clam");
     case_clear(&k);
 }
 

@@ -261,9 +261,9 @@ static void test_refusals(void) {
     refuse("hipt", RMIL_GUIDE_NONE, with_dropout, "hipt takes no dropout");
     refuse("hipt", RMIL_GUIDE_NONE, with_hidden, "not a multiple of the 3 heads");
     refuse("hipt", RMIL_GUIDE_RANK, without_depth, "patch_depth is 0; it must be in 1 … 64");
-    refuse("hipt", RMIL_GUIDE_INDUCTION, with_hidden, "does not take the guide");
-    refuse("dsmil", RMIL_GUIDE_INDUCTION, with_hidden, "does not take the guide");
-    refuse("clam-mb", RMIL_GUIDE_RANK, with_hidden, "does not take the guide");
+    refuse("hipt", RMIL_GUIDE_INDUCTION, with_hidden, "does not support the guide \"");
+    refuse("dsmil", RMIL_GUIDE_INDUCTION, with_hidden, "does not support the guide \"");
+    refuse("clam-mb", RMIL_GUIDE_RANK, with_hidden, "does not support the guide \"");
 }
 
 int main(int argc, char **argv) {

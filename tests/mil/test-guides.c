@@ -393,7 +393,9 @@ static void test_ready(void) {
     g_assert_cmpstr(said->str, ==, "");
     across.task = both.task = within.task = task;
     g_assert_false(rmil_guide_ready(&across, &slides, &monitor, &error));
-    test_error(&error, RMIL_ERROR_DATA, "the training set has no such slide; take --pairs within");
+    test_error(&error, RMIL_ERROR_DATA,
+               "--pairs across ranks annotated patches above those of slides without a lesion, but the "
+               "training set has no such slide: use --pairs within");
     g_assert_true(rmil_guide_ready(&within, &slides, &monitor, &error));
     g_assert_cmpstr(said->str, ==, "");
     g_assert_true(rmil_guide_ready(&both, &slides, &monitor, &error));
@@ -490,7 +492,9 @@ static void test_labels(void) {
     config.task = (RmilTask){.kind = RMIL_TASK_SURVIVAL};
     GError *error = NULL;
     g_assert_null(rmil_model_new(&config, 3, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "it needs a task of classes");
+    test_error(&error, RMIL_ERROR_ARGUMENT,
+               "--guide labels teaches CLAM which patches belong to which class, so it can only predict "
+               "classes");
     differences_free(bag);
 }
 

@@ -360,11 +360,13 @@ static void test_bad_files(void) {
                  {"{\"kind\":\"survival\"}", "edges", "[1, 2, nan, 4, 5]", "not 5 ascending numbers"},
                  {"{\"kind\":\"survival\"}", "bins", "33", "bins is 33; it must be in 2 … 32"},
                  {"{\"kind\":\"survival\"}", "survival_loss", "weibull", "survival_loss is \"weibull\"; it must be hazard or cox"},
-                 {"{\"kind\":\"survival\"}", "bins", "5", "tensor classifier.weight has another shape"},
+                 {"{\"kind\":\"survival\"}", "bins", "5",
+                  "tensor classifier.weight has a different shape from the one in the "
+                  "configuration"},
                  {"{\"kind\":\"number\"}", "target_sd", "0", "target_sd is 0; it must be above 0"},
                  {"{\"kind\":\"number\"}", "target_mean", "x", "target_mean is \"x\", not a number"},
                  {"{\"kind\":\"classes\",\"classes\":[\"a\"]}", "x", "x", "has 1 classes, not 2 to 20"},
-                 {"{\"kind\":\"ranks\"}", "x", "x", "of no kind that this version knows: \"ranks\""},
+                 {"{\"kind\":\"ranks\"}", "x", "x", "this version does not know the kind of task \"ranks\""},
                  {"{", "x", "x", "task"}};
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         const char *metadata[] = {"format", "rankmil-model-1", "model",      "abmil",        "guide", "none", "dim", "18", "hidden", "12",

@@ -300,8 +300,8 @@ static void test_left_out(void) {
         g_autoptr(RmilModel) all = train_on(&c, &config, c.order, TRAIN, 3, said, &error);
         g_autoptr(RmilModel) fewer = train_on(&c, &config, told, n, 1, silence, &error);
         g_assert_no_error(error);
-        g_autofree char *expected = g_strdup_printf("%d of %d positive training slides have no annotated patch: a patch classifier "
-                                                    "(patch-linear) cannot learn from them\n",
+        g_autofree char *expected = g_strdup_printf("%d of %d positive training slides have no annotated patch, so a patch "
+                                                    "classifier (patch-linear) cannot learn from them\n",
                                                     (int)(TRAIN - n), (int)lesions);
         g_assert_cmpint(n, <, TRAIN);
         g_assert_cmpstr(said->str, ==, expected);
@@ -326,7 +326,8 @@ static void test_refusals(void) {
         if (c.targets[s].label == 2) memset(c.bags[s]->patch_labels, 0, (gsize)c.bags[s]->count);
     RmilModelConfig config = config_of(3, TRUE, 0, 1);
     refuse(&c, &config,
-           "none of the 6 training slides of class 2 (other) has an annotated patch: patch-linear learns from annotated patches");
+           "none of the 6 training slides of class 2 (other) has an annotated patch, and patch-linear learns only from annotated "
+           "patches");
     config.task.negative = FALSE; /* then slides of class 0 tell nothing either */
     refuse(&c, &config, "none of the 7 training slides of class 0 (LUAD) has an annotated patch");
     free_cohort(&c);
@@ -338,12 +339,14 @@ static void test_refusals(void) {
     GError *error = NULL;
     config.task = (RmilTask){.kind = RMIL_TASK_SURVIVAL};
     g_assert_null(rmil_model_new(&config, 1, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "model patch-linear does not take the task \"survival\"; it takes two classes, more classes");
+    test_error(&error, RMIL_ERROR_ARGUMENT,
+               "model patch-linear cannot predict the task \"survival\"; it predicts two classes, more "
+               "classes");
     config = config_of(2, TRUE, 0, 0);
     g_assert_null(rmil_model_new(&config, 1, &error));
     test_error(&error, RMIL_ERROR_ARGUMENT, "patch_top is 0; it must be in 1 … 100000");
     g_assert_false(rmil_model_config_init(&config, "patch-linear", RMIL_GUIDE_RANK, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "does not take the guide");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "does not support the guide \"");
 }
 
 /* -- files -------------------------------------------------------------------------------------------------------------------- */

@@ -62,7 +62,7 @@ static void test_bad(void) {
     test_error(&error, RMIL_ERROR_DATA, "s1: patches 1 and 2 lie in the same tile");
     bag.coords = far;
     g_assert_false(rmil_regions_group(&bag, 2, 3, arena, &regions, &error));
-    test_error(&error, RMIL_ERROR_DATA, "not a tile grid");
+    test_error(&error, RMIL_ERROR_DATA, "the coordinates do not form a tile grid");
 }
 
 int main(int argc, char **argv) {

@@ -297,7 +297,9 @@ static void test_refusals(void) {
     memcpy(c.targets, kept, sizeof kept);
     protocol.stop_metric = TRUE;
     for (int s = TRAIN; s < SLIDES; s++) c.targets[s].event = FALSE;
-    refuse(&c, &survival, &protocol, RMIL_ERROR_DATA, "the c-index of the validation set is not defined");
+    refuse(&c, &survival, &protocol, RMIL_ERROR_DATA,
+           "the c-index of the validation set is undefined, because it has too few "
+           "different targets: use --stop-on loss");
     free_cohort(&c);
 }
 

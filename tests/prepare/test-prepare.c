@@ -127,7 +127,7 @@ static void test_options(void) {
     rmil_cohort_free(prepare(into, &options));
     g_assert_cmpint(heard.made[0], ==, 3);
     g_assert_cmpint(heard.made[2], ==, 3);
-    options.lesion = g_strsplit("nothing of that name", ",", -1); /* an annotation without lesions is a problem of its row */
+    options.lesion = g_strsplit("there is nothing with that name", ",", -1); /* an annotation without lesions is a problem of its row */
     g_autoptr(RmilCohort) cohort = prepare(into, &options);
     g_assert_cmpint(heard.problems->len, ==, 3);
     g_assert_true(said(heard.problems, "label "));
@@ -168,7 +168,8 @@ static void test_given_tissue(void) {
     }
     static const struct {
         const char *outlines, *problem;
-    } wrong[] = {{"{\"type\":\"FeatureCollection\",\"features\":[]}", "given as its tissue"}, {"no outlines", "annotations are read from"}};
+    } wrong[] = {{"{\"type\":\"FeatureCollection\",\"features\":[]}", "the given tissue outline is empty or lies outside the slide"},
+                 {"no outlines", "rankmil reads annotations from"}};
     for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++) {
         g_autofree char *bad = table_with_tissue(into, "tissue.geojson", wrong[i].outlines);
         g_autoptr(RmilWork) work = rmil_work_new(into, &options, &monitor, &error);
@@ -206,11 +207,11 @@ static void test_left_out(void) {
     g_assert_null(taken.tissue);
     other.tissue = g_strdup("hsv");
     g_assert_false(rmil_preprocessing_apply(node, &other, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "--tissue otsu: --tissue hsv would give it others");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "and --tissue hsv would make different ones");
     g_free(options.leave_out);
     options.leave_out = g_strdup("pen,dirt");
     g_assert_null(rmil_work_new(into, &options, NULL, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "\"dirt\" is none of pen, fold, blur");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "\"dirt\" is not one of pen, fold, blur");
     rmil_prepare_options_clear(&options);
     rmil_prepare_options_clear(&taken);
     rmil_prepare_options_clear(&other);
@@ -234,7 +235,7 @@ static void test_precision(void) {
     g_free(taken.features_precision);
     taken.features_precision = g_strdup("float16");
     g_assert_false(rmil_preprocessing_apply(node, &taken, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "made with --features-precision float32: --features-precision float16 would");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "made with --features-precision float32, and --features-precision float16 would make different ones");
     rmil_prepare_options_clear(&taken);
     g_clear_pointer(&options.features_precision, g_free);
     rmil_cohort_free(prepare(into, &options));
@@ -285,7 +286,7 @@ static void test_lock(void) {
     g_autofree char *foreign = test_file(folder, "foreign.csv", text);
     g_assert_true(rmil_work_read(second, foreign, &error));
     g_assert_false(rmil_work_lock(second, RMIL_LOCK_ALONE, "another", &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "holds the work on another cohort");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "contains work on another cohort");
 }
 
 static void test_refused(void) {
@@ -295,7 +296,7 @@ static void test_refused(void) {
     rmil_prepare_options_init(&options);
     options.min_tissue = 2;
     g_assert_null(rmil_work_new(into, &options, NULL, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "--min-tissue 2 is not in 0 … 1");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "--min-tissue 2 is outside 0 … 1");
     rmil_prepare_options_init(&options);
     options.tile_px = 128;
     g_autoptr(RmilWork) work = rmil_work_new(into, &options, &monitor, &error);
@@ -390,10 +391,10 @@ static void test_preprocessing_onnx(void) {
     } cases[] = {
         {.device = "cpu"},
         {.mean = RMIL_IMAGENET_MEAN, .sd = "0.5,0.5,0.5", .output = "features", .side = 224},
-        {.mean = "0.5,0.5,0.5", .message = "made with --mean 0.485,0.456,0.406: --mean 0.5,0.5,0.5 would"},
-        {.sd = RMIL_IMAGENET_SD, .message = "made with --sd 0.5,0.5,0.5: --sd 0.229,0.224,0.225 would"},
-        {.output = "tokens", .message = "made with --onnx-output features: --onnx-output tokens would"},
-        {.side = 256, .message = "made with --input-px 224: --input-px 256 would"},
+        {.mean = "0.5,0.5,0.5", .message = "made with --mean 0.485,0.456,0.406, and --mean 0.5,0.5,0.5 would"},
+        {.sd = RMIL_IMAGENET_SD, .message = "made with --sd 0.5,0.5,0.5, and --sd 0.229,0.224,0.225 would"},
+        {.output = "tokens", .message = "made with --onnx-output features, and --onnx-output tokens would"},
+        {.side = 256, .message = "made with --input-px 224, and --input-px 256 would"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         RmilPrepareOptions taken;
@@ -524,7 +525,7 @@ static void test_lesion(void) {
             g_assert_cmpstr(found, ==, cases[i].groups[label]);
         }
     }
-    static const char *const wrong[][2] = {{"LUAC=Tumor", "--lesion LUAC=Tumor: there is no class \"LUAC\"; there are normal, LUAD, LUSC"},
+    static const char *const wrong[][2] = {{"LUAC=Tumor", "--lesion LUAC=Tumor: there is no class \"LUAC\"; choose one of normal, LUAD, LUSC"},
                                            {"LUAD=Tumor,Other", "\"Other\" is not CLASS=GROUP"},
                                            {"LUAD=", "\"LUAD=\" is not CLASS=GROUP"}};
     for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++) {

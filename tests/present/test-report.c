@@ -132,7 +132,7 @@ static void test_missing_parts(void) {
     page_check(page);
     page_has(page, "run.json: the command");
     page_has(page, "runs/abmil/0/history.csv");
-    page_has(page, "runs/rank/1/predictions.csv: this training is not finished");
+    page_has(page, "runs/rank/1/predictions.csv: this training has not finished or its folder was removed, so it is left out.");
     page_has(page, "no localisation.csv");
 }
 
@@ -205,7 +205,7 @@ static void test_cut(void) {
     g_autofree char *out = g_build_filename(folder, "again.html", NULL);
     GError *error = NULL;
     g_assert_false(rmil_report_write(folder, out, NULL, &error));
-    test_error(&error, RMIL_ERROR_FORMAT, "runs/rank/0/run.json: the cut-off and calibration of the model are broken");
+    test_error(&error, RMIL_ERROR_FORMAT, "runs/rank/0/run.json: the model's cut-off and calibration cannot be read: ");
 }
 
 static void test_broken(void) {
@@ -221,7 +221,7 @@ static void test_broken(void) {
          RMIL_ERROR_FORMAT},
         {"runs/rank/0/predictions.csv", "id,split,label,probability\na,tset,1,0.5\n", "line 2: unknown split: \"tset\"", RMIL_ERROR_FORMAT},
         {"runs/rank/0/predictions.csv", "id,split,label,probability\na,test,1,0.5\na,test,1,0.5\n",
-         "line 3: a second line for the id: \"a\"", RMIL_ERROR_FORMAT},
+         "line 3: a second row with the id: \"a\"", RMIL_ERROR_FORMAT},
         {"runs/rank/0/predictions.csv", "id,split,label,probability\ns001,test,0,0.5\n", "slide \"s001\" has label 0, elsewhere",
          RMIL_ERROR_DATA},
         {"runs/rank/0/history.csv", "epoch,train_loss,train_slide_loss,train_guide_loss,val_loss,val_auroc,best\n1,2,x,0,1,1,1\n",
@@ -231,7 +231,7 @@ static void test_broken(void) {
         {"run.json", "[1, 2]", "run.json: is JSON, but not an object", RMIL_ERROR_FORMAT},
         {"run.json", "{\"a\": \"\xff\"}", "run.json: is not UTF-8", RMIL_ERROR_FORMAT},
         {"run.json", "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", "run.json: is nested", RMIL_ERROR_FORMAT},
-        {"heatmaps/rank/s001.png", "not a picture", "s001.png: is not a picture", RMIL_ERROR_FORMAT},
+        {"heatmaps/rank/s001.png", "is not a readable picture", "s001.png: is not a readable picture", RMIL_ERROR_FORMAT},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *folder = test_folder(), *path = g_build_filename(folder, "report.html", NULL);

@@ -451,7 +451,7 @@ static void test_address(void) {
     RmilServeOptions options = served->options;
     options.port = (int)g_ascii_strtoull(strrchr(rmil_serve_address(served->serve), ':') + 1, NULL, 10);
     g_assert_null(rmil_serve_new(&options, &error));
-    test_error(&error, RMIL_ERROR_IO, "cannot listen at 127.0.0.1");
+    test_error(&error, RMIL_ERROR_IO, "cannot listen on 127.0.0.1");
     options.listen = "example";
     g_assert_null(rmil_serve_new(&options, &error));
     test_error(&error, RMIL_ERROR_ARGUMENT, "--listen example");

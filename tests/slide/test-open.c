@@ -205,7 +205,8 @@ static void test_tags(void) {
     /* the scanner's two numbers do not go together; numbers that were given */
     g_autofree char *odd = make_slide(folder, "o.tiff", picture, (SlideForm){.mpp = 0.25, .description = APERIO("AppMag = 40|MPP = 1.0")});
     g_autoptr(RmilSlide) slide = open_slide(odd, 0), power = open_slide(odd, 40), given = open_slide(odd, 0.5);
-    g_assert_nonnull(strstr(rmil_slide_info(slide)->warnings[0], "o.tiff: 1 µm per pixel do not go with its 40× objective"));
+    g_assert_nonnull(strstr(rmil_slide_info(slide)->warnings[0], "o.tiff: 1 µm per pixel does not match its 40× objective: if it is "
+                                                                 "wrong, give --mpp or the cohort's mpp column"));
     g_assert_nonnull(strstr(rmil_slide_info(power)->warnings[0], "o.tiff: the given mpp is 40 µm per pixel: is that the magnification?"));
     g_assert_null(rmil_slide_info(given)->warnings[0]);
 }
@@ -306,10 +307,10 @@ static void test_mirax(void) {
     }
     g_autofree char *thumbnail = make_image(folder, "lost.jpg", picture), *lost = g_build_filename(folder, "lost.mrxs", NULL);
     g_assert_cmpint(g_rename(thumbnail, lost), ==, 0);
-    assert_fails(lost, RMIL_ERROR_FORMAT, "lost/, which is not there");
+    assert_fails(lost, RMIL_ERROR_FORMAT, "lost/ that holds them is missing");
     g_autofree char *lost_folder = g_build_filename(folder, "lost", NULL), *lost_link = g_build_filename(folder, "to-lost.mrxs", NULL);
     g_assert_cmpint(symlink("lost.mrxs", lost_link), ==, 0);
-    assert_fails(lost_link, RMIL_ERROR_FORMAT, "lost/, which is not there");
+    assert_fails(lost_link, RMIL_ERROR_FORMAT, "lost/ that holds them is missing");
     g_assert_cmpint(g_mkdir(lost_folder, 0755), ==, 0);
     assert_fails(lost, RMIL_ERROR_FORMAT, "lacks Slidedat.ini");
 }
@@ -363,7 +364,8 @@ static void test_levels(void) {
     g_autoptr(RmilSlide) slide = open_slide(path, 0);
     const RmilSlideInfo *info = rmil_slide_info(slide);
     g_assert_cmpint(info->levels, ==, levels - 1);
-    g_assert_nonnull(strstr(info->warnings[0], "levels.tiff: level 1 of 512 × 128 pixels does not have the shape of level 0 (1024 × 768)"));
+    g_assert_nonnull(strstr(info->warnings[0], "levels.tiff: level 1 of 512 × 128 pixels has a different shape from level 0 (1024 × "
+                                               "768)"));
     g_autofree char *single = make_slide(folder, "single.tiff", picture, (SlideForm){.mpp = 0.5});
     g_autoptr(RmilSlide) alone = open_slide(single, 0);
     uint8_t a[3 * 64 * 48], b[3 * 64 * 48];
@@ -408,8 +410,8 @@ static void test_planar(void) {
         gboolean joined;
     } cases[] = {{"<Channel/><Channel/><Channel/>", "are taken as red, green and blue", TRUE},
                  {"<Channel Name=\"Red\"/><Channel Name=\"Green\"/><Channel Name=\"Blue\"/>", "are taken as red", TRUE},
-                 {"<Channel Name=\"DAPI\"/><Channel Name=\"FITC\"/><Channel Name=\"TRITC\"/>", "of which the first alone is read", FALSE},
-                 {"<Channel Name=\"blue\"/><Channel Name=\"green\"/><Channel Name=\"red\"/>", "of which the first alone", FALSE}};
+                 {"<Channel Name=\"DAPI\"/><Channel Name=\"FITC\"/><Channel Name=\"TRITC\"/>", "only the first is read", FALSE},
+                 {"<Channel Name=\"blue\"/><Channel Name=\"green\"/><Channel Name=\"red\"/>", "only the first", FALSE}};
     g_autofree char *folder = test_folder(), *path = g_build_filename(folder, "planar.tiff", NULL);
     g_autoptr(Picture) picture = picture_noise(200, 160, 7);
     g_autofree uint8_t *planes = g_malloc(3 * 200 * 160);
@@ -459,14 +461,14 @@ static void test_pages(void) {
         g_assert_cmpint(vips_tiffsave(ome, path, "tile", tile, NULL), ==, 0);
         g_autoptr(RmilSlide) slide = open_slide(path, 0);
         g_assert_cmpint(rmil_slide_info(slide)->plain, ==, !tile);
-        g_assert_nonnull(strstr(rmil_slide_info(slide)->warnings[0], "p.tiff: its 3 channels lie in pages of their own"));
+        g_assert_nonnull(strstr(rmil_slide_info(slide)->warnings[0], "p.tiff: its 3 channels are stored as separate pages"));
     }
     g_assert_cmpint(vips_copy(gray, &pages, NULL), ==, 0);
     vips_image_set_int(pages, VIPS_META_PAGE_HEIGHT, 40);
     g_assert_cmpint(vips_tiffsave(pages, path, NULL), ==, 0);
     g_autoptr(RmilSlide) slide = open_slide(path, 0);
     g_assert_cmpint(rmil_slide_info(slide)->height, ==, 40);
-    g_assert_nonnull(strstr(rmil_slide_info(slide)->warnings[0], "p.tiff: has 4 pages, of which the first alone is read"));
+    g_assert_nonnull(strstr(rmil_slide_info(slide)->warnings[0], "p.tiff: has 4 pages; only the first is read"));
 }
 
 static void test_real(void) {

@@ -63,12 +63,12 @@ static void test_hsv(void) {
     g_autoptr(Picture) tinted = picture_new(WIDTH, HEIGHT, 0xf4e8f4), colourless = picture_new(WIDTH, HEIGHT, GLASS);
     g_autoptr(RmilSlide) pink = slide_of(folder, tinted);
     g_autoptr(RmilMask) all = mask_by(pink, (RmilTissueOptions){.method = RMIL_TISSUE_HSV});
-    expect_warning(all, "where the glass has a tint");
+    expect_warning(all, "of it counts as tissue by its saturation: if the glass is tinted, use --tissue otsu");
     picture_fill(colourless, 448, 448, 896, 448, GRAY);
     g_autoptr(RmilSlide) gray = slide_of(folder, colourless);
     GError *error = NULL;
     g_assert_null(rmil_mask_new(gray, &(const RmilTissueOptions){.method = RMIL_TISSUE_HSV}, &error));
-    test_error(&error, RMIL_ERROR_DATA, "for gray images take --tissue otsu");
+    test_error(&error, RMIL_ERROR_DATA, "of 255); for gray images use --tissue otsu");
 }
 
 static void test_none(void) {
@@ -129,7 +129,7 @@ static void test_given(void) {
     }
     GError *error = NULL;
     g_assert_null(rmil_mask_new(slide, &(const RmilTissueOptions){.draw = draw_nothing}, &error));
-    test_error(&error, RMIL_ERROR_DATA, "given as its tissue");
+    test_error(&error, RMIL_ERROR_DATA, "the given tissue outline is empty or lies outside the slide");
 }
 
 /* -- left out ------------------------------------------------------------------------------------------------------------------- */
@@ -200,7 +200,7 @@ static void test_areas(void) {
     g_autofree char *path = make_image(folder, "p.png", picture);
     g_autoptr(RmilSlide) plain = open_slide(path, 0);
     g_autoptr(RmilMask) mask = mask_by(plain, (RmilTissueOptions){.min_area = 0.007});
-    expect_warning(mask, "small pieces and holes of its tissue stay");
+    expect_warning(mask, "has no resolution, so small pieces and holes of its tissue are kept");
 }
 
 /* A tile under ink loses its place and is counted; one that has more tissue than ink keeps it. */

@@ -150,7 +150,7 @@ static void test_config(void) {
     g_assert_cmpfloat(rmil_model_config_get(&config, "clam-k"), ==, 8);
     g_assert_true(isnan(rmil_model_config_get(&config, "no-such")));
     g_assert_false(rmil_model_config_set(&config, "no-such", 1, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "models have no option \"no-such\"");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "there is no model option \"no-such\"");
     g_assert_false(rmil_model_config_set(&config, "heads", 65, &error));
     test_error(&error, RMIL_ERROR_ARGUMENT, "heads is 65; it must be in 1 … 64");
 }

@@ -145,12 +145,12 @@ static void test_vary_within(void) {
 static void test_vary_wrong(void) {
 #define OF "study: comparison\nmethods: [rank, hipt]\n"
     refused(OF "vary: dropouts\nvalues: [0]\n", NULL,
-            "line 3: there is nothing called \"dropouts\" to vary; there are fraction, padding, ");
+            "line 3: there is nothing called \"dropouts\" to vary; choose one of fraction, padding, ");
     refused(OF "vary: precision\nvalues: [float32]\n", NULL, "line 3: precision is the same for all runs of a study");
     refused(OF "vary: memory\nvalues: [4G]\n", NULL, "line 3: memory is the same for all runs");
     refused(OF "vary: [sigma, sigma]\nvalues: [[1], [2]]\n", NULL, "line 3: vary names \"sigma\" twice");
-    refused(OF "vary: [sigma, margin, epochs]\nvalues: [[1], [2], [3]]\n", NULL, "line 3: vary names 3 options; 2 at most");
-    refused(OF "vary: sigma\n", NULL, "sigma varies, and nothing gives its values");
+    refused(OF "vary: [sigma, margin, epochs]\nvalues: [[1], [2], [3]]\n", NULL, "line 3: vary names 3 options; at most 2 are allowed");
+    refused(OF "vary: sigma\n", NULL, "sigma varies, but no values are given: add the field values");
     refused(OF "vary: sigma\nvalues: [1, 0]\n", NULL, "line 4: sigma is 0; it must be in 1e-06 … 1000000");
     refused(OF "vary: sigma\nvalues: [1, 1.0]\n", NULL, "line 4: values names 1 twice");
     refused(OF "vary: epochs\nvalues: [1, 2.5]\n", NULL, "line 4: epochs is \"2.5\"; it must be a whole number in 1 … 1000000");
@@ -160,7 +160,7 @@ static void test_vary_wrong(void) {
     refused(OF "vary: [sigma, epochs]\nvalues:\n- [1, 2]\n- [0]\n", NULL, "line 6: epochs is 0; it must be in 1 … 1000000");
     refused(OF "vary: sigma\nvalues: [1]\nsettings:\n  sigma: 2\n", NULL, "line 6: sigma is what this study varies");
     refused(OF "vary: dropout\nvalues: [0, 0.5]\n", NULL, "method hipt, dropout 0.5: model hipt takes no dropout");
-    refused("study: low-data\nvary: sigma\nmethods: [rank]\n", NULL, "line 2: a study of the kind low-data varies fraction");
+    refused("study: low-data\nvary: sigma\nmethods: [rank]\n", NULL, "line 2: a study of the kind low-data always varies fraction");
     refused(OF, "vary=sigmas", "--set vary=sigmas: there is nothing called \"sigmas\" to vary");
     refused(OF "vary: sigma\nvalues: [1]\n", "values=[0]", "--set values=[0]: sigma is 0; it must be in");
     refused(OF "vary: sigma\nvalues: [1]\n", "sigma=2", "--set sigma=2: sigma is what this study varies");
@@ -177,7 +177,7 @@ static void test_wrong(void) {
     refused("study: comparison\nmethods: []\n", NULL, "line 2: methods is empty");
     refused("study: comparison\nmethods: [rank]\nmethod: rank\n", NULL, "line 3: there is no field \"method\"");
     refused("study: comparison\nmethods: [rank]\nseeds: 3\nseeds: 4\n", NULL, "is given twice");
-    refused("study: comparison\nmethods: [rank]\nseeds: 0\n", NULL, "line 3: seeds is not in 1");
+    refused("study: comparison\nmethods: [rank]\nseeds: 0\n", NULL, "line 3: seeds must be 1 … ");
     refused("study: comparison\nmethods: [rank]\nseeds: [1, x]\n", NULL, "line 3: seed \"x\"");
     refused("study: comparison\nmethods: [rank]\nseeds: [-1]\n", NULL, "line 3: seed \"-1\"");
     refused("study: comparison\nmethods: [rank]\nvalues: [1]\n", NULL, "line 3: a study of the kind comparison varies nothing");
@@ -187,14 +187,16 @@ static void test_wrong(void) {
     refused("study: comparison\nmethods: [rank]\nsettings:\n  epoch: 3\n", NULL, "line 4: there is no setting \"epoch\"");
     refused("study: comparison\nmethods: [rank]\nsettings:\n  epochs: many\n", NULL,
             "line 4: epochs is \"many\"; it must be a whole number in 1 … 1000000");
-    refused("study: comparison\nmethods: [rank]\nsettings:\n  memory: 4G\n", NULL, "line 4: memory is no part of a plan");
+    refused("study: comparison\nmethods: [rank]\nsettings:\n  memory: 4G\n", NULL, "line 4: memory is not part of a plan: give --");
     refused("study: comparison\nmethods: [rank]\nsettings:\n  sigma: -1\n", NULL, "line 4: sigma is -1; it must be in 1e-06 … 1000000");
     refused("study: comparison\nmethods: [rank, clam-sb]\nsettings:\n  threshold: 1\n", NULL, "method clam-sb: ");
     refused("study: threshold\nmethods: [rank, hipt]\n", NULL, "method hipt, threshold 0: model hipt has no attention threshold");
     refused("study: threshold\nmethods: [rank]\nsettings: {threshold: 2}\n", NULL, "line 3: threshold is what this study varies");
     refused("study: comparison\nmethods: [rank]\noverrides: {rank: {test-share: 0.3}}\n", NULL, "line 3: test-share cannot differ");
     refused("study: comparison\nmethods: [rank]\noverrides: {ranks: {sigma: 1}}\n", NULL, "line 3: there is no method \"ranks\"");
-    refused("study: comparison\nmethods: [rank]\n", "study=low-data", "--set study=low-data: the kind of a study cannot be set");
+    refused("study: comparison\nmethods: [rank]\n", "study=low-data",
+            "--set study=low-data: the kind of a study cannot be changed "
+            "with --set: choose another plan");
     refused("study: comparison\nmethods: [rank]\n", "nonsense=1", "--set nonsense=1: there is no setting");
     refused("study: comparison\nmethods: [rank]\n", "epochs", "is not KEY=VALUE");
     refused("study: comparison\nmethods: [rank]\n", "seeds=[", "--set seeds=[: is not YAML");
@@ -248,7 +250,7 @@ static void test_folds(void) {
     g_assert_cmpuint(runs->len, ==, 4);
     g_assert_cmpstr(runs->pdata[3], ==, "rank, split seed-1-fold-2");
     refused("study: comparison\nmethods: [rank]\nsplits: {fold: 4}\n", NULL,
-            "line 3: splits is a file, or has folds, repeats and by_site; it has no \"fold\"");
+            "line 3: splits is a file, or has the fields folds, repeats and by_site; it has no \"fold\"");
     refused("study: comparison\nmethods: [rank]\nsplits:\n  folds: 1\n", NULL, "line 4: folds is 1; it must be in 2");
 }
 
@@ -271,7 +273,7 @@ static void test_partial(void) {
             "line 3: annotations is \"some\"; it must be whole or partial");
     refused("study: comparison\nannotations: whole\n", NULL, "names no methods");
     refused("study: comparison\nmethods: [rank-both]\nsettings: {pairs: within}\n", NULL,
-            "method rank-both is the one with --pairs both: leave --pairs out, or take another method");
+            "method rank-both always has --pairs both: leave --pairs out, or choose another method");
 }
 
 static void test_by_site(void) {
@@ -296,7 +298,7 @@ static void test_by_site(void) {
     RmilTrainOptions base;
     rmil_train_options_init(&base);
     g_assert_null(rmil_study_plan_repeats(plan, apart, &base, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "cohort.csv: the plan keeps sites whole (by_site), but the cohort was not read by site");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "cohort.csv: the plan keeps sites whole (by_site), but the cohort was read without sites");
     g_autoptr(GArray) repeats = rmil_study_plan_repeats(plan, whole, &base, &error);
     g_assert_no_error(error);
     g_assert_cmpuint(repeats->len, ==, 3);
@@ -334,7 +336,7 @@ static void test_columns(void) {
     const char *missing[] = {set, "seeds=[6]", NULL};
     g_autoptr(RmilStudyPlan) plan = good("study: comparison\nmethods: [rank]\n", missing);
     g_assert_null(rmil_study_plan_runs(plan, cohort, &base, &error));
-    test_error(&error, RMIL_ERROR_DATA, "ends in seed 6");
+    test_error(&error, RMIL_ERROR_DATA, "no column's name ends in the seed 6");
 }
 
 int main(int argc, char **argv) {

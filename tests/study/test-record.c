@@ -239,14 +239,14 @@ static void test_shards(void) {
     other.plan = "study: threshold\nseeds: 4\n";
     b = begin(two, &other);
     g_assert_null(rmil_study_open(folder, &error));
-    test_error(&error, RMIL_ERROR_DATA, "2-of-2.sqlite: is of another plan");
+    test_error(&error, RMIL_ERROR_DATA, "2-of-2.sqlite: has a different plan");
     rmil_record_free(b);
     g_assert_cmpint(g_unlink(two), ==, 0);
     other = threshold;
     other.fingerprint = "g";
     b = begin(two, &other);
     g_assert_null(rmil_study_open(folder, &error));
-    test_error(&error, RMIL_ERROR_DATA, "2-of-2.sqlite: is of another cohort");
+    test_error(&error, RMIL_ERROR_DATA, "2-of-2.sqlite: has a different cohort");
     rmil_record_free(b);
     rmil_record_free(a);
 }

@@ -142,7 +142,7 @@ static void test_repeat(void) {
     put(plain, IMAGES, image, FALSE);
     options.source = plain;
     g_assert_false(rmil_synth_digits_write(three, &options, NULL, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "train_001.h5: is there already, but not made with these options");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "train_001.h5: already exists but was made with other options (");
 }
 
 static void refused(const GByteArray *image, const GByteArray *label, RmilErrorCode code, const char *message) {
@@ -177,7 +177,7 @@ static void test_broken(void) {
     refused(image, label, RMIL_ERROR_FORMAT, LABELS ": byte 4: has 199 labels, but ");
     g_byte_array_set_size(label, 8);
     label->data[7] = 0;
-    refused(image, label, RMIL_ERROR_FORMAT, LABELS ": byte 4: says that it holds nothing");
+    refused(image, label, RMIL_ERROR_FORMAT, LABELS ": byte 4: says that it is empty: download the file again");
     g_autoptr(GByteArray) without = labels();
     for (int i = 0; i < COUNT; i++)
         if (without->data[8 + i] == 8) without->data[8 + i] = 1;
@@ -200,7 +200,7 @@ static void test_cut_gzip(void) {
     test_error(&error, RMIL_ERROR_FORMAT, "cannot be decompressed");
     options.bags = 0;
     g_assert_false(rmil_synth_digits_write(source, &options, NULL, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "bags: 0 is not in 1");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "bags: 0: must be 1 … ");
 }
 
 int main(int argc, char **argv) {

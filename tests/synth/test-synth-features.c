@@ -107,7 +107,7 @@ static void test_repeat(void) {
     }
     options.difficulty = 2;
     g_assert_false(rmil_synth_features_write(three, &options, NULL, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "train_001.h5: is there already");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "train_001.h5: already exists but was made with other options (");
 }
 
 /* -- plan and places ------------------------------------------------------------------------------------------------------- */
@@ -215,11 +215,11 @@ static void test_options(void) {
                  {{.train = 2, .dim = 0, .scale = 1, .difficulty = 1}, "dim"},
                  {{.train = 2, .dim = 8, .scale = NAN, .difficulty = 1}, "scale"},
                  {{.train = 2, .dim = 8, .scale = 1, .difficulty = 0}, "difficulty"},
-                 {{.train = 2, .dim = 8, .scale = 1, .difficulty = 1, .task = {.classes = 1}}, "classes: 1 is not in 2"},
-                 {{.train = 2, .dim = 8, .scale = 1, .difficulty = 1, .task = {.classes = 7}}, "classes: 7 is not in 2"},
+                 {{.train = 2, .dim = 8, .scale = 1, .difficulty = 1, .task = {.classes = 1}}, "classes: 1: must be 2 … "},
+                 {{.train = 2, .dim = 8, .scale = 1, .difficulty = 1, .task = {.classes = 7}}, "classes: 7: must be 2 … "},
                  {{.train = 2, .dim = 8, .scale = 1, .difficulty = 1, .task = {.classes = 3, .target = RMIL_SYNTH_NUMBER}}, "has none"},
                  {{.train = 2, .dim = 8, .scale = 1, .difficulty = 1, .task = {.patients = 1.5}}, "patients: 1.5 is not a share"},
-                 {{.train = 2, .dim = 8, .scale = 1, .difficulty = 1, .task = {.sites = -2}}, "sites: -2 is not in 0"}};
+                 {{.train = 2, .dim = 8, .scale = 1, .difficulty = 1, .task = {.sites = -2}}, "sites: -2: must be 0 … "}};
     g_autofree char *folder = test_folder();
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         GError *error = NULL;

@@ -228,7 +228,7 @@ static void test_task_identity(void) {
     g_assert_cmpfloat(moved / (double)(one->count * one->dim), >, 0.02);
     options.task = (RmilSynthTask){.classes = 3, .patients = RMIL_SYNTH_PATIENTS_USUAL};
     g_assert_false(rmil_synth_features_write(sited, &options, NULL, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "train_001.h5: is there already");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "train_001.h5: already exists but was made with other options (");
 }
 
 int main(int argc, char **argv) {

@@ -274,7 +274,7 @@ static void test_write(void) {
 
     options.seed++;
     g_assert_false(rmil_synth_write(three, &options, NULL, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "slide_001.tiff: is there already");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "slide_001.tiff: already exists but was made with other options (");
 }
 
 /* -- the folders of public data sets ---------------------------------------------------------------------------------------- */
@@ -343,7 +343,7 @@ static void test_layouts(void) {
     g_autofree RmilSynthPlan *again = write_layout(digest, &options);
     options.layout = "elsewhere";
     g_assert_false(rmil_synth_write(digest, &options, NULL, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "no layout \"elsewhere\"; there are rankmil, camelyon16, digestpath");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "no layout \"elsewhere\"; choose one of rankmil, camelyon16, digestpath");
 }
 
 static void test_no_place(void) {

@@ -123,12 +123,12 @@ static void test_broken(void) {
     refused("{\"a\":", 0, "not well-formed JSON");
     refused("{\"a\":[[[[[[1]]]]]]}", 0, "missing");
     g_autofree char *open = g_strnfill(200000, '['), *deep = g_strconcat("{\"a\":", open, NULL);
-    refused(deep, 0, "nested more than 32 deep");
+    refused(deep, 0, "nested more than 32 levels deep");
     refused("{\"a\":{}}", 0, "missing");
     refused("{\"a\":{\"dtype\":\"F8_E4M3\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1, "F8_E4M3");
     refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 4, "outside");
     refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,0]}}", 8, "outside");
-    refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}", 8, "do not fit");
+    refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}", 8, "does not match its shape");
     refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}", 8, "shape");
     refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296,4],\"data_offsets\":[0,0]}}", 0, "shape");
     refused("{\"a\":{\"dtype\":\"U8\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,1]}}", 1, "shape");

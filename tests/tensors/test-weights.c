@@ -94,13 +94,14 @@ static void test_hostile_pickles(void) {
     add(p, "cos\nsystem\n(");
     add_text(p, "true");
     add(p, "tR.");
-    refused_pickle(p, "holds an object of the kind os.system and no tensors, and nothing in it is run: save the model's state_dict()");
+    refused_pickle(p, "contains an object of the kind os.system and no tensors, and rankmil never runs anything in a file: save the "
+                      "model's state_dict()");
     p = g_byte_array_new(); /* the same by STACK_GLOBAL */
     add_text(p, "builtins");
     add_text(p, "eval");
     add_byte(p, 0x93);
     add(p, ".");
-    refused_pickle(p, "holds the name of builtins.eval and no tensors");
+    refused_pickle(p, "contains the name of builtins.eval and no tensors");
     p = g_byte_array_new();
     add(p, "ctorch.nn.modules.container\nSequential\n.");
     refused_pickle(p, "torch.nn.modules.container.Sequential");
@@ -111,7 +112,7 @@ static void test_hostile_pickles(void) {
     for (int i = 0; i < 200000; i++) add(p, "]");
     for (int i = 0; i < 199999; i++) add(p, "a");
     add(p, ".");
-    refused_pickle(p, "holds a list and no tensors");
+    refused_pickle(p, "contains a list and no tensors");
     p = g_byte_array_new(); /* dictionaries in dictionaries */
     for (int i = 0; i < 100; i++) {
         add(p, "}");
@@ -146,10 +147,10 @@ static void test_hostile_pickles(void) {
     refused_pickle(p, "cut off");
     p = g_byte_array_new();
     add(p, "Nr\xff\xff\xff\x7f.");
-    refused_pickle(p, "remembers more");
+    refused_pickle(p, "stores more");
     p = g_byte_array_new();
     add(p, "h\5.");
-    refused_pickle(p, "did not remember");
+    refused_pickle(p, "refers to an object that it never stored");
     p = g_byte_array_new();
     add(p, "(.");
     refused_pickle(p, "stack");
@@ -235,7 +236,7 @@ static void test_numpy(void) {
         check_values(tensors, "rows", values, 6);
         check_values(tensors, "columns", turned, 6);
         check_values(tensors, "swapped", (const float[]){1, 256, -2, 32767}, 4);
-        g_assert_cmpstr(rmil_tensors_noted(tensors, "others"), ==, "a NumPy array of something else than numbers");
+        g_assert_cmpstr(rmil_tensors_noted(tensors, "others"), ==, "a NumPy array that does not contain numbers");
     }
     GByteArray *p = g_byte_array_new();
     begin_dict(p);
@@ -310,7 +311,7 @@ static void test_hostile_tensors(void) {
     refused_pickle(simple_pickle(FALSE, N, 0, huge, none), "beyond its storage");
     refused_pickle(simple_pickle(FALSE, 12, 0, shape, none), "beyond its storage"); /* 24 numbers shown of 12 */
     refused_pickle(simple_pickle(FALSE, N, 0, shape, negative), "not accepted");
-    refused_pickle(simple_pickle(FALSE, INT64_C(1) << 39, 0, shape, strides), "96 bytes where the pickle says");
+    refused_pickle(simple_pickle(FALSE, INT64_C(1) << 39, 0, shape, strides), "96 bytes, but the pickle says ");
     refused_pickle(simple_pickle(FALSE, INT64_C(1) << 50, 0, shape, strides), "not described");
     GByteArray *p = g_byte_array_new(); /* one storage, two descriptions */
     begin_dict(p);
@@ -386,7 +387,7 @@ static void test_hostile_archives(void) {
     test_error(&error, RMIL_ERROR_FORMAT, "cut off");
     g_autoptr(GByteArray) less = make_legacy(old, "0", N - 1, values, sizeof values);
     g_assert_null(read_bytes(less, &error));
-    test_error(&error, RMIL_ERROR_FORMAT, "92 bytes where the pickle says 96");
+    test_error(&error, RMIL_ERROR_FORMAT, "92 bytes, but the pickle says 96");
     g_autoptr(GByteArray) wrong = make_legacy(old, "1", N, values, sizeof values);
     g_assert_null(read_bytes(wrong, &error));
     test_error(&error, RMIL_ERROR_FORMAT, "list of storages");
