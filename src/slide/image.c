@@ -53,9 +53,9 @@ static VipsImage *join_pages(const char *file) {
 }
 
 /* The first page. */
-static VipsImage *load(const RmilSlide *slide, Loader loader, GError **error) {
+static VipsImage *load(const RmilSlide *slide, Loader loader, VipsFailOn fail_on, GError **error) {
     VipsImage *image = NULL;
-    if (loader(slide->file, &image, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_ERROR, NULL) == 0) return image;
+    if (loader(slide->file, &image, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on", fail_on, NULL) == 0) return image;
     g_autofree char *what = g_strdup_printf("%s: cannot be opened as %s image", slide->name, slide->format);
     rmil_vips_fail(error, RMIL_ERROR_FORMAT, what);
     return NULL;
@@ -87,7 +87,7 @@ static gboolean image_open(RmilSlide *slide, GError **error) {
     if (kind == G_N_ELEMENTS(loaders)) return TRUE;
     g_free(slide->format);
     slide->format = g_strdup(loaders[kind].name);
-    g_autoptr(RmilVipsImage) image = load(slide, loaders[kind].load, error);
+    g_autoptr(RmilVipsImage) image = load(slide, loaders[kind].load, VIPS_FAIL_ON_ERROR, error);
     if (!image) return FALSE;
     int64_t width = vips_image_get_width(image), height = vips_image_get_height(image);
     if (width * height > PIXELS_MAX)
@@ -164,8 +164,14 @@ static gboolean copy_pixels(VipsImage *image, uint8_t *rgb) {
     return good;
 }
 
-static gboolean decode(RmilSlide *slide, Handle *handle, GError **error) {
-    g_autoptr(RmilVipsImage) image = load(slide, handle->load, error);
+/* Has vips just said that a part of a JPEG's picture is missing? Its other warnings are of the writer's habits. */
+static gboolean is_lost(void) {
+    const char *text = vips_error_buffer();
+    return strstr(text, "premature end of data segment") || strstr(text, "bad Huffman code");
+}
+
+static gboolean decode_as(RmilSlide *slide, Handle *handle, VipsFailOn fail_on, gboolean *lost, GError **error) {
+    g_autoptr(RmilVipsImage) image = load(slide, handle->load, fail_on, error);
     if (!image) return FALSE;
     if (vips_image_get_width(image) != slide->info.width || vips_image_get_height(image) != slide->info.height)
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has changed since it was opened", slide->name);
@@ -184,7 +190,18 @@ static gboolean decode(RmilSlide *slide, Handle *handle, GError **error) {
     handle->mapped = small ? 0 : size;
     if (copy_pixels(rgb, handle->rgb)) return TRUE;
     free_pixels(handle);
+    *lost = is_lost();
     return rmil_vips_fail(error, RMIL_ERROR_FORMAT, what);
+}
+
+/* What is missing in the middle of a JPEG is a warning, and grey. */
+static gboolean decode(RmilSlide *slide, Handle *handle, GError **error) {
+    gboolean lost = FALSE;
+    if (handle->load == vips_jpegload) {
+        if (decode_as(slide, handle, VIPS_FAIL_ON_WARNING, &lost, error) || lost) return handle->rgb != NULL;
+        g_clear_error(error);
+    }
+    return decode_as(slide, handle, VIPS_FAIL_ON_ERROR, &lost, error);
 }
 
 /* The pixels are complete and never change once they are there. */

@@ -166,6 +166,29 @@ static void test_jpeg(void) {
     for (int64_t x = 0; real && x < 1900; x += 317) expect_openslide(real, x, x / 2, 300);
 }
 
+/* A JPEG picture that lacks a part of its data is refused; bytes that its writer left over are not. */
+static void test_jpeg_with_a_gap(void) {
+    g_autofree char *path = g_build_filename(folder, "plain.jpg", NULL), *bytes = NULL;
+    g_autoptr(GError) error = NULL;
+    VipsImage *noise = NULL, *image = NULL;
+    uint8_t rgb[3 * 8 * 8];
+    gsize size;
+    g_assert_true(vips_gaussnoise(&noise, 300, 200, "mean", 128.0, NULL) == 0 && vips_cast(noise, &image, VIPS_FORMAT_UCHAR, NULL) == 0 &&
+                  vips_jpegsave(image, path, NULL) == 0 && g_file_get_contents(path, &bytes, &size, NULL));
+    g_object_unref(noise);
+    g_object_unref(image);
+    for (int gap = 0; gap < 2; gap++) {
+        g_autoptr(GString) changed = g_string_new_len(bytes, (gssize)size);
+        if (gap) g_string_erase(changed, (gssize)size / 2, (gssize)size / 2 - 2);
+        else g_string_insert_len(changed, (gssize)size - 2, "\0\0\0\0", 4);
+        g_assert_true(g_file_set_contents(path, changed->str, (gssize)changed->len, NULL));
+        g_autoptr(RmilSlide) slide = rmil_slide_open(path, 0.5, &error);
+        g_assert_no_error(error);
+        g_assert_cmpint(rmil_slide_read(slide, 0, 0, 1, 8, 8, rgb, &error), ==, !gap);
+        if (gap) test_error(&error, RMIL_ERROR_FORMAT, "premature end of data segment");
+    }
+}
+
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_log_set_always_fatal(G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL);
@@ -175,6 +198,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/slide/grid/blocks", test_blocks);
     g_test_add_func("/slide/grid/views", test_views);
     g_test_add_func("/slide/grid/jpeg", test_jpeg);
+    g_test_add_func("/slide/grid/jpeg-with-a-gap", test_jpeg_with_a_gap);
     const int status = g_test_run();
     picture_free(picture);
     g_free(folder);
