@@ -282,13 +282,13 @@ static void test_with_others(void) {
                   "cp more/runs/rank/7/model.safetensors wide/\n");
     command_expect(&o, 0, "");
     static const char *const cases[][3] = {
-        {"--with", "words", "words/model.safetensors: predicts the classes normal, tumor, run/runs/rank/0/model.safetensors predicts"},
+        {"--with", "words", "words/model.safetensors: predicts the classes normal, tumor, but run/runs/rank/0/model.safetensors predicts"},
         {"--with", "run/runs/rank/1", "run/runs/rank/1/model.safetensors: is given twice"},
         {"--with", "gone", "gone: there is no such model file or run folder"},
         {"--with", "wide",
          "wide: its slides were turned into features in another way than those of the models before it (tile_mpp "
          "0.6, now 1)"},
-        {"--method", "clam-mb", "run: contains no finished training of clam-mb, but of "},
+        {"--method", "clam-mb", "run: contains no finished training of clam-mb, only of "},
         {"--method", "ranks", "there is no method \"ranks\""},
         {"--value", "1", "run: does not belong to a study that varies something: leave --value out"},
     };
@@ -328,7 +328,7 @@ static void test_study(void) {
     static const char *const refused[][3] = {
         {"--method", "rank", "study: the study varies fraction: give --value with one of 0.5; 1"},
         {"--value", "0.7", "study: the study has no finished training of rank with fraction 0.7, only with 0.5; 1"},
-        {"--method", "dsmil", "study: the study has no finished training of dsmil, but of abmil, rank: give --method"},
+        {"--method", "dsmil", "study: the study has no finished training of dsmil, only of abmil, rank: give --method"},
         {"--value=1", "--tile-mpp=1", "tiles of 0.6 µm per pixel, and --tile-mpp 1 would "},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(refused); i++) {

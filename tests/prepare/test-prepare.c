@@ -433,8 +433,8 @@ static void test_preprocessing_file(void) {
         const char *message;
     } cases[] = {{NULL, 0, NULL},
                  {"0.5,0.5,0.5", 96, NULL},
-                 {RMIL_IMAGENET_MEAN, 0, "made with --mean 0.5,0.5,0.5: --mean 0.485"},
-                 {NULL, 224, "made with --input-px 96: --input-px 224"}};
+                 {RMIL_IMAGENET_MEAN, 0, "made with --mean 0.5,0.5,0.5, and --mean 0.485"},
+                 {NULL, 224, "made with --input-px 96, and --input-px 224"}};
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         RmilPrepareOptions trained, taken;
         rmil_prepare_options_init(&trained);

@@ -470,7 +470,7 @@ static void test_refused(void) {
                                       "this is not a database, whatever its name says, and it is long enough to tell");
     refused(broken, RMIL_ERROR_FORMAT, "study.sqlite");
     fake_study_write(idle, &(FakeStudy){"comparison", "", three, three_strengths, NULL, 0, 2, 10, 0, .left = 6, .prefix = "s"});
-    refused(idle, RMIL_ERROR_DATA, "none of the study's 6 runs is done");
+    refused(idle, RMIL_ERROR_DATA, "none of the study's 6 runs has finished");
 }
 
 int main(int argc, char **argv) {

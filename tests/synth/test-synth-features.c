@@ -217,7 +217,7 @@ static void test_options(void) {
                  {{.train = 2, .dim = 8, .scale = 1, .difficulty = 0}, "difficulty"},
                  {{.train = 2, .dim = 8, .scale = 1, .difficulty = 1, .task = {.classes = 1}}, "classes: 1: must be 2 … "},
                  {{.train = 2, .dim = 8, .scale = 1, .difficulty = 1, .task = {.classes = 7}}, "classes: 7: must be 2 … "},
-                 {{.train = 2, .dim = 8, .scale = 1, .difficulty = 1, .task = {.classes = 3, .target = RMIL_SYNTH_NUMBER}}, "has none"},
+                 {{.train = 2, .dim = 8, .scale = 1, .difficulty = 1, .task = {.classes = 3, .target = RMIL_SYNTH_NUMBER}}, "has no classes"},
                  {{.train = 2, .dim = 8, .scale = 1, .difficulty = 1, .task = {.patients = 1.5}}, "patients: 1.5 is not a share"},
                  {{.train = 2, .dim = 8, .scale = 1, .difficulty = 1, .task = {.sites = -2}}, "sites: -2: must be 0 … "}};
     g_autofree char *folder = test_folder();
