@@ -19,7 +19,7 @@ static void test_input_tasks(void) {
     g_assert_cmpstr(cohort->task.names[1], ==, "tumor");
     static const int labels[] = {1, 0, 1, -1};
     for (int i = 0; i < 4; i++) g_assert_cmpint(cohort->rows[i].target.label, ==, labels[i]);
-    g_assert_true(said(heard.warnings, "label \"LUAD\" is none of the classes normal (negative), tumor"));
+    g_assert_true(said(heard.warnings, "label \"LUAD\" is not one of the classes normal (negative), tumor"));
     const RmilTask task = {.kind = RMIL_TASK_CLASSES, .classes = 2, .names = {"LUAD", "tumor"}};
     const char *const one[] = {part};
     g_autoptr(RmilCohort) as_model = rmil_predict_inputs_as(one, 1, &task, NULL, NULL, &monitor, &error);
@@ -53,7 +53,7 @@ static void test_dicom(void) {
     g_assert_cmpint(cohort->count, ==, 2);
     g_assert_cmpstr(cohort->rows[0].id, ==, "0");
     g_assert_cmpstr(cohort->rows[1].id, ==, "2");
-    g_assert_true(said(heard.warnings, "2 DICOM files are of slides of which another file is taken"));
+    g_assert_true(said(heard.warnings, "2 DICOM files are passed over, because another file of the same slide is taken"));
 }
 
 /* What was given, without a table, through the whole. */
@@ -65,7 +65,7 @@ static void test_inputs(void) {
     forget();
     const char *const nothing[] = {"/not/there", "/not/*.svs"};
     g_assert_null(rmil_predict_inputs(nothing, 2, NULL, NULL, &monitor, &error));
-    test_error(&error, RMIL_ERROR_DATA, "there is no slide");
+    test_error(&error, RMIL_ERROR_DATA, "the inputs contain no slide and no feature file");
     g_assert_cmpint(heard.problems->len, ==, 2);
     g_assert_true(g_str_has_prefix(heard.problems->pdata[0], "predict : /not/there: "));
 

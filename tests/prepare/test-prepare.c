@@ -127,7 +127,7 @@ static void test_options(void) {
     rmil_cohort_free(prepare(into, &options));
     g_assert_cmpint(heard.made[0], ==, 3);
     g_assert_cmpint(heard.made[2], ==, 3);
-    options.lesion = g_strsplit("there is nothing with that name", ",", -1); /* an annotation without lesions is a problem of its row */
+    options.lesion = g_strsplit("nothing of that name", ",", -1); /* an annotation without lesions is a problem of its row */
     g_autoptr(RmilCohort) cohort = prepare(into, &options);
     g_assert_cmpint(heard.problems->len, ==, 3);
     g_assert_true(said(heard.problems, "label "));
