@@ -172,6 +172,29 @@ static void test_place(void) {
     no_complaints();
 }
 
+/* Between whole zooms nothing of the ground shines through where tiles meet, here at 256 px of level 0. */
+static void test_seams(void) {
+    if (!begin()) return;
+    open_slide_page("n1");
+    browser_key(browser, "h", FALSE);
+    const double zooms[] = {2.25, 2.75};
+    for (gsize z = 0; z < G_N_ELEMENTS(zooms); z++) {
+        look_at(zooms[z], 256, 256);
+        int width, height, wrong = 0;
+        g_autofree uint8_t *rgb = browser_picture(browser, &width, &height);
+        const int left = (int)window_x(240) + 1, right = (int)window_x(272), top = (int)window_y(200) + 1, bottom = (int)window_y(300);
+        g_assert_true(left > 0 && top > 0 && right <= width && bottom <= height && left < right && top < bottom);
+        for (int y = top; y < bottom; y++)
+            for (int x = left; x < right; x++) {
+                const uint8_t *p = rgb + 3 * (y * width + x);
+                wrong += abs(p[0] - 0xF0) > 6 || abs(p[1] - 0xDC) > 6 || abs(p[2] - 0xE6) > 6;
+            }
+        g_assert_cmpint(wrong, ==, 0);
+    }
+    browser_key(browser, "h", FALSE);
+    no_complaints();
+}
+
 /* Two heat maps side by side show the same place, and are moved together. */
 static void test_two(void) {
     if (!begin()) return;
@@ -378,6 +401,7 @@ int main(int argc, char **argv) {
     g_assert_true(rmil_vips_init(NULL));
     g_test_add_func("/browser/table", test_table);
     g_test_add_func("/browser/place", test_place);
+    g_test_add_func("/browser/seams", test_seams);
     g_test_add_func("/browser/two", test_two);
     g_test_add_func("/browser/scale", test_scale);
     g_test_add_func("/browser/draw", test_draw);

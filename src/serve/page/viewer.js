@@ -18,6 +18,19 @@ const Tiles = L.TileLayer.extend({
     },
 });
 
+/* Between two whole zooms the edges of tiles fall within pixels of the screen, and the ground would shine through as faint lines: there each
+ * tile reaches a little over its neighbours (style.css). At whole zooms tiles are shown as they are. */
+function closeSeams(map, where, tiles) {
+    tiles.on('tileloadstart', ({tile}) => {
+        const size = tiles.getTileSize();
+        tile.style.width = `calc(${size.x}px + var(--overlap))`;
+        tile.style.height = `calc(${size.y}px + var(--overlap))`;
+    });
+    const mark = () => where.classList.toggle('between', !Number.isInteger(map.getZoom()));
+    map.on('zoomend', mark);
+    map.whenReady(mark);
+}
+
 /* A round number of µm (or of pixels, where a slide does not say its resolution) and how large a pixel is shown. */
 const ScaleBar = L.Control.extend({
     options: {position: 'bottomleft'},
@@ -54,8 +67,10 @@ export function makeViewer(where, info) {
     });
     L.control.zoom({position: 'topleft'}).addTo(map);
     new ScaleBar({mpp: info.mpp, deepest: info.deepest}).addTo(map);
-    new Tiles('', {id: info.id, tileSize: info.tile, minZoom: 0, maxZoom: info.deepest + 2, minNativeZoom: 0, maxNativeZoom: info.deepest, bounds,
-        noWrap: true, keepBuffer: 4, updateWhenZooming: false}).addTo(map);
+    const tiles = new Tiles('', {id: info.id, tileSize: info.tile, minZoom: 0, maxZoom: info.deepest + 2, minNativeZoom: 0, maxNativeZoom: info.deepest, bounds,
+        noWrap: true, keepBuffer: 4, updateWhenZooming: false});
+    closeSeams(map, where, tiles);
+    tiles.addTo(map);
     map.fitBounds(bounds, {animate: false});
     where.slide = info; /* for tests: what is shown, and where */
     where.map = map;
