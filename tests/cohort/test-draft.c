@@ -233,7 +233,8 @@ static void test_sets(Fixture *f, gconstpointer data) {
     put(f, "val/x/c.png", "");
     put(f, "Test/y/d.png", "");
     put(f, "Test/z/e.png", "");
-    refuse(f, "class-folders", (const char *const[]){"w", NULL}, RMIL_ERROR_ARGUMENT, "there is no class folder \"w\"; choose one of x, y, z");
+    refuse(f, "class-folders", (const char *const[]){"w", NULL}, RMIL_ERROR_ARGUMENT,
+           "there is no class folder \"w\"; choose one of x, y, z");
     make_and_read(f, "class-folders", (const char *const[]){"x", "z", NULL});
     check(f, "a", 1, RMIL_SPLIT_TRAIN, NULL);
     check(f, "b", 0, RMIL_SPLIT_TRAIN, NULL);

@@ -146,7 +146,7 @@ static void test_survival(void) {
     } wrong[] = {
         {"1,1\n0,1\n", "line 3: time \"0\" is 0 or below"},    {"-2,0\n", "line 2: time \"-2\" is 0 or below"},
         {"soon,0\n", "line 2: time \"soon\" is not a number"}, {"inf,0\n", "line 2: time \"inf\" is not a number"},
-        {"1,2\n", "line 2: event \"2\" is not understood"},         {",1\n", "line 2: time is empty, but event is \"1\""},
+        {"1,2\n", "line 2: event \"2\" is not understood"},    {",1\n", "line 2: time is empty, but event is \"1\""},
         {"4,\n", "line 2: event is empty, but time is \"4\""},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++) {

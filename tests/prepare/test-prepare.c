@@ -235,7 +235,8 @@ static void test_precision(void) {
     g_free(taken.features_precision);
     taken.features_precision = g_strdup("float16");
     g_assert_false(rmil_preprocessing_apply(node, &taken, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "made with --features-precision float32, and --features-precision float16 would make different ones");
+    test_error(&error, RMIL_ERROR_ARGUMENT,
+               "made with --features-precision float32, and --features-precision float16 would make different ones");
     rmil_prepare_options_clear(&taken);
     g_clear_pointer(&options.features_precision, g_free);
     rmil_cohort_free(prepare(into, &options));
@@ -525,9 +526,10 @@ static void test_lesion(void) {
             g_assert_cmpstr(found, ==, cases[i].groups[label]);
         }
     }
-    static const char *const wrong[][2] = {{"LUAC=Tumor", "--lesion LUAC=Tumor: there is no class \"LUAC\"; choose one of normal, LUAD, LUSC"},
-                                           {"LUAD=Tumor,Other", "\"Other\" is not CLASS=GROUP"},
-                                           {"LUAD=", "\"LUAD=\" is not CLASS=GROUP"}};
+    static const char *const wrong[][2] = {
+        {"LUAC=Tumor", "--lesion LUAC=Tumor: there is no class \"LUAC\"; choose one of normal, LUAD, LUSC"},
+        {"LUAD=Tumor,Other", "\"Other\" is not CLASS=GROUP"},
+        {"LUAD=", "\"LUAD=\" is not CLASS=GROUP"}};
     for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++) {
         char *const given[] = {(char *)wrong[i][0], NULL};
         g_assert_false(rmil_lesion_check(given, &task, &error));
