@@ -17,7 +17,7 @@ static GOptionEntry *own_entries(RunSettings *settings) {
         {"methods", 0, 0, G_OPTION_ARG_STRING, &settings->methods, settings->help, "A,B,…"},
         {"repeats", 0, 0, G_OPTION_ARG_INT64, &settings->repeats,
          "Monte-Carlo splits into training and validation (default: 1; the paper: 10)", "N"},
-        {"heatmaps", 0, 0, G_OPTION_ARG_INT64, &settings->heatmaps, "number of test slides to draw heat maps of (default: 12)", "N"},
+        {"heatmaps", 0, 0, G_OPTION_ARG_INT64, &settings->heatmaps, "number of test slides to draw, besides every mistake (default: 12; 0: none)", "N"},
         {"partial", 0, 0, G_OPTION_ARG_NONE, &settings->partial,
          "outlines leave out parts of lesions: use rank-both instead of rank, unless --methods is given", NULL},
         {"clean", 0, 0, G_OPTION_ARG_NONE, &settings->clean, "remove earlier trainings that are not part of this run", NULL},

@@ -3,6 +3,7 @@
  * the same bytes; slides that cannot be read are left out with a word; what is kept says of a slide what the run said. */
 #include "../slide/make-slide.h"
 #include "command.h"
+#include "rankmil/present.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
@@ -28,7 +29,14 @@ static void test_run(void) {
     g_autofree char *page = test_bytes(root, "run/report.html", NULL);
     g_assert_nonnull(strstr(page, "Fully supervised"));
     g_assert_true(test_exists(root, "run/runs/supervised/0/localisation.csv"));
-    g_assert_cmpint(test_entries(root, "run/heatmaps/supervised"), ==, 2); /* a picture and its key */
+    /* one slide as asked, and all that a method gets wrong: a picture, its key and its tiles each, and the folder of tiles */
+    g_autofree char *run = g_build_filename(root, "run", NULL);
+    g_auto(GStrv) wrong = rmil_report_mistakes(run, NULL);
+    g_assert_nonnull(wrong);
+    const int drawn = test_entries(root, "run/heatmaps/supervised/tiles");
+    g_assert_cmpint(test_entries(root, "run/heatmaps/supervised"), ==, 2 * drawn + 1);
+    g_assert_cmpint(drawn, >=, MAX((int)g_strv_length(wrong), 1));
+    g_assert_cmpint(drawn, <=, (int)g_strv_length(wrong) + 1);
     command_shell(&o, root, "$RANKMIL run -o run" RUN);
     command_expect(&o, 0, "");
     g_assert_nonnull(strstr(o.out, "2 already there"));
