@@ -88,8 +88,9 @@ static gboolean run_all(Run *run, const RunSettings *options, GError **error) {
     const char *folder = run->work->folder;
     run->partial = options->partial;
     run->report = &options->report;
-    if (!report_check(run->report, run->work->cohort, error) || !rmil_study_accepts(folder, "run", error) || !check_early(run, options->methods, error) || !find_preprocessing(run, error) ||
-        !prepare(run, &annotated, error) || !choose_methods(run, options->methods, annotated, error))
+    if (!report_check(run->report, run->work->cohort, error) || !rmil_study_accepts(folder, "run", error) ||
+        !check_early(run, options->methods, error) || !find_preprocessing(run, error) || !prepare(run, &annotated, error) ||
+        !choose_methods(run, options->methods, annotated, error))
         return FALSE;
     g_autofree int64_t *seeds = g_new(int64_t, options->repeats);
     for (int64_t i = 0; i < options->repeats; i++) seeds[i] = run->cli->seed + i;

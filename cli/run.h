@@ -34,7 +34,7 @@ typedef struct {
     const RmilTrainOptions *options;
     RmilCohort *cohort; /* DIR/cohort.csv: the slides that came through the stages */
     RmilTrainData *data;
-    gboolean partial;        /* --partial */
+    gboolean partial; /* --partial */
     const ReportSettings *report;
     GPtrArray *methods;      /* const RmilTrainMethod * */
     GArray *repeats;         /* RmilRepeat: of the data's rows */

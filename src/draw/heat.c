@@ -234,24 +234,23 @@ static gboolean draw_marks(RmilCanvas *canvas, const Places *places, const int64
                            "\" height=\"%" G_GINT64_FORMAT "\" overflow=\"hidden\">",
                            panel->x, panel->y, panel->width, panel->height);
     for (int64_t k = MIN(n, most) - 1; k >= 0; k--) { /* the first on top */
-        const double middle = 0.5 * side,
-                     x = ((double)coords[2 * order[k]] + middle) / panel->downsample - 0.5 * box,
+        const double middle = 0.5 * side, x = ((double)coords[2 * order[k]] + middle) / panel->downsample - 0.5 * box,
                      y = ((double)coords[2 * order[k] + 1] + middle) / panel->downsample - 0.5 * box;
-        g_string_append_printf(canvas->svg,
-                               "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"none\" stroke=\"#fff\" stroke-width=\"4\"/>"
-                               "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"none\" stroke=\"#0b3d91\" stroke-width=\"2\"/>\n",
-                               x, y, box, box, x, y, box, box);
+        g_string_append_printf(
+            canvas->svg,
+            "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"none\" stroke=\"#fff\" stroke-width=\"4\"/>"
+            "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"none\" stroke=\"#0b3d91\" stroke-width=\"2\"/>\n",
+            x, y, box, box, x, y, box, box);
         const double wide = size * (k + 1 < 10 ? 0.95 : 1.6), right = (double)panel->width;
-        const double lx = within                     ? MAX(x, 0)
-                          : x + box + wide <= right ? x + box
-                                                    : x - wide,
-                     ly = MAX(y, 0);
-        g_string_append_printf(canvas->svg, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"#0b3d91\" stroke=\"#fff\"/>\n", lx,
-                               ly, wide, 1.15 * size);
+        const double lx = within ? MAX(x, 0) : x + box + wide <= right ? x + box : x - wide, ly = MAX(y, 0);
         g_string_append_printf(canvas->svg,
-                               "<text x=\"%.1f\" y=\"%.1f\" font-size=\"%.1f\" text-anchor=\"middle\" font-weight=\"bold\" fill=\"#fff\">%"
-                               G_GINT64_FORMAT "</text>\n",
-                               lx + wide / 2, ly + 0.93 * size, 0.9 * size, k + 1);
+                               "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"#0b3d91\" stroke=\"#fff\"/>\n", lx, ly,
+                               wide, 1.15 * size);
+        g_string_append_printf(
+            canvas->svg,
+            "<text x=\"%.1f\" y=\"%.1f\" font-size=\"%.1f\" text-anchor=\"middle\" font-weight=\"bold\" fill=\"#fff\">%" G_GINT64_FORMAT
+            "</text>\n",
+            lx + wide / 2, ly + 0.93 * size, 0.9 * size, k + 1);
     }
     g_string_append(canvas->svg, "</svg>\n");
     rmil_free(order);
@@ -320,7 +319,8 @@ gboolean rmil_heat_write(RmilSlide *slide, const int64_t *coords, const float *v
     if (options->title)
         rmil_canvas_text(canvas, places.margin, places.margin + 1.2 * text, 1.25 * text, "start", TRUE, room, options->title);
     if (options->note)
-        rmil_canvas_text(canvas, places.margin, places.margin + (options->title ? 3.1 : 1.2) * text, text, "start", FALSE, room, options->note);
+        rmil_canvas_text(canvas, places.margin, places.margin + (options->title ? 3.1 : 1.2) * text, text, "start", FALSE, room,
+                         options->note);
     if (places.both) {
         room = (double)places.heat.width;
         rmil_canvas_text(canvas, (double)places.slide.x, places.caption_slide, text, "start", FALSE, room,

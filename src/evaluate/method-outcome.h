@@ -10,7 +10,7 @@ typedef struct {
     RmilDecision decision;               /* of all its trainings together; cut-off NaN: they carry none */
     RmilCutMetrics at;                   /* the pooled slides at the cut-off, without one at 0.5 */
     RmilInterval shares[RMIL_AT_SHARES]; /* of these, as rmil_measure_cut has them */
-    double *calibrated; /* of each pooled slide the mean over the trainings that tested it; NULL: not all are calibrated */
+    double *calibrated;                  /* of each pooled slide the mean over the trainings that tested it; NULL: not all are calibrated */
     /* of more classes; else NULL */
     RmilClassMetrics *classes;
     RmilClassIntervals *intervals;

@@ -52,12 +52,14 @@ static GArray *many_numbers(const char *const *texts, guint n) {
 static int third_of(const GArray *sorted, const char *text) {
     double value;
     if (!number_of(text, &value)) return 3;
-    return (value > g_array_index(sorted, double, (sorted->len - 1) / 3)) + (value > g_array_index(sorted, double, 2 * (sorted->len - 1) / 3));
+    return (value > g_array_index(sorted, double, (sorted->len - 1) / 3)) +
+           (value > g_array_index(sorted, double, 2 * (sorted->len - 1) / 3));
 }
 
 /* The groups that there are, in the order of the numbers. */
 static void divide_numbers(const GArray *rows, const char *const *texts, const GArray *sorted, GPtrArray *groups) {
-    const double low = g_array_index(sorted, double, (sorted->len - 1) / 3), high = g_array_index(sorted, double, 2 * (sorted->len - 1) / 3);
+    const double low = g_array_index(sorted, double, (sorted->len - 1) / 3),
+                 high = g_array_index(sorted, double, 2 * (sorted->len - 1) / 3);
     for (int third = 0; third < 4; third++) {
         g_autofree char *name = third == 0   ? g_strdup_printf("up to %g", low)
                                 : third == 1 ? g_strdup_printf("above %g, up to %g", low, high)

@@ -6,12 +6,12 @@
 #include "rankmil/evaluate.h"
 
 typedef struct {
-    char *name;              /* what the column says; of numbers a range; "" where it says nothing */
-    GArray *rows;            /* RmilPredictionRow of it */
-    gboolean measured;       /* is there enough to measure anything: */
-    double value;            /* the task's first measure */
-    RmilInterval interval;   /* of that, 95 % */
-    RmilCutMetrics at;       /* of two classes, at the cut-off */
+    char *name;            /* what the column says; of numbers a range; "" where it says nothing */
+    GArray *rows;          /* RmilPredictionRow of it */
+    gboolean measured;     /* is there enough to measure anything: */
+    double value;          /* the task's first measure */
+    RmilInterval interval; /* of that, 95 % */
+    RmilCutMetrics at;     /* of two classes, at the cut-off */
     RmilInterval shares[RMIL_AT_SHARES];
 } RmilSubgroup;
 

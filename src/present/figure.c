@@ -158,7 +158,8 @@ static void remove_drawings(const char *folder, const char *name) {
 /* "roc.svg", "history-rank.csv": of the report, whatever its method is called. */
 static gboolean is_own(const char *file) {
     static const char *const names[] = {
-        "roc", "pr", "auroc", "probabilities", "localisation-iou", "localisation-dice", "localisation-pointing", "localisation-froc", "flow"};
+        "roc", "pr", "auroc", "probabilities", "localisation-iou", "localisation-dice", "localisation-pointing", "localisation-froc",
+        "flow"};
     static const char *const families[] = {"confusion", "roc-classes", "reliability", "decision", "survival", "scatter"};
     static const char *const endings[] = {".svg", ".pdf", ".png", ".gp", ".csv"};
     for (gsize e = 0; e < G_N_ELEMENTS(endings); e++) {

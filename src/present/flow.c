@@ -100,7 +100,8 @@ static gboolean sets_move(const RmilMethod *method) {
         const RmilSeedRun *other = method->seeds->pdata[s];
         if (first->cases->len != other->cases->len) return TRUE;
         for (guint i = 0; i < first->cases->len; i++)
-            if (g_array_index(first->cases, RmilPredictionRow, i).part != g_array_index(other->cases, RmilPredictionRow, i).part) return TRUE;
+            if (g_array_index(first->cases, RmilPredictionRow, i).part != g_array_index(other->cases, RmilPredictionRow, i).part)
+                return TRUE;
     }
     return FALSE;
 }
@@ -171,8 +172,9 @@ static int box(GString *svg, GString *words, int x, int y, int width, char **lin
 
 static void arrow(GString *svg, int x0, int y0, int x1, int y1) {
     const gboolean down = x0 == x1;
-    g_string_append_printf(svg, "<path d=\"M%d %dL%d %d\" stroke=\"#55606e\" fill=\"none\"/><path d=\"M%d %dl%d %dl%d %dz\" fill=\"#55606e\"/>\n",
-                           x0, y0, x1, y1, x1, y1, down ? -4 : -7, down ? -7 : -4, down ? 8 : 0, down ? 0 : 8);
+    g_string_append_printf(
+        svg, "<path d=\"M%d %dL%d %d\" stroke=\"#55606e\" fill=\"none\"/><path d=\"M%d %dl%d %dl%d %dz\" fill=\"#55606e\"/>\n", x0, y0, x1,
+        y1, x1, y1, down ? -4 : -7, down ? -7 : -4, down ? 8 : 0, down ? 0 : 8);
 }
 
 static char *slides_of(int64_t slides, int64_t patients) {
@@ -242,9 +244,10 @@ gboolean rmil_flow_draw(const RmilFlow *flow, const char *folder, GString *out, 
     }
     set_boxes(flow, svg, words, y, &bottom);
     g_autofree char *file = g_build_filename(folder, "figures", "flow.svg", NULL);
-    g_autofree char *whole = g_strdup_printf("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" "
-                                             "font-family=\"sans-serif\"><rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n%s</svg>\n",
-                                             WIDE, bottom + 2, WIDE, bottom + 2, svg->str);
+    g_autofree char *whole = g_strdup_printf(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" "
+        "font-family=\"sans-serif\"><rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n%s</svg>\n",
+        WIDE, bottom + 2, WIDE, bottom + 2, svg->str);
     if (!rmil_file_write(file, whole, strlen(whole), error)) return FALSE;
     g_string_append_printf(out, "<figure class=\"plot wide\"><svg role=\"img\" viewBox=\"0 0 %d %d\"", WIDE, bottom + 2);
     rmil_html(out, " aria-label=\"%s\">", words->str);

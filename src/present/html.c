@@ -51,7 +51,8 @@ const char *rmil_html_seconds(double seconds, char *text) {
 
 void rmil_html_svg(GString *out, const char *svg, const char *alt, const char *caption) {
     if (!*svg) {
-        rmil_html(out, "<figure class=\"plot\"><figcaption>Not drawn, for gnuplot was not installed: %s</figcaption></figure>\n", caption);
+        rmil_html(out, "<figure class=\"plot\"><figcaption>Not drawn, because gnuplot is not installed: %s</figcaption></figure>\n",
+                  caption);
         return;
     }
     int drawings = 0; /* on the page so far: names in each are its own */
@@ -150,9 +151,8 @@ static void add_head(GString *out) {
     g_checksum_update(sum, (const guchar *)text, (gssize)size);
     g_checksum_get_digest(sum, digest, &length);
     g_autofree char *coded = g_base64_encode(digest, length);
-    rmil_html(out,
-              "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src 'self' data: file:; style-src "
-              "'unsafe-inline'; script-src 'sha256-");
+    rmil_html(out, "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src 'self' data: file:; style-src "
+                   "'unsafe-inline'; script-src 'sha256-");
     g_string_append(out, coded);
     g_string_append(out, "'\">\n<style>");
     g_string_append_len(out, g_bytes_get_data(style, NULL), (gssize)g_bytes_get_size(style));
@@ -165,8 +165,7 @@ gboolean rmil_html_page_write(const char *path, const char *eyebrow, const char 
                                           "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">");
     rmil_html(out, "<title>%s – rankmil report</title>\n", title);
     add_head(out);
-    rmil_html(out, "</head><body>\n<header><p class=\"eyebrow\">%s</p><h1>%s</h1>\n<p class=\"soft\">%s</p>\n", eyebrow, title,
-              line);
+    rmil_html(out, "</head><body>\n<header><p class=\"eyebrow\">%s</p><h1>%s</h1>\n<p class=\"soft\">%s</p>\n", eyebrow, title, line);
     if (sections && sections->id) {
         g_string_append(out, "<nav aria-label=\"Sections\"><ul>");
         for (const RmilHtmlSection *s = sections; s->id; s++) {

@@ -38,8 +38,10 @@ static void question(RmilReport *report) {
             g_string_append_printf(text, "%s%s", c == 0 ? "" : c + 1 < task->classes ? ", " : " and ", task->names[c]);
         g_string_append_printf(text, " %s apart?", cases);
     } else {
-        g_string_append_printf(text, task->kind == RMIL_TASK_SURVIVAL ? "How well does the predicted risk order unseen %s by the time to their event?"
-                                                                      : "How close do predictions for unseen %s come to the known numbers?",
+        g_string_append_printf(text,
+                               task->kind == RMIL_TASK_SURVIVAL
+                                   ? "How well does the predicted risk order unseen %s by the time to their event?"
+                                   : "How close do predictions for unseen %s come to the known numbers?",
                                cases);
     }
     if (against)
@@ -57,8 +59,10 @@ static void cohort(RmilReport *report) {
     if (flow->given > 0) rmil_html(report->out, "%" G_GINT64_FORMAT " slides%s%s. ", flow->given, base ? " in " : "", base ? base : "");
     for (int k = 0; k < flow->n; k++) {
         const RmilFlowSet *set = &flow->sets[k];
-        rmil_html(report->out, "%s%s: %" G_GINT64_FORMAT " %s", k ? "; " : "", set->title, set->slides, plural(set->slides, "slide", "slides"));
-        if (set->patients) rmil_html(report->out, " of %" G_GINT64_FORMAT " %s", set->patients, plural(set->patients, "patient", "patients"));
+        rmil_html(report->out, "%s%s: %" G_GINT64_FORMAT " %s", k ? "; " : "", set->title, set->slides,
+                  plural(set->slides, "slide", "slides"));
+        if (set->patients)
+            rmil_html(report->out, " of %" G_GINT64_FORMAT " %s", set->patients, plural(set->patients, "patient", "patients"));
         if (set->counts) rmil_html(report->out, " (%s)", set->counts);
     }
     g_string_append(report->out, ".");
@@ -79,11 +83,12 @@ static void first_sentence(RmilReport *report) {
     rmil_html(report->out, "<p class=\"lead\">%s %u test slides%s%s%s, <strong>%s</strong> ", folded ? folds : "On", best->pooled->len,
               counts ? " (" : "", counts ? counts : "", counts ? ")" : "", best->method->title);
     if (task->classes == 2)
-        rmil_html(report->out, "ranks %s slide above %s one in %.0f&#8201;%% of all pairs: ",
-                  rmil_task_is_plain(task) ? "a positive" : task->names[1], rmil_task_is_plain(task) ? "a negative" : task->names[0],
-                  100 * best->value[0]);
+        rmil_html(report->out,
+                  "ranks %s slide above %s one in %.0f&#8201;%% of all pairs: ", rmil_task_is_plain(task) ? "a positive" : task->names[1],
+                  rmil_task_is_plain(task) ? "a negative" : task->names[0], 100 * best->value[0]);
     else if (task->kind == RMIL_TASK_CLASSES)
-        rmil_html(report->out, "gives %u of %u their known class: ", best->pooled->len - rmil_report_wrong(report, s->reference), best->pooled->len);
+        rmil_html(report->out, "gives %u of %u their known class: ", best->pooled->len - rmil_report_wrong(report, s->reference),
+                  best->pooled->len);
     else if (task->kind == RMIL_TASK_SURVIVAL)
         rmil_html(report->out, "puts %.0f&#8201;%% of the pairs that can be compared into the right order: ", 100 * best->value[0]);
     else rmil_html(report->out, "explains %.0f&#8201;%% of the variance: ", 100 * best->value[0]);
@@ -119,14 +124,15 @@ static void at_cut(RmilReport *report) {
     if (task->classes != 2) return;
     const RmilCutMetrics *at = &outcome->at;
     const int64_t positives = at->true_positives + at->false_negatives, negatives = at->true_negatives + at->false_positives;
-    rmil_html(report->out,
-              "<p>At its cut-off of %.3g%s it calls %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " %s slides %s (sensitivity %.0f&#8201;%%, "
-              "95&#8201;%% interval %.0f to %.0f&#8201;%%) and %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " %s ones (specificity %.0f&#8201;%%, "
-              "%.0f to %.0f&#8201;%%).</p>\n",
-              rmil_decision_cut(&outcome->decision), isnan(outcome->decision.cut) ? "" : ", set before the test,", at->true_positives, positives,
-              rmil_class_word(task, 1), rmil_class_word(task, 1), 100 * at->sensitivity, 100 * outcome->shares[RMIL_AT_SENSITIVITY].low,
-              100 * outcome->shares[RMIL_AT_SENSITIVITY].high, at->false_positives, negatives, rmil_class_word(task, 0), 100 * at->specificity,
-              100 * outcome->shares[RMIL_AT_SPECIFICITY].low, 100 * outcome->shares[RMIL_AT_SPECIFICITY].high);
+    rmil_html(
+        report->out,
+        "<p>At its cut-off of %.3g%s it calls %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " %s slides %s (sensitivity %.0f&#8201;%%, "
+        "95&#8201;%% interval %.0f to %.0f&#8201;%%) and %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " %s ones (specificity %.0f&#8201;%%, "
+        "%.0f to %.0f&#8201;%%).</p>\n",
+        rmil_decision_cut(&outcome->decision), isnan(outcome->decision.cut) ? "" : ", set before the test,", at->true_positives, positives,
+        rmil_class_word(task, 1), rmil_class_word(task, 1), 100 * at->sensitivity, 100 * outcome->shares[RMIL_AT_SENSITIVITY].low,
+        100 * outcome->shares[RMIL_AT_SENSITIVITY].high, at->false_positives, negatives, rmil_class_word(task, 0), 100 * at->specificity,
+        100 * outcome->shares[RMIL_AT_SPECIFICITY].low, 100 * outcome->shares[RMIL_AT_SPECIFICITY].high);
 }
 
 static void finds(RmilReport *report) {
@@ -154,11 +160,13 @@ static void answer(RmilReport *report) {
         g_autofree char *counts = rmil_predictions_counts(best->pooled, task, task->classes == 2 ? " and " : ", ");
         if (task->classes == 2)
             rmil_html(report->out,
-                      "<p class=\"lead\">None: there are %s test slides with a label, and measures of discrimination need both.</p>\n", counts);
+                      "<p class=\"lead\">None: there are %s test slides with a label, and measures of discrimination need both.</p>\n",
+                      counts);
         else
-            rmil_html(report->out,
-                      "<p class=\"lead\">None: there are %u test slides of which the truth is known%s%s, too little to measure anything.</p>\n",
-                      best->pooled->len, counts ? ": " : "", counts ? counts : "");
+            rmil_html(
+                report->out,
+                "<p class=\"lead\">None: there are %u test slides of which the truth is known%s%s, too little to measure anything.</p>\n",
+                best->pooled->len, counts ? ": " : "", counts ? counts : "");
     }
     g_string_append(report->out, "</dd>\n");
 }
@@ -190,8 +198,8 @@ char *rmil_report_summary(const char *folder, GError **error) {
     GString *out = g_string_new(NULL);
     if (!rmil_predictions_measurable(best->pooled, &s->task))
         return g_string_free(g_string_append(out, s->task.classes == 2
-                                                      ? "The labelled test slides are not of both classes: there is nothing to measure\n"
-                                                      : "What is known of the test slides is too little to measure anything\n"),
+                                                      ? "The labelled test slides are all of one class: there is nothing to measure\n"
+                                                      : "Too little is known of the test slides to measure anything\n"),
                              FALSE);
     g_autofree char *counts = rmil_predictions_counts(best->pooled, &s->task, " and ");
     g_string_append_printf(out, "%u test slides%s%s\n", best->pooled->len, counts ? ", " : "", counts ? counts : "");
@@ -228,7 +236,7 @@ static void cautions(RmilReport *report) {
     const RmilMethodSummary *best = rmil_report_reference(report);
     g_autoptr(GString) notes = g_string_new(NULL);
     g_autofree char *few = report->tested ? few_of(&report->summary->task, best->pooled) : NULL;
-    if (few) rmil_html(notes, "<p>Only %s: the intervals are wide, and small differences say nothing.</p>", few);
+    if (few) rmil_html(notes, "<p>With only %s, intervals are wide and small differences mean little.</p>", few);
     for (int m = 0; m < report->summary->n; m++) {
         const RmilMethodSummary *one = &report->summary->methods[m];
         if (one->positives != best->positives || one->pooled->len != best->pooled->len)

@@ -169,4 +169,3 @@ gboolean rmil_report_cohort(RmilReport *report, GError **error) {
     g_string_append(report->out, "</section>\n");
     return TRUE;
 }
-

@@ -58,7 +58,8 @@ gboolean rmil_report_localisation(RmilReport *report, GError **error) {
     g_string_append(report->out, "<div class=\"figures\">\n");
     for (int what = 0; what < 3; what++) {
         g_autofree char *alt = g_strdup_printf("%s by share of tiles for each method; the values are in the table below", titles[what]);
-        if (!rmil_html_figure(report->out, rmil_figure_localisation(s, what, report->run->folder, error), alt, captions[what])) return FALSE;
+        if (!rmil_html_figure(report->out, rmil_figure_localisation(s, what, report->run->folder, error), alt, captions[what]))
+            return FALSE;
     }
     g_string_append(report->out, "</div>\n");
     for (int what = 0; what < 3; what++) {

@@ -91,8 +91,9 @@ static void timings_table(RmilReport *report) {
 }
 
 gboolean rmil_report_making(RmilReport *report, GError **error) {
-    static const char *const shown_elsewhere[] = {"cohort_summary", "problems", "warnings", "timings",     "command",   "arguments", "directory",
-                                                  "config",         "runs",     "heatmaps", "environment", "subgroups", "title",     NULL};
+    static const char *const shown_elsewhere[] = {"cohort_summary", "problems",  "warnings", "timings", "command",
+                                                  "arguments",      "directory", "config",   "runs",    "heatmaps",
+                                                  "environment",    "subgroups", "title",    NULL};
     g_string_append(report->out, "<section id=\"making\"><h2>How this was made</h2>\n");
     command_line(report);
     timings_table(report);
@@ -117,7 +118,8 @@ gboolean rmil_report_making(RmilReport *report, GError **error) {
     rmil_html(
         report->out,
         "<p class=\"soft\">%s: change the script and run <code>gnuplot NAME.gp</code> there. The folder tables/ has all numbers with every digit (CSV), and tables for LaTeX.</p></section>\n",
-        report->drawn ? "The figures are in the folder figures/ as SVG, PDF and PNG, each with its data (CSV) and gnuplot script"
-                      : "The figures are not drawn, for lack of gnuplot: the folder figures/ has their data (CSV) and gnuplot scripts");
+        report->drawn
+            ? "The figures are in the folder figures/ as SVG, PDF and PNG, each with its data (CSV) and gnuplot script"
+            : "The figures were not drawn, because gnuplot is not installed; the folder figures/ has their data (CSV) and gnuplot scripts");
     return TRUE;
 }

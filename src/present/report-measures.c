@@ -179,13 +179,14 @@ static gboolean add_curves(RmilReport *report, GError **error) {
     g_autofree char *alt = spoken_values(s, "Precision-recall curves of the test slides, AUPRC", 1),
                     *auroc_alt = spoken_values(s, "AUROC with interval for each method", 0);
     g_string_append(report->out, "<div class=\"figures two\">\n");
-    const gboolean done =
-        rmil_html_figure(report->out, rmil_figure_pr(s, folder, error), alt,
-                         "Precision-recall curves, with the AUPRC. Dotted: the share of positive slides, which guessing reaches.") &&
-        rmil_html_figure(report->out, rmil_figure_auroc(s, folder, error), auroc_alt, "AUROC of each method with its 95 % interval.") &&
-        rmil_html_figure(report->out, rmil_figure_probabilities(s, folder, error),
-                         "Predicted probability of every test slide, by method and true label",
-                         "Predicted probability of every test slide. The line is at 0.5.");
+    const gboolean done = rmil_html_figure(
+                              report->out, rmil_figure_pr(s, folder, error), alt,
+                              "Precision-recall curves, with the AUPRC. Dotted: the share of positive slides, which guessing reaches.") &&
+                          rmil_html_figure(report->out, rmil_figure_auroc(s, folder, error), auroc_alt,
+                                           "AUROC of each method with its 95 % interval.") &&
+                          rmil_html_figure(report->out, rmil_figure_probabilities(s, folder, error),
+                                           "Predicted probability of every test slide, by method and true label",
+                                           "Predicted probability of every test slide. The line is at 0.5.");
     g_string_append(report->out, "</div>\n");
     return done;
 }
@@ -199,8 +200,8 @@ static const char *measure_words(const RmilTask *task) {
         return "AUROC and average precision are means over the classes, each against the rest; F1 likewise. A slide’s class is the most "
                "probable one. Quadratic kappa counts far errors more, which means something only where the classes have an order.";
     return task->kind == RMIL_TASK_SURVIVAL
-               ? "The C-index is the share of pairs of slides, of which it is known who had the event first, that the risk puts into this "
-                 "order (Harrell); Uno’s C weights them by how many were still followed."
+               ? "Harrell’s C-index is the share of comparable pairs of slides that the risk puts into the "
+                 "right order; Uno’s C weights them by how many were still followed."
                : "R² is the share of the variance that the prediction explains; it is below 0 where the mean would be better.";
 }
 
@@ -221,4 +222,3 @@ gboolean rmil_report_measures(RmilReport *report, GError **error) {
     g_string_append(report->out, "</section>\n");
     return TRUE;
 }
-

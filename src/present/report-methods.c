@@ -39,7 +39,8 @@ static JsonNode *config_of(const RmilReport *report, const RmilMethodSummary *me
     if (own) return json_node_ref(own);
     for (int64_t i = 0; record && seed->key && i < rmil_study_count(record); i++) {
         const RmilStudyRun *run = rmil_study_run(record, i);
-        if (strcmp(run->key, seed->key) == 0) return run->done ? rmil_json_parse(run->config, strlen(run->config), "the record", NULL) : NULL;
+        if (strcmp(run->key, seed->key) == 0)
+            return run->done ? rmil_json_parse(run->config, strlen(run->config), "the record", NULL) : NULL;
     }
     return NULL;
 }
@@ -68,8 +69,8 @@ static void say_features(const RmilReport *report, GString *out) {
     JsonNode *how = rmil_json_get(report->run->info, "config"), *summary = rmil_json_get(report->run->info, "cohort_summary");
     const char *encoder = rmil_json_text(how, "encoder"), *tissue = rmil_json_text(how, "tissue");
     const double px = number_or(how, "tile_px", number_or(summary, "tile_px", 0)), mpp = number_or(how, "tile_mpp", 0),
-                 share = number_or(how, "min_tissue", NAN), overlap = number_or(how, "overlap", 0), dim = number_or(summary, "feature_dim", 0),
-                 tiles = number_or(summary, "tiles", 0);
+                 share = number_or(how, "min_tissue", NAN), overlap = number_or(how, "overlap", 0),
+                 dim = number_or(summary, "feature_dim", 0), tiles = number_or(summary, "tiles", 0);
     if (!encoder) {
         g_string_append(out, "Features were given; how slides became features is not recorded. ");
         return;
@@ -81,7 +82,7 @@ static void say_features(const RmilReport *report, GString *out) {
     g_string_append_printf(out, overlap > 0 ? "overlapping by %g %%" : "without overlap", 100 * overlap);
     if (!isnan(share)) g_string_append_printf(out, "; tiles with at least %g %% tissue were kept", 100 * share);
     g_string_append_printf(out, " (tissue by %s). ", tissue ? tissue : "Otsu's threshold");
-    g_string_append_printf(out, "Each tile became %s%.0f numbers by the encoder %s", dim > 0 ? "" : "about ", dim, encoder);
+    g_string_append_printf(out, "The encoder %s turned each tile into %.0f numbers", encoder, dim);
     if (tiles > 0) g_string_append_printf(out, " (%.0f tiles in all)", tiles);
     g_string_append(out, ". ");
 }
@@ -104,8 +105,9 @@ static void say_training(const RmilReport *report, GString *out) {
     if (!config) return;
     static const struct {
         const char *key, *words;
-    } settings[] = {{"hidden", "%g hidden units"}, {"learning_rate", "learning rate %g"}, {"weight_decay", "weight decay %g"},
-                    {"group", "%g slides a step"}, {"epochs", "at most %g epochs"}, {"patience", "stopped after %g epochs without a better validation loss"}};
+    } settings[] = {{"hidden", "%g hidden units"},       {"learning_rate", "learning rate %g"},
+                    {"weight_decay", "weight decay %g"}, {"group", "%g slides a step"},
+                    {"epochs", "at most %g epochs"},     {"patience", "stopped after %g epochs without a better validation loss"}};
     g_string_append(out, "Models were trained by Adam");
     for (gsize k = 0, said = 0; k < G_N_ELEMENTS(settings); k++) {
         const double value = number_or(config, settings[k].key, NAN);
@@ -138,8 +140,8 @@ static void say_statistics(const RmilReport *report, GString *out) {
         g_autofree char *words = rmil_decision_words(&outcome->decision);
         if (isnan(outcome->decision.cut)) g_string_append(out, "Slides were called at a probability of 0.5. ");
         else g_string_append_printf(out, "Slides were called at a cut-off that was %s on validation slides. ", words);
-        g_string_append(out, groups ? "Intervals of shares at it are of resampled patients. "
-                                    : "Intervals of shares at it are exact (Clopper-Pearson). ");
+        g_string_append(out, groups ? "Sensitivity, specificity, PPV, NPV and accuracy have intervals from resampled patients. "
+                                    : "Sensitivity, specificity, PPV, NPV and accuracy have exact (Clopper-Pearson) intervals. ");
         if (s->n_comparisons && rmil_report_reference(report)->tests != RMIL_TESTS_FOLDS)
             g_string_append(out, "AUROCs were compared by DeLong's test. ");
     }
@@ -168,12 +170,14 @@ gboolean rmil_report_methods(RmilReport *report, GError **error) {
     say_program(report, text);
     JsonNode *where = rmil_json_get(report->run->info, "environment");
     const char *version = rmil_json_text(report->run->info, "version"), *commit = rmil_json_text(where, "commit");
-    g_autofree char *note = commit && strcmp(commit, "not known") != 0 ? g_strconcat("commit ", commit, NULL) : g_strdup("C library and command");
+    g_autofree char *note = commit && strcmp(commit, "not known") != 0 ? g_strconcat("commit ", commit, NULL)
+                                                                       : g_strdup("C library and command");
     g_autofree char *cited = g_strdup_printf(bibtex, version ? version : rmil_version(), note);
-    rmil_html(report->out,
-              "<section id=\"methods\"><h2>For the manuscript</h2>\n<p>Every number of this paragraph comes from the record. Read it against "
-              "what you did before you paste it.</p>\n<blockquote><p>%s</p></blockquote>\n<h3>To cite</h3>\n<pre>%s</pre>\n<p class=\"save\">",
-              text->str, cited);
+    rmil_html(
+        report->out,
+        "<section id=\"methods\"><h2>For the manuscript</h2>\n<p>Every number of this paragraph comes from the record. Read it against "
+        "what you did before you paste it.</p>\n<blockquote><p>%s</p></blockquote>\n<h3>To cite</h3>\n<pre>%s</pre>\n<p class=\"save\">",
+        text->str, cited);
     rmil_html_file(report->out, "rankmil.bib", "text/plain;charset=utf-8", cited, strlen(cited), "These references as BibTeX");
     g_string_append(report->out, "</p></section>\n");
     return TRUE;

@@ -168,8 +168,9 @@ static gboolean add_decisions(RmilReport *report, RmilMethodOutcome *const *outc
     introduce_cut(report, &outcome->decision);
     cut_table(report, outcomes, FALSE);
     cut_table(report, outcomes, TRUE);
-    g_string_append(report->out, "<p class=\"soft\">PPV and NPV, the shares of right calls among the positive and the negative ones, hold for "
-                                 "the share of positive cases that this test set has; where they are rarer, PPV is lower.</p>\n");
+    g_string_append(report->out,
+                    "<p class=\"soft\">PPV and NPV, the shares of right calls among the positive and the negative ones, hold for "
+                    "the share of positive cases that this test set has; where they are rarer, PPV is lower.</p>\n");
     const RmilCutMetrics *at = &outcome->at;
     const int64_t counts[] = {at->true_negatives, at->false_positives, at->false_negatives, at->true_positives};
     const RmilFigureSeries series[] = {{"as the models say", scores}, {"calibrated", outcome->calibrated}};
@@ -181,18 +182,19 @@ static gboolean add_decisions(RmilReport *report, RmilMethodOutcome *const *outc
     const char *folder = report->run->folder;
     g_string_append(report->out, "<div class=\"figures two\">\n");
     const gboolean done =
-        rmil_html_figure(report->out, rmil_figure_confusion("confusion", counts, 2, names, folder, error), "Confusion matrix at the cut-off",
-                   caption) &&
-        rmil_html_figure(report->out, rmil_figure_reliability("reliability", series, n_series, labels, rows->len, 10, what, share, folder, error),
-                   "Reliability diagram",
-                   n_series > 1
-                       ? "Reliability: how often slides of a predicted probability are positive, with Wilson’s 95 % intervals. On the "
-                         "diagonal, probabilities mean what they say. Calibrated: scaled on the validation slides."
-                       : "Reliability: how often slides of a predicted probability are positive, with Wilson’s 95 % intervals. On the "
-                         "diagonal, probabilities mean what they say.") &&
-        rmil_html_figure(report->out, rmil_figure_decision("decision", series, n_series, labels, rows->len, folder, error), "Decision curve",
-                   "Decision curve: net benefit of acting on slides above a threshold probability, beside acting on all "
-                   "or on none (Vickers and Elkin 2006).");
+        rmil_html_figure(report->out, rmil_figure_confusion("confusion", counts, 2, names, folder, error),
+                         "Confusion matrix at the cut-off", caption) &&
+        rmil_html_figure(
+            report->out, rmil_figure_reliability("reliability", series, n_series, labels, rows->len, 10, what, share, folder, error),
+            "Reliability diagram",
+            n_series > 1 ? "Reliability: how often slides of a predicted probability are positive, with Wilson’s 95 % intervals. On the "
+                           "diagonal, probabilities mean what they say. Calibrated: scaled on the validation slides."
+                         : "Reliability: how often slides of a predicted probability are positive, with Wilson’s 95 % intervals. On the "
+                           "diagonal, probabilities mean what they say.") &&
+        rmil_html_figure(report->out, rmil_figure_decision("decision", series, n_series, labels, rows->len, folder, error),
+                         "Decision curve",
+                         "Decision curve: net benefit of acting on slides above a threshold probability, beside acting on all "
+                         "or on none (Vickers and Elkin 2006).");
     g_string_append(report->out, "</div>\n");
     return done;
 }
@@ -211,9 +213,9 @@ static gboolean add_times(RmilReport *report, GError **error) {
         "cases are censored, numbers at risk and the log-rank test.",
         groups == 3 ? "thirds" : "halves at the median");
     return rmil_html_figure(report->out,
-                                     rmil_figure_survival("survival", time, event, group, rows->len, groups, groups == 3 ? three : two,
-                                                          "Time", report->run->folder, error),
-                                     "Kaplan-Meier curves by predicted risk", caption);
+                            rmil_figure_survival("survival", time, event, group, rows->len, groups, groups == 3 ? three : two, "Time",
+                                                 report->run->folder, error),
+                            "Kaplan-Meier curves by predicted risk", caption);
 }
 
 static gboolean add_numbers(RmilReport *report, GError **error) {
@@ -221,7 +223,7 @@ static gboolean add_numbers(RmilReport *report, GError **error) {
     g_autofree double *values = g_new(double, rows->len + 1), *said = g_new(double, rows->len + 1);
     for (guint i = 0; i < rows->len; i++) values[i] = row_at(rows, i)->target.value, said[i] = row_at(rows, i)->answer;
     return rmil_html_figure(report->out, rmil_figure_scatter("scatter", values, said, rows->len, "Value", report->run->folder, error),
-                                     "Predicted against true values", "Predicted against true values of the test slides.");
+                            "Predicted against true values", "Predicted against true values of the test slides.");
 }
 
 /* -- by patient --------------------------------------------------------------------------------------------------------------------- */

@@ -6,7 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-
 static char *heat_path(const RmilReport *report, const RmilMethod *method, const char *id) {
     g_autofree char *file = g_strconcat(id, ".png", NULL);
     g_autofree char *path = g_build_filename(report->run->folder, "heatmaps", method->name, file, NULL);
@@ -79,8 +78,8 @@ static gboolean embed(RmilReport *report, const char *path, int width, const cha
     int w, h;
     g_autofree char *data = rmil_picture_base64(path, width, &w, &h, error);
     if (!data) return FALSE;
-    rmil_html(report->out, "<button type=\"button\" class=\"zoom\"><img width=\"%d\" height=\"%d\" alt=\"%s\" src=\"data:image/webp;base64,", w, h,
-              alt);
+    rmil_html(report->out,
+              "<button type=\"button\" class=\"zoom\"><img width=\"%d\" height=\"%d\" alt=\"%s\" src=\"data:image/webp;base64,", w, h, alt);
     g_string_append(report->out, data);
     g_string_append(report->out, "\"></button>");
     return TRUE;
@@ -96,11 +95,11 @@ static void caption(RmilReport *report, int m, const RmilPredictionRow *item, co
     if (!said) return;
     g_autofree char *answer = rmil_task_answer(task, said);
     const double cut = rmil_report_cut(report, m);
-    const char *verdict = task->kind != RMIL_TASK_CLASSES            ? ""
-                          : !rmil_task_is_wrong(task, said, cut)     ? ", right"
-                          : task->classes > 2                        ? ", wrong"
-                          : item->target.label                       ? ", missed"
-                                                                     : ", false alarm";
+    const char *verdict = task->kind != RMIL_TASK_CLASSES        ? ""
+                          : !rmil_task_is_wrong(task, said, cut) ? ", right"
+                          : task->classes > 2                    ? ", wrong"
+                          : item->target.label                   ? ", missed"
+                                                                 : ", false alarm";
     rmil_html(report->out, ": %s%s%s %s%s", method->seeds > 1 ? rmil_tests_pool(method) : "", method->seeds > 1 ? ", " : "",
               task->kind == RMIL_TASK_CLASSES && task->classes > 2 ? "" : rmil_task_answer_name(task), answer, verdict);
     if (task->classes == 2 && said->probability < cut)
@@ -127,7 +126,8 @@ static gboolean add_picture(RmilReport *report, int m, const RmilPredictionRow *
     g_autofree char *tiles_alt = g_strdup_printf("The most attended tiles of slide %s by %s", id, method->title);
     g_string_append(report->out, "<figure>");
     if (!embed(report, tiles, room->tiles, tiles_alt, error)) return FALSE;
-    rmil_html(report->out, "<figcaption>%s: the most attended tiles as scanned; their numbers stand on the slide.</figcaption></figure></div>\n",
+    rmil_html(report->out,
+              "<figcaption>%s: the most attended tiles as scanned; their numbers stand on the slide.</figcaption></figure></div>\n",
               method->title);
     return TRUE;
 }
@@ -169,7 +169,7 @@ gboolean rmil_report_pictures(RmilReport *report, GError **error) {
     g_ptr_array_sort_with_data(shown, rmil_report_by_distance, (gpointer)report);
     const Room room = room_for(report, shown);
     if (!room.tiles)
-        g_string_append(report->out, "<p class=\"soft\">For want of room the most attended tiles are not in this page; they are in "
+        g_string_append(report->out, "<p class=\"soft\">To keep this page small, it leaves out the most attended tiles; they are in "
                                      "heatmaps/METHOD/tiles.</p>\n");
     for (guint i = 0; i < shown->len; i++) {
         const RmilPredictionRow *item = shown->pdata[i];

@@ -36,8 +36,10 @@ static void answer_cell(RmilReport *report, int m, const char *id) {
         g_string_append(report->out, "<td>–</td>");
         return;
     }
-    g_autofree char *answer = rmil_task_answer(task, said), *digits = g_strdup_printf("%.9g", task->classes == 2 ? said->probability : said->answer);
-    const gboolean whole = task->classes != 2 && task->kind == RMIL_TASK_CLASSES, wrong = rmil_task_is_wrong(task, said, rmil_report_cut(report, m));
+    g_autofree char *answer = rmil_task_answer(task, said),
+                    *digits = g_strdup_printf("%.9g", task->classes == 2 ? said->probability : said->answer);
+    const gboolean whole = task->classes != 2 && task->kind == RMIL_TASK_CLASSES,
+                   wrong = rmil_task_is_wrong(task, said, rmil_report_cut(report, m));
     g_string_append(report->out, wrong ? "<td class=\"wrong\"" : "<td");
     if (!whole) rmil_html(report->out, " data-csv=\"%s\"", digits);
     rmil_html(report->out, ">%s%s</td>", answer, wrong ? " ✗" : "");
@@ -47,7 +49,8 @@ static void slide_row(RmilReport *report, const RmilPredictionRow *item) {
     g_autofree char *truth = rmil_task_truth(&report->summary->task, &item->target);
     const gboolean patients = !rmil_report_of_patients(report);
     if (report->study->of_run && rmil_report_pictured(report, item->slide))
-        rmil_html(report->out, "<tr><th scope=\"row\"><a href=\"#picture-%d\">%s</a></th>", rmil_report_number(report, item->slide), item->slide);
+        rmil_html(report->out, "<tr><th scope=\"row\"><a href=\"#picture-%d\">%s</a></th>", rmil_report_number(report, item->slide),
+                  item->slide);
     else rmil_html(report->out, "<tr><th scope=\"row\">%s</th>", item->slide);
     if (patients) rmil_html(report->out, "<td>%s</td>", item->patient ? item->patient : "");
     rmil_html(report->out, "<td>%s</td>", truth);
@@ -72,7 +75,8 @@ guint rmil_report_wrong(const RmilReport *report, int m) {
     const GArray *pooled = report->summary->methods[m].pooled;
     guint wrong = 0;
     for (guint i = 0; i < pooled->len; i++)
-        wrong += (guint)rmil_task_is_wrong(&report->summary->task, &g_array_index(pooled, RmilPredictionRow, i), rmil_report_cut(report, m));
+        wrong += (guint)rmil_task_is_wrong(&report->summary->task, &g_array_index(pooled, RmilPredictionRow, i),
+                                           rmil_report_cut(report, m));
     return wrong;
 }
 
@@ -82,13 +86,15 @@ static void introduce(RmilReport *report) {
     const RmilTask *task = &s->task;
     g_string_append(report->out, "<section id=\"errors\"><h2>Every test slide, the worst first</h2>\n<p>");
     for (int m = 0; task->kind == RMIL_TASK_CLASSES && m < s->n; m++)
-        rmil_html(report->out, "%s gets %u of %u wrong. ", s->methods[m].method->title, rmil_report_wrong(report, m), s->methods[m].pooled->len);
-    g_string_append(report->out,
-                    task->kind == RMIL_TASK_SURVIVAL
-                        ? "By falling risk: where an early event has a low risk, or a long time a high one, a look at slide and "
-                          "table is worth it.</p>\n"
-                        : "Those that the first-named method of this page gets wrong come first, the furthest from what is known before all; "
-                          "they are worth a look at the slide, the scan and the label. Names lead to pictures, where there are any.</p>\n");
+        rmil_html(report->out, "%s gets %u of %u wrong. ", s->methods[m].method->title, rmil_report_wrong(report, m),
+                  s->methods[m].pooled->len);
+    g_string_append(
+        report->out,
+        task->kind == RMIL_TASK_SURVIVAL
+            ? "By falling risk: look again at slide and table where an early event has a low risk, or a long time "
+              "a high one.</p>\n"
+            : "Slides that the method quoted at the top gets wrong come first, the worst mistakes before all. Look again at the slide, the "
+              "scan and the label of each. A name links to pictures, where there are any.</p>\n");
 }
 
 gboolean rmil_report_errors(RmilReport *report, GError **error) {
@@ -104,7 +110,8 @@ gboolean rmil_report_errors(RmilReport *report, GError **error) {
     g_autofree char *name = g_strdup(rmil_task_answer_name(task));
     *name = g_ascii_toupper(*name);
     const char *what = task->classes == 2 ? "Predicted probability" : name;
-    const guint seen = items->len > SEEN + 3 ? MAX(SEEN, MIN(rmil_report_wrong(report, s->reference), 40)) : items->len, shown = MIN(seen, items->len);
+    const guint seen = items->len > SEEN + 3 ? MAX(SEEN, MIN(rmil_report_wrong(report, s->reference), 40)) : items->len,
+                shown = MIN(seen, items->len);
     g_autofree char *caption = g_strdup_printf("%s%s%s%s.", what, s->repeats ? ", " : "", s->repeats ? rmil_tests_pool(best) : "",
                                                task->classes == 2                ? "; ✗ marks the wrong side of the method’s cut-off"
                                                : task->kind == RMIL_TASK_CLASSES ? "; ✗ marks another class than the known one"

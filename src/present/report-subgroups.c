@@ -44,8 +44,8 @@ static void group_row(RmilReport *report, const RmilSubgroup *group) {
     const RmilTask *task = &report->summary->task;
     char value[16];
     g_autofree char *counts = rmil_predictions_counts(group->rows, task, ", ");
-    rmil_html(report->out, "<tr><th scope=\"row\">%s</th><td class=\"n\">%u</td><td>%s</td><td>%s", *group->name ? group->name : "not known",
-              group->rows->len, counts ? counts : "–", rmil_html_metric(group->value, value));
+    rmil_html(report->out, "<tr><th scope=\"row\">%s</th><td class=\"n\">%u</td><td>%s</td><td>%s",
+              *group->name ? group->name : "not known", group->rows->len, counts ? counts : "–", rmil_html_metric(group->value, value));
     rmil_html_interval(report->out, &group->interval);
     g_string_append(report->out, "</td>");
     if (task->classes == 2) {
@@ -68,8 +68,10 @@ static void column_table(RmilReport *report, const char *name, int column) {
                                                s->task.classes == 2 ? ", sensitivity and specificity at the cut-off" : "");
     g_autofree char *file = g_strconcat("subgroup-", name, NULL);
     rmil_html_table_begin(report->out, file, caption);
-    rmil_html(report->out, "<thead><tr><th scope=\"col\">%s</th><th scope=\"col\" class=\"n\">Slides</th><th scope=\"col\">Of these</th><th scope=\"col\">%s</th>",
-              name, s->measures[0].name);
+    rmil_html(
+        report->out,
+        "<thead><tr><th scope=\"col\">%s</th><th scope=\"col\" class=\"n\">Slides</th><th scope=\"col\">Of these</th><th scope=\"col\">%s</th>",
+        name, s->measures[0].name);
     if (s->task.classes == 2) g_string_append(report->out, "<th scope=\"col\">Sensitivity</th><th scope=\"col\">Specificity</th>");
     g_string_append(report->out, "</tr></thead><tbody>\n");
     for (guint i = 0; i < groups->len; i++) group_row(report, groups->pdata[i]);
@@ -84,19 +86,22 @@ static int find_column(const RmilReport *report, const char *name, GError **erro
     if (column >= 0) return column;
     g_autoptr(GString) all = g_string_new(NULL);
     for (int c = 0; c < rmil_table_columns(table); c++) g_string_append_printf(all, "%s%s", c ? ", " : "", rmil_table_name(table, c));
-    rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: there is no column \"%s\" to make subgroups by; it has %s", report->table->path, name, all->str);
+    rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: there is no column \"%s\" to make subgroups by; it has %s", report->table->path, name,
+              all->str);
     return -1;
 }
 
 gboolean rmil_report_subgroups(RmilReport *report, GError **error) {
     if (!report->groups || !report->groups[0]) return TRUE;
     if (!report->table || !report->table->table)
-        return rmil_fail(error, RMIL_ERROR_DATA, "%s: subgroups by \"%s\" need the table of slides, which is neither in this folder nor where it was",
+        return rmil_fail(error, RMIL_ERROR_DATA,
+                         "%s: subgroups by \"%s\" need the table of slides, which is neither in this folder nor where it was",
                          report->run->folder, report->groups[0]);
     if (!report->tested) return TRUE;
-    g_string_append(report->out, "<section id=\"subgroups\"><h2>Subgroups</h2>\n<p>Parts of the test slides, each measured by itself. They are "
-                                 "small, and the more of them one looks at, the more of them differ by chance: wide intervals that overlap "
-                                 "say that nothing is known of a difference.</p>\n");
+    g_string_append(report->out,
+                    "<section id=\"subgroups\"><h2>Subgroups</h2>\n<p>Parts of the test slides, each measured by itself. They are "
+                    "small, and the more of them one looks at, the more of them differ by chance: wide intervals that overlap "
+                    "say that nothing is known of a difference.</p>\n");
     for (int k = 0; report->groups[k]; k++) {
         const int column = find_column(report, report->groups[k], error);
         if (column < 0) return FALSE;

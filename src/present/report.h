@@ -10,16 +10,16 @@
 
 /* Where a run's slides went: given, usable, and into which set; what was left out on the way, and why. */
 typedef struct {
-    const char *title; /* "Training", "Validation", "Test", … */
+    const char *title;        /* "Training", "Validation", "Test", … */
     int64_t slides, patients; /* patients 0: nobody says */
     int64_t annotated;        /* −1: nobody says */
     char *counts;             /* "17 positive, 31 negative", or NULL */
 } RmilFlowSet;
 typedef struct {
-    int64_t given, usable;       /* rows of the table, slides with features; −1: nobody says */
-    int64_t annotated;           /* of the usable; −1: nobody says */
-    int64_t patients;            /* of the usable; 0: nobody says */
-    GPtrArray *reasons;          /* char *: "2 could not be tiled", … */
+    int64_t given, usable; /* rows of the table, slides with features; −1: nobody says */
+    int64_t annotated;     /* of the usable; −1: nobody says */
+    int64_t patients;      /* of the usable; 0: nobody says */
+    GPtrArray *reasons;    /* char *: "2 could not be tiled", … */
     int n;
     RmilFlowSet sets[4];
     char *note, *sentence; /* how several trainings divide them, for the figure and for a text; or NULL */

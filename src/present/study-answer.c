@@ -7,7 +7,10 @@
 
 static void list_methods(const RmilStudyReport *study, GString *text) {
     for (guint m = 0; m < study->methods->len; m++)
-        g_string_append_printf(text, "%s%s", m == 0 ? "" : m + 1 < study->methods->len ? ", " : " and ",
+        g_string_append_printf(text, "%s%s",
+                               m == 0                        ? ""
+                               : m + 1 < study->methods->len ? ", "
+                                                             : " and ",
                                ((const RmilMethod *)study->methods->pdata[m])->title);
 }
 
@@ -15,8 +18,9 @@ static void question(const RmilStudyReport *study, GString *out) {
     g_autoptr(GString) text = g_string_new(NULL);
     const char *measure = study->measures[0].name;
     if (!study->n_axes) {
-        g_string_append_printf(text, study->methods->len > 1 ? "Which method does best on unseen slides, by %s: "
-                                                             : "How well does this method do on unseen slides, by %s: ",
+        g_string_append_printf(text,
+                               study->methods->len > 1 ? "Which method does best on unseen slides, by %s: "
+                                                       : "How well does this method do on unseen slides, by %s: ",
                                measure);
         list_methods(study, text);
         g_string_append_c(text, '?');
@@ -51,7 +55,8 @@ static void pooled_answer(const RmilReport *report) {
     const RmilMethodSummary *best = rmil_report_reference(report);
     char value[16], low[16], high[16];
     if (report->study->n_levels > 1 || !report->tested || best->tests == RMIL_TESTS_MIXED || isnan(best->interval[0].low)) return;
-    rmil_html(report->out, "<p>On %u test slides the %s of %s reaches %s %s, 95&#8201;%% interval %s to %s: so much could other slides change.</p>\n",
+    rmil_html(report->out,
+              "<p>On %u test slides the %s of %s reaches %s %s, 95&#8201;%% interval %s to %s: so much could other slides change.</p>\n",
               best->pooled->len, best->seeds > 1 ? rmil_tests_pool(best) : "prediction", best->method->title,
               report->summary->measures[0].name, rmil_html_metric(best->value[0], value), rmil_html_metric(best->interval[0].low, low),
               rmil_html_metric(best->interval[0].high, high));

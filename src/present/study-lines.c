@@ -17,7 +17,9 @@ gboolean rmil_study_has_lines(const RmilStudyReport *study) {
     return find_axes(study, &words, &numbers);
 }
 
-static const char *text_of(const RmilStudyReport *study, int axis, guint i) { return g_array_index(study->axes[axis].values, RmilVaried, i).text; }
+static const char *text_of(const RmilStudyReport *study, int axis, guint i) {
+    return g_array_index(study->axes[axis].values, RmilVaried, i).text;
+}
 
 static const RmilLevel *level_at(const RmilStudyReport *study, int words, guint word, guint number) {
     return words == 0 ? rmil_study_level(study, word, number) : rmil_study_level(study, number, word);
@@ -33,7 +35,8 @@ static int add_rows(const RmilStudyReport *study, const RmilMethod *method, int 
         if (!one || isnan(one->mean[0])) continue;
         const double value = g_array_index(axis->values, RmilVaried, i).number;
         rmil_csv_whole(figure->csv, (int64_t)word);
-        rmil_figure_numbers(figure->csv, 4, (double[]){axis->what ? axis->what->scale * value : value, one->mean[0], one->sd[0], one->seeds});
+        rmil_figure_numbers(figure->csv, 4,
+                            (double[]){axis->what ? axis->what->scale * value : value, one->mean[0], one->sd[0], one->seeds});
         rmil_csv_text(figure->csv, text_of(study, words, word)); /* last: gnuplot's quotes */
         rmil_csv_end(figure->csv);
         rows++;
@@ -47,9 +50,9 @@ char *rmil_study_figure_lines(const RmilStudyReport *study, const RmilMethod *me
     const RmilStudyAxis *axis = &study->axes[numbers];
     const guint n = study->axes[words].values->len;
     const int height = 300 + RMIL_KEY_ROW * (int)n;
-    g_autofree char *name = g_strconcat("lines-", method->name, NULL), *what = g_strdup_printf("%s of %s, a line for each %s",
-                                                                                              study->measures[0].name, method->title,
-                                                                                              study->axes[words].name),
+    g_autofree char *name = g_strconcat("lines-", method->name, NULL),
+                    *what = g_strdup_printf("%s of %s, a line for each %s", study->measures[0].name, method->title,
+                                            study->axes[words].name),
                     *x = rmil_figure_quote(axis->what ? axis->what->axis : axis->name), *y = rmil_figure_quote(study->measures[0].name);
     RmilFigure figure;
     rmil_figure_begin(&figure, name, what, 480, height, "series,position,mean,sd,trainings,value");
@@ -62,10 +65,11 @@ char *rmil_study_figure_lines(const RmilStudyReport *study, const RmilMethod *me
         if (!add_rows(study, method, words, w, &figure)) continue;
         g_autofree char *title = rmil_figure_quote(text_of(study, words, w));
         const RmilLineStyle *style = rmil_series_style((int)w);
-        rmil_figure_plot(&figure,
-                         "'%s.csv' skip 1 using (column(1) == %u ? $2 : NaN):($3 - $4):($3 + $4) with filledcurves linecolor '%s' fillstyle "
-                         "transparent solid 0.14 noborder notitle",
-                         name, w, style->colour);
+        rmil_figure_plot(
+            &figure,
+            "'%s.csv' skip 1 using (column(1) == %u ? $2 : NaN):($3 - $4):($3 + $4) with filledcurves linecolor '%s' fillstyle "
+            "transparent solid 0.14 noborder notitle",
+            name, w, style->colour);
         rmil_figure_plot(&figure,
                          "'%s.csv' skip 1 using (column(1) == %u ? $2 : NaN):3 with linespoints linecolor '%s' dashtype %s linewidth 2.4 "
                          "pointtype %d title %s",

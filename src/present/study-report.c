@@ -69,7 +69,9 @@ static char *curve_caption(const RmilStudyReport *study) {
 
 /* The measures of which there are figures: the first on the first screen, the others below. */
 enum { DRAWN = 2 };
-static int measures_drawn(const RmilStudyReport *study, int shown[RMIL_MEASURES_MOST]) { return MIN(rmil_study_shown(study, shown), DRAWN); }
+static int measures_drawn(const RmilStudyReport *study, int shown[RMIL_MEASURES_MOST]) {
+    return MIN(rmil_study_shown(study, shown), DRAWN);
+}
 
 static gboolean add_curve(const RmilStudyReport *study, int measure, const char *caption, GString *out, GError **error) {
     g_autofree char *alt = g_strdup_printf("%s over %s; the values are in the table below", study->measures[measure].name, study->axis);
@@ -166,9 +168,9 @@ static gboolean add_strips(const RmilStudyReport *study, GString *out, GError **
     for (int m = 0; m < s->n; m++)
         same = same && s->methods[m].tests == RMIL_TESTS_SAME && s->methods[m].positives && s->methods[m].negatives;
     if (same && (!rmil_html_figure(out, rmil_figure_roc(s, study->folder, error), "ROC curves of the averaged predictions",
-                             "ROC curves of the probabilities averaged over the trainings, with their AUROC.") ||
+                                   "ROC curves of the probabilities averaged over the trainings, with their AUROC.") ||
                  !rmil_html_figure(out, rmil_figure_pr(s, study->folder, error), "Precision-recall curves of the averaged predictions",
-                             "Precision-recall curves of the same, with their AUPRC. Dotted: the share of positive slides.")))
+                                   "Precision-recall curves of the same, with their AUPRC. Dotted: the share of positive slides.")))
         return FALSE;
     g_string_append(out, "</div>\n");
     return TRUE;
@@ -247,7 +249,8 @@ gboolean rmil_study_making(RmilReport *report, GError **error) {
         "<p class=\"soft\">Every number comes from the record of the study. The folder tables/ has them with all digits: runs.csv the "
         "measures of each training, the other CSV files what was computed from them, with the runs that entered; the .tex files are "
         "these tables for LaTeX (booktabs). %s: change the script and run <code>gnuplot NAME.gp</code> there.</p></section>\n",
-        report->drawn ? "The folder figures/ has each figure as SVG, PDF and PNG with its data (CSV) and gnuplot script"
-                      : "The figures are not drawn, for lack of gnuplot: the folder figures/ has their data (CSV) and gnuplot scripts");
+        report->drawn
+            ? "The folder figures/ has each figure as SVG, PDF and PNG with its data (CSV) and gnuplot script"
+            : "The figures were not drawn, because gnuplot is not installed; the folder figures/ has their data (CSV) and gnuplot scripts");
     return TRUE;
 }

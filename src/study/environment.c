@@ -49,8 +49,12 @@ static void add_libraries(JsonObject *libraries) {
     g_auto(GStrv) tiff = g_strsplit(TIFFGetVersion(), "\n", 2), tiff_words = g_strsplit(tiff[0], "Version ", 2);
     const struct {
         const char *name, *version;
-    } all[] = {{"GLib", glib},    {"HDF5", hdf5},     {"libtiff", tiff_words[0] && tiff_words[1] ? tiff_words[1] : tiff[0]},
-               {"libvips", vips_version_string()},    {"oneDNN", onednn}, {"OpenSlide", openslide_get_version()},
+    } all[] = {{"GLib", glib},
+               {"HDF5", hdf5},
+               {"libtiff", tiff_words[0] && tiff_words[1] ? tiff_words[1] : tiff[0]},
+               {"libvips", vips_version_string()},
+               {"oneDNN", onednn},
+               {"OpenSlide", openslide_get_version()},
                {"SQLite", sqlite3_libversion()}};
     for (gsize k = 0; k < G_N_ELEMENTS(all); k++) json_object_set_string_member(libraries, all[k].name, all[k].version);
 }
@@ -60,7 +64,8 @@ JsonNode *rmil_environment(void) {
     struct utsname system = {0};
     g_autofree char *processor = line_of("/proc/cpuinfo", "model name", ':'), *named = line_of("/etc/os-release", "PRETTY_NAME", '=');
     uname(&system);
-    g_autofree char *text = g_strdup_printf("%s%s%s %s, %s", named ? named : "", named ? ", " : "", system.sysname, system.release, system.machine);
+    g_autofree char *text = g_strdup_printf("%s%s%s %s, %s", named ? named : "", named ? ", " : "", system.sysname, system.release,
+                                            system.machine);
     json_object_set_string_member(out, "rankmil", rmil_version());
     json_object_set_string_member(out, "commit", RMIL_COMMIT);
     json_object_set_string_member(out, "compiler",

@@ -122,10 +122,11 @@ static gboolean open_record(RmilRunner *runner, const char *path, GError **error
     if (!runner->record) return FALSE;
     say_dropped(runner, dropped);
     if (returned)
-        rmil_monitor_warn(runner->monitor,
-                          "%s: the study began while slides could not be read that now can be (%s): it is trained again on all slides; runs "
-                          "of before stay in the record and are not reported",
-                          path, returned);
+        rmil_monitor_warn(
+            runner->monitor,
+            "%s: the study began while slides could not be read that now can be (%s): it is trained again on all slides; runs "
+            "of before stay in the record and are not reported",
+            path, returned);
     if (folders == RMIL_FOLDERS_MANY) {
         g_autoptr(GHashTable) names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
         for (guint i = 0; i < runner->jobs->list->len; i++)

@@ -153,7 +153,8 @@ static char *without(const char *list, const char *others) {
     g_auto(GStrv) ids = g_strsplit(list, "\n", -1), known = g_strsplit(others, "\n", -1);
     g_autoptr(GString) out = g_string_new(NULL);
     for (int i = 0; ids[i]; i++)
-        if (*ids[i] && !g_strv_contains((const char *const *)known, ids[i])) g_string_append_printf(out, "%s%s", out->len ? ", " : "", ids[i]);
+        if (*ids[i] && !g_strv_contains((const char *const *)known, ids[i]))
+            g_string_append_printf(out, "%s%s", out->len ? ", " : "", ids[i]);
     return out->len ? g_strdup(out->str) : NULL;
 }
 
@@ -173,8 +174,8 @@ static gboolean check_data(RmilRecord *record, const RmilRecordStudy *study, GEr
     }
     if (same_table && gone)
         return rmil_fail(error, RMIL_ERROR_DATA,
-                         "%s: holds runs on slides that cannot be read now (%s); make them readable, or choose another folder", record->path,
-                         gone);
+                         "%s: holds runs on slides that cannot be read now (%s); make them readable, or choose another folder",
+                         record->path, gone);
     return rmil_fail(
         error, RMIL_ERROR_DATA,
         "%s: contains runs of another cohort, or its features or labels have changed, or an earlier build of rankmil started it: "

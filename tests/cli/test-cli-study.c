@@ -200,8 +200,9 @@ static void test_broken_slide(void) {
  * the other way round nothing is lost. */
 static void test_returned(void) {
     g_autofree char *root = test_folder(), *path = cohort_path(), *late = test_file(root, "late.h5", "no features"), *good = NULL;
-    g_autofree char *plan_file = test_file(root, "plan.yaml", "study: comparison\nmethods: [abmil]\nreference: abmil\nseeds: 2\n"
-                                                              "settings: {epochs: 2, warmup: 1}\n");
+    g_autofree char *plan_file = test_file(root, "plan.yaml",
+                                           "study: comparison\nmethods: [abmil]\nreference: abmil\nseeds: 2\n"
+                                           "settings: {epochs: 2, warmup: 1}\n");
     g_autoptr(GString) table = g_string_new("id,features,label,split\n");
     GError *error = NULL;
     g_autoptr(RmilCohort) cohort = rmil_cohort_read(path, &error);
@@ -212,9 +213,9 @@ static void test_returned(void) {
         g_string_append_printf(table, "%s,%s,%d,%s\n", row->id, good && strcmp(good, row->features) == 0 ? "late.h5" : row->features,
                                row->target.label, rmil_split_name(row->split));
     }
-    g_autofree char *cohort_file = test_file(root, "cohort.csv", table->str),
-                    *repair = g_strdup_printf("cp '%s' late.h5", good), *damage = g_strdup("echo no features > late.h5"),
-                    *plain = g_build_filename(root, "plain", NULL), *folder = g_build_filename(root, "study", NULL);
+    g_autofree char *cohort_file = test_file(root, "cohort.csv", table->str), *repair = g_strdup_printf("cp '%s' late.h5", good),
+                    *damage = g_strdup("echo no features > late.h5"), *plain = g_build_filename(root, "plain", NULL),
+                    *folder = g_build_filename(root, "study", NULL);
     g_auto(Outcome) o = {0};
     command_run(&o, root, "study", "plan.yaml", "cohort.csv", "-o", "study", NULL);
     command_expect(&o, 1, "late.h5");

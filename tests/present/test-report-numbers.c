@@ -68,12 +68,13 @@ static Made *made_new(const RmilReportOptions *options) {
                                            : "",
                                age_of(i), i < 6 ? "a.xml" : "");
     save(made, "cohort.csv", cohort->str);
-    save(made, "run.json",
-         "{\"version\": \"0.1.0\", \"cohort\": \"slides.csv\", \"config\": {\"encoder\": \"texture\", \"tile_mpp\": 0.5, \"min_tissue\": 0.05}, "
-         "\"cohort_summary\": {\"rows\": 140, \"slides\": 135, \"annotated_slides\": 6, \"tile_px\": 224, \"feature_dim\": 219}, "
-         "\"problems\": [{\"stage\": \"tile\", \"id\": \"x\", \"message\": \"x.svs: is cut off\"}, {\"stage\": \"tile\", \"id\": \"y\", "
-         "\"message\": \"y.svs: is cut off\"}, {\"stage\": \"encode\", \"id\": \"z\", \"message\": \"z.svs: no\"}, "
-         "{\"stage\": \"heat map\", \"id\": \"s01\", \"message\": \"no\"}]}");
+    save(
+        made, "run.json",
+        "{\"version\": \"0.1.0\", \"cohort\": \"slides.csv\", \"config\": {\"encoder\": \"texture\", \"tile_mpp\": 0.5, \"min_tissue\": 0.05}, "
+        "\"cohort_summary\": {\"rows\": 140, \"slides\": 135, \"annotated_slides\": 6, \"tile_px\": 224, \"feature_dim\": 219}, "
+        "\"problems\": [{\"stage\": \"tile\", \"id\": \"x\", \"message\": \"x.svs: is cut off\"}, {\"stage\": \"tile\", \"id\": \"y\", "
+        "\"message\": \"y.svs: is cut off\"}, {\"stage\": \"encode\", \"id\": \"z\", \"message\": \"z.svs: no\"}, "
+        "{\"stage\": \"heat map\", \"id\": \"s01\", \"message\": \"no\"}]}");
     g_autofree char *path = g_build_filename(made->folder, "report.html", NULL);
     GError *error = NULL;
     rmil_report_write_as(made->folder, path, options, NULL, &error);
@@ -143,9 +144,10 @@ static void test_measures(void) {
         g_assert_cmpstr(cell(trainings, m, "AUROC"), ==, spread);
         aurocs[m] = metrics.auroc;
         if (!m) continue;
-        g_autofree char *sentence = g_strdup_printf("<strong>%s</strong> ranks a positive slide above a negative one in %.0f&#8201;%% of all "
-                                                    "pairs: AUROC <strong>%.3f</strong>, 95&#8201;%% interval %.3f to %.3f.",
-                                                    titles[m], 100 * metrics.auroc, metrics.auroc, interval.low, interval.high);
+        g_autofree char *sentence = g_strdup_printf(
+            "<strong>%s</strong> ranks a positive slide above a negative one in %.0f&#8201;%% of all "
+            "pairs: AUROC <strong>%.3f</strong>, 95&#8201;%% interval %.3f to %.3f.",
+            titles[m], 100 * metrics.auroc, metrics.auroc, interval.low, interval.high);
         page_has(made->page, sentence);
     }
     rmil_delong_test(made->label, made->mean[1], made->mean[0], SLIDES, &z, &p);
@@ -227,9 +229,10 @@ static void test_cut(void) {
 /* -- cohort, subgroups, words ---------------------------------------------------------------------------------------------------- */
 static void test_flow(void) {
     g_autoptr(Made) made = made_new(NULL);
-    page_has(made->page, "aria-label=\"140 slides in the table; Left out, 2 could not be tiled, 1 could not be encoded, 2 left out for other reasons; "
-                         "135 slides used, 6 annotated; Training, 45 slides, 22 positive, 23 negative, 0 annotated; Validation, 45 slides, 22 "
-                         "positive, 23 negative, 0 annotated; Test, 45 slides, 15 positive, 30 negative, 6 annotated\"");
+    page_has(made->page,
+             "aria-label=\"140 slides in the table; Left out, 2 could not be tiled, 1 could not be encoded, 2 left out for other reasons; "
+             "135 slides used, 6 annotated; Training, 45 slides, 22 positive, 23 negative, 0 annotated; Validation, 45 slides, 22 "
+             "positive, 23 negative, 0 annotated; Test, 45 slides, 15 positive, 30 negative, 6 annotated\"");
     g_autofree char *file = g_build_filename(made->folder, "figures", "flow.svg", NULL);
     g_autofree char *drawn = test_bytes(NULL, file, NULL);
     page_has(drawn, ">2 could not be tiled</text>");

@@ -24,8 +24,8 @@ static char *address_of(const char *folder) {
 
 static char *run_page(void) {
     g_autofree char *folder = test_folder();
-    const FakeRun fake = {.methods = methods, .seeds = 3, .slides = 40, .annotated = 10, .pictures = 3, .prefix = "slide_",
-                          .message = "x.svs: is cut off"};
+    const FakeRun fake =
+        {.methods = methods, .seeds = 3, .slides = 40, .annotated = 10, .pictures = 3, .prefix = "slide_", .message = "x.svs: is cut off"};
     fake_run_write(folder, &fake);
     return address_of(folder);
 }
@@ -33,8 +33,17 @@ static char *run_page(void) {
 static char *study_page(void) {
     static const double strengths[] = {1, 2}, values[] = {5, 20, 100};
     g_autofree char *folder = test_folder();
-    const FakeStudy fake = {.kind = "low-data", .variable = "fraction", .methods = methods, .strengths = strengths, .values = values,
-                            .n_values = 3, .seeds = 4, .slides = 30, .annotated = 6, .prefix = "s", .cohort = "cohort.csv"};
+    const FakeStudy fake = {.kind = "low-data",
+                            .variable = "fraction",
+                            .methods = methods,
+                            .strengths = strengths,
+                            .values = values,
+                            .n_values = 3,
+                            .seeds = 4,
+                            .slides = 30,
+                            .annotated = 6,
+                            .prefix = "s",
+                            .cohort = "cohort.csv"};
     fake_study_write(folder, &fake);
     return address_of(folder);
 }
@@ -91,7 +100,8 @@ static void ask_axe(void) {
     if (!path) return;
     g_autofree char *axe = test_bytes(NULL, path, NULL);
     g_autofree char *script = g_strconcat(
-        axe, "\nreturn axe.run().then((r) => r.violations.map((v) => v.id + ': ' + v.nodes.length + ' ' + v.nodes[0].html.slice(0, 200)).join('; '));",
+        axe,
+        "\nreturn axe.run().then((r) => r.violations.map((v) => v.id + ': ' + v.nodes.length + ' ' + v.nodes[0].html.slice(0, 200)).join('; '));",
         NULL);
     expect_nothing(script);
 }
@@ -125,8 +135,8 @@ static void test_tools(void) {
     const double before = browser_number(browser, "document.querySelector('.viewer img').getBoundingClientRect().width");
     browser_key(browser, "+", FALSE);
     browser_wait(browser, "document.querySelector('.viewer img').getBoundingClientRect().width > 0");
-    g_assert_cmpfloat_with_epsilon(browser_number(browser, "document.querySelector('.viewer img').getBoundingClientRect().width"), 1.5 * before,
-                                   1);
+    g_assert_cmpfloat_with_epsilon(browser_number(browser, "document.querySelector('.viewer img').getBoundingClientRect().width"),
+                                   1.5 * before, 1);
     browser_number(browser, "document.querySelector('.viewer form button:last-child').click()");
     browser_wait(browser, "!document.querySelector('dialog') && document.activeElement.className === 'zoom'");
     /* printing unfolds, and folds again */
@@ -138,8 +148,10 @@ static void test_tools(void) {
     /* a table that is wider than its place says so, and only such a one */
     browser_number(browser, "document.body.style.width = '380px'");
     browser_wait(browser, "document.querySelectorAll('.hint.wide').length > 2");
-    browser_wait(browser, "[...document.querySelectorAll('.scroll')].every((s) => s.closest('details:not([open])') || s.previousElementSibling.classList.contains('wide') === "
-                          "(s.scrollWidth > s.clientWidth + 1))");
+    browser_wait(
+        browser,
+        "[...document.querySelectorAll('.scroll')].every((s) => s.closest('details:not([open])') || s.previousElementSibling.classList.contains('wide') === "
+        "(s.scrollWidth > s.clientWidth + 1))");
     g_assert_cmpfloat(browser_number(browser, "document.documentElement.scrollWidth - innerWidth"), <=, 0);
     /* nothing of another script runs */
     browser_number(browser, "document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"window.ran = 1\">')");

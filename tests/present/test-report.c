@@ -287,8 +287,8 @@ static void test_without_gnuplot(void) {
     g_autofree char *page = rmil_file_read(path, (gsize)1 << 28, &size, &error);
     page_check(page);
     g_assert_null(strstr(page, "<svg role=\"img\" aria-label"));
-    page_has(page, "Not drawn, for gnuplot was not installed: ROC curves");
-    page_has(page, "The figures are not drawn, for lack of gnuplot");
+    page_has(page, "Not drawn, because gnuplot is not installed: ROC curves");
+    page_has(page, "The figures were not drawn, because gnuplot is not installed");
     g_assert_null(strstr(page, "The figures are in the folder figures/"));
     page_has(drawn, "The figures are in the folder figures/ as SVG, PDF and PNG");
     g_assert_false(g_file_test(svg, G_FILE_TEST_EXISTS)); /* none of earlier data */

@@ -24,9 +24,9 @@ void browser_drag(Browser *browser, const double *points, int n);
 /* Keys as WebDriver has them; ctrl: with the control key held. */
 void browser_key(Browser *browser, const char *key, gboolean ctrl);
 void browser_colours(Browser *browser, const char *scheme); /* "light" or "dark", as the system prefers */
-char *browser_window(Browser *browser);                    /* the handle of the one in front; g_free */
-char *browser_new_window(Browser *browser);                /* opened, and in front */
-void browser_switch(Browser *browser, const char *window); /* to the front */
+char *browser_window(Browser *browser);                     /* the handle of the one in front; g_free */
+char *browser_new_window(Browser *browser);                 /* opened, and in front */
+void browser_switch(Browser *browser, const char *window);  /* to the front */
 /* RGB bytes of what is shown; g_free. */
 uint8_t *browser_picture(Browser *browser, int *width, int *height);
 void browser_save(Browser *browser, const char *path); /* as PNG */
