@@ -16,6 +16,7 @@ typedef struct {
     const RmilTarget *target;
     const char *title;
     double cut;       /* where the models' positive slides begin */
+    gboolean tiles;   /* are the most attended tiles drawn beside it? Then it numbers them */
     float *attention; /* the bag's count */
 } Picture;
 
@@ -44,6 +45,13 @@ static gboolean by_class(const Picture *p) {
     return rows && task_of(p)->classes > 2;
 }
 
+/* How many of the most attended tiles there are to show: those without any attention are none. */
+static int64_t attended(const Picture *p) {
+    int64_t some = 0;
+    for (int64_t i = 0; i < p->bag->count && some < TILES; i++) some += p->attention[i] > 0;
+    return MAX(some, 1);
+}
+
 /* One picture, of one row of attention. predicted: gets the class of the highest probability. */
 static gboolean draw(const Picture *p, int row, const char *path, int *predicted, GError **error) {
     RmilPrediction said;
@@ -61,9 +69,11 @@ static gboolean draw(const Picture *p, int row, const char *path, int *predicted
                                         : g_strconcat(p->title, answer, NULL);
     /* a scale relative to the slide has a brightest tile on every slide */
     if (task_of(p)->classes == 2 && said.probability < p->cut)
-        options.note = "Called negative. Colours are relative to this slide: a bright tile is not a finding.";
+        options.note = rmil_target_known(task_of(p), p->target) && rmil_target_lesion(task_of(p), p->target)
+                           ? "Called negative. Colours are relative to this slide." /* a lesion that was missed may be under them */
+                           : "Called negative. Colours are relative to this slide: a bright tile is not a finding.";
     options.title = text;
-    options.marks = MIN(TILES, p->bag->count);
+    if (p->tiles) options.marks = attended(p);
     options.side_by_side = TRUE;
     options.scale = RMIL_HEAT_RELATIVE;
     *predicted = said.predicted;
@@ -120,17 +130,17 @@ static double cut_of(const RmilModel *const *models, int64_t count) {
 }
 
 /* The tiles that the heat map numbers, as scanned: FOLDER/tiles/ID.png beside ID.png. */
-static gboolean draw_tiles(const Picture *p, const char *path, GPtrArray *more, GError **error) {
+static gboolean draw_tiles(const Picture *p, const char *id, const char *path, GPtrArray *more, GError **error) {
     g_autofree char *folder = g_path_get_dirname(path), *name = g_path_get_basename(path), *file = g_build_filename("tiles", name, NULL),
-                    *own = g_build_filename(folder, file, NULL), *title = g_strconcat(p->title, ": most attended tiles, × mean", NULL);
+                    *own = g_build_filename(folder, file, NULL), *title = g_strconcat(id, ": most attended tiles, × mean", NULL);
     const int64_t px = p->bag->patch_size >= 16 && p->bag->patch_size <= 512 ? (int64_t)p->bag->patch_size : 224;
     double sum = 0;
     g_autofree float *relative = rmil_try_new(p->bag->count, sizeof *relative, error);
     if (!relative) return FALSE;
     for (int64_t i = 0; i < p->bag->count; i++) sum += (double)p->attention[i];
     for (int64_t i = 0; i < p->bag->count; i++) relative[i] = (float)((double)p->attention[i] * (double)p->bag->count / sum);
-    if (!rmil_patches_write(p->slide, p->bag->coords, relative, p->bag->count, p->bag->patch_size_level0, MIN(TILES, p->bag->count), px,
-                            title, own, NULL, error))
+    if (!rmil_patches_write(p->slide, p->bag->coords, relative, p->bag->count, p->bag->patch_size_level0, attended(p), px, title, own, NULL,
+                            error))
         return FALSE;
     g_ptr_array_add(more, g_steal_pointer(&file));
     return TRUE;
@@ -148,8 +158,8 @@ gboolean heat_write(const RmilWork *work, const RmilCohortRow *given, const Rmil
     if (given->annotation && !(region = rmil_work_read_region(work, given, slide, NULL, work->options.padding, error))) return FALSE;
     g_autofree float *attention = rmil_try_new(bag->count, sizeof *attention, error);
     if (!attention) return FALSE;
-    const Picture p = {slide, region, bag, models, count, &given->target, title, cut_of(models, count), attention};
+    const Picture p = {slide, region, bag, models, count, &given->target, title, cut_of(models, count), more != NULL, attention};
     int predicted;
-    return draw(&p, RMIL_ROW_USUAL, path, &predicted, error) && (!more || draw_tiles(&p, path, more, error)) &&
+    return draw(&p, RMIL_ROW_USUAL, path, &predicted, error) && (!more || draw_tiles(&p, given->id, path, more, error)) &&
            (!by_class(&p) || draw_others(&p, work->cohort, given->id, predicted, path, more, error));
 }

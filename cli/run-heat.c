@@ -59,7 +59,7 @@ static char *picture_key(const Heating *h, int64_t row, const GPtrArray *keys) {
     g_autoptr(GString) all = g_string_new(NULL);
     for (guint i = 0; i < keys->len; i++) g_string_append_printf(all, "%s ", (const char *)keys->pdata[i]);
     models = g_compute_checksum_for_string(G_CHECKSUM_SHA256, all->str, -1);
-    return g_strdup_printf("pictures 4 %s %s %s %s", models, h->run->data->fingerprint, given->annotation ? given->annotation : "",
+    return g_strdup_printf("pictures 5 %s %s %s %s", models, h->run->data->fingerprint, given->annotation ? given->annotation : "",
                            annotation);
 }
 

@@ -29,7 +29,8 @@ typedef struct {
 RMIL_API void rmil_measure(const RmilTask *task, const GArray *rows, const GArray *train, RmilMeasuring how, double *values,
                            RmilInterval *intervals);
 /* Two classes at a cut-off (positive where probability ≥ cut): counts and shares, and the 95 % intervals of these: exact (Clopper and
- * Pearson); where slides share a patient by resamples of patients, and where all resamples agree Wilson's with as many cases as patients. */
+ * Pearson); where slides share a patient by resamples of patients, and where all resamples agree exact with the patients as cases that have
+ * any of those that the share is of. */
 typedef enum { RMIL_AT_SENSITIVITY, RMIL_AT_SPECIFICITY, RMIL_AT_PPV, RMIL_AT_NPV, RMIL_AT_ACCURACY, RMIL_AT_SHARES } RmilCutShare;
 RMIL_API void rmil_measure_cut(const GArray *rows, double cut, RmilCutMetrics *at, RmilInterval intervals[RMIL_AT_SHARES]);
 /* Which interval is whose, in one or two sentences for readers. patients: the rows name patients. */

@@ -32,23 +32,31 @@ static void evaluate(const int64_t *weight, double *values, gpointer user) {
     for (int s = 0; s < RMIL_AT_SHARES; s++) values[s] = of[s] ? (double)hits[s] / (double)of[s] : NAN;
 }
 
-/* Patients, of which those count as n whose cases the share is of. */
-static void resample(const Cases *cases, RmilResamples *r, const int *positive, RmilInterval intervals[RMIL_AT_SHARES]) {
-    Cases own = *cases;
-    int64_t with_positive, with_negative;
-    double *values = rmil_resamples_values(r, RMIL_AT_SHARES, evaluate, &own), share[RMIL_AT_SHARES];
-    int64_t *once = rmil_alloc(cases->n, sizeof *once, NULL);
-    if (values && once) {
-        for (int64_t i = 0; i < cases->n; i++) once[i] = 1;
-        evaluate(once, share, &own);
-        rmil_resamples_count(r, positive, 1, &with_positive, &with_negative);
-        for (int s = 0; s < RMIL_AT_SHARES; s++) {
-            const int64_t n = s == RMIL_AT_SENSITIVITY ? with_positive : s == RMIL_AT_SPECIFICITY ? with_negative : r->patients;
-            intervals[s] = rmil_resamples_interval(r, values + s * r->bootstrap.rounds, share[s],
-                                                   rmil_wilson(share[s], n, r->bootstrap.confidence));
-        }
-    }
-    rmil_free(once);
+/* Is a case one of those that the share is of? */
+static gboolean counts_for(const Cases *cases, int64_t i, int share) {
+    const gboolean said = cases->scores[i] >= cases->cut;
+    return share == RMIL_AT_SENSITIVITY   ? cases->labels[i] == 1
+           : share == RMIL_AT_SPECIFICITY ? cases->labels[i] == 0
+           : share == RMIL_AT_PPV         ? said
+                                          : share == RMIL_AT_ACCURACY || !said;
+}
+
+/* Where all resamples agree they know nothing of the width: the exact interval, with the patients as cases that have any of those that the
+ * share is of. */
+static RmilInterval agreed(const Cases *cases, const RmilResamples *r, int share, double value, int *among) {
+    int64_t patients, others;
+    for (int64_t i = 0; i < cases->n; i++) among[i] = counts_for(cases, i, share);
+    rmil_resamples_count(r, among, 1, &patients, &others);
+    return isnan(value) ? rmil_interval_undefined
+                        : rmil_clopper_pearson((int64_t)round(value * (double)patients), patients, r->bootstrap.confidence);
+}
+
+static void resample(const Cases *cases, RmilResamples *r, const double share[RMIL_AT_SHARES], RmilInterval intervals[RMIL_AT_SHARES]) {
+    double *values = rmil_resamples_values(r, RMIL_AT_SHARES, evaluate, (gpointer)cases);
+    int *among = rmil_alloc(cases->n, sizeof *among, NULL);
+    for (int s = 0; values && among && s < RMIL_AT_SHARES; s++)
+        intervals[s] = rmil_resamples_interval(r, values + s * r->bootstrap.rounds, share[s], agreed(cases, r, s, share[s], among));
+    rmil_free(among);
     rmil_free(values);
 }
 
@@ -62,12 +70,16 @@ void rmil_measure_cut(const GArray *rows, double cut, RmilCutMetrics *at, RmilIn
     rmil_predictions_scores(rows, labels, scores);
     rmil_cut_metrics(labels, scores, n, cut, at);
     parts(at, hits, of);
-    for (int s = 0; s < RMIL_AT_SHARES; s++) intervals[s] = groups ? rmil_interval_undefined : rmil_clopper_pearson(hits[s], of[s], 0.95);
+    double share[RMIL_AT_SHARES];
+    for (int s = 0; s < RMIL_AT_SHARES; s++) {
+        share[s] = of[s] ? (double)hits[s] / (double)of[s] : NAN;
+        intervals[s] = groups ? rmil_interval_undefined : rmil_clopper_pearson(hits[s], of[s], 0.95);
+    }
     if (!groups) return;
     const RmilBootstrap bootstrap = {groups, 0.95, how.rounds, how.seed};
     const Cases cases = {labels, scores, n, cut};
     RmilResamples resamples;
     if (!rmil_bootstrap_valid(&bootstrap, n) || !rmil_resamples_init(&resamples, &bootstrap, labels, n)) return;
-    resample(&cases, &resamples, labels, intervals);
+    resample(&cases, &resamples, share, intervals);
     rmil_resamples_clear(&resamples);
 }

@@ -70,7 +70,7 @@ const char *rmil_interval_words(const RmilTask *task, gboolean patients) {
     if (patients)
         return task->classes == 2
                    ? "95 % intervals: DeLong’s by patient (Obuchowski) for AUROC; else the percentiles of 2,000 resamples of whole "
-                     "patients, with all their slides."
+                     "patients, with all their slides. Where all resamples agree, Wilson’s (of AUROC Newcombe’s) over the patients."
                : task->kind == RMIL_TASK_CLASSES
                    ? "95 % intervals: percentiles of 2,000 resamples of whole patients, with all their slides. Where all resamples agree, "
                      "Wilson’s (of AUROC Newcombe’s) over the patients, of means over classes those of the smallest class."

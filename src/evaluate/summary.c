@@ -18,6 +18,12 @@ const char *rmil_tests_pool(const RmilMethodSummary *summary) {
                             [RMIL_TESTS_MIXED] = "mean of those trainings that tested the slide"}[summary->tests];
 }
 
+const char *rmil_tests_measured(const RmilMethodSummary *summary) {
+    return (const char *[]){[RMIL_TESTS_SAME] = "averaged predictions",
+                            [RMIL_TESTS_FOLDS] = "out-of-fold predictions",
+                            [RMIL_TESTS_MIXED] = "pooled predictions"}[summary->tests];
+}
+
 static void summarise_pooled(RmilMethodSummary *summary, const RmilTask *task) {
     const GArray *pooled = summary->pooled;
     for (guint i = 0; i < pooled->len && task->classes == 2; i++)

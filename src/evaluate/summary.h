@@ -82,6 +82,8 @@ typedef struct {
 /* "seed", "fold" or "training": what each of the method's trainings is called; "mean of the seeds", … : what its pool is. */
 const char *rmil_tests_one(const RmilMethodSummary *summary);
 const char *rmil_tests_pool(const RmilMethodSummary *summary);
+/* "averaged predictions", …: what its measures are of. */
+const char *rmil_tests_measured(const RmilMethodSummary *summary);
 /* methods: RmilMethod, which must outlive it. reference: name of the one that the others are compared with; where it is not among them,
  * the first. */
 RmilSummary *rmil_summarise(const GPtrArray *methods, const RmilTask *task, const char *reference);

@@ -223,8 +223,8 @@ char *rmil_figure_reliability(const char *name, const RmilFigureSeries *series, 
                          "'%s.csv' skip 1 using (column(1) == %d ? $4 + %.4f : NaN):5:6:7 with yerrorbars linecolor '%s' dashtype solid "
                          "linewidth 1 pointsize 0 notitle",
                          name, s, shift, rmil_series_style(s)->colour);
-        rmil_figure_plot(&figure, "'%s.csv' skip 1 using (column(1) == %d && $8 > 0 ? $4 + %.4f : NaN):5 with linespoints %s title %s",
-                         name, s, shift, line, key);
+        rmil_figure_plot(&figure, "'%s.csv' skip 1 using (column(1) == %d && $8 > 0 ? $4 + %.4f : NaN):5 with points %s title %s", name, s,
+                         shift, line, key);
     }
     plot_cases(&figure, n_series, foot, x, most);
     return rmil_figure_end(&figure, folder, error);

@@ -187,7 +187,7 @@ char *rmil_figure_auroc(const RmilSummary *summary, const char *folder, GError *
                      "'auroc.csv' skip 1 using (strcol(4) eq 'mean' ? $5 : NaN):3:6:7 with xerrorbars linecolor '#333333' dashtype "
                      "solid linewidth 1.6 "
                      "pointtype 13 pointsize 1.3 title '%s%s 95 %% interval'",
-                     repeats ? rmil_tests_pool(reference) : "estimate", repeats ? "," : " and");
+                     repeats ? rmil_tests_measured(reference) : "estimate", repeats ? "," : " and");
     if (repeats)
         rmil_figure_plot(&figure,
                          "'auroc.csv' skip 1 using (strcol(4) ne 'mean' ? $5 : NaN):($3 + 0.24 + 0.04 * (int($0) %% 3 - "

@@ -116,7 +116,7 @@ static void add_sets(const RmilReport *report, RmilFlow *flow, GHashTable *annot
         add_set(report, flow, annotated, "Training and validation", is_development);
         add_set(report, flow, annotated, "Test", is_test);
         flow->note = g_strdup_printf("training and validation drawn %d times", best->seeds);
-        flow->sentence = g_strdup_printf("The slides of training and validation were divided anew for each of %d trainings. ", best->seeds);
+        flow->sentence = g_strdup_printf("The slides of training and validation were split anew for each of %d trainings. ", best->seeds);
     } else {
         add_set(report, flow, annotated, best->tests == RMIL_TESTS_FOLDS ? "Cross-validation" : "Tested", is_test);
         add_set(report, flow, annotated, "Never tested", is_development);

@@ -77,7 +77,7 @@ GPtrArray *rmil_study_found_tables(const RmilStudyReport *study) {
             rmil_study_table_rank(filling.table, (int)c, FALSE);
         rmil_study_table_note(filling.table,
                               "Mean (SD) over the trainings of the mean over %s; in square brackets the 95 %% interval over resamples of "
-                              "slides (of patients, where slides share one).",
+                              "slides (of patients, where slides share one), and where all resamples agree Wilson’s.",
                               rmil_found_measures()[filling.first].lesions ? "lesions" : "slides");
         g_ptr_array_add(tables, filling.table);
     }

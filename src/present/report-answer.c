@@ -68,7 +68,7 @@ static void cohort(RmilReport *report) {
     g_string_append(report->out, ".");
     if (flow->annotated >= 0)
         rmil_html(report->out, " %" G_GINT64_FORMAT " %s annotated.", flow->annotated, plural(flow->annotated, "slide is", "slides are"));
-    g_string_append(report->out, " <a href=\"#cohort\">How slides and patients went through</a></p></dd>\n");
+    g_string_append(report->out, " <a href=\"#cohort\">Flow of slides and patients</a></p></dd>\n");
 }
 
 /* -- answer ----------------------------------------------------------------------------------------------------------------------- */
@@ -112,8 +112,8 @@ static void second_sentence(RmilReport *report) {
     if (isnan(against->delong)) g_string_append(report->out, " (no test on the slides says whether that is chance).");
     else {
         rmil_html(report->out, " (DeLong p %s%s): ", against->delong < 0.001 ? "" : "= ", rmil_html_p(against->delong, p));
-        g_string_append(report->out, against->delong < 0.05 ? "chance alone would rarely produce such a difference."
-                                                            : "chance alone could produce such a difference.");
+        g_string_append(report->out, against->delong < 0.05 ? "a difference this large would be unlikely if both ranked equally well."
+                                                            : "a difference this large could arise if both ranked equally well.");
     }
 }
 
@@ -126,12 +126,12 @@ static void at_cut(RmilReport *report) {
     const int64_t positives = at->true_positives + at->false_negatives, negatives = at->true_negatives + at->false_positives;
     rmil_html(
         report->out,
-        "<p>At its cut-off of %.3g%s it calls %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " %s slides %s (sensitivity %.0f&#8201;%%, "
+        "<p>At its cut-off of %.3g%s it correctly calls %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " %s slides (sensitivity %.0f&#8201;%%, "
         "95&#8201;%% interval %.0f to %.0f&#8201;%%) and %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " %s ones (specificity %.0f&#8201;%%, "
         "%.0f to %.0f&#8201;%%).</p>\n",
-        rmil_decision_cut(&outcome->decision), isnan(outcome->decision.cut) ? "" : ", set before the test,", at->true_positives, positives,
-        rmil_class_word(task, 1), rmil_class_word(task, 1), 100 * at->sensitivity, 100 * outcome->shares[RMIL_AT_SENSITIVITY].low,
-        100 * outcome->shares[RMIL_AT_SENSITIVITY].high, at->false_positives, negatives, rmil_class_word(task, 0), 100 * at->specificity,
+        rmil_decision_cut(&outcome->decision), isnan(outcome->decision.cut) ? "" : ", chosen on the validation slides,", at->true_positives,
+        positives, rmil_class_word(task, 1), 100 * at->sensitivity, 100 * outcome->shares[RMIL_AT_SENSITIVITY].low,
+        100 * outcome->shares[RMIL_AT_SENSITIVITY].high, at->true_negatives, negatives, rmil_class_word(task, 0), 100 * at->specificity,
         100 * outcome->shares[RMIL_AT_SPECIFICITY].low, 100 * outcome->shares[RMIL_AT_SPECIFICITY].high);
 }
 
@@ -139,11 +139,14 @@ static void finds(RmilReport *report) {
     const RmilSummary *s = report->summary;
     const RmilLocalSummary *local = s->n_alphas ? &s->locals[s->reference * s->n_alphas] : NULL;
     if (!local || isnan(local->pointing)) return;
-    rmil_html(report->out,
-              "<p>Its most attended %g&#8201;%% of tiles meet the annotated lesion in %.0f&#8201;%% of %d annotated test %s (95&#8201;%% "
-              "interval %.0f to %.0f&#8201;%%).</p>\n",
-              s->alphas[0], 100 * local->pointing_share, s->local_slides, plural(s->local_slides, "slide", "slides"),
-              100 * local->pointing_interval.low, 100 * local->pointing_interval.high);
+    const int trainings = rmil_report_reference(report)->seeds;
+    g_autofree char *over = trainings > 1 ? g_strdup_printf(", as the mean over %d trainings", trainings) : g_strdup("");
+    rmil_html(
+        report->out,
+        "<p>In %.0f&#8201;%% of %d annotated test %s%s (95&#8201;%% interval %.0f to %.0f&#8201;%%), at least one of the %g&#8201;%% of tiles "
+        "with the highest attention lies in the annotated lesion.</p>\n",
+        100 * local->pointing_share, s->local_slides, plural(s->local_slides, "slide", "slides"), over, 100 * local->pointing_interval.low,
+        100 * local->pointing_interval.high, s->alphas[0]);
 }
 
 static void answer(RmilReport *report) {
@@ -177,7 +180,7 @@ static void add_line(GString *out, const RmilSummary *s, int m) {
     char p[16];
     g_string_append_printf(out, "%s: %s %.3f (95 %% interval %.3f to %.3f)", one->method->title, s->measures[0].name, one->value[0],
                            one->interval[0].low, one->interval[0].high);
-    if (one->seeds > 1) g_string_append_printf(out, ", %s", rmil_tests_pool(one));
+    if (one->seeds > 1) g_string_append_printf(out, ", %s", rmil_tests_measured(one));
     for (int i = 0; i < s->n_comparisons; i++) {
         const RmilComparison *c = &s->comparisons[i];
         if (c->other != m || isnan(c->difference)) continue;

@@ -71,7 +71,7 @@ static void timings_table(RmilReport *report) {
     JsonObject *object = json_node_get_object(timings);
     g_autoptr(GList) members = json_object_get_members(object);
     if (!members) return;
-    rmil_html_table_begin(report->out, "timings", "Time taken.");
+    rmil_html_table_begin(report->out, "timings", "Time taken by the last call; what an earlier one had done is not in it.");
     g_string_append(report->out, "<tbody>\n");
     double total = 0;
     for (GList *m = members; m; m = m->next) {

@@ -127,10 +127,11 @@ static void comparison_table(RmilReport *report) {
     g_string_append(report->out, "</tbody>");
     rmil_html_table_end(report->out);
     if (s->task.classes != 2)
-        rmil_html(report->out,
-                  "<p class=\"soft\">The tests compare the %s of repeated trainings: would the difference hold for other trainings? They "
-                  "need at least two, and with fewer than five can hardly reach p&nbsp;&lt;&nbsp;0.05.</p>\n",
-                  s->measures[0].name);
+        rmil_html(
+            report->out,
+            "<p class=\"soft\">The tests compare the %s of repeated trainings: would the difference hold for other trainings? With fewer "
+            "than four a side Mann-Whitney U cannot reach p&nbsp;&lt;&nbsp;0.05, with fewer than six pairs Wilcoxon’s test cannot.</p>\n",
+            s->measures[0].name);
     else if (s->repeats && tests_of(report) != RMIL_TESTS_SAME)
         g_string_append(report->out,
                         "<p class=\"soft\">The pooled predictions come from different models, one of each training, so that "
@@ -146,8 +147,8 @@ static void comparison_table(RmilReport *report) {
                                      "the difference hold for other slides? "
                                      "Mann-Whitney U (the paper’s test) and the paired Wilcoxon test compare the "
                                      "AUROCs of the seeds: would it hold for other "
-                                     "trainings on these slides? They need at least two seeds, and with fewer than "
-                                     "five can hardly reach p&nbsp;&lt;&nbsp;0.05.</p>\n");
+                                     "trainings on these slides? With fewer than four seeds a method the first cannot "
+                                     "reach p&nbsp;&lt;&nbsp;0.05, with fewer than six the second cannot.</p>\n");
 }
 
 /* -- figures
@@ -210,7 +211,7 @@ gboolean rmil_report_measures(RmilReport *report, GError **error) {
     if (!report->tested) return TRUE;
     g_autofree int64_t *groups = rmil_predictions_patients(rmil_report_reference(report)->pooled);
     rmil_html(report->out, "<section id=\"tests\"><h2>%s</h2>\n",
-              s->task.kind == RMIL_TASK_CLASSES ? "How well the slides are told apart" : "How good the predictions are");
+              s->task.kind == RMIL_TASK_CLASSES ? "Classification performance" : "How good the predictions are");
     pooled_table(report);
     rmil_html(report->out, "<p class=\"soft\">%s The interval says how much a value would vary with other test %s. %s %s</p>\n",
               pooled_words[pool_kind(report)].how, groups ? "patients" : "slides", rmil_interval_words(&s->task, groups != NULL),

@@ -49,7 +49,7 @@ static JsonNode *config_of(const RmilReport *report, const RmilMethodSummary *me
 static void say_cohort(const RmilReport *report, GString *out) {
     const RmilFlow *flow = report->flow;
     if (flow->given > 0) {
-        g_string_append_printf(out, "The table named %" G_GINT64_FORMAT " slides", flow->given);
+        g_string_append_printf(out, "The cohort comprised %" G_GINT64_FORMAT " slides", flow->given);
         if (flow->usable >= 0 && flow->usable < flow->given)
             g_string_append_printf(out, ", of which %" G_GINT64_FORMAT " could be used", flow->usable);
         if (flow->patients) g_string_append_printf(out, ", from %" G_GINT64_FORMAT " patients", flow->patients);
@@ -82,10 +82,12 @@ static void say_features(const RmilReport *report, GString *out) {
     g_string_append_printf(out, overlap > 0 ? "overlapping by %g %%" : "without overlap", 100 * overlap);
     if (!isnan(share)) g_string_append_printf(out, "; tiles with at least %g %% tissue were kept", 100 * share);
     g_string_append_printf(out, " (tissue by %s). ", tissue ? tissue : "Otsu's threshold");
-    g_string_append_printf(out, "The encoder %s turned each tile into %.0f numbers", encoder, dim);
+    g_string_append_printf(out, "The encoder %s represented each tile by %.0f features", encoder, dim);
     if (tiles > 0) g_string_append_printf(out, " (%.0f tiles in all)", tiles);
     g_string_append(out, ". ");
 }
+
+static int64_t seed_at(const RmilMethodSummary *method, int i) { return ((const RmilSeedRun *)method->method->seeds->pdata[i])->seed; }
 
 /* -- models -------------------------------------------------------------------------------------------------------------------------- */
 static void say_training(const RmilReport *report, GString *out) {
@@ -105,9 +107,11 @@ static void say_training(const RmilReport *report, GString *out) {
     if (!config) return;
     static const struct {
         const char *key, *words;
-    } settings[] = {{"hidden", "%g hidden units"},       {"learning_rate", "learning rate %g"},
-                    {"weight_decay", "weight decay %g"}, {"group", "%g slides a step"},
-                    {"epochs", "at most %g epochs"},     {"patience", "stopped after %g epochs without a better validation loss"}};
+    } settings[] = {{"hidden", "%g hidden units"},        {"learning_rate", "learning rate %g"},
+                    {"weight_decay", "weight decay %g"},  {"group", "batches of %g slides"},
+                    {"epochs", "at most %g epochs"},      {"patience", "stopped after %g epochs without a better validation loss"},
+                    {"warmup", "but not before epoch %g"}};
+    const char *sampler = rmil_json_text(config, "sampler");
     g_string_append(out, "Models were trained by Adam");
     for (gsize k = 0, said = 0; k < G_N_ELEMENTS(settings); k++) {
         const double value = number_or(config, settings[k].key, NAN);
@@ -117,9 +121,13 @@ static void say_training(const RmilReport *report, GString *out) {
         g_string_append_printf(out, "%s%s%s%s", said++ ? ", " : ": ", parts[0], number, parts[1]);
     }
     g_string_append(out, "; the best epoch was kept. ");
+    if (sampler) g_string_append_printf(out, "Slides were drawn by the %s sampler. ", sampler);
     const RmilMethodSummary *best = rmil_report_reference(report);
     if (best->seeds > 1)
-        g_string_append_printf(out, "Each method was trained %d times, and a test slide's prediction is the %s. ", best->seeds,
+        g_string_append_printf(out,
+                               "Each method was trained %d times (seeds %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT
+                               "), and a test slide's prediction is the %s. ",
+                               best->seeds, seed_at(best, 0), seed_at(best, best->seeds - 1),
                                best->tests == RMIL_TESTS_FOLDS ? "one of the fold that tested it" : "mean over those trainings");
 }
 
@@ -140,20 +148,22 @@ static void say_statistics(const RmilReport *report, GString *out) {
         g_autofree char *words = rmil_decision_words(&outcome->decision);
         if (isnan(outcome->decision.cut)) g_string_append(out, "Slides were called at a probability of 0.5. ");
         else g_string_append_printf(out, "Slides were called at a cut-off that was %s on validation slides. ", words);
+        if (outcome->calibrated) g_string_append(out, "Probabilities were also calibrated on the validation slides of each training. ");
         g_string_append(out, groups ? "Sensitivity, specificity, PPV, NPV and accuracy have intervals from resampled patients. "
                                     : "Sensitivity, specificity, PPV, NPV and accuracy have exact (Clopper-Pearson) intervals. ");
         if (s->n_comparisons && rmil_report_reference(report)->tests != RMIL_TESTS_FOLDS)
             g_string_append(out, "AUROCs were compared by DeLong's test. ");
     }
     if (s->repeats && s->n_comparisons)
-        g_string_append(out, "Trainings were compared by the Mann-Whitney U test and the paired Wilcoxon test, with Holm's correction. ");
+        g_string_append_printf(out, "The trainings were compared by the Mann-Whitney U test and the paired Wilcoxon test%s. ",
+                               s->n_comparisons > 1 ? ", with Holm's correction" : "");
 }
 
 static void say_program(const RmilReport *report, GString *out) {
     JsonNode *where = rmil_json_get(report->run->info, "environment");
     const char *version = rmil_json_text(report->run->info, "version"), *commit = rmil_json_text(where, "commit"),
                *processor = rmil_json_text(where, "processor"), *system = rmil_json_text(where, "system");
-    g_string_append_printf(out, "All was done with rankmil %s", version ? version : rmil_version());
+    g_string_append_printf(out, "All analyses used rankmil %s", version ? version : rmil_version());
     if (commit && strcmp(commit, "not known") != 0) g_string_append_printf(out, " (commit %s)", commit);
     if (system) g_string_append_printf(out, " on %s", system);
     if (processor) g_string_append_printf(out, ", %s", processor);

@@ -92,7 +92,7 @@ static gboolean add_classes(RmilReport *report, const RmilMethodOutcome *outcome
                                                  "Share predicted right", folder, error),
                          "Reliability diagram of the largest probability",
                          "Reliability: how often slides that are given a class with this probability are of it. On the diagonal, "
-                         "probabilities mean what they say.");
+                         "predicted and observed frequencies agree.");
     g_string_append(report->out, "</div>\n");
     return done;
 }
@@ -136,9 +136,10 @@ static void cut_table(RmilReport *report, RmilMethodOutcome *const *outcomes, gb
     const gboolean share = outcomes[s->reference]->patients != NULL;
     if (of_patients && !share) return;
     g_autofree char *caption = g_strdup_printf(
-        "%s at the method’s cut-off. TP, FN: %s ones called right and wrong; TN, FP: %s ones; below the shares 95 %% intervals, %s.",
+        "%s at the method’s cut-off. TP, FN: %s ones called correctly and missed; TN, FP: %s ones called correctly and falsely; below each share its 95 %% interval, %s.",
         of_patients ? "Patients" : "Test slides", rmil_class_word(task, 1), rmil_class_word(task, 0),
-        share && !of_patients ? "of 2,000 resamples of whole patients" : "exact (Clopper-Pearson)");
+        share && !of_patients ? "of 2,000 resamples of whole patients (where all agree, exact with patients as cases)"
+                              : "exact (Clopper-Pearson)");
     rmil_html_table_begin(report->out, of_patients ? "cut-offs-patients" : "cut-offs", caption);
     g_string_append(report->out, "<thead><tr><th scope=\"col\">Method</th><th scope=\"col\" class=\"n\">Cut-off</th>");
     static const char *const counts[] = {"TP", "FN", "TN", "FP"};
@@ -169,11 +170,11 @@ static gboolean add_decisions(RmilReport *report, RmilMethodOutcome *const *outc
     cut_table(report, outcomes, FALSE);
     cut_table(report, outcomes, TRUE);
     g_string_append(report->out,
-                    "<p class=\"soft\">PPV and NPV, the shares of right calls among the positive and the negative ones, hold for "
-                    "the share of positive cases that this test set has; where they are rarer, PPV is lower.</p>\n");
+                    "<p class=\"soft\">PPV and NPV, the shares of positive and of negative calls that are correct, hold for "
+                    "the share of positive cases that this test set has; where they are rarer, PPV is lower and NPV higher.</p>\n");
     const RmilCutMetrics *at = &outcome->at;
     const int64_t counts[] = {at->true_negatives, at->false_positives, at->false_negatives, at->true_positives};
-    const RmilFigureSeries series[] = {{"as the models say", scores}, {"calibrated", outcome->calibrated}};
+    const RmilFigureSeries series[] = {{"as predicted", scores}, {"calibrated", outcome->calibrated}};
     const int n_series = outcome->calibrated ? 2 : 1;
     g_autofree char *caption = g_strdup_printf("%s at %.3f: confusion matrix, true classes in rows.", best->method->title,
                                                rmil_decision_cut(&outcome->decision));
@@ -188,9 +189,9 @@ static gboolean add_decisions(RmilReport *report, RmilMethodOutcome *const *outc
             report->out, rmil_figure_reliability("reliability", series, n_series, labels, rows->len, 10, what, share, folder, error),
             "Reliability diagram",
             n_series > 1 ? "Reliability: how often slides of a predicted probability are positive, with Wilson’s 95 % intervals. On the "
-                           "diagonal, probabilities mean what they say. Calibrated: scaled on the validation slides."
+                           "diagonal, predicted and observed frequencies agree. Calibrated: scaled on the validation slides."
                          : "Reliability: how often slides of a predicted probability are positive, with Wilson’s 95 % intervals. On the "
-                           "diagonal, probabilities mean what they say.") &&
+                           "diagonal, predicted and observed frequencies agree.") &&
         rmil_html_figure(report->out, rmil_figure_decision("decision", series, n_series, labels, rows->len, folder, error),
                          "Decision curve",
                          "Decision curve: net benefit of acting on slides above a threshold probability, beside acting on all "
@@ -252,8 +253,9 @@ static RmilPool pool_rule(const RmilReport *report) {
 static void patient_table(RmilReport *report, RmilMethodOutcome *const *outcomes) {
     const RmilSummary *s = report->summary;
     if (!outcomes[s->reference]->patients) return;
-    g_autofree char *caption = g_strdup_printf("By patient (%s of the patient’s slides); below each value its 95 %% interval.",
-                                               rmil_pool_name(outcomes[s->reference]->rule));
+    g_autofree char *caption = g_strdup_printf(
+        "By patient (%s of the patient’s slides), as in the first table; below each value its 95 %% interval, of shares Wilson’s.",
+        rmil_pool_name(outcomes[s->reference]->rule));
     rmil_html_table_begin(report->out, "patients", caption);
     g_string_append(report->out, "<thead><tr><th scope=\"col\">Method</th><th scope=\"col\" class=\"n\">Patients</th>");
     for (int i = 0; i < s->n_measures; i++) rmil_html(report->out, "<th scope=\"col\">%s</th>", s->measures[i].name);

@@ -103,7 +103,9 @@ static void caption(RmilReport *report, int m, const RmilPredictionRow *item, co
     rmil_html(report->out, ": %s%s%s %s%s", method->seeds > 1 ? rmil_tests_pool(method) : "", method->seeds > 1 ? ", " : "",
               task->kind == RMIL_TASK_CLASSES && task->classes > 2 ? "" : rmil_task_answer_name(task), answer, verdict);
     if (task->classes == 2 && said->probability < cut)
-        g_string_append(report->out, ". Called negative: colours are relative to this slide, and a bright tile is not a finding");
+        g_string_append(report->out, rmil_target_lesion(task, &item->target)
+                                         ? ". Called negative: colours are relative to this slide"
+                                         : ". Called negative: colours are relative to this slide, and a bright tile is not a finding");
 }
 
 /* id: of the picture's slide, which is the item itself, or of a patient one of the slides. */

@@ -56,8 +56,8 @@ static void pooled_answer(const RmilReport *report) {
     char value[16], low[16], high[16];
     if (report->study->n_levels > 1 || !report->tested || best->tests == RMIL_TESTS_MIXED || isnan(best->interval[0].low)) return;
     rmil_html(report->out,
-              "<p>On %u test slides the %s of %s reaches %s %s, 95&#8201;%% interval %s to %s: so much could other slides change.</p>\n",
-              best->pooled->len, best->seeds > 1 ? rmil_tests_pool(best) : "prediction", best->method->title,
+              "<p>On %u test slides the %s of %s reach %s %s, 95&#8201;%% interval %s to %s: so much could other slides change.</p>\n",
+              best->pooled->len, best->seeds > 1 ? rmil_tests_measured(best) : "predictions", best->method->title,
               report->summary->measures[0].name, rmil_html_metric(best->value[0], value), rmil_html_metric(best->interval[0].low, low),
               rmil_html_metric(best->interval[0].high, high));
 }

@@ -149,6 +149,34 @@ static void test_patients(void) {
     g_assert_null(rmil_predictions_patients(rows));
 }
 
+/* Four patients with two slides each, all called right: every resample agrees, and what counts are the patients that a share is of. */
+static void test_agreeing_patients(void) {
+    g_autoptr(GArray) rows = g_array_new(FALSE, FALSE, sizeof(RmilPredictionRow));
+    static const char *const patients[] = {"a", "b", "c", "d"};
+    for (int i = 0; i < 8; i++) add(rows, "s", patients[i / 2], RMIL_TARGET_CLASS(i < 2), i < 2 ? 0.9 : 0.1);
+    RmilCutMetrics at;
+    RmilInterval shares[RMIL_AT_SHARES];
+    rmil_measure_cut(rows, 0.5, &at, shares);
+    const double cases[RMIL_AT_SHARES] = {1, 3, 1, 3, 4}; /* positive, negative, called positive, called negative, all */
+    for (int s = 0; s < RMIL_AT_SHARES; s++) {
+        g_assert_cmpfloat_with_epsilon(shares[s].low, pow(0.025, 1 / cases[s]), 1e-9);
+        g_assert_cmpfloat(shares[s].high, ==, 1);
+        g_assert_cmpstr(shares[s].method, ==, "exact");
+    }
+    /* a patient with a slide on either side counts on both */
+    g_array_index(rows, RmilPredictionRow, 2).target = RMIL_TARGET_CLASS(1);
+    g_array_index(rows, RmilPredictionRow, 2).probability = 0.9;
+    rmil_measure_cut(rows, 0.5, &at, shares);
+    g_assert_cmpfloat_with_epsilon(shares[RMIL_AT_PPV].low, pow(0.025, 1.0 / 2), 1e-9);
+    g_assert_cmpfloat_with_epsilon(shares[RMIL_AT_NPV].low, pow(0.025, 1.0 / 3), 1e-9);
+    /* no such case, no interval */
+    for (int i = 0; i < 8; i++) g_array_index(rows, RmilPredictionRow, i).probability = 0.1;
+    rmil_measure_cut(rows, 0.5, &at, shares);
+    g_assert_true(isnan(shares[RMIL_AT_PPV].low) && isnan(shares[RMIL_AT_PPV].high));
+    g_assert_cmpfloat(shares[RMIL_AT_SENSITIVITY].low, ==, 0);
+    g_assert_cmpfloat_with_epsilon(shares[RMIL_AT_SENSITIVITY].high, 1 - pow(0.025, 1.0 / 2), 1e-9);
+}
+
 /* Two trainings of the same slides as one: cut-off, calibration and patients. */
 static void test_method(void) {
     RmilTask task;
@@ -219,6 +247,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/decision/calibration", test_calibration);
     g_test_add_func("/decision/text", test_text);
     g_test_add_func("/decision/patients", test_patients);
+    g_test_add_func("/decision/agreeing-patients", test_agreeing_patients);
     g_test_add_func("/decision/method", test_method);
     g_test_add_func("/decision/missing-class", test_missing_class);
     return g_test_run();

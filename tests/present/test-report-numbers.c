@@ -23,6 +23,8 @@ typedef struct {
 static const char *site_of(int i) { return i % 5 == 0 ? "north" : i % 5 < 3 ? "south, \"old\"" : ""; }
 static int age_of(int i) { return 30 + (i * 7) % 45; }
 
+static int patient_of(int i) { return i % 3 * 10 + i / 6; }
+
 static void save(const Made *made, const char *name, const char *text) {
     g_autofree char *path = g_build_filename(made->folder, name, NULL);
     GError *error = NULL;
@@ -30,19 +32,23 @@ static void save(const Made *made, const char *name, const char *text) {
     g_assert_no_error(error);
 }
 
-static void make_predictions(Made *made) {
+static void make_predictions(Made *made, gboolean patients) {
     RmilRng rng;
     rmil_rng_init(&rng, 11, 5);
     for (int i = 0; i < SLIDES; i++) made->label[i] = i % 3 == 0;
     for (int m = 0; m < METHODS; m++)
         for (int s = 0; s < SEEDS; s++) {
-            g_autoptr(GString) csv = g_string_new("id,split,label,probability,logit\n");
+            g_autoptr(GString) csv = g_string_new(patients ? "id,split,label,probability,logit,patient\n"
+                                                           : "id,split,label,probability,logit\n");
+            const char *rest = patients ? ",x" : "";
+            char patient[8] = "";
             for (int i = 0; i < SLIDES; i++) {
                 const double logit = (made->label[i] ? 1 : -1) * (m ? 1.1 : 0.5) + rmil_rng_normal(&rng);
                 made->p[m][s][i] = round(1e6 / (1 + exp(-logit))) / 1e6;
                 made->mean[m][i] += made->p[m][s][i] / SEEDS;
-                g_string_append_printf(csv, "s%02d,test,%d,%.6f,%.6f\ntrain%02d,train,%d,0.5,0\nval%02d,val,%d,0.5,0\n", i, made->label[i],
-                                       made->p[m][s][i], logit, i, i % 2, i, i % 2);
+                if (patients) g_snprintf(patient, sizeof patient, ",p%02d", patient_of(i));
+                g_string_append_printf(csv, "s%02d,test,%d,%.6f,%.6f%s\ntrain%02d,train,%d,0.5,0%s\nval%02d,val,%d,0.5,0%s\n", i,
+                                       made->label[i], made->p[m][s][i], logit, patient, i, i % 2, rest, i, i % 2, rest);
             }
             g_autofree char *table = g_strdup_printf("runs/%s/%d/predictions.csv", names[m], s),
                             *info = g_strdup_printf("runs/%s/%d/run.json", names[m], s);
@@ -56,17 +62,22 @@ static void make_predictions(Made *made) {
         }
 }
 
-static Made *made_new(const RmilReportOptions *options) {
+/* patients: slides of one label share one, in twos. */
+static Made *made_as(const RmilReportOptions *options, gboolean patients) {
     Made *made = g_new0(Made, 1);
     made->folder = test_folder();
-    make_predictions(made);
-    g_autoptr(GString) cohort = g_string_new("id,features,label,site,age,annotation\n");
-    for (int i = 0; i < SLIDES; i++)
-        g_string_append_printf(cohort, "s%02d,s.h5,%d,\"%s\",%d,%s\n", i, made->label[i],
+    make_predictions(made, patients);
+    g_autoptr(GString) cohort = g_string_new("id,features,label,site,age,annotation");
+    g_string_append(cohort, patients ? ",patient\n" : "\n");
+    for (int i = 0; i < SLIDES; i++) {
+        g_string_append_printf(cohort, "s%02d,s.h5,%d,\"%s\",%d,%s", i, made->label[i],
                                i % 5 == 0  ? "north"
                                : i % 5 < 3 ? "south, \"\"old\"\""
                                            : "",
                                age_of(i), i < 6 ? "a.xml" : "");
+        if (patients) g_string_append_printf(cohort, ",p%02d", patient_of(i));
+        g_string_append_c(cohort, '\n');
+    }
     save(made, "cohort.csv", cohort->str);
     save(
         made, "run.json",
@@ -83,6 +94,8 @@ static Made *made_new(const RmilReportOptions *options) {
     page_check(made->page);
     return made;
 }
+
+static Made *made_new(const RmilReportOptions *options) { return made_as(options, FALSE); }
 
 static void made_free(Made *made) {
     g_free(made->folder);
@@ -202,7 +215,7 @@ static void test_cut(void) {
         g_autofree char *words = g_strdup_printf("%s gets %d of %d wrong.", titles[m], counts[1] + counts[3], SLIDES);
         page_has(made->page, words);
         if (m) {
-            g_autofree char *sentence = g_strdup_printf("calls %d of %d positive slides positive", counts[0], counts[0] + counts[1]);
+            g_autofree char *sentence = g_strdup_printf("correctly calls %d of %d positive slides", counts[0], counts[0] + counts[1]);
             page_has(made->page, sentence);
         }
     }
@@ -226,6 +239,56 @@ static void test_cut(void) {
     }
 }
 
+/* Slides that share a patient: the highest of a patient's slides is the patient's, with exact intervals of patients; intervals of slides
+ * are of resamples. */
+static void test_patients(void) {
+    g_autoptr(Made) made = made_as(NULL, TRUE);
+    g_autoptr(RmilTable) table = table_in(made, "cut-offs-patients"), slides = table_in(made, "cut-offs");
+    static const char *const columns[] = {"TP", "FN", "TN", "FP"};
+    for (int m = 0; m < METHODS; m++) {
+        double highest[30] = {0};
+        int counts[4] = {0}, patients = 0;
+        for (int i = 0; i < SLIDES; i++) highest[patient_of(i)] = MAX(highest[patient_of(i)], made->mean[m][i]);
+        for (int q = 0; q < 30; q++) {
+            if (highest[q] == 0) continue; /* 45 slides: the last of each label alone */
+            const gboolean label = q < 10, right = (highest[q] >= cuts[m]) == label;
+            counts[label ? !right : 2 + !right]++;
+            patients++;
+        }
+        g_assert_cmpint(patients, ==, 24);
+        for (int k = 0; k < 4; k++) {
+            g_autofree char *count = g_strdup_printf("%d", counts[k]);
+            g_assert_cmpstr(cell(table, m, columns[k]), ==, count);
+        }
+        check_exact(cell(table, m, "Sensitivity"), counts[0], counts[0] + counts[1]);
+        check_exact(cell(table, m, "Specificity"), counts[2], counts[2] + counts[3]);
+        check_exact(cell(table, m, "PPV"), counts[0], counts[0] + counts[3]);
+        check_exact(cell(table, m, "NPV"), counts[2], counts[2] + counts[1]);
+        check_exact(cell(table, m, "Accuracy"), counts[0] + counts[2], patients);
+        GArray *rows = g_array_new(FALSE, TRUE, sizeof(RmilPredictionRow));
+        char ids[SLIDES][8];
+        for (int i = 0; i < SLIDES; i++) {
+            g_snprintf(ids[i], sizeof ids[i], "p%02d", patient_of(i));
+            const RmilPredictionRow row = {.slide = ids[i],
+                                           .part = RMIL_SPLIT_TEST,
+                                           .target = RMIL_TARGET_CLASS(made->label[i]),
+                                           .probability = made->mean[m][i],
+                                           .patient = ids[i],
+                                           .answer = NAN};
+            g_array_append_val(rows, row);
+        }
+        RmilCutMetrics at;
+        RmilInterval shares[RMIL_AT_SHARES];
+        rmil_measure_cut(rows, cuts[m], &at, shares);
+        g_autofree char *ppv = shown(at.ppv, shares[RMIL_AT_PPV].low, shares[RMIL_AT_PPV].high);
+        g_assert_cmpstr(cell(slides, m, "PPV"), ==, ppv);
+        g_assert_cmpstr(shares[RMIL_AT_PPV].method, ==, m ? "exact" : "patient bootstrap"); /* the second is right in all that it calls */
+        g_array_free(rows, TRUE);
+    }
+    page_has(made->page, "of 2,000 resamples of whole patients (where all agree, exact with patients as cases)");
+    page_has(made->page, "By patient (highest of the patient’s slides)");
+}
+
 /* -- cohort, subgroups, words ---------------------------------------------------------------------------------------------------- */
 static void test_flow(void) {
     g_autoptr(Made) made = made_new(NULL);
@@ -236,7 +299,7 @@ static void test_flow(void) {
     g_autofree char *file = g_build_filename(made->folder, "figures", "flow.svg", NULL);
     g_autofree char *drawn = test_bytes(NULL, file, NULL);
     page_has(drawn, ">2 could not be tiled</text>");
-    page_has(made->page, "The table named 140 slides, of which 135 could be used; 6 were annotated.");
+    page_has(made->page, "The cohort comprised 140 slides, of which 135 could be used; 6 were annotated.");
     page_has(made->page, "tiles of 224 × 224 px at 0.5 µm per pixel, without overlap; tiles with at least 5 % tissue were kept");
     page_has(made->page, "AB-MIL (model abmil) and Rank induction (model abmil, guide rank, λ = 2)");
     page_has(made->page, "Adam: learning rate 0.0002, at most 90 epochs; the best epoch was kept");
@@ -292,6 +355,7 @@ int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/present/report-numbers/measures", test_measures);
     g_test_add_func("/present/report-numbers/cut", test_cut);
+    g_test_add_func("/present/report-numbers/patients", test_patients);
     g_test_add_func("/present/report-numbers/flow", test_flow);
     g_test_add_func("/present/report-numbers/subgroups", test_subgroups);
     return g_test_run();
