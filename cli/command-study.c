@@ -22,19 +22,42 @@ typedef struct {
 } Study;
 
 /* -- plans by name ----------------------------------------------------------------------------------------------------------- */
-/* A path, or the name of one of rankmil's own plans: below the installed program, or beside a build in the source tree. */
+/* Where rankmil's own plans are: below the installed program, or beside a build in the source tree. */
+static char *plan_folder(void) {
+    static const char *const places[] = {"../share/rankmil/studies", "../../studies"};
+    g_autofree char *program = study_program(), *folder = g_path_get_dirname(program);
+    for (gsize i = 0; i < G_N_ELEMENTS(places); i++) {
+        g_autofree char *path = g_build_filename(folder, places[i], NULL);
+        if (g_file_test(path, G_FILE_TEST_IS_DIR)) return g_canonicalize_filename(path, NULL);
+    }
+    return NULL;
+}
+
+static int by_name(gconstpointer a, gconstpointer b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+
+/* "comparison, low-data, …" */
+static char *plan_names(const char *folder) {
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GDir) dir = folder ? g_dir_open(folder, 0, NULL) : NULL;
+    for (const char *file; dir && (file = g_dir_read_name(dir));)
+        if (g_str_has_suffix(file, ".yaml")) g_ptr_array_add(names, g_strndup(file, strlen(file) - strlen(".yaml")));
+    g_ptr_array_sort(names, by_name);
+    g_ptr_array_add(names, NULL);
+    return g_strjoinv(", ", (char **)names->pdata);
+}
+
+/* A path, or the name of one of rankmil's own plans. */
 static char *find_plan(const char *name, GError **error) {
     if (g_file_test(name, G_FILE_TEST_IS_REGULAR)) return g_strdup(name);
-    static const char *const places[] = {"../share/rankmil/studies", "../../studies"};
-    g_autofree char *program = study_program(), *folder = g_path_get_dirname(program), *file = g_strconcat(name, ".yaml", NULL);
-    for (gsize i = 0; i < G_N_ELEMENTS(places) && !strchr(name, '/'); i++) {
-        g_autofree char *path = g_build_filename(folder, places[i], file, NULL);
-        if (g_file_test(path, G_FILE_TEST_IS_REGULAR)) return g_canonicalize_filename(path, NULL);
-    }
-    g_set_error(error, RMIL_ERROR, RMIL_ERROR_IO,
-                "%s: there is no such file, and no plan of that name: comparison, low-data, granularity, annotated-fraction, "
-                "threshold, localisation, supervised, learning-rate, guides, annotate-next",
-                name);
+    g_autofree char *folder = plan_folder(), *file = g_strconcat(name, ".yaml", NULL);
+    g_autofree char *path = folder && !strchr(name, '/') ? g_build_filename(folder, file, NULL) : NULL;
+    if (path && g_file_test(path, G_FILE_TEST_IS_REGULAR)) return g_steal_pointer(&path);
+    g_autofree char *names = plan_names(folder);
+    if (*names) g_set_error(error, RMIL_ERROR, RMIL_ERROR_IO, "%s: no such file; the plans that come with rankmil are %s", name, names);
+    else
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_IO,
+                    "%s: no such file, and the plans that come with rankmil are not installed beside this program: give the path of one",
+                    name);
     return NULL;
 }
 

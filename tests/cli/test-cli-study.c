@@ -243,7 +243,7 @@ static void test_wrong(void) {
     } cases[] = {
         {"plan.yaml", "usage: rankmil study PLAN COHORT -o DIR", 2},
         {"plan.yaml C", "-o DIR is required", 2},
-        {"nothing C -o o", "nothing: there is no such file, and no plan of that name: comparison,", 1},
+        {"nothing C -o o", "nothing: no such file; the plans that come with rankmil are annotate-next,", 1},
         {"broken.yaml C -o o", "broken.yaml: line 4: epochs is \"x\"; it must be a whole number in 1 … 1000000", 1},
         {"plan.yaml missing.csv -o o", "missing.csv", 1},
         {"plan.yaml C -o o --shard 3/2", "--shard \"3/2\"", 2},
