@@ -104,16 +104,18 @@ RMIL_API void rmil_metric_intervals_grouped(const int *labels, const double *sco
  * score is NaN, or memory is short. */
 RMIL_API gboolean rmil_roc_band(const int *labels, const double *scores, int64_t n, double confidence, int64_t rounds, uint64_t seed,
                                 int points, double *low, double *high);
-/* DeLong's test of two scores of the same cases: z (positive when a ranks better) and two-sided p. Equal rankings: 0, 1.
+/* DeLong's test of two scores of the same cases: z (positive when a ranks better), two-sided p and, unless NULL, the standard error of the
+ * difference between the AUROCs. Equal rankings: 0, 1.
  * NaN where the variance is 0 though the AUROCs differ (one perfect, one perfectly reversed): the test has no answer there. */
-RMIL_API void rmil_delong_test(const int *labels, const double *a, const double *b, int64_t n, double *z, double *p);
+RMIL_API void rmil_delong_test(const int *labels, const double *a, const double *b, int64_t n, double *z, double *p,
+                               double *standard_error);
 
 /* Both for patients with several cases (Obuchowski, Biometrics 1997;53:567): placement values are summed by patient; groups as in
  * RmilBootstrap. Method "DeLong by patient"; Newcombe's with the numbers of patients that have cases of either label. */
 RMIL_API void rmil_delong_grouped(const int *labels, const double *scores, int64_t n, const int64_t *groups, double confidence,
                                   double *variance, RmilInterval *interval);
 RMIL_API void rmil_delong_test_grouped(const int *labels, const double *a, const double *b, int64_t n, const int64_t *groups, double *z,
-                                       double *p);
+                                       double *p, double *standard_error);
 
 /* -- significance: SciPy's results --------------------------------------------------------------------------------------- */
 /* mannwhitneyu(x, y, alternative="two-sided", method="auto"): U of x. Exact when the smaller sample has at most 8 values

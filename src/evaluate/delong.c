@@ -93,22 +93,24 @@ void rmil_delong(const int *labels, const double *scores, int64_t n, double conf
     rmil_free(values);
 }
 
-static void judge(double difference, double variance, double *z, double *p) {
+static void judge(double difference, double variance, double *z, double *p, double *standard_error) {
+    if (standard_error) *standard_error = sqrt(variance);
     if (variance > 0) *z = difference / sqrt(variance);
     else if (variance == 0 && difference == 0) *z = 0; /* a difference without variance cannot be judged: no p of 0 */
     if (!isnan(*z)) *p = 2 * rmil_normal_upper(fabs(*z));
 }
 
-void rmil_delong_test(const int *labels, const double *a, const double *b, int64_t n, double *z, double *p) {
+void rmil_delong_test(const int *labels, const double *a, const double *b, int64_t n, double *z, double *p, double *standard_error) {
     int64_t positives;
     double *of_a = rmil_alloc(n, sizeof(double), NULL), *of_b = rmil_alloc(n, sizeof(double), NULL);
     *z = *p = NAN;
+    if (standard_error) *standard_error = NAN;
     if (of_a && of_b && placements(labels, a, n, of_a, &positives) && placements(labels, b, n, of_b, &positives)) {
         /* The covariance term is that of the case-wise difference, whose variance is exactly 0 for equal rankings. */
         double difference, variance;
         for (int64_t i = 0; i < n; i++) of_a[i] -= of_b[i];
         mean_variance(labels, of_a, n, positives, &difference, &variance);
-        judge(difference, variance, z, p);
+        judge(difference, variance, z, p, standard_error);
     }
     rmil_free(of_a);
     rmil_free(of_b);
@@ -140,17 +142,19 @@ void rmil_delong_grouped(const int *labels, const double *scores, int64_t n, con
     rmil_free(rows);
 }
 
-void rmil_delong_test_grouped(const int *labels, const double *a, const double *b, int64_t n, const int64_t *groups, double *z, double *p) {
+void rmil_delong_test_grouped(const int *labels, const double *a, const double *b, int64_t n, const int64_t *groups, double *z, double *p,
+                              double *standard_error) {
     int64_t positives, patients, counts[2], *rows = rmil_alloc(n, sizeof(int64_t), NULL);
     double difference, variance, *of_a = rmil_alloc(n, sizeof(double), NULL), *of_b = rmil_alloc(n, sizeof(double), NULL);
     *z = *p = NAN;
+    if (standard_error) *standard_error = NAN;
     if (one_each(groups, n, rows, &patients)) {
-        rmil_delong_test(labels, a, b, n, z, p);
+        rmil_delong_test(labels, a, b, n, z, p, standard_error);
     } else if (rows && patients > 0 && of_a && of_b && placements(labels, a, n, of_a, &positives) &&
                placements(labels, b, n, of_b, &positives)) {
         for (int64_t i = 0; i < n; i++) of_a[i] -= of_b[i];
         grouped_variance(labels, of_a, n, positives, rows, patients, &difference, &variance, counts);
-        judge(difference, variance, z, p);
+        judge(difference, variance, z, p, standard_error);
     }
     rmil_free(of_a);
     rmil_free(of_b);

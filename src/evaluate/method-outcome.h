@@ -5,6 +5,13 @@
 
 #include "summary.h"
 
+/* Do probabilities of two classes agree with what was seen? Brier score; observed over expected positives (1: as many as predicted); slope of
+ * the logistic regression of the class on the logit (1: neither too extreme nor too timid; below 1: too extreme). 95 % intervals are
+ * percentiles of resampled cases, of patients where groups has them (as in RmilBootstrap). NaN: the slope of separated classes. */
+typedef enum { RMIL_AGREES_BRIER, RMIL_AGREES_RATIO, RMIL_AGREES_SLOPE, RMIL_AGREES } RmilAgreement;
+void rmil_measure_agreement(const int *labels, const double *probabilities, int64_t n, const int64_t *groups, double values[RMIL_AGREES],
+                            RmilInterval intervals[RMIL_AGREES]);
+
 typedef struct {
     /* of two classes */
     RmilDecision decision;               /* of all its trainings together; cut-off NaN: they carry none */

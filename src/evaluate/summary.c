@@ -51,8 +51,9 @@ static void summarise_seeds(RmilMethodSummary *summary, const RmilTask *task, in
 }
 
 /* -- comparisons --------------------------------------------------------------------------------------------------- */
-/* Of two classes; NaN for others. */
-static double compare_pooled(const RmilMethodSummary *a, const RmilMethodSummary *b, const RmilTask *task) {
+/* p of DeLong's test, and the interval of this difference. Of two classes; NaN for others. */
+static double compare_pooled(const RmilMethodSummary *a, const RmilMethodSummary *b, const RmilTask *task, double difference,
+                             RmilInterval *interval) {
     if (task->classes != 2) return NAN;
     g_autoptr(GHashTable) other = g_hash_table_new(g_str_hash, g_str_equal);
     for (guint i = 0; i < b->pooled->len; i++) {
@@ -72,9 +73,11 @@ static double compare_pooled(const RmilMethodSummary *a, const RmilMethodSummary
         x[n] = item->probability;
         y[n++] = match->probability;
     }
-    double z, p = NAN;
+    double z, p = NAN, standard_error = NAN;
     g_autofree int64_t *groups = rmil_predictions_patients(shared);
-    if (positives > 0 && positives < n) rmil_delong_test_grouped(labels, x, y, n, groups, &z, &p);
+    if (positives > 0 && positives < n) rmil_delong_test_grouped(labels, x, y, n, groups, &z, &p, &standard_error);
+    const double reach = rmil_normal_quantile(0.975) * standard_error;
+    if (reach > 0) *interval = (RmilInterval){difference - reach, difference + reach, groups ? "DeLong by patient" : "DeLong"};
     return p;
 }
 
@@ -139,7 +142,10 @@ static void compare(RmilSummary *summary) {
         comparison->other = i;
         comparison->difference = a->value[0] - b->value[0];
         /* DeLong compares two models on the same slides; a pool of several models' predictions is not one model's */
-        comparison->delong = a->tests == RMIL_TESTS_SAME && b->tests == RMIL_TESTS_SAME ? compare_pooled(a, b, &summary->task) : NAN;
+        comparison->interval = rmil_interval_undefined;
+        comparison->delong = a->tests == RMIL_TESTS_SAME && b->tests == RMIL_TESTS_SAME
+                                 ? compare_pooled(a, b, &summary->task, comparison->difference, &comparison->interval)
+                                 : NAN;
         compare_seeds(a, b, summary->n_measures, comparison);
     }
     RmilComparison *all = summary->comparisons;

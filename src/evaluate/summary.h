@@ -48,6 +48,7 @@ typedef struct {
 typedef struct {
     int other;
     double difference;          /* first measure of the reference's pooled prediction − the other's */
+    RmilInterval interval;      /* of the difference, 95 %: DeLong's, where delong is a number */
     double delong, delong_holm; /* pooled predictions of the slides that both predicted */
     /* of each metric of the seeds, and corrected over the methods compared */
     double mann_whitney[RMIL_MEASURES_MOST], mann_whitney_holm[RMIL_MEASURES_MOST]; /* ≥ 2 seeds each */

@@ -23,6 +23,12 @@ const char *rmil_html_metric(double value, char *text) {
     return text;
 }
 
+const char *rmil_html_difference(double value, char *text) {
+    if (isnan(value)) return "–";
+    g_snprintf(text, 16, "%s%.3f", is_below(value) ? "−" : "+", fabs(value));
+    return text;
+}
+
 char *rmil_html_range(double low, double high) {
     char from[16], to[16];
     return g_strdup_printf("%s%s%s", rmil_html_metric(low, from), is_below(low) ? " to " : "–", rmil_html_metric(high, to));
@@ -31,6 +37,13 @@ char *rmil_html_range(double low, double high) {
 void rmil_html_interval(GString *out, const RmilInterval *interval) {
     g_autofree char *range = rmil_html_range(interval->low, interval->high);
     if (!isnan(interval->low)) rmil_html(out, "<small>%s</small>", range);
+}
+
+void rmil_html_value_cell(GString *out, double value, const RmilInterval *interval) {
+    char text[16];
+    rmil_html(out, "<td>%s", rmil_html_metric(value, text));
+    rmil_html_interval(out, interval);
+    g_string_append(out, "</td>");
 }
 
 const char *rmil_html_p(double p, char *text) {

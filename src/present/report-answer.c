@@ -104,17 +104,22 @@ static void second_sentence(RmilReport *report) {
     if (!against) return;
     const RmilMethodSummary *other = &s->methods[against->other];
     const gboolean unguided = strcmp(other->method->name, rmil_method_unguided(rmil_method_reference())->name) == 0;
-    rmil_html(report->out, " %s%s reaches %s (%s to %s), ", other->method->title, unguided ? ", which sees no annotations," : "",
+    rmil_html(report->out, " %s%s reaches %s (%s to %s)", other->method->title, unguided ? ", which sees no annotations," : "",
               rmil_html_metric(other->value[0], value), rmil_html_metric(other->interval[0].low, low),
               rmil_html_metric(other->interval[0].high, high));
-    if (fabs(against->difference) < 0.0005) g_string_append(report->out, "the same to three digits");
-    else rmil_html(report->out, "%.3f %s", fabs(against->difference), against->difference > 0 ? "less" : "more");
-    if (isnan(against->delong)) g_string_append(report->out, " (no test on the slides says whether that is chance).");
-    else {
-        rmil_html(report->out, " (DeLong p %s%s): ", against->delong < 0.001 ? "" : "= ", rmil_html_p(against->delong, p));
-        g_string_append(report->out, against->delong < 0.05 ? "a difference this large would be unlikely if both ranked equally well."
-                                                            : "a difference this large could arise if both ranked equally well.");
+    if (fabs(against->difference) < 0.0005) g_string_append(report->out, ", the same to three digits");
+    else rmil_html(report->out, ": the difference is %s", rmil_html_difference(against->difference, value));
+    if (isnan(against->delong)) {
+        g_string_append(report->out, " (no test on the slides says whether that is chance).");
+        return;
     }
+    g_string_append(report->out, " (");
+    if (!isnan(against->interval.low))
+        rmil_html(report->out, "95&#8201;%% interval %s to %s, ", rmil_html_difference(against->interval.low, low),
+                  rmil_html_difference(against->interval.high, high));
+    rmil_html(report->out, "DeLong p %s%s). ", against->delong < 0.001 ? "" : "= ", rmil_html_p(against->delong, p));
+    g_string_append(report->out, against->delong < 0.05 ? "A difference this large would be unlikely if both ranked equally well."
+                                                        : "A difference this large could arise if both ranked equally well.");
 }
 
 /* Of two classes, what a user gets who acts on it. */

@@ -102,12 +102,23 @@ static void p_cells(GString *out, double p, double adjusted, gboolean many) {
     g_string_append(out, "</td>");
 }
 
+/* With a sign, as are the ends of its interval. */
+static void difference_cell(GString *out, double difference, const RmilInterval *interval) {
+    char shown[16], low[16], high[16];
+    rmil_html(out, "<td>%s", rmil_html_difference(difference, shown));
+    if (!isnan(interval->low))
+        rmil_html(out, "<small>%s to %s</small>", rmil_html_difference(interval->low, low), rmil_html_difference(interval->high, high));
+    g_string_append(out, "</td>");
+}
+
 static void comparison_table(RmilReport *report) {
     const RmilSummary *s = report->summary;
     if (s->n_comparisons == 0) return;
-    g_autofree char *caption = g_strdup_printf("%s against each other method: %s on the test slides, two-sided p values%s.",
-                                               rmil_report_reference(report)->method->title, s->measures[0].name,
-                                               s->n_comparisons > 1 ? ", below them corrected for the number of comparisons (Holm)" : "");
+    g_autofree char *caption = g_strdup_printf(
+        "%s against each other method: %s on the test slides, two-sided p values%s%s.", rmil_report_reference(report)->method->title,
+        s->measures[0].name,
+        s->task.classes == 2 && tests_of(report) == RMIL_TESTS_SAME ? ", below the difference its 95 % interval (DeLong’s)" : "",
+        s->n_comparisons > 1 ? ", below them corrected for the number of comparisons (Holm)" : "");
     rmil_html_table_begin(report->out, "comparisons", caption);
     g_string_append(report->out, "<thead><tr><th scope=\"col\">Compared with</th><th scope=\"col\">Difference</th>");
     if (s->task.classes == 2) g_string_append(report->out, "<th scope=\"col\">DeLong</th>");
@@ -117,7 +128,7 @@ static void comparison_table(RmilReport *report) {
         const RmilComparison *c = &s->comparisons[i];
         rmil_html(report->out, "<tr><th scope=\"row\">%s</th>", s->methods[c->other].method->title);
         if (isnan(c->difference)) g_string_append(report->out, "<td>–</td>");
-        else rmil_html(report->out, "<td>%s%.3f</td>", c->difference < 0 ? "−" : "+", fabs(c->difference));
+        else difference_cell(report->out, c->difference, &c->interval);
         gboolean many = s->n_comparisons > 1;
         if (s->task.classes == 2) p_cells(report->out, c->delong, c->delong_holm, many);
         p_cells(report->out, c->mann_whitney[0], c->mann_whitney_holm[0], many);

@@ -46,10 +46,14 @@ typedef struct {
 void rmil_html(GString *out, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* "0.941", "−0.020", "–" for NaN; text: at least 16 bytes. */
 const char *rmil_html_metric(double value, char *text);
+/* "+0.182", "−0.020", "–" */
+const char *rmil_html_difference(double value, char *text);
 /* "0.812–0.967", "−0.200 to 0.530". Free with g_free. */
 char *rmil_html_range(double low, double high);
 /* "<small>0.812–0.967</small>"; nothing where it is undefined. */
 void rmil_html_interval(GString *out, const RmilInterval *interval);
+/* "<td>0.941<small>0.812–0.967</small></td>" */
+void rmil_html_value_cell(GString *out, double value, const RmilInterval *interval);
 /* "0.003", "< 0.001", "–". */
 const char *rmil_html_p(double p, char *text);
 /* "2 h 5 min", "41 s", "0.3 s"; text: at least 32 bytes. */
@@ -100,6 +104,8 @@ void rmil_report_find_outcomes(RmilReport *report);
 /* Where the method's positive slides begin: its cut-off, or 0.5. */
 double rmil_report_cut(const RmilReport *report, int method);
 /* A part of the results: what only one task has. */
+/* of two classes, a part of the outcomes */
+gboolean rmil_report_decisions(RmilReport *report, RmilMethodOutcome *const *outcomes, GError **error);
 gboolean rmil_report_outcomes(RmilReport *report, GError **error);
 gboolean rmil_report_localisation(RmilReport *report, GError **error);
 gboolean rmil_report_subgroups(RmilReport *report, GError **error);

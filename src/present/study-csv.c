@@ -123,7 +123,12 @@ static void add_test(RmilCsv *out, const RmilStudyTest *test, int metric, const 
     gboolean delong = strcmp(name, "DeLong") == 0;
     if (isnan(p)) return;
     for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) rmil_csv_text(out, texts[i]);
-    const double values[] = {delong ? a->value[metric] : a->mean[metric], delong ? b->value[metric] : b->mean[metric], p, corrected};
+    const double values[] = {delong ? a->value[metric] : a->mean[metric],
+                             delong ? b->value[metric] : b->mean[metric],
+                             delong ? test->comparison->interval.low : NAN,
+                             delong ? test->comparison->interval.high : NAN,
+                             p,
+                             corrected};
     rmil_csv_numbers(out, NULL, values, G_N_ELEMENTS(values));
     add_runs(out, a);
     add_runs(out, b);
@@ -131,7 +136,7 @@ static void add_test(RmilCsv *out, const RmilStudyTest *test, int metric, const 
 }
 
 static RmilCsv *test_rows(const RmilStudyReport *study) {
-    RmilCsv *out = rmil_csv_new("level,metric,test,a,b,value_a,value_b,p,p_holm,runs_a,runs_b");
+    RmilCsv *out = rmil_csv_new("level,metric,test,a,b,value_a,value_b,low,high,p,p_holm,runs_a,runs_b");
     g_autoptr(GArray) tests = rmil_study_all_tests(study);
     for (guint i = 0; i < tests->len; i++) {
         const RmilStudyTest *test = &g_array_index(tests, RmilStudyTest, i);

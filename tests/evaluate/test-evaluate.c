@@ -106,7 +106,7 @@ static void check_delong(JsonObject *object) {
     close_to(variance, object, "variance", 1e-12);
     close_to(interval.low, object, "low", 1e-10);
     close_to(interval.high, object, "high", 1e-10);
-    rmil_delong_test(labels, a, b, n, &z, &p);
+    rmil_delong_test(labels, a, b, n, &z, &p, NULL);
     close_to(z, object, "z", 1e-9);
     close_to(p, object, "p", 1e-10);
 }
@@ -162,7 +162,7 @@ static void test_undefined(void) {
     rmil_delong(labels + 1, scores + 1, 3, 0.95, &variance, &interval); /* one positive: no variance among them */
     g_assert_true(isnan(variance));
     g_assert_cmpstr(interval.method, ==, "Newcombe");
-    rmil_delong_test(labels, scores, broken, 4, &z, &p);
+    rmil_delong_test(labels, scores, broken, 4, &z, &p, NULL);
     g_assert_true(isnan(z) && isnan(p));
     rmil_mann_whitney(scores, 4, broken, 4, &z, &p);
     g_assert_true(isnan(z) && isnan(p));
@@ -204,10 +204,10 @@ static void test_extremes(void) {
     g_assert_cmpstr(interval.method, ==, "Newcombe");
     g_assert_cmpfloat(interval.low, <, 0.9);
     g_assert_cmpfloat(interval.high, ==, 1);
-    rmil_delong_test(labels, perfect, perfect, 4, &z, &p);
+    rmil_delong_test(labels, perfect, perfect, 4, &z, &p, NULL);
     g_assert_cmpfloat(z, ==, 0);
     g_assert_cmpfloat(p, ==, 1);
-    rmil_delong_test(labels, perfect, reversed, 4, &z, &p);
+    rmil_delong_test(labels, perfect, reversed, 4, &z, &p, NULL);
     g_assert_true(isnan(z) && isnan(p)); /* four cases prove nothing with certainty */
 }
 
@@ -320,7 +320,7 @@ static void test_coverage(void) {
         simulate(&rng, N, 0.8, labels, other);
         rmil_delong(labels, scores, N, 0.95, &variance, &delong);
         rmil_metric_intervals(labels, scores, N, 0.5, 0.95, 200, (uint64_t)trial, &all);
-        rmil_delong_test(labels, scores, other, N, &z, &p);
+        rmil_delong_test(labels, scores, other, N, &z, &p, NULL);
         delong_hits += delong.low <= truth && truth <= delong.high;
         bootstrap_hits += all.auroc.low <= truth && truth <= all.auroc.high;
         rejected += p < 0.05;

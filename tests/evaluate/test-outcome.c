@@ -63,7 +63,7 @@ static void check_delong_patients(JsonObject *object) {
     close_to(variance, json_object_get_double_member(object, "variance"), "variance");
     close_to(interval.low, json_object_get_double_member(object, "low"), "low");
     close_to(interval.high, json_object_get_double_member(object, "high"), "high");
-    rmil_delong_test_grouped(label, a, b, n, groups, &z, &p);
+    rmil_delong_test_grouped(label, a, b, n, groups, &z, &p, NULL);
     close_to(z, json_object_get_double_member(object, "z"), "z");
     close_to(p, json_object_get_double_member(object, "p"), "p");
 }
@@ -315,7 +315,7 @@ static void test_grouped_undefined(void) {
     rmil_delong_grouped(labels, perfect, 8, groups, 0.95, &variance, &interval);
     g_assert_cmpfloat(variance, ==, 0);
     g_assert_cmpfloat(interval.low, ==, rmil_newcombe(1, 2, 2, 0.95).low);
-    rmil_delong_test_grouped(labels, perfect, perfect, 8, groups, &z, &p);
+    rmil_delong_test_grouped(labels, perfect, perfect, 8, groups, &z, &p, NULL);
     g_assert_true(z == 0 && p == 1);
 }
 

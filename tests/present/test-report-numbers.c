@@ -130,6 +130,38 @@ static const char *cell(const RmilTable *table, int64_t row, const char *column)
 /* "0.941 (0.812–0.967)" */
 static char *shown(double value, double low, double high) { return g_strdup_printf("%.3f (%.3f–%.3f)", value, low, high); }
 
+static void with_sign(double value, char text[16]) { g_snprintf(text, 16, "%s%.3f", value < 0 ? "−" : "+", fabs(value)); }
+
+/* Share of the cases of the other class that the case is on the right side of, by method 1 less by method 0. */
+static double placement(const Made *made, int i) {
+    double sum[METHODS] = {0};
+    int n = 0;
+    for (int j = 0; j < SLIDES; j++) {
+        if (made->label[j] == made->label[i]) continue;
+        n++;
+        for (int m = 0; m < METHODS; m++) {
+            const double ahead = (made->mean[m][i] - made->mean[m][j]) * (made->label[i] ? 1 : -1);
+            sum[m] += ahead > 0 ? 1 : ahead == 0 ? 0.5 : 0;
+        }
+    }
+    return (sum[1] - sum[0]) / n;
+}
+
+/* Standard error of the difference of the AUROCs (DeLong et al., Biometrics 1988;44:837): variance of the placements of each class. */
+static double difference_error(const Made *made) {
+    double variance = 0;
+    for (int label = 0; label < 2; label++) {
+        double sum = 0, squares = 0;
+        int n = 0;
+        for (int i = 0; i < SLIDES; i++)
+            if (made->label[i] == label) sum += placement(made, i), n++;
+        for (int i = 0; i < SLIDES; i++)
+            if (made->label[i] == label) squares += pow(placement(made, i) - sum / n, 2);
+        variance += squares / (n - 1) / n;
+    }
+    return sqrt(variance);
+}
+
 /* -- measures ------------------------------------------------------------------------------------------------------------------- */
 static void test_measures(void) {
     g_autoptr(Made) made = made_new(NULL);
@@ -163,9 +195,13 @@ static void test_measures(void) {
             titles[m], 100 * metrics.auroc, metrics.auroc, interval.low, interval.high);
         page_has(made->page, sentence);
     }
-    rmil_delong_test(made->label, made->mean[1], made->mean[0], SLIDES, &z, &p);
-    g_autofree char *difference = g_strdup_printf("%s%.3f", aurocs[1] < aurocs[0] ? "−" : "+", fabs(aurocs[1] - aurocs[0])),
-                    *shown_p = g_strdup_printf("%.3f", p);
+    rmil_delong_test(made->label, made->mean[1], made->mean[0], SLIDES, &z, &p, NULL);
+    const double reach = 1.959964 * difference_error(made);
+    char from[16], to[16], off[16];
+    with_sign(aurocs[1] - aurocs[0], off);
+    with_sign(aurocs[1] - aurocs[0] - reach, from);
+    with_sign(aurocs[1] - aurocs[0] + reach, to);
+    g_autofree char *difference = g_strdup_printf("%s (%s to %s)", off, from, to), *shown_p = g_strdup_printf("%.3f", p);
     g_assert_cmpstr(cell(tests, 0, "Difference"), ==, difference);
     g_assert_cmpstr(cell(tests, 0, "DeLong"), ==, p < 0.001 ? "< 0.001" : shown_p);
 }
@@ -236,6 +272,43 @@ static void test_cut(void) {
         if (is_wrong == was_wrong) g_assert_cmpfloat(off, <=, before);
         before = off;
         was_wrong = is_wrong;
+    }
+}
+
+/* Brier score and observed over expected by their definitions; at the slope both equations of the likelihood hold. */
+static void test_calibration(void) {
+    g_autoptr(Made) made = made_new(NULL);
+    g_autoptr(RmilTable) table = table_in(made, "calibration");
+    g_assert_cmpint(rmil_table_rows(table), ==, METHODS);
+    for (int m = 0; m < METHODS; m++) {
+        double brier = 0, expected = 0, logit[SLIDES], value, low, high, at_low = -50, at_high = 50, gradient = 0, curve = 0;
+        int seen = 0;
+        for (int i = 0; i < SLIDES; i++) {
+            const double p = made->mean[m][i];
+            brier += (p - made->label[i]) * (p - made->label[i]) / SLIDES;
+            expected += p;
+            seen += made->label[i];
+            logit[i] = log(p / (1 - p));
+        }
+        const double values[] = {brier, seen / expected};
+        static const char *const columns[] = {"Brier score", "Observed / expected", "Slope"};
+        for (int k = 0; k < 3; k++) {
+            g_assert_cmpint(sscanf(cell(table, m, columns[k]), "%lf (%lf–%lf)", &value, &low, &high), ==, 3);
+            g_assert_true(low <= value && value <= high && low < high);
+            if (k < 2) g_assert_cmpfloat_with_epsilon(value, values[k], 5.1e-4);
+        }
+        for (int step = 0; step < 200; step++) { /* the intercept of this slope */
+            const double middle = 0.5 * (at_low + at_high);
+            double sum = 0;
+            for (int i = 0; i < SLIDES; i++) sum += made->label[i] - 1 / (1 + exp(-value * logit[i] - middle));
+            *(sum > 0 ? &at_low : &at_high) = middle;
+        }
+        for (int i = 0; i < SLIDES; i++) {
+            const double p = 1 / (1 + exp(-value * logit[i] - at_low));
+            gradient += (made->label[i] - p) * logit[i];
+            curve += p * (1 - p) * logit[i] * logit[i];
+        }
+        g_assert_cmpfloat(fabs(gradient), <, 6e-4 * curve);
     }
 }
 
@@ -355,6 +428,7 @@ int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/present/report-numbers/measures", test_measures);
     g_test_add_func("/present/report-numbers/cut", test_cut);
+    g_test_add_func("/present/report-numbers/calibration", test_calibration);
     g_test_add_func("/present/report-numbers/patients", test_patients);
     g_test_add_func("/present/report-numbers/flow", test_flow);
     g_test_add_func("/present/report-numbers/subgroups", test_subgroups);

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The page of a run of two classes: calls at the cut-off, and whether probabilities mean what they say. */
+#include "outcome-figures.h"
+#include "report.h"
+#include "task-words.h"
+
+#include <math.h>
+
+static void cut_row(RmilReport *report, const char *title, const RmilDecision *decision, const RmilCutMetrics *at,
+                    const RmilInterval *shares) {
+    static const char whole[] = "<td class=\"n\">%" G_GINT64_FORMAT "</td>";
+    const int64_t counts[] = {at->true_positives, at->false_negatives, at->true_negatives, at->false_positives};
+    const double values[RMIL_AT_SHARES] = {at->sensitivity, at->specificity, at->ppv, at->npv, at->accuracy};
+    rmil_html(report->out, "<tr><th scope=\"row\">%s</th><td class=\"n\">%.3f</td>", title, rmil_decision_cut(decision));
+    for (gsize k = 0; k < G_N_ELEMENTS(counts); k++) g_string_append_printf(report->out, whole, counts[k]);
+    for (int s = 0; s < RMIL_AT_SHARES; s++) rmil_html_value_cell(report->out, values[s], &shares[s]);
+    g_string_append(report->out, "</tr>\n");
+}
+
+/* How the cut-off came about. */
+static void introduce_cut(RmilReport *report, const RmilDecision *decision) {
+    g_autofree char *words = rmil_decision_words(decision);
+    if (isnan(decision->cut))
+        g_string_append(report->out,
+                        "<p>Not all models of the method carry a cut-off: an earlier version trained them, or the validation slides allow "
+                        "none. 0.5 is used.</p>\n");
+    else if (decision->rule == RMIL_CUT_HALF) g_string_append(report->out, "<p>Cut-off: 0.5, as asked for.</p>\n");
+    else
+        rmil_html(report->out,
+                  "<p>Cut-off: %s, on the validation slides alone%s; positive where the probability is as high or higher. "
+                  "The test slides took no part in the choice.</p>\n",
+                  words, rmil_report_reference(report)->seeds > 1 ? "; of several trainings the mean of their cut-offs" : "");
+}
+
+/* Counts and shares at the cut-offs; of_patients: of patients, else of slides. */
+static void cut_table(RmilReport *report, RmilMethodOutcome *const *outcomes, gboolean of_patients) {
+    const RmilSummary *s = report->summary;
+    const RmilTask *task = &s->task;
+    const gboolean share = outcomes[s->reference]->patients != NULL;
+    if (of_patients && !share) return;
+    g_autofree char *caption = g_strdup_printf(
+        "%s at the method’s cut-off. TP, FN: %s ones called correctly and missed; TN, FP: %s ones called correctly and falsely; below each share its 95 %% interval, %s.",
+        of_patients ? "Patients" : "Test slides", rmil_class_word(task, 1), rmil_class_word(task, 0),
+        share && !of_patients ? "of 2,000 resamples of whole patients (where all agree, exact with patients as cases)"
+                              : "exact (Clopper-Pearson)");
+    rmil_html_table_begin(report->out, of_patients ? "cut-offs-patients" : "cut-offs", caption);
+    g_string_append(report->out, "<thead><tr><th scope=\"col\">Method</th><th scope=\"col\" class=\"n\">Cut-off</th>");
+    static const char *const counts[] = {"TP", "FN", "TN", "FP"};
+    for (gsize k = 0; k < G_N_ELEMENTS(counts); k++) rmil_html(report->out, "<th scope=\"col\" class=\"n\">%s</th>", counts[k]);
+    g_string_append(report->out, "<th scope=\"col\">Sensitivity</th><th scope=\"col\">Specificity</th><th scope=\"col\">PPV</th><th "
+                                 "scope=\"col\">NPV</th><th scope=\"col\">Accuracy</th></tr></thead><tbody>\n");
+    for (int m = 0; m < s->n; m++) {
+        const RmilMethodOutcome *one = outcomes[m];
+        if (of_patients && !one->patients) continue;
+        cut_row(report, s->methods[m].method->title, &one->decision, of_patients ? &one->patient_at : &one->at,
+                of_patients ? one->patient_shares : one->shares);
+    }
+    g_string_append(report->out, "</tbody>");
+    rmil_html_table_end(report->out);
+}
+
+/* Whether probabilities mean what they say: of each method, and of the same calibrated. */
+static void agreement_table(RmilReport *report, RmilMethodOutcome *const *outcomes) {
+    const RmilSummary *s = report->summary;
+    g_autofree char *caption = g_strdup_printf(
+        "Calibration on the test slides; below each value its 95 %% interval, of 2,000 resamples of %s.",
+        outcomes[s->reference]->patients ? "whole patients" : "slides");
+    rmil_html_table_begin(report->out, "calibration", caption);
+    g_string_append(report->out, "<thead><tr><th scope=\"col\">Method</th><th scope=\"col\" class=\"n\">Brier score</th><th scope=\"col\" "
+                                 "class=\"n\">Observed / expected</th><th scope=\"col\" class=\"n\">Slope</th></tr></thead><tbody>\n");
+    for (int m = 0; m < s->n; m++) {
+        const GArray *rows = s->methods[m].pooled;
+        g_autofree int *labels = g_new(int, rows->len + 1);
+        g_autofree double *scores = g_new(double, rows->len + 1);
+        g_autofree int64_t *groups = rmil_predictions_patients(rows);
+        rmil_predictions_scores(rows, labels, scores);
+        for (int calibrated = 0; calibrated <= (outcomes[m]->calibrated != NULL); calibrated++) {
+            double values[RMIL_AGREES];
+            RmilInterval intervals[RMIL_AGREES];
+            rmil_measure_agreement(labels, calibrated ? outcomes[m]->calibrated : scores, rows->len, groups, values, intervals);
+            rmil_html(report->out, "<tr><th scope=\"row\">%s%s</th>", s->methods[m].method->title, calibrated ? ", calibrated" : "");
+            for (int a = 0; a < RMIL_AGREES; a++) rmil_html_value_cell(report->out, values[a], &intervals[a]);
+            g_string_append(report->out, "</tr>\n");
+        }
+    }
+    g_string_append(report->out, "</tbody>");
+    rmil_html_table_end(report->out);
+    g_string_append(
+        report->out,
+        "<p class=\"soft\">Brier score: mean squared error of the probabilities, lower is better. Observed / expected: positive "
+        "slides over the sum of the probabilities, 1 where they agree, above 1 where the model expects too few. Slope: of the "
+        "logistic regression of the class on the logit, below 1 where probabilities are too extreme, above 1 where they are not "
+        "extreme enough; – where the probabilities separate the classes, which leaves no finite slope.</p>\n");
+}
+
+gboolean rmil_report_decisions(RmilReport *report, RmilMethodOutcome *const *outcomes, GError **error) {
+    const RmilTask *task = &report->summary->task;
+    const RmilMethodSummary *best = rmil_report_reference(report);
+    const RmilMethodOutcome *outcome = outcomes[report->summary->reference];
+    const GArray *rows = best->pooled;
+    g_autofree int *labels = g_new(int, rows->len + 1);
+    g_autofree double *scores = g_new(double, rows->len + 1);
+    rmil_predictions_scores(rows, labels, scores);
+    g_string_append(report->out, "<h3>Cut-off and calibration</h3>\n");
+    introduce_cut(report, &outcome->decision);
+    cut_table(report, outcomes, FALSE);
+    cut_table(report, outcomes, TRUE);
+    g_string_append(report->out,
+                    "<p class=\"soft\">PPV and NPV, the shares of positive and of negative calls that are correct, hold for "
+                    "the share of positive cases that this test set has; where they are rarer, PPV is lower and NPV higher.</p>\n");
+    agreement_table(report, outcomes);
+    const RmilCutMetrics *at = &outcome->at;
+    const int64_t counts[] = {at->true_negatives, at->false_positives, at->false_negatives, at->true_positives};
+    const RmilFigureSeries series[] = {{"as predicted", scores}, {"calibrated", outcome->calibrated}};
+    const int n_series = outcome->calibrated ? 2 : 1;
+    const char *const classes[] = {rmil_class_word(task, 0), rmil_class_word(task, 1)};
+    g_autofree char *caption = g_strdup_printf("%s at %.3f: confusion matrix, true classes in rows.", best->method->title,
+                                               rmil_decision_cut(&outcome->decision));
+    g_autofree char *what = g_strdup_printf("Predicted probability of %s", rmil_class_word(task, 1)),
+                    *share = g_strdup_printf("Share of %s slides", rmil_class_word(task, 1));
+    const char *folder = report->run->folder;
+    g_string_append(report->out, "<div class=\"figures two\">\n");
+    const gboolean done =
+        rmil_html_figure(report->out, rmil_figure_confusion("confusion", counts, 2, classes, folder, error),
+                         "Confusion matrix at the cut-off", caption) &&
+        rmil_html_figure(
+            report->out, rmil_figure_reliability("reliability", series, n_series, labels, rows->len, 10, what, share, folder, error),
+            "Reliability diagram",
+            n_series > 1 ? "Reliability: how often slides of a predicted probability are positive, with Wilson’s 95 % intervals. On the "
+                           "diagonal, predicted and observed frequencies agree. Calibrated: scaled on the validation slides."
+                         : "Reliability: how often slides of a predicted probability are positive, with Wilson’s 95 % intervals. On the "
+                           "diagonal, predicted and observed frequencies agree.") &&
+        rmil_html_figure(report->out, rmil_figure_decision("decision", series, n_series, labels, rows->len, folder, error),
+                         "Decision curve",
+                         "Decision curve: net benefit of acting on slides above a threshold probability, beside acting on all "
+                         "or on none (Vickers and Elkin 2006).");
+    g_string_append(report->out, "</div>\n");
+    return done;
+}
