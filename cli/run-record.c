@@ -14,6 +14,31 @@ static void add_targets(JsonObject *set, const RmilTask *task, const int64_t *co
     json_object_set_object_member(set, "classes", classes);
 }
 
+/* Where the sets come from: a file, folds, or the share of each that was drawn, 0 where the table names it; nothing of a set that is not. */
+static JsonObject *origin_of_sets(const Run *run) {
+    JsonObject *out = json_object_new();
+    const RmilCohort *cohort = run->data->cohort;
+    const char *file = rmil_train_options_get(run->options, "splits"), *folds = rmil_train_options_get(run->options, "folds");
+    if (file) json_object_set_string_member(out, "file", file);
+    else if (folds) json_object_set_double_member(out, "folds", g_ascii_strtod(folds, NULL));
+    if (file || folds) return out;
+    RmilSplitOptions usual;
+    rmil_split_options_init(&usual);
+    const struct {
+        const char *option, *key;
+        RmilSplit set;
+        double usual;
+    } shares[] = {{"test-share", "test_share", RMIL_SPLIT_TEST, usual.test}, {"val-share", "val_share", RMIL_SPLIT_VAL, usual.val}};
+    for (gsize k = 0; k < G_N_ELEMENTS(shares); k++) {
+        const char *given = rmil_train_options_get(run->options, shares[k].option);
+        gboolean named = FALSE;
+        for (int64_t i = 0; i < cohort->count; i++) named = named || cohort->rows[i].split == shares[k].set;
+        const double share = named ? 0 : given ? g_ascii_strtod(given, NULL) : shares[k].usual;
+        if (named || share > 0) json_object_set_double_member(out, shares[k].key, share);
+    }
+    return out;
+}
+
 static JsonObject *summarise_cohort(const Run *run) {
     const RmilRepeat *first = &g_array_index(run->repeats, RmilRepeat, 0);
     static const char *const sets[] = {"unused", "train", "val", "test"};
@@ -61,6 +86,7 @@ static JsonObject *summarise_cohort(const Run *run) {
     json_object_set_int_member(out, "feature_dim", run->data->set->dim);
     if (run->preprocessing && run->work->options.tile_px > 0) json_object_set_int_member(out, "tile_px", run->work->options.tile_px);
     json_object_set_object_member(out, "splits", splits);
+    json_object_set_object_member(out, "sets", origin_of_sets(run));
     json_object_set_object_member(out, "mpp", mix);
     return out;
 }

@@ -108,14 +108,16 @@ static void second_sentence(RmilReport *report) {
               rmil_html_metric(other->value[0], value), rmil_html_metric(other->interval[0].low, low),
               rmil_html_metric(other->interval[0].high, high));
     if (fabs(against->difference) < 0.0005) g_string_append(report->out, ", the same to three digits");
-    else rmil_html(report->out, ": the difference is %s", rmil_html_difference(against->difference, value));
+    else
+        rmil_html(report->out, ": %s is %.3f %s", rmil_report_reference(report)->method->title, fabs(against->difference),
+                  against->difference > 0 ? "higher" : "lower");
     if (isnan(against->delong)) {
         g_string_append(report->out, " (no test on the slides says whether that is chance).");
         return;
     }
     g_string_append(report->out, " (");
     if (!isnan(against->interval.low))
-        rmil_html(report->out, "95&#8201;%% interval %s to %s, ", rmil_html_difference(against->interval.low, low),
+        rmil_html(report->out, "95&#8201;%% interval of the difference %s to %s, ", rmil_html_difference(against->interval.low, low),
                   rmil_html_difference(against->interval.high, high));
     rmil_html(report->out, "DeLong p %s%s). ", against->delong < 0.001 ? "" : "= ", rmil_html_p(against->delong, p));
     g_string_append(report->out, against->delong < 0.05 ? "A difference this large would be unlikely if both ranked equally well."

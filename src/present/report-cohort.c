@@ -49,27 +49,42 @@ static void sets_table(RmilReport *report, const RmilSeedRun *seed, const char *
     rmil_html_table_end(report->out);
 }
 
-/* Sets of several trainings that differ: a row a training. */
+/* Counts of one training's sets, as cells. */
+static char *set_cells(const RmilReport *report, const RmilSeedRun *seed) {
+    GString *out = g_string_new(NULL);
+    for (RmilSplit set = RMIL_SPLIT_TRAIN; set <= RMIL_SPLIT_TEST; set++) {
+        g_autoptr(GArray) rows = rows_of(seed, set);
+        g_autofree char *counts = rmil_predictions_counts(rows, &report->summary->task, ", ");
+        if (counts) rmil_html(out, "<td class=\"n\">%s</td>", counts);
+        else rmil_html(out, "<td class=\"n\">%u</td>", rows->len);
+    }
+    return g_string_free(out, FALSE);
+}
+
+/* Its split, or its seed. */
+static char *name_of(const RmilSeedRun *seed) {
+    return seed->split && *seed->split ? g_strdup(seed->split) : g_strdup_printf("%" G_GINT64_FORMAT, seed->seed);
+}
+
+/* Sets of several trainings that differ. */
 static void folds_table(RmilReport *report, const RmilMethod *method) {
     const RmilMethodSummary *reference = &report->summary->methods[report->summary->reference];
     const gboolean folds = reference->tests == RMIL_TESTS_FOLDS;
-    rmil_html_table_begin(report->out, "sets",
-                          folds ? "Slides with predictions, by fold and set." : "Slides with predictions, by training and set.");
+    rmil_html_table_begin(report->out, "sets", folds ? "Slides by fold and set." : "Slides by seed and set.");
     rmil_html(report->out,
-              "<thead><tr><th scope=\"col\">%s</th><th scope=\"col\" class=\"n\">training</th><th scope=\"col\" "
-              "class=\"n\">validation</th><th scope=\"col\" class=\"n\">test</th></tr></thead><tbody>\n",
-              folds ? "Fold" : "Training");
-    for (guint s = 0; s < method->seeds->len; s++) {
-        const RmilSeedRun *seed = g_ptr_array_index(method->seeds, s);
-        g_autofree char *number = g_strdup_printf("seed %" G_GINT64_FORMAT, seed->seed);
-        rmil_html(report->out, "<tr><th scope=\"row\">%s</th>", seed->split && *seed->split ? seed->split : number);
-        for (RmilSplit set = RMIL_SPLIT_TRAIN; set <= RMIL_SPLIT_TEST; set++) {
-            g_autoptr(GArray) rows = rows_of(seed, set);
-            g_autofree char *counts = rmil_predictions_counts(rows, &report->summary->task, ", ");
-            if (counts) rmil_html(report->out, "<td class=\"n\">%s</td>", counts);
-            else rmil_html(report->out, "<td class=\"n\">%u</td>", rows->len);
+              "<thead><tr><th scope=\"col\">%s</th><th scope=\"col\" class=\"n\">Training</th><th scope=\"col\" "
+              "class=\"n\">Validation</th><th scope=\"col\" class=\"n\">Test</th></tr></thead><tbody>\n",
+              folds ? "Fold" : "Seed");
+    for (guint s = 0; s < method->seeds->len;) { /* trainings one after the other with the same numbers: one row */
+        g_autofree char *cells = set_cells(report, method->seeds->pdata[s]), *first = name_of(method->seeds->pdata[s]), *last = NULL;
+        while (++s < method->seeds->len) {
+            g_autofree char *more = set_cells(report, method->seeds->pdata[s]);
+            if (strcmp(more, cells) != 0) break;
+            g_free(last);
+            last = name_of(method->seeds->pdata[s]);
         }
-        g_string_append(report->out, "</tr>\n");
+        rmil_html(report->out, "<tr><th scope=\"row\">%s%s%s</th>", first, last ? " to " : "", last ? last : "");
+        g_string_append_printf(report->out, "%s</tr>\n", cells);
     }
     g_string_append(report->out, "</tbody>");
     rmil_html_table_end(report->out);
@@ -80,7 +95,7 @@ static void splits_table(RmilReport *report) {
     const RmilSeedRun *first = g_ptr_array_index(method->seeds, 0);
     gboolean same = TRUE;
     for (guint s = 1; s < method->seeds->len; s++) same = same && same_sets(first, g_ptr_array_index(method->seeds, s));
-    if (same) sets_table(report, first, "Slides with predictions, by set.");
+    if (same) sets_table(report, first, "Slides by set.");
     else folds_table(report, method);
 }
 
@@ -154,13 +169,34 @@ static void resolutions_table(RmilReport *report, JsonNode *mpp) {
     rmil_html_table_end(report->out);
 }
 
+char *rmil_report_sets(const RmilReport *report) {
+    JsonNode *sets = rmil_json_get(rmil_json_get(report->run->info, "cohort_summary"), "sets");
+    const char *file = rmil_json_text(sets, "file");
+    double folds, test, val; /* shares that were drawn; 0: the table names them */
+    if (file) return g_strdup_printf("The file %s names the sets.", file);
+    if (rmil_json_number(rmil_json_get(sets, "folds"), &folds))
+        return g_strdup_printf("Each slide is a test slide in one of %g folds.", folds);
+    if (!rmil_json_number(rmil_json_get(sets, "test_share"), &test)) return NULL;
+    if (!rmil_json_number(rmil_json_get(sets, "val_share"), &val)) val = NAN;
+    GString *out = g_string_new(NULL);
+    if (test > 0) g_string_append_printf(out, "The test slides were drawn at random, %.3g %% of all.", 100 * test);
+    else g_string_append(out, "The table names the test slides (column split).");
+    if (val > 0) g_string_append_printf(out, " The validation slides were drawn at random, %.3g %% of the others.", 100 * val);
+    else if (val == 0)
+        g_string_append(out, test > 0 ? " The table names the validation slides (column split)." : " It names the validation slides, too.");
+    if (test > 0 || val > 0) g_string_append(out, " Draws keep the shares of the classes, and a patient’s slides together.");
+    return g_string_free(out, FALSE);
+}
+
 gboolean rmil_report_cohort(RmilReport *report, GError **error) {
     g_string_append(report->out, "<section id=\"cohort\"><h2>Cohort</h2>\n");
     const char *cohort = rmil_json_text(report->run->info, "cohort");
     if (cohort) rmil_html(report->out, "<p>Table of slides: <code>%s</code></p>\n", cohort);
     if (!rmil_flow_draw(report->flow, report->run->folder, report->out, error)) return FALSE;
+    g_autofree char *sets = rmil_report_sets(report);
+    if (sets) rmil_html(report->out, "<p>%s</p>\n", sets);
     splits_table(report);
-    static const char *const shown_above[] = {"splits", "mpp", "annotated", NULL};
+    static const char *const shown_above[] = {"splits", "mpp", "annotated", "sets", NULL};
     JsonNode *summary = rmil_json_get(report->run->info, "cohort_summary");
     rmil_report_keys(report, "cohort", "The cohort.", summary, shown_above);
     resolutions_table(report, rmil_json_get(summary, "mpp"));

@@ -1,41 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The page of a run: its trainings, and how it was made. */
+/* The page of a run: how it was made. */
 #include "report.h"
 
 #include <string.h>
 
-/* -- training */
-gboolean rmil_report_training(RmilReport *report, GError **error) {
-    guint histories = 0;
-    for (guint m = 0; report->study->n_levels == 1 && m < report->run->methods->len; m++) {
-        const RmilMethod *method = g_ptr_array_index(report->run->methods, m);
-        const RmilSeedRun *seed = g_ptr_array_index(method->seeds, 0);
-        if (seed->epochs->len == 0) continue;
-        if (histories++ == 0)
-            rmil_html(report->out,
-                      "<section id=\"training\"><h2>Training</h2>\n<p>Loss per slide, and %s on "
-                      "the validation slides, after every epoch of the first seed. "
-                      "The model kept is that at the vertical line, the best by the validation loss (or, where --stop-on metric was "
-                      "given, by the other curve). A validation loss that rises while the training loss "
-                      "falls is over-fitting; stopping early guards against it.</p>\n<div "
-                      "class=\"figures\">\n",
-                      rmil_epoch_metric(&report->summary->task));
-        g_autofree char *svg = rmil_figure_history(method, &report->summary->task, report->run->folder, error);
-        if (!svg) return FALSE;
-        const RmilEpoch *last = &g_array_index(seed->epochs, RmilEpoch, seed->epochs->len - 1), *best = NULL;
-        for (guint i = 0; i < seed->epochs->len; i++)
-            if (g_array_index(seed->epochs, RmilEpoch, i).best) best = &g_array_index(seed->epochs, RmilEpoch, i);
-        g_autofree char *caption = best ? g_strdup_printf("%s, seed %" G_GINT64_FORMAT ": epoch %d of %d kept, validation loss %.3f.",
-                                                          method->title, seed->seed, (int)best->epoch, (int)last->epoch, best->val_loss)
-                                        : g_strdup_printf("%s, seed %" G_GINT64_FORMAT ".", method->title, seed->seed);
-        g_autofree char *alt = g_strdup_printf("Training history of %s", caption);
-        rmil_html_svg(report->out, svg, alt, caption);
-    }
-    if (histories) g_string_append(report->out, "</div></section>\n");
-    return TRUE;
-}
-
-/* -- how it was made */
 static void command_line(RmilReport *report) {
     JsonNode *command = rmil_json_get(report->run->info, "command"), *given = rmil_json_get(report->run->info, "arguments");
     const char *directory = rmil_json_text(report->run->info, "directory");

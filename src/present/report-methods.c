@@ -61,6 +61,8 @@ static void say_cohort(const RmilReport *report, GString *out) {
                                flow->sets[k].counts ? " (" : "", flow->sets[k].counts ? flow->sets[k].counts : "",
                                flow->sets[k].counts ? ")" : "");
     g_string_append(out, ". ");
+    g_autofree char *sets = rmil_report_sets(report);
+    if (sets) g_string_append_printf(out, "%s ", sets);
     if (flow->sentence) g_string_append(out, flow->sentence);
     if (flow->patients && flow->n > 1) g_string_append(out, "No patient was in two of these sets. ");
 }
@@ -81,7 +83,7 @@ static void say_features(const RmilReport *report, GString *out) {
     if (mpp > 0) g_string_append_printf(out, "at %g µm per pixel, ", mpp);
     g_string_append_printf(out, overlap > 0 ? "overlapping by %g %%" : "without overlap", 100 * overlap);
     if (!isnan(share)) g_string_append_printf(out, "; tiles with at least %g %% tissue were kept", 100 * share);
-    g_string_append_printf(out, " (tissue by %s). ", tissue ? tissue : "Otsu's threshold");
+    g_string_append_printf(out, " (tissue by %s). ", tissue ? tissue : "Otsu’s threshold");
     g_string_append_printf(out, "The encoder %s represented each tile by %.0f features", encoder, dim);
     if (tiles > 0) g_string_append_printf(out, " (%.0f tiles in all)", tiles);
     g_string_append(out, ". ");
@@ -99,7 +101,10 @@ static void say_training(const RmilReport *report, GString *out) {
         g_string_append_printf(out, "%s%s", m == 0 ? "" : m + 1 < s->n ? ", " : " and ", s->methods[m].method->title);
         if (!model) continue;
         g_string_append_printf(out, " (model %s", model);
-        if (guide && strcmp(guide, "none") != 0) g_string_append_printf(out, ", guide %s, λ = %g", guide, number_or(config, "lambda", NAN));
+        if (guide && strcmp(guide, "none") != 0)
+            g_string_append_printf(out, "; attention guided on annotated tiles by %s, λ = %g",
+                                   strcmp(guide, "rank") == 0 ? "the pairwise rank loss of Kim et al." : guide,
+                                   number_or(config, "lambda", NAN));
         g_string_append(out, ")");
     }
     g_string_append(out, ". ");
@@ -111,8 +116,10 @@ static void say_training(const RmilReport *report, GString *out) {
                     {"weight_decay", "weight decay %g"},  {"group", "batches of %g slides"},
                     {"epochs", "at most %g epochs"},      {"patience", "stopped after %g epochs without a better validation loss"},
                     {"warmup", "but not before epoch %g"}};
-    const char *sampler = rmil_json_text(config, "sampler");
-    g_string_append(out, "Models were trained by Adam");
+    const char *sampler = rmil_json_text(config, "sampler"), *model = rmil_json_text(config, "model");
+    const gboolean patches = model && g_str_has_prefix(model, "patch"); /* they learn from tiles, not slides */
+    g_string_append_printf(out, "Models were trained %sby Adam",
+                           s->task.kind == RMIL_TASK_CLASSES && !patches ? "on the cross-entropy of slide labels " : "");
     for (gsize k = 0, said = 0; k < G_N_ELEMENTS(settings); k++) {
         const double value = number_or(config, settings[k].key, NAN);
         if (isnan(value)) continue;
@@ -126,7 +133,7 @@ static void say_training(const RmilReport *report, GString *out) {
     if (best->seeds > 1)
         g_string_append_printf(out,
                                "Each method was trained %d times (seeds %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT
-                               "), and a test slide's prediction is the %s. ",
+                               "), and a test slide’s prediction is the %s. ",
                                best->seeds, seed_at(best, 0), seed_at(best, best->seeds - 1),
                                best->tests == RMIL_TESTS_FOLDS ? "one of the fold that tested it" : "mean over those trainings");
 }
@@ -152,11 +159,11 @@ static void say_statistics(const RmilReport *report, GString *out) {
         g_string_append(out, groups ? "Sensitivity, specificity, PPV, NPV and accuracy have intervals from resampled patients. "
                                     : "Sensitivity, specificity, PPV, NPV and accuracy have exact (Clopper-Pearson) intervals. ");
         if (s->n_comparisons && rmil_report_reference(report)->tests != RMIL_TESTS_FOLDS)
-            g_string_append(out, "AUROCs were compared by DeLong's test. ");
+            g_string_append(out, "AUROCs were compared by DeLong’s test. ");
     }
     if (s->repeats && s->n_comparisons)
         g_string_append_printf(out, "The trainings were compared by the Mann-Whitney U test and the paired Wilcoxon test%s. ",
-                               s->n_comparisons > 1 ? ", with Holm's correction" : "");
+                               s->n_comparisons > 1 ? ", with Holm’s correction" : "");
 }
 
 static void say_program(const RmilReport *report, GString *out) {
@@ -169,6 +176,18 @@ static void say_program(const RmilReport *report, GString *out) {
     if (processor) g_string_append_printf(out, ", %s", processor);
     g_string_append(out, ".");
 }
+
+/* What guidelines ask for and no record holds; it is HTML. */
+#define UNKNOWN                                                                                                                            \
+    "<h3>Only you know</h3>\n<p>TRIPOD+AI and CLAIM also ask for what is not in the record:</p>\n<ul>\n"                                   \
+    "<li>where and when the slides were collected, which cases were included and excluded, and whether they were "                         \
+    "consecutive</li>\n"                                                                                                                   \
+    "<li>ethics approval and consent</li>\n"                                                                                               \
+    "<li>how and by whom the label of a slide was determined, and what they knew (the reference standard)</li>\n"                          \
+    "<li>who drew the outlines, with what experience and instructions, and how disagreement was settled</li>\n"                            \
+    "<li>staining and scanners</li>\n"                                                                                                     \
+    "<li>how the number of slides was chosen, and what the model is meant to be used for</li>\n"                                           \
+    "<li>where data and models are available</li>\n</ul>\n"
 
 gboolean rmil_report_methods(RmilReport *report, GError **error) {
     g_autoptr(GString) text = g_string_new(NULL);
@@ -186,7 +205,8 @@ gboolean rmil_report_methods(RmilReport *report, GError **error) {
     rmil_html(
         report->out,
         "<section id=\"methods\"><h2>For the manuscript</h2>\n<p>Every number of this paragraph comes from the record. Read it against "
-        "what you did before you paste it.</p>\n<blockquote><p>%s</p></blockquote>\n<h3>To cite</h3>\n<pre>%s</pre>\n<p class=\"save\">",
+        "what you did before you paste it.</p>\n<blockquote><p>%s</p></blockquote>\n" UNKNOWN
+        "<h3>To cite</h3>\n<pre>%s</pre>\n<p class=\"save\">",
         text->str, cited);
     rmil_html_file(report->out, "rankmil.bib", "text/plain;charset=utf-8", cited, strlen(cited), "These references as BibTeX");
     g_string_append(report->out, "</p></section>\n");

@@ -134,7 +134,8 @@ static gboolean add_picture(RmilReport *report, int m, const RmilPredictionRow *
     return TRUE;
 }
 
-static void introduce(RmilReport *report) {
+/* tiles: there is room for them. */
+static void introduce(RmilReport *report, gboolean tiles) {
     const RmilSummary *s = report->summary;
     const gboolean pooled = rmil_json_text(report->run->info, "heatmaps") != NULL; /* version 0.1.0 drew the first seed's */
     rmil_html(report->out, "<p>%s ",
@@ -146,7 +147,15 @@ static void introduce(RmilReport *report) {
         report->out,
         "On the left of each picture the slide with the annotated lesion outlined, where there is one; on the right the slide in gray under "
         "the attention of its tiles. What the colours mean stands under the picture; a click enlarges it. "
-        "Attention shows what the score was built from; it does not prove a lesion.");
+        "Attention shows what the score was built from; it does not prove a lesion. ");
+    if (!tiles)
+        g_string_append(report->out, "To keep this page small, it leaves out the most attended tiles; they are in heatmaps/METHOD/tiles.");
+    else if (s->n > 1)
+        rmil_html(report->out,
+                  "The tiles with a number are shown as scanned for %s, and for another method where it is wrong; the others are in "
+                  "heatmaps/METHOD/tiles.",
+                  rmil_report_reference(report)->method->title);
+    else g_string_append(report->out, "The tiles with a number are shown as scanned.");
     if (rmil_json_get(report->run->info, "patient_slides"))
         g_string_append(report->out,
                         " The models are of patients: the title of a picture says what they predict from that slide alone, the "
@@ -167,12 +176,9 @@ gboolean rmil_report_pictures(RmilReport *report, GError **error) {
         g_string_append(report->out, "<p>No heat maps: the folder heatmaps/ holds none of a labelled test slide.</p></section>\n");
         return TRUE;
     }
-    introduce(report);
     g_ptr_array_sort_with_data(shown, rmil_report_by_distance, (gpointer)report);
     const Room room = room_for(report, shown);
-    if (!room.tiles)
-        g_string_append(report->out, "<p class=\"soft\">To keep this page small, it leaves out the most attended tiles; they are in "
-                                     "heatmaps/METHOD/tiles.</p>\n");
+    introduce(report, room.tiles > 0);
     for (guint i = 0; i < shown->len; i++) {
         const RmilPredictionRow *item = shown->pdata[i];
         rmil_monitor_progress(report->monitor, "heat maps", i, shown->len);

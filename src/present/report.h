@@ -110,6 +110,8 @@ gboolean rmil_report_outcomes(RmilReport *report, GError **error);
 gboolean rmil_report_localisation(RmilReport *report, GError **error);
 gboolean rmil_report_subgroups(RmilReport *report, GError **error);
 gboolean rmil_report_pictures(RmilReport *report, GError **error);
+/* Where the sets come from, in sentences; NULL where the record does not say it. Free with g_free. */
+char *rmil_report_sets(const RmilReport *report);
 gboolean rmil_report_cohort(RmilReport *report, GError **error);
 /* Rows "key | value" of everything in an object of run.json. */
 void rmil_report_keys(RmilReport *report, const char *name, const char *caption, JsonNode *object, const char *const *skip);

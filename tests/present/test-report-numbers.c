@@ -53,12 +53,17 @@ static void make_predictions(Made *made, gboolean patients) {
             g_autofree char *table = g_strdup_printf("runs/%s/%d/predictions.csv", names[m], s),
                             *info = g_strdup_printf("runs/%s/%d/run.json", names[m], s);
             g_autofree char *text = g_strdup_printf(
-                "{\"seed\": %d, \"config\": {\"model\": \"abmil\", \"guide\": \"%s\", \"lambda\": 2, \"learning_rate\": 0.0002, \"epochs\": 90}, "
+                "{\"seed\": %d, \"model_sha256\": \"0123456789abcdef\", \"config\": {\"model\": \"abmil\", \"guide\": \"%s\", \"lambda\": 2, \"learning_rate\": 0.0002, \"epochs\": 90}, "
                 "\"decision\": {\"rule\": \"youden\", \"calibration\": \"none\", \"positives\": 3, \"negatives\": 4, \"cut\": %.2f, "
                 "\"least\": 0.95, \"sensitivity\": 1, \"specificity\": 0.5, \"slope\": 1, \"intercept\": 0}}",
                 s, m ? "rank" : "none", cuts[m]);
             save(made, table, csv->str);
             save(made, info, text);
+            g_autofree char *path = g_strdup_printf("runs/%s/%d/history.csv", names[m], s);
+            g_autoptr(GString) history = g_string_new("epoch,train_loss,train_slide_loss,train_guide_loss,val_loss,val_auroc,best\n");
+            for (int e = 1; e <= 5; e++)
+                g_string_append_printf(history, "%d,1,1,0,%.2f,0.5,%d\n", e, 0.5 + 0.1 * abs(e - 2 - s), e == 2 + s);
+            save(made, path, history->str);
         }
 }
 
@@ -82,7 +87,7 @@ static Made *made_as(const RmilReportOptions *options, gboolean patients) {
     save(
         made, "run.json",
         "{\"version\": \"0.1.0\", \"cohort\": \"slides.csv\", \"config\": {\"encoder\": \"texture\", \"tile_mpp\": 0.5, \"min_tissue\": 0.05}, "
-        "\"cohort_summary\": {\"rows\": 140, \"slides\": 135, \"annotated_slides\": 6, \"tile_px\": 224, \"feature_dim\": 219}, "
+        "\"cohort_summary\": {\"rows\": 140, \"slides\": 135, \"annotated_slides\": 6, \"sets\": {\"test_share\": 0, \"val_share\": 0.25}, \"tile_px\": 224, \"feature_dim\": 219}, "
         "\"problems\": [{\"stage\": \"tile\", \"id\": \"x\", \"message\": \"x.svs: is cut off\"}, {\"stage\": \"tile\", \"id\": \"y\", "
         "\"message\": \"y.svs: is cut off\"}, {\"stage\": \"encode\", \"id\": \"z\", \"message\": \"z.svs: no\"}, "
         "{\"stage\": \"heat map\", \"id\": \"s01\", \"message\": \"no\"}]}");
@@ -165,7 +170,8 @@ static double difference_error(const Made *made) {
 /* -- measures ------------------------------------------------------------------------------------------------------------------- */
 static void test_measures(void) {
     g_autoptr(Made) made = made_new(NULL);
-    g_autoptr(RmilTable) table = table_in(made, "measures"), trainings = table_in(made, "trainings"), tests = table_in(made, "comparisons");
+    g_autoptr(RmilTable) table = table_in(made, "measures"), trainings = table_in(made, "trainings"), tests = table_in(made, "comparisons"),
+                         each = table_in(made, "each-training");
     double aurocs[METHODS], z, p;
     for (int m = 0; m < METHODS; m++) {
         RmilMetrics metrics;
@@ -183,6 +189,15 @@ static void test_measures(void) {
             RmilMetrics one;
             rmil_metrics(made->label, made->p[m][s], SLIDES, 0.5, &one);
             own[s] = one.auroc;
+            g_autofree char *cut = g_strdup_printf("%.3f", cuts[m]), *alone = g_strdup_printf("%.3f", one.auroc),
+                            *kept = g_strdup_printf("%d", 2 + s);
+            const int64_t row = m * SEEDS + s;
+            g_assert_cmpstr(cell(each, row, "Method"), ==, titles[m]);
+            g_assert_cmpstr(cell(each, row, "Epochs"), ==, "5");
+            g_assert_cmpstr(cell(each, row, "Kept"), ==, kept);
+            g_assert_cmpstr(cell(each, row, "Cut-off"), ==, cut);
+            g_assert_cmpstr(cell(each, row, "AUROC"), ==, alone);
+            g_assert_cmpstr(cell(each, row, "Model"), ==, "0123456789ab");
         }
         rmil_mean_sd(own, SEEDS, 1, &mean, &sd);
         g_autofree char *spread = g_strdup_printf("%.3f (± %.3f)", mean, sd);
@@ -373,9 +388,15 @@ static void test_flow(void) {
     g_autofree char *drawn = test_bytes(NULL, file, NULL);
     page_has(drawn, ">2 could not be tiled</text>");
     page_has(made->page, "The cohort comprised 140 slides, of which 135 could be used; 6 were annotated.");
+    page_has(made->page,
+             "The table names the test slides (column split). The validation slides were drawn at random, 25 % of the others. Draws "
+             "keep the shares of the classes, and a patient’s slides together.");
     page_has(made->page, "tiles of 224 × 224 px at 0.5 µm per pixel, without overlap; tiles with at least 5 % tissue were kept");
-    page_has(made->page, "AB-MIL (model abmil) and Rank induction (model abmil, guide rank, λ = 2)");
-    page_has(made->page, "Adam: learning rate 0.0002, at most 90 epochs; the best epoch was kept");
+    page_has(
+        made->page,
+        "AB-MIL (model abmil) and Rank induction (model abmil; attention guided on annotated tiles by the pairwise rank loss of Kim et al., λ = 2)");
+    page_has(made->page,
+             "trained on the cross-entropy of slide labels by Adam: learning rate 0.0002, at most 90 epochs; the best epoch was kept");
     page_has(made->page, "chosen by Youden’s index on validation slides");
     page_has(made->page, "doi     = {10.2196/84417}");
 }
