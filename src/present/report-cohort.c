@@ -75,15 +75,15 @@ static void folds_table(RmilReport *report, const RmilMethod *method) {
               "<thead><tr><th scope=\"col\">%s</th><th scope=\"col\" class=\"n\">Training</th><th scope=\"col\" "
               "class=\"n\">Validation</th><th scope=\"col\" class=\"n\">Test</th></tr></thead><tbody>\n",
               folds ? "Fold" : "Seed");
-    for (guint s = 0; s < method->seeds->len;) { /* trainings one after the other with the same numbers: one row */
-        g_autofree char *cells = set_cells(report, method->seeds->pdata[s]), *first = name_of(method->seeds->pdata[s]), *last = NULL;
-        while (++s < method->seeds->len) {
-            g_autofree char *more = set_cells(report, method->seeds->pdata[s]);
+    for (guint s = 0, next; s < method->seeds->len; s = next) { /* trainings one after the other with the same numbers: one row */
+        g_autofree char *cells = set_cells(report, method->seeds->pdata[s]), *first = name_of(method->seeds->pdata[s]);
+        for (next = s + 1; next < method->seeds->len; next++) {
+            g_autofree char *more = set_cells(report, method->seeds->pdata[next]);
             if (strcmp(more, cells) != 0) break;
-            g_free(last);
-            last = name_of(method->seeds->pdata[s]);
         }
-        rmil_html(report->out, "<tr><th scope=\"row\">%s%s%s</th>", first, last ? " to " : "", last ? last : "");
+        g_autofree char *last = name_of(method->seeds->pdata[next - 1]);
+        const gboolean many = next > s + 1;
+        rmil_html(report->out, "<tr><th scope=\"row\">%s%s%s</th>", first, !many ? "" : next == s + 2 ? " and " : " to ", many ? last : "");
         g_string_append_printf(report->out, "%s</tr>\n", cells);
     }
     g_string_append(report->out, "</tbody>");
