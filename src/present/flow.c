@@ -153,20 +153,36 @@ void rmil_flow_free(RmilFlow *flow) {
 }
 
 /* -- the figure ------------------------------------------------------------------------------------------------------------------- */
-enum { WIDE = 560, ROOM = 12, LINE = 19, LETTER = 14 };
+enum { WIDE = 460, GAP = 16, HALF = (WIDE - 2 - GAP) / 2, ROOM = 12, LINE = 19, LETTER = 14 }; /* readable on a telephone */
 
-/* A box of lines, the first bold; gives its height. Lines that are too long for it are set smaller. */
+/* Adds a line, broken between words where it is too long; bold letters are wider. */
+static int put_line(GString *svg, int x, int y, int width, const char *line, gboolean bold) {
+    const glong most = (glong)((width - 2 * ROOM) / ((bold ? 0.6 : 0.54) * LETTER));
+    g_auto(GStrv) words = g_strsplit(line, " ", -1);
+    int lines = 0;
+    for (int k = 0; words[k];) {
+        g_autoptr(GString) part = g_string_new(words[k++]);
+        while (words[k] && g_utf8_strlen(part->str, -1) + 1 + g_utf8_strlen(words[k], -1) <= most)
+            g_string_append_printf(part, " %s", words[k++]);
+        g_string_append_printf(svg, "<text x=\"%d\" y=\"%d\" font-size=\"%d\"%s fill=\"#1b2430\">", x + ROOM,
+                               y + ROOM + 11 + lines++ * LINE, LETTER, bold ? " font-weight=\"600\"" : "");
+        rmil_html(svg, "%s</text>\n", part->str);
+    }
+    return lines;
+}
+
+/* A box of lines, the first bold; gives its height. */
 static int box(GString *svg, GString *words, int x, int y, int width, char **lines) {
-    const int height = 2 * ROOM + LINE * (int)g_strv_length(lines) - 4;
-    g_string_append_printf(svg, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"6\" fill=\"#f5f7fa\" stroke=\"#aab4c0\"/>\n", x, y,
-                           width, height);
+    g_autoptr(GString) text = g_string_new(NULL);
+    int n = 0;
     for (int k = 0; lines[k]; k++) {
-        const double room = (width - 2 * ROOM) / (0.56 * (double)MAX(g_utf8_strlen(lines[k], -1), 1));
-        g_string_append_printf(svg, "<text x=\"%d\" y=\"%d\" font-size=\"%.1f\"%s fill=\"#1b2430\">", x + ROOM, y + ROOM + 11 + k * LINE,
-                               MIN((double)LETTER, room), k ? "" : " font-weight=\"600\"");
-        rmil_html(svg, "%s</text>\n", lines[k]);
+        n += put_line(text, x, y + n * LINE, width, lines[k], k == 0);
         g_string_append_printf(words, "%s%s", k ? ", " : words->len ? "; " : "", lines[k]);
     }
+    const int height = 2 * ROOM + LINE * n - 4;
+    g_string_append_printf(svg, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"6\" fill=\"#f5f7fa\" stroke=\"#aab4c0\"/>\n", x, y,
+                           width, height);
+    g_string_append(svg, text->str);
     return height;
 }
 
@@ -183,12 +199,11 @@ static char *slides_of(int64_t slides, int64_t patients) {
 }
 
 static void set_boxes(const RmilFlow *flow, GString *svg, GString *words, int y, int *bottom) {
-    const int gap = 16, width = (WIDE - 2 - gap * (flow->n - 1)) / flow->n;
-    const int trunk = 1 + (WIDE / 2 - 20) / 2;
-    g_string_append_printf(svg, "<path d=\"M%d %dH%d\" stroke=\"#55606e\"/>\n", MIN(trunk, width / 2), y, MAX(trunk, WIDE - width / 2));
+    const int width = (WIDE - 2 - GAP * (flow->n - 1)) / flow->n, trunk = 1 + HALF / 2, last = WIDE - 1 - width + width / 2;
+    g_string_append_printf(svg, "<path d=\"M%d %dH%d\" stroke=\"#55606e\"/>\n", MIN(trunk, 1 + width / 2), y, MAX(trunk, last));
     for (int k = 0; k < flow->n; k++) {
         const RmilFlowSet *set = &flow->sets[k];
-        const int x = 1 + k * (width + gap);
+        const int x = 1 + k * (width + GAP);
         g_autoptr(GStrvBuilder) lines = g_strv_builder_new();
         g_autofree char *slides = g_strdup_printf("%" G_GINT64_FORMAT " slides", set->slides),
                         *patients = set->patients ? g_strdup_printf("%" G_GINT64_FORMAT " patients", set->patients) : NULL,
@@ -210,23 +225,22 @@ static void set_boxes(const RmilFlow *flow, GString *svg, GString *words, int y,
 gboolean rmil_flow_draw(const RmilFlow *flow, const char *folder, GString *out, GError **error) {
     if (!flow->n) return TRUE;
     g_autoptr(GString) svg = g_string_new(NULL), words = g_string_new(NULL);
-    const int half = WIDE / 2 - 20;
     int y = 1, bottom = 0;
     if (flow->given >= 0) {
         g_autofree char *given = g_strdup_printf("%" G_GINT64_FORMAT " slides in the table", flow->given);
         char *lines[] = {given, NULL};
-        y += box(svg, words, 1, y, half, lines);
+        y += box(svg, words, 1, y, HALF, lines);
         if (flow->reasons->len) {
             g_autoptr(GStrvBuilder) all = g_strv_builder_new();
             g_strv_builder_add(all, "Left out");
             for (guint i = 0; i < flow->reasons->len; i++) g_strv_builder_add(all, flow->reasons->pdata[i]);
             g_auto(GStrv) left = g_strv_builder_end(all);
-            arrow(svg, 1 + half / 2, y + 24, WIDE / 2 + 20, y + 24);
-            const int height = box(svg, words, WIDE / 2 + 20, y + 4, half - 1, left);
-            arrow(svg, 1 + half / 2, y, 1 + half / 2, y + height + 20);
+            arrow(svg, 1 + HALF / 2, y + 24, 1 + HALF + GAP, y + 24);
+            const int height = box(svg, words, 1 + HALF + GAP, y + 4, HALF, left);
+            arrow(svg, 1 + HALF / 2, y, 1 + HALF / 2, y + height + 20);
             y += height + 20;
         } else {
-            arrow(svg, 1 + half / 2, y, 1 + half / 2, y + 30);
+            arrow(svg, 1 + HALF / 2, y, 1 + HALF / 2, y + 30);
             y += 30;
         }
     }
@@ -238,8 +252,8 @@ gboolean rmil_flow_draw(const RmilFlow *flow, const char *folder, GString *out, 
         if (flow->usable >= 0) lines[n++] = usable;
         if (marked) lines[n++] = marked;
         if (flow->note) lines[n++] = flow->note;
-        y += box(svg, words, 1, y, half, lines);
-        g_string_append_printf(svg, "<path d=\"M%d %dv24\" stroke=\"#55606e\"/>\n", 1 + half / 2, y);
+        y += box(svg, words, 1, y, HALF, lines);
+        g_string_append_printf(svg, "<path d=\"M%d %dv24\" stroke=\"#55606e\"/>\n", 1 + HALF / 2, y);
         y += 24;
     }
     set_boxes(flow, svg, words, y, &bottom);
