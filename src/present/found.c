@@ -134,9 +134,9 @@ static char *figure_froc(const RmilSummary *s, const char *folder, GError **erro
 static gboolean add_froc(RmilReport *report, GError **error) {
     const RmilStudyReport *study = report->study;
     g_autofree char *svg = figure_froc(report->summary, study->folder, error),
-                    *caption = g_strdup_printf("Lesions found, by false positives per negative slide%s%s; bars: SD over the trainings.",
-                                               study->n_levels > 1 ? ", at " : "",
-                                               study->n_levels > 1 ? study->levels[study->n_levels - 1].text : "");
+                    *caption = g_strdup_printf(
+                        "Lesions found, by false positives per negative slide%s%s; bars: SD over the trainings, between 0 and 1.",
+                        study->n_levels > 1 ? ", at " : "", study->n_levels > 1 ? study->levels[study->n_levels - 1].text : "");
     if (!svg) return FALSE;
     g_string_append(report->out, "<div class=\"figures\">\n");
     rmil_html_svg(report->out, svg, "FROC of each method; the values are in the table below", caption);

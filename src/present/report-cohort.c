@@ -169,6 +169,34 @@ static void resolutions_table(RmilReport *report, JsonNode *mpp) {
     rmil_html_table_end(report->out);
 }
 
+/* The members that no other part of the page shows, those of rankmil named for readers. */
+static JsonNode *in_words(JsonNode *summary) {
+    static const struct {
+        const char *key, *words;
+    } names[] = {{"rows", "Rows of the table"},
+                 {"slides", "Slides used"},
+                 {"patients", "Patients"},
+                 {"tiles", "Tiles"},
+                 {"tiles_left_out", "Tiles left out"},
+                 {"annotated_slides", "Annotated slides"},
+                 {"annotated_tiles", "Annotated tiles"},
+                 {"tile_px", "Side of a tile (pixels)"},
+                 {"feature_dim", "Features per tile"}};
+    static const char *const shown_above[] = {"splits", "mpp", "annotated", "sets", NULL};
+    JsonObject *out = json_object_new();
+    g_autoptr(GList) members = summary && JSON_NODE_HOLDS_OBJECT(summary) ? json_object_get_members(json_node_get_object(summary)) : NULL;
+    for (GList *m = members; m; m = m->next) {
+        const char *words = m->data;
+        if (g_strv_contains(shown_above, m->data)) continue;
+        for (gsize k = 0; k < G_N_ELEMENTS(names); k++)
+            if (strcmp(m->data, names[k].key) == 0) words = names[k].words;
+        json_object_set_member(out, words, json_node_copy(rmil_json_get(summary, m->data)));
+    }
+    JsonNode *node = json_node_new(JSON_NODE_OBJECT);
+    json_node_take_object(node, out);
+    return node;
+}
+
 char *rmil_report_sets(const RmilReport *report) {
     JsonNode *sets = rmil_json_get(rmil_json_get(report->run->info, "cohort_summary"), "sets");
     const char *file = rmil_json_text(sets, "file");
@@ -196,9 +224,9 @@ gboolean rmil_report_cohort(RmilReport *report, GError **error) {
     g_autofree char *sets = rmil_report_sets(report);
     if (sets) rmil_html(report->out, "<p>%s</p>\n", sets);
     splits_table(report);
-    static const char *const shown_above[] = {"splits", "mpp", "annotated", "sets", NULL};
     JsonNode *summary = rmil_json_get(report->run->info, "cohort_summary");
-    rmil_report_keys(report, "cohort", "The cohort.", summary, shown_above);
+    g_autoptr(JsonNode) worded = in_words(summary);
+    rmil_report_keys(report, "cohort", "The cohort.", worded, NULL);
     resolutions_table(report, rmil_json_get(summary, "mpp"));
     problems_table(report);
     warnings_list(report);

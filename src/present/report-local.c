@@ -44,6 +44,7 @@ gboolean rmil_report_localisation(RmilReport *report, GError **error) {
                   s->task.classes == 2 ? "positive " : "");
         return TRUE;
     }
+    const gboolean repeats = !isnan(s->locals[s->reference * s->n_alphas].iou_sd);
     static const char *const titles[] = {"IoU", "Dice", "Pointing game"};
     static const char *const captions[] = {"IoU of the top tiles with the annotated ones", "Dice of the top tiles with the annotated ones",
                                            "Pointing game: share of slides where a top tile is annotated"};
@@ -58,13 +59,12 @@ gboolean rmil_report_localisation(RmilReport *report, GError **error) {
     g_string_append(report->out, "<div class=\"figures\">\n");
     for (int what = 0; what < 3; what++) {
         g_autofree char *alt = g_strdup_printf("%s by share of tiles for each method; the values are in the table below", titles[what]);
-        if (!rmil_html_figure(report->out, rmil_figure_localisation(s, what, report->run->folder, error), alt, captions[what]))
-            return FALSE;
+        g_autofree char *caption = g_strconcat(captions[what], repeats ? "; bars: SD over the trainings, between 0 and 1." : ".", NULL);
+        if (!rmil_html_figure(report->out, rmil_figure_localisation(s, what, report->run->folder, error), alt, caption)) return FALSE;
     }
     g_string_append(report->out, "</div>\n");
     for (int what = 0; what < 3; what++) {
-        g_autofree char *caption = g_strdup_printf("%s: mean over slides%s%s.", captions[what],
-                                                   isnan(s->locals[s->reference * s->n_alphas].iou_sd) ? "" : ", then over trainings ± SD",
+        g_autofree char *caption = g_strdup_printf("%s: mean over slides%s%s.", captions[what], repeats ? ", then over trainings ± SD" : "",
                                                    what == 2 ? "; below it Wilson’s 95 % interval over the slides" : "");
         localisation_table(report, what, caption);
     }

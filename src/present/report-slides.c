@@ -88,13 +88,14 @@ static void introduce(RmilReport *report) {
     for (int m = 0; task->kind == RMIL_TASK_CLASSES && m < s->n; m++)
         rmil_html(report->out, "%s gets %u of %u wrong. ", s->methods[m].method->title, rmil_report_wrong(report, m),
                   s->methods[m].pooled->len);
-    g_string_append(
-        report->out,
-        task->kind == RMIL_TASK_SURVIVAL
-            ? "By falling risk: look again at slide and table where an early event has a low risk, or a long time "
-              "a high one.</p>\n"
-            : "Slides that the method quoted at the top gets wrong come first, the worst mistakes before all. Look again at the slide, the "
-              "scan and the label of each. A name links to pictures, where there are any.</p>\n");
+    if (task->kind == RMIL_TASK_SURVIVAL)
+        g_string_append(report->out, "By falling risk: look again at slide and table where an early event has a low risk, or a long time "
+                                     "a high one.</p>\n");
+    else
+        rmil_html(report->out,
+                  "The worst mistakes of %s come first. Look again at the slide, the scan and the label of each. A name links to "
+                  "pictures, where there are any.</p>\n",
+                  rmil_report_reference(report)->method->title);
 }
 
 gboolean rmil_report_errors(RmilReport *report, GError **error) {
