@@ -67,19 +67,21 @@ static void choose_cut(const RmilDecisionOptions *options, const int *labels, co
 
 static void calibrate(int wanted, const int *labels, const double *logits, int64_t n, int columns, RmilDecision *decision,
                       GString *reason) {
+    const gboolean one_class = columns == 1 && (!decision->positives || !decision->negatives); /* it would fit that class alone */
     double slope = NAN, intercept = 0;
     if (wanted == RMIL_CALIBRATE_NONE) return;
     if (wanted == RMIL_CALIBRATE_PLATT && columns == 1) rmil_platt(labels, logits, n, TRUE, &slope, &intercept);
-    else slope = 1 / rmil_temperature(labels, logits, n, columns);
+    else if (!one_class) slope = 1 / rmil_temperature(labels, logits, n, columns);
     if (isfinite(slope) && slope > 0 && isfinite(intercept)) {
         decision->calibration = columns == 1 ? wanted : RMIL_CALIBRATE_TEMPERATURE;
         decision->slope = slope, decision->intercept = intercept;
         return;
     }
     g_string_append_printf(reason, "%sno calibration: %s", reason->len ? "; " : "",
-                           n < 2 ? "there are too few validation slides"
-                                 : "the model separates the validation slides perfectly or not at all, so no finite calibration fits "
-                                   "best");
+                           n < 2       ? "there are too few validation slides"
+                           : one_class ? "the validation slides are all of one class"
+                                       : "the model separates the validation slides perfectly or not at all, so no finite calibration fits "
+                                         "best");
 }
 
 static void decide_two(const RmilDecisionOptions *options, const GArray *rows, RmilDecision *decision, GString *reason) {

@@ -212,7 +212,8 @@ char *rmil_report_sets(const RmilReport *report) {
     if (val > 0) g_string_append_printf(out, " The validation slides were drawn at random, %.3g %% of the others.", 100 * val);
     else if (val == 0)
         g_string_append(out, test > 0 ? " The table names the validation slides (column split)." : " It names the validation slides, too.");
-    if (test > 0 || val > 0) g_string_append(out, " Draws keep the shares of the classes, and a patient’s slides together.");
+    if (test > 0 || val > 0)
+        g_string_append(out, " A draw keeps a patient’s slides together and, as far as that allows, the shares of the classes.");
     return g_string_free(out, FALSE);
 }
 

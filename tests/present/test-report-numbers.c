@@ -389,8 +389,8 @@ static void test_flow(void) {
     page_has(drawn, ">2 could not be tiled</text>");
     page_has(made->page, "The cohort comprised 140 slides, of which 135 could be used; 6 were annotated.");
     page_has(made->page,
-             "The table names the test slides (column split). The validation slides were drawn at random, 25 % of the others. Draws "
-             "keep the shares of the classes, and a patient’s slides together.");
+             "The table names the test slides (column split). The validation slides were drawn at random, 25 % of the others. A draw "
+                         "keeps a patient’s slides together and, as far as that allows, the shares of the classes.");
     page_has(made->page, "tiles of 224 × 224 px at 0.5 µm per pixel, without overlap; tiles with at least 5 % tissue were kept");
     page_has(
         made->page,
