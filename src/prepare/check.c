@@ -22,7 +22,10 @@ static gboolean sample_slide(RmilSlide *slide, GError **error) {
 
 /* Black, blank, dark and faint slides show in a small thumbnail, where the pyramid makes one cheap. */
 static void look_at_tissue(const RmilWork *work, int64_t row, RmilSlide *slide, RmilCheckedRow *out) {
-    const double mask_mpp = MAX(work->options.mask_mpp, 32);
+    enum { LEAST = 256 }; /* pixels of a small slide's shorter side */
+    const RmilSlideInfo *info = rmil_slide_info(slide);
+    const double finest = (double)MIN(info->bounds_width, info->bounds_height) * info->mpp / LEAST,
+                 mask_mpp = MAX(work->options.mask_mpp, MIN(finest, 32));
     if (rmil_mask_pixels(slide, mask_mpp) > (INT64_C(1) << 25)) return;
     g_autoptr(GError) error = NULL;
     g_autoptr(RmilMask) mask = rmil_work_mask(work, row, slide, mask_mpp, &error);

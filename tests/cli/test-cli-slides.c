@@ -191,6 +191,18 @@ static void test_resolutions(void) {
 }
 
 /* -- tissue -------------------------------------------------------------------------------------------------------------------- */
+/* A core of 90 µm, which is 3 pixels of check's mask for large slides: check sees its tissue all the same. */
+static void test_small(void) {
+    g_autofree char *folder = test_folder();
+    g_autoptr(Picture) core = picture_tissue(360, 360, 60, 60, 240, 240);
+    g_free(make_slide(folder, "core.tif", core, (SlideForm){.mpp = 0.25}));
+    g_autofree char *table = test_file(folder, "c.csv", "slide,label\ncore.tif,1\n");
+    g_auto(Outcome) o = {0};
+    command_run(&o, folder, "check", "c.csv", NULL);
+    command_expect(&o, 0, "");
+    g_assert_null(strstr(o.err, "tissue"));
+}
+
 /* check sees it before tile does; one bad slide does not stop the other. */
 static void test_tissue(void) {
     g_autofree char *folder = test_folder();
@@ -240,6 +252,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/cli/slides/bounds/overlay", test_bounds_overlay);
     g_test_add_func("/cli/slides/resolutions", test_resolutions);
     g_test_add_func("/cli/slides/tissue", test_tissue);
+    g_test_add_func("/cli/slides/small", test_small);
     g_test_add_func("/cli/slides/temporary", test_temporary);
     return g_test_run();
 }
