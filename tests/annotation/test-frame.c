@@ -98,7 +98,7 @@ static void test_mask(void) {
     uncropped.uncropped = TRUE;
     g_autofree char *area = write_mask(folder, 50, 40);
     expect(area, &options, 700 + 40, 300 + 20, 20,
-           "the mask is laid on the scanned area, whose shape it has; the area begins at level-0 pixel: (700, 300)");
+           "the mask is placed on the scanned area, because it has the same aspect ratio; the area begins at level-0 pixel: (700, 300)");
     outlines_fail(area, &uncropped, RMIL_ERROR_DATA, "does not have the shape of the slide");
     g_autofree char *whole = write_mask(folder, 30, 20);
     expect(whole, &options, 200, 100, 100, "laid on the whole slide");

@@ -163,7 +163,7 @@ static void test_flipped_bit(void) {
     command_run(&o, root, "predict", "run", slides->rows[0].slide, "-o", "flipped", NULL);
     command_expect(&o, 1,
                    "is not the model that the run.json beside it records (its SHA-256 differs), so it was damaged or "
-                   "replaced: give the command that trained it again");
+                   "replaced: run the command that trained it again");
     RUN("--seed", "0");
     command_expect(&o, 0, "model.safetensors: does not match the record of the training (it was changed, damaged or removed): it is ");
     g_assert_nonnull(strstr(o.out, "0 made, 4 already there"));
@@ -174,11 +174,11 @@ static void test_flipped_bit(void) {
     recorded = g_build_filename(models, g_dir_read_name(dir), NULL);
     g_assert_true(g_file_set_contents(recorded, bytes, (gssize)size, NULL));
     RUN("--seed", "0");
-    command_expect(&o, 0, "is not the model in the record (its SHA-256 differs): the training is done again");
+    command_expect(&o, 0, "is not the model in the record (its SHA-256 differs): it is trained again");
     g_assert_nonnull(strstr(o.out, "1 made, 3 already there"));
     g_assert_true(g_unlink(recorded) == 0);
     RUN("-q");
-    command_expect(&o, 0, "cannot be read: the training is done again");
+    command_expect(&o, 0, "cannot be read: it is trained again");
 }
 
 /* A project that was moved whole goes on. */
@@ -514,7 +514,7 @@ static void test_early(void) {
     command_expect(&o, 1, "plain.csv: no slide has an annotation, and instance learns only from annotated patches");
     g_assert_false(test_exists(root, "early/tiles"));
     command_run(&o, root, "run", "plain.csv", "-o", "early", "--methods", "rank", "--epochs", "1", "--heatmaps", "0", NULL);
-    command_expect(&o, 0, "no slide has an annotation, so rank has nothing to follow");
+    command_expect(&o, 0, "no slide has an annotation, so the guide of rank has no effect");
 }
 
 int main(int argc, char **argv) {
