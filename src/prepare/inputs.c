@@ -227,8 +227,8 @@ static void add_folder(Gathering *g, const char *path, const GStatBuf *folder, i
                           others, others == 1 ? " is" : "s are");
     /* a MIRAX slide's own folder holds nothing else */
     if (passed && (depth == 0 || g->rows->len > before))
-        rmil_monitor_warn(g->monitor, "%s: %" G_GINT64_FORMAT " file%s passed over that %s neither a slide nor features by name (%s)", path,
-                          passed, passed == 1 ? "" : "s", passed == 1 ? "is" : "are", first);
+        rmil_monitor_warn(g->monitor, "%s: %" G_GINT64_FORMAT " file%s skipped that %s neither a slide nor a feature file by name (%s)",
+                          path, passed, passed == 1 ? "" : "s", passed == 1 ? "is" : "are", first);
 }
 
 /* What is there by this very name. In folders, tables are not taken: `is_wanted`. */

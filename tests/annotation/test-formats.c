@@ -123,7 +123,7 @@ static void test_mask(void) {
     options.slide_width = H * 10;
     options.slide_height = W * 10;
     g_autofree char *path = g_build_filename(folder, "m.png", NULL);
-    outlines_fail(path, &options, RMIL_ERROR_DATA, "does not have the shape of the slide of 230 × 370 px");
+    outlines_fail(path, &options, RMIL_ERROR_DATA, "does not have the aspect ratio of the slide of 230 × 370 px");
 }
 
 static void test_mask_files(void) {

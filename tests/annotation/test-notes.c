@@ -91,7 +91,7 @@ static void test_left_out(void) {
              FEATURE(CLASS("Tumor"), "{\"type\":\"MultiLineString\",\"coordinates\":[[[0,0],[9,9]],[[50,50],[60,50],[60,70],[50,70],[50,50]]]}") "," FEATURE(
                  "\"x\":0", "{\"type\":\"Point\",\"coordinates\":[1,2]}")),
          200,
-         {"no area: line of \"Tumor\", point", "taken as an outline: feature 1"}},
+         {"no area: line of \"Tumor\", point", "used as an outline: feature 1"}},
         /* a stray click beside an outline, and as a hole */
         {COLLECTION(FEATURE(CLASS("Tumor"), TEN) "," FEATURE(CLASS("Tumor"), "{\"type\":\"Polygon\",\"coordinates\":[]}") "," FEATURE(
              CLASS("Tumor") ",\"name\":\"oops\"", POLYGON("[5,5],[6,6],[5,5]")) "," FEATURE(CLASS("Tumor"),
