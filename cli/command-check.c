@@ -168,7 +168,7 @@ int command_check(int argc, char **argv) {
         "COHORT",
         "Opens every slide, annotation and feature file of a cohort and reports what is wrong.",
         "Also reports how training would read the table (what is predicted, the classes in each set, splits, columns\n"
-        "with similar names, slides listed twice), patients in two splits, mixed resolutions, annotations that belong\n"
+        "with similar names, slides listed twice), patients in several sets, mixed resolutions, annotations that belong\n"
         "to another slide, what is left out of annotations, and lesions on negative slides.",
         1,
         1,

@@ -5,13 +5,13 @@
 int command_cohort(int argc, char **argv) {
     static const CliUsage usage = {
         "LAYOUT DIR",
-        "Writes the cohort table of a data set from its own folders.",
+        "Writes the cohort table of a public data set, or of class folders.",
         "LAYOUT is one of\n"
         "  camelyon16     training/ and testing/, or the public bucket's images/, annotations/, evaluation/;\n"
-        "                 official test set; slides known to be wrong are left out or noted\n"
+        "                 official test set; slides with known problems are left out or noted\n"
         "  digestpath     DigestPath 2019: tissue-train-pos-v1 (with masks) and tissue-train-neg\n"
         "  class-folders  one folder per class; above them, if you like, train, val, test\n"
-        "'rankmil check' and 'rankmil run' take the table as it is.",
+        "'rankmil check' and 'rankmil run' accept the table without editing.",
         2,
         2,
         0,

@@ -40,7 +40,7 @@ int command_compare(int argc, char **argv) {
     int status;
     g_autofree char *column = NULL, *where_a = NULL, *where_b = NULL;
     const GOptionEntry own[] = {
-        {"column", 0, 0, G_OPTION_ARG_STRING, &column, "the column to compare (default: auroc)", "NAME"},
+        {"column", 0, 0, G_OPTION_ARG_STRING, &column, "column to compare (default: auroc)", "NAME"},
         {"where-a", 0, 0, G_OPTION_ARG_STRING, &where_a, "use only A's rows with this value in this column", "COLUMN=VALUE"},
         {"where-b", 0, 0, G_OPTION_ARG_STRING, &where_b, "use only B's rows with this value in this column", "COLUMN=VALUE"},
         {0},

@@ -12,12 +12,13 @@ int command_convert(int argc, char **argv) {
         "--encoder, IN is a weight file as rankmil encode takes it, and OUT.onnx the network for ONNX\n"
         "runtimes, with its pooling. docs/encoders.md describes the file.\n\nFeatures: IN is a feature file of rankmil, CLAM (.h5, "
         ".pt), TRIDENT, STAMP or the paper's code, or a folder\n"
-        "of such (of CLAM's, the one that holds h5_files and pt_files); OUT is a file, or a folder that gets one file\n"
-        "per slide. Every number keeps its exact bits. docs/formats.md describes the layouts.",
+        "of these (for CLAM, the one that contains h5_files and pt_files); OUT is a file, or a folder that gets one file\nper slide. "
+        "Numbers are converted bit for bit. docs/formats.md describes the layouts.",
         2,
         2,
         CLI_THREADS,
-        "convert results/runs/rank/0/model.safetensors model.onnx\nconvert uni.bin uni.onnx --encoder uni\nconvert clam_features/ features/"};
+        "convert results/runs/rank/0/model.safetensors model.onnx\nconvert uni.bin uni.onnx --encoder uni\nconvert clam_features/ "
+        "features/"};
     Cli cli;
     ConvertModel model;
     ConvertFeatures features = {0};

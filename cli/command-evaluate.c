@@ -136,22 +136,23 @@ static void warn_seen(Cli *cli, const Seen *seen, const RmilTrainData *data) {
     const RmilMonitor *monitor = &cli->monitor;
     if (n_same)
         rmil_monitor_warn(monitor,
-                          "%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " slides are the very slides that the model was trained or "
-                          "validated on, since their features are the same (%s): this is not an external validation",
+                          "%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " slides were used to train or validate the model (their features "
+                          "are identical) (%s): this is not an external validation",
                           n_same, data->set->loaded, same->str);
     if (n_patients)
         rmil_monitor_warn(monitor,
-                          "%" G_GINT64_FORMAT " slides are of patients that the model was trained or validated on (%s): this is not an "
+                          "%" G_GINT64_FORMAT " slides are from patients whose slides were used to train or validate the model (%s): this "
+                          "is not an "
                           "external validation",
                           n_patients, patients->str);
     if (n_ids)
         rmil_monitor_warn(monitor,
-                          "%" G_GINT64_FORMAT " slides have the id of a slide that the model was trained or validated on, but "
-                          "different features (%s): check whether they are the same slides",
+                          "%" G_GINT64_FORMAT " slides have the same id as a slide used to train or validate the model, but different "
+                          "features (%s): check whether they are the same slides",
                           n_ids, ids->str);
     if (seen->unknown)
-        rmil_monitor_warn(monitor, "the run does not record which slides it was trained on (version 0.1.0 made it), so nobody can tell "
-                                   "whether this cohort contains some of them");
+        rmil_monitor_warn(monitor, "the run does not record which slides it was trained on (version 0.1.0 made it), so rankmil cannot "
+                                   "tell whether this cohort contains some of them");
 }
 
 /* Ranking needs both classes: said of the cohort, before any model is applied. */
@@ -417,10 +418,10 @@ int command_evaluate(int argc, char **argv) {
     static const CliUsage usage = {
         "RUN",
         "Metrics of a run's test slides with 95 % intervals, and localisation.",
-        "RUN is the folder of one training, or of 'rankmil run' with all of them; then the mean of a method's models, which\n"
-        "the report quotes, is measured too. Writes metrics.json beside each predictions.csv. With --cohort and -o, the model\n"
-        "(if there are several, all of the method that the report quotes) is applied to the features of another cohort first, and\n"
-        "slides and patients that the model has already seen are named.",
+        "RUN is the folder of one training, or of 'rankmil run'; then the averaged predictions of each method's models, as in\nthe "
+        "report, are evaluated too. Writes metrics.json beside each predictions.csv. With --cohort and -o, the model (if there\nare "
+        "several, all of the report's main method) is first applied to the features of another cohort. Slides and patients\nthat were "
+        "used to train or validate the model are named.",
         1,
         1,
         CLI_SEED | CLI_THREADS,
@@ -433,8 +434,8 @@ int command_evaluate(int argc, char **argv) {
     const GOptionEntry own[] = {
         {"cohort", 0, 0, G_OPTION_ARG_FILENAME, &cohort, "apply the model to this cohort (with features)", "COHORT"},
         {"output", 'o', 0, G_OPTION_ARG_FILENAME, &output, "folder for that cohort's predictions and metrics", "DIR"},
-        {"method", 0, 0, G_OPTION_ARG_STRING, &method,
-         "with --cohort: the method of a run whose models to use (default: the one that the report quotes)", "NAME"},
+        {"method", 0, 0, G_OPTION_ARG_STRING, &method, "with --cohort: which method's models to use (default: the report's main method)",
+         "NAME"},
         {"cut", 0, 0, G_OPTION_ARG_DOUBLE, &cut, "positive above this probability (default: 0.5)", "X"},
         {"bootstrap", 0, 0, G_OPTION_ARG_INT64, &rounds, "rounds of the bootstrap (default: 2000)", "N"},
         {0},

@@ -93,7 +93,7 @@ static void compare_mpp(const Predict *p, const RmilCohortRow *row, const RmilBa
                     *range = strcmp(low, high) == 0 ? g_strdup(low) : g_strdup_printf("%s to %s", low, high);
     if (mpp > 0)
         rmil_monitor_warn(&p->cli->monitor,
-                          "%s: has %.3g µm per pixel, but the model was trained on slides of %s: its probability may mean little here",
+                          "%s: has %.3g µm per pixel, but the model was trained on slides of %s: its probability may not be reliable here",
                           row->slide ? row->slide : row->features, mpp, range);
     else if (row->slide)
         rmil_monitor_warn(&p->cli->monitor,
@@ -411,16 +411,17 @@ int command_predict(int argc, char **argv) {
     static const CliUsage usage = {
         "RUN|MODEL SLIDE|FEATURES|FOLDER|COHORT…",
         "Applies a trained model to slides or feature files; labels are not needed.",
-        "RUN: the folder of 'rankmil run' (all models of the method that its report quotes, as mean and SD), RUN/runs/METHOD,\n"
-        "the folder of one training, or of 'rankmil study'. MODEL: a model file by itself, PyTorch's included; slides then need\n"
-        "the --encoder that it was trained with. Inputs: files, folders, quoted patterns, tables (.csv). Slides are tiled and\n"
+        "RUN: the folder of 'rankmil run' (all models of the report's main method, as mean and SD), RUN/runs/METHOD, the folder\nof one "
+        "training, or of 'rankmil study'. MODEL: a model file by itself, from rankmil or PyTorch; for slides, also give\nthe --encoder "
+        "that it was trained with. Inputs: files, folders, quoted patterns, tables (.csv). Slides are tiled and\n"
         "encoded as the training slides were. Writes into -o DIR (default: RUN/predict): predictions.csv and predictions.html,\n"
         "to which later calls add; heatmaps/ID.png (and ID-CLASS.png for models with attention for each class);\n"
         "top-patches/ID.png; patches/ID.csv (scores); qupath/ID.geojson (drag it onto the slide in QuPath).",
         2,
         -1,
         CLI_THREADS | CLI_RESUMES,
-        "predict results new-slide.svs -o new\npredict results/runs/rank/0 slides/ -o new\npredict results --with other-site/results slides/ -o new\npredict results \"scans/2026-*.ndpi\" more.csv -o new"};
+        "predict results new-slide.svs -o new\npredict results/runs/rank/0 slides/ -o new\npredict results --with other-site/results "
+        "slides/ -o new\npredict results \"scans/2026-*.ndpi\" more.csv -o new"};
     Cli cli;
     RmilPrepareOptions options;
     int status;
@@ -429,11 +430,8 @@ int command_predict(int argc, char **argv) {
     const GOptionEntry which[] = {
         {"with", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &with, "another RUN or MODEL to average with; may be given again", "RUN"},
         {"method", 0, 0, G_OPTION_ARG_STRING, &method,
-         "which method of a run or study (default: the one that the report quotes, or the study's reference)", "NAME"},
-        {"value", 0, 0, G_OPTION_ARG_STRING, &value,
-         "which value, in a study that varies something (V1,V2 where it varies two "
-         "things)",
-         "V"},
+         "which method of a run or study (default: the report's main method, or the study's reference)", "NAME"},
+        {"value", 0, 0, G_OPTION_ARG_STRING, &value, "which value, in a study that varies something (V1,V2 if it varies two things)", "V"},
         {0},
     };
     rmil_prepare_options_init(&options);

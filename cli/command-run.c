@@ -65,7 +65,7 @@ static gboolean check_early(Run *run, const char *names, GError **error) {
         if (method->guide == RMIL_GUIDE_NONE || annotated || features) continue;
         if (rmil_guide_needs_annotations(method->guide))
             rmil_monitor_warn(&run->cli->monitor,
-                              "%s: no slide has an annotation, so %s has nothing to follow and trains as %s does without a guide",
+                              "%s: no slide has an annotation, so the guide of %s has no effect and it trains as %s does without a guide",
                               cohort->path, method->name, method->model);
         else
             rmil_monitor_warn(&run->cli->monitor, "%s: no slide has an annotation, so %s acts only on slides without a lesion",
@@ -132,11 +132,12 @@ int command_run(int argc, char **argv) {
         "From a table of slides to a validated classifier, heat maps and a report.",
         "Tiles, labels, encodes, trains, evaluates, draws and reports, and skips what is already done: run it\n"
         "again after an interruption or with more slides. Earlier trainings in DIR with other settings, data or\n"
-        "annotations stay in the record and out of the report.",
+        "annotations are kept in the record but not reported.",
         1,
         1,
         CLI_SEED | CLI_THREADS | CLI_RESUMES,
-        "run cohort.csv -o results\nrun cohort.csv -o results --repeats 10 --methods abmil,rank,clam-sb\nrun cohort.csv -o results --encoder resnet50 --weights resnet50.safetensors"};
+        "run cohort.csv -o results\nrun cohort.csv -o results --repeats 10 --methods abmil,rank,clam-sb\nrun cohort.csv -o results "
+        "--encoder resnet50 --weights resnet50.safetensors"};
     Cli cli;
     RunSettings settings;
     int status;

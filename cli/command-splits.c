@@ -31,8 +31,8 @@ static gboolean write_splits(Cli *cli, const char *path, const RmilTrainOptions 
 int command_splits(int argc, char **argv) {
     static const CliUsage usage = {
         "COHORT",
-        "Writes how a cohort is divided into training, validation and test sets.",
-        "Patients are never divided, and every set has the same share of each class. The table has one column per split, with\n"
+        "Divides a cohort into training, validation and test sets, and writes a table of splits.",
+        "Patients are never split between sets, and classes are balanced over the sets. The table has one column per split, with\n"
         "train, val or test for every slide that has a label. 'rankmil run --splits' reads it, and so can other programs.",
         1,
         1,
@@ -49,9 +49,7 @@ int command_splits(int argc, char **argv) {
         {"output", 'o', 0, G_OPTION_ARG_FILENAME, &output, "the table (default: splits.csv)", "CSV"},
         train_entry(&options, "folds"),
         {"repeats", 0, 0, G_OPTION_ARG_INT64, &repeats,
-         "number of splits, each with its own seed; with --folds, number of times all "
-         "folds are dealt (default: 1)",
-         "N"},
+         "number of splits, each with its own seed; with --folds, number of times the folds are drawn (default: 1)", "N"},
         train_entry(&options, "test-share"),
         train_entry(&options, "val-share"),
         {0},

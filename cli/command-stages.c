@@ -38,8 +38,8 @@ static int run_stages(int argc, char **argv, const CliUsage *usage, gboolean enc
 
 int command_tile(int argc, char **argv) {
     static const CliUsage usage = {"COHORT -o DIR",
-                                   "Finds the tissue of every slide and lays the tile grid.",
-                                   "Writes DIR/tiles/ID.h5 (coordinates) and DIR/masks/ID.png (a picture to look at).",
+                                   "Finds the tissue on every slide and makes the tile grid.",
+                                   "Writes DIR/tiles/ID.h5 (coordinates) and DIR/masks/ID.png (a picture for checking).",
                                    1,
                                    1,
                                    CLI_THREADS | CLI_RESUMES,
@@ -61,7 +61,7 @@ int command_encode(int argc, char **argv) {
 
 int command_label(int argc, char **argv) {
     static const CliUsage usage = {"COHORT -o DIR",
-                                   "Marks the patches that lie in annotations.",
+                                   "Labels the patches that lie inside annotations.",
                                    "Tiles the slides first if needed. Writes DIR/labels/ID.h5, with --preview also DIR/labels/ID.png.",
                                    1,
                                    1,

@@ -215,12 +215,13 @@ int command_study(int argc, char **argv) {
         "annotate-next outlines slides in the order that models suggest;\n"
         "learning-rate is an example that varies two options at once.\n"
         "Slides are tiled, labelled and encoded first, as by 'rankmil run'. Every run is recorded in\n"
-        "DIR/study.sqlite as soon as it ends: give the same command again after an interruption.\n"
+        "DIR/study.sqlite as soon as it ends: run the same command again after an interruption.\n"
         "docs/studies.md explains plans, shards and clusters.",
         2,
         2,
         CLI_THREADS | CLI_RESUMES,
-        "study comparison cohort.csv -o study\nstudy my-plan.yaml cohort.csv -o study --shard 1/4\nstudy annotated-fraction cohort.csv -o study --set seeds=5"};
+        "study comparison cohort.csv -o study\nstudy my-plan.yaml cohort.csv -o study --shard 1/4\nstudy annotated-fraction cohort.csv -o "
+        "study --set seeds=5"};
     Cli cli;
     Study study = {.cli = &cli};
     int status;
@@ -231,9 +232,7 @@ int command_study(int argc, char **argv) {
         {"set", 0, 0, G_OPTION_ARG_STRING_ARRAY, &study.sets, "change a field or setting of the plan; may be given again", "KEY=VALUE"},
         {"list", 0, 0, G_OPTION_ARG_NONE, &study.list, "show which runs are done and which are left, then stop", NULL},
         {"shard", 0, 0, G_OPTION_ARG_STRING, &study.shard,
-         "do every N-th run, starting with the I-th; the records of all shards "
-         "count as one",
-         "I/N"},
+         "do every N-th run, starting with the I-th; the records of all shards are read as one", "I/N"},
         {"prepare", 0, 0, G_OPTION_ARG_NONE, &study.prepare, "stop before training: tiles, labels and features only", NULL},
         {"slurm", 0, 0, G_OPTION_ARG_INT64, &study.slurm, "write DIR/study.slurm, which submits N shards to Slurm, then stop", "N"},
         {"sbatch", 0, 0, G_OPTION_ARG_STRING, &study.sbatch,

@@ -118,9 +118,9 @@ static gboolean make_cohort(Cli *cli, Options *o, const char *folder, GError **e
 
 int command_synth(int argc, char **argv) {
     static const CliUsage usage = {"DIR",
-                                   "Makes a small cohort of H&E-like slides whose truth is known.",
+                                   "Simulates a small cohort of H&E-like slides with known ground truth.",
                                    "Writes DIR/cohort.csv, DIR/slides/*.tiff and DIR/annotations/*.xml. The same options give\n"
-                                   "the same bytes. The slides are drawn by the computer: for demos, tests and teaching.\n"
+                                   "the same bytes. The slides are computer drawings, for demos, tests and teaching.\n"
                                    "--layout arranges them in the folders of a public data set, without cohort.csv.\n\nWith "
                                    "--features: DIR/cohort.csv and DIR/features/*.h5, as large as Camelyon16 by default\n"
                                    "(399 slides, 6.5 GB), for trying methods and machines.\n"
@@ -150,8 +150,9 @@ int command_synth(int argc, char **argv) {
         {"number", 0, 0, G_OPTION_ARG_NONE, &o.number, "predict a number that grows with the lesion", NULL},
         {"patients", 0, 0, G_OPTION_ARG_DOUBLE, &o.task.patients, "share of patients who have two slides", "X"},
         {"sites", 0, 0, G_OPTION_ARG_INT64, &o.task.sites, "number of sites, each with a slightly different stain", "N"},
-        {"features", 0, 0, G_OPTION_ARG_NONE, &o.features, "make feature files instead of pictures", NULL},
-        {"scale", 0, 0, G_OPTION_ARG_DOUBLE, &o.feature.scale, "features: tiles per slide (default: 1, mean 7,900)", "X"},
+        {"features", 0, 0, G_OPTION_ARG_NONE, &o.features, "make feature files instead of slides", NULL},
+        {"scale", 0, 0, G_OPTION_ARG_DOUBLE, &o.feature.scale, "features: scale the number of tiles per slide (default: 1, mean 7,900)",
+         "X"},
         {"difficulty", 0, 0, G_OPTION_ARG_DOUBLE, &o.feature.difficulty, "features: divide the tumour's contrast by X", "X"},
         {"dim", 0, 0, G_OPTION_ARG_INT64, &o.feature.dim, "features: numbers per tile (default: 1024)", "N"},
         {"precision", 0, 0, G_OPTION_ARG_STRING, &o.precision, "features: float16 (default) or float32", "NAME"},

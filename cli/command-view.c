@@ -171,16 +171,16 @@ static int view_command(int argc, char **argv, const CliUsage *usage, gboolean w
          "ADDR"},
         {"read-only", 0, 0, G_OPTION_ARG_NONE, &view.read_only, "neither save nor train anything", NULL},
         {"live", 0, 0, G_OPTION_ARG_NONE, &view.live, "retrain after every change of an outline, including changes made in QuPath", NULL},
-        {"method", 0, 0, G_OPTION_ARG_STRING, &view.given_method, "method to train (default: the one that the report quotes)", "NAME"},
+        {"method", 0, 0, G_OPTION_ARG_STRING, &view.given_method, "method to train (default: the report's main method)", "NAME"},
         {0}};
     const GOptionEntry watcher[] = {
-        {"method", 0, 0, G_OPTION_ARG_STRING, &view.given_method, "method to train (default: the one that the report quotes)", "NAME"},
+        {"method", 0, 0, G_OPTION_ARG_STRING, &view.given_method, "method to train (default: the report's main method)", "NAME"},
         {0}};
     g_autofree GOptionEntry *labels = prepare_label_entries(&view.settings.preparation),
                             *table = reading_entries(&view.settings.reading, FALSE);
     const CliGroup of_view[] = {{"The page", server},
-                                {"The table, if no run's folder names it", table},
-                                {"Annotations, if no run's folder describes them", labels},
+                                {"Cohort table (if DIR is not the folder of a run)", table},
+                                {"Annotations (if DIR is not the folder of a run)", labels},
                                 {NULL, NULL}};
     const CliGroup of_watch[] = {{"The loop", watcher}, {NULL, NULL}};
     if (!cli_begin(&cli, &argc, &argv, usage, watch ? of_watch : of_view, &status)) {
@@ -202,14 +202,11 @@ static int view_command(int argc, char **argv, const CliUsage *usage, gboolean w
 
 int command_view(int argc, char **argv) {
     static const CliUsage usage = {"DIR|COHORT",
-                                   "Look at slides, outline, retrain, in the browser.",
-                                   "DIR is a folder of 'rankmil run': look at slides, predictions and heat maps, outline, and "
-                                   "retrain in\n"
-                                   "seconds; the exact models follow in the background, and those are kept. Given a table instead, "
-                                   "slides\n"
-                                   "can be viewed and outlined. Outlines are saved as QuPath GeoJSON in the file that the table "
-                                   "names, or\n"
-                                   "as annotations/ID.geojson beside the table. The page needs no network.",
+                                   "View slides, draw outlines and retrain in the browser.",
+                                   "DIR is a folder of 'rankmil run': view slides, predictions and heat maps, draw outlines, and retrain "
+                                   "in\nseconds; the exact models are then trained in the background, and those are kept. If you give a "
+                                   "table\ninstead, you can view and outline its slides. Outlines are saved as QuPath GeoJSON in the file "
+                                   "that the\ntable names, or as annotations/ID.geojson beside the table. The page needs no network.",
                                    1,
                                    1,
                                    CLI_THREADS,
@@ -219,12 +216,11 @@ int command_view(int argc, char **argv) {
 
 int command_watch(int argc, char **argv) {
     static const CliUsage usage = {"DIR",
-                                   "Retrains when annotations change: the loop of 'rankmil view' for people who draw in QuPath.",
-                                   "Watches the annotations that the table of DIR names. After a change it trains on from the last "
-                                   "model\n"
-                                   "in seconds, writes the attention of each changed slide to DIR/overlays/METHOD/ID.geojson, which "
-                                   "QuPath\n"
-                                   "shows, and then makes the exact models, as 'rankmil run' does.",
+                                   "Retrains when annotations change: the loop of 'rankmil view' for people who annotate in QuPath.",
+                                   "Watches the annotation files that the table of DIR names. After a change it retrains in seconds, "
+                                   "starting\nfrom the last model, and writes the attention of each changed slide to "
+                                   "DIR/overlays/METHOD/ID.geojson,\nwhich QuPath can show. Then it trains the exact models, as 'rankmil "
+                                   "run' does.",
                                    1,
                                    1,
                                    CLI_THREADS,

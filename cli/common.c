@@ -157,7 +157,7 @@ static void free_state(Cli *cli) {
 /* -- interruption -------------------------------------------------------------------------------------------------------- */
 /* Only what may be called from a signal handler; the signal then ends the process as it would have. */
 static void interrupted(int number) {
-    static const char words[] = "\nrankmil: interrupted. Finished work is kept: give the same command again to continue from there.\n";
+    static const char words[] = "\nrankmil: interrupted. Finished work is kept: run the same command again to continue.\n";
     if (write(STDERR_FILENO, words, sizeof words - 1) < 0) return;
     signal(number, SIG_DFL);
     raise(number);
@@ -222,7 +222,7 @@ static gboolean parse(Cli *cli, int *argc, char ***argv, const CliUsage *usage, 
         {"seed", 0, hide_seed, G_OPTION_ARG_INT64, &cli->seed, "seed of every random choice (default: 0)", "S"},
         {"json", 0, 0, G_OPTION_ARG_NONE, &cli->json, "print the result as JSON on stdout", NULL},
         {"quiet", 'q', 0, G_OPTION_ARG_NONE, &cli->quiet, "print no progress and no tables", NULL},
-        {"help", 'h', 0, G_OPTION_ARG_NONE, &help, "this text", NULL},
+        {"help", 'h', 0, G_OPTION_ARG_NONE, &help, "show this help", NULL},
         {0},
     };
     const CliGroup common = {"General", entries};

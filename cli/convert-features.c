@@ -100,7 +100,7 @@ static gboolean find_mpp(const Converting *c, const RmilCohortRow *row, RmilBag 
 static void say_left_out(const Converting *c, const RmilBag *bag) {
     if (strcmp(c->layout, "paper") == 0 && (bag->tissue || bag->source))
         rmil_monitor_warn(&c->cli->monitor,
-                          "the paper's layout cannot store tissue shares or how the features were made: both are left out");
+                          "the paper's layout cannot store tissue fractions or how the features were made: both are left out");
 }
 
 static gboolean convert_file(Converting *c, const char *from, GError **error) {
@@ -181,12 +181,12 @@ void convert_features_clear(ConvertFeatures *options) {
 
 GOptionEntry *convert_features_entries(ConvertFeatures *o) {
     g_autofree char *layouts = g_strjoinv(", ", (char **)rmil_bag_layouts());
-    o->help = g_strdup_printf("layout of features: %s (default: rankmil); of a model's weights: paper or clam", layouts);
+    o->help = g_strdup_printf("layout of features: %s (default: rankmil); for a model's weights: paper or clam", layouts);
     const GOptionEntry entries[] = {
         {"to", 0, 0, G_OPTION_ARG_STRING, &o->layout, o->help, "LAYOUT"},
         {"precision", 0, 0, G_OPTION_ARG_STRING, &o->precision, "store features as float16 or float32 (default: unchanged)", "TYPE"},
         {"mpp", 0, 0, G_OPTION_ARG_DOUBLE, &o->mpp, "µm per level-0 pixel of the slides: for STAMP's coordinates", "X"},
-        {"cohort", 0, 0, G_OPTION_ARG_FILENAME, &o->cohort, "table whose mpp column or slides give that for each id", "CSV"},
+        {"cohort", 0, 0, G_OPTION_ARG_FILENAME, &o->cohort, "table whose mpp column or slides give the resolution of each id", "CSV"},
         {"patch-size", 0, 0, G_OPTION_ARG_DOUBLE, &o->patch_size,
          "side of a patch in level-0 pixels, instead of what the files say "
          "or imply",

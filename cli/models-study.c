@@ -76,7 +76,7 @@ static gboolean add_model(Models *models, const RmilStudyRun *run, const char *f
     if (!have) return FALSE;
     if (!*run->sha256 || strcmp(have, run->sha256) == 0) return models_add(models, run->model, folder, error);
     g_set_error(error, RMIL_ERROR, RMIL_ERROR_FORMAT,
-                "%s: is not the model that the study recorded (its SHA-256 differs), so it was damaged or replaced: give the study's "
+                "%s: is not the model that the study recorded (its SHA-256 differs), so it was damaged or replaced: run the study's "
                 "command again",
                 run->model);
     return FALSE;

@@ -50,7 +50,7 @@ gboolean models_add(Models *models, const char *path, const char *folder, GError
     for (guint i = 0; i < models->paths->len; i++) {
         g_autofree char *other = g_canonicalize_filename(models->paths->pdata[i], NULL);
         if (strcmp(full, other) != 0) continue;
-        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: is given twice and would count twice in the mean: give it once", path);
+        g_set_error(error, RMIL_ERROR, RMIL_ERROR_ARGUMENT, "%s: is given twice and would count twice in the average: give it once", path);
         rmil_model_free(model);
         return FALSE;
     }

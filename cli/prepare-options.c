@@ -19,14 +19,15 @@ GOptionEntry *prepare_tile_entries(RmilPrepareOptions *options) {
          "N"},
         {"overlap", 0, 0, G_OPTION_ARG_DOUBLE, &options->overlap,
          "overlap of neighbouring tiles in pixels or, below 1, as a share of their side (default: 0)", "X"},
-        {"min-tissue", 0, 0, G_OPTION_ARG_DOUBLE, &options->min_tissue, "least share of tissue in a tile (default: 0.05)", "X"},
+        {"min-tissue", 0, 0, G_OPTION_ARG_DOUBLE, &options->min_tissue, "minimum fraction of tissue in a tile (default: 0.05)", "X"},
         {"mask-mpp", 0, 0, G_OPTION_ARG_DOUBLE, &options->mask_mpp, "µm per pixel of the tissue mask (default: 4)", "X"},
         {"tissue", 0, 0, G_OPTION_ARG_STRING, &options->tissue,
-         "how tissue is found: otsu (default), hsv (by colour, as CLAM), none (all of the scan); a tissue column in the cohort takes "
+         "how to detect tissue: otsu (default), hsv (by colour, as CLAM does), none (use the whole scan); a tissue column in the cohort "
+         "takes "
          "precedence",
          "NAME"},
         {"leave-out", 0, 0, G_OPTION_ARG_STRING, &options->leave_out,
-         "what to find and leave out: pen, fold, blur, separated by commas (default: nothing)", "NAMES"},
+         "what to detect and leave out: pen, fold, blur, separated by commas (default: nothing)", "NAMES"},
         {"min-area", 0, 0, G_OPTION_ARG_DOUBLE, &options->min_area, "leave out smaller pieces of tissue (default: 0)", "MM2"},
         {"max-hole", 0, 0, G_OPTION_ARG_DOUBLE, &options->max_hole, "fill smaller holes in tissue (default: 0)", "MM2"});
 }
@@ -59,7 +60,7 @@ GOptionEntry *prepare_encode_entries(RmilPrepareOptions *options) {
         {"onnx-output", 0, 0, G_OPTION_ARG_STRING, &options->onnx_output,
          "for --encoder onnx: which output is the feature, if it has several", "NAME"},
         {"device", 0, 0, G_OPTION_ARG_STRING, &options->device,
-         "cpu (default), or with ONNX Runtime: onnxruntime (on the processor), cuda, tensorrt or rocm", "NAME"},
+         "cpu (default), or with ONNX Runtime: onnxruntime (on the CPU), cuda, tensorrt or rocm", "NAME"},
         {"features-precision", 0, 0, G_OPTION_ARG_STRING, &options->features_precision,
          "number type of feature files: float16 (default; existing files stay as they are) or float32", "NAME"},
         {"encode-bfloat16", 0, 0, G_OPTION_ARG_NONE, &options->bfloat16, "run the encoder in bfloat16", NULL});
@@ -68,7 +69,7 @@ GOptionEntry *prepare_encode_entries(RmilPrepareOptions *options) {
 #define CROP_ENTRY                                                                                                                         \
     {                                                                                                                                      \
         "uncropped", 0, 0, G_OPTION_ARG_NONE, &options->uncropped,                                                                         \
-            "GeoJSON and masks count from the corner of level 0, not of the scanned area that QuPath shows", NULL                          \
+            "GeoJSON coordinates and masks start at the corner of level 0, not of the scanned area that QuPath shows", NULL                \
     }
 
 GOptionEntry *prepare_crop_entries(RmilPrepareOptions *options) { return ENTRIES(CROP_ENTRY); }
@@ -84,7 +85,5 @@ GOptionEntry *prepare_label_entries(RmilPrepareOptions *options) {
          NULL},
         CROP_ENTRY,
         {"label-threshold", 0, 0, G_OPTION_ARG_DOUBLE, &options->label_threshold,
-         "a patch counts as annotated above this share of "
-         "its area (default: 0.05)",
-         "X"});
+         "a patch counts as annotated if more than this fraction of its area is (default: 0.05)", "X"});
 }

@@ -9,7 +9,7 @@ GOptionEntry *reading_entries(Reading *reading, gboolean sets) {
          "A,B,…"},
         {"target", 0, 0, G_OPTION_ARG_STRING, &reading->target,
          "what to predict: label, survival (columns time and event) or value (default: the first that the table has)", "NAME"},
-        {sets ? "by-site" : NULL, 0, 0, G_OPTION_ARG_NONE, &reading->by_site, "never divide the slides of one site (column site)", NULL},
+        {sets ? "by-site" : NULL, 0, 0, G_OPTION_ARG_NONE, &reading->by_site, "keep all slides of a site (column site) in one set", NULL},
         {0},
     };
     return g_memdup2(entries, sizeof entries);

@@ -4,9 +4,9 @@
 
 GOptionEntry *report_entries(ReportSettings *settings) {
     const GOptionEntry own[] = {
-        {"title", 0, 0, G_OPTION_ARG_STRING, &settings->title, "of the page (default: the cohort's name)", "TEXT"},
+        {"title", 0, 0, G_OPTION_ARG_STRING, &settings->title, "title of the report (default: the cohort's name)", "TEXT"},
         {"subgroup", 0, 0, G_OPTION_ARG_STRING_ARRAY, &settings->subgroups,
-         "measure parts of the test slides by this column of the table, too; may be given several times", "COLUMN"},
+         "also report results by this column of the table; may be given several times", "COLUMN"},
         {0},
     };
     return g_memdup2(own, sizeof own);

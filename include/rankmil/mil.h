@@ -13,7 +13,7 @@ RMIL_API const char *const *rmil_guide_names(void);    /* NULL-terminated */
 /* Is it silent without annotated patches? Others act on slides that can hold no lesion, too. */
 RMIL_API gboolean rmil_guide_needs_annotations(RmilGuide guide);
 
-/* What a model of survival learns from: hazards of bins of time, or Cox's partial likelihood of the slides of a step. */
+/* What a model of survival learns from: discrete-time hazards, or the Cox partial likelihood over the slides of a step. */
 typedef enum { RMIL_SURVIVAL_HAZARD, RMIL_SURVIVAL_COX } RmilSurvivalLoss;
 
 #define RMIL_MODEL_OWN 32

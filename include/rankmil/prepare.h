@@ -32,7 +32,7 @@ typedef struct {
     char *tile_mpps;   /* both as text, "0.5" or "0.5,2", which count where it is given; NULL */
     double overlap;    /* of neighbouring tiles: below 1 a share of their side, else whole pixels; at most 0.9 of their side: 0. Of a
                         * work whole pixels */
-    double min_tissue; /* least share of tissue in a tile, 0 … 1: 0.05 */
+    double min_tissue; /* minimum fraction of tissue in a tile, 0 … 1: 0.05 */
     double mask_mpp;   /* µm per px of the tissue mask, 0.1 … 1000: 4 */
     /* tissue (slide.h), of slides whose row gives none */
     char *tissue; /* how it is found: "otsu", "hsv", "none"; NULL: "otsu" */
@@ -117,7 +117,7 @@ RMIL_API gboolean rmil_work_lock(RmilWork *work, RmilLockMode mode, const char *
 RMIL_API gboolean rmil_work_share(RmilWork *work, const char *who, GError **error);
 
 /* -- stages --------------------------------------------------------------------------------------------------------------------- */
-/* tile:   slides without features of their own -> tiles/ID.h5 (places and tissue), masks/ID.png (a picture to look at). Slides whose
+/* tile:   slides without features of their own -> tiles/ID.h5 (places and tissue), masks/ID.png (a picture for checking). Slides whose
  *         resolution is apart from the others', unknown, or coarser than the tiles' are named in warnings.
  * label:  rows with an annotation -> labels/ID.h5, and with `preview` labels/ID.png. Needs the tiles, or features with places.
  * encode: tiles -> features/ID.h5; continues at the batch where an interrupted call stopped. Fails if the encoder is not available. */

@@ -41,14 +41,14 @@ void rmil_outlines_clear(RmilOutlines *outlines);
 /* What a file's user must know, collected and then said in one warning for each reason, which is one of these texts. */
 #define RMIL_NOTE_NO_AREA "left out, because points and lines have no area"
 #define RMIL_NOTE_OBJECT "left out, because only annotations count"
-#define RMIL_NOTE_CLOSED "drawn as a line whose ends meet, taken as an outline"
+#define RMIL_NOTE_CLOSED "drawn as a closed line, used as an outline"
 #define RMIL_NOTE_FEW_POINTS "left out, because an outline needs at least 3 different points"
 #define RMIL_NOTE_GROUP "left out, because their group or class is neither a lesion nor an exclusion (--lesion and --exclude name others)"
 #define RMIL_NOTE_NO_TISSUE "left out, because their group or class is not Tissue while that of others is"
 #define RMIL_NOTE_UNGROUPED "no annotation has a group or class, so all count as lesions, also"
 #define RMIL_NOTE_HINT "no annotation has a class where QuPath writes it, so the class is taken from the member"
 #define RMIL_NOTE_COVER "the lesion covers most of the slide (is the mask inverted, or the whole image outlined?)"
-#define RMIL_NOTE_VALUES "holds several labels or colours, which all count as lesion"
+#define RMIL_NOTE_VALUES "contains several labels or colours, which all count as lesion"
 GPtrArray *rmil_notes_new(void);
 void rmil_outlines_note(RmilOutlines *outlines, const char *reason, const char *what);
 /* The same of one outline of a kind that has no area, e.g. Dot of "Tumor". */

@@ -48,14 +48,14 @@ static void shift(const RmilOutlines *outlines, double x, double y) {
 }
 
 #define NOTE_WHOLE                                                                                                                         \
-    "its outlines lie in the scanned area only if they count from the corner of level 0, so they are read that way, as without "           \
-    "cropping; the scanned area begins at level-0 pixel"
+    "its outlines fit the scanned area only if their coordinates start at the corner of level 0, so they are read that way, as exported "  \
+    "without cropping; the scanned area begins at level-0 pixel"
 #define NOTE_BOTH                                                                                                                          \
     "its outlines are read from the corner of the scanned area, as QuPath exports them, though they would also fit from the "              \
     "corner of level 0: if they were exported without cropping, give --uncropped. The scanned area begins at level-0 pixel"
 #define NOTE_NEITHER                                                                                                                       \
-    "its outlines are read from the corner of the scanned area, as QuPath exports them, but some lie outside it, whichever "               \
-    "corner they count from; it begins at level-0 pixel"
+    "its outlines are read from the corner of the scanned area, as QuPath exports them, but some lie outside it, whichever corner their "  \
+    "coordinates start at; it begins at level-0 pixel"
 
 static void note(RmilOutlines *outlines, const char *reason, const RmilAnnotationOptions *options) {
     g_autofree char *corner = g_strdup_printf("(%" G_GINT64_FORMAT ", %" G_GINT64_FORMAT ")", options->bounds_x, options->bounds_y);
@@ -87,11 +87,13 @@ static RmilMaskPlace lay(int mask_width, int mask_height, int64_t x, int64_t y, 
     return (RmilMaskPlace){(double)x, (double)y, (double)width / mask_width, (double)height / mask_height};
 }
 
-#define NOTE_MASK_AREA "the mask is laid on the scanned area, whose shape it has; the area begins at level-0 pixel"
+#define NOTE_MASK_AREA "the mask is placed on the scanned area, because it has the same aspect ratio; the area begins at level-0 pixel"
 #define NOTE_MASK_BOTH                                                                                                                     \
-    "the mask is laid on the scanned area, as QuPath exports it, though it would also fit the whole slide: if it covers that, "            \
-    "give --uncropped. The scanned area begins at level-0 pixel"
-#define NOTE_MASK_WHOLE "the mask is laid on the whole slide, whose shape it has, not on the scanned area, which begins at level-0 pixel"
+    "the mask is placed on the scanned area, as QuPath exports it, though it would also fit the whole slide: if it covers the whole "      \
+    "slide, give --uncropped. The scanned area begins at level-0 pixel"
+#define NOTE_MASK_WHOLE                                                                                                                    \
+    "the mask is placed on the whole slide, because it has the same aspect ratio, not on the scanned area, which "                         \
+    "begins at level-0 pixel"
 
 gboolean rmil_mask_place(RmilOutlines *outlines, const RmilAnnotationOptions *options, int width, int height, RmilMaskPlace *place,
                          GError **error) {
@@ -108,7 +110,7 @@ gboolean rmil_mask_place(RmilOutlines *outlines, const RmilAnnotationOptions *op
                                                       options->bounds_width, options->bounds_height)
                                     : g_strdup("");
     return rmil_fail(error, RMIL_ERROR_DATA,
-                     "%s: a mask of %d × %d pixels does not have the shape of the slide of %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT
+                     "%s: a mask of %d × %d pixels does not have the aspect ratio of the slide of %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT
                      " px%s: does it belong to another slide?",
                      outlines->path, width, height, options->slide_width, options->slide_height, other);
 }

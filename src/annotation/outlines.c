@@ -74,7 +74,8 @@ GArray *rmil_shape_add_ring(RmilShape *shape) {
 
 gboolean rmil_outlines_add_point(RmilOutlines *outlines, const RmilShape *shape, GArray *ring, double x, double y, GError **error) {
     if (!(fabs(x) <= RMIL_ANNOTATION_COORDINATE && fabs(y) <= RMIL_ANNOTATION_COORDINATE))
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: %s: (%g, %g) cannot be a position on a slide", outlines->path, shape->name, x, y);
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: %s: (%g, %g) is not a possible position on a slide", outlines->path, shape->name, x,
+                         y);
     if (++outlines->vertices > RMIL_ANNOTATION_VERTICES)
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has more than %d vertices", outlines->path, RMIL_ANNOTATION_VERTICES);
     RmilPoint point = {x, y};

@@ -152,7 +152,9 @@ static gboolean parse(RmilTable *table, char *text, GError **error) {
         const guint first = table->cells->len;
         gboolean blank;
         if (!read_line(table, &cursor, &line, &blank))
-            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: line %" G_GINT64_FORMAT ": a quote is not closed or stands inside a field",
+            return rmil_fail(error, RMIL_ERROR_FORMAT,
+                             "%s: line %" G_GINT64_FORMAT ": a quotation mark is not closed, or is inside a "
+                             "field",
                              table->path, first_line);
         if (blank) g_ptr_array_set_size(table->cells, (gint)first);
         else if (table->columns == 0) table->columns = (int)table->cells->len;

@@ -174,8 +174,9 @@ static gboolean read_sites(RmilCohort *cohort, int column, gboolean by_site, GPt
         line = row->line;
     }
     if (by_site && without)
-        g_ptr_array_add(notes, g_strdup_printf("%s: %" G_GINT64_FORMAT " slide%s no site (line %" G_GINT64_FORMAT "%s): there, only "
-                                               "patients are kept whole",
+        g_ptr_array_add(notes, g_strdup_printf("%s: %" G_GINT64_FORMAT " slide%s no site (line %" G_GINT64_FORMAT "%s): for these, only "
+                                               "patients are kept "
+                                               "together",
                                                cohort->path, without, without == 1 ? " has" : "s have", line, without == 1 ? "" : ", …"));
     return rmil_cohort_check_whole(cohort, error);
 }

@@ -23,7 +23,7 @@ static const struct {
 } known[] = {
     {"normal", 86, TRUE, "was misclassified: the data set has the same slide as tumor_111"},
     {"test", 49, TRUE, "is a duplicate of another slide; the organisers removed it"},
-    {"normal", 144, FALSE, "official label kept; reported to hold tumour by Liu et al. 2017 (arXiv:1703.02442)"},
+    {"normal", 144, FALSE, "official label kept; reported to contain tumour by Liu et al. 2017 (arXiv:1703.02442)"},
     {"test", 114, FALSE, PARTIAL},
     {"tumor", 79, FALSE, PARTIAL ": a blurred tumour region"},
     {"tumor", 92, FALSE, PARTIAL ": a blurred tumour region on the adjacent tissue"},
@@ -187,7 +187,7 @@ static gboolean add_slide(Filling *f, const char *path, GError **error) {
         f->draft->left_out++;
         return TRUE;
     }
-    if (test && label < 0) return rmil_fail(error, RMIL_ERROR_DATA, "%s: reference.csv does not say whether it holds tumour", path);
+    if (test && label < 0) return rmil_fail(error, RMIL_ERROR_DATA, "%s: reference.csv does not say whether it contains tumour", path);
     f->found[test ? 2 : label]++;
     RmilDraftRow *row = rmil_draft_add(f->draft, id, path, label, test ? RMIL_SPLIT_TEST : RMIL_SPLIT_NONE);
     row->note = g_strdup(note);

@@ -45,7 +45,7 @@ static gboolean has_ending(const char *name, const char *const *endings) {
 /* Why a name cannot stand in a table, or NULL: cells are UTF-8, without blanks around them. */
 static const char *unusable(const char *name) {
     if (!g_utf8_validate(name, -1, NULL)) return "is not UTF-8";
-    if (g_ascii_isspace(*name) || g_ascii_isspace(name[strlen(name) - 1])) return "begins or ends with a blank";
+    if (g_ascii_isspace(*name) || g_ascii_isspace(name[strlen(name) - 1])) return "begins or ends with a space";
     for (; *name; name++)
         if (*name == '\\' || g_ascii_iscntrl(*name)) return "has a backslash or a control character";
     return NULL;

@@ -99,8 +99,7 @@ static gboolean check_beside(const RmilCohort *cohort, const GArray *classes, co
         if (g_strcmp0(old->folded, new->folded) == 0 && !new->number)
             return rmil_cohort_fail(cohort, new->line, "label", error,
                                     "\"%s\" and \"%s\" (line %" G_GINT64_FORMAT
-                                    ") differ only in case or blanks: write one of them in every "
-                                    "line, or two different words",
+                                    ") differ only in case or spaces: use one of them in every row, or two different words",
                                     new->name, old->name, old->line);
     }
     return TRUE;
@@ -179,7 +178,7 @@ static gboolean take_given(const char *const *names, RmilTask *task, GError **er
         for (guint b = 0; b < c; b++) {
             g_autofree char *other = fold(task->names[b]);
             if (strcmp(other, number ? number : folded) == 0)
-                return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--classes names \"%s\" twice (case and blanks do not count)", names[c]);
+                return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--classes names \"%s\" twice (case and spaces do not count)", names[c]);
         }
         g_strlcpy(task->names[c], number ? number : names[c], RMIL_CLASS_NAME);
     }

@@ -14,7 +14,7 @@ static const char *const precisions[] = {"float32", "bfloat16", NULL}; /* as Rmi
 const RmilOption rmil_set_options[] = {
     {RMIL_WORD("precision", "precision", RMIL_FLOAT32, precisions, "NAME", "number type of features in memory"), .scope = RMIL_SCOPE_DATA,
      .offset = offsetof(RmilBagSetOptions, precision)},
-    {RMIL_WORD("bag", "bag", RMIL_BAG_SLIDE, bags_of, "WHAT", "what makes one bag: a slide, or all slides of a patient"),
+    {RMIL_WORD("bag", "bag", RMIL_BAG_SLIDE, bags_of, "WHAT", "what forms one bag: a slide, or all slides of a patient"),
      .scope = RMIL_SCOPE_DATA, .offset = offsetof(RmilBagSetOptions, bag)},
     {.name = "memory",
      .key = "memory",
@@ -22,7 +22,7 @@ const RmilOption rmil_set_options[] = {
      .scope = RMIL_SCOPE_MACHINE,
      .usual = "all in memory",
      .unit = "SIZE",
-     .help = "memory for features; whatever exceeds it is kept in mapped files",
+     .help = "memory limit for features; the rest is kept in memory-mapped files",
      .offset = offsetof(RmilBagSetOptions, memory)},
     {0},
 };

@@ -83,8 +83,8 @@ gboolean rmil_cohort_check_sets(const RmilCohort *cohort, GError **error) {
         if (slides == 0 || learned > 0) continue;
         g_autofree char *said = rmil_class_said(&cohort->task, c);
         return rmil_fail(error, RMIL_ERROR_DATA,
-                         "%s: the training set would have no slide with %s: the column split puts all %" G_GINT64_FORMAT
-                         " of them elsewhere (%s): put some into train, or leave the class out",
+                         "%s: the training set would have no slide with %s: the column split assigns all %" G_GINT64_FORMAT
+                         " of them to other sets (%s): assign some to train, or leave the class out",
                          cohort->path, said, slides, rmil_split_name(set));
     }
     return TRUE;
@@ -105,10 +105,10 @@ static gboolean check_survival(const RmilCohort *cohort, const int64_t *groups, 
     if (events == 0)
         return rmil_fail(error, RMIL_ERROR_DATA,
                          "%s: every slide is censored (event is 0 everywhere), so there is nothing to learn: write 1 where the event "
-                         "happened",
+                         "occurred",
                          cohort->path);
     if (events < FEW_EVENTS)
-        rmil_monitor_warn(monitor, "%s: only %" G_GINT64_FORMAT " patient%s an event: a model learned from so few means little",
+        rmil_monitor_warn(monitor, "%s: only %" G_GINT64_FORMAT " patient%s an event: a model trained on so few is not reliable",
                           cohort->path, events, events == 1 ? " has" : "s have");
     return TRUE;
 }

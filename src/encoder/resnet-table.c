@@ -55,7 +55,7 @@ static const RmilInputScale lunit = {{0.70322989, 0.53606487, 0.66096631}, {0.21
 #define LAYER4 "layer4.0.conv1.weight"
 static const RmilEncoderClass to_layer3 = CLASS("resnet50", "ResNet-50, stem to layer3, global mean: the paper's encoder", 3, 1024, LAYER3,
                                                 NULL, TORCHVISION),
-                              to_layer4 = CLASS("resnet50-layer4", "the whole ResNet-50 but its classifier", 4, 2048, LAYER4, NULL,
+                              to_layer4 = CLASS("resnet50-layer4", "the whole ResNet-50 without its classifier", 4, 2048, LAYER4, NULL,
                                                 TORCHVISION),
                               twins = CLASS("lunit-resnet50-bt", "Lunit's ResNet-50, Barlow Twins", 4, 2048, LAYER4, &lunit, LUNIT),
                               moco = CLASS("lunit-resnet50-mocov2", "Lunit's ResNet-50, MoCo v2", 4, 2048, LAYER4, &lunit, LUNIT),

@@ -14,7 +14,7 @@ static const char *const calibrations[] = {"temperature", "platt", "none", NULL}
 const RmilOption rmil_decision_options[] = {
     {RMIL_WORD("cut", "cut", RMIL_CUT_YOUDEN, rules, "RULE", "how to choose the cut-off on the validation slides"),
      .scope = RMIL_SCOPE_DATA, .offset = offsetof(RmilDecisionOptions, rule)},
-    {RMIL_NUMBER("cut-least", "cut_least", 0.95, 0, 1, "X", "least sensitivity or specificity of the cut-off"), .open = TRUE,
+    {RMIL_NUMBER("cut-least", "cut_least", 0.95, 0, 1, "X", "minimum sensitivity or specificity at the cut-off"), .open = TRUE,
      .scope = RMIL_SCOPE_DATA, .offset = offsetof(RmilDecisionOptions, least)},
     {RMIL_WORD("calibration", "calibration", RMIL_CALIBRATE_TEMPERATURE, calibrations, "NAME",
                "how to calibrate probabilities on the validation slides"),

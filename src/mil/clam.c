@@ -24,12 +24,14 @@ static const RmilOption options[] = {
     RMIL_HIDDEN(512),
     RMIL_ATTENTION_DIM(256),
     RMIL_DROPOUT,
-    {RMIL_WHOLE("clam-k", "clam_k", 8, 1, 65536, "N", "patches of highest and of lowest attention for the instance loss"),
+    {RMIL_WHOLE("clam-k", "clam_k", 8, 1, 65536, "N",
+                "number of patches with the highest, and with the lowest, attention in the instance "
+                "loss"),
      .offset = offsetof(Options, k), .place = 10, .elsewhere = 8},
     {RMIL_NUMBER("clam-bag-weight", "clam_bag_weight", 0.7, 0, 1, "X", "weight of the slide loss relative to the instance loss"),
      .offset = offsetof(Options, bag_weight), .place = 11, .elsewhere = 0.7},
     {RMIL_WORD("clam-subtyping", "clam_subtyping", FALSE, switches, "NAME",
-               "classes exclude each other: the most attended patches of one class are counterexamples for the others"),
+               "classes are mutually exclusive: the top-attention patches of one class are negatives for the others"),
      .offset = offsetof(Options, subtyping), .quiet = TRUE},
     {0},
 };

@@ -130,7 +130,7 @@ typedef struct RmilModelClass RmilModelClass;
 #define RMIL_EVEN_BAGS                                                                                                                     \
     {                                                                                                                                      \
         RMIL_WORD("even-bags", "even_bags", FALSE, rmil_even_bags, "NAME",                                                                 \
-                  "what the threshold does to a bag of one patch or of equal patches: nothing, or it cuts it like any other"),             \
+                  "for bags of one patch, or of patches with equal scores: ignore the threshold (whole), or apply it (cut)"),              \
             RMIL_FIELD(even_bags), .untold = TRUE, .quiet = TRUE                                                                           \
     }
 extern const char *const rmil_even_bags[]; /* options.c: "whole", "cut" */

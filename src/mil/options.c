@@ -16,9 +16,9 @@ static const RmilOption common[] = {
 static const char *const survival_losses[] = {"hazard", "cox", NULL};
 static const RmilOption survival[] = {
     {RMIL_WORD("survival-loss", "survival_loss", RMIL_SURVIVAL_HAZARD, survival_losses, "NAME",
-               "hazards of bins of time, or Cox's partial likelihood of the slides of a step"),
+               "discrete-time hazards, or the Cox partial likelihood over the slides of a step"),
      RMIL_FIELD(survival_loss)},
-    {RMIL_WHOLE("bins", "bins", 4, 2, RMIL_OUTPUTS_MOST, "N", "bins of time, with equal numbers of events"), RMIL_FIELD(bins)},
+    {RMIL_WHOLE("bins", "bins", 4, 2, RMIL_OUTPUTS_MOST, "N", "time bins, with equal numbers of events"), RMIL_FIELD(bins)},
     {RMIL_NUMBER("hazard-alpha", "hazard_alpha", 0, 0, 1, "X", "hazard loss: how much less a censored slide counts than one with an event"),
      RMIL_FIELD(hazard_alpha)},
     {0},

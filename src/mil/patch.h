@@ -14,8 +14,8 @@
     }
 #define RMIL_PATCH_TOP                                                                                                                     \
     {                                                                                                                                      \
-        RMIL_WHOLE("patch-top", "patch_top", 1, 1, 100000, "N", "a slide is the mean of its N highest patches"), RMIL_FIELD(patch_top),    \
-            .untold = TRUE                                                                                                                 \
+        RMIL_WHOLE("patch-top", "patch_top", 1, 1, 100000, "N", "the slide's logit is the mean of its N highest patch logits"),            \
+            RMIL_FIELD(patch_top), .untold = TRUE                                                                                          \
     }
 
 /* -- which patches are known -------------------------------------------------------------------------------------------- */

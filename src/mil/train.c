@@ -27,7 +27,7 @@ const RmilOption rmil_trainer_options[] = {
                "equally often"),
      .offset = offsetof(RmilTrainConfig, balanced)},
     {RMIL_WORD("stop-on", "stop_on", FALSE, stops, "NAME",
-               "what the best epoch is chosen by on the validation set: the loss, or the metric (AUROC, c-index, R²)"),
+               "choose the best epoch on the validation set by the loss, or by the metric (AUROC, c-index, R²)"),
      .offset = offsetof(RmilTrainConfig, stop_metric), .quiet = TRUE},
     {0},
 };

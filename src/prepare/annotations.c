@@ -6,7 +6,7 @@
 static RmilSlide *open_for_bounds(const RmilWork *work, const RmilCohortRow *row, const char *outlines) {
     if (!rmil_annotation_cropped(outlines)) return NULL;
     if (!row->slide) {
-        rmil_monitor_warn(&work->monitor, "annotations of rows without a slide count from the corner of level 0; for QuPath "
+        rmil_monitor_warn(&work->monitor, "coordinates of annotations in rows without a slide start at the corner of level 0; for QuPath "
                                           "annotations of MIRAX, Leica and Ventana slides also give the slide, which says where its "
                                           "scanned area begins");
         return NULL;
@@ -15,7 +15,8 @@ static RmilSlide *open_for_bounds(const RmilWork *work, const RmilCohortRow *row
     RmilSlide *slide = rmil_slide_open(row->slide, 1, &error);
     if (!slide)
         rmil_monitor_warn(&work->monitor,
-                          "%s: counts from the corner of level 0, because its slide does not say where the scanned area begins: %s",
+                          "%s: its coordinates start at the corner of level 0, because its slide does not say where the scanned area "
+                          "begins: %s",
                           outlines, error->message);
     return slide;
 }

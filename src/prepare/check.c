@@ -52,7 +52,8 @@ static gboolean check_annotation(const RmilWork *work, const RmilCohortRow *row,
     g_autoptr(RmilRegion) region = rmil_work_read_region(work, row, slide, bag, work->options.padding, error);
     if (!region) return FALSE;
     if (rmil_target_lesion(&work->cohort->task, &row->target) && rmil_region_empty(region))
-        rmil_monitor_warn(&work->monitor, "%s: %s outlines nothing, so the slide trains on its label alone", row->id, row->annotation);
+        rmil_monitor_warn(&work->monitor, "%s: %s contains no outlines, so the slide is used with its label only", row->id,
+                          row->annotation);
     g_autofree char *doubt = rmil_annotation_doubt(&work->cohort->task, row, !rmil_region_empty(region));
     return !doubt || rmil_fail(error, RMIL_ERROR_DATA, "%s", doubt);
 }

@@ -181,7 +181,7 @@ static void say_tiles(const RmilWork *work, const RmilEncoder *encoder) {
     if (work->options.tile_px != seen)
         rmil_monitor_warn(
             &work->monitor,
-            "the encoder %s takes tiles of %d px, so tiles of %d px at %g µm per pixel are read with %d px, at %.4g µm per pixel",
+            "the encoder %s takes tiles of %d px, so tiles of %d px at %g µm per pixel are read as %d px at %.4g µm per pixel",
             work->options.encoder, seen, work->options.tile_px, work->options.tile_mpp, seen,
             work->options.tile_mpp * work->options.tile_px / seen);
     if (work->options.second_mpp > 0)

@@ -108,7 +108,7 @@ static char *choose_id(const Gathering *g, const char *path) {
 static void add_row(Gathering *g, RmilCohortRow row) {
     const char *path = row.slide ? row.slide : row.features;
     if (!g_hash_table_add(g->inputs, g_strdup(path))) {
-        rmil_monitor_warn(g->monitor, "%s: is given twice and predicted once", path);
+        rmil_monitor_warn(g->monitor, "%s: is given twice and is predicted only once", path);
         rmil_cohort_row_clear(&row);
         return;
     }
@@ -138,7 +138,7 @@ static RmilCohort *read_table(Gathering *g, const char *path, GError **error) {
     const RmilReading how = {.task = g->tasked ? &g->task : NULL}, without = {.target = RMIL_TARGET_UNREAD};
     RmilCohort *cohort = rmil_cohort_read_as(path, &how, &unfit);
     if (!cohort && !(cohort = rmil_cohort_read_as(path, &without, error))) return NULL;
-    if (unfit) rmil_monitor_warn(g->monitor, "%s: what it says about its slides is not used", unfit->message);
+    if (unfit) rmil_monitor_warn(g->monitor, "%s: so its labels, times or values are not used", unfit->message);
     if (!g->tasked && has_targets(cohort)) {
         g->task = cohort->task;
         g->tasked = TRUE;
@@ -173,7 +173,7 @@ static gboolean enter(Gathering *g, const char *path, const GStatBuf *folder) {
     char *key = g_strdup_printf("%" G_GUINT64_FORMAT ":%" G_GUINT64_FORMAT, (guint64)folder->st_dev, (guint64)folder->st_ino);
     const char *earlier = g_hash_table_lookup(g->folders, key);
     if (!earlier) return g_hash_table_insert(g->folders, key, g_strdup(path));
-    rmil_monitor_warn(g->monitor, "%s: is the same folder as %s: its files are taken once", path, earlier);
+    rmil_monitor_warn(g->monitor, "%s: is the same folder as %s: its files are used only once", path, earlier);
     g_free(key);
     return FALSE;
 }
@@ -223,12 +223,12 @@ static void add_folder(Gathering *g, const char *path, const GStatBuf *folder, i
         }
     }
     if (others)
-        rmil_monitor_warn(g->monitor, "%s: %" G_GINT64_FORMAT " DICOM file%s passed over, because another file of the same slide is taken",
-                          path, others, others == 1 ? " is" : "s are");
+        rmil_monitor_warn(g->monitor, "%s: %" G_GINT64_FORMAT " DICOM file%s skipped, because another file of the same slide is used", path,
+                          others, others == 1 ? " is" : "s are");
     /* a MIRAX slide's own folder holds nothing else */
     if (passed && (depth == 0 || g->rows->len > before))
-        rmil_monitor_warn(g->monitor, "%s: %" G_GINT64_FORMAT " file%s passed over that %s neither a slide nor features by name (%s)", path,
-                          passed, passed == 1 ? "" : "s", passed == 1 ? "is" : "are", first);
+        rmil_monitor_warn(g->monitor, "%s: %" G_GINT64_FORMAT " file%s skipped that %s neither a slide nor a feature file by name (%s)",
+                          path, passed, passed == 1 ? "" : "s", passed == 1 ? "is" : "are", first);
 }
 
 /* What is there by this very name. In folders, tables are not taken: `is_wanted`. */

@@ -48,7 +48,7 @@ static void say_doubts(const RmilWork *work, const RmilCohortRow *given, gboolea
     g_autofree char *doubt = rmil_annotation_doubt(&work->cohort->task, given, lesion || annotated > 0);
     if (doubt) rmil_monitor_warn(&work->monitor, "%s: %s", given->id, doubt);
     if (annotated == 0)
-        rmil_monitor_warn(&work->monitor, "%s: no patch of %s lies inside this annotation, so the slide trains on its label alone",
+        rmil_monitor_warn(&work->monitor, "%s: no patch of %s lies inside this annotation, so the slide is used with its label only",
                           given->annotation, given->id);
 }
 

@@ -112,7 +112,7 @@ static gboolean check_magnifications(const RmilPrepareOptions *o, GError **error
     const gboolean one = second == 0 && !(o->tile_mpps && strchr(o->tile_mpps, ','));
     if ((first != 0 || o->tile_mpps) && !in_range("--tile-mpp", first, 0.01, 100, error)) return FALSE;
     if (!one && !in_range("--tile-mpp", second, 0.01, 100, error)) return FALSE;
-    if (!one && first == 0) return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--tile-mpp: the second magnification is given, not the first");
+    if (!one && first == 0) return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--tile-mpp gives the second magnification but not the first");
     return one || first != second || rmil_fail(error, RMIL_ERROR_ARGUMENT, "--tile-mpp gives the same µm per pixel twice: %g", first);
 }
 

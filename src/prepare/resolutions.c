@@ -56,7 +56,7 @@ void rmil_work_say_resolutions(const RmilWork *work, const double *mpp) {
     }
     g_autofree char *others = g_strdup_printf("at least 4 times the cohort's %.3g µm per pixel, or at most a quarter of it", middle),
                     *own = g_strdup_printf(
-                        "a resolution and tiled at the pixels as they are, where tiles of slides have %g µm per pixel; give it as "
+                        "a resolution and are tiled at their own pixels, while tiles of slides have %g µm per pixel; give it as "
                         "--mpp or in the cohort's column mpp",
                         work->options.tile_mpp),
                     *coarse = g_strdup_printf(

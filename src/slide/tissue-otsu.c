@@ -60,7 +60,7 @@ static gboolean drop_black(RmilTissueSearch *search, GError **error) {
             histogram[mask->tissue[i]]--;
             mask->tissue[i] = RMIL_UNSCANNED;
         }
-        rmil_tissue_warn(search, "%.3g %% of it is pure black and is taken as not scanned", 100 * (double)dropped / (double)scanned);
+        rmil_tissue_warn(search, "%.3g %% of it is pure black and counts as not scanned", 100 * (double)dropped / (double)scanned);
     }
     rmil_free(marks);
     return TRUE;
@@ -71,8 +71,8 @@ static gboolean is_dark(RmilTissueSearch *search) {
     int bright = brightest(search->histogram);
     if (bright >= DARK) return FALSE;
     rmil_tissue_warn(search,
-                     "is very dark: hardly any gray value is above %d of 255. Images of 10 to 14 bits stored in 16 look like this: "
-                     "stretch their range first",
+                     "is very dark: hardly any gray value is above %d of 255. Images with 10 to 14 bits stored in 16 look like this: "
+                     "rescale them first",
                      bright);
     return TRUE;
 }

@@ -64,7 +64,7 @@ static gboolean check_mirax(const RmilSlide *slide, GError **error) {
     if (!g_file_test(folder, G_FILE_TEST_IS_DIR))
         return rmil_fail(
             error, RMIL_ERROR_FORMAT,
-            "%s: is a MIRAX slide without its pixels: the folder %s/ that holds them is missing: copy it beside this file, under the "
+            "%s: is a MIRAX slide without its pixels: the folder %s/ that contains them is missing: copy it next to this file, under the "
             "same name",
             slide->name, shown);
     if (!g_file_test(index, G_FILE_TEST_EXISTS))

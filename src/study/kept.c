@@ -68,8 +68,7 @@ static gboolean clean(const RmilRunner *runner, GError **error) {
     int64_t count;
     if (!rmil_record_clean(runner->record, runner->options->folder, &count, error)) return FALSE;
     if (count)
-        rmil_monitor_warn(runner->monitor,
-                          "%s: %" G_GINT64_FORMAT " earlier training%s removed from the record and models/, as --clean says",
+        rmil_monitor_warn(runner->monitor, "%s: %" G_GINT64_FORMAT " earlier training%s removed from the record and models/ (--clean)",
                           runner->options->folder, count, count == 1 ? "" : "s");
     return TRUE;
 }
@@ -124,8 +123,8 @@ static gboolean open_record(RmilRunner *runner, const char *path, GError **error
     if (returned)
         rmil_monitor_warn(
             runner->monitor,
-            "%s: the study began while slides could not be read that now can be (%s): it is trained again on all slides; runs "
-            "of before stay in the record and are not reported",
+            "%s: the study began while some slides could not be read that now can be (%s): it is trained again on all slides; earlier "
+            "runs stay in the record but are not reported",
             path, returned);
     if (folders == RMIL_FOLDERS_MANY) {
         g_autoptr(GHashTable) names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -142,7 +141,7 @@ static gboolean check_model(const RmilRunner *runner, const RmilStudyRun *run) {
     g_autofree char *sha256 = *run->sha256 ? rmil_file_sha256(run->model, &reason) : NULL;
     const gboolean right = !*run->sha256 || g_strcmp0(sha256, run->sha256) == 0;
     if (!right)
-        rmil_monitor_warn(runner->monitor, "%s: %s: the training is done again", run->model,
+        rmil_monitor_warn(runner->monitor, "%s: %s: it is trained again", run->model,
                           reason ? "cannot be read" : "is not the model in the record (its SHA-256 differs)");
     g_clear_error(&reason);
     return right;

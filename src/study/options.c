@@ -14,8 +14,8 @@ static const RmilOption repeat_options[] = {
      .scope = RMIL_SCOPE_DATA,
      .usual = "drawn",
      .unit = "FILE",
-     .help = "fixed splits: a CSV of id and one column of train/val/test per split, or a folder of CLAM's splits_N.csv"},
-    {RMIL_WHOLE("folds", "folds", 0, 2, 1000, "N", "cross-validation: N folds of whole patients, each the test set once"),
+     .help = "fixed splits: a CSV with id and one column per split (train, val, test), or a folder of CLAM's splits_N.csv"},
+    {RMIL_WHOLE("folds", "folds", 0, 2, 1000, "N", "cross-validation with N folds, each the test set once; patients are kept together"),
      .scope = RMIL_SCOPE_DATA, .usual = "none"},
     {0},
 };

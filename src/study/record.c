@@ -174,7 +174,7 @@ static gboolean check_data(RmilRecord *record, const RmilRecordStudy *study, GEr
     }
     if (same_table && gone)
         return rmil_fail(error, RMIL_ERROR_DATA,
-                         "%s: holds runs on slides that cannot be read now (%s); make them readable, or choose another folder",
+                         "%s: contains runs on slides that cannot be read now (%s): make them readable, or choose another folder",
                          record->path, gone);
     return rmil_fail(
         error, RMIL_ERROR_DATA,

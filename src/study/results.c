@@ -147,7 +147,7 @@ static gboolean read_tables(RmilResults *run, RmilSeedRun *seed, const char *sho
         int kind;
         const char *missing;
         GArray **rows;
-    } tables[] = {{RMIL_ROWS_EPOCH, "history.csv: how the loss developed during training.", &seed->epochs},
+    } tables[] = {{RMIL_ROWS_EPOCH, "history.csv: the loss during training.", &seed->epochs},
                   {RMIL_ROWS_LOCALISATION, NULL, &seed->locals},
                   {RMIL_ROWS_PATCHES, NULL, &seed->patches},
                   {RMIL_ROWS_LESION, NULL, &seed->lesions}};

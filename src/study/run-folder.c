@@ -72,7 +72,7 @@ gboolean rmil_run_check_model(const char *folder, GError **error) {
     return strcmp(have, recorded) == 0 ||
            rmil_fail(error, RMIL_ERROR_FORMAT,
                      "%s: is not the model that the run.json beside it records (its SHA-256 differs), so it was damaged or replaced: "
-                     "give the command that trained it again",
+                     "run the command that trained it again",
                      path);
 }
 
@@ -233,8 +233,8 @@ static gboolean check_mix(const GPtrArray *entries, GError **error) {
         g_autofree char *difference = rmil_config_difference(first, config, own);
         if (*difference)
             return rmil_fail(error, RMIL_ERROR_DATA,
-                             "%s and %s were trained differently (%s), so their results cannot be combined. Give the 'rankmil run' "
-                             "command again: it sets aside what does not belong to it",
+                             "%s and %s were trained differently (%s), so their results cannot be combined. Run the 'rankmil run' command "
+                             "again: it sets aside whatever does not belong to it",
                              of->folder, entry->folder, difference);
     }
     return TRUE;
@@ -249,7 +249,7 @@ gboolean rmil_run_folder_refuse(const char *folder, GError **error) {
     if (is_kind(study, "run") || is_kind(study, "train"))
         return rmil_fail(
             error, RMIL_ERROR_DATA,
-            "%s: the folders of its trainings were removed: give its 'rankmil %s' command again to restore them from the record", folder,
+            "%s: the folders of its trainings were removed: run its 'rankmil %s' command again to restore them from the record", folder,
             rmil_study_value(study, "kind"));
     return rmil_fail(error, RMIL_ERROR_DATA,
                      "%s: is the folder of a study (%s), whose trainings have no folders of their own: use 'rankmil report' for the "

@@ -123,18 +123,20 @@ static void warn_unguided(const RmilTrainRun *run, const RmilBag *const *bags, c
     double decay;
     if (with[RMIL_ANNOTATED_NONE] == positive && guide->negatives)
         rmil_monitor_warn(monitor,
-                          "%s has no lesion to follow: none of the %" G_GINT64_FORMAT " positive training slides has an annotated "
-                          "patch. It acts only on slides without a lesion",
+                          "guide %s has no annotated lesions to learn from: none of the %" G_GINT64_FORMAT " positive training slides has "
+                          "an annotated patch. It acts "
+                          "only on slides without a "
+                          "lesion",
                           guide->name, positive);
     else if (with[RMIL_ANNOTATED_NONE] == positive)
         rmil_monitor_warn(monitor,
-                          "%s has nothing to follow: none of the %" G_GINT64_FORMAT " positive training slides has an annotated patch. "
-                          "It trains as %s without a guide%s",
+                          "guide %s has no effect: none of the %" G_GINT64_FORMAT " positive training slides has an annotated patch. The "
+                          "model trains as %s does without a guide%s",
                           guide->name, positive, model->model, rmil_guide_anchor(model, &decay) > 0 ? ", except for its anchor" : "");
     else if (guide->pairs && with[RMIL_ANNOTATED_SOME] == 0 && !rmil_guide_meets(model))
         rmil_monitor_warn(monitor,
-                          "%s has nothing to follow: on all %" G_GINT64_FORMAT " annotated positive training slides every %s is annotated, "
-                          "and there is no other to rank below it. It trains as %s without a guide",
+                          "guide %s has no effect: on all %" G_GINT64_FORMAT " annotated positive training slides every %s is annotated, "
+                          "and there is none to rank below it. The model trains as %s does without a guide",
                           guide->name, with[RMIL_ANNOTATED_ALL], unit ? unit : "patch", model->model);
 }
 

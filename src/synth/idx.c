@@ -22,7 +22,7 @@ static GByteArray *unzip(const char *path, const char *data, gsize size, GError 
         g_byte_array_append(all, some, (guint)got);
     if (got < 0)
         rmil_fail(error, RMIL_ERROR_FORMAT,
-                  "%s: byte %u of what it holds: cannot be decompressed (%s): the file is damaged, "
+                  "%s: byte %u of its contents: cannot be decompressed (%s): the file is damaged, "
                   "download it again",
                   path, all->len, reason->message);
     else if (got > 0) rmil_fail(error, RMIL_ERROR_FORMAT, "%s: contains more than the %zu bytes that are accepted", path, MOST);
@@ -70,7 +70,7 @@ static gboolean check(const GByteArray *bytes, const char *path, guint sizes, in
             return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: byte %u: the images are %u pixels a side, not %d: these are not MNIST's", path,
                              4 + 4 * i, whole(bytes, 4 + 4 * i), RMIL_DIGIT_SIDE);
     *count = whole(bytes, 4);
-    if (*count < 1) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: byte 4: says that it is empty: download the file again", path);
+    if (*count < 1) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: byte 4: states that it is empty: download the file again", path);
     if ((int64_t)bytes->len - head != *count * each)
         return rmil_fail(error, RMIL_ERROR_FORMAT,
                          "%s: byte %u: says that it holds %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT " bytes, but %u are there: the "

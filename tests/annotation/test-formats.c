@@ -64,7 +64,7 @@ static void test_bad_geojson(void) {
         {COLLECTION(FEATURE(CLASS("Tumor"), "{\"type\":\"Polygon\",\"coordinates\":[[[0,0],[1],[1,1]]]}")), "not a pair of numbers"},
         {COLLECTION(FEATURE(CLASS("Tumor"), "{\"type\":\"Polygon\",\"coordinates\":[3]}")), "a ring is not an array"},
         {COLLECTION(FEATURE(CLASS("Tumor"), "{\"type\":\"Polygon\",\"coordinates\":[[[0,0],[1e99,0],[1,1]]]}")),
-         "cannot be a position on a slide"},
+         "is not a possible position on a slide"},
         {COLLECTION(FEATURE(CLASS("Tumor"), "{\"type\":\"Blob\",\"coordinates\":[]}")), "\"Blob\" is not one of GeoJSON's"},
         {COLLECTION(FEATURE(CLASS("Tumor"), "{\"coordinates\":[]}")), "a geometry has no type"},
         {"{\"type\":\"\xff\"}", "is not UTF-8"},
@@ -123,7 +123,7 @@ static void test_mask(void) {
     options.slide_width = H * 10;
     options.slide_height = W * 10;
     g_autofree char *path = g_build_filename(folder, "m.png", NULL);
-    outlines_fail(path, &options, RMIL_ERROR_DATA, "does not have the shape of the slide of 230 × 370 px");
+    outlines_fail(path, &options, RMIL_ERROR_DATA, "does not have the aspect ratio of the slide of 230 × 370 px");
 }
 
 static void test_mask_files(void) {

@@ -54,8 +54,9 @@ static void test_geojson(void) {
     } cases[] = {
         {10, 20, TRUE, NULL}, /* left of the scanned area, if it counted from level 0 */
         {800, 500, TRUE, "though they would also fit from the corner of level 0"}, /* fits either way */
-        {1550, 900, FALSE, "only if they count from the corner of level 0"}, /* beyond the scanned area, if it counted from its corner */
-        {1800, 100, TRUE, "whichever corner they count from; it begins at level-0 pixel: (700, 300)"},
+        {1550, 900, FALSE,
+         "only if their coordinates start at the corner of level 0"}, /* beyond the scanned area, if it counted from its corner */
+        {1800, 100, TRUE, "whichever corner their coordinates start at; it begins at level-0 pixel: (700, 300)"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *path = write_geojson(folder, cases[i].x, cases[i].y);
@@ -98,10 +99,10 @@ static void test_mask(void) {
     uncropped.uncropped = TRUE;
     g_autofree char *area = write_mask(folder, 50, 40);
     expect(area, &options, 700 + 40, 300 + 20, 20,
-           "the mask is laid on the scanned area, whose shape it has; the area begins at level-0 pixel: (700, 300)");
-    outlines_fail(area, &uncropped, RMIL_ERROR_DATA, "does not have the shape of the slide");
+           "the mask is placed on the scanned area, because it has the same aspect ratio; the area begins at level-0 pixel: (700, 300)");
+    outlines_fail(area, &uncropped, RMIL_ERROR_DATA, "does not have the aspect ratio of the slide");
     g_autofree char *whole = write_mask(folder, 30, 20);
-    expect(whole, &options, 200, 100, 100, "laid on the whole slide");
+    expect(whole, &options, 200, 100, 100, "placed on the whole slide");
     expect(whole, &uncropped, 200, 100, 100, NULL);
     alike.bounds_width = 1500;
     alike.bounds_height = 1000;

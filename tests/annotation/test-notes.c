@@ -86,12 +86,12 @@ static void test_left_out(void) {
          {"left out, because points and lines have no area: line of \"Tumor\""}},
         {COLLECTION(FEATURE(CLASS("Tumor"), LINE("[0,0],[10,0],[10,10],[0,10],[0,0]"))),
          100,
-         {"drawn as a line whose ends meet, taken as an outline: feature 1"}},
+         {"drawn as a closed line, used as an outline: feature 1"}},
         {COLLECTION(
              FEATURE(CLASS("Tumor"), "{\"type\":\"MultiLineString\",\"coordinates\":[[[0,0],[9,9]],[[50,50],[60,50],[60,70],[50,70],[50,50]]]}") "," FEATURE(
                  "\"x\":0", "{\"type\":\"Point\",\"coordinates\":[1,2]}")),
          200,
-         {"no area: line of \"Tumor\", point", "taken as an outline: feature 1"}},
+         {"no area: line of \"Tumor\", point", "used as an outline: feature 1"}},
         /* a stray click beside an outline, and as a hole */
         {COLLECTION(FEATURE(CLASS("Tumor"), TEN) "," FEATURE(CLASS("Tumor"), "{\"type\":\"Polygon\",\"coordinates\":[]}") "," FEATURE(
              CLASS("Tumor") ",\"name\":\"oops\"", POLYGON("[5,5],[6,6],[5,5]")) "," FEATURE(CLASS("Tumor"),
@@ -185,7 +185,7 @@ static void test_masks(void) {
     g_autofree char *inverted = write_mask(folder, "inverted.png", "\xff", "\0", 1);
     mask_is(inverted, 1500, "the lesion covers most of the slide (is the mask inverted, or the whole image outlined?): 94 %");
     g_autofree char *labels = write_mask(folder, "labels.tif", "\1", "\2", 1);
-    mask_is(labels, 1600, "holds several labels or colours, which all count as lesion: 1, 2");
+    mask_is(labels, 1600, "contains several labels or colours, which all count as lesion: 1, 2");
 }
 
 /* A PNG or TIFF of 8 bits with a palette of two colours, label 1 in the upper left quarter of 4 × 4. */

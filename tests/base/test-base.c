@@ -285,8 +285,8 @@ static void test_table_bad(void) {
         const char *text, *message;
     } cases[] = {{"", "is empty"},
                  {"a,b\n1,2\n3\n", "line 3 has 1 fields"},
-                 {"a,b\n\"1,2\n", "line 2: a quote"},
-                 {"a,b\n1,x\"y\n", "line 2: a quote"},
+                 {"a,b\n\"1,2\n", "line 2: a quotation mark"},
+                 {"a,b\n1,x\"y\n", "line 2: a quotation mark"},
                  {"a,a\n1,2\n", "two columns"},
                  {"a,b\n1,2,3\n", "line 2 has 3 fields"},
                  {"a;b\n1;2;3\n", "line 2 has 3 fields"},

@@ -70,7 +70,8 @@ static void test_alone(void) {
     g_auto(Outcome) o = {0};
     const char *said =
         "run/runs/rank/0/model.safetensors: a model file does not record how its slides were turned into features. Assumed: tiles of "
-        "0.5 µm per pixel with at least a share of 0.05 of tissue, encoder texture. Give the folder of its run instead, which records it, or "
+        "0.5 µm per pixel with at least a share of 0.05 of tissue, encoder texture. Give the folder of its run instead, which records it, "
+        "or "
         "--tile-mpp";
     command_run(&o, root, "predict", "run/runs/rank/0/model.safetensors", "a.tiff", "cohort/slides", "-o", "alone", NULL);
     command_expect(&o, 0, said);
@@ -133,7 +134,8 @@ static void test_models(void) {
     }
     command_shell(
         &o, root,
-        "sha256sum < run/runs/rank/0/model.safetensors; cat run/runs/rank/0/model.safetensors run/runs/rank/1/model.safetensors | sha256sum");
+        "sha256sum < run/runs/rank/0/model.safetensors; cat run/runs/rank/0/model.safetensors run/runs/rank/1/model.safetensors | "
+        "sha256sum");
     g_assert_true(g_str_has_prefix(o.out, test_cell(table, 0, "digest")));
     g_assert_true(g_str_has_prefix(strchr(o.out, '\n') + 1, test_cell(table, 2, "digest")));
     g_assert_nonnull(strstr(page, "overflow-wrap:anywhere"));
@@ -172,17 +174,18 @@ static void test_trained_again(void) {
 static void test_bad_entries(void) {
     begin();
     g_auto(Outcome) o = {0};
-    command_shell(
-        &o, root,
-        "mkdir -p tree/sub tree/deep/2/3/4/5/6/7/8/9 tree/closed && cp a.h5 tree/b.h5 && cp a.h5 tree/sub/z.h5 && cp a.h5 tree/closed/c.h5 && "
-        "ln -s gone tree/a.h5 && ln -s nowhere tree/scans && ln -s . tree/self && ln -s loop.h5 tree/loop.h5 && ln -s ../sub tree/sub/again && "
-        "chmod 0 tree/closed");
+    command_shell(&o, root,
+                  "mkdir -p tree/sub tree/deep/2/3/4/5/6/7/8/9 tree/closed && cp a.h5 tree/b.h5 && cp a.h5 tree/sub/z.h5 && cp a.h5 "
+                  "tree/closed/c.h5 && "
+                  "ln -s gone tree/a.h5 && ln -s nowhere tree/scans && ln -s . tree/self && ln -s loop.h5 tree/loop.h5 && ln -s ../sub "
+                  "tree/sub/again && "
+                  "chmod 0 tree/closed");
     command_expect(&o, 0, "");
     command_run(&o, root, "predict", "run/runs/rank/0", "tree", "-o", "walked", NULL);
     command_expect(&o, 1, "tree/a.h5: is a link to gone, which does not exist");
     command_expect(&o, 1, "tree/scans: is a link to nowhere, which does not exist");
     command_expect(&o, 1, "tree/loop.h5: cannot be read: Too many levels of symbolic links");
-    command_expect(&o, 1, "tree/self: is the same folder as tree: its files are taken once");
+    command_expect(&o, 1, "tree/self: is the same folder as tree: its files are used only once");
     command_expect(&o, 1, "tree/sub/again: is the same folder as tree/sub");
     command_expect(&o, 1, "tree/deep/2/3/4/5/6/7/8: folders are nested too deeply: give this one by itself");
     if (geteuid() != 0) command_expect(&o, 1, "tree/closed: cannot be read: ");
@@ -348,8 +351,8 @@ static void test_study(void) {
     command_shell(&o, root, "for f in study/models/rank-*; do printf x >> $f; done");
     command_run(&o, root, "predict", "study", "a.tiff", "-o", "of-study", "--value", "1", NULL);
     command_expect(&o, 1,
-                   "is not the model that the study recorded (its SHA-256 differs), so it was damaged or replaced: give the "
-                   "study's command again");
+                   "is not the model that the study recorded (its SHA-256 differs), so it was damaged or replaced: run the study's "
+                   "command again");
 }
 
 /* -- heat maps ---------------------------------------------------------------------------------------------------------------------- */

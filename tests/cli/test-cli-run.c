@@ -60,7 +60,7 @@ static void test_other_options(void) {
     g_autofree char *again = test_bytes(root, "run/runs/rank/0/predictions.csv", NULL);
     g_assert_cmpstr(before, ==, again);
     RUN("--clean");
-    command_expect(&o, 0, "4 earlier trainings removed from the record and models/, as --clean says");
+    command_expect(&o, 0, "4 earlier trainings removed from the record and models/ (--clean)");
     g_assert_nonnull(strstr(o.out, "0 made, 4 already there"));
     g_assert_cmpint(test_entries(root, "run/models"), ==, 4);
 }
@@ -91,7 +91,7 @@ static void test_fewer_seeds(void) {
     g_autofree char *folders = g_build_filename(root, "run/runs", NULL), *aside = g_build_filename(root, "aside", NULL);
     g_assert_cmpint(g_rename(folders, aside), ==, 0);
     command_run(&o, root, "evaluate", "run", NULL);
-    command_expect(&o, 1, "run: the folders of its trainings were removed: give its 'rankmil run' command again");
+    command_expect(&o, 1, "run: the folders of its trainings were removed: run its 'rankmil run' command again");
     g_assert_cmpint(g_rename(aside, folders), ==, 0);
     command_run(&o, root, "run", "cohort/cohort.csv", "-o", "run", "--methods", "rank,abmil,rank", NULL);
     command_expect(&o, 1, "--methods names rank twice");
@@ -163,7 +163,7 @@ static void test_flipped_bit(void) {
     command_run(&o, root, "predict", "run", slides->rows[0].slide, "-o", "flipped", NULL);
     command_expect(&o, 1,
                    "is not the model that the run.json beside it records (its SHA-256 differs), so it was damaged or "
-                   "replaced: give the command that trained it again");
+                   "replaced: run the command that trained it again");
     RUN("--seed", "0");
     command_expect(&o, 0, "model.safetensors: does not match the record of the training (it was changed, damaged or removed): it is ");
     g_assert_nonnull(strstr(o.out, "0 made, 4 already there"));
@@ -174,11 +174,11 @@ static void test_flipped_bit(void) {
     recorded = g_build_filename(models, g_dir_read_name(dir), NULL);
     g_assert_true(g_file_set_contents(recorded, bytes, (gssize)size, NULL));
     RUN("--seed", "0");
-    command_expect(&o, 0, "is not the model in the record (its SHA-256 differs): the training is done again");
+    command_expect(&o, 0, "is not the model in the record (its SHA-256 differs): it is trained again");
     g_assert_nonnull(strstr(o.out, "1 made, 3 already there"));
     g_assert_true(g_unlink(recorded) == 0);
     RUN("-q");
-    command_expect(&o, 0, "cannot be read: the training is done again");
+    command_expect(&o, 0, "cannot be read: it is trained again");
 }
 
 /* A project that was moved whole goes on. */
@@ -398,7 +398,7 @@ static void test_predict_many(void) {
     command_run(&o, root, "predict", "run/runs/rank/0", "in", "gone.svs", "cohort/slides/*_none_*.tiff", "-o", "many", NULL);
     command_expect(&o, 1, "gone.svs: there is no such file or folder");
     g_assert_nonnull(strstr(o.err, "no file matches this pattern"));
-    g_assert_nonnull(strstr(o.err, "1 file passed over"));
+    g_assert_nonnull(strstr(o.err, "1 file skipped"));
     g_assert_null(strstr(o.err, "inputs.csv")); /* a file that the user did not write */
     g_autofree char *first = test_bytes(root, "many/predictions.csv", NULL);
     g_assert_nonnull(strstr(first, "\ns,"));
@@ -425,7 +425,7 @@ static void test_seen(void) {
     begin();
     g_auto(Outcome) o = {0};
     command_run(&o, root, "evaluate", "run", "--cohort", "run/cohort.csv", "-o", "seen", NULL);
-    command_expect(&o, 0, "are the very slides that the model was trained or validated on");
+    command_expect(&o, 0, "were used to train or validate the model");
     g_autofree char *table = test_bytes(root, "run/cohort.csv", NULL);
     g_auto(GStrv) lines = g_strsplit(table, "\n", -1);
     g_autoptr(GString) renamed = g_string_new(lines[0]);
@@ -514,7 +514,7 @@ static void test_early(void) {
     command_expect(&o, 1, "plain.csv: no slide has an annotation, and instance learns only from annotated patches");
     g_assert_false(test_exists(root, "early/tiles"));
     command_run(&o, root, "run", "plain.csv", "-o", "early", "--methods", "rank", "--epochs", "1", "--heatmaps", "0", NULL);
-    command_expect(&o, 0, "no slide has an annotation, so rank has nothing to follow");
+    command_expect(&o, 0, "no slide has an annotation, so the guide of rank has no effect");
 }
 
 int main(int argc, char **argv) {

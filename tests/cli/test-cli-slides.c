@@ -94,7 +94,7 @@ static void test_bounds_mask(void) {
     g_autofree char *area_path = make_image(folder, "area.png", area), *whole_path = make_image(folder, "whole.png", whole);
     const struct {
         const char *mask, *said;
-    } cases[] = {{"area.png", "laid on the scanned area"}, {"whole.png", "laid on the whole slide"}};
+    } cases[] = {{"area.png", "placed on the scanned area"}, {"whole.png", "placed on the whole slide"}};
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         write_cohort(folder, "s.scn", cases[i].mask);
         command_run(&o, folder, "check", "c.csv", NULL);

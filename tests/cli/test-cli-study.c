@@ -231,7 +231,7 @@ static void test_returned(void) {
     studies_assert_same(plain, folder);
     command_shell(&o, root, damage);
     command_run(&o, root, "study", "plan.yaml", "cohort.csv", "-o", "study", NULL);
-    command_expect(&o, 1, "holds runs on slides that cannot be read now");
+    command_expect(&o, 1, "contains runs on slides that cannot be read now");
 }
 
 static void test_wrong(void) {

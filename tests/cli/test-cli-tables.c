@@ -66,7 +66,7 @@ static void test_targets(void) {
                              *const half[] = {",1", "3,0", NULL}, *const same[] = {"2", "2.0", NULL};
     make_rows("blanks.csv", "label", blanks);
     refused("blanks.csv", NULL,
-            "blanks.csv: line 4: label \"TUMOR\" and \"Tumor\" (line 2) differ only in case or blanks: write one of them");
+            "blanks.csv: line 4: label \"TUMOR\" and \"Tumor\" (line 2) differ only in case or spaces: use one of them");
     make_rows("numbers.csv", "label", numbers);
     refused("numbers.csv", NULL, "numbers.csv: line 4: label \"0.5\" is not a class");
     const char *ids[26] = {NULL};

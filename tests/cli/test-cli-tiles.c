@@ -22,8 +22,7 @@ static void begin(void) {
                   "\"$RANKMIL\" run cohort/cohort.csv -o run --epochs 2 --heatmaps 2 " TILES "\n"
                   "for slide in cohort/slides/*; do cp \"$slide\" a.tiff; break; done\n"
                   "for bag in run/features/*; do cp \"$bag\" a.h5; break; done\n");
-    command_expect(&o, 0,
-                   "the encoder texture takes tiles of 224 px, so tiles of 256 px at 0.5 µm per pixel are read with 224 px, at 0.5714");
+    command_expect(&o, 0, "the encoder texture takes tiles of 224 px, so tiles of 256 px at 0.5 µm per pixel are read as 224 px at 0.5714");
     command_expect(&o, 0, "features of 0.5 and 2 µm per pixel are joined: 219 + 219 numbers per tile");
 }
 

@@ -52,8 +52,8 @@ static void test_check_outlines(void) {
                      "id,features,label,annotation\na,f0.h5,1,none.geojson\nb,f1.h5,0,none.geojson\nc,f2.h5,1,nuclei.geojson\n"));
     command_run(&o, root, "check", "outlines.csv", NULL);
     command_expect(&o, 0, "warning: a: ");
-    command_expect(&o, 0, "none.geojson outlines nothing, so the slide trains on its label alone");
-    command_expect(&o, 0, "nuclei.geojson outlines nothing, so the slide trains on its label alone");
+    command_expect(&o, 0, "none.geojson contains no outlines, so the slide is used with its label only");
+    command_expect(&o, 0, "nuclei.geojson contains no outlines, so the slide is used with its label only");
     g_assert_null(strstr(o.err, "warning: b: "));
 }
 

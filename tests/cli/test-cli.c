@@ -57,7 +57,7 @@ static void test_help(void) {
     g_auto(Outcome) o = {0};
     command_run(&o, folder, "--help", NULL);
     command_expect(&o, 0, "");
-    g_assert_nonnull(strstr(o.out, "the main job"));
+    g_assert_nonnull(strstr(o.out, "run all the steps in order"));
     static char *const commands[] = {"run",     "check",    "tile",   "encode",  "label",   "train",
                                      "predict", "evaluate", "report", "metrics", "compare", "synth"};
     for (gsize i = 0; i < G_N_ELEMENTS(commands); i++) {

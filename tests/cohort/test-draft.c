@@ -299,7 +299,7 @@ static void test_odd_names(Fixture *f, gconstpointer data) {
     check(f, "\xc3\xbc \xe6\x97\xa5", 0, RMIL_SPLIT_NONE, NULL);
     check(f, "comma, \"quote\"", 0, RMIL_SPLIT_NONE, NULL);
     g_assert_nonnull(strstr(f->told->str, "cancer/caf\xef\xbf\xbd.svs: left out, because its name is not UTF-8: rename it"));
-    g_assert_nonnull(strstr(f->told->str, "cancer/ a.svs: left out, because its name begins or ends with a blank"));
+    g_assert_nonnull(strstr(f->told->str, "cancer/ a.svs: left out, because its name begins or ends with a space"));
     g_assert_nonnull(strstr(f->told->str, "break.svs: left out, because its name has a backslash or a control character"));
     g_autofree char *stem = g_strnfill(220, 'n'), *file = g_strconcat("cancer/", stem, ".svs", NULL);
     put(f, file, "");

@@ -307,7 +307,7 @@ static void test_no_site(void) {
     g_autoptr(RmilCohort) whole = read_text("slide,label,site\na.svs,0,x\nc.svs,,\n", TRUE), some = read_text(text, TRUE),
                           usual = read_text(text, FALSE);
     g_assert_null(whole->notes[0]);
-    g_assert_true(g_str_has_suffix(some->notes[0], ": 2 slides have no site (line 3, …): there, only patients are kept whole"));
+    g_assert_true(g_str_has_suffix(some->notes[0], ": 2 slides have no site (line 3, …): for these, only patients are kept together"));
     g_assert_null(usual->notes[1]);
 }
 

@@ -103,9 +103,9 @@ static void test_bad_classes(void) {
     const struct {
         const char *cells, *message;
     } cases[] = {
-        {"Tumor|normal|TUMOR", "line 4: label \"TUMOR\" and \"Tumor\" (line 2) differ only in case or blanks: write one of them"},
-        {"lung adeno|b|lung  adeno", "line 4: label \"lung  adeno\" and \"lung adeno\" (line 2) differ only in case or blanks"},
-        {"tumor|tumor\u00a0", "(line 2) differ only in case or blanks"},
+        {"Tumor|normal|TUMOR", "line 4: label \"TUMOR\" and \"Tumor\" (line 2) differ only in case or spaces: use one of them"},
+        {"lung adeno|b|lung  adeno", "line 4: label \"lung  adeno\" and \"lung adeno\" (line 2) differ only in case or spaces"},
+        {"tumor|tumor\u00a0", "(line 2) differ only in case or spaces"},
         {"0|1|tumor", "line 4: label is \"tumor\", but on line 2 it is \"0\": write all classes as words, or all as numbers"},
         {"tumor|1", "line 3: label is \"1\", but on line 2 it is \"tumor\""},
         {many->str,

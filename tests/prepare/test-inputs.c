@@ -53,7 +53,7 @@ static void test_dicom(void) {
     g_assert_cmpint(cohort->count, ==, 2);
     g_assert_cmpstr(cohort->rows[0].id, ==, "0");
     g_assert_cmpstr(cohort->rows[1].id, ==, "2");
-    g_assert_true(said(heard.warnings, "2 DICOM files are passed over, because another file of the same slide is taken"));
+    g_assert_true(said(heard.warnings, "2 DICOM files are skipped, because another file of the same slide is used"));
 }
 
 /* What was given, without a table, through the whole. */

@@ -307,7 +307,7 @@ static void test_refused(void) {
     g_assert_true(rmil_work_read(work, table, &error));
     g_assert_true(rmil_work_tile(work, &error) && rmil_work_encode(work, &error)); /* no slide ends the others */
     g_assert_cmpint(heard.problems->len, ==, 1);
-    g_assert_true(said(heard.warnings, "tiles of 128 px at 0.5 µm per pixel are read with 224 px"));
+    g_assert_true(said(heard.warnings, "tiles of 128 px at 0.5 µm per pixel are read as 224 px"));
     options.encoder = g_strdup("none such");
     g_autoptr(RmilWork) named = begin(into, &options);
     g_assert_false(rmil_work_encode(named, &error));

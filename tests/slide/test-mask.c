@@ -285,7 +285,7 @@ static void test_black(void) {
         picture_fill(picture, 1530, 0, 518, 1536, 0);
         picture_fill(picture, 0, 1200, 2048, 336, 0);
         g_autoptr(RmilMask) mask = mask_of(folder, picture, compressions[k]);
-        expect_warning(mask, "of it is pure black and is taken as not scanned");
+        expect_warning(mask, "of it is pure black and counts as not scanned");
         g_assert_cmpint(ABS(mask->upper - whole->upper), <=, 10);
         for (int64_t i = 0; i < mask->width * mask->height; i++)
             g_assert_cmpint(mask->tissue[i], ==, is_tissue(i % mask->width * 16, i / mask->width * 16));

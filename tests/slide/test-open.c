@@ -307,10 +307,10 @@ static void test_mirax(void) {
     }
     g_autofree char *thumbnail = make_image(folder, "lost.jpg", picture), *lost = g_build_filename(folder, "lost.mrxs", NULL);
     g_assert_cmpint(g_rename(thumbnail, lost), ==, 0);
-    assert_fails(lost, RMIL_ERROR_FORMAT, "lost/ that holds them is missing");
+    assert_fails(lost, RMIL_ERROR_FORMAT, "lost/ that contains them is missing");
     g_autofree char *lost_folder = g_build_filename(folder, "lost", NULL), *lost_link = g_build_filename(folder, "to-lost.mrxs", NULL);
     g_assert_cmpint(symlink("lost.mrxs", lost_link), ==, 0);
-    assert_fails(lost_link, RMIL_ERROR_FORMAT, "lost/ that holds them is missing");
+    assert_fails(lost_link, RMIL_ERROR_FORMAT, "lost/ that contains them is missing");
     g_assert_cmpint(g_mkdir(lost_folder, 0755), ==, 0);
     assert_fails(lost, RMIL_ERROR_FORMAT, "lacks Slidedat.ini");
 }

@@ -206,7 +206,7 @@ static void test_returned(void) {
     study.fingerprint = "without d";
     study.left_out = "c\nd";
     g_assert_null(rmil_record_open(path, &study, planned, 3, &error));
-    test_error(&error, RMIL_ERROR_DATA, "holds runs on slides that cannot be read now (d)");
+    test_error(&error, RMIL_ERROR_DATA, "contains runs on slides that cannot be read now (d)");
     study.left_out = "c";
     g_assert_null(rmil_record_open(path, &study, planned, 3, &error));
     test_error(&error, RMIL_ERROR_DATA, "another cohort");

@@ -445,11 +445,12 @@ static void test_unguided(void) {
     load();
     check_said("abmil", -1, NULL);
     for (int label = -1; label <= 0; label++) { /* no labels; labels of 0 */
-        check_said("rank", label, "none of the 7 positive training slides has an annotated patch. It trains as abmil without a guide");
-        check_said("induction", label, "induction has nothing to follow: none of the 7");
-        check_said("ds-rank", label, "It trains as dsmil without a guide");
-        check_said("rank-anchor", label, "It trains as abmil without a guide, except for its anchor");
-        check_said("evenness", label, "evenness has no lesion to follow: none of the 7 positive training slides");
+        check_said("rank", label,
+                   "none of the 7 positive training slides has an annotated patch. The model trains as abmil does without a guide");
+        check_said("induction", label, "guide induction has no effect: none of the 7");
+        check_said("ds-rank", label, "The model trains as dsmil does without a guide");
+        check_said("rank-anchor", label, "The model trains as abmil does without a guide, except for its anchor");
+        check_said("evenness", label, "guide evenness has no annotated lesions to learn from: none of the 7 positive training slides");
     }
     check_said("rank", 1, "on all 7 annotated positive training slides every patch is annotated");
     check_said("induction", 1, NULL);

@@ -177,7 +177,7 @@ static void test_broken(void) {
     refused(image, label, RMIL_ERROR_FORMAT, LABELS ": byte 4: has 199 labels, but ");
     g_byte_array_set_size(label, 8);
     label->data[7] = 0;
-    refused(image, label, RMIL_ERROR_FORMAT, LABELS ": byte 4: says that it is empty: download the file again");
+    refused(image, label, RMIL_ERROR_FORMAT, LABELS ": byte 4: states that it is empty: download the file again");
     g_autoptr(GByteArray) without = labels();
     for (int i = 0; i < COUNT; i++)
         if (without->data[8 + i] == 8) without->data[8 + i] = 1;
