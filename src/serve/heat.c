@@ -10,10 +10,20 @@
 enum { TOP = 24 }; /* most attended patches that are named */
 
 /* -- patches ------------------------------------------------------------------------------------------------------------------------- */
+static char *features_path(const RmilWork *work, int64_t row) {
+    const char *given = work->cohort->rows[row].features;
+    return given ? g_strdup(given) : work->folder ? rmil_work_features(work, row) : NULL;
+}
+
+gboolean rmil_heat_has_bag(RmilDesk *desk, int64_t row) {
+    g_autofree char *path = features_path(desk->work, row);
+    return path && g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
 RmilBag *rmil_heat_bag(RmilDesk *desk, int64_t row, gboolean features, GError **error) {
     const RmilWork *work = desk->work;
     const RmilCohortRow *given = &work->cohort->rows[row];
-    g_autofree char *path = given->features ? g_strdup(given->features) : work->folder ? rmil_work_features(work, row) : NULL;
+    g_autofree char *path = features_path(work, row);
     RmilBagSetOptions load;
     rmil_bag_set_options_init(&load);
     if (desk->options.training && !rmil_train_options_load(desk->options.training, &load, error)) return NULL;
@@ -113,7 +123,7 @@ JsonNode *rmil_heat_list(RmilDesk *desk) {
         const char *title = method ? method->title : trained->run->method;
         const int64_t n = runs_of(shelf, trained->run->method);
         g_autofree char *mean = g_strdup_printf("%s, mean of %" G_GINT64_FORMAT " models", title, n),
-                        *one = g_strdup_printf("%s, %s", title, strchr(trained->folder, '/') + 1);
+                        *one = g_strdup_printf("%s, model %s alone", title, strchr(trained->folder, '/') + 1);
         if (!last || strcmp(last, trained->run->method) != 0) add_heat(list, trained->run->method, n > 1 ? mean : title);
         if (n > 1) add_heat(list, trained->folder, one);
         last = trained->run->method;

@@ -119,6 +119,7 @@ GBytes *rmil_tiles_mask(struct RmilTiles *tiles, int64_t row, GError **error);
 /* -- heat.c ---------------------------------------------------------------------------------------------------------------------------- */
 /* The features of a row; NULL: it has none. Free with rmil_bag_free. */
 RmilBag *rmil_heat_bag(RmilDesk *desk, int64_t row, gboolean features, GError **error);
+gboolean rmil_heat_has_bag(RmilDesk *desk, int64_t row); /* is there a file of features? */
 JsonNode *rmil_heat_patches(RmilDesk *desk, int64_t row, GError **error);
 /* name: "rank" (the mean of the models that tested the slide, else of all), "rank/0" (one), "now" (the last quick training). */
 JsonNode *rmil_heat_get(RmilDesk *desk, int64_t row, const char *name, GError **error);

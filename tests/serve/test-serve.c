@@ -366,7 +366,8 @@ static void test_foreign(void) {
     served_start(served);
     g_auto(Answer) a = {0};
     ask(served, &a, "GET", "slide/plain/outlines", NULL, NULL);
-    g_assert_nonnull(answer_text(&a, "from"));
+    g_assert_cmpstr(answer_text(&a, "from"), ==, "own.xml"); /* as the table names it */
+    g_assert_cmpstr(answer_text(&a, "file"), ==, "annotations/plain.geojson");
     JsonArray *features = json_node_get_array(answer_get(&a, "collection.features"));
     g_assert_cmpuint(json_array_get_length(features), ==, 1);
     g_autofree char *etag = g_strdup(answer_text(&a, "etag")), *collection = json_to_string(answer_get(&a, "collection"), FALSE),

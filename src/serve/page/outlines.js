@@ -34,13 +34,17 @@ export function moved(coordinates, dx, dy) {
 export class Outlines {
     /* changed(): the features are others now. saved(): so is the file. */
     constructor(id, changed, saved) {
-        Object.assign(this, {id, changed, saved, features: [], undone: [], done: [], busy: false, again: false, shift: [0, 0]});
+        Object.assign(this, {id, changed, saved, features: [], undone: [], done: [], trained: [], busy: false, again: false, shift: [0, 0]});
     }
 
     async load() {
-        this.take(await api.outlines(this.id));
-        this.done = [];
-        this.undone = [];
+        this.replace(await api.outlines(this.id));
+    }
+
+    /* By what another program or tab wrote: that is not ours to undo. */
+    replace(reply) {
+        this.take(reply);
+        Object.assign(this, {done: [], undone: [], trained: [reply.collection.features]});
         this.changed();
     }
 
@@ -115,6 +119,17 @@ export class Outlines {
         return this.save();
     }
 
+    /* A training begins with them as they are; undone, they are those of the training before, or as they were found. */
+    mark() {
+        this.trained.push(this.features);
+    }
+
+    undoTraining() {
+        if (this.trained.length > 1) this.trained.pop();
+        const before = this.trained.at(-1);
+        return before && JSON.stringify(before) !== JSON.stringify(this.features) ? this.set(before) : null;
+    }
+
     undo() {
         return this.step(this.done, this.undone);
     }
@@ -168,10 +183,7 @@ export class Outlines {
         if (this.busy) return;
         const reply = await api.outlines(this.id);
         if (reply.etag === this.etag || this.busy) return;
-        this.take(reply);
-        this.done = [];
-        this.undone = [];
-        this.changed();
+        this.replace(reply);
         say(`${reply.file} was changed elsewhere; this is how it is now.`);
     }
 }

@@ -77,6 +77,16 @@ export function makeViewer(where, info) {
     return map;
 }
 
+/* `change` gives the map another size: its centre stays. Bounds wait, as Leaflet would begin to move into them while it does not know where it is. */
+export function resize(map, change) {
+    const centre = map.getCenter(), zoom = map.getZoom(), bounds = map.options.maxBounds;
+    change();
+    map.setMaxBounds(null);
+    map.invalidateSize({animate: false, pan: false});
+    map.setView(centre, zoom, {reset: true});
+    map.setMaxBounds(bounds);
+}
+
 /* Two maps that show the same place. Gives what ends it. */
 export function move(a, b) {
     let own = false;
