@@ -104,7 +104,7 @@ typedef struct {
     double mpp;         /* 0: not known */
     int deepest;        /* zoom at which a pixel of a tile is one of level 0 */
 } RmilLook;
-struct RmilTiles *rmil_tiles_new(RmilDesk *desk, int64_t bytes);
+struct RmilTiles *rmil_tiles_new(RmilDesk *desk, int64_t bytes, GError **error);
 void rmil_tiles_free(struct RmilTiles *tiles);
 gboolean rmil_tiles_look(struct RmilTiles *tiles, int64_t row, RmilLook *look, GError **error);
 /* JPEG. zoom 0 … deepest; column and row of the tile count from the corner of the scanned area. */
@@ -121,8 +121,9 @@ GBytes *rmil_tiles_mask(struct RmilTiles *tiles, int64_t row, GError **error);
 RmilBag *rmil_heat_bag(RmilDesk *desk, int64_t row, gboolean features, GError **error);
 gboolean rmil_heat_has_bag(RmilDesk *desk, int64_t row); /* is there a file of features? */
 JsonNode *rmil_heat_patches(RmilDesk *desk, int64_t row, GError **error);
-/* name: "rank" (the mean of the models that tested the slide, else of all), "rank/0" (one), "now" (the last quick training). */
-JsonNode *rmil_heat_get(RmilDesk *desk, int64_t row, const char *name, GError **error);
+/* name: "rank" (the mean of the models that tested the slide, else of all), "rank/0" (one), "now" (the last quick training). scores: coloured by scores and not by
+ * attention. */
+JsonNode *rmil_heat_get(RmilDesk *desk, int64_t row, const char *name, gboolean scores, GError **error);
 JsonNode *rmil_heat_list(RmilDesk *desk); /* [{name, title}] */
 
 /* -- overview.c, next.c -------------------------------------------------------------------------------------------------------------- */

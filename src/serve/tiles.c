@@ -2,10 +2,13 @@
 /* Pictures of slides as the page asks for them: tiles, thumbnails, the tissue mask. What was made last is kept, up to so many bytes. */
 #include "serve-private.h"
 
+#include "slide/slide-private.h"
 #include "slide/vips.h"
 
 #include <math.h>
 #include <string.h>
+
+#define MANY_PIXELS 1e6 /* of the file, from which on several threads read them */
 
 typedef enum { OF_TILE, OF_THUMBNAIL, OF_PATCH, OF_MASK } PictureKind;
 
@@ -52,7 +55,8 @@ static void free_kept(gpointer data) {
     g_free(kept);
 }
 
-struct RmilTiles *rmil_tiles_new(RmilDesk *desk, int64_t bytes) {
+struct RmilTiles *rmil_tiles_new(RmilDesk *desk, int64_t bytes, GError **error) {
+    if (!rmil_vips_init(error)) return NULL; /* it takes as long as some tiles: not while somebody waits for the first */
     struct RmilTiles *tiles = g_new0(struct RmilTiles, 1);
     tiles->desk = desk;
     tiles->most = bytes;
@@ -124,7 +128,6 @@ static gboolean lend(struct RmilTiles *tiles, int64_t row, RmilPixelUse use, gpo
     const RmilCohortRow *given = &tiles->desk->work->cohort->rows[row];
     if (!given->slide)
         return rmil_fail(error, RMIL_ERROR_DATA, "%s: the table names only features and no slide, so there is nothing to show", given->id);
-    if (!rmil_vips_init(error)) return FALSE;
     g_mutex_lock(&tiles->lock);
     RmilPixelSlide *slide = rmil_pixel_slides_find(&tiles->slides, given->slide, rmil_work_mpp(tiles->desk->work, row));
     g_mutex_unlock(&tiles->lock);
@@ -152,19 +155,45 @@ gboolean rmil_tiles_look(struct RmilTiles *tiles, int64_t row, RmilLook *look, G
 typedef struct {
     double x, y, downsample;
     int64_t width, height;
+    int threads;
     GBytes *bytes;
 } Rectangle;
+
+/* A band of output rows. */
+typedef struct {
+    RmilSlide *slide;
+    const Rectangle *whole;
+    int64_t rows;
+    uint8_t *rgb;
+} Bands;
+
+static gboolean read_band(int64_t index, int worker, gpointer user, GError **error) {
+    const Bands *b = user;
+    const Rectangle *r = b->whole;
+    const int64_t top = index * b->rows;
+    return rmil_slide_read(b->slide, r->x, r->y + (double)top * r->downsample, r->downsample, r->width, MIN(b->rows, r->height - top),
+                           b->rgb + 3 * top * r->width, error);
+}
+
+/* What is made of many pixels of the file, as the overview of a slide without coarser levels, is read by all threads: the pixels are the
+ * same. */
+static gboolean read_rgb(RmilSlide *slide, const Rectangle *r, int threads, uint8_t *rgb, GError **error) {
+    const double ratio = r->downsample / slide->downsamples[rmil_slide_level(slide, r->downsample)];
+    const int n = (double)(r->width * r->height) * ratio * ratio > MANY_PIXELS ? threads : 1;
+    const Bands bands = {slide, r, (r->height + n - 1) / n, rgb};
+    return rmil_parallel((r->height + bands.rows - 1) / bands.rows, n, read_band, (gpointer)&bands, error);
+}
 
 static gboolean use_rectangle(RmilSlide *slide, gpointer user, GError **error) {
     Rectangle *r = user;
     uint8_t *rgb = rmil_alloc(r->width * r->height, 3, error);
-    if (rgb && rmil_slide_read(slide, r->x, r->y, r->downsample, r->width, r->height, rgb, error))
-        r->bytes = encode(rgb, r->width, r->height, 3, error);
+    if (rgb && read_rgb(slide, r, r->threads, rgb, error)) r->bytes = encode(rgb, r->width, r->height, 3, error);
     rmil_free(rgb);
     return r->bytes != NULL;
 }
 
 static GBytes *read_rectangle(struct RmilTiles *tiles, const Key *key, Rectangle *rectangle, GError **error) {
+    rectangle->threads = tiles->desk->options.threads;
     if (!lend(tiles, key->row, use_rectangle, rectangle, error)) return NULL;
     keep(tiles, key, rectangle->bytes);
     return rectangle->bytes;
@@ -186,6 +215,7 @@ GBytes *rmil_tiles_get(struct RmilTiles *tiles, int64_t row, int zoom, int64_t x
                            downsample,
                            RMIL_TILE_SIDE,
                            RMIL_TILE_SIDE,
+                           1,
                            NULL};
     return read_rectangle(tiles, &key, &rectangle, error);
 }
@@ -202,6 +232,7 @@ GBytes *rmil_tiles_thumbnail(struct RmilTiles *tiles, int64_t row, int side, GEr
                            downsample,
                            MAX((int64_t)(width / downsample), 1),
                            MAX((int64_t)(height / downsample), 1),
+                           1,
                            NULL};
     return read_rectangle(tiles, &key, &rectangle, error);
 }
@@ -214,7 +245,7 @@ GBytes *rmil_tiles_patch(struct RmilTiles *tiles, int64_t row, int64_t x, int64_
         rmil_fail(error, RMIL_ERROR_ARGUMENT, "a patch of %g level-0 px cannot be shown", level0);
         return NULL;
     }
-    Rectangle rectangle = {(double)x, (double)y, level0 / side, side, side, NULL};
+    Rectangle rectangle = {(double)x, (double)y, level0 / side, side, side, 1, NULL};
     return read_rectangle(tiles, &key, &rectangle, error);
 }
 

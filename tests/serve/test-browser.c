@@ -93,7 +93,8 @@ static void test_seams(void) {
     if (!desk_begin()) return;
     desk_slide("n1");
     browser_key(browser, "h", FALSE);
-    const double zooms[] = {2.25, 2.75};
+    desk_do("document.querySelector('.map').style.background = '#000';"); /* which would be seen */
+    const double zooms[] = {1.5, 1.75, 2.25, 2.5, 2.75};
     for (gsize z = 0; z < G_N_ELEMENTS(zooms); z++) {
         desk_look(zooms[z], 256, 256);
         int width, height, wrong = 0;

@@ -35,12 +35,13 @@ export class Pane {
     }
 
     async show(name) {
+        const {by} = this.view;
         this.name = name;
         this.heat = null;
         if (!this.layer || !name) return;
         try {
-            const heat = await api.heat(this.info.id, name);
-            if (this.name !== name) return;
+            const heat = await api.heat(this.info.id, name, by);
+            if (this.name !== name || this.view.by !== by) return;
             this.heat = heat;
             this.layer.setHeat(heat, cohort.colours);
             this.box.dataset.serial = Number(this.box.dataset.serial || 0) + 1;

@@ -12,7 +12,7 @@ import {trainPanel} from './train.js';
 import {at, move, resize} from './viewer.js';
 
 /* What stays from slide to slide. */
-const view = {heat: null, second: '', opacity: 0.55, shown: true, grid: false, outlines: true, tissue: false, name: '', radius: 24};
+const view = {heat: null, second: '', by: 'attention', opacity: 0.55, shown: true, grid: false, outlines: true, tissue: false, name: '', radius: 24};
 
 class SlidePage {
     constructor(main, info, patches, place) {
@@ -160,6 +160,11 @@ class SlidePage {
                     this.showHeat();
                 }),
                 element('label', {}, 'beside it', choice('second heat map', [['', 'nothing'], ...heats], view.second, (name) => this.setSecond(name))),
+                element('label', {}, 'colours', choice('colours', [['attention', 'attention'], ['score', 'score']], view.by, (by) => {
+                    view.by = by;
+                    this.showHeat();
+                    if (this.panes[1]) this.panes[1].show(view.second);
+                })),
                 element('label', {}, 'opacity', opacity)) : '',
             element('section.shown', {}, element('h2', {}, 'Show'), heats.length && patches ? this.tick('shown', 'heat map (H)') : null,
                 patches ? this.tick('grid', 'patch grid (G)') : null, this.tick('outlines', 'outlines (O)'),

@@ -19,14 +19,18 @@ const Tiles = L.TileLayer.extend({
 });
 
 /* Between two whole zooms the edges of tiles fall within pixels of the screen, and the ground would shine through as faint lines: there each
- * tile reaches a little over its neighbours (style.css). At whole zooms tiles are shown as they are. */
+ * tile reaches over its neighbours by a pixel of the screen or more, which no edge can leave open; in whole pixels of the tile, as Chromium rounds
+ * to these. At whole zooms tiles are shown as they are. */
 function closeSeams(map, where, tiles) {
     tiles.on('tileloadstart', ({tile}) => {
         const size = tiles.getTileSize();
         tile.style.width = `calc(${size.x}px + var(--overlap))`;
         tile.style.height = `calc(${size.y}px + var(--overlap))`;
     });
-    const mark = () => where.classList.toggle('between', !Number.isInteger(map.getZoom()));
+    const mark = () => {
+        const zoom = map.getZoom(), shown = 2 ** (zoom - Math.round(zoom)); /* of a tile's pixel on the screen */
+        where.style.setProperty('--overlap', Number.isInteger(zoom) ? '0px' : Math.ceil(1 / shown) + 'px');
+    };
     map.on('zoomend', mark);
     map.whenReady(mark);
 }
