@@ -8,8 +8,6 @@
 #include <math.h>
 #include <string.h>
 
-#define MANY_PIXELS 1e6 /* of the file, from which on several threads read them */
-
 typedef enum { OF_TILE, OF_THUMBNAIL, OF_PATCH, OF_MASK } PictureKind;
 
 /* Which picture. A thumbnail's side is `zoom`; a patch's side on level 0, in 64ths of a pixel, is `extent`. */
@@ -155,45 +153,19 @@ gboolean rmil_tiles_look(struct RmilTiles *tiles, int64_t row, RmilLook *look, G
 typedef struct {
     double x, y, downsample;
     int64_t width, height;
-    int threads;
     GBytes *bytes;
 } Rectangle;
-
-/* A band of output rows. */
-typedef struct {
-    RmilSlide *slide;
-    const Rectangle *whole;
-    int64_t rows;
-    uint8_t *rgb;
-} Bands;
-
-static gboolean read_band(int64_t index, int worker, gpointer user, GError **error) {
-    const Bands *b = user;
-    const Rectangle *r = b->whole;
-    const int64_t top = index * b->rows;
-    return rmil_slide_read(b->slide, r->x, r->y + (double)top * r->downsample, r->downsample, r->width, MIN(b->rows, r->height - top),
-                           b->rgb + 3 * top * r->width, error);
-}
-
-/* What is made of many pixels of the file, as the overview of a slide without coarser levels, is read by all threads: the pixels are the
- * same. */
-static gboolean read_rgb(RmilSlide *slide, const Rectangle *r, int threads, uint8_t *rgb, GError **error) {
-    const double ratio = r->downsample / slide->downsamples[rmil_slide_level(slide, r->downsample)];
-    const int n = (double)(r->width * r->height) * ratio * ratio > MANY_PIXELS ? threads : 1;
-    const Bands bands = {slide, r, (r->height + n - 1) / n, rgb};
-    return rmil_parallel((r->height + bands.rows - 1) / bands.rows, n, read_band, (gpointer)&bands, error);
-}
 
 static gboolean use_rectangle(RmilSlide *slide, gpointer user, GError **error) {
     Rectangle *r = user;
     uint8_t *rgb = rmil_alloc(r->width * r->height, 3, error);
-    if (rgb && read_rgb(slide, r, r->threads, rgb, error)) r->bytes = encode(rgb, r->width, r->height, 3, error);
+    if (rgb && rmil_slide_read_rough(slide, r->x, r->y, r->downsample, r->width, r->height, rgb, error))
+        r->bytes = encode(rgb, r->width, r->height, 3, error);
     rmil_free(rgb);
     return r->bytes != NULL;
 }
 
 static GBytes *read_rectangle(struct RmilTiles *tiles, const Key *key, Rectangle *rectangle, GError **error) {
-    rectangle->threads = tiles->desk->options.threads;
     if (!lend(tiles, key->row, use_rectangle, rectangle, error)) return NULL;
     keep(tiles, key, rectangle->bytes);
     return rectangle->bytes;
@@ -215,7 +187,6 @@ GBytes *rmil_tiles_get(struct RmilTiles *tiles, int64_t row, int zoom, int64_t x
                            downsample,
                            RMIL_TILE_SIDE,
                            RMIL_TILE_SIDE,
-                           1,
                            NULL};
     return read_rectangle(tiles, &key, &rectangle, error);
 }
@@ -232,7 +203,6 @@ GBytes *rmil_tiles_thumbnail(struct RmilTiles *tiles, int64_t row, int side, GEr
                            downsample,
                            MAX((int64_t)(width / downsample), 1),
                            MAX((int64_t)(height / downsample), 1),
-                           1,
                            NULL};
     return read_rectangle(tiles, &key, &rectangle, error);
 }
@@ -245,7 +215,7 @@ GBytes *rmil_tiles_patch(struct RmilTiles *tiles, int64_t row, int64_t x, int64_
         rmil_fail(error, RMIL_ERROR_ARGUMENT, "a patch of %g level-0 px cannot be shown", level0);
         return NULL;
     }
-    Rectangle rectangle = {(double)x, (double)y, level0 / side, side, side, 1, NULL};
+    Rectangle rectangle = {(double)x, (double)y, level0 / side, side, side, NULL};
     return read_rectangle(tiles, &key, &rectangle, error);
 }
 
