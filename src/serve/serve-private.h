@@ -98,7 +98,7 @@ gboolean rmil_outlines_labels(RmilDesk *desk, int64_t row, const RmilBag *bag, u
 JsonNode *rmil_brush(JsonNode *request, GError **error);
 
 /* -- tiles.c --------------------------------------------------------------------------------------------------------------------------- */
-enum { RMIL_TILE_SIDE = 256 };
+enum { RMIL_TILE_SIDE = 256, RMIL_TILE_OVER = 2 }; /* over: pixels of its neighbours that a tile has at its right and below */
 typedef struct {
     RmilSlideInfo info; /* its texts are not there */
     double mpp;         /* 0: not known */
@@ -107,7 +107,7 @@ typedef struct {
 struct RmilTiles *rmil_tiles_new(RmilDesk *desk, int64_t bytes, GError **error);
 void rmil_tiles_free(struct RmilTiles *tiles);
 gboolean rmil_tiles_look(struct RmilTiles *tiles, int64_t row, RmilLook *look, GError **error);
-/* JPEG. zoom 0 … deepest; column and row of the tile count from the corner of the scanned area. */
+/* JPEG of RMIL_TILE_SIDE + RMIL_TILE_OVER px a side. zoom 0 … deepest; column and row of the tile count from the corner of the scanned area. */
 GBytes *rmil_tiles_get(struct RmilTiles *tiles, int64_t row, int zoom, int64_t x, int64_t y, GError **error);
 /* The whole scanned area in at most `side` px a side. */
 GBytes *rmil_tiles_thumbnail(struct RmilTiles *tiles, int64_t row, int side, GError **error);

@@ -185,9 +185,12 @@ GBytes *rmil_tiles_get(struct RmilTiles *tiles, int64_t row, int zoom, int64_t x
     Rectangle rectangle = {(double)look.info.bounds_x + (double)x * side,
                            (double)look.info.bounds_y + (double)y * side,
                            downsample,
-                           RMIL_TILE_SIDE,
-                           RMIL_TILE_SIDE,
+                           RMIL_TILE_SIDE + RMIL_TILE_OVER,
+                           RMIL_TILE_SIDE + RMIL_TILE_OVER,
                            NULL};
+    made = read_rectangle(tiles, &key, &rectangle, NULL);
+    if (made) return made;
+    rectangle.width = rectangle.height = RMIL_TILE_SIDE; /* what is broken may be the neighbour alone */
     return read_rectangle(tiles, &key, &rectangle, error);
 }
 

@@ -225,6 +225,18 @@ static void test_tabs(void) {
     browser_switch(browser, first);
     browser_wait(browser, "document.querySelector('.maps').dataset.outlines === '0'");
     browser_wait(browser, "document.getElementById('message').textContent.includes('changed elsewhere')");
+    /* half a file, as while another program writes it: what it says is told, nothing goes over it, and it is shown once it is whole */
+    g_free(test_file(folder, "annotations/p5.geojson", "{\"type\":\"FeatureColl"));
+    browser_wait(browser, "document.querySelector('.outlines .bad').textContent.includes('not well-formed JSON')");
+    browser_drag(browser, a, 2);
+    browser_wait(browser, "document.getElementById('message').textContent.includes('Mend or remove that file first')");
+    g_autofree char *kept = test_bytes(folder, "annotations/p5.geojson", NULL);
+    g_assert_cmpstr(kept, ==, "{\"type\":\"FeatureColl");
+    g_free(test_file(folder, "annotations/p5.geojson", "{\"type\":\"FeatureCollection\",\"features\":[]}"));
+    browser_wait(browser, "!document.querySelector('.outlines .bad')");
+    browser_drag(browser, a, 2);
+    desk_saved(1);
+    g_free(browser_console(browser));
 }
 
 /* -- what is trained --------------------------------------------------------------------------------------------------------------------------- */

@@ -64,6 +64,10 @@ static void test_keys(void) {
     desk_choose("order", "id");
     desk_choose("set", "test"); /* n7 n8 p7 p8 */
     browser_wait(browser, "document.querySelectorAll('.card').length === 4");
+    desk_go("#slide/%E0%A4%A"); /* no text */
+    browser_wait(browser, "document.querySelectorAll('.card').length === 16");
+    desk_choose("order", "id");
+    desk_choose("set", "test");
     desk_do("document.querySelector('.card[data-id=n8]').focus();");
     browser_key(browser, ENTER, FALSE);
     browser_wait(browser, "document.querySelector('.map').dataset.heat && document.querySelector('h1').textContent === 'n8'");
@@ -120,13 +124,23 @@ static void test_classes(void) {
     browser_wait(browser, "document.querySelector('dialog[open] input')");
     desk_do(
         "document.querySelector('dialog input').value = '<img src=x onerror=\"window.bad = 1\"> & co'; document.querySelector('dialog .main').click();");
-    browser_wait(browser, "document.querySelector('.warning') && document.querySelector('.warning').textContent.includes('& co')");
-    expect_part("document.querySelector('.warning').textContent", "annotations/n5.geojson: no annotation is in a lesion group");
+    browser_wait(browser, "[...document.querySelectorAll('.warning')].some((one) => one.textContent.includes('& co'))");
+    expect_part("document.querySelector('.outlines').textContent", "annotations/n5.geojson: no annotation is in a lesion group");
     g_assert_cmpfloat(browser_number(browser, "document.querySelectorAll('.side img').length + Number(Boolean(window.bad))"), ==, 0);
     desk_choose("class of this outline", "Tumor");
     desk_saved(1);
     g_autoptr(RmilRegion) region = desk_region("annotations/n5.geojson");
     g_assert_cmpfloat(rmil_region_area(region), >, 100);
+    expect_part("document.querySelector('.outlines').innerText", "nothing is trained on its outlines"); /* its label is negative */
+    /* numbers of a legend do not lie upon each other, by score, which has more of them, either */
+    desk_choose("colours", "score");
+    browser_wait(browser, "[...document.querySelectorAll('.legend')].every((one) => one.textContent.includes('percentile'))");
+    g_assert_cmpfloat(
+        browser_number(browser,
+                       "[...document.querySelectorAll('.legend .ticks')].filter((ticks) => [...ticks.children].some((one, i, all) => i && "
+                       "one.getBoundingClientRect().left < all[i - 1].getBoundingClientRect().right)).length"),
+        ==, 0);
+    desk_choose("colours", "attention");
     /* one map again: it shows the same place */
     const double before = centre("lng");
     desk_choose("second heat map", "");

@@ -21,7 +21,7 @@ function walk(id) {
     const ids = listed(id);
     const link = (step, text, title) => element('a.step', {href: addressOf(neighbour(id, step)), title, 'aria-label': title}, text);
     return element('nav.walk', {'aria-label': 'slides'}, link(-1, '‹', 'the slide before (Shift+N)'), element('h1', {}, id),
-        link(1, '›', 'next slide (N)'), element('span.hint', {}, `${ids.indexOf(id) + 1} of ${ids.length}`));
+        link(1, '›', 'next slide (N)'), element('span.hint', {}, ids.includes(id) ? `${ids.indexOf(id) + 1} of ${ids.length}` : ''));
 }
 
 function head(id) {
@@ -36,11 +36,20 @@ function head(id) {
     document.title = id === null ? 'rankmil view' : `${id} · rankmil view`;
 }
 
+/* A slide's id; null: all slides, also where the address is no text. */
+function idOf(text) {
+    try {
+        return text === undefined ? null : decodeURIComponent(text);
+    } catch (error) {
+        return null;
+    }
+}
+
 function route() {
     leave();
     const [, id, at] = location.hash.match(/^#slide\/([^@]*)(?:@(.*))?$/) || [];
     const before = here;
-    here = id === undefined ? null : decodeURIComponent(id);
+    here = idOf(id);
     head(here);
     say('');
     leave = here === null ? showTable(main, before) : showSlide(main, here, at ? at.split(',').map(Number) : null);

@@ -9,6 +9,7 @@ import {excludes} from './outlines.js';
 import {PatchLayer} from './patches.js';
 import {at, makeViewer} from './viewer.js';
 
+const RAMP = 180; /* px of the legend's colours */
 export const LESION = '#e4322b', EXCLUSION = '#3b6fe0';
 
 /* What the models say, in words: "positive 0.93", "risk −1.20". */
@@ -55,15 +56,27 @@ export class Pane {
     showLegend() {
         const {heat, legend} = this;
         const title = (cohort.heats.find((one) => one.name === this.name) || {title: this.name}).title;
-        const ramp = element('canvas', {width: 160, height: 10});
+        const ramp = element('canvas', {width: RAMP, height: 10});
         const context = ramp.getContext('2d');
-        for (let x = 0; x < 160; x++) {
-            context.fillStyle = cohort.colours[Math.round(x / 159 * 255)];
+        for (let x = 0; x < RAMP; x++) {
+            context.fillStyle = cohort.colours[Math.round(x / (RAMP - 1) * 255)];
             context.fillRect(x, 0, 1, 10);
         }
         legend.replaceChildren(element('b', {}, title), element('span', {}, `says ${words(heat)}`), ramp,
             element('.ticks', {}, heat.ticks.map((tick) => element('span', {'data-at': tick.at}, tick.text))), element('span', {}, heat.label));
-        for (const tick of legend.querySelectorAll('.ticks span')) tick.style.left = tick.dataset.at * 160 + 'px';
+        this.placeTicks([...legend.querySelectorAll('.ticks span')]);
+    }
+
+    /* Where they belong; the last is kept, and of the others those that have room. */
+    placeTicks(ticks) {
+        for (const tick of ticks) tick.style.left = tick.dataset.at * RAMP + 'px';
+        const last = ticks.at(-1), end = last ? last.getBoundingClientRect().left : 0;
+        let taken = -Infinity;
+        for (const tick of ticks) {
+            const {left, right} = tick.getBoundingClientRect();
+            if (tick !== last && (left < taken || right + 4 > end)) tick.remove();
+            else taken = right + 4;
+        }
     }
 
     /* What it says of a patch, and a frame around it; −1: of none. */
@@ -95,6 +108,7 @@ export class Pane {
         if (!view.tissue && this.tissue) this.tissue.remove();
         if (!view.tissue) this.tissue = null;
         this.legend.hidden = !view.shown;
+        if (view.shown && this.heat) this.showLegend(); /* ticks have a size only where they are seen */
     }
 
     go(x, y, side) {

@@ -4,7 +4,7 @@ import * as api from './api.js';
 import {cohort, find, hear, suggestions} from './cohort.js';
 import {choice, element, number, say, taken} from './dom.js';
 import {Drawing, tools} from './draw.js';
-import {Outlines} from './outlines.js';
+import {excludes, Outlines} from './outlines.js';
 import {classChoice, outlineList, summary} from './outline-list.js';
 import {Pane} from './pane.js';
 import {said, truth} from './table.js';
@@ -31,7 +31,7 @@ class SlidePage {
         this.showHeat();
         this.outlines.load().catch((error) => say(error.message, 'bad'));
         this.ends = [
-            hear('outlines', (ids) => ids.includes(info.id) && this.outlines.look()),
+            hear('outlines', (ids) => ids.includes(info.id) && this.outlines.look().catch((error) => say(error.message, 'bad'))),
             hear('overview', () => this.fillFacts()),
             hear('trained', () => this.trained()),
             hear('kept', () => this.kept()),
@@ -262,15 +262,23 @@ class SlidePage {
 
     fillOutlines(list) {
         const {outlines} = this, there = outlines.there, held = document.activeElement.closest('.one');
-        const state = outlines.busy ? 'saving …' : outlines.failed ? 'not saved' : there ? 'saved' : '';
-        this.outlineBox.replaceChildren(...[element('h2', {}, 'Outlines'), element('p', {}, summary(list, there), ' ', element('span.hint.state', {}, state)),
+        const state = outlines.unreadable ? '' : outlines.busy ? 'saving …' : outlines.failed ? 'not saved' : there ? 'saved' : '';
+        this.outlineBox.replaceChildren(...[element('h2', {}, 'Outlines'), element('p', {}, outlines.unreadable && !list.length ? '' : summary(list, there), ' ', element('span.hint.state', {}, state)),
             outlineList(this, list),
-            !cohort.readOnly && !list.length && element('p', {}, element('button.nothing', {disabled: there, onclick: () => outlines.nothing(),
+            outlines.unreadable && element('p.bad', {}, outlines.unreadable),
+            this.teachesNothing(list) && element('p.warning', {}, 'The table says that there is no lesion on this slide, so nothing is trained on its outlines.'),
+            !cohort.readOnly && !list.length && !outlines.unreadable && element('p', {}, element('button.nothing', {disabled: there, onclick: () => outlines.nothing(),
                 title: 'the whole slide was looked at, and no lesion is on it'}, 'Negative: nothing here')),
             outlines.from && element('p.hint', {}, `Shown from ${outlines.from}.`, cohort.readOnly ? '' : ` What you draw is saved as ${outlines.file}, which the table then names.`),
             ...(outlines.warnings || []).map((warning) => element('p.warning', {}, warning))].filter(Boolean));
         const again = held && this.outlineBox.querySelector(`.one[data-index="${held.dataset.index}"]`);
         if (again) again.focus();
+    }
+
+    /* Lesions outlined on a slide of the class without any. */
+    teachesNothing(list) {
+        const slide = find(this.info.id);
+        return cohort.task.negative && slide && slide.class !== undefined && !slide.lesion && list.some((one) => !excludes(one.name));
     }
 
     saved() {

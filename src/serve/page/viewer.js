@@ -18,21 +18,12 @@ const Tiles = L.TileLayer.extend({
     },
 });
 
-/* Between two whole zooms the edges of tiles fall within pixels of the screen, and the ground would shine through as faint lines: there each
- * tile reaches over its neighbours by a pixel of the screen or more, which no edge can leave open; in whole pixels of the tile, as Chromium rounds
- * to these. At whole zooms tiles are shown as they are. */
-function closeSeams(map, where, tiles) {
+/* Between two whole zooms the edges of tiles fall within pixels of the screen, and the ground would shine through as faint lines. So a tile has some
+ * pixels of its neighbours, too, and reaches over them. */
+function closeSeams(tiles, info) {
     tiles.on('tileloadstart', ({tile}) => {
-        const size = tiles.getTileSize();
-        tile.style.width = `calc(${size.x}px + var(--overlap))`;
-        tile.style.height = `calc(${size.y}px + var(--overlap))`;
+        tile.style.width = tile.style.height = info.tile + info.over + 'px';
     });
-    const mark = () => {
-        const zoom = map.getZoom(), shown = 2 ** (zoom - Math.round(zoom)); /* of a tile's pixel on the screen */
-        where.style.setProperty('--overlap', Number.isInteger(zoom) ? '0px' : Math.ceil(1 / shown) + 'px');
-    };
-    map.on('zoomend', mark);
-    map.whenReady(mark);
 }
 
 /* A round number of µm (or of pixels, where a slide does not say its resolution) and how large a pixel is shown. */
@@ -73,7 +64,7 @@ export function makeViewer(where, info) {
     new ScaleBar({mpp: info.mpp, deepest: info.deepest}).addTo(map);
     const tiles = new Tiles('', {id: info.id, tileSize: info.tile, minZoom: 0, maxZoom: info.deepest + 2, minNativeZoom: 0, maxNativeZoom: info.deepest, bounds,
         noWrap: true, keepBuffer: 4, updateWhenZooming: false});
-    closeSeams(map, where, tiles);
+    closeSeams(tiles, info);
     tiles.addTo(map);
     map.fitBounds(bounds, {animate: false});
     where.slide = info; /* for tests: what is shown, and where */
