@@ -94,9 +94,11 @@ export function trainPanel(page) {
         bar.hidden = idle;
         if (loop.total) bar.value = loop.done / loop.total;
         else bar.removeAttribute('value');
+        const news = loop.result && String(loop.result.serial) !== box.dataset.serial;
         box.dataset.serial = loop.result ? loop.result.serial : '';
         result.replaceChildren(...loop.result ? [quickOutcome(loop.result, page.info.id),
             loop.undo ? element('button', {title: 'the model of before, and the outlines that it was trained with', onclick: undo}, 'Undo this training') : ''] : []);
+        if (news && box.isConnected) box.scrollIntoView({block: 'nearest'}); /* what it changed is seen */
     }
     box.append(element('h2', {}, 'Train'), choice('method', cohort.methods.map((method) => [method.name, method.title]), chosen.method, (name) => chosen.method = name),
         element('p', {}, button, element('label', {title: cohort.live ? 'view was started with --live' : null}, live, 'after each change')), bar, state, result, exact);
