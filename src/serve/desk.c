@@ -78,9 +78,9 @@ RmilDesk *rmil_desk_new(const RmilServeOptions *options, GError **error) {
     desk->version = 1;
     g_mutex_init(&desk->lock);
     g_mutex_init(&desk->saving);
-    desk->tiles = rmil_tiles_new(desk, TILE_BYTES);
+    desk->tiles = rmil_tiles_new(desk, TILE_BYTES, error);
     index_rows(desk);
-    if (options->folder && !rmil_desk_reopen(desk, error)) {
+    if (!desk->tiles || (options->folder && !rmil_desk_reopen(desk, error))) {
         rmil_desk_free(desk);
         return NULL;
     }

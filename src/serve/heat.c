@@ -10,10 +10,20 @@
 enum { TOP = 24 }; /* most attended patches that are named */
 
 /* -- patches ------------------------------------------------------------------------------------------------------------------------- */
+static char *features_path(const RmilWork *work, int64_t row) {
+    const char *given = work->cohort->rows[row].features;
+    return given ? g_strdup(given) : work->folder ? rmil_work_features(work, row) : NULL;
+}
+
+gboolean rmil_heat_has_bag(RmilDesk *desk, int64_t row) {
+    g_autofree char *path = features_path(desk->work, row);
+    return path && g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
 RmilBag *rmil_heat_bag(RmilDesk *desk, int64_t row, gboolean features, GError **error) {
     const RmilWork *work = desk->work;
     const RmilCohortRow *given = &work->cohort->rows[row];
-    g_autofree char *path = given->features ? g_strdup(given->features) : work->folder ? rmil_work_features(work, row) : NULL;
+    g_autofree char *path = features_path(work, row);
     RmilBagSetOptions load;
     rmil_bag_set_options_init(&load);
     if (desk->options.training && !rmil_train_options_load(desk->options.training, &load, error)) return NULL;
@@ -113,7 +123,7 @@ JsonNode *rmil_heat_list(RmilDesk *desk) {
         const char *title = method ? method->title : trained->run->method;
         const int64_t n = runs_of(shelf, trained->run->method);
         g_autofree char *mean = g_strdup_printf("%s, mean of %" G_GINT64_FORMAT " models", title, n),
-                        *one = g_strdup_printf("%s, %s", title, strchr(trained->folder, '/') + 1);
+                        *one = g_strdup_printf("%s, model %s alone", title, strchr(trained->folder, '/') + 1);
         if (!last || strcmp(last, trained->run->method) != 0) add_heat(list, trained->run->method, n > 1 ? mean : title);
         if (n > 1) add_heat(list, trained->folder, one);
         last = trained->run->method;
@@ -145,7 +155,7 @@ static void add_prediction(JsonObject *out, const RmilTask *task, const RmilPred
     rmil_json_put(out, "sd", sd);
 }
 
-static void add_scale(JsonObject *out, const RmilHeatScaling *scale, int64_t count) {
+static void add_scale(JsonObject *out, const RmilHeatScaling *scale, const char *label, int64_t count) {
     JsonArray *colours = json_array_sized_new((guint)count), *ticks = json_array_new();
     for (int64_t i = 0; i < count; i++)
         json_array_add_int_element(colours, isfinite(scale->position[i]) ? (int64_t)(scale->position[i] * 255 + 0.5f) : -1);
@@ -157,7 +167,7 @@ static void add_scale(JsonObject *out, const RmilHeatScaling *scale, int64_t cou
     }
     json_object_set_array_member(out, "colours", colours);
     json_object_set_array_member(out, "ticks", ticks);
-    json_object_set_string_member(out, "label", scale->label);
+    json_object_set_string_member(out, "label", label);
 }
 
 static gboolean add_values(JsonObject *out, const float *attention, const float *scores, int64_t count, GError **error) {
@@ -176,7 +186,7 @@ static gboolean add_values(JsonObject *out, const float *attention, const float 
     return top != NULL;
 }
 
-JsonNode *rmil_heat_get(RmilDesk *desk, int64_t row, const char *name, GError **error) {
+JsonNode *rmil_heat_get(RmilDesk *desk, int64_t row, const char *name, gboolean by_score, GError **error) {
     g_autoptr(RmilShelf) shelf = NULL;
     g_autoptr(RmilQuick) quick = NULL;
     g_autoptr(GPtrArray) models = find_models(desk, row, name, &shelf, &quick, error);
@@ -190,12 +200,12 @@ JsonNode *rmil_heat_get(RmilDesk *desk, int64_t row, const char *name, GError **
     RmilHeatScaling scale = {.position = position};
     if (!position ||
         !rmil_ensemble_predict((const RmilModel *const *)models->pdata, models->len, bag, NULL, &said, &sd, scores, attention, error) ||
-        !rmil_heat_scaling(&scale, RMIL_HEAT_RELATIVE, attention, bag->count, error))
+        !rmil_heat_scaling(&scale, by_score ? RMIL_HEAT_PERCENTILE : RMIL_HEAT_RELATIVE, by_score ? scores : attention, bag->count, error))
         return NULL;
     JsonObject *out = json_object_new();
     JsonNode *node = rmil_json_of_object(out);
     add_prediction(out, &rmil_model_config(models->pdata[0])->task, &said, sd);
-    add_scale(out, &scale, bag->count);
+    add_scale(out, &scale, by_score ? "score, percentile of the patches" : scale.label, bag->count);
     json_object_set_int_member(out, "models", models->len);
     if (add_values(out, attention, scores, bag->count, error)) return node;
     json_node_unref(node);

@@ -28,9 +28,10 @@ RmilQuick *rmil_loop_quick(struct RmilLoop *loop) {
 void rmil_loop_say(struct RmilLoop *loop, RmilLoopPhase phase, const char *error) {
     g_mutex_lock(&loop->lock);
     loop->phase = phase;
+    loop->since = g_get_monotonic_time();
     loop->done = loop->total = 0;
-    g_free(loop->note);
-    loop->note = NULL;
+    g_clear_pointer(&loop->note, g_free);
+    g_clear_pointer(&loop->doing, g_free);
     if (phase != RMIL_LOOP_IDLE || error) {
         g_free(loop->error);
         loop->error = g_strdup(error);
@@ -48,8 +49,10 @@ JsonNode *rmil_loop_state(struct RmilLoop *loop) {
     json_object_set_string_member(out, "phase", phases[loop->phase]);
     json_object_set_int_member(out, "done", loop->done);
     json_object_set_int_member(out, "total", loop->total);
+    rmil_json_put(out, "seconds", (double)(g_get_monotonic_time() - loop->since) / G_USEC_PER_SEC);
     json_object_set_boolean_member(out, "exactPending", loop->exact_wanted);
     json_object_set_boolean_member(out, "undo", loop->quick != NULL);
+    if (loop->doing) json_object_set_string_member(out, "doing", loop->doing);
     if (loop->note) json_object_set_string_member(out, "note", loop->note);
     if (loop->error) json_object_set_string_member(out, "error", loop->error);
     if (loop->result) json_object_set_member(out, "result", json_node_copy(loop->result));
@@ -118,6 +121,19 @@ static char *pending_path(const struct RmilLoop *loop) { return g_build_filename
 /* The child ends when we do, however we end: its checkpoints are there. */
 static void die_together(gpointer unused) { prctl(PR_SET_PDEATHSIG, SIGTERM); }
 
+/* "train: epochs    34/120  5.2/s  0:17 left": done, total and what. With the lock held. */
+static void read_progress(struct RmilLoop *loop, const char *line) {
+    static GRegex *pattern;
+    g_autoptr(GMatchInfo) match = NULL;
+    if (!pattern) pattern = g_regex_new("^(\\S.*?) +(\\d{1,15})/(\\d{1,15})  ", G_REGEX_OPTIMIZE, 0, NULL);
+    if (!g_regex_match(pattern, line, 0, &match)) return;
+    g_autofree char *done = g_match_info_fetch(match, 2), *total = g_match_info_fetch(match, 3);
+    loop->done = g_ascii_strtoll(done, NULL, 10);
+    loop->total = g_ascii_strtoll(total, NULL, 10);
+    g_free(loop->doing);
+    loop->doing = g_match_info_fetch(match, 1);
+}
+
 /* What it prints is how it goes: its last line is shown, and where it fails the last that says so. */
 static char *read_lines(struct RmilLoop *loop, GInputStream *from) {
     g_autoptr(GDataInputStream) lines = g_data_input_stream_new(from);
@@ -128,6 +144,7 @@ static char *read_lines(struct RmilLoop *loop, GInputStream *from) {
         if (!said) {
             g_free(loop->note);
             loop->note = g_strndup(line, 300);
+            read_progress(loop, line);
         }
         g_mutex_unlock(&loop->lock);
         if (said && !g_str_has_prefix(line, "rankmil: warning")) {
@@ -250,6 +267,7 @@ void rmil_loop_free(struct RmilLoop *loop) {
     rmil_quick_unref(loop->before);
     g_clear_pointer(&loop->result, json_node_unref);
     g_free(loop->note);
+    g_free(loop->doing);
     g_free(loop->error);
     g_mutex_clear(&loop->lock);
     g_cond_clear(&loop->wake);

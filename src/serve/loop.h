@@ -20,9 +20,10 @@ struct RmilLoop {
     int64_t exact_done;
     GSubprocess *child; /* the exact training; NULL: it does not run */
     RmilLoopPhase phase;
+    gint64 since; /* when the phase began: monotonic */
     int64_t done, total;
-    char *note, *error;
-    JsonNode *result; /* of the last quick training */
+    char *note, *doing, *error; /* note: the last line of the exact training; doing: what it counts in `done` */
+    JsonNode *result;           /* of the last quick training */
     RmilQuick *quick, *before;
     /* The features, in memory once something was trained: the thread's own. */
     RmilCohort *cohort; /* FOLDER/cohort.csv */

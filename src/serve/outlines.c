@@ -266,14 +266,29 @@ static JsonNode *read_geojson(const char *path, GError **error) {
     return NULL;
 }
 
-/* unnamed: the file where the table names none; NULL: it does. */
-static void add_warnings(JsonObject *out, const RmilRegion *region, const GError *error, const char *unnamed) {
+/* As a reader of the table would name it: from the table's folder on. g_free. */
+static char *short_name(const RmilDesk *desk, const char *path) {
+    g_autofree char *whole = g_canonicalize_filename(path, NULL), *home = g_canonicalize_filename(desk->home, NULL);
+    const gsize length = strlen(home);
+    return g_strdup(g_str_has_prefix(whole, home) && whole[length] == '/' ? whole + length + 1 : path);
+}
+
+/* What is said of a file, with its short name. */
+static void add_warning(JsonArray *warnings, const char *words, const char *path, const char *name) {
+    const gboolean of = path && g_str_has_prefix(words, path);
+    g_autofree char *whole = g_strconcat(of ? name : "", of ? words + strlen(path) : words, NULL);
+    json_array_add_string_element(warnings, whole);
+}
+
+/* path, name: of the file, or NULL; named: the table names it. */
+static void add_warnings(JsonObject *out, const RmilRegion *region, const GError *error, const char *path, const char *name,
+                         gboolean named) {
     JsonArray *warnings = json_array_new();
     g_autofree char *words = g_strdup_printf(
-        "%s: the table does not name this file, so nothing is trained on it; your next change here adds it to the table", unnamed);
-    if (unnamed) json_array_add_string_element(warnings, words);
-    if (error) json_array_add_string_element(warnings, error->message);
-    for (const char *const *w = region ? rmil_region_warnings(region) : NULL; w && *w; w++) json_array_add_string_element(warnings, *w);
+        "%s: the table does not name this file, so nothing is trained on it; your next change here adds it to the table", name);
+    if (path && !named) json_array_add_string_element(warnings, words);
+    if (error) add_warning(warnings, error->message, path, name);
+    for (const char *const *w = region ? rmil_region_warnings(region) : NULL; w && *w; w++) add_warning(warnings, *w, path, name);
     json_object_set_array_member(out, "warnings", warnings);
 }
 
@@ -293,8 +308,9 @@ JsonNode *rmil_outlines_get(RmilDesk *desk, int64_t row, GError **error) {
     if (!collection) return NULL;
     JsonObject *out = json_object_new();
     json_object_set_string_member(out, "etag", etag);
-    json_object_set_string_member(out, "file", saved);
-    if (there && !same) json_object_set_string_member(out, "from", path);
+    g_autofree char *file = short_name(desk, saved), *from = path ? short_name(desk, path) : NULL;
+    json_object_set_string_member(out, "file", file);
+    if (there && !same) json_object_set_string_member(out, "from", from);
     json_object_set_boolean_member(out, "there", there);
     json_object_set_member(out, "collection", collection);
     JsonArray *shift = json_array_new(); /* what turns the file's positions into the page's, which count from the scanned area */
@@ -302,7 +318,7 @@ JsonNode *rmil_outlines_get(RmilDesk *desk, int64_t row, GError **error) {
     json_array_add_double_element(shift, looked && desk->work->options.uncropped ? -(double)look.info.bounds_y : 0);
     json_object_set_array_member(out, "shift", shift);
     json_object_set_string_member(out, "lesion", lesion_name(desk));
-    add_warnings(out, region, reason, named ? NULL : path);
+    add_warnings(out, region, reason, path, from, named != NULL);
     JsonNode *node = json_node_alloc();
     json_node_init_object(node, out);
     json_object_unref(out);

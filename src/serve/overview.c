@@ -179,6 +179,8 @@ JsonNode *rmil_slide_page(RmilDesk *desk, int64_t row, GError **error) {
     json_object_set_int_member(out, "fullHeight", look.info.height);
     json_object_set_int_member(out, "deepest", look.deepest);
     json_object_set_int_member(out, "tile", RMIL_TILE_SIDE);
+    json_object_set_int_member(out, "over", RMIL_TILE_OVER);
     rmil_json_put(out, "mpp", look.mpp);
+    json_object_set_boolean_member(out, "features", rmil_heat_has_bag(desk, row));
     return rmil_json_of_object(out);
 }

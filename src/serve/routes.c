@@ -165,7 +165,10 @@ static gboolean get_patches(RmilRequest *r, RmilReply *reply, GError **error) {
 
 static gboolean get_heat(RmilRequest *r, RmilReply *reply, GError **error) {
     g_autofree char *name = r->path[4] ? g_strdup_printf("%s/%s", r->path[3], r->path[4]) : g_strdup(r->path[3]);
-    return json(reply, rmil_heat_get(r->desk, r->row, name, error));
+    const char *by = r->query ? g_hash_table_lookup(r->query, "by") : NULL;
+    if (by && strcmp(by, "attention") != 0 && strcmp(by, "score") != 0)
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "a heat map is coloured by attention or by score, not by \"%.40s\"", by);
+    return json(reply, rmil_heat_get(r->desk, r->row, name, by && *by == 's', error));
 }
 
 /* -- outlines ------------------------------------------------------------------------------------------------------------------------------------ */

@@ -98,16 +98,16 @@ gboolean rmil_outlines_labels(RmilDesk *desk, int64_t row, const RmilBag *bag, u
 JsonNode *rmil_brush(JsonNode *request, GError **error);
 
 /* -- tiles.c --------------------------------------------------------------------------------------------------------------------------- */
-enum { RMIL_TILE_SIDE = 256 };
+enum { RMIL_TILE_SIDE = 256, RMIL_TILE_OVER = 2 }; /* over: pixels of its neighbours that a tile has at its right and below */
 typedef struct {
     RmilSlideInfo info; /* its texts are not there */
     double mpp;         /* 0: not known */
     int deepest;        /* zoom at which a pixel of a tile is one of level 0 */
 } RmilLook;
-struct RmilTiles *rmil_tiles_new(RmilDesk *desk, int64_t bytes);
+struct RmilTiles *rmil_tiles_new(RmilDesk *desk, int64_t bytes, GError **error);
 void rmil_tiles_free(struct RmilTiles *tiles);
 gboolean rmil_tiles_look(struct RmilTiles *tiles, int64_t row, RmilLook *look, GError **error);
-/* JPEG. zoom 0 … deepest; column and row of the tile count from the corner of the scanned area. */
+/* JPEG of RMIL_TILE_SIDE + RMIL_TILE_OVER px a side. zoom 0 … deepest; column and row of the tile count from the corner of the scanned area. */
 GBytes *rmil_tiles_get(struct RmilTiles *tiles, int64_t row, int zoom, int64_t x, int64_t y, GError **error);
 /* The whole scanned area in at most `side` px a side. */
 GBytes *rmil_tiles_thumbnail(struct RmilTiles *tiles, int64_t row, int side, GError **error);
@@ -119,9 +119,11 @@ GBytes *rmil_tiles_mask(struct RmilTiles *tiles, int64_t row, GError **error);
 /* -- heat.c ---------------------------------------------------------------------------------------------------------------------------- */
 /* The features of a row; NULL: it has none. Free with rmil_bag_free. */
 RmilBag *rmil_heat_bag(RmilDesk *desk, int64_t row, gboolean features, GError **error);
+gboolean rmil_heat_has_bag(RmilDesk *desk, int64_t row); /* is there a file of features? */
 JsonNode *rmil_heat_patches(RmilDesk *desk, int64_t row, GError **error);
-/* name: "rank" (the mean of the models that tested the slide, else of all), "rank/0" (one), "now" (the last quick training). */
-JsonNode *rmil_heat_get(RmilDesk *desk, int64_t row, const char *name, GError **error);
+/* name: "rank" (the mean of the models that tested the slide, else of all), "rank/0" (one), "now" (the last quick training). scores: coloured by scores and not by
+ * attention. */
+JsonNode *rmil_heat_get(RmilDesk *desk, int64_t row, const char *name, gboolean scores, GError **error);
 JsonNode *rmil_heat_list(RmilDesk *desk); /* [{name, title}] */
 
 /* -- overview.c, next.c -------------------------------------------------------------------------------------------------------------- */

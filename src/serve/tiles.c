@@ -2,6 +2,7 @@
 /* Pictures of slides as the page asks for them: tiles, thumbnails, the tissue mask. What was made last is kept, up to so many bytes. */
 #include "serve-private.h"
 
+#include "slide/slide-private.h"
 #include "slide/vips.h"
 
 #include <math.h>
@@ -52,7 +53,8 @@ static void free_kept(gpointer data) {
     g_free(kept);
 }
 
-struct RmilTiles *rmil_tiles_new(RmilDesk *desk, int64_t bytes) {
+struct RmilTiles *rmil_tiles_new(RmilDesk *desk, int64_t bytes, GError **error) {
+    if (!rmil_vips_init(error)) return NULL; /* it takes as long as some tiles: not while somebody waits for the first */
     struct RmilTiles *tiles = g_new0(struct RmilTiles, 1);
     tiles->desk = desk;
     tiles->most = bytes;
@@ -124,7 +126,6 @@ static gboolean lend(struct RmilTiles *tiles, int64_t row, RmilPixelUse use, gpo
     const RmilCohortRow *given = &tiles->desk->work->cohort->rows[row];
     if (!given->slide)
         return rmil_fail(error, RMIL_ERROR_DATA, "%s: the table names only features and no slide, so there is nothing to show", given->id);
-    if (!rmil_vips_init(error)) return FALSE;
     g_mutex_lock(&tiles->lock);
     RmilPixelSlide *slide = rmil_pixel_slides_find(&tiles->slides, given->slide, rmil_work_mpp(tiles->desk->work, row));
     g_mutex_unlock(&tiles->lock);
@@ -158,7 +159,7 @@ typedef struct {
 static gboolean use_rectangle(RmilSlide *slide, gpointer user, GError **error) {
     Rectangle *r = user;
     uint8_t *rgb = rmil_alloc(r->width * r->height, 3, error);
-    if (rgb && rmil_slide_read(slide, r->x, r->y, r->downsample, r->width, r->height, rgb, error))
+    if (rgb && rmil_slide_read_rough(slide, r->x, r->y, r->downsample, r->width, r->height, rgb, error))
         r->bytes = encode(rgb, r->width, r->height, 3, error);
     rmil_free(rgb);
     return r->bytes != NULL;
@@ -184,9 +185,12 @@ GBytes *rmil_tiles_get(struct RmilTiles *tiles, int64_t row, int zoom, int64_t x
     Rectangle rectangle = {(double)look.info.bounds_x + (double)x * side,
                            (double)look.info.bounds_y + (double)y * side,
                            downsample,
-                           RMIL_TILE_SIDE,
-                           RMIL_TILE_SIDE,
+                           RMIL_TILE_SIDE + RMIL_TILE_OVER,
+                           RMIL_TILE_SIDE + RMIL_TILE_OVER,
                            NULL};
+    made = read_rectangle(tiles, &key, &rectangle, NULL);
+    if (made) return made;
+    rectangle.width = rectangle.height = RMIL_TILE_SIDE; /* what is broken may be the neighbour alone */
     return read_rectangle(tiles, &key, &rectangle, error);
 }
 

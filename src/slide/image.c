@@ -251,4 +251,4 @@ static void image_close(RmilSlide *slide) {
 
 static int64_t image_tile_side(const RmilSlide *slide, int level, int axis) { return 0; }
 
-const RmilBackend rmil_backend_image = {image_open, image_read, image_property, image_tile_side, image_close};
+const RmilBackend rmil_backend_image = {image_open, image_read, NULL, image_property, image_tile_side, image_close};

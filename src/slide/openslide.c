@@ -244,6 +244,22 @@ static gboolean is_same(Handle *handle, const RmilSlide *slide, int level, int n
            !try_region(g_atomic_pointer_get(&handle->current), &region, theirs) && memcmp(ours, theirs, bytes) == 0;
 }
 
+/* Tiles that are not what OpenSlide makes of them are never read. */
+static void check_own(const RmilSlide *slide, int level) {
+    Handle *handle = slide->handle;
+    const int number = slide->level_of[level];
+    if (rmil_tiff_tiles_trusted(handle->own, number)) return;
+    if (is_same(handle, slide, level, number)) rmil_tiff_tiles_trust(handle->own, number);
+    else rmil_tiff_tiles_give_up(handle->own, number);
+}
+
+static gboolean openslide_backend_read_eighths(RmilSlide *slide, int64_t x, int64_t y, int64_t width, int64_t height, uint32_t *argb) {
+    const Handle *handle = slide->handle;
+    if (!handle->own) return FALSE;
+    check_own(slide, 0);
+    return rmil_tiff_tiles_read_eighths(handle->own, slide->level_of[0], x, y, width, height, argb);
+}
+
 /* FALSE: OpenSlide is to read it. A level that whole level-0 pixels enter between its own is interpolated there. */
 static gboolean read_own(RmilSlide *slide, int64_t x, int64_t y, int level, int64_t width, int64_t height, uint32_t *argb) {
     Handle *handle = slide->handle;
@@ -251,10 +267,7 @@ static gboolean read_own(RmilSlide *slide, int64_t x, int64_t y, int level, int6
     const int number = slide->level_of[level];
     const int64_t whole = (int64_t)scale;
     if (!handle->own || scale != floor(scale) || whole < 1 || x % whole != 0 || y % whole != 0) return FALSE;
-    if (!rmil_tiff_tiles_trusted(handle->own, number)) {
-        if (is_same(handle, slide, level, number)) rmil_tiff_tiles_trust(handle->own, number);
-        else rmil_tiff_tiles_give_up(handle->own, number);
-    }
+    check_own(slide, level);
     return rmil_tiff_tiles_read(handle->own, number, x / whole, y / whole, width, height, argb);
 }
 
@@ -290,5 +303,5 @@ static void openslide_backend_close(RmilSlide *slide) {
     g_free(handle);
 }
 
-const RmilBackend rmil_backend_openslide = {openslide_backend_open, openslide_backend_read, openslide_property, openslide_tile_side,
-                                            openslide_backend_close};
+const RmilBackend rmil_backend_openslide = {openslide_backend_open, openslide_backend_read, openslide_backend_read_eighths,
+                                            openslide_property,     openslide_tile_side,    openslide_backend_close};

@@ -31,6 +31,9 @@ struct _RmilBackend {
     /* width × height premultiplied ARGB words from level-0 (x, y) on; the rectangle lies inside the level, but for the
      * last pixel that a level's rounded downsample may add. Thread-safe. */
     gboolean (*read)(RmilSlide *slide, int64_t x, int64_t y, int level, int64_t width, int64_t height, uint32_t *argb, GError **error);
+    /* width × height opaque words, each of 8 × 8 pixels of level 0, which lie inside of it; from the eighth (x, y) on. FALSE: the file has no
+     * quick way to them, or is damaged. May be NULL. Thread-safe. */
+    gboolean (*read_eighths)(RmilSlide *slide, int64_t x, int64_t y, int64_t width, int64_t height, uint32_t *argb);
     const char *(*property)(RmilSlide *slide, const char *name);       /* NULL: unknown */
     int64_t (*tile_side)(const RmilSlide *slide, int level, int axis); /* of the file's own tiles, level pixels; 0: it has none */
     void (*close)(RmilSlide *slide);
@@ -76,6 +79,11 @@ gboolean rmil_slide_find_mpp(RmilSlide *slide, double given, GError **error);
 
 /* read.c: the level that a downsample is read from. */
 int rmil_slide_level(const RmilSlide *slide, double downsample);
+
+/* rough.c: as rmil_slide_read, for the eye: where the slide has no coarser level, pixels of the overview are made of means that the file has, and
+ * may differ a little; their places are the same. */
+gboolean rmil_slide_read_rough(RmilSlide *slide, double x, double y, double downsample, int64_t width, int64_t height, uint8_t *rgb,
+                               GError **error);
 
 /* read.c: as rmil_slide_read, but premultiplied ARGB; alpha is the share of the pixel that lies inside the scan. */
 gboolean rmil_slide_read_argb(RmilSlide *slide, double x, double y, double downsample, int64_t width, int64_t height, uint32_t *argb,

@@ -2,6 +2,7 @@
 /* Tiles of TIFF files by libtiff. */
 #include "slide/tiff-tiles.h"
 
+#include "slide/jpeg.h"
 #include "slide/vips.h"
 
 #include <string.h>
@@ -162,13 +163,29 @@ RMIL_CLONES static void widen(const uint8_t *restrict rgb, uint32_t *restrict ar
         argb[i] = 0xff000000U | (uint32_t)rgb[3 * i] << 16 | (uint32_t)rgb[3 * i + 1] << 8 | (uint32_t)rgb[3 * i + 2];
 }
 
+static gboolean turn_page(Reader *reader, const Level *level) {
+    if (reader->page == level->page) return TRUE;
+    reader->page = -1;
+    if (!TIFFSetDirectory(reader->file, (tdir_t)level->page)) return FALSE;
+    if (level->ycbcr) TIFFSetField(reader->file, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
+    reader->page = level->page;
+    return TRUE;
+}
+
+/* A tile in fewer bytes than its pixels need; else it is no usual JPEG. */
+static gboolean decode_eighth(RmilTiffTiles *tiles, Reader *reader, const Level *level, uint32_t index, uint32_t *argb) {
+    uint32_t tables_size = 0;
+    void *tables = NULL;
+    if (!turn_page(reader, level) || level->side[0] % 8 != 0 || level->side[1] % 8 != 0) return FALSE;
+    TIFFGetField(reader->file, TIFFTAG_JPEGTABLES, &tables_size, &tables);
+    const uint64_t size = TIFFGetStrileByteCount(reader->file, index);
+    if (size == 0 || size > (uint64_t)tiles->most || TIFFReadRawTile(reader->file, index, reader->rgb, (tmsize_t)size) != (tmsize_t)size)
+        return FALSE;
+    return rmil_jpeg_eighth(tables, tables ? tables_size : 0, reader->rgb, size, level->ycbcr, level->side, argb);
+}
+
 static gboolean decode_with(Reader *reader, const Level *level, uint32_t index, uint32_t *argb) {
-    if (reader->page != level->page) {
-        reader->page = -1;
-        if (!TIFFSetDirectory(reader->file, (tdir_t)level->page)) return FALSE;
-        if (level->ycbcr) TIFFSetField(reader->file, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
-        reader->page = level->page;
-    }
+    if (!turn_page(reader, level)) return FALSE;
     const int64_t pixels = level->side[0] * level->side[1];
     if (TIFFGetStrileByteCount(reader->file, index) == 0 || TIFFTileSize(reader->file) != pixels * 3 ||
         TIFFReadEncodedTile(reader->file, index, reader->rgb, (tmsize_t)(pixels * 3)) != pixels * 3)
@@ -177,11 +194,12 @@ static gboolean decode_with(Reader *reader, const Level *level, uint32_t index, 
     return TRUE;
 }
 
-static Tile *decode(RmilTiffTiles *tiles, const Level *level, int64_t index, int64_t key) {
-    const int64_t bytes = level->side[0] * level->side[1] * 4;
+static Tile *decode(RmilTiffTiles *tiles, const Level *level, int64_t index, int64_t key, gboolean eighth) {
+    const int64_t bytes = level->side[0] * level->side[1] * 4 / (eighth ? 64 : 1);
     uint32_t *argb = g_try_malloc((gsize)bytes);
     Reader *reader = argb ? take_reader(tiles, level->page) : NULL;
-    const gboolean good = reader && decode_with(reader, level, (uint32_t)index, argb);
+    const gboolean good = reader && (eighth ? decode_eighth(tiles, reader, level, (uint32_t)index, argb)
+                                            : decode_with(reader, level, (uint32_t)index, argb));
     if (reader) put_reader(tiles, reader, good);
     if (!good) {
         g_free(argb);
@@ -209,8 +227,8 @@ static void keep(RmilTiffTiles *tiles, Tile *tile) {
     for (tiles->bytes += tile->bytes; tiles->bytes > KEPT && tiles->order.length > 1;) drop(tiles, tiles->order.head->data);
 }
 
-static Tile *take_tile(RmilTiffTiles *tiles, int level, int64_t index) {
-    const int64_t key = index * RMIL_SLIDE_LEVELS + level;
+static Tile *take_tile(RmilTiffTiles *tiles, int level, int64_t index, gboolean eighth) {
+    const int64_t key = (index * RMIL_SLIDE_LEVELS + level) * 2 + eighth;
     g_mutex_lock(&tiles->lock);
     Tile *tile = g_hash_table_lookup(tiles->known, &key);
     if (tile) {
@@ -219,7 +237,7 @@ static Tile *take_tile(RmilTiffTiles *tiles, int level, int64_t index) {
         g_queue_push_tail_link(&tiles->order, &tile->link);
     }
     g_mutex_unlock(&tiles->lock);
-    if (tile || !(tile = decode(tiles, &tiles->level[level], index, key))) return tile;
+    if (tile || !(tile = decode(tiles, &tiles->level[level], index, key, eighth))) return tile;
     g_mutex_lock(&tiles->lock);
     keep(tiles, tile);
     g_mutex_unlock(&tiles->lock);
@@ -237,28 +255,40 @@ typedef struct {
     int64_t x, y, width, height;
 } Rectangle;
 
-/* The part of tile (column, row) that lies in the rectangle. */
-static gboolean copy_tile(RmilTiffTiles *tiles, int number, int64_t column, int64_t row, const Rectangle *r, uint32_t *argb) {
+/* The part of tile (column, row) that lies in the rectangle. part: 8 for eighths, else 1. */
+static gboolean copy_tile(RmilTiffTiles *tiles, int number, int part, int64_t column, int64_t row, const Rectangle *r, uint32_t *argb) {
     const Level *level = &tiles->level[number];
-    Tile *tile = take_tile(tiles, number, row * level->columns + column);
+    const int64_t across = level->side[0] / part, down = level->side[1] / part;
+    Tile *tile = take_tile(tiles, number, row * level->columns + column, part > 1);
     if (!tile) return FALSE;
-    const int64_t left = MAX(r->x, column * level->side[0]), right = MIN(r->x + r->width, (column + 1) * level->side[0]);
-    const int64_t top = MAX(r->y, row * level->side[1]), bottom = MIN(r->y + r->height, (row + 1) * level->side[1]);
+    const int64_t left = MAX(r->x, column * across), right = MIN(r->x + r->width, (column + 1) * across);
+    const int64_t top = MAX(r->y, row * down), bottom = MIN(r->y + r->height, (row + 1) * down);
     for (int64_t y = top; y < bottom; y++)
-        memcpy(argb + (y - r->y) * r->width + left - r->x,
-               tile->argb + (y - row * level->side[1]) * level->side[0] + left - column * level->side[0], (size_t)(right - left) * 4);
+        memcpy(argb + (y - r->y) * r->width + left - r->x, tile->argb + (y - row * down) * across + left - column * across,
+               (size_t)(right - left) * 4);
     put_tile(tiles, tile);
     return TRUE;
 }
 
-gboolean rmil_tiff_tiles_read(RmilTiffTiles *tiles, int number, int64_t x, int64_t y, int64_t width, int64_t height, uint32_t *argb) {
+static gboolean read_tiles(RmilTiffTiles *tiles, int number, int part, const Rectangle *r, uint32_t *argb) {
     const Level *level = &tiles->level[number];
-    if (level->page < 0 || x < 0 || y < 0 || x + width > level->width || y + height > level->height) return FALSE;
-    const Rectangle rectangle = {x, y, width, height};
-    for (int64_t row = y / level->side[1]; row * level->side[1] < y + height; row++)
-        for (int64_t column = x / level->side[0]; column * level->side[0] < x + width; column++)
-            if (!copy_tile(tiles, number, column, row, &rectangle, argb)) return FALSE;
+    const int64_t across = level->side[0] / part, down = level->side[1] / part;
+    if (level->page < 0 || across < 1 || down < 1 || r->x < 0 || r->y < 0 || r->x + r->width > level->width / part ||
+        r->y + r->height > level->height / part)
+        return FALSE;
+    for (int64_t row = r->y / down; row * down < r->y + r->height; row++)
+        for (int64_t column = r->x / across; column * across < r->x + r->width; column++)
+            if (!copy_tile(tiles, number, part, column, row, r, argb)) return FALSE;
     return TRUE;
+}
+
+gboolean rmil_tiff_tiles_read(RmilTiffTiles *tiles, int number, int64_t x, int64_t y, int64_t width, int64_t height, uint32_t *argb) {
+    return read_tiles(tiles, number, 1, &(Rectangle){x, y, width, height}, argb);
+}
+
+gboolean rmil_tiff_tiles_read_eighths(RmilTiffTiles *tiles, int number, int64_t x, int64_t y, int64_t width, int64_t height,
+                                      uint32_t *argb) {
+    return read_tiles(tiles, number, 8, &(Rectangle){x, y, width, height}, argb);
 }
 
 void rmil_tiff_tiles_give_up(RmilTiffTiles *tiles, int level) { g_atomic_int_set(&tiles->level[level].page, -2); }

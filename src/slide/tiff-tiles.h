@@ -16,6 +16,8 @@ void rmil_tiff_tiles_free(RmilTiffTiles *tiles);
 /* A rectangle in level pixels; level: OpenSlide's number. FALSE: it cannot be read so, for the level is of another kind, the rectangle
  * reaches beyond it, or a tile is missing or damaged: ask OpenSlide. Thread-safe. */
 gboolean rmil_tiff_tiles_read(RmilTiffTiles *tiles, int level, int64_t x, int64_t y, int64_t width, int64_t height, uint32_t *argb);
+/* The same of an eighth of the size: each pixel is of 8 × 8 of the level's (jpeg.h). The rectangle lies in whole ones. */
+gboolean rmil_tiff_tiles_read_eighths(RmilTiffTiles *tiles, int level, int64_t x, int64_t y, int64_t width, int64_t height, uint32_t *argb);
 /* Never again from this level. */
 void rmil_tiff_tiles_give_up(RmilTiffTiles *tiles, int level);
 /* FALSE until the caller has compared a tile of the level with OpenSlide's, and says so by rmil_tiff_tiles_trust. */

@@ -95,17 +95,6 @@ static void expect_nothing(const char *script) {
     g_assert_cmpstr(rmil_json_string(said), ==, "");
 }
 
-static void ask_axe(void) {
-    const char *path = g_getenv("RMIL_AXE");
-    if (!path) return;
-    g_autofree char *axe = test_bytes(NULL, path, NULL);
-    g_autofree char *script = g_strconcat(
-        axe,
-        "\nreturn axe.run().then((r) => r.violations.map((v) => v.id + ': ' + v.nodes.length + ' ' + v.nodes[0].html.slice(0, 200)).join('; '));",
-        NULL);
-    expect_nothing(script);
-}
-
 static void test_readable(void) {
     if (!begin()) return;
     for (int dark = 0; dark < 2; dark++)
@@ -117,7 +106,8 @@ static void test_readable(void) {
             browser_number(browser, "document.querySelectorAll('details').forEach((d) => { d.open = true; })");
             expect_nothing(contrast);
             expect_nothing(structure);
-            ask_axe();
+            g_autofree char *axe = browser_axe(browser);
+            g_assert_cmpstr(axe, ==, "");
             g_autofree char *console = browser_console(browser);
             g_assert_cmpstr(console, ==, "");
         }

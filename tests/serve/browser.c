@@ -166,6 +166,39 @@ void browser_drag(Browser *browser, const double *points, int n) {
     tell(browser, "/actions", body->str);
 }
 
+void browser_double(Browser *browser, double x, double y) {
+    static const char click[] = "{\"type\":\"pointerDown\",\"button\":0},{\"type\":\"pointerUp\",\"button\":0}";
+    g_autofree char *body = g_strdup_printf(
+        "{\"actions\":[{\"type\":\"pointer\",\"id\":\"mouse\",\"parameters\":{\"pointerType\":\"mouse\"},\"actions\":[{\"type\":\"pointerMove\","
+        "\"duration\":0,\"x\":%d,\"y\":%d},%s,%s]}]}",
+        (int)x, (int)y, click, click);
+    tell(browser, "/actions", body);
+}
+
+void browser_pinch(Browser *browser, double x, double y, double gap) {
+    g_autoptr(GString) body = g_string_new("{\"actions\":[");
+    for (int finger = 0; finger < 2; finger++) {
+        const double way = finger ? gap : -gap;
+        g_string_append_printf(
+            body,
+            "%s{\"type\":\"pointer\",\"id\":\"finger%d\",\"parameters\":{\"pointerType\":\"touch\"},\"actions\":[{\"type\":"
+            "\"pointerMove\",\"duration\":0,\"x\":%d,\"y\":%d},{\"type\":\"pointerDown\",\"button\":0},{\"type\":\"pointerMove\","
+            "\"duration\":200,\"x\":%d,\"y\":%d},{\"type\":\"pointerUp\",\"button\":0}]}",
+            finger ? "," : "", finger, (int)(x + way), (int)y, (int)(x + 2 * way), (int)y);
+    }
+    g_string_append(body, "]}");
+    tell(browser, "/actions", body->str);
+}
+
+void browser_grip(Browser *browser, double x, double y, double dx, double dy) {
+    g_autofree char *body = g_strdup_printf(
+        "{\"actions\":[{\"type\":\"pointer\",\"id\":\"mouse\",\"parameters\":{\"pointerType\":\"mouse\"},\"actions\":[{\"type\":\"pointerMove\","
+        "\"duration\":0,\"x\":%d,\"y\":%d},{\"type\":\"pointerDown\",\"button\":1},{\"type\":\"pointerMove\",\"duration\":100,\"x\":%d,\"y\":%d},"
+        "{\"type\":\"pointerUp\",\"button\":1}]}]}",
+        (int)x, (int)y, (int)(x + dx), (int)(y + dy));
+    tell(browser, "/actions", body);
+}
+
 void browser_key(Browser *browser, const char *key, gboolean ctrl) {
     g_autofree char *quoted = quote(key);
     g_autofree char *body = g_strdup_printf(
@@ -237,4 +270,16 @@ char *browser_console(Browser *browser) {
         if (g_strcmp0(rmil_json_text(line, "level"), "SEVERE") == 0) g_string_append_printf(out, "%s\n", rmil_json_text(line, "message"));
     }
     return g_string_free(out, FALSE);
+}
+
+char *browser_axe(Browser *browser) {
+    const char *path = g_getenv("RMIL_AXE");
+    if (!path) return g_strdup("");
+    g_autofree char *axe = test_bytes(NULL, path, NULL);
+    g_autofree char *script = g_strconcat(
+        axe,
+        "\nreturn axe.run().then((r) => r.violations.map((v) => v.id + ': ' + v.nodes.length + ' ' + v.nodes[0].html.slice(0, 200)).join('; '));",
+        NULL);
+    g_autoptr(JsonNode) said = browser_run(browser, script);
+    return g_strdup(json_node_get_string(said));
 }

@@ -21,6 +21,11 @@ char *browser_text(Browser *browser, const char *expression); /* g_free */
 void browser_wait(Browser *browser, const char *expression);
 /* Pointer down at the first point, along the others, up. n × 2 numbers: px of the window. */
 void browser_drag(Browser *browser, const double *points, int n);
+void browser_double(Browser *browser, double x, double y); /* a double click */
+/* Two fingers down at (x, y) ± gap, moved apart to twice that, and up. */
+void browser_pinch(Browser *browser, double x, double y, double gap);
+/* The middle button down at a point, moved by (dx, dy), up. */
+void browser_grip(Browser *browser, double x, double y, double dx, double dy);
 /* Keys as WebDriver has them; ctrl: with the control key held. */
 void browser_key(Browser *browser, const char *key, gboolean ctrl);
 void browser_colours(Browser *browser, const char *scheme); /* "light" or "dark", as the system prefers */
@@ -30,6 +35,8 @@ void browser_switch(Browser *browser, const char *window);  /* to the front */
 /* RGB bytes of what is shown; g_free. */
 uint8_t *browser_picture(Browser *browser, int *width, int *height);
 void browser_save(Browser *browser, const char *path); /* as PNG */
+/* What axe-core says against the page, with RMIL_AXE=…/axe.min.js (npm install axe-core); "": nothing, or it was not asked. g_free. */
+char *browser_axe(Browser *browser);
 /* Severe messages of the console since the last call; "": none. g_free. */
 char *browser_console(Browser *browser);
 

@@ -64,6 +64,13 @@ static void test_live(void) {
     ask(served, &a, "GET", "slide/p3/heat/now", NULL, NULL);
     g_assert_cmpuint(a.status, ==, 200);
     g_assert_cmpint(json_array_get_int_element(json_node_get_array(answer_get(&a, "top")), 0), ==, 44); /* the known patch */
+    ask(served, &a, "GET", "slide/p3/heat/now?by=score", NULL, NULL);
+    g_assert_cmpstr(answer_text(&a, "label"), ==, "score, percentile of the patches");
+    JsonArray *colours = json_node_get_array(answer_get(&a, "colours"));
+    g_assert_cmpint(json_array_get_int_element(colours, 44), >=, 252); /* of 80 patches the highest: 99.4 % */
+    g_assert_cmpint(json_array_get_int_element(colours, 44), >, json_array_get_int_element(colours, 43));
+    ask(served, &a, "GET", "slide/p3/heat/now?by=colour", NULL, NULL);
+    g_assert_cmpuint(a.status, ==, 400);
     ask(served, &a, "POST", "undo", "{}", NULL);
     g_assert_cmpuint(a.status, ==, 200);
     ask(served, &a, "GET", "slide/p3/heat/now", NULL, NULL);

@@ -2,6 +2,7 @@
 /* The server, without a browser: who may ask, what slides look like, outlines that are saved, and everything that is refused. */
 #include "../slide/make-slide.h"
 #include "client.h"
+#include "serve/serve-private.h"
 #include "rankmil/annotation.h"
 
 #include <gio/gio.h>
@@ -12,7 +13,7 @@
 #define BLUE 0x1428C8
 
 /* plain: 600 × 500, red but for a blue square at (256, 256). leica: the same, scanned at (1000, 700) of an extent. odd: of a name that would
- * be markup. broken: its first tile cannot be read. missing: no such file. */
+ * be markup. broken: its first tile and the one at (512, 0) cannot be read. missing: no such file. */
 static char *make_cohort(const char *folder) {
     g_autoptr(Picture) picture = picture_new(600, 500, RED);
     picture_fill(picture, 256, 256, 64, 64, BLUE);
@@ -22,6 +23,7 @@ static char *make_cohort(const char *folder) {
     g_autofree char *broken = make_slide(folder, "broken.tiff", noise,
                                          (SlideForm){.mpp = 0.5, .pyramid = TRUE, .compression = VIPS_FOREIGN_TIFF_COMPRESSION_DEFLATE});
     spoil_tile(broken, 0);
+    spoil_tile(broken, 8);
     return test_file(folder, "cohort.csv",
                      "\xef\xbb\xbfslide;Label;id\r\nplain.tiff;1;plain\r\n\r\nleica.tiff;1;leica\r\nbroken.tiff;0;broken\r\n"
                      "none.tiff;0;missing\r\nplain.tiff;0;\"<img src=x onerror=alert(1)>\"\r\n");
@@ -197,7 +199,7 @@ static uint8_t *decode(const Answer *a, int *width, int *height) {
 
 static void assert_colour(const uint8_t *rgb, int x, int y, uint32_t colour) {
     const uint8_t expected[3] = {(uint8_t)(colour >> 16), (uint8_t)(colour >> 8), (uint8_t)colour};
-    assert_pixel(rgb + 3 * (y * 256 + x), expected, 12);
+    assert_pixel(rgb + 3 * (y * (RMIL_TILE_SIDE + RMIL_TILE_OVER) + x), expected, 12);
 }
 
 /* The same pixels at the same places of the page, wherever the scanned area lies. */
@@ -209,8 +211,8 @@ static void test_tiles(void) {
     for (gsize i = 0; i < G_N_ELEMENTS(ids); i++) {
         g_auto(Answer) a = {0};
         g_autofree char *slide = g_strdup_printf("slide/%s", ids[i]), *finest = g_strdup_printf("%s/tile/2/1/1", slide),
-                        *whole = g_strdup_printf("%s/tile/0/0/0", slide), *none = g_strdup_printf("%s/tile/2/3/0", slide),
-                        *thumbnail = g_strdup_printf("%s/thumbnail", slide);
+                        *before = g_strdup_printf("%s/tile/2/0/1", slide), *whole = g_strdup_printf("%s/tile/0/0/0", slide),
+                        *none = g_strdup_printf("%s/tile/2/3/0", slide), *thumbnail = g_strdup_printf("%s/thumbnail", slide);
         int width, height;
         ask(served, &a, "GET", slide, NULL, NULL);
         g_assert_cmpfloat(answer_number(&a, "width"), ==, 600);
@@ -219,10 +221,14 @@ static void test_tiles(void) {
         g_assert_cmpfloat(answer_number(&a, "left"), ==, i ? 1000 : 0);
         ask(served, &a, "GET", finest, NULL, NULL);
         g_autofree uint8_t *at = decode(&a, &width, &height);
-        g_assert_cmpint(width, ==, 256);
+        g_assert_cmpint(width, ==, RMIL_TILE_SIDE + RMIL_TILE_OVER);
         assert_colour(at, 4, 4, BLUE);
         assert_colour(at, 59, 59, BLUE);
         assert_colour(at, 68, 10, RED);
+        ask(served, &a, "GET", before, NULL, NULL); /* reaches over its neighbour */
+        g_autofree uint8_t *left = decode(&a, &width, &height);
+        assert_colour(left, 250, 10, RED);
+        assert_colour(left, 257, 10, BLUE);
         ask(served, &a, "GET", whole, NULL, NULL);
         g_autofree uint8_t *all = decode(&a, &width, &height);
         assert_colour(all, 70, 70, BLUE);
@@ -246,6 +252,8 @@ static void test_broken(void) {
     g_assert_cmpuint(a.status, ==, 200);
     g_assert_cmpstr(a.type, ==, "image/svg+xml");
     ask(served, &a, "GET", "slide/broken/tile/2/1/1", NULL, NULL);
+    g_assert_cmpstr(a.type, ==, "image/jpeg");
+    ask(served, &a, "GET", "slide/broken/tile/2/1/0", NULL, NULL); /* whose neighbour is broken */
     g_assert_cmpstr(a.type, ==, "image/jpeg");
     ask(served, &a, "GET", "slide/missing", NULL, NULL);
     g_assert_cmpuint(a.status, !=, 200);
@@ -366,7 +374,8 @@ static void test_foreign(void) {
     served_start(served);
     g_auto(Answer) a = {0};
     ask(served, &a, "GET", "slide/plain/outlines", NULL, NULL);
-    g_assert_nonnull(answer_text(&a, "from"));
+    g_assert_cmpstr(answer_text(&a, "from"), ==, "own.xml"); /* as the table names it */
+    g_assert_cmpstr(answer_text(&a, "file"), ==, "annotations/plain.geojson");
     JsonArray *features = json_node_get_array(answer_get(&a, "collection.features"));
     g_assert_cmpuint(json_array_get_length(features), ==, 1);
     g_autofree char *etag = g_strdup(answer_text(&a, "etag")), *collection = json_to_string(answer_get(&a, "collection"), FALSE),

@@ -33,7 +33,7 @@ export const next = () => ask('GET', 'next');
 export const state = (since) => ask('GET', 'state?since=' + since);
 export const slide = (id) => ask('GET', of(id));
 export const patches = (id) => ask('GET', of(id) + '/patches');
-export const heat = (id, name) => ask('GET', of(id) + '/heat/' + name.split('/').map(encodeURIComponent).join('/'));
+export const heat = (id, name, by) => ask('GET', of(id) + '/heat/' + name.split('/').map(encodeURIComponent).join('/') + '?by=' + by);
 export const outlines = (id) => ask('GET', of(id) + '/outlines');
 export const saveOutlines = (id, collection, etag) => ask('PUT', of(id) + '/outlines', collection, {'If-Match': etag});
 export const shape = (request) => ask('POST', 'shape', request);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the page knows: the overview, and what changes of it. Listeners hear of: "overview", "loop", "outlines" (ids), "trained", "kept". */
+/* What the page knows: the overview, and what changes of it. Listeners hear of: "overview", "loop", "outlines" (ids), "trained", "kept" (the slides as they were). */
 import * as api from './api.js';
 import {say} from './dom.js';
 
@@ -24,6 +24,19 @@ export async function load() {
     tell('overview');
 }
 
+/* What to outline next, the best first: asked for once for each state of the models and the outlines. */
+let suggested = {of: null, list: null};
+export function suggestions() {
+    const of = `${record} ${serial}`;
+    if (!cohort.methods.length) return Promise.resolve([]);
+    if (suggested.of !== of) suggested = {of, list: api.next().then((list) => list.map((one) => ({...one, address: address(one)})), () => [])};
+    return suggested.list;
+}
+
+function address({id, side, x, y}) {
+    return '#slide/' + encodeURIComponent(id) + (side ? `@${Math.round(x + side / 2)},${Math.round(y + side / 2)}` : '');
+}
+
 let lost = false, record = null, serial = 0;
 async function look() {
     try {
@@ -40,10 +53,14 @@ async function look() {
             tell('trained');
         }
         if (record !== null && record !== state.record) {
+            const before = cohort.slides;
             await load();
-            tell('kept');
+            tell('kept', before);
         } else if (state.version !== cohort.version) {
-            if (state.outlines.length) tell('outlines', state.outlines);
+            if (state.outlines.length) {
+                suggested.of = null;
+                tell('outlines', state.outlines);
+            }
             await load();
         }
         record = state.record;

@@ -12,10 +12,11 @@ export function element(what, attributes, ...children) {
         else if (name === 'value' || name === 'checked' || name === 'disabled') made[name] = value;
         else if (value !== undefined && value !== null && value !== false) made.setAttribute(name, value === true ? '' : value);
     }
-    made.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+    made.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
     return made;
 }
 
+/* A list to choose from: [value, text] … */
 export function choice(label, options, value, onchange) {
     const select = element('select', {'aria-label': label, onchange: () => onchange(select.value)},
         options.map(([name, text]) => element('option', {value: name}, text)));
@@ -37,10 +38,42 @@ export function say(text, kind = '', buttons = []) {
 }
 
 export function number(value, digits = 2) {
-    return value === null || value === undefined || Number.isNaN(value) ? '–' : value.toFixed(digits);
+    return value === null || value === undefined || Number.isNaN(value) ? '–' : value.toFixed(digits).replace('-', '−');
 }
 
-/* Typing in a field is no shortcut. */
-export function typing(event) {
-    return event.target.closest('input[type=text], input[type=search], textarea, select') !== null || event.ctrlKey || event.metaKey || event.altKey;
+/* Is a key that of the control in focus, or of a dialog, or the browser's own? Then it is no shortcut of the page. */
+export function taken(event) {
+    const at = (which) => event.target.closest(which) !== null;
+    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return true;
+    if (at('input[type=text], input[type=search], textarea, select')) return true;
+    if (at('input[type=range]') && /^(Arrow|Home|End|Page)/.test(event.key)) return true;
+    return event.key === ' ' ? at('button, input[type=checkbox], a') : event.key === 'Enter' && at('button, a');
+}
+
+/* A click of the pointer leaves no control in focus: the next key is a shortcut again. Who goes by Tab keeps the focus. */
+document.addEventListener('click', (event) => {
+    const control = event.detail > 0 && event.target.closest('button, input[type=checkbox], input[type=range]');
+    if (control) control.blur();
+});
+
+/* In front of the page until it is closed; a form in it closes it. Gives the dialog. */
+export function dialog(title, ...content) {
+    const before = document.activeElement;
+    const box = element('dialog', {'aria-label': title, onclose: () => {
+        box.remove();
+        if (before) before.focus();
+    }}, element('h2', {}, title), ...content);
+    document.body.append(box);
+    box.showModal();
+    return box;
+}
+
+/* One line of text; null: none was given. */
+export function askText(title, label) {
+    return new Promise((given) => {
+        const field = element('input', {type: 'text', 'aria-label': label, placeholder: label, maxlength: 200});
+        const box = dialog(title, element('form', {method: 'dialog'}, field, element('p.buttons', {},
+            element('button.main', {value: 'yes'}, 'OK'), element('button', {type: 'button', onclick: () => box.close('')}, 'Cancel'))));
+        box.addEventListener('close', () => given(box.returnValue === 'yes' && field.value.trim() ? field.value.trim() : null));
+    });
 }

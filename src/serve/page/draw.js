@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tools that draw outlines on a map. While one is in hand, the pointer draws, and the space bar, the middle button or two fingers move. */
+/* Tools that draw outlines on a map. While one is in hand the pointer draws; with the space bar, the middle button or two fingers it moves the map. */
 import * as L from './leaflet.js';
 
 import * as api from './api.js';
@@ -14,6 +14,9 @@ export const tools = [
     ['brush', 'Brush', 'b', 'paint: adds to the outline under it; with Alt takes from it. + and − change its size'],
     ['eraser', 'Eraser', 'e', 'takes from every outline under it'],
 ];
+
+const NEAR = {touch: 22, other: 9}; /* px of the screen: how far from the first corner a click ends a polygon */
+const DRAFT = '#e6007a';
 
 const closed = (points) => ({type: 'Polygon', coordinates: [[...points, points[0]].map((p) => [p.x, p.y])]});
 
@@ -30,12 +33,14 @@ export function contains(geometry, x, y) {
     return polygons.some((rings) => rings.reduce((inside, ring) => inside !== inRing(ring, x, y), false));
 }
 
-/* `desk` has outlines, name() of the class to draw in, chosen (index or null), choose(index), toolChanged(). */
+/* `desk` has outlines, name() of the class to draw in, chosen (index or null), choose(index), takeTool(name), radius of the brush in px of the screen,
+ * resize(radius). */
 export class Drawing {
     constructor(map, desk) {
-        Object.assign(this, {map, desk, tool: 'move', points: [], radius: 24, held: null, space: false});
-        this.draft = L.polyline([], {color: '#e6007a', weight: 2, interactive: false, className: 'draft'}).addTo(map);
-        this.ring = L.circleMarker([0, 0], {radius: this.radius, color: '#e6007a', weight: 1.5, fill: false, interactive: false, opacity: 0}).addTo(map);
+        Object.assign(this, {map, desk, tool: 'move', points: [], held: null, space: false, fingers: 0});
+        this.draft = L.polyline([], {color: DRAFT, weight: 2, interactive: false, className: 'draft'}).addTo(map);
+        this.corners = L.layerGroup().addTo(map);
+        this.ring = L.circleMarker([0, 0], {radius: desk.radius, color: DRAFT, weight: 1.5, fill: false, interactive: false, opacity: 0}).addTo(map);
         const box = map.getContainer();
         this.listeners = [['pointerdown', this.down], ['pointermove', this.moved], ['pointerup', this.up], ['pointercancel', this.cancelled],
             ['dblclick', this.twice], ['pointerleave', this.left]].map(([name, listener]) => [name, listener.bind(this)]);
@@ -55,13 +60,13 @@ export class Drawing {
         if (tool === 'move') this.map.dragging.enable();
         else this.map.dragging.disable();
         this.ring.setStyle({opacity: 0});
-        this.desk.toolChanged();
     }
 
     stop() {
         this.points = [];
         this.held = null;
         this.draft.setLatLngs([]);
+        this.corners.clearLayers();
     }
 
     get brushes() {
@@ -74,9 +79,8 @@ export class Drawing {
         return 1 / (map.project(at(1, 0)).x - map.project(at(0, 0)).x);
     }
 
-    resize(factor) {
-        this.radius = Math.min(Math.max(this.radius * factor, 3), 200);
-        this.ring.setRadius(this.radius);
+    resized() {
+        this.ring.setRadius(this.desk.radius);
     }
 
     place(event) {
@@ -90,6 +94,8 @@ export class Drawing {
     }
 
     down(event) {
+        if (event.pointerType === 'touch' && ++this.fingers > 1) return this.secondFinger();
+        if (event.button === 1) return this.grip(event);
         if (this.tool === 'move') {
             this.pressed = {x: event.clientX, y: event.clientY};
             return;
@@ -108,15 +114,35 @@ export class Drawing {
         this.show(point);
     }
 
-    /* A corner at the first one ends it. */
+    /* Two fingers move the map: what the first began was not meant. */
+    secondFinger() {
+        if (this.held) this.stop();
+        else if (this.fingers === 2 && this.points.length) this.takeBack();
+    }
+
+    /* The middle button holds the map. */
+    grip(event) {
+        event.stopPropagation();
+        event.preventDefault();
+        this.map.getContainer().setPointerCapture(event.pointerId);
+        this.gripped = {id: event.pointerId, x: event.clientX, y: event.clientY};
+    }
+
+    /* A corner at the first one ends it; the second click of a double one is none. */
     corner(point, event) {
-        const first = this.points[0], near = 8 * this.scale;
-        if (this.points.length > 2 && Math.hypot(point.x - first.x, point.y - first.y) < near) this.end();
-        else if (event.detail < 2) this.points.push(point);
+        const away = (other) => Math.hypot(point.x - other.x, point.y - other.y) / this.scale;
+        const first = this.points[0], last = this.points.at(-1);
+        if (this.points.length > 2 && away(first) < (NEAR[event.pointerType] || NEAR.other)) this.end();
+        else if (!last || away(last) > 2) this.points.push(point);
     }
 
     moved(event) {
-        if (this.brushes) this.ring.setLatLng(this.map.mouseEventToLatLng(event)).setStyle({opacity: 1});
+        if (this.gripped && event.pointerId === this.gripped.id) {
+            this.map.panBy([this.gripped.x - event.clientX, this.gripped.y - event.clientY], {animate: false});
+            Object.assign(this.gripped, {x: event.clientX, y: event.clientY});
+            return;
+        }
+        if (this.brushes && event.pointerType !== 'touch') this.ring.setLatLng(this.map.mouseEventToLatLng(event)).setStyle({opacity: 1});
         if (this.tool === 'move' || (!this.held && !this.points.length)) return;
         const point = this.place(event);
         if (this.held) {
@@ -140,10 +166,24 @@ export class Drawing {
             line.splice(0, 2, at(a.x, a.y), at(b.x, a.y), at(b.x, b.y), at(a.x, b.y), at(a.x, a.y));
         }
         this.draft.setLatLngs(line); /* before the style: Leaflet has no bounds of a line without points */
-        this.draft.setStyle(this.brushes ? {weight: 2 * this.radius, opacity: 0.35, lineCap: 'round'} : {weight: 2, opacity: 1});
+        this.draft.setStyle(this.brushes ? {weight: 2 * this.desk.radius, opacity: 0.35, lineCap: 'round'} : {weight: 2, opacity: 1});
+        this.showCorners();
+    }
+
+    /* The first is larger once it ends the polygon. */
+    showCorners() {
+        this.corners.clearLayers();
+        if (this.tool !== 'polygon') return;
+        this.points.forEach((p, i) => L.circleMarker(at(p.x, p.y), {radius: i === 0 && this.points.length > 2 ? 7 : 3.5, color: DRAFT, weight: 2, fillColor: '#fff', fillOpacity: 1,
+            interactive: false, className: 'corner'}).addTo(this.corners));
     }
 
     up(event) {
+        if (event.pointerType === 'touch') this.fingers = Math.max(this.fingers - 1, 0);
+        if (this.gripped && event.pointerId === this.gripped.id) {
+            this.gripped = null;
+            return;
+        }
         if (this.tool === 'move') {
             if (this.pressed && Math.hypot(event.clientX - this.pressed.x, event.clientY - this.pressed.y) < 4 && !event.target.closest('.leaflet-control'))
                 this.pick(this.place(event));
@@ -155,7 +195,9 @@ export class Drawing {
         this.end();
     }
 
-    cancelled() {
+    cancelled(event) {
+        if (event.pointerType === 'touch') this.fingers = Math.max(this.fingers - 1, 0);
+        this.gripped = null;
         if (this.held) this.stop();
     }
 
@@ -197,7 +239,7 @@ export class Drawing {
     }
 
     async stroke(points, takes) {
-        const {outlines} = this.desk, stroke = {points: points.map((p) => [p.x, p.y]), radius: this.radius * this.scale};
+        const {outlines} = this.desk, stroke = {points: points.map((p) => [p.x, p.y]), radius: this.desk.radius * this.scale};
         if (this.tool === 'eraser' || takes) {
             const changes = new Map();
             const chosen = this.tool === 'eraser' || this.desk.chosen === null ? outlines.outlines() : outlines.outlines().filter((one) => one.index === this.desk.chosen);
@@ -208,7 +250,7 @@ export class Drawing {
             if (changes.size) await outlines.reshapeAll(changes);
             return;
         }
-        const under = this.desk.chosen !== null ? [this.desk.chosen] : this.under(points[0]).filter((index) => outlines.outlines().find((one) => one.index === index).name === this.desk.name());
+        const under = this.brushed(points[0]);
         if (!under.length) {
             await outlines.add(await api.shape({shape: null, stroke, add: true}), this.desk.name());
             this.desk.choose(outlines.features.length - 1);
@@ -217,15 +259,27 @@ export class Drawing {
         }
     }
 
+    /* What the brush adds to: of its class the chosen outline, or those where it begins. */
+    brushed(point) {
+        const own = this.desk.outlines.outlines().filter((one) => one.name === this.desk.name()).map((one) => one.index);
+        return own.includes(this.desk.chosen) ? [this.desk.chosen] : this.under(point).filter((index) => own.includes(index));
+    }
+
     /* TRUE: the key was the tool's. */
     key(event) {
         const brush = this.brushes && {'+': 1.25, '=': 1.25, '-': 0.8}[event.key];
-        if (brush) this.resize(brush);
-        else if (event.key === 'Escape' && (this.points.length || this.tool !== 'move')) this.points.length ? this.stop() : this.take('move');
+        if (brush) this.desk.resize(this.desk.radius * brush);
+        else if (event.key === 'Escape' && (this.points.length || this.tool !== 'move')) this.points.length ? this.stop() : this.desk.takeTool('move');
         else if (event.key === 'Enter' && this.tool === 'polygon' && this.points.length > 2) this.end();
-        else if (event.key === 'Backspace' && this.tool === 'polygon' && this.points.length) this.points.pop();
+        else if (event.key === 'Backspace' && this.tool === 'polygon' && this.points.length) this.takeBack();
         else return false;
         return true;
+    }
+
+    takeBack() {
+        this.points.pop();
+        if (this.points.length) this.show(this.points.at(-1));
+        else this.stop();
     }
 
     setSpace(down) {

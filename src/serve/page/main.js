@@ -1,35 +1,72 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The page begins: which of its two faces is shown stands in the address, behind "#". */
 import {cohort, follow, load} from './cohort.js';
-import {element, say} from './dom.js';
+import {element, say, taken} from './dom.js';
+import {showKeys} from './keys.js';
 import {showSlide} from './slide.js';
-import {showTable} from './table.js';
+import {listed, showTable} from './table.js';
 
 const main = document.getElementById('main'), top = document.getElementById('top');
-let leave = () => {};
+let leave = () => {}, here = null;
+
+export const addressOf = (id) => '#slide/' + encodeURIComponent(id);
+
+/* The slide `step` further on in the list as it was filtered and sorted; it begins again at its end. */
+function neighbour(id, step) {
+    const ids = listed(id);
+    return ids[(ids.indexOf(id) + step + ids.length) % ids.length];
+}
+
+function walk(id) {
+    const ids = listed(id);
+    const link = (step, text, title) => element('a.step', {href: addressOf(neighbour(id, step)), title, 'aria-label': title}, text);
+    return element('nav.walk', {'aria-label': 'slides'}, link(-1, '‹', 'the slide before (Shift+N)'), element('h1', {}, id),
+        link(1, '›', 'next slide (N)'), element('span.hint', {}, ids.includes(id) ? `${ids.indexOf(id) + 1} of ${ids.length}` : ''));
+}
 
 function head(id) {
     const facts = [];
     if (cohort.readOnly) facts.push('read only');
-    if (!cohort.trains && !cohort.readOnly) facts.push('no run: nothing is trained');
+    if (!cohort.folder) facts.push('without a run: slides and outlines alone');
     top.replaceChildren(
-        element('a.brand', {href: '#'}, 'rankmil'), element('a', {href: '#', title: 'all slides'}, cohort.title),
-        id ? element('span.here', {}, id) : '', facts.length ? element('span.fact', {}, facts.join(', ')) : '');
-    document.title = id ? `${id} · rankmil view` : 'rankmil view';
+        element('a.brand', {href: '#'}, 'rankmil'),
+        id === null ? element('h1', {}, cohort.title) : element('a', {href: '#', title: 'all slides (Escape)'}, cohort.title),
+        id === null ? '' : walk(id), element('span.fact', {}, facts.join(', ')),
+        element('button.help', {title: 'keys (?)', onclick: showKeys}, '?'));
+    document.title = id === null ? 'rankmil view' : `${id} · rankmil view`;
+}
+
+/* A slide's id; null: all slides, also where the address is no text. */
+function idOf(text) {
+    try {
+        return text === undefined ? null : decodeURIComponent(text);
+    } catch (error) {
+        return null;
+    }
 }
 
 function route() {
     leave();
     const [, id, at] = location.hash.match(/^#slide\/([^@]*)(?:@(.*))?$/) || [];
-    const name = id === undefined ? null : decodeURIComponent(id);
-    head(name);
+    const before = here;
+    here = idOf(id);
+    head(here);
     say('');
-    leave = name === null ? showTable(main) : showSlide(main, name, at ? at.split(',').map(Number) : null);
+    leave = here === null ? showTable(main, before) : showSlide(main, here, at ? at.split(',').map(Number) : null);
+}
+
+function key(event) {
+    if (taken(event)) return;
+    if (event.key === '?') showKeys();
+    else if (here !== null && event.key.toLowerCase() === 'n') location.hash = addressOf(neighbour(here, event.shiftKey ? -1 : 1));
+    else return;
+    event.preventDefault();
 }
 
 try {
     await load();
     window.addEventListener('hashchange', route);
+    document.addEventListener('keydown', key);
     route();
     follow();
 } catch (error) {

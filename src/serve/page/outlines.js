@@ -34,13 +34,32 @@ export function moved(coordinates, dx, dy) {
 export class Outlines {
     /* changed(): the features are others now. saved(): so is the file. */
     constructor(id, changed, saved) {
-        Object.assign(this, {id, changed, saved, features: [], undone: [], done: [], busy: false, again: false, shift: [0, 0]});
+        Object.assign(this, {id, changed, saved, features: [], undone: [], done: [], trained: [], busy: false, again: false, shift: [0, 0]});
     }
 
     async load() {
-        this.take(await api.outlines(this.id));
-        this.done = [];
-        this.undone = [];
+        const reply = await this.read();
+        if (reply) this.replace(reply);
+    }
+
+    /* The file as it is; null: it cannot be read, and the page says why. What is shown stays, and nothing is written over the file. */
+    async read() {
+        try {
+            const reply = await api.outlines(this.id);
+            this.unreadable = null;
+            return reply;
+        } catch (error) {
+            if (error.status === 0) throw error;
+            this.unreadable = error.message;
+            this.changed();
+            return null;
+        }
+    }
+
+    /* By what another program or tab wrote: that is not ours to undo. */
+    replace(reply) {
+        this.take(reply);
+        Object.assign(this, {done: [], undone: [], trained: [reply.collection.features]});
         this.changed();
     }
 
@@ -73,6 +92,7 @@ export class Outlines {
     }
 
     set(features) {
+        if (this.unreadable) return say(`${this.unreadable} Mend or remove that file first: it would be lost.`, 'bad');
         this.done.push(this.features);
         if (this.done.length > UNDO) this.done.shift();
         this.undone = [];
@@ -108,11 +128,22 @@ export class Outlines {
     }
 
     step(from, to) {
-        if (!from.length) return null;
+        if (!from.length || this.unreadable) return null;
         to.push(this.features);
         this.features = from.pop();
         this.changed();
         return this.save();
+    }
+
+    /* A training begins with them as they are; undone, they are those of the training before, or as they were found. */
+    mark() {
+        this.trained.push(this.features);
+    }
+
+    undoTraining() {
+        if (this.trained.length > 1) this.trained.pop();
+        const before = this.trained.at(-1);
+        return before && JSON.stringify(before) !== JSON.stringify(this.features) ? this.set(before) : null;
     }
 
     undo() {
@@ -158,7 +189,9 @@ export class Outlines {
         say('These outlines were changed elsewhere meanwhile (in QuPath, or another tab).', 'bad', [
             ['Take those', () => this.load()],
             ['Keep mine', async () => {
-                this.take(await api.outlines(this.id));
+                const reply = await this.read();
+                if (!reply) return;
+                this.take(reply);
                 this.set(mine);
             }]]);
     }
@@ -166,12 +199,10 @@ export class Outlines {
     /* The file is another: by our own hand, or somebody else's. */
     async look() {
         if (this.busy) return;
-        const reply = await api.outlines(this.id);
-        if (reply.etag === this.etag || this.busy) return;
-        this.take(reply);
-        this.done = [];
-        this.undone = [];
-        this.changed();
+        const before = this.unreadable, reply = await this.read();
+        if (!reply || this.busy) return;
+        if (reply.etag === this.etag) return before && this.changed();
+        this.replace(reply);
         say(`${reply.file} was changed elsewhere; this is how it is now.`);
     }
 }

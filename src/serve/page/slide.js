@@ -1,125 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One slide: the map, what lies over it, the tools, the loop. */
-import * as L from './leaflet.js';
-
 import * as api from './api.js';
-import {cohort, find, hear} from './cohort.js';
-import {choice, element, number, say, typing} from './dom.js';
+import {cohort, find, hear, suggestions} from './cohort.js';
+import {choice, element, number, say, taken} from './dom.js';
 import {Drawing, tools} from './draw.js';
 import {excludes, Outlines} from './outlines.js';
-import {PatchLayer} from './patches.js';
+import {classChoice, outlineList, summary} from './outline-list.js';
+import {Pane} from './pane.js';
+import {said, truth} from './table.js';
 import {trainPanel} from './train.js';
-import {at, makeViewer, move} from './viewer.js';
+import {at, move, resize} from './viewer.js';
 
 /* What stays from slide to slide. */
-const view = {heat: null, second: '', opacity: 0.55, shown: true, grid: false, outlines: true, tissue: false, name: ''};
-
-/* One map with its overlays. */
-class Pane {
-    constructor(where, info, patches) {
-        this.box = element('.map');
-        where.append(this.box);
-        this.info = info;
-        this.map = makeViewer(this.box, info);
-        this.tip = element('.tip');
-        this.legend = element('.legend');
-        this.box.append(this.tip, this.legend);
-        this.shapes = L.layerGroup().addTo(this.map);
-        if (patches) this.layer = new PatchLayer(patches, {opacity: view.shown ? view.opacity : 0, grid: view.grid}).addTo(this.map);
-        this.map.on('mousemove', (event) => this.hover(event.latlng.lng, event.latlng.lat));
-        this.map.on('mouseout', () => this.tip.replaceChildren());
-    }
-
-    async show(name) {
-        this.name = name;
-        this.heat = null;
-        if (!this.layer || !name) return;
-        try {
-            const heat = await api.heat(this.info.id, name);
-            if (this.name !== name) return;
-            this.heat = heat;
-            this.layer.setHeat(heat, cohort.colours);
-            this.box.dataset.heat = name + ' ' + (Number(this.box.dataset.serial || 0) + 1);
-            this.box.dataset.serial = Number(this.box.dataset.serial || 0) + 1;
-            this.showLegend();
-        } catch (error) {
-            say(error.message, 'bad');
-        }
-    }
-
-    showLegend() {
-        const {heat, legend} = this, classes = cohort.task.classes;
-        const title = (cohort.heats.find((one) => one.name === this.name) || {title: this.name}).title;
-        const said = classes.length ? `${classes[heat.predicted] ?? ''} ${number(heat.values[heat.predicted])}` : number(heat.answer);
-        const ramp = element('canvas', {width: 160, height: 10});
-        const context = ramp.getContext('2d');
-        for (let x = 0; x < 160; x++) {
-            context.fillStyle = cohort.colours[Math.round(x / 159 * 255)];
-            context.fillRect(x, 0, 1, 10);
-        }
-        legend.replaceChildren(element('b', {}, title), element('span', {}, `says ${said}`), ramp,
-            element('.ticks', {}, heat.ticks.map((tick) => element('span', {'data-at': tick.at}, tick.text))), element('span', {}, heat.label));
-        for (const tick of legend.querySelectorAll('.ticks span')) tick.style.left = tick.dataset.at * 160 + 'px';
-    }
-
-    hover(x, y) {
-        const i = this.layer ? this.layer.find(x, y) : -1, heat = this.heat;
-        this.tip.replaceChildren(i < 0 || !heat ? '' : `patch ${i}: ${number(heat.relative[i], heat.relative[i] < 10 ? 2 : 0)} × mean attention, score ${number(heat.scores[i])}`);
-    }
-
-    draw(outlines, chosen) {
-        this.shapes.clearLayers();
-        if (!view.outlines) return;
-        for (const one of outlines) {
-            const polygons = one.geometry.type === 'Polygon' ? [one.geometry.coordinates] : one.geometry.coordinates;
-            const style = {color: excludes(one.name) ? '#3b6fe0' : '#e4322b', weight: one.index === chosen ? 4 : 2, fillOpacity: one.index === chosen ? 0.15 : 0.04,
-                interactive: false, smoothFactor: 0.5, className: 'outline'};
-            L.polygon(polygons.map((rings) => rings.map((ring) => ring.map(([x, y]) => at(x, y)))), style).addTo(this.shapes);
-        }
-    }
-
-    setTissue(on) {
-        if (this.tissue) this.tissue.remove();
-        const {left, top, fullWidth, fullHeight, id} = this.info;
-        this.tissue = on ? L.imageOverlay(api.mask(id), [at(-left, -top), at(fullWidth - left, fullHeight - top)], {opacity: 0.35}).addTo(this.map) : null;
-    }
-
-    go(x, y, side) {
-        const zoom = Math.min(this.info.deepest, Math.max(this.map.getZoom(), this.info.deepest - Math.max(0, Math.log2(side / 160))));
-        this.map.setView(at(x, y), zoom);
-    }
-
-    remove() {
-        this.map.remove();
-        this.box.remove();
-    }
-}
+const view = {heat: null, second: '', by: 'attention', opacity: 0.55, shown: true, grid: false, outlines: true, tissue: false, name: '', radius: 24};
 
 class SlidePage {
     constructor(main, info, patches, place) {
-        this.info = info;
-        this.patches = patches;
-        this.chosen = null;
+        Object.assign(this, {info, patches, chosen: null, tool: 'move', panes: [], drawings: []});
         this.maps = element('.maps');
-        this.side = element('aside.side');
+        this.side = element('aside.side', {'aria-label': 'this slide'});
         main.className = 'slide';
         main.replaceChildren(element('.stage', {}, this.toolbar(), this.maps, this.strip = element(patches ? '.strip' : '.strip.none')), this.side);
         this.outlines = new Outlines(info.id, () => this.drawn(), () => this.saved());
-        this.panes = [new Pane(this.maps, info, patches)];
-        this.drawing = new Drawing(this.panes[0].map, this);
+        this.addPane();
         this.train = trainPanel(this);
-        if (place) this.panes[0].go(place[0], place[1], 224);
+        if (place) this.panes[0].go(place[0], place[1], patches ? patches.side : 224);
         this.fill();
+        this.restyle();
         this.setSecond(view.second);
         this.showHeat();
         this.outlines.load().catch((error) => say(error.message, 'bad'));
         this.ends = [
-            hear('outlines', (ids) => ids.includes(info.id) && this.outlines.look()),
+            hear('outlines', (ids) => ids.includes(info.id) && this.outlines.look().catch((error) => say(error.message, 'bad'))),
+            hear('overview', () => this.fillFacts()),
             hear('trained', () => this.trained()),
             hear('kept', () => this.kept()),
         ];
         this.listener = (event) => this.key(event);
-        this.released = (event) => event.key === ' ' && this.drawing.setSpace(false);
+        this.released = (event) => event.key === ' ' && this.each((drawing) => drawing.setSpace(false));
         document.addEventListener('keydown', this.listener);
         document.addEventListener('keyup', this.released);
     }
@@ -129,9 +47,33 @@ class SlidePage {
         document.removeEventListener('keyup', this.released);
         for (const end of this.ends) end();
         if (this.together) this.together();
-        this.drawing.remove();
         this.train.remove();
-        for (const pane of this.panes) pane.remove();
+        while (this.panes.length) this.removePane();
+    }
+
+    /* -- panes: each can be drawn on -- */
+    addPane() {
+        const pane = new Pane(this.maps, this.info, this.patches, view, (i) => this.hover(i));
+        this.panes.push(pane);
+        this.drawings.push(new Drawing(pane.map, this));
+        this.drawings.at(-1).take(this.tool);
+    }
+
+    removePane() {
+        this.drawings.pop().remove();
+        this.panes.pop().remove();
+    }
+
+    each(act) {
+        for (const drawing of this.drawings) act(drawing);
+    }
+
+    hover(i) {
+        for (const pane of this.panes) pane.tell(i, this.tool === 'move');
+    }
+
+    show(geometry) {
+        this.panes[0].goTo(geometry);
     }
 
     /* -- heat maps -- */
@@ -151,16 +93,13 @@ class SlidePage {
         view.second = cohort.heats.some((one) => one.name === name) ? name : '';
         if (this.together) this.together();
         this.together = null;
-        if (this.panes[1] && !view.second) this.panes.pop().remove();
-        const {map} = this.panes[0], centre = map.getCenter(), zoom = map.getZoom();
-        this.maps.classList.toggle('two', view.second !== '');
-        map.invalidateSize({animate: false, pan: false});
-        map.setView(centre, zoom, {animate: false});
-        if (view.second && !this.panes[1]) this.panes.push(new Pane(this.maps, this.info, this.patches));
+        if (this.panes[1] && !view.second) this.removePane();
+        resize(this.panes[0].map, () => this.maps.classList.toggle('two', view.second !== ''));
+        if (view.second && !this.panes[1]) this.addPane();
         if (!this.panes[1]) return;
         this.together = move(this.panes[0].map, this.panes[1].map);
         this.panes[1].show(view.second);
-        this.drawn();
+        this.restyle();
     }
 
     showStrip() {
@@ -170,8 +109,11 @@ class SlidePage {
             return;
         }
         this.strip.replaceChildren(...heat.top.filter((i, rank) => rank < 4 || heat.relative[i] >= 0.1).slice(0, 16).map((i) => element('button', {
-            title: `${number(heat.relative[i])} × mean attention`,
-            onclick: () => this.panes[0].go(patches.x[i] + patches.side / 2, patches.y[i] + patches.side / 2, patches.side),
+            title: `${number(heat.relative[i])} × mean attention: go there`,
+            onclick: () => {
+                this.panes[0].go(patches.x[i] + patches.side / 2, patches.y[i] + patches.side / 2, patches.side);
+                this.hover(i);
+            },
         }, element('img', {src: api.patch(this.info.id, patches.x[i], patches.y[i], patches.side), alt: `patch ${i}`}), element('span', {}, number(heat.relative[i], 1) + '×'))));
     }
 
@@ -184,51 +126,71 @@ class SlidePage {
     async kept() {
         view.heat = null;
         this.fill();
+        if (this.panes[1]) this.panes[1].show(view.second);
         await this.showHeat();
     }
 
     restyle() {
-        for (const pane of this.panes) {
-            if (pane.layer) {
-                pane.layer.setOpacity(view.shown ? view.opacity : 0);
-                pane.layer.setGrid(view.grid);
-            }
-            pane.setTissue(view.tissue);
-        }
+        for (const pane of this.panes) pane.restyle();
+        this.side.querySelector('.tissue').hidden = !view.tissue;
         this.drawn();
     }
 
     /* -- the side -- */
+    tick(member, text, title) {
+        const box = element('input', {type: 'checkbox', checked: view[member], onchange: () => {
+            view[member] = box.checked;
+            this.restyle();
+        }});
+        return element('label', {title}, box, text);
+    }
+
     fill() {
-        const slide = find(this.info.id) || {said: {}}, heats = cohort.heats.map((one) => [one.name, one.title]);
-        const tick = (member, text) => {
-            const box = element('input', {type: 'checkbox', checked: view[member], onchange: () => {
-                view[member] = box.checked;
-                this.restyle();
-            }});
-            return element('label', {}, box, text);
-        };
+        const heats = cohort.heats.map((one) => [one.name, one.title]), {patches} = this;
         const opacity = element('input', {type: 'range', min: 0, max: 1, step: 0.05, 'aria-label': 'opacity', oninput: () => {
             view.opacity = Number(opacity.value);
             this.restyle();
         }});
         opacity.value = view.opacity;
-        const {info} = this, facts = [`${info.width} × ${info.height} px`, info.mpp ? `${info.mpp.toFixed(3)} µm/px` : 'resolution unknown', this.patches ? `${this.patches.x.length} patches` : 'no features'];
         this.side.replaceChildren(
-            element('section', {}, element('h2', {}, info.id), element('p.marks', {},
-                slide.label !== undefined && element('span.chip', {class: slide.lesion ? 'positive' : 'negative'}, cohort.task.classes[slide.class] ?? slide.label),
-                slide.split && element('span.chip.set', {}, slide.split)), element('p.hint', {}, facts.join(' · ')),
-                slide.problem && element('p.bad', {}, slide.problem)),
-            heats.length ? element('section', {}, element('h2', {}, 'Over the slide'),
+            this.facts = element('section.facts'),
+            heats.length && patches ? element('section', {}, element('h2', {}, 'Heat map'),
                 choice('heat map', heats, this.heatName, (name) => {
                     view.heat = name;
                     this.showHeat();
                 }),
                 element('label', {}, 'beside it', choice('second heat map', [['', 'nothing'], ...heats], view.second, (name) => this.setSecond(name))),
-                element('label', {}, 'opacity', opacity), tick('shown', 'heat map (H)')) : '',
-            element('section.ticks', {}, tick('grid', 'patch grid (G)'), tick('outlines', 'outlines (O)'), tick('tissue', 'tissue mask (T)')),
-            this.outlineBox = element('section.outlines'), this.train.box);
+                element('label', {}, 'colours', choice('colours', [['attention', 'attention'], ['score', 'score']], view.by, (by) => {
+                    view.by = by;
+                    this.showHeat();
+                    if (this.panes[1]) this.panes[1].show(view.second);
+                })),
+                element('label', {}, 'opacity', opacity)) : '',
+            element('section.shown', {}, element('h2', {}, 'Show'), heats.length && patches ? this.tick('shown', 'heat map (H)') : null,
+                patches ? this.tick('grid', 'patch grid (G)') : null, this.tick('outlines', 'outlines (O)'),
+                this.tick('tissue', 'tissue mask (T)'),
+                element('p.hint.tissue', {hidden: !view.tissue}, element('span.swatch.tissue'), ' tissue ', element('span.swatch.out'), ' left out')),
+            this.outlineBox = element('section.outlines'), this.train.box, this.nextBox = element('section.next'));
+        this.fillFacts();
+        this.fillNext();
         this.drawn();
+    }
+
+    fillFacts() {
+        const slide = find(this.info.id) || {said: {}}, {info, patches} = this;
+        const facts = [`${info.width} × ${info.height} px`, info.mpp ? `${info.mpp.toFixed(3)} µm/px` : 'resolution unknown',
+            patches ? `${patches.x.length} patches` : 'no features: “rankmil run” makes them'];
+        this.facts.replaceChildren(element('h2', {}, 'Slide'), element('p.marks', {}, truth(slide), slide.split ? element('span.chip.set', {}, slide.split) : null),
+            ...cohort.methods.map((method) => said(slide, method)).filter(Boolean), element('p.hint', {}, facts.join(' · ')),
+            slide.problem ? element('p.problem', {}, slide.problem) : '');
+    }
+
+    async fillNext() {
+        const box = this.nextBox, list = cohort.readOnly ? [] : await suggestions(), own = list.find((one) => one.id === this.info.id);
+        const other = list.find((one) => one.id !== this.info.id);
+        if (box !== this.nextBox || !other) return;
+        box.replaceChildren(element('h2', {}, 'Outline next'), own ? element('p.hint', {}, `This one: ${own.reason}.`) : '',
+            element('p', {}, element('a', {href: other.address}, other.id), element('span.hint', {}, ` ${other.reason}.`)));
     }
 
     /* -- outlines -- */
@@ -236,57 +198,87 @@ class SlidePage {
         return view.name || this.outlines.lesion || 'Tumor';
     }
 
+    classNames() {
+        return [this.outlines.lesion || 'Tumor', 'Exclude', ...this.outlines.outlines().map((one) => one.name), view.name];
+    }
+
     choose(index) {
         this.chosen = index;
         this.drawn();
     }
 
-    toolChanged() {
-        for (const button of this.tools.querySelectorAll('button[data-tool]')) button.setAttribute('aria-pressed', button.dataset.tool === this.drawing.tool);
+    takeTool(name) {
+        this.tool = name;
+        this.each((drawing) => drawing.take(name));
+        for (const button of this.tools.querySelectorAll('button[data-tool]')) button.setAttribute('aria-pressed', button.dataset.tool === name);
+        this.size.hidden = name !== 'brush' && name !== 'eraser';
+    }
+
+    /* Of brush and eraser, in px of the screen. */
+    get radius() {
+        return view.radius;
+    }
+
+    resize(radius) {
+        view.radius = Math.min(Math.max(radius, 3), 200);
+        this.size.querySelector('input').value = view.radius;
+        this.each((drawing) => drawing.resized());
     }
 
     toolbar() {
-        return this.tools = element('.toolbar', {},
-            cohort.readOnly ? [] : tools.map(([name, text, key, hint]) => element('button', {'data-tool': name, 'aria-pressed': String(name === 'move'), title: `${hint} (${key.toUpperCase()})`,
-                onclick: () => this.drawing.take(name)}, text)),
-            cohort.readOnly ? [] : [element('button.undo', {title: 'undo (Ctrl+Z)', onclick: () => this.outlines.undo()}, 'Undo'),
-                element('button.redo', {title: 'redo (Ctrl+Shift+Z)', onclick: () => this.outlines.redo()}, 'Redo'), this.classes = element('span')]);
-    }
-
-    fillClasses(names) {
-        if (!this.classes) return;
-        const all = [...new Set([this.outlines.lesion || 'Tumor', 'Exclude', ...names])].filter(Boolean);
-        if (!all.includes(this.name())) all.push(this.name());
-        this.classes.replaceChildren(choice('class', [...all.map((name) => [name, excludes(name) ? `${name} (exclusion)` : name]), ['+', 'another …']], this.name(), (name) => {
-            const wanted = name === '+' ? prompt('Class of the outlines that you draw now:') : name;
-            if (wanted) view.name = wanted.trim();
-            if (wanted && this.chosen !== null) this.outlines.rename(this.chosen, view.name);
-            this.fillClasses(names);
-        }));
+        const size = element('input', {type: 'range', min: 3, max: 200, 'aria-label': 'size of the brush', oninput: () => this.resize(Number(size.value))});
+        size.value = view.radius;
+        this.size = element('label', {title: '+ and −', hidden: true}, 'size', size);
+        return this.tools = element('.toolbar', {role: 'toolbar', 'aria-label': 'tools', hidden: cohort.readOnly},
+            tools.map(([name, text, key, hint]) => element('button', {'data-tool': name, 'aria-pressed': String(name === 'move'), title: `${hint} (${key.toUpperCase()})`,
+                onclick: () => this.takeTool(name)}, text)),
+            this.size, this.classes = element('label', {}, 'as'),
+            this.undoButton = element('button.undo', {title: 'undo (Ctrl+Z)', onclick: () => this.outlines.undo()}, 'Undo'),
+            this.redoButton = element('button.redo', {title: 'redo (Ctrl+Shift+Z)', onclick: () => this.outlines.redo()}, 'Redo'));
     }
 
     /* The outlines, or what is shown of them, changed. */
     drawn() {
-        const list = this.outlines.outlines();
+        const {outlines} = this, list = outlines.outlines();
         if (this.chosen !== null && !list.some((one) => one.index === this.chosen)) this.chosen = null;
-        for (const pane of this.panes || []) pane.draw(list, this.chosen);
+        for (const pane of this.panes) pane.draw(list, this.chosen);
         this.maps.dataset.outlines = list.length;
-        this.maps.dataset.etag = this.outlines.busy ? '' : this.outlines.etag || '';
+        this.maps.dataset.etag = outlines.busy ? '' : outlines.etag || '';
+        this.undoButton.disabled = !outlines.done.length;
+        this.redoButton.disabled = !outlines.undone.length;
+        this.fillClasses();
         if (this.outlineBox) this.fillOutlines(list);
     }
 
+    fillClasses() {
+        const names = this.classNames(), now = JSON.stringify([names, this.name()]);
+        if (now === this.classesNow) return; /* a list that is open stays so */
+        this.classesNow = now;
+        this.classes.replaceChildren('as', classChoice('class to draw', names, this.name(), (name) => {
+            view.name = name;
+            this.drawn();
+        }));
+    }
+
     fillOutlines(list) {
-        const {outlines, chosen} = this;
-        this.fillClasses(list.map((one) => one.name));
-        const lesions = list.filter((one) => !excludes(one.name)).length;
-        const words = list.length ? `${lesions} outlined, ${list.length - lesions} excluded` : outlines.there ? 'Somebody looked: nothing here.' : 'Nobody has outlined this slide.';
-        const state = outlines.busy ? 'saving …' : outlines.failed ? 'not saved' : outlines.there ? 'saved' : '';
-        this.outlineBox.replaceChildren(...[element('h2', {}, 'Outlines'), element('p', {}, words, ' ', element('span.hint.state', {}, state)),
-            !cohort.readOnly && element('p', {}, element('button.nothing', {disabled: Boolean(list.length) || outlines.there, onclick: () => outlines.nothing(),
-                title: 'the whole slide was looked at, and no lesion is on it'}, 'Negative: nothing here'),
-            element('button', {disabled: chosen === null, onclick: () => outlines.reshape(chosen, null), title: 'Delete'}, 'Remove chosen')),
-            outlines.from && element('p.hint', {}, `Shown from ${outlines.from}. What you draw is saved as ${outlines.file}, which the table then names.`),
+        const {outlines} = this, there = outlines.there, held = document.activeElement.closest('.one');
+        const state = outlines.unreadable ? '' : outlines.busy ? 'saving …' : outlines.failed ? 'not saved' : there ? 'saved' : '';
+        this.outlineBox.replaceChildren(...[element('h2', {}, 'Outlines'), element('p', {}, outlines.unreadable && !list.length ? '' : summary(list, there), ' ', element('span.hint.state', {}, state)),
+            outlineList(this, list),
+            outlines.unreadable && element('p.bad', {}, outlines.unreadable),
+            this.teachesNothing(list) && element('p.warning', {}, 'The table says that there is no lesion on this slide, so nothing is trained on its outlines.'),
+            !cohort.readOnly && !list.length && !outlines.unreadable && element('p', {}, element('button.nothing', {disabled: there, onclick: () => outlines.nothing(),
+                title: 'the whole slide was looked at, and no lesion is on it'}, 'Negative: nothing here')),
+            outlines.from && element('p.hint', {}, `Shown from ${outlines.from}.`, cohort.readOnly ? '' : ` What you draw is saved as ${outlines.file}, which the table then names.`),
             ...(outlines.warnings || []).map((warning) => element('p.warning', {}, warning))].filter(Boolean));
+        const again = held && this.outlineBox.querySelector(`.one[data-index="${held.dataset.index}"]`);
+        if (again) again.focus();
+    }
+
+    /* Lesions outlined on a slide of the class without any. */
+    teachesNothing(list) {
+        const slide = find(this.info.id);
+        return cohort.task.negative && slide && slide.class !== undefined && !slide.lesion && list.some((one) => !excludes(one.name));
     }
 
     saved() {
@@ -296,24 +288,24 @@ class SlidePage {
 
     /* -- keys -- */
     key(event) {
-        if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'z' && !cohort.readOnly) {
+        if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'z' && !cohort.readOnly && !document.querySelector('dialog[open]')) {
             event.shiftKey ? this.outlines.redo() : this.outlines.undo();
             event.preventDefault();
             return;
         }
-        if (typing(event)) return;
-        if (event.key === ' ') this.drawing.setSpace(true);
-        else if (this.drawing.key(event)) return event.preventDefault();
-        else if (!this.shortcut(event.key)) return;
+        if (taken(event)) return;
+        if (event.key === ' ') this.each((drawing) => drawing.setSpace(true));
+        else if (!this.drawings.some((drawing) => drawing.key(event)) && !this.shortcut(event.key)) return;
         event.preventDefault();
     }
 
     shortcut(key) {
         const map = this.panes[0].map, tool = !cohort.readOnly && tools.find((one) => one[2] === key.toLowerCase());
         const toggles = {h: 'shown', g: 'grid', o: 'outlines', t: 'tissue'}, steps = {ArrowLeft: [-120, 0], ArrowRight: [120, 0], ArrowUp: [0, -120], ArrowDown: [0, 120]};
-        if (tool) this.drawing.take(tool[0]);
-        else if (toggles[key]) {
-            view[toggles[key]] = !view[toggles[key]];
+        const toggle = toggles[key.toLowerCase()];
+        if (tool) this.takeTool(tool[0]);
+        else if (toggle) {
+            view[toggle] = !view[toggle];
             this.restyle();
             this.fill();
         } else if (steps[key]) map.panBy(steps[key]);
@@ -322,15 +314,10 @@ class SlidePage {
         else if (key === '0') map.fitBounds([at(0, 0), at(this.info.width, this.info.height)]);
         else if (key === 'Delete' && this.chosen !== null && !cohort.readOnly) this.outlines.reshape(this.chosen, null);
         else if (key === 'Enter') this.train.ask();
-        else if (key === 'n' || key === 'N') this.neighbour(key === 'n' ? 1 : -1);
+        else if (key === 'Escape' && this.chosen !== null) this.choose(null);
         else if (key === 'Escape') location.hash = '';
         else return false;
         return true;
-    }
-
-    neighbour(step) {
-        const ids = cohort.slides.map((slide) => slide.id), i = ids.indexOf(this.info.id);
-        location.hash = 'slide/' + encodeURIComponent(ids[(i + step + ids.length) % ids.length]);
     }
 }
 
@@ -341,7 +328,7 @@ export function showSlide(main, id, place) {
     main.replaceChildren(element('p.hint', {}, 'Opening the slide …'));
     (async () => {
         try {
-            const [info, patches] = await Promise.all([api.slide(id), api.patches(id).catch(() => null)]);
+            const info = await api.slide(id), patches = info.features ? await api.patches(id) : null;
             if (!gone) page = new SlidePage(main, info, patches, place);
         } catch (error) {
             if (!gone) main.replaceChildren(element('p.bad', {}, error.message), element('p', {}, element('a', {href: '#'}, 'All slides')));

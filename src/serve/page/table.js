@@ -1,77 +1,99 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The slides: pictures, what is known and said of them, filters, an order; and what to outline next. */
 import * as api from './api.js';
-import {cohort, hear} from './cohort.js';
-import {choice, element, number, typing} from './dom.js';
+import {cohort, hear, suggestions} from './cohort.js';
+import {choice, element, number, taken} from './dom.js';
 
-const view = {text: '', label: '', split: '', outlined: '', mistakes: false, order: 'wrong', focus: 0};
-const most = (slide, member) => Math.max(...Object.values(slide.said).map((said) => said[member] ?? -1), -1);
+const view = {text: '', label: '', split: '', outlined: '', mistakes: false, order: '', focus: 0};
+const most = (slide, member) => Math.max(...Object.values(slide.said).map((said) => said[member] ?? -Infinity), -Infinity);
+const descending = (a, b, member) => most(b, member) === most(a, member) ? 0 : most(b, member) - most(a, member);
+const byName = (a, b) => a.id.localeCompare(b.id, undefined, {numeric: true});
+const has = (member) => cohort.slides.some((slide) => slide[member] !== undefined && slide[member] !== '');
 
-const orders = {
-    wrong: ['worst mistakes first', (a, b) => most(b, 'wrong') - most(a, 'wrong')],
-    id: ['name', () => 0],
-    label: ['label', (a, b) => String(a.label ?? '').localeCompare(String(b.label ?? ''))],
-    split: ['set', (a, b) => a.split.localeCompare(b.split)],
-    outlined: ['not outlined first', (a, b) => a.outlined.localeCompare(b.outlined)],
-    problem: ['problems first', (a, b) => Boolean(b.problem) - Boolean(a.problem)],
-};
+/* Those that this cohort has something to order by; the first is the usual one. */
+function orders() {
+    const {kind} = cohort.task, said = cohort.methods.length > 0;
+    return [
+        said && kind === 'classes' && ['wrong', 'worst mistakes first', (a, b) => descending(a, b, 'wrong')],
+        said && kind === 'number' && ['wrong', 'largest errors first', (a, b) => descending(a, b, 'wrong')],
+        said && kind !== 'classes' && ['answer', kind === 'survival' ? 'highest risk first' : 'largest first', (a, b) => descending(a, b, 'answer')],
+        ['id', 'by name', () => 0],
+        has('label') && ['label', 'by label', (a, b) => String(a.label ?? '').localeCompare(String(b.label ?? ''))],
+        has('split') && ['split', 'by set', (a, b) => a.split.localeCompare(b.split)],
+        ['outlined', 'not outlined first', (a, b) => a.outlined.localeCompare(b.outlined)],
+        ['problem', 'problems first', (a, b) => Boolean(b.problem) - Boolean(a.problem)],
+    ].filter(Boolean);
+}
 
 function chosen() {
-    const byName = (a, b) => a.id.localeCompare(b.id, undefined, {numeric: true});
+    const all = orders(), [, , compare] = all.find(([name]) => name === view.order) || all[0];
     return cohort.slides
         .filter((slide) => slide.id.toLowerCase().includes(view.text.toLowerCase()))
         .filter((slide) => !view.label || String(slide.label ?? '') === view.label)
         .filter((slide) => !view.split || slide.split === view.split)
         .filter((slide) => !view.outlined || (slide.outlined || 'no') === view.outlined)
         .filter((slide) => !view.mistakes || most(slide, 'wrong') > 0.5)
-        .sort((a, b) => orders[view.order][1](a, b) || byName(a, b));
+        .sort((a, b) => compare(a, b) || byName(a, b));
 }
 
-/* What a method says: of classes a bar of the true class's probability, red where it is the smaller part. */
-function said(slide, method) {
+/* Ids in the order of the list, for those who go from slide to slide; all of them where the list leaves this one out. */
+export function listed(id) {
+    const ids = chosen().map((slide) => slide.id);
+    return ids.includes(id) ? ids : cohort.slides.map((slide) => slide.id);
+}
+
+/* What is known: the class, the time and whether there was an event, the number. */
+export function truth(slide) {
+    const {kind, classes} = cohort.task;
+    if (kind === 'classes') return slide.label === undefined ? null : element('span.chip', {class: slide.lesion ? 'positive' : 'negative'}, classes[slide.class] ?? slide.label);
+    if (kind === 'survival') return slide.time === undefined ? null : element('span.chip', {title: slide.event ? 'when the event came' : 'followed up to then, without the event'}, slide.event ? `event at ${slide.time}` : `no event by ${slide.time}`);
+    return slide.value === undefined ? null : element('span.chip', {title: 'the true number'}, String(slide.value));
+}
+
+/* What a method says: of classes a bar, red where the true class has the smaller part. */
+export function said(slide, method) {
     const one = slide.said[method.name];
     if (!one) return null;
-    const classes = cohort.task.classes;
-    if (!classes.length) return element('.said', {}, element('span', {}, method.title), element('b', {}, number(one.answer)));
-    const best = one.values.indexOf(Math.max(...one.values));
+    const {kind, classes} = cohort.task, tested = one.tested ? ', by models that have not seen it' : '';
+    if (kind !== 'classes') {
+        const words = (kind === 'survival' ? 'risk ' : '') + number(one.answer);
+        return element('.said', {title: `${method.title}: ${words}${tested}`}, element('span', {}, method.title), element('b', {}, words));
+    }
+    const best = one.values.indexOf(Math.max(...one.values)), wrong = one.wrong > 0.5;
     const shown = classes.length === 2 ? one.values[1] : one.values[best];
-    const bar = element('meter', {min: 0, max: 1, value: shown, class: one.wrong > 0.5 ? 'wrong' : ''});
-    return element('.said', {title: `${method.title}: ` + classes.map((name, c) => `${name} ${number(one.values[c])}`).join(', ') +
-                                    (one.tested ? ', by models that have not seen it' : '')},
-        element('span', {}, method.title), bar, element('b', {}, classes.length === 2 ? number(shown) : `${classes[best]} ${number(shown)}`));
+    const words = classes.length === 2 ? number(shown) : `${classes[best]} ${number(shown)}`;
+    return element('.said', {title: `${method.title}: ` + classes.map((name, c) => `${name} ${number(one.values[c])}`).join(', ') + tested, class: wrong ? 'wrong' : ''},
+        element('span', {}, method.title), element('b', {}, wrong ? '✗ ' : '', words),
+        element('meter', {min: 0, max: 1, value: shown, 'aria-label': `${method.title}: ${words}`}));
 }
 
 function card(slide, index) {
     const marks = [
-        slide.label === undefined ? null : element('span.chip', {class: slide.lesion ? 'positive' : 'negative'}, cohort.task.classes[slide.class] ?? slide.label),
+        truth(slide),
         slide.split ? element('span.chip.set', {}, slide.split) : null,
         slide.outlined === 'outlined' ? element('span.chip.outlined', {title: 'it has outlines'}, 'outlined') : null,
         slide.outlined === 'nothing' ? element('span.chip.outlined', {title: 'somebody looked: nothing here'}, 'nothing here') : null,
-        slide.problem ? element('span.chip.bad', {title: slide.problem}, 'problem') : null,
     ];
-    return element('a.card', {href: '#slide/' + encodeURIComponent(slide.id), 'data-index': index, title: slide.problem},
+    return element('a.card', {href: '#slide/' + encodeURIComponent(slide.id), 'data-index': index, 'data-id': slide.id, title: slide.problem},
         element('.thumbnail', {}, slide.slide ? element('img', {src: api.thumbnail(slide.id), loading: 'lazy', alt: ''}) : element('span.hint', {}, 'features alone')),
-        element('.name', {}, slide.id), element('.marks', {}, marks), cohort.methods.map((method) => said(slide, method)));
+        element('.name', {}, slide.id), element('.marks', {}, marks), slide.problem ? element('.problem', {}, slide.problem) : null,
+        cohort.methods.map((method) => said(slide, method)));
 }
 
-async function suggestions(where) {
-    let list;
-    try {
-        list = await api.next();
-    } catch (error) {
-        where.replaceChildren();
-        return;
-    }
-    if (!list.length) return;
-    where.replaceChildren(element('h2', {}, 'Outline next'), element('ol', {}, list.slice(0, 5).map((one) => {
-        const place = one.side ? `@${Math.round(one.x + one.side / 2)},${Math.round(one.y + one.side / 2)}` : '';
-        return element('li', {}, element('a', {href: '#slide/' + encodeURIComponent(one.id) + place},
-            one.side ? element('img', {src: api.patch(one.id, one.x, one.y, one.side), alt: ''}) : null,
-            element('span', {}, element('b', {}, one.id), ' ', one.reason)));
-    })));
+async function suggest(where) {
+    const list = await suggestions();
+    if (!list.length) return where.replaceChildren();
+    where.replaceChildren(element('h2', {}, 'Outline next'), element('ol', {}, list.slice(0, 5).map((one) => element('li', {}, element('a', {href: one.address},
+        one.side ? element('img', {src: api.patch(one.id, one.x, one.y, one.side), alt: ''}) : null,
+        element('span', {}, element('b', {}, one.id), ' ', one.reason))))));
 }
 
-export function showTable(main) {
+/* before: the id of the slide that one comes from, or null. */
+export function showTable(main, before) {
+    const showAgain = () => {
+        leave();
+        leave = showTable(main, null);
+    };
     const grid = element('.grid'), count = element('span.hint'), next = element('section.next');
     const values = (member) => [...new Set(cohort.slides.map((slide) => String(slide[member] ?? '')))].filter(Boolean).sort();
     const search = element('input', {type: 'search', placeholder: 'name …  ( / )', 'aria-label': 'name', value: view.text, oninput: () => set('text', search.value)});
@@ -80,12 +102,13 @@ export function showTable(main) {
         draw();
     };
     const mistakes = element('input', {type: 'checkbox', checked: view.mistakes, onchange: () => set('mistakes', mistakes.checked)});
+    const classes = cohort.task.kind === 'classes', sets = values('split'), labels = values('label');
     const filters = element('.filters', {}, search,
-        choice('label', [['', 'every label'], ...values('label').map((v) => [v, v])], view.label, (v) => set('label', v)),
-        choice('set', [['', 'every set'], ...values('split').map((v) => [v, v])], view.split, (v) => set('split', v)),
+        labels.length > 1 && classes ? choice('label', [['', 'every label'], ...labels.map((v) => [v, v])], view.label, (v) => set('label', v)) : null,
+        sets.length > 1 ? choice('set', [['', 'every set'], ...sets.map((v) => [v, v])], view.split, (v) => set('split', v)) : null,
         choice('outlines', [['', 'outlined or not'], ['outlined', 'outlined'], ['nothing', 'nothing here'], ['no', 'not outlined']], view.outlined, (v) => set('outlined', v)),
-        element('label', {}, mistakes, 'mistakes'),
-        choice('order', Object.entries(orders).map(([name, [text]]) => [name, text]), view.order, (v) => set('order', v)), count);
+        cohort.methods.length && classes ? element('label', {}, mistakes, 'mistakes') : null,
+        choice('order', orders().map(([name, text]) => [name, text]), view.order || orders()[0][0], (v) => set('order', v)), count);
 
     function focus(index) {
         const cards = grid.children;
@@ -93,18 +116,26 @@ export function showTable(main) {
         if (cards[view.focus]) cards[view.focus].focus();
     }
     function draw() {
-        const slides = chosen();
+        const slides = chosen(), held = grid.contains(document.activeElement) ? slides.findIndex((slide) => slide.id === document.activeElement.dataset.id) : -1;
         grid.replaceChildren(...slides.map(card));
+        if (held >= 0) focus(held);
+        if (!slides.length) grid.append(element('p.hint', {}, 'No slide is like that. ', element('button', {onclick: () => {
+            Object.assign(view, {text: '', label: '', split: '', outlined: '', mistakes: false});
+            showAgain();
+        }}, 'Show all')));
         count.textContent = `${slides.length} of ${cohort.slides.length} slides`;
     }
     function key(event) {
-        if (typing(event)) {
-            if (event.key === 'Escape') event.target.blur();
+        if (taken(event)) {
+            if (event.key === 'Escape' && event.target === search) search.blur();
+            if (event.key === 'Enter' && event.target === search) focus(0);
             return;
         }
+        const held = document.activeElement.closest('.card');
+        if (held) view.focus = Number(held.dataset.index);
         const across = Math.max(1, Math.floor(grid.clientWidth / (grid.firstChild ? grid.firstChild.offsetWidth + 12 : 1)));
         const steps = {ArrowRight: 1, ArrowLeft: -1, ArrowDown: across, ArrowUp: -across};
-        if (event.key in steps) focus(grid.contains(document.activeElement) ? view.focus + steps[event.key] : view.focus);
+        if (event.key in steps) focus(held ? view.focus + steps[event.key] : view.focus);
         else if (event.key === '/') search.focus();
         else return;
         event.preventDefault();
@@ -112,11 +143,14 @@ export function showTable(main) {
     main.className = 'table';
     main.replaceChildren(next, filters, grid);
     draw();
-    suggestions(next);
+    const at = chosen().findIndex((slide) => slide.id === before);
+    if (at >= 0) focus(at); /* where one left it */
+    suggest(next);
     document.addEventListener('keydown', key);
-    const ends = [hear('overview', draw), hear('kept', () => suggestions(next))];
-    return () => {
+    const ends = [hear('overview', draw), hear('kept', () => suggest(next))];
+    let leave = () => {
         document.removeEventListener('keydown', key);
         for (const end of ends) end();
     };
+    return () => leave();
 }

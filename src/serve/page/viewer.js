@@ -18,17 +18,12 @@ const Tiles = L.TileLayer.extend({
     },
 });
 
-/* Between two whole zooms the edges of tiles fall within pixels of the screen, and the ground would shine through as faint lines: there each
- * tile reaches a little over its neighbours (style.css). At whole zooms tiles are shown as they are. */
-function closeSeams(map, where, tiles) {
+/* Between two whole zooms the edges of tiles fall within pixels of the screen, and the ground would shine through as faint lines. So a tile has some
+ * pixels of its neighbours, too, and reaches over them. */
+function closeSeams(tiles, info) {
     tiles.on('tileloadstart', ({tile}) => {
-        const size = tiles.getTileSize();
-        tile.style.width = `calc(${size.x}px + var(--overlap))`;
-        tile.style.height = `calc(${size.y}px + var(--overlap))`;
+        tile.style.width = tile.style.height = info.tile + info.over + 'px';
     });
-    const mark = () => where.classList.toggle('between', !Number.isInteger(map.getZoom()));
-    map.on('zoomend', mark);
-    map.whenReady(mark);
 }
 
 /* A round number of µm (or of pixels, where a slide does not say its resolution) and how large a pixel is shown. */
@@ -69,12 +64,22 @@ export function makeViewer(where, info) {
     new ScaleBar({mpp: info.mpp, deepest: info.deepest}).addTo(map);
     const tiles = new Tiles('', {id: info.id, tileSize: info.tile, minZoom: 0, maxZoom: info.deepest + 2, minNativeZoom: 0, maxNativeZoom: info.deepest, bounds,
         noWrap: true, keepBuffer: 4, updateWhenZooming: false});
-    closeSeams(map, where, tiles);
+    closeSeams(tiles, info);
     tiles.addTo(map);
     map.fitBounds(bounds, {animate: false});
     where.slide = info; /* for tests: what is shown, and where */
     where.map = map;
     return map;
+}
+
+/* `change` gives the map another size: its centre stays. Bounds wait, as Leaflet would begin to move into them while it does not know where it is. */
+export function resize(map, change) {
+    const centre = map.getCenter(), zoom = map.getZoom(), bounds = map.options.maxBounds;
+    change();
+    map.setMaxBounds(null);
+    map.invalidateSize({animate: false, pan: false});
+    map.setView(centre, zoom, {reset: true});
+    map.setMaxBounds(bounds);
 }
 
 /* Two maps that show the same place. Gives what ends it. */
