@@ -69,19 +69,22 @@ const RmilMeasure *rmil_measures(const RmilTask *task, int *count) {
 const char *rmil_interval_words(const RmilTask *task, gboolean patients) {
     if (patients)
         return task->classes == 2
-                   ? "95 % intervals: DeLong’s by patient (Obuchowski) for AUROC; else the percentiles of 2,000 resamples of whole "
-                     "patients, with all their slides. Where all resamples agree, Wilson’s (of AUROC Newcombe’s) over the patients."
+                   ? "95 % intervals: DeLong’s by patient (Obuchowski) for AUROC, otherwise percentiles of 2,000 resamples of whole "
+                     "patients, with all their slides. If all resamples agree, Wilson’s interval (for AUROC Newcombe’s) with the number of "
+                     "patients."
                : task->kind == RMIL_TASK_CLASSES
-                   ? "95 % intervals: percentiles of 2,000 resamples of whole patients, with all their slides. Where all resamples agree, "
-                     "Wilson’s (of AUROC Newcombe’s) over the patients, of means over classes those of the smallest class."
+                   ? "95 % intervals: percentiles of 2,000 resamples of whole patients, with all their slides. If all resamples agree, "
+                     "Wilson’s interval (for AUROC Newcombe’s) with the number of patients, for means over classes with that of the smallest "
+                     "class."
                    : "95 % intervals: percentiles of 2,000 resamples of whole patients, with all their slides.";
     if (task->classes == 2)
-        return "95 % intervals: DeLong’s for AUROC; Wilson’s for accuracy, sensitivity and specificity; for AUPRC and average precision the "
-               "percentiles of 2,000 resamples of the slides, stratified by label. Where slides are told apart perfectly these have no width: "
-               "there AUROC has Newcombe’s interval, AUPRC and average precision Wilson’s over the positive slides.";
+        return "95 % intervals: DeLong’s for AUROC; Wilson’s for accuracy, sensitivity and specificity; percentiles of 2,000 resamples of "
+               "the slides, stratified by label, for AUPRC and average precision. If the classes are separated perfectly, these have no width: "
+               "AUROC then has Newcombe’s interval, AUPRC and average precision Wilson’s with the number of positive slides.";
     return task->kind == RMIL_TASK_CLASSES
-               ? "95 % intervals: Wilson’s for accuracy, else the percentiles of 2,000 resamples of the slides, stratified by class. "
-                 "Where all resamples agree, Wilson’s (of AUROC Newcombe’s), of means over classes over the slides of the smallest class."
+               ? "95 % intervals: Wilson’s for accuracy, otherwise percentiles of 2,000 resamples of the slides, stratified by class. "
+                 "If all resamples agree, Wilson’s interval (for AUROC Newcombe’s), for means over classes with the slides of the smallest "
+                 "class."
                : "95 % intervals: percentiles of 2,000 resamples of the slides.";
 }
 

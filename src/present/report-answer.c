@@ -219,9 +219,10 @@ char *rmil_report_summary(const char *folder, GError **error) {
     const RmilLocalSummary *local = s->n_alphas ? &s->locals[s->reference * s->n_alphas] : NULL;
     if (local && !isnan(local->pointing))
         g_string_append_printf(
-            out, "Its most attended %g %% of tiles meet the outlined lesion in %.0f %% of %d slides (95 %% interval %.0f to %.0f %%)\n",
-            s->alphas[0], 100 * local->pointing_share, s->local_slides, 100 * local->pointing_interval.low,
-            100 * local->pointing_interval.high);
+            out,
+            "%s: in %.0f %% of %d annotated slides, at least one of the top %g %% of tiles by attention lies in the lesion (95 %% interval %.0f to %.0f %%)\n",
+            s->methods[s->reference].method->title, 100 * local->pointing_share, s->local_slides, s->alphas[0],
+            100 * local->pointing_interval.low, 100 * local->pointing_interval.high);
     return g_string_free(out, FALSE);
 }
 
