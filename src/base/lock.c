@@ -44,18 +44,24 @@ static int try_lock(int file, gboolean shared, gboolean wait) {
     return 0;
 }
 
-void rmil_lock_free(RmilLock *lock) {
-    if (!lock) return;
-    /* while it is still held, and by nobody else: who opens it anew finds that it is gone */
-    if (!lock->shared || try_lock(lock->file, FALSE, FALSE) == 0) g_unlink(lock->path);
-    close(lock->file);
-    g_free(lock->path);
-    g_free(lock);
-}
-
 static gboolean still_there(int file, const char *path) {
     GStatBuf opened, named;
     return fstat(file, &opened) == 0 && g_stat(path, &named) == 0 && opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
+void rmil_lock_free(RmilLock *lock) {
+    if (!lock) return;
+    /* while it is still held, and by nobody else: who opens it anew finds that it is gone */
+    gboolean alone = !lock->shared || try_lock(lock->file, FALSE, FALSE) == 0;
+    if (!alone) { /* of two who let go at once neither is alone while both hold it: the one that asks last is */
+        struct flock none = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+        alone = fcntl(lock->file, F_OFD_SETLK, &none) == 0 && try_lock(lock->file, FALSE, FALSE) == 0 &&
+                still_there(lock->file, lock->path);
+    }
+    if (alone) g_unlink(lock->path);
+    close(lock->file);
+    g_free(lock->path);
+    g_free(lock);
 }
 
 /* A number behind a name in a file of /proc; 0: not there. */

@@ -359,6 +359,24 @@ static void test_sweep(void) {
     rmil_file_abandon(g_steal_pointer(&own));
 }
 
+static gpointer let_go(gpointer lock) {
+    rmil_lock_free(lock);
+    return NULL;
+}
+
+/* Two who share a lock let go of it at once: the last one takes the file away, whichever that is. */
+static void test_lock_let_go(void) {
+    g_autofree char *folder = test_folder(), *path = g_build_filename(folder, ".lock", NULL);
+    for (int round = 0; round < 2000; round++) {
+        RmilLock *locks[2];
+        GThread *threads[2];
+        for (int i = 0; i < 2; i++) g_assert_nonnull(locks[i] = rmil_lock_share(folder, ".lock", "terms", "one of two", NULL, NULL));
+        for (int i = 0; i < 2; i++) threads[i] = g_thread_new("let-go", let_go, locks[i]);
+        for (int i = 0; i < 2; i++) g_thread_join(threads[i]);
+        g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
+    }
+}
+
 /* A process that was killed while its child, hardly begun, holds the same files: the lock is free as soon as that one is gone. */
 static void test_lock_of_the_dead(void) {
     g_autofree char *folder = test_folder();
@@ -430,6 +448,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/base/table/formulas", test_formulas);
     g_test_add_func("/base/table/pipe", test_pipe);
     g_test_add_func("/base/json", test_json);
+    g_test_add_func("/base/lock-let-go", test_lock_let_go);
     g_test_add_func("/base/lock-of-the-dead", test_lock_of_the_dead);
     g_test_add_func("/base/table/put", test_table_put);
     return g_test_run();

@@ -68,6 +68,10 @@ static void test_left(void) {
     command_shell(&o, root, "mkdir -p left/.slides; touch left/.slides/slide_003.lock; \"$RANKMIL\" encode cohort/cohort.csv -o left -q");
     command_expect(&o, 0, "");
     expect_same("left");
+    /* of a slide that is done, too, which nobody claims again */
+    command_shell(&o, root, "mkdir -p left/.slides; touch left/.slides/slide_003.lock; \"$RANKMIL\" encode cohort/cohort.csv -o left -q");
+    command_expect(&o, 0, "");
+    expect_same("left");
 }
 
 static void test_other_options(void) {
