@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which slide to outline next, what the models say of it, and where to look. The order is drawn: none that models gave was better, and their
- * mistakes first was worse (docs/measurements.md, Annotate-next). */
+/* Which slide to outline next, what the models say of it, and where to look. The order is drawn: none that models gave was reliably better
+ * (docs/measurements.md, Annotate-next). */
 #include "serve-private.h"
 
 #include "json.h"
