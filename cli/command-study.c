@@ -212,7 +212,7 @@ int command_study(int argc, char **argv) {
         "Runs a plan of many trainings and records every number.",
         "PLAN is a YAML file, or one of comparison, low-data, granularity, annotated-fraction, threshold,\n"
         "localisation, supervised: the paper's experiments; guides compares guides with incomplete outlines;\n"
-        "annotate-next outlines slides in the order that models suggest;\n"
+        "annotate-next outlines slides in an order that models give;\n"
         "learning-rate is an example that varies two options at once.\n"
         "Slides are tiled, labelled and encoded first, as by 'rankmil run'. Every run is recorded in\n"
         "DIR/study.sqlite as soon as it ends: run the same command again after an interruption.\n"

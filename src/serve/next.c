@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which slide to outline next, why, and where to look: where the models disagree, are wrong, or look where nobody has outlined. */
+/* Which slide to outline next, what the models say of it, and where to look. The order is drawn: none that models gave was reliably better
+ * (docs/measurements.md, Annotate-next). */
 #include "serve-private.h"
 
 #include "json.h"
-#include "study/suggest.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOOKED_INTO = 12 }; /* of the most promising, whose attention is asked for */
+enum { LOOKED_INTO = 12, STREAM_NEXT = 230 }; /* of the first, whose attention is asked for; of random numbers (base.h) */
 
 typedef struct {
     int64_t row;
-    RmilDoubts doubts;
-    double said; /* mean of P(true class) */
-    double gain;
+    double said, spread; /* P(true class): mean and SD of the models; NaN: not known */
+    gboolean outlined;
+    double stray; /* of an outlined one: the share of attention that lies outside; NaN: not known */
+    double draw;  /* 0 … 1, the same each time */
     gboolean placed;
     double x, y, side; /* where to look: the page's pixels */
 } Candidate;
@@ -33,14 +35,23 @@ static void ask_members(const RmilShelf *shelf, const RmilTask *task, const Rmil
         n++;
     }
     c->said = n ? sum / (double)n : NAN;
-    c->doubts.wrong = 1 - c->said;
-    c->doubts.spread = n > 1 ? sqrt(MAX(squares / (double)n - c->said * c->said, 0)) : NAN;
+    c->spread = n > 1 ? sqrt(MAX(squares / (double)n - c->said * c->said, 0)) : NAN;
 }
 
+/* By the id alone: a slide keeps its place whatever the table's order. */
+static double draw_of(const char *id) {
+    RmilRng rng;
+    rmil_rng_init(&rng, g_str_hash(id), STREAM_NEXT);
+    return rmil_rng_uniform(&rng);
+}
+
+/* Drawn ones that nobody has outlined; then outlined ones, first those outside whose outlines the models look. */
 static int compare(const void *a, const void *b) {
     const Candidate *p = a, *q = b;
-    if (p->gain != q->gain) return p->gain < q->gain ? 1 : -1;
-    return p->row < q->row ? -1 : p->row > q->row;
+    const double stray = isfinite(p->stray) ? p->stray : 0, other = isfinite(q->stray) ? q->stray : 0;
+    if (p->outlined != q->outlined) return p->outlined ? 1 : -1;
+    if (p->outlined && stray != other) return stray < other ? 1 : -1;
+    return (p->draw > q->draw) - (p->draw < q->draw);
 }
 
 /* Slides that may hold a lesion and are learned from: outlines on test slides teach nothing. */
@@ -52,12 +63,11 @@ static GArray *find_candidates(RmilDesk *desk, const RmilShelf *shelf) {
         const RmilPredictionRow *said = shelf->runs->len ? rmil_trained_row(shelf->runs->pdata[0], row) : NULL;
         const RmilSplit part = said ? said->part : row->split;
         if (!row->slide || part == RMIL_SPLIT_TEST || part == RMIL_SPLIT_VAL || !rmil_target_lesion(&cohort->task, &row->target)) continue;
-        Candidate c = {.row = i, .doubts.stray = NAN};
+        Candidate c = {.row = i, .stray = NAN, .draw = draw_of(row->id)};
         g_mutex_lock(&desk->lock);
-        c.doubts.outlined = desk->outlines[i].is != RMIL_OUTLINED_NOT;
+        c.outlined = desk->outlines[i].is != RMIL_OUTLINED_NOT;
         g_mutex_unlock(&desk->lock);
         ask_members(shelf, &cohort->task, row, &c);
-        c.gain = rmil_suggest_gain(&c.doubts);
         g_array_append_val(all, c);
     }
     qsort(all->data, all->len, sizeof(Candidate), compare);
@@ -82,7 +92,7 @@ static void look_into(RmilDesk *desk, const RmilModel *model, Candidate *c) {
         outside += (double)attention[i];
         if (best < 0 || attention[i] > attention[best]) best = i;
     }
-    c->doubts.stray = all > 0 ? outside / all : NAN;
+    c->stray = all > 0 ? outside / all : NAN;
     if (best < 0) return;
     c->placed = TRUE;
     c->side = bag->patch_size_level0;
@@ -93,12 +103,11 @@ static void look_into(RmilDesk *desk, const RmilModel *model, Candidate *c) {
 static char *reason_of(const RmilTask *task, const RmilCohortRow *row, const Candidate *c) {
     GString *words = g_string_new(NULL);
     const char *class = task->kind == RMIL_TASK_CLASSES ? rmil_class_word(task, row->target.label) : "";
-    if (c->doubts.wrong > 0.5) g_string_append_printf(words, "is %s, but the models give it %.2f; ", class, c->said);
-    else if (c->doubts.wrong > 0.25) g_string_append_printf(words, "the models are not sure of %s (%.2f); ", class, c->said);
-    if (c->doubts.spread > 0.1) g_string_append_printf(words, "they disagree (SD %.2f); ", c->doubts.spread);
-    if (!c->doubts.outlined) g_string_append(words, "nobody has outlined it yet; ");
-    else if (c->doubts.stray > 0.25)
-        g_string_append_printf(words, "%.0f %% of the attention lies outside the outlines; ", 100 * c->doubts.stray);
+    if (c->said < 0.5) g_string_append_printf(words, "is %s, but the models give it %.2f; ", class, c->said);
+    else if (c->said < 0.75) g_string_append_printf(words, "the models are not sure of %s (%.2f); ", class, c->said);
+    if (c->spread > 0.1) g_string_append_printf(words, "they disagree (SD %.2f); ", c->spread);
+    if (!c->outlined) g_string_append(words, "nobody has outlined it yet; ");
+    else if (c->stray > 0.25) g_string_append_printf(words, "%.0f %% of the attention lies outside the outlines; ", 100 * c->stray);
     if (!words->len) g_string_append(words, "the models agree with its label and its outlines; ");
     g_string_truncate(words, words->len - 2);
     return g_string_free(words, FALSE);
@@ -115,11 +124,7 @@ JsonNode *rmil_next(RmilDesk *desk, GError **error) {
     const RmilModel *model = quick ? quick->model : rmil_trained_model(shelf, shelf->runs->pdata[shelf->runs->len - 1], error);
     if (!model) return NULL;
     const guint looked = MIN(all->len, LOOKED_INTO);
-    for (guint i = 0; i < looked; i++) {
-        Candidate *c = &g_array_index(all, Candidate, i);
-        look_into(desk, model, c);
-        c->gain = rmil_suggest_gain(&c->doubts);
-    }
+    for (guint i = 0; i < looked; i++) look_into(desk, model, &g_array_index(all, Candidate, i));
     qsort(all->data, looked, sizeof(Candidate), compare);
     JsonArray *list = json_array_new();
     for (guint i = 0; i < all->len; i++) {
@@ -129,7 +134,6 @@ JsonNode *rmil_next(RmilDesk *desk, GError **error) {
         JsonObject *one = json_object_new();
         json_object_set_string_member(one, "id", row->id);
         json_object_set_string_member(one, "reason", reason);
-        rmil_json_put(one, "gain", c->gain);
         if (c->placed) {
             rmil_json_put(one, "x", c->x);
             rmil_json_put(one, "y", c->y);

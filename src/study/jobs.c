@@ -20,13 +20,17 @@ static void job_free(gpointer data) {
 }
 
 static RmilJob *job_new(const RmilJobs *jobs, const RmilStudyPlan *plan, const RmilTrainData *data, const RmilTrainMethod *method, guint v,
-                        const RmilRepeat *repeat, const RmilSuggested *order, const RmilTrainOptions *options, GError **error) {
+                        const RmilRepeat *repeat, GArray *const *orders, const RmilTrainOptions *options, GError **error) {
     RmilJob *job = g_new0(RmilJob, 1);
     *job = (RmilJob){.method = method,
                      .repeat = repeat,
                      .planned = rmil_plan_run(plan, method, v, repeat),
                      .run = {.data = data, .splits = repeat->splits},
-                     .data = {.data = data, .repeat = repeat, .paddings = jobs->grown, .order = order}};
+                     .data = {.data = data, .repeat = repeat, .paddings = jobs->grown}};
+    for (RmilOrder k = 0; k < RMIL_ORDERS; k++)
+        if (orders[k])
+            job->data.orders[k] = &g_array_index(orders[k], RmilSuggested,
+                                                 (guint)(repeat - (const RmilRepeat *)(void *)jobs->repeats->data));
     if (!rmil_train_options_configure(options, method, &job->run.model, &job->run.train, error)) {
         job_free(job);
         return NULL;
@@ -61,39 +65,37 @@ static gboolean grow(RmilJobs *jobs, const RmilStudyPlan *plan, const RmilTrainD
     return TRUE;
 }
 
-/* The orders in which slides would be annotated by what this method's models suggest, where the plan asks for them: one a repeat, of the jobs. */
+/* The orders in which slides would be annotated by what this method's models say, those that the plan asks for: one a repeat, of the jobs. */
 static gboolean suggest(RmilJobs *jobs, const RmilStudyPlan *plan, const RmilTrainData *data, const RmilTrainOptions *base,
                         const RmilTrainMethod *method, const RmilMonitor *monitor, GArray **orders, GError **error) {
     int64_t count;
     const RmilPlanAxis *axis = rmil_plan_axis(plan, "annotate-order");
     RmilModelConfig config;
-    gboolean asked = FALSE;
     if (!rmil_method_config_init(method, &config, error)) return FALSE;
-    if (!rmil_model_annotated(&config)) return TRUE; /* it trains the same whatever is annotated */
-    for (guint i = 0; axis && i < axis->texts->len; i++) asked = asked || strcmp(axis->texts->pdata[i], "suggested") == 0;
-    if (!asked) return TRUE;
+    if (!axis || !rmil_model_annotated(&config)) return TRUE; /* it trains the same whatever is annotated */
     RmilTrainOptions options;
     const double *shares = rmil_study_plan_values(plan, "annotated", &count);
     gboolean done = rmil_plan_options(plan, method, 0, base, &options, error);
-    if (done) {
-        *orders = rmil_suggest(data, jobs->repeats, method, &options, shares, count, monitor, error);
-        done = *orders != NULL;
+    for (guint i = 0; done && i < axis->texts->len; i++) {
+        const RmilOrder order = rmil_order_find(axis->texts->pdata[i]);
+        if (order == RMIL_ORDER_RANDOM) continue;
+        orders[order] = rmil_suggest(order, data, jobs->repeats, method, &options, shares, count, monitor, error);
+        done = orders[order] != NULL;
+        if (done) g_ptr_array_add(jobs->suggested, orders[order]);
     }
     rmil_train_options_clear(&options);
-    if (done) g_ptr_array_add(jobs->suggested, *orders);
     return done;
 }
 
 static gboolean add_method(RmilJobs *jobs, const RmilStudyPlan *plan, const RmilTrainData *data, const RmilTrainOptions *base,
                            const RmilTrainMethod *method, const RmilMonitor *monitor, GError **error) {
-    GArray *orders = NULL;
-    gboolean done = suggest(jobs, plan, data, base, method, monitor, &orders, error);
+    GArray *orders[RMIL_ORDERS] = {NULL};
+    gboolean done = suggest(jobs, plan, data, base, method, monitor, orders, error);
     for (guint v = 0; done && v < rmil_plan_cells(plan); v++) {
         RmilTrainOptions options;
         done = rmil_plan_options(plan, method, v, base, &options, error);
         for (guint r = 0; done && r < jobs->repeats->len; r++) {
-            RmilJob *job = job_new(jobs, plan, data, method, v, &g_array_index(jobs->repeats, RmilRepeat, r),
-                                   orders ? &g_array_index(orders, RmilSuggested, r) : NULL, &options, error);
+            RmilJob *job = job_new(jobs, plan, data, method, v, &g_array_index(jobs->repeats, RmilRepeat, r), orders, &options, error);
             done = job != NULL;
             if (done) g_ptr_array_add(jobs->list, job);
         }

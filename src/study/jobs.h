@@ -26,7 +26,7 @@ typedef struct {
     GPtrArray *list;      /* RmilJob, in the plan's order */
     GArray *repeats;      /* RmilRepeat */
     GPtrArray *grown;     /* RmilGrown of every padding; empty: nothing grows */
-    GPtrArray *suggested; /* GArray of RmilSuggested, one a repeat, of every method that asks for it */
+    GPtrArray *suggested; /* GArray of RmilSuggested, one a repeat, of every method and order that are asked for */
 } RmilJobs;
 
 /* padded: the folder of labels whose outlines were grown, one folder for each padding, or NULL. What the jobs refer to (plan,

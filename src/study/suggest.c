@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which slide to annotate next: how much is expected of it, and a pathologist, simulated, who does what is suggested. */
+/* A pathologist, simulated, who annotates slides in an order that the models give. */
 #include "suggest.h"
 
 #include "base/base-private.h"
@@ -10,17 +10,10 @@
 
 enum { MEMBERS = 3 };
 #define OF_SPREAD 2.0
-#define OF_UNSEEN 0.4
-#define OF_STRAY 0.6
 #define MEMBER_SEED 0x5eed00000000u /* apart from the seeds of the runs that are compared */
 
-double rmil_suggest_gain(const RmilDoubts *d) {
-    const double wrong = isfinite(d->wrong) ? d->wrong : 0, spread = isfinite(d->spread) ? d->spread : 0,
-                 stray = isfinite(d->stray) ? d->stray : 0;
-    return wrong + OF_SPREAD * spread + (d->outlined ? OF_STRAY * stray : OF_UNSEEN);
-}
-
 typedef struct {
+    RmilOrder order;
     const RmilTrainData *data;
     const GArray *repeats;
     const RmilTrainMethod *method;
@@ -35,7 +28,7 @@ typedef struct {
 
 typedef struct {
     int64_t row;
-    double gain;
+    double priority;
 } Candidate;
 
 /* -- one repeat ----------------------------------------------------------------------------------------------------------------------------- */
@@ -63,7 +56,7 @@ static double said_of(const RmilTask *task, const RmilTarget *target, const Rmil
     return said->values[target->label];
 }
 
-/* The gains of the rows, by the members. */
+/* The priorities of the rows, by the members. */
 static gboolean ask_members(const Suggesting *s, RmilModel *const *members, GArray *candidates, GError **error) {
     const RmilTask *task = &s->data->cohort->task;
     for (guint i = 0; i < candidates->len; i++) {
@@ -77,8 +70,8 @@ static gboolean ask_members(const Suggesting *s, RmilModel *const *members, GArr
             squares += value * value;
         }
         const double mean = sum / MEMBERS, spread = sqrt(MAX(squares / MEMBERS - mean * mean, 0));
-        const RmilDoubts doubts = {task->kind == RMIL_TASK_CLASSES ? 1 - mean : NAN, spread, FALSE, NAN};
-        c->gain = rmil_suggest_gain(&doubts);
+        const double sure = task->kind == RMIL_TASK_CLASSES ? mean : 0;
+        c->priority = s->order == RMIL_ORDER_SURE ? sure : OF_SPREAD * spread - sure;
     }
     return TRUE;
 }
@@ -86,11 +79,11 @@ static gboolean ask_members(const Suggesting *s, RmilModel *const *members, GArr
 static gint compare(gconstpointer a, gconstpointer b, gpointer user) {
     const Candidate *p = a, *q = b;
     const RmilTrainData *data = user;
-    if (p->gain != q->gain) return p->gain < q->gain ? 1 : -1;
+    if (p->priority != q->priority) return p->priority < q->priority ? 1 : -1;
     return strcmp(data->cohort->rows[p->row].id, data->cohort->rows[q->row].id);
 }
 
-/* Candidates that have no place yet, greatest gain first. */
+/* Candidates that have no place yet, highest priority first. */
 static GArray *rank_rest(Suggesting *s, const RmilRepeat *repeat, const int64_t *place, const gboolean *kept, GError **error) {
     RmilVariant variant = {NULL, NULL, NULL};
     const RmilAnnotating how = {NULL, kept, 0, repeat->seed};
@@ -144,8 +137,8 @@ static int compare_shares(const void *a, const void *b) {
 
 static void clear_suggested(gpointer data) { g_free(((RmilSuggested *)data)->place); }
 
-GArray *rmil_suggest(const RmilTrainData *data, const GArray *repeats, const RmilTrainMethod *method, const RmilTrainOptions *options,
-                     const double *shares, int64_t count, const RmilMonitor *monitor, GError **error) {
+GArray *rmil_suggest(RmilOrder order, const RmilTrainData *data, const GArray *repeats, const RmilTrainMethod *method,
+                     const RmilTrainOptions *options, const double *shares, int64_t count, const RmilMonitor *monitor, GError **error) {
     static const double all[] = {0.1, 0.2, 0.4, 0.6, 0.8, 1};
     const int64_t n = count ? count : (int64_t)G_N_ELEMENTS(all);
     g_autofree double *sorted = g_memdup2(count ? shares : all, (gsize)n * sizeof *sorted);
@@ -153,7 +146,8 @@ GArray *rmil_suggest(const RmilTrainData *data, const GArray *repeats, const Rmi
     g_autoptr(GArray) out = g_array_new(FALSE, TRUE, sizeof(RmilSuggested));
     g_array_set_clear_func(out, clear_suggested);
     g_array_set_size(out, repeats->len);
-    Suggesting s = {.data = data,
+    Suggesting s = {.order = order,
+                    .data = data,
                     .repeats = repeats,
                     .method = method,
                     .options = options,

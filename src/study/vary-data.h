@@ -12,7 +12,9 @@ void rmil_vary_fraction(const RmilTrainData *data, const RmilRepeat *repeat, dou
  * training and validation by themselves; of the training slides at least one, unless share is 0. */
 void rmil_vary_annotated(const RmilTrainData *data, const RmilRepeat *repeat, double share, gboolean *kept);
 
-/* In which order a pathologist who is told what to outline next annotates the positive training slides of a repeat: suggest.c. */
+/* In which order slides are annotated: drawn by the seed, or by what the models get wrong or are sure of (suggest.h). */
+typedef enum { RMIL_ORDER_RANDOM, RMIL_ORDER_WRONG, RMIL_ORDER_SURE, RMIL_ORDERS } RmilOrder;
+/* In which order a pathologist who follows the models annotates the positive training slides of a repeat: suggest.c. */
 typedef struct {
     const RmilRepeat *repeat;
     int64_t *place; /* by row: 0 … n − 1; of the others −1 */

@@ -29,15 +29,22 @@ static void change_padding(RmilVariedData *varied, const RmilVaried *value) {
     }
 }
 
-static const char *const orders[] = {"random", "suggested", NULL};
+static const char *const orders[] = {"random", "wrong-first", "sure-first", NULL}; /* by RmilOrder */
 
-static void change_order(RmilVariedData *varied, const RmilVaried *value) { varied->suggested = strcmp(value->text, orders[1]) == 0; }
+RmilOrder rmil_order_find(const char *name) {
+    RmilOrder found = RMIL_ORDER_RANDOM;
+    for (RmilOrder k = 0; k < RMIL_ORDERS; k++)
+        if (strcmp(name, orders[k]) == 0) found = k;
+    return found;
+}
+
+static void change_order(RmilVariedData *varied, const RmilVaried *value) { varied->order = varied->orders[rmil_order_find(value->text)]; }
 
 static void change_annotated(RmilVariedData *varied, const RmilVaried *value) {
     RmilRepeat repeat = *varied->repeat;
     if (varied->splits) repeat.splits = varied->splits;
     varied->kept = g_new0(gboolean, varied->data->count);
-    if (varied->suggested && varied->order) rmil_vary_suggested(varied->data, &repeat, value->number, varied->order, varied->kept);
+    if (varied->order) rmil_vary_suggested(varied->data, &repeat, value->number, varied->order, varied->kept);
     else rmil_vary_annotated(varied->data, &repeat, value->number, varied->kept);
 }
 
@@ -73,8 +80,8 @@ static const RmilVariation papers[] = {
      .change = change_order,
      .guided = TRUE,
      .ours = TRUE,
-     .count = 2,
-     .values = {0, 1},
+     .count = 3,
+     .values = {RMIL_ORDER_RANDOM, RMIL_ORDER_WRONG, RMIL_ORDER_SURE},
      .before = "",
      .after = "",
      .axis = "Order in which slides are annotated",

@@ -9,14 +9,17 @@
 typedef struct {
     const RmilTrainData *data;
     const RmilRepeat *repeat;
-    const GPtrArray *paddings;  /* RmilGrown of every padding of the plan */
-    RmilSplit *splits;          /* owned; NULL: the repeat's */
-    gboolean *kept;             /* owned; whose annotation stays; NULL: all */
-    const RmilGrown *grown;     /* or NULL */
-    double within;              /* share of each annotation that stays; 0: all of it */
-    const RmilSuggested *order; /* of this method and repeat; NULL: the plan does not ask for one */
-    gboolean suggested;         /* annotated slides are those that come first in it, not drawn ones */
+    const GPtrArray *paddings;                /* RmilGrown of every padding of the plan */
+    RmilSplit *splits;                        /* owned; NULL: the repeat's */
+    gboolean *kept;                           /* owned; whose annotation stays; NULL: all */
+    const RmilGrown *grown;                   /* or NULL */
+    double within;                            /* share of each annotation that stays; 0: all of it */
+    const RmilSuggested *orders[RMIL_ORDERS]; /* of this method and repeat; NULL: drawn, or not asked for */
+    const RmilSuggested *order;               /* annotated slides are those that come first in it; NULL: drawn ones */
 } RmilVariedData;
+
+/* "random", "wrong-first" …: the order of that name; without one, RMIL_ORDER_RANDOM. */
+RmilOrder rmil_order_find(const char *name);
 
 /* One kind of variation. */
 typedef struct {

@@ -218,7 +218,7 @@ static void test_shipped(void) {
                  {"localisation", NULL, 60},
                  {"learning-rate", "comparison", 90},
                  {"guides", "comparison", 300},
-                 {"annotate-next", "comparison", 120}};
+                 {"annotate-next", "comparison", 180}};
     const char *source = g_getenv("RMIL_SOURCE");
     if (!source) return g_test_skip("RMIL_SOURCE is not set");
     g_autoptr(GString) text = g_string_new("slide,label\n");

@@ -83,7 +83,8 @@ function card(slide, index) {
 async function suggest(where) {
     const list = await suggestions();
     if (!list.length) return where.replaceChildren();
-    where.replaceChildren(element('h2', {}, 'Outline next'), element('ol', {}, list.slice(0, 5).map((one) => element('li', {}, element('a', {href: one.address},
+    where.replaceChildren(element('h2', {}, 'Outline next'),
+        element('p.hint', {}, 'Drawn, so that they stand for all: no order by what the models say was reliably better.'), element('ol', {}, list.slice(0, 5).map((one) => element('li', {}, element('a', {href: one.address},
         one.side ? element('img', {src: api.patch(one.id, one.x, one.y, one.side), alt: ''}) : null,
         element('span', {}, element('b', {}, one.id), ' ', one.reason))))));
 }
