@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which slide to outline next, what the models say of it, and where to look. The order is drawn: none that models gave was reliably better
- * (docs/measurements.md, Annotate-next). */
+/* Which slide to outline next, what the models say of it, and where to look. The order is drawn unless the worst mistakes are asked for:
+ * none that models gave was reliably better, and those first was once worse (docs/measurements.md, Annotate-next). */
 #include "serve-private.h"
 
 #include "json.h"
@@ -17,6 +17,7 @@ typedef struct {
     gboolean outlined;
     double stray; /* of an outlined one: the share of attention that lies outside; NaN: not known */
     double draw;  /* 0 … 1, the same each time */
+    double gain;  /* how much the models are wrong, disagree, or look where nobody has outlined */
     gboolean placed;
     double x, y, side; /* where to look: the page's pixels */
 } Candidate;
@@ -46,7 +47,7 @@ static double draw_of(const char *id) {
 }
 
 /* Drawn ones that nobody has outlined; then outlined ones, first those outside whose outlines the models look. */
-static int compare(const void *a, const void *b) {
+static int drawn(gconstpointer a, gconstpointer b, gpointer user) {
     const Candidate *p = a, *q = b;
     const double stray = isfinite(p->stray) ? p->stray : 0, other = isfinite(q->stray) ? q->stray : 0;
     if (p->outlined != q->outlined) return p->outlined ? 1 : -1;
@@ -54,8 +55,21 @@ static int compare(const void *a, const void *b) {
     return (p->draw > q->draw) - (p->draw < q->draw);
 }
 
+static int worst(gconstpointer a, gconstpointer b, gpointer user) {
+    const Candidate *p = a, *q = b;
+    return p->gain != q->gain ? (p->gain < q->gain) - (p->gain > q->gain) : (p->row > q->row) - (p->row < q->row);
+}
+
+/* Models that disagree by an SD of a half count as much as a wrong prediction, an outline where there is none more than a correction. */
+static double gain_of(const Candidate *c) {
+    const double parts[] = {1 - c->said, 2 * c->spread, c->outlined ? 0 : 0.4, 0.6 * c->stray};
+    double sum = 0;
+    for (gsize k = 0; k < G_N_ELEMENTS(parts); k++) sum += isfinite(parts[k]) ? parts[k] : 0;
+    return sum;
+}
+
 /* Slides that may hold a lesion and are learned from: outlines on test slides teach nothing. */
-static GArray *find_candidates(RmilDesk *desk, const RmilShelf *shelf) {
+static GArray *find_candidates(RmilDesk *desk, const RmilShelf *shelf, GCompareDataFunc order) {
     const RmilCohort *cohort = desk->work->cohort;
     GArray *all = g_array_new(FALSE, FALSE, sizeof(Candidate));
     for (int64_t i = 0; i < cohort->count; i++) {
@@ -68,9 +82,10 @@ static GArray *find_candidates(RmilDesk *desk, const RmilShelf *shelf) {
         c.outlined = desk->outlines[i].is != RMIL_OUTLINED_NOT;
         g_mutex_unlock(&desk->lock);
         ask_members(shelf, &cohort->task, row, &c);
+        c.gain = gain_of(&c);
         g_array_append_val(all, c);
     }
-    qsort(all->data, all->len, sizeof(Candidate), compare);
+    g_array_sort_with_data(all, order, NULL);
     return all;
 }
 
@@ -113,19 +128,24 @@ static char *reason_of(const RmilTask *task, const RmilCohortRow *row, const Can
     return g_string_free(words, FALSE);
 }
 
-JsonNode *rmil_next(RmilDesk *desk, GError **error) {
+JsonNode *rmil_next(RmilDesk *desk, gboolean mistakes, GError **error) {
+    const GCompareDataFunc order = mistakes ? worst : drawn;
     g_autoptr(RmilShelf) shelf = rmil_desk_shelf(desk);
     if (!shelf || !shelf->runs->len) {
         rmil_fail(error, RMIL_ERROR_DATA, "no training has finished, so where an outline would help is not known yet");
         return NULL;
     }
-    g_autoptr(GArray) all = find_candidates(desk, shelf);
+    g_autoptr(GArray) all = find_candidates(desk, shelf, order);
     g_autoptr(RmilQuick) quick = desk->loop ? rmil_loop_quick(desk->loop) : NULL;
     const RmilModel *model = quick ? quick->model : rmil_trained_model(shelf, shelf->runs->pdata[shelf->runs->len - 1], error);
     if (!model) return NULL;
     const guint looked = MIN(all->len, LOOKED_INTO);
-    for (guint i = 0; i < looked; i++) look_into(desk, model, &g_array_index(all, Candidate, i));
-    qsort(all->data, looked, sizeof(Candidate), compare);
+    for (guint i = 0; i < looked; i++) {
+        Candidate *c = &g_array_index(all, Candidate, i);
+        look_into(desk, model, c);
+        c->gain = gain_of(c);
+    }
+    g_qsort_with_data(all->data, (int)looked, sizeof(Candidate), order, NULL);
     JsonArray *list = json_array_new();
     for (guint i = 0; i < all->len; i++) {
         const Candidate *c = &g_array_index(all, Candidate, i);
@@ -134,6 +154,7 @@ JsonNode *rmil_next(RmilDesk *desk, GError **error) {
         JsonObject *one = json_object_new();
         json_object_set_string_member(one, "id", row->id);
         json_object_set_string_member(one, "reason", reason);
+        rmil_json_put(one, "gain", c->gain);
         if (c->placed) {
             rmil_json_put(one, "x", c->x);
             rmil_json_put(one, "y", c->y);

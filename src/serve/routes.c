@@ -96,7 +96,11 @@ static gboolean get_overview(RmilRequest *r, RmilReply *reply, GError **error) {
 
 static gboolean get_heats(RmilRequest *r, RmilReply *reply, GError **error) { return json(reply, rmil_heat_list(r->desk)); }
 
-static gboolean get_next(RmilRequest *r, RmilReply *reply, GError **error) { return json(reply, rmil_next(r->desk, error)); }
+/* ?order=mistakes; else drawn */
+static gboolean get_next(RmilRequest *r, RmilReply *reply, GError **error) {
+    const char *order = r->query ? g_hash_table_lookup(r->query, "order") : NULL;
+    return json(reply, rmil_next(r->desk, g_strcmp0(order, "mistakes") == 0, error));
+}
 
 /* Which slides' outlines changed since a version, and how the loop goes: asked every second. */
 static gboolean get_state(RmilRequest *r, RmilReply *reply, GError **error) {

@@ -129,7 +129,7 @@ JsonNode *rmil_heat_list(RmilDesk *desk); /* [{name, title}] */
 /* -- overview.c, next.c -------------------------------------------------------------------------------------------------------------- */
 JsonNode *rmil_overview(RmilDesk *desk);
 JsonNode *rmil_slide_page(RmilDesk *desk, int64_t row, GError **error);
-JsonNode *rmil_next(RmilDesk *desk, GError **error);
+JsonNode *rmil_next(RmilDesk *desk, gboolean mistakes, GError **error);
 
 /* -- loop.c: outlines change, a quick training, the exact one -------------------------------------------------------------------------- */
 struct RmilLoop *rmil_loop_new(RmilDesk *desk);

@@ -46,6 +46,7 @@ void desk_view(void) {
 }
 
 void desk_end_view(int number) {
+    if (number != SIGKILL) browser_go(browser, "about:blank"); /* a page whose server is gone complains */
     g_subprocess_send_signal(view, number);
     g_subprocess_wait(view, NULL, NULL);
     if (number != SIGKILL) g_assert_true(g_subprocess_get_if_exited(view) && g_subprocess_get_exit_status(view) == 0);

@@ -112,8 +112,23 @@ static void test_resume(void) {
     wait_for(served, &a, "idle", 0);
     g_assert_null(answer_get(&a, "loop.error"));
     g_assert_false(test_exists(root, "run/.view-pending"));
-    ask(served, &a, "GET", "next", NULL, NULL);
-    g_assert_cmpuint(a.status, ==, 200);
+    double total[2] = {0};
+    guint count[2], falls[2] = {0};                    /* neighbours that are in order */
+    for (int mistakes = 0; mistakes < 2; mistakes++) { /* the same slides; of mistakes from the worst on */
+        ask(served, &a, "GET", mistakes ? "next?order=mistakes" : "next", NULL, NULL);
+        g_assert_cmpuint(a.status, ==, 200);
+        JsonArray *list = json_node_get_array(a.json);
+        count[mistakes] = json_array_get_length(list);
+        for (guint i = 0; i < count[mistakes]; i++) {
+            const double gain = json_object_get_double_member(json_array_get_object_element(list, i), "gain");
+            total[mistakes] += gain;
+            falls[mistakes] += i && gain <= json_object_get_double_member(json_array_get_object_element(list, i - 1), "gain");
+        }
+    }
+    g_assert_cmpuint(count[0], >, 2);
+    g_assert_cmpuint(count[0], ==, count[1]);
+    g_assert_cmpfloat_with_epsilon(total[0], total[1], 1e-9);
+    g_assert_cmpuint(falls[1], ==, count[1] - 1);
 }
 
 /* Without a page: a file that QuPath saved is trained on, and the slide's overlay is written. */

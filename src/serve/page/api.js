@@ -29,7 +29,7 @@ async function ask(method, path, body, headers = {}) {
 const of = (id) => 'slide/' + encodeURIComponent(id);
 export const overview = () => ask('GET', 'overview');
 export const heats = () => ask('GET', 'heats');
-export const next = () => ask('GET', 'next');
+export const next = (order) => ask('GET', `next?order=${order}`);
 export const state = (since) => ask('GET', 'state?since=' + since);
 export const slide = (id) => ask('GET', of(id));
 export const patches = (id) => ask('GET', of(id) + '/patches');

@@ -24,12 +24,13 @@ export async function load() {
     tell('overview');
 }
 
-/* What to outline next, the best first: asked for once for each state of the models and the outlines. */
+/* What to outline next, in an order that is drawn or by the models' mistakes: asked for once for each state of the models and the outlines. */
+export const wish = {order: 'drawn'};
 let suggested = {of: null, list: null};
 export function suggestions() {
-    const of = `${record} ${serial}`;
+    const of = `${record} ${serial} ${wish.order}`;
     if (!cohort.methods.length) return Promise.resolve([]);
-    if (suggested.of !== of) suggested = {of, list: api.next().then((list) => list.map((one) => ({...one, address: address(one)})), () => [])};
+    if (suggested.of !== of) suggested = {of, list: api.next(wish.order).then((list) => list.map((one) => ({...one, address: address(one)})), () => [])};
     return suggested.list;
 }
 

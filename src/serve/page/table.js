@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The slides: pictures, what is known and said of them, filters, an order; and what to outline next. */
 import * as api from './api.js';
-import {cohort, hear, suggestions} from './cohort.js';
+import {cohort, hear, suggestions, wish} from './cohort.js';
 import {choice, element, number, taken} from './dom.js';
 
 const view = {text: '', label: '', split: '', outlined: '', mistakes: false, order: '', focus: 0};
@@ -83,10 +83,14 @@ function card(slide, index) {
 async function suggest(where) {
     const list = await suggestions();
     if (!list.length) return where.replaceChildren();
+    const order = element('select', {'aria-label': 'order of Outline next', onchange: () => { wish.order = order.value; suggest(where); }},
+        element('option', {value: 'drawn'}, 'in a drawn order'), element('option', {value: 'mistakes'}, 'worst mistakes first'));
+    order.value = wish.order;
     where.replaceChildren(element('h2', {}, 'Outline next'),
-        element('p.hint', {}, 'Drawn, so that they stand for all: no order by what the models say was reliably better.'), element('ol', {}, list.slice(0, 5).map((one) => element('li', {}, element('a', {href: one.address},
-        one.side ? element('img', {src: api.patch(one.id, one.x, one.y, one.side), alt: ''}) : null,
-        element('span', {}, element('b', {}, one.id), ' ', one.reason))))));
+        element('p.hint', {}, order, ' In simulations no order by what the models say was reliably better than a drawn one.'),
+        element('ol', {}, list.slice(0, 5).map((one) => element('li', {}, element('a', {href: one.address},
+            one.side ? element('img', {src: api.patch(one.id, one.x, one.y, one.side), alt: ''}) : null,
+            element('span', {}, element('b', {}, one.id), ' ', one.reason))))));
 }
 
 /* before: the id of the slide that one comes from, or null. */
