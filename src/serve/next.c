@@ -120,7 +120,7 @@ static char *reason_of(const RmilTask *task, const RmilCohortRow *row, const Can
     const char *class = task->kind == RMIL_TASK_CLASSES ? rmil_class_word(task, row->target.label) : "";
     if (c->said < 0.5) g_string_append_printf(words, "is %s, but the models give it %.2f; ", class, c->said);
     else if (c->said < 0.75) g_string_append_printf(words, "the models are not sure of %s (%.2f); ", class, c->said);
-    if (c->spread > 0.1) g_string_append_printf(words, "they disagree (SD %.2f); ", c->spread);
+    if (c->spread > 0.1) g_string_append_printf(words, "the models disagree (SD %.2f); ", c->spread);
     if (!c->outlined) g_string_append(words, "nobody has outlined it yet; ");
     else if (c->stray > 0.25) g_string_append_printf(words, "%.0f %% of the attention lies outside the outlines; ", 100 * c->stray);
     if (!words->len) g_string_append(words, "the models agree with its label and its outlines; ");

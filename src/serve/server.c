@@ -64,6 +64,9 @@ static gboolean answer(gpointer data) {
         soup_server_message_set_status(job->message, job->reply.status, NULL);
         add_headers(job->message, job->reply.keeps);
         soup_message_headers_replace(soup_server_message_get_response_headers(job->message), "Content-Type", job->reply.type);
+        /* libsoup keeps what a client has closed after an answer until the socket's time is over: in a crowd one answer is the last */
+        if (job->serve->connections > RMIL_CONNECTIONS / 2)
+            soup_message_headers_replace(soup_server_message_get_response_headers(job->message), "Connection", "close");
         soup_message_body_append_bytes(soup_server_message_get_response_body(job->message), job->reply.body);
         soup_server_message_unpause(job->message);
     }

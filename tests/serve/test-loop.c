@@ -36,15 +36,15 @@ static void set_rerun(Served *served) {
 }
 
 static void wait_for(Served *served, Answer *a, const char *phase, double serial) {
-    for (int i = 0; i < 600; i++) {
+    for (int i = 0; i < 3000; i++) {
         ask(served, a, "GET", "state", NULL, NULL);
         if ((!phase || g_strcmp0(answer_text(a, "loop.phase"), phase) == 0) &&
             (serial == 0 || (answer_get(a, "loop.result") && answer_number(a, "loop.result.serial") >= serial)))
             return;
         g_usleep(50000);
     }
-    g_autofree char *state = json_to_string(a->json, FALSE);
-    g_error("never %s: %s", phase ? phase : "trained", state);
+    g_autofree char *state = a->json ? json_to_string(a->json, FALSE) : NULL;
+    g_error("never %s: status %u, %s", phase ? phase : "trained", a->status, state ? state : "no JSON");
 }
 
 /* Every saved change trains; what it changed is told; undone, the model before is back. */

@@ -183,6 +183,19 @@ static void test_crowd(void) {
     g_assert_cmpuint(a.status, ==, 200);
 }
 
+/* Clients that close after one answer do not fill the bound: all are answered, one after the other. */
+static void test_passing(void) {
+    g_autofree char *folder = NULL;
+    g_autoptr(Served) served = serve_cohort(&folder);
+    g_auto(Answer) a = {0};
+    served_start(served);
+    for (int i = 0; i < 1100; i++) {
+        ask(served, &a, "GET", "state", NULL, NULL);
+        g_assert_cmpuint(a.status, ==, 200);
+    }
+    g_assert_false(served_warned(served, "too many connections"));
+}
+
 /* -- slides ---------------------------------------------------------------------------------------------------------------------------------- */
 static uint8_t *decode(const Answer *a, int *width, int *height) {
     gsize size, bytes;
@@ -476,6 +489,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/serve/paths", test_paths);
     g_test_add_func("/serve/large", test_large);
     g_test_add_func("/serve/crowd", test_crowd);
+    g_test_add_func("/serve/passing", test_passing);
     g_test_add_func("/serve/tiles", test_tiles);
     g_test_add_func("/serve/broken", test_broken);
     g_test_add_func("/serve/outlines", test_outlines);

@@ -84,10 +84,10 @@ async function suggest(where) {
     const list = await suggestions();
     if (!list.length) return where.replaceChildren();
     const order = element('select', {'aria-label': 'order of Outline next', onchange: () => { wish.order = order.value; suggest(where); }},
-        element('option', {value: 'drawn'}, 'in a drawn order'), element('option', {value: 'mistakes'}, 'worst mistakes first'));
+        element('option', {value: 'drawn'}, 'in random order'), element('option', {value: 'mistakes'}, 'worst mistakes first'));
     order.value = wish.order;
     where.replaceChildren(element('h2', {}, 'Outline next'),
-        element('p.hint', {}, order, ' In simulations no order by what the models say was reliably better than a drawn one.'),
+        element('p.hint', {}, order, ' In simulations, no order based on the models was reliably better than a random one.'),
         element('ol', {}, list.slice(0, 5).map((one) => element('li', {}, element('a', {href: one.address},
             one.side ? element('img', {src: api.patch(one.id, one.x, one.y, one.side), alt: ''}) : null,
             element('span', {}, element('b', {}, one.id), ' ', one.reason))))));
