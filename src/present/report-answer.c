@@ -135,11 +135,22 @@ static void at_cut(RmilReport *report) {
         report->out,
         "<p>At its cut-off of %.3g%s it correctly calls %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " %s slides (sensitivity %.0f&#8201;%%, "
         "95&#8201;%% interval %.0f to %.0f&#8201;%%) and %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " %s ones (specificity %.0f&#8201;%%, "
-        "%.0f to %.0f&#8201;%%).</p>\n",
+        "%.0f to %.0f&#8201;%%).",
         rmil_decision_cut(&outcome->decision), isnan(outcome->decision.cut) ? "" : ", chosen on the validation slides,", at->true_positives,
         positives, rmil_class_word(task, 1), 100 * at->sensitivity, 100 * outcome->shares[RMIL_AT_SENSITIVITY].low,
         100 * outcome->shares[RMIL_AT_SENSITIVITY].high, at->true_negatives, negatives, rmil_class_word(task, 0), 100 * at->specificity,
         100 * outcome->shares[RMIL_AT_SPECIFICITY].low, 100 * outcome->shares[RMIL_AT_SPECIFICITY].high);
+    const RmilComparison *against = main_comparison(report->summary);
+    if (against) {
+        const RmilMethodOutcome *other = report->outcomes->pdata[against->other];
+        const RmilCutMetrics *its = &other->at;
+        rmil_html(report->out,
+                  " %s, at its own cut-off of %.3g: %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " and %" G_GINT64_FORMAT
+                  " of %" G_GINT64_FORMAT ".",
+                  report->summary->methods[against->other].method->title, rmil_decision_cut(&other->decision), its->true_positives,
+                  its->true_positives + its->false_negatives, its->true_negatives, its->true_negatives + its->false_positives);
+    }
+    g_string_append(report->out, "</p>\n");
 }
 
 static void finds(RmilReport *report) {

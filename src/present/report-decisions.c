@@ -118,22 +118,25 @@ gboolean rmil_report_decisions(RmilReport *report, RmilMethodOutcome *const *out
                                                rmil_decision_cut(&outcome->decision));
     g_autofree char *what = g_strdup_printf("Predicted probability of %s", rmil_class_word(task, 1)),
                     *share = g_strdup_printf("Share of %s slides", rmil_class_word(task, 1));
+    g_autofree char *reliability = g_strdup_printf(
+        "Reliability of %s: how often slides of a predicted probability are positive, with Wilson’s 95 %% intervals. On the diagonal, "
+        "predicted and observed frequencies agree.%s",
+        best->method->title, n_series > 1 ? " Calibrated: scaled on the validation slides." : "");
+    g_autofree char *curve = g_strdup_printf(
+        "Decision curve of %s: net benefit of acting on slides above a threshold probability, beside acting on "
+        "all or on none (Vickers and Elkin 2006).",
+        best->method->title);
     const char *folder = report->run->folder;
     g_string_append(report->out, "<div class=\"figures two\">\n");
-    const gboolean done =
-        rmil_html_figure(report->out, rmil_figure_confusion("confusion", counts, 2, classes, folder, error),
-                         "Confusion matrix at the cut-off", caption) &&
-        rmil_html_figure(
-            report->out, rmil_figure_reliability("reliability", series, n_series, labels, rows->len, 10, what, share, folder, error),
-            "Reliability diagram",
-            n_series > 1 ? "Reliability: how often slides of a predicted probability are positive, with Wilson’s 95 % intervals. On the "
-                           "diagonal, predicted and observed frequencies agree. Calibrated: scaled on the validation slides."
-                         : "Reliability: how often slides of a predicted probability are positive, with Wilson’s 95 % intervals. On the "
-                           "diagonal, predicted and observed frequencies agree.") &&
-        rmil_html_figure(report->out, rmil_figure_decision("decision", series, n_series, labels, rows->len, folder, error),
-                         "Decision curve",
-                         "Decision curve: net benefit of acting on slides above a threshold probability, beside acting on all "
-                         "or on none (Vickers and Elkin 2006).");
+    const gboolean done = rmil_html_figure(report->out, rmil_figure_confusion("confusion", counts, 2, classes, folder, error),
+                                           "Confusion matrix at the cut-off", caption) &&
+                          rmil_html_figure(
+                              report->out,
+                              rmil_figure_reliability("reliability", series, n_series, labels, rows->len, 10, what, share, folder, error),
+                              "Reliability diagram", reliability) &&
+                          rmil_html_figure(report->out,
+                                           rmil_figure_decision("decision", series, n_series, labels, rows->len, folder, error),
+                                           "Decision curve", curve);
     g_string_append(report->out, "</div>\n");
     return done;
 }

@@ -31,6 +31,12 @@ static void command_line(RmilReport *report) {
               "<h3>To repeat it</h3>\n<pre>%s</pre>\n<p class=\"soft\">The same version, input and seeds give the same "
               "models and predictions, byte for byte, on any number of threads.%s%s</p>\n",
               line->str, directory ? " It was given in " : "", directory ? directory : "");
+    const char *commit = rmil_json_text(rmil_json_get(report->run->info, "environment"), "commit");
+    if (commit && g_str_has_suffix(commit, "-dirty"))
+        rmil_html(
+            report->out,
+            "<p class=\"soft\">The program was built with changes after the commit %s names, so that commit alone does not repeat it.</p>\n",
+            commit);
 }
 
 static void timings_table(RmilReport *report) {

@@ -156,8 +156,11 @@ static void say_statistics(const RmilReport *report, GString *out) {
         if (isnan(outcome->decision.cut)) g_string_append(out, "Slides were called at a probability of 0.5. ");
         else g_string_append_printf(out, "Slides were called at a cut-off that was %s on validation slides. ", words);
         if (outcome->calibrated) g_string_append(out, "Probabilities were also calibrated on the validation slides of each training. ");
-        g_string_append(out, groups ? "Sensitivity, specificity, PPV, NPV and accuracy have intervals from resampled patients. "
-                                    : "Sensitivity, specificity, PPV, NPV and accuracy have exact (Clopper-Pearson) intervals. ");
+        g_string_append(
+            out,
+            groups
+                ? "Sensitivity, specificity, PPV, NPV and accuracy at the cut-off have intervals from resampled patients, or if all resamples agree exact ones (Clopper-Pearson) with patients as cases. "
+                : "Sensitivity, specificity, PPV, NPV and accuracy have exact (Clopper-Pearson) intervals. ");
         if (s->n_comparisons && rmil_report_reference(report)->tests != RMIL_TESTS_FOLDS)
             g_string_append(out, "AUROCs were compared by DeLong’s test. ");
     }
@@ -185,9 +188,10 @@ static void say_program(const RmilReport *report, GString *out) {
     "<li>ethics approval and consent</li>\n"                                                                                               \
     "<li>how and by whom the label of a slide was determined, and what they knew (the reference standard)</li>\n"                          \
     "<li>who drew the outlines, with what experience and instructions, and how disagreement was settled</li>\n"                            \
+    "<li>who the patients were (age, sex, missing data), and whether the test slides come from another place or time</li>\n"               \
     "<li>staining and scanners</li>\n"                                                                                                     \
     "<li>how the number of slides was chosen, and what the model is meant to be used for</li>\n"                                           \
-    "<li>where data and models are available</li>\n</ul>\n"
+    "<li>funding, conflicts of interest, registration and protocol; where data and models are available</li>\n</ul>\n"
 
 gboolean rmil_report_methods(RmilReport *report, GError **error) {
     g_autoptr(GString) text = g_string_new(NULL);
