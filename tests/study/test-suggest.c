@@ -40,7 +40,7 @@ static void make_slide(const char *folder, const char *id, gboolean positive, gb
 static void test_plain(void) {
     GError *error = NULL;
     RmilTrainOptions options;
-    const char *folder = test_folder();
+    g_autofree char *folder = test_folder();
     g_autoptr(GString) table = g_string_new("id,features,label,split\n");
     for (int i = 0; i < 32; i++) {
         const gboolean positive = i < 16, plain = positive && i % 2;
