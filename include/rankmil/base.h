@@ -190,7 +190,7 @@ RMIL_API RmilCsv *rmil_csv_new(const char *header); /* comma-separated names; NU
 RMIL_API void rmil_csv_free(RmilCsv *csv);
 RMIL_API void rmil_csv_text(RmilCsv *csv, const char *text); /* NULL: an empty cell */
 RMIL_API void rmil_csv_whole(RmilCsv *csv, int64_t value);
-/* format: printf's, or NULL: the fewest digits, at least six, that read back as the same number. Non-finite values give an empty cell. */
+/* format: printf's, or NULL: the shortest of %.6g … %.17g that reads back as the same number. Non-finite values give an empty cell. */
 RMIL_API void rmil_csv_number(RmilCsv *csv, const char *format, double value);
 RMIL_API void rmil_csv_numbers(RmilCsv *csv, const char *format, const double *values, int n);
 RMIL_API void rmil_csv_end(RmilCsv *csv); /* ends a row; a row without cells is a blank line */
