@@ -52,8 +52,12 @@ void rmil_measure_agreement(const int *labels, const double *probabilities, int6
     for (int a = 0; a < RMIL_AGREES; a++) intervals[a] = rmil_interval_undefined;
     if (!rmil_bootstrap_valid(&bootstrap, n) || !rmil_resamples_init(&resamples, &bootstrap, NULL, n)) return;
     double *drawn = rmil_resamples_values(&resamples, RMIL_AGREES, evaluate, (gpointer)&cases);
-    for (int a = 0; drawn && a < RMIL_AGREES; a++)
+    for (int a = 0; drawn && a < RMIL_AGREES; a++) {
+        int64_t undefined = 0; /* slopes of resamples that separate the classes are infinite, and would be an end of the interval */
+        for (int64_t k = 0; k < bootstrap.rounds; k++) undefined += isnan(drawn[a * bootstrap.rounds + k]);
+        if (undefined > 0.5 * (1 - bootstrap.confidence) * (double)bootstrap.rounds) continue;
         intervals[a] = rmil_resamples_interval(&resamples, drawn + a * bootstrap.rounds, values[a], rmil_interval_undefined);
+    }
     rmil_free(drawn);
     rmil_resamples_clear(&resamples);
 }

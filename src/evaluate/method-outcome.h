@@ -7,7 +7,8 @@
 
 /* Do probabilities of two classes agree with what was seen? Brier score; observed over expected positives (1: as many as predicted); slope of
  * the logistic regression of the class on the logit (1: neither too extreme nor too timid; below 1: too extreme). 95 % intervals are
- * percentiles of resampled cases, of patients where groups has them (as in RmilBootstrap). NaN: the slope of separated classes. */
+ * percentiles of resampled cases, of patients where groups has them (as in RmilBootstrap). NaN: the slope of separated
+ * classes, and its interval where more than 2.5 % of the resamples separate them. */
 typedef enum { RMIL_AGREES_BRIER, RMIL_AGREES_RATIO, RMIL_AGREES_SLOPE, RMIL_AGREES } RmilAgreement;
 void rmil_measure_agreement(const int *labels, const double *probabilities, int64_t n, const int64_t *groups, double values[RMIL_AGREES],
                             RmilInterval intervals[RMIL_AGREES]);

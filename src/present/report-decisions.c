@@ -90,7 +90,8 @@ static void agreement_table(RmilReport *report, RmilMethodOutcome *const *outcom
         "<p class=\"soft\">Brier score: mean squared error of the probabilities, lower is better. Observed / expected: positive "
         "slides over the sum of the probabilities, 1 where they agree, above 1 where the model expects too few. Slope: of the "
         "logistic regression of the class on the logit, below 1 where probabilities are too extreme, above 1 where they are not "
-        "extreme enough; – where the probabilities separate the classes, which leaves no finite slope.</p>\n");
+        "extreme enough; – where the probabilities separate the classes, which leaves no finite slope, and no interval where more than "
+        "2.5 % of the resamples separate them.</p>\n");
 }
 
 gboolean rmil_report_decisions(RmilReport *report, RmilMethodOutcome *const *outcomes, GError **error) {

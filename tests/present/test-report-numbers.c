@@ -240,10 +240,23 @@ static void check_exact(const char *text, int hits, int n) {
     else g_assert_cmpfloat(high, ==, 1);
 }
 
+/* A row of calls: TP, FN, TN, FP, and the exact intervals of all shares. */
+static void check_calls(const RmilTable *table, int row, const int counts[4]) {
+    static const char *const columns[] = {"TP", "FN", "TN", "FP"};
+    for (int k = 0; k < 4; k++) {
+        g_autofree char *count = g_strdup_printf("%d", counts[k]);
+        g_assert_cmpstr(cell(table, row, columns[k]), ==, count);
+    }
+    check_exact(cell(table, row, "Sensitivity"), counts[0], counts[0] + counts[1]);
+    check_exact(cell(table, row, "Specificity"), counts[2], counts[2] + counts[3]);
+    check_exact(cell(table, row, "PPV"), counts[0], counts[0] + counts[3]);
+    check_exact(cell(table, row, "NPV"), counts[2], counts[2] + counts[1]);
+    check_exact(cell(table, row, "Accuracy"), counts[0] + counts[2], counts[0] + counts[1] + counts[2] + counts[3]);
+}
+
 static void test_cut(void) {
     g_autoptr(Made) made = made_new(NULL);
     g_autoptr(RmilTable) table = table_in(made, "cut-offs"), slides = table_in(made, "slides"), others = table_in(made, "slides-others");
-    static const char *const columns[] = {"TP", "FN", "TN", "FP"};
     g_auto(GStrv) wrong = rmil_report_mistakes(made->folder, NULL);
     guint all = 0;
     gboolean mistaken[SLIDES] = {FALSE};
@@ -254,15 +267,7 @@ static void test_cut(void) {
             counts[made->label[i] ? !right : 2 + !right]++;
             mistaken[i] = mistaken[i] || !right;
         }
-        for (int k = 0; k < 4; k++) {
-            g_autofree char *count = g_strdup_printf("%d", counts[k]);
-            g_assert_cmpstr(cell(table, m, columns[k]), ==, count);
-        }
-        check_exact(cell(table, m, "Sensitivity"), counts[0], counts[0] + counts[1]);
-        check_exact(cell(table, m, "Specificity"), counts[2], counts[2] + counts[3]);
-        check_exact(cell(table, m, "PPV"), counts[0], counts[0] + counts[3]);
-        check_exact(cell(table, m, "NPV"), counts[2], counts[2] + counts[1]);
-        check_exact(cell(table, m, "Accuracy"), counts[0] + counts[2], SLIDES);
+        check_calls(table, m, counts);
         g_autofree char *words = g_strdup_printf("%s gets %d of %d wrong.", titles[m], counts[1] + counts[3], SLIDES);
         page_has(made->page, words);
         if (m) {
@@ -290,6 +295,24 @@ static void test_cut(void) {
     }
 }
 
+/* The share of resamples in which a threshold separates the classes, and which thus have no slope. */
+static double separated(const Made *made, int m) {
+    enum { ROUNDS = 4000 };
+    RmilRng rng;
+    int count = 0;
+    rmil_rng_init(&rng, 77, 7);
+    for (int round = 0; round < ROUNDS; round++) {
+        double negative = 0, positive = 1; /* the highest, the lowest */
+        for (int k = 0; k < SLIDES; k++) {
+            const int64_t i = rmil_rng_below(&rng, SLIDES);
+            if (made->label[i]) positive = MIN(positive, made->mean[m][i]);
+            else negative = MAX(negative, made->mean[m][i]);
+        }
+        count += negative < positive;
+    }
+    return (double)count / ROUNDS;
+}
+
 /* Brier score and observed over expected by their definitions; at the slope both equations of the likelihood hold. */
 static void test_calibration(void) {
     g_autoptr(Made) made = made_new(NULL);
@@ -308,7 +331,9 @@ static void test_calibration(void) {
         const double values[] = {brier, seen / expected};
         static const char *const columns[] = {"Brier score", "Observed / expected", "Slope"};
         for (int k = 0; k < 3; k++) {
-            g_assert_cmpint(sscanf(cell(table, m, columns[k]), "%lf (%lf–%lf)", &value, &low, &high), ==, 3);
+            const gboolean without = k == 2 && separated(made, m) > 0.025;
+            g_assert_cmpint(sscanf(cell(table, m, columns[k]), "%lf (%lf–%lf)", &value, &low, &high), ==, without ? 1 : 3);
+            if (without) continue;
             g_assert_true(low <= value && value <= high && low < high);
             if (k < 2) g_assert_cmpfloat_with_epsilon(value, values[k], 5.1e-4);
         }
@@ -332,7 +357,6 @@ static void test_calibration(void) {
 static void test_patients(void) {
     g_autoptr(Made) made = made_as(NULL, TRUE);
     g_autoptr(RmilTable) table = table_in(made, "cut-offs-patients"), slides = table_in(made, "cut-offs");
-    static const char *const columns[] = {"TP", "FN", "TN", "FP"};
     for (int m = 0; m < METHODS; m++) {
         double highest[30] = {0};
         int counts[4] = {0}, patients = 0;
@@ -344,15 +368,7 @@ static void test_patients(void) {
             patients++;
         }
         g_assert_cmpint(patients, ==, 24);
-        for (int k = 0; k < 4; k++) {
-            g_autofree char *count = g_strdup_printf("%d", counts[k]);
-            g_assert_cmpstr(cell(table, m, columns[k]), ==, count);
-        }
-        check_exact(cell(table, m, "Sensitivity"), counts[0], counts[0] + counts[1]);
-        check_exact(cell(table, m, "Specificity"), counts[2], counts[2] + counts[3]);
-        check_exact(cell(table, m, "PPV"), counts[0], counts[0] + counts[3]);
-        check_exact(cell(table, m, "NPV"), counts[2], counts[2] + counts[1]);
-        check_exact(cell(table, m, "Accuracy"), counts[0] + counts[2], patients);
+        check_calls(table, m, counts);
         GArray *rows = g_array_new(FALSE, TRUE, sizeof(RmilPredictionRow));
         char ids[SLIDES][8];
         for (int i = 0; i < SLIDES; i++) {
@@ -390,7 +406,7 @@ static void test_flow(void) {
     page_has(made->page, "The cohort comprised 140 slides, of which 135 could be used; 6 were annotated.");
     page_has(made->page,
              "The table names the test slides (column split). The validation slides were drawn at random, 25 % of the others. A draw "
-                         "keeps a patient’s slides together and, as far as that allows, the shares of the classes.");
+             "keeps a patient’s slides together and, as far as that allows, the shares of the classes.");
     page_has(made->page, "tiles of 224 × 224 px at 0.5 µm per pixel, without overlap; tiles with at least 5 % tissue were kept");
     page_has(
         made->page,
