@@ -77,7 +77,8 @@ static double compare_pooled(const RmilMethodSummary *a, const RmilMethodSummary
     g_autofree int64_t *groups = rmil_predictions_patients(shared);
     if (positives > 0 && positives < n) rmil_delong_test_grouped(labels, x, y, n, groups, &z, &p, &standard_error);
     const double reach = rmil_normal_quantile(0.975) * standard_error;
-    if (reach > 0) *interval = (RmilInterval){difference - reach, difference + reach, groups ? "DeLong by patient" : "DeLong"};
+    if (reach > 0 && n == a->pooled->len && n == b->pooled->len) /* of other slides it would be another difference */
+        *interval = (RmilInterval){difference - reach, difference + reach, groups ? "DeLong by patient" : "DeLong"};
     return p;
 }
 
