@@ -55,7 +55,8 @@ void fuzz_layout(const FuzzInput *input);
 void fuzz_torch(const FuzzInput *input), fuzz_pickle(const FuzzInput *input), fuzz_safetensors(const FuzzInput *input);
 void fuzz_model(const FuzzInput *input), fuzz_checkpoint(const FuzzInput *input), fuzz_onnx(const FuzzInput *input);
 /* read-slide.c */
-void fuzz_slide(const FuzzInput *input), fuzz_ome(const FuzzInput *input), fuzz_digits(const FuzzInput *input);
+void fuzz_slide(const FuzzInput *input), fuzz_ome(const FuzzInput *input), fuzz_jpeg(const FuzzInput *input),
+    fuzz_digits(const FuzzInput *input);
 void fuzz_digits_begin(const FuzzInput *input);
 
 #endif

@@ -3,6 +3,7 @@
 #include "fuzz.h"
 
 #include "rankmil/slide.h"
+#include "slide/jpeg.h"
 #include "slide/slide-private.h"
 #include "synth/idx-private.h"
 
@@ -16,6 +17,18 @@ void fuzz_slide(const FuzzInput *input) {
     const gboolean read = rmil_slide_read(slide, 5, 7, 2, 32, 32, rgb, &error);
     FUZZ_EITHER(read, error);
     g_clear_error(&error);
+}
+
+/* The tile of a file, whose tables may stand before it. */
+void fuzz_jpeg(const FuzzInput *input) {
+    static const int64_t sides[][2] = {{64, 64}, {32, 24}};
+    uint32_t argb[64];
+    for (gsize k = 0; k < G_N_ELEMENTS(sides); k++) {
+        const uint8_t *data = (const uint8_t *)input->data;
+        const gsize half = input->size / 2;
+        rmil_jpeg_eighth(NULL, 0, data, input->size, k == 0, sides[k], argb);
+        rmil_jpeg_eighth(data, half, data + half, input->size - half, k == 0, sides[k], argb);
+    }
 }
 
 void fuzz_ome(const FuzzInput *input) {

@@ -32,6 +32,7 @@ const FuzzReader fuzz_readers[] = {
     {"checkpoint", "checkpoint.safetensors", fuzz_checkpoint, NULL},
     {"onnx", "model.onnx", fuzz_onnx, NULL},
     {"slide", "slide.tif", fuzz_slide, NULL},
+    {"jpeg", "tile.jpg", fuzz_jpeg, NULL},
     {"ome", "ome.xml", fuzz_ome, NULL},
     {"digits", "t10k-images-idx3-ubyte", fuzz_digits, fuzz_digits_begin},
     {NULL, NULL, NULL, NULL},

@@ -248,6 +248,10 @@ def slides():
     bytes_ = io.BytesIO()
     Image.fromarray(pixels).save(bytes_, "PNG", dpi=(50800, 50800))
     put("slide", "plain.png", bytes_.getvalue())
+    for name, size, options in (("whole", (64, 64), {}), ("progressive", (64, 64), {"progressive": True}), ("other", (32, 24), {"subsampling": 0})):
+        bytes_ = io.BytesIO()
+        Image.fromarray(rng.integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)).save(bytes_, "JPEG", quality=60, **options)
+        put("jpeg", name, bytes_.getvalue())
     put("digits", "two", struct.pack(">IIII", 0x803, 2, 28, 28) + bytes(2 * 784))
 
 
