@@ -4,6 +4,7 @@
 #include "serve-private.h"
 
 #include "json.h"
+#include "study/suggest.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -60,12 +61,9 @@ static int worst(gconstpointer a, gconstpointer b, gpointer user) {
     return p->gain != q->gain ? (p->gain < q->gain) - (p->gain > q->gain) : (p->row > q->row) - (p->row < q->row);
 }
 
-/* Models that disagree by an SD of a half count as much as a wrong prediction, an outline where there is none more than a correction. */
+/* An outline where there is none counts more than a correction. */
 static double gain_of(const Candidate *c) {
-    const double parts[] = {1 - c->said, 2 * c->spread, c->outlined ? 0 : 0.4, 0.6 * c->stray};
-    double sum = 0;
-    for (gsize k = 0; k < G_N_ELEMENTS(parts); k++) sum += isfinite(parts[k]) ? parts[k] : 0;
-    return sum;
+    return rmil_suggest_doubt(c->said, c->spread) + (c->outlined ? 0 : 0.4) + (isfinite(c->stray) ? 0.6 * c->stray : 0);
 }
 
 /* Slides that may hold a lesion and are learned from: outlines on test slides teach nothing. */

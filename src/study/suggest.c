@@ -9,8 +9,9 @@
 #include <string.h>
 
 enum { MEMBERS = 3 };
-#define OF_SPREAD 2.0
 #define MEMBER_SEED 0x5eed00000000u /* apart from the seeds of the runs that are compared */
+
+double rmil_suggest_doubt(double said, double spread) { return (isfinite(said) ? 1 - said : 0) + (isfinite(spread) ? 2 * spread : 0); }
 
 typedef struct {
     RmilOrder order;
@@ -70,8 +71,8 @@ static gboolean ask_members(const Suggesting *s, RmilModel *const *members, GArr
             squares += value * value;
         }
         const double mean = sum / MEMBERS, spread = sqrt(MAX(squares / MEMBERS - mean * mean, 0));
-        const double sure = task->kind == RMIL_TASK_CLASSES ? mean : 0;
-        c->priority = s->order == RMIL_ORDER_SURE ? sure : OF_SPREAD * spread - sure;
+        const double sure = task->kind == RMIL_TASK_CLASSES ? mean : NAN;
+        c->priority = s->order == RMIL_ORDER_WRONG ? rmil_suggest_doubt(sure, spread) : isnan(sure) ? 0 : sure;
     }
     return TRUE;
 }
