@@ -418,10 +418,10 @@ int command_evaluate(int argc, char **argv) {
     static const CliUsage usage = {
         "RUN",
         "Metrics of a run's test slides with 95 % intervals, and localisation.",
-        "RUN is the folder of one training, or of 'rankmil run'; then the averaged predictions of each method's models, as in\nthe "
-        "report, are evaluated too. Writes metrics.json beside each predictions.csv. With --cohort and -o, the model (if there\nare "
-        "several, all of the report's main method) is first applied to the features of another cohort. Slides and patients\nthat were "
-        "used to train or validate the model are named.",
+        "RUN is the folder of one training, or of 'rankmil run'; then the averaged predictions of each method's models,\n"
+        "as in the report, are evaluated too. Writes metrics.json beside each predictions.csv. With --cohort and -o, the\n"
+        "model (if there are several, all of the report's main method) is first applied to the features of another cohort.\n"
+        "Slides and patients that were used to train or validate the model are named.",
         1,
         1,
         CLI_SEED | CLI_THREADS,

@@ -143,13 +143,13 @@ static char *read_lines(struct RmilLoop *loop, GInputStream *from) {
         g_mutex_lock(&loop->lock);
         if (!said) {
             g_free(loop->note);
-            loop->note = g_strndup(line, 300);
+            loop->note = g_utf8_substring(line, 0, MIN(g_utf8_strlen(line, -1), 300));
             read_progress(loop, line);
         }
         g_mutex_unlock(&loop->lock);
         if (said && !g_str_has_prefix(line, "rankmil: warning")) {
             g_free(last);
-            last = g_strndup(line, 1000);
+            last = g_utf8_substring(line, 0, MIN(g_utf8_strlen(line, -1), 1000));
         }
         g_free(line);
     }

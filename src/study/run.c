@@ -124,9 +124,7 @@ static void warn_unguided(const RmilTrainRun *run, const RmilBag *const *bags, c
     if (with[RMIL_ANNOTATED_NONE] == positive && guide->negatives)
         rmil_monitor_warn(monitor,
                           "guide %s has no annotated lesions to learn from: none of the %" G_GINT64_FORMAT " positive training slides has "
-                          "an annotated patch. It acts "
-                          "only on slides without a "
-                          "lesion",
+                          "an annotated patch. It acts only on slides without a lesion",
                           guide->name, positive);
     else if (with[RMIL_ANNOTATED_NONE] == positive)
         rmil_monitor_warn(monitor,

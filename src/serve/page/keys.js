@@ -4,24 +4,24 @@ import {dialog, element} from './dom.js';
 
 const keys = {
     'All slides': [
-        ['arrows, Enter', 'from slide to slide, open one'],
-        ['/', 'look for a name'],
+        ['arrows, Enter', 'move between slides, open one'],
+        ['/', 'search by name'],
     ],
     'A slide': [
-        ['wheel, + − 0', 'nearer, farther, all of it'],
-        ['arrows', 'move the slide'],
+        ['wheel, + − 0', 'zoom in, zoom out, whole slide'],
+        ['arrows', 'pan'],
         ['H G O T', 'heat map, patch grid, outlines, tissue mask'],
-        ['N, Shift+N', 'next slide, the one before, in the order of the list'],
+        ['N, Shift+N', 'next slide, previous slide, in the order of the list'],
         ['Enter', 'retrain'],
         ['Escape', 'all slides'],
     ],
     'Outlining': [
-        ['V', 'move, and choose an outline by a click; Delete removes it'],
-        ['P', 'polygon: click the corners; Enter, a double click or the first corner ends it; Backspace takes a corner back'],
+        ['V', 'pan, and select an outline by clicking it; Delete removes it'],
+        ['P', 'polygon: click the corners; Enter, a double click or the first corner finishes it; Backspace removes the last corner'],
         ['F R', 'freehand, rectangle'],
-        ['B E', 'brush, which adds to the outline under it, with Alt takes from it; eraser'],
+        ['B E', 'brush, which adds to the outline under it (with Alt: removes from it); eraser'],
         ['+ −', 'size of brush and eraser'],
-        ['space, middle button', 'hold it to move the slide while a tool is in hand; two fingers do it on a screen'],
+        ['space, middle button', 'hold to pan while a drawing tool is selected; on a touch screen, use two fingers'],
         ['Ctrl+Z, Ctrl+Shift+Z', 'undo, redo'],
     ],
 };
