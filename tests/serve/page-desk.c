@@ -11,7 +11,7 @@
 
 Browser *browser;
 char *folder;
-static char *address;
+static char *address, *version; /* version: of the outlines that were saved last */
 static GSubprocess *view;
 
 /* -- the server ---------------------------------------------------------------------------------------------------------------------------- */
@@ -121,10 +121,13 @@ void desk_look(double zoom, double x, double y) {
 }
 
 void desk_saved(int outlines) {
-    g_autofree char *js = g_strdup_printf(
-        "document.querySelector('.maps').dataset.outlines === '%d' && document.querySelector('.maps').dataset.etag && document.querySelector('.state').textContent === 'saved'",
-        outlines);
+    g_autofree char *js = g_strdup_printf("document.querySelector('.maps').dataset.outlines === '%d' && "
+                                          "!['', '%s'].includes(document.querySelector('.maps').dataset.etag) && "
+                                          "document.querySelector('.state').textContent === 'saved'",
+                                          outlines, version ? version : "");
     browser_wait(browser, js);
+    g_free(version);
+    version = browser_text(browser, "document.querySelector('.maps').dataset.etag");
 }
 
 RmilRegion *desk_region(const char *name) {

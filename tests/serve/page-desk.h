@@ -23,7 +23,7 @@ void desk_no_complaints(void); /* of the console */
 double desk_x(double x);
 double desk_y(double y);
 void desk_look(double zoom, double x, double y);
-void desk_saved(int outlines); /* waits until so many are there, and saved */
+void desk_saved(int outlines); /* waits until so many are there, and saved otherwise than at the call before */
 RmilRegion *desk_region(const char *name);
 /* A script without an answer. */
 void desk_do(const char *script);

@@ -127,6 +127,7 @@ static void test_classes(void) {
     browser_wait(browser, "[...document.querySelectorAll('.warning')].some((one) => one.textContent.includes('& co'))");
     expect_part("document.querySelector('.outlines').textContent", "annotations/n5.geojson: no annotation is in a lesion group");
     g_assert_cmpfloat(browser_number(browser, "document.querySelectorAll('.side img').length + Number(Boolean(window.bad))"), ==, 0);
+    desk_saved(1);
     desk_choose("class of this outline", "Tumor");
     desk_saved(1);
     g_autoptr(RmilRegion) region = desk_region("annotations/n5.geojson");
