@@ -7,46 +7,65 @@
 
 #include <string.h>
 
-static gboolean summarise_localisation(Cli *cli, const char *folder, JsonObject *out, GError **error) {
+/* The rows of one α. */
+typedef struct {
+    double alpha, sums[3];
+    GPtrArray *slides; /* ids of the table */
+    GArray *met;
+} AtAlpha;
+
+static void at_alpha_free(gpointer at) {
+    g_ptr_array_unref(((AtAlpha *)at)->slides);
+    g_array_unref(((AtAlpha *)at)->met);
+    g_free(at);
+}
+
+static AtAlpha *at_alpha(GPtrArray *all, double alpha) {
+    for (guint k = 0; k < all->len; k++)
+        if (((AtAlpha *)all->pdata[k])->alpha == alpha) return all->pdata[k];
+    AtAlpha *at = g_new0(AtAlpha, 1);
+    *at = (AtAlpha){.alpha = alpha, .slides = g_ptr_array_new(), .met = g_array_new(FALSE, FALSE, sizeof(double))};
+    g_ptr_array_add(all, at);
+    return at;
+}
+
+/* predictions: rows that name the slides' patients. */
+static gboolean summarise_localisation(Cli *cli, const char *folder, const GArray *predictions, JsonObject *out, GError **error) {
     g_autofree char *path = g_build_filename(folder, "localisation.csv", NULL);
     gboolean there;
     if (!rmil_file_exists(path, &there, error)) return FALSE;
     if (!there) return TRUE;
     g_autoptr(RmilTable) table = rmil_table_read(path, error);
     if (!table) return FALSE;
-    static const char *const names[] = {"alpha", "iou", "dice", "pointing"};
-    double sums[16][4] = {{0}};
-    int64_t counts[16] = {0};
-    int used = 0;
+    static const char *const names[] = {"iou", "dice", "pointing"};
+    g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func(at_alpha_free);
     for (int64_t r = 0; r < rmil_table_rows(table); r++) {
-        double v[4];
-        for (int i = 0; i < 4; i++)
+        double alpha, v[3];
+        if (!rmil_table_number(table, r, rmil_table_find(table, "alpha"), &alpha, error)) return FALSE;
+        for (int i = 0; i < 3; i++)
             if (!rmil_table_number(table, r, rmil_table_find(table, names[i]), &v[i], error)) return FALSE;
-        int k = 0;
-        while (k < used && sums[k][0] != v[0]) k++;
-        if (k == 16) continue;
-        used = MAX(used, k + 1);
-        sums[k][0] = v[0];
-        for (int i = 1; i < 4; i++) sums[k][i] += v[i];
-        counts[k]++;
+        AtAlpha *at = at_alpha(all, alpha);
+        for (int i = 0; i < 3; i++) at->sums[i] += v[i];
+        g_ptr_array_add(at->slides, (gpointer)rmil_table_cell(table, r, rmil_table_find(table, "id")));
+        g_array_append_val(at->met, v[2]);
     }
     JsonArray *rows = json_array_new();
-    if (used)
-        cli_say(cli,
-                "\nlocalisation over %" G_GINT64_FORMAT
-                " annotated positive slides\n  top %%      IoU     Dice  pointing (95 %% interval: Wilson)",
-                counts[0]);
-    for (int k = 0; k < used; k++) {
+    for (guint k = 0; k < all->len; k++) {
+        const AtAlpha *at = all->pdata[k];
+        const double count = at->slides->len, pointing = at->sums[2] / count;
         JsonObject *row = json_object_new();
-        cli_json_number(row, "alpha", sums[k][0]);
-        for (int i = 1; i < 4; i++) cli_json_number(row, names[i], sums[k][i] / (double)counts[k]);
-        const double pointing = sums[k][3] / (double)counts[k];
-        const RmilInterval interval = rmil_wilson(pointing, counts[k], 0.95);
+        cli_json_number(row, "alpha", at->alpha);
+        for (int i = 0; i < 3; i++) cli_json_number(row, names[i], at->sums[i] / count);
+        const RmilInterval interval = rmil_pointing_interval((const char *const *)at->slides->pdata, (const double *)(void *)at->met->data,
+                                                             at->slides->len, predictions);
+        if (k == 0)
+            cli_say(cli, "\nlocalisation over %u annotated positive slides\n  top %%      IoU     Dice  pointing (95 %% interval: %s)",
+                    at->slides->len, interval.method);
         cli_json_number(row, "pointing_low", interval.low);
         cli_json_number(row, "pointing_high", interval.high);
         json_array_add_object_element(rows, row);
-        cli_say(cli, "  %5g   %.4f   %.4f    %.4f   %.4f to %.4f", sums[k][0], sums[k][1] / (double)counts[k],
-                sums[k][2] / (double)counts[k], pointing, interval.low, interval.high);
+        cli_say(cli, "  %5g   %.4f   %.4f    %.4f   %.4f to %.4f", at->alpha, at->sums[0] / count, at->sums[1] / count, pointing,
+                interval.low, interval.high);
     }
     json_object_set_array_member(out, "localisation", rows);
     return TRUE;
@@ -76,7 +95,7 @@ static gboolean evaluate_folder(Cli *cli, const char *folder, RmilMeasuring how,
     g_autoptr(JsonObject) result = json_object_new();
     json_object_set_string_member(result, "folder", folder);
     if (metrics) json_object_set_object_member(result, "metrics", metrics);
-    const gboolean done = metrics && summarise_localisation(cli, folder, result, error) &&
+    const gboolean done = metrics && summarise_localisation(cli, folder, measured.rows, result, error) &&
                           found_report(cli, folder, measured.rows, how, result, error) && cli_json_write(result, to, error);
     measured_clear(&measured);
     g_string_chunk_free(strings);

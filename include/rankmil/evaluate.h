@@ -76,6 +76,12 @@ RMIL_API RmilInterval rmil_wilson(double share, int64_t n, double confidence);
 /* The exact interval of hits among n cases (Clopper and Pearson, Biometrika 1934;26:404), never shorter than it says: 8 of 8 is 0.631 to
  * 1. Undefined with n < 1, or hits outside 0 … n. */
 RMIL_API RmilInterval rmil_clopper_pearson(int64_t hits, int64_t n, double confidence);
+/* The exact interval of a share whose cases come from patients with several each: Clopper and Pearson's with the effective number of
+ * cases (Korn and Graubard, Survey Methodology 1998;24:193), at most the number of cases. hit (n): 1 for a case that counts, 0 for one that does
+ * not, between them a mean over trainings, NaN for a case that the share is not of. groups (n): as in RmilBootstrap; NULL: every case
+ * is a patient. If all cases agree, the effective number is that of the patients. method: "exact by patient"; "exact"
+ * where every patient has one case. Undefined without cases. Thread-safe. */
+RMIL_API RmilInterval rmil_share_of_patients(const double *hit, const int64_t *groups, int64_t n, double confidence);
 /* Newcombe's interval of an AUROC (Stat Med 2006;25:559, method 5): those values from which the estimate is no further than z
  * of their own standard errors, by Hanley and McNeil's variance. It has a width where the labels are perfectly separated, too:
  * with 8 and 8 cases, 1 is 0.756 to 1. Undefined without cases of both labels. */
@@ -94,9 +100,10 @@ typedef struct {
 } RmilMetricIntervals;
 RMIL_API void rmil_metric_intervals(const int *labels, const double *scores, int64_t n, double cut, double confidence, int64_t rounds,
                                     uint64_t seed, RmilMetricIntervals *intervals);
-/* The same of patients with several cases, groups as in RmilBootstrap (outcome.h): everything by resamples of patients, stratified by
- * whether a patient has a positive case; method "patient bootstrap". Where all resamples agree the intervals above, with the numbers of
- * patients (in all, with a positive case, with a negative one). Groups NULL, or a case each: the same as above. */
+/* The same of patients with several cases, groups as in RmilBootstrap (outcome.h): shares by rmil_share_of_patients, everything else by
+ * resamples of patients, stratified by whether a patient has a positive case; method "patient bootstrap". If all resamples agree, the
+ * intervals above, with the numbers of patients (in all, with a positive case, with a negative one). If groups is NULL or every patient
+ * has one case, the same as above. */
 RMIL_API void rmil_metric_intervals_grouped(const int *labels, const double *scores, int64_t n, const int64_t *groups, double cut,
                                             double confidence, int64_t rounds, uint64_t seed, RmilMetricIntervals *intervals);
 /* Pointwise band of the ROC curve over `rounds` resamples of the cases, stratified by label: low and high (points each, at the false

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The regularised incomplete beta function, and the exact interval of a share, which is made of its quantiles. */
+/* The regularised incomplete beta function, and what is made of its quantiles: the exact interval of a share, and Student's t. */
 #include "evaluate-private.h"
 
 #include <math.h>
@@ -43,8 +43,19 @@ static double quantile(double a, double b, double p) {
     return 0.5 * (low + high);
 }
 
+static RmilInterval exact(double hits, double misses, double confidence) {
+    const double tail = 0.5 * (1 - confidence);
+    return (RmilInterval){hits > 0 ? quantile(hits, misses + 1, tail) : 0, misses > 0 ? quantile(hits + 1, misses, 1 - tail) : 1, "exact"};
+}
+
 RmilInterval rmil_clopper_pearson(int64_t hits, int64_t n, double confidence) {
-    if (n < 1 || hits < 0 || hits > n || !(confidence > 0 && confidence < 1)) return rmil_interval_undefined;
-    const double tail = 0.5 * (1 - confidence), k = (double)hits, rest = (double)(n - hits);
-    return (RmilInterval){hits ? quantile(k, rest + 1, tail) : 0, hits < n ? quantile(k + 1, rest, 1 - tail) : 1, "exact"};
+    const gboolean defined = n >= 1 && hits >= 0 && hits <= n && confidence > 0 && confidence < 1;
+    return defined ? exact((double)hits, (double)(n - hits), confidence) : rmil_interval_undefined;
+}
+
+RmilInterval rmil_exact(double share, double cases, double confidence) { return exact(share * cases, (1 - share) * cases, confidence); }
+
+double rmil_t_quantile(double p, double degrees) {
+    const double x = quantile(0.5 * degrees, 0.5, 2 * MIN(p, 1 - p)), t = sqrt(degrees * (1 - x) / x);
+    return p < 0.5 ? -t : t;
 }

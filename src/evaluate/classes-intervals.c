@@ -47,8 +47,30 @@ static RmilInterval agreed_of_all(RmilClassesMetric metric, double value, Count 
     }
 }
 
-/* Where every case is a patient, a share has a better interval than the bootstrap's. */
 static gboolean is_share(RmilClassMetric metric) { return metric == RMIL_CLASS_SENSITIVITY || metric == RMIL_CLASS_SPECIFICITY; }
+
+typedef enum { OF_ALL, OF_CLASS, OF_OTHERS } Among;
+
+/* Of patients with several cases: of all cases, of those of class c or of the others, the share called correctly. hit: scratch, n. */
+static RmilInterval share_of(const RmilResamples *r, const RmilClassData *data, Among among, int c, double *hit) {
+    for (int64_t i = 0; i < data->n; i++) {
+        const RmilClassCase *one = &data->cases[i];
+        const gboolean own = one->label == c, said = one->predicted == c;
+        hit[i] = among == OF_ALL ? one->predicted == one->label : own == (among == OF_CLASS) ? own == said : NAN;
+    }
+    return rmil_share_of_patients(hit, r->bootstrap.groups, data->n, r->bootstrap.confidence);
+}
+
+/* A share has a better interval than the bootstrap's: Wilson's where every case is a patient, else the exact one. */
+static void set_shares(const RmilResamples *r, const Classes *classes, RmilClassIntervals *out) {
+    double *hit = rmil_alloc(r->n, sizeof *hit, NULL);
+    for (int c = 0; hit && c < classes->metrics.classes; c++) {
+        out->one[c][RMIL_CLASS_SENSITIVITY] = share_of(r, &classes->data, OF_CLASS, c, hit);
+        out->one[c][RMIL_CLASS_SPECIFICITY] = share_of(r, &classes->data, OF_OTHERS, c, hit);
+    }
+    if (hit) out->all[RMIL_CLASSES_ACCURACY] = share_of(r, &classes->data, OF_ALL, 0, hit);
+    rmil_free(hit);
+}
 
 static void set_intervals(const RmilResamples *r, const Classes *classes, const int *labels, double *values, RmilClassIntervals *out) {
     const int64_t rounds = r->bootstrap.rounds;
@@ -71,6 +93,7 @@ static void set_intervals(const RmilResamples *r, const Classes *classes, const 
         out->all[m] = alone && m == RMIL_CLASSES_ACCURACY ? agreed
                                                           : rmil_resamples_interval(r, values + m * rounds, metrics->all[m], agreed);
     }
+    if (!alone) set_shares(r, classes, out);
 }
 
 void rmil_class_intervals(const int *labels, const double *probabilities, int64_t n, int classes, const RmilBootstrap *bootstrap,

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Intervals of two classes' metrics where patients have several cases: resamples of patients, for shares, too. */
+/* Intervals of two classes' metrics where patients have several cases: resamples of patients; of shares exact. */
 #include "evaluate-private.h"
 
 #include <math.h>
 
-enum { METRICS = 6 };
+enum { METRICS = 3 }; /* resampled: AUROC, AUPRC, average precision */
 
 typedef struct {
     RmilRanking ranking;
@@ -14,8 +14,7 @@ typedef struct {
 } Grouped;
 
 static void list(const RmilMetrics *metrics, double values[METRICS]) {
-    const double all[METRICS] = {metrics->auroc,    metrics->auprc,       metrics->average_precision,
-                                 metrics->accuracy, metrics->sensitivity, metrics->specificity};
+    const double all[METRICS] = {metrics->auroc, metrics->auprc, metrics->average_precision};
     for (int m = 0; m < METRICS; m++) values[m] = all[m];
 }
 
@@ -45,12 +44,23 @@ static void resample(Grouped *grouped, RmilResamples *r, const int *positive, Rm
     list(&metrics, own);
     rmil_resamples_count(r, positive, 1, &p, &n);
     const RmilInterval agreed[METRICS] = {rmil_newcombe(own[0], p, n, confidence), rmil_wilson(own[1], p, confidence),
-                                          rmil_wilson(own[2], p, confidence),      rmil_wilson(own[3], r->patients, confidence),
-                                          rmil_wilson(own[4], p, confidence),      rmil_wilson(own[5], n, confidence)};
-    RmilInterval *const into[METRICS] = {&out->auroc,    &out->auprc,       &out->average_precision,
-                                         &out->accuracy, &out->sensitivity, &out->specificity};
+                                          rmil_wilson(own[2], p, confidence)};
+    RmilInterval *const into[METRICS] = {&out->auroc, &out->auprc, &out->average_precision};
     for (int m = 0; m < METRICS; m++) *into[m] = rmil_resamples_interval(r, values + m * r->bootstrap.rounds, own[m], agreed[m]);
     rmil_free(values);
+}
+
+/* hit: scratch, n. */
+static void shares(const Grouped *grouped, const double *scores, double cut, const RmilBootstrap *bootstrap, double *hit,
+                   RmilMetricIntervals *out) {
+    RmilInterval *const into[] = {&out->specificity, &out->sensitivity, &out->accuracy};
+    for (int of = 0; of < (int)G_N_ELEMENTS(into); of++) { /* of = 0, 1: of the cases of that label */
+        for (int64_t i = 0; i < grouped->n; i++) {
+            const int positive = grouped->labels[i] != 0;
+            hit[i] = of == positive || of == 2 ? (scores[i] > cut) == positive : NAN;
+        }
+        *into[of] = rmil_share_of_patients(hit, bootstrap->groups, grouped->n, bootstrap->confidence);
+    }
 }
 
 void rmil_metric_intervals_grouped(const int *labels, const double *scores, int64_t n, const int64_t *groups, double cut, double confidence,
@@ -68,7 +78,12 @@ void rmil_metric_intervals_grouped(const int *labels, const double *scores, int6
         else if (rmil_ranking_init(&grouped.ranking, labels, scores, n)) {
             grouped.above = rmil_ranking_above(&grouped.ranking, cut);
             grouped.counts = rmil_alloc(grouped.ranking.groups, 2 * sizeof(int64_t), NULL);
-            if (grouped.counts) resample(&grouped, &resamples, positive, out);
+            double *hit = rmil_alloc(n, sizeof(double), NULL);
+            if (grouped.counts && hit) {
+                resample(&grouped, &resamples, positive, out);
+                shares(&grouped, scores, cut, &bootstrap, hit, out);
+            }
+            rmil_free(hit);
             rmil_free(grouped.counts);
             rmil_ranking_clear(&grouped.ranking);
         }

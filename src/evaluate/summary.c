@@ -185,13 +185,17 @@ typedef struct {
     double sum, count;
 } Met;
 
-static double share_met(GHashTable *slides) {
+static void share_met(GHashTable *slides, const GArray *pooled, RmilLocalSummary *local) {
+    const int64_t n = g_hash_table_size(slides);
+    g_autofree const char **names = (const char **)g_hash_table_get_keys_as_array(slides, NULL);
+    g_autofree double *share = g_new(double, n + 1);
     double sum = 0;
-    GHashTableIter iter;
-    gpointer value;
-    g_hash_table_iter_init(&iter, slides);
-    while (g_hash_table_iter_next(&iter, NULL, &value)) sum += ((const Met *)value)->sum / ((const Met *)value)->count;
-    return g_hash_table_size(slides) ? sum / g_hash_table_size(slides) : NAN;
+    for (int64_t i = 0; i < n; i++) {
+        const Met *met = g_hash_table_lookup(slides, names[i]);
+        sum += share[i] = met->sum / met->count;
+    }
+    local->pointing_share = n ? sum / (double)n : NAN;
+    local->pointing_interval = rmil_pointing_interval(names, share, n, pooled);
 }
 
 static void add_met(GHashTable *slides, const RmilLocalisationRow *local) {
@@ -201,7 +205,8 @@ static void add_met(GHashTable *slides, const RmilLocalisationRow *local) {
     met->count++;
 }
 
-static RmilLocalSummary localise(const RmilMethod *method, double alpha) {
+static RmilLocalSummary localise(const RmilMethodSummary *summary, double alpha) {
+    const RmilMethod *method = summary->method;
     int64_t n = method->seeds->len;
     g_autofree double *means = g_new(double, 3 * n);
     g_autoptr(GHashTable) slides = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
@@ -224,8 +229,7 @@ static RmilLocalSummary localise(const RmilMethod *method, double alpha) {
     rmil_mean_sd(means, n, 3, &local.iou, &local.iou_sd);
     rmil_mean_sd(means + 1, n, 3, &local.dice, &local.dice_sd);
     rmil_mean_sd(means + 2, n, 3, &local.pointing, &local.pointing_sd);
-    local.pointing_share = share_met(slides);
-    local.pointing_interval = rmil_wilson(local.pointing_share, g_hash_table_size(slides), 0.95);
+    share_met(slides, summary->pooled, &local);
     return local;
 }
 
@@ -272,7 +276,7 @@ RmilSummary *rmil_summarise(const GPtrArray *methods, const RmilTask *task, cons
     summary->locals = g_new(RmilLocalSummary, summary->n * summary->n_alphas + 1);
     for (int i = 0; i < summary->n; i++)
         for (int a = 0; a < summary->n_alphas; a++)
-            summary->locals[i * summary->n_alphas + a] = localise(summary->methods[i].method, summary->alphas[a]);
+            summary->locals[i * summary->n_alphas + a] = localise(&summary->methods[i], summary->alphas[a]);
     find(summary);
     return summary;
 }

@@ -60,7 +60,7 @@ typedef struct {
     double iou, dice, pointing;          /* mean over slides, then over seeds */
     double iou_sd, dice_sd, pointing_sd; /* over seeds; NaN for one */
     double pointing_share;               /* of all slides, each once: with folds not the mean of the folds' means */
-    RmilInterval pointing_interval;      /* of that; 95 %, Wilson's: seeds add no slides */
+    RmilInterval pointing_interval;      /* of that; rmil_pointing_interval: seeds add no slides */
 } RmilLocalSummary;
 
 typedef struct {

@@ -41,8 +41,9 @@ static void cut_table(RmilReport *report, RmilMethodOutcome *const *outcomes, gb
     g_autofree char *caption = g_strdup_printf(
         "%s at the method’s cut-off. TP, FN: %s ones called correctly and missed; TN, FP: %s ones called correctly and falsely; below each share its 95 %% interval, %s.",
         of_patients ? "Patients" : "Test slides", rmil_class_word(task, 1), rmil_class_word(task, 0),
-        share && !of_patients ? "of 2,000 resamples of whole patients (where all agree, exact with patients as cases)"
-                              : "exact (Clopper-Pearson)");
+        share && !of_patients
+            ? "exact (Clopper-Pearson) with the effective number of slides (Korn and Graubard), because patients have several"
+            : "exact (Clopper-Pearson)");
     rmil_html_table_begin(report->out, of_patients ? "cut-offs-patients" : "cut-offs", caption);
     g_string_append(report->out, "<thead><tr><th scope=\"col\">Method</th><th scope=\"col\" class=\"n\">Cut-off</th>");
     static const char *const counts[] = {"TP", "FN", "TN", "FP"};

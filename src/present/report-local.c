@@ -64,8 +64,9 @@ gboolean rmil_report_localisation(RmilReport *report, GError **error) {
     }
     g_string_append(report->out, "</div>\n");
     for (int what = 0; what < 3; what++) {
-        g_autofree char *caption = g_strdup_printf("%s: mean over slides%s%s.", captions[what], repeats ? ", then over trainings ± SD" : "",
-                                                   what == 2 ? "; below it Wilson’s 95 % interval over the slides" : "");
+        g_autofree char *caption = g_strdup_printf(
+            "%s: mean over slides%s%s%s.", captions[what], repeats ? ", then over trainings ± SD" : "", what == 2 ? "; below it " : "",
+            what == 2 ? rmil_pointing_words(&s->locals[s->reference * s->n_alphas].pointing_interval) : "");
         localisation_table(report, what, caption);
     }
     if (!rmil_report_found(report, error)) return FALSE;

@@ -390,8 +390,10 @@ GPtrArray *rmil_study_local_tables(const RmilStudyReport *study) {
             }
         }
         for (int a = 0; a < s->n_alphas; a++) rmil_study_table_rank(table, a, FALSE);
-        rmil_study_table_note(table, "Mean over slides, then mean (SD) over the trainings; bold: best, underlined: second best.%s",
-                              what == 2 ? " In square brackets Wilson’s 95 % interval over the slides." : "");
+        rmil_study_table_note(table, "Mean over slides, then mean (SD) over the trainings; bold: best, underlined: second best.%s%s%s",
+                              what == 2 ? " In square brackets: " : "",
+                              what == 2 ? rmil_pointing_words(&s->locals[s->reference * s->n_alphas].pointing_interval) : "",
+                              what == 2 ? "." : "");
         g_ptr_array_add(tables, table);
     }
     return tables;

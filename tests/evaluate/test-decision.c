@@ -162,7 +162,7 @@ static void test_agreeing_patients(void) {
     for (int s = 0; s < RMIL_AT_SHARES; s++) {
         g_assert_cmpfloat_with_epsilon(shares[s].low, pow(0.025, 1 / cases[s]), 1e-9);
         g_assert_cmpfloat(shares[s].high, ==, 1);
-        g_assert_cmpstr(shares[s].method, ==, "exact");
+        g_assert_cmpstr(shares[s].method, ==, "exact by patient");
     }
     /* a patient with a slide on either side counts on both */
     g_array_index(rows, RmilPredictionRow, 2).target = RMIL_TARGET_CLASS(1);
@@ -212,7 +212,7 @@ static void test_method(void) {
     g_autoptr(RmilMethodOutcome) other = rmil_method_outcome_new(&summary, &task, RMIL_POOL_HIGHEST);
     g_assert_null(other->calibrated);
     g_assert_cmpint(other->patients->len, ==, 3);
-    g_assert_cmpstr(other->shares[RMIL_AT_SPECIFICITY].method, ==, "patient bootstrap");
+    g_assert_cmpstr(other->shares[RMIL_AT_SPECIFICITY].method, ==, "exact by patient");
     g_assert_cmpfloat(other->patient_value[0], ==, 1); /* highest: 0.3 (0), 0.6 and 0.9 (1) */
     const RmilTask number = {.kind = RMIL_TASK_NUMBER};
     for (int i = 0; i < 6; i++) g_array_index(first, RmilPredictionRow, i).target = (RmilTarget){-1, NAN, FALSE, i};

@@ -219,16 +219,24 @@ static void test_copies(void) {
     rmil_class_intervals(labels, probabilities, N, 3, &plain, &once);
     rmil_class_intervals(many, wide, M, 3, &patients, &grouped);
     for (int m = 0; m < RMIL_CLASSES_METRICS; m++) {
-        g_assert_cmpstr(grouped.all[m].method, ==, "patient bootstrap");
         if (m == RMIL_CLASSES_ACCURACY) continue; /* Wilson's, where patients have one case */
+        g_assert_cmpstr(grouped.all[m].method, ==, "patient bootstrap");
         g_assert_cmpfloat_with_epsilon(once.all[m].low, grouped.all[m].low, 1e-12);
         g_assert_cmpfloat_with_epsilon(once.all[m].high, grouped.all[m].high, 1e-12);
     }
+    g_assert_cmpstr(grouped.all[RMIL_CLASSES_ACCURACY].method, ==, "exact by patient");
+    g_assert_cmpstr(grouped.one[2][RMIL_CLASS_SPECIFICITY].method, ==, "exact by patient");
     g_assert_cmpfloat(fabs(once.all[RMIL_CLASSES_ACCURACY].low - grouped.all[RMIL_CLASSES_ACCURACY].low), <, 0.03);
+    for (int c = 0; c < 3; c++) {
+        g_assert_cmpfloat(fabs(once.one[c][RMIL_CLASS_SENSITIVITY].low - grouped.one[c][RMIL_CLASS_SENSITIVITY].low), <, 0.06);
+        g_assert_cmpfloat(fabs(once.one[c][RMIL_CLASS_SPECIFICITY].high - grouped.one[c][RMIL_CLASS_SPECIFICITY].high), <, 0.06);
+    }
     rmil_metric_intervals(labels, scores, N, 0.5, 0.9, 200, 8, &two_once);
     rmil_metric_intervals_grouped(many, long_scores, M, groups, 0.5, 0.9, 200, 8, &two_grouped);
     rmil_metric_intervals(many, long_scores, M, 0.5, 0.9, 200, 8, &naive);
-    g_assert_cmpstr(two_grouped.specificity.method, ==, "patient bootstrap");
+    g_assert_cmpstr(two_grouped.specificity.method, ==, "exact by patient");
+    g_assert_cmpfloat(fabs(two_once.sensitivity.low - two_grouped.sensitivity.low), <, 0.06);
+    g_assert_cmpfloat(fabs(two_once.specificity.high - two_grouped.specificity.high), <, 0.06);
     g_assert_cmpfloat_with_epsilon(two_once.auroc.low, two_grouped.auroc.low, 1e-12);
     g_assert_cmpfloat_with_epsilon(two_once.average_precision.high, two_grouped.average_precision.high, 1e-12);
     g_assert_cmpfloat(naive.auroc.high - naive.auroc.low, <, 0.7 * (two_grouped.auroc.high - two_grouped.auroc.low));
@@ -306,8 +314,8 @@ static void test_grouped_undefined(void) {
     rmil_metric_intervals_grouped(labels, perfect, 8, groups, 4, 0.95, 50, 0, &i);
     g_assert_cmpstr(i.auroc.method, ==, "Newcombe");
     g_assert_cmpfloat(i.auroc.low, ==, rmil_newcombe(1, 2, 2, 0.95).low); /* two patients each, not five and three slides */
-    g_assert_cmpfloat(i.accuracy.low, ==, rmil_wilson(1, 4, 0.95).low);
-    g_assert_cmpfloat(i.sensitivity.low, ==, rmil_wilson(1, 2, 0.95).low);
+    g_assert_cmpfloat(i.accuracy.low, ==, rmil_clopper_pearson(4, 4, 0.95).low);
+    g_assert_cmpfloat(i.sensitivity.low, ==, rmil_clopper_pearson(2, 2, 0.95).low);
     rmil_metric_intervals_grouped(ones, perfect, 8, groups, 8.5, 0.95, 50, 0, &i);
     g_assert_true(undefined(&i.auroc) && undefined(&i.specificity) && !undefined(&i.accuracy));
     rmil_metric_intervals_grouped(labels, perfect, 8, groups, 4, 0.95, 0, 0, &i);

@@ -352,8 +352,8 @@ static void test_calibration(void) {
     }
 }
 
-/* Slides that share a patient: the highest of a patient's slides is the patient's, with exact intervals of patients; intervals of slides
- * are of resamples. */
+/* Slides that share a patient: the highest of a patient's slides is the patient's, with exact intervals of patients; those of slides are
+ * exact with the effective number of slides. */
 static void test_patients(void) {
     g_autoptr(Made) made = made_as(NULL, TRUE);
     g_autoptr(RmilTable) table = table_in(made, "cut-offs-patients"), slides = table_in(made, "cut-offs");
@@ -386,10 +386,10 @@ static void test_patients(void) {
         rmil_measure_cut(rows, cuts[m], &at, shares);
         g_autofree char *ppv = shown(at.ppv, shares[RMIL_AT_PPV].low, shares[RMIL_AT_PPV].high);
         g_assert_cmpstr(cell(slides, m, "PPV"), ==, ppv);
-        g_assert_cmpstr(shares[RMIL_AT_PPV].method, ==, m ? "exact" : "patient bootstrap"); /* the second is right in all that it calls */
+        g_assert_cmpstr(shares[RMIL_AT_PPV].method, ==, "exact by patient");
         g_array_free(rows, TRUE);
     }
-    page_has(made->page, "of 2,000 resamples of whole patients (where all agree, exact with patients as cases)");
+    page_has(made->page, "exact (Clopper-Pearson) with the effective number of slides (Korn and Graubard), because patients have several");
     page_has(made->page, "By patient (highest of the patient’s slides)");
 }
 
