@@ -50,7 +50,7 @@ RMIL_API char *rmil_predictions_counts(const GArray *rows, const RmilTask *task,
 /* Is there enough among rows with known targets to measure anything: two classes, an event and another case, two numbers? */
 RMIL_API gboolean rmil_predictions_measurable(const GArray *rows, const RmilTask *task);
 /* The 95 % interval of the share of n slides that attention met: met (n): in [0, 1], of a slide that several trainings tested their mean.
- * predictions: rows that name the slides' patients. Wilson's; where two of the slides are of one patient, rmil_share_of_patients. */
+ * predictions: rows that name the slides' patients. By rmil_share_of_patients. */
 RMIL_API RmilInterval rmil_pointing_interval(const char *const *slides, const double *met, int64_t n, const GArray *predictions);
 /* The method of such an interval in the words of a caption. */
 RMIL_API const char *rmil_pointing_words(const RmilInterval *interval);

@@ -4,13 +4,6 @@
 
 #include <math.h>
 
-/* Of each share: cases that count for it, of which cases. */
-static void parts(const RmilCutMetrics *at, int64_t hits[RMIL_AT_SHARES], int64_t cases[RMIL_AT_SHARES]) {
-    const int64_t tp = at->true_positives, fp = at->false_positives, tn = at->true_negatives, fn = at->false_negatives;
-    const int64_t own_hits[] = {tp, tn, tp, tn, tp + tn}, own_cases[] = {tp + fn, tn + fp, tp + fp, tn + fn, tp + fp + tn + fn};
-    for (int s = 0; s < RMIL_AT_SHARES; s++) hits[s] = own_hits[s], cases[s] = own_cases[s];
-}
-
 /* Is a case with this label, called positive or not, one of those that the share is of? */
 static gboolean counts_for(int label, gboolean said, int share) {
     return share == RMIL_AT_SENSITIVITY   ? label == 1
@@ -24,15 +17,13 @@ void rmil_measure_cut(const GArray *rows, double cut, RmilCutMetrics *at, RmilIn
     g_autofree int *labels = g_new(int, n + 1);
     g_autofree double *scores = g_new(double, n + 1), *hit = g_new(double, n + 1);
     g_autofree int64_t *groups = rmil_predictions_patients(rows);
-    int64_t hits[RMIL_AT_SHARES], of[RMIL_AT_SHARES];
     rmil_predictions_scores(rows, labels, scores);
     rmil_cut_metrics(labels, scores, n, cut, at);
-    parts(at, hits, of);
     for (int s = 0; s < RMIL_AT_SHARES; s++) {
-        for (int64_t i = 0; groups && i < n; i++) {
+        for (int64_t i = 0; i < n; i++) {
             const gboolean said = scores[i] >= cut;
             hit[i] = counts_for(labels[i], said, s) ? said == labels[i] : NAN;
         }
-        intervals[s] = groups ? rmil_share_of_patients(hit, groups, n, 0.95) : rmil_clopper_pearson(hits[s], of[s], 0.95);
+        intervals[s] = rmil_share_of_patients(hit, groups, n, 0.95);
     }
 }

@@ -43,17 +43,15 @@ static double quantile(double a, double b, double p) {
     return 0.5 * (low + high);
 }
 
-static RmilInterval exact(double hits, double misses, double confidence) {
+RmilInterval rmil_exact(double hits, double misses, double confidence) {
+    if (!(hits >= 0 && misses >= 0 && hits + misses > 0 && confidence > 0 && confidence < 1)) return rmil_interval_undefined;
     const double tail = 0.5 * (1 - confidence);
     return (RmilInterval){hits > 0 ? quantile(hits, misses + 1, tail) : 0, misses > 0 ? quantile(hits + 1, misses, 1 - tail) : 1, "exact"};
 }
 
 RmilInterval rmil_clopper_pearson(int64_t hits, int64_t n, double confidence) {
-    const gboolean defined = n >= 1 && hits >= 0 && hits <= n && confidence > 0 && confidence < 1;
-    return defined ? exact((double)hits, (double)(n - hits), confidence) : rmil_interval_undefined;
+    return rmil_exact((double)hits, (double)(n - hits), confidence);
 }
-
-RmilInterval rmil_exact(double share, double cases, double confidence) { return exact(share * cases, (1 - share) * cases, confidence); }
 
 double rmil_t_quantile(double p, double degrees) {
     const double x = quantile(0.5 * degrees, 0.5, 2 * MIN(p, 1 - p)), t = sqrt(degrees * (1 - x) / x);

@@ -45,6 +45,10 @@ static RmilInterval percentiles(const double *sorted, int64_t rounds, double con
                           "bootstrap"};
 }
 
+static RmilInterval exact(double share, int64_t n, double confidence) {
+    return isnan(share) ? rmil_interval_undefined : rmil_clopper_pearson((int64_t)round(share * (double)n), n, confidence);
+}
+
 void rmil_metric_intervals(const int *labels, const double *scores, int64_t n, double cut, double confidence, int64_t rounds, uint64_t seed,
                            RmilMetricIntervals *out) {
     const RmilInterval none = rmil_interval_undefined;
@@ -55,9 +59,9 @@ void rmil_metric_intervals(const int *labels, const double *scores, int64_t n, d
     if (!rmil_ranking_init(&ranking, labels, scores, n)) return;
     const int64_t p = ranking.positives, above = rmil_ranking_above(&ranking, cut);
     rmil_ranking_metrics(ranking.groups, ranking.pos, ranking.neg, p, n - p, above, &metrics);
-    out->accuracy = rmil_wilson(metrics.accuracy, n, confidence);
-    out->sensitivity = rmil_wilson(metrics.sensitivity, p, confidence);
-    out->specificity = rmil_wilson(metrics.specificity, n - p, confidence);
+    out->accuracy = exact(metrics.accuracy, n, confidence);
+    out->sensitivity = exact(metrics.sensitivity, p, confidence);
+    out->specificity = exact(metrics.specificity, n - p, confidence);
     double *values = p > 0 && p < n ? resamples(&ranking, labels, n, above, rounds, seed) : NULL;
     if (values) {
         out->auroc = percentiles(values, rounds, confidence, rmil_newcombe(metrics.auroc, p, n - p, confidence));

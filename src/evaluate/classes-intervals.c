@@ -27,31 +27,26 @@ typedef struct {
 static RmilInterval agreed_of_one(RmilClassMetric metric, double value, Count count, double confidence) {
     switch (metric) {
     case RMIL_CLASS_AUROC: return rmil_newcombe(value, count.with, count.others, confidence);
-    case RMIL_CLASS_AVERAGE_PRECISION:
-    case RMIL_CLASS_SENSITIVITY: return rmil_wilson(value, count.with, confidence);
-    case RMIL_CLASS_SPECIFICITY: return rmil_wilson(value, count.others, confidence);
+    case RMIL_CLASS_AVERAGE_PRECISION: return rmil_wilson(value, count.with, confidence);
     default: return rmil_interval_undefined;
     }
 }
 
 /* smallest: of the classes that occur; of a mean over them no more is known than of that one. */
-static RmilInterval agreed_of_all(RmilClassesMetric metric, double value, Count smallest, int64_t patients, double confidence) {
+static RmilInterval agreed_of_all(RmilClassesMetric metric, double value, Count smallest, double confidence) {
     switch (metric) {
     case RMIL_CLASSES_AUROC:
     case RMIL_CLASSES_AUROC_WEIGHTED:
     case RMIL_CLASSES_AUROC_PAIRS: return rmil_newcombe(value, smallest.with, smallest.others, confidence);
     case RMIL_CLASSES_AVERAGE_PRECISION:
     case RMIL_CLASSES_BALANCED_ACCURACY: return rmil_wilson(value, smallest.with, confidence);
-    case RMIL_CLASSES_ACCURACY: return rmil_wilson(value, patients, confidence);
     default: return rmil_interval_undefined;
     }
 }
 
-static gboolean is_share(RmilClassMetric metric) { return metric == RMIL_CLASS_SENSITIVITY || metric == RMIL_CLASS_SPECIFICITY; }
-
 typedef enum { OF_ALL, OF_CLASS, OF_OTHERS } Among;
 
-/* Of patients with several cases: of all cases, of those of class c or of the others, the share called correctly. hit: scratch, n. */
+/* Of all cases, of those of class c or of the others, the share called correctly. hit: scratch, n. */
 static RmilInterval share_of(const RmilResamples *r, const RmilClassData *data, Among among, int c, double *hit) {
     for (int64_t i = 0; i < data->n; i++) {
         const RmilClassCase *one = &data->cases[i];
@@ -61,7 +56,7 @@ static RmilInterval share_of(const RmilResamples *r, const RmilClassData *data, 
     return rmil_share_of_patients(hit, r->bootstrap.groups, data->n, r->bootstrap.confidence);
 }
 
-/* A share has a better interval than the bootstrap's: Wilson's where every case is a patient, else the exact one. */
+/* Shares have a better interval than the bootstrap's. */
 static void set_shares(const RmilResamples *r, const Classes *classes, RmilClassIntervals *out) {
     double *hit = rmil_alloc(r->n, sizeof *hit, NULL);
     for (int c = 0; hit && c < classes->metrics.classes; c++) {
@@ -75,7 +70,6 @@ static void set_shares(const RmilResamples *r, const Classes *classes, RmilClass
 static void set_intervals(const RmilResamples *r, const Classes *classes, const int *labels, double *values, RmilClassIntervals *out) {
     const int64_t rounds = r->bootstrap.rounds;
     const double confidence = r->bootstrap.confidence;
-    const gboolean alone = r->patients == r->n;
     const RmilClassMetrics *metrics = &classes->metrics;
     Count smallest = {0, 0};
     for (int c = 0; c < metrics->classes; c++) {
@@ -85,15 +79,14 @@ static void set_intervals(const RmilResamples *r, const Classes *classes, const 
         for (int m = 0; m < RMIL_CLASS_METRICS; m++) {
             double *own = values + (RMIL_CLASSES_METRICS + c * RMIL_CLASS_METRICS + m) * rounds;
             const RmilInterval agreed = agreed_of_one((RmilClassMetric)m, metrics->one[c][m], count, confidence);
-            out->one[c][m] = alone && is_share((RmilClassMetric)m) ? agreed : rmil_resamples_interval(r, own, metrics->one[c][m], agreed);
+            out->one[c][m] = rmil_resamples_interval(r, own, metrics->one[c][m], agreed);
         }
     }
     for (int m = 0; m < RMIL_CLASSES_METRICS; m++) {
-        const RmilInterval agreed = agreed_of_all((RmilClassesMetric)m, metrics->all[m], smallest, r->patients, confidence);
-        out->all[m] = alone && m == RMIL_CLASSES_ACCURACY ? agreed
-                                                          : rmil_resamples_interval(r, values + m * rounds, metrics->all[m], agreed);
+        const RmilInterval agreed = agreed_of_all((RmilClassesMetric)m, metrics->all[m], smallest, confidence);
+        out->all[m] = rmil_resamples_interval(r, values + m * rounds, metrics->all[m], agreed);
     }
-    if (!alone) set_shares(r, classes, out);
+    set_shares(r, classes, out);
 }
 
 void rmil_class_intervals(const int *labels, const double *probabilities, int64_t n, int classes, const RmilBootstrap *bootstrap,

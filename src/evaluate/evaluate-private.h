@@ -34,8 +34,8 @@ double rmil_normal_upper(double z);               /* P(Z > z) */
 double rmil_beta(double a, double b, double x);   /* I_x(a, b), of a, b > 0 */
 double rmil_normal_quantile(double p);            /* z with P(Z ≤ z) = p; 0 < p < 1 */
 double rmil_t_quantile(double p, double degrees); /* t with P(T ≤ t) = p, of so many degrees of freedom > 0; 0 < p < 1 */
-/* Clopper and Pearson's of a share of any number of cases > 0, whole or not. */
-RmilInterval rmil_exact(double share, double cases, double confidence);
+/* Clopper and Pearson's, of numbers that need not be whole. Undefined with a negative or NaN one, or without cases. */
+RmilInterval rmil_exact(double hits, double misses, double confidence);
 double rmil_chi_squared_upper(double chi_squared, int degrees);
 
 /* The indices of n ≥ 1 values in ascending order, equal ones in their own; NULL: no memory. Free with rmil_free. */

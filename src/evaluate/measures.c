@@ -79,11 +79,11 @@ const char *rmil_interval_words(const RmilTask *task, gboolean patients) {
                      "class."
                    : "95 % intervals: percentiles of 2,000 resamples of whole patients, with all their slides.";
     if (task->classes == 2)
-        return "95 % intervals: DeLong’s for AUROC; Wilson’s for accuracy, sensitivity and specificity; percentiles of 2,000 resamples of "
+        return "95 % intervals: DeLong’s for AUROC; the exact one (Clopper-Pearson) for accuracy, sensitivity and specificity; percentiles of 2,000 resamples of "
                "the slides, stratified by label, for AUPRC and average precision. If the classes are separated perfectly, these have no width: "
                "AUROC then has Newcombe’s interval, AUPRC and average precision Wilson’s with the number of positive slides.";
     return task->kind == RMIL_TASK_CLASSES
-               ? "95 % intervals: Wilson’s for accuracy, otherwise percentiles of 2,000 resamples of the slides, stratified by class. "
+               ? "95 % intervals: the exact one (Clopper-Pearson) for accuracy, otherwise percentiles of 2,000 resamples of the slides, stratified by class. "
                  "If all resamples agree, Wilson’s interval (for AUROC Newcombe’s), for means over classes with the slides of the smallest "
                  "class."
                : "95 % intervals: percentiles of 2,000 resamples of the slides.";
@@ -113,22 +113,20 @@ int64_t *rmil_predictions_patients(const GArray *rows) {
 RmilInterval rmil_pointing_interval(const char *const *slides, const double *met, int64_t n, const GArray *predictions) {
     g_autoptr(GHashTable) patient_of = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(GArray) rows = g_array_new(FALSE, TRUE, sizeof(RmilPredictionRow));
-    double sum = 0;
     for (guint i = 0; i < predictions->len; i++)
         g_hash_table_insert(patient_of, (gpointer)row_at(predictions, i)->slide, (gpointer)row_at(predictions, i)->patient);
     for (int64_t i = 0; i < n; i++) {
         const RmilPredictionRow row = {.slide = slides[i], .patient = g_hash_table_lookup(patient_of, slides[i])};
         g_array_append_val(rows, row);
-        sum += met[i];
     }
     g_autofree int64_t *groups = rmil_predictions_patients(rows);
-    return groups ? rmil_share_of_patients(met, groups, n, 0.95) : rmil_wilson(n ? sum / (double)n : NAN, n, 0.95);
+    return rmil_share_of_patients(met, groups, n, 0.95);
 }
 
 const char *rmil_pointing_words(const RmilInterval *interval) {
     return g_strcmp0(interval->method, "exact by patient") == 0
                ? "the exact 95 % interval with the effective number of slides (Korn and Graubard), because patients have several"
-               : "Wilson’s 95 % interval over the slides";
+               : "the exact 95 % interval over the slides";
 }
 
 GArray *rmil_predictions_of(const GArray *rows, const RmilTask *task, RmilSplit part) {

@@ -20,7 +20,7 @@ gboolean rmil_reliability(const int *happened, const double *probabilities, int6
         if (bin[b].n == 0) continue;
         bin[b].mean /= (double)bin[b].n;
         bin[b].share /= (double)bin[b].n;
-        bin[b].interval = rmil_wilson(bin[b].share, bin[b].n, confidence);
+        bin[b].interval = rmil_clopper_pearson((int64_t)round(bin[b].share * (double)bin[b].n), bin[b].n, confidence);
     }
     return good;
 }

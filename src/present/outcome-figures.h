@@ -22,7 +22,7 @@ typedef struct {
     const char *title;
     const double *probabilities; /* n */
 } RmilFigureSeries;
-/* "reliability": in `bins` bins what share happened, with Wilson's 95 % intervals, and how many cases each bin has. x, y: names of the axes. */
+/* "reliability": in `bins` bins what share happened, with exact 95 % intervals, and how many cases each bin has. x, y: names of the axes. */
 char *rmil_figure_reliability(const char *name, const RmilFigureSeries *series, int n_series, const int *happened, int64_t n, int bins,
                               const char *x, const char *y, const char *folder, GError **error);
 /* "decision": net benefit over threshold probabilities, beside calling everybody or nobody positive. */

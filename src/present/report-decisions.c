@@ -121,7 +121,7 @@ gboolean rmil_report_decisions(RmilReport *report, RmilMethodOutcome *const *out
     g_autofree char *what = g_strdup_printf("Predicted probability of %s", rmil_class_word(task, 1)),
                     *share = g_strdup_printf("Share of %s slides", rmil_class_word(task, 1));
     g_autofree char *reliability = g_strdup_printf(
-        "Reliability of %s: how often slides of a predicted probability are positive, with Wilson’s 95 %% intervals. On the diagonal, "
+        "Reliability of %s: how often slides of a predicted probability are positive, with exact 95 %% intervals. On the diagonal, "
         "predicted and observed frequencies agree.%s",
         best->method->title, n_series > 1 ? " Calibrated: scaled on the validation slides." : "");
     g_autofree char *curve = g_strdup_printf(

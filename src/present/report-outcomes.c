@@ -147,7 +147,7 @@ static void patient_table(RmilReport *report, RmilMethodOutcome *const *outcomes
     const RmilSummary *s = report->summary;
     if (!outcomes[s->reference]->patients) return;
     g_autofree char *caption = g_strdup_printf(
-        "By patient (%s of the patient’s slides), as in the first table; below each value its 95 %% interval, of shares Wilson’s.",
+        "By patient (%s of the patient’s slides), as in the first table; below each value its 95 %% interval, of shares the exact one.",
         rmil_pool_name(outcomes[s->reference]->rule));
     rmil_html_table_begin(report->out, "patients", caption);
     g_string_append(report->out, "<thead><tr><th scope=\"col\">Method</th><th scope=\"col\" class=\"n\">Patients</th>");

@@ -143,7 +143,7 @@ static void test_two_classes(void) {
     g_assert_cmpfloat_with_epsilon(old.auroc.high, now.one[1][RMIL_CLASS_AUROC].high, 1e-14);
     same_interval(&old.accuracy, &now.all[RMIL_CLASSES_ACCURACY]);
     same_interval(&old.sensitivity, &now.one[1][RMIL_CLASS_SENSITIVITY]);
-    g_assert_cmpstr(now.one[0][RMIL_CLASS_SPECIFICITY].method, ==, "Wilson");
+    g_assert_cmpstr(now.one[0][RMIL_CLASS_SPECIFICITY].method, ==, "exact");
 }
 
 /* A class that no case has: its numbers are undefined, means are those over the others, and so are the intervals. */
@@ -193,7 +193,7 @@ static void test_perfect_classes(void) {
     rmil_class_intervals(labels, probabilities, SMALL, 3, &bootstrap, &i);
     g_assert_cmpfloat(i.all[RMIL_CLASSES_AUROC].low, ==, rmil_newcombe(1, 2, 10, 0.95).low);
     g_assert_cmpfloat(i.all[RMIL_CLASSES_BALANCED_ACCURACY].low, ==, rmil_wilson(1, 2, 0.95).low);
-    g_assert_cmpfloat(i.all[RMIL_CLASSES_ACCURACY].low, ==, rmil_wilson(1, SMALL, 0.95).low);
+    g_assert_cmpfloat(i.all[RMIL_CLASSES_ACCURACY].low, ==, rmil_clopper_pearson(SMALL, SMALL, 0.95).low);
     g_assert_cmpfloat(i.one[1][RMIL_CLASS_AUROC].low, ==, rmil_newcombe(1, 4, 8, 0.95).low);
     g_assert_true(undefined(&i.all[RMIL_CLASSES_KAPPA]) && undefined(&i.all[RMIL_CLASSES_F1]));
 }
@@ -219,7 +219,7 @@ static void test_copies(void) {
     rmil_class_intervals(labels, probabilities, N, 3, &plain, &once);
     rmil_class_intervals(many, wide, M, 3, &patients, &grouped);
     for (int m = 0; m < RMIL_CLASSES_METRICS; m++) {
-        if (m == RMIL_CLASSES_ACCURACY) continue; /* Wilson's, where patients have one case */
+        if (m == RMIL_CLASSES_ACCURACY) continue; /* a share: exact */
         g_assert_cmpstr(grouped.all[m].method, ==, "patient bootstrap");
         g_assert_cmpfloat_with_epsilon(once.all[m].low, grouped.all[m].low, 1e-12);
         g_assert_cmpfloat_with_epsilon(once.all[m].high, grouped.all[m].high, 1e-12);
@@ -419,7 +419,7 @@ static void test_reliability(void) {
     g_assert_true(bin[0].mean == 0.1 && bin[0].share == 0 && bin[1].share == 1 && bin[2].share == 0);
     g_assert_true(isnan(bin[3].mean) && isnan(bin[3].share) && undefined(&bin[3].interval));
     g_assert_cmpfloat_with_epsilon(bin[4].mean, 0.95, 1e-15);
-    g_assert_cmpfloat(bin[4].interval.low, ==, rmil_wilson(1, 2, 0.95).low);
+    g_assert_cmpfloat(bin[4].interval.low, ==, rmil_clopper_pearson(2, 2, 0.95).low);
     g_assert_false(rmil_reliability(happened, (double[]){0, 0.2, 0.4, 1.5, 1, 0.41}, 6, 5, 0.95, bin));
     g_assert_cmpint(bin[0].n, ==, 0);
 }

@@ -182,7 +182,7 @@ static void test_measures(void) {
         g_assert_cmpstr(cell(table, m, "Method"), ==, titles[m]);
         g_autofree char *auroc = shown(metrics.auroc, interval.low, interval.high);
         g_assert_cmpstr(cell(table, m, "AUROC"), ==, auroc);
-        const RmilInterval share = rmil_wilson(metrics.accuracy, SLIDES, 0.95);
+        const RmilInterval share = rmil_clopper_pearson((int64_t)round(metrics.accuracy * SLIDES), SLIDES, 0.95);
         g_autofree char *accuracy = shown(metrics.accuracy, share.low, share.high);
         g_assert_cmpstr(cell(table, m, "Accuracy"), ==, accuracy);
         for (int s = 0; s < SEEDS; s++) {
