@@ -52,7 +52,7 @@ RMIL_API void rmil_predictions_classes(const GArray *rows, const RmilTask *task,
 /* Counts of rows with a known target: "18 positive, 22 negative"; named classes "10 LUAD, 12 LUSC, 8 normal"; survival "12 with the event,
  * 28 censored"; NULL for regression. last: separates the last two (", ", " and "). Free with g_free. */
 RMIL_API char *rmil_predictions_counts(const GArray *rows, const RmilTask *task, const char *last);
-/* Can anything be measured on these rows, whose targets are known? That takes two classes; or an event and a second case; or two numbers. */
+/* Can anything be measured on these rows, whose targets are known? That takes two classes, an event and a second case, or two numbers. */
 RMIL_API gboolean rmil_predictions_measurable(const GArray *rows, const RmilTask *task);
 /* "positive" or "negative" for the paper's task, else the name of the class. Static or owned by the task. */
 RMIL_API const char *rmil_class_word(const RmilTask *task, int class);
