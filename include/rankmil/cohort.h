@@ -161,10 +161,11 @@ typedef struct {
     int64_t left_out; /* slides that the data set's authors declare wrong */
 } RmilCohortSummary;
 RMIL_API const char *const *rmil_cohort_layouts(void); /* "camelyon16", "digestpath", "class-folders"; NULL-terminated */
-/* Writes a table for the data set in `folder` to `path`, ready for rmil_cohort_read (docs/datasets.md describes the layouts). It has
- * labels, the official test split, annotations, patients if they are known, and notes about single slides. Missing files and slides that are left
- * out are reported to the monitor. positive: only for "class-folders"; NULL-terminated names of the folders that are class 1, while all
- * others are class 0. NULL: folder names are the labels. Archives of annotations are unpacked beside the table. */
+/* Writes a table for the data set in `folder` to `path`, ready for rmil_cohort_read (docs/datasets.md describes the layouts): labels, the
+ * official test split, annotations, patients if they are known, and notes about single slides. Missing files and slides that are left out
+ * are reported to the monitor. positive: only for "class-folders"; NULL-terminated names of the folders that are class 1, while all others
+ * are class 0. NULL: folder names are the labels. Archives of annotations are unpacked beside the table. Errors: ARGUMENT for an unknown
+ * layout, IO, DATA if there are no slides, or ids are not unique or cannot be used. */
 RMIL_API gboolean rmil_cohort_make(const char *layout, const char *folder, const char *path, const char *const *positive,
                                    RmilCohortSummary *summary, const RmilMonitor *monitor, GError **error);
 

@@ -25,9 +25,9 @@ typedef struct {
     int64_t lesion; /* number, from 1 */
     int64_t tiles;  /* annotated tiles of the lesion */
     double score;   /* of the highest detection in the lesion; NaN: there is none */
-    double
-        false_positives; /* mean number of detections per negative test slide with at least that score; NaN: no score, or no such slide */
-    int64_t negatives;   /* negative test slides whose patches lie on a tile grid */
+    /* Mean number of detections per negative test slide with at least that score; NaN: no score, or no such slide. */
+    double false_positives;
+    int64_t negatives; /* negative test slides whose patches lie on a tile grid */
 } RmilLesionRow;
 
 /* -- lesions and detections ------------------------------------------------------------------------------------------------- */
