@@ -27,7 +27,7 @@ typedef struct {
     double least; /* the minimum that was required */
     /* A slide is positive if probability ≥ cut, where the probability is the model's own, not the calibrated one. The cut-off lies halfway
      * between the score that the rule selects and the next lower score, so it divides the validation slides as the selected score does.
-     * NaN: none. */
+     * If there is no lower score, it is the selected score; RMIL_CUT_HALF gives 0.5. NaN: none. */
     double cut;
     double sensitivity, specificity; /* on the validation slides, at the cut-off */
     int64_t positives, negatives;    /* validation slides */

@@ -27,7 +27,7 @@ typedef struct {
     int64_t attention_dim; /* 384 (dsmil), 256 (clam); 0: the model's default */
     double dropout;        /* 0 */
     double threshold;      /* T of the attention threshold T/K; < 0: no threshold. The paper uses 1 */
-    gboolean even_bags;    /* FALSE; TRUE: T also applies to bags whose patches all score the same, as in the released code */
+    gboolean even_bags;    /* FALSE. TRUE: T also applies to bags of one patch or of equal scores, as in the released code */
     double sigma, margin, lambda; /* rank loss, and weight of the guide: 1, 1, 1 */
     int64_t rank_sample;          /* 0: all pairs, exactly; N: up to N annotated and N other patches per step */
     RmilTask task;                /* what the model predicts */
