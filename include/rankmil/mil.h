@@ -122,8 +122,8 @@ RMIL_API gboolean rmil_model_save(const RmilModel *model, const char *path, GErr
  * Inputs: "features" (K × D, any K). patch-cnn has instead "tiles" (K × 3 × side × side, float32, normalised by ImageNet's mean and SD).
  * hipt also has "coords" (K × 2, int64, level-0 px) and "tile_size" (1, float64, level-0 px; patch_size_level0).
  * Outputs, with the values of rmil_model_predict: two classes "probability" (1), "logit" (1); C classes "probabilities" (C), "logits" (C);
- * survival "risk" (1) and, for discrete time, "survival" (bins); regression "value" (1); always "attention" and "scores" (K, or rows × K
- * for models with several rows and more than two classes).
+ * survival "risk" (1) and, for discrete time, "survival" (bins); regression "value" (1); always "attention" and "scores" (K; or
+ * rows × K for models with several rows, except with two classes).
  * ARGUMENT: the file would exceed 2 GiB. */
 RMIL_API gboolean rmil_model_onnx_write(const RmilModel *model, const char *path, GError **error);
 
