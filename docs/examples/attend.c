@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where does a trained model look? Prints what it predicts of a slide and the five patches that it attends to most.
+/* Where does a trained model look? Prints its prediction for a slide, and the five patches with the highest attention.
  *
  *   cc attend.c $(pkg-config --cflags --libs rankmil) -o attend
  *   ./attend results/runs/rank/0/model.safetensors results/features/slide_001.h5 */
@@ -9,7 +9,7 @@
 
 enum { SHOWN = 5 };
 
-/* Index of the highest value that is left; it is then set below all others. */
+/* Returns the index of the highest remaining value, and sets that value to −1 so that it is not found again. */
 static int64_t take_highest(float *values, int64_t count, float *value) {
     int64_t best = 0;
     for (int64_t i = 1; i < count; i++)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rankmil: slide-level classifiers of whole-slide images by attention-based multiple instance learning whose attention
- * follows experts' annotations. Include this for the whole library, or one room's header. */
+/* rankmil: attention-based multiple instance learning on whole-slide images, with attention that follows experts' annotations. This header
+ * includes the whole library; the header of a single room can also be included by itself. */
 #ifndef RANKMIL_RANKMIL_H
 #define RANKMIL_RANKMIL_H
 
