@@ -77,11 +77,11 @@ RMIL_API RmilInterval rmil_wilson(double share, int64_t n, double confidence);
 /* The exact interval of a proportion, hits of n cases (Clopper and Pearson, Biometrika 1934;26:404). Its coverage is at least the nominal
  * one: for 8 of 8 it is 0.631 to 1. Undefined if n < 1 or hits is outside 0 … n. */
 RMIL_API RmilInterval rmil_clopper_pearson(int64_t hits, int64_t n, double confidence);
-/* The exact interval of a proportion whose cases come from patients with several each: Clopper and Pearson's with the effective number of cases
- * (Korn and Graubard, Survey Methodology 1998;24:193), at most the number of cases. If all cases agree, it is the number of patients. hit
- * (n): 1 for a case that counts, 0 for one that does not, in between for a mean over trainings, NaN for a case that is not among those of the
- * proportion. groups (n): as in RmilBootstrap (outcome.h); NULL: every case is a patient. method: "exact by patient"; "exact" if every
- * patient has one case. Undefined without cases. */
+/* The exact interval of a proportion whose cases come from patients with several each: Clopper and Pearson's with the effective number of
+ * cases (Korn and Graubard, Survey Methodology 1998;24:193), at most the number of cases. If all cases agree, it is the number of
+ * patients. hit (n): 1 for a case that counts, 0 for one that does not, in between for a mean over trainings, NaN for a case that is not
+ * among those of the proportion. groups (n): as in RmilBootstrap (outcome.h); NULL: every case is a patient. method: "exact by patient";
+ * "exact" if every patient has one case. Undefined without cases. */
 RMIL_API RmilInterval rmil_share_of_patients(const double *hit, const int64_t *groups, int64_t n, double confidence);
 /* Newcombe's interval of an AUROC (Stat Med 2006;25:559, method 5): the values that lie within z of their own standard errors (Hanley and
  * McNeil) from the estimate. Unlike DeLong's, it keeps a width if the classes are separated perfectly: with 8 and 8 cases, an AUROC of 1
@@ -101,9 +101,9 @@ typedef struct {
 RMIL_API void rmil_metric_intervals(const int *labels, const double *scores, int64_t n, double cut, double confidence, int64_t rounds,
                                     uint64_t seed, RmilMetricIntervals *intervals);
 /* The same for patients with several cases; groups as in RmilBootstrap (outcome.h). Accuracy, sensitivity and specificity:
- * rmil_share_of_patients. The others use resamples of patients, stratified by whether a patient has a positive case; method "patient bootstrap". If all resamples agree, Newcombe's or Wilson's interval takes the
- * numbers of patients (in total, with a positive case, with a negative case). If groups is NULL, or every patient has one case, the result
- * is that of rmil_metric_intervals. */
+ * rmil_share_of_patients. The others use resamples of patients, stratified by whether a patient has a positive case; method "patient
+ * bootstrap". If all resamples agree, Newcombe's or Wilson's interval takes the numbers of patients (in total, with a positive case, with
+ * a negative case). If groups is NULL, or every patient has one case, the result is that of rmil_metric_intervals. */
 RMIL_API void rmil_metric_intervals_grouped(const int *labels, const double *scores, int64_t n, const int64_t *groups, double cut,
                                             double confidence, int64_t rounds, uint64_t seed, RmilMetricIntervals *intervals);
 /* Pointwise confidence band of the ROC curve from `rounds` resamples of the cases, stratified by label. low, high (points ≥ 2): quantiles

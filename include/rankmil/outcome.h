@@ -95,8 +95,9 @@ typedef struct {
     RmilInterval all[RMIL_CLASSES_METRICS], one[RMIL_CLASSES_MOST][RMIL_CLASS_METRICS];
 } RmilClassIntervals;
 /* Accuracy, sensitivity and specificity get exact intervals (rmil_share_of_patients); all others are bootstrapped. If all resamples
- * agree, the bootstrap interval would have no width. It is then replaced, with patients as the sample size (for a mean over
- * classes: those of the smallest class): Newcombe's for AUROC, Wilson's for balanced accuracy and average precision, undefined for the other metrics. */
+ * agree, the bootstrap interval would have no width. It is then replaced, with patients as the sample size (for a mean over classes:
+ * those of the smallest class): Newcombe's for AUROC, Wilson's for balanced accuracy and average precision, undefined for the other
+ * metrics. */
 RMIL_API void rmil_class_intervals(const int *labels, const double *probabilities, int64_t n, int classes, const RmilBootstrap *bootstrap,
                                    RmilClassIntervals *intervals);
 
