@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rankmil tensors: the numbers that features, weights and models are stored as. */
+/* rankmil tensors: the number types of features, weights and models. */
 #ifndef RANKMIL_TENSORS_H
 #define RANKMIL_TENSORS_H
 
@@ -7,7 +7,7 @@
 
 G_BEGIN_DECLS
 
-/* Of numbers in memory. */
+/* Number type in memory. */
 typedef enum { RMIL_FLOAT32, RMIL_BFLOAT16 } RmilPrecision;
 
 G_END_DECLS

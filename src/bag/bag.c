@@ -35,21 +35,27 @@ void rmil_bag_free(RmilBag *bag) {
 
 /* What every layout must satisfy, whoever wrote the file. */
 static gboolean check_content(const char *path, const RmilBag *bag, GError **error) {
-    if (bag->patch_size < 0 || bag->patch_size_level0 < 0 || bag->target_mpp < 0 || bag->slide_width < 0 || bag->slide_height < 0 ||
-        bag->overlap < 0)
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: an attribute of /coords is negative", path);
+    const struct {
+        const char *name;
+        double value;
+    } sizes[] = {{"patch_size", bag->patch_size},           {"patch_size_level0", bag->patch_size_level0}, {"target_mpp", bag->target_mpp},
+                 {"slide_width", (double)bag->slide_width}, {"slide_height", (double)bag->slide_height},   {"overlap", bag->overlap}};
+    for (gsize i = 0; i < G_N_ELEMENTS(sizes); i++)
+        if (sizes[i].value < 0)
+            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /coords: its attribute %s is %g; it must not be negative", path, sizes[i].name,
+                             sizes[i].value);
     for (int64_t i = 0; bag->patch_labels && i < bag->count; i++)
         if (bag->patch_labels[i] > 1)
             return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /patch_labels of patch %" G_GINT64_FORMAT " is %d, not 0 or 1", path, i,
                              bag->patch_labels[i]);
     for (int64_t i = 0; bag->tissue && i < bag->count; i++)
         if (!(bag->tissue[i] >= 0 && bag->tissue[i] <= 1.0001f))
-            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /tissue of patch %" G_GINT64_FORMAT " is not a share from 0 to 1", path, i);
+            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /tissue of patch %" G_GINT64_FORMAT " is %g, not a fraction from 0 to 1", path,
+                             i, (double)bag->tissue[i]);
     for (int64_t i = 0; bag->coords && i < 2 * bag->count; i++)
         if (bag->coords[i] < -MOST_PX || bag->coords[i] > MOST_PX)
             return rmil_fail(error, RMIL_ERROR_FORMAT,
-                             "%s: /coords: patch %" G_GINT64_FORMAT " has coordinates that no slide can "
-                             "have",
+                             "%s: /coords: patch %" G_GINT64_FORMAT " has coordinates that no slide can have: they must be level-0 pixels",
                              path, i / 2);
     if (bag->slide_width == 0 || bag->slide_height == 0 || !bag->coords) return TRUE;
     double margin = bag->patch_size_level0; /* a tile may begin left of or above the scan, never wholly outside */
@@ -58,7 +64,7 @@ static gboolean check_content(const char *path, const RmilBag *bag, GError **err
         if (x < -margin || y < -margin || x >= (double)bag->slide_width || y >= (double)bag->slide_height)
             return rmil_fail(error, RMIL_ERROR_FORMAT,
                              "%s: /coords: patch %" G_GINT64_FORMAT " at (%.0f, %.0f) lies outside the slide of %" G_GINT64_FORMAT
-                             " × %" G_GINT64_FORMAT " px",
+                             " × %" G_GINT64_FORMAT " px: coordinates must be level-0 pixels of that slide",
                              path, i, x, y, bag->slide_width, bag->slide_height);
     }
     return TRUE;

@@ -12,9 +12,9 @@ gboolean rmil_bag_check(const char *path, int64_t count, int64_t dim, GError **e
     if (count >= 1 && count <= RMIL_BAG_COUNT_LIMIT && dim >= 0 && dim <= RMIL_BAG_DIM_LIMIT) return TRUE;
     if (count == 0) return rmil_fail(error, RMIL_ERROR_DATA, "%s: cannot be written: there are no patches", path);
     return rmil_fail(error, RMIL_ERROR_ARGUMENT,
-                     "%s: cannot be written: %" G_GINT64_FORMAT " patches × %" G_GINT64_FORMAT " columns are more than a file can "
-                     "hold",
-                     path, count, dim);
+                     "%s: cannot be written: %" G_GINT64_FORMAT " patches × %" G_GINT64_FORMAT " columns; at most %" G_GINT64_FORMAT
+                     " × %" G_GINT64_FORMAT " are possible",
+                     path, count, dim, RMIL_BAG_COUNT_LIMIT, RMIL_BAG_DIM_LIMIT);
 }
 
 /* Chunks of equal height, none below 1 MiB unless the whole is; so the last one wastes less than a row per chunk. */

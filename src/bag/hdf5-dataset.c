@@ -64,27 +64,36 @@ static gboolean check_storage(const RmilDataset *dataset, GError **error) {
     g_auto(RmilHid) creation = H5Dget_create_plist(dataset->id), type = H5Dget_type(dataset->id);
     H5D_layout_t layout = creation >= 0 ? H5Pget_layout(creation) : H5D_LAYOUT_ERROR;
     if (layout != H5D_COMPACT && layout != H5D_CONTIGUOUS && layout != H5D_CHUNKED)
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s is a view into other files, which rankmil does not read", path, name);
+        return rmil_fail(
+            error, RMIL_ERROR_FORMAT,
+            "%s: /%s is a virtual dataset, whose data are in other files, which rankmil does not read: copy them into this one", path,
+            name);
     if (H5Pget_external_count(creation) != 0)
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s keeps its data in other files, which rankmil does not read", path, name);
+        return rmil_fail(error, RMIL_ERROR_FORMAT,
+                         "%s: /%s keeps its data in other files, which rankmil does not read: copy them into this one", path, name);
     guint64 bytes = H5Tget_size(type), chunk_bytes = bytes;
     hsize_t chunk[H5S_MAX_RANK] = {0};
     gboolean chunked = layout == H5D_CHUNKED;
     if (chunked && H5Pget_chunk(creation, dataset->rank, chunk) < 0)
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s cannot be read", path, name);
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s " RMIL_DAMAGED, path, name);
     for (int i = 0; i < dataset->rank; i++) {
         guint64 dim = (guint64)dataset->dims[i];
-        if (!g_uint64_checked_mul(&bytes, bytes, dim) || bytes > (guint64)1 << 46 ||
-            (chunked && (!g_uint64_checked_mul(&chunk_bytes, chunk_bytes, chunk[i]) || chunk_bytes > CHUNK_LIMIT)))
-            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s has an implausible size", path, name);
+        if (!g_uint64_checked_mul(&bytes, bytes, dim) || bytes > (guint64)1 << 46)
+            return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s claims to hold more than 64 TiB: the file is damaged", path, name);
+        if (chunked && (!g_uint64_checked_mul(&chunk_bytes, chunk_bytes, chunk[i]) || chunk_bytes > CHUNK_LIMIT))
+            return rmil_fail(error, RMIL_ERROR_FORMAT,
+                             "%s: /%s is stored in chunks of more than 1 GiB, which rankmil does not read: write the file again with "
+                             "smaller ones",
+                             path, name);
     }
     if (!rmil_hdf5_filters(dataset->file, name, creation, error)) return FALSE;
     guint64 stored = H5Dget_storage_size(dataset->id), least = bytes;
     if (H5Pget_nfilters(creation) > 0) least /= rmil_hdf5_usual_filters(creation) ? 1100 : 1 << 16;
     if (stored > (guint64)dataset->file->size || stored < least)
         return rmil_fail(error, RMIL_ERROR_FORMAT,
-                         "%s: /%s is incomplete: it stores %" G_GUINT64_FORMAT " bytes, but %" G_GUINT64_FORMAT " are expected", path, name,
-                         stored, bytes);
+                         "%s: /%s is incomplete: it stores %" G_GUINT64_FORMAT " bytes, but %" G_GUINT64_FORMAT " are expected: make the "
+                         "file again",
+                         path, name, stored, bytes);
     return TRUE;
 }
 
@@ -100,7 +109,8 @@ RmilDataset *rmil_dataset_open(RmilHdf5 *file, const char *name, GError **error)
     }
     if (lies_elsewhere(file, name)) {
         if (rmil_hdf5_sound(file, error))
-            rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s is a link, which rankmil does not follow", file->path, name);
+            rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s is a link, which rankmil does not follow: copy its data into this file",
+                      file->path, name);
         return NULL;
     }
     dataset->id = H5Dopen2(file->id, name, H5P_DEFAULT);
@@ -109,12 +119,12 @@ RmilDataset *rmil_dataset_open(RmilHdf5 *file, const char *name, GError **error)
     dataset->rank = space >= 0 ? H5Sget_simple_extent_ndims(space) : -1;
     if (dataset->rank < 0 || H5Sget_simple_extent_dims(space, dims, NULL) < 0) {
         if (rmil_hdf5_sound(file, error))
-            rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s is not a readable dataset: it is damaged or of another kind", file->path, name);
+            rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s is not a dataset (a group, for instance), or is damaged", file->path, name);
         return NULL;
     }
     for (int i = 0; i < dataset->rank; i++) dataset->dims[i] = dims[i] > G_MAXINT64 ? G_MAXINT64 : (int64_t)dims[i];
     if (!element_of(dataset->id, &dataset->element)) {
-        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s does not hold numbers", file->path, name);
+        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s does not contain numbers", file->path, name);
         return NULL;
     }
     g_auto(RmilHid) type = H5Dget_type(dataset->id);

@@ -162,9 +162,9 @@ static char *identity(const struct stat *info) {
 static void judge(char *key, const char *verdict) { g_hash_table_insert(verdicts, g_strdup(key), g_strdup(verdict)); }
 
 static void condemn(char *key, int signal) {
-    g_autofree char *reason = signal == SIGVTALRM ? g_strdup("HDF5 needs more than a minute to read it")
-                              : signal            ? g_strdup_printf("HDF5 stops with \"%s\" when it reads it", g_strsignal(signal))
-                                                  : g_strdup("HDF5 stops when it reads it");
+    g_autofree char *reason = signal == SIGVTALRM ? g_strdup("HDF5 needs more than a minute to open it")
+                              : signal            ? g_strdup_printf("HDF5 crashes on it (%s)", g_strsignal(signal))
+                                                  : g_strdup("HDF5 crashes on it");
     judge(key, reason);
 }
 

@@ -30,7 +30,7 @@ gboolean rmil_labels_read(const char *path, int64_t count, uint8_t *labels, GErr
     g_autoptr(RmilDataset) dataset = file ? rmil_dataset_open(file, "patch_labels", error) : NULL;
     if (!dataset) return FALSE;
     if (dataset->element != RMIL_ELEMENT_INTEGER)
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /patch_labels does not hold whole numbers", path);
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /patch_labels must be integers, 0 or 1", path);
     /* signed: HDF5 clips to the memory type, and −1 must not become 0 */
     if (!rmil_dataset_read(dataset, H5T_NATIVE_INT8, count, labels, error)) return FALSE;
     for (int64_t i = 0; i < count; i++)

@@ -39,7 +39,9 @@ static gboolean read_place(Reading *reading, hid_t id, const char *name) {
     double box[4];
     for (int i = 0; i < 4; i++)
         if (!rmil_hdf5_number(reading->file, id, names[i], &box[i]) || fabs(box[i]) > 0x1p40)
-            return rmil_fail(&reading->error, RMIL_ERROR_FORMAT, "%s: /%s has no usable attribute %s", reading->file->path, name, names[i]);
+            return rmil_fail(&reading->error, RMIL_ERROR_FORMAT,
+                             "%s: /%s has no usable attribute %s; x_min, y_min, x_max and y_max must be level-0 pixels",
+                             reading->file->path, name, names[i]);
     reading->bag->coords[2 * reading->at] = (int64_t)box[0];
     reading->bag->coords[2 * reading->at + 1] = (int64_t)box[1];
     reading->bag->patch_size_level0 = MAX(reading->bag->patch_size_level0, box[2] - box[0]); /* those at an edge are smaller */
@@ -52,7 +54,8 @@ static gboolean take_dim(Reading *reading, const char *name, int64_t dim, size_t
     if (!rmil_layout_count(reading->file->path, name, bag->count, dim, &reading->error)) return FALSE;
     if (dim < 1) return rmil_fail(&reading->error, RMIL_ERROR_FORMAT, "%s: /%s has no columns", reading->file->path, name);
     if (bag->count * dim * (int64_t)size / 1100 > reading->file->size) /* no compression shrinks more */
-        return rmil_fail(&reading->error, RMIL_ERROR_FORMAT, "%s: has an implausible size", reading->file->path);
+        return rmil_fail(&reading->error, RMIL_ERROR_FORMAT, "%s: claims to hold more data than its size allows: the file is damaged",
+                         reading->file->path);
     bag->dim = dim;
     bag->stored_half = size == 2;
     if (reading->flags & RMIL_BAG_NO_FEATURES) return TRUE;
@@ -103,7 +106,8 @@ static herr_t read_patch(hid_t group, const char *name, const H5L_info_t *info, 
 static gboolean patches_read(RmilHdf5 *file, RmilBag *bag, RmilBagFlags flags, GError **error) {
     RMIL_HDF5_SCOPE;
     H5G_info_t group;
-    if (H5Gget_info(file->id, &group) < 0) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: cannot be listed", file->path);
+    if (H5Gget_info(file->id, &group) < 0)
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: the list of its contents " RMIL_DAMAGED, file->path);
     bag->count = group.nlinks > G_MAXINT32 ? G_MAXINT32 : (int64_t)group.nlinks;
     if (!rmil_layout_count(file->path, "", bag->count, 0, error) || !(bag->coords = rmil_alloc(bag->count, 2 * sizeof(int64_t), error)))
         return FALSE;
@@ -112,7 +116,7 @@ static gboolean patches_read(RmilHdf5 *file, RmilBag *bag, RmilBagFlags flags, G
     rmil_hid_close(reading.half);
     rmil_free(reading.row);
     if (reading.error) g_propagate_error(error, reading.error);
-    else if (!done) rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be listed: the file is damaged", file->path);
+    else if (!done) rmil_fail(error, RMIL_ERROR_IO, "%s: the list of its contents " RMIL_DAMAGED, file->path);
     return done;
 }
 
@@ -145,7 +149,7 @@ static Cell *list_cells(const RmilBag *bag, const char *path, GError **error) {
         if (strcmp(cells[i].name, cells[i - 1].name) != 0) continue;
         rmil_fail(error, RMIL_ERROR_DATA,
                   "%s: cannot be written: patches %" G_GINT64_FORMAT " and %" G_GINT64_FORMAT " lie in the same cell (%s) of a grid "
-                  "of %g px, and the paper's code names patches by their cell",
+                  "of %g px, and the paper's code names patches by their cell: choose another layout",
                   path, cells[i - 1].patch, cells[i].patch, cells[i].name, size);
         rmil_free(cells);
         return NULL;

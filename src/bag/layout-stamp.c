@@ -16,7 +16,8 @@ static gboolean stamp_match(RmilHdf5 *file) { return rmil_hdf5_has(file, "feats"
 static gboolean of_tiles(RmilHdf5 *file, GError **error) {
     g_autofree char *kind = rmil_hdf5_text(file, file->id, "feat_type");
     return !kind || strcmp(kind, "tile") == 0 ||
-           rmil_fail(error, RMIL_ERROR_DATA, "%s: contains features of kind \"%s\", not one feature per tile", file->path, kind);
+           rmil_fail(error, RMIL_ERROR_DATA,
+                     "%s: contains features of kind \"%s\", not one feature vector per tile: give STAMP's tile features", file->path, kind);
 }
 
 static gboolean tile_size(RmilHdf5 *file, RmilBag *bag, double *unit, double *tile, GError **error) {
@@ -32,7 +33,7 @@ static gboolean tile_size(RmilHdf5 *file, RmilBag *bag, double *unit, double *ti
         bag->patch_size = 224;
         return TRUE;
     }
-    return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: does not say the size of its tiles (attribute tile_size_um)", file->path);
+    return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: does not say the size of its tiles: the attribute tile_size_um is missing", file->path);
 }
 
 static gboolean stamp_coords(RmilHdf5 *file, RmilBag *bag, double unit, GError **error) {
@@ -47,9 +48,8 @@ static gboolean stamp_coords(RmilHdf5 *file, RmilBag *bag, double unit, GError *
     for (int64_t i = 0; done && i < 2 * bag->count; i++) {
         if (!(fabs(micrometres[i]) < 1e9))
             done = rmil_fail(error, RMIL_ERROR_FORMAT,
-                             "%s: /coords: patch %" G_GINT64_FORMAT " has coordinates that no slide can "
-                             "have",
-                             file->path, i / 2);
+                             "%s: /coords: patch %" G_GINT64_FORMAT " has coordinates that no slide can have: they must be µm", file->path,
+                             i / 2);
         else bag->coords[i] = llrint(micrometres[i] * unit / NANOMETRE);
     }
     rmil_free(micrometres);
@@ -93,7 +93,7 @@ static gboolean stamp_ready(const char *path, const RmilBag *bag, GError **error
         return rmil_fail(error, RMIL_ERROR_RESOLUTION,
                          "%s: cannot be written: STAMP's coordinates are in µm, but the slide's µm per pixel is not known (--mpp)", path);
     if (!(bag->patch_size_level0 > 0))
-        return rmil_fail(error, RMIL_ERROR_DATA, "%s: cannot be written: the size of the patches is not known", path);
+        return rmil_fail(error, RMIL_ERROR_DATA, "%s: cannot be written: the size of the patches is not known (--patch-size)", path);
     return TRUE;
 }
 

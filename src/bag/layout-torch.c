@@ -92,8 +92,9 @@ static gboolean take_companion(const char *path, const char *companion, RmilBag 
     }
     if (other->count != bag->count)
         return rmil_fail(error, RMIL_ERROR_FORMAT,
-                         "%s: has %" G_GINT64_FORMAT " patches, but the coordinates in %s are for %" G_GINT64_FORMAT, path, bag->count,
-                         companion, other->count);
+                         "%s: has %" G_GINT64_FORMAT " patches, but the coordinates in %s are for %" G_GINT64_FORMAT
+                         ": both files must be from the same extraction",
+                         path, bag->count, companion, other->count);
     bag->coords = g_steal_pointer(&other->coords);
     bag->tissue = g_steal_pointer(&other->tissue);
     bag->patch_labels = g_steal_pointer(&other->patch_labels);
@@ -111,8 +112,8 @@ static gboolean no_features(const char *path, const RmilTensors *tensors, GError
     if (inside) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: its \"features\" is %s, not a tensor: %s", path, inside, advice);
     if (whole && rmil_tensors_count(tensors) == 0)
         return rmil_fail(error, RMIL_ERROR_FORMAT,
-                         "%s: contains %s, which is not a tensor, and rankmil never runs anything in a "
-                         "file: %s",
+                         "%s: contains %s, which is not a tensor, and rankmil never runs anything in a file: "
+                         "%s",
                          path, whole, advice);
     return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is neither a tensor of features nor a dictionary with \"features\": %s", path, advice);
 }

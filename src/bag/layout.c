@@ -18,7 +18,9 @@ const RmilLayout *rmil_layout_find(RmilHdf5 *file, GError **error) {
         if (layouts[i]->match(file)) found = layouts[i];
     if (!rmil_hdf5_sound(file, error)) return NULL; /* it may have been another one */
     if (!found)
-        rmil_fail(error, RMIL_ERROR_FORMAT, "%s: there is no dataset /features or /coords, nor any other layout that rankmil knows",
+        rmil_fail(error, RMIL_ERROR_FORMAT,
+                  "%s: is not a feature file that rankmil knows (docs/formats.md): there is no dataset /features or /coords, nor those of "
+                  "other layouts",
                   file->path);
     return found;
 }
@@ -78,7 +80,12 @@ gboolean rmil_not_stored(const char *path, RmilPrecision precision, const void *
                          int64_t n, GError **error) {
     for (int64_t i = 0; i < n; i++) {
         float value = value_at(precision, values, i);
-        if (!(fabsf(value) < (half ? 65520.0f : INFINITY))) return fail_value(path, value, first_row + i / dim, i % dim, error);
+        if (fabsf(value) < (half ? 65520.0f : INFINITY)) continue;
+        if (!isfinite(value)) return fail_value(path, value, first_row + i / dim, i % dim, error);
+        return rmil_fail(error, RMIL_ERROR_DATA,
+                         "%s: the feature of patch %" G_GINT64_FORMAT ", column %" G_GINT64_FORMAT
+                         " is %g, too large for float16: store the features as float32",
+                         path, first_row + i / dim, i % dim, (double)value);
     }
     return rmil_fail(error, RMIL_ERROR_DATA, "%s: a feature is not a finite number", path);
 }
@@ -105,7 +112,7 @@ gboolean rmil_layout_features(RmilHdf5 *file, const char *name, RmilBag *bag, Rm
     if (rank != 2 && !(rank == 3 && dataset->dims[0] == 1))
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s has %d axes; it needs two, patches × columns", file->path, name, rank);
     if (dataset->element == RMIL_ELEMENT_INTEGER)
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s contains whole numbers; features must be float16 or float32", file->path, name);
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s contains integers; features must be float16 or float32", file->path, name);
     bag->count = dataset->dims[rank - 2];
     bag->dim = dataset->dims[rank - 1];
     bag->stored_half = dataset->element == RMIL_ELEMENT_F16;
@@ -126,9 +133,9 @@ gboolean rmil_layout_coords(RmilHdf5 *file, const char *name, RmilBag *bag, GErr
     if (!dataset) return FALSE;
     int rank = dataset->rank;
     if (!(rank == 2 || (rank == 3 && dataset->dims[0] == 1)) || dataset->dims[rank - 1] != 2)
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s is not patches × 2", file->path, name);
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s must be patches × 2: x and y of each patch", file->path, name);
     if (dataset->element != RMIL_ELEMENT_INTEGER)
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s does not hold whole numbers", file->path, name);
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s does not contain integers", file->path, name);
     int64_t count = dataset->dims[rank - 2];
     if (bag->count == 0) bag->count = count;
     if (count != bag->count)
@@ -156,7 +163,7 @@ gboolean rmil_layout_vector(RmilHdf5 *file, const char *name, hid_t type, size_t
     g_autoptr(RmilDataset) dataset = rmil_dataset_open(file, name, error);
     if (!dataset) return FALSE;
     if (integer && dataset->element != RMIL_ELEMENT_INTEGER)
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s does not hold whole numbers", file->path, name);
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: /%s does not contain integers", file->path, name);
     if (!(*values = rmil_alloc(count, size, error))) return FALSE;
     return rmil_dataset_read(dataset, type, count, *values, error);
 }

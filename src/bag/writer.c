@@ -124,7 +124,7 @@ static gboolean open_partial(RmilBagWriter *writer, GError **error) {
     writer->descriptor = open(writer->partial, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666); /* a link may lead to anybody's file */
     if (writer->descriptor < 0) return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be written: %s", writer->partial, g_strerror(errno));
     if (flock(writer->descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
-        return rmil_fail(error, RMIL_ERROR_IO, "%s: is being written by another process", writer->partial);
+        return rmil_fail(error, RMIL_ERROR_IO, "%s: is being written by another process: wait until it has ended", writer->partial);
     return TRUE;
 }
 

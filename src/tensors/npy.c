@@ -68,16 +68,19 @@ gboolean rmil_npy_labels(const char *path, int64_t count, uint8_t *labels, GErro
     const uint8_t *bytes = (const uint8_t *)data;
     gsize start = data[6] == 1 ? 10 : 12, length = bytes[8] | (gsize)bytes[9] << 8;
     if (start == 12) length |= (gsize)bytes[10] << 16 | (gsize)bytes[11] << 24;
-    if (length > 65536 || size - start < length) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: the header is cut short", path);
+    if (length > 65536 || size - start < length)
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: the header is cut short: make the file again", path);
     g_autofree char *header = g_strndup(data + start, length);
     const char *type = member(header, "descr");
     if (!type || strlen(type) < 5 || type[0] != '\'' || type[4] != '\'' || !g_ascii_isdigit(type[3]) ||
         !known_type(type[1], type[2], (size_t)(type[3] - '0')))
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: labels must be whole numbers, floats or booleans", path);
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: labels must be little-endian integers, float32 or float64, or booleans", path);
     size_t item = (size_t)(type[3] - '0');
     int64_t held = read_shape(member(header, "shape"));
-    if (held != count) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not a vector of %" G_GINT64_FORMAT " labels", path, count);
-    if ((size - start - length) / item < (gsize)count) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is cut short", path);
+    if (held != count)
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not a vector of %" G_GINT64_FORMAT " labels, one for each patch", path, count);
+    if ((size - start - length) / item < (gsize)count)
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is cut short: make the file again", path);
     for (int64_t i = 0; i < count; i++) {
         double value = value_at(data + start + length, type[2], item, i);
         if (value != 0 && value != 1)

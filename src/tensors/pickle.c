@@ -23,7 +23,10 @@ void rmil_pickle_free(Pickle *pickle) {
 }
 
 gboolean rmil_pickle_fail(PickleReader *r, const char *reason) {
-    rmil_fail(r->error, RMIL_ERROR_FORMAT, "%s: pickle, byte %zu: %s", r->where, r->at, reason);
+    rmil_fail(r->error, RMIL_ERROR_FORMAT,
+              "%s: cannot be read as a PyTorch file of tensors (byte %zu of its pickle: %s). If PyTorch can load it, save the "
+              "tensors again; otherwise it is damaged",
+              r->where, r->at, reason);
     return FALSE;
 }
 
@@ -281,8 +284,8 @@ static gboolean step(PickleReader *r, guint8 opcode) {
     case '2': return rmil_pickle_peek(r, &ignored) && (g_array_append_val(r->stack, ignored), TRUE); /* DUP */
     default:
         return rmil_fail(r->error, RMIL_ERROR_FORMAT,
-                         "%s: pickle, byte %zu: operation 0x%02x is refused, since a dictionary of tensors does not need it", r->where,
-                         r->at - 1, opcode);
+                         "%s: byte %zu of its pickle: operation 0x%02x is refused, because tensors do not need it: save only the tensors",
+                         r->where, r->at - 1, opcode);
     }
 }
 

@@ -38,16 +38,18 @@ static gboolean read_tensor(RmilTensors *tensors, const char *name, JsonNode *no
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: tensor \"%s\": dtype, shape or data_offsets are missing", path, name);
     RmilDtype dtype;
     if (!find_dtype(type, &dtype))
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: tensor \"%s\": numbers of type \"%s\" are not supported", path, name, type);
+        return rmil_fail(error, RMIL_ERROR_FORMAT,
+                         "%s: tensor \"%s\": numbers of type \"%s\" are not supported: convert them to F32, F16 or BF16", path, name, type);
     int64_t shape[RMIL_TENSOR_RANK], count;
     guint rank = json_array_get_length(sizes);
     gboolean good = rank <= RMIL_TENSOR_RANK;
     for (guint i = 0; good && i < rank; i++) good = size_at(sizes, i, &shape[i]);
     if (!good || !rmil_shape_count((int)rank, shape, dtype, &count))
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: tensor \"%s\" has a shape that is not accepted", path, name);
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: tensor \"%s\" has an impossible shape, or one of more than %d dimensions", path,
+                         name, RMIL_TENSOR_RANK);
     Range range;
     if (!size_at(offsets, 0, &range.begin) || !size_at(offsets, 1, &range.end) || range.begin > range.end || range.end > bytes)
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: tensor \"%s\" lies outside the file", path, name);
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: tensor \"%s\" lies outside the file, which is cut off or damaged", path, name);
     if (range.end - range.begin != count * (int64_t)rmil_dtype_size(dtype))
         return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: tensor \"%s\": its number of bytes does not match its shape", path, name);
     g_array_append_val(ranges, range);
@@ -65,7 +67,8 @@ static gboolean read_metadata(RmilTensors *tensors, JsonNode *node, GError **err
         if (text) rmil_tensors_add_metadata(tensors, key, text);
         else object = NULL;
     }
-    return object || rmil_fail(error, RMIL_ERROR_FORMAT, "%s: __metadata__ is not an object of texts", rmil_tensors_path(tensors));
+    return object || rmil_fail(error, RMIL_ERROR_FORMAT, "%s: __metadata__ in the safetensors header must map names to strings",
+                               rmil_tensors_path(tensors));
 }
 
 static gboolean parse(RmilTensors *tensors, const char *text, gsize size, const char *data, int64_t bytes, GError **error) {
@@ -73,7 +76,8 @@ static gboolean parse(RmilTensors *tensors, const char *text, gsize size, const 
     g_autofree char *where = g_strdup_printf("%s: the safetensors header", path);
     g_autoptr(JsonNode) root = rmil_json_parse(text, size, where, error);
     if (!root) return FALSE;
-    if (!JSON_NODE_HOLDS_OBJECT(root)) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: the safetensors header is not an object", path);
+    if (!JSON_NODE_HOLDS_OBJECT(root))
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: the safetensors header is JSON, but not an object", path);
     g_autoptr(GArray) ranges = g_array_new(FALSE, FALSE, sizeof(Range));
     JsonObjectIter iter;
     const char *name;
@@ -89,18 +93,18 @@ static gboolean parse(RmilTensors *tensors, const char *text, gsize size, const 
         const Range *range = &g_array_index(ranges, Range, i);
         if (range->begin != end)
             return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: tensors %s at byte %" G_GINT64_FORMAT " of the data", path,
-                             range->begin < end ? "overlap" : "leave a hole", MIN(range->begin, end));
+                             range->begin < end ? "overlap" : "leave a gap", MIN(range->begin, end));
         end = range->end;
     }
-    return end == bytes || rmil_fail(error, RMIL_ERROR_FORMAT, "%s: %" G_GINT64_FORMAT " bytes belong to no tensor", path, bytes - end);
+    return end == bytes || rmil_fail(error, RMIL_ERROR_FORMAT,
+                                     "%s: %" G_GINT64_FORMAT " bytes at its end belong to no tensor: it is damaged", path, bytes - end);
 }
 
 gboolean rmil_safetensors_parse(RmilTensors *tensors, const char *file, gsize size, GError **error) {
     guint64 header = 0;
     if (size >= 8) memcpy(&header, file, 8);
     if (size < 8 || header > HEADER_LIMIT || header > size - 8)
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not a safetensors file, or is cut off in its header",
-                         rmil_tensors_path(tensors));
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not a safetensors file, or its header is cut off", rmil_tensors_path(tensors));
     return parse(tensors, file + 8, header, file + 8 + header, (int64_t)(size - 8 - header), error);
 }
 
@@ -172,7 +176,8 @@ gboolean rmil_safetensors_write(const char *path, const RmilTensor *tensors, int
         const RmilTensor *tensor = order->pdata[i];
         int64_t entries;
         if (tensor->rank < 0 || tensor->rank > RMIL_TENSOR_RANK || !rmil_shape_count(tensor->rank, tensor->shape, tensor->dtype, &entries))
-            return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: tensor \"%s\" has a shape that is not accepted", path, tensor->name);
+            return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: tensor \"%s\" has an impossible shape, or one of more than %d dimensions",
+                             path, tensor->name, RMIL_TENSOR_RANK);
         int64_t bytes = entries * (int64_t)rmil_dtype_size(tensor->dtype);
         append_entry(json, tensor, total, total + bytes);
         total += bytes;

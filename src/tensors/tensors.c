@@ -110,7 +110,8 @@ gboolean rmil_tensors_add(RmilTensors *tensors, const char *name, RmilDtype dtyp
                           GError **error) {
     int64_t count;
     if (rank < 0 || rank > RMIL_TENSOR_RANK || !rmil_shape_count(rank, shape, dtype, &count))
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: tensor \"%s\" has a shape that is not accepted", tensors->path, name);
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: tensor \"%s\" has an impossible shape, or one of more than %d dimensions",
+                         tensors->path, name, RMIL_TENSOR_RANK);
     guint place;
     if (search(tensors, name, &place)) return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: two tensors are named \"%s\"", tensors->path, name);
     if (tensors->ordered->len >= MOST_TENSORS)
@@ -192,8 +193,9 @@ const RmilTensor *rmil_tensors_shaped(const RmilTensors *tensors, const char *na
     if (fits) return tensor;
     g_autoptr(GString) message = g_string_new(NULL);
     append_shape(message, tensor->rank, tensor->shape);
-    g_string_append(message, " where this needs ");
+    g_string_append(message, ", but ");
     append_shape(message, rank, shape);
+    g_string_append(message, " is needed");
     rmil_fail(error, RMIL_ERROR_FORMAT, "%s: tensor \"%s\" has the shape %s", tensors->path, name, message->str);
     return NULL;
 }

@@ -41,8 +41,10 @@ static void gather(const PickleTensor *tensor, const guint8 *storage, size_t siz
 }
 
 static gboolean too_much(const Naming *naming) {
-    return rmil_fail(naming->error, RMIL_ERROR_FORMAT, "%s: its tensors would need several times the memory of the file",
-                     rmil_tensors_path(naming->tensors));
+    return rmil_fail(
+        naming->error, RMIL_ERROR_FORMAT,
+        "%s: its tensors would need several times the memory of the file, as views of each other do: save copies (tensor.clone())",
+        rmil_tensors_path(naming->tensors));
 }
 
 static gboolean add_tensor(Naming *naming, const char *name, const PickleTensor *tensor) {
@@ -119,12 +121,17 @@ static gboolean is_inner(const PickleValue *object, const PickleValue *key) {
 static gboolean add_dict(Naming *naming, const PickleValue *dict, const char *prefix, int depth) {
     const char *path = rmil_tensors_path(naming->tensors);
     if (depth > DEEPEST || ++naming->visits > MOST_VISITS)
-        return rmil_fail(naming->error, RMIL_ERROR_FORMAT, "%s: dictionaries are nested too deep", path);
+        return rmil_fail(
+            naming->error, RMIL_ERROR_FORMAT,
+            "%s: dictionaries are nested too deep (more than %d) or contain each other too often: save one dictionary of tensors", path,
+            DEEPEST);
     for (guint i = 0; dict->items && i + 1 < dict->items->len; i += 2) {
         const PickleValue *key = rmil_pickle_value(naming->pickle, g_array_index(dict->items, guint32, i));
         const PickleValue *value = rmil_pickle_value(naming->pickle, g_array_index(dict->items, guint32, i + 1));
         if (++naming->visits > MOST_VISITS || (key->kind == PICKLE_TEXT && key->number > 4096))
-            return rmil_fail(naming->error, RMIL_ERROR_FORMAT, "%s: has too many or too long names", path);
+            return rmil_fail(naming->error, RMIL_ERROR_FORMAT,
+                             "%s: names more than %d values, or has a name of more than 4096 bytes: save only the tensors", path,
+                             MOST_VISITS);
         g_autofree char *name = NULL;
         if (is_inner(dict, key)) name = g_strndup(prefix, MAX(strlen(prefix), 1) - 1); /* without its dot */
         else if (key->kind == PICKLE_TEXT) name = g_strdup_printf("%s%.*s", prefix, (int)key->number, key->text);
@@ -143,8 +150,9 @@ static gboolean name_tensors(RmilTensors *tensors, const Pickle *pickle, const g
 static gboolean storage_bytes(const char *path, const PickleStorage *storage, guint64 have, GError **error) {
     guint64 need = (guint64)storage->count * rmil_dtype_size(storage->dtype);
     return have == need ||
-           rmil_fail(error, RMIL_ERROR_FORMAT, "%s: storage %s has %" G_GUINT64_FORMAT " bytes, but the pickle says %" G_GUINT64_FORMAT,
-                     path, storage->key, have, need);
+           rmil_fail(error, RMIL_ERROR_FORMAT,
+                     "%s: storage %s has %" G_GUINT64_FORMAT " bytes, but the pickle says %" G_GUINT64_FORMAT ": the file is damaged", path,
+                     storage->key, have, need);
 }
 
 /* -- zip --------------------------------------------------------------------------------------------------------------- */
@@ -163,17 +171,18 @@ static guint8 *read_entry(Archive *archive, RmilTensors *tensors, const char *na
     zip_stat_t info;
     const zip_uint64_t needed = ZIP_STAT_SIZE | ZIP_STAT_COMP_METHOD;
     if (zip_stat(archive->archive, full, 0, &info) != 0 || (info.valid & needed) != needed) {
-        rmil_fail(archive->error, RMIL_ERROR_FORMAT, "%s: the archive has no entry %s", archive->path, full);
+        rmil_fail(archive->error, RMIL_ERROR_FORMAT, "%s: is incomplete: the archive has no entry %s", archive->path, full);
         return NULL;
     }
     if (info.comp_method != ZIP_CM_STORE) {
-        rmil_fail(archive->error, RMIL_ERROR_FORMAT, "%s: entry %s is compressed, which PyTorch never does, so it is refused",
-                  archive->path, full);
+        rmil_fail(archive->error, RMIL_ERROR_FORMAT,
+                  "%s: entry %s is compressed, which PyTorch never does: save the file again with torch.save", archive->path, full);
         return NULL;
     }
     if (info.size > limit || info.size > archive->left) {
-        rmil_fail(archive->error, RMIL_ERROR_FORMAT, "%s: entry %s claims %" G_GUINT64_FORMAT " bytes, more than is possible",
-                  archive->path, full, (guint64)info.size);
+        rmil_fail(archive->error, RMIL_ERROR_FORMAT,
+                  "%s: entry %s claims %" G_GUINT64_FORMAT " bytes, more than the file has or rankmil reads", archive->path, full,
+                  (guint64)info.size);
         return NULL;
     }
     archive->left -= info.size;
@@ -212,7 +221,9 @@ static gboolean read_archive(Archive *archive, RmilTensors *tensors, gsize file_
         guint8 *order = read_entry(archive, tensors, "byteorder", 16, &size);
         if (!order) return FALSE;
         if (size != 6 || memcmp(order, "little", 6) != 0)
-            return rmil_fail(archive->error, RMIL_ERROR_FORMAT, "%s: its numbers are not little-endian", archive->path);
+            return rmil_fail(archive->error, RMIL_ERROR_FORMAT,
+                             "%s: its numbers are not little-endian: save it again on a machine with an x86 or ARM processor",
+                             archive->path);
     }
     guint8 *bytes = read_entry(archive, tensors, "data.pkl", PICKLE_LIMIT, &size);
     if (!bytes) return FALSE;
@@ -296,7 +307,8 @@ gboolean rmil_torch_legacy_read(RmilTensors *tensors, const guint8 *data, gsize 
     if (good) {
         const PickleValue *version = rmil_pickle_value(pickles[VERSION], pickles[VERSION]->result);
         if (version->kind != PICKLE_INT || version->number != 1001)
-            good = rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not a PyTorch file of a known version", path);
+            good = rmil_fail(error, RMIL_ERROR_FORMAT,
+                             "%s: has an old format that rankmil does not know: save it again with a current PyTorch", path);
     }
     if (good) {
         g_autofree const guint8 **storages = g_new0(const guint8 *, pickles[OBJECT]->storages->len + 1);

@@ -23,8 +23,9 @@ static gboolean check_name(const char *path, const char *sha256, GError **error)
     for (const char *digit = dash + 1; *digit; digit++)
         if (!g_ascii_isxdigit(*digit)) return TRUE;
     return g_ascii_strncasecmp(dash + 1, sha256, 8) == 0 ||
-           rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is damaged or is another file: its SHA-256 begins with %.8s, but its name says %s",
-                     path, sha256, dash + 1);
+           rmil_fail(error, RMIL_ERROR_FORMAT,
+                     "%s: is damaged or is another file: its SHA-256 begins with %.8s, but its name says %s: download it again", path,
+                     sha256, dash + 1);
 }
 
 static gboolean is_zip(const void *data, gsize size) { return size >= 4 && memcmp(data, "PK\3\4", 4) == 0; }
@@ -58,7 +59,7 @@ RmilTensors *rmil_torch_read(const char *path, GError **error) {
     const guint8 *data = (const guint8 *)file;
     gboolean good = is_zip(data, size)      ? rmil_torch_zip_read(tensors, data, size, error)
                     : is_legacy(data, size) ? rmil_torch_legacy_read(tensors, data, size, error)
-                                            : rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not a file of torch.save", path);
+                                            : rmil_fail(error, RMIL_ERROR_FORMAT, "%s: was not written by torch.save", path);
     return good ? g_steal_pointer(&tensors) : NULL;
 }
 
@@ -78,12 +79,11 @@ RmilTensors *rmil_weights_read(const char *path, char sha256[65], GError **error
     if (is_zip(data, size)) good = rmil_torch_zip_read(tensors, data, size, error);
     else if (is_legacy(data, size)) good = rmil_torch_legacy_read(tensors, data, size, error);
     else if (size >= 9 && header <= size - 8 && data[8] == '{') good = rmil_safetensors_parse(tensors, file, size, error);
-    else good = rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is neither safetensors nor a file of torch.save", path);
+    else good = rmil_fail(error, RMIL_ERROR_FORMAT, "%s: is not a weight file: it is neither safetensors nor written by torch.save", path);
     if (good && rmil_tensors_count(tensors) == 0 && rmil_tensors_noted(tensors, ""))
         good = rmil_fail(error, RMIL_ERROR_FORMAT,
-                         "%s: contains %s and no tensors, and rankmil never runs anything in a file: save "
-                         "the model's state_dict()",
-                         path, rmil_tensors_noted(tensors, ""));
+                         "%s: contains %s and no tensors, and rankmil never runs anything in a file: save the model's state_dict()", path,
+                         rmil_tensors_noted(tensors, ""));
     if (good && rmil_tensors_find(tensors, ""))
         good = rmil_fail(error, RMIL_ERROR_FORMAT,
                          "%s: contains one tensor instead of a dictionary of tensors: save the model's "

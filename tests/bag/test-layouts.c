@@ -454,6 +454,22 @@ static void absurd_coords(Fixture *f) {
     f->bag->coords[9] = INT64_MIN;
     H5Dclose(put_coords(f));
 }
+static void negative_size(Fixture *f) {
+    put_features(f, "features", 0, 0);
+    hid_t coords = put_coords(f);
+    make_number(coords, "patch_size_level0", -448);
+    H5Dclose(coords);
+}
+static void odd_tissue(Fixture *f) {
+    const float tissue[COUNT] = {0, 0.5f, 1, 1.5f};
+    hsize_t dims[1] = {COUNT};
+    put_features(f, "features", 0, 0);
+    H5Dclose(put_coords(f));
+    H5Dclose(make_dataset(f->file, "tissue", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, 1, dims, 0, 0, tissue));
+}
+static void large_chunks(Fixture *f) { H5Dclose(put(f, "features", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, 9000000, 60000, 5000, 0, NULL)); }
+static void immense(Fixture *f) { H5Dclose(put(f, "features", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, 9000000000, 60000, 100, 1, NULL)); }
+static void group(Fixture *f) { H5Gclose(H5Gcreate2(f->file, "features", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT)); }
 static void linked(Fixture *f) { H5Lcreate_external("/etc/hostname", "/x", f->file, "features", H5P_DEFAULT, H5P_DEFAULT); }
 static void stamp_untold(Fixture *f) {
     put_features(f, "feats", 0, 0);
@@ -484,21 +500,27 @@ static void test_broken(void) {
         RmilErrorCode code;
         const char *message;
     } cases[] = {
-        {no_datasets, RMIL_ERROR_FORMAT, "there is no dataset /features"},
+        {no_datasets, RMIL_ERROR_FORMAT, "is not a feature file that rankmil knows (docs/formats.md): there is no dataset /features"},
         {lzf_cut, RMIL_ERROR_IO, "/features cannot be read: its data are damaged"},
         {lzf_too_far, RMIL_ERROR_IO, "/features cannot be read: its data are damaged"},
         {filtered_zstd, RMIL_ERROR_FORMAT, "/features is compressed with zstd (HDF5 filter 32015), which is not installed here"},
         {filtered_unknown, RMIL_ERROR_FORMAT, "(HDF5 filter 31999), which is not installed here"},
         {one_axis, RMIL_ERROR_FORMAT, "/features has 1 axes"},
         {no_patches, RMIL_ERROR_DATA, "/features holds no patches"},
-        {integers, RMIL_ERROR_FORMAT, "/features contains whole numbers; features must be float16 or float32"},
-        {text, RMIL_ERROR_FORMAT, "/features does not hold numbers"},
+        {integers, RMIL_ERROR_FORMAT, "/features contains integers; features must be float16 or float32"},
+        {text, RMIL_ERROR_FORMAT, "/features does not contain numbers"},
         {too_wide, RMIL_ERROR_FORMAT, "/features is incomplete"},
         {unwritten, RMIL_ERROR_FORMAT, "/features is incomplete"},
         {fewer_coords, RMIL_ERROR_FORMAT, "/coords has 49 rows, but the features have 50"},
-        {float_coords, RMIL_ERROR_FORMAT, "/coords does not hold whole numbers"},
-        {outside, RMIL_ERROR_FORMAT, "patch 4 at (1802, 50000) lies outside the slide of 60000 × 50000 px"},
-        {absurd_coords, RMIL_ERROR_FORMAT, "/coords: patch 4 has coordinates that no slide can have"},
+        {float_coords, RMIL_ERROR_FORMAT, "/coords does not contain integers"},
+        {outside, RMIL_ERROR_FORMAT,
+         "patch 4 at (1802, 50000) lies outside the slide of 60000 × 50000 px: coordinates must be level-0 pixels"},
+        {absurd_coords, RMIL_ERROR_FORMAT, "/coords: patch 4 has coordinates that no slide can have: they must be level-0 pixels"},
+        {negative_size, RMIL_ERROR_FORMAT, "/coords: its attribute patch_size_level0 is -448; it must not be negative"},
+        {odd_tissue, RMIL_ERROR_FORMAT, "/tissue of patch 3 is 1.5, not a fraction from 0 to 1"},
+        {large_chunks, RMIL_ERROR_FORMAT, "/features is stored in chunks of more than 1 GiB"},
+        {immense, RMIL_ERROR_FORMAT, "/features claims to hold more than 64 TiB: the file is damaged"},
+        {group, RMIL_ERROR_FORMAT, "/features is not a dataset (a group, for instance), or is damaged"},
         {many_labels, RMIL_ERROR_FORMAT, "/patch_labels has 100 values, but 50 are expected"},
         {other_labels, RMIL_ERROR_FORMAT, "/patch_labels of patch 6 is 3, not 0 or 1"},
         {linked, RMIL_ERROR_FORMAT, "/features is a link, which rankmil does not follow"},

@@ -158,7 +158,7 @@ static void test_refused(Fixture *f, gconstpointer half) {
     GError *error = NULL;
     RmilBagWriter *writer = begin(f, half);
     g_assert_null(rmil_bag_writer_begin(f->bag, f->path, half != NULL, &error));
-    test_error(&error, RMIL_ERROR_IO, "x.h5.partial: is being written by another process");
+    test_error(&error, RMIL_ERROR_IO, "x.h5.partial: is being written by another process: wait until it has ended");
     float rows[2 * DIM] = {0};
     rows[DIM + 5] = NAN;
     g_assert_false(rmil_bag_writer_put(writer, 50, 2, rows, &error));
@@ -166,7 +166,7 @@ static void test_refused(Fixture *f, gconstpointer half) {
     rows[DIM + 5] = 70000;
     if (half) {
         g_assert_false(rmil_bag_writer_put(writer, 50, 2, rows, &error));
-        test_error(&error, RMIL_ERROR_DATA, "patch 51, column 5 is infinite or too large");
+        test_error(&error, RMIL_ERROR_DATA, "patch 51, column 5 is 70000, too large for float16: store the features as float32");
     }
     g_assert_false(rmil_bag_writer_put(writer, COUNT - 1, 2, rows, &error));
     test_error(&error, RMIL_ERROR_ARGUMENT, "rows 102 … 103 are outside 0 … 102");

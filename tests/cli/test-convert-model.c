@@ -50,7 +50,7 @@ static void test_predict(void) {
     g_assert_true(test_exists(folder, "out/predictions.csv") && test_exists(folder, "out/patches/bag.csv") &&
                   test_exists(folder, "out/qupath/bag.geojson"));
     command_run(&o, folder, "predict", "text.pth", "bag.h5", "-o", "none", NULL);
-    command_expect(&o, 1, "text.pth: is neither safetensors nor");
+    command_expect(&o, 1, "text.pth: is not a weight file");
     g_assert_false(test_exists(folder, "none"));
 }
 
@@ -74,7 +74,7 @@ static void test_wrong(void) {
     command_run(&o, folder, "convert", "none.pth", "x.onnx", NULL);
     command_expect(&o, 1, "none.pth");
     command_run(&o, folder, "convert", "text.pth", "x.onnx", NULL);
-    command_expect(&o, 1, "text.pth: is neither safetensors nor a file of torch.save");
+    command_expect(&o, 1, "text.pth: is not a weight file: it is neither safetensors nor written by torch.save");
     command_run(&o, folder, "convert", "m.safetensors", "x.onnx", "--threshold", "2", NULL);
     command_expect(&o, 1, "need --model NAME");
     command_run(&o, folder, "convert", "m.safetensors", "x.onnx", "--model", "abmil", "--threshold", "2", NULL);

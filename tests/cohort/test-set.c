@@ -221,13 +221,15 @@ static void test_npy(void) {
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }", "\0\0\0\0\0\0\x80\x3f\0\0\x80\x3f", 12, NULL},
         {"{'descr': '|u1', 'fortran_order': False, 'shape': (3,), }", "\0\1\2", 3, "patch 2 is 2, not 0 or 1"},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }", "\0\0\0\0\0\0\0\x3f\0\0\x80\x3f", 12, "patch 1 is 0.5"},
-        {"{'descr': '|u1', 'fortran_order': False, 'shape': (3,), }", "\0\1", 2, "is cut short"},
+        {"{'descr': '|u1', 'fortran_order': False, 'shape': (3,), }", "\0\1", 2, "x.npy: is cut short: make the file again"},
         {"{'descr': '|u1', 'fortran_order': False, 'shape': (4,), }", "\0\1\1\1", 4, "is not a vector of 3 labels"},
         {"{'descr': '|u1', 'fortran_order': False, 'shape': (2, 2), }", "\0\1\1\1", 4, "is not a vector of 3 labels"},
         {"{'descr': '|u1', 'fortran_order': False, 'shape': (3", "\0\1\1", 3, "is not a vector"},
-        {"{'descr': '>i4', 'fortran_order': False, 'shape': (3,), }", "\0\0\0\0", 4, "whole numbers, floats or booleans"},
-        {"{'descr': '|O', 'fortran_order': False, 'shape': (3,), }", "\0", 1, "whole numbers, floats or booleans"},
-        {"{'shape': (3,), }", "\0\1\1", 3, "whole numbers, floats or booleans"},
+        {"{'descr': '>i4', 'fortran_order': False, 'shape': (3,), }", "\0\0\0\0", 4,
+         "labels must be little-endian integers, float32 or float64, or booleans"},
+        {"{'descr': '|O', 'fortran_order': False, 'shape': (3,), }", "\0", 1,
+         "labels must be little-endian integers, float32 or float64, or booleans"},
+        {"{'shape': (3,), }", "\0\1\1", 3, "labels must be little-endian integers, float32 or float64, or booleans"},
     };
     g_autofree char *folder = test_folder(), *path = g_build_filename(folder, "x.npy", NULL);
     uint8_t labels[3];

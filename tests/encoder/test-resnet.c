@@ -219,7 +219,7 @@ static void test_weights(void) {
     g_assert_null(rmil_resnet_new(prefixed, &four, &error));
     test_error(&error, RMIL_ERROR_FORMAT, "no tensor \"state_dict.module.layer4.0.conv1.weight\"");
     g_assert_null(rmil_resnet_new(prefixed, &wide, &error));
-    test_error(&error, RMIL_ERROR_FORMAT, "has the shape (8, 3, 7, 7) where this needs (16, 3, 7, 7)");
+    test_error(&error, RMIL_ERROR_FORMAT, "has the shape (8, 3, 7, 7), but (16, 3, 7, 7) is needed");
     g_autoptr(RmilTensors) empty = rmil_tensors_new("empty");
     g_assert_null(rmil_resnet_new(empty, &three, &error));
     test_error(&error, RMIL_ERROR_FORMAT, "contains no ResNet");

@@ -197,7 +197,7 @@ static void test_refused(void) {
     }
     g_autoptr(RmilTensors) shaped = without(&plain, "m.blocks.1.mlp.fc2.weight");
     add(shaped, &rng, "m.", "blocks.1.mlp.fc2.weight", 2, (const int64_t[]){EMBED, EMBED});
-    refused(shaped, "tensor \"m.blocks.1.mlp.fc2.weight\" has the shape (24, 24) where this needs (24, 96)");
+    refused(shaped, "tensor \"m.blocks.1.mlp.fc2.weight\" has the shape (24, 24), but (24, 96) is needed");
     g_autoptr(RmilTensors) grid = make(&(Made){.prefix = "", .rows = 23});
     refused(grid, "has 23 rows, which do not form a square grid of patches, with or without the tokens before them");
     g_autoptr(RmilTensors) strange = make(&plain);
@@ -388,10 +388,10 @@ static void test_by_name(void) {
     test_error(&error, RMIL_ERROR_FORMAT, "these are not the weights of the encoder kaiko-b16: ");
     g_assert_null(rmil_encoder_new("kaiko-s8", &options, &error));
     test_error(&error, RMIL_ERROR_FORMAT,
-               "small.safetensors: tensor \"patch_embed.proj.weight\" has the shape (384, 3, 16, 16) where this needs (384, 3, 8, 8)");
+               "small.safetensors: tensor \"patch_embed.proj.weight\" has the shape (384, 3, 16, 16), but (384, 3, 8, 8) is needed");
     options.weights = base;
     g_assert_null(rmil_encoder_new("uni", &options, &error));
-    test_error(&error, RMIL_ERROR_FORMAT, "has the shape (768, 3, 16, 16) where this needs (1024, 3, 16, 16)");
+    test_error(&error, RMIL_ERROR_FORMAT, "has the shape (768, 3, 16, 16), but (1024, 3, 16, 16) is needed");
     /* auto: one, several, none, nothing given */
     g_assert_cmpstr(rmil_encoder_guess(base, &error), ==, "kaiko-b16");
     g_assert_null(rmil_encoder_guess(small, &error));

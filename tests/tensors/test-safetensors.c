@@ -67,7 +67,7 @@ static void test_round_trip(void) {
     g_assert_true(memcmp(copy, weights, sizeof weights) == 0);
     rmil_free(copy);
     g_assert_null(rmil_tensors_floats(read, "w", 2, wrong, &error));
-    test_error(&error, RMIL_ERROR_FORMAT, "\"w\" has the shape (2, 3) where this needs (3, 2)");
+    test_error(&error, RMIL_ERROR_FORMAT, "\"w\" has the shape (2, 3), but (3, 2) is needed");
     g_assert_null(rmil_tensors_floats(read, "v", 2, wrong, &error));
     test_error(&error, RMIL_ERROR_FORMAT, "no tensor \"v\"");
 
@@ -129,17 +129,17 @@ static void test_broken(void) {
     refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 4, "outside");
     refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,0]}}", 8, "outside");
     refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}", 8, "does not match its shape");
-    refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}", 8, "shape");
+    refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}", 8, "impossible shape");
     refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296,4],\"data_offsets\":[0,0]}}", 0, "shape");
-    refused("{\"a\":{\"dtype\":\"U8\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,1]}}", 1, "shape");
+    refused("{\"a\":{\"dtype\":\"U8\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,1]}}", 1, "one of more than 8 dimensions");
     refused("{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]},"
             "\"b\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[1,3]}}",
             3, "overlap");
     refused("{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},"
             "\"b\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[2,3]}}",
-            3, "hole");
+            3, "leave a gap");
     refused("{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 3, "belong to no tensor");
-    refused("{\"__metadata__\":{\"a\":1}}", 0, "texts");
+    refused("{\"__metadata__\":{\"a\":1}}", 0, "must map names to strings");
     g_autofree char *folder = test_folder(), *cut = test_file(folder, "cut", "\x10\0\0"), *huge = NULL;
     GError *error = NULL;
     g_assert_null(rmil_safetensors_read(cut, LIMIT, &error));

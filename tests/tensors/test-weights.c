@@ -377,7 +377,7 @@ static void test_hostile_archives(void) {
     g_autoptr(GByteArray) text = g_byte_array_new();
     add(text, "these are no weights");
     g_assert_null(read_bytes(text, &error));
-    test_error(&error, RMIL_ERROR_FORMAT, "neither safetensors nor");
+    test_error(&error, RMIL_ERROR_FORMAT, "is not a weight file: it is neither safetensors nor written by torch.save");
     /* legacy files cut off, or with another count than the pickle says */
     float values[N];
     fill(values);
