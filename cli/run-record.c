@@ -39,6 +39,23 @@ static JsonObject *origin_of_sets(const Run *run) {
     return out;
 }
 
+/* {"median": 73, "low": 12, "high": 140}: tiles of a bag. */
+static JsonObject *count_tiles(const RmilTrainData *data) {
+    g_autoptr(GArray) counts = g_array_new(FALSE, FALSE, sizeof(double));
+    JsonObject *out = json_object_new();
+    for (int64_t i = 0; i < data->count; i++) {
+        const double count = data->bags[i] ? (double)data->bags[i]->count : 0;
+        if (data->bags[i]) g_array_append_val(counts, count);
+    }
+    if (!counts->len) return out;
+    const double *sorted = (const double *)(void *)counts->data;
+    g_array_sort(counts, rmil_compare_doubles);
+    json_object_set_double_member(out, "median", rmil_quantile(sorted, counts->len, 0.5));
+    json_object_set_double_member(out, "low", sorted[0]);
+    json_object_set_double_member(out, "high", sorted[counts->len - 1]);
+    return out;
+}
+
 static JsonObject *summarise_cohort(const Run *run) {
     const RmilRepeat *first = &g_array_index(run->repeats, RmilRepeat, 0);
     static const char *const sets[] = {"unused", "train", "val", "test"};
@@ -78,6 +95,7 @@ static JsonObject *summarise_cohort(const Run *run) {
     json_object_set_int_member(out, "slides", run->data->set->loaded);
     json_object_set_int_member(out, "patients", g_hash_table_size(patients));
     json_object_set_int_member(out, "tiles", tiles);
+    json_object_set_object_member(out, run->data->by_patient ? "tiles_per_patient" : "tiles_per_slide", count_tiles(run->data));
     g_autofree char *left_out = prepare_left_out(run->work);
     if (left_out) json_object_set_string_member(out, "tiles_left_out", left_out);
     json_object_set_int_member(out, "annotated_slides", annotated);

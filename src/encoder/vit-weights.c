@@ -57,7 +57,7 @@ static gboolean check_all(const RmilVitWeights *w, const RmilVitShape *expected,
         for (RmilVitPart part = RMIL_VIT_NORM1; part < RMIL_VIT_PARTS; part++)
             if (!check_part(w, expected, part, block, used, error)) return FALSE;
     if (expected->depth != w->blocks->len)
-        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has %u blocks (the last is %s%s) where this needs %" G_GINT64_FORMAT,
+        return rmil_fail(error, RMIL_ERROR_FORMAT, "%s: has %u blocks (the last is %s%s), but this encoder needs %" G_GINT64_FORMAT,
                          rmil_tensors_path(w->tensors), w->blocks->len, w->prefix, (const char *)w->blocks->pdata[w->blocks->len - 1],
                          expected->depth);
     return check_part(w, expected, RMIL_VIT_NORM, -1, used, error);

@@ -10,8 +10,7 @@ static char *plain_text(const char *html, gsize length) {
     static const struct {
         const char *name;
         const char *text;
-    } entities[] = {{"&lt;", "<"},  {"&gt;", ">"},   {"&quot;", "\""}, {"&apos;", "'"},
-                    {"&#39;", "'"}, {"&nbsp;", " "}, {"&#8201;", " "}, {"&amp;", "&"}};
+    } entities[] = {{"&lt;", "<"}, {"&gt;", ">"}, {"&quot;", "\""}, {"&apos;", "'"}, {"&#39;", "'"}, {"&nbsp;", " "}, {"&amp;", "&"}};
     g_autoptr(GString) text = g_string_new(NULL);
     for (gsize i = 0; i < length; i++) {
         if (html[i] != '<') {

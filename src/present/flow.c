@@ -53,6 +53,24 @@ static GHashTable *annotated_ids(const RmilReport *report) {
     return out;
 }
 
+/* Of two classes a patient is positive who has a positive slide; of others the slides must agree. */
+static char *count_patients(const GArray *rows, const RmilTask *task) {
+    g_autofree int64_t *groups = rmil_predictions_patients(rows);
+    if (task->kind != RMIL_TASK_CLASSES || !groups) return NULL;
+    g_autoptr(GArray) patients = rmil_predictions_by_patient(rows, task, RMIL_POOL_MEAN);
+    g_autoptr(GHashTable) label_of = g_hash_table_new(g_str_hash, g_str_equal);
+    for (guint i = 0; i < patients->len; i++) {
+        const RmilPredictionRow *row = &g_array_index(patients, RmilPredictionRow, i);
+        g_hash_table_insert(label_of, (gpointer)row->slide, GINT_TO_POINTER(row->target.label));
+    }
+    for (guint i = 0; i < rows->len; i++) {
+        const RmilPredictionRow *row = &g_array_index(rows, RmilPredictionRow, i);
+        if (!row->patient || !rmil_target_known(task, &row->target)) return NULL;
+        if (task->classes > 2 && GPOINTER_TO_INT(g_hash_table_lookup(label_of, row->patient)) != row->target.label) return NULL;
+    }
+    return rmil_predictions_counts(patients, task, ", ");
+}
+
 /* -- sets ------------------------------------------------------------------------------------------------------------------------- */
 /* Rows of the method's trainings that fill one place of the figure, each slide once. */
 static void add_set(const RmilReport *report, RmilFlow *flow, GHashTable *annotated, const char *title, gboolean (*belongs)(guint sets)) {
@@ -68,7 +86,7 @@ static void add_set(const RmilReport *report, RmilFlow *flow, GHashTable *annota
             if (!before) g_array_append_val(rows, *row);
         }
     }
-    RmilFlowSet set = {title, 0, 0, annotated ? 0 : -1, NULL};
+    RmilFlowSet set = {.title = title, .annotated = annotated ? 0 : -1};
     for (guint i = 0; i < rows->len;) {
         const RmilPredictionRow *row = &g_array_index(rows, RmilPredictionRow, i);
         if (!belongs(GPOINTER_TO_UINT(g_hash_table_lookup(sets, row->slide)))) {
@@ -83,6 +101,7 @@ static void add_set(const RmilReport *report, RmilFlow *flow, GHashTable *annota
     set.slides = rows->len;
     set.patients = g_hash_table_size(patients);
     set.counts = rmil_predictions_counts(rows, &report->summary->task, ", ");
+    set.patient_counts = count_patients(rows, &report->summary->task);
     flow->sets[flow->n++] = set;
 }
 
@@ -92,6 +111,18 @@ static gboolean is_val(guint sets) { return sets == VAL; }
 static gboolean is_development(guint sets) { return !(sets & TEST) && (sets & (TRAIN | VAL)); }
 static gboolean is_test(guint sets) { return sets & TEST; }
 static gboolean is_nowhere(guint sets) { return sets == NOWHERE; }
+
+/* "38" or "37 to 38" slides that each training has in a set. */
+static char *each_has(const RmilMethod *method, RmilSplit part) {
+    guint low = G_MAXUINT, high = 0;
+    for (guint s = 0; s < method->seeds->len; s++) {
+        const GArray *cases = ((const RmilSeedRun *)method->seeds->pdata[s])->cases;
+        guint n = 0;
+        for (guint i = 0; i < cases->len; i++) n += g_array_index(cases, RmilPredictionRow, i).part == part;
+        low = MIN(low, n), high = MAX(high, n);
+    }
+    return low < high ? g_strdup_printf("%u to %u", low, high) : g_strdup_printf("%u", low);
+}
 
 /* Does a slide change its set from training to training? */
 static gboolean sets_move(const RmilMethod *method) {
@@ -115,8 +146,10 @@ static void add_sets(const RmilReport *report, RmilFlow *flow, GHashTable *annot
     } else if (best->tests == RMIL_TESTS_SAME) {
         add_set(report, flow, annotated, "Training and validation", is_development);
         add_set(report, flow, annotated, "Test", is_test);
-        flow->note = g_strdup_printf("training and validation drawn %d times", best->seeds);
-        flow->sentence = g_strdup_printf("The slides of training and validation were split anew for each of %d trainings. ", best->seeds);
+        g_autofree char *train = each_has(best->method, RMIL_SPLIT_TRAIN), *val = each_has(best->method, RMIL_SPLIT_VAL);
+        flow->note = g_strdup_printf("%s for training and %s for validation, drawn %d times", train, val, best->seeds);
+        flow->sentence = g_strdup_printf("The slides of training and validation were split anew for each of %d trainings (%s and %s). ",
+                                         best->seeds, train, val);
     } else {
         add_set(report, flow, annotated, best->tests == RMIL_TESTS_FOLDS ? "Cross-validation" : "Tested", is_test);
         add_set(report, flow, annotated, "Never tested", is_development);
@@ -145,11 +178,32 @@ RmilFlow *rmil_flow_new(const RmilReport *report) {
 
 void rmil_flow_free(RmilFlow *flow) {
     if (!flow) return;
-    for (int k = 0; k < flow->n; k++) g_free(flow->sets[k].counts);
+    for (int k = 0; k < flow->n; k++) {
+        g_free(flow->sets[k].counts);
+        g_free(flow->sets[k].patient_counts);
+    }
     g_ptr_array_unref(flow->reasons);
     g_free(flow->note);
     g_free(flow->sentence);
     g_free(flow);
+}
+
+static void say_counts(GString *out, const char *counts) {
+    if (counts) g_string_append_printf(out, " (%s)", counts);
+}
+
+char *rmil_flow_words(const RmilFlow *flow) {
+    GString *out = g_string_new(NULL);
+    for (int k = 0; k < flow->n; k++) {
+        const RmilFlowSet *set = &flow->sets[k];
+        g_string_append_printf(out, "%s%s: %" G_GINT64_FORMAT " %s", k ? "; " : "", set->title, set->slides,
+                               set->slides == 1 ? "slide" : "slides");
+        say_counts(out, set->counts);
+        if (set->patients)
+            g_string_append_printf(out, " of %" G_GINT64_FORMAT " %s", set->patients, set->patients == 1 ? "patient" : "patients");
+        say_counts(out, set->patient_counts);
+    }
+    return g_string_free(out, FALSE);
 }
 
 /* -- the figure ------------------------------------------------------------------------------------------------------------------- */
@@ -198,6 +252,11 @@ static char *slides_of(int64_t slides, int64_t patients) {
     return g_strdup_printf("%" G_GINT64_FORMAT " slides%s", slides, of);
 }
 
+static void add_counts(GStrvBuilder *lines, const RmilFlow *flow, const char *counts) {
+    g_auto(GStrv) parts = g_strsplit(counts ? counts : "", flow->n == 1 ? "\n" : ", ", -1);
+    for (int c = 0; counts && parts[c]; c++) g_strv_builder_add(lines, parts[c]);
+}
+
 static void set_boxes(const RmilFlow *flow, GString *svg, GString *words, int y, int *bottom) {
     const int width = (WIDE - 2 - GAP * (flow->n - 1)) / flow->n, trunk = 1 + HALF / 2, last = WIDE - 1 - width + width / 2;
     g_string_append_printf(svg, "<path d=\"M%d %dH%d\" stroke=\"#55606e\"/>\n", MIN(trunk, 1 + width / 2), y, MAX(trunk, last));
@@ -210,11 +269,10 @@ static void set_boxes(const RmilFlow *flow, GString *svg, GString *words, int y,
                         *marked = set->annotated >= 0 ? g_strdup_printf("%" G_GINT64_FORMAT " annotated", set->annotated) : NULL;
         g_strv_builder_add(lines, set->title);
         g_strv_builder_add(lines, slides);
-        if (patients) g_strv_builder_add(lines, patients);
-        g_auto(GStrv) counts = g_strsplit(set->counts ? set->counts : "", ", ", -1);
-        if (flow->n == 1 && set->counts) g_strv_builder_add(lines, set->counts);
-        for (int c = 0; flow->n > 1 && counts[c]; c++) g_strv_builder_add(lines, counts[c]);
+        add_counts(lines, flow, set->counts);
         if (marked) g_strv_builder_add(lines, marked);
+        if (patients) g_strv_builder_add(lines, patients);
+        add_counts(lines, flow, set->patient_counts);
         g_auto(GStrv) all = g_strv_builder_end(lines);
         arrow(svg, x + width / 2, y, x + width / 2, y + 24);
         const int height = box(svg, words, x, y + 24, width, all);

@@ -172,6 +172,30 @@ static void add_head(GString *out) {
     g_string_append(out, "</style>\n");
 }
 
+/* A copy in whose text no line breaks between a number and its %, nor between "=" or "±" and their number. */
+static char *keep_together(const char *html) {
+    GString *out = g_string_sized_new(strlen(html) + 1024);
+    const char *from = html;
+    for (const char *at = html; *at;) {
+        if (*at == '<') {
+            const char *end = g_str_has_prefix(at, "<pre") ? strstr(at, "</pre>") : strchr(at, '>');
+            at = end ? end + 1 : at + strlen(at);
+            continue;
+        }
+        const gboolean unit = at > html && *at == ' ' && at[1] == '%' && g_ascii_isdigit(at[-1]),
+                       value = at > html + 1 && *at == ' ' && g_ascii_isdigit(at[1]) &&
+                               (at[-1] == '=' || (at[-2] == '\xc2' && at[-1] == '\xb1')); /* ± */
+        if (unit || value) {
+            g_string_append_len(out, from, at - from);
+            g_string_append(out, "\u00a0"); /* no break */
+            from = at + 1;
+        }
+        at++;
+    }
+    g_string_append(out, from);
+    return g_string_free(out, FALSE);
+}
+
 gboolean rmil_html_page_write(const char *path, const char *eyebrow, const char *title, const char *line, const RmilHtmlSection *sections,
                               const char *body, GError **error) {
     g_autoptr(GString) out = g_string_new("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
@@ -187,8 +211,9 @@ gboolean rmil_html_page_write(const char *path, const char *eyebrow, const char 
         }
         g_string_append(out, "</ul></nav>");
     }
+    g_autofree char *kept = keep_together(body);
     g_string_append(out, "</header>\n<main>\n");
-    g_string_append(out, body);
+    g_string_append(out, kept);
     rmil_html(out, "</main>\n<footer>rankmil %s. For research; not a medical device.</footer>\n<script>", rmil_version());
     g_autoptr(GBytes) script = part("report.js");
     g_string_append_len(out, g_bytes_get_data(script, NULL), (gssize)g_bytes_get_size(script));

@@ -9,8 +9,7 @@
 
 static const char *plural(int64_t n, const char *one, const char *many) { return n == 1 ? one : many; }
 
-/* The method that the reference is compared with in the answer: the one without annotations, else the first. NULL: there is none. */
-static const RmilComparison *main_comparison(const RmilSummary *s) {
+const RmilComparison *rmil_report_comparison(const RmilSummary *s) {
     const char *unguided = rmil_method_unguided(rmil_method_reference())->name;
     const RmilComparison *first = NULL;
     for (int i = 0; i < s->n_comparisons; i++) {
@@ -26,7 +25,7 @@ static const RmilComparison *main_comparison(const RmilSummary *s) {
 static void question(RmilReport *report) {
     const RmilSummary *s = report->summary;
     const RmilTask *task = &s->task;
-    const RmilComparison *against = main_comparison(s);
+    const RmilComparison *against = rmil_report_comparison(s);
     g_autoptr(GString) text = g_string_new(NULL);
     const char *cases = rmil_report_of_patients(report) ? "patients" : "slides";
     if (task->classes == 2)
@@ -57,15 +56,8 @@ static void cohort(RmilReport *report) {
     g_autofree char *base = name ? g_path_get_basename(name) : NULL;
     g_string_append(report->out, "<dt>Cohort</dt><dd><p>");
     if (flow->given > 0) rmil_html(report->out, "%" G_GINT64_FORMAT " slides%s%s. ", flow->given, base ? " in " : "", base ? base : "");
-    for (int k = 0; k < flow->n; k++) {
-        const RmilFlowSet *set = &flow->sets[k];
-        rmil_html(report->out, "%s%s: %" G_GINT64_FORMAT " %s", k ? "; " : "", set->title, set->slides,
-                  plural(set->slides, "slide", "slides"));
-        if (set->patients)
-            rmil_html(report->out, " of %" G_GINT64_FORMAT " %s", set->patients, plural(set->patients, "patient", "patients"));
-        if (set->counts) rmil_html(report->out, " (%s)", set->counts);
-    }
-    g_string_append(report->out, ".");
+    g_autofree char *sets = rmil_flow_words(flow);
+    rmil_html(report->out, "%s.", sets);
     if (flow->annotated >= 0)
         rmil_html(report->out, " %" G_GINT64_FORMAT " %s annotated.", flow->annotated, plural(flow->annotated, "slide is", "slides are"));
     g_string_append(report->out, " <a href=\"#cohort\">Flow of slides and patients</a></p></dd>\n");
@@ -84,22 +76,22 @@ static void first_sentence(RmilReport *report) {
               counts ? " (" : "", counts ? counts : "", counts ? ")" : "", best->method->title);
     if (task->classes == 2)
         rmil_html(report->out,
-                  "ranks %s slide above %s one in %.0f&#8201;%% of all pairs: ", rmil_task_is_plain(task) ? "a positive" : task->names[1],
+                  "ranks %s slide above %s one in %.0f %% of all pairs: ", rmil_task_is_plain(task) ? "a positive" : task->names[1],
                   rmil_task_is_plain(task) ? "a negative" : task->names[0], 100 * best->value[0]);
     else if (task->kind == RMIL_TASK_CLASSES)
         rmil_html(report->out, "gives %u of %u their known class: ", best->pooled->len - rmil_report_wrong(report, s->reference),
                   best->pooled->len);
     else if (task->kind == RMIL_TASK_SURVIVAL)
-        rmil_html(report->out, "puts %.0f&#8201;%% of the pairs that can be compared into the right order: ", 100 * best->value[0]);
-    else rmil_html(report->out, "explains %.0f&#8201;%% of the variance: ", 100 * best->value[0]);
-    rmil_html(report->out, "%s <strong>%s</strong>%s, 95&#8201;%% interval %s to %s.", s->measures[0].name,
+        rmil_html(report->out, "puts %.0f %% of the pairs that can be compared into the right order: ", 100 * best->value[0]);
+    else rmil_html(report->out, "explains %.0f %% of the variance: ", 100 * best->value[0]);
+    rmil_html(report->out, "%s <strong>%s</strong>%s, 95 %% interval %s to %s.", s->measures[0].name,
               rmil_html_metric(best->value[0], value), folded ? " (pooled out-of-fold predictions)" : "",
               rmil_html_metric(best->interval[0].low, low), rmil_html_metric(best->interval[0].high, high));
 }
 
 static void second_sentence(RmilReport *report) {
     const RmilSummary *s = report->summary;
-    const RmilComparison *against = main_comparison(s);
+    const RmilComparison *against = rmil_report_comparison(s);
     char value[16], low[16], high[16], p[16];
     if (!against) return;
     const RmilMethodSummary *other = &s->methods[against->other];
@@ -117,7 +109,7 @@ static void second_sentence(RmilReport *report) {
     }
     g_string_append(report->out, " (");
     if (!isnan(against->interval.low))
-        rmil_html(report->out, "95&#8201;%% interval of the difference %s to %s, ", rmil_html_difference(against->interval.low, low),
+        rmil_html(report->out, "95 %% interval of the difference %s to %s, ", rmil_html_difference(against->interval.low, low),
                   rmil_html_difference(against->interval.high, high));
     rmil_html(report->out, "DeLong p %s%s). ", against->delong < 0.001 ? "" : "= ", rmil_html_p(against->delong, p));
     g_string_append(report->out, against->delong < 0.05 ? "A difference this large would be unlikely if both ranked equally well."
@@ -131,16 +123,16 @@ static void at_cut(RmilReport *report) {
     if (task->classes != 2) return;
     const RmilCutMetrics *at = &outcome->at;
     const int64_t positives = at->true_positives + at->false_negatives, negatives = at->true_negatives + at->false_positives;
-    rmil_html(
-        report->out,
-        "<p>At its cut-off of %.3g%s it correctly calls %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " %s slides (sensitivity %.0f&#8201;%%, "
-        "95&#8201;%% interval %.0f to %.0f&#8201;%%) and %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " %s ones (specificity %.0f&#8201;%%, "
-        "%.0f to %.0f&#8201;%%).",
-        rmil_decision_cut(&outcome->decision), isnan(outcome->decision.cut) ? "" : ", chosen on the validation slides,", at->true_positives,
-        positives, rmil_class_word(task, 1), 100 * at->sensitivity, 100 * outcome->shares[RMIL_AT_SENSITIVITY].low,
-        100 * outcome->shares[RMIL_AT_SENSITIVITY].high, at->true_negatives, negatives, rmil_class_word(task, 0), 100 * at->specificity,
-        100 * outcome->shares[RMIL_AT_SPECIFICITY].low, 100 * outcome->shares[RMIL_AT_SPECIFICITY].high);
-    const RmilComparison *against = main_comparison(report->summary);
+    rmil_html(report->out,
+              "<p>At its cut-off of %.3g%s it correctly calls %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " %s slides (sensitivity %.0f %%, "
+              "95 %% interval %.0f to %.0f %%) and %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " %s ones (specificity %.0f %%, "
+              "%.0f to %.0f %%).",
+              rmil_decision_cut(&outcome->decision), isnan(outcome->decision.cut) ? "" : ", chosen on the validation slides,",
+              at->true_positives, positives, rmil_class_word(task, 1), 100 * at->sensitivity,
+              100 * outcome->shares[RMIL_AT_SENSITIVITY].low, 100 * outcome->shares[RMIL_AT_SENSITIVITY].high, at->true_negatives,
+              negatives, rmil_class_word(task, 0), 100 * at->specificity, 100 * outcome->shares[RMIL_AT_SPECIFICITY].low,
+              100 * outcome->shares[RMIL_AT_SPECIFICITY].high);
+    const RmilComparison *against = rmil_report_comparison(report->summary);
     if (against) {
         const RmilMethodOutcome *other = report->outcomes->pdata[against->other];
         const RmilCutMetrics *its = &other->at;
@@ -159,12 +151,11 @@ static void finds(RmilReport *report) {
     if (!local || isnan(local->pointing)) return;
     const int trainings = rmil_report_reference(report)->seeds;
     g_autofree char *over = trainings > 1 ? g_strdup_printf(", as the mean over %d trainings", trainings) : g_strdup("");
-    rmil_html(
-        report->out,
-        "<p>In %.0f&#8201;%% of %d annotated test %s%s (95&#8201;%% interval %.0f to %.0f&#8201;%%), at least one of the %g&#8201;%% of tiles "
-        "with the highest attention lies in the annotated lesion.</p>\n",
-        100 * local->pointing_share, s->local_slides, plural(s->local_slides, "slide", "slides"), over, 100 * local->pointing_interval.low,
-        100 * local->pointing_interval.high, s->alphas[0]);
+    rmil_html(report->out,
+              "<p>In %.0f %% of %d annotated test %s%s (95 %% interval %.0f to %.0f %%), at least one of the %g %% of tiles "
+              "with the highest attention lies in the annotated lesion.</p>\n",
+              100 * local->pointing_share, s->local_slides, plural(s->local_slides, "slide", "slides"), over,
+              100 * local->pointing_interval.low, 100 * local->pointing_interval.high, s->alphas[0]);
 }
 
 static void answer(RmilReport *report) {

@@ -169,6 +169,16 @@ static void resolutions_table(RmilReport *report, JsonNode *mpp) {
     rmil_html_table_end(report->out);
 }
 
+/* "median 73 (12 to 140)"; NULL: not such a spread. */
+static JsonNode *spread_in_words(JsonNode *spread) {
+    double median, low, high;
+    if (!rmil_json_number(rmil_json_get(spread, "median"), &median) || !rmil_json_number(rmil_json_get(spread, "low"), &low) ||
+        !rmil_json_number(rmil_json_get(spread, "high"), &high))
+        return NULL;
+    g_autofree char *text = g_strdup_printf("median %.10g (%.10g to %.10g)", median, low, high);
+    return json_node_init_string(json_node_alloc(), text);
+}
+
 /* The members that no other part of the page shows, those of rankmil named for readers. */
 static JsonNode *in_words(JsonNode *summary) {
     static const struct {
@@ -177,6 +187,8 @@ static JsonNode *in_words(JsonNode *summary) {
                  {"slides", "Slides used"},
                  {"patients", "Patients"},
                  {"tiles", "Tiles"},
+                 {"tiles_per_slide", "Tiles per slide"},
+                 {"tiles_per_patient", "Tiles per patient"},
                  {"tiles_left_out", "Tiles left out"},
                  {"annotated_slides", "Annotated slides"},
                  {"annotated_tiles", "Annotated tiles"},
@@ -190,7 +202,8 @@ static JsonNode *in_words(JsonNode *summary) {
         if (g_strv_contains(shown_above, m->data)) continue;
         for (gsize k = 0; k < G_N_ELEMENTS(names); k++)
             if (strcmp(m->data, names[k].key) == 0) words = names[k].words;
-        json_object_set_member(out, words, json_node_copy(rmil_json_get(summary, m->data)));
+        JsonNode *value = rmil_json_get(summary, m->data), *spread = spread_in_words(value);
+        json_object_set_member(out, words, spread ? spread : json_node_copy(value));
     }
     JsonNode *node = json_node_new(JSON_NODE_OBJECT);
     json_node_take_object(node, out);

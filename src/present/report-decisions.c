@@ -5,6 +5,7 @@
 #include "task-words.h"
 
 #include <math.h>
+#include <string.h>
 
 static void cut_row(RmilReport *report, const char *title, const RmilDecision *decision, const RmilCutMetrics *at,
                     const RmilInterval *shares) {
@@ -17,6 +18,28 @@ static void cut_row(RmilReport *report, const char *title, const RmilDecision *d
     g_string_append(report->out, "</tr>\n");
 }
 
+/* The cut-offs of several trainings, and how few validation slides each rests on. */
+static void say_trainings(RmilReport *report) {
+    enum { FEW = 20 };
+    const GPtrArray *seeds = rmil_report_reference(report)->method->seeds;
+    double low = INFINITY, high = -INFINITY;
+    int64_t positives = G_MAXINT64, negatives = G_MAXINT64;
+    for (guint s = 0; s < seeds->len; s++) {
+        const RmilDecision *own = &((const RmilSeedRun *)seeds->pdata[s])->decision;
+        low = MIN(low, own->cut), high = MAX(high, own->cut);
+        positives = MIN(positives, own->positives), negatives = MIN(negatives, own->negatives);
+    }
+    if (seeds->len > 1)
+        rmil_html(report->out,
+                  " It is the mean of the cut-offs of %u trainings, %.3f to %.3f, and is applied to the averaged probabilities.",
+                  seeds->len, low, high);
+    if (MIN(positives, negatives) < FEW)
+        rmil_html(report->out,
+                  " %s validation set has only %" G_GINT64_FORMAT " positive and %" G_GINT64_FORMAT
+                  " negative slides: with others the cut-off could be quite different.",
+                  seeds->len > 1 ? "The smallest" : "The", positives, negatives);
+}
+
 /* How the cut-off came about. */
 static void introduce_cut(RmilReport *report, const RmilDecision *decision) {
     g_autofree char *words = rmil_decision_words(decision);
@@ -25,11 +48,14 @@ static void introduce_cut(RmilReport *report, const RmilDecision *decision) {
                         "<p>Not all models of the method carry a cut-off: an earlier version trained them, or the validation slides allow "
                         "none. 0.5 is used.</p>\n");
     else if (decision->rule == RMIL_CUT_HALF) g_string_append(report->out, "<p>Cut-off: 0.5, as asked for.</p>\n");
-    else
+    else {
         rmil_html(report->out,
-                  "<p>Cut-off: %s, on the validation slides alone%s; positive where the probability is as high or higher. "
-                  "The test slides took no part in the choice.</p>\n",
-                  words, rmil_report_reference(report)->seeds > 1 ? "; of several trainings the mean of their cut-offs" : "");
+                  "<p>Cut-off of %s: %s, on the validation slides alone; positive where the probability is as high or higher. "
+                  "The test slides took no part in the choice.",
+                  rmil_report_reference(report)->method->title, words);
+        say_trainings(report);
+        g_string_append(report->out, "</p>\n");
+    }
 }
 
 /* Counts and shares at the cut-offs; of_patients: of patients, else of slides. */
@@ -60,6 +86,33 @@ static void cut_table(RmilReport *report, RmilMethodOutcome *const *outcomes, gb
     rmil_html_table_end(report->out);
 }
 
+/* Why a method has no calibrated row, and where calibration did not help. brier: of each method, as predicted and calibrated. */
+static void say_calibration(RmilReport *report, RmilMethodOutcome *const *outcomes, double (*brier)[2]) {
+    const RmilSummary *s = report->summary;
+    gboolean any = FALSE;
+    for (int m = 0; m < s->n; m++)
+        for (guint k = 0; k < s->methods[m].method->seeds->len; k++)
+            any = any || ((const RmilSeedRun *)s->methods[m].method->seeds->pdata[k])->decision.calibration != RMIL_CALIBRATE_NONE;
+    if (!any) return; /* not asked for, or impossible throughout */
+    for (int m = 0; m < s->n; m++) {
+        const RmilMethod *method = s->methods[m].method;
+        int without = 0;
+        for (guint k = 0; k < method->seeds->len; k++)
+            without += ((const RmilSeedRun *)method->seeds->pdata[k])->decision.calibration == RMIL_CALIBRATE_NONE;
+        if (without)
+            rmil_html(report->out,
+                      "<p class=\"soft\">%s has no calibrated row: for %d of %u trainings no calibration could be fitted, because the "
+                      "validation slides are of one class, or the model separates them perfectly or not at all.</p>\n",
+                      method->title, without, method->seeds->len);
+        else if (outcomes[m]->calibrated && brier[m][1] > brier[m][0])
+            rmil_html(
+                report->out,
+                "<p class=\"soft\">Calibration did not help %s: its Brier score rises from %.3f to %.3f. The validation slides, to which "
+                "it was fitted, say too little about the test slides.</p>\n",
+                method->title, brier[m][0], brier[m][1]);
+    }
+}
+
 /* Whether probabilities mean what they say: of each method, and of the same calibrated. */
 static void agreement_table(RmilReport *report, RmilMethodOutcome *const *outcomes) {
     const RmilSummary *s = report->summary;
@@ -69,6 +122,7 @@ static void agreement_table(RmilReport *report, RmilMethodOutcome *const *outcom
     rmil_html_table_begin(report->out, "calibration", caption);
     g_string_append(report->out, "<thead><tr><th scope=\"col\">Method</th><th scope=\"col\" class=\"n\">Brier score</th><th scope=\"col\" "
                                  "class=\"n\">Observed / expected</th><th scope=\"col\" class=\"n\">Slope</th></tr></thead><tbody>\n");
+    g_autofree double(*brier)[2] = g_malloc0_n((gsize)s->n + 1, sizeof *brier);
     for (int m = 0; m < s->n; m++) {
         const GArray *rows = s->methods[m].pooled;
         g_autofree int *labels = g_new(int, rows->len + 1);
@@ -79,6 +133,7 @@ static void agreement_table(RmilReport *report, RmilMethodOutcome *const *outcom
             double values[RMIL_AGREES];
             RmilInterval intervals[RMIL_AGREES];
             rmil_measure_agreement(labels, calibrated ? outcomes[m]->calibrated : scores, rows->len, groups, values, intervals);
+            brier[m][calibrated] = values[RMIL_AGREES_BRIER];
             rmil_html(report->out, "<tr><th scope=\"row\">%s%s</th>", s->methods[m].method->title, calibrated ? ", calibrated" : "");
             for (int a = 0; a < RMIL_AGREES; a++) rmil_html_value_cell(report->out, values[a], &intervals[a]);
             g_string_append(report->out, "</tr>\n");
@@ -93,6 +148,18 @@ static void agreement_table(RmilReport *report, RmilMethodOutcome *const *outcom
         "logistic regression of the class on the logit, below 1 where probabilities are too extreme, above 1 where they are not "
         "extreme enough; – where the probabilities separate the classes, which leaves no finite slope, and no interval where more than "
         "2.5 % of the resamples separate them.</p>\n");
+    say_calibration(report, outcomes, brier);
+}
+
+/* Another method of the same test slides, in the same order: the one that the page compares with. NULL: there is none. */
+static const RmilMethodSummary *beside(const RmilReport *report) {
+    const RmilSummary *s = report->summary;
+    const RmilComparison *against = rmil_report_comparison(s);
+    const GArray *own = rmil_report_reference(report)->pooled, *its = against ? s->methods[against->other].pooled : NULL;
+    if (!its || its->len != own->len) return NULL;
+    for (guint i = 0; i < own->len; i++)
+        if (strcmp(g_array_index(own, RmilPredictionRow, i).slide, g_array_index(its, RmilPredictionRow, i).slide) != 0) return NULL;
+    return &s->methods[against->other];
 }
 
 gboolean rmil_report_decisions(RmilReport *report, RmilMethodOutcome *const *outcomes, GError **error) {
@@ -115,6 +182,15 @@ gboolean rmil_report_decisions(RmilReport *report, RmilMethodOutcome *const *out
     const int64_t counts[] = {at->true_negatives, at->false_positives, at->false_negatives, at->true_positives};
     const RmilFigureSeries series[] = {{"as predicted", scores}, {"calibrated", outcome->calibrated}};
     const int n_series = outcome->calibrated ? 2 : 1;
+    const RmilMethodSummary *other = beside(report);
+    g_autofree int *its_labels = g_new(int, rows->len + 1);
+    g_autofree double *its_scores = g_new(double, rows->len + 1);
+    if (other) rmil_predictions_scores(other->pooled, its_labels, its_scores);
+    g_autofree char *calibrated = g_strconcat(best->method->title, ", calibrated", NULL);
+    RmilFigureSeries acting[3] = {{best->method->title, scores}};
+    int n_acting = 1;
+    if (outcome->calibrated) acting[n_acting++] = (RmilFigureSeries){calibrated, outcome->calibrated};
+    if (other) acting[n_acting++] = (RmilFigureSeries){other->method->title, its_scores};
     const char *const classes[] = {rmil_class_word(task, 0), rmil_class_word(task, 1)};
     g_autofree char *caption = g_strdup_printf("%s at %.3f: confusion matrix, true classes in rows.", best->method->title,
                                                rmil_decision_cut(&outcome->decision));
@@ -125,9 +201,9 @@ gboolean rmil_report_decisions(RmilReport *report, RmilMethodOutcome *const *out
         "predicted and observed frequencies agree.%s",
         best->method->title, n_series > 1 ? " Calibrated: scaled on the validation slides." : "");
     g_autofree char *curve = g_strdup_printf(
-        "Decision curve of %s: net benefit of acting on slides above a threshold probability, beside acting on "
+        "Decision curve of %s%s%s: net benefit of acting on slides above a threshold probability, beside acting on "
         "all or on none (Vickers and Elkin 2006).",
-        best->method->title);
+        best->method->title, other ? " and of " : "", other ? other->method->title : "");
     const char *folder = report->run->folder;
     g_string_append(report->out, "<div class=\"figures two\">\n");
     const gboolean done = rmil_html_figure(report->out, rmil_figure_confusion("confusion", counts, 2, classes, folder, error),
@@ -137,7 +213,7 @@ gboolean rmil_report_decisions(RmilReport *report, RmilMethodOutcome *const *out
                               rmil_figure_reliability("reliability", series, n_series, labels, rows->len, 10, what, share, folder, error),
                               "Reliability diagram", reliability) &&
                           rmil_html_figure(report->out,
-                                           rmil_figure_decision("decision", series, n_series, labels, rows->len, folder, error),
+                                           rmil_figure_decision("decision", acting, n_acting, labels, rows->len, folder, error),
                                            "Decision curve", curve);
     g_string_append(report->out, "</div>\n");
     return done;

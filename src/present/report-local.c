@@ -13,7 +13,7 @@ static void localisation_table(RmilReport *report, int what, const char *caption
     const RmilSummary *s = report->summary;
     rmil_html_table_begin(report->out, names[what], caption);
     g_string_append(report->out, "<thead><tr><th scope=\"col\">Method</th>");
-    for (int a = 0; a < s->n_alphas; a++) rmil_html(report->out, "<th scope=\"col\">α = %g&#8201;%%</th>", s->alphas[a]);
+    for (int a = 0; a < s->n_alphas; a++) rmil_html(report->out, "<th scope=\"col\">α = %g %%</th>", s->alphas[a]);
     g_string_append(report->out, "</tr></thead><tbody>\n");
     for (int m = 0; m < s->n; m++) {
         rmil_html(report->out, "<tr><th scope=\"row\">%s</th>", s->methods[m].method->title);
@@ -51,9 +51,9 @@ gboolean rmil_report_localisation(RmilReport *report, GError **error) {
     rmil_html(report->out,
               "<p>On %d %s test %s, the tiles with the highest attention are compared with the tiles "
               "that the expert marked. "
-              "For IoU and Dice, as many tiles are taken as α&#8201;%% of the number of annotated tiles: at "
-              "100&#8201;%% a perfect attention reaches 1. "
-              "For the pointing game, the top α&#8201;%% of all tiles, and a slide counts when at least one of them is "
+              "For IoU and Dice, as many tiles are taken as α %% of the number of annotated tiles, at least one: at "
+              "100 %% a perfect attention reaches 1, and where few tiles are annotated the smallest α are all the same tile. "
+              "For the pointing game, the top α %% of all tiles, at least one, and a slide counts when at least one of them is "
               "annotated.</p>\n",
               s->local_slides, rmil_task_annotated(&s->task), plural(s->local_slides, "slide", "slides"));
     g_string_append(report->out, "<div class=\"figures\">\n");

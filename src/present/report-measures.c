@@ -154,12 +154,14 @@ static void comparison_table(RmilReport *report) {
                                      "slides. The other tests compare "
                                      "repeated trainings, and need at least two seeds.</p>\n");
     else
-        g_string_append(report->out, "<p class=\"soft\">DeLong compares the predictions on the same test slides: would "
-                                     "the difference hold for other slides? "
-                                     "Mann-Whitney U (the paper’s test) and the paired Wilcoxon test compare the "
-                                     "AUROCs of the seeds: would it hold for other "
-                                     "trainings on these slides? With fewer than four seeds a method the first cannot "
-                                     "reach p&nbsp;&lt;&nbsp;0.05, with fewer than six the second cannot.</p>\n");
+        g_string_append(report->out,
+                        "<p class=\"soft\">DeLong compares the predictions on the same test slides: would "
+                        "the difference hold for other slides? "
+                        "Mann-Whitney U (the paper’s test) and the paired Wilcoxon test compare the "
+                        "AUROCs of the seeds: would it hold for other "
+                        "trainings on these slides? With fewer than four seeds a method the first cannot "
+                        "reach p&nbsp;&lt;&nbsp;0.05, with fewer than six the second cannot. Both are exact for few seeds, but "
+                        "the first is approximate where AUROCs are equal.</p>\n");
 }
 
 /* -- figures

@@ -56,13 +56,9 @@ static void say_cohort(const RmilReport *report, GString *out) {
         if (flow->annotated >= 0) g_string_append_printf(out, "; %" G_GINT64_FORMAT " were annotated", flow->annotated);
         g_string_append(out, ". ");
     }
-    for (int k = 0; k < flow->n; k++)
-        g_string_append_printf(out, "%s%s: %" G_GINT64_FORMAT " slides%s%s%s", k ? "; " : "", flow->sets[k].title, flow->sets[k].slides,
-                               flow->sets[k].counts ? " (" : "", flow->sets[k].counts ? flow->sets[k].counts : "",
-                               flow->sets[k].counts ? ")" : "");
-    g_string_append(out, ". ");
-    g_autofree char *sets = rmil_report_sets(report);
-    if (sets) g_string_append_printf(out, "%s ", sets);
+    g_autofree char *sets = rmil_flow_words(flow), *origin = rmil_report_sets(report);
+    g_string_append_printf(out, "%s. ", sets);
+    if (origin) g_string_append_printf(out, "%s ", origin);
     if (flow->sentence) g_string_append(out, flow->sentence);
     if (flow->patients && flow->n > 1) g_string_append(out, "No patient was in two of these sets. ");
 }
@@ -156,11 +152,9 @@ static void say_statistics(const RmilReport *report, GString *out) {
         if (isnan(outcome->decision.cut)) g_string_append(out, "Slides were called at a probability of 0.5. ");
         else g_string_append_printf(out, "Slides were called at a cut-off that was %s on validation slides. ", words);
         if (outcome->calibrated) g_string_append(out, "Probabilities were also calibrated on the validation slides of each training. ");
-        g_string_append(
-            out,
-            groups
-                ? "Sensitivity, specificity, PPV, NPV and accuracy at the cut-off have intervals from resampled patients, or if all resamples agree exact ones (Clopper-Pearson) with patients as cases. "
-                : "Sensitivity, specificity, PPV, NPV and accuracy have exact (Clopper-Pearson) intervals. ");
+        g_string_append_printf(out,
+                               "At the cut-off, sensitivity, specificity, PPV, NPV and accuracy have exact (Clopper-Pearson) intervals%s. ",
+                               groups ? " with the effective number of slides" : "");
         if (s->n_comparisons && rmil_report_reference(report)->tests != RMIL_TESTS_FOLDS)
             g_string_append(out, "AUROCs were compared by DeLong’s test. ");
     }

@@ -14,6 +14,7 @@ typedef struct {
     int64_t slides, patients; /* patients 0: nobody says */
     int64_t annotated;        /* −1: nobody says */
     char *counts;             /* "17 positive, 31 negative", or NULL */
+    char *patient_counts;     /* likewise of its patients; NULL: nobody says, or a patient's slides are of several classes */
 } RmilFlowSet;
 typedef struct {
     int64_t given, usable; /* rows of the table, slides with features; −1: nobody says */
@@ -93,6 +94,8 @@ gboolean rmil_report_answer(RmilReport *report, GError **error);
 gboolean rmil_report_measures(RmilReport *report, GError **error);
 /* The method that the page quotes. */
 const RmilMethodSummary *rmil_report_reference(const RmilReport *report);
+/* What the page compares the reference with: the method without annotations, else the first other one. NULL: there is none. */
+const RmilComparison *rmil_report_comparison(const RmilSummary *summary);
 /* The one figure of the first screen: of two classes the ROC curves, else what the task has first. */
 gboolean rmil_report_main_figure(RmilReport *report, GError **error);
 gboolean rmil_report_roc(RmilReport *report, GError **error);
@@ -120,6 +123,8 @@ gboolean rmil_report_making(RmilReport *report, GError **error);
 /* -- flow.c */
 RmilFlow *rmil_flow_new(const RmilReport *report);
 void rmil_flow_free(RmilFlow *flow);
+/* "Test: 48 slides (17 positive, 31 negative) of 39 patients (16 positive, 23 negative); …". Free with g_free. */
+char *rmil_flow_words(const RmilFlow *flow);
 /* FOLDER/figures/flow.svg, and the same on the page. */
 gboolean rmil_flow_draw(const RmilFlow *flow, const char *folder, GString *out, GError **error);
 /* -- report-pictures.c: has a slide pictures on the page? */

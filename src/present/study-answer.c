@@ -41,13 +41,11 @@ static void question(const RmilStudyReport *study, GString *out) {
 
 static void cohort(const RmilReport *report) {
     const RmilStudyReport *study = report->study;
-    const RmilFlow *flow = report->flow;
     g_autofree char *name = g_path_get_basename(study->cohort);
-    rmil_html(report->out, "<dt>Cohort</dt><dd><p>%s. ", name);
-    for (int k = 0; k < flow->n; k++)
-        rmil_html(report->out, "%s%s: %" G_GINT64_FORMAT " slides%s%s%s", k ? "; " : "", flow->sets[k].title, flow->sets[k].slides,
-                  flow->sets[k].counts ? " (" : "", flow->sets[k].counts ? flow->sets[k].counts : "", flow->sets[k].counts ? ")" : "");
-    rmil_html(report->out, ". %" G_GINT64_FORMAT " trainings. <a href=\"#cohort\">How the slides were used</a></p></dd>\n", study->done);
+    g_autofree char *sets = rmil_flow_words(report->flow);
+    rmil_html(report->out,
+              "<dt>Cohort</dt><dd><p>%s. %s. %" G_GINT64_FORMAT " trainings. <a href=\"#cohort\">How the slides were used</a></p></dd>\n",
+              name, sets, study->done);
 }
 
 /* What the means over the trainings leave out: what other slides would have given. */
@@ -56,7 +54,7 @@ static void pooled_answer(const RmilReport *report) {
     char value[16], low[16], high[16];
     if (report->study->n_levels > 1 || !report->tested || best->tests == RMIL_TESTS_MIXED || isnan(best->interval[0].low)) return;
     rmil_html(report->out,
-              "<p>On %u test slides the %s of %s reach %s %s, 95&#8201;%% interval %s to %s: so much could other slides change.</p>\n",
+              "<p>On %u test slides the %s of %s reach %s %s, 95 %% interval %s to %s: so much could other slides change.</p>\n",
               best->pooled->len, best->seeds > 1 ? rmil_tests_measured(best) : "predictions", best->method->title,
               report->summary->measures[0].name, rmil_html_metric(best->value[0], value), rmil_html_metric(best->interval[0].low, low),
               rmil_html_metric(best->interval[0].high, high));

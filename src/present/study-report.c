@@ -214,8 +214,8 @@ gboolean rmil_study_localise(RmilReport *report, GError **error) {
     rmil_html(
         out,
         "<section id=\"localisation\"><h2>Whether attention finds the lesion</h2>\n<p>Of %d %s test slides the patches with "
-        "the highest attention are compared with the annotated ones. IoU and Dice: as many patches as α&#8201;%% of the number of annotated "
-        "patches, so at 100&#8201;%% a perfect attention reaches 1. Pointing game: the top α&#8201;%% of all patches; hit when one of them is "
+        "the highest attention are compared with the annotated ones. IoU and Dice: as many patches as α %% of the number of annotated "
+        "patches, so at 100 %% a perfect attention reaches 1. Pointing game: the top α %% of all patches; hit when one of them is "
         "annotated.</p>\n",
         s->local_slides, rmil_task_annotated(&study->task));
     if (!study->along_summary) {

@@ -12,6 +12,7 @@
 enum { SLIDES = 45, SEEDS = 3, METHODS = 2 };
 static const char *const names[METHODS] = {"abmil", "rank"}, *const titles[METHODS] = {"AB-MIL", "Rank induction"};
 static const double cuts[METHODS] = {0.45, 0.55};
+#define SLOPE 0.2 /* of the first method's calibration: far too timid */
 
 /* What was predicted, and the page that was made of it. */
 typedef struct {
@@ -32,6 +33,8 @@ static void save(const Made *made, const char *name, const char *text) {
     g_assert_no_error(error);
 }
 
+static gboolean moving; /* the second training has its first training slide for validation */
+
 static void make_predictions(Made *made, gboolean patients) {
     RmilRng rng;
     rmil_rng_init(&rng, 11, 5);
@@ -47,16 +50,17 @@ static void make_predictions(Made *made, gboolean patients) {
                 made->p[m][s][i] = round(1e6 / (1 + exp(-logit))) / 1e6;
                 made->mean[m][i] += made->p[m][s][i] / SEEDS;
                 if (patients) g_snprintf(patient, sizeof patient, ",p%02d", patient_of(i));
-                g_string_append_printf(csv, "s%02d,test,%d,%.6f,%.6f%s\ntrain%02d,train,%d,0.5,0%s\nval%02d,val,%d,0.5,0%s\n", i,
-                                       made->label[i], made->p[m][s][i], logit, patient, i, i % 2, rest, i, i % 2, rest);
+                g_string_append_printf(csv, "s%02d,test,%d,%.6f,%.6f%s\ntrain%02d,%s,%d,0.5,0%s\nval%02d,val,%d,0.5,0%s\n", i,
+                                       made->label[i], made->p[m][s][i], logit, patient, i, moving && s == 1 && i == 0 ? "val" : "train",
+                                       i % 2, rest, i, i % 2, rest);
             }
             g_autofree char *table = g_strdup_printf("runs/%s/%d/predictions.csv", names[m], s),
                             *info = g_strdup_printf("runs/%s/%d/run.json", names[m], s);
             g_autofree char *text = g_strdup_printf(
                 "{\"seed\": %d, \"model_sha256\": \"0123456789abcdef\", \"config\": {\"model\": \"abmil\", \"guide\": \"%s\", \"lambda\": 2, \"learning_rate\": 0.0002, \"epochs\": 90}, "
-                "\"decision\": {\"rule\": \"youden\", \"calibration\": \"none\", \"positives\": 3, \"negatives\": 4, \"cut\": %.2f, "
-                "\"least\": 0.95, \"sensitivity\": 1, \"specificity\": 0.5, \"slope\": 1, \"intercept\": 0}}",
-                s, m ? "rank" : "none", cuts[m]);
+                "\"decision\": {\"rule\": \"youden\", \"calibration\": \"%s\", \"positives\": 3, \"negatives\": 4, \"cut\": %.2f, "
+                "\"least\": 0.95, \"sensitivity\": 1, \"specificity\": 0.5, \"slope\": %g, \"intercept\": 0}}",
+                s, m ? "rank" : "none", m ? "none" : "temperature", cuts[m], m ? 1 : SLOPE);
             save(made, table, csv->str);
             save(made, info, text);
             g_autofree char *path = g_strdup_printf("runs/%s/%d/history.csv", names[m], s);
@@ -204,10 +208,9 @@ static void test_measures(void) {
         g_assert_cmpstr(cell(trainings, m, "AUROC"), ==, spread);
         aurocs[m] = metrics.auroc;
         if (!m) continue;
-        g_autofree char *sentence = g_strdup_printf(
-            "<strong>%s</strong> ranks a positive slide above a negative one in %.0f&#8201;%% of all "
-            "pairs: AUROC <strong>%.3f</strong>, 95&#8201;%% interval %.3f to %.3f.",
-            titles[m], 100 * metrics.auroc, metrics.auroc, interval.low, interval.high);
+        g_autofree char *sentence = g_strdup_printf("<strong>%s</strong> ranks a positive slide above a negative one in %.0f %% of all "
+                                                    "pairs: AUROC <strong>%.3f</strong>, 95 %% interval %.3f to %.3f.",
+                                                    titles[m], 100 * metrics.auroc, metrics.auroc, interval.low, interval.high);
         page_has(made->page, sentence);
     }
     rmil_delong_test(made->label, made->mean[1], made->mean[0], SLIDES, &z, &p, NULL);
@@ -317,8 +320,9 @@ static double separated(const Made *made, int m) {
 static void test_calibration(void) {
     g_autoptr(Made) made = made_new(NULL);
     g_autoptr(RmilTable) table = table_in(made, "calibration");
-    g_assert_cmpint(rmil_table_rows(table), ==, METHODS);
+    g_assert_cmpint(rmil_table_rows(table), ==, METHODS + 1); /* the first method, the same calibrated, the second */
     for (int m = 0; m < METHODS; m++) {
+        const int64_t row = m ? m + 1 : 0;
         double brier = 0, expected = 0, logit[SLIDES], value, low, high, at_low = -50, at_high = 50, gradient = 0, curve = 0;
         int seen = 0;
         for (int i = 0; i < SLIDES; i++) {
@@ -332,7 +336,7 @@ static void test_calibration(void) {
         static const char *const columns[] = {"Brier score", "Observed / expected", "Slope"};
         for (int k = 0; k < 3; k++) {
             const gboolean without = k == 2 && separated(made, m) > 0.025;
-            g_assert_cmpint(sscanf(cell(table, m, columns[k]), "%lf (%lf–%lf)", &value, &low, &high), ==, without ? 1 : 3);
+            g_assert_cmpint(sscanf(cell(table, row, columns[k]), "%lf (%lf–%lf)", &value, &low, &high), ==, without ? 1 : 3);
             if (without) continue;
             g_assert_true(low <= value && value <= high && low < high);
             if (k < 2) g_assert_cmpfloat_with_epsilon(value, values[k], 5.1e-4);
@@ -350,6 +354,26 @@ static void test_calibration(void) {
         }
         g_assert_cmpfloat(fabs(gradient), <, 6e-4 * curve);
     }
+}
+
+/* The calibrated probability is the mean over the trainings of sigmoid(slope · logit). */
+static void test_calibrated(void) {
+    g_autoptr(Made) made = made_new(NULL);
+    g_autoptr(RmilTable) table = table_in(made, "calibration");
+    double brier = 0, before = 0, value;
+    for (int i = 0; i < SLIDES; i++) {
+        double p = 0;
+        for (int s = 0; s < SEEDS; s++) p += 1 / (1 + pow(1 / made->p[0][s][i] - 1, SLOPE)) / SEEDS;
+        brier += (p - made->label[i]) * (p - made->label[i]) / SLIDES;
+        before += (made->mean[0][i] - made->label[i]) * (made->mean[0][i] - made->label[i]) / SLIDES;
+    }
+    g_assert_cmpint(sscanf(cell(table, 1, "Brier score"), "%lf", &value), ==, 1);
+    g_assert_cmpfloat_with_epsilon(value, brier, 5.1e-4);
+    g_autofree char *words = g_strdup_printf("Calibration did not help AB-MIL: its Brier score rises from %.3f to %.3f.", before, brier);
+    page_has(made->page, words);
+    g_autofree char *none = g_strdup_printf("Rank induction has no calibrated row: for %d of %d trainings", SEEDS, SEEDS);
+    page_has(made->page, none);
+    page_has(made->page, "has only 3 positive and 4 negative slides: with others the cut-off could be quite different.");
 }
 
 /* Slides that share a patient: the highest of a patient's slides is the patient's, with exact intervals of patients; those of slides are
@@ -390,7 +414,19 @@ static void test_patients(void) {
         g_array_free(rows, TRUE);
     }
     page_has(made->page, "exact (Clopper-Pearson) with the effective number of slides (Korn and Graubard), because patients have several");
+    page_has(made->page, "Test: 45 slides (15 positive, 30 negative) of 24 patients (8 positive, 16 negative).");
     page_has(made->page, "By patient (highest of the patient’s slides)");
+}
+
+/* Training and validation drawn anew for each training: one box, which says how many are in either. */
+static void test_moving(void) {
+    moving = TRUE;
+    g_autoptr(Made) made = made_new(NULL);
+    moving = FALSE;
+    page_has(
+        made->page,
+        "135 slides used, 6 annotated, 44 to 45 for training and 45 to 46 for validation, drawn 3 times; Training and validation, 90 slides");
+    page_has(made->page, "were split anew for each of 3 trainings (44 to 45 and 45 to 46).");
 }
 
 /* -- cohort, subgroups, words ---------------------------------------------------------------------------------------------------- */
@@ -466,6 +502,8 @@ int main(int argc, char **argv) {
     g_test_add_func("/present/report-numbers/measures", test_measures);
     g_test_add_func("/present/report-numbers/cut", test_cut);
     g_test_add_func("/present/report-numbers/calibration", test_calibration);
+    g_test_add_func("/present/report-numbers/calibrated", test_calibrated);
+    g_test_add_func("/present/report-numbers/moving", test_moving);
     g_test_add_func("/present/report-numbers/patients", test_patients);
     g_test_add_func("/present/report-numbers/flow", test_flow);
     g_test_add_func("/present/report-numbers/subgroups", test_subgroups);

@@ -200,7 +200,7 @@ static void test_cut(void) {
         "0.005, \"least\": 0.95, \"sensitivity\": 1, \"specificity\": 0.5, \"slope\": 1, \"intercept\": 0}}");
     g_autofree char *page = page_write(folder);
     page_check(page);
-    page_has(page, "Cut-off: chosen for 95 % sensitivity, on the validation slides alone");
+    page_has(page, "Cut-off of Rank induction: chosen for 95 % sensitivity, on the validation slides alone");
     page_has(page, "<th scope=\"row\">Rank induction</th><td class=\"n\">0.005</td>");
     page_has(page, "<th scope=\"row\">AB-MIL</th><td class=\"n\">0.500</td>"); /* which carries none */
     replace(folder, "runs/rank/0/run.json", "{\"decision\": {\"rule\": \"guess\"}}");
