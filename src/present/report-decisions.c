@@ -189,8 +189,8 @@ gboolean rmil_report_decisions(RmilReport *report, RmilMethodOutcome *const *out
     g_autofree char *calibrated = g_strconcat(best->method->title, ", calibrated", NULL);
     RmilFigureSeries acting[3] = {{best->method->title, scores}};
     int n_acting = 1;
-    if (outcome->calibrated) acting[n_acting++] = (RmilFigureSeries){calibrated, outcome->calibrated};
     if (other) acting[n_acting++] = (RmilFigureSeries){other->method->title, its_scores};
+    if (outcome->calibrated) acting[n_acting++] = (RmilFigureSeries){calibrated, outcome->calibrated};
     const char *const classes[] = {rmil_class_word(task, 0), rmil_class_word(task, 1)};
     g_autofree char *caption = g_strdup_printf("%s at %.3f: confusion matrix, true classes in rows.", best->method->title,
                                                rmil_decision_cut(&outcome->decision));

@@ -81,7 +81,7 @@ static void test_keys(void) {
     g_usleep(300000);
     expect_text("document.querySelector('.train').dataset.phase", "idle");
     browser_key(browser, "+", FALSE);
-    g_assert_cmpfloat(browser_number(browser, "document.querySelector('[aria-label=\"size of the brush\"]').value"), ==, 30);
+    g_assert_cmpfloat(browser_number(browser, "document.querySelector('[aria-label=\"brush size\"]').value"), ==, 30);
     /* a dialog keeps keys to itself */
     browser_key(browser, "?", FALSE);
     browser_wait(browser, "document.querySelector('dialog[open]')");

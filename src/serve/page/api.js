@@ -13,7 +13,7 @@ async function ask(method, path, body, headers = {}) {
     try {
         reply = await fetch(path, {method, headers, body: body === undefined ? undefined : JSON.stringify(body)});
     } catch (error) {
-        throw new Refused(0, 'rankmil view does not answer: was it ended? Start it again; what was saved is there.');
+        throw new Refused(0, 'rankmil view does not answer. Has it been stopped? Start it again: everything that was saved is still there.');
     }
     const text = await reply.text();
     let value;

@@ -8,11 +8,11 @@ import {at} from './viewer.js';
 
 export const tools = [
     ['move', 'Move', 'v', 'move the slide, choose outlines'],
-    ['polygon', 'Polygon', 'p', 'click the corners; Enter or a double click ends it, Backspace takes the last one back, Escape all'],
+    ['polygon', 'Polygon', 'p', 'click the corners; Enter or a double click finishes, Backspace removes the last corner, Escape cancels'],
     ['freehand', 'Freehand', 'f', 'draw around it'],
     ['rectangle', 'Rectangle', 'r', 'from corner to corner'],
-    ['brush', 'Brush', 'b', 'paint: adds to the outline under it; with Alt takes from it. + and − change its size'],
-    ['eraser', 'Eraser', 'e', 'takes from every outline under it'],
+    ['brush', 'Brush', 'b', 'paint: adds to the outline under it; with Alt, removes from it. + and − change the size'],
+    ['eraser', 'Eraser', 'e', 'removes from every outline under it'],
 ];
 
 const NEAR = {touch: 22, other: 9}; /* px of the screen: how far from the first corner a click ends a polygon */

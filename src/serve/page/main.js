@@ -20,14 +20,14 @@ function neighbour(id, step) {
 function walk(id) {
     const ids = listed(id);
     const link = (step, text, title) => element('a.step', {href: addressOf(neighbour(id, step)), title, 'aria-label': title}, text);
-    return element('nav.walk', {'aria-label': 'slides'}, link(-1, '‹', 'the slide before (Shift+N)'), element('h1', {}, id),
+    return element('nav.walk', {'aria-label': 'slides'}, link(-1, '‹', 'previous slide (Shift+N)'), element('h1', {}, id),
         link(1, '›', 'next slide (N)'), element('span.hint', {}, ids.includes(id) ? `${ids.indexOf(id) + 1} of ${ids.length}` : ''));
 }
 
 function head(id) {
     const facts = [];
     if (cohort.readOnly) facts.push('read only');
-    if (!cohort.folder) facts.push('without a run: slides and outlines alone');
+    if (!cohort.folder) facts.push('no run yet: slides and outlines only');
     top.replaceChildren(
         element('a.brand', {href: '#'}, 'rankmil'),
         id === null ? element('h1', {}, cohort.title) : element('a', {href: '#', title: 'all slides (Escape)'}, cohort.title),

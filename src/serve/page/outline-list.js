@@ -39,7 +39,7 @@ const plural = (count, one, many) => `${count} ${count === 1 ? one : many}`;
 /* "3 outlines, 1 exclusion", or what the lack of any means. */
 export function summary(list, there) {
     const exclusions = list.filter((one) => excludes(one.name)).length, lesions = list.length - exclusions;
-    if (!list.length) return there ? 'Somebody looked: nothing here.' : 'Nobody has outlined this slide.';
+    if (!list.length) return there ? 'Someone looked: nothing here.' : 'This slide has no outlines.';
     return [lesions || !exclusions ? plural(lesions, 'outline', 'outlines') : '', exclusions ? plural(exclusions, 'exclusion', 'exclusions') : ''].filter(Boolean).join(', ');
 }
 
@@ -47,7 +47,7 @@ export function summary(list, there) {
 export function outlineList(page, list) {
     const {outlines, chosen, info} = page;
     return element('ul.list', {}, list.map((one) => element('li', {}, element('button.one', {'data-index': one.index, 'aria-pressed': String(one.index === chosen),
-        title: 'choose it, and go there', onclick: () => {
+        title: 'select it and go there', onclick: () => {
             page.choose(one.index);
             page.show(one.geometry);
         }}, element('span.swatch', {class: excludes(one.name) ? 'exclusion' : 'lesion'}), element('span', {}, one.name || 'no class'), element('span.hint', {}, size(one.geometry, info.mpp))),

@@ -92,7 +92,7 @@ export class Outlines {
     }
 
     set(features) {
-        if (this.unreadable) return say(`${this.unreadable} Mend or remove that file first: it would be lost.`, 'bad');
+        if (this.unreadable) return say(`${this.unreadable} Repair or remove that file first, because saving would overwrite it.`, 'bad');
         this.done.push(this.features);
         if (this.done.length > UNDO) this.done.shift();
         this.undone = [];
@@ -186,8 +186,8 @@ export class Outlines {
             return;
         }
         const mine = this.features;
-        say('These outlines were changed elsewhere meanwhile (in QuPath, or another tab).', 'bad', [
-            ['Take those', () => this.load()],
+        say('Meanwhile these outlines were changed elsewhere (in QuPath or another tab).', 'bad', [
+            ['Use those', () => this.load()],
             ['Keep mine', async () => {
                 const reply = await this.read();
                 if (!reply) return;
@@ -203,6 +203,6 @@ export class Outlines {
         if (!reply || this.busy) return;
         if (reply.etag === this.etag) return before && this.changed();
         this.replace(reply);
-        say(`${reply.file} was changed elsewhere; this is how it is now.`);
+        say(`${reply.file} was changed elsewhere; this is its present state.`);
     }
 }

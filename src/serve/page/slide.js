@@ -179,7 +179,7 @@ class SlidePage {
     fillFacts() {
         const slide = find(this.info.id) || {said: {}}, {info, patches} = this;
         const facts = [`${info.width} × ${info.height} px`, info.mpp ? `${info.mpp.toFixed(3)} µm/px` : 'resolution unknown',
-            patches ? `${patches.x.length} patches` : 'no features: “rankmil run” makes them'];
+            patches ? `${patches.x.length} patches` : 'no features yet: “rankmil run” makes them'];
         this.facts.replaceChildren(element('h2', {}, 'Slide'), element('p.marks', {}, truth(slide), slide.split ? element('span.chip.set', {}, slide.split) : null),
             ...cohort.methods.map((method) => said(slide, method)).filter(Boolean), element('p.hint', {}, facts.join(' · ')),
             slide.problem ? element('p.problem', {}, slide.problem) : '');
@@ -226,7 +226,7 @@ class SlidePage {
     }
 
     toolbar() {
-        const size = element('input', {type: 'range', min: 3, max: 200, 'aria-label': 'size of the brush', oninput: () => this.resize(Number(size.value))});
+        const size = element('input', {type: 'range', min: 3, max: 200, 'aria-label': 'brush size', oninput: () => this.resize(Number(size.value))});
         size.value = view.radius;
         this.size = element('label', {title: '+ and −', hidden: true}, 'size', size);
         return this.tools = element('.toolbar', {role: 'toolbar', 'aria-label': 'tools', hidden: cohort.readOnly},
@@ -266,10 +266,10 @@ class SlidePage {
         this.outlineBox.replaceChildren(...[element('h2', {}, 'Outlines'), element('p', {}, outlines.unreadable && !list.length ? '' : summary(list, there), ' ', element('span.hint.state', {}, state)),
             outlineList(this, list),
             outlines.unreadable && element('p.bad', {}, outlines.unreadable),
-            this.teachesNothing(list) && element('p.warning', {}, 'The table says that there is no lesion on this slide, so nothing is trained on its outlines.'),
+            this.teachesNothing(list) && element('p.warning', {}, 'The table says that this slide has no lesion, so its outlines are not used for training.'),
             !cohort.readOnly && !list.length && !outlines.unreadable && element('p', {}, element('button.nothing', {disabled: there, onclick: () => outlines.nothing(),
-                title: 'the whole slide was looked at, and no lesion is on it'}, 'Negative: nothing here')),
-            outlines.from && element('p.hint', {}, `Shown from ${outlines.from}.`, cohort.readOnly ? '' : ` What you draw is saved as ${outlines.file}, which the table then names.`),
+                title: 'someone looked at the whole slide, and it has no lesion'}, 'Negative: nothing here')),
+            outlines.from && element('p.hint', {}, `Read from ${outlines.from}.`, cohort.readOnly ? '' : ` Your changes are saved to ${outlines.file}, and the table then names that file.`),
             ...(outlines.warnings || []).map((warning) => element('p.warning', {}, warning))].filter(Boolean));
         const again = held && this.outlineBox.querySelector(`.one[data-index="${held.dataset.index}"]`);
         if (again) again.focus();

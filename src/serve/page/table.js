@@ -46,7 +46,7 @@ export function listed(id) {
 export function truth(slide) {
     const {kind, classes} = cohort.task;
     if (kind === 'classes') return slide.label === undefined ? null : element('span.chip', {class: slide.lesion ? 'positive' : 'negative'}, classes[slide.class] ?? slide.label);
-    if (kind === 'survival') return slide.time === undefined ? null : element('span.chip', {title: slide.event ? 'when the event came' : 'followed up to then, without the event'}, slide.event ? `event at ${slide.time}` : `no event by ${slide.time}`);
+    if (kind === 'survival') return slide.time === undefined ? null : element('span.chip', {title: slide.event ? 'time of the event' : 'follow-up without the event'}, slide.event ? `event at ${slide.time}` : `no event by ${slide.time}`);
     return slide.value === undefined ? null : element('span.chip', {title: 'the true number'}, String(slide.value));
 }
 
@@ -72,7 +72,7 @@ function card(slide, index) {
         truth(slide),
         slide.split ? element('span.chip.set', {}, slide.split) : null,
         slide.outlined === 'outlined' ? element('span.chip.outlined', {title: 'it has outlines'}, 'outlined') : null,
-        slide.outlined === 'nothing' ? element('span.chip.outlined', {title: 'somebody looked: nothing here'}, 'nothing here') : null,
+        slide.outlined === 'nothing' ? element('span.chip.outlined', {title: 'someone looked: nothing here'}, 'nothing here') : null,
     ];
     return element('a.card', {href: '#slide/' + encodeURIComponent(slide.id), 'data-index': index, 'data-id': slide.id, title: slide.problem},
         element('.thumbnail', {}, slide.slide ? element('img', {src: api.thumbnail(slide.id), loading: 'lazy', alt: ''}) : element('span.hint', {}, 'features alone')),
@@ -124,7 +124,7 @@ export function showTable(main, before) {
         const slides = chosen(), held = grid.contains(document.activeElement) ? slides.findIndex((slide) => slide.id === document.activeElement.dataset.id) : -1;
         grid.replaceChildren(...slides.map(card));
         if (held >= 0) focus(held);
-        if (!slides.length) grid.append(element('p.hint', {}, 'No slide is like that. ', element('button', {onclick: () => {
+        if (!slides.length) grid.append(element('p.hint', {}, 'No slide matches. ', element('button', {onclick: () => {
             Object.assign(view, {text: '', label: '', split: '', outlined: '', mistakes: false});
             showAgain();
         }}, 'Show all')));

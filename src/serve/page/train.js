@@ -15,7 +15,7 @@ const answer = ({said, predicted}) => cohort.task.classes.length > 2 ? `${cohort
 
 function what() {
     const {kind, classes} = cohort.task;
-    return kind === 'survival' ? 'risk of this slide' : kind === 'number' ? 'says of this slide' : classes.length === 2 ? `P(${classes[1]}), this slide` : 'this slide';
+    return kind === 'survival' ? 'risk of this slide' : kind === 'number' ? 'prediction for this slide' : classes.length === 2 ? `P(${classes[1]}), this slide` : 'this slide';
 }
 
 function table(caption, rows) {
@@ -52,7 +52,7 @@ export function trainPanel(page) {
     const nothing = {box, remove() {}, saved() {}, ask() {}};
     if (!cohort.trains) return nothing;
     if (!cohort.methods.length) {
-        box.append(element('h2', {}, 'Train'), element('p.hint', {}, 'No training has finished in this folder yet, so there is no model to go on from.'));
+        box.append(element('h2', {}, 'Train'), element('p.hint', {}, 'No training has finished in this folder yet, so there is no model to start from.'));
         return nothing;
     }
     if (chosen.live === null) chosen.live = cohort.live;
@@ -88,7 +88,7 @@ export function trainPanel(page) {
         const {loop} = cohort;
         if (!loop) return;
         box.dataset.phase = loop.phase;
-        const idle = loop.phase === 'idle', words = idle ? loop.exactPending ? 'exact training waits' : '' : phases[loop.phase];
+        const idle = loop.phase === 'idle', words = idle ? loop.exactPending ? 'exact training waiting' : '' : phases[loop.phase];
         state.replaceChildren(words, loop.phase === 'exact' ? element('span.hint', {title: loop.note || ''}, ` ${clock(loop.seconds)} ${loop.doing || ''}`) : '',
             loop.error ? element('span.bad', {}, loop.error) : '');
         bar.hidden = idle;
@@ -97,7 +97,7 @@ export function trainPanel(page) {
         const news = loop.result && String(loop.result.serial) !== box.dataset.serial;
         box.dataset.serial = loop.result ? loop.result.serial : '';
         result.replaceChildren(...loop.result ? [quickOutcome(loop.result, page.info.id),
-            loop.undo ? element('button', {title: 'the model of before, and the outlines that it was trained with', onclick: undo}, 'Undo this training') : ''] : []);
+            loop.undo ? element('button', {title: 'go back to the previous model and the outlines that it was trained with', onclick: undo}, 'Undo this training') : ''] : []);
         if (news && box.isConnected) box.scrollIntoView({block: 'nearest'}); /* what it changed is seen */
     }
     box.append(element('h2', {}, 'Train'), choice('method', cohort.methods.map((method) => [method.name, method.title]), chosen.method, (name) => chosen.method = name),
