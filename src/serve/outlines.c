@@ -285,7 +285,7 @@ static void add_warnings(JsonObject *out, const RmilRegion *region, const GError
                          gboolean named) {
     JsonArray *warnings = json_array_new();
     g_autofree char *words = g_strdup_printf(
-        "%s: the table does not name this file, so nothing is trained on it; your next change here adds it to the table", name);
+        "%s: the table does not name this file, so it is not used for training; your next change here adds it to the table", name);
     if (path && !named) json_array_add_string_element(warnings, words);
     if (error) add_warning(warnings, error->message, path, name);
     for (const char *const *w = region ? rmil_region_warnings(region) : NULL; w && *w; w++) add_warning(warnings, *w, path, name);

@@ -227,7 +227,7 @@ static void test_tabs(void) {
     g_free(test_file(folder, "annotations/p5.geojson", "{\"type\":\"FeatureColl"));
     browser_wait(browser, "document.querySelector('.outlines .bad').textContent.includes('not well-formed JSON')");
     browser_drag(browser, a, 2);
-    browser_wait(browser, "document.getElementById('message').textContent.includes('Mend or remove that file first')");
+    browser_wait(browser, "document.getElementById('message').textContent.includes('Repair or remove that file first')");
     g_autofree char *kept = test_bytes(folder, "annotations/p5.geojson", NULL);
     g_assert_cmpstr(kept, ==, "{\"type\":\"FeatureColl");
     g_free(test_file(folder, "annotations/p5.geojson", "{\"type\":\"FeatureCollection\",\"features\":[]}"));

@@ -132,7 +132,7 @@ static void test_classes(void) {
     desk_saved(1);
     g_autoptr(RmilRegion) region = desk_region("annotations/n5.geojson");
     g_assert_cmpfloat(rmil_region_area(region), >, 100);
-    expect_part("document.querySelector('.outlines').innerText", "nothing is trained on its outlines"); /* its label is negative */
+    expect_part("document.querySelector('.outlines').innerText", "its outlines are not used for training"); /* its label is negative */
     /* numbers of a legend do not lie upon each other, by score, which has more of them, either */
     desk_choose("colours", "score");
     browser_wait(browser, "[...document.querySelectorAll('.legend')].every((one) => one.textContent.includes('percentile'))");
