@@ -245,7 +245,7 @@ static void test_no_run(void) {
     desk_view_of((const char *const[]){"cohort.csv", NULL});
     desk_go("");
     browser_wait(browser, "document.querySelectorAll('.card').length === 16");
-    expect_part("document.getElementById('top').innerText", "without a run");
+    expect_part("document.getElementById('top').innerText", "no run yet");
     g_assert_cmpfloat(browser_number(browser, "document.querySelectorAll('.filters input[type=checkbox]').length"), ==, 0);
     expect_text("document.querySelector('[aria-label=order]').value", "id");
     desk_go("#slide/n1");
