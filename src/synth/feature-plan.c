@@ -38,10 +38,10 @@ gboolean rmil_synth_features_check(const RmilSynthFeatureOptions *o, GError **er
     if (usual_classes(&o->task) &&
         (o->train_positive < 0 || o->train_positive > o->train || o->test_positive < 0 || o->test_positive > o->test))
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "train_positive, test_positive: more positive bags than bags");
-    if (o->dim < 1 || o->dim > 4096) return rmil_fail(error, RMIL_ERROR_ARGUMENT, "dim: %" G_GINT64_FORMAT ": must be 1 … 4096", o->dim);
-    if (!(o->scale >= 0.0001 && o->scale <= 4)) return rmil_fail(error, RMIL_ERROR_ARGUMENT, "scale: %g: must be 0.0001 … 4", o->scale);
+    if (o->dim < 1 || o->dim > 4096) return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--dim %" G_GINT64_FORMAT ": must be 1 … 4096", o->dim);
+    if (!(o->scale >= 0.0001 && o->scale <= 4)) return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--scale %g: must be 0.0001 … 4", o->scale);
     if (!(o->difficulty >= 0.1 && o->difficulty <= 10))
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "difficulty: %g: must be 0.1 … 10", o->difficulty);
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--difficulty %g: must be 0.1 … 10", o->difficulty);
     return rmil_synth_task_check(&o->task, error);
 }
 

@@ -44,8 +44,8 @@ void rmil_synth_digit_options_init(RmilSynthDigitOptions *options) {
 
 static gboolean check(const RmilSynthDigitOptions *o, GError **error) {
     if (o->bags < 1 || o->bags > 100000)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "bags: %" G_GINT64_FORMAT ": must be 1 … 100000", o->bags);
-    if (!(o->test >= 0 && o->test <= 0.9)) return rmil_fail(error, RMIL_ERROR_ARGUMENT, "test: %g is not a share from 0 to 0.9", o->test);
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--slides %" G_GINT64_FORMAT ": must be 1 … 100000", o->bags);
+    if (!(o->test >= 0 && o->test <= 0.9)) return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--test %g: must be 0 … 0.9", o->test);
     return TRUE;
 }
 

@@ -20,17 +20,16 @@ void rmil_synth_options_init(RmilSynthOptions *options) {
 
 gboolean rmil_synth_check(const RmilSynthOptions *o, GError **error) {
     if (o->slides < 1 || o->slides > 100000)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "slides: %" G_GINT64_FORMAT ": must be 1 … 100000", o->slides);
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--slides %" G_GINT64_FORMAT ": must be 1 … 100000", o->slides);
     if (o->width < 512 || o->width > 16384 || o->height < 512 || o->height > 16384)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "width, height: %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT ": must be 512 … 16384",
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--width %" G_GINT64_FORMAT ", --height %" G_GINT64_FORMAT ": must be 512 … 16384",
                          o->width, o->height);
-    if (!(o->mpp >= 0.2 && o->mpp <= 1.0)) return rmil_fail(error, RMIL_ERROR_ARGUMENT, "mpp: %g: must be 0.2 … 1 µm", o->mpp);
-    if (!(o->positive >= 0 && o->positive <= 1))
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "positive: %g is not a share from 0 to 1", o->positive);
-    if (!(o->test >= 0 && o->test <= 0.9)) return rmil_fail(error, RMIL_ERROR_ARGUMENT, "test: %g is not a share from 0 to 0.9", o->test);
+    if (!(o->mpp >= 0.2 && o->mpp <= 1.0)) return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--mpp %g: must be 0.2 … 1 µm", o->mpp);
+    if (!(o->positive >= 0 && o->positive <= 1)) return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--positive %g: must be 0 … 1", o->positive);
+    if (!(o->test >= 0 && o->test <= 0.9)) return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--test %g: must be 0 … 0.9", o->test);
     if (!rmil_synth_task_check(&o->task, error)) return FALSE;
     if (!o->layout || strcmp(o->layout, "rankmil") == 0 || rmil_synth_task_usual(&o->task)) return TRUE;
-    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "layout: %s has only the labels 0 and 1: leave out the layout or the task", o->layout);
+    return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--layout %s: has only the labels 0 and 1: leave out the layout or the task", o->layout);
 }
 
 /* Acklam's rational approximation of the normal quantile, relative error 1e-9. */

@@ -15,13 +15,13 @@ const char *rmil_synth_class_name(int label) { return names[label]; }
 
 gboolean rmil_synth_task_check(const RmilSynthTask *t, GError **error) {
     if (t->classes && (t->classes < 2 || t->classes > RMIL_SYNTH_CLASSES_MOST))
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "classes: %" G_GINT64_FORMAT ": must be 2 … %d", t->classes, RMIL_SYNTH_CLASSES_MOST);
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--classes %" G_GINT64_FORMAT ": must be 2 … %d", t->classes, RMIL_SYNTH_CLASSES_MOST);
     if (t->classes && t->target != RMIL_SYNTH_LABEL)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "classes: a cohort of times or numbers has no classes: leave them out");
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--classes: a cohort of times or numbers has no classes: leave the option out");
     if (!(t->patients >= 0 && t->patients <= 1) && t->patients != RMIL_SYNTH_PATIENTS_USUAL)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "patients: %g is not a share from 0 to 1", t->patients);
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--patients %g: must be 0 … 1", t->patients);
     if (t->sites < 0 || t->sites > SITES_MOST)
-        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "sites: %" G_GINT64_FORMAT ": must be 0 … %d", t->sites, SITES_MOST);
+        return rmil_fail(error, RMIL_ERROR_ARGUMENT, "--sites %" G_GINT64_FORMAT ": must be 0 … %d", t->sites, SITES_MOST);
     return TRUE;
 }
 

@@ -64,24 +64,24 @@ static void test_usage(void) {
                  {"--mnist m", "m: has neither t10k-images-idx3-ubyte nor", 1},
                  {"--classes 3 --survival", "give only one of --classes, --survival and --number", 2},
                  {"--classes 3 --positive 0.5", "--positive cannot be used with --classes, --survival and --number", 2},
-                 {"--survival --layout camelyon16", "layout: camelyon16 has only the labels 0 and 1: leave out the layout or the task", 1},
-                 {"--features --classes 9", "classes: 9: must be 2 … ", 1},
+                 {"--survival --layout camelyon16", "--layout camelyon16: has only the labels 0 and 1: leave out the layout or the task", 1},
+                 {"--features --classes 9", "--classes 9: must be 2 … ", 1},
                  {"--classes 0", "--classes must be 2 … 6", 2},
-                 {"--patients -1", "patients: -1 is not a share", 1},
-                 {"--classes 1", "classes: 1: must be 2 … ", 1},
-                 {"--features --patients 2", "patients: 2 is not a share", 1},
-                 {"--sites -1", "sites: -1: must be 0 … ", 1},
+                 {"--patients -1", "--patients -1: must be 0 … 1", 1},
+                 {"--classes 1", "--classes 1: must be 2 … ", 1},
+                 {"--features --patients 2", "--patients 2: must be 0 … 1", 1},
+                 {"--sites -1", "--sites -1: must be 0 … ", 1},
                  {"--features --positive 0.3", "--positive cannot be used with --features", 2},
                  {"--features --layout camelyon16", "--layout cannot be used with --features", 2},
                  {"--layout tcga", "no layout \"tcga\"; choose one of rankmil, camelyon16, digestpath", 1},
                  {"--scale 0.5", "--scale cannot be used without --features", 2},
                  {"--precision float32", "--precision cannot be used without --features", 2},
                  {"--features --precision double", "--precision must be float16 or float32", 2},
-                 {"--features --scale 0", "scale: 0: must be", 1},
+                 {"--features --scale 0", "--scale 0: must be", 1},
                  {"--features --slides 0", "together they must be 1", 1},
                  {"--features --slides 2000000", "together they must be 1", 1},
-                 {"--features --difficulty -1", "difficulty: -1", 1},
-                 {"--slides 0", "slides: 0: must be", 1}};
+                 {"--features --difficulty -1", "--difficulty -1", 1},
+                 {"--slides 0", "--slides 0: must be", 1}};
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *script = g_strdup_printf("\"$RANKMIL\" synth c %s", cases[i].arguments);
         command_shell(&o, folder, script);

@@ -200,7 +200,7 @@ static void test_cut_gzip(void) {
     test_error(&error, RMIL_ERROR_FORMAT, "cannot be decompressed");
     options.bags = 0;
     g_assert_false(rmil_synth_digits_write(source, &options, NULL, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "bags: 0: must be 1 … ");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "--slides 0: must be 1 … ");
 }
 
 int main(int argc, char **argv) {

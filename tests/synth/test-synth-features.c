@@ -216,11 +216,11 @@ static void test_options(void) {
         {{.train = 2, .dim = 0, .scale = 1, .difficulty = 1}, "dim"},
         {{.train = 2, .dim = 8, .scale = NAN, .difficulty = 1}, "scale"},
         {{.train = 2, .dim = 8, .scale = 1, .difficulty = 0}, "difficulty"},
-        {{.train = 2, .dim = 8, .scale = 1, .difficulty = 1, .task = {.classes = 1}}, "classes: 1: must be 2 … "},
-        {{.train = 2, .dim = 8, .scale = 1, .difficulty = 1, .task = {.classes = 7}}, "classes: 7: must be 2 … "},
+        {{.train = 2, .dim = 8, .scale = 1, .difficulty = 1, .task = {.classes = 1}}, "--classes 1: must be 2 … "},
+        {{.train = 2, .dim = 8, .scale = 1, .difficulty = 1, .task = {.classes = 7}}, "--classes 7: must be 2 … "},
         {{.train = 2, .dim = 8, .scale = 1, .difficulty = 1, .task = {.classes = 3, .target = RMIL_SYNTH_NUMBER}}, "has no classes"},
-        {{.train = 2, .dim = 8, .scale = 1, .difficulty = 1, .task = {.patients = 1.5}}, "patients: 1.5 is not a share"},
-        {{.train = 2, .dim = 8, .scale = 1, .difficulty = 1, .task = {.sites = -2}}, "sites: -2: must be 0 … "}};
+        {{.train = 2, .dim = 8, .scale = 1, .difficulty = 1, .task = {.patients = 1.5}}, "--patients 1.5: must be 0 … 1"},
+        {{.train = 2, .dim = 8, .scale = 1, .difficulty = 1, .task = {.sites = -2}}, "--sites -2: must be 0 … "}};
     g_autofree char *folder = test_folder();
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         GError *error = NULL;

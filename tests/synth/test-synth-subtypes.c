@@ -256,7 +256,7 @@ static void test_options(void) {
     options.layout = "rankmil";
     options.task.classes = 7;
     g_assert_false(rmil_synth_write(folder, &options, NULL, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "classes: 7: must be 2 … ");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "--classes 7: must be 2 … ");
     g_assert_cmpint(test_entries(folder, "."), ==, 0);
 }
 
