@@ -252,7 +252,7 @@ static void test_options(void) {
     options.task.classes = 3;
     GError *error = NULL;
     g_assert_false(rmil_synth_write(folder, &options, NULL, &error));
-    test_error(&error, RMIL_ERROR_ARGUMENT, "layout: camelyon16 has only the labels 0 and 1: leave out the layout or the task");
+    test_error(&error, RMIL_ERROR_ARGUMENT, "--layout camelyon16: has only the labels 0 and 1: leave out the layout or the task");
     options.layout = "rankmil";
     options.task.classes = 7;
     g_assert_false(rmil_synth_write(folder, &options, NULL, &error));
