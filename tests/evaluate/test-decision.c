@@ -70,6 +70,10 @@ static void test_undefined(void) {
                                     "the validation slides are all of one class"));
     words = rmil_decision_words(&d);
     g_assert_cmpstr(words, ==, "none was chosen");
+    g_autofree char *platt = NULL;
+    d = decide(RMIL_CUT_YOUDEN, 0.95, RMIL_CALIBRATE_PLATT, rows, &platt);
+    g_assert_cmpint(d.calibration, ==, RMIL_CALIBRATE_NONE);
+    g_assert_cmpstr(platt, ==, reason);
     g_array_set_size(rows, 0);
     d = decide(RMIL_CUT_YOUDEN, 0.95, RMIL_CALIBRATE_TEMPERATURE, rows, NULL);
     g_assert_false(d.chosen);
