@@ -69,23 +69,26 @@ const RmilMeasure *rmil_measures(const RmilTask *task, int *count) {
 const char *rmil_interval_words(const RmilTask *task, gboolean patients) {
     if (patients)
         return task->classes == 2
-                   ? "95 % intervals: DeLong’s by patient (Obuchowski) for AUROC; for accuracy, sensitivity and specificity the exact one with "
-                     "the effective number of slides (Korn and Graubard); for AUPRC and average precision percentiles of 2,000 resamples of "
-                     "whole patients, with all their slides. If the classes are separated perfectly, AUROC has Newcombe’s interval, AUPRC and "
-                     "average precision have Wilson’s with the number of patients."
+                   ? "95 % intervals: for AUROC DeLong’s by patient (Obuchowski 1997), cut off at 0 and 1; for accuracy, sensitivity and "
+                     "specificity Clopper-Pearson intervals with Korn and Graubard’s effective number of slides (if all slides agree, with the "
+                     "number of patients); for AUPRC and average precision percentiles of 2,000 resamples of whole patients, with all their "
+                     "slides. If the classes are separated perfectly, AUROC has Newcombe’s interval, AUPRC and average precision have Wilson’s "
+                     "with the number of patients."
                : task->kind == RMIL_TASK_CLASSES
-                   ? "95 % intervals: for accuracy the exact one with the effective number of slides (Korn and Graubard), otherwise percentiles "
-                     "of 2,000 resamples of whole patients, with all their slides. If all resamples agree, Wilson’s interval (for AUROC Newcombe’s) with the number of patients, for means over classes with that of the smallest "
-                     "class."
+                   ? "95 % intervals: for accuracy the Clopper-Pearson interval with Korn and Graubard’s effective number of slides (if all "
+                     "slides agree, with the number of patients), otherwise percentiles of 2,000 resamples of whole patients, with all their "
+                     "slides. If all resamples agree, Wilson’s interval (for AUROC Newcombe’s) with the number of patients, for means over "
+                     "classes with that of the smallest class."
                    : "95 % intervals: percentiles of 2,000 resamples of whole patients, with all their slides.";
     if (task->classes == 2)
-        return "95 % intervals: DeLong’s for AUROC; the exact one (Clopper-Pearson) for accuracy, sensitivity and specificity; percentiles of 2,000 resamples of "
-               "the slides, stratified by label, for AUPRC and average precision. If the classes are separated perfectly, these have no width: "
-               "AUROC then has Newcombe’s interval, AUPRC and average precision Wilson’s with the number of positive slides.";
+        return "95 % intervals: for AUROC DeLong’s, cut off at 0 and 1; for accuracy, sensitivity and specificity Clopper-Pearson intervals; "
+               "for AUPRC and average precision percentiles of 2,000 resamples of the slides, stratified by label. If the classes are "
+               "separated perfectly, AUROC has Newcombe’s interval, AUPRC and average precision have Wilson’s with the number of positive "
+               "slides.";
     return task->kind == RMIL_TASK_CLASSES
-               ? "95 % intervals: the exact one (Clopper-Pearson) for accuracy, otherwise percentiles of 2,000 resamples of the slides, stratified by class. "
-                 "If all resamples agree, Wilson’s interval (for AUROC Newcombe’s), for means over classes with the slides of the smallest "
-                 "class."
+               ? "95 % intervals: for accuracy the Clopper-Pearson interval, otherwise percentiles of 2,000 resamples of the slides, stratified "
+                 "by class. If all resamples agree, Wilson’s interval (for AUROC Newcombe’s), for means over classes with the slides of the "
+                 "smallest class."
                : "95 % intervals: percentiles of 2,000 resamples of the slides.";
 }
 

@@ -192,7 +192,7 @@ char *rmil_figure_auroc(const RmilSummary *summary, const char *folder, GError *
         rmil_figure_plot(&figure,
                          "'auroc.csv' skip 1 using (strcol(4) ne 'mean' ? $5 : NaN):($3 + 0.24 + 0.04 * (int($0) %% 3 - "
                          "1)) with points "
-                         "linecolor '#0072b2' pointtype 6 pointsize 0.6 linewidth 1.4 title 'one %s'",
+                         "linecolor '#777777' pointtype 6 pointsize 0.6 linewidth 1.4 title 'one %s'",
                          rmil_tests_one(reference));
     return rmil_figure_end(&figure, folder, error);
 }

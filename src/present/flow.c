@@ -147,7 +147,7 @@ static void add_sets(const RmilReport *report, RmilFlow *flow, GHashTable *annot
         add_set(report, flow, annotated, "Training and validation", is_development);
         add_set(report, flow, annotated, "Test", is_test);
         g_autofree char *train = each_has(best->method, RMIL_SPLIT_TRAIN), *val = each_has(best->method, RMIL_SPLIT_VAL);
-        flow->note = g_strdup_printf("%s for training and %s for validation, drawn %d times", train, val, best->seeds);
+        if (flow->n) flow->sets[0].drawn = g_strdup_printf("drawn %d times: %s for training, %s for validation", best->seeds, train, val);
         flow->sentence = g_strdup_printf("The slides of training and validation were split anew for each of %d trainings (%s and %s). ",
                                          best->seeds, train, val);
     } else {
@@ -181,6 +181,7 @@ void rmil_flow_free(RmilFlow *flow) {
     for (int k = 0; k < flow->n; k++) {
         g_free(flow->sets[k].counts);
         g_free(flow->sets[k].patient_counts);
+        g_free(flow->sets[k].drawn);
     }
     g_ptr_array_unref(flow->reasons);
     g_free(flow->note);
@@ -273,6 +274,7 @@ static void set_boxes(const RmilFlow *flow, GString *svg, GString *words, int y,
         if (marked) g_strv_builder_add(lines, marked);
         if (patients) g_strv_builder_add(lines, patients);
         add_counts(lines, flow, set->patient_counts);
+        if (set->drawn) g_strv_builder_add(lines, set->drawn);
         g_auto(GStrv) all = g_strv_builder_end(lines);
         arrow(svg, x + width / 2, y, x + width / 2, y + 24);
         const int height = box(svg, words, x, y + 24, width, all);

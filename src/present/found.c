@@ -76,8 +76,9 @@ GPtrArray *rmil_study_found_tables(const RmilStudyReport *study) {
         for (guint c = 0; c < filling.table->columns->len && (study->n_levels == 1 || study->along_summary); c++)
             rmil_study_table_rank(filling.table, (int)c, FALSE);
         rmil_study_table_note(filling.table,
-                              "Mean (SD) over the trainings of the mean over %s; in square brackets the 95 %% interval over resamples of "
-                              "slides (of patients, where slides share one), and where all resamples agree Wilson’s.",
+                              "Mean (SD) over the trainings of the mean over %s; in square brackets the 95 %% interval from resamples of "
+                              "slides (of patients, if slides share one), or Wilson’s if all resamples agree. It is for these trainings: "
+                              "how much others would differ, the SD shows.",
                               rmil_found_measures()[filling.first].lesions ? "lesions" : "slides");
         g_ptr_array_add(tables, filling.table);
     }

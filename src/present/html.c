@@ -172,7 +172,7 @@ static void add_head(GString *out) {
     g_string_append(out, "</style>\n");
 }
 
-/* A copy in whose text no line breaks between a number and its %, nor between "=" or "±" and their number. */
+/* A copy in whose text no line breaks between a number and its %, nor before "= 0.5", nor between "±" and its number. */
 static char *keep_together(const char *html) {
     GString *out = g_string_sized_new(strlen(html) + 1024);
     const char *from = html;
@@ -185,7 +185,8 @@ static char *keep_together(const char *html) {
         const gboolean unit = at > html && *at == ' ' && at[1] == '%' && g_ascii_isdigit(at[-1]),
                        value = at > html + 1 && *at == ' ' && g_ascii_isdigit(at[1]) &&
                                (at[-1] == '=' || (at[-2] == '\xc2' && at[-1] == '\xb1')); /* ± */
-        if (unit || value) {
+        const gboolean sign = *at == ' ' && at[1] == '=' && at[2] == ' ' && g_ascii_isdigit(at[3]);
+        if (unit || value || sign) {
             g_string_append_len(out, from, at - from);
             g_string_append(out, "\u00a0"); /* no break */
             from = at + 1;

@@ -48,15 +48,15 @@ static const struct {
 } sections[] = {
     {"result", "At a glance", rmil_report_answer, rmil_study_results},
     {"cohort", "Cohort", rmil_report_cohort, rmil_study_cohort},
-    {"tests", "Measures and tests", rmil_report_measures, rmil_study_tests},
+    {"tests", "Performance", rmil_report_measures, rmil_study_tests},
     {"subgroups", "Subgroups", rmil_report_subgroups, NULL},
-    {"localisation", "Localisation", rmil_report_localisation, rmil_study_localise},
-    {"errors", "Slides", rmil_report_errors, rmil_report_errors},
+    {"localisation", "Attention and lesions", rmil_report_localisation, rmil_study_localise},
+    {"errors", "Test slides", rmil_report_errors, rmil_report_errors},
     {"heatmaps", "Heat maps", rmil_report_pictures, NULL},
     {"attention", "Attention", NULL, rmil_study_attention_section},
     {"training", "Training", rmil_report_training, rmil_report_training},
     {"methods", "For the manuscript", rmil_report_methods, rmil_report_methods},
-    {"making", "How it was made", rmil_report_making, rmil_study_making},
+    {"making", "How this was made", rmil_report_making, rmil_study_making},
 };
 
 static gboolean write_page(const RmilReport *report, const char *path, GError **error) {

@@ -64,11 +64,20 @@ static void cohort(RmilReport *report) {
 }
 
 /* -- answer ----------------------------------------------------------------------------------------------------------------------- */
+enum { ALONE = 40 };
+
+/* "0.957 ± 0.023", the first measure of each training alone. */
+static const char *alone(const RmilMethodSummary *method, char text[ALONE]) {
+    char mean[16], sd[16];
+    g_snprintf(text, ALONE, "%s ± %s", rmil_html_metric(method->mean[0], mean), rmil_html_metric(method->sd[0], sd));
+    return text;
+}
+
 static void first_sentence(RmilReport *report) {
     const RmilSummary *s = report->summary;
     const RmilTask *task = &s->task;
     const RmilMethodSummary *best = rmil_report_reference(report);
-    char value[16], low[16], high[16];
+    char value[16], low[16], high[16], each[ALONE];
     const gboolean folded = best->tests == RMIL_TESTS_FOLDS;
     g_autofree char *folds = g_strdup_printf("In %d-fold cross-validation over", best->seeds),
                     *counts = rmil_predictions_counts(best->pooled, task, ", ");
@@ -79,7 +88,7 @@ static void first_sentence(RmilReport *report) {
                   "ranks %s slide above %s one in %.0f %% of all pairs: ", rmil_task_is_plain(task) ? "a positive" : task->names[1],
                   rmil_task_is_plain(task) ? "a negative" : task->names[0], 100 * best->value[0]);
     else if (task->kind == RMIL_TASK_CLASSES)
-        rmil_html(report->out, "gives %u of %u their known class: ", best->pooled->len - rmil_report_wrong(report, s->reference),
+        rmil_html(report->out, "assigns %u of %u to their known class: ", best->pooled->len - rmil_report_wrong(report, s->reference),
                   best->pooled->len);
     else if (task->kind == RMIL_TASK_SURVIVAL)
         rmil_html(report->out, "puts %.0f %% of the pairs that can be compared into the right order: ", 100 * best->value[0]);
@@ -87,18 +96,22 @@ static void first_sentence(RmilReport *report) {
     rmil_html(report->out, "%s <strong>%s</strong>%s, 95 %% interval %s to %s.", s->measures[0].name,
               rmil_html_metric(best->value[0], value), folded ? " (pooled out-of-fold predictions)" : "",
               rmil_html_metric(best->interval[0].low, low), rmil_html_metric(best->interval[0].high, high));
+    if (best->tests == RMIL_TESTS_SAME && best->seeds > 1)
+        rmil_html(report->out, " This is for predictions averaged over %d trainings; each alone reaches %s.", best->seeds,
+                  alone(best, each));
 }
 
 static void second_sentence(RmilReport *report) {
     const RmilSummary *s = report->summary;
     const RmilComparison *against = rmil_report_comparison(s);
-    char value[16], low[16], high[16], p[16];
+    char value[16], low[16], high[16], p[16], each[ALONE];
     if (!against) return;
     const RmilMethodSummary *other = &s->methods[against->other];
     const gboolean unguided = strcmp(other->method->name, rmil_method_unguided(rmil_method_reference())->name) == 0;
-    rmil_html(report->out, " %s%s reaches %s (%s to %s)", other->method->title, unguided ? ", which sees no annotations," : "",
+    const gboolean averaged = other->tests == RMIL_TESTS_SAME && other->seeds > 1;
+    rmil_html(report->out, " %s%s reaches %s (%s to %s%s%s)", other->method->title, unguided ? ", which sees no annotations," : "",
               rmil_html_metric(other->value[0], value), rmil_html_metric(other->interval[0].low, low),
-              rmil_html_metric(other->interval[0].high, high));
+              rmil_html_metric(other->interval[0].high, high), averaged ? "; each alone " : "", averaged ? alone(other, each) : "");
     if (fabs(against->difference) < 0.0005) g_string_append(report->out, ", the same to three digits");
     else
         rmil_html(report->out, ": %s is %.3f %s", rmil_report_reference(report)->method->title, fabs(against->difference),
@@ -136,11 +149,14 @@ static void at_cut(RmilReport *report) {
     if (against) {
         const RmilMethodOutcome *other = report->outcomes->pdata[against->other];
         const RmilCutMetrics *its = &other->at;
+        const RmilInterval *sensitivity = &other->shares[RMIL_AT_SENSITIVITY], *specificity = &other->shares[RMIL_AT_SPECIFICITY];
         rmil_html(report->out,
                   " %s, at its own cut-off of %.3g: %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " and %" G_GINT64_FORMAT
-                  " of %" G_GINT64_FORMAT ".",
+                  " of %" G_GINT64_FORMAT " (sensitivity %.0f %%, %.0f to %.0f %%; specificity %.0f %%, %.0f to %.0f %%).",
                   report->summary->methods[against->other].method->title, rmil_decision_cut(&other->decision), its->true_positives,
-                  its->true_positives + its->false_negatives, its->true_negatives, its->true_negatives + its->false_positives);
+                  its->true_positives + its->false_negatives, its->true_negatives, its->true_negatives + its->false_positives,
+                  100 * its->sensitivity, 100 * sensitivity->low, 100 * sensitivity->high, 100 * its->specificity, 100 * specificity->low,
+                  100 * specificity->high);
     }
     g_string_append(report->out, "</p>\n");
 }
@@ -150,12 +166,18 @@ static void finds(RmilReport *report) {
     const RmilLocalSummary *local = s->n_alphas ? &s->locals[s->reference * s->n_alphas] : NULL;
     if (!local || isnan(local->pointing)) return;
     const int trainings = rmil_report_reference(report)->seeds;
-    g_autofree char *over = trainings > 1 ? g_strdup_printf(", as the mean over %d trainings", trainings) : g_strdup("");
+    const RmilComparison *against = rmil_report_comparison(s);
+    const RmilLocalSummary *its = against ? &s->locals[against->other * s->n_alphas] : NULL;
+    g_autofree char *over = trainings > 1 ? g_strdup_printf("averaged over %d trainings; ", trainings) : g_strdup("");
     rmil_html(report->out,
-              "<p>In %.0f %% of %d annotated test %s%s (95 %% interval %.0f to %.0f %%), at least one of the %g %% of tiles "
-              "with the highest attention lies in the annotated lesion.</p>\n",
+              "<p>In %.0f %% of %d annotated test %s (%s95 %% interval %.0f to %.0f %%), at least one of the most attended %g %% of tiles "
+              "(rounded down, but at least one tile) lies in the annotated lesion",
               100 * local->pointing_share, s->local_slides, plural(s->local_slides, "slide", "slides"), over,
               100 * local->pointing_interval.low, 100 * local->pointing_interval.high, s->alphas[0]);
+    if (its && !isnan(its->pointing))
+        rmil_html(report->out, "; %s: %.0f %% (%.0f to %.0f %%)", s->methods[against->other].method->title, 100 * its->pointing_share,
+                  100 * its->pointing_interval.low, 100 * its->pointing_interval.high);
+    g_string_append(report->out, ".</p>\n");
 }
 
 static void answer(RmilReport *report) {
@@ -255,6 +277,15 @@ static void cautions(RmilReport *report) {
         if (one->positives != best->positives || one->pooled->len != best->pooled->len)
             rmil_html(notes, "<p>%s was tested on %u slides, %s on %u: their values cannot be compared directly.</p>", one->method->title,
                       one->pooled->len, best->method->title, best->pooled->len);
+    }
+    for (int m = 0; m < report->summary->n; m++) {
+        const int64_t without = rmil_report_unlearned(report, m);
+        if (without)
+            rmil_html(notes,
+                      "<p>In %" G_GINT64_FORMAT
+                      " of %d trainings %s learned nothing that its validation slides show: the epoch kept predicts "
+                      "them no better than the share of positive slides alone would (<a href=\"#training\">Training</a>).</p>",
+                      without, report->summary->methods[m].seeds, report->summary->methods[m].method->title);
     }
     if (report->tested && best->seeds == 1)
         g_string_append(notes, "<p>One training per method: how much the result depends on the seed is not known. "

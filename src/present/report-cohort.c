@@ -221,10 +221,11 @@ char *rmil_report_sets(const RmilReport *report) {
     if (!rmil_json_number(rmil_json_get(sets, "val_share"), &val)) val = NAN;
     GString *out = g_string_new(NULL);
     if (test > 0) g_string_append_printf(out, "The test slides were drawn at random, %.3g %% of all.", 100 * test);
-    else g_string_append(out, "The table names the test slides (column split).");
+    else g_string_append(out, "The test slides are those that the table names (column split).");
     if (val > 0) g_string_append_printf(out, " The validation slides were drawn at random, %.3g %% of the others.", 100 * val);
     else if (val == 0)
-        g_string_append(out, test > 0 ? " The table names the validation slides (column split)." : " It names the validation slides, too.");
+        g_string_append(out, test > 0 ? " The validation slides are those that the table names (column split)."
+                                      : " It names the validation slides, too.");
     if (test > 0 || val > 0)
         g_string_append(out, " A draw keeps a patient’s slides together and, as far as that allows, the shares of the classes.");
     return g_string_free(out, FALSE);

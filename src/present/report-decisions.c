@@ -65,10 +65,10 @@ static void cut_table(RmilReport *report, RmilMethodOutcome *const *outcomes, gb
     const gboolean share = outcomes[s->reference]->patients != NULL;
     if (of_patients && !share) return;
     g_autofree char *caption = g_strdup_printf(
-        "%s at the method’s cut-off. TP, FN: %s ones called correctly and missed; TN, FP: %s ones called correctly and falsely; below each share its 95 %% interval, %s.",
+        "%s at the method’s cut-off. TP, FN: %s ones called correctly and missed; TN, FP: %s ones called correctly and falsely; 95 %% interval below each share, %s.",
         of_patients ? "Patients" : "Test slides", rmil_class_word(task, 1), rmil_class_word(task, 0),
         share && !of_patients
-            ? "exact (Clopper-Pearson) with the effective number of slides (Korn and Graubard), because patients have several"
+            ? "exact (Clopper-Pearson) with the effective number of slides (Korn and Graubard), because patients have several; if all slides agree, with the number of patients"
             : "exact (Clopper-Pearson)");
     rmil_html_table_begin(report->out, of_patients ? "cut-offs-patients" : "cut-offs", caption);
     g_string_append(report->out, "<thead><tr><th scope=\"col\">Method</th><th scope=\"col\" class=\"n\">Cut-off</th>");
@@ -96,20 +96,22 @@ static void say_calibration(RmilReport *report, RmilMethodOutcome *const *outcom
     if (!any) return; /* not asked for, or impossible throughout */
     for (int m = 0; m < s->n; m++) {
         const RmilMethod *method = s->methods[m].method;
-        int without = 0;
-        for (guint k = 0; k < method->seeds->len; k++)
-            without += ((const RmilSeedRun *)method->seeds->pdata[k])->decision.calibration == RMIL_CALIBRATE_NONE;
+        int without = 0, one_class = 0;
+        for (guint k = 0; k < method->seeds->len; k++) {
+            const RmilDecision *own = &((const RmilSeedRun *)method->seeds->pdata[k])->decision;
+            const gboolean none = own->calibration == RMIL_CALIBRATE_NONE;
+            without += none;
+            one_class += none && (!own->positives || !own->negatives);
+        }
         if (without)
             rmil_html(report->out,
-                      "<p class=\"soft\">%s has no calibrated row: for %d of %u trainings no calibration could be fitted, because the "
-                      "validation slides are of one class, or the model separates them perfectly or not at all.</p>\n",
-                      method->title, without, method->seeds->len);
+                      "<p class=\"soft\">%s has no calibrated row: %d of %u trainings could not be calibrated, because %s.</p>\n",
+                      method->title, without, method->seeds->len,
+                      one_class ? "their validation slides are all of one class"
+                                : "the model separates its validation slides perfectly or not at all");
         else if (outcomes[m]->calibrated && brier[m][1] > brier[m][0])
-            rmil_html(
-                report->out,
-                "<p class=\"soft\">Calibration did not help %s: its Brier score rises from %.3f to %.3f. The validation slides, to which "
-                "it was fitted, say too little about the test slides.</p>\n",
-                method->title, brier[m][0], brier[m][1]);
+            rmil_html(report->out, "<p class=\"soft\">Calibration did not improve the Brier score of %s: %.3f before, %.3f after.</p>\n",
+                      method->title, brier[m][0], brier[m][1]);
     }
 }
 
@@ -117,7 +119,7 @@ static void say_calibration(RmilReport *report, RmilMethodOutcome *const *outcom
 static void agreement_table(RmilReport *report, RmilMethodOutcome *const *outcomes) {
     const RmilSummary *s = report->summary;
     g_autofree char *caption = g_strdup_printf(
-        "Calibration on the test slides; below each value its 95 %% interval, of 2,000 resamples of %s.",
+        "Calibration on the test slides; 95 %% interval below each value, from 2,000 resamples of %s.",
         outcomes[s->reference]->patients ? "whole patients" : "slides");
     rmil_html_table_begin(report->out, "calibration", caption);
     g_string_append(report->out, "<thead><tr><th scope=\"col\">Method</th><th scope=\"col\" class=\"n\">Brier score</th><th scope=\"col\" "
@@ -176,7 +178,7 @@ gboolean rmil_report_decisions(RmilReport *report, RmilMethodOutcome *const *out
     cut_table(report, outcomes, TRUE);
     g_string_append(report->out,
                     "<p class=\"soft\">PPV and NPV, the shares of positive and of negative calls that are correct, hold for "
-                    "the share of positive cases that this test set has; where they are rarer, PPV is lower and NPV higher.</p>\n");
+                    "the share of positive cases that this test set has; where positives are rarer, PPV is lower and NPV higher.</p>\n");
     agreement_table(report, outcomes);
     const RmilCutMetrics *at = &outcome->at;
     const int64_t counts[] = {at->true_negatives, at->false_positives, at->false_negatives, at->true_positives};

@@ -36,7 +36,7 @@ static void localisation_table(RmilReport *report, int what, const char *caption
 
 gboolean rmil_report_localisation(RmilReport *report, GError **error) {
     const RmilSummary *s = report->summary;
-    g_string_append(report->out, "<section id=\"localisation\"><h2>Whether attention finds the lesion</h2>\n");
+    g_string_append(report->out, "<section id=\"localisation\"><h2>Attention and lesions</h2>\n");
     if (s->n_alphas == 0) {
         rmil_html(report->out,
                   "<p>No %stest slide has an annotation to compare the attention with "
@@ -48,14 +48,15 @@ gboolean rmil_report_localisation(RmilReport *report, GError **error) {
     static const char *const titles[] = {"IoU", "Dice", "Pointing game"};
     static const char *const captions[] = {"IoU of the top tiles with the annotated ones", "Dice of the top tiles with the annotated ones",
                                            "Pointing game: share of slides where a top tile is annotated"};
-    rmil_html(report->out,
-              "<p>On %d %s test %s, the tiles with the highest attention are compared with the tiles "
-              "that the expert marked. "
-              "For IoU and Dice, as many tiles are taken as α %% of the number of annotated tiles, at least one: at "
-              "100 %% a perfect attention reaches 1, and where few tiles are annotated the smallest α are all the same tile. "
-              "For the pointing game, the top α %% of all tiles, at least one, and a slide counts when at least one of them is "
-              "annotated.</p>\n",
-              s->local_slides, rmil_task_annotated(&s->task), plural(s->local_slides, "slide", "slides"));
+    rmil_html(
+        report->out,
+        "<p>On %d %s test %s, the tiles with the highest attention are compared with the tiles "
+        "that the expert marked. "
+        "For IoU and Dice, as many tiles are taken as α %% of the number of annotated tiles, at least one: at "
+        "100 %% a perfect attention reaches 1, below that an IoU of about α, and where few tiles are annotated the smallest α all take the same tile. "
+        "For the pointing game, the top α %% of all tiles are taken, at least one, and a slide counts if one of them is "
+        "annotated (at 100 %%, always).</p>\n",
+        s->local_slides, rmil_task_annotated(&s->task), plural(s->local_slides, "slide", "slides"));
     g_string_append(report->out, "<div class=\"figures\">\n");
     for (int what = 0; what < 3; what++) {
         g_autofree char *alt = g_strdup_printf("%s by share of tiles for each method; the values are in the table below", titles[what]);

@@ -30,12 +30,12 @@ static void command_line(RmilReport *report) {
     rmil_html(report->out,
               "<h3>To repeat it</h3>\n<pre>%s</pre>\n<p class=\"soft\">The same version, input and seeds give the same "
               "models and predictions, byte for byte, on any number of threads.%s%s</p>\n",
-              line->str, directory ? " It was given in " : "", directory ? directory : "");
+              line->str, directory ? " The command was run in the folder " : "", directory ? directory : "");
     const char *commit = rmil_json_text(rmil_json_get(report->run->info, "environment"), "commit");
     if (commit && g_str_has_suffix(commit, "-dirty"))
         rmil_html(
             report->out,
-            "<p class=\"soft\">The program was built with changes after the commit %s names, so that commit alone does not repeat it.</p>\n",
+            "<p class=\"soft\">The program contained changes on top of the commit that %s names, so that commit alone does not repeat the results.</p>\n",
             commit);
 }
 
@@ -45,7 +45,7 @@ static void timings_table(RmilReport *report) {
     JsonObject *object = json_node_get_object(timings);
     g_autoptr(GList) members = json_object_get_members(object);
     if (!members) return;
-    rmil_html_table_begin(report->out, "timings", "Time taken by the last call; what an earlier one had done is not in it.");
+    rmil_html_table_begin(report->out, "timings", "Run time of the last call. Steps that an earlier call had completed are not included.");
     g_string_append(report->out, "<tbody>\n");
     double total = 0;
     for (GList *m = members; m; m = m->next) {

@@ -9,24 +9,24 @@ static const struct {
     const char *caption, *how, *alone, *curves;
 } pooled_words[] = {
     [RMIL_TESTS_SAME] =
-        {"Test slides, predictions averaged over the seeds; below each value its 95 % interval. The best in bold.",
+        {"Test slides, predictions averaged over the seeds; 95 % interval below each value. Best in bold.",
          "The probabilities that the seeds give a test slide are averaged, and each measure is computed once from the averages.",
          "Test slides, every training alone: mean ± standard deviation over the seeds. The best mean in bold.",
          "ROC curves. Thick: probabilities averaged over the seeds, with the AUROC; thin: each seed."},
     [RMIL_TESTS_FOLDS] =
-        {"Cross-validation: pooled out-of-fold predictions, every slide once; below each value its 95 % interval. The best in bold.",
+        {"Cross-validation: pooled out-of-fold predictions, every slide once; 95 % interval below each value. Best in bold.",
          "Each slide has one prediction, by the model of the fold that tested it; these are pooled, and each measure is computed once. "
          "The models of the folds may be scaled differently, which the pool counts as errors of ranking; the means of the folds, below, do not.",
          "Cross-validation: every fold alone, on its own test slides: mean ± standard deviation over the folds. The best mean in bold.",
          "ROC curves. Thick: the pooled out-of-fold predictions, with the AUROC; thin: each fold."},
     [RMIL_TESTS_MIXED] =
-        {"Test slides of all trainings, pooled: a slide’s probability is the mean of those that tested it; below each value its 95 % interval. "
-         "The best in bold.",
+        {"Test slides of all trainings, pooled: a slide’s probability is the mean of those that tested it; 95 % interval below each value. "
+         "Best in bold.",
          "The trainings have different test slides that overlap. A slide’s probability is the mean of the trainings that tested it, and "
          "each measure is computed once from these.",
          "Every training alone, on its own test slides: mean ± standard deviation over the trainings. The best mean in bold.",
          "ROC curves. Thick: the pooled predictions, with the AUROC; thin: each training."},
-    {"Test slides; below each value its 95 % interval.", "", "",
+    {"Test slides; 95 % interval below each value.", "", "",
      "ROC curves, with the AUROC. Band: 95 % interval of the curve over 500 resamples of the slides."}};
 
 const RmilMethodSummary *rmil_report_reference(const RmilReport *report) { return &report->summary->methods[report->summary->reference]; }
@@ -117,8 +117,8 @@ static void comparison_table(RmilReport *report) {
     g_autofree char *caption = g_strdup_printf(
         "%s against each other method: %s on the test slides, two-sided p values%s%s.", rmil_report_reference(report)->method->title,
         s->measures[0].name,
-        s->task.classes == 2 && tests_of(report) == RMIL_TESTS_SAME ? ", below the difference its 95 % interval (DeLong’s)" : "",
-        s->n_comparisons > 1 ? ", below them corrected for the number of comparisons (Holm)" : "");
+        s->task.classes == 2 && tests_of(report) == RMIL_TESTS_SAME ? ", DeLong’s 95 % interval below the difference" : "",
+        s->n_comparisons > 1 ? ", below them the p values after Holm’s correction" : "");
     rmil_html_table_begin(report->out, "comparisons", caption);
     g_string_append(report->out, "<thead><tr><th scope=\"col\">Compared with</th><th scope=\"col\">Difference</th>");
     if (s->task.classes == 2) g_string_append(report->out, "<th scope=\"col\">DeLong</th>");
@@ -140,13 +140,13 @@ static void comparison_table(RmilReport *report) {
     if (s->task.classes != 2)
         rmil_html(
             report->out,
-            "<p class=\"soft\">The tests compare the %s of repeated trainings: would the difference hold for other trainings? With fewer "
-            "than four a side Mann-Whitney U cannot reach p&nbsp;&lt;&nbsp;0.05, with fewer than six pairs Wilcoxon’s test cannot.</p>\n",
+            "<p class=\"soft\">The tests compare the %s of repeated trainings: would the difference hold for other trainings? To reach "
+            "p&nbsp;&lt;&nbsp;0.05, Mann-Whitney U needs at least four trainings per method, Wilcoxon’s test at least six pairs.</p>\n",
             s->measures[0].name);
     else if (s->repeats && tests_of(report) != RMIL_TESTS_SAME)
         g_string_append(report->out,
                         "<p class=\"soft\">The pooled predictions come from different models, one of each training, so that "
-                        "DeLong’s test, which compares two models, is left out. Mann-Whitney U (the paper’s test) and the paired "
+                        "DeLong’s test, which compares two models, is left out. Mann-Whitney U (the test of Kim et al.) and the paired "
                         "Wilcoxon test compare the AUROCs of the trainings on their own test slides. The trainings share slides, so "
                         "their AUROCs are not independent and small p values come too easily.</p>\n");
     else if (!s->repeats)
@@ -157,11 +157,11 @@ static void comparison_table(RmilReport *report) {
         g_string_append(report->out,
                         "<p class=\"soft\">DeLong compares the predictions on the same test slides: would "
                         "the difference hold for other slides? "
-                        "Mann-Whitney U (the paper’s test) and the paired Wilcoxon test compare the "
+                        "Mann-Whitney U (the test of Kim et al.) and the paired Wilcoxon test compare the "
                         "AUROCs of the seeds: would it hold for other "
-                        "trainings on these slides? With fewer than four seeds a method the first cannot "
-                        "reach p&nbsp;&lt;&nbsp;0.05, with fewer than six the second cannot. Both are exact for few seeds, but "
-                        "the first is approximate where AUROCs are equal.</p>\n");
+                        "trainings on these slides? To "
+                        "reach p&nbsp;&lt;&nbsp;0.05, Mann-Whitney U needs at least four seeds per method, Wilcoxon’s test at least "
+                        "six. Both are exact for few seeds, but Mann-Whitney U is approximate if two AUROCs are equal.</p>\n");
 }
 
 /* -- figures
@@ -223,8 +223,7 @@ gboolean rmil_report_measures(RmilReport *report, GError **error) {
     const RmilSummary *s = report->summary;
     if (!report->tested) return TRUE;
     g_autofree int64_t *groups = rmil_predictions_patients(rmil_report_reference(report)->pooled);
-    rmil_html(report->out, "<section id=\"tests\"><h2>%s</h2>\n",
-              s->task.kind == RMIL_TASK_CLASSES ? "Classification performance" : "How good the predictions are");
+    g_string_append(report->out, "<section id=\"tests\"><h2>Performance</h2>\n");
     pooled_table(report);
     rmil_html(report->out, "<p class=\"soft\">%s The interval says how much a value would vary with other test %s. %s %s</p>\n",
               pooled_words[pool_kind(report)].how, groups ? "patients" : "slides", rmil_interval_words(&s->task, groups != NULL),

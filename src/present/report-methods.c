@@ -150,14 +150,26 @@ static void say_statistics(const RmilReport *report, GString *out) {
     if (s->task.classes == 2 && outcome) {
         g_autofree char *words = rmil_decision_words(&outcome->decision);
         if (isnan(outcome->decision.cut)) g_string_append(out, "Slides were called at a probability of 0.5. ");
-        else g_string_append_printf(out, "Slides were called at a cut-off that was %s on validation slides. ", words);
+        else
+            g_string_append_printf(out, "Slides were called at a cut-off that was %s on validation slides%s. ", words,
+                                   rmil_report_reference(report)->seeds > 1 ? ", the mean over the trainings" : "");
         if (outcome->calibrated) g_string_append(out, "Probabilities were also calibrated on the validation slides of each training. ");
         g_string_append_printf(out,
                                "At the cut-off, sensitivity, specificity, PPV, NPV and accuracy have exact (Clopper-Pearson) intervals%s. ",
                                groups ? " with the effective number of slides" : "");
+        g_string_append_printf(
+            out,
+            "Calibration was assessed by the Brier score, observed over expected positives and the calibration slope, with "
+            "percentiles of 2,000 resamples of %s. ",
+            groups ? "whole patients" : "slides");
         if (s->n_comparisons && rmil_report_reference(report)->tests != RMIL_TESTS_FOLDS)
-            g_string_append(out, "AUROCs were compared by DeLong’s test. ");
+            g_string_append_printf(out, "AUROCs were compared by DeLong’s test%s. ", groups ? " by patient" : "");
     }
+    if (outcome && outcome->patients)
+        g_string_append_printf(out, "A patient’s prediction is the %s of the patient’s slides. ", rmil_pool_name(outcome->rule));
+    if (s->n_alphas)
+        g_string_append_printf(out, "Attention was compared with the annotated tiles by IoU, Dice and the pointing game%s. ",
+                               s->found_missing ? "" : ", and lesions found by FROC as in Camelyon16");
     if (s->repeats && s->n_comparisons)
         g_string_append_printf(out, "The trainings were compared by the Mann-Whitney U test and the paired Wilcoxon test%s. ",
                                s->n_comparisons > 1 ? ", with Holm’s correction" : "");
@@ -176,7 +188,7 @@ static void say_program(const RmilReport *report, GString *out) {
 
 /* What guidelines ask for and no record holds; it is HTML. */
 #define UNKNOWN                                                                                                                            \
-    "<h3>Only you know</h3>\n<p>TRIPOD+AI and CLAIM also ask for what is not in the record:</p>\n<ul>\n"                                   \
+    "<h3>To be added by the authors</h3>\n<p>TRIPOD+AI and CLAIM also ask for what only you know:</p>\n<ul>\n"                             \
     "<li>where and when the slides were collected, which cases were included and excluded, and whether they were "                         \
     "consecutive</li>\n"                                                                                                                   \
     "<li>ethics approval and consent</li>\n"                                                                                               \
@@ -185,6 +197,7 @@ static void say_program(const RmilReport *report, GString *out) {
     "<li>who the patients were (age, sex, missing data), and whether the test slides come from another place or time</li>\n"               \
     "<li>staining and scanners</li>\n"                                                                                                     \
     "<li>how the number of slides was chosen, and what the model is meant to be used for</li>\n"                                           \
+    "<li>how the settings were chosen, and whether the test slides had been looked at before</li>\n"                                       \
     "<li>funding, conflicts of interest, registration and protocol; where data and models are available</li>\n</ul>\n"
 
 gboolean rmil_report_methods(RmilReport *report, GError **error) {

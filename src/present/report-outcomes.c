@@ -18,7 +18,7 @@ static const char **names_of(const RmilTask *task) {
 /* -- more than two classes ----------------------------------------------------------------------------------------------------- */
 static void class_table(RmilReport *report, const RmilMethodOutcome *outcome) {
     const RmilTask *task = &report->summary->task;
-    g_autofree char *caption = g_strdup_printf("%s, each class against the rest; below each value its 95 %% interval.",
+    g_autofree char *caption = g_strdup_printf("%s, each class against the rest; 95 %% interval below each value.",
                                                rmil_report_reference(report)->method->title);
     rmil_html_table_begin(report->out, "classes", caption);
     g_string_append(report->out, "<thead><tr><th scope=\"col\">Class</th><th scope=\"col\" class=\"n\">Slides</th>");
@@ -147,7 +147,7 @@ static void patient_table(RmilReport *report, RmilMethodOutcome *const *outcomes
     const RmilSummary *s = report->summary;
     if (!outcomes[s->reference]->patients) return;
     g_autofree char *caption = g_strdup_printf(
-        "By patient (%s of the patient’s slides), as in the first table; below each value its 95 %% interval, of shares the exact one.",
+        "By patient (%s of the patient’s slides), as in the first table; 95 %% interval below each value, exact for proportions.",
         rmil_pool_name(outcomes[s->reference]->rule));
     rmil_html_table_begin(report->out, "patients", caption);
     g_string_append(report->out, "<thead><tr><th scope=\"col\">Method</th><th scope=\"col\" class=\"n\">Patients</th>");

@@ -96,16 +96,17 @@ static void caption(RmilReport *report, int m, const RmilPredictionRow *item, co
     g_autofree char *answer = rmil_task_answer(task, said);
     const double cut = rmil_report_cut(report, m);
     const char *verdict = task->kind != RMIL_TASK_CLASSES        ? ""
-                          : !rmil_task_is_wrong(task, said, cut) ? ", right"
+                          : !rmil_task_is_wrong(task, said, cut) ? ", correct"
                           : task->classes > 2                    ? ", wrong"
-                          : item->target.label                   ? ", missed"
-                                                                 : ", false alarm";
+                          : item->target.label                   ? ", false negative"
+                                                                 : ", false positive";
     rmil_html(report->out, ": %s%s%s %s%s", method->seeds > 1 ? rmil_tests_pool(method) : "", method->seeds > 1 ? ", " : "",
               task->kind == RMIL_TASK_CLASSES && task->classes > 2 ? "" : rmil_task_answer_name(task), answer, verdict);
     if (task->classes == 2 && said->probability < cut)
-        g_string_append(report->out, rmil_target_lesion(task, &item->target)
-                                         ? ". Called negative: colours are relative to this slide"
-                                         : ". Called negative: colours are relative to this slide, and a bright tile is not a finding");
+        g_string_append(report->out,
+                        rmil_target_lesion(task, &item->target)
+                            ? ". Called negative: the colours only compare the tiles of this slide"
+                            : ". Called negative: the colours only compare the tiles of this slide, and a bright tile is not a finding");
 }
 
 /* id: of the picture's slide, which is the item itself, or of a patient one of the slides. */
@@ -135,13 +136,14 @@ static gboolean add_picture(RmilReport *report, int m, const RmilPredictionRow *
 }
 
 /* tiles: there is room for them. */
-static void introduce(RmilReport *report, gboolean tiles) {
+static void introduce(RmilReport *report, guint shown, gboolean tiles) {
     const RmilSummary *s = report->summary;
     const gboolean pooled = rmil_json_text(report->run->info, "heatmaps") != NULL; /* version 0.1.0 drew the first seed's */
-    rmil_html(report->out, "<p>%s ",
-              !s->repeats ? "Each picture is of the one model that its method trained."
+    rmil_html(report->out, "<p>%u of %u test slides have pictures: as many as <code>--heatmaps</code> asks for, and every mistake. %s ",
+              shown, s->methods[s->reference].pooled->len,
+              !s->repeats ? "Each heat map is of the one model that its method trained."
               : pooled
-                  ? "Each picture is the mean attention of the same models whose mean probability stands above and below it."
+                  ? "Each heat map averages the attention of the models whose mean probability is printed with it."
                   : "Each picture, with the probability above it, is of the first seed’s model; the probability below it is that of all.");
     g_string_append(
         report->out,
@@ -171,14 +173,14 @@ gboolean rmil_report_pictures(RmilReport *report, GError **error) {
         RmilPredictionRow *item = &g_array_index(pooled, RmilPredictionRow, i);
         if (rmil_report_pictured(report, item->slide)) g_ptr_array_add(shown, item);
     }
-    g_string_append(report->out, "<section id=\"heatmaps\"><h2>Where the models look</h2>\n");
+    g_string_append(report->out, "<section id=\"heatmaps\"><h2>Heat maps</h2>\n");
     if (shown->len == 0) {
         g_string_append(report->out, "<p>No heat maps: the folder heatmaps/ holds none of a labelled test slide.</p></section>\n");
         return TRUE;
     }
     g_ptr_array_sort_with_data(shown, rmil_report_by_distance, (gpointer)report);
     const Room room = room_for(report, shown);
-    introduce(report, room.tiles > 0);
+    introduce(report, shown->len, room.tiles > 0);
     for (guint i = 0; i < shown->len; i++) {
         const RmilPredictionRow *item = shown->pdata[i];
         rmil_monitor_progress(report->monitor, "heat maps", i, shown->len);

@@ -84,7 +84,7 @@ guint rmil_report_wrong(const RmilReport *report, int m) {
 static void introduce(RmilReport *report) {
     const RmilSummary *s = report->summary;
     const RmilTask *task = &s->task;
-    g_string_append(report->out, "<section id=\"errors\"><h2>Every test slide, the worst first</h2>\n<p>");
+    g_string_append(report->out, "<section id=\"errors\"><h2>Test slides, worst mistakes first</h2>\n<p>");
     for (int m = 0; task->kind == RMIL_TASK_CLASSES && m < s->n; m++)
         rmil_html(report->out, "%s gets %u of %u wrong. ", s->methods[m].method->title, rmil_report_wrong(report, m),
                   s->methods[m].pooled->len);

@@ -15,6 +15,20 @@ static const RmilEpoch *kept(const RmilSeedRun *seed) {
     return best;
 }
 
+int64_t rmil_report_unlearned(const RmilReport *report, int m) {
+    const GPtrArray *seeds = report->summary->methods[m].method->seeds;
+    int64_t count = 0;
+    for (guint k = 0; report->summary->task.classes == 2 && k < seeds->len; k++) {
+        const RmilSeedRun *seed = seeds->pdata[k];
+        const RmilEpoch *best = kept(seed);
+        const char *model = rmil_json_text(rmil_json_get(seed->info, "config"), "model");
+        const double p = (double)seed->decision.positives, n = (double)seed->decision.negatives, all = p + n;
+        if (!best || !(p > 0 && n > 0) || (model && g_str_has_prefix(model, "patch"))) continue; /* those learn from tiles */
+        count += best->val_loss >= -(p * log(p / all) + n * log(n / all)) / all;
+    }
+    return count;
+}
+
 static void training_row(RmilReport *report, const RmilMethodSummary *method, int64_t s) {
     const RmilSeedRun *seed = method->method->seeds->pdata[s];
     const RmilEpoch *best = kept(seed);
@@ -67,10 +81,10 @@ gboolean rmil_report_training(RmilReport *report, GError **error) {
         if (histories++ == 0)
             rmil_html(report->out,
                       "<section id=\"training\"><h2>Training</h2>\n<p>Loss per slide, and %s on "
-                      "the validation slides, after every epoch of the first seed. "
-                      "The model kept is that at the vertical line, the best by the validation loss (or, where --stop-on metric was "
-                      "given, by the other curve). A validation loss that rises while the training loss "
-                      "falls is over-fitting; stopping early guards against it.</p>\n<div "
+                      "the validation slides, by epoch, for the first seed. "
+                      "The vertical line marks the epoch whose model was kept: the lowest validation loss (with --stop-on metric, the best "
+                      "value of the other curve). A validation loss that rises while the training loss "
+                      "falls is overfitting; early stopping guards against it.</p>\n<div "
                       "class=\"figures\">\n",
                       rmil_epoch_metric(&report->summary->task));
         g_autofree char *svg = rmil_figure_history(method, &report->summary->task, report->run->folder, error);

@@ -15,6 +15,7 @@ typedef struct {
     int64_t annotated;        /* −1: nobody says */
     char *counts;             /* "17 positive, 31 negative", or NULL */
     char *patient_counts;     /* likewise of its patients; NULL: nobody says, or a patient's slides are of several classes */
+    char *drawn;              /* how trainings divide it anew, or NULL */
 } RmilFlowSet;
 typedef struct {
     int64_t given, usable; /* rows of the table, slides with features; −1: nobody says */
@@ -120,6 +121,9 @@ gboolean rmil_report_cohort(RmilReport *report, GError **error);
 void rmil_report_keys(RmilReport *report, const char *name, const char *caption, JsonNode *object, const char *const *skip);
 gboolean rmil_report_methods(RmilReport *report, GError **error);
 gboolean rmil_report_making(RmilReport *report, GError **error);
+/* -- report-training.c: of two classes, how many trainings of method m have a validation loss no better than that of the share of
+ * positive slides */
+int64_t rmil_report_unlearned(const RmilReport *report, int m);
 /* -- flow.c */
 RmilFlow *rmil_flow_new(const RmilReport *report);
 void rmil_flow_free(RmilFlow *flow);

@@ -199,7 +199,7 @@ gboolean rmil_study_tests(RmilReport *report, GError **error) {
     if (inner->len)
         g_string_append_printf(
             out,
-            "<section id=\"tests\"><h2>Tests and intervals</h2>\n<p>The paper tests with Mann-Whitney U, uncorrected. The "
+            "<section id=\"tests\"><h2>Performance</h2>\n<p>The paper tests with Mann-Whitney U, uncorrected. The "
             "tests beside it use that the trainings share splits and slides, and correct for their number.</p>\n%s</section>\n",
             inner->str);
     return TRUE;
@@ -213,7 +213,7 @@ gboolean rmil_study_localise(RmilReport *report, GError **error) {
     if (s->n_alphas == 0) return TRUE;
     rmil_html(
         out,
-        "<section id=\"localisation\"><h2>Whether attention finds the lesion</h2>\n<p>Of %d %s test slides the patches with "
+        "<section id=\"localisation\"><h2>Attention and lesions</h2>\n<p>Of %d %s test slides the patches with "
         "the highest attention are compared with the annotated ones. IoU and Dice: as many patches as α %% of the number of annotated "
         "patches, so at 100 %% a perfect attention reaches 1. Pointing game: the top α %% of all patches; hit when one of them is "
         "annotated.</p>\n",

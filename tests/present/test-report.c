@@ -45,7 +45,7 @@ static void test_whole(void) {
                                         "123456",
                                         "learning rate",
                                         "rankmil run &apos;data/my cohort.csv&apos; -o out --seeds 3",
-                                        "Every test slide, the worst first",
+                                        "Test slides, worst mistakes first",
                                         "epoch",
                                         "70 min 10 s"};
     for (gsize i = 0; i < G_N_ELEMENTS(parts); i++) page_has(page, parts[i]);
