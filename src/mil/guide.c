@@ -127,8 +127,7 @@ RmilAnnotated rmil_annotated(const RmilModelConfig *config, const RmilBag *bag) 
     const uint8_t *labels = bag->patch_labels;
     int64_t units = bag->count;
     g_autoptr(RmilArena) arena = rmil_arena_new();
-    if (class && class->units) class->units(config, bag, arena, &labels, &units, NULL); /* if that fails, counts patches; training reports
-                                                                                         * it */
+    if (class && class->units) class->units(config, bag, arena, &labels, &units, NULL); /* on failure counts patches; training reports it */
     const int64_t annotated = rmil_guide_annotated(labels, units);
     return annotated == 0 ? RMIL_ANNOTATED_NONE : annotated == units ? RMIL_ANNOTATED_ALL : RMIL_ANNOTATED_SOME;
 }
