@@ -87,7 +87,7 @@ void rmil_texture_nuclei(const uint8_t *mask, const uint8_t *h, const uint8_t *e
 typedef struct TextureScratch TextureScratch;
 TextureScratch *rmil_texture_scratch_new(GError **error);
 void rmil_texture_scratch_free(TextureScratch *scratch);
-int rmil_texture_raw(TextureScratch *scratch, const uint8_t *rgb, double raw[TEXTURE_MOST]); /* gives their number */
+int rmil_texture_raw(TextureScratch *scratch, const uint8_t *rgb, double raw[TEXTURE_MOST]); /* returns their number */
 /* "h.mean", "h.quantile.5" …, after a raw call; valid until the next. */
 const char *rmil_texture_feature_name(TextureScratch *scratch, int i);
 

@@ -24,7 +24,7 @@ typedef struct {
     float *h;            /* K × hidden */
     float *gates;        /* K × 2m: [a | b] */
     float *weights;      /* 2m × hidden: [W_a; W_b], ldh floats from row to row */
-    float *s, *soft, *a; /* C × K; soft and a are the same memory */
+    float *s, *soft, *a; /* C × K; soft equals a until the backward pass overwrites it */
     float *pooled;       /* C × hidden: M */
     float *slope;        /* C × hidden: ∂L/∂M, filled in by the caller before the backward pass */
     float keep;          /* dropout's factor */

@@ -165,8 +165,8 @@ static void take_hand(RmilTrainer *t, const int64_t *slides, int64_t first, int6
 }
 
 /* -- losses of all bags together ---------------------------------------------------------------------------------------- */
-/* Cox's partial likelihood: each bag's loss becomes its share of the common loss, minus the log partial likelihood divided by the number of
- * bags; slopes are those with respect to the risks. */
+/* Cox's partial likelihood: minus its logarithm, divided by the number of bags, becomes the loss of each bag; slopes are those with respect
+ * to the risks. */
 static double cox_loss(RmilTrainer *t) {
     g_autofree double *risks = g_new(double, t->count), *times = g_new(double, t->count);
     g_autofree gboolean *events = g_new(gboolean, t->count);

@@ -16,7 +16,7 @@ typedef struct {
 
 /* Floats of scratch for either function. */
 int64_t rmil_self_attention_scratch(int64_t queries, int64_t keys);
-/* out: queries × width, dense; log_sum: heads × queries, for the way back. */
+/* out: queries × width, dense; log_sum: heads × queries, for the backward pass. */
 gboolean rmil_self_attention_forward(const RmilSelfAttention *attention, float *out, float *log_sum, float *scratch, GError **error);
 /* From dout: dq (as q), dk and dv (as k and v), all overwritten. */
 gboolean rmil_self_attention_backward(const RmilSelfAttention *attention, const float *out, const float *log_sum, const float *dout,
